@@ -1,0 +1,41 @@
+//! Held commands: ask, wait, decide, redeem, expire.
+//!
+//! What an approval's state is, the store says; each step from one state to the next is one transaction that names the
+//! state it comes from, so every race has one winner. What lives in memory (who waits, which grants stand) is changed
+//! on the store's thread after the commit, in the order of the commits.
+//!
+//! ```text
+//! pending --decide--> approved --redeem--> used
+//!    |                   '--too late--> expired,  --revoked--> denied
+//!    '--> denied, expired, cancelled (requester gone), stopped (gateway gone)
+//! ```
+
+mod approvals;
+mod ask;
+mod clock;
+mod decide;
+mod desk;
+mod error;
+mod lifecycle;
+mod redeem;
+mod standing;
+#[cfg(test)]
+mod tests;
+mod ticket;
+
+pub use approvals::Approvals;
+pub use approvals::Electorate;
+pub use ask::Ask;
+pub use ask::MAX_DETAIL;
+pub use ask::MAX_PENDING;
+pub use ask::MAX_PENDING_OF_ONE;
+pub use decide::MAX_REASON;
+pub use desk::Change;
+pub use error::ApprovalError;
+pub use error::DecideError;
+pub use error::RevokeError;
+pub use redeem::APPROVED_MAX;
+pub use redeem::Redeemed;
+pub use standing::Wanted;
+pub use ticket::Outcome;
+pub use ticket::Ticket;

@@ -1,0 +1,272 @@
+//! `approval`: held commands, and the decisions about them.
+
+use std::time::Duration;
+use std::time::Instant;
+
+use clap::Args;
+use clap::Subcommand;
+
+use crate::cli::access::Access;
+use crate::cli::output;
+use crate::cli::output::Format;
+use crate::cli::output::Row;
+use crate::cli::output::Terminal;
+use crate::cli::place::Place;
+use crate::cli::report::Exit;
+use crate::cli::report::Failure;
+use crate::cli::report::Outcome;
+use crate::control::noun::List;
+use crate::control::noun::approval::ApprovalFilter;
+use crate::control::noun::approval::Decide;
+use crate::control::noun::approval::MAX_WAIT_S;
+use crate::domain::approval::Approval;
+use crate::domain::approval::ApprovalState;
+use crate::domain::id::ApprovalId;
+use crate::domain::units;
+
+/// The verbs of `approval`.
+#[derive(Debug, Subcommand)]
+pub enum ApprovalVerb {
+    /// List held commands
+    #[command(alias = "ls")]
+    List(ListApprovals),
+    /// Show one, with all that will be sent
+    Show {
+        /// Its id, or last
+        id: String,
+    },
+    /// Let it pass
+    Approve(DecideArgs),
+    /// Refuse it
+    Deny(DecideArgs),
+    /// Wait until it is decided: ends with 0 approved, 8 still pending, 9 not approved
+    Wait {
+        /// Its id, or last
+        id: String,
+        /// How long to wait
+        #[arg(long, value_name = "DURATION", default_value = "10m", value_parser = units::parse_duration)]
+        timeout: Duration,
+    },
+}
+
+/// `approval list`.
+#[derive(Debug, Args)]
+pub struct ListApprovals {
+    /// Those that ended, too
+    #[arg(short, long)]
+    pub all: bool,
+    /// Only those in this state: pending, approved, used, denied, expired, cancelled or stopped
+    #[arg(long, value_name = "STATE", value_parser = state, conflicts_with = "all")]
+    pub state: Option<ApprovalState>,
+    /// Only those of this principal
+    #[arg(long, value_name = "PRINCIPAL")]
+    pub principal: Option<String>,
+    /// Only those on this connection
+    #[arg(long, value_name = "NAME")]
+    pub connection: Option<String>,
+    /// At most so many
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub limit: Option<u32>,
+    /// Wait so long for the first one; ends with 8 when none comes
+    #[arg(long, value_name = "DURATION", value_parser = units::parse_duration)]
+    pub wait: Option<Duration>,
+}
+
+/// `approval approve` and `approval deny`.
+#[derive(Debug, Args)]
+pub struct DecideArgs {
+    /// Its id; last, while only one is pending
+    pub id: String,
+    /// Why; some policies want to know
+    #[arg(short, long, value_name = "TEXT", default_value = "")]
+    pub reason: String,
+}
+
+fn state(word: &str) -> Result<ApprovalState, String> {
+    ApprovalState::parse(word).ok_or_else(|| {
+        format!("expected one of {}", ApprovalState::ALL.map(ApprovalState::as_str).join(", "))
+    })
+}
+
+/// Runs `approval`.
+pub fn run(terminal: Terminal, place: &Place, verb: ApprovalVerb) -> Outcome {
+    let access = Access::open(terminal, place)?;
+    match verb {
+        ApprovalVerb::List(args) => list(terminal, &access, &args),
+        ApprovalVerb::Show { id } => show(terminal, &access, &id),
+        ApprovalVerb::Approve(args) => decide(terminal, &access, &args, true),
+        ApprovalVerb::Deny(args) => decide(terminal, &access, &args, false),
+        ApprovalVerb::Wait { id, timeout } => wait(terminal, &access, &id, timeout),
+    }
+}
+
+fn list(terminal: Terminal, access: &Access, args: &ListApprovals) -> Outcome {
+    let state = if args.all { None } else { Some(args.state.unwrap_or(ApprovalState::Pending)) };
+    let filter = ApprovalFilter {
+        state,
+        principal: args.principal.clone(),
+        connection: args.connection.clone(),
+        limit: args.limit,
+    };
+    let begin = Instant::now();
+    let found = loop {
+        let found = access.wait(access.backend().approvals(filter.clone()))?;
+        if !found.items.is_empty() || begin.elapsed() >= args.wait.unwrap_or_default() {
+            break found;
+        }
+        std::thread::sleep(Duration::from_millis(100));
+    };
+    let now = output::now_ms();
+    let rows: Vec<Row> = found.items.iter().map(|approval| row(approval, now)).collect();
+    let columns = ["id", "state", "expires", "who", "connection", "command", "policy", "from"];
+    terminal.list(&columns, &rows, "nothing waits for approval")?;
+    note_more(terminal, &found);
+    Ok(if rows.is_empty() && args.wait.is_some() { Exit::Pending } else { Exit::Done })
+}
+
+/// Says that a list was cut.
+pub fn note_more<T>(terminal: Terminal, list: &List<T>) {
+    if list.more {
+        terminal.say(&format!("there are more than these {}: see --limit", list.items.len()));
+    }
+}
+
+fn row(approval: &Approval, now: i64) -> Row {
+    let expires = match approval.state {
+        ApprovalState::Pending | ApprovalState::Approved if approval.expires_ms > now => {
+            output::distance(approval.expires_ms, now)
+        }
+        _ => "-".to_owned(),
+    };
+    Row {
+        cells: vec![
+            approval.id.to_string(),
+            approval.state.to_string(),
+            expires,
+            approval.label.clone(),
+            approval.connection.to_string(),
+            approval.summary.clone(),
+            approval.rule.clone(),
+            approval.spec.from.join(","),
+        ],
+        json: output::json(approval),
+    }
+}
+
+/// Finds an approval by its id or by `last`, the newest pending one, else the newest of all.
+fn find(access: &Access, id: &str) -> Result<Approval, Failure> {
+    if id != "last" {
+        return access.wait(access.backend().approval(parse(id)?));
+    }
+    let newest = |state| {
+        let filter = ApprovalFilter { state, limit: Some(1), ..ApprovalFilter::default() };
+        access.wait(access.backend().approvals(filter)).map(|list| list.items.into_iter().next())
+    };
+    match newest(Some(ApprovalState::Pending))? {
+        Some(approval) => Ok(approval),
+        None => newest(None)?.ok_or_else(|| Failure::not_found("there are no approvals")),
+    }
+}
+
+fn parse(id: &str) -> Result<ApprovalId, Failure> {
+    id.parse().map_err(|error| {
+        Failure::usage(format!("{error}")).hint("the ids are in: hoopctl approval list")
+    })
+}
+
+/// The one to decide. `last` is refused while several wait: what is approved must be what was seen.
+fn find_to_decide(access: &Access, id: &str) -> Result<Approval, Failure> {
+    if id != "last" {
+        return access.wait(access.backend().approval(parse(id)?));
+    }
+    let filter =
+        ApprovalFilter { state: Some(ApprovalState::Pending), limit: Some(2), ..ApprovalFilter::default() };
+    let mut pending = access.wait(access.backend().approvals(filter))?.items.into_iter();
+    match (pending.next(), pending.next()) {
+        (Some(only), None) => Ok(only),
+        (None, _) => Err(Failure::not_found("nothing waits for approval")),
+        (Some(_), Some(_)) => Err(Failure::new(Exit::Conflict, "several commands wait: name the one you mean")
+            .hint("hoopctl approval list")),
+    }
+}
+
+fn show(terminal: Terminal, access: &Access, id: &str) -> Outcome {
+    let approval = find(access, id)?;
+    terminal.item(&fields(&approval), &output::json(&approval))?;
+    if terminal.format == Format::Table && approval.state == ApprovalState::Pending {
+        terminal.say(&format!("next: hoopctl approval approve {0} -r WHY, or hoopctl approval deny {0} -r WHY", approval.id));
+    }
+    Ok(Exit::Done)
+}
+
+fn fields(approval: &Approval) -> Vec<(&'static str, String)> {
+    let now = output::now_ms();
+    let spec = &approval.spec;
+    let reason = if spec.reason { ", with a reason" } else { "" };
+    let left = if approval.expires_ms > now { "in " } else { "before " };
+    let mut fields = vec![
+        ("id", approval.id.to_string()),
+        ("state", approval.state.to_string()),
+        ("who", format!("{} ({} {})", approval.label, approval.kind, approval.principal)),
+        ("groups", approval.groups.join(", ")),
+        ("from", approval.source.clone()),
+        ("connection", approval.connection.to_string()),
+        ("session", approval.session.to_string()),
+        ("policy", approval.rule.clone()),
+        ("needs", format!("{} of {}{reason}", spec.min, spec.from.join(", "))),
+        ("gives", spec.grant.to_string()),
+        ("expires", format!("{} ({left}{})", output::time(approval.expires_ms), output::distance(approval.expires_ms, now))),
+        ("digest", approval.digest.clone()),
+        ("reason", approval.reason.clone()),
+    ];
+    for decision in &approval.decisions {
+        let word = if decision.approve { "approved" } else { "denied" };
+        fields.push(("decision", format!("{word} by {} {}", decision.by, decision.reason)));
+    }
+    fields.push(("command", approval.summary.clone()));
+    fields.push(("sends", approval.detail.clone()));
+    if approval.truncated {
+        fields.push(("", "(not all of it is shown here)".to_owned()));
+    }
+    fields
+}
+
+fn decide(terminal: Terminal, access: &Access, args: &DecideArgs, approve: bool) -> Outcome {
+    let seen = find_to_decide(access, &args.id)?;
+    let decide = Decide { approve, reason: args.reason.clone(), digest: Some(seen.digest.clone()) };
+    let now = access.wait(access.backend().decide_approval(seen.id, decide))?;
+    let verb = if approve { "approved" } else { "denied" };
+    terminal.say(&format!("{verb} {}: {} by {} on {}", now.id, now.summary, now.label, now.connection));
+    if now.state == ApprovalState::Pending {
+        let yes = now.decisions.iter().filter(|decision| decision.approve).count();
+        terminal.say(&format!("it still waits: {yes} of {} people said yes", now.spec.min));
+    }
+    if terminal.format.is_json() {
+        terminal.item(&[], &output::json(&now))?;
+    }
+    Ok(Exit::Done)
+}
+
+fn wait(terminal: Terminal, access: &Access, id: &str, timeout: Duration) -> Outcome {
+    let begin = Instant::now();
+    let id = find(access, id)?.id;
+    let approval = loop {
+        let left = timeout.saturating_sub(begin.elapsed());
+        let seconds = left.as_millis().div_ceil(1000).min(u128::from(MAX_WAIT_S));
+        let approval = access.wait(access.backend().wait_approval(id, u64::try_from(seconds).unwrap_or(MAX_WAIT_S)))?;
+        if approval.state != ApprovalState::Pending || begin.elapsed() >= timeout {
+            break approval;
+        }
+    };
+    terminal.item(
+        &[("id", approval.id.to_string()), ("state", approval.state.to_string())],
+        &output::json(&approval),
+    )?;
+    Ok(match approval.state {
+        ApprovalState::Approved | ApprovalState::Used => Exit::Done,
+        ApprovalState::Pending => Exit::Pending,
+        ApprovalState::Cancelled | ApprovalState::Denied | ApprovalState::Expired | ApprovalState::Stopped => {
+            Exit::Denied
+        }
+    })
+}

@@ -1,0 +1,128 @@
+//! The command line as it is written: the options that every command takes, and the nouns.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use clap::Parser;
+use clap::Subcommand;
+
+use crate::cli::approval::ApprovalVerb;
+use crate::cli::completions::CompletionsArgs;
+use crate::cli::completions::ManArgs;
+use crate::cli::config::ConfigVerb;
+use crate::cli::connect::ConnectVerb;
+use crate::cli::demo::DemoArgs;
+use crate::cli::grant::GrantVerb;
+use crate::cli::help;
+use crate::cli::init::InitArgs;
+use crate::cli::lock::LockVerb;
+use crate::cli::mask::MaskVerb;
+use crate::cli::output::Format;
+use crate::cli::policy::PolicyVerb;
+use crate::cli::replay::ReplayArgs;
+use crate::cli::secret::SecretVerb;
+use crate::cli::serve::ServeArgs;
+use crate::cli::session::SessionVerb;
+use crate::cli::status::StatusArgs;
+use crate::cli::token::TokenVerb;
+
+/// The whole command line.
+#[derive(Debug, Parser)]
+#[command(
+    name = "hoopctl",
+    version,
+    about = "Identity-aware access gateway: who may do what, approved by whom, on the record",
+    disable_help_subcommand = true,
+    infer_long_args = false,
+    subcommand_required = true,
+    arg_required_else_help = true
+)]
+pub struct Cli {
+    /// Options that every command takes.
+    #[command(flatten)]
+    pub global: Global,
+    /// What to do.
+    #[command(subcommand)]
+    pub noun: Noun,
+}
+
+/// Options that every command takes.
+#[derive(Debug, Clone, Args)]
+pub struct Global {
+    /// Configuration file [env: HOOPCTL_CONFIG] [default: ./hoopctl.toml, ~/.config/hoopctl/, /etc/hoopctl/]
+    #[arg(short, long, global = true, value_name = "FILE", help_heading = "Everywhere")]
+    pub config: Option<PathBuf>,
+    /// Data directory, in place of the configuration's [env: HOOPCTL_DATA_DIR]
+    #[arg(long, global = true, value_name = "DIR", help_heading = "Everywhere")]
+    pub data_dir: Option<PathBuf>,
+    /// Admin socket, in place of the configuration's [env: HOOPCTL_SOCKET]
+    #[arg(long, global = true, value_name = "PATH", help_heading = "Everywhere")]
+    pub socket: Option<PathBuf>,
+    /// How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]
+    #[arg(short, long, global = true, value_name = "FORMAT", value_enum, hide_possible_values = true, help_heading = "Everywhere")]
+    pub output: Option<Format>,
+    /// Data and errors only, no words in between
+    #[arg(short, long, global = true, help_heading = "Everywhere")]
+    pub quiet: bool,
+}
+
+/// The nouns.
+#[derive(Debug, Subcommand)]
+pub enum Noun {
+    /// Run the gateway in the foreground
+    #[command(after_help = help::SERVE)]
+    Serve(ServeArgs),
+    /// Try it: gateway, token issuer and a sample API in one process
+    #[command(after_help = help::DEMO)]
+    Demo(DemoArgs),
+    /// Write a commented hoopctl.toml
+    #[command(after_help = help::INIT)]
+    Init(InitArgs),
+    /// Find and explain problems
+    #[command(after_help = help::DOCTOR)]
+    Doctor,
+    /// Show whether the gateway runs, and how it is
+    #[command(after_help = help::STATUS)]
+    Status(StatusArgs),
+    /// Connections: targets and how the gateway logs in there
+    #[command(subcommand, aliases = ["connects", "connection", "connections", "conn", "conns"], after_help = help::CONNECT)]
+    Connect(ConnectVerb),
+    /// Policies: what passes, waits or is blocked
+    #[command(subcommand, aliases = ["policies"], after_help = help::POLICY)]
+    Policy(PolicyVerb),
+    /// Held commands: look, approve, deny, wait
+    #[command(subcommand, aliases = ["approvals"], after_help = help::APPROVAL)]
+    Approval(ApprovalVerb),
+    /// What approvals gave, and taking it back
+    #[command(subcommand, aliases = ["grants"], after_help = help::GRANT)]
+    Grant(GrantVerb),
+    /// Shut out a token, principal, client or connection at once
+    #[command(subcommand, aliases = ["locks"], after_help = help::LOCK)]
+    Lock(LockVerb),
+    /// Recorded sessions: list, follow, search, export, verify
+    #[command(subcommand, aliases = ["sessions"], after_help = help::SESSION)]
+    Session(SessionVerb),
+    /// Play a session at its own pace
+    #[command(after_help = help::REPLAY)]
+    Replay(ReplayArgs),
+    /// Try the detectors of sensitive values
+    #[command(subcommand, aliases = ["masks"], after_help = help::MASK)]
+    Mask(MaskVerb),
+    /// Tokens: mint for trying, inspect, verify
+    #[command(subcommand, aliases = ["tokens"], after_help = help::TOKEN)]
+    Token(TokenVerb),
+    /// Secrets that the gateway keeps sealed
+    #[command(subcommand, aliases = ["secrets"], after_help = help::SECRET)]
+    Secret(SecretVerb),
+    /// The configuration: check, show, reload
+    #[command(subcommand, aliases = ["configs"], after_help = help::CONFIG)]
+    Config(ConfigVerb),
+    /// Print the completions of a shell
+    #[command(after_help = help::COMPLETIONS)]
+    Completions(CompletionsArgs),
+    /// Print the manual page, or write all of them
+    #[command(after_help = help::MAN)]
+    Man(ManArgs),
+    /// Print the version
+    Version,
+}

@@ -1,0 +1,218 @@
+//! What connections and policies have in common on the command line: list, show, write, edit, remove.
+
+use std::path::Path;
+
+use serde_json::Value;
+use toml::Table;
+
+use crate::cli::access::Access;
+use crate::cli::ask;
+use crate::cli::entity;
+use crate::cli::output;
+use crate::cli::output::Format;
+use crate::cli::output::Row;
+use crate::cli::output::Terminal;
+use crate::cli::report::Exit;
+use crate::cli::report::Failure;
+use crate::cli::report::Outcome;
+use crate::control::noun::entity::Apply;
+use crate::control::noun::entity::ApplyReport;
+use crate::control::noun::entity::EntityChange;
+use crate::control::noun::entity::EntityKind;
+use crate::control::noun::entity::EntityView;
+use crate::control::noun::entity::PutMode;
+use crate::control::noun::entity::plural;
+
+/// The key that names an entity in its own table.
+pub const fn name_key(kind: EntityKind) -> &'static str {
+    match kind {
+        EntityKind::Connection => "name",
+        EntityKind::Mask | EntityKind::Policy => "id",
+    }
+}
+
+/// Prints all of one kind; `cells` gives what stands between the name and the origin.
+pub fn list(
+    terminal: Terminal,
+    access: &Access,
+    kind: EntityKind,
+    columns: &[&str],
+    cells: impl Fn(&Value) -> Vec<String>,
+) -> Outcome {
+    let found = access.wait(access.backend().entities(kind))?;
+    let rows: Vec<Row> = found
+        .items
+        .iter()
+        .map(|view| Row {
+            cells: std::iter::once(view.name.clone())
+                .chain(cells(&view.value))
+                .chain([view.origin.clone()])
+                .collect(),
+            json: output::json(view),
+        })
+        .collect();
+    let columns: Vec<&str> = [name_key(kind)].iter().chain(columns).chain(&["origin"]).copied().collect();
+    let plural = plural(kind);
+    let empty = format!("there are no {plural} yet; add one: hoopctl {} add --help", noun(kind));
+    terminal.list(&columns, &rows, &empty)?;
+    Ok(Exit::Done)
+}
+
+const fn noun(kind: EntityKind) -> &'static str {
+    match kind {
+        EntityKind::Connection => "connect",
+        EntityKind::Mask => "mask",
+        EntityKind::Policy => "policy",
+    }
+}
+
+/// Prints one as the TOML it is written in, or as JSON.
+pub fn show(terminal: Terminal, access: &Access, kind: EntityKind, name: &str) -> Outcome {
+    let view = access.wait(access.backend().entity(kind, name.to_owned()))?;
+    if terminal.format == Format::Table {
+        terminal.say(&format!("# {}", view.origin));
+        let lines: Vec<String> =
+            view.toml.lines().map(|line| crate::domain::text::Shown(line).to_string()).collect();
+        terminal.data(&format!("[[{}]]\n{}\n", kind.as_str(), lines.join("\n")))?;
+    } else {
+        let fields = [(name_key(kind), view.name.clone()), ("origin", view.origin.clone())];
+        terminal.item(&fields, &output::json(&view))?;
+    }
+    Ok(Exit::Done)
+}
+
+/// Writes a new one. With `dry_run` it is only checked, and printed.
+pub fn add(terminal: Terminal, access: &Access, kind: EntityKind, name: &str, table: Table, dry_run: bool) -> Outcome {
+    put(terminal, access, Put { kind, name, table, mode: PutMode::Create, expected: None, dry_run })
+}
+
+/// The table of a new entity: from a file, or empty. A name in the file must be the one on the command line.
+pub fn new_table(kind: EntityKind, name: &str, file: Option<&Path>) -> Result<Table, Failure> {
+    let mut table = match file {
+        Some(file) => entity::parse_table(&entity::read_text(file)?, &file.display().to_string())?,
+        None => Table::new(),
+    };
+    named(kind, name, &mut table)?;
+    Ok(table)
+}
+
+fn named(kind: EntityKind, name: &str, table: &mut Table) -> Result<(), Failure> {
+    let key = name_key(kind);
+    match table.get(key) {
+        Some(other) if other.as_str() != Some(name) => {
+            Err(Failure::usage(format!("the text has {key} = {other}, the command line says {name}")))
+        }
+        Some(_) => Ok(()),
+        None => {
+            table.insert(key.to_owned(), name.into());
+            Ok(())
+        }
+    }
+}
+
+/// Changes one: by options, from a file, or in an editor.
+pub fn edit(
+    terminal: Terminal,
+    access: &Access,
+    (kind, name): (EntityKind, &str),
+    file: Option<&Path>,
+    options: Option<&dyn Fn(&mut Table) -> Result<(), Failure>>,
+) -> Outcome {
+    let view = access.wait(access.backend().entity(kind, name.to_owned()))?;
+    refuse_read_only(&view)?;
+    let text = match (file, options) {
+        (Some(file), _) => entity::read_text(file)?,
+        (None, Some(_)) => view.toml.clone(),
+        (None, None) => match ask::edit(terminal, name, &view.toml)? {
+            Some(text) => text,
+            None => {
+                terminal.say("nothing was changed");
+                return Ok(Exit::Done);
+            }
+        },
+    };
+    let mut table = entity::parse_table(&text, name)?;
+    if let Some(options) = options {
+        options(&mut table)?;
+    }
+    named(kind, name, &mut table)?;
+    put(
+        terminal,
+        access,
+        Put { kind, name, table, mode: PutMode::Replace, expected: Some(view.toml), dry_run: false },
+    )
+}
+
+fn refuse_read_only(view: &EntityView) -> Result<(), Failure> {
+    if view.read_only {
+        let message = format!("{} {:?} is managed by {}", view.kind.as_str(), view.name, view.origin);
+        return Err(Failure::new(Exit::Conflict, message).hint("edit it there, then: hoopctl config reload"));
+    }
+    Ok(())
+}
+
+/// Removes one, after asking.
+pub fn remove(terminal: Terminal, access: &Access, (kind, name): (EntityKind, &str), yes: bool, dry_run: bool) -> Outcome {
+    let view = access.wait(access.backend().entity(kind, name.to_owned()))?;
+    refuse_read_only(&view)?;
+    if !dry_run {
+        let more = if kind == EntityKind::Connection { " and end its sessions" } else { "" };
+        ask::confirm(terminal, yes, &format!("Remove {} {name}{more}?", kind.as_str()))?;
+    }
+    let change = EntityChange::Remove { kind, name: name.to_owned() };
+    let report = access.wait(access.backend().apply(Apply { changes: vec![change], dry_run, prune: false }))?;
+    told(terminal, &report)
+}
+
+struct Put<'a> {
+    kind: EntityKind,
+    name: &'a str,
+    table: Table,
+    mode: PutMode,
+    expected: Option<String>,
+    dry_run: bool,
+}
+
+fn put(terminal: Terminal, access: &Access, put: Put<'_>) -> Outcome {
+    let Put { kind, name, table, mode, expected, dry_run } = put;
+    let toml = toml::to_string(&table)
+        .map_err(|error| Failure::failed(format!("{} {name} cannot be written as TOML: {error}", kind.as_str())))?;
+    let change = EntityChange::Put { kind, name: name.to_owned(), toml: toml.clone(), mode, expected };
+    let report = access.wait(access.backend().apply(Apply { changes: vec![change], dry_run, prune: false }))?;
+    if dry_run && terminal.format == Format::Table {
+        terminal.data(&format!("[[{}]]\n{toml}", kind.as_str()))?;
+    }
+    told(terminal, &report)
+}
+
+fn told(terminal: Terminal, report: &ApplyReport) -> Outcome {
+    for warning in &report.warnings {
+        terminal.say(&format!("warning: {warning}"));
+    }
+    let would = if report.dry_run { "would be " } else { "" };
+    for change in &report.changes {
+        terminal.say(&format!("{} {}: {would}{}", change.kind.as_str(), change.name, change.outcome.as_str()));
+    }
+    if terminal.format.is_json() {
+        terminal.item(&[], &output::json(report))?;
+    }
+    Ok(Exit::Done)
+}
+
+/// The texts of a member that is one text or a list of texts, joined.
+pub fn joined(value: &Value, path: &[&str]) -> String {
+    let found = path.iter().try_fold(value, |value, key| value.get(key));
+    match found {
+        Some(Value::Array(values)) => {
+            values.iter().map(|value| value.as_str().map_or_else(|| value.to_string(), str::to_owned)).collect::<Vec<_>>().join(",")
+        }
+        Some(Value::Object(members)) => members
+            .iter()
+            .map(|(key, value)| format!("{key}={}", value.as_str().map_or_else(|| value.to_string(), str::to_owned)))
+            .collect::<Vec<_>>()
+            .join(","),
+        Some(Value::String(text)) => text.clone(),
+        Some(Value::Null) | None => String::new(),
+        Some(other) => other.to_string(),
+    }
+}

@@ -1,0 +1,126 @@
+//! `config`: check, show and reload the configuration.
+
+use clap::Subcommand;
+use serde_json::json;
+
+use crate::cli::access::Access;
+use crate::cli::output;
+use crate::cli::output::Format;
+use crate::cli::output::Terminal;
+use crate::cli::place::Place;
+use crate::cli::report::Exit;
+use crate::cli::report::Outcome;
+use crate::config::Config;
+use crate::domain::text::Shown;
+use crate::domain::units;
+
+/// The verbs of `config`.
+#[derive(Debug, Subcommand)]
+pub enum ConfigVerb {
+    /// Check the file: every problem at once, with its line
+    Check,
+    /// Show the settings as they hold, defaults filled in
+    Show,
+    /// Let the running gateway read the file again: all of it, or nothing
+    Reload,
+}
+
+/// Runs `config`.
+pub fn run(terminal: Terminal, place: &Place, verb: &ConfigVerb) -> Outcome {
+    match verb {
+        ConfigVerb::Check => check(terminal, place),
+        ConfigVerb::Show => show(terminal, place),
+        ConfigVerb::Reload => reload(terminal, place),
+    }
+}
+
+/// Checks the file without starting anything.
+pub fn check(terminal: Terminal, place: &Place) -> Outcome {
+    let config = place.config()?;
+    for warning in &config.warnings {
+        terminal.say(&format!("warning: {warning}"));
+    }
+    let counts = format!(
+        "{} connections, {} policies, {} masks, {} issuers",
+        config.connections.len(),
+        config.policies.len(),
+        config.masks.len(),
+        config.oidc.len()
+    );
+    if terminal.format == Format::Table {
+        terminal.data(&format!("{} is valid: {counts}\n", Shown(&config.path.display().to_string())))?;
+    } else {
+        let value = json!({"file": config.path.display().to_string(), "valid": true, "warnings": config.warnings});
+        terminal.item(&[("file", config.path.display().to_string()), ("valid", "true".to_owned())], &value)?;
+    }
+    Ok(Exit::Done)
+}
+
+fn show(terminal: Terminal, place: &Place) -> Outcome {
+    let config = place.config()?;
+    let fields = settings(&config);
+    let value = fields.iter().map(|(key, value)| ((*key).to_owned(), json!(value))).collect();
+    terminal.item(&fields, &serde_json::Value::Object(value))?;
+    if terminal.format == Format::Table {
+        terminal.say("connections and policies: hoopctl connect list, hoopctl policy list");
+    }
+    Ok(Exit::Done)
+}
+
+fn settings(config: &Config) -> Vec<(&'static str, String)> {
+    let gateway = &config.gateway;
+    let recording = &config.recording;
+    let issuers: Vec<String> =
+        config.oidc.iter().map(|issuer| format!("{} {}", issuer.name, issuer.issuer)).collect();
+    let groups: Vec<String> = config
+        .admin
+        .local_groups
+        .iter()
+        .map(|(user, groups)| format!("{user}: {}", groups.join(", ")))
+        .collect();
+    let mut fields = vec![
+        ("file", config.path.display().to_string()),
+        ("gateway.listen", gateway.listen.to_string()),
+        ("gateway.public_url", gateway.public_url.clone().unwrap_or_default()),
+        ("gateway.tls", gateway.tls.as_ref().map_or("off".to_owned(), |tls| tls.cert.display().to_string())),
+        ("gateway.drain_timeout", units::format_duration(gateway.drain_timeout)),
+        ("admin.socket", config.admin.socket.display().to_string()),
+        ("admin.local_groups", groups.join("\n")),
+        ("oidc", issuers.join("\n")),
+        ("storage.data_dir", config.storage.data_dir.display().to_string()),
+        ("storage.key", config.storage.key_source().to_string()),
+        ("recording.level", recording.level.as_str().to_owned()),
+        ("recording.sync", recording.sync.as_str().to_owned()),
+        ("recording.retention.recordings", units::format_duration(recording.recordings)),
+        ("recording.retention.metadata", units::format_duration(recording.metadata)),
+        ("recording.retention.max_size", units::format_size(recording.max_size)),
+        ("recording.max_body", units::format_size(recording.max_body)),
+    ];
+    if let Some(issuer) = &config.dev_issuer {
+        fields.push(("dev_issuer.listen", format!("{} (for trying only)", issuer.listen)));
+    }
+    fields
+}
+
+fn reload(terminal: Terminal, place: &Place) -> Outcome {
+    let access = Access::online(place)?;
+    let report = access.wait(access.backend().reload()).map_err(|failure| match failure.exit {
+        Exit::Config => failure.hint("the old configuration is still in force"),
+        _ => failure,
+    })?;
+    for warning in &report.warnings {
+        terminal.say(&format!("warning: {warning}"));
+    }
+    for key in &report.restart_needed {
+        terminal.say(&format!("restart needed: {key}"));
+    }
+    let counts = report.counts;
+    terminal.say(&format!(
+        "reloaded: {} connections, {} policies, {} masks, policy revision {}",
+        counts.connections, counts.policies, counts.masks, report.revision
+    ));
+    if terminal.format.is_json() {
+        terminal.item(&[], &output::json(&report))?;
+    }
+    Ok(Exit::Done)
+}

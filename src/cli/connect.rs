@@ -1,0 +1,208 @@
+//! `connect`: connections, the named ways to targets.
+
+use std::path::PathBuf;
+use std::time::Duration;
+use std::time::Instant;
+
+use clap::Args;
+use clap::Subcommand;
+use clap::ValueEnum;
+use serde_json::json;
+
+use crate::cli::access::Access;
+use crate::cli::change;
+use crate::cli::change::joined;
+use crate::cli::entity::ConnectionOptions;
+use crate::cli::help;
+use crate::cli::output::Terminal;
+use crate::cli::place::Place;
+use crate::cli::probe::Target;
+use crate::cli::report::Exit;
+use crate::cli::report::Failure;
+use crate::cli::report::Outcome;
+use crate::config::Entity;
+use crate::config::EntityKind as ConfigKind;
+use crate::control::noun::entity::EntityKind;
+use crate::domain::connection::Connection;
+use crate::domain::connection::ConnectionName;
+use crate::domain::connection::Origin;
+
+/// The verbs of `connect`.
+#[derive(Debug, Subcommand)]
+pub enum ConnectVerb {
+    /// Add a connection; the gateway keeps the credential, clients never see it
+    #[command(after_help = help::CONNECT_ADD)]
+    Add(AddConnection),
+    /// List connections
+    #[command(alias = "ls")]
+    List,
+    /// Show one connection as it is written down
+    Show {
+        /// Its name
+        name: String,
+    },
+    /// Change a connection of the store: by options, from a file, or in your editor
+    Edit(EditConnection),
+    /// Remove a connection of the store
+    #[command(alias = "rm")]
+    Remove {
+        /// Its name
+        name: String,
+        /// Do not ask
+        #[arg(short, long)]
+        yes: bool,
+        /// Only say what would happen
+        #[arg(long)]
+        dry_run: bool,
+    },
+    /// Dial a target from this machine
+    Test {
+        /// The connection's name
+        name: String,
+    },
+    /// Print what a client needs to use a connection
+    Env {
+        /// The connection's name
+        name: String,
+        /// The client
+        #[arg(long = "for", value_name = "CLIENT", value_enum, default_value = "curl")]
+        client: ClientKind,
+    },
+}
+
+/// `connect add`.
+#[derive(Debug, Args)]
+pub struct AddConnection {
+    /// Its name: 1 to 63 of a-z, 0-9 and -
+    pub name: String,
+    /// What it is
+    #[command(flatten)]
+    pub options: ConnectionOptions,
+    /// Read the table from a TOML file, or - for standard input; options win over it
+    #[arg(short, long, value_name = "FILE")]
+    pub file: Option<PathBuf>,
+    /// Dial the target first, and add nothing when that fails
+    #[arg(long)]
+    pub test: bool,
+    /// Print the TOML, change nothing
+    #[arg(long)]
+    pub dry_run: bool,
+}
+
+/// `connect edit`.
+#[derive(Debug, Args)]
+pub struct EditConnection {
+    /// Its name
+    pub name: String,
+    /// What changes
+    #[command(flatten)]
+    pub options: ConnectionOptions,
+    /// Read the whole table from a TOML file, or - for standard input
+    #[arg(short, long, value_name = "FILE")]
+    pub file: Option<PathBuf>,
+}
+
+/// A client that `connect env` knows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ClientKind {
+    /// A curl command line
+    Curl,
+    /// Lines for an .env file
+    Dotenv,
+    /// A few lines of Python (standard library only)
+    Python,
+}
+
+/// Runs `connect`.
+pub fn run(terminal: Terminal, place: &Place, verb: ConnectVerb) -> Outcome {
+    let kind = EntityKind::Connection;
+    let access = Access::open(terminal, place)?;
+    match verb {
+        ConnectVerb::Add(args) => {
+            let mut table = change::new_table(kind, &args.name, args.file.as_deref())?;
+            args.options.apply(&mut table)?;
+            if !table.contains_key("upstream") {
+                return Err(Failure::usage("--upstream is missing").hint("--upstream https://HOST/PATH"));
+            }
+            if args.test {
+                let toml = toml::to_string(&table).unwrap_or_default();
+                dial(terminal, &parsed(&toml)?)?;
+            }
+            change::add(terminal, &access, kind, &args.name, table, args.dry_run)
+        }
+        ConnectVerb::List => change::list(terminal, &access, kind, &["upstream", "inject", "tags"], |value| {
+            ["upstream", "inject", "tags"].map(|key| joined(value, &[key])).to_vec()
+        }),
+        ConnectVerb::Show { name } => change::show(terminal, &access, kind, &name),
+        ConnectVerb::Edit(args) => {
+            let apply = |table: &mut toml::Table| args.options.apply(table);
+            let options: Option<&dyn Fn(&mut toml::Table) -> Result<(), Failure>> =
+                if args.options.is_empty() { None } else { Some(&apply) };
+            change::edit(terminal, &access, (kind, &args.name), args.file.as_deref(), options)
+        }
+        ConnectVerb::Remove { name, yes, dry_run } => {
+            change::remove(terminal, &access, (kind, &name), yes, dry_run)
+        }
+        ConnectVerb::Test { name } => {
+            let view = access.wait(access.backend().entity(kind, name))?;
+            let took = dial(terminal, &parsed(&view.toml)?)?;
+            if terminal.format.is_json() {
+                terminal.item(&[], &json!({"name": view.name, "reachable": true, "ms": took.as_millis() as u64}))?;
+            }
+            Ok(Exit::Done)
+        }
+        ConnectVerb::Env { name, client } => {
+            let view = access.wait(access.backend().entity(kind, name))?;
+            let name: ConnectionName =
+                view.name.parse().map_err(|error| Failure::failed(format!("{error}")))?;
+            env(terminal, place, &name, client)
+        }
+    }
+}
+
+/// Reads one connection of the store.
+pub fn parsed(toml: &str) -> Result<Connection, Failure> {
+    match crate::config::parse_entity(ConfigKind::Connection, toml, Origin::Store)? {
+        Entity::Connection(connection) => Ok(connection),
+        Entity::Mask(_) | Entity::Policy(_) => Err(Failure::failed("this is no connection")),
+    }
+}
+
+/// Opens a stream to the target as the gateway would: name, TCP, TLS. Sends nothing.
+pub fn dial(terminal: Terminal, connection: &Connection) -> Result<Duration, Failure> {
+    let upstream = &connection.upstream;
+    let begin = Instant::now();
+    let target = Target {
+        host: &upstream.host,
+        port: upstream.port,
+        tls: upstream.tls,
+        ca_file: connection.ca_file.as_deref(),
+        timeout: connection.limits.connect,
+    };
+    target.open(&[b"h2", b"http/1.1"]).map_err(|error| {
+        Failure::failed(format!("cannot reach {upstream}: {error}")).code("upstream_unavailable")
+    })?;
+    let took = begin.elapsed();
+    terminal.say(&format!("{upstream} answers ({} ms)", took.as_millis()));
+    Ok(took)
+}
+
+fn env(terminal: Terminal, place: &Place, name: &ConnectionName, client: ClientKind) -> Outcome {
+    let base = format!("{}/c/{name}", place.public_url()?);
+    let text = match client {
+        ClientKind::Curl => format!("curl -H \"Authorization: Bearer $TOKEN\" {base}/\n"),
+        ClientKind::Dotenv => {
+            let variable = name.as_str().to_uppercase().replace('-', "_");
+            format!("{variable}_URL={base}\n{variable}_TOKEN=\n")
+        }
+        ClientKind::Python => format!(
+            "import os, urllib.request\n\n\
+             request = urllib.request.Request(\"{base}/\")\n\
+             request.add_header(\"Authorization\", \"Bearer \" + os.environ[\"TOKEN\"])\n\
+             print(urllib.request.urlopen(request).read().decode())\n"
+        ),
+    };
+    terminal.data(&text)?;
+    terminal.say("TOKEN is an access token of your identity provider for this gateway's audience");
+    Ok(Exit::Done)
+}

@@ -1,0 +1,230 @@
+//! `demo`: the gateway with everything it needs to be tried, in one process.
+
+use std::net::SocketAddr;
+use std::net::TcpListener;
+use std::path::Path;
+use std::path::PathBuf;
+use std::time::Duration;
+use std::time::Instant;
+
+use clap::Args;
+use tokio::sync::oneshot;
+
+use crate::cli::access::Access;
+use crate::cli::init;
+use crate::cli::init::DEMO_PORTS;
+use crate::cli::output::Terminal;
+use crate::cli::place::Place;
+use crate::cli::report::Exit;
+use crate::cli::report::Failure;
+use crate::cli::report::Outcome;
+use crate::cli::report::with_causes;
+use crate::cli::tour::Tour;
+use crate::config::Config;
+use crate::demo::api;
+use crate::demo::config::AUDIENCE;
+use crate::demo::config::DemoConfig;
+use crate::demo::config::FILE;
+use crate::demo::config::KEY_FILE;
+use crate::demo::issuer::DevIssuer;
+use crate::demo::issuer::DevIssuerSettings;
+use crate::gateway;
+use crate::gateway::RunOptions;
+
+/// `demo`.
+#[derive(Debug, Args)]
+pub struct DemoArgs {
+    /// Keep configuration and recordings in this folder, and use what is there
+    #[arg(long, value_name = "DIR")]
+    pub keep: Option<PathBuf>,
+}
+
+/// How long everything may take to be ready.
+const PATIENCE: Duration = Duration::from_secs(15);
+
+/// Runs the demo until a signal stops it.
+pub fn run(terminal: Terminal, args: &DemoArgs) -> Outcome {
+    let begin = Instant::now();
+    let folder = Folder::open(args.keep.as_deref())?;
+    let file = folder.path.join(FILE);
+    let key = if file.exists() {
+        crate::cli::entity::read_text(&folder.path.join(KEY_FILE))?.trim().to_owned()
+    } else {
+        let [gateway, issuer, api] = free_addresses()?;
+        init::demo_folder(&folder.path, &DemoConfig { gateway, issuer, api, user: init::os_user() }, false)?
+    };
+    let place = Place::of(file.clone());
+    let config = place.config()?;
+    let api = sample_api(&config, &key)?;
+    let issuer = DevThread::start(&config)?;
+    let tour = Tour {
+        gateway: config.gateway.listen,
+        issuer: config.dev_issuer.as_ref().map_or(config.gateway.listen, |issuer| issuer.listen),
+        api: api.address(),
+        folder: folder.path.clone(),
+        kept: folder.kept,
+        policies: config.policies.len(),
+        program: std::env::current_exe().ok(),
+    };
+    let guide = std::thread::Builder::new().name("demo-guide".to_owned());
+    guide
+        .spawn(move || guide_when_ready(terminal, &place, &tour, begin))
+        .map_err(|error| Failure::failed(format!("cannot start a thread: {error}")))?;
+    let ended = gateway::run(RunOptions { config, config_path: file, log_format: gateway::LogFormat::Auto });
+    drop((api, issuer));
+    ended?;
+    Ok(Exit::Done)
+}
+
+/// Prints what to try once all of it works: the gateway is ready and has the issuer's keys.
+fn guide_when_ready(terminal: Terminal, place: &Place, tour: &Tour, begin: Instant) {
+    while begin.elapsed() < PATIENCE {
+        let status = Access::online(place).and_then(|access| access.wait(access.backend().status()));
+        if status.is_ok_and(|status| status.ready && status.issuers.iter().all(|issuer| issuer.usable)) {
+            // Without a reader there is nobody to guide, and the gateway runs on.
+            terminal.data(&tour.text(begin.elapsed())).ok();
+            return;
+        }
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    terminal.say("the gateway is not ready after 15 s: see the log above");
+}
+
+fn sample_api(config: &Config, key: &str) -> Result<api::SampleApi, Failure> {
+    let crm = config.connections.iter().find(|connection| connection.name.as_str() == "crm").ok_or_else(|| {
+        Failure::new(Exit::Config, format!("{} has no connection crm: it is not of the demo", config.path.display()))
+            .hint("hoopctl init --demo --dir DIR writes one that is")
+    })?;
+    let address = (&*crm.upstream.host, crm.upstream.port);
+    let listener = TcpListener::bind(address).map_err(|error| {
+        Failure::failed(format!("the sample API cannot listen on {}:{}: {error}", address.0, address.1))
+            .hint("stop what listens there, or change the address in the configuration")
+    })?;
+    if !listener.local_addr().is_ok_and(|address| address.ip().is_loopback()) {
+        return Err(Failure::new(Exit::Config, "the sample API listens on loopback only"));
+    }
+    api::start(listener, key).map_err(|error| Failure::failed(with_causes(&error)))
+}
+
+/// The usual address for each part, or one that is free where it is taken.
+fn free_addresses() -> Result<[SocketAddr; 3], Failure> {
+    // All three are held until all are known, so that none is found twice.
+    let bind = |port| {
+        TcpListener::bind(("127.0.0.1", port))
+            .or_else(|_taken| TcpListener::bind("127.0.0.1:0"))
+            .and_then(|listener| Ok((listener.local_addr()?, listener)))
+            .map_err(|error| Failure::failed(format!("cannot listen on this machine: {error}")))
+    };
+    let [gateway, issuer, api] = DEMO_PORTS;
+    let (gateway, issuer, api) = (bind(gateway)?, bind(issuer)?, bind(api)?);
+    Ok([gateway.0, issuer.0, api.0])
+}
+
+/// Where the demo lives. A temporary folder goes with it.
+struct Folder {
+    path: PathBuf,
+    kept: bool,
+}
+
+impl Folder {
+    fn open(keep: Option<&Path>) -> Result<Self, Failure> {
+        if let Some(dir) = keep {
+            let path = std::path::absolute(dir)
+                .map_err(|error| Failure::failed(format!("cannot use {}: {error}", dir.display())))?;
+            return Ok(Self { path, kept: true });
+        }
+        use std::os::unix::fs::DirBuilderExt;
+        // A socket's path must be short, so only the random end of an id is in the name.
+        let id = crate::domain::RequestId::new().to_string();
+        let end = id.get(id.len().saturating_sub(8)..).unwrap_or_default();
+        let path = std::env::temp_dir().join(format!("hoopctl-demo-{end}"));
+        std::fs::DirBuilder::new()
+            .mode(0o700)
+            .create(&path)
+            .map_err(|error| Failure::failed(format!("cannot make {}: {error}", path.display())))?;
+        Ok(Self { path, kept: false })
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        if !self.kept {
+            std::fs::remove_dir_all(&self.path).ok();
+        }
+    }
+}
+
+/// The development issuer on a thread of its own, until this is dropped.
+pub struct DevThread {
+    _stop: oneshot::Sender<()>,
+}
+
+impl DevThread {
+    /// Starts the issuer that the configuration names, and waits until it listens; `None` when it names none.
+    pub fn start(config: &Config) -> Result<Option<Self>, Failure> {
+        let Some(issuer) = &config.dev_issuer else { return Ok(None) };
+        let url = format!("http://{}", issuer.listen);
+        let audience = config.oidc.iter().find(|entry| entry.issuer == url).and_then(|entry| entry.audiences.first());
+        let settings = DevIssuerSettings {
+            listen: issuer.listen,
+            key_dir: config.storage.data_dir.clone(),
+            audience: audience.map_or_else(|| AUDIENCE.to_owned(), ToString::to_string),
+        };
+        init::make_dir(&settings.key_dir)?;
+        let (stop, stopped) = oneshot::channel::<()>();
+        let (ready, started) = std::sync::mpsc::channel();
+        let serve = move || {
+            let runtime = match crate::cli::access::runtime() {
+                Ok(runtime) => runtime,
+                Err(failure) => return drop(ready.send(Err(failure.message))),
+            };
+            runtime.block_on(async {
+                let running = DevIssuer::start(settings).await;
+                let told = match &running {
+                    Ok(_) => Ok(()),
+                    Err(error) => Err(with_causes(error)),
+                };
+                if ready.send(told).is_ok() && running.is_ok() {
+                    stopped.await.ok();
+                }
+            });
+        };
+        std::thread::Builder::new()
+            .name("dev-issuer".to_owned())
+            .spawn(serve)
+            .map_err(|error| Failure::failed(format!("cannot start a thread: {error}")))?;
+        match started.recv() {
+            Ok(Ok(())) => Ok(Some(Self { _stop: stop })),
+            Ok(Err(why)) => Err(Failure::failed(format!("the development issuer does not run: {why}"))),
+            Err(_gone) => Err(Failure::failed("the development issuer does not run")),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn three_different_addresses_are_found_whatever_is_taken() {
+        let _taken = DEMO_PORTS.map(|port| TcpListener::bind(("127.0.0.1", port)));
+        let found = free_addresses().unwrap();
+        assert!(found.iter().all(|address| address.ip().is_loopback() && address.port() != 0));
+        assert!(found[0] != found[1] && found[1] != found[2] && found[0] != found[2]);
+        for address in found {
+            assert!(TcpListener::bind(address).is_ok(), "{address}");
+        }
+    }
+
+    #[test]
+    fn a_temporary_folder_goes_and_a_kept_one_stays() {
+        let temporary = Folder::open(None).unwrap();
+        let path = temporary.path.clone();
+        assert!(path.is_dir());
+        drop(temporary);
+        assert!(!path.exists());
+        let kept = tempfile::tempdir().unwrap();
+        drop(Folder::open(Some(kept.path())).unwrap());
+        assert!(kept.path().is_dir());
+    }
+}

@@ -1,0 +1,401 @@
+//! `doctor`: finds what is wrong with an installation, and says how to mend it.
+
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::json;
+
+use crate::cli::access;
+use crate::cli::access::Access;
+use crate::cli::output;
+use crate::cli::output::Colour;
+use crate::cli::output::Format;
+use crate::cli::output::Row;
+use crate::cli::output::Terminal;
+use crate::cli::place::Place;
+use crate::cli::probe::Target;
+use crate::cli::report::Exit;
+use crate::cli::report::Failure;
+use crate::cli::report::Outcome;
+use crate::config::Config;
+use crate::domain::connection::Connection;
+use crate::domain::secret::SecretRef;
+use crate::domain::text::Shown;
+use crate::domain::units;
+use crate::identity::Issuers;
+use crate::identity::NoKeeper;
+use crate::store;
+use crate::transport::fetch::Location;
+
+/// How far the clock may be off before tokens are refused or live too long.
+const CLOCK_MAX_MS: u64 = 30_000;
+/// How long one server may take.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// How one look came out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    Good,
+    Doubtful,
+    Wrong,
+}
+
+impl State {
+    const fn sign(self) -> &'static str {
+        match self {
+            Self::Good => "\u{2713}",
+            Self::Doubtful => "!",
+            Self::Wrong => "\u{2717}",
+        }
+    }
+
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Good => "ok",
+            Self::Doubtful => "doubtful",
+            Self::Wrong => "wrong",
+        }
+    }
+
+    const fn colour(self) -> Colour {
+        match self {
+            Self::Good => Colour::Good,
+            Self::Doubtful => Colour::Warn,
+            Self::Wrong => Colour::Bad,
+        }
+    }
+}
+
+/// One look at one thing.
+#[derive(Debug)]
+struct Check {
+    state: State,
+    what: String,
+    found: String,
+    fix: Option<String>,
+}
+
+/// All looks so far.
+#[derive(Debug, Default)]
+struct Checks(Vec<Check>);
+
+impl Checks {
+    fn good(&mut self, what: impl Into<String>, found: impl Into<String>) {
+        self.0.push(Check { state: State::Good, what: what.into(), found: found.into(), fix: None });
+    }
+
+    fn doubtful(&mut self, what: impl Into<String>, found: impl Into<String>, fix: impl Into<String>) {
+        self.0.push(Check { state: State::Doubtful, what: what.into(), found: found.into(), fix: Some(fix.into()) });
+    }
+
+    fn wrong(&mut self, what: impl Into<String>, found: impl Into<String>, fix: impl Into<String>) {
+        self.0.push(Check { state: State::Wrong, what: what.into(), found: found.into(), fix: Some(fix.into()) });
+    }
+}
+
+/// Looks at everything. Ends with 1 when anything is wrong.
+pub fn run(terminal: Terminal, place: &Place) -> Outcome {
+    let mut checks = Checks::default();
+    if let Some(config) = configuration(&mut checks, place) {
+        let running = socket(&mut checks, place, &config);
+        data_dir(&mut checks, &config);
+        key(&mut checks, &config);
+        if !running {
+            schema(&mut checks, &config);
+        }
+        disk(&mut checks, &config);
+        issuers(&mut checks, &config);
+        targets(&mut checks, place, &config, running);
+    }
+    print(terminal, &checks)?;
+    let wrong = checks.0.iter().filter(|check| check.state == State::Wrong).count();
+    Ok(if wrong == 0 { Exit::Done } else { Exit::Failed })
+}
+
+fn print(terminal: Terminal, checks: &Checks) -> Result<(), Failure> {
+    if terminal.format == Format::Table {
+        let text: Vec<String> = checks.0.iter().map(|check| line(terminal, check)).collect();
+        return terminal.data(&text.concat());
+    }
+    let rows: Vec<Row> = checks
+        .0
+        .iter()
+        .map(|check| Row {
+            cells: vec![
+                check.state.as_str().to_owned(),
+                check.what.clone(),
+                check.found.clone(),
+                check.fix.clone().unwrap_or_default(),
+            ],
+            json: json!({"state": check.state.as_str(), "check": check.what, "found": check.found, "fix": check.fix}),
+        })
+        .collect();
+    terminal.list(&["state", "check", "found", "fix"], &rows, "")
+}
+
+fn line(terminal: Terminal, check: &Check) -> String {
+    let sign = terminal.paint(check.state.colour(), check.state.sign());
+    let mut text = format!("{sign} {}: {}\n", Shown(&check.what), Shown(&check.found));
+    if let Some(fix) = &check.fix {
+        text.push_str(&format!("    {}\n", Shown(fix)));
+    }
+    text
+}
+
+fn configuration(checks: &mut Checks, place: &Place) -> Option<Config> {
+    let what = "configuration";
+    let file = match place.config_file() {
+        Ok(file) => file,
+        Err(failure) => {
+            checks.wrong(what, failure.message, "hoopctl init");
+            return None;
+        }
+    };
+    let config = match place.config() {
+        Ok(config) => config,
+        Err(failure) => {
+            let first = failure.message.lines().next().unwrap_or_default().to_owned();
+            checks.wrong(what, format!("{}: {first}", file.display()), "hoopctl config check");
+            return None;
+        }
+    };
+    checks.good(what, format!("{} is valid", file.display()));
+    for warning in &config.warnings {
+        checks.doubtful(what, warning.to_string(), "hoopctl config check");
+    }
+    mode(checks, "configuration file", &file, 0o022, "chmod go-w");
+    if let Some(issuer) = &config.dev_issuer {
+        let found = format!("the development issuer on {} gives anybody on this machine any token", issuer.listen);
+        checks.doubtful("development issuer", found, "remove [dev_issuer] before real use");
+    }
+    if config.oidc.is_empty() {
+        checks.wrong("issuers", "there is no [[oidc]], so that no token is accepted", "hoopctl init --force shows one");
+    }
+    Some(config)
+}
+
+/// Looks at the permission bits of a file; `forbidden` are those that must not be set.
+fn mode(checks: &mut Checks, what: &str, path: &Path, forbidden: u32, fix: &str) {
+    match std::fs::metadata(path) {
+        Ok(data) => {
+            let mode = data.mode() & 0o7777;
+            if mode & forbidden == 0 {
+                checks.good(what, format!("{} has mode {mode:04o}", path.display()));
+            } else {
+                checks.wrong(
+                    what,
+                    format!("{} has mode {mode:04o}: others can get at it", path.display()),
+                    format!("{fix} {}", path.display()),
+                );
+            }
+        }
+        Err(error) => checks.wrong(what, format!("{}: {error}", path.display()), "run it as the gateway's user"),
+    }
+}
+
+fn socket(checks: &mut Checks, place: &Place, config: &Config) -> bool {
+    let path = &config.admin.socket;
+    match Access::online(place).and_then(|access| access.wait(access.backend().status())) {
+        Ok(status) => {
+            let version = env!("CARGO_PKG_VERSION");
+            if status.version != version {
+                let found = format!("the gateway is version {}, this is {version}", status.version);
+                checks.doubtful("gateway", found, "restart the gateway");
+            } else if status.ready {
+                checks.good("gateway", format!("runs and is ready, socket {}", path.display()));
+            } else {
+                let why = status.recording_problem.unwrap_or_else(|| "it starts or stops".to_owned());
+                checks.wrong("gateway", format!("runs but takes no commands: {why}"), "look at its log");
+            }
+            true
+        }
+        Err(failure) if failure.exit == Exit::Unreachable => {
+            checks.doubtful("gateway", format!("does not run: {}", failure.message), "hoopctl serve");
+            false
+        }
+        Err(failure) => {
+            let fix = failure.hint.unwrap_or_else(|| "run it as the gateway's user".to_owned());
+            checks.wrong("gateway", failure.message, fix);
+            true
+        }
+    }
+}
+
+fn data_dir(checks: &mut Checks, config: &Config) {
+    let dir = &config.storage.data_dir;
+    if !dir.exists() {
+        checks.doubtful("data directory", format!("{} is not there yet", dir.display()), "the first start makes it");
+        return;
+    }
+    mode(checks, "data directory", dir, 0o077, "chmod 700");
+    for name in ["hoopctl.db", "events.db"] {
+        let file = dir.join(name);
+        if file.exists() {
+            mode(checks, name, &file, 0o077, "chmod 600");
+        }
+    }
+}
+
+fn key(checks: &mut Checks, config: &Config) {
+    match config.storage.key_source() {
+        SecretRef::File(path) if path.exists() => mode(checks, "store key", &path, 0o077, "chmod 600"),
+        SecretRef::File(path) if config.storage.data_dir.join("hoopctl.db").exists() => {
+            let found = format!("{} is missing: sealed secrets cannot be opened", path.display());
+            checks.wrong("store key", found, "put it back from your backup");
+        }
+        SecretRef::File(path) => {
+            checks.doubtful("store key", format!("{} is not there yet", path.display()), "the first start makes it");
+        }
+        other => checks.good("store key", format!("comes from {other}")),
+    }
+}
+
+/// Opening the store checks its version and whether it is whole. Only while no gateway has it.
+fn schema(checks: &mut Checks, config: &Config) {
+    let dir = &config.storage.data_dir;
+    if !dir.join("hoopctl.db").exists() {
+        return;
+    }
+    let opened = store::lock_data_dir(dir).and_then(|lock| store::Store::open(dir).map(|_store| lock));
+    match opened {
+        Ok(_lock) => checks.good("store", "is whole, and of this version"),
+        Err(error) => checks.wrong("store", error.to_string(), "see the README, section \"Errors\""),
+    }
+}
+
+fn disk(checks: &mut Checks, config: &Config) {
+    let mut dir = config.storage.data_dir.as_path();
+    while !dir.exists() {
+        let Some(parent) = dir.parent() else { return };
+        dir = parent;
+    }
+    let stat = match nix::sys::statvfs::statvfs(dir) {
+        Ok(stat) => stat,
+        Err(error) => return checks.doubtful("disk", format!("{}: {error}", dir.display()), "look at it with df"),
+    };
+    let free = stat.blocks_available().saturating_mul(stat.fragment_size());
+    let used = std::fs::metadata(config.storage.data_dir.join("events.db")).map_or(0, |data| data.len());
+    let wanted = config.recording.max_size.saturating_sub(used);
+    let free_text = format!("{} MiB are free", free >> 20);
+    if free < 256 << 20 {
+        checks.wrong("disk", format!("{free_text}: without recording nothing passes"), "make room");
+    } else if free < wanted {
+        let size = units::format_size(config.recording.max_size);
+        let found = format!("{free_text}, recordings may grow to {size}");
+        checks.doubtful("disk", found, "lower recording.retention.max_size, or make room");
+    } else {
+        checks.good("disk", free_text);
+    }
+}
+
+fn issuers(checks: &mut Checks, config: &Config) {
+    let found = Issuers::new(config.oidc.clone(), Arc::new(NoKeeper)).map_err(|error| Failure::failed(error.to_string()));
+    let statuses = found.and_then(|issuers| Ok(access::runtime()?.block_on(issuers.refresh(None))));
+    match statuses {
+        Ok(statuses) => {
+            for status in statuses {
+                let what = format!("issuer {}", status.name);
+                if status.available {
+                    checks.good(what, format!("{} has {} usable keys", status.issuer, status.kids.len()));
+                } else {
+                    let why = status.last_error.unwrap_or_else(|| "no usable key".to_owned());
+                    checks.wrong(what, format!("{}: {why}", status.issuer), "check the issuer URL and the way there");
+                }
+            }
+        }
+        Err(failure) => checks.wrong("issuers", failure.message, "hoopctl config check"),
+    }
+    for issuer in &config.oidc {
+        clock(checks, &issuer.name, &issuer.issuer, issuer.ca_file.as_deref());
+    }
+}
+
+/// Tokens hold from one moment to another: the clock must agree with that of the issuer.
+fn clock(checks: &mut Checks, name: &str, url: &str, ca_file: Option<&Path>) {
+    let Ok(place) = Location::parse(url) else { return };
+    let target =
+        Target { host: &place.host, port: place.port, tls: place.secure, ca_file, timeout: PATIENCE };
+    // An issuer that does not answer is told already.
+    let Ok(Some(theirs)) = target.date("/") else { return };
+    let off = theirs.abs_diff(output::now_ms());
+    if off > CLOCK_MAX_MS {
+        let found = format!("this machine and issuer {name} are {} s apart", off / 1000);
+        checks.wrong("clock", found, "set the clock by NTP");
+    } else {
+        checks.good("clock", format!("agrees with issuer {name}"));
+    }
+}
+
+fn targets(checks: &mut Checks, place: &Place, config: &Config, running: bool) {
+    for connection in stored(place, running).iter().chain(&config.connections) {
+        let what = format!("connection {}", connection.name);
+        let upstream = &connection.upstream;
+        let target = Target {
+            host: &upstream.host,
+            port: upstream.port,
+            tls: upstream.tls,
+            ca_file: connection.ca_file.as_deref(),
+            timeout: PATIENCE.min(connection.limits.connect),
+        };
+        match target.open(&[b"h2", b"http/1.1"]) {
+            Ok(_stream) => checks.good(&what, format!("{upstream} answers")),
+            Err(error) => checks.wrong(&what, format!("{upstream}: {error}"), "check the target and the way there"),
+        }
+        if let Some(source) = connection.inject.source() {
+            credential(checks, &what, source);
+        }
+    }
+}
+
+/// The connections of the store, as far as they can be read.
+fn stored(place: &Place, running: bool) -> Vec<Connection> {
+    use crate::control::noun::entity::EntityKind;
+    if !running {
+        return Vec::new();
+    }
+    let found = Access::online(place).and_then(|access| access.wait(access.backend().entities(EntityKind::Connection)));
+    let views = found.map(|list| list.items).unwrap_or_default();
+    let of_store = views.into_iter().filter(|view| !view.read_only);
+    of_store.filter_map(|view| crate::cli::connect::parsed(&view.toml).ok()).collect()
+}
+
+fn credential(checks: &mut Checks, what: &str, source: &SecretRef) {
+    let what = format!("{what}, credential");
+    match source {
+        SecretRef::File(path) => mode(checks, &what, path, 0o077, "chmod 600"),
+        SecretRef::Env(name) if std::env::var_os(name).is_none() => {
+            checks.doubtful(what, format!("{name} is not set here"), "set it in the environment of the gateway");
+        }
+        other => checks.good(what, format!("comes from {other}")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    #[test]
+    fn a_file_that_others_can_read_is_wrong_and_the_fix_names_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("store.key");
+        std::fs::write(&file, "x").unwrap();
+        for (bits, state) in [(0o600, State::Good), (0o640, State::Wrong), (0o604, State::Wrong)] {
+            std::fs::set_permissions(&file, std::fs::Permissions::from_mode(bits)).unwrap();
+            let mut checks = Checks::default();
+            mode(&mut checks, "store key", &file, 0o077, "chmod 600");
+            assert_eq!(checks.0[0].state, state, "{bits:o}");
+            assert_eq!(checks.0[0].fix.is_some(), state == State::Wrong);
+        }
+    }
+
+    #[test]
+    fn a_missing_configuration_is_one_wrong_line_and_nothing_else() {
+        let mut checks = Checks::default();
+        assert!(configuration(&mut checks, &Place::of("/nonexistent/hoopctl.toml".into())).is_none());
+        assert_eq!(checks.0.iter().filter(|check| check.state == State::Wrong).count(), 1);
+    }
+}

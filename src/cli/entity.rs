@@ -1,0 +1,304 @@
+//! Options of `add` and `edit` that become the TOML table of a connection or policy.
+
+use std::io::Read;
+use std::path::Path;
+
+use clap::Args;
+use toml::Table;
+use toml::Value;
+
+use crate::cli::report::Exit;
+use crate::cli::report::Failure;
+use crate::domain::secret::SecretRef;
+
+/// The options of a connection.
+#[derive(Debug, Clone, Default, Args)]
+pub struct ConnectionOptions {
+    /// Where the target is: http://… or https://…
+    #[arg(long, value_name = "URL")]
+    pub upstream: Option<String>,
+    /// Its credential: bearer:SRC, basic:USER:SRC, header:NAME:SRC or none; SRC is env:NAME, file:PATH, store:KEY, exec:COMMAND
+    #[arg(long, value_name = "RULE")]
+    pub inject: Option<String>,
+    /// A label that policies and masks match; may be repeated
+    #[arg(long = "tag", value_name = "KEY=VALUE", value_parser = pair)]
+    pub tags: Vec<(String, String)>,
+    /// A limit: session, idle, approval_wait, connect, response (durations), body (size), rate (per second)
+    #[arg(long = "limit", value_name = "KEY=VALUE", value_parser = pair)]
+    pub limits: Vec<(String, String)>,
+    /// Certificate authorities to trust for this target, in place of the platform's
+    #[arg(long, value_name = "FILE")]
+    pub ca_file: Option<String>,
+}
+
+/// The options of a policy.
+#[derive(Debug, Clone, Default, Args)]
+pub struct PolicyOptions {
+    /// It may pass
+    #[arg(long, group = "effect")]
+    pub allow: bool,
+    /// It is held until a person decides
+    #[arg(long, group = "effect")]
+    pub approve: bool,
+    /// It is blocked
+    #[arg(long, group = "effect")]
+    pub deny: bool,
+    /// A group of the caller
+    #[arg(long = "group", value_name = "GROUP", help_heading = "Who")]
+    pub groups: Vec<String>,
+    /// A principal, or a glob over principals
+    #[arg(long = "subject", value_name = "PRINCIPAL", help_heading = "Who")]
+    pub subjects: Vec<String>,
+    /// A client (application), by its id
+    #[arg(long = "client", value_name = "CLIENT", help_heading = "Who")]
+    pub clients: Vec<String>,
+    /// An issuer, by its name
+    #[arg(long = "issuer", value_name = "NAME", help_heading = "Who")]
+    pub issuers: Vec<String>,
+    /// What kind of caller: human, app or agent
+    #[arg(long = "kind", value_name = "KIND", help_heading = "Who")]
+    pub kinds: Vec<String>,
+    /// A claim of the token
+    #[arg(long = "claim", value_name = "NAME=VALUE", value_parser = pair, help_heading = "Who")]
+    pub claims: Vec<(String, String)>,
+    /// A connection, or a glob over names
+    #[arg(long = "connection", visible_alias = "connect", value_name = "NAME", help_heading = "Where")]
+    pub connections: Vec<String>,
+    /// A tag of the connection
+    #[arg(long = "tag", value_name = "KEY=VALUE", value_parser = pair, help_heading = "Where")]
+    pub tags: Vec<(String, String)>,
+    /// Where the request comes from: an address or a network
+    #[arg(long = "source-ip", value_name = "CIDR", help_heading = "Where")]
+    pub source_ips: Vec<String>,
+    /// A class: read, write, ddl, admin or unknown
+    #[arg(long = "operation", value_name = "CLASS", help_heading = "What")]
+    pub operations: Vec<String>,
+    /// An HTTP method
+    #[arg(long = "method", value_name = "METHOD", help_heading = "What")]
+    pub methods: Vec<String>,
+    /// A path below the connection: * within a segment, ** over segments
+    #[arg(long = "path", value_name = "GLOB", help_heading = "What")]
+    pub paths: Vec<String>,
+    /// A value in the body, such as amount='> 1000'
+    #[arg(long = "arg", value_name = "PATH=PATTERN", value_parser = pair, help_heading = "What")]
+    pub args: Vec<(String, String)>,
+    /// Callers in this group are excepted
+    #[arg(long = "unless-group", value_name = "GROUP", help_heading = "Who")]
+    pub unless_groups: Vec<String>,
+    /// A group whose members may decide (with --approve)
+    #[arg(long = "from", value_name = "GROUP", help_heading = "Approval")]
+    pub from: Vec<String>,
+    /// How many people must say yes
+    #[arg(long, value_name = "N", help_heading = "Approval")]
+    pub min: Option<u32>,
+    /// How long it waits for them
+    #[arg(long, value_name = "DURATION", help_heading = "Approval")]
+    pub timeout: Option<String>,
+    /// A decision needs a reason
+    #[arg(long, help_heading = "Approval")]
+    pub reason: bool,
+    /// What a yes gives: once, session, or a duration
+    #[arg(long, value_name = "SCOPE", help_heading = "Approval")]
+    pub grant: Option<String>,
+    /// The longest session
+    #[arg(long, value_name = "DURATION")]
+    pub session: Option<String>,
+    /// What a refused client is told
+    #[arg(long, value_name = "TEXT")]
+    pub message: Option<String>,
+}
+
+/// Reads `KEY=VALUE`.
+pub fn pair(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((key, value)) if !key.trim().is_empty() => Ok((key.trim().to_owned(), value.trim().to_owned())),
+        _ => Err("expected KEY=VALUE".to_owned()),
+    }
+}
+
+impl ConnectionOptions {
+    /// Whether none is given.
+    pub fn is_empty(&self) -> bool {
+        self.upstream.is_none()
+            && self.inject.is_none()
+            && self.tags.is_empty()
+            && self.limits.is_empty()
+            && self.ca_file.is_none()
+    }
+
+    /// Puts what is given into the table of a connection; the rest of it stays.
+    pub fn apply(&self, table: &mut Table) -> Result<(), Failure> {
+        if let Some(upstream) = &self.upstream {
+            refuse_user_info(upstream)?;
+            set(table, "upstream", upstream.as_str());
+        }
+        if let Some(inject) = &self.inject {
+            refuse_literal(inject)?;
+            set(table, "inject", inject.as_str());
+        }
+        if let Some(ca_file) = &self.ca_file {
+            set(table, "ca_file", ca_file.as_str());
+        }
+        merge(table, "tags", &self.tags, |_key, value| Value::String(value.to_owned()))?;
+        merge(table, "limits", &self.limits, |key, value| match value.parse::<i64>() {
+            Ok(number) if key == "rate" => Value::Integer(number),
+            _ => Value::String(value.to_owned()),
+        })
+    }
+}
+
+impl PolicyOptions {
+    /// Whether none is given.
+    pub fn is_empty(&self) -> bool {
+        let mut table = Table::new();
+        self.apply(&mut table).is_ok() && table.is_empty()
+    }
+
+    /// Puts what is given into the table of a policy; the rest of it stays.
+    pub fn apply(&self, table: &mut Table) -> Result<(), Failure> {
+        let effects = [(self.allow, "allow"), (self.approve, "approve"), (self.deny, "deny")];
+        if let Some((_, effect)) = effects.into_iter().find(|(given, _)| *given) {
+            set(table, "effect", effect);
+        }
+        let lists = [
+            ("groups", &self.groups),
+            ("subjects", &self.subjects),
+            ("clients", &self.clients),
+            ("issuers", &self.issuers),
+            ("kinds", &self.kinds),
+            ("connections", &self.connections),
+            ("source_ips", &self.source_ips),
+            ("operations", &self.operations),
+            ("methods", &self.methods),
+            ("paths", &self.paths),
+        ];
+        for (key, values) in lists {
+            if !values.is_empty() {
+                set(inner(table, "match")?, key, strings(values));
+            }
+        }
+        for (key, pairs) in [("claims", &self.claims), ("tags", &self.tags), ("args", &self.args)] {
+            if !pairs.is_empty() {
+                merge(inner(table, "match")?, key, pairs, |_key, value| Value::String(value.to_owned()))?;
+            }
+        }
+        if !self.unless_groups.is_empty() {
+            set(inner(table, "unless")?, "groups", strings(&self.unless_groups));
+        }
+        self.apply_approval(table)?;
+        if let Some(session) = &self.session {
+            set(inner(table, "limits")?, "session", session.as_str());
+        }
+        if let Some(message) = &self.message {
+            set(table, "message", message.as_str());
+        }
+        Ok(())
+    }
+
+    fn apply_approval(&self, table: &mut Table) -> Result<(), Failure> {
+        if !self.from.is_empty() {
+            set(inner(table, "approval")?, "from", strings(&self.from));
+        }
+        if let Some(min) = self.min {
+            set(inner(table, "approval")?, "min", i64::from(min));
+        }
+        for (key, text) in [("timeout", &self.timeout), ("grant", &self.grant)] {
+            if let Some(text) = text {
+                set(inner(table, "approval")?, key, text.as_str());
+            }
+        }
+        if self.reason {
+            set(inner(table, "approval")?, "reason", true);
+        }
+        Ok(())
+    }
+}
+
+fn strings(values: &[String]) -> Value {
+    Value::Array(values.iter().cloned().map(Value::String).collect())
+}
+
+fn set(table: &mut Table, key: &str, value: impl Into<Value>) {
+    table.insert(key.to_owned(), value.into());
+}
+
+fn inner<'a>(table: &'a mut Table, key: &str) -> Result<&'a mut Table, Failure> {
+    let entry = table.entry(key.to_owned()).or_insert_with(|| Value::Table(Table::new()));
+    entry.as_table_mut().ok_or_else(|| Failure::failed(format!("`{key}` is not a table")))
+}
+
+fn merge(
+    table: &mut Table,
+    key: &str,
+    pairs: &[(String, String)],
+    value: impl Fn(&str, &str) -> Value,
+) -> Result<(), Failure> {
+    if pairs.is_empty() {
+        return Ok(());
+    }
+    let inner = inner(table, key)?;
+    for (name, text) in pairs {
+        inner.insert(name.clone(), value(name, text));
+    }
+    Ok(())
+}
+
+/// A secret in an argument is visible to every process of the machine: only its source may stand there. The refusal does
+/// not repeat it.
+fn refuse_literal(inject: &str) -> Result<(), Failure> {
+    let (kind, rest) = inject.split_once(':').unwrap_or((inject, ""));
+    let source = match kind {
+        "none" if rest.is_empty() => return Ok(()),
+        "bearer" => Some(rest),
+        "basic" | "header" => rest.split_once(':').map(|(_, source)| source),
+        _ => return Err(Failure::usage("--inject is one of bearer:SRC, basic:USER:SRC, header:NAME:SRC, none")),
+    };
+    if source.is_some_and(|source| source.parse::<SecretRef>().is_ok()) {
+        return Ok(());
+    }
+    let form = match kind {
+        "bearer" => "bearer:env:NAME",
+        "basic" => "basic:USER:env:NAME",
+        _ => "header:NAME:env:NAME",
+    };
+    let message = "a secret is named by its source, never written into the command line";
+    Err(Failure::usage(message).code("literal_secret").hint(format!(
+        "--inject {form}, or file:PATH, store:KEY, exec:COMMAND in place of env:NAME\n\
+         to keep it in the gateway: hoopctl secret set KEY < FILE, then store:KEY"
+    )))
+}
+
+/// A URL with a user name or password would show it in `ps`, in the configuration and in logs.
+fn refuse_user_info(upstream: &str) -> Result<(), Failure> {
+    let authority = upstream.split_once("://").map_or("", |(_, rest)| rest).split(['/', '?', '#']).next();
+    if authority.is_some_and(|authority| authority.contains('@')) {
+        return Err(Failure::usage("--upstream holds a user name or password")
+            .code("literal_secret")
+            .hint("--upstream https://HOST --inject basic:USER:env:NAME"));
+    }
+    Ok(())
+}
+
+/// The longest text that is read for a definition or policy test, in bytes.
+const TEXT_MAX: u64 = 4 << 20;
+
+/// Reads a text file, or standard input for `-`.
+pub fn read_text(path: &Path) -> Result<String, Failure> {
+    let failed = |error: std::io::Error| Failure::failed(format!("cannot read {}: {error}", path.display()));
+    let mut text = String::new();
+    let read = if path == Path::new("-") {
+        std::io::stdin().lock().take(TEXT_MAX + 1).read_to_string(&mut text)
+    } else {
+        std::fs::File::open(path).map_err(failed)?.take(TEXT_MAX + 1).read_to_string(&mut text)
+    };
+    match read.map_err(failed)? as u64 {
+        0..=TEXT_MAX => Ok(text),
+        _ => Err(Failure::failed(format!("{} is longer than 4 MiB", path.display()))),
+    }
+}
+
+/// Reads the TOML of one table.
+pub fn parse_table(text: &str, name: &str) -> Result<Table, Failure> {
+    text.parse::<Table>()
+        .map_err(|error| Failure::new(Exit::Config, format!("{name}: {error}")))
+}

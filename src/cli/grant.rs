@@ -1,0 +1,94 @@
+//! `grant`: what approvals gave, and taking it back.
+
+use clap::Subcommand;
+
+use crate::cli::access::Access;
+use crate::cli::approval::note_more;
+use crate::cli::ask;
+use crate::cli::output;
+use crate::cli::output::Row;
+use crate::cli::output::Terminal;
+use crate::cli::place::Place;
+use crate::cli::report::Exit;
+use crate::cli::report::Failure;
+use crate::cli::report::Outcome;
+use crate::control::noun::grant::GrantFilter;
+use crate::domain::approval::Grant;
+use crate::domain::id::GrantId;
+
+/// The verbs of `grant`.
+#[derive(Debug, Subcommand)]
+pub enum GrantVerb {
+    /// List grants
+    #[command(alias = "ls")]
+    List {
+        /// Those that ended, too
+        #[arg(short, long)]
+        all: bool,
+        /// Only those of this principal
+        #[arg(long, value_name = "PRINCIPAL")]
+        principal: Option<String>,
+        /// Only those on this connection
+        #[arg(long, value_name = "NAME")]
+        connection: Option<String>,
+        /// At most so many
+        #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000))]
+        limit: Option<u32>,
+    },
+    /// Take one back
+    Revoke {
+        /// Its id
+        id: String,
+        /// Do not ask
+        #[arg(short, long)]
+        yes: bool,
+    },
+}
+
+/// Runs `grant`.
+pub fn run(terminal: Terminal, place: &Place, verb: GrantVerb) -> Outcome {
+    let access = Access::open(terminal, place)?;
+    match verb {
+        GrantVerb::List { all, principal, connection, limit } => {
+            let filter = GrantFilter { ended: Some(all), principal, connection, limit };
+            let found = access.wait(access.backend().grants(filter))?;
+            let now = output::now_ms();
+            let rows: Vec<Row> = found.items.iter().map(|grant| row(grant, now)).collect();
+            let columns = ["id", "scope", "state", "ends", "principal", "connection", "policy"];
+            terminal.list(&columns, &rows, "no grant stands")?;
+            note_more(terminal, &found);
+            Ok(Exit::Done)
+        }
+        GrantVerb::Revoke { id, yes } => {
+            let id: GrantId = id.parse().map_err(|error| Failure::usage(format!("{error}")))?;
+            ask::confirm(terminal, yes, &format!("Revoke {id}?"))?;
+            let grant = access.wait(access.backend().revoke_grant(id))?;
+            terminal.say(&format!("revoked {id}: {} on {}", grant.principal, grant.connection));
+            if terminal.format.is_json() {
+                terminal.item(&[], &output::json(&grant))?;
+            }
+            Ok(Exit::Done)
+        }
+    }
+}
+
+fn row(grant: &Grant, now: i64) -> Row {
+    let state = match grant.ended_ms {
+        Some(_) => "ended",
+        None if grant.expires_ms <= now => "expired",
+        None => "stands",
+    };
+    let ends = if state == "stands" { output::distance(grant.expires_ms, now) } else { "-".to_owned() };
+    Row {
+        cells: vec![
+            grant.id.to_string(),
+            grant.scope.to_string(),
+            state.to_owned(),
+            ends,
+            grant.principal.clone(),
+            grant.connection.to_string(),
+            grant.rule.clone(),
+        ],
+        json: output::json(grant),
+    }
+}

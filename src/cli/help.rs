@@ -1,0 +1,248 @@
+//! The words of the help: groups of commands, examples, next steps.
+
+use std::fmt::Write as _;
+
+use clap::Command;
+use clap::CommandFactory;
+
+use crate::cli::args::Cli;
+
+/// The commands of the first page, by what people want to do. Every visible command stands in exactly one group.
+pub const GROUPS: &[(&str, &[&str])] = &[
+    ("Start here", &["demo", "init", "doctor"]),
+    ("Run", &["serve", "status", "config"]),
+    ("Manage", &["connect", "policy", "secret", "mask", "token"]),
+    ("Decide", &["approval", "grant", "lock"]),
+    ("Look back", &["session", "replay"]),
+    ("Shell", &["completions", "man", "version"]),
+];
+
+/// Examples of the first page.
+pub const ROOT: &str = "\
+Examples:
+  hoopctl demo
+  hoopctl connect add crm --upstream https://crm.internal/api --inject bearer:env:CRM_TOKEN
+  hoopctl policy explain --as agent-7 --group support --connection crm DELETE /customers/7
+  hoopctl approval approve apr_01kah3y2x7m5q8r4s6t9v0w1z2 -r INC-4411
+  hoopctl replay last
+
+More: hoopctl <COMMAND> --help, hoopctl man";
+
+/// After the help of `serve`.
+pub const SERVE: &str = "\
+Examples:
+  hoopctl serve
+  hoopctl serve -c /etc/hoopctl/hoopctl.toml
+  hoopctl serve --check
+
+Signals: SIGHUP reloads the configuration, SIGTERM and SIGINT drain and stop.
+Next: hoopctl status --wait 30s";
+
+/// After the help of `demo`.
+pub const DEMO: &str = "\
+Examples:
+  hoopctl demo
+  hoopctl demo --keep ./try
+
+It listens on this machine only, and anyone on it can mint a token: it is for trying.
+Next: it prints what to paste into a second terminal.";
+
+/// After the help of `init`.
+pub const INIT: &str = "\
+Examples:
+  hoopctl init
+  hoopctl init --oidc entra --dir /etc/hoopctl
+  hoopctl init --demo --dir ./try
+
+Next: fill in the issuer, then hoopctl serve --check";
+
+/// After the help of `doctor`.
+pub const DOCTOR: &str = "\
+Examples:
+  hoopctl doctor
+  hoopctl doctor -o json
+
+Each line is in order (\u{2713}), worth a look (!) or wrong (\u{2717}), with one fix. Ends with 1 when anything is wrong.";
+
+/// After the help of `status`.
+pub const STATUS: &str = "\
+Examples:
+  hoopctl status
+  hoopctl status --wait 30s -o json";
+
+/// After the help of `connect`.
+pub const CONNECT: &str = "\
+Examples:
+  hoopctl connect list
+  hoopctl connect add crm --upstream https://crm.internal/api --inject bearer:env:CRM_TOKEN --tag data=pii
+  hoopctl connect test crm";
+
+/// After the help of `connect add`.
+pub const CONNECT_ADD: &str = "\
+Examples:
+  hoopctl connect add crm --upstream https://crm.internal/api --inject bearer:store:crm-token
+  hoopctl connect add wiki --upstream http://127.0.0.1:9000 --inject basic:svc:file:/run/secrets/wiki
+  hoopctl connect add crm --upstream https://crm.internal --tag env=prod --limit session=30m --test
+
+A secret is named by its source, never written out: env:NAME, file:PATH, store:KEY, exec:COMMAND.
+Next: nobody may use a new connection. Open it: hoopctl policy add crm-reads --allow --group support --connection crm \
+--operation read";
+
+/// After the help of `policy`.
+pub const POLICY: &str = "\
+Examples:
+  hoopctl policy list
+  hoopctl policy add crm-reads --allow --group support --connection crm --operation read
+  hoopctl policy explain --as agent-7 --group support --connection crm PATCH /customers/7
+
+Deny beats approve beats allow; what no policy allows is denied.";
+
+/// After the help of `policy add`.
+pub const POLICY_ADD: &str = "\
+Examples:
+  hoopctl policy add crm-reads --allow --group support --connection crm --operation read
+  hoopctl policy add crm-writes --approve --group support --connection crm --operation write --from dba --reason
+  hoopctl policy add no-exports --deny --path '/export/**' --message 'Ask #dba for an export.'
+  hoopctl policy add -f policy.toml crm-reads
+
+Values of one option are alternatives; different options must all hold.
+Next: hoopctl policy explain shows what it does to one command.";
+
+/// After the help of `policy explain`.
+pub const POLICY_EXPLAIN: &str = "\
+Examples:
+  hoopctl policy explain --as agent-7 --group support --connection crm DELETE /customers/7
+  hoopctl policy explain --as kim --kind human --connection crm --body '{\"amount\": 1200}' POST /refunds
+  hoopctl policy explain --exit-code --as agent-7 --connection crm GET /customers
+
+With --exit-code: 0 allow, 8 approve, 9 deny.";
+
+/// After the help of `policy test`.
+pub const POLICY_TEST: &str = "\
+Examples:
+  hoopctl policy test tests.toml
+
+The file holds one table for each request and what is expected:
+  [[test]]
+  as = \"agent-7\"
+  groups = [\"support\"]
+  connection = \"crm\"
+  request = \"DELETE /customers/7\"
+  expect = \"deny\"            # allow, approve or deny
+  rule = \"no-deletes\"        # optional: the policy that decides";
+
+/// After the help of `approval`.
+pub const APPROVAL: &str = "\
+Examples:
+  hoopctl approval list
+  hoopctl approval show apr_01kah3y2x7m5q8r4s6t9v0w1z2
+  hoopctl approval approve apr_01kah3y2x7m5q8r4s6t9v0w1z2 -r INC-4411
+  hoopctl approval wait apr_01kah3y2x7m5q8r4s6t9v0w1z2 --timeout 10m
+
+You decide as your OS user, with the groups that admin.local_groups gives it; never on a command of your own.
+`last` stands for the newest one; to decide, only while no other waits.";
+
+/// After the help of `grant`.
+pub const GRANT: &str = "\
+Examples:
+  hoopctl grant list
+  hoopctl grant revoke grt_01kah3y2x7m5q8r4s6t9v0w1z2";
+
+/// After the help of `lock`.
+pub const LOCK: &str = "\
+Examples:
+  hoopctl lock add principal:corp/agent-7 -r 'leaked token' --for 1h
+  hoopctl lock add everybody -r 'incident 4411' --yes
+  hoopctl lock list
+  hoopctl lock remove lck_01kah3y2x7m5q8r4s6t9v0w1z2
+
+It is in force within a second and cuts live streams.";
+
+/// After the help of `session`.
+pub const SESSION: &str = "\
+Examples:
+  hoopctl session list --since 1d
+  hoopctl session tail
+  hoopctl session grep 'customers/7' --since 7d
+  hoopctl session export last --format har --to last.har
+  hoopctl session verify --all
+
+`last` stands for the newest session.";
+
+/// After the help of `replay`.
+pub const REPLAY: &str = "\
+Examples:
+  hoopctl replay last
+  hoopctl replay last --speed 4 --idle-limit 2s
+  hoopctl replay ses_01kah3y2x7m5q8r4s6t9v0w1z2 --from 90s --to @40
+  hoopctl replay crm.jsonl
+
+Plays with its own timing on a terminal, and prints the transcript at once elsewhere.";
+
+/// After the help of `mask`.
+pub const MASK: &str = "\
+Examples:
+  hoopctl mask test < customers.json
+  hoopctl mask test --entity US_SSN --entity IBAN -o json < notes.txt";
+
+/// After the help of `token`.
+pub const TOKEN: &str = "\
+Examples:
+  hoopctl token mint --as agent-7 --group support
+  hoopctl token inspect < token.txt
+  hoopctl token verify --env MY_TOKEN
+
+Tokens are read from standard input, --file or --env: an argument would be seen by every process on this machine.";
+
+/// After the help of `secret`.
+pub const SECRET: &str = "\
+Examples:
+  hoopctl secret set crm-token < token.txt
+  hoopctl secret list
+  hoopctl secret remove crm-token
+
+Next: hoopctl connect add crm --upstream https://crm.internal/api --inject bearer:store:crm-token";
+
+/// After the help of `config`.
+pub const CONFIG: &str = "\
+Examples:
+  hoopctl config check
+  hoopctl config show -o json
+  hoopctl config reload";
+
+/// After the help of `completions`.
+pub const COMPLETIONS: &str = "\
+Examples:
+  hoopctl completions bash > ~/.local/share/bash-completion/completions/hoopctl
+  hoopctl completions zsh > ~/.local/share/zsh/site-functions/_hoopctl
+  hoopctl completions fish > ~/.config/fish/completions/hoopctl.fish";
+
+/// After the help of `man`.
+pub const MAN: &str = "\
+Examples:
+  hoopctl man | man -l -
+  hoopctl man --dir ~/.local/share/man/man1";
+
+/// The whole command line, with the commands of the first page in groups.
+pub fn command() -> Command {
+    let command = Cli::command();
+    let template = template(&command);
+    command.help_template(template)
+}
+
+/// clap has no groups of subcommands: the first page is a template with them written out.
+fn template(command: &Command) -> String {
+    let heading = GROUPS.iter().map(|(heading, _)| heading.len()).max().unwrap_or(0);
+    let name = GROUPS.iter().flat_map(|(_, names)| *names).map(|name| name.len()).max().unwrap_or(0);
+    let mut text = String::from("{about}\n\nUsage: {usage}\n\n");
+    for (title, names) in GROUPS {
+        for (place, noun) in names.iter().enumerate() {
+            let about = command.find_subcommand(noun).and_then(Command::get_about);
+            let about = about.map(ToString::to_string).unwrap_or_default();
+            let title = if place == 0 { title } else { "" };
+            writeln!(text, "{title:heading$}  {noun:name$}  {about}").ok();
+        }
+    }
+    text.push_str("\nOptions:\n{options}\n\n");
+    text + ROOT
+}

@@ -1,0 +1,122 @@
+//! `init`: a commented configuration to start from.
+
+use std::io::Write;
+use std::net::SocketAddr;
+use std::os::unix::fs::DirBuilderExt;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+use std::path::PathBuf;
+
+use clap::Args;
+use clap::ValueEnum;
+
+use crate::cli::output::Terminal;
+use crate::cli::report::Exit;
+use crate::cli::report::Failure;
+use crate::cli::report::Outcome;
+use crate::config;
+use crate::config::Template;
+use crate::control::Peer;
+use crate::demo::config::DemoConfig;
+use crate::demo::config::FILE;
+use crate::demo::config::KEY_FILE;
+
+/// `init`.
+#[derive(Debug, Args)]
+pub struct InitArgs {
+    /// The configuration of the demo, to keep and change
+    #[arg(long, conflicts_with = "oidc")]
+    pub demo: bool,
+    /// The identity provider
+    #[arg(long, value_name = "PROVIDER", value_enum, default_value = "generic")]
+    pub oidc: Provider,
+    /// Where to write it
+    #[arg(long, value_name = "DIR", default_value = ".")]
+    pub dir: PathBuf,
+    /// Write over a file that is there
+    #[arg(long)]
+    pub force: bool,
+}
+
+/// An identity provider that `init` knows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Provider {
+    /// Microsoft Entra ID
+    Entra,
+    /// Any `OpenID` Connect provider
+    Generic,
+}
+
+/// The addresses of the demo, when they are free.
+pub const DEMO_PORTS: [u16; 3] = [8440, 8449, 8448];
+
+/// Writes the configuration.
+pub fn run(terminal: Terminal, args: &InitArgs) -> Outcome {
+    let file = args.dir.join(FILE);
+    if args.demo {
+        let address = |port| SocketAddr::from(([127, 0, 0, 1], port));
+        let [gateway, issuer, api] = DEMO_PORTS.map(address);
+        demo_folder(&args.dir, &DemoConfig { gateway, issuer, api, user: os_user() }, args.force)?;
+    } else {
+        make_dir(&args.dir)?;
+        let template = match args.oidc {
+            Provider::Entra => Template::Entra,
+            Provider::Generic => Template::Generic,
+        };
+        write(&file, &config::template(template), args.force)?;
+    }
+    terminal.say(&format!("wrote {}", file.display()));
+    let shown = file.display();
+    terminal.say(&if args.demo {
+        format!("next: hoopctl demo --keep {}", args.dir.display())
+    } else {
+        format!("next: fill in the issuer and a connection, then hoopctl serve --check -c {shown}")
+    });
+    Ok(Exit::Done)
+}
+
+/// The name of the OS user, as `admin.local_groups` knows it.
+pub fn os_user() -> String {
+    Peer::this_process().user.unwrap_or_default()
+}
+
+/// Writes the configuration of the demo and the credential of its sample API, which it gives back.
+pub fn demo_folder(dir: &Path, demo: &DemoConfig, force: bool) -> Result<String, Failure> {
+    make_dir(dir)?;
+    write(&dir.join(FILE), &demo.toml(), force)?;
+    // Two ids are 160 random bits; the shape is that of a key of some API.
+    let key = format!("crm-{}{}", crate::domain::RequestId::new(), crate::domain::RequestId::new()).replace("req_", "");
+    write(&dir.join(KEY_FILE), &key, true)?;
+    Ok(key)
+}
+
+/// Makes a folder of mode 0700 where there is none.
+pub fn make_dir(dir: &Path) -> Result<(), Failure> {
+    std::fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(dir)
+        .map_err(|error| Failure::failed(format!("cannot make {}: {error}", dir.display())))
+}
+
+/// Writes a file that only this user can read.
+fn write(file: &Path, text: &str, force: bool) -> Result<(), Failure> {
+    let mut options = std::fs::OpenOptions::new();
+    options.write(true).mode(0o600);
+    if force {
+        options.create(true).truncate(true);
+    } else {
+        options.create_new(true);
+    }
+    let written = options.open(file).and_then(|mut open| {
+        // A file that was there keeps its mode when it is opened.
+        open.set_permissions(std::os::unix::fs::PermissionsExt::from_mode(0o600))?;
+        open.write_all(text.as_bytes())
+    });
+    written.map_err(|error| match error.kind() {
+        std::io::ErrorKind::AlreadyExists => {
+            Failure::new(Exit::Conflict, format!("{} is there already", file.display())).hint("write over it with --force")
+        }
+        _ => Failure::failed(format!("cannot write {}: {error}", file.display())),
+    })
+}

@@ -1,0 +1,156 @@
+//! The command line: one file for each noun. All printing and all exit codes are here.
+
+pub mod access;
+pub mod approval;
+pub mod args;
+pub mod ask;
+pub mod change;
+pub mod completions;
+pub mod config;
+pub mod connect;
+pub mod demo;
+pub mod doctor;
+pub mod entity;
+pub mod explain;
+pub mod grant;
+pub mod help;
+pub mod init;
+pub mod lock;
+pub mod mask;
+pub mod output;
+pub mod place;
+pub mod policy;
+pub mod probe;
+pub mod recording;
+pub mod replay;
+pub mod report;
+pub mod secret;
+pub mod serve;
+pub mod session;
+pub mod status;
+pub mod token;
+pub mod tour;
+
+use std::ffi::OsString;
+use std::io::Write;
+use std::process::ExitCode;
+
+use clap::FromArgMatches;
+use clap::ValueEnum;
+
+use crate::cli::args::Cli;
+use crate::cli::args::Noun;
+use crate::cli::output::Format;
+use crate::cli::output::Terminal;
+use crate::cli::place::Place;
+use crate::cli::report::Exit;
+use crate::cli::report::Failure;
+use crate::cli::report::Outcome;
+
+pub use help::command;
+
+/// Runs one command line, the name of the program first.
+pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let arguments: Vec<OsString> = arguments.into_iter().collect();
+    let parsed = command().try_get_matches_from(&arguments).and_then(|matches| Cli::from_arg_matches(&matches));
+    match parsed {
+        Ok(cli) => run(cli),
+        Err(error) => told(&error, wanted_format(&arguments)),
+    }
+    .into()
+}
+
+fn run(cli: Cli) -> Exit {
+    let format = match cli.global.output.map_or_else(env_format, Ok) {
+        Ok(format) => format,
+        Err(failure) => return failure.tell(Format::Table),
+    };
+    let terminal = Terminal::new(format, cli.global.quiet);
+    let place = Place::new(&cli.global);
+    dispatch(terminal, &place, cli.noun).unwrap_or_else(|failure| failure.tell(format))
+}
+
+fn dispatch(terminal: Terminal, place: &Place, noun: Noun) -> Outcome {
+    match noun {
+        Noun::Approval(verb) => approval::run(terminal, place, verb),
+        Noun::Completions(args) => completions::completions(terminal, &args),
+        Noun::Config(verb) => config::run(terminal, place, &verb),
+        Noun::Connect(verb) => connect::run(terminal, place, verb),
+        Noun::Demo(args) => demo::run(terminal, &args),
+        Noun::Doctor => doctor::run(terminal, place),
+        Noun::Grant(verb) => grant::run(terminal, place, verb),
+        Noun::Init(args) => init::run(terminal, &args),
+        Noun::Lock(verb) => lock::run(terminal, place, verb),
+        Noun::Man(args) => completions::man(terminal, &args),
+        Noun::Mask(verb) => mask::run(terminal, &verb),
+        Noun::Policy(verb) => policy::run(terminal, place, verb),
+        Noun::Replay(args) => replay::run(terminal, place, &args),
+        Noun::Secret(verb) => secret::run(terminal, place, verb),
+        Noun::Serve(args) => serve::run(terminal, place, &args),
+        Noun::Session(verb) => session::run(terminal, place, verb),
+        Noun::Status(args) => status::run(terminal, place, &args),
+        Noun::Token(verb) => token::run(terminal, place, &verb),
+        Noun::Version => completions::version(terminal),
+    }
+}
+
+/// `HOOPCTL_OUTPUT`, else a table.
+fn env_format() -> Result<Format, Failure> {
+    match std::env::var("HOOPCTL_OUTPUT") {
+        Ok(word) if !word.is_empty() => Format::from_str(&word, false).map_err(|_unknown| {
+            Failure::usage(format!("HOOPCTL_OUTPUT={word:?} is none of table, json, jsonl, csv"))
+        }),
+        _ => Ok(Format::Table),
+    }
+}
+
+/// How errors of a command line that cannot be read are to be written: by what it says about the output as far as that
+/// can be told.
+fn wanted_format(arguments: &[OsString]) -> Format {
+    let words: Vec<&str> = arguments.iter().filter_map(|word| word.to_str()).take_while(|word| *word != "--").collect();
+    let given = words.iter().enumerate().find_map(|(place, word)| match *word {
+        "-o" | "--output" => words.get(place + 1).copied(),
+        other => other.strip_prefix("--output=").or_else(|| other.strip_prefix("-o")),
+    });
+    given.and_then(|word| Format::from_str(word, false).ok()).or_else(|| env_format().ok()).unwrap_or(Format::Table)
+}
+
+/// Prints what clap has to say: help and version are data, the rest is an error.
+fn told(error: &clap::Error, format: Format) -> Exit {
+    if !error.use_stderr() {
+        let text = error.render().to_string();
+        return match std::io::stdout().lock().write_all(text.as_bytes()) {
+            Ok(()) => Exit::Done,
+            Err(error) => Failure::output(&error).tell(format),
+        };
+    }
+    let text = error.render().to_string();
+    if error.kind() == clap::error::ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand && !format.is_json() {
+        std::io::stderr().lock().write_all(text.as_bytes()).ok();
+        return Exit::Usage;
+    }
+    let text = text.trim_end();
+    let (message, hint) = text.split_once("\n\n").unwrap_or((text, ""));
+    let message = message.strip_prefix("error: ").unwrap_or(message);
+    let mut failure = Failure::usage(message);
+    if !hint.trim().is_empty() {
+        failure = failure.hint(hint.split("\n\n").collect::<Vec<_>>().join("\n").trim());
+    }
+    failure.tell(format)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_format_of_errors_is_found_however_it_is_written() {
+        let words = |line: &str| line.split(' ').map(OsString::from).collect::<Vec<_>>();
+        for line in ["hoopctl -o json nope", "hoopctl nope -ojson", "hoopctl --output=json nope", "hoopctl --output json"] {
+            assert_eq!(wanted_format(&words(line)), Format::Json, "{line}");
+        }
+        for line in ["hoopctl nope", "hoopctl -o", "hoopctl -o yaml", "hoopctl x -- -o json"] {
+            assert_eq!(wanted_format(&words(line)), Format::Table, "{line}");
+        }
+    }
+}

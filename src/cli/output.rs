@@ -1,0 +1,332 @@
+//! Everything that is printed: data on standard output, words for people on standard error, both escaped.
+
+use std::fmt::Write as _;
+use std::io;
+use std::io::IsTerminal;
+use std::io::Write;
+
+use clap::ValueEnum;
+use serde_json::Value;
+use serde_json::json;
+
+use crate::cli::report::Failure;
+use crate::domain::text::Shown;
+use crate::domain::text::is_deceptive;
+
+/// The name and version of every JSON document on standard output. Fields are added, never renamed.
+pub const SCHEMA: &str = "hoopctl/v1";
+
+/// How data is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// Columns for people
+    Table,
+    /// One JSON document
+    Json,
+    /// One JSON object a line
+    Jsonl,
+    /// Comma-separated values with a header line
+    Csv,
+}
+
+impl Format {
+    /// Whether programs read it as JSON.
+    pub const fn is_json(self) -> bool {
+        matches!(self, Self::Json | Self::Jsonl)
+    }
+}
+
+/// One line of a list: what people see, and what programs get.
+#[derive(Debug, Clone)]
+pub struct Row {
+    /// One cell for each column, not escaped.
+    pub cells: Vec<String>,
+    /// The whole item.
+    pub json: Value,
+}
+
+/// The standard streams and how to use them.
+#[derive(Debug, Clone, Copy)]
+pub struct Terminal {
+    /// How data is written.
+    pub format: Format,
+    /// Whether words for people are left out. Errors are told anyway.
+    pub quiet: bool,
+    /// Whether standard output is a terminal.
+    pub stdout: bool,
+    /// Whether standard input and standard error both are: a question can be asked.
+    pub dialog: bool,
+    /// Whether colours may be used on standard output.
+    pub colour: bool,
+}
+
+impl Terminal {
+    /// Looks at the streams and at `NO_COLOR` (<https://no-color.org>) and `TERM`.
+    pub fn new(format: Format, quiet: bool) -> Self {
+        let stdout = io::stdout().is_terminal();
+        let mono = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty())
+            || std::env::var_os("TERM").is_none_or(|term| term == "dumb");
+        Self {
+            format,
+            quiet,
+            stdout,
+            dialog: io::stdin().is_terminal() && io::stderr().is_terminal(),
+            colour: stdout && !mono,
+        }
+    }
+
+    /// Writes data to standard output, as it is.
+    pub fn data(self, text: &str) -> Result<(), Failure> {
+        let mut out = io::stdout().lock();
+        out.write_all(text.as_bytes()).and_then(|()| out.flush()).map_err(|error| Failure::output(&error))
+    }
+
+    /// Writes one line for people to standard error, escaped, unless they want quiet.
+    pub fn say(self, line: &str) {
+        if !self.quiet {
+            writeln!(io::stderr().lock(), "{}", Shown(line)).ok();
+        }
+    }
+
+    /// Writes a list in the wanted format. `empty` is said to people when there is nothing in it.
+    pub fn list(self, columns: &[&str], rows: &[Row], empty: &str) -> Result<(), Failure> {
+        if rows.is_empty() && self.format == Format::Table {
+            self.say(empty);
+            return Ok(());
+        }
+        self.data(&list(self.format, columns, rows))
+    }
+
+    /// Writes one thing: names and values for people, the whole value for programs.
+    pub fn item(self, fields: &[(&str, String)], value: &Value) -> Result<(), Failure> {
+        self.data(&item(self.format, fields, value))
+    }
+
+    /// `text` in a colour, where colours may be used; the text must be escaped already.
+    pub fn paint(self, colour: Colour, text: &str) -> String {
+        let code = match colour {
+            Colour::Bad => 31,
+            Colour::Good => 32,
+            Colour::Warn => 33,
+            Colour::Faint => 2,
+        };
+        if self.colour { format!("\u{1b}[{code}m{text}\u{1b}[0m") } else { text.to_owned() }
+    }
+}
+
+/// What a colour says. There is always a sign or a word that says the same.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Colour {
+    /// Wrong, denied.
+    Bad,
+    /// Of little weight.
+    Faint,
+    /// In order.
+    Good,
+    /// To be looked at.
+    Warn,
+}
+
+/// A list as text.
+pub fn list(format: Format, columns: &[&str], rows: &[Row]) -> String {
+    match format {
+        Format::Table => table(columns, rows),
+        Format::Json => {
+            let items: Vec<&Value> = rows.iter().map(|row| &row.json).collect();
+            json_document(&json!({"schema": SCHEMA, "items": items}))
+        }
+        Format::Jsonl => rows.iter().map(|row| json_line(&row.json)).collect(),
+        Format::Csv => {
+            let names: Vec<String> =
+                columns.iter().map(|column| column.to_lowercase().replace(' ', "_")).collect();
+            std::iter::once(csv_line(&names)).chain(rows.iter().map(|row| csv_line(&row.cells))).collect()
+        }
+    }
+}
+
+/// One thing as text.
+pub fn item(format: Format, fields: &[(&str, String)], value: &Value) -> String {
+    match format {
+        Format::Table => {
+            let width = fields.iter().map(|(name, _)| name.chars().count()).max().unwrap_or(0);
+            fields.iter().fold(String::new(), |mut text, (name, value)| {
+                let mut lines = value.lines();
+                writeln!(text, "{name:width$}  {}", Shown(lines.next().unwrap_or_default())).ok();
+                for line in lines {
+                    writeln!(text, "{:width$}  {}", "", Shown(line)).ok();
+                }
+                text
+            })
+        }
+        Format::Json => {
+            let mut document = json!({"schema": SCHEMA});
+            match (document.as_object_mut(), value) {
+                (Some(document), Value::Object(members)) => {
+                    document.extend(members.iter().map(|(name, value)| (name.clone(), value.clone())));
+                }
+                (Some(document), other) => {
+                    document.insert("value".to_owned(), other.clone());
+                }
+                (None, _) => {}
+            }
+            json_document(&document)
+        }
+        Format::Jsonl => json_line(value),
+        Format::Csv => {
+            let names: Vec<String> =
+                fields.iter().map(|(name, _)| name.to_lowercase().replace(' ', "_")).collect();
+            let values: Vec<String> = fields.iter().map(|(_, value)| value.clone()).collect();
+            csv_line(&names) + &csv_line(&values)
+        }
+    }
+}
+
+/// Columns two blanks apart, no borders, every cell escaped.
+fn table(columns: &[&str], rows: &[Row]) -> String {
+    let header = columns.iter().map(|column| column.to_uppercase()).collect::<Vec<_>>();
+    let body = rows.iter().map(|row| row.cells.iter().map(|cell| Shown(cell).to_string()).collect());
+    let lines: Vec<Vec<String>> = std::iter::once(header).chain(body).collect();
+    let widths: Vec<usize> = (0..columns.len())
+        .map(|place| lines.iter().filter_map(|line| line.get(place)).map(|cell| cell.chars().count()).max())
+        .map(Option::unwrap_or_default)
+        .collect();
+    lines.iter().fold(String::new(), |mut text, line| {
+        let padded = line.iter().zip(&widths).fold(String::new(), |mut padded, (cell, width)| {
+            write!(padded, "{cell:width$}  ").ok();
+            padded
+        });
+        text.push_str(padded.trim_end());
+        text.push('\n');
+        text
+    })
+}
+
+/// One CSV line (RFC 4180). A cell that a spreadsheet would run as a formula gets an apostrophe in front.
+fn csv_line(cells: &[String]) -> String {
+    let cells: Vec<String> = cells
+        .iter()
+        .map(|cell| {
+            let guard = if cell.starts_with(['=', '+', '-', '@', '\t', '\r']) { "'" } else { "" };
+            let shown = format!("{guard}{}", Shown(cell));
+            if shown.contains([',', '"', ' ', '\'']) {
+                format!("\"{}\"", shown.replace('"', "\"\""))
+            } else {
+                shown
+            }
+        })
+        .collect();
+    cells.join(",") + "\n"
+}
+
+/// Compact JSON and a line feed.
+pub fn json_line(value: &Value) -> String {
+    json_escape(&value.to_string()) + "\n"
+}
+
+/// Indented JSON and a line feed.
+pub fn json_document(value: &Value) -> String {
+    // A `Value` has string keys only, so that this cannot fail; the compact form would do as well.
+    json_escape(&serde_json::to_string_pretty(value).unwrap_or_else(|_| value.to_string())) + "\n"
+}
+
+/// Escapes what could deceive a terminal. In valid JSON such characters stand in strings only, but for the line feeds of
+/// the layout, so that the document keeps its meaning.
+fn json_escape(json: &str) -> String {
+    if !json.contains(|c| is_deceptive(c) && c != '\n') {
+        return json.to_owned();
+    }
+    json.chars().fold(String::with_capacity(json.len() + 16), |mut out, c| {
+        if is_deceptive(c) && c != '\n' {
+            for unit in c.encode_utf16(&mut [0; 2]) {
+                write!(out, "\\u{unit:04x}").ok();
+            }
+        } else {
+            out.push(c);
+        }
+        out
+    })
+}
+
+/// A value as JSON. One that cannot be written, which none of the types here is, becomes `null`.
+pub fn json(value: &impl serde::Serialize) -> Value {
+    serde_json::to_value(value).unwrap_or(Value::Null)
+}
+
+/// A time as RFC 3339 in UTC, to the second; `-` when it is not one.
+pub fn time(ms: i64) -> String {
+    jiff::Timestamp::from_millisecond(ms)
+        .map_or_else(|_| "-".to_owned(), |time| time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string())
+}
+
+/// How far `ms` is from `now_ms`, short: `42s`, `10m`, `3h`, `5d`.
+pub fn distance(ms: i64, now_ms: i64) -> String {
+    let seconds = ms.abs_diff(now_ms) / 1000;
+    match seconds {
+        0..120 => format!("{seconds}s"),
+        120..7200 => format!("{}m", seconds / 60),
+        7200..172_800 => format!("{}h", seconds / 3600),
+        _ => format!("{}d", seconds / 86_400),
+    }
+}
+
+/// Milliseconds since 1970.
+pub fn now_ms() -> i64 {
+    jiff::Timestamp::now().as_millisecond()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn row(cells: &[&str], json: Value) -> Row {
+        Row { cells: cells.iter().map(|&cell| cell.to_owned()).collect(), json }
+    }
+
+    #[test]
+    fn a_table_has_aligned_columns_and_nothing_at_line_ends() {
+        let rows = [row(&["crm", "http", ""], json!({})), row(&["a-long-name", "x", "y"], json!({}))];
+        let text = list(Format::Table, &["name", "protocol", "tags"], &rows);
+        assert_eq!(text, "NAME         PROTOCOL  TAGS\ncrm          http\na-long-name  x         y\n");
+    }
+
+    #[test]
+    fn a_cell_cannot_break_out_of_its_row() {
+        let rows = [row(&["a\nb\u{1b}[31m", "c"], json!({"name": "a\nb\u{9b}31m\u{202e}"}))];
+        for format in [Format::Table, Format::Csv, Format::Json, Format::Jsonl] {
+            let text = list(format, &["one", "two"], &rows);
+            assert!(!text.chars().any(|c| is_deceptive(c) && c != '\n'), "{format:?} {text:?}");
+        }
+        assert_eq!(list(Format::Table, &["one", "two"], &rows).lines().count(), 2);
+        assert_eq!(list(Format::Csv, &["one", "two"], &rows).lines().count(), 2);
+    }
+
+    #[test]
+    fn a_spreadsheet_runs_nothing_and_quotes_are_doubled() {
+        assert_eq!(csv_line(&["=1+1".to_owned(), "a\"b".to_owned(), "x,y".to_owned()]),
+            "\"'=1+1\",\"a\"\"b\",\"x,y\"\n");
+        assert_eq!(csv_line(&["@cmd".to_owned(), "plain".to_owned()]), "\"'@cmd\",plain\n");
+    }
+
+    #[test]
+    fn distances_are_short_in_both_directions() {
+        let table = [(0, "0s"), (119_000, "119s"), (120_000, "2m"), (7_200_000, "2h"), (172_800_000, "2d")];
+        for (ms, text) in table {
+            assert_eq!((distance(ms, 0).as_str(), distance(0, ms).as_str()), (text, text));
+        }
+        assert_eq!(time(0), "1970-01-01T00:00:00Z");
+        assert_eq!(time(i64::MAX), "-");
+    }
+
+    proptest! {
+        #[test]
+        fn json_says_the_same_after_escaping(text in any::<String>()) {
+            let value = json!({"a": text, "b": [text]});
+            for shown in [json_line(&value), json_document(&value)] {
+                prop_assert!(!shown.chars().any(|c| is_deceptive(c) && c != '\n'));
+                prop_assert_eq!(&serde_json::from_str::<Value>(&shown).unwrap(), &value);
+            }
+        }
+    }
+}

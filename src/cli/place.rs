@@ -1,0 +1,141 @@
+//! Where the configuration, the data directory and the admin socket are: option, else environment, else file, else default.
+
+use std::path::Path;
+use std::path::PathBuf;
+
+use crate::cli::args::Global;
+use crate::cli::report::Exit;
+use crate::cli::report::Failure;
+use crate::config;
+use crate::config::Config;
+use crate::domain::secret::SecretRef;
+
+/// What the command line and the environment say about places.
+#[derive(Debug, Clone, Default)]
+pub struct Place {
+    config: Option<PathBuf>,
+    data_dir: Option<PathBuf>,
+    socket: Option<PathBuf>,
+}
+
+impl Place {
+    /// Takes the options, and `HOOPCTL_CONFIG`, `HOOPCTL_DATA_DIR`, `HOOPCTL_SOCKET` for those that are not given.
+    pub fn new(global: &Global) -> Self {
+        let env = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+        let whole = |path: PathBuf| std::path::absolute(&path).unwrap_or(path);
+        Self {
+            config: global.config.clone().or_else(|| env("HOOPCTL_CONFIG")),
+            data_dir: global.data_dir.clone().or_else(|| env("HOOPCTL_DATA_DIR")).map(whole),
+            socket: global.socket.clone().or_else(|| env("HOOPCTL_SOCKET")).map(whole),
+        }
+    }
+
+    /// A place with this configuration file and nothing else.
+    pub fn of(config: PathBuf) -> Self {
+        Self { config: Some(config), ..Self::default() }
+    }
+
+    /// The configuration file.
+    pub fn config_file(&self) -> Result<PathBuf, Failure> {
+        config::find(self.config.as_deref()).map_err(|error| Failure::new(Exit::Config, error.to_string()))
+    }
+
+    /// The configuration, checked, with what the command line says put over it.
+    pub fn config(&self) -> Result<Config, Failure> {
+        Ok(self.over(config::load(&self.config_file()?)?))
+    }
+
+    /// The configuration, or `None` when there is no file and none was named.
+    pub fn config_if_any(&self) -> Result<Option<Config>, Failure> {
+        match config::find(self.config.as_deref()) {
+            Ok(file) => Ok(Some(self.over(config::load(&file)?))),
+            Err(_none) => Ok(None),
+        }
+    }
+
+    /// The configuration, or one of defaults when there is no file and none was named.
+    pub fn config_or_default(&self) -> Result<Config, Failure> {
+        if let Some(config) = self.config_if_any()? {
+            return Ok(config);
+        }
+        let mut storage = toml::Table::new();
+        storage.insert("data_dir".to_owned(), self.data_dir_without_file()?.display().to_string().into());
+        let mut table = toml::Table::new();
+        table.insert("version".to_owned(), 1.into());
+        table.insert("storage".to_owned(), storage.into());
+        Ok(self.over(config::parse(&table.to_string(), Path::new("(no file)"))?))
+    }
+
+    /// Moves what lies in the data directory by default along with it.
+    fn over(&self, mut config: Config) -> Config {
+        if let Some(dir) = &self.data_dir {
+            let old = std::mem::replace(&mut config.storage.data_dir, dir.clone());
+            let moved = |path: &Path| path.strip_prefix(&old).ok().map(|rest| dir.join(rest));
+            if let Some(socket) = moved(&config.admin.socket) {
+                config.admin.socket = socket;
+            }
+            if let Some(SecretRef::File(key)) = &config.storage.key
+                && let Some(key) = moved(key)
+            {
+                config.storage.key = Some(SecretRef::File(key));
+            }
+        }
+        if let Some(socket) = &self.socket {
+            config.admin.socket.clone_from(socket);
+        }
+        config
+    }
+
+    /// The admin socket.
+    pub fn socket(&self) -> Result<PathBuf, Failure> {
+        if let Some(socket) = &self.socket {
+            return Ok(socket.clone());
+        }
+        if let Some(config) = self.config_if_any()? {
+            return Ok(config.admin.socket);
+        }
+        Ok(self.data_dir_without_file()?.join("admin.sock"))
+    }
+
+    /// The data directory when there is no configuration file.
+    pub fn data_dir_without_file(&self) -> Result<PathBuf, Failure> {
+        self.data_dir.clone().or_else(config::default_data_dir).ok_or_else(|| {
+            Failure::new(Exit::Config, "there is no data directory: HOME is not set")
+                .hint("name one with --data-dir, or a configuration with --config")
+        })
+    }
+
+    /// The address that clients use, without a `/` at its end.
+    pub fn public_url(&self) -> Result<String, Failure> {
+        let gateway = self.config_if_any()?.map(|config| config.gateway).unwrap_or_default();
+        let scheme = if gateway.tls.is_some() { "https" } else { "http" };
+        Ok(gateway.public_url.unwrap_or_else(|| format!("{scheme}://{}", gateway.listen)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_data_directory_of_the_command_line_takes_socket_and_key_along() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("hoopctl.toml");
+        std::fs::write(&file, "version = 1\n[storage]\ndata_dir = \"/srv/one\"\n").unwrap();
+        let place = Place { data_dir: Some(PathBuf::from("/srv/two")), ..Place::of(file) };
+        let config = place.config().unwrap();
+        assert_eq!(config.storage.data_dir, Path::new("/srv/two"));
+        assert_eq!(config.admin.socket, Path::new("/srv/two/admin.sock"));
+        assert_eq!(config.storage.key_source(), SecretRef::File("/srv/two/store.key".into()));
+        let other = Place { socket: Some(PathBuf::from("/run/x.sock")), ..place };
+        assert_eq!(other.socket().unwrap(), Path::new("/run/x.sock"));
+        assert_eq!(other.config().unwrap().admin.socket, Path::new("/run/x.sock"));
+    }
+
+    #[test]
+    fn a_named_file_that_is_missing_is_an_error_of_the_configuration() {
+        let place = Place::of(PathBuf::from("/nonexistent/hoopctl.toml"));
+        assert_eq!(place.config().unwrap_err().exit, Exit::Config);
+        assert_eq!(place.socket().unwrap_err().exit, Exit::Config);
+    }
+}

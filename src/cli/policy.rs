@@ -1,0 +1,126 @@
+//! `policy`: the rules that say what may happen.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use clap::Subcommand;
+
+use crate::cli::access::Access;
+use crate::cli::change;
+use crate::cli::change::joined;
+use crate::cli::entity::PolicyOptions;
+use crate::cli::explain;
+use crate::cli::explain::ExplainArgs;
+use crate::cli::help;
+use crate::cli::output::Terminal;
+use crate::cli::place::Place;
+use crate::cli::report::Failure;
+use crate::cli::report::Outcome;
+use crate::control::noun::entity::EntityKind;
+
+/// The verbs of `policy`.
+#[derive(Debug, Subcommand)]
+pub enum PolicyVerb {
+    /// Add a policy
+    #[command(after_help = help::POLICY_ADD)]
+    Add(AddPolicy),
+    /// List policies
+    #[command(alias = "ls")]
+    List,
+    /// Show one policy as it is written down
+    Show {
+        /// Its id
+        id: String,
+    },
+    /// Change a policy of the store: by options, from a file, or in your editor
+    Edit(EditPolicy),
+    /// Remove a policy of the store
+    #[command(alias = "rm")]
+    Remove {
+        /// Its id
+        id: String,
+        /// Do not ask
+        #[arg(short, long)]
+        yes: bool,
+        /// Only say what would happen
+        #[arg(long)]
+        dry_run: bool,
+    },
+    /// Check requests of a file against the verdicts they should get
+    #[command(after_help = help::POLICY_TEST)]
+    Test {
+        /// The file, or - for standard input
+        file: PathBuf,
+    },
+    /// Say what the policies do with one request, and why
+    #[command(after_help = help::POLICY_EXPLAIN)]
+    Explain(ExplainArgs),
+}
+
+/// `policy add`.
+#[derive(Debug, Args)]
+pub struct AddPolicy {
+    /// Its id: 1 to 63 of a-z, 0-9 and -
+    pub id: String,
+    /// What it says
+    #[command(flatten)]
+    pub options: PolicyOptions,
+    /// Read the table from a TOML file, or - for standard input; options win over it
+    #[arg(short, long, value_name = "FILE")]
+    pub file: Option<PathBuf>,
+    /// Print the TOML, change nothing
+    #[arg(long)]
+    pub dry_run: bool,
+}
+
+/// `policy edit`.
+#[derive(Debug, Args)]
+pub struct EditPolicy {
+    /// Its id
+    pub id: String,
+    /// What changes
+    #[command(flatten)]
+    pub options: PolicyOptions,
+    /// Read the whole table from a TOML file, or - for standard input
+    #[arg(short, long, value_name = "FILE")]
+    pub file: Option<PathBuf>,
+}
+
+/// Runs `policy`.
+pub fn run(terminal: Terminal, place: &Place, verb: PolicyVerb) -> Outcome {
+    let kind = EntityKind::Policy;
+    let access = Access::open(terminal, place)?;
+    match verb {
+        PolicyVerb::Add(args) => {
+            let mut table = change::new_table(kind, &args.id, args.file.as_deref())?;
+            args.options.apply(&mut table)?;
+            if !table.contains_key("effect") {
+                return Err(Failure::usage("say what it does: --allow, --approve or --deny"));
+            }
+            change::add(terminal, &access, kind, &args.id, table, args.dry_run)
+        }
+        PolicyVerb::List => change::list(terminal, &access, kind, &["effect", "who", "where", "what"], |value| {
+            let part = |keys: &[&str]| {
+                let parts: Vec<String> =
+                    keys.iter().map(|key| joined(value, &["match", key])).filter(|part| !part.is_empty()).collect();
+                if parts.is_empty() { "any".to_owned() } else { parts.join(" ") }
+            };
+            vec![
+                joined(value, &["effect"]),
+                part(&["groups", "subjects", "clients", "issuers", "kinds", "claims"]),
+                part(&["connections", "tags", "protocols", "source_ips"]),
+                part(&["operations", "methods", "paths", "args"]),
+            ]
+        }),
+        PolicyVerb::Show { id } => change::show(terminal, &access, kind, &id),
+        PolicyVerb::Edit(args) => {
+            let apply = |table: &mut toml::Table| args.options.apply(table);
+            let options: Option<&dyn Fn(&mut toml::Table) -> Result<(), Failure>> =
+                if args.options.is_empty() { None } else { Some(&apply) };
+            change::edit(terminal, &access, (kind, &args.id), args.file.as_deref(), options)
+        }
+        PolicyVerb::Remove { id, yes, dry_run } => change::remove(terminal, &access, (kind, &id), yes, dry_run),
+        PolicyVerb::Test { file } => explain::test(terminal, &access, &file),
+        PolicyVerb::Explain(args) => explain::explain(terminal, &access, &args),
+    }
+}

@@ -1,0 +1,427 @@
+//! What `session` and `replay` do with the events of a recording: fetch, follow, export, verify, prune.
+
+use std::io;
+use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+
+use serde_json::Value;
+use serde_json::json;
+
+use crate::cli::access::Access;
+use crate::cli::ask;
+use crate::cli::output;
+use crate::cli::output::Colour;
+use crate::cli::output::Format;
+use crate::cli::output::Row;
+use crate::cli::output::Terminal;
+use crate::cli::place::Place;
+use crate::cli::report::Exit;
+use crate::cli::report::Failure;
+use crate::cli::report::Outcome;
+use crate::cli::session;
+use crate::cli::session::ExportArgs;
+use crate::cli::session::ExportFormat;
+use crate::control::Peer;
+use crate::control::noun::event::EventFilter;
+use crate::control::noun::event::Topic;
+use crate::control::noun::session::EventsFrom;
+use crate::control::noun::session::RecordedEvent;
+use crate::control::noun::session::SessionView;
+use crate::control::noun::session::VerifyReport;
+use crate::domain::event::EventKind;
+use crate::domain::id::SessionId;
+use crate::domain::text::Shown;
+use crate::domain::units;
+use crate::recording::FileError;
+use crate::recording::Journal;
+use crate::recording::RecordingFile;
+use crate::recording::SessionRow;
+use crate::recording::StoredEvent;
+use crate::recording::chain::Hash;
+use crate::recording::export::ExportError;
+use crate::recording::export::write_har;
+use crate::recording::export::write_jsonl;
+use crate::recording::export::write_text;
+use crate::recording::replay::transcript;
+use crate::store;
+
+/// The columns of a verdict about recordings.
+pub const VERDICT_COLUMNS: [&str; 5] = ["result", "session", "events", "hash", "note"];
+
+/// Whether this names a file: not an id, not `last`, and something that is there or looks like a path.
+pub fn is_file(text: &str) -> bool {
+    text != "last" && text.parse::<SessionId>().is_err() && (text.contains(['/', '.']) || Path::new(text).exists())
+}
+
+/// The events of a session from the first on, fetched page by page as they are asked for.
+pub struct Events<'a> {
+    access: &'a Access,
+    session: SessionId,
+    page: std::vec::IntoIter<RecordedEvent>,
+    /// Where the next page begins; `None`: there is none.
+    next: Option<Option<u64>>,
+}
+
+impl<'a> Events<'a> {
+    /// Those of one session.
+    pub fn of(access: &'a Access, session: SessionId) -> Self {
+        Self { access, session, page: Vec::new().into_iter(), next: Some(None) }
+    }
+
+    fn turn(&mut self, from: Option<u64>) -> Result<(), Failure> {
+        let wanted = EventsFrom { from, limit: Some(1000) };
+        let page = self.access.wait(self.access.backend().session_events(self.session, wanted))?;
+        self.next = page.next.map(Some);
+        self.page = page.events.into_iter();
+        Ok(())
+    }
+}
+
+impl Iterator for Events<'_> {
+    type Item = Result<StoredEvent, Failure>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        loop {
+            if let Some(event) = self.page.next() {
+                return Some(stored(&event.hash, &event.line));
+            }
+            let from = self.next.take()?;
+            if let Err(failure) = self.turn(from) {
+                return Some(Err(failure));
+            }
+        }
+    }
+}
+
+fn stored(hash: &str, line: &str) -> Result<StoredEvent, Failure> {
+    let unreadable = |problem: String| {
+        Failure::new(Exit::Broken, problem).hint("hoopctl session verify says where it is broken")
+    };
+    let hash = read_hash(hash).ok_or_else(|| unreadable("an event has no readable hash".to_owned()))?;
+    StoredEvent::read(hash, line.as_bytes()).map_err(|error| unreadable(error.to_string()))
+}
+
+fn read_hash(text: &str) -> Option<Hash> {
+    if text.len() != 64 {
+        return None;
+    }
+    let mut hash = Hash::default();
+    for (place, byte) in hash.iter_mut().enumerate() {
+        let digits = text.get(2 * place..2 * place + 2)?;
+        // `from_str_radix` takes a sign.
+        *byte = digits.bytes().all(|digit| digit.is_ascii_hexdigit()).then(|| u8::from_str_radix(digits, 16).ok())??;
+    }
+    Some(hash)
+}
+
+/// One verdict as a row.
+pub fn verdict(report: &VerifyReport) -> Row {
+    let problem = match (&report.problem, report.broken_at) {
+        (Some(problem), Some(seq)) => format!("event {seq}: {problem}"),
+        (Some(problem), None) => problem.clone(),
+        (None, Some(seq)) => format!("event {seq} is not as it was written"),
+        (None, None) => match (report.pruned_ms, report.live) {
+            (Some(ms), _) => format!("its events were removed by retention, {}: nothing is proved", output::time(ms)),
+            (None, true) => "it goes on: its end is not proved yet".to_owned(),
+            (None, false) => String::new(),
+        },
+    };
+    let result = match (report.intact, report.pruned_ms) {
+        (false, _) => "BROKEN",
+        (true, Some(_)) => "pruned",
+        (true, None) => "ok",
+    };
+    Row {
+        cells: vec![
+            result.to_owned(),
+            report.session.to_string(),
+            report.events.to_string(),
+            report.hash.clone().unwrap_or_default(),
+            problem,
+        ],
+        json: output::json(report),
+    }
+}
+
+/// One verdict as a line for people.
+pub fn verdict_line(terminal: Terminal, row: &Row) -> String {
+    let [result, session, events, hash, note] =
+        std::array::from_fn(|place| row.cells.get(place).map(|cell| Shown(cell).to_string()).unwrap_or_default());
+    let note = if note.is_empty() { note } else { format!("; {note}") };
+    match result.as_str() {
+        "ok" => {
+            let sign = terminal.paint(Colour::Good, "\u{2713}");
+            format!("{sign} {session}  chain ok, {events} events, last hash {hash}{note}\n")
+        }
+        "pruned" => {
+            let sign = terminal.paint(Colour::Warn, "!");
+            format!("{sign} {session}  {events} events were there, last hash {hash}{note}\n")
+        }
+        _ => {
+            let sign = terminal.paint(Colour::Bad, "\u{2717} BROKEN");
+            format!("{sign} {session}  {events} events hold{note}\n")
+        }
+    }
+}
+
+/// Follows what happens, in one session from its last events on or in all of them.
+pub fn tail(terminal: Terminal, access: &Access, id: Option<&str>) -> Outcome {
+    let session = id.map(|id| session::find(access, id)).transpose()?;
+    let only = session.as_ref().map(|view| view.id);
+    let filter = EventFilter { session: only, topic: Some(Topic::Session) };
+    // Subscribed before the recording is read, so that nothing falls between the two.
+    let mut stream = access.wait(access.backend().events(filter, None))?;
+    let mut seen = 0;
+    if let Some(session) = only {
+        for event in Events::of(access, session) {
+            let event = event?;
+            seen = event.seq;
+            if !follow(terminal, &event, true)? {
+                return Ok(Exit::Done);
+            }
+        }
+    }
+    let mut last = None;
+    loop {
+        let Some(message) = access.block_on(stream.next())? else { return Ok(Exit::Done) };
+        match message.topic {
+            Topic::Session => {
+                let event = StoredEvent::read(Hash::default(), message.data.as_bytes())
+                    .map_err(|error| Failure::failed(error.to_string()))?;
+                let repeated = only.is_some() && event.seq <= seen;
+                if !repeated && !follow(terminal, &event, only.is_some())? {
+                    return Ok(Exit::Done);
+                }
+            }
+            Topic::Gap => terminal.say("something is missing here: the stream could not be taken up where it was left"),
+            Topic::End if message.data.contains("slow") => {
+                stream = access.wait(access.backend().events(filter, last.take()))?;
+                continue;
+            }
+            Topic::End => return Err(Failure::new(Exit::Unreachable, "the gateway stops")),
+            Topic::Approval | Topic::Change => {}
+        }
+        last = Some(message.id);
+    }
+}
+
+/// Prints one event of a live stream; whether more may follow when only one session is `followed`.
+fn follow(terminal: Terminal, event: &StoredEvent, followed: bool) -> Result<bool, Failure> {
+    print(terminal, event, !followed)?;
+    Ok(!(followed && event.event.kind == EventKind::SessionEnd))
+}
+
+/// Prints one event: its transcript, or the event itself. `named`: with the end of its session's id in front.
+pub fn print(terminal: Terminal, event: &StoredEvent, named: bool) -> Result<(), Failure> {
+    if terminal.format.is_json() {
+        let value = serde_json::from_str(&event.line).unwrap_or(Value::Null);
+        return terminal.data(&output::json_line(&value));
+    }
+    let id = event.event.session.to_string();
+    let start = if named { format!("{} ", id.get(id.len().saturating_sub(6)..).unwrap_or_default()) } else { String::new() };
+    let lines: Vec<String> = transcript(event).into_iter().map(|line| format!("{start}{line}\n")).collect();
+    terminal.data(&lines.concat())
+}
+
+/// Removes what is older than the configuration says. Only while no gateway has the store.
+pub fn prune(terminal: Terminal, place: &Place, yes: bool) -> Outcome {
+    let config = place.config()?;
+    let dir = config.storage.data_dir.clone();
+    let failed = |error: &dyn std::fmt::Display| Failure::failed(format!("cannot prune {}: {error}", dir.display()));
+    let _lock = store::lock_data_dir(&dir).map_err(|error| match error {
+        store::StoreError::Locked { .. } => Failure::new(Exit::Unreachable, error.to_string())
+            .hint("a running gateway prunes by itself, as recording.retention says"),
+        other => failed(&other),
+    })?;
+    let keep = units::format_duration(config.recording.recordings);
+    let size = units::format_size(config.recording.max_size);
+    ask::confirm(terminal, yes, &format!("Remove recordings older than {keep}, and the oldest beyond {size}?"))?;
+    let journal = Journal::open(&dir, config.recording).map_err(|error| failed(&error))?;
+    let report = journal.prune_blocking(output::now_ms()).map_err(|error| failed(&error))?;
+    journal.close();
+    let detail = json!({"recordings": report.recordings, "sessions": report.sessions, "bytes": report.bytes});
+    let audited = detail.clone();
+    let actor = Peer::this_process().principal_id();
+    store::Store::open(&dir)
+        .and_then(|store| {
+            store.call_blocking(move |db| db.change(|change| change.append_audit(&actor, "session.prune", "*", &audited)))
+        })
+        .map_err(|error| failed(&error))?;
+    terminal.say(&format!(
+        "removed the events of {} sessions and {} sessions altogether, {} bytes",
+        report.recordings, report.sessions, report.bytes
+    ));
+    if terminal.format.is_json() {
+        terminal.item(&[], &detail)?;
+    }
+    Ok(Exit::Done)
+}
+
+/// Writes a recording to a new file, or to standard output.
+pub fn export(terminal: Terminal, access: &Access, args: &ExportArgs) -> Outcome {
+    if args.to.is_none() && terminal.stdout && args.format != ExportFormat::Text {
+        return Err(Failure::usage("a recording as it is stored does not belong on a terminal: it may hold anything")
+            .hint("--to FILE, or a pipe, or --format text"));
+    }
+    let view = session::find(access, &args.id)?;
+    let row = row_of(&view);
+    let mut stopped = None;
+    let events = Events::of(access, view.id).map(|event| {
+        event.map_err(|failure| {
+            stopped = Some(failure);
+            ExportError::Write { source: io::Error::other("the recording cannot be read to its end") }
+        })
+    });
+    let written = match &args.to {
+        None => write_as(args.format, &row, events, &mut io::BufWriter::new(io::stdout().lock())),
+        Some(path) => {
+            let file = new_file(path)?;
+            let written = write_as(args.format, &row, events, &mut io::BufWriter::new(file));
+            if written.is_err() {
+                // A part of a recording is none.
+                std::fs::remove_file(path).ok();
+            }
+            written
+        }
+    };
+    if let Some(failure) = stopped {
+        return Err(failure);
+    }
+    written.map_err(|error| match error {
+        ExportError::Write { source } => Failure::output(&source),
+        other => Failure::failed(other.to_string()),
+    })?;
+    if let Some(path) = &args.to {
+        terminal.say(&format!("wrote {} ({} events)", path.display(), view.events));
+    }
+    Ok(Exit::Done)
+}
+
+fn write_as(
+    format: ExportFormat,
+    row: &SessionRow,
+    events: impl Iterator<Item = Result<StoredEvent, ExportError>>,
+    out: &mut impl Write,
+) -> Result<(), ExportError> {
+    match format {
+        ExportFormat::Har => write_har(row, events, out),
+        ExportFormat::Jsonl => write_jsonl(row, events, out).map(|_count| ()),
+        ExportFormat::Text => write_text(events, out),
+    }
+}
+
+fn new_file(path: &Path) -> Result<std::fs::File, Failure> {
+    let opened = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
+    opened.map_err(|error| match error.kind() {
+        io::ErrorKind::AlreadyExists => Failure::new(Exit::Conflict, format!("{} is there already", path.display())),
+        _ => Failure::failed(format!("cannot write {}: {error}", path.display())),
+    })
+}
+
+fn row_of(view: &SessionView) -> SessionRow {
+    SessionRow {
+        id: view.id,
+        principal: view.principal.clone(),
+        label: view.label.clone(),
+        kind: view.kind,
+        connection: view.connection.clone(),
+        protocol: view.protocol.clone(),
+        issuer: view.issuer.clone(),
+        client: view.client.clone(),
+        source: view.source.clone(),
+        started_ms: view.started_ms,
+        ended_ms: view.ended_ms,
+        end: view.end,
+        events: view.events,
+        denied: view.denied,
+        masked: view.masked,
+        bytes: view.bytes,
+        pruned_ms: view.pruned_ms,
+    }
+}
+
+/// An exported recording.
+pub fn open_file(path: &Path) -> Result<RecordingFile, Failure> {
+    RecordingFile::read(path).map_err(file_failure)
+}
+
+/// What a broken or missing file means.
+pub fn file_failure(error: FileError) -> Failure {
+    let exit = match &error {
+        FileError::Event { .. } => Exit::Broken,
+        FileError::Read { source, .. } if source.kind() == io::ErrorKind::NotFound => Exit::NotFound,
+        _ => Exit::Failed,
+    };
+    let message = match &error {
+        FileError::Read { source, .. } => format!("{error}: {source}"),
+        _ => error.to_string(),
+    };
+    Failure::new(exit, message)
+}
+
+/// Proves an exported recording.
+pub fn verify_file(terminal: Terminal, path: &Path) -> Outcome {
+    let found = open_file(path)?.verify().map_err(file_failure)?;
+    let report = VerifyReport {
+        session: found.session,
+        intact: found.broken.is_none(),
+        events: found.events,
+        hash: Some(found.hash),
+        live: found.live,
+        pruned_ms: found.pruned_ms,
+        broken_at: found.broken.as_ref().map(|broken| broken.seq),
+        problem: found.broken.as_ref().map(|broken| broken.class.as_str().to_owned()),
+    };
+    told(terminal, &[verdict(&report)])?;
+    Ok(if report.intact { Exit::Done } else { Exit::Broken })
+}
+
+/// Prints verdicts.
+pub fn told(terminal: Terminal, rows: &[Row]) -> Result<(), Failure> {
+    if terminal.format == Format::Table {
+        let lines: Vec<String> = rows.iter().map(|row| verdict_line(terminal, row)).collect();
+        return terminal.data(&lines.concat());
+    }
+    terminal.list(&VERDICT_COLUMNS, rows, "")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_is_no_file_and_a_path_is() {
+        let id = SessionId::new().to_string();
+        for (text, file) in
+            [("last", false), (id.as_str(), false), ("a.jsonl", true), ("./last", true), ("ses_1", false), ("/x", true)]
+        {
+            assert_eq!(is_file(text), file, "{text}");
+        }
+    }
+
+    #[test]
+    fn only_a_whole_hash_is_read() {
+        assert_eq!(read_hash(&"0f".repeat(32)), Some([15; 32]));
+        for text in ["", "0f", &"0g".repeat(32), &"0f".repeat(33), &"é".repeat(32), &"+f".repeat(32)] {
+            assert_eq!(read_hash(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_broken_recording_says_where_and_never_looks_intact() {
+        let report = VerifyReport {
+            session: SessionId::new(),
+            intact: false,
+            events: 4,
+            hash: None,
+            live: false,
+            pruned_ms: None,
+            broken_at: Some(5),
+            problem: Some("edited\u{1b}[2J".to_owned()),
+        };
+        let terminal = Terminal { format: Format::Table, quiet: false, stdout: false, dialog: false, colour: false };
+        let line = verdict_line(terminal, &verdict(&report));
+        assert!(line.contains("BROKEN") && line.contains("event 5: edited\\u{1b}[2J"), "{line}");
+    }
+}

@@ -1,0 +1,111 @@
+//! `replay`: a recorded session, played at its own pace or told at once.
+
+use std::path::Path;
+use std::time::Duration;
+use std::time::Instant;
+
+use clap::Args;
+
+use crate::cli::access::Access;
+use crate::cli::output::Format;
+use crate::cli::output::Terminal;
+use crate::cli::place::Place;
+use crate::cli::recording;
+use crate::cli::recording::Events;
+use crate::cli::report::Exit;
+use crate::cli::report::Failure;
+use crate::cli::report::Outcome;
+use crate::cli::session;
+use crate::domain::units;
+use crate::recording::StoredEvent;
+use crate::recording::replay::Clock;
+use crate::recording::replay::PlayOptions;
+use crate::recording::replay::Player;
+use crate::recording::replay::Position;
+
+/// `replay`.
+#[derive(Debug, Args)]
+pub struct ReplayArgs {
+    /// A session's id, last, or an exported .jsonl file
+    #[arg(value_name = "SESSION")]
+    pub target: String,
+    /// How many times as fast as it was, 0.01 to 1000
+    #[arg(long, value_name = "N", default_value = "1", value_parser = speed)]
+    pub speed: f64,
+    /// Begin here: a time such as 90s, an event such as @17, or #approval, #denied, #error, #mask, #marker
+    #[arg(long, value_name = "PLACE")]
+    pub from: Option<Position>,
+    /// End here
+    #[arg(long, value_name = "PLACE")]
+    pub to: Option<Position>,
+    /// Shorten every longer pause to this
+    #[arg(long, value_name = "DURATION", value_parser = units::parse_duration)]
+    pub idle_limit: Option<Duration>,
+    /// With its timing even when standard output is no terminal
+    #[arg(long)]
+    pub realtime: bool,
+}
+
+fn speed(text: &str) -> Result<f64, String> {
+    match text.trim_end_matches('x').parse::<f64>() {
+        Ok(speed) if (0.01..=1000.0).contains(&speed) => Ok(speed),
+        _ => Err("expected a number from 0.01 to 1000".to_owned()),
+    }
+}
+
+/// Plays a session.
+pub fn run(terminal: Terminal, place: &Place, args: &ReplayArgs) -> Outcome {
+    let options = PlayOptions { idle_limit: args.idle_limit, from: args.from.clone(), to: args.to.clone() };
+    let timed = args.realtime || (terminal.stdout && terminal.format == Format::Table);
+    let speed = timed.then_some(args.speed);
+    if recording::is_file(&args.target) {
+        let file = recording::open_file(Path::new(&args.target))?;
+        let events = file.events().map_err(recording::file_failure)?;
+        return play(terminal, events.map(|event| event.map_err(recording::file_failure)), options, speed);
+    }
+    let access = Access::open(terminal, place)?;
+    let view = session::find(&access, &args.target)?;
+    terminal.say(&format!("{}: {} on {}", view.id, view.label, view.connection));
+    play(terminal, Events::of(&access, view.id), options, speed)
+}
+
+/// Plays events: with their timing at a speed, or at once.
+fn play(
+    terminal: Terminal,
+    events: impl Iterator<Item = Result<StoredEvent, Failure>>,
+    options: PlayOptions,
+    speed: Option<f64>,
+) -> Outcome {
+    let clock = speed.map(|speed| Clock::new(Instant::now(), speed));
+    let mut count = 0_usize;
+    for cue in Player::new(events, options) {
+        let cue = cue?;
+        if let Some(due) = clock.as_ref().and_then(|clock| clock.deadline(cue.at)) {
+            std::thread::sleep(due.saturating_duration_since(Instant::now()));
+        }
+        if terminal.format == Format::Table && cue.skipped >= Duration::from_secs(1) {
+            terminal.data(&format!("          ({} s left out)\n", cue.skipped.as_secs()))?;
+        }
+        recording::print(terminal, &cue.event, false)?;
+        count += 1;
+    }
+    if count == 0 {
+        terminal.say("there is no event in this part of the session");
+    }
+    Ok(Exit::Done)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn speeds_are_bounded_numbers() {
+        for (text, found) in [("1", Some(1.0)), ("0.25", Some(0.25)), ("4x", Some(4.0)), ("1000", Some(1000.0))] {
+            assert_eq!(speed(text).ok(), found);
+        }
+        for text in ["0", "-1", "nan", "inf", "1001", "fast", ""] {
+            assert!(speed(text).is_err(), "{text}");
+        }
+    }
+}

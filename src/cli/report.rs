@@ -1,0 +1,280 @@
+//! How a command ends: its exit code, and what is said about a failure on standard error.
+
+use std::error::Error;
+use std::io;
+use std::io::Write;
+use std::process::ExitCode;
+
+use serde_json::Value;
+use serde_json::json;
+
+use crate::cli::output;
+use crate::cli::output::Format;
+use crate::config::Problems;
+use crate::control::ApiError;
+use crate::domain::text::Shown;
+use crate::gateway::GatewayError;
+use crate::store::StoreError;
+
+/// The exit codes of the contract.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Exit {
+    /// 0: done; an empty list too.
+    Done,
+    /// 1: it failed.
+    Failed,
+    /// 2: the command line is wrong.
+    Usage,
+    /// 3: the configuration is invalid.
+    Config,
+    /// 4: the token is refused, or there is none.
+    Refused,
+    /// 5: there is no such thing.
+    NotFound,
+    /// 6: it exists already, or the configuration file owns it.
+    Conflict,
+    /// 7: the gateway does not answer, or another process owns the store.
+    Unreachable,
+    /// 8: it still waits.
+    Pending,
+    /// 9: denied.
+    Denied,
+    /// 10: a recording is not what was written.
+    Broken,
+}
+
+impl Exit {
+    /// All of them, in the order of their numbers.
+    pub const ALL: [Self; 11] = [
+        Self::Done,
+        Self::Failed,
+        Self::Usage,
+        Self::Config,
+        Self::Refused,
+        Self::NotFound,
+        Self::Conflict,
+        Self::Unreachable,
+        Self::Pending,
+        Self::Denied,
+        Self::Broken,
+    ];
+
+    /// The number the process ends with.
+    pub const fn code(self) -> u8 {
+        match self {
+            Self::Done => 0,
+            Self::Failed => 1,
+            Self::Usage => 2,
+            Self::Config => 3,
+            Self::Refused => 4,
+            Self::NotFound => 5,
+            Self::Conflict => 6,
+            Self::Unreachable => 7,
+            Self::Pending => 8,
+            Self::Denied => 9,
+            Self::Broken => 10,
+        }
+    }
+
+    /// The stable word for it: `error.code` of a JSON error that has no finer one.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Done => "done",
+            Self::Failed => "failed",
+            Self::Usage => "usage",
+            Self::Config => "config_invalid",
+            Self::Refused => "token_refused",
+            Self::NotFound => "not_found",
+            Self::Conflict => "conflict",
+            Self::Unreachable => "gateway_unreachable",
+            Self::Pending => "pending",
+            Self::Denied => "denied",
+            Self::Broken => "integrity_broken",
+        }
+    }
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(exit.code())
+    }
+}
+
+/// What every command returns: the exit code of a command that said all there is to say, or a failure.
+pub type Outcome = Result<Exit, Failure>;
+
+/// One failed command, as the person at the terminal reads it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Failure {
+    /// The exit code.
+    pub exit: Exit,
+    /// A stable word, for programs.
+    pub code: String,
+    /// What failed; further lines are details. Escaped when it is shown.
+    pub message: String,
+    /// What to do next.
+    pub hint: Option<String>,
+    /// The single problems of an invalid configuration, for programs.
+    pub problems: Option<Value>,
+    /// Nothing is said: the reader of standard output went away.
+    silent: bool,
+}
+
+impl Failure {
+    /// A failure with the exit code's own word.
+    pub fn new(exit: Exit, message: impl Into<String>) -> Self {
+        Self { exit, code: exit.as_str().to_owned(), message: message.into(), hint: None, problems: None, silent: false }
+    }
+
+    /// Adds what to do next.
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    /// Names it more finely than the exit code does.
+    pub fn code(mut self, code: impl Into<String>) -> Self {
+        self.code = code.into();
+        self
+    }
+
+    /// A failure to write to standard output. A reader that has seen enough is none.
+    pub fn output(error: &io::Error) -> Self {
+        let closed = error.kind() == io::ErrorKind::BrokenPipe;
+        let exit = if closed { Exit::Done } else { Exit::Failed };
+        Self { silent: closed, ..Self::new(exit, format!("cannot write to standard output: {error}")) }
+    }
+
+    /// The command line is wrong.
+    pub fn usage(message: impl Into<String>) -> Self {
+        Self::new(Exit::Usage, message)
+    }
+
+    /// It failed, for a reason of its own.
+    pub fn failed(message: impl Into<String>) -> Self {
+        Self::new(Exit::Failed, message)
+    }
+
+    /// There is none of that name.
+    pub fn not_found(message: impl Into<String>) -> Self {
+        Self::new(Exit::NotFound, message)
+    }
+
+    /// The text for standard error; empty when nothing is to be said.
+    pub fn render(&self, format: Format) -> String {
+        if self.silent {
+            return String::new();
+        }
+        if format.is_json() {
+            let mut error = json!({
+                "code": self.code, "message": self.message, "hint": self.hint, "exit_code": self.exit.code(),
+            });
+            if let (Some(members), Some(problems)) = (error.as_object_mut(), &self.problems) {
+                members.insert("problems".to_owned(), problems.clone());
+            }
+            return output::json_line(&json!({"error": error}));
+        }
+        let mut text = String::new();
+        for (place, line) in self.message.lines().enumerate() {
+            let start = if place == 0 { "error: " } else { "  " };
+            text.push_str(&format!("{start}{}\n", Shown(line)));
+        }
+        for line in self.hint.iter().flat_map(|hint| hint.lines()) {
+            text.push_str(&format!("hint: {}\n", Shown(line)));
+        }
+        text
+    }
+
+    /// Says it on standard error and gives the exit code.
+    pub fn tell(&self, format: Format) -> Exit {
+        io::stderr().lock().write_all(self.render(format).as_bytes()).ok();
+        self.exit
+    }
+}
+
+impl From<Problems> for Failure {
+    fn from(problems: Problems) -> Self {
+        let message = match problems.len() {
+            1 => "the configuration has a problem".to_owned(),
+            count => format!("the configuration has {count} problems"),
+        };
+        let list = output::json(&problems);
+        Self { problems: Some(list), ..Self::new(Exit::Config, format!("{message}\n{}", problems.report())) }
+    }
+}
+
+impl From<ApiError> for Failure {
+    fn from(error: ApiError) -> Self {
+        let exit = Exit::ALL.into_iter().find(|exit| exit.code() == error.exit_code).unwrap_or(Exit::Failed);
+        let message = std::iter::once(error.message).chain(error.problems.iter().cloned()).collect::<Vec<_>>();
+        Self {
+            hint: error.hint,
+            problems: (!error.problems.is_empty()).then(|| json!(error.problems)),
+            ..Self::new(exit, message.join("\n")).code(error.code.as_str())
+        }
+    }
+}
+
+impl From<GatewayError> for Failure {
+    fn from(error: GatewayError) -> Self {
+        match error {
+            GatewayError::Config { problems } => problems.into(),
+            GatewayError::Store { source: source @ StoreError::Locked { .. } } => {
+                Self::new(Exit::Unreachable, source.to_string())
+                    .code("store_locked")
+                    .hint("another gateway runs on this data directory: hoopctl status")
+            }
+            GatewayError::Identity { .. } | GatewayError::Policies { .. } => {
+                Self::new(Exit::Config, with_causes(&error)).hint("hoopctl config check")
+            }
+            other => Self::failed(with_causes(&other)).hint("hoopctl doctor"),
+        }
+    }
+}
+
+/// An error and what caused it, on one line.
+pub fn with_causes(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(next) = cause {
+        text.push_str(": ");
+        text.push_str(&next.to_string());
+        cause = next.source();
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn exit_codes_are_those_of_the_contract() {
+        for (code, exit) in Exit::ALL.into_iter().enumerate() {
+            assert_eq!(usize::from(exit.code()), code);
+        }
+    }
+
+    #[test]
+    fn a_hostile_message_cannot_move_the_cursor() {
+        let failure = Failure::failed("bad \u{1b}[2J\u{202e}name\nsecond line").hint("look\u{7}");
+        assert_eq!(
+            failure.render(Format::Table),
+            "error: bad \\u{1b}[2J\\u{202e}name\n  second line\nhint: look\\u{7}\n"
+        );
+        let text = failure.render(Format::Json);
+        assert!(!text.trim_end().chars().any(crate::domain::text::is_deceptive), "{text}");
+        let back: serde_json::Value = serde_json::from_str(&text).unwrap();
+        assert_eq!(back["error"]["message"], "bad \u{1b}[2J\u{202e}name\nsecond line");
+        assert_eq!(back["error"]["exit_code"], 1);
+    }
+
+    #[test]
+    fn a_closed_pipe_is_silent_and_a_full_disk_is_not() {
+        let closed = Failure::output(&io::Error::from(io::ErrorKind::BrokenPipe));
+        assert_eq!((closed.exit, closed.render(Format::Table)), (Exit::Done, String::new()));
+        let full = Failure::output(&io::Error::from(io::ErrorKind::StorageFull));
+        assert_eq!(full.exit, Exit::Failed);
+        assert!(!full.render(Format::Table).is_empty());
+    }
+}

@@ -1,0 +1,57 @@
+//! `serve`: the gateway in the foreground.
+
+use clap::Args;
+use clap::ValueEnum;
+
+use crate::cli::config;
+use crate::cli::demo::DevThread;
+use crate::cli::output::Terminal;
+use crate::cli::place::Place;
+use crate::cli::report::Exit;
+use crate::cli::report::Outcome;
+use crate::gateway;
+use crate::gateway::RunOptions;
+
+/// `serve`.
+#[derive(Debug, Args)]
+pub struct ServeArgs {
+    /// Check the configuration and stop
+    #[arg(long)]
+    pub check: bool,
+    /// How the log is written, on standard error
+    #[arg(long, value_name = "FORMAT", value_enum, default_value = "auto")]
+    pub log_format: LogFormat,
+}
+
+/// How the log is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// For people on a terminal, else JSON
+    Auto,
+    /// One JSON object a line
+    Json,
+    /// For people
+    Pretty,
+}
+
+impl From<LogFormat> for gateway::LogFormat {
+    fn from(format: LogFormat) -> Self {
+        match format {
+            LogFormat::Auto => Self::Auto,
+            LogFormat::Json => Self::Json,
+            LogFormat::Pretty => Self::Pretty,
+        }
+    }
+}
+
+/// Runs the gateway until a signal stops it.
+pub fn run(terminal: Terminal, place: &Place, args: &ServeArgs) -> Outcome {
+    if args.check {
+        return config::check(terminal, place);
+    }
+    let config = place.config()?;
+    let config_path = config.path.clone();
+    let _issuer = DevThread::start(&config)?;
+    gateway::run(RunOptions { config, config_path, log_format: args.log_format.into() })?;
+    Ok(Exit::Done)
+}

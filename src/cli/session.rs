@@ -1,0 +1,327 @@
+//! `session`: recorded sessions.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::Args;
+use clap::Subcommand;
+use clap::ValueEnum;
+
+use crate::cli::access::Access;
+use crate::cli::approval::note_more;
+use crate::cli::ask;
+use crate::cli::output;
+use crate::cli::output::Format;
+use crate::cli::output::Row;
+use crate::cli::output::Terminal;
+use crate::cli::place::Place;
+use crate::cli::recording;
+use crate::cli::report::Exit;
+use crate::cli::report::Failure;
+use crate::cli::report::Outcome;
+use crate::control::noun::session::Grep;
+use crate::control::noun::session::SessionFilter;
+use crate::control::noun::session::SessionView;
+use crate::domain::connection::ConnectionName;
+use crate::domain::id::SessionId;
+use crate::domain::units;
+
+/// The verbs of `session`.
+#[derive(Debug, Subcommand)]
+pub enum SessionVerb {
+    /// List sessions, the newest first
+    #[command(alias = "ls")]
+    List(ListArgs),
+    /// Show one
+    Show {
+        /// Its id, or last
+        id: String,
+    },
+    /// Follow what happens, in one session or in all
+    Tail {
+        /// The session's id, or last; without it all sessions
+        id: Option<String>,
+    },
+    /// Search what was recorded
+    Grep(GrepArgs),
+    /// End a session and cut its live streams
+    Kill {
+        /// Its id, or last
+        id: String,
+        /// Do not ask
+        #[arg(short, long)]
+        yes: bool,
+    },
+    /// Write a recording to a file, or to standard output
+    Export(ExportArgs),
+    /// Prove that a recording is as it was written: ends with 10 when it is not
+    Verify {
+        /// The session's id, last, or an exported .jsonl file
+        #[arg(required_unless_present = "all")]
+        id: Option<String>,
+        /// Every session
+        #[arg(long, conflicts_with = "id")]
+        all: bool,
+    },
+    /// Remove what is older than recording.retention says; a running gateway does so by itself
+    Prune {
+        /// Do not ask
+        #[arg(short, long)]
+        yes: bool,
+    },
+}
+
+/// Which sessions.
+#[derive(Debug, Clone, Args)]
+pub struct WhichArgs {
+    /// Only those of this principal
+    #[arg(long, value_name = "PRINCIPAL")]
+    pub principal: Option<String>,
+    /// Only those on this connection
+    #[arg(long, value_name = "NAME")]
+    pub connection: Option<ConnectionName>,
+    /// Only those that started in this time up to now, such as 7d
+    #[arg(long, value_name = "DURATION", value_parser = units::parse_duration)]
+    pub since: Option<Duration>,
+    /// Only those that run
+    #[arg(long)]
+    pub live: bool,
+    /// At most so many
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub limit: Option<u32>,
+}
+
+impl WhichArgs {
+    fn filter(&self) -> SessionFilter {
+        let ago = |since: Duration| i64::try_from(since.as_millis()).unwrap_or(i64::MAX);
+        SessionFilter {
+            principal: self.principal.clone(),
+            connection: self.connection.clone(),
+            live: self.live.then_some(true),
+            since_ms: self.since.map(|since| output::now_ms().saturating_sub(ago(since)).max(0)),
+            before: None,
+            limit: self.limit,
+        }
+    }
+}
+
+/// `session list`.
+#[derive(Debug, Args)]
+pub struct ListArgs {
+    /// Which
+    #[command(flatten)]
+    pub which: WhichArgs,
+    /// Only those older than this one: the next page
+    #[arg(long, value_name = "ID")]
+    pub before: Option<SessionId>,
+}
+
+/// `session grep`.
+#[derive(Debug, Args)]
+pub struct GrepArgs {
+    /// A regular expression
+    pub pattern: String,
+    /// In this session only
+    #[arg(long, value_name = "ID")]
+    pub session: Option<String>,
+    /// Which sessions
+    #[command(flatten)]
+    pub which: WhichArgs,
+}
+
+/// `session export`.
+#[derive(Debug, Args)]
+pub struct ExportArgs {
+    /// The session's id, or last
+    pub id: String,
+    /// jsonl keeps every byte and hash, har opens in a browser, text is for people
+    #[arg(long, value_name = "FORMAT", value_enum, default_value = "jsonl")]
+    pub format: ExportFormat,
+    /// Write to this file, which must be new
+    #[arg(long, value_name = "FILE")]
+    pub to: Option<PathBuf>,
+}
+
+/// How a recording is exported.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ExportFormat {
+    /// HTTP Archive 1.2
+    Har,
+    /// The stored lines with their hashes
+    Jsonl,
+    /// The transcript, as replay shows it
+    Text,
+}
+
+/// Runs `session`.
+pub fn run(terminal: Terminal, place: &Place, verb: SessionVerb) -> Outcome {
+    if let SessionVerb::Verify { id: Some(file), .. } = &verb
+        && recording::is_file(file)
+    {
+        return recording::verify_file(terminal, file.as_ref());
+    }
+    if let SessionVerb::Prune { yes } = verb {
+        return recording::prune(terminal, place, yes);
+    }
+    let access = Access::open(terminal, place)?;
+    match verb {
+        SessionVerb::List(args) => list(terminal, &access, &args),
+        SessionVerb::Show { id } => {
+            let view = find(&access, &id)?;
+            terminal.item(&fields(&view), &output::json(&view))?;
+            Ok(Exit::Done)
+        }
+        SessionVerb::Tail { id } => recording::tail(terminal, &access, id.as_deref()),
+        SessionVerb::Grep(args) => grep(terminal, &access, args),
+        SessionVerb::Kill { id, yes } => {
+            let view = find(&access, &id)?;
+            ask::confirm(terminal, yes, &format!("End {} of {} on {}?", view.id, view.principal, view.connection))?;
+            let view = access.wait(access.backend().kill_session(view.id))?;
+            terminal.say(&format!("ended {}", view.id));
+            if terminal.format.is_json() {
+                terminal.item(&[], &output::json(&view))?;
+            }
+            Ok(Exit::Done)
+        }
+        SessionVerb::Export(args) => recording::export(terminal, &access, &args),
+        SessionVerb::Verify { id, all } => verify(terminal, &access, id.as_deref(), all),
+        SessionVerb::Prune { .. } => Ok(Exit::Done),
+    }
+}
+
+/// Finds a session by its id or by `last`.
+pub fn find(access: &Access, id: &str) -> Result<SessionView, Failure> {
+    if id != "last" {
+        let parsed: Result<SessionId, _> = id.parse();
+        parsed.map_err(|error| Failure::usage(format!("{error}")).hint("the ids are in: hoopctl session list"))?;
+    }
+    access.wait(access.backend().session(id.to_owned()))
+}
+
+fn list(terminal: Terminal, access: &Access, args: &ListArgs) -> Outcome {
+    let filter = SessionFilter { before: args.before, ..args.which.filter() };
+    let found = access.wait(access.backend().sessions(filter))?;
+    let now = output::now_ms();
+    let rows: Vec<Row> = found.items.iter().map(|view| row(view, now)).collect();
+    let columns = ["id", "started", "lasted", "who", "connection", "events", "denied", "masked", "end"];
+    terminal.list(&columns, &rows, "no session is recorded")?;
+    note_more(terminal, &found);
+    Ok(Exit::Done)
+}
+
+fn row(view: &SessionView, now: i64) -> Row {
+    let end = match (view.end, view.ended_ms) {
+        (Some(end), _) => end.to_string(),
+        (None, Some(_)) => "ended".to_owned(),
+        (None, None) => "live".to_owned(),
+    };
+    Row {
+        cells: vec![
+            view.id.to_string(),
+            output::time(view.started_ms),
+            output::distance(view.ended_ms.unwrap_or(now), view.started_ms),
+            view.label.clone(),
+            view.connection.clone(),
+            view.events.to_string(),
+            view.denied.to_string(),
+            view.masked.to_string(),
+            end,
+        ],
+        json: output::json(view),
+    }
+}
+
+fn fields(view: &SessionView) -> Vec<(&'static str, String)> {
+    let mut fields = vec![
+        ("id", view.id.to_string()),
+        ("who", format!("{} ({} {})", view.label, view.kind, view.principal)),
+        ("issuer", view.issuer.clone()),
+        ("client", view.client.clone().unwrap_or_default()),
+        ("from", view.source.clone()),
+        ("connection", format!("{} ({})", view.connection, view.protocol)),
+        ("started", output::time(view.started_ms)),
+        ("ended", view.ended_ms.map_or_else(|| "it runs".to_owned(), output::time)),
+        ("end", view.end.map(|end| end.to_string()).unwrap_or_default()),
+        ("events", view.events.to_string()),
+        ("denied", view.denied.to_string()),
+        ("masked", view.masked.to_string()),
+        ("bytes", view.bytes.to_string()),
+    ];
+    if let Some(ms) = view.pruned_ms {
+        fields.push(("pruned", output::time(ms)));
+    }
+    if let Some(live) = &view.live {
+        fields.push(("streams", live.streams.to_string()));
+        fields.push(("commands", live.commands.to_string()));
+        fields.push(("last used", output::time(live.active_ms)));
+        fields.push(("at most until", output::time(live.expires_ms)));
+    }
+    fields
+}
+
+fn grep(terminal: Terminal, access: &Access, args: GrepArgs) -> Outcome {
+    let session = args.session.as_deref().map(|id| find(access, id)).transpose()?.map(|view| view.id);
+    let grep = Grep { pattern: args.pattern.clone(), sessions: args.which.filter(), session };
+    let found = access.wait(access.backend().grep_sessions(grep))?;
+    if terminal.format == Format::Table {
+        let lines: Vec<String> = found
+            .items
+            .iter()
+            .map(|hit| {
+                let text = crate::domain::text::Shown(&hit.text);
+                format!("{}:{}: {} {text}\n", hit.session, hit.seq, crate::domain::text::Shown(&hit.kind))
+            })
+            .collect();
+        terminal.data(&lines.concat())?;
+        if lines.is_empty() {
+            terminal.say("nothing was found");
+        }
+    } else {
+        let rows: Vec<Row> = found
+            .items
+            .iter()
+            .map(|hit| Row {
+                cells: vec![
+                    hit.session.to_string(),
+                    hit.seq.to_string(),
+                    output::time(hit.ts_ms),
+                    hit.kind.clone(),
+                    hit.text.clone(),
+                ],
+                json: output::json(hit),
+            })
+            .collect();
+        terminal.list(&["session", "seq", "time", "kind", "text"], &rows, "")?;
+    }
+    note_more(terminal, &found);
+    Ok(Exit::Done)
+}
+
+fn verify(terminal: Terminal, access: &Access, id: Option<&str>, all: bool) -> Outcome {
+    let ids = if all { every(access)? } else { vec![find(access, id.unwrap_or("last"))?.id] };
+    let mut rows = Vec::with_capacity(ids.len());
+    let mut broken = 0_usize;
+    for id in ids {
+        let report = access.wait(access.backend().verify_session(id))?;
+        broken += usize::from(!report.intact);
+        rows.push(recording::verdict(&report));
+    }
+    recording::told(terminal, &rows)?;
+    if all {
+        terminal.say(&format!("{} sessions, {broken} broken", rows.len()));
+    }
+    Ok(if broken == 0 { Exit::Done } else { Exit::Broken })
+}
+
+/// The ids of all sessions, page by page.
+fn every(access: &Access) -> Result<Vec<SessionId>, Failure> {
+    let mut ids: Vec<SessionId> = Vec::new();
+    loop {
+        let filter = SessionFilter { before: ids.last().copied(), limit: Some(1000), ..SessionFilter::default() };
+        let page = access.wait(access.backend().sessions(filter))?;
+        ids.extend(page.items.iter().map(|view| view.id));
+        if !page.more || page.items.is_empty() {
+            return Ok(ids);
+        }
+    }
+}

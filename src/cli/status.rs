@@ -1,0 +1,100 @@
+//! `status`: whether the gateway runs, and how it is.
+
+use std::time::Duration;
+use std::time::Instant;
+
+use clap::Args;
+
+use crate::cli::access::Access;
+use crate::cli::output;
+use crate::cli::output::Format;
+use crate::cli::output::Terminal;
+use crate::cli::place::Place;
+use crate::cli::report::Exit;
+use crate::cli::report::Failure;
+use crate::cli::report::Outcome;
+use crate::control::noun::gateway::StatusReport;
+use crate::domain::units;
+
+/// `status`.
+#[derive(Debug, Args)]
+pub struct StatusArgs {
+    /// Wait so long until it is ready
+    #[arg(long, value_name = "DURATION", value_parser = units::parse_duration)]
+    pub wait: Option<Duration>,
+}
+
+/// The pause between two looks.
+const PAUSE: Duration = Duration::from_millis(50);
+
+/// Shows the state. Ends with 7 when the gateway does not run, 1 when it runs and is not ready.
+pub fn run(terminal: Terminal, place: &Place, args: &StatusArgs) -> Outcome {
+    let begin = Instant::now();
+    let wait = args.wait.unwrap_or_default();
+    let report = loop {
+        let found = look(place);
+        let ready = found.as_ref().is_ok_and(|report| report.ready);
+        // A wrong configuration does not get better by waiting.
+        let waits = found.as_ref().err().is_none_or(|failure| failure.exit == Exit::Unreachable);
+        if ready || !waits || begin.elapsed() >= wait {
+            break found?;
+        }
+        std::thread::sleep(PAUSE);
+    };
+    terminal.item(&fields(&report), &output::json(&report))?;
+    if let (Format::Table, Some(problem)) = (terminal.format, &report.recording_problem) {
+        terminal.say(&format!("cannot record, so nothing passes: {problem}"));
+    }
+    Ok(if report.ready { Exit::Done } else { Exit::Failed })
+}
+
+fn look(place: &Place) -> Result<StatusReport, Failure> {
+    let access = Access::online(place)?;
+    access.wait(access.backend().status())
+}
+
+fn fields(report: &StatusReport) -> Vec<(&'static str, String)> {
+    let now = output::now_ms();
+    let counts = report.counts;
+    let mut fields = vec![
+        ("gateway", if report.ready { "ready" } else { "not ready" }.to_owned()),
+        ("version", report.version.clone()),
+        ("pid", report.pid.map(|pid| pid.to_string()).unwrap_or_default()),
+        ("up", report.started_ms.map(|ms| output::distance(ms, now)).unwrap_or_default()),
+        ("config", report.config.clone()),
+        ("data", report.data_dir.clone()),
+        ("revision", report.revision.to_string()),
+    ];
+    for listener in &report.listeners {
+        fields.push(("listens", format!("{}://{}", listener.scheme, listener.address)));
+    }
+    for issuer in &report.issuers {
+        let state = match (&issuer.error, issuer.usable) {
+            (Some(error), true) => format!("usable, but the last fetch failed: {error}"),
+            (Some(error), false) => format!("not usable: {error}"),
+            (None, true) => "usable".to_owned(),
+            (None, false) => "not usable yet".to_owned(),
+        };
+        let keys = if issuer.keys == 1 { "key" } else { "keys" };
+        fields.push(("issuer", format!("{} {} ({} {keys}, {state})", issuer.name, issuer.issuer, issuer.keys)));
+    }
+    fields.push((
+        "holds",
+        format!("{} connections, {} policies, {} masks", counts.connections, counts.policies, counts.masks),
+    ));
+    fields.push((
+        "now",
+        format!("{} sessions, {} approvals waiting, {} locks", counts.sessions, counts.approvals, counts.locks),
+    ));
+    if let Some(you) = &report.you {
+        let may = match (you.manages, you.decides) {
+            (true, true) => "may manage and decide",
+            (true, false) => "may manage, not decide",
+            (false, true) => "may decide",
+            (false, false) => "may look",
+        };
+        let groups = if you.groups.is_empty() { String::new() } else { format!(", groups {}", you.groups.join(", ")) };
+        fields.push(("you", format!("{} ({may}{groups})", you.principal)));
+    }
+    fields
+}

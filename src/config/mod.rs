@@ -1,0 +1,97 @@
+//! The configuration: TOML as written in, checked settings out, and every problem with its place.
+//!
+//! [`load`] reads the file, [`combine`] joins it with what is kept in the store. Nothing here opens a secret, a
+//! certificate or the network.
+
+mod combine;
+mod connection;
+mod entity;
+mod find;
+mod mask;
+mod oidc;
+mod parse;
+mod policy;
+mod problem;
+mod reader;
+mod references;
+mod render;
+mod settings;
+mod source;
+mod text;
+mod url;
+mod value;
+mod words;
+
+#[cfg(test)]
+mod tests;
+
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+pub use combine::Entities;
+pub use combine::combine;
+pub use entity::Entity;
+pub use entity::EntityKind;
+pub use entity::parse_entity;
+pub use find::NoConfigFile;
+pub use find::default_data_dir;
+pub use find::find;
+pub use parse::load;
+pub use parse::parse;
+pub use problem::Excerpt;
+pub use problem::Problem;
+pub use problem::Problems;
+pub use render::render_entity;
+pub use settings::AdminSettings;
+pub use settings::DevIssuerSettings;
+pub use settings::GatewayLimits;
+pub use settings::GatewaySettings;
+pub use settings::StorageSettings;
+pub use settings::TlsFiles;
+pub use text::Template;
+pub use text::template;
+
+use crate::domain::connection::Connection;
+use crate::domain::mask::MaskRule;
+use crate::identity::IssuerSettings;
+use crate::policy::PolicyRule;
+use crate::recording;
+
+/// A configuration file, checked.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// The file.
+    pub path: PathBuf,
+    /// `[gateway]`
+    pub gateway: GatewaySettings,
+    /// `[admin]`
+    pub admin: AdminSettings,
+    /// `[[oidc]]`, in the order of the file. May be empty: then nobody gets in.
+    pub oidc: Vec<IssuerSettings>,
+    /// `[storage]`
+    pub storage: StorageSettings,
+    /// `[recording]`
+    pub recording: recording::Settings,
+    /// `[[connection]]`, in the order of the file.
+    pub connections: Vec<Connection>,
+    /// `[[policy]]`, in the order of the file, which never matters.
+    pub policies: Vec<PolicyRule>,
+    /// `[[mask]]`, in the order of the file.
+    pub masks: Vec<MaskRule>,
+    /// `[dev_issuer]`, if it is there.
+    pub dev_issuer: Option<DevIssuerSettings>,
+    /// What holds, but hardly as it was meant. What depends on the store is in [`Entities::warnings`].
+    pub warnings: Vec<Problem>,
+    text: Text,
+}
+
+/// The text of the file, to find the place of a later finding. It holds no secret: those are refused.
+#[derive(Clone)]
+struct Text(Arc<str>);
+
+impl fmt::Debug for Text {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} bytes", self.0.len())
+    }
+}

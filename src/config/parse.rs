@@ -1,0 +1,166 @@
+//! The whole file: text to checked configuration, with every problem that can be found in one run.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+
+use toml::de::DeTable;
+use toml::de::DeValue;
+
+use crate::config::Config;
+use crate::config::connection;
+use crate::config::find::default_data_dir;
+use crate::config::mask;
+use crate::config::oidc;
+use crate::config::policy;
+use crate::config::problem::Problem;
+use crate::config::problem::Problems;
+use crate::config::reader::Table;
+use crate::config::reader::Value;
+use crate::config::settings;
+use crate::config::source::Level;
+use crate::config::source::Note;
+use crate::config::source::Source;
+use crate::domain::connection::Origin;
+
+/// The largest file that is read.
+const MAX_BYTES: usize = 16 << 20;
+
+/// Reads and checks a configuration file.
+///
+/// # Errors
+/// The file cannot be read, or every problem that is in it.
+pub fn load(path: &Path) -> Result<Config, Problems> {
+    let bytes = std::fs::read(path).map_err(|error| {
+        let hint = match error.kind() {
+            io::ErrorKind::NotFound => Some("write one with: hoopctl init".to_owned()),
+            _ => None,
+        };
+        Problem::of_file(path, format!("cannot be read: {error}"), hint)
+    })?;
+    if bytes.len() > MAX_BYTES {
+        return Err(Problem::of_file(path, "larger than 16MiB", None).into());
+    }
+    let text = String::from_utf8(bytes).map_err(|error| {
+        let good = error.utf8_error().valid_up_to();
+        let line = error.as_bytes().iter().take(good).filter(|byte| **byte == b'\n').count() + 1;
+        Problem { line, column: 1, ..Problem::of_file(path, "a byte that is not UTF-8 in this line", None) }
+    })?;
+    parse(&text, path)
+}
+
+/// Checks the text of a configuration file. `path` is its name in problems, and the folder that relative paths in it
+/// start at; nothing is read.
+///
+/// # Errors
+/// Every problem that is in it. With a syntax error only what stands before it is checked any further.
+pub fn parse(text: &str, path: &Path) -> Result<Config, Problems> {
+    let source = Source::new(text, Origin::File { path: path.to_owned(), line: 0 });
+    let (document, errors) = DeTable::parse_recoverable(text);
+    let document = DeValue::Table(document.into_inner());
+    let config = Value::root(&source, &document).table(|root| read(root, path, text)).flatten();
+    note_syntax(&source, &errors);
+    let (problems, warnings) = source.finish(path);
+    match config {
+        Some(config) if problems.is_empty() => Ok(Config { warnings, ..config }),
+        None if problems.is_empty() => Err(Problem::of_file(path, "cannot be used", None).into()),
+        _ => Err(Problems::from(problems)),
+    }
+}
+
+/// Notes what the parser could not read, once for each line.
+pub(super) fn note_syntax(source: &Source<'_>, errors: &[toml::de::Error]) {
+    let end = source.text.len();
+    let mut seen = Vec::new();
+    let start = |error: &toml::de::Error| error.span().map_or(end, |span| span.start);
+    let Some(first) = errors.iter().map(start).min() else { return };
+    source.trust_only_before(first);
+    for error in errors {
+        let (line, _) = source.place(start(error));
+        if seen.contains(&line) {
+            continue;
+        }
+        seen.push(line);
+        let key = source.key_of_line(start(error));
+        source.note(Note {
+            level: Level::Problem,
+            span: error.span().unwrap_or(end..end),
+            shown: !key.is_empty(),
+            key,
+            found: String::new(),
+            problem: error.message().to_owned(),
+            hint: Some(
+                "a line is key = value, texts stand in quotes, tables start with [name] or [[name]]"
+                    .to_owned(),
+            ),
+            absence: false,
+        });
+    }
+}
+
+fn read(root: &mut Table<'_>, path: &Path, text: &str) -> Option<Config> {
+    version(root);
+    let gateway = root.child("gateway", settings::gateway).unwrap_or_default();
+    let storage = root.child("storage", |table| settings::storage(table, default_data_dir())).flatten();
+    let folder = storage.as_ref().map(|storage| storage.data_dir.clone()).unwrap_or_default();
+    let admin = root.child("admin", |table| settings::admin(table, &folder));
+    let recording = root.child("recording", settings::recording);
+    let dev_issuer =
+        root.take("dev_issuer").map(|value| value.table(|table| settings::dev_issuer(table, gateway.listen)));
+    let issuers = tables(root, "oidc", "name");
+    refuse_twice(&issuers, "issuer");
+    let oidc = issuers.iter().filter_map(oidc::read).collect();
+    let connections = tables(root, "connection", "name").iter().filter_map(connection::read).collect();
+    let policies = tables(root, "policy", "id").iter().filter_map(policy::read).collect();
+    let masks = tables(root, "mask", "id").iter().filter_map(mask::read).collect();
+    Some(Config {
+        path: path.to_owned(),
+        gateway,
+        admin: admin?,
+        oidc,
+        storage: storage?,
+        recording: recording?,
+        connections,
+        policies,
+        masks,
+        dev_issuer: match dev_issuer {
+            Some(read) => Some(read?),
+            None => None,
+        },
+        warnings: Vec::new(),
+        text: crate::config::Text(Arc::from(text)),
+    })
+}
+
+/// `version = 1`.
+fn version(root: &mut Table<'_>) {
+    let Some(value) = root.required("version", "write version = 1 at the top of the file") else { return };
+    if value.node.as_integer().map(ToString::to_string).as_deref() != Some("1") {
+        value.problem("not a version of this file that is understood", "accepted: 1".to_owned());
+    }
+}
+
+/// The tables of `[[name]]`, none of which has the name or id of another.
+fn tables<'d>(root: &mut Table<'d>, name: &'static str, label: &'static str) -> Vec<Value<'d>> {
+    let values = root.tables(name, label);
+    refuse_twice(&values, label);
+    values
+}
+
+/// A name stands for one thing.
+fn refuse_twice(values: &[Value<'_>], key: &str) {
+    let mut first: BTreeMap<&str, usize> = BTreeMap::new();
+    for value in values {
+        let Some(name) = value.at(key) else { continue };
+        let Some(text) = name.node.as_str() else { continue };
+        let (line, _) = value.source.place(name.span.start);
+        match first.get(text) {
+            Some(line) => {
+                let problem = format!("there twice: line {line} has it too");
+                name.problem(problem, "give each one its own".to_owned());
+            }
+            None => drop(first.insert(text, line)),
+        }
+    }
+}

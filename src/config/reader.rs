@@ -1,0 +1,353 @@
+//! Walks a parsed TOML text: each value knows its key and its place, each table knows which keys it was asked for.
+
+use std::borrow::Cow;
+
+use toml::Spanned;
+use toml::de::DeTable;
+use toml::de::DeValue;
+
+use crate::config::source::Level;
+use crate::config::source::Note;
+use crate::config::source::Source;
+use crate::config::source::Span;
+use crate::config::url;
+use crate::config::words::is_plain;
+use crate::config::words::joined;
+use crate::config::words::nearest;
+use crate::config::words::quoted;
+use crate::config::words::suggestion;
+
+/// One value of the file.
+#[derive(Clone)]
+pub(super) struct Value<'d> {
+    pub(super) source: &'d Source<'d>,
+    /// The key with the tables around it.
+    pub(super) key: String,
+    pub(super) node: &'d DeValue<'d>,
+    pub(super) span: Span,
+}
+
+/// One table of the file, while it is read.
+pub(super) struct Table<'d> {
+    pub(super) source: &'d Source<'d>,
+    /// The key with the tables around it; empty for the whole file.
+    pub(super) key: String,
+    pub(super) span: Span,
+    /// `None`: the table is not there, and reads like an empty one.
+    entries: Option<&'d DeTable<'d>>,
+    known: Vec<&'static str>,
+    refused: Vec<&'static str>,
+}
+
+impl<'d> Value<'d> {
+    /// The whole of a parsed text.
+    pub(super) fn root(source: &'d Source<'d>, document: &'d DeValue<'d>) -> Self {
+        hide_leaky_urls(source, document, &(0..0));
+        Self { source, key: String::new(), node: document, span: 0..0 }
+    }
+
+    /// What stands there, for a problem: never what is inside a list or a table.
+    fn found(&self) -> String {
+        match self.node {
+            DeValue::String(text) => quoted(text),
+            DeValue::Integer(number) => number.to_string(),
+            DeValue::Float(number) => number.to_string(),
+            DeValue::Boolean(flag) => flag.to_string(),
+            DeValue::Datetime(time) => time.to_string(),
+            DeValue::Array(list) => if list.is_empty() { "[]" } else { "[…]" }.to_owned(),
+            DeValue::Table(table) => if table.is_empty() { "{}" } else { "{…}" }.to_owned(),
+        }
+    }
+
+    /// Says what is wrong with this value.
+    pub(super) fn problem(&self, problem: impl Into<String>, hint: impl Into<Option<String>>) {
+        self.note(Level::Problem, self.repeated(), problem.into(), hint.into());
+    }
+
+    /// Says that this value is of another type than wanted. What is inside a list or table may then be anything.
+    pub(super) fn mismatch(&self, problem: &str, hint: impl Into<Option<String>>) {
+        if matches!(self.node, DeValue::Array(_) | DeValue::Table(_)) {
+            self.hide();
+        }
+        self.note(Level::Problem, self.found(), problem.to_owned(), hint.into());
+    }
+
+    /// Says what is wrong with this value without repeating it, here or in the line of the report.
+    pub(super) fn secret_problem(&self, problem: impl Into<String>, hint: impl Into<Option<String>>) {
+        self.hide();
+        self.note(Level::Problem, String::new(), problem.into(), hint.into());
+    }
+
+    /// Says what is doubtful about this value.
+    pub(super) fn warning(&self, problem: impl Into<String>, hint: impl Into<Option<String>>) {
+        self.note(Level::Warning, self.repeated(), problem.into(), hint.into());
+    }
+
+    /// What stands there, unless it may hold a secret.
+    fn repeated(&self) -> String {
+        if self.source.is_hidden(&self.span) { String::new() } else { self.found() }
+    }
+
+    fn note(&self, level: Level, found: String, problem: String, hint: Option<String>) {
+        let (key, span) = (self.key.clone(), self.span.clone());
+        self.source.note(Note { level, span, key, found, problem, hint, absence: false, shown: true });
+    }
+
+    /// Keeps this value, and all values in it, out of every report.
+    pub(super) fn hide(&self) {
+        hide(self.source, self.node, &self.span);
+    }
+
+    /// Reads a table, then reports the keys that nobody asked for.
+    pub(super) fn table<T>(&self, read: impl FnOnce(&mut Table<'d>) -> T) -> Option<T> {
+        let DeValue::Table(entries) = self.node else {
+            let hint = "write it as a table: { key = value } or under a header in [brackets]".to_owned();
+            self.mismatch("not a table", hint);
+            return None;
+        };
+        let mut table = Table {
+            source: self.source,
+            key: self.key.clone(),
+            span: self.span.clone(),
+            entries: Some(entries),
+            known: Vec::new(),
+            refused: Vec::new(),
+        };
+        let value = read(&mut table);
+        table.refuse_unknown_keys();
+        Some(value)
+    }
+
+    /// The elements of a list, each under the key of the list.
+    pub(super) fn elements(&self) -> Option<Vec<Self>> {
+        let DeValue::Array(values) = self.node else {
+            self.mismatch("not a list", "write it in square brackets: [\"a\", \"b\"]".to_owned());
+            return None;
+        };
+        let element = |value: &'d Spanned<DeValue<'d>>| Self {
+            source: self.source,
+            key: self.key.clone(),
+            node: value.get_ref(),
+            span: value.span(),
+        };
+        Some(values.iter().map(element).collect())
+    }
+
+    /// The members of a table whose keys are free; `None` if it is no table.
+    pub(super) fn members(&self) -> Option<Vec<(&'d str, Self)>> {
+        let DeValue::Table(entries) = self.node else { return None };
+        let member = |(name, value): (&'d Spanned<Cow<'d, str>>, &'d Spanned<DeValue<'d>>)| {
+            let name: &'d str = name.get_ref();
+            let key = joined(&self.key, name);
+            (name, Self { source: self.source, key, node: value.get_ref(), span: value.span() })
+        };
+        Some(entries.iter().map(member).collect())
+    }
+
+    /// The value that a dotted path of keys leads to from here.
+    pub(super) fn at(&self, path: &str) -> Option<Self> {
+        let mut value = self.clone();
+        let mut rest = path;
+        while !rest.is_empty() {
+            let DeValue::Table(entries) = value.node else { return None };
+            // A free key may hold dots itself (`args."order.amount"`): the longest key that fits goes first.
+            let ends = rest.match_indices('.').map(|(at, _)| at).chain(std::iter::once(rest.len()));
+            let mut ends: Vec<usize> = ends.collect();
+            ends.reverse();
+            let (end, found) = ends.into_iter().find_map(|end| {
+                let node = entries.get(rest.get(..end)?)?;
+                Some((end, node))
+            })?;
+            let name = rest.get(..end)?;
+            value = Self {
+                source: self.source,
+                key: joined(&value.key, name),
+                node: found.get_ref(),
+                span: found.span(),
+            };
+            rest = rest.get(end..)?.trim_start_matches('.');
+        }
+        Some(value)
+    }
+}
+
+impl Value<'_> {
+    /// The element of this list that is the text `found`.
+    pub(super) fn listed(&self, found: &str) -> Option<Self> {
+        if !self.node.is_array() {
+            return None;
+        }
+        self.elements()?.into_iter().find(|element| element.node.as_str() == Some(found))
+    }
+
+    /// Where something that was found at a path of keys below this value stands: the element of the list, the member of
+    /// the table, the value of the key, or as near as it can be told.
+    pub(super) fn nearest_place(&self, path: &str, found: &str) -> Self {
+        let mut path = path;
+        loop {
+            if let Some(value) = self.at(path) {
+                let member = value.members().and_then(|members| {
+                    let own =
+                        |(name, member): &(&str, Self)| *name == found || member.node.as_str() == Some(found);
+                    members.into_iter().find(own).map(|(_, member)| member)
+                });
+                return value.listed(found).or(member).unwrap_or(value);
+            }
+            path = path.rsplit_once('.').map_or("", |(outer, _)| outer);
+        }
+    }
+}
+
+impl<'d> Table<'d> {
+    /// Reads the table under a key; one that is not there reads like an empty one.
+    pub(super) fn child<T>(&mut self, name: &'static str, read: impl FnOnce(&mut Self) -> T) -> Option<T> {
+        match self.take(name) {
+            Some(value) => value.table(read),
+            None => Some(read(&mut Self {
+                source: self.source,
+                key: joined(&self.key, name),
+                span: 0..0,
+                entries: None,
+                known: Vec::new(),
+                refused: Vec::new(),
+            })),
+        }
+    }
+
+    /// The value of a key, if it is there. The key counts as known from then on.
+    pub(super) fn take(&mut self, name: &'static str) -> Option<Value<'d>> {
+        self.known.push(name);
+        self.source.ask(name);
+        self.peek(name)
+    }
+
+    /// The value of a key that must be there; `wanted` says what it is.
+    pub(super) fn required(&mut self, name: &'static str, wanted: &str) -> Option<Value<'d>> {
+        let value = self.take(name);
+        if value.is_none() {
+            self.source.note(Note {
+                level: Level::Problem,
+                span: self.span.clone(),
+                key: joined(&self.key, name),
+                found: String::new(),
+                problem: "missing".to_owned(),
+                hint: Some(wanted.to_owned()),
+                absence: true,
+                shown: true,
+            });
+        }
+        value
+    }
+
+    /// The value of a key without counting it as known.
+    pub(super) fn peek(&self, name: &str) -> Option<Value<'d>> {
+        let value = self.entries?.get(name)?;
+        Some(Value {
+            source: self.source,
+            key: joined(&self.key, name),
+            node: value.get_ref(),
+            span: value.span(),
+        })
+    }
+
+    /// Keys of the contract that this version does not serve: refused with what is served.
+    pub(super) fn later(&mut self, names: &[&'static str], instead: &str) {
+        for name in names {
+            // It stays out of the list of accepted keys.
+            if let Some(value) = self.peek(name) {
+                value.secret_problem("not supported by this version of hoopctl", instead.to_owned());
+                self.refused.push(name);
+            }
+        }
+    }
+
+    /// The tables of `[[name]]`, each with its `label` (the name or id that it says it has) in its key.
+    pub(super) fn tables(&mut self, name: &'static str, label: &str) -> Vec<Value<'d>> {
+        let Some(list) = self.take(name) else { return Vec::new() };
+        let DeValue::Array(values) = list.node else {
+            list.mismatch("not a list of tables", format!("start each one with its own header: [[{name}]]"));
+            return Vec::new();
+        };
+        let element = |(place, value): (usize, &'d Spanned<DeValue<'d>>)| {
+            let own = value
+                .get_ref()
+                .as_table()
+                .and_then(|table| table.get(label))
+                .and_then(|own| own.get_ref().as_str());
+            let key = match own {
+                Some(own) if is_plain(own) => format!("{name}.{own}"),
+                _ => format!("{name}[{place}]"),
+            };
+            Value { source: self.source, key, node: value.get_ref(), span: value.span() }
+        };
+        values.iter().enumerate().map(element).collect()
+    }
+
+    /// A problem with the table as a whole.
+    pub(super) fn problem(&self, problem: impl Into<String>, hint: impl Into<Option<String>>) {
+        self.source.note(Note {
+            level: Level::Problem,
+            span: self.span.clone(),
+            key: self.key.clone(),
+            found: String::new(),
+            problem: problem.into(),
+            hint: hint.into(),
+            absence: false,
+            shown: true,
+        });
+    }
+
+    /// Reports each key that was not asked for.
+    fn refuse_unknown_keys(&self) {
+        for (name, value) in self.entries.into_iter().flat_map(DeTable::iter) {
+            let text: &str = name.get_ref();
+            if self.known.contains(&text) || self.refused.contains(&text) {
+                continue;
+            }
+            // A misspelt key may hold anything, a secret too.
+            hide(self.source, value.get_ref(), &value.span());
+            if let Some(meant) = nearest(text, self.known.iter().copied()) {
+                // One mistake, one problem: the key is there, only misspelt.
+                self.source.forget_missing(&joined(&self.key, meant));
+            }
+            self.source.note(Note {
+                level: Level::Problem,
+                span: name.span(),
+                key: joined(&self.key, text),
+                found: String::new(),
+                problem: "unknown key".to_owned(),
+                hint: Some(suggestion(text, &self.known)),
+                absence: false,
+                shown: true,
+            });
+        }
+    }
+}
+
+/// Keeps every URL that may hold a secret out of every report, wherever it stands.
+fn hide_leaky_urls(source: &Source<'_>, node: &DeValue<'_>, span: &Span) {
+    match node {
+        DeValue::String(text) if text.contains("://") && url::may_hold_a_secret(text) => {
+            source.hide(span.clone());
+        }
+        DeValue::Array(values) => {
+            values.iter().for_each(|value| hide_leaky_urls(source, value.get_ref(), &value.span()));
+        }
+        DeValue::Table(entries) => {
+            entries.iter().for_each(|(_, value)| hide_leaky_urls(source, value.get_ref(), &value.span()));
+        }
+        _ => {}
+    }
+}
+
+/// Dotted keys have no span of their own, so each value inside is hidden too.
+fn hide(source: &Source<'_>, node: &DeValue<'_>, span: &Span) {
+    match node {
+        DeValue::Table(entries) => {
+            for (_, value) in entries {
+                hide(source, value.get_ref(), &value.span());
+            }
+        }
+        _ => source.hide(span.clone()),
+    }
+}

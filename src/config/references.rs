@@ -1,0 +1,154 @@
+//! What only shows when the entities are laid side by side: names of things that are not there.
+
+use std::collections::BTreeSet;
+
+use crate::config::Config;
+use crate::config::entity::EntityKind;
+use crate::config::words::nearest;
+use crate::domain::connection::Connection;
+use crate::domain::connection::Origin;
+use crate::domain::mask::MaskRule;
+use crate::policy::Matcher;
+use crate::policy::PolicyRule;
+
+/// Something about one entity, before its place in the file is known.
+#[derive(Debug, Clone)]
+pub(super) struct Finding {
+    pub(super) kind: EntityKind,
+    pub(super) name: String,
+    pub(super) in_store: bool,
+    /// The key below the entity's table.
+    pub(super) at: String,
+    pub(super) value: String,
+    pub(super) problem: String,
+    pub(super) hint: Option<String>,
+}
+
+/// Everything that is looked at side by side.
+pub(super) struct Side<'a> {
+    pub(super) config: &'a Config,
+    pub(super) connections: &'a [Connection],
+    pub(super) policies: &'a [PolicyRule],
+    pub(super) masks: &'a [MaskRule],
+}
+
+/// What names something that is not there: it holds, but hardly as it was meant.
+pub(super) fn doubts(side: &Side<'_>) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for mask in side.masks {
+        let mut say = finder(EntityKind::Mask, &mask.id, &mask.origin, &mut findings);
+        connections(side, "match.connections", &mask.connections, &mut say);
+        tags(side, "match.tags", mask.tags.iter(), &mut say);
+    }
+    let groups = known_groups(side.config);
+    for policy in side.policies {
+        let mut say = finder(EntityKind::Policy, &policy.id, &policy.origin, &mut findings);
+        matcher(side, "match", &policy.matches, &groups, &mut say);
+        if let Some(unless) = &policy.unless {
+            matcher(side, "unless", unless, &groups, &mut say);
+        }
+        let Some(approval) = &policy.approval else { continue };
+        let decides = |group: &String| side.config.admin.local_groups.values().any(|own| own.contains(group));
+        if let (Some(first), false) = (approval.from.first(), approval.from.iter().any(decides)) {
+            let hint = "give an OS user the group: [admin] local_groups = { USER = [\"GROUP\"] }";
+            say(
+                "approval.from",
+                first,
+                "nobody is in a group that may decide, so nothing is ever approved",
+                hint.to_owned(),
+            );
+        }
+    }
+    findings
+}
+
+type Say<'a> = dyn FnMut(&str, &str, &str, String) + 'a;
+
+fn finder<'a>(
+    kind: EntityKind,
+    name: &'a str,
+    origin: &'a Origin,
+    findings: &'a mut Vec<Finding>,
+) -> impl FnMut(&str, &str, &str, String) + 'a {
+    move |at, value, problem, hint| {
+        findings.push(Finding {
+            kind,
+            name: name.to_owned(),
+            in_store: *origin == Origin::Store,
+            at: at.to_owned(),
+            value: value.to_owned(),
+            problem: problem.to_owned(),
+            hint: (!hint.is_empty()).then_some(hint),
+        });
+    }
+}
+
+fn matcher(side: &Side<'_>, at: &str, matcher: &Matcher, groups: &BTreeSet<&str>, say: &mut Say<'_>) {
+    connections(side, &format!("{at}.connections"), &matcher.connections, say);
+    tags(side, &format!("{at}.tags"), matcher.tags.iter(), say);
+    for issuer in &matcher.issuers {
+        if is_literal(issuer) && !side.config.oidc.iter().any(|entry| entry.name == *issuer) {
+            let hint = meant(issuer, side.config.oidc.iter().map(|entry| entry.name.as_str()));
+            say(&format!("{at}.issuers"), issuer, "no [[oidc]] has that name", hint);
+        }
+    }
+    for group in &matcher.groups {
+        // A provider may send any name as a group, so only a near miss of a known one is worth a word.
+        if groups.contains(group.as_str()) || !is_literal(group) {
+            continue;
+        }
+        let hint = meant(group, groups.iter().copied());
+        if !hint.is_empty() {
+            say(&format!("{at}.groups"), group, "no group of that name is configured", hint);
+        }
+    }
+}
+
+fn connections(side: &Side<'_>, at: &str, wanted: &[String], say: &mut Say<'_>) {
+    for name in wanted {
+        if is_literal(name) && !side.connections.iter().any(|connection| connection.name.as_str() == name) {
+            let hint = meant(name, side.connections.iter().map(|connection| connection.name.as_str()));
+            say(at, name, "no connection has that name", hint);
+        }
+    }
+}
+
+fn tags<'a>(
+    side: &Side<'_>,
+    at: &str,
+    wanted: impl Iterator<Item = (&'a String, &'a String)>,
+    say: &mut Say<'_>,
+) {
+    for (key, value) in wanted {
+        let has = |connection: &Connection| {
+            connection.tags.get(key).is_some_and(|own| own == value || !is_literal(value))
+        };
+        if !side.connections.iter().any(has) {
+            let known = side.connections.iter().flat_map(|connection| connection.tags.keys());
+            let hint = if side.connections.iter().any(|connection| connection.tags.contains_key(key)) {
+                let values = side.connections.iter().filter_map(|connection| connection.tags.get(key));
+                meant(value, values.map(String::as_str))
+            } else {
+                meant(key, known.map(String::as_str))
+            };
+            say(&format!("{at}.{key}"), value, "no connection has that tag", hint);
+        }
+    }
+}
+
+/// Group names that the file gives to somebody.
+fn known_groups(config: &Config) -> BTreeSet<&str> {
+    let named = config.oidc.iter().flat_map(|entry| {
+        let apps = entry.clients.values().flat_map(|client| client.groups.iter());
+        entry.group_names.keys().chain(apps)
+    });
+    named.chain(config.admin.local_groups.values().flatten()).map(String::as_str).collect()
+}
+
+fn is_literal(pattern: &str) -> bool {
+    !pattern.contains(['*', '?', '[', '{'])
+}
+
+fn meant<'a>(found: &str, known: impl Iterator<Item = &'a str>) -> String {
+    nearest(found, known).map(|word| format!("did you mean \"{word}\"?")).unwrap_or_default()
+}

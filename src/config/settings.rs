@@ -1,0 +1,294 @@
+//! `[gateway]`, `[admin]`, `[storage]`, `[recording]`, `[dev_issuer]`: the settings that are there once.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::config::reader::Table;
+use crate::config::value::DAY;
+use crate::domain::secret::SecretRef;
+use crate::recording;
+
+/// `[gateway]`, checked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GatewaySettings {
+    /// Where clients connect. Default `127.0.0.1:8440`.
+    pub listen: SocketAddr,
+    /// The address that clients use, without a trailing `/`; `None`: what their `Host` header says is not trusted for links.
+    pub public_url: Option<String>,
+    /// The gateway's certificate; always there when `listen` is not a loopback address.
+    pub tls: Option<TlsFiles>,
+    /// How long running requests may go on after a stop signal. Default 30 s.
+    pub drain_timeout: Duration,
+    /// What one client can use up.
+    pub limits: GatewayLimits,
+    /// How many threads serve requests, each with a runtime of its own. Default: one for each core.
+    pub workers: Option<usize>,
+}
+
+/// The certificate of a listener.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TlsFiles {
+    /// The certificate chain, a PEM file.
+    pub cert: PathBuf,
+    /// The private key, PEM.
+    pub key: SecretRef,
+}
+
+/// `gateway.limits`: what one client can use up before it is refused.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GatewayLimits {
+    /// Bytes of a request's header block. Default 64 KiB.
+    pub header_block: usize,
+    /// Headers of one request. Default 100.
+    pub headers: usize,
+    /// Bytes of a request target. Default 16 KiB.
+    pub uri: usize,
+    /// Open TCP connections of all clients. Default 10,000.
+    pub streams: usize,
+    /// Open sessions of one principal. Default 64.
+    pub sessions: usize,
+    /// Requests per second of one principal on all connections together; bursts of as many. Default none.
+    pub rate: Option<u32>,
+}
+
+impl Default for GatewaySettings {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from(([127, 0, 0, 1], 8440)),
+            public_url: None,
+            tls: None,
+            drain_timeout: Duration::from_secs(30),
+            limits: GatewayLimits::default(),
+            workers: None,
+        }
+    }
+}
+
+impl Default for GatewayLimits {
+    fn default() -> Self {
+        Self {
+            header_block: 64 << 10,
+            headers: 100,
+            uri: 16 << 10,
+            streams: 10_000,
+            sessions: 64,
+            rate: None,
+        }
+    }
+}
+
+/// `[admin]`, checked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AdminSettings {
+    /// The Unix socket of the admin API. Default `admin.sock` in the data directory.
+    pub socket: PathBuf,
+    /// The groups that an OS user acts with on the socket. Who is not in it may look, not decide.
+    pub local_groups: BTreeMap<String, Vec<String>>,
+}
+
+/// `[storage]`, checked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StorageSettings {
+    /// The folder that `serve` owns. Default: see [`crate::config::default_data_dir`].
+    pub data_dir: PathBuf,
+    /// The key that seals secrets kept in the store; `None`: see [`StorageSettings::key_source`].
+    pub key: Option<SecretRef>,
+}
+
+impl StorageSettings {
+    /// Where the sealing key is: as configured, or the file `store.key` in the data directory.
+    pub fn key_source(&self) -> SecretRef {
+        self.key.clone().unwrap_or_else(|| SecretRef::File(self.data_dir.join("store.key")))
+    }
+}
+
+/// `[dev_issuer]`: an issuer of development tokens in the gateway's own process. Whoever reaches it can be anybody.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DevIssuerSettings {
+    /// Where it listens: always a loopback address. Default `127.0.0.1:8449`.
+    pub listen: SocketAddr,
+}
+
+/// Reads `[gateway]`.
+pub(super) fn gateway(table: &mut Table<'_>) -> GatewaySettings {
+    let default = GatewaySettings::default();
+    let listen_value = table.take("listen");
+    let listen = listen_value.as_ref().map_or(Some(default.listen), crate::config::reader::Value::listener);
+    let tls_value = table.take("tls");
+    let tls = tls_value.as_ref().and_then(|value| value.table(tls_files)).flatten();
+    if let (Some(value), Some(listen), None) = (&listen_value, listen, &tls_value)
+        && !listen.ip().is_loopback()
+    {
+        value.problem(
+            "tls is required when the listener is not loopback: tokens would cross the network unencrypted",
+            "add tls = { cert = \"tls.crt\", key = \"file:tls.key\" }, or listen on 127.0.0.1".to_owned(),
+        );
+    }
+    let public_url = table.take("public_url").and_then(|value| {
+        let url = value.http_url()?;
+        if !url.tls && !url.is_loopback_literal() && url.host != "localhost" {
+            value.warning("clients would send their tokens unencrypted", "use https://".to_owned());
+        }
+        Some(value.text()?.trim_end_matches('/').to_owned())
+    });
+    let drain = table
+        .take("drain_timeout")
+        .and_then(|value| value.duration(Duration::ZERO..=Duration::from_hours(1)));
+    let limits = table.take("limits").and_then(|value| value.table(gateway_limits)).unwrap_or_default();
+    let workers = table.take("workers").and_then(|value| value.whole(1..=256));
+    table.later(&["postgres_listen"], "this version serves HTTP on gateway.listen only");
+    GatewaySettings {
+        listen: listen.unwrap_or(default.listen),
+        public_url,
+        tls,
+        drain_timeout: drain.unwrap_or(default.drain_timeout),
+        limits,
+        workers,
+    }
+}
+
+fn tls_files(table: &mut Table<'_>) -> Option<TlsFiles> {
+    let cert = table
+        .required("cert", "accepted: a PEM file with the certificate chain")
+        .and_then(|value| value.file());
+    let key = table.required("key", "accepted: env:NAME, file:PATH, store:KEY, exec:COMMAND");
+    let key = key.and_then(|value| value.secret());
+    Some(TlsFiles { cert: cert?, key: key? })
+}
+
+fn gateway_limits(table: &mut Table<'_>) -> GatewayLimits {
+    let default = GatewayLimits::default();
+    let size = |table: &mut Table<'_>, key, bounds, default| {
+        let size = table.take(key).and_then(|value| value.size(bounds));
+        size.and_then(|size| usize::try_from(size).ok()).unwrap_or(default)
+    };
+    let limits = GatewayLimits {
+        header_block: size(table, "header_block", 1 << 10..=1 << 20, default.header_block),
+        uri: size(table, "uri", 256..=64 << 10, default.uri),
+        headers: table.take("headers").and_then(|value| value.whole(8..=1000)).unwrap_or(default.headers),
+        streams: table
+            .take("streams")
+            .and_then(|value| value.whole(1..=1_000_000))
+            .unwrap_or(default.streams),
+        sessions: table
+            .take("sessions")
+            .and_then(|value| value.whole(1..=100_000))
+            .unwrap_or(default.sessions),
+        rate: table.take("rate").and_then(|value| value.whole(1..=1_000_000)),
+    };
+    if limits.uri > limits.header_block {
+        // The request line is a part of the block.
+        table.problem("uri is larger than header_block", "make header_block the larger one".to_owned());
+    }
+    limits
+}
+
+/// Reads `[storage]`; `default_dir` is the data directory of this user, if there is one.
+pub(super) fn storage(table: &mut Table<'_>, default_dir: Option<PathBuf>) -> Option<StorageSettings> {
+    table.later(&["url"], "this version keeps its entities in storage.data_dir");
+    let data_dir = match table.take("data_dir") {
+        Some(value) => value.file(),
+        None if default_dir.is_none() => table
+            .required("data_dir", "there is no HOME to put it in: name a folder")
+            .and_then(|value| value.file()),
+        None => default_dir,
+    };
+    let key = table.take("key").and_then(|value| {
+        let key = value.secret()?;
+        if matches!(key, SecretRef::Store(_)) {
+            value.problem(
+                "the key that opens the store cannot be in the store",
+                "accepted: env:NAME, file:PATH, exec:COMMAND".to_owned(),
+            );
+            return None;
+        }
+        Some(key)
+    });
+    Some(StorageSettings { data_dir: data_dir?, key })
+}
+
+/// Reads `[admin]`.
+pub(super) fn admin(table: &mut Table<'_>, data_dir: &Path) -> AdminSettings {
+    table.later(&["listen"], "this version serves the admin API on admin.socket only");
+    let socket = table.take("socket").and_then(|value| {
+        // Joining an absolute path gives that path.
+        let socket = data_dir.join(value.text()?);
+        if socket.as_os_str().len() > 107 {
+            // sun_path of sockaddr_un has 108 bytes, one of them the final zero.
+            value.problem(
+                "too long for a Unix socket",
+                "accepted: at most 107 bytes with the data directory".to_owned(),
+            );
+        }
+        Some(socket)
+    });
+    let local_groups =
+        table.take("local_groups").map(|value| value.map(|groups| Some(groups.texts()))).unwrap_or_default();
+    AdminSettings { socket: socket.unwrap_or_else(|| data_dir.join("admin.sock")), local_groups }
+}
+
+/// Reads `[recording]`.
+pub(super) fn recording(table: &mut Table<'_>) -> recording::Settings {
+    let default = recording::Settings::default();
+    table.later(
+        &["archive"],
+        "this version keeps recordings in storage.data_dir, for as long as recording.retention says",
+    );
+    let levels = recording::Level::ALL.map(|level| (level.as_str(), level));
+    let syncs = recording::Sync::ALL_WORDS.map(|sync| (sync.as_str(), sync));
+    let level = table.take("level").and_then(|value| value.word(&levels)).unwrap_or(default.level);
+    let sync = table.take("sync").and_then(|value| value.word(&syncs)).unwrap_or(default.sync);
+    let max_body =
+        table.take("max_body").and_then(|value| value.size(0..=1 << 30)).unwrap_or(default.max_body);
+    let retention = table.take("retention").and_then(|value| {
+        value.table(|table| {
+            let bounds = Duration::from_secs(1)..=DAY * 36_500;
+            let recordings = table.take("recordings").and_then(|value| value.duration(bounds.clone()));
+            let kept = table.take("metadata");
+            let metadata = kept.as_ref().and_then(|value| value.duration(bounds));
+            let max_size = table.take("max_size").and_then(|value| value.size(1 << 20..=1 << 50));
+            let recordings = recordings.unwrap_or(default.recordings);
+            let longest = metadata.unwrap_or_else(|| default.metadata.max(recordings));
+            if let (Some(value), true) = (&kept, longest < recordings) {
+                value.problem(
+                    "shorter than recordings",
+                    "metadata outlives the recording that it describes".to_owned(),
+                );
+            }
+            (recordings, longest, max_size.unwrap_or(default.max_size))
+        })
+    });
+    let (recordings, metadata, max_size) =
+        retention.unwrap_or((default.recordings, default.metadata, default.max_size));
+    recording::Settings { level, sync, recordings, metadata, max_size, max_body }
+}
+
+/// Reads `[dev_issuer]`; `gateway` is where the gateway listens.
+pub(super) fn dev_issuer(table: &mut Table<'_>, gateway: SocketAddr) -> DevIssuerSettings {
+    let default = SocketAddr::from(([127, 0, 0, 1], 8449));
+    let listen = table.take("listen").and_then(|value| {
+        let listen = value.listener()?;
+        if !listen.ip().is_loopback() {
+            let hint = "accepted: a loopback address, such as 127.0.0.1:8449".to_owned();
+            value.problem(
+                "a development issuer listens on loopback only: it gives a token to anybody who asks",
+                hint,
+            );
+            return None;
+        }
+        if listen == gateway && listen.port() != 0 {
+            value.problem("the gateway listens there", "take another port".to_owned());
+        }
+        Some(listen)
+    });
+    if !gateway.ip().is_loopback() {
+        table.problem(
+            "a gateway that is open to the network trusts no development issuer",
+            "remove [dev_issuer], or listen on 127.0.0.1".to_owned(),
+        );
+    }
+    DevIssuerSettings { listen: listen.unwrap_or(default) }
+}

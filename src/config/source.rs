@@ -1,0 +1,258 @@
+//! One configuration text while it is read: where its lines are, what was found wrong, what must not be shown.
+
+use std::cell::RefCell;
+use std::collections::BTreeSet;
+use std::ops::Range;
+use std::path::Path;
+use std::path::PathBuf;
+
+use crate::config::problem::Excerpt;
+use crate::config::problem::Problem;
+use crate::domain::connection::Origin;
+use crate::domain::text::Shown;
+
+/// The longest line that is shown in a report, in characters.
+const EXCERPT_MAX: usize = 160;
+
+/// A place in a text: byte offsets.
+pub(super) type Span = Range<usize>;
+
+/// Whether something stops the configuration from being used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Level {
+    /// It does not hold.
+    Problem,
+    /// It holds, but hardly as it was meant.
+    Warning,
+}
+
+/// One finding before its place is turned into a line and a column.
+#[derive(Debug, Clone)]
+pub(super) struct Note {
+    pub(super) level: Level,
+    pub(super) span: Span,
+    pub(super) key: String,
+    pub(super) found: String,
+    pub(super) problem: String,
+    pub(super) hint: Option<String>,
+    /// Whether it says that something is not there: not to be trusted when the syntax is broken.
+    pub(super) absence: bool,
+    /// Whether its line may be shown, with what is hidden taken out.
+    pub(super) shown: bool,
+}
+
+/// The text, and what was noted about it.
+pub(super) struct Source<'d> {
+    origin: Origin,
+    pub(super) text: &'d str,
+    starts: Vec<usize>,
+    notes: RefCell<Vec<Note>>,
+    asked: RefCell<BTreeSet<&'static str>>,
+    hidden: RefCell<Vec<Span>>,
+}
+
+impl<'d> Source<'d> {
+    /// `origin` says which file it is, or that relative paths have nothing to be relative to.
+    pub(super) fn new(text: &'d str, origin: Origin) -> Self {
+        let starts = std::iter::once(0).chain(text.match_indices('\n').map(|(at, _)| at + 1)).collect();
+        Self {
+            origin,
+            text,
+            starts,
+            notes: RefCell::new(Vec::new()),
+            asked: RefCell::new(BTreeSet::new()),
+            hidden: RefCell::new(Vec::new()),
+        }
+    }
+
+    /// The folder that relative paths start at; `None` for an entity of the store.
+    pub(super) fn folder(&self) -> Option<&Path> {
+        match &self.origin {
+            Origin::File { path, .. } => Some(path.parent().unwrap_or(Path::new(""))),
+            Origin::Store => None,
+        }
+    }
+
+    /// The origin of an entity whose table starts at `span`.
+    pub(super) fn origin(&self, span: &Span) -> Origin {
+        match &self.origin {
+            // The body of a single table has a line of its own only inside its file.
+            Origin::File { path, line: 0 } => {
+                Origin::File { path: path.clone(), line: self.place(span.start).0 }
+            }
+            other => other.clone(),
+        }
+    }
+
+    /// Line and column, both from 1, of a byte offset.
+    pub(super) fn place(&self, offset: usize) -> (usize, usize) {
+        let line = self.starts.partition_point(|start| *start <= offset).max(1);
+        let start = self.starts.get(line - 1).copied().unwrap_or(0);
+        let before = self.text.get(start..offset.min(self.text.len())).unwrap_or_default();
+        (line, before.chars().count() + 1)
+    }
+
+    /// Notes a finding.
+    pub(super) fn note(&self, note: Note) {
+        self.notes.borrow_mut().push(note);
+    }
+
+    /// Whether a problem with this key, or with one inside it, is noted.
+    pub(super) fn noted(&self, key: &str) -> bool {
+        let inside = |note: &Note| {
+            note.key.strip_prefix(key).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+        };
+        self.notes.borrow().iter().any(|note| note.level == Level::Problem && inside(note))
+    }
+
+    /// Takes back that a key is missing.
+    pub(super) fn forget_missing(&self, key: &str) {
+        self.notes.borrow_mut().retain(|note| !(note.absence && note.key == key));
+    }
+
+    /// Remembers a key that some table was asked for.
+    pub(super) fn ask(&self, name: &'static str) {
+        self.asked.borrow_mut().insert(name);
+    }
+
+    /// The key or header that the line at `offset` starts with, if it is one that was asked for: then the line may be
+    /// shown up to there, and the rest of it is hidden. Anything else on a broken line may be a part of a secret.
+    pub(super) fn key_of_line(&self, offset: usize) -> String {
+        let (line, _) = self.place(offset);
+        let (start, end) = self.line_bounds(line);
+        let text = self.text.get(start..end).unwrap_or_default();
+        let lead = text.len() - text.trim_start_matches([' ', '\t', '[']).len();
+        let word = text.get(lead..).unwrap_or_default();
+        let word = word
+            .split(|c: char| !(c.is_ascii_lowercase() || c == '_' || c == '.'))
+            .next()
+            .unwrap_or_default();
+        let asked = self.asked.borrow();
+        if !word.split('.').all(|part| asked.contains(part)) {
+            return String::new();
+        }
+        let shown = start + lead + word.len();
+        let rest = self.text.get(shown..end).unwrap_or_default();
+        let harmless = rest.len() - rest.trim_start_matches([' ', '\t', '=', ']']).len();
+        if shown + harmless < end {
+            self.hide(shown + harmless..end);
+        }
+        word.to_owned()
+    }
+
+    /// Whether all of a part of the text is kept out of the reports.
+    pub(super) fn is_hidden(&self, span: &Span) -> bool {
+        self.hidden.borrow().iter().any(|own| own.start <= span.start && span.end <= own.end)
+    }
+
+    /// Keeps a part of the text out of every report.
+    pub(super) fn hide(&self, span: Span) {
+        self.hidden.borrow_mut().push(span);
+    }
+
+    /// Drops findings that a syntax error may have caused: all from the first broken line on, and all about absence.
+    pub(super) fn trust_only_before(&self, offset: usize) {
+        let (broken, _) = self.place(offset);
+        let mut notes = self.notes.borrow_mut();
+        notes.retain(|note| !note.absence && !note.span.is_empty() && self.place(note.span.start).0 < broken);
+        // Where a value ends is not sure any more, so what must be hidden is not either.
+        notes.iter_mut().for_each(|note| note.shown = false);
+    }
+
+    /// The problems and the warnings, each in the order of the text.
+    pub(super) fn finish(self, name: &Path) -> (Vec<Problem>, Vec<Problem>) {
+        let mut hidden = self.hidden.take();
+        hidden.sort_by_key(|span| span.start);
+        let mut notes = self.notes.take();
+        notes.sort_by_key(|note| note.span.start);
+        let (problems, warnings): (Vec<_>, Vec<_>) =
+            notes.into_iter().partition(|note| note.level == Level::Problem);
+        let finish =
+            |notes: Vec<Note>| notes.into_iter().map(|note| self.problem(name, note, &hidden)).collect();
+        (finish(problems), finish(warnings))
+    }
+
+    fn problem(&self, name: &Path, note: Note, hidden: &[Span]) -> Problem {
+        let (line, column) = self.place(note.span.start);
+        let excerpt = if note.shown { self.excerpt(line, &note.span, hidden) } else { None };
+        Problem {
+            path: PathBuf::from(name),
+            line,
+            column,
+            key: note.key,
+            found: note.found,
+            problem: note.problem,
+            hint: note.hint,
+            excerpt,
+        }
+    }
+
+    fn excerpt(&self, line: usize, span: &Span, hidden: &[Span]) -> Option<Excerpt> {
+        if span.is_empty() && span.start == 0 {
+            return None;
+        }
+        let (start, mut end) = self.line_bounds(line);
+        // A comment may hold anything, the old password too.
+        let comment = start + comment_start(self.text.get(start..end).unwrap_or_default());
+        end = if comment > span.start { comment } else { end };
+        let mark = hidden
+            .iter()
+            .find(|secret| secret.start <= span.start && span.start < secret.end)
+            .map_or(span.start, |secret| secret.start.max(start));
+        let text = self.shown(start, end, hidden);
+        let text = text.trim_end();
+        let indent = self.shown(start, mark, hidden).chars().count();
+        let width = self.shown(mark, span.end.min(end), hidden).chars().count().max(1);
+        (!text.is_empty() && text.chars().count() <= EXCERPT_MAX).then(|| Excerpt {
+            text: text.to_owned(),
+            indent,
+            width,
+        })
+    }
+
+    /// Where a line, from 1, starts and ends.
+    fn line_bounds(&self, line: usize) -> (usize, usize) {
+        let start = self.starts.get(line - 1).copied().unwrap_or(self.text.len());
+        (start, self.starts.get(line).map_or(self.text.len(), |next| next - 1))
+    }
+
+    /// The text between two offsets with `***` in place of hidden parts, and nothing in it that could deceive.
+    fn shown(&self, from: usize, to: usize, hidden: &[Span]) -> String {
+        let mut out = String::new();
+        let mut at = from;
+        let plain = |from: usize, to: usize| {
+            let text = self.text.get(from..to).unwrap_or_default().replace(['\t', '\r'], " ");
+            Shown(&text).to_string()
+        };
+        for secret in hidden.iter().filter(|secret| secret.start < to && secret.end > from) {
+            if secret.end <= at {
+                continue;
+            }
+            if secret.start > at {
+                out.push_str(&plain(at, secret.start));
+            }
+            out.push_str("***");
+            at = secret.end;
+        }
+        if at < to {
+            out.push_str(&plain(at, to));
+        }
+        out
+    }
+}
+
+/// Where the comment of a line starts, or its length. Inside a text of several lines it may cut too much, never too little.
+fn comment_start(line: &str) -> usize {
+    let mut quote = None;
+    let mut escaped = false;
+    for (at, byte) in line.bytes().enumerate() {
+        match (quote, byte) {
+            (None, b'#') => return at,
+            (None, b'"' | b'\'') => quote = Some(byte),
+            (Some(b'"'), b'\\') => escaped = !escaped,
+            (Some(open), _) if open == byte && !escaped => quote = None,
+            _ => escaped = false,
+        }
+    }
+    line.len()
+}

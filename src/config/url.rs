@@ -1,0 +1,198 @@
+//! Addresses of targets and issuers: one strict reading of `http://` and `https://`, or a fault that says what is wrong.
+
+use std::net::IpAddr;
+use std::net::Ipv4Addr;
+use std::net::Ipv6Addr;
+
+/// An address, taken apart.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct HttpUrl {
+    pub(super) tls: bool,
+    /// In lower case; an IPv6 address without its brackets.
+    pub(super) host: String,
+    pub(super) port: u16,
+    /// As written, from its first `/` on, without the query.
+    pub(super) path: String,
+}
+
+/// Why a text is no address that can be used.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(super) enum UrlFault {
+    #[error("a fragment (#…) in the URL")]
+    Fragment,
+    #[error("not a host name or IP address in the URL")]
+    Host,
+    #[error("{scheme} is not supported by this version of hoopctl")]
+    Later { scheme: &'static str },
+    #[error("a path in the URL that has two readings")]
+    Path,
+    #[error("not a port from 1 to 65535 in the URL")]
+    Port,
+    #[error("a query (?…) in the URL")]
+    Query,
+    #[error("not an http:// or https:// URL")]
+    Scheme,
+    #[error("a user name or password in the URL")]
+    UserInfo,
+}
+
+impl UrlFault {
+    /// What to do about it.
+    pub(super) fn hint(&self) -> Option<&'static str> {
+        Some(match self {
+            Self::Later { .. } | Self::Scheme => "accepted: http://HOST, https://HOST, with :PORT and /PATH",
+            Self::UserInfo => {
+                "name the credential by its source, such as inject = \"basic:USER:env:PASSWORD\""
+            }
+            Self::Host => {
+                "accepted: letters, digits, - and . in ASCII, four numbers, or an IPv6 address in [brackets]"
+            }
+            Self::Path => {
+                "accepted: segments of unreserved characters and %XX, without . and .. and empty ones"
+            }
+            Self::Fragment | Self::Query => "leave it out",
+            Self::Port => return None,
+        })
+    }
+}
+
+/// Schemes of the contract that other versions serve.
+const LATER: [&str; 8] = [
+    "mcp+https://",
+    "mcp+http://",
+    "mcp+stdio:",
+    "postgresql://",
+    "postgres://",
+    "k8s+https://",
+    "graph+https://",
+    "tcp://",
+];
+
+impl HttpUrl {
+    /// Whether the host is a loopback address written as one; a name such as `localhost` is not.
+    pub(super) fn is_loopback_literal(&self) -> bool {
+        self.host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+    }
+}
+
+/// Whether what stands where a URL belongs may hold a secret: a user name, a query, a fragment, or something else than a
+/// port after the host. Broken URLs count too, so this looks at the text only.
+pub(super) fn may_hold_a_secret(text: &str) -> bool {
+    let rest = text.split_once("://").map_or(text, |(_, rest)| rest).trim_start_matches('/');
+    let (authority, _) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+    // Colons belong inside the brackets of an IPv6 address.
+    let outside =
+        authority.strip_prefix('[').and_then(|rest| rest.split_once(']')).map_or(authority, |(_, rest)| rest);
+    let port = outside.split_once(':').map(|(_, port)| port);
+    let plain = |c: char| c.is_alphanumeric() || "-._~:/[]%+;\\".contains(c);
+    !text.chars().all(plain) || port.is_some_and(|port| !port.bytes().all(|byte| byte.is_ascii_digit()))
+}
+
+/// Reads an address.
+pub(super) fn parse(text: &str) -> Result<HttpUrl, UrlFault> {
+    let lower = text.to_ascii_lowercase();
+    let (tls, rest) = if lower.starts_with("https://") {
+        (true, text.get(8..).unwrap_or_default())
+    } else if lower.starts_with("http://") {
+        (false, text.get(7..).unwrap_or_default())
+    } else {
+        let later = LATER.into_iter().find(|scheme| lower.starts_with(scheme));
+        return Err(later.map_or(UrlFault::Scheme, |scheme| UrlFault::Later { scheme }));
+    };
+    if rest.contains('#') {
+        return Err(UrlFault::Fragment);
+    }
+    let (authority, path) = rest.split_at(rest.find(['/', '?']).unwrap_or(rest.len()));
+    if authority.contains('@') {
+        return Err(UrlFault::UserInfo);
+    }
+    if path.contains('?') {
+        return Err(UrlFault::Query);
+    }
+    let (host, port) = authority_parts(authority)?;
+    let port = match port {
+        None => {
+            if tls {
+                443
+            } else {
+                80
+            }
+        }
+        Some(digits) => port_number(digits).ok_or(UrlFault::Port)?,
+    };
+    if !is_one_reading(path) {
+        return Err(UrlFault::Path);
+    }
+    Ok(HttpUrl { tls, host, port, path: path.to_owned() })
+}
+
+fn authority_parts(authority: &str) -> Result<(String, Option<&str>), UrlFault> {
+    if let Some(rest) = authority.strip_prefix('[') {
+        let (host, rest) = rest.split_once(']').ok_or(UrlFault::Host)?;
+        let host: Ipv6Addr = host.parse().map_err(|_not_an_address| UrlFault::Host)?;
+        let port = match rest {
+            "" => None,
+            _ => Some(rest.strip_prefix(':').ok_or(UrlFault::Host)?),
+        };
+        return Ok((host.to_string(), port));
+    }
+    let (host, port) = authority.split_once(':').map_or((authority, None), |(host, port)| (host, Some(port)));
+    let host = host.to_ascii_lowercase();
+    if is_host(&host) { Ok((host, port)) } else { Err(UrlFault::Host) }
+}
+
+/// A DNS name (RFC 1123, and `_`, which container networks use) or an IPv4 address in its one dotted form: `127.1` and
+/// `0x7f.0.0.1` are read as addresses by some resolvers, so they are refused.
+fn is_host(host: &str) -> bool {
+    let labels = || host.strip_suffix('.').unwrap_or(host).split('.');
+    let label = |label: &str| {
+        (1..=63).contains(&label.len())
+            && !label.starts_with('-')
+            && !label.ends_with('-')
+            && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte))
+    };
+    let number = |label: &str| {
+        label.bytes().all(|byte| byte.is_ascii_digit())
+            || label.strip_prefix("0x").is_some_and(|rest| rest.bytes().all(|byte| byte.is_ascii_hexdigit()))
+    };
+    if host.len() > 253 || !labels().all(label) {
+        return false;
+    }
+    // WHATWG URL, "ends in a number": such a host is an IPv4 address or nothing.
+    !labels().next_back().is_some_and(number) || host.parse::<Ipv4Addr>().is_ok()
+}
+
+fn port_number(digits: &str) -> Option<u16> {
+    let plain = digits.bytes().all(|byte| byte.is_ascii_digit()) && !digits.starts_with('0');
+    digits.parse().ok().filter(|port| plain && *port > 0)
+}
+
+/// Whether every server reads the path alike: no empty or dot segments, plain or encoded, nothing that some decode.
+fn is_one_reading(path: &str) -> bool {
+    let mut bytes = path.bytes();
+    while let Some(byte) = bytes.next() {
+        let ok = match byte {
+            b'%' => {
+                let hex = [bytes.next(), bytes.next()]
+                    .map(|digit| digit.and_then(|digit| char::from(digit).to_digit(16)));
+                // An encoded `.`, `/`, `\`, `%`, `;` or control character is another path to some servers.
+                matches!(hex, [Some(high), Some(low)]
+                    if !matches!(high * 16 + low, 0..=0x1f | 0x25 | 0x2e | 0x2f | 0x3b | 0x5c | 0x7f))
+            }
+            b';' => false,
+            other => is_path(other),
+        };
+        if !ok {
+            return false;
+        }
+    }
+    let Some(rest) = path.strip_prefix('/') else { return path.is_empty() };
+    let rest = rest.strip_suffix('/').unwrap_or(rest);
+    rest.is_empty() && path.len() <= 1
+        || !rest.is_empty() && rest.split('/').all(|segment| !matches!(segment, "" | "." | ".."))
+}
+
+/// `pchar` and `/` of RFC 3986, section 3.3.
+fn is_path(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=:@/%".contains(&byte)
+}

@@ -1,0 +1,274 @@
+//! What the admin API says when something does not work: one error, its word, its HTTP status and its exit code.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::path::PathBuf;
+
+use http::StatusCode;
+use serde::Deserialize;
+use serde::Deserializer;
+use serde::Serialize;
+
+/// The stable reason of a failed admin call. Words are only added.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ErrorCode {
+    /// The call itself is wrong: no such route, malformed JSON, an id that is none.
+    BadRequest,
+    /// It exists already, belongs to the configuration file, or has ended meanwhile.
+    Conflict,
+    /// The caller may not do this.
+    Forbidden,
+    /// A recording was changed after it was written.
+    Integrity,
+    /// A fault of the gateway.
+    Internal,
+    /// The change would make the configuration invalid; `problems` says why.
+    Invalid,
+    /// There is none of that name.
+    NotFound,
+    /// Only a running gateway can do this, and none runs.
+    NotRunning,
+    /// A body or an answer is longer than what is accepted.
+    TooLarge,
+    /// It took too long.
+    Timeout,
+    /// The store, the journal or the gateway's socket cannot be used now.
+    Unavailable,
+    /// The other side speaks a newer API: the word is not known here.
+    Unknown,
+}
+
+impl ErrorCode {
+    /// All of them.
+    pub const ALL: [Self; 12] = [
+        Self::BadRequest,
+        Self::Conflict,
+        Self::Forbidden,
+        Self::Integrity,
+        Self::Internal,
+        Self::Invalid,
+        Self::NotFound,
+        Self::NotRunning,
+        Self::TooLarge,
+        Self::Timeout,
+        Self::Unavailable,
+        Self::Unknown,
+    ];
+
+    /// The word for it: the `code` member of an error.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::BadRequest => "bad_request",
+            Self::Conflict => "conflict",
+            Self::Forbidden => "forbidden",
+            Self::Integrity => "integrity",
+            Self::Internal => "internal",
+            Self::Invalid => "invalid",
+            Self::NotFound => "not_found",
+            Self::NotRunning => "not_running",
+            Self::TooLarge => "too_large",
+            Self::Timeout => "timeout",
+            Self::Unavailable => "unavailable",
+            Self::Unknown => "unknown",
+        }
+    }
+
+    /// The HTTP status it travels with.
+    pub const fn status(self) -> StatusCode {
+        match self {
+            Self::BadRequest => StatusCode::BAD_REQUEST,
+            Self::Conflict => StatusCode::CONFLICT,
+            Self::Forbidden => StatusCode::FORBIDDEN,
+            Self::Invalid => StatusCode::UNPROCESSABLE_ENTITY,
+            Self::NotFound => StatusCode::NOT_FOUND,
+            Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::NotRunning | Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Timeout => StatusCode::GATEWAY_TIMEOUT,
+            Self::Integrity | Self::Internal | Self::Unknown => StatusCode::INTERNAL_SERVER_ERROR,
+        }
+    }
+
+    /// The exit code of the command line for it (the contract's table).
+    pub const fn exit_code(self) -> u8 {
+        match self {
+            Self::Internal | Self::TooLarge | Self::Timeout | Self::Unknown => 1,
+            Self::BadRequest => 2,
+            Self::Invalid => 3,
+            Self::NotFound => 5,
+            Self::Conflict => 6,
+            Self::NotRunning | Self::Unavailable => 7,
+            Self::Forbidden => 9,
+            Self::Integrity => 10,
+        }
+    }
+}
+
+impl fmt::Display for ErrorCode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl Serialize for ErrorCode {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+
+impl<'de> Deserialize<'de> for ErrorCode {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let word = <Cow<'de, str>>::deserialize(deserializer)?;
+        Ok(Self::ALL.into_iter().find(|code| code.as_str() == word).unwrap_or(Self::Unknown))
+    }
+}
+
+/// Why an admin call failed: the `error` member of the error body, and what the command line prints.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[error("{message}")]
+pub struct ApiError {
+    /// The stable reason.
+    pub code: ErrorCode,
+    /// What failed, for people. Holds no secret and no recorded text.
+    pub message: String,
+    /// What to do about it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hint: Option<String>,
+    /// The exit code of the command line.
+    pub exit_code: u8,
+    /// Every problem of a refused configuration, one line each; empty for other errors.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub problems: Vec<String>,
+}
+
+impl ApiError {
+    /// An error with its words and the exit code that goes with its reason.
+    pub fn new(code: ErrorCode, message: impl Into<String>) -> Self {
+        Self { code, message: message.into(), hint: None, exit_code: code.exit_code(), problems: Vec::new() }
+    }
+
+    /// The same, with what to do about it.
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    /// The same, with the problems of a refused configuration.
+    pub fn problems(mut self, problems: Vec<String>) -> Self {
+        self.problems = problems;
+        self
+    }
+}
+
+/// The body of every answer that is not a success.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ErrorBody {
+    /// What failed.
+    pub error: ApiError,
+}
+
+/// Why the admin socket cannot be used from this side.
+#[derive(Debug, thiserror::Error)]
+pub enum ClientError {
+    /// The socket's path is longer than the system takes.
+    #[error("{}: the path of a socket may be at most {max} bytes long", path.display())]
+    PathTooLong {
+        /// The path.
+        path: PathBuf,
+        /// The most the system takes.
+        max: usize,
+    },
+    /// The socket is there, but not for this user.
+    #[error("cannot open {}: it belongs to another user", path.display())]
+    NotPermitted {
+        /// The socket.
+        path: PathBuf,
+    },
+    /// Nobody listens: no socket, or one that a dead gateway left behind.
+    #[error("no gateway listens on {}", path.display())]
+    NotRunning {
+        /// The socket.
+        path: PathBuf,
+    },
+    /// Opening the socket failed in another way.
+    #[error("cannot open {}", path.display())]
+    Open {
+        /// The socket.
+        path: PathBuf,
+        /// The cause.
+        source: std::io::Error,
+    },
+    /// The gateway went away in the middle of an answer.
+    #[error("the gateway closed the admin connection while {doing}")]
+    Broken {
+        /// What this side was doing.
+        doing: &'static str,
+        /// The cause.
+        source: hyper::Error,
+    },
+    /// The gateway did not answer in time.
+    #[error("the gateway did not answer within {seconds} s")]
+    Slow {
+        /// How long this side waited.
+        seconds: u64,
+    },
+    /// The answer is longer than this side accepts.
+    #[error("the gateway's answer is longer than {max} bytes")]
+    Long {
+        /// The most this side accepts.
+        max: usize,
+    },
+    /// The answer is not what this version expects.
+    #[error("the gateway's answer to {what} cannot be read; is it another version?")]
+    Unreadable {
+        /// The call, method and path without its query.
+        what: String,
+        /// The cause.
+        source: serde_json::Error,
+    },
+    /// The call could not be written as HTTP.
+    #[error("the call {what} cannot be written as an HTTP request")]
+    Unwritable {
+        /// The call.
+        what: String,
+        /// The cause.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+}
+
+impl ClientError {
+    /// Whether no gateway runs, so that the command line may work on the store itself.
+    pub const fn is_not_running(&self) -> bool {
+        matches!(self, Self::NotRunning { .. })
+    }
+}
+
+impl From<ClientError> for ApiError {
+    fn from(error: ClientError) -> Self {
+        let (code, hint) = match &error {
+            ClientError::NotRunning { .. } => (ErrorCode::NotRunning, Some("start it with `hoopctl serve`")),
+            ClientError::NotPermitted { .. } => {
+                (ErrorCode::Forbidden, Some("run it as the gateway's own user or as root"))
+            }
+            ClientError::Open { .. } | ClientError::Broken { .. } => (ErrorCode::Unavailable, None),
+            ClientError::PathTooLong { .. } => {
+                (ErrorCode::Unavailable, Some("set admin.socket to a shorter path"))
+            }
+            ClientError::Slow { .. } => (ErrorCode::Timeout, Some("see `hoopctl status`")),
+            ClientError::Long { .. } => (ErrorCode::TooLarge, Some("ask for less at a time: --limit")),
+            ClientError::Unreadable { .. } => {
+                (ErrorCode::Internal, Some("compare `hoopctl version` with `hoopctl status`"))
+            }
+            ClientError::Unwritable { .. } => (ErrorCode::BadRequest, None),
+        };
+        let mut message = error.to_string();
+        if let Some(cause) = std::error::Error::source(&error) {
+            message.push_str(": ");
+            message.push_str(&cause.to_string());
+        }
+        let made = Self::new(code, message);
+        match hint {
+            Some(hint) => made.hint(hint),
+            None => made,
+        }
+    }
+}

@@ -1,0 +1,348 @@
+//! The live stream inside the gateway: recent messages in bounded rings, and followers that read them at their own pace.
+//!
+//! A follower that falls behind what the rings still hold is told so and dropped; it never holds the gateway up, and
+//! costs no memory of its own. The same rings serve `Last-Event-ID`. Session events have a ring of their own, so that
+//! much traffic does not push approvals out.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::MutexGuard;
+use std::sync::PoisonError;
+
+use rand::RngCore as _;
+use tokio::sync::watch;
+
+use crate::control::noun::event::EventFilter;
+use crate::control::noun::event::EventSource;
+use crate::control::noun::event::LiveEvent;
+use crate::control::noun::event::NextEvent;
+use crate::control::noun::event::Topic;
+use crate::domain::id::SessionId;
+
+/// The most messages that one ring keeps.
+const MAX_MESSAGES: usize = 16_384;
+/// The most bytes of data that one ring keeps; the newest message stays whatever its size.
+const MAX_BYTES: usize = 8 << 20;
+
+#[derive(Debug)]
+struct Message {
+    number: u64,
+    topic: Topic,
+    session: Option<SessionId>,
+    data: Arc<str>,
+}
+
+/// Messages in order of their numbers.
+#[derive(Debug, Default)]
+struct Ring {
+    messages: VecDeque<Message>,
+    bytes: usize,
+    /// Every message below this number is gone, if there was any.
+    kept_from: u64,
+}
+
+impl Ring {
+    fn push(&mut self, message: Message) {
+        self.bytes += message.data.len();
+        self.messages.push_back(message);
+        while self.messages.len() > 1 && (self.messages.len() > MAX_MESSAGES || self.bytes > MAX_BYTES) {
+            if let Some(gone) = self.messages.pop_front() {
+                self.bytes -= gone.data.len();
+                self.kept_from = gone.number + 1;
+            }
+        }
+    }
+
+    fn clear(&mut self, next: u64) {
+        *self = Self { kept_from: next, ..Self::default() };
+    }
+
+    /// The first message from `from` on that `filter` wants.
+    fn first(&self, from: u64, filter: &EventFilter) -> Option<&Message> {
+        let start = self.messages.partition_point(|message| message.number < from);
+        self.messages.range(start..).find(|message| {
+            message.topic == Topic::Gap
+                || (filter.topic.is_none_or(|topic| topic == message.topic)
+                    && (message.topic != Topic::Session
+                        || filter.session.is_none_or(|wanted| message.session == Some(wanted))))
+        })
+    }
+}
+
+#[derive(Debug, Default)]
+struct State {
+    sessions: Ring,
+    rest: Ring,
+    next: u64,
+    stopping: bool,
+}
+
+impl State {
+    /// The lowest number from which nothing that `filter` wants has been lost.
+    fn kept_from(&self, filter: &EventFilter) -> u64 {
+        match filter.topic {
+            None => self.sessions.kept_from.max(self.rest.kept_from),
+            Some(Topic::Session) => self.sessions.kept_from,
+            Some(_) => self.rest.kept_from,
+        }
+    }
+}
+
+/// The rings and those who follow.
+#[derive(Debug)]
+pub struct Feed {
+    /// Differs in each life of the gateway, so that an id of an earlier one is noticed.
+    life: String,
+    state: Mutex<State>,
+    grown: watch::Sender<u64>,
+}
+
+impl Default for Feed {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Feed {
+    /// A feed without messages.
+    pub fn new() -> Self {
+        let life = format!("{:08x}", rand::rng().next_u32());
+        Self { life, state: Mutex::default(), grown: watch::Sender::new(0) }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        // The state is whole between any two statements that could panic.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Adds a message for all followers. `data` is one JSON value.
+    pub fn publish(&self, topic: Topic, session: Option<SessionId>, data: impl Into<Arc<str>>) {
+        let mut state = self.state();
+        let number = state.next;
+        state.next += 1;
+        let message = Message { number, topic, session, data: data.into() };
+        let ring = if topic == Topic::Session { &mut state.sessions } else { &mut state.rest };
+        ring.push(message);
+        drop(state);
+        self.grown.send_replace(number);
+    }
+
+    /// Says that messages were lost on their way here: everybody is told to read the lists again.
+    pub fn gap(&self) {
+        self.publish(Topic::Gap, None, "{}");
+    }
+
+    /// Forgets all messages, when nothing will be published for a while: who comes back later is told of a gap.
+    pub fn rest(&self) {
+        let mut state = self.state();
+        state.next += 1;
+        let next = state.next;
+        state.sessions.clear(next);
+        state.rest.clear(next);
+    }
+
+    /// How many followers there are.
+    pub fn followers(&self) -> usize {
+        self.grown.receiver_count()
+    }
+
+    /// Ends every follower's stream, after what there still is, with a last message.
+    pub fn stop(&self) {
+        let mut state = self.state();
+        state.stopping = true;
+        let next = state.next;
+        drop(state);
+        self.grown.send_replace(next);
+    }
+
+    /// Follows the feed: after the message with the id `after`, or from now on. Where messages after that id are gone,
+    /// the first message says so.
+    pub fn follow(self: &Arc<Self>, filter: EventFilter, after: Option<&str>) -> Follower {
+        let grown = self.grown.subscribe();
+        let state = self.state();
+        let known = after.map(|id| {
+            let (life, number) = id.rsplit_once('-')?;
+            let from = number.parse::<u64>().ok()?.checked_add(1)?;
+            (life == self.life && from <= state.next && from >= state.kept_from(&filter)).then_some(from)
+        });
+        let (from, gap) = match known {
+            None => (state.next, false),
+            Some(Some(from)) => (from, false),
+            Some(None) => (state.next, true),
+        };
+        drop(state);
+        Follower { feed: Arc::clone(self), filter, from, gap, ended: false, grown }
+    }
+
+    fn event(&self, number: u64, topic: Topic, data: &str) -> LiveEvent {
+        LiveEvent { id: format!("{}-{number}", self.life), topic, data: data.to_owned() }
+    }
+}
+
+/// One reader of a [`Feed`].
+#[derive(Debug)]
+pub struct Follower {
+    feed: Arc<Feed>,
+    filter: EventFilter,
+    from: u64,
+    gap: bool,
+    ended: bool,
+    grown: watch::Receiver<u64>,
+}
+
+impl Follower {
+    /// What there is now: a message, or `None` when it must wait.
+    fn take(&mut self) -> Option<LiveEvent> {
+        let state = self.feed.state();
+        if std::mem::take(&mut self.gap) {
+            return Some(self.feed.event(self.from.saturating_sub(1), Topic::Gap, "{}"));
+        }
+        if self.from < state.kept_from(&self.filter) {
+            self.ended = true;
+            return Some(self.feed.event(self.from.saturating_sub(1), Topic::End, r#"{"reason":"slow"}"#));
+        }
+        let found = [state.sessions.first(self.from, &self.filter), state.rest.first(self.from, &self.filter)];
+        if let Some(message) = found.into_iter().flatten().min_by_key(|message| message.number) {
+            self.from = message.number + 1;
+            return Some(self.feed.event(message.number, message.topic, &message.data));
+        }
+        self.from = state.next;
+        if state.stopping {
+            self.ended = true;
+            return Some(self.feed.event(self.from.saturating_sub(1), Topic::End, r#"{"reason":"stopping"}"#));
+        }
+        None
+    }
+}
+
+impl EventSource for Follower {
+    fn next(&mut self) -> NextEvent<'_> {
+        Box::pin(async move {
+            loop {
+                if self.ended {
+                    return Ok(None);
+                }
+                // Marked as seen before looking, so that nothing published in between is slept through.
+                self.grown.mark_unchanged();
+                if let Some(event) = self.take() {
+                    return Ok(Some(event));
+                }
+                if self.grown.changed().await.is_err() {
+                    return Ok(None);
+                }
+            }
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn next(follower: &mut Follower) -> (Topic, String) {
+        let event = follower.next().await.unwrap().unwrap();
+        (event.topic, event.data)
+    }
+
+    fn any() -> EventFilter {
+        EventFilter::default()
+    }
+
+    #[tokio::test]
+    async fn a_follower_gets_what_comes_after_it_in_order() {
+        let feed = Arc::new(Feed::new());
+        feed.publish(Topic::Session, None, "0");
+        let mut follower = feed.follow(any(), None);
+        feed.publish(Topic::Session, None, "1");
+        feed.publish(Topic::Approval, None, "2");
+        feed.publish(Topic::Session, None, "3");
+        for wanted in [(Topic::Session, "1"), (Topic::Approval, "2"), (Topic::Session, "3")] {
+            assert_eq!(next(&mut follower).await, (wanted.0, wanted.1.to_owned()));
+        }
+        let late = Arc::clone(&feed);
+        let waiting = tokio::spawn(async move { next(&mut follower).await });
+        tokio::task::yield_now().await;
+        late.publish(Topic::Change, None, "4");
+        assert_eq!(waiting.await.unwrap(), (Topic::Change, "4".to_owned()));
+    }
+
+    #[tokio::test]
+    async fn filters_hide_the_rest() {
+        let feed = Arc::new(Feed::new());
+        let (mine, other) = (SessionId::new(), SessionId::new());
+        let mut session = feed.follow(EventFilter { session: Some(mine), topic: Some(Topic::Session) }, None);
+        let mut approvals = feed.follow(EventFilter { session: None, topic: Some(Topic::Approval) }, None);
+        feed.publish(Topic::Session, Some(other), "other");
+        feed.publish(Topic::Session, None, "nobody's");
+        feed.publish(Topic::Session, Some(mine), "mine");
+        feed.publish(Topic::Approval, None, "held");
+        assert_eq!(next(&mut session).await.1, "mine");
+        assert_eq!(next(&mut approvals).await.1, "held");
+    }
+
+    #[tokio::test]
+    async fn a_stream_is_taken_up_where_it_was_left() {
+        let feed = Arc::new(Feed::new());
+        let mut first = feed.follow(any(), None);
+        for n in 0..5 {
+            feed.publish(Topic::Session, None, n.to_string());
+        }
+        let seen = first.next().await.unwrap().unwrap();
+        drop(first);
+        let mut again = feed.follow(any(), Some(&seen.id));
+        for n in 1..5 {
+            assert_eq!(next(&mut again).await, (Topic::Session, n.to_string()));
+        }
+    }
+
+    #[tokio::test]
+    async fn an_id_of_another_life_or_of_lost_messages_is_a_gap() {
+        let feed = Arc::new(Feed::new());
+        let mut first = feed.follow(any(), None);
+        feed.publish(Topic::Session, None, "0");
+        let seen = first.next().await.unwrap().unwrap().id;
+        feed.publish(Topic::Session, None, "x".repeat(MAX_BYTES));
+        feed.publish(Topic::Session, None, "1");
+        for after in [seen.as_str(), "", "zz", "00000000-1", &format!("{}-999", feed.life), &format!("{}--1", feed.life)] {
+            let mut follower = feed.follow(any(), Some(after));
+            assert_eq!(next(&mut follower).await.0, Topic::Gap, "{after}");
+            feed.publish(Topic::Change, None, "new");
+            assert_eq!(next(&mut follower).await, (Topic::Change, "new".to_owned()));
+        }
+        let mut fresh = feed.follow(any(), None);
+        feed.publish(Topic::Change, None, "a");
+        let seen = fresh.next().await.unwrap().unwrap().id;
+        feed.rest();
+        let mut again = feed.follow(any(), Some(&seen));
+        assert_eq!(next(&mut again).await.0, Topic::Gap);
+    }
+
+    #[tokio::test]
+    async fn a_slow_follower_is_told_and_dropped_and_traffic_does_not_push_approvals_out() {
+        let feed = Arc::new(Feed::new());
+        let mut slow = feed.follow(any(), None);
+        let mut approvals = feed.follow(EventFilter { session: None, topic: Some(Topic::Approval) }, None);
+        feed.publish(Topic::Approval, None, "held");
+        for _ in 0..=MAX_MESSAGES {
+            feed.publish(Topic::Session, None, "x");
+        }
+        assert_eq!(next(&mut slow).await, (Topic::End, r#"{"reason":"slow"}"#.to_owned()));
+        assert_eq!(slow.next().await.unwrap(), None);
+        assert_eq!(next(&mut approvals).await.1, "held");
+        assert!(feed.state().sessions.messages.len() <= MAX_MESSAGES);
+    }
+
+    #[tokio::test]
+    async fn stopping_ends_streams_after_what_there_was() {
+        let feed = Arc::new(Feed::new());
+        let mut follower = feed.follow(any(), None);
+        feed.publish(Topic::Approval, None, "last");
+        feed.stop();
+        assert_eq!(next(&mut follower).await.1, "last");
+        assert_eq!(next(&mut follower).await, (Topic::End, r#"{"reason":"stopping"}"#.to_owned()));
+        assert_eq!(follower.next().await.unwrap(), None);
+        drop(follower);
+        assert_eq!(feed.followers(), 0);
+    }
+}

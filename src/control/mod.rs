@@ -1,0 +1,72 @@
+//! The admin API: HTTP/1.1 and JSON over a Unix socket, its server, its client and the live event stream.
+//!
+//! One noun is one file in `noun/`: its wire types, the trait of what can be done with it, the routes (server) and the
+//! calls (client). [`Backend`] is all nouns together, as one caller sees them. It has two implementations: the gateway's
+//! own service layer, which the server calls and which the command line uses directly when no gateway runs, and
+//! [`Client`], which carries each call over the socket. So the command line works on a `dyn Backend` and cannot tell
+//! the two apart.
+
+pub mod api;
+pub mod caller;
+pub mod call;
+pub mod client;
+pub mod error;
+pub mod feed;
+pub mod noun;
+pub mod server;
+pub mod socket;
+pub mod sse;
+mod stall;
+#[cfg(test)]
+mod tests;
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+
+pub use caller::Caller;
+pub use caller::Peer;
+pub use client::Client;
+pub use error::ApiError;
+pub use error::ClientError;
+pub use error::ErrorCode;
+
+/// The answer to one admin call, to be awaited.
+pub type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, ApiError>> + Send + 'a>>;
+
+/// Everything the admin API can do, as one caller sees it: what the caller may not do fails with `forbidden`.
+pub trait Backend:
+    noun::approval::Approvals
+    + noun::audit::Audit
+    + noun::entity::Entities
+    + noun::event::Events
+    + noun::gateway::Gateway
+    + noun::grant::Grants
+    + noun::lock::Locks
+    + noun::secret::Secrets
+    + noun::session::Sessions
+    + Send
+    + Sync
+{
+}
+
+impl<T> Backend for T where
+    T: noun::approval::Approvals
+        + noun::audit::Audit
+        + noun::entity::Entities
+        + noun::event::Events
+        + noun::gateway::Gateway
+        + noun::grant::Grants
+        + noun::lock::Locks
+        + noun::secret::Secrets
+        + noun::session::Sessions
+        + Send
+        + Sync
+{
+}
+
+/// What the server serves: a backend for each caller.
+pub trait Service: Send + Sync + 'static {
+    /// The admin API as `peer` may use it now. Asked anew for each call, so that a reload holds at once.
+    fn acting_as(&self, peer: &Peer) -> Arc<dyn Backend>;
+}

@@ -1,0 +1,49 @@
+//! The audit trail: one entry for each change that somebody made.
+
+use http::Method;
+use serde::Deserialize;
+use serde::Serialize;
+
+use crate::control::Answer;
+use crate::control::Backend;
+use crate::control::Client;
+use crate::control::call::Call;
+use crate::control::call::Reply;
+use crate::control::call::query_of;
+use crate::control::error::ApiError;
+use crate::control::noun::List;
+
+pub use crate::store::AuditEntry;
+
+/// Which entries to list.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct AuditFilter {
+    /// Only those after this number.
+    pub after: Option<u64>,
+    /// At most so many, 1 to 1000. Default 100.
+    pub limit: Option<u32>,
+}
+
+/// What can be done with the audit trail.
+pub trait Audit {
+    /// Those that match, the oldest first.
+    fn audit(&self, filter: AuditFilter) -> Answer<'_, List<AuditEntry>>;
+}
+
+impl Audit for Client {
+    fn audit(&self, filter: AuditFilter) -> Answer<'_, List<AuditEntry>> {
+        self.call(Method::GET, format!("audit{}", query_of(&filter)))
+    }
+}
+
+/// The route `/v1/audit`.
+///
+/// # Errors
+/// What the backend says, and `not_found` for other paths.
+pub async fn route(call: &Call, backend: &dyn Backend) -> Result<Reply, ApiError> {
+    match (&call.method, call.path().as_slice()) {
+        (&Method::GET, ["audit"]) => Reply::json(&backend.audit(call.parameters()?).await?),
+        _ => Err(call.unknown()),
+    }
+}

@@ -1,0 +1,72 @@
+//! The nouns of the admin API. Adding one: its file here, its line in [`route`], its trait in `Backend`.
+
+pub mod approval;
+pub mod audit;
+pub mod entity;
+pub mod event;
+pub mod gateway;
+pub mod grant;
+pub mod lock;
+pub mod secret;
+pub mod session;
+
+use serde::Deserialize;
+use serde::Serialize;
+
+use crate::control::Backend;
+use crate::control::call::Call;
+use crate::control::call::Reply;
+use crate::control::error::ApiError;
+
+/// How many items a list holds when the caller does not say.
+pub const DEFAULT_LIMIT: u32 = 100;
+/// The most items that one list holds.
+pub const MAX_LIMIT: u32 = 1000;
+
+/// How many items a list may hold: what was asked for, between 1 and [`MAX_LIMIT`], else [`DEFAULT_LIMIT`].
+pub fn bounded(limit: Option<u32>) -> u32 {
+    limit.unwrap_or(DEFAULT_LIMIT).clamp(1, MAX_LIMIT)
+}
+
+/// The answer to a list.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct List<T> {
+    /// What was found, in the order that the noun documents.
+    pub items: Vec<T>,
+    /// Whether the limit left something out.
+    pub more: bool,
+}
+
+impl<T> List<T> {
+    /// All there is.
+    pub const fn all(items: Vec<T>) -> Self {
+        Self { items, more: false }
+    }
+
+    /// The first `limit` of `items`; `more` when there were others. Ask the source for one more than the limit.
+    pub fn cut(mut items: Vec<T>, limit: u32) -> Self {
+        let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+        let more = items.len() > limit;
+        items.truncate(limit);
+        Self { items, more }
+    }
+}
+
+/// Answers one call by the noun that its path names.
+///
+/// # Errors
+/// What the noun says, and `not_found` when there is none of that name.
+pub async fn route(call: &Call, backend: &dyn Backend) -> Result<Reply, ApiError> {
+    match call.segments.first().map(String::as_str) {
+        Some("approvals") => approval::route(call, backend).await,
+        Some("audit") => audit::route(call, backend).await,
+        Some("apply" | "connections" | "masks" | "policies") => entity::route(call, backend).await,
+        Some("events") => event::route(call, backend).await,
+        Some("explain" | "issuers" | "reload" | "status") => gateway::route(call, backend).await,
+        Some("grants") => grant::route(call, backend).await,
+        Some("locks") => lock::route(call, backend).await,
+        Some("secrets") => secret::route(call, backend).await,
+        Some("sessions") => session::route(call, backend).await,
+        _ => Err(call.unknown()),
+    }
+}

@@ -1,0 +1,106 @@
+//! Secrets kept in the gateway's own store: they go in and are never read out.
+
+use std::fmt;
+
+use http::Method;
+use serde::Deserialize;
+use serde::Serialize;
+use zeroize::Zeroizing;
+
+use crate::control::Answer;
+use crate::control::Backend;
+use crate::control::Client;
+use crate::control::call::Call;
+use crate::control::call::Reply;
+use crate::control::call::percent_encode;
+use crate::control::error::ApiError;
+use crate::control::noun::List;
+
+/// One secret, without its value.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SecretEntry {
+    /// Its name: what stands after `store:`.
+    pub name: String,
+    /// When it was last set, in milliseconds since 1970.
+    pub updated_ms: i64,
+    /// Who last set it.
+    pub actor: String,
+    /// The connections that use it, by name.
+    pub used_by: Vec<String>,
+}
+
+/// A value on its way into the store. It cannot be printed, and is wiped when dropped.
+#[derive(Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SecretValue {
+    #[serde(serialize_with = "write_text", deserialize_with = "read_text")]
+    value: Zeroizing<String>,
+}
+
+fn write_text<S: serde::Serializer>(value: &Zeroizing<String>, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(value)
+}
+
+fn read_text<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Zeroizing<String>, D::Error> {
+    String::deserialize(deserializer).map(Zeroizing::new)
+}
+
+impl SecretValue {
+    /// Takes the text over.
+    pub const fn new(value: Zeroizing<String>) -> Self {
+        Self { value }
+    }
+
+    /// The bytes themselves. Only what seals or sends them calls this.
+    pub fn expose(&self) -> &[u8] {
+        self.value.as_bytes()
+    }
+}
+
+impl fmt::Debug for SecretValue {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SecretValue(..)")
+    }
+}
+
+/// What can be done with secrets.
+pub trait Secrets {
+    /// All of them, by name.
+    fn secrets(&self) -> Answer<'_, List<SecretEntry>>;
+    /// Sets one, new or in place of the old; it is used from the next command on.
+    fn set_secret(&self, name: String, value: SecretValue) -> Answer<'_, SecretEntry>;
+    /// Removes one. One that a connection uses is a `conflict`.
+    fn remove_secret(&self, name: String) -> Answer<'_, SecretEntry>;
+}
+
+impl Secrets for Client {
+    fn secrets(&self) -> Answer<'_, List<SecretEntry>> {
+        self.call(Method::GET, "secrets".to_owned())
+    }
+
+    fn set_secret(&self, name: String, value: SecretValue) -> Answer<'_, SecretEntry> {
+        self.call_with(Method::PUT, format!("secrets/{}", percent_encode(&name)), &value)
+    }
+
+    fn remove_secret(&self, name: String) -> Answer<'_, SecretEntry> {
+        self.call(Method::DELETE, format!("secrets/{}", percent_encode(&name)))
+    }
+}
+
+/// The routes below `/v1/secrets`.
+///
+/// # Errors
+/// What the backend says, and `not_found` for other paths.
+pub async fn route(call: &Call, backend: &dyn Backend) -> Result<Reply, ApiError> {
+    call.no_parameters()?;
+    match (&call.method, call.path().as_slice()) {
+        (&Method::GET, ["secrets"]) => Reply::json(&backend.secrets().await?),
+        (&Method::PUT, ["secrets", name]) => {
+            Reply::json(&backend.set_secret((*name).to_owned(), call.json()?).await?)
+        }
+        (&Method::DELETE, ["secrets", name]) => {
+            Reply::json(&backend.remove_secret((*name).to_owned()).await?)
+        }
+        _ => Err(call.unknown()),
+    }
+}

@@ -1,0 +1,255 @@
+//! Sessions and their recordings: list, read, search, verify, end.
+
+use http::Method;
+use serde::Deserialize;
+use serde::Serialize;
+
+use crate::control::Answer;
+use crate::control::Backend;
+use crate::control::Client;
+use crate::control::call::Call;
+use crate::control::call::Reply;
+use crate::control::call::percent_encode;
+use crate::control::call::query_of;
+use crate::control::error::ApiError;
+use crate::control::noun::List;
+use crate::domain::connection::ConnectionName;
+use crate::domain::id::SessionId;
+use crate::domain::principal::Kind;
+use crate::domain::session::SessionEnd;
+
+/// How long a search may take, in seconds.
+pub const GREP_TIMEOUT_S: u64 = 60;
+
+/// Which sessions to list or search.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct SessionFilter {
+    /// Only those of this principal.
+    pub principal: Option<String>,
+    /// Only those on this connection.
+    pub connection: Option<ConnectionName>,
+    /// Only those that run (`true`) or have ended (`false`).
+    pub live: Option<bool>,
+    /// Only those that were not over before this time, in milliseconds since 1970.
+    pub since_ms: Option<i64>,
+    /// Only those older than this one: the next page.
+    pub before: Option<SessionId>,
+    /// At most so many, 1 to 1000. Default 100.
+    pub limit: Option<u32>,
+}
+
+/// One session.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SessionView {
+    /// Its id.
+    pub id: SessionId,
+    /// Whose it is: the principal id.
+    pub principal: String,
+    /// A name for it. Raw: show it escaped.
+    pub label: String,
+    /// What kind of caller.
+    pub kind: Kind,
+    /// Where.
+    pub connection: String,
+    /// What is spoken there.
+    pub protocol: String,
+    /// The issuer that vouched.
+    pub issuer: String,
+    /// The client (application) behind the token.
+    pub client: Option<String>,
+    /// The address it came from.
+    pub source: String,
+    /// When it began, in milliseconds since 1970.
+    pub started_ms: i64,
+    /// When it ended, in milliseconds since 1970; `None`: it runs.
+    pub ended_ms: Option<i64>,
+    /// Why it ended.
+    pub end: Option<SessionEnd>,
+    /// How many events are recorded.
+    pub events: u64,
+    /// How many commands were denied.
+    pub denied: u64,
+    /// How many values were masked.
+    pub masked: u64,
+    /// How many bytes the recording takes.
+    pub bytes: u64,
+    /// When its events were removed by retention, in milliseconds since 1970; `None`: they are there.
+    #[serde(default)]
+    pub pruned_ms: Option<i64>,
+    /// What only the running gateway knows; `None` for a session that has ended, and without a running gateway.
+    pub live: Option<LiveSession>,
+}
+
+/// What the running gateway knows about one session.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LiveSession {
+    /// Its id.
+    pub id: SessionId,
+    /// How many requests and streams run in it now.
+    pub streams: u64,
+    /// How many commands it has had.
+    pub commands: u64,
+    /// When it last had a command, in milliseconds since 1970.
+    pub active_ms: i64,
+    /// When it ends at the latest, in milliseconds since 1970.
+    pub expires_ms: i64,
+}
+
+/// One recorded event, byte for byte.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RecordedEvent {
+    /// Its number in its session.
+    pub seq: u64,
+    /// The stored bytes: one JSON object, as the hash covers it.
+    pub line: String,
+    /// The chain's hash after it, 64 hex digits.
+    pub hash: String,
+}
+
+/// Which events of a session to read.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct EventsFrom {
+    /// The first number wanted. Default: the first there is.
+    pub from: Option<u64>,
+    /// At most so many, 1 to 1000. Default 100. An answer also ends before it grows beyond 8 MiB.
+    pub limit: Option<u32>,
+}
+
+/// A page of a recording.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EventPage {
+    /// The session.
+    pub session: SessionId,
+    /// The events, by number.
+    pub events: Vec<RecordedEvent>,
+    /// Where the next page begins; `None`: this is all there is now.
+    pub next: Option<u64>,
+    /// Whether the session has ended, so that nothing will follow.
+    pub ended: bool,
+}
+
+/// What checking a recording found.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct VerifyReport {
+    /// The session.
+    pub session: SessionId,
+    /// Whether every event is as it was written.
+    pub intact: bool,
+    /// How many events were checked and found good.
+    pub events: u64,
+    /// The last good hash of the chain, 64 hex digits.
+    pub hash: Option<String>,
+    /// Whether the session goes on: then its end cannot be proved yet.
+    #[serde(default)]
+    pub live: bool,
+    /// When its events were removed by retention, in milliseconds since 1970: then nothing is proved.
+    #[serde(default)]
+    pub pruned_ms: Option<i64>,
+    /// The number of the first event that is not as it was written.
+    pub broken_at: Option<u64>,
+    /// What is wrong with it.
+    pub problem: Option<String>,
+}
+
+/// What to search for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Grep {
+    /// A regular expression over the lines of the transcript. At most 1000 bytes.
+    pub pattern: String,
+    /// In which sessions. Its limit counts matches.
+    #[serde(default)]
+    pub sessions: SessionFilter,
+    /// In this session only.
+    #[serde(default)]
+    pub session: Option<SessionId>,
+}
+
+/// One place where it was found.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GrepMatch {
+    /// The session.
+    pub session: SessionId,
+    /// The number of the event in it.
+    pub seq: u64,
+    /// When, in milliseconds since 1970.
+    pub ts_ms: i64,
+    /// What kind of event.
+    pub kind: String,
+    /// The line of its transcript, escaped.
+    pub text: String,
+}
+
+/// What can be done with sessions.
+pub trait Sessions {
+    /// Those that match, the newest first.
+    fn sessions(&self, filter: SessionFilter) -> Answer<'_, List<SessionView>>;
+    /// One of them, by its id, the beginning of one, or `last` for the newest.
+    fn session(&self, id: String) -> Answer<'_, SessionView>;
+    /// A page of its recording.
+    fn session_events(&self, id: SessionId, from: EventsFrom) -> Answer<'_, EventPage>;
+    /// Checks its recording.
+    fn verify_session(&self, id: SessionId) -> Answer<'_, VerifyReport>;
+    /// Searches recordings, the newest session first.
+    fn grep_sessions(&self, grep: Grep) -> Answer<'_, List<GrepMatch>>;
+    /// Ends it and cuts its live streams. One that has ended is a `conflict`.
+    fn kill_session(&self, id: SessionId) -> Answer<'_, SessionView>;
+}
+
+impl Sessions for Client {
+    fn sessions(&self, filter: SessionFilter) -> Answer<'_, List<SessionView>> {
+        self.call(Method::GET, format!("sessions{}", query_of(&filter)))
+    }
+
+    fn session(&self, id: String) -> Answer<'_, SessionView> {
+        self.call(Method::GET, format!("sessions/{}", percent_encode(&id)))
+    }
+
+    fn session_events(&self, id: SessionId, from: EventsFrom) -> Answer<'_, EventPage> {
+        self.call(Method::GET, format!("sessions/{id}/events{}", query_of(&from)))
+    }
+
+    fn verify_session(&self, id: SessionId) -> Answer<'_, VerifyReport> {
+        let longer = std::time::Duration::from_secs(GREP_TIMEOUT_S);
+        self.call_for(Method::GET, format!("sessions/{id}/verify"), longer)
+    }
+
+    fn grep_sessions(&self, grep: Grep) -> Answer<'_, List<GrepMatch>> {
+        self.call_with(Method::POST, "sessions/grep".to_owned(), &grep)
+    }
+
+    fn kill_session(&self, id: SessionId) -> Answer<'_, SessionView> {
+        self.call(Method::POST, format!("sessions/{id}/kill"))
+    }
+}
+
+/// The routes below `/v1/sessions`.
+///
+/// # Errors
+/// What the backend says, and `not_found` for other paths.
+pub async fn route(call: &Call, backend: &dyn Backend) -> Result<Reply, ApiError> {
+    match (&call.method, call.path().as_slice()) {
+        (&Method::GET, ["sessions"]) => Reply::json(&backend.sessions(call.parameters()?).await?),
+        (&Method::GET, ["sessions", id, "events"]) => {
+            Reply::json(&backend.session_events(call.id(id)?, call.parameters()?).await?)
+        }
+        (method, path) => {
+            call.no_parameters()?;
+            match (method, path) {
+                (&Method::POST, ["sessions", "grep"]) => {
+                    Reply::json(&backend.grep_sessions(call.json()?).await?)
+                }
+                (&Method::GET, ["sessions", id]) => Reply::json(&backend.session((*id).to_owned()).await?),
+                (&Method::GET, ["sessions", id, "verify"]) => {
+                    Reply::json(&backend.verify_session(call.id(id)?).await?)
+                }
+                (&Method::POST, ["sessions", id, "kill"]) => {
+                    Reply::json(&backend.kill_session(call.id(id)?).await?)
+                }
+                _ => Err(call.unknown()),
+            }
+        }
+    }
+}

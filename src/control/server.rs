@@ -1,0 +1,298 @@
+//! The gateway's side of the admin socket: accepts, asks the kernel who calls, bounds everything, answers.
+
+use std::convert::Infallible;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::Context;
+use std::task::Poll;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::HeaderMap;
+use http::Request;
+use http::Response;
+use http::StatusCode;
+use http::header;
+use http_body_util::BodyExt as _;
+use http_body_util::Either;
+use http_body_util::Full;
+use hyper::body::Body;
+use hyper::body::Frame;
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
+use hyper_util::rt::TokioTimer;
+use tokio::net::UnixStream;
+use tokio::sync::Semaphore;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use zeroize::Zeroizing;
+
+use crate::control::Backend;
+use crate::control::Peer;
+use crate::control::Service;
+use crate::control::call::Call;
+use crate::control::call::Reply;
+use crate::control::error::ApiError;
+use crate::control::error::ErrorBody;
+use crate::control::error::ErrorCode;
+use crate::control::noun;
+use crate::control::noun::event::EventSource;
+use crate::control::noun::event::LiveEvent;
+use crate::control::noun::event::Topic;
+use crate::control::socket::AdminSocket;
+use crate::control::sse;
+use crate::control::stall::Stall;
+
+/// How many callers are served at once; the next one waits.
+const MAX_STREAMS: usize = 64;
+/// The longest body of a call, in bytes.
+pub const MAX_BODY: usize = 4 << 20;
+/// The longest request line and header block, in bytes.
+const MAX_HEAD: usize = 32 << 10;
+/// How many headers a call may have.
+const MAX_HEADERS: usize = 32;
+/// How long a caller may take for the head of a call, and again for its body.
+const READ_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long one call may take.
+const CALL_TIMEOUT: Duration = Duration::from_secs(90);
+/// How long a caller may leave an answer lying.
+const STALL_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long calls may still run when the gateway stops.
+const STOP_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long a stream of events is silent before a heartbeat.
+const HEARTBEAT: Duration = Duration::from_secs(5);
+
+type AnswerBody = Either<Full<Bytes>, EventBody>;
+
+/// Serves the admin API on `socket` until `stop` turns true (or its sender is dropped), then lets running calls end.
+pub async fn serve(socket: AdminSocket, service: Arc<dyn Service>, mut stop: watch::Receiver<bool>) {
+    let room = Arc::new(Semaphore::new(MAX_STREAMS));
+    let mut streams = JoinSet::new();
+    loop {
+        let accepted = tokio::select! {
+            biased;
+            () = stopped(&mut stop) => break,
+            Some(_ended) = streams.join_next() => continue,
+            accepted = accept(&socket, &room) => accepted,
+        };
+        let Some((stream, place)) = accepted else { continue };
+        let (service, stop) = (Arc::clone(&service), stop.clone());
+        streams.spawn(async move {
+            converse(stream, service, stop).await;
+            drop(place);
+        });
+    }
+    // Nobody new from here on; the file goes with the listener.
+    drop(socket);
+    let ended = tokio::time::timeout(STOP_TIMEOUT, async { while streams.join_next().await.is_some() {} }).await;
+    if ended.is_err() {
+        tracing::warn!("admin calls were cut off at the stop");
+    }
+}
+
+/// Waits for the stop, or for the sender to be gone.
+async fn stopped(stop: &mut watch::Receiver<bool>) {
+    drop(stop.wait_for(|stop| *stop).await);
+}
+
+async fn accept(
+    socket: &AdminSocket,
+    room: &Arc<Semaphore>,
+) -> Option<(UnixStream, tokio::sync::OwnedSemaphorePermit)> {
+    let place = Arc::clone(room).acquire_owned().await.ok()?;
+    match socket.listener.accept().await {
+        Ok((stream, _address)) => Some((stream, place)),
+        Err(error) => {
+            // Out of file descriptors, most likely: waiting is all that helps.
+            tracing::warn!(%error, "cannot accept an admin caller");
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            None
+        }
+    }
+}
+
+/// Serves one caller's stream to its end.
+async fn converse(stream: UnixStream, service: Arc<dyn Service>, mut stop: watch::Receiver<bool>) {
+    let uid = match stream.peer_cred() {
+        Ok(credentials) => credentials.uid(),
+        Err(error) => {
+            tracing::warn!(%error, "an admin caller without credentials was turned away");
+            return;
+        }
+    };
+    // The user database may be behind a network: not on the threads that serve.
+    let Ok(peer) = tokio::task::spawn_blocking(move || Peer::look_up(uid)).await else { return };
+    let peer = Arc::new(peer);
+    let answer = service_fn(move |request| {
+        let (service, peer) = (Arc::clone(&service), Arc::clone(&peer));
+        async move { Ok::<_, Infallible>(answer(request, service, &peer).await) }
+    });
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(READ_TIMEOUT)
+        .max_headers(MAX_HEADERS)
+        .max_buf_size(MAX_HEAD)
+        .serve_connection(TokioIo::new(Stall::new(stream, STALL_TIMEOUT)), answer);
+    tokio::pin!(connection);
+    let ended = tokio::select! {
+        served = &mut connection => Some(served),
+        () = stopped(&mut stop) => None,
+    };
+    let served = if let Some(served) = ended {
+        served
+    } else {
+        connection.as_mut().graceful_shutdown();
+        connection.await
+    };
+    if let Err(error) = served {
+        tracing::debug!(%error, "an admin stream ended early");
+    }
+}
+
+/// Answers one call, whatever it is.
+async fn answer(request: Request<Incoming>, service: Arc<dyn Service>, peer: &Peer) -> Response<AnswerBody> {
+    let method = request.method().clone();
+    let reply = match read(request).await {
+        Ok(call) => perform(call, service.acting_as(peer)).await,
+        Err(error) => Err(error),
+    };
+    match reply {
+        Ok(Reply::Json(status, body)) => {
+            tracing::debug!(%method, uid = peer.uid, "admin call");
+            json(status, body)
+        }
+        Ok(Reply::Events(source)) => {
+            let mut response = Response::new(Either::Right(EventBody::new(source)));
+            let headers = response.headers_mut();
+            headers.insert(header::CONTENT_TYPE, header::HeaderValue::from_static("text/event-stream"));
+            headers.insert(header::CACHE_CONTROL, header::HeaderValue::from_static("no-store"));
+            response
+        }
+        Err(error) => {
+            tracing::info!(%method, uid = peer.uid, code = %error.code, "admin call refused");
+            let status = error.code.status();
+            json(status, serde_json::to_vec(&ErrorBody { error }).unwrap_or_default())
+        }
+    }
+}
+
+fn json(status: StatusCode, body: Vec<u8>) -> Response<AnswerBody> {
+    let mut response = Response::new(Either::Left(Full::new(Bytes::from(body))));
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, header::HeaderValue::from_static("application/json"));
+    headers.insert(header::CACHE_CONTROL, header::HeaderValue::from_static("no-store"));
+    response
+}
+
+/// Makes one call. It runs to its end even when the caller leaves: a change is never half made.
+async fn perform(call: Call, backend: Arc<dyn Backend>) -> Result<Reply, ApiError> {
+    let task = tokio::spawn(async move { noun::route(&call, &*backend).await });
+    match tokio::time::timeout(CALL_TIMEOUT, task).await {
+        Ok(Ok(reply)) => reply,
+        Ok(Err(_panicked)) => Err(ApiError::new(ErrorCode::Internal, "the call failed inside the gateway")
+            .hint("see the gateway's log")),
+        Err(_elapsed) => {
+            let text = format!("the call took longer than {} s; it may still be made", CALL_TIMEOUT.as_secs());
+            Err(ApiError::new(ErrorCode::Timeout, text))
+        }
+    }
+}
+
+/// Reads one call whole, within its limits.
+async fn read(request: Request<Incoming>) -> Result<Call, ApiError> {
+    let (head, body) = request.into_parts();
+    refuse_browsers(&head.headers)?;
+    let mut call = Call::read(head.method, head.uri.path(), head.uri.query().unwrap_or_default())?;
+    call.last_event =
+        head.headers.get("last-event-id").map(|id| String::from_utf8_lossy(id.as_bytes()).into_owned());
+    call.body = match tokio::time::timeout(READ_TIMEOUT, read_body(body)).await {
+        Ok(body) => body?,
+        Err(_elapsed) => {
+            let text = format!("the body did not come within {} s", READ_TIMEOUT.as_secs());
+            return Err(ApiError::new(ErrorCode::Timeout, text));
+        }
+    };
+    let content_type = head.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    let is_json = content_type
+        .and_then(|value| value.split(';').next())
+        .is_some_and(|value| value.trim().eq_ignore_ascii_case("application/json"));
+    if !call.body.is_empty() && !is_json {
+        return Err(ApiError::new(ErrorCode::BadRequest, "a body must be of the type application/json"));
+    }
+    Ok(call)
+}
+
+/// No page in a browser may call, whatever got it through to the socket.
+fn refuse_browsers(headers: &HeaderMap) -> Result<(), ApiError> {
+    if headers.contains_key(header::ORIGIN) {
+        return Err(ApiError::new(ErrorCode::Forbidden, "calls with an Origin header are refused: no page of a browser may call"));
+    }
+    Ok(())
+}
+
+async fn read_body(mut body: Incoming) -> Result<Zeroizing<Vec<u8>>, ApiError> {
+    let too_large =
+        || ApiError::new(ErrorCode::TooLarge, format!("the body is longer than {MAX_BODY} bytes"));
+    if body.size_hint().lower() > MAX_BODY as u64 {
+        return Err(too_large());
+    }
+    // Room for all of it at once: growing would leave copies behind that are not wiped.
+    let expected = body.size_hint().upper().and_then(|upper| usize::try_from(upper).ok()).unwrap_or(0);
+    let mut bytes = Zeroizing::new(Vec::with_capacity(expected.min(MAX_BODY)));
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|_cut| ApiError::new(ErrorCode::BadRequest, "the body was cut off"))?;
+        if let Some(data) = frame.data_ref() {
+            if bytes.len() + data.len() > MAX_BODY {
+                return Err(too_large());
+            }
+            bytes.extend_from_slice(data);
+        }
+    }
+    Ok(bytes)
+}
+
+type Step = Pin<Box<dyn Future<Output = (Option<Box<dyn EventSource>>, Option<Bytes>)> + Send>>;
+
+/// A stream of events as the body of an answer. It asks its source only when the caller takes more.
+struct EventBody {
+    step: Option<Step>,
+}
+
+impl EventBody {
+    fn new(source: Box<dyn EventSource>) -> Self {
+        // The first bytes go at once, so that the caller knows that the stream stands.
+        Self { step: Some(Box::pin(async move { (Some(source), Some(Bytes::from_static(sse::HEARTBEAT.as_bytes()))) })) }
+    }
+
+    /// The next piece, and the source if there may be more.
+    async fn advance(mut source: Box<dyn EventSource>) -> (Option<Box<dyn EventSource>>, Option<Bytes>) {
+        match tokio::time::timeout(HEARTBEAT, source.next()).await {
+            Ok(Ok(Some(event))) => (Some(source), Some(sse::write(&event).into())),
+            Ok(Ok(None)) => (None, None),
+            Ok(Err(error)) => {
+                let data = format!(r#"{{"reason":"{}"}}"#, error.code);
+                (None, Some(sse::write(&LiveEvent { id: String::new(), topic: Topic::End, data }).into()))
+            }
+            Err(_elapsed) => (Some(source), Some(Bytes::from_static(sse::HEARTBEAT.as_bytes()))),
+        }
+    }
+}
+
+impl Body for EventBody {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        let Some(step) = &mut self.step else { return Poll::Ready(None) };
+        let Poll::Ready((source, piece)) = step.as_mut().poll(cx) else { return Poll::Pending };
+        self.step = source.map(|source| Box::pin(Self::advance(source)) as Step);
+        Poll::Ready(piece.map(|piece| Ok(Frame::data(piece))))
+    }
+}

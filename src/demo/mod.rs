@@ -1,0 +1,29 @@
+//! What trying hoopctl needs and has no place in production: a token issuer, a sample target, sample configuration.
+
+pub mod api;
+pub mod config;
+pub mod issuer;
+pub mod tick;
+
+use std::io;
+
+/// Why a part of the demo does not run.
+#[derive(Debug, thiserror::Error)]
+pub enum DemoError {
+    /// A listener cannot be used.
+    #[error("the {what} cannot listen")]
+    Listen {
+        /// Which part.
+        what: &'static str,
+        /// The cause.
+        source: io::Error,
+    },
+    /// A thread cannot be started.
+    #[error("the {what} cannot start its thread")]
+    Thread {
+        /// Which part.
+        what: &'static str,
+        /// The cause.
+        source: io::Error,
+    },
+}

@@ -1,0 +1,247 @@
+//! A connection: a named, governed way to a target.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::PathBuf;
+use std::str::FromStr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::domain::secret::SecretRef;
+
+/// The name of a connection: 1 to 63 of `a-z`, `0-9` and `-`.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ConnectionName(Arc<str>);
+
+/// Text that is no connection name.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("connection name {found:?} is not 1 to 63 of a-z, 0-9 and -")]
+pub struct InvalidName {
+    /// What was given, cut at 80 characters.
+    pub found: String,
+}
+
+impl ConnectionName {
+    /// The name as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for ConnectionName {
+    type Err = InvalidName;
+
+    fn from_str(text: &str) -> Result<Self, InvalidName> {
+        let allowed = |byte: u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-');
+        if (1..=63).contains(&text.len()) && text.bytes().all(allowed) {
+            Ok(Self(text.into()))
+        } else {
+            Err(InvalidName { found: text.chars().take(80).collect() })
+        }
+    }
+}
+
+impl fmt::Display for ConnectionName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Debug for ConnectionName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl Serialize for ConnectionName {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.0)
+    }
+}
+
+impl<'de> Deserialize<'de> for ConnectionName {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = <std::borrow::Cow<'de, str>>::deserialize(deserializer)?;
+        text.parse().map_err(serde::de::Error::custom)
+    }
+}
+
+/// What the target speaks. Each protocol is one folder in `protocol/`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Protocol {
+    /// HTTP/1.1 or HTTP/2, with or without TLS.
+    Http,
+}
+
+impl Protocol {
+    /// All of them, by name.
+    pub const ALL: &'static [Self] = &[Self::Http];
+
+    /// The word for it in configuration, records and output.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Http => "http",
+        }
+    }
+}
+
+impl fmt::Display for Protocol {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// Where an entity was written down. One from the file is read-only for the command line.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Origin {
+    /// The configuration file, with the line its table starts at (from 1).
+    File {
+        /// The file.
+        path: PathBuf,
+        /// The line of its header.
+        line: usize,
+    },
+    /// The gateway's store.
+    Store,
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::File { path, line } => write!(f, "{}:{line}", path.display()),
+            Self::Store => f.write_str("store"),
+        }
+    }
+}
+
+/// The address of a target, taken apart. Holds no user name and no password: those are refused in the URL.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Upstream {
+    /// Whether TLS is spoken (`https`).
+    pub tls: bool,
+    /// Host name or address, in lower case; an IPv6 address without its brackets.
+    pub host: Arc<str>,
+    /// The port, with the scheme's default filled in.
+    pub port: u16,
+    /// The path that every request's path is put behind: empty, or it starts with `/` and does not end with one.
+    pub base_path: Arc<str>,
+}
+
+impl Upstream {
+    /// `host` or `host:port` as it stands in a `Host` header: no port where it is the scheme's default.
+    pub fn authority(&self) -> String {
+        let host = if self.host.contains(':') { format!("[{}]", self.host) } else { self.host.to_string() };
+        let default = if self.tls { 443 } else { 80 };
+        if self.port == default { host } else { format!("{host}:{}", self.port) }
+    }
+}
+
+impl fmt::Display for Upstream {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}://{}{}", if self.tls { "https" } else { "http" }, self.authority(), self.base_path)
+    }
+}
+
+/// How the target's credential is put into each request. The client never sees it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Injection {
+    /// `basic:USER:SRC`: `Authorization: Basic …` (RFC 7617).
+    Basic {
+        /// The user name; it holds no colon.
+        user: String,
+        /// The password.
+        password: SecretRef,
+    },
+    /// `bearer:SRC`: `Authorization: Bearer …` (RFC 6750).
+    Bearer(SecretRef),
+    /// `header:NAME:SRC`: a header of the target's own.
+    Header {
+        /// The header's name, in lower case.
+        name: String,
+        /// Its value.
+        value: SecretRef,
+    },
+    /// `none`: the target asks for nothing.
+    None,
+}
+
+impl Injection {
+    /// The secret that is injected, if any.
+    pub fn source(&self) -> Option<&SecretRef> {
+        match self {
+            Self::Basic { password: source, .. }
+            | Self::Bearer(source)
+            | Self::Header { value: source, .. } => Some(source),
+            Self::None => None,
+        }
+    }
+}
+
+impl fmt::Display for Injection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Basic { user, password } => write!(f, "basic:{user}:{password}"),
+            Self::Bearer(source) => write!(f, "bearer:{source}"),
+            Self::Header { name, value } => write!(f, "header:{name}:{value}"),
+            Self::None => f.write_str("none"),
+        }
+    }
+}
+
+/// What one connection grants at most. Policies may only make `session` shorter.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ConnectionLimits {
+    /// How long a session may last. Default 1 h.
+    pub session: Duration,
+    /// How long a session may rest between commands. Default 10 m.
+    pub idle: Duration,
+    /// The longest body that is held or judged whole, in bytes. Default 10 MiB. Bodies that are only streamed through are not limited
+    /// by it, unless a policy looks into them or an approval holds them.
+    pub body: u64,
+    /// How long a held command keeps its client waiting before it answers `approval_pending`. Default 60 s.
+    pub approval_wait: Duration,
+    /// Requests per second and principal; bursts of as many. Default none.
+    pub rate: Option<u32>,
+    /// How long opening a stream to the target may take. Default 5 s.
+    pub connect: Duration,
+    /// How long the target may take to send its response header. Default 60 s.
+    pub response: Duration,
+}
+
+impl Default for ConnectionLimits {
+    fn default() -> Self {
+        Self {
+            session: Duration::from_hours(1),
+            idle: Duration::from_mins(10),
+            body: 10 << 20,
+            approval_wait: Duration::from_mins(1),
+            rate: None,
+            connect: Duration::from_secs(5),
+            response: Duration::from_mins(1),
+        }
+    }
+}
+
+/// A named, governed way to a target.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Connection {
+    /// Its name: the path segment after `/c/`.
+    pub name: ConnectionName,
+    /// Where it was written down.
+    pub origin: Origin,
+    /// What the target speaks.
+    pub protocol: Protocol,
+    /// Where the target is.
+    pub upstream: Upstream,
+    /// The credential the gateway logs in with.
+    pub inject: Injection,
+    /// Free labels that policies and masks match.
+    pub tags: BTreeMap<String, String>,
+    /// Its limits.
+    pub limits: ConnectionLimits,
+    /// Certificate authorities to trust in place of the platform's, a PEM file.
+    pub ca_file: Option<PathBuf>,
+}

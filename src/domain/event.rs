@@ -1,0 +1,132 @@
+//! One event of a recording: the model that recordings, exports and the live stream share.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::domain::id::{RequestId, SessionId};
+
+/// What happened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum EventKind {
+    /// A decision about an approval was made by one approver.
+    #[serde(rename = "approval.decided")]
+    ApprovalDecided,
+    /// An approval ended without a decision.
+    #[serde(rename = "approval.expired")]
+    ApprovalExpired,
+    /// A command is held.
+    #[serde(rename = "approval.requested")]
+    ApprovalRequested,
+    /// The policies' verdict on a command.
+    #[serde(rename = "decision")]
+    Decision,
+    /// Something failed.
+    #[serde(rename = "error")]
+    Error,
+    /// A piece of a streamed body, or a WebSocket frame.
+    #[serde(rename = "http.chunk")]
+    HttpChunk,
+    /// An HTTP request.
+    #[serde(rename = "http.request")]
+    HttpRequest,
+    /// An HTTP response.
+    #[serde(rename = "http.response")]
+    HttpResponse,
+    /// A note of an operator.
+    #[serde(rename = "marker")]
+    Marker,
+    /// Values were masked.
+    #[serde(rename = "mask")]
+    Mask,
+    /// A session ended.
+    #[serde(rename = "session.end")]
+    SessionEnd,
+    /// A session began.
+    #[serde(rename = "session.start")]
+    SessionStart,
+}
+
+impl EventKind {
+    /// All kinds.
+    pub const ALL: [Self; 12] = [
+        Self::ApprovalDecided,
+        Self::ApprovalExpired,
+        Self::ApprovalRequested,
+        Self::Decision,
+        Self::Error,
+        Self::HttpChunk,
+        Self::HttpRequest,
+        Self::HttpResponse,
+        Self::Marker,
+        Self::Mask,
+        Self::SessionEnd,
+        Self::SessionStart,
+    ];
+
+    /// The word for it in records and exports.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::ApprovalDecided => "approval.decided",
+            Self::ApprovalExpired => "approval.expired",
+            Self::ApprovalRequested => "approval.requested",
+            Self::Decision => "decision",
+            Self::Error => "error",
+            Self::HttpChunk => "http.chunk",
+            Self::HttpRequest => "http.request",
+            Self::HttpResponse => "http.response",
+            Self::Marker => "marker",
+            Self::Mask => "mask",
+            Self::SessionEnd => "session.end",
+            Self::SessionStart => "session.start",
+        }
+    }
+}
+
+impl fmt::Display for EventKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// Which way a part of the conversation went.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Direction {
+    /// From the client to the target.
+    C2s,
+    /// From the target to the client.
+    S2c,
+}
+
+/// That values were masked, never which.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MaskNote {
+    /// The detector, or `field` for a rule by name.
+    pub entity: String,
+    /// The field's name or the place (`text`, `header:…`).
+    pub at: String,
+    /// How many values.
+    pub n: u64,
+}
+
+/// One event before it is recorded. Its number and hash are given by the journal, in the order of arrival.
+#[derive(Debug, Clone)]
+pub struct Event {
+    /// The session it belongs to.
+    pub session: SessionId,
+    /// Microseconds since the session's start, on a clock that never goes back.
+    pub t_us: u64,
+    /// Milliseconds since 1970.
+    pub ts_ms: i64,
+    /// What happened.
+    pub kind: EventKind,
+    /// Which way it went, for parts of the conversation.
+    pub dir: Option<Direction>,
+    /// The request it belongs to.
+    pub corr: Option<RequestId>,
+    /// What there is to say, one JSON object as text. Masked values are masked in it.
+    pub data: Box<str>,
+    /// What was masked in it.
+    pub mask: Vec<MaskNote>,
+}

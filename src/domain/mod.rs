@@ -1,0 +1,30 @@
+//! The words of the house as plain values: no I/O, no async, no policy. Every other module may use these, these use nothing.
+
+pub mod approval;
+pub mod command;
+pub mod connection;
+pub mod denied;
+pub mod event;
+pub mod id;
+pub mod json;
+pub mod lock;
+pub mod mask;
+pub mod principal;
+pub mod secret;
+pub mod session;
+pub mod text;
+pub mod units;
+pub mod verdict;
+
+pub use approval::{Approval, ApprovalDecision, ApprovalSpec, ApprovalState, Grant, GrantScope};
+pub use command::{Class, Command};
+pub use connection::{Connection, ConnectionLimits, ConnectionName, Injection, Origin, Protocol, Upstream};
+pub use denied::{Denied, DenyCode};
+pub use event::{Event, EventKind, MaskNote};
+pub use id::{ApprovalId, GrantId, LockId, RequestId, SessionId};
+pub use lock::{Lock, LockTarget};
+pub use mask::{Entity, MaskOp, MaskRule};
+pub use principal::{Groups, Kind, Principal};
+pub use secret::{Secret, SecretRef};
+pub use session::SessionEnd;
+pub use verdict::{Effect, Verdict};

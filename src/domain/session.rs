@@ -1,0 +1,61 @@
+//! Why a session ends.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// The end of a session; recorded, and told to live streams where their protocol has words for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SessionEnd {
+    /// The connection was removed or changed by a reload.
+    ConnectionChanged,
+    /// No command for `limits.idle`.
+    Idle,
+    /// The gateway died and closed the session at its next start.
+    Interrupted,
+    /// An operator ended it.
+    Killed,
+    /// `limits.session` or the end of a grant.
+    Limit,
+    /// A lock.
+    Locked,
+    /// The gateway stopped.
+    Stopped,
+    /// The token ran out.
+    TokenExpired,
+}
+
+impl SessionEnd {
+    /// All of them.
+    pub const ALL: [Self; 8] = [
+        Self::ConnectionChanged,
+        Self::Idle,
+        Self::Interrupted,
+        Self::Killed,
+        Self::Limit,
+        Self::Locked,
+        Self::Stopped,
+        Self::TokenExpired,
+    ];
+
+    /// The word for it in records and output.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::ConnectionChanged => "connection_changed",
+            Self::Idle => "idle",
+            Self::Interrupted => "interrupted",
+            Self::Killed => "killed",
+            Self::Limit => "limit",
+            Self::Locked => "locked",
+            Self::Stopped => "stopped",
+            Self::TokenExpired => "token_expired",
+        }
+    }
+}
+
+impl fmt::Display for SessionEnd {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}

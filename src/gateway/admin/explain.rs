@@ -1,0 +1,129 @@
+//! Why a command would be judged as it is: the same code that judges, on a command that is not sent.
+
+use std::net::IpAddr;
+use std::net::Ipv4Addr;
+
+use http::HeaderMap;
+use http::HeaderValue;
+use http::Method;
+use http::header;
+
+use crate::control::ApiError;
+use crate::control::ErrorCode;
+use crate::control::noun::gateway::Explain;
+use crate::control::noun::gateway::ExplainReport;
+use crate::control::noun::gateway::FailedCondition;
+use crate::control::noun::gateway::RuleReport;
+use crate::domain::Denied;
+use crate::domain::command::Command;
+use crate::domain::json::Json;
+use crate::domain::principal::Groups;
+use crate::domain::principal::Principal;
+use crate::gateway::admin::Acting;
+use crate::policy;
+use crate::policy::PolicySet;
+use crate::policy::RuleExplanation;
+use crate::policy::RuleOutcome;
+use crate::policy::Subject;
+use crate::protocol::http::command;
+use crate::store::now_ms;
+
+/// How deep claims may be nested.
+const MAX_DEPTH: usize = 32;
+
+fn bad(text: impl Into<String>) -> ApiError {
+    ApiError::new(ErrorCode::BadRequest, text)
+}
+
+/// What the gateway itself would answer to such a request.
+fn refused(denied: &Denied) -> ApiError {
+    bad(format!("the gateway would refuse this before any policy: {}", denied.detail))
+}
+
+fn principal(explain: &Explain) -> Result<Principal, ApiError> {
+    let claims = serde_json::to_vec(&explain.claims).map_err(|error| bad(error.to_string()))?;
+    let claims = Json::parse(&claims, MAX_DEPTH).map_err(|error| bad(format!("the claims have {error}")))?;
+    let issuer = explain.issuer.as_deref();
+    let before_slash = || explain.principal.split('/').next().unwrap_or_default();
+    let entra = || explain.principal.starts_with("entra:").then_some("entra");
+    Ok(Principal {
+        id: explain.principal.as_str().into(),
+        kind: explain.kind,
+        issuer: issuer.or_else(entra).unwrap_or_else(before_slash).into(),
+        client: explain.client.as_deref().map(Into::into),
+        display: None,
+        groups: match &explain.groups {
+            Some(groups) => groups.iter().map(String::as_str).collect(),
+            None => Groups::Unknown,
+        },
+        claims,
+    })
+}
+
+fn command_of(explain: &Explain) -> Result<Command, ApiError> {
+    let method = Method::from_bytes(explain.method.as_bytes()).map_err(|_error| bad("that is no HTTP method"))?;
+    let mut headers = HeaderMap::new();
+    let content_type = explain.content_type.as_deref().unwrap_or("application/json");
+    let content_type = HeaderValue::from_str(content_type).map_err(|_error| bad("that is no content type"))?;
+    headers.insert(header::CONTENT_TYPE, content_type);
+    let (path, query) = match explain.path.split_once('?') {
+        Some((path, query)) => (path, Some(query)),
+        None => (explain.path.as_str(), None),
+    };
+    let mut judged = command::command(&method, path, query, &headers).map_err(|denied| refused(&denied))?;
+    let body = explain.body.as_deref().unwrap_or_default();
+    judged.args = command::args(&headers, body.as_bytes()).map_err(|denied| refused(&denied))?;
+    Ok(judged)
+}
+
+fn condition(failed: &policy::FailedCondition) -> FailedCondition {
+    let policy::FailedCondition { key, wanted, found, .. } = failed;
+    FailedCondition { key: key.clone(), wanted: wanted.clone(), found: found.clone() }
+}
+
+fn rule(explained: &RuleExplanation) -> RuleReport {
+    let (matched, failed) = match &explained.outcome {
+        RuleOutcome::Held { .. } => (true, None),
+        RuleOutcome::Failed { failed } => (false, Some(condition(failed))),
+    };
+    let unsure = match &explained.outcome {
+        RuleOutcome::Held { unsure, .. } => unsure.iter().map(condition).collect(),
+        RuleOutcome::Failed { .. } => Vec::new(),
+    };
+    RuleReport { id: explained.id.clone(), effect: explained.effect, matched, failed, unsure }
+}
+
+impl Acting {
+    pub(super) async fn explained(&self, explain: Explain) -> Result<ExplainReport, ApiError> {
+        let combined = self.admin.combined().await?;
+        let connection = combined.connections.iter().find(|connection| connection.name == explain.connection);
+        let connection = connection.ok_or_else(|| {
+            ApiError::new(ErrorCode::NotFound, format!("there is no connection {:?}", explain.connection.as_str()))
+        })?;
+        let revision = self.admin.revision().await?;
+        let policies = PolicySet::compile(combined.policies.clone(), revision).map_err(|problems| {
+            let lines = problems.iter().map(ToString::to_string).collect();
+            ApiError::new(ErrorCode::Invalid, "the policies do not hold together").problems(lines)
+        })?;
+        let principal = principal(&explain)?;
+        let command = command_of(&explain)?;
+        let subject = Subject {
+            principal: &principal,
+            connection,
+            source: explain.source.unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST)),
+            now_ms: explain.at_ms.unwrap_or_else(now_ms),
+        };
+        let explanation = policies.explain(&subject, &command);
+        let verdict = &explanation.verdict;
+        Ok(ExplainReport {
+            effect: verdict.effect,
+            rule: verdict.rule.as_deref().map(str::to_owned),
+            class: command.class.to_string(),
+            path: command.path.to_string(),
+            message: verdict.message.as_deref().map(str::to_owned),
+            open: policies.opens(&subject),
+            rules: explanation.rules.iter().map(rule).collect(),
+            revision,
+        })
+    }
+}

@@ -1,0 +1,112 @@
+//! From what failed below to what the admin API says: its reason, its words, what to do.
+
+use std::error::Error;
+
+use crate::approval::DecideError;
+use crate::approval::RevokeError;
+use crate::config::Problems;
+use crate::control::ApiError;
+use crate::control::ErrorCode;
+use crate::recording::ReadError;
+use crate::secret::SealError;
+use crate::store::StoreError;
+
+/// An error with its causes, as one line.
+fn chain(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(source) = cause {
+        text.push_str(": ");
+        text.push_str(&source.to_string());
+        cause = source.source();
+    }
+    text
+}
+
+/// What the store failed with.
+pub(super) fn fault_of_store(error: &StoreError) -> ApiError {
+    let code = match error {
+        StoreError::Changed { .. } | StoreError::Exists { .. } => ErrorCode::Conflict,
+        StoreError::Missing { .. } => ErrorCode::NotFound,
+        StoreError::AuditBroken { .. } => ErrorCode::Integrity,
+        StoreError::Locked { .. }
+        | StoreError::Damaged { .. }
+        | StoreError::Newer { .. }
+        | StoreError::NotOurs { .. }
+        | StoreError::Overloaded
+        | StoreError::ReadOnly { .. }
+        | StoreError::Replaced { .. }
+        | StoreError::Stopped
+        | StoreError::TooWide { .. }
+        | StoreError::Unsafe
+        | StoreError::WrongOwner { .. }
+        | StoreError::WrongType { .. } => ErrorCode::Unavailable,
+        StoreError::Database { .. } | StoreError::Io { .. } => ErrorCode::Internal,
+    };
+    let fault = ApiError::new(code, chain(error));
+    match error {
+        StoreError::Locked { .. } => fault.hint("a gateway holds it but does not answer on its admin socket: see its log"),
+        _ => fault,
+    }
+}
+
+/// What reading a recording failed with.
+pub(super) fn fault_of_reading(error: &ReadError) -> ApiError {
+    let (code, hint) = match error {
+        ReadError::Ambiguous { .. } => (ErrorCode::BadRequest, Some("give more of its id")),
+        ReadError::Event { .. } => (ErrorCode::Integrity, Some("run `hoopctl session verify`")),
+        ReadError::NoJournal { .. } | ReadError::NoSession { .. } => (ErrorCode::NotFound, None),
+        ReadError::Open(_) => (ErrorCode::Unavailable, None),
+        ReadError::Query { .. } => (ErrorCode::Internal, None),
+    };
+    let fault = ApiError::new(code, chain(error));
+    match hint {
+        Some(hint) => fault.hint(hint),
+        None => fault,
+    }
+}
+
+/// Why a decision did not count.
+pub(super) fn fault_of_decision(error: &DecideError) -> ApiError {
+    let code = match error {
+        DecideError::AlreadyDecided { .. } | DecideError::Ended { .. } => ErrorCode::Conflict,
+        DecideError::Missing { .. } => ErrorCode::NotFound,
+        DecideError::NotHuman { .. }
+        | DecideError::NotInGroup { .. }
+        | DecideError::OwnRequest { .. }
+        | DecideError::Truncated { .. } => ErrorCode::Forbidden,
+        DecideError::ReasonMissing { .. } | DecideError::ReasonTooLong { .. } => ErrorCode::BadRequest,
+        DecideError::Store(error) => return fault_of_store(error),
+    };
+    let fault = ApiError::new(code, error.to_string());
+    match error {
+        DecideError::ReasonMissing { .. } => fault.hint("say why with --reason"),
+        DecideError::NotInGroup { .. } => fault.hint("admin.local_groups says which groups an OS user has"),
+        _ => fault,
+    }
+}
+
+/// Why a grant could not be taken back.
+pub(super) fn fault_of_revoking(error: &RevokeError) -> ApiError {
+    match error {
+        RevokeError::Ended { .. } => ApiError::new(ErrorCode::Conflict, error.to_string()),
+        RevokeError::Missing { .. } => ApiError::new(ErrorCode::NotFound, error.to_string()),
+        RevokeError::Store(error) => fault_of_store(error),
+    }
+}
+
+/// Why a secret could not be sealed.
+pub(super) fn fault_of_sealing(error: &SealError) -> ApiError {
+    ApiError::new(ErrorCode::Unavailable, format!("the secret cannot be sealed: {}", chain(error)))
+        .hint("see storage.key in the configuration")
+}
+
+/// A configuration that does not hold together.
+pub(super) fn invalid(what: &str, problems: &Problems) -> ApiError {
+    let lines: Vec<String> = problems.iter().map(ToString::to_string).collect();
+    let text = match lines.as_slice() {
+        [only] => format!("{what}: {only}"),
+        more => format!("{what}: {} problems", more.len()),
+    };
+    ApiError::new(ErrorCode::Invalid, text).problems(lines)
+}

@@ -1,0 +1,266 @@
+//! Sessions and their recordings. Each call opens the recordings anew, on a thread that may block.
+
+use std::time::Duration;
+use std::time::Instant;
+
+use regex::Regex;
+use regex::RegexBuilder;
+use serde_json::json;
+
+use crate::control::Answer;
+use crate::control::ApiError;
+use crate::control::ErrorCode;
+use crate::control::noun::List;
+use crate::control::noun::bounded;
+use crate::control::noun::session::EventPage;
+use crate::control::noun::session::EventsFrom;
+use crate::control::noun::session::GREP_TIMEOUT_S;
+use crate::control::noun::session::Grep;
+use crate::control::noun::session::GrepMatch;
+use crate::control::noun::session::LiveSession;
+use crate::control::noun::session::RecordedEvent;
+use crate::control::noun::session::SessionFilter;
+use crate::control::noun::session::SessionView;
+use crate::control::noun::session::Sessions;
+use crate::control::noun::session::VerifyReport;
+use crate::domain::id::SessionId;
+use crate::gateway::admin::Acting;
+use crate::gateway::admin::Admin;
+use crate::gateway::admin::fault::fault_of_reading;
+use crate::gateway::admin::fault::fault_of_store;
+use crate::recording;
+use crate::recording::ReadError;
+use crate::recording::Reader;
+use crate::recording::SessionRow;
+use crate::recording::Verification;
+use crate::recording::chain;
+use crate::recording::replay;
+
+/// A page of events ends before it has so many bytes, but has at least one.
+const MAX_PAGE: usize = 8 << 20;
+/// The longest pattern, in bytes, and the most memory its program may take.
+const MAX_PATTERN: usize = 1000;
+const MAX_PROGRAM: usize = 1 << 20;
+
+impl Admin {
+    /// Reads recordings on a thread that may block. `Ok(None)`: nothing was ever recorded here.
+    async fn read<T: Send + 'static>(
+        &self,
+        job: impl FnOnce(&Reader) -> Result<T, ApiError> + Send + 'static,
+    ) -> Result<Option<T>, ApiError> {
+        let data_dir = self.config.load().storage.data_dir.clone();
+        let read = tokio::task::spawn_blocking(move || match Reader::open(&data_dir) {
+            Ok(reader) => job(&reader).map(Some),
+            Err(ReadError::NoJournal { .. }) => Ok(None),
+            Err(error) => Err(fault_of_reading(&error)),
+        });
+        read.await.map_err(|_panicked| ApiError::new(ErrorCode::Internal, "reading the recordings failed"))?
+    }
+
+    fn live_sessions(&self) -> Vec<LiveSession> {
+        self.running.as_ref().map(|running| running.live.sessions()).unwrap_or_default()
+    }
+
+    async fn session_row(&self, name: String) -> Result<SessionRow, ApiError> {
+        let missing = no_session(&name);
+        let found = self.read(move |reader| reader.find(&name).map_err(|error| fault_of_reading(&error))).await?;
+        found.ok_or(missing)
+    }
+}
+
+fn no_session(name: &str) -> ApiError {
+    let name: String = name.chars().take(80).collect();
+    ApiError::new(ErrorCode::NotFound, format!("no session {name:?}"))
+}
+
+fn view(row: SessionRow, live: &[LiveSession]) -> SessionView {
+    SessionView {
+        live: live.iter().find(|session| session.id == row.id).cloned(),
+        id: row.id,
+        principal: row.principal,
+        label: row.label,
+        kind: row.kind,
+        connection: row.connection,
+        protocol: row.protocol,
+        issuer: row.issuer,
+        client: row.client,
+        source: row.source,
+        started_ms: row.started_ms,
+        ended_ms: row.ended_ms,
+        end: row.end,
+        events: row.events,
+        denied: row.denied,
+        masked: row.masked,
+        bytes: row.bytes,
+        pruned_ms: row.pruned_ms,
+    }
+}
+
+fn wanted(filter: &SessionFilter, limit: Option<u32>) -> recording::SessionFilter {
+    recording::SessionFilter {
+        since_ms: filter.since_ms,
+        principal: filter.principal.clone(),
+        connection: filter.connection.as_ref().map(ToString::to_string),
+        live: filter.live,
+        limit,
+    }
+}
+
+/// The sessions that a filter wants, the newest first, at most `limit`.
+fn rows(reader: &Reader, filter: &SessionFilter, limit: Option<u32>) -> Result<Vec<SessionRow>, ApiError> {
+    // A page further back: which those are, only the order says.
+    let at_most = if filter.before.is_some() { None } else { limit };
+    let mut rows = reader.sessions(&wanted(filter, at_most)).map_err(|error| fault_of_reading(&error))?;
+    if let Some(before) = filter.before {
+        // Ids sort by time.
+        rows.retain(|row| row.id < before);
+        if let Some(limit) = limit {
+            rows.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
+        }
+    }
+    Ok(rows)
+}
+
+fn page(reader: &Reader, id: SessionId, from: EventsFrom) -> Result<EventPage, ApiError> {
+    let fault = |error: ReadError| fault_of_reading(&error);
+    let row = reader.session(id).map_err(fault)?.ok_or_else(|| no_session(&id.to_string()))?;
+    let limit = usize::try_from(bounded(from.limit)).unwrap_or(usize::MAX);
+    let mut page = EventPage { session: id, events: Vec::new(), next: None, ended: row.ended_ms.is_some() };
+    let mut bytes = 0;
+    for event in reader.events(id, from.from.unwrap_or(1).max(1)).map_err(fault)? {
+        let event = match event {
+            Ok(event) => event,
+            // What can be read is given first; the next page says what is wrong.
+            Err(ReadError::Event { seq, .. }) if !page.events.is_empty() => {
+                page.next = Some(seq);
+                break;
+            }
+            Err(error) => return Err(fault(error)),
+        };
+        bytes += event.line.len();
+        if page.events.len() >= limit || (bytes > MAX_PAGE && !page.events.is_empty()) {
+            page.next = Some(event.seq);
+            break;
+        }
+        let hash = chain::hex(&event.hash);
+        page.events.push(RecordedEvent { seq: event.seq, line: event.line.into(), hash });
+    }
+    Ok(page)
+}
+
+fn report(found: &Verification) -> VerifyReport {
+    VerifyReport {
+        session: found.session,
+        intact: found.broken.is_none(),
+        events: found.events,
+        hash: Some(found.hash.clone()),
+        live: found.live,
+        pruned_ms: found.pruned_ms,
+        broken_at: found.broken.map(|broken| broken.seq),
+        problem: found.broken.map(|broken| broken.class.to_string()),
+    }
+}
+
+fn search(reader: &Reader, grep: &Grep, pattern: &Regex) -> Result<List<GrepMatch>, ApiError> {
+    let fault = |error: ReadError| fault_of_reading(&error);
+    let give_up = Instant::now() + Duration::from_secs(GREP_TIMEOUT_S);
+    let limit = usize::try_from(bounded(grep.sessions.limit)).unwrap_or(usize::MAX);
+    let mut found = List::all(Vec::new());
+    let sessions = match grep.session {
+        Some(id) => vec![reader.session(id).map_err(fault)?.ok_or_else(|| no_session(&id.to_string()))?],
+        None => rows(reader, &grep.sessions, None)?,
+    };
+    for session in sessions {
+        for event in reader.events(session.id, 1).map_err(fault)? {
+            // What cannot be read ends its session only; verifying says why.
+            let Ok(event) = event else { break };
+            for line in replay::transcript_whole(&event).into_iter().filter(|line| pattern.is_match(line)) {
+                if found.items.len() >= limit {
+                    found.more = true;
+                    return Ok(found);
+                }
+                let (seq, ts_ms, kind) = (event.seq, event.event.ts_ms, event.event.kind.to_string());
+                found.items.push(GrepMatch { session: session.id, seq, ts_ms, kind, text: line });
+            }
+            if Instant::now() >= give_up {
+                found.more = true;
+                return Ok(found);
+            }
+        }
+    }
+    Ok(found)
+}
+
+fn compile(pattern: &str) -> Result<Regex, ApiError> {
+    let bad = |text: String| ApiError::new(ErrorCode::BadRequest, text);
+    if pattern.len() > MAX_PATTERN {
+        return Err(bad(format!("the pattern is longer than {MAX_PATTERN} bytes")));
+    }
+    let built = RegexBuilder::new(pattern).size_limit(MAX_PROGRAM).dfa_size_limit(MAX_PROGRAM).build();
+    built.map_err(|error| bad(format!("the pattern cannot be used: {error}")))
+}
+
+impl Sessions for Acting {
+    fn sessions(&self, filter: SessionFilter) -> Answer<'_, List<SessionView>> {
+        Box::pin(async move {
+            let limit = bounded(filter.limit);
+            let found = self.admin.read(move |reader| rows(reader, &filter, Some(limit + 1))).await?;
+            let live = self.admin.live_sessions();
+            let views = found.unwrap_or_default().into_iter().map(|row| view(row, &live)).collect();
+            Ok(List::cut(views, limit))
+        })
+    }
+
+    fn session(&self, id: String) -> Answer<'_, SessionView> {
+        Box::pin(async move {
+            let row = self.admin.session_row(id).await?;
+            Ok(view(row, &self.admin.live_sessions()))
+        })
+    }
+
+    fn session_events(&self, id: SessionId, from: EventsFrom) -> Answer<'_, EventPage> {
+        Box::pin(async move {
+            let found = self.admin.read(move |reader| page(reader, id, from)).await?;
+            found.ok_or_else(|| no_session(&id.to_string()))
+        })
+    }
+
+    fn verify_session(&self, id: SessionId) -> Answer<'_, VerifyReport> {
+        Box::pin(async move {
+            let verify = move |reader: &Reader| reader.verify(id).map_err(|error| fault_of_reading(&error));
+            let found = self.admin.read(verify).await?.ok_or_else(|| no_session(&id.to_string()))?;
+            Ok(report(&found))
+        })
+    }
+
+    fn grep_sessions(&self, grep: Grep) -> Answer<'_, List<GrepMatch>> {
+        Box::pin(async move {
+            let pattern = compile(&grep.pattern)?;
+            let found = self.admin.read(move |reader| search(reader, &grep, &pattern)).await?;
+            Ok(found.unwrap_or_else(|| List::all(Vec::new())))
+        })
+    }
+
+    fn kill_session(&self, id: SessionId) -> Answer<'_, SessionView> {
+        Box::pin(async move {
+            self.must_manage("session.kill", &id.to_string()).await?;
+            let running = self.admin.running()?;
+            if !running.live.kill(id) {
+                self.admin.session_row(id.to_string()).await?;
+                return Err(ApiError::new(ErrorCode::Conflict, format!("{id} has ended already")));
+            }
+            let actor = self.actor();
+            let noted = self
+                .admin
+                .store
+                .change(move |change| change.append_audit(&actor, "session.kill", &id.to_string(), &json!({})));
+            noted.await.map_err(|error| fault_of_store(&error))?;
+            // So that the answer shows the end; that it is not recorded yet does not keep the session alive.
+            if let Err(error) = running.journal.flush().await {
+                tracing::warn!(session = %id, %error, "the end of a killed session is not recorded yet");
+            }
+            let row = self.admin.session_row(id.to_string()).await?;
+            Ok(view(row, &[]))
+        })
+    }
+}

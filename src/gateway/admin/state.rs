@@ -1,0 +1,164 @@
+//! The gateway as a whole: its state, reload, issuers, and the audit trail.
+
+use serde_json::json;
+
+use crate::control::Answer;
+use crate::control::ApiError;
+use crate::control::ErrorCode;
+use crate::control::noun::List;
+use crate::control::noun::audit::Audit;
+use crate::control::noun::audit::AuditEntry;
+use crate::control::noun::audit::AuditFilter;
+use crate::control::noun::bounded;
+use crate::control::noun::gateway::CallerReport;
+use crate::control::noun::gateway::Counts;
+use crate::control::noun::gateway::Explain;
+use crate::control::noun::gateway::ExplainReport;
+use crate::control::noun::gateway::Gateway;
+use crate::control::noun::gateway::IssuerReport;
+use crate::control::noun::gateway::ReloadReport;
+use crate::control::noun::gateway::StatusReport;
+use crate::domain::approval::ApprovalState;
+use crate::gateway::admin::Acting;
+use crate::gateway::admin::Admin;
+use crate::gateway::admin::fault::fault_of_store;
+use crate::store;
+use crate::store::now_ms;
+
+fn count<T>(items: &[T]) -> u64 {
+    items.len() as u64
+}
+
+impl Admin {
+    /// The state as the store alone tells it.
+    async fn stored_status(&self) -> Result<StatusReport, ApiError> {
+        let config = self.config.load_full();
+        let combined = self.combined().await?;
+        let waiting = store::ApprovalFilter { state: Some(ApprovalState::Pending), ..Default::default() };
+        let counted = self.store.read(move |view| {
+            Ok((view.revision()?, count(&view.locks(now_ms())?), count(&view.approvals(&waiting)?)))
+        });
+        let (revision, locks, approvals) = counted.await.map_err(|error| fault_of_store(&error))?;
+        let counts = Counts {
+            connections: count(&combined.connections),
+            policies: count(&combined.policies),
+            masks: count(&combined.masks),
+            sessions: 0,
+            approvals,
+            locks,
+        };
+        Ok(StatusReport {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            running: false,
+            ready: false,
+            pid: None,
+            started_ms: None,
+            config: config.path.display().to_string(),
+            data_dir: config.storage.data_dir.display().to_string(),
+            revision,
+            listeners: Vec::new(),
+            issuers: self.stored_issuers().await?,
+            recording_problem: None,
+            counts,
+            you: None,
+        })
+    }
+
+    /// The issuers as file and store tell: whether their keys still hold, only a running gateway knows.
+    async fn stored_issuers(&self) -> Result<Vec<IssuerReport>, ApiError> {
+        let config = self.config.load_full();
+        let mut reports = Vec::with_capacity(config.oidc.len());
+        for issuer in &config.oidc {
+            let key = issuer.issuer.clone();
+            let kept = self.store.read(move |view| view.jwks(&key)).await;
+            let kept = kept.map_err(|error| fault_of_store(&error))?;
+            reports.push(IssuerReport {
+                name: issuer.name.clone(),
+                issuer: issuer.issuer.clone(),
+                keys: 0,
+                fetched_ms: kept.map(|(_, fetched_ms)| fetched_ms),
+                usable: false,
+                error: Some("the gateway does not run".to_owned()),
+            });
+        }
+        Ok(reports)
+    }
+
+    async fn issuer_reports(&self) -> Result<Vec<IssuerReport>, ApiError> {
+        match &self.running {
+            Some(running) => Ok(running.live.status().issuers),
+            None => self.stored_issuers().await,
+        }
+    }
+}
+
+impl Gateway for Acting {
+    fn status(&self) -> Answer<'_, StatusReport> {
+        Box::pin(async {
+            let mut status = match &self.admin.running {
+                Some(running) => running.live.status(),
+                None => self.admin.stored_status().await?,
+            };
+            let principal = self.caller.principal();
+            status.you = Some(CallerReport {
+                principal: principal.id.to_string(),
+                groups: principal.groups.iter().map(str::to_owned).collect(),
+                manages: self.caller.manages(),
+                decides: self.caller.decides(),
+            });
+            Ok(status)
+        })
+    }
+
+    fn reload(&self) -> Answer<'_, ReloadReport> {
+        Box::pin(async {
+            self.must_manage("config.reload", "").await?;
+            let running = self.admin.running()?;
+            let _turn = self.admin.changing.lock().await;
+            let reloaded = running.live.reload().await;
+            let detail = match &reloaded {
+                Ok(report) => json!({ "revision": report.revision }),
+                Err(error) => json!({ "code": error.code, "problems": error.problems.len() }),
+            };
+            let action = if reloaded.is_ok() { "config.reload" } else { "config.reload.failed" };
+            let actor = self.actor();
+            let file = self.admin.config.load().path.display().to_string();
+            let noted = self.admin.store.change(move |change| change.append_audit(&actor, action, &file, &detail));
+            noted.await.map_err(|error| fault_of_store(&error))?;
+            let report = reloaded?;
+            self.admin.announce_change(report.revision);
+            Ok(report)
+        })
+    }
+
+    fn issuers(&self) -> Answer<'_, List<IssuerReport>> {
+        Box::pin(async { Ok(List::all(self.admin.issuer_reports().await?)) })
+    }
+
+    fn refresh_issuer(&self, name: String) -> Answer<'_, IssuerReport> {
+        Box::pin(async move {
+            self.must_manage("issuer.refresh", &name).await?;
+            let running = self.admin.running()?;
+            let find = |reports: Vec<IssuerReport>| reports.into_iter().find(|report| report.name == name);
+            let missing = || ApiError::new(ErrorCode::NotFound, format!("there is no issuer {name:?}"));
+            find(running.live.status().issuers).ok_or_else(missing)?;
+            running.live.refresh_keys(&name).await?;
+            find(running.live.status().issuers).ok_or_else(missing)
+        })
+    }
+
+    fn explain(&self, explain: Explain) -> Answer<'_, ExplainReport> {
+        Box::pin(self.explained(explain))
+    }
+}
+
+impl Audit for Acting {
+    fn audit(&self, filter: AuditFilter) -> Answer<'_, List<AuditEntry>> {
+        Box::pin(async move {
+            let limit = bounded(filter.limit);
+            let after = filter.after.unwrap_or(0);
+            let found = self.admin.store.read(move |view| view.audit(after, limit + 1)).await;
+            Ok(List::cut(found.map_err(|error| fault_of_store(&error))?, limit))
+        })
+    }
+}

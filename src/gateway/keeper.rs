@@ -1,0 +1,42 @@
+//! What other modules keep in the store: key sets of issuers, and sealed secrets.
+
+use crate::identity::KeyKeeper;
+use crate::secret::FetchSealed;
+use crate::secret::SealedSource;
+use crate::store::Store;
+
+/// Keeps key sets over a restart.
+pub struct StoredKeys(pub Store);
+
+impl KeyKeeper for StoredKeys {
+    fn load(&self, issuer: &str) -> Option<(Vec<u8>, i64)> {
+        let issuer = issuer.to_owned();
+        let loaded = self.0.call_blocking(move |db| db.read(|view| view.jwks(&issuer)));
+        loaded.unwrap_or_else(|error| {
+            tracing::warn!(%error, "kept keys cannot be read");
+            None
+        })
+    }
+
+    fn save(&self, issuer: &str, jwks: &[u8], at_ms: i64) {
+        let (issuer, jwks) = (issuer.to_owned(), jwks.to_vec());
+        let saved = self.0.call_later(move |db| {
+            if let Err(error) = db.change(|change| change.save_jwks(&issuer, &jwks, at_ms)) {
+                tracing::warn!(%error, "keys cannot be kept");
+            }
+        });
+        if let Err(error) = saved {
+            tracing::warn!(%error, "keys cannot be kept");
+        }
+    }
+}
+
+/// Fetches sealed secrets.
+pub struct StoredSecrets(pub Store);
+
+impl SealedSource for StoredSecrets {
+    fn fetch<'a>(&'a self, key: &'a str) -> FetchSealed<'a> {
+        let key = key.to_owned();
+        Box::pin(async move { self.0.read(move |view| view.sealed_secret(&key)).await.map_err(|error| error.to_string()) })
+    }
+}

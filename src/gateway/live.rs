@@ -1,0 +1,166 @@
+//! What the admin API can do with a gateway that runs.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering;
+use std::time::UNIX_EPOCH;
+
+use crate::control::Answer;
+use crate::control::ApiError;
+use crate::control::ErrorCode;
+use crate::control::noun::gateway::Counts;
+use crate::control::noun::gateway::IssuerReport;
+use crate::control::noun::gateway::ListenerReport;
+use crate::control::noun::gateway::ReloadReport;
+use crate::control::noun::gateway::StatusReport;
+use crate::control::noun::session::LiveSession;
+use crate::domain::Lock;
+use crate::domain::SessionId;
+use crate::gateway::admin::Admin;
+use crate::gateway::admin::Live;
+use crate::gateway::admin::Parts;
+use crate::gateway::error::GatewayError;
+use crate::gateway::running::Reloaded;
+use crate::gateway::running::Running;
+use crate::pipeline::locks::LockSet;
+
+/// The service layer of a gateway that runs.
+pub fn service(running: &Arc<Running>, stopping: &Arc<AtomicBool>) -> Arc<Admin> {
+    Admin::online(Parts {
+        store: running.store.clone(),
+        config: Arc::clone(&running.config),
+        approvals: running.approvals.clone(),
+        journal: running.gate.journal().clone(),
+        sealer: Arc::clone(&running.sealer),
+        vault: Arc::clone(&running.vault),
+        live: Arc::new(Gateway { running: Arc::clone(running), stopping: Arc::clone(stopping) }),
+    })
+}
+
+struct Gateway {
+    running: Arc<Running>,
+    stopping: Arc<AtomicBool>,
+}
+
+fn count(length: usize) -> u64 {
+    u64::try_from(length).unwrap_or(u64::MAX)
+}
+
+fn not_applied(error: GatewayError) -> ApiError {
+    match error {
+        GatewayError::Config { problems } => {
+            let problems = problems.iter().map(ToString::to_string).collect();
+            ApiError::new(ErrorCode::Invalid, "the configuration is invalid; the old one holds").problems(problems)
+        }
+        GatewayError::Policies { problems } => {
+            let problems = problems.iter().map(ToString::to_string).collect();
+            ApiError::new(ErrorCode::Invalid, "the policies do not compile; the old ones hold").problems(problems)
+        }
+        other => {
+            let mut message = other.to_string();
+            let mut cause = std::error::Error::source(&other);
+            while let Some(error) = cause {
+                message.push_str(": ");
+                message.push_str(&error.to_string());
+                cause = error.source();
+            }
+            ApiError::new(ErrorCode::Internal, format!("{message}; the old configuration holds"))
+        }
+    }
+}
+
+impl Gateway {
+    fn counts(&self) -> Counts {
+        let snapshot = self.running.gate.snapshot();
+        Counts {
+            connections: count(snapshot.connections().count()),
+            policies: count(snapshot.policies().rules().len()),
+            masks: count(snapshot.masks()),
+            sessions: count(self.running.gate.sessions().list().len()),
+            approvals: self.running.pending.load(Ordering::Relaxed),
+            locks: count(self.running.gate.locks().locks().len()),
+        }
+    }
+
+    fn report(&self, reloaded: &Reloaded) -> ReloadReport {
+        ReloadReport {
+            revision: reloaded.revision,
+            counts: self.counts(),
+            restart_needed: reloaded.restart_needed.clone(),
+            warnings: reloaded.entities.warnings.iter().map(ToString::to_string).collect(),
+        }
+    }
+}
+
+impl Live for Gateway {
+    fn reload(&self) -> Answer<'_, ReloadReport> {
+        Box::pin(async {
+            let reloaded = self.running.reload().await.map_err(not_applied)?;
+            Ok(self.report(&reloaded))
+        })
+    }
+
+    fn entities_changed(&self) -> Answer<'_, ()> {
+        Box::pin(async { self.running.entities_changed().await.map(drop).map_err(not_applied) })
+    }
+
+    fn locks_changed(&self, locks: Vec<Lock>) {
+        self.running.gate.replace_locks(LockSet::new(locks));
+    }
+
+    fn sessions(&self) -> Vec<LiveSession> {
+        let sessions = self.running.gate.sessions().list();
+        sessions
+            .iter()
+            .map(|session| LiveSession {
+                id: session.id,
+                streams: count(session.streams()),
+                commands: session.commands(),
+                active_ms: session.active_ms(),
+                expires_ms: session.latest_end_ms(),
+            })
+            .collect()
+    }
+
+    fn kill(&self, id: SessionId) -> bool {
+        self.running.gate.sessions().kill(id, self.running.gate.journal())
+    }
+
+    fn status(&self) -> StatusReport {
+        let running = &self.running;
+        let config = running.config.load();
+        let recording = running.gate.journal().healthy();
+        let scheme = if running.tls.load().is_some() { "https" } else { "http" };
+        let started = running.started.duration_since(UNIX_EPOCH).ok();
+        let issuers = running.gate.issuers().status().into_iter().map(|issuer| IssuerReport {
+            name: issuer.name,
+            issuer: issuer.issuer,
+            keys: count(issuer.kids.len()),
+            fetched_ms: issuer.fetched_ms,
+            usable: issuer.available,
+            error: issuer.last_error,
+        });
+        StatusReport {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            running: true,
+            ready: recording.is_ok() && !self.stopping.load(Ordering::Relaxed),
+            pid: Some(std::process::id()),
+            started_ms: started.and_then(|since| i64::try_from(since.as_millis()).ok()),
+            config: config.path.display().to_string(),
+            data_dir: config.storage.data_dir.display().to_string(),
+            revision: running.gate.snapshot().revision(),
+            listeners: vec![ListenerReport { address: running.listener.to_string(), scheme: scheme.to_owned() }],
+            issuers: issuers.collect(),
+            recording_problem: recording.err().map(|error| error.to_string()),
+            counts: self.counts(),
+            you: None,
+        }
+    }
+
+    fn refresh_keys<'a>(&'a self, issuer: &'a str) -> Answer<'a, ()> {
+        Box::pin(async move {
+            self.running.gate.issuers().refresh(Some(issuer)).await;
+            Ok(())
+        })
+    }
+}

@@ -1,0 +1,45 @@
+//! The wiring: what is opened in which order, which tasks run, how it reloads and how it stops.
+
+pub mod admin;
+mod error;
+mod keeper;
+mod live;
+mod logging;
+mod masks;
+mod notices;
+mod probe;
+mod running;
+mod start;
+mod workers;
+
+use std::path::PathBuf;
+
+pub use error::GatewayError;
+pub use logging::LogFormat;
+
+use crate::config::Config;
+
+/// How to run the gateway.
+#[derive(Debug, Clone)]
+pub struct RunOptions {
+    /// The checked configuration.
+    pub config: Config,
+    /// Where it came from; a reload reads it again.
+    pub config_path: PathBuf,
+    /// How the log is written, on standard error.
+    pub log_format: LogFormat,
+}
+
+/// Runs the gateway in the foreground until SIGTERM or SIGINT, then drains: it stops accepting, lets running requests end within `drain_timeout`, closes
+/// the sessions with their reason. SIGHUP reloads. Blocks; starts its own threads.
+///
+/// # Errors
+/// Whatever keeps it from starting. Nothing is served then, and nothing on disk was changed but what an upgrade of the schema changes.
+pub fn run(options: RunOptions) -> Result<(), GatewayError> {
+    logging::start(options.log_format);
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|source| GatewayError::Runtime { source })?;
+    runtime.block_on(start::run(options))
+}

@@ -1,0 +1,51 @@
+//! What happens to approvals beside the requests that wait for them goes into their sessions' recordings.
+
+use crate::approval::Change;
+use crate::domain::Approval;
+use crate::domain::ApprovalState;
+use crate::domain::EventKind;
+use crate::domain::json::write_string;
+use crate::pipeline::Gate;
+use tokio::sync::broadcast;
+
+/// Records decisions as they are made, until the sender is gone.
+pub async fn record_decisions(gate: Gate, mut changes: broadcast::Receiver<Change>) {
+    loop {
+        match changes.recv().await {
+            Ok(Change::Approval(approval)) => record_decision(&gate, &approval),
+            Ok(_grant) => {}
+            Err(broadcast::error::RecvError::Lagged(missed)) => {
+                tracing::warn!(missed, "decisions are not in their sessions' recordings; the audit log has them");
+            }
+            Err(broadcast::error::RecvError::Closed) => return,
+        }
+    }
+}
+
+/// Records the newest decision of an approval that people have just decided on.
+fn record_decision(gate: &Gate, approval: &Approval) {
+    let decided = matches!(approval.state, ApprovalState::Approved | ApprovalState::Denied | ApprovalState::Pending);
+    let Some(decision) = approval.decisions.last().filter(|_| decided) else { return };
+    let mut data = format!("{{\"approval\":\"{}\",\"by\":", approval.id);
+    let _infallible = write_string(&decision.by, &mut data);
+    data.push_str(if decision.approve { ",\"approve\":true,\"reason\":" } else { ",\"approve\":false,\"reason\":" });
+    let _infallible = write_string(&decision.reason, &mut data);
+    data.push('}');
+    record(gate, approval, EventKind::ApprovalDecided, data);
+}
+
+/// Records that approvals ended by themselves.
+pub fn record_ended(gate: &Gate, ended: &[Approval]) {
+    for approval in ended {
+        let data = format!("{{\"approval\":\"{}\",\"state\":\"{}\"}}", approval.id, approval.state);
+        record(gate, approval, EventKind::ApprovalExpired, data);
+    }
+}
+
+fn record(gate: &Gate, approval: &Approval, kind: EventKind, data: String) {
+    // A session that is over has its end recorded: nothing comes after it. The audit log has the decision in any case.
+    let Some(session) = gate.sessions().find(approval.session) else { return };
+    if let Err(error) = gate.journal().push(session.event(kind, None, Some(approval.request), data)) {
+        tracing::error!(approval = %approval.id, %error, "the end of an approval could not be recorded");
+    }
+}

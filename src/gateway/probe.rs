@@ -1,0 +1,44 @@
+//! What the gateway says of itself on its listener.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering;
+
+use crate::pipeline::Gate;
+use crate::protocol::http::Probe;
+
+/// Asks the gate.
+pub struct GateProbe {
+    /// The gate.
+    pub gate: Gate,
+    /// Set once the gateway stops.
+    pub stopping: Arc<AtomicBool>,
+}
+
+impl Probe for GateProbe {
+    fn not_ready(&self) -> Option<String> {
+        if self.stopping.load(Ordering::Relaxed) {
+            return Some("stopping".to_owned());
+        }
+        if self.gate.journal().healthy().is_err() {
+            return Some("recording unavailable".to_owned());
+        }
+        let status = self.gate.issuers().status();
+        if status.is_empty() || status.iter().any(|issuer| issuer.available) {
+            return None;
+        }
+        Some("no issuer's keys are available".to_owned())
+    }
+
+    fn metrics(&self) -> String {
+        let gauge = |value: usize| u64::try_from(value).unwrap_or(u64::MAX);
+        let issuers = self.gate.issuers().status();
+        self.gate.metrics().text(&[
+            ("hoopctl_sessions", "Sessions that live.", gauge(self.gate.sessions().list().len())),
+            ("hoopctl_locks", "Locks that stand.", gauge(self.gate.locks().locks().len())),
+            ("hoopctl_policy_revision", "The revision of the policies.", self.gate.snapshot().revision()),
+            ("hoopctl_recording_ready", "Whether commands can be recorded.", u64::from(self.gate.journal().healthy().is_ok())),
+            ("hoopctl_issuers_usable", "Issuers whose keys are available.", gauge(issuers.iter().filter(|issuer| issuer.available).count())),
+        ])
+    }
+}

@@ -1,0 +1,170 @@
+//! The state of a gateway that runs, and how a reload replaces it: all of it, or nothing.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::time::SystemTime;
+
+use arc_swap::ArcSwap;
+use arc_swap::ArcSwapOption;
+use tokio::runtime::Handle;
+
+use crate::approval::Approvals;
+use crate::config;
+use crate::config::Config;
+use crate::config::Entities;
+use crate::config::Problems;
+use crate::domain::Connection;
+use crate::domain::Origin;
+use crate::gateway::error::GatewayError;
+use crate::gateway::keeper::StoredKeys;
+use crate::gateway::masks::MaskKey;
+use crate::identity::Issuers;
+use crate::pipeline::Gate;
+use crate::pipeline::snapshot::CallerLimits;
+use crate::pipeline::snapshot::Snapshot;
+use crate::policy::PolicySet;
+use crate::secret::Sealer;
+use crate::secret::Vault;
+use crate::store::EntityKind;
+use crate::store::Store;
+use crate::store::StoredEntity;
+use crate::transport::tls;
+
+/// A gateway that runs.
+pub struct Running {
+    /// The enforcement point.
+    pub gate: Gate,
+    /// The store.
+    pub store: Store,
+    /// The approvals.
+    pub approvals: Approvals,
+    /// The secrets.
+    pub vault: Arc<Vault>,
+    /// What seals secrets of the store.
+    pub sealer: Arc<Sealer>,
+    /// The file as it was last read without a problem.
+    pub config: Arc<ArcSwap<Config>>,
+    /// Where the file is.
+    pub config_path: PathBuf,
+    /// The key of the `hash` mask.
+    pub mask_key: MaskKey,
+    /// The listener's certificate.
+    pub tls: Arc<ArcSwapOption<rustls::ServerConfig>>,
+    /// Where clients connect, with the port that was taken.
+    pub listener: std::net::SocketAddr,
+    /// Since when it runs.
+    pub started: SystemTime,
+    /// Where the issuers fetch their keys.
+    pub runtime: Handle,
+    /// How many approvals waited when they were last counted, at most a second ago.
+    pub pending: AtomicU64,
+    /// One reload at a time.
+    pub reloading: tokio::sync::Mutex<()>,
+}
+
+/// What a reload did.
+#[derive(Debug)]
+pub struct Reloaded {
+    /// What holds now.
+    pub entities: Entities,
+    /// The revision of the policies now.
+    pub revision: u64,
+    /// Keys that changed but need a restart.
+    pub restart_needed: Vec<String>,
+}
+
+/// The entities of the store, checked.
+pub fn stored_entities(stored: &[StoredEntity]) -> Result<Vec<config::Entity>, Problems> {
+    stored
+        .iter()
+        .map(|entity| {
+            let kind = match entity.kind {
+                EntityKind::Connection => config::EntityKind::Connection,
+                EntityKind::Mask => config::EntityKind::Mask,
+                EntityKind::Policy => config::EntityKind::Policy,
+            };
+            config::parse_entity(kind, &entity.body, Origin::Store)
+        })
+        .collect()
+}
+
+/// What file and store make together, compiled.
+pub fn compile(config: &Config, entities: &Entities, revision: u64, masks: &MaskKey) -> Result<Snapshot, GatewayError> {
+    let policies = PolicySet::compile(entities.policies.clone(), revision).map_err(|problems| GatewayError::Policies { problems })?;
+    let limits = CallerLimits { sessions: config.gateway.limits.sessions, rate: config.gateway.limits.rate };
+    let connections: Vec<Connection> = entities.connections.clone();
+    Snapshot::compile(connections, &entities.masks, policies, config.recording.clone(), limits, |name| masks.of(name))
+        .map_err(|source| GatewayError::Snapshot { source })
+}
+
+/// The listener's certificate as the configuration names it.
+pub async fn server_tls(config: &Config, vault: &Vault) -> Result<Option<Arc<rustls::ServerConfig>>, GatewayError> {
+    let Some(files) = &config.gateway.tls else { return Ok(None) };
+    let cert = std::fs::read(&files.cert).map_err(|source| GatewayError::Certificate { path: files.cert.clone(), source })?;
+    let key = vault.resolve(&files.key).await.map_err(|source| GatewayError::CertificateKey { source })?;
+    tls::server_config(&cert, key.expose(), &[b"h2", b"http/1.1"]).map(Some).map_err(|source| GatewayError::Tls { source })
+}
+
+impl Running {
+    /// Reads file and store again and swaps in what they say; or leaves everything as it is.
+    pub async fn reload(&self) -> Result<Reloaded, GatewayError> {
+        let _one_at_a_time = self.reloading.lock().await;
+        let config = config::load(&self.config_path).map_err(|problems| GatewayError::Config { problems })?;
+        self.apply(config).await
+    }
+
+    /// Takes over entities that changed in the store; the file stays as it was read.
+    pub async fn entities_changed(&self) -> Result<Reloaded, GatewayError> {
+        let _one_at_a_time = self.reloading.lock().await;
+        let config = Config::clone(&self.config.load());
+        self.apply(config).await
+    }
+
+    async fn apply(&self, config: Config) -> Result<Reloaded, GatewayError> {
+        let stored = self.store.read(|view| Ok((view.entities(None)?, view.revision()?))).await;
+        let (stored, revision) = stored.map_err(|source| GatewayError::Store { source })?;
+        let problems = |problems| GatewayError::Config { problems };
+        let entities = config::combine(&config, stored_entities(&stored).map_err(problems)?).map_err(problems)?;
+        let old = self.config.load_full();
+        // The file has no revision of its own: one that changed counts as the next.
+        let changed = old.policies != config.policies || old.connections != config.connections || old.masks != config.masks;
+        let revision = revision.max(self.gate.snapshot().revision()) + u64::from(changed);
+        let snapshot = compile(&config, &entities, revision, &self.mask_key)?;
+        let issuers = if old.oidc == config.oidc { None } else { Some(self.issuers(&config)?) };
+        let certificate = server_tls(&config, &self.vault).await?;
+        // From here on nothing fails.
+        if self.tls.load().is_some() && certificate.is_some() {
+            self.tls.store(certificate);
+        }
+        self.gate.journal().reconfigure(config.recording.clone());
+        self.gate.replace(snapshot, issuers);
+        let restart_needed = restart_needed(&old, &config);
+        self.config.store(Arc::new(config));
+        Ok(Reloaded { entities, revision, restart_needed })
+    }
+
+    fn issuers(&self, config: &Config) -> Result<Arc<Issuers>, GatewayError> {
+        let issuers = Issuers::new(config.oidc.clone(), Arc::new(StoredKeys(self.store.clone())))
+            .map_err(|source| GatewayError::Identity { source })?;
+        issuers.start(&self.runtime);
+        Ok(Arc::new(issuers))
+    }
+}
+
+fn restart_needed(old: &Config, new: &Config) -> Vec<String> {
+    let checks = [
+        ("gateway.listen", old.gateway.listen != new.gateway.listen),
+        ("gateway.tls", old.gateway.tls.is_some() != new.gateway.tls.is_some()),
+        ("gateway.workers", old.gateway.workers != new.gateway.workers),
+        (
+            "gateway.limits",
+            (old.gateway.limits.header_block, old.gateway.limits.headers, old.gateway.limits.uri, old.gateway.limits.streams)
+                != (new.gateway.limits.header_block, new.gateway.limits.headers, new.gateway.limits.uri, new.gateway.limits.streams),
+        ),
+        ("admin.socket", old.admin.socket != new.admin.socket),
+        ("storage", old.storage != new.storage),
+        ("dev_issuer", old.dev_issuer != new.dev_issuer),
+    ];
+    checks.into_iter().filter(|(_, changed)| *changed).map(|(key, _)| key.to_owned()).collect()
+}

@@ -1,0 +1,285 @@
+//! The order of the day: open what is on disk, compile, listen, serve, and on a signal drain and close.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+use std::time::SystemTime;
+
+use arc_swap::ArcSwap;
+use arc_swap::ArcSwapOption;
+use tokio::net::TcpListener;
+use tokio::signal::unix::Signal;
+use tokio::signal::unix::SignalKind;
+use tokio::signal::unix::signal;
+use tokio::sync::watch;
+
+use crate::approval::Approvals;
+use crate::config;
+use crate::control;
+use crate::control::socket::AdminSocket;
+use crate::gateway::RunOptions;
+use crate::gateway::admin;
+use crate::gateway::admin::Admin;
+use crate::gateway::error::GatewayError;
+use crate::gateway::keeper::StoredKeys;
+use crate::gateway::keeper::StoredSecrets;
+use crate::gateway::live;
+use crate::gateway::masks::MaskKey;
+use crate::gateway::notices;
+use crate::gateway::probe::GateProbe;
+use crate::gateway::running::Running;
+use crate::gateway::running::compile;
+use crate::gateway::running::server_tls;
+use crate::gateway::running::stored_entities;
+use crate::gateway::workers::WorkerSettings;
+use crate::gateway::workers::Workers;
+use crate::identity::Issuers;
+use crate::pipeline::Gate;
+use crate::pipeline::locks::LockSet;
+use crate::pipeline::now_ms;
+use crate::protocol::http::HeadLimits;
+use crate::recording::Journal;
+use crate::secret::SEALED_COLUMN;
+use crate::secret::SEALED_TABLE;
+use crate::secret::Sealer;
+use crate::secret::Vault;
+use crate::secret::load_key;
+use crate::store::DataDirLock;
+use crate::store::Store;
+use crate::store::lock_data_dir;
+use crate::transport::listen::listen;
+
+/// How often recordings are pruned.
+const PRUNE_EVERY: Duration = Duration::from_hours(1);
+/// How long approvals and ended grants stay in the store after their end.
+const APPROVALS_KEPT: Duration = Duration::from_hours(24 * 400);
+
+/// Runs the gateway to its end.
+pub async fn run(options: RunOptions) -> Result<(), GatewayError> {
+    // Signals are caught before anything is opened, so that one that comes early still ends in a clean stop.
+    let mut signals = Signals::new()?;
+    let (running, listener, lock) = open(options).await?;
+    let running = Arc::new(running);
+    let config = running.config.load_full();
+    let stopping = Arc::new(AtomicBool::new(false));
+    let probe = GateProbe { gate: running.gate.clone(), stopping: Arc::clone(&stopping) };
+    let limits = &config.gateway.limits;
+    let settings = WorkerSettings {
+        gate: running.gate.clone(),
+        limits: HeadLimits { head: limits.header_block, fields: limits.headers, target: limits.uri },
+        probe: Arc::new(probe),
+        tls: Arc::clone(&running.tls),
+        dev: config.dev_issuer.is_some(),
+    };
+    let cores = || std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let workers = Workers::start(config.gateway.workers.unwrap_or_else(cores), &settings)?;
+    let socket = AdminSocket::bind(&config.admin.socket, &lock).map_err(|source| GatewayError::Admin { source })?;
+    let stop_admin = watch::Sender::new(false);
+    let service = live::service(&running, &stopping);
+    let admin = tokio::spawn(control::server::serve(socket, Arc::new(Arc::clone(&service)), stop_admin.subscribe()));
+    let tasks = [
+        tokio::spawn(notices::record_decisions(running.gate.clone(), running.approvals.subscribe())),
+        tokio::spawn(tick(Arc::clone(&running))),
+        tokio::spawn(prune(Arc::clone(&running))),
+    ];
+    tracing::info!(listen = %running.listener, tls = running.tls.load().is_some(), data_dir = %config.storage.data_dir.display(), "ready");
+
+    serve(&workers, &listener, &running, &service, &mut signals).await;
+
+    stopping.store(true, Ordering::Relaxed);
+    drop(listener);
+    drain(&workers, &running, &mut signals).await;
+    for task in tasks {
+        task.abort();
+    }
+    service.stop_events();
+    stop_admin.send_replace(true);
+    if let Err(error) = admin.await {
+        tracing::error!(%error, "the admin API ended badly");
+    }
+    workers.stop();
+    running.gate.close();
+    if let Err(error) = running.gate.journal().flush().await {
+        tracing::error!(%error, "the end of some sessions is not recorded; the next start closes them");
+    }
+    running.gate.journal().close();
+    tracing::info!("stopped");
+    drop(lock);
+    Ok(())
+}
+
+struct Signals {
+    hang_up: Signal,
+    interrupt: Signal,
+    terminate: Signal,
+}
+
+impl Signals {
+    fn new() -> Result<Self, GatewayError> {
+        let catch = |kind| signal(kind).map_err(|source| GatewayError::Runtime { source });
+        Ok(Self {
+            hang_up: catch(SignalKind::hangup())?,
+            interrupt: catch(SignalKind::interrupt())?,
+            terminate: catch(SignalKind::terminate())?,
+        })
+    }
+
+    /// Resolves at a signal to stop.
+    async fn stop(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+        }
+    }
+}
+
+/// Opens all that is on disk and compiles what it says.
+async fn open(options: RunOptions) -> Result<(Running, TcpListener, DataDirLock), GatewayError> {
+    let RunOptions { config, config_path, .. } = options;
+    let data_dir = &config.storage.data_dir;
+    let of_store = |source| GatewayError::Store { source };
+    let lock = lock_data_dir(data_dir).map_err(of_store)?;
+    let store = Store::open(data_dir).map_err(of_store)?;
+    let sealed = store.read(|view| view.any_sealed_secret()).await.map_err(of_store)?;
+    let key = load_key(&config.storage.key_source(), sealed.is_some()).map_err(|source| GatewayError::Seal { source })?;
+    let sealer = Arc::new(Sealer::new(&key).map_err(|source| GatewayError::Seal { source })?);
+    if let Some((name, blob)) = sealed {
+        // With another key than the one the secrets were sealed with, no connection would work: say so now.
+        sealer.open(SEALED_TABLE, &name, SEALED_COLUMN, &blob).map_err(|source| GatewayError::Seal { source })?;
+    }
+    let vault = Arc::new(Vault::new(Some((Arc::clone(&sealer), Arc::new(StoredSecrets(store.clone()))))));
+    let mask_key = MaskKey::open(data_dir)?;
+    let journal = Journal::open(data_dir, config.recording.clone()).map_err(|source| GatewayError::Journal { source })?;
+
+    let now = now_ms();
+    let read = store.read(move |view| Ok((view.entities(None)?, view.revision()?, view.locks(now)?))).await;
+    let (stored, revision, locks) = read.map_err(of_store)?;
+    let problems = |problems| GatewayError::Config { problems };
+    let entities = config::combine(&config, stored_entities(&stored).map_err(problems)?).map_err(problems)?;
+    for warning in config.warnings.iter().chain(&entities.warnings) {
+        tracing::warn!("{warning}");
+    }
+    let snapshot = compile(&config, &entities, revision, &mask_key)?;
+
+    let issuers = Issuers::new(config.oidc.clone(), Arc::new(StoredKeys(store.clone())))
+        .map_err(|source| GatewayError::Identity { source })?;
+    let runtime = tokio::runtime::Handle::current();
+    issuers.start(&runtime);
+    let shared_config = Arc::new(ArcSwap::from_pointee(config));
+    let approvals = Approvals::new(store.clone(), admin::electorate(Arc::clone(&shared_config)));
+    approvals.recover().await.map_err(|source| GatewayError::Approvals { source })?;
+    let gate =
+        Gate::new(snapshot, Arc::new(issuers), LockSet::new(locks), journal, approvals.clone(), Arc::clone(&vault));
+    let config = shared_config.load_full();
+    let certificate = server_tls(&config, &vault).await?;
+    let listener = listen(config.gateway.listen).map_err(|source| GatewayError::Listen { source })?;
+    let address = listener.local_addr().unwrap_or(config.gateway.listen);
+    let running = Running {
+        gate,
+        store,
+        approvals,
+        vault,
+        sealer,
+        config: shared_config,
+        config_path,
+        mask_key,
+        tls: Arc::new(ArcSwapOption::new(certificate)),
+        listener: address,
+        started: SystemTime::now(),
+        runtime,
+        pending: AtomicU64::new(0),
+        reloading: tokio::sync::Mutex::new(()),
+    };
+    Ok((running, listener, lock))
+}
+
+/// Accepts clients until a signal to stop; reloads at SIGHUP.
+async fn serve(workers: &Workers, listener: &TcpListener, running: &Running, service: &Admin, signals: &mut Signals) {
+    let limit = running.config.load().gateway.limits.streams;
+    let mut accepting = std::pin::pin!(workers.accept(listener, limit));
+    loop {
+        tokio::select! {
+            () = &mut accepting => return,
+            _ = signals.interrupt.recv() => return,
+            _ = signals.terminate.recv() => return,
+            _ = signals.hang_up.recv() => match running.reload().await {
+                Ok(reloaded) => {
+                    tracing::info!(revision = reloaded.revision, restart_needed = ?reloaded.restart_needed, "reloaded");
+                    service.announce_change(reloaded.revision);
+                }
+                Err(GatewayError::Config { problems }) => {
+                    for problem in &problems {
+                        tracing::error!("{problem}");
+                    }
+                    tracing::error!("not reloaded: the configuration is invalid; the old one holds");
+                }
+                Err(error) => tracing::error!(%error, "not reloaded; the old configuration holds"),
+            },
+        }
+    }
+}
+
+/// Lets running requests end: no more new ones, held ones are told, at most `drain_timeout`; a second signal ends the wait.
+async fn drain(workers: &Workers, running: &Running, signals: &mut Signals) {
+    let limit = running.config.load().gateway.drain_timeout;
+    tracing::info!(streams = workers.open(), limit = ?limit, "draining");
+    match running.approvals.stop_all().await {
+        Ok(ended) => notices::record_ended(&running.gate, &ended),
+        Err(error) => tracing::error!(%error, "held commands could not be stopped; the next start does it"),
+    }
+    workers.drain();
+    let empty = async {
+        while workers.open() > 0 {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    tokio::select! {
+        () = empty => {}
+        () = tokio::time::sleep(limit) => tracing::warn!(streams = workers.open(), "drain_timeout is over: what still runs is cut"),
+        () = signals.stop() => tracing::warn!("second signal: what still runs is cut"),
+    }
+    // What is left learns why it ends.
+    running.gate.sessions().end_all(crate::domain::SessionEnd::Stopped, running.gate.journal());
+    let told = async {
+        while workers.open() > 0 {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    if tokio::time::timeout(Duration::from_millis(500), told).await.is_err() {
+        tracing::debug!("some streams did not end by themselves");
+    }
+}
+
+/// Once a second: sessions, locks and approvals whose time is over.
+async fn tick(running: Arc<Running>) {
+    let mut every = tokio::time::interval(Duration::from_secs(1));
+    every.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        every.tick().await;
+        running.gate.tick();
+        match running.approvals.tick(now_ms()).await {
+            Ok(ended) => notices::record_ended(&running.gate, &ended),
+            Err(error) => tracing::warn!(%error, "approvals could not be looked through"),
+        }
+        if let Ok(pending) = running.store.read(|view| view.count_pending()).await {
+            running.pending.store(pending, Ordering::Relaxed);
+        }
+    }
+}
+
+/// Once an hour: recordings and approvals past their retention.
+async fn prune(running: Arc<Running>) {
+    loop {
+        let now = now_ms();
+        if let Err(error) = running.gate.journal().prune(now).await {
+            tracing::warn!(%error, "recordings could not be pruned");
+        }
+        let before = now.saturating_sub(i64::try_from(APPROVALS_KEPT.as_millis()).unwrap_or(i64::MAX));
+        if let Err(error) = running.approvals.prune(before).await {
+            tracing::warn!(%error, "approvals could not be pruned");
+        }
+        tokio::time::sleep(PRUNE_EVERY).await;
+    }
+}

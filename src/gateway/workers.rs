@@ -1,0 +1,170 @@
+//! The threads that serve clients: one runtime each, streams dealt out in turn, so that no request changes its thread.
+
+use std::net::SocketAddr;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::Ordering;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use arc_swap::ArcSwapOption;
+use tokio::net::TcpListener;
+use tokio::net::TcpStream;
+use tokio::sync::mpsc;
+use tokio::sync::watch;
+use tokio::task::LocalSet;
+use tokio_rustls::TlsAcceptor;
+
+use crate::gateway::error::GatewayError;
+use crate::pipeline::Gate;
+use crate::protocol::http::HeadLimits;
+use crate::protocol::http::HttpService;
+use crate::protocol::http::Probe;
+use crate::transport::stream::Stream;
+
+/// How many accepted streams may wait for one thread.
+const QUEUE: usize = 1024;
+/// How long a TLS handshake may take.
+const HANDSHAKE: Duration = Duration::from_secs(10);
+
+/// What each worker needs.
+#[derive(Clone)]
+pub struct WorkerSettings {
+    /// The enforcement point.
+    pub gate: Gate,
+    /// Limits of a request head.
+    pub limits: HeadLimits,
+    /// Health and metrics.
+    pub probe: Arc<dyn Probe>,
+    /// The listener's certificate; swapped by a reload. `None`: plain.
+    pub tls: Arc<ArcSwapOption<rustls::ServerConfig>>,
+    /// Whether a development issuer is trusted.
+    pub dev: bool,
+}
+
+type Accepted = (std::net::TcpStream, SocketAddr);
+
+/// The worker threads.
+pub struct Workers {
+    queues: Vec<mpsc::Sender<Accepted>>,
+    threads: Vec<JoinHandle<()>>,
+    open: Arc<AtomicUsize>,
+    draining: watch::Sender<bool>,
+}
+
+impl Workers {
+    /// Starts `count` threads.
+    pub fn start(count: usize, settings: &WorkerSettings) -> Result<Self, GatewayError> {
+        let draining = watch::Sender::new(false);
+        let open = Arc::new(AtomicUsize::new(0));
+        let mut workers = Self { queues: Vec::with_capacity(count), threads: Vec::with_capacity(count), open, draining };
+        for number in 0..count {
+            let (queue, accepted) = mpsc::channel(QUEUE);
+            let (settings, open, draining) = (settings.clone(), Arc::clone(&workers.open), workers.draining.subscribe());
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build()
+                .map_err(|source| GatewayError::Runtime { source })?;
+            let thread = std::thread::Builder::new()
+                .name(format!("worker-{number}"))
+                .spawn(move || LocalSet::new().block_on(&runtime, work(settings, accepted, open, draining)))
+                .map_err(|source| GatewayError::Runtime { source })?;
+            workers.queues.push(queue);
+            workers.threads.push(thread);
+        }
+        Ok(workers)
+    }
+
+    /// How many client streams are open.
+    pub fn open(&self) -> usize {
+        self.open.load(Ordering::Relaxed)
+    }
+
+    /// Accepts streams and deals them out, until dropped. Beyond `limit` open ones, new ones are closed at once.
+    pub async fn accept(&self, listener: &TcpListener, limit: usize) {
+        let mut next = 0_usize;
+        loop {
+            let (stream, peer) = match listener.accept().await {
+                Ok(accepted) => accepted,
+                Err(error) => {
+                    // Out of file descriptors, most likely: wait for some to come free instead of spinning.
+                    tracing::warn!(%error, "a stream could not be accepted");
+                    tokio::time::sleep(Duration::from_millis(50)).await;
+                    continue;
+                }
+            };
+            if self.open() >= limit {
+                tracing::warn!(limit, "too many client streams; one was closed");
+                continue;
+            }
+            next = next.wrapping_add(1) % self.queues.len().max(1);
+            let Some(queue) = self.queues.get(next) else { return };
+            let Ok(stream) = stream.into_std() else { continue };
+            if let Err(error) = queue.try_send((stream, peer)) {
+                tracing::warn!(%error, "a worker is behind; a stream was closed");
+            }
+        }
+    }
+
+    /// Tells every stream to finish what it has begun and close.
+    pub fn drain(&self) {
+        self.draining.send_replace(true);
+    }
+
+    /// Ends the threads. Streams that are still open are dropped.
+    pub fn stop(self) {
+        drop(self.queues);
+        for thread in self.threads {
+            if thread.join().is_err() {
+                tracing::error!("a worker thread died");
+            }
+        }
+    }
+}
+
+/// One open stream in the count.
+struct Counted(Arc<AtomicUsize>);
+
+impl Counted {
+    fn new(open: &Arc<AtomicUsize>) -> Self {
+        open.fetch_add(1, Ordering::Relaxed);
+        Self(Arc::clone(open))
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// One worker. It ends when its queue is closed; its streams go with the thread.
+async fn work(settings: WorkerSettings, mut accepted: mpsc::Receiver<Accepted>, open: Arc<AtomicUsize>, draining: watch::Receiver<bool>) {
+    let WorkerSettings { gate, limits, probe, tls, dev } = settings;
+    let service = Rc::new(HttpService::new(gate, limits, probe, dev));
+    while let Some((stream, peer)) = accepted.recv().await {
+        let counted = Counted::new(&open);
+        let (service, tls, draining) = (Rc::clone(&service), tls.load_full(), draining.clone());
+        tokio::task::spawn_local(async move {
+            let _counted = counted;
+            if let Some(stream) = opened(stream, tls).await {
+                service.serve(stream, peer, draining).await;
+            }
+        });
+    }
+}
+
+async fn opened(stream: std::net::TcpStream, tls: Option<Arc<rustls::ServerConfig>>) -> Option<Stream> {
+    let stream = TcpStream::from_std(stream).ok()?;
+    stream.set_nodelay(true).ok()?;
+    let Some(tls) = tls else { return Some(Stream::Plain(stream)) };
+    match tokio::time::timeout(HANDSHAKE, TlsAcceptor::from(tls).accept(stream)).await {
+        Ok(Ok(stream)) => Some(Stream::TlsServer(Box::new(stream))),
+        Ok(Err(error)) => {
+            tracing::debug!(%error, "a TLS handshake failed");
+            None
+        }
+        Err(_elapsed) => None,
+    }
+}

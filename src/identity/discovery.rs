@@ -1,0 +1,79 @@
+//! Getting an issuer's documents, and what a discovery document may say.
+
+use std::future::Future;
+use std::io;
+use std::path::Path;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use tokio::sync::OnceCell;
+
+use crate::domain::json::Json;
+use crate::transport::fetch;
+use crate::transport::fetch::FetchError;
+use crate::transport::fetch::Limits;
+use crate::transport::fetch::Location;
+use crate::transport::tls;
+use crate::transport::tls::TlsError;
+
+/// Gets documents. The seam at which tests stand in for the network.
+pub(crate) trait Fetch: Send + Sync {
+    fn get<'a>(&'a self, url: &'a str) -> Fetching<'a>;
+}
+
+pub(crate) type Fetching<'a> = Pin<Box<dyn Future<Output = Result<Vec<u8>, FetchError>> + Send + 'a>>;
+
+/// Gets documents over the network.
+pub(crate) struct Web {
+    tls: OnceCell<Arc<rustls::ClientConfig>>,
+}
+
+impl Web {
+    /// Trusts only the authorities in `ca_file`, which is read now; without one those of the machine, which are read
+    /// at the first need, so that a start does not wait for them and a loopback issuer needs none.
+    pub(crate) fn new(ca_file: Option<&Path>) -> Result<Self, TlsError> {
+        let tls = match ca_file {
+            Some(path) => OnceCell::new_with(Some(tls::client_config(Some(path), &[HTTP1])?)),
+            None => OnceCell::new(),
+        };
+        Ok(Self { tls })
+    }
+
+    async fn tls(&self) -> Result<Arc<rustls::ClientConfig>, TlsError> {
+        let load = || async {
+            let loaded = tokio::task::spawn_blocking(|| tls::client_config(None, &[HTTP1])).await;
+            loaded.map_err(|_stopping| TlsError::NoPlatformAuthority)?
+        };
+        self.tls.get_or_try_init(load).await.cloned()
+    }
+}
+
+const HTTP1: &[u8] = b"http/1.1";
+
+impl Fetch for Web {
+    fn get<'a>(&'a self, url: &'a str) -> Fetching<'a> {
+        Box::pin(async move {
+            let location = Location::parse(url)?;
+            let tls = if location.secure {
+                let failed = |error| FetchError::Tls { host: location.host, source: io::Error::other(error) };
+                Some(self.tls().await.map_err(failed)?)
+            } else {
+                None
+            };
+            fetch::get(url, Limits::default(), tls).await
+        })
+    }
+}
+
+/// Where the keys are. `OpenID` Connect Discovery 1.0 section 4: the document must be about exactly this issuer.
+pub(crate) fn jwks_uri(document: &[u8], iss: &str) -> Result<String, &'static str> {
+    let document = Json::parse(document, 16).map_err(|_invalid| "is not one strict JSON value")?;
+    if document.member("issuer").and_then(Json::as_str) != Some(iss) {
+        return Err("is about another issuer");
+    }
+    let uri = document.member("jwks_uri").and_then(Json::as_str).ok_or("has no jwks_uri")?;
+    let location = Location::parse(uri).map_err(|_invalid| "has a jwks_uri that is not https")?;
+    // Without TLS only below an issuer without TLS: a document from outside must not point at a port of this machine.
+    let plain_issuer = Location::parse(iss).is_ok_and(|issuer| !issuer.secure);
+    if location.secure || plain_issuer { Ok(uri.to_owned()) } else { Err("has a jwks_uri that is not https") }
+}

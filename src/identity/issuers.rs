@@ -1,0 +1,268 @@
+//! All issuers together: the one door from a token to a principal.
+
+use std::collections::HashMap;
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::PoisonError;
+use std::time::Duration;
+
+use aws_lc_rs::digest;
+use tokio::runtime::Handle;
+use tokio::task::AbortHandle;
+
+use crate::domain::Principal;
+use crate::identity::claims;
+use crate::identity::discovery::Fetch;
+use crate::identity::discovery::Web;
+use crate::identity::error::IdentityError;
+use crate::identity::error::TokenError;
+use crate::identity::error::Unverified;
+use crate::identity::generation::Generation;
+use crate::identity::inspect;
+use crate::identity::inspect::Inspection;
+use crate::identity::issuer::Issuer;
+use crate::identity::keeper::KeyKeeper;
+use crate::identity::settings::IssuerSettings;
+use crate::identity::source::IssuerStatus;
+use crate::identity::source::Lookup;
+use crate::identity::source::Source;
+use crate::identity::source::Waiter;
+use crate::identity::source::now_ms;
+use crate::identity::token::Failures;
+use crate::identity::token::Token;
+
+/// How long a request waits for keys that are being fetched.
+const KEY_WAIT: Duration = Duration::from_secs(2);
+/// How long an operator's refresh waits: two documents and their limits.
+const REFRESH_WAIT: Duration = Duration::from_secs(15);
+
+/// A principal whose token holds.
+#[derive(Debug, Clone)]
+pub struct Verified {
+    /// Who it is.
+    pub principal: Arc<Principal>,
+    /// From when on the token is refused: its `exp` plus the leeway, in milliseconds since 1970.
+    pub expires_ms: i64,
+    /// What names this token in a lock: its `jti` and `uti`, where it has them, and last the SHA-256 of all of it, in
+    /// hexadecimal.
+    pub token_ids: Vec<Box<str>>,
+    /// Of which keys this is true: under another [`Issuers::generation`] it must be verified again.
+    pub generation: u64,
+}
+
+/// The configured issuers with their keys.
+pub struct Issuers {
+    sources: Vec<Arc<Source>>,
+    by_iss: HashMap<String, usize>,
+    generation: Arc<Generation>,
+    keeper: Arc<dyn KeyKeeper>,
+    tasks: Mutex<Vec<AbortHandle>>,
+}
+
+enum Stop {
+    Refused(TokenError),
+    Wait(Waiter),
+}
+
+impl From<TokenError> for Stop {
+    fn from(error: TokenError) -> Self {
+        Self::Refused(error)
+    }
+}
+
+impl Issuers {
+    /// Checks the settings and takes up kept keys. No network: see [`Self::start`].
+    ///
+    /// # Errors
+    /// Settings that cannot be used, alone or together.
+    pub fn new(settings: Vec<IssuerSettings>, keeper: Arc<dyn KeyKeeper>) -> Result<Self, IdentityError> {
+        Self::with_fetch(settings, keeper, |settings| {
+            let web = Web::new(settings.ca_file.as_deref())
+                .map_err(|source| IdentityError::Tls { issuer: settings.name.clone(), source })?;
+            Ok(Box::new(web))
+        })
+    }
+
+    pub(crate) fn with_fetch(
+        settings: Vec<IssuerSettings>,
+        keeper: Arc<dyn KeyKeeper>,
+        mut fetch: impl FnMut(&IssuerSettings) -> Result<Box<dyn Fetch>, IdentityError>,
+    ) -> Result<Self, IdentityError> {
+        let generation = Arc::new(Generation::new());
+        let mut issuers =
+            Self { sources: Vec::new(), by_iss: HashMap::new(), generation, keeper, tasks: Mutex::default() };
+        let mut names = HashSet::new();
+        for settings in settings {
+            if let Some(problem) = settings.check().into_iter().next() {
+                return Err(IdentityError::Setting { issuer: settings.name, problem });
+            }
+            if !names.insert(settings.name.clone()) {
+                return Err(IdentityError::NameTwice(settings.name));
+            }
+            for issuer in Issuer::of(settings) {
+                let fetch = fetch(&issuer.settings)?;
+                issuers.add(issuer, fetch)?;
+            }
+        }
+        Ok(issuers)
+    }
+
+    fn add(&mut self, issuer: Issuer, fetch: Box<dyn Fetch>) -> Result<(), IdentityError> {
+        if self.by_iss.insert(issuer.iss.clone(), self.sources.len()).is_some() {
+            return Err(IdentityError::IssuerTwice(issuer.iss));
+        }
+        // A simulator's principals must not be those of the real tenant.
+        let mixed = issuer.entra.as_ref().filter(|entra| {
+            let others = self.sources.iter().filter_map(|source| source.issuer.entra.as_ref());
+            others.into_iter().any(|other| other.tenant == entra.tenant && other.simulated != entra.simulated)
+        });
+        if let Some(entra) = mixed {
+            return Err(IdentityError::TenantTwice(entra.tenant.clone()));
+        }
+        let source = Source::new(issuer, fetch, Arc::clone(&self.keeper), Arc::clone(&self.generation));
+        self.sources.push(Arc::new(source));
+        Ok(())
+    }
+
+    /// Fetches all key sets now and keeps them fresh, on `runtime`, until this value is dropped. A second call does
+    /// nothing.
+    pub fn start(&self, runtime: &Handle) {
+        let mut tasks = self.tasks.lock().unwrap_or_else(PoisonError::into_inner);
+        for source in &self.sources {
+            if source.claim_start() {
+                tasks.push(runtime.spawn(Arc::clone(source).run()).abort_handle());
+            }
+        }
+    }
+
+    /// Verifies a token; waits at most 2 s for keys that are being fetched.
+    ///
+    /// # Errors
+    /// [`TokenError`]; only [`TokenError::IssuerUnavailable`] is not the token's fault.
+    pub async fn verify(&self, token: &str) -> Result<Verified, TokenError> {
+        match self.attempt(token, true) {
+            Ok(verified) => return Ok(verified),
+            Err(Stop::Refused(error)) => return Err(error),
+            Err(Stop::Wait(waiter)) => waiter.wait(KEY_WAIT).await,
+        }
+        match self.attempt(token, false) {
+            Ok(verified) => Ok(verified),
+            Err(Stop::Refused(error)) => Err(error),
+            Err(Stop::Wait(_)) => Err(TokenError::IssuerUnavailable),
+        }
+    }
+
+    /// Verifies a token with the keys at hand.
+    ///
+    /// # Errors
+    /// [`Unverified::NeedsKeys`] when [`Self::verify`] should be asked, which waits for a fetch.
+    pub fn verify_now(&self, token: &str) -> Result<Verified, Unverified> {
+        self.attempt(token, true).map_err(|stop| match stop {
+            Stop::Refused(error) => Unverified::Refused(error),
+            Stop::Wait(_) => Unverified::NeedsKeys,
+        })
+    }
+
+    fn attempt(&self, text: &str, may_fetch: bool) -> Result<Verified, Stop> {
+        // Before the keys: if they change in between, the result counts as made with the old ones.
+        let generation = self.generation.now();
+        let token = Token::read(text)?;
+        let iss = token.claims.member("iss").ok_or_else(|| TokenError::claim("iss", "is missing"))?;
+        let iss = iss.as_str().ok_or_else(|| TokenError::claim("iss", "is not a string"))?;
+        let source = self.source(iss).ok_or(TokenError::UnknownIssuer)?;
+        let issuer = &source.issuer;
+        if issuer.entra.is_some() && token.header.nonce {
+            return Err(TokenError::GraphToken.into());
+        }
+        if !issuer.settings.algorithms.contains(&token.header.algorithm) {
+            return Err(TokenError::Algorithm.into());
+        }
+        let keys = match source.look_up(&token.header.kid, may_fetch) {
+            Lookup::Found(keys) => keys,
+            Lookup::Unknown => return Err(TokenError::UnknownKid.into()),
+            Lookup::Unavailable => return Err(TokenError::IssuerUnavailable.into()),
+            Lookup::Pending(waiter) => return Err(Stop::Wait(waiter)),
+        };
+        let key = keys.find(&token.header.kid).ok_or(TokenError::UnknownKid)?;
+        if key.algorithm() != token.header.algorithm {
+            return Err(TokenError::Algorithm.into());
+        }
+        if !key.verifies(token.signed, &token.signature) {
+            return Err(TokenError::Signature.into());
+        }
+        let now_s = now_ms().div_euclid(1000);
+        let judged = claims::judge(issuer, &token.header, &token.claims, now_s, &mut Failures::first())?;
+        let judged = judged.ok_or(TokenError::Malformed("its claims say nothing"))?;
+        let mut token_ids = judged.ids;
+        token_ids.push(fingerprint(text));
+        let principal = Principal {
+            id: judged.id,
+            kind: judged.kind,
+            issuer: Arc::clone(&issuer.name),
+            client: judged.client,
+            display: judged.display,
+            groups: judged.groups,
+            claims: token.claims,
+        };
+        Ok(Verified { principal: Arc::new(principal), expires_ms: judged.expires_ms, token_ids, generation })
+    }
+
+    pub(crate) fn source(&self, iss: &str) -> Option<&Arc<Source>> {
+        self.sources.get(*self.by_iss.get(iss)?)
+    }
+
+    pub(crate) fn sources(&self) -> &[Arc<Source>] {
+        &self.sources
+    }
+
+    /// A number that rises whenever a key is added, replaced or dropped, or an issuer's keys become too old.
+    pub fn generation(&self) -> u64 {
+        self.generation.now()
+    }
+
+    /// How each issuer fares, in the order of the configuration.
+    pub fn status(&self) -> Vec<IssuerStatus> {
+        self.sources.iter().map(|source| source.status()).collect()
+    }
+
+    /// Fetches the keys of one entry, or of all, now, and drops at once what the provider no longer lists. Waits for
+    /// the result at most 15 s and answers the status of what was asked for: empty if no entry has the name.
+    pub async fn refresh(&self, name: Option<&str>) -> Vec<IssuerStatus> {
+        let asked = |source: &&Arc<Source>| name.is_none_or(|name| *source.issuer.name == *name);
+        let chosen: Vec<_> = self.sources.iter().filter(asked).collect();
+        let waiters: Vec<_> = chosen.iter().filter_map(|source| source.want_now()).collect();
+        let wait = async {
+            for waiter in waiters {
+                waiter.wait(REFRESH_WAIT).await;
+            }
+        };
+        // Each fetch runs by itself; the limit is for all of them.
+        drop(tokio::time::timeout(REFRESH_WAIT, wait).await);
+        chosen.into_iter().map(|source| source.status()).collect()
+    }
+
+    /// Decodes a token and finds every reason why it would be refused here, as far as can be told.
+    pub fn inspect(&self, token: &str) -> Inspection {
+        inspect::against(self, token)
+    }
+}
+
+impl Drop for Issuers {
+    fn drop(&mut self) {
+        for task in self.tasks.get_mut().unwrap_or_else(PoisonError::into_inner) {
+            task.abort();
+        }
+    }
+}
+
+/// SHA-256 in lower case hexadecimal.
+fn fingerprint(text: &str) -> Box<str> {
+    let digest = digest::digest(&digest::SHA256, text.as_bytes());
+    digest.as_ref().iter().fold(String::with_capacity(64), |hex, byte| hex + &format!("{byte:02x}")).into()
+}
+
+#[cfg(test)]
+mod attacks;
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,83 @@
+//! Whether a token speaks for a person, an app or an agent.
+//!
+//! | token | kind |
+//! |---|---|
+//! | an agent facet (`xms_act_fct` or `xms_sub_fct` holds 11 or 13), or `act` (RFC 8693: somebody acts for somebody) | agent |
+//! | `idtyp` is `app` | app |
+//! | `idtyp` is `user` | human |
+//! | Entra, no `idtyp`, some `scp` | human |
+//! | Entra, no `idtyp`, no `scp` | refused; with `allow_missing_idtyp` an app if `sub` is `oid` |
+//! | generic, the subject is the client (`sub`, or `sub` without `@clients`), or Keycloak's service account of it | app |
+//! | generic, anything else | human |
+//!
+//! What acts for a person is an agent too: it never approves anything, even with the person's own token.
+
+use crate::domain::Kind;
+use crate::identity::claims::Claims;
+use crate::identity::error::TokenError;
+use crate::identity::issuer::Issuer;
+
+/// A kind, and whether the token's subject is a person (an agent may act for one, or be itself).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Bearer {
+    pub(crate) kind: Kind,
+    pub(crate) person: bool,
+}
+
+/// Decides the kind.
+///
+/// # Errors
+/// Claims that contradict each other, and Entra tokens that say nothing.
+pub(crate) fn of(issuer: &Issuer, claims: Claims<'_>, client: Option<&str>) -> Result<Bearer, TokenError> {
+    let person = is_person(issuer, claims, client)?;
+    let kind = if is_agent(claims)? {
+        Kind::Agent
+    } else if person {
+        Kind::Human
+    } else {
+        Kind::App
+    };
+    Ok(Bearer { kind, person })
+}
+
+fn is_agent(claims: Claims<'_>) -> Result<bool, TokenError> {
+    let mut agent = claims.0.member("act").is_some();
+    for name in ["xms_act_fct", "xms_sub_fct"] {
+        // Space-separated numbers in any order; unknown ones mean nothing here.
+        let facets = claims.text(name)?.unwrap_or_default();
+        agent |= facets.split(' ').any(|facet| facet == "11" || facet == "13");
+    }
+    Ok(agent)
+}
+
+fn is_person(issuer: &Issuer, claims: Claims<'_>, client: Option<&str>) -> Result<bool, TokenError> {
+    let entra = issuer.entra.is_some();
+    let scoped = entra && claims.text("scp")?.is_some();
+    match claims.text("idtyp")? {
+        // Scopes are what a person agreed to; an app has none.
+        Some("app") if scoped => Err(TokenError::Kind),
+        Some("app") => Ok(false),
+        Some("user") => Ok(true),
+        Some(_) => Err(TokenError::Kind),
+        None if entra && scoped => Ok(true),
+        None if entra => {
+            let own = claims
+                .text("sub")?
+                .is_some_and(|sub| claims.0.member("oid").is_some_and(|oid| oid.as_str() == Some(sub)));
+            if issuer.settings.allow_missing_idtyp && own { Ok(false) } else { Err(TokenError::Kind) }
+        }
+        None => Ok(!is_own_client(claims, client)?),
+    }
+}
+
+/// Whether the subject is the client itself: what `client_credentials` gives. RFC 9068 section 2.2.
+fn is_own_client(claims: Claims<'_>, client: Option<&str>) -> Result<bool, TokenError> {
+    let Some(client) = client else { return Ok(false) };
+    if claims.text("sub")?.is_some_and(|sub| sub == client || sub.strip_suffix("@clients") == Some(client)) {
+        return Ok(true);
+    }
+    // Keycloak: a service account is a user of its own; only its tokens carry client_id beside this name.
+    let account = claims.0.member("preferred_username").and_then(|name| name.as_str());
+    let account = account.and_then(|name| name.strip_prefix("service-account-"));
+    Ok(claims.text("client_id")? == Some(client) && account.is_some_and(|name| name == client.to_lowercase()))
+}

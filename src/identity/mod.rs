@@ -1,0 +1,41 @@
+//! From a bearer token to a principal: strict JWT verification, the issuers' keys and their life, profiles of claims.
+//!
+//! The order is fixed: syntax, header, issuer, key, signature, claims. Nothing in a token can make the gateway call an
+//! address, and every doubt refuses.
+
+mod claims;
+mod discovery;
+mod entra;
+mod error;
+mod generation;
+mod groups;
+mod inspect;
+mod issuer;
+mod issuers;
+mod jwk;
+mod keeper;
+mod keys;
+mod kind;
+mod settings;
+mod source;
+mod token;
+
+pub use error::IdentityError;
+pub use error::TokenError;
+pub use error::Unverified;
+pub use inspect::Inspection;
+pub use inspect::inspect;
+pub use issuers::Issuers;
+pub use issuers::Verified;
+pub use keeper::KeyKeeper;
+pub use keeper::NoKeeper;
+pub use settings::Algorithm;
+pub use settings::ClaimNames;
+pub use settings::ClientEntry;
+pub use settings::IssuerSettings;
+pub use settings::Profile;
+pub use settings::SettingProblem;
+pub use source::IssuerStatus;
+
+#[cfg(test)]
+mod forge;

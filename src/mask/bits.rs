@@ -1,0 +1,123 @@
+//! Many bytes at a time: which of them are of a class, as the bits of a number, and where a JSON string stops.
+//!
+//! All of it is plain arithmetic that the compiler turns into vector instructions.
+
+/// Sixty-four bytes.
+pub(super) type Block = [u8; 64];
+
+/// One in each byte.
+const ONES: u64 = 0x0101_0101_0101_0101;
+
+/// The highest bit of each byte.
+const HIGHS: u64 = 0x8080_8080_8080_8080;
+
+/// Classes of bytes, each one bit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Class {
+    Digit,
+    Letter,
+    Dot,
+    /// A blank or dash.
+    Gap,
+    Colon,
+    At,
+}
+
+/// The classes of the bytes of a block.
+#[derive(Debug)]
+pub(super) struct Classes {
+    words: [u64; 8],
+    any: u64,
+}
+
+impl Classes {
+    #[inline]
+    pub(super) fn of(block: &Block) -> Self {
+        let mut classes: Block = [0; 64];
+        for (class, &byte) in classes.iter_mut().zip(block) {
+            *class = u8::from(byte.wrapping_sub(b'0') < 10)
+                | (u8::from((byte | 0x20).wrapping_sub(b'a') < 26) << 1)
+                | (u8::from(byte == b'.') << 2)
+                | (u8::from((byte == b'-') | (byte == b' ')) << 3)
+                | (u8::from(byte == b':') << 4)
+                | (u8::from(byte == b'@') << 5);
+        }
+        let (chunks, _) = classes.as_chunks::<8>();
+        let mut words = [0; 8];
+        let mut any = 0;
+        for (word, chunk) in words.iter_mut().zip(chunks) {
+            *word = u64::from_le_bytes(*chunk);
+            any |= *word;
+        }
+        Self { words, any }
+    }
+
+    /// Whether no byte is of the class.
+    #[inline]
+    pub(super) fn none(&self, class: Class) -> bool {
+        self.any & (ONES << class as u32) == 0
+    }
+
+    /// Bit `n` is set where byte `n` is of the class.
+    #[inline]
+    pub(super) fn mask(&self, class: Class) -> u64 {
+        if self.none(class) {
+            return 0;
+        }
+        // The multiplication brings the lowest bits of the eight bytes together in the highest byte, in their order.
+        let gather = |word: &u64| ((word >> class as u32) & ONES).wrapping_mul(0x0102_0408_1020_4080) >> 56;
+        self.words.iter().rev().fold(0, |mask, word| (mask << 8) | gather(word))
+    }
+}
+
+/// Where a JSON string of the input stops being plain text, from `from` on: at its quote, a backslash or a control character.
+#[inline]
+pub(super) fn string_stop(input: &[u8], from: usize) -> Option<usize> {
+    let mut at = from;
+    while let Some(chunk) = input.get(at..).and_then(|rest| rest.first_chunk::<8>()) {
+        let word = u64::from_le_bytes(*chunk);
+        // The lowest bit that is set is exact; a borrow can only set higher ones.
+        let is = |byte: u8| {
+            let differs = word ^ (ONES * u64::from(byte));
+            differs.wrapping_sub(ONES) & !differs
+        };
+        let control = word.wrapping_sub(ONES * 0x20) & !word;
+        let stops = (is(b'"') | is(b'\\') | control) & HIGHS;
+        if stops != 0 {
+            return Some(at + (stops.trailing_zeros() / 8) as usize);
+        }
+        at += 8;
+    }
+    let rest = input.get(at..)?;
+    rest.iter().position(|&byte| byte == b'"' || byte == b'\\' || byte < 0x20).map(|found| at + found)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn masks_say_what_a_byte_by_byte_test_says(bytes in prop::collection::vec(prop_oneof![any::<u8>(), 0x20u8..0x7f], 64)) {
+            let block: Block = bytes.clone().try_into().unwrap();
+            let classes = Classes::of(&block);
+            for (place, byte) in bytes.iter().enumerate() {
+                let bit = |class| classes.mask(class) >> place & 1 == 1;
+                prop_assert_eq!(bit(Class::Digit), byte.is_ascii_digit());
+                prop_assert_eq!(bit(Class::Letter), byte.is_ascii_alphabetic());
+                prop_assert_eq!(bit(Class::Dot), *byte == b'.');
+                prop_assert_eq!(bit(Class::Gap), matches!(byte, b' ' | b'-'));
+                prop_assert_eq!(bit(Class::Colon), *byte == b':');
+                prop_assert_eq!(bit(Class::At), *byte == b'@');
+            }
+        }
+
+        #[test]
+        fn a_string_stops_at_the_first_special_byte(bytes in prop::collection::vec(prop_oneof![20 => 0x20u8..=0xff, 1 => any::<u8>()], 0..80), from in 0usize..90) {
+            let slow = bytes.iter().enumerate().skip(from).find(|(_, b)| **b == b'"' || **b == b'\\' || **b < 0x20).map(|(at, _)| at);
+            prop_assert_eq!(string_stop(&bytes, from), slow);
+        }
+    }
+}

@@ -1,0 +1,263 @@
+//! Separated values (RFC 4180): the first row names the columns, quoted fields may hold anything.
+//!
+//! Readers differ on what RFC 4180 does not allow, so that is an error: a quote inside a field without quotes, text behind a
+//! closing quote, a carriage return alone, a row with more or fewer fields than the header where columns are masked by name.
+
+use crate::domain::MaskOp;
+use crate::mask::detect::By;
+use crate::mask::masker::LONGEST_VALUE;
+use crate::mask::masker::Unmaskable;
+use crate::mask::notes::Notes;
+use crate::mask::plan::Plan;
+use crate::mask::value::Finder;
+use crate::mask::value::Found;
+use crate::mask::view::View;
+
+/// Masks one table.
+#[derive(Debug, Default)]
+pub(super) struct CsvMasker {
+    held: Vec<u8>,
+    /// How far the record at hand was read, and whether that is inside quotes.
+    searched: usize,
+    quoted: bool,
+    table: Table,
+}
+
+/// What the header says, and the buffers of a row.
+#[derive(Debug, Default)]
+struct Table {
+    separator: Option<u8>,
+    columns: Vec<(String, Option<u16>)>,
+    finder: Finder,
+    view: View,
+    text: Vec<u8>,
+}
+
+impl CsvMasker {
+    pub(super) fn push(
+        &mut self,
+        plan: &Plan,
+        input: &[u8],
+        notes: &mut Notes,
+        out: &mut Vec<u8>,
+    ) -> Result<(), Unmaskable> {
+        if memchr::memchr(0, input).is_some() {
+            return Err(Unmaskable::malformed("a NUL character in text"));
+        }
+        let mut held = std::mem::take(&mut self.held);
+        held.extend_from_slice(input);
+        let (mut start, mut at) = (0, self.searched);
+        while let Some(found) = memchr::memchr2(b'"', b'\n', held.get(at..).unwrap_or_default()) {
+            at += found + 1;
+            if held.get(at - 1) == Some(&b'"') {
+                self.quoted = !self.quoted;
+            } else if !self.quoted {
+                self.table.record(plan, held.get(start..at).unwrap_or_default(), notes, out)?;
+                start = at;
+            }
+        }
+        held.drain(..start);
+        self.searched = held.len();
+        self.held = held;
+        if self.held.len() > LONGEST_VALUE {
+            return Err(Unmaskable::TooLong { limit: LONGEST_VALUE });
+        }
+        Ok(())
+    }
+
+    pub(super) fn finish(
+        &mut self,
+        plan: &Plan,
+        notes: &mut Notes,
+        out: &mut Vec<u8>,
+    ) -> Result<(), Unmaskable> {
+        if self.quoted {
+            return Err(Unmaskable::malformed("it ends early"));
+        }
+        let held = std::mem::take(&mut self.held);
+        self.table.record(plan, &held, notes, out)
+    }
+}
+
+impl Table {
+    fn record(&mut self, plan: &Plan, record: &[u8], notes: &mut Notes, out: &mut Vec<u8>) -> Result<(), Unmaskable> {
+        if record.len() > LONGEST_VALUE {
+            return Err(Unmaskable::TooLong { limit: LONGEST_VALUE });
+        }
+        let row = record.strip_suffix(b"\n").unwrap_or(record);
+        let row = row.strip_suffix(b"\r").unwrap_or(row);
+        let end = record.get(row.len()..).unwrap_or_default();
+        if row.is_empty() {
+            out.extend_from_slice(record);
+            return Ok(());
+        }
+        let Some(separator) = self.separator else {
+            self.header(plan, row, notes, out)?;
+            out.extend_from_slice(end);
+            return Ok(());
+        };
+        let fields = split(row, separator)?;
+        let named = self.columns.iter().any(|(_, rule)| rule.is_some());
+        if named && fields.len() != self.columns.len() {
+            return Err(Unmaskable::malformed("a row with more or fewer fields than the header"));
+        }
+        for (place, field) in fields.iter().enumerate() {
+            if place > 0 {
+                out.push(separator);
+            }
+            let (name, rule) = self.columns.get(place).cloned().unwrap_or_default();
+            self.field(plan, field, &name, rule, notes, out)?;
+        }
+        out.extend_from_slice(end);
+        Ok(())
+    }
+
+    fn header(&mut self, plan: &Plan, row: &[u8], notes: &mut Notes, out: &mut Vec<u8>) -> Result<(), Unmaskable> {
+        let mark = if row.starts_with(b"\xef\xbb\xbf") { 3 } else { 0 };
+        let row = {
+            let (mark, row) = row.split_at(mark);
+            out.extend_from_slice(mark);
+            row
+        };
+        if row.starts_with(b"\xff\xfe") || row.starts_with(b"\xfe\xff") {
+            return Err(Unmaskable::malformed("text in UTF-16"));
+        }
+        let separator = separator_of(row, !plan.fields.is_empty())?;
+        self.separator = Some(separator);
+        for (place, field) in split(row, separator)?.iter().enumerate() {
+            if place > 0 {
+                out.push(separator);
+            }
+            let name = self.plain(field).to_vec();
+            let rule = plan.fields.find(name.trim_ascii());
+            // A table without a header may hold a value here.
+            self.field(plan, field, "", None, notes, out)?;
+            self.columns.push((String::from_utf8_lossy(&name).into_owned(), rule));
+        }
+        Ok(())
+    }
+
+    /// The text of a field, quotes resolved.
+    fn plain(&mut self, field: &[u8]) -> &[u8] {
+        match inside(field) {
+            Some(quoted) => self.view.of_quotes(quoted),
+            None => {
+                self.view.clear();
+                self.view.plain(field);
+            }
+        }
+        self.view.text()
+    }
+
+    fn field(
+        &mut self,
+        plan: &Plan,
+        field: &[u8],
+        name: &str,
+        rule: Option<u16>,
+        notes: &mut Notes,
+        out: &mut Vec<u8>,
+    ) -> Result<(), Unmaskable> {
+        self.plain(field);
+        self.text.clear();
+        let place = if name.is_empty() { "column" } else { name };
+        if let Some(rule) = rule {
+            plan.write(plan.count(By::Field(rule), place, notes), self.view.text(), &mut self.text);
+            write_field(&self.text, field, plan.op(rule), out);
+            return Ok(());
+        }
+        match self.finder.look(plan, self.view.text(), name, 0, notes)? {
+            Found::Nothing => out.extend_from_slice(field),
+            Found::Rewritten(text, by) => write_field(&text, field, plan.op(plan.rule(by)), out),
+            Found::Whole(by) => {
+                let rule = plan.count(by, place, notes);
+                plan.write(rule, self.view.text(), &mut self.text);
+                write_field(&self.text, field, plan.op(rule), out);
+            }
+            Found::Hits => {
+                plan.splice(self.view.text(), 0, self.finder.hits(), place, notes, &mut self.text);
+                write_field(&self.text, field, &MaskOp::Redact, out);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Writes a masked field, in quotes if it had them or needs them.
+fn write_field(text: &[u8], was: &[u8], op: &MaskOp, out: &mut Vec<u8>) {
+    let null = matches!(op, MaskOp::Null) && text.is_empty();
+    let special = |byte: &u8| matches!(byte, b'"' | b',' | b';' | b'\t' | b'|' | b'\r' | b'\n');
+    if null || !(was.starts_with(b"\"") || text.iter().any(special)) {
+        out.extend_from_slice(text);
+        return;
+    }
+    out.push(b'"');
+    for &byte in text {
+        out.push(byte);
+        if byte == b'"' {
+            out.push(byte);
+        }
+    }
+    out.push(b'"');
+}
+
+/// What stands between the quotes of a quoted field.
+fn inside(field: &[u8]) -> Option<&[u8]> {
+    field.strip_prefix(b"\"").and_then(|rest| rest.strip_suffix(b"\""))
+}
+
+/// The separator: the one that the header uses. With columns masked by name it must be the only candidate.
+fn separator_of(header: &[u8], strict: bool) -> Result<u8, Unmaskable> {
+    let (mut counts, mut quoted) = ([0usize; 3], false);
+    for byte in header {
+        match byte {
+            b'"' => quoted = !quoted,
+            _ if quoted => {}
+            b',' => counts[0] += 1,
+            b';' => counts[1] += 1,
+            b'\t' => counts[2] += 1,
+            _ => {}
+        }
+    }
+    if strict && counts.iter().filter(|count| **count > 0).count() > 1 {
+        return Err(Unmaskable::malformed("a header with more than one separator"));
+    }
+    Ok(match counts {
+        [commas, semicolons, tabs] if semicolons > commas && semicolons >= tabs => b';',
+        [commas, _, tabs] if tabs > commas => b'\t',
+        _ => b',',
+    })
+}
+
+fn split(row: &[u8], separator: u8) -> Result<Vec<&[u8]>, Unmaskable> {
+    let mut fields = Vec::new();
+    let mut start = 0;
+    loop {
+        let rest = row.get(start..).unwrap_or_default();
+        let size = if rest.starts_with(b"\"") { quoted_len(rest)? } else { plain_len(rest, separator)? };
+        fields.push(rest.get(..size).unwrap_or_default());
+        match rest.get(size) {
+            None => return Ok(fields),
+            Some(byte) if *byte == separator => start += size + 1,
+            Some(_) => return Err(Unmaskable::malformed("text behind a closing quote")),
+        }
+    }
+}
+
+fn plain_len(rest: &[u8], separator: u8) -> Result<usize, Unmaskable> {
+    let size = memchr::memchr(separator, rest).unwrap_or(rest.len());
+    let odd = rest.get(..size).is_some_and(|field| memchr::memchr2(b'"', b'\r', field).is_some());
+    if odd { Err(Unmaskable::malformed("a quote or line end inside a field")) } else { Ok(size) }
+}
+
+fn quoted_len(rest: &[u8]) -> Result<usize, Unmaskable> {
+    let mut at = 1;
+    while let Some(found) = memchr::memchr(b'"', rest.get(at..).unwrap_or_default()) {
+        at += found + 1;
+        if rest.get(at) != Some(&b'"') {
+            return Ok(at);
+        }
+        at += 1;
+    }
+    Err(Unmaskable::malformed("a quoted field that does not end"))
+}

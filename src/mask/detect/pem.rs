@@ -1,0 +1,85 @@
+//! PEM blocks (RFC 7468): from `-----BEGIN` to the matching `-----END`, or what is left of a block that was cut.
+
+use crate::mask::detect::OPEN;
+use crate::mask::detect::Span;
+
+/// The longest block, in bytes.
+pub(in crate::mask) const LONGEST: usize = 64 << 10;
+
+const BEGIN: &[u8] = b"-----BEGIN ";
+const END: &[u8] = b"-----END ";
+const DASHES: &[u8] = b"-----";
+
+impl Span {
+    /// A PEM block that reaches the end of the piece of text that is at hand.
+    fn open(start: usize, end: usize) -> Self {
+        Self { start, end, score: 100, reason: OPEN }
+    }
+}
+
+/// The block that begins at `at`. `whole`: no more text follows.
+pub(super) fn at(text: &[u8], at: usize, whole: bool) -> Option<Span> {
+    let rest = text.get(at..)?;
+    let cut = if whole { None } else { Some(Span::open(at, text.len())) };
+    let Some(label) = label_len(rest.get(BEGIN.len()..)?) else {
+        // The first line may still be on its way.
+        return cut.filter(|_| rest.len() < BEGIN.len() + 80 && !rest.contains(&b'\n'));
+    };
+    let mut place = BEGIN.len() + label;
+    let mut last_line = None;
+    loop {
+        place += gap_len(rest.get(place..)?);
+        let token = rest.get(place..)?;
+        if token.is_empty() {
+            return cut.or_else(|| broken(at, last_line));
+        }
+        if let Some(tail) = token.strip_prefix(END) {
+            let Some(label) = label_len(tail) else { return cut.or_else(|| broken(at, last_line)) };
+            let end = at + place + END.len() + label;
+            return Some(Span { start: at, end, score: 100, reason: "begin and end lines hold" });
+        }
+        if END.starts_with(token) {
+            return cut.or_else(|| broken(at, last_line));
+        }
+        let size = token.iter().take_while(|byte| in_block(**byte)).count();
+        if size == 0 || token.starts_with(DASHES) {
+            return broken(at, last_line);
+        }
+        place += size;
+        if !whole && place > LONGEST {
+            return cut;
+        }
+        if size >= 32 {
+            last_line = Some(at + place);
+        }
+    }
+}
+
+/// A block without its end: up to the last line that is long enough to be data.
+fn broken(start: usize, last_line: Option<usize>) -> Option<Span> {
+    last_line.map(|end| Span { start, end, score: 90, reason: "a begin line with data behind it" })
+}
+
+/// The length of a label and the dashes that close it.
+fn label_len(rest: &[u8]) -> Option<usize> {
+    let size = rest.iter().take(65).take_while(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || **byte == b' ').count();
+    rest.get(size..)?.starts_with(DASHES).then_some(size + DASHES.len())
+}
+
+/// Characters of data and of the headers of old formats (`Proc-Type: 4,ENCRYPTED`).
+fn in_block(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'=' | b':' | b',' | b'.' | b'-')
+}
+
+/// White space, and line ends that are themselves escaped, once or more.
+fn gap_len(rest: &[u8]) -> usize {
+    let mut size = 0;
+    loop {
+        let slashes = rest.iter().skip(size).take_while(|byte| **byte == b'\\').count();
+        match rest.get(size + slashes) {
+            Some(b'n' | b'r' | b't') if slashes > 0 => size += slashes + 1,
+            Some(b' ' | b'\n' | b'\r' | b'\t' | b'>' | b'|' | b'"' | b'\'') => size += slashes + 1,
+            _ => return size,
+        }
+    }
+}

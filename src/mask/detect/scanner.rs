@@ -1,0 +1,275 @@
+//! All detectors of a plan as one: candidates, their owners, and overlaps.
+
+use std::ops::Range;
+
+use aho_corasick::packed;
+use memchr::memmem;
+use regex::bytes::Regex;
+use regex::bytes::RegexBuilder;
+
+use crate::domain::Entity;
+use crate::mask::detect::OPEN;
+use crate::mask::detect::Span;
+use crate::mask::detect::anchors;
+use crate::mask::detect::anchors::Anchor;
+use crate::mask::detect::anchors::Wanted;
+use crate::mask::detect::aws;
+use crate::mask::detect::card;
+use crate::mask::detect::email;
+use crate::mask::detect::iban;
+use crate::mask::detect::ip;
+use crate::mask::detect::jwt;
+use crate::mask::detect::pem;
+use crate::mask::detect::ssn;
+
+/// What the secrets that have a fixed beginning begin with, and an escaped `@`.
+const LITERALS: [&str; 7] = ["eyJ", "AKIA", "ASIA", "ABIA", "ACCA", "-----BEGIN ", "%40"];
+
+/// No literal matters in a text shorter than this, except the last, and a short text is also read with its escapes resolved.
+const SHORTEST_LITERAL_TEXT: usize = 20;
+
+/// The most memory that one compiled pattern of a user may take, in bytes.
+const PATTERN_SIZE: usize = 1 << 20;
+
+/// Who claims a span.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::mask) enum By {
+    /// A detector, by its place in the scanner.
+    Detector(u16),
+    /// A rule by the name of the field.
+    Field(u16),
+}
+
+/// One candidate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::mask) struct Hit {
+    pub start: usize,
+    pub end: usize,
+    /// In hundredths.
+    pub score: u8,
+    pub by: By,
+    pub reason: &'static str,
+}
+
+impl Hit {
+    /// Whether it is sure enough to be masked.
+    pub(in crate::mask) fn counts(&self) -> bool {
+        self.score >= 50
+    }
+
+    /// Whether it may go on behind the text that was at hand.
+    pub(in crate::mask) fn is_open(&self) -> bool {
+        self.reason == OPEN
+    }
+}
+
+/// Why a user's pattern is refused.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(in crate::mask) enum PatternProblem {
+    #[error("it matches the empty text")]
+    Empty,
+    #[error("{0}")]
+    Syntax(String),
+}
+
+/// All detectors that are on. By default none.
+#[derive(Debug, Default)]
+pub(in crate::mask) struct Scanner {
+    owners: Vec<(Entity, u16)>,
+    aws: Option<By>,
+    card: Option<By>,
+    email: Option<By>,
+    iban: Option<By>,
+    ip: Option<By>,
+    jwt: Option<By>,
+    pem: Option<By>,
+    ssn: Option<By>,
+    patterns: Vec<(Regex, By)>,
+    wanted: Wanted,
+    literals: Option<Literals>,
+}
+
+/// A search for [`LITERALS`]: packed where the machine can, one after another where it cannot.
+#[derive(Debug)]
+struct Literals(Option<packed::Searcher>);
+
+impl Literals {
+    fn new() -> Self {
+        Self(packed::Config::new().builder().extend(LITERALS).build())
+    }
+
+    fn each(&self, text: &[u8], mut visit: impl FnMut(&str, usize)) {
+        if let Some(searcher) = &self.0 {
+            for found in searcher.find_iter(text) {
+                if let Some(literal) = LITERALS.get(found.pattern().as_usize()) {
+                    visit(literal, found.start());
+                }
+            }
+        } else {
+            for literal in LITERALS {
+                memmem::find_iter(text, literal).for_each(|at| visit(literal, at));
+            }
+        }
+    }
+}
+
+impl Scanner {
+    /// Switches a built-in detector on, in the name of a rule. The first rule that does it owns it.
+    pub(in crate::mask) fn add_built_in(&mut self, entity: &Entity, rule: u16) {
+        let by = By::Detector(u16::try_from(self.owners.len()).unwrap_or(u16::MAX));
+        let place = match entity {
+            Entity::AwsKey => &mut self.aws,
+            Entity::CreditCard => &mut self.card,
+            Entity::EmailAddress => &mut self.email,
+            Entity::Iban => &mut self.iban,
+            Entity::IpAddress => &mut self.ip,
+            Entity::Jwt => &mut self.jwt,
+            Entity::Pem => &mut self.pem,
+            Entity::UsSsn => &mut self.ssn,
+            Entity::Custom(_) => return,
+        };
+        if place.is_none() {
+            *place = Some(by);
+            self.owners.push((entity.clone(), rule));
+        }
+        self.wanted = Wanted {
+            card: self.card.is_some(),
+            email: self.email.is_some(),
+            iban: self.iban.is_some(),
+            ip: self.ip.is_some(),
+            ssn: self.ssn.is_some(),
+        };
+        if self.literals.is_none() && (self.aws.is_some() || self.email.is_some() || self.jwt.is_some() || self.pem.is_some()) {
+            self.literals = Some(Literals::new());
+        }
+    }
+
+    /// Adds a pattern of the user's own.
+    pub(in crate::mask) fn add_pattern(&mut self, name: &str, pattern: &str, rule: u16) -> Result<(), PatternProblem> {
+        let regex = RegexBuilder::new(pattern)
+            .multi_line(true)
+            .crlf(true)
+            .size_limit(PATTERN_SIZE)
+            .dfa_size_limit(PATTERN_SIZE)
+            .build()
+            .map_err(|error| PatternProblem::Syntax(error.to_string()))?;
+        if regex.is_match(b"") {
+            return Err(PatternProblem::Empty);
+        }
+        let by = By::Detector(u16::try_from(self.owners.len()).unwrap_or(u16::MAX));
+        self.owners.push((Entity::Custom(name.to_owned()), rule));
+        self.patterns.push((regex, by));
+        Ok(())
+    }
+
+    /// Whether no detector is on.
+    pub(in crate::mask) fn is_empty(&self) -> bool {
+        self.owners.is_empty()
+    }
+
+    pub(in crate::mask) fn has_patterns(&self) -> bool {
+        !self.patterns.is_empty()
+    }
+
+    pub(in crate::mask) fn has_pem(&self) -> bool {
+        self.pem.is_some()
+    }
+
+    /// The detector behind a hit, and the rule that switched it on.
+    pub(in crate::mask) fn owner(&self, by: By) -> Option<(&Entity, u16)> {
+        let By::Detector(place) = by else { return None };
+        self.owners.get(usize::from(place)).map(|(entity, rule)| (entity, *rule))
+    }
+
+    /// Appends all candidates in a text, in no order, those below the threshold among them. `whole`: the text ends here, it is
+    /// not only a piece of one.
+    pub(in crate::mask) fn candidates(&self, text: &[u8], field: &str, whole: bool, hits: &mut Vec<Hit>) {
+        self.shapes(text, field, whole, hits);
+        self.own_patterns(text, 0..text.len(), hits);
+    }
+
+    /// The built-in detectors.
+    pub(in crate::mask) fn shapes(&self, text: &[u8], field: &str, whole: bool, hits: &mut Vec<Hit>) {
+        if !self.wanted.nothing() && worth_a_look(text) {
+            self.anchored(text, field, hits);
+        }
+        if text.len() >= SHORTEST_LITERAL_TEXT && let Some(literals) = &self.literals {
+            let mut done = 0;
+            literals.each(text, |literal, at| {
+                let (by, span) = match literal {
+                    "eyJ" => (self.jwt, if at >= done { jwt::at(text, at) } else { None }),
+                    "-----BEGIN " => (self.pem, if at >= done { pem::at(text, at, whole) } else { None }),
+                    "%40" => (self.email, email::at(text, at, 3)),
+                    _ => (self.aws, aws::at(text, at)),
+                };
+                if let (Some(by), Some(span)) = (by, span) {
+                    done = done.max(span.end);
+                    hits.push(hit(by, span));
+                }
+            });
+        }
+    }
+
+    /// The user's patterns on a part of a text, which they see as if nothing were around it.
+    pub(in crate::mask) fn own_patterns(&self, text: &[u8], part: Range<usize>, hits: &mut Vec<Hit>) {
+        let Some(seen) = text.get(part.clone()) else { return };
+        for (regex, by) in &self.patterns {
+            for found in regex.find_iter(seen).filter(|found| !found.is_empty()) {
+                let (start, end) = (part.start + found.start(), part.start + found.end());
+                hits.push(Hit { start, end, score: 90, by: *by, reason: "the pattern matches" });
+            }
+        }
+    }
+
+    fn anchored(&self, text: &[u8], field: &str, hits: &mut Vec<Hit>) {
+        let (mut card_done, mut ip_done) = (0, 0);
+        anchors::each(text, self.wanted, |anchor, at| {
+            let (by, span) = match anchor {
+                Anchor::Card if at < card_done => return,
+                Anchor::Ipv4 | Anchor::Ipv6 if at < ip_done => return,
+                Anchor::Card => (self.card, card::at(text, at)),
+                Anchor::Email => (self.email, email::at(text, at, 1)),
+                Anchor::Iban => (self.iban, iban::at(text, at)),
+                Anchor::Ipv4 => (self.ip, ip::v4_at(text, at)),
+                Anchor::Ipv6 => (self.ip, ip::v6_at(text, at)),
+                Anchor::Ssn => (self.ssn, ssn::grouped_at(text, at, field)),
+                Anchor::SsnBare => (self.ssn, ssn::bare_at(text, at, field)),
+            };
+            if let (Some(by), Some(span)) = (by, span) {
+                match anchor {
+                    Anchor::Card => card_done = span.end,
+                    Anchor::Ipv4 | Anchor::Ipv6 => ip_done = span.end,
+                    _ => {}
+                }
+                hits.push(hit(by, span));
+            }
+        });
+    }
+}
+
+fn hit(by: By, span: Span) -> Hit {
+    Hit { start: span.start, end: span.end, score: span.score, by, reason: span.reason }
+}
+
+/// Whether a short text holds any byte that each value with an anchor holds: a digit, `@` or `:`.
+#[inline]
+fn worth_a_look(text: &[u8]) -> bool {
+    text.len() > 24 || text.iter().any(|byte| matches!(byte, b'0'..=b'9' | b'@' | b':'))
+}
+
+/// Makes hits disjoint and sorted: the span of all that overlap belongs to the one with the highest score, then the longest.
+pub(in crate::mask) fn merge(hits: &mut Vec<Hit>) {
+    if hits.len() < 2 {
+        return;
+    }
+    hits.sort_unstable_by_key(|hit| (hit.start, hit.end));
+    hits.dedup_by(|next, kept| {
+        if next.start >= kept.end {
+            return false;
+        }
+        let rank = |hit: &Hit| (hit.score, hit.end - hit.start);
+        let owner = if rank(next) > rank(kept) { *next } else { *kept };
+        *kept = Hit { start: kept.start, end: kept.end.max(next.end), ..owner };
+        true
+    });
+}

@@ -1,0 +1,76 @@
+//! US social security numbers: three, two and four digits, none of the ranges that are never given out.
+
+use crate::mask::detect::Span;
+use crate::mask::detect::byte_at;
+use crate::mask::detect::byte_before;
+
+/// Words that tell of what a bare number is. Whole words only.
+const CONTEXT: [&str; 7] = ["ssn", "ssns", "ssno", "socialsecurity", "social", "socialsecuritynumber", "taxpayer"];
+
+/// How many words, and bytes, before a number are looked at.
+const WORDS: usize = 5;
+const REACH: usize = 80;
+
+/// `ddd-dd-dddd` around its second dash, or with blanks in their place where the context tells of it.
+pub(super) fn grouped_at(text: &[u8], at: usize, field: &str) -> Option<Span> {
+    let start = at.checked_sub(6)?;
+    let end = at + 5;
+    let gap = byte_at(text, at);
+    let number = text.get(start..end)?;
+    let [a, b, c, first, d, e, second, f, g, h, i] = number else { return None };
+    let digits = [a, b, c, d, e, f, g, h, i];
+    if first != second || !digits.iter().all(|digit| digit.is_ascii_digit()) || !alone(text, start, end, gap) {
+        return None;
+    }
+    if !given_out([*a, *b, *c], [*d, *e], [*f, *g, *h, *i]) {
+        return None;
+    }
+    if gap == b'-' {
+        Some(Span { start, end, score: 85, reason: "dashes and ranges hold" })
+    } else {
+        Some(weak(text, start, end, field))
+    }
+}
+
+/// Nine digits in a row that end before `end`: only with a word of context.
+pub(super) fn bare_at(text: &[u8], end: usize, field: &str) -> Option<Span> {
+    let start = end.checked_sub(9)?;
+    let [a, b, c, d, e, f, g, h, i] = text.get(start..end)? else { return None };
+    let known = given_out([*a, *b, *c], [*d, *e], [*f, *g, *h, *i]);
+    (known && alone(text, start, end, b'-')).then(|| weak(text, start, end, field))
+}
+
+fn weak(text: &[u8], start: usize, end: usize, field: &str) -> Span {
+    if is_context(field) || context_before(text, start) {
+        Span { start, end, score: 65, reason: "nine digits, ranges hold, the context tells of it" }
+    } else {
+        Span { start, end, score: 30, reason: "nine digits, ranges hold, no context" }
+    }
+}
+
+fn alone(text: &[u8], start: usize, end: usize, gap: u8) -> bool {
+    let (before, after) = (byte_before(text, start), byte_at(text, end));
+    let two_before = start.checked_sub(1).map_or(0, |at| byte_before(text, at));
+    let joined = |byte: u8, further: u8| (byte == gap || byte == b'.') && further.is_ascii_digit();
+    let word = |byte: u8| byte.is_ascii_alphanumeric();
+    !word(before) && before != b'+' && !word(after) && !joined(before, two_before) && !joined(after, byte_at(text, end + 1))
+}
+
+/// Not 000, 666 or 9xx; not 00; not 0000.
+fn given_out(area: [u8; 3], group: [u8; 2], serial: [u8; 4]) -> bool {
+    area != *b"000" && area != *b"666" && area.first() != Some(&b'9') && group != *b"00" && serial != *b"0000"
+}
+
+fn context_before(text: &[u8], start: usize) -> bool {
+    let Some(before) = text.get(start.saturating_sub(REACH)..start) else { return false };
+    let words = before.rsplit(|byte| !byte.is_ascii_alphanumeric() && *byte != b'_' && *byte != b'-');
+    words.filter(|word| !word.is_empty()).take(WORDS).any(|word| std::str::from_utf8(word).is_ok_and(is_context))
+}
+
+fn is_context(word: &str) -> bool {
+    if word.len() > 40 {
+        return false;
+    }
+    let folded: String = word.chars().filter(|c| c.is_alphanumeric()).map(|c| c.to_ascii_lowercase()).collect();
+    CONTEXT.contains(&folded.as_str()) || word.to_ascii_lowercase().split(['_', '-', ' ']).any(|part| part == "ssn")
+}

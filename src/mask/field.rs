@@ -1,0 +1,209 @@
+//! Names of fields: globs, with case, `_`, `-` and blanks folded.
+
+use std::collections::HashMap;
+
+/// The name patterns of all rules. The first rule that names a field owns it.
+#[derive(Debug, Default)]
+pub(super) struct FieldNames {
+    exact: HashMap<Box<str>, u16>,
+    globs: Vec<(Box<str>, u16)>,
+    first: ByteSet,
+    last: ByteSet,
+}
+
+/// A set of bytes.
+#[derive(Debug, Default)]
+struct ByteSet([u64; 4]);
+
+impl ByteSet {
+    fn add(&mut self, byte: u8) {
+        if let Some(word) = self.0.get_mut(usize::from(byte >> 6)) {
+            *word |= 1 << (byte & 63);
+        }
+    }
+
+    #[inline]
+    fn has(&self, byte: u8) -> bool {
+        self.0.get(usize::from(byte >> 6)).is_some_and(|word| word >> (byte & 63) & 1 == 1)
+    }
+
+    /// Adds every byte that a name can begin or end with if its folded form begins or ends with `folded`.
+    fn add_folded(&mut self, folded: Option<char>) {
+        for byte in 0..=u8::MAX {
+            let wild = matches!(folded, None | Some('*' | '?'));
+            let loose = matches!(byte, b'_' | b'-' | b' ' | 0x80..);
+            if wild || loose || folded == Some(char::from(byte.to_ascii_lowercase())) {
+                self.add(byte);
+            }
+        }
+    }
+}
+
+impl FieldNames {
+    /// Adds a pattern; `false` if nothing is left of it after folding.
+    pub(super) fn add(&mut self, pattern: &str, rule: u16) -> bool {
+        let folded = fold(pattern);
+        if folded.is_empty() {
+            return false;
+        }
+        self.first.add_folded(folded.chars().next());
+        self.last.add_folded(folded.chars().next_back());
+        if folded.contains(['*', '?']) {
+            self.globs.push((folded.into(), rule));
+        } else {
+            self.exact.entry(folded.into()).or_insert(rule);
+        }
+        true
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.exact.is_empty() && self.globs.is_empty()
+    }
+
+    /// The rule that masks a field of this name. The name has no escapes left in it.
+    #[inline]
+    pub(super) fn find(&self, name: &[u8]) -> Option<u16> {
+        let possible = match (name.first(), name.last()) {
+            (Some(&first), Some(&last)) => self.first.has(first) && self.last.has(last),
+            _ => false,
+        };
+        if possible { self.find_folded(name) } else { None }
+    }
+
+    fn find_folded(&self, name: &[u8]) -> Option<u16> {
+        let mut short = [0; 64];
+        let long;
+        let folded = if let Some(folded) = fold_ascii(name, &mut short) {
+            folded
+        } else {
+            long = fold(&String::from_utf8_lossy(name));
+            &long
+        };
+        let exact = self.exact.get(folded).copied();
+        let glob = self.globs.iter().find(|(pattern, _)| matches(pattern, folded)).map(|&(_, rule)| rule);
+        exact.into_iter().chain(glob).min()
+    }
+}
+
+fn fold_ascii<'a>(name: &[u8], room: &'a mut [u8; 64]) -> Option<&'a str> {
+    let mut used = 0;
+    for &byte in name {
+        if !byte.is_ascii() {
+            return None;
+        }
+        if !matches!(byte, b'_' | b'-' | b' ') {
+            *room.get_mut(used)? = byte.to_ascii_lowercase();
+            used += 1;
+        }
+    }
+    std::str::from_utf8(room.get(..used)?).ok()
+}
+
+/// Upper case first: `ſ` and the Kelvin sign are letters to parsers that ignore case.
+fn fold(name: &str) -> String {
+    name.chars()
+        .filter(|c| !matches!(c, '_' | '-' | ' '))
+        .flat_map(char::to_uppercase)
+        .flat_map(char::to_lowercase)
+        .collect()
+}
+
+/// Glob match of a whole name: `*` any characters, `?` one. Linear steps per star, no backtracking beyond the last one.
+pub(super) fn matches(pattern: &str, name: &str) -> bool {
+    let (mut pattern, mut name) = (pattern.chars(), name.chars());
+    let mut retry: Option<(std::str::Chars<'_>, std::str::Chars<'_>)> = None;
+    loop {
+        let mut rest = name.clone();
+        let fits = match (pattern.next(), rest.next()) {
+            (None, None) => return true,
+            (Some('*'), _) => {
+                retry = Some((pattern.clone(), name.clone()));
+                continue;
+            }
+            (Some(wanted), Some(found)) => wanted == '?' || wanted == found,
+            _ => false,
+        };
+        if fits {
+            name = rest;
+            continue;
+        }
+        // The last star takes one character more.
+        let Some((after_star, skipped)) = &mut retry else { return false };
+        if skipped.next().is_none() {
+            return false;
+        }
+        pattern = after_star.clone();
+        name = skipped.clone();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(patterns: &[&str]) -> FieldNames {
+        let mut names = FieldNames::default();
+        for (rule, pattern) in (0u16..).zip(patterns) {
+            assert!(names.add(pattern, rule));
+        }
+        names
+    }
+
+    #[test]
+    fn case_and_separators_are_folded() {
+        let fields = names(&["credit_card", "*_token", "ssn", "pass?ord", "*secret*"]);
+        for (name, rule) in [
+            ("creditCard", Some(0)),
+            ("CREDIT-CARD", Some(0)),
+            ("_credit_card_", Some(0)),
+            ("credit cards", None),
+            ("access_token", Some(1)),
+            ("accessToken", Some(1)),
+            ("token", Some(1)),
+            ("tokens", None),
+            ("SSN", Some(2)),
+            ("\u{17f}sn", Some(2)),
+            ("ssnx", None),
+            ("xssn", None),
+            ("", None),
+            ("password", Some(3)),
+            ("passord", None),
+            ("client_secret_key", Some(4)),
+            ("to\u{212a}en", Some(1)),
+        ] {
+            assert_eq!(fields.find(name.as_bytes()), rule, "{name}");
+        }
+        let long = format!("{}token", "x".repeat(200));
+        assert_eq!(fields.find(long.as_bytes()), Some(1));
+    }
+
+    #[test]
+    fn the_first_rule_that_names_a_field_owns_it() {
+        let fields = names(&["*", "ssn"]);
+        assert_eq!(fields.find(b"ssn"), Some(0));
+        let fields = names(&["ssn", "*"]);
+        assert_eq!(fields.find(b"ssn"), Some(0));
+        assert_eq!(fields.find(b"x"), Some(1));
+    }
+
+    #[test]
+    fn a_pattern_of_separators_alone_is_refused() {
+        assert!(!FieldNames::default().add("_-_", 0));
+        assert!(FieldNames::default().is_empty());
+    }
+
+    #[test]
+    fn globs_match_whole_names() {
+        for (pattern, name, wanted) in [
+            ("a*b*c", "abc", true),
+            ("a*b*c", "axxbyybzc", true),
+            ("a*b*c", "axxbyyb", false),
+            ("*", "", true),
+            ("?", "", false),
+            ("**a", "bba", true),
+            ("a*", "ba", false),
+        ] {
+            assert_eq!(matches(pattern, name), wanted, "{pattern} {name}");
+        }
+    }
+}

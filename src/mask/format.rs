@@ -1,0 +1,110 @@
+//! Which kinds of body can be read, by their media type.
+
+/// How a body is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Format {
+    /// Comma (or semicolon, tab) separated values, RFC 4180; the first row names the columns.
+    Csv,
+    /// `application/x-www-form-urlencoded`.
+    Form,
+    /// One JSON text, RFC 8259.
+    Json,
+    /// JSON texts one after another: NDJSON, JSON lines.
+    NdJson,
+    /// A stream of server-sent events.
+    Sse,
+    /// Text of any other kind, XML and HTML among it.
+    Text,
+}
+
+impl Format {
+    /// The format of a `Content-Type` value, parameters included. `None`: it cannot be read, and a reply of that type is
+    /// withheld on a connection that masks. The character set must be UTF-8 or, for text, ASCII; absent counts as UTF-8.
+    pub fn of(content_type: &str) -> Option<Self> {
+        let mut parts = content_type.split(';');
+        let essence = parts.next().unwrap_or_default().trim().to_ascii_lowercase();
+        let format = Self::of_essence(&essence)?;
+        let mut charset = None;
+        for parameter in parts {
+            let Some((name, value)) = parameter.split_once('=') else { continue };
+            if name.trim().eq_ignore_ascii_case("charset") {
+                // Two of them: a client may believe the other one.
+                if charset.replace(value.trim().trim_matches('"').to_ascii_lowercase()).is_some() {
+                    return None;
+                }
+            }
+        }
+        let ascii = !matches!(format, Self::Json | Self::NdJson | Self::Sse);
+        match charset.as_deref() {
+            None | Some("utf-8" | "utf8") => Some(format),
+            Some("us-ascii" | "ascii") if ascii => Some(format),
+            Some(_) => None,
+        }
+    }
+
+    fn of_essence(essence: &str) -> Option<Self> {
+        let (kind, subtype) = essence.split_once('/')?;
+        Some(match essence {
+            "application/json" | "text/json" | "text/x-json" | "application/x-json" => Self::Json,
+            "application/ndjson" | "application/x-ndjson" | "application/jsonl" | "application/x-jsonl" => Self::NdJson,
+            "application/jsonlines" | "application/x-jsonlines" | "application/stream+json" => Self::NdJson,
+            "application/x-json-stream" | "text/jsonl" | "text/x-ndjson" => Self::NdJson,
+            "text/event-stream" => Self::Sse,
+            "text/csv" | "application/csv" | "text/x-csv" | "text/tab-separated-values" => Self::Csv,
+            "application/x-www-form-urlencoded" => Self::Form,
+            "application/xml" | "application/xml-dtd" | "application/xhtml+xml" => Self::Text,
+            "application/javascript" | "application/x-javascript" | "application/ecmascript" => Self::Text,
+            "application/yaml" | "application/x-yaml" | "application/toml" | "application/sql" => Self::Text,
+            "application/graphql" | "application/x-sh" | "application/x-pem-file" => Self::Text,
+            "application/pem-certificate-chain" | "application/openmetrics-text" => Self::Text,
+            _ if subtype.ends_with("+json") => Self::Json,
+            _ if subtype.ends_with("+xml") || subtype.ends_with("+yaml") || kind == "text" => Self::Text,
+            _ => return None,
+        })
+    }
+
+    /// The word for it in errors.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Csv => "CSV",
+            Self::Form => "form",
+            Self::Json => "JSON",
+            Self::NdJson => "NDJSON",
+            Self::Sse => "event stream",
+            Self::Text => "text",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_can_be_read_has_a_format() {
+        for (text, wanted) in [
+            ("application/json", Some(Format::Json)),
+            ("Application/JSON ; Charset=\"UTF-8\"", Some(Format::Json)),
+            ("application/json; charset=utf-16", None),
+            ("application/json; charset=us-ascii", None),
+            ("application/json; charset=utf-8; charset=utf-16", None),
+            ("application/vnd.api+json", Some(Format::Json)),
+            ("application/x-ndjson", Some(Format::NdJson)),
+            ("text/event-stream", Some(Format::Sse)),
+            ("text/csv; header=present", Some(Format::Csv)),
+            ("application/x-www-form-urlencoded", Some(Format::Form)),
+            ("text/html; charset=us-ascii", Some(Format::Text)),
+            ("text/html; charset=iso-8859-1", None),
+            ("image/svg+xml", Some(Format::Text)),
+            ("text/plain", Some(Format::Text)),
+            ("multipart/form-data; boundary=x", None),
+            ("application/octet-stream", None),
+            ("application/pdf", None),
+            ("image/png", None),
+            ("json", None),
+            ("", None),
+        ] {
+            assert_eq!(Format::of(text), wanted, "{text}");
+        }
+    }
+}

@@ -1,0 +1,138 @@
+//! The small parts of JSON: numbers, words, and the escapes of strings.
+
+use crate::mask::view::View;
+use crate::mask::view::hex;
+
+/// The most digits that a number may have to be looked at as a whole number.
+const MOST_DIGITS: usize = 19;
+
+/// Whether bytes are a number, `true`, `false` or `null`.
+pub(super) fn is_scalar(token: &[u8]) -> bool {
+    matches!(token, b"true" | b"false" | b"null") || is_number(token)
+}
+
+fn is_number(token: &[u8]) -> bool {
+    let rest = token.strip_prefix(b"-").unwrap_or(token);
+    let whole = digits(rest);
+    if whole == 0 || (whole > 1 && rest.first() == Some(&b'0')) {
+        return false;
+    }
+    let mut rest = rest.get(whole..).unwrap_or_default();
+    if let Some(fraction) = rest.strip_prefix(b".") {
+        let size = digits(fraction);
+        if size == 0 {
+            return false;
+        }
+        rest = fraction.get(size..).unwrap_or_default();
+    }
+    if let Some(exponent) = rest.strip_prefix(b"e").or_else(|| rest.strip_prefix(b"E")) {
+        let exponent = exponent.strip_prefix(b"+").or_else(|| exponent.strip_prefix(b"-")).unwrap_or(exponent);
+        return !exponent.is_empty() && digits(exponent) == exponent.len();
+    }
+    rest.is_empty()
+}
+
+fn digits(bytes: &[u8]) -> usize {
+    bytes.iter().take_while(|byte| byte.is_ascii_digit()).count()
+}
+
+/// Writes the digits of a number that is a whole one, however it is written (`4.111E15`, `4111.0`): what a detector has to see.
+/// `false` if it is none, or too long to be anything.
+pub(super) fn whole_number(token: &[u8], out: &mut Vec<u8>) -> bool {
+    out.clear();
+    let token = token.strip_prefix(b"-").unwrap_or(token);
+    let mantissa = token.iter().position(|byte| matches!(byte, b'e' | b'E')).unwrap_or(token.len());
+    let exponent = token.get(mantissa + 1..).unwrap_or_default();
+    let exponent: i32 = match std::str::from_utf8(exponent).map(str::parse) {
+        Ok(Ok(exponent)) => exponent,
+        _ if exponent.is_empty() => 0,
+        _ => return false,
+    };
+    let mut point = None;
+    for &byte in token.get(..mantissa).unwrap_or_default() {
+        if byte == b'.' {
+            point = Some(out.len());
+        } else if out.len() < 2 * MOST_DIGITS {
+            out.push(byte);
+        } else {
+            return false;
+        }
+    }
+    let point = i64::try_from(point.unwrap_or(out.len())).unwrap_or(0) + i64::from(exponent);
+    let Ok(point) = usize::try_from(point) else { return false };
+    if point > MOST_DIGITS || out.iter().skip(point).any(|digit| *digit != b'0') {
+        return false;
+    }
+    out.resize(point, b'0');
+    true
+}
+
+/// Resolves the escapes of a string, given without its quotes. `None`: an escape that JSON does not have. Half a surrogate
+/// pair becomes U+FFFD; `lone` says whether there was one.
+pub(super) fn unescape(raw: &[u8], view: &mut View, lone: &mut bool) -> Option<()> {
+    view.clear();
+    let mut at = 0;
+    while let Some(found) = memchr::memchr(b'\\', raw.get(at..)?) {
+        let slash = at + found;
+        view.plain(raw.get(at..slash)?);
+        let (means, size) = escape(raw.get(slash..)?)?;
+        *lone |= means.is_none();
+        let c = means.unwrap_or(char::REPLACEMENT_CHARACTER);
+        view.escape(c.encode_utf8(&mut [0; 4]).as_bytes(), slash, size);
+        at = slash + size;
+    }
+    view.plain(raw.get(at..)?);
+    Some(())
+}
+
+/// What one escape means (`None`: half a surrogate pair), and how long it is.
+fn escape(rest: &[u8]) -> Option<(Option<char>, usize)> {
+    let simple = match rest.get(1)? {
+        b'"' => '"',
+        b'\\' => '\\',
+        b'/' => '/',
+        b'b' => '\u{8}',
+        b'f' => '\u{c}',
+        b'n' => '\n',
+        b'r' => '\r',
+        b't' => '\t',
+        b'u' => {
+            let first = hex4(rest.get(2..6)?)?;
+            if !(0xd800..0xdc00).contains(&first) {
+                return Some((char::from_u32(first), 6));
+            }
+            let second = rest.get(6..12).and_then(|next| next.strip_prefix(b"\\u")).and_then(hex4);
+            return Some(match second {
+                Some(second @ 0xdc00..0xe000) => {
+                    (char::from_u32(0x10000 + ((first - 0xd800) << 10) + (second - 0xdc00)), 12)
+                }
+                _ => (None, 6),
+            });
+        }
+        _ => return None,
+    };
+    Some((Some(simple), 2))
+}
+
+fn hex4(digits: &[u8]) -> Option<u32> {
+    digits.iter().try_fold(0, |value, digit| Some(value << 4 | u32::from(hex(*digit)?)))
+}
+
+/// Appends text as the inside of a JSON string. Bytes that are no UTF-8 become U+FFFD.
+pub(in crate::mask) fn write_escaped(text: &[u8], out: &mut Vec<u8>) {
+    for chunk in text.utf8_chunks() {
+        for &byte in chunk.valid().as_bytes() {
+            match byte {
+                b'"' | b'\\' => out.extend_from_slice(&[b'\\', byte]),
+                b'\n' => out.extend_from_slice(b"\\n"),
+                b'\r' => out.extend_from_slice(b"\\r"),
+                b'\t' => out.extend_from_slice(b"\\t"),
+                0..=0x1f => out.extend_from_slice(format!("\\u{byte:04x}").as_bytes()),
+                _ => out.push(byte),
+            }
+        }
+        if !chunk.invalid().is_empty() {
+            out.extend_from_slice("\u{fffd}".as_bytes());
+        }
+    }
+}

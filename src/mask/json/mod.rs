@@ -1,0 +1,14 @@
+//! JSON, spliced: values are found by a strict reader that never builds a tree, and everything else is copied as it stands.
+//!
+//! The reader holds to RFC 8259, so that no client can read another structure than it did: what is malformed, cut or nested too
+//! deep is an error. It works on whole tokens; a token that the input cuts is held until the rest arrives.
+
+mod lex;
+mod string;
+mod token;
+
+pub(super) use lex::write_escaped;
+pub(super) use token::JsonMasker;
+
+#[cfg(test)]
+mod tests;

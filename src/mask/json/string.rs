@@ -1,0 +1,261 @@
+//! What becomes of one name or value of a JSON text.
+
+use crate::domain::MaskOp;
+use crate::mask::detect::By;
+use crate::mask::detect::Hit;
+use crate::mask::json::lex;
+use crate::mask::masker::Unmaskable;
+use crate::mask::notes::Notes;
+use crate::mask::operator::REDACTED;
+use crate::mask::plan::Plan;
+use crate::mask::value;
+use crate::mask::value::Finder;
+use crate::mask::value::Found;
+use crate::mask::view::View;
+
+/// Masks names and values. Its buffers are used again.
+#[derive(Debug, Default)]
+pub(super) struct Strings {
+    /// The last name, without escapes: where the notes say a value was.
+    place: Vec<u8>,
+    view: View,
+    escaped: bool,
+    lone_surrogate: bool,
+    finder: Finder,
+    hits: Vec<Hit>,
+    text: Vec<u8>,
+    written: Vec<u8>,
+    masked_names: u64,
+    nesting: usize,
+    /// Who masked the first value.
+    pub(super) owner: Option<By>,
+}
+
+impl Strings {
+    pub(super) fn nested(nesting: usize) -> Self {
+        Self { nesting, ..Self::default() }
+    }
+
+    /// Resolves the escapes of a string, and checks them.
+    #[inline]
+    pub(super) fn read(&mut self, raw: &[u8], escaped: bool) -> Result<(), Unmaskable> {
+        self.escaped = escaped;
+        self.lone_surrogate = false;
+        if escaped && lex::unescape(raw, &mut self.view, &mut self.lone_surrogate).is_none() {
+            return Err(Unmaskable::malformed("an escape that JSON does not have"));
+        }
+        Ok(())
+    }
+
+    /// Remembers a name, and gives the rule that masks its value.
+    #[inline]
+    pub(super) fn name(&mut self, plan: &Plan, raw: &[u8]) -> Result<Option<u16>, Unmaskable> {
+        // Parsers do not agree on what a name with half a surrogate pair is.
+        if self.lone_surrogate {
+            return Err(Unmaskable::malformed("a name with half a surrogate pair"));
+        }
+        let name = if self.escaped { self.view.text() } else { raw };
+        let rule = plan.fields.find(name);
+        if rule.is_some() || !plan.scanner.is_empty() {
+            self.place.clear();
+            self.place.extend_from_slice(name);
+        }
+        Ok(rule)
+    }
+
+    /// What takes the place of a name in which a detector finds something. Names that become alike stay different by a number.
+    #[inline]
+    pub(super) fn mask_name(
+        &mut self,
+        plan: &Plan,
+        raw: &[u8],
+        notes: &mut Notes,
+    ) -> Result<Option<&[u8]>, Unmaskable> {
+        if plan.scanner.is_empty() {
+            return Ok(None);
+        }
+        let text = if self.escaped { self.view.text() } else { raw };
+        let found = self.finder.look(plan, text, "", self.nesting, notes)?;
+        self.place_is_secret(&found);
+        let Some(()) = self.write(plan, raw, &found, notes) else { return Ok(None) };
+        self.masked_names += 1;
+        if self.masked_names > 1 {
+            self.written.pop();
+            self.written.extend_from_slice(format!("~{}\"", self.masked_names).as_bytes());
+        }
+        Ok(Some(&self.written))
+    }
+
+    fn place_is_secret(&mut self, found: &Found) {
+        if !matches!(found, Found::Nothing) {
+            self.place.clear();
+            self.place.extend_from_slice(b"name");
+        }
+    }
+
+    /// What takes the place of a string value, with its quotes.
+    #[inline]
+    pub(super) fn mask_value(
+        &mut self,
+        plan: &Plan,
+        raw: &[u8],
+        rule: Option<u16>,
+        notes: &mut Notes,
+    ) -> Result<Option<&[u8]>, Unmaskable> {
+        if let Some(rule) = rule {
+            let text = if self.escaped { self.view.text() } else { raw };
+            self.text.clear();
+            plan.write(rule, text, &mut self.text);
+            self.note(plan, By::Field(rule), notes);
+            self.written.clear();
+            self.quote(matches!(plan.op(rule), MaskOp::Null));
+            return Ok(Some(&self.written));
+        }
+        let text = if self.escaped { self.view.text() } else { raw };
+        // Without detectors only JSON in the string can hold a name, and that needs escaped quotes.
+        if plan.scanner.is_empty() && !(self.escaped && value::looks_like_json(text)) {
+            return Ok(None);
+        }
+        let field = std::str::from_utf8(&self.place).unwrap_or_default();
+        let found = self.finder.look(plan, text, field, self.nesting, notes)?;
+        let all = match &found {
+            Found::Whole(by) => Some(*by),
+            Found::Hits => match self.finder.hits() {
+                [hit] if hit.start == 0 && hit.end == text.len() => Some(hit.by),
+                _ => None,
+            },
+            Found::Nothing | Found::Rewritten(..) => None,
+        };
+        let written = self.write(plan, raw, &found, notes);
+        if all.is_some_and(|by| matches!(plan.op(plan.rule(by)), MaskOp::Null)) {
+            self.written.clear();
+            self.quote(true);
+        }
+        Ok(written.map(|()| &*self.written))
+    }
+
+    /// What takes the place of an object under a masked name.
+    pub(super) fn mask_object(&mut self, plan: &Plan, rule: u16, notes: &mut Notes) -> &[u8] {
+        self.note(plan, By::Field(rule), notes);
+        self.text.clear();
+        self.written.clear();
+        match plan.op(rule) {
+            MaskOp::Null => self.quote(true),
+            MaskOp::Replace { with } => {
+                self.text.extend_from_slice(with.as_bytes());
+                self.quote(false);
+            }
+            _ => {
+                self.text.extend_from_slice(REDACTED);
+                self.quote(false);
+            }
+        }
+        &self.written
+    }
+
+    /// What takes the place of a number or word.
+    pub(super) fn mask_scalar(
+        &mut self,
+        plan: &Plan,
+        token: &[u8],
+        rule: Option<u16>,
+        notes: &mut Notes,
+    ) -> Option<&[u8]> {
+        if token == b"null" {
+            return None;
+        }
+        let is_word = matches!(token, b"true" | b"false");
+        let by = match rule {
+            Some(rule) => By::Field(rule),
+            None if is_word || plan.scanner.is_empty() => return None,
+            None => self.detected(plan, token)?,
+        };
+        let rule = self.note(plan, by, notes);
+        self.text.clear();
+        self.written.clear();
+        let as_null = match plan.op(rule) {
+            MaskOp::Null | MaskOp::Redact => true,
+            MaskOp::Replace { .. } => false,
+            MaskOp::Hash | MaskOp::KeepFirst { .. } | MaskOp::KeepLast { .. } => is_word,
+        };
+        plan.write(rule, token, &mut self.text);
+        self.quote(as_null);
+        Some(&self.written)
+    }
+
+    /// Who finds something in a number, as it is written or as the whole number that it means.
+    fn detected(&mut self, plan: &Plan, token: &[u8]) -> Option<By> {
+        let field = std::str::from_utf8(&self.place).unwrap_or_default();
+        self.hits.clear();
+        // No built-in shape is shorter than a social security number.
+        if (token.len() >= 9 && lex::whole_number(token, &mut self.text)) || plan.scanner.has_patterns() {
+            plan.scanner.candidates(token, field, true, &mut self.hits);
+            if self.text != token {
+                plan.scanner.candidates(&self.text, field, true, &mut self.hits);
+            }
+        }
+        let best = self.hits.iter().filter(|hit| hit.counts()).max_by_key(|hit| hit.score)?;
+        Some(best.by)
+    }
+
+    fn note(&mut self, plan: &Plan, by: By, notes: &mut Notes) -> u16 {
+        self.owner.get_or_insert(by);
+        plan.count(by, &String::from_utf8_lossy(&self.place), notes)
+    }
+
+    /// Appends the masked text as a JSON string, or `null`.
+    fn quote(&mut self, as_null: bool) {
+        if as_null {
+            self.written.extend_from_slice(b"null");
+        } else {
+            self.written.push(b'"');
+            lex::write_escaped(&self.text, &mut self.written);
+            self.written.push(b'"');
+        }
+    }
+
+    /// Writes the string anew with what was found in it replaced; `None` if that is nothing.
+    fn write(&mut self, plan: &Plan, raw: &[u8], found: &Found, notes: &mut Notes) -> Option<()> {
+        self.written.clear();
+        self.text.clear();
+        match found {
+            Found::Nothing => return None,
+            Found::Rewritten(text, by) => {
+                self.owner.get_or_insert(*by);
+                self.text.extend_from_slice(text);
+                self.quote(false);
+            }
+            Found::Whole(by) => {
+                let rule = self.note(plan, *by, notes);
+                let text = if self.escaped { self.view.text() } else { raw };
+                plan.write(rule, text, &mut self.text);
+                self.quote(false);
+            }
+            Found::Hits => {
+                self.hits.clear();
+                self.hits.extend_from_slice(self.finder.hits());
+                self.write_hits(plan, raw, notes);
+            }
+        }
+        Some(())
+    }
+
+    fn write_hits(&mut self, plan: &Plan, raw: &[u8], notes: &mut Notes) {
+        self.written.push(b'"');
+        let mut done = 0;
+        for place in 0..self.hits.len() {
+            let Some(&hit) = self.hits.get(place) else { break };
+            let rule = self.note(plan, hit.by, notes);
+            let text = if self.escaped { self.view.text() } else { raw };
+            let (start, end) =
+                if self.escaped { self.view.raw_range(hit.start, hit.end) } else { (hit.start, hit.end) };
+            self.written.extend_from_slice(raw.get(done..start).unwrap_or_default());
+            self.text.clear();
+            plan.write(rule, text.get(hit.start..hit.end).unwrap_or_default(), &mut self.text);
+            lex::write_escaped(&self.text, &mut self.written);
+            done = end;
+        }
+        self.written.extend_from_slice(raw.get(done..).unwrap_or_default());
+        self.written.push(b'"');
+    }
+}

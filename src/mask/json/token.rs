@@ -1,0 +1,387 @@
+//! The reader: one token after another, with what may come next.
+
+use crate::mask::bits;
+use crate::mask::detect::By;
+use crate::mask::json::lex;
+use crate::mask::json::string::Strings;
+use crate::mask::masker::LONGEST_VALUE;
+use crate::mask::masker::Unmaskable;
+use crate::mask::notes::Notes;
+use crate::mask::plan::Plan;
+
+/// How deep objects and arrays may be nested.
+const DEEPEST: u32 = 64;
+
+/// What may come next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Next {
+    /// A value, after a colon, or at the start.
+    Value,
+    /// A value, or the end of the array that just began.
+    FirstElement,
+    /// A value, after a comma in an array.
+    Element,
+    /// A name, or the end of the object that just began.
+    FirstName,
+    /// A name, after a comma.
+    Name,
+    /// A colon.
+    Colon,
+    /// A comma, or the end of what is open; at the top: nothing, or (of many texts) the next one.
+    More,
+}
+
+/// Masks one JSON text, or many of them one after another.
+#[derive(Debug)]
+pub(in crate::mask) struct JsonMasker {
+    next: Next,
+    depth: u32,
+    /// Bit `n` (from the innermost, 0): whether it is an object.
+    objects: u64,
+    /// The same: whether its elements are masked one by one, as they stand under a masked name.
+    masked: u64,
+    /// The rule that masks them.
+    array_rule: u16,
+    /// The rule that the name just read gives its value.
+    rule: Option<u16>,
+    /// The depth of the object that is left out, if one is.
+    muted: Option<u32>,
+    many: bool,
+    begun: bool,
+    /// The beginning of a token that the input cut, and how much of it is known to hold no end.
+    held: Vec<u8>,
+    searched: usize,
+    strings: Strings,
+}
+
+impl JsonMasker {
+    /// For one JSON text, or for many one after another.
+    pub(in crate::mask) fn new(many: bool) -> Self {
+        Self {
+            next: Next::Value,
+            depth: 0,
+            objects: 0,
+            masked: 0,
+            array_rule: 0,
+            rule: None,
+            muted: None,
+            many,
+            begun: false,
+            held: Vec::new(),
+            searched: 0,
+            strings: Strings::default(),
+        }
+    }
+
+    /// For one that stands inside another text.
+    pub(in crate::mask) fn nested(nesting: usize) -> Self {
+        Self { strings: Strings::nested(nesting), begun: true, ..Self::new(false) }
+    }
+
+    /// Who masked the first value.
+    pub(in crate::mask) fn owner(&self) -> Option<By> {
+        self.strings.owner
+    }
+
+    /// Takes the next piece, and appends what is safe to send.
+    pub(in crate::mask) fn push(
+        &mut self,
+        plan: &Plan,
+        input: &[u8],
+        notes: &mut Notes,
+        out: &mut Vec<u8>,
+    ) -> Result<(), Unmaskable> {
+        if self.held.is_empty() {
+            let used = self.run(plan, input, false, notes, out)?;
+            self.held.extend_from_slice(input.get(used..).unwrap_or_default());
+        } else {
+            let mut held = std::mem::take(&mut self.held);
+            held.extend_from_slice(input);
+            let used = self.run(plan, &held, false, notes, out)?;
+            held.drain(..used);
+            self.held = held;
+        }
+        Ok(())
+    }
+
+    /// Ends the body, and appends the rest.
+    pub(in crate::mask) fn finish(
+        &mut self,
+        plan: &Plan,
+        notes: &mut Notes,
+        out: &mut Vec<u8>,
+    ) -> Result<(), Unmaskable> {
+        let held = std::mem::take(&mut self.held);
+        let used = self.run(plan, &held, true, notes, out)?;
+        let nothing = self.next == Next::Value && self.depth == 0 && self.rule.is_none();
+        let done = self.depth == 0 && self.next == Next::More;
+        if used == held.len() && (done || nothing) { Ok(()) } else { Err(Unmaskable::malformed("it ends early")) }
+    }
+
+    /// Reads all whole tokens of `input`; gives how much of it was used.
+    fn run(
+        &mut self,
+        plan: &Plan,
+        input: &[u8],
+        last: bool,
+        notes: &mut Notes,
+        out: &mut Vec<u8>,
+    ) -> Result<usize, Unmaskable> {
+        let mut at = 0;
+        if !self.begun {
+            match skip_mark(input, last) {
+                Some(size) => at = size,
+                None => return Ok(0),
+            }
+            self.begun = at > 0 || !input.is_empty();
+        }
+        // Everything before `sent` is in `out`, or left out.
+        let mut sent = 0;
+        while let Some(&byte) = input.get(at) {
+            match byte {
+                b' ' | b'\n' | b'\r' | b'\t' => at += 1,
+                b'"' => {
+                    let Some((end, escaped)) = self.string_end(input, at)? else { break };
+                    let edit = Edit { input, start: at, end, sent: &mut sent };
+                    self.string(plan, edit, escaped, notes, out)?;
+                    at = end;
+                }
+                b':' if self.next == Next::Colon => {
+                    self.next = Next::Value;
+                    at += 1;
+                }
+                b',' if self.next == Next::More && self.depth > 0 => {
+                    self.next = if self.objects & 1 == 1 { Next::Name } else { Next::Element };
+                    at += 1;
+                }
+                b'{' | b'[' => {
+                    self.open(plan, byte == b'{', Edit { input, start: at, end: at + 1, sent: &mut sent }, notes, out)?;
+                    at += 1;
+                }
+                b'}' | b']' => {
+                    self.close(byte == b'}')?;
+                    at += 1;
+                    if self.muted == Some(self.depth) {
+                        self.muted = None;
+                        sent = at;
+                    }
+                }
+                _ => {
+                    let Some(end) = scalar_end(input, at, last)? else { break };
+                    self.scalar(plan, Edit { input, start: at, end, sent: &mut sent }, notes, out)?;
+                    at = end;
+                }
+            }
+        }
+        let done = input.get(..at).unwrap_or_default();
+        if std::str::from_utf8(done).is_err() {
+            return Err(Unmaskable::malformed("it is not UTF-8"));
+        }
+        if self.muted.is_none() {
+            out.extend_from_slice(done.get(sent..).unwrap_or_default());
+        }
+        Ok(at)
+    }
+
+    /// The end of the string that begins at `at`, behind its quote, and whether it holds escapes. `None`: it is cut.
+    #[inline]
+    fn string_end(&mut self, input: &[u8], at: usize) -> Result<Option<(usize, bool)>, Unmaskable> {
+        let resumed = std::mem::take(&mut self.searched);
+        let mut from = (at + 1).max(resumed);
+        let mut escaped = false;
+        let end = loop {
+            match bits::string_stop(input, from) {
+                Some(stop) => match input.get(stop) {
+                    Some(b'"') => break Some(stop + 1),
+                    Some(b'\\') if stop + 1 < input.len() => {
+                        escaped = true;
+                        from = stop + 2;
+                    }
+                    Some(b'\\') => {
+                        self.searched = stop - at;
+                        break None;
+                    }
+                    _ => return Err(Unmaskable::malformed("a control character in a string")),
+                },
+                None => {
+                    self.searched = input.len().max(from) - at;
+                    break None;
+                }
+            }
+        };
+        if end.unwrap_or(input.len()) - at > LONGEST_VALUE {
+            return Err(Unmaskable::TooLong { limit: LONGEST_VALUE });
+        }
+        let searched = input.get(at..resumed).unwrap_or_default();
+        Ok(end.map(|end| (end, escaped || memchr::memchr(b'\\', searched).is_some())))
+    }
+
+    fn string(
+        &mut self,
+        plan: &Plan,
+        edit: Edit<'_>,
+        escaped: bool,
+        notes: &mut Notes,
+        out: &mut Vec<u8>,
+    ) -> Result<(), Unmaskable> {
+        let raw = edit.input.get(edit.start + 1..edit.end - 1).unwrap_or_default();
+        self.strings.read(raw, escaped)?;
+        match self.next {
+            Next::FirstName | Next::Name => {
+                self.next = Next::Colon;
+                if self.muted.is_none() {
+                    self.rule = self.strings.name(plan, raw)?;
+                    let written = self.strings.mask_name(plan, raw, notes)?;
+                    edit.put(written, out);
+                }
+                Ok(())
+            }
+            Next::Value | Next::FirstElement | Next::Element => {
+                if self.muted.is_some() {
+                    self.next = Next::More;
+                    return Ok(());
+                }
+                let rule = self.value();
+                let written = self.strings.mask_value(plan, raw, rule, notes)?;
+                edit.put(written, out);
+                Ok(())
+            }
+            Next::More if self.many && self.depth == 0 => {
+                self.next = Next::Value;
+                self.string(plan, edit, escaped, notes, out)
+            }
+            Next::Colon | Next::More => Err(Unmaskable::malformed("a string out of place")),
+        }
+    }
+
+    fn scalar(
+        &mut self,
+        plan: &Plan,
+        edit: Edit<'_>,
+        notes: &mut Notes,
+        out: &mut Vec<u8>,
+    ) -> Result<(), Unmaskable> {
+        let token = edit.input.get(edit.start..edit.end).unwrap_or_default();
+        if !self.value_may_come() || !lex::is_scalar(token) {
+            return Err(Unmaskable::malformed("no value where one must be"));
+        }
+        if self.muted.is_some() {
+            self.next = Next::More;
+            return Ok(());
+        }
+        let rule = self.value();
+        let written = self.strings.mask_scalar(plan, token, rule, notes);
+        edit.put(written, out);
+        Ok(())
+    }
+
+    fn value_may_come(&self) -> bool {
+        match self.next {
+            Next::Value | Next::FirstElement | Next::Element => true,
+            Next::More => self.many && self.depth == 0,
+            Next::Colon | Next::FirstName | Next::Name => false,
+        }
+    }
+
+    /// A value begins: the rule that masks it.
+    #[inline]
+    fn value(&mut self) -> Option<u16> {
+        self.next = Next::More;
+        let inherited = if self.masked & 1 == 1 { Some(self.array_rule) } else { None };
+        self.rule.take().or(inherited)
+    }
+
+    fn open(
+        &mut self,
+        plan: &Plan,
+        is_object: bool,
+        edit: Edit<'_>,
+        notes: &mut Notes,
+        out: &mut Vec<u8>,
+    ) -> Result<(), Unmaskable> {
+        if !self.value_may_come() {
+            return Err(Unmaskable::malformed("an object or array out of place"));
+        }
+        if self.depth >= DEEPEST {
+            return Err(Unmaskable::TooDeep);
+        }
+        let rule = if self.muted.is_none() { self.value() } else { None };
+        if let Some(rule) = rule {
+            if is_object {
+                let written = self.strings.mask_object(plan, rule, notes);
+                edit.put(Some(written), out);
+                self.muted = Some(self.depth);
+            } else {
+                self.array_rule = rule;
+            }
+        }
+        self.depth += 1;
+        self.objects = (self.objects << 1) | u64::from(is_object);
+        self.masked = (self.masked << 1) | u64::from(rule.is_some() && !is_object);
+        self.next = if is_object { Next::FirstName } else { Next::FirstElement };
+        Ok(())
+    }
+
+    fn close(&mut self, is_object: bool) -> Result<(), Unmaskable> {
+        let may = match self.next {
+            Next::More => true,
+            Next::FirstName => is_object,
+            Next::FirstElement => !is_object,
+            _ => false,
+        };
+        if self.depth == 0 || !may || is_object != (self.objects & 1 == 1) {
+            return Err(Unmaskable::malformed("an end of an object or array out of place"));
+        }
+        self.depth -= 1;
+        self.objects >>= 1;
+        self.masked >>= 1;
+        self.next = Next::More;
+        Ok(())
+    }
+}
+
+/// One token in its input, and how far the input is written.
+struct Edit<'a> {
+    input: &'a [u8],
+    start: usize,
+    end: usize,
+    sent: &'a mut usize,
+}
+
+impl Edit<'_> {
+    /// Writes what takes the place of the token, if anything does.
+    #[inline]
+    fn put(self, written: Option<&[u8]>, out: &mut Vec<u8>) {
+        if let Some(written) = written {
+            out.extend_from_slice(self.input.get(*self.sent..self.start).unwrap_or_default());
+            out.extend_from_slice(written);
+            *self.sent = self.end;
+        }
+    }
+}
+
+/// The length of a byte order mark; `None`: not enough is there to tell.
+fn skip_mark(input: &[u8], last: bool) -> Option<usize> {
+    const MARK: &[u8] = b"\xef\xbb\xbf";
+    if input.starts_with(MARK) {
+        Some(MARK.len())
+    } else if MARK.starts_with(input) && !input.is_empty() && !last {
+        None
+    } else {
+        Some(0)
+    }
+}
+
+/// The end of the number or word at `at`. `None`: it is cut.
+fn scalar_end(input: &[u8], at: usize, last: bool) -> Result<Option<usize>, Unmaskable> {
+    let rest = input.get(at..).unwrap_or_default();
+    let ends = |byte: &u8| matches!(byte, b',' | b'}' | b']' | b' ' | b'\n' | b'\r' | b'\t' | b':' | b'"' | b'{' | b'[');
+    let size = rest.iter().position(ends);
+    if size.unwrap_or(rest.len()) > LONGEST_NUMBER {
+        return Err(Unmaskable::TooLong { limit: LONGEST_NUMBER });
+    }
+    Ok(size.or_else(|| last.then_some(rest.len())).map(|size| at + size))
+}
+
+/// The longest number, in bytes.
+const LONGEST_NUMBER: usize = 4096;

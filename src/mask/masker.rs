@@ -1,0 +1,145 @@
+//! One body on its way through a plan, in pieces.
+
+use std::sync::Arc;
+
+use crate::mask::csv::CsvMasker;
+use crate::mask::form::FormMasker;
+use crate::mask::format::Format;
+use crate::mask::json::JsonMasker;
+use crate::mask::notes::Notes;
+use crate::mask::plan::Plan;
+use crate::mask::sse::SseMasker;
+use crate::mask::text::TextMasker;
+
+/// The longest single value (a JSON string, a CSV record, a line of text, an event) that is held to be looked at, in bytes.
+pub(super) const LONGEST_VALUE: usize = 1 << 20;
+
+/// Why a body cannot be masked. It is withheld from there on; nothing of it holds a part of the body.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Unmaskable {
+    /// It came after a part that could not be masked.
+    #[error("an earlier part of the body could not be masked")]
+    Earlier,
+    /// It is not what its type says, or can be read in more than one way.
+    #[error("the body cannot be read in one way: {problem}")]
+    Malformed {
+        /// What is wrong.
+        problem: &'static str,
+    },
+    /// It is nested deeper than 64 levels, or texts within texts deeper than 6.
+    #[error("the body is nested too deep")]
+    TooDeep,
+    /// One value is longer than what is held.
+    #[error("a value of the body is longer than {limit} bytes")]
+    TooLong {
+        /// How long it may be, in bytes.
+        limit: usize,
+    },
+}
+
+impl Unmaskable {
+    pub(super) fn malformed(problem: &'static str) -> Self {
+        Self::Malformed { problem }
+    }
+}
+
+/// Masks one body. Memory is bounded by the longest value that is held (1 MiB) and the piece at hand, however long the body is.
+///
+/// The output does not depend on how the input is cut. What is complete is put out at once: an event at its blank line, a line at
+/// its end, a JSON token at its end.
+#[derive(Debug)]
+pub struct Masker {
+    plan: Arc<Plan>,
+    notes: Notes,
+    state: State,
+}
+
+#[derive(Debug)]
+enum State {
+    Csv(Box<CsvMasker>),
+    Failed,
+    Form(Box<FormMasker>),
+    Json(Box<JsonMasker>),
+    /// The plan is empty.
+    Pass,
+    Sse(Box<SseMasker>),
+    Text(Box<TextMasker>),
+}
+
+impl Masker {
+    /// A masker of one body.
+    pub fn new(plan: Arc<Plan>, format: Format) -> Self {
+        let state = if plan.is_empty() {
+            State::Pass
+        } else {
+            match format {
+                Format::Csv => State::Csv(Box::default()),
+                Format::Form => State::Form(Box::default()),
+                Format::Json => State::Json(Box::new(JsonMasker::new(false))),
+                Format::NdJson => State::Json(Box::new(JsonMasker::new(true))),
+                Format::Sse => State::Sse(Box::default()),
+                Format::Text => State::Text(Box::default()),
+            }
+        };
+        Self { plan, notes: Notes::new(), state }
+    }
+
+    /// Takes the next piece of the body, and appends to `out` what is safe to send.
+    ///
+    /// # Errors
+    /// The body cannot be masked: `out` is as it was, and every later call fails too.
+    pub fn push(&mut self, input: &[u8], out: &mut Vec<u8>) -> Result<(), Unmaskable> {
+        let mark = out.len();
+        let (plan, notes) = (&*self.plan, &mut self.notes);
+        let done = match &mut self.state {
+            State::Csv(masker) => masker.push(plan, input, notes, out),
+            State::Failed => Err(Unmaskable::Earlier),
+            State::Form(masker) => masker.push(plan, input, notes, out),
+            State::Json(masker) => masker.push(plan, input, notes, out),
+            State::Pass => {
+                out.extend_from_slice(input);
+                Ok(())
+            }
+            State::Sse(masker) => masker.push(plan, input, notes, out),
+            State::Text(masker) => masker.push(plan, input, notes, out),
+        };
+        self.settle(done, mark, out)
+    }
+
+    /// Ends the body, and appends the rest of it.
+    ///
+    /// # Errors
+    /// As for [`Masker::push`]; a body that was cut is one that cannot be masked.
+    pub fn finish(&mut self, out: &mut Vec<u8>) -> Result<(), Unmaskable> {
+        let mark = out.len();
+        let (plan, notes) = (&*self.plan, &mut self.notes);
+        let done = match &mut self.state {
+            State::Csv(masker) => masker.finish(plan, notes, out),
+            State::Failed => Err(Unmaskable::Earlier),
+            State::Form(masker) => masker.finish(plan, notes, out),
+            State::Json(masker) => masker.finish(plan, notes, out),
+            State::Pass => Ok(()),
+            State::Sse(masker) => masker.finish(plan, notes, out),
+            State::Text(masker) => masker.finish(plan, notes, out),
+        };
+        self.settle(done, mark, out)
+    }
+
+    /// What was masked so far.
+    pub fn notes(&self) -> &Notes {
+        &self.notes
+    }
+
+    /// Takes the notes.
+    pub fn into_notes(self) -> Notes {
+        self.notes
+    }
+
+    fn settle(&mut self, done: Result<(), Unmaskable>, mark: usize, out: &mut Vec<u8>) -> Result<(), Unmaskable> {
+        if done.is_err() {
+            out.truncate(mark);
+            self.state = State::Failed;
+        }
+        done
+    }
+}

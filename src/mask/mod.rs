@@ -1,0 +1,47 @@
+//! Masking: what is found in a reply by the name of its field or by its shape is replaced before anybody sees it.
+//!
+//! [`Plan`] is what holds on one connection, compiled. A [`Masker`] takes one body through it in pieces of any size, with
+//! bounded memory, and fails with [`Unmaskable`] where it cannot read the body in the one way that every client would.
+//! Bytes outside masked values stay as they are. [`Redactor`] removes the gateway's own credential from any body.
+//!
+//! What takes the place of a JSON value depends on its type, so that the reply stays valid JSON:
+//!
+//! | value under a masked name | `redact`, `keep_*` | `replace` | `hash` | `null` |
+//! |---|---|---|---|---|
+//! | string | a string, by the operator | the text | 16 hex digits | `null` |
+//! | number | `redact`: `null`; `keep_*`: a string | the text | 16 hex digits | `null` |
+//! | `true`, `false` | `null` | the text | `null` | `null` |
+//! | `null` | `null` | `null` | `null` | `null` |
+//! | object | `"[REDACTED]"` | the text | `"[REDACTED]"` | `null` |
+//! | array | each element as above | as before | as before | as before |
+
+mod bits;
+mod csv;
+pub mod detect;
+mod field;
+mod form;
+mod format;
+mod json;
+mod masker;
+mod notes;
+mod operator;
+mod pairs;
+mod plan;
+mod redactor;
+mod sse;
+mod text;
+mod value;
+mod view;
+
+pub use format::Format;
+pub use masker::Masker;
+pub use masker::Unmaskable;
+pub use notes::Notes;
+pub use plan::Plan;
+pub use plan::PlanError;
+pub use plan::applies;
+pub use redactor::Needles;
+pub use redactor::Redactor;
+
+#[cfg(test)]
+mod tests;

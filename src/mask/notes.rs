@@ -1,0 +1,90 @@
+//! What was masked, in numbers: never a value.
+
+use crate::domain::MaskNote;
+
+/// Places are told apart up to this many; what comes later is counted together.
+const MOST: usize = 64;
+
+/// The longest name of a place that is kept, in bytes.
+const LONGEST: usize = 64;
+
+/// How many values were masked, by detector (or `field`) and place.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Notes {
+    entries: Vec<MaskNote>,
+}
+
+impl Notes {
+    /// No notes.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Whether nothing was masked.
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    /// How many values were masked.
+    pub fn total(&self) -> u64 {
+        self.entries.iter().map(|note| note.n).sum()
+    }
+
+    /// The notes so far.
+    pub fn as_slice(&self) -> &[MaskNote] {
+        &self.entries
+    }
+
+    /// The notes so far, leaving none.
+    pub fn take(&mut self) -> Vec<MaskNote> {
+        std::mem::take(&mut self.entries)
+    }
+
+    /// Adds the notes of another part of the same message.
+    pub fn merge(&mut self, other: &Self) {
+        for note in &other.entries {
+            self.count(&note.entity, &note.at, note.n);
+        }
+    }
+
+    pub(super) fn add(&mut self, entity: &str, at: &str) {
+        self.count(entity, at, 1);
+    }
+
+    fn count(&mut self, entity: &str, at: &str, n: u64) {
+        let mut at = at.get(..at.floor_char_boundary(LONGEST)).unwrap_or_default();
+        if self.bump(entity, at, n) {
+            return;
+        }
+        if self.entries.len() >= MOST {
+            at = "…";
+            if self.bump(entity, at, n) {
+                return;
+            }
+        }
+        self.entries.push(MaskNote { entity: entity.to_owned(), at: at.to_owned(), n });
+    }
+
+    fn bump(&mut self, entity: &str, at: &str, n: u64) -> bool {
+        let known = self.entries.iter_mut().find(|note| note.at == at && note.entity == entity);
+        known.map(|note| note.n = note.n.saturating_add(n)).is_some()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_target_with_endless_names_cannot_grow_the_notes() {
+        let mut notes = Notes::new();
+        for place in 0..10_000 {
+            notes.add("field", &format!("{place}{}", "x".repeat(200)));
+        }
+        assert!(notes.as_slice().len() <= MOST + 1);
+        assert_eq!(notes.total(), 10_000);
+        assert!(notes.as_slice().iter().all(|note| note.at.len() <= LONGEST));
+        assert_eq!(notes.take().len(), MOST + 1);
+        assert!(notes.is_empty());
+    }
+}

@@ -1,0 +1,226 @@
+//! What is masked on one connection, compiled once and shared by all its bodies.
+
+use aws_lc_rs::hmac;
+
+use crate::domain::Connection;
+use crate::domain::MaskOp;
+use crate::domain::MaskRule;
+use crate::mask::detect::By;
+use crate::mask::detect::Hit;
+use crate::mask::detect::PatternProblem;
+use crate::mask::detect::Scanner;
+use crate::mask::field;
+use crate::mask::field::FieldNames;
+use crate::mask::notes::Notes;
+use crate::mask::operator;
+use crate::mask::operator::REDACTED;
+use crate::mask::pairs;
+use crate::mask::value::Found;
+use crate::mask::value::Finder;
+
+/// The most that `keep_first` and `keep_last` may leave: what PCI DSS (requirement 3.4) allows of a card number.
+const MOST_FIRST: u8 = 6;
+const MOST_LAST: u8 = 4;
+
+/// Why mask rules do not compile.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum PlanError {
+    /// A field pattern with nothing but separators in it.
+    #[error("mask {rule}: fields: {field:?} names no field")]
+    Field {
+        /// The id of the rule.
+        rule: String,
+        /// The pattern.
+        field: String,
+    },
+    /// An operator keeps too much.
+    #[error("mask {rule}: op: keeps {n} characters, at most {most} may stay")]
+    KeepsTooMuch {
+        /// The id of the rule.
+        rule: String,
+        /// How many it keeps.
+        n: u8,
+        /// How many it may keep.
+        most: u8,
+    },
+    /// A regular expression of the user's own is refused.
+    #[error("mask {rule}: patterns.{name}: {problem}")]
+    Pattern {
+        /// The id of the rule.
+        rule: String,
+        /// The name of the pattern.
+        name: String,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// The text of `replace` holds a control character.
+    #[error("mask {rule}: op: the text of replace holds a control character")]
+    Replacement {
+        /// The id of the rule.
+        rule: String,
+    },
+    /// More rules than can be told apart.
+    #[error("more than {most} mask rules on one connection")]
+    TooManyRules {
+        /// How many there may be.
+        most: usize,
+    },
+}
+
+/// What is masked on one connection, compiled.
+#[derive(Debug)]
+pub struct Plan {
+    pub(super) fields: FieldNames,
+    pub(super) scanner: Scanner,
+    ops: Vec<MaskOp>,
+    key: hmac::Key,
+}
+
+impl Plan {
+    /// Compiles the rules that apply to a connection, in their order: the first rule that names a field or detector owns it.
+    /// `hash_key` is the connection's key of the `hash` operator. No rules: a plan that masks nothing.
+    ///
+    /// # Errors
+    /// The first rule that cannot hold as it is written.
+    pub fn compile(rules: &[&MaskRule], hash_key: [u8; 32]) -> Result<Self, PlanError> {
+        let mut plan = Self {
+            fields: FieldNames::default(),
+            scanner: Scanner::default(),
+            ops: Vec::new(),
+            key: hmac::Key::new(hmac::HMAC_SHA256, &hash_key),
+        };
+        for (place, rule) in rules.iter().enumerate() {
+            let number = u16::try_from(place)
+                .ok()
+                .filter(|number| *number < 1000)
+                .ok_or(PlanError::TooManyRules { most: 1000 })?;
+            check_op(rule)?;
+            for name in &rule.fields {
+                if !plan.fields.add(name, number) {
+                    return Err(PlanError::Field { rule: rule.id.clone(), field: name.clone() });
+                }
+            }
+            for entity in &rule.entities {
+                plan.scanner.add_built_in(entity, number);
+            }
+            for (name, pattern) in &rule.patterns {
+                plan.scanner.add_pattern(name, pattern, number).map_err(|problem: PatternProblem| {
+                    PlanError::Pattern { rule: rule.id.clone(), name: name.clone(), problem: problem.to_string() }
+                })?;
+            }
+            plan.ops.push(rule.op.clone());
+        }
+        Ok(plan)
+    }
+
+    /// Whether nothing can be masked: bodies pass as they are.
+    pub fn is_empty(&self) -> bool {
+        self.fields.is_empty() && self.scanner.is_empty()
+    }
+
+    /// One whole text outside a body, such as a path or a query: what it is masked to, if anything was found. `at` names the
+    /// place in the notes. Names of fields are honoured in `name=value` and in JSON.
+    pub fn text(&self, text: &str, at: &str, notes: &mut Notes) -> Option<String> {
+        let masked = self.whole(text.as_bytes(), "", at, notes)?;
+        Some(String::from_utf8_lossy(&masked).into_owned())
+    }
+
+    /// The value of a header: what it is masked to, if anything was found. A header that is named like a masked field is masked
+    /// whole.
+    pub fn header(&self, name: &str, value: &[u8], notes: &mut Notes) -> Option<Vec<u8>> {
+        let at = format!("header:{}", name.to_ascii_lowercase());
+        if let Some(rule) = self.fields.find(name.as_bytes()) {
+            let mut out = Vec::new();
+            self.write(rule, value, &mut out);
+            notes.add("field", &at);
+            return Some(out);
+        }
+        self.whole(value, name, &at, notes)
+    }
+
+    fn whole(&self, text: &[u8], field: &str, at: &str, notes: &mut Notes) -> Option<Vec<u8>> {
+        if self.is_empty() {
+            return None;
+        }
+        let mut finder = Finder::with_pairs();
+        match finder.look(self, text, field, 0, notes) {
+            Ok(Found::Nothing) => None,
+            Ok(Found::Rewritten(text, _)) => Some(text),
+            Ok(Found::Whole(by)) => {
+                let mut out = Vec::new();
+                self.write(self.count(by, at, notes), text, &mut out);
+                Some(out)
+            }
+            Ok(Found::Hits) => {
+                let mut out = Vec::new();
+                self.splice(text, 0, finder.hits(), at, notes, &mut out);
+                Some(out)
+            }
+            // What cannot be read is not shown.
+            Err(_) => Some(REDACTED.to_vec()),
+        }
+    }
+
+    /// Appends `text` from `from` on, with each hit replaced. The hits are sorted and disjoint.
+    pub(super) fn splice(&self, text: &[u8], from: usize, hits: &[Hit], at: &str, notes: &mut Notes, out: &mut Vec<u8>) {
+        let mut done = from;
+        for hit in hits {
+            out.extend_from_slice(text.get(done..hit.start).unwrap_or_default());
+            let rule = self.count(hit.by, at, notes);
+            self.write(rule, text.get(hit.start..hit.end).unwrap_or_default(), out);
+            done = hit.end;
+        }
+        out.extend_from_slice(text.get(done..).unwrap_or_default());
+    }
+
+    /// Notes one masked value, and gives the rule that owns it.
+    pub(super) fn count(&self, by: By, at: &str, notes: &mut Notes) -> u16 {
+        let entity = self.scanner.owner(by).map_or("field", |(entity, _)| entity.as_str());
+        notes.add(entity, at);
+        self.rule(by)
+    }
+
+    /// The rule that owns a hit.
+    pub(super) fn rule(&self, by: By) -> u16 {
+        match by {
+            By::Field(rule) => rule,
+            By::Detector(_) => self.scanner.owner(by).map_or(0, |(_, rule)| rule),
+        }
+    }
+
+    /// The operator of a rule.
+    pub(super) fn op(&self, rule: u16) -> &MaskOp {
+        self.ops.get(usize::from(rule)).unwrap_or(&MaskOp::Redact)
+    }
+
+    /// Appends what a rule makes of the text of a value.
+    pub(super) fn write(&self, rule: u16, value: &[u8], out: &mut Vec<u8>) {
+        operator::write_masked(self.op(rule), &self.key, value, out);
+    }
+
+    /// Adds the values of named fields in free text.
+    pub(super) fn pairs(&self, text: &[u8], whole: bool, hits: &mut Vec<Hit>) {
+        if !self.fields.is_empty() {
+            pairs::find(&self.fields, text, whole, hits);
+        }
+    }
+}
+
+fn check_op(rule: &MaskRule) -> Result<(), PlanError> {
+    let (n, most) = match &rule.op {
+        MaskOp::KeepFirst { n } => (*n, MOST_FIRST),
+        MaskOp::KeepLast { n } => (*n, MOST_LAST),
+        MaskOp::Replace { with } if with.chars().any(char::is_control) => {
+            return Err(PlanError::Replacement { rule: rule.id.clone() });
+        }
+        _ => return Ok(()),
+    };
+    if n > most { Err(PlanError::KeepsTooMuch { rule: rule.id.clone(), n, most }) } else { Ok(()) }
+}
+
+/// Whether a rule holds on a connection: its name by one of the globs, if there are any, and all of the tags.
+pub fn applies(rule: &MaskRule, connection: &Connection) -> bool {
+    let name = connection.name.as_str();
+    let named = rule.connections.is_empty() || rule.connections.iter().any(|glob| field::matches(glob, name));
+    named && rule.tags.iter().all(|(key, value)| connection.tags.get(key) == Some(value))
+}

@@ -1,0 +1,194 @@
+//! The gateway's own credential must not come back: its bytes are replaced by `*`, as many, in any body, across pieces.
+
+use std::sync::Arc;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD_NO_PAD;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use memchr::memmem;
+
+use crate::mask::json::write_escaped;
+
+/// A needle shorter than this is not looked for: it would be everywhere.
+const SHORTEST: usize = 4;
+
+/// Secret byte strings to look for, compiled.
+pub struct Needles {
+    finders: Vec<memmem::Finder<'static>>,
+    longest: usize,
+}
+
+impl std::fmt::Debug for Needles {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Needles({})", self.finders.len())
+    }
+}
+
+impl Needles {
+    /// Compiles byte strings. Those shorter than 4 bytes, and the doubles, are left out.
+    pub fn new(needles: &[Vec<u8>]) -> Arc<Self> {
+        let mut kept: Vec<&Vec<u8>> = needles.iter().filter(|needle| needle.len() >= SHORTEST).collect();
+        kept.sort();
+        kept.dedup();
+        let longest = kept.iter().map(|needle| needle.len()).max().unwrap_or(0);
+        let finders = kept.into_iter().map(|needle| memmem::Finder::new(needle).into_owned()).collect();
+        Arc::new(Self { finders, longest })
+    }
+
+    /// The shapes in which a target may echo a secret: as it is, in JSON, percent-encoded, in hexadecimal, and in base64 of both
+    /// alphabets at each of the three places it can have in a longer text.
+    pub fn shapes(secret: &[u8]) -> Vec<Vec<u8>> {
+        let mut json = Vec::new();
+        write_escaped(secret, &mut json);
+        let slashes = String::from_utf8_lossy(&json).replace('/', "\\/").into_bytes();
+        let percent = |upper: bool| {
+            let mut out = Vec::new();
+            for &byte in secret {
+                if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+                    out.push(byte);
+                } else {
+                    let code = if upper { format!("%{byte:02X}") } else { format!("%{byte:02x}") };
+                    out.extend_from_slice(code.as_bytes());
+                }
+            }
+            out
+        };
+        let hex: String = secret.iter().map(|byte| format!("{byte:02x}")).collect();
+        let upper = hex.to_ascii_uppercase();
+        let mut shapes = vec![secret.to_vec(), json, slashes, percent(true), percent(false), hex.into(), upper.into()];
+        for skipped in 0..3 {
+            let mut shifted = vec![0; skipped];
+            shifted.extend_from_slice(secret);
+            for encoded in [STANDARD_NO_PAD.encode(&shifted), URL_SAFE_NO_PAD.encode(&shifted)] {
+                // The characters at the edges also hold bits of the neighbours.
+                let first = [0, 2, 3].get(skipped).copied().unwrap_or(0);
+                let last = if shifted.len() % 3 == 0 { encoded.len() } else { encoded.len() - 1 };
+                shapes.extend(encoded.as_bytes().get(first..last).map(<[u8]>::to_vec));
+            }
+        }
+        shapes.retain(|shape| shape.len() >= SHORTEST);
+        shapes.sort();
+        shapes.dedup();
+        shapes
+    }
+
+    /// Whether there is nothing to look for.
+    pub fn is_empty(&self) -> bool {
+        self.finders.is_empty()
+    }
+
+    /// One whole text, such as the value of a header: what it becomes if a needle is in it.
+    pub fn replace(&self, text: &[u8]) -> Option<Vec<u8>> {
+        let mut stars = Vec::new();
+        self.occurrences(text, &mut stars);
+        if stars.is_empty() {
+            return None;
+        }
+        let mut out = text.to_vec();
+        star(&mut out, &stars);
+        Some(out)
+    }
+
+    /// Every place of every needle, those that overlap too.
+    fn occurrences(&self, text: &[u8], stars: &mut Vec<(usize, usize)>) {
+        for finder in &self.finders {
+            let len = finder.needle().len();
+            let mut from = 0;
+            while let Some(found) = text.get(from..).and_then(|rest| finder.find(rest)) {
+                stars.push((from + found, from + found + len));
+                from += found + 1;
+            }
+        }
+    }
+
+    /// Where the longest end of the text begins that may be the beginning of a needle.
+    fn hold_from(&self, text: &[u8]) -> usize {
+        let mut hold = text.len();
+        for finder in &self.finders {
+            let needle = finder.needle();
+            let from = (text.len() + 1).saturating_sub(needle.len());
+            let Some((&first, tail)) = needle.first().zip(text.get(from..hold)) else { continue };
+            let begins = |at: &usize| text.get(from + at..).is_some_and(|end| needle.starts_with(end));
+            if let Some(at) = memchr::memchr_iter(first, tail).find(begins) {
+                hold = from + at;
+            }
+        }
+        hold
+    }
+}
+
+fn star(text: &mut [u8], stars: &[(usize, usize)]) {
+    for &(start, end) in stars {
+        if let Some(secret) = text.get_mut(start..end) {
+            secret.fill(b'*');
+        }
+    }
+}
+
+/// Replaces needles in one body. It holds back only what may be the beginning of one.
+#[derive(Debug)]
+pub struct Redactor {
+    needles: Arc<Needles>,
+    held: Vec<u8>,
+    /// How many of the bytes held belong to a needle that began before them.
+    starred: usize,
+    stars: Vec<(usize, usize)>,
+    hits: u64,
+}
+
+impl Redactor {
+    /// A redactor of one body.
+    pub fn new(needles: Arc<Needles>) -> Self {
+        Self { needles, held: Vec::new(), starred: 0, stars: Vec::new(), hits: 0 }
+    }
+
+    /// How many needles were replaced.
+    pub fn hits(&self) -> u64 {
+        self.hits
+    }
+
+    /// Whether a piece can be sent as it is: nothing is held, no needle is in it, and none may begin in it. If so it counts as
+    /// taken, otherwise it must be given to [`Redactor::push`].
+    pub fn passes(&mut self, input: &[u8]) -> bool {
+        self.held.is_empty()
+            && self.needles.finders.iter().all(|finder| finder.find(input).is_none())
+            && self.needles.hold_from(input) == input.len()
+    }
+
+    /// Takes the next piece, and appends to `out` what is safe to send.
+    pub fn push(&mut self, input: &[u8], out: &mut Vec<u8>) {
+        if self.needles.is_empty() {
+            out.extend_from_slice(input);
+            return;
+        }
+        let mut text = std::mem::take(&mut self.held);
+        text.extend_from_slice(input);
+        let hold = self.needles.hold_from(&text);
+        self.send(&text, hold, out);
+        text.drain(..hold);
+        self.held = text;
+        debug_assert!(self.held.len() < self.needles.longest);
+    }
+
+    /// Ends the body, and appends what was held.
+    pub fn finish(&mut self, out: &mut Vec<u8>) {
+        let text = std::mem::take(&mut self.held);
+        self.send(&text, text.len(), out);
+    }
+
+    fn send(&mut self, text: &[u8], hold: usize, out: &mut Vec<u8>) {
+        self.stars.clear();
+        self.needles.occurrences(text, &mut self.stars);
+        self.stars.retain(|(start, _)| *start < hold);
+        self.hits += self.stars.len() as u64;
+        self.stars.push((0, self.starred));
+        let end = self.stars.iter().map(|(_, end)| *end).max().unwrap_or(0);
+        let sent = out.len();
+        out.extend_from_slice(text.get(..hold).unwrap_or_default());
+        for (start, end) in &mut self.stars {
+            (*start, *end) = ((*start).min(hold) + sent, (*end).min(hold) + sent);
+        }
+        star(out, &self.stars);
+        self.starred = end.saturating_sub(hold);
+    }
+}

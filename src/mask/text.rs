@@ -1,0 +1,186 @@
+//! Free text, line by line: shapes, the user's patterns, and `name=value` of named fields.
+//!
+//! Lines are looked at as they become whole, many at once. A line that does not end is looked at in windows that overlap. Where a
+//! cut is made depends on the text alone, never on the pieces it comes in.
+
+use crate::mask::detect::Hit;
+use crate::mask::detect::LONGEST_PEM;
+use crate::mask::detect::merge;
+use crate::mask::masker::LONGEST_VALUE;
+use crate::mask::masker::Unmaskable;
+use crate::mask::notes::Notes;
+use crate::mask::plan::Plan;
+
+/// A line longer than this is cut into windows of this size, in bytes.
+const WINDOW: usize = 256 << 10;
+
+/// How much of a window is looked at again with the next one: no value is longer.
+const OVERLAP: usize = LONGEST_PEM;
+
+/// How much of the text that is already sent stays, for the detectors to look back on.
+const CONTEXT: usize = 256;
+
+/// Masks one text.
+#[derive(Debug, Default)]
+pub(super) struct TextMasker {
+    /// What is already sent, for context, then what is not.
+    held: Vec<u8>,
+    sent: usize,
+    /// How much of what is not sent is known to hold no line end.
+    searched: usize,
+    begun: bool,
+    hits: Vec<Hit>,
+}
+
+/// What is looked at at once.
+enum Part {
+    /// Whole lines, up to here.
+    Lines(usize),
+    /// The first part of a line that goes on.
+    Window,
+    /// The end of the text.
+    Rest,
+}
+
+impl TextMasker {
+    pub(super) fn push(
+        &mut self,
+        plan: &Plan,
+        input: &[u8],
+        notes: &mut Notes,
+        out: &mut Vec<u8>,
+    ) -> Result<(), Unmaskable> {
+        // No text in an encoding that we read holds one; text in UTF-16 does.
+        if memchr::memchr(0, input).is_some() {
+            return Err(Unmaskable::malformed("a NUL character in text"));
+        }
+        self.held.extend_from_slice(input);
+        while let Some(part) = self.part(plan)? {
+            if !self.look(plan, &part, notes, out)? {
+                break;
+            }
+        }
+        self.forget();
+        Ok(())
+    }
+
+    pub(super) fn finish(
+        &mut self,
+        plan: &Plan,
+        notes: &mut Notes,
+        out: &mut Vec<u8>,
+    ) -> Result<(), Unmaskable> {
+        while let Some(part) = self.part(plan)? {
+            if !self.look(plan, &part, notes, out)? {
+                break;
+            }
+        }
+        self.look(plan, &Part::Rest, notes, out)?;
+        self.held.clear();
+        self.sent = 0;
+        Ok(())
+    }
+
+    fn unsent(&self) -> &[u8] {
+        self.held.get(self.sent..).unwrap_or_default()
+    }
+
+    /// What can be looked at next; `None`: more must come first.
+    fn part(&mut self, plan: &Plan) -> Result<Option<Part>, Unmaskable> {
+        let unsent = self.held.get(self.sent..).unwrap_or_default();
+        let fresh = unsent.get(self.searched..).unwrap_or_default();
+        let Some(last) = memchr::memrchr(b'\n', fresh).map(|at| self.searched + at + 1) else {
+            self.searched = unsent.len();
+            return Ok(if unsent.len() >= WINDOW { Some(Self::window(plan, unsent.len())?) } else { None });
+        };
+        // Where a line is longer than a window, the lines before it go first.
+        let mut line = 0;
+        if unsent.len() >= WINDOW {
+            for end in memchr::memchr_iter(b'\n', unsent) {
+                if end - line >= WINDOW {
+                    return Ok(Some(if line > 0 { Part::Lines(line) } else { Self::window(plan, end)? }));
+                }
+                line = end + 1;
+            }
+        }
+        Ok(Some(Part::Lines(last)))
+    }
+
+    /// A window; with patterns of the user's own, whose length is not known, a long line waits for its end instead.
+    fn window(plan: &Plan, line: usize) -> Result<Part, Unmaskable> {
+        if plan.scanner.has_patterns() && line > WINDOW {
+            return Err(Unmaskable::TooLong { limit: WINDOW });
+        }
+        Ok(Part::Window)
+    }
+
+    /// Looks at a part, and sends what is sure; `false` if that is nothing.
+    fn look(
+        &mut self,
+        plan: &Plan,
+        part: &Part,
+        notes: &mut Notes,
+        out: &mut Vec<u8>,
+    ) -> Result<bool, Unmaskable> {
+        let (end, whole) = match part {
+            Part::Lines(end) => (self.sent + end, false),
+            Part::Window => (self.sent + WINDOW, false),
+            Part::Rest => (self.held.len(), true),
+        };
+        let text = self.held.get(..end).unwrap_or_default();
+        let fresh = text.get(self.sent..).unwrap_or_default();
+        if !self.begun && (fresh.starts_with(b"\xff\xfe") || fresh.starts_with(b"\xfe\xff")) {
+            return Err(Unmaskable::malformed("text in UTF-16"));
+        }
+        self.hits.clear();
+        plan.scanner.shapes(text, "", whole, &mut self.hits);
+        plan.pairs(text, whole, &mut self.hits);
+        if plan.scanner.has_patterns() {
+            own_patterns(plan, text, self.sent, &mut self.hits);
+        }
+        let sent = self.sent;
+        self.hits.retain(|hit| hit.counts() && hit.start >= sent);
+        let open = self.hits.iter().filter(|hit| hit.is_open()).map(|hit| hit.start).min();
+        merge(&mut self.hits);
+        let mut cut = if matches!(part, Part::Window) { end - OVERLAP } else { end };
+        if let Some(open) = open {
+            let start = self.hits.iter().find(|hit| hit.end > open).map_or(open, |hit| hit.start);
+            cut = cut.min(start);
+        }
+        for hit in &self.hits {
+            let too_long = !whole && hit.start < end && hit.end - hit.start > OVERLAP;
+            if too_long || (matches!(part, Part::Window) && hit.start < cut && hit.end == end) {
+                return Err(Unmaskable::TooLong { limit: OVERLAP });
+            }
+            if hit.start < cut && hit.end > cut {
+                cut = hit.end;
+            }
+        }
+        self.hits.retain(|hit| hit.start < cut);
+        let sure = text.get(..cut).unwrap_or_default();
+        plan.splice(sure, sent, &self.hits, "text", notes, out);
+        self.begun |= cut > sent;
+        self.sent = cut;
+        self.searched = if open.is_some() { end - cut } else { 0 };
+        Ok(cut > sent && open.is_none())
+    }
+
+    /// Drops what is sent, but for the context.
+    fn forget(&mut self) {
+        let keep = self.sent.min(CONTEXT);
+        self.held.drain(..self.sent - keep);
+        self.sent = keep;
+        debug_assert!(self.unsent().len() <= LONGEST_VALUE);
+    }
+}
+
+/// The user's patterns see one line at a time, without its end.
+fn own_patterns(plan: &Plan, text: &[u8], from: usize, hits: &mut Vec<Hit>) {
+    let mut line = from;
+    let fresh = text.get(from..).unwrap_or_default();
+    for end in memchr::memchr_iter(b'\n', fresh).map(|end| from + end).chain([text.len()]) {
+        let bare = if end > line && text.get(end - 1) == Some(&b'\r') { end - 1 } else { end };
+        plan.scanner.own_patterns(text, line..bare, hits);
+        line = end + 1;
+    }
+}

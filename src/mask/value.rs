@@ -1,0 +1,173 @@
+//! One whole value: the text itself, and what it becomes where its own escapes are resolved.
+
+use base64::Engine;
+use base64::alphabet;
+use base64::engine::DecodePaddingMode;
+use base64::engine::GeneralPurpose;
+use base64::engine::GeneralPurposeConfig;
+
+use crate::mask::detect::By;
+use crate::mask::detect::Hit;
+use crate::mask::detect::merge;
+use crate::mask::json::JsonMasker;
+use crate::mask::masker::Unmaskable;
+use crate::mask::notes::Notes;
+use crate::mask::plan::Plan;
+use crate::mask::view::View;
+
+/// How many texts may be nested in one another (JSON in a string of JSON in base64 …).
+const DEEPEST: usize = 6;
+
+/// The shortest text that is decoded as base64, and the longest.
+const SHORTEST_BASE64: usize = 16;
+
+const LENIENT: GeneralPurposeConfig = GeneralPurposeConfig::new()
+    .with_decode_allow_trailing_bits(true)
+    .with_decode_padding_mode(DecodePaddingMode::Indifferent);
+const BASE64: GeneralPurpose = GeneralPurpose::new(&alphabet::STANDARD, LENIENT);
+const BASE64_URL: GeneralPurpose = GeneralPurpose::new(&alphabet::URL_SAFE, LENIENT);
+
+/// What is masked in a value.
+#[derive(Debug)]
+pub(super) enum Found {
+    /// Parts of it: [`Finder::hits`].
+    Hits,
+    /// Nothing.
+    Nothing,
+    /// It holds JSON, and this is its masked form, with the owner of the first value in it. The notes are taken.
+    Rewritten(Vec<u8>, By),
+    /// All of it.
+    Whole(By),
+}
+
+/// Looks into values. Its buffers are used again.
+#[derive(Debug, Default)]
+pub(super) struct Finder {
+    hits: Vec<Hit>,
+    found_in_view: Vec<Hit>,
+    view: View,
+    pairs: bool,
+    was_json: bool,
+}
+
+impl Finder {
+    /// One that honours names of fields in `name=value` too.
+    pub(super) fn with_pairs() -> Self {
+        Self { pairs: true, ..Self::default() }
+    }
+
+    /// What was found last: sorted and disjoint.
+    pub(super) fn hits(&self) -> &[Hit] {
+        &self.hits
+    }
+
+    /// Whether the text that was looked into last is JSON.
+    pub(super) fn read_as_json(&self) -> bool {
+        self.was_json
+    }
+
+    /// Looks into one text, which stands in the field `field` and is nested `depth` texts deep.
+    pub(super) fn look(
+        &mut self,
+        plan: &Plan,
+        text: &[u8],
+        field: &str,
+        depth: usize,
+        notes: &mut Notes,
+    ) -> Result<Found, Unmaskable> {
+        self.hits.clear();
+        self.was_json = false;
+        if looks_like_json(text)
+            && let Some(found) = embedded(plan, text, depth, notes)?
+        {
+            self.was_json = true;
+            return Ok(found);
+        }
+        if !plan.scanner.is_empty() {
+            plan.scanner.candidates(text, field, true, &mut self.hits);
+            if !self.hits.is_empty() {
+                self.hits.retain(Hit::counts);
+            }
+        }
+        if self.pairs {
+            plan.pairs(text, true, &mut self.hits);
+        }
+        if memchr::memchr(b'%', text).is_some() {
+            self.look_through_percent(plan, text, field);
+        }
+        if self.hits.is_empty() {
+            return in_base64(plan, text, field, depth);
+        }
+        merge(&mut self.hits);
+        Ok(Found::Hits)
+    }
+
+    fn look_through_percent(&mut self, plan: &Plan, text: &[u8], field: &str) {
+        self.view.of_percent(text, false);
+        if self.view.is_plain() {
+            return;
+        }
+        self.found_in_view.clear();
+        plan.scanner.candidates(self.view.text(), field, true, &mut self.found_in_view);
+        if self.pairs {
+            plan.pairs(self.view.text(), true, &mut self.found_in_view);
+        }
+        for hit in self.found_in_view.iter().filter(|hit| hit.counts()) {
+            let (start, end) = self.view.raw_range(hit.start, hit.end);
+            self.hits.push(Hit { start, end, ..*hit });
+        }
+    }
+}
+
+/// Whether a text may be a JSON value with something in it.
+pub(super) fn looks_like_json(text: &[u8]) -> bool {
+    let text = text.trim_ascii();
+    match (text.first(), text.last()) {
+        (Some(b'{'), Some(b'}')) | (Some(b'['), Some(b']')) => true,
+        (Some(b'"'), Some(b'"')) => text.len() > 1,
+        _ => false,
+    }
+}
+
+/// Masks a text that is one JSON value; `None` if it is not JSON after all, but text.
+fn embedded(plan: &Plan, text: &[u8], depth: usize, notes: &mut Notes) -> Result<Option<Found>, Unmaskable> {
+    if depth >= DEEPEST {
+        return Err(Unmaskable::TooDeep);
+    }
+    let (mut masker, mut out, mut own) = (JsonMasker::nested(depth + 1), Vec::new(), Notes::new());
+    let read = masker.push(plan, text, &mut own, &mut out).and_then(|()| masker.finish(plan, &mut own, &mut out));
+    match read {
+        Ok(()) if own.is_empty() => Ok(Some(Found::Nothing)),
+        Ok(()) => {
+            notes.merge(&own);
+            Ok(Some(masker.owner().map_or(Found::Nothing, |by| Found::Rewritten(out, by))))
+        }
+        Err(Unmaskable::TooDeep) => Err(Unmaskable::TooDeep),
+        Err(_) => Ok(None),
+    }
+}
+
+/// If the text is base64 of a text in which something would be masked, all of it is.
+fn in_base64(plan: &Plan, text: &[u8], field: &str, depth: usize) -> Result<Found, Unmaskable> {
+    if text.len() < SHORTEST_BASE64 || depth >= DEEPEST || !text.iter().all(is_base64) {
+        return Ok(Found::Nothing);
+    }
+    let decoded = BASE64.decode(text).or_else(|_| BASE64_URL.decode(text));
+    let Ok(decoded) = decoded else { return Ok(Found::Nothing) };
+    let readable = std::str::from_utf8(&decoded)
+        .is_ok_and(|text| !text.chars().any(|c| c.is_control() && !matches!(c, '\n' | '\r' | '\t')));
+    if !readable {
+        return Ok(Found::Nothing);
+    }
+    let (mut finder, mut notes) = (Finder::with_pairs(), Notes::new());
+    Ok(match finder.look(plan, &decoded, field, depth + 1, &mut notes)? {
+        Found::Nothing => Found::Nothing,
+        Found::Whole(by) => Found::Whole(by),
+        Found::Hits => finder.hits().first().map_or(Found::Nothing, |hit| Found::Whole(hit.by)),
+        Found::Rewritten(_, by) => Found::Whole(by),
+    })
+}
+
+fn is_base64(byte: &u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'-' | b'_' | b'=')
+}

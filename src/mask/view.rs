@@ -1,0 +1,137 @@
+//! A text as a reader will see it, with its escapes resolved, and the way back to the bytes as they stand.
+
+/// A text with its escapes resolved. Kept and used again, so that its buffers are made once.
+#[derive(Debug, Default)]
+pub(super) struct View {
+    text: Vec<u8>,
+    escapes: Vec<Escape>,
+}
+
+/// One resolved escape: what it became, and where it stood.
+#[derive(Debug, Clone, Copy)]
+struct Escape {
+    at: usize,
+    len: usize,
+    raw: usize,
+    raw_len: usize,
+}
+
+impl View {
+    /// The text with its escapes resolved.
+    pub(super) fn text(&self) -> &[u8] {
+        &self.text
+    }
+
+    /// Whether there was any escape.
+    pub(super) fn is_plain(&self) -> bool {
+        self.escapes.is_empty()
+    }
+
+    pub(super) fn clear(&mut self) {
+        self.text.clear();
+        self.escapes.clear();
+    }
+
+    pub(super) fn plain(&mut self, bytes: &[u8]) {
+        self.text.extend_from_slice(bytes);
+    }
+
+    pub(super) fn escape(&mut self, means: &[u8], raw: usize, raw_len: usize) {
+        self.escapes.push(Escape { at: self.text.len(), len: means.len(), raw, raw_len });
+        self.text.extend_from_slice(means);
+    }
+
+    /// The range of the original bytes that a range of the text came from. An escape that is only touched is taken whole.
+    pub(super) fn raw_range(&self, start: usize, end: usize) -> (usize, usize) {
+        (self.raw_of(start, false), self.raw_of(end, true))
+    }
+
+    fn raw_of(&self, at: usize, is_end: bool) -> usize {
+        let after = self.escapes.partition_point(|escape| escape.at <= at);
+        let Some(escape) = after.checked_sub(1).and_then(|place| self.escapes.get(place)) else { return at };
+        let inside = at - escape.at;
+        // An escape may mean nothing (a joined line): its end is its beginning, and the text behind it starts after its bytes.
+        if inside >= escape.len && !(is_end && inside == 0) {
+            escape.raw + escape.raw_len + inside - escape.len
+        } else if is_end && inside > 0 {
+            escape.raw + escape.raw_len
+        } else {
+            escape.raw
+        }
+    }
+
+    /// Resolves percent escapes, and `+` as a blank if `plus`. What is no valid escape stays as it is.
+    pub(super) fn of_percent(&mut self, raw: &[u8], plus: bool) {
+        self.clear();
+        let mut at = 0;
+        while let Some(&byte) = raw.get(at) {
+            match byte {
+                b'%' => {
+                    let digits = (raw.get(at + 1).copied().and_then(hex), raw.get(at + 2).copied().and_then(hex));
+                    if let (Some(high), Some(low)) = digits {
+                        self.escape(&[high << 4 | low], at, 3);
+                        at += 3;
+                        continue;
+                    }
+                    self.text.push(byte);
+                }
+                b'+' if plus => self.escape(b" ", at, 1),
+                _ => self.text.push(byte),
+            }
+            at += 1;
+        }
+    }
+
+    /// Resolves the doubled quotes of a quoted CSV field, given without its outer quotes.
+    pub(super) fn of_quotes(&mut self, raw: &[u8]) {
+        self.clear();
+        let mut at = 0;
+        while let Some(&byte) = raw.get(at) {
+            if byte == b'"' {
+                self.escape(b"\"", at, 2);
+                at += 2;
+            } else {
+                self.text.push(byte);
+                at += 1;
+            }
+        }
+    }
+}
+
+/// The value of a hexadecimal digit.
+pub(super) fn hex(digit: u8) -> Option<u8> {
+    match digit {
+        b'0'..=b'9' => Some(digit - b'0'),
+        b'a'..=b'f' => Some(digit - b'a' + 10),
+        b'A'..=b'F' => Some(digit - b'A' + 10),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_range_leads_back_to_the_bytes_it_came_from() {
+        let raw = b"a%40b%2ec+d%zz";
+        let mut view = View::default();
+        view.of_percent(raw, true);
+        assert_eq!(view.text(), b"a@b.c d%zz");
+        for (start, end, wanted) in [
+            (0, 1, "a"),
+            (0, 2, "a%40"),
+            (1, 2, "%40"),
+            (1, 5, "%40b%2ec"),
+            (2, 3, "b"),
+            (4, 5, "c"),
+            (5, 6, "+"),
+            (0, 10, "a%40b%2ec+d%zz"),
+        ] {
+            let (from, to) = view.raw_range(start, end);
+            assert_eq!(&raw[from..to], wanted.as_bytes());
+        }
+        view.of_quotes(br#"a""b"#);
+        assert_eq!((view.text(), view.raw_range(1, 2)), (&br#"a"b"#[..], (1, 3)));
+    }
+}

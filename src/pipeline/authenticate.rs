@@ -1,0 +1,93 @@
+//! From a token to a verified caller. Every request is verified; a thread remembers what it verified, never longer than five minutes,
+//! and never across a change of keys. Locks are asked afterwards, each time.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+use std::time::Instant;
+
+use crate::domain::DenyCode;
+use crate::domain::Denied;
+use crate::identity::Issuers;
+use crate::identity::TokenError;
+use crate::identity::Verified;
+use crate::pipeline::Gate;
+use crate::pipeline::now_ms;
+
+/// How long a verified token is remembered at most.
+const REMEMBER: Duration = Duration::from_mins(5);
+/// How many verified tokens one thread remembers.
+const CAPACITY: usize = 10_000;
+
+#[derive(Default)]
+struct Cache {
+    issuers: usize,
+    generation: u64,
+    entries: HashMap<Box<str>, (Arc<Verified>, Instant), ahash::RandomState>,
+}
+
+thread_local! {
+    static CACHE: RefCell<Cache> = RefCell::default();
+}
+
+impl Cache {
+    /// The caller of a token that this thread has verified with the keys that still hold.
+    fn find(&mut self, issuers: &Arc<Issuers>, token: &str) -> Option<Arc<Verified>> {
+        let (identity, generation) = (Arc::as_ptr(issuers).addr(), issuers.generation());
+        if (self.issuers, self.generation) != (identity, generation) {
+            self.entries.clear();
+            (self.issuers, self.generation) = (identity, generation);
+            return None;
+        }
+        let (verified, since) = self.entries.get(token)?;
+        if verified.expires_ms <= now_ms() || since.elapsed() > REMEMBER {
+            self.entries.remove(token);
+            return None;
+        }
+        Some(Arc::clone(verified))
+    }
+
+    fn keep(&mut self, token: &str, verified: &Arc<Verified>) {
+        if verified.generation != self.generation {
+            return;
+        }
+        if self.entries.len() >= CAPACITY {
+            // Rare: a caller with ever new tokens. What is still in use comes back with one verification each.
+            self.entries.clear();
+        }
+        self.entries.insert(token.into(), (Arc::clone(verified), Instant::now()));
+    }
+}
+
+impl Gate {
+    /// Verifies a token: signature, issuer, audience, times, claims.
+    pub(super) async fn authenticate(&self, token: &str) -> Result<Arc<Verified>, Denied> {
+        let issuers = self.0.issuers.load();
+        if let Some(verified) = CACHE.with_borrow_mut(|cache| cache.find(&issuers, token)) {
+            return Ok(verified);
+        }
+        let verified = Arc::new(issuers.verify(token).await.map_err(|error| refused(&error))?);
+        if verified.expires_ms <= now_ms() {
+            return Err(unauthenticated("expired"));
+        }
+        CACHE.with_borrow_mut(|cache| cache.keep(token, &verified));
+        Ok(verified)
+    }
+}
+
+fn refused(error: &TokenError) -> Denied {
+    if error.is_unavailable() {
+        return Denied {
+            retry_after: Some(Duration::from_secs(5)),
+            ..Denied::new(DenyCode::IssuerUnavailable, "the issuer's keys are not available; try again later")
+                .because(error.reason())
+        };
+    }
+    unauthenticated(error.reason())
+}
+
+/// The one answer to every token that does not hold: the reason is for the audit trail only.
+pub(super) fn unauthenticated(reason: &'static str) -> Denied {
+    Denied::new(DenyCode::Unauthenticated, "the bearer token is missing, wrong or no longer valid; get a new one").because(reason)
+}

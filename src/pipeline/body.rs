@@ -1,0 +1,147 @@
+//! What is kept of a body for the recording: its beginning, its length, and the digest of all of it when it was cut.
+
+use std::fmt::Write;
+
+use aws_lc_rs::digest;
+use base64::Engine;
+
+use crate::domain::json::write_string;
+
+/// The beginning of a body that passes by.
+pub struct Capture {
+    keeps: bool,
+    max: usize,
+    kept: Vec<u8>,
+    length: u64,
+    /// Runs once the body is longer than what is kept.
+    digest: Option<digest::Context>,
+}
+
+impl Capture {
+    /// Keeps up to `max` bytes; or, with `keeps` off, only counts.
+    pub fn new(keeps: bool, max: u64) -> Self {
+        Self { keeps, max: usize::try_from(max).unwrap_or(usize::MAX), kept: Vec::new(), length: 0, digest: None }
+    }
+
+    /// Sees the next piece of the body.
+    pub fn add(&mut self, bytes: &[u8]) {
+        self.length += bytes.len() as u64;
+        if !self.keeps {
+            return;
+        }
+        let room = self.max.saturating_sub(self.kept.len());
+        if let Some(digest) = &mut self.digest {
+            digest.update(bytes);
+        } else if bytes.len() > room {
+            let mut digest = digest::Context::new(&digest::SHA256);
+            digest.update(&self.kept);
+            digest.update(bytes);
+            self.digest = Some(digest);
+        }
+        self.kept.extend_from_slice(bytes.get(..room.min(bytes.len())).unwrap_or_default());
+    }
+
+    /// An empty capture of the same kind.
+    pub fn fresh(&self) -> Self {
+        Self { keeps: self.keeps, max: self.max, kept: Vec::new(), length: 0, digest: None }
+    }
+
+    /// Counts bytes that passed unseen: what is kept is then only a beginning.
+    pub fn skip(&mut self, bytes: u64) {
+        self.length += bytes;
+    }
+
+    /// The body, if all of it was kept.
+    pub fn whole(&self) -> Option<&[u8]> {
+        (self.kept.len() as u64 == self.length).then_some(&self.kept)
+    }
+
+    /// How many bytes have passed.
+    pub fn length(&self) -> u64 {
+        self.length
+    }
+
+    /// Writes the body as the recording has it, or `null` where there was none; the capture is empty afterwards.
+    pub fn write(&mut self, out: &mut String) {
+        let kept = std::mem::take(&mut self.kept);
+        let (length, digest) = (std::mem::take(&mut self.length), self.digest.take());
+        if length == 0 {
+            out.push_str("null");
+            return;
+        }
+        if !self.keeps {
+            let _infallible = write!(out, "{{\"length\":{length}}}");
+            return;
+        }
+        // A cut may fall inside a character: the text ends before it.
+        let text = match std::str::from_utf8(&kept) {
+            Ok(text) => Some(text),
+            Err(error) if digest.is_some() && error.error_len().is_none() => {
+                kept.get(..error.valid_up_to()).and_then(|valid| std::str::from_utf8(valid).ok())
+            }
+            Err(_not_text) => None,
+        };
+        match text {
+            Some(text) => {
+                out.push_str("{\"text\":");
+                let _infallible = write_string(text, out);
+            }
+            None => {
+                out.push_str("{\"base64\":\"");
+                base64::prelude::BASE64_STANDARD.encode_string(&kept, out);
+                out.push('"');
+            }
+        }
+        let _infallible = write!(out, ",\"length\":{length}");
+        if let Some(digest) = digest {
+            let _infallible = write!(out, ",\"sha256\":\"{}\",\"cut\":true", hex(digest.finish().as_ref()));
+        }
+        out.push('}');
+    }
+}
+
+impl std::fmt::Debug for Capture {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Capture").field("length", &self.length).finish_non_exhaustive()
+    }
+}
+
+/// Bytes as lower-case hexadecimal digits.
+pub fn hex(bytes: &[u8]) -> String {
+    let mut out = String::with_capacity(bytes.len() * 2);
+    for byte in bytes {
+        let _infallible = write!(out, "{byte:02x}");
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn written(max: u64, pieces: &[&[u8]]) -> String {
+        let mut capture = Capture::new(true, max);
+        pieces.iter().for_each(|piece| capture.add(piece));
+        let mut out = String::new();
+        capture.write(&mut out);
+        out
+    }
+
+    #[test]
+    fn a_short_body_is_kept_whole() {
+        assert_eq!(written(10, &[b"a\"", b"b"]), r#"{"text":"a\"b","length":3}"#);
+        assert_eq!(written(10, &[b"\xff\0"]), r#"{"base64":"/wA=","length":2}"#);
+        assert_eq!(written(10, &[]), "null");
+    }
+
+    #[test]
+    fn a_long_body_is_cut_with_the_digest_of_all_of_it() {
+        let whole = "0123456789";
+        let digest = hex(digest::digest(&digest::SHA256, whole.as_bytes()).as_ref());
+        let expected = format!(r#"{{"text":"0123","length":10,"sha256":"{digest}","cut":true}}"#);
+        assert_eq!(written(4, &[whole.as_bytes()]), expected);
+        assert_eq!(written(4, &[b"01", b"23", b"45", b"6789"]), expected);
+        assert!(written(3, &["aé€".as_bytes()]).starts_with(r#"{"text":"aé","length":6"#));
+        assert!(written(4, &["aé€".as_bytes()]).starts_with(r#"{"text":"aé","length":6"#));
+    }
+}

@@ -1,0 +1,188 @@
+//! The first step: a caller, a connection that is open to it, and a session, or a refusal.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Instant;
+
+use tokio::sync::watch;
+
+use crate::domain::DenyCode;
+use crate::domain::Denied;
+use crate::domain::RequestId;
+use crate::domain::SessionEnd;
+use crate::domain::SessionId;
+use crate::identity::Verified;
+use crate::pipeline::Gate;
+use crate::pipeline::authenticate::unauthenticated;
+use crate::pipeline::metrics::Counters;
+use crate::pipeline::now_ms;
+use crate::pipeline::refusals::Stranger;
+use crate::pipeline::sessions::Session;
+use crate::pipeline::snapshot::Governed;
+use crate::pipeline::snapshot::Snapshot;
+use crate::policy::Subject;
+
+/// A request at the door.
+#[derive(Debug, Clone, Copy)]
+pub struct Arrival<'a> {
+    /// Its id.
+    pub request: RequestId,
+    /// Where it came from.
+    pub source: IpAddr,
+    /// The bearer token, if exactly one came.
+    pub token: Option<&'a str>,
+    /// The name of the connection it wants, as it came.
+    pub connection: &'a str,
+    /// The method, for the audit trail.
+    pub method: &'a str,
+    /// The path, for the audit trail.
+    pub path: &'a str,
+}
+
+/// One command of an entered caller. It keeps the snapshot that it began with.
+pub struct Exchange {
+    pub(super) gate: Gate,
+    pub(super) snapshot: Arc<Snapshot>,
+    pub(super) request: RequestId,
+    pub(super) source: IpAddr,
+    pub(super) session: Arc<Session>,
+    pub(super) verified: Arc<Verified>,
+    pub(super) counters: Arc<Counters>,
+    pub(super) began: Instant,
+    /// Keeps the session from being idle, and says when it ends.
+    pub(super) ended: watch::Receiver<Option<SessionEnd>>,
+}
+
+impl Gate {
+    /// Lets a request in: verifies its token, asks the locks, finds the connection, opens the session, counts the request.
+    pub async fn enter(&self, arrival: Arrival<'_>) -> Result<Exchange, Denied> {
+        let mut principal = None;
+        let entered = self.try_enter(&arrival, &mut principal).await;
+        entered.inspect_err(|denied| self.refuse_stranger(arrival, principal.as_ref(), denied))
+    }
+
+    async fn try_enter(&self, arrival: &Arrival<'_>, who: &mut Option<Arc<Verified>>) -> Result<Exchange, Denied> {
+        let began = Instant::now();
+        let token = arrival.token.ok_or_else(|| unauthenticated("no_token"))?;
+        let verified = self.authenticate(token).await?;
+        *who = Some(Arc::clone(&verified));
+        let locks = self.0.locks.load();
+        if locks.shuts_out(&verified.principal, &verified.token_ids) {
+            return Err(locked());
+        }
+        let snapshot = self.snapshot();
+        let Some(governed) = snapshot.connection(arrival.connection).map(Arc::clone) else {
+            return Err(no_such_connection().because("unknown"));
+        };
+        let subject = subject(&verified, &governed, arrival.source);
+        if !snapshot.policies().opens(&subject) {
+            return Err(no_such_connection().because("not_open"));
+        }
+        if locks.shuts(&governed.connection.name) {
+            return Err(locked());
+        }
+        let id = &verified.principal.id;
+        self.0.callers.admit(id, None, snapshot.limits().rate)?;
+        self.0.callers.admit(id, Some(&governed.connection.name), governed.connection.limits.rate)?;
+        let session = self.0.sessions.open(&verified, &governed, arrival.source, &snapshot, &self.0.journal)?;
+        Ok(Exchange {
+            gate: self.clone(),
+            snapshot,
+            request: arrival.request,
+            source: arrival.source,
+            ended: session.subscribe_end(),
+            counters: self.0.metrics.of(&governed.connection.name),
+            session,
+            verified,
+            began,
+        })
+    }
+
+    /// Records a refusal that has no session.
+    pub fn refuse_stranger(&self, arrival: Arrival<'_>, who: Option<&Arc<Verified>>, denied: &Denied) {
+        self.0.metrics.refused(denied.code);
+        tracing::info!(request = %arrival.request, code = %denied.code, reason = denied.audit.unwrap_or_default(), "request refused");
+        let stranger = Stranger {
+            request: arrival.request,
+            source: arrival.source,
+            method: arrival.method,
+            path: arrival.path,
+            principal: who.map(|verified| &*verified.principal.id),
+        };
+        self.0.refusals.record(&self.0.journal, stranger, denied);
+    }
+
+    /// Ends every session, and the recording of this run's refusals.
+    pub fn close(&self) {
+        self.0.sessions.end_all(SessionEnd::Stopped, &self.0.journal);
+        self.0.refusals.close(&self.0.journal);
+    }
+}
+
+impl Exchange {
+    /// The session's id.
+    pub fn session_id(&self) -> SessionId {
+        self.session.id
+    }
+
+    /// The connection.
+    pub fn governed(&self) -> &Arc<Governed> {
+        &self.session.governed
+    }
+
+    /// Resolves when the session ends or the token of this very request runs out.
+    pub async fn wait_end(&mut self) -> SessionEnd {
+        wait_end(&mut self.ended, self.verified.expires_ms).await
+    }
+
+    /// Whether replies must be readable: they are masked, or may echo a credential.
+    pub fn reads_bodies(&self) -> bool {
+        !self.governed().plan.is_empty() || self.governed().connection.inject.source().is_some()
+    }
+
+    pub(super) fn subject(&self) -> Subject<'_> {
+        subject(&self.verified, &self.session.governed, self.source)
+    }
+
+    /// That nothing has ended what this command stands on: its session, its token, and no lock came.
+    pub(super) fn still_stands(&self) -> Result<(), Denied> {
+        if let Some(end) = self.session.end() {
+            return Err(if end == SessionEnd::Locked { locked() } else { session_ended(end) });
+        }
+        if self.verified.expires_ms <= now_ms() {
+            return Err(unauthenticated("expired"));
+        }
+        let locks = self.gate.0.locks.load();
+        let shut = locks.shuts_out(&self.verified.principal, &self.verified.token_ids)
+            || locks.shuts(&self.session.governed.connection.name);
+        if shut { Err(locked()) } else { Ok(()) }
+    }
+}
+
+/// Resolves when a session ends or a token runs out, whichever is first.
+pub(super) async fn wait_end(ended: &mut watch::Receiver<Option<SessionEnd>>, expires_ms: i64) -> SessionEnd {
+    let left = u64::try_from(expires_ms.saturating_sub(now_ms())).unwrap_or(0);
+    let token_end = tokio::time::sleep(std::time::Duration::from_millis(left));
+    tokio::select! {
+        ended = ended.wait_for(Option::is_some) => ended.ok().and_then(|end| *end).unwrap_or(SessionEnd::Stopped),
+        () = token_end => SessionEnd::TokenExpired,
+    }
+}
+
+fn subject<'a>(verified: &'a Verified, governed: &'a Governed, source: IpAddr) -> Subject<'a> {
+    Subject { principal: &verified.principal, connection: &governed.connection, source, now_ms: now_ms() }
+}
+
+/// The refusal of a command whose session is over.
+pub fn session_ended(end: SessionEnd) -> Denied {
+    let detail = format!("the session has ended ({end}); send the request again to open another");
+    Denied::new(DenyCode::SessionEnded, detail).because(end.as_str())
+}
+
+fn locked() -> Denied {
+    Denied::new(DenyCode::Locked, "access is locked; ask the operator of this gateway")
+}
+
+fn no_such_connection() -> Denied {
+    Denied::new(DenyCode::NoSuchConnection, "there is no connection of this name that is open to you")
+}

@@ -1,0 +1,114 @@
+//! Counters, in the text form of Prometheus. Labels name connections and codes, never principals or paths.
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::PoisonError;
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering;
+
+use crate::domain::ConnectionName;
+use crate::domain::DenyCode;
+
+/// The counters of one connection.
+#[derive(Debug, Default)]
+pub struct Counters {
+    allowed: AtomicU64,
+    approved: AtomicU64,
+    denied: AtomicU64,
+    held: AtomicU64,
+    masked: AtomicU64,
+    reply_bytes: AtomicU64,
+}
+
+impl Counters {
+    pub(super) fn allowed(&self) {
+        self.allowed.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(super) fn approved(&self) {
+        self.approved.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(super) fn denied(&self) {
+        self.denied.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(super) fn held(&self) {
+        self.held.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(super) fn replied(&self, bytes: u64, masked: u64) {
+        self.reply_bytes.fetch_add(bytes, Ordering::Relaxed);
+        self.masked.fetch_add(masked, Ordering::Relaxed);
+    }
+}
+
+/// All counters of the gateway.
+#[derive(Debug, Default)]
+pub struct Metrics {
+    connections: Mutex<BTreeMap<ConnectionName, Arc<Counters>>>,
+    refused: Mutex<BTreeMap<DenyCode, u64>>,
+}
+
+impl Metrics {
+    pub(super) fn of(&self, connection: &ConnectionName) -> Arc<Counters> {
+        let mut connections = self.connections.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(counters) = connections.get(connection) {
+            return Arc::clone(counters);
+        }
+        Arc::clone(connections.entry(connection.clone()).or_default())
+    }
+
+    pub(super) fn refused(&self, code: DenyCode) {
+        *self.refused.lock().unwrap_or_else(PoisonError::into_inner).entry(code).or_default() += 1;
+    }
+
+    /// How many commands were let pass, and how many refused, since the start.
+    pub fn totals(&self) -> (u64, u64) {
+        let connections = self.connections.lock().unwrap_or_else(PoisonError::into_inner);
+        let passed = connections
+            .values()
+            .map(|counters| counters.allowed.load(Ordering::Relaxed) + counters.approved.load(Ordering::Relaxed))
+            .sum();
+        let refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner).values().sum();
+        (passed, refused)
+    }
+
+    /// The text exposition format, version 0.0.4. `gauges` are added as they are: a name, what it means, its value.
+    pub fn text(&self, gauges: &[(&str, &str, u64)]) -> String {
+        let mut out = String::new();
+        out.push_str("# HELP hoopctl_requests_total Commands by connection and verdict.\n# TYPE hoopctl_requests_total counter\n");
+        let connections = self.connections.lock().unwrap_or_else(PoisonError::into_inner);
+        for (name, counters) in connections.iter() {
+            for (verdict, count) in [
+                ("allowed", &counters.allowed),
+                ("approved", &counters.approved),
+                ("denied", &counters.denied),
+                ("held", &counters.held),
+            ] {
+                let count = count.load(Ordering::Relaxed);
+                let _infallible =
+                    writeln!(out, "hoopctl_requests_total{{connection=\"{name}\",protocol=\"http\",verdict=\"{verdict}\"}} {count}");
+            }
+        }
+        let mut counter = |metric: &str, help: &str, value: fn(&Counters) -> u64| {
+            let _infallible = writeln!(out, "# HELP {metric} {help}\n# TYPE {metric} counter");
+            for (name, counters) in connections.iter() {
+                let _infallible = writeln!(out, "{metric}{{connection=\"{name}\"}} {}", value(counters));
+            }
+        };
+        counter("hoopctl_masked_values_total", "Values masked in replies.", |of| of.masked.load(Ordering::Relaxed));
+        counter("hoopctl_reply_bytes_total", "Bytes of reply bodies sent to clients.", |of| of.reply_bytes.load(Ordering::Relaxed));
+        drop(connections);
+        out.push_str("# HELP hoopctl_refused_total Refusals by code.\n# TYPE hoopctl_refused_total counter\n");
+        for (code, count) in self.refused.lock().unwrap_or_else(PoisonError::into_inner).iter() {
+            let _infallible = writeln!(out, "hoopctl_refused_total{{code=\"{code}\"}} {count}");
+        }
+        for (name, help, value) in gauges {
+            let _infallible = writeln!(out, "# HELP {name} {help}\n# TYPE {name} gauge\n{name} {value}");
+        }
+        out
+    }
+}

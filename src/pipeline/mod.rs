@@ -1,0 +1,156 @@
+//! The enforcement point: the one ordered path from a token and a command to a permit, and from a reply back to the client.
+//!
+//! A protocol calls, in this order: [`Gate::enter`] (authenticate, locks, open the session), [`Exchange::judge`] (decide),
+//! [`Exchange::admit`] (approve, record; gives the [`Permit`]), and on the way back the [`ReplyGuard`] (redact, mask, record).
+
+mod admit;
+mod authenticate;
+pub mod body;
+mod callers;
+mod credential;
+mod enter;
+pub mod locks;
+pub mod metrics;
+mod permit;
+mod refusals;
+mod reply;
+pub mod sessions;
+pub mod snapshot;
+
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+
+use crate::approval::Approvals;
+use crate::identity::Issuers;
+use crate::recording::Journal;
+use crate::secret::Vault;
+
+pub use admit::CommandRecord;
+pub use admit::Held;
+pub use admit::Judged;
+pub use credential::Credential;
+pub use enter::Arrival;
+pub use enter::Exchange;
+pub use enter::session_ended;
+pub use permit::Permit;
+pub use reply::EndWatch;
+pub use reply::ReplyGuard;
+pub use reply::unmaskable;
+
+use callers::Callers;
+use locks::LockSet;
+use metrics::Metrics;
+use refusals::Refusals;
+use sessions::Sessions;
+use snapshot::Snapshot;
+
+/// What every worker thread shares. Cheap to clone.
+#[derive(Clone)]
+pub struct Gate(Arc<Inner>);
+
+struct Inner {
+    snapshot: ArcSwap<Snapshot>,
+    issuers: ArcSwap<Issuers>,
+    locks: ArcSwap<LockSet>,
+    sessions: Sessions,
+    callers: Callers,
+    refusals: Refusals,
+    journal: Journal,
+    approvals: Approvals,
+    vault: Arc<Vault>,
+    metrics: Metrics,
+}
+
+impl Gate {
+    /// Puts the parts together. `locks` are those that stand at the start.
+    pub fn new(
+        snapshot: Snapshot,
+        issuers: Arc<Issuers>,
+        locks: LockSet,
+        journal: Journal,
+        approvals: Approvals,
+        vault: Arc<Vault>,
+    ) -> Self {
+        let refusals = Refusals::open(&journal, snapshot.revision());
+        Self(Arc::new(Inner {
+            snapshot: ArcSwap::from_pointee(snapshot),
+            issuers: ArcSwap::from(issuers),
+            locks: ArcSwap::from_pointee(locks),
+            sessions: Sessions::default(),
+            callers: Callers::default(),
+            refusals,
+            journal,
+            approvals,
+            vault,
+            metrics: Metrics::default(),
+        }))
+    }
+
+    /// What holds now. A command keeps the one it began with.
+    pub fn snapshot(&self) -> Arc<Snapshot> {
+        self.0.snapshot.load_full()
+    }
+
+    /// Swaps in another snapshot, and other issuers where they changed. Sessions on connections that are gone or changed end.
+    pub fn replace(&self, snapshot: Snapshot, issuers: Option<Arc<Issuers>>) {
+        if let Some(issuers) = issuers {
+            self.0.issuers.store(issuers);
+        }
+        self.0.snapshot.store(Arc::new(snapshot));
+        self.0.sessions.end_changed(&self.snapshot(), &self.0.journal);
+    }
+
+    /// Swaps in the locks that stand now, and ends every session that one of them shuts out.
+    pub fn replace_locks(&self, locks: LockSet) {
+        self.0.locks.store(Arc::new(locks));
+        self.0.sessions.end_locked(&self.0.locks.load(), &self.0.journal);
+    }
+
+    /// The locks that stand now.
+    pub fn locks(&self) -> Arc<LockSet> {
+        self.0.locks.load_full()
+    }
+
+    /// The issuers that are trusted now.
+    pub fn issuers(&self) -> Arc<Issuers> {
+        self.0.issuers.load_full()
+    }
+
+    /// The sessions that live now.
+    pub fn sessions(&self) -> &Sessions {
+        &self.0.sessions
+    }
+
+    /// The journal.
+    pub fn journal(&self) -> &Journal {
+        &self.0.journal
+    }
+
+    /// The approvals.
+    pub fn approvals(&self) -> &Approvals {
+        &self.0.approvals
+    }
+
+    /// The counters.
+    pub fn metrics(&self) -> &Metrics {
+        &self.0.metrics
+    }
+
+    /// Ends sessions whose time is over, and forgets callers that have been quiet. Called about once a second.
+    pub fn tick(&self) {
+        self.0.sessions.end_due(&self.0.journal);
+        self.0.callers.forget_quiet();
+        let locks = self.0.locks.load();
+        if locks.any_fell() {
+            self.0.locks.store(Arc::new(locks.standing()));
+        }
+    }
+}
+
+/// Milliseconds since 1970, by the wall clock.
+pub fn now_ms() -> i64 {
+    std::time::SystemTime::now()
+        .duration_since(std::time::UNIX_EPOCH)
+        .map_or(0, |since| i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
+}

@@ -1,0 +1,274 @@
+//! The last steps: what comes back is cleared of the credential, masked, recorded, and cut when the session ends.
+
+use std::sync::Arc;
+
+use crate::domain::DenyCode;
+use crate::domain::Denied;
+use crate::domain::EventKind;
+use crate::domain::MaskNote;
+use crate::domain::RequestId;
+use crate::domain::SessionEnd;
+use crate::domain::SessionId;
+use crate::domain::event::Direction;
+use crate::mask::Format;
+use crate::mask::Masker;
+use crate::mask::Notes;
+use crate::mask::Redactor;
+use crate::pipeline::body::Capture;
+use crate::pipeline::credential::Credential;
+use crate::pipeline::enter::Exchange;
+use crate::pipeline::enter::wait_end;
+use crate::pipeline::snapshot::Governed;
+
+/// Guards the reply to one permitted command.
+pub struct ReplyGuard {
+    exchange: Exchange,
+    credential: Option<Arc<Credential>>,
+    redactor: Option<Redactor>,
+    masker: Option<Masker>,
+    between: Vec<u8>,
+    notes: Notes,
+    /// What was masked in the body up to the last event.
+    told: Vec<MaskNote>,
+    hits_told: u64,
+    /// What the client was sent, as the recording keeps it.
+    pub capture: Capture,
+}
+
+impl ReplyGuard {
+    pub(super) fn new(exchange: Exchange) -> Self {
+        let capture = exchange.capture();
+        Self {
+            exchange,
+            credential: None,
+            redactor: None,
+            masker: None,
+            between: Vec::new(),
+            notes: Notes::default(),
+            told: Vec::new(),
+            hits_told: 0,
+            capture,
+        }
+    }
+
+    /// The credential to send along; from now on it is looked for in the reply.
+    pub async fn credential(&mut self) -> Result<Option<Arc<Credential>>, Denied> {
+        self.credential = self.exchange.gate.credential(&self.exchange.session.governed).await?;
+        Ok(self.credential.clone())
+    }
+
+    /// The connection.
+    pub fn governed(&self) -> &Arc<Governed> {
+        &self.exchange.session.governed
+    }
+
+    /// The request.
+    pub fn request(&self) -> RequestId {
+        self.exchange.request
+    }
+
+    /// The session.
+    pub fn session_id(&self) -> SessionId {
+        self.exchange.session.id
+    }
+
+    /// Whether values are masked on this connection.
+    pub fn masks(&self) -> bool {
+        !self.governed().plan.is_empty()
+    }
+
+    /// Whether a credential is sent along.
+    pub fn injects(&self) -> bool {
+        self.credential.is_some()
+    }
+
+    /// Whether a body must be readable: it is masked, or may echo a credential.
+    pub fn reads_bodies(&self) -> bool {
+        self.masks() || self.credential.is_some()
+    }
+
+    /// Microseconds since the request came.
+    pub fn elapsed_us(&self) -> u64 {
+        u64::try_from(self.exchange.began.elapsed().as_micros()).unwrap_or(u64::MAX)
+    }
+
+    /// Resolves when the session ends or the token of this request runs out.
+    pub async fn wait_end(&mut self) -> SessionEnd {
+        wait_end(&mut self.exchange.ended, self.exchange.verified.expires_ms).await
+    }
+
+    /// Another watch on the same end, for a task of its own.
+    pub fn end_watch(&self) -> EndWatch {
+        EndWatch { ended: self.exchange.ended.clone(), expires_ms: self.exchange.verified.expires_ms }
+    }
+
+    /// A header of the reply, cleared and masked; `None` where it may pass as it is.
+    pub fn header(&mut self, name: &str, value: &[u8]) -> Option<Vec<u8>> {
+        let cleared = self.clear(value);
+        let masked = self.governed_plan().header(name, cleared.as_deref().unwrap_or(value), &mut self.notes);
+        masked.or(cleared)
+    }
+
+    fn governed_plan(&self) -> Arc<crate::mask::Plan> {
+        Arc::clone(&self.governed().plan)
+    }
+
+    /// One whole value without the credential; `None` where it was not in there.
+    fn clear(&self, value: &[u8]) -> Option<Vec<u8>> {
+        self.credential.as_ref()?.echoes().replace(value)
+    }
+
+    /// Begins a body of `format`. On a masked connection one that cannot be read (`None`) is withheld.
+    pub fn begin_body(&mut self, format: Option<Format>) -> Result<(), Denied> {
+        self.redactor = self.credential.as_ref().map(|credential| Redactor::new(Arc::clone(credential.echoes())));
+        self.masker = if self.masks() {
+            let format = format.ok_or_else(|| unmaskable("its type cannot be read"))?;
+            Some(Masker::new(self.governed_plan(), format))
+        } else {
+            None
+        };
+        Ok(())
+    }
+
+    /// Passes a piece of the body on: appends to `out` what may be sent.
+    pub fn pass(&mut self, input: &[u8], out: &mut Vec<u8>) -> Result<(), Denied> {
+        let from = out.len();
+        match (&mut self.redactor, &mut self.masker) {
+            (None, None) => out.extend_from_slice(input),
+            (Some(redactor), None) => redactor.push(input, out),
+            (None, Some(masker)) => masker.push(input, out).map_err(|_error| unmaskable("it cannot be read"))?,
+            (Some(redactor), Some(masker)) => {
+                self.between.clear();
+                redactor.push(input, &mut self.between);
+                masker.push(&self.between, out).map_err(|_error| unmaskable("it cannot be read"))?;
+            }
+        }
+        self.capture.add(out.get(from..).unwrap_or_default());
+        Ok(())
+    }
+
+    /// An empty capture, for a part that is recorded by itself.
+    pub fn fresh_capture(&self) -> Capture {
+        self.exchange.capture()
+    }
+
+    /// Clears a piece of an unmasked stream of the credential, without keeping it for the recording.
+    pub fn clear_piece(&mut self, input: &[u8], out: &mut Vec<u8>) {
+        match &mut self.redactor {
+            None => out.extend_from_slice(input),
+            Some(redactor) => redactor.push(input, out),
+        }
+    }
+
+    /// Whether this piece may be sent just as it is.
+    pub fn passes_untouched(&mut self, input: &[u8]) -> bool {
+        self.masker.is_none() && self.redactor.as_mut().is_none_or(|redactor| redactor.passes(input))
+    }
+
+    /// Ends the body: appends what was held back.
+    pub fn finish(&mut self, out: &mut Vec<u8>) -> Result<(), Denied> {
+        let from = out.len();
+        match (&mut self.redactor, &mut self.masker) {
+            (None, None) => {}
+            (Some(redactor), None) => redactor.finish(out),
+            (None, Some(masker)) => masker.finish(out).map_err(|_error| unmaskable("it ends early"))?,
+            (Some(redactor), Some(masker)) => {
+                self.between.clear();
+                redactor.finish(&mut self.between);
+                masker.push(&self.between, out).map_err(|_error| unmaskable("it cannot be read"))?;
+                masker.finish(out).map_err(|_error| unmaskable("it ends early"))?;
+            }
+        }
+        self.capture.add(out.get(from..).unwrap_or_default());
+        Ok(())
+    }
+
+    /// Records a part of the conversation; what was masked since the last one is noted with it.
+    ///
+    /// # Errors
+    /// It could not be recorded: it must not be sent either.
+    pub fn record(&mut self, kind: EventKind, dir: Direction, data: String) -> Result<(), Denied> {
+        let mut event = self.exchange.session.event(kind, Some(dir), Some(self.exchange.request), data);
+        if dir == Direction::S2c {
+            event.mask = self.take_notes();
+        }
+        self.exchange.session.used();
+        self.exchange.gate.0.journal.push(event).map_err(|error| {
+            tracing::error!(request = %self.exchange.request, %error, "a reply could not be recorded");
+            Denied::new(DenyCode::RecordingUnavailable, "the reply could not be recorded, so it is withheld")
+        })
+    }
+
+    /// Records that the command failed on its way; the code says how.
+    pub fn record_failure(&mut self, denied: &Denied) {
+        self.exchange.gate.0.metrics.refused(denied.code);
+        tracing::warn!(request = %self.exchange.request, session = %self.exchange.session.id, code = %denied.code, reason = denied.audit.unwrap_or_default(), "command failed");
+        let data = format!("{{\"code\":\"{}\",\"reason\":\"{}\"}}", denied.code, denied.audit.unwrap_or_default());
+        if let Err(unrecorded) = self.record(EventKind::Error, Direction::S2c, data) {
+            tracing::error!(request = %self.exchange.request, code = %unrecorded.code, "a failure could not be recorded");
+        }
+    }
+
+    /// Counts a finished reply.
+    pub fn count(&mut self, bytes: u64, notes: u64) {
+        self.exchange.counters.replied(bytes, notes);
+    }
+
+    fn take_notes(&mut self) -> Vec<MaskNote> {
+        let mut notes = if self.notes.is_empty() { Vec::new() } else { self.notes.take() };
+        if let Some(masker) = &self.masker {
+            notes.extend(since(masker.notes().as_slice(), &mut self.told));
+        }
+        let hits = self.redactor.as_ref().map_or(0, Redactor::hits);
+        if hits > self.hits_told {
+            notes.push(MaskNote { entity: "credential".into(), at: "body".into(), n: hits - self.hits_told });
+            self.hits_told = hits;
+        }
+        let masked: u64 = notes.iter().map(|note| note.n).sum();
+        if masked > 0 {
+            self.exchange.counters.replied(0, masked);
+        }
+        notes
+    }
+}
+
+/// Watches for the end of a session or token.
+#[derive(Debug)]
+pub struct EndWatch {
+    ended: tokio::sync::watch::Receiver<Option<SessionEnd>>,
+    expires_ms: i64,
+}
+
+impl EndWatch {
+    /// Resolves when the session ends or the token runs out.
+    pub async fn ended(&mut self) -> SessionEnd {
+        wait_end(&mut self.ended, self.expires_ms).await
+    }
+
+    /// The same, with the watch itself in the future.
+    pub async fn wait(mut self) -> SessionEnd {
+        self.ended().await
+    }
+}
+
+/// What came to the notes since they were last told.
+fn since(now: &[MaskNote], told: &mut Vec<MaskNote>) -> Vec<MaskNote> {
+    let mut new = Vec::new();
+    for note in now {
+        let before = told.iter().find(|known| known.entity == note.entity && known.at == note.at).map_or(0, |known| known.n);
+        if note.n > before {
+            new.push(MaskNote { n: note.n - before, ..note.clone() });
+        }
+    }
+    if !new.is_empty() {
+        told.clear();
+        told.extend_from_slice(now);
+    }
+    new
+}
+
+/// A reply that cannot be masked is withheld.
+pub fn unmaskable(why: &'static str) -> Denied {
+    let detail = format!("the reply was withheld because {why} and sensitive values in it must be masked");
+    Denied::new(DenyCode::UnmaskableReply, detail).because(why)
+}

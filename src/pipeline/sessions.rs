@@ -1,0 +1,324 @@
+//! The sessions that live: opened by a first command, ended by the earliest of token, limit, idleness, lock, kill and stop.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::MutexGuard;
+use std::sync::PoisonError;
+use std::sync::atomic::AtomicI64;
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+use std::time::Instant;
+
+use tokio::sync::watch;
+
+use crate::domain::ConnectionName;
+use crate::domain::DenyCode;
+use crate::domain::Denied;
+use crate::domain::Event;
+use crate::domain::EventKind;
+use crate::domain::Principal;
+use crate::domain::RequestId;
+use crate::domain::SessionEnd;
+use crate::domain::SessionId;
+use crate::domain::event::Direction;
+use crate::domain::json::write_string;
+use crate::identity::Verified;
+use crate::pipeline::locks::LockSet;
+use crate::pipeline::now_ms;
+use crate::pipeline::snapshot::Governed;
+use crate::pipeline::snapshot::Snapshot;
+use crate::recording::Journal;
+
+/// One principal on one connection.
+#[derive(Debug)]
+pub struct Session {
+    /// Its id.
+    pub id: SessionId,
+    /// Who.
+    pub principal: Arc<Principal>,
+    /// Where.
+    pub governed: Arc<Governed>,
+    /// The address it was opened from.
+    pub source: std::net::IpAddr,
+    /// When it began, in milliseconds since 1970.
+    pub started_ms: i64,
+    started: Instant,
+    last_used: AtomicU64,
+    token_end: AtomicI64,
+    token_ids: Mutex<Vec<Box<str>>>,
+    hard_end_us: AtomicU64,
+    commands: AtomicU64,
+    ended: watch::Sender<Option<SessionEnd>>,
+}
+
+impl Session {
+    fn new(verified: &Verified, governed: &Arc<Governed>, source: std::net::IpAddr) -> Self {
+        let limit = micros(governed.connection.limits.session);
+        Self {
+            id: SessionId::new(),
+            principal: Arc::clone(&verified.principal),
+            governed: Arc::clone(governed),
+            source,
+            started_ms: now_ms(),
+            started: Instant::now(),
+            last_used: AtomicU64::new(0),
+            token_end: AtomicI64::new(verified.expires_ms),
+            token_ids: Mutex::new(verified.token_ids.to_vec()),
+            hard_end_us: AtomicU64::new(limit),
+            commands: AtomicU64::new(0),
+            ended: watch::Sender::new(None),
+        }
+    }
+
+    /// Microseconds since the session began.
+    pub fn elapsed_us(&self) -> u64 {
+        micros(self.started.elapsed())
+    }
+
+    /// How many commands it has had.
+    pub fn commands(&self) -> u64 {
+        self.commands.load(Ordering::Relaxed)
+    }
+
+    /// Why it ended, if it has.
+    pub fn end(&self) -> Option<SessionEnd> {
+        *self.ended.borrow()
+    }
+
+    /// Watches for the end. While anybody does, the session is not idle.
+    pub fn subscribe_end(&self) -> watch::Receiver<Option<SessionEnd>> {
+        self.ended.subscribe()
+    }
+
+    /// Makes it end no later than `limit` after its start.
+    pub fn shorten(&self, limit: Duration) {
+        self.hard_end_us.fetch_min(micros(limit), Ordering::Relaxed);
+    }
+
+    /// When its tokens run out, in milliseconds since 1970.
+    pub fn token_end_ms(&self) -> i64 {
+        self.token_end.load(Ordering::Relaxed)
+    }
+
+    /// When it ends at the latest, in milliseconds since 1970: its limit, or the end of its tokens.
+    pub fn latest_end_ms(&self) -> i64 {
+        let limit_ms = self.hard_end_us.load(Ordering::Relaxed) / 1000;
+        self.started_ms.saturating_add(i64::try_from(limit_ms).unwrap_or(i64::MAX)).min(self.token_end_ms())
+    }
+
+    /// How many requests and streams run in it now.
+    pub fn streams(&self) -> usize {
+        self.ended.receiver_count()
+    }
+
+    /// When it last had a command or a part of a reply, in milliseconds since 1970.
+    pub fn active_ms(&self) -> i64 {
+        let after_ms = self.last_used.load(Ordering::Relaxed) / 1000;
+        self.started_ms.saturating_add(i64::try_from(after_ms).unwrap_or(i64::MAX))
+    }
+
+    /// An event of this session, now.
+    pub fn event(&self, kind: EventKind, dir: Option<Direction>, corr: Option<RequestId>, data: String) -> Event {
+        Event {
+            session: self.id,
+            t_us: self.elapsed_us(),
+            ts_ms: now_ms(),
+            kind,
+            dir,
+            corr,
+            data: data.into_boxed_str(),
+            mask: Vec::new(),
+        }
+    }
+
+    fn touch(&self, verified: &Verified) {
+        self.last_used.store(self.elapsed_us(), Ordering::Relaxed);
+        self.commands.fetch_add(1, Ordering::Relaxed);
+        if self.token_end.fetch_max(verified.expires_ms, Ordering::Relaxed) < verified.expires_ms {
+            let mut known = self.token_ids.lock().unwrap_or_else(PoisonError::into_inner);
+            for id in verified.token_ids.iter() {
+                if !known.contains(id) {
+                    known.push(id.clone());
+                }
+            }
+        }
+    }
+
+    /// Why it should end now, if it should.
+    fn due(&self, now_ms: i64) -> Option<SessionEnd> {
+        let now_us = self.elapsed_us();
+        if self.token_end_ms() <= now_ms {
+            return Some(SessionEnd::TokenExpired);
+        }
+        if now_us >= self.hard_end_us.load(Ordering::Relaxed) {
+            return Some(SessionEnd::Limit);
+        }
+        let idle = micros(self.governed.connection.limits.idle);
+        // A stream that is open is in use: its exchange holds the session.
+        let rest = now_us.saturating_sub(self.last_used.load(Ordering::Relaxed));
+        (rest >= idle && self.ended.receiver_count() == 0).then_some(SessionEnd::Idle)
+    }
+
+    /// Marks use, so that idleness counts from here.
+    pub fn used(&self) {
+        self.last_used.store(self.elapsed_us(), Ordering::Relaxed);
+    }
+}
+
+fn micros(duration: Duration) -> u64 {
+    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
+}
+
+type Key = (Arc<str>, ConnectionName);
+
+/// All sessions that live.
+#[derive(Debug, Default)]
+pub struct Sessions(Mutex<HashMap<Key, Arc<Session>>>);
+
+impl Sessions {
+    fn map(&self) -> MutexGuard<'_, HashMap<Key, Arc<Session>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The session of a verified caller on a connection: the one that lives, or a new one, which is then the first in its recording.
+    pub(super) fn open(
+        &self,
+        verified: &Verified,
+        governed: &Arc<Governed>,
+        source: std::net::IpAddr,
+        snapshot: &Snapshot,
+        journal: &Journal,
+    ) -> Result<Arc<Session>, Denied> {
+        let mut map = self.map();
+        let key = (Arc::clone(&verified.principal.id), governed.connection.name.clone());
+        if let Some(session) = map.get(&key) {
+            match session.due(now_ms()).filter(|end| *end != SessionEnd::TokenExpired) {
+                None if session.end().is_none() => {
+                    session.touch(verified);
+                    return Ok(Arc::clone(session));
+                }
+                due => close(session, due.unwrap_or(SessionEnd::Idle), journal),
+            }
+            map.remove(&key);
+        }
+        let open = map.keys().filter(|(principal, _)| **principal == *verified.principal.id).count();
+        let limit = snapshot.limits().sessions;
+        if open >= limit {
+            let detail = format!("this principal has {open} sessions open, the limit is {limit}; end one first");
+            return Err(Denied::new(DenyCode::LimitExceeded, detail).because("sessions"));
+        }
+        let session = Arc::new(Session::new(verified, governed, source));
+        let start = session.event(EventKind::SessionStart, None, None, start_data(&session, snapshot.revision()));
+        journal.push(start).map_err(|_error| {
+            Denied::new(DenyCode::RecordingUnavailable, "the session could not be recorded; try again later")
+        })?;
+        session.touch(verified);
+        map.insert(key, Arc::clone(&session));
+        Ok(session)
+    }
+
+    /// The sessions, oldest first.
+    pub fn list(&self) -> Vec<Arc<Session>> {
+        let mut sessions: Vec<_> = self.map().values().map(Arc::clone).collect();
+        sessions.sort_by_key(|session| session.id);
+        sessions
+    }
+
+    /// The session of that id.
+    pub fn find(&self, id: SessionId) -> Option<Arc<Session>> {
+        self.map().values().find(|session| session.id == id).map(Arc::clone)
+    }
+
+    /// Ends one session. Gives whether there was one.
+    pub fn kill(&self, id: SessionId, journal: &Journal) -> bool {
+        self.end_where(journal, |session| (session.id == id).then_some(SessionEnd::Killed)) > 0
+    }
+
+    pub(super) fn end_due(&self, journal: &Journal) {
+        let now = now_ms();
+        self.end_where(journal, |session| session.due(now));
+    }
+
+    pub(super) fn end_locked(&self, locks: &LockSet, journal: &Journal) {
+        self.end_where(journal, |session| {
+            let ids = session.token_ids.lock().unwrap_or_else(PoisonError::into_inner);
+            let shut = locks.shuts_out(&session.principal, &ids) || locks.shuts(&session.governed.connection.name);
+            shut.then_some(SessionEnd::Locked)
+        });
+    }
+
+    pub(super) fn end_changed(&self, snapshot: &Snapshot, journal: &Journal) {
+        self.end_where(journal, |session| {
+            let old = &session.governed.connection;
+            let same = snapshot.connection(old.name.as_str()).is_some_and(|new| {
+                new.connection.upstream == old.upstream && new.connection.inject == old.inject && new.connection.tags == old.tags
+            });
+            (!same).then_some(SessionEnd::ConnectionChanged)
+        });
+    }
+
+    /// Ends all of them.
+    pub fn end_all(&self, end: SessionEnd, journal: &Journal) {
+        self.end_where(journal, |_| Some(end));
+    }
+
+    fn end_where(&self, journal: &Journal, why: impl Fn(&Session) -> Option<SessionEnd>) -> usize {
+        let mut map = self.map();
+        let before = map.len();
+        map.retain(|_, session| match why(session) {
+            None => true,
+            Some(end) => {
+                close(session, end, journal);
+                false
+            }
+        });
+        before.saturating_sub(map.len())
+    }
+}
+
+/// Tells the session's streams, and the recording. That the end cannot be recorded does not keep it from ending: the next start closes it.
+fn close(session: &Session, end: SessionEnd, journal: &Journal) {
+    let first = session.ended.send_if_modified(|ended| {
+        let first = ended.is_none();
+        *ended = ended.or(Some(end));
+        first
+    });
+    if first {
+        let event = session.event(EventKind::SessionEnd, None, None, format!("{{\"reason\":\"{end}\"}}"));
+        if let Err(error) = journal.push(event) {
+            tracing::error!(session = %session.id, %error, "the end of a session could not be recorded");
+        }
+    }
+}
+
+fn start_data(session: &Session, revision: u64) -> String {
+    use std::fmt::Write;
+    let principal = &session.principal;
+    let connection = &session.governed.connection;
+    let mut data = String::with_capacity(256);
+    let mut text = |name: &str, value: &str| {
+        data.push(if data.is_empty() { '{' } else { ',' });
+        let _infallible = write!(data, "\"{name}\":");
+        let _infallible = write_string(value, &mut data);
+    };
+    text("principal", &principal.id);
+    text("label", principal.label());
+    text("kind", principal.kind.as_str());
+    text("issuer", &principal.issuer);
+    text("client", principal.client.as_deref().unwrap_or_default());
+    text("connection", connection.name.as_str());
+    text("protocol", connection.protocol.as_str());
+    text("upstream", &connection.upstream.to_string());
+    text("source", &session.source.to_string());
+    data.push_str(",\"groups\":[");
+    for (place, group) in principal.groups.iter().enumerate() {
+        if place > 0 {
+            data.push(',');
+        }
+        let _infallible = write_string(group, &mut data);
+    }
+    let _infallible = write!(data, "],\"policy_rev\":{revision}}}");
+    data
+}

@@ -1,0 +1,131 @@
+//! What holds at one moment: connections, policies, masks and limits, compiled and swapped as one.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use arc_swap::ArcSwapOption;
+
+use crate::domain::Connection;
+use crate::domain::ConnectionName;
+use crate::domain::MaskRule;
+use crate::mask;
+use crate::mask::Plan;
+use crate::pipeline::credential::Credential;
+use crate::policy::PolicySet;
+use crate::recording;
+
+/// Limits on what one client may use of the gateway.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CallerLimits {
+    /// Sessions that one principal may have open at a time.
+    pub sessions: usize,
+    /// Requests per second and principal, over all connections.
+    pub rate: Option<u32>,
+}
+
+/// A connection with all that was compiled for it.
+pub struct Governed {
+    /// The connection.
+    pub connection: Connection,
+    /// What is masked on it.
+    pub plan: Arc<Plan>,
+    /// Tells one way of masking from another, 8 hexadecimal digits: part of the entity tags that clients see.
+    pub mask_tag: Box<str>,
+    pub(super) credential: ArcSwapOption<Credential>,
+}
+
+impl std::fmt::Debug for Governed {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Governed").field(&self.connection.name).finish()
+    }
+}
+
+/// What holds at one moment.
+pub struct Snapshot {
+    connections: HashMap<ConnectionName, Arc<Governed>>,
+    policies: PolicySet,
+    masks: usize,
+    recording: recording::Settings,
+    limits: CallerLimits,
+}
+
+/// A mask rule that does not compile.
+#[derive(Debug, thiserror::Error)]
+#[error("the masks of connection {connection} do not compile")]
+pub struct SnapshotError {
+    /// The connection.
+    pub connection: ConnectionName,
+    /// What is wrong.
+    pub source: mask::PlanError,
+}
+
+impl Snapshot {
+    /// Compiles a snapshot. `hash_key` gives the key of the `hash` operator for a connection. A connection that did not change since `before` keeps what it has.
+    pub fn compile(
+        connections: Vec<Connection>,
+        masks: &[MaskRule],
+        policies: PolicySet,
+        recording: recording::Settings,
+        limits: CallerLimits,
+        hash_key: impl Fn(&ConnectionName) -> [u8; 32],
+    ) -> Result<Self, SnapshotError> {
+        let mut governed = HashMap::with_capacity(connections.len());
+        for connection in connections {
+            let rules: Vec<&MaskRule> = masks.iter().filter(|rule| mask::applies(rule, &connection)).collect();
+            let plan = Plan::compile(&rules, hash_key(&connection.name))
+                .map_err(|source| SnapshotError { connection: connection.name.clone(), source })?;
+            let mask_tag = mask_tag(&rules);
+            governed.insert(
+                connection.name.clone(),
+                Arc::new(Governed { connection, plan: Arc::new(plan), mask_tag, credential: ArcSwapOption::empty() }),
+            );
+        }
+        Ok(Self { connections: governed, policies, masks: masks.len(), recording, limits })
+    }
+
+    /// The connection of that name.
+    pub fn connection(&self, name: &str) -> Option<&Arc<Governed>> {
+        let name: ConnectionName = name.parse().ok()?;
+        self.connections.get(&name)
+    }
+
+    /// All connections, in no order.
+    pub fn connections(&self) -> impl Iterator<Item = &Arc<Governed>> {
+        self.connections.values()
+    }
+
+    /// The policies.
+    pub fn policies(&self) -> &PolicySet {
+        &self.policies
+    }
+
+    /// How many masks there are.
+    pub fn masks(&self) -> usize {
+        self.masks
+    }
+
+    /// How sessions are recorded.
+    pub fn recording(&self) -> &recording::Settings {
+        &self.recording
+    }
+
+    /// Limits on each caller.
+    pub fn limits(&self) -> CallerLimits {
+        self.limits
+    }
+
+    /// The revision of the policies.
+    pub fn revision(&self) -> u64 {
+        self.policies.revision()
+    }
+}
+
+fn mask_tag(rules: &[&MaskRule]) -> Box<str> {
+    use std::fmt::Write;
+    let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, format!("{rules:?}").as_bytes());
+    let mut tag = String::with_capacity(8);
+    for byte in digest.as_ref().iter().take(4) {
+        let _infallible = write!(tag, "{byte:02x}");
+    }
+    tag.into()
+}

@@ -1,0 +1,140 @@
+//! Files of cases, good and bad.
+
+use super::*;
+use crate::domain::Class;
+use crate::domain::Protocol;
+use crate::policy::tests::connection;
+use crate::policy::tests::rules;
+
+const NOW: i64 = 1_772_460_000_000;
+
+fn read(case: &Case, connection: &Connection) -> Result<Command, String> {
+    let class = match case.method.as_str() {
+        "GET" => Class::Read,
+        "POST" => Class::Write,
+        other => return Err(format!("no method {other}")),
+    };
+    let protocol: Protocol = connection.protocol;
+    Ok(Command {
+        protocol,
+        class,
+        method: case.method.as_str().into(),
+        path: case.path.as_str().into(),
+        query: case.query.as_str().into(),
+        args: Args::NotRead,
+    })
+}
+
+fn judged(text: &str) -> Report {
+    run(&parse(text).expect("cases"), &rules(), &[connection("crm", &[("env", "prod")])], NOW, &read)
+}
+
+const GOOD: &str = r#"
+[[case]]
+name = "small orders pass"
+as = { subject = "dev/etl", groups = ["etl"], kind = "app" }
+connection = "crm"
+method = "POST"
+path = "/orders"
+body = { order = { amount = 10 } }
+expect = { effect = "allow", rule = "etl-writes" }
+
+[[case]]
+name = "large orders wait"
+as = { subject = "dev/etl", groups = ["etl"], kind = "app", claims = { dept = "x" } }
+connection = "crm"
+method = "POST"
+path = "/orders"
+query = "a=1"
+body = '{"order":{"amount":1000.0000000000000000000001}}'
+source = "10.0.0.9"
+at = 2026-03-02T08:00:00Z
+expect = { effect = "approve", rule = "large-orders" }
+
+[[case]]
+name = "what cannot be read waits too"
+as = { subject = "dev/etl", groups = ["etl"], client = "c", issuer = "dev" }
+connection = "crm"
+method = "POST"
+path = "/orders"
+unreadable = true
+at = "2026-03-02T08:00:00Z"
+expect = { effect = "approve" }
+
+[[case]]
+name = "unknown groups get nothing"
+as = { subject = "dev/etl", groups = "unknown" }
+connection = "crm"
+method = "GET"
+path = "/orders"
+expect = { effect = "deny" }
+"#;
+
+#[test]
+fn cases_pass_when_the_verdict_is_the_expected_one() {
+    let report = judged(GOOD);
+    assert!(report.passed(), "{report}");
+    assert_eq!(report.unreached, ["admin-closed", "support-reads"]);
+    assert!(
+        report.to_string().ends_with("4 passed, 0 failed\nno case reaches: admin-closed, support-reads\n")
+    );
+}
+
+#[test]
+fn a_case_with_another_verdict_fails_and_says_why() {
+    let report = judged(&GOOD.replace(r#"effect = "allow", rule"#, r#"effect = "deny", rule"#));
+    assert!(!report.passed());
+    let shown = report.to_string();
+    assert!(shown.contains("✗ small orders pass\n    expected deny by etl-writes\n"), "{shown}");
+    assert!(shown.contains("match.args wants order.amount = > 1000, found 10"), "{shown}");
+    assert!(shown.contains("3 passed, 1 failed"), "{shown}");
+    let json = serde_json::to_value(&report).expect("json");
+    assert_eq!(json["cases"][0]["passed"], false);
+    assert_eq!(json["cases"][0]["explanation"]["verdict"]["effect"], "allow");
+    let other_rule = judged(&GOOD.replace(r#"rule = "etl-writes""#, r#"rule = "support-reads""#));
+    assert!(!other_rule.passed(), "the right effect by another rule");
+}
+
+#[test]
+fn a_case_that_cannot_be_judged_fails_even_if_it_expects_a_deny() {
+    for (from, to, problem) in [
+        (r#"connection = "crm""#, r#"connection = "erp""#, "there is no connection \"erp\""),
+        (r#"method = "GET""#, r#"method = "BREW""#, "no method BREW"),
+    ] {
+        let report = judged(&GOOD.replace(from, to));
+        let last = report.cases.last().expect("case");
+        assert!(!last.passed);
+        assert_eq!(last.problem.as_deref(), Some(problem));
+    }
+}
+
+#[test]
+fn a_file_of_another_form_is_refused_with_its_line() {
+    let line = |text: &str| match parse(text) {
+        Err(CasesError::Form { line, problem }) => (line, problem),
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(parse("").expect_err("empty"), CasesError::Empty);
+    let cases = [
+        ("path = \"/orders\"", "pth = \"/orders\"", 7, "unknown field `pth`"),
+        ("effect = \"allow\"", "effect = \"permit\"", 9, "unknown variant `permit`"),
+        ("groups = [\"etl\"]", "groups = \"etl\"", 4, "neither a list"),
+        ("groups = [\"etl\"]", "groups = [1]", 4, "no text"),
+        ("body = { order = { amount = 10 } }", "body = \"order\"", 8, "body is not JSON"),
+        ("body = { order = { amount = 10 } }", "body = '{\"a\":1,\"a\":2}'", 8, "comes twice"),
+        ("body = { order = { amount = 10 } }", "at = \"yesterday\"", 8, "at is no time"),
+        ("body = { order = { amount = 10 } }", "at = 2026-03-02", 8, "at is no time"),
+        ("name = \"small orders pass\"", "", 2, "missing field `name`"),
+    ];
+    for (from, to, wanted, problem) in cases {
+        let (found, said) = line(&GOOD.replacen(from, to, 1));
+        assert_eq!(found, wanted, "{said}");
+        assert!(said.contains(problem), "{said}");
+    }
+}
+
+#[test]
+fn names_that_could_deceive_a_terminal_are_escaped() {
+    let shown = judged(&GOOD.replace("small orders pass", "\\u001b[2Jsmall")).to_string();
+    assert!(shown.contains("\\u{1b}[2Jsmall") && !shown.contains('\u{1b}'));
+}

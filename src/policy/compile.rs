@@ -1,0 +1,322 @@
+//! From a policy as it is written to one that can be asked. All problems are found, not only the first.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::domain::ApprovalSpec;
+use crate::domain::Class;
+use crate::domain::Effect;
+use crate::domain::GrantScope;
+use crate::policy::condition::About;
+use crate::policy::condition::Condition;
+use crate::policy::condition::Tag;
+use crate::policy::glob::Glob;
+use crate::policy::groups::GroupTest;
+use crate::policy::network::Network;
+use crate::policy::path::PathGlob;
+use crate::policy::problem::Findings;
+use crate::policy::problem::PolicyProblem;
+use crate::policy::problem::Refusal;
+use crate::policy::rule::Matcher;
+use crate::policy::rule::PolicyRule;
+use crate::policy::value::ValueTest;
+use crate::policy::window::Window;
+
+/// A policy that can be asked.
+#[derive(Debug, Clone)]
+pub(super) struct Rule {
+    pub(super) id: Arc<str>,
+    pub(super) effect: Effect,
+    /// The conditions of `match`, `when` included, in the order in which they are asked.
+    pub(super) conditions: Vec<Condition>,
+    /// The conditions of `unless`; empty: nothing excuses.
+    pub(super) unless: Vec<Condition>,
+    /// Whether it lets commands of class `unknown` pass, and does not only hold them back.
+    pub(super) grants_unknown: bool,
+    /// Whether one of its conditions looks into the body.
+    pub(super) reads_body: bool,
+    pub(super) approval: Option<Arc<ApprovalSpec>>,
+    pub(super) session_limit: Option<Duration>,
+    pub(super) message: Option<Arc<str>>,
+}
+
+const NAMES: &str = "write names; * stands for any text";
+
+impl Rule {
+    /// Checks and compiles one policy. When problems are noted, the rule that is returned must not be used.
+    pub(super) fn compile(written: &PolicyRule, problems: &mut Vec<PolicyProblem>) -> Self {
+        let mut findings = Findings { rule: &written.id, problems };
+        check_id(&written.id, &mut findings);
+        check_shape(written, &mut findings);
+        check_unless(written, &mut findings);
+        check_approval(written, &mut findings);
+        check_limits(written, &mut findings);
+        let mut conditions = conditions(&written.matches, "match", &mut findings);
+        if written.effect == Effect::Allow && written.matches.operations.is_empty() {
+            conditions.push(Condition::Operations(vec![Class::Read, Class::Write, Class::Ddl, Class::Admin]));
+        }
+        if let Some(when) = &written.when {
+            conditions.extend(Window::compile(when, &mut findings).map(Condition::When));
+        }
+        conditions.sort_by_key(place);
+        let mut unless = written
+            .unless
+            .as_ref()
+            .map_or_else(Vec::new, |unless| self::conditions(unless, "unless", &mut findings));
+        unless.sort_by_key(place);
+        let reads_body = conditions.iter().chain(&unless).any(|condition| condition.about() == About::Body);
+        Self {
+            id: written.id.as_str().into(),
+            effect: written.effect,
+            conditions,
+            unless,
+            grants_unknown: written.matches.operations.contains(&Class::Unknown),
+            reads_body,
+            approval: written.approval.clone().map(Arc::new),
+            session_limit: written.session_limit,
+            message: written.message.as_deref().map(Into::into),
+        }
+    }
+}
+
+/// Where a condition stands among those of its rule.
+fn place(condition: &Condition) -> usize {
+    let order = [
+        "connections",
+        "protocols",
+        "operations",
+        "methods",
+        "kinds",
+        "issuers",
+        "tags",
+        "subjects",
+        "clients",
+        "groups",
+        "source_ips",
+        "paths",
+        "claims",
+        "when",
+        "args",
+    ];
+    order.iter().position(|key| *key == condition.key()).unwrap_or(order.len())
+}
+
+fn check_id(id: &str, findings: &mut Findings<'_>) {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
+    if !(1..=63).contains(&id.len()) || !id.bytes().all(plain) {
+        findings.note("id", id, "no id", "write 1 to 63 letters, digits, -, _ and .");
+    }
+}
+
+/// Refuses rules that hold for everybody or everything without saying so.
+fn check_shape(written: &PolicyRule, findings: &mut Findings<'_>) {
+    if written.effect == Effect::Allow && !written.matches.says_who() {
+        let accepted =
+            "give groups, subjects, clients, issuers, kinds or claims; subjects = [\"*\"] is everybody";
+        findings.note("match", "", "an allow that does not say who", accepted);
+    } else if written.matches.is_empty() && written.when.is_none() {
+        findings.note(
+            "match",
+            "",
+            "no condition at all",
+            "give at least one; subjects = [\"*\"] is everybody",
+        );
+    }
+}
+
+fn check_unless(written: &PolicyRule, findings: &mut Findings<'_>) {
+    let Some(unless) = &written.unless else { return };
+    if unless.is_empty() {
+        findings.note("unless", "", "no condition", "give at least one, or leave unless out");
+    } else if written.matches.implies(unless) {
+        let accepted = "give a condition that match does not already ask for";
+        findings.note(
+            "unless",
+            &unless.to_string(),
+            "it always holds when match does, so the rule never would",
+            accepted,
+        );
+    }
+}
+
+fn check_approval(written: &PolicyRule, findings: &mut Findings<'_>) {
+    let spec = match (&written.approval, written.effect) {
+        (None, Effect::Approve) => {
+            return findings.note(
+                "approval",
+                "",
+                "missing",
+                "say who approves: approval = { from = [\"GROUP\"] }",
+            );
+        }
+        (None, _) => return,
+        (Some(_), Effect::Allow | Effect::Deny) => {
+            let effect = written.effect.as_str();
+            return findings.note(
+                "approval",
+                "",
+                "nobody is asked",
+                &format!("leave it out of a policy that says {effect}, or write effect = \"approve\""),
+            );
+        }
+        (Some(spec), Effect::Approve) => spec,
+    };
+    if spec.from.is_empty() {
+        findings.note("approval.from", "[]", "nobody could approve", "name at least one group");
+    }
+    for group in &spec.from {
+        if let Err(refusal) = crate::policy::glob::check_text(group) {
+            findings.refuse("approval.from", group, refusal);
+        } else if group.contains('*') {
+            findings.note("approval.from", group, "a pattern", "name each group of approvers exactly");
+        }
+    }
+    if spec.min == 0 {
+        findings.note("approval.min", "0", "nobody would be asked", "write 1 or more");
+    }
+    if spec.timeout_s == 0 {
+        findings.note("approval.timeout", "0s", "nobody could be in time", "write a duration such as 10m");
+    }
+    if spec.grant == GrantScope::Window(Duration::ZERO) {
+        findings.note(
+            "approval.grant",
+            "0s",
+            "a grant without length",
+            "write once, session, or a duration such as 15m",
+        );
+    }
+}
+
+fn check_limits(written: &PolicyRule, findings: &mut Findings<'_>) {
+    match (written.session_limit, written.effect) {
+        (Some(_), Effect::Deny) => {
+            findings.note("limits.session", "", "a deny has no sessions to limit", "leave it out");
+        }
+        (Some(Duration::ZERO), _) => {
+            findings.note("limits.session", "0s", "a session without length", "write a duration such as 1h");
+        }
+        _ => {}
+    }
+    if written.message.as_deref().is_some_and(|message| message.trim().is_empty()) {
+        findings.note("message", "", "empty", "write some words, or leave it out");
+    }
+}
+
+fn conditions(matcher: &Matcher, table: &str, findings: &mut Findings<'_>) -> Vec<Condition> {
+    let mut list = Compiler { table, findings, conditions: Vec::new() };
+    list.globs("connections", &matcher.connections, read_connection, Condition::Connections);
+    list.plain(&matcher.protocols, Condition::Protocols);
+    list.plain(&matcher.operations, Condition::Operations);
+    list.texts("methods", &matcher.methods, read_method, Condition::Methods);
+    list.plain(&matcher.kinds, Condition::Kinds);
+    list.globs("issuers", &matcher.issuers, Glob::parse, Condition::Issuers);
+    list.table("tags", &matcher.tags, read_tag, Condition::Tags);
+    list.globs("subjects", &matcher.subjects, read_subject, Condition::Subjects);
+    list.globs("clients", &matcher.clients, Glob::parse, Condition::Clients);
+    list.texts("groups", &matcher.groups, |text| Glob::parse(text).map(GroupTest::new), Condition::Groups);
+    list.texts("source_ips", &matcher.source_ips, Network::parse, Condition::SourceIps);
+    list.texts("paths", &matcher.paths, PathGlob::parse, Condition::Paths);
+    list.table("claims", &matcher.claims, ValueTest::parse, Condition::Claims);
+    list.table("args", &matcher.args, ValueTest::parse, Condition::Args);
+    list.conditions
+}
+
+/// Turns the lists of one `match` or `unless` table into conditions.
+struct Compiler<'a, 'f> {
+    table: &'a str,
+    findings: &'a mut Findings<'f>,
+    conditions: Vec<Condition>,
+}
+
+impl Compiler<'_, '_> {
+    fn plain<T: Clone>(&mut self, values: &[T], condition: fn(Vec<T>) -> Condition) {
+        if !values.is_empty() {
+            self.conditions.push(condition(values.to_vec()));
+        }
+    }
+
+    fn texts<T>(
+        &mut self,
+        key: &str,
+        values: &[String],
+        read: impl Fn(&str) -> Result<T, Refusal>,
+        condition: fn(Vec<T>) -> Condition,
+    ) {
+        let key = format!("{}.{key}", self.table);
+        let read: Vec<T> =
+            values.iter().filter_map(|value| self.findings.keep(&key, value, read(value))).collect();
+        if !values.is_empty() {
+            self.conditions.push(condition(read));
+        }
+    }
+
+    fn globs(
+        &mut self,
+        key: &str,
+        values: &[String],
+        read: fn(&str) -> Result<Glob, Refusal>,
+        condition: fn(Vec<Glob>) -> Condition,
+    ) {
+        self.texts(key, values, read, condition);
+    }
+
+    fn table<T>(
+        &mut self,
+        key: &str,
+        entries: &BTreeMap<String, String>,
+        read: fn(&str, &str) -> Result<T, Refusal>,
+        condition: fn(Vec<T>) -> Condition,
+    ) {
+        let mut values = Vec::new();
+        for (name, value) in entries {
+            let key = format!("{}.{key}.{name}", self.table);
+            values.extend(self.findings.keep(&key, value, read(name, value)));
+        }
+        if !entries.is_empty() {
+            self.conditions.push(condition(values));
+        }
+    }
+}
+
+fn read_connection(text: &str) -> Result<Glob, Refusal> {
+    let glob = Glob::parse(text)?;
+    if text.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'*')) {
+        Ok(glob)
+    } else {
+        Err(Refusal::new(
+            "no connection has such a name",
+            "connection names are of a-z, 0-9 and -; * stands for any text",
+        ))
+    }
+}
+
+fn read_subject(text: &str) -> Result<Glob, Refusal> {
+    let glob = Glob::parse(text)?;
+    if text.contains(['/', '*']) {
+        Ok(glob)
+    } else {
+        let accepted = "write an id as `hoopctl token inspect` shows it, entra:TENANT/OBJECT or ISSUER/SUBJECT; * stands for any text";
+        Err(Refusal::new("no principal has such an id", accepted))
+    }
+}
+
+fn read_method(text: &str) -> Result<Box<str>, Refusal> {
+    let token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'+-.^_`|~".contains(&byte);
+    if !text.is_empty() && text.len() <= 64 && text.bytes().all(token) {
+        Ok(text.into())
+    } else {
+        Err(Refusal::new(
+            "no method",
+            "write a method such as GET or PATCH; leave methods out for all of them",
+        ))
+    }
+}
+
+fn read_tag(name: &str, text: &str) -> Result<Tag, Refusal> {
+    if name.trim().is_empty() {
+        return Err(Refusal::new("a tag without a name", NAMES));
+    }
+    let values = text.split('|').map(Glob::parse).collect::<Result<_, _>>()?;
+    Ok(Tag { name: name.into(), values })
+}

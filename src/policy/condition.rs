@@ -1,0 +1,235 @@
+//! One compiled condition of a rule: one key, its values, and what it says about the facts.
+
+use crate::domain::Class;
+use crate::domain::Groups;
+use crate::domain::Kind;
+use crate::domain::Protocol;
+use crate::domain::command::Args;
+use crate::policy::answer::Answer;
+use crate::policy::facts::CommandFacts;
+use crate::policy::facts::Facts;
+use crate::policy::glob::Glob;
+use crate::policy::groups::GroupTest;
+use crate::policy::network::Network;
+use crate::policy::path::PathGlob;
+use crate::policy::value::ValueTest;
+use crate::policy::window::Window;
+
+/// A condition. The variants stand in the order in which they are asked: the cheap ones that say no most often first.
+#[derive(Debug, Clone)]
+pub(super) enum Condition {
+    Connections(Vec<Glob>),
+    Protocols(Vec<Protocol>),
+    Operations(Vec<Class>),
+    Methods(Vec<Box<str>>),
+    Kinds(Vec<Kind>),
+    Issuers(Vec<Glob>),
+    Tags(Vec<Tag>),
+    Subjects(Vec<Glob>),
+    Clients(Vec<Glob>),
+    Groups(Vec<GroupTest>),
+    SourceIps(Vec<Network>),
+    Paths(Vec<PathGlob>),
+    Claims(Vec<ValueTest>),
+    When(Window),
+    Args(Vec<ValueTest>),
+}
+
+/// One entry of a `tags` table: the value is one of the globs.
+#[derive(Debug, Clone)]
+pub(super) struct Tag {
+    pub(super) name: Box<str>,
+    pub(super) values: Vec<Glob>,
+}
+
+/// What a condition asks about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum About {
+    /// Who asks, where and when: known before there is a command.
+    Subject,
+    /// The head of the command.
+    Command,
+    /// The body of the command.
+    Body,
+}
+
+impl Condition {
+    /// The key it is written under.
+    pub(super) fn key(&self) -> &'static str {
+        match self {
+            Self::Args(_) => "args",
+            Self::Claims(_) => "claims",
+            Self::Clients(_) => "clients",
+            Self::Connections(_) => "connections",
+            Self::Groups(_) => "groups",
+            Self::Issuers(_) => "issuers",
+            Self::Kinds(_) => "kinds",
+            Self::Methods(_) => "methods",
+            Self::Operations(_) => "operations",
+            Self::Paths(_) => "paths",
+            Self::Protocols(_) => "protocols",
+            Self::SourceIps(_) => "source_ips",
+            Self::Subjects(_) => "subjects",
+            Self::Tags(_) => "tags",
+            Self::When(_) => "when",
+        }
+    }
+
+    /// What it asks about.
+    pub(super) fn about(&self) -> About {
+        match self {
+            Self::Args(_) => About::Body,
+            Self::Methods(_) | Self::Operations(_) | Self::Paths(_) => About::Command,
+            _ => About::Subject,
+        }
+    }
+
+    /// What it says.
+    pub(super) fn answer(&self, facts: &Facts<'_>) -> Answer {
+        let principal = facts.principal;
+        match self {
+            Self::Connections(globs) => one_of(globs, facts.connection.name.as_str()),
+            Self::Protocols(protocols) => Answer::of(protocols.contains(&facts.connection.protocol)),
+            Self::Kinds(kinds) => Answer::of(kinds.contains(&principal.kind)),
+            Self::Issuers(globs) => one_of(globs, &principal.issuer),
+            Self::Tags(tags) => Answer::all(tags.iter().map(|tag| tag.answer(facts))),
+            Self::Subjects(globs) => one_of(globs, &principal.id),
+            Self::Clients(globs) => match principal.client.as_deref() {
+                Some(client) => one_of(globs, client),
+                // Everybody is meant, those without a client too.
+                None if globs.iter().any(Glob::is_any) => Answer::Yes,
+                None => Answer::Unsure,
+            },
+            Self::Groups(tests) => facts.in_groups(tests),
+            Self::SourceIps(networks) => {
+                Answer::of(networks.iter().any(|network| network.contains(facts.source)))
+            }
+            Self::Claims(tests) => Answer::all(tests.iter().map(|test| test.of_claims(&principal.claims))),
+            Self::When(window) => window.answer(facts.now_ms),
+            Self::Operations(_) | Self::Methods(_) | Self::Paths(_) | Self::Args(_) => match &facts.command {
+                Some(command) => self.about_command(command),
+                None => Answer::Unsure,
+            },
+        }
+    }
+
+    fn about_command(&self, facts: &CommandFacts<'_>) -> Answer {
+        let command = facts.command;
+        match self {
+            Self::Operations(classes) => Answer::of(classes.contains(&command.class)),
+            Self::Methods(methods) => {
+                Answer::of(methods.iter().any(|method| method.eq_ignore_ascii_case(&command.method)))
+            }
+            Self::Paths(globs) => Answer::any(globs.iter().map(|glob| glob.answer(&facts.path))),
+            Self::Args(tests) => Answer::all(tests.iter().map(|test| of_args(test, &command.args))),
+            _ => Answer::Unsure,
+        }
+    }
+
+    /// What it wants, for people.
+    pub(super) fn wanted(&self, facts: &Facts<'_>) -> String {
+        match self {
+            Self::Connections(globs)
+            | Self::Issuers(globs)
+            | Self::Subjects(globs)
+            | Self::Clients(globs) => join(globs),
+            Self::Groups(tests) => join(tests.iter().map(GroupTest::glob)),
+            Self::Protocols(protocols) => join(protocols),
+            Self::Operations(classes) => join(classes),
+            Self::Methods(methods) => join(methods),
+            Self::Kinds(kinds) => join(kinds),
+            Self::SourceIps(networks) => join(networks),
+            Self::Paths(globs) => join(globs),
+            Self::When(window) => window.to_string(),
+            Self::Tags(_) | Self::Claims(_) | Self::Args(_) => match self.weakest(facts) {
+                Some(Weakest::Tag(tag)) => format!("{} = {}", tag.name, join(&tag.values).replace(", ", "|")),
+                Some(Weakest::Value(test)) => test.to_string(),
+                None => String::new(),
+            },
+        }
+    }
+
+    /// What is there instead, for people.
+    pub(super) fn found(&self, facts: &Facts<'_>) -> String {
+        let principal = facts.principal;
+        let command = facts.command.as_ref().map(|facts| facts.command);
+        let of_command = |read: fn(&crate::domain::Command) -> String| command.map_or_else(String::new, read);
+        match self {
+            Self::Connections(_) => facts.connection.name.to_string(),
+            Self::Protocols(_) => facts.connection.protocol.to_string(),
+            Self::Kinds(_) => principal.kind.to_string(),
+            Self::Issuers(_) => principal.issuer.to_string(),
+            Self::Subjects(_) => principal.id.to_string(),
+            Self::Clients(_) => principal.client.as_deref().unwrap_or("the token names none").to_owned(),
+            Self::Groups(_) => match &principal.groups {
+                Groups::Unknown => "not known: the provider left them out".to_owned(),
+                Groups::Known(groups) if groups.is_empty() => "none".to_owned(),
+                Groups::Known(groups) => join(groups),
+            },
+            Self::SourceIps(_) => facts.source.to_canonical().to_string(),
+            Self::When(window) => window.found(facts.now_ms),
+            Self::Operations(_) => of_command(|command| command.class.to_string()),
+            Self::Methods(_) => of_command(|command| command.method.to_string()),
+            Self::Paths(_) => of_command(|command| command.path.to_string()),
+            Self::Tags(_) | Self::Claims(_) | Self::Args(_) => match (self.weakest(facts), self, command) {
+                (Some(Weakest::Tag(tag)), _, _) => {
+                    let tags = &facts.connection.tags;
+                    tags.get(&*tag.name).cloned().unwrap_or_else(|| format!("no tag {}", tag.name))
+                }
+                (Some(Weakest::Value(test)), Self::Claims(_), _) => test.found(&principal.claims, false),
+                (Some(Weakest::Value(test)), _, Some(command)) => match &command.args {
+                    Args::Absent => "no body".to_owned(),
+                    Args::NotRead => "the body was not read".to_owned(),
+                    Args::Unreadable => "the body cannot be read".to_owned(),
+                    Args::Read(args) => test.found(args, true),
+                },
+                _ => String::new(),
+            },
+        }
+    }
+
+    /// Of several entries, the one that says no most clearly.
+    fn weakest(&self, facts: &Facts<'_>) -> Option<Weakest<'_>> {
+        let claims = |test: &&ValueTest| test.of_claims(&facts.principal.claims);
+        let args = |test: &&ValueTest| match &facts.command {
+            Some(command) => of_args(test, &command.command.args),
+            None => Answer::Unsure,
+        };
+        match self {
+            Self::Tags(tags) => tags.iter().min_by_key(|tag| tag.answer(facts)).map(Weakest::Tag),
+            Self::Claims(tests) => tests.iter().min_by_key(claims).map(Weakest::Value),
+            Self::Args(tests) => tests.iter().min_by_key(args).map(Weakest::Value),
+            _ => None,
+        }
+    }
+}
+
+enum Weakest<'a> {
+    Tag(&'a Tag),
+    Value(&'a ValueTest),
+}
+
+impl Tag {
+    fn answer(&self, facts: &Facts<'_>) -> Answer {
+        match facts.connection.tags.get(&*self.name) {
+            Some(value) => one_of(&self.values, value),
+            None => Answer::No,
+        }
+    }
+}
+
+fn one_of(globs: &[Glob], name: &str) -> Answer {
+    Answer::of(globs.iter().any(|glob| glob.matches(name.as_bytes())))
+}
+
+fn of_args(test: &ValueTest, args: &Args) -> Answer {
+    match args {
+        Args::Absent => test.of_no_args(),
+        Args::NotRead | Args::Unreadable => Answer::Unsure,
+        Args::Read(args) => test.of_args(args),
+    }
+}
+
+fn join<T: ToString>(values: impl IntoIterator<Item = T>) -> String {
+    values.into_iter().map(|value| value.to_string()).collect::<Vec<_>>().join(", ")
+}

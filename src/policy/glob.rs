@@ -1,0 +1,181 @@
+//! Names with `*` in them, matched in linear time.
+
+use std::fmt;
+
+use memchr::memmem;
+
+use crate::policy::problem::Refusal;
+
+/// The longest pattern, in bytes.
+pub(super) const PATTERN_MAX: usize = 1024;
+
+/// A text in which each `*` stands for any text, the empty one too.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Glob {
+    text: Box<str>,
+    shape: Shape,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Shape {
+    /// `*`
+    Any,
+    /// No `*` at all.
+    Exact(Box<[u8]>),
+    /// What stands before, between and after the stars.
+    Pieces { prefix: Box<[u8]>, middle: Box<[Box<[u8]>]>, suffix: Box<[u8]> },
+}
+
+impl Glob {
+    /// Reads a pattern as it was written.
+    pub(super) fn parse(text: &str) -> Result<Self, Refusal> {
+        check_text(text)?;
+        Ok(Self::of_pieces(text, |piece| piece.as_bytes().into()))
+    }
+
+    /// A pattern whose pieces between the stars are turned into bytes by `read`.
+    pub(super) fn of_pieces(text: &str, read: impl Fn(&str) -> Box<[u8]>) -> Self {
+        let mut pieces: Vec<Box<[u8]>> = text.split('*').map(read).collect();
+        let suffix = pieces.pop().unwrap_or_default();
+        let mut pieces = pieces.into_iter();
+        let shape = match pieces.next() {
+            None => Shape::Exact(suffix),
+            Some(prefix) => {
+                let middle: Box<[_]> = pieces.filter(|piece| !piece.is_empty()).collect();
+                if prefix.is_empty() && middle.is_empty() && suffix.is_empty() {
+                    Shape::Any
+                } else {
+                    Shape::Pieces { prefix, middle, suffix }
+                }
+            }
+        };
+        Self { text: text.into(), shape }
+    }
+
+    /// Whether `name` is what the pattern describes.
+    pub(super) fn matches(&self, name: &[u8]) -> bool {
+        match &self.shape {
+            Shape::Any => true,
+            Shape::Exact(exact) => **exact == *name,
+            Shape::Pieces { prefix, middle, suffix } => {
+                let inner = name.strip_prefix(&**prefix).and_then(|rest| rest.strip_suffix(&**suffix));
+                let Some(mut rest) = inner else { return false };
+                // The leftmost place for each piece leaves the most room for the next: no way back is ever needed.
+                for piece in middle {
+                    let Some(at) = memmem::find(rest, piece) else { return false };
+                    rest = rest.get(at + piece.len()..).unwrap_or_default();
+                }
+                true
+            }
+        }
+    }
+
+    /// The text, when it holds no star.
+    pub(super) fn exact(&self) -> Option<&str> {
+        matches!(self.shape, Shape::Exact(_)).then_some(&*self.text)
+    }
+
+    /// What every name that it matches begins with.
+    pub(super) fn prefix(&self) -> &[u8] {
+        match &self.shape {
+            Shape::Any => &[],
+            Shape::Exact(exact) => exact,
+            Shape::Pieces { prefix, .. } => prefix,
+        }
+    }
+
+    /// Whether it matches everything.
+    pub(super) fn is_any(&self) -> bool {
+        self.shape == Shape::Any
+    }
+}
+
+impl fmt::Display for Glob {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+/// Refuses what no pattern can be: nothing, too much, and what only looks like something else.
+pub(super) fn check_text(text: &str) -> Result<(), Refusal> {
+    if text.is_empty() {
+        return Err(Refusal::new("empty", "write a text, or * for any"));
+    }
+    if text.len() > PATTERN_MAX {
+        return Err(Refusal::new("too long", format!("at most {PATTERN_MAX} bytes are accepted")));
+    }
+    if text.chars().any(crate::domain::text::is_deceptive) {
+        return Err(Refusal::new("an invisible character", "write only characters that can be seen"));
+    }
+    if text.trim() != text {
+        return Err(Refusal::new(
+            "space at its ends, so it matches nothing",
+            format!("write {:?}", text.trim()),
+        ));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn glob(pattern: &str) -> Glob {
+        Glob::parse(pattern).expect(pattern)
+    }
+
+    #[test]
+    fn stars_stand_for_any_text_and_nothing_else_is_special() {
+        for (pattern, yes, no) in [
+            ("*", &["", "a", "*"][..], &[][..]),
+            ("**", &["", "a"], &[]),
+            ("dba", &["dba"], &["", "dbax", "xdba", "DBA"]),
+            ("a*", &["a", "ab"], &["", "ba"]),
+            ("*a", &["a", "ba"], &["", "ab"]),
+            ("a*a", &["aa", "aba"], &["a", "ab"]),
+            ("a*b*c", &["abc", "axbxc", "abcbc"], &["acb", "ac"]),
+            ("a?[b]", &["a?[b]"], &["axb", "a?b"]),
+            ("a.c", &["a.c"], &["abc"]),
+        ] {
+            for name in yes {
+                assert!(glob(pattern).matches(name.as_bytes()), "{pattern} {name}");
+            }
+            for name in no {
+                assert!(!glob(pattern).matches(name.as_bytes()), "{pattern} {name}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_could_match_nothing_is_refused() {
+        for pattern in ["", " ", " a", "a ", "a\u{200b}", "a\n", &"a".repeat(1025)] {
+            assert!(Glob::parse(pattern).is_err(), "{pattern:?}");
+        }
+    }
+
+    #[test]
+    fn an_evil_name_does_not_cost_more_than_its_length() {
+        let pattern = glob(&"a*".repeat(400));
+        let name = "a".repeat(399) + &"b".repeat(1 << 20);
+        let start = std::time::Instant::now();
+        assert!(!pattern.matches(name.as_bytes()));
+        assert!(start.elapsed().as_millis() < 500);
+    }
+
+    /// The textbook definition.
+    fn slow(pattern: &[u8], name: &[u8]) -> bool {
+        match pattern.split_first() {
+            None => name.is_empty(),
+            Some((b'*', rest)) => (0..=name.len()).any(|at| slow(rest, &name[at..])),
+            Some((byte, rest)) => name.first() == Some(byte) && slow(rest, &name[1..]),
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn it_agrees_with_the_textbook(pattern in "[ab*]{1,7}", name in "[ab]{0,9}") {
+            prop_assert_eq!(glob(&pattern).matches(name.as_bytes()), slow(pattern.as_bytes(), name.as_bytes()));
+        }
+    }
+}

@@ -1,0 +1,434 @@
+//! Path globs: `*` within one segment, `**` for any number of segments, compared percent-decoded and segment by segment.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use crate::policy::answer::Answer;
+use crate::policy::glob::Glob;
+use crate::policy::glob::check_text;
+use crate::policy::problem::Refusal;
+
+/// A compiled path glob.
+#[derive(Debug, Clone)]
+pub(super) struct PathGlob {
+    text: Box<str>,
+    /// The runs of segments between the `**`: the first starts the path, the last ends it.
+    runs: Box<[Box<[Glob]>]>,
+    /// What every path that it covers begins with, behind the first slash.
+    prefix: Box<[u8]>,
+    /// Whether it is written with a slash at its end.
+    slash: bool,
+}
+
+/// The path of a command, taken apart once for all rules.
+#[derive(Debug)]
+pub(super) struct PathView<'a> {
+    /// Percent-decoded, without the slashes at its start and end.
+    core: Cow<'a, [u8]>,
+    /// The same without `;parameters`, when it has any.
+    bare: Option<Vec<u8>>,
+    /// Whether it ends with a slash.
+    slash: bool,
+    /// Whether there is only one way to read it.
+    canonical: bool,
+}
+
+impl<'a> PathView<'a> {
+    /// Prepares a canonical path. One that is not canonical makes every condition unsure.
+    pub(super) fn new(path: &'a str) -> Self {
+        let decoded = decode(path.as_bytes());
+        let canonical = decoded.as_deref().is_some_and(|decoded| is_canonical(path, decoded));
+        let decoded = decoded.unwrap_or(Cow::Borrowed(path.as_bytes()));
+        let slash = decoded.len() > 1 && decoded.ends_with(b"/");
+        let core = match decoded {
+            Cow::Borrowed(decoded) => Cow::Borrowed(trim(decoded)),
+            Cow::Owned(decoded) => Cow::Owned(trim(&decoded).to_vec()),
+        };
+        let bare = core.contains(&b';').then(|| without_parameters(&core));
+        Self { core, bare, slash, canonical }
+    }
+}
+
+impl PathGlob {
+    /// Reads a pattern as it was written.
+    pub(super) fn parse(text: &str) -> Result<Self, Refusal> {
+        check_text(text)?;
+        let Some(rest) = text.strip_prefix('/') else {
+            return Err(Refusal::new("a path that does not start with /", format!("write \"/{text}\"")));
+        };
+        if text.contains(['?', '#']) {
+            return Err(Refusal::new(
+                "a query or fragment, which is no part of the path",
+                "write the path only",
+            ));
+        }
+        if text.contains('\\') {
+            return Err(Refusal::new("a backslash, which no canonical path holds", "write /"));
+        }
+        let slash = rest.ends_with('/');
+        let core = rest.strip_suffix('/').unwrap_or(rest);
+        if slash && core.is_empty() {
+            return Err(Refusal::new(
+                "an empty segment, which no canonical path holds",
+                "write / for the root",
+            ));
+        }
+        let mut runs = vec![Vec::new()];
+        // The root has no segment.
+        let segments = (!core.is_empty()).then(|| core.split('/')).into_iter().flatten();
+        for segment in segments {
+            if segment == "**" {
+                runs.push(Vec::new());
+            } else if let Some(run) = runs.last_mut() {
+                run.push(parse_segment(segment)?);
+            }
+        }
+        let prefix = runs.first().map_or_else(Vec::new, |first| common_prefix(first)).into();
+        let runs = runs.into_iter().map(Vec::into_boxed_slice).collect();
+        Ok(Self { text: text.into(), runs, prefix, slash })
+    }
+
+    /// Whether it covers every path.
+    pub(super) fn is_any(&self) -> bool {
+        self.runs.len() > 1 && self.runs.iter().all(|run| run.is_empty())
+    }
+
+    /// Whether the pattern covers the path.
+    pub(super) fn answer(&self, path: &PathView<'_>) -> Answer {
+        if self.is_any() {
+            return Answer::Yes;
+        }
+        if !path.canonical {
+            return Answer::Unsure;
+        }
+        let whole = self.covers(&path.core);
+        if path.bare.as_deref().is_some_and(|bare| self.covers(bare) != whole) {
+            // Some targets cut `;parameters` off before they look, others do not.
+            return Answer::Unsure;
+        }
+        let open_end = self.runs.len() > 1 && self.runs.last().is_some_and(|run| run.is_empty());
+        match whole {
+            false => Answer::No,
+            true if open_end || self.slash == path.slash => Answer::Yes,
+            true => Answer::Unsure,
+        }
+    }
+
+    fn covers(&self, core: &[u8]) -> bool {
+        if !core.starts_with(&self.prefix) {
+            return false;
+        }
+        let mut segments = Segments((!core.is_empty()).then_some(core));
+        let Some((first, rest)) = self.runs.split_first() else { return false };
+        if !first.iter().all(|glob| segments.next().is_some_and(|segment| glob.matches(segment))) {
+            return false;
+        }
+        let Some((last, middle)) = rest.split_last() else { return segments.0.is_none() };
+        if !last.iter().rev().all(|glob| segments.next_back().is_some_and(|segment| glob.matches(segment))) {
+            return false;
+        }
+        // As with text globs, the first place where a run fits is the best one.
+        middle.iter().all(|run| segments.skip_past(run))
+    }
+}
+
+impl fmt::Display for PathGlob {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+/// What is left of a path, without the slashes around it; nothing when no segment is left.
+#[derive(Clone, Copy)]
+struct Segments<'a>(Option<&'a [u8]>);
+
+impl<'a> Segments<'a> {
+    fn next(&mut self) -> Option<&'a [u8]> {
+        let left = self.0?;
+        let (segment, rest) = match memchr::memchr(b'/', left).and_then(|at| left.split_at_checked(at)) {
+            Some((segment, rest)) => (segment, rest.get(1..)),
+            None => (left, None),
+        };
+        self.0 = rest;
+        Some(segment)
+    }
+
+    fn next_back(&mut self) -> Option<&'a [u8]> {
+        let left = self.0?;
+        let (rest, segment) = match memchr::memrchr(b'/', left).and_then(|at| left.split_at_checked(at)) {
+            Some((rest, segment)) => (Some(rest), segment.get(1..).unwrap_or_default()),
+            None => (None, left),
+        };
+        self.0 = rest;
+        Some(segment)
+    }
+
+    /// Goes behind the first place where a run of segments fits.
+    fn skip_past(&mut self, run: &[Glob]) -> bool {
+        loop {
+            let mut ahead = *self;
+            if run.iter().all(|glob| ahead.next().is_some_and(|segment| glob.matches(segment))) {
+                *self = ahead;
+                return true;
+            }
+            if self.next().is_none() {
+                return false;
+            }
+        }
+    }
+}
+
+/// The exact segments at the start of a run, and what the next one begins with.
+fn common_prefix(run: &[Glob]) -> Vec<u8> {
+    let mut prefix = Vec::new();
+    for (place, glob) in run.iter().enumerate() {
+        if place > 0 {
+            prefix.push(b'/');
+        }
+        prefix.extend_from_slice(glob.prefix());
+        if glob.exact().is_none() {
+            break;
+        }
+    }
+    prefix
+}
+
+fn parse_segment(segment: &str) -> Result<Glob, Refusal> {
+    if segment.is_empty() {
+        return Err(Refusal::new(
+            "an empty segment, which no canonical path holds",
+            "write one / between segments",
+        ));
+    }
+    if segment.contains("**") {
+        return Err(Refusal::new(
+            "** inside a segment",
+            "write ** as a segment of its own, or one * within a segment",
+        ));
+    }
+    let Some(decoded) = decode(segment.as_bytes()) else {
+        return Err(Refusal::new("a % that starts no escape", "write %25 for a percent sign"));
+    };
+    if decoded.contains(&b'/') || decoded.contains(&b'\\') || decoded.contains(&0) {
+        return Err(Refusal::new("an escape that no canonical path holds", "leave out %2F, %5C and %00"));
+    }
+    if *decoded == *b"." || *decoded == *b".." {
+        return Err(Refusal::new(
+            "a dot segment, which no canonical path holds",
+            "write the path that is meant",
+        ));
+    }
+    Ok(Glob::of_pieces(segment, |piece| decode(piece.as_bytes()).unwrap_or_default().into()))
+}
+
+/// Decodes each `%XX` once (RFC 3986 section 2.1); nothing when a `%` starts no escape.
+fn decode(text: &[u8]) -> Option<Cow<'_, [u8]>> {
+    if memchr::memchr(b'%', text).is_none() {
+        return Some(Cow::Borrowed(text));
+    }
+    let digit = |byte: Option<&u8>| {
+        byte.and_then(|byte| char::from(*byte).to_digit(16)).and_then(|digit| u8::try_from(digit).ok())
+    };
+    let mut out = Vec::with_capacity(text.len());
+    let mut bytes = text.iter();
+    while let Some(byte) = bytes.next() {
+        out.push(match byte {
+            b'%' => digit(bytes.next())? << 4 | digit(bytes.next())?,
+            _ => *byte,
+        });
+    }
+    Some(Cow::Owned(out))
+}
+
+/// Whether a path and what it decodes to have only one reading.
+fn is_canonical(path: &str, decoded: &[u8]) -> bool {
+    let Some(rest) = decoded.strip_prefix(b"/") else { return false };
+    let slashes = |bytes: &[u8]| memchr::memchr_iter(b'/', bytes).count();
+    // An escaped slash is one more after decoding.
+    if decoded.len() != path.len() && slashes(decoded) != slashes(path.as_bytes()) {
+        return false;
+    }
+    let core = rest.strip_suffix(b"/").unwrap_or(rest);
+    if core.is_empty() {
+        return rest.is_empty();
+    }
+    // One look at each byte: `start` is where its segment began, and a parameter ends a segment's name too.
+    let mut start = true;
+    let mut dots = 0_u8;
+    for byte in core.iter().chain(b"/") {
+        match byte {
+            0..=0x1f | 0x7f | b'\\' => return false,
+            b'/' | b';' if start || dots == 1 || dots == 2 => return false,
+            b'/' => (start, dots) = (true, 0),
+            b'.' if start => (start, dots) = (false, 1),
+            b'.' if dots > 0 => dots = dots.saturating_add(1),
+            _ => (start, dots) = (false, 0),
+        }
+    }
+    true
+}
+
+fn trim(path: &[u8]) -> &[u8] {
+    let path = path.strip_prefix(b"/").unwrap_or(path);
+    path.strip_suffix(b"/").unwrap_or(path)
+}
+
+fn without_parameters(core: &[u8]) -> Vec<u8> {
+    let name = |segment: &[u8]| segment.split(|byte| *byte == b';').next().unwrap_or_default().to_vec();
+    core.split(|byte| *byte == b'/').map(name).collect::<Vec<_>>().join(&b'/')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn answer(pattern: &str, path: &str) -> Answer {
+        PathGlob::parse(pattern).expect(pattern).answer(&PathView::new(path))
+    }
+
+    #[test]
+    fn a_pattern_covers_what_a_person_means() {
+        for (pattern, yes, no) in [
+            ("/", &["/"][..], &["/a", "/a/"][..]),
+            ("/**", &["/", "/a", "/a/", "/a/b"], &[]),
+            ("/admin", &["/admin"], &["/", "/admins", "/admin/x", "/Admin", "/x/admin"]),
+            (
+                "/admin/**",
+                &["/admin", "/admin/", "/admin/x", "/admin/x/y/"],
+                &["/", "/admins", "/administrator/x", "/x/admin"],
+            ),
+            ("/users/*", &["/users/8"], &["/users", "/users/", "/users/8/x"]),
+            ("/users/*/", &["/users/8/"], &["/users/"]),
+            (
+                "/users/*/orders",
+                &["/users/8/orders"],
+                &["/users/orders", "/users/8/9/orders", "/users//orders/"],
+            ),
+            ("/**/secret", &["/secret", "/a/secret", "/a/b/secret"], &["/secret/a", "/secrets"]),
+            ("/a/**/b/**/c", &["/a/b/c", "/a/x/b/c", "/a/b/b/y/z/c"], &["/a/c", "/a/c/b", "/a/b"]),
+            ("/a/**/b/*", &["/a/b/x", "/a/b/b/x", "/a/q/b/x"], &["/a/b", "/a/b/x/y"]),
+            ("/**/x/**", &["/x", "/a/x", "/a/x/b", "/x/"], &["/", "/a/b"]),
+            ("/v*/items-*", &["/v1/items-", "/v2/items-x"], &["/v1/item", "/x/items-x", "/v1/items-x/y"]),
+            ("/a b/é", &["/a%20b/%C3%A9", "/a%20b/%c3%a9"], &["/a+b/e"]),
+            ("/a%20b", &["/a%20b"], &["/a%2520b"]),
+            ("/x%2Ay", &["/x*y", "/x%2Ay"], &["/xzy"]),
+            ("/a.b", &["/a.b", "/a%2Eb"], &["/axb"]),
+        ] {
+            for path in yes {
+                assert_eq!(answer(pattern, path), Answer::Yes, "{pattern} {path}");
+            }
+            for path in no {
+                assert_ne!(answer(pattern, path), Answer::Yes, "{pattern} {path}");
+                if !path.contains("//") {
+                    assert_eq!(answer(pattern, path), Answer::No, "{pattern} {path}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn what_a_target_might_read_otherwise_is_unsure() {
+        for (pattern, path) in [
+            ("/users", "/users/"),
+            ("/users/", "/users"),
+            ("/users/*", "/users/8/"),
+            ("/admin/**", "/x%2fadmin"),
+            ("/admin/**", "/x/..%2fadmin"),
+            ("/admin/**", "/x/../admin"),
+            ("/admin/**", "/x/%2e%2e/admin"),
+            ("/admin/**", "//admin"),
+            ("/admin/**", "/./admin"),
+            ("/admin/**", "/admin;a=b/users"),
+            ("/admin", "/admin;x"),
+            ("/admin/**", "/x/..;/admin"),
+            ("/admin/**", "/;/admin"),
+            ("/admin/**", "/x\\..\\admin"),
+            ("/admin/**", "/x%5cadmin"),
+            ("/admin/**", "/admin%00"),
+            ("/admin/**", "/x%"),
+            ("/admin/**", "/x%zz"),
+            ("/admin/**", "/x%+1"),
+            ("/admin/**", "admin"),
+            ("/admin/**", ""),
+            ("/admin/**", "*"),
+        ] {
+            assert_eq!(answer(pattern, path), Answer::Unsure, "{pattern} {path}");
+        }
+        assert_eq!(answer("/admin/**", "/%61dmin/x"), Answer::Yes);
+        assert_eq!(answer("/a!b", "/a%21b"), Answer::Yes);
+        assert_eq!(answer("/users/*", "/users/8;v=1"), Answer::Yes, "both readings agree");
+        assert_eq!(answer("/orders", "/users;v=1"), Answer::No, "both readings agree");
+        assert_eq!(answer("/**", "/x%2f..\\"), Answer::Yes, "everything is everything");
+    }
+
+    #[test]
+    fn a_pattern_that_could_match_nothing_is_refused() {
+        for pattern in [
+            "",
+            "admin/**",
+            "**",
+            "/a//b",
+            "//",
+            "/a**",
+            "/**b",
+            "/a?x=1",
+            "/a#b",
+            "/../a",
+            "/./a",
+            "/a/%2e%2e",
+            "/a%2fb",
+            "/a%5Cb",
+            "/a\\b",
+            "/a%",
+            "/a%zz",
+            "/a%00",
+            " /a",
+            "/a ",
+        ] {
+            assert!(PathGlob::parse(pattern).is_err(), "{pattern}");
+        }
+    }
+
+    #[test]
+    fn a_long_path_does_not_cost_more_than_its_length() {
+        let pattern = PathGlob::parse(&"/**/a".repeat(200)).expect("pattern");
+        let path = "/a".repeat(199) + &"/b".repeat(1 << 16);
+        let start = std::time::Instant::now();
+        assert_eq!(pattern.answer(&PathView::new(&path)), Answer::No);
+        assert!(start.elapsed().as_millis() < 500);
+    }
+
+    /// The textbook definition.
+    fn slow(pattern: &[&str], path: &[&str]) -> bool {
+        match pattern.split_first() {
+            None => path.is_empty(),
+            Some((&"**", rest)) => (0..=path.len()).any(|at| slow(rest, &path[at..])),
+            Some((segment, rest)) => {
+                path.first().is_some_and(|first| *segment == "*" || segment == first)
+                    && slow(rest, &path[1..])
+            }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn it_agrees_with_the_textbook(
+            pattern in prop::collection::vec(prop::sample::select(vec!["a", "b", "*", "**"]), 1..6),
+            path in prop::collection::vec(prop::sample::select(vec!["a", "b"]), 1..7),
+        ) {
+            let written = (format!("/{}", pattern.join("/")), format!("/{}", path.join("/")));
+            prop_assert_eq!(answer(&written.0, &written.1), Answer::of(slow(&pattern, &path)), "{:?}", written);
+        }
+
+        #[test]
+        fn no_path_gets_past_a_pattern_by_its_spelling(segment in "[a-zA-Z!~.-]{1,8}", rest in "[a-z/.;%0-9A-F]{0,20}") {
+            prop_assume!(segment != "." && segment != "..");
+            let spelled = segment.bytes().map(|byte| format!("%{byte:02x}")).collect::<Vec<_>>().concat();
+            let pattern = format!("/{segment}/**");
+            for path in [format!("/{segment}/{rest}"), format!("/{spelled}/{rest}"), format!("/x/../{segment}/{rest}")] {
+                prop_assert_ne!(answer(&pattern, &path), Answer::No, "{} {}", pattern, path);
+            }
+        }
+    }
+}

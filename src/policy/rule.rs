@@ -1,0 +1,146 @@
+//! Policies as they are written down: nothing here is checked yet.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::time::Duration;
+
+use crate::domain::ApprovalSpec;
+use crate::domain::Class;
+use crate::domain::Effect;
+use crate::domain::Kind;
+use crate::domain::Origin;
+use crate::domain::Protocol;
+
+/// One `[[policy]]`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PolicyRule {
+    /// Its id: 1 to 63 of letters, digits, `-`, `_` and `.`. Unique.
+    pub id: String,
+    /// Where it was written down.
+    pub origin: Origin,
+    /// What it wants when it holds.
+    pub effect: Effect,
+    /// What must hold. An `allow` must say who; no rule may be without any condition.
+    pub matches: Matcher,
+    /// What excuses from the rule when all of it holds.
+    pub unless: Option<Matcher>,
+    /// The only times at which it holds.
+    pub when: Option<When>,
+    /// Who must approve. An `approve` has it, no other effect may.
+    pub approval: Option<ApprovalSpec>,
+    /// The longest session that it permits. Not for a `deny`.
+    pub session_limit: Option<Duration>,
+    /// Words for the client whose command it stops.
+    pub message: Option<String>,
+}
+
+/// Conditions that must all hold. An empty list or table is no condition.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Matcher {
+    /// Who: names or ids of groups and roles. Globs.
+    pub groups: Vec<String>,
+    /// Who: principal ids. Globs.
+    pub subjects: Vec<String>,
+    /// Who: client (application) ids as the provider sends them. Globs.
+    pub clients: Vec<String>,
+    /// Who: names of `[[oidc]]` entries. Globs.
+    pub issuers: Vec<String>,
+    /// Who: kinds of caller.
+    pub kinds: Vec<Kind>,
+    /// Who: claims of the token by path, all of them. See [`crate::policy::value`].
+    pub claims: BTreeMap<String, String>,
+    /// Where: names of connections. Globs.
+    pub connections: Vec<String>,
+    /// Where: tags of the connection, all of them. Exact, globs or alternatives.
+    pub tags: BTreeMap<String, String>,
+    /// Where: protocols.
+    pub protocols: Vec<Protocol>,
+    /// Where: addresses of the client, or CIDR blocks.
+    pub source_ips: Vec<String>,
+    /// What: classes of commands.
+    pub operations: Vec<Class>,
+    /// What: methods, in any case.
+    pub methods: Vec<String>,
+    /// What: path globs.
+    pub paths: Vec<String>,
+    /// What: values in the body by path, all of them. See [`crate::policy::value`].
+    pub args: BTreeMap<String, String>,
+}
+
+/// The times at which a rule holds: a window of hours on some days, in one time zone.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct When {
+    /// Days (`mon`, `tue`, …) or ranges of them (`mon-fri`, `fri-mon`). Empty: every day. A window that spans
+    /// midnight belongs to the day on which it starts.
+    pub days: Vec<String>,
+    /// `HH:MM-HH:MM`, the first minute included, the last not; `22:00-06:00` spans midnight, `24:00` may end a window. Empty: all day.
+    pub hours: String,
+    /// The IANA name of the time zone. Empty: UTC.
+    pub tz: String,
+}
+
+impl Matcher {
+    /// Whether there is no condition at all.
+    pub fn is_empty(&self) -> bool {
+        self.written().is_empty()
+    }
+
+    /// Whether it says who.
+    pub fn says_who(&self) -> bool {
+        !(self.groups.is_empty()
+            && self.subjects.is_empty()
+            && self.clients.is_empty()
+            && self.issuers.is_empty()
+            && self.kinds.is_empty()
+            && self.claims.is_empty())
+    }
+
+    /// Each key that is given with its values, in the order of the contract.
+    pub(super) fn written(&self) -> Vec<(String, Vec<String>)> {
+        fn texts<T: fmt::Display>(values: &[T]) -> Vec<String> {
+            values.iter().map(ToString::to_string).collect()
+        }
+        let table = |key: &str, entries: &BTreeMap<String, String>| -> Vec<(String, Vec<String>)> {
+            entries.iter().map(|(name, value)| (format!("{key}.{name}"), vec![value.clone()])).collect()
+        };
+        let mut all = vec![
+            ("groups".to_owned(), self.groups.clone()),
+            ("subjects".to_owned(), self.subjects.clone()),
+            ("clients".to_owned(), self.clients.clone()),
+            ("issuers".to_owned(), self.issuers.clone()),
+            ("kinds".to_owned(), texts(&self.kinds)),
+        ];
+        all.extend(table("claims", &self.claims));
+        all.push(("connections".to_owned(), self.connections.clone()));
+        all.extend(table("tags", &self.tags));
+        all.push(("protocols".to_owned(), texts(&self.protocols)));
+        all.push(("source_ips".to_owned(), self.source_ips.clone()));
+        all.push(("operations".to_owned(), texts(&self.operations)));
+        all.push(("methods".to_owned(), self.methods.clone()));
+        all.push(("paths".to_owned(), self.paths.clone()));
+        all.extend(table("args", &self.args));
+        all.retain(|(_, values)| !values.is_empty());
+        all
+    }
+
+    /// Whether whatever meets `self` meets `other` too, as far as the texts show it.
+    pub(super) fn implies(&self, other: &Self) -> bool {
+        let own = self.written();
+        other.written().iter().all(|(key, values)| {
+            own.iter().any(|(own_key, own_values)| {
+                own_key == key && own_values.iter().all(|value| values.contains(value))
+            })
+        })
+    }
+}
+
+impl fmt::Display for Matcher {
+    /// `groups = dba, sre; connections = crm`, for people.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (place, (key, values)) in self.written().iter().enumerate() {
+            let join = if place > 0 { "; " } else { "" };
+            write!(f, "{join}{key} = {}", values.join(", "))?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,312 @@
+//! All policies together, and the decision about one command.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::domain::Class;
+use crate::domain::Command;
+use crate::domain::Connection;
+use crate::domain::Effect;
+use crate::domain::Principal;
+use crate::domain::Verdict;
+use crate::policy::answer::Answer;
+use crate::policy::combine::Need;
+use crate::policy::compile::Rule;
+use crate::policy::condition::About;
+use crate::policy::condition::Condition;
+use crate::policy::explain::Explanation;
+use crate::policy::facts::Facts;
+use crate::policy::groups::GroupNames;
+use crate::policy::problem::PolicyProblem;
+use crate::policy::rule::PolicyRule;
+
+/// Who asks, where, and when.
+#[derive(Debug, Clone, Copy)]
+pub struct Subject<'a> {
+    /// The verified caller.
+    pub principal: &'a Principal,
+    /// The connection it uses.
+    pub connection: &'a Connection,
+    /// The address it comes from. IPv4 inside IPv6 counts as IPv4.
+    pub source: IpAddr,
+    /// The time, in milliseconds since 1970.
+    pub now_ms: i64,
+}
+
+/// One revision of all policies, compiled. Cheap to share behind an `Arc`; it never changes.
+#[derive(Debug, Clone, Default)]
+pub struct PolicySet {
+    revision: u64,
+    /// As written, by id.
+    written: Vec<PolicyRule>,
+    /// Compiled, by id within each effect: deny, approve, allow.
+    denies: Vec<Rule>,
+    approves: Vec<Rule>,
+    allows: Vec<Rule>,
+    reads_body: bool,
+    names: GroupNames,
+}
+
+/// What is assumed about conditions that cannot be asked yet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum View {
+    /// Nothing: all is known.
+    Command,
+    /// No command yet: whatever favours the rule.
+    Opening,
+    /// No body yet: what favours the rule.
+    BodyFor,
+    /// No body yet: what speaks against the rule.
+    BodyAgainst,
+}
+
+/// The rules that win so far, by id, and the first words that one of them has for the client.
+#[derive(Debug, Default)]
+struct Winners {
+    rules: Vec<Arc<str>>,
+    message: Option<Arc<str>>,
+}
+
+impl Winners {
+    fn add(&mut self, rule: &Rule) {
+        self.rules.push(Arc::clone(&rule.id));
+        if self.message.is_none() {
+            self.message.clone_from(&rule.message);
+        }
+    }
+}
+
+impl View {
+    /// The answer that is assumed for a condition of `match`; its opposite is for one of `unless`.
+    fn assumed(self, condition: &Condition) -> Option<Answer> {
+        match (self, condition.about()) {
+            (Self::Opening, About::Command | About::Body) | (Self::BodyFor, About::Body) => Some(Answer::Yes),
+            (Self::BodyAgainst, About::Body) => Some(Answer::No),
+            _ => None,
+        }
+    }
+}
+
+impl Rule {
+    /// What the rule says: `match` holds and `unless` does not.
+    pub(super) fn answer(&self, facts: &Facts<'_>) -> Answer {
+        self.seen(facts, View::Command)
+    }
+
+    fn seen(&self, facts: &Facts<'_>, view: View) -> Answer {
+        let holds = Answer::all(
+            self.conditions
+                .iter()
+                .map(|condition| view.assumed(condition).unwrap_or_else(|| condition.answer(facts))),
+        );
+        if holds == Answer::No || self.unless.is_empty() {
+            return holds;
+        }
+        let excused =
+            Answer::all(self.unless.iter().map(|condition| {
+                view.assumed(condition).map_or_else(|| condition.answer(facts), Answer::not)
+            }));
+        holds.min(excused.not())
+    }
+
+    /// Whether an answer is enough: an allow must be sure.
+    pub(super) fn suffices(&self, answer: Answer) -> bool {
+        match self.effect {
+            Effect::Allow => answer == Answer::Yes,
+            Effect::Approve | Effect::Deny => answer >= Answer::Unsure,
+        }
+    }
+
+    fn holds(&self, facts: &Facts<'_>, view: View) -> bool {
+        self.suffices(self.seen(facts, view))
+    }
+
+    /// Whether, when it holds, it lets a command of this class pass, and does not only hold it back.
+    pub(super) fn grants(&self, class: Class) -> bool {
+        self.effect != Effect::Deny && (class != Class::Unknown || self.grants_unknown)
+    }
+}
+
+impl PolicySet {
+    /// Checks and compiles policies, in any order.
+    ///
+    /// # Errors
+    /// All problems of all policies, in their order.
+    pub fn compile(rules: Vec<PolicyRule>, revision: u64) -> Result<Self, Vec<PolicyProblem>> {
+        let mut problems = Vec::new();
+        let mut compiled: Vec<Rule> = Vec::with_capacity(rules.len());
+        for (place, rule) in rules.iter().enumerate() {
+            compiled.push(Rule::compile(rule, &mut problems));
+            if rules.iter().take(place).any(|other| other.id == rule.id) {
+                problems.push(PolicyProblem {
+                    rule: rule.id.clone(),
+                    key: "id".to_owned(),
+                    value: rule.id.clone(),
+                    problem: "an id that another policy has".to_owned(),
+                    accepted: "give each policy an id of its own".to_owned(),
+                });
+            }
+        }
+        if !problems.is_empty() {
+            return Err(problems);
+        }
+        let mut written = rules;
+        written.sort_by(|left, right| left.id.cmp(&right.id));
+        compiled.sort_by(|left, right| left.id.cmp(&right.id));
+        let names = GroupNames::gather(
+            compiled.iter_mut().flat_map(|rule| rule.conditions.iter_mut().chain(&mut rule.unless)),
+        );
+        let reads_body = compiled.iter().any(|rule| rule.reads_body);
+        let (denies, others): (Vec<_>, Vec<_>) =
+            compiled.into_iter().partition(|rule| rule.effect == Effect::Deny);
+        let (approves, allows) = others.into_iter().partition(|rule| rule.effect == Effect::Approve);
+        Ok(Self { revision, written, denies, approves, allows, reads_body, names })
+    }
+
+    /// The number of this revision: it rises with each change.
+    pub fn revision(&self) -> u64 {
+        self.revision
+    }
+
+    /// The policies as they were written, by id.
+    pub fn rules(&self) -> &[PolicyRule] {
+        &self.written
+    }
+
+    /// The policy of that id, as it was written.
+    pub fn rule(&self, id: &str) -> Option<&PolicyRule> {
+        self.written.iter().find(|rule| rule.id == id)
+    }
+
+    /// The compiled rules: denies, approves, allows, each by id.
+    pub(super) fn compiled(&self) -> impl Iterator<Item = &Rule> {
+        self.denies.iter().chain(&self.approves).chain(&self.allows)
+    }
+
+    /// The groups that the rules name.
+    pub(super) fn names(&self) -> &GroupNames {
+        &self.names
+    }
+
+    /// Whether the connection is open to the subject: some allow or approve could hold for some command, now. A deny
+    /// closes nothing: it answers with its own words.
+    pub fn opens(&self, subject: &Subject<'_>) -> bool {
+        let facts = Facts::opening(subject, &self.names);
+        self.approves.iter().chain(&self.allows).any(|rule| rule.holds(&facts, View::Opening))
+    }
+
+    /// Whether the verdict may depend on the body, whatever the command's `args` say now: then they must be read before [`Self::decide`].
+    pub fn wants_args(&self, subject: &Subject<'_>, command: &Command) -> bool {
+        if !self.reads_body {
+            return false;
+        }
+        let facts = Facts::command(subject, command, &self.names);
+        if self.denies.iter().any(|rule| rule.holds(&facts, View::BodyAgainst)) {
+            return false;
+        }
+        self.compiled().any(|rule| {
+            rule.reads_body && rule.holds(&facts, View::BodyFor) && !rule.holds(&facts, View::BodyAgainst)
+        })
+    }
+
+    /// The verdict about one command. Allocates nothing but the verdict, unless the path holds escapes or parameters.
+    ///
+    /// On deny, [`Verdict::rules`] names the denies that hold for sure, or when there are none those that might; or the approve
+    /// rules that nobody could satisfy together. On deny there is no session limit.
+    pub fn decide(&self, subject: &Subject<'_>, command: &Command) -> Verdict {
+        let facts = Facts::command(subject, command, &self.names);
+        match self.denied(&facts) {
+            Some(verdict) => verdict,
+            None => self.granted(&facts, command.class),
+        }
+    }
+
+    fn denied(&self, facts: &Facts<'_>) -> Option<Verdict> {
+        let mut winners = Winners::default();
+        let mut unsure = false;
+        for rule in &self.denies {
+            match rule.answer(facts) {
+                Answer::Yes => winners.add(rule),
+                Answer::Unsure => unsure = true,
+                Answer::No => {}
+            }
+        }
+        if winners.rules.is_empty() && unsure {
+            self.denies
+                .iter()
+                .filter(|rule| rule.holds(facts, View::Command))
+                .for_each(|rule| winners.add(rule));
+        }
+        (!winners.rules.is_empty()).then(|| self.verdict(Effect::Deny, winners))
+    }
+
+    fn granted(&self, facts: &Facts<'_>, class: Class) -> Verdict {
+        let mut winners = Winners::default();
+        let mut need = Need::Nothing;
+        let mut granted = false;
+        let mut limit: Option<Duration> = None;
+        for rule in self.approves.iter().filter(|rule| rule.holds(facts, View::Command)) {
+            winners.add(rule);
+            granted |= rule.grants(class);
+            limit = shorter(limit, rule.session_limit);
+            // A spec that is not there cannot be satisfied.
+            need = rule.approval.as_ref().map_or(Need::Impossible, |spec| need.and(spec));
+        }
+        let held = !winners.rules.is_empty();
+        for rule in self.allows.iter().filter(|rule| rule.holds(facts, View::Command)) {
+            granted |= rule.grants(class);
+            limit = shorter(limit, rule.session_limit);
+            if !held {
+                winners.add(rule);
+            }
+        }
+        if !granted {
+            return self.verdict(Effect::Deny, Winners::default());
+        }
+        match need {
+            Need::Nothing => Verdict { session_limit: limit, ..self.verdict(Effect::Allow, winners) },
+            Need::Spec(spec) => Verdict {
+                session_limit: limit,
+                approval: Some(spec),
+                ..self.verdict(Effect::Approve, winners)
+            },
+            Need::Impossible => {
+                winners.message = Some(no_common_approver(&winners.rules));
+                self.verdict(Effect::Deny, winners)
+            }
+        }
+    }
+
+    fn verdict(&self, effect: Effect, winners: Winners) -> Verdict {
+        Verdict {
+            effect,
+            rule: winners.rules.first().cloned(),
+            rules: winners.rules,
+            approval: None,
+            session_limit: None,
+            message: winners.message,
+            revision: self.revision,
+        }
+    }
+
+    /// Why the verdict is what it is: each policy with the first condition that failed.
+    pub fn explain(&self, subject: &Subject<'_>, command: &Command) -> Explanation {
+        Explanation::of(self, subject, command)
+    }
+}
+
+fn shorter(left: Option<Duration>, right: Option<Duration>) -> Option<Duration> {
+    match (left, right) {
+        (Some(left), Some(right)) => Some(left.min(right)),
+        (one, other) => one.or(other),
+    }
+}
+
+fn no_common_approver(ids: &[Arc<str>]) -> Arc<str> {
+    format!(
+        "policies {} each want an approval, and no group of approvers is common to all of them",
+        ids.join(", ")
+    )
+    .into()
+}

@@ -1,0 +1,317 @@
+//! Bodies on their way: of a request to the target, of a reply to the client. Nothing is collected; backpressure goes through.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::PoisonError;
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering;
+use std::task::Context;
+use std::task::Poll;
+
+use bytes::Bytes;
+use http::HeaderMap;
+use http_body::Frame;
+use http_body::SizeHint;
+use hyper::body::Body;
+use hyper::body::Incoming;
+
+use crate::domain::DenyCode;
+use crate::domain::Denied;
+use crate::domain::EventKind;
+use crate::domain::SessionEnd;
+use crate::domain::event::Direction;
+use crate::pipeline::ReplyGuard;
+use crate::pipeline::body::Capture;
+use crate::protocol::http::coding::Decoder;
+
+/// A body that ends before its end, on purpose: the peer must see that.
+#[derive(Debug, thiserror::Error)]
+#[error("the body was cut: {0}")]
+pub struct Cut(pub &'static str);
+
+/// How far a request's body has got; what is kept of it for the recording.
+#[derive(Debug)]
+pub struct Sent {
+    bytes: AtomicU64,
+    capture: Mutex<Option<Capture>>,
+}
+
+impl Sent {
+    /// Nothing sent yet.
+    pub fn new(capture: Capture) -> Arc<Self> {
+        Arc::new(Self { bytes: AtomicU64::new(0), capture: Mutex::new(Some(capture)) })
+    }
+
+    /// How many bytes have been sent.
+    pub fn bytes(&self) -> u64 {
+        self.bytes.load(Ordering::Relaxed)
+    }
+
+    /// What was kept, once.
+    pub fn take(&self) -> Option<Capture> {
+        self.capture.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    fn add(&self, bytes: &[u8]) {
+        self.bytes.fetch_add(bytes.len() as u64, Ordering::Relaxed);
+        if let Some(capture) = &mut *self.capture.lock().unwrap_or_else(PoisonError::into_inner) {
+            capture.add(bytes);
+        }
+    }
+}
+
+/// A request's body.
+#[derive(Debug)]
+pub enum RequestBody {
+    /// None.
+    Empty,
+    /// One that was read whole.
+    Whole(Option<Bytes>),
+    /// One that passes through as the client sends it.
+    Through {
+        /// The client's side.
+        from: Incoming,
+        /// Sees what passes.
+        sent: Arc<Sent>,
+    },
+}
+
+impl Body for RequestBody {
+    type Data = Bytes;
+    type Error = hyper::Error;
+
+    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+        match self.get_mut() {
+            Self::Empty => Poll::Ready(None),
+            Self::Whole(bytes) => Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
+            Self::Through { from, sent } => {
+                let frame = std::task::ready!(Pin::new(from).poll_frame(cx));
+                Poll::Ready(frame.map(|frame| {
+                    frame.map(|frame| match frame.into_data() {
+                        Ok(data) => {
+                            sent.add(&data);
+                            Frame::data(data)
+                        }
+                        Err(other) => match other.into_trailers() {
+                            Ok(trailers) => Frame::trailers(harmless_trailers(&trailers)),
+                            Err(other) => other,
+                        },
+                    })
+                }))
+            }
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match self {
+            Self::Empty => true,
+            Self::Whole(bytes) => bytes.is_none(),
+            Self::Through { from, .. } => from.is_end_stream(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match self {
+            Self::Empty => SizeHint::with_exact(0),
+            Self::Whole(bytes) => SizeHint::with_exact(bytes.as_ref().map_or(0, |bytes| bytes.len() as u64)),
+            Self::Through { from, .. } => from.size_hint(),
+        }
+    }
+}
+
+/// Trailers that could not be taken for anything but data: checksums and the status of gRPC.
+fn harmless_trailers(trailers: &HeaderMap) -> HeaderMap {
+    let harmless = |name: &str| name.starts_with("grpc-") || name.starts_with("x-checksum-") || name.starts_with("x-trailer-") || name == "server-timing";
+    trailers.iter().filter(|(name, _)| harmless(name.as_str())).map(|(name, value)| (name.clone(), value.clone())).collect()
+}
+
+/// A reply's body.
+pub enum ReplyBody {
+    /// None, or one that is already sent.
+    Whole(Option<Bytes>),
+    /// One that passes through the guard as the target sends it.
+    Through(Box<Through>),
+}
+
+impl ReplyBody {
+    /// A body that is there whole.
+    pub fn whole(bytes: impl Into<Bytes>) -> Self {
+        let bytes = bytes.into();
+        Self::Whole(Some(bytes).filter(|bytes| !bytes.is_empty()))
+    }
+}
+
+impl Body for ReplyBody {
+    type Data = Bytes;
+    type Error = Cut;
+
+    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Cut>>> {
+        match self.get_mut() {
+            Self::Whole(bytes) => Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
+            Self::Through(through) => through.poll_frame(cx),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match self {
+            Self::Whole(bytes) => bytes.is_none(),
+            Self::Through(through) => through.ended,
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match self {
+            Self::Whole(bytes) => SizeHint::with_exact(bytes.as_ref().map_or(0, |bytes| bytes.len() as u64)),
+            Self::Through(through) => through.length.map_or_else(SizeHint::default, SizeHint::with_exact),
+        }
+    }
+}
+
+/// A reply's body between the target and the client.
+pub struct Through {
+    from: Incoming,
+    decoder: Option<Decoder>,
+    guard: ReplyGuard,
+    end: Pin<Box<dyn Future<Output = SessionEnd> + Send>>,
+    /// Each piece is recorded as it comes, for streams of events that people follow live.
+    live: bool,
+    /// Nothing can lengthen or shorten it.
+    length: Option<u64>,
+    trailers: Option<HeaderMap>,
+    drained: bool,
+    ended: bool,
+    decoded: Vec<u8>,
+}
+
+impl Through {
+    /// Puts the guard, whose body has begun, between the target's body and the client.
+    pub fn new(from: Incoming, decoder: Option<Decoder>, guard: ReplyGuard, live: bool, length: Option<u64>) -> Self {
+        let end = Box::pin(guard.end_watch().wait());
+        Self { from, decoder, guard, end, live, length, trailers: None, drained: false, ended: false, decoded: Vec::new() }
+    }
+
+    fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Cut>>> {
+        if self.ended {
+            return Poll::Ready(None);
+        }
+        if let Poll::Ready(end) = self.end.as_mut().poll(cx) {
+            return Poll::Ready(Some(Err(self.cut("session_ended", end.as_str()))));
+        }
+        loop {
+            if self.drained {
+                self.ended = true;
+                return Poll::Ready(self.trailers.take().filter(|trailers| !trailers.is_empty()).map(|trailers| Ok(Frame::trailers(trailers))));
+            }
+            let sent = match std::task::ready!(Pin::new(&mut self.from).poll_frame(cx)) {
+                Some(Ok(frame)) => match frame.into_data() {
+                    Ok(data) => self.pass(data),
+                    Err(other) => {
+                        self.trailers = other.into_trailers().ok().map(|trailers| self.clear(&trailers));
+                        Ok(Bytes::new())
+                    }
+                },
+                Some(Err(_broken)) => return Poll::Ready(Some(Err(self.cut("target", "the target broke off")))),
+                None => {
+                    self.drained = true;
+                    self.finish()
+                }
+            };
+            match sent {
+                Ok(bytes) if bytes.is_empty() => {}
+                Ok(bytes) => return Poll::Ready(Some(Ok(Frame::data(bytes)))),
+                Err(denied) => {
+                    self.guard.record_failure(&denied);
+                    return Poll::Ready(Some(Err(self.cut("withheld", "the rest of the reply is withheld"))));
+                }
+            }
+        }
+    }
+
+    fn clear(&mut self, trailers: &HeaderMap) -> HeaderMap {
+        let mut out = harmless_trailers(trailers);
+        for (name, value) in &mut out {
+            if let Some(changed) = self.guard.header(name.as_str(), value.as_bytes())
+                && let Ok(changed) = http::HeaderValue::from_bytes(&changed)
+            {
+                *value = changed;
+            }
+        }
+        out
+    }
+
+    fn pass(&mut self, data: Bytes) -> Result<Bytes, Denied> {
+        if self.decoder.is_none() && self.guard.passes_untouched(&data) {
+            self.guard.capture.add(&data);
+            self.record_live()?;
+            return Ok(data);
+        }
+        let mut out = Vec::with_capacity(data.len() + 64);
+        match &mut self.decoder {
+            None => self.guard.pass(&data, &mut out)?,
+            Some(decoder) => {
+                self.decoded.clear();
+                decoder.push(&data, &mut self.decoded).map_err(|error| undecodable(error.0))?;
+                self.guard.pass(&self.decoded, &mut out)?;
+            }
+        }
+        if !out.is_empty() {
+            self.record_live()?;
+        }
+        Ok(out.into())
+    }
+
+    fn finish(&mut self) -> Result<Bytes, Denied> {
+        let mut out = Vec::new();
+        if let Some(decoder) = &mut self.decoder {
+            self.decoded.clear();
+            decoder.finish(&mut self.decoded).map_err(|error| undecodable(error.0))?;
+            self.guard.pass(&self.decoded, &mut out)?;
+        }
+        self.guard.finish(&mut out)?;
+        self.record_rest("complete")?;
+        Ok(out.into())
+    }
+
+    fn record_live(&mut self) -> Result<(), Denied> {
+        if !self.live {
+            return Ok(());
+        }
+        let mut data = String::from("{\"body\":");
+        let bytes = self.guard.capture.length();
+        self.guard.capture.write(&mut data);
+        data.push('}');
+        self.guard.count(bytes, 0);
+        self.guard.record(EventKind::HttpChunk, Direction::S2c, data)
+    }
+
+    fn record_rest(&mut self, end: &str) -> Result<(), Denied> {
+        let mut data = String::from("{\"body\":");
+        self.guard.count(self.guard.capture.length(), 0);
+        self.guard.capture.write(&mut data);
+        let total = self.guard.elapsed_us();
+        data.push_str(&format!(",\"total_us\":{total},\"end\":\"{end}\"}}"));
+        self.guard.record(EventKind::HttpChunk, Direction::S2c, data)
+    }
+
+    fn cut(&mut self, end: &str, why: &'static str) -> Cut {
+        self.ended = true;
+        if let Err(denied) = self.record_rest(end) {
+            tracing::error!(code = %denied.code, "the end of a reply could not be recorded");
+        }
+        Cut(why)
+    }
+}
+
+impl Drop for Through {
+    fn drop(&mut self) {
+        if !self.ended {
+            self.cut("client_gone", "the client went away");
+        }
+    }
+}
+
+/// A body whose coding cannot be undone could hide anything.
+pub fn undecodable(why: &'static str) -> Denied {
+    Denied::new(DenyCode::UnmaskableReply, format!("the reply was withheld because {why}")).because(why)
+}

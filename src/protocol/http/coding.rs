@@ -1,0 +1,194 @@
+//! Content codings of a reply (RFC 9110, section 8.4): undone piece by piece, so that what is inside can be read, with bounded growth.
+
+use std::io;
+use std::io::Write;
+
+use zstd::stream::raw::Operation;
+
+/// How much a decoded body may be larger than its encoded form, once it is past [`FREE`]: beyond it is a bomb, not a document.
+const MAX_RATIO: u64 = 200;
+/// How much may come out before the ratio counts, in bytes.
+const FREE: u64 = 4 << 20;
+
+/// The body is not what its coding says, or a bomb.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Undecodable(pub &'static str);
+
+/// Takes what comes out, up to a bound.
+#[derive(Debug, Default)]
+struct Sink {
+    out: Vec<u8>,
+    total: u64,
+    bound: u64,
+    overflowed: bool,
+}
+
+impl Write for Sink {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.total += bytes.len() as u64;
+        if self.total > self.bound {
+            self.overflowed = true;
+            return Err(io::ErrorKind::FileTooLarge.into());
+        }
+        self.out.extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+enum Kind {
+    Brotli(Box<brotli_decompressor::DecompressorWriter<Sink>>),
+    Gzip(Box<flate2::write::MultiGzDecoder<Sink>>),
+    Zstd { decoder: Box<zstd::stream::raw::Decoder<'static>>, sink: Sink, complete: bool },
+}
+
+/// Undoes one coding.
+pub struct Decoder {
+    kind: Kind,
+    taken: u64,
+}
+
+impl Decoder {
+    /// The decoder of a coding; `None` for one that cannot be undone here.
+    pub fn of(coding: &str) -> Option<Self> {
+        let kind = match coding.trim().to_ascii_lowercase().as_str() {
+            "br" => Kind::Brotli(Box::new(brotli_decompressor::DecompressorWriter::new(Sink::default(), 4096))),
+            "gzip" | "x-gzip" => Kind::Gzip(Box::new(flate2::write::MultiGzDecoder::new(Sink::default()))),
+            "zstd" => {
+                let mut decoder = zstd::stream::raw::Decoder::new().ok()?;
+                // RFC 9659: a window of at most 8 MiB.
+                decoder.set_parameter(zstd::stream::raw::DParameter::WindowLogMax(23)).ok()?;
+                Kind::Zstd { decoder: Box::new(decoder), sink: Sink::default(), complete: false }
+            }
+            _ => return None,
+        };
+        Some(Self { kind, taken: 0 })
+    }
+
+    fn sink(&mut self) -> &mut Sink {
+        match &mut self.kind {
+            Kind::Brotli(writer) => writer.get_mut(),
+            Kind::Gzip(writer) => writer.get_mut(),
+            Kind::Zstd { sink, .. } => sink,
+        }
+    }
+
+    /// Decodes the next piece: appends to `out` what comes of it.
+    pub fn push(&mut self, input: &[u8], out: &mut Vec<u8>) -> Result<(), Undecodable> {
+        self.taken += input.len() as u64;
+        let bound = FREE.saturating_add(self.taken.saturating_mul(MAX_RATIO));
+        self.sink().bound = bound;
+        let written = match &mut self.kind {
+            Kind::Brotli(writer) => writer.write_all(input),
+            Kind::Gzip(writer) => writer.write_all(input),
+            Kind::Zstd { decoder, sink, complete } => run_zstd(decoder, sink, complete, input),
+        };
+        let sink = self.sink();
+        out.append(&mut sink.out);
+        match written {
+            Ok(()) => Ok(()),
+            Err(_) if sink.overflowed => Err(Undecodable("it grows beyond bounds when it is unpacked")),
+            Err(_) => Err(Undecodable("it is not what its encoding says")),
+        }
+    }
+
+    /// Ends the body: appends the rest; an early end is an error.
+    pub fn finish(&mut self, out: &mut Vec<u8>) -> Result<(), Undecodable> {
+        const EARLY: Undecodable = Undecodable("it ends early");
+        if self.taken == 0 {
+            return Ok(());
+        }
+        match &mut self.kind {
+            Kind::Brotli(writer) => writer.close().map_err(|_early| EARLY)?,
+            Kind::Gzip(writer) => writer.try_finish().map_err(|_early| EARLY)?,
+            Kind::Zstd { complete, .. } => {
+                if !*complete {
+                    return Err(EARLY);
+                }
+            }
+        }
+        out.append(&mut self.sink().out);
+        Ok(())
+    }
+}
+
+fn run_zstd(
+    decoder: &mut zstd::stream::raw::Decoder<'static>,
+    sink: &mut Sink,
+    complete: &mut bool,
+    input: &[u8],
+) -> io::Result<()> {
+    let mut buffer = [0_u8; 16 << 10];
+    let mut rest = input;
+    loop {
+        let status = decoder.run_on_buffers(rest, &mut buffer)?;
+        rest = rest.get(status.bytes_read..).unwrap_or_default();
+        sink.write_all(buffer.get(..status.bytes_written).unwrap_or_default())?;
+        *complete = status.remaining == 0;
+        if *complete && !rest.is_empty() {
+            decoder.reinit()?;
+        } else if rest.is_empty() && status.bytes_written < buffer.len() {
+            return Ok(());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn gzip(data: &[u8]) -> Vec<u8> {
+        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
+        encoder.write_all(data).unwrap();
+        encoder.finish().unwrap()
+    }
+
+    fn decode(coding: &str, input: &[u8], size: usize) -> Result<Vec<u8>, Undecodable> {
+        let mut decoder = Decoder::of(coding).unwrap();
+        let mut out = Vec::new();
+        for piece in input.chunks(size.max(1)) {
+            decoder.push(piece, &mut out)?;
+        }
+        decoder.finish(&mut out)?;
+        Ok(out)
+    }
+
+    #[test]
+    fn what_was_encoded_comes_back_however_it_is_cut() {
+        let data: Vec<u8> = (0..50_000_u32).flat_map(|n| (n % 251).to_le_bytes()).collect();
+        // "hello" by the brotli reference encoder, quality 0: one uncompressed meta-block.
+        let brotli = [0x8b, 0x02, 0x80, b'h', b'e', b'l', b'l', b'o', 0x03];
+        for size in [1, 7, 4096, usize::MAX] {
+            assert_eq!(decode("gzip", &gzip(&data), size).as_deref(), Ok(&data[..]));
+            assert_eq!(decode("zstd", &zstd::encode_all(&data[..], 3).unwrap(), size).as_deref(), Ok(&data[..]));
+            assert_eq!(decode("br", &brotli, size).as_deref(), Ok(&b"hello"[..]));
+        }
+        let twice = [gzip(b"a"), gzip(b"b")].concat();
+        assert_eq!(decode("gzip", &twice, 3).as_deref(), Ok(&b"ab"[..]));
+    }
+
+    #[test]
+    fn cut_and_broken_bodies_are_errors() {
+        let data = b"some data that is long enough to be packed, packed, packed, packed";
+        for (coding, packed) in [("gzip", gzip(data)), ("zstd", zstd::encode_all(&data[..], 3).unwrap())] {
+            for cut in 1..packed.len() {
+                assert!(decode(coding, &packed[..cut], 9).is_err(), "{coding} cut at {cut}");
+            }
+        }
+        for coding in ["gzip", "br", "zstd"] {
+            assert!(decode(coding, b"this is not packed at all, whatever the header says", 9).is_err(), "{coding}");
+        }
+        assert!(Decoder::of("deflate").is_none() && Decoder::of("compress").is_none() && Decoder::of("gzip, br").is_none());
+    }
+
+    #[test]
+    fn a_bomb_is_stopped() {
+        let zeros = vec![0_u8; 64 << 20];
+        for packed in [("gzip", gzip(&zeros)), ("zstd", zstd::encode_all(&zeros[..], 3).unwrap())] {
+            assert_eq!(decode(packed.0, &packed.1, 32 << 10), Err(Undecodable("it grows beyond bounds when it is unpacked")));
+        }
+    }
+}

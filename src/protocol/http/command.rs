@@ -1,0 +1,350 @@
+//! From a request's head and body to the command that is judged. What could be read in two ways is refused, never guessed.
+
+use http::HeaderMap;
+use http::Method;
+use http::header;
+
+use crate::domain::Class;
+use crate::domain::Command;
+use crate::domain::DenyCode;
+use crate::domain::Denied;
+use crate::domain::Protocol;
+use crate::domain::command::Args;
+use crate::domain::json::Json;
+
+/// How deep a judged JSON body may be nested.
+const MAX_DEPTH: usize = 64;
+/// Headers that ask a server to take another method than the one that was judged.
+const METHOD_OVERRIDES: [&str; 3] = ["x-http-method-override", "x-http-method", "x-method-override"];
+
+/// A request path, taken apart.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Route<'a> {
+    /// The segment after `/c/`, as it came.
+    pub connection: &'a str,
+    /// The rest, as it came: empty, or it starts with `/`.
+    pub rest: &'a str,
+}
+
+/// Takes `/c/<connection>/<rest>` apart; `None` for any other path.
+pub fn route(path: &str) -> Option<Route<'_>> {
+    let below = path.strip_prefix("/c/")?;
+    let end = below.find('/').unwrap_or(below.len());
+    let (connection, rest) = below.split_at(end);
+    Some(Route { connection, rest })
+}
+
+/// The refusal of a request that is wrong or has two readings.
+pub fn bad(what: &str) -> Denied {
+    Denied::new(DenyCode::BadRequest, format!("the request is refused: {what}"))
+}
+
+/// The command of a request with this method, path below the connection, query and headers; its arguments are not read yet.
+pub fn command(method: &Method, rest: &str, query: Option<&str>, headers: &HeaderMap) -> Result<Command, Denied> {
+    let upgrade = headers.contains_key(header::UPGRADE);
+    let class = classify(method, upgrade)?;
+    if METHOD_OVERRIDES.iter().any(|name| has_header(headers, name)) {
+        return Err(bad("a header asks for another method than the request's own").because("method_override"));
+    }
+    let query = query.unwrap_or_default();
+    check_query(query)?;
+    Ok(Command {
+        protocol: Protocol::Http,
+        class,
+        method: method.as_str().into(),
+        path: canonical_path(rest)?.into(),
+        query: query.into(),
+        args: Args::NotRead,
+    })
+}
+
+/// Whether a header is there under its name or with `_` in place of `-`, which many servers take for the same.
+fn has_header(headers: &HeaderMap, name: &str) -> bool {
+    headers.contains_key(name) || headers.keys().any(|key| key.as_str().contains('_') && folded(key.as_str()) == name)
+}
+
+/// A header name with `-` for `_`.
+pub fn folded(name: &str) -> String {
+    name.replace('_', "-")
+}
+
+fn classify(method: &Method, upgrade: bool) -> Result<Class, Denied> {
+    if matches!(*method, Method::TRACE | Method::CONNECT) {
+        return Err(bad("TRACE and CONNECT are not served").because("method"));
+    }
+    if upgrade {
+        return Ok(Class::Unknown);
+    }
+    Ok(match *method {
+        Method::GET | Method::HEAD | Method::OPTIONS => Class::Read,
+        Method::POST | Method::PUT | Method::PATCH | Method::DELETE => Class::Write,
+        _ => Class::Unknown,
+    })
+}
+
+/// A query passes as it is, but holds no token and no method of its own.
+fn check_query(query: &str) -> Result<(), Denied> {
+    for pair in query.split(['&', ';']) {
+        let name = pair.split('=').next().unwrap_or_default();
+        let name = percent_decode(name).ok_or_else(|| bad("a percent sign in the query without two hex digits"))?;
+        if name.eq_ignore_ascii_case(b"access_token") {
+            return Err(bad("a token in the query; send it in the Authorization header").because("token_in_query"));
+        }
+        if name.eq_ignore_ascii_case(b"_method") {
+            return Err(bad("the query asks for another method than the request's own").because("method_override"));
+        }
+    }
+    let decoded = percent_decode(query).ok_or_else(|| bad("a percent sign in the query without two hex digits"))?;
+    if decoded.contains(&0) { Err(bad("a NUL in the query")) } else { Ok(()) }
+}
+
+fn hex_digit(byte: Option<&u8>) -> Option<u8> {
+    char::from(*byte?).to_digit(16).and_then(|digit| u8::try_from(digit).ok())
+}
+
+fn percent_decode(text: &str) -> Option<Vec<u8>> {
+    let mut bytes = text.as_bytes().iter();
+    let mut out = Vec::with_capacity(text.len());
+    while let Some(&byte) = bytes.next() {
+        if byte == b'%' {
+            out.push(hex_digit(bytes.next())? << 4 | hex_digit(bytes.next())?);
+        } else {
+            out.push(byte);
+        }
+    }
+    Some(out)
+}
+
+/// Whether a character stands for itself in a path, encoded or not: the unreserved ones, and those sub-delimiters that no server
+/// reads in another way (RFC 3986, sections 2.3 and 3.3).
+const fn is_plain(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~' | b'!' | b'$' | b'&' | b'\'' | b'(' | b')' | b'*' | b',' | b'=' | b':' | b'@')
+}
+
+/// The one form of a path that policies judge, the recording keeps and the target gets: percent-encoding with one spelling, no empty and no
+/// dot segments. It starts with `/`.
+///
+/// # Errors
+/// Encoded slashes, backslashes, dots of a dot segment, NUL and other control characters; `;` parameters; double encoding; bytes that are not UTF-8;
+/// a path that climbs above its connection.
+pub fn canonical_path(rest: &str) -> Result<String, Denied> {
+    let refuse = |what: &str| Err(bad(what).because("path"));
+    let mut segments: Vec<String> = Vec::new();
+    let mut ends_open = rest.is_empty() || rest.ends_with('/');
+    for segment in rest.split('/') {
+        let encoded_dots = segment.contains('%');
+        let segment = canonical_segment(segment)?;
+        match segment.as_str() {
+            "" => {}
+            "." | ".." if encoded_dots => return refuse("a dot segment in disguise in the path"),
+            "." => ends_open = rest.ends_with("/."),
+            ".." => {
+                if segments.pop().is_none() {
+                    return refuse("a path that climbs above its connection");
+                }
+                ends_open = rest.ends_with("/..");
+            }
+            _ => {
+                ends_open = rest.ends_with('/');
+                segments.push(segment);
+            }
+        }
+    }
+    let mut path = String::with_capacity(rest.len() + 1);
+    for segment in &segments {
+        path.push('/');
+        path.push_str(segment);
+    }
+    if ends_open || path.is_empty() {
+        path.push('/');
+    }
+    Ok(path)
+}
+
+fn canonical_segment(segment: &str) -> Result<String, Denied> {
+    use std::fmt::Write;
+    let refuse = |what: &str| Err(bad(what).because("path"));
+    let decoded = percent_decode(segment).ok_or_else(|| bad("a percent sign in the path without two hex digits").because("path"))?;
+    if std::str::from_utf8(&decoded).is_err() {
+        return refuse("bytes in the path that are not UTF-8");
+    }
+    let mut out = String::with_capacity(segment.len());
+    let mut raw = segment.as_bytes().iter();
+    for (at, &byte) in decoded.iter().enumerate() {
+        // Whether this byte was written with a percent sign; for `+` that makes a difference to some servers, so it stays as it came.
+        let encoded = raw.next() == Some(&b'%');
+        if encoded {
+            raw.nth(1);
+        }
+        match byte {
+            b'/' | b'\\' => return refuse("a slash or backslash in disguise in the path"),
+            b';' => return refuse("a ; in the path"),
+            0..=0x1f | 0x7f => return refuse("a control character in the path"),
+            b'%' => {
+                let next = decoded.get(at + 1..).unwrap_or_default().iter();
+                let mut next = next.take(2);
+                if hex_digit(next.next()).is_some() && hex_digit(next.next()).is_some() {
+                    return refuse("a path that is percent-encoded twice");
+                }
+                out.push_str("%25");
+            }
+            b'+' if !encoded => out.push('+'),
+            byte if is_plain(byte) => out.push(char::from(byte)),
+            byte => {
+                let _infallible = write!(out, "%{byte:02X}");
+            }
+        }
+    }
+    Ok(out)
+}
+
+/// The arguments in a body that was read whole.
+///
+/// # Errors
+/// A JSON body with two readings: duplicate members, a byte order mark, more than one value, too deep.
+pub fn args(headers: &HeaderMap, body: &[u8]) -> Result<Args, Denied> {
+    if body.is_empty() {
+        return Ok(Args::Absent);
+    }
+    let mut types = headers.get_all(header::CONTENT_TYPE).iter();
+    let content_type = match (types.next(), types.next()) {
+        (_, Some(_)) => return Err(bad("more than one Content-Type").because("content_type")),
+        (first, None) => first.and_then(|value| value.to_str().ok()).unwrap_or_default(),
+    };
+    let encoded = headers.get_all(header::CONTENT_ENCODING).iter().any(|coding| coding != "identity");
+    let essence = content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    if encoded {
+        return Ok(Args::Unreadable);
+    }
+    if essence == "application/json" || (essence.starts_with("application/") && essence.ends_with("+json")) {
+        let json = Json::parse(body, MAX_DEPTH)
+            .map_err(|error| bad(&format!("a JSON body with {} at byte {}", error.problem, error.at)).because("json"))?;
+        return Ok(Args::Read(json));
+    }
+    if essence == "application/x-www-form-urlencoded" {
+        return Ok(form(body).map_or(Args::Unreadable, Args::Read));
+    }
+    Ok(Args::Unreadable)
+}
+
+/// A form as an object of strings; a name that comes twice becomes an array.
+fn form(body: &[u8]) -> Option<Json> {
+    let mut members: Vec<(Box<str>, Json)> = Vec::new();
+    for pair in std::str::from_utf8(body).ok()?.split('&').filter(|pair| !pair.is_empty()) {
+        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+        let decode = |text: &str| String::from_utf8(percent_decode(&text.replace('+', " "))?).ok();
+        let (name, value) = (decode(name)?, Json::String(decode(value)?.into()));
+        match members.iter_mut().find(|(known, _)| **known == *name) {
+            None => members.push((name.into(), value)),
+            Some((_, Json::Array(values))) => values.push(value),
+            Some((_, first)) => *first = Json::Array(vec![first.clone(), value]),
+        }
+    }
+    Some(Json::Object(members))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_has_one_form() {
+        for (rest, path) in [
+            ("", "/"),
+            ("/", "/"),
+            ("/customers/7", "/customers/7"),
+            ("/customers/7/", "/customers/7/"),
+            ("//customers///7", "/customers/7"),
+            ("/%63ustomers/%7e", "/customers/~"),
+            ("/a%20b/%c3%a9", "/a%20b/%C3%A9"),
+            ("/a/./b/../c", "/a/c"),
+            ("/a/b/..", "/a/"),
+            ("/a/b/.", "/a/b/"),
+            ("/a/..", "/"),
+            ("/a+b/%2b", "/a+b/%2B"),
+            ("/x:y@z/%40", "/x:y@z/@"),
+            ("/100%25", "/100%25"),
+            ("/a|b\"c", "/a%7Cb%22c"),
+            ("/...", "/..."),
+        ] {
+            assert_eq!(canonical_path(rest).as_deref(), Ok(path), "{rest}");
+            assert_eq!(canonical_path(path).as_deref(), Ok(path), "{path} is its own form");
+        }
+    }
+
+    #[test]
+    fn a_path_with_two_readings_is_refused() {
+        for rest in [
+            "/..", "/a/../..", "/a/../../c/other", "/%2e%2e/x", "/%2E./x", "/.%2e/x", "/%2e", "/a%2fb", "/a%2Fb", "/a%5cb", "/a\\b", "/..;/x", "/a;b=c",
+            "/a%3bb", "/a%00", "/a%0d%0a", "/%c0%af", "/%c0%ae%c0%ae/", "/%ff", "/a%", "/a%2", "/a%zz", "/%252e%252e/", "/%252f", "/%25%32%66", "/a%7f",
+        ] {
+            assert!(canonical_path(rest).is_err(), "{rest} gave {:?}", canonical_path(rest));
+        }
+    }
+
+    fn headers(list: &[(&'static str, &'static str)]) -> HeaderMap {
+        list.iter().map(|(name, value)| (name.parse::<header::HeaderName>().unwrap(), value.parse().unwrap())).collect()
+    }
+
+    fn class(method: &str, list: &[(&'static str, &'static str)]) -> Result<Class, DenyCode> {
+        command(&method.parse().unwrap(), "/x", None, &headers(list)).map(|command| command.class).map_err(|denied| denied.code)
+    }
+
+    #[test]
+    fn methods_have_their_class() {
+        for (method, wanted) in [
+            ("GET", Class::Read),
+            ("HEAD", Class::Read),
+            ("OPTIONS", Class::Read),
+            ("POST", Class::Write),
+            ("DELETE", Class::Write),
+            ("PROPFIND", Class::Unknown),
+            ("get", Class::Unknown),
+            ("QUERY", Class::Unknown),
+        ] {
+            assert_eq!(class(method, &[]), Ok(wanted), "{method}");
+        }
+        assert_eq!(class("GET", &[("upgrade", "websocket")]), Ok(Class::Unknown));
+        assert_eq!(class("TRACE", &[]), Err(DenyCode::BadRequest));
+        assert_eq!(class("CONNECT", &[]), Err(DenyCode::BadRequest));
+        for name in ["x-http-method-override", "X-HTTP-Method", "x-method-override", "x_http_method_override"] {
+            let map: HeaderMap = [(name.parse::<header::HeaderName>().unwrap(), "DELETE".parse().unwrap())].into_iter().collect();
+            assert!(command(&Method::POST, "/x", None, &map).is_err(), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_query_holds_no_token_and_no_method() {
+        for query in ["access_token=x", "a=b&ACCESS_TOKEN=x", "%61ccess_token=x", "_method=DELETE", "a;_method=x", "a=%0", "a=%00"] {
+            assert!(command(&Method::GET, "/", Some(query), &HeaderMap::new()).is_err(), "{query}");
+        }
+        assert!(command(&Method::GET, "/", Some("q=a%20b&page=2"), &HeaderMap::new()).is_ok());
+    }
+
+    #[test]
+    fn arguments_have_one_reading() {
+        let json = headers(&[("content-type", "application/json; charset=utf-8")]);
+        assert!(matches!(args(&json, br#"{"a":1}"#), Ok(Args::Read(_))));
+        assert_eq!(args(&json, b""), Ok(Args::Absent));
+        assert!(args(&json, br#"{"a":1,"a":2}"#).is_err());
+        assert!(args(&json, br#"{"a":1}{"a":2}"#).is_err());
+        let form = headers(&[("content-type", "application/x-www-form-urlencoded")]);
+        let Ok(Args::Read(read)) = args(&form, b"a=1&b=x%20y&a=2") else { panic!() };
+        assert_eq!(read.to_string(), r#"{"a":["1","2"],"b":"x y"}"#);
+        assert_eq!(args(&headers(&[("content-type", "text/plain")]), b"{}"), Ok(Args::Unreadable));
+        let gzip = headers(&[("content-type", "application/json"), ("content-encoding", "gzip")]);
+        assert_eq!(args(&gzip, b"x"), Ok(Args::Unreadable));
+        let two = headers(&[("content-type", "application/json"), ("content-type", "text/plain")]);
+        assert!(args(&two, b"{}").is_err());
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn a_canonical_path_is_its_own_form_and_stays_below(rest in "(/[a-z.%+;\\\\/0-9A-F ]{0,12}){0,4}") {
+            if let Ok(path) = canonical_path(&rest) {
+                proptest::prop_assert_eq!(canonical_path(&path).as_deref(), Ok(path.as_str()));
+                proptest::prop_assert!(path.starts_with('/') && !path.contains("//") && !path.contains("/../") && !path.contains(';') && !path.contains('\\'));
+            }
+        }
+    }
+}

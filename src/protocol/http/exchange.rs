@@ -1,0 +1,271 @@
+//! One request from its head to its reply: the turns of the pipeline in HTTP's words.
+
+use std::fmt::Write;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::HeaderMap;
+use http::Request;
+use http::Response;
+use http::header;
+use http_body_util::BodyExt;
+use http_body_util::Limited;
+use hyper::body::Body;
+use hyper::body::Incoming;
+
+use crate::domain::Command;
+use crate::domain::DenyCode;
+use crate::domain::Denied;
+use crate::domain::EventKind;
+use crate::domain::MaskNote;
+use crate::domain::RequestId;
+use crate::domain::SessionId;
+use crate::domain::json::write_string;
+use crate::mask::Notes;
+use crate::pipeline::Arrival;
+use crate::pipeline::CommandRecord;
+use crate::pipeline::Gate;
+use crate::pipeline::body::Capture;
+use crate::pipeline::snapshot::Governed;
+use crate::protocol::http::back;
+use crate::protocol::http::body::ReplyBody;
+use crate::protocol::http::body::RequestBody;
+use crate::protocol::http::body::Sent;
+use crate::protocol::http::command;
+use crate::protocol::http::command::bad;
+use crate::protocol::http::headers;
+use crate::protocol::http::hold;
+use crate::protocol::http::reply;
+use crate::protocol::http::upstream;
+use crate::protocol::http::upstream::Outgoing;
+use crate::protocol::http::websocket;
+
+/// A request body up to this length is read before the command is recorded, so that the recording has it in one piece.
+const READ_FIRST: u64 = 64 << 10;
+
+/// Where a request came from, and its id.
+#[derive(Debug, Clone, Copy)]
+pub struct Origin {
+    /// The request's id.
+    pub request: RequestId,
+    /// The client's address.
+    pub source: IpAddr,
+}
+
+/// Answers one request below `/c/`.
+pub async fn answer(gate: &Gate, origin: Origin, request: Request<Incoming>) -> Response<ReplyBody> {
+    let mut session = None;
+    match run(gate, origin, request, &mut session).await {
+        Ok(response) => response,
+        Err(denied) => reply::problem(&denied, origin.request, session),
+    }
+}
+
+async fn run(
+    gate: &Gate,
+    origin: Origin,
+    mut request: Request<Incoming>,
+    session: &mut Option<SessionId>,
+) -> Result<Response<ReplyBody>, Denied> {
+    let upgrade = websocket::requested(request.headers()).then(|| hyper::upgrade::on(&mut request));
+    let (head, mut body) = request.into_parts();
+    let path = head.uri.path();
+    let route = command::route(path).unwrap_or(command::Route { connection: "", rest: "" });
+    let token = bearer(&head.headers);
+    let arrival = Arrival {
+        request: origin.request,
+        source: origin.source,
+        token: token.as_ref().ok().copied().flatten(),
+        connection: route.connection,
+        method: head.method.as_str(),
+        path,
+    };
+    if let Err(denied) = token {
+        gate.refuse_stranger(arrival, None, &denied);
+        return Err(denied);
+    }
+    let exchange = gate.enter(arrival).await?;
+    *session = Some(exchange.session_id());
+    let governed = Arc::clone(exchange.governed());
+    let mut recorded = Recorded { version: head.version, headers: &head.headers, governed: &governed, notes: Notes::default() };
+
+    let parsed = command::command(&head.method, route.rest, head.uri.query(), &head.headers);
+    let mut judged_command = match parsed {
+        Ok(command) => command,
+        Err(denied) => {
+            let record = recorded.unparsed(head.method.as_str(), path);
+            return Err(exchange.refuse(record, denied).await);
+        }
+    };
+    let limit = governed.connection.limits.body;
+    let mut whole = None;
+    if exchange.wants_args(&judged_command) {
+        match read_whole(&mut body, limit).await.and_then(|bytes| Ok((command::args(&head.headers, &bytes)?, bytes))) {
+            Ok((args, bytes)) => {
+                judged_command.args = args;
+                whole = Some(bytes);
+            }
+            Err(denied) => return Err(exchange.refuse(recorded.command(&judged_command, None), denied).await),
+        }
+    }
+    let judged = exchange.judge(judged_command);
+    let short = judged.passes() && body.size_hint().exact().is_some_and(|length| length <= READ_FIRST);
+    if whole.is_none() && (judged.holds() || short) {
+        match read_whole(&mut body, limit.max(READ_FIRST)).await {
+            Ok(bytes) => whole = Some(bytes),
+            Err(denied) => return Err(exchange.refuse(recorded.command(&judged.command, None), denied).await),
+        }
+    }
+    let reads_bodies = exchange.reads_bodies();
+    let masks = (!governed.plan.is_empty()).then_some(&*governed.mask_tag);
+    let mut sent_headers = headers::to_target(&head.headers, &governed.connection, masks, reads_bodies);
+    let held = judged.holds().then(|| {
+        hold::settle(&mut sent_headers);
+        let reason = head.headers.get("hoopctl-reason").and_then(|value| value.to_str().ok()).unwrap_or_default();
+        hold::held(&judged.command, &sent_headers, whole.as_deref().unwrap_or_default(), &governed, reason)
+    });
+    if upgrade.is_some() {
+        if masks.is_some() {
+            let denied = crate::pipeline::unmaskable("frames of a WebSocket are not masked");
+            return Err(exchange.refuse(recorded.command(&judged.command, None), denied).await);
+        }
+        websocket::offer(&head.headers, &mut sent_headers);
+    }
+    let capture = whole.as_ref().map(|bytes| recorded.body(bytes, exchange.capture()));
+    let record = recorded.command(&judged.command, capture);
+    let (sent_body, sent) = match whole {
+        Some(bytes) if bytes.is_empty() => (RequestBody::Empty, None),
+        Some(bytes) => (RequestBody::Whole(Some(bytes)), None),
+        None if body.is_end_stream() => (RequestBody::Empty, None),
+        None => {
+            let sent = Sent::new(exchange.capture());
+            (RequestBody::Through { from: body, sent: Arc::clone(&sent) }, Some(sent))
+        }
+    };
+    let outgoing = Outgoing {
+        method: head.method.clone(),
+        path: judged.command.path.clone(),
+        query: judged.command.query.clone(),
+        headers: sent_headers,
+        body: sent_body,
+    };
+    let permit = exchange.admit(judged, record, outgoing, held).await?;
+    let (answered, guard) = upstream::send(permit, sent.as_ref()).await;
+    let through = sent.map(|sent| back::RequestTail { sent, headers: head.headers.clone() });
+    match answered {
+        Ok(response) => back::reply(response, guard, head.method == http::Method::HEAD, through, upgrade).await,
+        Err(denied) => Err(back::failed(guard, through, denied)),
+    }
+}
+
+/// The one bearer token of a request: `Ok(None)` where there is none.
+fn bearer(headers: &HeaderMap) -> Result<Option<&str>, Denied> {
+    let mut values = headers.get_all(header::AUTHORIZATION).iter();
+    let (first, second) = (values.next(), values.next());
+    if second.is_some() {
+        return Err(bad("more than one Authorization header").because("two_authorizations"));
+    }
+    let Some(value) = first else { return Ok(None) };
+    let token = value.to_str().ok().and_then(|text| text.split_once(' ')).filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
+    Ok(Some(token.map_or("", |(_, token)| token.trim_matches(' '))))
+}
+
+/// Reads a body that must be judged or held, up to its limit.
+async fn read_whole(body: &mut Incoming, limit: u64) -> Result<Bytes, Denied> {
+    let too_large = || {
+        let detail = format!("a body that is judged or held may have at most {limit} bytes on this connection");
+        Denied::new(DenyCode::LimitExceeded, detail).because("body_too_large")
+    };
+    if body.size_hint().lower() > limit {
+        return Err(too_large());
+    }
+    let limited = Limited::new(body, usize::try_from(limit).unwrap_or(usize::MAX));
+    match limited.collect().await {
+        Ok(collected) => Ok(collected.to_bytes()),
+        Err(error) if error.is::<http_body_util::LengthLimitError>() => Err(too_large()),
+        Err(_broken) => Err(bad("its body broke off, stalled, or is not framed as it should be").because("body")),
+    }
+}
+
+/// How a request is written down.
+struct Recorded<'a> {
+    version: http::Version,
+    headers: &'a HeaderMap,
+    governed: &'a Governed,
+    notes: Notes,
+}
+
+impl Recorded<'_> {
+    /// A request that could not be understood: its path as it came.
+    fn unparsed(&mut self, method: &str, path: &str) -> CommandRecord {
+        self.record(method, path, "", "unknown", None)
+    }
+
+    fn command(&mut self, command: &Command, body: Option<String>) -> CommandRecord {
+        self.record(&command.method, &command.path, &command.query, command.class.as_str(), body)
+    }
+
+    fn record(&mut self, method: &str, path: &str, query: &str, class: &str, body: Option<String>) -> CommandRecord {
+        let mut data = String::with_capacity(512);
+        data.push_str("{\"method\":");
+        let _infallible = write_string(method, &mut data);
+        for (name, value) in [("path", path), ("query", query)] {
+            let _infallible = write!(data, ",\"{name}\":");
+            let masked = if value.is_empty() { None } else { self.governed.plan.text(value, name, &mut self.notes) };
+            let _infallible = write_string(masked.as_deref().unwrap_or(value), &mut data);
+        }
+        let version = if self.version == http::Version::HTTP_2 { "2" } else { "1.1" };
+        let _infallible = write!(data, ",\"http\":\"{version}\",\"class\":\"{class}\",\"headers\":");
+        write_headers(&mut data, self.headers, |name, value| self.governed.plan.header(name, value, &mut self.notes));
+        let _infallible = write!(data, ",\"body\":{}}}", body.as_deref().unwrap_or("null"));
+        let mask: Vec<MaskNote> = if self.notes.is_empty() { Vec::new() } else { self.notes.take() };
+        CommandRecord { kind: EventKind::HttpRequest, data, mask }
+    }
+
+    /// A body that was read whole.
+    fn body(&mut self, bytes: &[u8], capture: Capture) -> String {
+        let (text, notes) = body_text(self.headers, bytes, self.governed, capture);
+        self.notes.merge(&notes);
+        text
+    }
+}
+
+/// A request's body as the recording has it: masked where the connection is, withheld where that cannot be done.
+pub(super) fn body_text(headers: &HeaderMap, bytes: &[u8], governed: &Governed, mut capture: Capture) -> (String, Notes) {
+    let mut out = String::new();
+    if bytes.is_empty() || governed.plan.is_empty() {
+        capture.add(bytes);
+        capture.write(&mut out);
+        return (out, Notes::default());
+    }
+    if let Some((masked, notes)) = hold::masked_with_notes(headers, bytes, governed) {
+        capture.add(&masked);
+        capture.write(&mut out);
+        return (out, notes);
+    }
+    let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, bytes);
+    let digest = crate::pipeline::body::hex(digest.as_ref());
+    let _infallible = write!(out, "{{\"length\":{},\"sha256\":\"{digest}\",\"withheld\":true}}", bytes.len());
+    (out, Notes::default())
+}
+
+/// Headers as an array of pairs, without credentials.
+pub(super) fn write_headers(out: &mut String, headers: &HeaderMap, mut masked: impl FnMut(&str, &[u8]) -> Option<Vec<u8>>) {
+    out.push('[');
+    let mut first = true;
+    for (name, value) in headers {
+        if !std::mem::take(&mut first) {
+            out.push(',');
+        }
+        out.push_str("[\"");
+        out.push_str(name.as_str());
+        out.push_str("\",");
+        let secret = [header::AUTHORIZATION, header::COOKIE, header::PROXY_AUTHORIZATION].contains(name);
+        let replaced = if secret { Some(b"[withheld]".to_vec()) } else { masked(name.as_str(), value.as_bytes()) };
+        let text = String::from_utf8_lossy(replaced.as_deref().unwrap_or(value.as_bytes()));
+        let _infallible = write_string(&text, out);
+        out.push(']');
+    }
+    out.push(']');
+}

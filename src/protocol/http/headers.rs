@@ -1,0 +1,310 @@
+//! Which headers cross the gateway: requests lose what is the client's own or could deceive the target, replies what would lead the client
+//! around the gateway.
+
+use http::HeaderMap;
+use http::HeaderName;
+use http::HeaderValue;
+use http::header;
+
+use crate::domain::Connection;
+use crate::pipeline::ReplyGuard;
+use crate::protocol::http::command::folded;
+
+/// Request headers that never reach a target: hop-by-hop ones (RFC 9110, section 7.6.1), credentials, and whatever claims to speak for
+/// a proxy in between.
+const NEVER_SENT: [&str; 32] = [
+    "authorization",
+    "cf-connecting-ip",
+    "client-ip",
+    "connection",
+    "cookie",
+    "cookie2",
+    "expect",
+    "fastly-client-ip",
+    "forwarded",
+    "front-end-https",
+    "host",
+    "http2-settings",
+    "keep-alive",
+    "max-forwards",
+    "proxy-authenticate",
+    "proxy-authorization",
+    "proxy-connection",
+    "sec-websocket-extensions",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "true-client-ip",
+    "upgrade",
+    "via",
+    "x-client-ip",
+    "x-cluster-client-ip",
+    "x-host",
+    "x-original-host",
+    "x-original-url",
+    "x-real-ip",
+    "x-rewrite-url",
+    "x-wap-profile",
+];
+/// Request headers of families that never reach a target.
+const NEVER_SENT_FAMILIES: [&str; 4] = ["hoopctl-", "proxy-", "x-forwarded-", "x-original-"];
+
+/// Reply headers that never reach a client.
+const NEVER_RETURNED: [&str; 19] = [
+    "alt-svc",
+    "authentication-info",
+    "clear-site-data",
+    "connection",
+    "keep-alive",
+    "proxy-authenticate",
+    "proxy-authentication-info",
+    "proxy-connection",
+    "public-key-pins",
+    "server",
+    "set-cookie",
+    "set-cookie2",
+    "strict-transport-security",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+    "via",
+    "x-powered-by",
+];
+/// Reply headers that speak of the bytes before masking.
+const OF_THE_BYTES: [&str; 6] = ["content-length", "content-md5", "digest", "content-digest", "repr-digest", "accept-ranges"];
+
+fn is_sent(name: &HeaderName, by_connection: &[String]) -> bool {
+    let folded_name;
+    let name = name.as_str();
+    // Servers that read `_` as `-` must not get a forbidden header under its other spelling.
+    let name = if name.contains('_') {
+        folded_name = folded(name);
+        &folded_name
+    } else {
+        name
+    };
+    NEVER_SENT.binary_search(&name).is_err()
+        && !NEVER_SENT_FAMILIES.iter().any(|family| name.starts_with(family))
+        && !by_connection.iter().any(|listed| listed == name)
+}
+
+/// The names that the `Connection` header lists: they go no further than one hop.
+fn listed(headers: &HeaderMap) -> Vec<String> {
+    let values = headers.get_all(header::CONNECTION).iter().filter_map(|value| value.to_str().ok());
+    values.flat_map(|value| value.split(',')).map(|name| name.trim().to_ascii_lowercase()).collect()
+}
+
+/// The headers that go to the target. With `reads_bodies` the reply must come in a form that can be read: whole and not encoded.
+pub fn to_target(headers: &HeaderMap, connection: &Connection, masks: Option<&str>, reads_bodies: bool) -> HeaderMap {
+    let by_connection = listed(headers);
+    let mut out = HeaderMap::with_capacity(headers.len() + 2);
+    for (name, value) in headers {
+        if is_sent(name, &by_connection) {
+            out.append(name.clone(), value.clone());
+        }
+    }
+    if headers.get(header::TE).is_some_and(|te| te.as_bytes().eq_ignore_ascii_case(b"trailers")) {
+        out.insert(header::TE, HeaderValue::from_static("trailers"));
+    }
+    if reads_bodies {
+        out.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+    }
+    if let Some(tag) = masks {
+        out.remove(header::RANGE);
+        out.remove(header::IF_RANGE);
+        for name in [header::IF_MATCH, header::IF_NONE_MATCH] {
+            translate_condition(&mut out, &name, tag);
+        }
+    }
+    if let Ok(host) = HeaderValue::from_str(&connection.upstream.authority()) {
+        out.insert(header::HOST, host);
+    }
+    out
+}
+
+/// What a masked body's entity tag ends with, so that it differs from the target's own and from those of other masks.
+fn tag_ending(mask_tag: &str) -> String {
+    format!("-hm{mask_tag}\"")
+}
+
+/// Turns entity tags that clients know back into the target's own; those of another way of masking match nothing any more.
+fn translate_condition(headers: &mut HeaderMap, name: &HeaderName, mask_tag: &str) {
+    let Some(value) = headers.remove(name) else { return };
+    let ending = tag_ending(mask_tag);
+    let Ok(text) = value.to_str() else { return };
+    let tags: Vec<String> = text
+        .split(',')
+        .map(str::trim)
+        .map(|tag| tag.strip_suffix(&ending).map_or_else(|| stale(tag), |own| format!("{own}\"")))
+        .collect();
+    if let Ok(value) = HeaderValue::from_str(&tags.join(", ")) {
+        headers.insert(name, value);
+    }
+}
+
+/// A tag that this way of masking did not give out: it must not be taken for one of the target's.
+fn stale(tag: &str) -> String {
+    if tag == "*" { tag.to_owned() } else { "\"hoopctl-stale\"".to_owned() }
+}
+
+/// The entity tag of a masked body.
+fn masked_tag(value: &HeaderValue, mask_tag: &str) -> Option<HeaderValue> {
+    let own = value.to_str().ok()?.strip_suffix('"')?;
+    HeaderValue::from_str(&format!("{own}{}", tag_ending(mask_tag))).ok()
+}
+
+/// The headers that go to the client, cleared, masked, and leading nowhere but through the gateway. With `rewritten` the body is not the target's own bytes.
+pub fn to_client(headers: &HeaderMap, guard: &mut ReplyGuard, rewritten: bool) -> HeaderMap {
+    let by_connection = listed(headers);
+    let governed = std::sync::Arc::clone(guard.governed());
+    let masks = guard.masks();
+    let mut out = HeaderMap::with_capacity(headers.len() + 4);
+    for (name, value) in headers {
+        let text = name.as_str();
+        let dropped = NEVER_RETURNED.binary_search(&text).is_ok()
+            || text.starts_with("hoopctl-")
+            || by_connection.iter().any(|listed| listed == text)
+            || (rewritten && (OF_THE_BYTES.contains(&text) || *name == header::CONTENT_ENCODING));
+        if dropped {
+            continue;
+        }
+        let value = match *name {
+            header::LOCATION | header::CONTENT_LOCATION => match inside(value, &governed.connection) {
+                Some(value) => value,
+                None => continue,
+            },
+            header::ETAG if masks => match masked_tag(value, &governed.mask_tag) {
+                Some(value) => value,
+                None => continue,
+            },
+            _ => value.clone(),
+        };
+        match guard.header(text, value.as_bytes()) {
+            None => {
+                out.append(name.clone(), value);
+            }
+            Some(changed) => {
+                if let Ok(changed) = HeaderValue::from_bytes(&changed) {
+                    out.append(name.clone(), changed);
+                }
+            }
+        }
+    }
+    out
+}
+
+/// A redirect as the client can follow it: own-origin ones lead back through the gateway, those to a part of the target that the connection does not
+/// open lead nowhere.
+fn inside(value: &HeaderValue, connection: &Connection) -> Option<HeaderValue> {
+    let text = value.to_str().ok()?;
+    let upstream = &connection.upstream;
+    let scheme = if upstream.tls { "https:" } else { "http:" };
+    let after_scheme = match text.get(..scheme.len()) {
+        Some(start) if start.eq_ignore_ascii_case(scheme) => text.get(scheme.len()..)?,
+        _ => text,
+    };
+    let path = match after_scheme.strip_prefix("//") {
+        Some(rest) => {
+            let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+            let (authority, path) = rest.split_at(end);
+            if !same_authority(authority, connection) {
+                return Some(value.clone());
+            }
+            path
+        }
+        None if text.starts_with('/') => text,
+        // Relative to the request's own path, or another scheme altogether.
+        None => return Some(value.clone()),
+    };
+    let below = path.strip_prefix(&*upstream.base_path)?;
+    let opens = below.is_empty() || below.starts_with(['/', '?', '#']);
+    opens.then(|| HeaderValue::from_str(&format!("/c/{}{below}", connection.name)).ok()).flatten()
+}
+
+fn same_authority(authority: &str, connection: &Connection) -> bool {
+    let upstream = &connection.upstream;
+    let explicit = format!("{}:{}", upstream.host, upstream.port);
+    let without_user = authority.rsplit('@').next().unwrap_or(authority);
+    without_user.eq_ignore_ascii_case(&upstream.authority()) || without_user.eq_ignore_ascii_case(&explicit)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::ConnectionLimits;
+    use crate::domain::Injection;
+    use crate::domain::Origin;
+    use crate::domain::Protocol;
+    use crate::domain::Upstream;
+
+    fn connection() -> Connection {
+        Connection {
+            name: "crm".parse().unwrap(),
+            origin: Origin::Store,
+            protocol: Protocol::Http,
+            upstream: Upstream { tls: true, host: "crm.internal".into(), port: 443, base_path: "/api".into() },
+            inject: Injection::None,
+            tags: std::collections::BTreeMap::new(),
+            limits: ConnectionLimits::default(),
+            ca_file: None,
+        }
+    }
+
+    fn headers(list: &[(&str, &str)]) -> HeaderMap {
+        list.iter().map(|(name, value)| (name.parse::<HeaderName>().unwrap(), value.parse::<HeaderValue>().unwrap())).collect()
+    }
+
+    #[test]
+    fn the_lists_are_sorted() {
+        assert!(NEVER_SENT.is_sorted() && NEVER_RETURNED.is_sorted());
+    }
+
+    #[test]
+    fn only_harmless_headers_reach_the_target() {
+        let sent = headers(&[
+            ("Authorization", "Bearer x"), ("authorization_", "kept, it is no spelling of another"), ("Cookie", "a=b"), ("X-Forwarded-For", "1.2.3.4"),
+            ("X_Forwarded_For", "1.2.3.4"), ("Forwarded", "for=x"), ("Proxy-Authorization", "y"), ("X-Original-URL", "/admin"), ("X-Rewrite-URL", "/admin"),
+            ("Connection", "close, X-Hop"), ("X-Hop", "1"), ("Upgrade", "h2c"), ("TE", "trailers"), ("Host", "gateway"), ("Hoopctl-Reason", "r"),
+            ("Accept", "text/html"), ("Content-Type", "application/json"), ("Expect", "100-continue"), ("Accept-Encoding", "gzip"), ("Range", "bytes=0-1"),
+        ]);
+        let out = to_target(&sent, &connection(), None, false);
+        let mut names: Vec<&str> = out.keys().map(HeaderName::as_str).collect();
+        names.sort_unstable();
+        assert_eq!(names, ["accept", "accept-encoding", "authorization_", "content-type", "host", "range", "te"]);
+        assert_eq!(out.get("host").unwrap(), "crm.internal");
+        let out = to_target(&sent, &connection(), Some("0badcafe"), true);
+        assert!(!out.contains_key("range"));
+        assert_eq!(out.get("accept-encoding").unwrap(), "identity");
+    }
+
+    #[test]
+    fn entity_tags_of_masked_bodies_are_translated_and_stale_ones_match_nothing() {
+        let tag = masked_tag(&HeaderValue::from_static("W/\"abc\""), "0badcafe").unwrap();
+        assert_eq!(tag, "W/\"abc-hm0badcafe\"");
+        let sent = headers(&[("If-None-Match", "W/\"abc-hm0badcafe\", \"old-hm00000000\""), ("If-Match", "\"abc\"")]);
+        let out = to_target(&sent, &connection(), Some("0badcafe"), true);
+        assert_eq!(out.get("if-none-match").unwrap(), "W/\"abc\", \"hoopctl-stale\"");
+        assert_eq!(out.get("if-match").unwrap(), "\"hoopctl-stale\"");
+    }
+
+    #[test]
+    fn redirects_stay_inside() {
+        for (location, wanted) in [
+            ("https://crm.internal/api/customers/7", Some("/c/crm/customers/7")),
+            ("HTTPS://CRM.internal:443/api/x?y#z", Some("/c/crm/x?y#z")),
+            ("https://crm.internal/api", Some("/c/crm")),
+            ("//crm.internal/api/x", Some("/c/crm/x")),
+            ("/api/x", Some("/c/crm/x")),
+            ("https://user:pw@crm.internal/api/x", Some("/c/crm/x")),
+            ("/admin", None),
+            ("/apix", None),
+            ("https://crm.internal/other", None),
+            ("next", Some("next")),
+            ("https://elsewhere.example/api/x", Some("https://elsewhere.example/api/x")),
+        ] {
+            let value = HeaderValue::from_static(location);
+            assert_eq!(inside(&value, &connection()).as_ref().map(|value| value.to_str().unwrap()), wanted, "{location}");
+        }
+    }
+}

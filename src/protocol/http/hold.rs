@@ -1,0 +1,115 @@
+//! A command that people must approve: the digest that binds their word to its bytes, and the text they read.
+
+use std::fmt::Write;
+
+use aws_lc_rs::digest;
+use http::HeaderMap;
+
+use crate::domain::Command;
+use crate::domain::text::shown_bytes;
+use crate::mask::Format;
+use crate::mask::Masker;
+use crate::mask::Notes;
+use crate::pipeline::Held;
+use crate::pipeline::body::hex;
+use crate::pipeline::snapshot::Governed;
+
+/// How much approvers are shown, in bytes. A longer command can be denied, but not approved.
+const MAX_DETAIL: usize = 256 << 10;
+/// Headers that name one attempt, not the command: a held command is sent without them, so that the same request sent again is the same.
+const OF_THE_ATTEMPT: [&str; 11] = [
+    "b3",
+    "baggage",
+    "date",
+    "traceparent",
+    "tracestate",
+    "x-amzn-trace-id",
+    "x-b3-sampled",
+    "x-b3-spanid",
+    "x-b3-traceid",
+    "x-correlation-id",
+    "x-request-id",
+];
+
+/// Takes out of a held command's headers what differs from attempt to attempt.
+pub fn settle(headers: &mut HeaderMap) {
+    for name in OF_THE_ATTEMPT {
+        headers.remove(name);
+    }
+}
+
+/// What the headers, as they will be sent, and the body come to.
+pub fn held(command: &Command, headers: &HeaderMap, body: &[u8], governed: &Governed, reason: &str) -> Held {
+    let mut context = digest::Context::new(&digest::SHA256);
+    let mut absorb = |part: &[u8]| {
+        context.update(&(part.len() as u64).to_be_bytes());
+        context.update(part);
+    };
+    absorb(command.method.as_bytes());
+    absorb(command.path.as_bytes());
+    absorb(command.query.as_bytes());
+    let mut fields: Vec<(&str, &[u8])> = headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes())).collect();
+    fields.sort_unstable();
+    absorb(&(fields.len() as u64).to_be_bytes());
+    for (name, value) in &fields {
+        absorb(name.as_bytes());
+        absorb(value);
+    }
+    absorb(body);
+    let bytes_digest = hex(context.finish().as_ref());
+
+    let mut notes = Notes::default();
+    let mut detail = String::new();
+    let summary = command.summary();
+    let _infallible = writeln!(detail, "{}", governed.plan.text(&summary, "path", &mut notes).unwrap_or(summary));
+    for (name, value) in &fields {
+        let masked = governed.plan.header(name, value, &mut notes);
+        let _infallible = writeln!(detail, "{name}: {}", String::from_utf8_lossy(masked.as_deref().unwrap_or(value)));
+    }
+    let mut truncated = false;
+    if !body.is_empty() {
+        detail.push('\n');
+        match shown_body(headers, body, governed) {
+            Some(text) => detail.push_str(&text),
+            None => {
+                truncated = true;
+                let _infallible = write!(detail, "(a body of {} bytes that cannot be shown)", body.len());
+            }
+        }
+    }
+    if detail.len() > MAX_DETAIL {
+        truncated = true;
+        detail.truncate(detail.floor_char_boundary(MAX_DETAIL));
+    }
+    Held { bytes_digest, detail, truncated, reason: reason.chars().take(500).collect() }
+}
+
+/// The body as approvers may read it; `None` where masked values in it could not be found.
+fn shown_body(headers: &HeaderMap, body: &[u8], governed: &Governed) -> Option<String> {
+    if governed.plan.is_empty() {
+        return Some(match std::str::from_utf8(body) {
+            Ok(text) => text.to_owned(),
+            Err(_binary) => shown_bytes(body),
+        });
+    }
+    let masked = masked_body(headers, body, governed)?;
+    String::from_utf8(masked).ok()
+}
+
+/// A request's body with its sensitive values masked, for eyes other than the target's.
+pub fn masked_body(headers: &HeaderMap, body: &[u8], governed: &Governed) -> Option<Vec<u8>> {
+    masked_with_notes(headers, body, governed).map(|(body, _notes)| body)
+}
+
+/// The same, with what was masked.
+pub fn masked_with_notes(headers: &HeaderMap, body: &[u8], governed: &Governed) -> Option<(Vec<u8>, Notes)> {
+    if headers.contains_key(http::header::CONTENT_ENCODING) {
+        return None;
+    }
+    let content_type = headers.get(http::header::CONTENT_TYPE)?.to_str().ok()?;
+    let mut masker = Masker::new(std::sync::Arc::clone(&governed.plan), Format::of(content_type)?);
+    let mut out = Vec::with_capacity(body.len());
+    masker.push(body, &mut out).ok()?;
+    masker.finish(&mut out).ok()?;
+    Some((out, masker.into_notes()))
+}

@@ -1,0 +1,138 @@
+//! What clients read when a command does not pass: `application/problem+json` (RFC 9457), one status per code.
+
+#![deny(clippy::wildcard_enum_match_arm)]
+
+use std::fmt::Write;
+
+use http::HeaderValue;
+use http::Response;
+use http::StatusCode;
+use http::header;
+
+use crate::domain::DenyCode;
+use crate::domain::Denied;
+use crate::domain::RequestId;
+use crate::domain::SessionId;
+use crate::domain::json::write_string;
+use crate::protocol::http::body::ReplyBody;
+
+/// The status of each code, and its title.
+pub const fn status(code: DenyCode) -> (StatusCode, &'static str) {
+    match code {
+        DenyCode::ApprovalDenied => (StatusCode::FORBIDDEN, "Approval denied"),
+        DenyCode::ApprovalExpired => (StatusCode::FORBIDDEN, "Approval expired"),
+        DenyCode::ApprovalPending => (StatusCode::FORBIDDEN, "Approval pending"),
+        DenyCode::BadRequest => (StatusCode::BAD_REQUEST, "Bad request"),
+        DenyCode::Denied => (StatusCode::FORBIDDEN, "Denied"),
+        DenyCode::Internal => (StatusCode::INTERNAL_SERVER_ERROR, "Internal error"),
+        DenyCode::IssuerUnavailable => (StatusCode::SERVICE_UNAVAILABLE, "Issuer unavailable"),
+        DenyCode::LimitExceeded => (StatusCode::TOO_MANY_REQUESTS, "Limit exceeded"),
+        DenyCode::Locked => (StatusCode::FORBIDDEN, "Locked"),
+        DenyCode::NoSuchConnection => (StatusCode::NOT_FOUND, "No such connection"),
+        DenyCode::Overloaded => (StatusCode::SERVICE_UNAVAILABLE, "Overloaded"),
+        DenyCode::RecordingUnavailable => (StatusCode::SERVICE_UNAVAILABLE, "Recording unavailable"),
+        DenyCode::SessionEnded => (StatusCode::FORBIDDEN, "Session ended"),
+        DenyCode::Unauthenticated => (StatusCode::UNAUTHORIZED, "Unauthenticated"),
+        DenyCode::UnmaskableReply => (StatusCode::BAD_GATEWAY, "Unmaskable reply"),
+        DenyCode::UpstreamCredential => (StatusCode::BAD_GATEWAY, "Upstream credential"),
+        DenyCode::UpstreamUnavailable => (StatusCode::BAD_GATEWAY, "Upstream unavailable"),
+    }
+}
+
+/// The status of a refusal: its code's, but for limits of size.
+fn status_of(denied: &Denied) -> (StatusCode, &'static str) {
+    match denied.audit {
+        Some("body_too_large") => (StatusCode::PAYLOAD_TOO_LARGE, "Limit exceeded"),
+        Some("head_too_large") => (StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, "Limit exceeded"),
+        Some("head_too_slow") => (StatusCode::REQUEST_TIMEOUT, "Bad request"),
+        Some("upstream_timeout") => (StatusCode::GATEWAY_TIMEOUT, "Upstream unavailable"),
+        _ => status(denied.code),
+    }
+}
+
+/// The whole answer to a refused request.
+pub fn problem(denied: &Denied, request: RequestId, session: Option<SessionId>) -> Response<ReplyBody> {
+    let (status, title) = status_of(denied);
+    let mut body = String::with_capacity(256);
+    let _infallible = write!(
+        body,
+        "{{\"type\":\"about:blank\",\"title\":\"{title}\",\"status\":{},\"code\":\"{}\",\"detail\":",
+        status.as_u16(),
+        denied.code
+    );
+    let _infallible = write_string(&denied.detail, &mut body);
+    if let Some(rule) = &denied.rule {
+        body.push_str(",\"rule\":");
+        let _infallible = write_string(rule, &mut body);
+    }
+    if let Some(approval) = denied.approval {
+        let _infallible = write!(body, ",\"approval_id\":\"{approval}\"");
+    }
+    let _infallible = write!(body, ",\"request_id\":\"{request}\"}}\n");
+    let length = body.len();
+    let mut response = Response::new(ReplyBody::whole(body));
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+    headers.insert(header::CONTENT_LENGTH, length.into());
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    if denied.code == DenyCode::Unauthenticated {
+        let challenge = if denied.audit == Some("no_token") { "Bearer" } else { "Bearer error=\"invalid_token\"" };
+        headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
+    }
+    if let Some(wait) = denied.retry_after {
+        let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
+        headers.insert(header::RETRY_AFTER, seconds.max(1).into());
+    }
+    name(&mut response, request, session);
+    response
+}
+
+/// Puts the ids of request and session on a response.
+pub fn name<B>(response: &mut Response<B>, request: RequestId, session: Option<SessionId>) {
+    let headers = response.headers_mut();
+    if let Ok(value) = HeaderValue::from_str(&request.to_string()) {
+        headers.insert("hoopctl-request-id", value);
+    }
+    if let Some(value) = session.and_then(|session| HeaderValue::from_str(&session.to_string()).ok()) {
+        headers.insert("hoopctl-session", value);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::json::Json;
+
+    async fn text(response: Response<ReplyBody>) -> String {
+        use http_body_util::BodyExt;
+        String::from_utf8(response.into_body().collect().await.unwrap().to_bytes().to_vec()).unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_refusal_is_a_problem_document() {
+        let denied = Denied {
+            rule: Some("no-\"deletes\"".into()),
+            retry_after: Some(std::time::Duration::from_millis(1200)),
+            ..Denied::new(DenyCode::Denied, "not on a\nFriday")
+        };
+        let response = problem(&denied, RequestId::new(), Some(SessionId::new()));
+        assert_eq!(response.status(), 403);
+        assert_eq!(response.headers()["retry-after"], "2");
+        assert!(response.headers().contains_key("hoopctl-session"));
+        let body = Json::parse(text(response).await.as_bytes(), 4).unwrap();
+        assert_eq!(body.member("code").and_then(Json::as_str), Some("denied"));
+        assert_eq!(body.member("rule").and_then(Json::as_str), Some("no-\"deletes\""));
+        assert_eq!(body.member("detail").and_then(Json::as_str), Some("not on a\nFriday"));
+    }
+
+    #[test]
+    fn a_missing_token_is_challenged_without_an_error_and_a_bad_one_with_it() {
+        let challenge = |reason| {
+            let denied = Denied::new(DenyCode::Unauthenticated, "x").because(reason);
+            problem(&denied, RequestId::new(), None).headers()["www-authenticate"].to_str().unwrap().to_owned()
+        };
+        assert_eq!(challenge("no_token"), "Bearer");
+        assert_eq!(challenge("expired"), "Bearer error=\"invalid_token\"");
+    }
+}

@@ -1,0 +1,260 @@
+//! The client's side: streams in, HTTP/1.1 or HTTP/2, one service for both.
+
+use std::convert::Infallible;
+use std::net::IpAddr;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::HeaderValue;
+use http::Request;
+use http::Response;
+use http::StatusCode;
+use http::header;
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::server::conn::http2;
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
+use hyper_util::rt::TokioTimer;
+use tokio::sync::watch;
+
+use crate::domain::DenyCode;
+use crate::domain::Denied;
+use crate::domain::RequestId;
+use crate::pipeline::Arrival;
+use crate::pipeline::Gate;
+use crate::protocol::http::body::ReplyBody;
+use crate::protocol::http::codec::HeadLimits;
+use crate::protocol::http::codec::Refusal;
+use crate::protocol::http::command::bad;
+use crate::protocol::http::exchange;
+use crate::protocol::http::guarded::Guarded;
+use crate::protocol::http::guarded::HEAD_TIME;
+use crate::protocol::http::guarded::Shared;
+use crate::protocol::http::reply;
+use crate::transport::stream::Stream;
+
+/// What the gateway says of itself on `/healthz`, `/readyz` and `/metrics`.
+pub trait Probe: Send + Sync {
+    /// Why it cannot serve now, if it cannot: short words for an operator, no data.
+    fn not_ready(&self) -> Option<String>;
+    /// The metrics, in Prometheus' text format.
+    fn metrics(&self) -> String;
+}
+
+/// Serves HTTP on the streams of one thread.
+pub struct HttpService {
+    gate: Gate,
+    limits: HeadLimits,
+    probe: Arc<dyn Probe>,
+    /// Put on each response, for a gateway that trusts a development issuer.
+    dev: bool,
+}
+
+impl HttpService {
+    /// A service. `dev` marks every response with `Hoopctl-Dev: 1`.
+    pub fn new(gate: Gate, limits: HeadLimits, probe: Arc<dyn Probe>, dev: bool) -> Self {
+        Self { gate, limits, probe, dev }
+    }
+
+    /// Serves one client's stream to its end. When `draining` turns true it finishes what it has begun and closes.
+    pub async fn serve(self: std::rc::Rc<Self>, stream: Stream, peer: SocketAddr, draining: watch::Receiver<bool>) {
+        let h2 = match &stream {
+            Stream::Plain(tcp) => match tokio::time::timeout(HEAD_TIME, speaks_h2(tcp)).await {
+                Ok(Some(h2)) => h2,
+                Ok(None) | Err(_) => return,
+            },
+            _ => stream.chose_h2(),
+        };
+        let source = canonical(peer.ip());
+        if h2 { self.serve_h2(stream, source, draining).await } else { self.serve_h1(stream, source, draining).await }
+    }
+
+    async fn serve_h1(self: std::rc::Rc<Self>, stream: Stream, source: IpAddr, mut draining: watch::Receiver<bool>) {
+        let shared = Arc::new(Shared::default());
+        let guarded = Guarded::new(stream, self.limits, Arc::clone(&shared));
+        let service = service_fn(move |request| {
+            let (this, shared) = (std::rc::Rc::clone(&self), Arc::clone(&shared));
+            async move {
+                shared.set_busy(true);
+                let response = match shared.take_refusal() {
+                    Some(refusal) => this.refused(refusal, source),
+                    None => this.answer(request, source).await,
+                };
+                shared.set_busy(false);
+                Ok::<_, Infallible>(response)
+            }
+        });
+        let mut builder = http1::Builder::new();
+        // The guard before the stream has its own, stricter limits; hyper's own must not be the narrower ones.
+        builder.max_headers(1024).half_close(false).keep_alive(true);
+        let connection = builder.serve_connection(TokioIo::new(guarded), service).with_upgrades();
+        let mut connection = std::pin::pin!(connection);
+        let ended = tokio::select! {
+            ended = connection.as_mut() => ended,
+            () = drained(&mut draining) => {
+                connection.as_mut().graceful_shutdown();
+                connection.await
+            }
+        };
+        note_end(ended);
+    }
+
+    async fn serve_h2(self: std::rc::Rc<Self>, stream: Stream, source: IpAddr, mut draining: watch::Receiver<bool>) {
+        let limits = self.limits;
+        let service = service_fn(move |request| {
+            let this = std::rc::Rc::clone(&self);
+            async move { Ok::<_, Infallible>(this.answer(request, source).await) }
+        });
+        let mut builder = http2::Builder::new(Here);
+        builder
+            .timer(TokioTimer::new())
+            .max_concurrent_streams(100)
+            .max_header_list_size(u32::try_from(limits.head).unwrap_or(u32::MAX))
+            .initial_stream_window_size(256 << 10)
+            .initial_connection_window_size(1 << 20)
+            .max_send_buf_size(256 << 10)
+            .keep_alive_interval(Duration::from_secs(30))
+            .keep_alive_timeout(Duration::from_secs(20));
+        let connection = builder.serve_connection(TokioIo::new(stream), service);
+        let mut connection = std::pin::pin!(connection);
+        let ended = tokio::select! {
+            ended = connection.as_mut() => ended,
+            () = drained(&mut draining) => {
+                connection.as_mut().graceful_shutdown();
+                connection.await
+            }
+        };
+        note_end(ended);
+    }
+
+    /// The answer to a message that hyper was not shown.
+    fn refused(&self, refusal: Refusal, source: IpAddr) -> Response<ReplyBody> {
+        let denied = match refusal {
+            Refusal::Malformed(what) => bad(what).because(what),
+            Refusal::TooLarge(what) => Denied::new(DenyCode::LimitExceeded, what).because("head_too_large"),
+            Refusal::TooSlow => bad(refusal.text()).because("head_too_slow"),
+        };
+        let request = RequestId::new();
+        let arrival = Arrival { request, source, token: None, connection: "", method: "", path: "" };
+        self.gate.refuse_stranger(arrival, None, &denied);
+        let mut response = reply::problem(&denied, request, None);
+        response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+        response
+    }
+
+    async fn answer(&self, request: Request<Incoming>, source: IpAddr) -> Response<ReplyBody> {
+        let mut response = match request.uri().path() {
+            path if path.starts_with("/c/") => {
+                let origin = exchange::Origin { request: RequestId::new(), source };
+                match self.check(&request) {
+                    Ok(()) => exchange::answer(&self.gate, origin, request).await,
+                    Err(denied) => {
+                        let arrival = Arrival {
+                            request: origin.request,
+                            source,
+                            token: None,
+                            connection: "",
+                            method: request.method().as_str(),
+                            path: request.uri().path(),
+                        };
+                        self.gate.refuse_stranger(arrival, None, &denied);
+                        reply::problem(&denied, origin.request, None)
+                    }
+                }
+            }
+            "/healthz" => plain(StatusCode::OK, "ok\n".to_owned()),
+            "/readyz" => match self.probe.not_ready() {
+                None => plain(StatusCode::OK, "ready\n".to_owned()),
+                Some(why) => plain(StatusCode::SERVICE_UNAVAILABLE, format!("{why}\n")),
+            },
+            "/metrics" if source.is_loopback() => plain(StatusCode::OK, self.probe.metrics()),
+            _ => {
+                let denied = Denied::new(DenyCode::NoSuchConnection, "connections are at /c/<connection>/<path>");
+                reply::problem(&denied, RequestId::new(), None)
+            }
+        };
+        if self.dev {
+            response.headers_mut().insert("hoopctl-dev", HeaderValue::from_static("1"));
+        }
+        response
+    }
+
+    /// Limits that hold for both versions; those of HTTP/1 have been checked on its bytes already.
+    fn check(&self, request: &Request<Incoming>) -> Result<(), Denied> {
+        let too_large = |what: &str| Denied::new(DenyCode::LimitExceeded, what).because("head_too_large");
+        if request.headers().len() > self.limits.fields {
+            return Err(too_large("too many header fields"));
+        }
+        let target = request.uri().path_and_query().map_or(0, |target| target.as_str().len());
+        if target > self.limits.target {
+            return Err(too_large("the request target is too long"));
+        }
+        let (authority, host) = (request.uri().authority(), request.headers().get(header::HOST));
+        if let (Some(authority), Some(host)) = (authority, host)
+            && !authority.as_str().as_bytes().eq_ignore_ascii_case(host.as_bytes())
+        {
+            return Err(bad("a Host other than the one of the request target").because("host"));
+        }
+        Ok(())
+    }
+}
+
+/// Runs HTTP/2's tasks on this thread.
+#[derive(Clone)]
+struct Here;
+
+impl<F> hyper::rt::Executor<F> for Here
+where
+    F: Future + 'static,
+    F::Output: 'static,
+{
+    fn execute(&self, future: F) {
+        tokio::task::spawn_local(future);
+    }
+}
+
+async fn drained(draining: &mut watch::Receiver<bool>) {
+    if draining.wait_for(|draining| *draining).await.is_err() {
+        // The gateway is gone; so is this thread in a moment.
+        std::future::pending::<()>().await;
+    }
+}
+
+fn note_end(ended: Result<(), hyper::Error>) {
+    if let Err(error) = ended {
+        tracing::debug!(%error, "a client's stream ended");
+    }
+}
+
+/// Whether a plain stream begins with HTTP/2's preface (prior knowledge, RFC 9113 section 3.3); `None` if it ends before that is clear.
+async fn speaks_h2(tcp: &tokio::net::TcpStream) -> Option<bool> {
+    const PREFACE: &[u8] = b"PRI * HTTP/2.0";
+    let mut start = [0; PREFACE.len()];
+    loop {
+        let count = tcp.peek(&mut start).await.ok().filter(|count| *count > 0)?;
+        let seen = start.get(..count)?;
+        if !PREFACE.starts_with(seen) {
+            return Some(false);
+        }
+        if count == PREFACE.len() {
+            return Some(true);
+        }
+        // A peek of the same bytes returns at once: look again a little later.
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+/// An IPv4 address that came through an IPv6 socket, as IPv4.
+fn canonical(address: IpAddr) -> IpAddr {
+    address.to_canonical()
+}
+
+fn plain(status: StatusCode, text: String) -> Response<ReplyBody> {
+    let mut response = Response::new(ReplyBody::whole(text));
+    *response.status_mut() = status;
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
+    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}

@@ -1,0 +1,282 @@
+//! The target's side: streams kept open per thread, the credential put in, and the only place where a permit becomes bytes.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+use std::time::Instant;
+
+use http::HeaderMap;
+use http::HeaderName;
+use http::HeaderValue;
+use http::Method;
+use http::Request;
+use http::Response;
+use http::Uri;
+use http::Version;
+use hyper::body::Incoming;
+use hyper::client::conn::http1;
+use hyper::client::conn::http2;
+use hyper_util::rt::TokioIo;
+
+use crate::domain::ConnectionName;
+use crate::domain::DenyCode;
+use crate::domain::Denied;
+use crate::pipeline::Permit;
+use crate::pipeline::ReplyGuard;
+use crate::pipeline::snapshot::Governed;
+use crate::protocol::http::body::RequestBody;
+use crate::protocol::http::body::Sent;
+use crate::transport::dial::dial;
+use crate::transport::tls;
+
+/// How long a stream may lie idle before it is not used again: shorter than most targets' own limit.
+const IDLE: Duration = Duration::from_secs(30);
+/// How many idle streams one thread keeps to one target.
+const KEPT: usize = 256;
+
+/// One request as it will be sent, but for the credential.
+pub struct Outgoing {
+    /// The method.
+    pub method: Method,
+    /// The canonical path below the connection.
+    pub path: Box<str>,
+    /// The query.
+    pub query: Box<str>,
+    /// The headers.
+    pub headers: HeaderMap,
+    /// The body.
+    pub body: RequestBody,
+}
+
+/// The idle streams of one thread to one target.
+struct Pool {
+    governed: Arc<Governed>,
+    tls: Option<Arc<rustls::ClientConfig>>,
+    h1: Vec<(http1::SendRequest<RequestBody>, Instant)>,
+    h2: Option<http2::SendRequest<RequestBody>>,
+}
+
+thread_local! {
+    static POOLS: RefCell<HashMap<ConnectionName, Pool>> = RefCell::default();
+}
+
+/// Runs the tasks of HTTP/2 on the thread that has the stream.
+#[derive(Clone)]
+struct Here;
+
+impl<F> hyper::rt::Executor<F> for Here
+where
+    F: Future + 'static,
+    F::Output: 'static,
+{
+    fn execute(&self, future: F) {
+        tokio::task::spawn_local(future);
+    }
+}
+
+enum Sender {
+    H1(http1::SendRequest<RequestBody>),
+    H2(http2::SendRequest<RequestBody>),
+}
+
+/// Sends a permitted command; gives the target's response head, and always the guard that everything that comes back must pass.
+pub async fn send(permit: Permit<Outgoing>, sent: Option<&Arc<Sent>>) -> (Result<Response<Incoming>, Denied>, ReplyGuard) {
+    let (outgoing, mut guard) = permit.into_parts();
+    let answered = exchange(outgoing, &mut guard, sent).await;
+    (answered, guard)
+}
+
+async fn exchange(outgoing: Outgoing, guard: &mut ReplyGuard, sent: Option<&Arc<Sent>>) -> Result<Response<Incoming>, Denied> {
+    let governed = Arc::clone(guard.governed());
+    let credential = guard.credential().await?;
+    let mut request = request(outgoing, &governed)?;
+    if let Some(credential) = &credential {
+        let (name, value) = credential.header();
+        let header = HeaderName::from_bytes(name.as_bytes()).ok().zip(HeaderValue::from_bytes(value).ok());
+        let Some((name, mut value)) = header else {
+            return Err(Denied::new(DenyCode::UpstreamCredential, "the target's credential does not fit into a header; tell the operator"));
+        };
+        value.set_sensitive(true);
+        request.headers_mut().insert(name, value);
+    }
+    let limit = governed.connection.limits.response;
+    let mut end = guard.end_watch();
+    tokio::select! {
+        biased;
+        answered = within(deliver(request, &governed), limit, sent) => answered,
+        end = end.ended() => Err(crate::pipeline::session_ended(end)),
+    }
+}
+
+/// Waits for the response head; the limit begins anew as long as the request's body makes progress.
+async fn within(
+    answer: impl Future<Output = Result<Response<Incoming>, Denied>>,
+    limit: Duration,
+    sent: Option<&Arc<Sent>>,
+) -> Result<Response<Incoming>, Denied> {
+    let mut answer = std::pin::pin!(answer);
+    let mut seen = 0;
+    loop {
+        match tokio::time::timeout(limit, &mut answer).await {
+            Ok(answered) => return answered,
+            Err(_elapsed) => {
+                let now = sent.map_or(0, |sent| sent.bytes());
+                if now == seen {
+                    let detail = format!("the target did not answer within {}", crate::domain::units::format_duration(limit));
+                    return Err(Denied::new(DenyCode::UpstreamUnavailable, detail).because("upstream_timeout"));
+                }
+                seen = now;
+            }
+        }
+    }
+}
+
+fn request(outgoing: Outgoing, governed: &Governed) -> Result<Request<RequestBody>, Denied> {
+    let upstream = &governed.connection.upstream;
+    let mark = if outgoing.query.is_empty() { "" } else { "?" };
+    let target = format!("{}{}{mark}{}", upstream.base_path, outgoing.path, outgoing.query);
+    let uri: Uri = target
+        .parse()
+        .map_err(|_invalid| Denied::new(DenyCode::BadRequest, "the request is refused: its path or query cannot be sent").because("uri"))?;
+    let mut request = Request::new(outgoing.body);
+    *request.method_mut() = outgoing.method;
+    *request.uri_mut() = uri;
+    *request.headers_mut() = outgoing.headers;
+    Ok(request)
+}
+
+/// Sends a request on an idle stream, or on a new one. A stream that turns out to be closed before anything of the request was written is
+/// passed over; a request of which a byte may have gone out is never sent twice.
+async fn deliver(mut request: Request<RequestBody>, governed: &Arc<Governed>) -> Result<Response<Incoming>, Denied> {
+    let fresh_only = request.headers().contains_key(http::header::UPGRADE);
+    while let Some(sender) = if fresh_only { None } else { idle(governed) } {
+        match attempt(sender, request, governed).await {
+            Ok(response) => return Ok(response),
+            Err(Failed::Unsent(back)) => request = *back,
+            Err(Failed::Lost) => return Err(unavailable("the target closed the stream before it answered").because("target_closed")),
+        }
+    }
+    let sender = connect(governed, fresh_only).await?;
+    match attempt(sender, request, governed).await {
+        Ok(response) => Ok(response),
+        Err(_failed) => Err(unavailable("the target closed the stream, or did not answer in HTTP").because("target_garbage")),
+    }
+}
+
+enum Failed {
+    /// Nothing went out: here it is again.
+    Unsent(Box<Request<RequestBody>>),
+    /// It may have gone out.
+    Lost,
+}
+
+async fn attempt(sender: Sender, mut request: Request<RequestBody>, governed: &Arc<Governed>) -> Result<Response<Incoming>, Failed> {
+    match sender {
+        Sender::H1(mut sender) => {
+            *request.version_mut() = Version::HTTP_11;
+            match sender.try_send_request(request).await {
+                Ok(response) => {
+                    if response.status() != http::StatusCode::SWITCHING_PROTOCOLS {
+                        keep(governed, sender);
+                    }
+                    Ok(response)
+                }
+                Err(mut error) => Err(error.take_message().map_or(Failed::Lost, |request| Failed::Unsent(Box::new(request)))),
+            }
+        }
+        Sender::H2(mut sender) => {
+            let upstream = &governed.connection.upstream;
+            let scheme = if upstream.tls { "https" } else { "http" };
+            let target = request.uri().path_and_query().map_or("/", |target| target.as_str());
+            let uri = Uri::builder().scheme(scheme).authority(upstream.authority()).path_and_query(target).build();
+            let Ok(uri) = uri else { return Err(Failed::Lost) };
+            *request.uri_mut() = uri;
+            *request.version_mut() = Version::HTTP_2;
+            request.headers_mut().remove(http::header::HOST);
+            match sender.try_send_request(request).await {
+                Ok(response) => Ok(response),
+                Err(mut error) => Err(error.take_message().map_or(Failed::Lost, |request| Failed::Unsent(Box::new(request)))),
+            }
+        }
+    }
+}
+
+fn unavailable(detail: &'static str) -> Denied {
+    Denied::new(DenyCode::UpstreamUnavailable, detail)
+}
+
+/// Gives the pool of a connection to `with`; a pool of an older form of the connection is thrown away first.
+fn pool<T>(governed: &Arc<Governed>, with: impl FnOnce(&mut Pool) -> T) -> T {
+    POOLS.with_borrow_mut(|pools| {
+        let name = governed.connection.name.clone();
+        let fresh = || Pool { governed: Arc::clone(governed), tls: None, h1: Vec::new(), h2: None };
+        let pool = pools.entry(name).or_insert_with(fresh);
+        if !Arc::ptr_eq(&pool.governed, governed) {
+            *pool = fresh();
+        }
+        with(pool)
+    })
+}
+
+fn idle(governed: &Arc<Governed>) -> Option<Sender> {
+    pool(governed, |pool| {
+        if let Some(h2) = pool.h2.as_ref().filter(|h2| h2.is_ready()) {
+            return Some(Sender::H2(h2.clone()));
+        }
+        pool.h2 = None;
+        pool.h1.retain(|(sender, since)| !sender.is_closed() && (since.elapsed() < IDLE || !sender.is_ready()));
+        let ready = pool.h1.iter().rposition(|(sender, _)| sender.is_ready())?;
+        Some(Sender::H1(pool.h1.swap_remove(ready).0))
+    })
+}
+
+fn keep(governed: &Arc<Governed>, sender: http1::SendRequest<RequestBody>) {
+    pool(governed, |pool| {
+        if pool.h1.len() < KEPT {
+            pool.h1.push((sender, Instant::now()));
+        }
+    });
+}
+
+async fn connect(governed: &Arc<Governed>, only_h1: bool) -> Result<Sender, Denied> {
+    let connection = &governed.connection;
+    let failed = |error: &dyn std::error::Error, audit: &'static str| {
+        let cause = error.source().map(ToString::to_string).unwrap_or_default();
+        tracing::warn!(connection = %connection.name, %error, cause, "the target cannot be reached");
+        unavailable("the target cannot be reached").because(audit)
+    };
+    let tls = if connection.upstream.tls { Some(tls_config(governed, only_h1).map_err(|error| failed(&error, "tls_config"))?) } else { None };
+    let stream = dial(&connection.upstream, tls.as_ref(), connection.limits.connect).await.map_err(|error| failed(&error, "connect"))?;
+    if stream.chose_h2() {
+        let handshake = http2::Builder::new(Here).max_header_list_size(64 << 10).handshake(TokioIo::new(stream)).await;
+        let (sender, driver) = handshake.map_err(|error| failed(&error, "h2_handshake"))?;
+        tokio::task::spawn_local(async move { log_end(driver.await) });
+        pool(governed, |pool| pool.h2 = Some(sender.clone()));
+        return Ok(Sender::H2(sender));
+    }
+    let handshake = http1::Builder::new().max_headers(200).handshake(TokioIo::new(stream)).await;
+    let (sender, driver) = handshake.map_err(|error| failed(&error, "h1_handshake"))?;
+    tokio::task::spawn_local(async move { log_end(driver.with_upgrades().await) });
+    Ok(Sender::H1(sender))
+}
+
+/// A stream's end is told to whoever waits on it; here it is only noted.
+fn log_end(ended: Result<(), hyper::Error>) {
+    if let Err(error) = ended {
+        tracing::debug!(%error, "a stream to a target ended");
+    }
+}
+
+fn tls_config(governed: &Arc<Governed>, only_h1: bool) -> Result<Arc<rustls::ClientConfig>, tls::TlsError> {
+    let ca_file = governed.connection.ca_file.as_deref();
+    if only_h1 {
+        return tls::client_config(ca_file, &[b"http/1.1"]);
+    }
+    if let Some(known) = pool(governed, |pool| pool.tls.clone()) {
+        return Ok(known);
+    }
+    let config = tls::client_config(ca_file, &[b"h2", b"http/1.1"])?;
+    pool(governed, |pool| pool.tls = Some(Arc::clone(&config)));
+    Ok(config)
+}

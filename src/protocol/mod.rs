@@ -1,0 +1,3 @@
+//! What clients and targets speak: one folder per protocol, each with the same rooms. None names another.
+
+pub mod http;

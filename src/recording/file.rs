@@ -1,0 +1,258 @@
+//! A recording as a file of its own: `jsonl`, lossless, with all hashes, to be kept, proved and played elsewhere.
+//!
+//! The first line names form and session, each line after it is one event `{"h":"<hash>","e":<stored bytes>}`, the last line says
+//! how many there are. The stored bytes stand there as they are, so that they are hashed without being composed again.
+
+use std::fs::File;
+use std::io::BufRead;
+use std::io::BufReader;
+use std::io::Read;
+use std::path::Path;
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use crate::recording::chain;
+use crate::recording::chain::Hash;
+use crate::recording::line::LineError;
+use crate::recording::line::StoredEvent;
+use crate::recording::session::SessionRow;
+use crate::recording::verify::End;
+use crate::recording::verify::Verification;
+use crate::recording::verify::Verifier;
+
+/// The version of the form.
+pub(crate) const VERSION: u32 = 1;
+/// The longest line that is read, in bytes: more than the longest event.
+const MAX_LINE: u64 = 256 << 20;
+/// What stands before the hash, between hash and event, and after the event.
+pub(crate) const EVENT: (&[u8], &[u8], &[u8]) = (b"{\"h\":\"", b"\",\"e\":", b"}");
+/// What the last line begins with.
+const LAST: &[u8] = b"{\"end\":";
+
+/// Why a file cannot be read as a recording.
+#[derive(Debug, thiserror::Error)]
+pub enum FileError {
+    /// An event in it cannot be read; `verify` says more.
+    #[error("{path}:{line}: {source}")]
+    Event {
+        /// The file.
+        path: PathBuf,
+        /// The line, from 1.
+        line: u64,
+        /// What is wrong.
+        source: LineError,
+    },
+    /// It is no exported recording.
+    #[error("{path}:{line}: not a recording: {problem}")]
+    Form {
+        /// The file.
+        path: PathBuf,
+        /// The line, from 1.
+        line: u64,
+        /// What is wrong.
+        problem: &'static str,
+    },
+    /// It cannot be read.
+    #[error("cannot read {path}")]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+}
+
+/// The first line.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct First {
+    pub(crate) hoopctl: String,
+    pub(crate) v: u32,
+    pub(crate) session: SessionRow,
+}
+
+/// The last line.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct Last {
+    pub(crate) end: LastEvent,
+}
+
+/// What the last line says.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct LastEvent {
+    pub(crate) events: u64,
+    pub(crate) hash: String,
+}
+
+/// An exported recording.
+#[derive(Debug)]
+pub struct RecordingFile {
+    path: PathBuf,
+    session: SessionRow,
+}
+
+impl RecordingFile {
+    /// Reads the first line of a file: that it is a recording, and of which session. The events are read when they are wanted.
+    ///
+    /// # Errors
+    /// A file that cannot be read, or is no recording of a known version.
+    pub fn read(path: &Path) -> Result<Self, FileError> {
+        let mut lines = Lines::open(path)?;
+        let line = lines.next()?.unwrap_or_default();
+        let first: First =
+            serde_json::from_slice(&line).map_err(|_error| lines.refuse("its first line is not one of an export"))?;
+        if first.hoopctl != "recording" || first.v != VERSION {
+            return Err(lines.refuse("it has another form or version"));
+        }
+        Ok(Self { path: path.to_owned(), session: first.session })
+    }
+
+    /// The session.
+    pub const fn session(&self) -> &SessionRow {
+        &self.session
+    }
+
+    /// The events.
+    ///
+    /// # Errors
+    /// A file that can no longer be read.
+    pub fn events(&self) -> Result<FileEvents, FileError> {
+        let mut lines = Lines::open(&self.path)?;
+        lines.next()?;
+        Ok(FileEvents { lines, over: false })
+    }
+
+    /// Proves the recording, or finds where it is broken. What is proved is that its events hold together from the first to the
+    /// last; compare `hash` with one that was kept elsewhere to prove that nobody chained all of it anew.
+    ///
+    /// # Errors
+    /// A file that can no longer be read.
+    pub fn verify(&self) -> Result<Verification, FileError> {
+        let end = self.end()?;
+        let (seq, hash) = end.unwrap_or((0, chain::GENESIS));
+        let over = self.session.ended_ms.is_some() && self.session.pruned_ms.is_none();
+        let mut verifier = Verifier::new(self.session.id, End { seq, hash, last: end.is_some(), over });
+        let mut lines = Lines::open(&self.path)?;
+        lines.next()?;
+        while let Some(line) = lines.next()? {
+            match parts(&line) {
+                Part::Event(hash, event) => verifier.push(&hash, event),
+                Part::Last => break,
+                Part::Other => verifier.torn(false),
+            }
+        }
+        if end.is_none() {
+            verifier.torn(true);
+        }
+        Ok(Verification {
+            session: self.session.id,
+            events: verifier.events(),
+            hash: chain::hex(verifier.hash()),
+            live: self.session.ended_ms.is_none(),
+            pruned_ms: self.session.pruned_ms,
+            broken: verifier.finish(),
+        })
+    }
+
+    /// What the last line says. `None`: there is no such line.
+    fn end(&self) -> Result<Option<(u64, Hash)>, FileError> {
+        let mut lines = Lines::open(&self.path)?;
+        let mut last = Vec::new();
+        while let Some(line) = lines.next()? {
+            last = line;
+        }
+        let end = last.starts_with(LAST).then(|| serde_json::from_slice::<Last>(&last).ok()).flatten();
+        Ok(end.and_then(|last| Some((last.end.events, chain::from_hex(&last.end.hash)?))))
+    }
+}
+
+enum Part<'a> {
+    Event(Hash, &'a [u8]),
+    Last,
+    Other,
+}
+
+fn parts(line: &[u8]) -> Part<'_> {
+    let (before, between, after) = EVENT;
+    let event = || {
+        let rest = line.strip_prefix(before)?;
+        let (hash, rest) = rest.split_at_checked(64)?;
+        let event = rest.strip_prefix(between)?.strip_suffix(after)?;
+        Some((chain::from_hex(std::str::from_utf8(hash).ok()?)?, event))
+    };
+    match event() {
+        Some((hash, event)) => Part::Event(hash, event),
+        None if line.starts_with(LAST) => Part::Last,
+        None => Part::Other,
+    }
+}
+
+/// The lines of a file, bounded.
+struct Lines {
+    path: PathBuf,
+    file: BufReader<File>,
+    line: u64,
+}
+
+impl Lines {
+    fn open(path: &Path) -> Result<Self, FileError> {
+        let file = File::open(path).map_err(|source| FileError::Read { path: path.to_owned(), source })?;
+        Ok(Self { path: path.to_owned(), file: BufReader::with_capacity(64 << 10, file), line: 0 })
+    }
+
+    fn refuse(&self, problem: &'static str) -> FileError {
+        FileError::Form { path: self.path.clone(), line: self.line, problem }
+    }
+
+    fn next(&mut self) -> Result<Option<Vec<u8>>, FileError> {
+        let mut line = Vec::new();
+        let read = (&mut self.file).take(MAX_LINE).read_until(b'\n', &mut line);
+        read.map_err(|source| FileError::Read { path: self.path.clone(), source })?;
+        if line.is_empty() {
+            return Ok(None);
+        }
+        self.line += 1;
+        if line.last() == Some(&b'\n') {
+            line.pop();
+        } else if line.len() as u64 == MAX_LINE {
+            return Err(self.refuse("a line that is too long"));
+        }
+        Ok(Some(line))
+    }
+}
+
+/// The events of a file, in their order. A fault is the last.
+pub struct FileEvents {
+    lines: Lines,
+    over: bool,
+}
+
+impl FileEvents {
+    fn read(&mut self) -> Result<Option<StoredEvent>, FileError> {
+        let Some(line) = self.lines.next()? else {
+            return Err(self.lines.refuse("it is cut: its last line is missing"));
+        };
+        match parts(&line) {
+            Part::Event(hash, event) => StoredEvent::read(hash, event).map(Some).map_err(|source| FileError::Event {
+                path: self.lines.path.clone(),
+                line: self.lines.line,
+                source,
+            }),
+            Part::Last => Ok(None),
+            Part::Other => Err(self.lines.refuse("a line that is no event")),
+        }
+    }
+}
+
+impl Iterator for FileEvents {
+    type Item = Result<StoredEvent, FileError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.over {
+            return None;
+        }
+        let next = self.read().transpose();
+        self.over = !matches!(next, Some(Ok(_)));
+        next
+    }
+}

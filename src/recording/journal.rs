@@ -1,0 +1,283 @@
+//! The journal: where the pipeline puts events, and learns when they are safe.
+
+use std::future::Future;
+use std::panic::AssertUnwindSafe;
+use std::path::Path;
+use std::path::PathBuf;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::task::Context;
+use std::task::Poll;
+use std::thread::JoinHandle;
+use std::time::SystemTime;
+use std::time::UNIX_EPOCH;
+
+use tokio::sync::broadcast;
+
+use crate::domain::event::Event;
+use crate::recording::checkpoint;
+use crate::recording::checkpoint::CheckpointRoom;
+use crate::recording::error::RecordError;
+use crate::recording::line::StoredEvent;
+use crate::recording::prune::PruneReport;
+use crate::recording::prune::Pruning;
+use crate::recording::queue::Durability;
+use crate::recording::queue::Group;
+use crate::recording::queue::Shared;
+use crate::recording::queue::lock;
+use crate::recording::recover;
+use crate::recording::recover::OpenReport;
+use crate::recording::schema;
+use crate::recording::settings::Settings;
+use crate::recording::settings::Sync;
+use crate::recording::syncer;
+#[cfg(test)]
+use crate::recording::writer::Hooks;
+use crate::recording::writer::Opened;
+use crate::recording::writer::Writer;
+
+/// A handle to the journal. Cheap to clone; the journal is closed when the last one is dropped, or by [`Journal::close`].
+#[derive(Clone)]
+pub struct Journal {
+    owner: Arc<Owner>,
+}
+
+struct Owner {
+    shared: Arc<Shared>,
+    path: PathBuf,
+    report: OpenReport,
+    threads: Mutex<Vec<JoinHandle<()>>>,
+}
+
+/// Resolves when the events of one append are as safe as was asked for, or are known not to be recorded.
+#[must_use = "an event is only known to be recorded once this resolved"]
+pub struct Appended(State);
+
+enum State {
+    Done(Option<Result<(), RecordError>>),
+    Waiting { shared: Arc<Shared>, ticket: u64, durability: Durability, registered: bool },
+}
+
+impl Journal {
+    /// Opens the journal in `data_dir`, makes it if there is none, closes sessions that a dead process left open, and starts
+    /// its threads. The caller holds the lock of the data directory.
+    ///
+    /// # Errors
+    /// A file that is not a journal, is cut short, has a newer schema, or is open to others; it is left as it is.
+    pub fn open(data_dir: &Path, settings: Settings) -> Result<Self, RecordError> {
+        Self::open_with(data_dir, settings, #[cfg(test)] Hooks::default())
+    }
+
+    fn open_with(data_dir: &Path, settings: Settings, #[cfg(test)] hooks: Hooks) -> Result<Self, RecordError> {
+        let (connection, path) = schema::open_writer(data_dir)?;
+        let cannot = |error: rusqlite::Error| RecordError::Open { path: path.clone(), detail: error.to_string().into() };
+        let report = recover::close_interrupted(&connection, now_ms()).map_err(cannot)?;
+        let last_no = recover::last_no(&connection).map_err(cannot)?;
+        let shared = Arc::new(Shared::new(settings));
+        let room = Arc::new(CheckpointRoom::default());
+        let writer = Writer::new(Arc::clone(&shared), Arc::clone(&room), path.clone(), last_no, #[cfg(test)] hooks);
+        let (opened, log) = Opened::new(connection, &writer)?;
+        log.sync().map_err(|error| RecordError::broken(&error))?;
+        shared.sync.set_log(Some(log));
+        let owner = Owner { shared, path, report, threads: Mutex::default() };
+        // The writer first: it is the one that ends the other two.
+        let (shared, syncing) = (Arc::clone(&owner.shared), Arc::clone(&owner.shared));
+        let (ends, moves) = (Arc::clone(&room), owner.path.clone());
+        owner.spawn("record", move || run_writer(writer, opened, &shared, &ends))?;
+        owner.spawn("record-sync", move || syncer::run(&syncing))?;
+        owner.spawn("record-move", move || checkpoint::run(&room, &moves))?;
+        Ok(Self { owner: Arc::new(owner) })
+    }
+
+    /// [`Journal::open`] with what tests put between the writer and the disk.
+    #[cfg(test)]
+    pub(crate) fn open_hooked(data_dir: &Path, settings: Settings, hooks: Hooks) -> Result<Self, RecordError> {
+        Self::open_with(data_dir, settings, hooks)
+    }
+
+    /// Records events in their order. Cheap: they are queued, and the future resolves when they are committed, or one of them
+    /// could not be. Events that the level leaves out are done at once.
+    /// `events` is walked through under a lock: give values that are ready.
+    ///
+    /// With `sync = "all"`, `Written` means [`Durability::Synced`].
+    pub fn append(&self, events: impl IntoIterator<Item = Event>, durability: Durability) -> Appended {
+        let shared = &self.owner.shared;
+        let durability = match shared.settings.load().sync {
+            Sync::All => Durability::Synced,
+            Sync::Writes => durability,
+        };
+        Appended(match shared.enqueue(events, durability, true) {
+            Ok(Some(ticket)) => {
+                State::Waiting { shared: Arc::clone(shared), ticket, durability, registered: false }
+            }
+            Ok(None) => State::Done(Some(Ok(()))),
+            Err(error) => State::Done(Some(Err(error))),
+        })
+    }
+
+    /// Records an event without waiting for it: replies, ends. It is written soon and on the disk within about 50 ms.
+    ///
+    /// # Errors
+    /// At once when the journal is broken, closed or overloaded: then the event is not recorded. The end of a session
+    /// is kept nevertheless, and recorded when the journal works again.
+    pub fn push(&self, event: Event) -> Result<(), RecordError> {
+        self.owner.shared.enqueue([event], Durability::Written, false).map(|_ticket| ())
+    }
+
+    /// Resolves when all that was queued before is on the disk.
+    pub fn flush(&self) -> Appended {
+        let shared = &self.owner.shared;
+        Appended(match shared.enqueue_flush() {
+            Ok(ticket) => State::Waiting {
+                shared: Arc::clone(shared),
+                ticket,
+                durability: Durability::Synced,
+                registered: false,
+            },
+            Err(error) => State::Done(Some(Err(error))),
+        })
+    }
+
+    /// Whether events can be recorded now. It gets well by itself, when space returns or the disk answers again.
+    ///
+    /// # Errors
+    /// Why not.
+    pub fn healthy(&self) -> Result<(), RecordError> {
+        self.owner.shared.healthy()
+    }
+
+    /// The live stream: every event from now on, once it is recorded. A slow reader is told that it missed some. An event with
+    /// more than 64 KiB of data comes without the content of its body, under its true number and hash.
+    pub fn subscribe(&self) -> broadcast::Receiver<Arc<StoredEvent>> {
+        self.owner.shared.live.subscribe()
+    }
+
+    /// Applies the retention of the settings as of `now_ms`, a little at a time, while events go on being recorded.
+    ///
+    /// # Errors
+    /// When the journal is broken or closed, or becomes so meanwhile.
+    pub async fn prune(&self, now_ms: i64) -> Result<PruneReport, RecordError> {
+        let (pruning, report) = Pruning::new(now_ms);
+        self.owner.shared.enqueue_pruning(pruning)?;
+        report.await.map_err(|_dropped| self.why_stopped())
+    }
+
+    /// [`Journal::prune`] for callers without a runtime. Not for a thread that runs one.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn prune_blocking(&self, now_ms: i64) -> Result<PruneReport, RecordError> {
+        let (pruning, report) = Pruning::new(now_ms);
+        self.owner.shared.enqueue_pruning(pruning)?;
+        report.blocking_recv().map_err(|_dropped| self.why_stopped())
+    }
+
+    fn why_stopped(&self) -> RecordError {
+        self.healthy().err().unwrap_or(RecordError::Stopped)
+    }
+
+    /// What is in force.
+    pub fn settings(&self) -> Arc<Settings> {
+        self.owner.shared.settings.load_full()
+    }
+
+    /// Puts other settings in force, for events from now on.
+    pub fn reconfigure(&self, settings: Settings) {
+        self.owner.shared.settings.store(Arc::new(settings));
+    }
+
+    /// What was found when it was opened.
+    pub fn report(&self) -> &OpenReport {
+        &self.owner.report
+    }
+
+    /// Writes and syncs what is queued, and ends the threads. Blocks until then. After it nothing is taken any more.
+    pub fn close(&self) {
+        self.owner.close();
+    }
+}
+
+impl Owner {
+    fn spawn(&self, name: &str, run: impl FnOnce() + Send + 'static) -> Result<(), RecordError> {
+        let thread = std::thread::Builder::new()
+            .name(name.to_owned())
+            .spawn(run)
+            .map_err(|error| RecordError::Thread { detail: error.to_string().into() })?;
+        lock(&self.threads).push(thread);
+        Ok(())
+    }
+
+    fn close(&self) {
+        self.shared.stop();
+        let threads = std::mem::take(&mut *lock(&self.threads));
+        for thread in threads {
+            if thread.join().is_err() {
+                tracing::error!("a thread of the recorder died");
+            }
+        }
+    }
+}
+
+impl Drop for Owner {
+    fn drop(&mut self) {
+        self.close();
+    }
+}
+
+/// The writer's thread. Should it die of a fault in the program, everybody who waits is told, and nothing more is taken.
+fn run_writer(writer: Writer, opened: Opened, shared: &Shared, room: &CheckpointRoom) {
+    let run = std::panic::catch_unwind(AssertUnwindSafe(|| writer.run(opened)));
+    if run.is_err() {
+        let error = RecordError::Broken { detail: "the recorder died: restart the gateway".into() };
+        tracing::error!(%error, "recording is broken");
+        shared.fail_all(&mut Group::default(), &error, &mut Vec::new());
+    }
+    shared.sync.stop();
+    room.stop();
+}
+
+fn now_ms() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
+}
+
+impl Future for Appended {
+    type Output = Result<(), RecordError>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let State::Waiting { shared, ticket, durability, registered } = &mut self.0 else {
+            let State::Done(outcome) = &mut self.0 else { return Poll::Pending };
+            // A second poll after the end is a fault of the caller; it must not look like success.
+            return Poll::Ready(outcome.take().unwrap_or(Err(RecordError::Stopped)));
+        };
+        let outcome = match shared.outcome(*ticket, *durability) {
+            Some(outcome) => outcome,
+            None if shared.progress(*durability).wait(*ticket, context.waker()) => {
+                *registered = true;
+                return Poll::Pending;
+            }
+            // Done between the two looks.
+            None => shared.outcome(*ticket, *durability).unwrap_or(Err(RecordError::Stopped)),
+        };
+        if *registered {
+            shared.progress(*durability).leave(*ticket);
+        }
+        self.0 = State::Done(None);
+        Poll::Ready(outcome)
+    }
+}
+
+impl Drop for Appended {
+    fn drop(&mut self) {
+        if let State::Waiting { shared, ticket, durability, registered: true } = &self.0 {
+            shared.progress(*durability).leave(*ticket);
+        }
+    }
+}
+
+impl std::fmt::Debug for Journal {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Journal").field("path", &self.owner.path).finish_non_exhaustive()
+    }
+}

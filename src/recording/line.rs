@@ -1,0 +1,197 @@
+//! The stored line of an event: composed once, hashed, and never composed again.
+
+use std::io::Write;
+
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+use crate::domain::event::{Direction, Event, EventKind, MaskNote};
+use crate::domain::id::{RequestId, SessionId};
+use crate::recording::chain::Hash;
+
+/// The version of the line's form.
+const VERSION: u8 = 1;
+/// The last millisecond that four digits of a year can name.
+const LAST_MS: i64 = 253_402_300_799_999;
+
+/// One recorded event, with the very bytes that were hashed.
+#[derive(Debug, Clone)]
+pub struct StoredEvent {
+    /// Its number in the session, from 1.
+    pub seq: u64,
+    /// The hash of it and all before it.
+    pub hash: Hash,
+    /// The stored bytes: one JSON object on one line.
+    pub line: Box<str>,
+    /// What the line says.
+    pub event: Event,
+}
+
+/// A stored line that cannot be read. Holds no part of it.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("a recorded line that cannot be read: {problem}")]
+pub struct LineError {
+    /// What is wrong with it.
+    pub problem: String,
+}
+
+/// The members of a line.
+#[derive(Deserialize)]
+struct Wire<'a> {
+    v: u8,
+    sid: SessionId,
+    seq: u64,
+    t: u64,
+    #[serde(borrow)]
+    ts: std::borrow::Cow<'a, str>,
+    kind: EventKind,
+    dir: Option<Direction>,
+    corr: Option<RequestId>,
+    #[serde(borrow)]
+    data: &'a RawValue,
+    mask: Vec<MaskNote>,
+}
+
+impl StoredEvent {
+    /// Reads a stored line.
+    ///
+    /// # Errors
+    /// Text that is no such line, or one of another version.
+    pub fn read(hash: Hash, line: &[u8]) -> Result<Self, LineError> {
+        let refuse = |problem: &str| LineError { problem: problem.to_owned() };
+        let text = std::str::from_utf8(line).map_err(|_error| refuse("not UTF-8"))?;
+        let wire: Wire<'_> = serde_json::from_str(text).map_err(|error| LineError {
+            // The category and place only: serde's own words repeat the input.
+            problem: format!("{:?} error at column {}", error.classify(), error.column()),
+        })?;
+        if wire.v != VERSION {
+            return Err(refuse("another version of the form"));
+        }
+        let ts: jiff::Timestamp = wire.ts.parse().map_err(|_error| refuse("no time in ts"))?;
+        let event = Event {
+            session: wire.sid,
+            t_us: wire.t,
+            ts_ms: ts.as_millisecond(),
+            kind: wire.kind,
+            dir: wire.dir,
+            corr: wire.corr,
+            data: wire.data.get().into(),
+            mask: wire.mask,
+        };
+        Ok(Self { seq: wire.seq, hash, line: text.into(), event })
+    }
+
+    /// Writes the line of an event that has number and hash.
+    pub(crate) fn compose(seq: u64, hash: Hash, event: Event) -> Result<Self, &'static str> {
+        let mut line = Vec::new();
+        write_line(&mut line, &prefix_of(event.session), seq, &event)?;
+        let line = String::from_utf8(line).map_err(|_never| "not UTF-8")?;
+        Ok(Self { seq, hash, line: line.into(), event })
+    }
+}
+
+impl Serialize for StoredEvent {
+    /// Writes the stored line as it is.
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let raw: &RawValue = serde_json::from_str(&self.line).map_err(serde::ser::Error::custom)?;
+        raw.serialize(serializer)
+    }
+}
+
+/// What every line of a session begins with, up to the number.
+pub(crate) fn prefix_of(session: SessionId) -> Vec<u8> {
+    format!("{{\"v\":{VERSION},\"sid\":\"{session}\",\"seq\":").into_bytes()
+}
+
+/// Appends the line of `event` as number `seq`; `prefix` is [`prefix_of`] its session.
+///
+/// # Errors
+/// When `data` is not the text of one object on one line.
+pub(crate) fn write_line(
+    out: &mut Vec<u8>,
+    prefix: &[u8],
+    seq: u64,
+    event: &Event,
+) -> Result<(), &'static str> {
+    let data = event.data.as_bytes();
+    if data.first() != Some(&b'{') || data.last() != Some(&b'}') {
+        return Err("not a JSON object");
+    }
+    if memchr::memchr(b'\n', data).is_some() {
+        return Err("more than one line");
+    }
+    out.reserve(prefix.len() + data.len() + 200);
+    out.extend_from_slice(prefix);
+    write_number(out, seq);
+    out.extend_from_slice(b",\"t\":");
+    write_number(out, event.t_us);
+    out.extend_from_slice(b",\"ts\":\"");
+    write_time(out, event.ts_ms);
+    out.extend_from_slice(b"\",\"kind\":\"");
+    out.extend_from_slice(event.kind.as_str().as_bytes());
+    out.extend_from_slice(match event.dir {
+        None => b"\",\"dir\":null,\"corr\":".as_slice(),
+        Some(Direction::C2s) => b"\",\"dir\":\"c2s\",\"corr\":",
+        Some(Direction::S2c) => b"\",\"dir\":\"s2c\",\"corr\":",
+    });
+    match event.corr {
+        None => out.extend_from_slice(b"null"),
+        Some(corr) => write!(out, "\"{corr}\"").map_err(|_never| "no memory")?,
+    }
+    out.extend_from_slice(b",\"data\":");
+    out.extend_from_slice(data);
+    if event.mask.is_empty() {
+        out.extend_from_slice(b",\"mask\":[]}");
+    } else {
+        out.extend_from_slice(b",\"mask\":");
+        serde_json::to_writer(&mut *out, &event.mask).map_err(|_never| "notes that cannot be written")?;
+        out.push(b'}');
+    }
+    Ok(())
+}
+
+fn write_number(out: &mut Vec<u8>, mut value: u64) {
+    let mut digits = [b'0'; 20];
+    let mut used = 0;
+    for digit in digits.iter_mut().rev() {
+        *digit = b'0' + u8::try_from(value % 10).unwrap_or(0);
+        value /= 10;
+        used += 1;
+        if value == 0 {
+            break;
+        }
+    }
+    out.extend_from_slice(digits.get(20 - used..).unwrap_or_default());
+}
+
+/// Appends RFC 3339 with milliseconds, in UTC. Times before 1970 or after 9999 are written as that end.
+pub(crate) fn write_time(out: &mut Vec<u8>, ms: i64) {
+    let ms = ms.clamp(0, LAST_MS).unsigned_abs();
+    let (days, rest) = (ms / 86_400_000, ms % 86_400_000);
+    // Days to a date of the Gregorian calendar, with years that begin on 1 March (H. Hinnant, chrono-compatible algorithms).
+    let shifted = days + 719_468;
+    let (era, day_of_era) = (shifted / 146_097, shifted % 146_097);
+    let year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let month_from_march = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
+    let month = if month_from_march < 10 { month_from_march + 3 } else { month_from_march - 9 };
+    let year = year_of_era + era * 400 + u64::from(month <= 2);
+    let digit = |value: u64| b'0' + u8::try_from(value % 10).unwrap_or(0);
+    let two = |value: u64| [digit(value / 10), digit(value)];
+    let [y1, y2, y3, y4] = [digit(year / 1000), digit(year / 100), digit(year / 10), digit(year)];
+    let [[mo1, mo2], [d1, d2], [h1, h2], [m1, m2], [s1, s2]] =
+        [two(month), two(day), two(rest / 3_600_000), two(rest / 60_000 % 60), two(rest / 1000 % 60)];
+    let [f1, f2, f3] = [digit(rest / 100), digit(rest / 10), digit(rest)];
+    out.extend_from_slice(&[
+        y1, y2, y3, y4, b'-', mo1, mo2, b'-', d1, d2, b'T', h1, h2, b':', m1, m2, b':', s1, s2, b'.', f1, f2, f3,
+        b'Z',
+    ]);
+}
+
+/// [`write_time`] as text.
+pub(crate) fn time_text(ms: i64) -> String {
+    let mut out = Vec::with_capacity(24);
+    write_time(&mut out, ms);
+    String::from_utf8(out).unwrap_or_default()
+}

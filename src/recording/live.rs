@@ -1,0 +1,278 @@
+//! The open sessions as the writer knows them: how far each is recorded, and what of it is in the group at hand.
+
+use std::time::Duration;
+use std::time::Instant;
+
+use ahash::AHashMap;
+
+use crate::domain::event::Event;
+use crate::domain::event::EventKind;
+use crate::domain::id::SessionId;
+use crate::recording::chain;
+use crate::recording::error::RecordError;
+use crate::recording::line;
+use crate::recording::session;
+use crate::recording::session::Reached;
+use crate::recording::session::SessionRow;
+
+/// Bytes after which a block is closed and another one begun.
+const MAX_BLOCK: usize = 1 << 20;
+/// How long late events of an ended session are still taken: replies that were on their way.
+const LATE: Duration = Duration::from_mins(1);
+/// A session's row is brought up to date after so many events,
+const SAVE_EVENTS: u64 = 256;
+/// or after so long.
+pub(crate) const SAVE_AFTER: Duration = Duration::from_secs(1);
+/// Buffers that are kept for the next group, and how large one may be.
+const KEPT_BUFFERS: usize = 64;
+/// The last number an event can have: half of a block's id is its number.
+const MAX_SEQ: u64 = u32::MAX as u64;
+
+/// One open session.
+pub(crate) struct Live {
+    /// Its number: half of its blocks' ids.
+    pub(crate) no: i64,
+    prefix: Vec<u8>,
+    /// How far it is with the group at hand.
+    pub(crate) now: Reached,
+    /// How far it is in the database.
+    pub(crate) kept: Reached,
+    /// Whether its row is in the database.
+    pub(crate) rooted: bool,
+    /// Acknowledged events are gone: it takes no more.
+    pub(crate) lost: bool,
+    /// The last event that its row knows, and since when there are newer ones.
+    pub(crate) saved_seq: u64,
+    dirty_since: Option<Instant>,
+    /// Its open block in the group at hand.
+    block: Option<usize>,
+    pub(crate) touched: bool,
+}
+
+/// Events of one session that become one row.
+pub(crate) struct Block {
+    pub(crate) no: i64,
+    pub(crate) first: u64,
+    pub(crate) last: u64,
+    pub(crate) bytes: Vec<u8>,
+}
+
+/// All open sessions, and the group at hand.
+#[derive(Default)]
+pub(crate) struct Sessions {
+    by_id: AHashMap<SessionId, Live>,
+    /// The last number given to a session in the database.
+    pub(crate) last_no: i64,
+    /// Blocks of the group at hand.
+    pub(crate) blocks: Vec<Block>,
+    /// Sessions that begin in the group at hand.
+    pub(crate) fresh: Vec<(i64, SessionRow)>,
+    /// Sessions with events in the group at hand.
+    pub(crate) touched: Vec<SessionId>,
+    /// Ended sessions, with the time they were seen to end, oldest first.
+    ended: std::collections::VecDeque<(Instant, SessionId)>,
+    /// Sessions whose rows are behind.
+    pub(crate) dirty: Vec<SessionId>,
+    buffers: Vec<Vec<u8>>,
+}
+
+impl Live {
+    pub(crate) fn new(no: i64, id: SessionId, reached: Reached, rooted: bool) -> Self {
+        Self {
+            no,
+            prefix: line::prefix_of(id),
+            now: reached,
+            kept: reached,
+            rooted,
+            lost: false,
+            saved_seq: reached.seq,
+            dirty_since: None,
+            block: None,
+            touched: false,
+        }
+    }
+
+    /// Whether its row should be written with this group.
+    pub(crate) fn wants_save(&self, now: Instant) -> bool {
+        self.now.ended.is_some()
+            || self.now.seq - self.saved_seq >= SAVE_EVENTS
+            || self.dirty_since.is_some_and(|since| now.duration_since(since) >= SAVE_AFTER)
+    }
+}
+
+impl Sessions {
+    /// None open; the next one gets the number after `last_no`.
+    pub(crate) fn starting_after(last_no: i64) -> Self {
+        Self { last_no, ..Self::default() }
+    }
+
+    /// Adds an event to the group at hand. Gives its number and hash.
+    ///
+    /// # Errors
+    /// When it cannot be recorded; the group is then as it was.
+    pub(crate) fn add(&mut self, event: &Event) -> Result<(u64, chain::Hash), RecordError> {
+        if event.kind != EventKind::SessionStart {
+            return self.chain(event);
+        }
+        self.begin(event)?;
+        let first = self.chain(event);
+        if first.is_err() {
+            self.by_id.remove(&event.session);
+            self.fresh.pop();
+            self.last_no -= 1;
+        }
+        first
+    }
+
+    fn chain(&mut self, event: &Event) -> Result<(u64, chain::Hash), RecordError> {
+        let id = event.session;
+        let malformed = |problem| RecordError::Malformed { problem };
+        let Some(live) = self.by_id.get_mut(&id) else {
+            return Err(RecordError::NoSession { session: id });
+        };
+        if live.lost {
+            return Err(RecordError::Lost { session: id });
+        }
+        let seq = live.now.seq + 1;
+        if seq > MAX_SEQ {
+            return Err(malformed("a session with too many events"));
+        }
+        let ended = match event.kind {
+            EventKind::SessionEnd if live.now.ended.is_some() => {
+                return Err(malformed("a session that ends twice"));
+            }
+            EventKind::SessionEnd => Some((event.ts_ms, session::from_end(event).map_err(malformed)?)),
+            _ => live.now.ended,
+        };
+        let place = match live.block {
+            Some(place) if self.blocks.get(place).is_some_and(|block| block.bytes.len() < MAX_BLOCK) => place,
+            _ => {
+                let bytes = self.buffers.pop().unwrap_or_default();
+                self.blocks.push(Block { no: live.no, first: seq, last: seq, bytes });
+                self.blocks.len() - 1
+            }
+        };
+        let Some(block) = self.blocks.get_mut(place) else {
+            return Err(malformed("a block that is not there"));
+        };
+        let before = block.bytes.len();
+        let hash = chain::push_frame(&mut block.bytes, &live.now.hash, |out| {
+            line::write_line(out, &live.prefix, seq, event)
+        });
+        let hash = match hash {
+            Ok(hash) => hash,
+            Err(problem) => {
+                if before == 0
+                    && let Some(block) = self.blocks.pop()
+                {
+                    self.buffers.push(block.bytes);
+                }
+                return Err(malformed(problem));
+            }
+        };
+        let length = block.bytes.len() - before - chain::HEAD;
+        block.last = seq;
+        live.block = Some(place);
+        live.now.counts.add(event, length);
+        live.now = Reached { seq, hash, t_us: event.t_us, ts_ms: event.ts_ms, ended, ..live.now };
+        if !live.touched {
+            live.touched = true;
+            self.touched.push(id);
+        }
+        Ok((seq, hash))
+    }
+
+    fn begin(&mut self, event: &Event) -> Result<(), RecordError> {
+        if self.by_id.contains_key(&event.session) {
+            return Err(RecordError::Malformed { problem: "a session that begins twice" });
+        }
+        let row = session::from_start(event).map_err(|problem| RecordError::Malformed { problem })?;
+        let no = self.last_no + 1;
+        if no > i64::from(i32::MAX) {
+            return Err(RecordError::Malformed { problem: "more sessions than the database can number" });
+        }
+        self.last_no = no;
+        self.fresh.push((no, row));
+        self.by_id.insert(event.session, Live::new(no, event.session, Reached::START, false));
+        Ok(())
+    }
+
+    /// Puts a session in place that was found in the database.
+    pub(crate) fn insert(&mut self, id: SessionId, live: Live) {
+        self.by_id.insert(id, live);
+    }
+
+    /// One session.
+    pub(crate) fn get(&self, id: SessionId) -> Option<&Live> {
+        self.by_id.get(&id)
+    }
+
+    /// All sessions, to be compared with the database.
+    pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = (&SessionId, &mut Live)> {
+        self.by_id.iter_mut()
+    }
+
+    /// Drops sessions that are not in the database.
+    pub(crate) fn retain_rooted(&mut self) {
+        self.by_id.retain(|_, live| live.rooted);
+    }
+
+    /// Whether a session of this number is open.
+    pub(crate) fn is_open(&self, no: i64) -> bool {
+        self.by_id.values().any(|live| live.no == no)
+    }
+
+    /// The group at hand is in the database. `saved` are the sessions whose rows were brought up to date.
+    pub(crate) fn committed(&mut self, saved: &[SessionId], now: Instant) {
+        for id in self.touched.drain(..) {
+            let Some(live) = self.by_id.get_mut(&id) else { continue };
+            if live.kept.ended.is_none() && live.now.ended.is_some() {
+                self.ended.push_back((now, id));
+            }
+            live.kept = live.now;
+            live.rooted = true;
+            live.block = None;
+            live.touched = false;
+            if live.dirty_since.is_none() && live.saved_seq != live.now.seq {
+                live.dirty_since = Some(now);
+                self.dirty.push(id);
+            }
+        }
+        for id in saved {
+            if let Some(live) = self.by_id.get_mut(id) {
+                live.saved_seq = live.now.seq;
+                live.dirty_since = None;
+            }
+        }
+        if !saved.is_empty() {
+            self.dirty.retain(|id| self.by_id.get(id).is_some_and(|live| live.dirty_since.is_some()));
+        }
+        self.clear_group();
+        while let Some((_, id)) = self.ended.pop_front_if(|(since, _)| now.duration_since(*since) > LATE) {
+            self.by_id.remove(&id);
+        }
+    }
+
+    /// The group at hand is not in the database: every session is as it was before.
+    pub(crate) fn rolled_back(&mut self) {
+        for id in self.touched.drain(..) {
+            if let Some(live) = self.by_id.get_mut(&id) {
+                live.now = live.kept;
+                live.block = None;
+                live.touched = false;
+            }
+        }
+        self.clear_group();
+    }
+
+    fn clear_group(&mut self) {
+        self.fresh.clear();
+        for block in self.blocks.drain(..) {
+            let mut bytes = block.bytes;
+            if self.buffers.len() < KEPT_BUFFERS && bytes.capacity() <= MAX_BLOCK / 4 {
+                bytes.clear();
+                self.buffers.push(bytes);
+            }
+        }
+    }
+}

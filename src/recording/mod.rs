@@ -1,0 +1,61 @@
+//! The recording: what happened in every session, in an order and with a content that can be proved.
+//!
+//! [`Journal`] is where the pipeline puts events: one thread chains them by session and stores them in `events.db`, in blocks
+//! that never change afterwards. [`Reader`] reads them, beside the writer or without one, and [`Reader::verify`] proves them.
+//! [`replay`] plays them, [`export`] gives them to other programs, [`RecordingFile`] is a recording outside of the database.
+//!
+//! What the chain proves: whoever changes, moves or removes single events, or takes them from another session, is found out,
+//! and where. Whoever can write the whole database can chain a whole session anew; against that, keep the final hash of
+//! [`Verification::hash`] elsewhere.
+
+pub mod chain;
+mod checkpoint;
+mod error;
+pub mod export;
+mod file;
+mod grep;
+mod journal;
+mod level;
+mod line;
+mod live;
+mod prune;
+mod queue;
+mod reader;
+mod recover;
+pub mod replay;
+mod schema;
+mod session;
+mod settings;
+mod syncer;
+mod tail;
+#[cfg(test)]
+mod tests;
+mod verify;
+mod writer;
+
+pub use error::RecordError;
+pub use file::FileError;
+pub use file::FileEvents;
+pub use file::RecordingFile;
+pub use grep::GrepHit;
+pub use grep::GrepReport;
+pub use journal::Appended;
+pub use journal::Journal;
+pub use line::LineError;
+pub use line::StoredEvent;
+pub use prune::PruneReport;
+pub use queue::Durability;
+pub use reader::Events;
+pub use reader::JournalVerification;
+pub use reader::ReadError;
+pub use reader::Reader;
+pub use reader::SessionFilter;
+pub use recover::OpenReport;
+pub use schema::FILE;
+pub use session::SessionRow;
+pub use settings::Level;
+pub use settings::Settings;
+pub use settings::Sync;
+pub use verify::Broken;
+pub use verify::Damage;
+pub use verify::Verification;

@@ -1,0 +1,183 @@
+//! Retention: events go after `recordings`, or oldest first beyond `max_size`; that there was a session goes after
+//! `metadata`. A session that is open is never touched, and what was removed is told from what was tampered with.
+
+use rusqlite::Connection;
+use rusqlite::OptionalExtension;
+use rusqlite::params;
+use tokio::sync::oneshot;
+
+use crate::recording::schema::PAGE_SIZE;
+use crate::recording::settings::Settings;
+use crate::recording::writer::block_id;
+
+/// Blocks that are removed in one transaction.
+const BLOCKS: i64 = 64;
+/// Rows of sessions that are removed in one transaction.
+const ROWS: i64 = 256;
+/// Pages that are given back in one transaction.
+const PAGES: u32 = 512;
+
+/// What a pruning did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct PruneReport {
+    /// Sessions whose events were removed; their rows and final hashes stay.
+    pub recordings: u64,
+    /// Sessions of which nothing is left.
+    pub sessions: u64,
+    /// Bytes the file became smaller by.
+    pub bytes: u64,
+}
+
+/// A pruning in work.
+pub(crate) struct Pruning {
+    now_ms: i64,
+    report: PruneReport,
+    reply: oneshot::Sender<PruneReport>,
+}
+
+impl Pruning {
+    /// Retention as of `now_ms`, and who wants to know.
+    pub(crate) fn new(now_ms: i64) -> (Self, oneshot::Receiver<PruneReport>) {
+        let (reply, receiver) = oneshot::channel();
+        (Self { now_ms, report: PruneReport::default(), reply }, receiver)
+    }
+
+    /// Says what was done.
+    pub(crate) fn finish(self) {
+        if let Err(report) = self.reply.send(self.report) {
+            tracing::debug!(?report, "pruned, and nobody waits to hear of it");
+        }
+    }
+}
+
+/// Does a little. `true`: nothing is left to do. `is_open` says whether a session may still get events.
+pub(crate) fn step(
+    connection: &Connection,
+    pruning: &mut Pruning,
+    settings: &Settings,
+    is_open: impl Fn(i64) -> bool,
+) -> rusqlite::Result<bool> {
+    if let Some(no) = emptying(connection)? {
+        empty(connection, no)?;
+        return Ok(false);
+    }
+    if let Some(no) = expired(connection, pruning.now_ms, settings)?
+        && !is_open(no)
+    {
+        mark(connection, no, pruning.now_ms)?;
+        pruning.report.recordings += 1;
+        return Ok(false);
+    }
+    let forgotten = forget(connection, before(pruning.now_ms, settings.metadata))?;
+    pruning.report.sessions += forgotten as u64;
+    if forgotten > 0 {
+        return Ok(false);
+    }
+    let freed = shrink(connection)?;
+    pruning.report.bytes += freed;
+    Ok(freed == 0)
+}
+
+fn before(now_ms: i64, age: std::time::Duration) -> i64 {
+    now_ms.saturating_sub(i64::try_from(age.as_millis()).unwrap_or(i64::MAX))
+}
+
+fn emptying(connection: &Connection) -> rusqlite::Result<Option<i64>> {
+    connection.prepare_cached("SELECT no FROM emptying LIMIT 1")?.query_row([], |row| row.get(0)).optional()
+}
+
+/// The session that goes next: the one that ended first, if that is too long ago or all together are too large.
+fn expired(connection: &Connection, now_ms: i64, settings: &Settings) -> rusqlite::Result<Option<i64>> {
+    let oldest: Option<(i64, i64)> = connection
+        .prepare_cached(
+            "SELECT no, ended_ms FROM session WHERE ended_ms IS NOT NULL AND pruned_ms IS NULL
+             ORDER BY ended_ms LIMIT 1",
+        )?
+        .query_row([], |row| Ok((row.get(0)?, row.get(1)?)))
+        .optional()?;
+    let Some((no, ended_ms)) = oldest else { return Ok(None) };
+    let goes = ended_ms < before(now_ms, settings.recordings) || size(connection)? > settings.max_size;
+    Ok(goes.then_some(no))
+}
+
+/// Bytes in use: pages of the file but for the free ones.
+fn size(connection: &Connection) -> rusqlite::Result<u64> {
+    let pages = pragma(connection, "page_count")?.saturating_sub(pragma(connection, "freelist_count")?);
+    Ok(pages * u64::from(PAGE_SIZE))
+}
+
+fn pragma(connection: &Connection, name: &str) -> rusqlite::Result<u64> {
+    connection.pragma_query_value(None, name, |row| row.get::<_, i64>(0)).map(i64::unsigned_abs)
+}
+
+/// Says first that the events go, in one transaction: a crash in between leaves a pruned session, not a broken one.
+fn mark(connection: &Connection, no: i64, now_ms: i64) -> rusqlite::Result<()> {
+    connection.execute_batch("BEGIN IMMEDIATE")?;
+    connection.execute("UPDATE session SET pruned_ms = ? WHERE no = ?", params![now_ms, no])?;
+    connection.execute("INSERT OR IGNORE INTO emptying (no) VALUES (?)", [no])?;
+    connection.execute_batch("COMMIT")
+}
+
+fn empty(connection: &Connection, no: i64) -> rusqlite::Result<()> {
+    let removed = connection
+        .prepare_cached(
+            "DELETE FROM block WHERE id IN (SELECT id FROM block WHERE id BETWEEN ? AND ? ORDER BY id LIMIT ?)",
+        )?
+        .execute(params![block_id(no, 0), block_id(no, u64::from(u32::MAX)), BLOCKS])?;
+    if i64::try_from(removed).is_ok_and(|removed| removed < BLOCKS) {
+        connection.execute("DELETE FROM emptying WHERE no = ?", [no])?;
+    }
+    Ok(())
+}
+
+/// Removes rows of pruned sessions that ended before `before_ms`, and notes their numbers.
+fn forget(connection: &Connection, before_ms: i64) -> rusqlite::Result<usize> {
+    let numbers: Vec<i64> = connection
+        .prepare_cached(
+            "SELECT no FROM session WHERE pruned_ms IS NOT NULL AND ended_ms < ? ORDER BY ended_ms LIMIT ?",
+        )?
+        .query_map(params![before_ms, ROWS], |row| row.get(0))?
+        .collect::<Result<_, _>>()?;
+    if numbers.is_empty() {
+        return Ok(0);
+    }
+    connection.execute_batch("BEGIN IMMEDIATE")?;
+    for no in &numbers {
+        connection.prepare_cached("DELETE FROM session WHERE no = ?")?.execute([no])?;
+        note_dropped(connection, *no)?;
+    }
+    connection.execute_batch("COMMIT")?;
+    Ok(numbers.len())
+}
+
+/// Adds a number to the ranges of removed ones, and joins ranges that touch.
+fn note_dropped(connection: &Connection, no: i64) -> rusqlite::Result<()> {
+    let after: Option<i64> = connection
+        .prepare_cached("SELECT last_no FROM dropped WHERE first_no = ? + 1")?
+        .query_row([no], |row| row.get(0))
+        .optional()?;
+    if after.is_some() {
+        connection.prepare_cached("DELETE FROM dropped WHERE first_no = ? + 1")?.execute([no])?;
+    }
+    let last = after.unwrap_or(no);
+    let joined = connection
+        .prepare_cached("UPDATE dropped SET last_no = ?2 WHERE last_no = ?1 - 1")?
+        .execute(params![no, last])?;
+    if joined == 0 {
+        connection.prepare_cached("INSERT INTO dropped (first_no, last_no) VALUES (?, ?)")?.execute([no, last])?;
+    }
+    Ok(())
+}
+
+/// Gives free pages back to the system. Bytes the file became smaller by.
+fn shrink(connection: &Connection) -> rusqlite::Result<u64> {
+    let before = pragma(connection, "page_count")?;
+    if pragma(connection, "freelist_count")? == 0 {
+        return Ok(0);
+    }
+    let mut statement = connection.prepare(&format!("PRAGMA incremental_vacuum({PAGES})"))?;
+    let mut rows = statement.query([])?;
+    while rows.next()?.is_some() {}
+    let after = pragma(connection, "page_count")?;
+    Ok(before.saturating_sub(after) * u64::from(PAGE_SIZE))
+}

@@ -1,0 +1,155 @@
+//! Makes the journal whole again: after the death of the process at its next start, after a failure while it runs.
+
+use std::sync::Arc;
+
+use rusqlite::Connection;
+use rusqlite::params;
+
+use crate::domain::event::Event;
+use crate::domain::event::EventKind;
+use crate::domain::id::SessionId;
+use crate::domain::session::SessionEnd;
+use crate::recording::error::RecordError;
+use crate::recording::live::Live;
+use crate::recording::live::Sessions;
+use crate::recording::schema;
+use crate::recording::session;
+use crate::recording::session::Counts;
+use crate::recording::session::NumberedRow;
+use crate::recording::session::Reached;
+use crate::recording::session::SessionRow;
+use crate::recording::syncer::Log;
+use crate::recording::tail;
+use crate::recording::writer;
+use crate::recording::writer::Opened;
+use crate::recording::writer::Writer;
+
+/// What was found when the journal was opened.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct OpenReport {
+    /// Sessions that a dead process had left open; they are closed as interrupted.
+    pub interrupted: Vec<SessionId>,
+    /// Those among them whose last events do not hold together. They are left as they are: `verify` shows where.
+    pub damaged: Vec<SessionId>,
+}
+
+/// Closes the sessions that a dead process left open: each gets a `session.end` in its chain.
+pub(crate) fn close_interrupted(connection: &Connection, now_ms: i64) -> rusqlite::Result<OpenReport> {
+    let mut report = OpenReport::default();
+    let open: Vec<NumberedRow> = connection
+        .prepare(&format!("SELECT {} FROM session WHERE ended_ms IS NULL ORDER BY no", session::COLUMNS))?
+        .query_map([], session::read_row)?
+        .collect::<Result<_, _>>()?;
+    if open.is_empty() {
+        return Ok(report);
+    }
+    connection.execute_batch("BEGIN IMMEDIATE")?;
+    for row in open {
+        let id = row.row.id;
+        report.interrupted.push(id);
+        if !close(connection, &row, now_ms)? {
+            report.damaged.push(id);
+            tracing::error!(session = %id, "the recording of an interrupted session does not hold together");
+        }
+    }
+    connection.execute_batch("COMMIT")?;
+    Ok(report)
+}
+
+/// Closes one session. `false`: its end does not hold together, so nothing is chained to it.
+fn close(connection: &Connection, row: &NumberedRow, now_ms: i64) -> rusqlite::Result<bool> {
+    let tail::Followed { reached, intact } = tail::follow(connection, row.no, reached_of(row))?;
+    if !intact {
+        connection.execute(
+            "UPDATE session SET ended_ms = ?, end = ? WHERE no = ?",
+            params![row.row.started_ms.max(reached.ts_ms), SessionEnd::Interrupted.as_str(), row.no],
+        )?;
+        return Ok(false);
+    }
+    let mut sessions = Sessions::default();
+    sessions.insert(row.row.id, Live::new(row.no, row.row.id, reached, true));
+    if reached.ended.is_none() {
+        let end = Event {
+            session: row.row.id,
+            t_us: reached.t_us,
+            ts_ms: now_ms,
+            kind: EventKind::SessionEnd,
+            dir: None,
+            corr: None,
+            data: format!("{{\"reason\":\"{}\"}}", SessionEnd::Interrupted).into(),
+            mask: Vec::new(),
+        };
+        if sessions.add(&end).is_err() {
+            return Ok(false);
+        }
+    }
+    for block in &sessions.blocks {
+        writer::insert_block(connection, block)?;
+    }
+    if let Some(live) = sessions.get(row.row.id) {
+        // It ended when its last event came, not when somebody looked.
+        let ended = live.now.ended.map(|(_, end)| (reached.ts_ms.max(row.row.started_ms), end));
+        writer::save_session(connection, row.no, &Reached { ended, ..live.now })?;
+    }
+    Ok(true)
+}
+
+/// How far a row says that its session is.
+fn reached_of(row: &NumberedRow) -> Reached {
+    let SessionRow { events, denied, masked, bytes, .. } = row.row;
+    Reached {
+        seq: row.tail_seq,
+        hash: row.tail_hash,
+        t_us: 0,
+        ts_ms: row.row.started_ms,
+        counts: Counts { events, denied, masked, bytes },
+        ended: row.row.ended_ms.zip(row.row.end),
+    }
+}
+
+/// The last number that was given to a session.
+pub(crate) fn last_no(connection: &Connection) -> rusqlite::Result<i64> {
+    connection.query_row("SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = 'session'", [], |row| {
+        row.get(0)
+    })
+}
+
+/// Opens the database again after a failure, and holds every session in memory against it. `unsure`: a sync failed, so
+/// everything is written once more, from the log into the database, and synced there, before anything new is taken.
+pub(crate) fn reopen(writer: &mut Writer, unsure: bool) -> Result<(Opened, Arc<Log>), RecordError> {
+    schema::check_file(&writer.path)?;
+    let connection = schema::open_existing(&writer.path)?;
+    schema::check(&connection, &writer.path)?;
+    if !schema::checkpoint(&connection, if unsure { "TRUNCATE" } else { "PASSIVE" })? && unsure {
+        return Err(RecordError::Broken { detail: "a reader keeps the log from being written again".into() });
+    }
+    compare(&connection, &mut writer.sessions).map_err(|error| RecordError::broken(&error))?;
+    let (opened, log) = Opened::new(connection, writer)?;
+    log.sync().map_err(|error| RecordError::broken(&error))?;
+    Ok((opened, log))
+}
+
+/// Holds every session in memory against the database. What is there and follows what is known is taken over; a session of
+/// which acknowledged events are gone is closed to new ones.
+fn compare(connection: &Connection, sessions: &mut Sessions) -> rusqlite::Result<()> {
+    for (id, live) in sessions.iter_mut() {
+        let known: bool = connection
+            .prepare_cached("SELECT count(*) FROM session WHERE no = ? AND id = ?")?
+            .query_row(params![live.no, id.to_string()], |row| row.get(0))?;
+        if !known {
+            live.lost = live.rooted;
+            continue;
+        }
+        let tail::Followed { reached, intact } = tail::follow(connection, live.no, live.kept)?;
+        live.rooted = true;
+        live.now = reached;
+        live.kept = reached;
+        if !intact {
+            live.lost = true;
+            tracing::error!(session = %id, "recorded events are gone: the session takes no more commands");
+        }
+    }
+    sessions.retain_rooted();
+    sessions.last_no = last_no(connection)?;
+    Ok(())
+}

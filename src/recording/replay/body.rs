@@ -1,0 +1,120 @@
+//! A recorded body as lines for people: JSON laid out, text as it is, the rest by its size; all escaped and bounded.
+
+use std::fmt::Write;
+
+use crate::domain::json::Json;
+use crate::domain::json::write_string;
+use crate::domain::text::Shown;
+
+/// JSON up to this length stays on one line.
+const ONE_LINE: usize = 100;
+/// How deep a body may be nested to be laid out.
+const MAX_DEPTH: usize = 64;
+/// Bodies above this length are not laid out.
+const MAX_LAYOUT: usize = 256 << 10;
+
+/// How much is shown.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Bounds {
+    /// Lines of one body.
+    pub(super) lines: usize,
+    /// Characters of one line.
+    pub(super) width: usize,
+}
+
+/// The lines of a BODY object; none for `null`.
+pub(super) fn lines(body: &Json, bounds: Bounds) -> Vec<String> {
+    let length = body.member("length").and_then(Json::as_i64);
+    let mut out = match (body.member("text").and_then(Json::as_str), body.member("base64").and_then(Json::as_str)) {
+        (Some(text), _) => text_lines(text, bounds),
+        (None, Some(base64)) => vec![format!("({} bytes, not text)", length.unwrap_or_else(|| decoded(base64)))],
+        (None, None) => match length {
+            Some(0) | None => Vec::new(),
+            Some(length) => vec![format!("({length} bytes, not recorded)")],
+        },
+    };
+    if matches!(body.member("cut"), Some(Json::Bool(true))) {
+        let length = length.map_or_else(String::new, |length| format!(" of {length} bytes"));
+        out.push(format!("(the rest{length} was not recorded)"));
+    }
+    out
+}
+
+fn decoded(base64: &str) -> i64 {
+    i64::try_from(base64.trim_end_matches('=').len() * 3 / 4).unwrap_or(i64::MAX)
+}
+
+fn text_lines(text: &str, bounds: Bounds) -> Vec<String> {
+    let laid_out = (text.len() > ONE_LINE && text.len() <= MAX_LAYOUT && text.trim_start().starts_with(['{', '[']))
+        .then(|| Json::parse(text.as_bytes(), MAX_DEPTH).ok())
+        .flatten()
+        .map(|json| {
+            let mut out = String::new();
+            lay_out(&json, 0, &mut out);
+            out
+        });
+    let text = laid_out.as_deref().unwrap_or(text).trim_end_matches(['\n', '\r']);
+    let mut lines = text.lines();
+    let mut out: Vec<String> = lines.by_ref().take(bounds.lines).map(|line| bounded(line, bounds.width)).collect();
+    let rest = lines.count();
+    if rest > 0 {
+        out.push(format!("({rest} more lines)"));
+    }
+    out
+}
+
+/// One line, escaped, with at most `width` characters of it.
+pub(super) fn bounded(line: &str, width: usize) -> String {
+    match line.char_indices().nth(width) {
+        None => Shown(line).to_string(),
+        Some((end, _)) => {
+            let rest = line.get(end..).unwrap_or_default();
+            format!("{} ({} more characters)", Shown(line.get(..end).unwrap_or_default()), rest.chars().count())
+        }
+    }
+}
+
+fn lay_out(json: &Json, depth: usize, out: &mut String) {
+    let indent = |out: &mut String, depth: usize| {
+        out.push('\n');
+        out.extend(std::iter::repeat_n("  ", depth));
+    };
+    match json {
+        Json::Array(values) if !values.is_empty() => {
+            out.push('[');
+            for (place, value) in values.iter().enumerate() {
+                if place > 0 {
+                    out.push(',');
+                }
+                indent(out, depth + 1);
+                lay_out(value, depth + 1, out);
+            }
+            indent(out, depth);
+            out.push(']');
+        }
+        Json::Object(members) if !members.is_empty() => {
+            out.push('{');
+            for (place, (name, value)) in members.iter().enumerate() {
+                if place > 0 {
+                    out.push(',');
+                }
+                indent(out, depth + 1);
+                write_name(name, out);
+                lay_out(value, depth + 1, out);
+            }
+            indent(out, depth);
+            out.push('}');
+        }
+        other => write_value(other, out),
+    }
+}
+
+fn write_name(name: &str, out: &mut String) {
+    // Writing to a string cannot fail.
+    write_string(name, out).unwrap_or_default();
+    out.push_str(": ");
+}
+
+fn write_value(value: &Json, out: &mut String) {
+    write!(out, "{value}").unwrap_or_default();
+}

@@ -1,0 +1,83 @@
+//! The clock of a replay: when a point of the recording is due, at a speed that can change and be stopped.
+
+use std::time::Duration;
+use std::time::Instant;
+
+/// The slowest and the fastest speed.
+const SPEEDS: (f64, f64) = (0.01, 1000.0);
+
+/// Maps time of the recording to time on the wall. Pure: it is told what time it is, so that a test can turn the clock.
+///
+/// Every deadline is absolute, `base + (at - position) / speed`, so that delays do not add up; a change of speed or a pause
+/// sets a new base.
+#[derive(Debug, Clone)]
+pub struct Clock {
+    base: Instant,
+    position: Duration,
+    speed: f64,
+    paused: bool,
+}
+
+impl Clock {
+    /// Starts at the beginning, now. `speed` is held between 0.01 and 1000.
+    pub fn new(now: Instant, speed: f64) -> Self {
+        Self { base: now, position: Duration::ZERO, speed: held(speed), paused: false }
+    }
+
+    /// When the point `at` of the recording is due. `None` while it is paused. A point in the past is due at once.
+    pub fn deadline(&self, at: Duration) -> Option<Instant> {
+        let ahead = at.saturating_sub(self.position).div_f64(self.speed);
+        (!self.paused).then(|| self.base.checked_add(ahead)).flatten()
+    }
+
+    /// Where the replay is.
+    pub fn position(&self, now: Instant) -> Duration {
+        if self.paused {
+            return self.position;
+        }
+        self.position + now.saturating_duration_since(self.base).mul_f64(self.speed)
+    }
+
+    /// Goes on at another speed.
+    pub fn set_speed(&mut self, now: Instant, speed: f64) {
+        self.rebase(now);
+        self.speed = held(speed);
+    }
+
+    /// Stands still.
+    pub fn pause(&mut self, now: Instant) {
+        self.rebase(now);
+        self.paused = true;
+    }
+
+    /// Goes on.
+    pub fn resume(&mut self, now: Instant) {
+        self.rebase(now);
+        self.paused = false;
+    }
+
+    /// Jumps to a point of the recording.
+    pub fn seek(&mut self, now: Instant, at: Duration) {
+        self.base = now;
+        self.position = at;
+    }
+
+    /// The speed.
+    pub const fn speed(&self) -> f64 {
+        self.speed
+    }
+
+    /// Whether it stands still.
+    pub const fn is_paused(&self) -> bool {
+        self.paused
+    }
+
+    fn rebase(&mut self, now: Instant) {
+        self.position = self.position(now);
+        self.base = now;
+    }
+}
+
+fn held(speed: f64) -> f64 {
+    if speed.is_finite() { speed.clamp(SPEEDS.0, SPEEDS.1) } else { 1.0 }
+}

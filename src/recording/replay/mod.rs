@@ -1,0 +1,16 @@
+//! Plays a recording: when each event is due, and what a person sees of it.
+
+mod body;
+mod clock;
+mod player;
+mod position;
+mod transcript;
+
+pub use clock::Clock;
+pub use player::Cue;
+pub use player::PlayOptions;
+pub use player::Player;
+pub use position::InvalidPosition;
+pub use position::Position;
+pub use transcript::transcript;
+pub(crate) use transcript::transcript_whole;

@@ -1,0 +1,109 @@
+//! A place in a recording, as a person names it.
+
+use std::fmt;
+use std::str::FromStr;
+use std::time::Duration;
+
+use crate::domain::event::EventKind;
+use crate::domain::units;
+use crate::recording::line::StoredEvent;
+use crate::recording::session;
+
+/// A place in a recording: `90s` after its start, event number `@17`, or the first event marked `#approval`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Position {
+    /// So long after the session's start.
+    After(Duration),
+    /// The event with this number.
+    Event(u64),
+    /// The first event of this mark.
+    Mark(Mark),
+}
+
+/// What an event can be found by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mark {
+    /// Something about an approval.
+    Approval,
+    /// A command that did not pass.
+    Denied,
+    /// A failure.
+    Error,
+    /// Values were masked.
+    Mask,
+    /// A note of an operator.
+    Marker,
+}
+
+impl Mark {
+    const ALL: [(&'static str, Self); 5] = [
+        ("approval", Self::Approval),
+        ("denied", Self::Denied),
+        ("error", Self::Error),
+        ("mask", Self::Mask),
+        ("marker", Self::Marker),
+    ];
+
+    /// Whether an event has the mark.
+    pub fn is_on(self, stored: &StoredEvent) -> bool {
+        let event = &stored.event;
+        match self {
+            Self::Approval => matches!(
+                event.kind,
+                EventKind::ApprovalRequested | EventKind::ApprovalDecided | EventKind::ApprovalExpired
+            ),
+            Self::Denied => event.kind == EventKind::Decision && session::is_denial(event.data.as_bytes()),
+            Self::Error => event.kind == EventKind::Error,
+            Self::Mask => event.kind == EventKind::Mask || !event.mask.is_empty(),
+            Self::Marker => event.kind == EventKind::Marker,
+        }
+    }
+}
+
+/// Text that names no place in a recording.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{found:?} is not a place in a recording: a time such as 90s, an event such as @17, or one of #approval, #denied, #error, #mask, #marker")]
+pub struct InvalidPosition {
+    /// What was given.
+    pub found: String,
+}
+
+impl Position {
+    /// Whether an event is at or beyond this place. A mark is reached by the first event that has it.
+    pub fn is_reached_by(&self, stored: &StoredEvent) -> bool {
+        match self {
+            Self::After(time) => Duration::from_micros(stored.event.t_us) >= *time,
+            Self::Event(seq) => stored.seq >= *seq,
+            Self::Mark(mark) => mark.is_on(stored),
+        }
+    }
+}
+
+impl FromStr for Position {
+    type Err = InvalidPosition;
+
+    fn from_str(text: &str) -> Result<Self, InvalidPosition> {
+        let invalid = || InvalidPosition { found: text.chars().take(80).collect() };
+        if let Some(number) = text.strip_prefix('@') {
+            return number.parse().map(Self::Event).map_err(|_no_number| invalid());
+        }
+        if let Some(name) = text.strip_prefix('#') {
+            let mark = Mark::ALL.into_iter().find(|(known, _)| *known == name);
+            return mark.map(|(_, mark)| Self::Mark(mark)).ok_or_else(invalid);
+        }
+        units::parse_duration(text).map(Self::After).map_err(|_no_duration| invalid())
+    }
+}
+
+impl fmt::Display for Position {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::After(time) => f.write_str(&units::format_duration(*time)),
+            Self::Event(seq) => write!(f, "@{seq}"),
+            Self::Mark(mark) => {
+                let name = Mark::ALL.iter().find(|(_, known)| known == mark).map_or("", |(name, _)| name);
+                write!(f, "#{name}")
+            }
+        }
+    }
+}

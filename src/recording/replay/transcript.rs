@@ -1,0 +1,215 @@
+//! One event as lines for people. Nothing from a client or a target gets into them unescaped.
+
+use std::fmt::Write;
+
+use crate::domain::event::Direction;
+use crate::domain::event::Event;
+use crate::domain::event::EventKind;
+use crate::domain::event::MaskNote;
+use crate::domain::json::Json;
+use crate::domain::text::Shown;
+use crate::recording::line::StoredEvent;
+use crate::recording::replay::body;
+use crate::recording::replay::body::Bounds;
+
+/// How much of an event is shown.
+const BOUNDS: Bounds = Bounds { lines: 200, width: 400 };
+/// For searching: all of it.
+const WHOLE: Bounds = Bounds { lines: usize::MAX, width: usize::MAX };
+/// How deep the data of an event may be nested.
+const MAX_DEPTH: usize = 16;
+/// What body lines are indented by: to below the words after the time.
+const INDENT: &str = "             ";
+
+/// What a person sees of an event: the first line with its time, lines of the body below it. No line holds a control
+/// character, and there are not more than some 200 of at most some 400 characters.
+pub fn transcript(stored: &StoredEvent) -> Vec<String> {
+    lines(&stored.event, BOUNDS)
+}
+
+/// [`transcript`] with nothing left out.
+pub(crate) fn transcript_whole(stored: &StoredEvent) -> Vec<String> {
+    lines(&stored.event, WHOLE)
+}
+
+fn lines(event: &Event, bounds: Bounds) -> Vec<String> {
+    let time = time(event.t_us);
+    let Ok(data) = Json::parse(event.data.as_bytes(), MAX_DEPTH) else {
+        return vec![format!("{time} ! {} that cannot be read", event.kind)];
+    };
+    let data = Data { json: &data, bounds };
+    let mut first = format!("{time} {}", head(event, &data));
+    if !event.mask.is_empty() {
+        first.push_str(&masked(&event.mask, bounds));
+    }
+    let mut out = vec![first];
+    if let Some(body) = data.json.member("body") {
+        out.extend(body::lines(body, bounds).into_iter().map(|line| format!("{INDENT}{line}")));
+    }
+    out
+}
+
+/// `+MM:SS.mmm`, with hours where there are any.
+fn time(t_us: u64) -> String {
+    let millis = t_us / 1000;
+    let (seconds, minutes, hours) = (millis / 1000 % 60, millis / 60_000 % 60, millis / 3_600_000);
+    let millis = millis % 1000;
+    if hours > 0 {
+        format!("+{hours}:{minutes:02}:{seconds:02}.{millis:03}")
+    } else {
+        format!("+{minutes:02}:{seconds:02}.{millis:03}")
+    }
+}
+
+/// The data of an event, with what is needed to show a member of it.
+struct Data<'a> {
+    json: &'a Json,
+    bounds: Bounds,
+}
+
+impl Data<'_> {
+    /// A member that is a text or a number, escaped and bounded; empty when it is absent.
+    fn text(&self, name: &str) -> String {
+        match self.json.member(name) {
+            None | Some(Json::Null) => String::new(),
+            Some(value) => {
+                value.scalar().map(|text| body::bounded(text, self.bounds.width)).unwrap_or_default()
+            }
+        }
+    }
+
+    /// `  WORD TEXT` for a member that is there and not empty.
+    fn noted(&self, word: &str, name: &str) -> String {
+        let text = self.text(name);
+        if text.is_empty() { text } else { format!("  {word} {text}") }
+    }
+
+    /// The texts of a member that is a list, joined by `,`.
+    fn list(&self, name: &str) -> String {
+        let values = self.json.member(name).and_then(Json::as_array).unwrap_or_default();
+        let texts: Vec<&str> = values.iter().filter_map(Json::scalar).collect();
+        body::bounded(&texts.join(","), self.bounds.width)
+    }
+
+    fn is_true(&self, name: &str) -> bool {
+        matches!(self.json.member(name), Some(Json::Bool(true)))
+    }
+}
+
+/// The words after the time.
+fn head(event: &Event, data: &Data<'_>) -> String {
+    match event.kind {
+        EventKind::SessionStart => start(data),
+        EventKind::SessionEnd => format!("■ session ended: {}", data.text("reason")),
+        EventKind::HttpRequest => request(data),
+        EventKind::HttpResponse => response(data),
+        EventKind::HttpChunk => chunk(event.dir, data),
+        EventKind::Decision => decision(data),
+        EventKind::ApprovalRequested => {
+            let from = data.list("from");
+            let count = match data.text("min").as_str() {
+                "" | "1" => String::new(),
+                min => format!("{min} "),
+            };
+            let (approval, summary) = (data.text("approval"), data.noted("for", "summary"));
+            format!("◷ approval {approval} requested of {count}{from}{summary}")
+        }
+        EventKind::ApprovalDecided => {
+            let word = if data.is_true("approve") { "✓ approved by" } else { "✗ denied by" };
+            format!("{word} {}{}", data.text("by"), quoted(&data.text("reason")))
+        }
+        EventKind::ApprovalExpired => format!("✗ approval {} {}", data.text("approval"), data.text("state")),
+        EventKind::Error => format!("! {}: {}", data.text("code"), data.text("detail")),
+        EventKind::Marker => format!("● {}", data.text("text")),
+        EventKind::Mask => "· masked".to_owned(),
+    }
+}
+
+fn start(data: &Data<'_>) -> String {
+    let (label, principal) = (data.text("label"), data.text("principal"));
+    let name = if label.is_empty() || label == principal { principal } else { format!("{label} ({principal})") };
+    let groups = data.list("groups");
+    let groups = if groups.is_empty() { groups } else { format!("  groups {groups}") };
+    let (connection, revision) = (data.text("connection"), data.noted("policy rev", "policy_rev"));
+    format!("▶ session  {} {name} → {connection}{groups}{revision}", data.text("kind"))
+}
+
+fn request(data: &Data<'_>) -> String {
+    let query = data.text("query");
+    let query = if query.is_empty() { query } else { format!("?{query}") };
+    let class = data.text("class");
+    let class = if class.is_empty() || class == "read" { String::new() } else { format!("  [{class}]") };
+    format!("→ {} {}{query}{class}", data.text("method"), data.text("path"))
+}
+
+fn response(data: &Data<'_>) -> String {
+    let mut out = format!("← {}", data.text("status"));
+    if let Some(content_type) = header(data, "content-type") {
+        // `fmt::Write` for a string cannot fail.
+        write!(out, " {content_type}").unwrap_or_default();
+    }
+    if let Some(micros) = data.json.member("total_us").and_then(Json::as_i64) {
+        write!(out, "  {}.{:03} ms", micros / 1000, micros.rem_euclid(1000)).unwrap_or_default();
+    }
+    match data.text("end").as_str() {
+        "" | "complete" => {}
+        end => write!(out, "  [{end}]").unwrap_or_default(),
+    }
+    out
+}
+
+fn header(data: &Data<'_>, wanted: &str) -> Option<String> {
+    let headers = data.json.member("headers")?.as_array()?;
+    let value = headers.iter().find_map(|header| match header.as_array()? {
+        [name, value] if name.as_str()?.eq_ignore_ascii_case(wanted) => value.as_str(),
+        _ => None,
+    })?;
+    Some(body::bounded(value, data.bounds.width))
+}
+
+fn chunk(dir: Option<Direction>, data: &Data<'_>) -> String {
+    let arrow = match dir {
+        Some(Direction::C2s) => "→",
+        Some(Direction::S2c) => "←",
+        None => "·",
+    };
+    let frame = data.text("frame");
+    let what = if frame.is_empty() { "chunk".to_owned() } else { format!("{frame} frame") };
+    let length = data.json.member("body").and_then(|body| body.member("length")).and_then(Json::as_i64);
+    length.map_or_else(|| format!("{arrow} {what}"), |length| format!("{arrow} {what}  {length} bytes"))
+}
+
+fn decision(data: &Data<'_>) -> String {
+    let effect = data.text("effect");
+    let (rule, code) = (data.text("rule"), data.text("code"));
+    let rule = if rule.is_empty() { "no policy matched".to_owned() } else { format!("by {rule}") };
+    let reason = quoted(&data.text("reason"));
+    match effect.as_str() {
+        _ if !code.is_empty() => format!("✗ {code} {rule}{reason}"),
+        "allow" => format!("✓ allowed {rule}{reason}"),
+        "approve" => format!("◷ held {rule}{}{reason}", data.noted("approval", "approval")),
+        _ => format!("✗ denied {rule}{reason}"),
+    }
+}
+
+fn quoted(text: &str) -> String {
+    if text.is_empty() { String::new() } else { format!(" \"{text}\"") }
+}
+
+/// `  [masked US_SSN ×2, EMAIL_ADDRESS ×1]`
+fn masked(notes: &[MaskNote], bounds: Bounds) -> String {
+    let mut counts: Vec<(&str, u64)> = Vec::new();
+    for note in notes {
+        let name = if note.entity == "field" { &note.at } else { &note.entity };
+        match counts.iter_mut().find(|(known, _)| known == name) {
+            Some((_, count)) => *count = count.saturating_add(note.n),
+            None => counts.push((name, note.n)),
+        }
+    }
+    let shown: Vec<String> = counts
+        .iter()
+        .take(bounds.lines)
+        .map(|(name, count)| format!("{} ×{count}", Shown(name)))
+        .collect();
+    format!("  [masked {}]", shown.join(", "))
+}

@@ -1,0 +1,187 @@
+//! The database file of recordings: made, opened, refused.
+
+use std::fs;
+use std::io::Read;
+use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use rusqlite::Connection;
+use rusqlite::OpenFlags;
+
+use crate::recording::error::RecordError;
+
+/// The file's name in the data directory.
+pub const FILE: &str = "events.db";
+/// Bytes of a page.
+pub(crate) const PAGE_SIZE: u32 = 4096;
+/// The newest schema this version knows.
+pub(crate) const VERSION: i64 = 1;
+/// "hoop" in the header of the file: what tells it from any other SQLite database.
+const APPLICATION: i64 = 0x686f_6f70;
+/// The first bytes of every SQLite database.
+const MAGIC: &[u8; 16] = b"SQLite format 3\0";
+/// Bytes to which the log is cut when it begins anew.
+const LOG_LIMIT: i64 = 64 << 20;
+
+/// `block.id` is the session's number in the upper 31 bits and the first event's in the lower 32, so that the blocks of a
+/// session lie side by side and no index is written besides. `session.tail_*` is the last event of which the row knows. `emptying`:
+/// sessions whose blocks are being removed. `dropped`: numbers of sessions whose rows are gone, so that a gap is explained.
+const TABLES: &str = "
+CREATE TABLE session (
+    no INTEGER PRIMARY KEY AUTOINCREMENT,
+    id TEXT NOT NULL UNIQUE,
+    principal TEXT NOT NULL, label TEXT NOT NULL, kind TEXT NOT NULL,
+    connection TEXT NOT NULL, protocol TEXT NOT NULL,
+    issuer TEXT NOT NULL, client TEXT, source TEXT NOT NULL,
+    started_ms INTEGER NOT NULL, ended_ms INTEGER, end TEXT,
+    events INTEGER NOT NULL, denied INTEGER NOT NULL, masked INTEGER NOT NULL, bytes INTEGER NOT NULL,
+    tail_seq INTEGER NOT NULL, tail_hash BLOB NOT NULL,
+    pruned_ms INTEGER
+) STRICT;
+CREATE INDEX session_open ON session (no) WHERE ended_ms IS NULL;
+CREATE INDEX session_kept ON session (ended_ms) WHERE ended_ms IS NOT NULL AND pruned_ms IS NULL;
+CREATE INDEX session_pruned ON session (ended_ms) WHERE pruned_ms IS NOT NULL;
+CREATE TABLE block (id INTEGER PRIMARY KEY, last_seq INTEGER NOT NULL, bytes BLOB NOT NULL) STRICT;
+CREATE TABLE emptying (no INTEGER PRIMARY KEY) STRICT;
+CREATE TABLE dropped (first_no INTEGER PRIMARY KEY, last_no INTEGER NOT NULL) STRICT;
+CREATE TABLE probe (id INTEGER PRIMARY KEY, n INTEGER NOT NULL) STRICT;
+INSERT INTO probe VALUES (1, 0);
+";
+
+/// Opens the database in `data_dir` for the writer; makes it if there is none. Nothing in an existing file is changed
+/// before it is known to be a journal of a known version.
+pub(crate) fn open_writer(data_dir: &Path) -> Result<(Connection, PathBuf), RecordError> {
+    let path = data_dir.join(FILE);
+    let fresh = create_file(&path)? || fs::metadata(&path).is_ok_and(|meta| meta.len() == 0 && !has_log(&path));
+    if !fresh {
+        check_file(&path)?;
+    }
+    let opened = open_existing(&path).and_then(|connection| {
+        if fresh { make(&connection, &path)? } else { check(&connection, &path)? }
+        Ok(connection)
+    })?;
+    sync_directory(data_dir, &path)?;
+    Ok((opened, path))
+}
+
+/// Makes the file, readable by its owner only. `false`: it is there.
+fn create_file(path: &Path) -> Result<bool, RecordError> {
+    match fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
+        Ok(_file) => Ok(true),
+        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Ok(false),
+        Err(error) => Err(cannot_open(path, &error)),
+    }
+}
+
+fn log_path(path: &Path) -> PathBuf {
+    let mut log = path.as_os_str().to_owned();
+    log.push("-wal");
+    log.into()
+}
+
+fn has_log(path: &Path) -> bool {
+    fs::metadata(log_path(path)).is_ok_and(|meta| meta.len() > 0)
+}
+
+fn cannot_open(path: &Path, error: &impl ToString) -> RecordError {
+    RecordError::Open { path: path.to_owned(), detail: error.to_string().into() }
+}
+
+/// Looks at an existing file before SQLite does: rights, first bytes, length.
+pub(crate) fn check_file(path: &Path) -> Result<(), RecordError> {
+    let refuse = |problem: &str| RecordError::NotAJournal { path: path.to_owned(), problem: problem.to_owned() };
+    let meta = fs::metadata(path).map_err(|error| cannot_open(path, &error))?;
+    if !meta.is_file() {
+        return Err(refuse("it is not a regular file"));
+    }
+    if meta.mode() & 0o077 != 0 {
+        return Err(RecordError::WideMode { path: path.to_owned(), mode: meta.mode() & 0o7777 });
+    }
+    let mut head = [0_u8; 100];
+    let mut file = fs::File::open(path).map_err(|error| cannot_open(path, &error))?;
+    file.read_exact(&mut head).map_err(|_short| refuse("it is shorter than the header of a database"))?;
+    if !head.starts_with(MAGIC) {
+        return Err(refuse("it does not begin as a database does"));
+    }
+    // The header counts the pages. While a log is there, pages may be in it that are not in the file yet.
+    let pages = head.get(28..32).and_then(|bytes| bytes.first_chunk()).map_or(0, |bytes| u32::from_be_bytes(*bytes));
+    let size = head.get(16..18).and_then(|bytes| bytes.first_chunk()).map_or(0, |bytes| u16::from_be_bytes(*bytes));
+    if u32::from(size) == PAGE_SIZE && !has_log(path) && meta.len() < u64::from(pages) * u64::from(PAGE_SIZE) {
+        return Err(refuse("it is cut short: restore it from a copy, or move it away to begin a new one"));
+    }
+    Ok(())
+}
+
+/// Opens the file for writing, as it is.
+pub(crate) fn open_existing(path: &Path) -> Result<Connection, RecordError> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let open = || -> rusqlite::Result<Connection> {
+        let connection = Connection::open_with_flags(path, flags)?;
+        connection.busy_timeout(Duration::from_secs(2))?;
+        connection.pragma_update(None, "synchronous", "NORMAL")?;
+        connection.pragma_update(None, "wal_autocheckpoint", 0)?;
+        connection.pragma_update(None, "journal_size_limit", LOG_LIMIT)?;
+        connection.pragma_update(None, "cache_size", -2048)?;
+        connection.pragma_update(None, "secure_delete", "FAST")?;
+        connection.pragma_update(None, "temp_store", "MEMORY")?;
+        connection.pragma_update(None, "trusted_schema", false)?;
+        connection.pragma_update(None, "cell_size_check", true)?;
+        Ok(connection)
+    };
+    open().map_err(|error| cannot_open(path, &error))
+}
+
+fn make(connection: &Connection, path: &Path) -> Result<(), RecordError> {
+    let make = || -> rusqlite::Result<()> {
+        connection.pragma_update(None, "page_size", PAGE_SIZE)?;
+        connection.pragma_update(None, "auto_vacuum", "INCREMENTAL")?;
+        connection.pragma_update_and_check(None, "journal_mode", "WAL", |_row| Ok(()))?;
+        connection.execute_batch(&format!(
+            "BEGIN IMMEDIATE; {TABLES} PRAGMA application_id = {APPLICATION}; PRAGMA user_version = {VERSION}; COMMIT;"
+        ))?;
+        checkpoint_mode(connection, "TRUNCATE").map(|_moved| ())
+    };
+    make().map_err(|error| cannot_open(path, &error))
+}
+
+/// Refuses what is not a journal of a version that is known here.
+pub(crate) fn check(connection: &Connection, path: &Path) -> Result<(), RecordError> {
+    let number = |pragma: &str| connection.pragma_query_value(None, pragma, |row| row.get::<_, i64>(0));
+    let refuse = |problem: String| RecordError::NotAJournal { path: path.to_owned(), problem };
+    let damaged = |error: rusqlite::Error| refuse(error.to_string());
+    if number("application_id").map_err(damaged)? != APPLICATION {
+        return Err(refuse("it is a database of something else".to_owned()));
+    }
+    let found = number("user_version").map_err(damaged)?;
+    if found > VERSION {
+        return Err(RecordError::NewerSchema { path: path.to_owned(), found, known: VERSION });
+    }
+    if found < 1 {
+        return Err(refuse(format!("it has the schema version {found}")));
+    }
+    // Reads the whole schema and the ends of both large tables: what appends will touch.
+    connection
+        .query_row("SELECT (SELECT max(no) FROM session), (SELECT max(id) FROM block)", [], |_row| Ok(()))
+        .map_err(damaged)
+}
+
+/// Makes the new file's name durable too.
+fn sync_directory(data_dir: &Path, path: &Path) -> Result<(), RecordError> {
+    fs::File::open(data_dir).and_then(|directory| directory.sync_all()).map_err(|error| cannot_open(path, &error))
+}
+
+/// Moves the log into the database. `mode` is SQLite's word. Gives whether all of it was moved: a reader may hold it.
+fn checkpoint_mode(connection: &Connection, mode: &str) -> rusqlite::Result<bool> {
+    connection.query_row(&format!("PRAGMA wal_checkpoint({mode})"), [], |row| {
+        let (busy, log, moved): (i64, i64, i64) = (row.get(0)?, row.get(1)?, row.get(2)?);
+        Ok(busy == 0 && log == moved)
+    })
+}
+
+/// [`checkpoint_mode`] in the words of the journal.
+pub(crate) fn checkpoint(connection: &Connection, mode: &str) -> Result<bool, RecordError> {
+    checkpoint_mode(connection, mode).map_err(|error| RecordError::broken(&error))
+}

@@ -1,0 +1,146 @@
+//! What is recorded, how safely, and for how long: `[recording]` of the configuration.
+
+use std::time::Duration;
+
+use crate::domain::event::EventKind;
+
+/// How much of a session is recorded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Level {
+    /// Everything, after masking.
+    #[default]
+    Full,
+    /// Everything but bodies; of a body its length and digest stay.
+    Metadata,
+    /// Only that sessions began and ended, and what was decided: decisions, approvals, failures.
+    Off,
+}
+
+impl Level {
+    /// All levels, from most to least.
+    pub const ALL: [Self; 3] = [Self::Full, Self::Metadata, Self::Off];
+
+    /// The word for it in configuration.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Full => "full",
+            Self::Metadata => "metadata",
+            Self::Off => "off",
+        }
+    }
+
+    /// The level a word names, if any.
+    pub fn parse(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|level| level.as_str() == word)
+    }
+
+    /// Whether events of this kind are recorded at all. A chunk is nothing but a body, so only `full` keeps it.
+    pub const fn keeps(self, kind: EventKind) -> bool {
+        match self {
+            Self::Full => true,
+            Self::Metadata => !matches!(kind, EventKind::HttpChunk),
+            Self::Off => !matches!(
+                kind,
+                EventKind::HttpChunk | EventKind::HttpRequest | EventKind::HttpResponse | EventKind::Mask
+            ),
+        }
+    }
+}
+
+/// Which commands are on the disk, not only written, before they are forwarded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Sync {
+    /// Those that are not of class `read`.
+    #[default]
+    Writes,
+    /// All.
+    All,
+}
+
+impl Sync {
+    /// Both.
+    pub const ALL_WORDS: [Self; 2] = [Self::Writes, Self::All];
+
+    /// The word for it in configuration.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Writes => "writes",
+            Self::All => "all",
+        }
+    }
+
+    /// What a word names, if anything.
+    pub fn parse(word: &str) -> Option<Self> {
+        Self::ALL_WORDS.into_iter().find(|sync| sync.as_str() == word)
+    }
+}
+
+/// `[recording]`, checked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Settings {
+    /// How much is recorded. Default full.
+    pub level: Level,
+    /// What is synced before it is forwarded. Default writes.
+    pub sync: Sync,
+    /// How long the events of an ended session are kept. Default 30 days.
+    pub recordings: Duration,
+    /// How long it is kept that there was a session, with its final hash. Default 400 days; never shorter than `recordings`.
+    pub metadata: Duration,
+    /// Bytes of all recordings together; beyond it the events of the oldest ended sessions go. Default 20 GiB.
+    pub max_size: u64,
+    /// Bytes of one body that are recorded; the rest is cut, its length and digest stay. Default 1 MiB.
+    pub max_body: u64,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            level: Level::Full,
+            sync: Sync::Writes,
+            recordings: Duration::from_hours(30 * 24),
+            metadata: Duration::from_hours(400 * 24),
+            max_size: 20 << 30,
+            max_body: 1 << 20,
+        }
+    }
+}
+
+impl Settings {
+    /// Whether bodies are recorded: where they are not, the caller need not prepare them.
+    pub const fn keeps_bodies(&self) -> bool {
+        matches!(self.level, Level::Full)
+    }
+
+    /// Whether events of this kind are recorded: where they are not, the caller need not prepare them.
+    pub const fn keeps(&self, kind: EventKind) -> bool {
+        self.level.keeps(kind)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_level_loses_a_decision_or_the_frame_of_a_session() {
+        for level in Level::ALL {
+            assert_eq!(Level::parse(level.as_str()), Some(level));
+            for kind in [
+                EventKind::SessionStart,
+                EventKind::SessionEnd,
+                EventKind::Decision,
+                EventKind::ApprovalRequested,
+                EventKind::ApprovalDecided,
+                EventKind::ApprovalExpired,
+                EventKind::Error,
+                EventKind::Marker,
+            ] {
+                assert!(level.keeps(kind), "{level:?} {kind}");
+            }
+        }
+        assert!(Level::Metadata.keeps(EventKind::HttpRequest) && !Level::Metadata.keeps(EventKind::HttpChunk));
+        assert!(!Level::Off.keeps(EventKind::HttpRequest) && !Level::Off.keeps(EventKind::HttpResponse));
+        assert_eq!(Sync::parse("all"), Some(Sync::All));
+        assert_eq!(Level::parse("Full"), None);
+    }
+}

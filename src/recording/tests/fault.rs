@@ -1,0 +1,127 @@
+//! The disk is full, or does not keep what it was given.
+
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+use std::time::Instant;
+
+use super::*;
+use crate::recording::RecordError;
+use crate::recording::writer::Hooks;
+
+async fn until_healthy(journal: &Journal) {
+    let began = Instant::now();
+    while journal.healthy().is_err() {
+        assert!(began.elapsed() < Duration::from_secs(5), "it does not recover");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+fn marks(dir: &Path, session: SessionId) -> Vec<u64> {
+    events_of(dir, session)
+        .iter()
+        .filter(|event| event.event.kind == EventKind::HttpRequest)
+        .map(|event| event.event.t_us / 1000)
+        .collect()
+}
+
+#[tokio::test]
+async fn on_a_full_disk_appends_fail_and_it_recovers_by_itself() {
+    let dir = tempfile::tempdir().unwrap();
+    let hooks = Hooks::default();
+    let journal = Journal::open_hooked(dir.path(), Settings::default(), hooks.clone()).unwrap();
+    let (session, ends) = (SessionId::new(), SessionId::new());
+    journal.append([start(session), start(ends)], Durability::Written).await.unwrap();
+    let mut acked = Vec::new();
+    let mut n = 0;
+    for round in 0..3 {
+        hooks.max_pages.store(40 + round * 40, Ordering::SeqCst);
+        let error = loop {
+            n += 1;
+            let durability = if n % 5 == 0 { Durability::Synced } else { Durability::Written };
+            match journal.append([request(session, n)], durability).await {
+                Ok(()) => acked.push(n),
+                Err(error) => break error,
+            }
+            assert!(n < 10_000);
+        };
+        assert!(matches!(&error, RecordError::Broken { detail } if detail.contains("full")), "{error}");
+        assert!(journal.healthy().is_err());
+        assert!(journal.push(request(session, 77_777)).is_err(), "it fails at once");
+        if round == 0 {
+            assert!(journal.push(end(ends, 9)).is_err());
+        }
+        hooks.max_pages.store(0, Ordering::SeqCst);
+        until_healthy(&journal).await;
+    }
+    n += 1;
+    journal.append([request(session, n)], Durability::Synced).await.unwrap();
+    acked.push(n);
+    journal.append([end(session, n + 1)], Durability::Synced).await.unwrap();
+    let found = marks(dir.path(), session);
+    assert!(acked.iter().all(|n| found.contains(n)), "acknowledged and not there");
+    assert!(found.iter().all(|n| acked.contains(n)), "not acknowledged and there");
+    let reader = Reader::open(dir.path()).unwrap();
+    let row = reader.session(ends).unwrap().unwrap();
+    assert!(row.ended_ms.is_some(), "the end that came meanwhile is made good");
+    journal.close();
+    assert_whole(dir.path());
+}
+
+#[tokio::test]
+async fn a_failed_sync_poisons_the_writer_until_all_is_written_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let hooks = Hooks::default();
+    let journal = Journal::open_hooked(dir.path(), Settings::default(), hooks.clone()).unwrap();
+    let session = SessionId::new();
+    journal.append([start(session)], Durability::Synced).await.unwrap();
+    journal.append([request(session, 1)], Durability::Written).await.unwrap();
+    hooks.sync_fails.store(true, Ordering::SeqCst);
+    let error = journal.append([request(session, 2)], Durability::Synced).await.unwrap_err();
+    assert!(matches!(&error, RecordError::Broken { detail } if detail.contains("sync")), "{error}");
+    assert!(journal.append([request(session, 3)], Durability::Written).await.is_err());
+    tokio::time::sleep(Duration::from_millis(600)).await;
+    assert!(journal.healthy().is_err(), "it does not get well while syncs fail");
+    hooks.sync_fails.store(false, Ordering::SeqCst);
+    until_healthy(&journal).await;
+    journal.append([request(session, 4)], Durability::Synced).await.unwrap();
+    assert_eq!(marks(dir.path(), session), [1, 2, 4], "written is written, and nothing is there twice");
+    journal.append([end(session, 5)], Durability::Synced).await.unwrap();
+    journal.close();
+    assert_whole(dir.path());
+}
+
+#[tokio::test]
+async fn an_unsynced_event_is_synced_soon_although_nobody_waits() {
+    let dir = tempfile::tempdir().unwrap();
+    let hooks = Hooks::default();
+    let journal = Journal::open_hooked(dir.path(), Settings::default(), hooks.clone()).unwrap();
+    let session = SessionId::new();
+    journal.append([start(session)], Durability::Synced).await.unwrap();
+    hooks.sync_fails.store(true, Ordering::SeqCst);
+    journal.append([request(session, 1)], Durability::Written).await.unwrap();
+    let began = Instant::now();
+    while journal.healthy().is_ok() {
+        assert!(began.elapsed() < Duration::from_millis(500), "no sync was tried");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    assert!(began.elapsed() >= Duration::from_millis(30), "a read does not sync at once");
+}
+
+#[tokio::test]
+async fn a_session_whose_acknowledged_events_vanish_takes_no_more() {
+    let dir = tempfile::tempdir().unwrap();
+    let hooks = Hooks::default();
+    let journal = Journal::open_hooked(dir.path(), Settings::default(), hooks.clone()).unwrap();
+    let (robbed, whole) = (SessionId::new(), SessionId::new());
+    journal.append([start(robbed)], Durability::Synced).await.unwrap();
+    journal.append([start(whole)], Durability::Synced).await.unwrap();
+    journal.append([request(robbed, 1)], Durability::Synced).await.unwrap();
+    database(dir.path()).execute("DELETE FROM block WHERE id = ?", [(1_i64 << 32) + 2]).unwrap();
+    hooks.sync_fails.store(true, Ordering::SeqCst);
+    assert!(journal.append([request(whole, 1)], Durability::Synced).await.is_err());
+    hooks.sync_fails.store(false, Ordering::SeqCst);
+    until_healthy(&journal).await;
+    let error = journal.append([request(robbed, 2)], Durability::Written).await.unwrap_err();
+    assert!(matches!(error, RecordError::Lost { session } if session == robbed), "{error}");
+    journal.append([request(whole, 2)], Durability::Written).await.unwrap();
+}

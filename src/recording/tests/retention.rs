@@ -1,0 +1,125 @@
+//! What goes, what stays, and what is left of what went.
+
+use std::time::Duration;
+
+use super::*;
+use crate::recording::PruneReport;
+use crate::recording::SessionFilter;
+
+const DAY_MS: i64 = 86_400_000;
+
+fn settings() -> Settings {
+    Settings {
+        recordings: Duration::from_hours(24 * 30),
+        metadata: Duration::from_hours(24 * 400),
+        ..Settings::default()
+    }
+}
+
+#[tokio::test]
+async fn events_go_after_their_time_and_the_row_stays_with_its_hash() {
+    let dir = tempfile::tempdir().unwrap();
+    let journal = Journal::open(dir.path(), settings()).unwrap();
+    let (old, live) = (SessionId::new(), SessionId::new());
+    journal.append([start(live)], Durability::Written).await.unwrap();
+    record(&journal, old, 200).await;
+    journal.append([request(live, 1)], Durability::Synced).await.unwrap();
+    journal.close();
+    let journal = {
+        // The live one of the closed journal is interrupted now; a new one is live.
+        let journal = Journal::open(dir.path(), settings()).unwrap();
+        journal.append([start_of(SessionId::new(), "p", "c")], Durability::Synced).await.unwrap();
+        journal
+    };
+    let reader = Reader::open(dir.path()).unwrap();
+    let before = reader.verify(old).unwrap();
+    let soon = START_MS + 29 * DAY_MS;
+    assert_eq!(journal.prune(soon).await.unwrap(), PruneReport::default());
+    let later = START_MS + 31 * DAY_MS;
+    let report = journal.prune(later).await.unwrap();
+    assert_eq!((report.recordings, report.sessions), (2, 0));
+    assert!(report.bytes > 0, "the file becomes smaller");
+    let after = reader.verify(old).unwrap();
+    assert_eq!((after.pruned_ms, after.broken), (Some(later), None));
+    assert_eq!((after.hash, after.events), (before.hash, before.events), "the final hash stays as its tombstone");
+    assert_eq!(reader.events(old, 1).unwrap().count(), 0);
+    assert_eq!(reader.sessions(&SessionFilter::default()).unwrap().len(), 3);
+    let blocks: i64 = database(dir.path()).query_row("SELECT count(*) FROM block", [], |row| row.get(0)).unwrap();
+    assert_eq!(blocks, 1, "only the live session's");
+    assert_whole(dir.path());
+    let report = journal.prune(START_MS + 401 * DAY_MS).await.unwrap();
+    assert_eq!((report.recordings, report.sessions), (0, 2));
+    assert_eq!(reader.sessions(&SessionFilter::default()).unwrap().len(), 1);
+    assert_whole(dir.path());
+    let ranges: Vec<(i64, i64)> = database(dir.path())
+        .prepare("SELECT first_no, last_no FROM dropped")
+        .unwrap()
+        .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))
+        .unwrap()
+        .map(Result::unwrap)
+        .collect();
+    assert_eq!(ranges, [(1, 2)], "numbers side by side are one range");
+}
+
+#[tokio::test]
+async fn beyond_the_size_the_oldest_go_first_and_a_live_one_never() {
+    let dir = tempfile::tempdir().unwrap();
+    let journal = Journal::open(dir.path(), Settings { max_size: 600 << 10, ..settings() }).unwrap();
+    let live = SessionId::new();
+    let large = format!(r#"{{"body":{{"text":"{}"}}}}"#, "x".repeat(90 << 10));
+    journal.append([start(live)], Durability::Written).await.unwrap();
+    journal.append([event(live, EventKind::HttpResponse, 1, &large)], Durability::Written).await.unwrap();
+    let mut sessions = Vec::new();
+    for age in 0..10 {
+        let session = SessionId::new();
+        let over = Event { ts_ms: START_MS + age, ..end(session, 1) };
+        let events = [start(session), event(session, EventKind::HttpResponse, 1, &large), over];
+        journal.append(events, Durability::Written).await.unwrap();
+        sessions.push(session);
+    }
+    journal.close();
+    // Sessions that ended less than a minute ago may still get late events; after a restart they do not.
+    let journal = Journal::open(dir.path(), Settings { max_size: 600 << 10, ..settings() }).unwrap();
+    let (live, reader) = (SessionId::new(), Reader::open(dir.path()).unwrap());
+    journal.append([start(live), event(live, EventKind::HttpResponse, 1, &large)], Durability::Written).await.unwrap();
+    let report = journal.prune(START_MS).await.unwrap();
+    assert!((4..=7).contains(&report.recordings), "{report:?}");
+    let pruned: Vec<bool> = sessions.iter().map(|id| reader.verify(*id).unwrap().pruned_ms.is_some()).collect();
+    assert!(pruned.is_sorted_by(|one, two| one >= two), "oldest first: {pruned:?}");
+    assert_eq!(reader.events(live, 1).unwrap().count(), 2);
+    assert_whole(dir.path());
+    assert!(std::fs::metadata(dir.path().join("events.db")).unwrap().len() < 900 << 10);
+}
+
+#[tokio::test]
+async fn appends_go_on_while_it_prunes_and_a_crash_in_between_leaves_no_broken_session() {
+    let dir = tempfile::tempdir().unwrap();
+    let journal = Journal::open(dir.path(), settings()).unwrap();
+    for _ in 0..5 {
+        record(&journal, SessionId::new(), 150).await;
+    }
+    journal.close();
+    // As a crash after the first step leaves it: said to be pruned, its blocks still there.
+    database(dir.path())
+        .execute_batch("UPDATE session SET pruned_ms = 1 WHERE no = 2; INSERT INTO emptying VALUES (2)")
+        .unwrap();
+    let journal = Journal::open(dir.path(), settings()).unwrap();
+    assert_whole(dir.path());
+    let session = SessionId::new();
+    journal.append([start(session)], Durability::Written).await.unwrap();
+    let prune = journal.prune(START_MS + 31 * DAY_MS);
+    let appends = async {
+        for n in 1..100 {
+            journal.append([request(session, n)], Durability::Written).await.unwrap();
+        }
+    };
+    let (report, ()) = tokio::join!(prune, appends);
+    assert_eq!(report.unwrap().recordings, 4);
+    let blocks: i64 = database(dir.path())
+        .query_row("SELECT count(*) FROM block WHERE id < 6 << 32", [], |row| row.get(0))
+        .unwrap();
+    assert_eq!(blocks, 0);
+    assert_whole(dir.path());
+    journal.close();
+    assert!(journal.prune(0).await.is_err());
+}

@@ -1,0 +1,23 @@
+//! Where protected values come from (environment, file, program, the gateway's own store), and how the store's are
+//! sealed.
+
+mod command;
+mod entry;
+mod error;
+mod file;
+mod key;
+mod sealer;
+#[cfg(test)]
+mod tests;
+mod vault;
+
+pub use error::SealError;
+pub use error::SecretError;
+pub use key::load_key;
+pub use sealer::SEALED_COLUMN;
+pub use sealer::SEALED_TABLE;
+pub use sealer::SealKey;
+pub use sealer::Sealer;
+pub use vault::FetchSealed;
+pub use vault::SealedSource;
+pub use vault::Vault;

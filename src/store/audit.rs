@@ -1,0 +1,223 @@
+//! The table `audit`: who changed what, chained so that a line that was changed, moved or removed is seen.
+//!
+//! `hash = SHA-256(0x01 || hash before || line)`, 32 zero bytes before the first; the number and hash of the last entry
+//! are also kept in `meta`, so that a cut tail is seen.
+
+use std::fmt::Write;
+
+use aws_lc_rs::digest;
+use rusqlite::OptionalExtension;
+use rusqlite::Row;
+use rusqlite::params;
+use serde::Deserialize;
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::domain::json::write_string;
+use crate::store::db::Change;
+use crate::store::db::View;
+use crate::store::error::During;
+use crate::store::error::StoreError;
+
+/// The length of a hash.
+const HASH: usize = 32;
+/// The fact that holds the last entry's number and hash.
+const HEAD: &str = "audit_head";
+
+/// One entry of the audit trail.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct AuditEntry {
+    /// Its number, from 1.
+    pub seq: u64,
+    /// When, in milliseconds since 1970.
+    pub ts_ms: i64,
+    /// Who: a principal id, or `hoopctl` for what the gateway did by itself.
+    pub actor: String,
+    /// What was done: a noun and a verb, `policy.add`.
+    pub action: String,
+    /// To what: a name or id.
+    pub subject: String,
+    /// What else there is to say, a JSON object. Never a secret, never text of a command.
+    pub detail: Value,
+    /// The chain's hash after it, 64 hex digits.
+    pub hash: String,
+}
+
+/// What a check of the whole trail found.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AuditVerification {
+    /// How many entries fit, from the first.
+    pub entries: u64,
+    /// The number of the first one that does not fit or is missing; `None`: the trail is whole.
+    pub broken: Option<u64>,
+    /// The hash of the last entry that fits, 64 hex digits.
+    pub head: String,
+}
+
+/// A row as it is stored.
+struct Kept {
+    seq: i64,
+    ts_ms: i64,
+    actor: String,
+    action: String,
+    subject: String,
+    detail: String,
+    hash: Vec<u8>,
+}
+
+impl Kept {
+    /// The text that is hashed: one JSON object, its members always in this order.
+    fn line(&self) -> String {
+        let mut line = format!("{{\"v\":1,\"seq\":{},\"ts\":{}", self.seq, self.ts_ms);
+        for (name, text) in [("actor", &self.actor), ("action", &self.action), ("subject", &self.subject)] {
+            line.push_str(",\"");
+            line.push_str(name);
+            line.push_str("\":");
+            // Writing to a String cannot fail.
+            write_string(text, &mut line).unwrap_or_default();
+        }
+        line.push_str(",\"detail\":");
+        line.push_str(&self.detail);
+        line.push('}');
+        line
+    }
+
+    fn hash_after(&self, before: &[u8]) -> digest::Digest {
+        let mut context = digest::Context::new(&digest::SHA256);
+        context.update(&[1]);
+        context.update(before);
+        context.update(self.line().as_bytes());
+        context.finish()
+    }
+}
+
+impl View {
+    /// Entries with a higher number than `after`, oldest first, at most `limit`.
+    pub fn audit(&self, after: u64, limit: u32) -> Result<Vec<AuditEntry>, StoreError> {
+        self.connection
+            .prepare_cached("SELECT * FROM audit WHERE seq > ?1 ORDER BY seq LIMIT ?2")
+            .and_then(|mut select| {
+                select.query_map(params![after.cast_signed(), limit], |row| entry(&read(row)?))?.collect()
+            })
+            .during("read the audit trail")
+    }
+
+    /// Goes through the whole trail and says whether it is untouched.
+    pub fn verify_audit(&self) -> Result<AuditVerification, StoreError> {
+        let mut select = self
+            .connection
+            .prepare_cached("SELECT * FROM audit ORDER BY seq")
+            .during("read the audit trail")?;
+        let mut rows = select.query([]).during("read the audit trail")?;
+        let mut last = (0_i64, vec![0_u8; HASH]);
+        let broken = |last: &(i64, Vec<u8>)| AuditVerification {
+            entries: last.0.cast_unsigned(),
+            broken: Some(last.0.cast_unsigned() + 1),
+            head: hex(&last.1),
+        };
+        while let Some(row) = rows.next().during("read the audit trail")? {
+            let Ok(kept) = read(row) else { return Ok(broken(&last)) };
+            if kept.seq != last.0 + 1 || kept.hash_after(&last.1).as_ref() != kept.hash {
+                return Ok(broken(&last));
+            }
+            last = (kept.seq, kept.hash);
+        }
+        if self.fact(HEAD)? == head(&last) {
+            Ok(AuditVerification { entries: last.0.cast_unsigned(), broken: None, head: hex(&last.1) })
+        } else {
+            Ok(broken(&last))
+        }
+    }
+
+    /// The number and hash of the last entry; zero and zeros when there is none.
+    fn last_audit(&self) -> Result<(i64, Vec<u8>), StoreError> {
+        self.connection
+            .prepare_cached("SELECT seq, hash FROM audit ORDER BY seq DESC LIMIT 1")
+            .and_then(|mut select| select.query_row([], |row| Ok((row.get(0)?, row.get(1)?))).optional())
+            .during("read the audit trail")
+            .map(|last| last.unwrap_or_else(|| (0, vec![0; HASH])))
+    }
+}
+
+impl Change<'_> {
+    /// Adds one entry; `detail` is a JSON object.
+    ///
+    /// # Errors
+    /// [`StoreError::AuditBroken`] when the last entry is not the one that was added last: then nothing changes any more.
+    pub fn append_audit(
+        &self,
+        actor: &str,
+        action: &str,
+        subject: &str,
+        detail: &Value,
+    ) -> Result<(), StoreError> {
+        let last = self.last_audit()?;
+        if self.fact(HEAD)? != head(&last) {
+            return Err(StoreError::AuditBroken { seq: last.0.cast_unsigned() + 1 });
+        }
+        let mut kept = Kept {
+            seq: last.0 + 1,
+            ts_ms: self.now_ms,
+            actor: actor.to_owned(),
+            action: action.to_owned(),
+            subject: subject.to_owned(),
+            detail: detail.to_string(),
+            hash: Vec::new(),
+        };
+        kept.hash = kept.hash_after(&last.1).as_ref().to_vec();
+        self.connection
+            .prepare_cached("INSERT INTO audit VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)")
+            .and_then(|mut insert| {
+                insert.execute(params![
+                    kept.seq,
+                    kept.ts_ms,
+                    kept.actor,
+                    kept.action,
+                    kept.subject,
+                    kept.detail,
+                    kept.hash
+                ])
+            })
+            .during("write to the audit trail")?;
+        self.set_fact(HEAD, &head(&(kept.seq, kept.hash)))
+    }
+}
+
+/// The last entry's number and hash, as `meta` keeps them; empty before the first.
+fn head(last: &(i64, Vec<u8>)) -> String {
+    if last.0 == 0 { String::new() } else { format!("{}:{}", last.0, hex(&last.1)) }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::with_capacity(2 * bytes.len()), |mut text, byte| {
+        // Writing to a String cannot fail.
+        write!(text, "{byte:02x}").unwrap_or_default();
+        text
+    })
+}
+
+fn read(row: &Row<'_>) -> rusqlite::Result<Kept> {
+    Ok(Kept {
+        seq: row.get("seq")?,
+        ts_ms: row.get("ts_ms")?,
+        actor: row.get("actor")?,
+        action: row.get("action")?,
+        subject: row.get("subject")?,
+        detail: row.get("detail")?,
+        hash: row.get("hash")?,
+    })
+}
+
+fn entry(kept: &Kept) -> rusqlite::Result<AuditEntry> {
+    Ok(AuditEntry {
+        seq: kept.seq.cast_unsigned(),
+        ts_ms: kept.ts_ms,
+        actor: kept.actor.clone(),
+        action: kept.action.clone(),
+        subject: kept.subject.clone(),
+        detail: serde_json::from_str(&kept.detail).map_err(|error| {
+            rusqlite::Error::FromSqlConversionFailure(5, rusqlite::types::Type::Text, Box::new(error))
+        })?,
+        hash: hex(&kept.hash),
+    })
+}

@@ -1,0 +1,188 @@
+//! The open database: [`View`] reads, [`Change`] also writes, both in one transaction.
+
+use std::cell::Cell;
+use std::fs;
+use std::ops::Deref;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+use std::path::PathBuf;
+use std::time::SystemTime;
+use std::time::UNIX_EPOCH;
+
+use rusqlite::Connection;
+use rusqlite::Transaction;
+use rusqlite::TransactionBehavior;
+
+use crate::store::database;
+use crate::store::database::Schema;
+use crate::store::error::During;
+use crate::store::error::StoreError;
+
+/// What `hoopctl.db` must be: `HPDB` and our migrations.
+const SCHEMA: Schema =
+    Schema { application_id: 0x4850_4442, migrations: &[include_str!("migrations/0001_initial.sql")] };
+
+/// Milliseconds since 1970 by the clock on the wall; 0 before that.
+pub fn now_ms() -> i64 {
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |since| i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
+}
+
+/// The database, on the store's own thread.
+pub struct Db {
+    path: PathBuf,
+    /// `None` after a fault of the disk, until it could be opened and checked again.
+    view: Option<View>,
+    /// Device and inode of the file that is open.
+    file: (u64, u64),
+}
+
+impl Db {
+    pub(super) fn open(path: &Path) -> Result<Self, StoreError> {
+        let view = View { connection: database::open_or_create(path, &SCHEMA)? };
+        let file = identity(path)?;
+        Ok(Self { path: path.to_owned(), view: Some(view), file })
+    }
+
+    /// Reads, in one transaction: everything seen belongs together.
+    pub fn read<T>(&mut self, job: impl FnOnce(&View) -> Result<T, StoreError>) -> Result<T, StoreError> {
+        let result = self.view().and_then(|view| {
+            // Rolled back when it is dropped.
+            let _transaction = view.begin(TransactionBehavior::Deferred)?;
+            job(view)
+        });
+        self.after(result)
+    }
+
+    /// Reads and writes, in one transaction: all of it is on disk when this returns `Ok`, none of it otherwise.
+    pub fn change<T>(
+        &mut self,
+        job: impl FnOnce(&Change<'_>) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        let result = self.view().and_then(|view| {
+            let transaction = view.begin(TransactionBehavior::Immediate)?;
+            let change = Change { view, now_ms: now_ms(), scrub: Cell::new(false) };
+            let value = job(&change)?;
+            transaction.commit().during("commit to the store")?;
+            if change.scrub.get() {
+                view.scrub();
+            }
+            Ok(value)
+        });
+        self.after(result)
+    }
+
+    fn view(&mut self) -> Result<&View, StoreError> {
+        if !identity(&self.path).is_ok_and(|file| file == self.file) {
+            return Err(StoreError::Replaced { path: self.path.clone() });
+        }
+        match &mut self.view {
+            Some(view) => Ok(view),
+            closed => Ok(closed.insert(View { connection: database::open(&self.path, &SCHEMA)? })),
+        }
+    }
+
+    /// After a fault of the disk (a failed sync above all) nothing that SQLite still holds in memory is trusted: the
+    /// next call opens the file anew and checks it.
+    fn after<T>(&mut self, result: Result<T, StoreError>) -> Result<T, StoreError> {
+        if result.as_ref().is_err_and(StoreError::is_fault_of_disk) {
+            self.view = None;
+        }
+        result
+    }
+}
+
+fn identity(path: &Path) -> Result<(u64, u64), StoreError> {
+    fs::symlink_metadata(path)
+        .map(|metadata| (metadata.dev(), metadata.ino()))
+        .map_err(|source| StoreError::Io { operation: "look at", path: path.to_owned(), source })
+}
+
+/// One consistent look at the store; only to be had inside a transaction.
+pub struct View {
+    pub(super) connection: Connection,
+}
+
+impl View {
+    fn begin(&self, behavior: TransactionBehavior) -> Result<Transaction<'_>, StoreError> {
+        Transaction::new_unchecked(&self.connection, behavior).during("begin a transaction of the store")
+    }
+
+    /// Writes the log back and empties it: what was overwritten or deleted is gone from the disk.
+    fn scrub(&self) {
+        let emptied =
+            self.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get::<_, i64>(0));
+        if !matches!(emptied, Ok(0)) {
+            tracing::warn!("cannot empty the store's log; old sealed secrets stay in it for a while");
+        }
+    }
+}
+
+/// One change of the store: all of it or nothing.
+pub struct Change<'a> {
+    view: &'a View,
+    /// The time of the change, in milliseconds since 1970.
+    pub(super) now_ms: i64,
+    scrub: Cell<bool>,
+}
+
+impl Change<'_> {
+    /// Has the log emptied after the commit, so that old content leaves the disk.
+    pub(super) fn scrub_after(&self) {
+        self.scrub.set(true);
+    }
+}
+
+impl Deref for Change<'_> {
+    type Target = View;
+
+    fn deref(&self) -> &View {
+        self.view
+    }
+}
+
+/// Reads a column that holds the text of a value.
+pub(super) fn parsed<T>(row: &rusqlite::Row<'_>, column: &str) -> rusqlite::Result<T>
+where
+    T: std::str::FromStr,
+    T::Err: std::error::Error + Send + Sync + 'static,
+{
+    let place = row.as_ref().column_index(column)?;
+    row.get_ref(place)?.as_str()?.parse().map_err(|error: T::Err| unreadable(place, error))
+}
+
+/// Reads a column that holds a value as JSON.
+pub(super) fn from_json<T: serde::de::DeserializeOwned>(
+    row: &rusqlite::Row<'_>,
+    column: &str,
+) -> rusqlite::Result<T> {
+    let place = row.as_ref().column_index(column)?;
+    serde_json::from_str(row.get_ref(place)?.as_str()?).map_err(|error| unreadable(place, error))
+}
+
+/// Reads a column that holds one of a few words.
+pub(super) fn word<T>(
+    row: &rusqlite::Row<'_>,
+    column: &str,
+    parse: impl Fn(&str) -> Option<T>,
+) -> rusqlite::Result<T> {
+    let place = row.as_ref().column_index(column)?;
+    parse(row.get_ref(place)?.as_str()?).ok_or_else(|| unreadable(place, UnknownWord))
+}
+
+/// Writes a value as JSON for a text column.
+pub(super) fn to_json(value: &impl serde::Serialize) -> Result<String, StoreError> {
+    serde_json::to_string(value)
+        .map_err(|error| rusqlite::Error::ToSqlConversionFailure(Box::new(error)))
+        .during("write a value as JSON")
+}
+
+/// A word in the store that this version does not know.
+#[derive(Debug, thiserror::Error)]
+#[error("unknown word in the store")]
+struct UnknownWord;
+
+fn unreadable(place: usize, error: impl std::error::Error + Send + Sync + 'static) -> rusqlite::Error {
+    rusqlite::Error::FromSqlConversionFailure(place, rusqlite::types::Type::Text, Box::new(error))
+}

@@ -1,0 +1,201 @@
+//! The table `entity`: connections, masks and policies that were added by command.
+
+use rusqlite::OptionalExtension;
+use rusqlite::Row;
+use rusqlite::params;
+use serde::Deserialize;
+use serde::Serialize;
+use serde_json::json;
+
+use crate::store::db::Change;
+use crate::store::db::View;
+use crate::store::db::word;
+use crate::store::error::During;
+use crate::store::error::StoreError;
+
+/// What kind of entity the store keeps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum EntityKind {
+    /// A connection, named by its name.
+    Connection,
+    /// A mask, named by its id.
+    Mask,
+    /// A policy, named by its id.
+    Policy,
+}
+
+impl EntityKind {
+    /// All kinds.
+    pub const ALL: [Self; 3] = [Self::Connection, Self::Mask, Self::Policy];
+
+    /// The word for it in the store and in output.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Connection => "connection",
+            Self::Mask => "mask",
+            Self::Policy => "policy",
+        }
+    }
+
+    /// The kind a word names, if any.
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.as_str() == text)
+    }
+}
+
+/// One entity as it is kept.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StoredEntity {
+    /// What it is.
+    pub kind: EntityKind,
+    /// Its name or id; unique within its kind.
+    pub name: String,
+    /// The body of its TOML table, without the header.
+    pub body: String,
+    /// What looks after it: `cli`, or the label of the `apply` that brought it.
+    pub managed_by: String,
+    /// When it was added, in milliseconds since 1970.
+    pub created_ms: i64,
+    /// When it was last written, in milliseconds since 1970.
+    pub updated_ms: i64,
+    /// The store's revision that its last write made.
+    pub revision: u64,
+    /// Who wrote it last.
+    pub actor: String,
+}
+
+/// An entity to be written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewEntity {
+    /// What it is.
+    pub kind: EntityKind,
+    /// Its name or id.
+    pub name: String,
+    /// The body of its TOML table. Checked by the caller.
+    pub body: String,
+    /// What looks after it.
+    pub managed_by: String,
+}
+
+/// What must be there already when an entity is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Put {
+    /// Nothing or an older one.
+    Any,
+    /// Nothing.
+    New,
+    /// An older one.
+    Replace,
+    /// The one with this [`StoredEntity::revision`]: nobody has changed it since it was looked at.
+    ReplaceAt(u64),
+}
+
+impl View {
+    /// All entities, or those of one kind, by kind and name.
+    pub fn entities(&self, kind: Option<EntityKind>) -> Result<Vec<StoredEntity>, StoreError> {
+        self.connection
+            .prepare_cached("SELECT * FROM entity WHERE ?1 IS NULL OR kind = ?1 ORDER BY kind, name")
+            .and_then(|mut select| select.query_map([kind.map(EntityKind::as_str)], read)?.collect())
+            .during("list the entities of the store")
+    }
+
+    /// One entity.
+    pub fn entity(&self, kind: EntityKind, name: &str) -> Result<Option<StoredEntity>, StoreError> {
+        self.connection
+            .prepare_cached("SELECT * FROM entity WHERE kind = ?1 AND name = ?2")
+            .and_then(|mut select| select.query_row([kind.as_str(), name], read).optional())
+            .during("read an entity of the store")
+    }
+}
+
+impl Change<'_> {
+    /// Writes an entity, raises the revision, and adds `{kind}.add` or `{kind}.edit` to the audit trail.
+    ///
+    /// # Errors
+    /// [`StoreError::Exists`], [`StoreError::Missing`] and [`StoreError::Changed`], by what `put` wants.
+    pub fn put_entity(&self, new: &NewEntity, put: Put, actor: &str) -> Result<StoredEntity, StoreError> {
+        let kind = new.kind.as_str();
+        let name = || new.name.clone();
+        let old = self.entity(new.kind, &new.name)?;
+        match (put, &old) {
+            (Put::New, Some(_)) => return Err(StoreError::Exists { kind, name: name() }),
+            (Put::Replace | Put::ReplaceAt(_), None) => {
+                return Err(StoreError::Missing { kind, name: name() });
+            }
+            (Put::ReplaceAt(seen), Some(old)) if old.revision != seen => {
+                return Err(StoreError::Changed { kind, name: name() });
+            }
+            _ => {}
+        }
+        let stored = StoredEntity {
+            kind: new.kind,
+            name: new.name.clone(),
+            body: new.body.clone(),
+            managed_by: new.managed_by.clone(),
+            created_ms: old.as_ref().map_or(self.now_ms, |old| old.created_ms),
+            updated_ms: self.now_ms,
+            revision: self.raise_revision()?,
+            actor: actor.to_owned(),
+        };
+        self.connection
+            .prepare_cached("INSERT OR REPLACE INTO entity VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)")
+            .and_then(|mut insert| {
+                insert.execute(params![
+                    kind,
+                    stored.name,
+                    stored.body,
+                    stored.managed_by,
+                    stored.created_ms,
+                    stored.updated_ms,
+                    stored.revision.cast_signed(),
+                    stored.actor
+                ])
+            })
+            .during("write an entity of the store")?;
+        let verb = if old.is_some() { "edit" } else { "add" };
+        let detail = json!({
+            "revision": stored.revision,
+            "managed_by": stored.managed_by,
+            "body": stored.body,
+            "was": old.map(|old| old.body),
+        });
+        self.append_audit(actor, &format!("{kind}.{verb}"), &stored.name, &detail)?;
+        Ok(stored)
+    }
+
+    /// Removes an entity, raises the revision, and adds `{kind}.remove` to the audit trail. Says what it was.
+    ///
+    /// # Errors
+    /// [`StoreError::Missing`].
+    pub fn remove_entity(
+        &self,
+        kind: EntityKind,
+        name: &str,
+        actor: &str,
+    ) -> Result<StoredEntity, StoreError> {
+        let old = self
+            .entity(kind, name)?
+            .ok_or_else(|| StoreError::Missing { kind: kind.as_str(), name: name.to_owned() })?;
+        self.connection
+            .prepare_cached("DELETE FROM entity WHERE kind = ?1 AND name = ?2")
+            .and_then(|mut delete| delete.execute([kind.as_str(), name]))
+            .during("remove an entity of the store")?;
+        let detail = json!({ "revision": self.raise_revision()?, "was": old.body });
+        self.append_audit(actor, &format!("{}.remove", kind.as_str()), name, &detail)?;
+        Ok(old)
+    }
+}
+
+fn read(row: &Row<'_>) -> rusqlite::Result<StoredEntity> {
+    Ok(StoredEntity {
+        kind: word(row, "kind", EntityKind::parse)?,
+        name: row.get("name")?,
+        body: row.get("body")?,
+        managed_by: row.get("managed_by")?,
+        created_ms: row.get("created_ms")?,
+        updated_ms: row.get("updated_ms")?,
+        revision: row.get::<_, i64>("revision")?.cast_unsigned(),
+        actor: row.get("actor")?,
+    })
+}

@@ -1,0 +1,46 @@
+//! `hoopctl.db`: entities, locks, sealed secrets, key sets, approvals and the audit trail, in one SQLite file.
+//!
+//! One thread owns the connection; [`Store::call`] sends it work. What changes an entity, lock, secret or grant
+//! writes its audit entry in the same transaction. `serve` or the offline CLI holds [`DataDirLock`] meanwhile, so
+//! there is never a second writer.
+
+mod approval;
+mod approval_decision;
+mod approval_grant;
+mod audit;
+pub mod database;
+mod db;
+mod entity;
+mod error;
+mod folder;
+mod jwks;
+mod lock;
+mod lock_file;
+mod meta;
+mod secret;
+#[cfg(test)]
+mod tests;
+mod thread;
+
+pub use approval::ApprovalFilter;
+pub use approval::Same;
+pub use audit::AuditEntry;
+pub use audit::AuditVerification;
+pub use db::Change;
+pub use db::Db;
+pub use db::View;
+pub use db::now_ms;
+pub use entity::EntityKind;
+pub use entity::NewEntity;
+pub use entity::Put;
+pub use entity::StoredEntity;
+pub use error::StoreError;
+pub use folder::check_private_file;
+pub use folder::private_folder;
+pub use lock_file::DataDirLock;
+pub use lock_file::lock_data_dir;
+pub use secret::StoredSecret;
+pub use thread::Store;
+
+/// The name of the store's file in the data directory.
+pub const DB_FILE: &str = "hoopctl.db";

@@ -1,0 +1,78 @@
+//! Opening a stream to a target.
+
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use rustls::pki_types::ServerName;
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+
+use crate::domain::connection::Upstream;
+use crate::transport::stream::Stream;
+
+/// Why a target could not be reached. For the log and the operator; a client learns only that it is not available.
+#[derive(Debug, thiserror::Error)]
+pub enum DialError {
+    /// The name did not resolve, or every address refused.
+    #[error("cannot connect to {host}:{port}")]
+    Connect {
+        /// The target's host.
+        host: Arc<str>,
+        /// The target's port.
+        port: u16,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The host cannot stand in a certificate.
+    #[error("{host:?} is not a host name that TLS can check")]
+    Name {
+        /// The target's host.
+        host: Arc<str>,
+    },
+    /// No stream within the limit.
+    #[error("{host}:{port} did not answer within {limit:?}")]
+    TimedOut {
+        /// The target's host.
+        host: Arc<str>,
+        /// The target's port.
+        port: u16,
+        /// The limit.
+        limit: Duration,
+    },
+    /// The TLS handshake failed: another certificate, an unknown authority, no common version.
+    #[error("the TLS handshake with {host}:{port} failed")]
+    Tls {
+        /// The target's host.
+        host: Arc<str>,
+        /// The target's port.
+        port: u16,
+        /// What was wrong.
+        source: io::Error,
+    },
+}
+
+/// Opens a stream to `upstream` within `limit`, with TLS where the upstream asks for it.
+pub async fn dial(upstream: &Upstream, tls: Option<&Arc<rustls::ClientConfig>>, limit: Duration) -> Result<Stream, DialError> {
+    let (host, port) = (Arc::clone(&upstream.host), upstream.port);
+    match tokio::time::timeout(limit, open(upstream, tls)).await {
+        Ok(opened) => opened,
+        Err(_elapsed) => Err(DialError::TimedOut { host, port, limit }),
+    }
+}
+
+async fn open(upstream: &Upstream, tls: Option<&Arc<rustls::ClientConfig>>) -> Result<Stream, DialError> {
+    let (host, port) = (&upstream.host, upstream.port);
+    let connect = |source| DialError::Connect { host: Arc::clone(host), port, source };
+    let tcp = TcpStream::connect((&**host, port)).await.map_err(connect)?;
+    tcp.set_nodelay(true).map_err(connect)?;
+    let Some(config) = tls.filter(|_| upstream.tls) else {
+        return Ok(Stream::Plain(tcp));
+    };
+    let name = ServerName::try_from(host.to_string()).map_err(|_invalid| DialError::Name { host: Arc::clone(host) })?;
+    let stream = TlsConnector::from(Arc::clone(config))
+        .connect(name, tcp)
+        .await
+        .map_err(|source| DialError::Tls { host: Arc::clone(host), port, source })?;
+    Ok(Stream::TlsClient(Box::new(stream)))
+}

@@ -1,0 +1,236 @@
+//! One small GET of a public document: bounded in time and size, over https, without redirects.
+
+use std::io;
+use std::net::IpAddr;
+use std::net::Ipv4Addr;
+use std::net::Ipv6Addr;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::Request;
+use http::StatusCode;
+use http::Uri;
+use http::header;
+use http_body_util::BodyExt;
+use http_body_util::Empty;
+use hyper::body::Body;
+use hyper::body::Incoming;
+use hyper_util::rt::TokioIo;
+use rustls::pki_types::ServerName;
+use tokio::io::AsyncRead;
+use tokio::io::AsyncWrite;
+use tokio::net::TcpStream;
+use tokio::task::JoinSet;
+use tokio_rustls::TlsConnector;
+
+/// The bounds of one fetch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// For everything together: names, connecting, TLS, the reply.
+    pub timeout: Duration,
+    /// The longest body that is taken, in bytes.
+    pub max_bytes: usize,
+}
+
+impl Default for Limits {
+    /// 5 s and 1 MiB.
+    fn default() -> Self {
+        Self { timeout: Duration::from_secs(5), max_bytes: 1 << 20 }
+    }
+}
+
+/// Why nothing was fetched. Holds no part of the reply.
+#[derive(Debug, thiserror::Error)]
+pub enum FetchError {
+    /// The URL is not one that is fetched.
+    #[error("the URL {problem}")]
+    Url {
+        /// What is wrong with it.
+        problem: &'static str,
+    },
+    /// No stream to the server.
+    #[error("cannot connect to {host}:{port}")]
+    Connect {
+        /// The server.
+        host: String,
+        /// Its port.
+        port: u16,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The server did not prove who it is.
+    #[error("TLS with {host} failed")]
+    Tls {
+        /// The server.
+        host: String,
+        /// What was wrong.
+        source: io::Error,
+    },
+    /// What came is not HTTP, or it was cut off.
+    #[error("the HTTP exchange failed")]
+    Exchange(#[source] hyper::Error),
+    /// Any status but 200; redirects are not followed.
+    #[error("the server answered status {0}, wanted 200")]
+    Status(u16),
+    /// The body is longer than allowed.
+    #[error("the reply is longer than {0} bytes")]
+    TooBig(usize),
+    /// It took too long.
+    #[error("no complete reply within {} ms", .0.as_millis())]
+    Timeout(Duration),
+}
+
+/// A URL that may be fetched, in its parts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Location {
+    /// Host name or address, without the brackets of IPv6.
+    pub host: String,
+    /// The port, given or that of the scheme.
+    pub port: u16,
+    /// Whether the scheme is https.
+    pub secure: bool,
+    authority: String,
+    path: String,
+}
+
+impl Location {
+    /// Reads a URL: https to anywhere, http only to a loopback literal (127.0.0.0/8, `[::1]`) or `localhost`, no user
+    /// name, password or fragment.
+    ///
+    /// # Errors
+    /// [`FetchError::Url`] for anything else.
+    pub fn parse(url: &str) -> Result<Self, FetchError> {
+        let wrong = |problem| FetchError::Url { problem };
+        if !url.bytes().all(|byte| byte.is_ascii_graphic()) {
+            return Err(wrong("holds a space or a character that is not ASCII"));
+        }
+        if url.contains('#') {
+            return Err(wrong("has a fragment"));
+        }
+        let uri: Uri = url.parse().map_err(|_invalid| wrong("cannot be read"))?;
+        let secure = match uri.scheme_str() {
+            Some("https") => true,
+            Some("http") => false,
+            _ => return Err(wrong("is neither https nor http")),
+        };
+        let authority = uri.authority().ok_or_else(|| wrong("has no host"))?;
+        if authority.as_str().contains('@') {
+            return Err(wrong("holds a user name"));
+        }
+        let host = authority.host().trim_start_matches('[').trim_end_matches(']').to_ascii_lowercase();
+        if host.is_empty() {
+            return Err(wrong("has no host"));
+        }
+        if !secure && !is_loopback(&host) {
+            return Err(wrong("is http: only a loopback address may be without TLS"));
+        }
+        let port = match (authority.port(), secure) {
+            (Some(port), _) => port.as_u16(),
+            (None, true) => 443,
+            (None, false) => 80,
+        };
+        let path = uri.path_and_query().map_or("/", |path| path.as_str()).to_owned();
+        Ok(Self { host, port, secure, authority: authority.as_str().to_owned(), path })
+    }
+
+    /// Whether the host is a loopback literal or `localhost`.
+    pub fn is_loopback(&self) -> bool {
+        is_loopback(&self.host)
+    }
+
+    async fn connect(&self) -> Result<TcpStream, FetchError> {
+        let connected = if self.host == "localhost" {
+            // Never asked of a name server: the name is ours by RFC 6761.
+            let both: [SocketAddr; 2] =
+                [(Ipv4Addr::LOCALHOST, self.port).into(), (Ipv6Addr::LOCALHOST, self.port).into()];
+            TcpStream::connect(&both[..]).await
+        } else {
+            TcpStream::connect((self.host.as_str(), self.port)).await
+        };
+        connected.map_err(|source| FetchError::Connect { host: self.host.clone(), port: self.port, source })
+    }
+}
+
+fn is_loopback(host: &str) -> bool {
+    host == "localhost" || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+}
+
+/// Gets one document. Answers only a complete body of a 200 reply. `tls` is needed for https only.
+///
+/// # Errors
+/// Every [`FetchError`]; in particular any redirect.
+pub async fn get(
+    url: &str,
+    limits: Limits,
+    tls: Option<Arc<rustls::ClientConfig>>,
+) -> Result<Vec<u8>, FetchError> {
+    let location = Location::parse(url)?;
+    tokio::time::timeout(limits.timeout, exchange(&location, limits.max_bytes, tls))
+        .await
+        .map_err(|_elapsed| FetchError::Timeout(limits.timeout))?
+}
+
+async fn exchange(
+    location: &Location,
+    max_bytes: usize,
+    tls: Option<Arc<rustls::ClientConfig>>,
+) -> Result<Vec<u8>, FetchError> {
+    if !location.secure {
+        return request(location, location.connect().await?, max_bytes).await;
+    }
+    let failed = |source| FetchError::Tls { host: location.host.clone(), source };
+    let tls = tls.ok_or_else(|| failed(io::Error::other("no TLS settings")))?;
+    let stream = location.connect().await?;
+    let name =
+        ServerName::try_from(location.host.clone()).map_err(|invalid| failed(io::Error::other(invalid)))?;
+    let stream = TlsConnector::from(tls).connect(name, stream).await.map_err(failed)?;
+    request(location, stream, max_bytes).await
+}
+
+async fn request<S>(location: &Location, stream: S, max_bytes: usize) -> Result<Vec<u8>, FetchError>
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let (mut sender, connection) = hyper::client::conn::http1::Builder::new()
+        .max_buf_size(64 << 10)
+        .max_headers(100)
+        .handshake(TokioIo::new(stream))
+        .await
+        .map_err(FetchError::Exchange)?;
+    // The set aborts its task when this future is dropped, so that a timeout leaves nothing behind.
+    let mut driver = JoinSet::new();
+    driver.spawn(connection);
+    let request = Request::get(&location.path)
+        .header(header::HOST, &location.authority)
+        .header(header::ACCEPT, "application/json")
+        .header(header::USER_AGENT, "hoopctl")
+        .header(header::CONNECTION, "close")
+        .body(Empty::<Bytes>::new())
+        .map_err(|_invalid| FetchError::Url { problem: "cannot be sent" })?;
+    let reply = sender.send_request(request).await.map_err(FetchError::Exchange)?;
+    if reply.status() != StatusCode::OK {
+        return Err(FetchError::Status(reply.status().as_u16()));
+    }
+    read(reply.into_body(), max_bytes).await
+}
+
+async fn read(mut body: Incoming, max_bytes: usize) -> Result<Vec<u8>, FetchError> {
+    let announced = body.size_hint().lower();
+    if announced > max_bytes as u64 {
+        return Err(FetchError::TooBig(max_bytes));
+    }
+    let mut bytes = Vec::new();
+    while let Some(frame) = body.frame().await {
+        let Ok(data) = frame.map_err(FetchError::Exchange)?.into_data() else { continue };
+        if bytes.len() + data.len() > max_bytes {
+            return Err(FetchError::TooBig(max_bytes));
+        }
+        bytes.extend_from_slice(&data);
+    }
+    Ok(bytes)
+}
+
+#[cfg(test)]
+mod tests;

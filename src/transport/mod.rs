@@ -1,0 +1,7 @@
+//! Streams of bytes: listening, dialling, TLS, and fetching small documents. Knows no token and no policy.
+
+pub mod dial;
+pub mod fetch;
+pub mod listen;
+pub mod stream;
+pub mod tls;

@@ -1,0 +1,117 @@
+//! What recording costs: events a second and CPU per event, for groups of 1, 8 and 64 waiters, written and synced.
+//!
+//! Each waiter is a task that appends the request and the decision of one command, waits until they are recorded, then
+//! pushes the reply without waiting: the pipeline's way. The CPU is that of the whole process, so the waiters' side is in it.
+
+use std::path::Path;
+use std::time::Duration;
+use std::time::Instant;
+
+use hoopctl::domain::event::Direction;
+use hoopctl::domain::event::Event;
+use hoopctl::domain::event::EventKind;
+use hoopctl::domain::id::RequestId;
+use hoopctl::domain::id::SessionId;
+use hoopctl::recording::Durability;
+use hoopctl::recording::Journal;
+use hoopctl::recording::Settings;
+
+/// How long each figure is measured.
+const RUN: Duration = Duration::from_secs(2);
+
+fn main() {
+    println!("waiters durability  commands/s  events/s  us CPU/event  bytes on disk/event");
+    for (waiters, durability) in [
+        (1, Durability::Written),
+        (8, Durability::Written),
+        (64, Durability::Written),
+        (1, Durability::Synced),
+        (8, Durability::Synced),
+        (64, Durability::Synced),
+    ] {
+        measure(waiters, durability);
+    }
+}
+
+fn measure(waiters: usize, durability: Durability) {
+    let dir = tempfile::tempdir_in(std::env::var("BENCH_DIR").unwrap_or_else(|_| "/var/tmp".to_owned())).unwrap();
+    let journal = Journal::open(dir.path(), Settings::default()).unwrap();
+    let session = SessionId::new();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let commands = runtime.block_on(async {
+        journal.append([start(session)], Durability::Synced).await.unwrap();
+        let (cpu, began) = (cpu_time(), Instant::now());
+        let tasks: Vec<_> = (0..waiters)
+            .map(|_| {
+                let journal = journal.clone();
+                tokio::spawn(async move {
+                    let mut commands = 0_u64;
+                    while began.elapsed() < RUN {
+                        let request = RequestId::new();
+                        let asked = [
+                            event(session, EventKind::HttpRequest, request, REQUEST),
+                            event(session, EventKind::Decision, request, DECISION),
+                        ];
+                        journal.append(asked, durability).await.unwrap();
+                        journal.push(event(session, EventKind::HttpResponse, request, RESPONSE)).unwrap();
+                        commands += 1;
+                    }
+                    commands
+                })
+            })
+            .collect();
+        let mut commands = 0;
+        for task in tasks {
+            commands += task.await.unwrap();
+        }
+        journal.flush().await.unwrap();
+        let (cpu, took) = (cpu_time() - cpu, began.elapsed());
+        (commands, cpu, took)
+    });
+    let (commands, cpu, took) = commands;
+    journal.close();
+    let events = (commands * 3) as f64;
+    let size = size_of(&dir.path().join("events.db"));
+    println!(
+        "{waiters:>7} {:>10} {:>11.0} {:>9.0} {:>13.2} {:>20.0}",
+        format!("{durability:?}").to_lowercase(),
+        commands as f64 / took.as_secs_f64(),
+        events / took.as_secs_f64(),
+        cpu.as_secs_f64() * 1e6 / events,
+        size as f64 / events,
+    );
+}
+
+const REQUEST: &str = r#"{"method":"GET","path":"/customers/7","query":"","headers":[["host","127.0.0.1:8440"],["user-agent","wrk/4.2"],["accept","*/*"]],"body":null,"class":"read","http":"1.1"}"#;
+const DECISION: &str = r#"{"effect":"allow","rule":"read-crm","rules":["read-crm"],"policy_rev":41}"#;
+const RESPONSE: &str = r#"{"status":200,"headers":[["content-type","application/json"],["content-length","312"]],"body":{"text":"{\"id\":7,\"name\":\"Ada L\",\"ssn\":\"***-**-4399\",\"email\":\"[REDACTED]\",\"tier\":\"gold\",\"address\":{\"street\":\"12 Example Road\",\"city\":\"Springfield\",\"zip\":\"01103\"}}","length":312,"sha256":"9c1e77ab9c1e77ab9c1e77ab9c1e77ab9c1e77ab9c1e77ab9c1e77ab9c1e77ab"},"ttfb_us":812,"total_us":901,"end":"complete"}"#;
+
+fn start(session: SessionId) -> Event {
+    let data = r#"{"principal":"local:bench","label":"bench","kind":"app","issuer":"local","client":null,"groups":[],"connection":"crm","protocol":"http","upstream":"http://127.0.0.1:1","source":"127.0.0.1","policy_rev":41}"#;
+    Event { dir: None, corr: None, ..event(session, EventKind::SessionStart, RequestId::new(), data) }
+}
+
+fn event(session: SessionId, kind: EventKind, request: RequestId, data: &str) -> Event {
+    Event {
+        session,
+        t_us: 6_118_402,
+        ts_ms: 1_795_166_049_118,
+        kind,
+        dir: Some(Direction::C2s),
+        corr: Some(request),
+        data: data.into(),
+        mask: Vec::new(),
+    }
+}
+
+fn cpu_time() -> Duration {
+    let usage = nix::sys::resource::getrusage(nix::sys::resource::UsageWho::RUSAGE_SELF).unwrap();
+    let micros = |time: nix::sys::time::TimeVal| {
+        Duration::from_secs(time.tv_sec().unsigned_abs()) + Duration::from_micros(time.tv_usec().unsigned_abs())
+    };
+    micros(usage.user_time()) + micros(usage.system_time())
+}
+
+fn size_of(path: &Path) -> u64 {
+    std::fs::metadata(path).map_or(0, |meta| meta.len())
+}

@@ -1,0 +1,170 @@
+//! What is meant to get past the gateway: none of it reaches the target.
+
+use std::time::Duration;
+
+use crate::support::World;
+use crate::support::client::request;
+
+/// Sends raw bytes on a stream of their own; gives the status and the code of the answer, if there is one.
+fn raw(world: &World, bytes: impl AsRef<[u8]>) -> Option<(u16, String)> {
+    let mut client = world.client();
+    client.set_patience(Duration::from_secs(5));
+    client.try_send(bytes);
+    let reply = client.try_reply()?;
+    Some((reply.status, reply.code()))
+}
+
+#[test]
+fn smuggled_requests_are_refused_and_recorded() {
+    let world = World::new();
+    let token = world.token("reader");
+    let auth = format!("Authorization: Bearer {token}\r\n");
+    let evil = format!("GET /c/raw/evil HTTP/1.1\r\nHost: x\r\n{auth}\r\n");
+    let put = format!("PUT /c/raw/__size HTTP/1.1\r\nHost: x\r\n{auth}");
+    let shapes = [
+        format!("{put}Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n{evil}"),
+        format!("{put}Transfer-Encoding: chunked\r\nContent-Length: 5\r\n\r\n0\r\n\r\n{evil}"),
+        format!("{put}Content-Length: 5\r\nContent-Length: 5\r\n\r\nhello{evil}"),
+        format!("{put}Content-Length: 0\r\nContent-Length: 50\r\n\r\n{evil}"),
+        format!("{put}Content-Length: 0, 50\r\n\r\n{evil}"),
+        format!("{put}Transfer-Encoding: chunked\r\nTransfer-Encoding: x\r\n\r\n0\r\n\r\n{evil}"),
+        format!("{put}Transfer-Encoding: xchunked\r\n\r\n0\r\n\r\n{evil}"),
+        format!("{put}Transfer-Encoding : chunked\r\n\r\n0\r\n\r\n{evil}"),
+        format!("{put}Transfer-Encoding:\u{b}chunked\r\n\r\n0\r\n\r\n{evil}"),
+        format!("{put}Content-Length: 3\r\nX: y\r\n Transfer-Encoding: chunked\r\n\r\nabc{evil}"),
+        format!("GET /c/raw/a HTTP/1.1\nHost: x\n{auth}\n{evil}"),
+        format!("GET /c/raw/a HTTP/1.1\r\nHost: x\r\nX: a\nContent-Length: 50\r\n{auth}\r\n{evil}"),
+        format!("GET /c/raw/a HTTP/1.1\r\nHost: x\r\nBad Name: y\r\n{auth}\r\n"),
+        format!("GET /c/raw/a HTTP/1.1\r\nHost: x\r\nHost: y\r\n{auth}\r\n"),
+        format!("GET /c/raw/a HTTP/1.1\r\nHost: x\r\nX: a\0b\r\n{auth}\r\n"),
+        format!("GET /c/raw/a HTTP/9.9\r\nHost: x\r\n{auth}\r\n"),
+        format!("G ET /c/raw/a HTTP/1.1\r\nHost: x\r\n{auth}\r\n"),
+        format!("TRACE /c/raw/a HTTP/1.1\r\nHost: x\r\n{auth}\r\n"),
+        format!("GET /c/raw/a HTTP/1.1\r\nHost: x\r\n{auth}{auth}\r\n"),
+    ];
+    for shape in &shapes {
+        assert_eq!(raw(&world, shape), Some((400, "bad_request".to_owned())), "{shape:?}");
+    }
+    // Framing that breaks in the middle of a body: the request ends, and nothing after it is read as another.
+    for chunks in ["5\r\nhelloXX", "z\r\n", "-1\r\n", "5;ext=\"\r\n\"\r\nhello\r\n", "5 \r\nhello\r\n", "0\r\nContent-Length: 9\r\n\r\n", "ffffffffffffffff1\r\n"] {
+        let shape = format!("{put}Transfer-Encoding: chunked\r\n\r\n{chunks}{evil}");
+        let answer = raw(&world, &shape);
+        assert!(answer.as_ref().is_none_or(|(status, _)| *status >= 400), "{chunks:?} gave {answer:?}");
+    }
+    assert!(!world.hits().iter().any(|hit| hit.contains("evil") || hit.contains("/a")), "{:?}", world.hits());
+    let refused = gateway_events(&world);
+    assert!(refused.iter().filter(|event| event["data"]["code"] == "bad_request").count() >= shapes.len() - 2, "{refused:?}");
+}
+
+/// The events of the gateway's own recording: refusals without a session.
+fn gateway_events(world: &World) -> Vec<serde_json::Value> {
+    let sessions = world.list(&["session", "list"]);
+    let own = sessions.iter().find(|session| session["connection"] == "gateway").expect("the gateway records its refusals");
+    world.events(own["id"].as_str().unwrap())
+}
+
+#[test]
+fn paths_that_mean_another_place_are_refused() {
+    let world = World::new();
+    let token = world.token("reader");
+    for path in [
+        "/c/crm/%2e%2e/raw/customers/7", "/c/crm/..%2fraw", "/c/crm/%2e%2e%2f", "/c/crm/a%2fb", "/c/crm/a%5cb", "/c/crm/a\\b", "/c/crm/..;/x", "/c/crm/a;b",
+        "/c/crm/%00", "/c/crm/a%0d%0aX:1", "/c/crm/%c0%af", "/c/crm/%c0%ae%c0%ae/", "/c/crm/%ff", "/c/crm/%252e%252e/", "/c/crm/../raw/customers/7",
+        "/c/crm/a/../../raw/x", "/c/crm/%zz", "/c/crm/%", "/c/crm/x?access_token=abc", "/c/crm/x?_method=DELETE", "/c/crm/x?a=%00",
+    ] {
+        let reply = world.get(path, Some(&token));
+        assert_eq!((reply.status, reply.code().as_str()), (400, "bad_request"), "{path}");
+    }
+    assert!(world.hits().is_empty(), "{:?}", world.hits());
+    // What has one reading passes in its canonical form.
+    assert_eq!(world.get("/c/crm//customers/./%37", Some(&token)).status, 200);
+    assert_eq!(world.hits(), ["GET /customers/7"]);
+}
+
+#[test]
+fn no_header_asks_for_another_method() {
+    let world = World::new();
+    let token = world.token("writer");
+    for name in ["X-HTTP-Method-Override", "X-HTTP-Method", "X-Method-Override", "X_HTTP_Method_Override"] {
+        let reply = world.send("GET", "/c/crm/customers/7", Some(&token), &[(name, "DELETE")], None);
+        assert_eq!((reply.status, reply.code().as_str()), (400, "bad_request"), "{name}");
+    }
+    for method in ["PROPFIND", "delete", "Get", "PURGE", "MKCOL", "QUERY"] {
+        let reply = world.send(method, "/c/crm/customers/7", Some(&token), &[], None);
+        assert_eq!((reply.status, reply.code().as_str()), (403, "denied"), "{method}");
+    }
+    assert!(world.hits().is_empty());
+}
+
+#[test]
+fn endless_heads_and_slow_senders_are_cut_off_and_others_are_served() {
+    let world = World::new();
+    let token = world.token("reader");
+    let mut endless = world.client();
+    endless.send("GET /c/crm/customers/7 HTTP/1.1\r\nHost: x\r\n");
+    let mut sent = 0_u64;
+    while sent < 1 << 20 && endless.try_send("X-Filler: aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\r\n") {
+        sent += 64;
+    }
+    assert!(sent < 1 << 20, "an endless head is read without end");
+    let mut slow: Vec<_> = (0..50).map(|_| world.client()).collect();
+    for client in &mut slow {
+        client.send("GET /c/crm/customers/7 HTTP/1.1\r\nHo");
+    }
+    assert_eq!(world.get("/c/crm/customers/7", Some(&token)).status, 200);
+    let mut client = slow.pop().unwrap();
+    client.set_patience(Duration::from_secs(20));
+    let reply = client.reply();
+    assert_eq!((reply.status, reply.code().as_str()), (408, "bad_request"));
+}
+
+#[test]
+fn duplicate_members_in_a_judged_body_are_refused() {
+    let rules = crate::support::world::RULES.to_owned()
+        + "\n[[policy]]\nid = \"gold\"\neffect = \"deny\"\nmatch = { connections = [\"crm\"], args = { tier = \"gold\" } }\n";
+    let world = World::with(&rules);
+    let token = world.token("writer");
+    for body in [r#"{"tier":"silver","tier":"gold"}"#, r#"{"tier":"silver","\u0074ier":"gold"}"#, "\u{feff}{\"tier\":\"gold\"}", r#"{"tier":"silver"}{"tier":"gold"}"#] {
+        let reply = world.send_json("PATCH", "/c/crm/customers/7", &token, body);
+        assert_eq!((reply.status, reply.code().as_str()), (400, "bad_request"), "{body}");
+    }
+    // A type that cannot be judged counts as the worst: the deny holds.
+    let reply = world.send("PATCH", "/c/crm/customers/7", Some(&token), &[("Content-Type", "text/plain")], Some(r#"{"tier":"silver"}"#));
+    assert_eq!(reply.code(), "denied");
+    assert!(world.hits().is_empty());
+}
+
+#[test]
+fn bombs_and_broken_packing_are_withheld() {
+    let world = World::new();
+    let token = world.token("reader");
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let bomb = {
+        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
+        std::io::Write::write_all(&mut encoder, b"[").unwrap();
+        for _ in 0..256 {
+            std::io::Write::write_all(&mut encoder, &vec![b' '; 1 << 20]).unwrap();
+        }
+        std::io::Write::write_all(&mut encoder, b"]").unwrap();
+        encoder.finish().unwrap()
+    };
+    let server = std::thread::spawn(move || {
+        for body in [bomb, b"this is no gzip".to_vec()] {
+            let (mut stream, _) = listener.accept().unwrap();
+            let mut buffer = [0; 4096];
+            drop(std::io::Read::read(&mut stream, &mut buffer));
+            let head = format!("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Encoding: gzip\r\nContent-Length: {}\r\n\r\n", body.len());
+            drop(std::io::Write::write_all(&mut stream, &[head.into_bytes(), body].concat()));
+        }
+    });
+    assert_eq!(world.cli(&["connect", "add", "bomb", "--upstream", &format!("http://127.0.0.1:{port}"), "--tag", "data=pii"]).0, 0);
+    assert_eq!(world.cli(&["policy", "add", "bomb-reads", "--effect", "allow", "--group", "support", "--connection", "bomb"]).0, 0);
+    let mut client = world.client();
+    client.send(request("GET", "/c/bomb/x", Some(&token), &[], None));
+    let reply = client.try_reply();
+    assert!(reply.as_ref().is_none_or(|reply| reply.status == 502 || !reply.whole), "the bomb came through");
+    let reply = world.get("/c/bomb/x", Some(&token));
+    assert_eq!((reply.status, reply.code().as_str()), (502, "unmaskable_reply"));
+    server.join().unwrap();
+}

@@ -1,0 +1,94 @@
+//! Who gets in: tokens of a real provider, over a rollover of its keys and its absence.
+
+use std::time::Duration;
+use std::time::Instant;
+
+use base64::Engine;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD as B64;
+
+use crate::support::World;
+
+#[test]
+fn only_tokens_that_hold_get_in() {
+    let world = World::new();
+    let good = world.token("reader");
+    assert_eq!(world.get("/c/crm/customers/7", Some(&good)).status, 200);
+
+    let none = world.get("/c/crm/customers/7", None);
+    assert_eq!((none.status, none.code().as_str()), (401, "unauthenticated"));
+    assert_eq!(none.header("www-authenticate"), Some("Bearer"));
+
+    let parts: Vec<&str> = good.split('.').collect();
+    let payload = B64.decode(parts[1]).unwrap();
+    let forged = String::from_utf8(payload).unwrap().replace("support", "secrets");
+    let unsigned = format!("{}.{}.", B64.encode(r#"{"alg":"none","typ":"at+jwt"}"#), parts[1]);
+    let hmac = format!("{}.{}.{}", B64.encode(r#"{"alg":"HS256","typ":"at+jwt","kid":"x"}"#), parts[1], parts[2]);
+    let mut flipped = good.clone().into_bytes();
+    let at = flipped.len() - 20;
+    flipped[at] = if flipped[at] == b'A' { b'B' } else { b'A' };
+    for (name, token) in [
+        ("another audience", world.token_for("reader", Some("api://other"))),
+        ("another payload", format!("{}.{}.{}", parts[0], B64.encode(forged), parts[2])),
+        ("unsigned", unsigned),
+        ("HMAC", hmac),
+        ("another signature", String::from_utf8(flipped).unwrap()),
+        ("no token at all", "garbage".to_owned()),
+        ("padding", format!("{good}=")),
+        ("too long", format!("{good}{}", "A".repeat(20_000))),
+    ] {
+        let reply = world.get("/c/crm/customers/7", Some(&token));
+        assert_eq!((reply.status, reply.code().as_str()), (401, "unauthenticated"), "{name}");
+        assert_eq!(reply.header("www-authenticate"), Some("Bearer error=\"invalid_token\""), "{name}");
+    }
+    assert_eq!(world.hits().len(), 1, "only the good one reached the target");
+}
+
+#[test]
+fn a_connection_that_is_not_open_looks_like_one_that_is_not_there() {
+    let world = World::new();
+    let stranger = world.token("stranger");
+    let hidden = world.get("/c/crm/customers/7", Some(&stranger));
+    let missing = world.get("/c/nothing/customers/7", Some(&stranger));
+    assert_eq!((hidden.status, missing.status), (404, 404));
+    assert_eq!((hidden.code(), &hidden.json()["detail"]), (missing.code(), &missing.json()["detail"]));
+    assert!(world.hits().is_empty());
+}
+
+#[test]
+fn keys_roll_over_without_a_restart_and_outlive_the_providers_absence() {
+    let mut world = World::new();
+    let old = world.token("reader");
+    assert_eq!(world.get("/c/crm/customers/7", Some(&old)).status, 200);
+    world.issuer.as_ref().unwrap().signal("HUP");
+    std::thread::sleep(Duration::from_secs(1));
+    let new = world.token("reader");
+    assert_ne!(new.split('.').next(), old.split('.').next(), "the provider signs with another key");
+    // The first token with an unknown key makes the gateway look once.
+    let begin = Instant::now();
+    while world.get("/c/crm/customers/7", Some(&new)).status != 200 {
+        assert!(begin.elapsed() < Duration::from_secs(70), "the new key is never found: {}", world.log());
+        std::thread::sleep(Duration::from_millis(500));
+    }
+    assert_eq!(world.get("/c/crm/customers/7", Some(&old)).status, 200);
+
+    // The provider goes away; a gateway that starts now lives on the keys it kept.
+    world.issuer = None;
+    assert_eq!(world.stop(), Some(0));
+    world.start();
+    assert_eq!(world.get("/c/crm/customers/7", Some(&new)).status, 200);
+}
+
+#[test]
+fn without_any_keys_the_answer_is_that_the_issuer_is_away() {
+    let mut world = World::without_gateway(crate::support::world::RULES);
+    let token = world.token("reader");
+    world.issuer = None;
+    let mut gateway = crate::support::process::Process::start("gateway", &mut world.hoopctl(&["serve"]), world.folder.path());
+    gateway.wait_port(world.port);
+    world.gateway = Some(gateway);
+    let reply = world.get("/c/crm/customers/7", Some(&token));
+    assert_eq!((reply.status, reply.code().as_str()), (503, "issuer_unavailable"));
+    assert_eq!(world.get("/readyz", None).status, 503);
+    assert_eq!(world.get("/healthz", None).status, 200);
+    world.start_issuer();
+}

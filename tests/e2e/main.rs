@@ -1,0 +1,16 @@
+//! End to end: the built `hoopctl`, a provider and an API that nobody here wrote, curl and plain sockets as clients.
+
+#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "a test may stop where it fails")]
+
+mod support;
+
+mod admin;
+mod approval;
+mod attack;
+mod configuration;
+mod crash;
+mod identity;
+mod lock;
+mod masking;
+mod proxy;
+mod recording;

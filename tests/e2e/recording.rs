@@ -1,0 +1,81 @@
+//! The recording: complete, replayable, and any change of it is found.
+
+use crate::support::World;
+
+/// A session with a read, a refused delete and a masked value.
+fn recorded(world: &World) -> String {
+    let token = world.token("writer");
+    let reply = world.get("/c/crm/customers/7", Some(&token));
+    world.send("DELETE", "/c/crm/customers/7", Some(&token), &[], None);
+    reply.header("hoopctl-session").unwrap().to_owned()
+}
+
+#[test]
+fn a_session_can_be_listed_shown_searched_replayed_exported_and_verified() {
+    let world = World::new();
+    let session = recorded(&world);
+    let listed = world.list(&["session", "list"]);
+    let row = listed.iter().find(|row| row["id"] == session.as_str()).expect("it is listed");
+    assert_eq!((&row["principal"], &row["connection"]), (&"idp/writer".into(), &"crm".into()));
+    for form in ["table", "json", "jsonl", "csv"] {
+        assert_eq!(world.cli(&["session", "list", "-o", form]).0, 0, "{form}");
+    }
+    assert_eq!(world.cli(&["session", "show", &session]).0, 0);
+    let (code, replay, err) = world.cli(&["replay", &session]);
+    assert_eq!(code, 0, "{err}");
+    for wanted in ["GET /customers/7", "200", "***-**-1120", "DELETE /customers/7", "no-deletes"] {
+        assert!(replay.contains(wanted), "no {wanted} in {replay}");
+    }
+    assert_eq!(world.cli(&["replay", "last"]).0, 0);
+    let (code, found, _) = world.cli(&["session", "grep", "nightly|DELETE"]);
+    assert_eq!(code, 0);
+    assert!(found.contains(&session), "{found}");
+    let (code, _, err) = world.cli(&["session", "verify", &session]);
+    assert_eq!(code, 0, "{err}");
+    let (code, har, _) = world.cli(&["session", "export", &session, "--format", "har"]);
+    assert_eq!(code, 0);
+    let har: serde_json::Value = serde_json::from_str(&har).unwrap();
+    assert_eq!(har["log"]["entries"].as_array().unwrap().len(), 2, "{har}");
+    assert_eq!(har["log"]["entries"][0]["request"]["method"], "GET");
+    // An export is a recording of its own.
+    let (_, jsonl, _) = world.cli(&["session", "export", &session, "--format", "jsonl"]);
+    std::fs::write(world.path("session.jsonl"), &jsonl).unwrap();
+    assert_eq!(world.cli(&["session", "verify", "session.jsonl"]).0, 0);
+    assert_eq!(world.cli(&["replay", "session.jsonl"]).0, 0);
+    std::fs::write(world.path("session.jsonl"), jsonl.replacen("***-**-1120", "***-**-1121", 1)).unwrap();
+    assert_eq!(world.cli(&["session", "verify", "session.jsonl"]).0, 10);
+}
+
+#[test]
+fn a_flipped_byte_is_found() {
+    let mut world = World::new();
+    let session = recorded(&world);
+    world.stop();
+    assert_eq!(world.cli(&["session", "verify", &session]).0, 0);
+    let path = world.path("data/events.db");
+    let connection = rusqlite::Connection::open(&path).unwrap();
+    connection.pragma_update(None, "wal_checkpoint", "TRUNCATE").unwrap_or(());
+    drop(connection);
+    let mut bytes = std::fs::read(&path).unwrap();
+    let needle = b"***-**-1120";
+    let at = bytes.windows(needle.len()).position(|window| window == needle).expect("the recording is in the file");
+    bytes[at + 10] ^= 1;
+    std::fs::write(&path, bytes).unwrap();
+    let (code, out, err) = world.cli(&["session", "verify", &session]);
+    assert_eq!(code, 10, "{out} {err}");
+    assert_eq!(world.cli(&["session", "verify", "--all"]).0, 10);
+}
+
+#[test]
+fn text_of_clients_and_targets_reaches_no_terminal_unescaped() {
+    let world = World::new();
+    let token = world.token("writer");
+    let reply = world.send_json("PATCH", "/c/crm/customers/7?x=%1b%5b2J", &token, "{\"tier\":\"\\u001b[2J\u{202e}evil\u{9b}\"}");
+    assert_eq!(reply.code(), "approval_expired");
+    let session = reply.header("hoopctl-session").unwrap().to_owned();
+    let approval = reply.json()["approval_id"].as_str().unwrap().to_owned();
+    for args in [&["replay", &session][..], &["session", "show", &session], &["approval", "show", &approval], &["approval", "list", "--all"], &["session", "grep", "evil"]] {
+        let (_, out, _) = world.cli(args);
+        assert!(!out.chars().any(|c| c == '\u{1b}' || c == '\u{202e}' || c == '\u{9b}'), "{args:?}: {out:?}");
+    }
+}

@@ -1,0 +1,9 @@
+//! A gateway in a folder of its own, with its peers.
+
+pub mod client;
+pub mod process;
+pub mod world;
+
+pub use client::Client;
+pub use client::Reply;
+pub use world::World;

@@ -1,0 +1,293 @@
+//! The folder, the provider, the API and the gateway of one test.
+
+use std::path::Path;
+use std::path::PathBuf;
+use std::process::Command;
+use std::time::Duration;
+use std::time::Instant;
+
+use serde_json::Value;
+use serde_json::json;
+
+use crate::support::client::Client;
+use crate::support::client::Reply;
+use crate::support::client::request;
+use crate::support::process::Process;
+use crate::support::process::free_port;
+use crate::support::process::run;
+
+/// What the gateway logs in with at the API; no client may ever see it.
+pub const API_TOKEN: &str = "api-s3cret/+token";
+
+/// The rules of most tests.
+pub const RULES: &str = r#"
+[[policy]]
+id = "support-reads"
+effect = "allow"
+match = { groups = ["support"], connections = ["crm"], operations = ["read"] }
+
+[[policy]]
+id = "etl-writes"
+effect = "approve"
+match = { groups = ["etl"], connections = ["crm"], operations = ["write"], methods = ["PATCH", "POST"] }
+approval = { from = ["dba"], timeout = "3s", reason = true }
+
+[[policy]]
+id = "no-deletes"
+effect = "deny"
+match = { connections = ["crm"], methods = ["DELETE"] }
+message = "Deleting is done by the nightly job only."
+
+[[policy]]
+id = "uploads"
+effect = "allow"
+match = { groups = ["support"], connections = ["crm", "raw"], methods = ["PUT"], paths = ["/__size"] }
+
+[[policy]]
+id = "raw"
+effect = "allow"
+match = { groups = ["support"], connections = ["raw"], operations = ["read", "unknown"] }
+
+[[mask]]
+id = "pii"
+match = { tags = { data = "pii" } }
+fields = ["ssn", "*_token"]
+entities = ["US_SSN", "CREDIT_CARD", "EMAIL_ADDRESS"]
+op = { kind = "keep_last", n = 4 }
+"#;
+
+/// One test's world.
+pub struct World {
+    pub folder: tempfile::TempDir,
+    pub port: u16,
+    pub api_port: u16,
+    pub issuer_port: u16,
+    pub gateway: Option<Process>,
+    pub issuer: Option<Process>,
+    api: Option<Process>,
+}
+
+impl World {
+    /// Provider, API and gateway with [`RULES`].
+    pub fn new() -> Self {
+        Self::with(RULES)
+    }
+
+    /// The same with other rules.
+    pub fn with(rules: &str) -> Self {
+        let mut world = Self::without_gateway(rules);
+        world.start();
+        world
+    }
+
+    /// Provider, API and a configuration, but no gateway yet.
+    pub fn without_gateway(rules: &str) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let (port, api_port, issuer_port) = (free_port(), free_port(), free_port());
+        let mut world = Self { folder, port, api_port, issuer_port, gateway: None, issuer: None, api: None };
+        world.write_db();
+        world.start_issuer();
+        let mut api = world.node("api.mjs", &[&world.api_port.to_string(), "db.json", API_TOKEN]);
+        let mut api = Process::start("api", &mut api, world.folder.path());
+        api.wait_port(world.api_port);
+        world.api = Some(api);
+        world.write_config(rules);
+        world
+    }
+
+    fn node(&self, script: &str, args: &[&str]) -> Command {
+        let peers = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/peers");
+        assert!(peers.join("node_modules").is_dir(), "the peers are not installed; run tests/setup");
+        let mut command = Command::new("node");
+        command.arg(peers.join(script)).args(args).current_dir(self.folder.path());
+        command
+    }
+
+    /// Starts the provider, with the keys it had before if it ran before.
+    pub fn start_issuer(&mut self) {
+        let mut issuer = self.node("issuer.mjs", &[&self.issuer_port.to_string(), "keys.json"]);
+        let mut issuer = Process::start("issuer", &mut issuer, self.folder.path());
+        issuer.wait_port(self.issuer_port);
+        self.issuer = Some(issuer);
+    }
+
+    fn write_db(&self) {
+        let customer = |id: u32| {
+            json!({ "id": id, "name": format!("Customer {id}"), "ssn": "078-05-1120", "card": "4111 1111 1111 1111",
+                    "mail": format!("c{id}@example.com"), "tier": "silver", "big": 1 })
+        };
+        let db = json!({ "customers": (1..=20).map(customer).collect::<Vec<_>>() });
+        // A number that no double holds must come through as it is.
+        let text = db.to_string().replace("\"big\":1", "\"big\":12345678901234567890123");
+        std::fs::write(self.path("db.json"), text).unwrap();
+    }
+
+    /// The configuration's part that is not rules.
+    pub fn head(&self) -> String {
+        let Self { port, api_port, issuer_port, .. } = self;
+        let user = run(Command::new("id").arg("-un")).1;
+        let user = user.trim();
+        format!(
+            r#"version = 1
+[gateway]
+listen = "127.0.0.1:{port}"
+drain_timeout = "2s"
+[admin]
+local_groups = {{ "{user}" = ["dba"] }}
+[[oidc]]
+name = "idp"
+issuer = "http://127.0.0.1:{issuer_port}"
+audiences = ["api://hoopctl"]
+[storage]
+data_dir = "data"
+[[connection]]
+name = "crm"
+upstream = "http://127.0.0.1:{api_port}"
+inject = "bearer:env:CRM_TOKEN"
+tags = {{ data = "pii" }}
+limits = {{ approval_wait = "10s", body = "1MiB" }}
+[[connection]]
+name = "raw"
+upstream = "http://127.0.0.1:{api_port}"
+inject = "bearer:env:CRM_TOKEN"
+"#
+        )
+    }
+
+    pub fn write_config(&self, rules: &str) {
+        std::fs::write(self.path("hoopctl.toml"), self.head() + rules).unwrap();
+    }
+
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// A command of the built hoopctl in this world.
+    pub fn hoopctl(&self, args: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_hoopctl"));
+        command.args(args).arg("--config").arg(self.path("hoopctl.toml")).current_dir(self.folder.path());
+        command.env("CRM_TOKEN", API_TOKEN).env("HOME", self.folder.path()).env_remove("HOOPCTL_CONFIG");
+        command
+    }
+
+    /// Runs a command line; gives exit code, standard output, standard error.
+    pub fn cli(&self, args: &[&str]) -> (i32, String, String) {
+        run(&mut self.hoopctl(args))
+    }
+
+    /// Runs a command line that must work, and reads its JSON.
+    pub fn json(&self, args: &[&str]) -> Value {
+        let args = [args, &["-o", "json"]].concat();
+        let (code, out, err) = self.cli(&args);
+        assert_eq!(code, 0, "hoopctl {args:?}: {err}");
+        serde_json::from_str(&out).unwrap_or_else(|error| panic!("hoopctl {args:?} gave no JSON ({error}): {out}"))
+    }
+
+    /// The rows of a list.
+    pub fn list(&self, args: &[&str]) -> Vec<Value> {
+        let value = self.json(args);
+        let rows = value.as_array().or_else(|| value["items"].as_array());
+        rows.unwrap_or_else(|| panic!("hoopctl {args:?} gave no list: {value}")).clone()
+    }
+
+    /// Starts the gateway and waits until it is ready.
+    pub fn start(&mut self) {
+        let mut gateway = Process::start("gateway", &mut self.hoopctl(&["serve"]), self.folder.path());
+        gateway.wait_port(self.port);
+        self.gateway = Some(gateway);
+        let begin = Instant::now();
+        while self.get("/readyz", None).status != 200 {
+            assert!(begin.elapsed() < Duration::from_secs(10), "not ready: {}", self.log());
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    /// Stops the gateway in order; gives its exit code.
+    pub fn stop(&mut self) -> Option<i32> {
+        let mut gateway = self.gateway.take().unwrap();
+        gateway.signal("TERM");
+        gateway.wait(Duration::from_secs(10))
+    }
+
+    /// The gateway's log.
+    pub fn log(&self) -> String {
+        self.gateway.as_ref().map(Process::log).unwrap_or_default()
+    }
+
+    /// A token of the provider for one of its clients.
+    pub fn token(&self, client: &str) -> String {
+        self.token_for(client, None)
+    }
+
+    /// A token for another audience.
+    pub fn token_for(&self, client: &str, resource: Option<&str>) -> String {
+        let mut curl = Command::new("curl");
+        let form = "grant_type=client_credentials&scope=use";
+        curl.args(["-sS", "-u", &format!("{client}:secret"), "-d", form]);
+        if let Some(resource) = resource {
+            curl.args(["-d", &format!("resource={resource}")]);
+        }
+        let (_, out, err) = run(curl.arg(format!("http://127.0.0.1:{}/token", self.issuer_port)));
+        let answer: Value = serde_json::from_str(&out).unwrap_or_else(|_| panic!("no token: {out} {err}"));
+        answer["access_token"].as_str().unwrap_or_else(|| panic!("no token: {answer}")).to_owned()
+    }
+
+    pub fn client(&self) -> Client {
+        Client::connect(self.port)
+    }
+
+    pub fn get(&self, path: &str, token: Option<&str>) -> Reply {
+        self.send("GET", path, token, &[], None)
+    }
+
+    pub fn send(&self, method: &str, path: &str, token: Option<&str>, headers: &[(&str, &str)], body: Option<&str>) -> Reply {
+        let mut client = self.client();
+        client.send(request(method, path, token, headers, body));
+        let mut reply = client.head();
+        if method != "HEAD" {
+            client.read_body(&mut reply);
+        }
+        reply
+    }
+
+    /// Sends JSON.
+    pub fn send_json(&self, method: &str, path: &str, token: &str, body: &str) -> Reply {
+        self.send(method, path, Some(token), &[("Content-Type", "application/json")], Some(body))
+    }
+
+    /// What has reached the API, but for the question itself.
+    pub fn hits(&self) -> Vec<String> {
+        let mut client = Client::connect(self.api_port);
+        client.send("GET /__hits HTTP/1.1\r\nHost: api\r\nConnection: close\r\n\r\n");
+        client.reply().json().as_array().unwrap().iter().map(|hit| hit.as_str().unwrap().to_owned()).collect()
+    }
+
+    /// Waits until exactly one command is held; gives its approval.
+    pub fn wait_pending(&self) -> Value {
+        let begin = Instant::now();
+        loop {
+            let pending = self.list(&["approval", "list"]);
+            if let [only] = &pending[..] {
+                return only.clone();
+            }
+            assert!(begin.elapsed() < Duration::from_secs(10), "nothing is held: {pending:?} {}", self.log());
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    /// The events of a session's recording.
+    pub fn events(&self, session: &str) -> Vec<Value> {
+        let (code, out, err) = self.cli(&["session", "export", session, "--format", "jsonl"]);
+        assert_eq!(code, 0, "{err}");
+        out.lines().filter_map(|line| event_of(&serde_json::from_str(line).unwrap())).collect()
+    }
+}
+
+/// The event in one line of an export; `None` for the header.
+fn event_of(line: &Value) -> Option<Value> {
+    match &line["e"] {
+        Value::String(text) => Some(serde_json::from_str(text).unwrap()),
+        Value::Null => None,
+        event => Some(event.clone()),
+    }
+}
