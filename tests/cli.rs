@@ -19,7 +19,12 @@ fn root() -> PathBuf {
 /// The program in an empty folder of its own, with nothing of the caller's environment that it would look at.
 fn hoopctl(folder: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_hoopctl"));
-    command.current_dir(folder).env_clear().env("HOME", folder).env("PATH", "/usr/bin:/bin").stdin(Stdio::null());
+    command
+        .current_dir(folder)
+        .env_clear()
+        .env("HOME", folder)
+        .env("PATH", "/usr/bin:/bin")
+        .stdin(Stdio::null());
     command
 }
 
@@ -203,8 +208,15 @@ fn every_noun_has_examples_and_its_plural() {
         }
     }
     for (alias, name) in [
-        ("connections", "connect"), ("connection", "connect"), ("conn", "connect"), ("policies", "policy"),
-        ("approvals", "approval"), ("grants", "grant"), ("locks", "lock"), ("sessions", "session"), ("secrets", "secret"),
+        ("connections", "connect"),
+        ("connection", "connect"),
+        ("conn", "connect"),
+        ("policies", "policy"),
+        ("approvals", "approval"),
+        ("grants", "grant"),
+        ("locks", "lock"),
+        ("sessions", "session"),
+        ("secrets", "secret"),
     ] {
         let matches = hoopctl::cli::command().try_get_matches_from(["hoopctl", alias, "ls"]).unwrap();
         assert_eq!(matches.subcommand_name(), Some(name), "{alias}");
@@ -247,10 +259,14 @@ fn json_errors_are_json_on_standard_error() {
         assert_eq!(code(&output), exit, "{arguments:?}: {}", text(&output.stderr));
         assert!(output.stdout.is_empty(), "{arguments:?}");
         let stderr = text(&output.stderr);
-        let error: serde_json::Value = serde_json::from_str(&stderr).unwrap_or_else(|_| panic!("{arguments:?}: {stderr}"));
+        let error: serde_json::Value =
+            serde_json::from_str(&stderr).unwrap_or_else(|_| panic!("{arguments:?}: {stderr}"));
         assert_eq!(error["error"]["exit_code"], exit, "{arguments:?}");
         assert_eq!(error["error"]["code"], word, "{arguments:?}");
-        assert!(error["error"]["message"].is_string() && error["error"].get("hint").is_some(), "{arguments:?}");
+        assert!(
+            error["error"]["message"].is_string() && error["error"].get("hint").is_some(),
+            "{arguments:?}"
+        );
     }
     let mut command = hoopctl(folder.path());
     let output = command.env("HOOPCTL_OUTPUT", "json").arg("nope").output().unwrap();
@@ -274,7 +290,10 @@ fn a_secret_in_the_arguments_is_refused_and_not_repeated() {
         let output = run_with(folder.path(), &[arguments, &["--data-dir", "data"]].concat(), "");
         let stderr = text(&output.stderr);
         assert!(matches!(code(&output), 2 | 3), "{arguments:?}: {stderr}");
-        assert!(!stderr.contains("hunter2") && !text(&output.stdout).contains("hunter2"), "{arguments:?}: {stderr}");
+        assert!(
+            !stderr.contains("hunter2") && !text(&output.stdout).contains("hunter2"),
+            "{arguments:?}: {stderr}"
+        );
     }
 }
 
@@ -307,9 +326,13 @@ fn version_is_said_in_every_format() {
     let version = env!("CARGO_PKG_VERSION");
     assert_eq!(text(&run(folder.path(), &["version"]).stdout), format!("hoopctl {version}\n"));
     assert_eq!(text(&run(folder.path(), &["--version"]).stdout), format!("hoopctl {version}\n"));
-    let json: serde_json::Value = serde_json::from_slice(&run(folder.path(), &["version", "-o", "json"]).stdout).unwrap();
+    let json: serde_json::Value =
+        serde_json::from_slice(&run(folder.path(), &["version", "-o", "json"]).stdout).unwrap();
     assert_eq!((json["version"].as_str(), json["schema"].as_str()), (Some(version), Some("hoopctl/v1")));
-    assert_eq!(text(&run(folder.path(), &["version", "-o", "csv"]).stdout), format!("name,version\nhoopctl,{version}\n"));
+    assert_eq!(
+        text(&run(folder.path(), &["version", "-o", "csv"]).stdout),
+        format!("name,version\nhoopctl,{version}\n")
+    );
 }
 
 #[test]
@@ -336,7 +359,11 @@ fn init_writes_a_private_file_that_holds_and_does_not_write_over_one() {
 #[test]
 fn all_problems_of_a_configuration_are_told_at_once() {
     let folder = tempfile::tempdir().unwrap();
-    std::fs::write(folder.path().join("hoopctl.toml"), "version = 1\n[gateway]\nlisten = \"nowhere\"\nlisen = 1\n").unwrap();
+    std::fs::write(
+        folder.path().join("hoopctl.toml"),
+        "version = 1\n[gateway]\nlisten = \"nowhere\"\nlisen = 1\n",
+    )
+    .unwrap();
     let output = run(folder.path(), &["config", "check"]);
     let stderr = text(&output.stderr);
     assert_eq!(code(&output), 3);
@@ -383,7 +410,8 @@ fn manual_pages_are_written_for_every_command() {
     let output = run(folder.path(), &["man", "--dir", "man"]);
     assert_eq!(code(&output), 0, "{}", text(&output.stderr));
     for path in commands() {
-        let name = std::iter::once("hoopctl").chain(path.iter().map(String::as_str)).collect::<Vec<_>>().join("-");
+        let name =
+            std::iter::once("hoopctl").chain(path.iter().map(String::as_str)).collect::<Vec<_>>().join("-");
         let page = std::fs::read_to_string(folder.path().join(format!("man/{name}.1"))).unwrap();
         assert!(page.contains(".TH"), "{name}");
     }
@@ -397,7 +425,8 @@ fn doctor_says_what_to_do_and_ends_with_1_when_something_is_wrong() {
     assert_eq!(code(&output), 1);
     assert!(text(&output.stdout).contains("hoopctl init"), "{}", text(&output.stdout));
     let output = run(folder.path(), &["doctor", "-o", "jsonl"]);
-    let first: serde_json::Value = serde_json::from_str(text(&output.stdout).lines().next().unwrap()).unwrap();
+    let first: serde_json::Value =
+        serde_json::from_str(text(&output.stdout).lines().next().unwrap()).unwrap();
     assert_eq!(first["state"], "wrong");
 }
 
@@ -406,24 +435,61 @@ fn doctor_says_what_to_do_and_ends_with_1_when_something_is_wrong() {
 fn without_a_gateway_the_store_is_edited_directly() {
     let folder = tempfile::tempdir().unwrap();
     let all = |arguments: &[&str]| run(folder.path(), &[&["--data-dir", "data"], arguments].concat());
-    let add = ["connect", "add", "crm", "--upstream", "http://127.0.0.1:9", "--inject", "none", "--tag", "data=pii"];
+    let add = [
+        "connect",
+        "add",
+        "crm",
+        "--upstream",
+        "http://127.0.0.1:9",
+        "--inject",
+        "none",
+        "--tag",
+        "data=pii",
+    ];
     let output = all(&add);
     assert_eq!(code(&output), 0, "{}", text(&output.stderr));
     assert!(text(&output.stderr).contains("gateway not running: editing the store directly"));
     assert_eq!(code(&all(&add)), 6);
-    let list: serde_json::Value = serde_json::from_slice(&all(&["connections", "ls", "-o", "json"]).stdout).unwrap();
+    let list: serde_json::Value =
+        serde_json::from_slice(&all(&["connections", "ls", "-o", "json"]).stdout).unwrap();
     assert_eq!(list["items"][0]["name"], "crm");
     let show = text(&all(&["connect", "show", "crm"]).stdout);
-    assert!(show.starts_with("[[connection]]\n") && show.contains("upstream = \"http://127.0.0.1:9\""), "{show}");
+    assert!(
+        show.starts_with("[[connection]]\n") && show.contains("upstream = \"http://127.0.0.1:9\""),
+        "{show}"
+    );
     assert_eq!(code(&all(&["connect", "edit", "crm", "--limit", "session=30m"])), 0);
     assert!(text(&all(&["connect", "show", "crm"]).stdout).contains("30m"));
     assert_eq!(code(&all(&["connect", "test", "crm"])), 1);
     assert!(text(&all(&["connect", "env", "crm"]).stdout).contains("http://127.0.0.1:8440/c/crm/"));
 
-    let policy = ["policy", "add", "crm-reads", "--allow", "--group", "support", "--connection", "crm", "--operation", "read"];
+    let policy = [
+        "policy",
+        "add",
+        "crm-reads",
+        "--allow",
+        "--group",
+        "support",
+        "--connection",
+        "crm",
+        "--operation",
+        "read",
+    ];
     assert_eq!(code(&all(&policy)), 0);
     let explain = |method| {
-        code(&all(&["policy", "explain", "--exit-code", "--as", "dev/a", "--group", "support", "--connection", "crm", method, "/x"]))
+        code(&all(&[
+            "policy",
+            "explain",
+            "--exit-code",
+            "--as",
+            "dev/a",
+            "--group",
+            "support",
+            "--connection",
+            "crm",
+            method,
+            "/x",
+        ]))
     };
     assert_eq!((explain("GET"), explain("DELETE")), (0, 9));
     let tests = "[[test]]\nas = \"dev/a\"\ngroups = [\"support\"]\nconnection = \"crm\"\nrequest = \"GET /x\"\nexpect = \"EFFECT\"\n";

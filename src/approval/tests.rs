@@ -24,6 +24,7 @@ use crate::domain::principal::Kind;
 use crate::domain::principal::Principal;
 use crate::store::ApprovalFilter;
 use crate::store::Store;
+use crate::store::StoreError;
 use crate::store::View;
 
 const NOW: Duration = Duration::ZERO;
@@ -288,6 +289,9 @@ async fn a_session_grant_of_one_session_is_none_of_another() {
     passes.redeem().await.unwrap();
     let other_session = ask_for(GrantScope::Session);
     assert!(house.approvals.standing_grant(&wanted(&other_session)).is_none());
+    let mut forged = house.approvals.ask(other_command.clone()).await.unwrap();
+    forged.ask.session = other_session.session;
+    assert!(matches!(forged.redeem().await, Err(ApprovalError::Different)));
     assert!(house.approvals.ask(other_session).await.unwrap().settled().is_none());
     house.approvals.session_ended(first.session).await.unwrap();
     assert!(house.approvals.standing_grant(&wanted(&first)).is_none());
@@ -531,6 +535,66 @@ async fn the_last_client_that_goes_away_cancels_and_one_that_was_told_to_come_ba
         Err(DecideError::Ended { state: ApprovalState::Cancelled, .. })
     ));
     assert_ne!(house.approvals.ask(ask()).await.unwrap().id(), id);
+}
+
+#[tokio::test]
+async fn a_request_that_joins_while_the_last_one_leaves_keeps_the_approval() {
+    let house = House::new().await;
+    let leaves = house.approvals.ask(ask()).await.unwrap();
+    let id = leaves.id();
+    let (go, wait) = std::sync::mpsc::channel::<()>();
+    house.store.call_later(move |_db| assert!(wait.recv().is_ok())).unwrap();
+    // The join is in the queue when the other leaves, and its cancelling comes after.
+    let approvals = house.approvals.clone();
+    let joins = tokio::spawn(async move { approvals.ask(ask()).await.unwrap() });
+    tokio::task::yield_now().await;
+    drop(leaves);
+    go.send(()).unwrap();
+    let mut joined = joins.await.unwrap();
+    assert!(house.tick(0).await.is_empty());
+    assert_eq!((joined.id(), house.state(id).await), (id, ApprovalState::Pending));
+    house.decide(id, "kate", true).await.unwrap();
+    assert!(matches!(joined.wait(SOON).await, Outcome::Approved { .. }));
+}
+
+#[tokio::test]
+async fn the_store_itself_moves_an_approval_from_the_right_state_only() {
+    let house = House::new().await;
+    for state in ApprovalState::ALL {
+        let ticket = house.approvals.ask(Ask { digest: format!("{state:x<64}"), ..ask() }).await.unwrap();
+        let (id, asked, slot) = (ticket.id(), ticket.ask.clone(), ticket.slot.clone());
+        let later = house.approvals.now_ms() + MINUTE;
+        let (approves, approves_late, uses, uses_late) = house
+            .store
+            .call(move |db| {
+                db.change(|change| change.end_approval(id, ApprovalState::Pending, state, true, 0))?;
+                // Each in a change of its own that is given up, so that none sees another's.
+                let attempt = |db: &mut crate::store::Db, use_it: bool, now_ms: i64| {
+                    let mut moved = None;
+                    let undone: Result<(), StoreError> = db.change(|change| {
+                        moved = Some(if use_it {
+                            change.use_approval(id, &asked.same(&slot), now_ms)?
+                        } else {
+                            change.approve(id, later, now_ms)?
+                        });
+                        Err(StoreError::Stopped)
+                    });
+                    assert!(undone.is_err());
+                    moved.unwrap()
+                };
+                let far = i64::MAX;
+                Ok((
+                    attempt(db, false, 0),
+                    attempt(db, false, far),
+                    attempt(db, true, 0),
+                    attempt(db, true, far),
+                ))
+            })
+            .await
+            .unwrap();
+        assert_eq!((approves, approves_late), (state == ApprovalState::Pending, false), "{state}");
+        assert_eq!((uses, uses_late), (state == ApprovalState::Approved, false), "{state}");
+    }
 }
 
 #[tokio::test]

@@ -43,8 +43,9 @@ impl Access {
     /// The running gateway.
     pub fn online(place: &Place) -> Result<Self, Failure> {
         let runtime = runtime()?;
-        let client =
-            runtime.block_on(Client::connect(place.socket()?)).map_err(|error| Failure::from(ApiError::from(error)))?;
+        let client = runtime
+            .block_on(Client::connect(place.socket()?))
+            .map_err(|error| Failure::from(ApiError::from(error)))?;
         Ok(Self { backend: Arc::new(client), runtime })
     }
 

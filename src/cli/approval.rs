@@ -169,9 +169,8 @@ fn find(access: &Access, id: &str) -> Result<Approval, Failure> {
 }
 
 fn parse(id: &str) -> Result<ApprovalId, Failure> {
-    id.parse().map_err(|error| {
-        Failure::usage(format!("{error}")).hint("the ids are in: hoopctl approval list")
-    })
+    id.parse()
+        .map_err(|error| Failure::usage(format!("{error}")).hint("the ids are in: hoopctl approval list"))
 }
 
 /// The one to decide. `last` is refused while several wait: what is approved must be what was seen.
@@ -185,8 +184,10 @@ fn find_to_decide(access: &Access, id: &str) -> Result<Approval, Failure> {
     match (pending.next(), pending.next()) {
         (Some(only), None) => Ok(only),
         (None, _) => Err(Failure::not_found("nothing waits for approval")),
-        (Some(_), Some(_)) => Err(Failure::new(Exit::Conflict, "several commands wait: name the one you mean")
-            .hint("hoopctl approval list")),
+        (Some(_), Some(_)) => {
+            Err(Failure::new(Exit::Conflict, "several commands wait: name the one you mean")
+                .hint("hoopctl approval list"))
+        }
     }
 }
 
@@ -194,7 +195,10 @@ fn show(terminal: Terminal, access: &Access, id: &str) -> Outcome {
     let approval = find(access, id)?;
     terminal.item(&fields(&approval), &output::json(&approval))?;
     if terminal.format == Format::Table && approval.state == ApprovalState::Pending {
-        terminal.say(&format!("next: hoopctl approval approve {0} -r WHY, or hoopctl approval deny {0} -r WHY", approval.id));
+        terminal.say(&format!(
+            "next: hoopctl approval approve {0} -r WHY, or hoopctl approval deny {0} -r WHY",
+            approval.id
+        ));
     }
     Ok(Exit::Done)
 }
@@ -215,7 +219,14 @@ fn fields(approval: &Approval) -> Vec<(&'static str, String)> {
         ("policy", approval.rule.clone()),
         ("needs", format!("{} of {}{reason}", spec.min, spec.from.join(", "))),
         ("gives", spec.grant.to_string()),
-        ("expires", format!("{} ({left}{})", output::time(approval.expires_ms), output::distance(approval.expires_ms, now))),
+        (
+            "expires",
+            format!(
+                "{} ({left}{})",
+                output::time(approval.expires_ms),
+                output::distance(approval.expires_ms, now)
+            ),
+        ),
         ("digest", approval.digest.clone()),
         ("reason", approval.reason.clone()),
     ];
@@ -253,7 +264,8 @@ fn wait(terminal: Terminal, access: &Access, id: &str, timeout: Duration) -> Out
     let approval = loop {
         let left = timeout.saturating_sub(begin.elapsed());
         let seconds = left.as_millis().div_ceil(1000).min(u128::from(MAX_WAIT_S));
-        let approval = access.wait(access.backend().wait_approval(id, u64::try_from(seconds).unwrap_or(MAX_WAIT_S)))?;
+        let approval =
+            access.wait(access.backend().wait_approval(id, u64::try_from(seconds).unwrap_or(MAX_WAIT_S)))?;
         if approval.state != ApprovalState::Pending || begin.elapsed() >= timeout {
             break approval;
         }
@@ -265,8 +277,9 @@ fn wait(terminal: Terminal, access: &Access, id: &str, timeout: Duration) -> Out
     Ok(match approval.state {
         ApprovalState::Approved | ApprovalState::Used => Exit::Done,
         ApprovalState::Pending => Exit::Pending,
-        ApprovalState::Cancelled | ApprovalState::Denied | ApprovalState::Expired | ApprovalState::Stopped => {
-            Exit::Denied
-        }
+        ApprovalState::Cancelled
+        | ApprovalState::Denied
+        | ApprovalState::Expired
+        | ApprovalState::Stopped => Exit::Denied,
     })
 }

@@ -49,17 +49,45 @@ pub struct Cli {
 /// Options that every command takes.
 #[derive(Debug, Clone, Args)]
 pub struct Global {
-    /// Configuration file [env: HOOPCTL_CONFIG] [default: ./hoopctl.toml, ~/.config/hoopctl/, /etc/hoopctl/]
-    #[arg(short, long, global = true, value_name = "FILE", help_heading = "Everywhere")]
+    /// Configuration file.
+    #[arg(
+        short,
+        long,
+        global = true,
+        value_name = "FILE",
+        help = "Configuration file [env: HOOPCTL_CONFIG] [default: ./hoopctl.toml, ~/.config/hoopctl/, /etc/hoopctl/]",
+        help_heading = "Everywhere"
+    )]
     pub config: Option<PathBuf>,
-    /// Data directory, in place of the configuration's [env: HOOPCTL_DATA_DIR]
-    #[arg(long, global = true, value_name = "DIR", help_heading = "Everywhere")]
+    /// Data directory.
+    #[arg(
+        long,
+        global = true,
+        value_name = "DIR",
+        help = "Data directory, in place of the configuration's [env: HOOPCTL_DATA_DIR]",
+        help_heading = "Everywhere"
+    )]
     pub data_dir: Option<PathBuf>,
-    /// Admin socket, in place of the configuration's [env: HOOPCTL_SOCKET]
-    #[arg(long, global = true, value_name = "PATH", help_heading = "Everywhere")]
+    /// Admin socket.
+    #[arg(
+        long,
+        global = true,
+        value_name = "PATH",
+        help = "Admin socket, in place of the configuration's [env: HOOPCTL_SOCKET]",
+        help_heading = "Everywhere"
+    )]
     pub socket: Option<PathBuf>,
-    /// How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]
-    #[arg(short, long, global = true, value_name = "FORMAT", value_enum, hide_possible_values = true, help_heading = "Everywhere")]
+    /// How data is written.
+    #[arg(
+        short,
+        long,
+        global = true,
+        value_name = "FORMAT",
+        value_enum,
+        hide_possible_values = true,
+        help = "How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]",
+        help_heading = "Everywhere"
+    )]
     pub output: Option<Format>,
     /// Data and errors only, no words in between
     #[arg(short, long, global = true, help_heading = "Everywhere")]
@@ -89,7 +117,7 @@ pub enum Noun {
     Connect(ConnectVerb),
     /// Policies: what passes, waits or is blocked
     #[command(subcommand, aliases = ["policies"], after_help = help::POLICY)]
-    Policy(PolicyVerb),
+    Policy(Box<PolicyVerb>),
     /// Held commands: look, approve, deny, wait
     #[command(subcommand, aliases = ["approvals"], after_help = help::APPROVAL)]
     Approval(ApprovalVerb),

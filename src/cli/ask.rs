@@ -40,7 +40,9 @@ pub fn confirm(terminal: Terminal, yes: bool, what: &str) -> Result<(), Failure>
 /// Lets the person change `text` in `$VISUAL` or `$EDITOR`; `None` when it stays the same.
 pub fn edit(terminal: Terminal, name: &str, text: &str) -> Result<Option<String>, Failure> {
     if !terminal.dialog {
-        return Err(Failure::usage("there is no terminal to edit on").hint("give the new text with -f FILE or -f -"));
+        return Err(
+            Failure::usage("there is no terminal to edit on").hint("give the new text with -f FILE or -f -")
+        );
     }
     let editor = ["VISUAL", "EDITOR"]
         .iter()
@@ -70,7 +72,8 @@ struct ScratchFile {
 impl ScratchFile {
     fn write(name: &str, text: &str) -> Result<Self, Failure> {
         use std::os::unix::fs::OpenOptionsExt;
-        let path = std::env::temp_dir().join(format!("hoopctl-{}-{name}.toml", crate::domain::RequestId::new()));
+        let path =
+            std::env::temp_dir().join(format!("hoopctl-{}-{name}.toml", crate::domain::RequestId::new()));
         let file = Self { path };
         std::fs::OpenOptions::new()
             .write(true)

@@ -31,6 +31,9 @@ pub const fn name_key(kind: EntityKind) -> &'static str {
     }
 }
 
+/// Puts the options of the command line over a table.
+pub type Overrides<'a> = &'a dyn Fn(&mut Table) -> Result<(), Failure>;
+
 /// Prints all of one kind; `cells` gives what stands between the name and the origin.
 pub fn list(
     terminal: Terminal,
@@ -82,7 +85,14 @@ pub fn show(terminal: Terminal, access: &Access, kind: EntityKind, name: &str) -
 }
 
 /// Writes a new one. With `dry_run` it is only checked, and printed.
-pub fn add(terminal: Terminal, access: &Access, kind: EntityKind, name: &str, table: Table, dry_run: bool) -> Outcome {
+pub fn add(
+    terminal: Terminal,
+    access: &Access,
+    kind: EntityKind,
+    name: &str,
+    table: Table,
+    dry_run: bool,
+) -> Outcome {
     put(terminal, access, Put { kind, name, table, mode: PutMode::Create, expected: None, dry_run })
 }
 
@@ -116,20 +126,20 @@ pub fn edit(
     access: &Access,
     (kind, name): (EntityKind, &str),
     file: Option<&Path>,
-    options: Option<&dyn Fn(&mut Table) -> Result<(), Failure>>,
+    options: Option<Overrides<'_>>,
 ) -> Outcome {
     let view = access.wait(access.backend().entity(kind, name.to_owned()))?;
     refuse_read_only(&view)?;
     let text = match (file, options) {
         (Some(file), _) => entity::read_text(file)?,
         (None, Some(_)) => view.toml.clone(),
-        (None, None) => match ask::edit(terminal, name, &view.toml)? {
-            Some(text) => text,
-            None => {
+        (None, None) => {
+            let Some(text) = ask::edit(terminal, name, &view.toml)? else {
                 terminal.say("nothing was changed");
                 return Ok(Exit::Done);
-            }
-        },
+            };
+            text
+        }
     };
     let mut table = entity::parse_table(&text, name)?;
     if let Some(options) = options {
@@ -152,7 +162,13 @@ fn refuse_read_only(view: &EntityView) -> Result<(), Failure> {
 }
 
 /// Removes one, after asking.
-pub fn remove(terminal: Terminal, access: &Access, (kind, name): (EntityKind, &str), yes: bool, dry_run: bool) -> Outcome {
+pub fn remove(
+    terminal: Terminal,
+    access: &Access,
+    (kind, name): (EntityKind, &str),
+    yes: bool,
+    dry_run: bool,
+) -> Outcome {
     let view = access.wait(access.backend().entity(kind, name.to_owned()))?;
     refuse_read_only(&view)?;
     if !dry_run {
@@ -160,7 +176,8 @@ pub fn remove(terminal: Terminal, access: &Access, (kind, name): (EntityKind, &s
         ask::confirm(terminal, yes, &format!("Remove {} {name}{more}?", kind.as_str()))?;
     }
     let change = EntityChange::Remove { kind, name: name.to_owned() };
-    let report = access.wait(access.backend().apply(Apply { changes: vec![change], dry_run, prune: false }))?;
+    let report =
+        access.wait(access.backend().apply(Apply { changes: vec![change], dry_run, prune: false }))?;
     told(terminal, &report)
 }
 
@@ -175,10 +192,12 @@ struct Put<'a> {
 
 fn put(terminal: Terminal, access: &Access, put: Put<'_>) -> Outcome {
     let Put { kind, name, table, mode, expected, dry_run } = put;
-    let toml = toml::to_string(&table)
-        .map_err(|error| Failure::failed(format!("{} {name} cannot be written as TOML: {error}", kind.as_str())))?;
+    let toml = toml::to_string(&table).map_err(|error| {
+        Failure::failed(format!("{} {name} cannot be written as TOML: {error}", kind.as_str()))
+    })?;
     let change = EntityChange::Put { kind, name: name.to_owned(), toml: toml.clone(), mode, expected };
-    let report = access.wait(access.backend().apply(Apply { changes: vec![change], dry_run, prune: false }))?;
+    let report =
+        access.wait(access.backend().apply(Apply { changes: vec![change], dry_run, prune: false }))?;
     if dry_run && terminal.format == Format::Table {
         terminal.data(&format!("[[{}]]\n{toml}", kind.as_str()))?;
     }
@@ -191,7 +210,12 @@ fn told(terminal: Terminal, report: &ApplyReport) -> Outcome {
     }
     let would = if report.dry_run { "would be " } else { "" };
     for change in &report.changes {
-        terminal.say(&format!("{} {}: {would}{}", change.kind.as_str(), change.name, change.outcome.as_str()));
+        terminal.say(&format!(
+            "{} {}: {would}{}",
+            change.kind.as_str(),
+            change.name,
+            change.outcome.as_str()
+        ));
     }
     if terminal.format.is_json() {
         terminal.item(&[], &output::json(report))?;
@@ -203,12 +227,16 @@ fn told(terminal: Terminal, report: &ApplyReport) -> Outcome {
 pub fn joined(value: &Value, path: &[&str]) -> String {
     let found = path.iter().try_fold(value, |value, key| value.get(key));
     match found {
-        Some(Value::Array(values)) => {
-            values.iter().map(|value| value.as_str().map_or_else(|| value.to_string(), str::to_owned)).collect::<Vec<_>>().join(",")
-        }
+        Some(Value::Array(values)) => values
+            .iter()
+            .map(|value| value.as_str().map_or_else(|| value.to_string(), str::to_owned))
+            .collect::<Vec<_>>()
+            .join(","),
         Some(Value::Object(members)) => members
             .iter()
-            .map(|(key, value)| format!("{key}={}", value.as_str().map_or_else(|| value.to_string(), str::to_owned)))
+            .map(|(key, value)| {
+                format!("{key}={}", value.as_str().map_or_else(|| value.to_string(), str::to_owned))
+            })
             .collect::<Vec<_>>()
             .join(","),
         Some(Value::String(text)) => text.clone(),

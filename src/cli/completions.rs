@@ -55,7 +55,8 @@ pub fn man(terminal: Terminal, args: &ManArgs) -> Outcome {
         terminal.data(&page(help::command())?)?;
         return Ok(Exit::Done);
     };
-    let failed = |error: std::io::Error| Failure::failed(format!("cannot write to {}: {error}", dir.display()));
+    let failed =
+        |error: std::io::Error| Failure::failed(format!("cannot write to {}: {error}", dir.display()));
     std::fs::create_dir_all(dir).map_err(failed)?;
     let mut command = help::command();
     command.build();

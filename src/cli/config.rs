@@ -40,18 +40,20 @@ pub fn check(terminal: Terminal, place: &Place) -> Outcome {
     for warning in &config.warnings {
         terminal.say(&format!("warning: {warning}"));
     }
-    let counts = format!(
-        "{} connections, {} policies, {} masks, {} issuers",
-        config.connections.len(),
-        config.policies.len(),
-        config.masks.len(),
-        config.oidc.len()
-    );
+    let counts = [
+        output::count(config.connections.len() as u64, "connection", "connections"),
+        output::count(config.policies.len() as u64, "policy", "policies"),
+        output::count(config.masks.len() as u64, "mask", "masks"),
+        output::count(config.oidc.len() as u64, "issuer", "issuers"),
+    ]
+    .join(", ");
     if terminal.format == Format::Table {
         terminal.data(&format!("{} is valid: {counts}\n", Shown(&config.path.display().to_string())))?;
     } else {
-        let value = json!({"file": config.path.display().to_string(), "valid": true, "warnings": config.warnings});
-        terminal.item(&[("file", config.path.display().to_string()), ("valid", "true".to_owned())], &value)?;
+        let value =
+            json!({"file": config.path.display().to_string(), "valid": true, "warnings": config.warnings});
+        terminal
+            .item(&[("file", config.path.display().to_string()), ("valid", "true".to_owned())], &value)?;
     }
     Ok(Exit::Done)
 }
@@ -116,8 +118,11 @@ fn reload(terminal: Terminal, place: &Place) -> Outcome {
     }
     let counts = report.counts;
     terminal.say(&format!(
-        "reloaded: {} connections, {} policies, {} masks, policy revision {}",
-        counts.connections, counts.policies, counts.masks, report.revision
+        "reloaded: {}, {}, {}, policy revision {}",
+        output::count(counts.connections, "connection", "connections"),
+        output::count(counts.policies, "policy", "policies"),
+        output::count(counts.masks, "mask", "masks"),
+        report.revision
     ));
     if terminal.format.is_json() {
         terminal.item(&[], &output::json(&report))?;

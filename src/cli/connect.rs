@@ -130,13 +130,15 @@ pub fn run(terminal: Terminal, place: &Place, verb: ConnectVerb) -> Outcome {
             }
             change::add(terminal, &access, kind, &args.name, table, args.dry_run)
         }
-        ConnectVerb::List => change::list(terminal, &access, kind, &["upstream", "inject", "tags"], |value| {
-            ["upstream", "inject", "tags"].map(|key| joined(value, &[key])).to_vec()
-        }),
+        ConnectVerb::List => {
+            change::list(terminal, &access, kind, &["upstream", "inject", "tags"], |value| {
+                ["upstream", "inject", "tags"].map(|key| joined(value, &[key])).to_vec()
+            })
+        }
         ConnectVerb::Show { name } => change::show(terminal, &access, kind, &name),
         ConnectVerb::Edit(args) => {
             let apply = |table: &mut toml::Table| args.options.apply(table);
-            let options: Option<&dyn Fn(&mut toml::Table) -> Result<(), Failure>> =
+            let options: Option<change::Overrides<'_>> =
                 if args.options.is_empty() { None } else { Some(&apply) };
             change::edit(terminal, &access, (kind, &args.name), args.file.as_deref(), options)
         }
@@ -147,7 +149,10 @@ pub fn run(terminal: Terminal, place: &Place, verb: ConnectVerb) -> Outcome {
             let view = access.wait(access.backend().entity(kind, name))?;
             let took = dial(terminal, &parsed(&view.toml)?)?;
             if terminal.format.is_json() {
-                terminal.item(&[], &json!({"name": view.name, "reachable": true, "ms": took.as_millis() as u64}))?;
+                terminal.item(
+                    &[],
+                    &json!({"name": view.name, "reachable": true, "ms": took.as_secs_f64() * 1000.0}),
+                )?;
             }
             Ok(Exit::Done)
         }

@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::net::TcpListener;
+use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -91,10 +92,14 @@ fn guide_when_ready(terminal: Terminal, place: &Place, tour: &Tour, begin: Insta
 }
 
 fn sample_api(config: &Config, key: &str) -> Result<api::SampleApi, Failure> {
-    let crm = config.connections.iter().find(|connection| connection.name.as_str() == "crm").ok_or_else(|| {
-        Failure::new(Exit::Config, format!("{} has no connection crm: it is not of the demo", config.path.display()))
+    let crm =
+        config.connections.iter().find(|connection| connection.name.as_str() == "crm").ok_or_else(|| {
+            Failure::new(
+                Exit::Config,
+                format!("{} has no connection crm: it is not of the demo", config.path.display()),
+            )
             .hint("hoopctl init --demo --dir DIR writes one that is")
-    })?;
+        })?;
     let address = (&*crm.upstream.host, crm.upstream.port);
     let listener = TcpListener::bind(address).map_err(|error| {
         Failure::failed(format!("the sample API cannot listen on {}:{}: {error}", address.0, address.1))
@@ -133,7 +138,6 @@ impl Folder {
                 .map_err(|error| Failure::failed(format!("cannot use {}: {error}", dir.display())))?;
             return Ok(Self { path, kept: true });
         }
-        use std::os::unix::fs::DirBuilderExt;
         // A socket's path must be short, so only the random end of an id is in the name.
         let id = crate::domain::RequestId::new().to_string();
         let end = id.get(id.len().saturating_sub(8)..).unwrap_or_default();
@@ -164,7 +168,8 @@ impl DevThread {
     pub fn start(config: &Config) -> Result<Option<Self>, Failure> {
         let Some(issuer) = &config.dev_issuer else { return Ok(None) };
         let url = format!("http://{}", issuer.listen);
-        let audience = config.oidc.iter().find(|entry| entry.issuer == url).and_then(|entry| entry.audiences.first());
+        let audience =
+            config.oidc.iter().find(|entry| entry.issuer == url).and_then(|entry| entry.audiences.first());
         let settings = DevIssuerSettings {
             listen: issuer.listen,
             key_dir: config.storage.data_dir.clone(),

@@ -1,11 +1,12 @@
 //! `doctor`: finds what is wrong with an installation, and says how to mend it.
 
+use std::fmt::Write as _;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
-use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::json;
+use tokio::runtime::Handle;
 
 use crate::cli::access;
 use crate::cli::access::Access;
@@ -19,13 +20,12 @@ use crate::cli::probe::Target;
 use crate::cli::report::Exit;
 use crate::cli::report::Failure;
 use crate::cli::report::Outcome;
+use crate::cli::token;
 use crate::config::Config;
 use crate::domain::connection::Connection;
 use crate::domain::secret::SecretRef;
 use crate::domain::text::Shown;
 use crate::domain::units;
-use crate::identity::Issuers;
-use crate::identity::NoKeeper;
 use crate::store;
 use crate::transport::fetch::Location;
 
@@ -87,11 +87,21 @@ impl Checks {
     }
 
     fn doubtful(&mut self, what: impl Into<String>, found: impl Into<String>, fix: impl Into<String>) {
-        self.0.push(Check { state: State::Doubtful, what: what.into(), found: found.into(), fix: Some(fix.into()) });
+        self.0.push(Check {
+            state: State::Doubtful,
+            what: what.into(),
+            found: found.into(),
+            fix: Some(fix.into()),
+        });
     }
 
     fn wrong(&mut self, what: impl Into<String>, found: impl Into<String>, fix: impl Into<String>) {
-        self.0.push(Check { state: State::Wrong, what: what.into(), found: found.into(), fix: Some(fix.into()) });
+        self.0.push(Check {
+            state: State::Wrong,
+            what: what.into(),
+            found: found.into(),
+            fix: Some(fix.into()),
+        });
     }
 }
 
@@ -139,7 +149,7 @@ fn line(terminal: Terminal, check: &Check) -> String {
     let sign = terminal.paint(check.state.colour(), check.state.sign());
     let mut text = format!("{sign} {}: {}\n", Shown(&check.what), Shown(&check.found));
     if let Some(fix) = &check.fix {
-        text.push_str(&format!("    {}\n", Shown(fix)));
+        writeln!(text, "    {}", Shown(fix)).ok();
     }
     text
 }
@@ -167,11 +177,16 @@ fn configuration(checks: &mut Checks, place: &Place) -> Option<Config> {
     }
     mode(checks, "configuration file", &file, 0o022, "chmod go-w");
     if let Some(issuer) = &config.dev_issuer {
-        let found = format!("the development issuer on {} gives anybody on this machine any token", issuer.listen);
+        let found =
+            format!("the development issuer on {} gives anybody on this machine any token", issuer.listen);
         checks.doubtful("development issuer", found, "remove [dev_issuer] before real use");
     }
     if config.oidc.is_empty() {
-        checks.wrong("issuers", "there is no [[oidc]], so that no token is accepted", "hoopctl init --force shows one");
+        checks.wrong(
+            "issuers",
+            "there is no [[oidc]], so that no token is accepted",
+            "hoopctl init --force shows one",
+        );
     }
     Some(config)
 }
@@ -191,7 +206,9 @@ fn mode(checks: &mut Checks, what: &str, path: &Path, forbidden: u32, fix: &str)
                 );
             }
         }
-        Err(error) => checks.wrong(what, format!("{}: {error}", path.display()), "run it as the gateway's user"),
+        Err(error) => {
+            checks.wrong(what, format!("{}: {error}", path.display()), "run it as the gateway's user")
+        }
     }
 }
 
@@ -226,7 +243,11 @@ fn socket(checks: &mut Checks, place: &Place, config: &Config) -> bool {
 fn data_dir(checks: &mut Checks, config: &Config) {
     let dir = &config.storage.data_dir;
     if !dir.exists() {
-        checks.doubtful("data directory", format!("{} is not there yet", dir.display()), "the first start makes it");
+        checks.doubtful(
+            "data directory",
+            format!("{} is not there yet", dir.display()),
+            "the first start makes it",
+        );
         return;
     }
     mode(checks, "data directory", dir, 0o077, "chmod 700");
@@ -246,7 +267,11 @@ fn key(checks: &mut Checks, config: &Config) {
             checks.wrong("store key", found, "put it back from your backup");
         }
         SecretRef::File(path) => {
-            checks.doubtful("store key", format!("{} is not there yet", path.display()), "the first start makes it");
+            checks.doubtful(
+                "store key",
+                format!("{} is not there yet", path.display()),
+                "the first start makes it",
+            );
         }
         other => checks.good("store key", format!("comes from {other}")),
     }
@@ -273,7 +298,9 @@ fn disk(checks: &mut Checks, config: &Config) {
     }
     let stat = match nix::sys::statvfs::statvfs(dir) {
         Ok(stat) => stat,
-        Err(error) => return checks.doubtful("disk", format!("{}: {error}", dir.display()), "look at it with df"),
+        Err(error) => {
+            return checks.doubtful("disk", format!("{}: {error}", dir.display()), "look at it with df");
+        }
     };
     let free = stat.blocks_available().saturating_mul(stat.fragment_size());
     let used = std::fs::metadata(config.storage.data_dir.join("events.db")).map_or(0, |data| data.len());
@@ -291,17 +318,32 @@ fn disk(checks: &mut Checks, config: &Config) {
 }
 
 fn issuers(checks: &mut Checks, config: &Config) {
-    let found = Issuers::new(config.oidc.clone(), Arc::new(NoKeeper)).map_err(|error| Failure::failed(error.to_string()));
-    let statuses = found.and_then(|issuers| Ok(access::runtime()?.block_on(issuers.refresh(None))));
+    let statuses = token::issuers(config.oidc.clone()).and_then(|issuers| {
+        Ok(access::runtime()?.block_on(async {
+            issuers.start(&Handle::current());
+            issuers.refresh(None).await
+        }))
+    });
     match statuses {
         Ok(statuses) => {
             for status in statuses {
                 let what = format!("issuer {}", status.name);
                 if status.available {
-                    checks.good(what, format!("{} has {} usable keys", status.issuer, status.kids.len()));
+                    checks.good(
+                        what,
+                        format!(
+                            "{} has {}",
+                            status.issuer,
+                            output::count(status.kids.len() as u64, "usable key", "usable keys")
+                        ),
+                    );
                 } else {
                     let why = status.last_error.unwrap_or_else(|| "no usable key".to_owned());
-                    checks.wrong(what, format!("{}: {why}", status.issuer), "check the issuer URL and the way there");
+                    checks.wrong(
+                        what,
+                        format!("{}: {why}", status.issuer),
+                        "check the issuer URL and the way there",
+                    );
                 }
             }
         }
@@ -341,7 +383,9 @@ fn targets(checks: &mut Checks, place: &Place, config: &Config, running: bool) {
         };
         match target.open(&[b"h2", b"http/1.1"]) {
             Ok(_stream) => checks.good(&what, format!("{upstream} answers")),
-            Err(error) => checks.wrong(&what, format!("{upstream}: {error}"), "check the target and the way there"),
+            Err(error) => {
+                checks.wrong(&what, format!("{upstream}: {error}"), "check the target and the way there")
+            }
         }
         if let Some(source) = connection.inject.source() {
             credential(checks, &what, source);
@@ -355,7 +399,8 @@ fn stored(place: &Place, running: bool) -> Vec<Connection> {
     if !running {
         return Vec::new();
     }
-    let found = Access::online(place).and_then(|access| access.wait(access.backend().entities(EntityKind::Connection)));
+    let found = Access::online(place)
+        .and_then(|access| access.wait(access.backend().entities(EntityKind::Connection)));
     let views = found.map(|list| list.items).unwrap_or_default();
     let of_store = views.into_iter().filter(|view| !view.read_only);
     of_store.filter_map(|view| crate::cli::connect::parsed(&view.toml).ok()).collect()
@@ -366,7 +411,11 @@ fn credential(checks: &mut Checks, what: &str, source: &SecretRef) {
     match source {
         SecretRef::File(path) => mode(checks, &what, path, 0o077, "chmod 600"),
         SecretRef::Env(name) if std::env::var_os(name).is_none() => {
-            checks.doubtful(what, format!("{name} is not set here"), "set it in the environment of the gateway");
+            checks.doubtful(
+                what,
+                format!("{name} is not set here"),
+                "set it in the environment of the gateway",
+            );
         }
         other => checks.good(what, format!("comes from {other}")),
     }

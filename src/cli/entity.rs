@@ -14,17 +14,26 @@ use crate::domain::secret::SecretRef;
 /// The options of a connection.
 #[derive(Debug, Clone, Default, Args)]
 pub struct ConnectionOptions {
-    /// Where the target is: http://… or https://…
+    /// Where the target is: an http or https URL
     #[arg(long, value_name = "URL")]
     pub upstream: Option<String>,
-    /// Its credential: bearer:SRC, basic:USER:SRC, header:NAME:SRC or none; SRC is env:NAME, file:PATH, store:KEY, exec:COMMAND
-    #[arg(long, value_name = "RULE")]
+    /// Its credential.
+    #[arg(
+        long,
+        value_name = "RULE",
+        help = "Its credential: bearer:SRC, basic:USER:SRC, header:NAME:SRC or none; SRC is env:NAME, file:PATH, store:KEY or exec:COMMAND"
+    )]
     pub inject: Option<String>,
     /// A label that policies and masks match; may be repeated
     #[arg(long = "tag", value_name = "KEY=VALUE", value_parser = pair)]
     pub tags: Vec<(String, String)>,
-    /// A limit: session, idle, approval_wait, connect, response (durations), body (size), rate (per second)
-    #[arg(long = "limit", value_name = "KEY=VALUE", value_parser = pair)]
+    /// A limit.
+    #[arg(
+        long = "limit",
+        value_name = "KEY=VALUE",
+        value_parser = pair,
+        help = "A limit: session, idle, approval_wait, connect, response (durations), body (size), rate (per second)"
+    )]
     pub limits: Vec<(String, String)>,
     /// Certificate authorities to trust for this target, in place of the platform's
     #[arg(long, value_name = "FILE")]
@@ -32,6 +41,7 @@ pub struct ConnectionOptions {
 }
 
 /// The options of a policy.
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of the command line")]
 #[derive(Debug, Clone, Default, Args)]
 pub struct PolicyOptions {
     /// It may pass
@@ -251,7 +261,11 @@ fn refuse_literal(inject: &str) -> Result<(), Failure> {
         "none" if rest.is_empty() => return Ok(()),
         "bearer" => Some(rest),
         "basic" | "header" => rest.split_once(':').map(|(_, source)| source),
-        _ => return Err(Failure::usage("--inject is one of bearer:SRC, basic:USER:SRC, header:NAME:SRC, none")),
+        _ => {
+            return Err(Failure::usage(
+                "--inject is one of bearer:SRC, basic:USER:SRC, header:NAME:SRC, none",
+            ));
+        }
     };
     if source.is_some_and(|source| source.parse::<SecretRef>().is_ok()) {
         return Ok(());
@@ -299,6 +313,5 @@ pub fn read_text(path: &Path) -> Result<String, Failure> {
 
 /// Reads the TOML of one table.
 pub fn parse_table(text: &str, name: &str) -> Result<Table, Failure> {
-    text.parse::<Table>()
-        .map_err(|error| Failure::new(Exit::Config, format!("{name}: {error}")))
+    text.parse::<Table>().map_err(|error| Failure::new(Exit::Config, format!("{name}: {error}")))
 }

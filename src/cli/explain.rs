@@ -1,6 +1,7 @@
 //! `policy explain` and `policy test`: what the policies do with a request, and why.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::net::IpAddr;
 use std::path::Path;
 
@@ -136,13 +137,18 @@ fn render(terminal: Terminal, asked: &str, report: &ExplainReport) -> String {
         None => "no policy allows it".to_owned(),
     };
     let verdict = terminal.paint(colour, &format!("{sign} {}", report.effect.as_str().to_uppercase()));
-    let mut text = format!("{verdict}  {why}\n  {}\n  class {}, judged path {}, policy revision {}\n",
-        Shown(asked), Shown(&report.class), Shown(&report.path), report.revision);
+    let mut text = format!(
+        "{verdict}  {why}\n  {}\n  class {}, judged path {}, policy revision {}\n",
+        Shown(asked),
+        Shown(&report.class),
+        Shown(&report.path),
+        report.revision
+    );
     if !report.open {
         text.push_str("  the connection is not open to this principal: it sees 404 no_such_connection\n");
     }
     if let Some(message) = &report.message {
-        text.push_str(&format!("  the client is told: {}\n", Shown(message)));
+        writeln!(text, "  the client is told: {}", Shown(message)).ok();
     }
     if report.rules.is_empty() {
         return text + "  there are no policies\n";
@@ -158,7 +164,9 @@ fn render_rule(terminal: Terminal, rule: &RuleReport, width: usize) -> String {
     let id = Shown(&rule.id).to_string();
     let effect = rule.effect.as_str();
     match &rule.failed {
-        None if rule.matched => format!("  {} {id:width$}  {effect:7}  matches\n", terminal.paint(Colour::Good, "\u{2713}")),
+        None if rule.matched => {
+            format!("  {} {id:width$}  {effect:7}  matches\n", terminal.paint(Colour::Good, "\u{2713}"))
+        }
         None => format!("  {} {id:width$}  {effect:7}  does not match\n", terminal.paint(Colour::Faint, "-")),
         Some(failed) => format!(
             "  {} {id:width$}  {effect:7}  {} wants {}, found {}\n",
@@ -232,7 +240,8 @@ fn asked(access: &Access, test: &Test, place: usize) -> Result<Explain, Failure>
         return Err(Failure::new(Exit::Config, problem));
     };
     let at = test.at.as_deref().map(str::parse::<jiff::Timestamp>).transpose().map_err(|error| {
-        Failure::new(Exit::Config, format!("test {}: at: {error}", place + 1)).hint("such as 2026-03-02T09:30:00Z")
+        Failure::new(Exit::Config, format!("test {}: at: {error}", place + 1))
+            .hint("such as 2026-03-02T09:30:00Z")
     })?;
     Ok(Explain {
         principal: principal(access, &test.principal)?,
@@ -256,7 +265,10 @@ fn row(test: &Test, report: &ExplainReport, right: bool) -> Row {
         Some(rule) => format!("{effect} by {rule}"),
         None => effect.to_string(),
     };
-    let name = test.name.clone().unwrap_or_else(|| format!("{} {} on {}", test.principal, test.request, test.connection));
+    let name = test
+        .name
+        .clone()
+        .unwrap_or_else(|| format!("{} {} on {}", test.principal, test.request, test.connection));
     let (expected, found) =
         (verdict(test.expect, test.rule.as_ref()), verdict(report.effect, report.rule.as_ref()));
     let json = json!({"name": name, "ok": right, "expected": {"effect": test.expect, "rule": test.rule},

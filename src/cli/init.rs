@@ -85,7 +85,8 @@ pub fn demo_folder(dir: &Path, demo: &DemoConfig, force: bool) -> Result<String,
     make_dir(dir)?;
     write(&dir.join(FILE), &demo.toml(), force)?;
     // Two ids are 160 random bits; the shape is that of a key of some API.
-    let key = format!("crm-{}{}", crate::domain::RequestId::new(), crate::domain::RequestId::new()).replace("req_", "");
+    let key = format!("crm-{}{}", crate::domain::RequestId::new(), crate::domain::RequestId::new())
+        .replace("req_", "");
     write(&dir.join(KEY_FILE), &key, true)?;
     Ok(key)
 }
@@ -115,7 +116,8 @@ fn write(file: &Path, text: &str, force: bool) -> Result<(), Failure> {
     });
     written.map_err(|error| match error.kind() {
         std::io::ErrorKind::AlreadyExists => {
-            Failure::new(Exit::Conflict, format!("{} is there already", file.display())).hint("write over it with --force")
+            Failure::new(Exit::Conflict, format!("{} is there already", file.display()))
+                .hint("write over it with --force")
         }
         _ => Failure::failed(format!("cannot write {}: {error}", file.display())),
     })

@@ -62,8 +62,12 @@ pub fn run(terminal: Terminal, place: &Place, verb: LockVerb) -> Outcome {
             }
             let lock = NewLock { target, reason, for_s: duration.map(|duration| duration.as_secs()) };
             let lock = access.wait(access.backend().add_lock(lock))?;
-            terminal.say(&format!("locked {}; lift it with: hoopctl lock remove {} --yes", lock.target, lock.id));
-            terminal.item(&[("id", lock.id.to_string()), ("target", lock.target.to_string())], &output::json(&lock))?;
+            terminal
+                .say(&format!("locked {}; lift it with: hoopctl lock remove {} --yes", lock.target, lock.id));
+            terminal.item(
+                &[("id", lock.id.to_string()), ("target", lock.target.to_string())],
+                &output::json(&lock),
+            )?;
             Ok(Exit::Done)
         }
         LockVerb::List => {

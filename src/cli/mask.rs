@@ -40,8 +40,9 @@ pub struct TestArgs {
 }
 
 fn entity(name: &str) -> Result<Entity, String> {
-    Entity::built_in(&name.to_uppercase())
-        .ok_or_else(|| format!("expected one of {}", Entity::BUILT_IN.each_ref().map(Entity::as_str).join(", ")))
+    Entity::built_in(&name.to_uppercase()).ok_or_else(|| {
+        format!("expected one of {}", Entity::BUILT_IN.each_ref().map(Entity::as_str).join(", "))
+    })
 }
 
 /// Runs `mask`.
@@ -53,7 +54,11 @@ pub fn run(terminal: Terminal, verb: &MaskVerb) -> Outcome {
     let found = detect::scan(&text, &wanted, patterns, &args.field)
         .map_err(|(name, problem)| Failure::usage(format!("--pattern {name}: {problem}")))?;
     let rows: Vec<Row> = found.iter().map(|finding| row(&text, finding)).collect();
-    terminal.list(&["line", "column", "entity", "score", "value", "masked", "reason"], &rows, "nothing was found")?;
+    terminal.list(
+        &["line", "column", "entity", "score", "value", "masked", "reason"],
+        &rows,
+        "nothing was found",
+    )?;
     terminal.say(&format!("{} found in {} bytes", rows.len(), text.len()));
     Ok(Exit::Done)
 }

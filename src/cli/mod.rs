@@ -52,7 +52,8 @@ pub use help::command;
 /// Runs one command line, the name of the program first.
 pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let arguments: Vec<OsString> = arguments.into_iter().collect();
-    let parsed = command().try_get_matches_from(&arguments).and_then(|matches| Cli::from_arg_matches(&matches));
+    let parsed =
+        command().try_get_matches_from(&arguments).and_then(|matches| Cli::from_arg_matches(&matches));
     match parsed {
         Ok(cli) => run(cli),
         Err(error) => told(&error, wanted_format(&arguments)),
@@ -83,7 +84,7 @@ fn dispatch(terminal: Terminal, place: &Place, noun: Noun) -> Outcome {
         Noun::Lock(verb) => lock::run(terminal, place, verb),
         Noun::Man(args) => completions::man(terminal, &args),
         Noun::Mask(verb) => mask::run(terminal, &verb),
-        Noun::Policy(verb) => policy::run(terminal, place, verb),
+        Noun::Policy(verb) => policy::run(terminal, place, *verb),
         Noun::Replay(args) => replay::run(terminal, place, &args),
         Noun::Secret(verb) => secret::run(terminal, place, verb),
         Noun::Serve(args) => serve::run(terminal, place, &args),
@@ -107,12 +108,16 @@ fn env_format() -> Result<Format, Failure> {
 /// How errors of a command line that cannot be read are to be written: by what it says about the output as far as that
 /// can be told.
 fn wanted_format(arguments: &[OsString]) -> Format {
-    let words: Vec<&str> = arguments.iter().filter_map(|word| word.to_str()).take_while(|word| *word != "--").collect();
+    let words: Vec<&str> =
+        arguments.iter().filter_map(|word| word.to_str()).take_while(|word| *word != "--").collect();
     let given = words.iter().enumerate().find_map(|(place, word)| match *word {
         "-o" | "--output" => words.get(place + 1).copied(),
         other => other.strip_prefix("--output=").or_else(|| other.strip_prefix("-o")),
     });
-    given.and_then(|word| Format::from_str(word, false).ok()).or_else(|| env_format().ok()).unwrap_or(Format::Table)
+    given
+        .and_then(|word| Format::from_str(word, false).ok())
+        .or_else(|| env_format().ok())
+        .unwrap_or(Format::Table)
 }
 
 /// Prints what clap has to say: help and version are data, the rest is an error.
@@ -146,7 +151,12 @@ mod tests {
     #[test]
     fn the_format_of_errors_is_found_however_it_is_written() {
         let words = |line: &str| line.split(' ').map(OsString::from).collect::<Vec<_>>();
-        for line in ["hoopctl -o json nope", "hoopctl nope -ojson", "hoopctl --output=json nope", "hoopctl --output json"] {
+        for line in [
+            "hoopctl -o json nope",
+            "hoopctl nope -ojson",
+            "hoopctl --output=json nope",
+            "hoopctl --output json",
+        ] {
             assert_eq!(wanted_format(&words(line)), Format::Json, "{line}");
         }
         for line in ["hoopctl nope", "hoopctl -o", "hoopctl -o yaml", "hoopctl x -- -o json"] {

@@ -46,6 +46,7 @@ pub struct Row {
 }
 
 /// The standard streams and how to use them.
+#[expect(clippy::struct_excessive_bools, reason = "they are independent facts")]
 #[derive(Debug, Clone, Copy)]
 pub struct Terminal {
     /// How data is written.
@@ -269,6 +270,11 @@ pub fn distance(ms: i64, now_ms: i64) -> String {
     }
 }
 
+/// A number with the word for one or for many.
+pub fn count(number: u64, one: &str, many: &str) -> String {
+    format!("{number} {}", if number == 1 { one } else { many })
+}
+
 /// Milliseconds since 1970.
 pub fn now_ms() -> i64 {
     jiff::Timestamp::now().as_millisecond()
@@ -304,8 +310,10 @@ mod tests {
 
     #[test]
     fn a_spreadsheet_runs_nothing_and_quotes_are_doubled() {
-        assert_eq!(csv_line(&["=1+1".to_owned(), "a\"b".to_owned(), "x,y".to_owned()]),
-            "\"'=1+1\",\"a\"\"b\",\"x,y\"\n");
+        assert_eq!(
+            csv_line(&["=1+1".to_owned(), "a\"b".to_owned(), "x,y".to_owned()]),
+            "\"'=1+1\",\"a\"\"b\",\"x,y\"\n"
+        );
         assert_eq!(csv_line(&["@cmd".to_owned(), "plain".to_owned()]), "\"'@cmd\",plain\n");
     }
 

@@ -99,27 +99,34 @@ pub fn run(terminal: Terminal, place: &Place, verb: PolicyVerb) -> Outcome {
             }
             change::add(terminal, &access, kind, &args.id, table, args.dry_run)
         }
-        PolicyVerb::List => change::list(terminal, &access, kind, &["effect", "who", "where", "what"], |value| {
-            let part = |keys: &[&str]| {
-                let parts: Vec<String> =
-                    keys.iter().map(|key| joined(value, &["match", key])).filter(|part| !part.is_empty()).collect();
-                if parts.is_empty() { "any".to_owned() } else { parts.join(" ") }
-            };
-            vec![
-                joined(value, &["effect"]),
-                part(&["groups", "subjects", "clients", "issuers", "kinds", "claims"]),
-                part(&["connections", "tags", "protocols", "source_ips"]),
-                part(&["operations", "methods", "paths", "args"]),
-            ]
-        }),
+        PolicyVerb::List => {
+            change::list(terminal, &access, kind, &["effect", "who", "where", "what"], |value| {
+                let part = |keys: &[&str]| {
+                    let parts: Vec<String> = keys
+                        .iter()
+                        .map(|key| joined(value, &["match", key]))
+                        .filter(|part| !part.is_empty())
+                        .collect();
+                    if parts.is_empty() { "any".to_owned() } else { parts.join(" ") }
+                };
+                vec![
+                    joined(value, &["effect"]),
+                    part(&["groups", "subjects", "clients", "issuers", "kinds", "claims"]),
+                    part(&["connections", "tags", "protocols", "source_ips"]),
+                    part(&["operations", "methods", "paths", "args"]),
+                ]
+            })
+        }
         PolicyVerb::Show { id } => change::show(terminal, &access, kind, &id),
         PolicyVerb::Edit(args) => {
             let apply = |table: &mut toml::Table| args.options.apply(table);
-            let options: Option<&dyn Fn(&mut toml::Table) -> Result<(), Failure>> =
+            let options: Option<change::Overrides<'_>> =
                 if args.options.is_empty() { None } else { Some(&apply) };
             change::edit(terminal, &access, (kind, &args.id), args.file.as_deref(), options)
         }
-        PolicyVerb::Remove { id, yes, dry_run } => change::remove(terminal, &access, (kind, &id), yes, dry_run),
+        PolicyVerb::Remove { id, yes, dry_run } => {
+            change::remove(terminal, &access, (kind, &id), yes, dry_run)
+        }
         PolicyVerb::Test { file } => explain::test(terminal, &access, &file),
         PolicyVerb::Explain(args) => explain::explain(terminal, &access, &args),
     }

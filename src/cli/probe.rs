@@ -48,15 +48,20 @@ impl Target<'_> {
             .collect();
         let mut refused = "it has no address".to_owned();
         let connect = |address| TcpStream::connect_timeout(address, self.timeout);
-        let tcp = addresses.iter().find_map(|address| connect(address).map_err(|error| refused = error.to_string()).ok());
+        let tcp = addresses
+            .iter()
+            .find_map(|address| connect(address).map_err(|error| refused = error.to_string()).ok());
         let tcp = tcp.ok_or(refused)?;
         let timeout = Some(self.timeout);
-        tcp.set_read_timeout(timeout).and_then(|()| tcp.set_write_timeout(timeout)).map_err(|error| error.to_string())?;
+        tcp.set_read_timeout(timeout)
+            .and_then(|()| tcp.set_write_timeout(timeout))
+            .map_err(|error| error.to_string())?;
         if !self.tls {
             return Ok(Stream::Plain(tcp));
         }
         let config = tls::client_config(self.ca_file, alpn).map_err(|error| error.to_string())?;
-        let name = rustls::pki_types::ServerName::try_from(self.host.to_owned()).map_err(|error| error.to_string())?;
+        let name = rustls::pki_types::ServerName::try_from(self.host.to_owned())
+            .map_err(|error| error.to_string())?;
         let mut tcp = tcp;
         let mut session =
             rustls::ClientConnection::new(Arc::clone(&config), name).map_err(|error| error.to_string())?;
@@ -74,7 +79,8 @@ impl Target<'_> {
     pub fn date(&self, path: &str) -> Result<Option<i64>, String> {
         let mut stream = self.open(&[b"http/1.1"])?;
         let host = if self.host.contains(':') { format!("[{}]", self.host) } else { self.host.to_owned() };
-        let request = format!("GET {path} HTTP/1.1\r\nHost: {host}:{}\r\nConnection: close\r\n\r\n", self.port);
+        let request =
+            format!("GET {path} HTTP/1.1\r\nHost: {host}:{}\r\nConnection: close\r\n\r\n", self.port);
         stream.write_all(request.as_bytes()).map_err(|error| error.to_string())?;
         let mut head = Vec::new();
         let mut part = [0; 2048];
@@ -138,7 +144,10 @@ mod tests {
 
     #[test]
     fn the_time_of_a_server_is_read_from_its_head_only() {
-        assert_eq!(date_of("HTTP/1.1 200 OK\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r\n\r\n"), Some(784_111_777_000));
+        assert_eq!(
+            date_of("HTTP/1.1 200 OK\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r\n\r\n"),
+            Some(784_111_777_000)
+        );
         assert_eq!(date_of("HTTP/1.1 200 OK\r\nX: y\r\n\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r\n"), None);
         assert_eq!(date_of("HTTP/1.1 200 OK\r\nDate: yesterday\r\n\r\n"), None);
     }

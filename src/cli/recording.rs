@@ -51,7 +51,9 @@ pub const VERDICT_COLUMNS: [&str; 5] = ["result", "session", "events", "hash", "
 
 /// Whether this names a file: not an id, not `last`, and something that is there or looks like a path.
 pub fn is_file(text: &str) -> bool {
-    text != "last" && text.parse::<SessionId>().is_err() && (text.contains(['/', '.']) || Path::new(text).exists())
+    text != "last"
+        && text.parse::<SessionId>().is_err()
+        && (text.contains(['/', '.']) || Path::new(text).exists())
 }
 
 /// The events of a session from the first on, fetched page by page as they are asked for.
@@ -59,20 +61,27 @@ pub struct Events<'a> {
     access: &'a Access,
     session: SessionId,
     page: std::vec::IntoIter<RecordedEvent>,
-    /// Where the next page begins; `None`: there is none.
-    next: Option<Option<u64>>,
+    next: Page,
+}
+
+/// Which page comes next.
+#[derive(Debug, Clone, Copy)]
+enum Page {
+    First,
+    From(u64),
+    None,
 }
 
 impl<'a> Events<'a> {
     /// Those of one session.
     pub fn of(access: &'a Access, session: SessionId) -> Self {
-        Self { access, session, page: Vec::new().into_iter(), next: Some(None) }
+        Self { access, session, page: Vec::new().into_iter(), next: Page::First }
     }
 
     fn turn(&mut self, from: Option<u64>) -> Result<(), Failure> {
         let wanted = EventsFrom { from, limit: Some(1000) };
         let page = self.access.wait(self.access.backend().session_events(self.session, wanted))?;
-        self.next = page.next.map(Some);
+        self.next = page.next.map_or(Page::None, Page::From);
         self.page = page.events.into_iter();
         Ok(())
     }
@@ -86,7 +95,11 @@ impl Iterator for Events<'_> {
             if let Some(event) = self.page.next() {
                 return Some(stored(&event.hash, &event.line));
             }
-            let from = self.next.take()?;
+            let from = match std::mem::replace(&mut self.next, Page::None) {
+                Page::First => None,
+                Page::From(seq) => Some(seq),
+                Page::None => return None,
+            };
             if let Err(failure) = self.turn(from) {
                 return Some(Err(failure));
             }
@@ -110,7 +123,10 @@ fn read_hash(text: &str) -> Option<Hash> {
     for (place, byte) in hash.iter_mut().enumerate() {
         let digits = text.get(2 * place..2 * place + 2)?;
         // `from_str_radix` takes a sign.
-        *byte = digits.bytes().all(|digit| digit.is_ascii_hexdigit()).then(|| u8::from_str_radix(digits, 16).ok())??;
+        *byte = digits
+            .bytes()
+            .all(|digit| digit.is_ascii_hexdigit())
+            .then(|| u8::from_str_radix(digits, 16).ok())??;
     }
     Some(hash)
 }
@@ -122,7 +138,9 @@ pub fn verdict(report: &VerifyReport) -> Row {
         (Some(problem), None) => problem.clone(),
         (None, Some(seq)) => format!("event {seq} is not as it was written"),
         (None, None) => match (report.pruned_ms, report.live) {
-            (Some(ms), _) => format!("its events were removed by retention, {}: nothing is proved", output::time(ms)),
+            (Some(ms), _) => {
+                format!("its events were removed by retention, {}: nothing is proved", output::time(ms))
+            }
             (None, true) => "it goes on: its end is not proved yet".to_owned(),
             (None, false) => String::new(),
         },
@@ -146,8 +164,9 @@ pub fn verdict(report: &VerifyReport) -> Row {
 
 /// One verdict as a line for people.
 pub fn verdict_line(terminal: Terminal, row: &Row) -> String {
-    let [result, session, events, hash, note] =
-        std::array::from_fn(|place| row.cells.get(place).map(|cell| Shown(cell).to_string()).unwrap_or_default());
+    let [result, session, events, hash, note] = std::array::from_fn(|place| {
+        row.cells.get(place).map(|cell| Shown(cell).to_string()).unwrap_or_default()
+    });
     let note = if note.is_empty() { note } else { format!("; {note}") };
     match result.as_str() {
         "ok" => {
@@ -194,7 +213,9 @@ pub fn tail(terminal: Terminal, access: &Access, id: Option<&str>) -> Outcome {
                     return Ok(Exit::Done);
                 }
             }
-            Topic::Gap => terminal.say("something is missing here: the stream could not be taken up where it was left"),
+            Topic::Gap => {
+                terminal.say("something is missing here: the stream could not be taken up where it was left")
+            }
             Topic::End if message.data.contains("slow") => {
                 stream = access.wait(access.backend().events(filter, last.take()))?;
                 continue;
@@ -219,7 +240,11 @@ pub fn print(terminal: Terminal, event: &StoredEvent, named: bool) -> Result<(),
         return terminal.data(&output::json_line(&value));
     }
     let id = event.event.session.to_string();
-    let start = if named { format!("{} ", id.get(id.len().saturating_sub(6)..).unwrap_or_default()) } else { String::new() };
+    let start = if named {
+        format!("{} ", id.get(id.len().saturating_sub(6)..).unwrap_or_default())
+    } else {
+        String::new()
+    };
     let lines: Vec<String> = transcript(event).into_iter().map(|line| format!("{start}{line}\n")).collect();
     terminal.data(&lines.concat())
 }
@@ -228,7 +253,8 @@ pub fn print(terminal: Terminal, event: &StoredEvent, named: bool) -> Result<(),
 pub fn prune(terminal: Terminal, place: &Place, yes: bool) -> Outcome {
     let config = place.config()?;
     let dir = config.storage.data_dir.clone();
-    let failed = |error: &dyn std::fmt::Display| Failure::failed(format!("cannot prune {}: {error}", dir.display()));
+    let failed =
+        |error: &dyn std::fmt::Display| Failure::failed(format!("cannot prune {}: {error}", dir.display()));
     let _lock = store::lock_data_dir(&dir).map_err(|error| match error {
         store::StoreError::Locked { .. } => Failure::new(Exit::Unreachable, error.to_string())
             .hint("a running gateway prunes by itself, as recording.retention says"),
@@ -236,7 +262,11 @@ pub fn prune(terminal: Terminal, place: &Place, yes: bool) -> Outcome {
     })?;
     let keep = units::format_duration(config.recording.recordings);
     let size = units::format_size(config.recording.max_size);
-    ask::confirm(terminal, yes, &format!("Remove recordings older than {keep}, and the oldest beyond {size}?"))?;
+    ask::confirm(
+        terminal,
+        yes,
+        &format!("Remove recordings older than {keep}, and the oldest beyond {size}?"),
+    )?;
     let journal = Journal::open(&dir, config.recording).map_err(|error| failed(&error))?;
     let report = journal.prune_blocking(output::now_ms()).map_err(|error| failed(&error))?;
     journal.close();
@@ -245,12 +275,16 @@ pub fn prune(terminal: Terminal, place: &Place, yes: bool) -> Outcome {
     let actor = Peer::this_process().principal_id();
     store::Store::open(&dir)
         .and_then(|store| {
-            store.call_blocking(move |db| db.change(|change| change.append_audit(&actor, "session.prune", "*", &audited)))
+            store.call_blocking(move |db| {
+                db.change(|change| change.append_audit(&actor, "session.prune", "*", &audited))
+            })
         })
         .map_err(|error| failed(&error))?;
     terminal.say(&format!(
-        "removed the events of {} sessions and {} sessions altogether, {} bytes",
-        report.recordings, report.sessions, report.bytes
+        "removed the events of {}, {} altogether, {} bytes",
+        output::count(report.recordings, "session", "sessions"),
+        output::count(report.sessions, "session", "sessions"),
+        report.bytes
     ));
     if terminal.format.is_json() {
         terminal.item(&[], &detail)?;
@@ -261,8 +295,10 @@ pub fn prune(terminal: Terminal, place: &Place, yes: bool) -> Outcome {
 /// Writes a recording to a new file, or to standard output.
 pub fn export(terminal: Terminal, access: &Access, args: &ExportArgs) -> Outcome {
     if args.to.is_none() && terminal.stdout && args.format != ExportFormat::Text {
-        return Err(Failure::usage("a recording as it is stored does not belong on a terminal: it may hold anything")
-            .hint("--to FILE, or a pipe, or --format text"));
+        return Err(Failure::usage(
+            "a recording as it is stored does not belong on a terminal: it may hold anything",
+        )
+        .hint("--to FILE, or a pipe, or --format text"));
     }
     let view = session::find(access, &args.id)?;
     let row = row_of(&view);
@@ -314,7 +350,9 @@ fn write_as(
 fn new_file(path: &Path) -> Result<std::fs::File, Failure> {
     let opened = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
     opened.map_err(|error| match error.kind() {
-        io::ErrorKind::AlreadyExists => Failure::new(Exit::Conflict, format!("{} is there already", path.display())),
+        io::ErrorKind::AlreadyExists => {
+            Failure::new(Exit::Conflict, format!("{} is there already", path.display()))
+        }
         _ => Failure::failed(format!("cannot write {}: {error}", path.display())),
     })
 }
@@ -343,17 +381,17 @@ fn row_of(view: &SessionView) -> SessionRow {
 
 /// An exported recording.
 pub fn open_file(path: &Path) -> Result<RecordingFile, Failure> {
-    RecordingFile::read(path).map_err(file_failure)
+    RecordingFile::read(path).map_err(|error| file_failure(&error))
 }
 
 /// What a broken or missing file means.
-pub fn file_failure(error: FileError) -> Failure {
-    let exit = match &error {
+pub fn file_failure(error: &FileError) -> Failure {
+    let exit = match error {
         FileError::Event { .. } => Exit::Broken,
         FileError::Read { source, .. } if source.kind() == io::ErrorKind::NotFound => Exit::NotFound,
         _ => Exit::Failed,
     };
-    let message = match &error {
+    let message = match error {
         FileError::Read { source, .. } => format!("{error}: {source}"),
         _ => error.to_string(),
     };
@@ -362,7 +400,7 @@ pub fn file_failure(error: FileError) -> Failure {
 
 /// Proves an exported recording.
 pub fn verify_file(terminal: Terminal, path: &Path) -> Outcome {
-    let found = open_file(path)?.verify().map_err(file_failure)?;
+    let found = open_file(path)?.verify().map_err(|error| file_failure(&error))?;
     let report = VerifyReport {
         session: found.session,
         intact: found.broken.is_none(),
@@ -393,9 +431,14 @@ mod tests {
     #[test]
     fn an_id_is_no_file_and_a_path_is() {
         let id = SessionId::new().to_string();
-        for (text, file) in
-            [("last", false), (id.as_str(), false), ("a.jsonl", true), ("./last", true), ("ses_1", false), ("/x", true)]
-        {
+        for (text, file) in [
+            ("last", false),
+            (id.as_str(), false),
+            ("a.jsonl", true),
+            ("./last", true),
+            ("ses_1", false),
+            ("/x", true),
+        ] {
             assert_eq!(is_file(text), file, "{text}");
         }
     }
@@ -420,7 +463,8 @@ mod tests {
             broken_at: Some(5),
             problem: Some("edited\u{1b}[2J".to_owned()),
         };
-        let terminal = Terminal { format: Format::Table, quiet: false, stdout: false, dialog: false, colour: false };
+        let terminal =
+            Terminal { format: Format::Table, quiet: false, stdout: false, dialog: false, colour: false };
         let line = verdict_line(terminal, &verdict(&report));
         assert!(line.contains("BROKEN") && line.contains("event 5: edited\\u{1b}[2J"), "{line}");
     }

@@ -60,8 +60,9 @@ pub fn run(terminal: Terminal, place: &Place, args: &ReplayArgs) -> Outcome {
     let speed = timed.then_some(args.speed);
     if recording::is_file(&args.target) {
         let file = recording::open_file(Path::new(&args.target))?;
-        let events = file.events().map_err(recording::file_failure)?;
-        return play(terminal, events.map(|event| event.map_err(recording::file_failure)), options, speed);
+        let events = file.events().map_err(|error| recording::file_failure(&error))?;
+        let events = events.map(|event| event.map_err(|error| recording::file_failure(&error)));
+        return play(terminal, events, options, speed);
     }
     let access = Access::open(terminal, place)?;
     let view = session::find(&access, &args.target)?;
@@ -101,7 +102,9 @@ mod tests {
 
     #[test]
     fn speeds_are_bounded_numbers() {
-        for (text, found) in [("1", Some(1.0)), ("0.25", Some(0.25)), ("4x", Some(4.0)), ("1000", Some(1000.0))] {
+        for (text, found) in
+            [("1", Some(1.0)), ("0.25", Some(0.25)), ("4x", Some(4.0)), ("1000", Some(1000.0))]
+        {
             assert_eq!(speed(text).ok(), found);
         }
         for text in ["0", "-1", "nan", "inf", "1001", "fast", ""] {

@@ -1,6 +1,7 @@
 //! How a command ends: its exit code, and what is said about a failure on standard error.
 
 use std::error::Error;
+use std::fmt::Write as _;
 use std::io;
 use std::io::Write;
 use std::process::ExitCode;
@@ -115,7 +116,7 @@ pub struct Failure {
     /// What to do next.
     pub hint: Option<String>,
     /// The single problems of an invalid configuration, for programs.
-    pub problems: Option<Value>,
+    pub problems: Option<Box<Value>>,
     /// Nothing is said: the reader of standard output went away.
     silent: bool,
 }
@@ -123,7 +124,14 @@ pub struct Failure {
 impl Failure {
     /// A failure with the exit code's own word.
     pub fn new(exit: Exit, message: impl Into<String>) -> Self {
-        Self { exit, code: exit.as_str().to_owned(), message: message.into(), hint: None, problems: None, silent: false }
+        Self {
+            exit,
+            code: exit.as_str().to_owned(),
+            message: message.into(),
+            hint: None,
+            problems: None,
+            silent: false,
+        }
     }
 
     /// Adds what to do next.
@@ -170,17 +178,17 @@ impl Failure {
                 "code": self.code, "message": self.message, "hint": self.hint, "exit_code": self.exit.code(),
             });
             if let (Some(members), Some(problems)) = (error.as_object_mut(), &self.problems) {
-                members.insert("problems".to_owned(), problems.clone());
+                members.insert("problems".to_owned(), (**problems).clone());
             }
             return output::json_line(&json!({"error": error}));
         }
         let mut text = String::new();
         for (place, line) in self.message.lines().enumerate() {
             let start = if place == 0 { "error: " } else { "  " };
-            text.push_str(&format!("{start}{}\n", Shown(line)));
+            writeln!(text, "{start}{}", Shown(line)).ok();
         }
         for line in self.hint.iter().flat_map(|hint| hint.lines()) {
-            text.push_str(&format!("hint: {}\n", Shown(line)));
+            writeln!(text, "hint: {}", Shown(line)).ok();
         }
         text
     }
@@ -199,17 +207,21 @@ impl From<Problems> for Failure {
             count => format!("the configuration has {count} problems"),
         };
         let list = output::json(&problems);
-        Self { problems: Some(list), ..Self::new(Exit::Config, format!("{message}\n{}", problems.report())) }
+        Self {
+            problems: Some(Box::new(list)),
+            ..Self::new(Exit::Config, format!("{message}\n{}", problems.report()))
+        }
     }
 }
 
 impl From<ApiError> for Failure {
     fn from(error: ApiError) -> Self {
         let exit = Exit::ALL.into_iter().find(|exit| exit.code() == error.exit_code).unwrap_or(Exit::Failed);
-        let message = std::iter::once(error.message).chain(error.problems.iter().cloned()).collect::<Vec<_>>();
+        let message =
+            std::iter::once(error.message).chain(error.problems.iter().cloned()).collect::<Vec<_>>();
         Self {
             hint: error.hint,
-            problems: (!error.problems.is_empty()).then(|| json!(error.problems)),
+            problems: (!error.problems.is_empty()).then(|| Box::new(json!(error.problems))),
             ..Self::new(exit, message.join("\n")).code(error.code.as_str())
         }
     }
@@ -264,7 +276,7 @@ mod tests {
         );
         let text = failure.render(Format::Json);
         assert!(!text.trim_end().chars().any(crate::domain::text::is_deceptive), "{text}");
-        let back: serde_json::Value = serde_json::from_str(&text).unwrap();
+        let back: Value = serde_json::from_str(&text).unwrap();
         assert_eq!(back["error"]["message"], "bad \u{1b}[2J\u{202e}name\nsecond line");
         assert_eq!(back["error"]["exit_code"], 1);
     }

@@ -42,9 +42,11 @@ pub enum SecretVerb {
 /// Runs `secret`.
 pub fn run(terminal: Terminal, place: &Place, verb: SecretVerb) -> Outcome {
     if let SecretVerb::Set { name, value: Some(_) } = &verb {
-        return Err(Failure::usage("a secret is never written into the command line: every process could read it")
-            .code("literal_secret")
-            .hint(format!("hoopctl secret set {name} < FILE, or without a file to type it unseen")));
+        return Err(Failure::usage(
+            "a secret is never written into the command line: every process could read it",
+        )
+        .code("literal_secret")
+        .hint(format!("hoopctl secret set {name} < FILE, or without a file to type it unseen")));
     }
     let access = Access::open(terminal, place)?;
     match verb {

@@ -172,10 +172,14 @@ pub fn run(terminal: Terminal, place: &Place, verb: SessionVerb) -> Outcome {
             Ok(Exit::Done)
         }
         SessionVerb::Tail { id } => recording::tail(terminal, &access, id.as_deref()),
-        SessionVerb::Grep(args) => grep(terminal, &access, args),
+        SessionVerb::Grep(args) => grep(terminal, &access, &args),
         SessionVerb::Kill { id, yes } => {
             let view = find(&access, &id)?;
-            ask::confirm(terminal, yes, &format!("End {} of {} on {}?", view.id, view.principal, view.connection))?;
+            ask::confirm(
+                terminal,
+                yes,
+                &format!("End {} of {} on {}?", view.id, view.principal, view.connection),
+            )?;
             let view = access.wait(access.backend().kill_session(view.id))?;
             terminal.say(&format!("ended {}", view.id));
             if terminal.format.is_json() {
@@ -193,7 +197,9 @@ pub fn run(terminal: Terminal, place: &Place, verb: SessionVerb) -> Outcome {
 pub fn find(access: &Access, id: &str) -> Result<SessionView, Failure> {
     if id != "last" {
         let parsed: Result<SessionId, _> = id.parse();
-        parsed.map_err(|error| Failure::usage(format!("{error}")).hint("the ids are in: hoopctl session list"))?;
+        parsed.map_err(|error| {
+            Failure::usage(format!("{error}")).hint("the ids are in: hoopctl session list")
+        })?;
     }
     access.wait(access.backend().session(id.to_owned()))
 }
@@ -259,7 +265,7 @@ fn fields(view: &SessionView) -> Vec<(&'static str, String)> {
     fields
 }
 
-fn grep(terminal: Terminal, access: &Access, args: GrepArgs) -> Outcome {
+fn grep(terminal: Terminal, access: &Access, args: &GrepArgs) -> Outcome {
     let session = args.session.as_deref().map(|id| find(access, id)).transpose()?.map(|view| view.id);
     let grep = Grep { pattern: args.pattern.clone(), sessions: args.which.filter(), session };
     let found = access.wait(access.backend().grep_sessions(grep))?;
@@ -317,7 +323,8 @@ fn verify(terminal: Terminal, access: &Access, id: Option<&str>, all: bool) -> O
 fn every(access: &Access) -> Result<Vec<SessionId>, Failure> {
     let mut ids: Vec<SessionId> = Vec::new();
     loop {
-        let filter = SessionFilter { before: ids.last().copied(), limit: Some(1000), ..SessionFilter::default() };
+        let filter =
+            SessionFilter { before: ids.last().copied(), limit: Some(1000), ..SessionFilter::default() };
         let page = access.wait(access.backend().sessions(filter))?;
         ids.extend(page.items.iter().map(|view| view.id));
         if !page.more || page.items.is_empty() {

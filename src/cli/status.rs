@@ -75,16 +75,26 @@ fn fields(report: &StatusReport) -> Vec<(&'static str, String)> {
             (None, true) => "usable".to_owned(),
             (None, false) => "not usable yet".to_owned(),
         };
-        let keys = if issuer.keys == 1 { "key" } else { "keys" };
-        fields.push(("issuer", format!("{} {} ({} {keys}, {state})", issuer.name, issuer.issuer, issuer.keys)));
+        let keys = output::count(issuer.keys, "key", "keys");
+        fields.push(("issuer", format!("{} {} ({keys}, {state})", issuer.name, issuer.issuer)));
     }
     fields.push((
         "holds",
-        format!("{} connections, {} policies, {} masks", counts.connections, counts.policies, counts.masks),
+        [
+            output::count(counts.connections, "connection", "connections"),
+            output::count(counts.policies, "policy", "policies"),
+            output::count(counts.masks, "mask", "masks"),
+        ]
+        .join(", "),
     ));
     fields.push((
         "now",
-        format!("{} sessions, {} approvals waiting, {} locks", counts.sessions, counts.approvals, counts.locks),
+        [
+            output::count(counts.sessions, "session", "sessions"),
+            output::count(counts.approvals, "approval waiting", "approvals waiting"),
+            output::count(counts.locks, "lock", "locks"),
+        ]
+        .join(", "),
     ));
     if let Some(you) = &report.you {
         let may = match (you.manages, you.decides) {
@@ -93,7 +103,8 @@ fn fields(report: &StatusReport) -> Vec<(&'static str, String)> {
             (false, true) => "may decide",
             (false, false) => "may look",
         };
-        let groups = if you.groups.is_empty() { String::new() } else { format!(", groups {}", you.groups.join(", ")) };
+        let groups =
+            if you.groups.is_empty() { String::new() } else { format!(", groups {}", you.groups.join(", ")) };
         fields.push(("you", format!("{} ({may}{groups})", you.principal)));
     }
     fields

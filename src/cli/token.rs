@@ -9,6 +9,7 @@ use clap::Args;
 use clap::Subcommand;
 use serde_json::Value;
 use serde_json::json;
+use tokio::runtime::Handle;
 
 use crate::cli::access;
 use crate::cli::output::Format;
@@ -33,6 +34,9 @@ use crate::identity::TokenError;
 /// The longest token that is read, in bytes.
 const TOKEN_MAX: u64 = 64 << 10;
 
+/// How long looking into a token waits for the issuers' keys.
+const PATIENCE: Duration = Duration::from_secs(3);
+
 /// The verbs of `token`.
 #[derive(Debug, Subcommand)]
 pub enum TokenVerb {
@@ -45,6 +49,7 @@ pub enum TokenVerb {
 }
 
 /// `token mint`.
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of the command line")]
 #[derive(Debug, Args)]
 pub struct MintArgs {
     /// Whom the token speaks for
@@ -120,18 +125,22 @@ pub struct TokenSource {
 impl TokenSource {
     fn read(&self) -> Result<String, Failure> {
         if self.stdin.as_deref().is_some_and(|text| text != "-") {
-            return Err(Failure::usage("a token is never written into the command line: every process could read it")
-                .code("literal_secret")
-                .hint("hoopctl token inspect < FILE, or --file FILE, or --env NAME"));
+            return Err(Failure::usage(
+                "a token is never written into the command line: every process could read it",
+            )
+            .code("literal_secret")
+            .hint("hoopctl token inspect < FILE, or --file FILE, or --env NAME"));
         }
         let text = if let Some(name) = &self.env {
-            std::env::var(name).map_err(|_unset| Failure::usage(format!("the environment has no text {name}")))?
+            std::env::var(name)
+                .map_err(|_unset| Failure::usage(format!("the environment has no text {name}")))?
         } else {
             let path = self.file.clone().unwrap_or_else(|| "-".into());
             read_limited(&path)?
         };
         let text = text.trim();
-        let token = text.strip_prefix("Bearer ").or_else(|| text.strip_prefix("bearer ")).unwrap_or(text).trim();
+        let token =
+            text.strip_prefix("Bearer ").or_else(|| text.strip_prefix("bearer ")).unwrap_or(text).trim();
         if token.is_empty() {
             return Err(Failure::new(Exit::Refused, "there is no token to read"));
         }
@@ -165,7 +174,15 @@ pub fn run(terminal: Terminal, place: &Place, verb: &TokenVerb) -> Outcome {
 fn inspect(terminal: Terminal, place: &Place, source: &TokenSource) -> Outcome {
     let token = source.read()?;
     let found = match place.config_if_any()? {
-        Some(config) if !config.oidc.is_empty() => issuers(config.oidc)?.inspect(&token),
+        Some(config) if !config.oidc.is_empty() => {
+            let issuers = issuers(config.oidc)?;
+            access::runtime()?.block_on(async {
+                issuers.start(&Handle::current());
+                // Looking does not need the keys: without them it is only not known whether the issuer has this one.
+                tokio::time::timeout(PATIENCE, issuers.refresh(None)).await.ok();
+                issuers.inspect(&token)
+            })
+        }
         _ => identity::inspect(&token),
     };
     let value = inspection_json(&found);
@@ -216,7 +233,9 @@ fn readable(name: &str, value: &Json) -> String {
 
 fn inspection_json(found: &Inspection) -> Value {
     let parsed = |json: &Option<Json>| {
-        json.as_ref().and_then(|json| serde_json::from_str::<Value>(&json.to_string()).ok()).unwrap_or(Value::Null)
+        json.as_ref()
+            .and_then(|json| serde_json::from_str::<Value>(&json.to_string()).ok())
+            .unwrap_or(Value::Null)
     };
     let failures: Vec<Value> = found
         .failures
@@ -227,24 +246,31 @@ fn inspection_json(found: &Inspection) -> Value {
         "kid_known": found.kid_known, "failures": failures, "hints": found.hints})
 }
 
-fn issuers(settings: Vec<identity::IssuerSettings>) -> Result<Issuers, Failure> {
+/// The issuers of a configuration, without keys so far.
+pub fn issuers(settings: Vec<identity::IssuerSettings>) -> Result<Issuers, Failure> {
     Issuers::new(settings, Arc::new(NoKeeper)).map_err(|error| Failure::new(Exit::Config, error.to_string()))
 }
 
 fn verify(terminal: Terminal, place: &Place, source: &TokenSource) -> Outcome {
     let config = place.config()?;
     if config.oidc.is_empty() {
-        return Err(Failure::new(Exit::Config, "the configuration has no [[oidc]]: no token would be accepted"));
+        return Err(Failure::new(
+            Exit::Config,
+            "the configuration has no [[oidc]]: no token would be accepted",
+        ));
     }
     let token = source.read()?;
     let issuers = issuers(config.oidc)?;
     let verified = access::runtime()?.block_on(async {
+        issuers.start(&Handle::current());
         issuers.refresh(None).await;
         issuers.verify(&token).await
     });
     let verified = verified.map_err(|error| {
         let (exit, hint) = match error {
-            TokenError::IssuerUnavailable => (Exit::Failed, "hoopctl doctor says which issuer cannot be reached"),
+            TokenError::IssuerUnavailable => {
+                (Exit::Failed, "hoopctl doctor says which issuer cannot be reached")
+            }
             _ => (Exit::Refused, "hoopctl token inspect shows what is in it"),
         };
         Failure::new(exit, error.to_string()).code(error.reason()).hint(hint)
@@ -260,7 +286,10 @@ fn verify(terminal: Terminal, place: &Place, source: &TokenSource) -> Outcome {
         ("kind", principal.kind.to_string()),
         ("issuer", principal.issuer.to_string()),
         ("client", principal.client.as_deref().unwrap_or_default().to_owned()),
-        ("groups", groups.as_ref().map_or_else(|| "not told by the provider".to_owned(), |groups| groups.join(", "))),
+        (
+            "groups",
+            groups.as_ref().map_or_else(|| "not told by the provider".to_owned(), |groups| groups.join(", ")),
+        ),
         ("until", crate::cli::output::time(verified.expires_ms)),
         ("lock as", verified.token_ids.iter().map(|id| format!("token:{id}")).collect::<Vec<_>>().join("\n")),
     ];

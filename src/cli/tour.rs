@@ -32,7 +32,8 @@ impl Tour {
     /// All of it. Lines to paste are indented by four blanks, and only those.
     pub fn text(&self, took: Duration) -> String {
         let Self { gateway, issuer, api, policies, .. } = self;
-        let fate = if self.kept { "stays" } else { "goes when the demo ends; keep one: hoopctl demo --keep DIR" };
+        let fate =
+            if self.kept { "stays" } else { "goes when the demo ends; keep one: hoopctl demo --keep DIR" };
         let mut text = format!(
             "ready in {} ms\n\n  gateway      http://{gateway}  ({policies} policies, fields and patterns masked)\n  \
              dev issuer   http://{issuer}  ! anybody on this machine gets any token: for trying only\n  \
@@ -88,7 +89,11 @@ impl Tour {
 
     fn setup(&self) -> Vec<String> {
         let config = quoted(&self.folder.join(crate::demo::config::FILE));
-        let path = self.program.as_deref().and_then(Path::parent).map(|dir| format!(" PATH={}:\"$PATH\"", quoted(dir)));
+        let path = self
+            .program
+            .as_deref()
+            .and_then(Path::parent)
+            .map(|dir| format!(" PATH={}:\"$PATH\"", quoted(dir)));
         vec![
             format!("export HOOPCTL_CONFIG={config}{}", path.unwrap_or_default()),
             format!("export CRM=http://{}/c/crm", self.gateway),

@@ -38,7 +38,7 @@ fn compile(value: &Value<'_>, mask: &MaskRule) {
     for (key, name, alone) in op_only.into_iter().chain(fields).chain(patterns) {
         if let Err(error) = Plan::compile(&[&alone], [0; 32]) {
             let place = value.nearest_place(key, name);
-            if !place.source.noted(&place.key) {
+            if !place.is_noted() {
                 place.problem(said(&error), None);
             }
         }
@@ -50,7 +50,11 @@ fn said(error: &PlanError) -> String {
     match error {
         PlanError::Field { .. } => "names no field".to_owned(),
         PlanError::KeepsTooMuch { most, .. } => format!("keeps more than {most} characters"),
-        PlanError::Pattern { problem, .. } => problem.clone(),
+        PlanError::Pattern { problem, .. } => {
+            // The regex crate draws its errors over several lines; the last one says what is wrong.
+            let last = problem.lines().next_back().unwrap_or_default();
+            last.strip_prefix("error: ").unwrap_or(last).to_owned()
+        }
         PlanError::Replacement { .. } => "holds a control character".to_owned(),
         PlanError::TooManyRules { .. } => error.to_string(),
     }

@@ -23,7 +23,7 @@ pub(super) fn read(value: &Value<'_>) -> Option<IssuerSettings> {
     for problem in problems {
         let place = value.nearest_place(problem.key, &problem.found);
         // What the reader has refused need not be said again.
-        if !place.source.noted(&place.key) {
+        if !place.is_noted() {
             place.problem("not accepted", problem.problem.to_owned());
         }
     }

@@ -32,7 +32,7 @@ pub(super) fn read(value: &Value<'_>) -> Option<PolicyRule> {
     for problem in PolicySet::compile(vec![rule.clone()], 0).err().unwrap_or_default() {
         let place = value.nearest_place(&problem.key, &problem.value);
         // What the reader has refused need not be said again; what stands in for it is not the writer's mistake.
-        let said = place.source.noted(&place.key);
+        let said = place.is_noted();
         let sure = whole || ["match.", "unless.", "when."].iter().any(|table| problem.key.starts_with(table));
         if sure && !said {
             place.problem(problem.problem, problem.accepted);
@@ -59,28 +59,12 @@ fn read_table(table: &mut Table<'_>) -> (PolicyRule, bool) {
         Some(unless)
     });
     let when = table.take("when").and_then(|value| value.table(when));
-    let limits = table.take("limits");
-    let session_limit = limits.as_ref().and_then(|value| value.table(session_limit).flatten());
+    let session_limit = table.take("limits").and_then(|value| value.table(session_limit).flatten());
     let approval_value = table.take("approval");
     let approval = approval_value.as_ref().and_then(|value| value.table(approval).flatten());
     let message = table.take("message").and_then(|value| message(&value));
-    match (effect, &approval_value, &limits) {
-        (Some(Effect::Approve), None, _) => {
-            table.required("approval", "say who decides: approval = { from = [\"GROUP\"] }");
-        }
-        (Some(Effect::Allow | Effect::Deny), Some(value), _) => {
-            value.problem(
-                "only for effect = \"approve\"",
-                "change the effect, or leave approval out".to_owned(),
-            );
-        }
-        _ => {}
-    }
-    if let (Some(Effect::Deny), Some(value)) = (effect, &limits) {
-        value.problem(
-            "no use for effect = \"deny\": there is no session to limit",
-            "leave limits out".to_owned(),
-        );
+    if effect == Some(Effect::Approve) && approval_value.is_none() {
+        table.required("approval", "say who decides: approval = { from = [\"GROUP\"] }");
     }
     let whole = id.is_some()
         && effect.is_some()

@@ -93,6 +93,11 @@ impl<'d> Value<'d> {
         self.source.note(Note { level, span, key, found, problem, hint, absence: false, shown: true });
     }
 
+    /// Whether a problem of this value, or of one in it, is noted.
+    pub(super) fn is_noted(&self) -> bool {
+        self.source.noted(&self.key, &self.span)
+    }
+
     /// Keeps this value, and all values in it, out of every report.
     pub(super) fn hide(&self) {
         hide(self.source, self.node, &self.span);

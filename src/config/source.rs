@@ -97,12 +97,13 @@ impl<'d> Source<'d> {
         self.notes.borrow_mut().push(note);
     }
 
-    /// Whether a problem with this key, or with one inside it, is noted.
-    pub(super) fn noted(&self, key: &str) -> bool {
-        let inside = |note: &Note| {
-            note.key.strip_prefix(key).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
-        };
-        self.notes.borrow().iter().any(|note| note.level == Level::Problem && inside(note))
+    /// Whether a problem is noted at this place, with this key or one inside it.
+    pub(super) fn noted(&self, key: &str, span: &Span) -> bool {
+        let inside =
+            |own: &str| own.strip_prefix(key).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'));
+        let meets = |own: &Span| own.start < span.end && span.start < own.end || own == span;
+        let notes = self.notes.borrow();
+        notes.iter().any(|note| note.level == Level::Problem && inside(&note.key) && meets(&note.span))
     }
 
     /// Takes back that a key is missing.

@@ -43,7 +43,10 @@ pub enum Reply {
 impl fmt::Debug for Call {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // Never the body: it may hold a secret.
-        f.debug_struct("Call").field("method", &self.method).field("segments", &self.segments).finish_non_exhaustive()
+        f.debug_struct("Call")
+            .field("method", &self.method)
+            .field("segments", &self.segments)
+            .finish_non_exhaustive()
     }
 }
 
@@ -82,7 +85,9 @@ impl Call {
     pub fn json<T: DeserializeOwned>(&self) -> Result<T, ApiError> {
         serde_json::from_slice(&self.body).map_err(|error| {
             let problem = match error.classify() {
-                serde_json::error::Category::Data => "a member is unknown, missing, repeated or of the wrong type",
+                serde_json::error::Category::Data => {
+                    "a member is unknown, missing, repeated or of the wrong type"
+                }
                 serde_json::error::Category::Eof => "it ends early",
                 serde_json::error::Category::Io | serde_json::error::Category::Syntax => "it is not JSON",
             };
@@ -138,9 +143,9 @@ impl Reply {
     /// # Errors
     /// `internal` when it cannot be written as JSON.
     pub fn json(value: &impl Serialize) -> Result<Self, ApiError> {
-        serde_json::to_vec(value)
-            .map(|body| Self::Json(StatusCode::OK, body))
-            .map_err(|error| ApiError::new(ErrorCode::Internal, format!("an answer cannot be written: {error}")))
+        serde_json::to_vec(value).map(|body| Self::Json(StatusCode::OK, body)).map_err(|error| {
+            ApiError::new(ErrorCode::Internal, format!("an answer cannot be written: {error}"))
+        })
     }
 }
 
@@ -225,7 +230,8 @@ fn percent_decode(text: &str) -> Option<String> {
     let mut out = Vec::with_capacity(text.len());
     while let Some(byte) = bytes.next() {
         if byte == b'%' {
-            let (high, low) = (char::from(bytes.next()?).to_digit(16)?, char::from(bytes.next()?).to_digit(16)?);
+            let (high, low) =
+                (char::from(bytes.next()?).to_digit(16)?, char::from(bytes.next()?).to_digit(16)?);
             out.push(u8::try_from(high * 16 + low).ok()?);
         } else {
             out.push(byte);
@@ -292,8 +298,16 @@ mod tests {
 
     #[test]
     fn what_is_not_understood_is_refused() {
-        for query in ["nope=1", "number=x", "number=-1", "flag=yes", "kind=king", "number=1&number=2", "text=%zz", "text=%ff"]
-        {
+        for query in [
+            "nope=1",
+            "number=x",
+            "number=-1",
+            "flag=yes",
+            "kind=king",
+            "number=1&number=2",
+            "text=%zz",
+            "text=%ff",
+        ] {
             assert_eq!(read(query).unwrap_err().code, ErrorCode::BadRequest, "{query}");
         }
         for path in ["", "/", "/v1", "/v2/x", "v1/x", "//v1/x"] {

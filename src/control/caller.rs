@@ -106,7 +106,10 @@ impl Caller {
         }
         Err(ApiError::new(
             ErrorCode::Forbidden,
-            format!("{} may look, not change anything: neither the gateway's own user nor listed", self.actor()),
+            format!(
+                "{} may look, not change anything: neither the gateway's own user nor listed",
+                self.actor()
+            ),
         )
         .hint("run it as the gateway's user, or list the user in admin.local_groups and reload"))
     }

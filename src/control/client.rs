@@ -79,7 +79,9 @@ impl Client {
             return Err(ClientError::PathTooLong { path: path(), max: MAX_PATH });
         }
         UnixStream::connect(&self.socket).await.map_err(|source| match source.kind() {
-            io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused => ClientError::NotRunning { path: path() },
+            io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused => {
+                ClientError::NotRunning { path: path() }
+            }
             io::ErrorKind::PermissionDenied => ClientError::NotPermitted { path: path() },
             _ => ClientError::Open { path: path(), source },
         })
@@ -102,7 +104,11 @@ impl Client {
         }
     }
 
-    fn request(method: &Method, path: &str, body: Option<Bytes>) -> Result<Request<Full<Bytes>>, ClientError> {
+    fn request(
+        method: &Method,
+        path: &str,
+        body: Option<Bytes>,
+    ) -> Result<Request<Full<Bytes>>, ClientError> {
         let mut request = Request::builder()
             .method(method)
             .uri(format!("/{VERSION}/{path}"))
@@ -152,7 +158,11 @@ impl Client {
     }
 
     /// Makes a call without a body. `path` is what stands behind `/v1/`, percent-encoded.
-    pub(super) fn call<T: DeserializeOwned + Send + 'static>(&self, method: Method, path: String) -> Answer<'_, T> {
+    pub(super) fn call<T: DeserializeOwned + Send + 'static>(
+        &self,
+        method: Method,
+        path: String,
+    ) -> Answer<'_, T> {
         self.timed(method, path, None, Duration::ZERO)
     }
 
@@ -196,8 +206,9 @@ impl Client {
         Box::pin(async move {
             let mut request = Self::request(&method, &path, None)?;
             if let Some(after) = after {
-                let value = header::HeaderValue::try_from(after)
-                    .map_err(|source| ClientError::Unwritable { what: what(&method, &path), source: source.into() })?;
+                let value = header::HeaderValue::try_from(after).map_err(|source| {
+                    ClientError::Unwritable { what: what(&method, &path), source: source.into() }
+                })?;
                 request.headers_mut().insert("last-event-id", value);
             }
             let (response, driver) = tokio::time::timeout(TIMEOUT, self.send(request))
@@ -261,7 +272,8 @@ impl EventSource for Stream {
                     }
                 };
                 let Some(frame) = frame else { return Ok(None) };
-                let frame = frame.map_err(|source| ClientError::Broken { doing: "following events", source })?;
+                let frame =
+                    frame.map_err(|source| ClientError::Broken { doing: "following events", source })?;
                 if let Some(data) = frame.data_ref() {
                     self.reader
                         .push(data)

@@ -16,6 +16,8 @@ pub enum ErrorCode {
     BadRequest,
     /// It exists already, belongs to the configuration file, or has ended meanwhile.
     Conflict,
+    /// It was tried and did not work; the message says why.
+    Failed,
     /// The caller may not do this.
     Forbidden,
     /// A recording was changed after it was written.
@@ -40,9 +42,10 @@ pub enum ErrorCode {
 
 impl ErrorCode {
     /// All of them.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::BadRequest,
         Self::Conflict,
+        Self::Failed,
         Self::Forbidden,
         Self::Integrity,
         Self::Internal,
@@ -60,6 +63,7 @@ impl ErrorCode {
         match self {
             Self::BadRequest => "bad_request",
             Self::Conflict => "conflict",
+            Self::Failed => "failed",
             Self::Forbidden => "forbidden",
             Self::Integrity => "integrity",
             Self::Internal => "internal",
@@ -84,14 +88,16 @@ impl ErrorCode {
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::NotRunning | Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
             Self::Timeout => StatusCode::GATEWAY_TIMEOUT,
-            Self::Integrity | Self::Internal | Self::Unknown => StatusCode::INTERNAL_SERVER_ERROR,
+            Self::Failed | Self::Integrity | Self::Internal | Self::Unknown => {
+                StatusCode::INTERNAL_SERVER_ERROR
+            }
         }
     }
 
     /// The exit code of the command line for it (the contract's table).
     pub const fn exit_code(self) -> u8 {
         match self {
-            Self::Internal | Self::TooLarge | Self::Timeout | Self::Unknown => 1,
+            Self::Failed | Self::Internal | Self::TooLarge | Self::Timeout | Self::Unknown => 1,
             Self::BadRequest => 2,
             Self::Invalid => 3,
             Self::NotFound => 5,

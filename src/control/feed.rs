@@ -202,7 +202,8 @@ impl Follower {
             self.ended = true;
             return Some(self.feed.event(self.from.saturating_sub(1), Topic::End, r#"{"reason":"slow"}"#));
         }
-        let found = [state.sessions.first(self.from, &self.filter), state.rest.first(self.from, &self.filter)];
+        let found =
+            [state.sessions.first(self.from, &self.filter), state.rest.first(self.from, &self.filter)];
         if let Some(message) = found.into_iter().flatten().min_by_key(|message| message.number) {
             self.from = message.number + 1;
             return Some(self.feed.event(message.number, message.topic, &message.data));
@@ -210,7 +211,11 @@ impl Follower {
         self.from = state.next;
         if state.stopping {
             self.ended = true;
-            return Some(self.feed.event(self.from.saturating_sub(1), Topic::End, r#"{"reason":"stopping"}"#));
+            return Some(self.feed.event(
+                self.from.saturating_sub(1),
+                Topic::End,
+                r#"{"reason":"stopping"}"#,
+            ));
         }
         None
     }
@@ -304,7 +309,14 @@ mod tests {
         let seen = first.next().await.unwrap().unwrap().id;
         feed.publish(Topic::Session, None, "x".repeat(MAX_BYTES));
         feed.publish(Topic::Session, None, "1");
-        for after in [seen.as_str(), "", "zz", "00000000-1", &format!("{}-999", feed.life), &format!("{}--1", feed.life)] {
+        for after in [
+            seen.as_str(),
+            "",
+            "zz",
+            "00000000-1",
+            &format!("{}-999", feed.life),
+            &format!("{}--1", feed.life),
+        ] {
             let mut follower = feed.follow(any(), Some(after));
             assert_eq!(next(&mut follower).await.0, Topic::Gap, "{after}");
             feed.publish(Topic::Change, None, "new");

@@ -7,8 +7,8 @@
 //! the two apart.
 
 pub mod api;
-pub mod caller;
 pub mod call;
+pub mod caller;
 pub mod client;
 pub mod error;
 pub mod feed;

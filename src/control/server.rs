@@ -87,7 +87,8 @@ pub async fn serve(socket: AdminSocket, service: Arc<dyn Service>, mut stop: wat
     }
     // Nobody new from here on; the file goes with the listener.
     drop(socket);
-    let ended = tokio::time::timeout(STOP_TIMEOUT, async { while streams.join_next().await.is_some() {} }).await;
+    let ended =
+        tokio::time::timeout(STOP_TIMEOUT, async { while streams.join_next().await.is_some() {} }).await;
     if ended.is_err() {
         tracing::warn!("admin calls were cut off at the stop");
     }
@@ -196,7 +197,8 @@ async fn perform(call: Call, backend: Arc<dyn Backend>) -> Result<Reply, ApiErro
         Ok(Err(_panicked)) => Err(ApiError::new(ErrorCode::Internal, "the call failed inside the gateway")
             .hint("see the gateway's log")),
         Err(_elapsed) => {
-            let text = format!("the call took longer than {} s; it may still be made", CALL_TIMEOUT.as_secs());
+            let text =
+                format!("the call took longer than {} s; it may still be made", CALL_TIMEOUT.as_secs());
             Err(ApiError::new(ErrorCode::Timeout, text))
         }
     }
@@ -229,7 +231,10 @@ async fn read(request: Request<Incoming>) -> Result<Call, ApiError> {
 /// No page in a browser may call, whatever got it through to the socket.
 fn refuse_browsers(headers: &HeaderMap) -> Result<(), ApiError> {
     if headers.contains_key(header::ORIGIN) {
-        return Err(ApiError::new(ErrorCode::Forbidden, "calls with an Origin header are refused: no page of a browser may call"));
+        return Err(ApiError::new(
+            ErrorCode::Forbidden,
+            "calls with an Origin header are refused: no page of a browser may call",
+        ));
     }
     Ok(())
 }
@@ -265,7 +270,11 @@ struct EventBody {
 impl EventBody {
     fn new(source: Box<dyn EventSource>) -> Self {
         // The first bytes go at once, so that the caller knows that the stream stands.
-        Self { step: Some(Box::pin(async move { (Some(source), Some(Bytes::from_static(sse::HEARTBEAT.as_bytes()))) })) }
+        Self {
+            step: Some(Box::pin(async move {
+                (Some(source), Some(Bytes::from_static(sse::HEARTBEAT.as_bytes())))
+            })),
+        }
     }
 
     /// The next piece, and the source if there may be more.

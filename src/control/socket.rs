@@ -85,14 +85,13 @@ impl AdminSocket {
             private_folder(folder).map_err(|source| SocketError::Folder { source })?;
         }
         remove_dead(path)?;
-        let io = |operation| {
-            move |source| SocketError::Io { operation, path: path.to_owned(), source }
-        };
+        let io = |operation| move |source| SocketError::Io { operation, path: path.to_owned(), source };
         let socket = Socket::new(Domain::UNIX, Type::STREAM, None).map_err(io("open a socket for"))?;
         let address = SockAddr::unix(path).map_err(io("bind"))?;
         socket.bind(&address).map_err(io("bind"))?;
         // Between binding and listening nobody can connect, so the mode holds before the first caller.
-        std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600)).map_err(io("set the mode of"))?;
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600))
+            .map_err(io("set the mode of"))?;
         let metadata = std::fs::symlink_metadata(path).map_err(io("look at"))?;
         socket.set_nonblocking(true).map_err(io("set up"))?;
         socket.listen(BACKLOG).map_err(io("listen on"))?;
@@ -134,7 +133,9 @@ fn remove_dead(path: &Path) -> Result<(), SocketError> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
         Ok(_) => Err(SocketError::InUse { path: path.to_owned() }),
         // A full queue of callers, say: somebody is there.
-        Err(error) if error.kind() == io::ErrorKind::WouldBlock => Err(SocketError::InUse { path: path.to_owned() }),
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+            Err(SocketError::InUse { path: path.to_owned() })
+        }
         Err(error) => Err(io("probe")(error)),
     }
 }

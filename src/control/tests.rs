@@ -84,7 +84,8 @@ impl Locks for Acting {
         Box::pin(async move {
             let mut locks = self.memory.locks.lock().unwrap();
             let at = locks.iter().position(|lock| lock.id == id);
-            at.map(|at| locks.remove(at)).ok_or_else(|| ApiError::new(ErrorCode::NotFound, "there is no such lock"))
+            at.map(|at| locks.remove(at))
+                .ok_or_else(|| ApiError::new(ErrorCode::NotFound, "there is no such lock"))
         })
     }
 }
@@ -193,7 +194,12 @@ impl Secrets for Acting {
     fn set_secret(&self, name: String, value: SecretValue) -> Answer<'_, SecretEntry> {
         Box::pin(async move {
             self.memory.secrets.lock().unwrap().push((name.clone(), value.expose().to_vec()));
-            Ok(SecretEntry { name, updated_ms: 1, actor: self.caller.actor().to_owned(), used_by: Vec::new() })
+            Ok(SecretEntry {
+                name,
+                updated_ms: 1,
+                actor: self.caller.actor().to_owned(),
+                used_by: Vec::new(),
+            })
         })
     }
 
@@ -275,7 +281,9 @@ impl Rig {
 
     async fn send(&self, method: &str, path: &str, body: &str) -> (u16, String) {
         let length = body.len();
-        let head = format!("{method} {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Type: application/json");
+        let head = format!(
+            "{method} {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Type: application/json"
+        );
         self.raw(format!("{head}\r\nContent-Length: {length}\r\n\r\n{body}").as_bytes()).await
     }
 }
@@ -371,7 +379,12 @@ async fn a_secret_goes_in_and_is_not_echoed() {
     assert!(!serde_json::to_string(&entry).unwrap().contains("hunter2"));
     let wanted = ("CRM/TOKEN".to_owned(), "hunter2 \"\u{1}é".as_bytes().to_vec());
     assert_eq!(*rig.memory.secrets.lock().unwrap(), [wanted]);
-    for body in [r#"{"value":"hunter2","more":1}"#, r#"{"value":"hunter2""#, r#""hunter2""#, r#"{"value":["hunter2"]}"#] {
+    for body in [
+        r#"{"value":"hunter2","more":1}"#,
+        r#"{"value":"hunter2""#,
+        r#""hunter2""#,
+        r#"{"value":["hunter2"]}"#,
+    ] {
         let (status, answer) = rig.send("PUT", "/v1/secrets/k", body).await;
         assert_eq!(status, 400);
         assert!(!answer.contains("hunter2"), "{answer}");
@@ -419,7 +432,9 @@ async fn what_is_not_a_proper_call_is_refused_in_json() {
             assert_eq!(error.exit_code, error.code.exit_code());
         }
     }
-    for body in ["", "{", "[]", r#"{"target":"nobody"}"#, r#"{"target":"everybody","target":"everybody"}"#, "\u{0}"] {
+    for body in
+        ["", "{", "[]", r#"{"target":"nobody"}"#, r#"{"target":"everybody","target":"everybody"}"#, "\u{0}"]
+    {
         assert_eq!(rig.send("POST", "/v1/locks", body).await.0, 400, "{body}");
     }
     assert_eq!(rig.send("PATCH", "/v1/locks", "{}").await.0, 404);

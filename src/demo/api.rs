@@ -45,12 +45,26 @@ const TICK: Duration = Duration::from_secs(1);
 const PEOPLE: [[&str; 6]; 9] = [
     ["Ada Nunes", "ada@example.com", "512-34-4391", "4111111111111111", "GB82WEST12345698765432", "silver"],
     ["Bo Lindqvist", "bo@example.com", "527-81-6042", "5555555555554444", "DE89370400440532013000", "gold"],
-    ["Carmen Ortiz", "carmen@example.org", "431-22-7786", "378282246310005", "FR1420041010050500013M02606", "silver"],
+    [
+        "Carmen Ortiz",
+        "carmen@example.org",
+        "431-22-7786",
+        "378282246310005",
+        "FR1420041010050500013M02606",
+        "silver",
+    ],
     ["Dev Patel", "dev@example.com", "602-15-3309", "4012888888881881", "NL91ABNA0417164300", "bronze"],
     ["Edith Moreau", "edith@example.org", "318-44-9127", "5105105105105100", "BE68539007547034", "gold"],
     ["Femi Okafor", "femi@example.com", "245-67-8840", "6011111111111117", "CH9300762011623852957", "bronze"],
     ["Grace Kim", "grace@example.com", "571-90-4399", "4222222222222", "ES9121000418450200051332", "silver"],
-    ["Hugo Silva", "hugo@example.org", "623-08-1175", "6011000990139424", "PT50000201231234567890154", "gold"],
+    [
+        "Hugo Silva",
+        "hugo@example.org",
+        "623-08-1175",
+        "6011000990139424",
+        "PT50000201231234567890154",
+        "gold",
+    ],
     ["Ines Weber", "ines@example.com", "409-53-2268", "371449635398431", "AT611904300234573201", "bronze"],
 ];
 
@@ -91,7 +105,8 @@ impl State {
 pub fn start(listener: TcpListener, key: &str) -> Result<SampleApi, DemoError> {
     let address = listener.local_addr().map_err(|source| DemoError::Listen { what: "sample API", source })?;
     listener.set_nonblocking(true).map_err(|source| DemoError::Listen { what: "sample API", source })?;
-    let state = Arc::new(State { authorization: format!("Bearer {key}"), customers: Mutex::new(customers()) });
+    let state =
+        Arc::new(State { authorization: format!("Bearer {key}"), customers: Mutex::new(customers()) });
     let (stop, stopped) = oneshot::channel();
     let run = move || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
@@ -231,10 +246,16 @@ fn customers() -> Vec<Map<String, Value>> {
     let one = |(place, [name, email, ssn, card, iban, tier]): (usize, [&str; 6])| {
         let mut customer = Map::new();
         customer.insert("id".to_owned(), json!(place + 1));
-        let fields =
-            [("name", name), ("email", email), ("ssn", ssn), ("credit_card", card), ("iban", iban), ("tier", tier)];
+        let fields = [
+            ("name", name),
+            ("email", email),
+            ("ssn", ssn),
+            ("credit_card", card),
+            ("iban", iban),
+            ("tier", tier),
+        ];
         customer.extend(fields.map(|(field, value)| (field.to_owned(), json!(value))));
-        customer.insert("balance".to_owned(), json!(120.50 * (place as f64 + 1.0)));
+        customer.insert("balance".to_owned(), json!(120 * (place + 1)));
         let notes = format!("Called on Monday, confirmed {ssn} and {email}; invoice goes to {iban}.");
         customer.insert("notes".to_owned(), json!(notes));
         customer
@@ -296,7 +317,8 @@ mod tests {
     fn ask(api: &SampleApi, head: &str, body: &str) -> (u16, String) {
         let mut stream = TcpStream::connect(api.address()).unwrap();
         let length = body.len();
-        write!(stream, "{head}Host: x\r\nConnection: close\r\nContent-Length: {length}\r\n\r\n{body}").unwrap();
+        write!(stream, "{head}Host: x\r\nConnection: close\r\nContent-Length: {length}\r\n\r\n{body}")
+            .unwrap();
         let mut text = String::new();
         stream.read_to_string(&mut text).unwrap();
         let (head, body) = text.split_once("\r\n\r\n").unwrap();
@@ -320,7 +342,9 @@ mod tests {
     #[test]
     fn customers_are_read_changed_and_deleted() {
         let api = started();
-        let with = |line: &str, body: &str| ask(&api, &format!("{line} HTTP/1.1\r\nAuthorization: Bearer k3y\r\n"), body);
+        let with = |line: &str, body: &str| {
+            ask(&api, &format!("{line} HTTP/1.1\r\nAuthorization: Bearer k3y\r\n"), body)
+        };
         let (status, body) = with("GET /customers/7", "");
         assert_eq!(status, 200);
         assert!(body.contains("571-90-4399") && body.contains("silver"), "{body}");

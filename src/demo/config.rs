@@ -32,7 +32,7 @@ impl DemoConfig {
         // Writing into a text does not fail.
         crate::domain::json::write_string(user, &mut user_key).ok();
         format!(
-            r##"# A configuration to try hoopctl with, written by `hoopctl demo` or `hoopctl init --demo`.
+            r#"# A configuration to try hoopctl with, written by `hoopctl demo` or `hoopctl init --demo`.
 # Not for production: whoever reaches the issuer on this machine gets any token.
 version = 1
 
@@ -87,7 +87,7 @@ match = {{ tags = {{ data = "pii" }} }}
 fields = ["ssn", "credit_card", "iban", "*_token"]
 entities = ["US_SSN", "CREDIT_CARD", "IBAN", "EMAIL_ADDRESS"]
 op = {{ kind = "keep_last", n = 4 }}
-"##
+"#
         )
     }
 }
@@ -100,8 +100,12 @@ mod tests {
     fn the_configuration_holds_whatever_the_user_is_called() {
         for user in ["root", "dev user", "a\"b\\c"] {
             let address = |port| SocketAddr::from(([127, 0, 0, 1], port));
-            let demo =
-                DemoConfig { gateway: address(1), issuer: address(2), api: address(3), user: user.to_owned() };
+            let demo = DemoConfig {
+                gateway: address(1),
+                issuer: address(2),
+                api: address(3),
+                user: user.to_owned(),
+            };
             let text = demo.toml();
             let config = crate::config::parse(&text, std::path::Path::new("/tmp/demo/hoopctl.toml"))
                 .unwrap_or_else(|problems| panic!("{}", problems.report()));

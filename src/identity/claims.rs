@@ -115,10 +115,8 @@ pub(crate) fn judge(
     }
     let entry = client.filter(|_| !kind.person).and_then(|client| issuer.settings.clients.get(client));
     let gathered = failures.note(groups::of(issuer, claims, entry))?;
-    let display = failures.note(display(claims, entry.map(|entry| entry.name.as_str())))?;
     let ids = failures.note(token_ids(claims))?;
-    let (Some(gathered), Some(display), Some(ids), Some(expires_s)) = (gathered, display, ids, expires_s)
-    else {
+    let (Some(gathered), Some(ids), Some(expires_s)) = (gathered, ids, expires_s) else {
         return Ok(None);
     };
     if issuer.entra.is_some() && !kind.person && entry.is_none() && !gathered.has_role {
@@ -128,7 +126,7 @@ pub(crate) fn judge(
         id: id.into(),
         kind: kind.kind,
         client: client.map(Arc::from),
-        display,
+        display: display(claims, entry.map(|entry| entry.name.as_str())),
         groups: gathered.groups,
         expires_ms: expires_s.saturating_mul(1000),
         ids,
@@ -284,15 +282,12 @@ fn check_scope(issuer: &Issuer, claims: Claims<'_>) -> Result<(), TokenError> {
 }
 
 /// A name for people; never decides anything, so that a wrong type only loses it.
-#[expect(clippy::unnecessary_wraps, reason = "one shape for all readers of claims")]
-fn display(claims: Claims<'_>, entry: Option<&str>) -> Result<Option<Arc<str>>, TokenError> {
+fn display(claims: Claims<'_>, entry: Option<&str>) -> Option<Arc<str>> {
     let said = |name| claims.0.member(name).and_then(Json::as_str);
     let names = ["name", "preferred_username", "upn", "unique_name", "email", "app_displayname"];
     let name = entry.filter(|name| !name.is_empty()).or_else(|| names.into_iter().find_map(said));
-    Ok(name.filter(|name| !name.is_empty()).map(|name| {
-        let shown: String = name.chars().filter(|c| !is_deceptive(*c)).take(MAX_DISPLAY).collect();
-        shown.into()
-    }))
+    let shown: String = name?.chars().filter(|c| !is_deceptive(*c)).take(MAX_DISPLAY).collect();
+    if shown.is_empty() { None } else { Some(shown.into()) }
 }
 
 fn token_ids(claims: Claims<'_>) -> Result<Vec<Box<str>>, TokenError> {

@@ -231,7 +231,7 @@ impl Source {
         }
         // When it is full of young ones, the limit of the interval still holds.
         if control.refused.len() < MAX_REFUSED {
-            control.refused.entry(kid.into()).or_insert(now + self.issuer.settings.refetch_interval);
+            control.refused.insert(kid.into(), now + self.issuer.settings.refetch_interval);
         }
     }
 

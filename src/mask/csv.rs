@@ -28,6 +28,8 @@ pub(super) struct CsvMasker {
 struct Table {
     separator: Option<u8>,
     columns: Vec<(String, Option<u16>)>,
+    /// Whether a column is masked by its name.
+    named: bool,
     finder: Finder,
     view: View,
     text: Vec<u8>,
@@ -91,50 +93,71 @@ impl Table {
             out.extend_from_slice(record);
             return Ok(());
         }
-        let Some(separator) = self.separator else {
-            self.header(plan, row, notes, out)?;
-            out.extend_from_slice(end);
-            return Ok(());
+        let row = if self.separator.is_none() && row.starts_with(b"\xef\xbb\xbf") {
+            let (mark, row) = row.split_at(3);
+            out.extend_from_slice(mark);
+            row
+        } else {
+            row
         };
+        if self.separator.is_none() && (row.starts_with(b"\xff\xfe") || row.starts_with(b"\xfe\xff")) {
+            return Err(Unmaskable::malformed("text in UTF-16"));
+        }
+        let is_header = self.read_header(plan, row)?;
+        let separator = self.separator.unwrap_or(b',');
         let fields = split(row, separator)?;
-        let named = self.columns.iter().any(|(_, rule)| rule.is_some());
-        if named && fields.len() != self.columns.len() {
+        if self.named && fields.len() != self.columns.len() {
             return Err(Unmaskable::malformed("a row with more or fewer fields than the header"));
         }
         for (place, field) in fields.iter().enumerate() {
             if place > 0 {
                 out.push(separator);
             }
-            let (name, rule) = self.columns.get(place).cloned().unwrap_or_default();
+            // The names themselves are only looked at by shape: a table without a header may hold a value there.
+            let (name, rule) =
+                if is_header { Default::default() } else { self.columns.get(place).cloned().unwrap_or_default() };
             self.field(plan, field, &name, rule, notes, out)?;
         }
         out.extend_from_slice(end);
         Ok(())
     }
 
-    fn header(&mut self, plan: &Plan, row: &[u8], notes: &mut Notes, out: &mut Vec<u8>) -> Result<(), Unmaskable> {
-        let mark = if row.starts_with(b"\xef\xbb\xbf") { 3 } else { 0 };
-        let row = {
-            let (mark, row) = row.split_at(mark);
-            out.extend_from_slice(mark);
-            row
-        };
-        if row.starts_with(b"\xff\xfe") || row.starts_with(b"\xfe\xff") {
-            return Err(Unmaskable::malformed("text in UTF-16"));
+    /// Takes a row as the header: the first one, or a later one if no name that is masked came before it.
+    fn read_header(&mut self, plan: &Plan, row: &[u8]) -> Result<bool, Unmaskable> {
+        let first = self.separator.is_none();
+        if !first && (self.named || plan.fields.is_empty()) {
+            return Ok(false);
         }
-        let separator = separator_of(row, !plan.fields.is_empty())?;
-        self.separator = Some(separator);
-        for (place, field) in split(row, separator)?.iter().enumerate() {
-            if place > 0 {
-                out.push(separator);
+        let usual = separator_of(row);
+        let mut found = None;
+        for separator in SEPARATORS {
+            if separator != usual && memchr::memchr(separator, row).is_none() {
+                continue;
             }
-            let name = self.plain(field).to_vec();
-            let rule = plan.fields.find(name.trim_ascii());
-            // A table without a header may hold a value here.
-            self.field(plan, field, "", None, notes, out)?;
-            self.columns.push((String::from_utf8_lossy(&name).into_owned(), rule));
+            let Ok(columns) = self.columns_of(plan, row, separator) else { continue };
+            if columns.iter().any(|(_, rule)| rule.is_some()) && found.replace((separator, columns)).is_some() {
+                return Err(Unmaskable::malformed("a header with more than one separator"));
+            }
         }
-        Ok(())
+        if let Some((separator, columns)) = found {
+            (self.separator, self.columns, self.named) = (Some(separator), columns, true);
+            return Ok(true);
+        }
+        if first {
+            self.columns = self.columns_of(plan, row, usual)?;
+        }
+        // A title may stand before the table.
+        self.separator = Some(usual);
+        Ok(first)
+    }
+
+    fn columns_of(&mut self, plan: &Plan, row: &[u8], separator: u8) -> Result<Vec<(String, Option<u16>)>, Unmaskable> {
+        let mut columns = Vec::new();
+        for field in split(row, separator)? {
+            let name = self.plain(field).trim_ascii();
+            columns.push((String::from_utf8_lossy(name).into_owned(), plan.fields.find(name)));
+        }
+        Ok(columns)
     }
 
     /// The text of a field, quotes resolved.
@@ -206,27 +229,23 @@ fn inside(field: &[u8]) -> Option<&[u8]> {
     field.strip_prefix(b"\"").and_then(|rest| rest.strip_suffix(b"\""))
 }
 
-/// The separator: the one that the header uses. With columns masked by name it must be the only candidate.
-fn separator_of(header: &[u8], strict: bool) -> Result<u8, Unmaskable> {
+/// What separates fields.
+const SEPARATORS: [u8; 3] = [b',', b';', b'\t'];
+
+/// The separator that a row uses most.
+fn separator_of(row: &[u8]) -> u8 {
     let (mut counts, mut quoted) = ([0usize; 3], false);
-    for byte in header {
-        match byte {
-            b'"' => quoted = !quoted,
-            _ if quoted => {}
-            b',' => counts[0] += 1,
-            b';' => counts[1] += 1,
-            b'\t' => counts[2] += 1,
-            _ => {}
+    for byte in row {
+        quoted ^= *byte == b'"';
+        for (count, _) in counts.iter_mut().zip(SEPARATORS).filter(|(_, separator)| !quoted && separator == byte) {
+            *count += 1;
         }
     }
-    if strict && counts.iter().filter(|count| **count > 0).count() > 1 {
-        return Err(Unmaskable::malformed("a header with more than one separator"));
-    }
-    Ok(match counts {
+    match counts {
         [commas, semicolons, tabs] if semicolons > commas && semicolons >= tabs => b';',
         [commas, _, tabs] if tabs > commas => b'\t',
         _ => b',',
-    })
+    }
 }
 
 fn split(row: &[u8], separator: u8) -> Result<Vec<&[u8]>, Unmaskable> {

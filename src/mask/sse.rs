@@ -105,8 +105,11 @@ impl SseMasker {
         for line in &lines {
             match (data_of(line.text), &masked) {
                 (None, _) => {
-                    let text = self.mask(plan, line.text, "event", notes)?;
-                    out.extend_from_slice(text.as_deref().unwrap_or(line.text));
+                    let name = memchr::memchr(b':', line.text).map_or(0, |colon| colon + 1);
+                    let (name, value) = line.text.split_at(name);
+                    let masked = self.mask(plan, value, "event", notes)?;
+                    out.extend_from_slice(name);
+                    out.extend_from_slice(masked.as_deref().unwrap_or(value));
                     out.extend_from_slice(line.end);
                 }
                 (Some(_), None) => {
@@ -133,18 +136,16 @@ impl SseMasker {
     }
 
     fn mask(&mut self, plan: &Plan, text: &[u8], at: &str, notes: &mut Notes) -> Result<Option<Vec<u8>>, Unmaskable> {
-        // What begins like an object is read as one by the client, or not at all.
-        let object = text.trim_ascii_start().starts_with(b"{");
+        // What begins like an object with a name in it is read as one by the client, or not at all.
+        let object = text.trim_ascii_start().starts_with(b"{") && memchr::memchr(b'"', text).is_some();
         let mut out = Vec::new();
-        match self.finder.look(plan, text, "", 0, notes)? {
+        let found = self.finder.look(plan, text, "", 0, notes)?;
+        if object && !self.finder.read_as_json() {
+            return Err(Unmaskable::malformed("an event with data that is not quite JSON"));
+        }
+        match found {
             Found::Rewritten(text, _) => return Ok(Some(text)),
-            Found::Nothing if object && !self.finder.read_as_json() => {
-                return Err(Unmaskable::malformed("an event with data that is not quite JSON"));
-            }
             Found::Nothing => return Ok(None),
-            _ if object && !self.finder.read_as_json() => {
-                return Err(Unmaskable::malformed("an event with data that is not quite JSON"));
-            }
             Found::Whole(by) => plan.write(plan.count(by, at, notes), text, &mut out),
             Found::Hits => plan.splice(text, 0, self.finder.hits(), at, notes, &mut out),
         }

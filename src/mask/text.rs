@@ -108,7 +108,7 @@ impl TextMasker {
 
     /// A window; with patterns of the user's own, whose length is not known, a long line waits for its end instead.
     fn window(plan: &Plan, line: usize) -> Result<Part, Unmaskable> {
-        if plan.scanner.has_patterns() && line > WINDOW {
+        if plan.scanner.has_patterns() && line >= WINDOW {
             return Err(Unmaskable::TooLong { limit: WINDOW });
         }
         Ok(Part::Window)

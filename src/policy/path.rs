@@ -5,6 +5,7 @@ use std::fmt;
 
 use crate::policy::answer::Answer;
 use crate::policy::glob::Glob;
+use crate::policy::glob::begins_with;
 use crate::policy::glob::check_text;
 use crate::policy::problem::Refusal;
 
@@ -115,7 +116,7 @@ impl PathGlob {
     }
 
     fn covers(&self, core: &[u8]) -> bool {
-        if !core.starts_with(&self.prefix) {
+        if !begins_with(core, &self.prefix) {
             return false;
         }
         let mut segments = Segments((!core.is_empty()).then_some(core));

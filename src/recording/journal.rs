@@ -253,16 +253,14 @@ impl Future for Appended {
         };
         let outcome = match shared.outcome(*ticket, *durability) {
             Some(outcome) => outcome,
-            None if shared.progress(*durability).wait(*ticket, context.waker()) => {
+            None if shared.progress(*durability).wait(*ticket, context.waker(), *registered) => {
                 *registered = true;
                 return Poll::Pending;
             }
             // Done between the two looks.
             None => shared.outcome(*ticket, *durability).unwrap_or(Err(RecordError::Stopped)),
         };
-        if *registered {
-            shared.progress(*durability).leave(*ticket);
-        }
+        // Who was woken is not registered any more.
         self.0 = State::Done(None);
         Poll::Ready(outcome)
     }

@@ -154,14 +154,15 @@ impl Progress {
         }
     }
 
-    /// Registers a waiter, unless its ticket is done: then `false`.
-    pub(crate) fn wait(&self, ticket: u64, waker: &Waker) -> bool {
+    /// Registers a waiter, unless its ticket is done: then `false`. `again`: it may be registered already.
+    pub(crate) fn wait(&self, ticket: u64, waker: &Waker, again: bool) -> bool {
         let mut waiters = lock(&self.waiters);
         // Under the lock: `advance` counts first and looks for waiters then.
         if self.done() >= ticket {
             return false;
         }
-        match waiters.iter_mut().find(|(wanted, _)| *wanted == ticket) {
+        let known = if again { waiters.iter_mut().find(|(wanted, _)| *wanted == ticket) } else { None };
+        match known {
             Some((_, known)) => known.clone_from(waker),
             None => waiters.push((ticket, waker.clone())),
         }

@@ -2,6 +2,8 @@
 //!
 //! Each waiter is a task that appends the request and the decision of one command, waits until they are recorded, then
 //! pushes the reply without waiting: the pipeline's way. The CPU is that of the whole process, so the waiters' side is in it.
+//!
+//! `recording [WAITERS written|synced]`; `BENCH_DIR` is where the journal goes, `/var/tmp` by default.
 
 use std::path::Path;
 use std::time::Duration;
@@ -21,6 +23,11 @@ const RUN: Duration = Duration::from_secs(2);
 
 fn main() {
     println!("waiters durability  commands/s  events/s  us CPU/event  bytes on disk/event");
+    let mut args = std::env::args().skip(1).filter(|arg| !arg.starts_with("--"));
+    if let (Some(waiters), Some(durability)) = (args.next(), args.next()) {
+        let durability = if durability == "synced" { Durability::Synced } else { Durability::Written };
+        return measure(waiters.parse().unwrap(), durability);
+    }
     for (waiters, durability) in [
         (1, Durability::Written),
         (8, Durability::Written),

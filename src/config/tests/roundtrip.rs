@@ -160,11 +160,12 @@ fn matcher() -> impl Strategy<Value = Matcher> {
     let args =
         select(vec![BTreeMap::new(), BTreeMap::from([("order.amount".to_owned(), "> 1000".to_owned())])]);
     let claims = select(vec![BTreeMap::new(), BTreeMap::from([("a \"b\"".to_owned(), "c|d".to_owned())])]);
-    let tags = btree_map("[a-z ]{1,4}", "[a-z]{1,4}", 0..2);
+    let tags = btree_map("[a-z][a-z ]{0,4}[a-z]", "[a-z]{1,4}", 0..2);
     let lists = (texts(), texts(), texts(), texts(), vec("[a-z0-9-]{1,8}\\*?", 0..3));
     ((kinds, classes, ips, methods, paths, args, claims, tags), lists).prop_map(
         |((kinds, operations, source_ips, methods, paths, args, claims, tags), lists)| {
-            let (mut groups, subjects, clients, issuers, connections) = lists;
+            let (mut groups, names, clients, issuers, connections) = lists;
+            let subjects = names.into_iter().map(|name| format!("idp/{name}")).collect();
             // An allow says who.
             groups.push("dba".to_owned());
             Matcher {
@@ -215,7 +216,7 @@ fn policy() -> impl Strategy<Value = PolicyRule> {
         select(vec![None, Some(window), Some(night)]),
         approval(),
         option::of(duration(1000, 2_592_000_000)),
-        option::of(free_text()),
+        option::of(free_text().prop_map(|text| format!("x{text}"))),
     )
         .prop_map(|(id, effect, matches, unless, when, approval, session_limit, message)| PolicyRule {
             id,

@@ -37,7 +37,10 @@ impl Acting {
         if let Some(digest) = &decide.digest
             && *digest != self.show(id).await?.digest
         {
-            return Err(ApiError::new(ErrorCode::Conflict, format!("{id} is not the command that was shown")));
+            return Err(ApiError::new(
+                ErrorCode::Conflict,
+                format!("{id} is not the command that was shown"),
+            ));
         }
         let approver = self.caller.principal();
         match self.admin.approvals.decide(id, approver, decide.approve, &decide.reason).await {

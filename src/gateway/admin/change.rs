@@ -67,7 +67,8 @@ impl Acting {
         let dry_run = apply.dry_run;
         let Plan { steps, warnings } = plan(&config, before, apply)?;
         let changes = steps.iter().map(|step| step.changed.clone()).collect();
-        let real: Vec<Step> = steps.into_iter().filter(|step| step.changed.outcome != Outcome::Unchanged).collect();
+        let real: Vec<Step> =
+            steps.into_iter().filter(|step| step.changed.outcome != Outcome::Unchanged).collect();
         if !dry_run && !real.is_empty() {
             self.make(real).await?;
         }
@@ -76,11 +77,15 @@ impl Acting {
 
     async fn make(&self, steps: Vec<Step>) -> Result<(), ApiError> {
         let actor = self.actor();
-        let made = self.admin.store.change(move |change| steps.into_iter().try_for_each(|step| make(change, step, &actor)));
+        let made = self
+            .admin
+            .store
+            .change(move |change| steps.into_iter().try_for_each(|step| make(change, step, &actor)));
         made.await.map_err(|error| fault_of_store(&error))?;
         if let Some(running) = &self.admin.running {
             running.live.entities_changed().await.map_err(|error| {
-                let text = format!("it is stored, but the gateway works on with what was before: {}", error.message);
+                let text =
+                    format!("it is stored, but the gateway works on with what was before: {}", error.message);
                 ApiError { message: text, ..error }
             })?;
         }
@@ -170,7 +175,9 @@ fn doubts(combined: Option<Combined>) -> BTreeSet<String> {
 /// Refuses a change of what the configuration file holds.
 fn refuse_of_file(config: &Config, change: &EntityChange) -> Result<(), ApiError> {
     let (kind, name) = (change.kind(), change.name());
-    let Some(entity) = of_file(config, kind).into_iter().find(|entity| entity.name() == name) else { return Ok(()) };
+    let Some(entity) = of_file(config, kind).into_iter().find(|entity| entity.name() == name) else {
+        return Ok(());
+    };
     let text = format!("{} {name:?} is in the configuration file, {}", kind.as_str(), entity.origin());
     Err(ApiError::new(ErrorCode::Conflict, text).hint("change it there, then run `hoopctl config reload`"))
 }
@@ -214,7 +221,9 @@ impl Text {
         let old = place.and_then(|place| entities.get(place));
         match (mode, old) {
             (PutMode::Create, Some(_)) => {
-                return Err(conflict(format!("{word} {name:?} exists already")).hint("edit it, or take another name"));
+                return Err(
+                    conflict(format!("{word} {name:?} exists already")).hint("edit it, or take another name")
+                );
             }
             (PutMode::Replace, None) => return Err(missing(kind, &name)),
             _ => {}

@@ -106,7 +106,9 @@ impl Entities for Acting {
     fn entity(&self, kind: EntityKind, name: String) -> Answer<'_, EntityView> {
         Box::pin(async move {
             let found = self.admin.entity_views(kind).await?.into_iter().find(|view| view.name == name);
-            found.ok_or_else(|| ApiError::new(ErrorCode::NotFound, format!("there is no {} {name:?}", kind.as_str())))
+            found.ok_or_else(|| {
+                ApiError::new(ErrorCode::NotFound, format!("there is no {} {name:?}", kind.as_str()))
+            })
         })
     }
 

@@ -61,10 +61,12 @@ fn principal(explain: &Explain) -> Result<Principal, ApiError> {
 }
 
 fn command_of(explain: &Explain) -> Result<Command, ApiError> {
-    let method = Method::from_bytes(explain.method.as_bytes()).map_err(|_error| bad("that is no HTTP method"))?;
+    let method =
+        Method::from_bytes(explain.method.as_bytes()).map_err(|_error| bad("that is no HTTP method"))?;
     let mut headers = HeaderMap::new();
     let content_type = explain.content_type.as_deref().unwrap_or("application/json");
-    let content_type = HeaderValue::from_str(content_type).map_err(|_error| bad("that is no content type"))?;
+    let content_type =
+        HeaderValue::from_str(content_type).map_err(|_error| bad("that is no content type"))?;
     headers.insert(header::CONTENT_TYPE, content_type);
     let (path, query) = match explain.path.split_once('?') {
         Some((path, query)) => (path, Some(query)),
@@ -98,7 +100,10 @@ impl Acting {
         let combined = self.admin.combined().await?;
         let connection = combined.connections.iter().find(|connection| connection.name == explain.connection);
         let connection = connection.ok_or_else(|| {
-            ApiError::new(ErrorCode::NotFound, format!("there is no connection {:?}", explain.connection.as_str()))
+            ApiError::new(
+                ErrorCode::NotFound,
+                format!("there is no connection {:?}", explain.connection.as_str()),
+            )
         })?;
         let revision = self.admin.revision().await?;
         let policies = PolicySet::compile(combined.policies.clone(), revision).map_err(|problems| {

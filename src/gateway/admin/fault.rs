@@ -45,7 +45,9 @@ pub(super) fn fault_of_store(error: &StoreError) -> ApiError {
     };
     let fault = ApiError::new(code, chain(error));
     match error {
-        StoreError::Locked { .. } => fault.hint("a gateway holds it but does not answer on its admin socket: see its log"),
+        StoreError::Locked { .. } => {
+            fault.hint("a gateway holds it but does not answer on its admin socket: see its log")
+        }
         _ => fault,
     }
 }

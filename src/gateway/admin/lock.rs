@@ -57,7 +57,8 @@ impl Locks for Acting {
             let actor = self.actor();
             let NewLock { target, reason, .. } = lock;
             let _turn = self.admin.changing.lock().await;
-            let added = self.admin.store.change(move |change| change.add_lock(&target, &reason, expires_ms, &actor));
+            let added =
+                self.admin.store.change(move |change| change.add_lock(&target, &reason, expires_ms, &actor));
             let lock = added.await.map_err(|error| fault_of_store(&error))?;
             self.admin.publish_locks().await?;
             Ok(lock)
@@ -81,7 +82,9 @@ impl Locks for Acting {
 fn end_of(seconds: u64) -> Result<i64, ApiError> {
     if !(1..=MAX_FOR_S).contains(&seconds) {
         let text = "a lock with an end stands at least 1 s and at most 10 years";
-        return Err(ApiError::new(ErrorCode::BadRequest, text).hint("leave the end out to lock until it is removed"));
+        return Err(
+            ApiError::new(ErrorCode::BadRequest, text).hint("leave the end out to lock until it is removed")
+        );
     }
     let millis = Duration::from_secs(seconds).as_millis();
     Ok(now_ms().saturating_add(i64::try_from(millis).unwrap_or(i64::MAX)))

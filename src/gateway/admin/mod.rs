@@ -172,7 +172,11 @@ impl Admin {
 
     /// Tells the streams of events that something changed beside the admin API: a reload by signal, a lock that fell.
     pub fn announce_change(&self, revision: u64) {
-        self.feed.publish(crate::control::noun::event::Topic::Change, None, json!({ "revision": revision }).to_string());
+        self.feed.publish(
+            crate::control::noun::event::Topic::Change,
+            None,
+            json!({ "revision": revision }).to_string(),
+        );
     }
 
     fn running(&self) -> Result<&Running, ApiError> {
@@ -219,7 +223,8 @@ impl Acting {
     async fn refused<T>(&self, what: &str, subject: &str, error: ApiError) -> Result<T, ApiError> {
         let (actor, what, subject) = (self.actor(), format!("{what}.refused"), cut(subject));
         let detail = json!({ "code": error.code, "why": error.message });
-        let noted = self.admin.store.change(move |change| change.append_audit(&actor, &what, &subject, &detail));
+        let noted =
+            self.admin.store.change(move |change| change.append_audit(&actor, &what, &subject, &detail));
         if let Err(failure) = noted.await {
             tracing::error!(error = %failure, "a refused admin call is not in the audit trail");
         }

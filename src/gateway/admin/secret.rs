@@ -115,7 +115,9 @@ impl Secrets for Acting {
             let entry = self.admin.secret_entry(&name).await?;
             if !entry.used_by.is_empty() {
                 let text = format!("secret {name:?} is used by {}", entry.used_by.join(", "));
-                return Err(ApiError::new(ErrorCode::Conflict, text).hint("change or remove those connections first"));
+                return Err(
+                    ApiError::new(ErrorCode::Conflict, text).hint("change or remove those connections first")
+                );
             }
             let (key, actor) = (name.clone(), self.actor());
             let removed = self.admin.store.change(move |change| change.remove_secret(&key, &actor));

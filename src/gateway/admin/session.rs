@@ -63,7 +63,8 @@ impl Admin {
 
     async fn session_row(&self, name: String) -> Result<SessionRow, ApiError> {
         let missing = no_session(&name);
-        let found = self.read(move |reader| reader.find(&name).map_err(|error| fault_of_reading(&error))).await?;
+        let found =
+            self.read(move |reader| reader.find(&name).map_err(|error| fault_of_reading(&error))).await?;
         found.ok_or(missing)
     }
 }
@@ -250,10 +251,9 @@ impl Sessions for Acting {
                 return Err(ApiError::new(ErrorCode::Conflict, format!("{id} has ended already")));
             }
             let actor = self.actor();
-            let noted = self
-                .admin
-                .store
-                .change(move |change| change.append_audit(&actor, "session.kill", &id.to_string(), &json!({})));
+            let noted = self.admin.store.change(move |change| {
+                change.append_audit(&actor, "session.kill", &id.to_string(), &json!({}))
+            });
             noted.await.map_err(|error| fault_of_store(&error))?;
             // So that the answer shows the end; that it is not recorded yet does not keep the session alive.
             if let Err(error) = running.journal.flush().await {

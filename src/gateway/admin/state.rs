@@ -123,7 +123,8 @@ impl Gateway for Acting {
             let action = if reloaded.is_ok() { "config.reload" } else { "config.reload.failed" };
             let actor = self.actor();
             let file = self.admin.config.load().path.display().to_string();
-            let noted = self.admin.store.change(move |change| change.append_audit(&actor, action, &file, &detail));
+            let noted =
+                self.admin.store.change(move |change| change.append_audit(&actor, action, &file, &detail));
             noted.await.map_err(|error| fault_of_store(&error))?;
             let report = reloaded?;
             self.admin.announce_change(report.revision);

@@ -1,0 +1,222 @@
+//! The service layer with a real store, real approvals and a real journal in a temporary directory. Only what a whole
+//! gateway would do ([`Live`]) is written down here instead of done.
+
+mod approvals;
+mod entities;
+mod recordings;
+mod rights;
+mod secrets;
+
+use std::path::Path;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::Mutex;
+
+use arc_swap::ArcSwap;
+use zeroize::Zeroizing;
+
+use crate::approval::Approvals;
+use crate::config;
+use crate::control::Answer;
+use crate::control::ApiError;
+use crate::control::Backend;
+use crate::control::ErrorCode;
+use crate::control::Peer;
+use crate::control::api::*;
+use crate::domain::id::SessionId;
+use crate::domain::lock::Lock;
+use crate::gateway::admin::Admin;
+use crate::gateway::admin::Live;
+use crate::gateway::admin::Parts;
+use crate::gateway::admin::electorate;
+use crate::recording;
+use crate::recording::Journal;
+use crate::secret::SealKey;
+use crate::secret::Sealer;
+use crate::secret::Vault;
+use crate::store::DataDirLock;
+use crate::store::Store;
+use crate::store::lock_data_dir;
+
+/// The file of every test: one connection, policy and mask of its own.
+const FILE: &str = r#"
+version = 1
+[admin]
+local_groups = { alice = ["dba"], carol = ["auditors"] }
+[[connection]]
+name = "crm"
+upstream = "https://crm.internal/api"
+inject = "bearer:store:CRM_TOKEN"
+tags = { data = "pii" }
+[[policy]]
+id = "etl-reads"
+effect = "allow"
+match = { groups = ["etl"], connections = ["crm"], operations = ["read"] }
+[[mask]]
+id = "pii"
+match = { tags = { data = "pii" } }
+fields = ["ssn"]
+op = { kind = "redact" }
+"#;
+
+fn config(dir: &Path) -> config::Config {
+    let text = format!("{FILE}\n[storage]\ndata_dir = {:?}\n", dir.join("data"));
+    config::parse(&text, Path::new("gw.toml")).unwrap()
+}
+
+/// What a gateway was told to do.
+#[derive(Default)]
+struct Told {
+    changes: Mutex<u32>,
+    locks: Mutex<Vec<Lock>>,
+    live: Mutex<Vec<LiveSession>>,
+    fails: Mutex<bool>,
+}
+
+impl Live for Told {
+    fn reload(&self) -> Answer<'_, ReloadReport> {
+        Box::pin(async {
+            if *self.fails.lock().unwrap() {
+                let problems = vec!["gw.toml:1:1: wrong".to_owned()];
+                return Err(ApiError::new(ErrorCode::Invalid, "invalid").problems(problems));
+            }
+            Ok(ReloadReport {
+                revision: 9,
+                counts: Counts::default(),
+                restart_needed: vec![],
+                warnings: vec![],
+            })
+        })
+    }
+
+    fn entities_changed(&self) -> Answer<'_, ()> {
+        Box::pin(async {
+            if *self.fails.lock().unwrap() {
+                return Err(ApiError::new(ErrorCode::Failed, "the masks do not compile"));
+            }
+            *self.changes.lock().unwrap() += 1;
+            Ok(())
+        })
+    }
+
+    fn locks_changed(&self, locks: Vec<Lock>) {
+        *self.locks.lock().unwrap() = locks;
+    }
+
+    fn sessions(&self) -> Vec<LiveSession> {
+        self.live.lock().unwrap().clone()
+    }
+
+    fn kill(&self, id: SessionId) -> bool {
+        let mut live = self.live.lock().unwrap();
+        let before = live.len();
+        live.retain(|session| session.id != id);
+        live.len() < before
+    }
+
+    fn status(&self) -> StatusReport {
+        StatusReport {
+            version: "0".to_owned(),
+            running: true,
+            ready: true,
+            pid: Some(1),
+            started_ms: Some(1),
+            config: String::new(),
+            data_dir: String::new(),
+            revision: 7,
+            listeners: vec![],
+            issuers: vec![],
+            recording_problem: None,
+            counts: Counts::default(),
+            you: None,
+        }
+    }
+
+    fn refresh_keys<'a>(&'a self, _issuer: &'a str) -> Answer<'a, ()> {
+        Box::pin(async { Ok(()) })
+    }
+}
+
+/// A service layer, and what it works with.
+struct Rig {
+    admin: Arc<Admin>,
+    approvals: Approvals,
+    store: Store,
+    told: Arc<Told>,
+    journal: Option<Journal>,
+    data: PathBuf,
+    _lock: Option<DataDirLock>,
+    dir: tempfile::TempDir,
+}
+
+impl Rig {
+    async fn online() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let data = dir.path().join("data");
+        let lock = lock_data_dir(&data).unwrap();
+        let store = Store::open(&data).unwrap();
+        let config = Arc::new(ArcSwap::from_pointee(config(dir.path())));
+        let approvals = Approvals::new(store.clone(), electorate(Arc::clone(&config)));
+        approvals.recover().await.unwrap();
+        let journal = Journal::open(&data, recording::Settings::default()).unwrap();
+        let told = Arc::new(Told::default());
+        let admin = Admin::online(Parts {
+            store: store.clone(),
+            config,
+            approvals: approvals.clone(),
+            journal: journal.clone(),
+            sealer: Arc::new(Sealer::new(&SealKey::new(Zeroizing::new([7; 32]))).unwrap()),
+            vault: Arc::new(Vault::new(None)),
+            live: Arc::clone(&told) as Arc<dyn Live>,
+        });
+        Self { admin, approvals, store, told, journal: Some(journal), data, _lock: Some(lock), dir }
+    }
+
+    fn offline() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let admin = Admin::offline(config(dir.path())).unwrap();
+        let (store, approvals) = (admin.store.clone(), admin.approvals.clone());
+        let data = dir.path().join("data");
+        Self { admin, approvals, store, told: Arc::default(), journal: None, data, _lock: None, dir }
+    }
+
+    /// The admin API as the gateway's own user has it.
+    fn owner(&self) -> Arc<dyn Backend> {
+        self.admin.backend(&Peer { uid: nix::unistd::geteuid().as_raw(), user: Some("gateway".to_owned()) })
+    }
+
+    /// The admin API as another OS user has it.
+    fn user(&self, name: &str) -> Arc<dyn Backend> {
+        self.admin.backend(&Peer { uid: 4_000_000, user: Some(name.to_owned()) })
+    }
+
+    /// Actor, action and subject of every audit entry.
+    async fn audit(&self) -> Vec<(String, String, String)> {
+        let entries = self.owner().audit(AuditFilter { after: None, limit: Some(1000) }).await.unwrap();
+        entries.items.into_iter().map(|entry| (entry.actor, entry.action, entry.subject)).collect()
+    }
+}
+
+fn entry(actor: &str, action: &str, subject: &str) -> (String, String, String) {
+    (actor.to_owned(), action.to_owned(), subject.to_owned())
+}
+
+fn put(kind: EntityKind, name: &str, toml: &str, mode: PutMode) -> Apply {
+    let change =
+        EntityChange::Put { kind, name: name.to_owned(), toml: toml.to_owned(), mode, expected: None };
+    Apply { changes: vec![change], dry_run: false, prune: false }
+}
+
+fn remove(kind: EntityKind, name: &str) -> Apply {
+    Apply {
+        changes: vec![EntityChange::Remove { kind, name: name.to_owned() }],
+        dry_run: false,
+        prune: false,
+    }
+}
+
+fn shop() -> Apply {
+    put(EntityKind::Connection, "shop", SHOP, PutMode::Create)
+}
+
+const SHOP: &str = "# the shop\nname = \"shop\"\nupstream = \"http://127.0.0.1:9000\"\n";

@@ -98,6 +98,7 @@ async fn a_header_that_asks_for_another_reading_is_refused() {
         ("PS256 with the key of RS256", json!({"alg": "PS256"}), "algorithm"),
         ("RS512 with the key of RS256", json!({"alg": "RS512"}), "algorithm"),
         ("ES256 with an RSA key", json!({"alg": "ES256"}), "algorithm"),
+        ("an algorithm that is not allowed, to fetch keys", json!({"alg": "RS384", "kid": "x"}), "algorithm"),
         ("kid a path", json!({"kid": "../../dev/null"}), "unknown_kid"),
         ("kid SQL", json!({"kid": "' OR 1=1 --"}), "unknown_kid"),
         ("kid of another issuer", json!({"kid": "other"}), "unknown_kid"),

@@ -109,6 +109,34 @@ async fn a_refused_key_id_is_not_asked_for_again_within_the_interval() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_refused_key_id_does_not_wait_for_a_fetch_under_way() {
+    let (pair, provider) = (Pair::ec(), Provider::default());
+    provider.issue(ISS, &[pair.jwk("k")]);
+    let issuers = Arc::new(started(&provider).await);
+    for _ in 0..2 {
+        assert_eq!(reason(&issuers, &token(&pair, "x")).await, Some("unknown_kid"));
+        let slow = {
+            provider.slow(Duration::from_secs(9));
+            let issuers = Arc::clone(&issuers);
+            tokio::spawn(async move { issuers.refresh(None).await })
+        };
+        settle().await;
+        let begun = Instant::now();
+        assert_eq!(reason(&issuers, &token(&pair, "x")).await, Some("unknown_kid"));
+        assert_eq!(begun.elapsed().as_secs(), 0);
+        assert_eq!(reason(&issuers, &token(&pair, "y")).await, Some("unknown_kid"));
+        assert_eq!(begun.elapsed().as_secs(), 2);
+        // What is known is not held up.
+        assert_eq!(reason(&issuers, &token(&pair, "k")).await, None);
+        assert_eq!(begun.elapsed().as_secs(), 2);
+        slow.await.unwrap();
+        provider.slow(Duration::ZERO);
+        // The second round: it is asked for once more, and refused as before.
+        advance(2 * MINUTE).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_bad_signature_under_a_known_key_never_fetches() {
     let (pair, forged, provider) = (Pair::ec(), Pair::ec(), Provider::default());
     provider.issue(ISS, &[pair.jwk("k")]);

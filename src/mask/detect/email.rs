@@ -65,8 +65,8 @@ fn domain_len(run: &[u8]) -> Option<usize> {
         let top = if letters == label.len() || label.starts_with(b"xn--") { label.len() } else { 0 };
         if labels > 1 && top >= 2 {
             best = Some(from + label.len());
-        } else if labels > 1 && letters >= 2 && label.get(letters) == Some(&b'-') && label.get(letters + 1).is_none() {
-            // A dash that ends a sentence.
+        } else if labels > 1 && letters >= 2 && label.get(letters) == Some(&b'-') {
+            // No top level has a dash in it: it belongs to the sentence, unless more labels follow.
             best = Some(from + letters);
         }
         from += label.len() + 1;

@@ -4,7 +4,7 @@ use crate::mask::detect::Span;
 use crate::mask::detect::byte_at;
 
 /// The length by country, from the SWIFT registry and the countries that use the form without being in it.
-const LENGTHS: &[(&[u8; 2], usize)] = &[
+pub(super) const LENGTHS: &[(&[u8; 2], usize)] = &[
     (b"AD", 24), (b"AE", 23), (b"AL", 28), (b"AO", 25), (b"AT", 20), (b"AZ", 28), (b"BA", 20), (b"BE", 16),
     (b"BF", 28), (b"BG", 22), (b"BH", 22), (b"BI", 27), (b"BJ", 28), (b"BR", 29), (b"BY", 28), (b"CF", 27),
     (b"CG", 27), (b"CH", 21), (b"CI", 28), (b"CM", 27), (b"CR", 22), (b"CV", 25), (b"CY", 28), (b"CZ", 24),

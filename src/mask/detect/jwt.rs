@@ -14,6 +14,9 @@ pub(super) fn at(text: &[u8], at: usize) -> Option<Span> {
     let rest = text.get(at..)?;
     let size = rest.iter().take_while(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.')).count();
     let run = rest.get(..size)?;
+    // A full stop that ends the sentence.
+    let stop = run.ends_with(b".") && run.iter().filter(|byte| **byte == b'.').count() > 2;
+    let run = run.get(..size - usize::from(stop))?;
     let mut parts = run.split(|byte| *byte == b'.');
     let header = parts.next().filter(|header| header.len() <= HEADER)?;
     let payload = parts.next()?;
@@ -24,5 +27,5 @@ pub(super) fn at(text: &[u8], at: usize) -> Option<Span> {
     if more == 0 && !payload.starts_with(b"eyJ") {
         return None;
     }
-    Some(Span { start: at, end: at + size, score: 100, reason: "the header decodes and names an algorithm" })
+    Some(Span { start: at, end: at + run.len(), score: 100, reason: "the header decodes and names an algorithm" })
 }

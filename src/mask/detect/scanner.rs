@@ -25,8 +25,8 @@ use crate::mask::detect::ssn;
 /// What the secrets that have a fixed beginning begin with, and an escaped `@`.
 const LITERALS: [&str; 7] = ["eyJ", "AKIA", "ASIA", "ABIA", "ACCA", "-----BEGIN ", "%40"];
 
-/// No literal matters in a text shorter than this, except the last, and a short text is also read with its escapes resolved.
-const SHORTEST_LITERAL_TEXT: usize = 20;
+/// No literal but the last matters in a text shorter than this.
+const SHORTEST_LITERAL_TEXT: usize = 16;
 
 /// The most memory that one compiled pattern of a user may take, in bytes.
 const PATTERN_SIZE: usize = 1 << 20;
@@ -171,10 +171,6 @@ impl Scanner {
         !self.patterns.is_empty()
     }
 
-    pub(in crate::mask) fn has_pem(&self) -> bool {
-        self.pem.is_some()
-    }
-
     /// The detector behind a hit, and the rule that switched it on.
     pub(in crate::mask) fn owner(&self, by: By) -> Option<(&Entity, u16)> {
         let By::Detector(place) = by else { return None };
@@ -193,7 +189,8 @@ impl Scanner {
         if !self.wanted.nothing() && worth_a_look(text) {
             self.anchored(text, field, hits);
         }
-        if text.len() >= SHORTEST_LITERAL_TEXT && let Some(literals) = &self.literals {
+        let long = text.len() >= SHORTEST_LITERAL_TEXT || memchr::memchr(b'%', text).is_some();
+        if long && let Some(literals) = &self.literals {
             let mut done = 0;
             literals.each(text, |literal, at| {
                 let (by, span) = match literal {

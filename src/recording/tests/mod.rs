@@ -88,7 +88,9 @@ pub(super) fn events_of(dir: &Path, session: SessionId) -> Vec<StoredEvent> {
 
 /// The database, for doing to it what nobody should.
 pub(super) fn database(dir: &Path) -> Connection {
-    Connection::open(dir.join("events.db")).unwrap()
+    let database = Connection::open(dir.join("events.db")).unwrap();
+    database.pragma_update(None, "synchronous", "OFF").unwrap();
+    database
 }
 
 pub(super) fn assert_whole(dir: &Path) {

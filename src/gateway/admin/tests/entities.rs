@@ -1,0 +1,225 @@
+//! Connections, policies, masks, locks and explain.
+
+use super::*;
+
+#[tokio::test]
+async fn one_change_is_one_audit_entry_and_shows_at_once_online_and_offline() {
+    for rig in [Rig::offline(), Rig::online().await] {
+        let owner = rig.owner();
+        let report = owner.apply(shop()).await.unwrap();
+        assert_eq!(report.changes[0].outcome, Outcome::Created);
+        let view = owner.entity(EntityKind::Connection, "shop".to_owned()).await.unwrap();
+        assert_eq!((view.origin.as_str(), view.read_only, view.toml.as_str()), ("store", false, SHOP));
+        assert_eq!(view.value["upstream"], "http://127.0.0.1:9000");
+
+        let edited = SHOP.replace("9000", "9001");
+        let again = put(EntityKind::Connection, "shop", &edited, PutMode::Replace);
+        assert_eq!(owner.apply(again.clone()).await.unwrap().changes[0].outcome, Outcome::Updated);
+        assert_eq!(owner.apply(again).await.unwrap().changes[0].outcome, Outcome::Unchanged);
+        owner.apply(remove(EntityKind::Connection, "shop")).await.unwrap();
+        let wanted = ["connection.add", "connection.edit", "connection.remove"];
+        assert_eq!(rig.audit().await, wanted.map(|action| entry("local:gateway", action, "shop")));
+        assert_eq!(*rig.told.changes.lock().unwrap(), if rig.journal.is_some() { 3 } else { 0 });
+    }
+}
+
+#[tokio::test]
+async fn file_and_store_are_listed_together_and_the_file_says_where() {
+    let rig = Rig::offline();
+    let owner = rig.owner();
+    owner.apply(shop()).await.unwrap();
+    let found = owner.entities(EntityKind::Connection).await.unwrap().items;
+    let seen: Vec<_> =
+        found.iter().map(|view| (view.name.as_str(), view.origin.as_str(), view.read_only)).collect();
+    assert_eq!(seen, [("crm", "gw.toml:5", true), ("shop", "store", false)]);
+    assert_eq!(found[0].value["inject"], "bearer:store:CRM_TOKEN");
+    assert_eq!(found[0].value["tags"]["data"], "pii");
+    for (kind, name) in [(EntityKind::Policy, "etl-reads"), (EntityKind::Mask, "pii")] {
+        assert!(owner.entity(kind, name.to_owned()).await.unwrap().read_only);
+        assert_eq!(owner.entity(kind, "crm".to_owned()).await.unwrap_err().code, ErrorCode::NotFound);
+    }
+}
+
+#[tokio::test]
+async fn what_the_file_has_is_not_changed_here() {
+    let rig = Rig::offline();
+    let owner = rig.owner();
+    let crm = SHOP.replace("\"shop\"", "\"crm\"");
+    for apply in
+        [put(EntityKind::Connection, "crm", &crm, PutMode::Any), remove(EntityKind::Connection, "crm")]
+    {
+        let error = owner.apply(apply).await.unwrap_err();
+        assert_eq!((error.code, error.exit_code), (ErrorCode::Conflict, 6));
+        assert!(error.message.contains("gw.toml:5"), "{}", error.message);
+    }
+    assert!(rig.store.read(|view| view.entities(None)).await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn a_change_that_does_not_hold_is_refused_whole() {
+    let rig = Rig::online().await;
+    let owner = rig.owner();
+    let good = shop().changes.remove(0);
+    let bad = |kind, name: &str, toml: &str| {
+        let change = put(kind, name, toml, PutMode::Any).changes.remove(0);
+        Apply { changes: vec![good.clone(), change], dry_run: false, prune: false }
+    };
+    for (apply, code) in [
+        (bad(EntityKind::Connection, "x", "name = \"x\"\nupstream = \"ftp://x\""), ErrorCode::Invalid),
+        (
+            bad(EntityKind::Connection, "x", "name = \"x\"\nupstream = \"http://x\"\nnope = 1\nnone = 2"),
+            ErrorCode::Invalid,
+        ),
+        (
+            bad(
+                EntityKind::Connection,
+                "x",
+                "name = \"x\"\nupstream = \"http://x\"\ninject = \"bearer:hunter2\"",
+            ),
+            ErrorCode::Invalid,
+        ),
+        (
+            bad(EntityKind::Policy, "p", "id = \"p\"\neffect = \"maybe\"\nmatch = { groups = [\"a\"] }"),
+            ErrorCode::Invalid,
+        ),
+        (bad(EntityKind::Policy, "p", "this is no toml"), ErrorCode::Invalid),
+        (
+            bad(EntityKind::Policy, "other", "id = \"p\"\neffect = \"deny\"\nmatch = { groups = [\"a\"] }"),
+            ErrorCode::BadRequest,
+        ),
+        (bad(EntityKind::Connection, "shop", SHOP), ErrorCode::BadRequest),
+        (
+            bad(EntityKind::Mask, "m", &format!("id = \"m\" # {}", "x".repeat(300 << 10))),
+            ErrorCode::BadRequest,
+        ),
+    ] {
+        let error = owner.apply(apply).await.unwrap_err();
+        assert_eq!(error.code, code, "{error:?}");
+        assert_eq!(error.problems.is_empty(), code != ErrorCode::Invalid, "{error:?}");
+        assert!(!format!("{error:?}").contains("hunter2"));
+    }
+    assert!(rig.store.read(|view| view.entities(None)).await.unwrap().is_empty());
+    assert!(rig.audit().await.is_empty());
+    assert_eq!(*rig.told.changes.lock().unwrap(), 0);
+}
+
+#[tokio::test]
+async fn modes_and_the_expected_text_guard_against_overwriting() {
+    let rig = Rig::offline();
+    let owner = rig.owner();
+    let missing = owner.apply(put(EntityKind::Connection, "shop", SHOP, PutMode::Replace)).await.unwrap_err();
+    assert_eq!((missing.code, missing.exit_code), (ErrorCode::NotFound, 5));
+    assert_eq!(owner.apply(remove(EntityKind::Mask, "none")).await.unwrap_err().code, ErrorCode::NotFound);
+    owner.apply(shop()).await.unwrap();
+    assert_eq!(owner.apply(shop()).await.unwrap_err().code, ErrorCode::Conflict);
+    let mut stale = put(EntityKind::Connection, "shop", &SHOP.replace("9000", "1"), PutMode::Any);
+    if let Some(EntityChange::Put { expected, .. }) = stale.changes.first_mut() {
+        *expected = Some("another text".to_owned());
+    }
+    assert_eq!(owner.apply(stale.clone()).await.unwrap_err().code, ErrorCode::Conflict);
+    if let Some(EntityChange::Put { expected, .. }) = stale.changes.first_mut() {
+        *expected = Some(SHOP.to_owned());
+    }
+    owner.apply(stale).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_dry_run_says_the_same_and_writes_nothing() {
+    let rig = Rig::online().await;
+    let owner = rig.owner();
+    let report = owner.apply(Apply { dry_run: true, ..shop() }).await.unwrap();
+    assert_eq!((report.dry_run, report.changes[0].outcome), (true, Outcome::Created));
+    assert!(rig.store.read(|view| view.entities(None)).await.unwrap().is_empty());
+    assert!(rig.audit().await.is_empty());
+}
+
+#[tokio::test]
+async fn pruning_removes_what_no_change_names() {
+    let rig = Rig::offline();
+    let owner = rig.owner();
+    owner.apply(shop()).await.unwrap();
+    let deny = "id = \"d\"\neffect = \"deny\"\nmatch = { groups = [\"x\"] }\n";
+    let apply = Apply { prune: true, ..put(EntityKind::Policy, "d", deny, PutMode::Any) };
+    let outcomes: Vec<_> =
+        owner.apply(apply).await.unwrap().changes.into_iter().map(|made| (made.name, made.outcome)).collect();
+    assert_eq!(outcomes, [("d".to_owned(), Outcome::Created), ("shop".to_owned(), Outcome::Removed)]);
+    assert_eq!(owner.entities(EntityKind::Connection).await.unwrap().items.len(), 1);
+}
+
+#[tokio::test]
+async fn removing_what_a_policy_names_is_allowed_with_a_warning() {
+    let rig = Rig::offline();
+    let owner = rig.owner();
+    owner.apply(shop()).await.unwrap();
+    let allow = "id = \"a\"\neffect = \"allow\"\nmatch = { groups = [\"x\"], connections = [\"shop\"] }\n";
+    let added = owner.apply(put(EntityKind::Policy, "a", allow, PutMode::Create)).await.unwrap();
+    assert!(added.warnings.is_empty(), "{:?}", added.warnings);
+    let removed = owner.apply(remove(EntityKind::Connection, "shop")).await.unwrap();
+    assert!(removed.warnings.iter().any(|warning| warning.contains("shop")), "{:?}", removed.warnings);
+}
+
+#[tokio::test]
+async fn a_gateway_that_cannot_take_a_change_over_is_told_of() {
+    let rig = Rig::online().await;
+    *rig.told.fails.lock().unwrap() = true;
+    let error = rig.owner().apply(shop()).await.unwrap_err();
+    assert!(error.message.starts_with("it is stored, but"), "{}", error.message);
+    assert_eq!(rig.owner().reload().await.unwrap_err().problems.len(), 1);
+    assert_eq!(rig.audit().await.last().unwrap().1, "config.reload.failed");
+    *rig.told.fails.lock().unwrap() = false;
+    assert_eq!(rig.owner().reload().await.unwrap().revision, 9);
+    assert_eq!(rig.audit().await.last().unwrap(), &entry("local:gateway", "config.reload", "gw.toml"));
+}
+
+#[tokio::test]
+async fn locks_are_in_force_before_the_answer() {
+    let rig = Rig::online().await;
+    let owner = rig.owner();
+    let new =
+        |target: &str, for_s| NewLock { target: target.parse().unwrap(), reason: "left".to_owned(), for_s };
+    let first = owner.add_lock(new("principal:entra:t/o", None)).await.unwrap();
+    let second = owner.add_lock(new("everybody", Some(60))).await.unwrap();
+    assert_eq!(*rig.told.locks.lock().unwrap(), [first.clone(), second.clone()]);
+    assert_eq!(owner.locks().await.unwrap().items, [second.clone(), first.clone()]);
+    assert!(second.expires_ms.unwrap() > first.created_ms + 50_000);
+    owner.remove_lock(second.id).await.unwrap();
+    assert_eq!(*rig.told.locks.lock().unwrap(), [first]);
+    assert_eq!(owner.remove_lock(second.id).await.unwrap_err().code, ErrorCode::NotFound);
+    for for_s in [0, u64::MAX] {
+        assert_eq!(
+            owner.add_lock(new("everybody", Some(for_s))).await.unwrap_err().code,
+            ErrorCode::BadRequest
+        );
+    }
+}
+
+fn explain(method: &str, path: &str, groups: Option<&[&str]>) -> Explain {
+    serde_json::from_value(serde_json::json!({
+        "principal": "entra/etl", "kind": "app", "groups": groups, "connection": "crm", "method": method, "path": path,
+    }))
+    .unwrap()
+}
+
+#[tokio::test]
+async fn explain_judges_as_the_gateway_does() {
+    use crate::domain::verdict::Effect;
+    for rig in [Rig::offline(), Rig::online().await] {
+        let owner = rig.owner();
+        let read = owner.explain(explain("GET", "/customers/7?x=1", Some(&["etl"]))).await.unwrap();
+        assert_eq!((read.effect, read.rule.as_deref(), read.open), (Effect::Allow, Some("etl-reads"), true));
+        assert_eq!((read.class.as_str(), read.path.as_str()), ("read", "/customers/7"));
+        let write = owner.explain(explain("DELETE", "/customers/7", Some(&["etl"]))).await.unwrap();
+        assert_eq!((write.effect, write.rule), (Effect::Deny, None));
+        assert_eq!(write.rules[0].failed.as_ref().unwrap().key, "match.operations");
+        // Groups that the provider did not send open nothing.
+        let unknown = owner.explain(explain("GET", "/customers/7", None)).await.unwrap();
+        assert_eq!((unknown.effect, unknown.open), (Effect::Deny, false));
+        let bad = owner.explain(explain("GET", "/a/%2e%2e/%2fb", Some(&["etl"]))).await.unwrap_err();
+        assert_eq!(bad.code, ErrorCode::BadRequest);
+        let twice =
+            Explain { body: Some(r#"{"a":1,"a":2}"#.to_owned()), ..explain("POST", "/x", Some(&["etl"])) };
+        assert_eq!(owner.explain(twice).await.unwrap_err().code, ErrorCode::BadRequest);
+        let none = Explain { connection: "none".parse().unwrap(), ..explain("GET", "/", None) };
+        assert_eq!(owner.explain(none).await.unwrap_err().code, ErrorCode::NotFound);
+    }
+}
