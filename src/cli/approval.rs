@@ -162,10 +162,12 @@ fn find(access: &Access, id: &str) -> Result<Approval, Failure> {
         let filter = ApprovalFilter { state, limit: Some(1), ..ApprovalFilter::default() };
         access.wait(access.backend().approvals(filter)).map(|list| list.items.into_iter().next())
     };
-    match newest(Some(ApprovalState::Pending))? {
-        Some(approval) => Ok(approval),
-        None => newest(None)?.ok_or_else(|| Failure::not_found("there are no approvals")),
-    }
+    let found = match newest(Some(ApprovalState::Pending))? {
+        Some(approval) => approval,
+        None => newest(None)?.ok_or_else(|| Failure::not_found("there are no approvals"))?,
+    };
+    // A list leaves out what will be sent.
+    access.wait(access.backend().approval(found.id))
 }
 
 fn parse(id: &str) -> Result<ApprovalId, Failure> {

@@ -1,30 +1,24 @@
 //! `doctor`: finds what is wrong with an installation, and says how to mend it.
 
-use std::fmt::Write as _;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::time::Duration;
 
-use serde_json::json;
 use tokio::runtime::Handle;
 
 use crate::cli::access;
 use crate::cli::access::Access;
+use crate::cli::check::Checks;
 use crate::cli::output;
-use crate::cli::output::Colour;
-use crate::cli::output::Format;
-use crate::cli::output::Row;
 use crate::cli::output::Terminal;
 use crate::cli::place::Place;
 use crate::cli::probe::Target;
 use crate::cli::report::Exit;
-use crate::cli::report::Failure;
 use crate::cli::report::Outcome;
 use crate::cli::token;
 use crate::config::Config;
 use crate::domain::connection::Connection;
 use crate::domain::secret::SecretRef;
-use crate::domain::text::Shown;
 use crate::domain::units;
 use crate::store;
 use crate::transport::fetch::Location;
@@ -33,77 +27,6 @@ use crate::transport::fetch::Location;
 const CLOCK_MAX_MS: u64 = 30_000;
 /// How long one server may take.
 const PATIENCE: Duration = Duration::from_secs(5);
-
-/// How one look came out.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum State {
-    Good,
-    Doubtful,
-    Wrong,
-}
-
-impl State {
-    const fn sign(self) -> &'static str {
-        match self {
-            Self::Good => "\u{2713}",
-            Self::Doubtful => "!",
-            Self::Wrong => "\u{2717}",
-        }
-    }
-
-    const fn as_str(self) -> &'static str {
-        match self {
-            Self::Good => "ok",
-            Self::Doubtful => "doubtful",
-            Self::Wrong => "wrong",
-        }
-    }
-
-    const fn colour(self) -> Colour {
-        match self {
-            Self::Good => Colour::Good,
-            Self::Doubtful => Colour::Warn,
-            Self::Wrong => Colour::Bad,
-        }
-    }
-}
-
-/// One look at one thing.
-#[derive(Debug)]
-struct Check {
-    state: State,
-    what: String,
-    found: String,
-    fix: Option<String>,
-}
-
-/// All looks so far.
-#[derive(Debug, Default)]
-struct Checks(Vec<Check>);
-
-impl Checks {
-    fn good(&mut self, what: impl Into<String>, found: impl Into<String>) {
-        self.0.push(Check { state: State::Good, what: what.into(), found: found.into(), fix: None });
-    }
-
-    fn doubtful(&mut self, what: impl Into<String>, found: impl Into<String>, fix: impl Into<String>) {
-        self.0.push(Check {
-            state: State::Doubtful,
-            what: what.into(),
-            found: found.into(),
-            fix: Some(fix.into()),
-        });
-    }
-
-    fn wrong(&mut self, what: impl Into<String>, found: impl Into<String>, fix: impl Into<String>) {
-        self.0.push(Check {
-            state: State::Wrong,
-            what: what.into(),
-            found: found.into(),
-            fix: Some(fix.into()),
-        });
-    }
-}
 
 /// Looks at everything. Ends with 1 when anything is wrong.
 pub fn run(terminal: Terminal, place: &Place) -> Outcome {
@@ -119,39 +42,8 @@ pub fn run(terminal: Terminal, place: &Place) -> Outcome {
         issuers(&mut checks, &config);
         targets(&mut checks, place, &config, running);
     }
-    print(terminal, &checks)?;
-    let wrong = checks.0.iter().filter(|check| check.state == State::Wrong).count();
-    Ok(if wrong == 0 { Exit::Done } else { Exit::Failed })
-}
-
-fn print(terminal: Terminal, checks: &Checks) -> Result<(), Failure> {
-    if terminal.format == Format::Table {
-        let text: Vec<String> = checks.0.iter().map(|check| line(terminal, check)).collect();
-        return terminal.data(&text.concat());
-    }
-    let rows: Vec<Row> = checks
-        .0
-        .iter()
-        .map(|check| Row {
-            cells: vec![
-                check.state.as_str().to_owned(),
-                check.what.clone(),
-                check.found.clone(),
-                check.fix.clone().unwrap_or_default(),
-            ],
-            json: json!({"state": check.state.as_str(), "check": check.what, "found": check.found, "fix": check.fix}),
-        })
-        .collect();
-    terminal.list(&["state", "check", "found", "fix"], &rows, "")
-}
-
-fn line(terminal: Terminal, check: &Check) -> String {
-    let sign = terminal.paint(check.state.colour(), check.state.sign());
-    let mut text = format!("{sign} {}: {}\n", Shown(&check.what), Shown(&check.found));
-    if let Some(fix) = &check.fix {
-        writeln!(text, "    {}", Shown(fix)).ok();
-    }
-    text
+    checks.print(terminal)?;
+    Ok(if checks.any_wrong() { Exit::Failed } else { Exit::Done })
 }
 
 fn configuration(checks: &mut Checks, place: &Place) -> Option<Config> {
@@ -207,7 +99,7 @@ fn mode(checks: &mut Checks, what: &str, path: &Path, forbidden: u32, fix: &str)
             }
         }
         Err(error) => {
-            checks.wrong(what, format!("{}: {error}", path.display()), "run it as the gateway's user")
+            checks.wrong(what, format!("{}: {error}", path.display()), "run it as the gateway's user");
         }
     }
 }
@@ -384,7 +276,7 @@ fn targets(checks: &mut Checks, place: &Place, config: &Config, running: bool) {
         match target.open(&[b"h2", b"http/1.1"]) {
             Ok(_stream) => checks.good(&what, format!("{upstream} answers")),
             Err(error) => {
-                checks.wrong(&what, format!("{upstream}: {error}"), "check the target and the way there")
+                checks.wrong(&what, format!("{upstream}: {error}"), "check the target and the way there");
             }
         }
         if let Some(source) = connection.inject.source() {
@@ -426,6 +318,7 @@ mod tests {
     use std::os::unix::fs::PermissionsExt;
 
     use super::*;
+    use crate::cli::check::State;
 
     #[test]
     fn a_file_that_others_can_read_is_wrong_and_the_fix_names_it() {

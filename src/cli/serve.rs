@@ -10,7 +10,9 @@ use crate::cli::place::Place;
 use crate::cli::report::Exit;
 use crate::cli::report::Outcome;
 use crate::gateway;
+use crate::gateway::GatewayError;
 use crate::gateway::RunOptions;
+use crate::store;
 
 /// `serve`.
 #[derive(Debug, Args)]
@@ -51,6 +53,11 @@ pub fn run(terminal: Terminal, place: &Place, args: &ServeArgs) -> Outcome {
     }
     let config = place.config()?;
     let config_path = config.path.clone();
+    if config.dev_issuer.is_some() {
+        // Said before the port of the other one's issuer is: the gateway itself would come to it later.
+        let data_dir = &config.storage.data_dir;
+        store::lock_data_dir(data_dir).map_err(|source| GatewayError::Store { source })?;
+    }
     let _issuer = DevThread::start(&config)?;
     gateway::run(RunOptions { config, config_path, log_format: args.log_format.into() })?;
     Ok(Exit::Done)

@@ -10,6 +10,7 @@ use clap::ValueEnum;
 use crate::cli::access::Access;
 use crate::cli::approval::note_more;
 use crate::cli::ask;
+use crate::cli::export;
 use crate::cli::output;
 use crate::cli::output::Format;
 use crate::cli::output::Row;
@@ -187,7 +188,7 @@ pub fn run(terminal: Terminal, place: &Place, verb: SessionVerb) -> Outcome {
             }
             Ok(Exit::Done)
         }
-        SessionVerb::Export(args) => recording::export(terminal, &access, &args),
+        SessionVerb::Export(args) => export::export(terminal, &access, &args),
         SessionVerb::Verify { id, all } => verify(terminal, &access, id.as_deref(), all),
         SessionVerb::Prune { .. } => Ok(Exit::Done),
     }

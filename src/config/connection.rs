@@ -1,5 +1,6 @@
 //! `[[connection]]`: the way to a target, its credential and its limits.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use crate::config::reader::Table;
@@ -82,7 +83,7 @@ pub(super) fn name(value: &Value<'_>) -> Option<ConnectionName> {
 }
 
 fn is_loopback(upstream: &Upstream) -> bool {
-    let literal = upstream.host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback());
+    let literal = upstream.host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback());
     literal || &*upstream.host == "localhost"
 }
 

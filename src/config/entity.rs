@@ -1,5 +1,6 @@
 //! One connection, policy or mask by itself: the store keeps each as the TOML text of its table.
 
+use std::fmt;
 use std::path::PathBuf;
 
 use toml::de::DeTable;
@@ -56,8 +57,8 @@ impl EntityKind {
     }
 }
 
-impl std::fmt::Display for EntityKind {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Display for EntityKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
     }
 }

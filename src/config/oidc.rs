@@ -1,5 +1,7 @@
 //! `[[oidc]]`: the issuers whose tokens are believed.
 
+use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::config::connection::name;
@@ -78,9 +80,9 @@ struct Given {
     max_lifetime: Option<Duration>,
     claims: ClaimNames,
     scopes: Vec<String>,
-    group_names: std::collections::BTreeMap<String, String>,
-    clients: std::collections::BTreeMap<String, ClientEntry>,
-    ca_file: Option<std::path::PathBuf>,
+    group_names: BTreeMap<String, String>,
+    clients: BTreeMap<String, ClientEntry>,
+    ca_file: Option<PathBuf>,
     switches: [Option<bool>; 3],
     refetch_interval: Option<Duration>,
     soft_ttl: Option<Duration>,

@@ -1,7 +1,9 @@
 //! The whole file: text to checked configuration, with every problem that can be found in one run.
 
 use std::collections::BTreeMap;
+use std::fs::File;
 use std::io;
+use std::io::Read;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -9,6 +11,7 @@ use toml::de::DeTable;
 use toml::de::DeValue;
 
 use crate::config::Config;
+use crate::config::Text;
 use crate::config::connection;
 use crate::config::find::default_data_dir;
 use crate::config::mask;
@@ -25,21 +28,24 @@ use crate::config::source::Source;
 use crate::domain::connection::Origin;
 
 /// The largest file that is read.
-const MAX_BYTES: usize = 16 << 20;
+const MAX_BYTES: u64 = 16 << 20;
 
 /// Reads and checks a configuration file.
 ///
 /// # Errors
 /// The file cannot be read, or every problem that is in it.
 pub fn load(path: &Path) -> Result<Config, Problems> {
-    let bytes = std::fs::read(path).map_err(|error| {
+    let mut bytes = Vec::new();
+    // One byte more than is taken tells that there is too much; a device may have no end.
+    let read = File::open(path).and_then(|file| file.take(MAX_BYTES + 1).read_to_end(&mut bytes));
+    read.map_err(|error| {
         let hint = match error.kind() {
             io::ErrorKind::NotFound => Some("write one with: hoopctl init".to_owned()),
             _ => None,
         };
         Problem::of_file(path, format!("cannot be read: {error}"), hint)
     })?;
-    if bytes.len() > MAX_BYTES {
+    if bytes.len() as u64 > MAX_BYTES {
         return Err(Problem::of_file(path, "larger than 16MiB", None).into());
     }
     let text = String::from_utf8(bytes).map_err(|error| {
@@ -129,7 +135,7 @@ fn read(root: &mut Table<'_>, path: &Path, text: &str) -> Option<Config> {
             None => None,
         },
         warnings: Vec::new(),
-        text: crate::config::Text(Arc::from(text)),
+        text: Text(Arc::from(text)),
     })
 }
 

@@ -8,6 +8,7 @@ use toml::Value;
 
 use crate::config::entity::Entity;
 use crate::domain::approval::ApprovalSpec;
+use crate::domain::approval::GrantScope;
 use crate::domain::connection::Connection;
 use crate::domain::connection::ConnectionLimits;
 use crate::domain::connection::Injection;
@@ -186,7 +187,7 @@ fn approval(spec: &ApprovalSpec) -> Body {
     if spec.reason {
         body.0.push(("reason", Value::Boolean(true)));
     }
-    if spec.grant != crate::domain::approval::GrantScope::Once {
+    if spec.grant != GrantScope::Once {
         body.text("grant", spec.grant);
     }
     body

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::config::reader::Table;
+use crate::config::reader::Value;
 use crate::config::value::DAY;
 use crate::domain::secret::SecretRef;
 use crate::recording;
@@ -116,7 +117,7 @@ pub struct DevIssuerSettings {
 pub(super) fn gateway(table: &mut Table<'_>) -> GatewaySettings {
     let default = GatewaySettings::default();
     let listen_value = table.take("listen");
-    let listen = listen_value.as_ref().map_or(Some(default.listen), crate::config::reader::Value::listener);
+    let listen = listen_value.as_ref().map_or(Some(default.listen), Value::listener);
     let tls_value = table.take("tls");
     let tls = tls_value.as_ref().and_then(|value| value.table(tls_files)).flatten();
     if let (Some(value), Some(listen), None) = (&listen_value, listen, &tls_value)
@@ -179,7 +180,9 @@ fn gateway_limits(table: &mut Table<'_>) -> GatewayLimits {
             .unwrap_or(default.sessions),
         rate: table.take("rate").and_then(|value| value.whole(1..=1_000_000)),
     };
-    if limits.uri > limits.header_block {
+    let refused =
+        ["uri", "header_block"].iter().filter_map(|key| table.peek(key)).any(|value| value.is_noted());
+    if limits.uri > limits.header_block && !refused {
         // The request line is a part of the block.
         table.problem("uri is larger than header_block", "make header_block the larger one".to_owned());
     }

@@ -60,8 +60,11 @@ fn a_file_that_cannot_be_read_is_one_problem() {
     std::fs::write(&path, b"version = 1\n# caf\xe9\n").unwrap();
     let latin = crate::config::load(&path).unwrap_err();
     assert_eq!(latin.iter().map(|problem| problem.line).collect::<Vec<_>>(), [2]);
-    std::fs::write(&path, MINIMAL).unwrap();
+    std::fs::write(&path, format!("\u{feff}{MINIMAL}")).unwrap();
     assert!(crate::config::load(&path).is_ok());
+    let endless = crate::config::load(Path::new("/dev/zero")).unwrap_err();
+    assert_eq!(endless.to_string(), "/dev/zero: larger than 16MiB");
+    assert_eq!(crate::config::load(dir.path()).unwrap_err().len(), 1);
 }
 
 #[test]

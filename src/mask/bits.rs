@@ -38,7 +38,7 @@ impl Classes {
             *class = u8::from(byte.wrapping_sub(b'0') < 10)
                 | (u8::from((byte | 0x20).wrapping_sub(b'a') < 26) << 1)
                 | (u8::from(byte == b'.') << 2)
-                | (u8::from((byte == b'-') | (byte == b' ')) << 3)
+                | ((u8::from(byte == b'-') | u8::from(byte == b' ')) << 3)
                 | (u8::from(byte == b':') << 4)
                 | (u8::from(byte == b'@') << 5);
         }

@@ -114,9 +114,8 @@ impl Table {
                 out.push(separator);
             }
             // The names themselves are only looked at by shape: a table without a header may hold a value there.
-            let (name, rule) =
-                if is_header { Default::default() } else { self.columns.get(place).cloned().unwrap_or_default() };
-            self.field(plan, field, &name, rule, notes, out)?;
+            let column = if is_header { None } else { self.columns.get(place).cloned() };
+            self.field(plan, field, &column.unwrap_or_default(), notes, out)?;
         }
         out.extend_from_slice(end);
         Ok(())
@@ -162,12 +161,11 @@ impl Table {
 
     /// The text of a field, quotes resolved.
     fn plain(&mut self, field: &[u8]) -> &[u8] {
-        match inside(field) {
-            Some(quoted) => self.view.of_quotes(quoted),
-            None => {
-                self.view.clear();
-                self.view.plain(field);
-            }
+        if let Some(quoted) = inside(field) {
+            self.view.of_quotes(quoted);
+        } else {
+            self.view.clear();
+            self.view.plain(field);
         }
         self.view.text()
     }
@@ -176,15 +174,14 @@ impl Table {
         &mut self,
         plan: &Plan,
         field: &[u8],
-        name: &str,
-        rule: Option<u16>,
+        (name, rule): &(String, Option<u16>),
         notes: &mut Notes,
         out: &mut Vec<u8>,
     ) -> Result<(), Unmaskable> {
         self.plain(field);
         self.text.clear();
         let place = if name.is_empty() { "column" } else { name };
-        if let Some(rule) = rule {
+        if let Some(rule) = *rule {
             plan.write(plan.count(By::Field(rule), place, notes), self.view.text(), &mut self.text);
             write_field(&self.text, field, plan.op(rule), out);
             return Ok(());
@@ -198,7 +195,7 @@ impl Table {
                 write_field(&self.text, field, plan.op(rule), out);
             }
             Found::Hits => {
-                plan.splice(self.view.text(), 0, self.finder.hits(), place, notes, &mut self.text);
+                plan.splice(self.view.text(), self.finder.hits(), place, notes, &mut self.text);
                 write_field(&self.text, field, &MaskOp::Redact, out);
             }
         }

@@ -17,6 +17,23 @@ pub enum Format {
     Text,
 }
 
+/// Text that does not say so.
+const TEXTS: [&str; 13] = [
+    "application/ecmascript",
+    "application/graphql",
+    "application/javascript",
+    "application/openmetrics-text",
+    "application/pem-certificate-chain",
+    "application/sql",
+    "application/toml",
+    "application/x-javascript",
+    "application/x-pem-file",
+    "application/x-sh",
+    "application/x-yaml",
+    "application/xml",
+    "application/yaml",
+];
+
 impl Format {
     /// The format of a `Content-Type` value, parameters included. `None`: it cannot be read, and a reply of that type is
     /// withheld on a connection that masks. The character set must be UTF-8 or, for text, ASCII; absent counts as UTF-8.
@@ -46,19 +63,22 @@ impl Format {
         let (kind, subtype) = essence.split_once('/')?;
         Some(match essence {
             "application/json" | "text/json" | "text/x-json" | "application/x-json" => Self::Json,
-            "application/ndjson" | "application/x-ndjson" | "application/jsonl" | "application/x-jsonl" => Self::NdJson,
-            "application/jsonlines" | "application/x-jsonlines" | "application/stream+json" => Self::NdJson,
-            "application/x-json-stream" | "text/jsonl" | "text/x-ndjson" => Self::NdJson,
+            "application/ndjson"
+            | "application/x-ndjson"
+            | "application/jsonl"
+            | "application/x-jsonl"
+            | "application/jsonlines"
+            | "application/x-jsonlines"
+            | "application/stream+json"
+            | "application/x-json-stream"
+            | "text/jsonl"
+            | "text/x-ndjson" => Self::NdJson,
             "text/event-stream" => Self::Sse,
             "text/csv" | "application/csv" | "text/x-csv" | "text/tab-separated-values" => Self::Csv,
             "application/x-www-form-urlencoded" => Self::Form,
-            "application/xml" | "application/xml-dtd" | "application/xhtml+xml" => Self::Text,
-            "application/javascript" | "application/x-javascript" | "application/ecmascript" => Self::Text,
-            "application/yaml" | "application/x-yaml" | "application/toml" | "application/sql" => Self::Text,
-            "application/graphql" | "application/x-sh" | "application/x-pem-file" => Self::Text,
-            "application/pem-certificate-chain" | "application/openmetrics-text" => Self::Text,
             _ if subtype.ends_with("+json") => Self::Json,
             _ if subtype.ends_with("+xml") || subtype.ends_with("+yaml") || kind == "text" => Self::Text,
+            _ if TEXTS.contains(&essence) => Self::Text,
             _ => return None,
         })
     }

@@ -72,16 +72,12 @@ mod tests {
             (&last, "1234567", "*******"),
             (&last, "12345678", "****5678"),
             (&last, "", ""),
-            (&last, "日本語日本語日本語", "*****本語日本語"),
+            (&last, "日本語日本語日本語", "*****語日本語"),
             (&MaskOp::KeepFirst { n: 2 }, "secret!", "se****!"),
             (&MaskOp::KeepFirst { n: 0 }, "secret", "******"),
         ] {
-            if value.starts_with('日') {
-                continue;
-            }
             assert_eq!(masked(op, value), wanted, "{op:?} {value}");
         }
-        assert_eq!(masked(&last, "日本語日本語日本語"), "*****語日本語".replace("語日本語", "語日本語"));
     }
 
     #[test]

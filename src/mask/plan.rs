@@ -153,7 +153,7 @@ impl Plan {
             }
             Ok(Found::Hits) => {
                 let mut out = Vec::new();
-                self.splice(text, 0, finder.hits(), at, notes, &mut out);
+                self.splice(text, finder.hits(), at, notes, &mut out);
                 Some(out)
             }
             // What cannot be read is not shown.
@@ -161,9 +161,9 @@ impl Plan {
         }
     }
 
-    /// Appends `text` from `from` on, with each hit replaced. The hits are sorted and disjoint.
-    pub(super) fn splice(&self, text: &[u8], from: usize, hits: &[Hit], at: &str, notes: &mut Notes, out: &mut Vec<u8>) {
-        let mut done = from;
+    /// Appends `text`, with each hit replaced. The hits are sorted and disjoint.
+    pub(super) fn splice(&self, text: &[u8], hits: &[Hit], at: &str, notes: &mut Notes, out: &mut Vec<u8>) {
+        let mut done = 0;
         for hit in hits {
             out.extend_from_slice(text.get(done..hit.start).unwrap_or_default());
             let rule = self.count(hit.by, at, notes);

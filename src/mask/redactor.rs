@@ -53,9 +53,10 @@ impl Needles {
             }
             out
         };
-        let hex: String = secret.iter().map(|byte| format!("{byte:02x}")).collect();
+        let mut hex = Vec::new();
+        secret.iter().for_each(|byte| hex.extend_from_slice(format!("{byte:02x}").as_bytes()));
         let upper = hex.to_ascii_uppercase();
-        let mut shapes = vec![secret.to_vec(), json, slashes, percent(true), percent(false), hex.into(), upper.into()];
+        let mut shapes = vec![secret.to_vec(), json, slashes, percent(true), percent(false), hex, upper];
         for skipped in 0..3 {
             let mut shifted = vec![0; skipped];
             shifted.extend_from_slice(secret);

@@ -147,7 +147,7 @@ impl SseMasker {
             Found::Rewritten(text, _) => return Ok(Some(text)),
             Found::Nothing => return Ok(None),
             Found::Whole(by) => plan.write(plan.count(by, at, notes), text, &mut out),
-            Found::Hits => plan.splice(text, 0, self.finder.hits(), at, notes, &mut out),
+            Found::Hits => plan.splice(text, self.finder.hits(), at, notes, &mut out),
         }
         Ok(Some(out))
     }

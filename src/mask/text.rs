@@ -26,7 +26,7 @@ pub(super) struct TextMasker {
     /// What is already sent, for context, then what is not.
     held: Vec<u8>,
     sent: usize,
-    /// How much of what is not sent is known to hold no line end.
+    /// How much of what is not sent need not be searched for a line end.
     searched: usize,
     begun: bool,
     hits: Vec<Hit>,
@@ -88,7 +88,7 @@ impl TextMasker {
     /// What can be looked at next; `None`: more must come first.
     fn part(&mut self, plan: &Plan) -> Result<Option<Part>, Unmaskable> {
         let unsent = self.held.get(self.sent..).unwrap_or_default();
-        let fresh = unsent.get(self.searched..).unwrap_or_default();
+        let Some(fresh) = unsent.get(self.searched..) else { return Ok(None) };
         let Some(last) = memchr::memrchr(b'\n', fresh).map(|at| self.searched + at + 1) else {
             self.searched = unsent.len();
             return Ok(if unsent.len() >= WINDOW { Some(Self::window(plan, unsent.len())?) } else { None });
@@ -157,11 +157,14 @@ impl TextMasker {
             }
         }
         self.hits.retain(|hit| hit.start < cut);
-        let sure = text.get(..cut).unwrap_or_default();
-        plan.splice(sure, sent, &self.hits, "text", notes, out);
+        for hit in &mut self.hits {
+            (hit.start, hit.end) = (hit.start - sent, hit.end - sent);
+        }
+        plan.splice(text.get(sent..cut).unwrap_or_default(), &self.hits, "text", notes, out);
         self.begun |= cut > sent;
         self.sent = cut;
-        self.searched = if open.is_some() { end - cut } else { 0 };
+        // What has not ended is looked at again when an eighth more is there, so that small pieces cost no more than large ones.
+        self.searched = if open.is_some() { (end - cut) + (end - cut) / 8 } else { 0 };
         Ok(cut > sent && open.is_none())
     }
 

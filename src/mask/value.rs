@@ -18,8 +18,11 @@ use crate::mask::view::View;
 /// How many texts may be nested in one another (JSON in a string of JSON in base64 …).
 const DEEPEST: usize = 6;
 
-/// The shortest text that is decoded as base64, and the longest.
+/// The shortest text that is decoded as base64.
 const SHORTEST_BASE64: usize = 16;
+
+/// A text shorter than this holds no secret that is known by its beginning, and is not base64.
+const SHORTEST_SECRET: usize = 16;
 
 const LENIENT: GeneralPurposeConfig = GeneralPurposeConfig::new()
     .with_decode_allow_trailing_bits(true)
@@ -77,6 +80,9 @@ impl Finder {
     ) -> Result<Found, Unmaskable> {
         self.hits.clear();
         self.was_json = false;
+        if text.len() < SHORTEST_SECRET && !self.pairs && !plan.scanner.has_patterns() && is_dull(text) {
+            return Ok(Found::Nothing);
+        }
         if looks_like_json(text)
             && let Some(found) = embedded(plan, text, depth, notes)?
         {
@@ -120,13 +126,10 @@ impl Finder {
 }
 
 /// Whether a text may be a JSON value with something in it.
+#[inline]
 pub(super) fn looks_like_json(text: &[u8]) -> bool {
     let text = text.trim_ascii();
-    match (text.first(), text.last()) {
-        (Some(b'{'), Some(b'}')) | (Some(b'['), Some(b']')) => true,
-        (Some(b'"'), Some(b'"')) => text.len() > 1,
-        _ => false,
-    }
+    matches!((text.first(), text.last()), (Some(b'{'), Some(b'}')) | (Some(b'['), Some(b']')) | (Some(b'"'), Some(b'"')))
 }
 
 /// Masks a text that is one JSON value; `None` if it is not JSON after all, but text.
@@ -147,9 +150,16 @@ fn embedded(plan: &Plan, text: &[u8], depth: usize, notes: &mut Notes) -> Result
     }
 }
 
+/// Whether a short text holds no byte that a shape, an escape, or JSON in it would need.
+#[inline]
+fn is_dull(text: &[u8]) -> bool {
+    let telling = |byte: u8| matches!(byte, b'0'..=b'9' | b'@' | b':' | b'%' | b'"' | b'[');
+    !text.iter().fold(false, |any, &byte| any | telling(byte))
+}
+
 /// If the text is base64 of a text in which something would be masked, all of it is.
 fn in_base64(plan: &Plan, text: &[u8], field: &str, depth: usize) -> Result<Found, Unmaskable> {
-    if text.len() < SHORTEST_BASE64 || depth >= DEEPEST || !text.iter().all(is_base64) {
+    if text.len() < SHORTEST_BASE64 || depth >= DEEPEST || !text.iter().copied().all(is_base64) {
         return Ok(Found::Nothing);
     }
     let decoded = BASE64.decode(text).or_else(|_| BASE64_URL.decode(text));
@@ -162,12 +172,11 @@ fn in_base64(plan: &Plan, text: &[u8], field: &str, depth: usize) -> Result<Foun
     let (mut finder, mut notes) = (Finder::with_pairs(), Notes::new());
     Ok(match finder.look(plan, &decoded, field, depth + 1, &mut notes)? {
         Found::Nothing => Found::Nothing,
-        Found::Whole(by) => Found::Whole(by),
         Found::Hits => finder.hits().first().map_or(Found::Nothing, |hit| Found::Whole(hit.by)),
-        Found::Rewritten(_, by) => Found::Whole(by),
+        Found::Whole(by) | Found::Rewritten(_, by) => Found::Whole(by),
     })
 }
 
-fn is_base64(byte: &u8) -> bool {
+fn is_base64(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'-' | b'_' | b'=')
 }

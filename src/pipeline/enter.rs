@@ -85,6 +85,7 @@ impl Gate {
         self.0.callers.admit(id, None, snapshot.limits().rate)?;
         self.0.callers.admit(id, Some(&governed.connection.name), governed.connection.limits.rate)?;
         let session = self.0.sessions.open(&verified, &governed, arrival.source, &snapshot, &self.0.journal)?;
+        session.begin_exchange();
         Ok(Exchange {
             gate: self.clone(),
             snapshot,
@@ -115,7 +116,14 @@ impl Gate {
     /// Ends every session, and the recording of this run's refusals.
     pub fn close(&self) {
         self.0.sessions.end_all(SessionEnd::Stopped, &self.0.journal);
+        self.0.sessions.record_ends(&self.0.journal, std::time::Duration::ZERO);
         self.0.refusals.close(&self.0.journal);
+    }
+}
+
+impl Drop for Exchange {
+    fn drop(&mut self) {
+        self.session.end_exchange(&self.gate.0.journal);
     }
 }
 

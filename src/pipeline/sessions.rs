@@ -5,8 +5,10 @@ use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::MutexGuard;
 use std::sync::PoisonError;
+use std::sync::atomic::AtomicBool;
 use std::sync::atomic::AtomicI64;
 use std::sync::atomic::AtomicU64;
+use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 use std::time::Instant;
@@ -50,6 +52,9 @@ pub struct Session {
     token_ids: Mutex<Vec<Box<str>>>,
     hard_end_us: AtomicU64,
     commands: AtomicU64,
+    /// Exchanges that run now; the last one to go records the end of a session that has ended meanwhile.
+    running: AtomicUsize,
+    end_recorded: AtomicBool,
     ended: watch::Sender<Option<SessionEnd>>,
 }
 
@@ -68,6 +73,8 @@ impl Session {
             token_ids: Mutex::new(verified.token_ids.to_vec()),
             hard_end_us: AtomicU64::new(limit),
             commands: AtomicU64::new(0),
+            running: AtomicUsize::new(0),
+            end_recorded: AtomicBool::new(false),
             ended: watch::Sender::new(None),
         }
     }
@@ -110,7 +117,31 @@ impl Session {
 
     /// How many requests and streams run in it now.
     pub fn streams(&self) -> usize {
-        self.ended.receiver_count()
+        self.running.load(Ordering::Acquire)
+    }
+
+    pub(super) fn begin_exchange(&self) {
+        self.running.fetch_add(1, Ordering::AcqRel);
+    }
+
+    /// Counts an exchange out. What it had to record stands before the end of the session.
+    pub(super) fn end_exchange(&self, journal: &Journal) {
+        if self.running.fetch_sub(1, Ordering::AcqRel) == 1
+            && let Some(end) = self.end()
+        {
+            self.record_end(end, journal);
+        }
+    }
+
+    /// Records the end, once. That it cannot be recorded does not keep the session from ending: the next start closes it.
+    fn record_end(&self, end: SessionEnd, journal: &Journal) {
+        if self.end_recorded.swap(true, Ordering::AcqRel) {
+            return;
+        }
+        let event = self.event(EventKind::SessionEnd, None, None, format!("{{\"reason\":\"{end}\"}}"));
+        if let Err(error) = journal.push(event) {
+            tracing::error!(session = %self.id, %error, "the end of a session could not be recorded");
+        }
     }
 
     /// When it last had a command or a part of a reply, in milliseconds since 1970.
@@ -158,7 +189,7 @@ impl Session {
         let idle = micros(self.governed.connection.limits.idle);
         // A stream that is open is in use: its exchange holds the session.
         let rest = now_us.saturating_sub(self.last_used.load(Ordering::Relaxed));
-        (rest >= idle && self.ended.receiver_count() == 0).then_some(SessionEnd::Idle)
+        (rest >= idle && self.streams() == 0).then_some(SessionEnd::Idle)
     }
 
     /// Marks use, so that idleness counts from here.
@@ -173,13 +204,19 @@ fn micros(duration: Duration) -> u64 {
 
 type Key = (Arc<str>, ConnectionName);
 
-/// All sessions that live.
+/// All sessions that live, and those that have ended while streams of theirs still had to be told.
 #[derive(Debug, Default)]
-pub struct Sessions(Mutex<HashMap<Key, Arc<Session>>>);
+pub struct Sessions {
+    live: Mutex<HashMap<Key, Arc<Session>>>,
+    ending: Mutex<Vec<(Arc<Session>, Instant)>>,
+}
+
+/// How long a session that has ended waits for its streams before its end is recorded without them.
+const LAST_WORDS: Duration = Duration::from_secs(2);
 
 impl Sessions {
     fn map(&self) -> MutexGuard<'_, HashMap<Key, Arc<Session>>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.live.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The session of a verified caller on a connection: the one that lives, or a new one, which is then the first in its recording.
@@ -199,7 +236,7 @@ impl Sessions {
                     session.touch(verified);
                     return Ok(Arc::clone(session));
                 }
-                due => close(session, due.unwrap_or(SessionEnd::Idle), journal),
+                due => self.close(session, due.unwrap_or(SessionEnd::Idle), journal),
             }
             map.remove(&key);
         }
@@ -237,6 +274,7 @@ impl Sessions {
     }
 
     pub(super) fn end_due(&self, journal: &Journal) {
+        self.record_ends(journal, LAST_WORDS);
         let now = now_ms();
         self.end_where(journal, |session| session.due(now));
     }
@@ -259,6 +297,33 @@ impl Sessions {
         });
     }
 
+    /// Records the ends of sessions that ended at least `ago` and whose streams have not gone by themselves.
+    pub(super) fn record_ends(&self, journal: &Journal, ago: Duration) {
+        let mut ending = self.ending.lock().unwrap_or_else(PoisonError::into_inner);
+        ending.retain(|(session, since)| {
+            let waits = session.streams() > 0 && since.elapsed() < ago;
+            if !waits && let Some(end) = session.end() {
+                session.record_end(end, journal);
+            }
+            waits
+        });
+    }
+
+    /// Tells the session's streams; the recording once the last of them is gone.
+    fn close(&self, session: &Arc<Session>, end: SessionEnd, journal: &Journal) {
+        session.ended.send_if_modified(|ended| {
+            let first = ended.is_none();
+            *ended = ended.or(Some(end));
+            first
+        });
+        if session.streams() == 0 {
+            session.record_end(end, journal);
+        } else {
+            let mut ending = self.ending.lock().unwrap_or_else(PoisonError::into_inner);
+            ending.push((Arc::clone(session), Instant::now()));
+        }
+    }
+
     /// Ends all of them.
     pub fn end_all(&self, end: SessionEnd, journal: &Journal) {
         self.end_where(journal, |_| Some(end));
@@ -270,26 +335,11 @@ impl Sessions {
         map.retain(|_, session| match why(session) {
             None => true,
             Some(end) => {
-                close(session, end, journal);
+                self.close(session, end, journal);
                 false
             }
         });
         before.saturating_sub(map.len())
-    }
-}
-
-/// Tells the session's streams, and the recording. That the end cannot be recorded does not keep it from ending: the next start closes it.
-fn close(session: &Session, end: SessionEnd, journal: &Journal) {
-    let first = session.ended.send_if_modified(|ended| {
-        let first = ended.is_none();
-        *ended = ended.or(Some(end));
-        first
-    });
-    if first {
-        let event = session.event(EventKind::SessionEnd, None, None, format!("{{\"reason\":\"{end}\"}}"));
-        if let Err(error) = journal.push(event) {
-            tracing::error!(session = %session.id, %error, "the end of a session could not be recorded");
-        }
     }
 }
 

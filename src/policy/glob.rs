@@ -58,8 +58,13 @@ impl Glob {
             Shape::Any => true,
             Shape::Exact(exact) => exact.len() == name.len() && begins_with(name, exact),
             Shape::Pieces { prefix, middle, suffix } => {
-                let inner = name.strip_prefix(&**prefix).and_then(|rest| rest.strip_suffix(&**suffix));
-                let Some(mut rest) = inner else { return false };
+                let Some(end) = name.len().checked_sub(suffix.len()) else { return false };
+                let (Some(mut rest), Some(tail)) = (name.get(prefix.len()..end), name.get(end..)) else {
+                    return false;
+                };
+                if !begins_with(name, prefix) || !begins_with(tail, suffix) {
+                    return false;
+                }
                 // The leftmost place for each piece leaves the most room for the next: no way back is ever needed.
                 for piece in middle {
                     let Some(at) = memmem::find(rest, piece) else { return false };

@@ -1,5 +1,6 @@
 //! Which of the groups that the rules name a principal is in, found once for all rules.
 
+use std::cmp::Ordering;
 use std::collections::BTreeSet;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -72,11 +73,18 @@ impl GroupNames {
             groups.iter().filter_map(|group| self.places.get(&**group)).for_each(|place| member.add(*place));
             return member;
         }
-        let mut names = self.names.iter().enumerate().peekable();
+        let mut names = self.names.iter().enumerate();
+        let mut next = names.next();
         for group in groups {
-            while names.next_if(|(_, name)| *name < group).is_some() {}
-            if let Some((place, _)) = names.next_if(|(_, name)| *name == group) {
-                member.add(place);
+            while let Some((place, name)) = next {
+                match name.cmp(group) {
+                    Ordering::Less => next = names.next(),
+                    Ordering::Equal => {
+                        member.add(place);
+                        next = names.next();
+                    }
+                    Ordering::Greater => break,
+                }
             }
         }
         member

@@ -49,7 +49,9 @@ pub(crate) fn push_frame<E>(
     let line_at = start + HEAD;
     let hash = link(previous, block.get(line_at..).unwrap_or_default());
     let length = u32::try_from(block.len() - line_at).unwrap_or(u32::MAX);
-    if let Some((to_length, rest)) = block.get_mut(start..).and_then(|frame| frame.split_first_chunk_mut::<4>()) {
+    if let Some((to_length, rest)) =
+        block.get_mut(start..).and_then(|frame| frame.split_first_chunk_mut::<4>())
+    {
         *to_length = length.to_le_bytes();
         if let Some(to_hash) = rest.first_chunk_mut::<32>() {
             *to_hash = hash;

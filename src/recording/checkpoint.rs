@@ -102,7 +102,8 @@ impl CheckpointRoom {
 pub(crate) fn run(room: &CheckpointRoom, path: &Path) {
     while room.next() {
         // A failure here is no loss: the log stays as it is, the writer finds out what is wrong when it writes.
-        let moved = schema::open_existing(path).and_then(|connection| schema::checkpoint(&connection, "PASSIVE"));
+        let moved =
+            schema::open_existing(path).and_then(|connection| schema::checkpoint(&connection, "PASSIVE"));
         if let Err(error) = moved {
             tracing::warn!(%error, "the log of recordings could not be moved into the database");
         }

@@ -99,8 +99,8 @@ impl RecordingFile {
     pub fn read(path: &Path) -> Result<Self, FileError> {
         let mut lines = Lines::open(path)?;
         let line = lines.next()?.unwrap_or_default();
-        let first: First =
-            serde_json::from_slice(&line).map_err(|_error| lines.refuse("its first line is not one of an export"))?;
+        let first: First = serde_json::from_slice(&line)
+            .map_err(|_error| lines.refuse("its first line is not one of an export"))?;
         if first.hoopctl != "recording" || first.v != VERSION {
             return Err(lines.refuse("it has another form or version"));
         }
@@ -233,10 +233,8 @@ impl FileEvents {
             return Err(self.lines.refuse("it is cut: its last line is missing"));
         };
         match parts(&line) {
-            Part::Event(hash, event) => StoredEvent::read(hash, event).map(Some).map_err(|source| FileError::Event {
-                path: self.lines.path.clone(),
-                line: self.lines.line,
-                source,
+            Part::Event(hash, event) => StoredEvent::read(hash, event).map(Some).map_err(|source| {
+                FileError::Event { path: self.lines.path.clone(), line: self.lines.line, source }
             }),
             Part::Last => Ok(None),
             Part::Other => Err(self.lines.refuse("a line that is no event")),

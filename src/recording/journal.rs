@@ -66,17 +66,36 @@ impl Journal {
     /// # Errors
     /// A file that is not a journal, is cut short, has a newer schema, or is open to others; it is left as it is.
     pub fn open(data_dir: &Path, settings: Settings) -> Result<Self, RecordError> {
-        Self::open_with(data_dir, settings, #[cfg(test)] Hooks::default())
+        Self::open_with(
+            data_dir,
+            settings,
+            #[cfg(test)]
+            Hooks::default(),
+        )
     }
 
-    fn open_with(data_dir: &Path, settings: Settings, #[cfg(test)] hooks: Hooks) -> Result<Self, RecordError> {
+    fn open_with(
+        data_dir: &Path,
+        settings: Settings,
+        #[cfg(test)] hooks: Hooks,
+    ) -> Result<Self, RecordError> {
         let (connection, path) = schema::open_writer(data_dir)?;
-        let cannot = |error: rusqlite::Error| RecordError::Open { path: path.clone(), detail: error.to_string().into() };
+        let cannot = |error: rusqlite::Error| RecordError::Open {
+            path: path.clone(),
+            detail: error.to_string().into(),
+        };
         let report = recover::close_interrupted(&connection, now_ms()).map_err(cannot)?;
         let last_no = recover::last_no(&connection).map_err(cannot)?;
         let shared = Arc::new(Shared::new(settings));
         let room = Arc::new(CheckpointRoom::default());
-        let writer = Writer::new(Arc::clone(&shared), Arc::clone(&room), path.clone(), last_no, #[cfg(test)] hooks);
+        let writer = Writer::new(
+            Arc::clone(&shared),
+            Arc::clone(&room),
+            path.clone(),
+            last_no,
+            #[cfg(test)]
+            hooks,
+        );
         let (opened, log) = Opened::new(connection, &writer)?;
         log.sync().map_err(|error| RecordError::broken(&error))?;
         shared.sync.set_log(Some(log));
@@ -92,7 +111,11 @@ impl Journal {
 
     /// [`Journal::open`] with what tests put between the writer and the disk.
     #[cfg(test)]
-    pub(crate) fn open_hooked(data_dir: &Path, settings: Settings, hooks: Hooks) -> Result<Self, RecordError> {
+    pub(crate) fn open_hooked(
+        data_dir: &Path,
+        settings: Settings,
+        hooks: Hooks,
+    ) -> Result<Self, RecordError> {
         Self::open_with(data_dir, settings, hooks)
     }
 
@@ -260,7 +283,9 @@ impl Future for Appended {
             // Done between the two looks.
             None => shared.outcome(*ticket, *durability).unwrap_or(Err(RecordError::Stopped)),
         };
-        // Who was woken is not registered any more.
+        if *registered {
+            shared.progress(*durability).relay();
+        }
         self.0 = State::Done(None);
         Poll::Ready(outcome)
     }

@@ -184,8 +184,8 @@ pub(crate) fn write_time(out: &mut Vec<u8>, ms: i64) {
         [two(month), two(day), two(rest / 3_600_000), two(rest / 60_000 % 60), two(rest / 1000 % 60)];
     let [f1, f2, f3] = [digit(rest / 100), digit(rest / 10), digit(rest)];
     out.extend_from_slice(&[
-        y1, y2, y3, y4, b'-', mo1, mo2, b'-', d1, d2, b'T', h1, h2, b':', m1, m2, b':', s1, s2, b'.', f1, f2, f3,
-        b'Z',
+        y1, y2, y3, y4, b'-', mo1, mo2, b'-', d1, d2, b'T', h1, h2, b':', m1, m2, b':', s1, s2, b'.', f1, f2,
+        f3, b'Z',
     ]);
 }
 
@@ -194,4 +194,77 @@ pub(crate) fn time_text(ms: i64) -> String {
     let mut out = Vec::with_capacity(24);
     write_time(&mut out, ms);
     String::from_utf8(out).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::recording::chain::GENESIS;
+
+    fn event(data: &str) -> Event {
+        Event {
+            session: SessionId::new(),
+            t_us: 6_118_402,
+            ts_ms: 1_795_166_049_118,
+            kind: EventKind::HttpRequest,
+            dir: Some(Direction::C2s),
+            corr: Some(RequestId::new()),
+            data: data.into(),
+            mask: vec![MaskNote { entity: "US_SSN".to_owned(), at: "ssn".to_owned(), n: 2 }],
+        }
+    }
+
+    #[test]
+    fn a_line_has_its_members_in_their_order() {
+        let event = event(r#"{"a":1}"#);
+        let (sid, corr) = (event.session, event.corr.unwrap());
+        let stored = StoredEvent::compose(17, GENESIS, event).unwrap();
+        assert_eq!(
+            &*stored.line,
+            format!(
+                r#"{{"v":1,"sid":"{sid}","seq":17,"t":6118402,"ts":"2026-11-20T09:14:09.118Z","kind":"http.request","dir":"c2s","corr":"{corr}","data":{{"a":1}},"mask":[{{"entity":"US_SSN","at":"ssn","n":2}}]}}"#
+            )
+        );
+        assert_eq!(serde_json::to_string(&stored).unwrap(), *stored.line);
+        let read = StoredEvent::read(GENESIS, stored.line.as_bytes()).unwrap();
+        assert_eq!((read.seq, read.event.ts_ms, read.event.corr), (17, 1_795_166_049_118, Some(corr)));
+    }
+
+    #[test]
+    fn what_is_no_line_is_refused_and_not_repeated() {
+        let whole = StoredEvent::compose(1, GENESIS, event(r#"{"secret":1}"#)).unwrap().line;
+        for line in [
+            whole.replace("\"v\":1", "\"v\":2"),
+            whole.replace("2026-11", "2026-13"),
+            whole.replace("http.request", "http.secret"),
+            whole.replace("\"mask\"", "\"secret\""),
+            whole.replace("\"seq\":1", "\"seq\":-1"),
+            "secret".to_owned(),
+            String::new(),
+        ] {
+            let error = StoredEvent::read(GENESIS, line.as_bytes()).unwrap_err().to_string();
+            assert!(!error.contains("secret"), "{error}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn times_and_numbers_are_written_as_others_write_them(ms in 0..=LAST_MS, number in any::<u64>()) {
+            let expected = jiff::Timestamp::from_millisecond(ms).unwrap();
+            prop_assert_eq!(time_text(ms), format!("{expected:.3}"));
+            let mut out = Vec::new();
+            write_number(&mut out, number);
+            prop_assert_eq!(String::from_utf8(out).unwrap(), number.to_string());
+        }
+    }
+
+    #[test]
+    fn the_ends_of_time_are_written_too() {
+        assert_eq!(time_text(0), "1970-01-01T00:00:00.000Z");
+        assert_eq!(time_text(i64::MIN), "1970-01-01T00:00:00.000Z");
+        assert_eq!(time_text(951_782_400_000), "2000-02-29T00:00:00.000Z");
+        assert_eq!(time_text(i64::MAX), "9999-12-31T23:59:59.999Z");
+    }
 }

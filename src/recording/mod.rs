@@ -18,6 +18,7 @@ mod journal;
 mod level;
 mod line;
 mod live;
+mod progress;
 mod prune;
 mod queue;
 mod reader;

@@ -164,7 +164,9 @@ fn note_dropped(connection: &Connection, no: i64) -> rusqlite::Result<()> {
         .prepare_cached("UPDATE dropped SET last_no = ?2 WHERE last_no = ?1 - 1")?
         .execute(params![no, last])?;
     if joined == 0 {
-        connection.prepare_cached("INSERT INTO dropped (first_no, last_no) VALUES (?, ?)")?.execute([no, last])?;
+        connection
+            .prepare_cached("INSERT INTO dropped (first_no, last_no) VALUES (?, ?)")?
+            .execute([no, last])?;
     }
     Ok(())
 }

@@ -10,7 +10,6 @@ use std::sync::Mutex;
 use std::sync::MutexGuard;
 use std::sync::PoisonError;
 use std::sync::atomic::AtomicBool;
-use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering;
 use std::task::Waker;
 use std::time::Duration;
@@ -23,6 +22,7 @@ use crate::domain::event::Event;
 use crate::domain::event::EventKind;
 use crate::recording::error::RecordError;
 use crate::recording::line::StoredEvent;
+use crate::recording::progress::Progress;
 use crate::recording::prune::Pruning;
 use crate::recording::settings::Settings;
 use crate::recording::syncer::SyncRoom;
@@ -101,13 +101,6 @@ pub(crate) struct Group {
     bytes: usize,
 }
 
-/// How far the writer is, for one durability, and who waits for more.
-#[derive(Default)]
-pub(crate) struct Progress {
-    done: AtomicU64,
-    waiters: Mutex<Vec<(u64, Waker)>>,
-}
-
 struct Failure {
     from: u64,
     to: u64,
@@ -132,47 +125,6 @@ pub(crate) struct Shared {
 /// Locks, also after a thread died while it held the lock: the data behind these locks is whole between any two statements.
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-impl Progress {
-    /// The last ticket that is done.
-    pub(crate) fn done(&self) -> u64 {
-        self.done.load(Ordering::Acquire)
-    }
-
-    /// Says that all tickets up to `ticket` are done, and wakes who waits for them.
-    pub(crate) fn advance(&self, ticket: u64, wakers: &mut Vec<Waker>) {
-        self.done.fetch_max(ticket, Ordering::AcqRel);
-        self.wake(ticket, wakers);
-    }
-
-    /// Wakes who waits for a ticket up to `ticket`. `wakers` is an empty buffer.
-    pub(crate) fn wake(&self, ticket: u64, wakers: &mut Vec<Waker>) {
-        wakers.extend(lock(&self.waiters).extract_if(.., |(wanted, _)| *wanted <= ticket).map(|(_, waker)| waker));
-        for waker in wakers.drain(..) {
-            waker.wake();
-        }
-    }
-
-    /// Registers a waiter, unless its ticket is done: then `false`. `again`: it may be registered already.
-    pub(crate) fn wait(&self, ticket: u64, waker: &Waker, again: bool) -> bool {
-        let mut waiters = lock(&self.waiters);
-        // Under the lock: `advance` counts first and looks for waiters then.
-        if self.done() >= ticket {
-            return false;
-        }
-        let known = if again { waiters.iter_mut().find(|(wanted, _)| *wanted == ticket) } else { None };
-        match known {
-            Some((_, known)) => known.clone_from(waker),
-            None => waiters.push((ticket, waker.clone())),
-        }
-        true
-    }
-
-    /// Forgets a waiter.
-    pub(crate) fn leave(&self, ticket: u64) {
-        lock(&self.waiters).retain(|(wanted, _)| *wanted != ticket);
-    }
 }
 
 impl Shared {
@@ -345,7 +297,7 @@ impl Shared {
         self.fail(written + 1, last, false, error);
         self.fail(synced + 1, written, true, error);
         self.written.advance(last, wakers);
-        self.synced.wake(last, wakers);
+        self.synced.wake_all(last, wakers);
     }
 
     /// Says that what was written may not be on the disk.

@@ -173,7 +173,9 @@ impl Reader {
         if row.ended_ms.is_none() {
             let last: Option<i64> = self
                 .connection
-                .prepare_cached("SELECT last_seq FROM block WHERE id BETWEEN ? AND ? ORDER BY id DESC LIMIT 1")?
+                .prepare_cached(
+                    "SELECT last_seq FROM block WHERE id BETWEEN ? AND ? ORDER BY id DESC LIMIT 1",
+                )?
                 .query_row(ids_of(found.no, 0), |row| row.get(0))
                 .optional()?;
             row.events = row.events.max(last.unwrap_or(0).unsigned_abs());
@@ -369,7 +371,14 @@ fn agrees_with(row: &SessionRow, hash: chain::Hash, line: &[u8]) -> bool {
     }
     session::from_start(&first.event).is_ok_and(|start| {
         let who = |row: &SessionRow| {
-            (row.id, row.principal.clone(), row.label.clone(), row.kind, row.connection.clone(), row.started_ms)
+            (
+                row.id,
+                row.principal.clone(),
+                row.label.clone(),
+                row.kind,
+                row.connection.clone(),
+                row.started_ms,
+            )
         };
         who(&start) == who(row) && start.source == row.source && start.client == row.client
     })

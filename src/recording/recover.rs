@@ -109,9 +109,11 @@ fn reached_of(row: &NumberedRow) -> Reached {
 
 /// The last number that was given to a session.
 pub(crate) fn last_no(connection: &Connection) -> rusqlite::Result<i64> {
-    connection.query_row("SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = 'session'", [], |row| {
-        row.get(0)
-    })
+    connection.query_row(
+        "SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = 'session'",
+        [],
+        |row| row.get(0),
+    )
 }
 
 /// Opens the database again after a failure, and holds every session in memory against it. `unsure`: a sync failed, so

@@ -55,12 +55,17 @@ INSERT INTO probe VALUES (1, 0);
 /// before it is known to be a journal of a known version.
 pub(crate) fn open_writer(data_dir: &Path) -> Result<(Connection, PathBuf), RecordError> {
     let path = data_dir.join(FILE);
-    let fresh = create_file(&path)? || fs::metadata(&path).is_ok_and(|meta| meta.len() == 0 && !has_log(&path));
+    let fresh =
+        create_file(&path)? || fs::metadata(&path).is_ok_and(|meta| meta.len() == 0 && !has_log(&path));
     if !fresh {
         check_file(&path)?;
     }
     let opened = open_existing(&path).and_then(|connection| {
-        if fresh { make(&connection, &path)? } else { check(&connection, &path)? }
+        if fresh {
+            make(&connection, &path)?
+        } else {
+            check(&connection, &path)?
+        }
         Ok(connection)
     })?;
     sync_directory(data_dir, &path)?;
@@ -92,7 +97,8 @@ fn cannot_open(path: &Path, error: &impl ToString) -> RecordError {
 
 /// Looks at an existing file before SQLite does: rights, first bytes, length.
 pub(crate) fn check_file(path: &Path) -> Result<(), RecordError> {
-    let refuse = |problem: &str| RecordError::NotAJournal { path: path.to_owned(), problem: problem.to_owned() };
+    let refuse =
+        |problem: &str| RecordError::NotAJournal { path: path.to_owned(), problem: problem.to_owned() };
     let meta = fs::metadata(path).map_err(|error| cannot_open(path, &error))?;
     if !meta.is_file() {
         return Err(refuse("it is not a regular file"));
@@ -107,9 +113,12 @@ pub(crate) fn check_file(path: &Path) -> Result<(), RecordError> {
         return Err(refuse("it does not begin as a database does"));
     }
     // The header counts the pages. While a log is there, pages may be in it that are not in the file yet.
-    let pages = head.get(28..32).and_then(|bytes| bytes.first_chunk()).map_or(0, |bytes| u32::from_be_bytes(*bytes));
-    let size = head.get(16..18).and_then(|bytes| bytes.first_chunk()).map_or(0, |bytes| u16::from_be_bytes(*bytes));
-    if u32::from(size) == PAGE_SIZE && !has_log(path) && meta.len() < u64::from(pages) * u64::from(PAGE_SIZE) {
+    let pages =
+        head.get(28..32).and_then(|bytes| bytes.first_chunk()).map_or(0, |bytes| u32::from_be_bytes(*bytes));
+    let size =
+        head.get(16..18).and_then(|bytes| bytes.first_chunk()).map_or(0, |bytes| u16::from_be_bytes(*bytes));
+    if u32::from(size) == PAGE_SIZE && !has_log(path) && meta.len() < u64::from(pages) * u64::from(PAGE_SIZE)
+    {
         return Err(refuse("it is cut short: restore it from a copy, or move it away to begin a new one"));
     }
     Ok(())
@@ -170,7 +179,9 @@ pub(crate) fn check(connection: &Connection, path: &Path) -> Result<(), RecordEr
 
 /// Makes the new file's name durable too.
 fn sync_directory(data_dir: &Path, path: &Path) -> Result<(), RecordError> {
-    fs::File::open(data_dir).and_then(|directory| directory.sync_all()).map_err(|error| cannot_open(path, &error))
+    fs::File::open(data_dir)
+        .and_then(|directory| directory.sync_all())
+        .map_err(|error| cannot_open(path, &error))
 }
 
 /// Moves the log into the database. `mode` is SQLite's word. Gives whether all of it was moved: a reader may hold it.

@@ -205,7 +205,10 @@ pub(crate) fn from_start(event: &Event) -> Result<SessionRow, &'static str> {
 /// The end that the data of a `session.end` name.
 pub(crate) fn from_end(event: &Event) -> Result<SessionEnd, &'static str> {
     let data = Json::parse(event.data.as_bytes(), MAX_DEPTH).map_err(|error| error.problem)?;
-    data.member("reason").and_then(Json::as_str).and_then(parse_end).ok_or("a session.end without a known reason")
+    data.member("reason")
+        .and_then(Json::as_str)
+        .and_then(parse_end)
+        .ok_or("a session.end without a known reason")
 }
 
 /// A number for a column. Counters never reach the end of its range.

@@ -138,7 +138,9 @@ mod tests {
                 assert!(level.keeps(kind), "{level:?} {kind}");
             }
         }
-        assert!(Level::Metadata.keeps(EventKind::HttpRequest) && !Level::Metadata.keeps(EventKind::HttpChunk));
+        assert!(
+            Level::Metadata.keeps(EventKind::HttpRequest) && !Level::Metadata.keeps(EventKind::HttpChunk)
+        );
         assert!(!Level::Off.keeps(EventKind::HttpRequest) && !Level::Off.keeps(EventKind::HttpResponse));
         assert_eq!(Sync::parse("all"), Some(Sync::All));
         assert_eq!(Level::parse("Full"), None);

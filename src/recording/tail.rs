@@ -31,7 +31,8 @@ pub(crate) fn follow(connection: &Connection, no: i64, from: Reached) -> rusqlit
         .optional()?;
     let mut statement =
         connection.prepare("SELECT id, bytes FROM block WHERE id BETWEEN ?1 AND ?2 ORDER BY id")?;
-    let mut rows = statement.query(params![start.unwrap_or(block_id(no, 0)), block_id(no, u64::from(u32::MAX))])?;
+    let mut rows =
+        statement.query(params![start.unwrap_or(block_id(no, 0)), block_id(no, u64::from(u32::MAX))])?;
     let mut followed = Followed { reached: from, intact: from.seq == 0 };
     while let Some(row) = rows.next()? {
         let first = row.get::<_, i64>(0)? & i64::from(u32::MAX);

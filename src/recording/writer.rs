@@ -35,6 +35,8 @@ use crate::recording::syncer::Log;
 
 /// How long the writer waits before it tries a broken database again.
 const RETRY: Duration = Duration::from_millis(250);
+/// How long a woken task may take to wake the others of its thread.
+const RELAY: Duration = Duration::from_millis(2);
 /// An event longer than this goes to the live stream without its bodies.
 const MAX_LIVE: usize = 64 << 10;
 
@@ -97,7 +99,10 @@ impl Opened {
 enum Halt {
     Stopped,
     /// `unsure`: what was written may not be on the disk.
-    Broken { error: RecordError, unsure: bool },
+    Broken {
+        error: RecordError,
+        unsure: bool,
+    },
 }
 
 impl Writer {
@@ -146,6 +151,10 @@ impl Writer {
         loop {
             let deadline = self.deadline();
             self.shared.take(&mut self.group, deadline);
+            if self.shared.written.has_left() && self.group.items.is_empty() {
+                let done = self.shared.written.done();
+                self.shared.written.wake_all(done, &mut self.wakers);
+            }
             if let Some(error) = self.group.poisoned.take() {
                 return Halt::Broken { error, unsure: true };
             }
@@ -166,6 +175,9 @@ impl Writer {
     fn deadline(&self) -> Option<Instant> {
         if !self.prunings.is_empty() {
             return Some(Instant::now());
+        }
+        if self.shared.written.has_left() {
+            return Some(Instant::now() + RELAY);
         }
         (!self.sessions.dirty.is_empty()).then(|| Instant::now() + SAVE_AFTER)
     }
@@ -196,7 +208,7 @@ impl Writer {
         let written = self.commit(&database.connection, now).map_err(|error| RecordError::broken(&error))?;
         self.sessions.committed(&self.saved, now);
         let (last, sync_to) = (self.group.last, self.group.sync_to);
-        self.shared.written.advance(last, &mut self.wakers);
+        self.shared.written.advance_sparingly(last, &mut self.wakers);
         if written || sync_to > self.shared.synced.done() {
             self.shared.sync.written(sync_to);
         }
@@ -337,7 +349,11 @@ fn insert_session(connection: &Connection, no: i64, row: &session::SessionRow) -
 }
 
 /// Brings a session's row up to date.
-pub(crate) fn save_session(connection: &Connection, no: i64, reached: &session::Reached) -> rusqlite::Result<()> {
+pub(crate) fn save_session(
+    connection: &Connection,
+    no: i64,
+    reached: &session::Reached,
+) -> rusqlite::Result<()> {
     let counts = reached.counts;
     connection
         .prepare_cached(

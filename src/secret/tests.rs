@@ -265,6 +265,10 @@ async fn a_file_that_changes_is_read_again_and_one_that_goes_bad_gives_no_old_va
     let (vault, source) = (vault(), file_of(&path));
     write(&path, b"first", 0o600);
     assert!(vault.cached(&source).is_none());
+    assert!(
+        file::read(&path).unwrap().1.is_none(),
+        "the times of a file that was just written prove nothing"
+    );
     let first = vault.resolve(&source).await.unwrap();
     assert!(Arc::ptr_eq(&first, &vault.cached(&source).unwrap()));
     // Of the same length, in the same moment: what the times of a file do not show.

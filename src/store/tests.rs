@@ -193,6 +193,25 @@ fn a_file_of_something_else_is_refused_and_left_alone() {
 }
 
 #[test]
+fn a_page_that_was_scrambled_is_found_at_the_start_wherever_it_is() {
+    let place = Place::filled();
+    let whole = fs::read(place.db()).unwrap();
+    let used: Vec<_> =
+        whole.chunks(4096).enumerate().filter(|(_, page)| page.iter().any(|byte| *byte != 0)).collect();
+    assert!(used.len() > 20);
+    for (number, _) in used {
+        let mut scrambled = whole.clone();
+        // The head of the first page is for `check_head`; this is about what SQLite keeps in the pages.
+        let start = if number == 0 { 100 } else { number * 4096 };
+        scrambled[start..start + 16].fill(0xa5);
+        fs::write(place.db(), &scrambled).unwrap();
+        let error = place.open().err().unwrap_or_else(|| panic!("opened with page {number} scrambled"));
+        assert!(matches!(error, StoreError::Damaged { .. }), "{number}: {error:?}");
+        assert_eq!(fs::read(place.db()).unwrap(), scrambled);
+    }
+}
+
+#[test]
 fn a_newer_schema_is_refused_and_left_alone() {
     let place = Place::filled();
     place.raw().pragma_update(None, "user_version", 99).unwrap();

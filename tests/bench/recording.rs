@@ -41,7 +41,8 @@ fn main() {
 }
 
 fn measure(waiters: usize, durability: Durability) {
-    let dir = tempfile::tempdir_in(std::env::var("BENCH_DIR").unwrap_or_else(|_| "/var/tmp".to_owned())).unwrap();
+    let dir =
+        tempfile::tempdir_in(std::env::var("BENCH_DIR").unwrap_or_else(|_| "/var/tmp".to_owned())).unwrap();
     let journal = Journal::open(dir.path(), Settings::default()).unwrap();
     let session = SessionId::new();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
@@ -114,7 +115,8 @@ fn event(session: SessionId, kind: EventKind, request: RequestId, data: &str) ->
 fn cpu_time() -> Duration {
     let usage = nix::sys::resource::getrusage(nix::sys::resource::UsageWho::RUSAGE_SELF).unwrap();
     let micros = |time: nix::sys::time::TimeVal| {
-        Duration::from_secs(time.tv_sec().unsigned_abs()) + Duration::from_micros(time.tv_usec().unsigned_abs())
+        Duration::from_secs(time.tv_sec().unsigned_abs())
+            + Duration::from_micros(time.tv_usec().unsigned_abs())
     };
     micros(usage.user_time()) + micros(usage.system_time())
 }

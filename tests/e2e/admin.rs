@@ -11,7 +11,7 @@ fn what_is_added_holds_at_once_and_after_a_restart_and_offline() {
         let (code, _, err) = world.cli(&["connect", "add", name, "--upstream", &api, "--inject", "bearer:env:CRM_TOKEN"]);
         assert_eq!(code, 0, "{err}");
         let id = format!("{name}-reads");
-        let (code, _, err) = world.cli(&["policy", "add", &id, "--effect", "allow", "--group", "support", "--connection", name, "--operation", "read"]);
+        let (code, _, err) = world.cli(&["policy", "add", &id, "--allow", "--group", "support", "--connection", name, "--operation", "read"]);
         assert_eq!(code, 0, "{err}");
         err
     };
@@ -75,7 +75,7 @@ fn a_secret_is_kept_sealed_and_used() {
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let api = format!("http://127.0.0.1:{}", world.api_port);
     assert_eq!(world.cli(&["connect", "add", "sealed", "--upstream", &api, "--inject", "bearer:store:crm-token"]).0, 0);
-    assert_eq!(world.cli(&["policy", "add", "sealed-reads", "--effect", "allow", "--group", "support", "--connection", "sealed"]).0, 0);
+    assert_eq!(world.cli(&["policy", "add", "sealed-reads", "--allow", "--group", "support", "--connection", "sealed"]).0, 0);
     assert_eq!(world.get("/c/sealed/customers/1", Some(&world.token("reader"))).status, 200, "{}", world.log());
     for name in ["data/hoopctl.db", "data/hoopctl.db-wal"] {
         let bytes = std::fs::read(world.path(name)).unwrap_or_default();
@@ -94,7 +94,7 @@ fn a_credential_that_is_missing_or_wrong_is_the_gateways_fault() {
     let api = format!("http://127.0.0.1:{}", world.api_port);
     for (name, inject) in [("unset", "bearer:env:NOT_SET"), ("wrong", "bearer:env:HOME"), ("nofile", "bearer:file:/nonexistent")] {
         assert_eq!(world.cli(&["connect", "add", name, "--upstream", &api, "--inject", inject]).0, 0);
-        assert_eq!(world.cli(&["policy", "add", name, "--effect", "allow", "--group", "support", "--connection", name]).0, 0);
+        assert_eq!(world.cli(&["policy", "add", name, "--allow", "--group", "support", "--connection", name]).0, 0);
         let reply = world.get(&format!("/c/{name}/customers/1"), Some(&token));
         assert_eq!((reply.status, reply.code().as_str()), (502, "upstream_credential"), "{name}: {}", reply.text());
     }

@@ -119,7 +119,7 @@ fn a_window_covers_further_commands_until_it_is_taken_back() {
     assert_eq!(held(&world, &token, r#"{"tier":"silver"}"#).join().unwrap().status, 200);
     let grants = world.list(&["grant", "list"]);
     assert_eq!(grants.len(), 1, "{grants:?}");
-    assert_eq!(world.cli(&["grant", "revoke", &id(&grants[0])]).0, 0);
+    assert_eq!(world.cli(&["grant", "revoke", &id(&grants[0]), "--yes"]).0, 0);
     let held_again = held(&world, &token, r#"{"tier":"bronze"}"#);
     world.wait_pending();
     assert_eq!(held_again.join().unwrap().code(), "approval_expired");

@@ -222,7 +222,7 @@ fn a_target_that_is_away_closes_early_or_talks_nonsense_is_a_clear_error() {
     let add = |name: &str, port: u16| {
         let (code, _, err) = world.cli(&["connect", "add", name, "--upstream", &format!("http://127.0.0.1:{port}")]);
         assert_eq!(code, 0, "{err}");
-        let (code, _, err) = world.cli(&["policy", "add", &format!("{name}-reads"), "--effect", "allow", "--group", "support", "--connection", name]);
+        let (code, _, err) = world.cli(&["policy", "add", &format!("{name}-reads"), "--allow", "--group", "support", "--connection", name]);
         assert_eq!(code, 0, "{err}");
     };
     add("bad", bad_port);
@@ -247,7 +247,7 @@ fn a_target_that_hangs_is_given_up() {
     let upstream = format!("http://{}", listener.local_addr().unwrap());
     let (code, _, err) = world.cli(&["connect", "add", "slow", "--upstream", &upstream, "--limit", "response=1s"]);
     assert_eq!(code, 0, "{err}");
-    assert_eq!(world.cli(&["policy", "add", "slow-reads", "--effect", "allow", "--group", "support", "--connection", "slow"]).0, 0);
+    assert_eq!(world.cli(&["policy", "add", "slow-reads", "--allow", "--group", "support", "--connection", "slow"]).0, 0);
     let reply = world.get("/c/slow/x", Some(&token));
     assert_eq!((reply.status, reply.code().as_str()), (504, "upstream_unavailable"));
 }
@@ -257,7 +257,7 @@ fn limits_are_refused_clearly() {
     let world = World::new();
     let token = world.token("reader");
     assert_eq!(world.cli(&["connect", "add", "few", "--upstream", &format!("http://127.0.0.1:{}", world.api_port), "--inject", "bearer:env:CRM_TOKEN", "--limit", "rate=2"]).0, 0);
-    assert_eq!(world.cli(&["policy", "add", "few-reads", "--effect", "allow", "--group", "support", "--connection", "few"]).0, 0);
+    assert_eq!(world.cli(&["policy", "add", "few-reads", "--allow", "--group", "support", "--connection", "few"]).0, 0);
     let replies: Vec<_> = (0..6).map(|_| world.get("/c/few/customers/1", Some(&token))).collect();
     let refused = replies.iter().find(|reply| reply.status == 429).expect("more than two a second");
     assert_eq!(refused.code(), "limit_exceeded");

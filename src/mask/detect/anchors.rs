@@ -26,6 +26,7 @@ pub(super) enum Anchor {
 }
 
 /// Which anchors are looked for.
+#[expect(clippy::struct_excessive_bools, reason = "one switch for each detector with anchors")]
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Wanted {
     pub card: bool,

@@ -15,7 +15,7 @@ pub(super) fn at(text: &[u8], at: usize) -> Option<Span> {
     let size = rest.iter().take_while(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.')).count();
     let run = rest.get(..size)?;
     // A full stop that ends the sentence.
-    let stop = run.ends_with(b".") && run.iter().filter(|byte| **byte == b'.').count() > 2;
+    let stop = run.ends_with(b".") && memchr::memchr_iter(b'.', run).count() > 2;
     let run = run.get(..size - usize::from(stop))?;
     let mut parts = run.split(|byte| *byte == b'.');
     let header = parts.next().filter(|header| header.len() <= HEADER)?;

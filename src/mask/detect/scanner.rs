@@ -248,10 +248,21 @@ fn hit(by: By, span: Span) -> Hit {
     Hit { start: span.start, end: span.end, score: span.score, by, reason: span.reason }
 }
 
-/// Whether a short text holds any byte that each value with an anchor holds: a digit, `@` or `:`.
+/// Whether a short text holds what a value with an anchor needs: an `@`; two colons; three dots; nine digits; or, for an account
+/// number of at least fifteen characters, two digits.
 #[inline]
 fn worth_a_look(text: &[u8]) -> bool {
-    text.len() > 24 || text.iter().any(|byte| matches!(byte, b'0'..=b'9' | b'@' | b':'))
+    if text.len() > 32 {
+        return true;
+    }
+    let (mut ats, mut colons, mut dots, mut digits) = (0u8, 0u8, 0u8, 0u8);
+    for &byte in text {
+        ats += u8::from(byte == b'@');
+        colons += u8::from(byte == b':');
+        dots += u8::from(byte == b'.');
+        digits += u8::from(byte.is_ascii_digit());
+    }
+    ats > 0 || colons > 1 || dots > 2 || digits > 8 || (digits > 1 && text.len() > 14)
 }
 
 /// Makes hits disjoint and sorted: the span of all that overlap belongs to the one with the highest score, then the longest.

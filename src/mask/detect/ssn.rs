@@ -17,12 +17,11 @@ pub(super) fn grouped_at(text: &[u8], at: usize, field: &str) -> Option<Span> {
     let end = at + 5;
     let gap = byte_at(text, at);
     let number = text.get(start..end)?;
-    let [a, b, c, first, d, e, second, f, g, h, i] = number else { return None };
-    let digits = [a, b, c, d, e, f, g, h, i];
-    if first != second || !digits.iter().all(|digit| digit.is_ascii_digit()) || !alone(text, start, end, gap) {
-        return None;
-    }
-    if !given_out([*a, *b, *c], [*d, *e], [*f, *g, *h, *i]) {
+    let (area, rest) = number.split_first_chunk::<3>()?;
+    let ([first, group @ ..], rest) = rest.split_first_chunk::<3>()?;
+    let ([second, serial @ ..], _) = rest.split_first_chunk::<5>()?;
+    let digits = area.iter().chain(group).chain(serial).all(u8::is_ascii_digit);
+    if first != second || !digits || !alone(text, start, end, gap) || !given_out(*area, *group, *serial) {
         return None;
     }
     if gap == b'-' {
@@ -35,8 +34,9 @@ pub(super) fn grouped_at(text: &[u8], at: usize, field: &str) -> Option<Span> {
 /// Nine digits in a row that end before `end`: only with a word of context.
 pub(super) fn bare_at(text: &[u8], end: usize, field: &str) -> Option<Span> {
     let start = end.checked_sub(9)?;
-    let [a, b, c, d, e, f, g, h, i] = text.get(start..end)? else { return None };
-    let known = given_out([*a, *b, *c], [*d, *e], [*f, *g, *h, *i]);
+    let (area, rest) = text.get(start..end)?.split_first_chunk::<3>()?;
+    let (group, serial) = rest.split_first_chunk::<2>()?;
+    let known = given_out(*area, *group, *serial.first_chunk::<4>()?);
     (known && alone(text, start, end, b'-')).then(|| weak(text, start, end, field))
 }
 

@@ -90,20 +90,18 @@ fn what_parsers_could_read_in_two_ways_is_refused() {
 fn values_by_shape_are_found_in_strings_names_and_numbers() {
     let plan = plan(&[rule(&[], &[Entity::CreditCard, Entity::EmailAddress, Entity::UsSsn], MaskOp::KeepLast { n: 4 })]);
     for (text, wanted) in [
-        (r#"{"m":"to alice@example.com now"}"#, r#"{"m":"to *****@*******.com now"}"#),
+        (r#"{"m":"to alice@example.com now"}"#, r#"{"m":"to *****@******e.com now"}"#),
         (r#"{"m":"\u0061lice\u0040example.com \n"}"#, r#"{"m":"*****@******e.com \n"}"#),
-        (r#"[4111111111111111, 4111111111111112]"#, r#"["************1111", 4111111111111112]"#),
-        (r#"[4.111111111111111E15]"#, r#"["*.**************1E15"]"#),
-        (r#"[4111111111111111.0]"#, r#"["*************111.0"]"#),
+        ("[4111111111111111, 4111111111111112]", r#"["************1111", 4111111111111112]"#),
+        ("[4.111111111111111E15]", r#"["*.*************11*15"]"#),
+        ("[4111111111111111.0]", r#"["*************111.0"]"#),
         (r#"{"ssn":123456789,"id":123456789}"#, r#"{"ssn":"*****6789","id":123456789}"#),
         (r#"{"a\/b":"\"4111 1111 1111 1111\" \/ x"}"#, r#"{"a\/b":"\"**** **** **** 1111\" \/ x"}"#),
         (r#"{"alice@example.com":1,"bob@example.com":{"x":2}}"#, r#"{"*****@******e.com":1,"***@******e.com~2":{"x":2}}"#),
         (r#"["a@b\ud83d\ude00"]"#, r#"["a@b\ud83d\ude00"]"#),
     ] {
-        let wanted = wanted.replace("@******e.com", "@******e.com");
         let masked = mask(&plan, text.as_bytes()).unwrap();
-        let normal = |text: &str| text.replace("@*******.com", "@").replace("@******e.com", "@");
-        assert_eq!(normal(&masked), normal(&wanted), "{text}");
+        assert_eq!(masked, wanted.replace("*.*************11*15", "*.**************1E15").replace("1E15", "1E15"), "{text}");
         assert!(serde_json::from_str::<serde_json::Value>(&masked).is_ok(), "{masked}");
     }
 }

@@ -129,17 +129,20 @@ impl JsonMasker {
     ) -> Result<usize, Unmaskable> {
         let mut at = 0;
         if !self.begun {
-            match skip_mark(input, last) {
-                Some(size) => at = size,
-                None => return Ok(0),
-            }
+            let Some(size) = skip_mark(input, last) else { return Ok(0) };
+            at = size;
             self.begun = at > 0 || !input.is_empty();
         }
         // Everything before `sent` is in `out`, or left out.
         let mut sent = 0;
         while let Some(&byte) = input.get(at) {
             match byte {
-                b' ' | b'\n' | b'\r' | b'\t' => at += 1,
+                b' ' | b'\n' | b'\r' | b'\t' => {
+                    at += 1;
+                    while input.get(at..).is_some_and(|rest| rest.starts_with(b"        ")) {
+                        at += 8;
+                    }
+                }
                 b'"' => {
                     let Some((end, escaped)) = self.string_end(input, at)? else { break };
                     let edit = Edit { input, start: at, end, sent: &mut sent };

@@ -126,6 +126,7 @@ fn what_targets_read_differently_is_never_a_sure_yes_or_no() {
     ] {
         assert_eq!(args("n", pattern, body), Unsure, "{pattern} {body}");
     }
+    assert_eq!(args("n", "8", r#"{"n":8,"N":8.0}"#), Yes, "all readings agree");
     assert_eq!(args("user_id", "8", r#"{"userId":8}"#), Unsure);
     assert_eq!(args("user_id", "8", "{\"u\u{17f}er-ID\":8}"), Unsure);
     assert_eq!(args("user_id", "8", r#"{"userId":9,"users_id":8}"#), No);

@@ -24,6 +24,7 @@ use crate::domain::event::Direction;
 use crate::pipeline::ReplyGuard;
 use crate::pipeline::body::Capture;
 use crate::protocol::http::coding::Decoder;
+use crate::protocol::http::headers::is_harmless_trailer;
 
 /// A body that ends before its end, on purpose: the peer must see that.
 #[derive(Debug, thiserror::Error)]
@@ -120,10 +121,10 @@ impl Body for RequestBody {
     }
 }
 
-/// Trailers that could not be taken for anything but data: checksums and the status of gRPC.
+/// The trailers that may pass.
 fn harmless_trailers(trailers: &HeaderMap) -> HeaderMap {
-    let harmless = |name: &str| name.starts_with("grpc-") || name.starts_with("x-checksum-") || name.starts_with("x-trailer-") || name == "server-timing";
-    trailers.iter().filter(|(name, _)| harmless(name.as_str())).map(|(name, value)| (name.clone(), value.clone())).collect()
+    let passing = trailers.iter().filter(|(name, _)| is_harmless_trailer(name.as_str()));
+    passing.map(|(name, value)| (name.clone(), value.clone())).collect()
 }
 
 /// A reply's body.

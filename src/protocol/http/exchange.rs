@@ -126,7 +126,7 @@ async fn run(
         hold::held(&judged.command, &sent_headers, whole.as_deref().unwrap_or_default(), &governed, reason)
     });
     if upgrade.is_some() {
-        if masks.is_some() {
+        if masks.is_some() && (judged.passes() || judged.holds()) {
             let denied = crate::pipeline::unmaskable("frames of a WebSocket are not masked");
             return Err(exchange.refuse(recorded.command(&judged.command, None), denied).await);
         }

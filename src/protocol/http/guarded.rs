@@ -31,6 +31,10 @@ pub const HEAD_TIME: Duration = Duration::from_secs(10);
 const REST_TIME: Duration = Duration::from_mins(2);
 /// How long a peer may leave a body, or the reading of a reply, without any progress.
 const STALL_TIME: Duration = Duration::from_mins(1);
+/// A refused client may still be sending. Closing at once would reset the stream and throw the refusal away before it is read, so the rest is
+/// read for so long, and no more than so many bytes.
+const LINGER_TIME: Duration = Duration::from_millis(500);
+const LINGER_BYTES: usize = 1 << 20;
 /// How much is read at once.
 const READ: usize = 32 << 10;
 /// What hyper reads in place of a refused head: it carries the refusal to the one place that answers, in its turn after earlier replies.
@@ -69,6 +73,8 @@ pub struct Guarded<S> {
     read_since: Option<Instant>,
     write_limit: Option<Pin<Box<Sleep>>>,
     write_stalls: bool,
+    /// While the stream closes: until when, and how much more, is read and thrown away.
+    linger: Option<(Pin<Box<Sleep>>, usize)>,
 }
 
 impl<S> Guarded<S> {
@@ -85,6 +91,7 @@ impl<S> Guarded<S> {
             read_since: None,
             write_limit: None,
             write_stalls: false,
+            linger: None,
         }
     }
 
@@ -167,6 +174,10 @@ impl<S: AsyncRead + Unpin> AsyncRead for Guarded<S> {
                 return Poll::Ready(Ok(()));
             }
             if let Some(stand_in) = &mut this.stand_in {
+                if stand_in.is_empty() {
+                    // Not the end of the stream: that would be taken for a client that left, and the refusal would never be sent.
+                    return Poll::Pending;
+                }
                 let (now, later) = stand_in.split_at(stand_in.len().min(buf.remaining()));
                 buf.put_slice(now);
                 *stand_in = later;
@@ -216,7 +227,7 @@ impl<S: AsyncWrite + Unpin> Guarded<S> {
     }
 }
 
-impl<S: AsyncWrite + Unpin> AsyncWrite for Guarded<S> {
+impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Guarded<S> {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
         let written = Pin::new(&mut this.stream).poll_write(cx, buf);
@@ -244,7 +255,24 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Guarded<S> {
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.get_mut().stream).poll_shutdown(cx)
+        let this = self.get_mut();
+        if this.linger.is_none() {
+            std::task::ready!(Pin::new(&mut this.stream).poll_shutdown(cx))?;
+            let clean = this.stand_in.is_none() && this.inspector.at_message_start();
+            if clean || this.inspector.is_opaque() {
+                return Poll::Ready(Ok(()));
+            }
+        }
+        let (sleep, left) =
+            this.linger.get_or_insert_with(|| (Box::pin(tokio::time::sleep(LINGER_TIME)), LINGER_BYTES));
+        loop {
+            this.held.clear();
+            match poll_read_into(&mut this.stream, cx, &mut this.held) {
+                Poll::Ready(Ok(count)) if count > 0 && count < *left => *left -= count,
+                Poll::Ready(_) => return Poll::Ready(Ok(())),
+                Poll::Pending => return sleep.as_mut().poll(cx).map(Ok),
+            }
+        }
     }
 }
 
@@ -272,7 +300,8 @@ mod tests {
         server.read_exact(&mut rest).await.unwrap();
         assert_eq!(rest, REFUSED_HEAD);
         assert!(shared.take_refusal().is_some());
-        assert_eq!(server.read(&mut rest).await.unwrap(), 0);
+        let more = tokio::time::timeout(Duration::from_millis(50), server.read(&mut rest)).await;
+        assert!(more.is_err(), "nothing follows, and it is not the end either");
     }
 
     #[tokio::test(start_paused = true)]

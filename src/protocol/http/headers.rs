@@ -107,6 +107,7 @@ pub fn to_target(headers: &HeaderMap, connection: &Connection, masks: Option<&st
     if headers.get(header::TE).is_some_and(|te| te.as_bytes().eq_ignore_ascii_case(b"trailers")) {
         out.insert(header::TE, HeaderValue::from_static("trailers"));
     }
+    announce_trailers(headers, &mut out);
     if reads_bodies {
         out.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
     }
@@ -121,6 +122,21 @@ pub fn to_target(headers: &HeaderMap, connection: &Connection, masks: Option<&st
         out.insert(header::HOST, host);
     }
     out
+}
+
+/// Whether a trailer can be taken for nothing but data: checksums, timings and the status of gRPC.
+pub fn is_harmless_trailer(name: &str) -> bool {
+    ["grpc-", "x-checksum-", "x-trailer-"].iter().any(|family| name.starts_with(family)) || name == "server-timing"
+}
+
+/// Announces those trailers of a message that may pass.
+fn announce_trailers(from: &HeaderMap, to: &mut HeaderMap) {
+    let listed = from.get_all(header::TRAILER).iter().filter_map(|value| value.to_str().ok());
+    let names: Vec<String> =
+        listed.flat_map(|list| list.split(',')).map(|name| name.trim().to_ascii_lowercase()).filter(|name| is_harmless_trailer(name)).collect();
+    if let Some(value) = Some(names.join(", ")).filter(|names| !names.is_empty()).and_then(|names| HeaderValue::from_str(&names).ok()) {
+        to.insert(header::TRAILER, value);
+    }
 }
 
 /// What a masked body's entity tag ends with, so that it differs from the target's own and from those of other masks.
@@ -160,6 +176,7 @@ pub fn to_client(headers: &HeaderMap, guard: &mut ReplyGuard, rewritten: bool) -
     let governed = std::sync::Arc::clone(guard.governed());
     let masks = guard.masks();
     let mut out = HeaderMap::with_capacity(headers.len() + 4);
+    announce_trailers(headers, &mut out);
     for (name, value) in headers {
         let text = name.as_str();
         let dropped = NEVER_RETURNED.binary_search(&text).is_ok()

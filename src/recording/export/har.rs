@@ -113,7 +113,12 @@ impl Entries<'_> {
         Ok(())
     }
 
-    fn write(&mut self, exchange: Exchange, response: Option<&Value>, out: &mut impl Write) -> std::io::Result<()> {
+    fn write(
+        &mut self,
+        exchange: Exchange,
+        response: Option<&Value>,
+        out: &mut impl Write,
+    ) -> std::io::Result<()> {
         if !std::mem::take(&mut self.first) {
             out.write_all(b",\n")?;
         }
@@ -162,7 +167,10 @@ impl Exchange {
                 "opcode": if is_text { 1 } else { 2 },
                 "data": content,
             }));
-        } else if is_text && dir != Some(Direction::C2s) && self.streamed.len() + content.len() <= MAX_STREAMED {
+        } else if is_text
+            && dir != Some(Direction::C2s)
+            && self.streamed.len() + content.len() <= MAX_STREAMED
+        {
             self.streamed.push_str(content);
         }
     }

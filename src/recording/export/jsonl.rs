@@ -24,7 +24,8 @@ pub fn write_jsonl<E: Into<ExportError>>(
     for event in events {
         let event = event.map_err(Into::into)?;
         let (before, between, after) = file::EVENT;
-        for part in [b"\n", before, chain::hex(&event.hash).as_bytes(), between, event.line.as_bytes(), after] {
+        for part in [b"\n", before, chain::hex(&event.hash).as_bytes(), between, event.line.as_bytes(), after]
+        {
             out.write_all(part).map_err(not_written)?;
         }
         count += 1;

@@ -25,14 +25,17 @@ pub(super) struct Bounds {
 /// The lines of a BODY object; none for `null`.
 pub(super) fn lines(body: &Json, bounds: Bounds) -> Vec<String> {
     let length = body.member("length").and_then(Json::as_i64);
-    let mut out = match (body.member("text").and_then(Json::as_str), body.member("base64").and_then(Json::as_str)) {
-        (Some(text), _) => text_lines(text, bounds),
-        (None, Some(base64)) => vec![format!("({} bytes, not text)", length.unwrap_or_else(|| decoded(base64)))],
-        (None, None) => match length {
-            Some(0) | None => Vec::new(),
-            Some(length) => vec![format!("({length} bytes, not recorded)")],
-        },
-    };
+    let mut out =
+        match (body.member("text").and_then(Json::as_str), body.member("base64").and_then(Json::as_str)) {
+            (Some(text), _) => text_lines(text, bounds),
+            (None, Some(base64)) => {
+                vec![format!("({} bytes, not text)", length.unwrap_or_else(|| decoded(base64)))]
+            }
+            (None, None) => match length {
+                Some(0) | None => Vec::new(),
+                Some(length) => vec![format!("({length} bytes, not recorded)")],
+            },
+        };
     if matches!(body.member("cut"), Some(Json::Bool(true))) {
         let length = length.map_or_else(String::new, |length| format!(" of {length} bytes"));
         out.push(format!("(the rest{length} was not recorded)"));
@@ -45,17 +48,19 @@ fn decoded(base64: &str) -> i64 {
 }
 
 fn text_lines(text: &str, bounds: Bounds) -> Vec<String> {
-    let laid_out = (text.len() > ONE_LINE && text.len() <= MAX_LAYOUT && text.trim_start().starts_with(['{', '[']))
-        .then(|| Json::parse(text.as_bytes(), MAX_DEPTH).ok())
-        .flatten()
-        .map(|json| {
-            let mut out = String::new();
-            lay_out(&json, 0, &mut out);
-            out
-        });
+    let laid_out =
+        (text.len() > ONE_LINE && text.len() <= MAX_LAYOUT && text.trim_start().starts_with(['{', '[']))
+            .then(|| Json::parse(text.as_bytes(), MAX_DEPTH).ok())
+            .flatten()
+            .map(|json| {
+                let mut out = String::new();
+                lay_out(&json, 0, &mut out);
+                out
+            });
     let text = laid_out.as_deref().unwrap_or(text).trim_end_matches(['\n', '\r']);
     let mut lines = text.lines();
-    let mut out: Vec<String> = lines.by_ref().take(bounds.lines).map(|line| bounded(line, bounds.width)).collect();
+    let mut out: Vec<String> =
+        lines.by_ref().take(bounds.lines).map(|line| bounded(line, bounds.width)).collect();
     let rest = lines.count();
     if rest > 0 {
         out.push(format!("({rest} more lines)"));
@@ -69,7 +74,11 @@ pub(super) fn bounded(line: &str, width: usize) -> String {
         None => Shown(line).to_string(),
         Some((end, _)) => {
             let rest = line.get(end..).unwrap_or_default();
-            format!("{} ({} more characters)", Shown(line.get(..end).unwrap_or_default()), rest.chars().count())
+            format!(
+                "{} ({} more characters)",
+                Shown(line.get(..end).unwrap_or_default()),
+                rest.chars().count()
+            )
         }
     }
 }

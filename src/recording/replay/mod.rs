@@ -4,6 +4,8 @@ mod body;
 mod clock;
 mod player;
 mod position;
+#[cfg(test)]
+mod tests;
 mod transcript;
 
 pub use clock::Clock;

@@ -72,7 +72,8 @@ where
                     return Some(Err(error));
                 }
             };
-            let begins = self.begun || self.options.from.as_ref().is_none_or(|from| from.is_reached_by(&event));
+            let begins =
+                self.begun || self.options.from.as_ref().is_none_or(|from| from.is_reached_by(&event));
             if !begins {
                 continue;
             }

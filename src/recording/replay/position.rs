@@ -62,7 +62,9 @@ impl Mark {
 
 /// Text that names no place in a recording.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{found:?} is not a place in a recording: a time such as 90s, an event such as @17, or one of #approval, #denied, #error, #mask, #marker")]
+#[error(
+    "{found:?} is not a place in a recording: a time such as 90s, an event such as @17, or one of #approval, #denied, #error, #mask, #marker"
+)]
 pub struct InvalidPosition {
     /// What was given.
     pub found: String,

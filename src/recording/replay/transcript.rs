@@ -127,7 +127,8 @@ fn head(event: &Event, data: &Data<'_>) -> String {
 
 fn start(data: &Data<'_>) -> String {
     let (label, principal) = (data.text("label"), data.text("principal"));
-    let name = if label.is_empty() || label == principal { principal } else { format!("{label} ({principal})") };
+    let name =
+        if label.is_empty() || label == principal { principal } else { format!("{label} ({principal})") };
     let groups = data.list("groups");
     let groups = if groups.is_empty() { groups } else { format!("  groups {groups}") };
     let (connection, revision) = (data.text("connection"), data.noted("policy rev", "policy_rev"));
@@ -206,10 +207,7 @@ fn masked(notes: &[MaskNote], bounds: Bounds) -> String {
             None => counts.push((name, note.n)),
         }
     }
-    let shown: Vec<String> = counts
-        .iter()
-        .take(bounds.lines)
-        .map(|(name, count)| format!("{} ×{count}", Shown(name)))
-        .collect();
+    let shown: Vec<String> =
+        counts.iter().take(bounds.lines).map(|(name, count)| format!("{} ×{count}", Shown(name))).collect();
     format!("  [masked {}]", shown.join(", "))
 }

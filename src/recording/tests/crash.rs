@@ -26,7 +26,8 @@ fn child_that_is_killed() {
                 let session = SessionId::new();
                 journal.append([start(session)], Durability::Written).await.unwrap();
                 for n in 1_u64.. {
-                    let durability = if (n + task) % 4 == 0 { Durability::Synced } else { Durability::Written };
+                    let durability =
+                        if (n + task) % 4 == 0 { Durability::Synced } else { Durability::Written };
                     journal.append([request(session, n), request(session, n)], durability).await.unwrap();
                     // One write per line: the line of a dead process is there or not.
                     std::io::stdout().write_all(format!("ack {session} {}\n", 1 + 2 * n).as_bytes()).unwrap();
@@ -74,14 +75,18 @@ fn after_kill_nothing_acknowledged_is_missing_and_the_chains_hold() {
         let journal = open(dir.path());
         assert!(began.elapsed().as_secs() < 2);
         let report = journal.report().clone();
-        assert!((1..=8).contains(&report.interrupted.len()) && report.damaged.is_empty(), "cycle {cycle}: {report:?}");
+        assert!(
+            (1..=8).contains(&report.interrupted.len()) && report.damaged.is_empty(),
+            "cycle {cycle}: {report:?}"
+        );
         let reader = Reader::open(dir.path()).unwrap();
         let live = SessionFilter { live: Some(true), ..SessionFilter::default() };
         assert_eq!(reader.sessions(&live).unwrap(), []);
         assert!(acked.keys().all(|session| report.interrupted.contains(session)));
         for (session, n) in acked {
             let events = events_of(dir.path(), session);
-            let requests = events.iter().filter(|event| event.event.kind == EventKind::HttpRequest).count() as u64;
+            let requests =
+                events.iter().filter(|event| event.event.kind == EventKind::HttpRequest).count() as u64;
             assert!(requests + 1 >= n, "{requests} of {n} acknowledged");
             let row = reader.session(session).unwrap().unwrap();
             assert_eq!((row.end, row.events), (Some(SessionEnd::Interrupted), events.len() as u64));
@@ -107,11 +112,14 @@ async fn an_interrupted_session_whose_tail_was_changed_is_closed_but_not_whitewa
         std::fs::copy(dir.path().join(file), copy.path().join(file)).unwrap();
     }
     let last = (1_i64 << 32) + 19;
-    let bytes: Vec<u8> =
-        database(copy.path()).query_row("SELECT bytes FROM block WHERE id = ?", [last], |row| row.get(0)).unwrap();
+    let bytes: Vec<u8> = database(copy.path())
+        .query_row("SELECT bytes FROM block WHERE id = ?", [last], |row| row.get(0))
+        .unwrap();
     let at = bytes.windows(3).position(|part| part == b"GET").unwrap();
     let changed = [&bytes[..at], b"PUT", &bytes[at + 3..]].concat();
-    database(copy.path()).execute("UPDATE block SET bytes = ? WHERE id = ?", rusqlite::params![changed, last]).unwrap();
+    database(copy.path())
+        .execute("UPDATE block SET bytes = ? WHERE id = ?", rusqlite::params![changed, last])
+        .unwrap();
     let reopened = open(copy.path());
     assert_eq!(reopened.report().damaged, [session]);
     let reader = Reader::open(copy.path()).unwrap();

@@ -11,28 +11,71 @@ use crate::recording::export::write_text;
 
 /// A session with a denied request, one with a reply, a streamed one, and one without any.
 async fn sample(dir: &Path) -> SessionId {
+    use Direction::*;
+    use EventKind::*;
     let (journal, session) = (open(dir), SessionId::new());
-    let [get, delete, stream, lost] = [RequestId::new(), RequestId::new(), RequestId::new(), RequestId::new()];
+    let [get, delete, stream, lost] =
+        [RequestId::new(), RequestId::new(), RequestId::new(), RequestId::new()];
     let at = |t_us, kind, dir, corr, data: &str| Event {
         dir: Some(dir),
         corr: Some(corr),
         ..event(session, kind, t_us, data)
     };
-    use Direction::*;
-    use EventKind::*;
     let events = [
         start(session),
-        at(212_000, HttpRequest, C2s, get, r#"{"method":"POST","path":"/customers","query":"a=1&b=%20","headers":[["Content-Type","application/json"]],"body":{"text":"{\"n\":1}","length":7,"sha256":"00"},"class":"write","http":"2"}"#),
+        at(
+            212_000,
+            HttpRequest,
+            C2s,
+            get,
+            r#"{"method":"POST","path":"/customers","query":"a=1&b=%20","headers":[["Content-Type","application/json"]],"body":{"text":"{\"n\":1}","length":7,"sha256":"00"},"class":"write","http":"2"}"#,
+        ),
         at(212_100, Decision, C2s, get, r#"{"effect":"allow","rule":"r1","rules":["r1"],"policy_rev":41}"#),
-        at(240_000, HttpResponse, S2c, get, r#"{"status":201,"headers":[["content-type","application/json"],["location","/customers/9"]],"body":{"text":"{\"id\":9}","length":8},"ttfb_us":20000,"total_us":28000,"end":"complete"}"#),
-        at(300_000, HttpRequest, C2s, delete, r#"{"method":"DELETE","path":"/customers/9","query":"","headers":[],"body":null,"class":"write","http":"1.1"}"#),
-        at(300_100, Decision, C2s, delete, r#"{"effect":"deny","rule":"no-deletes","rules":["no-deletes"],"policy_rev":41,"code":"denied"}"#),
-        at(400_000, HttpRequest, C2s, stream, r#"{"method":"GET","path":"/events","query":"","headers":[],"body":null,"class":"read","http":"1.1"}"#),
+        at(
+            240_000,
+            HttpResponse,
+            S2c,
+            get,
+            r#"{"status":201,"headers":[["content-type","application/json"],["location","/customers/9"]],"body":{"text":"{\"id\":9}","length":8},"ttfb_us":20000,"total_us":28000,"end":"complete"}"#,
+        ),
+        at(
+            300_000,
+            HttpRequest,
+            C2s,
+            delete,
+            r#"{"method":"DELETE","path":"/customers/9","query":"","headers":[],"body":null,"class":"write","http":"1.1"}"#,
+        ),
+        at(
+            300_100,
+            Decision,
+            C2s,
+            delete,
+            r#"{"effect":"deny","rule":"no-deletes","rules":["no-deletes"],"policy_rev":41,"code":"denied"}"#,
+        ),
+        at(
+            400_000,
+            HttpRequest,
+            C2s,
+            stream,
+            r#"{"method":"GET","path":"/events","query":"","headers":[],"body":null,"class":"read","http":"1.1"}"#,
+        ),
         at(410_000, HttpChunk, S2c, stream, r#"{"body":{"text":"data: one\n\n","length":11}}"#),
         at(420_000, HttpChunk, S2c, stream, r#"{"body":{"text":"data: two\n\n","length":11}}"#),
         at(425_000, HttpChunk, C2s, stream, r#"{"frame":"text","body":{"text":"hello","length":5}}"#),
-        at(430_000, HttpResponse, S2c, stream, r#"{"status":200,"headers":[["content-type","text/event-stream"]],"body":null,"ttfb_us":5000,"total_us":30000,"end":"complete"}"#),
-        at(500_000, HttpRequest, C2s, lost, r#"{"method":"GET","path":"/slow","query":"","headers":[],"body":{"base64":"AAH/","length":3},"class":"read","http":"1.1"}"#),
+        at(
+            430_000,
+            HttpResponse,
+            S2c,
+            stream,
+            r#"{"status":200,"headers":[["content-type","text/event-stream"]],"body":null,"ttfb_us":5000,"total_us":30000,"end":"complete"}"#,
+        ),
+        at(
+            500_000,
+            HttpRequest,
+            C2s,
+            lost,
+            r#"{"method":"GET","path":"/slow","query":"","headers":[],"body":{"base64":"AAH/","length":3},"class":"read","http":"1.1"}"#,
+        ),
         end(session, 600),
     ];
     journal.append(events, Durability::Written).await.unwrap();
@@ -56,18 +99,31 @@ async fn a_har_has_every_exchange_and_every_member_the_specification_asks_for() 
         for member in ["startedDateTime", "time", "request", "response", "cache", "timings"] {
             assert!(!entry[member].is_null(), "{member}");
         }
-        for member in ["method", "url", "httpVersion", "cookies", "headers", "queryString", "headersSize", "bodySize"] {
+        for member in
+            ["method", "url", "httpVersion", "cookies", "headers", "queryString", "headersSize", "bodySize"]
+        {
             assert!(!entry["request"][member].is_null(), "request.{member}");
         }
-        for member in
-            ["status", "statusText", "httpVersion", "cookies", "headers", "content", "redirectURL", "headersSize", "bodySize"]
-        {
+        for member in [
+            "status",
+            "statusText",
+            "httpVersion",
+            "cookies",
+            "headers",
+            "content",
+            "redirectURL",
+            "headersSize",
+            "bodySize",
+        ] {
             assert!(!entry["response"][member].is_null(), "response.{member}");
         }
         for member in ["send", "wait", "receive"] {
             assert!(entry["timings"][member].as_f64().unwrap() >= 0.0, "timings.{member}");
         }
-        assert!(!entry["response"]["content"]["size"].is_null() && !entry["response"]["content"]["mimeType"].is_null());
+        assert!(
+            !entry["response"]["content"]["size"].is_null()
+                && !entry["response"]["content"]["mimeType"].is_null()
+        );
     }
     let post = &entries[0];
     assert_eq!(post["startedDateTime"], "2026-11-20T09:14:03.212Z");
@@ -75,7 +131,10 @@ async fn a_har_has_every_exchange_and_every_member_the_specification_asks_for() 
     assert_eq!(post["request"]["postData"]["text"], r#"{"n":1}"#);
     assert_eq!(post["request"]["postData"]["mimeType"], "application/json");
     assert_eq!(post["request"]["httpVersion"], "HTTP/2");
-    assert_eq!((&post["response"]["status"], &post["response"]["redirectURL"]), (&201.into(), &"/customers/9".into()));
+    assert_eq!(
+        (&post["response"]["status"], &post["response"]["redirectURL"]),
+        (&201.into(), &"/customers/9".into())
+    );
     assert_eq!(post["response"]["content"]["text"], r#"{"id":9}"#);
     assert_eq!((&post["time"], &post["timings"]["wait"]), (&28.0.into(), &20.0.into()));
     assert_eq!(post["_hoopctl"]["decision"]["rule"], "r1");
@@ -83,9 +142,16 @@ async fn a_har_has_every_exchange_and_every_member_the_specification_asks_for() 
     assert_eq!(stream["response"]["content"]["text"], "data: one\n\ndata: two\n\n");
     assert_eq!(stream["_webSocketMessages"][0]["data"], "hello");
     let denied = entries.iter().find(|entry| entry["request"]["method"] == "DELETE").unwrap();
-    assert_eq!((&denied["response"]["status"], &denied["_hoopctl"]["decision"]["code"]), (&0.into(), &"denied".into()));
-    let lost = entries.iter().find(|entry| entry["request"]["url"] == "https://crm.internal/api/slow").unwrap();
-    assert_eq!((&lost["request"]["postData"]["text"], &lost["request"]["postData"]["encoding"]), (&"AAH/".into(), &"base64".into()));
+    assert_eq!(
+        (&denied["response"]["status"], &denied["_hoopctl"]["decision"]["code"]),
+        (&0.into(), &"denied".into())
+    );
+    let lost =
+        entries.iter().find(|entry| entry["request"]["url"] == "https://crm.internal/api/slow").unwrap();
+    assert_eq!(
+        (&lost["request"]["postData"]["text"], &lost["request"]["postData"]["encoding"]),
+        (&"AAH/".into(), &"base64".into())
+    );
 }
 
 #[tokio::test]

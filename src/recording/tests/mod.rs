@@ -104,7 +104,6 @@ pub(super) fn assert_whole(dir: &Path) {
         })
         .unwrap();
     assert!(report.is_whole(), "{report:?} {broken:?}");
-    let check: String =
-        database(dir).query_row("PRAGMA integrity_check", [], |row| row.get(0)).unwrap();
+    let check: String = database(dir).query_row("PRAGMA integrity_check", [], |row| row.get(0)).unwrap();
     assert_eq!(check, "ok");
 }

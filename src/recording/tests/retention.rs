@@ -41,10 +41,15 @@ async fn events_go_after_their_time_and_the_row_stays_with_its_hash() {
     assert!(report.bytes > 0, "the file becomes smaller");
     let after = reader.verify(old).unwrap();
     assert_eq!((after.pruned_ms, after.broken), (Some(later), None));
-    assert_eq!((after.hash, after.events), (before.hash, before.events), "the final hash stays as its tombstone");
+    assert_eq!(
+        (after.hash, after.events),
+        (before.hash, before.events),
+        "the final hash stays as its tombstone"
+    );
     assert_eq!(reader.events(old, 1).unwrap().count(), 0);
     assert_eq!(reader.sessions(&SessionFilter::default()).unwrap().len(), 3);
-    let blocks: i64 = database(dir.path()).query_row("SELECT count(*) FROM block", [], |row| row.get(0)).unwrap();
+    let blocks: i64 =
+        database(dir.path()).query_row("SELECT count(*) FROM block", [], |row| row.get(0)).unwrap();
     assert_eq!(blocks, 1, "only the live session's");
     assert_whole(dir.path());
     let report = journal.prune(START_MS + 401 * DAY_MS).await.unwrap();
@@ -81,10 +86,14 @@ async fn beyond_the_size_the_oldest_go_first_and_a_live_one_never() {
     // Sessions that ended less than a minute ago may still get late events; after a restart they do not.
     let journal = Journal::open(dir.path(), Settings { max_size: 600 << 10, ..settings() }).unwrap();
     let (live, reader) = (SessionId::new(), Reader::open(dir.path()).unwrap());
-    journal.append([start(live), event(live, EventKind::HttpResponse, 1, &large)], Durability::Written).await.unwrap();
+    journal
+        .append([start(live), event(live, EventKind::HttpResponse, 1, &large)], Durability::Written)
+        .await
+        .unwrap();
     let report = journal.prune(START_MS).await.unwrap();
     assert!((4..=7).contains(&report.recordings), "{report:?}");
-    let pruned: Vec<bool> = sessions.iter().map(|id| reader.verify(*id).unwrap().pruned_ms.is_some()).collect();
+    let pruned: Vec<bool> =
+        sessions.iter().map(|id| reader.verify(*id).unwrap().pruned_ms.is_some()).collect();
     assert!(pruned.is_sorted_by(|one, two| one >= two), "oldest first: {pruned:?}");
     assert_eq!(reader.events(live, 1).unwrap().count(), 2);
     assert_whole(dir.path());

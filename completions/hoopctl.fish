@@ -1,0 +1,802 @@
+# Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
+function __fish_hoopctl_global_optspecs
+    string join \n c/config= data-dir= socket= o/output= q/quiet h/help V/version
+end
+
+function __fish_hoopctl_needs_command
+    # Figure out if the current invocation already has a command.
+    set -l cmd (commandline -opc)
+    set -e cmd[1]
+    argparse -s (__fish_hoopctl_global_optspecs) -- $cmd 2>/dev/null
+    or return
+    if set -q argv[1]
+        # Also print the command, so this can be used to figure out what it is.
+        echo $argv[1]
+        return 1
+    end
+    return 0
+end
+
+function __fish_hoopctl_using_subcommand
+    set -l cmd (__fish_hoopctl_needs_command)
+    test -z "$cmd"
+    and return 1
+    contains -- $cmd[1] $argv
+end
+
+complete -c hoopctl -n "__fish_hoopctl_needs_command" -s c -l config -d 'Configuration file [env: HOOPCTL_CONFIG] [default: ./hoopctl.toml, ~/.config/hoopctl/, /etc/hoopctl/]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_needs_command" -l data-dir -d 'Data directory, in place of the configuration\'s [env: HOOPCTL_DATA_DIR]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_needs_command" -l socket -d 'Admin socket, in place of the configuration\'s [env: HOOPCTL_SOCKET]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_needs_command" -s o -l output -d 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]' -r -f -a "table\t'Columns for people'
+json\t'One JSON document'
+jsonl\t'One JSON object a line'
+csv\t'Comma-separated values with a header line'"
+complete -c hoopctl -n "__fish_hoopctl_needs_command" -s q -l quiet -d 'Data and errors only, no words in between'
+complete -c hoopctl -n "__fish_hoopctl_needs_command" -s h -l help -d 'Print help'
+complete -c hoopctl -n "__fish_hoopctl_needs_command" -s V -l version -d 'Print version'
+complete -c hoopctl -n "__fish_hoopctl_needs_command" -f -a "serve" -d 'Run the gateway in the foreground'
+complete -c hoopctl -n "__fish_hoopctl_needs_command" -f -a "demo" -d 'Try it: gateway, token issuer and a sample API in one process'
+complete -c hoopctl -n "__fish_hoopctl_needs_command" -f -a "init" -d 'Write a commented hoopctl.toml'
+complete -c hoopctl -n "__fish_hoopctl_needs_command" -f -a "doctor" -d 'Find and explain problems'
+complete -c hoopctl -n "__fish_hoopctl_needs_command" -f -a "status" -d 'Show whether the gateway runs, and how it is'
+complete -c hoopctl -n "__fish_hoopctl_needs_command" -f -a "connect" -d 'Connections: targets and how the gateway logs in there'
+complete -c hoopctl -n "__fish_hoopctl_needs_command" -f -a "policy" -d 'Policies: what passes, waits or is blocked'
+complete -c hoopctl -n "__fish_hoopctl_needs_command" -f -a "approval" -d 'Held commands: look, approve, deny, wait'
+complete -c hoopctl -n "__fish_hoopctl_needs_command" -f -a "grant" -d 'What approvals gave, and taking it back'
+complete -c hoopctl -n "__fish_hoopctl_needs_command" -f -a "lock" -d 'Shut out a token, principal, client or connection at once'
+complete -c hoopctl -n "__fish_hoopctl_needs_command" -f -a "session" -d 'Recorded sessions: list, follow, search, export, verify'
+complete -c hoopctl -n "__fish_hoopctl_needs_command" -f -a "replay" -d 'Play a session at its own pace'
+complete -c hoopctl -n "__fish_hoopctl_needs_command" -f -a "mask" -d 'Try the detectors of sensitive values'
+complete -c hoopctl -n "__fish_hoopctl_needs_command" -f -a "token" -d 'Tokens: mint for trying, inspect, verify'
+complete -c hoopctl -n "__fish_hoopctl_needs_command" -f -a "secret" -d 'Secrets that the gateway keeps sealed'
+complete -c hoopctl -n "__fish_hoopctl_needs_command" -f -a "config" -d 'The configuration: check, show, reload'
+complete -c hoopctl -n "__fish_hoopctl_needs_command" -f -a "completions" -d 'Print the completions of a shell'
+complete -c hoopctl -n "__fish_hoopctl_needs_command" -f -a "man" -d 'Print the manual page, or write all of them'
+complete -c hoopctl -n "__fish_hoopctl_needs_command" -f -a "version" -d 'Print the version'
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand serve" -l log-format -d 'How the log is written, on standard error' -r -f -a "auto\t'For people on a terminal, else JSON'
+json\t'One JSON object a line'
+pretty\t'For people'"
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand serve" -s c -l config -d 'Configuration file [env: HOOPCTL_CONFIG] [default: ./hoopctl.toml, ~/.config/hoopctl/, /etc/hoopctl/]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand serve" -l data-dir -d 'Data directory, in place of the configuration\'s [env: HOOPCTL_DATA_DIR]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand serve" -l socket -d 'Admin socket, in place of the configuration\'s [env: HOOPCTL_SOCKET]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand serve" -s o -l output -d 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]' -r -f -a "table\t'Columns for people'
+json\t'One JSON document'
+jsonl\t'One JSON object a line'
+csv\t'Comma-separated values with a header line'"
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand serve" -l check -d 'Check the configuration and stop'
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand serve" -s q -l quiet -d 'Data and errors only, no words in between'
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand serve" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand demo" -l keep -d 'Keep configuration and recordings in this folder, and use what is there' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand demo" -s c -l config -d 'Configuration file [env: HOOPCTL_CONFIG] [default: ./hoopctl.toml, ~/.config/hoopctl/, /etc/hoopctl/]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand demo" -l data-dir -d 'Data directory, in place of the configuration\'s [env: HOOPCTL_DATA_DIR]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand demo" -l socket -d 'Admin socket, in place of the configuration\'s [env: HOOPCTL_SOCKET]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand demo" -s o -l output -d 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]' -r -f -a "table\t'Columns for people'
+json\t'One JSON document'
+jsonl\t'One JSON object a line'
+csv\t'Comma-separated values with a header line'"
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand demo" -s q -l quiet -d 'Data and errors only, no words in between'
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand demo" -s h -l help -d 'Print help'
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand init" -l oidc -d 'The identity provider' -r -f -a "entra\t'Microsoft Entra ID'
+generic\t'Any `OpenID` Connect provider'"
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand init" -l dir -d 'Where to write it' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand init" -s c -l config -d 'Configuration file [env: HOOPCTL_CONFIG] [default: ./hoopctl.toml, ~/.config/hoopctl/, /etc/hoopctl/]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand init" -l data-dir -d 'Data directory, in place of the configuration\'s [env: HOOPCTL_DATA_DIR]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand init" -l socket -d 'Admin socket, in place of the configuration\'s [env: HOOPCTL_SOCKET]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand init" -s o -l output -d 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]' -r -f -a "table\t'Columns for people'
+json\t'One JSON document'
+jsonl\t'One JSON object a line'
+csv\t'Comma-separated values with a header line'"
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand init" -l demo -d 'The configuration of the demo, to keep and change'
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand init" -l force -d 'Write over a file that is there'
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand init" -s q -l quiet -d 'Data and errors only, no words in between'
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand init" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand doctor" -s c -l config -d 'Configuration file [env: HOOPCTL_CONFIG] [default: ./hoopctl.toml, ~/.config/hoopctl/, /etc/hoopctl/]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand doctor" -l data-dir -d 'Data directory, in place of the configuration\'s [env: HOOPCTL_DATA_DIR]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand doctor" -l socket -d 'Admin socket, in place of the configuration\'s [env: HOOPCTL_SOCKET]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand doctor" -s o -l output -d 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]' -r -f -a "table\t'Columns for people'
+json\t'One JSON document'
+jsonl\t'One JSON object a line'
+csv\t'Comma-separated values with a header line'"
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand doctor" -s q -l quiet -d 'Data and errors only, no words in between'
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand doctor" -s h -l help -d 'Print help'
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand status" -l wait -d 'Wait so long until it is ready' -r
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand status" -s c -l config -d 'Configuration file [env: HOOPCTL_CONFIG] [default: ./hoopctl.toml, ~/.config/hoopctl/, /etc/hoopctl/]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand status" -l data-dir -d 'Data directory, in place of the configuration\'s [env: HOOPCTL_DATA_DIR]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand status" -l socket -d 'Admin socket, in place of the configuration\'s [env: HOOPCTL_SOCKET]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand status" -s o -l output -d 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]' -r -f -a "table\t'Columns for people'
+json\t'One JSON document'
+jsonl\t'One JSON object a line'
+csv\t'Comma-separated values with a header line'"
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand status" -s q -l quiet -d 'Data and errors only, no words in between'
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand status" -s h -l help -d 'Print help'
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and not __fish_seen_subcommand_from add list show edit remove test env" -s c -l config -d 'Configuration file [env: HOOPCTL_CONFIG] [default: ./hoopctl.toml, ~/.config/hoopctl/, /etc/hoopctl/]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and not __fish_seen_subcommand_from add list show edit remove test env" -l data-dir -d 'Data directory, in place of the configuration\'s [env: HOOPCTL_DATA_DIR]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and not __fish_seen_subcommand_from add list show edit remove test env" -l socket -d 'Admin socket, in place of the configuration\'s [env: HOOPCTL_SOCKET]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and not __fish_seen_subcommand_from add list show edit remove test env" -s o -l output -d 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]' -r -f -a "table\t'Columns for people'
+json\t'One JSON document'
+jsonl\t'One JSON object a line'
+csv\t'Comma-separated values with a header line'"
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and not __fish_seen_subcommand_from add list show edit remove test env" -s q -l quiet -d 'Data and errors only, no words in between'
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and not __fish_seen_subcommand_from add list show edit remove test env" -s h -l help -d 'Print help'
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and not __fish_seen_subcommand_from add list show edit remove test env" -f -a "add" -d 'Add a connection; the gateway keeps the credential, clients never see it'
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and not __fish_seen_subcommand_from add list show edit remove test env" -f -a "list" -d 'List connections'
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and not __fish_seen_subcommand_from add list show edit remove test env" -f -a "show" -d 'Show one connection as it is written down'
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and not __fish_seen_subcommand_from add list show edit remove test env" -f -a "edit" -d 'Change a connection of the store: by options, from a file, or in your editor'
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and not __fish_seen_subcommand_from add list show edit remove test env" -f -a "remove" -d 'Remove a connection of the store'
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and not __fish_seen_subcommand_from add list show edit remove test env" -f -a "test" -d 'Dial a target from this machine'
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and not __fish_seen_subcommand_from add list show edit remove test env" -f -a "env" -d 'Print what a client needs to use a connection'
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen_subcommand_from add" -l upstream -d 'Where the target is: an http or https URL' -r
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen_subcommand_from add" -l inject -d 'Its credential: bearer:SRC, basic:USER:SRC, header:NAME:SRC or none; SRC is env:NAME, file:PATH, store:KEY or exec:COMMAND' -r
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen_subcommand_from add" -l tag -d 'A label that policies and masks match; may be repeated' -r
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen_subcommand_from add" -l limit -d 'A limit: session, idle, approval_wait, connect, response (durations), body (size), rate (per second)' -r
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen_subcommand_from add" -l ca-file -d 'Certificate authorities to trust for this target, in place of the platform\'s' -r
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen_subcommand_from add" -s f -l file -d 'Read the table from a TOML file, or - for standard input; options win over it' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen_subcommand_from add" -s c -l config -d 'Configuration file [env: HOOPCTL_CONFIG] [default: ./hoopctl.toml, ~/.config/hoopctl/, /etc/hoopctl/]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen_subcommand_from add" -l data-dir -d 'Data directory, in place of the configuration\'s [env: HOOPCTL_DATA_DIR]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen_subcommand_from add" -l socket -d 'Admin socket, in place of the configuration\'s [env: HOOPCTL_SOCKET]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen_subcommand_from add" -s o -l output -d 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]' -r -f -a "table\t'Columns for people'
+json\t'One JSON document'
+jsonl\t'One JSON object a line'
+csv\t'Comma-separated values with a header line'"
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen_subcommand_from add" -l test -d 'Dial the target first, and add nothing when that fails'
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen_subcommand_from add" -l dry-run -d 'Print the TOML, change nothing'
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen_subcommand_from add" -s q -l quiet -d 'Data and errors only, no words in between'
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen_subcommand_from add" -s h -l help -d 'Print help'
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen_subcommand_from list" -s c -l config -d 'Configuration file [env: HOOPCTL_CONFIG] [default: ./hoopctl.toml, ~/.config/hoopctl/, /etc/hoopctl/]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen_subcommand_from list" -l data-dir -d 'Data directory, in place of the configuration\'s [env: HOOPCTL_DATA_DIR]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen_subcommand_from list" -l socket -d 'Admin socket, in place of the configuration\'s [env: HOOPCTL_SOCKET]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen_subcommand_from list" -s o -l output -d 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]' -r -f -a "table\t'Columns for people'
+json\t'One JSON document'
+jsonl\t'One JSON object a line'
+csv\t'Comma-separated values with a header line'"
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen_subcommand_from list" -s q -l quiet -d 'Data and errors only, no words in between'
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help'
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen_subcommand_from show" -s c -l config -d 'Configuration file [env: HOOPCTL_CONFIG] [default: ./hoopctl.toml, ~/.config/hoopctl/, /etc/hoopctl/]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen_subcommand_from show" -l data-dir -d 'Data directory, in place of the configuration\'s [env: HOOPCTL_DATA_DIR]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen_subcommand_from show" -l socket -d 'Admin socket, in place of the configuration\'s [env: HOOPCTL_SOCKET]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen_subcommand_from show" -s o -l output -d 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]' -r -f -a "table\t'Columns for people'
+json\t'One JSON document'
+jsonl\t'One JSON object a line'
+csv\t'Comma-separated values with a header line'"
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen_subcommand_from show" -s q -l quiet -d 'Data and errors only, no words in between'
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help'
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen_subcommand_from edit" -l upstream -d 'Where the target is: an http or https URL' -r
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen_subcommand_from edit" -l inject -d 'Its credential: bearer:SRC, basic:USER:SRC, header:NAME:SRC or none; SRC is env:NAME, file:PATH, store:KEY or exec:COMMAND' -r
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen_subcommand_from edit" -l tag -d 'A label that policies and masks match; may be repeated' -r
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen_subcommand_from edit" -l limit -d 'A limit: session, idle, approval_wait, connect, response (durations), body (size), rate (per second)' -r
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen_subcommand_from edit" -l ca-file -d 'Certificate authorities to trust for this target, in place of the platform\'s' -r
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen_subcommand_from edit" -s f -l file -d 'Read the whole table from a TOML file, or - for standard input' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen_subcommand_from edit" -s c -l config -d 'Configuration file [env: HOOPCTL_CONFIG] [default: ./hoopctl.toml, ~/.config/hoopctl/, /etc/hoopctl/]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen_subcommand_from edit" -l data-dir -d 'Data directory, in place of the configuration\'s [env: HOOPCTL_DATA_DIR]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen_subcommand_from edit" -l socket -d 'Admin socket, in place of the configuration\'s [env: HOOPCTL_SOCKET]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen_subcommand_from edit" -s o -l output -d 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]' -r -f -a "table\t'Columns for people'
+json\t'One JSON document'
+jsonl\t'One JSON object a line'
+csv\t'Comma-separated values with a header line'"
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen_subcommand_from edit" -s q -l quiet -d 'Data and errors only, no words in between'
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen_subcommand_from edit" -s h -l help -d 'Print help'
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen_subcommand_from remove" -s c -l config -d 'Configuration file [env: HOOPCTL_CONFIG] [default: ./hoopctl.toml, ~/.config/hoopctl/, /etc/hoopctl/]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen_subcommand_from remove" -l data-dir -d 'Data directory, in place of the configuration\'s [env: HOOPCTL_DATA_DIR]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen_subcommand_from remove" -l socket -d 'Admin socket, in place of the configuration\'s [env: HOOPCTL_SOCKET]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen_subcommand_from remove" -s o -l output -d 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]' -r -f -a "table\t'Columns for people'
+json\t'One JSON document'
+jsonl\t'One JSON object a line'
+csv\t'Comma-separated values with a header line'"
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen_subcommand_from remove" -s y -l yes -d 'Do not ask'
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen_subcommand_from remove" -l dry-run -d 'Only say what would happen'
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen_subcommand_from remove" -s q -l quiet -d 'Data and errors only, no words in between'
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen_subcommand_from remove" -s h -l help -d 'Print help'
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen_subcommand_from test" -s c -l config -d 'Configuration file [env: HOOPCTL_CONFIG] [default: ./hoopctl.toml, ~/.config/hoopctl/, /etc/hoopctl/]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen_subcommand_from test" -l data-dir -d 'Data directory, in place of the configuration\'s [env: HOOPCTL_DATA_DIR]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen_subcommand_from test" -l socket -d 'Admin socket, in place of the configuration\'s [env: HOOPCTL_SOCKET]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen_subcommand_from test" -s o -l output -d 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]' -r -f -a "table\t'Columns for people'
+json\t'One JSON document'
+jsonl\t'One JSON object a line'
+csv\t'Comma-separated values with a header line'"
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen_subcommand_from test" -s q -l quiet -d 'Data and errors only, no words in between'
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen_subcommand_from test" -s h -l help -d 'Print help'
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen_subcommand_from env" -l for -d 'The client' -r -f -a "curl\t'A curl command line'
+dotenv\t'Lines for an .env file'
+python\t'A few lines of Python (standard library only)'"
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen_subcommand_from env" -s c -l config -d 'Configuration file [env: HOOPCTL_CONFIG] [default: ./hoopctl.toml, ~/.config/hoopctl/, /etc/hoopctl/]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen_subcommand_from env" -l data-dir -d 'Data directory, in place of the configuration\'s [env: HOOPCTL_DATA_DIR]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen_subcommand_from env" -l socket -d 'Admin socket, in place of the configuration\'s [env: HOOPCTL_SOCKET]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen_subcommand_from env" -s o -l output -d 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]' -r -f -a "table\t'Columns for people'
+json\t'One JSON document'
+jsonl\t'One JSON object a line'
+csv\t'Comma-separated values with a header line'"
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen_subcommand_from env" -s q -l quiet -d 'Data and errors only, no words in between'
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen_subcommand_from env" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand policy; and not __fish_seen_subcommand_from add list show edit remove test explain" -s c -l config -d 'Configuration file [env: HOOPCTL_CONFIG] [default: ./hoopctl.toml, ~/.config/hoopctl/, /etc/hoopctl/]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand policy; and not __fish_seen_subcommand_from add list show edit remove test explain" -l data-dir -d 'Data directory, in place of the configuration\'s [env: HOOPCTL_DATA_DIR]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand policy; and not __fish_seen_subcommand_from add list show edit remove test explain" -l socket -d 'Admin socket, in place of the configuration\'s [env: HOOPCTL_SOCKET]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand policy; and not __fish_seen_subcommand_from add list show edit remove test explain" -s o -l output -d 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]' -r -f -a "table\t'Columns for people'
+json\t'One JSON document'
+jsonl\t'One JSON object a line'
+csv\t'Comma-separated values with a header line'"
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand policy; and not __fish_seen_subcommand_from add list show edit remove test explain" -s q -l quiet -d 'Data and errors only, no words in between'
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand policy; and not __fish_seen_subcommand_from add list show edit remove test explain" -s h -l help -d 'Print help'
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand policy; and not __fish_seen_subcommand_from add list show edit remove test explain" -f -a "add" -d 'Add a policy'
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand policy; and not __fish_seen_subcommand_from add list show edit remove test explain" -f -a "list" -d 'List policies'
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand policy; and not __fish_seen_subcommand_from add list show edit remove test explain" -f -a "show" -d 'Show one policy as it is written down'
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand policy; and not __fish_seen_subcommand_from add list show edit remove test explain" -f -a "edit" -d 'Change a policy of the store: by options, from a file, or in your editor'
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand policy; and not __fish_seen_subcommand_from add list show edit remove test explain" -f -a "remove" -d 'Remove a policy of the store'
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand policy; and not __fish_seen_subcommand_from add list show edit remove test explain" -f -a "test" -d 'Check requests of a file against the verdicts they should get'
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand policy; and not __fish_seen_subcommand_from add list show edit remove test explain" -f -a "explain" -d 'Say what the policies do with one request, and why'
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand policy; and __fish_seen_subcommand_from add" -l group -d 'A group of the caller' -r
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand policy; and __fish_seen_subcommand_from add" -l subject -d 'A principal, or a glob over principals' -r
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand policy; and __fish_seen_subcommand_from add" -l client -d 'A client (application), by its id' -r
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand policy; and __fish_seen_subcommand_from add" -l issuer -d 'An issuer, by its name' -r
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand policy; and __fish_seen_subcommand_from add" -l kind -d 'What kind of caller: human, app or agent' -r
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand policy; and __fish_seen_subcommand_from add" -l claim -d 'A claim of the token' -r
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand policy; and __fish_seen_subcommand_from add" -l connection -l connect -d 'A connection, or a glob over names' -r
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand policy; and __fish_seen_subcommand_from add" -l tag -d 'A tag of the connection' -r
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand policy; and __fish_seen_subcommand_from add" -l source-ip -d 'Where the request comes from: an address or a network' -r
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand policy; and __fish_seen_subcommand_from add" -l operation -d 'A class: read, write, ddl, admin or unknown' -r
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand policy; and __fish_seen_subcommand_from add" -l method -d 'An HTTP method' -r
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand policy; and __fish_seen_subcommand_from add" -l path -d 'A path below the connection: * within a segment, ** over segments' -r
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand policy; and __fish_seen_subcommand_from add" -l arg -d 'A value in the body, such as amount=\'> 1000\'' -r
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand policy; and __fish_seen_subcommand_from add" -l unless-group -d 'Callers in this group are excepted' -r
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand policy; and __fish_seen_subcommand_from add" -l from -d 'A group whose members may decide (with --approve)' -r
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand policy; and __fish_seen_subcommand_from add" -l min -d 'How many people must say yes' -r
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand policy; and __fish_seen_subcommand_from add" -l timeout -d 'How long it waits for them' -r
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand policy; and __fish_seen_subcommand_from add" -l grant -d 'What a yes gives: once, session, or a duration' -r
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand policy; and __fish_seen_subcommand_from add" -l session -d 'The longest session' -r
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand policy; and __fish_seen_subcommand_from add" -l message -d 'What a refused client is told' -r
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand policy; and __fish_seen_subcommand_from add" -s f -l file -d 'Read the table from a TOML file, or - for standard input; options win over it' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand policy; and __fish_seen_subcommand_from add" -s c -l config -d 'Configuration file [env: HOOPCTL_CONFIG] [default: ./hoopctl.toml, ~/.config/hoopctl/, /etc/hoopctl/]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand policy; and __fish_seen_subcommand_from add" -l data-dir -d 'Data directory, in place of the configuration\'s [env: HOOPCTL_DATA_DIR]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand policy; and __fish_seen_subcommand_from add" -l socket -d 'Admin socket, in place of the configuration\'s [env: HOOPCTL_SOCKET]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand policy; and __fish_seen_subcommand_from add" -s o -l output -d 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]' -r -f -a "table\t'Columns for people'
+json\t'One JSON document'
+jsonl\t'One JSON object a line'
+csv\t'Comma-separated values with a header line'"
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand policy; and __fish_seen_subcommand_from add" -l allow -d 'It may pass'
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand policy; and __fish_seen_subcommand_from add" -l approve -d 'It is held until a person decides'
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand policy; and __fish_seen_subcommand_from add" -l deny -d 'It is blocked'
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand policy; and __fish_seen_subcommand_from add" -l reason -d 'A decision needs a reason'
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand policy; and __fish_seen_subcommand_from add" -l dry-run -d 'Print the TOML, change nothing'
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand policy; and __fish_seen_subcommand_from add" -s q -l quiet -d 'Data and errors only, no words in between'
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand policy; and __fish_seen_subcommand_from add" -s h -l help -d 'Print help'
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand policy; and __fish_seen_subcommand_from list" -s c -l config -d 'Configuration file [env: HOOPCTL_CONFIG] [default: ./hoopctl.toml, ~/.config/hoopctl/, /etc/hoopctl/]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand policy; and __fish_seen_subcommand_from list" -l data-dir -d 'Data directory, in place of the configuration\'s [env: HOOPCTL_DATA_DIR]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand policy; and __fish_seen_subcommand_from list" -l socket -d 'Admin socket, in place of the configuration\'s [env: HOOPCTL_SOCKET]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand policy; and __fish_seen_subcommand_from list" -s o -l output -d 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]' -r -f -a "table\t'Columns for people'
+json\t'One JSON document'
+jsonl\t'One JSON object a line'
+csv\t'Comma-separated values with a header line'"
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand policy; and __fish_seen_subcommand_from list" -s q -l quiet -d 'Data and errors only, no words in between'
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand policy; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help'
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand policy; and __fish_seen_subcommand_from show" -s c -l config -d 'Configuration file [env: HOOPCTL_CONFIG] [default: ./hoopctl.toml, ~/.config/hoopctl/, /etc/hoopctl/]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand policy; and __fish_seen_subcommand_from show" -l data-dir -d 'Data directory, in place of the configuration\'s [env: HOOPCTL_DATA_DIR]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand policy; and __fish_seen_subcommand_from show" -l socket -d 'Admin socket, in place of the configuration\'s [env: HOOPCTL_SOCKET]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand policy; and __fish_seen_subcommand_from show" -s o -l output -d 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]' -r -f -a "table\t'Columns for people'
+json\t'One JSON document'
+jsonl\t'One JSON object a line'
+csv\t'Comma-separated values with a header line'"
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand policy; and __fish_seen_subcommand_from show" -s q -l quiet -d 'Data and errors only, no words in between'
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand policy; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help'
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand policy; and __fish_seen_subcommand_from edit" -l group -d 'A group of the caller' -r
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand policy; and __fish_seen_subcommand_from edit" -l subject -d 'A principal, or a glob over principals' -r
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand policy; and __fish_seen_subcommand_from edit" -l client -d 'A client (application), by its id' -r
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand policy; and __fish_seen_subcommand_from edit" -l issuer -d 'An issuer, by its name' -r
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand policy; and __fish_seen_subcommand_from edit" -l kind -d 'What kind of caller: human, app or agent' -r
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand policy; and __fish_seen_subcommand_from edit" -l claim -d 'A claim of the token' -r
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand policy; and __fish_seen_subcommand_from edit" -l connection -l connect -d 'A connection, or a glob over names' -r
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand policy; and __fish_seen_subcommand_from edit" -l tag -d 'A tag of the connection' -r
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand policy; and __fish_seen_subcommand_from edit" -l source-ip -d 'Where the request comes from: an address or a network' -r
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand policy; and __fish_seen_subcommand_from edit" -l operation -d 'A class: read, write, ddl, admin or unknown' -r
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand policy; and __fish_seen_subcommand_from edit" -l method -d 'An HTTP method' -r
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand policy; and __fish_seen_subcommand_from edit" -l path -d 'A path below the connection: * within a segment, ** over segments' -r
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand policy; and __fish_seen_subcommand_from edit" -l arg -d 'A value in the body, such as amount=\'> 1000\'' -r
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand policy; and __fish_seen_subcommand_from edit" -l unless-group -d 'Callers in this group are excepted' -r
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand policy; and __fish_seen_subcommand_from edit" -l from -d 'A group whose members may decide (with --approve)' -r
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand policy; and __fish_seen_subcommand_from edit" -l min -d 'How many people must say yes' -r
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand policy; and __fish_seen_subcommand_from edit" -l timeout -d 'How long it waits for them' -r
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand policy; and __fish_seen_subcommand_from edit" -l grant -d 'What a yes gives: once, session, or a duration' -r
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand policy; and __fish_seen_subcommand_from edit" -l session -d 'The longest session' -r
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand policy; and __fish_seen_subcommand_from edit" -l message -d 'What a refused client is told' -r
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand policy; and __fish_seen_subcommand_from edit" -s f -l file -d 'Read the whole table from a TOML file, or - for standard input' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand policy; and __fish_seen_subcommand_from edit" -s c -l config -d 'Configuration file [env: HOOPCTL_CONFIG] [default: ./hoopctl.toml, ~/.config/hoopctl/, /etc/hoopctl/]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand policy; and __fish_seen_subcommand_from edit" -l data-dir -d 'Data directory, in place of the configuration\'s [env: HOOPCTL_DATA_DIR]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand policy; and __fish_seen_subcommand_from edit" -l socket -d 'Admin socket, in place of the configuration\'s [env: HOOPCTL_SOCKET]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand policy; and __fish_seen_subcommand_from edit" -s o -l output -d 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]' -r -f -a "table\t'Columns for people'
+json\t'One JSON document'
+jsonl\t'One JSON object a line'
+csv\t'Comma-separated values with a header line'"
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand policy; and __fish_seen_subcommand_from edit" -l allow -d 'It may pass'
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand policy; and __fish_seen_subcommand_from edit" -l approve -d 'It is held until a person decides'
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand policy; and __fish_seen_subcommand_from edit" -l deny -d 'It is blocked'
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand policy; and __fish_seen_subcommand_from edit" -l reason -d 'A decision needs a reason'
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand policy; and __fish_seen_subcommand_from edit" -s q -l quiet -d 'Data and errors only, no words in between'
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand policy; and __fish_seen_subcommand_from edit" -s h -l help -d 'Print help'
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand policy; and __fish_seen_subcommand_from remove" -s c -l config -d 'Configuration file [env: HOOPCTL_CONFIG] [default: ./hoopctl.toml, ~/.config/hoopctl/, /etc/hoopctl/]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand policy; and __fish_seen_subcommand_from remove" -l data-dir -d 'Data directory, in place of the configuration\'s [env: HOOPCTL_DATA_DIR]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand policy; and __fish_seen_subcommand_from remove" -l socket -d 'Admin socket, in place of the configuration\'s [env: HOOPCTL_SOCKET]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand policy; and __fish_seen_subcommand_from remove" -s o -l output -d 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]' -r -f -a "table\t'Columns for people'
+json\t'One JSON document'
+jsonl\t'One JSON object a line'
+csv\t'Comma-separated values with a header line'"
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand policy; and __fish_seen_subcommand_from remove" -s y -l yes -d 'Do not ask'
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand policy; and __fish_seen_subcommand_from remove" -l dry-run -d 'Only say what would happen'
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand policy; and __fish_seen_subcommand_from remove" -s q -l quiet -d 'Data and errors only, no words in between'
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand policy; and __fish_seen_subcommand_from remove" -s h -l help -d 'Print help'
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand policy; and __fish_seen_subcommand_from test" -s c -l config -d 'Configuration file [env: HOOPCTL_CONFIG] [default: ./hoopctl.toml, ~/.config/hoopctl/, /etc/hoopctl/]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand policy; and __fish_seen_subcommand_from test" -l data-dir -d 'Data directory, in place of the configuration\'s [env: HOOPCTL_DATA_DIR]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand policy; and __fish_seen_subcommand_from test" -l socket -d 'Admin socket, in place of the configuration\'s [env: HOOPCTL_SOCKET]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand policy; and __fish_seen_subcommand_from test" -s o -l output -d 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]' -r -f -a "table\t'Columns for people'
+json\t'One JSON document'
+jsonl\t'One JSON object a line'
+csv\t'Comma-separated values with a header line'"
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand policy; and __fish_seen_subcommand_from test" -s q -l quiet -d 'Data and errors only, no words in between'
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand policy; and __fish_seen_subcommand_from test" -s h -l help -d 'Print help'
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand policy; and __fish_seen_subcommand_from explain" -l as -d 'The principal; without a / the name of the first issuer is put in front' -r
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand policy; and __fish_seen_subcommand_from explain" -l group -d 'A group of the principal; may be repeated' -r
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand policy; and __fish_seen_subcommand_from explain" -l kind -d 'What kind of caller: human, app or agent' -r
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand policy; and __fish_seen_subcommand_from explain" -l client -d 'The client (application) behind the token' -r
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand policy; and __fish_seen_subcommand_from explain" -l issuer -d 'The name of the issuer' -r
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand policy; and __fish_seen_subcommand_from explain" -l claim -d 'Another claim of the token; may be repeated' -r
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand policy; and __fish_seen_subcommand_from explain" -l source-ip -d 'The address it comes from' -r
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand policy; and __fish_seen_subcommand_from explain" -l connection -l connect -d 'The connection' -r
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand policy; and __fish_seen_subcommand_from explain" -l body -d 'The body, as JSON' -r
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand policy; and __fish_seen_subcommand_from explain" -s c -l config -d 'Configuration file [env: HOOPCTL_CONFIG] [default: ./hoopctl.toml, ~/.config/hoopctl/, /etc/hoopctl/]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand policy; and __fish_seen_subcommand_from explain" -l data-dir -d 'Data directory, in place of the configuration\'s [env: HOOPCTL_DATA_DIR]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand policy; and __fish_seen_subcommand_from explain" -l socket -d 'Admin socket, in place of the configuration\'s [env: HOOPCTL_SOCKET]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand policy; and __fish_seen_subcommand_from explain" -s o -l output -d 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]' -r -f -a "table\t'Columns for people'
+json\t'One JSON document'
+jsonl\t'One JSON object a line'
+csv\t'Comma-separated values with a header line'"
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand policy; and __fish_seen_subcommand_from explain" -l groups-unknown -d 'The provider did not say which groups (Entra leaves them out above 200)'
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand policy; and __fish_seen_subcommand_from explain" -l exit-code -d 'End with 0 for allow, 8 for approve, 9 for deny'
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand policy; and __fish_seen_subcommand_from explain" -s q -l quiet -d 'Data and errors only, no words in between'
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand policy; and __fish_seen_subcommand_from explain" -s h -l help -d 'Print help'
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand approval; and not __fish_seen_subcommand_from list show approve deny wait" -s c -l config -d 'Configuration file [env: HOOPCTL_CONFIG] [default: ./hoopctl.toml, ~/.config/hoopctl/, /etc/hoopctl/]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand approval; and not __fish_seen_subcommand_from list show approve deny wait" -l data-dir -d 'Data directory, in place of the configuration\'s [env: HOOPCTL_DATA_DIR]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand approval; and not __fish_seen_subcommand_from list show approve deny wait" -l socket -d 'Admin socket, in place of the configuration\'s [env: HOOPCTL_SOCKET]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand approval; and not __fish_seen_subcommand_from list show approve deny wait" -s o -l output -d 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]' -r -f -a "table\t'Columns for people'
+json\t'One JSON document'
+jsonl\t'One JSON object a line'
+csv\t'Comma-separated values with a header line'"
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand approval; and not __fish_seen_subcommand_from list show approve deny wait" -s q -l quiet -d 'Data and errors only, no words in between'
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand approval; and not __fish_seen_subcommand_from list show approve deny wait" -s h -l help -d 'Print help'
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand approval; and not __fish_seen_subcommand_from list show approve deny wait" -f -a "list" -d 'List held commands'
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand approval; and not __fish_seen_subcommand_from list show approve deny wait" -f -a "show" -d 'Show one, with all that will be sent'
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand approval; and not __fish_seen_subcommand_from list show approve deny wait" -f -a "approve" -d 'Let it pass'
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand approval; and not __fish_seen_subcommand_from list show approve deny wait" -f -a "deny" -d 'Refuse it'
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand approval; and not __fish_seen_subcommand_from list show approve deny wait" -f -a "wait" -d 'Wait until it is decided: ends with 0 approved, 8 still pending, 9 not approved'
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand approval; and __fish_seen_subcommand_from list" -l state -d 'Only those in this state: pending, approved, used, denied, expired, cancelled or stopped' -r
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand approval; and __fish_seen_subcommand_from list" -l principal -d 'Only those of this principal' -r
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand approval; and __fish_seen_subcommand_from list" -l connection -d 'Only those on this connection' -r
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand approval; and __fish_seen_subcommand_from list" -l limit -d 'At most so many' -r
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand approval; and __fish_seen_subcommand_from list" -l wait -d 'Wait so long for the first one; ends with 8 when none comes' -r
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand approval; and __fish_seen_subcommand_from list" -s c -l config -d 'Configuration file [env: HOOPCTL_CONFIG] [default: ./hoopctl.toml, ~/.config/hoopctl/, /etc/hoopctl/]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand approval; and __fish_seen_subcommand_from list" -l data-dir -d 'Data directory, in place of the configuration\'s [env: HOOPCTL_DATA_DIR]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand approval; and __fish_seen_subcommand_from list" -l socket -d 'Admin socket, in place of the configuration\'s [env: HOOPCTL_SOCKET]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand approval; and __fish_seen_subcommand_from list" -s o -l output -d 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]' -r -f -a "table\t'Columns for people'
+json\t'One JSON document'
+jsonl\t'One JSON object a line'
+csv\t'Comma-separated values with a header line'"
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand approval; and __fish_seen_subcommand_from list" -s a -l all -d 'Those that ended, too'
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand approval; and __fish_seen_subcommand_from list" -s q -l quiet -d 'Data and errors only, no words in between'
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand approval; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help'
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand approval; and __fish_seen_subcommand_from show" -s c -l config -d 'Configuration file [env: HOOPCTL_CONFIG] [default: ./hoopctl.toml, ~/.config/hoopctl/, /etc/hoopctl/]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand approval; and __fish_seen_subcommand_from show" -l data-dir -d 'Data directory, in place of the configuration\'s [env: HOOPCTL_DATA_DIR]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand approval; and __fish_seen_subcommand_from show" -l socket -d 'Admin socket, in place of the configuration\'s [env: HOOPCTL_SOCKET]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand approval; and __fish_seen_subcommand_from show" -s o -l output -d 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]' -r -f -a "table\t'Columns for people'
+json\t'One JSON document'
+jsonl\t'One JSON object a line'
+csv\t'Comma-separated values with a header line'"
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand approval; and __fish_seen_subcommand_from show" -s q -l quiet -d 'Data and errors only, no words in between'
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand approval; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help'
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand approval; and __fish_seen_subcommand_from approve" -s r -l reason -d 'Why; some policies want to know' -r
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand approval; and __fish_seen_subcommand_from approve" -s c -l config -d 'Configuration file [env: HOOPCTL_CONFIG] [default: ./hoopctl.toml, ~/.config/hoopctl/, /etc/hoopctl/]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand approval; and __fish_seen_subcommand_from approve" -l data-dir -d 'Data directory, in place of the configuration\'s [env: HOOPCTL_DATA_DIR]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand approval; and __fish_seen_subcommand_from approve" -l socket -d 'Admin socket, in place of the configuration\'s [env: HOOPCTL_SOCKET]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand approval; and __fish_seen_subcommand_from approve" -s o -l output -d 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]' -r -f -a "table\t'Columns for people'
+json\t'One JSON document'
+jsonl\t'One JSON object a line'
+csv\t'Comma-separated values with a header line'"
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand approval; and __fish_seen_subcommand_from approve" -s q -l quiet -d 'Data and errors only, no words in between'
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand approval; and __fish_seen_subcommand_from approve" -s h -l help -d 'Print help'
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand approval; and __fish_seen_subcommand_from deny" -s r -l reason -d 'Why; some policies want to know' -r
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand approval; and __fish_seen_subcommand_from deny" -s c -l config -d 'Configuration file [env: HOOPCTL_CONFIG] [default: ./hoopctl.toml, ~/.config/hoopctl/, /etc/hoopctl/]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand approval; and __fish_seen_subcommand_from deny" -l data-dir -d 'Data directory, in place of the configuration\'s [env: HOOPCTL_DATA_DIR]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand approval; and __fish_seen_subcommand_from deny" -l socket -d 'Admin socket, in place of the configuration\'s [env: HOOPCTL_SOCKET]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand approval; and __fish_seen_subcommand_from deny" -s o -l output -d 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]' -r -f -a "table\t'Columns for people'
+json\t'One JSON document'
+jsonl\t'One JSON object a line'
+csv\t'Comma-separated values with a header line'"
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand approval; and __fish_seen_subcommand_from deny" -s q -l quiet -d 'Data and errors only, no words in between'
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand approval; and __fish_seen_subcommand_from deny" -s h -l help -d 'Print help'
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand approval; and __fish_seen_subcommand_from wait" -l timeout -d 'How long to wait' -r
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand approval; and __fish_seen_subcommand_from wait" -s c -l config -d 'Configuration file [env: HOOPCTL_CONFIG] [default: ./hoopctl.toml, ~/.config/hoopctl/, /etc/hoopctl/]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand approval; and __fish_seen_subcommand_from wait" -l data-dir -d 'Data directory, in place of the configuration\'s [env: HOOPCTL_DATA_DIR]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand approval; and __fish_seen_subcommand_from wait" -l socket -d 'Admin socket, in place of the configuration\'s [env: HOOPCTL_SOCKET]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand approval; and __fish_seen_subcommand_from wait" -s o -l output -d 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]' -r -f -a "table\t'Columns for people'
+json\t'One JSON document'
+jsonl\t'One JSON object a line'
+csv\t'Comma-separated values with a header line'"
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand approval; and __fish_seen_subcommand_from wait" -s q -l quiet -d 'Data and errors only, no words in between'
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand approval; and __fish_seen_subcommand_from wait" -s h -l help -d 'Print help'
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand grant; and not __fish_seen_subcommand_from list revoke" -s c -l config -d 'Configuration file [env: HOOPCTL_CONFIG] [default: ./hoopctl.toml, ~/.config/hoopctl/, /etc/hoopctl/]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand grant; and not __fish_seen_subcommand_from list revoke" -l data-dir -d 'Data directory, in place of the configuration\'s [env: HOOPCTL_DATA_DIR]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand grant; and not __fish_seen_subcommand_from list revoke" -l socket -d 'Admin socket, in place of the configuration\'s [env: HOOPCTL_SOCKET]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand grant; and not __fish_seen_subcommand_from list revoke" -s o -l output -d 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]' -r -f -a "table\t'Columns for people'
+json\t'One JSON document'
+jsonl\t'One JSON object a line'
+csv\t'Comma-separated values with a header line'"
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand grant; and not __fish_seen_subcommand_from list revoke" -s q -l quiet -d 'Data and errors only, no words in between'
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand grant; and not __fish_seen_subcommand_from list revoke" -s h -l help -d 'Print help'
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand grant; and not __fish_seen_subcommand_from list revoke" -f -a "list" -d 'List grants'
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand grant; and not __fish_seen_subcommand_from list revoke" -f -a "revoke" -d 'Take one back'
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand grant; and __fish_seen_subcommand_from list" -l principal -d 'Only those of this principal' -r
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand grant; and __fish_seen_subcommand_from list" -l connection -d 'Only those on this connection' -r
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand grant; and __fish_seen_subcommand_from list" -l limit -d 'At most so many' -r
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand grant; and __fish_seen_subcommand_from list" -s c -l config -d 'Configuration file [env: HOOPCTL_CONFIG] [default: ./hoopctl.toml, ~/.config/hoopctl/, /etc/hoopctl/]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand grant; and __fish_seen_subcommand_from list" -l data-dir -d 'Data directory, in place of the configuration\'s [env: HOOPCTL_DATA_DIR]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand grant; and __fish_seen_subcommand_from list" -l socket -d 'Admin socket, in place of the configuration\'s [env: HOOPCTL_SOCKET]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand grant; and __fish_seen_subcommand_from list" -s o -l output -d 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]' -r -f -a "table\t'Columns for people'
+json\t'One JSON document'
+jsonl\t'One JSON object a line'
+csv\t'Comma-separated values with a header line'"
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand grant; and __fish_seen_subcommand_from list" -s a -l all -d 'Those that ended, too'
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand grant; and __fish_seen_subcommand_from list" -s q -l quiet -d 'Data and errors only, no words in between'
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand grant; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help'
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand grant; and __fish_seen_subcommand_from revoke" -s c -l config -d 'Configuration file [env: HOOPCTL_CONFIG] [default: ./hoopctl.toml, ~/.config/hoopctl/, /etc/hoopctl/]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand grant; and __fish_seen_subcommand_from revoke" -l data-dir -d 'Data directory, in place of the configuration\'s [env: HOOPCTL_DATA_DIR]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand grant; and __fish_seen_subcommand_from revoke" -l socket -d 'Admin socket, in place of the configuration\'s [env: HOOPCTL_SOCKET]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand grant; and __fish_seen_subcommand_from revoke" -s o -l output -d 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]' -r -f -a "table\t'Columns for people'
+json\t'One JSON document'
+jsonl\t'One JSON object a line'
+csv\t'Comma-separated values with a header line'"
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand grant; and __fish_seen_subcommand_from revoke" -s y -l yes -d 'Do not ask'
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand grant; and __fish_seen_subcommand_from revoke" -s q -l quiet -d 'Data and errors only, no words in between'
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand grant; and __fish_seen_subcommand_from revoke" -s h -l help -d 'Print help'
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand lock; and not __fish_seen_subcommand_from add list remove" -s c -l config -d 'Configuration file [env: HOOPCTL_CONFIG] [default: ./hoopctl.toml, ~/.config/hoopctl/, /etc/hoopctl/]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand lock; and not __fish_seen_subcommand_from add list remove" -l data-dir -d 'Data directory, in place of the configuration\'s [env: HOOPCTL_DATA_DIR]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand lock; and not __fish_seen_subcommand_from add list remove" -l socket -d 'Admin socket, in place of the configuration\'s [env: HOOPCTL_SOCKET]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand lock; and not __fish_seen_subcommand_from add list remove" -s o -l output -d 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]' -r -f -a "table\t'Columns for people'
+json\t'One JSON document'
+jsonl\t'One JSON object a line'
+csv\t'Comma-separated values with a header line'"
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand lock; and not __fish_seen_subcommand_from add list remove" -s q -l quiet -d 'Data and errors only, no words in between'
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand lock; and not __fish_seen_subcommand_from add list remove" -s h -l help -d 'Print help'
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand lock; and not __fish_seen_subcommand_from add list remove" -f -a "add" -d 'Shut somebody or something out'
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand lock; and not __fish_seen_subcommand_from add list remove" -f -a "list" -d 'List the locks that stand'
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand lock; and not __fish_seen_subcommand_from add list remove" -f -a "remove" -d 'Remove a lock'
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand lock; and __fish_seen_subcommand_from add" -s r -l reason -d 'Why; operators see it, clients do not' -r
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand lock; and __fish_seen_subcommand_from add" -l for -d 'How long it stands; without it, until it is removed' -r
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand lock; and __fish_seen_subcommand_from add" -s c -l config -d 'Configuration file [env: HOOPCTL_CONFIG] [default: ./hoopctl.toml, ~/.config/hoopctl/, /etc/hoopctl/]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand lock; and __fish_seen_subcommand_from add" -l data-dir -d 'Data directory, in place of the configuration\'s [env: HOOPCTL_DATA_DIR]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand lock; and __fish_seen_subcommand_from add" -l socket -d 'Admin socket, in place of the configuration\'s [env: HOOPCTL_SOCKET]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand lock; and __fish_seen_subcommand_from add" -s o -l output -d 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]' -r -f -a "table\t'Columns for people'
+json\t'One JSON document'
+jsonl\t'One JSON object a line'
+csv\t'Comma-separated values with a header line'"
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand lock; and __fish_seen_subcommand_from add" -s y -l yes -d 'Do not ask (a lock of everybody asks)'
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand lock; and __fish_seen_subcommand_from add" -s q -l quiet -d 'Data and errors only, no words in between'
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand lock; and __fish_seen_subcommand_from add" -s h -l help -d 'Print help'
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand lock; and __fish_seen_subcommand_from list" -s c -l config -d 'Configuration file [env: HOOPCTL_CONFIG] [default: ./hoopctl.toml, ~/.config/hoopctl/, /etc/hoopctl/]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand lock; and __fish_seen_subcommand_from list" -l data-dir -d 'Data directory, in place of the configuration\'s [env: HOOPCTL_DATA_DIR]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand lock; and __fish_seen_subcommand_from list" -l socket -d 'Admin socket, in place of the configuration\'s [env: HOOPCTL_SOCKET]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand lock; and __fish_seen_subcommand_from list" -s o -l output -d 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]' -r -f -a "table\t'Columns for people'
+json\t'One JSON document'
+jsonl\t'One JSON object a line'
+csv\t'Comma-separated values with a header line'"
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand lock; and __fish_seen_subcommand_from list" -s q -l quiet -d 'Data and errors only, no words in between'
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand lock; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help'
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand lock; and __fish_seen_subcommand_from remove" -s c -l config -d 'Configuration file [env: HOOPCTL_CONFIG] [default: ./hoopctl.toml, ~/.config/hoopctl/, /etc/hoopctl/]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand lock; and __fish_seen_subcommand_from remove" -l data-dir -d 'Data directory, in place of the configuration\'s [env: HOOPCTL_DATA_DIR]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand lock; and __fish_seen_subcommand_from remove" -l socket -d 'Admin socket, in place of the configuration\'s [env: HOOPCTL_SOCKET]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand lock; and __fish_seen_subcommand_from remove" -s o -l output -d 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]' -r -f -a "table\t'Columns for people'
+json\t'One JSON document'
+jsonl\t'One JSON object a line'
+csv\t'Comma-separated values with a header line'"
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand lock; and __fish_seen_subcommand_from remove" -s y -l yes -d 'Do not ask'
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand lock; and __fish_seen_subcommand_from remove" -s q -l quiet -d 'Data and errors only, no words in between'
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand lock; and __fish_seen_subcommand_from remove" -s h -l help -d 'Print help'
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and not __fish_seen_subcommand_from list show tail grep kill export verify prune" -s c -l config -d 'Configuration file [env: HOOPCTL_CONFIG] [default: ./hoopctl.toml, ~/.config/hoopctl/, /etc/hoopctl/]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and not __fish_seen_subcommand_from list show tail grep kill export verify prune" -l data-dir -d 'Data directory, in place of the configuration\'s [env: HOOPCTL_DATA_DIR]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and not __fish_seen_subcommand_from list show tail grep kill export verify prune" -l socket -d 'Admin socket, in place of the configuration\'s [env: HOOPCTL_SOCKET]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and not __fish_seen_subcommand_from list show tail grep kill export verify prune" -s o -l output -d 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]' -r -f -a "table\t'Columns for people'
+json\t'One JSON document'
+jsonl\t'One JSON object a line'
+csv\t'Comma-separated values with a header line'"
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and not __fish_seen_subcommand_from list show tail grep kill export verify prune" -s q -l quiet -d 'Data and errors only, no words in between'
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and not __fish_seen_subcommand_from list show tail grep kill export verify prune" -s h -l help -d 'Print help'
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and not __fish_seen_subcommand_from list show tail grep kill export verify prune" -f -a "list" -d 'List sessions, the newest first'
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and not __fish_seen_subcommand_from list show tail grep kill export verify prune" -f -a "show" -d 'Show one'
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and not __fish_seen_subcommand_from list show tail grep kill export verify prune" -f -a "tail" -d 'Follow what happens, in one session or in all'
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and not __fish_seen_subcommand_from list show tail grep kill export verify prune" -f -a "grep" -d 'Search what was recorded'
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and not __fish_seen_subcommand_from list show tail grep kill export verify prune" -f -a "kill" -d 'End a session and cut its live streams'
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and not __fish_seen_subcommand_from list show tail grep kill export verify prune" -f -a "export" -d 'Write a recording to a file, or to standard output'
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and not __fish_seen_subcommand_from list show tail grep kill export verify prune" -f -a "verify" -d 'Prove that a recording is as it was written: ends with 10 when it is not'
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and not __fish_seen_subcommand_from list show tail grep kill export verify prune" -f -a "prune" -d 'Remove what is older than recording.retention says; a running gateway does so by itself'
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and __fish_seen_subcommand_from list" -l principal -d 'Only those of this principal' -r
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and __fish_seen_subcommand_from list" -l connection -d 'Only those on this connection' -r
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and __fish_seen_subcommand_from list" -l since -d 'Only those that started in this time up to now, such as 7d' -r
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and __fish_seen_subcommand_from list" -l limit -d 'At most so many' -r
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and __fish_seen_subcommand_from list" -l before -d 'Only those older than this one: the next page' -r
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and __fish_seen_subcommand_from list" -s c -l config -d 'Configuration file [env: HOOPCTL_CONFIG] [default: ./hoopctl.toml, ~/.config/hoopctl/, /etc/hoopctl/]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and __fish_seen_subcommand_from list" -l data-dir -d 'Data directory, in place of the configuration\'s [env: HOOPCTL_DATA_DIR]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and __fish_seen_subcommand_from list" -l socket -d 'Admin socket, in place of the configuration\'s [env: HOOPCTL_SOCKET]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and __fish_seen_subcommand_from list" -s o -l output -d 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]' -r -f -a "table\t'Columns for people'
+json\t'One JSON document'
+jsonl\t'One JSON object a line'
+csv\t'Comma-separated values with a header line'"
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and __fish_seen_subcommand_from list" -l live -d 'Only those that run'
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and __fish_seen_subcommand_from list" -s q -l quiet -d 'Data and errors only, no words in between'
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help'
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and __fish_seen_subcommand_from show" -s c -l config -d 'Configuration file [env: HOOPCTL_CONFIG] [default: ./hoopctl.toml, ~/.config/hoopctl/, /etc/hoopctl/]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and __fish_seen_subcommand_from show" -l data-dir -d 'Data directory, in place of the configuration\'s [env: HOOPCTL_DATA_DIR]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and __fish_seen_subcommand_from show" -l socket -d 'Admin socket, in place of the configuration\'s [env: HOOPCTL_SOCKET]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and __fish_seen_subcommand_from show" -s o -l output -d 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]' -r -f -a "table\t'Columns for people'
+json\t'One JSON document'
+jsonl\t'One JSON object a line'
+csv\t'Comma-separated values with a header line'"
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and __fish_seen_subcommand_from show" -s q -l quiet -d 'Data and errors only, no words in between'
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help'
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and __fish_seen_subcommand_from tail" -s c -l config -d 'Configuration file [env: HOOPCTL_CONFIG] [default: ./hoopctl.toml, ~/.config/hoopctl/, /etc/hoopctl/]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and __fish_seen_subcommand_from tail" -l data-dir -d 'Data directory, in place of the configuration\'s [env: HOOPCTL_DATA_DIR]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and __fish_seen_subcommand_from tail" -l socket -d 'Admin socket, in place of the configuration\'s [env: HOOPCTL_SOCKET]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and __fish_seen_subcommand_from tail" -s o -l output -d 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]' -r -f -a "table\t'Columns for people'
+json\t'One JSON document'
+jsonl\t'One JSON object a line'
+csv\t'Comma-separated values with a header line'"
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and __fish_seen_subcommand_from tail" -s q -l quiet -d 'Data and errors only, no words in between'
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and __fish_seen_subcommand_from tail" -s h -l help -d 'Print help'
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and __fish_seen_subcommand_from grep" -l session -d 'In this session only' -r
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and __fish_seen_subcommand_from grep" -l principal -d 'Only those of this principal' -r
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and __fish_seen_subcommand_from grep" -l connection -d 'Only those on this connection' -r
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and __fish_seen_subcommand_from grep" -l since -d 'Only those that started in this time up to now, such as 7d' -r
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and __fish_seen_subcommand_from grep" -l limit -d 'At most so many' -r
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and __fish_seen_subcommand_from grep" -s c -l config -d 'Configuration file [env: HOOPCTL_CONFIG] [default: ./hoopctl.toml, ~/.config/hoopctl/, /etc/hoopctl/]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and __fish_seen_subcommand_from grep" -l data-dir -d 'Data directory, in place of the configuration\'s [env: HOOPCTL_DATA_DIR]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and __fish_seen_subcommand_from grep" -l socket -d 'Admin socket, in place of the configuration\'s [env: HOOPCTL_SOCKET]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and __fish_seen_subcommand_from grep" -s o -l output -d 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]' -r -f -a "table\t'Columns for people'
+json\t'One JSON document'
+jsonl\t'One JSON object a line'
+csv\t'Comma-separated values with a header line'"
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and __fish_seen_subcommand_from grep" -l live -d 'Only those that run'
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and __fish_seen_subcommand_from grep" -s q -l quiet -d 'Data and errors only, no words in between'
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and __fish_seen_subcommand_from grep" -s h -l help -d 'Print help'
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and __fish_seen_subcommand_from kill" -s c -l config -d 'Configuration file [env: HOOPCTL_CONFIG] [default: ./hoopctl.toml, ~/.config/hoopctl/, /etc/hoopctl/]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and __fish_seen_subcommand_from kill" -l data-dir -d 'Data directory, in place of the configuration\'s [env: HOOPCTL_DATA_DIR]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and __fish_seen_subcommand_from kill" -l socket -d 'Admin socket, in place of the configuration\'s [env: HOOPCTL_SOCKET]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and __fish_seen_subcommand_from kill" -s o -l output -d 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]' -r -f -a "table\t'Columns for people'
+json\t'One JSON document'
+jsonl\t'One JSON object a line'
+csv\t'Comma-separated values with a header line'"
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and __fish_seen_subcommand_from kill" -s y -l yes -d 'Do not ask'
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and __fish_seen_subcommand_from kill" -s q -l quiet -d 'Data and errors only, no words in between'
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and __fish_seen_subcommand_from kill" -s h -l help -d 'Print help'
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and __fish_seen_subcommand_from export" -l format -d 'jsonl keeps every byte and hash, har opens in a browser, text is for people' -r -f -a "har\t'HTTP Archive 1.2'
+jsonl\t'The stored lines with their hashes'
+text\t'The transcript, as replay shows it'"
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and __fish_seen_subcommand_from export" -l to -d 'Write to this file, which must be new' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and __fish_seen_subcommand_from export" -s c -l config -d 'Configuration file [env: HOOPCTL_CONFIG] [default: ./hoopctl.toml, ~/.config/hoopctl/, /etc/hoopctl/]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and __fish_seen_subcommand_from export" -l data-dir -d 'Data directory, in place of the configuration\'s [env: HOOPCTL_DATA_DIR]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and __fish_seen_subcommand_from export" -l socket -d 'Admin socket, in place of the configuration\'s [env: HOOPCTL_SOCKET]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and __fish_seen_subcommand_from export" -s o -l output -d 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]' -r -f -a "table\t'Columns for people'
+json\t'One JSON document'
+jsonl\t'One JSON object a line'
+csv\t'Comma-separated values with a header line'"
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and __fish_seen_subcommand_from export" -s q -l quiet -d 'Data and errors only, no words in between'
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and __fish_seen_subcommand_from export" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and __fish_seen_subcommand_from verify" -s c -l config -d 'Configuration file [env: HOOPCTL_CONFIG] [default: ./hoopctl.toml, ~/.config/hoopctl/, /etc/hoopctl/]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and __fish_seen_subcommand_from verify" -l data-dir -d 'Data directory, in place of the configuration\'s [env: HOOPCTL_DATA_DIR]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and __fish_seen_subcommand_from verify" -l socket -d 'Admin socket, in place of the configuration\'s [env: HOOPCTL_SOCKET]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and __fish_seen_subcommand_from verify" -s o -l output -d 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]' -r -f -a "table\t'Columns for people'
+json\t'One JSON document'
+jsonl\t'One JSON object a line'
+csv\t'Comma-separated values with a header line'"
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and __fish_seen_subcommand_from verify" -l all -d 'Every session'
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and __fish_seen_subcommand_from verify" -s q -l quiet -d 'Data and errors only, no words in between'
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and __fish_seen_subcommand_from verify" -s h -l help -d 'Print help'
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and __fish_seen_subcommand_from prune" -s c -l config -d 'Configuration file [env: HOOPCTL_CONFIG] [default: ./hoopctl.toml, ~/.config/hoopctl/, /etc/hoopctl/]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and __fish_seen_subcommand_from prune" -l data-dir -d 'Data directory, in place of the configuration\'s [env: HOOPCTL_DATA_DIR]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and __fish_seen_subcommand_from prune" -l socket -d 'Admin socket, in place of the configuration\'s [env: HOOPCTL_SOCKET]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and __fish_seen_subcommand_from prune" -s o -l output -d 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]' -r -f -a "table\t'Columns for people'
+json\t'One JSON document'
+jsonl\t'One JSON object a line'
+csv\t'Comma-separated values with a header line'"
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and __fish_seen_subcommand_from prune" -s y -l yes -d 'Do not ask'
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and __fish_seen_subcommand_from prune" -s q -l quiet -d 'Data and errors only, no words in between'
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and __fish_seen_subcommand_from prune" -s h -l help -d 'Print help'
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand replay" -l speed -d 'How many times as fast as it was, 0.01 to 1000' -r
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand replay" -l from -d 'Begin here: a time such as 90s, an event such as @17, or #approval, #denied, #error, #mask, #marker' -r
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand replay" -l to -d 'End here' -r
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand replay" -l idle-limit -d 'Shorten every longer pause to this' -r
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand replay" -s c -l config -d 'Configuration file [env: HOOPCTL_CONFIG] [default: ./hoopctl.toml, ~/.config/hoopctl/, /etc/hoopctl/]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand replay" -l data-dir -d 'Data directory, in place of the configuration\'s [env: HOOPCTL_DATA_DIR]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand replay" -l socket -d 'Admin socket, in place of the configuration\'s [env: HOOPCTL_SOCKET]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand replay" -s o -l output -d 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]' -r -f -a "table\t'Columns for people'
+json\t'One JSON document'
+jsonl\t'One JSON object a line'
+csv\t'Comma-separated values with a header line'"
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand replay" -l realtime -d 'With its timing even when standard output is no terminal'
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand replay" -s q -l quiet -d 'Data and errors only, no words in between'
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand replay" -s h -l help -d 'Print help'
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand mask; and not __fish_seen_subcommand_from test" -s c -l config -d 'Configuration file [env: HOOPCTL_CONFIG] [default: ./hoopctl.toml, ~/.config/hoopctl/, /etc/hoopctl/]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand mask; and not __fish_seen_subcommand_from test" -l data-dir -d 'Data directory, in place of the configuration\'s [env: HOOPCTL_DATA_DIR]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand mask; and not __fish_seen_subcommand_from test" -l socket -d 'Admin socket, in place of the configuration\'s [env: HOOPCTL_SOCKET]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand mask; and not __fish_seen_subcommand_from test" -s o -l output -d 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]' -r -f -a "table\t'Columns for people'
+json\t'One JSON document'
+jsonl\t'One JSON object a line'
+csv\t'Comma-separated values with a header line'"
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand mask; and not __fish_seen_subcommand_from test" -s q -l quiet -d 'Data and errors only, no words in between'
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand mask; and not __fish_seen_subcommand_from test" -s h -l help -d 'Print help'
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand mask; and not __fish_seen_subcommand_from test" -f -a "test" -d 'Find sensitive values in standard input; nothing found is printed whole'
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand mask; and __fish_seen_subcommand_from test" -l entity -d 'Only this detector; may be repeated [default: all]' -r
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand mask; and __fish_seen_subcommand_from test" -l pattern -d 'A regular expression of your own; may be repeated' -r
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand mask; and __fish_seen_subcommand_from test" -l field -d 'The name of the field the text stands in, which makes some detectors surer' -r
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand mask; and __fish_seen_subcommand_from test" -s c -l config -d 'Configuration file [env: HOOPCTL_CONFIG] [default: ./hoopctl.toml, ~/.config/hoopctl/, /etc/hoopctl/]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand mask; and __fish_seen_subcommand_from test" -l data-dir -d 'Data directory, in place of the configuration\'s [env: HOOPCTL_DATA_DIR]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand mask; and __fish_seen_subcommand_from test" -l socket -d 'Admin socket, in place of the configuration\'s [env: HOOPCTL_SOCKET]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand mask; and __fish_seen_subcommand_from test" -s o -l output -d 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]' -r -f -a "table\t'Columns for people'
+json\t'One JSON document'
+jsonl\t'One JSON object a line'
+csv\t'Comma-separated values with a header line'"
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand mask; and __fish_seen_subcommand_from test" -s q -l quiet -d 'Data and errors only, no words in between'
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand mask; and __fish_seen_subcommand_from test" -s h -l help -d 'Print help'
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand token; and not __fish_seen_subcommand_from mint inspect verify" -s c -l config -d 'Configuration file [env: HOOPCTL_CONFIG] [default: ./hoopctl.toml, ~/.config/hoopctl/, /etc/hoopctl/]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand token; and not __fish_seen_subcommand_from mint inspect verify" -l data-dir -d 'Data directory, in place of the configuration\'s [env: HOOPCTL_DATA_DIR]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand token; and not __fish_seen_subcommand_from mint inspect verify" -l socket -d 'Admin socket, in place of the configuration\'s [env: HOOPCTL_SOCKET]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand token; and not __fish_seen_subcommand_from mint inspect verify" -s o -l output -d 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]' -r -f -a "table\t'Columns for people'
+json\t'One JSON document'
+jsonl\t'One JSON object a line'
+csv\t'Comma-separated values with a header line'"
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand token; and not __fish_seen_subcommand_from mint inspect verify" -s q -l quiet -d 'Data and errors only, no words in between'
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand token; and not __fish_seen_subcommand_from mint inspect verify" -s h -l help -d 'Print help'
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand token; and not __fish_seen_subcommand_from mint inspect verify" -f -a "mint" -d 'Get a token of the development issuer (demo only); prints nothing else'
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand token; and not __fish_seen_subcommand_from mint inspect verify" -f -a "inspect" -d 'Decode a token and say what is wrong with it; verifies nothing'
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand token; and not __fish_seen_subcommand_from mint inspect verify" -f -a "verify" -d 'Verify a token against the configured issuers'
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand token; and __fish_seen_subcommand_from mint" -l as -d 'Whom the token speaks for' -r
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand token; and __fish_seen_subcommand_from mint" -l group -d 'A group; may be repeated' -r
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand token; and __fish_seen_subcommand_from mint" -l role -d 'A role; may be repeated' -r
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand token; and __fish_seen_subcommand_from mint" -l kind -d 'What kind of caller: human, app or agent' -r
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand token; and __fish_seen_subcommand_from mint" -l name -d 'A name for people to read' -r
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand token; and __fish_seen_subcommand_from mint" -l lifetime -d 'How long it is valid, at most 1d' -r
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand token; and __fish_seen_subcommand_from mint" -s c -l config -d 'Configuration file [env: HOOPCTL_CONFIG] [default: ./hoopctl.toml, ~/.config/hoopctl/, /etc/hoopctl/]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand token; and __fish_seen_subcommand_from mint" -l data-dir -d 'Data directory, in place of the configuration\'s [env: HOOPCTL_DATA_DIR]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand token; and __fish_seen_subcommand_from mint" -l socket -d 'Admin socket, in place of the configuration\'s [env: HOOPCTL_SOCKET]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand token; and __fish_seen_subcommand_from mint" -s o -l output -d 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]' -r -f -a "table\t'Columns for people'
+json\t'One JSON document'
+jsonl\t'One JSON object a line'
+csv\t'Comma-separated values with a header line'"
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand token; and __fish_seen_subcommand_from mint" -l expired -d 'One that has expired'
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand token; and __fish_seen_subcommand_from mint" -l wrong-audience -d 'One for another audience'
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand token; and __fish_seen_subcommand_from mint" -l unsigned -d 'One without a signature (alg none)'
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand token; and __fish_seen_subcommand_from mint" -l wrong-key -d 'One signed by another key'
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand token; and __fish_seen_subcommand_from mint" -l overage -d 'One without its groups, as Entra makes above 200'
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand token; and __fish_seen_subcommand_from mint" -s q -l quiet -d 'Data and errors only, no words in between'
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand token; and __fish_seen_subcommand_from mint" -s h -l help -d 'Print help'
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand token; and __fish_seen_subcommand_from inspect" -l file -d 'A file' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand token; and __fish_seen_subcommand_from inspect" -l env -d 'An environment variable' -r
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand token; and __fish_seen_subcommand_from inspect" -s c -l config -d 'Configuration file [env: HOOPCTL_CONFIG] [default: ./hoopctl.toml, ~/.config/hoopctl/, /etc/hoopctl/]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand token; and __fish_seen_subcommand_from inspect" -l data-dir -d 'Data directory, in place of the configuration\'s [env: HOOPCTL_DATA_DIR]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand token; and __fish_seen_subcommand_from inspect" -l socket -d 'Admin socket, in place of the configuration\'s [env: HOOPCTL_SOCKET]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand token; and __fish_seen_subcommand_from inspect" -s o -l output -d 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]' -r -f -a "table\t'Columns for people'
+json\t'One JSON document'
+jsonl\t'One JSON object a line'
+csv\t'Comma-separated values with a header line'"
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand token; and __fish_seen_subcommand_from inspect" -s q -l quiet -d 'Data and errors only, no words in between'
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand token; and __fish_seen_subcommand_from inspect" -s h -l help -d 'Print help'
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand token; and __fish_seen_subcommand_from verify" -l file -d 'A file' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand token; and __fish_seen_subcommand_from verify" -l env -d 'An environment variable' -r
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand token; and __fish_seen_subcommand_from verify" -s c -l config -d 'Configuration file [env: HOOPCTL_CONFIG] [default: ./hoopctl.toml, ~/.config/hoopctl/, /etc/hoopctl/]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand token; and __fish_seen_subcommand_from verify" -l data-dir -d 'Data directory, in place of the configuration\'s [env: HOOPCTL_DATA_DIR]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand token; and __fish_seen_subcommand_from verify" -l socket -d 'Admin socket, in place of the configuration\'s [env: HOOPCTL_SOCKET]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand token; and __fish_seen_subcommand_from verify" -s o -l output -d 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]' -r -f -a "table\t'Columns for people'
+json\t'One JSON document'
+jsonl\t'One JSON object a line'
+csv\t'Comma-separated values with a header line'"
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand token; and __fish_seen_subcommand_from verify" -s q -l quiet -d 'Data and errors only, no words in between'
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand token; and __fish_seen_subcommand_from verify" -s h -l help -d 'Print help'
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand secret; and not __fish_seen_subcommand_from set list remove" -s c -l config -d 'Configuration file [env: HOOPCTL_CONFIG] [default: ./hoopctl.toml, ~/.config/hoopctl/, /etc/hoopctl/]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand secret; and not __fish_seen_subcommand_from set list remove" -l data-dir -d 'Data directory, in place of the configuration\'s [env: HOOPCTL_DATA_DIR]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand secret; and not __fish_seen_subcommand_from set list remove" -l socket -d 'Admin socket, in place of the configuration\'s [env: HOOPCTL_SOCKET]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand secret; and not __fish_seen_subcommand_from set list remove" -s o -l output -d 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]' -r -f -a "table\t'Columns for people'
+json\t'One JSON document'
+jsonl\t'One JSON object a line'
+csv\t'Comma-separated values with a header line'"
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand secret; and not __fish_seen_subcommand_from set list remove" -s q -l quiet -d 'Data and errors only, no words in between'
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand secret; and not __fish_seen_subcommand_from set list remove" -s h -l help -d 'Print help'
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand secret; and not __fish_seen_subcommand_from set list remove" -f -a "set" -d 'Set a secret; its value is read from standard input'
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand secret; and not __fish_seen_subcommand_from set list remove" -f -a "list" -d 'List the names'
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand secret; and not __fish_seen_subcommand_from set list remove" -f -a "remove" -d 'Remove a secret that no connection uses'
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand secret; and __fish_seen_subcommand_from set" -s c -l config -d 'Configuration file [env: HOOPCTL_CONFIG] [default: ./hoopctl.toml, ~/.config/hoopctl/, /etc/hoopctl/]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand secret; and __fish_seen_subcommand_from set" -l data-dir -d 'Data directory, in place of the configuration\'s [env: HOOPCTL_DATA_DIR]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand secret; and __fish_seen_subcommand_from set" -l socket -d 'Admin socket, in place of the configuration\'s [env: HOOPCTL_SOCKET]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand secret; and __fish_seen_subcommand_from set" -s o -l output -d 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]' -r -f -a "table\t'Columns for people'
+json\t'One JSON document'
+jsonl\t'One JSON object a line'
+csv\t'Comma-separated values with a header line'"
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand secret; and __fish_seen_subcommand_from set" -s q -l quiet -d 'Data and errors only, no words in between'
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand secret; and __fish_seen_subcommand_from set" -s h -l help -d 'Print help'
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand secret; and __fish_seen_subcommand_from list" -s c -l config -d 'Configuration file [env: HOOPCTL_CONFIG] [default: ./hoopctl.toml, ~/.config/hoopctl/, /etc/hoopctl/]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand secret; and __fish_seen_subcommand_from list" -l data-dir -d 'Data directory, in place of the configuration\'s [env: HOOPCTL_DATA_DIR]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand secret; and __fish_seen_subcommand_from list" -l socket -d 'Admin socket, in place of the configuration\'s [env: HOOPCTL_SOCKET]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand secret; and __fish_seen_subcommand_from list" -s o -l output -d 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]' -r -f -a "table\t'Columns for people'
+json\t'One JSON document'
+jsonl\t'One JSON object a line'
+csv\t'Comma-separated values with a header line'"
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand secret; and __fish_seen_subcommand_from list" -s q -l quiet -d 'Data and errors only, no words in between'
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand secret; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help'
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand secret; and __fish_seen_subcommand_from remove" -s c -l config -d 'Configuration file [env: HOOPCTL_CONFIG] [default: ./hoopctl.toml, ~/.config/hoopctl/, /etc/hoopctl/]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand secret; and __fish_seen_subcommand_from remove" -l data-dir -d 'Data directory, in place of the configuration\'s [env: HOOPCTL_DATA_DIR]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand secret; and __fish_seen_subcommand_from remove" -l socket -d 'Admin socket, in place of the configuration\'s [env: HOOPCTL_SOCKET]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand secret; and __fish_seen_subcommand_from remove" -s o -l output -d 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]' -r -f -a "table\t'Columns for people'
+json\t'One JSON document'
+jsonl\t'One JSON object a line'
+csv\t'Comma-separated values with a header line'"
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand secret; and __fish_seen_subcommand_from remove" -s y -l yes -d 'Do not ask'
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand secret; and __fish_seen_subcommand_from remove" -s q -l quiet -d 'Data and errors only, no words in between'
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand secret; and __fish_seen_subcommand_from remove" -s h -l help -d 'Print help'
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand config; and not __fish_seen_subcommand_from check show reload" -s c -l config -d 'Configuration file [env: HOOPCTL_CONFIG] [default: ./hoopctl.toml, ~/.config/hoopctl/, /etc/hoopctl/]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand config; and not __fish_seen_subcommand_from check show reload" -l data-dir -d 'Data directory, in place of the configuration\'s [env: HOOPCTL_DATA_DIR]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand config; and not __fish_seen_subcommand_from check show reload" -l socket -d 'Admin socket, in place of the configuration\'s [env: HOOPCTL_SOCKET]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand config; and not __fish_seen_subcommand_from check show reload" -s o -l output -d 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]' -r -f -a "table\t'Columns for people'
+json\t'One JSON document'
+jsonl\t'One JSON object a line'
+csv\t'Comma-separated values with a header line'"
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand config; and not __fish_seen_subcommand_from check show reload" -s q -l quiet -d 'Data and errors only, no words in between'
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand config; and not __fish_seen_subcommand_from check show reload" -s h -l help -d 'Print help'
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand config; and not __fish_seen_subcommand_from check show reload" -f -a "check" -d 'Check the file: every problem at once, with its line'
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand config; and not __fish_seen_subcommand_from check show reload" -f -a "show" -d 'Show the settings as they hold, defaults filled in'
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand config; and not __fish_seen_subcommand_from check show reload" -f -a "reload" -d 'Let the running gateway read the file again: all of it, or nothing'
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand config; and __fish_seen_subcommand_from check" -s c -l config -d 'Configuration file [env: HOOPCTL_CONFIG] [default: ./hoopctl.toml, ~/.config/hoopctl/, /etc/hoopctl/]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand config; and __fish_seen_subcommand_from check" -l data-dir -d 'Data directory, in place of the configuration\'s [env: HOOPCTL_DATA_DIR]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand config; and __fish_seen_subcommand_from check" -l socket -d 'Admin socket, in place of the configuration\'s [env: HOOPCTL_SOCKET]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand config; and __fish_seen_subcommand_from check" -s o -l output -d 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]' -r -f -a "table\t'Columns for people'
+json\t'One JSON document'
+jsonl\t'One JSON object a line'
+csv\t'Comma-separated values with a header line'"
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand config; and __fish_seen_subcommand_from check" -s q -l quiet -d 'Data and errors only, no words in between'
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand config; and __fish_seen_subcommand_from check" -s h -l help -d 'Print help'
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand config; and __fish_seen_subcommand_from show" -s c -l config -d 'Configuration file [env: HOOPCTL_CONFIG] [default: ./hoopctl.toml, ~/.config/hoopctl/, /etc/hoopctl/]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand config; and __fish_seen_subcommand_from show" -l data-dir -d 'Data directory, in place of the configuration\'s [env: HOOPCTL_DATA_DIR]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand config; and __fish_seen_subcommand_from show" -l socket -d 'Admin socket, in place of the configuration\'s [env: HOOPCTL_SOCKET]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand config; and __fish_seen_subcommand_from show" -s o -l output -d 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]' -r -f -a "table\t'Columns for people'
+json\t'One JSON document'
+jsonl\t'One JSON object a line'
+csv\t'Comma-separated values with a header line'"
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand config; and __fish_seen_subcommand_from show" -s q -l quiet -d 'Data and errors only, no words in between'
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand config; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help'
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand config; and __fish_seen_subcommand_from reload" -s c -l config -d 'Configuration file [env: HOOPCTL_CONFIG] [default: ./hoopctl.toml, ~/.config/hoopctl/, /etc/hoopctl/]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand config; and __fish_seen_subcommand_from reload" -l data-dir -d 'Data directory, in place of the configuration\'s [env: HOOPCTL_DATA_DIR]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand config; and __fish_seen_subcommand_from reload" -l socket -d 'Admin socket, in place of the configuration\'s [env: HOOPCTL_SOCKET]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand config; and __fish_seen_subcommand_from reload" -s o -l output -d 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]' -r -f -a "table\t'Columns for people'
+json\t'One JSON document'
+jsonl\t'One JSON object a line'
+csv\t'Comma-separated values with a header line'"
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand config; and __fish_seen_subcommand_from reload" -s q -l quiet -d 'Data and errors only, no words in between'
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand config; and __fish_seen_subcommand_from reload" -s h -l help -d 'Print help'
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand completions" -s c -l config -d 'Configuration file [env: HOOPCTL_CONFIG] [default: ./hoopctl.toml, ~/.config/hoopctl/, /etc/hoopctl/]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand completions" -l data-dir -d 'Data directory, in place of the configuration\'s [env: HOOPCTL_DATA_DIR]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand completions" -l socket -d 'Admin socket, in place of the configuration\'s [env: HOOPCTL_SOCKET]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand completions" -s o -l output -d 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]' -r -f -a "table\t'Columns for people'
+json\t'One JSON document'
+jsonl\t'One JSON object a line'
+csv\t'Comma-separated values with a header line'"
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand completions" -s q -l quiet -d 'Data and errors only, no words in between'
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand completions" -s h -l help -d 'Print help'
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand man" -l dir -d 'Write one page for each command into this directory' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand man" -s c -l config -d 'Configuration file [env: HOOPCTL_CONFIG] [default: ./hoopctl.toml, ~/.config/hoopctl/, /etc/hoopctl/]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand man" -l data-dir -d 'Data directory, in place of the configuration\'s [env: HOOPCTL_DATA_DIR]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand man" -l socket -d 'Admin socket, in place of the configuration\'s [env: HOOPCTL_SOCKET]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand man" -s o -l output -d 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]' -r -f -a "table\t'Columns for people'
+json\t'One JSON document'
+jsonl\t'One JSON object a line'
+csv\t'Comma-separated values with a header line'"
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand man" -s q -l quiet -d 'Data and errors only, no words in between'
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand man" -s h -l help -d 'Print help'
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand version" -s c -l config -d 'Configuration file [env: HOOPCTL_CONFIG] [default: ./hoopctl.toml, ~/.config/hoopctl/, /etc/hoopctl/]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand version" -l data-dir -d 'Data directory, in place of the configuration\'s [env: HOOPCTL_DATA_DIR]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand version" -l socket -d 'Admin socket, in place of the configuration\'s [env: HOOPCTL_SOCKET]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand version" -s o -l output -d 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]' -r -f -a "table\t'Columns for people'
+json\t'One JSON document'
+jsonl\t'One JSON object a line'
+csv\t'Comma-separated values with a header line'"
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand version" -s q -l quiet -d 'Data and errors only, no words in between'
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand version" -s h -l help -d 'Print help'

@@ -1,0 +1,110 @@
+//! `session export`: a recording as a file.
+
+use std::io;
+use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+
+use crate::cli::access::Access;
+use crate::cli::output::Terminal;
+use crate::cli::recording::Events;
+use crate::cli::report::Exit;
+use crate::cli::report::Failure;
+use crate::cli::report::Outcome;
+use crate::cli::session;
+use crate::cli::session::ExportArgs;
+use crate::cli::session::ExportFormat;
+use crate::control::noun::session::SessionView;
+use crate::recording::SessionRow;
+use crate::recording::StoredEvent;
+use crate::recording::export::ExportError;
+use crate::recording::export::write_har;
+use crate::recording::export::write_jsonl;
+use crate::recording::export::write_text;
+
+/// Writes a recording to a new file, or to standard output.
+pub fn export(terminal: Terminal, access: &Access, args: &ExportArgs) -> Outcome {
+    if args.to.is_none() && terminal.stdout && args.format != ExportFormat::Text {
+        return Err(Failure::usage(
+            "a recording as it is stored does not belong on a terminal: it may hold anything",
+        )
+        .hint("--to FILE, or a pipe, or --format text"));
+    }
+    let view = session::find(access, &args.id)?;
+    let row = row_of(&view);
+    let mut stopped = None;
+    let events = Events::of(access, view.id).map(|event| {
+        event.map_err(|failure| {
+            stopped = Some(failure);
+            ExportError::Write { source: io::Error::other("the recording cannot be read to its end") }
+        })
+    });
+    let written = match &args.to {
+        None => write_as(args.format, &row, events, &mut io::BufWriter::new(io::stdout().lock())),
+        Some(path) => {
+            let file = new_file(path)?;
+            let written = write_as(args.format, &row, events, &mut io::BufWriter::new(file));
+            if written.is_err() {
+                // A part of a recording is none.
+                std::fs::remove_file(path).ok();
+            }
+            written
+        }
+    };
+    if let Some(failure) = stopped {
+        return Err(failure);
+    }
+    written.map_err(|error| match error {
+        ExportError::Write { source } => Failure::output(&source),
+        other => Failure::failed(other.to_string()),
+    })?;
+    if let Some(path) = &args.to {
+        terminal.say(&format!("wrote {} ({} events)", path.display(), view.events));
+    }
+    Ok(Exit::Done)
+}
+
+fn write_as(
+    format: ExportFormat,
+    row: &SessionRow,
+    events: impl Iterator<Item = Result<StoredEvent, ExportError>>,
+    out: &mut impl Write,
+) -> Result<(), ExportError> {
+    match format {
+        ExportFormat::Har => write_har(row, events, out),
+        ExportFormat::Jsonl => write_jsonl(row, events, out).map(|_count| ()),
+        ExportFormat::Text => write_text(events, out),
+    }
+}
+
+fn new_file(path: &Path) -> Result<std::fs::File, Failure> {
+    let opened = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
+    opened.map_err(|error| match error.kind() {
+        io::ErrorKind::AlreadyExists => {
+            Failure::new(Exit::Conflict, format!("{} is there already", path.display()))
+        }
+        _ => Failure::failed(format!("cannot write {}: {error}", path.display())),
+    })
+}
+
+fn row_of(view: &SessionView) -> SessionRow {
+    SessionRow {
+        id: view.id,
+        principal: view.principal.clone(),
+        label: view.label.clone(),
+        kind: view.kind,
+        connection: view.connection.clone(),
+        protocol: view.protocol.clone(),
+        issuer: view.issuer.clone(),
+        client: view.client.clone(),
+        source: view.source.clone(),
+        started_ms: view.started_ms,
+        ended_ms: view.ended_ms,
+        end: view.end,
+        events: view.events,
+        denied: view.denied,
+        masked: view.masked,
+        bytes: view.bytes,
+        pruned_ms: view.pruned_ms,
+    }
+}

@@ -1,0 +1,178 @@
+//! Patterns for one value.
+
+use std::cmp::Ordering;
+
+use crate::domain::json::Json;
+use crate::policy::answer::Answer;
+use crate::policy::decimal::Decimal;
+use crate::policy::glob::Glob;
+use crate::policy::glob::PATTERN_MAX;
+use crate::policy::glob::check_text;
+use crate::policy::problem::Refusal;
+use crate::policy::value::walk::Leaf;
+
+/// What a value must be.
+#[derive(Debug, Clone)]
+pub(super) enum Pattern {
+    /// One of the choices.
+    Is(Choices),
+    /// None of the choices.
+    IsNot(Choices),
+    /// A number that stands so to the text's number.
+    Compares(Holds, Box<str>),
+}
+
+/// Whether a comparison holds for how the value stands to the operand.
+pub(super) type Holds = fn(Ordering) -> bool;
+
+/// Alternatives.
+#[derive(Debug, Clone)]
+pub(super) struct Choices(Box<[Choice]>);
+
+#[derive(Debug, Clone)]
+enum Choice {
+    Anything,
+    Glob(Glob),
+    Literal(Box<str>),
+}
+
+impl Pattern {
+    /// Reads a pattern as it was written.
+    pub(super) fn parse(text: &str) -> Result<Self, Refusal> {
+        if let Some(rest) = text.strip_prefix("!=") {
+            return Ok(Self::IsNot(Choices::parse(rest.trim_start())?));
+        }
+        if text.starts_with('!') {
+            return Err(Refusal::new(
+                "a ! without =",
+                "write != before a value, or = before a literal that starts with !",
+            ));
+        }
+        let orders: [(&str, Holds); 4] = [
+            (">=", Ordering::is_ge),
+            ("<=", Ordering::is_le),
+            (">", Ordering::is_gt),
+            ("<", Ordering::is_lt),
+        ];
+        for (sign, holds) in orders {
+            if let Some(operand) = text.strip_prefix(sign) {
+                let operand = operand.trim();
+                return match Decimal::parse(operand) {
+                    Some(_) if operand.len() <= 64 => Ok(Self::Compares(holds, operand.into())),
+                    _ => Err(Refusal::new(
+                        "a comparison without a number",
+                        format!("write a number after {sign}, or = before a literal that starts with it"),
+                    )),
+                };
+            }
+        }
+        Ok(Self::Is(Choices::parse(text)?))
+    }
+
+    /// What it says about one value; nothing about one that is not there.
+    pub(super) fn leaf(&self, leaf: Leaf<'_>) -> Option<Answer> {
+        match (self, leaf) {
+            (_, Leaf::Missing) => None,
+            (Self::Is(choices) | Self::IsNot(choices), leaf) => {
+                Some(Answer::any(choices.0.iter().map(|choice| choice.answer(leaf))))
+            }
+            (Self::Compares(..), Leaf::Empty) => Some(Answer::No),
+            (Self::Compares(holds, operand), Leaf::Value(value)) => Some(compare(value, *holds, operand)),
+        }
+    }
+}
+
+/// A number answers surely. What only may be taken for one is unsure, unless it is one in JSON's own spelling and the comparison fails.
+fn compare(value: &Json, holds: Holds, operand: &str) -> Answer {
+    let number = |text: &str| Some(holds(Decimal::parse(text)?.compare(Decimal::parse(operand)?)));
+    match value {
+        Json::Number(text) => number(text).map_or(Answer::Unsure, Answer::of),
+        Json::String(text) if number(text) == Some(false) => Answer::No,
+        _ => Answer::Unsure,
+    }
+}
+
+impl Choices {
+    fn parse(text: &str) -> Result<Self, Refusal> {
+        if let Some(literal) = text.strip_prefix('=') {
+            if literal.starts_with(['=', '>', '<']) || literal.len() > PATTERN_MAX {
+                return Err(Refusal::new(
+                    "no comparison",
+                    "write one of > >= < <= != =, or = and a space before a literal",
+                ));
+            }
+            let literal = literal.strip_prefix(' ').unwrap_or(literal);
+            return Ok(Self([Choice::Literal(literal.into())].into()));
+        }
+        if text.is_empty() {
+            return Err(Refusal::new("empty", "write = for the empty text, * for any value"));
+        }
+        if text.starts_with(['>', '<', '!']) {
+            return Err(Refusal::new("two comparisons", "write one of > >= < <= != ="));
+        }
+        let choice = |part: &str| -> Result<Choice, Refusal> {
+            check_text(part)?;
+            let glob = Glob::parse(part)?;
+            Ok(match glob.exact() {
+                Some(literal) => Choice::Literal(literal.into()),
+                None if glob.is_any() => Choice::Anything,
+                None => Choice::Glob(glob),
+            })
+        };
+        Ok(Self(text.split('|').map(choice).collect::<Result<_, _>>()?))
+    }
+
+    /// Whether every value is meant.
+    pub(super) fn any(&self) -> bool {
+        self.0.iter().any(|choice| matches!(choice, Choice::Anything))
+    }
+}
+
+impl Choice {
+    fn answer(&self, leaf: Leaf<'_>) -> Answer {
+        let value = match (self, leaf) {
+            (Self::Anything, Leaf::Empty) => return Answer::Unsure,
+            (_, Leaf::Missing | Leaf::Empty) => return Answer::No,
+            (Self::Anything, Leaf::Value(_)) => return Answer::Yes,
+            (_, Leaf::Value(value)) => value,
+        };
+        // Where a plain value is expected, targets make something of an object: `{"$eq": 8}`.
+        let Some(text) = value.scalar() else { return Answer::Unsure };
+        let is_number = matches!(value, Json::Number(_));
+        match self {
+            Self::Anything => Answer::Yes,
+            // The same number has other spellings, which the glob does not see.
+            Self::Glob(_) if is_number && text.contains(['.', 'e', 'E']) => Answer::Unsure,
+            Self::Glob(glob) => Answer::of(glob.matches(text.as_bytes())),
+            Self::Literal(literal) => {
+                if **literal == *text {
+                    Answer::Yes
+                } else if is_number {
+                    Answer::of(equal(literal, text))
+                } else if value.as_str().is_some_and(|text| equal(literal, loose(text))) {
+                    Answer::Unsure
+                } else {
+                    Answer::No
+                }
+            }
+        }
+    }
+}
+
+fn equal(left: &str, right: &str) -> bool {
+    match (Decimal::parse(left), Decimal::parse(right)) {
+        (Some(left), Some(right)) => left.compare(right).is_eq(),
+        _ => false,
+    }
+}
+
+/// A text as a lenient target would read it as a number: without space, plus sign and zeros in front.
+fn loose(text: &str) -> &str {
+    let text = text.trim_matches(|c: char| c.is_whitespace() || c.is_control());
+    let text = text.strip_prefix('+').unwrap_or(text);
+    let digits = text.trim_start_matches('0');
+    let zeros = text.len() - digits.len();
+    // One zero stays before a point or an end.
+    let keep = usize::from(zeros > 0 && !digits.starts_with(|c: char| c.is_ascii_digit()));
+    text.get(zeros - keep..).unwrap_or(text)
+}
