@@ -116,7 +116,7 @@ fn every_command_says_what_it_is_for_without_control_characters() {
     for path in commands() {
         let mut command = hoopctl::cli::command();
         command.build();
-        let leaf = path.iter().fold(Some(&command), |command, name| command?.find_subcommand(name)).unwrap();
+        let leaf = path.iter().try_fold(&command, |command, name| command.find_subcommand(name)).unwrap();
         let help = leaf.clone().render_help().to_string();
         assert!(!help.contains('\u{1b}'), "{path:?}");
         assert!(leaf.get_about().is_some(), "{path:?} says nothing about itself");
@@ -165,14 +165,13 @@ fn shell_words(line: &str) -> Vec<String> {
     for c in line.chars() {
         match (quote, c) {
             (Some(open), c) if c == open => quote = None,
-            (Some(_), c) => word.get_or_insert_default().push(c),
             (None, '\'' | '"') => {
                 quote = Some(c);
                 word.get_or_insert_default();
             }
             (None, '|' | '<' | '>') => break,
             (None, ' ') => words.extend(word.take()),
-            (None, c) => word.get_or_insert_default().push(c),
+            (_, c) => word.get_or_insert_default().push(c),
         }
     }
     words.extend(word);
@@ -184,7 +183,7 @@ fn every_example_of_the_help_can_be_read() {
     let mut seen = 0;
     for path in commands() {
         let command = hoopctl::cli::command();
-        let leaf = path.iter().fold(Some(&command), |command, name| command?.find_subcommand(name)).unwrap();
+        let leaf = path.iter().try_fold(&command, |command, name| command.find_subcommand(name)).unwrap();
         let after = match leaf.get_after_help() {
             Some(after) => after.to_string(),
             None if path.is_empty() => hoopctl::cli::help::ROOT.to_owned(),

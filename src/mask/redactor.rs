@@ -54,7 +54,9 @@ impl Needles {
             out
         };
         let mut hex = Vec::new();
-        secret.iter().for_each(|byte| hex.extend_from_slice(format!("{byte:02x}").as_bytes()));
+        for byte in secret {
+            hex.extend_from_slice(format!("{byte:02x}").as_bytes());
+        }
         let upper = hex.to_ascii_uppercase();
         let mut shapes = vec![secret.to_vec(), json, slashes, percent(true), percent(false), hex, upper];
         for skipped in 0..3 {

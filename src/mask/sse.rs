@@ -105,7 +105,9 @@ impl SseMasker {
         for line in &lines {
             match (data_of(line.text), &masked) {
                 (None, _) => {
-                    let name = memchr::memchr(b':', line.text).map_or(0, |colon| colon + 1);
+                    // The names of the protocol are no names of fields; anything else is a comment or unknown.
+                    let name = ["id:", "event:", "retry:"].iter().find(|name| line.text.starts_with(name.as_bytes()));
+                    let name = name.map_or(0, |name| name.len());
                     let (name, value) = line.text.split_at(name);
                     let masked = self.mask(plan, value, "event", notes)?;
                     out.extend_from_slice(name);

@@ -117,8 +117,7 @@ impl Exchange {
                 return Err(self.refuse_recorded(record, &verdict, denied).await);
             }
             Effect::Allow => {
-                let event = self.command_event(record, &verdict, None);
-                self.append(vec![event], durability).await?;
+                self.append(self.command_events(record, &verdict, None, None), durability).await?;
                 self.counters.allowed();
             }
             Effect::Approve => self.hold(&command, &verdict, record, held).await?,
@@ -144,8 +143,8 @@ impl Exchange {
         self.counters.denied();
         self.gate.0.metrics.refused(denied.code);
         tracing::info!(request = %self.request, session = %self.session.id, code = %denied.code, rule = denied.rule.as_deref().unwrap_or_default(), "command refused");
-        let event = self.command_event(record, verdict, Some(&denied));
-        match self.append(vec![event], Durability::Written).await {
+        let events = self.command_events(record, verdict, Some(&denied), None);
+        match self.append(events, Durability::Written).await {
             Ok(()) => denied,
             Err(unrecorded) => unrecorded,
         }
@@ -158,18 +157,25 @@ impl Exchange {
         }
     }
 
-    /// The command's event with the decision in it.
-    fn command_event(&self, record: CommandRecord, verdict: &Verdict, denied: Option<&Denied>) -> Event {
-        let mut data = record.data;
-        if data.ends_with('}') {
+    /// The command's event and its decision. A plain allow stands in the command's event itself: it is by far the most frequent one.
+    fn command_events(&self, record: CommandRecord, verdict: &Verdict, denied: Option<&Denied>, grant: Option<&str>) -> Vec<Event> {
+        let CommandRecord { kind, mut data, mask } = record;
+        let mut decision = String::with_capacity(128);
+        write_decision(&mut decision, verdict, denied, grant);
+        let plain = verdict.effect == Effect::Allow && denied.is_none() && self.snapshot.recording().keeps(kind);
+        if plain && data.ends_with('}') {
             data.pop();
+            data.push_str(",\"decision\":");
+            data.push_str(&decision);
+            data.push('}');
         }
-        data.push_str(",\"decision\":");
-        write_decision(&mut data, verdict, denied);
-        data.push('}');
-        let mut event = self.session.event(record.kind, Some(Direction::C2s), Some(self.request), data);
-        event.mask = record.mask;
-        event
+        let mut event = self.session.event(kind, Some(Direction::C2s), Some(self.request), data);
+        event.mask = mask;
+        let mut events = vec![event];
+        if !plain {
+            events.push(self.session.event(EventKind::Decision, None, Some(self.request), decision));
+        }
+        events
     }
 
     pub(super) async fn append(&self, events: Vec<Event>, durability: Durability) -> Result<(), Denied> {
@@ -198,17 +204,15 @@ impl Exchange {
         let session = self.session.id;
         let wanted = Wanted { principal: &principal.id, connection: &connection, rule: &rule, spec: &spec, session };
         if let Some(grant) = self.gate.0.approvals.standing_grant(&wanted) {
-            let mut event = self.command_event(record, verdict, None);
-            event.data = with_member(&event.data, "grant", &grant.id.to_string());
-            self.append(vec![event], Durability::Synced).await?;
+            let grant = grant.id.to_string();
+            self.append(self.command_events(record, verdict, None, Some(&grant)), Durability::Synced).await?;
             self.counters.approved();
             return Ok(());
         }
         let summary = command.summary();
         let mut record_masked = record;
         let shown_summary = self.masked_summary(&summary, &mut record_masked);
-        let event = self.command_event(record_masked, verdict, None);
-        self.append(vec![event], Durability::Synced).await?;
+        self.append(self.command_events(record_masked, verdict, None, None), Durability::Synced).await?;
         let ask = Ask {
             principal: principal.id.to_string(),
             label: principal.label().to_owned(),
@@ -348,7 +352,7 @@ fn blocked(verdict: &Verdict) -> Denied {
     Denied { rule: verdict.rule.clone(), ..Denied::new(DenyCode::Denied, detail) }
 }
 
-fn write_decision(out: &mut String, verdict: &Verdict, denied: Option<&Denied>) {
+fn write_decision(out: &mut String, verdict: &Verdict, denied: Option<&Denied>, grant: Option<&str>) {
     let _infallible = write!(out, "{{\"effect\":\"{}\",\"rule\":", verdict.effect);
     match &verdict.rule {
         Some(rule) => {
@@ -367,6 +371,9 @@ fn write_decision(out: &mut String, verdict: &Verdict, denied: Option<&Denied>) 
         out.push(']');
     }
     let _infallible = write!(out, ",\"policy_rev\":{}", verdict.revision);
+    if let Some(grant) = grant {
+        let _infallible = write!(out, ",\"grant\":\"{grant}\"");
+    }
     if let Some(denied) = denied {
         let _infallible = write!(out, ",\"code\":\"{}\"", denied.code);
         if let Some(reason) = denied.audit {

@@ -20,6 +20,8 @@ use hoopctl::recording::Settings;
 
 /// How long each figure is measured.
 const RUN: Duration = Duration::from_secs(2);
+/// Threads that the waiters are spread over, as in the gateway on two cores.
+const WORKERS: usize = 2;
 
 fn main() {
     println!("waiters durability  commands/s  events/s  us CPU/event  bytes on disk/event");
@@ -45,38 +47,18 @@ fn measure(waiters: usize, durability: Durability) {
         tempfile::tempdir_in(std::env::var("BENCH_DIR").unwrap_or_else(|_| "/var/tmp".to_owned())).unwrap();
     let journal = Journal::open(dir.path(), Settings::default()).unwrap();
     let session = SessionId::new();
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    let commands = runtime.block_on(async {
-        journal.append([start(session)], Durability::Synced).await.unwrap();
-        let (cpu, began) = (cpu_time(), Instant::now());
-        let tasks: Vec<_> = (0..waiters)
-            .map(|_| {
-                let journal = journal.clone();
-                tokio::spawn(async move {
-                    let mut commands = 0_u64;
-                    while began.elapsed() < RUN {
-                        let request = RequestId::new();
-                        let asked = [
-                            event(session, EventKind::HttpRequest, request, REQUEST),
-                            event(session, EventKind::Decision, request, DECISION),
-                        ];
-                        journal.append(asked, durability).await.unwrap();
-                        journal.push(event(session, EventKind::HttpResponse, request, RESPONSE)).unwrap();
-                        commands += 1;
-                    }
-                    commands
-                })
-            })
-            .collect();
-        let mut commands = 0;
-        for task in tasks {
-            commands += task.await.unwrap();
-        }
-        journal.flush().await.unwrap();
-        let (cpu, took) = (cpu_time() - cpu, began.elapsed());
-        (commands, cpu, took)
-    });
-    let (commands, cpu, took) = commands;
+    runtime().block_on(journal.append([start(session)], Durability::Synced)).unwrap();
+    let (cpu, began) = (cpu_time(), Instant::now());
+    let workers: Vec<_> = (0..WORKERS.min(waiters))
+        .map(|worker| {
+            let journal = journal.clone();
+            let mine = (worker..waiters).step_by(WORKERS).count();
+            std::thread::spawn(move || runtime().block_on(work(journal, session, mine, durability, began)))
+        })
+        .collect();
+    let commands: u64 = workers.into_iter().map(|worker| worker.join().unwrap()).sum();
+    runtime().block_on(journal.flush()).unwrap();
+    let (cpu, took) = (cpu_time() - cpu, began.elapsed());
     journal.close();
     let events = (commands * 3) as f64;
     let size = size_of(&dir.path().join("events.db"));
@@ -88,6 +70,44 @@ fn measure(waiters: usize, durability: Durability) {
         cpu.as_secs_f64() * 1e6 / events,
         size as f64 / events,
     );
+}
+
+fn runtime() -> tokio::runtime::Runtime {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap()
+}
+
+/// One worker thread with `waiters` tasks. Gives the number of commands they recorded.
+async fn work(
+    journal: Journal,
+    session: SessionId,
+    waiters: usize,
+    durability: Durability,
+    began: Instant,
+) -> u64 {
+    let tasks: Vec<_> = (0..waiters)
+        .map(|_| {
+            let journal = journal.clone();
+            tokio::spawn(async move {
+                let mut commands = 0_u64;
+                while began.elapsed() < RUN {
+                    let request = RequestId::new();
+                    let asked = [
+                        event(session, EventKind::HttpRequest, request, REQUEST),
+                        event(session, EventKind::Decision, request, DECISION),
+                    ];
+                    journal.append(asked, durability).await.unwrap();
+                    journal.push(event(session, EventKind::HttpResponse, request, RESPONSE)).unwrap();
+                    commands += 1;
+                }
+                commands
+            })
+        })
+        .collect();
+    let mut commands = 0;
+    for task in tasks {
+        commands += task.await.unwrap();
+    }
+    commands
 }
 
 const REQUEST: &str = r#"{"method":"GET","path":"/customers/7","query":"","headers":[["host","127.0.0.1:8440"],["user-agent","wrk/4.2"],["accept","*/*"]],"body":null,"class":"read","http":"1.1"}"#;

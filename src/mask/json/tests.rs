@@ -93,7 +93,7 @@ fn values_by_shape_are_found_in_strings_names_and_numbers() {
         (r#"{"m":"to alice@example.com now"}"#, r#"{"m":"to *****@******e.com now"}"#),
         (r#"{"m":"\u0061lice\u0040example.com \n"}"#, r#"{"m":"*****@******e.com \n"}"#),
         ("[4111111111111111, 4111111111111112]", r#"["************1111", 4111111111111112]"#),
-        ("[4.111111111111111E15]", r#"["*.*************11*15"]"#),
+        ("[4.111111111111111E15]", r#"["*.**************1E15"]"#),
         ("[4111111111111111.0]", r#"["*************111.0"]"#),
         (r#"{"ssn":123456789,"id":123456789}"#, r#"{"ssn":"*****6789","id":123456789}"#),
         (r#"{"a\/b":"\"4111 1111 1111 1111\" \/ x"}"#, r#"{"a\/b":"\"**** **** **** 1111\" \/ x"}"#),
@@ -101,7 +101,7 @@ fn values_by_shape_are_found_in_strings_names_and_numbers() {
         (r#"["a@b\ud83d\ude00"]"#, r#"["a@b\ud83d\ude00"]"#),
     ] {
         let masked = mask(&plan, text.as_bytes()).unwrap();
-        assert_eq!(masked, wanted.replace("*.*************11*15", "*.**************1E15").replace("1E15", "1E15"), "{text}");
+        assert_eq!(masked, wanted, "{text}");
         assert!(serde_json::from_str::<serde_json::Value>(&masked).is_ok(), "{masked}");
     }
 }

@@ -193,23 +193,21 @@ impl JsonMasker {
         let mut from = (at + 1).max(resumed);
         let mut escaped = false;
         let end = loop {
-            match bits::string_stop(input, from) {
-                Some(stop) => match input.get(stop) {
-                    Some(b'"') => break Some(stop + 1),
-                    Some(b'\\') if stop + 1 < input.len() => {
-                        escaped = true;
-                        from = stop + 2;
-                    }
-                    Some(b'\\') => {
-                        self.searched = stop - at;
-                        break None;
-                    }
-                    _ => return Err(Unmaskable::malformed("a control character in a string")),
-                },
-                None => {
-                    self.searched = input.len().max(from) - at;
+            let Some(stop) = bits::string_stop(input, from) else {
+                self.searched = input.len().max(from) - at;
+                break None;
+            };
+            match input.get(stop) {
+                Some(b'"') => break Some(stop + 1),
+                Some(b'\\') if stop + 1 < input.len() => {
+                    escaped = true;
+                    from = stop + 2;
+                }
+                Some(b'\\') => {
+                    self.searched = stop - at;
                     break None;
                 }
+                _ => return Err(Unmaskable::malformed("a control character in a string")),
             }
         };
         if end.unwrap_or(input.len()) - at > LONGEST_VALUE {

@@ -34,7 +34,7 @@ const STALL_TIME: Duration = Duration::from_mins(1);
 /// A refused client may still be sending. Closing at once would reset the stream and throw the refusal away before it is read, so the rest is
 /// read for so long, and no more than so many bytes.
 const LINGER_TIME: Duration = Duration::from_millis(500);
-const LINGER_BYTES: usize = 1 << 20;
+const LINGER_BYTES: usize = 256 << 10;
 /// How much is read at once.
 const READ: usize = 32 << 10;
 /// What hyper reads in place of a refused head: it carries the refusal to the one place that answers, in its turn after earlier replies.

@@ -140,7 +140,9 @@ fn request(data: &Data<'_>) -> String {
     let query = if query.is_empty() { query } else { format!("?{query}") };
     let class = data.text("class");
     let class = if class.is_empty() || class == "read" { String::new() } else { format!("  [{class}]") };
-    format!("→ {} {}{query}{class}", data.text("method"), data.text("path"))
+    let allowed = data.json.member("decision").map(|json| Data { json, bounds: data.bounds });
+    let allowed = allowed.map(|decision| format!("  ✓ {}", decision.text("rule"))).unwrap_or_default();
+    format!("→ {} {}{query}{class}{allowed}", data.text("method"), data.text("path"))
 }
 
 fn response(data: &Data<'_>) -> String {
