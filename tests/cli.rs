@@ -493,11 +493,31 @@ fn without_a_gateway_the_store_is_edited_directly() {
         ]))
     };
     assert_eq!((explain("GET"), explain("DELETE")), (0, 9));
-    let tests = "[[test]]\nas = \"dev/a\"\ngroups = [\"support\"]\nconnection = \"crm\"\nrequest = \"GET /x\"\nexpect = \"EFFECT\"\n";
-    for (effect, exit) in [("allow", 0), ("deny", 1)] {
-        std::fs::write(folder.path().join("tests.toml"), tests.replace("EFFECT", effect)).unwrap();
-        assert_eq!(code(&all(&["policy", "test", "tests.toml"])), exit);
+    for (case, exit, out, err) in [
+        (r#"method = "GET", effect = "allow""#, 0, "allow by crm-reads", "1 of 1"),
+        (r#"method = "GET", effect = "deny""#, 1, "\u{2713} allow   crm-reads", "0 of 1"),
+        (r#"method = "POST", effect = "deny""#, 0, "deny", "no case reaches: crm-reads"),
+        (r#"method = "POST", effect = "allow""#, 1, "match.operations wants read, found write", "0 of 1"),
+        (r#"method = "TRACE", effect = "deny""#, 1, "TRACE and CONNECT are not served", "0 of 1"),
+        (r#"method = "BAD METHOD", effect = "deny""#, 1, "is no method", "0 of 1"),
+        (r#"method = "GET", effect = "maybe""#, 3, "", "cases.toml: line 1"),
+    ] {
+        let (method, effect) = case.split_once(", ").unwrap();
+        let text = format!(
+            "case = [{{ name = \"one\", as = {{ subject = \"dev/a\", groups = [\"support\"] }}, connection = \"crm\", \
+             {method}, path = \"/x\", expect = {{ {effect} }} }}]"
+        );
+        std::fs::write(folder.path().join("cases.toml"), text).unwrap();
+        let output = all(&["policy", "test", "cases.toml"]);
+        let (found, said) = (text(&output.stdout), text(&output.stderr));
+        assert_eq!(code(&output), exit, "{case}: {found} {said}");
+        assert!(found.contains(out) && said.contains(err), "{case}: {found} {said}");
     }
+    for wrong in ["", "[[test]]", "case = 1"] {
+        std::fs::write(folder.path().join("cases.toml"), wrong).unwrap();
+        assert_eq!(code(&all(&["policy", "test", "cases.toml"])), 3, "{wrong}");
+    }
+    assert_eq!(code(&all(&["policy", "test", "missing.toml"])), 3);
 
     assert_eq!(code(&all(&["connect", "remove", "crm"])), 2, "it needs a yes without a terminal");
     assert_eq!(code(&all(&["policy", "rm", "crm-reads", "--yes"])), 0);

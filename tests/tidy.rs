@@ -1,6 +1,6 @@
 //! What a compiler does not check: the direction of dependencies, the shape of files, who may take a permit apart.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test may stop where it fails")]
+#![expect(clippy::unwrap_used, reason = "a test may stop where it fails")]
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -79,16 +79,25 @@ fn modules_use_only_what_their_row_allows() {
     let mut wrong = Vec::new();
     for path in sources(&src()) {
         let Some(module) = module_of(&path) else { continue };
-        let allowed = layers.get(module.as_str()).unwrap_or_else(|| panic!("module {module} has no row in LAYERS"));
+        let allowed =
+            layers.get(module.as_str()).unwrap_or_else(|| panic!("module {module} has no row in LAYERS"));
         let text = std::fs::read_to_string(&path).unwrap();
         let text = if is_test_file(&path) { "" } else { code(&text) };
         for (number, line) in text.lines().enumerate() {
             let line = line.split("//").next().unwrap_or_default();
             for rest in line.split("crate::").skip(1) {
-                let used: String = rest.chars().take_while(|c| c.is_ascii_alphanumeric() || *c == '_').collect();
+                let used: String =
+                    rest.chars().take_while(|c| c.is_ascii_alphanumeric() || *c == '_').collect();
                 if used.is_empty() || rest.starts_with('{') || rest.starts_with('*') {
-                    wrong.push(format!("{}:{}: a path that does not name its module", path.display(), number + 1));
-                } else if used != module && layers.contains_key(used.as_str()) && !allowed.contains(&used.as_str()) {
+                    wrong.push(format!(
+                        "{}:{}: a path that does not name its module",
+                        path.display(),
+                        number + 1
+                    ));
+                } else if used != module
+                    && layers.contains_key(used.as_str())
+                    && !allowed.contains(&used.as_str())
+                {
                     wrong.push(format!("{}:{}: {module} uses {used}", path.display(), number + 1));
                 }
             }
@@ -101,7 +110,10 @@ fn modules_use_only_what_their_row_allows() {
 fn the_architecture_page_has_the_same_table() {
     let page = std::fs::read_to_string(src().join("ARCHITECTURE.md")).unwrap();
     for (module, uses) in LAYERS {
-        let row = page.lines().find(|line| line.starts_with(&format!("| [`{module}`] "))).unwrap_or_else(|| panic!("no row for {module}"));
+        let row = page
+            .lines()
+            .find(|line| line.starts_with(&format!("| [`{module}`] ")))
+            .unwrap_or_else(|| panic!("no row for {module}"));
         let cell = row.trim_end_matches('|').rsplit('|').next().unwrap().trim();
         let told: Vec<&str> = cell.split(", ").collect();
         match cell {
@@ -123,11 +135,19 @@ fn only_upstream_takes_a_permit_apart_and_protocols_do_not_know_each_other() {
             let folder = path.strip_prefix(src().join("protocol")).unwrap().components().next().unwrap();
             let folder = folder.as_os_str().to_str().unwrap();
             for rest in text.split("crate::protocol::").skip(1) {
-                assert!(folder == "mod.rs" || rest.starts_with(folder), "{} names another protocol", path.display());
+                assert!(
+                    folder == "mod.rs" || rest.starts_with(folder),
+                    "{} names another protocol",
+                    path.display()
+                );
             }
         }
         if name == "reply.rs" && path.to_str().unwrap().contains("/protocol/") {
-            assert!(text.contains("#![deny(clippy::wildcard_enum_match_arm)]"), "{}: a new code must not compile without words", path.display());
+            assert!(
+                text.contains("#![deny(clippy::wildcard_enum_match_arm)]"),
+                "{}: a new code must not compile without words",
+                path.display()
+            );
         }
     }
 }
@@ -146,7 +166,11 @@ fn files_say_what_they_are_and_stay_readable() {
             wrong.push(format!("{shown}: the name says nothing"));
         }
         if !is_test_file(&path) {
-            let lines = code(&text).lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with("//")).count();
+            let lines = code(&text)
+                .lines()
+                .map(str::trim)
+                .filter(|line| !line.is_empty() && !line.starts_with("//"))
+                .count();
             if lines > MAX_LINES {
                 wrong.push(format!("{shown}: {lines} lines of code, at most {MAX_LINES}"));
             }

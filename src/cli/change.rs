@@ -102,8 +102,14 @@ pub fn new_table(kind: EntityKind, name: &str, file: Option<&Path>) -> Result<Ta
         Some(file) => entity::parse_table(&entity::read_text(file)?, &file.display().to_string())?,
         None => Table::new(),
     };
+    settled(kind, &mut table, file)?;
     named(kind, name, &mut table)?;
     Ok(table)
+}
+
+/// Makes the paths in it absolute; only connections have any.
+fn settled(kind: EntityKind, table: &mut Table, file: Option<&Path>) -> Result<(), Failure> {
+    if kind == EntityKind::Connection { entity::absolute_paths(table, file) } else { Ok(()) }
 }
 
 fn named(kind: EntityKind, name: &str, table: &mut Table) -> Result<(), Failure> {
@@ -142,8 +148,10 @@ pub fn edit(
         }
     };
     let mut table = entity::parse_table(&text, name)?;
+    settled(kind, &mut table, file)?;
     if let Some(options) = options {
         options(&mut table)?;
+        settled(kind, &mut table, None)?;
     }
     named(kind, name, &mut table)?;
     put(

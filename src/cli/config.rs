@@ -4,15 +4,20 @@ use clap::Subcommand;
 use serde_json::json;
 
 use crate::cli::access::Access;
+use crate::cli::current;
 use crate::cli::output;
 use crate::cli::output::Format;
 use crate::cli::output::Terminal;
 use crate::cli::place::Place;
 use crate::cli::report::Exit;
+use crate::cli::report::Failure;
 use crate::cli::report::Outcome;
+use crate::config;
 use crate::config::Config;
+use crate::config::Entity;
 use crate::domain::text::Shown;
 use crate::domain::units;
+use crate::store;
 
 /// The verbs of `config`.
 #[derive(Debug, Subcommand)]
@@ -34,10 +39,22 @@ pub fn run(terminal: Terminal, place: &Place, verb: &ConfigVerb) -> Outcome {
     }
 }
 
-/// Checks the file without starting anything.
+/// Checks the file without starting anything, and whether it holds together with what the store has, where that can be read.
 pub fn check(terminal: Terminal, place: &Place) -> Outcome {
     let config = place.config()?;
-    for warning in &config.warnings {
+    let mut warnings = config.warnings.clone();
+    let store_read = match stored(terminal, place, &config) {
+        Ok(stored) => {
+            warnings.extend(config::combine(&config, stored)?.warnings);
+            true
+        }
+        Err(failure) if failure.exit == Exit::Config => return Err(failure),
+        Err(failure) => {
+            terminal.say(&format!("the store was not looked at: {}", failure.message));
+            false
+        }
+    };
+    for warning in &warnings {
         terminal.say(&format!("warning: {warning}"));
     }
     let counts = [
@@ -51,11 +68,24 @@ pub fn check(terminal: Terminal, place: &Place) -> Outcome {
         terminal.data(&format!("{} is valid: {counts}\n", Shown(&config.path.display().to_string())))?;
     } else {
         let value =
-            json!({"file": config.path.display().to_string(), "valid": true, "warnings": config.warnings});
+            json!({"file": config.path.display().to_string(), "valid": true, "warnings": warnings,
+                "store_read": store_read});
         terminal
             .item(&[("file", config.path.display().to_string()), ("valid", "true".to_owned())], &value)?;
     }
     Ok(Exit::Done)
+}
+
+/// What the store has: of the running gateway, or of the data directory. Makes none where there is none.
+fn stored(terminal: Terminal, place: &Place, config: &Config) -> Result<Vec<Entity>, Failure> {
+    let file = config.storage.data_dir.join(store::DB_FILE);
+    let access = match file.try_exists() {
+        Ok(false) => return Ok(Vec::new()),
+        Ok(true) => Access::open(Terminal { quiet: true, ..terminal }, place)?,
+        // The data directory is another user's: only its gateway can tell.
+        Err(_closed) => Access::online(place)?,
+    };
+    current::of_store(&access)
 }
 
 fn show(terminal: Terminal, place: &Place) -> Outcome {

@@ -12,6 +12,7 @@ use serde_json::json;
 use crate::cli::access::Access;
 use crate::cli::change;
 use crate::cli::change::joined;
+use crate::cli::entity;
 use crate::cli::entity::ConnectionOptions;
 use crate::cli::help;
 use crate::cli::output::Terminal;
@@ -121,6 +122,7 @@ pub fn run(terminal: Terminal, place: &Place, verb: ConnectVerb) -> Outcome {
         ConnectVerb::Add(args) => {
             let mut table = change::new_table(kind, &args.name, args.file.as_deref())?;
             args.options.apply(&mut table)?;
+            entity::absolute_paths(&mut table, None)?;
             if !table.contains_key("upstream") {
                 return Err(Failure::usage("--upstream is missing").hint("--upstream https://HOST/PATH"));
             }

@@ -2,6 +2,7 @@
 
 use std::io::Read;
 use std::path::Path;
+use std::path::PathBuf;
 
 use clap::Args;
 use toml::Table;
@@ -293,6 +294,34 @@ fn refuse_user_info(upstream: &str) -> Result<(), Failure> {
     Ok(())
 }
 
+/// Makes the paths of a connection's table absolute: what is kept in the store has no folder to be relative to. They start at the
+/// folder of `file`, or at the working directory without one and for `-`.
+pub fn absolute_paths(table: &mut Table, file: Option<&Path>) -> Result<(), Failure> {
+    let folder = file.filter(|file| *file != Path::new("-")).and_then(Path::parent);
+    let absolute = |path: &str| {
+        let joined = folder.map_or_else(|| PathBuf::from(path), |folder| folder.join(path));
+        let whole = std::path::absolute(joined).ok().and_then(|whole| whole.into_os_string().into_string().ok());
+        whole.ok_or_else(|| Failure::usage("a relative path that cannot be made absolute; write it from the root on"))
+    };
+    if let Some(Value::String(path)) = table.get_mut("ca_file")
+        && !path.is_empty()
+    {
+        *path = absolute(path)?;
+    }
+    if let Some(Value::String(inject)) = table.get_mut("inject") {
+        let source = match inject.split_once(':') {
+            Some(("bearer", source)) => Some(source),
+            Some(("basic" | "header", rest)) => rest.split_once(':').map(|(_, source)| source),
+            _ => None,
+        };
+        if let Some(path) = source.and_then(|source| source.strip_prefix("file:")).filter(|path| !path.is_empty()) {
+            let start = inject.strip_suffix(path).unwrap_or_default();
+            *inject = format!("{start}{}", absolute(path)?);
+        }
+    }
+    Ok(())
+}
+
 /// The longest text that is read for a definition or policy test, in bytes.
 const TEXT_MAX: u64 = 4 << 20;
 
@@ -314,4 +343,36 @@ pub fn read_text(path: &Path) -> Result<String, Failure> {
 /// Reads the TOML of one table.
 pub fn parse_table(text: &str, name: &str) -> Result<Table, Failure> {
     text.parse::<Table>().map_err(|error| Failure::new(Exit::Config, format!("{name}: {error}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn absolute(text: &str, file: Option<&str>) -> (String, String) {
+        let mut table: Table = text.parse().unwrap();
+        absolute_paths(&mut table, file.map(Path::new)).unwrap();
+        let value = |key| table.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
+        (value("ca_file"), value("inject"))
+    }
+
+    #[test]
+    fn what_goes_into_the_store_has_no_relative_path() {
+        let here = std::env::current_dir().unwrap();
+        let here = here.display();
+        for (ca_file, inject, file, found) in [
+            ("ca.pem", "bearer:file:./t", None, (format!("{here}/ca.pem"), format!("bearer:file:{here}/t"))),
+            ("/ca.pem", "basic:u:file:t:x", Some("-"), ("/ca.pem".into(), format!("basic:u:file:{here}/t:x"))),
+            ("ca.pem", "header:X-Key:file:a/b", Some("/etc/h/c.toml"), (
+                "/etc/h/ca.pem".into(),
+                "header:X-Key:file:/etc/h/a/b".into(),
+            )),
+            ("a", "bearer:file:/t", Some("c.toml"), (format!("{here}/a"), "bearer:file:/t".into())),
+            ("/a", "bearer:exec:file t", None, ("/a".into(), "bearer:exec:file t".into())),
+            ("/a", "basic:file:env:X", None, ("/a".into(), "basic:file:env:X".into())),
+            ("", "bearer:file:", None, (String::new(), "bearer:file:".into())),
+        ] {
+            assert_eq!(absolute(&format!("ca_file = {ca_file:?}\ninject = {inject:?}"), file), found, "{inject}");
+        }
+    }
 }

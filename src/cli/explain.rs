@@ -1,22 +1,16 @@
-//! `policy explain` and `policy test`: what the policies do with a request, and why.
+//! `policy explain`: what the policies do with a request, and why.
 
-use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::net::IpAddr;
-use std::path::Path;
 
 use clap::Args;
-use serde::Deserialize;
-use serde_json::Value;
 use serde_json::json;
 
 use crate::cli::access::Access;
-use crate::cli::entity;
 use crate::cli::entity::pair;
 use crate::cli::output;
 use crate::cli::output::Colour;
 use crate::cli::output::Format;
-use crate::cli::output::Row;
 use crate::cli::output::Terminal;
 use crate::cli::report::Exit;
 use crate::cli::report::Failure;
@@ -176,102 +170,4 @@ fn render_rule(terminal: Terminal, rule: &RuleReport, width: usize) -> String {
             Shown(&failed.found),
         ),
     }
-}
-
-/// The file of `policy test`.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Tests {
-    test: Vec<Test>,
-}
-
-/// One request and the verdict it should get.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Test {
-    /// What it is about; without it the request stands for it.
-    name: Option<String>,
-    #[serde(rename = "as")]
-    principal: String,
-    /// Without them: the provider did not say.
-    groups: Option<Vec<String>>,
-    kind: Option<Kind>,
-    client: Option<String>,
-    issuer: Option<String>,
-    #[serde(default)]
-    claims: BTreeMap<String, Value>,
-    source_ip: Option<IpAddr>,
-    /// A moment, RFC 3339, for policies with `when`.
-    at: Option<String>,
-    connection: String,
-    /// `METHOD PATH`.
-    request: String,
-    body: Option<String>,
-    expect: Effect,
-    /// The policy that should decide.
-    rule: Option<String>,
-}
-
-/// Checks each request of a file.
-pub fn test(terminal: Terminal, access: &Access, file: &Path) -> Outcome {
-    let text = entity::read_text(file)?;
-    let tests: Tests = toml::from_str(&text)
-        .map_err(|error| Failure::new(Exit::Config, format!("{}: {error}", file.display())))?;
-    if tests.test.is_empty() {
-        return Err(Failure::new(Exit::Config, format!("{} holds no [[test]]", file.display())));
-    }
-    let mut rows = Vec::with_capacity(tests.test.len());
-    let mut wrong = 0_usize;
-    for (place, test) in tests.test.iter().enumerate() {
-        let report = access.wait(access.backend().explain(asked(access, test, place)?))?;
-        let right = report.effect == test.expect
-            && test.rule.as_ref().is_none_or(|rule| report.rule.as_ref() == Some(rule));
-        wrong += usize::from(!right);
-        rows.push(row(test, &report, right));
-    }
-    terminal.list(&["result", "test", "expected", "found"], &rows, "")?;
-    terminal.say(&format!("{} of {} as expected", rows.len() - wrong, rows.len()));
-    Ok(if wrong == 0 { Exit::Done } else { Exit::Failed })
-}
-
-fn asked(access: &Access, test: &Test, place: usize) -> Result<Explain, Failure> {
-    let Some((method, path)) = test.request.split_once(' ') else {
-        let problem = format!("test {}: request = {:?} is not METHOD PATH", place + 1, test.request);
-        return Err(Failure::new(Exit::Config, problem));
-    };
-    let at = test.at.as_deref().map(str::parse::<jiff::Timestamp>).transpose().map_err(|error| {
-        Failure::new(Exit::Config, format!("test {}: at: {error}", place + 1))
-            .hint("such as 2026-03-02T09:30:00Z")
-    })?;
-    Ok(Explain {
-        principal: principal(access, &test.principal)?,
-        groups: test.groups.clone(),
-        kind: test.kind.unwrap_or(Kind::App),
-        client: test.client.clone(),
-        issuer: test.issuer.clone(),
-        claims: test.claims.clone(),
-        source: test.source_ip,
-        at_ms: at.map(jiff::Timestamp::as_millisecond),
-        connection: connection(&test.connection)?,
-        method: method.to_owned(),
-        path: path.trim().to_owned(),
-        body: test.body.clone(),
-        content_type: None,
-    })
-}
-
-fn row(test: &Test, report: &ExplainReport, right: bool) -> Row {
-    let verdict = |effect: Effect, rule: Option<&String>| match rule {
-        Some(rule) => format!("{effect} by {rule}"),
-        None => effect.to_string(),
-    };
-    let name = test
-        .name
-        .clone()
-        .unwrap_or_else(|| format!("{} {} on {}", test.principal, test.request, test.connection));
-    let (expected, found) =
-        (verdict(test.expect, test.rule.as_ref()), verdict(report.effect, report.rule.as_ref()));
-    let json = json!({"name": name, "ok": right, "expected": {"effect": test.expect, "rule": test.rule},
-        "found": {"effect": report.effect, "rule": report.rule}});
-    Row { cells: vec![if right { "\u{2713}" } else { "\u{2717}" }.to_owned(), name, expected, found], json }
 }

@@ -85,6 +85,7 @@ Examples:
   hoopctl connect add crm --upstream https://crm.internal --tag env=prod --limit session=30m --test
 
 A secret is named by its source, never written out: env:NAME, file:PATH, store:KEY, exec:COMMAND.
+Relative paths start here, or at the folder of --file, and are kept as absolute ones.
 Next: nobody may use a new connection. Open it: hoopctl policy add crm-reads --allow --group support --connection crm \
 --operation read";
 
@@ -120,16 +121,24 @@ With --exit-code: 0 allow, 8 approve, 9 deny.";
 /// After the help of `policy test`.
 pub const POLICY_TEST: &str = "\
 Examples:
-  hoopctl policy test tests.toml
+  hoopctl policy test cases.toml
 
-The file holds one table for each request and what is expected:
-  [[test]]
-  as = \"agent-7\"
-  groups = [\"support\"]
+The file holds one table for each request, with the verdict it should get:
+  [[case]]
+  name = \"large orders wait\"
+  as = { subject = \"corp/agent-7\", groups = [\"support\"], kind = \"app\" }
   connection = \"crm\"
-  request = \"DELETE /customers/7\"
-  expect = \"deny\"            # allow, approve or deny
-  rule = \"no-deletes\"        # optional: the policy that decides";
+  method = \"POST\"
+  path = \"/orders\"
+  body = { amount = 2000 }
+  expect = { effect = \"approve\", rule = \"large-orders\" }
+
+Of as: subject is the principal; groups may be \"unknown\" and default to none, kind (human, app, agent) to human;
+client, issuer and claims may be given. Of the case: query, source (an address), at (a time), and unreadable = true
+for a body that cannot be read. body is a TOML value, or a text that holds JSON. rule is optional.
+
+Ends with 0 when all get their verdict, 1 when one does not, 3 when the file cannot be read. What failed is explained,
+and policies that no case reaches are listed.";
 
 /// After the help of `approval`.
 pub const APPROVAL: &str = "\
@@ -167,7 +176,18 @@ Examples:
   hoopctl session export last --format har --to last.har
   hoopctl session verify --all
 
-`last` stands for the newest session.";
+`last` stands for the newest session of a caller.";
+
+/// After the help of `session list`.
+pub const SESSION_LIST: &str = "\
+Examples:
+  hoopctl session list --since 1d
+  hoopctl session list --connection crm --live -o json
+  hoopctl session list --principal local:gateway
+
+Requests that are refused before there is a session (no valid token, no such connection) are recorded too: each run of
+the gateway has one session local:gateway for them, on the connection shown as gateway. It is listed as any other and can
+be replayed and verified by its id, but `last` never stands for it.";
 
 /// After the help of `replay`.
 pub const REPLAY: &str = "\

@@ -6,6 +6,7 @@ use clap::Args;
 use clap::Subcommand;
 
 use crate::cli::access::Access;
+use crate::cli::cases;
 use crate::cli::change;
 use crate::cli::change::joined;
 use crate::cli::entity::PolicyOptions;
@@ -46,7 +47,7 @@ pub enum PolicyVerb {
         #[arg(long)]
         dry_run: bool,
     },
-    /// Check requests of a file against the verdicts they should get
+    /// Check the cases of a file: requests with the verdicts they should get
     #[command(after_help = help::POLICY_TEST)]
     Test {
         /// The file, or - for standard input
@@ -127,7 +128,7 @@ pub fn run(terminal: Terminal, place: &Place, verb: PolicyVerb) -> Outcome {
         PolicyVerb::Remove { id, yes, dry_run } => {
             change::remove(terminal, &access, (kind, &id), yes, dry_run)
         }
-        PolicyVerb::Test { file } => explain::test(terminal, &access, &file),
+        PolicyVerb::Test { file } => cases::test(terminal, &access, &file),
         PolicyVerb::Explain(args) => explain::explain(terminal, &access, &args),
     }
 }

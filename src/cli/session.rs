@@ -11,6 +11,7 @@ use crate::cli::access::Access;
 use crate::cli::approval::note_more;
 use crate::cli::ask;
 use crate::cli::export;
+use crate::cli::help;
 use crate::cli::output;
 use crate::cli::output::Format;
 use crate::cli::output::Row;
@@ -31,7 +32,7 @@ use crate::domain::units;
 #[derive(Debug, Subcommand)]
 pub enum SessionVerb {
     /// List sessions, the newest first
-    #[command(alias = "ls")]
+    #[command(alias = "ls", after_help = help::SESSION_LIST)]
     List(ListArgs),
     /// Show one
     Show {

@@ -73,8 +73,10 @@ const ENTRA_ISSUER: &str = r#"# Whose tokens are believed: Microsoft Entra. Repl
 name = "entra"
 issuer = "https://login.microsoftonline.com/00000000-0000-0000-0000-000000000000/v2.0"
 profile = "entra"
-audiences = ["api://hoopctl"]           # the application ID URI, or the client id, of your app registration
-# Entra sends groups as object ids: give them names that policies can use.
+# The client id of your app registration: that is the `aud` of its v2 tokens ("requestedAccessTokenVersion": 2 in the manifest).
+# With accept_v1 = true add the application ID URI, api://...: a v1 token may have it as its `aud`.
+audiences = ["33333333-3333-3333-3333-333333333333"]
+# Entra sends groups as object ids: give them names that policies can use. App roles are groups named role:NAME.
 group_names = { etl = "11111111-1111-1111-1111-111111111111" }
 #clients = { "22222222-2222-2222-2222-222222222222" = { name = "billing-mcp", groups = ["etl"] } }  # apps without groups
 #accept_v1 = true                       # also v1 tokens of the same tenant (sts.windows.net)
@@ -108,6 +110,7 @@ tags = { data = "pii" }
 "#;
 
 const RULES: &str = r#"# Nothing is allowed unless a policy says so; deny beats approve, approve beats allow, their order never matters.
+# An allow and an approve say who: groups, subjects, clients, issuers, kinds or claims. subjects = ["*"] is everybody.
 [[policy]]
 id = "reads"
 effect = "allow"                        # allow | approve | deny

@@ -37,6 +37,8 @@ pub struct StoredSecrets(pub Store);
 impl SealedSource for StoredSecrets {
     fn fetch<'a>(&'a self, key: &'a str) -> FetchSealed<'a> {
         let key = key.to_owned();
-        Box::pin(async move { self.0.read(move |view| view.sealed_secret(&key)).await.map_err(|error| error.to_string()) })
+        Box::pin(async move {
+            self.0.read(move |view| view.sealed_secret(&key)).await.map_err(|error| error.to_string())
+        })
     }
 }

@@ -50,11 +50,13 @@ fn not_applied(error: GatewayError) -> ApiError {
     match error {
         GatewayError::Config { problems } => {
             let problems = problems.iter().map(ToString::to_string).collect();
-            ApiError::new(ErrorCode::Invalid, "the configuration is invalid; the old one holds").problems(problems)
+            ApiError::new(ErrorCode::Invalid, "the configuration is invalid; the old one holds")
+                .problems(problems)
         }
         GatewayError::Policies { problems } => {
             let problems = problems.iter().map(ToString::to_string).collect();
-            ApiError::new(ErrorCode::Invalid, "the policies do not compile; the old ones hold").problems(problems)
+            ApiError::new(ErrorCode::Invalid, "the policies do not compile; the old ones hold")
+                .problems(problems)
         }
         other => {
             let mut message = other.to_string();
@@ -149,7 +151,10 @@ impl Live for Gateway {
             config: config.path.display().to_string(),
             data_dir: config.storage.data_dir.display().to_string(),
             revision: running.gate.snapshot().revision(),
-            listeners: vec![ListenerReport { address: running.listener.to_string(), scheme: scheme.to_owned() }],
+            listeners: vec![ListenerReport {
+                address: running.listener.to_string(),
+                scheme: scheme.to_owned(),
+            }],
             issuers: issuers.collect(),
             recording_problem: recording.err().map(|error| error.to_string()),
             counts: self.counts(),

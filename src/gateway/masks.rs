@@ -25,7 +25,8 @@ impl MaskKey {
     /// Reads the key, or makes it where there is none yet. The caller holds the data directory.
     pub fn open(data_dir: &Path) -> Result<Self, GatewayError> {
         let path: PathBuf = data_dir.join(FILE);
-        let key = read(&path).or_else(|error| if error.kind() == io::ErrorKind::NotFound { make(&path) } else { Err(error) });
+        let key = read(&path)
+            .or_else(|error| if error.kind() == io::ErrorKind::NotFound { make(&path) } else { Err(error) });
         let key = key.map_err(|source| GatewayError::MaskKey { path, source })?;
         Ok(Self(hmac::Key::new(hmac::HMAC_SHA256, &*key)))
     }
@@ -43,7 +44,8 @@ impl MaskKey {
 
 fn read(path: &Path) -> io::Result<Zeroizing<[u8; 32]>> {
     let mut key = Zeroizing::new([0; 32]);
-    let mut file = OpenOptions::new().read(true).custom_flags(nix::fcntl::OFlag::O_NOFOLLOW.bits()).open(path)?;
+    let mut file =
+        OpenOptions::new().read(true).custom_flags(nix::fcntl::OFlag::O_NOFOLLOW.bits()).open(path)?;
     file.read_exact(&mut *key)?;
     Ok(key)
 }

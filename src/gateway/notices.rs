@@ -15,7 +15,10 @@ pub async fn record_decisions(gate: Gate, mut changes: broadcast::Receiver<Chang
             Ok(Change::Approval(approval)) => record_decision(&gate, &approval),
             Ok(_grant) => {}
             Err(broadcast::error::RecvError::Lagged(missed)) => {
-                tracing::warn!(missed, "decisions are not in their sessions' recordings; the audit log has them");
+                tracing::warn!(
+                    missed,
+                    "decisions are not in their sessions' recordings; the audit log has them"
+                );
             }
             Err(broadcast::error::RecvError::Closed) => return,
         }
@@ -24,11 +27,16 @@ pub async fn record_decisions(gate: Gate, mut changes: broadcast::Receiver<Chang
 
 /// Records the newest decision of an approval that people have just decided on.
 fn record_decision(gate: &Gate, approval: &Approval) {
-    let decided = matches!(approval.state, ApprovalState::Approved | ApprovalState::Denied | ApprovalState::Pending);
+    let decided =
+        matches!(approval.state, ApprovalState::Approved | ApprovalState::Denied | ApprovalState::Pending);
     let Some(decision) = approval.decisions.last().filter(|_| decided) else { return };
     let mut data = format!("{{\"approval\":\"{}\",\"by\":", approval.id);
     let _infallible = write_string(&decision.by, &mut data);
-    data.push_str(if decision.approve { ",\"approve\":true,\"reason\":" } else { ",\"approve\":false,\"reason\":" });
+    data.push_str(if decision.approve {
+        ",\"approve\":true,\"reason\":"
+    } else {
+        ",\"approve\":false,\"reason\":"
+    });
     let _infallible = write_string(&decision.reason, &mut data);
     data.push('}');
     record(gate, approval, EventKind::ApprovalDecided, data);

@@ -37,8 +37,16 @@ impl Probe for GateProbe {
             ("hoopctl_sessions", "Sessions that live.", gauge(self.gate.sessions().list().len())),
             ("hoopctl_locks", "Locks that stand.", gauge(self.gate.locks().locks().len())),
             ("hoopctl_policy_revision", "The revision of the policies.", self.gate.snapshot().revision()),
-            ("hoopctl_recording_ready", "Whether commands can be recorded.", u64::from(self.gate.journal().healthy().is_ok())),
-            ("hoopctl_issuers_usable", "Issuers whose keys are available.", gauge(issuers.iter().filter(|issuer| issuer.available).count())),
+            (
+                "hoopctl_recording_ready",
+                "Whether commands can be recorded.",
+                u64::from(self.gate.journal().healthy().is_ok()),
+            ),
+            (
+                "hoopctl_issuers_usable",
+                "Issuers whose keys are available.",
+                gauge(issuers.iter().filter(|issuer| issuer.available).count()),
+            ),
         ])
     }
 }

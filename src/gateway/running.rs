@@ -90,20 +90,34 @@ pub fn stored_entities(stored: &[StoredEntity]) -> Result<Vec<config::Entity>, P
 }
 
 /// What file and store make together, compiled.
-pub fn compile(config: &Config, entities: &Entities, revision: u64, masks: &MaskKey) -> Result<Snapshot, GatewayError> {
-    let policies = PolicySet::compile(entities.policies.clone(), revision).map_err(|problems| GatewayError::Policies { problems })?;
+pub fn compile(
+    config: &Config,
+    entities: &Entities,
+    revision: u64,
+    masks: &MaskKey,
+) -> Result<Snapshot, GatewayError> {
+    let policies = PolicySet::compile(entities.policies.clone(), revision)
+        .map_err(|problems| GatewayError::Policies { problems })?;
     let limits = CallerLimits { sessions: config.gateway.limits.sessions, rate: config.gateway.limits.rate };
     let connections: Vec<Connection> = entities.connections.clone();
-    Snapshot::compile(connections, &entities.masks, policies, config.recording.clone(), limits, |name| masks.of(name))
-        .map_err(|source| GatewayError::Snapshot { source })
+    Snapshot::compile(connections, &entities.masks, policies, config.recording.clone(), limits, |name| {
+        masks.of(name)
+    })
+    .map_err(|source| GatewayError::Snapshot { source })
 }
 
 /// The listener's certificate as the configuration names it.
-pub async fn server_tls(config: &Config, vault: &Vault) -> Result<Option<Arc<rustls::ServerConfig>>, GatewayError> {
+pub async fn server_tls(
+    config: &Config,
+    vault: &Vault,
+) -> Result<Option<Arc<rustls::ServerConfig>>, GatewayError> {
     let Some(files) = &config.gateway.tls else { return Ok(None) };
-    let cert = std::fs::read(&files.cert).map_err(|source| GatewayError::Certificate { path: files.cert.clone(), source })?;
+    let cert = std::fs::read(&files.cert)
+        .map_err(|source| GatewayError::Certificate { path: files.cert.clone(), source })?;
     let key = vault.resolve(&files.key).await.map_err(|source| GatewayError::CertificateKey { source })?;
-    tls::server_config(&cert, key.expose(), &[b"h2", b"http/1.1"]).map(Some).map_err(|source| GatewayError::Tls { source })
+    tls::server_config(&cert, key.expose(), &[b"h2", b"http/1.1"])
+        .map(Some)
+        .map_err(|source| GatewayError::Tls { source })
 }
 
 impl Running {
@@ -125,10 +139,13 @@ impl Running {
         let stored = self.store.read(|view| Ok((view.entities(None)?, view.revision()?))).await;
         let (stored, revision) = stored.map_err(|source| GatewayError::Store { source })?;
         let problems = |problems| GatewayError::Config { problems };
-        let entities = config::combine(&config, stored_entities(&stored).map_err(problems)?).map_err(problems)?;
+        let entities =
+            config::combine(&config, stored_entities(&stored).map_err(problems)?).map_err(problems)?;
         let old = self.config.load_full();
         // The file has no revision of its own: one that changed counts as the next.
-        let changed = old.policies != config.policies || old.connections != config.connections || old.masks != config.masks;
+        let changed = old.policies != config.policies
+            || old.connections != config.connections
+            || old.masks != config.masks;
         let revision = revision.max(self.gate.snapshot().revision()) + u64::from(changed);
         let snapshot = compile(&config, &entities, revision, &self.mask_key)?;
         let issuers = if old.oidc == config.oidc { None } else { Some(self.issuers(&config)?) };
@@ -159,8 +176,17 @@ fn restart_needed(old: &Config, new: &Config) -> Vec<String> {
         ("gateway.workers", old.gateway.workers != new.gateway.workers),
         (
             "gateway.limits",
-            (old.gateway.limits.header_block, old.gateway.limits.headers, old.gateway.limits.uri, old.gateway.limits.streams)
-                != (new.gateway.limits.header_block, new.gateway.limits.headers, new.gateway.limits.uri, new.gateway.limits.streams),
+            (
+                old.gateway.limits.header_block,
+                old.gateway.limits.headers,
+                old.gateway.limits.uri,
+                old.gateway.limits.streams,
+            ) != (
+                new.gateway.limits.header_block,
+                new.gateway.limits.headers,
+                new.gateway.limits.uri,
+                new.gateway.limits.streams,
+            ),
         ),
         ("admin.socket", old.admin.socket != new.admin.socket),
         ("storage", old.storage != new.storage),

@@ -48,6 +48,7 @@ use crate::secret::Vault;
 use crate::secret::load_key;
 use crate::store::DataDirLock;
 use crate::store::Store;
+use crate::store::View;
 use crate::store::lock_data_dir;
 use crate::transport::listen::listen;
 
@@ -75,10 +76,12 @@ pub async fn run(options: RunOptions) -> Result<(), GatewayError> {
     };
     let cores = || std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let workers = Workers::start(config.gateway.workers.unwrap_or_else(cores), &settings)?;
-    let socket = AdminSocket::bind(&config.admin.socket, &lock).map_err(|source| GatewayError::Admin { source })?;
+    let socket =
+        AdminSocket::bind(&config.admin.socket, &lock).map_err(|source| GatewayError::Admin { source })?;
     let stop_admin = watch::Sender::new(false);
     let service = live::service(&running, &stopping);
-    let admin = tokio::spawn(control::server::serve(socket, Arc::new(Arc::clone(&service)), stop_admin.subscribe()));
+    let admin =
+        tokio::spawn(control::server::serve(socket, Arc::new(Arc::clone(&service)), stop_admin.subscribe()));
     let tasks = [
         tokio::spawn(notices::record_decisions(running.gate.clone(), running.approvals.subscribe())),
         tokio::spawn(tick(Arc::clone(&running))),
@@ -142,16 +145,20 @@ async fn open(options: RunOptions) -> Result<(Running, TcpListener, DataDirLock)
     let of_store = |source| GatewayError::Store { source };
     let lock = lock_data_dir(data_dir).map_err(of_store)?;
     let store = Store::open(data_dir).map_err(of_store)?;
-    let sealed = store.read(|view| view.any_sealed_secret()).await.map_err(of_store)?;
-    let key = load_key(&config.storage.key_source(), sealed.is_some()).map_err(|source| GatewayError::Seal { source })?;
+    let sealed = store.read(View::any_sealed_secret).await.map_err(of_store)?;
+    let key = load_key(&config.storage.key_source(), sealed.is_some())
+        .map_err(|source| GatewayError::Seal { source })?;
     let sealer = Arc::new(Sealer::new(&key).map_err(|source| GatewayError::Seal { source })?);
     if let Some((name, blob)) = sealed {
         // With another key than the one the secrets were sealed with, no connection would work: say so now.
-        sealer.open(SEALED_TABLE, &name, SEALED_COLUMN, &blob).map_err(|source| GatewayError::Seal { source })?;
+        sealer
+            .open(SEALED_TABLE, &name, SEALED_COLUMN, &blob)
+            .map_err(|source| GatewayError::Seal { source })?;
     }
     let vault = Arc::new(Vault::new(Some((Arc::clone(&sealer), Arc::new(StoredSecrets(store.clone()))))));
     let mask_key = MaskKey::open(data_dir)?;
-    let journal = Journal::open(data_dir, config.recording.clone()).map_err(|source| GatewayError::Journal { source })?;
+    let journal = Journal::open(data_dir, config.recording.clone())
+        .map_err(|source| GatewayError::Journal { source })?;
 
     let now = now_ms();
     let read = store.read(move |view| Ok((view.entities(None)?, view.revision()?, view.locks(now)?))).await;
@@ -170,8 +177,14 @@ async fn open(options: RunOptions) -> Result<(Running, TcpListener, DataDirLock)
     let shared_config = Arc::new(ArcSwap::from_pointee(config));
     let approvals = Approvals::new(store.clone(), admin::electorate(Arc::clone(&shared_config)));
     approvals.recover().await.map_err(|source| GatewayError::Approvals { source })?;
-    let gate =
-        Gate::new(snapshot, Arc::new(issuers), LockSet::new(locks), journal, approvals.clone(), Arc::clone(&vault));
+    let gate = Gate::new(
+        snapshot,
+        Arc::new(issuers),
+        LockSet::new(locks),
+        journal,
+        approvals.clone(),
+        Arc::clone(&vault),
+    );
     let config = shared_config.load_full();
     let certificate = server_tls(&config, &vault).await?;
     let listener = listen(config.gateway.listen).map_err(|source| GatewayError::Listen { source })?;
@@ -196,7 +209,13 @@ async fn open(options: RunOptions) -> Result<(Running, TcpListener, DataDirLock)
 }
 
 /// Accepts clients until a signal to stop; reloads at SIGHUP.
-async fn serve(workers: &Workers, listener: &TcpListener, running: &Running, service: &Admin, signals: &mut Signals) {
+async fn serve(
+    workers: &Workers,
+    listener: &TcpListener,
+    running: &Running,
+    service: &Admin,
+    signals: &mut Signals,
+) {
     let limit = running.config.load().gateway.limits.streams;
     let mut accepting = std::pin::pin!(workers.accept(listener, limit));
     loop {
@@ -263,7 +282,7 @@ async fn tick(running: Arc<Running>) {
             Ok(ended) => notices::record_ended(&running.gate, &ended),
             Err(error) => tracing::warn!(%error, "approvals could not be looked through"),
         }
-        if let Ok(pending) = running.store.read(|view| view.count_pending()).await {
+        if let Ok(pending) = running.store.read(View::count_pending).await {
             running.pending.store(pending, Ordering::Relaxed);
         }
     }

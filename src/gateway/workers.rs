@@ -58,10 +58,12 @@ impl Workers {
     pub fn start(count: usize, settings: &WorkerSettings) -> Result<Self, GatewayError> {
         let draining = watch::Sender::new(false);
         let open = Arc::new(AtomicUsize::new(0));
-        let mut workers = Self { queues: Vec::with_capacity(count), threads: Vec::with_capacity(count), open, draining };
+        let mut workers =
+            Self { queues: Vec::with_capacity(count), threads: Vec::with_capacity(count), open, draining };
         for number in 0..count {
             let (queue, accepted) = mpsc::channel(QUEUE);
-            let (settings, open, draining) = (settings.clone(), Arc::clone(&workers.open), workers.draining.subscribe());
+            let (settings, open, draining) =
+                (settings.clone(), Arc::clone(&workers.open), workers.draining.subscribe());
             let runtime = tokio::runtime::Builder::new_current_thread()
                 .enable_all()
                 .build()
@@ -140,7 +142,12 @@ impl Drop for Counted {
 }
 
 /// One worker. It ends when its queue is closed; its streams go with the thread.
-async fn work(settings: WorkerSettings, mut accepted: mpsc::Receiver<Accepted>, open: Arc<AtomicUsize>, draining: watch::Receiver<bool>) {
+async fn work(
+    settings: WorkerSettings,
+    mut accepted: mpsc::Receiver<Accepted>,
+    open: Arc<AtomicUsize>,
+    draining: watch::Receiver<bool>,
+) {
     let WorkerSettings { gate, limits, probe, tls, dev } = settings;
     let service = Rc::new(HttpService::new(gate, limits, probe, dev));
     while let Some((stream, peer)) = accepted.recv().await {

@@ -74,22 +74,52 @@ impl Classes {
 #[inline]
 pub(super) fn string_stop(input: &[u8], from: usize) -> Option<usize> {
     let mut at = from;
-    while let Some(chunk) = input.get(at..).and_then(|rest| rest.first_chunk::<8>()) {
-        let word = u64::from_le_bytes(*chunk);
-        // The lowest bit that is set is exact; a borrow can only set higher ones.
-        let is = |byte: u8| {
-            let differs = word ^ (ONES * u64::from(byte));
-            differs.wrapping_sub(ONES) & !differs
-        };
-        let control = word.wrapping_sub(ONES * 0x20) & !word;
-        let stops = (is(b'"') | is(b'\\') | control) & HIGHS;
-        if stops != 0 {
-            return Some(at + (stops.trailing_zeros() / 8) as usize);
+    while let Some(chunk) = input.get(at..).and_then(|rest| rest.first_chunk::<16>()) {
+        // Two words at once: most strings end in them, and which of the two it is costs no jump.
+        let ([low, high], _) = chunk.as_chunks::<8>() else { break };
+        let (low, high) = (stops(u64::from_le_bytes(*low)), stops(u64::from_le_bytes(*high)));
+        if low | high != 0 {
+            let (base, word) = if low == 0 { (8, high) } else { (0, low) };
+            return Some(at + base + (word.trailing_zeros() / 8) as usize);
         }
-        at += 8;
+        at += 16;
     }
     let rest = input.get(at..)?;
     rest.iter().position(|&byte| byte == b'"' || byte == b'\\' || byte < 0x20).map(|found| at + found)
+}
+
+/// The highest bit of each byte at which a string stops. Only the lowest bit that is set is exact: a borrow can set higher ones.
+#[inline]
+fn stops(word: u64) -> u64 {
+    const QUOTES: u64 = ONES * b'"' as u64;
+    const SLASHES: u64 = ONES * b'\\' as u64;
+    let quote = word ^ QUOTES;
+    let slash = word ^ SLASHES;
+    let control = word.wrapping_sub(ONES * 0x20) & !word;
+    ((quote.wrapping_sub(ONES) & !quote) | (slash.wrapping_sub(ONES) & !slash) | control) & HIGHS
+}
+
+/// Whether all bytes of a text of at most sixteen are letters, blanks, controls or one of ``[\]^_`{|}~``: no digit, no `@`, `:`,
+/// `%` or quote.
+#[inline]
+pub(super) fn is_dull(text: &[u8]) -> bool {
+    if let (Some(first), Some(last)) = (text.first_chunk::<8>(), text.last_chunk::<8>()) {
+        text.len() <= 16 && dull_word(u64::from_le_bytes(*first)) && dull_word(u64::from_le_bytes(*last))
+    } else {
+        let mut word = [b' '; 8];
+        for (room, byte) in word.iter_mut().zip(text) {
+            *room = *byte;
+        }
+        dull_word(u64::from_le_bytes(word))
+    }
+}
+
+#[inline]
+fn dull_word(word: u64) -> bool {
+    // No byte is above 0x7f, so that no sum reaches the next one; and none is in 0x21..=0x40.
+    let low = word & !HIGHS;
+    let (above_blank, above_at) = (low + ONES * (0x80 - 0x21), low + ONES * (0x80 - 0x41));
+    (word | (above_blank & !above_at)) & HIGHS == 0
 }
 
 #[cfg(test)]
@@ -112,6 +142,12 @@ mod tests {
                 prop_assert_eq!(bit(Class::Colon), *byte == b':');
                 prop_assert_eq!(bit(Class::At), *byte == b'@');
             }
+        }
+
+        #[test]
+        fn a_dull_text_has_nothing_that_tells(bytes in prop::collection::vec(prop_oneof![any::<u8>(), 0x41u8..0x7f], 0..17)) {
+            let dull = bytes.iter().all(|byte| (0x41..0x80).contains(byte) || *byte <= 0x20);
+            prop_assert_eq!(is_dull(&bytes), dull);
         }
 
         #[test]

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 /// The name patterns of all rules. The first rule that names a field owns it.
 #[derive(Debug, Default)]
 pub(super) struct FieldNames {
-    exact: HashMap<Box<str>, u16>,
+    exact: HashMap<Box<str>, u16, ahash::RandomState>,
     globs: Vec<(Box<str>, u16)>,
     first: ByteSet,
     last: ByteSet,
@@ -63,11 +63,15 @@ impl FieldNames {
     /// The rule that masks a field of this name. The name has no escapes left in it.
     #[inline]
     pub(super) fn find(&self, name: &[u8]) -> Option<u16> {
-        let possible = match (name.first(), name.last()) {
+        if self.may_be(name) { self.find_folded(name) } else { None }
+    }
+
+    #[inline]
+    fn may_be(&self, name: &[u8]) -> bool {
+        match (name.first(), name.last()) {
             (Some(&first), Some(&last)) => self.first.has(first) && self.last.has(last),
             _ => false,
-        };
-        if possible { self.find_folded(name) } else { None }
+        }
     }
 
     fn find_folded(&self, name: &[u8]) -> Option<u16> {
@@ -82,6 +86,32 @@ impl FieldNames {
         let exact = self.exact.get(folded).copied();
         let glob = self.globs.iter().find(|(pattern, _)| matches(pattern, folded)).map(|&(_, rule)| rule);
         exact.into_iter().chain(glob).min()
+    }
+}
+
+/// The answers for names that came before: the records of a body have the same ones.
+#[derive(Debug, Default)]
+pub(super) struct SeenNames(Vec<(Box<[u8]>, Option<u16>)>);
+
+impl SeenNames {
+    const SLOTS: usize = 64;
+
+    /// As [`FieldNames::find`].
+    #[inline]
+    pub(super) fn find(&mut self, fields: &FieldNames, name: &[u8]) -> Option<u16> {
+        let (true, [first, .., last]) = (fields.may_be(name), name) else {
+            return fields.find(name);
+        };
+        let middle = name.get(name.len() / 2).copied().unwrap_or(0);
+        let mix = usize::from(*first) ^ (usize::from(*last) << 2) ^ (usize::from(middle) << 1) ^ name.len();
+        if self.0.is_empty() {
+            self.0.resize_with(Self::SLOTS, Default::default);
+        }
+        let slot = self.0.get_mut(mix % Self::SLOTS)?;
+        if *slot.0 != *name {
+            *slot = (name.into(), fields.find_folded(name));
+        }
+        slot.1
     }
 }
 

@@ -9,9 +9,11 @@ const MOST: usize = 64;
 const LONGEST: usize = 64;
 
 /// How many values were masked, by detector (or `field`) and place.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default)]
 pub struct Notes {
     entries: Vec<MaskNote>,
+    /// Where the next one is expected: records repeat.
+    next: usize,
 }
 
 impl Notes {
@@ -66,8 +68,14 @@ impl Notes {
     }
 
     fn bump(&mut self, entity: &str, at: &str, n: u64) -> bool {
-        let known = self.entries.iter_mut().find(|note| note.at == at && note.entity == entity);
-        known.map(|note| note.n = note.n.saturating_add(n)).is_some()
+        let is = |note: &MaskNote| note.at == at && note.entity == entity;
+        let expected = if self.entries.get(self.next).is_some_and(is) { Some(self.next) } else { None };
+        let Some(place) = expected.or_else(|| self.entries.iter().position(is)) else { return false };
+        self.next = if place + 1 < self.entries.len() { place + 1 } else { 0 };
+        if let Some(note) = self.entries.get_mut(place) {
+            note.n = note.n.saturating_add(n);
+        }
+        true
     }
 }
 

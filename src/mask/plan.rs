@@ -11,6 +11,7 @@ use crate::mask::detect::PatternProblem;
 use crate::mask::detect::Scanner;
 use crate::mask::field;
 use crate::mask::field::FieldNames;
+use crate::mask::json::write_escaped;
 use crate::mask::notes::Notes;
 use crate::mask::operator;
 use crate::mask::operator::REDACTED;
@@ -73,6 +74,8 @@ pub struct Plan {
     pub(super) fields: FieldNames,
     pub(super) scanner: Scanner,
     ops: Vec<MaskOp>,
+    /// What the operators write that look at no value, as JSON.
+    constants: Vec<Option<Box<[u8]>>>,
     key: hmac::Key,
 }
 
@@ -87,6 +90,7 @@ impl Plan {
             fields: FieldNames::default(),
             scanner: Scanner::default(),
             ops: Vec::new(),
+            constants: Vec::new(),
             key: hmac::Key::new(hmac::HMAC_SHA256, &hash_key),
         };
         for (place, rule) in rules.iter().enumerate() {
@@ -108,6 +112,7 @@ impl Plan {
                     PlanError::Pattern { rule: rule.id.clone(), name: name.clone(), problem: problem.to_string() }
                 })?;
             }
+            plan.constants.push(constant(&rule.op));
             plan.ops.push(rule.op.clone());
         }
         Ok(plan)
@@ -188,6 +193,12 @@ impl Plan {
         }
     }
 
+    /// What takes the place of any JSON string by a rule whose operator looks at no value.
+    #[inline]
+    pub(super) fn constant(&self, rule: u16) -> Option<&[u8]> {
+        self.constants.get(usize::from(rule))?.as_deref()
+    }
+
     /// The operator of a rule.
     pub(super) fn op(&self, rule: u16) -> &MaskOp {
         self.ops.get(usize::from(rule)).unwrap_or(&MaskOp::Redact)
@@ -204,6 +215,19 @@ impl Plan {
             pairs::find(&self.fields, text, whole, hits);
         }
     }
+}
+
+fn constant(op: &MaskOp) -> Option<Box<[u8]>> {
+    let text = match op {
+        MaskOp::Hash | MaskOp::KeepFirst { .. } | MaskOp::KeepLast { .. } => return None,
+        MaskOp::Null => return Some((*b"null").into()),
+        MaskOp::Redact => REDACTED,
+        MaskOp::Replace { with } => with.as_bytes(),
+    };
+    let mut json = vec![b'"'];
+    write_escaped(text, &mut json);
+    json.push(b'"');
+    Some(json.into())
 }
 
 fn check_op(rule: &MaskRule) -> Result<(), PlanError> {

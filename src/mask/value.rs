@@ -6,6 +6,7 @@ use base64::engine::DecodePaddingMode;
 use base64::engine::GeneralPurpose;
 use base64::engine::GeneralPurposeConfig;
 
+use crate::mask::bits;
 use crate::mask::detect::By;
 use crate::mask::detect::Hit;
 use crate::mask::detect::merge;
@@ -21,7 +22,7 @@ const DEEPEST: usize = 6;
 /// The shortest text that is decoded as base64.
 const SHORTEST_BASE64: usize = 16;
 
-/// A text shorter than this holds no secret that is known by its beginning, and is not base64.
+/// A text shorter than this that is dull, too, holds no secret: every shape, escape and JSON text needs a digit, sign or quote.
 const SHORTEST_SECRET: usize = 16;
 
 const LENIENT: GeneralPurposeConfig = GeneralPurposeConfig::new()
@@ -80,7 +81,7 @@ impl Finder {
     ) -> Result<Found, Unmaskable> {
         self.hits.clear();
         self.was_json = false;
-        if text.len() < SHORTEST_SECRET && !self.pairs && !plan.scanner.has_patterns() && is_dull(text) {
+        if text.len() < SHORTEST_SECRET && bits::is_dull(text) && !self.pairs && !plan.scanner.has_patterns() {
             return Ok(Found::Nothing);
         }
         if looks_like_json(text)
@@ -148,13 +149,6 @@ fn embedded(plan: &Plan, text: &[u8], depth: usize, notes: &mut Notes) -> Result
         Err(Unmaskable::TooDeep) => Err(Unmaskable::TooDeep),
         Err(_) => Ok(None),
     }
-}
-
-/// Whether a short text holds no byte that a shape, an escape, or JSON in it would need.
-#[inline]
-fn is_dull(text: &[u8]) -> bool {
-    let telling = |byte: u8| matches!(byte, b'0'..=b'9' | b'@' | b':' | b'%' | b'"' | b'[');
-    !text.iter().fold(false, |any, &byte| any | telling(byte))
 }
 
 /// If the text is base64 of a text in which something would be masked, all of it is.

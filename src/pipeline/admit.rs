@@ -9,8 +9,8 @@ use crate::approval::Outcome;
 use crate::approval::Wanted;
 use crate::domain::Class;
 use crate::domain::Command;
-use crate::domain::DenyCode;
 use crate::domain::Denied;
+use crate::domain::DenyCode;
 use crate::domain::Effect;
 use crate::domain::Event;
 use crate::domain::EventKind;
@@ -40,6 +40,11 @@ impl Judged {
     /// Whether it passes at once.
     pub fn passes(&self) -> bool {
         self.verdict.effect == Effect::Allow
+    }
+
+    /// Whether it is blocked.
+    pub fn is_denied(&self) -> bool {
+        self.verdict.effect == Effect::Deny
     }
 
     /// Whether it must be held: then its exact bytes are needed to admit it.
@@ -158,11 +163,18 @@ impl Exchange {
     }
 
     /// The command's event and its decision. A plain allow stands in the command's event itself: it is by far the most frequent one.
-    fn command_events(&self, record: CommandRecord, verdict: &Verdict, denied: Option<&Denied>, grant: Option<&str>) -> Vec<Event> {
+    fn command_events(
+        &self,
+        record: CommandRecord,
+        verdict: &Verdict,
+        denied: Option<&Denied>,
+        grant: Option<&str>,
+    ) -> Vec<Event> {
         let CommandRecord { kind, mut data, mask } = record;
         let mut decision = String::with_capacity(128);
         write_decision(&mut decision, verdict, denied, grant);
-        let plain = verdict.effect == Effect::Allow && denied.is_none() && self.snapshot.recording().keeps(kind);
+        let plain =
+            verdict.effect == Effect::Allow && denied.is_none() && self.snapshot.recording().keeps(kind);
         if plain && data.ends_with('}') {
             data.pop();
             data.push_str(",\"decision\":");
@@ -194,7 +206,8 @@ impl Exchange {
         held: Option<Held>,
     ) -> Result<(), Denied> {
         let (Some(held), Some(spec)) = (held, verdict.approval.clone()) else {
-            let denied = Denied::new(DenyCode::Internal, "a command to be approved came without its bytes").because("not_held");
+            let denied = Denied::new(DenyCode::Internal, "a command to be approved came without its bytes")
+                .because("not_held");
             return Err(self.refuse_recorded(record, verdict, denied).await);
         };
         let rule = verdict.rules.join(",");
@@ -202,7 +215,8 @@ impl Exchange {
         let principal = Arc::clone(&self.verified.principal);
         let connection = self.session.governed.connection.name.clone();
         let session = self.session.id;
-        let wanted = Wanted { principal: &principal.id, connection: &connection, rule: &rule, spec: &spec, session };
+        let wanted =
+            Wanted { principal: &principal.id, connection: &connection, rule: &rule, spec: &spec, session };
         if let Some(grant) = self.gate.0.approvals.standing_grant(&wanted) {
             let grant = grant.id.to_string();
             self.append(self.command_events(record, verdict, None, Some(&grant)), Durability::Synced).await?;
@@ -259,7 +273,8 @@ impl Exchange {
         let id = ticket.id();
         if !ticket.joined() {
             let data = with_member(&requested, "approval", &id.to_string());
-            let event = self.session.event(EventKind::ApprovalRequested, None, Some(self.request), data.into());
+            let event =
+                self.session.event(EventKind::ApprovalRequested, None, Some(self.request), data.into());
             self.append(vec![event], Durability::Synced).await?;
         }
         self.counters.held();
@@ -269,7 +284,11 @@ impl Exchange {
                 return Err(Denied { approval: Some(id), ..session_ended(end) });
             }
         };
-        let denied = |code, detail: String| Denied { rule: verdict.rule.clone(), approval: Some(id), ..Denied::new(code, detail) };
+        let denied = |code, detail: String| Denied {
+            rule: verdict.rule.clone(),
+            approval: Some(id),
+            ..Denied::new(code, detail)
+        };
         match outcome {
             Outcome::Approved { .. } => {}
             Outcome::Denied { reason, .. } => {
@@ -277,10 +296,17 @@ impl Exchange {
                 return Err(denied(DenyCode::ApprovalDenied, format!("an approver said no{why}")));
             }
             Outcome::Cancelled | Outcome::Expired | Outcome::Used => {
-                return Err(denied(DenyCode::ApprovalExpired, "nobody approved it in time; send it again to ask anew".into()));
+                return Err(denied(
+                    DenyCode::ApprovalExpired,
+                    "nobody approved it in time; send it again to ask anew".into(),
+                ));
             }
             Outcome::Pending(_) => {
-                let detail = format!("{id} waits for {} of {}; repeat the same request later", spec.min, spec.from.join(", "));
+                let detail = format!(
+                    "{id} waits for {} of {}; repeat the same request later",
+                    spec.min,
+                    spec.from.join(", ")
+                );
                 let retry_after = Some(std::time::Duration::from_secs(5));
                 return Err(Denied { retry_after, ..denied(DenyCode::ApprovalPending, detail) });
             }
@@ -297,7 +323,11 @@ impl Exchange {
             }
         }
         ticket.redeem().await.map_err(unavailable)?;
-        let data = format!("{{\"effect\":\"allow\",\"rule\":{},\"approval\":\"{id}\",\"policy_rev\":{}}}", quoted(verdict.rule.as_deref().unwrap_or_default()), verdict.revision);
+        let data = format!(
+            "{{\"effect\":\"allow\",\"rule\":{},\"approval\":\"{id}\",\"policy_rev\":{}}}",
+            quoted(verdict.rule.as_deref().unwrap_or_default()),
+            verdict.revision
+        );
         let event = self.session.event(EventKind::Decision, None, Some(self.request), data);
         self.append(vec![event], Durability::Synced).await?;
         self.counters.approved();
@@ -309,7 +339,14 @@ impl Exchange {
         let mut context = aws_lc_rs::digest::Context::new(&aws_lc_rs::digest::SHA256);
         let governed = &self.session.governed.connection;
         let upstream = governed.upstream.to_string();
-        for part in ["hoopctl approval v1", &self.verified.principal.id, governed.name.as_str(), &upstream, rule, bytes_digest] {
+        for part in [
+            "hoopctl approval v1",
+            &self.verified.principal.id,
+            governed.name.as_str(),
+            &upstream,
+            rule,
+            bytes_digest,
+        ] {
             context.update(&(part.len() as u64).to_be_bytes());
             context.update(part.as_bytes());
         }
@@ -319,7 +356,10 @@ impl Exchange {
 
 /// The refusal of a command that could not be recorded.
 pub(super) fn unrecorded() -> Denied {
-    Denied::new(DenyCode::RecordingUnavailable, "the command could not be recorded, so it was not done; try again later")
+    Denied::new(
+        DenyCode::RecordingUnavailable,
+        "the command could not be recorded, so it was not done; try again later",
+    )
 }
 
 /// What a requester is told when the approval itself does not work.
@@ -330,16 +370,26 @@ fn not_to_be_had(error: &ApprovalError) -> Denied {
             Denied::new(DenyCode::LimitExceeded, detail).because("pending_approvals")
         }
         ApprovalError::Store(_) => {
-            Denied::new(DenyCode::Overloaded, "approvals cannot be kept at the moment; try again later").because("store")
+            Denied::new(DenyCode::Overloaded, "approvals cannot be kept at the moment; try again later")
+                .because("store")
         }
-        ApprovalError::NotOpen => Denied::new(DenyCode::Overloaded, "the gateway is starting or stopping; try again later"),
-        ApprovalError::NobodyMayDecide => Denied::new(DenyCode::Denied, "nobody may approve this").because("no_approvers"),
+        ApprovalError::NotOpen => {
+            Denied::new(DenyCode::Overloaded, "the gateway is starting or stopping; try again later")
+        }
+        ApprovalError::NobodyMayDecide => {
+            Denied::new(DenyCode::Denied, "nobody may approve this").because("no_approvers")
+        }
         ApprovalError::ApproverGone => {
-            Denied::new(DenyCode::ApprovalDenied, "those who approved it may not approve any more; ask anew").because("approver_gone")
+            Denied::new(DenyCode::ApprovalDenied, "those who approved it may not approve any more; ask anew")
+                .because("approver_gone")
         }
-        ApprovalError::AlreadyUsed | ApprovalError::Different | ApprovalError::Expired | ApprovalError::NotApproved { .. } => {
-            Denied::new(DenyCode::ApprovalExpired, "the approval is used up or over; send the request again to ask anew")
-        }
+        ApprovalError::AlreadyUsed
+        | ApprovalError::Different
+        | ApprovalError::Expired
+        | ApprovalError::NotApproved { .. } => Denied::new(
+            DenyCode::ApprovalExpired,
+            "the approval is used up or over; send the request again to ask anew",
+        ),
     }
 }
 

@@ -7,8 +7,8 @@ use std::sync::Arc;
 use std::time::Duration;
 use std::time::Instant;
 
-use crate::domain::DenyCode;
 use crate::domain::Denied;
+use crate::domain::DenyCode;
 use crate::identity::Issuers;
 use crate::identity::TokenError;
 use crate::identity::Verified;
@@ -89,5 +89,9 @@ fn refused(error: &TokenError) -> Denied {
 
 /// The one answer to every token that does not hold: the reason is for the audit trail only.
 pub(super) fn unauthenticated(reason: &'static str) -> Denied {
-    Denied::new(DenyCode::Unauthenticated, "the bearer token is missing, wrong or no longer valid; get a new one").because(reason)
+    Denied::new(
+        DenyCode::Unauthenticated,
+        "the bearer token is missing, wrong or no longer valid; get a new one",
+    )
+    .because(reason)
 }

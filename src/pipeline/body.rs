@@ -20,7 +20,13 @@ pub struct Capture {
 impl Capture {
     /// Keeps up to `max` bytes; or, with `keeps` off, only counts.
     pub fn new(keeps: bool, max: u64) -> Self {
-        Self { keeps, max: usize::try_from(max).unwrap_or(usize::MAX), kept: Vec::new(), length: 0, digest: None }
+        Self {
+            keeps,
+            max: usize::try_from(max).unwrap_or(usize::MAX),
+            kept: Vec::new(),
+            length: 0,
+            digest: None,
+        }
     }
 
     /// Sees the next piece of the body.
@@ -81,16 +87,13 @@ impl Capture {
             }
             Err(_not_text) => None,
         };
-        match text {
-            Some(text) => {
-                out.push_str("{\"text\":");
-                let _infallible = write_string(text, out);
-            }
-            None => {
-                out.push_str("{\"base64\":\"");
-                base64::prelude::BASE64_STANDARD.encode_string(&kept, out);
-                out.push('"');
-            }
+        if let Some(text) = text {
+            out.push_str("{\"text\":");
+            let _infallible = write_string(text, out);
+        } else {
+            out.push_str("{\"base64\":\"");
+            base64::prelude::BASE64_STANDARD.encode_string(&kept, out);
+            out.push('"');
         }
         let _infallible = write!(out, ",\"length\":{length}");
         if let Some(digest) = digest {
@@ -121,7 +124,9 @@ mod tests {
 
     fn written(max: u64, pieces: &[&[u8]]) -> String {
         let mut capture = Capture::new(true, max);
-        pieces.iter().for_each(|piece| capture.add(piece));
+        for piece in pieces {
+            capture.add(piece);
+        }
         let mut out = String::new();
         capture.write(&mut out);
         out

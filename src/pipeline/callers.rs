@@ -8,8 +8,8 @@ use std::time::Duration;
 use std::time::Instant;
 
 use crate::domain::ConnectionName;
-use crate::domain::DenyCode;
 use crate::domain::Denied;
+use crate::domain::DenyCode;
 
 /// A bucket that was full this long ago is forgotten.
 const QUIET: Duration = Duration::from_mins(1);
@@ -43,17 +43,26 @@ pub(super) struct Callers(Mutex<HashMap<Key, Bucket>>);
 
 impl Callers {
     /// Counts one request of a principal, on all connections (`None`) or on one.
-    pub fn admit(&self, principal: &Arc<str>, connection: Option<&ConnectionName>, rate: Option<u32>) -> Result<(), Denied> {
+    pub fn admit(
+        &self,
+        principal: &Arc<str>,
+        connection: Option<&ConnectionName>,
+        rate: Option<u32>,
+    ) -> Result<(), Denied> {
         let Some(rate) = rate else { return Ok(()) };
         let now = Instant::now();
         let mut buckets = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let rate = f64::from(rate);
-        let bucket =
-            buckets.entry((Arc::clone(principal), connection.cloned())).or_insert(Bucket { left: rate.max(1.0), at: now });
+        let bucket = buckets
+            .entry((Arc::clone(principal), connection.cloned()))
+            .or_insert(Bucket { left: rate.max(1.0), at: now });
         bucket.take(rate, now).map_err(|wait| Denied {
             retry_after: Some(wait),
-            ..Denied::new(DenyCode::LimitExceeded, format!("more than {rate} requests a second; wait and try again"))
-                .because("rate")
+            ..Denied::new(
+                DenyCode::LimitExceeded,
+                format!("more than {rate} requests a second; wait and try again"),
+            )
+            .because("rate")
         })
     }
 

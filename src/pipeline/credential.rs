@@ -5,8 +5,8 @@ use std::sync::Arc;
 use base64::Engine;
 use zeroize::Zeroizing;
 
-use crate::domain::DenyCode;
 use crate::domain::Denied;
+use crate::domain::DenyCode;
 use crate::domain::Injection;
 use crate::domain::Secret;
 use crate::mask::Needles;
@@ -42,7 +42,7 @@ impl Credential {
         Arc::ptr_eq(&self.secret, secret) || self.secret.expose() == secret.expose()
     }
 
-    fn new(injection: &Injection, secret: Arc<Secret>) -> Option<Self> {
+    fn new(injection: &Injection, secret: &Arc<Secret>) -> Option<Self> {
         let plain = secret.expose();
         let base64 = |bytes: &[u8]| base64::prelude::BASE64_STANDARD.encode(bytes).into_bytes();
         let (header, value) = match injection {
@@ -59,7 +59,12 @@ impl Credential {
             needles.extend(Needles::shapes(&Zeroizing::new([user.as_bytes(), b":", plain].concat())));
         }
         let value = Zeroizing::new(value);
-        Some(Self { secret: Arc::clone(&secret), header: header.to_owned(), value, echoes: Needles::new(&needles) })
+        Some(Self {
+            secret: Arc::clone(secret),
+            header: header.to_owned(),
+            value,
+            echoes: Needles::new(&needles),
+        })
     }
 }
 
@@ -78,7 +83,7 @@ impl Gate {
         if let Some(ready) = governed.credential.load_full().filter(|ready| ready.is_made_of(&secret)) {
             return Ok(Some(ready));
         }
-        let ready = Credential::new(injection, secret).map(Arc::new);
+        let ready = Credential::new(injection, &secret).map(Arc::new);
         governed.credential.store(ready.clone());
         Ok(ready)
     }
@@ -92,11 +97,14 @@ mod tests {
     fn each_injection_makes_its_header() {
         let secret = || Arc::new(Secret::new(b"s3cret/+".to_vec()));
         let source = "env:X".parse().unwrap();
-        let bearer = Credential::new(&Injection::Bearer(source), secret()).unwrap();
+        let bearer = Credential::new(&Injection::Bearer(source), &secret()).unwrap();
         assert_eq!(bearer.header(), ("authorization", &b"Bearer s3cret/+"[..]));
         let basic = Injection::Basic { user: "bot".into(), password: "env:X".parse().unwrap() };
-        assert_eq!(Credential::new(&basic, secret()).unwrap().header(), ("authorization", &b"Basic Ym90OnMzY3JldC8r"[..]));
+        assert_eq!(
+            Credential::new(&basic, &secret()).unwrap().header(),
+            ("authorization", &b"Basic Ym90OnMzY3JldC8r"[..])
+        );
         let header = Injection::Header { name: "x-api-key".into(), value: "env:X".parse().unwrap() };
-        assert_eq!(Credential::new(&header, secret()).unwrap().header(), ("x-api-key", &b"s3cret/+"[..]));
+        assert_eq!(Credential::new(&header, &secret()).unwrap().header(), ("x-api-key", &b"s3cret/+"[..]));
     }
 }

@@ -6,8 +6,8 @@ use std::time::Instant;
 
 use tokio::sync::watch;
 
-use crate::domain::DenyCode;
 use crate::domain::Denied;
+use crate::domain::DenyCode;
 use crate::domain::RequestId;
 use crate::domain::SessionEnd;
 use crate::domain::SessionId;
@@ -61,7 +61,11 @@ impl Gate {
         entered.inspect_err(|denied| self.refuse_stranger(arrival, principal.as_ref(), denied))
     }
 
-    async fn try_enter(&self, arrival: &Arrival<'_>, who: &mut Option<Arc<Verified>>) -> Result<Exchange, Denied> {
+    async fn try_enter(
+        &self,
+        arrival: &Arrival<'_>,
+        who: &mut Option<Arc<Verified>>,
+    ) -> Result<Exchange, Denied> {
         let began = Instant::now();
         let token = arrival.token.ok_or_else(|| unauthenticated("no_token"))?;
         let verified = self.authenticate(token).await?;
@@ -84,7 +88,8 @@ impl Gate {
         let id = &verified.principal.id;
         self.0.callers.admit(id, None, snapshot.limits().rate)?;
         self.0.callers.admit(id, Some(&governed.connection.name), governed.connection.limits.rate)?;
-        let session = self.0.sessions.open(&verified, &governed, arrival.source, &snapshot, &self.0.journal)?;
+        let session =
+            self.0.sessions.open(&verified, &governed, arrival.source, &snapshot, &self.0.journal)?;
         session.begin_exchange();
         Ok(Exchange {
             gate: self.clone(),

@@ -19,7 +19,8 @@ impl LockSet {
     /// The set of these locks; those whose end has come are left out.
     pub fn new(locks: Vec<Lock>) -> Self {
         let now = now_ms();
-        let locks: Vec<Lock> = locks.into_iter().filter(|lock| lock.expires_ms.is_none_or(|end| end > now)).collect();
+        let locks: Vec<Lock> =
+            locks.into_iter().filter(|lock| lock.expires_ms.is_none_or(|end| end > now)).collect();
         let mut by_target: HashMap<LockTarget, Option<i64>> = HashMap::with_capacity(locks.len());
         for lock in &locks {
             // Of two locks on one target the one that stands longer counts.
@@ -50,7 +51,10 @@ impl LockSet {
         self.stands(&LockTarget::Everybody, now)
             || self.stands(&LockTarget::Principal(principal.id.to_string()), now)
             || self.stands(&LockTarget::Issuer(principal.issuer.to_string()), now)
-            || principal.client.as_ref().is_some_and(|client| self.stands(&LockTarget::Client(client.to_string()), now))
+            || principal
+                .client
+                .as_ref()
+                .is_some_and(|client| self.stands(&LockTarget::Client(client.to_string()), now))
             || token_ids.iter().any(|id| self.stands(&LockTarget::Token(id.to_string()), now))
     }
 
@@ -80,7 +84,14 @@ mod tests {
 
     fn lock(target: &str, expires_ms: Option<i64>) -> Lock {
         let target = target.parse().unwrap();
-        Lock { id: LockId::new(), target, reason: String::new(), actor: "local:ann".into(), created_ms: 0, expires_ms }
+        Lock {
+            id: LockId::new(),
+            target,
+            reason: String::new(),
+            actor: "local:ann".into(),
+            created_ms: 0,
+            expires_ms,
+        }
     }
 
     fn caller() -> Principal {

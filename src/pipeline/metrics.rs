@@ -70,7 +70,9 @@ impl Metrics {
         let connections = self.connections.lock().unwrap_or_else(PoisonError::into_inner);
         let passed = connections
             .values()
-            .map(|counters| counters.allowed.load(Ordering::Relaxed) + counters.approved.load(Ordering::Relaxed))
+            .map(|counters| {
+                counters.allowed.load(Ordering::Relaxed) + counters.approved.load(Ordering::Relaxed)
+            })
             .sum();
         let refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner).values().sum();
         (passed, refused)
@@ -89,8 +91,10 @@ impl Metrics {
                 ("held", &counters.held),
             ] {
                 let count = count.load(Ordering::Relaxed);
-                let _infallible =
-                    writeln!(out, "hoopctl_requests_total{{connection=\"{name}\",protocol=\"http\",verdict=\"{verdict}\"}} {count}");
+                let _infallible = writeln!(
+                    out,
+                    "hoopctl_requests_total{{connection=\"{name}\",protocol=\"http\",verdict=\"{verdict}\"}} {count}"
+                );
             }
         }
         let mut counter = |metric: &str, help: &str, value: fn(&Counters) -> u64| {
@@ -99,10 +103,16 @@ impl Metrics {
                 let _infallible = writeln!(out, "{metric}{{connection=\"{name}\"}} {}", value(counters));
             }
         };
-        counter("hoopctl_masked_values_total", "Values masked in replies.", |of| of.masked.load(Ordering::Relaxed));
-        counter("hoopctl_reply_bytes_total", "Bytes of reply bodies sent to clients.", |of| of.reply_bytes.load(Ordering::Relaxed));
+        counter("hoopctl_masked_values_total", "Values masked in replies.", |of| {
+            of.masked.load(Ordering::Relaxed)
+        });
+        counter("hoopctl_reply_bytes_total", "Bytes of reply bodies sent to clients.", |of| {
+            of.reply_bytes.load(Ordering::Relaxed)
+        });
         drop(connections);
-        out.push_str("# HELP hoopctl_refused_total Refusals by code.\n# TYPE hoopctl_refused_total counter\n");
+        out.push_str(
+            "# HELP hoopctl_refused_total Refusals by code.\n# TYPE hoopctl_refused_total counter\n",
+        );
         for (code, count) in self.refused.lock().unwrap_or_else(PoisonError::into_inner).iter() {
             let _infallible = writeln!(out, "hoopctl_refused_total{{code=\"{code}\"}} {count}");
         }

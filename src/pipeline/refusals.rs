@@ -14,6 +14,7 @@ use crate::domain::SessionEnd;
 use crate::domain::SessionId;
 use crate::domain::json::write_string;
 use crate::pipeline::now_ms;
+use crate::recording::GATEWAY;
 use crate::recording::Journal;
 
 /// How many refusals a second are recorded one by one; a flood beyond that is counted in the next one.
@@ -60,7 +61,7 @@ impl Refusals {
             flood: Mutex::new(Flood { second: 0, recorded: 0, suppressed: 0 }),
         };
         let data = format!(
-            "{{\"principal\":\"local:gateway\",\"label\":\"gateway\",\"kind\":\"app\",\"issuer\":\"local\",\"client\":\"\",\"connection\":\"gateway\",\"protocol\":\"http\",\"upstream\":\"\",\"source\":\"\",\"groups\":[],\"policy_rev\":{revision}}}"
+            "{{\"principal\":\"{GATEWAY}\",\"label\":\"gateway\",\"kind\":\"app\",\"issuer\":\"local\",\"client\":\"\",\"connection\":\"gateway\",\"protocol\":\"http\",\"upstream\":\"\",\"source\":\"\",\"groups\":[],\"policy_rev\":{revision}}}"
         );
         refusals.push(journal, EventKind::SessionStart, None, data);
         refusals
@@ -87,7 +88,12 @@ impl Refusals {
     pub fn record(&self, journal: &Journal, stranger: Stranger<'_>, denied: &Denied) {
         let Some(suppressed) = self.admit() else { return };
         let mut data = String::with_capacity(256);
-        let _infallible = write!(data, "{{\"code\":\"{}\",\"reason\":\"{}\"", denied.code, denied.audit.unwrap_or_default());
+        let _infallible = write!(
+            data,
+            "{{\"code\":\"{}\",\"reason\":\"{}\"",
+            denied.code,
+            denied.audit.unwrap_or_default()
+        );
         let path = stranger.path.get(..stranger.path.floor_char_boundary(MAX_TARGET)).unwrap_or_default();
         let source = stranger.source.to_string();
         for (name, value) in [
@@ -124,6 +130,11 @@ impl Refusals {
 
     /// Ends the recording of this run.
     pub fn close(&self, journal: &Journal) {
-        self.push(journal, EventKind::SessionEnd, None, format!("{{\"reason\":\"{}\"}}", SessionEnd::Stopped));
+        self.push(
+            journal,
+            EventKind::SessionEnd,
+            None,
+            format!("{{\"reason\":\"{}\"}}", SessionEnd::Stopped),
+        );
     }
 }

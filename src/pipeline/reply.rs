@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use crate::domain::DenyCode;
 use crate::domain::Denied;
+use crate::domain::DenyCode;
 use crate::domain::EventKind;
 use crate::domain::MaskNote;
 use crate::domain::RequestId;
@@ -120,7 +120,8 @@ impl ReplyGuard {
 
     /// Begins a body of `format`. On a masked connection one that cannot be read (`None`) is withheld.
     pub fn begin_body(&mut self, format: Option<Format>) -> Result<(), Denied> {
-        self.redactor = self.credential.as_ref().map(|credential| Redactor::new(Arc::clone(credential.echoes())));
+        self.redactor =
+            self.credential.as_ref().map(|credential| Redactor::new(Arc::clone(credential.echoes())));
         self.masker = if self.masks() {
             let format = format.ok_or_else(|| unmaskable("its type cannot be read"))?;
             Some(Masker::new(self.governed_plan(), format))
@@ -136,7 +137,9 @@ impl ReplyGuard {
         match (&mut self.redactor, &mut self.masker) {
             (None, None) => out.extend_from_slice(input),
             (Some(redactor), None) => redactor.push(input, out),
-            (None, Some(masker)) => masker.push(input, out).map_err(|_error| unmaskable("it cannot be read"))?,
+            (None, Some(masker)) => {
+                masker.push(input, out).map_err(|_error| unmaskable("it cannot be read"))?;
+            }
             (Some(redactor), Some(masker)) => {
                 self.between.clear();
                 redactor.push(input, &mut self.between);
@@ -203,7 +206,8 @@ impl ReplyGuard {
     pub fn record_failure(&mut self, denied: &Denied) {
         self.exchange.gate.0.metrics.refused(denied.code);
         tracing::warn!(request = %self.exchange.request, session = %self.exchange.session.id, code = %denied.code, reason = denied.audit.unwrap_or_default(), "command failed");
-        let data = format!("{{\"code\":\"{}\",\"reason\":\"{}\"}}", denied.code, denied.audit.unwrap_or_default());
+        let data =
+            format!("{{\"code\":\"{}\",\"reason\":\"{}\"}}", denied.code, denied.audit.unwrap_or_default());
         if let Err(unrecorded) = self.record(EventKind::Error, Direction::S2c, data) {
             tracing::error!(request = %self.exchange.request, code = %unrecorded.code, "a failure could not be recorded");
         }
@@ -255,7 +259,10 @@ impl EndWatch {
 fn since(now: &[MaskNote], told: &mut Vec<MaskNote>) -> Vec<MaskNote> {
     let mut new = Vec::new();
     for note in now {
-        let before = told.iter().find(|known| known.entity == note.entity && known.at == note.at).map_or(0, |known| known.n);
+        let before = told
+            .iter()
+            .find(|known| known.entity == note.entity && known.at == note.at)
+            .map_or(0, |known| known.n);
         if note.n > before {
             new.push(MaskNote { n: note.n - before, ..note.clone() });
         }

@@ -16,8 +16,8 @@ use std::time::Instant;
 use tokio::sync::watch;
 
 use crate::domain::ConnectionName;
-use crate::domain::DenyCode;
 use crate::domain::Denied;
+use crate::domain::DenyCode;
 use crate::domain::Event;
 use crate::domain::EventKind;
 use crate::domain::Principal;
@@ -70,7 +70,7 @@ impl Session {
             started: Instant::now(),
             last_used: AtomicU64::new(0),
             token_end: AtomicI64::new(verified.expires_ms),
-            token_ids: Mutex::new(verified.token_ids.to_vec()),
+            token_ids: Mutex::new(verified.token_ids.clone()),
             hard_end_us: AtomicU64::new(limit),
             commands: AtomicU64::new(0),
             running: AtomicUsize::new(0),
@@ -151,7 +151,13 @@ impl Session {
     }
 
     /// An event of this session, now.
-    pub fn event(&self, kind: EventKind, dir: Option<Direction>, corr: Option<RequestId>, data: String) -> Event {
+    pub fn event(
+        &self,
+        kind: EventKind,
+        dir: Option<Direction>,
+        corr: Option<RequestId>,
+        data: String,
+    ) -> Event {
         Event {
             session: self.id,
             t_us: self.elapsed_us(),
@@ -169,7 +175,7 @@ impl Session {
         self.commands.fetch_add(1, Ordering::Relaxed);
         if self.token_end.fetch_max(verified.expires_ms, Ordering::Relaxed) < verified.expires_ms {
             let mut known = self.token_ids.lock().unwrap_or_else(PoisonError::into_inner);
-            for id in verified.token_ids.iter() {
+            for id in &verified.token_ids {
                 if !known.contains(id) {
                     known.push(id.clone());
                 }
@@ -243,11 +249,13 @@ impl Sessions {
         let open = map.keys().filter(|(principal, _)| **principal == *verified.principal.id).count();
         let limit = snapshot.limits().sessions;
         if open >= limit {
-            let detail = format!("this principal has {open} sessions open, the limit is {limit}; end one first");
+            let detail =
+                format!("this principal has {open} sessions open, the limit is {limit}; end one first");
             return Err(Denied::new(DenyCode::LimitExceeded, detail).because("sessions"));
         }
         let session = Arc::new(Session::new(verified, governed, source));
-        let start = session.event(EventKind::SessionStart, None, None, start_data(&session, snapshot.revision()));
+        let start =
+            session.event(EventKind::SessionStart, None, None, start_data(&session, snapshot.revision()));
         journal.push(start).map_err(|_error| {
             Denied::new(DenyCode::RecordingUnavailable, "the session could not be recorded; try again later")
         })?;
@@ -282,7 +290,8 @@ impl Sessions {
     pub(super) fn end_locked(&self, locks: &LockSet, journal: &Journal) {
         self.end_where(journal, |session| {
             let ids = session.token_ids.lock().unwrap_or_else(PoisonError::into_inner);
-            let shut = locks.shuts_out(&session.principal, &ids) || locks.shuts(&session.governed.connection.name);
+            let shut =
+                locks.shuts_out(&session.principal, &ids) || locks.shuts(&session.governed.connection.name);
             shut.then_some(SessionEnd::Locked)
         });
     }
@@ -291,7 +300,9 @@ impl Sessions {
         self.end_where(journal, |session| {
             let old = &session.governed.connection;
             let same = snapshot.connection(old.name.as_str()).is_some_and(|new| {
-                new.connection.upstream == old.upstream && new.connection.inject == old.inject && new.connection.tags == old.tags
+                new.connection.upstream == old.upstream
+                    && new.connection.inject == old.inject
+                    && new.connection.tags == old.tags
             });
             (!same).then_some(SessionEnd::ConnectionChanged)
         });

@@ -71,13 +71,19 @@ impl Snapshot {
     ) -> Result<Self, SnapshotError> {
         let mut governed = HashMap::with_capacity(connections.len());
         for connection in connections {
-            let rules: Vec<&MaskRule> = masks.iter().filter(|rule| mask::applies(rule, &connection)).collect();
+            let rules: Vec<&MaskRule> =
+                masks.iter().filter(|rule| mask::applies(rule, &connection)).collect();
             let plan = Plan::compile(&rules, hash_key(&connection.name))
                 .map_err(|source| SnapshotError { connection: connection.name.clone(), source })?;
             let mask_tag = mask_tag(&rules);
             governed.insert(
                 connection.name.clone(),
-                Arc::new(Governed { connection, plan: Arc::new(plan), mask_tag, credential: ArcSwapOption::empty() }),
+                Arc::new(Governed {
+                    connection,
+                    plan: Arc::new(plan),
+                    mask_tag,
+                    credential: ArcSwapOption::empty(),
+                }),
             );
         }
         Ok(Self { connections: governed, policies, masks: masks.len(), recording, limits })

@@ -111,10 +111,15 @@ fn check_id(id: &str, findings: &mut Findings<'_>) {
 
 /// Refuses rules that hold for everybody or everything without saying so.
 fn check_shape(written: &PolicyRule, findings: &mut Findings<'_>) {
-    if written.effect == Effect::Allow && !written.matches.says_who() {
+    // An approve lets pass too, once somebody agreed: without a who it would open the connection to every valid token.
+    if written.effect != Effect::Deny && !written.matches.says_who() {
         let accepted =
             "give groups, subjects, clients, issuers, kinds or claims; subjects = [\"*\"] is everybody";
-        findings.note("match", "", "an allow that does not say who", accepted);
+        let problem = match written.effect {
+            Effect::Approve => "an approve that does not say who",
+            Effect::Allow | Effect::Deny => "an allow that does not say who",
+        };
+        findings.note("match", "", problem, accepted);
     } else if written.matches.is_empty() && written.when.is_none() {
         findings.note(
             "match",

@@ -20,7 +20,7 @@ pub struct PolicyRule {
     pub origin: Origin,
     /// What it wants when it holds.
     pub effect: Effect,
-    /// What must hold. An `allow` must say who; no rule may be without any condition.
+    /// What must hold. An `allow` or `approve` must say who; no rule may be without any condition.
     pub matches: Matcher,
     /// What excuses from the rule when all of it holds.
     pub unless: Option<Matcher>,

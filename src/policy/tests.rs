@@ -136,7 +136,7 @@ pub(super) fn rules() -> PolicySet {
                 methods: texts(&["POST"]),
                 paths: texts(&["/orders"]),
                 args: table(&[("order.amount", "> 1000")]),
-                ..Matcher::default()
+                ..everybody()
             },
         ),
         PolicyRule {

@@ -34,7 +34,7 @@ fn to_hash(digest: &digest::Digest) -> Hash {
 /// Appends one frame to `block`: `write` appends the line, then length and hash are filled in. Gives the hash.
 ///
 /// # Errors
-/// What `write` says, or `None` from it; `block` is then as it was.
+/// What `write` says; `block` is then as it was.
 pub(crate) fn push_frame<E>(
     block: &mut Vec<u8>,
     previous: &Hash,

@@ -3,14 +3,11 @@
 //! Each append gets a ticket, one number more than the one before. The writer works in the order of tickets, so "done" is
 //! one counter per durability, and a waiter needs no allocation of its own: it compares its ticket with the counter.
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::Condvar;
 use std::sync::Mutex;
 use std::sync::MutexGuard;
 use std::sync::PoisonError;
-use std::sync::atomic::AtomicBool;
-use std::sync::atomic::Ordering;
 use std::task::Waker;
 use std::time::Duration;
 use std::time::Instant;
@@ -21,6 +18,7 @@ use tokio::sync::broadcast;
 use crate::domain::event::Event;
 use crate::domain::event::EventKind;
 use crate::recording::error::RecordError;
+use crate::recording::failures::Failures;
 use crate::recording::line::StoredEvent;
 use crate::recording::progress::Progress;
 use crate::recording::prune::Pruning;
@@ -31,8 +29,10 @@ use crate::recording::syncer::SyncRoom;
 const MAX_QUEUED: usize = 32 << 20;
 /// What an event takes besides its data.
 const EVENT_SIZE: usize = size_of::<Item>();
-/// Outages that are told apart; older ones are merged, so that who has not asked by then is told of a failure.
-const MAX_FAILURES: usize = 256;
+/// How long an event that nobody waits for may wait for others, so that replies ride along with the next commands,
+const LAZY: Duration = Duration::from_millis(5);
+/// unless so many bytes of them are there.
+const LAZY_BYTES: usize = 256 << 10;
 /// How long one group may take before the journal counts as stalled.
 const STALL: Duration = Duration::from_secs(5);
 /// Events the live stream keeps for a slow reader.
@@ -57,6 +57,18 @@ pub(crate) struct Item {
     pub(crate) event: Event,
 }
 
+/// What the writer does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+enum Sleep {
+    /// It works, and looks into the queue when it is done.
+    #[default]
+    Awake,
+    /// It sleeps, but not for long: what nobody waits for need not wake it.
+    Dozes,
+    /// It sleeps until it is woken.
+    Deep,
+}
+
 /// What stands before the writer.
 #[derive(Default)]
 pub(crate) struct Queue {
@@ -67,7 +79,9 @@ pub(crate) struct Queue {
     last: u64,
     /// The last ticket that is to be synced.
     sync_to: u64,
-    asleep: bool,
+    sleep: Sleep,
+    /// Somebody waits for something that is queued.
+    urgent: bool,
     stop: bool,
     /// Set by the syncer: what was written may not be on the disk.
     poisoned: Option<RecordError>,
@@ -101,22 +115,13 @@ pub(crate) struct Group {
     bytes: usize,
 }
 
-struct Failure {
-    from: u64,
-    to: u64,
-    /// Only those who wait for the disk are told.
-    synced_only: bool,
-    error: RecordError,
-}
-
 /// What all handles, the writer and the syncer share.
 pub(crate) struct Shared {
     queue: Mutex<Queue>,
     wake_writer: Condvar,
     pub(crate) written: Progress,
     pub(crate) synced: Progress,
-    any_failure: AtomicBool,
-    failures: Mutex<VecDeque<Failure>>,
+    failures: Failures,
     pub(crate) settings: ArcSwap<Settings>,
     pub(crate) live: broadcast::Sender<Arc<StoredEvent>>,
     pub(crate) sync: SyncRoom,
@@ -134,8 +139,7 @@ impl Shared {
             wake_writer: Condvar::new(),
             written: Progress::default(),
             synced: Progress::default(),
-            any_failure: AtomicBool::new(false),
-            failures: Mutex::default(),
+            failures: Failures::default(),
             settings: ArcSwap::from_pointee(settings),
             live: broadcast::Sender::new(LIVE_EVENTS),
             sync: SyncRoom::default(),
@@ -182,7 +186,12 @@ impl Shared {
             queue.sync_to = ticket;
         }
         queue.since.get_or_insert_with(Instant::now);
-        self.rouse(queue);
+        if waited {
+            queue.urgent = true;
+        }
+        if waited || queue.sleep != Sleep::Dozes || queue.bytes > LAZY_BYTES {
+            self.rouse(queue);
+        }
         Ok(Some(ticket))
     }
 
@@ -194,6 +203,7 @@ impl Shared {
         }
         queue.last += 1;
         queue.sync_to = queue.last;
+        queue.urgent = true;
         let ticket = queue.last;
         self.rouse(queue);
         Ok(ticket)
@@ -212,34 +222,45 @@ impl Shared {
 
     /// Wakes the writer if it sleeps. One system call per sleep, none while it works.
     fn rouse(&self, mut queue: MutexGuard<'_, Queue>) {
-        let asleep = std::mem::take(&mut queue.asleep);
+        let slept = std::mem::take(&mut queue.sleep);
         drop(queue);
-        if asleep {
+        if slept != Sleep::Awake {
             self.wake_writer.notify_one();
         }
     }
 
     /// Takes all that is queued; waits for something until `deadline`. Gives back the room of the group before.
     pub(crate) fn take(&self, group: &mut Group, deadline: Option<Instant>) {
+        // After work there is mostly more: then it dozes first, and sleeps only if nothing comes.
+        let mut doze = (!group.items.is_empty()).then(|| Instant::now() + LAZY);
         group.items.clear();
         let mut queue = lock(&self.queue);
         queue.bytes = queue.bytes.saturating_sub(std::mem::take(&mut group.bytes));
         queue.since = (!queue.items.is_empty()).then(Instant::now);
-        while queue.idle(group.last) {
+        while !queue.presses() {
             let now = Instant::now();
-            let left = deadline.map(|deadline| deadline.saturating_duration_since(now));
-            if left == Some(Duration::ZERO) {
-                break;
+            if !queue.items.is_empty() && doze.is_none() {
+                doze = Some(now + LAZY);
             }
-            queue.asleep = true;
+            let until = [doze, deadline].into_iter().flatten().min();
+            let left = until.map(|until| until.saturating_duration_since(now));
+            if left == Some(Duration::ZERO) {
+                if !queue.items.is_empty() || deadline.is_some_and(|deadline| deadline <= now) {
+                    break;
+                }
+                doze = None;
+                continue;
+            }
+            queue.sleep = if doze.is_some() { Sleep::Dozes } else { Sleep::Deep };
             queue = match left {
                 None => self.wake_writer.wait(queue).unwrap_or_else(PoisonError::into_inner),
                 Some(left) => {
                     self.wake_writer.wait_timeout(queue, left).unwrap_or_else(PoisonError::into_inner).0
                 }
             };
-            queue.asleep = false;
+            queue.sleep = Sleep::Awake;
         }
+        queue.urgent = false;
         std::mem::swap(&mut queue.items, &mut group.items);
         group.bytes = queue.bytes;
         group.last = queue.last;
@@ -271,10 +292,10 @@ impl Shared {
             if left.is_zero() {
                 break;
             }
-            queue.asleep = true;
+            queue.sleep = Sleep::Deep;
             queue = self.wake_writer.wait_timeout(queue, left).unwrap_or_else(PoisonError::into_inner).0;
         }
-        queue.asleep = false;
+        queue.sleep = Sleep::Awake;
     }
 
     /// From now on nothing can be recorded. `group`, whatever is queued and whoever waits for the disk fails with `error`.
@@ -319,36 +340,15 @@ impl Shared {
 
     /// Records that the tickets of a range failed. Comes before the counter passes them.
     pub(crate) fn fail(&self, from: u64, to: u64, synced_only: bool, error: &RecordError) {
-        if from > to {
-            return;
-        }
-        let mut failures = lock(&self.failures);
-        failures.push_back(Failure { from, to, synced_only, error: error.clone() });
-        if failures.len() > MAX_FAILURES
-            && let Some(oldest) = failures.pop_front()
-            && let Some(next) = failures.front_mut()
-        {
-            next.from = next.from.min(oldest.from);
-            next.to = next.to.max(oldest.to);
-            next.synced_only &= oldest.synced_only;
-        }
-        drop(failures);
-        self.any_failure.store(true, Ordering::Release);
+        self.failures.add(from, to, synced_only, error);
     }
 
     /// What became of a ticket: `None` while it is not decided.
     pub(crate) fn outcome(&self, ticket: u64, durability: Durability) -> Option<Result<(), RecordError>> {
         let done = self.progress(durability).done() >= ticket;
         // After the counter: a failure is recorded before the counter passes its tickets.
-        if self.any_failure.load(Ordering::Acquire) {
-            let synced = durability == Durability::Synced;
-            let failures = lock(&self.failures);
-            let failure = failures.iter().find(|failure| {
-                (failure.from..=failure.to).contains(&ticket) && (synced || !failure.synced_only)
-            });
-            if let Some(failure) = failure {
-                return Some(Err(failure.error.clone()));
-            }
+        if let Some(error) = self.failures.of(ticket, durability == Durability::Synced) {
+            return Some(Err(error));
         }
         done.then_some(Ok(()))
     }
@@ -379,13 +379,14 @@ impl Queue {
         if self.stop { Some(RecordError::Stopped) } else { self.broken.clone() }
     }
 
-    fn idle(&self, done: u64) -> bool {
-        self.items.is_empty()
-            && self.prunings.is_empty()
-            && self.owed.is_empty()
-            && self.last == done
-            && !self.stop
-            && self.poisoned.is_none()
+    /// Whether something is queued that the writer should not leave lying.
+    fn presses(&self) -> bool {
+        self.urgent
+            || self.bytes > LAZY_BYTES
+            || !self.prunings.is_empty()
+            || !self.owed.is_empty()
+            || self.stop
+            || self.poisoned.is_some()
     }
 
     /// Keeps the end of a session for later; anything else is gone, and its append was told so.

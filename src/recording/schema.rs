@@ -62,9 +62,9 @@ pub(crate) fn open_writer(data_dir: &Path) -> Result<(Connection, PathBuf), Reco
     }
     let opened = open_existing(&path).and_then(|connection| {
         if fresh {
-            make(&connection, &path)?
+            make(&connection, &path)?;
         } else {
-            check(&connection, &path)?
+            check(&connection, &path)?;
         }
         Ok(connection)
     })?;

@@ -15,6 +15,10 @@ use crate::recording::chain::Hash;
 /// How deep the data of the first and last event may be nested.
 const MAX_DEPTH: usize = 8;
 
+/// The principal of the gateway's own recording: the requests that were refused before there was a session. No token has this
+/// principal: those of the form `local:` are OS users on the admin socket.
+pub const GATEWAY: &str = "local:gateway";
+
 /// One session, as lists show it. Texts are raw: show them escaped.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SessionRow {

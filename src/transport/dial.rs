@@ -53,7 +53,11 @@ pub enum DialError {
 }
 
 /// Opens a stream to `upstream` within `limit`, with TLS where the upstream asks for it.
-pub async fn dial(upstream: &Upstream, tls: Option<&Arc<rustls::ClientConfig>>, limit: Duration) -> Result<Stream, DialError> {
+pub async fn dial(
+    upstream: &Upstream,
+    tls: Option<&Arc<rustls::ClientConfig>>,
+    limit: Duration,
+) -> Result<Stream, DialError> {
     let (host, port) = (Arc::clone(&upstream.host), upstream.port);
     match tokio::time::timeout(limit, open(upstream, tls)).await {
         Ok(opened) => opened,
@@ -69,7 +73,8 @@ async fn open(upstream: &Upstream, tls: Option<&Arc<rustls::ClientConfig>>) -> R
     let Some(config) = tls.filter(|_| upstream.tls) else {
         return Ok(Stream::Plain(tcp));
     };
-    let name = ServerName::try_from(host.to_string()).map_err(|_invalid| DialError::Name { host: Arc::clone(host) })?;
+    let name = ServerName::try_from(host.to_string())
+        .map_err(|_invalid| DialError::Name { host: Arc::clone(host) })?;
     let stream = TlsConnector::from(Arc::clone(config))
         .connect(name, tcp)
         .await

@@ -21,7 +21,8 @@ pub struct ListenError {
 /// Listens on `address`. Port 0 takes a free one; the listener knows which.
 pub fn listen(address: SocketAddr) -> Result<TcpListener, ListenError> {
     let bind = || {
-        let socket = socket2::Socket::new(socket2::Domain::for_address(address), socket2::Type::STREAM, None)?;
+        let socket =
+            socket2::Socket::new(socket2::Domain::for_address(address), socket2::Type::STREAM, None)?;
         // Only to take a port over from streams in TIME_WAIT; SO_REUSEPORT, which would share it, stays off.
         socket.set_reuse_address(true)?;
         socket.set_nonblocking(true)?;

@@ -8,10 +8,22 @@ fn what_is_added_holds_at_once_and_after_a_restart_and_offline() {
     let token = world.token("reader");
     let api = format!("http://127.0.0.1:{}", world.api_port);
     let add = |world: &World, name: &str| {
-        let (code, _, err) = world.cli(&["connect", "add", name, "--upstream", &api, "--inject", "bearer:env:CRM_TOKEN"]);
+        let (code, _, err) =
+            world.cli(&["connect", "add", name, "--upstream", &api, "--inject", "bearer:env:CRM_TOKEN"]);
         assert_eq!(code, 0, "{err}");
         let id = format!("{name}-reads");
-        let (code, _, err) = world.cli(&["policy", "add", &id, "--allow", "--group", "support", "--connection", name, "--operation", "read"]);
+        let (code, _, err) = world.cli(&[
+            "policy",
+            "add",
+            &id,
+            "--allow",
+            "--group",
+            "support",
+            "--connection",
+            name,
+            "--operation",
+            "read",
+        ]);
         assert_eq!(code, 0, "{err}");
         err
     };
@@ -24,7 +36,8 @@ fn what_is_added_holds_at_once_and_after_a_restart_and_offline() {
     for name in ["online", "offline"] {
         assert_eq!(world.get(&format!("/c/{name}/customers/1"), Some(&token)).status, 200, "{name}");
     }
-    let names: Vec<String> = world.list(&["connect", "list"]).iter().map(|row| row["name"].as_str().unwrap().to_owned()).collect();
+    let names: Vec<String> =
+        world.list(&["connect", "list"]).iter().map(|row| row["name"].as_str().unwrap().to_owned()).collect();
     assert_eq!(names, ["crm", "offline", "online", "raw"]);
     let (code, _, err) = world.cli(&["connect", "remove", "crm", "--yes"]);
     assert_eq!(code, 6, "{err}");
@@ -38,9 +51,23 @@ fn what_is_added_holds_at_once_and_after_a_restart_and_offline() {
 #[test]
 fn explain_names_the_first_condition_that_failed() {
     let world = World::new();
-    let (code, out, err) = world.cli(&["policy", "explain", "--as", "idp/kim", "--group", "support", "--connection", "crm", "DELETE", "/customers/7"]);
+    let (code, out, err) = world.cli(&[
+        "policy",
+        "explain",
+        "--as",
+        "idp/kim",
+        "--group",
+        "support",
+        "--connection",
+        "crm",
+        "DELETE",
+        "/customers/7",
+    ]);
     assert_eq!(code, 0, "{err}");
-    assert!(out.contains("no-deletes") && out.contains("support-reads") && out.contains("operations"), "{out}");
+    assert!(
+        out.contains("no-deletes") && out.contains("support-reads") && out.contains("operations"),
+        "{out}"
+    );
     std::fs::write(
         world.path("cases.toml"),
         r#"
@@ -74,15 +101,38 @@ fn a_secret_is_kept_sealed_and_used() {
     let output = command.stdin(std::fs::File::open(world.path("value")).unwrap()).output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let api = format!("http://127.0.0.1:{}", world.api_port);
-    assert_eq!(world.cli(&["connect", "add", "sealed", "--upstream", &api, "--inject", "bearer:store:crm-token"]).0, 0);
-    assert_eq!(world.cli(&["policy", "add", "sealed-reads", "--allow", "--group", "support", "--connection", "sealed"]).0, 0);
-    assert_eq!(world.get("/c/sealed/customers/1", Some(&world.token("reader"))).status, 200, "{}", world.log());
+    assert_eq!(
+        world.cli(&["connect", "add", "sealed", "--upstream", &api, "--inject", "bearer:store:crm-token"]).0,
+        0
+    );
+    assert_eq!(
+        world
+            .cli(&[
+                "policy",
+                "add",
+                "sealed-reads",
+                "--allow",
+                "--group",
+                "support",
+                "--connection",
+                "sealed"
+            ])
+            .0,
+        0
+    );
+    assert_eq!(
+        world.get("/c/sealed/customers/1", Some(&world.token("reader"))).status,
+        200,
+        "{}",
+        world.log()
+    );
     for name in ["data/hoopctl.db", "data/hoopctl.db-wal"] {
         let bytes = std::fs::read(world.path(name)).unwrap_or_default();
         let needle = crate::support::world::API_TOKEN.as_bytes();
         assert!(!bytes.windows(needle.len()).any(|window| window == needle), "{name} holds the secret");
     }
-    let (code, out, err) = world.cli(&["connect", "add", "literal", "--upstream", &api, "--inject", "bearer:hunter2"]);
+    let (code, out, err) =
+        world.cli(&["connect", "add", "literal", "--upstream", &api, "--inject", "bearer:hunter2"]);
     assert_ne!(code, 0);
     assert!(!format!("{out}{err}").contains("hunter2"), "{err}");
 }
@@ -92,11 +142,23 @@ fn a_credential_that_is_missing_or_wrong_is_the_gateways_fault() {
     let world = World::new();
     let token = world.token("reader");
     let api = format!("http://127.0.0.1:{}", world.api_port);
-    for (name, inject) in [("unset", "bearer:env:NOT_SET"), ("wrong", "bearer:env:HOME"), ("nofile", "bearer:file:/nonexistent")] {
+    for (name, inject) in [
+        ("unset", "bearer:env:NOT_SET"),
+        ("wrong", "bearer:env:HOME"),
+        ("nofile", "bearer:file:/nonexistent"),
+    ] {
         assert_eq!(world.cli(&["connect", "add", name, "--upstream", &api, "--inject", inject]).0, 0);
-        assert_eq!(world.cli(&["policy", "add", name, "--allow", "--group", "support", "--connection", name]).0, 0);
+        assert_eq!(
+            world.cli(&["policy", "add", name, "--allow", "--group", "support", "--connection", name]).0,
+            0
+        );
         let reply = world.get(&format!("/c/{name}/customers/1"), Some(&token));
-        assert_eq!((reply.status, reply.code().as_str()), (502, "upstream_credential"), "{name}: {}", reply.text());
+        assert_eq!(
+            (reply.status, reply.code().as_str()),
+            (502, "upstream_credential"),
+            "{name}: {}",
+            reply.text()
+        );
     }
 }
 
@@ -105,7 +167,11 @@ fn metrics_status_and_doctor_speak() {
     let world = World::new();
     world.get("/c/crm/customers/7", Some(&world.token("reader")));
     let metrics = world.get("/metrics", None).text();
-    assert!(metrics.contains("hoopctl_requests_total{connection=\"crm\",protocol=\"http\",verdict=\"allowed\"} 1"), "{metrics}");
+    assert!(
+        metrics
+            .contains("hoopctl_requests_total{connection=\"crm\",protocol=\"http\",verdict=\"allowed\"} 1"),
+        "{metrics}"
+    );
     assert!(metrics.contains("hoopctl_masked_values_total{connection=\"crm\"}"), "{metrics}");
     let status = world.json(&["status"]);
     assert_eq!(status["running"], true);

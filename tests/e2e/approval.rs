@@ -11,7 +11,13 @@ fn held(world: &World, token: &str, body: &'static str) -> thread::JoinHandle<cr
     let (port, token) = (world.port, token.to_owned());
     thread::spawn(move || {
         let mut client = crate::support::Client::connect(port);
-        client.send(request("PATCH", "/c/crm/customers/7", Some(&token), &[("Content-Type", "application/json")], Some(body)));
+        client.send(request(
+            "PATCH",
+            "/c/crm/customers/7",
+            Some(&token),
+            &[("Content-Type", "application/json")],
+            Some(body),
+        ));
         client.reply()
     })
 }
@@ -55,8 +61,16 @@ fn an_approved_write_goes_through_once_and_a_blocked_delete_never() {
     assert!(reply.json()["detail"].as_str().unwrap().contains("nightly job"));
     assert!(!world.hits().iter().any(|hit| hit.starts_with("DELETE")));
     let session = reply.header("hoopctl-session").unwrap();
-    let kinds: Vec<String> = world.events(session).iter().map(|event| event["kind"].as_str().unwrap().to_owned()).collect();
-    for kind in ["session.start", "http.request", "approval.requested", "approval.decided", "decision", "http.response"] {
+    let kinds: Vec<String> =
+        world.events(session).iter().map(|event| event["kind"].as_str().unwrap().to_owned()).collect();
+    for kind in [
+        "session.start",
+        "http.request",
+        "approval.requested",
+        "approval.decided",
+        "decision",
+        "http.response",
+    ] {
         assert!(kinds.iter().any(|known| known == kind), "no {kind} in {kinds:?}");
     }
 }
@@ -76,7 +90,13 @@ fn nobody_in_time_is_a_no_and_the_approval_is_over() {
 fn a_client_that_leaves_takes_its_request_along() {
     let world = World::new();
     let mut client = world.client();
-    client.send(request("PATCH", "/c/crm/customers/7", Some(&world.token("writer")), &[("Content-Type", "application/json")], Some(r#"{"tier":"gold"}"#)));
+    client.send(request(
+        "PATCH",
+        "/c/crm/customers/7",
+        Some(&world.token("writer")),
+        &[("Content-Type", "application/json")],
+        Some(r#"{"tier":"gold"}"#),
+    ));
     let pending = world.wait_pending();
     drop(client);
     thread::sleep(Duration::from_millis(800));
@@ -90,7 +110,11 @@ fn a_client_that_leaves_takes_its_request_along() {
 fn a_wait_that_is_shorter_than_the_approval_can_be_taken_up_again() {
     let world = World::without_gateway("");
     let rules = crate::support::world::RULES.replace("timeout = \"3s\"", "timeout = \"60s\"");
-    std::fs::write(world.path("hoopctl.toml"), world.head().replace("approval_wait = \"10s\"", "approval_wait = \"1s\"") + &rules).unwrap();
+    std::fs::write(
+        world.path("hoopctl.toml"),
+        world.head().replace("approval_wait = \"10s\"", "approval_wait = \"1s\"") + &rules,
+    )
+    .unwrap();
     let mut world = world;
     world.start();
     let token = world.token("writer");
@@ -98,7 +122,11 @@ fn a_wait_that_is_shorter_than_the_approval_can_be_taken_up_again() {
     assert_eq!((first.status, first.code().as_str()), (403, "approval_pending"));
     assert!(first.header("retry-after").is_some());
     let second = held(&world, &token, r#"{"tier":"gold"}"#).join().unwrap();
-    assert_eq!(first.json()["approval_id"], second.json()["approval_id"], "the same request joins the same approval");
+    assert_eq!(
+        first.json()["approval_id"],
+        second.json()["approval_id"],
+        "the same request joins the same approval"
+    );
     let other = held(&world, &token, r#"{"tier":"platinum"}"#).join().unwrap();
     assert_ne!(first.json()["approval_id"], other.json()["approval_id"], "another body is another request");
     let approval = first.json()["approval_id"].as_str().unwrap().to_owned();
@@ -140,7 +168,13 @@ fn a_stop_ends_what_waits_and_a_kill_too() {
     let port = world.port;
     let waiting = thread::spawn(move || {
         let mut client = crate::support::Client::connect(port);
-        client.send(request("PATCH", "/c/crm/customers/8", Some(&token), &[("Content-Type", "application/json")], Some("{}")));
+        client.send(request(
+            "PATCH",
+            "/c/crm/customers/8",
+            Some(&token),
+            &[("Content-Type", "application/json")],
+            Some("{}"),
+        ));
         client.try_reply().is_none()
     });
     let pending = world.wait_pending();

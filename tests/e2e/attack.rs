@@ -47,20 +47,34 @@ fn smuggled_requests_are_refused_and_recorded() {
         assert_eq!(raw(&world, shape), Some((400, "bad_request".to_owned())), "{shown:?}");
     }
     // Framing that breaks in the middle of a body: the request ends, and nothing after it is read as another.
-    for chunks in ["5\r\nhelloXX", "z\r\n", "-1\r\n", "5;ext=\"\r\n\"\r\nhello\r\n", "5 \r\nhello\r\n", "0\r\nContent-Length: 9\r\n\r\n", "ffffffffffffffff1\r\n"] {
+    for chunks in [
+        "5\r\nhelloXX",
+        "z\r\n",
+        "-1\r\n",
+        "5;ext=\"\r\n\"\r\nhello\r\n",
+        "5 \r\nhello\r\n",
+        "0\r\nContent-Length: 9\r\n\r\n",
+        "ffffffffffffffff1\r\n",
+    ] {
         let shape = format!("{put}Transfer-Encoding: chunked\r\n\r\n{chunks}{evil}");
         let answer = raw(&world, &shape);
         assert!(answer.as_ref().is_none_or(|(status, _)| *status >= 400), "{chunks:?} gave {answer:?}");
     }
     assert!(!world.hits().iter().any(|hit| hit.contains("evil") || hit.contains("/a")), "{:?}", world.hits());
     let refused = gateway_events(&world);
-    assert!(refused.iter().filter(|event| event["data"]["code"] == "bad_request").count() >= shapes.len() - 2, "{refused:?}");
+    assert!(
+        refused.iter().filter(|event| event["data"]["code"] == "bad_request").count() >= shapes.len() - 2,
+        "{refused:?}"
+    );
 }
 
 /// The events of the gateway's own recording: refusals without a session.
 fn gateway_events(world: &World) -> Vec<serde_json::Value> {
     let sessions = world.list(&["session", "list"]);
-    let own = sessions.iter().find(|session| session["connection"] == "gateway").expect("the gateway records its refusals");
+    let own = sessions
+        .iter()
+        .find(|session| session["connection"] == "gateway")
+        .expect("the gateway records its refusals");
     world.events(own["id"].as_str().unwrap())
 }
 
@@ -69,9 +83,27 @@ fn paths_that_mean_another_place_are_refused() {
     let world = World::new();
     let token = world.token("reader");
     for path in [
-        "/c/crm/%2e%2e/raw/customers/7", "/c/crm/..%2fraw", "/c/crm/%2e%2e%2f", "/c/crm/a%2fb", "/c/crm/a%5cb", "/c/crm/a\\b", "/c/crm/..;/x", "/c/crm/a;b",
-        "/c/crm/%00", "/c/crm/a%0d%0aX:1", "/c/crm/%c0%af", "/c/crm/%c0%ae%c0%ae/", "/c/crm/%ff", "/c/crm/%252e%252e/", "/c/crm/../raw/customers/7",
-        "/c/crm/a/../../raw/x", "/c/crm/%zz", "/c/crm/%", "/c/crm/x?access_token=abc", "/c/crm/x?_method=DELETE", "/c/crm/x?a=%00",
+        "/c/crm/%2e%2e/raw/customers/7",
+        "/c/crm/..%2fraw",
+        "/c/crm/%2e%2e%2f",
+        "/c/crm/a%2fb",
+        "/c/crm/a%5cb",
+        "/c/crm/a\\b",
+        "/c/crm/..;/x",
+        "/c/crm/a;b",
+        "/c/crm/%00",
+        "/c/crm/a%0d%0aX:1",
+        "/c/crm/%c0%af",
+        "/c/crm/%c0%ae%c0%ae/",
+        "/c/crm/%ff",
+        "/c/crm/%252e%252e/",
+        "/c/crm/../raw/customers/7",
+        "/c/crm/a/../../raw/x",
+        "/c/crm/%zz",
+        "/c/crm/%",
+        "/c/crm/x?access_token=abc",
+        "/c/crm/x?_method=DELETE",
+        "/c/crm/x?a=%00",
     ] {
         let reply = world.get(path, Some(&token));
         assert_eq!((reply.status, reply.code().as_str()), (400, "bad_request"), "{path}");
@@ -104,7 +136,9 @@ fn endless_heads_and_slow_senders_are_cut_off_and_others_are_served() {
     let mut endless = world.client();
     endless.send("GET /c/crm/customers/7 HTTP/1.1\r\nHost: x\r\n");
     let mut sent = 0_u64;
-    while sent < 32 << 20 && endless.try_send("X-Filler: aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\r\n") {
+    while sent < 32 << 20
+        && endless.try_send("X-Filler: aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\r\n")
+    {
         sent += 64;
     }
     assert!(sent < 32 << 20, "an endless head is read without end");
@@ -125,12 +159,23 @@ fn duplicate_members_in_a_judged_body_are_refused() {
         + "\n[[policy]]\nid = \"gold\"\neffect = \"deny\"\nmatch = { connections = [\"crm\"], args = { tier = \"gold\" } }\n";
     let world = World::with(&rules);
     let token = world.token("writer");
-    for body in [r#"{"tier":"silver","tier":"gold"}"#, r#"{"tier":"silver","\u0074ier":"gold"}"#, "\u{feff}{\"tier\":\"gold\"}", r#"{"tier":"silver"}{"tier":"gold"}"#] {
+    for body in [
+        r#"{"tier":"silver","tier":"gold"}"#,
+        r#"{"tier":"silver","\u0074ier":"gold"}"#,
+        "\u{feff}{\"tier\":\"gold\"}",
+        r#"{"tier":"silver"}{"tier":"gold"}"#,
+    ] {
         let reply = world.send_json("PATCH", "/c/crm/customers/7", &token, body);
         assert_eq!((reply.status, reply.code().as_str()), (400, "bad_request"), "{body}");
     }
     // A type that cannot be judged counts as the worst: the deny holds.
-    let reply = world.send("PATCH", "/c/crm/customers/7", Some(&token), &[("Content-Type", "text/plain")], Some(r#"{"tier":"silver"}"#));
+    let reply = world.send(
+        "PATCH",
+        "/c/crm/customers/7",
+        Some(&token),
+        &[("Content-Type", "text/plain")],
+        Some(r#"{"tier":"silver"}"#),
+    );
     assert_eq!(reply.code(), "denied");
     assert!(world.hits().is_empty());
 }
@@ -155,12 +200,33 @@ fn bombs_and_broken_packing_are_withheld() {
             let (mut stream, _) = listener.accept().unwrap();
             let mut buffer = [0; 4096];
             drop(std::io::Read::read(&mut stream, &mut buffer));
-            let head = format!("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Encoding: gzip\r\nContent-Length: {}\r\n\r\n", body.len());
+            let head = format!(
+                "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Encoding: gzip\r\nContent-Length: {}\r\n\r\n",
+                body.len()
+            );
             drop(std::io::Write::write_all(&mut stream, &[head.into_bytes(), body].concat()));
         }
     });
-    assert_eq!(world.cli(&["connect", "add", "bomb", "--upstream", &format!("http://127.0.0.1:{port}"), "--tag", "data=pii"]).0, 0);
-    assert_eq!(world.cli(&["policy", "add", "bomb-reads", "--allow", "--group", "support", "--connection", "bomb"]).0, 0);
+    assert_eq!(
+        world
+            .cli(&[
+                "connect",
+                "add",
+                "bomb",
+                "--upstream",
+                &format!("http://127.0.0.1:{port}"),
+                "--tag",
+                "data=pii"
+            ])
+            .0,
+        0
+    );
+    assert_eq!(
+        world
+            .cli(&["policy", "add", "bomb-reads", "--allow", "--group", "support", "--connection", "bomb"])
+            .0,
+        0
+    );
     let mut client = world.client();
     client.send(request("GET", "/c/bomb/x", Some(&token), &[], None));
     let reply = client.try_reply();

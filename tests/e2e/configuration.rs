@@ -32,7 +32,20 @@ op = { kind = "redact" }
     std::fs::write(world.path("hoopctl.toml"), text).unwrap();
     let (code, _, err) = world.cli(&["serve", "--check"]);
     assert_eq!(code, 3, "{err}");
-    for wanted in ["hoopctl.toml:3:", "listen", "hoopctl.toml:4:", "hoopctl.toml:8:", "hoopctl.toml:9:", "hoopctl.toml:10:", "hoopctl.toml:13:", "allow", "hoopctl.toml:14:", "groups", "hoopctl.toml:17:", "US_SSN"] {
+    for wanted in [
+        "hoopctl.toml:3:",
+        "listen",
+        "hoopctl.toml:4:",
+        "hoopctl.toml:8:",
+        "hoopctl.toml:9:",
+        "hoopctl.toml:10:",
+        "hoopctl.toml:13:",
+        "allow",
+        "hoopctl.toml:14:",
+        "groups",
+        "hoopctl.toml:17:",
+        "US_SSN",
+    ] {
         assert!(err.contains(wanted), "no {wanted} in {err}");
     }
     assert!(!err.contains("hunter2"), "a secret is not repeated: {err}");
@@ -49,7 +62,12 @@ fn a_reload_takes_all_of_it_or_nothing() {
     let (code, _, err) = world.cli(&["config", "reload"]);
     assert_eq!(code, 3, "{err}");
     assert_eq!(world.get("/c/crm/customers/7", Some(&token)).status, 200, "the old one holds");
-    world.write_config(&RULES.replace("id = \"support-reads\"\neffect = \"allow\"", "id = \"support-reads\"\neffect = \"deny\""));
+    world.write_config(
+        &RULES.replace(
+            "id = \"support-reads\"\neffect = \"allow\"",
+            "id = \"support-reads\"\neffect = \"deny\"",
+        ),
+    );
     world.gateway.as_ref().unwrap().signal("HUP");
     let begin = Instant::now();
     while world.get("/c/crm/customers/7", Some(&token)).status == 200 {

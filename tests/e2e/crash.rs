@@ -21,14 +21,19 @@ fn after_kill_9_under_load_nothing_acknowledged_is_missing() {
         let acknowledged: Arc<Mutex<Vec<String>>> = Arc::default();
         let clients: Vec<_> = (0..6)
             .map(|_| {
-                let (stop, acknowledged, token, port) = (Arc::clone(&stop), Arc::clone(&acknowledged), token.clone(), world.port);
+                let (stop, acknowledged, token, port) =
+                    (Arc::clone(&stop), Arc::clone(&acknowledged), token.clone(), world.port);
                 std::thread::spawn(move || {
                     let mut client = Client::connect(port);
                     while !stop.load(Ordering::Relaxed) {
                         if !client.try_send(request("GET", "/c/raw/customers/7", Some(&token), &[], None)) {
                             return;
                         }
-                        let Some(reply) = client.try_reply().filter(|reply| reply.whole && reply.status == 200) else { return };
+                        let Some(reply) =
+                            client.try_reply().filter(|reply| reply.whole && reply.status == 200)
+                        else {
+                            return;
+                        };
                         let id = reply.header("hoopctl-request-id").unwrap().to_owned();
                         acknowledged.lock().unwrap().push(id);
                     }
@@ -66,7 +71,10 @@ fn two_gateways_on_one_folder_or_port_are_refused() {
     let world = World::new();
     let (code, _, err) = world.cli(&["serve"]);
     assert_eq!(code, 7, "{err}");
-    assert!(err.contains(&world.gateway.as_ref().unwrap().pid().to_string()), "the error names the process: {err}");
+    assert!(
+        err.contains(&world.gateway.as_ref().unwrap().pid().to_string()),
+        "the error names the process: {err}"
+    );
     // Another folder, the same port.
     let text = std::fs::read_to_string(world.path("hoopctl.toml")).unwrap().replace("\"data\"", "\"other\"");
     std::fs::write(world.path("other.toml"), text).unwrap();
@@ -79,13 +87,13 @@ fn two_gateways_on_one_folder_or_port_are_refused() {
 
 #[test]
 fn a_full_disk_denies_and_recovers() {
-    if run(Command::new("id").arg("-u")).1.trim() != "0" {
-        panic!("this test mounts a small file system and needs root");
-    }
+    let root = run(Command::new("id").arg("-u")).1.trim() == "0";
+    assert!(root, "this test mounts a small file system and needs root");
     let mut world = World::without_gateway(crate::support::world::RULES);
     let data = world.path("data");
     std::fs::create_dir(&data).unwrap();
-    let (code, _, err) = run(Command::new("mount").args(["-t", "tmpfs", "-o", "size=6m,mode=0700", "tmpfs"]).arg(&data));
+    let (code, _, err) =
+        run(Command::new("mount").args(["-t", "tmpfs", "-o", "size=6m,mode=0700", "tmpfs"]).arg(&data));
     assert_eq!(code, 0, "{err}");
     let _unmount = Unmount(data.clone());
     world.start();
@@ -118,7 +126,15 @@ fn a_full_disk_denies_and_recovers() {
     assert_eq!(world.cli(&["session", "verify", "--all"]).0, 0);
     let sessions = world.list(&["session", "list"]);
     let raw = sessions.iter().filter(|session| session["connection"] == "raw");
-    let recorded: usize = raw.map(|session| world.events(session["id"].as_str().unwrap()).iter().filter(|event| event["kind"] == "http.request").count()).sum();
+    let recorded: usize = raw
+        .map(|session| {
+            world
+                .events(session["id"].as_str().unwrap())
+                .iter()
+                .filter(|event| event["kind"] == "http.request")
+                .count()
+        })
+        .sum();
     assert!(recorded >= world.hits().len(), "{recorded} recorded, {} reached the target", world.hits().len());
     world.stop();
 }
@@ -138,7 +154,10 @@ fn a_store_that_is_damaged_or_newer_is_refused_and_kept() {
     for name in ["data/hoopctl.db", "data/events.db"] {
         let path = world.path(name);
         let good = std::fs::read(&path).unwrap();
-        for (how, bytes) in [("garbage", b"this is no database, but somebody's notes\n".repeat(50)), ("cut", good[..good.len() / 2].to_vec())] {
+        for (how, bytes) in [
+            ("garbage", b"this is no database, but somebody's notes\n".repeat(50)),
+            ("cut", good[..good.len() / 2].to_vec()),
+        ] {
             std::fs::write(&path, &bytes).unwrap();
             let (code, _, err) = world.cli(&["serve"]);
             assert_ne!(code, 0, "{name} {how}");

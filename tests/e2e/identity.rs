@@ -22,7 +22,8 @@ fn only_tokens_that_hold_get_in() {
     let payload = B64.decode(parts[1]).unwrap();
     let forged = String::from_utf8(payload).unwrap().replace("support", "secrets");
     let unsigned = format!("{}.{}.", B64.encode(r#"{"alg":"none","typ":"at+jwt"}"#), parts[1]);
-    let hmac = format!("{}.{}.{}", B64.encode(r#"{"alg":"HS256","typ":"at+jwt","kid":"x"}"#), parts[1], parts[2]);
+    let hmac =
+        format!("{}.{}.{}", B64.encode(r#"{"alg":"HS256","typ":"at+jwt","kid":"x"}"#), parts[1], parts[2]);
     let mut flipped = good.clone().into_bytes();
     let at = flipped.len() - 20;
     flipped[at] = if flipped[at] == b'A' { b'B' } else { b'A' };
@@ -83,7 +84,11 @@ fn without_any_keys_the_answer_is_that_the_issuer_is_away() {
     let mut world = World::without_gateway(crate::support::world::RULES);
     let token = world.token("reader");
     world.issuer = None;
-    let mut gateway = crate::support::process::Process::start("gateway", &mut world.hoopctl(&["serve"]), world.folder.path());
+    let mut gateway = crate::support::process::Process::start(
+        "gateway",
+        &mut world.hoopctl(&["serve"]),
+        world.folder.path(),
+    );
     gateway.wait_port(world.port);
     world.gateway = Some(gateway);
     let reply = world.get("/c/crm/customers/7", Some(&token));

@@ -18,7 +18,8 @@ fn a_lock_cuts_a_live_stream_and_shuts_the_door() {
         live.set_patience(Duration::from_secs(5));
         assert!(live.chunk().is_some());
         let begin = Instant::now();
-        let (code, out, err) = world.cli(&["lock", "add", target, "--reason", "incident", "--yes", "-o", "json"]);
+        let (code, out, err) =
+            world.cli(&["lock", "add", target, "--reason", "incident", "--yes", "-o", "json"]);
         assert_eq!(code, 0, "{target}: {err}");
         let lock: serde_json::Value = serde_json::from_str(&out).unwrap();
         while let Some(chunk) = live.chunk() {
@@ -35,7 +36,11 @@ fn a_lock_cuts_a_live_stream_and_shuts_the_door() {
         assert_eq!(world.get("/c/crm/customers/7", Some(&token)).status, 200, "{target}: removed");
         let session = head.header("hoopctl-session").unwrap();
         let end = world.events(session).pop().unwrap();
-        assert_eq!((&end["kind"], &end["data"]["reason"]), (&"session.end".into(), &"locked".into()), "{target}");
+        assert_eq!(
+            (&end["kind"], &end["data"]["reason"]),
+            (&"session.end".into(), &"locked".into()),
+            "{target}"
+        );
     }
 }
 
@@ -43,7 +48,9 @@ fn a_lock_cuts_a_live_stream_and_shuts_the_door() {
 fn a_locked_token_stays_out_over_a_restart_while_another_of_the_same_client_gets_in() {
     let mut world = World::new();
     let (locked, other) = (world.token("reader"), world.token("reader"));
-    let payload = base64::Engine::decode(&base64::prelude::BASE64_URL_SAFE_NO_PAD, locked.split('.').nth(1).unwrap()).unwrap();
+    let payload =
+        base64::Engine::decode(&base64::prelude::BASE64_URL_SAFE_NO_PAD, locked.split('.').nth(1).unwrap())
+            .unwrap();
     let claims: serde_json::Value = serde_json::from_slice(&payload).unwrap();
     let target = format!("token:{}", claims["jti"].as_str().unwrap());
     assert_eq!(world.get("/c/crm/customers/7", Some(&locked)).status, 200);

@@ -1,6 +1,12 @@
 //! End to end: the built `hoopctl`, a provider and an API that nobody here wrote, curl and plain sockets as clients.
 
-#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "a test may stop where it fails")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test may stop where it fails"
+)]
 
 mod support;
 

@@ -29,7 +29,11 @@ fn packed_bodies_are_unpacked_and_masked() {
         let reply = world.send("GET", path, Some(&token), &[("Accept-Encoding", "gzip, br")], None);
         assert_eq!(reply.status, 200, "{path}: {}", reply.text());
         assert!(reply.header("content-encoding").is_none());
-        assert!(reply.text().contains("***-**-1120") && !reply.text().contains("078-05-1120"), "{path}: {}", reply.text());
+        assert!(
+            reply.text().contains("***-**-1120") && !reply.text().contains("078-05-1120"),
+            "{path}: {}",
+            reply.text()
+        );
     }
 }
 
@@ -52,13 +56,19 @@ fn masked_values_are_not_in_the_recording_either() {
     let session = reply.header("hoopctl-session").unwrap().to_owned();
     let (code, out, err) = world.cli(&["session", "export", &session, "--format", "jsonl"]);
     assert_eq!(code, 0, "{err}");
-    assert!(out.contains("***-**-1120") && !out.contains("078-05-1120") && !out.contains("4111 1111"), "{out}");
+    assert!(
+        out.contains("***-**-1120") && !out.contains("078-05-1120") && !out.contains("4111 1111"),
+        "{out}"
+    );
     let mut world = world;
     world.stop();
     for name in ["data/events.db", "data/events.db-wal", "data/hoopctl.db"] {
         let bytes = std::fs::read(world.path(name)).unwrap_or_default();
         for secret in ["078-05-1120", "c7@example.com", crate::support::world::API_TOKEN] {
-            assert!(!bytes.windows(secret.len()).any(|window| window == secret.as_bytes()), "{name} holds {secret}");
+            assert!(
+                !bytes.windows(secret.len()).any(|window| window == secret.as_bytes()),
+                "{name} holds {secret}"
+            );
         }
     }
     assert!(!std::fs::read_to_string(world.path("gateway.log")).unwrap().contains("078-05-1120"));
@@ -68,7 +78,11 @@ fn masked_values_are_not_in_the_recording_either() {
 fn mask_test_shows_each_hit() {
     let world = World::without_gateway("");
     let mut command = world.hoopctl(&["mask", "test"]);
-    std::fs::write(world.path("input.txt"), "card 4111 1111 1111 1111, ssn 078-05-1120, mail a@example.com\n").unwrap();
+    std::fs::write(
+        world.path("input.txt"),
+        "card 4111 1111 1111 1111, ssn 078-05-1120, mail a@example.com\n",
+    )
+    .unwrap();
     let output = command.stdin(std::fs::File::open(world.path("input.txt")).unwrap()).output().unwrap();
     let text = String::from_utf8(output.stdout).unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));

@@ -21,8 +21,14 @@ fn an_app_reads_through_the_gateway_and_never_sees_the_credential() {
     assert!(reply.header("x-powered-by").is_none());
 
     let headers = [
-        ("Cookie", "sid=stolen"), ("X-Forwarded-For", "1.2.3.4"), ("X_Forwarded_For", "1.2.3.4"), ("Forwarded", "for=1.2.3.4"),
-        ("Proxy-Authorization", "Basic eA=="), ("X-Original-URL", "/admin"), ("Connection", "keep-alive, X-Secret-Hop"), ("X-Secret-Hop", "1"),
+        ("Cookie", "sid=stolen"),
+        ("X-Forwarded-For", "1.2.3.4"),
+        ("X_Forwarded_For", "1.2.3.4"),
+        ("Forwarded", "for=1.2.3.4"),
+        ("Proxy-Authorization", "Basic eA=="),
+        ("X-Original-URL", "/admin"),
+        ("Connection", "keep-alive, X-Secret-Hop"),
+        ("X-Secret-Hop", "1"),
         ("X-Kept", "yes"),
     ];
     let reply = world.send("GET", "/c/raw/__echo", Some(&token), &headers, None);
@@ -30,7 +36,15 @@ fn an_app_reads_through_the_gateway_and_never_sees_the_credential() {
     assert!(!text.contains(API_TOKEN), "the echoed credential must be redacted: {text}");
     assert!(!text.contains(&token), "the client's token must not reach the target");
     let seen = &reply.json()["headers"];
-    for name in ["cookie", "x-forwarded-for", "x_forwarded_for", "forwarded", "proxy-authorization", "x-original-url", "x-secret-hop"] {
+    for name in [
+        "cookie",
+        "x-forwarded-for",
+        "x_forwarded_for",
+        "forwarded",
+        "proxy-authorization",
+        "x-original-url",
+        "x-secret-hop",
+    ] {
         assert!(seen[name].is_null(), "{name} reached the target: {text}");
     }
     assert_eq!(seen["x-kept"], "yes");
@@ -54,7 +68,13 @@ fn large_and_chunked_uploads_pass_with_bounded_memory() {
     let before = rss_mib(world.gateway.as_ref().unwrap().pid());
     let mut client = world.client();
     let size = 96 << 20;
-    client.send(request("PUT", "/c/raw/__size", Some(&token), &[("Content-Length", &size.to_string()), ("Expect", "100-continue")], None));
+    client.send(request(
+        "PUT",
+        "/c/raw/__size",
+        Some(&token),
+        &[("Content-Length", &size.to_string()), ("Expect", "100-continue")],
+        None,
+    ));
     let piece = vec![b'x'; 1 << 20];
     for _ in 0..size >> 20 {
         client.send(&piece);
@@ -64,7 +84,13 @@ fn large_and_chunked_uploads_pass_with_bounded_memory() {
     assert!(grown < 40.0, "memory grew by {grown} MiB");
 
     let mut client = world.client();
-    client.send(request("PUT", "/c/raw/__size", Some(&token), &[("Transfer-Encoding", "chunked"), ("Trailer", "x-checksum-a")], None));
+    client.send(request(
+        "PUT",
+        "/c/raw/__size",
+        Some(&token),
+        &[("Transfer-Encoding", "chunked"), ("Trailer", "x-checksum-a")],
+        None,
+    ));
     for _ in 0..50 {
         client.send("a\r\n0123456789\r\n");
     }
@@ -86,7 +112,10 @@ fn one_stream_carries_many_requests_and_head_and_conditions_work() {
     let token = world.token("reader");
     let mut client = world.client();
     // Pipelined: both are answered, in order.
-    client.send(request("GET", "/c/raw/customers/1", Some(&token), &[], None) + &request("GET", "/c/raw/customers/2", Some(&token), &[], None));
+    client.send(
+        request("GET", "/c/raw/customers/1", Some(&token), &[], None)
+            + &request("GET", "/c/raw/customers/2", Some(&token), &[], None),
+    );
     assert_eq!(client.reply().json()["id"], 1);
     assert_eq!(client.reply().json()["id"], 2);
     client.send(request("HEAD", "/c/raw/customers/3", Some(&token), &[], None));
@@ -101,8 +130,14 @@ fn one_stream_carries_many_requests_and_head_and_conditions_work() {
     let masked = world.get("/c/crm/customers/3", Some(&token));
     let masked_tag = masked.header("etag").unwrap().to_owned();
     assert_ne!(masked_tag, tag);
-    assert_eq!(world.send("GET", "/c/crm/customers/3", Some(&token), &[("If-None-Match", &masked_tag)], None).status, 304);
-    assert_eq!(world.send("GET", "/c/crm/customers/3", Some(&token), &[("If-None-Match", &tag)], None).status, 200);
+    assert_eq!(
+        world.send("GET", "/c/crm/customers/3", Some(&token), &[("If-None-Match", &masked_tag)], None).status,
+        304
+    );
+    assert_eq!(
+        world.send("GET", "/c/crm/customers/3", Some(&token), &[("If-None-Match", &tag)], None).status,
+        200
+    );
 }
 
 #[test]
@@ -110,7 +145,14 @@ fn http2_by_prior_knowledge_works_on_loopback() {
     let world = World::new();
     let token = world.token("reader");
     let mut curl = Command::new("curl");
-    curl.args(["-sS", "--http2-prior-knowledge", "-w", "\n%{http_version} %{http_code}", "-H", &format!("Authorization: Bearer {token}")]);
+    curl.args([
+        "-sS",
+        "--http2-prior-knowledge",
+        "-w",
+        "\n%{http_version} %{http_code}",
+        "-H",
+        &format!("Authorization: Bearer {token}"),
+    ]);
     let (code, out, err) = run(curl.arg(format!("http://127.0.0.1:{}/c/crm/customers/7", world.port)));
     assert_eq!(code, 0, "{err}");
     assert!(out.ends_with("2 200"), "{out}");
@@ -123,16 +165,27 @@ fn tls_with_alpn_serves_http2_and_http1() {
     let key = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
     std::fs::write(world.path("tls.crt"), key.cert.pem()).unwrap();
     private(&world.path("tls.key"), key.signing_key.serialize_pem().as_bytes());
-    let head = world.head().replace("drain_timeout", "tls = { cert = \"tls.crt\", key = \"file:tls.key\" }\ndrain_timeout");
+    let head = world
+        .head()
+        .replace("drain_timeout", "tls = { cert = \"tls.crt\", key = \"file:tls.key\" }\ndrain_timeout");
     std::fs::write(world.path("hoopctl.toml"), head + crate::support::world::RULES).unwrap();
-    let mut gateway = crate::support::process::Process::start("gateway", &mut world.hoopctl(&["serve"]), world.folder.path());
+    let mut gateway = crate::support::process::Process::start(
+        "gateway",
+        &mut world.hoopctl(&["serve"]),
+        world.folder.path(),
+    );
     gateway.wait_port(world.port);
     world.gateway = Some(gateway);
     let token = world.token("reader");
     for (option, version) in [("--http2", "2 200"), ("--http1.1", "1.1 200")] {
         let mut curl = Command::new("curl");
         curl.args(["-sS", option, "--retry", "5", "--cacert"]).arg(world.path("tls.crt"));
-        curl.args(["--resolve", &format!("localhost:{}:127.0.0.1", world.port), "-w", "\n%{http_version} %{http_code}"]);
+        curl.args([
+            "--resolve",
+            &format!("localhost:{}:127.0.0.1", world.port),
+            "-w",
+            "\n%{http_version} %{http_code}",
+        ]);
         curl.args(["-H", &format!("Authorization: Bearer {token}")]);
         let (code, out, err) = run(curl.arg(format!("https://localhost:{}/c/crm/customers/7", world.port)));
         assert_eq!(code, 0, "{err} {}", world.log());
@@ -164,7 +217,19 @@ fn a_websocket_is_a_command_of_its_own_and_its_frames_are_recorded() {
     let world = World::new();
     let token = world.token("reader");
     let handshake = |path: &str, token: &str| {
-        request("GET", path, Some(token), &[("Upgrade", "websocket"), ("Connection", "Upgrade"), ("Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ=="), ("Sec-WebSocket-Version", "13"), ("Sec-WebSocket-Extensions", "permessage-deflate")], None)
+        request(
+            "GET",
+            path,
+            Some(token),
+            &[
+                ("Upgrade", "websocket"),
+                ("Connection", "Upgrade"),
+                ("Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ=="),
+                ("Sec-WebSocket-Version", "13"),
+                ("Sec-WebSocket-Extensions", "permessage-deflate"),
+            ],
+            None,
+        )
     };
     let mut client = world.client();
     client.send(handshake("/c/raw/__ws", &token));
@@ -180,7 +245,8 @@ fn a_websocket_is_a_command_of_its_own_and_its_frames_are_recorded() {
     assert_eq!(&answer[2..], b"Hello");
     drop(client);
     std::thread::sleep(Duration::from_millis(300));
-    let frames: Vec<_> = world.events(&session).into_iter().filter(|event| event["data"]["frame"] == "text").collect();
+    let frames: Vec<_> =
+        world.events(&session).into_iter().filter(|event| event["data"]["frame"] == "text").collect();
     assert_eq!(frames.len(), 2, "{frames:?}");
     assert!(frames.iter().all(|frame| frame["data"]["body"]["text"] == "Hello"));
 
@@ -191,7 +257,9 @@ fn a_websocket_is_a_command_of_its_own_and_its_frames_are_recorded() {
     assert_eq!((reply.status, reply.code().as_str()), (403, "denied"));
     // One that the target refuses ends the stream: what the client sent early is never taken for a request.
     let mut client = world.client();
-    client.send(handshake("/c/raw/nothing", &token) + &request("GET", "/c/raw/customers/9", Some(&token), &[], None));
+    client.send(
+        handshake("/c/raw/nothing", &token) + &request("GET", "/c/raw/customers/9", Some(&token), &[], None),
+    );
     let reply = client.reply();
     assert_eq!(reply.status, 404);
     assert!(client.is_closed());
@@ -210,7 +278,14 @@ fn a_target_that_is_away_closes_early_or_talks_nonsense_is_a_clear_error() {
     let token = world.token("reader");
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let bad_port = listener.local_addr().unwrap().port();
-    let answers: [&[u8]; 6] = [b"", b"garbage\r\n\r\n", b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nshort", b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab", b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: evil\r\nConnection: upgrade\r\n\r\n"];
+    let answers: [&[u8]; 6] = [
+        b"",
+        b"garbage\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nshort",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+        b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: evil\r\nConnection: upgrade\r\n\r\n",
+    ];
     let server = std::thread::spawn(move || {
         for answer in answers {
             let (mut stream, _) = listener.accept().unwrap();
@@ -220,9 +295,19 @@ fn a_target_that_is_away_closes_early_or_talks_nonsense_is_a_clear_error() {
         }
     });
     let add = |name: &str, port: u16| {
-        let (code, _, err) = world.cli(&["connect", "add", name, "--upstream", &format!("http://127.0.0.1:{port}")]);
+        let (code, _, err) =
+            world.cli(&["connect", "add", name, "--upstream", &format!("http://127.0.0.1:{port}")]);
         assert_eq!(code, 0, "{err}");
-        let (code, _, err) = world.cli(&["policy", "add", &format!("{name}-reads"), "--allow", "--group", "support", "--connection", name]);
+        let (code, _, err) = world.cli(&[
+            "policy",
+            "add",
+            &format!("{name}-reads"),
+            "--allow",
+            "--group",
+            "support",
+            "--connection",
+            name,
+        ]);
         assert_eq!(code, 0, "{err}");
     };
     add("bad", bad_port);
@@ -245,9 +330,15 @@ fn a_target_that_hangs_is_given_up() {
     let token = world.token("reader");
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let upstream = format!("http://{}", listener.local_addr().unwrap());
-    let (code, _, err) = world.cli(&["connect", "add", "slow", "--upstream", &upstream, "--limit", "response=1s"]);
+    let (code, _, err) =
+        world.cli(&["connect", "add", "slow", "--upstream", &upstream, "--limit", "response=1s"]);
     assert_eq!(code, 0, "{err}");
-    assert_eq!(world.cli(&["policy", "add", "slow-reads", "--allow", "--group", "support", "--connection", "slow"]).0, 0);
+    assert_eq!(
+        world
+            .cli(&["policy", "add", "slow-reads", "--allow", "--group", "support", "--connection", "slow"])
+            .0,
+        0
+    );
     let reply = world.get("/c/slow/x", Some(&token));
     assert_eq!((reply.status, reply.code().as_str()), (504, "upstream_unavailable"));
 }
@@ -256,8 +347,26 @@ fn a_target_that_hangs_is_given_up() {
 fn limits_are_refused_clearly() {
     let world = World::new();
     let token = world.token("reader");
-    assert_eq!(world.cli(&["connect", "add", "few", "--upstream", &format!("http://127.0.0.1:{}", world.api_port), "--inject", "bearer:env:CRM_TOKEN", "--limit", "rate=2"]).0, 0);
-    assert_eq!(world.cli(&["policy", "add", "few-reads", "--allow", "--group", "support", "--connection", "few"]).0, 0);
+    assert_eq!(
+        world
+            .cli(&[
+                "connect",
+                "add",
+                "few",
+                "--upstream",
+                &format!("http://127.0.0.1:{}", world.api_port),
+                "--inject",
+                "bearer:env:CRM_TOKEN",
+                "--limit",
+                "rate=2"
+            ])
+            .0,
+        0
+    );
+    assert_eq!(
+        world.cli(&["policy", "add", "few-reads", "--allow", "--group", "support", "--connection", "few"]).0,
+        0
+    );
     let replies: Vec<_> = (0..6).map(|_| world.get("/c/few/customers/1", Some(&token))).collect();
     let refused = replies.iter().find(|reply| reply.status == 429).expect("more than two a second");
     assert_eq!(refused.code(), "limit_exceeded");

@@ -58,7 +58,10 @@ fn a_flipped_byte_is_found() {
     drop(connection);
     let mut bytes = std::fs::read(&path).unwrap();
     let needle = b"***-**-1120";
-    let at = bytes.windows(needle.len()).position(|window| window == needle).expect("the recording is in the file");
+    let at = bytes
+        .windows(needle.len())
+        .position(|window| window == needle)
+        .expect("the recording is in the file");
     bytes[at + 10] ^= 1;
     std::fs::write(&path, bytes).unwrap();
     let (code, out, err) = world.cli(&["session", "verify", &session]);
@@ -70,11 +73,22 @@ fn a_flipped_byte_is_found() {
 fn text_of_clients_and_targets_reaches_no_terminal_unescaped() {
     let world = World::new();
     let token = world.token("writer");
-    let reply = world.send_json("PATCH", "/c/crm/customers/7?x=%1b%5b2J", &token, "{\"tier\":\"\\u001b[2J\u{202e}evil\u{9b}\"}");
+    let reply = world.send_json(
+        "PATCH",
+        "/c/crm/customers/7?x=%1b%5b2J",
+        &token,
+        "{\"tier\":\"\\u001b[2J\u{202e}evil\u{9b}\"}",
+    );
     assert_eq!(reply.code(), "approval_expired");
     let session = reply.header("hoopctl-session").unwrap().to_owned();
     let approval = reply.json()["approval_id"].as_str().unwrap().to_owned();
-    for args in [&["replay", &session][..], &["session", "show", &session], &["approval", "show", &approval], &["approval", "list", "--all"], &["session", "grep", "evil"]] {
+    for args in [
+        &["replay", &session][..],
+        &["session", "show", &session],
+        &["approval", "show", &approval],
+        &["approval", "list", "--all"],
+        &["session", "grep", "evil"],
+    ] {
         let (_, out, _) = world.cli(args);
         assert!(!out.chars().any(|c| c == '\u{1b}' || c == '\u{202e}' || c == '\u{9b}'), "{args:?}: {out:?}");
     }

@@ -1,5 +1,6 @@
 //! The small parts of JSON: numbers, words, and the escapes of strings.
 
+use crate::mask::bits;
 use crate::mask::view::View;
 use crate::mask::view::hex;
 
@@ -120,6 +121,10 @@ fn hex4(digits: &[u8]) -> Option<u32> {
 
 /// Appends text as the inside of a JSON string. Bytes that are no UTF-8 become U+FFFD.
 pub(in crate::mask) fn write_escaped(text: &[u8], out: &mut Vec<u8>) {
+    if text.is_ascii() && bits::string_stop(text, 0).is_none() {
+        out.extend_from_slice(text);
+        return;
+    }
     for chunk in text.utf8_chunks() {
         for &byte in chunk.valid().as_bytes() {
             match byte {

@@ -3,6 +3,7 @@
 use crate::domain::MaskOp;
 use crate::mask::detect::By;
 use crate::mask::detect::Hit;
+use crate::mask::field::SeenNames;
 use crate::mask::json::lex;
 use crate::mask::masker::Unmaskable;
 use crate::mask::notes::Notes;
@@ -18,6 +19,7 @@ use crate::mask::view::View;
 pub(super) struct Strings {
     /// The last name, without escapes: where the notes say a value was.
     place: Vec<u8>,
+    names: SeenNames,
     view: View,
     escaped: bool,
     lone_surrogate: bool,
@@ -55,7 +57,7 @@ impl Strings {
             return Err(Unmaskable::malformed("a name with half a surrogate pair"));
         }
         let name = if self.escaped { self.view.text() } else { raw };
-        let rule = plan.fields.find(name);
+        let rule = self.names.find(&plan.fields, name);
         if rule.is_some() || !plan.scanner.is_empty() {
             self.place.clear();
             self.place.extend_from_slice(name);
@@ -95,20 +97,23 @@ impl Strings {
 
     /// What takes the place of a string value, with its quotes.
     #[inline]
-    pub(super) fn mask_value(
-        &mut self,
-        plan: &Plan,
+    pub(super) fn mask_value<'a>(
+        &'a mut self,
+        plan: &'a Plan,
         raw: &[u8],
         rule: Option<u16>,
         notes: &mut Notes,
-    ) -> Result<Option<&[u8]>, Unmaskable> {
+    ) -> Result<Option<&'a [u8]>, Unmaskable> {
         if let Some(rule) = rule {
+            self.note(plan, By::Field(rule), notes);
+            if let Some(constant) = plan.constant(rule) {
+                return Ok(Some(constant));
+            }
             let text = if self.escaped { self.view.text() } else { raw };
             self.text.clear();
             plan.write(rule, text, &mut self.text);
-            self.note(plan, By::Field(rule), notes);
             self.written.clear();
-            self.quote(matches!(plan.op(rule), MaskOp::Null));
+            self.quote(false);
             return Ok(Some(&self.written));
         }
         let text = if self.escaped { self.view.text() } else { raw };
@@ -200,7 +205,7 @@ impl Strings {
 
     fn note(&mut self, plan: &Plan, by: By, notes: &mut Notes) -> u16 {
         self.owner.get_or_insert(by);
-        plan.count(by, &String::from_utf8_lossy(&self.place), notes)
+        plan.count(by, std::str::from_utf8(&self.place).unwrap_or("name"), notes)
     }
 
     /// Appends the masked text as a JSON string, or `null`.

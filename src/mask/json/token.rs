@@ -136,6 +136,14 @@ impl JsonMasker {
         // Everything before `sent` is in `out`, or left out.
         let mut sent = 0;
         while let Some(&byte) = input.get(at) {
+            // Strings first, and what usually follows at once: a jump that is foreseen costs nothing.
+            if byte == b'"' {
+                let Some((end, escaped)) = self.string_end(input, at)? else { break };
+                let edit = Edit { input, start: at, end, sent: &mut sent };
+                self.string(plan, edit, escaped, notes, out)?;
+                at = self.after(input, end);
+                continue;
+            }
             match byte {
                 b' ' | b'\n' | b'\r' | b'\t' => {
                     at += 1;
@@ -143,18 +151,12 @@ impl JsonMasker {
                         at += 8;
                     }
                 }
-                b'"' => {
-                    let Some((end, escaped)) = self.string_end(input, at)? else { break };
-                    let edit = Edit { input, start: at, end, sent: &mut sent };
-                    self.string(plan, edit, escaped, notes, out)?;
-                    at = end;
-                }
                 b':' if self.next == Next::Colon => {
                     self.next = Next::Value;
                     at += 1;
                 }
                 b',' if self.next == Next::More && self.depth > 0 => {
-                    self.next = if self.objects & 1 == 1 { Next::Name } else { Next::Element };
+                    self.next = self.after_comma();
                     at += 1;
                 }
                 b'{' | b'[' => {
@@ -172,7 +174,7 @@ impl JsonMasker {
                 _ => {
                     let Some(end) = scalar_end(input, at, last)? else { break };
                     self.scalar(plan, Edit { input, start: at, end, sent: &mut sent }, notes, out)?;
-                    at = end;
+                    at = self.after(input, end);
                 }
             }
         }
@@ -184,6 +186,22 @@ impl JsonMasker {
             out.extend_from_slice(done.get(sent..).unwrap_or_default());
         }
         Ok(at)
+    }
+
+    /// Takes the colon or comma that follows a name or value at once, if it does.
+    #[inline]
+    fn after(&mut self, input: &[u8], end: usize) -> usize {
+        match (self.next, input.get(end)) {
+            (Next::Colon, Some(b':')) => self.next = Next::Value,
+            (Next::More, Some(b',')) if self.depth > 0 => self.next = self.after_comma(),
+            _ => return end,
+        }
+        if input.get(end + 1) == Some(&b' ') { end + 2 } else { end + 1 }
+    }
+
+    #[inline]
+    fn after_comma(&self) -> Next {
+        if self.objects & 1 == 1 { Next::Name } else { Next::Element }
     }
 
     /// The end of the string that begins at `at`, behind its quote, and whether it holds escapes. `None`: it is cut.
@@ -213,10 +231,14 @@ impl JsonMasker {
         if end.unwrap_or(input.len()) - at > LONGEST_VALUE {
             return Err(Unmaskable::TooLong { limit: LONGEST_VALUE });
         }
-        let searched = input.get(at..resumed).unwrap_or_default();
-        Ok(end.map(|end| (end, escaped || memchr::memchr(b'\\', searched).is_some())))
+        if resumed > 0 {
+            let searched = input.get(at..resumed.min(input.len())).unwrap_or_default();
+            escaped |= memchr::memchr(b'\\', searched).is_some();
+        }
+        Ok(end.map(|end| (end, escaped)))
     }
 
+    #[inline]
     fn string(
         &mut self,
         plan: &Plan,

@@ -98,7 +98,7 @@ fn a_verdict_names_what_decided() {
         },
         PolicyRule {
             session_limit: Some(Duration::from_secs(30)),
-            ..rule("c-approve", Effect::Approve, Matcher { methods: texts(&["post"]), ..Matcher::default() })
+            ..rule("c-approve", Effect::Approve, Matcher { methods: texts(&["post"]), ..everybody() })
         },
         PolicyRule {
             message: Some("never".to_owned()),
@@ -138,17 +138,14 @@ fn a_verdict_names_what_decided() {
 
 #[test]
 fn unknown_passes_only_by_name() {
-    let named = |effect| Matcher {
-        operations: vec![Class::Unknown],
-        ..if effect == Effect::Allow { everybody() } else { Matcher::default() }
-    };
+    let named = || Matcher { operations: vec![Class::Unknown], ..everybody() };
     let unknown = command("BREW", "/");
     let who = principal("dev/a", &[]);
     let effect = |rules: &[PolicyRule]| decide(&set(rules.to_vec()), &who, &unknown).effect;
     let allow_any = rule("allow-any", Effect::Allow, everybody());
-    let allow_named = rule("allow-named", Effect::Allow, named(Effect::Allow));
+    let allow_named = rule("allow-named", Effect::Allow, named());
     let approve_any = rule("approve-any", Effect::Approve, everybody());
-    let approve_named = rule("approve-named", Effect::Approve, named(Effect::Approve));
+    let approve_named = rule("approve-named", Effect::Approve, named());
     let deny_any = rule("deny-any", Effect::Deny, everybody());
     let deny_writes =
         rule("deny-writes", Effect::Deny, Matcher { operations: vec![Class::Write], ..Matcher::default() });
@@ -183,7 +180,7 @@ fn unknown_passes_only_by_name() {
 fn holds(matches: &Matcher, unless: Option<&Matcher>, who: &Principal, command: &Command) -> [bool; 3] {
     [Effect::Allow, Effect::Approve, Effect::Deny].map(|effect| {
         let mut matches = matches.clone();
-        if effect == Effect::Allow && matches.subjects.is_empty() {
+        if effect != Effect::Deny && matches.subjects.is_empty() {
             matches.subjects = texts(&["*"]);
         }
         let tested = PolicyRule { unless: unless.cloned(), ..rule("tested", effect, matches) };
@@ -473,18 +470,19 @@ fn the_body_is_wanted_only_when_it_matters() {
     let (who, crm) = (principal("dev/a", &["x"]), connection("crm", &[]));
     let arg = |matches: Matcher| Matcher { args: table(&[("n", "> 5")]), ..matches };
     let posts = || Matcher { methods: texts(&["POST"]), ..Matcher::default() };
+    let held = || Matcher { methods: texts(&["POST"]), ..everybody() };
     let with = |effect, matches, unless| PolicyRule { unless, ..rule("r", effect, matches) };
     let closed = rule("closed", Effect::Deny, everybody());
     for (rules, get, post) in [
         (vec![with(Effect::Allow, everybody(), None)], false, false),
-        (vec![with(Effect::Approve, arg(posts()), None)], false, true),
+        (vec![with(Effect::Approve, arg(held()), None)], false, true),
         (vec![with(Effect::Deny, arg(posts()), None)], false, true),
         (vec![with(Effect::Allow, arg(groups(&["x"])), None)], true, true),
         (vec![with(Effect::Allow, arg(groups(&["y"])), None)], false, false),
         (vec![with(Effect::Deny, posts(), Some(arg(Matcher::default())))], false, true),
         (vec![with(Effect::Deny, posts(), Some(arg(groups(&["y"]))))], false, false),
         (vec![with(Effect::Deny, posts(), Some(arg(groups(&["x"]))))], false, true),
-        (vec![with(Effect::Approve, arg(posts()), None), closed], false, false),
+        (vec![with(Effect::Approve, arg(held()), None), closed], false, false),
     ] {
         let set = set(rules.clone());
         for args in [Args::NotRead, Args::Absent, Args::Unreadable] {

@@ -13,8 +13,8 @@ use hyper::body::Body;
 use hyper::body::Incoming;
 use hyper::upgrade::OnUpgrade;
 
-use crate::domain::DenyCode;
 use crate::domain::Denied;
+use crate::domain::DenyCode;
 use crate::domain::EventKind;
 use crate::domain::event::Direction;
 use crate::mask::Format;
@@ -90,7 +90,8 @@ pub async fn reply(
         }
         Ok(Passed::Through(mut response, from, decoder, shape)) => {
             finish(&mut response, &guard, upgrade.is_some());
-            *response.body_mut() = ReplyBody::Through(Box::new(Through::new(from, decoder, guard, shape.live, shape.length)));
+            *response.body_mut() =
+                ReplyBody::Through(Box::new(Through::new(from, decoder, guard, shape.live, shape.length)));
             Ok(response)
         }
         Err(denied) => {
@@ -118,18 +119,28 @@ enum Passed {
     Through(Response<ReplyBody>, Incoming, Option<Decoder>, Shape),
 }
 
-async fn pass(response: Response<Incoming>, guard: &mut ReplyGuard, head_only: bool) -> Result<Passed, Denied> {
+async fn pass(
+    response: Response<Incoming>,
+    guard: &mut ReplyGuard,
+    head_only: bool,
+) -> Result<Passed, Denied> {
     let (head, body) = response.into_parts();
     if head.status == StatusCode::UNAUTHORIZED && guard.injects() {
-        return Err(Denied::new(DenyCode::UpstreamCredential, "the target does not accept the gateway's credential; tell its operator")
-            .because("target_401"));
+        return Err(Denied::new(
+            DenyCode::UpstreamCredential,
+            "the target does not accept the gateway's credential; tell its operator",
+        )
+        .because("target_401"));
     }
-    let empty = head_only || body.is_end_stream() || matches!(head.status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
+    let empty = head_only
+        || body.is_end_stream()
+        || matches!(head.status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
     let masks = guard.masks();
     if masks && head.status == StatusCode::PARTIAL_CONTENT && !empty {
         return Err(crate::pipeline::unmaskable("it is only a part of a document"));
     }
-    let (decoder, format) = if empty { (None, None) } else { (decoder(&head.headers, guard)?, format(&head.headers)) };
+    let (decoder, format) =
+        if empty { (None, None) } else { (decoder(&head.headers, guard)?, format(&head.headers)) };
     if !empty {
         guard.begin_body(format)?;
     }
@@ -157,9 +168,15 @@ async fn pass(response: Response<Incoming>, guard: &mut ReplyGuard, head_only: b
     Ok(Passed::Through(out, body, decoder, Shape { live, length }))
 }
 
-async fn in_one_piece(mut body: Incoming, mut decoder: Option<Decoder>, guard: &mut ReplyGuard) -> Result<Bytes, Denied> {
-    let broken = || Denied::new(DenyCode::UpstreamUnavailable, "the target broke off its reply").because("target_cut");
-    let mut out = Vec::with_capacity(usize::try_from(body.size_hint().lower()).unwrap_or(0).saturating_add(64));
+async fn in_one_piece(
+    mut body: Incoming,
+    mut decoder: Option<Decoder>,
+    guard: &mut ReplyGuard,
+) -> Result<Bytes, Denied> {
+    let broken =
+        || Denied::new(DenyCode::UpstreamUnavailable, "the target broke off its reply").because("target_cut");
+    let mut out =
+        Vec::with_capacity(usize::try_from(body.size_hint().lower()).unwrap_or(0).saturating_add(64));
     let mut decoded = Vec::new();
     while let Some(frame) = body.frame().await {
         let Ok(data) = frame.map_err(|_error| broken())?.into_data() else { continue };
@@ -203,19 +220,28 @@ fn format(headers: &HeaderMap) -> Option<Format> {
 }
 
 fn is_event_stream(headers: &HeaderMap) -> bool {
-    let content_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    content_type.get(.."text/event-stream".len()).is_some_and(|start| start.eq_ignore_ascii_case("text/event-stream"))
+    let content_type =
+        headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    content_type
+        .get(.."text/event-stream".len())
+        .is_some_and(|start| start.eq_ignore_ascii_case("text/event-stream"))
 }
 
 /// Records the response's head, and with `complete` its body too.
-fn record(guard: &mut ReplyGuard, response: &Response<ReplyBody>, ttfb_us: u64, complete: bool) -> Result<(), Denied> {
+fn record(
+    guard: &mut ReplyGuard,
+    response: &Response<ReplyBody>,
+    ttfb_us: u64,
+    complete: bool,
+) -> Result<(), Denied> {
     let mut data = String::with_capacity(512);
     let _infallible = write!(data, "{{\"status\":{},\"headers\":", response.status().as_u16());
     write_headers(&mut data, response.headers(), |_, _| None);
     data.push_str(",\"body\":");
     if complete {
         guard.capture.write(&mut data);
-        let _infallible = write!(data, ",\"ttfb_us\":{ttfb_us},\"total_us\":{},\"end\":\"complete\"}}", guard.elapsed_us());
+        let _infallible =
+            write!(data, ",\"ttfb_us\":{ttfb_us},\"total_us\":{},\"end\":\"complete\"}}", guard.elapsed_us());
     } else {
         let _infallible = write!(data, "null,\"ttfb_us\":{ttfb_us},\"end\":\"streaming\"}}");
     }

@@ -1,5 +1,6 @@
 //! Bodies on their way: of a request to the target, of a reply to the client. Nothing is collected; backpressure goes through.
 
+use std::fmt::Write;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::Mutex;
@@ -16,8 +17,8 @@ use http_body::SizeHint;
 use hyper::body::Body;
 use hyper::body::Incoming;
 
-use crate::domain::DenyCode;
 use crate::domain::Denied;
+use crate::domain::DenyCode;
 use crate::domain::EventKind;
 use crate::domain::SessionEnd;
 use crate::domain::event::Direction;
@@ -82,7 +83,10 @@ impl Body for RequestBody {
     type Data = Bytes;
     type Error = hyper::Error;
 
-    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
         match self.get_mut() {
             Self::Empty => Poll::Ready(None),
             Self::Whole(bytes) => Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
@@ -187,9 +191,26 @@ pub struct Through {
 
 impl Through {
     /// Puts the guard, whose body has begun, between the target's body and the client.
-    pub fn new(from: Incoming, decoder: Option<Decoder>, guard: ReplyGuard, live: bool, length: Option<u64>) -> Self {
+    pub fn new(
+        from: Incoming,
+        decoder: Option<Decoder>,
+        guard: ReplyGuard,
+        live: bool,
+        length: Option<u64>,
+    ) -> Self {
         let end = Box::pin(guard.end_watch().wait());
-        Self { from, decoder, guard, end, live, length, trailers: None, drained: false, ended: false, decoded: Vec::new() }
+        Self {
+            from,
+            decoder,
+            guard,
+            end,
+            live,
+            length,
+            trailers: None,
+            drained: false,
+            ended: false,
+            decoded: Vec::new(),
+        }
     }
 
     fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Cut>>> {
@@ -202,7 +223,12 @@ impl Through {
         loop {
             if self.drained {
                 self.ended = true;
-                return Poll::Ready(self.trailers.take().filter(|trailers| !trailers.is_empty()).map(|trailers| Ok(Frame::trailers(trailers))));
+                return Poll::Ready(
+                    self.trailers
+                        .take()
+                        .filter(|trailers| !trailers.is_empty())
+                        .map(|trailers| Ok(Frame::trailers(trailers))),
+                );
             }
             let sent = match std::task::ready!(Pin::new(&mut self.from).poll_frame(cx)) {
                 Some(Ok(frame)) => match frame.into_data() {
@@ -212,7 +238,9 @@ impl Through {
                         Ok(Bytes::new())
                     }
                 },
-                Some(Err(_broken)) => return Poll::Ready(Some(Err(self.cut("target", "the target broke off")))),
+                Some(Err(_broken)) => {
+                    return Poll::Ready(Some(Err(self.cut("target", "the target broke off"))));
+                }
                 None => {
                     self.drained = true;
                     self.finish()
@@ -291,7 +319,7 @@ impl Through {
         self.guard.count(self.guard.capture.length(), 0);
         self.guard.capture.write(&mut data);
         let total = self.guard.elapsed_us();
-        data.push_str(&format!(",\"total_us\":{total},\"end\":\"{end}\"}}"));
+        let _infallible = write!(data, ",\"total_us\":{total},\"end\":\"{end}\"}}");
         self.guard.record(EventKind::HttpChunk, Direction::S2c, data)
     }
 

@@ -67,7 +67,9 @@ pub enum Framing {
 /// # Errors
 /// Whatever is not exactly one request head by RFC 9112, with the reason.
 pub fn check_head(head: &[u8], limits: &HeadLimits) -> Result<Framing, Refusal> {
-    let body = head.strip_suffix(b"\r\n\r\n").ok_or(Refusal::Malformed("a head that does not end with an empty line"))?;
+    let body = head
+        .strip_suffix(b"\r\n\r\n")
+        .ok_or(Refusal::Malformed("a head that does not end with an empty line"))?;
     let mut lines = Lines { rest: body };
     let first = lines.next_line()?.unwrap_or_default();
     let (version_1_1, authority) = check_request_line(first, limits)?;
@@ -97,7 +99,8 @@ impl<'a> Lines<'a> {
             Some(end) => {
                 let (line, rest) = self.rest.split_at(end);
                 self.rest = rest.get(1..).unwrap_or_default();
-                line.strip_suffix(b"\r").ok_or(Refusal::Malformed("a line that ends with a bare line feed"))?
+                line.strip_suffix(b"\r")
+                    .ok_or(Refusal::Malformed("a line that ends with a bare line feed"))?
             }
         };
         if memchr(b'\r', line).is_some() || memchr(0, line).is_some() {
@@ -116,8 +119,12 @@ const fn is_token(byte: u8) -> bool {
 /// Checks the request line; gives whether it is HTTP/1.1, and the authority of an absolute target.
 fn check_request_line<'a>(line: &'a [u8], limits: &HeadLimits) -> Result<(bool, Option<&'a [u8]>), Refusal> {
     let mut parts = line.split(|&byte| byte == b' ');
-    let (Some(method), Some(target), Some(version), None) = (parts.next(), parts.next(), parts.next(), parts.next()) else {
-        return Err(Refusal::Malformed("a request line that is not method, target and version, one space between"));
+    let (Some(method), Some(target), Some(version), None) =
+        (parts.next(), parts.next(), parts.next(), parts.next())
+    else {
+        return Err(Refusal::Malformed(
+            "a request line that is not method, target and version, one space between",
+        ));
     };
     if method.is_empty() || method.len() > 32 || !method.iter().copied().all(is_token) {
         return Err(Refusal::Malformed("a method that is not a token of at most 32 characters"));
@@ -134,7 +141,8 @@ fn check_request_line<'a>(line: &'a [u8], limits: &HeadLimits) -> Result<(bool, 
         _ => return Err(Refusal::Malformed("a version other than HTTP/1.1 and HTTP/1.0")),
     };
     let absolute = target.strip_prefix(b"http://").or_else(|| target.strip_prefix(b"https://"));
-    let authority = absolute.map(|rest| rest.split(|byte| matches!(byte, b'/' | b'?')).next().unwrap_or_default());
+    let authority =
+        absolute.map(|rest| rest.split(|byte| matches!(byte, b'/' | b'?')).next().unwrap_or_default());
     let asterisk = target == b"*" && method == b"OPTIONS";
     if authority.is_none() && target.first() != Some(&b'/') && !asterisk {
         return Err(Refusal::Malformed("a request target that is neither a path nor a URL"));
@@ -158,14 +166,13 @@ impl<'a> Fields<'a> {
     fn take(&mut self, line: &'a [u8]) -> Result<(), Refusal> {
         let (name, value) = split_field(line)?;
         match name.len() {
-            4 if name.eq_ignore_ascii_case(b"host") => {
-                if self.host.replace(value).is_some() {
-                    return Err(Refusal::Malformed("more than one Host"));
-                }
+            4 if name.eq_ignore_ascii_case(b"host") && self.host.replace(value).is_some() => {
+                return Err(Refusal::Malformed("more than one Host"));
             }
             7 if name.eq_ignore_ascii_case(b"upgrade") => self.upgrade = true,
             14 if name.eq_ignore_ascii_case(b"content-length") => {
-                let length = parse_length(value).ok_or(Refusal::Malformed("a Content-Length that is not a number"))?;
+                let length =
+                    parse_length(value).ok_or(Refusal::Malformed("a Content-Length that is not a number"))?;
                 if self.length.replace(length).is_some() {
                     return Err(Refusal::Malformed("more than one Content-Length"));
                 }
@@ -357,7 +364,8 @@ impl Inspector {
         if !(1..=15).contains(&line.len()) || !line.iter().all(u8::is_ascii_hexdigit) {
             return Err(BAD);
         }
-        let size = std::str::from_utf8(line).ok().and_then(|hex| u64::from_str_radix(hex, 16).ok()).ok_or(BAD)?;
+        let size =
+            std::str::from_utf8(line).ok().and_then(|hex| u64::from_str_radix(hex, 16).ok()).ok_or(BAD)?;
         self.state = if size == 0 { State::Trailers { seen: 0 } } else { State::ChunkData { left: size } };
         Ok(end.saturating_add(1))
     }
@@ -375,7 +383,11 @@ impl Inspector {
 
     fn trailer(&mut self, input: &[u8], seen: usize) -> Result<usize, Refusal> {
         let Some(end) = memchr(b'\n', input) else {
-            return if input.len() > MAX_LINE { Err(Refusal::TooLarge("a trailer field is too long")) } else { Ok(0) };
+            return if input.len() > MAX_LINE {
+                Err(Refusal::TooLarge("a trailer field is too long"))
+            } else {
+                Ok(0)
+            };
         };
         let line = input.get(..end).and_then(|line| line.strip_suffix(b"\r"));
         let line = line.ok_or(Refusal::Malformed("a line that ends with a bare line feed"))?;
@@ -387,7 +399,10 @@ impl Inspector {
             self.state = State::Head;
         } else {
             let (name, _value) = split_field(line)?;
-            if [&b"content-length"[..], b"transfer-encoding", b"host"].iter().any(|framing| name.eq_ignore_ascii_case(framing)) {
+            if [&b"content-length"[..], b"transfer-encoding", b"host"]
+                .iter()
+                .any(|framing| name.eq_ignore_ascii_case(framing))
+            {
                 return Err(Refusal::Malformed("a trailer that would change the framing"));
             }
             self.state = State::Trailers { seen };
@@ -423,10 +438,16 @@ mod tests {
     fn ordinary_heads_pass() {
         assert_eq!(head("GET /c/crm/a?b=c HTTP/1.1\r\nHost: x\r\n\r\n"), Ok(Framing::Length(0)));
         assert_eq!(head("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 12\r\n\r\n"), Ok(Framing::Length(12)));
-        assert_eq!(head("POST / HTTP/1.1\r\nHost: x\r\ntransfer-ENCODING:  Chunked \r\n\r\n"), Ok(Framing::Chunked));
+        assert_eq!(
+            head("POST / HTTP/1.1\r\nHost: x\r\ntransfer-ENCODING:  Chunked \r\n\r\n"),
+            Ok(Framing::Chunked)
+        );
         assert_eq!(head("GET / HTTP/1.0\r\n\r\n"), Ok(Framing::Length(0)));
         assert_eq!(head("GET http://x/c/crm HTTP/1.1\r\nHost: X\r\n\r\n"), Ok(Framing::Length(0)));
-        assert_eq!(head("GET /ws HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n"), Ok(Framing::Upgrade));
+        assert_eq!(
+            head("GET /ws HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n"),
+            Ok(Framing::Upgrade)
+        );
     }
 
     #[test]
@@ -484,7 +505,8 @@ mod tests {
 
     /// Feeds `stream` in pieces of `size`; gives what was passed, and the refusal if there was one.
     fn follow(stream: &[u8], size: usize) -> (Vec<u8>, Option<Refusal>) {
-        let (mut inspector, mut held, mut passed) = (Inspector::new(HeadLimits::default()), Vec::new(), Vec::new());
+        let (mut inspector, mut held, mut passed) =
+            (Inspector::new(HeadLimits::default()), Vec::new(), Vec::new());
         for piece in stream.chunks(size) {
             held.extend_from_slice(piece);
             loop {
@@ -530,7 +552,19 @@ mod tests {
 
     #[test]
     fn bad_chunks_are_refused() {
-        for chunks in ["5\nhello\r\n0\r\n\r\n", "5 \r\nhello\r\n", "0x5\r\nhello\r\n", "-5\r\n", "\r\nhello", "5;ext=1\r\nhello\r\n", "5\r\nhelloX\r\n", "5\r\nhello\n", "fffffffffffffffff\r\n", "0\r\nContent-Length: 4\r\n\r\n", "0\r\nA: b\nC: d\r\n\r\n"] {
+        for chunks in [
+            "5\nhello\r\n0\r\n\r\n",
+            "5 \r\nhello\r\n",
+            "0x5\r\nhello\r\n",
+            "-5\r\n",
+            "\r\nhello",
+            "5;ext=1\r\nhello\r\n",
+            "5\r\nhelloX\r\n",
+            "5\r\nhello\n",
+            "fffffffffffffffff\r\n",
+            "0\r\nContent-Length: 4\r\n\r\n",
+            "0\r\nA: b\nC: d\r\n\r\n",
+        ] {
             let stream = format!("POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n{chunks}");
             for size in [1, 7, stream.len()] {
                 assert!(follow(stream.as_bytes(), size).1.is_some(), "{chunks:?} in pieces of {size}");
@@ -541,7 +575,10 @@ mod tests {
     #[test]
     fn an_endless_head_is_refused_at_its_limit() {
         let stream = format!("GET / HTTP/1.1\r\nHost: x\r\nA: {}", "a".repeat(70 << 10));
-        assert_eq!(follow(stream.as_bytes(), 4096).1, Some(Refusal::TooLarge("the request head is too large")));
+        assert_eq!(
+            follow(stream.as_bytes(), 4096).1,
+            Some(Refusal::TooLarge("the request head is too large"))
+        );
     }
 
     proptest::proptest! {

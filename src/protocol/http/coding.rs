@@ -55,7 +55,9 @@ impl Decoder {
     /// The decoder of a coding; `None` for one that cannot be undone here.
     pub fn of(coding: &str) -> Option<Self> {
         let kind = match coding.trim().to_ascii_lowercase().as_str() {
-            "br" => Kind::Brotli(Box::new(brotli_decompressor::DecompressorWriter::new(Sink::default(), 4096))),
+            "br" => {
+                Kind::Brotli(Box::new(brotli_decompressor::DecompressorWriter::new(Sink::default(), 4096)))
+            }
             "gzip" | "x-gzip" => Kind::Gzip(Box::new(flate2::write::MultiGzDecoder::new(Sink::default()))),
             "zstd" => {
                 let mut decoder = zstd::stream::raw::Decoder::new().ok()?;
@@ -163,7 +165,10 @@ mod tests {
         let brotli = [0x8b, 0x02, 0x80, b'h', b'e', b'l', b'l', b'o', 0x03];
         for size in [1, 7, 4096, usize::MAX] {
             assert_eq!(decode("gzip", &gzip(&data), size).as_deref(), Ok(&data[..]));
-            assert_eq!(decode("zstd", &zstd::encode_all(&data[..], 3).unwrap(), size).as_deref(), Ok(&data[..]));
+            assert_eq!(
+                decode("zstd", &zstd::encode_all(&data[..], 3).unwrap(), size).as_deref(),
+                Ok(&data[..])
+            );
             assert_eq!(decode("br", &brotli, size).as_deref(), Ok(&b"hello"[..]));
         }
         let twice = [gzip(b"a"), gzip(b"b")].concat();
@@ -179,16 +184,26 @@ mod tests {
             }
         }
         for coding in ["gzip", "br", "zstd"] {
-            assert!(decode(coding, b"this is not packed at all, whatever the header says", 9).is_err(), "{coding}");
+            assert!(
+                decode(coding, b"this is not packed at all, whatever the header says", 9).is_err(),
+                "{coding}"
+            );
         }
-        assert!(Decoder::of("deflate").is_none() && Decoder::of("compress").is_none() && Decoder::of("gzip, br").is_none());
+        assert!(
+            Decoder::of("deflate").is_none()
+                && Decoder::of("compress").is_none()
+                && Decoder::of("gzip, br").is_none()
+        );
     }
 
     #[test]
     fn a_bomb_is_stopped() {
         let zeros = vec![0_u8; 64 << 20];
         for packed in [("gzip", gzip(&zeros)), ("zstd", zstd::encode_all(&zeros[..], 3).unwrap())] {
-            assert_eq!(decode(packed.0, &packed.1, 32 << 10), Err(Undecodable("it grows beyond bounds when it is unpacked")));
+            assert_eq!(
+                decode(packed.0, &packed.1, 32 << 10),
+                Err(Undecodable("it grows beyond bounds when it is unpacked"))
+            );
         }
     }
 }

@@ -6,8 +6,8 @@ use http::header;
 
 use crate::domain::Class;
 use crate::domain::Command;
-use crate::domain::DenyCode;
 use crate::domain::Denied;
+use crate::domain::DenyCode;
 use crate::domain::Protocol;
 use crate::domain::command::Args;
 use crate::domain::json::Json;
@@ -40,7 +40,12 @@ pub fn bad(what: &str) -> Denied {
 }
 
 /// The command of a request with this method, path below the connection, query and headers; its arguments are not read yet.
-pub fn command(method: &Method, rest: &str, query: Option<&str>, headers: &HeaderMap) -> Result<Command, Denied> {
+pub fn command(
+    method: &Method,
+    rest: &str,
+    query: Option<&str>,
+    headers: &HeaderMap,
+) -> Result<Command, Denied> {
     let upgrade = headers.contains_key(header::UPGRADE);
     let class = classify(method, upgrade)?;
     if METHOD_OVERRIDES.iter().any(|name| has_header(headers, name)) {
@@ -60,7 +65,8 @@ pub fn command(method: &Method, rest: &str, query: Option<&str>, headers: &Heade
 
 /// Whether a header is there under its name or with `_` in place of `-`, which many servers take for the same.
 fn has_header(headers: &HeaderMap, name: &str) -> bool {
-    headers.contains_key(name) || headers.keys().any(|key| key.as_str().contains('_') && folded(key.as_str()) == name)
+    headers.contains_key(name)
+        || headers.keys().any(|key| key.as_str().contains('_') && folded(key.as_str()) == name)
 }
 
 /// A header name with `-` for `_`.
@@ -86,15 +92,21 @@ fn classify(method: &Method, upgrade: bool) -> Result<Class, Denied> {
 fn check_query(query: &str) -> Result<(), Denied> {
     for pair in query.split(['&', ';']) {
         let name = pair.split('=').next().unwrap_or_default();
-        let name = percent_decode(name).ok_or_else(|| bad("a percent sign in the query without two hex digits"))?;
+        let name =
+            percent_decode(name).ok_or_else(|| bad("a percent sign in the query without two hex digits"))?;
         if name.eq_ignore_ascii_case(b"access_token") {
-            return Err(bad("a token in the query; send it in the Authorization header").because("token_in_query"));
+            return Err(
+                bad("a token in the query; send it in the Authorization header").because("token_in_query")
+            );
         }
         if name.eq_ignore_ascii_case(b"_method") {
-            return Err(bad("the query asks for another method than the request's own").because("method_override"));
+            return Err(
+                bad("the query asks for another method than the request's own").because("method_override")
+            );
         }
     }
-    let decoded = percent_decode(query).ok_or_else(|| bad("a percent sign in the query without two hex digits"))?;
+    let decoded =
+        percent_decode(query).ok_or_else(|| bad("a percent sign in the query without two hex digits"))?;
     if decoded.contains(&0) { Err(bad("a NUL in the query")) } else { Ok(()) }
 }
 
@@ -118,7 +130,24 @@ fn percent_decode(text: &str) -> Option<Vec<u8>> {
 /// Whether a character stands for itself in a path, encoded or not: the unreserved ones, and those sub-delimiters that no server
 /// reads in another way (RFC 3986, sections 2.3 and 3.3).
 const fn is_plain(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~' | b'!' | b'$' | b'&' | b'\'' | b'(' | b')' | b'*' | b',' | b'=' | b':' | b'@')
+    byte.is_ascii_alphanumeric()
+        || matches!(
+            byte,
+            b'-' | b'.'
+                | b'_'
+                | b'~'
+                | b'!'
+                | b'$'
+                | b'&'
+                | b'\''
+                | b'('
+                | b')'
+                | b'*'
+                | b','
+                | b'='
+                | b':'
+                | b'@'
+        )
 }
 
 /// The one form of a path that policies judge, the recording keeps and the target gets: percent-encoding with one spelling, no empty and no
@@ -164,7 +193,8 @@ pub fn canonical_path(rest: &str) -> Result<String, Denied> {
 fn canonical_segment(segment: &str) -> Result<String, Denied> {
     use std::fmt::Write;
     let refuse = |what: &str| Err(bad(what).because("path"));
-    let decoded = percent_decode(segment).ok_or_else(|| bad("a percent sign in the path without two hex digits").because("path"))?;
+    let decoded = percent_decode(segment)
+        .ok_or_else(|| bad("a percent sign in the path without two hex digits").because("path"))?;
     if std::str::from_utf8(&decoded).is_err() {
         return refuse("bytes in the path that are not UTF-8");
     }
@@ -217,8 +247,9 @@ pub fn args(headers: &HeaderMap, body: &[u8]) -> Result<Args, Denied> {
         return Ok(Args::Unreadable);
     }
     if essence == "application/json" || (essence.starts_with("application/") && essence.ends_with("+json")) {
-        let json = Json::parse(body, MAX_DEPTH)
-            .map_err(|error| bad(&format!("a JSON body with {} at byte {}", error.problem, error.at)).because("json"))?;
+        let json = Json::parse(body, MAX_DEPTH).map_err(|error| {
+            bad(&format!("a JSON body with {} at byte {}", error.problem, error.at)).because("json")
+        })?;
         return Ok(Args::Read(json));
     }
     if essence == "application/x-www-form-urlencoded" {
@@ -275,19 +306,47 @@ mod tests {
     #[test]
     fn a_path_with_two_readings_is_refused() {
         for rest in [
-            "/..", "/a/../..", "/a/../../c/other", "/%2e%2e/x", "/%2E./x", "/.%2e/x", "/%2e", "/a%2fb", "/a%2Fb", "/a%5cb", "/a\\b", "/..;/x", "/a;b=c",
-            "/a%3bb", "/a%00", "/a%0d%0a", "/%c0%af", "/%c0%ae%c0%ae/", "/%ff", "/a%", "/a%2", "/a%zz", "/%252e%252e/", "/%252f", "/%25%32%66", "/a%7f",
+            "/..",
+            "/a/../..",
+            "/a/../../c/other",
+            "/%2e%2e/x",
+            "/%2E./x",
+            "/.%2e/x",
+            "/%2e",
+            "/a%2fb",
+            "/a%2Fb",
+            "/a%5cb",
+            "/a\\b",
+            "/..;/x",
+            "/a;b=c",
+            "/a%3bb",
+            "/a%00",
+            "/a%0d%0a",
+            "/%c0%af",
+            "/%c0%ae%c0%ae/",
+            "/%ff",
+            "/a%",
+            "/a%2",
+            "/a%zz",
+            "/%252e%252e/",
+            "/%252f",
+            "/%25%32%66",
+            "/a%7f",
         ] {
             assert!(canonical_path(rest).is_err(), "{rest} gave {:?}", canonical_path(rest));
         }
     }
 
     fn headers(list: &[(&'static str, &'static str)]) -> HeaderMap {
-        list.iter().map(|(name, value)| (name.parse::<header::HeaderName>().unwrap(), value.parse().unwrap())).collect()
+        list.iter()
+            .map(|(name, value)| (name.parse::<header::HeaderName>().unwrap(), value.parse().unwrap()))
+            .collect()
     }
 
     fn class(method: &str, list: &[(&'static str, &'static str)]) -> Result<Class, DenyCode> {
-        command(&method.parse().unwrap(), "/x", None, &headers(list)).map(|command| command.class).map_err(|denied| denied.code)
+        command(&method.parse().unwrap(), "/x", None, &headers(list))
+            .map(|command| command.class)
+            .map_err(|denied| denied.code)
     }
 
     #[test]
@@ -307,15 +366,26 @@ mod tests {
         assert_eq!(class("GET", &[("upgrade", "websocket")]), Ok(Class::Unknown));
         assert_eq!(class("TRACE", &[]), Err(DenyCode::BadRequest));
         assert_eq!(class("CONNECT", &[]), Err(DenyCode::BadRequest));
-        for name in ["x-http-method-override", "X-HTTP-Method", "x-method-override", "x_http_method_override"] {
-            let map: HeaderMap = [(name.parse::<header::HeaderName>().unwrap(), "DELETE".parse().unwrap())].into_iter().collect();
+        for name in ["x-http-method-override", "X-HTTP-Method", "x-method-override", "x_http_method_override"]
+        {
+            let map: HeaderMap = [(name.parse::<header::HeaderName>().unwrap(), "DELETE".parse().unwrap())]
+                .into_iter()
+                .collect();
             assert!(command(&Method::POST, "/x", None, &map).is_err(), "{name}");
         }
     }
 
     #[test]
     fn a_query_holds_no_token_and_no_method() {
-        for query in ["access_token=x", "a=b&ACCESS_TOKEN=x", "%61ccess_token=x", "_method=DELETE", "a;_method=x", "a=%0", "a=%00"] {
+        for query in [
+            "access_token=x",
+            "a=b&ACCESS_TOKEN=x",
+            "%61ccess_token=x",
+            "_method=DELETE",
+            "a;_method=x",
+            "a=%0",
+            "a=%00",
+        ] {
             assert!(command(&Method::GET, "/", Some(query), &HeaderMap::new()).is_err(), "{query}");
         }
         assert!(command(&Method::GET, "/", Some("q=a%20b&page=2"), &HeaderMap::new()).is_ok());

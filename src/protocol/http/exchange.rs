@@ -9,14 +9,15 @@ use http::HeaderMap;
 use http::Request;
 use http::Response;
 use http::header;
+use http::request::Parts;
 use http_body_util::BodyExt;
 use http_body_util::Limited;
 use hyper::body::Body;
 use hyper::body::Incoming;
 
 use crate::domain::Command;
-use crate::domain::DenyCode;
 use crate::domain::Denied;
+use crate::domain::DenyCode;
 use crate::domain::EventKind;
 use crate::domain::MaskNote;
 use crate::domain::RequestId;
@@ -25,7 +26,9 @@ use crate::domain::json::write_string;
 use crate::mask::Notes;
 use crate::pipeline::Arrival;
 use crate::pipeline::CommandRecord;
+use crate::pipeline::Exchange;
 use crate::pipeline::Gate;
+use crate::pipeline::Judged;
 use crate::pipeline::body::Capture;
 use crate::pipeline::snapshot::Governed;
 use crate::protocol::http::back;
@@ -70,6 +73,48 @@ async fn run(
 ) -> Result<Response<ReplyBody>, Denied> {
     let upgrade = websocket::requested(request.headers()).then(|| hyper::upgrade::on(&mut request));
     let (head, mut body) = request.into_parts();
+    let (exchange, rest) = enter(gate, origin, &head).await?;
+    *session = Some(exchange.session_id());
+    let governed = Arc::clone(exchange.governed());
+    let mut recorded = Recorded {
+        version: head.version,
+        headers: &head.headers,
+        governed: &governed,
+        notes: Notes::default(),
+    };
+    let (judged, whole) = judge(&exchange, &head, rest, &mut body, &mut recorded).await?;
+
+    let masks = (!governed.plan.is_empty()).then_some(&*governed.mask_tag);
+    let mut headers = headers::to_target(&head.headers, &governed.connection, masks, exchange.reads_bodies());
+    let held = judged.holds().then(|| {
+        hold::settle(&mut headers);
+        let reason =
+            head.headers.get("hoopctl-reason").and_then(|value| value.to_str().ok()).unwrap_or_default();
+        hold::held(&judged.command, &headers, whole.as_deref().unwrap_or_default(), &governed, reason)
+    });
+    if upgrade.is_some() {
+        if masks.is_some() && !judged.is_denied() {
+            let denied = crate::pipeline::unmaskable("frames of a WebSocket are not masked");
+            return Err(exchange.refuse(recorded.command(&judged.command, None), denied).await);
+        }
+        websocket::offer(&head.headers, &mut headers);
+    }
+    let text = whole.as_ref().map(|bytes| recorded.body(bytes, exchange.capture()));
+    let record = recorded.command(&judged.command, text.as_deref());
+    let (body, sent) = outgoing_body(body, whole, &exchange);
+    let (path, query) = (judged.command.path.clone(), judged.command.query.clone());
+    let outgoing = Outgoing { method: head.method.clone(), path, query, headers, body };
+    let permit = exchange.admit(judged, record, outgoing, held).await?;
+    let (answered, guard) = upstream::send(permit, sent.as_ref()).await;
+    let tail = sent.map(|sent| back::RequestTail { sent, headers: head.headers.clone() });
+    match answered {
+        Ok(response) => back::reply(response, guard, head.method == http::Method::HEAD, tail, upgrade).await,
+        Err(denied) => Err(back::failed(guard, tail, denied)),
+    }
+}
+
+/// Lets the request in; gives the exchange, and the path below the connection as it came.
+async fn enter<'a>(gate: &Gate, origin: Origin, head: &'a Parts) -> Result<(Exchange, &'a str), Denied> {
     let path = head.uri.path();
     let route = command::route(path).unwrap_or(command::Route { connection: "", rest: "" });
     let token = bearer(&head.headers);
@@ -85,56 +130,58 @@ async fn run(
         gate.refuse_stranger(arrival, None, &denied);
         return Err(denied);
     }
-    let exchange = gate.enter(arrival).await?;
-    *session = Some(exchange.session_id());
-    let governed = Arc::clone(exchange.governed());
-    let mut recorded = Recorded { version: head.version, headers: &head.headers, governed: &governed, notes: Notes::default() };
+    Ok((gate.enter(arrival).await?, route.rest))
+}
 
-    let parsed = command::command(&head.method, route.rest, head.uri.query(), &head.headers);
-    let mut judged_command = match parsed {
+/// Reads as much of the request as it takes to judge it, and to hold or record it in one piece.
+async fn judge(
+    exchange: &Exchange,
+    head: &Parts,
+    rest: &str,
+    body: &mut Incoming,
+    recorded: &mut Recorded<'_>,
+) -> Result<(Judged, Option<Bytes>), Denied> {
+    let mut command = match command::command(&head.method, rest, head.uri.query(), &head.headers) {
         Ok(command) => command,
         Err(denied) => {
-            let record = recorded.unparsed(head.method.as_str(), path);
+            let record = recorded.unparsed(head.method.as_str(), head.uri.path());
             return Err(exchange.refuse(record, denied).await);
         }
     };
-    let limit = governed.connection.limits.body;
+    let limit = exchange.governed().connection.limits.body;
     let mut whole = None;
-    if exchange.wants_args(&judged_command) {
-        match read_whole(&mut body, limit).await.and_then(|bytes| Ok((command::args(&head.headers, &bytes)?, bytes))) {
+    if exchange.wants_args(&command) {
+        match read_whole(body, limit)
+            .await
+            .and_then(|bytes| Ok((command::args(&head.headers, &bytes)?, bytes)))
+        {
             Ok((args, bytes)) => {
-                judged_command.args = args;
+                command.args = args;
                 whole = Some(bytes);
             }
-            Err(denied) => return Err(exchange.refuse(recorded.command(&judged_command, None), denied).await),
+            Err(denied) => return Err(exchange.refuse(recorded.command(&command, None), denied).await),
         }
     }
-    let judged = exchange.judge(judged_command);
+    let judged = exchange.judge(command);
     let short = judged.passes() && body.size_hint().exact().is_some_and(|length| length <= READ_FIRST);
     if whole.is_none() && (judged.holds() || short) {
-        match read_whole(&mut body, limit.max(READ_FIRST)).await {
+        match read_whole(body, if judged.holds() { limit } else { READ_FIRST }).await {
             Ok(bytes) => whole = Some(bytes),
-            Err(denied) => return Err(exchange.refuse(recorded.command(&judged.command, None), denied).await),
+            Err(denied) => {
+                return Err(exchange.refuse(recorded.command(&judged.command, None), denied).await);
+            }
         }
     }
-    let reads_bodies = exchange.reads_bodies();
-    let masks = (!governed.plan.is_empty()).then_some(&*governed.mask_tag);
-    let mut sent_headers = headers::to_target(&head.headers, &governed.connection, masks, reads_bodies);
-    let held = judged.holds().then(|| {
-        hold::settle(&mut sent_headers);
-        let reason = head.headers.get("hoopctl-reason").and_then(|value| value.to_str().ok()).unwrap_or_default();
-        hold::held(&judged.command, &sent_headers, whole.as_deref().unwrap_or_default(), &governed, reason)
-    });
-    if upgrade.is_some() {
-        if masks.is_some() && (judged.passes() || judged.holds()) {
-            let denied = crate::pipeline::unmaskable("frames of a WebSocket are not masked");
-            return Err(exchange.refuse(recorded.command(&judged.command, None), denied).await);
-        }
-        websocket::offer(&head.headers, &mut sent_headers);
-    }
-    let capture = whole.as_ref().map(|bytes| recorded.body(bytes, exchange.capture()));
-    let record = recorded.command(&judged.command, capture);
-    let (sent_body, sent) = match whole {
+    Ok((judged, whole))
+}
+
+/// The body to send: what was read whole, or the client's own stream with an eye on it.
+fn outgoing_body(
+    body: Incoming,
+    whole: Option<Bytes>,
+    exchange: &Exchange,
+) -> (RequestBody, Option<Arc<Sent>>) {
+    match whole {
         Some(bytes) if bytes.is_empty() => (RequestBody::Empty, None),
         Some(bytes) => (RequestBody::Whole(Some(bytes)), None),
         None if body.is_end_stream() => (RequestBody::Empty, None),
@@ -142,20 +189,6 @@ async fn run(
             let sent = Sent::new(exchange.capture());
             (RequestBody::Through { from: body, sent: Arc::clone(&sent) }, Some(sent))
         }
-    };
-    let outgoing = Outgoing {
-        method: head.method.clone(),
-        path: judged.command.path.clone(),
-        query: judged.command.query.clone(),
-        headers: sent_headers,
-        body: sent_body,
-    };
-    let permit = exchange.admit(judged, record, outgoing, held).await?;
-    let (answered, guard) = upstream::send(permit, sent.as_ref()).await;
-    let through = sent.map(|sent| back::RequestTail { sent, headers: head.headers.clone() });
-    match answered {
-        Ok(response) => back::reply(response, guard, head.method == http::Method::HEAD, through, upgrade).await,
-        Err(denied) => Err(back::failed(guard, through, denied)),
     }
 }
 
@@ -167,14 +200,19 @@ fn bearer(headers: &HeaderMap) -> Result<Option<&str>, Denied> {
         return Err(bad("more than one Authorization header").because("two_authorizations"));
     }
     let Some(value) = first else { return Ok(None) };
-    let token = value.to_str().ok().and_then(|text| text.split_once(' ')).filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
+    let token = value
+        .to_str()
+        .ok()
+        .and_then(|text| text.split_once(' '))
+        .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
     Ok(Some(token.map_or("", |(_, token)| token.trim_matches(' '))))
 }
 
 /// Reads a body that must be judged or held, up to its limit.
 async fn read_whole(body: &mut Incoming, limit: u64) -> Result<Bytes, Denied> {
     let too_large = || {
-        let detail = format!("a body that is judged or held may have at most {limit} bytes on this connection");
+        let detail =
+            format!("a body that is judged or held may have at most {limit} bytes on this connection");
         Denied::new(DenyCode::LimitExceeded, detail).because("body_too_large")
     };
     if body.size_hint().lower() > limit {
@@ -184,7 +222,9 @@ async fn read_whole(body: &mut Incoming, limit: u64) -> Result<Bytes, Denied> {
     match limited.collect().await {
         Ok(collected) => Ok(collected.to_bytes()),
         Err(error) if error.is::<http_body_util::LengthLimitError>() => Err(too_large()),
-        Err(_broken) => Err(bad("its body broke off, stalled, or is not framed as it should be").because("body")),
+        Err(_broken) => {
+            Err(bad("its body broke off, stalled, or is not framed as it should be").because("body"))
+        }
     }
 }
 
@@ -202,23 +242,33 @@ impl Recorded<'_> {
         self.record(method, path, "", "unknown", None)
     }
 
-    fn command(&mut self, command: &Command, body: Option<String>) -> CommandRecord {
+    fn command(&mut self, command: &Command, body: Option<&str>) -> CommandRecord {
         self.record(&command.method, &command.path, &command.query, command.class.as_str(), body)
     }
 
-    fn record(&mut self, method: &str, path: &str, query: &str, class: &str, body: Option<String>) -> CommandRecord {
+    fn record(
+        &mut self,
+        method: &str,
+        path: &str,
+        query: &str,
+        class: &str,
+        body: Option<&str>,
+    ) -> CommandRecord {
         let mut data = String::with_capacity(512);
         data.push_str("{\"method\":");
         let _infallible = write_string(method, &mut data);
         for (name, value) in [("path", path), ("query", query)] {
             let _infallible = write!(data, ",\"{name}\":");
-            let masked = if value.is_empty() { None } else { self.governed.plan.text(value, name, &mut self.notes) };
+            let masked =
+                if value.is_empty() { None } else { self.governed.plan.text(value, name, &mut self.notes) };
             let _infallible = write_string(masked.as_deref().unwrap_or(value), &mut data);
         }
         let version = if self.version == http::Version::HTTP_2 { "2" } else { "1.1" };
         let _infallible = write!(data, ",\"http\":\"{version}\",\"class\":\"{class}\",\"headers\":");
-        write_headers(&mut data, self.headers, |name, value| self.governed.plan.header(name, value, &mut self.notes));
-        let _infallible = write!(data, ",\"body\":{}}}", body.as_deref().unwrap_or("null"));
+        write_headers(&mut data, self.headers, |name, value| {
+            self.governed.plan.header(name, value, &mut self.notes)
+        });
+        let _infallible = write!(data, ",\"body\":{}}}", body.unwrap_or("null"));
         let mask: Vec<MaskNote> = if self.notes.is_empty() { Vec::new() } else { self.notes.take() };
         CommandRecord { kind: EventKind::HttpRequest, data, mask }
     }
@@ -232,7 +282,12 @@ impl Recorded<'_> {
 }
 
 /// A request's body as the recording has it: masked where the connection is, withheld where that cannot be done.
-pub(super) fn body_text(headers: &HeaderMap, bytes: &[u8], governed: &Governed, mut capture: Capture) -> (String, Notes) {
+pub(super) fn body_text(
+    headers: &HeaderMap,
+    bytes: &[u8],
+    governed: &Governed,
+    mut capture: Capture,
+) -> (String, Notes) {
     let mut out = String::new();
     if bytes.is_empty() || governed.plan.is_empty() {
         capture.add(bytes);
@@ -251,7 +306,11 @@ pub(super) fn body_text(headers: &HeaderMap, bytes: &[u8], governed: &Governed, 
 }
 
 /// Headers as an array of pairs, without credentials.
-pub(super) fn write_headers(out: &mut String, headers: &HeaderMap, mut masked: impl FnMut(&str, &[u8]) -> Option<Vec<u8>>) {
+pub(super) fn write_headers(
+    out: &mut String,
+    headers: &HeaderMap,
+    mut masked: impl FnMut(&str, &[u8]) -> Option<Vec<u8>>,
+) {
     out.push('[');
     let mut first = true;
     for (name, value) in headers {
@@ -262,7 +321,8 @@ pub(super) fn write_headers(out: &mut String, headers: &HeaderMap, mut masked: i
         out.push_str(name.as_str());
         out.push_str("\",");
         let secret = [header::AUTHORIZATION, header::COOKIE, header::PROXY_AUTHORIZATION].contains(name);
-        let replaced = if secret { Some(b"[withheld]".to_vec()) } else { masked(name.as_str(), value.as_bytes()) };
+        let replaced =
+            if secret { Some(b"[withheld]".to_vec()) } else { masked(name.as_str(), value.as_bytes()) };
         let text = String::from_utf8_lossy(replaced.as_deref().unwrap_or(value.as_bytes()));
         let _infallible = write_string(&text, out);
         out.push(']');

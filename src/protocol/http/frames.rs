@@ -55,7 +55,8 @@ impl FrameReader {
                 if frame.payload.len() >= KEPT {
                     break;
                 }
-                let key_byte = usize::try_from(at & 3).ok().and_then(|place| key.get(place)).copied().unwrap_or(0);
+                let key_byte =
+                    usize::try_from(at & 3).ok().and_then(|place| key.get(place)).copied().unwrap_or(0);
                 frame.payload.push(byte ^ key_byte);
             }
             *seen = seen.saturating_add(now as u64);
@@ -116,10 +117,12 @@ mod tests {
     #[test]
     fn frames_are_read_however_they_are_cut() {
         // "Hello" masked (RFC 6455, section 5.7), then a ping without payload.
-        let bytes = [0x81, 0x85, 0x37, 0xfa, 0x21, 0x3d, 0x7f, 0x9f, 0x4d, 0x51, 0x58, 0x89, 0x80, 1, 2, 3, 4];
+        let bytes =
+            [0x81, 0x85, 0x37, 0xfa, 0x21, 0x3d, 0x7f, 0x9f, 0x4d, 0x51, 0x58, 0x89, 0x80, 1, 2, 3, 4];
         for size in 1..=bytes.len() {
             let mut reader = FrameReader::new(true);
-            let frames: Vec<SeenFrame> = bytes.chunks(size).flat_map(|piece| reader.push(piece).unwrap()).collect();
+            let frames: Vec<SeenFrame> =
+                bytes.chunks(size).flat_map(|piece| reader.push(piece).unwrap()).collect();
             assert_eq!(frames.len(), 2, "in pieces of {size}");
             assert_eq!((frames[0].kind, &frames[0].payload[..]), ("text", &b"Hello"[..]));
             assert_eq!(frames[1].kind, "ping");
@@ -138,7 +141,13 @@ mod tests {
 
     #[test]
     fn what_is_no_frame_is_refused() {
-        for (from_client, bytes) in [(true, &[0x81, 0x05][..]), (false, &[0x81, 0x85]), (false, &[0xc1, 0x01]), (false, &[0x83, 0x00]), (false, &[0x82, 127, 0xff, 0, 0, 0, 0, 0, 0, 0])] {
+        for (from_client, bytes) in [
+            (true, &[0x81, 0x05][..]),
+            (false, &[0x81, 0x85]),
+            (false, &[0xc1, 0x01]),
+            (false, &[0x83, 0x00]),
+            (false, &[0x82, 127, 0xff, 0, 0, 0, 0, 0, 0, 0]),
+        ] {
             assert_eq!(FrameReader::new(from_client).push(bytes), Err(Malformed));
         }
     }

@@ -158,7 +158,11 @@ impl<S: AsyncRead + Unpin> Guarded<S> {
 }
 
 /// One read of what there is into the spare room of `into`.
-fn poll_read_into<S: AsyncRead + Unpin>(stream: &mut S, cx: &mut Context<'_>, into: &mut BytesMut) -> Poll<io::Result<usize>> {
+fn poll_read_into<S: AsyncRead + Unpin>(
+    stream: &mut S,
+    cx: &mut Context<'_>,
+    into: &mut BytesMut,
+) -> Poll<io::Result<usize>> {
     std::pin::pin!(stream.read_buf(&mut bytes::BufMut::limit(into, READ))).poll(cx)
 }
 
@@ -337,9 +341,9 @@ mod tests {
     async fn a_head_that_begins_after_a_long_rest_has_its_whole_time() {
         let (mut client, mut server, shared) = guarded();
         tokio::spawn(async move {
-            tokio::time::sleep(REST_TIME - Duration::from_secs(1)).await;
+            tokio::time::sleep(REST_TIME.saturating_sub(Duration::from_secs(1))).await;
             client.write_all(b"GET / HT").await.unwrap();
-            tokio::time::sleep(HEAD_TIME - Duration::from_secs(1)).await;
+            tokio::time::sleep(HEAD_TIME.saturating_sub(Duration::from_secs(1))).await;
             client.write_all(b"TP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
             tokio::time::sleep(Duration::from_secs(1)).await;
         });

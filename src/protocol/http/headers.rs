@@ -72,7 +72,8 @@ const NEVER_RETURNED: [&str; 19] = [
     "x-powered-by",
 ];
 /// Reply headers that speak of the bytes before masking.
-const OF_THE_BYTES: [&str; 6] = ["content-length", "content-md5", "digest", "content-digest", "repr-digest", "accept-ranges"];
+const OF_THE_BYTES: [&str; 6] =
+    ["content-length", "content-md5", "digest", "content-digest", "repr-digest", "accept-ranges"];
 
 fn is_sent(name: &HeaderName, by_connection: &[String]) -> bool {
     let folded_name;
@@ -96,7 +97,12 @@ fn listed(headers: &HeaderMap) -> Vec<String> {
 }
 
 /// The headers that go to the target. With `reads_bodies` the reply must come in a form that can be read: whole and not encoded.
-pub fn to_target(headers: &HeaderMap, connection: &Connection, masks: Option<&str>, reads_bodies: bool) -> HeaderMap {
+pub fn to_target(
+    headers: &HeaderMap,
+    connection: &Connection,
+    masks: Option<&str>,
+    reads_bodies: bool,
+) -> HeaderMap {
     let by_connection = listed(headers);
     let mut out = HeaderMap::with_capacity(headers.len() + 2);
     for (name, value) in headers {
@@ -126,15 +132,22 @@ pub fn to_target(headers: &HeaderMap, connection: &Connection, masks: Option<&st
 
 /// Whether a trailer can be taken for nothing but data: checksums, timings and the status of gRPC.
 pub fn is_harmless_trailer(name: &str) -> bool {
-    ["grpc-", "x-checksum-", "x-trailer-"].iter().any(|family| name.starts_with(family)) || name == "server-timing"
+    ["grpc-", "x-checksum-", "x-trailer-"].iter().any(|family| name.starts_with(family))
+        || name == "server-timing"
 }
 
 /// Announces those trailers of a message that may pass.
 fn announce_trailers(from: &HeaderMap, to: &mut HeaderMap) {
     let listed = from.get_all(header::TRAILER).iter().filter_map(|value| value.to_str().ok());
-    let names: Vec<String> =
-        listed.flat_map(|list| list.split(',')).map(|name| name.trim().to_ascii_lowercase()).filter(|name| is_harmless_trailer(name)).collect();
-    if let Some(value) = Some(names.join(", ")).filter(|names| !names.is_empty()).and_then(|names| HeaderValue::from_str(&names).ok()) {
+    let names: Vec<String> = listed
+        .flat_map(|list| list.split(','))
+        .map(|name| name.trim().to_ascii_lowercase())
+        .filter(|name| is_harmless_trailer(name))
+        .collect();
+    if let Some(value) = Some(names.join(", "))
+        .filter(|names| !names.is_empty())
+        .and_then(|names| HeaderValue::from_str(&names).ok())
+    {
         to.insert(header::TRAILER, value);
     }
 }
@@ -260,7 +273,12 @@ mod tests {
             name: "crm".parse().unwrap(),
             origin: Origin::Store,
             protocol: Protocol::Http,
-            upstream: Upstream { tls: true, host: "crm.internal".into(), port: 443, base_path: "/api".into() },
+            upstream: Upstream {
+                tls: true,
+                host: "crm.internal".into(),
+                port: 443,
+                base_path: "/api".into(),
+            },
             inject: Injection::None,
             tags: std::collections::BTreeMap::new(),
             limits: ConnectionLimits::default(),
@@ -269,7 +287,9 @@ mod tests {
     }
 
     fn headers(list: &[(&str, &str)]) -> HeaderMap {
-        list.iter().map(|(name, value)| (name.parse::<HeaderName>().unwrap(), value.parse::<HeaderValue>().unwrap())).collect()
+        list.iter()
+            .map(|(name, value)| (name.parse::<HeaderName>().unwrap(), value.parse::<HeaderValue>().unwrap()))
+            .collect()
     }
 
     #[test]
@@ -280,15 +300,34 @@ mod tests {
     #[test]
     fn only_harmless_headers_reach_the_target() {
         let sent = headers(&[
-            ("Authorization", "Bearer x"), ("authorization_", "kept, it is no spelling of another"), ("Cookie", "a=b"), ("X-Forwarded-For", "1.2.3.4"),
-            ("X_Forwarded_For", "1.2.3.4"), ("Forwarded", "for=x"), ("Proxy-Authorization", "y"), ("X-Original-URL", "/admin"), ("X-Rewrite-URL", "/admin"),
-            ("Connection", "close, X-Hop"), ("X-Hop", "1"), ("Upgrade", "h2c"), ("TE", "trailers"), ("Host", "gateway"), ("Hoopctl-Reason", "r"),
-            ("Accept", "text/html"), ("Content-Type", "application/json"), ("Expect", "100-continue"), ("Accept-Encoding", "gzip"), ("Range", "bytes=0-1"),
+            ("Authorization", "Bearer x"),
+            ("authorization_", "kept, it is no spelling of another"),
+            ("Cookie", "a=b"),
+            ("X-Forwarded-For", "1.2.3.4"),
+            ("X_Forwarded_For", "1.2.3.4"),
+            ("Forwarded", "for=x"),
+            ("Proxy-Authorization", "y"),
+            ("X-Original-URL", "/admin"),
+            ("X-Rewrite-URL", "/admin"),
+            ("Connection", "close, X-Hop"),
+            ("X-Hop", "1"),
+            ("Upgrade", "h2c"),
+            ("TE", "trailers"),
+            ("Host", "gateway"),
+            ("Hoopctl-Reason", "r"),
+            ("Accept", "text/html"),
+            ("Content-Type", "application/json"),
+            ("Expect", "100-continue"),
+            ("Accept-Encoding", "gzip"),
+            ("Range", "bytes=0-1"),
         ]);
         let out = to_target(&sent, &connection(), None, false);
         let mut names: Vec<&str> = out.keys().map(HeaderName::as_str).collect();
         names.sort_unstable();
-        assert_eq!(names, ["accept", "accept-encoding", "authorization_", "content-type", "host", "range", "te"]);
+        assert_eq!(
+            names,
+            ["accept", "accept-encoding", "authorization_", "content-type", "host", "range", "te"]
+        );
         assert_eq!(out.get("host").unwrap(), "crm.internal");
         let out = to_target(&sent, &connection(), Some("0badcafe"), true);
         assert!(!out.contains_key("range"));
@@ -299,7 +338,10 @@ mod tests {
     fn entity_tags_of_masked_bodies_are_translated_and_stale_ones_match_nothing() {
         let tag = masked_tag(&HeaderValue::from_static("W/\"abc\""), "0badcafe").unwrap();
         assert_eq!(tag, "W/\"abc-hm0badcafe\"");
-        let sent = headers(&[("If-None-Match", "W/\"abc-hm0badcafe\", \"old-hm00000000\""), ("If-Match", "\"abc\"")]);
+        let sent = headers(&[
+            ("If-None-Match", "W/\"abc-hm0badcafe\", \"old-hm00000000\""),
+            ("If-Match", "\"abc\""),
+        ]);
         let out = to_target(&sent, &connection(), Some("0badcafe"), true);
         assert_eq!(out.get("if-none-match").unwrap(), "W/\"abc\", \"hoopctl-stale\"");
         assert_eq!(out.get("if-match").unwrap(), "\"hoopctl-stale\"");
@@ -321,7 +363,11 @@ mod tests {
             ("https://elsewhere.example/api/x", Some("https://elsewhere.example/api/x")),
         ] {
             let value = HeaderValue::from_static(location);
-            assert_eq!(inside(&value, &connection()).as_ref().map(|value| value.to_str().unwrap()), wanted, "{location}");
+            assert_eq!(
+                inside(&value, &connection()).as_ref().map(|value| value.to_str().unwrap()),
+                wanted,
+                "{location}"
+            );
         }
     }
 }

@@ -48,7 +48,8 @@ pub fn held(command: &Command, headers: &HeaderMap, body: &[u8], governed: &Gove
     absorb(command.method.as_bytes());
     absorb(command.path.as_bytes());
     absorb(command.query.as_bytes());
-    let mut fields: Vec<(&str, &[u8])> = headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes())).collect();
+    let mut fields: Vec<(&str, &[u8])> =
+        headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes())).collect();
     fields.sort_unstable();
     absorb(&(fields.len() as u64).to_be_bytes());
     for (name, value) in &fields {
@@ -61,20 +62,21 @@ pub fn held(command: &Command, headers: &HeaderMap, body: &[u8], governed: &Gove
     let mut notes = Notes::default();
     let mut detail = String::new();
     let summary = command.summary();
-    let _infallible = writeln!(detail, "{}", governed.plan.text(&summary, "path", &mut notes).unwrap_or(summary));
+    let _infallible =
+        writeln!(detail, "{}", governed.plan.text(&summary, "path", &mut notes).unwrap_or(summary));
     for (name, value) in &fields {
         let masked = governed.plan.header(name, value, &mut notes);
-        let _infallible = writeln!(detail, "{name}: {}", String::from_utf8_lossy(masked.as_deref().unwrap_or(value)));
+        let _infallible =
+            writeln!(detail, "{name}: {}", String::from_utf8_lossy(masked.as_deref().unwrap_or(value)));
     }
     let mut truncated = false;
     if !body.is_empty() {
         detail.push('\n');
-        match shown_body(headers, body, governed) {
-            Some(text) => detail.push_str(&text),
-            None => {
-                truncated = true;
-                let _infallible = write!(detail, "(a body of {} bytes that cannot be shown)", body.len());
-            }
+        if let Some(text) = shown_body(headers, body, governed) {
+            detail.push_str(&text);
+        } else {
+            truncated = true;
+            let _infallible = write!(detail, "(a body of {} bytes that cannot be shown)", body.len());
         }
     }
     if detail.len() > MAX_DETAIL {

@@ -9,8 +9,8 @@ use http::Response;
 use http::StatusCode;
 use http::header;
 
-use crate::domain::DenyCode;
 use crate::domain::Denied;
+use crate::domain::DenyCode;
 use crate::domain::RequestId;
 use crate::domain::SessionId;
 use crate::domain::json::write_string;
@@ -68,7 +68,7 @@ pub fn problem(denied: &Denied, request: RequestId, session: Option<SessionId>) 
     if let Some(approval) = denied.approval {
         let _infallible = write!(body, ",\"approval_id\":\"{approval}\"");
     }
-    let _infallible = write!(body, ",\"request_id\":\"{request}\"}}\n");
+    let _infallible = writeln!(body, ",\"request_id\":\"{request}\"}}");
     let length = body.len();
     let mut response = Response::new(ReplyBody::whole(body));
     *response.status_mut() = status;
@@ -77,7 +77,8 @@ pub fn problem(denied: &Denied, request: RequestId, session: Option<SessionId>) 
     headers.insert(header::CONTENT_LENGTH, length.into());
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     if denied.code == DenyCode::Unauthenticated {
-        let challenge = if denied.audit == Some("no_token") { "Bearer" } else { "Bearer error=\"invalid_token\"" };
+        let challenge =
+            if denied.audit == Some("no_token") { "Bearer" } else { "Bearer error=\"invalid_token\"" };
         headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
     }
     if let Some(wait) = denied.retry_after {
@@ -130,7 +131,10 @@ mod tests {
     fn a_missing_token_is_challenged_without_an_error_and_a_bad_one_with_it() {
         let challenge = |reason| {
             let denied = Denied::new(DenyCode::Unauthenticated, "x").because(reason);
-            problem(&denied, RequestId::new(), None).headers()["www-authenticate"].to_str().unwrap().to_owned()
+            problem(&denied, RequestId::new(), None).headers()["www-authenticate"]
+                .to_str()
+                .unwrap()
+                .to_owned()
         };
         assert_eq!(challenge("no_token"), "Bearer");
         assert_eq!(challenge("expired"), "Bearer error=\"invalid_token\"");

@@ -19,8 +19,8 @@ use hyper_util::rt::TokioIo;
 use hyper_util::rt::TokioTimer;
 use tokio::sync::watch;
 
-use crate::domain::DenyCode;
 use crate::domain::Denied;
+use crate::domain::DenyCode;
 use crate::domain::RequestId;
 use crate::pipeline::Arrival;
 use crate::pipeline::Gate;
@@ -59,7 +59,12 @@ impl HttpService {
     }
 
     /// Serves one client's stream to its end. When `draining` turns true it finishes what it has begun and closes.
-    pub async fn serve(self: std::rc::Rc<Self>, stream: Stream, peer: SocketAddr, draining: watch::Receiver<bool>) {
+    pub async fn serve(
+        self: std::rc::Rc<Self>,
+        stream: Stream,
+        peer: SocketAddr,
+        draining: watch::Receiver<bool>,
+    ) {
         let h2 = match &stream {
             Stream::Plain(tcp) => match tokio::time::timeout(HEAD_TIME, speaks_h2(tcp)).await {
                 Ok(Some(h2)) => h2,
@@ -68,10 +73,19 @@ impl HttpService {
             _ => stream.chose_h2(),
         };
         let source = canonical(peer.ip());
-        if h2 { self.serve_h2(stream, source, draining).await } else { self.serve_h1(stream, source, draining).await }
+        if h2 {
+            self.serve_h2(stream, source, draining).await;
+        } else {
+            self.serve_h1(stream, source, draining).await;
+        }
     }
 
-    async fn serve_h1(self: std::rc::Rc<Self>, stream: Stream, source: IpAddr, mut draining: watch::Receiver<bool>) {
+    async fn serve_h1(
+        self: std::rc::Rc<Self>,
+        stream: Stream,
+        source: IpAddr,
+        mut draining: watch::Receiver<bool>,
+    ) {
         let shared = Arc::new(Shared::default());
         let guarded = Guarded::new(stream, self.limits, Arc::clone(&shared));
         let service = service_fn(move |request| {
@@ -101,7 +115,12 @@ impl HttpService {
         note_end(ended);
     }
 
-    async fn serve_h2(self: std::rc::Rc<Self>, stream: Stream, source: IpAddr, mut draining: watch::Receiver<bool>) {
+    async fn serve_h2(
+        self: std::rc::Rc<Self>,
+        stream: Stream,
+        source: IpAddr,
+        mut draining: watch::Receiver<bool>,
+    ) {
         let limits = self.limits;
         let service = service_fn(move |request| {
             let this = std::rc::Rc::clone(&self);
@@ -171,7 +190,8 @@ impl HttpService {
             },
             "/metrics" if source.is_loopback() => plain(StatusCode::OK, self.probe.metrics()),
             _ => {
-                let denied = Denied::new(DenyCode::NoSuchConnection, "connections are at /c/<connection>/<path>");
+                let denied =
+                    Denied::new(DenyCode::NoSuchConnection, "connections are at /c/<connection>/<path>");
                 reply::problem(&denied, RequestId::new(), None)
             }
         };
@@ -254,7 +274,9 @@ fn canonical(address: IpAddr) -> IpAddr {
 fn plain(status: StatusCode, text: String) -> Response<ReplyBody> {
     let mut response = Response::new(ReplyBody::whole(text));
     *response.status_mut() = status;
-    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
+    response
+        .headers_mut()
+        .insert(header::CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
     response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response
 }

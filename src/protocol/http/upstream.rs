@@ -20,8 +20,8 @@ use hyper::client::conn::http2;
 use hyper_util::rt::TokioIo;
 
 use crate::domain::ConnectionName;
-use crate::domain::DenyCode;
 use crate::domain::Denied;
+use crate::domain::DenyCode;
 use crate::pipeline::Permit;
 use crate::pipeline::ReplyGuard;
 use crate::pipeline::snapshot::Governed;
@@ -81,13 +81,20 @@ enum Sender {
 }
 
 /// Sends a permitted command; gives the target's response head, and always the guard that everything that comes back must pass.
-pub async fn send(permit: Permit<Outgoing>, sent: Option<&Arc<Sent>>) -> (Result<Response<Incoming>, Denied>, ReplyGuard) {
+pub async fn send(
+    permit: Permit<Outgoing>,
+    sent: Option<&Arc<Sent>>,
+) -> (Result<Response<Incoming>, Denied>, ReplyGuard) {
     let (outgoing, mut guard) = permit.into_parts();
     let answered = exchange(outgoing, &mut guard, sent).await;
     (answered, guard)
 }
 
-async fn exchange(outgoing: Outgoing, guard: &mut ReplyGuard, sent: Option<&Arc<Sent>>) -> Result<Response<Incoming>, Denied> {
+async fn exchange(
+    outgoing: Outgoing,
+    guard: &mut ReplyGuard,
+    sent: Option<&Arc<Sent>>,
+) -> Result<Response<Incoming>, Denied> {
     let governed = Arc::clone(guard.governed());
     let credential = guard.credential().await?;
     let mut request = request(outgoing, &governed)?;
@@ -95,7 +102,10 @@ async fn exchange(outgoing: Outgoing, guard: &mut ReplyGuard, sent: Option<&Arc<
         let (name, value) = credential.header();
         let header = HeaderName::from_bytes(name.as_bytes()).ok().zip(HeaderValue::from_bytes(value).ok());
         let Some((name, mut value)) = header else {
-            return Err(Denied::new(DenyCode::UpstreamCredential, "the target's credential does not fit into a header; tell the operator"));
+            return Err(Denied::new(
+                DenyCode::UpstreamCredential,
+                "the target's credential does not fit into a header; tell the operator",
+            ));
         };
         value.set_sensitive(true);
         request.headers_mut().insert(name, value);
@@ -123,8 +133,13 @@ async fn within(
             Err(_elapsed) => {
                 let now = sent.map_or(0, |sent| sent.bytes());
                 if now == seen {
-                    let detail = format!("the target did not answer within {}", crate::domain::units::format_duration(limit));
-                    return Err(Denied::new(DenyCode::UpstreamUnavailable, detail).because("upstream_timeout"));
+                    let detail = format!(
+                        "the target did not answer within {}",
+                        crate::domain::units::format_duration(limit)
+                    );
+                    return Err(
+                        Denied::new(DenyCode::UpstreamUnavailable, detail).because("upstream_timeout")
+                    );
                 }
                 seen = now;
             }
@@ -136,9 +151,10 @@ fn request(outgoing: Outgoing, governed: &Governed) -> Result<Request<RequestBod
     let upstream = &governed.connection.upstream;
     let mark = if outgoing.query.is_empty() { "" } else { "?" };
     let target = format!("{}{}{mark}{}", upstream.base_path, outgoing.path, outgoing.query);
-    let uri: Uri = target
-        .parse()
-        .map_err(|_invalid| Denied::new(DenyCode::BadRequest, "the request is refused: its path or query cannot be sent").because("uri"))?;
+    let uri: Uri = target.parse().map_err(|_invalid| {
+        Denied::new(DenyCode::BadRequest, "the request is refused: its path or query cannot be sent")
+            .because("uri")
+    })?;
     let mut request = Request::new(outgoing.body);
     *request.method_mut() = outgoing.method;
     *request.uri_mut() = uri;
@@ -148,19 +164,29 @@ fn request(outgoing: Outgoing, governed: &Governed) -> Result<Request<RequestBod
 
 /// Sends a request on an idle stream, or on a new one. A stream that turns out to be closed before anything of the request was written is
 /// passed over; a request of which a byte may have gone out is never sent twice.
-async fn deliver(mut request: Request<RequestBody>, governed: &Arc<Governed>) -> Result<Response<Incoming>, Denied> {
+async fn deliver(
+    mut request: Request<RequestBody>,
+    governed: &Arc<Governed>,
+) -> Result<Response<Incoming>, Denied> {
     let fresh_only = request.headers().contains_key(http::header::UPGRADE);
     while let Some(sender) = if fresh_only { None } else { idle(governed) } {
         match attempt(sender, request, governed).await {
             Ok(response) => return Ok(response),
             Err(Failed::Unsent(back)) => request = *back,
-            Err(Failed::Lost) => return Err(unavailable("the target closed the stream before it answered").because("target_closed")),
+            Err(Failed::Lost) => {
+                return Err(
+                    unavailable("the target closed the stream before it answered").because("target_closed")
+                );
+            }
         }
     }
     let sender = connect(governed, fresh_only).await?;
     match attempt(sender, request, governed).await {
         Ok(response) => Ok(response),
-        Err(_failed) => Err(unavailable("the target closed the stream, or did not answer in HTTP").because("target_garbage")),
+        Err(_failed) => {
+            Err(unavailable("the target closed the stream, or did not answer in HTTP")
+                .because("target_garbage"))
+        }
     }
 }
 
@@ -171,7 +197,11 @@ enum Failed {
     Lost,
 }
 
-async fn attempt(sender: Sender, mut request: Request<RequestBody>, governed: &Arc<Governed>) -> Result<Response<Incoming>, Failed> {
+async fn attempt(
+    sender: Sender,
+    mut request: Request<RequestBody>,
+    governed: &Arc<Governed>,
+) -> Result<Response<Incoming>, Failed> {
     match sender {
         Sender::H1(mut sender) => {
             *request.version_mut() = Version::HTTP_11;
@@ -182,21 +212,26 @@ async fn attempt(sender: Sender, mut request: Request<RequestBody>, governed: &A
                     }
                     Ok(response)
                 }
-                Err(mut error) => Err(error.take_message().map_or(Failed::Lost, |request| Failed::Unsent(Box::new(request)))),
+                Err(mut error) => Err(error
+                    .take_message()
+                    .map_or(Failed::Lost, |request| Failed::Unsent(Box::new(request)))),
             }
         }
         Sender::H2(mut sender) => {
             let upstream = &governed.connection.upstream;
             let scheme = if upstream.tls { "https" } else { "http" };
             let target = request.uri().path_and_query().map_or("/", |target| target.as_str());
-            let uri = Uri::builder().scheme(scheme).authority(upstream.authority()).path_and_query(target).build();
+            let uri =
+                Uri::builder().scheme(scheme).authority(upstream.authority()).path_and_query(target).build();
             let Ok(uri) = uri else { return Err(Failed::Lost) };
             *request.uri_mut() = uri;
             *request.version_mut() = Version::HTTP_2;
             request.headers_mut().remove(http::header::HOST);
             match sender.try_send_request(request).await {
                 Ok(response) => Ok(response),
-                Err(mut error) => Err(error.take_message().map_or(Failed::Lost, |request| Failed::Unsent(Box::new(request)))),
+                Err(mut error) => Err(error
+                    .take_message()
+                    .map_or(Failed::Lost, |request| Failed::Unsent(Box::new(request)))),
             }
         }
     }
@@ -225,7 +260,8 @@ fn idle(governed: &Arc<Governed>) -> Option<Sender> {
             return Some(Sender::H2(h2.clone()));
         }
         pool.h2 = None;
-        pool.h1.retain(|(sender, since)| !sender.is_closed() && (since.elapsed() < IDLE || !sender.is_ready()));
+        pool.h1
+            .retain(|(sender, since)| !sender.is_closed() && (since.elapsed() < IDLE || !sender.is_ready()));
         let ready = pool.h1.iter().rposition(|(sender, _)| sender.is_ready())?;
         Some(Sender::H1(pool.h1.swap_remove(ready).0))
     })
@@ -246,10 +282,17 @@ async fn connect(governed: &Arc<Governed>, only_h1: bool) -> Result<Sender, Deni
         tracing::warn!(connection = %connection.name, %error, cause, "the target cannot be reached");
         unavailable("the target cannot be reached").because(audit)
     };
-    let tls = if connection.upstream.tls { Some(tls_config(governed, only_h1).map_err(|error| failed(&error, "tls_config"))?) } else { None };
-    let stream = dial(&connection.upstream, tls.as_ref(), connection.limits.connect).await.map_err(|error| failed(&error, "connect"))?;
+    let tls = if connection.upstream.tls {
+        Some(tls_config(governed, only_h1).map_err(|error| failed(&error, "tls_config"))?)
+    } else {
+        None
+    };
+    let stream = dial(&connection.upstream, tls.as_ref(), connection.limits.connect)
+        .await
+        .map_err(|error| failed(&error, "connect"))?;
     if stream.chose_h2() {
-        let handshake = http2::Builder::new(Here).max_header_list_size(64 << 10).handshake(TokioIo::new(stream)).await;
+        let handshake =
+            http2::Builder::new(Here).max_header_list_size(64 << 10).handshake(TokioIo::new(stream)).await;
         let (sender, driver) = handshake.map_err(|error| failed(&error, "h2_handshake"))?;
         tokio::task::spawn_local(async move { log_end(driver.await) });
         pool(governed, |pool| pool.h2 = Some(sender.clone()));

@@ -19,8 +19,8 @@ use tokio::io::AsyncWriteExt;
 use tokio::io::ReadHalf;
 use tokio::io::WriteHalf;
 
-use crate::domain::DenyCode;
 use crate::domain::Denied;
+use crate::domain::DenyCode;
 use crate::domain::EventKind;
 use crate::domain::event::Direction;
 use crate::pipeline::ReplyGuard;
@@ -46,11 +46,22 @@ pub fn offer(from: &HeaderMap, to: &mut HeaderMap) {
 }
 
 /// Answers 101 and joins the two sides.
-pub fn switch(response: Response<Incoming>, mut guard: ReplyGuard, upgrade: Option<OnUpgrade>) -> Result<Response<ReplyBody>, Denied> {
-    let answered = response.headers().get(header::UPGRADE).is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"websocket"));
+pub fn switch(
+    response: Response<Incoming>,
+    mut guard: ReplyGuard,
+    upgrade: Option<OnUpgrade>,
+) -> Result<Response<ReplyBody>, Denied> {
+    let answered = response
+        .headers()
+        .get(header::UPGRADE)
+        .is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"websocket"));
     let extends = response.headers().contains_key(header::SEC_WEBSOCKET_EXTENSIONS);
     let Some(client) = upgrade.filter(|_| answered && !extends) else {
-        let denied = Denied::new(DenyCode::UpstreamUnavailable, "the target switched to a protocol that was not asked for").because("switch");
+        let denied = Denied::new(
+            DenyCode::UpstreamUnavailable,
+            "the target switched to a protocol that was not asked for",
+        )
+        .because("switch");
         guard.record_failure(&denied);
         return Err(denied);
     };
@@ -62,7 +73,8 @@ pub fn switch(response: Response<Incoming>, mut guard: ReplyGuard, upgrade: Opti
     out.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("Upgrade"));
     reply::name(&mut out, guard.request(), Some(guard.session_id()));
     let ttfb = guard.elapsed_us();
-    let data = format!("{{\"status\":101,\"headers\":[],\"body\":null,\"ttfb_us\":{ttfb},\"end\":\"upgraded\"}}");
+    let data =
+        format!("{{\"status\":101,\"headers\":[],\"body\":null,\"ttfb_us\":{ttfb},\"end\":\"upgraded\"}}");
     guard.record(EventKind::HttpResponse, Direction::S2c, data)?;
     let target = hyper::upgrade::on(response);
     tokio::task::spawn_local(async move {
@@ -86,7 +98,8 @@ async fn join(client: Upgraded, target: Upgraded, guard: ReplyGuard) {
         end = end.wait() => end.as_str(),
     };
     let mut guard = guard.lock().unwrap_or_else(PoisonError::into_inner);
-    let data = format!("{{\"frame\":\"end\",\"body\":null,\"end\":\"{why}\",\"total_us\":{}}}", guard.elapsed_us());
+    let data =
+        format!("{{\"frame\":\"end\",\"body\":null,\"end\":\"{why}\",\"total_us\":{}}}", guard.elapsed_us());
     if let Err(denied) = guard.record(EventKind::HttpChunk, Direction::S2c, data) {
         tracing::error!(code = %denied.code, "the end of a WebSocket could not be recorded");
     }
@@ -111,7 +124,13 @@ async fn pump(
 }
 
 /// Records the frames that `bytes` complete, then lets the bytes go on: what is not recorded is not sent.
-fn step(bytes: &[u8], dir: Direction, frames: &mut FrameReader, guard: &Mutex<ReplyGuard>, out: &mut Vec<u8>) -> Result<(), ()> {
+fn step(
+    bytes: &[u8],
+    dir: Direction,
+    frames: &mut FrameReader,
+    guard: &Mutex<ReplyGuard>,
+    out: &mut Vec<u8>,
+) -> Result<(), ()> {
     let mut guard = guard.lock().unwrap_or_else(PoisonError::into_inner);
     if dir == Direction::S2c {
         // What the net holds back goes out with the next frame: a credential at the very end of a frame is never split.

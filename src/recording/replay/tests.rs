@@ -196,6 +196,16 @@ fn every_kind_has_its_line() {
             r#"{"code":"upstream_unavailable","detail":"refused"}"#,
             "! upstream_unavailable: refused",
         ),
+        (
+            EventKind::Error,
+            r#"{"code":"unauthenticated","reason":"expired","source":"10.0.0.9","method":"GET","path":"/c/crm/x\u001b[2J\u202e","principal":"","not_recorded_before":3}"#,
+            r"! unauthenticated (expired)  GET /c/crm/x\u{1b}[2J\u{202e}  from 10.0.0.9  after 3 that were only counted",
+        ),
+        (
+            EventKind::Error,
+            r#"{"code":"no_such_connection","reason":"","source":"::1","method":"","path":"","principal":"dev/kim"}"#,
+            "! no_such_connection  from ::1  as dev/kim",
+        ),
         (EventKind::SessionEnd, r#"{"reason":"locked"}"#, "■ session ended: locked"),
         (EventKind::Marker, r#"{"text":"here"}"#, "● here"),
         (EventKind::HttpChunk, r#"{"frame":"text","body":null}"#, "← text frame"),

@@ -119,7 +119,7 @@ fn head(event: &Event, data: &Data<'_>) -> String {
             format!("{word} {}{}", data.text("by"), quoted(&data.text("reason")))
         }
         EventKind::ApprovalExpired => format!("✗ approval {} {}", data.text("approval"), data.text("state")),
-        EventKind::Error => format!("! {}: {}", data.text("code"), data.text("detail")),
+        EventKind::Error => error(data),
         EventKind::Marker => format!("● {}", data.text("text")),
         EventKind::Mask => "· masked".to_owned(),
     }
@@ -193,6 +193,26 @@ fn decision(data: &Data<'_>) -> String {
         "approve" => format!("◷ held {rule}{}{reason}", data.noted("approval", "approval")),
         _ => format!("✗ denied {rule}{reason}"),
     }
+}
+
+/// `! CODE (REASON): DETAIL  METHOD PATH  from SOURCE  as PRINCIPAL`, each as far as it is there.
+fn error(data: &Data<'_>) -> String {
+    let mut out = format!("! {}", data.text("code"));
+    for (before, name, after) in [
+        (" (", "reason", ")"),
+        (": ", "detail", ""),
+        ("  ", "method", ""),
+        (" ", "path", ""),
+        ("  from ", "source", ""),
+        ("  as ", "principal", ""),
+        ("  after ", "not_recorded_before", " that were only counted"),
+    ] {
+        let text = data.text(name);
+        if !text.is_empty() {
+            out.extend([before, &text, after]);
+        }
+    }
+    out
 }
 
 fn quoted(text: &str) -> String {

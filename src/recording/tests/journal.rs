@@ -360,8 +360,15 @@ async fn sessions_are_found_by_what_is_asked_for() {
         "a live one is never over"
     );
     assert_eq!(ids(SessionFilter { limit: Some(1), ..all() }), [three]);
+    // The recording of refused requests is listed, and is never the last one; a connection of that name is like any other.
+    let [own, gateway] = [SessionId::new(), SessionId::new()];
     assert_eq!(reader.last().unwrap().unwrap().id, three);
-    assert_eq!(reader.find("last").unwrap().id, three);
+    journal.append([start_of(gateway, "kim", "gateway")], Durability::Written).await.unwrap();
+    journal.append([start_of(own, GATEWAY, "gateway")], Durability::Written).await.unwrap();
+    assert_eq!(ids(all()), [own, gateway, three, two, one]);
+    assert_eq!(reader.last().unwrap().unwrap().id, gateway);
+    assert_eq!(reader.find("last").unwrap().id, gateway);
+    assert_eq!(reader.find(&own.to_string()).unwrap().id, own);
     assert_eq!(reader.find(&one.to_string()).unwrap().id, one);
     assert_eq!(reader.find(&one.to_string()[..29]).unwrap().id, one);
     assert!(matches!(reader.find("ses_0"), Err(crate::recording::ReadError::Ambiguous { .. })));

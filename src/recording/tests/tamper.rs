@@ -154,7 +154,7 @@ async fn blocks_and_rows_cannot_be_moved_or_removed_unseen() {
         let report = reader
             .verify_all(|one| {
                 if one.session == session {
-                    found = one.broken
+                    found = one.broken;
                 }
             })
             .unwrap();

@@ -39,7 +39,12 @@ impl Process {
             if let Some(status) = self.child.try_wait().unwrap() {
                 panic!("{} ended with {status}: {}", self.name, self.log());
             }
-            assert!(begin.elapsed() < Duration::from_secs(30), "{} does not listen on {port}: {}", self.name, self.log());
+            assert!(
+                begin.elapsed() < Duration::from_secs(30),
+                "{} does not listen on {port}: {}",
+                self.name,
+                self.log()
+            );
             std::thread::sleep(Duration::from_millis(10));
         }
     }
@@ -87,7 +92,8 @@ pub fn free_port() -> u16 {
 
 /// Runs a command to its end; gives its exit code, standard output and standard error.
 pub fn run(command: &mut Command) -> (i32, String, String) {
-    let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut child =
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let mut err = child.stderr.take().unwrap();
     let reader = std::thread::spawn(move || {
         let mut text = String::new();

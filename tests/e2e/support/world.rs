@@ -180,7 +180,8 @@ inject = "bearer:env:CRM_TOKEN"
         let args = [args, &["-o", "json"]].concat();
         let (code, out, err) = self.cli(&args);
         assert_eq!(code, 0, "hoopctl {args:?}: {err}");
-        serde_json::from_str(&out).unwrap_or_else(|error| panic!("hoopctl {args:?} gave no JSON ({error}): {out}"))
+        serde_json::from_str(&out)
+            .unwrap_or_else(|error| panic!("hoopctl {args:?} gave no JSON ({error}): {out}"))
     }
 
     /// The rows of a list.
@@ -240,7 +241,14 @@ inject = "bearer:env:CRM_TOKEN"
         self.send("GET", path, token, &[], None)
     }
 
-    pub fn send(&self, method: &str, path: &str, token: Option<&str>, headers: &[(&str, &str)], body: Option<&str>) -> Reply {
+    pub fn send(
+        &self,
+        method: &str,
+        path: &str,
+        token: Option<&str>,
+        headers: &[(&str, &str)],
+        body: Option<&str>,
+    ) -> Reply {
         let mut client = self.client();
         client.send(request(method, path, token, headers, body));
         let mut reply = client.head();

@@ -1,0 +1,123 @@
+//! `policy test`: the cases of a file against the policies as they are.
+
+use std::path::Path;
+
+use http::HeaderMap;
+use http::Method;
+use serde_json::json;
+
+use crate::cli::access::Access;
+use crate::cli::current;
+use crate::cli::entity;
+use crate::cli::output;
+use crate::cli::output::Format;
+use crate::cli::output::Row;
+use crate::cli::output::Terminal;
+use crate::cli::report::Exit;
+use crate::cli::report::Failure;
+use crate::cli::report::Outcome;
+use crate::config::Entity;
+use crate::control::noun::entity::EntityKind;
+use crate::domain::Connection;
+use crate::domain::command::Command;
+use crate::domain::text::Shown;
+use crate::domain::verdict::Effect;
+use crate::policy::PolicyRule;
+use crate::policy::PolicySet;
+use crate::policy::cases;
+use crate::policy::cases::Case;
+use crate::policy::cases::CaseReport;
+use crate::protocol::http::command;
+
+/// Checks each case of a file: 1 when one fails, 3 when the file cannot be read.
+pub fn test(terminal: Terminal, access: &Access, file: &Path) -> Outcome {
+    let text = entity::read_text(file).map_err(|failure| Failure::new(Exit::Config, failure.message))?;
+    let cases = cases::parse(&text).map_err(|error| {
+        Failure::new(Exit::Config, format!("{}: {error}", file.display()))
+            .hint("its form is in: hoopctl policy test --help")
+    })?;
+    let (connections, policies) = (connections(access)?, policies(access)?);
+    let report = cases::run(&cases, &policies, &connections, output::now_ms(), &judged);
+    let rows: Vec<Row> = report.cases.iter().map(row).collect();
+    terminal.list(&["result", "case", "expected", "found"], &rows, "")?;
+    for case in report.cases.iter().filter(|case| !case.passed) {
+        let why = why(case);
+        match terminal.format {
+            Format::Table => terminal.data(&format!("\n{}\n", why.join("\n")))?,
+            Format::Csv => why.iter().for_each(|line| terminal.say(line)),
+            Format::Json | Format::Jsonl => {}
+        }
+    }
+    let failed = report.cases.iter().filter(|case| !case.passed).count();
+    terminal.say(&format!("{} of {} as expected", rows.len() - failed, rows.len()));
+    if !report.unreached.is_empty() {
+        terminal.say(&format!("no case reaches: {}", report.unreached.join(", ")));
+    }
+    Ok(if report.passed() { Exit::Done } else { Exit::Failed })
+}
+
+fn connections(access: &Access) -> Result<Vec<Connection>, Failure> {
+    let found = current::entities(access, EntityKind::Connection)?.into_iter();
+    let connection = |entity| match entity {
+        Entity::Connection(connection) => Some(connection),
+        Entity::Mask(_) | Entity::Policy(_) => None,
+    };
+    Ok(found.filter_map(connection).collect())
+}
+
+fn policies(access: &Access) -> Result<PolicySet, Failure> {
+    let found = current::entities(access, EntityKind::Policy)?.into_iter();
+    let policy = |entity| match entity {
+        Entity::Policy(policy) => Some(policy),
+        Entity::Connection(_) | Entity::Mask(_) => None,
+    };
+    let rules: Vec<PolicyRule> = found.filter_map(policy).collect();
+    let revision = access.wait(access.backend().status())?.revision;
+    PolicySet::compile(rules, revision).map_err(|problems| {
+        let lines: Vec<String> = problems.iter().map(ToString::to_string).collect();
+        Failure::new(Exit::Config, format!("the policies do not hold together\n{}", lines.join("\n")))
+    })
+}
+
+/// The command of a case, read as the gateway reads a request.
+fn judged(case: &Case, _connection: &Connection) -> Result<Command, String> {
+    let method =
+        Method::from_bytes(case.method.as_bytes()).map_err(|_error| format!("{:?} is no method", case.method))?;
+    if case.path.contains(['?', '#']) {
+        return Err("path holds ? or #: what follows a ? is written as query".to_owned());
+    }
+    let query = (!case.query.is_empty()).then_some(case.query.as_str());
+    command::command(&method, &case.path, query, &HeaderMap::new())
+        .map_err(|denied| format!("the gateway would refuse this before any policy: {}", denied.detail))
+}
+
+fn verdict(effect: Effect, rule: Option<&str>) -> String {
+    rule.map_or_else(|| effect.to_string(), |rule| format!("{effect} by {rule}"))
+}
+
+fn row(case: &CaseReport) -> Row {
+    let expected = verdict(case.expected.effect, case.expected.rule.as_deref());
+    let got = case.explanation.as_ref().map(|explanation| &explanation.verdict);
+    let found = got.map_or_else(
+        || case.problem.clone().unwrap_or_default(),
+        |got| verdict(got.effect, (!got.rules.is_empty()).then(|| got.rules.join(", ")).as_deref()),
+    );
+    let json = json!({
+        "name": case.name, "ok": case.passed, "expected": case.expected,
+        "found": got.map(|got| json!({"effect": got.effect, "rule": got.rule, "rules": got.rules})),
+        "problem": case.problem,
+        "explanation": case.explanation.as_ref().filter(|_| !case.passed),
+    });
+    let sign = if case.passed { "\u{2713}" } else { "\u{2717}" };
+    Row { cells: vec![sign.to_owned(), case.name.clone(), expected, found], json }
+}
+
+/// Why a case failed, line by line, escaped.
+fn why(case: &CaseReport) -> Vec<String> {
+    let expected = verdict(case.expected.effect, case.expected.rule.as_deref());
+    let title = format!("{}: expected {}", Shown(&case.name), Shown(&expected));
+    let reasons = case.explanation.as_ref().map(ToString::to_string);
+    let problem = case.problem.as_ref().map(|problem| Shown(problem).to_string());
+    let lines = reasons.iter().chain(&problem).flat_map(|text| text.lines());
+    std::iter::once(title).chain(lines.map(|line| format!("  {line}"))).collect()
+}

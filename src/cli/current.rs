@@ -1,0 +1,64 @@
+//! Connections, policies and masks as the running gateway has them, or its store when none runs.
+
+use crate::cli::access::Access;
+use crate::cli::report::Failure;
+use crate::config;
+use crate::config::Entity;
+use crate::config::Problems;
+use crate::control::noun::entity::EntityKind;
+use crate::control::noun::entity::EntityView;
+use crate::domain::connection::Origin;
+
+/// All kinds.
+const KINDS: [EntityKind; 3] = [EntityKind::Connection, EntityKind::Mask, EntityKind::Policy];
+
+/// All of one kind, of file and store. A text that this version refuses is a failure with all its problems.
+pub fn entities(access: &Access, kind: EntityKind) -> Result<Vec<Entity>, Failure> {
+    read(&access.wait(access.backend().entities(kind))?.items)
+}
+
+/// All that the store has, of every kind.
+pub fn of_store(access: &Access) -> Result<Vec<Entity>, Failure> {
+    let mut views = Vec::new();
+    for kind in KINDS {
+        views.extend(access.wait(access.backend().entities(kind))?.items);
+    }
+    views.retain(|view| !view.read_only);
+    read(&views)
+}
+
+fn read(views: &[EntityView]) -> Result<Vec<Entity>, Failure> {
+    let mut entities = Vec::with_capacity(views.len());
+    let mut problems = Vec::new();
+    for view in views {
+        match config::parse_entity(written_kind(view.kind), &view.toml, Origin::Store) {
+            Ok(entity) => entities.push(placed(entity, origin(view))),
+            Err(found) => problems.extend(found),
+        }
+    }
+    if problems.is_empty() { Ok(entities) } else { Err(Problems::from(problems).into()) }
+}
+
+const fn written_kind(kind: EntityKind) -> config::EntityKind {
+    match kind {
+        EntityKind::Connection => config::EntityKind::Connection,
+        EntityKind::Mask => config::EntityKind::Mask,
+        EntityKind::Policy => config::EntityKind::Policy,
+    }
+}
+
+fn origin(view: &EntityView) -> Origin {
+    let place = view.origin.rsplit_once(':').filter(|_| view.read_only);
+    match place.map(|(path, line)| (path, line.parse())) {
+        Some((path, Ok(line))) => Origin::File { path: path.into(), line },
+        _ => Origin::Store,
+    }
+}
+
+fn placed(entity: Entity, origin: Origin) -> Entity {
+    match entity {
+        Entity::Connection(connection) => Entity::Connection(crate::domain::Connection { origin, ..connection }),
+        Entity::Mask(mask) => Entity::Mask(crate::domain::mask::MaskRule { origin, ..mask }),
+        Entity::Policy(policy) => Entity::Policy(crate::policy::PolicyRule { origin, ..policy }),
+    }
+}

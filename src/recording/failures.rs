@@ -1,0 +1,82 @@
+//! Which appends failed, and why: ranges of tickets, one for each outage.
+
+use std::collections::VecDeque;
+use std::sync::Mutex;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering;
+
+use crate::recording::error::RecordError;
+use crate::recording::queue::lock;
+
+/// Ranges that are told apart. Beyond it the oldest two are merged with all between them: who has not asked by then is told of a
+/// failure, never of a success that was none.
+const MAX_RANGES: usize = 256;
+
+/// The failed ranges. Costs one load while there is none.
+#[derive(Default)]
+pub(crate) struct Failures {
+    any: AtomicBool,
+    ranges: Mutex<VecDeque<Failure>>,
+}
+
+struct Failure {
+    from: u64,
+    to: u64,
+    /// Only those who wait for the disk are told.
+    synced_only: bool,
+    error: RecordError,
+}
+
+impl Failures {
+    /// Notes that the tickets of a range failed; an empty range is nothing.
+    pub(crate) fn add(&self, from: u64, to: u64, synced_only: bool, error: &RecordError) {
+        if from > to {
+            return;
+        }
+        let mut ranges = lock(&self.ranges);
+        ranges.push_back(Failure { from, to, synced_only, error: error.clone() });
+        if ranges.len() > MAX_RANGES
+            && let Some(oldest) = ranges.pop_front()
+            && let Some(next) = ranges.front_mut()
+        {
+            next.from = next.from.min(oldest.from);
+            next.to = next.to.max(oldest.to);
+            next.synced_only &= oldest.synced_only;
+        }
+        drop(ranges);
+        self.any.store(true, Ordering::Release);
+    }
+
+    /// Why a ticket failed, if it did. `synced`: for one who waits for the disk.
+    pub(crate) fn of(&self, ticket: u64, synced: bool) -> Option<RecordError> {
+        if !self.any.load(Ordering::Acquire) {
+            return None;
+        }
+        let holds = |failure: &&Failure| {
+            (failure.from..=failure.to).contains(&ticket) && (synced || !failure.synced_only)
+        };
+        lock(&self.ranges).iter().find(holds).map(|failure| failure.error.clone())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failure_is_never_forgotten_however_many_there_are() {
+        let failures = Failures::default();
+        assert!(failures.of(1, true).is_none());
+        failures.add(5, 4, false, &RecordError::Stopped);
+        assert!(failures.of(5, true).is_none());
+        failures.add(2, 3, true, &RecordError::Overloaded);
+        assert!(failures.of(2, true).is_some() && failures.of(2, false).is_none());
+        let tickets: Vec<u64> = (0..2000).map(|n| 10 + n * 2).collect();
+        for ticket in &tickets {
+            failures.add(*ticket, *ticket, false, &RecordError::Stopped);
+        }
+        assert!(tickets.iter().all(|ticket| failures.of(*ticket, false).is_some()));
+        assert!(failures.of(10_000, true).is_none());
+        assert!(lock(&failures.ranges).len() <= MAX_RANGES);
+    }
+}
