@@ -274,7 +274,7 @@ Register-ArgumentCompleter -Native -CommandName 'hoopctl' -ScriptBlock {
             [CompletionResult]::new('show', 'show', [CompletionResultType]::ParameterValue, 'Show one policy as it is written down')
             [CompletionResult]::new('edit', 'edit', [CompletionResultType]::ParameterValue, 'Change a policy of the store: by options, from a file, or in your editor')
             [CompletionResult]::new('remove', 'remove', [CompletionResultType]::ParameterValue, 'Remove a policy of the store')
-            [CompletionResult]::new('test', 'test', [CompletionResultType]::ParameterValue, 'Check requests of a file against the verdicts they should get')
+            [CompletionResult]::new('test', 'test', [CompletionResultType]::ParameterValue, 'Check the cases of a file: requests with the verdicts they should get')
             [CompletionResult]::new('explain', 'explain', [CompletionResultType]::ParameterValue, 'Say what the policies do with one request, and why')
             break
         }

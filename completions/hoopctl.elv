@@ -257,7 +257,7 @@ set edit:completion:arg-completer[hoopctl] = {|@words|
             cand show 'Show one policy as it is written down'
             cand edit 'Change a policy of the store: by options, from a file, or in your editor'
             cand remove 'Remove a policy of the store'
-            cand test 'Check requests of a file against the verdicts they should get'
+            cand test 'Check the cases of a file: requests with the verdicts they should get'
             cand explain 'Say what the policies do with one request, and why'
         }
         &'hoopctl;policy;add'= {

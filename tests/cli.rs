@@ -503,11 +503,11 @@ fn without_a_gateway_the_store_is_edited_directly() {
         (r#"method = "GET", effect = "maybe""#, 3, "", "cases.toml: line 1"),
     ] {
         let (method, effect) = case.split_once(", ").unwrap();
-        let text = format!(
+        let cases = format!(
             "case = [{{ name = \"one\", as = {{ subject = \"dev/a\", groups = [\"support\"] }}, connection = \"crm\", \
              {method}, path = \"/x\", expect = {{ {effect} }} }}]"
         );
-        std::fs::write(folder.path().join("cases.toml"), text).unwrap();
+        std::fs::write(folder.path().join("cases.toml"), cases).unwrap();
         let output = all(&["policy", "test", "cases.toml"]);
         let (found, said) = (text(&output.stdout), text(&output.stderr));
         assert_eq!(code(&output), exit, "{case}: {found} {said}");
@@ -525,6 +525,42 @@ fn without_a_gateway_the_store_is_edited_directly() {
     assert_eq!(code(&all(&["connect", "show", "crm"])), 5);
     assert_eq!(code(&all(&["approval", "show", "last"])), 5);
     assert_eq!(code(&all(&["approval", "show", "apr_1"])), 2);
+}
+
+#[test]
+fn config_check_holds_the_file_against_the_store() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("hoopctl.toml");
+    let config = "version = 1\n[storage]\ndata_dir = \"data\"\n[[policy]]\nid = \"crm-reads\"\neffect = \"allow\"\n\
+                  match = { groups = [\"support\"], connections = [\"crm\"] }\n";
+    std::fs::write(&file, config).unwrap();
+    let check = || {
+        let output = run(folder.path(), &["config", "check"]);
+        (code(&output), text(&output.stderr))
+    };
+    let (exit, said) = check();
+    assert!(exit == 0 && said.contains("match.connections"), "{exit} {said}");
+    assert!(!folder.path().join("data").exists(), "a check makes nothing");
+    let add = ["connect", "add", "crm", "--upstream", "https://127.0.0.1:9", "--ca-file", "ca.pem"];
+    let output = run(folder.path(), &[&add[..], &["--inject", "bearer:file:./crm.key"]].concat());
+    assert_eq!(code(&output), 0, "{}", text(&output.stderr));
+    let (exit, said) = check();
+    assert!(exit == 0 && !said.contains("match.connections"), "{exit} {said}");
+    let shown = text(&run(folder.path(), &["connect", "show", "crm"]).stdout);
+    let here = folder.path().canonicalize().unwrap();
+    for path in ["ca_file = \"HERE/ca.pem\"", "bearer:file:HERE/crm.key\""] {
+        assert!(shown.contains(&path.replace("HERE", here.to_str().unwrap())), "{shown}");
+    }
+    std::fs::write(
+        &file,
+        config.to_owned() + "[[connection]]\nname = \"crm\"\nupstream = \"http://127.0.0.1:9\"\n",
+    )
+    .unwrap();
+    for arguments in [&["config", "check"][..], &["serve", "--check"]] {
+        let output = run(folder.path(), arguments);
+        assert_eq!(code(&output), 3, "{}", text(&output.stderr));
+        assert!(text(&output.stderr).contains("there twice"), "{}", text(&output.stderr));
+    }
 }
 
 #[test]

@@ -81,8 +81,8 @@ fn policies(access: &Access) -> Result<PolicySet, Failure> {
 
 /// The command of a case, read as the gateway reads a request.
 fn judged(case: &Case, _connection: &Connection) -> Result<Command, String> {
-    let method =
-        Method::from_bytes(case.method.as_bytes()).map_err(|_error| format!("{:?} is no method", case.method))?;
+    let method = Method::from_bytes(case.method.as_bytes())
+        .map_err(|_error| format!("{:?} is no method", case.method))?;
     if case.path.contains(['?', '#']) {
         return Err("path holds ? or #: what follows a ? is written as query".to_owned());
     }

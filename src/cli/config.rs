@@ -67,8 +67,7 @@ pub fn check(terminal: Terminal, place: &Place) -> Outcome {
     if terminal.format == Format::Table {
         terminal.data(&format!("{} is valid: {counts}\n", Shown(&config.path.display().to_string())))?;
     } else {
-        let value =
-            json!({"file": config.path.display().to_string(), "valid": true, "warnings": warnings,
+        let value = json!({"file": config.path.display().to_string(), "valid": true, "warnings": warnings,
                 "store_read": store_read});
         terminal
             .item(&[("file", config.path.display().to_string()), ("valid", "true".to_owned())], &value)?;

@@ -57,7 +57,9 @@ fn origin(view: &EntityView) -> Origin {
 
 fn placed(entity: Entity, origin: Origin) -> Entity {
     match entity {
-        Entity::Connection(connection) => Entity::Connection(crate::domain::Connection { origin, ..connection }),
+        Entity::Connection(connection) => {
+            Entity::Connection(crate::domain::Connection { origin, ..connection })
+        }
         Entity::Mask(mask) => Entity::Mask(crate::domain::mask::MaskRule { origin, ..mask }),
         Entity::Policy(policy) => Entity::Policy(crate::policy::PolicyRule { origin, ..policy }),
     }

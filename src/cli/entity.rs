@@ -300,8 +300,11 @@ pub fn absolute_paths(table: &mut Table, file: Option<&Path>) -> Result<(), Fail
     let folder = file.filter(|file| *file != Path::new("-")).and_then(Path::parent);
     let absolute = |path: &str| {
         let joined = folder.map_or_else(|| PathBuf::from(path), |folder| folder.join(path));
-        let whole = std::path::absolute(joined).ok().and_then(|whole| whole.into_os_string().into_string().ok());
-        whole.ok_or_else(|| Failure::usage("a relative path that cannot be made absolute; write it from the root on"))
+        let whole =
+            std::path::absolute(joined).ok().and_then(|whole| whole.into_os_string().into_string().ok());
+        whole.ok_or_else(|| {
+            Failure::usage("a relative path that cannot be made absolute; write it from the root on")
+        })
     };
     if let Some(Value::String(path)) = table.get_mut("ca_file")
         && !path.is_empty()
@@ -314,7 +317,9 @@ pub fn absolute_paths(table: &mut Table, file: Option<&Path>) -> Result<(), Fail
             Some(("basic" | "header", rest)) => rest.split_once(':').map(|(_, source)| source),
             _ => None,
         };
-        if let Some(path) = source.and_then(|source| source.strip_prefix("file:")).filter(|path| !path.is_empty()) {
+        if let Some(path) =
+            source.and_then(|source| source.strip_prefix("file:")).filter(|path| !path.is_empty())
+        {
             let start = inject.strip_suffix(path).unwrap_or_default();
             *inject = format!("{start}{}", absolute(path)?);
         }
@@ -362,17 +367,28 @@ mod tests {
         let here = here.display();
         for (ca_file, inject, file, found) in [
             ("ca.pem", "bearer:file:./t", None, (format!("{here}/ca.pem"), format!("bearer:file:{here}/t"))),
-            ("/ca.pem", "basic:u:file:t:x", Some("-"), ("/ca.pem".into(), format!("basic:u:file:{here}/t:x"))),
-            ("ca.pem", "header:X-Key:file:a/b", Some("/etc/h/c.toml"), (
-                "/etc/h/ca.pem".into(),
-                "header:X-Key:file:/etc/h/a/b".into(),
-            )),
+            (
+                "/ca.pem",
+                "basic:u:file:t:x",
+                Some("-"),
+                ("/ca.pem".into(), format!("basic:u:file:{here}/t:x")),
+            ),
+            (
+                "ca.pem",
+                "header:X-Key:file:a/b",
+                Some("/etc/h/c.toml"),
+                ("/etc/h/ca.pem".into(), "header:X-Key:file:/etc/h/a/b".into()),
+            ),
             ("a", "bearer:file:/t", Some("c.toml"), (format!("{here}/a"), "bearer:file:/t".into())),
             ("/a", "bearer:exec:file t", None, ("/a".into(), "bearer:exec:file t".into())),
             ("/a", "basic:file:env:X", None, ("/a".into(), "basic:file:env:X".into())),
             ("", "bearer:file:", None, (String::new(), "bearer:file:".into())),
         ] {
-            assert_eq!(absolute(&format!("ca_file = {ca_file:?}\ninject = {inject:?}"), file), found, "{inject}");
+            assert_eq!(
+                absolute(&format!("ca_file = {ca_file:?}\ninject = {inject:?}"), file),
+                found,
+                "{inject}"
+            );
         }
     }
 }

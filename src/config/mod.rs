@@ -1,6 +1,6 @@
 //! The configuration: TOML as written in, checked settings out, and every problem with its place.
 //!
-//! [`load`] reads the file, [`combine`] joins it with what is kept in the store. Nothing here opens a secret, a
+//! [`load`] reads the file, [`combine()`] joins it with what is kept in the store. Nothing here opens a secret, a
 //! certificate or the network.
 
 mod combine;

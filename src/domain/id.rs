@@ -11,13 +11,12 @@ const ALPHABET: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
 /// 128 bits in base 32.
 const DIGITS: usize = 26;
 
-/// 48 bits of milliseconds since 1970, then 80 random bits.
+/// 52 bits of microseconds since 1970 (enough until 2112), then 76 random bits.
 fn time_ordered() -> u128 {
-    let millis = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis());
+    let micros = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_micros());
     let mut random = [0_u8; 16];
-    let (_, tail) = random.split_at_mut(6);
-    rand::rng().fill_bytes(tail);
-    (millis << 80) | u128::from_be_bytes(random)
+    rand::rng().fill_bytes(&mut random);
+    (micros << 76) | (u128::from_be_bytes(random) >> 52)
 }
 
 fn write_digits(value: u128, f: &mut fmt::Formatter<'_>) -> fmt::Result {

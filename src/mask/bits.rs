@@ -24,7 +24,7 @@ pub(super) enum Class {
 }
 
 /// The classes of the bytes of a block.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Classes {
     words: [u64; 8],
     any: u64,
@@ -105,12 +105,11 @@ fn stops(word: u64) -> u64 {
 pub(super) fn is_dull(text: &[u8]) -> bool {
     if let (Some(first), Some(last)) = (text.first_chunk::<8>(), text.last_chunk::<8>()) {
         text.len() <= 16 && dull_word(u64::from_le_bytes(*first)) && dull_word(u64::from_le_bytes(*last))
+    } else if let (Some(first), Some(last)) = (text.first_chunk::<4>(), text.last_chunk::<4>()) {
+        let first = u64::from(u32::from_le_bytes(*first));
+        dull_word(first | (u64::from(u32::from_le_bytes(*last)) << 32))
     } else {
-        let mut word = [b' '; 8];
-        for (room, byte) in word.iter_mut().zip(text) {
-            *room = *byte;
-        }
-        dull_word(u64::from_le_bytes(word))
+        dull_word(text.iter().fold(0, |word, byte| (word << 8) | u64::from(*byte)))
     }
 }
 

@@ -82,7 +82,13 @@ impl CsvMasker {
 }
 
 impl Table {
-    fn record(&mut self, plan: &Plan, record: &[u8], notes: &mut Notes, out: &mut Vec<u8>) -> Result<(), Unmaskable> {
+    fn record(
+        &mut self,
+        plan: &Plan,
+        record: &[u8],
+        notes: &mut Notes,
+        out: &mut Vec<u8>,
+    ) -> Result<(), Unmaskable> {
         if record.len() > LONGEST_VALUE {
             return Err(Unmaskable::TooLong { limit: LONGEST_VALUE });
         }
@@ -134,7 +140,8 @@ impl Table {
                 continue;
             }
             let Ok(columns) = self.columns_of(plan, row, separator) else { continue };
-            if columns.iter().any(|(_, rule)| rule.is_some()) && found.replace((separator, columns)).is_some() {
+            if columns.iter().any(|(_, rule)| rule.is_some()) && found.replace((separator, columns)).is_some()
+            {
                 return Err(Unmaskable::malformed("a header with more than one separator"));
             }
         }
@@ -150,7 +157,12 @@ impl Table {
         Ok(first)
     }
 
-    fn columns_of(&mut self, plan: &Plan, row: &[u8], separator: u8) -> Result<Vec<(String, Option<u16>)>, Unmaskable> {
+    fn columns_of(
+        &mut self,
+        plan: &Plan,
+        row: &[u8],
+        separator: u8,
+    ) -> Result<Vec<(String, Option<u16>)>, Unmaskable> {
         let mut columns = Vec::new();
         for field in split(row, separator)? {
             let name = self.plain(field).trim_ascii();
@@ -234,7 +246,9 @@ fn separator_of(row: &[u8]) -> u8 {
     let (mut counts, mut quoted) = ([0usize; 3], false);
     for byte in row {
         quoted ^= *byte == b'"';
-        for (count, _) in counts.iter_mut().zip(SEPARATORS).filter(|(_, separator)| !quoted && separator == byte) {
+        for (count, _) in
+            counts.iter_mut().zip(SEPARATORS).filter(|(_, separator)| !quoted && separator == byte)
+        {
             *count += 1;
         }
     }

@@ -94,7 +94,7 @@ impl FieldNames {
 pub(super) struct SeenNames(Vec<(Box<[u8]>, Option<u16>)>);
 
 impl SeenNames {
-    const SLOTS: usize = 64;
+    const SLOTS: usize = 32;
 
     /// As [`FieldNames::find`].
     #[inline]

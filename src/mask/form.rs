@@ -60,7 +60,13 @@ impl FormMasker {
         self.pair(plan, &held, notes, out)
     }
 
-    fn pair(&mut self, plan: &Plan, pair: &[u8], notes: &mut Notes, out: &mut Vec<u8>) -> Result<(), Unmaskable> {
+    fn pair(
+        &mut self,
+        plan: &Plan,
+        pair: &[u8],
+        notes: &mut Notes,
+        out: &mut Vec<u8>,
+    ) -> Result<(), Unmaskable> {
         if pair.len() > LONGEST_VALUE {
             return Err(Unmaskable::TooLong { limit: LONGEST_VALUE });
         }

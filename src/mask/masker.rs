@@ -135,7 +135,12 @@ impl Masker {
         self.notes
     }
 
-    fn settle(&mut self, done: Result<(), Unmaskable>, mark: usize, out: &mut Vec<u8>) -> Result<(), Unmaskable> {
+    fn settle(
+        &mut self,
+        done: Result<(), Unmaskable>,
+        mark: usize,
+        out: &mut Vec<u8>,
+    ) -> Result<(), Unmaskable> {
         if done.is_err() {
             out.truncate(mark);
             self.state = State::Failed;

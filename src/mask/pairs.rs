@@ -63,7 +63,8 @@ fn named(fields: &FieldNames, text: &[u8], at: usize) -> Option<(u16, usize, usi
 /// Whether nothing but white space and list marks stands before a name in its line.
 fn line_start(text: &[u8], at: usize) -> bool {
     let before = text.get(at.saturating_sub(NAME)..at).unwrap_or_default();
-    let indent = before.iter().rev().take_while(|byte| matches!(byte, b' ' | b'\t' | b'-' | b'"' | b'\'')).count();
+    let indent =
+        before.iter().rev().take_while(|byte| matches!(byte, b' ' | b'\t' | b'-' | b'"' | b'\'')).count();
     indent == before.len() || before.get(before.len() - indent - 1) == Some(&b'\n')
 }
 
@@ -107,7 +108,8 @@ fn closing(line: &[u8], from: usize, quote: u8, slashes: usize) -> usize {
     let mut at = from;
     while let Some(found) = line.get(at..).and_then(|rest| memchr::memchr(quote, rest)) {
         let place = at + found;
-        let before = line.get(from..place).unwrap_or_default().iter().rev().take_while(|byte| **byte == b'\\').count();
+        let before =
+            line.get(from..place).unwrap_or_default().iter().rev().take_while(|byte| **byte == b'\\').count();
         if before == slashes || (slashes == 0 && before % 2 == 0) {
             return place - slashes.min(before);
         }
@@ -134,13 +136,19 @@ fn bracket_end(line: &[u8], open: u8) -> usize {
 }
 
 /// The content of an element whose start tag ends at `at`.
-fn element(fields: &FieldNames, text: &[u8], at: usize, whole: bool) -> Option<(u16, usize, usize, &'static str)> {
+fn element(
+    fields: &FieldNames,
+    text: &[u8],
+    at: usize,
+    whole: bool,
+) -> Option<(u16, usize, usize, &'static str)> {
     let before = text.get(at.saturating_sub(1024)..at)?;
     if before.ends_with(b"/") {
         return None;
     }
     let tag = before.get(memchr::memrchr(b'<', before)? + 1..)?;
-    let size = tag.iter().position(|byte| !is_name(*byte) && !matches!(byte, b':' | b'.')).unwrap_or(tag.len());
+    let size =
+        tag.iter().position(|byte| !is_name(*byte) && !matches!(byte, b':' | b'.')).unwrap_or(tag.len());
     let full = tag.get(..size)?;
     let local = full.rsplit(|byte| *byte == b':').next()?;
     let rule = fields.find(local)?;

@@ -16,8 +16,8 @@ use crate::mask::notes::Notes;
 use crate::mask::operator;
 use crate::mask::operator::REDACTED;
 use crate::mask::pairs;
-use crate::mask::value::Found;
 use crate::mask::value::Finder;
+use crate::mask::value::Found;
 
 /// The most that `keep_first` and `keep_last` may leave: what PCI DSS (requirement 3.4) allows of a card number.
 const MOST_FIRST: u8 = 6;
@@ -109,7 +109,11 @@ impl Plan {
             }
             for (name, pattern) in &rule.patterns {
                 plan.scanner.add_pattern(name, pattern, number).map_err(|problem: PatternProblem| {
-                    PlanError::Pattern { rule: rule.id.clone(), name: name.clone(), problem: problem.to_string() }
+                    PlanError::Pattern {
+                        rule: rule.id.clone(),
+                        name: name.clone(),
+                        problem: problem.to_string(),
+                    }
                 })?;
             }
             plan.constants.push(constant(&rule.op));

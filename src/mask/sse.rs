@@ -106,7 +106,9 @@ impl SseMasker {
             match (data_of(line.text), &masked) {
                 (None, _) => {
                     // The names of the protocol are no names of fields; anything else is a comment or unknown.
-                    let name = ["id:", "event:", "retry:"].iter().find(|name| line.text.starts_with(name.as_bytes()));
+                    let name = ["id:", "event:", "retry:"]
+                        .iter()
+                        .find(|name| line.text.starts_with(name.as_bytes()));
                     let name = name.map_or(0, |name| name.len());
                     let (name, value) = line.text.split_at(name);
                     let masked = self.mask(plan, value, "event", notes)?;
@@ -137,7 +139,13 @@ impl SseMasker {
         Ok(())
     }
 
-    fn mask(&mut self, plan: &Plan, text: &[u8], at: &str, notes: &mut Notes) -> Result<Option<Vec<u8>>, Unmaskable> {
+    fn mask(
+        &mut self,
+        plan: &Plan,
+        text: &[u8],
+        at: &str,
+        notes: &mut Notes,
+    ) -> Result<Option<Vec<u8>>, Unmaskable> {
         // What begins like an object with a name in it is read as one by the client, or not at all.
         let object = text.trim_ascii_start().starts_with(b"{") && memchr::memchr(b'"', text).is_some();
         let mut out = Vec::new();

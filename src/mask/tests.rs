@@ -130,9 +130,19 @@ fn without_rules_nothing_changes_and_nothing_is_refused() {
 #[test]
 fn notes_count_by_detector_and_place_and_hold_no_value() {
     let (mut masker, mut out) = (Masker::new(everything(), Format::Json), Vec::new());
-    masker.push(br#"{"ssn":"1","mail":"a@b.com","mail":["c@d.com x@y.org"],"q@r.com":{"z":"TCK-1234"}}"#, &mut out).unwrap();
+    masker
+        .push(
+            br#"{"ssn":"1","mail":"a@b.com","mail":["c@d.com x@y.org"],"q@r.com":{"z":"TCK-1234"}}"#,
+            &mut out,
+        )
+        .unwrap();
     masker.finish(&mut out).unwrap();
-    let notes: Vec<String> = masker.notes().as_slice().iter().map(|note| format!("{} {} {}", note.entity, note.at, note.n)).collect();
+    let notes: Vec<String> = masker
+        .notes()
+        .as_slice()
+        .iter()
+        .map(|note| format!("{} {} {}", note.entity, note.at, note.n))
+        .collect();
     assert_eq!(notes, ["field ssn 1", "EMAIL_ADDRESS mail 3", "EMAIL_ADDRESS name 1", "TICKET z 1"]);
 }
 
@@ -220,6 +230,28 @@ fn a_line_without_an_end_is_masked_in_windows_however_it_comes() {
 }
 
 #[test]
+fn json_that_calls_itself_text_is_read_as_json() {
+    let plan = everything();
+    for (body, wanted) in [
+        (
+            "\u{feff} {\n \"ssn\": {\n \"x\": \"secret\"\n}}\n",
+            Some("\u{feff} {\n \"ssn\": \"[REDACTED]\"}\n"),
+        ),
+        ("[ {\"s\\u0073n\":\"secret\"}]", Some("[ {\"s\\u0073n\":\"[REDACTED]\"}]")),
+        ("{\"ssn\":1}\n{\"ssn\":2}\n", Some("{\"ssn\":null}\n{\"ssn\":null}\n")),
+        ("{\"ssn\": oops", None),
+        ("[INFO] {x}", Some("[INFO] {x}")),
+        ("{{ template }}", Some("{{ template }}")),
+        ("", Some("")),
+        (" \n [", Some(" \n [")),
+    ] {
+        assert_eq!(run(&plan, Format::Text, &[body.as_bytes()]).ok().as_deref(), wanted, "{body}");
+        let bytes: Vec<&[u8]> = body.as_bytes().chunks(1).collect();
+        assert_eq!(run(&plan, Format::Text, &bytes).ok().as_deref(), wanted, "{body}");
+    }
+}
+
+#[test]
 fn what_is_too_long_to_be_held_is_refused_and_memory_stays_bounded() {
     let plan = everything();
     let endless = "x".repeat(64 << 10);
@@ -259,7 +291,10 @@ fn text_outside_bodies_is_masked_too() {
         assert_eq!(plan.text(text, "path", &mut notes).as_deref(), wanted, "{text}");
     }
     assert_eq!(plan.header("X-Access-Token", b"abc", &mut notes).as_deref(), Some(&b"[REDACTED]"[..]));
-    assert_eq!(plan.header("Link", b"<http://10.0.0.1/>", &mut notes).as_deref(), Some(&b"<http://[REDACTED]/>"[..]));
+    assert_eq!(
+        plan.header("Link", b"<http://10.0.0.1/>", &mut notes).as_deref(),
+        Some(&b"<http://[REDACTED]/>"[..])
+    );
     assert_eq!(plan.header("Date", b"Sat, 21 Nov 2026 09:45:12 GMT", &mut notes), None);
     assert!(notes.as_slice().iter().any(|note| note.at == "header:x-access-token" && note.entity == "field"));
     let mut deep = "{\"ssn\":\"tops3cret\"}".to_owned();
@@ -271,12 +306,16 @@ fn text_outside_bodies_is_masked_too() {
 
 #[test]
 fn rules_that_cannot_hold_are_refused() {
-    let compile = |rule: &MaskRule| Plan::compile(&[rule], [0; 32]).map(|_| ()).map_err(|error| error.to_string());
+    let compile =
+        |rule: &MaskRule| Plan::compile(&[rule], [0; 32]).map(|_| ()).map_err(|error| error.to_string());
     let bad = [
         (rule(&["_"], &[], MaskOp::Redact), "mask test: fields: \"_\" names no field"),
         (rule(&[], &[], MaskOp::KeepLast { n: 5 }), "mask test: op: keeps 5 characters, at most 4 may stay"),
         (rule(&[], &[], MaskOp::KeepFirst { n: 7 }), "mask test: op: keeps 7 characters, at most 6 may stay"),
-        (rule(&[], &[], MaskOp::Replace { with: "a\nb".into() }), "mask test: op: the text of replace holds a control character"),
+        (
+            rule(&[], &[], MaskOp::Replace { with: "a\nb".into() }),
+            "mask test: op: the text of replace holds a control character",
+        ),
     ];
     for (rule, wanted) in bad {
         assert_eq!(compile(&rule), Err(wanted.to_owned()));

@@ -6,6 +6,7 @@
 use crate::mask::detect::Hit;
 use crate::mask::detect::LONGEST_PEM;
 use crate::mask::detect::merge;
+use crate::mask::json::JsonMasker;
 use crate::mask::masker::LONGEST_VALUE;
 use crate::mask::masker::Unmaskable;
 use crate::mask::notes::Notes;
@@ -30,6 +31,8 @@ pub(super) struct TextMasker {
     searched: usize,
     begun: bool,
     hits: Vec<Hit>,
+    /// Whether the text turned out to be JSON under another name: names in it count as everywhere in JSON.
+    json: Option<Box<JsonMasker>>,
 }
 
 /// What is looked at at once.
@@ -54,7 +57,23 @@ impl TextMasker {
         if memchr::memchr(0, input).is_some() {
             return Err(Unmaskable::malformed("a NUL character in text"));
         }
+        if let Some(json) = &mut self.json {
+            return json.push(plan, input, notes, out);
+        }
         self.held.extend_from_slice(input);
+        if !self.begun && !plan.fields.is_empty() {
+            match is_json(&self.held) {
+                Some(true) => {
+                    let held = std::mem::take(&mut self.held);
+                    return self.json.insert(Box::new(JsonMasker::new(true))).push(plan, &held, notes, out);
+                }
+                Some(false) => {}
+                None if self.held.len() > LONGEST_VALUE => {
+                    return Err(Unmaskable::TooLong { limit: LONGEST_VALUE });
+                }
+                None => return Ok(()),
+            }
+        }
         while let Some(part) = self.part(plan)? {
             if !self.look(plan, &part, notes, out)? {
                 break;
@@ -70,6 +89,9 @@ impl TextMasker {
         notes: &mut Notes,
         out: &mut Vec<u8>,
     ) -> Result<(), Unmaskable> {
+        if let Some(json) = &mut self.json {
+            return json.finish(plan, notes, out);
+        }
         while let Some(part) = self.part(plan)? {
             if !self.look(plan, &part, notes, out)? {
                 break;
@@ -174,6 +196,21 @@ impl TextMasker {
         self.held.drain(..self.sent - keep);
         self.sent = keep;
         debug_assert!(self.unsent().len() <= LONGEST_VALUE);
+    }
+}
+
+/// Whether a text begins as an object with a name in it, or a list of objects, does. `None`: too little is there to tell.
+fn is_json(text: &[u8]) -> Option<bool> {
+    const MARK: &[u8] = b"\xef\xbb\xbf";
+    if MARK.starts_with(text) {
+        return None;
+    }
+    let text = text.strip_prefix(MARK).unwrap_or(text).trim_ascii_start();
+    let (first, rest) = text.split_first()?;
+    match first {
+        b'{' => rest.trim_ascii_start().first().map(|next| *next == b'"'),
+        b'[' => rest.trim_ascii_start().first().map(|next| *next == b'{'),
+        _ => Some(false),
     }
 }
 

@@ -81,7 +81,8 @@ impl Finder {
     ) -> Result<Found, Unmaskable> {
         self.hits.clear();
         self.was_json = false;
-        if text.len() < SHORTEST_SECRET && bits::is_dull(text) && !self.pairs && !plan.scanner.has_patterns() {
+        if text.len() < SHORTEST_SECRET && bits::is_dull(text) && !self.pairs && !plan.scanner.has_patterns()
+        {
             return Ok(Found::Nothing);
         }
         if looks_like_json(text)
@@ -130,7 +131,10 @@ impl Finder {
 #[inline]
 pub(super) fn looks_like_json(text: &[u8]) -> bool {
     let text = text.trim_ascii();
-    matches!((text.first(), text.last()), (Some(b'{'), Some(b'}')) | (Some(b'['), Some(b']')) | (Some(b'"'), Some(b'"')))
+    matches!(
+        (text.first(), text.last()),
+        (Some(b'{'), Some(b'}')) | (Some(b'['), Some(b']')) | (Some(b'"'), Some(b'"'))
+    )
 }
 
 /// Masks a text that is one JSON value; `None` if it is not JSON after all, but text.
@@ -139,7 +143,8 @@ fn embedded(plan: &Plan, text: &[u8], depth: usize, notes: &mut Notes) -> Result
         return Err(Unmaskable::TooDeep);
     }
     let (mut masker, mut out, mut own) = (JsonMasker::nested(depth + 1), Vec::new(), Notes::new());
-    let read = masker.push(plan, text, &mut own, &mut out).and_then(|()| masker.finish(plan, &mut own, &mut out));
+    let read =
+        masker.push(plan, text, &mut own, &mut out).and_then(|()| masker.finish(plan, &mut own, &mut out));
     match read {
         Ok(()) if own.is_empty() => Ok(Some(Found::Nothing)),
         Ok(()) => {

@@ -67,7 +67,8 @@ impl View {
         while let Some(&byte) = raw.get(at) {
             match byte {
                 b'%' => {
-                    let digits = (raw.get(at + 1).copied().and_then(hex), raw.get(at + 2).copied().and_then(hex));
+                    let digits =
+                        (raw.get(at + 1).copied().and_then(hex), raw.get(at + 2).copied().and_then(hex));
                     if let (Some(high), Some(low)) = digits {
                         self.escape(&[high << 4 | low], at, 3);
                         at += 3;

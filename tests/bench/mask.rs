@@ -33,8 +33,8 @@ impl Seed {
 
     fn word(&mut self) -> &'static str {
         const WORDS: [&str; 16] = [
-            "the", "quick", "request", "from", "upstream", "was", "served", "after", "retry", "because", "cache", "region",
-            "expired", "worker", "session", "status",
+            "the", "quick", "request", "from", "upstream", "was", "served", "after", "retry", "because",
+            "cache", "region", "expired", "worker", "session", "status",
         ];
         WORDS.get(usize::try_from(self.below(16)).unwrap_or(0)).copied().unwrap_or("")
     }
@@ -56,11 +56,14 @@ fn records(size: usize) -> Vec<u8> {
         let tags = format!("\"{}\",\"{}\",\"{}\"", seed.word(), seed.word(), seed.word());
         let note = seed.words(12);
         let comma = if id > 0 { "," } else { "" };
-        push(&mut out, format_args!(
-            "{comma}{{\"id\":{id},\"name\":\"Alice Trent\",\"email\":\"alice.trent{id}@example.com\",\"ssn\":\"{a}-{b}-{c}\",\
+        push(
+            &mut out,
+            format_args!(
+                "{comma}{{\"id\":{id},\"name\":\"Alice Trent\",\"email\":\"alice.trent{id}@example.com\",\"ssn\":\"{a}-{b}-{c}\",\
              \"credit_card\":\"4111111111111111\",\"phone\":\"+1 202 555 {phone:04}\",\"address\":{{\"street\":\"{b} Grace Street\",\
              \"city\":\"Springfield\",\"zip\":\"{zip}\"}},\"balance\":{c}.{cents:02},\"active\":true,\"tags\":[{tags}],\"note\":\"{note}\"}}"
-        ));
+            ),
+        );
         id += 1;
     }
     out.push_str("]}");
@@ -71,7 +74,15 @@ fn log(size: usize, stamps: bool) -> Vec<u8> {
     let (mut seed, mut out, mut line) = (Seed(11), String::new(), 0);
     while out.len() < size {
         if stamps {
-            push(&mut out, format_args!("2026-11-21T09:{:02}:{:02}.{:03}Z ", seed.below(60), seed.below(60), seed.below(1000)));
+            push(
+                &mut out,
+                format_args!(
+                    "2026-11-21T09:{:02}:{:02}.{:03}Z ",
+                    seed.below(60),
+                    seed.below(60),
+                    seed.below(1000)
+                ),
+            );
         }
         let (worker, message) = (seed.word(), seed.words(14));
         push(&mut out, format_args!("level=info worker={worker} msg=\"{message}\""));
@@ -176,15 +187,29 @@ fn main() {
     let mut out = Vec::with_capacity(128 << 10);
     let piece = 64 << 10;
     for (name, body) in [("1 KiB", &small), ("64 KiB", &medium), ("10 MiB", &large)] {
-        best(&format!("JSON, 3 named fields, {name}"), body.len(), || mask(&named, Format::Json, body, piece, &mut out));
+        best(&format!("JSON, 3 named fields, {name}"), body.len(), || {
+            mask(&named, Format::Json, body, piece, &mut out)
+        });
     }
-    best("JSON, 6 named fields with globs, 10 MiB", large.len(), || mask(&globs, Format::Json, &large, piece, &mut out));
-    best("JSON, all 8 detectors, 10 MiB", large.len(), || mask(&shapes, Format::Json, &large, piece, &mut out));
-    best("JSON, 3 named fields and all detectors, 10 MiB", large.len(), || mask(&both, Format::Json, &large, piece, &mut out));
-    best("text, all 8 detectors, clean log", clean.len(), || mask(&shapes, Format::Text, &clean, piece, &mut out));
-    best("text, all 8 detectors, log with time stamps", stamped.len(), || mask(&shapes, Format::Text, &stamped, piece, &mut out));
+    best("JSON, 6 named fields with globs, 10 MiB", large.len(), || {
+        mask(&globs, Format::Json, &large, piece, &mut out)
+    });
+    best("JSON, all 8 detectors, 10 MiB", large.len(), || {
+        mask(&shapes, Format::Json, &large, piece, &mut out)
+    });
+    best("JSON, 3 named fields and all detectors, 10 MiB", large.len(), || {
+        mask(&both, Format::Json, &large, piece, &mut out)
+    });
+    best("text, all 8 detectors, clean log", clean.len(), || {
+        mask(&shapes, Format::Text, &clean, piece, &mut out)
+    });
+    best("text, all 8 detectors, log with time stamps", stamped.len(), || {
+        mask(&shapes, Format::Text, &stamped, piece, &mut out)
+    });
     let lines: Vec<u8> = large.iter().map(|&byte| if byte == b'{' { b'\n' } else { byte }).collect();
-    best("text, all 8 detectors, dense records", lines.len(), || mask(&shapes, Format::Text, &lines, piece, &mut out));
+    best("text, all 8 detectors, dense records", lines.len(), || {
+        mask(&shapes, Format::Text, &lines, piece, &mut out)
+    });
     best("reference: JSON strings found with memchr2, 10 MiB", large.len(), || lex(&large, &mut out));
     let needles = Needles::new(&Needles::shapes(b"a-secret-of-the-gateway-0123456789"));
     best("redactor, 10 MiB clean", large.len(), || {

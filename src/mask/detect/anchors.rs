@@ -45,6 +45,9 @@ impl Wanted {
 /// The masks of one block that the next one looks back on.
 #[derive(Debug, Clone, Copy, Default)]
 struct Masks {
+    classes: Classes,
+    /// Whether the masks of letters, dots and gaps are made: in a block without digits they seldom are needed.
+    full: bool,
     digit: u64,
     two: u64,
     four: u64,
@@ -83,15 +86,17 @@ pub(super) fn each(text: &[u8], wanted: Wanted, mut visit: impl FnMut(Anchor, us
 
 #[inline]
 fn one(block: &Block, wanted: Wanted, was: Masks, at: usize, visit: &mut impl FnMut(Anchor, usize)) -> Masks {
-    let mut now = Masks::default();
     let classes = Classes::of(block);
+    let mut now = Masks { classes, ..Masks::default() };
     if wanted.email {
         report(classes.mask(Class::At), Anchor::Email, at, visit);
     }
     if wanted.ip {
         now.colon = classes.mask(Class::Colon);
         if now.colon != 0 {
-            let near = |mask, before| back(mask, before, 2) | back(mask, before, 3) | back(mask, before, 4) | back(mask, before, 5);
+            let near = |mask, before| {
+                back(mask, before, 2) | back(mask, before, 3) | back(mask, before, 4) | back(mask, before, 5)
+            };
             now.chain = now.colon & near(now.colon, was.colon);
             let double = now.colon & back(now.colon, was.colon, 1);
             report(double | (now.colon & near(now.chain, was.chain)), Anchor::Ipv6, at, visit);
@@ -101,21 +106,33 @@ fn one(block: &Block, wanted: Wanted, was: Masks, at: usize, visit: &mut impl Fn
         return now;
     }
     now.digit = classes.mask(Class::Digit);
-    if wanted.iban {
-        now.letter = classes.mask(Class::Letter);
-        now.letters = now.letter & back(now.letter, was.letter, 1);
-    }
-    if wanted.ip {
-        now.dot = classes.mask(Class::Dot);
-    }
-    if wanted.card || wanted.ssn {
-        now.gap = classes.mask(Class::Gap);
-    }
     if now.digit | (was.digit >> 54) == 0 {
         return now;
     }
+    let was = if was.full { was } else { was.fill(wanted, 0) };
+    now = now.fill(wanted, was.letter);
     numbers(wanted, was, &mut now, at, visit);
     now
+}
+
+impl Masks {
+    /// Makes the masks that only count beside digits. A pair of letters that begins in the block before counts only with `before`;
+    /// nothing looks back that far.
+    #[inline]
+    fn fill(mut self, wanted: Wanted, before: u64) -> Self {
+        self.full = true;
+        if wanted.iban {
+            self.letter = self.classes.mask(Class::Letter);
+            self.letters = self.letter & back(self.letter, before, 1);
+        }
+        if wanted.ip {
+            self.dot = self.classes.mask(Class::Dot);
+        }
+        if wanted.card || wanted.ssn {
+            self.gap = self.classes.mask(Class::Gap);
+        }
+        self
+    }
 }
 
 #[inline]
@@ -125,7 +142,12 @@ fn numbers(wanted: Wanted, was: Masks, now: &mut Masks, at: usize, visit: &mut i
     now.four = now.two & back(now.two, was.two, 2);
     if wanted.iban {
         let word = (now.letter | now.digit, was.letter | was.digit);
-        report(now.two & back(now.letters, was.letters, 2) & !back(word.0, word.1, 4), Anchor::Iban, at, visit);
+        report(
+            now.two & back(now.letters, was.letters, 2) & !back(word.0, word.1, 4),
+            Anchor::Iban,
+            at,
+            visit,
+        );
     }
     if wanted.ip && now.dot != 0 {
         let was_three = was.two & (was.digit << 2);
@@ -157,7 +179,13 @@ fn numbers(wanted: Wanted, was: Masks, now: &mut Masks, at: usize, visit: &mut i
 }
 
 #[inline]
-fn report(mut mask: u64, anchor: Anchor, at: usize, visit: &mut impl FnMut(Anchor, usize)) {
+fn report(mask: u64, anchor: Anchor, at: usize, visit: &mut impl FnMut(Anchor, usize)) {
+    if mask != 0 {
+        report_each(mask, anchor, at, visit);
+    }
+}
+
+fn report_each(mut mask: u64, anchor: Anchor, at: usize, visit: &mut impl FnMut(Anchor, usize)) {
     while mask != 0 {
         visit(anchor, at + mask.trailing_zeros() as usize);
         mask &= mask - 1;

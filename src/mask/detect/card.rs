@@ -31,7 +31,8 @@ fn run_start(text: &[u8], at: usize) -> usize {
     while at - start < 64 {
         if byte_before(text, start).is_ascii_digit() {
             start -= 1;
-        } else if is_gap(byte_before(text, start)) && start >= 2 && byte_at(text, start - 2).is_ascii_digit() {
+        } else if is_gap(byte_before(text, start)) && start >= 2 && byte_at(text, start - 2).is_ascii_digit()
+        {
             start -= 2;
         } else {
             break;
@@ -42,7 +43,8 @@ fn run_start(text: &[u8], at: usize) -> usize {
 
 fn next_group(text: &[u8], start: usize) -> Option<usize> {
     let digits = digits_from(text, start);
-    (is_gap(byte_at(text, start + digits)) && byte_at(text, start + digits + 1).is_ascii_digit()).then_some(start + digits + 1)
+    (is_gap(byte_at(text, start + digits)) && byte_at(text, start + digits + 1).is_ascii_digit())
+        .then_some(start + digits + 1)
 }
 
 fn digits_from(text: &[u8], start: usize) -> usize {
@@ -72,7 +74,12 @@ fn from(text: &[u8], start: usize) -> Option<Span> {
         count += size;
         place += size;
         if ends_here(text, place, gap) && digits.get(..count).is_some_and(is_card) {
-            found = Some(Span { start, end: place, score: 100, reason: "brand, length and Luhn check digit hold" });
+            found = Some(Span {
+                start,
+                end: place,
+                score: 100,
+                reason: "brand, length and Luhn check digit hold",
+            });
         }
         let next = byte_at(text, place);
         if !is_gap(next) || (gap != 0 && gap != next) {
@@ -129,10 +136,13 @@ fn luhn(digits: &[u8]) -> bool {
 
 /// Whether an issuer gives out numbers with that beginning and of that length (ISO/IEC 7812 ranges).
 fn brand_takes(digits: &[u8], len: usize) -> bool {
-    let prefix = |size: usize| digits.iter().take(size).fold(0u32, |value, &digit| value * 10 + u32::from(digit));
+    let prefix =
+        |size: usize| digits.iter().take(size).fold(0u32, |value, &digit| value * 10 + u32::from(digit));
     match prefix(4) {
         4000..=4999 => matches!(len, 13 | 16 | 19),
-        5018 | 5020 | 5038 | 5612 | 5893 | 6304 | 6390 | 6759 | 6761..=6763 | 6771 => (12..=19).contains(&len),
+        5018 | 5020 | 5038 | 5612 | 5893 | 6304 | 6390 | 6759 | 6761..=6763 | 6771 => {
+            (12..=19).contains(&len)
+        }
         5060..=5067 | 5078..=5081 => matches!(len, 16 | 18 | 19),
         3400..=3499 | 3700..=3799 | 1800 | 2131 => len == 15,
         3000..=3059 | 3095 | 3600..=3699 | 3800..=3999 => (14..=19).contains(&len),

@@ -29,13 +29,16 @@ pub(super) fn v4_at(text: &[u8], at: usize) -> Option<Span> {
 
 /// The IPv6 address around one of its colons.
 pub(super) fn v6_at(text: &[u8], at: usize) -> Option<Span> {
-    let (mut start, mut end) = around(text, at, |byte| byte.is_ascii_hexdigit() || matches!(byte, b':' | b'.'))?;
+    let (mut start, mut end) =
+        around(text, at, |byte| byte.is_ascii_hexdigit() || matches!(byte, b':' | b'.'))?;
     let run = text.get(start..end)?;
     // A colon or full stop that belongs to the sentence.
     if run.starts_with(b":") && !run.starts_with(b"::") {
         start += 1;
     }
-    while byte_before(text, end) == b'.' || (byte_before(text, end) == b':' && byte_at(text, end.saturating_sub(2)) != b':') {
+    while byte_before(text, end) == b'.'
+        || (byte_before(text, end) == b':' && byte_at(text, end.saturating_sub(2)) != b':')
+    {
         end -= 1;
     }
     let run = text.get(start..end).filter(|run| run.len() <= LONGEST)?;
@@ -49,11 +52,13 @@ pub(super) fn v6_at(text: &[u8], at: usize) -> Option<Span> {
 
 /// The run of fitting bytes around a place, if no letter or digit touches it.
 fn around(text: &[u8], at: usize, fits: impl Fn(u8) -> bool) -> Option<(usize, usize)> {
-    let before = text.get(at.saturating_sub(LONGEST + 1)..at)?.iter().rev().take_while(|byte| fits(**byte)).count();
+    let before =
+        text.get(at.saturating_sub(LONGEST + 1)..at)?.iter().rev().take_while(|byte| fits(**byte)).count();
     let after = text.iter().skip(at).take(LONGEST + 2).take_while(|byte| fits(**byte)).count();
     let (start, end) = (at - before, at + after);
     let word = |byte: u8| byte.is_ascii_alphanumeric();
     // A letter may end the word before a colon: `addr:fe80::1`.
-    let open = !word(byte_before(text, start)) || byte_at(text, start) == b':' && byte_at(text, start + 1) != b':';
+    let open =
+        !word(byte_before(text, start)) || byte_at(text, start) == b':' && byte_at(text, start + 1) != b':';
     (open && !word(byte_at(text, end))).then_some((start, end))
 }

@@ -12,7 +12,10 @@ const HEADER: usize = 16 << 10;
 /// The token whose header begins at `at`.
 pub(super) fn at(text: &[u8], at: usize) -> Option<Span> {
     let rest = text.get(at..)?;
-    let size = rest.iter().take_while(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.')).count();
+    let size = rest
+        .iter()
+        .take_while(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.'))
+        .count();
     let run = rest.get(..size)?;
     // A full stop that ends the sentence.
     let stop = run.ends_with(b".") && memchr::memchr_iter(b'.', run).count() > 2;
@@ -27,5 +30,10 @@ pub(super) fn at(text: &[u8], at: usize) -> Option<Span> {
     if more == 0 && !payload.starts_with(b"eyJ") {
         return None;
     }
-    Some(Span { start: at, end: at + run.len(), score: 100, reason: "the header decodes and names an algorithm" })
+    Some(Span {
+        start: at,
+        end: at + run.len(),
+        score: 100,
+        reason: "the header decodes and names an algorithm",
+    })
 }

@@ -76,7 +76,13 @@ pub fn scan<'a>(
         .filter_map(|hit| {
             let (entity, _) = scanner.owner(hit.by)?;
             let score = f32::from(hit.score) / 100.0;
-            Some(Finding { entity: entity.clone(), start: hit.start, end: hit.end, score, reason: hit.reason.to_owned() })
+            Some(Finding {
+                entity: entity.clone(),
+                start: hit.start,
+                end: hit.end,
+                score,
+                reason: hit.reason.to_owned(),
+            })
         })
         .collect())
 }

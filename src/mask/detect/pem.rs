@@ -62,7 +62,11 @@ fn broken(start: usize, last_line: Option<usize>) -> Option<Span> {
 
 /// The length of a label and the dashes that close it.
 fn label_len(rest: &[u8]) -> Option<usize> {
-    let size = rest.iter().take(65).take_while(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || **byte == b' ').count();
+    let size = rest
+        .iter()
+        .take(65)
+        .take_while(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || **byte == b' ')
+        .count();
     rest.get(size..)?.starts_with(DASHES).then_some(size + DASHES.len())
 }
 

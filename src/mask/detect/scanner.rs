@@ -139,13 +139,20 @@ impl Scanner {
             ip: self.ip.is_some(),
             ssn: self.ssn.is_some(),
         };
-        if self.literals.is_none() && (self.aws.is_some() || self.email.is_some() || self.jwt.is_some() || self.pem.is_some()) {
+        if self.literals.is_none()
+            && (self.aws.is_some() || self.email.is_some() || self.jwt.is_some() || self.pem.is_some())
+        {
             self.literals = Some(Literals::new());
         }
     }
 
     /// Adds a pattern of the user's own.
-    pub(in crate::mask) fn add_pattern(&mut self, name: &str, pattern: &str, rule: u16) -> Result<(), PatternProblem> {
+    pub(in crate::mask) fn add_pattern(
+        &mut self,
+        name: &str,
+        pattern: &str,
+        rule: u16,
+    ) -> Result<(), PatternProblem> {
         let regex = RegexBuilder::new(pattern)
             .multi_line(true)
             .crlf(true)

@@ -5,7 +5,8 @@ use crate::mask::detect::byte_at;
 use crate::mask::detect::byte_before;
 
 /// Words that tell of what a bare number is. Whole words only.
-const CONTEXT: [&str; 7] = ["ssn", "ssns", "ssno", "socialsecurity", "social", "socialsecuritynumber", "taxpayer"];
+const CONTEXT: [&str; 7] =
+    ["ssn", "ssns", "ssno", "socialsecurity", "social", "socialsecuritynumber", "taxpayer"];
 
 /// How many words, and bytes, before a number are looked at.
 const WORDS: usize = 5;
@@ -53,7 +54,11 @@ fn alone(text: &[u8], start: usize, end: usize, gap: u8) -> bool {
     let two_before = start.checked_sub(1).map_or(0, |at| byte_before(text, at));
     let joined = |byte: u8, further: u8| (byte == gap || byte == b'.') && further.is_ascii_digit();
     let word = |byte: u8| byte.is_ascii_alphanumeric();
-    !word(before) && before != b'+' && !word(after) && !joined(before, two_before) && !joined(after, byte_at(text, end + 1))
+    !word(before)
+        && before != b'+'
+        && !word(after)
+        && !joined(before, two_before)
+        && !joined(after, byte_at(text, end + 1))
 }
 
 /// Not 000, 666 or 9xx; not 00; not 0000.
@@ -64,13 +69,18 @@ fn given_out(area: [u8; 3], group: [u8; 2], serial: [u8; 4]) -> bool {
 fn context_before(text: &[u8], start: usize) -> bool {
     let Some(before) = text.get(start.saturating_sub(REACH)..start) else { return false };
     let words = before.rsplit(|byte| !byte.is_ascii_alphanumeric() && *byte != b'_' && *byte != b'-');
-    words.filter(|word| !word.is_empty()).take(WORDS).any(|word| std::str::from_utf8(word).is_ok_and(is_context))
+    words
+        .filter(|word| !word.is_empty())
+        .take(WORDS)
+        .any(|word| std::str::from_utf8(word).is_ok_and(is_context))
 }
 
 fn is_context(word: &str) -> bool {
     if word.len() > 40 {
         return false;
     }
-    let folded: String = word.chars().filter(|c| c.is_alphanumeric()).map(|c| c.to_ascii_lowercase()).collect();
-    CONTEXT.contains(&folded.as_str()) || word.to_ascii_lowercase().split(['_', '-', ' ']).any(|part| part == "ssn")
+    let folded: String =
+        word.chars().filter(|c| c.is_alphanumeric()).map(|c| c.to_ascii_lowercase()).collect();
+    CONTEXT.contains(&folded.as_str())
+        || word.to_ascii_lowercase().split(['_', '-', ' ']).any(|part| part == "ssn")
 }

@@ -84,7 +84,10 @@ fn card_numbers_need_brand_length_and_luhn() {
             "deadbeef4111111111111111",
         ],
     );
-    assert_eq!(found("seat 12 4111 1111 1111 1111 2026"), [("CREDIT_CARD".into(), "4111 1111 1111 1111".into())]);
+    assert_eq!(
+        found("seat 12 4111 1111 1111 1111 2026"),
+        [("CREDIT_CARD".into(), "4111 1111 1111 1111".into())]
+    );
     assert_eq!(found("4111111111111111.0"), [("CREDIT_CARD".into(), "4111111111111111".into())]);
     assert_eq!(found("4111111111111111,5555555555554444").len(), 2);
     assert_eq!(found("card_4111111111111111").len(), 1);
@@ -114,10 +117,14 @@ fn social_security_numbers_need_dashes_or_context() {
             "123-45 6789",
         ],
     );
-    for text in ["ssn: 123456789", "the SSN is 123 45 6789", "Social Security: 123456789", "user_ssn=123456789"] {
+    for text in
+        ["ssn: 123456789", "the SSN is 123 45 6789", "Social Security: 123456789", "user_ssn=123456789"]
+    {
         assert_eq!(found(text).len(), 1, "{text}");
     }
-    for text in ["passn 123456789", "ssn one two three four five six 123456789", "ssn: 1234567890", "ssn: 900456789"] {
+    for text in
+        ["passn 123456789", "ssn one two three four five six 123456789", "ssn: 1234567890", "ssn: 900456789"]
+    {
         assert!(found(text).is_empty(), "{text}");
     }
     let scanned = scan("123456789", &[Entity::UsSsn], [], "customer_ssn").unwrap();
@@ -156,7 +163,10 @@ fn account_numbers_need_country_length_and_check_digits() {
             "DE89",
         ],
     );
-    assert_eq!(found("pay GB82 WEST 1234 5698 7654 32 and then"), [("IBAN".into(), "GB82 WEST 1234 5698 7654 32".into())]);
+    assert_eq!(
+        found("pay GB82 WEST 1234 5698 7654 32 and then"),
+        [("IBAN".into(), "GB82 WEST 1234 5698 7654 32".into())]
+    );
     for pair in LENGTH_TABLE.windows(2) {
         assert!(pair[0].0 < pair[1].0, "the table is searched by halves");
     }
@@ -182,8 +192,17 @@ fn addresses_of_mail_need_a_domain() {
     is_not(
         "EMAIL_ADDRESS",
         &[
-            "alice@localhost", "@example.com", "alice@", "a@b.c", "logo@2x.png", "react@18.2.0", "a@1.2.3.4", "a@.com", "a.@b.com",
-            "@", "user@@x",
+            "alice@localhost",
+            "@example.com",
+            "alice@",
+            "a@b.c",
+            "logo@2x.png",
+            "react@18.2.0",
+            "a@1.2.3.4",
+            "a@.com",
+            "a.@b.com",
+            "@",
+            "user@@x",
         ],
     );
     assert_eq!(found("mail alice@example.com. Then"), [("EMAIL_ADDRESS".into(), "alice@example.com".into())]);
@@ -236,16 +255,36 @@ fn network_addresses_parse() {
 fn tokens_need_a_header_that_decodes() {
     let token = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2lnbmF0dXJl";
     is("JWT", &[token, "eyJhbGciOiJub25lIn0.eyJzdWIiOiIxIn0.c2ln"]);
-    assert_eq!(found("t=eyJhbGciOiJub25lIn0.eyJzdWIiOiIxIn0. and")[0].1, "eyJhbGciOiJub25lIn0.eyJzdWIiOiIxIn0.");
+    assert_eq!(
+        found("t=eyJhbGciOiJub25lIn0.eyJzdWIiOiIxIn0. and")[0].1,
+        "eyJhbGciOiJub25lIn0.eyJzdWIiOiIxIn0."
+    );
     assert_eq!(found("t=eyJhbGciOiJub25lIn0.eyJzdWIiOiIxIn0")[0].1, "eyJhbGciOiJub25lIn0.eyJzdWIiOiIxIn0");
-    is_not("JWT", &["eyJhbGciOiJIUzI1NiJ9", "eyJub3QiOiJvbmUifQ.eyJzdWIiOiIxIn0.c2ln", "eyJ.eyJ.eyJ", "eyJhbGciOiJIUzI1NiJ9.x"]);
+    is_not(
+        "JWT",
+        &[
+            "eyJhbGciOiJIUzI1NiJ9",
+            "eyJub3QiOiJvbmUifQ.eyJzdWIiOiIxIn0.c2ln",
+            "eyJ.eyJ.eyJ",
+            "eyJhbGciOiJIUzI1NiJ9.x",
+        ],
+    );
     assert_eq!(found(&format!("Bearer {token}"))[0].1, token);
 }
 
 #[test]
 fn access_keys_and_blocks_are_whole() {
     is("AWS_KEY", &["AKIAIOSFODNN7EXAMPLE", "ASIAIOSFODNN7EXAMPLE"]);
-    is_not("AWS_KEY", &["AKIAIOSFODNN7EXAMPL", "AKIAIOSFODNN7EXAMPLEX", "akiaiosfodnn7example", "AKIAAAAAAAAAAAAAAAAA", "XAKIAIOSFODNN7EXAMPLE"]);
+    is_not(
+        "AWS_KEY",
+        &[
+            "AKIAIOSFODNN7EXAMPL",
+            "AKIAIOSFODNN7EXAMPLEX",
+            "akiaiosfodnn7example",
+            "AKIAAAAAAAAAAAAAAAAA",
+            "XAKIAIOSFODNN7EXAMPLE",
+        ],
+    );
     let data = "MIIEvQIBADANBgkqhkiG9w0BAQEFAASCBKcwggSjAgEAAoIBAQC7".repeat(3);
     let block = format!("-----BEGIN PRIVATE KEY-----\n{data}\n-----END PRIVATE KEY-----");
     let old = format!(
@@ -255,7 +294,10 @@ fn access_keys_and_blocks_are_whole() {
     let cut = format!("-----BEGIN PRIVATE KEY-----\n{data}");
     assert_eq!(found(&format!("{cut}\n(cut here)")), [("PEM".to_owned(), cut.clone())]);
     assert_eq!(found(&cut), [("PEM".to_owned(), cut)]);
-    is_not("PEM", &["-----BEGIN PRIVATE KEY-----", "write -----BEGIN X----- before and (then) -----END X-----"]);
+    is_not(
+        "PEM",
+        &["-----BEGIN PRIVATE KEY-----", "write -----BEGIN X----- before and (then) -----END X-----"],
+    );
 }
 
 #[test]
@@ -299,10 +341,13 @@ fn naive(text: &[u8]) -> Vec<(anchors::Anchor, usize)> {
         if digits(place, 2) && letter(2) && letter(3) && !at(place, 4).is_ascii_alphanumeric() {
             all.push((Anchor::Iban, place));
         }
-        if byte == b'.' && (1..=3).any(|size| place > size && digits(place - 1, size) && at(place, size + 1) == b'.') {
+        if byte == b'.'
+            && (1..=3).any(|size| place > size && digits(place - 1, size) && at(place, size + 1) == b'.')
+        {
             all.push((Anchor::Ipv4, place));
         }
-        let dashed = gap(byte) && place >= 6 && digits(place - 1, 2) && gap(at(place, 3)) && digits(place - 4, 3);
+        let dashed =
+            gap(byte) && place >= 6 && digits(place - 1, 2) && gap(at(place, 3)) && digits(place - 4, 3);
         if dashed && !digit(place.checked_sub(7)) {
             all.push((Anchor::Ssn, place));
         }

@@ -3,6 +3,7 @@
 //! The reader holds to RFC 8259, so that no client can read another structure than it did: what is malformed, cut or nested too
 //! deep is an error. It works on whole tokens; a token that the input cuts is held until the rest arrives.
 
+mod edit;
 mod lex;
 mod string;
 mod token;

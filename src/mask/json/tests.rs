@@ -31,14 +31,25 @@ fn a_masked_value_becomes_what_its_type_and_the_operator_say() {
         ("true", "null", "null", r#""<\"x\">""#, "null"),
         ("null", "null", "null", "null", "null"),
         (r#"{"a":[1,{"b":"]}"}]}"#, r#""[REDACTED]""#, r#""[REDACTED]""#, r#""<\"x\">""#, "null"),
-        (r#"["x",[12],{"a":1}]"#, r#"["[REDACTED]",[null],"[REDACTED]"]"#, r#"["*",["**"],"[REDACTED]"]"#,
-            r#"["<\"x\">",["<\"x\">"],"<\"x\">"]"#, "[null,[null],null]"),
+        (
+            r#"["x",[12],{"a":1}]"#,
+            r#"["[REDACTED]",[null],"[REDACTED]"]"#,
+            r#"["*",["**"],"[REDACTED]"]"#,
+            r#"["<\"x\">",["<\"x\">"],"<\"x\">"]"#,
+            "[null,[null],null]",
+        ),
         ("[]", "[]", "[]", "[]", "[]"),
         (r#""""#, r#""[REDACTED]""#, r#""""#, r#""<\"x\">""#, "null"),
     ] {
         let text = format!(r#"{{"a" : 1.0e2, "ssn": {value} , "z":[12345678901234567890123]}}"#);
-        for (op, wanted) in [(MaskOp::Redact, redact), (last.clone(), keep), (with.clone(), replace), (MaskOp::Null, null)] {
-            let wanted = if value == "-1.5e3" && matches!(op, MaskOp::KeepLast { .. }) { "\"-*.***\"" } else { wanted };
+        for (op, wanted) in
+            [(MaskOp::Redact, redact), (last.clone(), keep), (with.clone(), replace), (MaskOp::Null, null)]
+        {
+            let wanted = if value == "-1.5e3" && matches!(op, MaskOp::KeepLast { .. }) {
+                "\"-*.***\""
+            } else {
+                wanted
+            };
             let wanted = format!(r#"{{"a" : 1.0e2, "ssn": {wanted} , "z":[12345678901234567890123]}}"#);
             assert_eq!(mask(&fields(op.clone()), text.as_bytes()).as_ref(), Ok(&wanted), "{op:?} {value}");
         }
@@ -52,7 +63,17 @@ fn a_masked_value_becomes_what_its_type_and_the_operator_say() {
 #[test]
 fn a_name_is_compared_as_every_parser_reads_it() {
     let plan = fields(MaskOp::Redact);
-    for name in ["ssn", "SSN", "s_s-n", r"s\u0073n", r"\u0073\u0073\u006e", r"\u0053SN", "access_token", "accessToken", r"x\u005Ftoken"] {
+    for name in [
+        "ssn",
+        "SSN",
+        "s_s-n",
+        r"s\u0073n",
+        r"\u0073\u0073\u006e",
+        r"\u0053SN",
+        "access_token",
+        "accessToken",
+        r"x\u005Ftoken",
+    ] {
         let masked = mask(&plan, format!(r#"[{{"{name}":"secret"}}]"#).as_bytes()).unwrap();
         assert_eq!(masked, format!(r#"[{{"{name}":"[REDACTED]"}}]"#));
     }
@@ -70,14 +91,77 @@ fn what_parsers_could_read_in_two_ways_is_refused() {
     let deep = |levels: usize| format!("{}{}", "[".repeat(levels), "]".repeat(levels));
     assert_eq!(mask(&plan, deep(64).as_bytes()), Ok(deep(64)));
     assert_eq!(mask(&plan, deep(65).as_bytes()), Err(Unmaskable::TooDeep));
-    assert_eq!(mask(&plan, format!(r#"{{"ssn":{{"a":{}}}}}"#, deep(65)).as_bytes()), Err(Unmaskable::TooDeep));
+    assert_eq!(
+        mask(&plan, format!(r#"{{"ssn":{{"a":{}}}}}"#, deep(65)).as_bytes()),
+        Err(Unmaskable::TooDeep)
+    );
     for text in [
-        &b"{"[..], b"[", b"\"a", b"{\"a\"", b"{\"a\":", b"{\"a\":1", b"{\"a\":1,", b"[1,", b"[1,]", b"{\"a\":1,}", b"{,}", b"[,]", b"]", b"}",
-        b"[}", b"{]", b"{\"a\"}", b"{1:2}", b"{\"a\" 1}", b"{\"a\":1 \"b\":2}", b"[1 2]", b"1 2", b"\"a\" \"b\"", b"{}{}", b"01", b"1.", b".5",
-        b"+1", b"1e", b"-", b"NaN", b"Infinity", b"True", b"tru", b"nullx", b"'a'", b"{a:1}", b"/*x*/1", b"1//x", b"\"\\x\"", b"\"\\u12g4\"",
-        b"\"\\u123\"", b"\"\t\"", b"\"\n\"", b"\"a\0b\"", b"\xff", b"\"\xff\"", b"\"\xc0\xa2\"", b"\"\xed\xa0\x80\"", b"\0{}", b"\xfe\xff{}",
-        b"{\"\\ud800\":1}", b"{\"ssn\\udc00\":1}", b")]}',\n{}", b"{\"a\":1}x", b"{}\x0c", b"\xef\xbb\xbf\xef\xbb\xbf1", b" \xef\xbb\xbf1",
-        b"{\"ssn\":{\"a\":[}}}", b"{\"ssn\":{a:1}}", b"{\"ssn\":{\"a\":\"\\q\"}}", b"{\"ssn\":", b":", b",", b"[\"a\":1]", b"\xef\xbb",
+        &b"{"[..],
+        b"[",
+        b"\"a",
+        b"{\"a\"",
+        b"{\"a\":",
+        b"{\"a\":1",
+        b"{\"a\":1,",
+        b"[1,",
+        b"[1,]",
+        b"{\"a\":1,}",
+        b"{,}",
+        b"[,]",
+        b"]",
+        b"}",
+        b"[}",
+        b"{]",
+        b"{\"a\"}",
+        b"{1:2}",
+        b"{\"a\" 1}",
+        b"{\"a\":1 \"b\":2}",
+        b"[1 2]",
+        b"1 2",
+        b"\"a\" \"b\"",
+        b"{}{}",
+        b"01",
+        b"1.",
+        b".5",
+        b"+1",
+        b"1e",
+        b"-",
+        b"NaN",
+        b"Infinity",
+        b"True",
+        b"tru",
+        b"nullx",
+        b"'a'",
+        b"{a:1}",
+        b"/*x*/1",
+        b"1//x",
+        b"\"\\x\"",
+        b"\"\\u12g4\"",
+        b"\"\\u123\"",
+        b"\"\t\"",
+        b"\"\n\"",
+        b"\"a\0b\"",
+        b"\xff",
+        b"\"\xff\"",
+        b"\"\xc0\xa2\"",
+        b"\"\xed\xa0\x80\"",
+        b"\0{}",
+        b"\xfe\xff{}",
+        b"{\"\\ud800\":1}",
+        b"{\"ssn\\udc00\":1}",
+        b")]}',\n{}",
+        b"{\"a\":1}x",
+        b"{}\x0c",
+        b"\xef\xbb\xbf\xef\xbb\xbf1",
+        b" \xef\xbb\xbf1",
+        b"{\"ssn\":{\"a\":[}}}",
+        b"{\"ssn\":{a:1}}",
+        b"{\"ssn\":{\"a\":\"\\q\"}}",
+        b"{\"ssn\":",
+        b":",
+        b",",
+        b"[\"a\":1]",
+        b"\xef\xbb",
     ] {
         assert!(mask(&plan, text).is_err(), "{}", String::from_utf8_lossy(text));
     }
@@ -88,7 +172,11 @@ fn what_parsers_could_read_in_two_ways_is_refused() {
 
 #[test]
 fn values_by_shape_are_found_in_strings_names_and_numbers() {
-    let plan = plan(&[rule(&[], &[Entity::CreditCard, Entity::EmailAddress, Entity::UsSsn], MaskOp::KeepLast { n: 4 })]);
+    let plan = plan(&[rule(
+        &[],
+        &[Entity::CreditCard, Entity::EmailAddress, Entity::UsSsn],
+        MaskOp::KeepLast { n: 4 },
+    )]);
     for (text, wanted) in [
         (r#"{"m":"to alice@example.com now"}"#, r#"{"m":"to *****@******e.com now"}"#),
         (r#"{"m":"\u0061lice\u0040example.com \n"}"#, r#"{"m":"*****@******e.com \n"}"#),
@@ -97,7 +185,10 @@ fn values_by_shape_are_found_in_strings_names_and_numbers() {
         ("[4111111111111111.0]", r#"["*************111.0"]"#),
         (r#"{"ssn":123456789,"id":123456789}"#, r#"{"ssn":"*****6789","id":123456789}"#),
         (r#"{"a\/b":"\"4111 1111 1111 1111\" \/ x"}"#, r#"{"a\/b":"\"**** **** **** 1111\" \/ x"}"#),
-        (r#"{"alice@example.com":1,"bob@example.com":{"x":2}}"#, r#"{"*****@******e.com":1,"***@******e.com~2":{"x":2}}"#),
+        (
+            r#"{"alice@example.com":1,"bob@example.com":{"x":2}}"#,
+            r#"{"*****@******e.com":1,"***@******e.com~2":{"x":2}}"#,
+        ),
         (r#"["a@b\ud83d\ude00"]"#, r#"["a@b\ud83d\ude00"]"#),
     ] {
         let masked = mask(&plan, text.as_bytes()).unwrap();
@@ -116,12 +207,20 @@ fn what_is_wrapped_in_a_string_is_unwrapped() {
         use base64::Engine;
         base64::engine::general_purpose::STANDARD.encode(text)
     };
-    for value in [json.clone(), twice.clone(), format!("\"{}\"", base64(inner)), format!("\"{}\"", base64("write to alice@example.com"))] {
+    for value in [
+        json.clone(),
+        twice.clone(),
+        format!("\"{}\"", base64(inner)),
+        format!("\"{}\"", base64("write to alice@example.com")),
+    ] {
         let masked = mask(&plan, format!(r#"{{"v":{value}}}"#).as_bytes()).unwrap();
         assert!(masked.contains("REDACTED") && !masked.contains("s3cret"), "{masked}");
         assert!(serde_json::from_str::<serde_json::Value>(&masked).is_ok(), "{masked}");
     }
-    assert_eq!(mask(&plan, format!("[{json}]").as_bytes()).unwrap(), format!("[{}]", json.replace("s3cret", "[REDACTED]")));
+    assert_eq!(
+        mask(&plan, format!("[{json}]").as_bytes()).unwrap(),
+        format!("[{}]", json.replace("s3cret", "[REDACTED]"))
+    );
     let mut wrapped = inner.to_owned();
     for _ in 0..8 {
         wrapped = serde_json::to_string(&wrapped).unwrap();
@@ -138,7 +237,10 @@ fn a_value_longer_than_what_is_held_is_refused_however_it_comes() {
         let text = format!("[\"{}\"]", "x".repeat(size));
         let whole = mask(&plan, text.as_bytes());
         let (mut masker, mut notes, mut out) = (JsonMasker::new(false), Notes::new(), Vec::new());
-        let pieces = text.as_bytes().chunks(60_000).try_for_each(|piece| masker.push(&plan, piece, &mut notes, &mut out));
+        let pieces = text
+            .as_bytes()
+            .chunks(60_000)
+            .try_for_each(|piece| masker.push(&plan, piece, &mut notes, &mut out));
         assert_eq!(whole.is_ok(), size < 1 << 20);
         assert_eq!(pieces.is_ok(), whole.is_ok());
     }
@@ -163,18 +265,27 @@ fn json() -> impl Strategy<Value = String> {
         Just("null".to_owned()),
         Just("true".to_owned()),
         any::<i64>().prop_map(|number| number.to_string()),
-        any::<f64>().prop_filter("finite", |number| number.is_finite()).prop_map(|number| format!("{number:e}")),
+        any::<f64>()
+            .prop_filter("finite", |number| number.is_finite())
+            .prop_map(|number| format!("{number:e}")),
         "\\PC{0,12}".prop_map(|text| serde_json::to_string(&text).unwrap()),
         "[a-z@.:0-9 \\\\\"-]{0,20}".prop_map(|text| serde_json::to_string(&text).unwrap()),
     ];
     leaf.prop_recursive(5, 40, 6, |inner| {
         prop_oneof![
-            prop::collection::vec((inner.clone(), "[ \n\t]{0,2}"), 0..6)
-                .prop_map(|all| format!("[{}]", all.into_iter().map(|(v, s)| format!("{s}{v}{s}")).collect::<Vec<_>>().join(","))),
-            prop::collection::vec(("[a-z]{0,4}|ssn|S_S-N|a_token", inner, "[ \n\t]{0,2}"), 0..6).prop_map(|all| format!(
-                "{{{}}}",
-                all.into_iter().map(|(k, v, s)| format!("{s}\"{k}\"{s}:{v}{s}")).collect::<Vec<_>>().join(",")
+            prop::collection::vec((inner.clone(), "[ \n\t]{0,2}"), 0..6).prop_map(|all| format!(
+                "[{}]",
+                all.into_iter().map(|(v, s)| format!("{s}{v}{s}")).collect::<Vec<_>>().join(",")
             )),
+            prop::collection::vec(("[a-z]{0,4}|ssn|S_S-N|a_token", inner, "[ \n\t]{0,2}"), 0..6).prop_map(
+                |all| format!(
+                    "{{{}}}",
+                    all.into_iter()
+                        .map(|(k, v, s)| format!("{s}\"{k}\"{s}:{v}{s}"))
+                        .collect::<Vec<_>>()
+                        .join(",")
+                )
+            ),
         ]
     })
 }

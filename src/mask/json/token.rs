@@ -2,6 +2,9 @@
 
 use crate::mask::bits;
 use crate::mask::detect::By;
+use crate::mask::json::edit::Edit;
+use crate::mask::json::edit::scalar_end;
+use crate::mask::json::edit::skip_mark;
 use crate::mask::json::lex;
 use crate::mask::json::string::Strings;
 use crate::mask::masker::LONGEST_VALUE;
@@ -115,7 +118,11 @@ impl JsonMasker {
         let used = self.run(plan, &held, true, notes, out)?;
         let nothing = self.next == Next::Value && self.depth == 0 && self.rule.is_none();
         let done = self.depth == 0 && self.next == Next::More;
-        if used == held.len() && (done || nothing) { Ok(()) } else { Err(Unmaskable::malformed("it ends early")) }
+        if used == held.len() && (done || nothing) {
+            Ok(())
+        } else {
+            Err(Unmaskable::malformed("it ends early"))
+        }
     }
 
     /// Reads all whole tokens of `input`; gives how much of it was used.
@@ -160,7 +167,13 @@ impl JsonMasker {
                     at += 1;
                 }
                 b'{' | b'[' => {
-                    self.open(plan, byte == b'{', Edit { input, start: at, end: at + 1, sent: &mut sent }, notes, out)?;
+                    self.open(
+                        plan,
+                        byte == b'{',
+                        Edit { input, start: at, end: at + 1, sent: &mut sent },
+                        notes,
+                        out,
+                    )?;
                     at += 1;
                 }
                 b'}' | b']' => {
@@ -362,49 +375,3 @@ impl JsonMasker {
         Ok(())
     }
 }
-
-/// One token in its input, and how far the input is written.
-struct Edit<'a> {
-    input: &'a [u8],
-    start: usize,
-    end: usize,
-    sent: &'a mut usize,
-}
-
-impl Edit<'_> {
-    /// Writes what takes the place of the token, if anything does.
-    #[inline]
-    fn put(self, written: Option<&[u8]>, out: &mut Vec<u8>) {
-        if let Some(written) = written {
-            out.extend_from_slice(self.input.get(*self.sent..self.start).unwrap_or_default());
-            out.extend_from_slice(written);
-            *self.sent = self.end;
-        }
-    }
-}
-
-/// The length of a byte order mark; `None`: not enough is there to tell.
-fn skip_mark(input: &[u8], last: bool) -> Option<usize> {
-    const MARK: &[u8] = b"\xef\xbb\xbf";
-    if input.starts_with(MARK) {
-        Some(MARK.len())
-    } else if MARK.starts_with(input) && !input.is_empty() && !last {
-        None
-    } else {
-        Some(0)
-    }
-}
-
-/// The end of the number or word at `at`. `None`: it is cut.
-fn scalar_end(input: &[u8], at: usize, last: bool) -> Result<Option<usize>, Unmaskable> {
-    let rest = input.get(at..).unwrap_or_default();
-    let ends = |byte: &u8| matches!(byte, b',' | b'}' | b']' | b' ' | b'\n' | b'\r' | b'\t' | b':' | b'"' | b'{' | b'[');
-    let size = rest.iter().position(ends);
-    if size.unwrap_or(rest.len()) > LONGEST_NUMBER {
-        return Err(Unmaskable::TooLong { limit: LONGEST_NUMBER });
-    }
-    Ok(size.or_else(|| last.then_some(rest.len())).map(|size| at + size))
-}
-
-/// The longest number, in bytes.
-const LONGEST_NUMBER: usize = 4096;

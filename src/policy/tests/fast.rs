@@ -1,6 +1,5 @@
 //! What a decision costs.
 
-use std::time::Instant;
 
 use crate::domain::Effect;
 use crate::policy::Matcher;
@@ -45,28 +44,6 @@ fn fifty() -> PolicySet {
     }
     rules.push(rule("last", Effect::Allow, everybody()));
     set(rules)
-}
-
-/// Run with `cargo test --release policy_decision_speed -- --ignored --nocapture` to see the figures.
-#[test]
-#[ignore = "a measurement, not a test: it needs a quiet machine and a release build"]
-fn policy_decision_speed() {
-    let set = fifty();
-    let crm = connection("crm", &[("env", "prod")]);
-    for (name, groups) in [("5 groups", 5), ("200 groups", 200)] {
-        let names: Vec<String> =
-            (0..groups).map(|place| format!("0f5c0000-0000-0000-0000-{place:012}")).collect();
-        let names: Vec<&str> = names.iter().map(String::as_str).collect();
-        let who = principal("dev/alice", &names);
-        let subject = at(&who, &crm);
-        let get = command("GET", "/v1/customers/4711/orders");
-        let rounds = 200_000_u32;
-        let start = Instant::now();
-        for _ in 0..rounds {
-            std::hint::black_box(set.decide(std::hint::black_box(&subject), std::hint::black_box(&get)));
-        }
-        println!("50 rules, {name}: {:?} a decision", start.elapsed() / rounds);
-    }
 }
 
 #[test]

@@ -162,7 +162,7 @@ mod tests {
     fn what_was_encoded_comes_back_however_it_is_cut() {
         let data: Vec<u8> = (0..50_000_u32).flat_map(|n| (n % 251).to_le_bytes()).collect();
         // "hello" by the brotli reference encoder, quality 0: one uncompressed meta-block.
-        let brotli = [0x8b, 0x02, 0x80, b'h', b'e', b'l', b'l', b'o', 0x03];
+        let brotli = [0x0b, 0x02, 0x80, b'h', b'e', b'l', b'l', b'o', 0x03];
         for size in [1, 7, 4096, usize::MAX] {
             assert_eq!(decode("gzip", &gzip(&data), size).as_deref(), Ok(&data[..]));
             assert_eq!(

@@ -14,7 +14,6 @@ const DIR: &str = "HOOPCTL_TEST_CRASH_DIR";
 
 /// Not a test of its own: the process that is killed by the one below.
 #[test]
-#[ignore = "run by the test that kills it"]
 fn child_that_is_killed() {
     let Ok(dir) = std::env::var(DIR) else { return };
     let journal = open(Path::new(&dir));
@@ -46,7 +45,7 @@ fn after_kill_nothing_acknowledged_is_missing_and_the_chains_hold() {
     let dir = tempfile::tempdir().unwrap();
     for (cycle, acks) in [40, 400, 1000, 7, 2000].into_iter().enumerate() {
         let mut child = Command::new(std::env::current_exe().unwrap())
-            .args(["--exact", "--ignored", "--nocapture", "recording::tests::crash::child_that_is_killed"])
+            .args(["--exact", "--nocapture", "recording::tests::crash::child_that_is_killed"])
             .env(DIR, dir.path())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())

@@ -8,6 +8,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::domain::event::MaskNote;
 use crate::domain::session::SessionEnd;
+use crate::recording::GATEWAY;
 use crate::recording::Level;
 use crate::recording::RecordError;
 use crate::recording::SessionFilter;

@@ -1,0 +1,51 @@
+//! Tokens in their input: where they end, and how the input is written around what takes their place.
+
+use crate::mask::masker::Unmaskable;
+
+/// The longest number, in bytes.
+const LONGEST_NUMBER: usize = 4096;
+
+/// One token in its input, and how far the input is written.
+pub(super) struct Edit<'a> {
+    pub(super) input: &'a [u8],
+    pub(super) start: usize,
+    pub(super) end: usize,
+    pub(super) sent: &'a mut usize,
+}
+
+impl Edit<'_> {
+    /// Writes what takes the place of the token, if anything does.
+    #[inline]
+    pub(super) fn put(self, written: Option<&[u8]>, out: &mut Vec<u8>) {
+        if let Some(written) = written {
+            out.extend_from_slice(self.input.get(*self.sent..self.start).unwrap_or_default());
+            out.extend_from_slice(written);
+            *self.sent = self.end;
+        }
+    }
+}
+
+/// The length of a byte order mark; `None`: not enough is there to tell.
+pub(super) fn skip_mark(input: &[u8], last: bool) -> Option<usize> {
+    const MARK: &[u8] = b"\xef\xbb\xbf";
+    if input.starts_with(MARK) {
+        Some(MARK.len())
+    } else if MARK.starts_with(input) && !input.is_empty() && !last {
+        None
+    } else {
+        Some(0)
+    }
+}
+
+/// The end of the number or word at `at`. `None`: it is cut.
+pub(super) fn scalar_end(input: &[u8], at: usize, last: bool) -> Result<Option<usize>, Unmaskable> {
+    let rest = input.get(at..).unwrap_or_default();
+    let ends = |byte: &u8| {
+        matches!(byte, b',' | b'}' | b']' | b' ' | b'\n' | b'\r' | b'\t' | b':' | b'"' | b'{' | b'[')
+    };
+    let size = rest.iter().position(ends);
+    if size.unwrap_or(rest.len()) > LONGEST_NUMBER {
+        return Err(Unmaskable::TooLong { limit: LONGEST_NUMBER });
+    }
+    Ok(size.or_else(|| last.then_some(rest.len())).map(|size| at + size))
+}
