@@ -12,6 +12,7 @@ use serde_json::json;
 use crate::cli::access::Access;
 use crate::cli::change;
 use crate::cli::change::joined;
+use crate::cli::current;
 use crate::cli::entity;
 use crate::cli::entity::ConnectionOptions;
 use crate::cli::help;
@@ -149,7 +150,10 @@ pub fn run(terminal: Terminal, place: &Place, verb: ConnectVerb) -> Outcome {
         }
         ConnectVerb::Test { name } => {
             let view = access.wait(access.backend().entity(kind, name))?;
-            let took = dial(terminal, &parsed(&view.toml)?)?;
+            let Entity::Connection(connection) = current::one(&view)? else {
+                return Err(Failure::failed("this is no connection"));
+            };
+            let took = dial(terminal, &connection)?;
             if terminal.format.is_json() {
                 terminal.item(
                     &[],

@@ -31,12 +31,19 @@ fn read(views: &[EntityView]) -> Result<Vec<Entity>, Failure> {
     let mut entities = Vec::with_capacity(views.len());
     let mut problems = Vec::new();
     for view in views {
-        match config::parse_entity(written_kind(view.kind), &view.toml, Origin::Store) {
-            Ok(entity) => entities.push(placed(entity, origin(view))),
+        match one(view) {
+            Ok(entity) => entities.push(entity),
             Err(found) => problems.extend(found),
         }
     }
     if problems.is_empty() { Ok(entities) } else { Err(Problems::from(problems).into()) }
+}
+
+/// One of them. Relative paths in it are those of the file it is from.
+pub fn one(view: &EntityView) -> Result<Entity, Problems> {
+    let origin = origin(view);
+    let entity = config::parse_entity(written_kind(view.kind), &view.toml, origin.clone())?;
+    Ok(placed(entity, origin))
 }
 
 const fn written_kind(kind: EntityKind) -> config::EntityKind {

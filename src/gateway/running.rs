@@ -23,6 +23,7 @@ use crate::identity::Issuers;
 use crate::pipeline::Gate;
 use crate::pipeline::snapshot::CallerLimits;
 use crate::pipeline::snapshot::Snapshot;
+use crate::pipeline::snapshot::SnapshotParts;
 use crate::policy::PolicySet;
 use crate::secret::Sealer;
 use crate::secret::Vault;
@@ -95,15 +96,17 @@ pub fn compile(
     entities: &Entities,
     revision: u64,
     masks: &MaskKey,
+    before: Option<&Snapshot>,
 ) -> Result<Snapshot, GatewayError> {
     let policies = PolicySet::compile(entities.policies.clone(), revision)
         .map_err(|problems| GatewayError::Policies { problems })?;
     let limits = CallerLimits { sessions: config.gateway.limits.sessions, rate: config.gateway.limits.rate };
     let connections: Vec<Connection> = entities.connections.clone();
-    Snapshot::compile(connections, &entities.masks, policies, config.recording.clone(), limits, |name| {
-        masks.of(name)
-    })
-    .map_err(|source| GatewayError::Snapshot { source })
+    let recording = config.recording.clone();
+    let key = |name: &_| masks.of(name);
+    let parts = SnapshotParts { connections, masks: &entities.masks, policies, recording, limits };
+    Snapshot::compile(parts, key, before)
+        .map_err(|source| GatewayError::Snapshot { source })
 }
 
 /// The listener's certificate as the configuration names it.
@@ -147,7 +150,7 @@ impl Running {
             || old.connections != config.connections
             || old.masks != config.masks;
         let revision = revision.max(self.gate.snapshot().revision()) + u64::from(changed);
-        let snapshot = compile(&config, &entities, revision, &self.mask_key)?;
+        let snapshot = compile(&config, &entities, revision, &self.mask_key, Some(&self.gate.snapshot()))?;
         let issuers = if old.oidc == config.oidc { None } else { Some(self.issuers(&config)?) };
         let certificate = server_tls(&config, &self.vault).await?;
         // From here on nothing fails.

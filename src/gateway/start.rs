@@ -168,7 +168,7 @@ async fn open(options: RunOptions) -> Result<(Running, TcpListener, DataDirLock)
     for warning in config.warnings.iter().chain(&entities.warnings) {
         tracing::warn!("{warning}");
     }
-    let snapshot = compile(&config, &entities, revision, &mask_key)?;
+    let snapshot = compile(&config, &entities, revision, &mask_key, None)?;
 
     let issuers = Issuers::new(config.oidc.clone(), Arc::new(StoredKeys(store.clone())))
         .map_err(|source| GatewayError::Identity { source })?;

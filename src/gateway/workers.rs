@@ -3,8 +3,6 @@
 use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::sync::atomic::AtomicUsize;
-use std::sync::atomic::Ordering;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -21,6 +19,7 @@ use crate::pipeline::Gate;
 use crate::protocol::http::HeadLimits;
 use crate::protocol::http::HttpService;
 use crate::protocol::http::Probe;
+use crate::transport::listen::OpenStreams;
 use crate::transport::stream::Stream;
 
 /// How many accepted streams may wait for one thread.
@@ -49,7 +48,7 @@ type Accepted = (std::net::TcpStream, SocketAddr);
 pub struct Workers {
     queues: Vec<mpsc::Sender<Accepted>>,
     threads: Vec<JoinHandle<()>>,
-    open: Arc<AtomicUsize>,
+    open: OpenStreams,
     draining: watch::Sender<bool>,
 }
 
@@ -57,13 +56,13 @@ impl Workers {
     /// Starts `count` threads.
     pub fn start(count: usize, settings: &WorkerSettings) -> Result<Self, GatewayError> {
         let draining = watch::Sender::new(false);
-        let open = Arc::new(AtomicUsize::new(0));
+        let open = OpenStreams::default();
         let mut workers =
             Self { queues: Vec::with_capacity(count), threads: Vec::with_capacity(count), open, draining };
         for number in 0..count {
             let (queue, accepted) = mpsc::channel(QUEUE);
             let (settings, open, draining) =
-                (settings.clone(), Arc::clone(&workers.open), workers.draining.subscribe());
+                (settings.clone(), workers.open.clone(), workers.draining.subscribe());
             let runtime = tokio::runtime::Builder::new_current_thread()
                 .enable_all()
                 .build()
@@ -80,7 +79,7 @@ impl Workers {
 
     /// How many client streams are open.
     pub fn open(&self) -> usize {
-        self.open.load(Ordering::Relaxed)
+        self.open.count()
     }
 
     /// Accepts streams and deals them out, until dropped. Beyond `limit` open ones, new ones are closed at once.
@@ -125,33 +124,17 @@ impl Workers {
     }
 }
 
-/// One open stream in the count.
-struct Counted(Arc<AtomicUsize>);
-
-impl Counted {
-    fn new(open: &Arc<AtomicUsize>) -> Self {
-        open.fetch_add(1, Ordering::Relaxed);
-        Self(Arc::clone(open))
-    }
-}
-
-impl Drop for Counted {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
-    }
-}
-
 /// One worker. It ends when its queue is closed; its streams go with the thread.
 async fn work(
     settings: WorkerSettings,
     mut accepted: mpsc::Receiver<Accepted>,
-    open: Arc<AtomicUsize>,
+    open: OpenStreams,
     draining: watch::Receiver<bool>,
 ) {
     let WorkerSettings { gate, limits, probe, tls, dev } = settings;
-    let service = Rc::new(HttpService::new(gate, limits, probe, dev));
+    let service = Rc::new(HttpService::new(gate, limits, probe, open.clone(), dev));
     while let Some((stream, peer)) = accepted.recv().await {
-        let counted = Counted::new(&open);
+        let counted = open.enter();
         let (service, tls, draining) = (Rc::clone(&service), tls.load_full(), draining.clone());
         tokio::task::spawn_local(async move {
             let _counted = counted;

@@ -15,6 +15,7 @@ use crate::domain::Effect;
 use crate::domain::Event;
 use crate::domain::EventKind;
 use crate::domain::MaskNote;
+use crate::domain::SessionEnd;
 use crate::domain::Verdict;
 use crate::domain::approval::ApprovalSpec;
 use crate::domain::event::Direction;
@@ -22,9 +23,9 @@ use crate::domain::json::write_string;
 use crate::pipeline::body::Capture;
 use crate::pipeline::enter::Exchange;
 use crate::pipeline::enter::session_ended;
-use crate::pipeline::enter::wait_end;
 use crate::pipeline::permit::Permit;
 use crate::pipeline::reply::ReplyGuard;
+use crate::policy::Subject;
 use crate::recording::Durability;
 use crate::recording::Sync;
 
@@ -64,6 +65,8 @@ pub struct Held {
     pub truncated: bool,
     /// The reason that the requester gave.
     pub reason: String,
+    /// How many bytes are kept while it is held.
+    pub bytes: usize,
 }
 
 /// The event that records a command: what kind, its data without the decision, what was masked in it.
@@ -110,10 +113,8 @@ impl Exchange {
     ) -> Result<Permit<P>, Denied> {
         let Judged { command, verdict } = judged;
         let durability = self.durability(command.class);
-        if let Some(limit) = verdict.session_limit {
-            self.session.shorten(limit);
-        }
-        if let Err(denied) = self.still_stands() {
+        self.changes = command.class != Class::Read;
+        if let Err(denied) = self.still_agreed(&command, &verdict).and_then(|()| self.within_limit(&verdict)) {
             return Err(self.refuse_recorded(record, &verdict, denied).await);
         }
         match verdict.effect {
@@ -126,6 +127,10 @@ impl Exchange {
                 self.counters.allowed();
             }
             Effect::Approve => self.hold(&command, &verdict, record, held).await?,
+        }
+        // Recording takes its time: what ended meanwhile ends this too.
+        if let Err(denied) = self.still_stands() {
+            return Err(self.refuse_late(&verdict, denied).await);
         }
         Ok(Permit::new(payload, ReplyGuard::new(self)))
     }
@@ -150,6 +155,48 @@ impl Exchange {
         tracing::info!(request = %self.request, session = %self.session.id, code = %denied.code, rule = denied.rule.as_deref().unwrap_or_default(), "command refused");
         let events = self.command_events(record, verdict, Some(&denied), None);
         match self.append(events, Durability::Written).await {
+            Ok(()) => denied,
+            Err(unrecorded) => unrecorded,
+        }
+    }
+
+    /// That the verdict is still the one that the policies of this moment give, and that nothing it stands on has ended. A body that comes
+    /// slowly, and people who think long, leave time for changes.
+    fn still_agreed(&self, command: &Command, verdict: &Verdict) -> Result<(), Denied> {
+        self.still_stands()?;
+        if verdict.effect == Effect::Deny {
+            return Ok(());
+        }
+        let now = self.gate.snapshot();
+        let subject = Subject { now_ms: crate::pipeline::now_ms(), ..self.subject() };
+        let again = now.policies().decide(&subject, command);
+        if again.effect > verdict.effect || (again.effect == Effect::Approve && again.rules != verdict.rules) {
+            let detail = "the policies changed while it was on its way; send it again";
+            return Err(Denied { rule: again.rule, ..Denied::new(DenyCode::Denied, detail) }.because("policy_changed"));
+        }
+        Ok(())
+    }
+
+    /// Applies the verdict's limit to the session; one that is older already ends here.
+    fn within_limit(&self, verdict: &Verdict) -> Result<(), Denied> {
+        let Some(limit) = verdict.session_limit.filter(|_| verdict.effect != Effect::Deny) else { return Ok(()) };
+        self.session.shorten(limit);
+        if u128::from(self.session.elapsed_us()) < limit.as_micros() {
+            return Ok(());
+        }
+        self.gate.0.sessions.end_due(&self.gate.0.journal);
+        Err(session_ended(SessionEnd::Limit))
+    }
+
+    /// Records a refusal that came after the command was recorded.
+    async fn refuse_late(&self, verdict: &Verdict, denied: Denied) -> Denied {
+        self.counters.denied();
+        self.gate.0.metrics.refused(denied.code);
+        tracing::info!(request = %self.request, session = %self.session.id, code = %denied.code, "command refused");
+        let mut data = String::with_capacity(128);
+        write_decision(&mut data, verdict, Some(&denied), None);
+        let event = self.session.event(EventKind::Decision, None, Some(self.request), data);
+        match self.append(vec![event], Durability::Written).await {
             Ok(()) => denied,
             Err(unrecorded) => unrecorded,
         }
@@ -210,10 +257,20 @@ impl Exchange {
                 .because("not_held");
             return Err(self.refuse_recorded(record, verdict, denied).await);
         };
+        if held.truncated {
+            let detail = "this command must be approved, but it is too long, or of a type, to be shown whole to an approver";
+            let denied = Denied { rule: verdict.rule.clone(), ..Denied::new(DenyCode::LimitExceeded, detail) };
+            return Err(self.refuse_recorded(record, verdict, denied.because("body_too_large")).await);
+        }
+        let room = u32::try_from(held.bytes / 1024).unwrap_or(u32::MAX).saturating_add(4);
+        let Ok(_room) = Arc::clone(&self.gate.0.held_room).try_acquire_many_owned(room) else {
+            let denied = Denied::new(DenyCode::Overloaded, "too much waits for approval already; try again later");
+            return Err(self.refuse_recorded(record, verdict, denied.because("held_room")).await);
+        };
         let rule = verdict.rules.join(",");
         let digest = self.digest(&rule, &held.bytes_digest);
         let principal = Arc::clone(&self.verified.principal);
-        let connection = self.session.governed.connection.name.clone();
+        let connection = self.governed.connection.name.clone();
         let session = self.session.id;
         let wanted =
             Wanted { principal: &principal.id, connection: &connection, rule: &rule, spec: &spec, session };
@@ -246,12 +303,15 @@ impl Exchange {
             reason: held.reason,
             revision: verdict.revision,
         };
-        self.wait_for_people(ask, command, verdict, &spec).await
+        match self.wait_for_people(ask, command, verdict, &spec).await {
+            Ok(()) => Ok(()),
+            Err(denied) => Err(self.refuse_late(verdict, denied).await),
+        }
     }
 
     fn masked_summary(&self, summary: &str, record: &mut CommandRecord) -> String {
         let mut notes = crate::mask::Notes::default();
-        let masked = self.session.governed.plan.text(summary, "path", &mut notes);
+        let masked = self.governed.plan.text(summary, "path", &mut notes);
         record.mask.extend(notes.take());
         masked.unwrap_or_else(|| summary.to_owned())
     }
@@ -263,7 +323,7 @@ impl Exchange {
         verdict: &Verdict,
         spec: &ApprovalSpec,
     ) -> Result<(), Denied> {
-        let wait = self.session.governed.connection.limits.approval_wait;
+        let wait = self.governed.connection.limits.approval_wait;
         let requested = requested_data(&ask, spec);
         let unavailable = |error: ApprovalError| {
             tracing::warn!(request = %self.request, %error, "an approval could not be had");
@@ -278,9 +338,10 @@ impl Exchange {
             self.append(vec![event], Durability::Synced).await?;
         }
         self.counters.held();
+        let mut end = self.end_watch();
         let outcome = tokio::select! {
             outcome = ticket.wait(wait) => outcome,
-            end = wait_end(&mut self.ended, self.verified.expires_ms) => {
+            end = end.ended() => {
                 return Err(Denied { approval: Some(id), ..session_ended(end) });
             }
         };
@@ -313,15 +374,7 @@ impl Exchange {
             Outcome::Stopped => return Err(denied(DenyCode::Overloaded, "the gateway is stopping".into())),
         }
         // Time has passed: what it stands on must still hold, and so must the policies that asked.
-        self.still_stands()?;
-        let now = self.gate.snapshot();
-        if now.revision() != self.snapshot.revision() {
-            let again = now.policies().decide(&self.subject(), command);
-            if again.effect == Effect::Deny || again.rules != verdict.rules {
-                let detail = "the policies changed while it waited; send it again".to_owned();
-                return Err(denied(DenyCode::ApprovalDenied, detail).because("policy_changed"));
-            }
-        }
+        self.still_agreed(command, verdict).map_err(|denied| Denied { approval: Some(id), ..denied })?;
         ticket.redeem().await.map_err(unavailable)?;
         let data = format!(
             "{{\"effect\":\"allow\",\"rule\":{},\"approval\":\"{id}\",\"policy_rev\":{}}}",
@@ -337,7 +390,7 @@ impl Exchange {
     /// SHA-256 over principal, connection, rule and the digest of the bytes, each with its length before it.
     fn digest(&self, rule: &str, bytes_digest: &str) -> String {
         let mut context = aws_lc_rs::digest::Context::new(&aws_lc_rs::digest::SHA256);
-        let governed = &self.session.governed.connection;
+        let governed = &self.governed.connection;
         let upstream = governed.upstream.to_string();
         for part in [
             "hoopctl approval v1",

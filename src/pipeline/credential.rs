@@ -13,6 +13,9 @@ use crate::mask::Needles;
 use crate::pipeline::Gate;
 use crate::pipeline::snapshot::Governed;
 
+/// A credential shorter than this could not be told from other text when a target echoes it, so it is not used.
+const SHORTEST: usize = 4;
+
 /// A credential, ready to use.
 pub struct Credential {
     secret: Arc<Secret>,
@@ -80,6 +83,10 @@ impl Gate {
                 Denied::new(DenyCode::UpstreamCredential, "the gateway cannot log in at the target; tell its operator")
             })?,
         };
+        if secret.expose().len() < SHORTEST {
+            tracing::error!(connection = %governed.connection.name, "the target's credential is too short to be kept out of replies");
+            return Err(Denied::new(DenyCode::UpstreamCredential, "the gateway cannot log in at the target; tell its operator"));
+        }
         if let Some(ready) = governed.credential.load_full().filter(|ready| ready.is_made_of(&secret)) {
             return Ok(Some(ready));
         }

@@ -4,8 +4,6 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
-use tokio::sync::watch;
-
 use crate::domain::Denied;
 use crate::domain::DenyCode;
 use crate::domain::RequestId;
@@ -14,10 +12,12 @@ use crate::domain::SessionId;
 use crate::identity::Verified;
 use crate::pipeline::Gate;
 use crate::pipeline::authenticate::unauthenticated;
+use crate::pipeline::end::EndWatch;
 use crate::pipeline::metrics::Counters;
 use crate::pipeline::now_ms;
 use crate::pipeline::refusals::Stranger;
 use crate::pipeline::sessions::Session;
+use crate::pipeline::side::SideNotes;
 use crate::pipeline::snapshot::Governed;
 use crate::pipeline::snapshot::Snapshot;
 use crate::policy::Subject;
@@ -46,11 +46,13 @@ pub struct Exchange {
     pub(super) request: RequestId,
     pub(super) source: IpAddr,
     pub(super) session: Arc<Session>,
+    /// The connection as this command's snapshot has it.
+    pub(super) governed: Arc<Governed>,
     pub(super) verified: Arc<Verified>,
     pub(super) counters: Arc<Counters>,
     pub(super) began: Instant,
-    /// Keeps the session from being idle, and says when it ends.
-    pub(super) ended: watch::Receiver<Option<SessionEnd>>,
+    /// Whether the command that was admitted may change something.
+    pub(super) changes: bool,
 }
 
 impl Gate {
@@ -96,11 +98,12 @@ impl Gate {
             snapshot,
             request: arrival.request,
             source: arrival.source,
-            ended: session.subscribe_end(),
             counters: self.0.metrics.of(&governed.connection.name),
             session,
+            governed,
             verified,
             began,
+            changes: true,
         })
     }
 
@@ -140,12 +143,17 @@ impl Exchange {
 
     /// The connection.
     pub fn governed(&self) -> &Arc<Governed> {
-        &self.session.governed
+        &self.governed
     }
 
-    /// Resolves when the session ends or the token of this very request runs out.
-    pub async fn wait_end(&mut self) -> SessionEnd {
-        wait_end(&mut self.ended, self.verified.expires_ms).await
+    /// A watch on the end of what this command stands on.
+    pub fn end_watch(&self) -> EndWatch {
+        EndWatch::new(&self.gate, &self.verified, &self.governed, self.session.subscribe_end())
+    }
+
+    /// Writes down what happens beside the command's own steps.
+    pub fn notes(&self) -> SideNotes {
+        SideNotes::new(&self.gate, &self.session, self.request)
     }
 
     /// Whether replies must be readable: they are masked, or may echo a credential.
@@ -154,7 +162,7 @@ impl Exchange {
     }
 
     pub(super) fn subject(&self) -> Subject<'_> {
-        subject(&self.verified, &self.session.governed, self.source)
+        subject(&self.verified, &self.governed, self.source)
     }
 
     /// That nothing has ended what this command stands on: its session, its token, and no lock came.
@@ -167,18 +175,8 @@ impl Exchange {
         }
         let locks = self.gate.0.locks.load();
         let shut = locks.shuts_out(&self.verified.principal, &self.verified.token_ids)
-            || locks.shuts(&self.session.governed.connection.name);
+            || locks.shuts(&self.governed.connection.name);
         if shut { Err(locked()) } else { Ok(()) }
-    }
-}
-
-/// Resolves when a session ends or a token runs out, whichever is first.
-pub(super) async fn wait_end(ended: &mut watch::Receiver<Option<SessionEnd>>, expires_ms: i64) -> SessionEnd {
-    let left = u64::try_from(expires_ms.saturating_sub(now_ms())).unwrap_or(0);
-    let token_end = tokio::time::sleep(std::time::Duration::from_millis(left));
-    tokio::select! {
-        ended = ended.wait_for(Option::is_some) => ended.ok().and_then(|end| *end).unwrap_or(SessionEnd::Stopped),
-        () = token_end => SessionEnd::TokenExpired,
     }
 }
 

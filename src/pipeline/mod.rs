@@ -8,6 +8,7 @@ mod authenticate;
 pub mod body;
 mod callers;
 mod credential;
+mod end;
 mod enter;
 pub mod locks;
 pub mod metrics;
@@ -15,11 +16,14 @@ mod permit;
 mod refusals;
 mod reply;
 pub mod sessions;
+mod side;
 pub mod snapshot;
 
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
+use tokio::sync::Semaphore;
+use tokio::sync::watch;
 
 use crate::approval::Approvals;
 use crate::identity::Issuers;
@@ -34,9 +38,10 @@ pub use enter::Arrival;
 pub use enter::Exchange;
 pub use enter::session_ended;
 pub use permit::Permit;
-pub use reply::EndWatch;
+pub use end::EndWatch;
 pub use reply::ReplyGuard;
 pub use reply::unmaskable;
+pub use side::SideNotes;
 
 use callers::Callers;
 use locks::LockSet;
@@ -44,6 +49,9 @@ use metrics::Metrics;
 use refusals::Refusals;
 use sessions::Sessions;
 use snapshot::Snapshot;
+
+/// How much all held commands together may keep in memory, in KiB.
+const HELD_KIB: usize = 256 << 10;
 
 /// What every worker thread shares. Cheap to clone.
 #[derive(Clone)]
@@ -53,12 +61,16 @@ struct Inner {
     snapshot: ArcSwap<Snapshot>,
     issuers: ArcSwap<Issuers>,
     locks: ArcSwap<LockSet>,
+    /// Rises with each change of the locks: who stands on a token asks again.
+    locks_changed: watch::Sender<u64>,
     sessions: Sessions,
     callers: Callers,
     refusals: Refusals,
     journal: Journal,
     approvals: Approvals,
     vault: Arc<Vault>,
+    /// Room for the bodies of held commands, in KiB.
+    held_room: Arc<Semaphore>,
     metrics: Metrics,
 }
 
@@ -77,12 +89,14 @@ impl Gate {
             snapshot: ArcSwap::from_pointee(snapshot),
             issuers: ArcSwap::from(issuers),
             locks: ArcSwap::from_pointee(locks),
+            locks_changed: watch::Sender::new(0),
             sessions: Sessions::default(),
             callers: Callers::default(),
             refusals,
             journal,
             approvals,
             vault,
+            held_room: Arc::new(Semaphore::new(HELD_KIB)),
             metrics: Metrics::default(),
         }))
     }
@@ -104,6 +118,7 @@ impl Gate {
     /// Swaps in the locks that stand now, and ends every session that one of them shuts out.
     pub fn replace_locks(&self, locks: LockSet) {
         self.0.locks.store(Arc::new(locks));
+        self.0.locks_changed.send_modify(|version| *version += 1);
         self.0.sessions.end_locked(&self.0.locks.load(), &self.0.journal);
     }
 

@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use crate::domain::Denied;
 use crate::domain::DenyCode;
+use crate::domain::Event;
 use crate::domain::EventKind;
 use crate::domain::MaskNote;
 use crate::domain::RequestId;
-use crate::domain::SessionEnd;
 use crate::domain::SessionId;
 use crate::domain::event::Direction;
 use crate::mask::Format;
@@ -16,9 +16,10 @@ use crate::mask::Notes;
 use crate::mask::Redactor;
 use crate::pipeline::body::Capture;
 use crate::pipeline::credential::Credential;
+use crate::pipeline::end::EndWatch;
 use crate::pipeline::enter::Exchange;
-use crate::pipeline::enter::wait_end;
 use crate::pipeline::snapshot::Governed;
+use crate::recording::Durability;
 
 /// Guards the reply to one permitted command.
 pub struct ReplyGuard {
@@ -31,6 +32,8 @@ pub struct ReplyGuard {
     /// What was masked in the body up to the last event.
     told: Vec<MaskNote>,
     hits_told: u64,
+    /// Whether the recording says how the command went.
+    settled: bool,
     /// What the client was sent, as the recording keeps it.
     pub capture: Capture,
 }
@@ -47,19 +50,20 @@ impl ReplyGuard {
             notes: Notes::default(),
             told: Vec::new(),
             hits_told: 0,
+            settled: false,
             capture,
         }
     }
 
     /// The credential to send along; from now on it is looked for in the reply.
     pub async fn credential(&mut self) -> Result<Option<Arc<Credential>>, Denied> {
-        self.credential = self.exchange.gate.credential(&self.exchange.session.governed).await?;
+        self.credential = self.exchange.gate.credential(&self.exchange.governed).await?;
         Ok(self.credential.clone())
     }
 
     /// The connection.
     pub fn governed(&self) -> &Arc<Governed> {
-        &self.exchange.session.governed
+        &self.exchange.governed
     }
 
     /// The request.
@@ -92,14 +96,9 @@ impl ReplyGuard {
         u64::try_from(self.exchange.began.elapsed().as_micros()).unwrap_or(u64::MAX)
     }
 
-    /// Resolves when the session ends or the token of this request runs out.
-    pub async fn wait_end(&mut self) -> SessionEnd {
-        wait_end(&mut self.exchange.ended, self.exchange.verified.expires_ms).await
-    }
-
-    /// Another watch on the same end, for a task of its own.
+    /// A watch on the end of what this command stands on.
     pub fn end_watch(&self) -> EndWatch {
-        EndWatch { ended: self.exchange.ended.clone(), expires_ms: self.exchange.verified.expires_ms }
+        self.exchange.end_watch()
     }
 
     /// A header of the reply, cleared and masked; `None` where it may pass as it is.
@@ -163,6 +162,13 @@ impl ReplyGuard {
         }
     }
 
+    /// Ends a part of such a stream: appends what was held back.
+    pub fn clear_rest(&mut self, out: &mut Vec<u8>) {
+        if let Some(redactor) = &mut self.redactor {
+            redactor.finish(out);
+        }
+    }
+
     /// Whether this piece may be sent just as it is.
     pub fn passes_untouched(&mut self, input: &[u8]) -> bool {
         self.masker.is_none() && self.redactor.as_mut().is_none_or(|redactor| redactor.passes(input))
@@ -191,15 +197,30 @@ impl ReplyGuard {
     /// # Errors
     /// It could not be recorded: it must not be sent either.
     pub fn record(&mut self, kind: EventKind, dir: Direction, data: String) -> Result<(), Denied> {
-        let mut event = self.exchange.session.event(kind, Some(dir), Some(self.exchange.request), data);
-        if dir == Direction::S2c {
-            event.mask = self.take_notes();
-        }
-        self.exchange.session.used();
+        let event = self.event(kind, dir, data);
         self.exchange.gate.0.journal.push(event).map_err(|error| {
             tracing::error!(request = %self.exchange.request, %error, "a reply could not be recorded");
             Denied::new(DenyCode::RecordingUnavailable, "the reply could not be recorded, so it is withheld")
         })
+    }
+
+    /// [`Self::record`] for the head of a reply: that of a command that may have changed something is written before the client has it.
+    pub async fn record_head(&mut self, kind: EventKind, data: String) -> Result<(), Denied> {
+        if !self.exchange.changes {
+            return self.record(kind, Direction::S2c, data);
+        }
+        let event = self.event(kind, Direction::S2c, data);
+        self.exchange.append(vec![event], Durability::Written).await
+    }
+
+    fn event(&mut self, kind: EventKind, dir: Direction, data: String) -> Event {
+        let mut event = self.exchange.session.event(kind, Some(dir), Some(self.exchange.request), data);
+        if dir == Direction::S2c {
+            event.mask = self.take_notes();
+        }
+        self.settled |= matches!(kind, EventKind::HttpResponse | EventKind::Error);
+        self.exchange.session.used();
+        event
     }
 
     /// Records that the command failed on its way; the code says how.
@@ -236,22 +257,13 @@ impl ReplyGuard {
     }
 }
 
-/// Watches for the end of a session or token.
-#[derive(Debug)]
-pub struct EndWatch {
-    ended: tokio::sync::watch::Receiver<Option<SessionEnd>>,
-    expires_ms: i64,
-}
-
-impl EndWatch {
-    /// Resolves when the session ends or the token runs out.
-    pub async fn ended(&mut self) -> SessionEnd {
-        wait_end(&mut self.ended, self.expires_ms).await
-    }
-
-    /// The same, with the watch itself in the future.
-    pub async fn wait(mut self) -> SessionEnd {
-        self.ended().await
+impl Drop for ReplyGuard {
+    fn drop(&mut self) {
+        if !self.settled {
+            // The client left before there was a reply: what was sent may have been done all the same.
+            let gone = Denied::new(DenyCode::UpstreamUnavailable, "the client went away").because("client_gone");
+            self.record_failure(&gone);
+        }
     }
 }
 

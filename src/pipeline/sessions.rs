@@ -173,29 +173,27 @@ impl Session {
     fn touch(&self, verified: &Verified) {
         self.last_used.store(self.elapsed_us(), Ordering::Relaxed);
         self.commands.fetch_add(1, Ordering::Relaxed);
-        if self.token_end.fetch_max(verified.expires_ms, Ordering::Relaxed) < verified.expires_ms {
-            let mut known = self.token_ids.lock().unwrap_or_else(PoisonError::into_inner);
-            for id in &verified.token_ids {
-                if !known.contains(id) {
-                    known.push(id.clone());
-                }
-            }
+        self.token_end.fetch_max(verified.expires_ms, Ordering::Relaxed);
+        // Mostly the same few tokens come again: only a new one takes the lock for longer than a look.
+        let mut known = self.token_ids.lock().unwrap_or_else(PoisonError::into_inner);
+        if known.len() < MAX_TOKEN_IDS && verified.token_ids.last().is_some_and(|id| !known.contains(id)) {
+            known.extend(verified.token_ids.iter().cloned());
         }
     }
 
     /// Why it should end now, if it should.
     fn due(&self, now_ms: i64) -> Option<SessionEnd> {
         let now_us = self.elapsed_us();
-        if self.token_end_ms() <= now_ms {
-            return Some(SessionEnd::TokenExpired);
-        }
         if now_us >= self.hard_end_us.load(Ordering::Relaxed) {
             return Some(SessionEnd::Limit);
         }
         let idle = micros(self.governed.connection.limits.idle);
         // A stream that is open is in use: its exchange holds the session.
         let rest = now_us.saturating_sub(self.last_used.load(Ordering::Relaxed));
-        (rest >= idle && self.streams() == 0).then_some(SessionEnd::Idle)
+        if rest >= idle && self.streams() == 0 {
+            return Some(SessionEnd::Idle);
+        }
+        (self.token_end_ms() <= now_ms).then_some(SessionEnd::TokenExpired)
     }
 
     /// Marks use, so that idleness counts from here.
@@ -207,6 +205,9 @@ impl Session {
 fn micros(duration: Duration) -> u64 {
     u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
 }
+
+/// How many token ids a session remembers, to end with a lock of one of them. Streams ask the locks for their own token besides.
+const MAX_TOKEN_IDS: usize = 3000;
 
 type Key = (Arc<str>, ConnectionName);
 
@@ -237,9 +238,15 @@ impl Sessions {
         let mut map = self.map();
         let key = (Arc::clone(&verified.principal.id), governed.connection.name.clone());
         if let Some(session) = map.get(&key) {
-            match session.due(now_ms()).filter(|end| *end != SessionEnd::TokenExpired) {
+            let due = if session.governed.leads_elsewhere(governed) {
+                Some(SessionEnd::ConnectionChanged)
+            } else {
+                session.due(now_ms()).filter(|end| *end != SessionEnd::TokenExpired)
+            };
+            match due {
                 None if session.end().is_none() => {
                     session.touch(verified);
+                    session.shorten(governed.connection.limits.session);
                     return Ok(Arc::clone(session));
                 }
                 due => self.close(session, due.unwrap_or(SessionEnd::Idle), journal),
@@ -299,11 +306,8 @@ impl Sessions {
     pub(super) fn end_changed(&self, snapshot: &Snapshot, journal: &Journal) {
         self.end_where(journal, |session| {
             let old = &session.governed.connection;
-            let same = snapshot.connection(old.name.as_str()).is_some_and(|new| {
-                new.connection.upstream == old.upstream
-                    && new.connection.inject == old.inject
-                    && new.connection.tags == old.tags
-            });
+            let now = snapshot.connection(old.name.as_str());
+            let same = now.is_some_and(|now| !session.governed.leads_elsewhere(now));
             (!same).then_some(SessionEnd::ConnectionChanged)
         });
     }

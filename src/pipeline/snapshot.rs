@@ -34,6 +34,14 @@ pub struct Governed {
     pub(super) credential: ArcSwapOption<Credential>,
 }
 
+impl Governed {
+    /// Whether a session on this connection must not go on with `other`: another target, credential or tags.
+    pub fn leads_elsewhere(&self, other: &Self) -> bool {
+        let (old, new) = (&self.connection, &other.connection);
+        old.upstream != new.upstream || old.inject != new.inject || old.tags != new.tags || old.ca_file != new.ca_file
+    }
+}
+
 impl std::fmt::Debug for Governed {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_tuple("Governed").field(&self.connection.name).finish()
@@ -49,6 +57,21 @@ pub struct Snapshot {
     limits: CallerLimits,
 }
 
+/// What a snapshot is made of.
+#[derive(Debug)]
+pub struct SnapshotParts<'a> {
+    /// All connections.
+    pub connections: Vec<Connection>,
+    /// All masks.
+    pub masks: &'a [MaskRule],
+    /// The policies, compiled.
+    pub policies: PolicySet,
+    /// How sessions are recorded.
+    pub recording: recording::Settings,
+    /// Limits on each caller.
+    pub limits: CallerLimits,
+}
+
 /// A mask rule that does not compile.
 #[derive(Debug, thiserror::Error)]
 #[error("the masks of connection {connection} do not compile")]
@@ -60,22 +83,26 @@ pub struct SnapshotError {
 }
 
 impl Snapshot {
-    /// Compiles a snapshot. `hash_key` gives the key of the `hash` operator for a connection. A connection that did not change since `before` keeps what it has.
+    /// Compiles a snapshot. `hash_key` gives the key of the `hash` operator for a connection. A connection that is as it was in `before`, masks included, keeps what it
+    /// has: compiled masks and the streams to its target.
     pub fn compile(
-        connections: Vec<Connection>,
-        masks: &[MaskRule],
-        policies: PolicySet,
-        recording: recording::Settings,
-        limits: CallerLimits,
+        parts: SnapshotParts<'_>,
         hash_key: impl Fn(&ConnectionName) -> [u8; 32],
+        before: Option<&Self>,
     ) -> Result<Self, SnapshotError> {
+        let SnapshotParts { connections, masks, policies, recording, limits } = parts;
         let mut governed = HashMap::with_capacity(connections.len());
         for connection in connections {
             let rules: Vec<&MaskRule> =
                 masks.iter().filter(|rule| mask::applies(rule, &connection)).collect();
+            let mask_tag = mask_tag(&rules);
+            let old = before.and_then(|before| before.connections.get(&connection.name));
+            if let Some(old) = old.filter(|old| old.connection == connection && old.mask_tag == mask_tag) {
+                governed.insert(connection.name.clone(), Arc::clone(old));
+                continue;
+            }
             let plan = Plan::compile(&rules, hash_key(&connection.name))
                 .map_err(|source| SnapshotError { connection: connection.name.clone(), source })?;
-            let mask_tag = mask_tag(&rules);
             governed.insert(
                 connection.name.clone(),
                 Arc::new(Governed {

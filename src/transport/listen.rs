@@ -2,6 +2,9 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::Ordering;
 
 use tokio::net::TcpListener;
 
@@ -31,4 +34,31 @@ pub fn listen(address: SocketAddr) -> Result<TcpListener, ListenError> {
         TcpListener::from_std(socket.into())
     };
     bind().map_err(|source| ListenError { address, source })
+}
+
+/// The count of open client streams. Clones count together.
+#[derive(Debug, Clone, Default)]
+pub struct OpenStreams(Arc<AtomicUsize>);
+
+impl OpenStreams {
+    /// How many are open.
+    pub fn count(&self) -> usize {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    /// Counts one more, for as long as what it gives is kept.
+    pub fn enter(&self) -> OpenStream {
+        self.0.fetch_add(1, Ordering::Relaxed);
+        OpenStream(Arc::clone(&self.0))
+    }
+}
+
+/// One open stream in the count.
+#[derive(Debug)]
+pub struct OpenStream(Arc<AtomicUsize>);
+
+impl Drop for OpenStream {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
 }

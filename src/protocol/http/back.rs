@@ -1,7 +1,7 @@
 //! The way back: from a target's response to what the client gets, recorded.
 
 use std::fmt::Write;
-use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::HeaderMap;
@@ -11,20 +11,16 @@ use http::header;
 use http_body_util::BodyExt;
 use hyper::body::Body;
 use hyper::body::Incoming;
-use hyper::upgrade::OnUpgrade;
 
 use crate::domain::Denied;
 use crate::domain::DenyCode;
 use crate::domain::EventKind;
-use crate::domain::event::Direction;
 use crate::mask::Format;
 use crate::pipeline::ReplyGuard;
 use crate::protocol::http::body::ReplyBody;
-use crate::protocol::http::body::Sent;
 use crate::protocol::http::body::Through;
 use crate::protocol::http::body::undecodable;
 use crate::protocol::http::coding::Decoder;
-use crate::protocol::http::exchange::body_text;
 use crate::protocol::http::exchange::write_headers;
 use crate::protocol::http::headers;
 use crate::protocol::http::reply;
@@ -33,39 +29,17 @@ use crate::protocol::http::websocket;
 /// A reply up to this length is passed in one piece, with its exact length.
 const IN_ONE_PIECE: u64 = 256 << 10;
 
-/// A request's body that passed through after the request was recorded.
-pub struct RequestTail {
-    /// What passed.
-    pub sent: Arc<Sent>,
-    /// The request's headers, which say what the body is.
-    pub headers: HeaderMap,
-}
-
-impl RequestTail {
-    fn record(self, guard: &mut ReplyGuard) -> Result<(), Denied> {
-        let Some(capture) = self.sent.take().filter(|capture| capture.length() > 0) else { return Ok(()) };
-        let governed = Arc::clone(guard.governed());
-        let body = if governed.plan.is_empty() {
-            let (mut text, mut capture) = (String::new(), capture);
-            capture.write(&mut text);
-            text
-        } else {
-            capture.whole().map_or_else(
-                || format!("{{\"length\":{},\"withheld\":true}}", capture.length()),
-                |bytes| body_text(&self.headers, bytes, &governed, capture.fresh()).0,
-            )
-        };
-        guard.record(EventKind::HttpChunk, Direction::C2s, format!("{{\"body\":{body}}}"))
-    }
-}
+/// How long a target may leave a short reply without any progress.
+const STALL: Duration = Duration::from_mins(1);
+/// A packed reply up to this length is unpacked in one piece...
+const PACKED_IN_ONE_PIECE: u64 = 32 << 10;
+/// ... as long as it does not grow beyond this.
+const UNPACKED: usize = 8 << 20;
 
 /// Records that a command failed on its way; the refusal goes to the client.
-pub fn failed(mut guard: ReplyGuard, tail: Option<RequestTail>, denied: Denied) -> Denied {
+pub fn failed(mut guard: ReplyGuard, denied: Denied) -> Denied {
     guard.record_failure(&denied);
-    match tail.map_or(Ok(()), |tail| tail.record(&mut guard)) {
-        Ok(()) => denied,
-        Err(unrecorded) => unrecorded,
-    }
+    denied
 }
 
 /// Turns the target's response into the client's.
@@ -73,23 +47,19 @@ pub async fn reply(
     response: Response<Incoming>,
     mut guard: ReplyGuard,
     head_only: bool,
-    tail: Option<RequestTail>,
-    upgrade: Option<OnUpgrade>,
+    upgrade: Option<websocket::Upgrade>,
 ) -> Result<Response<ReplyBody>, Denied> {
-    if let Some(tail) = tail {
-        tail.record(&mut guard)?;
-    }
     if response.status() == StatusCode::SWITCHING_PROTOCOLS {
-        return websocket::switch(response, guard, upgrade);
+        return websocket::switch(response, guard, upgrade).await;
     }
     match pass(response, &mut guard, head_only).await {
         Ok(Passed::Whole(mut response, bytes)) => {
             *response.body_mut() = ReplyBody::whole(bytes);
-            finish(&mut response, &guard, upgrade.is_some());
+            reply::name(&mut response, guard.request(), Some(guard.session_id()));
             Ok(response)
         }
         Ok(Passed::Through(mut response, from, decoder, shape)) => {
-            finish(&mut response, &guard, upgrade.is_some());
+            reply::name(&mut response, guard.request(), Some(guard.session_id()));
             *response.body_mut() =
                 ReplyBody::Through(Box::new(Through::new(from, decoder, guard, shape.live, shape.length)));
             Ok(response)
@@ -98,14 +68,6 @@ pub async fn reply(
             guard.record_failure(&denied);
             Err(denied)
         }
-    }
-}
-
-fn finish(response: &mut Response<ReplyBody>, guard: &ReplyGuard, was_upgrade: bool) {
-    reply::name(response, guard.request(), Some(guard.session_id()));
-    if was_upgrade {
-        // What the client sent after its upgrade request was never looked at: the stream ends with this reply.
-        response.headers_mut().insert(header::CONNECTION, http::HeaderValue::from_static("close"));
     }
 }
 
@@ -152,17 +114,18 @@ async fn pass(
     let length = body.size_hint().exact();
     let ttfb = guard.elapsed_us();
     if empty {
-        record(guard, &out, ttfb, true)?;
+        record(guard, &out, ttfb, true).await?;
         return Ok(Passed::Whole(out, Bytes::new()));
     }
-    if !live && length.is_some_and(|length| length <= IN_ONE_PIECE) {
+    let short = if decoder.is_some() { PACKED_IN_ONE_PIECE } else { IN_ONE_PIECE };
+    if !live && length.is_some_and(|length| length <= short) {
         let bytes = in_one_piece(body, decoder, guard).await?;
         out.headers_mut().insert(header::CONTENT_LENGTH, bytes.len().into());
         guard.count(bytes.len() as u64, 0);
-        record(guard, &out, ttfb, true)?;
+        record(guard, &out, ttfb, true).await?;
         return Ok(Passed::Whole(out, bytes));
     }
-    record(guard, &out, ttfb, false)?;
+    record(guard, &out, ttfb, false).await?;
     // The net for credentials never changes a length; masking and decoding do.
     let length = length.filter(|_| !rewritten);
     Ok(Passed::Through(out, body, decoder, Shape { live, length }))
@@ -178,7 +141,17 @@ async fn in_one_piece(
     let mut out =
         Vec::with_capacity(usize::try_from(body.size_hint().lower()).unwrap_or(0).saturating_add(64));
     let mut decoded = Vec::new();
-    while let Some(frame) = body.frame().await {
+    let mut end = guard.end_watch();
+    loop {
+        let frame = tokio::select! {
+            biased;
+            end = end.ended() => return Err(crate::pipeline::session_ended(end)),
+            frame = tokio::time::timeout(STALL, body.frame()) => frame.map_err(|_stalled| broken())?,
+        };
+        let Some(frame) = frame else { break };
+        if decoder.is_some() && out.len() > UNPACKED {
+            return Err(undecodable("it grows beyond bounds when it is unpacked"));
+        }
         let Ok(data) = frame.map_err(|_error| broken())?.into_data() else { continue };
         match &mut decoder {
             None => guard.pass(&data, &mut out)?,
@@ -200,11 +173,10 @@ async fn in_one_piece(
 
 /// What undoes the reply's coding, where its body must be read.
 fn decoder(headers: &HeaderMap, guard: &ReplyGuard) -> Result<Option<Decoder>, Denied> {
-    let mut codings = headers.get_all(header::CONTENT_ENCODING).iter();
+    let identity = |coding: &&http::HeaderValue| coding.as_bytes().eq_ignore_ascii_case(b"identity");
+    let mut codings = headers.get_all(header::CONTENT_ENCODING).iter().filter(|coding| !identity(coding));
     let (first, second) = (codings.next(), codings.next());
-    let Some(coding) = first.filter(|coding| !coding.as_bytes().eq_ignore_ascii_case(b"identity")) else {
-        return Ok(None);
-    };
+    let Some(coding) = first else { return Ok(None) };
     if !guard.reads_bodies() {
         return Ok(None);
     }
@@ -228,7 +200,7 @@ fn is_event_stream(headers: &HeaderMap) -> bool {
 }
 
 /// Records the response's head, and with `complete` its body too.
-fn record(
+async fn record(
     guard: &mut ReplyGuard,
     response: &Response<ReplyBody>,
     ttfb_us: u64,
@@ -245,5 +217,5 @@ fn record(
     } else {
         let _infallible = write!(data, "null,\"ttfb_us\":{ttfb_us},\"end\":\"streaming\"}}");
     }
-    guard.record(EventKind::HttpResponse, Direction::S2c, data)
+    guard.record_head(EventKind::HttpResponse, data).await
 }

@@ -3,8 +3,6 @@
 use std::fmt::Write;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::Mutex;
-use std::sync::PoisonError;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering;
 use std::task::Context;
@@ -12,6 +10,7 @@ use std::task::Poll;
 
 use bytes::Bytes;
 use http::HeaderMap;
+use http::header;
 use http_body::Frame;
 use http_body::SizeHint;
 use hyper::body::Body;
@@ -22,9 +21,14 @@ use crate::domain::DenyCode;
 use crate::domain::EventKind;
 use crate::domain::SessionEnd;
 use crate::domain::event::Direction;
+use crate::mask::Notes;
+use crate::pipeline::Exchange;
 use crate::pipeline::ReplyGuard;
+use crate::pipeline::SideNotes;
 use crate::pipeline::body::Capture;
+use crate::pipeline::snapshot::Governed;
 use crate::protocol::http::coding::Decoder;
+use crate::protocol::http::exchange::body_text;
 use crate::protocol::http::headers::is_harmless_trailer;
 
 /// A body that ends before its end, on purpose: the peer must see that.
@@ -32,79 +36,129 @@ use crate::protocol::http::headers::is_harmless_trailer;
 #[error("the body was cut: {0}")]
 pub struct Cut(pub &'static str);
 
-/// How far a request's body has got; what is kept of it for the recording.
-#[derive(Debug)]
-pub struct Sent {
-    bytes: AtomicU64,
-    capture: Mutex<Option<Capture>>,
-}
+/// How many bytes of a request's body have gone to the target.
+#[derive(Debug, Default)]
+pub struct Sent(AtomicU64);
 
 impl Sent {
-    /// Nothing sent yet.
-    pub fn new(capture: Capture) -> Arc<Self> {
-        Arc::new(Self { bytes: AtomicU64::new(0), capture: Mutex::new(Some(capture)) })
-    }
-
-    /// How many bytes have been sent.
+    /// How many bytes.
     pub fn bytes(&self) -> u64 {
-        self.bytes.load(Ordering::Relaxed)
-    }
-
-    /// What was kept, once.
-    pub fn take(&self) -> Option<Capture> {
-        self.capture.lock().unwrap_or_else(PoisonError::into_inner).take()
-    }
-
-    fn add(&self, bytes: &[u8]) {
-        self.bytes.fetch_add(bytes.len() as u64, Ordering::Relaxed);
-        if let Some(capture) = &mut *self.capture.lock().unwrap_or_else(PoisonError::into_inner) {
-            capture.add(bytes);
-        }
+        self.0.load(Ordering::Relaxed)
     }
 }
 
 /// A request's body.
-#[derive(Debug)]
 pub enum RequestBody {
     /// None.
     Empty,
     /// One that was read whole.
     Whole(Option<Bytes>),
     /// One that passes through as the client sends it.
-    Through {
-        /// The client's side.
-        from: Incoming,
-        /// Sees what passes.
-        sent: Arc<Sent>,
-    },
+    Through(Box<Upload>),
+}
+
+/// A request's body on its way: recorded when it ends or is dropped, cut when what the command stands on ends.
+pub struct Upload {
+    from: Incoming,
+    sent: Arc<Sent>,
+    end: Pin<Box<dyn Future<Output = SessionEnd> + Send>>,
+    capture: Capture,
+    notes: SideNotes,
+    governed: Arc<Governed>,
+    headers: HeaderMap,
+    complete: bool,
+}
+
+impl Upload {
+    /// Puts the recording between the client's body and the target.
+    pub fn new(from: Incoming, exchange: &Exchange, headers: &HeaderMap, sent: &Arc<Sent>) -> Self {
+        let mut kept = HeaderMap::new();
+        for name in [header::CONTENT_TYPE, header::CONTENT_ENCODING] {
+            if let Some(value) = headers.get(&name) {
+                kept.insert(name, value.clone());
+            }
+        }
+        Self {
+            from,
+            sent: Arc::clone(sent),
+            end: Box::pin(exchange.end_watch().wait()),
+            capture: exchange.capture(),
+            notes: exchange.notes(),
+            governed: Arc::clone(exchange.governed()),
+            headers: kept,
+            complete: false,
+        }
+    }
+
+    fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, UploadError>>> {
+        if self.end.as_mut().poll(cx).is_ready() {
+            return Poll::Ready(Some(Err(UploadError::Ended)));
+        }
+        let frame = match std::task::ready!(Pin::new(&mut self.from).poll_frame(cx)) {
+            None => {
+                self.complete = true;
+                return Poll::Ready(None);
+            }
+            Some(frame) => frame.map_err(UploadError::Client)?,
+        };
+        Poll::Ready(Some(Ok(match frame.into_data() {
+            Ok(data) => {
+                self.sent.0.fetch_add(data.len() as u64, Ordering::Relaxed);
+                self.capture.add(&data);
+                self.complete = self.from.is_end_stream();
+                Frame::data(data)
+            }
+            Err(other) => match other.into_trailers() {
+                Ok(trailers) => Frame::trailers(harmless_trailers(&trailers)),
+                Err(other) => other,
+            },
+        })))
+    }
+}
+
+impl Drop for Upload {
+    fn drop(&mut self) {
+        if self.capture.length() == 0 {
+            return;
+        }
+        let (text, notes) = match self.capture.whole() {
+            _ if self.governed.plan.is_empty() => {
+                let mut text = String::new();
+                self.capture.write(&mut text);
+                (text, Notes::default())
+            }
+            Some(bytes) => body_text(&self.headers, bytes, &self.governed, self.capture.fresh()),
+            None => (format!("{{\"length\":{},\"withheld\":true}}", self.capture.length()), Notes::default()),
+        };
+        let mut notes = notes;
+        let end = if self.complete { "complete" } else { "cut" };
+        let data = format!("{{\"body\":{text},\"end\":\"{end}\"}}");
+        if let Err(denied) = self.notes.record(EventKind::HttpChunk, Some(Direction::C2s), data, notes.take()) {
+            tracing::error!(code = %denied.code, "a request body could not be recorded");
+        }
+    }
+}
+
+/// Why a request's body does not go on.
+#[derive(Debug, thiserror::Error)]
+pub enum UploadError {
+    /// The client broke off.
+    #[error("the client broke off")]
+    Client(#[source] hyper::Error),
+    /// What the command stands on has ended.
+    #[error("the session has ended")]
+    Ended,
 }
 
 impl Body for RequestBody {
     type Data = Bytes;
-    type Error = hyper::Error;
+    type Error = UploadError;
 
-    fn poll_frame(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, UploadError>>> {
         match self.get_mut() {
             Self::Empty => Poll::Ready(None),
             Self::Whole(bytes) => Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
-            Self::Through { from, sent } => {
-                let frame = std::task::ready!(Pin::new(from).poll_frame(cx));
-                Poll::Ready(frame.map(|frame| {
-                    frame.map(|frame| match frame.into_data() {
-                        Ok(data) => {
-                            sent.add(&data);
-                            Frame::data(data)
-                        }
-                        Err(other) => match other.into_trailers() {
-                            Ok(trailers) => Frame::trailers(harmless_trailers(&trailers)),
-                            Err(other) => other,
-                        },
-                    })
-                }))
-            }
+            Self::Through(upload) => upload.poll_frame(cx),
         }
     }
 
@@ -112,7 +166,7 @@ impl Body for RequestBody {
         match self {
             Self::Empty => true,
             Self::Whole(bytes) => bytes.is_none(),
-            Self::Through { from, .. } => from.is_end_stream(),
+            Self::Through(upload) => upload.from.is_end_stream(),
         }
     }
 
@@ -120,7 +174,7 @@ impl Body for RequestBody {
         match self {
             Self::Empty => SizeHint::with_exact(0),
             Self::Whole(bytes) => SizeHint::with_exact(bytes.as_ref().map_or(0, |bytes| bytes.len() as u64)),
-            Self::Through { from, .. } => from.size_hint(),
+            Self::Through(upload) => upload.from.size_hint(),
         }
     }
 }

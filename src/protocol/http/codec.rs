@@ -10,6 +10,8 @@ use memchr::memmem;
 
 /// The longest line of a chunk's size, or of one trailer field, in bytes.
 const MAX_LINE: usize = 8 << 10;
+/// A header field that no client may send: it marks the message that stands in for a refused one.
+pub const STAND_IN_FIELD: &str = "hoopctl-refused";
 /// All trailer fields of one message, in bytes.
 const MAX_TRAILERS: usize = 16 << 10;
 
@@ -170,6 +172,9 @@ impl<'a> Fields<'a> {
                 return Err(Refusal::Malformed("more than one Host"));
             }
             7 if name.eq_ignore_ascii_case(b"upgrade") => self.upgrade = true,
+            15 if name.eq_ignore_ascii_case(STAND_IN_FIELD.as_bytes()) => {
+                return Err(Refusal::Malformed("a header field of the gateway's own"));
+            }
             14 if name.eq_ignore_ascii_case(b"content-length") => {
                 let length =
                     parse_length(value).ok_or(Refusal::Malformed("a Content-Length that is not a number"))?;
@@ -250,6 +255,8 @@ enum State {
     ChunkData { left: u64 },
     ChunkEnd,
     Trailers { seen: usize },
+    /// After the head of an upgrade: what follows is another protocol or nothing, which only the answer tells.
+    Waiting,
     Opaque,
 }
 
@@ -282,9 +289,19 @@ impl Inspector {
         self.state == State::Head
     }
 
-    /// Whether the stream is no longer HTTP/1 as far as this inspector knows.
+    /// Whether the stream has left HTTP/1, or waits for the answer whether it does.
     pub fn is_opaque(&self) -> bool {
-        self.state == State::Opaque
+        matches!(self.state, State::Opaque | State::Waiting)
+    }
+
+    /// Whether nothing passes until it is known what the stream will be.
+    pub fn is_waiting(&self) -> bool {
+        self.state == State::Waiting
+    }
+
+    /// The answer to an upgrade was yes: from here on everything passes.
+    pub fn switched(&mut self) {
+        self.state = State::Opaque;
     }
 
     /// Looks at the front of `input`: the bytes not yet passed, from the same place at each call.
@@ -302,6 +319,7 @@ impl Inspector {
                 State::Opaque => {
                     return Ok(Found::Passed(input.len()));
                 }
+                State::Waiting => break,
                 State::Head => match self.head(rest) {
                     // What stands before a bad head is another message: it passes first.
                     Err(_later) if passed > 0 => break,
@@ -350,7 +368,7 @@ impl Inspector {
             Framing::Chunked => State::ChunkSize,
             Framing::Length(0) => State::Head,
             Framing::Length(left) => State::Body { left },
-            Framing::Upgrade => State::Opaque,
+            Framing::Upgrade => State::Waiting,
         };
         Ok(end)
     }

@@ -51,6 +51,7 @@ pub fn command(
     if METHOD_OVERRIDES.iter().any(|name| has_header(headers, name)) {
         return Err(bad("a header asks for another method than the request's own").because("method_override"));
     }
+    check_connection(headers)?;
     let query = query.unwrap_or_default();
     check_query(query)?;
     Ok(Command {
@@ -72,6 +73,18 @@ fn has_header(headers: &HeaderMap, name: &str) -> bool {
 /// A header name with `-` for `_`.
 pub fn folded(name: &str) -> String {
     name.replace('_', "-")
+}
+
+/// `Connection` may name what goes no further than one hop, but not what the body is or whom it is for: that was judged, and must arrive.
+fn check_connection(headers: &HeaderMap) -> Result<(), Denied> {
+    let judged = |name: &str| {
+        ["content-", "if-", "accept"].iter().any(|family| name.starts_with(family)) || matches!(name, "host" | "range" | "authorization")
+    };
+    let names = headers.get_all(header::CONNECTION).iter().filter_map(|value| value.to_str().ok()).flat_map(|value| value.split(','));
+    if names.map(|name| name.trim().to_ascii_lowercase()).any(|name| judged(&name)) {
+        return Err(bad("Connection names a header that must reach the target").because("connection"));
+    }
+    Ok(())
 }
 
 fn classify(method: &Method, upgrade: bool) -> Result<Class, Denied> {
@@ -253,9 +266,25 @@ pub fn args(headers: &HeaderMap, body: &[u8]) -> Result<Args, Denied> {
         return Ok(Args::Read(json));
     }
     if essence == "application/x-www-form-urlencoded" {
+        check_form(headers, body)?;
         return Ok(form(body).map_or(Args::Unreadable, Args::Read));
     }
     Ok(Args::Unreadable)
+}
+
+/// Refuses a form that asks for another method than the request's own, as some frameworks allow.
+pub fn check_form(headers: &HeaderMap, body: &[u8]) -> Result<(), Denied> {
+    let form_type = |value: &http::HeaderValue| {
+        let start = b"application/x-www-form-urlencoded";
+        value.as_bytes().get(..start.len()).is_some_and(|found| found.eq_ignore_ascii_case(start))
+    };
+    if !headers.get_all(header::CONTENT_TYPE).iter().any(form_type) {
+        return Ok(());
+    }
+    match form(body).as_ref().and_then(|form| form.member("_method")) {
+        Some(_) => Err(bad("the form asks for another method than the request's own").because("method_override")),
+        None => Ok(()),
+    }
 }
 
 /// A form as an object of strings; a name that comes twice becomes an array.

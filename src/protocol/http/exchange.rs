@@ -3,15 +3,16 @@
 use std::fmt::Write;
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
+use bytes::BytesMut;
 use http::HeaderMap;
 use http::Request;
 use http::Response;
 use http::header;
 use http::request::Parts;
 use http_body_util::BodyExt;
-use http_body_util::Limited;
 use hyper::body::Body;
 use hyper::body::Incoming;
 
@@ -35,6 +36,7 @@ use crate::protocol::http::back;
 use crate::protocol::http::body::ReplyBody;
 use crate::protocol::http::body::RequestBody;
 use crate::protocol::http::body::Sent;
+use crate::protocol::http::body::Upload;
 use crate::protocol::http::command;
 use crate::protocol::http::command::bad;
 use crate::protocol::http::headers;
@@ -43,9 +45,12 @@ use crate::protocol::http::reply;
 use crate::protocol::http::upstream;
 use crate::protocol::http::upstream::Outgoing;
 use crate::protocol::http::websocket;
+use crate::transport::listen::OpenStreams;
 
 /// A request body up to this length is read before the command is recorded, so that the recording has it in one piece.
 const READ_FIRST: u64 = 64 << 10;
+/// How long a body that is read whole may make no progress.
+const STALL: Duration = Duration::from_secs(30);
 
 /// Where a request came from, and its id.
 #[derive(Debug, Clone, Copy)]
@@ -71,7 +76,9 @@ async fn run(
     mut request: Request<Incoming>,
     session: &mut Option<SessionId>,
 ) -> Result<Response<ReplyBody>, Denied> {
-    let upgrade = websocket::requested(request.headers()).then(|| hyper::upgrade::on(&mut request));
+    let open = request.extensions_mut().remove::<OpenStreams>();
+    let upgrade = websocket::requested(request.headers())
+        .then(|| websocket::Upgrade { client: hyper::upgrade::on(&mut request), open });
     let (head, mut body) = request.into_parts();
     let (exchange, rest) = enter(gate, origin, &head).await?;
     *session = Some(exchange.session_id());
@@ -86,12 +93,6 @@ async fn run(
 
     let masks = (!governed.plan.is_empty()).then_some(&*governed.mask_tag);
     let mut headers = headers::to_target(&head.headers, &governed.connection, masks, exchange.reads_bodies());
-    let held = judged.holds().then(|| {
-        hold::settle(&mut headers);
-        let reason =
-            head.headers.get("hoopctl-reason").and_then(|value| value.to_str().ok()).unwrap_or_default();
-        hold::held(&judged.command, &headers, whole.as_deref().unwrap_or_default(), &governed, reason)
-    });
     if upgrade.is_some() {
         if masks.is_some() && !judged.is_denied() {
             let denied = crate::pipeline::unmaskable("frames of a WebSocket are not masked");
@@ -99,17 +100,22 @@ async fn run(
         }
         websocket::offer(&head.headers, &mut headers);
     }
+    let held = judged.holds().then(|| {
+        hold::settle(&mut headers);
+        let reason =
+            head.headers.get("hoopctl-reason").and_then(|value| value.to_str().ok()).unwrap_or_default();
+        hold::held(&judged.command, &headers, whole.as_deref().unwrap_or_default(), &governed, reason)
+    });
     let text = whole.as_ref().map(|bytes| recorded.body(bytes, exchange.capture()));
     let record = recorded.command(&judged.command, text.as_deref());
-    let (body, sent) = outgoing_body(body, whole, &exchange);
+    let (body, sent) = outgoing_body(body, whole, &exchange, &head.headers);
     let (path, query) = (judged.command.path.clone(), judged.command.query.clone());
     let outgoing = Outgoing { method: head.method.clone(), path, query, headers, body };
     let permit = exchange.admit(judged, record, outgoing, held).await?;
     let (answered, guard) = upstream::send(permit, sent.as_ref()).await;
-    let tail = sent.map(|sent| back::RequestTail { sent, headers: head.headers.clone() });
     match answered {
-        Ok(response) => back::reply(response, guard, head.method == http::Method::HEAD, tail, upgrade).await,
-        Err(denied) => Err(back::failed(guard, tail, denied)),
+        Ok(response) => back::reply(response, guard, head.method == http::Method::HEAD, upgrade).await,
+        Err(denied) => Err(back::failed(guard, denied)),
     }
 }
 
@@ -151,7 +157,7 @@ async fn judge(
     let limit = exchange.governed().connection.limits.body;
     let mut whole = None;
     if exchange.wants_args(&command) {
-        match read_whole(body, limit)
+        match read_whole(body, limit, exchange)
             .await
             .and_then(|bytes| Ok((command::args(&head.headers, &bytes)?, bytes)))
         {
@@ -165,7 +171,11 @@ async fn judge(
     let judged = exchange.judge(command);
     let short = judged.passes() && body.size_hint().exact().is_some_and(|length| length <= READ_FIRST);
     if whole.is_none() && (judged.holds() || short) {
-        match read_whole(body, if judged.holds() { limit } else { READ_FIRST }).await {
+        let limit = if judged.holds() { limit } else { READ_FIRST };
+        match read_whole(body, limit, exchange)
+            .await
+            .and_then(|bytes| command::check_form(&head.headers, &bytes).map(|()| bytes))
+        {
             Ok(bytes) => whole = Some(bytes),
             Err(denied) => {
                 return Err(exchange.refuse(recorded.command(&judged.command, None), denied).await);
@@ -180,14 +190,15 @@ fn outgoing_body(
     body: Incoming,
     whole: Option<Bytes>,
     exchange: &Exchange,
+    headers: &HeaderMap,
 ) -> (RequestBody, Option<Arc<Sent>>) {
     match whole {
         Some(bytes) if bytes.is_empty() => (RequestBody::Empty, None),
         Some(bytes) => (RequestBody::Whole(Some(bytes)), None),
         None if body.is_end_stream() => (RequestBody::Empty, None),
         None => {
-            let sent = Sent::new(exchange.capture());
-            (RequestBody::Through { from: body, sent: Arc::clone(&sent) }, Some(sent))
+            let sent = Arc::new(Sent::default());
+            (RequestBody::Through(Box::new(Upload::new(body, exchange, headers, &sent))), Some(sent))
         }
     }
 }
@@ -208,22 +219,30 @@ fn bearer(headers: &HeaderMap) -> Result<Option<&str>, Denied> {
     Ok(Some(token.map_or("", |(_, token)| token.trim_matches(' '))))
 }
 
-/// Reads a body that must be judged or held, up to its limit.
-async fn read_whole(body: &mut Incoming, limit: u64) -> Result<Bytes, Denied> {
+/// Reads a body that must be judged or held, up to its limit; not beyond the end of what the command stands on.
+async fn read_whole(body: &mut Incoming, limit: u64, exchange: &Exchange) -> Result<Bytes, Denied> {
     let too_large = || {
-        let detail =
-            format!("a body that is judged or held may have at most {limit} bytes on this connection");
+        let detail = format!("a body that is judged or held may have at most {limit} bytes on this connection");
         Denied::new(DenyCode::LimitExceeded, detail).because("body_too_large")
     };
+    let broken = || bad("its body broke off, stalled, or is not framed as it should be").because("body");
     if body.size_hint().lower() > limit {
         return Err(too_large());
     }
-    let limited = Limited::new(body, usize::try_from(limit).unwrap_or(usize::MAX));
-    match limited.collect().await {
-        Ok(collected) => Ok(collected.to_bytes()),
-        Err(error) if error.is::<http_body_util::LengthLimitError>() => Err(too_large()),
-        Err(_broken) => {
-            Err(bad("its body broke off, stalled, or is not framed as it should be").because("body"))
+    let mut end = exchange.end_watch();
+    let mut whole = BytesMut::new();
+    loop {
+        let frame = tokio::select! {
+            biased;
+            end = end.ended() => return Err(crate::pipeline::session_ended(end)),
+            frame = tokio::time::timeout(STALL, body.frame()) => frame.map_err(|_stalled| broken())?,
+        };
+        let Some(frame) = frame else { return Ok(whole.freeze()) };
+        if let Ok(data) = frame.map_err(|_broken| broken())?.into_data() {
+            if (whole.len() as u64).saturating_add(data.len() as u64) > limit {
+                return Err(too_large());
+            }
+            whole.extend_from_slice(&data);
         }
     }
 }

@@ -34,6 +34,11 @@ impl FrameReader {
         Self { from_client, head: Vec::new(), frame: None }
     }
 
+    /// Whether the last byte read ended a frame.
+    pub fn is_between_frames(&self) -> bool {
+        self.frame.is_none() && self.head.is_empty()
+    }
+
     /// Reads on; gives the frames that are complete now.
     pub fn push(&mut self, mut bytes: &[u8]) -> Result<Vec<SeenFrame>, Malformed> {
         let mut complete = Vec::new();

@@ -28,22 +28,25 @@ use crate::protocol::http::codec::Refusal;
 /// How long a request head may take from its first byte.
 pub const HEAD_TIME: Duration = Duration::from_secs(10);
 /// How long a stream may rest between two requests.
-const REST_TIME: Duration = Duration::from_mins(2);
+pub const REST_TIME: Duration = Duration::from_mins(2);
 /// How long a peer may leave a body, or the reading of a reply, without any progress.
 const STALL_TIME: Duration = Duration::from_mins(1);
 /// A refused client may still be sending. Closing at once would reset the stream and throw the refusal away before it is read, so the rest is
 /// read for so long, and no more than so many bytes.
 const LINGER_TIME: Duration = Duration::from_millis(500);
 const LINGER_BYTES: usize = 256 << 10;
+/// How much a client may send before its upgrade is answered.
+const WAITING_BYTES: usize = 64 << 10;
 /// How much is read at once.
 const READ: usize = 32 << 10;
 /// What hyper reads in place of a refused head: it carries the refusal to the one place that answers, in its turn after earlier replies.
-const REFUSED_HEAD: &[u8] = b"GET /refused HTTP/1.1\r\nhost: refused\r\nconnection: close\r\n\r\n";
+const REFUSED_HEAD: &[u8] = b"GET /refused HTTP/1.1\r\nhost: refused\r\nhoopctl-refused: 1\r\nconnection: close\r\n\r\n";
 
 /// What the stream and the service that answers on it tell each other.
 #[derive(Debug, Default)]
 pub struct Shared {
     busy: AtomicBool,
+    switched: AtomicBool,
     refusal: Mutex<Option<Refusal>>,
 }
 
@@ -51,6 +54,11 @@ impl Shared {
     /// Says whether a request is being answered; meanwhile a silent client is no idle one.
     pub fn set_busy(&self, busy: bool) {
         self.busy.store(busy, Ordering::Relaxed);
+    }
+
+    /// Says that the client's upgrade was answered with yes.
+    pub fn set_switched(&self) {
+        self.switched.store(true, Ordering::Release);
     }
 
     /// The refusal of the head that hyper was not shown, once.
@@ -186,6 +194,16 @@ impl<S: AsyncRead + Unpin> AsyncRead for Guarded<S> {
                 buf.put_slice(now);
                 *stand_in = later;
                 return Poll::Ready(Ok(()));
+            }
+            if this.inspector.is_waiting() {
+                if this.shared.switched.load(Ordering::Acquire) {
+                    this.inspector.switched();
+                    continue;
+                }
+                if this.held.len() >= WAITING_BYTES {
+                    // Whoever reads on does so after the switch, and asks again then.
+                    return Poll::Pending;
+                }
             }
             if !this.held.is_empty() {
                 match this.inspector.inspect(&this.held) {

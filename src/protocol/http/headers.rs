@@ -7,6 +7,7 @@ use http::HeaderValue;
 use http::header;
 
 use crate::domain::Connection;
+use crate::domain::Injection;
 use crate::pipeline::ReplyGuard;
 use crate::protocol::http::command::folded;
 
@@ -47,10 +48,28 @@ const NEVER_SENT: [&str; 32] = [
     "x-wap-profile",
 ];
 /// Request headers of families that never reach a target.
-const NEVER_SENT_FAMILIES: [&str; 4] = ["hoopctl-", "proxy-", "x-forwarded-", "x-original-"];
+const NEVER_SENT_FAMILIES: [&str; 17] = [
+    "hoopctl-",
+    "impersonate-",
+    "proxy-",
+    "remote-",
+    "ssl-client-",
+    "x-amzn-oidc-",
+    "x-auth-request-",
+    "x-authenticated-",
+    "x-client-cert",
+    "x-envoy-",
+    "x-forwarded-",
+    "x-goog-authenticated-",
+    "x-ms-client-principal",
+    "x-original-",
+    "x-remote-",
+    "x-ssl-",
+    "x-webauth-",
+];
 
 /// Reply headers that never reach a client.
-const NEVER_RETURNED: [&str; 19] = [
+const NEVER_RETURNED: [&str; 21] = [
     "alt-svc",
     "authentication-info",
     "clear-site-data",
@@ -69,11 +88,15 @@ const NEVER_RETURNED: [&str; 19] = [
     "transfer-encoding",
     "upgrade",
     "via",
+    "x-accel-redirect",
     "x-powered-by",
+    "x-sendfile",
 ];
 /// Reply headers that speak of the bytes before masking.
-const OF_THE_BYTES: [&str; 6] =
-    ["content-length", "content-md5", "digest", "content-digest", "repr-digest", "accept-ranges"];
+const OF_THE_BYTES: [&str; 7] =
+    ["accept-ranges", "content-digest", "content-length", "content-md5", "digest", "repr-digest", "x-goog-hash"];
+/// The same, by family: a digest of the target's own bytes would let masked values be guessed.
+const OF_THE_BYTES_FAMILIES: [&str; 2] = ["x-amz-checksum-", "x-checksum-"];
 
 fn is_sent(name: &HeaderName, by_connection: &[String]) -> bool {
     let folded_name;
@@ -117,9 +140,19 @@ pub fn to_target(
     if reads_bodies {
         out.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
     }
-    if let Some(tag) = masks {
+    if reads_bodies {
+        // A part of a document could cut a masked value, or the credential, in two.
         out.remove(header::RANGE);
         out.remove(header::IF_RANGE);
+    }
+    if let Injection::Header { name, .. } = &connection.inject {
+        // The client's own spelling of the header that carries the credential.
+        let other: Vec<HeaderName> = out.keys().filter(|key| folded(key.as_str()) == folded(name)).cloned().collect();
+        for key in other {
+            out.remove(key);
+        }
+    }
+    if let Some(tag) = masks {
         for name in [header::IF_MATCH, header::IF_NONE_MATCH] {
             translate_condition(&mut out, &name, tag);
         }
@@ -195,11 +228,15 @@ pub fn to_client(headers: &HeaderMap, guard: &mut ReplyGuard, rewritten: bool) -
         let dropped = NEVER_RETURNED.binary_search(&text).is_ok()
             || text.starts_with("hoopctl-")
             || by_connection.iter().any(|listed| listed == text)
-            || (rewritten && (OF_THE_BYTES.contains(&text) || *name == header::CONTENT_ENCODING));
+            || (rewritten && speaks_of_the_bytes(text));
         if dropped {
             continue;
         }
         let value = match *name {
+            header::LINK | header::REFRESH => match links_inside(value, &governed.connection) {
+                Some(value) => value,
+                None => continue,
+            },
             header::LOCATION | header::CONTENT_LOCATION => match inside(value, &governed.connection) {
                 Some(value) => value,
                 None => continue,
@@ -224,16 +261,23 @@ pub fn to_client(headers: &HeaderMap, guard: &mut ReplyGuard, rewritten: bool) -
     out
 }
 
+fn speaks_of_the_bytes(name: &str) -> bool {
+    name == "content-encoding"
+        || OF_THE_BYTES.contains(&name)
+        || OF_THE_BYTES_FAMILIES.iter().any(|family| name.starts_with(family))
+}
+
 /// A redirect as the client can follow it: own-origin ones lead back through the gateway, those to a part of the target that the connection does not
 /// open lead nowhere.
 fn inside(value: &HeaderValue, connection: &Connection) -> Option<HeaderValue> {
     let text = value.to_str().ok()?;
     let upstream = &connection.upstream;
-    let scheme = if upstream.tls { "https:" } else { "http:" };
-    let after_scheme = match text.get(..scheme.len()) {
-        Some(start) if start.eq_ignore_ascii_case(scheme) => text.get(scheme.len()..)?,
-        _ => text,
+    let scheme = |scheme: &str| match text.get(..scheme.len()) {
+        Some(start) if start.eq_ignore_ascii_case(scheme) => text.get(scheme.len()..),
+        _ => None,
     };
+    // Either scheme: a target behind a proxy of its own often names the wrong one.
+    let after_scheme = scheme("https:").or_else(|| scheme("http:")).unwrap_or(text);
     let path = match after_scheme.strip_prefix("//") {
         Some(rest) => {
             let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
@@ -252,6 +296,19 @@ fn inside(value: &HeaderValue, connection: &Connection) -> Option<HeaderValue> {
     opens.then(|| HeaderValue::from_str(&format!("/c/{}{below}", connection.name)).ok()).flatten()
 }
 
+/// Links to the target's own origin, led back through the gateway. Where that cannot be done for all of them, none is shown.
+fn links_inside(value: &HeaderValue, connection: &Connection) -> Option<HeaderValue> {
+    let upstream = &connection.upstream;
+    let authority = upstream.authority();
+    let mut text = value.to_str().ok()?.to_owned();
+    for scheme in ["https", "http"] {
+        let own = format!("{scheme}://{authority}{}/", upstream.base_path);
+        text = text.replace(&own, &format!("/c/{}/", connection.name));
+    }
+    let host = text.to_ascii_lowercase().contains(&*upstream.host);
+    (!host).then(|| HeaderValue::from_str(&text).ok()).flatten()
+}
+
 fn same_authority(authority: &str, connection: &Connection) -> bool {
     let upstream = &connection.upstream;
     let explicit = format!("{}:{}", upstream.host, upstream.port);
@@ -263,7 +320,6 @@ fn same_authority(authority: &str, connection: &Connection) -> bool {
 mod tests {
     use super::*;
     use crate::domain::ConnectionLimits;
-    use crate::domain::Injection;
     use crate::domain::Origin;
     use crate::domain::Protocol;
     use crate::domain::Upstream;
@@ -361,6 +417,7 @@ mod tests {
             ("https://crm.internal/other", None),
             ("next", Some("next")),
             ("https://elsewhere.example/api/x", Some("https://elsewhere.example/api/x")),
+            ("http://crm.internal/api/x", Some("/c/crm/x")),
         ] {
             let value = HeaderValue::from_static(location);
             assert_eq!(

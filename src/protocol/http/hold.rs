@@ -45,16 +45,19 @@ pub fn held(command: &Command, headers: &HeaderMap, body: &[u8], governed: &Gove
         context.update(&(part.len() as u64).to_be_bytes());
         context.update(part);
     };
+    absorb(command.class.as_str().as_bytes());
     absorb(command.method.as_bytes());
     absorb(command.path.as_bytes());
     absorb(command.query.as_bytes());
     let mut fields: Vec<(&str, &[u8])> =
         headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes())).collect();
-    fields.sort_unstable();
+    // By name only: the order of several values of one name is part of what is sent.
+    fields.sort_by(|one, other| one.0.cmp(other.0));
     absorb(&(fields.len() as u64).to_be_bytes());
     for (name, value) in &fields {
         absorb(name.as_bytes());
-        absorb(value);
+        // A WebSocket handshake has another key at each attempt; it says nothing.
+        absorb(if *name == "sec-websocket-key" { b"" } else { value });
     }
     absorb(body);
     let bytes_digest = hex(context.finish().as_ref());
@@ -83,7 +86,9 @@ pub fn held(command: &Command, headers: &HeaderMap, body: &[u8], governed: &Gove
         truncated = true;
         detail.truncate(detail.floor_char_boundary(MAX_DETAIL));
     }
-    Held { bytes_digest, detail, truncated, reason: reason.chars().take(500).collect() }
+    let reason: String = reason.chars().take(500).collect();
+    let reason = governed.plan.text(&reason, "reason", &mut notes).unwrap_or(reason);
+    Held { bytes_digest, truncated, reason, bytes: body.len() + detail.len(), detail }
 }
 
 /// The body as approvers may read it; `None` where masked values in it could not be found.

@@ -1,5 +1,6 @@
 //! The client's side: streams in, HTTP/1.1 or HTTP/2, one service for both.
 
+use std::cell::Cell;
 use std::convert::Infallible;
 use std::net::IpAddr;
 use std::net::SocketAddr;
@@ -27,12 +28,15 @@ use crate::pipeline::Gate;
 use crate::protocol::http::body::ReplyBody;
 use crate::protocol::http::codec::HeadLimits;
 use crate::protocol::http::codec::Refusal;
+use crate::protocol::http::codec::STAND_IN_FIELD;
 use crate::protocol::http::command::bad;
 use crate::protocol::http::exchange;
 use crate::protocol::http::guarded::Guarded;
 use crate::protocol::http::guarded::HEAD_TIME;
+use crate::protocol::http::guarded::REST_TIME;
 use crate::protocol::http::guarded::Shared;
 use crate::protocol::http::reply;
+use crate::transport::listen::OpenStreams;
 use crate::transport::stream::Stream;
 
 /// What the gateway says of itself on `/healthz`, `/readyz` and `/metrics`.
@@ -48,14 +52,15 @@ pub struct HttpService {
     gate: Gate,
     limits: HeadLimits,
     probe: Arc<dyn Probe>,
+    open: OpenStreams,
     /// Put on each response, for a gateway that trusts a development issuer.
     dev: bool,
 }
 
 impl HttpService {
     /// A service. `dev` marks every response with `Hoopctl-Dev: 1`.
-    pub fn new(gate: Gate, limits: HeadLimits, probe: Arc<dyn Probe>, dev: bool) -> Self {
-        Self { gate, limits, probe, dev }
+    pub fn new(gate: Gate, limits: HeadLimits, probe: Arc<dyn Probe>, open: OpenStreams, dev: bool) -> Self {
+        Self { gate, limits, probe, open, dev }
     }
 
     /// Serves one client's stream to its end. When `draining` turns true it finishes what it has begun and closes.
@@ -92,10 +97,18 @@ impl HttpService {
             let (this, shared) = (std::rc::Rc::clone(&self), Arc::clone(&shared));
             async move {
                 shared.set_busy(true);
-                let response = match shared.take_refusal() {
+                let stands_in = request.headers().contains_key(STAND_IN_FIELD);
+                let upgrades = request.headers().contains_key(header::UPGRADE);
+                let mut response = match if stands_in { shared.take_refusal() } else { None } {
                     Some(refusal) => this.refused(refusal, source),
                     None => this.answer(request, source).await,
                 };
+                if response.status() == StatusCode::SWITCHING_PROTOCOLS {
+                    shared.set_switched();
+                } else if upgrades {
+                    // What the client sent after its upgrade request was never looked at: the stream ends with this reply.
+                    response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+                }
                 shared.set_busy(false);
                 Ok::<_, Infallible>(response)
             }
@@ -122,9 +135,14 @@ impl HttpService {
         mut draining: watch::Receiver<bool>,
     ) {
         let limits = self.limits;
+        let activity = std::rc::Rc::new(Activity::default());
+        let seen = std::rc::Rc::clone(&activity);
         let service = service_fn(move |request| {
-            let this = std::rc::Rc::clone(&self);
-            async move { Ok::<_, Infallible>(this.answer(request, source).await) }
+            let (this, activity) = (std::rc::Rc::clone(&self), std::rc::Rc::clone(&seen));
+            async move {
+                let _running = activity.enter();
+                Ok::<_, Infallible>(this.answer(request, source).await)
+            }
         });
         let mut builder = http2::Builder::new(Here);
         builder
@@ -140,6 +158,10 @@ impl HttpService {
         let mut connection = std::pin::pin!(connection);
         let ended = tokio::select! {
             ended = connection.as_mut() => ended,
+            () = activity.rested() => {
+                connection.as_mut().graceful_shutdown();
+                connection.await
+            }
             () = drained(&mut draining) => {
                 connection.as_mut().graceful_shutdown();
                 connection.await
@@ -163,12 +185,15 @@ impl HttpService {
         response
     }
 
-    async fn answer(&self, request: Request<Incoming>, source: IpAddr) -> Response<ReplyBody> {
+    async fn answer(&self, mut request: Request<Incoming>, source: IpAddr) -> Response<ReplyBody> {
         let mut response = match request.uri().path() {
             path if path.starts_with("/c/") => {
                 let origin = exchange::Origin { request: RequestId::new(), source };
                 match self.check(&request) {
-                    Ok(()) => exchange::answer(&self.gate, origin, request).await,
+                    Ok(()) => {
+                        request.extensions_mut().insert(self.open.clone());
+                        exchange::answer(&self.gate, origin, request).await
+                    }
                     Err(denied) => {
                         let arrival = Arrival {
                             request: origin.request,
@@ -218,6 +243,40 @@ impl HttpService {
             return Err(bad("a Host other than the one of the request target").because("host"));
         }
         Ok(())
+    }
+}
+
+/// Whether requests run on an HTTP/2 stream, and since when none has. Answering pings alone keeps no stream open.
+#[derive(Default)]
+struct Activity {
+    running: Cell<usize>,
+    begun: Cell<u64>,
+}
+
+struct Running(std::rc::Rc<Activity>);
+
+impl Activity {
+    fn enter(self: &std::rc::Rc<Self>) -> Running {
+        self.running.set(self.running.get().saturating_add(1));
+        self.begun.set(self.begun.get().wrapping_add(1));
+        Running(std::rc::Rc::clone(self))
+    }
+
+    /// Resolves once no request has run for [`REST_TIME`].
+    async fn rested(&self) {
+        loop {
+            let before = self.begun.get();
+            tokio::time::sleep(REST_TIME).await;
+            if self.running.get() == 0 && self.begun.get() == before {
+                return;
+            }
+        }
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.0.running.set(self.0.running.get().saturating_sub(1));
     }
 }
 

@@ -18,6 +18,7 @@ use hyper::body::Incoming;
 use hyper::client::conn::http1;
 use hyper::client::conn::http2;
 use hyper_util::rt::TokioIo;
+use hyper_util::rt::TokioTimer;
 
 use crate::domain::ConnectionName;
 use crate::domain::Denied;
@@ -96,7 +97,12 @@ async fn exchange(
     sent: Option<&Arc<Sent>>,
 ) -> Result<Response<Incoming>, Denied> {
     let governed = Arc::clone(guard.governed());
-    let credential = guard.credential().await?;
+    let mut end = guard.end_watch();
+    let credential = tokio::select! {
+        biased;
+        end = end.ended() => return Err(crate::pipeline::session_ended(end)),
+        credential = guard.credential() => credential?,
+    };
     let mut request = request(outgoing, &governed)?;
     if let Some(credential) = &credential {
         let (name, value) = credential.header();
@@ -111,11 +117,15 @@ async fn exchange(
         request.headers_mut().insert(name, value);
     }
     let limit = governed.connection.limits.response;
-    let mut end = guard.end_watch();
     tokio::select! {
         biased;
-        answered = within(deliver(request, &governed), limit, sent) => answered,
         end = end.ended() => Err(crate::pipeline::session_ended(end)),
+        answered = within(deliver(request, &governed), limit, sent) => answered.inspect_err(|denied| {
+            if denied.audit == Some("upstream_timeout") {
+                // A stream on which nothing comes back is not used again.
+                pool(&governed, |pool| pool.h2 = None);
+            }
+        }),
     }
 }
 
@@ -248,7 +258,10 @@ fn pool<T>(governed: &Arc<Governed>, with: impl FnOnce(&mut Pool) -> T) -> T {
         let fresh = || Pool { governed: Arc::clone(governed), tls: None, h1: Vec::new(), h2: None };
         let pool = pools.entry(name).or_insert_with(fresh);
         if !Arc::ptr_eq(&pool.governed, governed) {
-            *pool = fresh();
+            if pool.governed.leads_elsewhere(governed) {
+                *pool = fresh();
+            }
+            pool.governed = Arc::clone(governed);
         }
         with(pool)
     })
@@ -292,7 +305,13 @@ async fn connect(governed: &Arc<Governed>, only_h1: bool) -> Result<Sender, Deni
         .map_err(|error| failed(&error, "connect"))?;
     if stream.chose_h2() {
         let handshake =
-            http2::Builder::new(Here).max_header_list_size(64 << 10).handshake(TokioIo::new(stream)).await;
+            http2::Builder::new(Here)
+            .timer(TokioTimer::new())
+            .keep_alive_interval(Duration::from_secs(10))
+            .keep_alive_timeout(Duration::from_secs(5))
+            .max_header_list_size(64 << 10)
+            .handshake(TokioIo::new(stream))
+            .await;
         let (sender, driver) = handshake.map_err(|error| failed(&error, "h2_handshake"))?;
         tokio::task::spawn_local(async move { log_end(driver.await) });
         pool(governed, |pool| pool.h2 = Some(sender.clone()));

@@ -28,6 +28,7 @@ use crate::protocol::http::body::ReplyBody;
 use crate::protocol::http::frames::FrameReader;
 use crate::protocol::http::headers;
 use crate::protocol::http::reply;
+use crate::transport::listen::OpenStreams;
 
 /// Whether a request asks for a WebSocket.
 pub fn requested(headers: &HeaderMap) -> bool {
@@ -45,18 +46,26 @@ pub fn offer(from: &HeaderMap, to: &mut HeaderMap) {
     }
 }
 
+/// A client that asked for a WebSocket.
+pub struct Upgrade {
+    /// Its stream, once it is switched.
+    pub client: OnUpgrade,
+    /// The count of open streams, in which it stays.
+    pub open: Option<OpenStreams>,
+}
+
 /// Answers 101 and joins the two sides.
-pub fn switch(
+pub async fn switch(
     response: Response<Incoming>,
     mut guard: ReplyGuard,
-    upgrade: Option<OnUpgrade>,
+    upgrade: Option<Upgrade>,
 ) -> Result<Response<ReplyBody>, Denied> {
     let answered = response
         .headers()
         .get(header::UPGRADE)
         .is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"websocket"));
     let extends = response.headers().contains_key(header::SEC_WEBSOCKET_EXTENSIONS);
-    let Some(client) = upgrade.filter(|_| answered && !extends) else {
+    let Some(Upgrade { client, open }) = upgrade.filter(|_| answered && !extends) else {
         let denied = Denied::new(
             DenyCode::UpstreamUnavailable,
             "the target switched to a protocol that was not asked for",
@@ -75,9 +84,11 @@ pub fn switch(
     let ttfb = guard.elapsed_us();
     let data =
         format!("{{\"status\":101,\"headers\":[],\"body\":null,\"ttfb_us\":{ttfb},\"end\":\"upgraded\"}}");
-    guard.record(EventKind::HttpResponse, Direction::S2c, data)?;
+    guard.record_head(EventKind::HttpResponse, data).await?;
     let target = hyper::upgrade::on(response);
+    let stream = open.map(|open| open.enter());
     tokio::task::spawn_local(async move {
+        let _counted = stream;
         match tokio::try_join!(client, target) {
             Ok((client, target)) => join(client, target, guard).await,
             Err(error) => tracing::debug!(%error, "a WebSocket was not established"),
@@ -111,41 +122,46 @@ async fn pump(
     dir: Direction,
     guard: &Mutex<ReplyGuard>,
 ) {
-    let mut frames = FrameReader::new(dir == Direction::C2s);
+    let mut side = Side { dir, passed: FrameReader::new(dir == Direction::C2s), came: FrameReader::new(dir == Direction::C2s) };
     let mut buffer = vec![0; 16 << 10];
     loop {
         let Ok(count) = from.read(&mut buffer).await else { return };
         let Some(bytes) = buffer.get(..count).filter(|bytes| !bytes.is_empty()) else { return };
         let mut out = Vec::with_capacity(bytes.len());
-        if step(bytes, dir, &mut frames, guard, &mut out).is_err() || to.write_all(&out).await.is_err() {
+        if step(bytes, &mut side, guard, &mut out).is_err() || to.write_all(&out).await.is_err() {
             return;
         }
     }
 }
 
-/// Records the frames that `bytes` complete, then lets the bytes go on: what is not recorded is not sent.
-fn step(
-    bytes: &[u8],
+/// One side's frames, as they came and as they go on.
+struct Side {
     dir: Direction,
-    frames: &mut FrameReader,
-    guard: &Mutex<ReplyGuard>,
-    out: &mut Vec<u8>,
-) -> Result<(), ()> {
+    came: FrameReader,
+    passed: FrameReader,
+}
+
+/// Records the frames that `bytes` complete, then lets the bytes go on: what is not recorded is not sent.
+fn step(bytes: &[u8], side: &mut Side, guard: &Mutex<ReplyGuard>, out: &mut Vec<u8>) -> Result<(), ()> {
     let mut guard = guard.lock().unwrap_or_else(PoisonError::into_inner);
-    if dir == Direction::S2c {
-        // What the net holds back goes out with the next frame: a credential at the very end of a frame is never split.
+    if side.dir == Direction::S2c {
+        side.came.push(bytes).map_err(|_malformed| ())?;
         guard.clear_piece(bytes, out);
+        if side.came.is_between_frames() {
+            // A message that is whole does not wait for the next one.
+            guard.clear_rest(out);
+        }
     } else {
         out.extend_from_slice(bytes);
     }
-    let mut capture = guard.fresh_capture();
-    for frame in frames.push(out).map_err(|_malformed| ())? {
+    for frame in side.passed.push(out).map_err(|_malformed| ())? {
+        let mut capture = guard.fresh_capture();
         capture.add(&frame.payload);
         capture.skip(frame.length.saturating_sub(frame.payload.len() as u64));
         let mut data = format!("{{\"frame\":\"{}\",\"body\":", frame.kind);
         capture.write(&mut data);
         data.push('}');
-        guard.record(EventKind::HttpChunk, dir, data).map_err(|_denied| ())?;
+        guard.record(EventKind::HttpChunk, side.dir, data).map_err(|_denied| ())?;
     }
     Ok(())
 }
