@@ -105,8 +105,7 @@ pub fn compile(
     let recording = config.recording.clone();
     let key = |name: &_| masks.of(name);
     let parts = SnapshotParts { connections, masks: &entities.masks, policies, recording, limits };
-    Snapshot::compile(parts, key, before)
-        .map_err(|source| GatewayError::Snapshot { source })
+    Snapshot::compile(parts, key, before).map_err(|source| GatewayError::Snapshot { source })
 }
 
 /// The listener's certificate as the configuration names it.

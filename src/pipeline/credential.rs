@@ -85,7 +85,10 @@ impl Gate {
         };
         if secret.expose().len() < SHORTEST {
             tracing::error!(connection = %governed.connection.name, "the target's credential is too short to be kept out of replies");
-            return Err(Denied::new(DenyCode::UpstreamCredential, "the gateway cannot log in at the target; tell its operator"));
+            return Err(Denied::new(
+                DenyCode::UpstreamCredential,
+                "the gateway cannot log in at the target; tell its operator",
+            ));
         }
         if let Some(ready) = governed.credential.load_full().filter(|ready| ready.is_made_of(&secret)) {
             return Ok(Some(ready));

@@ -36,7 +36,13 @@ impl EndWatch {
         let mut locks = gate.0.locks_changed.subscribe();
         // Whatever changed before now is asked about once more at the first wait.
         locks.mark_changed();
-        Self { gate: gate.clone(), verified: Arc::clone(verified), governed: Arc::clone(governed), session, locks }
+        Self {
+            gate: gate.clone(),
+            verified: Arc::clone(verified),
+            governed: Arc::clone(governed),
+            session,
+            locks,
+        }
     }
 
     /// Resolves when the session ends, the token of this very command runs out, or a lock shuts it out.

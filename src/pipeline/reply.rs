@@ -261,7 +261,8 @@ impl Drop for ReplyGuard {
     fn drop(&mut self) {
         if !self.settled {
             // The client left before there was a reply: what was sent may have been done all the same.
-            let gone = Denied::new(DenyCode::UpstreamUnavailable, "the client went away").because("client_gone");
+            let gone =
+                Denied::new(DenyCode::UpstreamUnavailable, "the client went away").because("client_gone");
             self.record_failure(&gone);
         }
     }

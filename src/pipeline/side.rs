@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use crate::domain::DenyCode;
 use crate::domain::Denied;
+use crate::domain::DenyCode;
 use crate::domain::EventKind;
 use crate::domain::MaskNote;
 use crate::domain::RequestId;
@@ -34,7 +34,13 @@ impl SideNotes {
     ///
     /// # Errors
     /// It could not be recorded: what it speaks of must not go on.
-    pub fn record(&self, kind: EventKind, dir: Option<Direction>, data: String, mask: Vec<MaskNote>) -> Result<(), Denied> {
+    pub fn record(
+        &self,
+        kind: EventKind,
+        dir: Option<Direction>,
+        data: String,
+        mask: Vec<MaskNote>,
+    ) -> Result<(), Denied> {
         let mut event = self.session.event(kind, dir, Some(self.request), data);
         event.mask = mask;
         self.session.used();

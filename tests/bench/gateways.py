@@ -52,7 +52,7 @@ def nginx_text(folder, server, extra=""):
 {user} daemon off; pid {folder}/nginx.pid; error_log {folder}/error.log warn; worker_processes {os.cpu_count()};
 events {{ worker_connections 4096; }}
 http {{
-  access_log off; sendfile on; tcp_nopush on; tcp_nodelay on; {temp}
+  access_log off; sendfile on; tcp_nodelay on; {temp}
   keepalive_timeout 300s; keepalive_requests 100000000;
   types {{ application/json json; }} default_type application/json; open_file_cache max=64;
   {extra}

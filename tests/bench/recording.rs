@@ -5,6 +5,14 @@
 //!
 //! `recording [WAITERS written|synced]`; `BENCH_DIR` is where the journal goes, `/var/tmp` by default.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    clippy::cast_precision_loss,
+    clippy::unchecked_time_subtraction,
+    reason = "a measurement may stop where it fails, and prints what it finds"
+)]
+
 use std::path::Path;
 use std::time::Duration;
 use std::time::Instant;

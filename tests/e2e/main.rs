@@ -15,6 +15,7 @@ mod approval;
 mod attack;
 mod configuration;
 mod crash;
+mod hostile;
 mod identity;
 mod lock;
 mod masking;

@@ -1,6 +1,5 @@
 //! What a decision costs.
 
-
 use crate::domain::Effect;
 use crate::policy::Matcher;
 use crate::policy::PolicySet;

@@ -133,7 +133,8 @@ impl Drop for Upload {
         let mut notes = notes;
         let end = if self.complete { "complete" } else { "cut" };
         let data = format!("{{\"body\":{text},\"end\":\"{end}\"}}");
-        if let Err(denied) = self.notes.record(EventKind::HttpChunk, Some(Direction::C2s), data, notes.take()) {
+        if let Err(denied) = self.notes.record(EventKind::HttpChunk, Some(Direction::C2s), data, notes.take())
+        {
             tracing::error!(code = %denied.code, "a request body could not be recorded");
         }
     }
@@ -154,7 +155,10 @@ impl Body for RequestBody {
     type Data = Bytes;
     type Error = UploadError;
 
-    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, UploadError>>> {
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, UploadError>>> {
         match self.get_mut() {
             Self::Empty => Poll::Ready(None),
             Self::Whole(bytes) => Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),

@@ -250,11 +250,17 @@ fn parse_length(text: &[u8]) -> Option<u64> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum State {
     Head,
-    Body { left: u64 },
+    Body {
+        left: u64,
+    },
     ChunkSize,
-    ChunkData { left: u64 },
+    ChunkData {
+        left: u64,
+    },
     ChunkEnd,
-    Trailers { seen: usize },
+    Trailers {
+        seen: usize,
+    },
     /// After the head of an upgrade: what follows is another protocol or nothing, which only the answer tells.
     Waiting,
     Opaque,

@@ -78,9 +78,14 @@ pub fn folded(name: &str) -> String {
 /// `Connection` may name what goes no further than one hop, but not what the body is or whom it is for: that was judged, and must arrive.
 fn check_connection(headers: &HeaderMap) -> Result<(), Denied> {
     let judged = |name: &str| {
-        ["content-", "if-", "accept"].iter().any(|family| name.starts_with(family)) || matches!(name, "host" | "range" | "authorization")
+        ["content-", "if-", "accept"].iter().any(|family| name.starts_with(family))
+            || matches!(name, "host" | "range" | "authorization")
     };
-    let names = headers.get_all(header::CONNECTION).iter().filter_map(|value| value.to_str().ok()).flat_map(|value| value.split(','));
+    let names = headers
+        .get_all(header::CONNECTION)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','));
     if names.map(|name| name.trim().to_ascii_lowercase()).any(|name| judged(&name)) {
         return Err(bad("Connection names a header that must reach the target").because("connection"));
     }
@@ -282,7 +287,9 @@ pub fn check_form(headers: &HeaderMap, body: &[u8]) -> Result<(), Denied> {
         return Ok(());
     }
     match form(body).as_ref().and_then(|form| form.member("_method")) {
-        Some(_) => Err(bad("the form asks for another method than the request's own").because("method_override")),
+        Some(_) => {
+            Err(bad("the form asks for another method than the request's own").because("method_override"))
+        }
         None => Ok(()),
     }
 }

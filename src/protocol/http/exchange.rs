@@ -222,7 +222,8 @@ fn bearer(headers: &HeaderMap) -> Result<Option<&str>, Denied> {
 /// Reads a body that must be judged or held, up to its limit; not beyond the end of what the command stands on.
 async fn read_whole(body: &mut Incoming, limit: u64, exchange: &Exchange) -> Result<Bytes, Denied> {
     let too_large = || {
-        let detail = format!("a body that is judged or held may have at most {limit} bytes on this connection");
+        let detail =
+            format!("a body that is judged or held may have at most {limit} bytes on this connection");
         Denied::new(DenyCode::LimitExceeded, detail).because("body_too_large")
     };
     let broken = || bad("its body broke off, stalled, or is not framed as it should be").because("body");

@@ -40,7 +40,8 @@ const WAITING_BYTES: usize = 64 << 10;
 /// How much is read at once.
 const READ: usize = 32 << 10;
 /// What hyper reads in place of a refused head: it carries the refusal to the one place that answers, in its turn after earlier replies.
-const REFUSED_HEAD: &[u8] = b"GET /refused HTTP/1.1\r\nhost: refused\r\nhoopctl-refused: 1\r\nconnection: close\r\n\r\n";
+const REFUSED_HEAD: &[u8] =
+    b"GET /refused HTTP/1.1\r\nhost: refused\r\nhoopctl-refused: 1\r\nconnection: close\r\n\r\n";
 
 /// What the stream and the service that answers on it tell each other.
 #[derive(Debug, Default)]

@@ -93,8 +93,15 @@ const NEVER_RETURNED: [&str; 21] = [
     "x-sendfile",
 ];
 /// Reply headers that speak of the bytes before masking.
-const OF_THE_BYTES: [&str; 7] =
-    ["accept-ranges", "content-digest", "content-length", "content-md5", "digest", "repr-digest", "x-goog-hash"];
+const OF_THE_BYTES: [&str; 7] = [
+    "accept-ranges",
+    "content-digest",
+    "content-length",
+    "content-md5",
+    "digest",
+    "repr-digest",
+    "x-goog-hash",
+];
 /// The same, by family: a digest of the target's own bytes would let masked values be guessed.
 const OF_THE_BYTES_FAMILIES: [&str; 2] = ["x-amz-checksum-", "x-checksum-"];
 
@@ -147,7 +154,8 @@ pub fn to_target(
     }
     if let Injection::Header { name, .. } = &connection.inject {
         // The client's own spelling of the header that carries the credential.
-        let other: Vec<HeaderName> = out.keys().filter(|key| folded(key.as_str()) == folded(name)).cloned().collect();
+        let other: Vec<HeaderName> =
+            out.keys().filter(|key| folded(key.as_str()) == folded(name)).cloned().collect();
         for key in other {
             out.remove(key);
         }

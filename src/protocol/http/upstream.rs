@@ -304,8 +304,7 @@ async fn connect(governed: &Arc<Governed>, only_h1: bool) -> Result<Sender, Deni
         .await
         .map_err(|error| failed(&error, "connect"))?;
     if stream.chose_h2() {
-        let handshake =
-            http2::Builder::new(Here)
+        let handshake = http2::Builder::new(Here)
             .timer(TokioTimer::new())
             .keep_alive_interval(Duration::from_secs(10))
             .keep_alive_timeout(Duration::from_secs(5))

@@ -122,7 +122,11 @@ async fn pump(
     dir: Direction,
     guard: &Mutex<ReplyGuard>,
 ) {
-    let mut side = Side { dir, passed: FrameReader::new(dir == Direction::C2s), came: FrameReader::new(dir == Direction::C2s) };
+    let mut side = Side {
+        dir,
+        passed: FrameReader::new(dir == Direction::C2s),
+        came: FrameReader::new(dir == Direction::C2s),
+    };
     let mut buffer = vec![0; 16 << 10];
     loop {
         let Ok(count) = from.read(&mut buffer).await else { return };

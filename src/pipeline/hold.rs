@@ -1,0 +1,240 @@
+//! A command that people must approve: it waits for them, or passes on a grant of theirs that already covers it.
+
+use std::sync::Arc;
+
+use crate::approval::ApprovalError;
+use crate::approval::Ask;
+use crate::approval::Outcome;
+use crate::approval::Wanted;
+use crate::domain::Command;
+use crate::domain::Denied;
+use crate::domain::DenyCode;
+use crate::domain::EventKind;
+use crate::domain::Verdict;
+use crate::domain::approval::ApprovalSpec;
+use crate::domain::json::write_string;
+use crate::pipeline::admit::CommandRecord;
+use crate::pipeline::admit::Held;
+use crate::pipeline::enter::Exchange;
+use crate::pipeline::enter::session_ended;
+use crate::recording::Durability;
+
+impl Exchange {
+    /// Holds a command until people have approved it, or a grant of theirs already covers it.
+    pub(super) async fn hold(
+        &mut self,
+        command: &Command,
+        verdict: &Verdict,
+        record: CommandRecord,
+        held: Option<Held>,
+    ) -> Result<(), Denied> {
+        let (Some(held), Some(spec)) = (held, verdict.approval.clone()) else {
+            let denied = Denied::new(DenyCode::Internal, "a command to be approved came without its bytes")
+                .because("not_held");
+            return Err(self.refuse_recorded(record, verdict, denied).await);
+        };
+        if held.truncated {
+            let detail = "this command must be approved, but it is too long, or of a type, to be shown whole to an approver";
+            let denied =
+                Denied { rule: verdict.rule.clone(), ..Denied::new(DenyCode::LimitExceeded, detail) };
+            return Err(self.refuse_recorded(record, verdict, denied.because("body_too_large")).await);
+        }
+        let room = u32::try_from(held.bytes / 1024).unwrap_or(u32::MAX).saturating_add(4);
+        let Ok(_room) = Arc::clone(&self.gate.0.held_room).try_acquire_many_owned(room) else {
+            let denied =
+                Denied::new(DenyCode::Overloaded, "too much waits for approval already; try again later");
+            return Err(self.refuse_recorded(record, verdict, denied.because("held_room")).await);
+        };
+        let rule = verdict.rules.join(",");
+        let digest = self.digest(&rule, &held.bytes_digest);
+        let principal = Arc::clone(&self.verified.principal);
+        let connection = self.governed.connection.name.clone();
+        let session = self.session.id;
+        let wanted =
+            Wanted { principal: &principal.id, connection: &connection, rule: &rule, spec: &spec, session };
+        if let Some(grant) = self.gate.0.approvals.standing_grant(&wanted) {
+            let grant = grant.id.to_string();
+            self.append(self.command_events(record, verdict, None, Some(&grant)), Durability::Synced).await?;
+            self.counters.approved();
+            return Ok(());
+        }
+        let summary = command.summary();
+        let mut record_masked = record;
+        let shown_summary = self.masked_summary(&summary, &mut record_masked);
+        self.append(self.command_events(record_masked, verdict, None, None), Durability::Synced).await?;
+        let ask = Ask {
+            principal: principal.id.to_string(),
+            label: principal.label().to_owned(),
+            kind: principal.kind,
+            groups: principal.groups.iter().map(str::to_owned).collect(),
+            source: self.source.to_string(),
+            connection,
+            session: self.session.id,
+            session_end_ms: self.session.latest_end_ms(),
+            request: self.request,
+            rule,
+            spec: (*spec).clone(),
+            digest,
+            summary: shown_summary,
+            detail: held.detail,
+            truncated: held.truncated,
+            reason: held.reason,
+            revision: verdict.revision,
+        };
+        match self.wait_for_people(ask, command, verdict, &spec).await {
+            Ok(()) => Ok(()),
+            Err(denied) => Err(self.refuse_late(verdict, denied).await),
+        }
+    }
+
+    fn masked_summary(&self, summary: &str, record: &mut CommandRecord) -> String {
+        let mut notes = crate::mask::Notes::default();
+        let masked = self.governed.plan.text(summary, "path", &mut notes);
+        record.mask.extend(notes.take());
+        masked.unwrap_or_else(|| summary.to_owned())
+    }
+
+    async fn wait_for_people(
+        &mut self,
+        ask: Ask,
+        command: &Command,
+        verdict: &Verdict,
+        spec: &ApprovalSpec,
+    ) -> Result<(), Denied> {
+        let wait = self.governed.connection.limits.approval_wait;
+        let requested = requested_data(&ask, spec);
+        let unavailable = |error: ApprovalError| {
+            tracing::warn!(request = %self.request, %error, "an approval could not be had");
+            Denied { rule: verdict.rule.clone(), ..not_to_be_had(&error) }
+        };
+        let mut ticket = self.gate.0.approvals.ask(ask).await.map_err(unavailable)?;
+        let id = ticket.id();
+        if !ticket.joined() {
+            let data = with_member(&requested, "approval", &id.to_string());
+            let event =
+                self.session.event(EventKind::ApprovalRequested, None, Some(self.request), data.into());
+            self.append(vec![event], Durability::Synced).await?;
+        }
+        self.counters.held();
+        let mut end = self.end_watch();
+        let outcome = tokio::select! {
+            outcome = ticket.wait(wait) => outcome,
+            end = end.ended() => {
+                return Err(Denied { approval: Some(id), ..session_ended(end) });
+            }
+        };
+        let denied = |code, detail: String| Denied {
+            rule: verdict.rule.clone(),
+            approval: Some(id),
+            ..Denied::new(code, detail)
+        };
+        match outcome {
+            Outcome::Approved { .. } => {}
+            Outcome::Denied { reason, .. } => {
+                let why = if reason.is_empty() { String::new() } else { format!(": {reason}") };
+                return Err(denied(DenyCode::ApprovalDenied, format!("an approver said no{why}")));
+            }
+            Outcome::Cancelled | Outcome::Expired | Outcome::Used => {
+                return Err(denied(
+                    DenyCode::ApprovalExpired,
+                    "nobody approved it in time; send it again to ask anew".into(),
+                ));
+            }
+            Outcome::Pending(_) => {
+                let detail = format!(
+                    "{id} waits for {} of {}; repeat the same request later",
+                    spec.min,
+                    spec.from.join(", ")
+                );
+                let retry_after = Some(std::time::Duration::from_secs(5));
+                return Err(Denied { retry_after, ..denied(DenyCode::ApprovalPending, detail) });
+            }
+            Outcome::Stopped => return Err(denied(DenyCode::Overloaded, "the gateway is stopping".into())),
+        }
+        // Time has passed: what it stands on must still hold, and so must the policies that asked.
+        self.still_agreed(command, verdict).map_err(|denied| Denied { approval: Some(id), ..denied })?;
+        ticket.redeem().await.map_err(unavailable)?;
+        let data = format!(
+            "{{\"effect\":\"allow\",\"rule\":{},\"approval\":\"{id}\",\"policy_rev\":{}}}",
+            quoted(verdict.rule.as_deref().unwrap_or_default()),
+            verdict.revision
+        );
+        let event = self.session.event(EventKind::Decision, None, Some(self.request), data);
+        self.append(vec![event], Durability::Synced).await?;
+        self.counters.approved();
+        Ok(())
+    }
+
+    /// SHA-256 over principal, connection, rule and the digest of the bytes, each with its length before it.
+    fn digest(&self, rule: &str, bytes_digest: &str) -> String {
+        let mut context = aws_lc_rs::digest::Context::new(&aws_lc_rs::digest::SHA256);
+        let governed = &self.governed.connection;
+        let upstream = governed.upstream.to_string();
+        for part in [
+            "hoopctl approval v1",
+            &self.verified.principal.id,
+            governed.name.as_str(),
+            &upstream,
+            rule,
+            bytes_digest,
+        ] {
+            context.update(&(part.len() as u64).to_be_bytes());
+            context.update(part.as_bytes());
+        }
+        crate::pipeline::body::hex(context.finish().as_ref())
+    }
+}
+
+/// What a requester is told when the approval itself does not work.
+fn not_to_be_had(error: &ApprovalError) -> Denied {
+    match error {
+        ApprovalError::TooMany { .. } | ApprovalError::TooManyOfOne { .. } => {
+            let detail = "too many commands wait for approval; try again when some are decided";
+            Denied::new(DenyCode::LimitExceeded, detail).because("pending_approvals")
+        }
+        ApprovalError::Store(_) => {
+            Denied::new(DenyCode::Overloaded, "approvals cannot be kept at the moment; try again later")
+                .because("store")
+        }
+        ApprovalError::NotOpen => {
+            Denied::new(DenyCode::Overloaded, "the gateway is starting or stopping; try again later")
+        }
+        ApprovalError::NobodyMayDecide => {
+            Denied::new(DenyCode::Denied, "nobody may approve this").because("no_approvers")
+        }
+        ApprovalError::ApproverGone => {
+            Denied::new(DenyCode::ApprovalDenied, "those who approved it may not approve any more; ask anew")
+                .because("approver_gone")
+        }
+        ApprovalError::AlreadyUsed
+        | ApprovalError::Different
+        | ApprovalError::Expired
+        | ApprovalError::NotApproved { .. } => Denied::new(
+            DenyCode::ApprovalExpired,
+            "the approval is used up or over; send the request again to ask anew",
+        ),
+    }
+}
+
+fn requested_data(ask: &Ask, spec: &ApprovalSpec) -> String {
+    let from: Vec<String> = spec.from.iter().map(|group| quoted(group)).collect();
+    format!(
+        "{{\"rule\":{},\"from\":[{}],\"min\":{},\"digest\":\"{}\",\"summary\":{}}}",
+        quoted(&ask.rule),
+        from.join(","),
+        spec.min,
+        ask.digest,
+        quoted(&ask.summary)
+    )
+}
+
+fn quoted(text: &str) -> String {
+    let mut out = String::with_capacity(text.len() + 2);
+    let _infallible = write_string(text, &mut out);
+    out
+}
+
+/// A JSON object with one more member, a string.
+fn with_member(object: &str, name: &str, value: &str) -> Box<str> {
+    format!("{},\"{name}\":{}}}", object.strip_suffix('}').unwrap_or(object), quoted(value)).into_boxed_str()
+}
