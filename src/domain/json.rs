@@ -129,27 +129,38 @@ impl fmt::Display for Json {
 /// Writes `text` as a JSON string with its quotes.
 pub fn write_string(text: &str, out: &mut impl fmt::Write) -> fmt::Result {
     out.write_char('"')?;
-    let mut done = 0;
-    for (at, byte) in text.bytes().enumerate() {
-        let short = match byte {
-            b'"' => "\\\"",
-            b'\\' => "\\\\",
-            b'\n' => "\\n",
-            b'\r' => "\\r",
-            b'\t' => "\\t",
-            0..=0x1f => "",
-            _ => continue,
-        };
-        out.write_str(text.get(done..at).unwrap_or_default())?;
-        if short.is_empty() {
-            write!(out, "\\u{byte:04x}")?;
-        } else {
-            out.write_str(short)?;
+    let mut rest = text;
+    while let Some(at) = first_special(rest.as_bytes()) {
+        let (plain, from) = rest.split_at_checked(at).unwrap_or((rest, ""));
+        out.write_str(plain)?;
+        let mut chars = from.chars();
+        match chars.next() {
+            Some('"') => out.write_str("\\\"")?,
+            Some('\\') => out.write_str("\\\\")?,
+            Some('\n') => out.write_str("\\n")?,
+            Some('\r') => out.write_str("\\r")?,
+            Some('\t') => out.write_str("\\t")?,
+            Some(control) => write!(out, "\\u{:04x}", u32::from(control))?,
+            None => {}
         }
-        done = at + 1;
+        rest = chars.as_str();
     }
-    out.write_str(text.get(done..).unwrap_or_default())?;
+    out.write_str(rest)?;
     out.write_char('"')
+}
+
+/// Where the first byte stands that a JSON string must escape: all of them are ASCII, so the place is a character's start.
+fn first_special(bytes: &[u8]) -> Option<usize> {
+    let special = |byte: u8| byte < 0x20 || byte == b'"' || byte == b'\\';
+    let mut seen = 0;
+    for chunk in bytes.chunks(32) {
+        // No early exit inside of a chunk: so the compiler looks at all of its bytes at once.
+        if chunk.iter().fold(false, |any, &byte| any | special(byte)) {
+            return chunk.iter().position(|&byte| special(byte)).map(|at| seen + at);
+        }
+        seen += chunk.len();
+    }
+    None
 }
 
 struct Reader<'a> {
@@ -382,6 +393,16 @@ mod tests {
             assert_eq!(read(text).map(|value| value.to_string()).as_deref(), Ok(text));
         }
         assert_eq!(read(r#""\ud83d\ude00""#), Ok(Json::String("😀".into())));
+    }
+
+    #[test]
+    fn a_string_is_written_so_that_it_reads_back() {
+        let long = format!("{}\"{}\\\n\u{1}é{}", "a".repeat(31), "b".repeat(40), "c".repeat(33));
+        for text in ["", "plain", "\"", "\\", "a\"b\\c\nd\re\tf\u{0}\u{1f}", "é\"😀", &long] {
+            let mut out = String::new();
+            write_string(text, &mut out).unwrap();
+            assert_eq!(Json::parse(out.as_bytes(), 1), Ok(Json::String(text.into())), "{out}");
+        }
     }
 
     #[test]

@@ -5,7 +5,9 @@ use std::collections::HashMap;
 /// The name patterns of all rules. The first rule that names a field owns it.
 #[derive(Debug, Default)]
 pub(super) struct FieldNames {
-    exact: HashMap<Box<str>, u16, ahash::RandomState>,
+    exact: HashMap<Box<[u8]>, u16, ahash::RandomState>,
+    /// Bit `n`: an exact name is `n` bytes long once folded; the highest one also stands for all that are longer.
+    lengths: u64,
     globs: Vec<(Box<str>, u16)>,
     first: ByteSet,
     last: ByteSet,
@@ -51,7 +53,8 @@ impl FieldNames {
         if folded.contains(['*', '?']) {
             self.globs.push((folded.into(), rule));
         } else {
-            self.exact.entry(folded.into()).or_insert(rule);
+            self.lengths |= length_bit(folded.len());
+            self.exact.entry(folded.into_bytes().into()).or_insert(rule);
         }
         true
     }
@@ -81,9 +84,14 @@ impl FieldNames {
             folded
         } else {
             long = fold(&String::from_utf8_lossy(name));
-            &long
+            long.as_bytes()
         };
-        let exact = self.exact.get(folded).copied();
+        let may_be = self.lengths & length_bit(folded.len()) != 0;
+        let exact = if may_be { self.exact.get(folded).copied() } else { None };
+        if self.globs.is_empty() {
+            return exact;
+        }
+        let folded = std::str::from_utf8(folded).unwrap_or_default();
         let glob = self.globs.iter().find(|(pattern, _)| matches(pattern, folded)).map(|&(_, rule)| rule);
         exact.into_iter().chain(glob).min()
     }
@@ -91,7 +99,20 @@ impl FieldNames {
 
 /// The answers for names that came before: the records of a body have the same ones.
 #[derive(Debug, Default)]
-pub(super) struct SeenNames(Vec<(Box<[u8]>, Option<u16>)>);
+pub(super) struct SeenNames(Vec<SeenName>);
+
+/// One name and its answer. The name stands in its place, so that a new one costs no memory of its own.
+#[derive(Debug, Clone, Copy, Default)]
+struct SeenName {
+    name: [u8; SeenName::LONGEST],
+    size: usize,
+    rule: Option<u16>,
+}
+
+impl SeenName {
+    /// Longer names are looked up each time.
+    const LONGEST: usize = 32;
+}
 
 impl SeenNames {
     const SLOTS: usize = 32;
@@ -105,17 +126,26 @@ impl SeenNames {
         let middle = name.get(name.len() / 2).copied().unwrap_or(0);
         let mix = usize::from(*first) ^ (usize::from(*last) << 2) ^ (usize::from(middle) << 1) ^ name.len();
         if self.0.is_empty() {
-            self.0.resize_with(Self::SLOTS, Default::default);
+            self.0.resize(Self::SLOTS, SeenName::default());
         }
         let slot = self.0.get_mut(mix % Self::SLOTS)?;
-        if *slot.0 != *name {
-            *slot = (name.into(), fields.find_folded(name));
+        if slot.name.get(..slot.size) == Some(name) {
+            return slot.rule;
         }
-        slot.1
+        let rule = fields.find_folded(name);
+        if let Some(room) = slot.name.get_mut(..name.len()) {
+            room.copy_from_slice(name);
+            (slot.size, slot.rule) = (name.len(), rule);
+        }
+        rule
     }
 }
 
-fn fold_ascii<'a>(name: &[u8], room: &'a mut [u8; 64]) -> Option<&'a str> {
+fn length_bit(size: usize) -> u64 {
+    1 << size.min(63)
+}
+
+fn fold_ascii<'a>(name: &[u8], room: &'a mut [u8; 64]) -> Option<&'a [u8]> {
     let mut used = 0;
     for &byte in name {
         if !byte.is_ascii() {
@@ -126,7 +156,7 @@ fn fold_ascii<'a>(name: &[u8], room: &'a mut [u8; 64]) -> Option<&'a str> {
             used += 1;
         }
     }
-    std::str::from_utf8(room.get(..used)?).ok()
+    room.get(..used)
 }
 
 /// Upper case first: `ſ` and the Kelvin sign are letters to parsers that ignore case.

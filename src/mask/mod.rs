@@ -21,6 +21,7 @@ pub mod detect;
 mod field;
 mod form;
 mod format;
+mod inert;
 mod json;
 mod masker;
 mod notes;

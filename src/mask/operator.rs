@@ -32,6 +32,14 @@ fn write_hash(key: &hmac::Key, value: &[u8], out: &mut Vec<u8>) {
 }
 
 fn write_kept(value: &[u8], first: usize, last: usize, out: &mut Vec<u8>) {
+    if value.is_ascii() {
+        write_kept_bytes(value, first, last, out);
+    } else {
+        write_kept_chars(value, first, last, out);
+    }
+}
+
+fn write_kept_chars(value: &[u8], first: usize, last: usize, out: &mut Vec<u8>) {
     let text = String::from_utf8_lossy(value);
     let counts = |c: char| c.is_alphanumeric() || !c.is_ascii();
     let all = text.chars().filter(|&c| counts(c)).count();
@@ -48,9 +56,34 @@ fn write_kept(value: &[u8], first: usize, last: usize, out: &mut Vec<u8>) {
     }
 }
 
+/// The same for ASCII text.
+fn write_kept_bytes(value: &[u8], first: usize, last: usize, out: &mut Vec<u8>) {
+    let all = value.iter().filter(|byte| byte.is_ascii_alphanumeric()).count();
+    let (first, last) = if all < 2 * (first + last) { (0, 0) } else { (first, last) };
+    let mut seen = 0;
+    out.extend(value.iter().map(|&byte| {
+        let counted = byte.is_ascii_alphanumeric();
+        let hidden = counted && seen >= first && seen < all - last;
+        seen += usize::from(counted);
+        if hidden { b'*' } else { byte }
+    }));
+}
+
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    proptest! {
+        #[test]
+        fn bytes_are_kept_as_characters_are(value in "[ -~\\n\\x00]{0,24}", first in 0usize..7, last in 0usize..5) {
+            let (mut bytes, mut chars) = (Vec::new(), Vec::new());
+            write_kept_bytes(value.as_bytes(), first, last, &mut bytes);
+            write_kept_chars(value.as_bytes(), first, last, &mut chars);
+            prop_assert_eq!(bytes, chars);
+        }
+    }
 
     fn masked(op: &MaskOp, value: &str) -> String {
         let key = hmac::Key::new(hmac::HMAC_SHA256, &[7; 32]);

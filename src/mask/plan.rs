@@ -11,6 +11,8 @@ use crate::mask::detect::PatternProblem;
 use crate::mask::detect::Scanner;
 use crate::mask::field;
 use crate::mask::field::FieldNames;
+use crate::mask::inert;
+use crate::mask::inert::Glance;
 use crate::mask::json::write_escaped;
 use crate::mask::notes::Notes;
 use crate::mask::operator;
@@ -130,25 +132,26 @@ impl Plan {
     /// One whole text outside a body, such as a path or a query: what it is masked to, if anything was found. `at` names the
     /// place in the notes. Names of fields are honoured in `name=value` and in JSON.
     pub fn text(&self, text: &str, at: &str, notes: &mut Notes) -> Option<String> {
-        let masked = self.whole(text.as_bytes(), "", at, notes)?;
+        let masked = self.whole(text.as_bytes(), "", || at.to_owned(), notes)?;
         Some(String::from_utf8_lossy(&masked).into_owned())
     }
 
     /// The value of a header: what it is masked to, if anything was found. A header that is named like a masked field is masked
     /// whole.
     pub fn header(&self, name: &str, value: &[u8], notes: &mut Notes) -> Option<Vec<u8>> {
-        let at = format!("header:{}", name.to_ascii_lowercase());
+        let at = || format!("header:{}", name.to_ascii_lowercase());
         if let Some(rule) = self.fields.find(name.as_bytes()) {
             let mut out = Vec::new();
             self.write(rule, value, &mut out);
-            notes.add("field", &at);
+            notes.add("field", &at());
             return Some(out);
         }
-        self.whole(value, name, &at, notes)
+        self.whole(value, name, at, notes)
     }
 
-    fn whole(&self, text: &[u8], field: &str, at: &str, notes: &mut Notes) -> Option<Vec<u8>> {
-        if self.is_empty() {
+    /// `at` is asked for the place only if something is found.
+    fn whole(&self, text: &[u8], field: &str, at: impl Fn() -> String, notes: &mut Notes) -> Option<Vec<u8>> {
+        if self.is_empty() || self.is_inert(text) {
             return None;
         }
         let mut finder = Finder::with_pairs();
@@ -157,16 +160,32 @@ impl Plan {
             Ok(Found::Rewritten(text, _)) => Some(text),
             Ok(Found::Whole(by)) => {
                 let mut out = Vec::new();
-                self.write(self.count(by, at, notes), text, &mut out);
+                self.write(self.count(by, &at(), notes), text, &mut out);
                 Some(out)
             }
             Ok(Found::Hits) => {
                 let mut out = Vec::new();
-                self.splice(text, finder.hits(), at, notes, &mut out);
+                self.splice(text, finder.hits(), &at(), notes, &mut out);
                 Some(out)
             }
             // What cannot be read is not shown.
             Err(_) => Some(REDACTED.to_vec()),
+        }
+    }
+
+    /// Whether a glance tells that nothing is masked in a text outside a body.
+    fn is_inert(&self, text: &[u8]) -> bool {
+        if self.scanner.has_patterns() {
+            return false;
+        }
+        match inert::glance(text) {
+            Glance::Inert => true,
+            Glance::Pairs => {
+                let mut hits = Vec::new();
+                self.pairs(text, true, &mut hits);
+                hits.is_empty()
+            }
+            Glance::Telling => false,
         }
     }
 

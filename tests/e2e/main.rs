@@ -15,6 +15,7 @@ mod approval;
 mod attack;
 mod configuration;
 mod crash;
+mod demo;
 mod hostile;
 mod identity;
 mod lock;

@@ -122,23 +122,57 @@ fn hex4(digits: &[u8]) -> Option<u32> {
 
 /// Appends text as the inside of a JSON string. Bytes that are no UTF-8 become U+FFFD.
 pub(in crate::mask) fn write_escaped(text: &[u8], out: &mut Vec<u8>) {
-    if text.is_ascii() && bits::string_stop(text, 0).is_none() {
-        out.extend_from_slice(text);
+    if text.is_ascii() || std::str::from_utf8(text).is_ok() {
+        escape_stops(text, out);
         return;
     }
     for chunk in text.utf8_chunks() {
-        for &byte in chunk.valid().as_bytes() {
-            match byte {
-                b'"' | b'\\' => out.extend_from_slice(&[b'\\', byte]),
-                b'\n' => out.extend_from_slice(b"\\n"),
-                b'\r' => out.extend_from_slice(b"\\r"),
-                b'\t' => out.extend_from_slice(b"\\t"),
-                0..=0x1f => out.extend_from_slice(format!("\\u{byte:04x}").as_bytes()),
-                _ => out.push(byte),
-            }
-        }
+        escape_stops(chunk.valid().as_bytes(), out);
         if !chunk.invalid().is_empty() {
             out.extend_from_slice("\u{fffd}".as_bytes());
+        }
+    }
+}
+
+/// Appends UTF-8 with what a JSON string may not hold escaped, and all between as it is.
+fn escape_stops(text: &[u8], out: &mut Vec<u8>) {
+    let mut at = 0;
+    while let Some(stop) = bits::string_stop(text, at) {
+        out.extend_from_slice(text.get(at..stop).unwrap_or_default());
+        match text.get(stop).copied().unwrap_or_default() {
+            byte @ (b'"' | b'\\') => out.extend_from_slice(&[b'\\', byte]),
+            b'\n' => out.extend_from_slice(b"\\n"),
+            b'\r' => out.extend_from_slice(b"\\r"),
+            b'\t' => out.extend_from_slice(b"\\t"),
+            byte => out.extend_from_slice(format!("\\u{byte:04x}").as_bytes()),
+        }
+        at = stop + 1;
+    }
+    out.extend_from_slice(text.get(at..).unwrap_or_default());
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn what_is_escaped_reads_as_it_was(bytes in prop::collection::vec(prop_oneof![4 => 0u8..0x80, 1 => any::<u8>()], 0..60)) {
+            let mut out = vec![b'"'];
+            write_escaped(&bytes, &mut out);
+            out.push(b'"');
+            let read: String = serde_json::from_slice(&out).unwrap();
+            prop_assert_eq!(read, String::from_utf8_lossy(&bytes));
+        }
+
+        #[test]
+        fn what_is_text_reads_as_it_was(text in any::<String>()) {
+            let mut out = vec![b'"'];
+            write_escaped(text.as_bytes(), &mut out);
+            out.push(b'"');
+            prop_assert_eq!(serde_json::from_slice::<String>(&out).unwrap(), text);
         }
     }
 }

@@ -192,7 +192,7 @@ impl JsonMasker {
             }
         }
         let done = input.get(..at).unwrap_or_default();
-        if std::str::from_utf8(done).is_err() {
+        if !done.is_ascii() && std::str::from_utf8(done).is_err() {
             return Err(Unmaskable::malformed("it is not UTF-8"));
         }
         if self.muted.is_none() {

@@ -91,8 +91,9 @@ impl HttpService {
         source: IpAddr,
         mut draining: watch::Receiver<bool>,
     ) {
+        let limits = self.limits;
         let shared = Arc::new(Shared::default());
-        let guarded = Guarded::new(stream, self.limits, Arc::clone(&shared));
+        let guarded = Guarded::new(stream, limits, Arc::clone(&shared));
         let service = service_fn(move |request| {
             let (this, shared) = (std::rc::Rc::clone(&self), Arc::clone(&shared));
             async move {
@@ -115,7 +116,11 @@ impl HttpService {
         });
         let mut builder = http1::Builder::new();
         // The guard before the stream has its own, stricter limits; hyper's own must not be the narrower ones.
-        builder.max_headers(1024).half_close(false).keep_alive(true);
+        builder.half_close(false).keep_alive(true);
+        if limits.fields > HYPER_FIELDS {
+            // hyper keeps its room for fields in one piece per message: only as much as may be used.
+            builder.max_headers(limits.fields.saturating_add(8));
+        }
         let connection = builder.serve_connection(TokioIo::new(guarded), service).with_upgrades();
         let mut connection = std::pin::pin!(connection);
         let ended = tokio::select! {
@@ -279,6 +284,9 @@ impl Drop for Running {
         self.0.running.set(self.0.running.get().saturating_sub(1));
     }
 }
+
+/// How many fields hyper allows unless told otherwise.
+const HYPER_FIELDS: usize = 100;
 
 /// Runs HTTP/2's tasks on this thread.
 #[derive(Clone)]

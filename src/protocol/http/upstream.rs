@@ -316,7 +316,7 @@ async fn connect(governed: &Arc<Governed>, only_h1: bool) -> Result<Sender, Deni
         pool(governed, |pool| pool.h2 = Some(sender.clone()));
         return Ok(Sender::H2(sender));
     }
-    let handshake = http1::Builder::new().max_headers(200).handshake(TokioIo::new(stream)).await;
+    let handshake = http1::Builder::new().handshake(TokioIo::new(stream)).await;
     let (sender, driver) = handshake.map_err(|error| failed(&error, "h1_handshake"))?;
     tokio::task::spawn_local(async move { log_end(driver.with_upgrades().await) });
     Ok(Sender::H1(sender))
