@@ -214,7 +214,7 @@ type Key = (Arc<str>, ConnectionName);
 /// All sessions that live, and those that have ended while streams of theirs still had to be told.
 #[derive(Debug, Default)]
 pub struct Sessions {
-    live: Mutex<HashMap<Key, Arc<Session>>>,
+    live: Mutex<HashMap<Key, Arc<Session>, ahash::RandomState>>,
     ending: Mutex<Vec<(Arc<Session>, Instant)>>,
 }
 
@@ -222,7 +222,7 @@ pub struct Sessions {
 const LAST_WORDS: Duration = Duration::from_secs(2);
 
 impl Sessions {
-    fn map(&self) -> MutexGuard<'_, HashMap<Key, Arc<Session>>> {
+    fn map(&self) -> MutexGuard<'_, HashMap<Key, Arc<Session>, ahash::RandomState>> {
         self.live.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

@@ -53,7 +53,7 @@ impl std::fmt::Debug for Governed {
 
 /// What holds at one moment.
 pub struct Snapshot {
-    connections: HashMap<ConnectionName, Arc<Governed>>,
+    connections: HashMap<ConnectionName, Arc<Governed>, ahash::RandomState>,
     policies: PolicySet,
     masks: usize,
     recording: recording::Settings,
@@ -94,7 +94,7 @@ impl Snapshot {
         before: Option<&Self>,
     ) -> Result<Self, SnapshotError> {
         let SnapshotParts { connections, masks, policies, recording, limits } = parts;
-        let mut governed = HashMap::with_capacity(connections.len());
+        let mut governed = HashMap::with_capacity_and_hasher(connections.len(), ahash::RandomState::new());
         for connection in connections {
             let rules: Vec<&MaskRule> =
                 masks.iter().filter(|rule| mask::applies(rule, &connection)).collect();

@@ -59,7 +59,7 @@ struct Pool {
 }
 
 thread_local! {
-    static POOLS: RefCell<HashMap<ConnectionName, Pool>> = RefCell::default();
+    static POOLS: RefCell<HashMap<ConnectionName, Pool, ahash::RandomState>> = RefCell::default();
 }
 
 /// Runs the tasks of HTTP/2 on the thread that has the stream.
