@@ -6,7 +6,7 @@ use crate::pipeline::reply::ReplyGuard;
 ///
 /// Only the pipeline makes one:
 /// ```compile_fail
-/// let forged = hoopctl::pipeline::Permit { payload: b"DELETE /customers/7", reply: todo!() };
+/// let forged = hoopctl::pipeline::Permit { payload: b"DELETE /customers/7", reply: loop {} };
 /// ```
 /// and only a protocol's `upstream.rs` takes it apart (a test checks that).
 #[must_use = "a permit that is dropped sends nothing"]
