@@ -79,3 +79,28 @@ fn a_killed_session_ends_and_the_next_request_opens_another() {
     assert_eq!(next.status, 200);
     assert_ne!(next.header("hoopctl-session"), Some(session.as_str()));
 }
+
+#[test]
+fn a_lock_of_the_second_token_of_a_session_cuts_its_stream_and_not_the_first() {
+    let world = World::new();
+    // The one that opens the session is the younger: it runs out no sooner than the other.
+    let (second, first) = (world.token("reader"), world.token("reader"));
+    let opened = world.get("/c/crm/customers/7", Some(&first));
+    let mut live = world.client();
+    live.send(request("GET", "/c/crm/__sse", Some(&second), &[], None));
+    let head = live.head();
+    assert_eq!(head.header("hoopctl-session"), opened.header("hoopctl-session"), "one session, two tokens");
+    live.set_patience(Duration::from_secs(5));
+    assert!(live.chunk().is_some());
+    let payload = second.split('.').nth(1).unwrap();
+    let payload = base64::Engine::decode(&base64::prelude::BASE64_URL_SAFE_NO_PAD, payload).unwrap();
+    let claims: serde_json::Value = serde_json::from_slice(&payload).unwrap();
+    let target = format!("token:{}", claims["jti"].as_str().unwrap());
+    let begin = Instant::now();
+    assert_eq!(world.cli(&["lock", "add", &target, "--yes"]).0, 0);
+    while live.chunk().is_some_and(|chunk| !chunk.is_empty()) {
+        assert!(begin.elapsed() < Duration::from_secs(2), "the stream goes on");
+    }
+    assert_eq!(world.get("/c/crm/customers/7", Some(&second)).code(), "locked");
+    assert_eq!(world.get("/c/crm/customers/7", Some(&first)).status, 200);
+}
