@@ -65,6 +65,16 @@ macro_rules! id {
             pub fn new() -> Self {
                 Self(time_ordered())
             }
+
+            /// Its 128 bits, for a file of this program's own.
+            pub const fn to_bits(self) -> u128 {
+                self.0
+            }
+
+            /// The id with these bits.
+            pub const fn from_bits(bits: u128) -> Self {
+                Self(bits)
+            }
         }
 
         impl fmt::Display for $name {

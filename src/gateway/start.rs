@@ -104,7 +104,7 @@ pub async fn run(options: RunOptions) -> Result<(), GatewayError> {
     }
     workers.stop();
     running.gate.close();
-    if let Err(error) = running.gate.journal().flush().await {
+    if let Err(error) = running.gate.journal().settle().await {
         tracing::error!(%error, "the end of some sessions is not recorded; the next start closes them");
     }
     running.gate.journal().close();

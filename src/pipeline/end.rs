@@ -1,14 +1,18 @@
 //! What one command stands on, watched: its session, its own token, and the locks.
 
 use std::sync::Arc;
-
-use tokio::sync::watch;
+use std::time::Duration;
 
 use crate::domain::SessionEnd;
 use crate::identity::Verified;
 use crate::pipeline::Gate;
 use crate::pipeline::now_ms;
+use crate::pipeline::sessions::Session;
 use crate::pipeline::snapshot::Governed;
+
+/// How long a command runs before it listens for its end. Most are over by then: what begins with nothing standing against it
+/// need not be woken so soon, only be cut in time, and to listen costs more than to look at the clock.
+const BRIEF: Duration = Duration::from_millis(100);
 
 /// Watches for the end of what a command stands on. Cheap to make; each stream has its own.
 #[derive(Clone)]
@@ -16,8 +20,7 @@ pub struct EndWatch {
     gate: Gate,
     verified: Arc<Verified>,
     governed: Arc<Governed>,
-    session: watch::Receiver<Option<SessionEnd>>,
-    locks: watch::Receiver<u64>,
+    session: Arc<Session>,
 }
 
 impl std::fmt::Debug for EndWatch {
@@ -31,44 +34,41 @@ impl EndWatch {
         gate: &Gate,
         verified: &Arc<Verified>,
         governed: &Arc<Governed>,
-        session: watch::Receiver<Option<SessionEnd>>,
+        session: &Arc<Session>,
     ) -> Self {
-        let mut locks = gate.0.locks_changed.subscribe();
-        // Whatever changed before now is asked about once more at the first wait.
-        locks.mark_changed();
         Self {
             gate: gate.clone(),
             verified: Arc::clone(verified),
             governed: Arc::clone(governed),
-            session,
-            locks,
+            session: Arc::clone(session),
         }
     }
 
-    /// Resolves when the session ends, the token of this very command runs out, or a lock shuts it out.
-    pub async fn ended(&mut self) -> SessionEnd {
+    /// Resolves when the session ends, the token of this very command runs out, or a lock shuts it out: at once, but for its
+    /// first tenth of a second, at the end of which it is told.
+    pub async fn wait(self) -> SessionEnd {
+        tokio::time::sleep(BRIEF).await;
+        let mut session = self.session.subscribe_end();
+        let mut locks = self.gate.0.locks_changed.subscribe();
+        // Whatever changed before now is asked about at the first turn.
+        locks.mark_changed();
         let left = u64::try_from(self.verified.expires_ms.saturating_sub(now_ms())).unwrap_or(0);
-        let mut token_end = std::pin::pin!(tokio::time::sleep(std::time::Duration::from_millis(left)));
+        let mut token_end = std::pin::pin!(tokio::time::sleep(Duration::from_millis(left)));
         loop {
             tokio::select! {
-                ended = self.session.wait_for(Option::is_some) => {
+                ended = session.wait_for(Option::is_some) => {
                     return ended.ok().and_then(|end| *end).unwrap_or(SessionEnd::Stopped);
                 }
                 () = &mut token_end => return SessionEnd::TokenExpired,
-                changed = self.locks.changed() => {
-                    let locks = self.gate.0.locks.load();
-                    let shut = locks.shuts_out(&self.verified.principal, &self.verified.token_ids)
-                        || locks.shuts(&self.governed.connection.name);
+                changed = locks.changed() => {
+                    let standing = self.gate.0.locks.load();
+                    let shut = standing.shuts_out(&self.verified.principal, &self.verified.token_ids)
+                        || standing.shuts(&self.governed.connection.name);
                     if shut || changed.is_err() {
                         return SessionEnd::Locked;
                     }
                 }
             }
         }
-    }
-
-    /// The same, with the watch itself in the future.
-    pub async fn wait(mut self) -> SessionEnd {
-        self.ended().await
     }
 }

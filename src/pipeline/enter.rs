@@ -148,7 +148,7 @@ impl Exchange {
 
     /// A watch on the end of what this command stands on.
     pub fn end_watch(&self) -> EndWatch {
-        EndWatch::new(&self.gate, &self.verified, &self.governed, self.session.subscribe_end())
+        EndWatch::new(&self.gate, &self.verified, &self.governed, &self.session)
     }
 
     /// Writes down what happens beside the command's own steps.

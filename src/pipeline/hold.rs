@@ -116,10 +116,10 @@ impl Exchange {
             self.append(vec![event], Durability::Synced).await?;
         }
         self.counters.held();
-        let mut end = self.end_watch();
+        let end = self.end_watch();
         let outcome = tokio::select! {
             outcome = ticket.wait(wait) => outcome,
-            end = end.ended() => {
+            end = end.wait() => {
                 return Err(Denied { approval: Some(id), ..session_ended(end) });
             }
         };

@@ -6,6 +6,7 @@ use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering;
 
 use crate::recording::error::RecordError;
+use crate::recording::queue::Stage;
 use crate::recording::queue::lock;
 
 /// Ranges that are told apart. Beyond it the oldest two are merged with all between them: who has not asked by then is told of a
@@ -22,39 +23,37 @@ pub(crate) struct Failures {
 struct Failure {
     from: u64,
     to: u64,
-    /// Only those who wait for the disk are told.
-    synced_only: bool,
+    /// Only those who wait for this are told.
+    stage: Stage,
     error: RecordError,
 }
 
 impl Failures {
     /// Notes that the tickets of a range failed; an empty range is nothing.
-    pub(crate) fn add(&self, from: u64, to: u64, synced_only: bool, error: &RecordError) {
+    pub(crate) fn add(&self, from: u64, to: u64, stage: Stage, error: &RecordError) {
         if from > to {
             return;
         }
         let mut ranges = lock(&self.ranges);
-        ranges.push_back(Failure { from, to, synced_only, error: error.clone() });
+        ranges.push_back(Failure { from, to, stage, error: error.clone() });
         if ranges.len() > MAX_RANGES
             && let Some(oldest) = ranges.pop_front()
-            && let Some(next) = ranges.front_mut()
+            && let Some(next) = ranges.iter_mut().find(|failure| failure.stage == oldest.stage)
         {
             next.from = next.from.min(oldest.from);
             next.to = next.to.max(oldest.to);
-            next.synced_only &= oldest.synced_only;
         }
         drop(ranges);
         self.any.store(true, Ordering::Release);
     }
 
-    /// Why a ticket failed, if it did. `synced`: for one who waits for the disk.
-    pub(crate) fn of(&self, ticket: u64, synced: bool) -> Option<RecordError> {
+    /// Why a ticket failed, if it did, for one who waits for `stage`.
+    pub(crate) fn of(&self, ticket: u64, stage: Stage) -> Option<RecordError> {
         if !self.any.load(Ordering::Acquire) {
             return None;
         }
-        let holds = |failure: &&Failure| {
-            (failure.from..=failure.to).contains(&ticket) && (synced || !failure.synced_only)
-        };
+        let holds =
+            |failure: &&Failure| failure.stage == stage && (failure.from..=failure.to).contains(&ticket);
         lock(&self.ranges).iter().find(holds).map(|failure| failure.error.clone())
     }
 }
@@ -65,18 +64,26 @@ mod tests {
 
     #[test]
     fn a_failure_is_never_forgotten_however_many_there_are() {
+        use Stage::{Settled, Synced};
         let failures = Failures::default();
-        assert!(failures.of(1, true).is_none());
-        failures.add(5, 4, false, &RecordError::Stopped);
-        assert!(failures.of(5, true).is_none());
-        failures.add(2, 3, true, &RecordError::Overloaded);
-        assert!(failures.of(2, true).is_some() && failures.of(2, false).is_none());
+        assert!(failures.of(1, Synced).is_none());
+        failures.add(5, 4, Settled, &RecordError::Stopped);
+        assert!(failures.of(5, Settled).is_none());
+        failures.add(2, 3, Synced, &RecordError::Overloaded);
+        assert!(failures.of(2, Synced).is_some() && failures.of(2, Settled).is_none());
         let tickets: Vec<u64> = (0..2000).map(|n| 10 + n * 2).collect();
         for ticket in &tickets {
-            failures.add(*ticket, *ticket, false, &RecordError::Stopped);
+            failures.add(
+                *ticket,
+                *ticket,
+                if ticket % 4 == 0 { Synced } else { Settled },
+                &RecordError::Stopped,
+            );
         }
-        assert!(tickets.iter().all(|ticket| failures.of(*ticket, false).is_some()));
-        assert!(failures.of(10_000, true).is_none());
+        for ticket in tickets {
+            assert!(failures.of(ticket, if ticket % 4 == 0 { Synced } else { Settled }).is_some());
+        }
+        assert!(failures.of(10_000, Synced).is_none());
         assert!(lock(&failures.ranges).len() <= MAX_RANGES);
     }
 }

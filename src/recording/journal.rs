@@ -16,6 +16,10 @@ use std::time::UNIX_EPOCH;
 use tokio::sync::broadcast;
 
 use crate::domain::event::Event;
+use crate::recording::ahead;
+use crate::recording::ahead::Ahead;
+use crate::recording::ahead::Segment;
+use crate::recording::ahead::replay;
 use crate::recording::checkpoint;
 use crate::recording::checkpoint::CheckpointRoom;
 use crate::recording::error::RecordError;
@@ -23,14 +27,14 @@ use crate::recording::line::StoredEvent;
 use crate::recording::prune::PruneReport;
 use crate::recording::prune::Pruning;
 use crate::recording::queue::Durability;
-use crate::recording::queue::Group;
-use crate::recording::queue::Shared;
+use crate::recording::queue::Stage;
 use crate::recording::queue::lock;
 use crate::recording::recover;
 use crate::recording::recover::OpenReport;
 use crate::recording::schema;
 use crate::recording::settings::Settings;
 use crate::recording::settings::Sync;
+use crate::recording::shared::Shared;
 use crate::recording::syncer;
 #[cfg(test)]
 use crate::recording::writer::Hooks;
@@ -56,7 +60,7 @@ pub struct Appended(State);
 
 enum State {
     Done(Option<Result<(), RecordError>>),
-    Waiting { shared: Arc<Shared>, ticket: u64, durability: Durability, registered: bool },
+    Waiting { shared: Arc<Shared>, ticket: u64, stage: Stage, registered: bool },
 }
 
 impl Journal {
@@ -84,9 +88,17 @@ impl Journal {
             path: path.clone(),
             detail: error.to_string().into(),
         };
-        let report = recover::close_interrupted(&connection, now_ms()).map_err(cannot)?;
+        let replayed = replay::replay(&connection, data_dir)?;
+        let mut report = recover::close_interrupted(&connection, now_ms()).map_err(cannot)?;
+        report.unreadable = replayed.damaged;
         let last_no = recover::last_no(&connection).map_err(cannot)?;
-        let shared = Arc::new(Shared::new(settings));
+        let segment = Segment::make(data_dir, replayed.next).map_err(|error| RecordError::Open {
+            path: data_dir.to_owned(),
+            detail: error.to_string().into(),
+        })?;
+        let shared = Arc::new(Shared::new(settings, Ahead::new(segment)));
+        #[cfg(test)]
+        shared.fail_writes(&hooks.write_fails);
         let room = Arc::new(CheckpointRoom::default());
         let writer = Writer::new(
             Arc::clone(&shared),
@@ -98,6 +110,7 @@ impl Journal {
         );
         let (opened, log) = Opened::new(connection, &writer)?;
         log.sync().map_err(|error| RecordError::broken(&error))?;
+        syncer::remove(&replayed.done).map_err(|error| RecordError::broken(&error))?;
         shared.sync.set_log(Some(log));
         let owner = Owner { shared, path, report, threads: Mutex::default() };
         // The writer first: it is the one that ends the other two.
@@ -107,6 +120,18 @@ impl Journal {
         owner.spawn("record-sync", move || syncer::run(&syncing))?;
         owner.spawn("record-move", move || checkpoint::run(&room, &moves))?;
         Ok(Self { owner: Arc::new(owner) })
+    }
+
+    /// Puts into the database what a gateway that died had only written ahead, if there is anything. The caller holds the lock of
+    /// the data directory.
+    ///
+    /// # Errors
+    /// As [`Journal::open`].
+    pub fn finish(data_dir: &Path, settings: Settings) -> Result<(), RecordError> {
+        if ahead::segments(data_dir).is_ok_and(|segments| segments.is_empty()) {
+            return Ok(());
+        }
+        Self::open(data_dir, settings).map(|journal| journal.close())
     }
 
     /// [`Journal::open`] with what tests put between the writer and the disk.
@@ -119,9 +144,9 @@ impl Journal {
         Self::open_with(data_dir, settings, hooks)
     }
 
-    /// Records events in their order. Cheap: they are queued, and the future resolves when they are committed, or one of them
-    /// could not be. Events that the level leaves out are done at once.
-    /// `events` is walked through under a lock: give values that are ready.
+    /// Records events in their order, all or none. They are written when this returns; the future resolves when they are as safe
+    /// as was asked for, at once for what need only be written. While the database is far behind, it resolves when that has
+    /// caught up. Events that the level leaves out are done at once.
     ///
     /// With `sync = "all"`, `Written` means [`Durability::Synced`].
     pub fn append(&self, events: impl IntoIterator<Item = Event>, durability: Durability) -> Appended {
@@ -130,32 +155,32 @@ impl Journal {
             Sync::All => Durability::Synced,
             Sync::Writes => durability,
         };
-        Appended(match shared.enqueue(events, durability, true) {
-            Ok(Some(ticket)) => {
-                State::Waiting { shared: Arc::clone(shared), ticket, durability, registered: false }
+        Appended(match shared.enqueue(events, Some(durability)) {
+            Ok(Some((ticket, stage))) => {
+                State::Waiting { shared: Arc::clone(shared), ticket, stage, registered: false }
             }
             Ok(None) => State::Done(Some(Ok(()))),
             Err(error) => State::Done(Some(Err(error))),
         })
     }
 
-    /// Records an event without waiting for it: replies, ends. It is written soon and on the disk within about 50 ms.
+    /// Records an event without waiting for it: replies, ends. It is written within about 10 ms and on the disk within about 50.
     ///
     /// # Errors
     /// At once when the journal is broken, closed or overloaded: then the event is not recorded. The end of a session
     /// is kept nevertheless, and recorded when the journal works again.
     pub fn push(&self, event: Event) -> Result<(), RecordError> {
-        self.owner.shared.enqueue([event], Durability::Written, false).map(|_ticket| ())
+        self.owner.shared.enqueue([event], None).map(|_ticket| ())
     }
 
-    /// Resolves when all that was queued before is on the disk.
-    pub fn flush(&self) -> Appended {
+    /// Resolves when all that was recorded before is in the database, where a [`Reader`](crate::recording::Reader) finds it.
+    pub fn settle(&self) -> Appended {
         let shared = &self.owner.shared;
-        Appended(match shared.enqueue_flush() {
+        Appended(match shared.press() {
             Ok(ticket) => State::Waiting {
                 shared: Arc::clone(shared),
                 ticket,
-                durability: Durability::Synced,
+                stage: Stage::Settled,
                 registered: false,
             },
             Err(error) => State::Done(Some(Err(error))),
@@ -254,7 +279,7 @@ fn run_writer(writer: Writer, opened: Opened, shared: &Shared, room: &Checkpoint
     if run.is_err() {
         let error = RecordError::Broken { detail: "the recorder died: restart the gateway".into() };
         tracing::error!(%error, "recording is broken");
-        shared.fail_all(&mut Group::default(), &error, &mut Vec::new());
+        shared.fail_all(&error, &mut Vec::new());
     }
     shared.sync.stop();
     room.stop();
@@ -269,22 +294,22 @@ impl Future for Appended {
     type Output = Result<(), RecordError>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        let State::Waiting { shared, ticket, durability, registered } = &mut self.0 else {
+        let State::Waiting { shared, ticket, stage, registered } = &mut self.0 else {
             let State::Done(outcome) = &mut self.0 else { return Poll::Pending };
             // A second poll after the end is a fault of the caller; it must not look like success.
             return Poll::Ready(outcome.take().unwrap_or(Err(RecordError::Stopped)));
         };
-        let outcome = match shared.outcome(*ticket, *durability) {
+        let outcome = match shared.outcome(*ticket, *stage) {
             Some(outcome) => outcome,
-            None if shared.progress(*durability).wait(*ticket, context.waker(), *registered) => {
+            None if shared.progress(*stage).wait(*ticket, context.waker(), *registered) => {
                 *registered = true;
                 return Poll::Pending;
             }
             // Done between the two looks.
-            None => shared.outcome(*ticket, *durability).unwrap_or(Err(RecordError::Stopped)),
+            None => shared.outcome(*ticket, *stage).unwrap_or(Err(RecordError::Stopped)),
         };
         if *registered {
-            shared.progress(*durability).relay();
+            shared.progress(*stage).relay();
         }
         self.0 = State::Done(None);
         Poll::Ready(outcome)
@@ -293,8 +318,8 @@ impl Future for Appended {
 
 impl Drop for Appended {
     fn drop(&mut self) {
-        if let State::Waiting { shared, ticket, durability, registered: true } = &self.0 {
-            shared.progress(*durability).leave(*ticket);
+        if let State::Waiting { shared, ticket, stage, registered: true } = &self.0 {
+            shared.progress(*stage).leave(*ticket);
         }
     }
 }

@@ -103,6 +103,20 @@ pub(crate) fn prefix_of(session: SessionId) -> Vec<u8> {
     format!("{{\"v\":{VERSION},\"sid\":\"{session}\",\"seq\":").into_bytes()
 }
 
+/// Whether `data` can stand in a line.
+///
+/// # Errors
+/// When it is not the text of one object on one line.
+pub(crate) fn check_data(data: &str) -> Result<(), &'static str> {
+    if !data.starts_with('{') || !data.ends_with('}') {
+        return Err("not a JSON object");
+    }
+    if memchr::memchr(b'\n', data.as_bytes()).is_some() {
+        return Err("more than one line");
+    }
+    Ok(())
+}
+
 /// Appends the line of `event` as number `seq`; `prefix` is [`prefix_of`] its session.
 ///
 /// # Errors
@@ -113,13 +127,8 @@ pub(crate) fn write_line(
     seq: u64,
     event: &Event,
 ) -> Result<(), &'static str> {
+    check_data(&event.data)?;
     let data = event.data.as_bytes();
-    if data.first() != Some(&b'{') || data.last() != Some(&b'}') {
-        return Err("not a JSON object");
-    }
-    if memchr::memchr(b'\n', data).is_some() {
-        return Err("more than one line");
-    }
     out.reserve(prefix.len() + data.len() + 200);
     out.extend_from_slice(prefix);
     write_number(out, seq);

@@ -222,8 +222,9 @@ impl Sessions {
         self.by_id.values().any(|live| live.no == no)
     }
 
-    /// The group at hand is in the database. `saved` are the sessions whose rows were brought up to date.
-    pub(crate) fn committed(&mut self, saved: &[SessionId], now: Instant) {
+    /// The group at hand is in the database. `saved` are the sessions whose rows were brought up to date. Gives those that ended
+    /// long ago, and are forgotten.
+    pub(crate) fn committed(&mut self, saved: &[SessionId], now: Instant) -> Vec<SessionId> {
         for id in self.touched.drain(..) {
             let Some(live) = self.by_id.get_mut(&id) else { continue };
             if live.kept.ended.is_none() && live.now.ended.is_some() {
@@ -248,9 +249,12 @@ impl Sessions {
             self.dirty.retain(|id| self.by_id.get(id).is_some_and(|live| live.dirty_since.is_some()));
         }
         self.clear_group();
+        let mut forgotten = Vec::new();
         while let Some((_, id)) = self.ended.pop_front_if(|(since, _)| now.duration_since(*since) > LATE) {
             self.by_id.remove(&id);
+            forgotten.push(id);
         }
+        forgotten
     }
 
     /// The group at hand is not in the database: every session is as it was before.

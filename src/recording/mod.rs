@@ -1,13 +1,14 @@
 //! The recording: what happened in every session, in an order and with a content that can be proved.
 //!
-//! [`Journal`] is where the pipeline puts events: one thread chains them by session and stores them in `events.db`, in blocks
-//! that never change afterwards. [`Reader`] reads them, beside the writer or without one, and [`Reader::verify`] proves them.
+//! [`Journal`] is where the pipeline puts events: they are written to a file ahead of the database at once, then one thread
+//! chains them by session and stores them in `events.db`, in blocks that never change afterwards. [`Reader`] reads them, beside the writer or without one, and [`Reader::verify`] proves them.
 //! [`replay`] plays them, [`export`] gives them to other programs, [`RecordingFile`] is a recording outside of the database.
 //!
 //! What the chain proves: whoever changes, moves or removes single events, or takes them from another session, is found out,
 //! and where. Whoever can write the whole database can chain a whole session anew; against that, keep the final hash of
 //! [`Verification::hash`] elsewhere.
 
+mod ahead;
 pub mod chain;
 mod checkpoint;
 mod error;
@@ -26,9 +27,11 @@ mod queue;
 mod reader;
 mod recover;
 pub mod replay;
+mod roster;
 mod schema;
 mod session;
 mod settings;
+mod shared;
 mod syncer;
 mod tail;
 #[cfg(test)]

@@ -1,8 +1,8 @@
-//! How far the writer is, for one durability, and who waits for more.
+//! How far one stage is, and who waits for more.
 //!
 //! To wake a task of another thread costs a system call, to wake one of the same thread costs next to nothing. So of the waiters
 //! that a commit is good for, one of each thread is woken, and that one, when it runs, wakes the others of its thread. Should it
-//! not run soon, because its future lies unpolled in some `select!`, the writer wakes them after all.
+//! not run soon, because its future lies unpolled in some `select!`, the one that woke it wakes them after all.
 
 use std::cell::Cell;
 use std::sync::Mutex;

@@ -1,5 +1,6 @@
 //! Makes the journal whole again: after the death of the process at its next start, after a failure while it runs.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use rusqlite::Connection;
@@ -31,6 +32,8 @@ pub struct OpenReport {
     pub interrupted: Vec<SessionId>,
     /// Those among them whose last events do not hold together. They are left as they are: `verify` shows where.
     pub damaged: Vec<SessionId>,
+    /// Files written ahead of the database that hold something unreadable. All before that is recorded; they are kept aside.
+    pub unreadable: Vec<PathBuf>,
 }
 
 /// Closes the sessions that a dead process left open: each gets a `session.end` in its chain.
@@ -95,7 +98,7 @@ fn close(connection: &Connection, row: &NumberedRow, now_ms: i64) -> rusqlite::R
 }
 
 /// How far a row says that its session is.
-fn reached_of(row: &NumberedRow) -> Reached {
+pub(crate) fn reached_of(row: &NumberedRow) -> Reached {
     let SessionRow { events, denied, masked, bytes, .. } = row.row;
     Reached {
         seq: row.tail_seq,
@@ -125,21 +128,26 @@ pub(crate) fn reopen(writer: &mut Writer, unsure: bool) -> Result<(Opened, Arc<L
     if !schema::checkpoint(&connection, if unsure { "TRUNCATE" } else { "PASSIVE" })? && unsure {
         return Err(RecordError::Broken { detail: "a reader keeps the log from being written again".into() });
     }
-    compare(&connection, &mut writer.sessions).map_err(|error| RecordError::broken(&error))?;
+    let lost = compare(&connection, &mut writer.sessions).map_err(|error| RecordError::broken(&error))?;
+    lost.into_iter().for_each(|session| writer.shared.lose(session));
     let (opened, log) = Opened::new(connection, writer)?;
     log.sync().map_err(|error| RecordError::broken(&error))?;
     Ok((opened, log))
 }
 
 /// Holds every session in memory against the database. What is there and follows what is known is taken over; a session of
-/// which acknowledged events are gone is closed to new ones.
-fn compare(connection: &Connection, sessions: &mut Sessions) -> rusqlite::Result<()> {
+/// which acknowledged events are gone is closed to new ones: those are given.
+fn compare(connection: &Connection, sessions: &mut Sessions) -> rusqlite::Result<Vec<SessionId>> {
+    let mut lost = Vec::new();
     for (id, live) in sessions.iter_mut() {
         let known: bool = connection
             .prepare_cached("SELECT count(*) FROM session WHERE no = ? AND id = ?")?
             .query_row(params![live.no, id.to_string()], |row| row.get(0))?;
         if !known {
-            live.lost = live.rooted;
+            if live.rooted {
+                live.lost = true;
+                lost.push(*id);
+            }
             continue;
         }
         let tail::Followed { reached, intact } = tail::follow(connection, live.no, live.kept)?;
@@ -148,10 +156,11 @@ fn compare(connection: &Connection, sessions: &mut Sessions) -> rusqlite::Result
         live.kept = reached;
         if !intact {
             live.lost = true;
+            lost.push(*id);
             tracing::error!(session = %id, "recorded events are gone: the session takes no more commands");
         }
     }
     sessions.retain_rooted();
     sessions.last_no = last_no(connection)?;
-    Ok(())
+    Ok(lost)
 }

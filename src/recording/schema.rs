@@ -18,7 +18,7 @@ pub const FILE: &str = "events.db";
 /// Bytes of a page. Measured: 8 KiB costs a fifth less per event than 4 KiB in groups of 64, and the same in groups of 8.
 pub(crate) const PAGE_SIZE: u32 = 8192;
 /// The newest schema this version knows.
-pub(crate) const VERSION: i64 = 1;
+pub(crate) const VERSION: i64 = 2;
 /// "hoop" in the header of the file: what tells it from any other SQLite database.
 const APPLICATION: i64 = 0x686f_6f70;
 /// The first bytes of every SQLite database.
@@ -50,6 +50,11 @@ CREATE TABLE dropped (first_no INTEGER PRIMARY KEY, last_no INTEGER NOT NULL) ST
 CREATE TABLE probe (id INTEGER PRIMARY KEY, n INTEGER NOT NULL) STRICT;
 INSERT INTO probe VALUES (1, 0);
 ";
+/// Since version 2: up to where the file written ahead is in the database.
+const AHEAD: &str = "
+CREATE TABLE ahead (id INTEGER PRIMARY KEY, segment INTEGER NOT NULL, at INTEGER NOT NULL) STRICT;
+INSERT INTO ahead VALUES (1, 0, 0);
+";
 
 /// Opens the database in `data_dir` for the writer; makes it if there is none. Nothing in an existing file is changed
 /// before it is known to be a journal of a known version.
@@ -65,6 +70,7 @@ pub(crate) fn open_writer(data_dir: &Path) -> Result<(Connection, PathBuf), Reco
             make(&connection, &path)?;
         } else {
             check(&connection, &path)?;
+            upgrade(&connection).map_err(|error| cannot_open(&path, &error))?;
         }
         Ok(connection)
     })?;
@@ -149,11 +155,20 @@ fn make(connection: &Connection, path: &Path) -> Result<(), RecordError> {
         connection.pragma_update(None, "auto_vacuum", "INCREMENTAL")?;
         connection.pragma_update_and_check(None, "journal_mode", "WAL", |_row| Ok(()))?;
         connection.execute_batch(&format!(
-            "BEGIN IMMEDIATE; {TABLES} PRAGMA application_id = {APPLICATION}; PRAGMA user_version = {VERSION}; COMMIT;"
+            "BEGIN IMMEDIATE; {TABLES} {AHEAD} PRAGMA application_id = {APPLICATION}; PRAGMA user_version = {VERSION}; COMMIT;"
         ))?;
         checkpoint_mode(connection, "TRUNCATE").map(|_moved| ())
     };
     make().map_err(|error| cannot_open(path, &error))
+}
+
+/// Brings a journal of an older version up to this one.
+fn upgrade(connection: &Connection) -> rusqlite::Result<()> {
+    let found: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    if found == 1 {
+        connection.execute_batch(&format!("BEGIN IMMEDIATE; {AHEAD} PRAGMA user_version = 2; COMMIT;"))?;
+    }
+    Ok(())
 }
 
 /// Refuses what is not a journal of a version that is known here.

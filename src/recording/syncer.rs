@@ -1,12 +1,11 @@
-//! Brings what was written to the disk: one `fdatasync` of the write-ahead log for everybody who waits, and one at least
-//! every 50 ms while something is only written.
+//! Brings what was written ahead to the disk: one `fdatasync` for everybody who waits, and one at least every 50 ms while
+//! something is only written. Removes segments that are not needed any more.
 //!
-//! The database runs with `synchronous = NORMAL`: a commit writes its frames to the log with `write()` and does not wait
-//! for the disk, so the death of the process loses nothing. `FULL` would sync the log in each commit and hold up all
-//! that only want to be written; this thread does the same sync beside the writer, on a descriptor of its own. The log
-//! is checksummed frame by frame, so one sync makes all commits before it durable, and checkpoints sync by themselves.
+//! The frames of the file stand in the order of their tickets, so one sync makes all tickets before it durable, whatever
+//! happens to the database. Its own log is synced before a segment goes.
 
 use std::fs::File;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::Condvar;
 use std::sync::Mutex;
@@ -15,13 +14,16 @@ use std::time::Duration;
 use std::time::Instant;
 
 use crate::recording::error::RecordError;
-use crate::recording::queue::Shared;
+use crate::recording::queue::Stage;
 use crate::recording::queue::lock;
+use crate::recording::shared::Shared;
 
-/// How long something may be written and not be on the disk.
-const MAX_UNSYNCED: Duration = Duration::from_millis(50);
+/// How long something may be written and not be on the disk. The writer says within 10 ms that there is something.
+const MAX_UNSYNCED: Duration = Duration::from_millis(40);
+/// How long a woken task may take to wake the others of its thread.
+const RELAY: Duration = Duration::from_millis(2);
 
-/// What the writer tells the syncer.
+/// What the others tell the syncer.
 #[derive(Default)]
 pub(crate) struct SyncRoom {
     state: Mutex<State>,
@@ -30,7 +32,7 @@ pub(crate) struct SyncRoom {
 
 #[derive(Default)]
 struct State {
-    /// The write-ahead log. `None` while the database is not open.
+    /// The database's write-ahead log. `None` while the database is not open: then nothing is synced.
     log: Option<Arc<Log>>,
     /// The last ticket that is to be synced.
     wanted: u64,
@@ -40,7 +42,7 @@ struct State {
     stop: bool,
 }
 
-/// The write-ahead log, for syncing only.
+/// The database's write-ahead log, for syncing only.
 pub(crate) struct Log {
     pub(crate) file: File,
     #[cfg(test)]
@@ -60,13 +62,17 @@ impl Log {
         })
     }
 
-    /// Waits until all that was written is on the disk.
+    /// Waits until all that was written to the log is on the disk.
     pub(crate) fn sync(&self) -> std::io::Result<()> {
+        self.sync_file(&self.file)
+    }
+
+    fn sync_file(&self, file: &File) -> std::io::Result<()> {
         #[cfg(test)]
         if self.fails.as_ref().is_some_and(|fails| fails.load(std::sync::atomic::Ordering::SeqCst)) {
             return Err(std::io::Error::other("a sync that fails on purpose"));
         }
-        self.file.sync_data()
+        file.sync_data()
     }
 }
 
@@ -78,18 +84,25 @@ impl SyncRoom {
         state.dirty_since = None;
     }
 
-    /// A commit was written; tickets up to `wanted` are to be synced.
-    pub(crate) fn written(&self, wanted: u64) {
+    /// Somebody waits until `ticket` is on the disk.
+    pub(crate) fn want(&self, ticket: u64) {
         let mut state = lock(&self.state);
-        let urgent = wanted > state.wanted;
-        state.wanted = state.wanted.max(wanted);
-        let first = state.dirty_since.is_none();
-        if first {
+        state.wanted = state.wanted.max(ticket);
+        state.dirty_since.get_or_insert_with(Instant::now);
+        self.rouse(&mut state);
+    }
+
+    /// Something was written that nobody waits for.
+    pub(crate) fn written(&self) {
+        let mut state = lock(&self.state);
+        if state.dirty_since.is_none() {
             state.dirty_since = Some(Instant::now());
+            self.rouse(&mut state);
         }
-        let wake = state.asleep && (urgent || first);
-        drop(state);
-        if wake {
+    }
+
+    fn rouse(&self, state: &mut State) {
+        if std::mem::take(&mut state.asleep) {
             self.wake.notify_one();
         }
     }
@@ -100,30 +113,39 @@ impl SyncRoom {
         self.wake.notify_one();
     }
 
-    /// Waits for something to sync. `None`: stop.
-    fn next(&self, shared: &Shared) -> Option<(Arc<Log>, u64)> {
+    /// Waits until something is to be synced. `None`: stop.
+    fn next(&self, shared: &Shared) -> Option<Arc<Log>> {
+        let synced = shared.progress(Stage::Synced);
         let mut state = lock(&self.state);
         loop {
-            let due = match (&state.log, state.dirty_since) {
+            let mut wait = match (&state.log, state.dirty_since) {
                 (Some(log), Some(since)) => {
                     let left = MAX_UNSYNCED.saturating_sub(since.elapsed());
-                    if state.wanted > shared.synced.done() || left.is_zero() || state.stop {
+                    if state.wanted > synced.done() || left.is_zero() || state.stop {
                         let log = Arc::clone(log);
-                        state.dirty_since = None;
                         // Before the sync: what is written while it runs is not covered by it.
-                        return Some((log, shared.written.done()));
+                        state.dirty_since = None;
+                        return Some(log);
                     }
                     Some(left)
                 }
                 _ if state.stop => return None,
                 _ => None,
             };
+            if synced.has_left() {
+                wait = Some(wait.unwrap_or(RELAY).min(RELAY));
+            }
             state.asleep = true;
-            state = match due {
-                Some(left) => self.wake.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0,
+            state = match wait {
+                Some(wait) => self.wake.wait_timeout(state, wait).unwrap_or_else(PoisonError::into_inner).0,
                 None => self.wake.wait(state).unwrap_or_else(PoisonError::into_inner),
             };
             state.asleep = false;
+            if synced.has_left() {
+                drop(state);
+                synced.wake_all(synced.done(), &mut Vec::new());
+                state = lock(&self.state);
+            }
         }
     }
 }
@@ -131,14 +153,23 @@ impl SyncRoom {
 /// The syncer's thread.
 pub(crate) fn run(shared: &Shared) {
     let mut wakers = Vec::new();
-    while let Some((log, ticket)) = shared.sync.next(shared) {
-        match log.sync() {
-            Ok(()) => shared.synced.advance(ticket, &mut wakers),
-            Err(error) => {
-                // The kernel may have dropped the pages: nothing since the last sync can be trusted to be on the disk.
-                shared.sync.set_log(None);
-                shared.poison(RecordError::Broken { detail: format!("sync: {error}").into() });
-            }
+    while let Some(log) = shared.sync.next(shared) {
+        let (files, sealed, ticket) = shared.unsynced();
+        // Oldest first: what is on the disk has no gaps.
+        let synced = files.iter().try_for_each(|file| log.sync_file(file));
+        let removed = synced.and_then(|()| {
+            let settled = shared.synced(ticket, sealed, &mut wakers);
+            if settled.is_empty() { Ok(()) } else { log.sync().and_then(|()| remove(&settled)) }
+        });
+        if let Err(error) = removed {
+            // The kernel may have dropped the pages: nothing since the last sync can be trusted to be on the disk.
+            shared.sync.set_log(None);
+            shared.poison(&RecordError::Broken { detail: format!("sync: {error}").into() });
         }
     }
+}
+
+/// Removes segments of which the database has everything.
+pub(crate) fn remove(segments: &[PathBuf]) -> std::io::Result<()> {
+    segments.iter().try_for_each(std::fs::remove_file)
 }

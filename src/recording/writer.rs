@@ -1,5 +1,7 @@
-//! The one thread that writes recordings: takes what is queued, chains it, commits it as one transaction, tells who waits.
+//! The one thread that puts recordings into the database: takes what is queued, chains it, commits it as one transaction. What
+//! it takes is written ahead already, so hardly anybody waits for it, and its groups may be large.
 
+use std::path::Path;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU32;
@@ -13,6 +15,8 @@ use rusqlite::params;
 
 use crate::domain::event::Event;
 use crate::domain::id::SessionId;
+use crate::recording::ahead::Position;
+use crate::recording::ahead::Segment;
 use crate::recording::chain::Hash;
 use crate::recording::checkpoint::CheckpointRoom;
 use crate::recording::checkpoint::Checkpoints;
@@ -25,18 +29,17 @@ use crate::recording::live::SAVE_AFTER;
 use crate::recording::live::Sessions;
 use crate::recording::prune;
 use crate::recording::prune::Pruning;
+use crate::recording::queue::Fault;
 use crate::recording::queue::Group;
-use crate::recording::queue::Shared;
 use crate::recording::recover;
 use crate::recording::schema;
 use crate::recording::session;
-use crate::recording::settings::Level;
+use crate::recording::shared::Shared;
+use crate::recording::syncer;
 use crate::recording::syncer::Log;
 
 /// How long the writer waits before it tries a broken database again.
 const RETRY: Duration = Duration::from_millis(250);
-/// How long a woken task may take to wake the others of its thread.
-const RELAY: Duration = Duration::from_millis(2);
 /// An event longer than this goes to the live stream without its bodies.
 const MAX_LIVE: usize = 64 << 10;
 
@@ -63,6 +66,8 @@ pub(crate) struct Hooks {
     pub(crate) max_pages: Arc<AtomicU32>,
     /// Whether syncs fail.
     pub(crate) sync_fails: Arc<std::sync::atomic::AtomicBool>,
+    /// Whether writes to the file written ahead fail.
+    pub(crate) write_fails: Arc<std::sync::atomic::AtomicBool>,
 }
 
 /// An open database, as the writer uses it.
@@ -98,11 +103,7 @@ impl Opened {
 /// Why the writer stopped serving.
 enum Halt {
     Stopped,
-    /// `unsure`: what was written may not be on the disk.
-    Broken {
-        error: RecordError,
-        unsure: bool,
-    },
+    Broken(Fault),
 }
 
 impl Writer {
@@ -133,17 +134,26 @@ impl Writer {
         let mut opened = Some(opened);
         while let Some(mut database) = opened.take() {
             match self.serve(&mut database) {
-                Halt::Stopped => {
-                    if let Err(error) = schema::checkpoint(&database.connection, "TRUNCATE") {
-                        tracing::warn!(%error, "the log of recordings stays beside the database");
-                    }
-                    return;
-                }
-                Halt::Broken { error, unsure } => {
+                Halt::Stopped => return self.close(&database),
+                Halt::Broken(fault) => {
                     drop(database);
-                    opened = self.recover(&error, unsure);
+                    opened = self.recover(&fault);
                 }
             }
+        }
+    }
+
+    /// Leaves the database as one file. What cannot be moved or synced now is found in its log, or ahead of it, at the next start.
+    fn close(&self, database: &Opened) {
+        let moved = schema::checkpoint(&database.connection, "TRUNCATE").and_then(|moved| {
+            if !moved {
+                let log = Log::open(&self.path).map_err(|error| RecordError::broken(&error))?;
+                log.sync().map_err(|error| RecordError::broken(&error))?;
+            }
+            syncer::remove(&self.shared.segments()).map_err(|error| RecordError::broken(&error))
+        });
+        if let Err(error) = moved {
+            tracing::warn!(%error, "the log of recordings stays beside the database");
         }
     }
 
@@ -151,19 +161,16 @@ impl Writer {
         loop {
             let deadline = self.deadline();
             self.shared.take(&mut self.group, deadline);
-            if self.shared.written.has_left() && self.group.items.is_empty() {
-                let done = self.shared.written.done();
-                self.shared.written.wake_all(done, &mut self.wakers);
-            }
-            if let Some(error) = self.group.poisoned.take() {
-                return Halt::Broken { error, unsure: true };
+            if let Some(fault) = self.group.fault.take() {
+                return Halt::Broken(fault);
             }
             self.prunings.append(&mut self.group.prunings);
-            if let Err(error) = self.record(database) {
-                return Halt::Broken { error, unsure: false };
-            }
-            if let Err(error) = self.prune_step(database) {
-                return Halt::Broken { error, unsure: false };
+            let done = self
+                .record(database)
+                .and_then(|()| if self.group.full { self.next_segment() } else { Ok(()) })
+                .and_then(|()| self.prune_step(database));
+            if let Err(error) = done {
+                return Halt::Broken(Fault { error, unsure: false });
             }
             if self.group.stop && self.prunings.is_empty() {
                 return Halt::Stopped;
@@ -176,41 +183,33 @@ impl Writer {
         if !self.prunings.is_empty() {
             return Some(Instant::now());
         }
-        if self.shared.written.has_left() {
-            return Some(Instant::now() + RELAY);
-        }
         (!self.sessions.dirty.is_empty()).then(|| Instant::now() + SAVE_AFTER)
     }
 
-    /// Records the group, and tells who waits.
+    /// Puts the group into the database. It stays whole until it is there.
     fn record(&mut self, database: &mut Opened) -> Result<(), RecordError> {
         let watched = self.shared.live.receiver_count() > 0;
-        let level = self.shared.settings.load().level;
-        for event in self.group.owed.drain(..) {
-            if let Err(error) = self.sessions.add(&event) {
-                tracing::warn!(session = %event.session, %error, "the end of a session is not recorded");
-            }
-        }
-        for item in &mut self.group.items {
-            if level != Level::Full && level::may_hold_body(&item.event.data) {
-                item.event.data = level::without_bodies(&item.event.data);
-            }
-            match self.sessions.add(&item.event) {
-                Ok((seq, hash)) if watched => self.live.extend(for_live(seq, hash, &item.event)),
+        for event in self.group.events.iter().chain(&self.group.owed) {
+            match self.sessions.add(event) {
+                Ok((seq, hash)) if watched => self.live.extend(for_live(seq, hash, event)),
                 Ok(_) => {}
-                Err(error) if item.waited => self.shared.fail(item.ticket, item.ticket, false, &error),
                 Err(error) => {
-                    tracing::warn!(session = %item.event.session, kind = %item.event.kind, %error, "an event is not recorded");
+                    tracing::error!(session = %event.session, kind = %event.kind, %error, "an event is not recorded");
                 }
             }
         }
         let now = Instant::now();
-        let written = self.commit(&database.connection, now).map_err(|error| RecordError::broken(&error))?;
-        self.sessions.committed(&self.saved, now);
-        let (last, sync_to) = (self.group.last, self.group.sync_to);
-        self.shared.written.advance_sparingly(last, &mut self.wakers);
-        if written || sync_to > self.shared.synced.done() {
-            self.shared.sync.written(sync_to);
+        self.saved.clear();
+        #[cfg(test)]
+        self.limit_pages(&database.connection).map_err(|error| RecordError::broken(&error))?;
+        let written = commit(&database.connection, &self.sessions, &mut self.saved, now, self.group.upto)
+            .map_err(|error| RecordError::broken(&error))?;
+        self.shared.forget(&self.sessions.committed(&self.saved, now));
+        self.group.events.clear();
+        self.group.owed.clear();
+        self.shared.settle(self.group.last, &mut self.wakers);
+        if written {
+            self.shared.sync.written();
         }
         for event in self.live.drain(..) {
             // No receiver left: nobody misses it.
@@ -223,37 +222,16 @@ impl Writer {
         Ok(())
     }
 
-    fn commit(&mut self, connection: &Connection, now: Instant) -> rusqlite::Result<bool> {
-        self.saved.clear();
-        let sessions = &self.sessions;
-        let wants = |id: &&SessionId| sessions.get(**id).is_some_and(|live| live.wants_save(now));
-        let behind = sessions.dirty.iter().filter(|id| sessions.get(**id).is_some_and(|live| !live.touched));
-        self.saved.extend(sessions.touched.iter().chain(behind).filter(wants));
-        #[cfg(test)]
-        self.limit_pages(connection)?;
-        let statements = sessions.fresh.len() + sessions.blocks.len() + self.saved.len();
-        if statements == 0 {
-            return Ok(false);
-        }
-        let transaction = statements > 1;
-        if transaction {
-            connection.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
-        }
-        for (no, row) in &sessions.fresh {
-            insert_session(connection, *no, row)?;
-        }
-        for block in &sessions.blocks {
-            insert_block(connection, block)?;
-        }
-        for id in &self.saved {
-            if let Some(live) = sessions.get(*id) {
-                save_session(connection, live.no, &live.now)?;
-            }
-        }
-        if transaction {
-            connection.prepare_cached("COMMIT")?.execute([])?;
-        }
-        Ok(true)
+    /// Makes the next segment of the file written ahead.
+    fn make_segment(&self) -> Result<Segment, RecordError> {
+        let directory = self.path.parent().unwrap_or_else(|| Path::new("."));
+        let number = self.group.upto.segment + 1;
+        Segment::make(directory, number).map_err(|error| RecordError::broken(&error))
+    }
+
+    fn next_segment(&mut self) -> Result<(), RecordError> {
+        self.group.full = false;
+        self.shared.go_on_in(self.make_segment()?)
     }
 
     #[cfg(test)]
@@ -280,18 +258,19 @@ impl Writer {
         Ok(())
     }
 
-    /// Fails everything at hand, then tries until the database can be written again. `None`: the journal is to stop.
-    fn recover(&mut self, error: &RecordError, unsure: bool) -> Option<Opened> {
+    /// Tells everybody who waits, then tries until the database can be written again, and has everything that was
+    /// acknowledged. `None`: the journal is to stop; the next start does the rest.
+    fn recover(&mut self, fault: &Fault) -> Option<Opened> {
+        let Fault { error, unsure } = fault;
         tracing::error!(%error, "recording is broken: commands are refused until it works again");
         self.shared.sync.set_log(None);
-        self.sessions.rolled_back();
-        self.live.clear();
+        self.shared.fail_all(error, &mut self.wakers);
         self.prunings.clear();
-        self.shared.fail_all(&mut self.group, error, &mut self.wakers);
         while !self.shared.stopping() {
-            match recover::reopen(self, unsure) {
-                Ok((opened, log)) => {
-                    self.shared.sync.set_log(Some(log));
+            self.sessions.rolled_back();
+            self.live.clear();
+            match self.revive(*unsure) {
+                Ok(opened) => {
                     self.shared.recovered(&mut self.wakers);
                     tracing::info!("recording works again");
                     return Some(opened);
@@ -302,6 +281,71 @@ impl Writer {
         }
         None
     }
+
+    /// Opens the database again, begins a new segment, and puts everything into the database that was acknowledged before.
+    fn revive(&mut self, unsure: bool) -> Result<Opened, RecordError> {
+        let (mut opened, log) = recover::reopen(self, unsure)?;
+        self.shared.take_rest(&mut self.group);
+        if self.shared.is_tainted() {
+            self.shared.begin_anew(self.make_segment()?);
+            self.shared.take_rest(&mut self.group);
+        }
+        self.record(&mut opened)?;
+        if unsure && !schema::checkpoint(&opened.connection, "TRUNCATE")? {
+            return Err(RecordError::Broken {
+                detail: "a reader keeps the log from being written again".into(),
+            });
+        }
+        log.sync().map_err(|error| RecordError::broken(&error))?;
+        self.shared.sync.set_log(Some(log));
+        Ok(opened)
+    }
+}
+
+/// Writes the group at hand as one transaction. `saved` gets the sessions whose rows were brought up to date. `false`: there was
+/// nothing to write.
+fn commit(
+    connection: &Connection,
+    sessions: &Sessions,
+    saved: &mut Vec<SessionId>,
+    now: Instant,
+    upto: Position,
+) -> rusqlite::Result<bool> {
+    let wants = |id: &&SessionId| sessions.get(**id).is_some_and(|live| live.wants_save(now));
+    let behind = sessions.dirty.iter().filter(|id| sessions.get(**id).is_some_and(|live| !live.touched));
+    saved.extend(sessions.touched.iter().chain(behind).filter(wants));
+    if sessions.fresh.is_empty() && sessions.blocks.is_empty() && saved.is_empty() {
+        return Ok(false);
+    }
+    connection.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
+    for (no, row) in &sessions.fresh {
+        insert_session(connection, *no, row)?;
+    }
+    for block in &sessions.blocks {
+        insert_block(connection, block)?;
+    }
+    for id in &*saved {
+        if let Some(live) = sessions.get(*id) {
+            save_session(connection, live.no, &live.now)?;
+        }
+    }
+    connection
+        .prepare_cached("UPDATE ahead SET segment = ?, at = ? WHERE id = 1")?
+        .execute(params![session::column(upto.segment), session::column(upto.at)])?;
+    connection.prepare_cached("COMMIT")?.execute([])?;
+    Ok(true)
+}
+
+/// [`commit`] for a journal that is being opened.
+pub(crate) fn commit_all(
+    connection: &Connection,
+    sessions: &mut Sessions,
+    upto: Position,
+) -> rusqlite::Result<()> {
+    let (mut saved, now) = (Vec::new(), Instant::now());
+    commit(connection, sessions, &mut saved, now, upto)?;
+    sessions.committed(&saved, now);
+    Ok(())
 }
 
 /// The id of a block: the session's number and the first event's.

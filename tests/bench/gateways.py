@@ -135,7 +135,8 @@ static_resources:
 class Hoopctl(Gateway):
     """hoopctl with a token, two policies, a credential of the target, and a recording; and `masks`, as given in TOML."""
 
-    def __init__(self, name, place, mask="", level="full"):
+    def __init__(self, name, place, mask="", level="full", program=None):
+        self.program = program or place.hoopctl
         super().__init__(name, place, prefix="/c/crm", masks=bool(mask), needs_token=True)
         self.mask, self.level = mask, level
         self.config = self.folder / "hoopctl.toml"
@@ -169,7 +170,7 @@ effect = "deny"
 match = {{ connections = ["crm"], methods = ["DELETE"] }}
 {self.mask}
 """)
-        return [self.place.hoopctl, "-c", self.config, "serve"]
+        return [self.program, "-c", self.config, "serve"]
 
     def forget(self):
         """Removes what it has stored, for a start on an empty folder."""
@@ -196,6 +197,8 @@ def candidates(place):
     if place.envoy:
         made.append(Envoy("envoy-jwt", place, needs_token=True))
     made.append(Hoopctl("hoopctl", place, NAMED_FIELDS))
+    if place.before:
+        made.append(Hoopctl("hoopctl-before", place, NAMED_FIELDS, program=place.before))
     made.append(Hoopctl("hoopctl-detectors", place, DETECTORS))
     made.append(Hoopctl("hoopctl-no-mask", place))
     made.append(Hoopctl("hoopctl-no-mask-no-bodies", place, level="metadata"))

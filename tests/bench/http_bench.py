@@ -28,6 +28,7 @@ def arguments():
     words = lambda text: text.split(",")
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--hoopctl", type=pathlib.Path, default=ROOT / "target/release/hoopctl", help="release binary")
+    parser.add_argument("--before", type=pathlib.Path, help="another binary of hoopctl, measured beside it as hoopctl-before")
     parser.add_argument("--envoy", default=shutil.which("envoy"), help="binary; without one Envoy is left out")
     parser.add_argument("--only", type=words, help="names of candidates, nginx is always one of them")
     parser.add_argument("--sizes", type=words, default=list(SIZES), help="1k,64k,10m")
@@ -52,6 +53,7 @@ class Place:
         if not args.envoy:
             print("Envoy is left out: no binary (README.md says where to get one).\n")
         self.hoopctl, self.envoy = args.hoopctl.resolve(), args.envoy
+        self.before = args.before.resolve() if args.before else None
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="hoopctl-bench-", dir=args.dir))
         atexit.register(shutil.rmtree, self.folder, ignore_errors=True)
         atexit.register(meter.Child.stop_all)
@@ -116,7 +118,7 @@ def prove(gateway, place, sizes):
 def recorded(gateway):
     """How many commands its recordings hold, and whether one of them verifies."""
     def run(*words):
-        argv = [gateway.place.hoopctl, "-c", gateway.config, *words]
+        argv = [gateway.program, "-c", gateway.config, *words]
         return subprocess.run([str(word) for word in argv], capture_output=True, text=True)
 
     sessions = json.loads(run("session", "list", "-o", "json").stdout)

@@ -65,7 +65,7 @@ fn measure(waiters: usize, durability: Durability) {
         })
         .collect();
     let commands: u64 = workers.into_iter().map(|worker| worker.join().unwrap()).sum();
-    runtime().block_on(journal.flush()).unwrap();
+    runtime().block_on(journal.settle()).unwrap();
     let (cpu, took) = (cpu_time() - cpu, began.elapsed());
     journal.close();
     let events = (commands * 3) as f64;

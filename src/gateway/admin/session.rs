@@ -43,12 +43,17 @@ const MAX_PATTERN: usize = 1000;
 const MAX_PROGRAM: usize = 1 << 20;
 
 impl Admin {
-    /// Reads recordings on a thread that may block. `Ok(None)`: nothing was ever recorded here.
+    /// Reads recordings on a thread that may block, with all that was recorded up to now. `Ok(None)`: nothing was ever recorded here.
     async fn read<T: Send + 'static>(
         &self,
         job: impl FnOnce(&Reader) -> Result<T, ApiError> + Send + 'static,
     ) -> Result<Option<T>, ApiError> {
         let data_dir = self.config.load().storage.data_dir.clone();
+        if let Some(running) = &self.running
+            && let Err(error) = running.journal.settle().await
+        {
+            tracing::warn!(%error, "the last recorded events may not be seen");
+        }
         let read = tokio::task::spawn_blocking(move || match Reader::open(&data_dir) {
             Ok(reader) => job(&reader).map(Some),
             Err(ReadError::NoJournal { .. }) => Ok(None),
@@ -255,10 +260,6 @@ impl Sessions for Acting {
                 change.append_audit(&actor, "session.kill", &id.to_string(), &json!({}))
             });
             noted.await.map_err(|error| fault_of_store(&error))?;
-            // So that the answer shows the end; that it is not recorded yet does not keep the session alive.
-            if let Err(error) = running.journal.flush().await {
-                tracing::warn!(session = %id, %error, "the end of a killed session is not recorded yet");
-            }
             let row = self.admin.session_row(id.to_string()).await?;
             Ok(view(row, &[]))
         })

@@ -1,6 +1,7 @@
 //! The way back: from a target's response to what the client gets, recorded.
 
 use std::fmt::Write;
+use std::pin::Pin;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -15,6 +16,7 @@ use hyper::body::Incoming;
 use crate::domain::Denied;
 use crate::domain::DenyCode;
 use crate::domain::EventKind;
+use crate::domain::SessionEnd;
 use crate::mask::Format;
 use crate::pipeline::ReplyGuard;
 use crate::protocol::http::body::ReplyBody;
@@ -42,17 +44,18 @@ pub fn failed(mut guard: ReplyGuard, denied: Denied) -> Denied {
     denied
 }
 
-/// Turns the target's response into the client's.
+/// Turns the target's response into the client's. `end` resolves when what the command stands on has ended.
 pub async fn reply(
     response: Response<Incoming>,
     mut guard: ReplyGuard,
     head_only: bool,
     upgrade: Option<websocket::Upgrade>,
+    end: Pin<&mut impl Future<Output = SessionEnd>>,
 ) -> Result<Response<ReplyBody>, Denied> {
     if response.status() == StatusCode::SWITCHING_PROTOCOLS {
         return websocket::switch(response, guard, upgrade).await;
     }
-    match pass(response, &mut guard, head_only).await {
+    match pass(response, &mut guard, head_only, end).await {
         Ok(Passed::Whole(mut response, bytes)) => {
             *response.body_mut() = ReplyBody::whole(bytes);
             reply::name(&mut response, guard.request(), Some(guard.session_id()));
@@ -85,6 +88,7 @@ async fn pass(
     response: Response<Incoming>,
     guard: &mut ReplyGuard,
     head_only: bool,
+    end: Pin<&mut impl Future<Output = SessionEnd>>,
 ) -> Result<Passed, Denied> {
     let (head, body) = response.into_parts();
     if head.status == StatusCode::UNAUTHORIZED && guard.injects() {
@@ -119,7 +123,7 @@ async fn pass(
     }
     let short = if decoder.is_some() { PACKED_IN_ONE_PIECE } else { IN_ONE_PIECE };
     if !live && length.is_some_and(|length| length <= short) {
-        let bytes = in_one_piece(body, decoder, guard).await?;
+        let bytes = in_one_piece(body, decoder, guard, end).await?;
         out.headers_mut().insert(header::CONTENT_LENGTH, bytes.len().into());
         guard.count(bytes.len() as u64, 0);
         record(guard, &out, ttfb, true).await?;
@@ -135,17 +139,17 @@ async fn in_one_piece(
     mut body: Incoming,
     mut decoder: Option<Decoder>,
     guard: &mut ReplyGuard,
+    mut end: Pin<&mut impl Future<Output = SessionEnd>>,
 ) -> Result<Bytes, Denied> {
     let broken =
         || Denied::new(DenyCode::UpstreamUnavailable, "the target broke off its reply").because("target_cut");
     let mut out =
         Vec::with_capacity(usize::try_from(body.size_hint().lower()).unwrap_or(0).saturating_add(64));
     let mut decoded = Vec::new();
-    let mut end = guard.end_watch();
     loop {
         let frame = tokio::select! {
             biased;
-            end = end.ended() => return Err(crate::pipeline::session_ended(end)),
+            end = end.as_mut() => return Err(crate::pipeline::session_ended(end)),
             frame = tokio::time::timeout(STALL, body.frame()) => frame.map_err(|_stalled| broken())?,
         };
         let Some(frame) = frame else { break };

@@ -111,10 +111,15 @@ async fn run(
     let (body, sent) = outgoing_body(body, whole, &exchange, &head.headers);
     let (path, query) = (judged.command.path.clone(), judged.command.query.clone());
     let outgoing = Outgoing { method: head.method.clone(), path, query, headers, body };
+    // One watch for the way there and back: to make one is cheap, to wait on one is not.
+    let mut end = std::pin::pin!(exchange.end_watch().wait());
     let permit = exchange.admit(judged, record, outgoing, held).await?;
-    let (answered, guard) = upstream::send(permit, sent.as_ref()).await;
+    let (answered, guard) = upstream::send(permit, sent.as_ref(), end.as_mut()).await;
     match answered {
-        Ok(response) => back::reply(response, guard, head.method == http::Method::HEAD, upgrade).await,
+        Ok(response) => {
+            let head_only = head.method == http::Method::HEAD;
+            back::reply(response, guard, head_only, upgrade, end).await
+        }
         Err(denied) => Err(back::failed(guard, denied)),
     }
 }
@@ -169,6 +174,9 @@ async fn judge(
         }
     }
     let judged = exchange.judge(command);
+    if whole.is_none() && body.is_end_stream() {
+        return Ok((judged, Some(Bytes::new())));
+    }
     let short = judged.passes() && body.size_hint().exact().is_some_and(|length| length <= READ_FIRST);
     if whole.is_none() && (judged.holds() || short) {
         let limit = if judged.holds() { limit } else { READ_FIRST };
@@ -230,12 +238,12 @@ async fn read_whole(body: &mut Incoming, limit: u64, exchange: &Exchange) -> Res
     if body.size_hint().lower() > limit {
         return Err(too_large());
     }
-    let mut end = exchange.end_watch();
+    let mut end = std::pin::pin!(exchange.end_watch().wait());
     let mut whole = BytesMut::new();
     loop {
         let frame = tokio::select! {
             biased;
-            end = end.ended() => return Err(crate::pipeline::session_ended(end)),
+            end = end.as_mut() => return Err(crate::pipeline::session_ended(end)),
             frame = tokio::time::timeout(STALL, body.frame()) => frame.map_err(|_stalled| broken())?,
         };
         let Some(frame) = frame else { return Ok(whole.freeze()) };

@@ -134,10 +134,18 @@ impl<S> Guarded<S> {
             return Poll::Pending;
         };
         let sleep = self.read_limit.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(deadline)));
-        if sleep.deadline() != deadline {
+        // With each request the deadline moves on a little. A timer that is set too early costs one look when it fires; to set it
+        // anew each time costs more than that.
+        if sleep.deadline() > deadline {
             sleep.as_mut().reset(deadline);
         }
-        sleep.as_mut().poll(cx)
+        while sleep.as_mut().poll(cx).is_ready() {
+            if sleep.deadline() >= deadline {
+                return Poll::Ready(());
+            }
+            sleep.as_mut().reset(deadline);
+        }
+        Poll::Pending
     }
 }
 

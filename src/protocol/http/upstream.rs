@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 use std::collections::HashMap;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 use std::time::Instant;
@@ -23,6 +24,7 @@ use hyper_util::rt::TokioTimer;
 use crate::domain::ConnectionName;
 use crate::domain::Denied;
 use crate::domain::DenyCode;
+use crate::domain::SessionEnd;
 use crate::pipeline::Permit;
 use crate::pipeline::ReplyGuard;
 use crate::pipeline::snapshot::Governed;
@@ -82,12 +84,14 @@ enum Sender {
 }
 
 /// Sends a permitted command; gives the target's response head, and always the guard that everything that comes back must pass.
+/// `end` resolves when what the command stands on has ended.
 pub async fn send(
     permit: Permit<Outgoing>,
     sent: Option<&Arc<Sent>>,
+    end: Pin<&mut impl Future<Output = SessionEnd>>,
 ) -> (Result<Response<Incoming>, Denied>, ReplyGuard) {
     let (outgoing, mut guard) = permit.into_parts();
-    let answered = exchange(outgoing, &mut guard, sent).await;
+    let answered = exchange(outgoing, &mut guard, sent, end).await;
     (answered, guard)
 }
 
@@ -95,13 +99,14 @@ async fn exchange(
     outgoing: Outgoing,
     guard: &mut ReplyGuard,
     sent: Option<&Arc<Sent>>,
+    mut end: Pin<&mut impl Future<Output = SessionEnd>>,
 ) -> Result<Response<Incoming>, Denied> {
     let governed = Arc::clone(guard.governed());
-    let mut end = guard.end_watch();
+    // Mostly it is at hand: then nobody waits, and nothing can end meanwhile.
     let credential = tokio::select! {
         biased;
-        end = end.ended() => return Err(crate::pipeline::session_ended(end)),
         credential = guard.credential() => credential?,
+        end = end.as_mut() => return Err(crate::pipeline::session_ended(end)),
     };
     let mut request = request(outgoing, &governed)?;
     if let Some(credential) = &credential {
@@ -119,7 +124,7 @@ async fn exchange(
     let limit = governed.connection.limits.response;
     tokio::select! {
         biased;
-        end = end.ended() => Err(crate::pipeline::session_ended(end)),
+        end = end => Err(crate::pipeline::session_ended(end)),
         answered = within(deliver(request, &governed), limit, sent) => answered.inspect_err(|denied| {
             if denied.audit == Some("upstream_timeout") {
                 // A stream on which nothing comes back is not used again.

@@ -103,9 +103,9 @@ async fn an_interrupted_session_whose_tail_was_changed_is_closed_but_not_whitewa
     let dir = tempfile::tempdir().unwrap();
     let copy = tempfile::tempdir().unwrap();
     let (journal, session) = (open(dir.path()), SessionId::new());
-    journal.append([start(session)], Durability::Written).await.unwrap();
+    append(&journal, start(session)).await;
     for n in 1..20 {
-        journal.append([request(session, n)], Durability::Synced).await.unwrap();
+        append(&journal, request(session, n)).await;
     }
     for file in ["events.db", "events.db-wal"] {
         std::fs::copy(dir.path().join(file), copy.path().join(file)).unwrap();

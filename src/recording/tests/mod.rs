@@ -1,5 +1,6 @@
 //! Tests of the recording as a whole: through the journal, the disk and the reader.
 
+mod ahead;
 mod crash;
 mod export;
 mod fault;
@@ -69,13 +70,19 @@ pub(super) fn end(session: SessionId, n: u64) -> Event {
     event(session, EventKind::SessionEnd, n * 1000, r#"{"reason":"idle"}"#)
 }
 
-/// Records a session with `requests` requests, and ends it.
+/// Records one event, as a block of its own.
+pub(super) async fn append(journal: &Journal, event: Event) {
+    journal.append([event], Durability::Written).await.unwrap();
+    journal.settle().await.unwrap();
+}
+
+/// Records a session with `requests` requests, and ends it. Each event is a block of its own.
 pub(super) async fn record(journal: &Journal, session: SessionId, requests: u64) {
-    journal.append([start(session)], Durability::Written).await.unwrap();
+    append(journal, start(session)).await;
     for n in 1..=requests {
-        journal.append([request(session, n)], Durability::Written).await.unwrap();
+        append(journal, request(session, n)).await;
     }
-    journal.append([end(session, requests + 1)], Durability::Synced).await.unwrap();
+    append(journal, end(session, requests + 1)).await;
 }
 
 pub(super) fn open(dir: &Path) -> Journal {

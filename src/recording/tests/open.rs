@@ -5,6 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 use super::*;
 use crate::recording::ReadError;
 use crate::recording::RecordError;
+use crate::recording::SessionFilter;
 
 fn refused(dir: &Path) -> RecordError {
     let path = dir.join("events.db");
@@ -31,7 +32,9 @@ async fn recorded() -> Vec<u8> {
         record(&journal, SessionId::new(), 30).await;
     }
     journal.close();
-    assert!(!dir.path().join("events.db-wal").exists(), "a closed journal is one file");
+    let files: Vec<_> =
+        std::fs::read_dir(dir.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert_eq!(files, ["events.db"], "a closed journal is one file");
     std::fs::read(dir.path().join("events.db")).unwrap()
 }
 
@@ -54,12 +57,25 @@ async fn garbage_and_cut_files_are_refused_and_kept() {
 async fn another_database_and_a_newer_schema_are_refused() {
     let whole = recorded().await;
     let dir = put(&whole);
-    database(dir.path()).execute_batch("PRAGMA user_version = 2").unwrap();
+    database(dir.path()).execute_batch("PRAGMA user_version = 3").unwrap();
     database(dir.path()).query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_row| Ok(())).unwrap();
-    assert!(matches!(refused(dir.path()), RecordError::NewerSchema { found: 2, known: 1, .. }));
+    assert!(matches!(refused(dir.path()), RecordError::NewerSchema { found: 3, known: 2, .. }));
     let dir = put(b"");
     database(dir.path()).execute_batch("CREATE TABLE other (a)").unwrap();
     assert!(matches!(refused(dir.path()), RecordError::NotAJournal { .. }));
+}
+
+#[tokio::test]
+async fn a_journal_of_the_first_version_is_taken_over() {
+    let dir = put(&recorded().await);
+    database(dir.path()).execute_batch("DROP TABLE ahead; PRAGMA user_version = 1").unwrap();
+    let sessions = Reader::open(dir.path()).unwrap().sessions(&SessionFilter::default()).unwrap();
+    let (journal, session) = (open(dir.path()), SessionId::new());
+    record(&journal, session, 2).await;
+    journal.close();
+    assert_whole(dir.path());
+    let now = Reader::open(dir.path()).unwrap().sessions(&SessionFilter::default()).unwrap();
+    assert_eq!((now[0].id, &now[1..]), (session, &*sessions));
 }
 
 #[tokio::test]
@@ -73,7 +89,7 @@ async fn a_file_that_others_can_read_is_refused_and_a_new_one_is_not() {
     let dir = tempfile::tempdir().unwrap();
     let (journal, session) = (open(dir.path()), SessionId::new());
     journal.append([start(session)], Durability::Synced).await.unwrap();
-    for file in ["events.db", "events.db-wal", "events.db-shm"] {
+    for file in ["events.db", "events.db-wal", "events.db-shm", "ahead-0000000001.log"] {
         let mode = std::fs::metadata(dir.path().join(file)).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600, "{file}");
     }

@@ -1,0 +1,235 @@
+//! What is written ahead of the database: every event goes to a plain file first, in the order of arrival, with one `write()`
+//! by the thread that has it. That is all a read waits for, and one sync of this file all that anything else waits for. The
+//! database follows in large batches, which cost a fraction of small ones.
+//!
+//! The file comes in segments. One that is full is sealed, and removed once the database has all that is in it, on the disk.
+//! What a dead process left behind is put into the database at the next start ([`replay`]).
+
+pub(crate) mod frame;
+pub(crate) mod replay;
+
+use std::collections::VecDeque;
+use std::fs::File;
+use std::fs::OpenOptions;
+use std::io;
+use std::os::unix::fs::FileExt;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+use std::path::PathBuf;
+use std::sync::Arc;
+#[cfg(test)]
+use std::sync::atomic::AtomicBool;
+#[cfg(test)]
+use std::sync::atomic::Ordering;
+
+/// Bytes after which a segment is sealed.
+const FULL: u64 = 64 << 20;
+/// Frames that nobody waits for are written at the latest when there are so many bytes of them.
+const MAX_PENDING: usize = 64 << 10;
+
+/// A place in the segments: all before it is in the database.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub(crate) struct Position {
+    pub(crate) segment: u64,
+    pub(crate) at: u64,
+}
+
+/// A segment that was made, and has nothing in it yet.
+#[derive(Debug)]
+pub(crate) struct Segment {
+    number: u64,
+    path: PathBuf,
+    file: Arc<File>,
+}
+
+impl Segment {
+    /// Makes segment `number`; its name is on the disk before it is used.
+    pub(crate) fn make(directory: &Path, number: u64) -> io::Result<Self> {
+        let path = path_of(directory, number);
+        let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path)?;
+        let segment = Self { number, path, file: Arc::new(file) };
+        if let Err(error) = File::open(directory).and_then(|directory| directory.sync_all()) {
+            // The next try wants the same name.
+            drop(std::fs::remove_file(&segment.path));
+            return Err(error);
+        }
+        Ok(segment)
+    }
+}
+
+/// A segment that takes no more.
+#[derive(Debug)]
+struct Sealed {
+    segment: Segment,
+    /// The last ticket in it.
+    last: u64,
+    synced: bool,
+}
+
+/// The segments, and the end of the last one.
+#[derive(Debug)]
+pub(crate) struct Ahead {
+    current: Segment,
+    length: u64,
+    /// A write or a sync has failed: what is behind `length`, or before it, is unknown, and nothing more may be written.
+    tainted: bool,
+    /// Oldest first.
+    sealed: VecDeque<Sealed>,
+    /// Frames that nobody waits for; they are written before anything else is.
+    pending: Vec<u8>,
+    /// What tests put between it and the disk.
+    #[cfg(test)]
+    pub(crate) fails: Arc<AtomicBool>,
+}
+
+impl Ahead {
+    /// Begins with an empty segment.
+    pub(crate) fn new(current: Segment) -> Self {
+        Self {
+            current,
+            length: 0,
+            tainted: false,
+            sealed: VecDeque::new(),
+            pending: Vec::new(),
+            #[cfg(test)]
+            fails: Arc::default(),
+        }
+    }
+
+    /// Adds frames that somebody waits for: they are written at once, and all that was put off before them. `data` ends the last one.
+    ///
+    /// # Errors
+    /// Nothing of `frames` is in the file, but perhaps a beginning: nothing more may be written to this segment.
+    pub(crate) fn write(&mut self, frames: &[u8], data: &[u8]) -> io::Result<()> {
+        self.pending.extend_from_slice(frames);
+        let small = self.pending.len() + data.len() <= MAX_PENDING;
+        if small {
+            self.pending.extend_from_slice(data);
+        }
+        self.flush()?;
+        if !small {
+            self.put(data)?;
+        }
+        Ok(())
+    }
+
+    /// Adds frames that nobody waits for: they are written with the next that are waited for, or by [`Self::flush`].
+    ///
+    /// # Errors
+    /// As [`Self::write`].
+    pub(crate) fn put_off(&mut self, frames: &[u8], data: &[u8]) -> io::Result<()> {
+        if self.pending.len() + frames.len() + data.len() > MAX_PENDING {
+            return self.write(frames, data);
+        }
+        self.pending.extend_from_slice(frames);
+        self.pending.extend_from_slice(data);
+        Ok(())
+    }
+
+    /// Writes what was put off.
+    ///
+    /// # Errors
+    /// As [`Self::write`].
+    pub(crate) fn flush(&mut self) -> io::Result<()> {
+        if self.pending.is_empty() {
+            return Ok(());
+        }
+        let pending = std::mem::take(&mut self.pending);
+        let put = self.put(&pending);
+        self.pending = pending;
+        self.pending.clear();
+        put
+    }
+
+    fn put(&mut self, bytes: &[u8]) -> io::Result<()> {
+        #[cfg(test)]
+        if self.fails.load(Ordering::SeqCst) {
+            self.tainted = true;
+            return Err(io::Error::other("a write that fails on purpose"));
+        }
+        let put = self.current.file.write_all_at(bytes, self.length);
+        self.tainted |= put.is_err();
+        put?;
+        self.length += bytes.len() as u64;
+        Ok(())
+    }
+
+    /// A sync has failed.
+    pub(crate) fn taint(&mut self) {
+        self.tainted = true;
+    }
+
+    /// Whether it must go on in a new segment before anything is written.
+    pub(crate) fn is_tainted(&self) -> bool {
+        self.tainted
+    }
+
+    /// The end of what is written.
+    pub(crate) fn position(&self) -> Position {
+        Position { segment: self.current.number, at: self.length }
+    }
+
+    /// Whether the segment should be sealed.
+    pub(crate) fn is_full(&self) -> bool {
+        self.length >= FULL
+    }
+
+    /// Seals the segment, whose last ticket is `last`, and goes on in `next`. What was put off is forgotten: the caller has it.
+    pub(crate) fn go_on_in(&mut self, next: Segment, last: u64) {
+        let segment = std::mem::replace(&mut self.current, next);
+        self.sealed.push_back(Sealed { segment, last, synced: false });
+        self.length = 0;
+        self.tainted = false;
+        self.pending.clear();
+    }
+
+    /// The files that one sync must reach, the oldest first, and how many of them are sealed.
+    pub(crate) fn unsynced(&self) -> (Vec<Arc<File>>, usize) {
+        let sealed = self.sealed.iter().filter(|sealed| !sealed.synced);
+        let mut files: Vec<_> = sealed.map(|sealed| Arc::clone(&sealed.segment.file)).collect();
+        let count = files.len();
+        files.push(Arc::clone(&self.current.file));
+        (files, count)
+    }
+
+    /// The first `count` sealed segments that were not synced are so now.
+    pub(crate) fn synced(&mut self, count: usize) {
+        for sealed in self.sealed.iter_mut().filter(|sealed| !sealed.synced).take(count) {
+            sealed.synced = true;
+        }
+    }
+
+    /// Takes out the sealed segments of which the database has everything: all tickets up to `settled`.
+    pub(crate) fn take_settled(&mut self, settled: u64) -> Vec<PathBuf> {
+        let mut taken = Vec::new();
+        while let Some(sealed) = self.sealed.pop_front_if(|sealed| sealed.synced && sealed.last <= settled) {
+            taken.push(sealed.segment.path);
+        }
+        taken
+    }
+
+    /// The files of all segments, for a journal that closes.
+    pub(crate) fn all(&self) -> Vec<PathBuf> {
+        let sealed = self.sealed.iter().map(|sealed| sealed.segment.path.clone());
+        sealed.chain([self.current.path.clone()]).collect()
+    }
+}
+
+fn path_of(directory: &Path, number: u64) -> PathBuf {
+    directory.join(format!("ahead-{number:010}.log"))
+}
+
+/// The segments in `directory`, the oldest first.
+pub(crate) fn segments(directory: &Path) -> io::Result<Vec<(u64, PathBuf)>> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(directory)? {
+        let path = entry?.path();
+        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        let number = name.strip_prefix("ahead-").and_then(|rest| rest.strip_suffix(".log"));
+        if let Some(number) = number.and_then(|number| number.parse().ok()) {
+            found.push((number, path));
+        }
+    }
+    found.sort_unstable();
+    Ok(found)
+}

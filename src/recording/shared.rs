@@ -1,0 +1,392 @@
+//! What the workers, the writer and the syncer share: the queue, and how far each of its events is.
+//!
+//! Each append gets a ticket, one number more than the one before. The frames in the file, the events in the queue and the
+//! groups in the database all stand in the order of tickets, so "done" is one counter per stage, and a waiter needs no
+//! allocation of its own: it compares its ticket with the counter.
+
+use std::cell::RefCell;
+use std::fs::File;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::Condvar;
+use std::sync::Mutex;
+use std::sync::MutexGuard;
+use std::sync::PoisonError;
+use std::task::Waker;
+use std::time::Duration;
+use std::time::Instant;
+
+use arc_swap::ArcSwap;
+use tokio::sync::broadcast;
+
+use crate::domain::event::Event;
+use crate::domain::id::SessionId;
+use crate::recording::ahead::Ahead;
+use crate::recording::ahead::Segment;
+use crate::recording::ahead::frame;
+use crate::recording::error::RecordError;
+use crate::recording::failures::Failures;
+use crate::recording::level;
+use crate::recording::line::StoredEvent;
+use crate::recording::progress::Progress;
+use crate::recording::prune::Pruning;
+use crate::recording::queue::Durability;
+use crate::recording::queue::GATHER_BYTES;
+use crate::recording::queue::Group;
+use crate::recording::queue::Queue;
+use crate::recording::queue::Sleep;
+use crate::recording::queue::Stage;
+use crate::recording::queue::lock;
+use crate::recording::roster;
+use crate::recording::settings::Level;
+use crate::recording::settings::Settings;
+use crate::recording::syncer::SyncRoom;
+
+/// Bytes of events that may wait for the database.
+const MAX_QUEUED: usize = 64 << 20;
+/// Beyond so many bytes, who appends waits until the database has caught up.
+const THROTTLED: usize = 8 << 20;
+/// What an event takes besides its data.
+const EVENT_SIZE: usize = size_of::<Event>();
+/// How long events gather before the database gets them.
+const GATHER: Duration = Duration::from_millis(10);
+/// How long one group may take before the journal counts as stalled.
+const STALL: Duration = Duration::from_secs(5);
+/// Events the live stream keeps for a slow reader.
+const LIVE_EVENTS: usize = 512;
+
+/// What all handles, the writer and the syncer share.
+pub(crate) struct Shared {
+    queue: Mutex<Queue>,
+    wake_writer: Condvar,
+    synced: Progress,
+    settled: Progress,
+    failures: Failures,
+    pub(crate) settings: ArcSwap<Settings>,
+    pub(crate) live: broadcast::Sender<Arc<StoredEvent>>,
+    pub(crate) sync: SyncRoom,
+}
+
+thread_local! {
+    /// Frames that are being composed.
+    static FRAMES: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+}
+
+impl Shared {
+    pub(crate) fn new(settings: Settings, ahead: Ahead) -> Self {
+        Self {
+            queue: Mutex::new(Queue::new(ahead)),
+            wake_writer: Condvar::new(),
+            synced: Progress::default(),
+            settled: Progress::default(),
+            failures: Failures::default(),
+            settings: ArcSwap::from_pointee(settings),
+            live: broadcast::Sender::new(LIVE_EVENTS),
+            sync: SyncRoom::default(),
+        }
+    }
+
+    /// Records events under one ticket, all or none; without `durability` they may be written a little later. Gives what is
+    /// left to wait for, if anything.
+    pub(crate) fn enqueue(
+        &self,
+        events: impl IntoIterator<Item = Event>,
+        durability: Option<Durability>,
+    ) -> Result<Option<(u64, Stage)>, RecordError> {
+        let level = self.settings.load().level;
+        let mut kept: Vec<Event> = Vec::new();
+        for mut event in events {
+            if !level.keeps(event.kind) {
+                continue;
+            }
+            if level != Level::Full && level::may_hold_body(&event.data) {
+                event.data = level::without_bodies(&event.data);
+            }
+            roster::check(&event)?;
+            kept.push(event);
+        }
+        if kept.is_empty() {
+            return Ok(None);
+        }
+        FRAMES.with_borrow_mut(|frames| self.put(kept, durability, frames))
+    }
+
+    /// [`Self::enqueue`] for events that are in order by themselves. `frames` is a buffer.
+    fn put(
+        &self,
+        events: Vec<Event>,
+        durability: Option<Durability>,
+        frames: &mut Vec<u8>,
+    ) -> Result<Option<(u64, Stage)>, RecordError> {
+        frames.clear();
+        // Composed before the lock is taken. Only the data of the last event, often long, is not copied.
+        let (mut bytes, mut data) = (0, "");
+        for event in &events {
+            frames.extend_from_slice(data.as_bytes());
+            frame::push_head(frames, event).map_err(|problem| RecordError::Malformed { problem })?;
+            data = &event.data;
+            bytes += event.data.len() + EVENT_SIZE;
+        }
+        let mut queue = lock(&self.queue);
+        if let Some(fault) = queue.closed() {
+            events.into_iter().for_each(|event| queue.owe(event));
+            return Err(fault);
+        }
+        // One append that is larger than the room may pass when it is alone: refused, it would be refused for ever.
+        if queue.bytes > 0 && queue.bytes + bytes > MAX_QUEUED {
+            return Err(RecordError::Overloaded);
+        }
+        queue.roster.admit(&events)?;
+        let put = match durability {
+            Some(_) => queue.ahead.write(frames, data.as_bytes()),
+            None => queue.ahead.put_off(frames, data.as_bytes()),
+        };
+        if let Err(error) = put {
+            let error = RecordError::broken(&error);
+            queue.roster.take_back(&events);
+            queue.break_down(&error, false);
+            events.into_iter().for_each(|event| queue.owe(event));
+            self.rouse(queue);
+            return Err(error);
+        }
+        queue.events.extend(events);
+        queue.bytes += bytes;
+        queue.last += 1;
+        queue.since.get_or_insert_with(Instant::now);
+        let (ticket, throttled) = (queue.last, queue.bytes > THROTTLED);
+        if queue.sleep == Sleep::Deep || (queue.sleep == Sleep::Dozes && queue.bytes > GATHER_BYTES) {
+            self.rouse(queue);
+        } else {
+            drop(queue);
+        }
+        if durability == Some(Durability::Synced) {
+            self.sync.want(ticket);
+            return Ok(Some((ticket, Stage::Synced)));
+        }
+        Ok((throttled && durability.is_some()).then_some((ticket, Stage::Settled)))
+    }
+
+    /// The ticket of all that was recorded so far; the database gets it at once.
+    pub(crate) fn press(&self) -> Result<u64, RecordError> {
+        let mut queue = lock(&self.queue);
+        if let Some(fault) = queue.closed() {
+            return Err(fault);
+        }
+        queue.urgent = true;
+        let ticket = queue.last;
+        self.rouse(queue);
+        Ok(ticket)
+    }
+
+    /// Asks for a pruning.
+    pub(crate) fn enqueue_pruning(&self, pruning: Pruning) -> Result<(), RecordError> {
+        let mut queue = lock(&self.queue);
+        if let Some(fault) = queue.closed() {
+            return Err(fault);
+        }
+        queue.prunings.push(pruning);
+        self.rouse(queue);
+        Ok(())
+    }
+
+    /// Wakes the writer if it sleeps. One system call per sleep, none while it works.
+    fn rouse(&self, mut queue: MutexGuard<'_, Queue>) {
+        let slept = std::mem::take(&mut queue.sleep);
+        drop(queue);
+        if slept != Sleep::Awake {
+            self.wake_writer.notify_one();
+        }
+    }
+
+    /// Takes all that is queued; waits for something until `deadline`. Gives back the room of the group before.
+    pub(crate) fn take(&self, group: &mut Group, deadline: Option<Instant>) {
+        let mut gathered = None;
+        let mut queue = lock(&self.queue);
+        queue.bytes = queue.bytes.saturating_sub(std::mem::take(&mut group.bytes));
+        queue.since = (!queue.events.is_empty()).then(Instant::now);
+        while !queue.presses() {
+            let now = Instant::now();
+            if gathered.is_none() && !queue.events.is_empty() {
+                gathered = Some(now + GATHER);
+            }
+            let until = [gathered, deadline].into_iter().flatten().min();
+            if until.is_some_and(|until| until <= now) {
+                break;
+            }
+            queue.sleep = if gathered.is_some() { Sleep::Dozes } else { Sleep::Deep };
+            queue = match until {
+                None => self.wake_writer.wait(queue).unwrap_or_else(PoisonError::into_inner),
+                Some(until) => {
+                    let left = until.saturating_duration_since(now);
+                    self.wake_writer.wait_timeout(queue, left).unwrap_or_else(PoisonError::into_inner).0
+                }
+            };
+            queue.sleep = Sleep::Awake;
+        }
+        queue.hand_over(group);
+    }
+
+    /// Takes what is left while nothing can be recorded, so that all of it is in one group.
+    pub(crate) fn take_rest(&self, group: &mut Group) {
+        lock(&self.queue).hand_over(group);
+        group.fault = None;
+    }
+
+    /// Goes on in a new segment of the file written ahead.
+    pub(crate) fn go_on_in(&self, segment: Segment) -> Result<(), RecordError> {
+        let mut queue = lock(&self.queue);
+        let last = queue.last;
+        queue.ahead.flush().map_err(|error| RecordError::broken(&error))?;
+        queue.ahead.go_on_in(segment, last);
+        Ok(())
+    }
+
+    /// Whether the file written ahead must go on in a new segment.
+    pub(crate) fn is_tainted(&self) -> bool {
+        lock(&self.queue).ahead.is_tainted()
+    }
+
+    /// Begins a new segment after a failure: what was put off is with the writer.
+    pub(crate) fn begin_anew(&self, segment: Segment) {
+        let mut queue = lock(&self.queue);
+        let last = queue.last;
+        queue.ahead.go_on_in(segment, last);
+    }
+
+    /// The files that one sync must reach, the oldest first; how many of them are sealed; and the ticket it is good for.
+    pub(crate) fn unsynced(&self) -> (Vec<Arc<File>>, usize, u64) {
+        let mut queue = lock(&self.queue);
+        // What was put off is written now: else it would wait for the next sync. A failure is found again by the next who writes.
+        if queue.broken.is_none()
+            && let Err(error) = queue.ahead.flush()
+        {
+            queue.break_down(&RecordError::broken(&error), false);
+        }
+        let (files, sealed) = queue.ahead.unsynced();
+        (files, sealed, queue.last)
+    }
+
+    /// A sync has reached everything up to `ticket`. Gives the segments that are not needed any more.
+    pub(crate) fn synced(&self, ticket: u64, sealed: usize, wakers: &mut Vec<Waker>) -> Vec<PathBuf> {
+        self.synced.advance_sparingly(ticket, wakers);
+        let mut queue = lock(&self.queue);
+        queue.ahead.synced(sealed);
+        queue.ahead.take_settled(self.settled.done())
+    }
+
+    /// All segments, for a journal that closes.
+    pub(crate) fn segments(&self) -> Vec<PathBuf> {
+        lock(&self.queue).ahead.all()
+    }
+
+    /// The database has everything up to `ticket`.
+    pub(crate) fn settle(&self, ticket: u64, wakers: &mut Vec<Waker>) {
+        self.settled.advance(ticket, wakers);
+    }
+
+    /// Sessions that ended so long ago that they take nothing any more.
+    pub(crate) fn forget(&self, sessions: &[SessionId]) {
+        if !sessions.is_empty() {
+            let mut queue = lock(&self.queue);
+            sessions.iter().for_each(|session| queue.roster.forget(*session));
+        }
+    }
+
+    /// A session of which acknowledged events are gone.
+    pub(crate) fn lose(&self, session: SessionId) {
+        lock(&self.queue).roster.lose(session);
+    }
+
+    /// Whether the journal was told to stop.
+    pub(crate) fn stopping(&self) -> bool {
+        lock(&self.queue).stop
+    }
+
+    /// Tells the writer to stop after what is queued. Nothing more is taken.
+    pub(crate) fn stop(&self) {
+        let mut queue = lock(&self.queue);
+        queue.stop = true;
+        self.rouse(queue);
+    }
+
+    /// Waits a while, or until the journal is told to stop.
+    pub(crate) fn pause(&self, pause: Duration) {
+        let deadline = Instant::now() + pause;
+        let mut queue = lock(&self.queue);
+        while !queue.stop {
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                break;
+            }
+            queue.sleep = Sleep::Deep;
+            queue = self.wake_writer.wait_timeout(queue, left).unwrap_or_else(PoisonError::into_inner).0;
+        }
+        queue.sleep = Sleep::Awake;
+    }
+
+    /// From now on nothing can be recorded. Whoever waits for the disk or the database is told; what was written stays.
+    pub(crate) fn fail_all(&self, error: &RecordError, wakers: &mut Vec<Waker>) {
+        let mut queue = lock(&self.queue);
+        queue.broken = Some(error.clone());
+        queue.since = None;
+        let last = queue.last;
+        drop(queue);
+        for (stage, progress) in [(Stage::Synced, &self.synced), (Stage::Settled, &self.settled)] {
+            self.failures.add(progress.done() + 1, last, stage, error);
+            progress.wake_all(last, wakers);
+        }
+    }
+
+    /// Says that what was written may not be on the disk.
+    pub(crate) fn poison(&self, error: &RecordError) {
+        let mut queue = lock(&self.queue);
+        queue.break_down(error, true);
+        self.rouse(queue);
+    }
+
+    /// Everything that was recorded so far is in the database and safe there: appends are taken again.
+    pub(crate) fn recovered(&self, wakers: &mut Vec<Waker>) {
+        let mut queue = lock(&self.queue);
+        queue.broken = None;
+        queue.fault = None;
+        let last = queue.last;
+        drop(queue);
+        self.synced.advance(last, wakers);
+        self.settled.advance(last, wakers);
+    }
+
+    /// What became of a ticket: `None` while it is not decided.
+    pub(crate) fn outcome(&self, ticket: u64, stage: Stage) -> Option<Result<(), RecordError>> {
+        let done = self.progress(stage).done() >= ticket;
+        // After the counter: a failure is recorded before the counter passes its tickets.
+        if let Some(error) = self.failures.of(ticket, stage) {
+            return Some(Err(error));
+        }
+        done.then_some(Ok(()))
+    }
+
+    /// The counter of one stage.
+    pub(crate) fn progress(&self, stage: Stage) -> &Progress {
+        match stage {
+            Stage::Synced => &self.synced,
+            Stage::Settled => &self.settled,
+        }
+    }
+
+    /// Whether an event could be recorded now.
+    pub(crate) fn healthy(&self) -> Result<(), RecordError> {
+        let queue = lock(&self.queue);
+        if let Some(fault) = queue.closed() {
+            return Err(fault);
+        }
+        match queue.since.map(|since| since.elapsed()) {
+            Some(elapsed) if elapsed > STALL => Err(RecordError::Stalled { seconds: elapsed.as_secs() }),
+            _ => Ok(()),
+        }
+    }
+
+    #[cfg(test)]
+    pub(crate) fn fail_writes(&self, fails: &Arc<std::sync::atomic::AtomicBool>) {
+        lock(&self.queue).ahead.fails = Arc::clone(fails);
+    }
+}
