@@ -3,6 +3,8 @@
 //! Duplicate members are refused at any level, depth and size are bounded, and numbers keep their text, so that
 //! nothing is rounded before a policy has seen it.
 
+mod escape;
+
 use std::fmt;
 
 /// One JSON value. Objects keep the order of their members, and hold no name twice.
@@ -147,6 +149,14 @@ pub fn write_string(text: &str, out: &mut impl fmt::Write) -> fmt::Result {
     }
     out.write_str(rest)?;
     out.write_char('"')
+}
+
+/// Appends `text` as a JSON string with its quotes: [`write_string`] for texts that may be long.
+pub fn push_string(text: &str, out: &mut String) {
+    let mut bytes = std::mem::take(out).into_bytes();
+    escape::push(text.as_bytes(), &mut bytes);
+    // What is escaped is ASCII and stands between whole characters, so this never fails.
+    *out = String::from_utf8(bytes).unwrap_or_default();
 }
 
 /// Where the first byte stands that a JSON string must escape: all of them are ASCII, so the place is a character's start.

@@ -15,6 +15,7 @@ const SHORTEST: usize = 4;
 /// Secret byte strings to look for, compiled.
 pub struct Needles {
     finders: Vec<memmem::Finder<'static>>,
+    shortest: usize,
     longest: usize,
 }
 
@@ -31,8 +32,9 @@ impl Needles {
         kept.sort();
         kept.dedup();
         let longest = kept.iter().map(|needle| needle.len()).max().unwrap_or(0);
+        let shortest = kept.iter().map(|needle| needle.len()).min().unwrap_or(usize::MAX);
         let finders = kept.into_iter().map(|needle| memmem::Finder::new(needle).into_owned()).collect();
-        Arc::new(Self { finders, longest })
+        Arc::new(Self { finders, shortest, longest })
     }
 
     /// The shapes in which a target may echo a secret: as it is, in JSON, percent-encoded, in hexadecimal, and in base64 of both
@@ -82,6 +84,9 @@ impl Needles {
 
     /// One whole text, such as the value of a header: what it becomes if a needle is in it.
     pub fn replace(&self, text: &[u8]) -> Option<Vec<u8>> {
+        if text.len() < self.shortest {
+            return None;
+        }
         let mut stars = Vec::new();
         self.occurrences(text, &mut stars);
         if stars.is_empty() {

@@ -5,7 +5,7 @@ use std::fmt::Write;
 use aws_lc_rs::digest;
 use base64::Engine;
 
-use crate::domain::json::write_string;
+use crate::domain::json::push_string;
 
 /// The beginning of a body that passes by.
 pub struct Capture {
@@ -89,7 +89,7 @@ impl Capture {
         };
         if let Some(text) = text {
             out.push_str("{\"text\":");
-            let _infallible = write_string(text, out);
+            push_string(text, out);
         } else {
             out.push_str("{\"base64\":\"");
             base64::prelude::BASE64_STANDARD.encode_string(&kept, out);

@@ -93,12 +93,14 @@ impl Gate {
         let session =
             self.0.sessions.open(&verified, &governed, arrival.source, &snapshot, &self.0.journal)?;
         session.begin_exchange();
+        let counters =
+            Arc::clone(governed.counters.get_or_init(|| self.0.metrics.of(&governed.connection.name)));
         Ok(Exchange {
             gate: self.clone(),
             snapshot,
             request: arrival.request,
             source: arrival.source,
-            counters: self.0.metrics.of(&governed.connection.name),
+            counters,
             session,
             governed,
             verified,

@@ -104,12 +104,9 @@ impl ReplyGuard {
     /// A header of the reply, cleared and masked; `None` where it may pass as it is.
     pub fn header(&mut self, name: &str, value: &[u8]) -> Option<Vec<u8>> {
         let cleared = self.clear(value);
-        let masked = self.governed_plan().header(name, cleared.as_deref().unwrap_or(value), &mut self.notes);
+        let plan = &self.exchange.governed.plan;
+        let masked = plan.header(name, cleared.as_deref().unwrap_or(value), &mut self.notes);
         masked.or(cleared)
-    }
-
-    fn governed_plan(&self) -> Arc<crate::mask::Plan> {
-        Arc::clone(&self.governed().plan)
     }
 
     /// One whole value without the credential; `None` where it was not in there.
@@ -123,7 +120,7 @@ impl ReplyGuard {
             self.credential.as_ref().map(|credential| Redactor::new(Arc::clone(credential.echoes())));
         self.masker = if self.masks() {
             let format = format.ok_or_else(|| unmaskable("its type cannot be read"))?;
-            Some(Masker::new(self.governed_plan(), format))
+            Some(Masker::new(Arc::clone(&self.governed().plan), format))
         } else {
             None
         };

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::OnceLock;
 
 use arc_swap::ArcSwapOption;
 
@@ -11,6 +12,7 @@ use crate::domain::MaskRule;
 use crate::mask;
 use crate::mask::Plan;
 use crate::pipeline::credential::Credential;
+use crate::pipeline::metrics::Counters;
 use crate::policy::PolicySet;
 use crate::recording;
 
@@ -32,6 +34,8 @@ pub struct Governed {
     /// Tells one way of masking from another, 8 hexadecimal digits: part of the entity tags that clients see.
     pub mask_tag: Box<str>,
     pub(super) credential: ArcSwapOption<Credential>,
+    /// Its counters, once it was used.
+    pub(super) counters: OnceLock<Arc<Counters>>,
 }
 
 impl Governed {
@@ -113,6 +117,7 @@ impl Snapshot {
                     plan: Arc::new(plan),
                     mask_tag,
                     credential: ArcSwapOption::empty(),
+                    counters: OnceLock::new(),
                 }),
             );
         }

@@ -210,7 +210,7 @@ async fn record(
     ttfb_us: u64,
     complete: bool,
 ) -> Result<(), Denied> {
-    let mut data = String::with_capacity(512);
+    let mut data = String::with_capacity(1 << 10);
     let _infallible = write!(data, "{{\"status\":{},\"headers\":", response.status().as_u16());
     write_headers(&mut data, response.headers(), |_, _| None);
     data.push_str(",\"body\":");

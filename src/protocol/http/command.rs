@@ -48,7 +48,7 @@ pub fn command(
 ) -> Result<Command, Denied> {
     let upgrade = headers.contains_key(header::UPGRADE);
     let class = classify(method, upgrade)?;
-    if METHOD_OVERRIDES.iter().any(|name| has_header(headers, name)) {
+    if headers.keys().any(|name| overrides_method(name.as_str())) {
         return Err(bad("a header asks for another method than the request's own").because("method_override"));
     }
     check_connection(headers)?;
@@ -64,10 +64,9 @@ pub fn command(
     })
 }
 
-/// Whether a header is there under its name or with `_` in place of `-`, which many servers take for the same.
-fn has_header(headers: &HeaderMap, name: &str) -> bool {
-    headers.contains_key(name)
-        || headers.keys().any(|key| key.as_str().contains('_') && folded(key.as_str()) == name)
+/// Whether a header is one of [`METHOD_OVERRIDES`], also with `_` in place of `-`, which many servers take for the same.
+fn overrides_method(name: &str) -> bool {
+    name.starts_with('x') && METHOD_OVERRIDES.contains(&&*folded(name))
 }
 
 /// A header name with `-` for `_`.
@@ -175,6 +174,9 @@ const fn is_plain(byte: u8) -> bool {
 /// Encoded slashes, backslashes, dots of a dot segment, NUL and other control characters; `;` parameters; double encoding; bytes that are not UTF-8;
 /// a path that climbs above its connection.
 pub fn canonical_path(rest: &str) -> Result<String, Denied> {
+    if is_canonical(rest) {
+        return Ok(rest.to_owned());
+    }
     let refuse = |what: &str| Err(bad(what).because("path"));
     let mut segments: Vec<String> = Vec::new();
     let mut ends_open = rest.is_empty() || rest.ends_with('/');
@@ -206,6 +208,14 @@ pub fn canonical_path(rest: &str) -> Result<String, Denied> {
         path.push('/');
     }
     Ok(path)
+}
+
+/// Whether a path surely is in its one form already, as most are.
+fn is_canonical(rest: &str) -> bool {
+    let bytes = rest.as_bytes();
+    bytes.first() == Some(&b'/')
+        && bytes.iter().all(|&byte| byte == b'/' || is_plain(byte))
+        && bytes.windows(2).all(|pair| !matches!(pair, b"//" | b"/."))
 }
 
 fn canonical_segment(segment: &str) -> Result<String, Denied> {

@@ -282,7 +282,7 @@ impl Recorded<'_> {
         class: &str,
         body: Option<&str>,
     ) -> CommandRecord {
-        let mut data = String::with_capacity(512);
+        let mut data = String::with_capacity(1 << 10);
         data.push_str("{\"method\":");
         let _infallible = write_string(method, &mut data);
         for (name, value) in [("path", path), ("query", query)] {

@@ -120,10 +120,12 @@ fn is_sent(name: &HeaderName, by_connection: &[String]) -> bool {
         && !by_connection.iter().any(|listed| listed == name)
 }
 
-/// The names that the `Connection` header lists: they go no further than one hop.
+/// The names that the `Connection` header lists: they go no further than one hop. Its usual words name no header that would.
 fn listed(headers: &HeaderMap) -> Vec<String> {
     let values = headers.get_all(header::CONNECTION).iter().filter_map(|value| value.to_str().ok());
-    values.flat_map(|value| value.split(',')).map(|name| name.trim().to_ascii_lowercase()).collect()
+    let names = values.flat_map(|value| value.split(',')).map(str::trim);
+    let usual = |name: &&str| name.eq_ignore_ascii_case("keep-alive") || name.eq_ignore_ascii_case("close");
+    names.filter(|name| !usual(name)).map(str::to_ascii_lowercase).collect()
 }
 
 /// The headers that go to the target. With `reads_bodies` the reply must come in a form that can be read: whole and not encoded.
@@ -179,6 +181,9 @@ pub fn is_harmless_trailer(name: &str) -> bool {
 
 /// Announces those trailers of a message that may pass.
 fn announce_trailers(from: &HeaderMap, to: &mut HeaderMap) {
+    if !from.contains_key(header::TRAILER) {
+        return;
+    }
     let listed = from.get_all(header::TRAILER).iter().filter_map(|value| value.to_str().ok());
     let names: Vec<String> = listed
         .flat_map(|list| list.split(','))

@@ -92,10 +92,10 @@ pub fn problem(denied: &Denied, request: RequestId, session: Option<SessionId>) 
 /// Puts the ids of request and session on a response.
 pub fn name<B>(response: &mut Response<B>, request: RequestId, session: Option<SessionId>) {
     let headers = response.headers_mut();
-    if let Ok(value) = HeaderValue::from_str(&request.to_string()) {
+    if let Ok(value) = HeaderValue::try_from(request.to_string()) {
         headers.insert("hoopctl-request-id", value);
     }
-    if let Some(value) = session.and_then(|session| HeaderValue::from_str(&session.to_string()).ok()) {
+    if let Some(value) = session.and_then(|session| HeaderValue::try_from(session.to_string()).ok()) {
         headers.insert("hoopctl-session", value);
     }
 }

@@ -36,6 +36,7 @@ use crate::protocol::http::guarded::HEAD_TIME;
 use crate::protocol::http::guarded::REST_TIME;
 use crate::protocol::http::guarded::Shared;
 use crate::protocol::http::reply;
+use crate::protocol::http::websocket;
 use crate::transport::listen::OpenStreams;
 use crate::transport::stream::Stream;
 
@@ -196,7 +197,9 @@ impl HttpService {
                 let origin = exchange::Origin { request: RequestId::new(), source };
                 match self.check(&request) {
                     Ok(()) => {
-                        request.extensions_mut().insert(self.open.clone());
+                        if websocket::requested(request.headers()) {
+                            request.extensions_mut().insert(self.open.clone());
+                        }
                         exchange::answer(&self.gate, origin, request).await
                     }
                     Err(denied) => {

@@ -166,7 +166,7 @@ fn request(outgoing: Outgoing, governed: &Governed) -> Result<Request<RequestBod
     let upstream = &governed.connection.upstream;
     let mark = if outgoing.query.is_empty() { "" } else { "?" };
     let target = format!("{}{}{mark}{}", upstream.base_path, outgoing.path, outgoing.query);
-    let uri: Uri = target.parse().map_err(|_invalid| {
+    let uri = Uri::try_from(target).map_err(|_invalid| {
         Denied::new(DenyCode::BadRequest, "the request is refused: its path or query cannot be sent")
             .because("uri")
     })?;

@@ -1,0 +1,469 @@
+//! Guards that no other room tries: each with a peer that gets past it if it is gone.
+
+use std::io::BufRead;
+use std::io::BufReader;
+use std::io::Write;
+use std::net::TcpListener;
+use std::net::TcpStream;
+use std::process::Command;
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::thread;
+use std::time::Duration;
+use std::time::Instant;
+
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD as B64;
+use bytes::Bytes;
+use http_body_util::BodyExt;
+use http_body_util::Empty;
+use hyper_util::rt::TokioExecutor;
+use hyper_util::rt::TokioIo;
+use serde_json::Value;
+
+use crate::support::Client;
+use crate::support::World;
+use crate::support::client::request;
+use crate::support::process::Process;
+use crate::support::world::API_TOKEN;
+use crate::support::world::RULES;
+
+/// A target that answers each request by its head, and keeps the heads. It closes after an answer that says so, or is empty.
+fn target(answer: impl Fn(&str) -> String + Send + Sync + 'static) -> (String, Arc<Mutex<String>>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    let seen: Arc<Mutex<String>> = Arc::default();
+    let (kept, answer) = (Arc::clone(&seen), Arc::new(answer));
+    thread::spawn(move || {
+        for stream in listener.incoming().flatten() {
+            let (kept, answer) = (Arc::clone(&kept), Arc::clone(&answer));
+            thread::spawn(move || serve(&stream, &kept, &*answer));
+        }
+    });
+    (address, seen)
+}
+
+fn serve(stream: &TcpStream, seen: &Mutex<String>, answer: &dyn Fn(&str) -> String) {
+    let mut reader = BufReader::new(stream);
+    let mut head = String::new();
+    while reader.read_line(&mut head).is_ok_and(|count| count > 0) {
+        if !head.ends_with("\r\n\r\n") {
+            continue;
+        }
+        seen.lock().unwrap().push_str(&head);
+        let text = answer(&std::mem::take(&mut head));
+        let mut writer = stream;
+        if text.is_empty() || writer.write_all(text.as_bytes()).is_err() || text.contains("Connection: close")
+        {
+            return;
+        }
+    }
+}
+
+/// A whole answer, the last one on its stream.
+fn whole(head: &str, body: &str) -> String {
+    format!("HTTP/1.1 {head}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}", body.len())
+}
+
+/// An answer in chunks that are written already, with or without their end.
+fn chunked(head: &str, chunks: &str) -> String {
+    format!("HTTP/1.1 {head}\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n{chunks}")
+}
+
+/// Opens a connection to an address, with everything allowed for `support`.
+fn open(world: &World, name: &str, address: &str, more: &[&str]) {
+    let upstream = format!("http://{address}");
+    let add = ["connect", "add", name, "--upstream", &upstream];
+    let (code, _, err) = world.cli(&[&add[..], more].concat());
+    assert_eq!(code, 0, "{err}");
+    let id = format!("{name}-all");
+    let (code, _, err) =
+        world.cli(&["policy", "add", &id, "--allow", "--group", "support", "--connection", name]);
+    assert_eq!(code, 0, "{err}");
+}
+
+fn text(seen: &Mutex<String>) -> String {
+    seen.lock().unwrap().clone()
+}
+
+fn wait_for(what: &str, done: impl Fn() -> bool) {
+    let begin = Instant::now();
+    while !done() {
+        assert!(begin.elapsed() < Duration::from_secs(5), "{what}");
+        thread::sleep(Duration::from_millis(20));
+    }
+}
+
+/// The newest session on a connection; `gateway` has the refusals without one.
+fn session(world: &World, connection: &str) -> String {
+    let sessions = world.list(&["session", "list"]);
+    let found = sessions.iter().find(|session| session["connection"] == connection);
+    found.unwrap_or_else(|| panic!("no session on {connection}"))["id"].as_str().unwrap().to_owned()
+}
+
+/// Whether an event of a session says `value` under `key`.
+fn says(world: &World, session: &str, key: &str, value: &str) -> bool {
+    world.events(session).iter().any(|event| event["data"][key] == value)
+}
+
+/// Opens a stream of events on `raw`; gives it after its first event, and its session.
+fn live(world: &World, token: &str) -> (Client, String) {
+    let mut live = world.client();
+    live.send(request("GET", "/c/raw/__sse", Some(token), &[], None));
+    let session = live.head().header("hoopctl-session").unwrap().to_owned();
+    assert!(live.chunk().is_some());
+    (live, session)
+}
+
+/// Reads a stream to its end, which must come soon, and waits until the session's end is recorded.
+fn ends(world: &World, (mut live, session): (Client, String), limit: Duration, reason: &str) {
+    let begin = Instant::now();
+    while live.chunk().is_some_and(|chunk| !chunk.is_empty()) {
+        assert!(begin.elapsed() < limit, "the stream goes on");
+    }
+    wait_for(reason, || says(world, &session, "reason", reason));
+}
+
+/// Sends a GET over HTTP/2 with a Host that curl would not send; gives the body of the reply.
+fn http2(world: &World, fields: &[(&str, &str)]) -> Value {
+    let mut request = http::Request::get("http://gateway/c/raw/customers/1");
+    for (name, value) in fields {
+        request = request.header(*name, *value);
+    }
+    let request = request.body(Empty::<Bytes>::new()).unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let stream = TokioIo::new(tokio::net::TcpStream::connect(("127.0.0.1", world.port)).await.unwrap());
+        let handshake = hyper::client::conn::http2::handshake(TokioExecutor::new(), stream);
+        let (mut sender, driver) = handshake.await.unwrap();
+        tokio::spawn(driver);
+        let reply = sender.send_request(request).await.unwrap();
+        serde_json::from_slice(&reply.into_body().collect().await.unwrap().to_bytes()).unwrap()
+    })
+}
+
+#[test]
+fn http2_has_one_host_one_method_and_one_token() {
+    let world = World::new();
+    let bearer = format!("Bearer {}", world.token("reader"));
+    let token = ("authorization", bearer.as_str());
+    assert_eq!(http2(&world, &[token, ("host", "Gateway")])["id"], 1);
+    for more in [("host", "elsewhere"), ("x_http_method", "DELETE"), token] {
+        let refused = http2(&world, &[token, more]);
+        assert_eq!(refused["status"], 400, "{more:?}: {refused}");
+        assert_eq!(refused["code"], "bad_request", "{more:?}: {refused}");
+    }
+    assert_eq!(world.hits(), ["GET /customers/1"]);
+    assert!(says(&world, &session(&world, "gateway"), "reason", "host"));
+}
+
+#[test]
+fn a_target_that_refuses_the_credential_is_not_quoted() {
+    let world = World::new();
+    let token = world.token("reader");
+    let (address, seen) = target(|_| {
+        whole("401 Unauthorized\r\nWWW-Authenticate: Basic realm=\"vault-7\"", "svc-crm is locked out")
+    });
+    open(&world, "refused", &address, &["--inject", "header:X-Api-Key:env:CRM_TOKEN"]);
+    open(&world, "short", &address, &["--inject", "bearer:exec:echo abc"]);
+    open(&world, "open", &address, &[]);
+    let guesses = [("X-Api-Key", "guess"), ("X_Api_Key", "guess")];
+    let reply = world.send("GET", "/c/refused/x", Some(&token), &guesses, None);
+    assert_eq!((reply.status, reply.code().as_str()), (502, "upstream_credential"));
+    assert!(reply.header("www-authenticate").is_none() && !reply.text().contains("svc-crm"));
+    let session = reply.header("hoopctl-session").unwrap();
+    assert!(says(&world, session, "reason", "target_401"));
+    assert!(!format!("{:?}", world.events(session)).contains("svc-crm"));
+    let first = text(&seen);
+    assert!(first.contains(&format!("x-api-key: {API_TOKEN}\r\n")) && !first.contains("guess"), "{first}");
+    // One that is too short to be found in a reply is not used at all.
+    assert_eq!(world.get("/c/short/x", Some(&token)).code(), "upstream_credential");
+    assert_eq!(text(&seen), first);
+    // Where the gateway has none, the refusal is the client's own, but its token stays here all the same.
+    let reply = world.get("/c/open/x", Some(&token));
+    assert_eq!((reply.status, reply.text().as_str()), (401, "svc-crm is locked out"));
+    assert!(!text(&seen).contains(&token));
+}
+
+#[test]
+fn a_credential_comes_back_in_no_shape_and_across_no_seam() {
+    let world = World::new();
+    let token = world.token("reader");
+    let shapes = [
+        API_TOKEN.to_owned(),
+        API_TOKEN.replace('/', "\\/"),
+        API_TOKEN.replace('/', "%2F").replace('+', "%2B"),
+        B64.encode(API_TOKEN),
+        B64.encode(format!("bot:{API_TOKEN}")),
+    ];
+    let head = format!("200 OK\r\nContent-Type: application/json\r\nX-Echo: Bearer {API_TOKEN}");
+    let body = format!("{{\"echo\":[\"{}\"]}}", shapes.join("\",\""));
+    let chunks = body
+        .as_bytes()
+        .chunks(3)
+        .map(|piece| format!("{:x}\r\n{}\r\n", piece.len(), std::str::from_utf8(piece).unwrap()));
+    let pieces = chunked(&head, &(chunks.collect::<Vec<_>>().concat() + "0\r\n\r\n"));
+    let at_once = whole(&head, &body);
+    let (address, seen) =
+        target(move |head| if head.contains("/whole ") { at_once.clone() } else { pieces.clone() });
+    open(&world, "bearer", &address, &["--inject", "bearer:env:CRM_TOKEN"]);
+    open(&world, "basic", &address, &["--inject", "basic:bot:env:CRM_TOKEN"]);
+    open(&world, "masked", &address, &["--inject", "basic:bot:env:CRM_TOKEN", "--tag", "data=pii"]);
+    let stars = "*".repeat(API_TOKEN.len());
+    for path in ["bearer/whole", "bearer/x", "basic/whole", "basic/x", "masked/whole", "masked/x"] {
+        let reply = world.get(&format!("/c/{path}"), Some(&token));
+        assert!(reply.status == 200 && reply.whole, "{path}: {}", reply.text());
+        assert_eq!(reply.header("x-echo"), Some(format!("Bearer {stars}").as_str()), "{path}");
+        assert!(reply.text().contains(&stars), "{path}: {}", reply.text());
+        let session = reply.header("hoopctl-session").unwrap();
+        let (_, recording, _) = world.cli(&["session", "export", session, "--format", "jsonl"]);
+        assert!(recording.contains("\"entity\":\"credential\""), "{path}: {recording}");
+        for shape in &shapes {
+            assert!(!reply.text().contains(shape), "{path}: {shape} in {}", reply.text());
+            assert!(!recording.contains(shape), "{path}: {shape} in {recording}");
+        }
+    }
+    assert!(text(&seen).contains(API_TOKEN), "it was sent");
+}
+
+#[test]
+fn a_reply_leads_nowhere_but_through_the_gateway() {
+    let world = World::new();
+    let token = world.token("reader");
+    let (address, _) = target(|head| {
+        let to = head.lines().find_map(|line| line.strip_prefix("x-to: ")).unwrap();
+        let more = "Alt-Svc: h2=\":1\"\r\nX-Accel-Redirect: /x\r\nConnection: X-Hop\r\nX-Hop: 1\r\nX-Kept: 1";
+        whole(&format!("302 Found\r\nLocation: {to}\r\nLink: <{to}>\r\nHoopctl-Session: ses_1\r\n{more}"), "")
+    });
+    open(&world, "led", &format!("{address}/api"), &[]);
+    for (to, location) in [
+        (format!("http://{address}/api/x"), Some("/c/led/x")),
+        (format!("//{address}/api/x?y#z"), Some("/c/led/x?y#z")),
+        (format!("https://user:pw@{address}/api"), Some("/c/led")),
+        (format!("http://{address}/admin"), None),
+        ("/apix".to_owned(), None),
+        ("https://elsewhere.example/x".to_owned(), Some("https://elsewhere.example/x")),
+    ] {
+        let reply = world.send("GET", "/c/led/x", Some(&token), &[("X-To", &to)], None);
+        assert_eq!((reply.status, reply.header("location")), (302, location), "{to}");
+        assert!(reply.header("link").is_none_or(|link| !link.contains("127.0.0.1")), "{to}");
+        for name in ["alt-svc", "x-accel-redirect", "x-hop"] {
+            assert!(reply.header(name).is_none(), "{name} came back");
+        }
+        assert_eq!(reply.header("x-kept"), Some("1"));
+        assert!(!reply.headers.iter().any(|(_, value)| value == "ses_1"), "{:?}", reply.headers);
+    }
+}
+
+#[test]
+fn a_masked_connection_shows_nothing_that_it_cannot_read() {
+    const BODY: &str = "{\"ssn\":\"078-05-1120\"}";
+    const JSON: &str = "200 OK\r\nContent-Type: application/json";
+    let world = World::new();
+    let token = world.token("reader");
+    let heads = [
+        format!("{JSON}\r\nContent-Encoding: deflate"),
+        format!("{JSON}\r\nContent-Encoding: gzip, br"),
+        format!("{JSON}\r\nContent-Encoding: gzip\r\nContent-Encoding: br"),
+        format!("{JSON}\r\nContent-Type: text/plain"),
+        format!("{JSON}; charset=utf-16"),
+        "200 OK".to_owned(),
+        "200 OK\r\nContent-Type: application/octet-stream".to_owned(),
+        "206 Partial Content\r\nContent-Type: application/json\r\nContent-Range: bytes 0-20/99".to_owned(),
+        format!("{JSON}\r\nETag: \"own\"\r\nDigest: x\r\nContent-MD5: x\r\nX-Amz-Checksum-Sha256: x"),
+    ];
+    let readable = heads.len() - 1;
+    let (address, _) = target(move |head| {
+        let at: usize = head.split(['/', ' ']).nth(2).unwrap().parse().unwrap();
+        whole(&heads[at], BODY)
+    });
+    open(&world, "masked", &address, &["--tag", "data=pii"]);
+    open(&world, "sealed", &address, &["--inject", "bearer:env:CRM_TOKEN"]);
+    open(&world, "plain", &address, &[]);
+    for at in 0..readable {
+        let reply = world.get(&format!("/c/masked/{at}"), Some(&token));
+        assert_eq!((reply.status, reply.code().as_str()), (502, "unmaskable_reply"), "{at}");
+        assert!(!reply.text().contains("1120"), "{at}: {}", reply.text());
+    }
+    let events = world.events(&session(&world, "masked"));
+    assert_eq!(events.iter().filter(|event| event["data"]["code"] == "unmaskable_reply").count(), readable);
+    assert!(!format!("{events:?}").contains("1120"), "{events:?}");
+    // What a coding hides may be the credential too; where nothing is kept back, it passes as it is.
+    assert_eq!(world.get("/c/sealed/0", Some(&token)).code(), "unmaskable_reply");
+    assert_eq!(world.get("/c/plain/0", Some(&token)).text(), BODY);
+    let reply = world.get(&format!("/c/masked/{readable}"), Some(&token));
+    assert_eq!(reply.text(), BODY.replace("078-05", "***-**"));
+    assert!(reply.header("etag").is_some_and(|tag| tag.starts_with("\"own-hm")), "{:?}", reply.headers);
+    for name in ["digest", "content-md5", "x-amz-checksum-sha256"] {
+        assert!(reply.header(name).is_none(), "{name} tells of the bytes before masking");
+    }
+}
+
+#[test]
+fn a_principal_has_so_many_sessions_and_no_more() {
+    let mut world = World::without_gateway("");
+    let text = world.head().replace("drain_timeout", "limits = { sessions = 1 }\ndrain_timeout") + RULES;
+    std::fs::write(world.path("hoopctl.toml"), text).unwrap();
+    world.start();
+    let (reader, writer) = (world.token("reader"), world.token("writer"));
+    let first = world.get("/c/crm/customers/1", Some(&reader));
+    let second = world.get("/c/raw/customers/2", Some(&reader));
+    assert_eq!((second.status, second.code().as_str()), (429, "limit_exceeded"));
+    assert!(says(&world, &session(&world, "gateway"), "reason", "sessions"));
+    assert_eq!(world.get("/c/raw/customers/3", Some(&writer)).status, 200, "another principal");
+    assert_eq!(world.cli(&["session", "kill", first.header("hoopctl-session").unwrap(), "--yes"]).0, 0);
+    assert_eq!(world.get("/c/raw/customers/4", Some(&reader)).status, 200);
+    assert_eq!(world.hits(), ["GET /customers/1", "GET /customers/3", "GET /customers/4"]);
+}
+
+#[test]
+fn what_no_approver_can_be_shown_whole_is_not_held() {
+    let world = World::new();
+    let token = world.token("writer");
+    let long = format!("{{\"tier\":\"{}\"}}", "x".repeat(300 << 10));
+    for (kind, body) in [("application/json", &*long), ("application/octet-stream", "\u{1}")] {
+        let headers = [("Content-Type", kind)];
+        let reply = world.send("PATCH", "/c/crm/customers/7", Some(&token), &headers, Some(body));
+        assert_eq!((reply.status, reply.code().as_str()), (413, "limit_exceeded"), "{kind}");
+    }
+    // In chunks nobody tells the length before: it is read up to the limit, and no further.
+    let mut client = world.client();
+    let headers = [("Transfer-Encoding", "chunked")];
+    client.send(request("PATCH", "/c/crm/customers/7", Some(&token), &headers, None));
+    for _ in 0..17 {
+        client.try_send(format!("10000\r\n{}\r\n", "x".repeat(64 << 10)));
+    }
+    let reply = client.reply();
+    assert_eq!((reply.status, reply.code().as_str()), (413, "limit_exceeded"));
+    let events = world.events(reply.header("hoopctl-session").unwrap());
+    assert_eq!(events.iter().filter(|event| event["data"]["reason"] == "body_too_large").count(), 3);
+    assert!(world.list(&["approval", "list"]).is_empty() && world.hits().is_empty());
+}
+
+#[test]
+fn a_websocket_is_cleared_ended_by_a_lock_and_refused_where_it_would_be_masked() {
+    let rule = "\n[[policy]]\nid = \"sockets\"\neffect = \"allow\"\nmatch = { connections = [\"crm\"], operations = [\"unknown\"] }\n";
+    let world = World::with(&(RULES.to_owned() + rule));
+    let token = world.token("reader");
+    let upgrade = [
+        ("Upgrade", "websocket"),
+        ("Connection", "Upgrade"),
+        ("Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ=="),
+        ("Sec-WebSocket-Version", "13"),
+    ];
+    let reply = world.send("GET", "/c/crm/__ws", Some(&token), &upgrade, None);
+    assert_eq!((reply.status, reply.code().as_str()), (502, "unmaskable_reply"));
+    assert!(world.hits().is_empty());
+    let mut client = world.client();
+    client.send(request("GET", "/c/raw/__ws", Some(&token), &upgrade, None));
+    let head = client.head();
+    assert_eq!(head.status, 101, "{}", world.log());
+    let session = head.header("hoopctl-session").unwrap();
+    // The peer says back what it is told.
+    let length = u8::try_from(API_TOKEN.len()).unwrap();
+    client.send([0x81, 0x80 | length, 0, 0, 0, 0]);
+    client.send(API_TOKEN);
+    let echo: Vec<u8> = (0..length + 2).map(|_| client.byte().expect("the echo")).collect();
+    assert_eq!(String::from_utf8_lossy(&echo[2..]), "*".repeat(API_TOKEN.len()));
+    client.set_patience(Duration::from_secs(5));
+    let begin = Instant::now();
+    assert_eq!(world.cli(&["lock", "add", "principal:idp/reader", "--yes"]).0, 0);
+    assert!(client.is_closed() && begin.elapsed() < Duration::from_secs(2), "{:?}", begin.elapsed());
+    wait_for("its end is recorded", || says(&world, session, "end", "locked"));
+    let events = world.events(session);
+    let told = events.iter().filter(|event| event["dir"] == "s2c");
+    assert!(!format!("{:?}", told.collect::<Vec<_>>()).contains(API_TOKEN), "{events:?}");
+}
+
+#[test]
+fn a_request_that_may_have_gone_out_is_never_sent_twice() {
+    let world = World::new();
+    let token = world.token("reader");
+    let (address, seen) = target(|head| {
+        let kept = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
+        if head.starts_with("GET ") { kept.to_owned() } else { String::new() }
+    });
+    open(&world, "once", &address, &[]);
+    let mut client = world.client();
+    client.send(request("GET", "/c/once/a", Some(&token), &[], None));
+    assert_eq!(client.reply().status, 200);
+    // First on the stream that was kept, then on a new one.
+    for sent in 1..=2 {
+        client.send(request("POST", "/c/once/pay", Some(&token), &[], Some("")));
+        let reply = client.reply();
+        assert_eq!((reply.status, reply.code().as_str()), (502, "upstream_unavailable"));
+        assert_eq!(text(&seen).matches("POST /pay ").count(), sent, "{}", text(&seen));
+    }
+    assert!(says(&world, &session(&world, "once"), "code", "upstream_unavailable"));
+}
+
+#[test]
+fn the_recording_says_why_a_reply_was_cut() {
+    let world = World::new();
+    let token = world.token("reader");
+    let (address, _) = target(|head| {
+        if head.starts_with("GET /broken ") {
+            return chunked("200 OK\r\nContent-Type: text/plain", "5\r\nhello\r\n");
+        }
+        let chunks = "9\r\n{\"name\": \r\n14\r\noops, \"078-05-1120\"}\r\n0\r\n\r\n";
+        chunked("200 OK\r\nContent-Type: application/json", chunks)
+    });
+    open(&world, "broken", &address, &[]);
+    open(&world, "unreadable", &address, &["--tag", "data=pii"]);
+    for (name, end) in [("broken", "target"), ("unreadable", "withheld")] {
+        let mut client = world.client();
+        client.send(request("GET", &format!("/c/{name}/{name}"), Some(&token), &[], None));
+        let cut = client.try_reply();
+        let seen = cut.as_ref().is_some_and(|reply| reply.whole || reply.text().contains("1120"));
+        assert!(!seen, "{name}: {cut:?}");
+        wait_for(end, || says(&world, &session(&world, name), "end", end));
+    }
+    let (gone, session) = live(&world, &token);
+    drop(gone);
+    wait_for("the client went", || says(&world, &session, "end", "client_gone"));
+    let (_still_there, session) = live(&world, &token);
+    assert_eq!(world.cli(&["session", "kill", &session, "--yes"]).0, 0);
+    wait_for("the session was killed", || says(&world, &session, "end", "session_ended"));
+}
+
+#[test]
+fn a_connection_that_moves_takes_nothing_along() {
+    let world = World::new();
+    let token = world.token("reader");
+    let (address, seen) = target(|_| whole("200 OK", "moved"));
+    let live = live(&world, &token);
+    let mut slow = world.client();
+    slow.send(request("PUT", "/c/raw/__size", Some(&token), &[("Content-Length", "4")], None));
+    slow.send("ab");
+    thread::sleep(Duration::from_millis(300));
+    let old = format!("\"raw\"\nupstream = \"http://127.0.0.1:{}\"", world.api_port);
+    let text_now = world.head().replace(&old, &format!("\"raw\"\nupstream = \"http://{address}\"")) + RULES;
+    std::fs::write(world.path("hoopctl.toml"), text_now).unwrap();
+    assert_eq!(world.cli(&["config", "reload"]).0, 0);
+    slow.try_send("cd");
+    let reply = slow.reply();
+    assert_eq!((reply.status, reply.code().as_str()), (403, "session_ended"));
+    ends(&world, live, Duration::from_secs(2), "connection_changed");
+    assert_eq!((world.hits(), text(&seen)), (vec!["GET /__sse".to_owned()], String::new()));
+    assert_eq!(world.get("/c/raw/x", Some(&token)).text(), "moved");
+}
+
+#[test]
+fn a_token_that_runs_out_ends_its_stream() {
+    let mut world = World::without_gateway("");
+    world.issuer = None;
+    let mut issuer = Command::new("node");
+    issuer.arg(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/peers/issuer.mjs")).current_dir(&world.folder);
+    issuer.args([world.issuer_port.to_string().as_str(), "keys.json"]).env("TOKEN_TTL", "3");
+    let mut issuer = Process::start("issuer", &mut issuer, world.folder.path());
+    issuer.wait_port(world.issuer_port);
+    world.issuer = Some(issuer);
+    let text = world.head().replace("[storage]", "leeway = \"0s\"\n[storage]") + RULES;
+    std::fs::write(world.path("hoopctl.toml"), text).unwrap();
+    world.start();
+    let token = world.token("reader");
+    ends(&world, live(&world, &token), Duration::from_secs(5), "token_expired");
+    let reply = world.get("/c/raw/customers/1", Some(&token));
+    assert_eq!((reply.status, reply.code().as_str()), (401, "unauthenticated"));
+    assert_eq!(world.hits(), ["GET /__sse"]);
+}
