@@ -46,13 +46,17 @@ impl Segment {
     /// Makes segment `number`; its name is on the disk before it is used.
     pub(crate) fn make(directory: &Path, number: u64) -> io::Result<Self> {
         let path = path_of(directory, number);
-        let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path)?;
+        let make = || OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path);
+        let file = match make() {
+            // Left behind by a try that failed: nothing was ever written to a segment of this number.
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                std::fs::remove_file(&path)?;
+                make()?
+            }
+            made => made?,
+        };
         let segment = Self { number, path, file: Arc::new(file) };
-        if let Err(error) = File::open(directory).and_then(|directory| directory.sync_all()) {
-            // The next try wants the same name.
-            drop(std::fs::remove_file(&segment.path));
-            return Err(error);
-        }
+        File::open(directory)?.sync_all()?;
         Ok(segment)
     }
 }
@@ -142,6 +146,9 @@ impl Ahead {
     }
 
     fn put(&mut self, bytes: &[u8]) -> io::Result<()> {
+        if self.tainted {
+            return Err(io::Error::other("the end of the file is not known after a failure"));
+        }
         #[cfg(test)]
         if self.fails.load(Ordering::SeqCst) {
             self.tainted = true;
@@ -208,15 +215,20 @@ impl Ahead {
         taken
     }
 
-    /// The files of all segments, for a journal that closes.
-    pub(crate) fn all(&self) -> Vec<PathBuf> {
-        let sealed = self.sealed.iter().map(|sealed| sealed.segment.path.clone());
-        sealed.chain([self.current.path.clone()]).collect()
+    /// Forgets the sealed segments: the database has everything that was in them.
+    pub(crate) fn forget_sealed(&mut self) {
+        self.sealed.clear();
     }
 }
 
 fn path_of(directory: &Path, number: u64) -> PathBuf {
     directory.join(format!("ahead-{number:010}.log"))
+}
+
+/// Removes the segments with a number below `end`: the database has everything that was in them.
+pub(crate) fn remove_before(directory: &Path, end: u64) -> io::Result<()> {
+    let old = segments(directory)?.into_iter().filter(|(number, _)| *number < end);
+    old.map(|(_, path)| path).try_for_each(std::fs::remove_file)
 }
 
 /// The segments in `directory`, the oldest first.

@@ -38,10 +38,14 @@ impl Failures {
         ranges.push_back(Failure { from, to, stage, error: error.clone() });
         if ranges.len() > MAX_RANGES
             && let Some(oldest) = ranges.pop_front()
-            && let Some(next) = ranges.iter_mut().find(|failure| failure.stage == oldest.stage)
         {
-            next.from = next.from.min(oldest.from);
-            next.to = next.to.max(oldest.to);
+            match ranges.iter_mut().find(|failure| failure.stage == oldest.stage) {
+                Some(next) => {
+                    next.from = next.from.min(oldest.from);
+                    next.to = next.to.max(oldest.to);
+                }
+                None => ranges.push_back(oldest),
+            }
         }
         drop(ranges);
         self.any.store(true, Ordering::Release);

@@ -98,26 +98,34 @@ impl Journal {
         })?;
         let shared = Arc::new(Shared::new(settings, Ahead::new(segment)));
         #[cfg(test)]
-        shared.fail_writes(&hooks.write_fails);
+        {
+            shared.fail_writes(&hooks.write_fails);
+            *lock(&shared.sync.fails) = Arc::clone(&hooks.sync_fails);
+        }
         let room = Arc::new(CheckpointRoom::default());
         let writer = Writer::new(
             Arc::clone(&shared),
             Arc::clone(&room),
             path.clone(),
             last_no,
+            replayed.groups,
             #[cfg(test)]
             hooks,
         );
         let (opened, log) = Opened::new(connection, &writer)?;
-        log.sync().map_err(|error| RecordError::broken(&error))?;
-        syncer::remove(&replayed.done).map_err(|error| RecordError::broken(&error))?;
+        shared.sync.sync_log(&log).map_err(|error| RecordError::broken(&error))?;
+        replayed
+            .done
+            .iter()
+            .try_for_each(std::fs::remove_file)
+            .map_err(|error| RecordError::broken(&error))?;
         shared.sync.set_log(Some(log));
         let owner = Owner { shared, path, report, threads: Mutex::default() };
         // The writer first: it is the one that ends the other two.
         let (shared, syncing) = (Arc::clone(&owner.shared), Arc::clone(&owner.shared));
         let (ends, moves) = (Arc::clone(&room), owner.path.clone());
         owner.spawn("record", move || run_writer(writer, opened, &shared, &ends))?;
-        owner.spawn("record-sync", move || syncer::run(&syncing))?;
+        owner.spawn("record-sync", move || run_syncer(&syncing))?;
         owner.spawn("record-move", move || checkpoint::run(&room, &moves))?;
         Ok(Self { owner: Arc::new(owner) })
     }
@@ -285,6 +293,16 @@ fn run_writer(writer: Writer, opened: Opened, shared: &Shared, room: &Checkpoint
     room.stop();
 }
 
+/// The syncer's thread. Whoever still waits when it ends is told.
+fn run_syncer(shared: &Shared) {
+    let run = std::panic::catch_unwind(AssertUnwindSafe(|| syncer::run(shared)));
+    let error = match run {
+        Ok(()) => RecordError::Stopped,
+        Err(_panic) => RecordError::Broken { detail: "the recorder died: restart the gateway".into() },
+    };
+    shared.fail_all(&error, &mut Vec::new());
+}
+
 fn now_ms() -> i64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
@@ -303,7 +321,11 @@ impl Future for Appended {
             Some(outcome) => outcome,
             None if shared.progress(*stage).wait(*ticket, context.waker(), *registered) => {
                 *registered = true;
-                return Poll::Pending;
+                // A failure between the two looks woke those who were registered then.
+                match shared.outcome(*ticket, *stage) {
+                    Some(outcome) => outcome,
+                    None => return Poll::Pending,
+                }
             }
             // Done between the two looks.
             None => shared.outcome(*ticket, *stage).unwrap_or(Err(RecordError::Stopped)),

@@ -71,6 +71,8 @@ pub(crate) struct Sessions {
     pub(crate) touched: Vec<SessionId>,
     /// Ended sessions, with the time they were seen to end, oldest first.
     ended: std::collections::VecDeque<(Instant, SessionId)>,
+    /// Sessions that nobody may add to any more; what was queued for them before comes with the next group.
+    leaving: Vec<SessionId>,
     /// Sessions whose rows are behind.
     pub(crate) dirty: Vec<SessionId>,
     buffers: Vec<Vec<u8>>,
@@ -223,7 +225,7 @@ impl Sessions {
     }
 
     /// The group at hand is in the database. `saved` are the sessions whose rows were brought up to date. Gives those that ended
-    /// long ago, and are forgotten.
+    /// long ago, and take no more.
     pub(crate) fn committed(&mut self, saved: &[SessionId], now: Instant) -> Vec<SessionId> {
         for id in self.touched.drain(..) {
             let Some(live) = self.by_id.get_mut(&id) else { continue };
@@ -249,12 +251,13 @@ impl Sessions {
             self.dirty.retain(|id| self.by_id.get(id).is_some_and(|live| live.dirty_since.is_some()));
         }
         self.clear_group();
-        let mut forgotten = Vec::new();
-        while let Some((_, id)) = self.ended.pop_front_if(|(since, _)| now.duration_since(*since) > LATE) {
+        for id in self.leaving.drain(..) {
             self.by_id.remove(&id);
-            forgotten.push(id);
         }
-        forgotten
+        while let Some((_, id)) = self.ended.pop_front_if(|(since, _)| now.duration_since(*since) > LATE) {
+            self.leaving.push(id);
+        }
+        self.leaving.clone()
     }
 
     /// The group at hand is not in the database: every session is as it was before.

@@ -149,13 +149,18 @@ impl Queue {
             || self.fault.is_some()
     }
 
-    /// Gives everything to the writer. What the database gets is written ahead of it, always.
-    pub(crate) fn hand_over(&mut self, group: &mut Group) {
-        if self.broken.is_none()
+    /// Writes what was put off. After a failure nothing can be written: then the writer has it, and the segment is not used again.
+    pub(crate) fn flush(&mut self) {
+        if !self.ahead.is_tainted()
             && let Err(error) = self.ahead.flush()
         {
             self.break_down(&RecordError::broken(&error), false);
         }
+    }
+
+    /// Gives everything to the writer. What the database gets is written ahead of it, always.
+    pub(crate) fn hand_over(&mut self, group: &mut Group) {
+        self.flush();
         self.urgent = false;
         if group.events.is_empty() {
             std::mem::swap(&mut self.events, &mut group.events);

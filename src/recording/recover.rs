@@ -131,7 +131,7 @@ pub(crate) fn reopen(writer: &mut Writer, unsure: bool) -> Result<(Opened, Arc<L
     let lost = compare(&connection, &mut writer.sessions).map_err(|error| RecordError::broken(&error))?;
     lost.into_iter().for_each(|session| writer.shared.lose(session));
     let (opened, log) = Opened::new(connection, writer)?;
-    log.sync().map_err(|error| RecordError::broken(&error))?;
+    writer.shared.sync.sync_log(&log).map_err(|error| RecordError::broken(&error))?;
     Ok((opened, log))
 }
 

@@ -50,10 +50,10 @@ CREATE TABLE dropped (first_no INTEGER PRIMARY KEY, last_no INTEGER NOT NULL) ST
 CREATE TABLE probe (id INTEGER PRIMARY KEY, n INTEGER NOT NULL) STRICT;
 INSERT INTO probe VALUES (1, 0);
 ";
-/// Since version 2: up to where the file written ahead is in the database.
+/// Since version 2: up to where the file written ahead is in the database, and how many groups of it came.
 const AHEAD: &str = "
-CREATE TABLE ahead (id INTEGER PRIMARY KEY, segment INTEGER NOT NULL, at INTEGER NOT NULL) STRICT;
-INSERT INTO ahead VALUES (1, 0, 0);
+CREATE TABLE ahead (id INTEGER PRIMARY KEY, segment INTEGER NOT NULL, at INTEGER NOT NULL, groups INTEGER NOT NULL) STRICT;
+INSERT INTO ahead VALUES (1, 0, 0, 0);
 ";
 
 /// Opens the database in `data_dir` for the writer; makes it if there is none. Nothing in an existing file is changed

@@ -31,6 +31,7 @@ use crate::recording::line::StoredEvent;
 use crate::recording::progress::Progress;
 use crate::recording::prune::Pruning;
 use crate::recording::queue::Durability;
+use crate::recording::queue::Fault;
 use crate::recording::queue::GATHER_BYTES;
 use crate::recording::queue::Group;
 use crate::recording::queue::Queue;
@@ -134,6 +135,7 @@ impl Shared {
         }
         // One append that is larger than the room may pass when it is alone: refused, it would be refused for ever.
         if queue.bytes > 0 && queue.bytes + bytes > MAX_QUEUED {
+            events.into_iter().for_each(|event| queue.owe(event));
             return Err(RecordError::Overloaded);
         }
         queue.roster.admit(&events)?;
@@ -159,6 +161,7 @@ impl Shared {
         } else {
             drop(queue);
         }
+        self.sync.written();
         if durability == Some(Durability::Synced) {
             self.sync.want(ticket);
             return Ok(Some((ticket, Stage::Synced)));
@@ -173,6 +176,8 @@ impl Shared {
             return Err(fault);
         }
         queue.urgent = true;
+        // A ticket of its own: no two waiters share one.
+        queue.last += 1;
         let ticket = queue.last;
         self.rouse(queue);
         Ok(ticket)
@@ -229,14 +234,16 @@ impl Shared {
     /// Takes what is left while nothing can be recorded, so that all of it is in one group.
     pub(crate) fn take_rest(&self, group: &mut Group) {
         lock(&self.queue).hand_over(group);
-        group.fault = None;
     }
 
     /// Goes on in a new segment of the file written ahead.
     pub(crate) fn go_on_in(&self, segment: Segment) -> Result<(), RecordError> {
         let mut queue = lock(&self.queue);
         let last = queue.last;
-        queue.ahead.flush().map_err(|error| RecordError::broken(&error))?;
+        queue.flush();
+        if let Some(error) = queue.broken.clone() {
+            return Err(error);
+        }
         queue.ahead.go_on_in(segment, last);
         Ok(())
     }
@@ -256,12 +263,8 @@ impl Shared {
     /// The files that one sync must reach, the oldest first; how many of them are sealed; and the ticket it is good for.
     pub(crate) fn unsynced(&self) -> (Vec<Arc<File>>, usize, u64) {
         let mut queue = lock(&self.queue);
-        // What was put off is written now: else it would wait for the next sync. A failure is found again by the next who writes.
-        if queue.broken.is_none()
-            && let Err(error) = queue.ahead.flush()
-        {
-            queue.break_down(&RecordError::broken(&error), false);
-        }
+        // What was put off is written now: else it would wait for the next sync.
+        queue.flush();
         let (files, sealed) = queue.ahead.unsynced();
         (files, sealed, queue.last)
     }
@@ -274,9 +277,11 @@ impl Shared {
         queue.ahead.take_settled(self.settled.done())
     }
 
-    /// All segments, for a journal that closes.
-    pub(crate) fn segments(&self) -> Vec<PathBuf> {
-        lock(&self.queue).ahead.all()
+    /// The database has everything that is in sealed segments, on the disk. Gives the number of the one in use.
+    pub(crate) fn forget_sealed(&self) -> u64 {
+        let mut queue = lock(&self.queue);
+        queue.ahead.forget_sealed();
+        queue.ahead.position().segment
     }
 
     /// The database has everything up to `ticket`.
@@ -329,6 +334,8 @@ impl Shared {
         let mut queue = lock(&self.queue);
         queue.broken = Some(error.clone());
         queue.since = None;
+        // Whether or not there will be a recovery, what was taken is in the file.
+        queue.flush();
         let last = queue.last;
         drop(queue);
         for (stage, progress) in [(Stage::Synced, &self.synced), (Stage::Settled, &self.settled)] {
@@ -345,14 +352,20 @@ impl Shared {
     }
 
     /// Everything that was recorded so far is in the database and safe there: appends are taken again.
-    pub(crate) fn recovered(&self, wakers: &mut Vec<Waker>) {
+    ///
+    /// # Errors
+    /// What has failed meanwhile.
+    pub(crate) fn recovered(&self, wakers: &mut Vec<Waker>) -> Result<(), Fault> {
         let mut queue = lock(&self.queue);
+        if let Some(fault) = queue.fault.take() {
+            return Err(fault);
+        }
         queue.broken = None;
-        queue.fault = None;
         let last = queue.last;
         drop(queue);
         self.synced.advance(last, wakers);
         self.settled.advance(last, wakers);
+        Ok(())
     }
 
     /// What became of a ticket: `None` while it is not decided.

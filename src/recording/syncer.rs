@@ -10,6 +10,8 @@ use std::sync::Arc;
 use std::sync::Condvar;
 use std::sync::Mutex;
 use std::sync::PoisonError;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 use std::time::Instant;
 
@@ -28,11 +30,16 @@ const RELAY: Duration = Duration::from_millis(2);
 pub(crate) struct SyncRoom {
     state: Mutex<State>,
     wake: Condvar,
+    /// Whether [`State::dirty_since`] is set, for those who only need to know that.
+    dirty: AtomicBool,
+    /// Whether syncs fail, for tests.
+    #[cfg(test)]
+    pub(crate) fails: Mutex<Arc<AtomicBool>>,
 }
 
 #[derive(Default)]
 struct State {
-    /// The database's write-ahead log. `None` while the database is not open: then nothing is synced.
+    /// The database's write-ahead log. `None` while the database is not open: then no segment is removed.
     log: Option<Arc<Log>>,
     /// The last ticket that is to be synced.
     wanted: u64,
@@ -43,45 +50,57 @@ struct State {
 }
 
 /// The database's write-ahead log, for syncing only.
-pub(crate) struct Log {
-    pub(crate) file: File,
-    #[cfg(test)]
-    pub(crate) fails: Option<Arc<std::sync::atomic::AtomicBool>>,
-}
+#[derive(Debug)]
+pub(crate) struct Log(File);
 
 impl Log {
     /// Opens the log beside the database at `path`. No lock of the database is on this file, so closing it is harmless.
     pub(crate) fn open(path: &std::path::Path) -> std::io::Result<Self> {
         let mut log = path.as_os_str().to_owned();
         log.push("-wal");
-        let file = File::open(log)?;
-        Ok(Self {
-            file,
-            #[cfg(test)]
-            fails: None,
-        })
-    }
-
-    /// Waits until all that was written to the log is on the disk.
-    pub(crate) fn sync(&self) -> std::io::Result<()> {
-        self.sync_file(&self.file)
-    }
-
-    fn sync_file(&self, file: &File) -> std::io::Result<()> {
-        #[cfg(test)]
-        if self.fails.as_ref().is_some_and(|fails| fails.load(std::sync::atomic::Ordering::SeqCst)) {
-            return Err(std::io::Error::other("a sync that fails on purpose"));
-        }
-        file.sync_data()
+        File::open(log).map(Self)
     }
 }
 
 impl SyncRoom {
     /// Puts the log in place, or takes it away.
     pub(crate) fn set_log(&self, log: Option<Arc<Log>>) {
-        let mut state = lock(&self.state);
-        state.log = log;
-        state.dirty_since = None;
+        lock(&self.state).log = log;
+    }
+
+    /// Waits until all that was written to a file is on the disk.
+    fn sync_file(&self, file: &File) -> std::io::Result<()> {
+        #[cfg(test)]
+        if lock(&self.fails).load(Ordering::SeqCst) {
+            return Err(std::io::Error::other("a sync that fails on purpose"));
+        }
+        file.sync_data()
+    }
+
+    /// The same for the database's log.
+    pub(crate) fn sync_log(&self, log: &Log) -> std::io::Result<()> {
+        self.sync_file(&log.0)
+    }
+
+    /// Removes segments of which the database has everything: in `log`, if that is still the one in use, which is synced
+    /// first. Those that stay are left in `segments`.
+    fn remove(&self, log: &Arc<Log>, segments: &mut Vec<PathBuf>) -> std::io::Result<()> {
+        if segments.is_empty() {
+            return Ok(());
+        }
+        self.sync_log(log)?;
+        // With the lock, so that the log is not another one by now.
+        let state = lock(&self.state);
+        if state.log.as_ref().is_some_and(|current| Arc::ptr_eq(current, log)) {
+            segments.retain(|path| match std::fs::remove_file(path) {
+                Ok(()) => false,
+                Err(error) => {
+                    tracing::warn!(segment = %path.display(), %error, "a file that is not needed any more stays");
+                    error.kind() != std::io::ErrorKind::NotFound
+                }
+            });
+        }
+        Ok(())
     }
 
     /// Somebody waits until `ticket` is on the disk.
@@ -92,11 +111,11 @@ impl SyncRoom {
         self.rouse(&mut state);
     }
 
-    /// Something was written that nobody waits for.
+    /// Something was written. Costs next to nothing while that is known.
     pub(crate) fn written(&self) {
-        let mut state = lock(&self.state);
-        if state.dirty_since.is_none() {
-            state.dirty_since = Some(Instant::now());
+        if !self.dirty.swap(true, Ordering::AcqRel) {
+            let mut state = lock(&self.state);
+            state.dirty_since.get_or_insert_with(Instant::now);
             self.rouse(&mut state);
         }
     }
@@ -113,25 +132,24 @@ impl SyncRoom {
         self.wake.notify_one();
     }
 
-    /// Waits until something is to be synced. `None`: stop.
-    fn next(&self, shared: &Shared) -> Option<Arc<Log>> {
+    /// Waits until something is to be synced; gives the database's log, if there is one. `None`: stop.
+    fn next(&self, shared: &Shared) -> Option<Option<Arc<Log>>> {
         let synced = shared.progress(Stage::Synced);
         let mut state = lock(&self.state);
         loop {
-            let mut wait = match (&state.log, state.dirty_since) {
-                (Some(log), Some(since)) => {
-                    let left = MAX_UNSYNCED.saturating_sub(since.elapsed());
-                    if state.wanted > synced.done() || left.is_zero() || state.stop {
-                        let log = Arc::clone(log);
-                        // Before the sync: what is written while it runs is not covered by it.
-                        state.dirty_since = None;
-                        return Some(log);
-                    }
-                    Some(left)
+            let mut wait = None;
+            if let Some(since) = state.dirty_since {
+                let left = MAX_UNSYNCED.saturating_sub(since.elapsed());
+                if state.wanted > synced.done() || left.is_zero() || state.stop {
+                    // Before the sync: what is written while it runs is not covered by it.
+                    state.dirty_since = None;
+                    self.dirty.store(false, Ordering::Release);
+                    return Some(state.log.clone());
                 }
-                _ if state.stop => return None,
-                _ => None,
-            };
+                wait = Some(left);
+            } else if state.stop {
+                return None;
+            }
             if synced.has_left() {
                 wait = Some(wait.unwrap_or(RELAY).min(RELAY));
             }
@@ -152,24 +170,20 @@ impl SyncRoom {
 
 /// The syncer's thread.
 pub(crate) fn run(shared: &Shared) {
-    let mut wakers = Vec::new();
+    let (mut wakers, mut removable) = (Vec::new(), Vec::new());
     while let Some(log) = shared.sync.next(shared) {
         let (files, sealed, ticket) = shared.unsynced();
         // Oldest first: what is on the disk has no gaps.
-        let synced = files.iter().try_for_each(|file| log.sync_file(file));
-        let removed = synced.and_then(|()| {
-            let settled = shared.synced(ticket, sealed, &mut wakers);
-            if settled.is_empty() { Ok(()) } else { log.sync().and_then(|()| remove(&settled)) }
+        let synced = files.iter().try_for_each(|file| shared.sync.sync_file(file)).and_then(|()| {
+            removable.append(&mut shared.synced(ticket, sealed, &mut wakers));
+            log.as_ref().map_or(Ok(()), |log| shared.sync.remove(log, &mut removable))
         });
-        if let Err(error) = removed {
+        if let Err(error) = synced {
             // The kernel may have dropped the pages: nothing since the last sync can be trusted to be on the disk.
             shared.sync.set_log(None);
             shared.poison(&RecordError::Broken { detail: format!("sync: {error}").into() });
         }
     }
-}
-
-/// Removes segments of which the database has everything.
-pub(crate) fn remove(segments: &[PathBuf]) -> std::io::Result<()> {
-    segments.iter().try_for_each(std::fs::remove_file)
+    let synced = shared.progress(Stage::Synced);
+    synced.wake_all(synced.done(), &mut wakers);
 }

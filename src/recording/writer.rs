@@ -15,8 +15,10 @@ use rusqlite::params;
 
 use crate::domain::event::Event;
 use crate::domain::id::SessionId;
+use crate::recording::ahead;
 use crate::recording::ahead::Position;
 use crate::recording::ahead::Segment;
+use crate::recording::ahead::replay;
 use crate::recording::chain::Hash;
 use crate::recording::checkpoint::CheckpointRoom;
 use crate::recording::checkpoint::Checkpoints;
@@ -35,7 +37,6 @@ use crate::recording::recover;
 use crate::recording::schema;
 use crate::recording::session;
 use crate::recording::shared::Shared;
-use crate::recording::syncer;
 use crate::recording::syncer::Log;
 
 /// How long the writer waits before it tries a broken database again.
@@ -52,6 +53,10 @@ pub(crate) struct Writer {
     #[cfg(test)]
     pub(crate) hooks: Hooks,
     group: Group,
+    /// The number of the last group that was, or was tried to be, put into the database.
+    groups: u64,
+    /// Whether that one is not known to be there.
+    in_doubt: bool,
     saved: Vec<SessionId>,
     live: Vec<Arc<StoredEvent>>,
     wakers: Vec<Waker>,
@@ -94,8 +99,6 @@ impl Opened {
             .execute("UPDATE probe SET n = n + 1 WHERE id = 1", [])
             .map_err(|error| RecordError::broken(&error))?;
         let log = Log::open(&writer.path).map_err(|error| RecordError::broken(&error))?;
-        #[cfg(test)]
-        let log = Log { fails: Some(Arc::clone(&writer.hooks.sync_fails)), ..log };
         Ok((Self { connection, pages, checkpoints: Checkpoints::default() }, Arc::new(log)))
     }
 }
@@ -112,6 +115,7 @@ impl Writer {
         room: Arc<CheckpointRoom>,
         path: PathBuf,
         last_no: i64,
+        groups: u64,
         #[cfg(test)] hooks: Hooks,
     ) -> Self {
         Self {
@@ -122,6 +126,8 @@ impl Writer {
             #[cfg(test)]
             hooks,
             group: Group::default(),
+            groups,
+            in_doubt: false,
             saved: Vec::new(),
             live: Vec::new(),
             wakers: Vec::new(),
@@ -137,7 +143,7 @@ impl Writer {
                 Halt::Stopped => return self.close(&database),
                 Halt::Broken(fault) => {
                     drop(database);
-                    opened = self.recover(&fault);
+                    opened = self.recover(fault);
                 }
             }
         }
@@ -148,9 +154,9 @@ impl Writer {
         let moved = schema::checkpoint(&database.connection, "TRUNCATE").and_then(|moved| {
             if !moved {
                 let log = Log::open(&self.path).map_err(|error| RecordError::broken(&error))?;
-                log.sync().map_err(|error| RecordError::broken(&error))?;
+                self.shared.sync.sync_log(&log).map_err(|error| RecordError::broken(&error))?;
             }
-            syncer::remove(&self.shared.segments()).map_err(|error| RecordError::broken(&error))
+            self.remove_before(self.shared.forget_sealed() + 1)
         });
         if let Err(error) = moved {
             tracing::warn!(%error, "the log of recordings stays beside the database");
@@ -166,7 +172,7 @@ impl Writer {
             }
             self.prunings.append(&mut self.group.prunings);
             let done = self
-                .record(database)
+                .record(database, false)
                 .and_then(|()| if self.group.full { self.next_segment() } else { Ok(()) })
                 .and_then(|()| self.prune_step(database));
             if let Err(error) = done {
@@ -186,8 +192,9 @@ impl Writer {
         (!self.sessions.dirty.is_empty()).then(|| Instant::now() + SAVE_AFTER)
     }
 
-    /// Puts the group into the database. It stays whole until it is there.
-    fn record(&mut self, database: &mut Opened) -> Result<(), RecordError> {
+    /// Puts the group into the database, with `mark` also where there is nothing to put there but how far it is. The group stays whole
+    /// until it is there.
+    fn record(&mut self, database: &mut Opened, mark: bool) -> Result<(), RecordError> {
         let watched = self.shared.live.receiver_count() > 0;
         for event in self.group.events.iter().chain(&self.group.owed) {
             match self.sessions.add(event) {
@@ -202,8 +209,12 @@ impl Writer {
         self.saved.clear();
         #[cfg(test)]
         self.limit_pages(&database.connection).map_err(|error| RecordError::broken(&error))?;
-        let written = commit(&database.connection, &self.sessions, &mut self.saved, now, self.group.upto)
+        self.groups += 1;
+        self.in_doubt = true;
+        let place = Place { upto: self.group.upto, groups: self.groups };
+        let written = commit(&database.connection, &self.sessions, &mut self.saved, now, place, mark)
             .map_err(|error| RecordError::broken(&error))?;
+        self.in_doubt = false;
         self.shared.forget(&self.sessions.committed(&self.saved, now));
         self.group.events.clear();
         self.group.owed.clear();
@@ -222,11 +233,18 @@ impl Writer {
         Ok(())
     }
 
+    fn directory(&self) -> &Path {
+        self.path.parent().unwrap_or_else(|| Path::new("."))
+    }
+
     /// Makes the next segment of the file written ahead.
     fn make_segment(&self) -> Result<Segment, RecordError> {
-        let directory = self.path.parent().unwrap_or_else(|| Path::new("."));
         let number = self.group.upto.segment + 1;
-        Segment::make(directory, number).map_err(|error| RecordError::broken(&error))
+        Segment::make(self.directory(), number).map_err(|error| RecordError::broken(&error))
+    }
+
+    fn remove_before(&self, end: u64) -> Result<(), RecordError> {
+        ahead::remove_before(self.directory(), end).map_err(|error| RecordError::broken(&error))
     }
 
     fn next_segment(&mut self) -> Result<(), RecordError> {
@@ -260,22 +278,26 @@ impl Writer {
 
     /// Tells everybody who waits, then tries until the database can be written again, and has everything that was
     /// acknowledged. `None`: the journal is to stop; the next start does the rest.
-    fn recover(&mut self, fault: &Fault) -> Option<Opened> {
-        let Fault { error, unsure } = fault;
+    fn recover(&mut self, fault: Fault) -> Option<Opened> {
+        let Fault { error, mut unsure } = fault;
         tracing::error!(%error, "recording is broken: commands are refused until it works again");
         self.shared.sync.set_log(None);
-        self.shared.fail_all(error, &mut self.wakers);
+        self.shared.fail_all(&error, &mut self.wakers);
         self.prunings.clear();
         while !self.shared.stopping() {
             self.sessions.rolled_back();
             self.live.clear();
-            match self.revive(*unsure) {
+            let revived = self.revive(&mut unsure);
+            match revived.and_then(|opened| self.shared.recovered(&mut self.wakers).map(|()| opened)) {
                 Ok(opened) => {
-                    self.shared.recovered(&mut self.wakers);
                     tracing::info!("recording works again");
                     return Some(opened);
                 }
-                Err(error) => tracing::debug!(%error, "recording is still broken"),
+                Err(fault) => {
+                    tracing::debug!(error = %fault.error, "recording is still broken");
+                    unsure |= fault.unsure;
+                    self.shared.sync.set_log(None);
+                }
             }
             self.shared.pause(RETRY);
         }
@@ -283,38 +305,56 @@ impl Writer {
     }
 
     /// Opens the database again, begins a new segment, and puts everything into the database that was acknowledged before.
-    fn revive(&mut self, unsure: bool) -> Result<Opened, RecordError> {
-        let (mut opened, log) = recover::reopen(self, unsure)?;
+    fn revive(&mut self, unsure: &mut bool) -> Result<Opened, Fault> {
+        let sure = |error| Fault { error, unsure: false };
+        let broken = |error: rusqlite::Error| sure(RecordError::broken(&error));
+        let (mut opened, log) = recover::reopen(self, *unsure).map_err(sure)?;
+        if self.in_doubt && replay::place(&opened.connection).map_err(broken)?.groups == self.groups {
+            // The last group is there after all, although its commit was said to have failed.
+            self.group.events.clear();
+            self.group.owed.clear();
+        }
         self.shared.take_rest(&mut self.group);
         if self.shared.is_tainted() {
-            self.shared.begin_anew(self.make_segment()?);
+            self.shared.begin_anew(self.make_segment().map_err(sure)?);
             self.shared.take_rest(&mut self.group);
         }
-        self.record(&mut opened)?;
-        if unsure && !schema::checkpoint(&opened.connection, "TRUNCATE")? {
-            return Err(RecordError::Broken {
-                detail: "a reader keeps the log from being written again".into(),
-            });
+        *unsure |= self.group.fault.take().is_some_and(|fault| fault.unsure);
+        self.record(&mut opened, true).map_err(sure)?;
+        if *unsure && !schema::checkpoint(&opened.connection, "TRUNCATE").map_err(sure)? {
+            let detail = "a reader keeps the log from being written again".into();
+            return Err(sure(RecordError::Broken { detail }));
         }
-        log.sync().map_err(|error| RecordError::broken(&error))?;
+        self.shared.sync.sync_log(&log).map_err(|error| sure(RecordError::broken(&error)))?;
+        self.remove_before(self.shared.forget_sealed()).map_err(sure)?;
         self.shared.sync.set_log(Some(log));
         Ok(opened)
     }
 }
 
+/// How far the database is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Place {
+    /// Up to where it has what was written ahead.
+    pub(crate) upto: Position,
+    /// The number of the last group that came.
+    pub(crate) groups: u64,
+}
+
 /// Writes the group at hand as one transaction. `saved` gets the sessions whose rows were brought up to date. `false`: there was
-/// nothing to write.
+/// nothing to write; with `mark` there always is.
 fn commit(
     connection: &Connection,
     sessions: &Sessions,
     saved: &mut Vec<SessionId>,
     now: Instant,
-    upto: Position,
+    place: Place,
+    mark: bool,
 ) -> rusqlite::Result<bool> {
     let wants = |id: &&SessionId| sessions.get(**id).is_some_and(|live| live.wants_save(now));
     let behind = sessions.dirty.iter().filter(|id| sessions.get(**id).is_some_and(|live| !live.touched));
     saved.extend(sessions.touched.iter().chain(behind).filter(wants));
-    if sessions.fresh.is_empty() && sessions.blocks.is_empty() && saved.is_empty() {
+    if !mark && sessions.fresh.is_empty() && sessions.blocks.is_empty() && saved.is_empty() {
         return Ok(false);
     }
     connection.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
@@ -329,9 +369,10 @@ fn commit(
             save_session(connection, live.no, &live.now)?;
         }
     }
+    let Place { upto, groups } = place;
     connection
-        .prepare_cached("UPDATE ahead SET segment = ?, at = ? WHERE id = 1")?
-        .execute(params![session::column(upto.segment), session::column(upto.at)])?;
+        .prepare_cached("UPDATE ahead SET segment = ?, at = ?, groups = ? WHERE id = 1")?
+        .execute([upto.segment, upto.at, groups].map(session::column))?;
     connection.prepare_cached("COMMIT")?.execute([])?;
     Ok(true)
 }
@@ -340,10 +381,10 @@ fn commit(
 pub(crate) fn commit_all(
     connection: &Connection,
     sessions: &mut Sessions,
-    upto: Position,
+    place: Place,
 ) -> rusqlite::Result<()> {
     let (mut saved, now) = (Vec::new(), Instant::now());
-    commit(connection, sessions, &mut saved, now, upto)?;
+    commit(connection, sessions, &mut saved, now, place, true)?;
     sessions.committed(&saved, now);
     Ok(())
 }

@@ -16,6 +16,7 @@ mod attack;
 mod configuration;
 mod crash;
 mod demo;
+mod guards;
 mod hostile;
 mod identity;
 mod lock;

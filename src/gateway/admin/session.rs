@@ -38,6 +38,8 @@ use crate::recording::replay;
 
 /// A page of events ends before it has so many bytes, but has at least one.
 const MAX_PAGE: usize = 8 << 20;
+/// How long a reader waits until everything that was recorded is in the database.
+const SETTLE: Duration = Duration::from_secs(2);
 /// The longest pattern, in bytes, and the most memory its program may take.
 const MAX_PATTERN: usize = 1000;
 const MAX_PROGRAM: usize = 1 << 20;
@@ -49,10 +51,14 @@ impl Admin {
         job: impl FnOnce(&Reader) -> Result<T, ApiError> + Send + 'static,
     ) -> Result<Option<T>, ApiError> {
         let data_dir = self.config.load().storage.data_dir.clone();
-        if let Some(running) = &self.running
-            && let Err(error) = running.journal.settle().await
-        {
-            tracing::warn!(%error, "the last recorded events may not be seen");
+        if let Some(running) = &self.running {
+            match tokio::time::timeout(SETTLE, running.journal.settle()).await {
+                Ok(Ok(())) => {}
+                Ok(Err(error)) => tracing::warn!(%error, "the last recorded events may not be seen"),
+                Err(_elapsed) => {
+                    tracing::warn!("the database is behind: the last recorded events may not be seen")
+                }
+            }
         }
         let read = tokio::task::spawn_blocking(move || match Reader::open(&data_dir) {
             Ok(reader) => job(&reader).map(Some),

@@ -8,7 +8,6 @@ use rusqlite::Connection;
 use rusqlite::OptionalExtension;
 
 use crate::domain::event::Event;
-use crate::domain::event::EventKind;
 use crate::domain::id::SessionId;
 use crate::recording::ahead;
 use crate::recording::ahead::Position;
@@ -22,6 +21,7 @@ use crate::recording::session;
 use crate::recording::tail;
 use crate::recording::tail::Followed;
 use crate::recording::writer;
+use crate::recording::writer::Place;
 
 /// Bytes of a segment that are put into the database in one transaction.
 const STEP: usize = 8 << 20;
@@ -33,17 +33,20 @@ pub(crate) struct Replayed {
     pub(crate) next: u64,
     /// Segments of which everything that could be read is in the database.
     pub(crate) done: Vec<PathBuf>,
-    /// Segments with bytes that cannot be read. They are kept, under another name.
+    /// Segments with something that is not in the database. They are kept, under another name.
     pub(crate) damaged: Vec<PathBuf>,
+    /// The number of the last group that came into the database.
+    pub(crate) groups: u64,
 }
 
 /// Puts everything that was written ahead into the database.
 pub(crate) fn replay(connection: &Connection, directory: &Path) -> Result<Replayed, RecordError> {
     let segments = ahead::segments(directory).map_err(|error| RecordError::broken(&error))?;
-    let from = position(connection).map_err(|error| RecordError::broken(&error))?;
-    let mut replayed = Replayed { next: from.segment + 1, ..Replayed::default() };
-    let mut sessions =
-        Sessions::starting_after(recover::last_no(connection).map_err(|error| RecordError::broken(&error))?);
+    let place = place(connection).map_err(|error| RecordError::broken(&error))?;
+    let from = place.upto;
+    let mut replayed = Replayed { next: from.segment + 1, groups: place.groups, ..Replayed::default() };
+    let last_no = recover::last_no(connection).map_err(|error| RecordError::broken(&error))?;
+    let mut sessions = Sessions::starting_after(last_no);
     for (number, path) in segments {
         replayed.next = replayed.next.max(number + 1);
         let bytes = std::fs::read(&path).map_err(|error| RecordError::broken(&error))?;
@@ -52,12 +55,20 @@ pub(crate) fn replay(connection: &Connection, directory: &Path) -> Result<Replay
             std::cmp::Ordering::Equal => usize::try_from(from.at).unwrap_or(usize::MAX).min(bytes.len()),
             std::cmp::Ordering::Greater => 0,
         };
-        let whole = replay_segment(connection, &mut sessions, number, &bytes, start)?;
-        if whole {
+        let rest = replay_segment(connection, &mut sessions, (number, place.groups), &bytes, start)?;
+        if rest == Rest::Nothing {
             replayed.done.push(path);
         } else {
-            tracing::error!(segment = %path.display(), "events that were written ahead cannot be read: the file is damaged, and kept");
-            replayed.damaged.push(set_aside(&path).map_err(|error| RecordError::broken(&error))?);
+            let kept = set_aside(&path).map_err(|error| RecordError::broken(&error))?;
+            match rest {
+                Rest::Beginning => {
+                    tracing::warn!(kept = %kept.display(), "an event that was being written when the gateway died is not recorded")
+                }
+                _ => {
+                    tracing::error!(kept = %kept.display(), "something that was written ahead is damaged, or fits to no session, and is not recorded")
+                }
+            }
+            replayed.damaged.push(kept);
         }
     }
     Ok(replayed)
@@ -69,55 +80,69 @@ fn set_aside(path: &Path) -> io::Result<PathBuf> {
     Ok(damaged)
 }
 
-/// Up to where the segments are in the database.
-pub(crate) fn position(connection: &Connection) -> rusqlite::Result<Position> {
-    connection.query_row("SELECT segment, at FROM ahead WHERE id = 1", [], |row| {
-        Ok(Position {
-            segment: row.get::<_, i64>(0)?.unsigned_abs(),
-            at: row.get::<_, i64>(1)?.unsigned_abs(),
-        })
+/// How far the database is.
+pub(crate) fn place(connection: &Connection) -> rusqlite::Result<Place> {
+    connection.query_row("SELECT segment, at, groups FROM ahead WHERE id = 1", [], |row| {
+        let number = |column| row.get::<_, i64>(column).map(i64::unsigned_abs);
+        Ok(Place { upto: Position { segment: number(0)?, at: number(1)? }, groups: number(2)? })
     })
 }
 
-/// Puts the frames of one segment from `start` on into the database. `false`: something in it is no frame.
+/// What a segment holds besides the events that are in the database now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Rest {
+    Nothing,
+    /// The beginning of a frame: the process died while it wrote it, or its length was damaged.
+    Beginning,
+    /// Bytes that are no frame, or events that fit to no session.
+    Other,
+}
+
+/// Puts the frames of one segment from `start` on into the database. `number` is that of the segment, and of the last group.
 fn replay_segment(
     connection: &Connection,
     sessions: &mut Sessions,
-    number: u64,
+    (number, groups): (u64, u64),
     bytes: &[u8],
     start: usize,
-) -> Result<bool, RecordError> {
+) -> Result<Rest, RecordError> {
     let broken = |error: rusqlite::Error| RecordError::broken(&error);
     let mut rest = bytes.get(start..).unwrap_or_default();
-    let mut group = 0;
+    let (mut group, mut fits) = (0, true);
     loop {
         let next = frame::next(rest);
         let ends = !matches!(next, Next::Event(..));
         if let Next::Event(event, behind) = &next {
             group += rest.len() - behind.len();
             rest = behind;
-            add(connection, sessions, event).map_err(broken)?;
+            fits &= add(connection, sessions, event).map_err(broken)?;
         }
         if group >= STEP || (ends && group > 0) {
             let upto = Position { segment: number, at: (bytes.len() - rest.len()) as u64 };
-            writer::commit_all(connection, sessions, upto).map_err(broken)?;
+            writer::commit_all(connection, sessions, Place { upto, groups }).map_err(broken)?;
             group = 0;
         }
         if ends {
-            return Ok(!matches!(next, Next::Damaged));
+            let zeros = rest.iter().all(|byte| *byte == 0);
+            return Ok(match next {
+                Next::End if zeros && fits => Rest::Nothing,
+                Next::End if fits => Rest::Beginning,
+                _ => Rest::Other,
+            });
         }
     }
 }
 
-/// Adds one event to the group at hand. What does not fit to the database is left out: it is told, never lost in silence.
-fn add(connection: &Connection, sessions: &mut Sessions, event: &Event) -> rusqlite::Result<()> {
-    if event.kind != EventKind::SessionStart && sessions.get(event.session).is_none() {
+/// Adds one event to the group at hand. `false`: it fits to no session.
+fn add(connection: &Connection, sessions: &mut Sessions, event: &Event) -> rusqlite::Result<bool> {
+    if sessions.get(event.session).is_none() {
         root(connection, sessions, event.session)?;
     }
-    if let Err(error) = sessions.add(event) {
+    let added = sessions.add(event);
+    if let Err(error) = &added {
         tracing::error!(session = %event.session, kind = %event.kind, %error, "an event that was written ahead does not fit to the database");
     }
-    Ok(())
+    Ok(added.is_ok())
 }
 
 /// Finds a session in the database, and how far it is there.

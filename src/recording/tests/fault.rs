@@ -116,6 +116,134 @@ async fn a_write_that_fails_refuses_its_append_alone_and_what_came_before_is_kep
 }
 
 #[tokio::test]
+async fn what_comes_while_the_database_is_locked_is_recorded_once_even_if_it_dies_after_that() {
+    let dir = tempfile::tempdir().unwrap();
+    let (journal, session, late) = (open(dir.path()), SessionId::new(), SessionId::new());
+    append(&journal, start(session)).await;
+    let other = database(dir.path());
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    journal.append([request(session, 1)], Durability::Written).await.unwrap();
+    // By now the writer waits for the lock, until it gives up: what is pushed meanwhile is in no group of its.
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    journal.push(start(late)).unwrap();
+    journal.push(request(late, 1)).unwrap();
+    let began = Instant::now();
+    while journal.healthy().is_ok() {
+        assert!(began.elapsed() < Duration::from_secs(5), "it waits for ever");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    other.execute_batch("ROLLBACK").unwrap();
+    until_healthy(&journal).await;
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    journal.append([request(session, 2), request(late, 2)], Durability::Written).await.unwrap();
+    let died = copy(dir.path());
+    other.execute_batch("ROLLBACK").unwrap();
+    for place in [dir.path(), died.path()] {
+        if place == dir.path() {
+            journal.close();
+        } else {
+            let again = open(place);
+            assert_eq!(again.report().unreadable, Vec::<std::path::PathBuf>::new());
+            again.close();
+        }
+        assert_eq!(
+            (marks(place, session), marks(place, late)),
+            (vec![1, 2], vec![1, 2]),
+            "{}",
+            place.display()
+        );
+        assert_whole(place);
+    }
+}
+
+#[tokio::test]
+async fn a_commit_and_a_sync_that_fail_together_lose_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let hooks = Hooks::default();
+    let journal = Journal::open_hooked(dir.path(), Settings::default(), hooks.clone()).unwrap();
+    let session = SessionId::new();
+    append(&journal, start(session)).await;
+    let mut acked = Vec::new();
+    for round in 0..3 {
+        hooks.max_pages.store(1, Ordering::SeqCst);
+        hooks.sync_fails.store(true, Ordering::SeqCst);
+        for n in round * 1000.. {
+            match journal.append([request(session, n)], Durability::Written).await {
+                Ok(()) => acked.push(n),
+                Err(_) => break,
+            }
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        hooks.max_pages.store(0, Ordering::SeqCst);
+        tokio::time::sleep(Duration::from_millis(600)).await;
+        assert!(journal.healthy().is_err(), "it does not get well while syncs fail");
+        hooks.sync_fails.store(false, Ordering::SeqCst);
+        until_healthy(&journal).await;
+    }
+    journal.append([request(session, 9999)], Durability::Synced).await.unwrap();
+    acked.push(9999);
+    journal.close();
+    assert_eq!(marks(dir.path(), session), acked);
+    assert_whole(dir.path());
+}
+
+#[tokio::test]
+async fn a_name_that_is_taken_by_an_earlier_try_keeps_no_segment_from_being_made() {
+    let dir = tempfile::tempdir().unwrap();
+    let hooks = Hooks::default();
+    let journal = Journal::open_hooked(dir.path(), Settings::default(), hooks.clone()).unwrap();
+    let session = SessionId::new();
+    append(&journal, start(session)).await;
+    std::fs::write(dir.path().join("ahead-0000000002.log"), b"left behind").unwrap();
+    hooks.write_fails.store(true, Ordering::SeqCst);
+    journal.append([request(session, 1)], Durability::Written).await.unwrap_err();
+    hooks.write_fails.store(false, Ordering::SeqCst);
+    until_healthy(&journal).await;
+    append(&journal, request(session, 2)).await;
+    assert_eq!(marks(dir.path(), session), [2]);
+    assert!(!dir.path().join("ahead-0000000001.log").exists(), "the one before is not needed any more");
+}
+
+#[tokio::test]
+async fn a_stop_while_nothing_can_be_recorded_keeps_what_was_acknowledged() {
+    let dir = tempfile::tempdir().unwrap();
+    let hooks = Hooks::default();
+    let journal = Journal::open_hooked(dir.path(), Settings::default(), hooks.clone()).unwrap();
+    let session = SessionId::new();
+    append(&journal, start(session)).await;
+    hooks.max_pages.store(1, Ordering::SeqCst);
+    let mut acked = Vec::new();
+    for n in 1.. {
+        match journal.append([request(session, n)], Durability::Written).await {
+            Ok(()) => acked.push(n),
+            Err(_) => break,
+        }
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    journal.close();
+    open(dir.path()).close();
+    assert_eq!(marks(dir.path(), session), acked);
+    assert_whole(dir.path());
+}
+
+#[tokio::test]
+async fn who_waits_for_the_database_is_not_forgotten_because_another_goes_away() {
+    let dir = tempfile::tempdir().unwrap();
+    let (journal, session) = (open(dir.path()), SessionId::new());
+    append(&journal, start(session)).await;
+    let other = database(dir.path());
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    journal.append([request(session, 1)], Durability::Written).await.unwrap();
+    let mut goes = Box::pin(journal.settle());
+    let mut stays = Box::pin(journal.settle());
+    assert!(tokio::time::timeout(Duration::ZERO, &mut goes).await.is_err());
+    assert!(tokio::time::timeout(Duration::ZERO, &mut stays).await.is_err());
+    drop(goes);
+    other.execute_batch("ROLLBACK").unwrap();
+    tokio::time::timeout(Duration::from_secs(5), stays).await.expect("it was forgotten").unwrap();
+}
+
+#[tokio::test]
 async fn an_unsynced_event_is_synced_soon_although_nobody_waits() {
     let dir = tempfile::tempdir().unwrap();
     let hooks = Hooks::default();
