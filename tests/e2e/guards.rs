@@ -296,7 +296,7 @@ fn what_no_approver_can_be_shown_whole_is_not_held() {
 
 #[test]
 fn a_websocket_is_cleared_ended_by_a_lock_and_refused_where_it_would_be_masked() {
-    let rule = "\n[[policy]]\nid = \"sockets\"\neffect = \"allow\"\nmatch = { connections = [\"crm\"], operations = [\"unknown\"] }\n";
+    let rule = "\n[[policy]]\nid = \"sockets\"\neffect = \"allow\"\nmatch = { subjects = [\"*\"], connections = [\"crm\"], operations = [\"unknown\"] }\n";
     let world = World::with(&(RULES.to_owned() + rule));
     let token = world.token("reader");
     let key = ("Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ==");
