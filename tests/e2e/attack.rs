@@ -130,6 +130,54 @@ fn no_header_asks_for_another_method() {
 }
 
 #[test]
+fn no_form_asks_for_another_method_however_it_comes() {
+    let world = World::new();
+    let token = world.token("reader");
+    let plain = "application/x-www-form-urlencoded";
+    let parts = "multipart/form-data; boundary=b";
+    let padding = "x".repeat(100 << 10);
+    let part =
+        |name: &str| format!("--b\r\nContent-Disposition: form-data; {name}\r\n\r\nDELETE\r\n--b--\r\n");
+    let bodies = [
+        (plain, "_method=DELETE".to_owned()),
+        (plain, format!("a={padding}&_method=DELETE")),
+        (plain, "%5fmethod=DELETE".to_owned()),
+        (plain, "a=%zz&_method=DELETE".to_owned()),
+        (parts, part("name=\"_method\"")),
+        (parts, part("NAME = '_method'")),
+        (parts, part("name=_method")),
+    ];
+    for (kind, body) in &bodies {
+        let reply = world.send("PUT", "/c/crm/__size", Some(&token), &[("Content-Type", kind)], Some(body));
+        assert_eq!((reply.status, reply.code().as_str()), (400, "bad_request"), "{kind} {}", body.len());
+    }
+    assert!(world.hits().is_empty(), "{:?}", world.hits());
+    // In chunks nobody knows how long it is, and the name may lie across two of them.
+    for (kind, body) in
+        [(plain, bodies[1].1.clone()), (parts, format!("{padding}{}", part("name=\"_method\"")))]
+    {
+        let at = body.find("_met").unwrap() + 4;
+        let mut client = world.client();
+        client.send(format!(
+            "PUT /c/crm/__size HTTP/1.1\r\nHost: gw\r\nAuthorization: Bearer {token}\r\nContent-Type: {kind}\r\nTransfer-Encoding: chunked\r\n\r\n{at:x}\r\n{}\r\n",
+            &body[..at]
+        ));
+        std::thread::sleep(Duration::from_millis(100));
+        client.send(format!("{:x}\r\n{}\r\n0\r\n\r\n", body.len() - at, &body[at..]));
+        assert!(client.head().status >= 400, "{kind}");
+    }
+    // A part that only speaks of it passes.
+    let reply = world.send(
+        "PUT",
+        "/c/crm/__size",
+        Some(&token),
+        &[("Content-Type", parts)],
+        Some("--b\r\nContent-Disposition: form-data; name=\"code\"\r\n\r\ncall(_method)\r\n--b--\r\n"),
+    );
+    assert_eq!(reply.status, 200, "{}", reply.text());
+}
+
+#[test]
 fn endless_heads_and_slow_senders_are_cut_off_and_others_are_served() {
     let world = World::new();
     let token = world.token("reader");

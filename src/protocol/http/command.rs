@@ -264,6 +264,7 @@ pub fn args(headers: &HeaderMap, body: &[u8]) -> Result<Args, Denied> {
     if body.is_empty() {
         return Ok(Args::Absent);
     }
+    check_form(headers, body)?;
     let mut types = headers.get_all(header::CONTENT_TYPE).iter();
     let content_type = match (types.next(), types.next()) {
         (_, Some(_)) => return Err(bad("more than one Content-Type").because("content_type")),
@@ -281,7 +282,6 @@ pub fn args(headers: &HeaderMap, body: &[u8]) -> Result<Args, Denied> {
         return Ok(Args::Read(json));
     }
     if essence == "application/x-www-form-urlencoded" {
-        check_form(headers, body)?;
         return Ok(form(body).map_or(Args::Unreadable, Args::Read));
     }
     Ok(Args::Unreadable)
@@ -289,19 +289,49 @@ pub fn args(headers: &HeaderMap, body: &[u8]) -> Result<Args, Denied> {
 
 /// Refuses a form that asks for another method than the request's own, as some frameworks allow.
 pub fn check_form(headers: &HeaderMap, body: &[u8]) -> Result<(), Denied> {
-    let form_type = |value: &http::HeaderValue| {
-        let start = b"application/x-www-form-urlencoded";
-        value.as_bytes().get(..start.len()).is_some_and(|found| found.eq_ignore_ascii_case(start))
-    };
-    if !headers.get_all(header::CONTENT_TYPE).iter().any(form_type) {
+    if is_multipart(headers) && names_method(body) {
+        return Err(overrides());
+    }
+    if !is_form(headers) {
         return Ok(());
     }
-    match form(body).as_ref().and_then(|form| form.member("_method")) {
-        Some(_) => {
-            Err(bad("the form asks for another method than the request's own").because("method_override"))
-        }
-        None => Ok(()),
-    }
+    let form = form(body).ok_or_else(|| bad("a form that cannot be read").because("form"))?;
+    if form.member("_method").is_some() { Err(overrides()) } else { Ok(()) }
+}
+
+fn overrides() -> Denied {
+    bad("the form asks for another method than the request's own").because("method_override")
+}
+
+/// How many bytes of a form of several parts [`names_method`] must see together.
+pub const NAMES_METHOD: usize = 32;
+
+/// Whether a form of several parts has a field of the name `_method`.
+pub fn names_method(body: &[u8]) -> bool {
+    memchr::memmem::find_iter(body, b"_method").any(|at| {
+        let before = body.get(at.saturating_sub(NAMES_METHOD - 16)..at).unwrap_or_default();
+        let before = before.trim_ascii_end();
+        let before = before.strip_suffix(b"\"").or_else(|| before.strip_suffix(b"'")).unwrap_or(before);
+        let name = before.trim_ascii_end().strip_suffix(b"=").map(<[u8]>::trim_ascii_end);
+        name.and_then(|name| name.last_chunk::<4>()).is_some_and(|name| name.eq_ignore_ascii_case(b"name"))
+    })
+}
+
+fn has_type(headers: &HeaderMap, start: &[u8]) -> bool {
+    let begins = |value: &http::HeaderValue| {
+        value.as_bytes().get(..start.len()).is_some_and(|found| found.eq_ignore_ascii_case(start))
+    };
+    headers.get_all(header::CONTENT_TYPE).iter().any(begins)
+}
+
+/// Whether the body is a form: it is read whole before it goes on, since one field of it may change what the request is.
+pub fn is_form(headers: &HeaderMap) -> bool {
+    has_type(headers, b"application/x-www-form-urlencoded")
+}
+
+/// Whether the body is a form of several parts, which may be long: it is looked at as it passes.
+pub fn is_multipart(headers: &HeaderMap) -> bool {
+    has_type(headers, b"multipart/")
 }
 
 /// A form as an object of strings; a name that comes twice becomes an array.

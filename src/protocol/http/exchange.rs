@@ -177,9 +177,10 @@ async fn judge(
     if whole.is_none() && body.is_end_stream() {
         return Ok((judged, Some(Bytes::new())));
     }
-    let short = judged.passes() && body.size_hint().exact().is_some_and(|length| length <= READ_FIRST);
-    if whole.is_none() && (judged.holds() || short) {
-        let limit = if judged.holds() { limit } else { READ_FIRST };
+    let short = body.size_hint().exact().is_some_and(|length| length <= READ_FIRST);
+    let form = command::is_form(&head.headers);
+    if whole.is_none() && (judged.holds() || (judged.passes() && (short || form))) {
+        let limit = if judged.holds() || form { limit } else { READ_FIRST };
         match read_whole(body, limit, exchange)
             .await
             .and_then(|bytes| command::check_form(&head.headers, &bytes).map(|()| bytes))
