@@ -73,19 +73,49 @@ impl Classes {
 /// Where a JSON string of the input stops being plain text, from `from` on: at its quote, a backslash or a control character.
 #[inline]
 pub(super) fn string_stop(input: &[u8], from: usize) -> Option<usize> {
+    // Most strings end in the first sixteen bytes, and which half of them it is costs no jump.
+    match input.get(from..)?.first_chunk() {
+        Some(chunk) => stop_in(chunk).map(|stop| from + stop).or_else(|| far_stop(input, from + 16)),
+        None => far_stop(input, from),
+    }
+}
+
+/// The same for what is not within the first sixteen bytes, or near the end of the input.
+#[inline(never)]
+fn far_stop(input: &[u8], from: usize) -> Option<usize> {
     let mut at = from;
-    while let Some(chunk) = input.get(at..).and_then(|rest| rest.first_chunk::<16>()) {
-        // Two words at once: most strings end in them, and which of the two it is costs no jump.
-        let ([low, high], _) = chunk.as_chunks::<8>() else { break };
-        let (low, high) = (stops(u64::from_le_bytes(*low)), stops(u64::from_le_bytes(*high)));
-        if low | high != 0 {
-            let (base, word) = if low == 0 { (8, high) } else { (0, low) };
-            return Some(at + base + (word.trailing_zeros() / 8) as usize);
+    while input.get(at..)?.first_chunk().is_some_and(no_stop_in) {
+        at += 64;
+    }
+    while let Some(chunk) = input.get(at..)?.first_chunk() {
+        if let Some(stop) = stop_in(chunk) {
+            return Some(at + stop);
         }
         at += 16;
     }
-    let rest = input.get(at..)?;
-    rest.iter().position(|&byte| byte == b'"' || byte == b'\\' || byte < 0x20).map(|found| at + found)
+    input.get(at..)?.iter().position(|&byte| is_stop(byte) != 0).map(|found| at + found)
+}
+
+#[inline]
+fn stop_in(chunk: &[u8; 16]) -> Option<usize> {
+    let ([low, high], _) = chunk.as_chunks::<8>() else { return None };
+    let (low, high) = (stops(u64::from_le_bytes(*low)), stops(u64::from_le_bytes(*high)));
+    if low | high == 0 {
+        return None;
+    }
+    let (base, word) = if low == 0 { (8, high) } else { (0, low) };
+    Some(base + (word.trailing_zeros() / 8) as usize)
+}
+
+#[inline]
+fn no_stop_in(block: &Block) -> bool {
+    block.iter().fold(0, |found, &byte| found | is_stop(byte)) == 0
+}
+
+/// 1 if a string stops at the byte.
+#[inline]
+fn is_stop(byte: u8) -> u8 {
+    u8::from(byte == b'"') | u8::from(byte == b'\\') | u8::from(byte < 0x20)
 }
 
 /// The highest bit of each byte at which a string stops. Only the lowest bit that is set is exact: a borrow can set higher ones.
@@ -93,10 +123,11 @@ pub(super) fn string_stop(input: &[u8], from: usize) -> Option<usize> {
 fn stops(word: u64) -> u64 {
     const QUOTES: u64 = ONES * b'"' as u64;
     const SLASHES: u64 = ONES * b'\\' as u64;
-    let quote = word ^ QUOTES;
-    let slash = word ^ SLASHES;
-    let control = word.wrapping_sub(ONES * 0x20) & !word;
-    ((quote.wrapping_sub(ONES) & !quote) | (slash.wrapping_sub(ONES) & !slash) | control) & HIGHS
+    // Each difference sets the highest bit of a byte that stops, and of no other below 0x80.
+    let quote = (word ^ QUOTES).wrapping_sub(ONES);
+    let slash = (word ^ SLASHES).wrapping_sub(ONES);
+    let control = word.wrapping_sub(ONES * 0x20);
+    (quote | slash | control) & !word & HIGHS
 }
 
 /// Whether all bytes of a text of at most sixteen are letters, blanks, controls or one of ``[\]^_`{|}~``: no digit, no `@`, `:`,

@@ -97,50 +97,6 @@ impl FieldNames {
     }
 }
 
-/// The answers for names that came before: the records of a body have the same ones.
-#[derive(Debug, Default)]
-pub(super) struct SeenNames(Vec<SeenName>);
-
-/// One name and its answer. The name stands in its place, so that a new one costs no memory of its own.
-#[derive(Debug, Clone, Copy, Default)]
-struct SeenName {
-    name: [u8; SeenName::LONGEST],
-    size: usize,
-    rule: Option<u16>,
-}
-
-impl SeenName {
-    /// Longer names are looked up each time.
-    const LONGEST: usize = 32;
-}
-
-impl SeenNames {
-    const SLOTS: usize = 32;
-
-    /// As [`FieldNames::find`].
-    #[inline]
-    pub(super) fn find(&mut self, fields: &FieldNames, name: &[u8]) -> Option<u16> {
-        let (true, [first, .., last]) = (fields.may_be(name), name) else {
-            return fields.find(name);
-        };
-        let middle = name.get(name.len() / 2).copied().unwrap_or(0);
-        let mix = usize::from(*first) ^ (usize::from(*last) << 2) ^ (usize::from(middle) << 1) ^ name.len();
-        if self.0.is_empty() {
-            self.0.resize(Self::SLOTS, SeenName::default());
-        }
-        let slot = self.0.get_mut(mix % Self::SLOTS)?;
-        if slot.name.get(..slot.size) == Some(name) {
-            return slot.rule;
-        }
-        let rule = fields.find_folded(name);
-        if let Some(room) = slot.name.get_mut(..name.len()) {
-            room.copy_from_slice(name);
-            (slot.size, slot.rule) = (name.len(), rule);
-        }
-        rule
-    }
-}
-
 fn length_bit(size: usize) -> u64 {
     1 << size.min(63)
 }

@@ -53,7 +53,7 @@ impl Notes {
         self.count(entity, at, 1);
     }
 
-    fn count(&mut self, entity: &str, at: &str, n: u64) {
+    pub(super) fn count(&mut self, entity: &str, at: &str, n: u64) {
         let mut at = at.get(..at.floor_char_boundary(LONGEST)).unwrap_or_default();
         if self.bump(entity, at, n) {
             return;

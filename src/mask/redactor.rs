@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use aho_corasick::packed;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -15,6 +16,8 @@ const SHORTEST: usize = 4;
 /// Secret byte strings to look for, compiled.
 pub struct Needles {
     finders: Vec<memmem::Finder<'static>>,
+    /// Finds any of them in one pass: most bodies hold none.
+    any: Option<packed::Searcher>,
     shortest: usize,
     longest: usize,
 }
@@ -33,24 +36,38 @@ impl Needles {
         kept.dedup();
         let longest = kept.iter().map(|needle| needle.len()).max().unwrap_or(0);
         let shortest = kept.iter().map(|needle| needle.len()).min().unwrap_or(usize::MAX);
+        let any = packed::Searcher::new(&kept);
         let finders = kept.into_iter().map(|needle| memmem::Finder::new(needle).into_owned()).collect();
-        Arc::new(Self { finders, shortest, longest })
+        Arc::new(Self { finders, any, shortest, longest })
     }
 
-    /// The shapes in which a target may echo a secret: as it is, in JSON, percent-encoded, in hexadecimal, and in base64 of both
+    /// The shapes in which a target may echo a secret: as it is, in JSON and HTML, percent-encoded, in hexadecimal, and in base64 of both
     /// alphabets at each of the three places it can have in a longer text.
     pub fn shapes(secret: &[u8]) -> Vec<Vec<u8>> {
         let mut json = Vec::new();
         write_escaped(secret, &mut json);
         let slashes = String::from_utf8_lossy(&json).replace('/', "\\/").into_bytes();
-        let percent = |upper: bool| {
+        // `spared`: what the one who encodes it takes for harmless; libraries differ in that.
+        let percent = |upper: bool, spared: &[u8]| {
             let mut out = Vec::new();
             for &byte in secret {
-                if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+                if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) || spared.contains(&byte) {
                     out.push(byte);
                 } else {
                     let code = if upper { format!("%{byte:02X}") } else { format!("%{byte:02x}") };
                     out.extend_from_slice(code.as_bytes());
+                }
+            }
+            out
+        };
+        // As serializers write it that escape all but letters and digits, and as it stands in HTML.
+        let replaced = |special: &[u8], write: &dyn Fn(u8) -> String| {
+            let mut out = Vec::new();
+            for &byte in secret {
+                if special.contains(&byte) {
+                    out.extend_from_slice(write(byte).as_bytes());
+                } else {
+                    out.push(byte);
                 }
             }
             out
@@ -60,7 +77,18 @@ impl Needles {
             hex.extend_from_slice(format!("{byte:02x}").as_bytes());
         }
         let upper = hex.to_ascii_uppercase();
-        let mut shapes = vec![secret.to_vec(), json, slashes, percent(true), percent(false), hex, upper];
+        let mut shapes = vec![secret.to_vec(), json, slashes, hex, upper];
+        for spared in [b"".as_slice(), b"/", b"+=:@&$,", b"+=:@&$,/", b"!'()*"] {
+            shapes.extend([percent(true, spared), percent(false, spared)]);
+        }
+        for special in [b"+<>&'\"`".as_slice(), b"+<>&'\"`/="] {
+            shapes.push(replaced(special, &|byte| format!("\\u{byte:04X}")));
+            shapes.push(replaced(special, &|byte| format!("\\u{byte:04x}")));
+        }
+        for special in [b"<>&\"'".as_slice(), b"<>&\"'+=/`"] {
+            shapes.push(replaced(special, &|byte| format!("&#{byte};")));
+            shapes.push(replaced(special, &|byte| format!("&#x{byte:X};")));
+        }
         for skipped in 0..3 {
             let mut shifted = vec![0; skipped];
             shifted.extend_from_slice(secret);
@@ -97,8 +125,19 @@ impl Needles {
         Some(out)
     }
 
+    /// Whether a needle is in a text.
+    fn is_in(&self, text: &[u8]) -> bool {
+        match &self.any {
+            Some(any) => any.find(text).is_some(),
+            None => self.finders.iter().any(|finder| finder.find(text).is_some()),
+        }
+    }
+
     /// Every place of every needle, those that overlap too.
     fn occurrences(&self, text: &[u8], stars: &mut Vec<(usize, usize)>) {
+        if !self.is_in(text) {
+            return;
+        }
         for finder in &self.finders {
             let len = finder.needle().len();
             let mut from = 0;
@@ -158,9 +197,7 @@ impl Redactor {
     /// Whether a piece can be sent as it is: nothing is held, no needle is in it, and none may begin in it. If so it counts as
     /// taken, otherwise it must be given to [`Redactor::push`].
     pub fn passes(&mut self, input: &[u8]) -> bool {
-        self.held.is_empty()
-            && self.needles.finders.iter().all(|finder| finder.find(input).is_none())
-            && self.needles.hold_from(input) == input.len()
+        self.held.is_empty() && !self.needles.is_in(input) && self.needles.hold_from(input) == input.len()
     }
 
     /// Takes the next piece, and appends to `out` what is safe to send.
@@ -198,5 +235,31 @@ impl Redactor {
         }
         star(out, &self.stars);
         self.starred = end.saturating_sub(hold);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_secret_is_known_in_the_shapes_that_serializers_give_it() {
+        let shapes = Needles::shapes(b"api-s3cret/+tok<en");
+        for known in [
+            // Python's quote and quote_plus, Go's PathEscape, JavaScript's encodeURI and encodeURIComponent.
+            "api-s3cret/%2Btok%3Cen",
+            "api-s3cret%2F%2Btok%3Cen",
+            "api-s3cret%2F+tok%3Cen",
+            "api-s3cret/+tok%3Cen",
+            "api-s3cret%2f%2btok%3cen",
+            // JSON of .NET and Go, and with escaped slashes; HTML.
+            "api-s3cret/\\u002Btok\\u003Cen",
+            "api-s3cret\\/+tok<en",
+            "api-s3cret/+tok&#60;en",
+            "api-s3cret/+tok&#x3C;en",
+        ] {
+            assert!(shapes.iter().any(|shape| shape == known.as_bytes()), "{known}");
+        }
+        assert_eq!(Needles::shapes(b"plainsecret").len(), 1 + 2 + 3, "a plain one has few");
     }
 }

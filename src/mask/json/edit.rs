@@ -1,9 +1,7 @@
 //! Tokens in their input: where they end, and how the input is written around what takes their place.
 
+use crate::mask::json::lex::LONGEST_NUMBER;
 use crate::mask::masker::Unmaskable;
-
-/// The longest number, in bytes.
-const LONGEST_NUMBER: usize = 4096;
 
 /// One token in its input, and how far the input is written.
 pub(super) struct Edit<'a> {
@@ -35,6 +33,19 @@ pub(super) fn skip_mark(input: &[u8], last: bool) -> Option<usize> {
     } else {
         Some(0)
     }
+}
+
+/// Where the next byte stands that is no white space.
+#[inline]
+pub(super) fn skip_blanks(input: &[u8], at: usize) -> usize {
+    let mut at = at;
+    while let Some(b' ' | b'\n' | b'\r' | b'\t') = input.get(at) {
+        at += 1;
+        while input.get(at..).is_some_and(|rest| rest.starts_with(b"        ")) {
+            at += 8;
+        }
+    }
+    at
 }
 
 /// The end of the number or word at `at`. `None`: it is cut.

@@ -4,38 +4,56 @@ use crate::mask::bits;
 use crate::mask::view::View;
 use crate::mask::view::hex;
 
+/// The longest number, in bytes.
+pub(super) const LONGEST_NUMBER: usize = 4096;
+
 /// The most digits that a number may have to be looked at as a whole number.
 const MOST_DIGITS: usize = 19;
 
 /// Whether bytes are a number, `true`, `false` or `null`.
 pub(super) fn is_scalar(token: &[u8]) -> bool {
-    matches!(token, b"true" | b"false" | b"null") || is_number(token)
+    matches!(token, b"true" | b"false" | b"null") || number(token) == Some(token.len())
 }
 
-fn is_number(token: &[u8]) -> bool {
-    let rest = token.strip_prefix(b"-").unwrap_or(token);
-    let whole = digits(rest);
-    if whole == 0 || (whole > 1 && rest.first() == Some(&b'0')) {
-        return false;
-    }
-    let mut rest = rest.get(whole..).unwrap_or_default();
-    if let Some(fraction) = rest.strip_prefix(b".") {
-        let size = digits(fraction);
-        if size == 0 {
-            return false;
-        }
-        rest = fraction.get(size..).unwrap_or_default();
-    }
-    if let Some(exponent) = rest.strip_prefix(b"e").or_else(|| rest.strip_prefix(b"E")) {
-        let exponent =
-            exponent.strip_prefix(b"+").or_else(|| exponent.strip_prefix(b"-")).unwrap_or(exponent);
-        return !exponent.is_empty() && digits(exponent) == exponent.len();
-    }
-    rest.is_empty()
+/// The size of the number or word that a text begins with, if it is one, and what ends it is there.
+#[inline]
+pub(super) fn scalar(text: &[u8]) -> Option<usize> {
+    let size = match text.first()? {
+        b't' if text.starts_with(b"true") => 4,
+        b'f' if text.starts_with(b"false") => 5,
+        b'n' if text.starts_with(b"null") => 4,
+        _ => number(text)?,
+    };
+    let ends = matches!(text.get(size)?, b',' | b'}' | b']' | b' ' | b'\n' | b'\r' | b'\t');
+    (ends && size <= LONGEST_NUMBER).then_some(size)
 }
 
-fn digits(bytes: &[u8]) -> usize {
-    bytes.iter().take_while(|byte| byte.is_ascii_digit()).count()
+/// The size of the number that a text begins with.
+#[inline]
+fn number(text: &[u8]) -> Option<usize> {
+    let whole = usize::from(text.first() == Some(&b'-'));
+    let mut end = digits(text, whole)?;
+    if end > whole + 1 && text.get(whole) == Some(&b'0') {
+        return None;
+    }
+    if text.get(end) == Some(&b'.') {
+        end = digits(text, end + 1)?;
+    }
+    if let Some(b'e' | b'E') = text.get(end) {
+        let sign = usize::from(matches!(text.get(end + 1), Some(b'+' | b'-')));
+        end = digits(text, end + 1 + sign)?;
+    }
+    Some(end)
+}
+
+/// The end of the digits that begin at `at`, if there are any.
+#[inline]
+fn digits(text: &[u8], at: usize) -> Option<usize> {
+    let mut end = at;
+    while text.get(end).is_some_and(u8::is_ascii_digit) {
+        end += 1;
+    }
+    (end > at).then_some(end)
 }
 
 /// Writes the digits of a number that is a whole one, however it is written (`4.111E15`, `4111.0`): what a detector has to see.

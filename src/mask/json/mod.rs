@@ -5,6 +5,9 @@
 
 mod edit;
 mod lex;
+mod names;
+mod nest;
+mod stretch;
 mod string;
 mod token;
 

@@ -3,8 +3,8 @@
 use crate::domain::MaskOp;
 use crate::mask::detect::By;
 use crate::mask::detect::Hit;
-use crate::mask::field::SeenNames;
 use crate::mask::json::lex;
+use crate::mask::json::names::SeenNames;
 use crate::mask::masker::Unmaskable;
 use crate::mask::notes::Notes;
 use crate::mask::operator::REDACTED;
@@ -13,6 +13,11 @@ use crate::mask::value;
 use crate::mask::value::Finder;
 use crate::mask::value::Found;
 use crate::mask::view::View;
+
+/// A name as the place of a note.
+fn place_of(name: &[u8]) -> &str {
+    std::str::from_utf8(name).unwrap_or("name")
+}
 
 /// Masks names and values. Its buffers are used again.
 #[derive(Debug, Default)]
@@ -49,6 +54,27 @@ impl Strings {
         Ok(())
     }
 
+    /// If a text begins with the name that is foreseen, and its colon: their size, and the rule that masks its value.
+    #[inline]
+    pub(super) fn foreseen_name(&mut self, text: &[u8]) -> Option<(usize, Option<u16>)> {
+        let (size, rule) = self.names.foreseen(text)?;
+        if rule.is_some() {
+            self.place.clear();
+            self.place.extend_from_slice(text.get(1..size - 2)?);
+        }
+        Some((size, rule))
+    }
+
+    /// Remembers a name without escapes, and gives the rule that masks its value.
+    pub(super) fn plain_name(&mut self, plan: &Plan, raw: &[u8]) -> Option<u16> {
+        let rule = self.names.find(&plan.fields, raw);
+        if rule.is_some() || !plan.scanner.is_empty() {
+            self.place.clear();
+            self.place.extend_from_slice(raw);
+        }
+        rule
+    }
+
     /// Remembers a name, and gives the rule that masks its value.
     #[inline]
     pub(super) fn name(&mut self, plan: &Plan, raw: &[u8]) -> Result<Option<u16>, Unmaskable> {
@@ -56,13 +82,14 @@ impl Strings {
         if self.lone_surrogate {
             return Err(Unmaskable::malformed("a name with half a surrogate pair"));
         }
-        let name = if self.escaped { self.view.text() } else { raw };
-        let rule = self.names.find(&plan.fields, name);
-        if rule.is_some() || !plan.scanner.is_empty() {
-            self.place.clear();
-            self.place.extend_from_slice(name);
+        if !self.escaped {
+            return Ok(self.plain_name(plan, raw));
         }
-        Ok(rule)
+        let name = self.view.text();
+        self.names.forget();
+        self.place.clear();
+        self.place.extend_from_slice(name);
+        Ok(plan.fields.find(name))
     }
 
     /// What takes the place of a name in which a detector finds something. Names that become alike stay different by a number.
@@ -92,6 +119,7 @@ impl Strings {
         if !matches!(found, Found::Nothing) {
             self.place.clear();
             self.place.extend_from_slice(b"name");
+            self.names.forget();
         }
     }
 
@@ -205,7 +233,18 @@ impl Strings {
 
     fn note(&mut self, plan: &Plan, by: By, notes: &mut Notes) -> u16 {
         self.owner.get_or_insert(by);
-        plan.count(by, std::str::from_utf8(&self.place).unwrap_or("name"), notes)
+        // The same few names come again and again: from the second time on they are counted where they are kept.
+        if let By::Field(rule) = by
+            && self.names.count()
+        {
+            return rule;
+        }
+        plan.count(by, place_of(&self.place), notes)
+    }
+
+    /// Notes what was counted so far.
+    pub(super) fn settle(&mut self, notes: &mut Notes) {
+        self.names.settle(|name, hits| notes.count("field", place_of(name), hits));
     }
 
     /// Appends the masked text as a JSON string, or `null`.

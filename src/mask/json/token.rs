@@ -4,20 +4,20 @@ use crate::mask::bits;
 use crate::mask::detect::By;
 use crate::mask::json::edit::Edit;
 use crate::mask::json::edit::scalar_end;
+use crate::mask::json::edit::skip_blanks;
 use crate::mask::json::edit::skip_mark;
 use crate::mask::json::lex;
+use crate::mask::json::nest::Nest;
+use crate::mask::json::stretch::Stretch;
 use crate::mask::json::string::Strings;
 use crate::mask::masker::LONGEST_VALUE;
 use crate::mask::masker::Unmaskable;
 use crate::mask::notes::Notes;
 use crate::mask::plan::Plan;
 
-/// How deep objects and arrays may be nested.
-const DEEPEST: u32 = 64;
-
 /// What may come next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Next {
+pub(super) enum Next {
     /// A value, after a colon, or at the start.
     Value,
     /// A value, or the end of the array that just began.
@@ -34,16 +34,20 @@ enum Next {
     More,
 }
 
+impl Next {
+    /// What may come after a comma.
+    #[inline]
+    pub(super) fn after_comma(nest: Nest) -> Self {
+        if nest.in_object() { Self::Name } else { Self::Element }
+    }
+}
+
 /// Masks one JSON text, or many of them one after another.
 #[derive(Debug)]
 pub(in crate::mask) struct JsonMasker {
     next: Next,
-    depth: u32,
-    /// Bit `n` (from the innermost, 0): whether it is an object.
-    objects: u64,
-    /// The same: whether its elements are masked one by one, as they stand under a masked name.
-    masked: u64,
-    /// The rule that masks them.
+    nest: Nest,
+    /// The rule that masks the elements of arrays under a masked name.
     array_rule: u16,
     /// The rule that the name just read gives its value.
     rule: Option<u16>,
@@ -62,9 +66,7 @@ impl JsonMasker {
     pub(in crate::mask) fn new(many: bool) -> Self {
         Self {
             next: Next::Value,
-            depth: 0,
-            objects: 0,
-            masked: 0,
+            nest: Nest::default(),
             array_rule: 0,
             rule: None,
             muted: None,
@@ -94,6 +96,18 @@ impl JsonMasker {
         notes: &mut Notes,
         out: &mut Vec<u8>,
     ) -> Result<(), Unmaskable> {
+        let done = self.take(plan, input, notes, out);
+        self.strings.settle(notes);
+        done
+    }
+
+    fn take(
+        &mut self,
+        plan: &Plan,
+        input: &[u8],
+        notes: &mut Notes,
+        out: &mut Vec<u8>,
+    ) -> Result<(), Unmaskable> {
         if self.held.is_empty() {
             let used = self.run(plan, input, false, notes, out)?;
             self.held.extend_from_slice(input.get(used..).unwrap_or_default());
@@ -115,10 +129,11 @@ impl JsonMasker {
         out: &mut Vec<u8>,
     ) -> Result<(), Unmaskable> {
         let held = std::mem::take(&mut self.held);
-        let used = self.run(plan, &held, true, notes, out)?;
-        let nothing = self.next == Next::Value && self.depth == 0 && self.rule.is_none();
-        let done = self.depth == 0 && self.next == Next::More;
-        if used == held.len() && (done || nothing) {
+        let used = self.run(plan, &held, true, notes, out);
+        self.strings.settle(notes);
+        let nothing = self.next == Next::Value && self.nest.depth() == 0 && self.rule.is_none();
+        let done = self.nest.depth() == 0 && self.next == Next::More;
+        if used? == held.len() && (done || nothing) {
             Ok(())
         } else {
             Err(Unmaskable::malformed("it ends early"))
@@ -142,7 +157,11 @@ impl JsonMasker {
         }
         // Everything before `sent` is in `out`, or left out.
         let mut sent = 0;
-        while let Some(&byte) = input.get(at) {
+        loop {
+            if self.may_pass(plan) {
+                at = self.pass(plan, Edit { input, start: at, end: at, sent: &mut sent }, notes, out)?;
+            }
+            let Some(&byte) = input.get(at) else { break };
             // Strings first, and what usually follows at once: a jump that is foreseen costs nothing.
             if byte == b'"' {
                 let Some((end, escaped)) = self.string_end(input, at)? else { break };
@@ -152,18 +171,13 @@ impl JsonMasker {
                 continue;
             }
             match byte {
-                b' ' | b'\n' | b'\r' | b'\t' => {
-                    at += 1;
-                    while input.get(at..).is_some_and(|rest| rest.starts_with(b"        ")) {
-                        at += 8;
-                    }
-                }
+                b' ' | b'\n' | b'\r' | b'\t' => at = skip_blanks(input, at),
                 b':' if self.next == Next::Colon => {
                     self.next = Next::Value;
                     at += 1;
                 }
-                b',' if self.next == Next::More && self.depth > 0 => {
-                    self.next = self.after_comma();
+                b',' if self.next == Next::More && self.nest.depth() > 0 => {
+                    self.next = Next::after_comma(self.nest);
                     at += 1;
                 }
                 b'{' | b'[' => {
@@ -179,7 +193,7 @@ impl JsonMasker {
                 b'}' | b']' => {
                     self.close(byte == b'}')?;
                     at += 1;
-                    if self.muted == Some(self.depth) {
+                    if self.muted == Some(self.nest.depth()) {
                         self.muted = None;
                         sent = at;
                     }
@@ -206,15 +220,34 @@ impl JsonMasker {
     fn after(&mut self, input: &[u8], end: usize) -> usize {
         match (self.next, input.get(end)) {
             (Next::Colon, Some(b':')) => self.next = Next::Value,
-            (Next::More, Some(b',')) if self.depth > 0 => self.next = self.after_comma(),
+            (Next::More, Some(b',')) if self.nest.depth() > 0 => self.next = Next::after_comma(self.nest),
             _ => return end,
         }
         if input.get(end + 1) == Some(&b' ') { end + 2 } else { end + 1 }
     }
 
+    /// Whether the short way may be tried.
     #[inline]
-    fn after_comma(&self) -> Next {
-        if self.objects & 1 == 1 { Next::Name } else { Next::Element }
+    fn may_pass(&self, plan: &Plan) -> bool {
+        let waits = self.rule.is_some() || self.next == Next::Colon || self.searched > 0;
+        let outside = self.muted.is_some() || self.nest.depth() == 0 || self.nest.in_masked();
+        !waits && !outside && plan.scanner.is_empty()
+    }
+
+    /// Goes the short way from where `edit` stands, as far as it leads.
+    #[inline(never)]
+    fn pass(
+        &mut self,
+        plan: &Plan,
+        edit: Edit<'_>,
+        notes: &mut Notes,
+        out: &mut Vec<u8>,
+    ) -> Result<usize, Unmaskable> {
+        let Edit { input, start: at, sent, .. } = edit;
+        let mut stretch = Stretch { input, at, next: self.next, nest: self.nest, rule: None, sent: *sent };
+        stretch.pass(plan, &mut self.strings, notes, out)?;
+        (self.next, self.nest, self.rule, *sent) = (stretch.next, stretch.nest, stretch.rule, stretch.sent);
+        Ok(stretch.at)
     }
 
     /// The end of the string that begins at `at`, behind its quote, and whether it holds escapes. `None`: it is cut.
@@ -282,7 +315,7 @@ impl JsonMasker {
                 edit.put(written, out);
                 Ok(())
             }
-            Next::More if self.many && self.depth == 0 => {
+            Next::More if self.many && self.nest.depth() == 0 => {
                 self.next = Next::Value;
                 self.string(plan, edit, escaped, notes, out)
             }
@@ -314,7 +347,7 @@ impl JsonMasker {
     fn value_may_come(&self) -> bool {
         match self.next {
             Next::Value | Next::FirstElement | Next::Element => true,
-            Next::More => self.many && self.depth == 0,
+            Next::More => self.many && self.nest.depth() == 0,
             Next::Colon | Next::FirstName | Next::Name => false,
         }
     }
@@ -323,7 +356,7 @@ impl JsonMasker {
     #[inline]
     fn value(&mut self) -> Option<u16> {
         self.next = Next::More;
-        let inherited = if self.masked & 1 == 1 { Some(self.array_rule) } else { None };
+        let inherited = if self.nest.in_masked() { Some(self.array_rule) } else { None };
         self.rule.take().or(inherited)
     }
 
@@ -338,22 +371,19 @@ impl JsonMasker {
         if !self.value_may_come() {
             return Err(Unmaskable::malformed("an object or array out of place"));
         }
-        if self.depth >= DEEPEST {
+        let rule = if self.muted.is_none() { self.value() } else { None };
+        if !self.nest.open(is_object, rule.is_some() && !is_object) {
             return Err(Unmaskable::TooDeep);
         }
-        let rule = if self.muted.is_none() { self.value() } else { None };
         if let Some(rule) = rule {
             if is_object {
                 let written = self.strings.mask_object(plan, rule, notes);
                 edit.put(Some(written), out);
-                self.muted = Some(self.depth);
+                self.muted = Some(self.nest.depth() - 1);
             } else {
                 self.array_rule = rule;
             }
         }
-        self.depth += 1;
-        self.objects = (self.objects << 1) | u64::from(is_object);
-        self.masked = (self.masked << 1) | u64::from(rule.is_some() && !is_object);
         self.next = if is_object { Next::FirstName } else { Next::FirstElement };
         Ok(())
     }
@@ -365,12 +395,9 @@ impl JsonMasker {
             Next::FirstElement => !is_object,
             _ => false,
         };
-        if self.depth == 0 || !may || is_object != (self.objects & 1 == 1) {
+        if !may || !self.nest.close(is_object) {
             return Err(Unmaskable::malformed("an end of an object or array out of place"));
         }
-        self.depth -= 1;
-        self.objects >>= 1;
-        self.masked >>= 1;
         self.next = Next::More;
         Ok(())
     }

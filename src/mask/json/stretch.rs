@@ -1,0 +1,147 @@
+//! Stretches of a body in which nothing is masked: most of it, and passed over as fast as can be.
+//!
+//! This is the short way for what the reader would take in the same way, token by token; not a second opinion. It takes a token
+//! only if that is whole, plain and in its place, and leaves every other one, and every error, to the reader.
+
+use crate::mask::bits;
+use crate::mask::json::edit::Edit;
+use crate::mask::json::edit::skip_blanks;
+use crate::mask::json::lex;
+use crate::mask::json::nest::Nest;
+use crate::mask::json::string::Strings;
+use crate::mask::json::token::Next;
+use crate::mask::masker::LONGEST_VALUE;
+use crate::mask::masker::Unmaskable;
+use crate::mask::notes::Notes;
+use crate::mask::plan::Plan;
+
+/// A stretch of a body that begins inside an object or array, where no rule waits for a value and no detector has to look at any.
+#[derive(Debug)]
+pub(super) struct Stretch<'a> {
+    pub(super) input: &'a [u8],
+    /// Where the next token, or white space before it, stands.
+    pub(super) at: usize,
+    /// What it may be.
+    pub(super) next: Next,
+    pub(super) nest: Nest,
+    /// The rule that masks it, if it is a value.
+    pub(super) rule: Option<u16>,
+    /// What is before is in the output.
+    pub(super) sent: usize,
+}
+
+impl Stretch<'_> {
+    /// Passes over tokens up to the first that is not taken, and masks plain strings under masked names.
+    #[inline]
+    pub(super) fn pass(
+        &mut self,
+        plan: &Plan,
+        strings: &mut Strings,
+        notes: &mut Notes,
+        out: &mut Vec<u8>,
+    ) -> Result<(), Unmaskable> {
+        while self.name(plan, strings) {
+            if let Some(rule) = self.rule {
+                let Some(size) = plain_string(self.rest()) else { break };
+                let raw = self.rest().get(1..size - 1).unwrap_or_default();
+                strings.read(raw, false)?;
+                let written = strings.mask_value(plan, raw, Some(rule), notes)?;
+                let edit =
+                    Edit { input: self.input, start: self.at, end: self.at + size, sent: &mut self.sent };
+                edit.put(written, out);
+                self.rule = None;
+                (self.at, self.next) = (self.at + size, Next::More);
+            } else if !self.value() {
+                break;
+            }
+            if !self.after_value() {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    #[inline]
+    fn rest(&self) -> &[u8] {
+        self.input.get(self.at..).unwrap_or_default()
+    }
+
+    /// Takes a name and its colon, if one may come; `false`: what is there is not taken.
+    #[inline]
+    fn name(&mut self, plan: &Plan, strings: &mut Strings) -> bool {
+        if !matches!(self.next, Next::FirstName | Next::Name) {
+            return true;
+        }
+        let rest = self.rest();
+        if let Some((size, rule)) = strings.foreseen_name(rest) {
+            self.at += size;
+            self.rule = rule;
+        } else {
+            let Some(size) = plain_string(rest) else { return false };
+            if rest.get(size) != Some(&b':') {
+                return false;
+            }
+            self.rule = strings.plain_name(plan, rest.get(1..size - 1).unwrap_or_default());
+            self.at += size + 1;
+        }
+        (self.at, self.next) = (skip_blanks(self.input, self.at), Next::Value);
+        true
+    }
+
+    /// Takes a value, or the beginning of an object or array.
+    #[inline]
+    fn value(&mut self) -> bool {
+        loop {
+            if self.next == Next::More {
+                return true;
+            }
+            let rest = self.rest();
+            // Strings first: a jump that is foreseen costs nothing.
+            let size = match rest.first() {
+                Some(b'"') => plain_string(rest),
+                Some(open @ (b'{' | b'[')) => {
+                    let is_object = *open == b'{';
+                    if !self.nest.open(is_object, false) {
+                        return false;
+                    }
+                    self.at = skip_blanks(self.input, self.at + 1);
+                    self.next = if is_object { Next::FirstName } else { Next::FirstElement };
+                    if is_object {
+                        return true;
+                    }
+                    continue;
+                }
+                _ => lex::scalar(rest),
+            };
+            let Some(size) = size else { return false };
+            self.at += size;
+            self.next = Next::More;
+        }
+    }
+
+    /// Takes what follows a value, up to where the next name or value may come.
+    #[inline]
+    fn after_value(&mut self) -> bool {
+        while self.next == Next::More {
+            match self.input.get(self.at) {
+                Some(b',') => self.next = Next::after_comma(self.nest),
+                // What ends the body is left to the reader.
+                Some(end @ (b'}' | b']')) if self.nest.depth() > 1 && self.nest.close(*end == b'}') => {}
+                Some(b' ' | b'\n' | b'\r' | b'\t') => {}
+                _ => return false,
+            }
+            self.at = skip_blanks(self.input, self.at + 1);
+        }
+        true
+    }
+}
+
+/// The size of the string that a text begins with, with its quotes, if it is whole and has no escapes.
+#[inline]
+fn plain_string(text: &[u8]) -> Option<usize> {
+    if text.first() != Some(&b'"') {
+        return None;
+    }
+    let stop = bits::string_stop(text, 1)?;
+    (text.get(stop) == Some(&b'"') && stop < LONGEST_VALUE).then_some(stop + 1)
+}
