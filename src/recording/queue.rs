@@ -179,6 +179,13 @@ impl Queue {
         group.full = self.ahead.is_full();
     }
 
+    /// [`Self::owe`] for each of them.
+    pub(crate) fn owe_all(&mut self, events: Vec<Event>) {
+        for event in events {
+            self.owe(event);
+        }
+    }
+
     /// Keeps the end of a session for later; anything else is gone, and its append was told so.
     pub(crate) fn owe(&mut self, event: Event) {
         if event.kind == EventKind::SessionEnd

@@ -129,7 +129,9 @@ pub(crate) fn reopen(writer: &mut Writer, unsure: bool) -> Result<(Opened, Arc<L
         return Err(RecordError::Broken { detail: "a reader keeps the log from being written again".into() });
     }
     let lost = compare(&connection, &mut writer.sessions).map_err(|error| RecordError::broken(&error))?;
-    lost.into_iter().for_each(|session| writer.shared.lose(session));
+    for session in lost {
+        writer.shared.lose(session);
+    }
     let (opened, log) = Opened::new(connection, writer)?;
     writer.shared.sync.sync_log(&log).map_err(|error| RecordError::broken(&error))?;
     Ok((opened, log))

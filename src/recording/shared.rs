@@ -130,12 +130,12 @@ impl Shared {
         }
         let mut queue = lock(&self.queue);
         if let Some(fault) = queue.closed() {
-            events.into_iter().for_each(|event| queue.owe(event));
+            queue.owe_all(events);
             return Err(fault);
         }
         // One append that is larger than the room may pass when it is alone: refused, it would be refused for ever.
         if queue.bytes > 0 && queue.bytes + bytes > MAX_QUEUED {
-            events.into_iter().for_each(|event| queue.owe(event));
+            queue.owe_all(events);
             return Err(RecordError::Overloaded);
         }
         queue.roster.admit(&events)?;
@@ -147,7 +147,7 @@ impl Shared {
             let error = RecordError::broken(&error);
             queue.roster.take_back(&events);
             queue.break_down(&error, false);
-            events.into_iter().for_each(|event| queue.owe(event));
+            queue.owe_all(events);
             self.rouse(queue);
             return Err(error);
         }
@@ -293,7 +293,9 @@ impl Shared {
     pub(crate) fn forget(&self, sessions: &[SessionId]) {
         if !sessions.is_empty() {
             let mut queue = lock(&self.queue);
-            sessions.iter().for_each(|session| queue.roster.forget(*session));
+            for session in sessions {
+                queue.roster.forget(*session);
+            }
         }
     }
 

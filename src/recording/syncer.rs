@@ -62,6 +62,12 @@ impl Log {
     }
 }
 
+/// Something is to be synced.
+struct Due {
+    /// The database's log, if it is open.
+    log: Option<Arc<Log>>,
+}
+
 impl SyncRoom {
     /// Puts the log in place, or takes it away.
     pub(crate) fn set_log(&self, log: Option<Arc<Log>>) {
@@ -69,6 +75,7 @@ impl SyncRoom {
     }
 
     /// Waits until all that was written to a file is on the disk.
+    #[cfg_attr(not(test), expect(clippy::unused_self, reason = "tests let it fail"))]
     fn sync_file(&self, file: &File) -> std::io::Result<()> {
         #[cfg(test)]
         if lock(&self.fails).load(Ordering::SeqCst) {
@@ -132,8 +139,8 @@ impl SyncRoom {
         self.wake.notify_one();
     }
 
-    /// Waits until something is to be synced; gives the database's log, if there is one. `None`: stop.
-    fn next(&self, shared: &Shared) -> Option<Option<Arc<Log>>> {
+    /// Waits until something is to be synced. `None`: stop.
+    fn next(&self, shared: &Shared) -> Option<Due> {
         let synced = shared.progress(Stage::Synced);
         let mut state = lock(&self.state);
         loop {
@@ -144,7 +151,7 @@ impl SyncRoom {
                     // Before the sync: what is written while it runs is not covered by it.
                     state.dirty_since = None;
                     self.dirty.store(false, Ordering::Release);
-                    return Some(state.log.clone());
+                    return Some(Due { log: state.log.clone() });
                 }
                 wait = Some(left);
             } else if state.stop {
@@ -171,7 +178,7 @@ impl SyncRoom {
 /// The syncer's thread.
 pub(crate) fn run(shared: &Shared) {
     let (mut wakers, mut removable) = (Vec::new(), Vec::new());
-    while let Some(log) = shared.sync.next(shared) {
+    while let Some(Due { log }) = shared.sync.next(shared) {
         let (files, sealed, ticket) = shared.unsynced();
         // Oldest first: what is on the disk has no gaps.
         let synced = files.iter().try_for_each(|file| shared.sync.sync_file(file)).and_then(|()| {

@@ -56,7 +56,7 @@ impl Admin {
                 Ok(Ok(())) => {}
                 Ok(Err(error)) => tracing::warn!(%error, "the last recorded events may not be seen"),
                 Err(_elapsed) => {
-                    tracing::warn!("the database is behind: the last recorded events may not be seen")
+                    tracing::warn!("the database is behind: the last recorded events may not be seen");
                 }
             }
         }

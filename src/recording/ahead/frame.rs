@@ -148,7 +148,7 @@ mod tests {
             ts_ms: 1_795_166_049_118,
             kind: EventKind::HttpRequest,
             dir: Some(Direction::S2c),
-            corr: (notes % 2 == 0).then(RequestId::new),
+            corr: notes.is_multiple_of(2).then(RequestId::new),
             data: data.into(),
             mask: (0..notes)
                 .map(|n| MaskNote { entity: "US_SSN".to_owned(), at: "ssn".to_owned(), n })

@@ -62,10 +62,10 @@ pub(crate) fn replay(connection: &Connection, directory: &Path) -> Result<Replay
             let kept = set_aside(&path).map_err(|error| RecordError::broken(&error))?;
             match rest {
                 Rest::Beginning => {
-                    tracing::warn!(kept = %kept.display(), "an event that was being written when the gateway died is not recorded")
+                    tracing::warn!(kept = %kept.display(), "an event that was being written when the gateway died is not recorded");
                 }
                 _ => {
-                    tracing::error!(kept = %kept.display(), "something that was written ahead is damaged, or fits to no session, and is not recorded")
+                    tracing::error!(kept = %kept.display(), "something that was written ahead is damaged, or fits to no session, and is not recorded");
                 }
             }
             replayed.damaged.push(kept);
