@@ -20,6 +20,7 @@ use crate::config::Config;
 use crate::domain::connection::Connection;
 use crate::domain::secret::SecretRef;
 use crate::domain::units;
+use crate::recording::Journal;
 use crate::store;
 use crate::transport::fetch::Location;
 
@@ -148,6 +149,10 @@ fn data_dir(checks: &mut Checks, config: &Config) {
         if file.exists() {
             mode(checks, name, &file, 0o077, "chmod 600");
         }
+    }
+    for file in Journal::unreadable(dir) {
+        let found = format!("{} holds what could not be taken over after a crash", file.display());
+        checks.doubtful("recordings", found, "keep it as evidence, or remove it");
     }
 }
 

@@ -142,6 +142,12 @@ impl Journal {
         Self::open(data_dir, settings).map(|journal| journal.close())
     }
 
+    /// Files in the data directory that hold something which could not be taken over after a crash.
+    pub fn unreadable(data_dir: &Path) -> Vec<PathBuf> {
+        let paths = std::fs::read_dir(data_dir).into_iter().flatten().flatten().map(|entry| entry.path());
+        paths.filter(|path| path.extension().is_some_and(|ending| ending == replay::DAMAGED)).collect()
+    }
+
     /// [`Journal::open`] with what tests put between the writer and the disk.
     #[cfg(test)]
     pub(crate) fn open_hooked(

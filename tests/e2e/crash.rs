@@ -67,6 +67,30 @@ fn after_kill_9_under_load_nothing_acknowledged_is_missing() {
 }
 
 #[test]
+fn what_cannot_be_read_after_a_crash_is_kept_and_told_and_all_before_it_is_recorded() {
+    let mut world = World::new();
+    let token = world.token("reader");
+    let reply = world.get("/c/crm/customers/7", Some(&token));
+    world.gateway.as_mut().unwrap().kill();
+    let data = world.folder.path().join("data");
+    let segment = std::fs::read_dir(&data)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .find(|path| path.extension().is_some_and(|ending| ending == "log"))
+        .unwrap();
+    let mut bytes = std::fs::read(&segment).unwrap();
+    bytes.extend_from_slice(&[0xff; 64]);
+    std::fs::write(&segment, &bytes).unwrap();
+    world.start();
+    let kept = segment.with_extension("damaged");
+    assert_eq!(std::fs::read(&kept).unwrap(), bytes);
+    assert!(world.cli(&["doctor"]).1.contains(kept.file_name().unwrap().to_str().unwrap()));
+    let session = reply.header("hoopctl-session").unwrap();
+    assert_eq!(world.cli(&["session", "verify", session]).0, 0);
+    assert!(world.events(session).iter().any(|event| event["kind"] == "http.request"));
+}
+
+#[test]
 fn two_gateways_on_one_folder_or_port_are_refused() {
     let world = World::new();
     let (code, _, err) = world.cli(&["serve"]);

@@ -26,6 +26,9 @@ use crate::recording::writer::Place;
 /// Bytes of a segment that are put into the database in one transaction.
 const STEP: usize = 8 << 20;
 
+/// What the name of a file ends with that is kept because of something in it that could not be recorded.
+pub(crate) const DAMAGED: &str = "damaged";
+
 /// What was found in the segments.
 #[derive(Debug, Default)]
 pub(crate) struct Replayed {
@@ -75,9 +78,12 @@ pub(crate) fn replay(connection: &Connection, directory: &Path) -> Result<Replay
 }
 
 fn set_aside(path: &Path) -> io::Result<PathBuf> {
-    let damaged = path.with_extension("damaged");
-    std::fs::rename(path, &damaged)?;
-    Ok(damaged)
+    // Another one of this name may be kept already, from before the database was made anew.
+    let names = std::iter::once(String::new()).chain((1..).map(|n| format!("{n}.")));
+    let mut free = names.map(|n| path.with_extension(format!("{n}{DAMAGED}"))).filter(|name| !name.exists());
+    let kept = free.next().unwrap_or_else(|| path.to_owned());
+    std::fs::rename(path, &kept)?;
+    Ok(kept)
 }
 
 /// How far the database is.
