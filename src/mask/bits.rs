@@ -84,14 +84,15 @@ pub(super) fn string_stop(input: &[u8], from: usize) -> Option<usize> {
 #[inline(never)]
 fn far_stop(input: &[u8], from: usize) -> Option<usize> {
     let mut at = from;
-    while input.get(at..)?.first_chunk().is_some_and(no_stop_in) {
-        at += 64;
-    }
     while let Some(chunk) = input.get(at..)?.first_chunk() {
         if let Some(stop) = stop_in(chunk) {
             return Some(at + stop);
         }
         at += 16;
+        // A long text is mostly longer still.
+        while at - from >= 32 && input.get(at..)?.first_chunk().is_some_and(no_stop_in) {
+            at += 64;
+        }
     }
     input.get(at..)?.iter().position(|&byte| is_stop(byte) != 0).map(|found| at + found)
 }

@@ -66,11 +66,12 @@ impl FieldNames {
     /// The rule that masks a field of this name. The name has no escapes left in it.
     #[inline]
     pub(super) fn find(&self, name: &[u8]) -> Option<u16> {
-        if self.may_be(name) { self.find_folded(name) } else { None }
+        if self.may_name(name) { self.find_folded(name) } else { None }
     }
 
+    /// Whether the first and last byte of a name leave room for a pattern.
     #[inline]
-    fn may_be(&self, name: &[u8]) -> bool {
+    pub(super) fn may_name(&self, name: &[u8]) -> bool {
         match (name.first(), name.last()) {
             (Some(&first), Some(&last)) => self.first.has(first) && self.last.has(last),
             _ => false,

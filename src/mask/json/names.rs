@@ -18,8 +18,8 @@ pub(super) struct SeenNames {
 #[derive(Debug, Clone, Copy, Default)]
 struct Seen {
     /// The name in its quotes, with a colon behind, and which bits of that count.
-    written: Words,
-    counts: Words,
+    written: [u8; Seen::ROOM],
+    counts: [u8; Seen::ROOM],
     size: usize,
     rule: Option<u16>,
     /// The slot of the name that came next, the last time.
@@ -28,35 +28,43 @@ struct Seen {
     hits: u64,
 }
 
-/// Bytes as two numbers, which are compared at once.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-struct Words(u128, u128);
-
-impl Words {
+impl Seen {
     const ROOM: usize = 32;
 
-    #[inline]
-    fn of(bytes: &[u8; Self::ROOM]) -> Self {
-        let half = |half: Option<&[u8; 16]>| half.map_or(0, |half| u128::from_le_bytes(*half));
-        Self(half(bytes.first_chunk()), half(bytes.last_chunk()))
+    fn name(&self) -> &[u8] {
+        self.written.get(1..self.size.saturating_sub(2)).unwrap_or_default()
     }
 
-    /// A name in its quotes, with a colon behind; `None`: it is too long.
-    fn of_name(name: &[u8]) -> Option<Self> {
-        let mut room = [0; Self::ROOM];
-        let (quote, rest) = room.split_first_mut()?;
+    /// Takes the place of the name that stood here; `None`: it has no room.
+    fn keep(&mut self, name: &[u8], rule: Option<u16>) -> Option<()> {
+        let size = name.len() + 3;
+        let mut written = [0; Self::ROOM];
+        let (quote, rest) = written.get_mut(..size)?.split_first_mut()?;
+        let (room, colon) = rest.split_at_mut(name.len());
         *quote = b'"';
-        rest.get_mut(..name.len())?.copy_from_slice(name);
-        rest.get_mut(name.len()..name.len() + 2)?.copy_from_slice(b"\":");
-        Some(Self::of(&room))
+        room.copy_from_slice(name);
+        colon.copy_from_slice(b"\":");
+        let mut counts = [0; Self::ROOM];
+        counts.get_mut(..size)?.fill(0xff);
+        *self = Self { written, counts, size, rule, next: self.next, hits: 0 };
+        Some(())
     }
+}
 
-    /// All bits of the first `size` bytes.
-    fn first(size: usize) -> Self {
-        let mut room = [0; Self::ROOM];
-        room.iter_mut().take(size).for_each(|byte| *byte = 0xff);
-        Self::of(&room)
-    }
+/// Bytes as two numbers, which are compared at once.
+#[inline]
+fn words(bytes: &[u8; Seen::ROOM]) -> (u128, u128) {
+    let word = |half: Option<&[u8; 16]>| half.map_or(0, |half| u128::from_le_bytes(*half));
+    (word(bytes.first_chunk()), word(bytes.last_chunk()))
+}
+
+/// The first of the four slots that a name may have.
+fn slot_of(name: &[u8]) -> usize {
+    let word = match (name.first_chunk(), name.last_chunk()) {
+        (Some(first), Some(last)) => u64::from_le_bytes(*first) ^ u64::from_le_bytes(*last).rotate_left(29),
+        _ => name.iter().fold(0, |word, byte| (word << 8) | u64::from(*byte)),
+    };
+    usize::try_from(word.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 58).unwrap_or(0)
 }
 
 impl SeenNames {
@@ -66,8 +74,8 @@ impl SeenNames {
     #[inline]
     pub(super) fn foreseen(&mut self, text: &[u8]) -> Option<(usize, Option<u16>)> {
         let seen = self.slots.get(self.foreseen)?;
-        let Words(low, high) = Words::of(text.first_chunk()?);
-        let differs = ((low ^ seen.written.0) & seen.counts.0) | ((high ^ seen.written.1) & seen.counts.1);
+        let (text, written, counts) = (words(text.first_chunk()?), words(&seen.written), words(&seen.counts));
+        let differs = ((text.0 ^ written.0) & counts.0) | ((text.1 ^ written.1) & counts.1);
         if differs != 0 || seen.size == 0 {
             return None;
         }
@@ -75,37 +83,39 @@ impl SeenNames {
         Some((seen.size, seen.rule))
     }
 
-    /// As [`FieldNames::find`], for the name that comes next.
+    /// As [`FieldNames::find`], for the name that comes next. It must stand in the body as it is, without escapes.
     pub(super) fn find(&mut self, fields: &FieldNames, name: &[u8]) -> Option<u16> {
         self.last_is_kept = false;
-        let Some(written) = Words::of_name(name) else { return fields.find(name) };
+        if name.is_empty() || name.len() + 3 > Seen::ROOM {
+            return fields.find(name);
+        }
         if self.slots.is_empty() {
             self.slots.resize(Self::SLOTS, Seen::default());
         }
-        let mix =
-            (written.0 ^ written.1.rotate_left(64)).wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835);
-        // A name has two places, so that two names that want the same one do not push each other out all the time.
-        let one = usize::try_from(mix >> 122).unwrap_or(0) % Self::SLOTS;
-        let places = [one, one ^ 1];
-        let holds = |slot: usize, wanted| self.slots.get(slot).is_some_and(|seen| seen.written == wanted);
-        let find = |wanted| places.into_iter().find(|&slot| holds(slot, wanted));
-        let known = find(written);
-        let slot = known.or_else(|| find(Words::default())).unwrap_or(one);
-        // What is counted is not lost: its name stays.
-        if known.is_none() && self.slots.get(slot).is_none_or(|seen| seen.hits > 0) {
-            return fields.find(name);
-        }
+        // A name has four places, so that those that want the same one do not push each other out all the time.
+        let one = slot_of(name) % Self::SLOTS;
+        let known = self.find_slot(one, name);
+        let slot = known.or_else(|| self.find_slot(one, b"")).unwrap_or(one);
         if let Some(before) = self.slots.get_mut(self.last) {
             before.next = slot;
         }
-        (self.last, self.last_is_kept) = (slot, true);
         let Some(seen) = self.slots.get_mut(slot) else { return fields.find(name) };
         if known.is_none() {
-            let (size, rule) = (name.len() + 3, fields.find(name));
-            *seen = Seen { written, counts: Words::first(size), size, rule, next: seen.next, hits: 0 };
+            let rule = fields.find(name);
+            // What is counted is not lost: its name stays.
+            if seen.hits > 0 || seen.keep(name, rule).is_none() {
+                return rule;
+            }
         }
-        self.foreseen = seen.next;
+        (self.last, self.last_is_kept, self.foreseen) = (slot, true, seen.next);
         seen.rule
+    }
+
+    /// The slot of a name, one of four; without a name: one that is free.
+    fn find_slot(&self, one: usize, name: &[u8]) -> Option<usize> {
+        [one, one ^ 1, one ^ 2, one ^ 3]
+            .into_iter()
+            .find(|&slot| self.slots.get(slot).is_some_and(|seen| seen.name() == name))
     }
 
     /// The name that came last is none of those kept, or must not be told.
@@ -130,9 +140,7 @@ impl SeenNames {
             let Some(seen) = self.slots.get_mut(slot) else { continue };
             let hits = std::mem::take(&mut seen.hits) - 1;
             if hits > 0 {
-                let Words(low, high) = seen.written;
-                let written = [low.to_le_bytes(), high.to_le_bytes()];
-                note(written.as_flattened().get(1..seen.size - 2).unwrap_or_default(), hits);
+                note(seen.name(), hits);
             }
         }
     }
@@ -177,7 +185,7 @@ mod tests {
     fn a_name_is_foreseen_only_as_it_stood() {
         let (mut fields, mut seen) = (FieldNames::default(), SeenNames::default());
         assert!(fields.add("ssn", 1));
-        let room = " ".repeat(Words::ROOM);
+        let room = " ".repeat(Seen::ROOM);
         for _ in 0..2 {
             assert_eq!(seen.find(&fields, b"id"), None);
             assert_eq!(seen.find(&fields, b"ssn"), Some(1));

@@ -11,7 +11,6 @@ use crate::mask::json::nest::Nest;
 use crate::mask::json::string::Strings;
 use crate::mask::json::token::Next;
 use crate::mask::masker::LONGEST_VALUE;
-use crate::mask::masker::Unmaskable;
 use crate::mask::notes::Notes;
 use crate::mask::plan::Plan;
 
@@ -33,24 +32,16 @@ pub(super) struct Stretch<'a> {
 impl Stretch<'_> {
     /// Passes over tokens up to the first that is not taken, and masks plain strings under masked names.
     #[inline]
-    pub(super) fn pass(
-        &mut self,
-        plan: &Plan,
-        strings: &mut Strings,
-        notes: &mut Notes,
-        out: &mut Vec<u8>,
-    ) -> Result<(), Unmaskable> {
+    pub(super) fn pass(&mut self, plan: &Plan, strings: &mut Strings, notes: &mut Notes, out: &mut Vec<u8>) {
         while self.name(plan, strings) {
             if let Some(rule) = self.rule {
                 let Some(size) = plain_string(self.rest()) else { break };
                 let raw = self.rest().get(1..size - 1).unwrap_or_default();
-                strings.read(raw, false)?;
-                let written = strings.mask_value(plan, raw, Some(rule), notes)?;
+                let written = strings.mask_plain(plan, raw, rule, notes);
                 let edit =
                     Edit { input: self.input, start: self.at, end: self.at + size, sent: &mut self.sent };
-                edit.put(written, out);
-                self.rule = None;
-                (self.at, self.next) = (self.at + size, Next::More);
+                edit.put(Some(written), out);
+                (self.at, self.next, self.rule) = (self.at + size, Next::More, None);
             } else if !self.value() {
                 break;
             }
@@ -58,7 +49,6 @@ impl Stretch<'_> {
                 break;
             }
         }
-        Ok(())
     }
 
     #[inline]

@@ -68,7 +68,7 @@ impl Strings {
     /// Remembers a name without escapes, and gives the rule that masks its value.
     pub(super) fn plain_name(&mut self, plan: &Plan, raw: &[u8]) -> Option<u16> {
         let rule = self.names.find(&plan.fields, raw);
-        if rule.is_some() || !plan.scanner.is_empty() {
+        if rule.is_some() {
             self.place.clear();
             self.place.extend_from_slice(raw);
         }
@@ -82,14 +82,20 @@ impl Strings {
         if self.lone_surrogate {
             return Err(Unmaskable::malformed("a name with half a surrogate pair"));
         }
-        if !self.escaped {
-            return Ok(self.plain_name(plan, raw));
-        }
-        let name = self.view.text();
         self.names.forget();
-        self.place.clear();
-        self.place.extend_from_slice(name);
-        Ok(plan.fields.find(name))
+        let (name, rule) = if self.escaped {
+            // Only what stands in the body as it is can be foreseen there.
+            (self.view.text(), plan.fields.find(self.view.text()))
+        } else if plan.fields.may_name(raw) {
+            (raw, self.names.find(&plan.fields, raw))
+        } else {
+            (raw, None)
+        };
+        if rule.is_some() || !plan.scanner.is_empty() {
+            self.place.clear();
+            self.place.extend_from_slice(name);
+        }
+        Ok(rule)
     }
 
     /// What takes the place of a name in which a detector finds something. Names that become alike stay different by a number.
@@ -133,16 +139,7 @@ impl Strings {
         notes: &mut Notes,
     ) -> Result<Option<&'a [u8]>, Unmaskable> {
         if let Some(rule) = rule {
-            self.note(plan, By::Field(rule), notes);
-            if let Some(constant) = plan.constant(rule) {
-                return Ok(Some(constant));
-            }
-            let text = if self.escaped { self.view.text() } else { raw };
-            self.text.clear();
-            plan.write(rule, text, &mut self.text);
-            self.written.clear();
-            self.quote(false);
-            return Ok(Some(&self.written));
+            return Ok(Some(self.mask_named(plan, raw, rule, notes)));
         }
         let text = if self.escaped { self.view.text() } else { raw };
         // Without detectors only JSON in the string can hold a name, and that needs escaped quotes.
@@ -165,6 +162,40 @@ impl Strings {
             self.quote(true);
         }
         Ok(written.map(|()| &*self.written))
+    }
+
+    /// What takes the place of a string under a masked name, with its quotes.
+    #[inline]
+    pub(super) fn mask_named<'a>(
+        &'a mut self,
+        plan: &'a Plan,
+        raw: &[u8],
+        rule: u16,
+        notes: &mut Notes,
+    ) -> &'a [u8] {
+        self.note(plan, By::Field(rule), notes);
+        if let Some(constant) = plan.constant(rule) {
+            return constant;
+        }
+        let text = if self.escaped { self.view.text() } else { raw };
+        self.text.clear();
+        plan.write(rule, text, &mut self.text);
+        self.written.clear();
+        self.quote(false);
+        &self.written
+    }
+
+    /// The same for a string without escapes that was not read.
+    #[inline]
+    pub(super) fn mask_plain<'a>(
+        &'a mut self,
+        plan: &'a Plan,
+        raw: &[u8],
+        rule: u16,
+        notes: &mut Notes,
+    ) -> &'a [u8] {
+        self.escaped = false;
+        self.mask_named(plan, raw, rule, notes)
     }
 
     /// What takes the place of an object under a masked name.
