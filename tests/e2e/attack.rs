@@ -146,6 +146,11 @@ fn no_form_asks_for_another_method_however_it_comes() {
         (parts, part("name=\"_method\"")),
         (parts, part("NAME = '_method'")),
         (parts, part("name=_method")),
+        // What PHP makes `_method` of.
+        (plain, ".method=DELETE".to_owned()),
+        (plain, "_method%00x=DELETE".to_owned()),
+        (parts, part("name=\".method\"")),
+        (parts, part(&format!("name={}_method", " ".repeat(100)))),
     ];
     for (kind, body) in &bodies {
         let reply = world.send("PUT", "/c/crm/__size", Some(&token), &[("Content-Type", kind)], Some(body));

@@ -116,7 +116,9 @@ fn check_query(query: &str) -> Result<(), Denied> {
                 bad("a token in the query; send it in the Authorization header").because("token_in_query")
             );
         }
-        if name.eq_ignore_ascii_case(b"_method") {
+        if is_method_field(
+            &name.iter().map(|&byte| if byte == b'+' { b' ' } else { byte }).collect::<Vec<_>>(),
+        ) {
             return Err(
                 bad("the query asks for another method than the request's own").because("method_override")
             );
@@ -296,24 +298,51 @@ pub fn check_form(headers: &HeaderMap, body: &[u8]) -> Result<(), Denied> {
         return Ok(());
     }
     let form = form(body).ok_or_else(|| bad("a form that cannot be read").because("form"))?;
-    if form.member("_method").is_some() { Err(overrides()) } else { Ok(()) }
+    let Json::Object(members) = form else { return Ok(()) };
+    let asks = members.iter().any(|(name, _)| is_method_field(name.as_bytes()));
+    if asks { Err(overrides()) } else { Ok(()) }
 }
 
 fn overrides() -> Denied {
     bad("the form asks for another method than the request's own").because("method_override")
 }
 
-/// How many bytes of a form of several parts [`names_method`] must see together.
-pub const NAMES_METHOD: usize = 32;
+/// Whether a field or parameter of this name is what frameworks read another method from. Some of them take other names for
+/// it: PHP drops spaces before a name, writes `_` for `.` and `[`, and ends a name at a NUL or `[`.
+fn is_method_field(name: &[u8]) -> bool {
+    let name = name.trim_ascii_start();
+    let (mark, rest) = name.split_first_chunk::<1>().unwrap_or((b" ", b""));
+    let end = rest.iter().position(|byte| matches!(byte, 0 | b'[')).unwrap_or(rest.len());
+    matches!(mark, b"_" | b"." | b"[")
+        && rest.get(..end).is_some_and(|word| word.eq_ignore_ascii_case(b"method"))
+}
 
-/// Whether a form of several parts has a field of the name `_method`.
+/// How many bytes of a form of several parts [`names_method`] must see together.
+pub const NAMES_METHOD: usize = 64;
+
+/// Whether a form of several parts has a field of such a name. Where the beginning of a parameter cannot be seen for white space,
+/// it is taken for one.
 pub fn names_method(body: &[u8]) -> bool {
-    memchr::memmem::find_iter(body, b"_method").any(|at| {
-        let before = body.get(at.saturating_sub(NAMES_METHOD - 16)..at).unwrap_or_default();
-        let before = before.trim_ascii_end();
-        let before = before.strip_suffix(b"\"").or_else(|| before.strip_suffix(b"'")).unwrap_or(before);
-        let name = before.trim_ascii_end().strip_suffix(b"=").map(<[u8]>::trim_ascii_end);
-        name.and_then(|name| name.last_chunk::<4>()).is_some_and(|name| name.eq_ignore_ascii_case(b"name"))
+    const LOOK_BACK: usize = 32;
+    let quote = |text: &[u8]| matches!(text, [.., b'"' | b'\'']);
+    let marks = memchr::memchr3_iter(b'_', b'.', b'[', body);
+    let mut found = marks.filter(|&at| {
+        let word = body.get(at + 1..at + 7);
+        word.is_some_and(|word| word.eq_ignore_ascii_case(b"method"))
+            && body
+                .get(at + 7)
+                .is_none_or(|byte| !byte.is_ascii_alphanumeric() && *byte != b'_' && *byte != b'-')
+    });
+    found.any(|at| {
+        let from = at.saturating_sub(LOOK_BACK);
+        let seen = body.get(from..at).unwrap_or_default().trim_ascii_end();
+        let seen = if quote(seen) { seen.get(..seen.len() - 1).unwrap_or_default() } else { seen };
+        let seen = seen.trim_ascii_end();
+        let Some(name) = seen.strip_suffix(b"=") else { return seen.is_empty() && from > 0 };
+        let name = name.trim_ascii_end();
+        let is_name = |name: &[u8; 4]| name.eq_ignore_ascii_case(b"name");
+        (name.is_empty() && from > 0)
+            || name.strip_suffix(b"*").unwrap_or(name).last_chunk::<4>().is_some_and(is_name)
     })
 }
 
@@ -353,6 +382,28 @@ fn form(body: &[u8]) -> Option<Json> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_field_that_asks_for_another_method_is_known_under_each_name_it_may_have() {
+        for name in ["_method", "_METHOD", ".method", "[method", "  _method", "_method[]", "_method\0x"] {
+            assert!(is_method_field(name.as_bytes()), "{name:?}");
+            for param in ["name=\"{}\"", "NAME = '{}'", "name={};", "name*=\"{}\"", "name=          {}\r\n"] {
+                let part =
+                    format!("--b\r\nContent-Disposition: form-data; {}\r\n", param.replace("{}", name));
+                assert!(names_method(part.as_bytes()), "{part:?}");
+            }
+        }
+        let far = format!("Content-Disposition: form-data; name={}_method\r\n", " ".repeat(500));
+        assert!(names_method(far.as_bytes()), "however far it stands from its parameter");
+        for harmless in ["", "method", "_methods", "my_method", "x.method"] {
+            assert!(!is_method_field(harmless.as_bytes()), "{harmless:?}");
+        }
+        for harmless in
+            ["name=\"http_method\"", "name=\"_methods\"", "a._method(", "call(_method)", "the .method of"]
+        {
+            assert!(!names_method(harmless.as_bytes()), "{harmless:?}");
+        }
+    }
 
     #[test]
     fn a_path_has_one_form() {
