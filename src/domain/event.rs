@@ -5,6 +5,8 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::domain::id::{RequestId, SessionId};
+use crate::domain::json::push_bytes;
+use crate::domain::json::push_number;
 
 /// What happened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -110,6 +112,23 @@ pub struct MaskNote {
     pub n: u64,
 }
 
+impl MaskNote {
+    /// Appends notes as the JSON that [`MaskNote`]s are read from.
+    pub fn write_all(notes: &[Self], out: &mut Vec<u8>) {
+        out.push(b'[');
+        for (place, note) in notes.iter().enumerate() {
+            out.extend_from_slice(if place == 0 { b"{\"entity\":" } else { b",{\"entity\":" });
+            push_bytes(note.entity.as_bytes(), out);
+            out.extend_from_slice(b",\"at\":");
+            push_bytes(note.at.as_bytes(), out);
+            out.extend_from_slice(b",\"n\":");
+            push_number(note.n, out);
+            out.push(b'}');
+        }
+        out.push(b']');
+    }
+}
+
 /// One event before it is recorded. Its number and hash are given by the journal, in the order of arrival.
 #[derive(Debug, Clone)]
 pub struct Event {
@@ -126,7 +145,7 @@ pub struct Event {
     /// The request it belongs to.
     pub corr: Option<RequestId>,
     /// What there is to say, one JSON object as text. Masked values are masked in it.
-    pub data: Box<str>,
+    pub data: String,
     /// What was masked in it.
     pub mask: Vec<MaskNote>,
 }

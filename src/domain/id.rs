@@ -10,6 +10,8 @@ use rand::RngCore;
 const ALPHABET: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
 /// 128 bits in base 32.
 const DIGITS: usize = 26;
+/// The most that stands before them.
+const LONGEST_PREFIX: usize = 8;
 
 /// 52 bits of microseconds since 1970 (enough until 2112), then 76 random bits.
 fn time_ordered() -> u128 {
@@ -19,14 +21,18 @@ fn time_ordered() -> u128 {
     (micros << 76) | (u128::from_be_bytes(random) >> 52)
 }
 
-fn write_digits(value: u128, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-    let mut digits = [b'0'; DIGITS];
-    let mut rest = value;
-    for digit in digits.iter_mut().rev() {
-        *digit = ALPHABET.get((rest & 31) as usize).copied().unwrap_or(b'0');
-        rest >>= 5;
+/// Writes an id in one piece: most of them become a string of just its length. `prefix` ends with an underscore.
+fn write_id(prefix: &str, value: u128, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    let mut text = [b'0'; LONGEST_PREFIX + DIGITS];
+    let (start, rest) = text.split_at_mut(prefix.len().min(LONGEST_PREFIX));
+    start.copy_from_slice(prefix.as_bytes().get(..start.len()).unwrap_or_default());
+    let mut left = value;
+    for digit in rest.iter_mut().take(DIGITS).rev() {
+        *digit = ALPHABET.get((left & 31) as usize).copied().unwrap_or(b'0');
+        left >>= 5;
     }
-    f.write_str(std::str::from_utf8(&digits).unwrap_or_default())
+    let written = text.get(..prefix.len() + DIGITS).unwrap_or_default();
+    f.write_str(std::str::from_utf8(written).unwrap_or_default())
 }
 
 fn read_digits(text: &str) -> Option<u128> {
@@ -79,8 +85,8 @@ macro_rules! id {
 
         impl fmt::Display for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str(concat!($prefix, "_"))?;
-                write_digits(self.0, f)
+                const { assert!($prefix.len() < LONGEST_PREFIX) };
+                write_id(concat!($prefix, "_"), self.0, f)
             }
         }
 

@@ -159,6 +159,26 @@ pub fn push_string(text: &str, out: &mut String) {
     *out = String::from_utf8(bytes).unwrap_or_default();
 }
 
+/// [`push_string`] into bytes. What is valid UTF-8 stays so.
+pub fn push_bytes(text: &[u8], out: &mut Vec<u8>) {
+    escape::push(text, out);
+}
+
+/// Appends a number in decimal digits.
+pub fn push_number(mut value: u64, out: &mut Vec<u8>) {
+    let mut digits = [b'0'; 20];
+    let mut used = 0;
+    for digit in digits.iter_mut().rev() {
+        *digit = b'0' + u8::try_from(value % 10).unwrap_or(0);
+        value /= 10;
+        used += 1;
+        if value == 0 {
+            break;
+        }
+    }
+    out.extend_from_slice(digits.get(20 - used..).unwrap_or_default());
+}
+
 /// Where the first byte stands that a JSON string must escape: all of them are ASCII, so the place is a character's start.
 fn first_special(bytes: &[u8]) -> Option<usize> {
     let special = |byte: u8| byte < 0x20 || byte == b'"' || byte == b'\\';

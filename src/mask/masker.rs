@@ -57,6 +57,8 @@ pub struct Masker {
 #[derive(Debug)]
 enum State {
     Csv(Box<CsvMasker>),
+    /// The body has ended: nothing more may come.
+    Ended,
     Failed,
     Form(Box<FormMasker>),
     Json(Box<JsonMasker>),
@@ -75,8 +77,8 @@ impl Masker {
             match format {
                 Format::Csv => State::Csv(Box::default()),
                 Format::Form => State::Form(Box::default()),
-                Format::Json => State::Json(Box::new(JsonMasker::new(false))),
-                Format::NdJson => State::Json(Box::new(JsonMasker::new(true))),
+                Format::Json => State::Json(plan.spare.take(false)),
+                Format::NdJson => State::Json(plan.spare.take(true)),
                 Format::Sse => State::Sse(Box::default()),
                 Format::Text => State::Text(Box::default()),
             }
@@ -93,7 +95,8 @@ impl Masker {
         let (plan, notes) = (&*self.plan, &mut self.notes);
         let done = match &mut self.state {
             State::Csv(masker) => masker.push(plan, input, notes, out),
-            State::Failed => Err(Unmaskable::Earlier),
+            State::Ended if input.is_empty() => Ok(()),
+            State::Ended | State::Failed => Err(Unmaskable::Earlier),
             State::Form(masker) => masker.push(plan, input, notes, out),
             State::Json(masker) => masker.push(plan, input, notes, out),
             State::Pass => {
@@ -118,10 +121,15 @@ impl Masker {
             State::Failed => Err(Unmaskable::Earlier),
             State::Form(masker) => masker.finish(plan, notes, out),
             State::Json(masker) => masker.finish(plan, notes, out),
-            State::Pass => Ok(()),
+            State::Ended | State::Pass => Ok(()),
             State::Sse(masker) => masker.finish(plan, notes, out),
             State::Text(masker) => masker.finish(plan, notes, out),
         };
+        if done.is_ok()
+            && let State::Json(masker) = std::mem::replace(&mut self.state, State::Ended)
+        {
+            self.plan.spare.put(masker);
+        }
         self.settle(done, mark, out)
     }
 

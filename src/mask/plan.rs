@@ -13,6 +13,7 @@ use crate::mask::field;
 use crate::mask::field::FieldNames;
 use crate::mask::inert;
 use crate::mask::inert::Glance;
+use crate::mask::json::SpareMaskers;
 use crate::mask::json::write_escaped;
 use crate::mask::notes::Notes;
 use crate::mask::operator;
@@ -79,6 +80,7 @@ pub struct Plan {
     /// What the operators write that look at no value, as JSON.
     constants: Vec<Option<Box<[u8]>>>,
     key: hmac::Key,
+    pub(super) spare: SpareMaskers,
 }
 
 impl Plan {
@@ -94,6 +96,7 @@ impl Plan {
             ops: Vec::new(),
             constants: Vec::new(),
             key: hmac::Key::new(hmac::HMAC_SHA256, &hash_key),
+            spare: SpareMaskers::default(),
         };
         for (place, rule) in rules.iter().enumerate() {
             let number = u16::try_from(place)

@@ -235,6 +235,6 @@ fn quoted(text: &str) -> String {
 }
 
 /// A JSON object with one more member, a string.
-fn with_member(object: &str, name: &str, value: &str) -> Box<str> {
-    format!("{},\"{name}\":{}}}", object.strip_suffix('}').unwrap_or(object), quoted(value)).into_boxed_str()
+fn with_member(object: &str, name: &str, value: &str) -> String {
+    format!("{},\"{name}\":{}}}", object.strip_suffix('}').unwrap_or(object), quoted(value))
 }

@@ -75,7 +75,7 @@ impl Refusals {
             kind,
             dir: None,
             corr,
-            data: data.into_boxed_str(),
+            data,
             mask: Vec::new(),
         };
         // The request is refused either way; nothing was forwarded that would have to be in the recording first.

@@ -29,8 +29,8 @@ pub struct ReplyGuard {
     masker: Option<Masker>,
     between: Vec<u8>,
     notes: Notes,
-    /// What was masked in the body up to the last event.
-    told: Vec<MaskNote>,
+    /// How much was masked in the body up to the last event: a number for each of its notes.
+    told: Vec<u64>,
     hits_told: u64,
     /// Whether the recording says how the command went.
     settled: bool,
@@ -270,21 +270,15 @@ impl Drop for ReplyGuard {
     }
 }
 
-/// What came to the notes since they were last told.
-fn since(now: &[MaskNote], told: &mut Vec<MaskNote>) -> Vec<MaskNote> {
+/// What came to the notes since they were last told. Notes are never taken away from between: `told` has the number of each, in order.
+fn since(now: &[MaskNote], told: &mut Vec<u64>) -> Vec<MaskNote> {
     let mut new = Vec::new();
-    for note in now {
-        let before = told
-            .iter()
-            .find(|known| known.entity == note.entity && known.at == note.at)
-            .map_or(0, |known| known.n);
-        if note.n > before {
-            new.push(MaskNote { n: note.n - before, ..note.clone() });
+    told.resize(now.len(), 0);
+    for (note, told) in now.iter().zip(told) {
+        if note.n > *told {
+            new.push(MaskNote { n: note.n - *told, ..note.clone() });
+            *told = note.n;
         }
-    }
-    if !new.is_empty() {
-        told.clear();
-        told.extend_from_slice(now);
     }
     new
 }

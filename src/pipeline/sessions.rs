@@ -165,7 +165,7 @@ impl Session {
             kind,
             dir,
             corr,
-            data: data.into_boxed_str(),
+            data,
             mask: Vec::new(),
         }
     }

@@ -14,12 +14,12 @@ pub(crate) fn may_hold_body(data: &str) -> bool {
 
 /// `data` without the content of its bodies: `text` and `base64` of every member `body`. Data that cannot be read are
 /// left out whole.
-pub(crate) fn without_bodies(data: &str) -> Box<str> {
+pub(crate) fn without_bodies(data: &str) -> String {
     let stripped = serde_json::from_str(data).map(|mut data: Value| {
         strip(&mut data);
         data.to_string()
     });
-    stripped.unwrap_or_else(|_unreadable| "{}".to_owned()).into()
+    stripped.unwrap_or_else(|_unreadable| "{}".to_owned())
 }
 
 fn strip(data: &mut Value) {

@@ -7,6 +7,7 @@ use serde_json::value::RawValue;
 
 use crate::domain::event::{Direction, Event, EventKind, MaskNote};
 use crate::domain::id::{RequestId, SessionId};
+use crate::domain::json::push_number;
 use crate::recording::chain::Hash;
 
 /// The version of the line's form.
@@ -131,9 +132,9 @@ pub(crate) fn write_line(
     let data = event.data.as_bytes();
     out.reserve(prefix.len() + data.len() + 200);
     out.extend_from_slice(prefix);
-    write_number(out, seq);
+    push_number(seq, out);
     out.extend_from_slice(b",\"t\":");
-    write_number(out, event.t_us);
+    push_number(event.t_us, out);
     out.extend_from_slice(b",\"ts\":\"");
     write_time(out, event.ts_ms);
     out.extend_from_slice(b"\",\"kind\":\"");
@@ -149,28 +150,10 @@ pub(crate) fn write_line(
     }
     out.extend_from_slice(b",\"data\":");
     out.extend_from_slice(data);
-    if event.mask.is_empty() {
-        out.extend_from_slice(b",\"mask\":[]}");
-    } else {
-        out.extend_from_slice(b",\"mask\":");
-        serde_json::to_writer(&mut *out, &event.mask).map_err(|_never| "notes that cannot be written")?;
-        out.push(b'}');
-    }
+    out.extend_from_slice(b",\"mask\":");
+    MaskNote::write_all(&event.mask, out);
+    out.push(b'}');
     Ok(())
-}
-
-fn write_number(out: &mut Vec<u8>, mut value: u64) {
-    let mut digits = [b'0'; 20];
-    let mut used = 0;
-    for digit in digits.iter_mut().rev() {
-        *digit = b'0' + u8::try_from(value % 10).unwrap_or(0);
-        value /= 10;
-        used += 1;
-        if value == 0 {
-            break;
-        }
-    }
-    out.extend_from_slice(digits.get(20 - used..).unwrap_or_default());
 }
 
 /// Appends RFC 3339 with milliseconds, in UTC. Times before 1970 or after 9999 are written as that end.
@@ -264,7 +247,7 @@ mod tests {
             let expected = jiff::Timestamp::from_millisecond(ms).unwrap();
             prop_assert_eq!(time_text(ms), format!("{expected:.3}"));
             let mut out = Vec::new();
-            write_number(&mut out, number);
+            push_number(number, &mut out);
             prop_assert_eq!(String::from_utf8(out).unwrap(), number.to_string());
         }
     }

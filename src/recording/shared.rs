@@ -126,7 +126,7 @@ impl Shared {
             frames.extend_from_slice(data.as_bytes());
             frame::push_head(frames, event).map_err(|problem| RecordError::Malformed { problem })?;
             data = &event.data;
-            bytes += event.data.len() + EVENT_SIZE;
+            bytes += event.data.capacity() + EVENT_SIZE;
         }
         let mut queue = lock(&self.queue);
         if let Some(fault) = queue.closed() {

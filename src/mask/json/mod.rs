@@ -7,11 +7,13 @@ mod edit;
 mod lex;
 mod names;
 mod nest;
+mod spare;
 mod stretch;
 mod string;
 mod token;
 
 pub(super) use lex::write_escaped;
+pub(in crate::mask) use spare::SpareMaskers;
 pub(super) use token::JsonMasker;
 
 #[cfg(test)]

@@ -3,16 +3,21 @@
 use crate::mask::field::FieldNames;
 
 /// Names whose answers are known. One that comes where it is foreseen costs no more than a comparison.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct SeenNames {
     slots: Vec<Seen>,
     /// The slot of the name that came last, if it is in one, and of the name that is foreseen.
     last: usize,
     last_is_kept: bool,
     foreseen: usize,
+    /// The slot of the first name of a body.
+    first: usize,
     /// The slots with hits.
     hit: Vec<usize>,
 }
+
+/// No slot: nothing came before.
+const NONE: usize = usize::MAX;
 
 /// One name and its answer. The name stands in its place, so that a new one costs no memory of its own.
 #[derive(Debug, Clone, Copy, Default)]
@@ -67,6 +72,12 @@ fn slot_of(name: &[u8]) -> usize {
     usize::try_from(word.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 58).unwrap_or(0)
 }
 
+impl Default for SeenNames {
+    fn default() -> Self {
+        Self { slots: Vec::new(), last: NONE, last_is_kept: false, foreseen: 0, first: 0, hit: Vec::new() }
+    }
+}
+
 impl SeenNames {
     const SLOTS: usize = 64;
 
@@ -96,8 +107,9 @@ impl SeenNames {
         let one = slot_of(name) % Self::SLOTS;
         let known = self.find_slot(one, name);
         let slot = known.or_else(|| self.find_slot(one, b"")).unwrap_or(one);
-        if let Some(before) = self.slots.get_mut(self.last) {
-            before.next = slot;
+        match self.slots.get_mut(self.last) {
+            Some(before) => before.next = slot,
+            None => self.first = slot,
         }
         let Some(seen) = self.slots.get_mut(slot) else { return fields.find(name) };
         if known.is_none() {
@@ -116,6 +128,11 @@ impl SeenNames {
         [one, one ^ 1, one ^ 2, one ^ 3]
             .into_iter()
             .find(|&slot| self.slots.get(slot).is_some_and(|seen| seen.name() == name))
+    }
+
+    /// Makes it ready for another body, which mostly has the same names. All that was counted has been noted.
+    pub(super) fn begin_anew(&mut self) {
+        (self.last, self.last_is_kept, self.foreseen) = (NONE, false, self.first);
     }
 
     /// The name that came last is none of those kept, or must not be told.

@@ -19,6 +19,16 @@ fn place_of(name: &[u8]) -> &str {
     std::str::from_utf8(name).unwrap_or("name")
 }
 
+/// A buffer's room for another body, unless it is large.
+pub(super) fn emptied(mut buffer: Vec<u8>) -> Vec<u8> {
+    buffer.clear();
+    buffer.shrink_to(MOST_KEPT);
+    buffer
+}
+
+/// What a buffer that waits for another body may hold, in bytes.
+const MOST_KEPT: usize = 4 << 10;
+
 /// Masks names and values. Its buffers are used again.
 #[derive(Debug, Default)]
 pub(super) struct Strings {
@@ -41,6 +51,17 @@ pub(super) struct Strings {
 impl Strings {
     pub(super) fn nested(nesting: usize) -> Self {
         Self { nesting, ..Self::default() }
+    }
+
+    /// Makes them ready for another body under the same plan. Nothing of the last one stays but which names it had.
+    pub(super) fn begin_anew(&mut self) {
+        let fresh = Self::default();
+        let last = std::mem::replace(self, fresh);
+        self.names = last.names;
+        self.names.begin_anew();
+        self.place = emptied(last.place);
+        self.text = emptied(last.text);
+        self.written = emptied(last.written);
     }
 
     /// Resolves the escapes of a string, and checks them.

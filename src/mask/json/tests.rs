@@ -1,8 +1,12 @@
+use std::sync::Arc;
+
 use proptest::prelude::*;
 
 use super::JsonMasker;
 use crate::domain::Entity;
 use crate::domain::MaskOp;
+use crate::mask::Format;
+use crate::mask::Masker;
 use crate::mask::Notes;
 use crate::mask::Plan;
 use crate::mask::Unmaskable;
@@ -361,6 +365,19 @@ proptest! {
                 prop_assert_eq!(notes.as_slice(), noted.as_slice());
             }
             prop_assert_eq!(mask(&short, text.as_bytes()).is_ok(), done.is_ok());
+            // A masker that comes from other bodies masks this one as a new one does.
+            let used = Arc::new(short);
+            for body in [&*format!("[{other},{record}]"), &*plain, &*odd, &*text] {
+                let (mut masker, mut masked) = (Masker::new(Arc::clone(&used), Format::Json), Vec::new());
+                let again = body.as_bytes().chunks(97).try_for_each(|piece| masker.push(piece, &mut masked));
+                let again = again.and_then(|()| masker.finish(&mut masked));
+                let (fresh, fresh_notes, fresh_done) = in_pieces(&used, body.as_bytes(), &[97]);
+                prop_assert_eq!(&again, &fresh_done);
+                if again.is_ok() {
+                    prop_assert_eq!(String::from_utf8(masked).unwrap(), String::from_utf8(fresh).unwrap());
+                    prop_assert_eq!(masker.notes().as_slice(), fresh_notes.as_slice());
+                }
+            }
         }
     }
 

@@ -10,6 +10,7 @@ use crate::mask::json::lex;
 use crate::mask::json::nest::Nest;
 use crate::mask::json::stretch::Stretch;
 use crate::mask::json::string::Strings;
+use crate::mask::json::string::emptied;
 use crate::mask::masker::LONGEST_VALUE;
 use crate::mask::masker::Unmaskable;
 use crate::mask::notes::Notes;
@@ -81,6 +82,18 @@ impl JsonMasker {
     /// For one that stands inside another text.
     pub(in crate::mask) fn nested(nesting: usize) -> Self {
         Self { strings: Strings::nested(nesting), begun: true, ..Self::new(false) }
+    }
+
+    /// Makes it ready for another body under the same plan.
+    pub(super) fn begin_anew(&mut self) {
+        let (mut strings, held) = (std::mem::take(&mut self.strings), std::mem::take(&mut self.held));
+        strings.begin_anew();
+        *self = Self { strings, held: emptied(held), ..Self::new(false) };
+    }
+
+    /// Many texts one after another, or one.
+    pub(super) fn set_many(&mut self, many: bool) {
+        self.many = many;
     }
 
     /// Who masked the first value.

@@ -226,7 +226,7 @@ fn stale(tag: &str) -> String {
 /// The entity tag of a masked body.
 fn masked_tag(value: &HeaderValue, mask_tag: &str) -> Option<HeaderValue> {
     let own = value.to_str().ok()?.strip_suffix('"')?;
-    HeaderValue::from_str(&format!("{own}{}", tag_ending(mask_tag))).ok()
+    HeaderValue::from_bytes(&[own, "-hm", mask_tag, "\""].concat().into_bytes()).ok()
 }
 
 /// The headers that go to the client, cleared, masked, and leading nowhere but through the gateway. With `rewritten` the body is not the target's own bytes.

@@ -18,7 +18,7 @@ const MAX_LENGTH: usize = 256 << 20;
 /// Appends all of a frame but its last part, the event's `data`, to `out`.
 ///
 /// # Errors
-/// Notes of masks that cannot be written, or an event longer than a frame may be.
+/// An event longer than a frame may be.
 pub(crate) fn push_head(out: &mut Vec<u8>, event: &Event) -> Result<(), &'static str> {
     let start = out.len();
     out.extend_from_slice(&[0; HEAD]);
@@ -38,7 +38,7 @@ pub(crate) fn push_head(out: &mut Vec<u8>, event: &Event) -> Result<(), &'static
     let notes_at = out.len();
     out.extend_from_slice(&[0; 4]);
     if !event.mask.is_empty() {
-        serde_json::to_writer(&mut *out, &event.mask).map_err(|_never| "notes that cannot be written")?;
+        MaskNote::write_all(&event.mask, out);
     }
     let length = out.len() - notes_at - 4;
     put_length(out, notes_at, length)?;
