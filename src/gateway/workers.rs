@@ -19,6 +19,7 @@ use crate::pipeline::Gate;
 use crate::protocol::http::HeadLimits;
 use crate::protocol::http::HttpService;
 use crate::protocol::http::Probe;
+use crate::transport::listen::OpenStream;
 use crate::transport::listen::OpenStreams;
 use crate::transport::stream::Stream;
 
@@ -42,7 +43,8 @@ pub struct WorkerSettings {
     pub dev: bool,
 }
 
-type Accepted = (std::net::TcpStream, SocketAddr);
+/// A client's stream, and its place in the count.
+type Accepted = (std::net::TcpStream, SocketAddr, OpenStream);
 
 /// The worker threads.
 pub struct Workers {
@@ -95,14 +97,16 @@ impl Workers {
                     continue;
                 }
             };
-            if self.open() >= limit {
+            // Counted here, not where it is served: of many that come at once none slips by.
+            let counted = self.open.enter();
+            if self.open() > limit {
                 tracing::warn!(limit, "too many client streams; one was closed");
                 continue;
             }
             next = next.wrapping_add(1) % self.queues.len().max(1);
             let Some(queue) = self.queues.get(next) else { return };
             let Ok(stream) = stream.into_std() else { continue };
-            if let Err(error) = queue.try_send((stream, peer)) {
+            if let Err(error) = queue.try_send((stream, peer, counted)) {
                 tracing::warn!(%error, "a worker is behind; a stream was closed");
             }
         }
@@ -132,9 +136,8 @@ async fn work(
     draining: watch::Receiver<bool>,
 ) {
     let WorkerSettings { gate, limits, probe, tls, dev } = settings;
-    let service = Rc::new(HttpService::new(gate, limits, probe, open.clone(), dev));
-    while let Some((stream, peer)) = accepted.recv().await {
-        let counted = open.enter();
+    let service = Rc::new(HttpService::new(gate, limits, probe, open, dev));
+    while let Some((stream, peer, counted)) = accepted.recv().await {
         let (service, tls, draining) = (Rc::clone(&service), tls.load_full(), draining.clone());
         tokio::task::spawn_local(async move {
             let _counted = counted;

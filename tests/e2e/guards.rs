@@ -28,7 +28,7 @@ use crate::support::world::API_TOKEN;
 use crate::support::world::RULES;
 
 /// A target that answers each request by its head, and keeps the heads. It closes after an answer that says so, or is empty.
-fn target(answer: impl Fn(&str) -> String + Send + Sync + 'static) -> (String, Arc<Mutex<String>>) {
+pub fn target(answer: impl Fn(&str) -> String + Send + Sync + 'static) -> (String, Arc<Mutex<String>>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap().to_string();
     let seen: Arc<Mutex<String>> = Arc::default();
@@ -56,17 +56,17 @@ fn serve(stream: &TcpStream, seen: &Mutex<String>, answer: &dyn Fn(&str) -> Stri
 }
 
 /// A whole answer, the last one on its stream.
-fn whole(head: &str, body: &str) -> String {
+pub fn whole(head: &str, body: &str) -> String {
     format!("HTTP/1.1 {head}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}", body.len())
 }
 
 /// An answer in chunks that are written already, with or without their end.
-fn chunked(head: &str, chunks: &str) -> String {
+pub fn chunked(head: &str, chunks: &str) -> String {
     format!("HTTP/1.1 {head}\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n{chunks}")
 }
 
 /// Opens a connection to an address, with everything allowed for `support`.
-fn open(world: &World, name: &str, address: &str, more: &[&str]) {
+pub fn open(world: &World, name: &str, address: &str, more: &[&str]) {
     let upstream = format!("http://{address}");
     let add = ["connect", "add", name, "--upstream", &upstream];
     let (code, _, err) = world.cli(&[&add[..], more].concat());
@@ -77,11 +77,11 @@ fn open(world: &World, name: &str, address: &str, more: &[&str]) {
     assert_eq!(code, 0, "{err}");
 }
 
-fn text(seen: &Mutex<String>) -> String {
+pub fn text(seen: &Mutex<String>) -> String {
     seen.lock().unwrap().clone()
 }
 
-fn wait_for(what: &str, done: impl Fn() -> bool) {
+pub fn wait_for(what: &str, done: impl Fn() -> bool) {
     let begin = Instant::now();
     while !done() {
         assert!(begin.elapsed() < Duration::from_secs(5), "{what}");
@@ -90,14 +90,14 @@ fn wait_for(what: &str, done: impl Fn() -> bool) {
 }
 
 /// The newest session on a connection; `gateway` has the refusals without one.
-fn session(world: &World, connection: &str) -> String {
+pub fn session(world: &World, connection: &str) -> String {
     let sessions = world.list(&["session", "list"]);
     let found = sessions.iter().find(|session| session["connection"] == connection);
     found.unwrap_or_else(|| panic!("no session on {connection}"))["id"].as_str().unwrap().to_owned()
 }
 
 /// Whether an event of a session says `value` under `key`.
-fn says(world: &World, session: &str, key: &str, value: &str) -> bool {
+pub fn says(world: &World, session: &str, key: &str, value: &str) -> bool {
     world.events(session).iter().any(|event| event["data"][key] == value)
 }
 

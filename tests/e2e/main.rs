@@ -19,6 +19,7 @@ mod demo;
 mod guards;
 mod hostile;
 mod identity;
+mod limits;
 mod lock;
 mod masking;
 mod proxy;

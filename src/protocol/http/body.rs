@@ -133,7 +133,7 @@ impl Upload {
                 Frame::data(data)
             }
             Err(other) => match other.into_trailers() {
-                Ok(trailers) => Frame::trailers(harmless_trailers(&trailers)),
+                Ok(trailers) => Frame::trailers(harmless_trailers(&trailers, false)),
                 Err(other) => other,
             },
         })))
@@ -211,8 +211,8 @@ impl Body for RequestBody {
 }
 
 /// The trailers that may pass.
-fn harmless_trailers(trailers: &HeaderMap) -> HeaderMap {
-    let passing = trailers.iter().filter(|(name, _)| is_harmless_trailer(name.as_str()));
+fn harmless_trailers(trailers: &HeaderMap, rewritten: bool) -> HeaderMap {
+    let passing = trailers.iter().filter(|(name, _)| is_harmless_trailer(name.as_str(), rewritten));
     passing.map(|(name, value)| (name.clone(), value.clone())).collect()
 }
 
@@ -343,7 +343,8 @@ impl Through {
     }
 
     fn clear(&mut self, trailers: &HeaderMap) -> HeaderMap {
-        let mut out = harmless_trailers(trailers);
+        let rewritten = self.guard.masks() || self.decoder.is_some();
+        let mut out = harmless_trailers(trailers, rewritten);
         for (name, value) in &mut out {
             if let Some(changed) = self.guard.header(name.as_str(), value.as_bytes())
                 && let Ok(changed) = http::HeaderValue::from_bytes(&changed)

@@ -145,7 +145,7 @@ pub fn to_target(
     if headers.get(header::TE).is_some_and(|te| te.as_bytes().eq_ignore_ascii_case(b"trailers")) {
         out.insert(header::TE, HeaderValue::from_static("trailers"));
     }
-    announce_trailers(headers, &mut out);
+    announce_trailers(headers, &mut out, false);
     if reads_bodies {
         out.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
     }
@@ -173,14 +173,16 @@ pub fn to_target(
     out
 }
 
-/// Whether a trailer can be taken for nothing but data: checksums, timings and the status of gRPC.
-pub fn is_harmless_trailer(name: &str) -> bool {
-    ["grpc-", "x-checksum-", "x-trailer-"].iter().any(|family| name.starts_with(family))
-        || name == "server-timing"
+/// Whether a trailer can be taken for nothing but data: checksums, timings and the status of gRPC. With `rewritten` the body is not the
+/// sender's own bytes, and nothing may speak of those.
+pub fn is_harmless_trailer(name: &str, rewritten: bool) -> bool {
+    let harmless = ["grpc-", "x-checksum-", "x-trailer-"].iter().any(|family| name.starts_with(family))
+        || name == "server-timing";
+    harmless && !(rewritten && speaks_of_the_bytes(name))
 }
 
 /// Announces those trailers of a message that may pass.
-fn announce_trailers(from: &HeaderMap, to: &mut HeaderMap) {
+fn announce_trailers(from: &HeaderMap, to: &mut HeaderMap, rewritten: bool) {
     if !from.contains_key(header::TRAILER) {
         return;
     }
@@ -188,7 +190,7 @@ fn announce_trailers(from: &HeaderMap, to: &mut HeaderMap) {
     let names: Vec<String> = listed
         .flat_map(|list| list.split(','))
         .map(|name| name.trim().to_ascii_lowercase())
-        .filter(|name| is_harmless_trailer(name))
+        .filter(|name| is_harmless_trailer(name, rewritten))
         .collect();
     if let Some(value) = Some(names.join(", "))
         .filter(|names| !names.is_empty())
@@ -235,7 +237,7 @@ pub fn to_client(headers: &HeaderMap, guard: &mut ReplyGuard, rewritten: bool) -
     let governed = std::sync::Arc::clone(guard.governed());
     let masks = guard.masks();
     let mut out = HeaderMap::with_capacity(headers.len() + 4);
-    announce_trailers(headers, &mut out);
+    announce_trailers(headers, &mut out, rewritten);
     for (name, value) in headers {
         let text = name.as_str();
         let dropped = NEVER_RETURNED.binary_search(&text).is_ok()

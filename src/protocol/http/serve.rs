@@ -11,6 +11,7 @@ use http::HeaderValue;
 use http::Request;
 use http::Response;
 use http::StatusCode;
+use http::Version;
 use http::header;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
@@ -151,10 +152,11 @@ impl HttpService {
             }
         });
         let mut builder = http2::Builder::new(Here);
+        // Its own answer to a list that is too large has no words and is in no recording: up to twice the limit we give ours.
         builder
             .timer(TokioTimer::new())
             .max_concurrent_streams(100)
-            .max_header_list_size(u32::try_from(limits.head).unwrap_or(u32::MAX))
+            .max_header_list_size(u32::try_from(limits.head).unwrap_or(u32::MAX).saturating_mul(2))
             .initial_stream_window_size(256 << 10)
             .initial_connection_window_size(1 << 20)
             .max_send_buf_size(256 << 10)
@@ -243,6 +245,9 @@ impl HttpService {
         let target = request.uri().path_and_query().map_or(0, |target| target.as_str().len());
         if target > self.limits.target {
             return Err(too_large("the request target is too long"));
+        }
+        if request.version() == Version::HTTP_2 && list_size(request) > self.limits.head {
+            return Err(too_large("the request head is too large"));
         }
         let (authority, host) = (request.uri().authority(), request.headers().get(header::HOST));
         if let (Some(authority), Some(host)) = (authority, host)
@@ -334,6 +339,19 @@ async fn speaks_h2(tcp: &tokio::net::TcpStream) -> Option<bool> {
         // A peek of the same bytes returns at once: look again a little later.
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
+}
+
+/// How large a request's header list is, as HTTP/2 counts it (RFC 9113, section 6.5.2): 32 bytes for each field more than its text.
+fn list_size(request: &Request<Incoming>) -> usize {
+    const EACH: usize = 32;
+    const PSEUDO: usize = ":method:scheme:path:authority".len() + 4 * EACH;
+    let uri = request.uri();
+    let target = uri.path_and_query().map_or(0, |target| target.as_str().len());
+    let (scheme, authority) = (uri.scheme_str().unwrap_or_default(), uri.authority());
+    let authority = authority.map_or(0, |authority| authority.as_str().len());
+    let first = [PSEUDO, request.method().as_str().len(), scheme.len(), target, authority];
+    let fields = request.headers().iter().map(|(name, value)| name.as_str().len() + value.len() + EACH);
+    first.into_iter().chain(fields).sum()
 }
 
 /// An IPv4 address that came through an IPv6 socket, as IPv4.
