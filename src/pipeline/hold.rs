@@ -39,11 +39,13 @@ impl Exchange {
                 Denied { rule: verdict.rule.clone(), ..Denied::new(DenyCode::LimitExceeded, detail) };
             return Err(self.refuse_recorded(record, verdict, denied.because("body_too_large")).await);
         }
-        let room = u32::try_from(held.bytes / 1024).unwrap_or(u32::MAX).saturating_add(4);
-        let Ok(_room) = Arc::clone(&self.gate.0.held_room).try_acquire_many_owned(room) else {
-            let denied =
-                Denied::new(DenyCode::Overloaded, "too much waits for approval already; try again later");
-            return Err(self.refuse_recorded(record, verdict, denied.because("held_room")).await);
+        let room = self.gate.0.held_room.take(&self.verified.principal.id, held.bytes);
+        let _room = match room {
+            Ok(part) => part,
+            Err(denied) => {
+                let denied = Denied { rule: verdict.rule.clone(), ..denied };
+                return Err(self.refuse_recorded(record, verdict, denied).await);
+            }
         };
         let rule = verdict.rules.join(",");
         let digest = self.digest(&rule, &held.bytes_digest);

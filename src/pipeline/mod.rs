@@ -16,6 +16,7 @@ pub mod metrics;
 mod permit;
 mod refusals;
 mod reply;
+mod room;
 pub mod sessions;
 mod side;
 pub mod snapshot;
@@ -23,7 +24,6 @@ pub mod snapshot;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
-use tokio::sync::Semaphore;
 use tokio::sync::watch;
 
 use crate::approval::Approvals;
@@ -48,11 +48,9 @@ use callers::Callers;
 use locks::LockSet;
 use metrics::Metrics;
 use refusals::Refusals;
+use room::HeldRoom;
 use sessions::Sessions;
 use snapshot::Snapshot;
-
-/// How much all held commands together may keep in memory, in KiB.
-const HELD_KIB: usize = 256 << 10;
 
 /// What every worker thread shares. Cheap to clone.
 #[derive(Clone)]
@@ -70,8 +68,7 @@ struct Inner {
     journal: Journal,
     approvals: Approvals,
     vault: Arc<Vault>,
-    /// Room for the bodies of held commands, in KiB.
-    held_room: Arc<Semaphore>,
+    held_room: Arc<HeldRoom>,
     metrics: Metrics,
 }
 
@@ -97,7 +94,7 @@ impl Gate {
             journal,
             approvals,
             vault,
-            held_room: Arc::new(Semaphore::new(HELD_KIB)),
+            held_room: Arc::default(),
             metrics: Metrics::default(),
         }))
     }

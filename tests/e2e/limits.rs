@@ -280,16 +280,17 @@ fn held(world: &World) -> usize {
 }
 
 #[test]
-fn what_waits_for_people_has_so_much_room_and_no_more_and_gives_it_back() {
+fn what_waits_for_people_has_its_share_of_room_and_no_more_and_gives_it_back() {
     // A held command takes its body, what approvers are shown, and 4 KiB. Here they are all the same one, with one approval.
-    const ROOM_KIB: usize = 256 << 10;
+    const SHARE_KIB: usize = 64 << 10;
     const BODY_KIB: usize = 250;
-    const FITTING: usize = ROOM_KIB / (2 * BODY_KIB + 4);
+    const FITTING: usize = SHARE_KIB / (2 * BODY_KIB + 4);
     let world = world(HELD, |head| {
         head.replace("name = \"raw\"", "name = \"raw\"\nlimits = { approval_wait = \"5m\" }")
     });
-    let token = world.token("reader");
-    let post = |body: &str| request("POST", "/c/raw/customers", Some(&token), &[], Some(body));
+    let (token, other) = (world.token("reader"), world.token("tenant"));
+    let post_by = |who: &str, body: &str| request("POST", "/c/raw/customers", Some(who), &[], Some(body));
+    let post = |body: &str| post_by(&token, body);
     let send = |text: &str| {
         let mut client = world.client();
         client.send(text);
@@ -303,15 +304,17 @@ fn what_waits_for_people_has_so_much_room_and_no_more_and_gives_it_back() {
         thread::sleep(Duration::from_millis(100));
     }
     let refused = send(&large).reply();
-    assert_eq!((refused.status, refused.code().as_str()), (503, "overloaded"), "{}", refused.text());
+    assert_eq!((refused.status, refused.code().as_str()), (429, "limit_exceeded"), "{}", refused.text());
     let session = session_of(&refused);
-    wait_for("it is recorded", || says(&world, &session, "reason", "held_room"));
+    wait_for("it is recorded", || says(&world, &session, "reason", "held_share"));
     assert_eq!(world.get("/c/raw/customers/1", Some(&token)).status, 200, "others go on");
     waiting.push(send(&post("{}")));
     wait_for("what is small fits still", || held(&world) == FITTING + 1);
+    waiting.push(send(&post_by(&other, &"z".repeat(BODY_KIB << 10))));
+    wait_for("others have a share of their own", || held(&world) == FITTING + 2);
 
     let pending = world.list(&["approval", "list"]);
-    assert_eq!(pending.len(), 2, "{pending:?}");
+    assert_eq!(pending.len(), 3, "{pending:?}");
     for approval in &pending {
         assert_eq!(world.cli(&["approval", "deny", approval["id"].as_str().unwrap(), "-r", "no"]).0, 0);
     }
