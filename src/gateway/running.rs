@@ -90,11 +90,19 @@ pub fn stored_entities(stored: &[StoredEntity]) -> Result<Vec<config::Entity>, P
         .collect()
 }
 
+/// The issuers of the file, with the keys that the store has kept of them. They fetch nothing yet.
+pub fn issuers(config: &Config, store: &Store) -> Result<Arc<Issuers>, GatewayError> {
+    Issuers::new(config.oidc.clone(), Arc::new(StoredKeys(store.clone())))
+        .map(Arc::new)
+        .map_err(|source| GatewayError::Identity { source })
+}
+
 /// What file and store make together, compiled.
 pub fn compile(
     config: &Config,
     entities: &Entities,
     revision: u64,
+    issuers: Arc<Issuers>,
     masks: &MaskKey,
     before: Option<&Snapshot>,
 ) -> Result<Snapshot, GatewayError> {
@@ -104,7 +112,8 @@ pub fn compile(
     let connections: Vec<Connection> = entities.connections.clone();
     let recording = config.recording.clone();
     let key = |name: &_| masks.of(name);
-    let parts = SnapshotParts { connections, masks: &entities.masks, policies, recording, limits };
+    let parts =
+        SnapshotParts { issuers, connections, masks: &entities.masks, policies, recording, limits };
     Snapshot::compile(parts, key, before).map_err(|source| GatewayError::Snapshot { source })
 }
 
@@ -149,25 +158,23 @@ impl Running {
             || old.connections != config.connections
             || old.masks != config.masks;
         let revision = revision.max(self.gate.snapshot().revision()) + u64::from(changed);
-        let snapshot = compile(&config, &entities, revision, &self.mask_key, Some(&self.gate.snapshot()))?;
-        let issuers = if old.oidc == config.oidc { None } else { Some(self.issuers(&config)?) };
+        let before = self.gate.snapshot();
+        let issuers =
+            if old.oidc == config.oidc { self.gate.issuers() } else { issuers(&config, &self.store)? };
+        let snapshot =
+            compile(&config, &entities, revision, Arc::clone(&issuers), &self.mask_key, Some(&before))?;
         let certificate = server_tls(&config, &self.vault).await?;
         // From here on nothing fails.
         if self.tls.load().is_some() && certificate.is_some() {
             self.tls.store(certificate);
         }
         self.gate.journal().reconfigure(config.recording.clone());
-        self.gate.replace(snapshot, issuers);
+        // Those that were there before run already.
+        issuers.start(&self.runtime);
+        self.gate.replace(snapshot);
         let restart_needed = restart_needed(&old, &config);
         self.config.store(Arc::new(config));
         Ok(Reloaded { entities, revision, restart_needed })
-    }
-
-    fn issuers(&self, config: &Config) -> Result<Arc<Issuers>, GatewayError> {
-        let issuers = Issuers::new(config.oidc.clone(), Arc::new(StoredKeys(self.store.clone())))
-            .map_err(|source| GatewayError::Identity { source })?;
-        issuers.start(&self.runtime);
-        Ok(Arc::new(issuers))
     }
 }
 

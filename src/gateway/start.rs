@@ -23,7 +23,6 @@ use crate::gateway::RunOptions;
 use crate::gateway::admin;
 use crate::gateway::admin::Admin;
 use crate::gateway::error::GatewayError;
-use crate::gateway::keeper::StoredKeys;
 use crate::gateway::keeper::StoredSecrets;
 use crate::gateway::live;
 use crate::gateway::masks::MaskKey;
@@ -31,11 +30,11 @@ use crate::gateway::notices;
 use crate::gateway::probe::GateProbe;
 use crate::gateway::running::Running;
 use crate::gateway::running::compile;
+use crate::gateway::running::issuers;
 use crate::gateway::running::server_tls;
 use crate::gateway::running::stored_entities;
 use crate::gateway::workers::WorkerSettings;
 use crate::gateway::workers::Workers;
-use crate::identity::Issuers;
 use crate::pipeline::Gate;
 use crate::pipeline::locks::LockSet;
 use crate::pipeline::now_ms;
@@ -168,10 +167,9 @@ async fn open(options: RunOptions) -> Result<(Running, TcpListener, DataDirLock)
     for warning in config.warnings.iter().chain(&entities.warnings) {
         tracing::warn!("{warning}");
     }
-    let snapshot = compile(&config, &entities, revision, &mask_key, None)?;
+    let issuers = issuers(&config, &store)?;
+    let snapshot = compile(&config, &entities, revision, Arc::clone(&issuers), &mask_key, None)?;
 
-    let issuers = Issuers::new(config.oidc.clone(), Arc::new(StoredKeys(store.clone())))
-        .map_err(|source| GatewayError::Identity { source })?;
     let runtime = tokio::runtime::Handle::current();
     issuers.start(&runtime);
     let shared_config = Arc::new(ArcSwap::from_pointee(config));
@@ -179,7 +177,6 @@ async fn open(options: RunOptions) -> Result<(Running, TcpListener, DataDirLock)
     approvals.recover().await.map_err(|source| GatewayError::Approvals { source })?;
     let gate = Gate::new(
         snapshot,
-        Arc::new(issuers),
         LockSet::new(locks),
         journal,
         approvals.clone(),

@@ -38,4 +38,4 @@ pub use settings::SettingProblem;
 pub use source::IssuerStatus;
 
 #[cfg(test)]
-mod forge;
+pub(crate) mod forge;

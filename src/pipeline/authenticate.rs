@@ -14,6 +14,7 @@ use crate::identity::TokenError;
 use crate::identity::Verified;
 use crate::pipeline::Gate;
 use crate::pipeline::now_ms;
+use crate::pipeline::snapshot::Snapshot;
 
 /// How long a verified token is remembered at most.
 const REMEMBER: Duration = Duration::from_mins(5);
@@ -61,18 +62,27 @@ impl Cache {
 }
 
 impl Gate {
-    /// Verifies a token: signature, issuer, audience, times, claims.
-    pub(super) async fn authenticate(&self, token: &str) -> Result<Arc<Verified>, Denied> {
-        let issuers = self.0.issuers.load();
-        if let Some(verified) = CACHE.with_borrow_mut(|cache| cache.find(&issuers, token)) {
-            return Ok(verified);
+    /// Verifies a token: signature, issuer, audience, times, claims. Gives the caller, and the snapshot whose issuers said so:
+    /// its policies are the ones that were written for them.
+    pub(super) async fn authenticate(&self, token: &str) -> Result<(Arc<Verified>, Arc<Snapshot>), Denied> {
+        loop {
+            let snapshot = self.snapshot();
+            let issuers = snapshot.issuers();
+            if let Some(verified) = CACHE.with_borrow_mut(|cache| cache.find(issuers, token)) {
+                return Ok((verified, snapshot));
+            }
+            let verified = issuers.verify(token).await;
+            // It may have waited for keys: a reload that came meanwhile holds for this request too.
+            if !Arc::ptr_eq(&snapshot, &self.0.snapshot.load()) {
+                continue;
+            }
+            let verified = Arc::new(verified.map_err(|error| refused(&error))?);
+            if verified.expires_ms <= now_ms() {
+                return Err(unauthenticated("expired"));
+            }
+            CACHE.with_borrow_mut(|cache| cache.keep(token, &verified));
+            return Ok((verified, snapshot));
         }
-        let verified = Arc::new(issuers.verify(token).await.map_err(|error| refused(&error))?);
-        if verified.expires_ms <= now_ms() {
-            return Err(unauthenticated("expired"));
-        }
-        CACHE.with_borrow_mut(|cache| cache.keep(token, &verified));
-        Ok(verified)
     }
 }
 

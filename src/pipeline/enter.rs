@@ -70,13 +70,12 @@ impl Gate {
     ) -> Result<Exchange, Denied> {
         let began = Instant::now();
         let token = arrival.token.ok_or_else(|| unauthenticated("no_token"))?;
-        let verified = self.authenticate(token).await?;
+        let (verified, snapshot) = self.authenticate(token).await?;
         *who = Some(Arc::clone(&verified));
         let locks = self.0.locks.load();
         if locks.shuts_out(&verified.principal, &verified.token_ids) {
             return Err(locked());
         }
-        let snapshot = self.snapshot();
         let Some(governed) = snapshot.connection(arrival.connection).map(Arc::clone) else {
             return Err(no_such_connection().because("unknown"));
         };

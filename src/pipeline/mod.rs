@@ -20,6 +20,8 @@ mod room;
 pub mod sessions;
 mod side;
 pub mod snapshot;
+#[cfg(test)]
+pub(crate) mod tests;
 
 use std::sync::Arc;
 
@@ -58,7 +60,6 @@ pub struct Gate(Arc<Inner>);
 
 struct Inner {
     snapshot: ArcSwap<Snapshot>,
-    issuers: ArcSwap<Issuers>,
     locks: ArcSwap<LockSet>,
     /// Rises with each change of the locks: who stands on a token asks again.
     locks_changed: watch::Sender<u64>,
@@ -76,7 +77,6 @@ impl Gate {
     /// Puts the parts together. `locks` are those that stand at the start.
     pub fn new(
         snapshot: Snapshot,
-        issuers: Arc<Issuers>,
         locks: LockSet,
         journal: Journal,
         approvals: Approvals,
@@ -85,7 +85,6 @@ impl Gate {
         let refusals = Refusals::open(&journal, snapshot.revision());
         Self(Arc::new(Inner {
             snapshot: ArcSwap::from_pointee(snapshot),
-            issuers: ArcSwap::from(issuers),
             locks: ArcSwap::from_pointee(locks),
             locks_changed: watch::Sender::new(0),
             sessions: Sessions::default(),
@@ -104,11 +103,8 @@ impl Gate {
         self.0.snapshot.load_full()
     }
 
-    /// Swaps in another snapshot, and other issuers where they changed. Sessions on connections that are gone or changed end.
-    pub fn replace(&self, snapshot: Snapshot, issuers: Option<Arc<Issuers>>) {
-        if let Some(issuers) = issuers {
-            self.0.issuers.store(issuers);
-        }
+    /// Swaps in another snapshot. Sessions on connections that are gone or changed end.
+    pub fn replace(&self, snapshot: Snapshot) {
         self.0.snapshot.store(Arc::new(snapshot));
         self.0.sessions.end_changed(&self.snapshot(), &self.0.journal);
     }
@@ -127,7 +123,7 @@ impl Gate {
 
     /// The issuers that are trusted now.
     pub fn issuers(&self) -> Arc<Issuers> {
-        self.0.issuers.load_full()
+        Arc::clone(self.0.snapshot.load().issuers())
     }
 
     /// The sessions that live now.

@@ -1,4 +1,4 @@
-//! What holds at one moment: connections, policies, masks and limits, compiled and swapped as one.
+//! What holds at one moment: issuers, connections, policies, masks and limits, compiled and swapped as one.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -9,6 +9,7 @@ use arc_swap::ArcSwapOption;
 use crate::domain::Connection;
 use crate::domain::ConnectionName;
 use crate::domain::MaskRule;
+use crate::identity::Issuers;
 use crate::mask;
 use crate::mask::Plan;
 use crate::pipeline::credential::Credential;
@@ -57,6 +58,7 @@ impl std::fmt::Debug for Governed {
 
 /// What holds at one moment.
 pub struct Snapshot {
+    issuers: Arc<Issuers>,
     connections: HashMap<ConnectionName, Arc<Governed>, ahash::RandomState>,
     policies: PolicySet,
     masks: usize,
@@ -65,8 +67,9 @@ pub struct Snapshot {
 }
 
 /// What a snapshot is made of.
-#[derive(Debug)]
 pub struct SnapshotParts<'a> {
+    /// Whose tokens are trusted: the policies are written for what these say of a caller.
+    pub issuers: Arc<Issuers>,
     /// All connections.
     pub connections: Vec<Connection>,
     /// All masks.
@@ -97,7 +100,7 @@ impl Snapshot {
         hash_key: impl Fn(&ConnectionName) -> [u8; 32],
         before: Option<&Self>,
     ) -> Result<Self, SnapshotError> {
-        let SnapshotParts { connections, masks, policies, recording, limits } = parts;
+        let SnapshotParts { issuers, connections, masks, policies, recording, limits } = parts;
         let mut governed = HashMap::with_capacity_and_hasher(connections.len(), ahash::RandomState::new());
         for connection in connections {
             let rules: Vec<&MaskRule> =
@@ -121,7 +124,12 @@ impl Snapshot {
                 }),
             );
         }
-        Ok(Self { connections: governed, policies, masks: masks.len(), recording, limits })
+        Ok(Self { issuers, connections: governed, policies, masks: masks.len(), recording, limits })
+    }
+
+    /// The issuers that are trusted.
+    pub fn issuers(&self) -> &Arc<Issuers> {
+        &self.issuers
     }
 
     /// The connection of that name.

@@ -1,0 +1,121 @@
+//! The gate with a real journal and store in a temporary directory, and a provider without a network.
+
+use std::net::IpAddr;
+use std::net::Ipv4Addr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::runtime::Handle;
+
+use super::*;
+use crate::domain::Connection;
+use crate::domain::ConnectionLimits;
+use crate::domain::DenyCode;
+use crate::domain::Effect;
+use crate::domain::Injection;
+use crate::domain::MaskRule;
+use crate::domain::Origin;
+use crate::domain::Protocol;
+use crate::domain::RequestId;
+use crate::domain::Upstream;
+use crate::identity::NoKeeper;
+use crate::identity::forge;
+use crate::policy::Matcher;
+use crate::policy::PolicyRule;
+use crate::policy::PolicySet;
+use crate::recording;
+use crate::store::Store;
+use snapshot::CallerLimits;
+use snapshot::SnapshotParts;
+
+/// A connection of this name to a target of this host.
+pub(crate) fn connection(name: &str, host: &str) -> Connection {
+    Connection {
+        name: name.parse().unwrap(),
+        origin: Origin::Store,
+        protocol: Protocol::Http,
+        upstream: Upstream { tls: false, host: host.into(), port: 80, base_path: "".into() },
+        inject: Injection::None,
+        tags: std::collections::BTreeMap::new(),
+        limits: ConnectionLimits::default(),
+        ca_file: None,
+    }
+}
+
+/// A snapshot that opens these connections to the members of `group`.
+pub(crate) fn snapshot(
+    issuers: Arc<Issuers>,
+    connections: Vec<Connection>,
+    masks: &[MaskRule],
+    group: &str,
+) -> Snapshot {
+    let rule = PolicyRule {
+        id: "open".to_owned(),
+        origin: Origin::Store,
+        effect: Effect::Allow,
+        matches: Matcher { groups: vec![group.to_owned()], ..Matcher::default() },
+        unless: None,
+        when: None,
+        approval: None,
+        session_limit: None,
+        message: None,
+    };
+    let parts = SnapshotParts {
+        issuers,
+        connections,
+        masks,
+        policies: PolicySet::compile(vec![rule], 1).unwrap(),
+        recording: recording::Settings::default(),
+        limits: CallerLimits { sessions: 10, rate: None },
+    };
+    Snapshot::compile(parts, |_| [0; 32], None).unwrap()
+}
+
+/// Issuers that trust nobody.
+pub(crate) fn nobody() -> Arc<Issuers> {
+    Arc::new(Issuers::new(Vec::new(), Arc::new(NoKeeper)).unwrap())
+}
+
+/// A gate, and the directory that it keeps its files in.
+fn gate(snapshot: Snapshot) -> (Gate, tempfile::TempDir) {
+    let dir = tempfile::tempdir().unwrap();
+    let data = dir.path().join("data");
+    let store = Store::open(&data).unwrap();
+    let journal = Journal::open(&data, recording::Settings::default()).unwrap();
+    let approvals = Approvals::new(store, Arc::new(|_: &str, _: &[String]| false));
+    let gate =
+        Gate::new(snapshot, LockSet::new(Vec::new()), journal, approvals, Arc::new(Vault::new(None)));
+    (gate, dir)
+}
+
+fn arrival<'a>(token: &'a str, path: &'a str) -> Arrival<'a> {
+    Arrival {
+        request: RequestId::new(),
+        source: IpAddr::V4(Ipv4Addr::LOCALHOST),
+        token: Some(token),
+        connection: "crm",
+        method: "GET",
+        path,
+    }
+}
+
+#[tokio::test]
+async fn a_caller_is_judged_by_the_policies_that_belong_to_its_issuers() {
+    let provider = forge::Provider::default();
+    let pair = forge::Pair::rsa(0);
+    provider.issue(forge::ISS, &[pair.jwk("k")]);
+    provider.slow(Duration::from_millis(200));
+    let issuers = Arc::new(provider.issuers(vec![forge::generic()]));
+    issuers.start(&Handle::current());
+    let crm = || vec![connection("crm", "crm.internal")];
+    let (gate, _dir) = gate(snapshot(issuers, crm(), &[], "admins"));
+    let token = pair.token("k", &forge::claims());
+
+    // A reload while the request waits for keys: what the issuers of before say opens nothing by the policies of now.
+    let (entered, ()) = tokio::join!(gate.enter(arrival(&token, "/c/crm/x")), async {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        gate.replace(snapshot(nobody(), crm(), &[], "dba"));
+    });
+    assert_eq!(entered.err().map(|denied| denied.code), Some(DenyCode::Unauthenticated));
+    assert!(gate.sessions().list().is_empty());
+}
