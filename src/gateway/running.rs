@@ -19,6 +19,7 @@ use crate::domain::Origin;
 use crate::gateway::error::GatewayError;
 use crate::gateway::keeper::StoredKeys;
 use crate::gateway::masks::MaskKey;
+use crate::gateway::revision::file_digest;
 use crate::identity::Issuers;
 use crate::pipeline::Gate;
 use crate::pipeline::snapshot::CallerLimits;
@@ -112,8 +113,7 @@ pub fn compile(
     let connections: Vec<Connection> = entities.connections.clone();
     let recording = config.recording.clone();
     let key = |name: &_| masks.of(name);
-    let parts =
-        SnapshotParts { issuers, connections, masks: &entities.masks, policies, recording, limits };
+    let parts = SnapshotParts { issuers, connections, masks: &entities.masks, policies, recording, limits };
     Snapshot::compile(parts, key, before).map_err(|source| GatewayError::Snapshot { source })
 }
 
@@ -147,17 +147,14 @@ impl Running {
     }
 
     async fn apply(&self, config: Config) -> Result<Reloaded, GatewayError> {
-        let stored = self.store.read(|view| Ok((view.entities(None)?, view.revision()?))).await;
-        let (stored, revision) = stored.map_err(|source| GatewayError::Store { source })?;
+        let file = file_digest(&config);
+        let stored =
+            self.store.change(move |change| Ok((change.entities(None)?, change.revision_with(&file)?)));
+        let (stored, revision) = stored.await.map_err(|source| GatewayError::Store { source })?;
         let problems = |problems| GatewayError::Config { problems };
         let entities =
             config::combine(&config, stored_entities(&stored).map_err(problems)?).map_err(problems)?;
         let old = self.config.load_full();
-        // The file has no revision of its own: one that changed counts as the next.
-        let changed = old.policies != config.policies
-            || old.connections != config.connections
-            || old.masks != config.masks;
-        let revision = revision.max(self.gate.snapshot().revision()) + u64::from(changed);
         let before = self.gate.snapshot();
         let issuers =
             if old.oidc == config.oidc { self.gate.issuers() } else { issuers(&config, &self.store)? };

@@ -28,6 +28,7 @@ use crate::gateway::live;
 use crate::gateway::masks::MaskKey;
 use crate::gateway::notices;
 use crate::gateway::probe::GateProbe;
+use crate::gateway::revision::file_digest;
 use crate::gateway::running::Running;
 use crate::gateway::running::compile;
 use crate::gateway::running::issuers;
@@ -160,8 +161,10 @@ async fn open(options: RunOptions) -> Result<(Running, TcpListener, DataDirLock)
         .map_err(|source| GatewayError::Journal { source })?;
 
     let now = now_ms();
-    let read = store.read(move |view| Ok((view.entities(None)?, view.revision()?, view.locks(now)?))).await;
-    let (stored, revision, locks) = read.map_err(of_store)?;
+    let file = file_digest(&config);
+    let read = store
+        .change(move |change| Ok((change.entities(None)?, change.revision_with(&file)?, change.locks(now)?)));
+    let (stored, revision, locks) = read.await.map_err(of_store)?;
     let problems = |problems| GatewayError::Config { problems };
     let entities = config::combine(&config, stored_entities(&stored).map_err(problems)?).map_err(problems)?;
     for warning in config.warnings.iter().chain(&entities.warnings) {
@@ -175,13 +178,7 @@ async fn open(options: RunOptions) -> Result<(Running, TcpListener, DataDirLock)
     let shared_config = Arc::new(ArcSwap::from_pointee(config));
     let approvals = Approvals::new(store.clone(), admin::electorate(Arc::clone(&shared_config)));
     approvals.recover().await.map_err(|source| GatewayError::Approvals { source })?;
-    let gate = Gate::new(
-        snapshot,
-        LockSet::new(locks),
-        journal,
-        approvals.clone(),
-        Arc::clone(&vault),
-    );
+    let gate = Gate::new(snapshot, LockSet::new(locks), journal, approvals.clone(), Arc::clone(&vault));
     let config = shared_config.load_full();
     let certificate = server_tls(&config, &vault).await?;
     let listener = listen(config.gateway.listen).map_err(|source| GatewayError::Listen { source })?;
@@ -297,5 +294,53 @@ async fn prune(running: Arc<Running>) {
             tracing::warn!(%error, "approvals could not be pruned");
         }
         tokio::time::sleep(PRUNE_EVERY).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::gateway::LogFormat;
+
+    /// A file that denies what is named, and nothing else.
+    fn write(file: &Path, dir: &Path, denied: &str) {
+        let text = format!(
+            "version = 1\n[gateway]\nlisten = \"127.0.0.1:0\"\n[storage]\ndata_dir = {:?}\n[[policy]]\nid = \"no\"\neffect = \"deny\"\nmatch = {{ paths = [\"{denied}\"] }}\n",
+            dir.join("data")
+        );
+        std::fs::write(file, text).unwrap();
+    }
+
+    async fn opened(file: &Path) -> (Running, TcpListener, DataDirLock) {
+        let config = config::load(file).unwrap();
+        let options = RunOptions { config, config_path: file.to_owned(), log_format: LogFormat::Pretty };
+        open(options).await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_revision_stands_for_one_set_of_policies_over_reloads_and_restarts() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("gw.toml");
+        write(&file, dir.path(), "/a");
+        let (running, listener, lock) = opened(&file).await;
+        let first = running.gate.snapshot().revision();
+        assert_eq!(running.reload().await.unwrap().revision, first, "nothing has changed");
+        write(&file, dir.path(), "/b");
+        let second = running.reload().await.unwrap().revision;
+        assert!(second > first);
+        running.gate.journal().close();
+        drop((running, listener, lock));
+
+        // The same file after a restart has its number; one that was changed meanwhile has one of its own.
+        let (running, listener, lock) = opened(&file).await;
+        assert_eq!(running.gate.snapshot().revision(), second);
+        running.gate.journal().close();
+        drop((running, listener, lock));
+        write(&file, dir.path(), "/c");
+        let (running, _listener, _lock) = opened(&file).await;
+        assert!(running.gate.snapshot().revision() > second);
+        running.gate.journal().close();
     }
 }

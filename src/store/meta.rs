@@ -11,7 +11,7 @@ use crate::store::error::During;
 use crate::store::error::StoreError;
 
 impl View {
-    /// How many times an entity was changed, ever: the store's part of the policies' revision.
+    /// The revision of the policies: how many times an entity, or what the configuration file says of them, was changed, ever.
     pub fn revision(&self) -> Result<u64, StoreError> {
         self.number("revision")
     }
@@ -42,6 +42,16 @@ impl View {
 }
 
 impl Change<'_> {
+    /// The revision of what the store's entities and the file make together. `file` is a digest of what the file says; when it
+    /// is not that of the last call, in this process or one before, the revision rises. So no number stands for two things.
+    pub fn revision_with(&self, file: &str) -> Result<u64, StoreError> {
+        if self.fact("file")? == file {
+            return self.revision();
+        }
+        self.set_fact("file", file)?;
+        self.raise_revision()
+    }
+
     /// Raises the revision, and says the new one.
     pub(super) fn raise_revision(&self) -> Result<u64, StoreError> {
         let revision = self.revision()?.saturating_add(1);

@@ -217,7 +217,7 @@ fn a_newer_schema_is_refused_and_left_alone() {
     place.raw().pragma_update(None, "user_version", 99).unwrap();
     let before = fs::read(place.db()).unwrap();
     let error = place.open().err().unwrap();
-    assert!(matches!(error, StoreError::Newer { found: 99, known: 1, .. }), "{error:?}");
+    assert!(matches!(error, StoreError::Newer { found: 99, known: 2, .. }), "{error:?}");
     assert!(error.to_string().contains("newer hoopctl"));
     assert_eq!(fs::read(place.db()).unwrap(), before);
 }
@@ -298,6 +298,20 @@ fn entities_say_what_was_there_already() {
         told,
         [("policy.add", a), ("policy.edit", a), ("policy.add", a), ("policy.remove", "local:b")]
     );
+}
+
+#[test]
+fn a_revision_never_stands_for_what_two_files_say() {
+    let place = Place::new();
+    let with = |store: &Store, file: &'static str| change(store, move |change| change.revision_with(file));
+    let store = place.open().unwrap();
+    assert_eq!((with(&store, "one"), with(&store, "one")), (1, 1));
+    let new = policy("a", "");
+    change(&store, move |change| change.put_entity(&new, Put::New, "local:a"));
+    assert_eq!((with(&store, "one"), with(&store, "two")), (2, 3));
+    drop(store);
+    let store = place.open().unwrap();
+    assert_eq!((with(&store, "two"), with(&store, "one"), read(&store, View::revision)), (3, 4, 4));
 }
 
 #[test]

@@ -39,12 +39,12 @@ use crate::control::noun::session::LiveSession;
 use crate::domain::id::SessionId;
 use crate::domain::lock::Lock;
 use crate::gateway::admin::fault::fault_of_store;
+use crate::gateway::revision::file_digest;
 use crate::recording::Journal;
 use crate::secret::Sealer;
 use crate::secret::Vault;
 use crate::store::DataDirLock;
 use crate::store::Store;
-use crate::store::View;
 use crate::store::lock_data_dir;
 
 /// What only a gateway that runs can do.
@@ -190,10 +190,12 @@ impl Admin {
     }
 
     async fn revision(&self) -> Result<u64, ApiError> {
-        match &self.running {
-            Some(running) => Ok(running.live.status().revision),
-            None => self.store.read(View::revision).await.map_err(|error| fault_of_store(&error)),
+        if let Some(running) = &self.running {
+            return Ok(running.live.status().revision);
         }
+        let file = file_digest(&self.config.load());
+        let given = self.store.change(move |change| change.revision_with(&file)).await;
+        given.map_err(|error| fault_of_store(&error))
     }
 }
 

@@ -35,10 +35,10 @@ impl Admin {
         let config = self.config.load_full();
         let combined = self.combined().await?;
         let waiting = store::ApprovalFilter { state: Some(ApprovalState::Pending), ..Default::default() };
-        let counted = self.store.read(move |view| {
-            Ok((view.revision()?, count(&view.locks(now_ms())?), count(&view.approvals(&waiting)?)))
-        });
-        let (revision, locks, approvals) = counted.await.map_err(|error| fault_of_store(&error))?;
+        let counted = self
+            .store
+            .read(move |view| Ok((count(&view.locks(now_ms())?), count(&view.approvals(&waiting)?))));
+        let (locks, approvals) = counted.await.map_err(|error| fault_of_store(&error))?;
         let counts = Counts {
             connections: count(&combined.connections),
             policies: count(&combined.policies),
@@ -55,7 +55,7 @@ impl Admin {
             started_ms: None,
             config: config.path.display().to_string(),
             data_dir: config.storage.data_dir.display().to_string(),
-            revision,
+            revision: self.revision().await?,
             listeners: Vec::new(),
             issuers: self.stored_issuers().await?,
             recording_problem: None,
