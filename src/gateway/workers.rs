@@ -16,6 +16,7 @@ use tokio_rustls::TlsAcceptor;
 
 use crate::gateway::error::GatewayError;
 use crate::pipeline::Gate;
+use crate::protocol::http;
 use crate::protocol::http::HeadLimits;
 use crate::protocol::http::HttpService;
 use crate::protocol::http::Probe;
@@ -136,6 +137,8 @@ async fn work(
     draining: watch::Receiver<bool>,
 ) {
     let WorkerSettings { gate, limits, probe, tls, dev } = settings;
+    // It ends with the thread's other tasks.
+    tokio::task::spawn_local(http::sweep(gate.clone()));
     let service = Rc::new(HttpService::new(gate, limits, probe, open, dev));
     while let Some((stream, peer, counted)) = accepted.recv().await {
         let (service, tls, draining) = (Rc::clone(&service), tls.load_full(), draining.clone());

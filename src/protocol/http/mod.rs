@@ -21,3 +21,4 @@ mod websocket;
 pub use codec::HeadLimits;
 pub use serve::HttpService;
 pub use serve::Probe;
+pub use upstream::sweep;

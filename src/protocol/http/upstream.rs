@@ -25,9 +25,11 @@ use crate::domain::ConnectionName;
 use crate::domain::Denied;
 use crate::domain::DenyCode;
 use crate::domain::SessionEnd;
+use crate::pipeline::Gate;
 use crate::pipeline::Permit;
 use crate::pipeline::ReplyGuard;
 use crate::pipeline::snapshot::Governed;
+use crate::pipeline::snapshot::Snapshot;
 use crate::protocol::http::body::RequestBody;
 use crate::protocol::http::body::Sent;
 use crate::transport::dial::dial;
@@ -37,6 +39,8 @@ use crate::transport::tls;
 const IDLE: Duration = Duration::from_secs(30);
 /// How many idle streams one thread keeps to one target.
 const KEPT: usize = 256;
+/// How often a thread looks for streams that it keeps to no purpose.
+const SWEEP: Duration = Duration::from_secs(5);
 
 /// One request as it will be sent, but for the credential.
 pub struct Outgoing {
@@ -58,6 +62,13 @@ struct Pool {
     tls: Option<Arc<rustls::ClientConfig>>,
     h1: Vec<(http1::SendRequest<RequestBody>, Instant)>,
     h2: Option<http2::SendRequest<RequestBody>>,
+}
+
+impl Pool {
+    fn drop_old(&mut self) {
+        self.h1
+            .retain(|(sender, since)| !sender.is_closed() && (since.elapsed() < IDLE || !sender.is_ready()));
+    }
 }
 
 thread_local! {
@@ -272,14 +283,37 @@ fn pool<T>(governed: &Arc<Governed>, with: impl FnOnce(&mut Pool) -> T) -> T {
     })
 }
 
+/// Closes, again and again, what this thread keeps open to no purpose: a connection that was taken away is not used again, so
+/// nothing else would.
+pub async fn sweep(gate: Gate) {
+    let mut every = tokio::time::interval(SWEEP);
+    every.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        every.tick().await;
+        drop_useless(&gate.snapshot());
+    }
+}
+
+/// Drops the streams of connections that are gone or lead elsewhere now, and those that have been idle for too long.
+fn drop_useless(snapshot: &Snapshot) {
+    POOLS.with_borrow_mut(|pools| {
+        pools.retain(|name, pool| {
+            let now = snapshot.connection(name.as_str()).filter(|now| !pool.governed.leads_elsewhere(now));
+            let Some(now) = now else { return false };
+            pool.governed = Arc::clone(now);
+            pool.drop_old();
+            true
+        });
+    });
+}
+
 fn idle(governed: &Arc<Governed>) -> Option<Sender> {
     pool(governed, |pool| {
         if let Some(h2) = pool.h2.as_ref().filter(|h2| h2.is_ready()) {
             return Some(Sender::H2(h2.clone()));
         }
         pool.h2 = None;
-        pool.h1
-            .retain(|(sender, since)| !sender.is_closed() && (since.elapsed() < IDLE || !sender.is_ready()));
+        pool.drop_old();
         let ready = pool.h1.iter().rposition(|(sender, _)| sender.is_ready())?;
         Some(Sender::H1(pool.h1.swap_remove(ready).0))
     })
@@ -345,4 +379,57 @@ fn tls_config(governed: &Arc<Governed>, only_h1: bool) -> Result<Arc<rustls::Cli
     let config = tls::client_config(ca_file, &[b"h2", b"http/1.1"])?;
     pool(governed, |pool| pool.tls = Some(Arc::clone(&config)));
     Ok(config)
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::AsyncReadExt;
+
+    use super::*;
+    use crate::pipeline::tests::connection;
+    use crate::pipeline::tests::nobody;
+    use crate::pipeline::tests::snapshot;
+
+    /// Puts one idle stream into the pool of the connection; gives the target's end of it.
+    async fn kept(snapshot: &Snapshot, name: &str) -> tokio::io::DuplexStream {
+        let (ours, target) = tokio::io::duplex(64);
+        let (sender, driver) = http1::handshake(TokioIo::new(ours)).await.unwrap();
+        tokio::task::spawn_local(async move { log_end(driver.await) });
+        keep(snapshot.connection(name).unwrap(), sender);
+        target
+    }
+
+    async fn is_closed(target: &mut tokio::io::DuplexStream) -> bool {
+        let read = tokio::time::timeout(Duration::from_millis(50), target.read(&mut [0; 1])).await;
+        matches!(read, Ok(Ok(0)))
+    }
+
+    #[tokio::test]
+    async fn streams_of_a_connection_that_was_removed_or_leads_elsewhere_are_closed_without_being_asked_for()
+    {
+        let test = async {
+            let names = ["gone", "moved", "stays"];
+            let with = |list: &[(&str, &str)]| {
+                let connections = list.iter().map(|(name, host)| connection(name, host)).collect();
+                snapshot(nobody(), connections, &[], "dba")
+            };
+            let before = with(&names.map(|name| (name, "a.internal")));
+            let mut targets = Vec::new();
+            for name in names {
+                targets.push(kept(&before, name).await);
+            }
+            drop_useless(&before);
+            for target in &mut targets {
+                assert!(!is_closed(target).await);
+            }
+            drop_useless(&with(&[("moved", "b.internal"), ("stays", "a.internal")]));
+            let mut closed = Vec::new();
+            for target in &mut targets {
+                closed.push(is_closed(target).await);
+            }
+            assert_eq!(closed, [true, true, false]);
+            assert_eq!(POOLS.with_borrow(HashMap::len), 1);
+        };
+        tokio::task::LocalSet::new().run_until(test).await;
+    }
 }
