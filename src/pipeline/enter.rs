@@ -119,7 +119,9 @@ impl Gate {
             path: arrival.path,
             principal: who.map(|verified| &*verified.principal.id),
         };
-        self.0.refusals.record(&self.0.journal, stranger, denied);
+        let snapshot = self.0.snapshot.load();
+        let governed = snapshot.connection(arrival.connection).map(|governed| &**governed);
+        self.0.refusals.record(&self.0.journal, stranger, denied, governed);
     }
 
     /// Ends every session, and the recording of this run's refusals.

@@ -9,18 +9,21 @@ use std::time::Instant;
 use crate::domain::Denied;
 use crate::domain::Event;
 use crate::domain::EventKind;
+use crate::domain::MaskNote;
 use crate::domain::RequestId;
 use crate::domain::SessionEnd;
 use crate::domain::SessionId;
 use crate::domain::json::write_string;
+use crate::mask::Notes;
 use crate::pipeline::now_ms;
+use crate::pipeline::snapshot::Governed;
 use crate::recording::GATEWAY;
 use crate::recording::Journal;
 
 /// How many refusals a second are recorded one by one; a flood beyond that is counted in the next one.
 const PER_SECOND: u32 = 200;
-/// How much of a target's path is kept, in bytes.
-const MAX_TARGET: usize = 512;
+/// How much of a path is kept, in bytes.
+const MAX_PATH: usize = 512;
 
 /// The gateway's own recording.
 #[derive(Debug)]
@@ -46,7 +49,7 @@ pub struct Stranger<'a> {
     pub source: IpAddr,
     /// The method as it came, or empty.
     pub method: &'a str,
-    /// The path as it came, or empty; never the query.
+    /// The path as it came, or empty.
     pub path: &'a str,
     /// The principal, where a token held.
     pub principal: Option<&'a str>,
@@ -63,11 +66,18 @@ impl Refusals {
         let data = format!(
             "{{\"principal\":\"{GATEWAY}\",\"label\":\"gateway\",\"kind\":\"app\",\"issuer\":\"local\",\"client\":\"\",\"connection\":\"gateway\",\"protocol\":\"http\",\"upstream\":\"\",\"source\":\"\",\"groups\":[],\"policy_rev\":{revision}}}"
         );
-        refusals.push(journal, EventKind::SessionStart, None, data);
+        refusals.push(journal, EventKind::SessionStart, None, data, Vec::new());
         refusals
     }
 
-    fn push(&self, journal: &Journal, kind: EventKind, corr: Option<RequestId>, data: String) {
+    fn push(
+        &self,
+        journal: &Journal,
+        kind: EventKind,
+        corr: Option<RequestId>,
+        data: String,
+        mask: Vec<MaskNote>,
+    ) {
         let event = Event {
             session: self.session,
             t_us: u64::try_from(self.started.elapsed().as_micros()).unwrap_or(u64::MAX),
@@ -76,7 +86,7 @@ impl Refusals {
             dir: None,
             corr,
             data,
-            mask: Vec::new(),
+            mask,
         };
         // The request is refused either way; nothing was forwarded that would have to be in the recording first.
         if let Err(error) = journal.push(event) {
@@ -84,9 +94,21 @@ impl Refusals {
         }
     }
 
-    /// Records one refusal.
-    pub fn record(&self, journal: &Journal, stranger: Stranger<'_>, denied: &Denied) {
+    /// Records one refusal. The path is masked as on the connection it names, if there is such a one.
+    pub fn record(
+        &self,
+        journal: &Journal,
+        stranger: Stranger<'_>,
+        denied: &Denied,
+        governed: Option<&Governed>,
+    ) {
         let Some(suppressed) = self.admit() else { return };
+        let mut notes = Notes::default();
+        let path = without_values(stranger.path);
+        // Before it is cut: half a value is not known for what it is.
+        let masked = governed.and_then(|governed| governed.plan.text(&path, "path", &mut notes));
+        let path = masked.as_deref().unwrap_or(&path);
+        let path = path.get(..path.floor_char_boundary(MAX_PATH)).unwrap_or_default();
         let mut data = String::with_capacity(256);
         let _infallible = write!(
             data,
@@ -94,7 +116,6 @@ impl Refusals {
             denied.code,
             denied.audit.unwrap_or_default()
         );
-        let path = stranger.path.get(..stranger.path.floor_char_boundary(MAX_TARGET)).unwrap_or_default();
         let source = stranger.source.to_string();
         for (name, value) in [
             ("source", source.as_str()),
@@ -109,7 +130,7 @@ impl Refusals {
             let _infallible = write!(data, ",\"not_recorded_before\":{suppressed}");
         }
         data.push('}');
-        self.push(journal, EventKind::Error, Some(stranger.request), data);
+        self.push(journal, EventKind::Error, Some(stranger.request), data, notes.take());
     }
 
     /// Whether this one is recorded, and how many before it were only counted.
@@ -135,6 +156,59 @@ impl Refusals {
             EventKind::SessionEnd,
             None,
             format!("{{\"reason\":\"{}\"}}", SessionEnd::Stopped),
+            Vec::new(),
         );
+    }
+}
+
+/// A path without the values of parameters in it, in a query or after a `;`: nobody is known to whom they could be of use, and one
+/// may be a token. The marks may be percent-encoded, as by a client that took the query for a part of the path.
+fn without_values(path: &str) -> String {
+    let mut out = String::with_capacity(path.len().min(2 * MAX_PATH));
+    let (mut in_query, mut in_value) = (false, false);
+    let mut rest = path;
+    while let Some(first) = rest.chars().next() {
+        let coded = rest.get(..3).filter(|three| three.starts_with('%'));
+        let mark = match coded.map(str::to_ascii_uppercase).as_deref() {
+            Some("%3D") => '=',
+            Some("%3F") => '?',
+            Some("%3B") if !in_value => ';',
+            _ => first,
+        };
+        // What is not the mark itself may be a part of the value, so that only the mark ends it.
+        let ends = if in_query { mark == '&' } else { matches!(mark, '/' | ';' | '&' | '?') };
+        in_query |= mark == '?';
+        in_value &= !ends;
+        let (this, after) = rest.split_at(if mark == first { first.len_utf8() } else { 3 });
+        rest = after;
+        if !in_value {
+            out.push_str(this);
+        }
+        if mark == '=' && !in_value {
+            in_value = true;
+            out.push_str("[withheld]");
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_is_kept_without_the_values_of_its_parameters() {
+        for (path, kept) in [
+            ("/c/crm/customers/7", "/c/crm/customers/7"),
+            ("", ""),
+            ("/c/crm/x?access_token=s3cr/et;x&b=1", "/c/crm/x?access_token=[withheld]&b=[withheld]"),
+            ("/c/crm/x?flag&b", "/c/crm/x?flag&b"),
+            ("/c/crm/x%3Faccess_token%3ds3cret%26b%3D1", "/c/crm/x%3Faccess_token%3d[withheld]"),
+            ("/c/crm/x;sid=s3cret/y;v=1?a=2", "/c/crm/x;sid=[withheld]/y;v=[withheld]?a=[withheld]"),
+            ("/c/crm/x%3bsid=s3cret%3Fa=b/c", "/c/crm/x%3bsid=[withheld]%3Fa=[withheld]"),
+            ("/c/crm/a==b/\u{e9}%", "/c/crm/a=[withheld]/\u{e9}%"),
+        ] {
+            assert_eq!(without_values(path), kept, "{path}");
+        }
     }
 }

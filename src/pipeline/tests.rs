@@ -83,8 +83,7 @@ fn gate(snapshot: Snapshot) -> (Gate, tempfile::TempDir) {
     let store = Store::open(&data).unwrap();
     let journal = Journal::open(&data, recording::Settings::default()).unwrap();
     let approvals = Approvals::new(store, Arc::new(|_: &str, _: &[String]| false));
-    let gate =
-        Gate::new(snapshot, LockSet::new(Vec::new()), journal, approvals, Arc::new(Vault::new(None)));
+    let gate = Gate::new(snapshot, LockSet::new(Vec::new()), journal, approvals, Arc::new(Vault::new(None)));
     (gate, dir)
 }
 
@@ -118,4 +117,43 @@ async fn a_caller_is_judged_by_the_policies_that_belong_to_its_issuers() {
     });
     assert_eq!(entered.err().map(|denied| denied.code), Some(DenyCode::Unauthenticated));
     assert!(gate.sessions().list().is_empty());
+}
+
+/// The events of the gateway's own recording, as one text.
+fn refusals(dir: &tempfile::TempDir) -> String {
+    let reader = recording::Reader::open(&dir.path().join("data")).unwrap();
+    let sessions = reader.sessions(&recording::SessionFilter::default()).unwrap();
+    let own = sessions.iter().find(|session| session.principal == recording::GATEWAY).unwrap();
+    reader.events(own.id, 1).unwrap().map(|event| event.unwrap().line.to_string()).collect()
+}
+
+#[tokio::test]
+async fn a_refusal_without_a_session_is_recorded_without_secrets_in_its_path() {
+    let mask = MaskRule {
+        id: "pii".to_owned(),
+        origin: Origin::Store,
+        tags: std::collections::BTreeMap::new(),
+        connections: vec!["crm".to_owned()],
+        fields: Vec::new(),
+        entities: vec![crate::domain::Entity::EmailAddress],
+        patterns: std::collections::BTreeMap::new(),
+        op: crate::domain::MaskOp::Redact,
+    };
+    let (gate, dir) = gate(snapshot(nobody(), vec![connection("crm", "crm.internal")], &[mask], "dba"));
+    let long = format!("/c/crm/{}?t=s3cret", "x".repeat(10_000));
+    for path in ["/c/crm/x?access_token=s3cret&page=2", "/c/crm/customers/jane@example.org/x", &long] {
+        assert!(gate.enter(arrival("no token", path)).await.is_err());
+    }
+    gate.close();
+    gate.journal().settle().await.unwrap();
+    gate.journal().close();
+    let told = refusals(&dir);
+    assert!(
+        !told.contains("s3cret") && !told.contains("jane@") && !told.contains(&"x".repeat(513)),
+        "{told}"
+    );
+    assert!(
+        told.contains("access_token=[withheld]&page=[withheld]") && told.contains("/customers/"),
+        "{told}"
+    );
 }

@@ -31,6 +31,7 @@ use crate::protocol::http::codec::HeadLimits;
 use crate::protocol::http::codec::Refusal;
 use crate::protocol::http::codec::STAND_IN_FIELD;
 use crate::protocol::http::command::bad;
+use crate::protocol::http::command::route;
 use crate::protocol::http::exchange;
 use crate::protocol::http::guarded::Guarded;
 use crate::protocol::http::guarded::HEAD_TIME;
@@ -205,13 +206,14 @@ impl HttpService {
                         exchange::answer(&self.gate, origin, request).await
                     }
                     Err(denied) => {
+                        let path = request.uri().path();
                         let arrival = Arrival {
                             request: origin.request,
                             source,
                             token: None,
-                            connection: "",
+                            connection: route(path).map_or("", |route| route.connection),
                             method: request.method().as_str(),
-                            path: request.uri().path(),
+                            path,
                         };
                         self.gate.refuse_stranger(arrival, None, &denied);
                         reply::problem(&denied, origin.request, None)
