@@ -311,11 +311,22 @@ fn inside(value: &HeaderValue, connection: &Connection) -> Option<HeaderValue> {
     opens.then(|| HeaderValue::from_str(&format!("/c/{}{below}", connection.name)).ok()).flatten()
 }
 
-/// Links to the target's own origin, led back through the gateway. Where that cannot be done for all of them, none is shown.
+/// Links to the target's own origin, led back through the gateway as redirects are. Where that cannot be done for all of them, none
+/// is shown.
 fn links_inside(value: &HeaderValue, connection: &Connection) -> Option<HeaderValue> {
     let upstream = &connection.upstream;
     let authority = upstream.authority();
-    let mut text = value.to_str().ok()?.to_owned();
+    let mut text = String::new();
+    for piece in value.to_str().ok()?.split_inclusive('>') {
+        // No target has a `<` in it, but a title may: the last one begins the target.
+        match piece.strip_suffix('>').and_then(|piece| piece.rsplit_once('<')) {
+            None => text.push_str(piece),
+            Some((before, target)) => {
+                let target = inside(&HeaderValue::from_str(target).ok()?, connection)?;
+                text.extend([before, "<", target.to_str().ok()?, ">"]);
+            }
+        }
+    }
     for scheme in ["https", "http"] {
         let own = format!("{scheme}://{authority}{}/", upstream.base_path);
         text = text.replace(&own, &format!("/c/{}/", connection.name));
@@ -439,6 +450,30 @@ mod tests {
                 inside(&value, &connection()).as_ref().map(|value| value.to_str().unwrap()),
                 wanted,
                 "{location}"
+            );
+        }
+    }
+
+    #[test]
+    fn links_stay_inside_or_are_not_shown() {
+        for (link, wanted) in [
+            ("</api/x?page=2>; rel=next", Some("</c/crm/x?page=2>; rel=next")),
+            (
+                "<https://crm.internal/api/x>; rel=\"self\", </api/x?a=1,2>; title=\"a < b > c\", <?page=3>; rel=next",
+                Some("</c/crm/x>; rel=\"self\", </c/crm/x?a=1,2>; title=\"a < b > c\", <?page=3>; rel=next"),
+            ),
+            ("<https://elsewhere.example/x>; rel=help", Some("<https://elsewhere.example/x>; rel=help")),
+            ("</api/x>; rel=next, </admin>; rel=up", None),
+            ("</apix>; rel=next", None),
+            ("<https://crm.internal/other>; rel=next", None),
+            ("</api/x>; anchor=\"https://crm.internal/other\"", None),
+            ("5; url=https://crm.internal/api/x", Some("5; url=/c/crm/x")),
+        ] {
+            let value = HeaderValue::from_static(link);
+            assert_eq!(
+                links_inside(&value, &connection()).as_ref().map(|value| value.to_str().unwrap()),
+                wanted,
+                "{link}"
             );
         }
     }
