@@ -151,6 +151,9 @@ fn no_form_asks_for_another_method_however_it_comes() {
         (plain, "_method%00x=DELETE".to_owned()),
         (parts, part("name=\".method\"")),
         (parts, part(&format!("name={}_method", " ".repeat(100)))),
+        (parts, part("name*=UTF-8''%5Fmethod")),
+        // Laravel reads it from JSON too.
+        ("application/json", r#"{"a":{},"\u005fmethod":"DELETE"}"#.to_owned()),
     ];
     for (kind, body) in &bodies {
         let reply = world.send("PUT", "/c/crm/__size", Some(&token), &[("Content-Type", kind)], Some(body));
@@ -158,9 +161,11 @@ fn no_form_asks_for_another_method_however_it_comes() {
     }
     assert!(world.hits().is_empty(), "{:?}", world.hits());
     // In chunks nobody knows how long it is, and the name may lie across two of them.
-    for (kind, body) in
-        [(plain, bodies[1].1.clone()), (parts, format!("{padding}{}", part("name=\"_method\"")))]
-    {
+    for (kind, body) in [
+        bodies[1].clone(),
+        (parts, format!("{padding}{}", part("name=\"_method\""))),
+        ("application/json", format!(r#"{{"a":"{padding}","_method":"DELETE"}}"#)),
+    ] {
         let at = body.find("_met").unwrap() + 4;
         let mut client = world.client();
         client.send(format!(

@@ -28,11 +28,9 @@ use crate::pipeline::SideNotes;
 use crate::pipeline::body::Capture;
 use crate::pipeline::snapshot::Governed;
 use crate::protocol::http::coding::Decoder;
-use crate::protocol::http::command::NAMES_METHOD;
-use crate::protocol::http::command::is_multipart;
-use crate::protocol::http::command::names_method;
 use crate::protocol::http::exchange::body_text;
 use crate::protocol::http::headers::is_harmless_trailer;
+use crate::protocol::http::overrides::Watch;
 
 /// A body that ends before its end, on purpose: the peer must see that.
 #[derive(Debug, thiserror::Error)]
@@ -69,8 +67,8 @@ pub struct Upload {
     notes: SideNotes,
     governed: Arc<Governed>,
     headers: HeaderMap,
-    /// For a form of several parts: the end of what has passed, which may be the beginning of a name that must not.
-    parts: Option<Vec<u8>>,
+    /// For types of bodies that may ask for another method.
+    watch: Option<Watch>,
     complete: bool,
 }
 
@@ -90,25 +88,10 @@ impl Upload {
             capture: exchange.capture(),
             notes: exchange.notes(),
             governed: Arc::clone(exchange.governed()),
-            parts: is_multipart(headers).then(Vec::new),
+            watch: Watch::of(headers),
             headers: kept,
             complete: false,
         }
-    }
-
-    /// Whether a form of several parts asks for another method than the request's own.
-    fn overrides_method(&mut self, data: &[u8]) -> bool {
-        let Some(seam) = &mut self.parts else { return false };
-        let edge = NAMES_METHOD - 1;
-        seam.extend_from_slice(data.get(..edge.min(data.len())).unwrap_or_default());
-        let found = names_method(seam) || names_method(data);
-        if data.len() >= edge {
-            seam.clear();
-            seam.extend_from_slice(data.get(data.len() - edge..).unwrap_or_default());
-        } else {
-            seam.drain(..seam.len().saturating_sub(edge));
-        }
-        found
     }
 
     fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, UploadError>>> {
@@ -124,7 +107,7 @@ impl Upload {
         };
         Poll::Ready(Some(Ok(match frame.into_data() {
             Ok(data) => {
-                if self.overrides_method(&data) {
+                if self.watch.as_mut().is_some_and(|watch| watch.finds(&data)) {
                     return Poll::Ready(Some(Err(UploadError::MethodOverride)));
                 }
                 self.sent.0.fetch_add(data.len() as u64, Ordering::Relaxed);
@@ -173,8 +156,8 @@ pub enum UploadError {
     /// What the command stands on has ended.
     #[error("the session has ended")]
     Ended,
-    /// A part of the form asks for another method than the request's own.
-    #[error("the form asks for another method")]
+    /// It asks for another method than the request's own.
+    #[error("the body asks for another method")]
     MethodOverride,
 }
 

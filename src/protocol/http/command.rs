@@ -11,6 +11,8 @@ use crate::domain::DenyCode;
 use crate::domain::Protocol;
 use crate::domain::command::Args;
 use crate::domain::json::Json;
+use crate::protocol::http::overrides::Watch;
+use crate::protocol::http::overrides::is_method_field;
 
 /// How deep a judged JSON body may be nested.
 const MAX_DEPTH: usize = 64;
@@ -266,7 +268,7 @@ pub fn args(headers: &HeaderMap, body: &[u8]) -> Result<Args, Denied> {
     if body.is_empty() {
         return Ok(Args::Absent);
     }
-    check_form(headers, body)?;
+    check_overrides(headers, body)?;
     let mut types = headers.get_all(header::CONTENT_TYPE).iter();
     let content_type = match (types.next(), types.next()) {
         (_, Some(_)) => return Err(bad("more than one Content-Type").because("content_type")),
@@ -289,9 +291,9 @@ pub fn args(headers: &HeaderMap, body: &[u8]) -> Result<Args, Denied> {
     Ok(Args::Unreadable)
 }
 
-/// Refuses a form that asks for another method than the request's own, as some frameworks allow.
-pub fn check_form(headers: &HeaderMap, body: &[u8]) -> Result<(), Denied> {
-    if is_multipart(headers) && names_method(body) {
+/// Refuses a body that asks for another method than the request's own, as some frameworks allow.
+pub fn check_overrides(headers: &HeaderMap, body: &[u8]) -> Result<(), Denied> {
+    if Watch::of(headers).is_some_and(|watch| watch.finds_in_whole(body)) {
         return Err(overrides());
     }
     if !is_form(headers) {
@@ -304,46 +306,7 @@ pub fn check_form(headers: &HeaderMap, body: &[u8]) -> Result<(), Denied> {
 }
 
 fn overrides() -> Denied {
-    bad("the form asks for another method than the request's own").because("method_override")
-}
-
-/// Whether a field or parameter of this name is what frameworks read another method from. Some of them take other names for
-/// it: PHP drops spaces before a name, writes `_` for `.` and `[`, and ends a name at a NUL or `[`.
-fn is_method_field(name: &[u8]) -> bool {
-    let name = name.trim_ascii_start();
-    let (mark, rest) = name.split_first_chunk::<1>().unwrap_or((b" ", b""));
-    let end = rest.iter().position(|byte| matches!(byte, 0 | b'[')).unwrap_or(rest.len());
-    matches!(mark, b"_" | b"." | b"[")
-        && rest.get(..end).is_some_and(|word| word.eq_ignore_ascii_case(b"method"))
-}
-
-/// How many bytes of a form of several parts [`names_method`] must see together.
-pub const NAMES_METHOD: usize = 64;
-
-/// Whether a form of several parts has a field of such a name. Where the beginning of a parameter cannot be seen for white space,
-/// it is taken for one.
-pub fn names_method(body: &[u8]) -> bool {
-    const LOOK_BACK: usize = 32;
-    let quote = |text: &[u8]| matches!(text, [.., b'"' | b'\'']);
-    let marks = memchr::memchr3_iter(b'_', b'.', b'[', body);
-    let mut found = marks.filter(|&at| {
-        let word = body.get(at + 1..at + 7);
-        word.is_some_and(|word| word.eq_ignore_ascii_case(b"method"))
-            && body
-                .get(at + 7)
-                .is_none_or(|byte| !byte.is_ascii_alphanumeric() && *byte != b'_' && *byte != b'-')
-    });
-    found.any(|at| {
-        let from = at.saturating_sub(LOOK_BACK);
-        let seen = body.get(from..at).unwrap_or_default().trim_ascii_end();
-        let seen = if quote(seen) { seen.get(..seen.len() - 1).unwrap_or_default() } else { seen };
-        let seen = seen.trim_ascii_end();
-        let Some(name) = seen.strip_suffix(b"=") else { return seen.is_empty() && from > 0 };
-        let name = name.trim_ascii_end();
-        let is_name = |name: &[u8; 4]| name.eq_ignore_ascii_case(b"name");
-        (name.is_empty() && from > 0)
-            || name.strip_suffix(b"*").unwrap_or(name).last_chunk::<4>().is_some_and(is_name)
-    })
+    bad("the body asks for another method than the request's own").because("method_override")
 }
 
 fn has_type(headers: &HeaderMap, start: &[u8]) -> bool {
@@ -356,11 +319,6 @@ fn has_type(headers: &HeaderMap, start: &[u8]) -> bool {
 /// Whether the body is a form: it is read whole before it goes on, since one field of it may change what the request is.
 pub fn is_form(headers: &HeaderMap) -> bool {
     has_type(headers, b"application/x-www-form-urlencoded")
-}
-
-/// Whether the body is a form of several parts, which may be long: it is looked at as it passes.
-pub fn is_multipart(headers: &HeaderMap) -> bool {
-    has_type(headers, b"multipart/")
 }
 
 /// A form as an object of strings; a name that comes twice becomes an array.
@@ -382,28 +340,6 @@ fn form(body: &[u8]) -> Option<Json> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_field_that_asks_for_another_method_is_known_under_each_name_it_may_have() {
-        for name in ["_method", "_METHOD", ".method", "[method", "  _method", "_method[]", "_method\0x"] {
-            assert!(is_method_field(name.as_bytes()), "{name:?}");
-            for param in ["name=\"{}\"", "NAME = '{}'", "name={};", "name*=\"{}\"", "name=          {}\r\n"] {
-                let part =
-                    format!("--b\r\nContent-Disposition: form-data; {}\r\n", param.replace("{}", name));
-                assert!(names_method(part.as_bytes()), "{part:?}");
-            }
-        }
-        let far = format!("Content-Disposition: form-data; name={}_method\r\n", " ".repeat(500));
-        assert!(names_method(far.as_bytes()), "however far it stands from its parameter");
-        for harmless in ["", "method", "_methods", "my_method", "x.method"] {
-            assert!(!is_method_field(harmless.as_bytes()), "{harmless:?}");
-        }
-        for harmless in
-            ["name=\"http_method\"", "name=\"_methods\"", "a._method(", "call(_method)", "the .method of"]
-        {
-            assert!(!names_method(harmless.as_bytes()), "{harmless:?}");
-        }
-    }
 
     #[test]
     fn a_path_has_one_form() {

@@ -183,7 +183,7 @@ async fn judge(
         let limit = if judged.holds() || form { limit } else { READ_FIRST };
         match read_whole(body, limit, exchange)
             .await
-            .and_then(|bytes| command::check_form(&head.headers, &bytes).map(|()| bytes))
+            .and_then(|bytes| command::check_overrides(&head.headers, &bytes).map(|()| bytes))
         {
             Ok(bytes) => whole = Some(bytes),
             Err(denied) => {

@@ -13,6 +13,7 @@ mod frames;
 mod guarded;
 mod headers;
 mod hold;
+mod overrides;
 mod reply;
 mod serve;
 mod upstream;
