@@ -113,8 +113,7 @@ impl Exchange {
         let id = ticket.id();
         if !ticket.joined() {
             let data = with_member(&requested, "approval", &id.to_string());
-            let event =
-                self.session.event(EventKind::ApprovalRequested, None, Some(self.request), data.into());
+            let event = self.session.event(EventKind::ApprovalRequested, None, Some(self.request), data);
             self.append(vec![event], Durability::Synced).await?;
         }
         self.counters.held();

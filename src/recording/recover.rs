@@ -79,7 +79,7 @@ fn close(connection: &Connection, row: &NumberedRow, now_ms: i64) -> rusqlite::R
             kind: EventKind::SessionEnd,
             dir: None,
             corr: None,
-            data: format!("{{\"reason\":\"{}\"}}", SessionEnd::Interrupted).into(),
+            data: format!("{{\"reason\":\"{}\"}}", SessionEnd::Interrupted),
             mask: Vec::new(),
         };
         if sessions.add(&end).is_err() {

@@ -409,7 +409,7 @@ fn any_event(session: SessionId) -> impl Strategy<Value = Event> {
             kind,
             dir: dir.map(|c2s| if c2s { Direction::C2s } else { Direction::S2c }),
             corr: corr.then(RequestId::new),
-            data: serde_json::to_string(&data).unwrap().into(),
+            data: serde_json::to_string(&data).unwrap(),
             mask,
         })
 }
