@@ -39,14 +39,6 @@ impl Exchange {
                 Denied { rule: verdict.rule.clone(), ..Denied::new(DenyCode::LimitExceeded, detail) };
             return Err(self.refuse_recorded(record, verdict, denied.because("body_too_large")).await);
         }
-        let room = self.gate.0.held_room.take(&self.verified.principal.id, held.bytes);
-        let _room = match room {
-            Ok(part) => part,
-            Err(denied) => {
-                let denied = Denied { rule: verdict.rule.clone(), ..denied };
-                return Err(self.refuse_recorded(record, verdict, denied).await);
-            }
-        };
         let rule = verdict.rules.join(",");
         let digest = self.digest(&rule, &held.bytes_digest);
         let principal = Arc::clone(&self.verified.principal);
@@ -60,6 +52,15 @@ impl Exchange {
             self.counters.approved();
             return Ok(());
         }
+        // From here on it waits, and what it keeps meanwhile counts.
+        let room = self.gate.0.held_room.take(&self.verified.principal.id, held.bytes);
+        let _room = match room {
+            Ok(part) => part,
+            Err(denied) => {
+                let denied = Denied { rule: verdict.rule.clone(), ..denied };
+                return Err(self.refuse_recorded(record, verdict, denied).await);
+            }
+        };
         let summary = command.summary();
         let mut record_masked = record;
         let shown_summary = self.masked_summary(&summary, &mut record_masked);

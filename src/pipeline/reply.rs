@@ -110,7 +110,7 @@ impl ReplyGuard {
     }
 
     /// One whole value without the credential; `None` where it was not in there.
-    fn clear(&self, value: &[u8]) -> Option<Vec<u8>> {
+    pub fn clear(&self, value: &[u8]) -> Option<Vec<u8>> {
         self.credential.as_ref()?.echoes().replace(value)
     }
 

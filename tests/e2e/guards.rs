@@ -315,6 +315,15 @@ fn a_websocket_is_cleared_ended_by_a_lock_and_refused_where_it_would_be_masked()
     client.send(API_TOKEN);
     let echo: Vec<u8> = (0..length + 2).map(|_| client.byte().expect("the echo")).collect();
     assert_eq!(String::from_utf8_lossy(&echo[2..]), "*".repeat(API_TOKEN.len()));
+    let mut parts = world.client();
+    parts.send(request("GET", "/c/raw/__ws/parts", Some(&token), &upgrade, None));
+    assert_eq!(parts.head().status, 101, "{}", world.log());
+    parts.send([0x81, 0x80 | length, 0, 0, 0, 0]);
+    parts.send(API_TOKEN);
+    // The same in two frames of one message, and in a ping between them.
+    let echo: Vec<u8> = (0..2 * usize::from(length) + 6).map(|_| parts.byte().expect("the echo")).collect();
+    let stars: Vec<u8> = echo.iter().copied().filter(|byte| *byte == b'*').collect();
+    assert_eq!(stars.len(), 2 * API_TOKEN.len(), "{echo:?}");
     client.set_patience(Duration::from_secs(5));
     let begin = Instant::now();
     assert_eq!(world.cli(&["lock", "add", "principal:idp/reader", "--yes"]).0, 0);

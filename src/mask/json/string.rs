@@ -20,7 +20,7 @@ fn place_of(name: &[u8]) -> &str {
 }
 
 /// A buffer's room for another body, unless it is large.
-pub(super) fn emptied(mut buffer: Vec<u8>) -> Vec<u8> {
+fn emptied(mut buffer: Vec<u8>) -> Vec<u8> {
     buffer.clear();
     buffer.shrink_to(MOST_KEPT);
     buffer
@@ -273,11 +273,12 @@ impl Strings {
         let field = std::str::from_utf8(&self.place).unwrap_or_default();
         self.hits.clear();
         // No built-in shape is shorter than a social security number.
-        if (token.len() >= 9 && lex::whole_number(token, &mut self.text)) || plan.scanner.has_patterns() {
+        let is_whole = token.len() >= 9 && lex::whole_number(token, &mut self.text);
+        if is_whole || plan.scanner.has_patterns() {
             plan.scanner.candidates(token, field, true, &mut self.hits);
-            if self.text != token {
-                plan.scanner.candidates(&self.text, field, true, &mut self.hits);
-            }
+        }
+        if is_whole && self.text != token {
+            plan.scanner.candidates(&self.text, field, true, &mut self.hits);
         }
         let best = self.hits.iter().filter(|hit| hit.counts()).max_by_key(|hit| hit.score)?;
         Some(best.by)

@@ -10,7 +10,6 @@ use crate::mask::json::lex;
 use crate::mask::json::nest::Nest;
 use crate::mask::json::stretch::Stretch;
 use crate::mask::json::string::Strings;
-use crate::mask::json::string::emptied;
 use crate::mask::masker::LONGEST_VALUE;
 use crate::mask::masker::Unmaskable;
 use crate::mask::notes::Notes;
@@ -86,9 +85,9 @@ impl JsonMasker {
 
     /// Makes it ready for another body under the same plan.
     pub(super) fn begin_anew(&mut self) {
-        let (mut strings, held) = (std::mem::take(&mut self.strings), std::mem::take(&mut self.held));
+        let mut strings = std::mem::take(&mut self.strings);
         strings.begin_anew();
-        *self = Self { strings, held: emptied(held), ..Self::new(false) };
+        *self = Self { strings, ..Self::new(false) };
     }
 
     /// Many texts one after another, or one.

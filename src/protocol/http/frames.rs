@@ -1,6 +1,11 @@
-//! Frames of a WebSocket, read beside the bytes that pass (RFC 6455, section 5): for the recording only, nothing is changed.
+//! Frames of a WebSocket (RFC 6455, section 5): read beside the bytes that pass, for the recording, and cleared ([`FrameClearer`]).
 
 #![cfg_attr(not(test), deny(clippy::arithmetic_side_effects))]
+
+mod clear;
+
+pub use clear::Clear;
+pub use clear::FrameClearer;
 
 /// How much of one frame's payload is kept, in bytes.
 const KEPT: usize = 64 << 10;
@@ -34,11 +39,6 @@ impl FrameReader {
         Self { from_client, head: Vec::new(), frame: None }
     }
 
-    /// Whether the last byte read ended a frame.
-    pub fn is_between_frames(&self) -> bool {
-        self.frame.is_none() && self.head.is_empty()
-    }
-
     /// Reads on; gives the frames that are complete now.
     pub fn push(&mut self, mut bytes: &[u8]) -> Result<Vec<SeenFrame>, Malformed> {
         let mut complete = Vec::new();
@@ -48,7 +48,9 @@ impl FrameReader {
                     let Some((&byte, rest)) = bytes.split_first() else { return Ok(complete) };
                     bytes = rest;
                     self.head.push(byte);
-                    self.frame = self.parse_head()?;
+                    if let Some(Head { kind, length, key, .. }) = Head::parse(&self.head, self.from_client)? {
+                        self.frame = Some((SeenFrame { kind, payload: Vec::new(), length }, key, 0));
+                    }
                 }
                 self.head.clear();
             }
@@ -72,10 +74,22 @@ impl FrameReader {
             complete.extend(self.frame.take().map(|(frame, _, _)| frame));
         }
     }
+}
 
-    /// The frame that the head announces; `None` while the head is not complete.
-    fn parse_head(&self) -> Result<Option<(SeenFrame, [u8; 4], u64)>, Malformed> {
-        let (Some(&first), Some(&second)) = (self.head.first(), self.head.get(1)) else { return Ok(None) };
+/// The head of a frame.
+#[derive(Debug, Clone, Copy)]
+struct Head {
+    kind: &'static str,
+    ends_message: bool,
+    length: u64,
+    /// What its payload is masked with; zeros change nothing.
+    key: [u8; 4],
+}
+
+impl Head {
+    /// Reads a head; `None` while it is not complete.
+    fn parse(bytes: &[u8], from_client: bool) -> Result<Option<Self>, Malformed> {
+        let (Some(&first), Some(&second)) = (bytes.first(), bytes.get(1)) else { return Ok(None) };
         let kind = match first & 0x0f {
             0 => "continuation",
             1 => "text",
@@ -87,15 +101,15 @@ impl FrameReader {
         };
         let masked = second & 0x80 != 0;
         // No extension was agreed on, so the reserved bits mean nothing.
-        if first & 0x70 != 0 || masked != self.from_client {
+        if first & 0x70 != 0 || masked != from_client {
             return Err(Malformed);
         }
         let (length, at) = match second & 0x7f {
-            126 => match self.head.get(2..4).and_then(|bytes| bytes.try_into().ok()) {
+            126 => match bytes.get(2..4).and_then(|bytes| bytes.try_into().ok()) {
                 Some(bytes) => (u64::from(u16::from_be_bytes(bytes)), 4_usize),
                 None => return Ok(None),
             },
-            127 => match self.head.get(2..10).and_then(|bytes| bytes.try_into().ok()) {
+            127 => match bytes.get(2..10).and_then(|bytes| bytes.try_into().ok()) {
                 Some(bytes) => (u64::from_be_bytes(bytes), 10),
                 None => return Ok(None),
             },
@@ -106,12 +120,24 @@ impl FrameReader {
         }
         let mut key = [0; 4];
         if masked {
-            match self.head.get(at..at.saturating_add(4)).and_then(|bytes| bytes.try_into().ok()) {
+            match bytes.get(at..at.saturating_add(4)).and_then(|bytes| bytes.try_into().ok()) {
                 Some(bytes) => key = bytes,
                 None => return Ok(None),
             }
         }
-        Ok(Some((SeenFrame { kind, payload: Vec::new(), length }, key, 0)))
+        Ok(Some(Self { kind, ends_message: first & 0x80 != 0, length, key }))
+    }
+
+    fn is_close(&self) -> bool {
+        self.kind == "close"
+    }
+
+    fn is_control(&self) -> bool {
+        matches!(self.kind, "close" | "ping" | "pong")
+    }
+
+    fn begins_message(&self) -> bool {
+        matches!(self.kind, "text" | "binary")
     }
 }
 

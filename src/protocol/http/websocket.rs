@@ -25,6 +25,8 @@ use crate::domain::EventKind;
 use crate::domain::event::Direction;
 use crate::pipeline::ReplyGuard;
 use crate::protocol::http::body::ReplyBody;
+use crate::protocol::http::frames::Clear;
+use crate::protocol::http::frames::FrameClearer;
 use crate::protocol::http::frames::FrameReader;
 use crate::protocol::http::headers;
 use crate::protocol::http::reply;
@@ -122,11 +124,8 @@ async fn pump(
     dir: Direction,
     guard: &Mutex<ReplyGuard>,
 ) {
-    let mut side = Side {
-        dir,
-        passed: FrameReader::new(dir == Direction::C2s),
-        came: FrameReader::new(dir == Direction::C2s),
-    };
+    let mut side =
+        Side { dir, passed: FrameReader::new(dir == Direction::C2s), came: FrameClearer::default() };
     let mut buffer = vec![0; 16 << 10];
     loop {
         let Ok(count) = from.read(&mut buffer).await else { return };
@@ -138,10 +137,24 @@ async fn pump(
     }
 }
 
+impl Clear for ReplyGuard {
+    fn piece(&mut self, input: &[u8], out: &mut Vec<u8>) {
+        self.clear_piece(input, out);
+    }
+
+    fn rest(&mut self, out: &mut Vec<u8>) {
+        self.clear_rest(out);
+    }
+
+    fn whole(&self, text: &[u8]) -> Option<Vec<u8>> {
+        self.clear(text)
+    }
+}
+
 /// One side's frames, as they came and as they go on.
 struct Side {
     dir: Direction,
-    came: FrameReader,
+    came: FrameClearer,
     passed: FrameReader,
 }
 
@@ -149,12 +162,7 @@ struct Side {
 fn step(bytes: &[u8], side: &mut Side, guard: &Mutex<ReplyGuard>, out: &mut Vec<u8>) -> Result<(), ()> {
     let mut guard = guard.lock().unwrap_or_else(PoisonError::into_inner);
     if side.dir == Direction::S2c {
-        side.came.push(bytes).map_err(|_malformed| ())?;
-        guard.clear_piece(bytes, out);
-        if side.came.is_between_frames() {
-            // A message that is whole does not wait for the next one.
-            guard.clear_rest(out);
-        }
+        side.came.push(bytes, &mut *guard, out).map_err(|_malformed| ())?;
     } else {
         out.extend_from_slice(bytes);
     }
