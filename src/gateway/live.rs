@@ -14,6 +14,7 @@ use crate::control::noun::gateway::ListenerReport;
 use crate::control::noun::gateway::ReloadReport;
 use crate::control::noun::gateway::StatusReport;
 use crate::control::noun::session::LiveSession;
+use crate::domain::Connection;
 use crate::domain::Lock;
 use crate::domain::SessionId;
 use crate::gateway::admin::Admin;
@@ -23,6 +24,7 @@ use crate::gateway::error::GatewayError;
 use crate::gateway::running::Reloaded;
 use crate::gateway::running::Running;
 use crate::pipeline::locks::LockSet;
+use crate::policy::PolicySet;
 
 /// The service layer of a gateway that runs.
 pub fn service(running: &Arc<Running>, stopping: &Arc<AtomicBool>) -> Arc<Admin> {
@@ -126,6 +128,12 @@ impl Live for Gateway {
 
     fn kill(&self, id: SessionId) -> bool {
         self.running.gate.sessions().kill(id, self.running.gate.journal())
+    }
+
+    fn in_force(&self) -> (Vec<Connection>, PolicySet) {
+        let snapshot = self.running.gate.snapshot();
+        let connections = snapshot.connections().map(|governed| governed.connection.clone()).collect();
+        (connections, snapshot.policies().clone())
     }
 
     fn status(&self) -> StatusReport {

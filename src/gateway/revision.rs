@@ -7,7 +7,7 @@ use aws_lc_rs::digest;
 use crate::config::Config;
 use crate::domain::Origin;
 
-/// A digest of what the file says of connections, policies and masks, wherever in the file, and in whichever file, it says so.
+/// A digest of what the file says of connections, policies and masks, and of whom policies mean by a group, wherever in the file, and in whichever file, it says so.
 pub fn file_digest(config: &Config) -> String {
     let (mut connections, mut policies, mut masks) =
         (config.connections.clone(), config.policies.clone(), config.masks.clone());
@@ -17,10 +17,35 @@ pub fn file_digest(config: &Config) -> String {
     for origin in origins {
         *origin = Origin::Store;
     }
-    let said = format!("{connections:?}\n{policies:?}\n{masks:?}");
+    let mut said = format!("{connections:?}\n{policies:?}\n{masks:?}");
+    for issuer in &config.oidc {
+        let apps: Vec<_> = issuer.clients.iter().map(|(id, app)| (id, &app.groups)).collect();
+        let groups = (&issuer.name, &issuer.issuer, &issuer.claims, &issuer.group_names, apps);
+        let _infallible = write!(said, "\n{groups:?}");
+    }
     let mut text = String::with_capacity(64);
     for byte in digest::digest(&digest::SHA256, said.as_bytes()).as_ref() {
         let _infallible = write!(text, "{byte:02x}");
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::config::parse;
+
+    #[test]
+    fn whom_a_group_means_is_a_part_of_what_the_file_says() {
+        let issuer = "version = 1\n[[oidc]]\nname = \"idp\"\nissuer = \"https://idp.example\"\naudiences = [\"hoopctl\"]\n";
+        let with =
+            |more: &str| file_digest(&parse(&format!("{issuer}{more}"), Path::new("gw.toml")).unwrap());
+        let plain = with("");
+        let named = with("group_names = { dba = \"g-1\" }\n");
+        let app = with("[oidc.clients.etl]\nname = \"etl\"\ngroups = [\"dba\"]\n");
+        assert!(plain != named && plain != app && named != app);
+        assert_eq!(plain, with("soft_ttl = \"2h\"\n"), "where keys come from is no policy");
+    }
 }

@@ -147,20 +147,39 @@ impl Running {
     }
 
     async fn apply(&self, config: Config) -> Result<Reloaded, GatewayError> {
-        let file = file_digest(&config);
-        let stored =
-            self.store.change(move |change| Ok((change.entities(None)?, change.revision_with(&file)?)));
-        let (stored, revision) = stored.await.map_err(|source| GatewayError::Store { source })?;
+        let config = Arc::new(config);
+        loop {
+            if let Some(reloaded) = self.try_apply(&config).await? {
+                return Ok(reloaded);
+            }
+        }
+    }
+
+    /// `None`: the store was changed meanwhile, so that the number would stand for something else.
+    async fn try_apply(&self, config: &Arc<Config>) -> Result<Option<Reloaded>, GatewayError> {
+        let of_store = |source| GatewayError::Store { source };
+        let file = file_digest(config);
+        let digest = file.clone();
+        let stored = self.store.read(move |view| Ok((view.entities(None)?, view.revision_as(&digest)?)));
+        let (stored, revision) = stored.await.map_err(of_store)?;
         let problems = |problems| GatewayError::Config { problems };
         let entities =
-            config::combine(&config, stored_entities(&stored).map_err(problems)?).map_err(problems)?;
+            config::combine(config, stored_entities(&stored).map_err(problems)?).map_err(problems)?;
         let old = self.config.load_full();
         let before = self.gate.snapshot();
         let issuers =
-            if old.oidc == config.oidc { self.gate.issuers() } else { issuers(&config, &self.store)? };
+            if old.oidc == config.oidc { self.gate.issuers() } else { issuers(config, &self.store)? };
         let snapshot =
-            compile(&config, &entities, revision, Arc::clone(&issuers), &self.mask_key, Some(&before))?;
-        let certificate = server_tls(&config, &self.vault).await?;
+            compile(config, &entities, revision, Arc::clone(&issuers), &self.mask_key, Some(&before))?;
+        let certificate = server_tls(config, &self.vault).await?;
+        // Only now: a file that does not hold together uses up no number.
+        let given = self.store.change(move |change| {
+            let holds = change.revision_as(&file)? == revision;
+            if holds { change.revision_with(&file).map(Some) } else { Ok(None) }
+        });
+        if given.await.map_err(of_store)?.is_none() {
+            return Ok(None);
+        }
         // From here on nothing fails.
         if self.tls.load().is_some() && certificate.is_some() {
             self.tls.store(certificate);
@@ -169,9 +188,9 @@ impl Running {
         // Those that were there before run already.
         issuers.start(&self.runtime);
         self.gate.replace(snapshot);
-        let restart_needed = restart_needed(&old, &config);
-        self.config.store(Arc::new(config));
-        Ok(Reloaded { entities, revision, restart_needed })
+        let restart_needed = restart_needed(&old, config);
+        self.config.store(Arc::clone(config));
+        Ok(Some(Reloaded { entities, revision, restart_needed }))
     }
 }
 

@@ -162,8 +162,9 @@ async fn open(options: RunOptions) -> Result<(Running, TcpListener, DataDirLock)
 
     let now = now_ms();
     let file = file_digest(&config);
-    let read = store
-        .change(move |change| Ok((change.entities(None)?, change.revision_with(&file)?, change.locks(now)?)));
+    let digest = file.clone();
+    let read =
+        store.read(move |view| Ok((view.entities(None)?, view.revision_as(&digest)?, view.locks(now)?)));
     let (stored, revision, locks) = read.await.map_err(of_store)?;
     let problems = |problems| GatewayError::Config { problems };
     let entities = config::combine(&config, stored_entities(&stored).map_err(problems)?).map_err(problems)?;
@@ -173,6 +174,11 @@ async fn open(options: RunOptions) -> Result<(Running, TcpListener, DataDirLock)
     let issuers = issuers(&config, &store)?;
     let snapshot = compile(&config, &entities, revision, Arc::clone(&issuers), &mask_key, None)?;
 
+    let certificate = server_tls(&config, &vault).await?;
+    // Only now: a file that does not hold together uses up no number. And before the first record that names it. Nobody else can
+    // have changed the store meanwhile: the data directory is ours.
+    store.change(move |change| change.revision_with(&file)).await.map_err(of_store)?;
+
     let runtime = tokio::runtime::Handle::current();
     issuers.start(&runtime);
     let shared_config = Arc::new(ArcSwap::from_pointee(config));
@@ -180,7 +186,6 @@ async fn open(options: RunOptions) -> Result<(Running, TcpListener, DataDirLock)
     approvals.recover().await.map_err(|source| GatewayError::Approvals { source })?;
     let gate = Gate::new(snapshot, LockSet::new(locks), journal, approvals.clone(), Arc::clone(&vault));
     let config = shared_config.load_full();
-    let certificate = server_tls(&config, &vault).await?;
     let listener = listen(config.gateway.listen).map_err(|source| GatewayError::Listen { source })?;
     let address = listener.local_addr().unwrap_or(config.gateway.listen);
     let running = Running {
@@ -330,6 +335,14 @@ mod tests {
         write(&file, dir.path(), "/b");
         let second = running.reload().await.unwrap().revision;
         assert!(second > first);
+        // What cannot be taken over uses up no number, however late it fails.
+        let tls = "listen = \"127.0.0.1:0\"\ntls = { cert = \"/none\", key = \"file:/none\" }";
+        let text = std::fs::read_to_string(&file).unwrap().replace("\"/b\"", "\"/x\"");
+        std::fs::write(&file, text.replace("listen = \"127.0.0.1:0\"", tls)).unwrap();
+        let error = running.reload().await.unwrap_err();
+        assert!(matches!(error, GatewayError::Certificate { .. }), "{error:?}");
+        assert_eq!(running.store.read(View::revision).await.unwrap(), second);
+        write(&file, dir.path(), "/b");
         running.gate.journal().close();
         drop((running, listener, lock));
 

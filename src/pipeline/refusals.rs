@@ -167,29 +167,40 @@ fn without_values(path: &str) -> String {
     let mut out = String::with_capacity(path.len().min(2 * MAX_PATH));
     let (mut in_query, mut in_value) = (false, false);
     let mut rest = path;
-    while let Some(first) = rest.chars().next() {
-        let coded = rest.get(..3).filter(|three| three.starts_with('%'));
-        let mark = match coded.map(str::to_ascii_uppercase).as_deref() {
-            Some("%3D") => '=',
-            Some("%3F") => '?',
-            Some("%3B") if !in_value => ';',
-            _ => first,
-        };
-        // What is not the mark itself may be a part of the value, so that only the mark ends it.
-        let ends = if in_query { mark == '&' } else { matches!(mark, '/' | ';' | '&' | '?') };
-        in_query |= mark == '?';
-        in_value &= !ends;
-        let (this, after) = rest.split_at(if mark == first { first.len_utf8() } else { 3 });
+    while let Some((mark, length)) = first_mark(rest) {
+        let (this, after) = rest.split_at(length);
         rest = after;
-        if !in_value {
-            out.push_str(this);
+        // Whatever else may be a part of the value, a `/` or an encoded mark too, so that only the mark itself ends it.
+        let ends = if in_query { this == "&" } else { matches!(this, ";" | "&" | "?") };
+        in_value &= !ends;
+        if in_value {
+            continue;
         }
-        if mark == '=' && !in_value {
+        out.push_str(this);
+        in_query |= mark == '?';
+        if mark == '=' {
             in_value = true;
             out.push_str("[withheld]");
         }
     }
     out
+}
+
+/// What `text` begins with, and how long it is as it stands there. A mark counts as one however often it is encoded: a path may be
+/// decoded more than once on its way.
+fn first_mark(text: &str) -> Option<(char, usize)> {
+    let first = text.chars().next()?;
+    let Some(mut code) = text.strip_prefix('%') else { return Some((first, first.len_utf8())) };
+    while let Some(inner) = code.strip_prefix("25") {
+        code = inner;
+    }
+    let mark = match code.get(..2).map(str::to_ascii_uppercase).as_deref() {
+        Some("3B") => ';',
+        Some("3D") => '=',
+        Some("3F") => '?',
+        _ => return Some((first, 1)),
+    };
+    Some((mark, text.len() - code.len() + 2))
 }
 
 #[cfg(test)]
@@ -204,9 +215,14 @@ mod tests {
             ("/c/crm/x?access_token=s3cr/et;x&b=1", "/c/crm/x?access_token=[withheld]&b=[withheld]"),
             ("/c/crm/x?flag&b", "/c/crm/x?flag&b"),
             ("/c/crm/x%3Faccess_token%3ds3cret%26b%3D1", "/c/crm/x%3Faccess_token%3d[withheld]"),
-            ("/c/crm/x;sid=s3cret/y;v=1?a=2", "/c/crm/x;sid=[withheld]/y;v=[withheld]?a=[withheld]"),
-            ("/c/crm/x%3bsid=s3cret%3Fa=b/c", "/c/crm/x%3bsid=[withheld]%3Fa=[withheld]"),
-            ("/c/crm/a==b/\u{e9}%", "/c/crm/a=[withheld]/\u{e9}%"),
+            ("/c/crm/x;sid=s3cret/y;v=1?a=2", "/c/crm/x;sid=[withheld];v=[withheld]?a=[withheld]"),
+            ("/c/crm/x%3bsid=s3cret%3Fa=b/c", "/c/crm/x%3bsid=[withheld]"),
+            ("/c/crm/a==b/\u{e9}%", "/c/crm/a=[withheld]"),
+            ("/c/crm/\u{e9}%/%2\u{e9}%25", "/c/crm/\u{e9}%/%2\u{e9}%25"),
+            ("/c/crm/x;token=abc%3Fdef", "/c/crm/x;token=[withheld]"),
+            ("/c/crm/x;sid=ab/cd", "/c/crm/x;sid=[withheld]"),
+            ("/c/crm/x%253Faccess_token%253Ds3cret", "/c/crm/x%253Faccess_token%253D[withheld]"),
+            ("/c/crm/x%25253fa%3D1?b=2", "/c/crm/x%25253fa%3D[withheld]"),
         ] {
             assert_eq!(without_values(path), kept, "{path}");
         }

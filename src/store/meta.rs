@@ -16,6 +16,12 @@ impl View {
         self.number("revision")
     }
 
+    /// The revision that [`Change::revision_with`] would give for `file`. Nothing is written: a number that is only shown is not used up.
+    pub fn revision_as(&self, file: &str) -> Result<u64, StoreError> {
+        let revision = self.revision()?;
+        Ok(if self.fact("file")? == file { revision } else { revision.saturating_add(1) })
+    }
+
     /// The latest time that approvals were judged by, in milliseconds since 1970: time never goes back behind it.
     pub fn clock(&self) -> Result<i64, StoreError> {
         self.number("clock")

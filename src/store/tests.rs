@@ -290,7 +290,7 @@ fn entities_say_what_was_there_already() {
     assert!(read(&store, |view| view.entities(Some(EntityKind::Mask))).is_empty());
     let removed = change(&store, |change| change.remove_entity(EntityKind::Policy, "a", "local:b"));
     assert_eq!(removed.body, "2");
-    assert_eq!(read(&store, View::revision), 4);
+    assert_eq!(read(&store, View::revision), first.revision + 3);
     let trail = read(&store, |view| view.audit(0, 100));
     let told: Vec<_> = trail.iter().map(|entry| (entry.action.as_str(), entry.actor.as_str())).collect();
     let a = "local:a";
@@ -305,19 +305,34 @@ fn a_revision_never_stands_for_what_two_files_say() {
     let place = Place::new();
     let with = |store: &Store, file: &'static str| change(store, move |change| change.revision_with(file));
     let store = place.open().unwrap();
-    assert_eq!((with(&store, "one"), with(&store, "one")), (1, 1));
+    let none = read(&store, View::revision);
+    let seen = |file: &'static str| read(&store, move |view| view.revision_as(file));
+    assert_eq!((seen("one"), read(&store, View::revision)), (none + 1, none));
+    assert_eq!((with(&store, "one"), with(&store, "one")), (none + 1, none + 1));
+    assert_eq!((seen("one"), seen("two")), (none + 1, none + 2));
     let new = policy("a", "");
     change(&store, move |change| change.put_entity(&new, Put::New, "local:a"));
-    assert_eq!((with(&store, "one"), with(&store, "two")), (2, 3));
+    assert_eq!((with(&store, "one"), with(&store, "two")), (none + 2, none + 3));
     drop(store);
     let store = place.open().unwrap();
-    assert_eq!((with(&store, "two"), with(&store, "one"), read(&store, View::revision)), (3, 4, 4));
+    assert_eq!((with(&store, "two"), with(&store, "one")), (none + 3, none + 4));
+    assert_eq!(read(&store, View::revision), none + 4);
+}
+
+#[test]
+fn a_store_from_before_files_were_counted_gives_none_of_its_numbers_again() {
+    let place = Place::new();
+    drop(place.open().unwrap());
+    let older = "DELETE FROM meta WHERE key = 'file'; UPDATE meta SET value = '7' WHERE key = 'revision'; PRAGMA user_version = 1";
+    place.raw().execute_batch(older).unwrap();
+    assert_eq!(read(&place.open().unwrap(), View::revision), 1007);
 }
 
 #[test]
 fn a_change_that_fails_at_its_end_leaves_nothing() {
     let place = Place::new();
     let store = place.open().unwrap();
+    let before = read(&store, View::revision);
     let result: Result<(), _> = try_change(&store, |change| {
         change.put_entity(&policy("a", ""), Put::New, "local:a")?;
         change.add_lock(&LockTarget::Everybody, "", None, "local:a")?;
@@ -329,7 +344,7 @@ fn a_change_that_fails_at_its_end_leaves_nothing() {
     assert!(read(&store, |view| view.locks(0)).is_empty());
     assert!(read(&store, View::secrets).is_empty());
     assert!(read(&store, |view| view.audit(0, 10)).is_empty());
-    assert_eq!(read(&store, View::revision), 0);
+    assert_eq!(read(&store, View::revision), before);
 }
 
 #[test]
@@ -508,6 +523,7 @@ fn what_was_acknowledged_is_there_after_a_kill() {
 fn a_log_cut_anywhere_leaves_a_whole_store_with_a_prefix_of_the_changes() {
     let place = Place::new();
     let store = place.open().unwrap();
+    let before = read(&store, View::revision);
     for number in 0..6 {
         change(&store, move |change| change.put_entity(&policy(&format!("p{number}"), ""), Put::New, "a"));
     }
@@ -521,7 +537,7 @@ fn a_log_cut_anywhere_leaves_a_whole_store_with_a_prefix_of_the_changes() {
         set_mode(&log, 0o600);
         let reopened = copy.open().unwrap();
         let entities = read(&reopened, |view| view.entities(None)).len() as u64;
-        assert_eq!(read(&reopened, View::revision), entities);
+        assert_eq!(read(&reopened, View::revision), before + entities);
         let trail = read(&reopened, View::verify_audit);
         assert_eq!((trail.entries, trail.broken), (entities, None));
     }

@@ -22,6 +22,7 @@ use crate::gateway::admin::entity::of_store;
 use crate::gateway::admin::entity::written_kind;
 use crate::gateway::admin::fault::fault_of_store;
 use crate::gateway::admin::fault::invalid;
+use crate::gateway::revision::file_digest;
 use crate::policy::PolicySet;
 use crate::store;
 use crate::store::NewEntity;
@@ -77,10 +78,12 @@ impl Acting {
 
     async fn make(&self, steps: Vec<Step>) -> Result<(), ApiError> {
         let actor = self.actor();
-        let made = self
-            .admin
-            .store
-            .change(move |change| steps.into_iter().try_for_each(|step| make(change, step, &actor)));
+        // A gateway gives the number when it takes the change over; without one the number told here must be used up.
+        let offline = self.admin.running.is_none().then(|| file_digest(&self.admin.config.load()));
+        let made = self.admin.store.change(move |change| {
+            steps.into_iter().try_for_each(|step| make(change, step, &actor))?;
+            offline.map_or(Ok(()), |file| change.revision_with(&file).map(drop))
+        });
         made.await.map_err(|error| fault_of_store(&error))?;
         if let Some(running) = &self.admin.running {
             running.live.entities_changed().await.map_err(|error| {

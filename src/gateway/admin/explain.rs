@@ -16,10 +16,12 @@ use crate::control::noun::gateway::FailedCondition;
 use crate::control::noun::gateway::RuleReport;
 use crate::domain::Denied;
 use crate::domain::command::Command;
+use crate::domain::connection::Connection;
 use crate::domain::json::Json;
 use crate::domain::principal::Groups;
 use crate::domain::principal::Principal;
 use crate::gateway::admin::Acting;
+use crate::gateway::admin::Admin;
 use crate::policy;
 use crate::policy::PolicySet;
 use crate::policy::RuleExplanation;
@@ -95,20 +97,30 @@ fn rule(explained: &RuleExplanation) -> RuleReport {
     RuleReport { id: explained.id.clone(), effect: explained.effect, matched, failed, unsure }
 }
 
+impl Admin {
+    /// The connections and policies that judge, or would if a gateway ran.
+    async fn judging(&self) -> Result<(Vec<Connection>, PolicySet), ApiError> {
+        if let Some(running) = &self.running {
+            return Ok(running.live.in_force());
+        }
+        let combined = self.combined().await?;
+        let policies = PolicySet::compile(combined.policies, self.revision().await?).map_err(|problems| {
+            let lines = problems.iter().map(ToString::to_string).collect();
+            ApiError::new(ErrorCode::Invalid, "the policies do not hold together").problems(lines)
+        })?;
+        Ok((combined.connections, policies))
+    }
+}
+
 impl Acting {
     pub(super) async fn explained(&self, explain: Explain) -> Result<ExplainReport, ApiError> {
-        let combined = self.admin.combined().await?;
-        let connection = combined.connections.iter().find(|connection| connection.name == explain.connection);
+        let (connections, policies) = self.admin.judging().await?;
+        let connection = connections.iter().find(|connection| connection.name == explain.connection);
         let connection = connection.ok_or_else(|| {
             ApiError::new(
                 ErrorCode::NotFound,
                 format!("there is no connection {:?}", explain.connection.as_str()),
             )
-        })?;
-        let revision = self.admin.revision().await?;
-        let policies = PolicySet::compile(combined.policies.clone(), revision).map_err(|problems| {
-            let lines = problems.iter().map(ToString::to_string).collect();
-            ApiError::new(ErrorCode::Invalid, "the policies do not hold together").problems(lines)
         })?;
         let principal = principal(&explain)?;
         let command = command_of(&explain)?;
@@ -128,7 +140,7 @@ impl Acting {
             message: verdict.message.as_deref().map(str::to_owned),
             open: policies.opens(&subject),
             rules: explanation.rules.iter().map(rule).collect(),
-            revision,
+            revision: policies.revision(),
         })
     }
 }

@@ -36,10 +36,12 @@ use crate::control::feed::Feed;
 use crate::control::noun::gateway::ReloadReport;
 use crate::control::noun::gateway::StatusReport;
 use crate::control::noun::session::LiveSession;
+use crate::domain::connection::Connection;
 use crate::domain::id::SessionId;
 use crate::domain::lock::Lock;
 use crate::gateway::admin::fault::fault_of_store;
 use crate::gateway::revision::file_digest;
+use crate::policy::PolicySet;
 use crate::recording::Journal;
 use crate::secret::Sealer;
 use crate::secret::Vault;
@@ -60,6 +62,8 @@ pub trait Live: Send + Sync + 'static {
     fn sessions(&self) -> Vec<LiveSession>;
     /// Ends a session and cuts its streams; whether there was one.
     fn kill(&self, id: SessionId) -> bool;
+    /// The connections and policies that judge now: the store may hold others that were not taken over.
+    fn in_force(&self) -> (Vec<Connection>, PolicySet);
     /// The state; `you` is filled in by the caller of this.
     fn status(&self) -> StatusReport;
     /// Fetches the keys of an issuer, by its name, and waits for them.
@@ -194,7 +198,7 @@ impl Admin {
             return Ok(running.live.status().revision);
         }
         let file = file_digest(&self.config.load());
-        let given = self.store.change(move |change| change.revision_with(&file)).await;
+        let given = self.store.read(move |view| view.revision_as(&file)).await;
         given.map_err(|error| fault_of_store(&error))
     }
 }

@@ -248,7 +248,11 @@ pub fn to_client(headers: &HeaderMap, guard: &mut ReplyGuard, rewritten: bool) -
             continue;
         }
         let value = match *name {
-            header::LINK | header::REFRESH => match links_inside(value, &governed.connection) {
+            header::LINK => match links_inside(value, &governed.connection) {
+                Some(value) => value,
+                None => continue,
+            },
+            header::REFRESH => match refresh_inside(value, &governed.connection) {
                 Some(value) => value,
                 None => continue,
             },
@@ -320,6 +324,8 @@ fn links_inside(value: &HeaderValue, connection: &Connection) -> Option<HeaderVa
     for piece in value.to_str().ok()?.split_inclusive('>') {
         // No target has a `<` in it, but a title may: the last one begins the target.
         match piece.strip_suffix('>').and_then(|piece| piece.rsplit_once('<')) {
+            // Some readers take what follows a `<` for a target without its `>`.
+            None if piece.contains('<') => return None,
             None => text.push_str(piece),
             Some((before, target)) => {
                 let target = inside(&HeaderValue::from_str(target).ok()?, connection)?;
@@ -331,8 +337,44 @@ fn links_inside(value: &HeaderValue, connection: &Connection) -> Option<HeaderVa
         let own = format!("{scheme}://{authority}{}/", upstream.base_path);
         text = text.replace(&own, &format!("/c/{}/", connection.name));
     }
-    let host = text.to_ascii_lowercase().contains(&*upstream.host);
-    (!host).then(|| HeaderValue::from_str(&text).ok()).flatten()
+    shown(&text, connection)
+}
+
+/// When a page is to be loaded again, and what instead of it: that is led back through the gateway as a redirect is. Read as browsers
+/// read it (HTML, "shared declarative refresh steps"): `url=` and the quotes may be missing.
+fn refresh_inside(value: &HeaderValue, connection: &Connection) -> Option<HeaderValue> {
+    let text = value.to_str().ok()?.trim();
+    let end = text.find(|next: char| !matches!(next, '0'..='9' | '.')).unwrap_or(text.len());
+    let (time, rest) = text.split_at(end);
+    let rest = rest.trim_start_matches([' ', '\t', ';', ',']);
+    if time.is_empty() || rest.is_empty() {
+        return shown(text, connection).filter(|_| rest.is_empty());
+    }
+    let word = rest.get(..3).filter(|word| word.eq_ignore_ascii_case("url"));
+    let named = word.and_then(|_| rest.get(3..)?.trim_start().strip_prefix('='));
+    let target = named.unwrap_or(rest).trim_start();
+    let target = match target.chars().next() {
+        Some(quote @ ('"' | '\'')) => target.split(quote).nth(1).unwrap_or_default(),
+        _ => target,
+    };
+    let target = inside(&HeaderValue::from_str(target.trim()).ok()?, connection)?;
+    shown(&format!("{time}; url={}", target.to_str().ok()?), connection)
+}
+
+/// A header's value, if it does not name the target's host where an address has its host. The bare name says little, and is often the
+/// connection's own.
+fn shown(text: &str, connection: &Connection) -> Option<HeaderValue> {
+    let host = &*connection.upstream.host;
+    // Browsers take `\` for `/`; the brackets are those of an IPv6 address.
+    let plain = text.to_ascii_lowercase().replace('\\', "/").replace('[', "");
+    let named = plain.match_indices(host).any(|(at, _)| {
+        let before = plain.get(..at).unwrap_or_default();
+        let after = plain.get(at + host.len()..).unwrap_or_default();
+        let longer = |next: char| next.is_ascii_alphanumeric() || matches!(next, '-' | '_' | '.');
+        let after = after.strip_prefix('.').unwrap_or(after);
+        (before.ends_with("//") || before.ends_with('@')) && !after.starts_with(longer)
+    });
+    (!named).then(|| HeaderValue::from_str(text).ok()).flatten()
 }
 
 fn same_authority(authority: &str, connection: &Connection) -> bool {
@@ -467,7 +509,12 @@ mod tests {
             ("</apix>; rel=next", None),
             ("<https://crm.internal/other>; rel=next", None),
             ("</api/x>; anchor=\"https://crm.internal/other\"", None),
-            ("5; url=https://crm.internal/api/x", Some("5; url=/c/crm/x")),
+            ("</api/x>; rel=next, </admin; rel=up", None),
+            ("<https://elsewhere.example/?to=//user@CRM.internal./>; rel=help", None),
+            (
+                "<https://crm.internal.example/x>; title=\"crm.internal\"",
+                Some("<https://crm.internal.example/x>; title=\"crm.internal\""),
+            ),
         ] {
             let value = HeaderValue::from_static(link);
             assert_eq!(
@@ -475,6 +522,39 @@ mod tests {
                 wanted,
                 "{link}"
             );
+        }
+    }
+
+    #[test]
+    fn a_host_named_as_the_connection_does_not_hide_its_links() {
+        let mut connection = connection();
+        connection.upstream.host = "crm".into();
+        for (link, wanted) in [
+            ("<https://crm/api/crm/7>; rel=next", Some("</c/crm/crm/7>; rel=next")),
+            ("</api/x>; anchor=\"//crm:443/y\"", None),
+        ] {
+            let found = links_inside(&HeaderValue::from_static(link), &connection);
+            assert_eq!(found.as_ref().map(|value| value.to_str().unwrap()), wanted, "{link}");
+        }
+    }
+
+    #[test]
+    fn refreshes_stay_inside_or_are_not_shown() {
+        for (refresh, wanted) in [
+            ("5", Some("5")),
+            ("5; url=https://crm.internal/api/x", Some("5; url=/c/crm/x")),
+            ("0; url=/api/x", Some("0; url=/c/crm/x")),
+            ("0;URL = '/api/x' y", Some("0; url=/c/crm/x")),
+            ("0,\"/api/x\"", Some("0; url=/c/crm/x")),
+            ("0.5 /api/x", Some("0.5; url=/c/crm/x")),
+            ("0; url=next", Some("0; url=next")),
+            ("0; url=/admin", None),
+            ("0; url=https://crm.internal/other", None),
+            ("url=/api/x", None),
+            ("0; url=https://elsewhere.example/", Some("0; url=https://elsewhere.example/")),
+        ] {
+            let found = refresh_inside(&HeaderValue::from_static(refresh), &connection());
+            assert_eq!(found.as_ref().map(|value| value.to_str().unwrap()), wanted, "{refresh}");
         }
     }
 }

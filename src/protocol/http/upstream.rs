@@ -61,13 +61,17 @@ struct Pool {
     governed: Arc<Governed>,
     tls: Option<Arc<rustls::ClientConfig>>,
     h1: Vec<(http1::SendRequest<RequestBody>, Instant)>,
-    h2: Option<http2::SendRequest<RequestBody>>,
+    /// Shared by all requests; since when it was last taken for one.
+    h2: Option<(http2::SendRequest<RequestBody>, Instant)>,
 }
 
 impl Pool {
+    /// Drops the streams that are closed, and those that have been idle for too long. Requests that still run on one of HTTP/2 end
+    /// undisturbed: it closes itself after the last.
     fn drop_old(&mut self) {
         self.h1
             .retain(|(sender, since)| !sender.is_closed() && (since.elapsed() < IDLE || !sender.is_ready()));
+        self.h2.take_if(|(sender, since)| sender.is_closed() || since.elapsed() >= IDLE);
     }
 }
 
@@ -294,7 +298,8 @@ pub async fn sweep(gate: Gate) {
     }
 }
 
-/// Drops the streams of connections that are gone or lead elsewhere now, and those that have been idle for too long.
+/// Drops the streams of connections that are gone or lead elsewhere now, and those that are closed or have been idle for too long. The
+/// empty pool of a connection that is still there stays: it has the TLS tickets of its target.
 fn drop_useless(snapshot: &Snapshot) {
     POOLS.with_borrow_mut(|pools| {
         pools.retain(|name, pool| {
@@ -309,11 +314,12 @@ fn drop_useless(snapshot: &Snapshot) {
 
 fn idle(governed: &Arc<Governed>) -> Option<Sender> {
     pool(governed, |pool| {
-        if let Some(h2) = pool.h2.as_ref().filter(|h2| h2.is_ready()) {
+        pool.drop_old();
+        if let Some((h2, since)) = pool.h2.as_mut().filter(|(h2, _)| h2.is_ready()) {
+            *since = Instant::now();
             return Some(Sender::H2(h2.clone()));
         }
         pool.h2 = None;
-        pool.drop_old();
         let ready = pool.h1.iter().rposition(|(sender, _)| sender.is_ready())?;
         Some(Sender::H1(pool.h1.swap_remove(ready).0))
     })
@@ -352,7 +358,7 @@ async fn connect(governed: &Arc<Governed>, only_h1: bool) -> Result<Sender, Deni
             .await;
         let (sender, driver) = handshake.map_err(|error| failed(&error, "h2_handshake"))?;
         tokio::task::spawn_local(async move { log_end(driver.await) });
-        pool(governed, |pool| pool.h2 = Some(sender.clone()));
+        pool(governed, |pool| pool.h2 = Some((sender.clone(), Instant::now())));
         return Ok(Sender::H2(sender));
     }
     let handshake = http1::Builder::new().handshake(TokioIo::new(stream)).await;
@@ -429,6 +435,28 @@ mod tests {
             }
             assert_eq!(closed, [true, true, false]);
             assert_eq!(POOLS.with_borrow(HashMap::len), 1);
+        };
+        tokio::task::LocalSet::new().run_until(test).await;
+    }
+
+    #[tokio::test]
+    async fn a_stream_of_http2_that_is_closed_or_idle_for_long_is_dropped_without_being_asked_for() {
+        let test = async {
+            let now = snapshot(nobody(), vec![connection("crm", "a.internal")], &[], "dba");
+            let governed = now.connection("crm").unwrap();
+            let fresh = Instant::now();
+            let old = fresh.checked_sub(IDLE).unwrap();
+            for (since, closes, stays) in [(fresh, false, true), (old, false, false), (fresh, true, false)] {
+                let (ours, target) = tokio::io::duplex(4096);
+                let (sender, driver) = http2::handshake(Here, TokioIo::new(ours)).await.unwrap();
+                tokio::task::spawn_local(async move { log_end(driver.await) });
+                pool(governed, |pool| pool.h2 = Some((sender, since)));
+                let target = Some(target).filter(|_| !closes);
+                tokio::time::sleep(Duration::from_millis(20)).await;
+                drop_useless(&now);
+                assert_eq!(pool(governed, |pool| pool.h2.is_some()), stays);
+                drop(target);
+            }
         };
         tokio::task::LocalSet::new().run_until(test).await;
     }

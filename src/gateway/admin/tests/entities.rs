@@ -1,6 +1,7 @@
 //! Connections, policies, masks, locks and explain.
 
 use super::*;
+use crate::store::View;
 
 #[tokio::test]
 async fn one_change_is_one_audit_entry_and_shows_at_once_online_and_offline() {
@@ -222,4 +223,29 @@ async fn explain_judges_as_the_gateway_does() {
         let none = Explain { connection: "none".parse().unwrap(), ..explain("GET", "/", None) };
         assert_eq!(owner.explain(none).await.unwrap_err().code, ErrorCode::NotFound);
     }
+}
+
+#[tokio::test]
+async fn explain_speaks_of_what_is_in_force_under_its_own_number() {
+    let rig = Rig::online().await;
+    let owner = rig.owner();
+    *rig.told.fails.lock().unwrap() = true;
+    let deny = "id = \"no\"\neffect = \"deny\"\nmatch = { groups = [\"etl\"] }\n";
+    owner.apply(put(EntityKind::Policy, "no", deny, PutMode::Create)).await.unwrap_err();
+    let read = owner.explain(explain("GET", "/customers/7", Some(&["etl"]))).await.unwrap();
+    assert_eq!((read.rule.as_deref(), read.revision), (Some("etl-reads"), 7));
+}
+
+#[tokio::test]
+async fn what_only_looks_uses_up_no_revision() {
+    let rig = Rig::offline();
+    let owner = rig.owner();
+    let kept = rig.store.read(View::revision).await.unwrap();
+    let shown = owner.status().await.unwrap().revision;
+    let explained = owner.explain(explain("GET", "/", Some(&["etl"]))).await.unwrap().revision;
+    let tried = owner.apply(Apply { dry_run: true, ..shop() }).await.unwrap().revision;
+    assert_eq!([shown, explained, tried], [kept + 1; 3]);
+    assert_eq!(rig.store.read(View::revision).await.unwrap(), kept);
+    let made = owner.apply(shop()).await.unwrap().revision;
+    assert_eq!(rig.store.read(View::revision).await.unwrap(), made);
 }
