@@ -1,5 +1,6 @@
 //! What is meant to get past the gateway: none of it reaches the target.
 
+use std::io::Write;
 use std::time::Duration;
 
 use crate::support::World;
@@ -152,6 +153,14 @@ fn no_form_asks_for_another_method_however_it_comes() {
         (parts, part("name=\".method\"")),
         (parts, part(&format!("name={}_method", " ".repeat(100)))),
         (parts, part("name*=UTF-8''%5Fmethod")),
+        // What Rack, older Rack and Spring on Tomcat make of it.
+        (plain, "[_method]=DELETE".to_owned()),
+        (plain, "a=1; _method=DELETE".to_owned()),
+        (parts, part("name=\"_m\\ethod\"")),
+        (parts, "--b\r\nContent-ID: _method\r\n\r\nDELETE\r\n--b--\r\n".to_owned()),
+        (parts, part("name=\"=?UTF-8?B?X21ldGhvZA==?=\"")),
+        // To Rack it is a form if nothing says what it is.
+        ("", "_method=DELETE".to_owned()),
         // Laravel reads it from JSON too.
         ("application/json", r#"{"a":{},"\u005fmethod":"DELETE"}"#.to_owned()),
     ];
@@ -159,10 +168,24 @@ fn no_form_asks_for_another_method_however_it_comes() {
         let reply = world.send("PUT", "/c/crm/__size", Some(&token), &[("Content-Type", kind)], Some(body));
         assert_eq!((reply.status, reply.code().as_str()), (400, "bad_request"), "{kind} {}", body.len());
     }
+    let coded = |kind, coding| [("Content-Type", kind), ("Content-Encoding", coding)];
+    for headers in [&[][..], &coded(plain, "gzip"), &coded(parts, "gzip"), &coded("application/json", "br")] {
+        let reply = world.send("PUT", "/c/crm/__size", Some(&token), headers, Some("_method=DELETE"));
+        assert_eq!((reply.status, reply.code().as_str()), (400, "bad_request"), "{headers:?}");
+    }
+    let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
+    packed.write_all(br#"{"_method":"DELETE"}"#).unwrap();
+    let packed = packed.finish().unwrap();
+    let head = format!(
+        "PUT /c/crm/__size HTTP/1.1\r\nHost: gw\r\nAuthorization: Bearer {token}\r\nContent-Type: application/json\r\nContent-Encoding: gzip\r\nContent-Length: {}\r\n\r\n",
+        packed.len()
+    );
+    assert_eq!(raw(&world, [head.as_bytes(), &packed].concat()), Some((400, "bad_request".to_owned())));
     assert!(world.hits().is_empty(), "{:?}", world.hits());
     // In chunks nobody knows how long it is, and the name may lie across two of them.
     for (kind, body) in [
         bodies[1].clone(),
+        ("", format!("a={padding}&_method=DELETE")),
         (parts, format!("{padding}{}", part("name=\"_method\""))),
         ("application/json", format!(r#"{{"a":"{padding}","_method":"DELETE"}}"#)),
     ] {
@@ -246,11 +269,11 @@ fn bombs_and_broken_packing_are_withheld() {
     let port = listener.local_addr().unwrap().port();
     let bomb = {
         let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
-        std::io::Write::write_all(&mut encoder, b"[").unwrap();
+        Write::write_all(&mut encoder, b"[").unwrap();
         for _ in 0..256 {
-            std::io::Write::write_all(&mut encoder, &vec![b' '; 1 << 20]).unwrap();
+            Write::write_all(&mut encoder, &vec![b' '; 1 << 20]).unwrap();
         }
-        std::io::Write::write_all(&mut encoder, b"]").unwrap();
+        Write::write_all(&mut encoder, b"]").unwrap();
         encoder.finish().unwrap()
     };
     let server = std::thread::spawn(move || {
@@ -262,7 +285,7 @@ fn bombs_and_broken_packing_are_withheld() {
                 "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Encoding: gzip\r\nContent-Length: {}\r\n\r\n",
                 body.len()
             );
-            drop(std::io::Write::write_all(&mut stream, &[head.into_bytes(), body].concat()));
+            drop(Write::write_all(&mut stream, &[head.into_bytes(), body].concat()));
         }
     });
     assert_eq!(

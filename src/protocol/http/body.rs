@@ -100,6 +100,7 @@ impl Upload {
         }
         let frame = match std::task::ready!(Pin::new(&mut self.from).poll_frame(cx)) {
             None => {
+                self.watch_end()?;
                 self.complete = true;
                 return Poll::Ready(None);
             }
@@ -107,8 +108,12 @@ impl Upload {
         };
         Poll::Ready(Some(Ok(match frame.into_data() {
             Ok(data) => {
-                if self.watch.as_mut().is_some_and(|watch| watch.finds(&data)) {
-                    return Poll::Ready(Some(Err(UploadError::MethodOverride)));
+                if let Some(watch) = &mut self.watch {
+                    watch.sees(&data).map_err(UploadError::MethodOverride)?;
+                }
+                // With a length, the target has the whole body once it has these bytes.
+                if self.from.is_end_stream() || self.from.size_hint().exact() == Some(0) {
+                    self.watch_end()?;
                 }
                 self.sent.0.fetch_add(data.len() as u64, Ordering::Relaxed);
                 self.capture.add(&data);
@@ -116,10 +121,17 @@ impl Upload {
                 Frame::data(data)
             }
             Err(other) => match other.into_trailers() {
-                Ok(trailers) => Frame::trailers(harmless_trailers(&trailers, false)),
+                Ok(trailers) => {
+                    self.watch_end()?;
+                    Frame::trailers(harmless_trailers(&trailers, false))
+                }
                 Err(other) => other,
             },
         })))
+    }
+
+    fn watch_end(&mut self) -> Result<(), UploadError> {
+        self.watch.take().map_or(Ok(()), Watch::ends).map_err(UploadError::MethodOverride)
     }
 }
 
@@ -156,9 +168,9 @@ pub enum UploadError {
     /// What the command stands on has ended.
     #[error("the session has ended")]
     Ended,
-    /// It asks for another method than the request's own.
-    #[error("the body asks for another method")]
-    MethodOverride,
+    /// It asks for another method than the request's own, or could.
+    #[error("the request is refused: {0}")]
+    MethodOverride(&'static str),
 }
 
 impl Body for RequestBody {

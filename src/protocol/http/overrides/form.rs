@@ -1,0 +1,70 @@
+//! The names of a form's fields, as they pass.
+
+use crate::protocol::http::overrides::ASKS;
+use crate::protocol::http::overrides::Name;
+use crate::protocol::http::overrides::Seen;
+
+/// Reads the names of a form, whatever else the body may be.
+#[derive(Debug, Default)]
+pub(super) struct FormNames {
+    name: Name,
+    in_value: bool,
+    code: Code,
+}
+
+/// How much of a percent sign and its two hex digits has come.
+#[derive(Debug, Clone, Copy, Default)]
+enum Code {
+    #[default]
+    None,
+    Percent,
+    Digit(u8),
+}
+
+impl FormNames {
+    pub(super) fn sees(&mut self, mut data: &[u8]) -> Seen {
+        while let Some((&byte, after)) = data.split_first() {
+            data = after;
+            match byte {
+                // Older versions of Rack part fields at `;` too.
+                b'&' | b';' => {
+                    self.ends()?;
+                    *self = Self::default();
+                }
+                _ if self.in_value => {
+                    let next = memchr::memchr2(b'&', b';', data).unwrap_or(data.len());
+                    data = data.get(next..).unwrap_or_default();
+                }
+                b'=' => self.in_value = true,
+                _ => self.name(byte),
+            }
+        }
+        Ok(())
+    }
+
+    /// What a name is, is sure only where it ends.
+    pub(super) fn ends(&self) -> Seen {
+        if self.name.is_method() { Err(ASKS) } else { Ok(()) }
+    }
+
+    fn name(&mut self, byte: u8) {
+        let digit = char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
+        self.code = match (self.code, digit) {
+            (Code::None, _) if byte == b'%' => Code::Percent,
+            (Code::None, _) => {
+                self.name.push(if byte == b'+' { b' ' } else { byte });
+                Code::None
+            }
+            (Code::Percent, Some(digit)) => Code::Digit(digit),
+            (Code::Digit(first), Some(digit)) => {
+                self.name.push(first << 4 | digit);
+                Code::None
+            }
+            // It stands for itself, so this is no such name, whatever follows.
+            (_, None) => {
+                self.name.push(b'%');
+                Code::None
+            }
+        };
+    }
+}

@@ -1,0 +1,106 @@
+//! The names of a JSON document's top level, as they pass.
+
+use crate::protocol::http::overrides::ASKS;
+use crate::protocol::http::overrides::Name;
+use crate::protocol::http::overrides::Seen;
+
+/// Some parsers take more than JSON: comments, names without quotes. What one of them makes of it cannot be known here.
+const NO_JSON: &str = "a JSON body that is not written as JSON is";
+
+/// Reads the names of a JSON document's top level, whatever else it may hold.
+#[derive(Debug, Default)]
+pub(super) struct TopNames {
+    depth: usize,
+    /// Whether the next string is a name of the top level.
+    name_next: bool,
+    /// Whether the top level is an object.
+    in_object: bool,
+    place: Place,
+    /// Whether the string is a name of the top level.
+    naming: bool,
+    name: Name,
+}
+
+#[derive(Debug, Clone, Copy, Default)]
+enum Place {
+    /// Between strings.
+    #[default]
+    Between,
+    /// In a string.
+    Text,
+    /// After a backslash in one.
+    Escape,
+    /// In the four digits of `\u`: how many have come, and what they say so far.
+    Code(u8, u32),
+}
+
+impl TopNames {
+    pub(super) fn sees(&mut self, mut data: &[u8]) -> Seen {
+        while let Some((&byte, after)) = data.split_first() {
+            data = after;
+            self.place = match (self.place, byte) {
+                // No JSON has a NUL, but UTF-16 and UTF-32 do.
+                (_, 0) => return Err(NO_JSON),
+                (Place::Between, byte) => self.between(byte)?,
+                (Place::Text, b'"') if self.naming && self.name.is_method() => return Err(ASKS),
+                (Place::Text, b'"') => Place::Between,
+                (Place::Text, b'\\') => Place::Escape,
+                (Place::Text, byte) if self.naming => self.text(byte),
+                (Place::Text, _) => {
+                    let next = memchr::memchr3(b'"', b'\\', 0, data).unwrap_or(data.len());
+                    data = data.get(next..).unwrap_or_default();
+                    Place::Text
+                }
+                (Place::Escape, b'u') => Place::Code(0, 0),
+                (Place::Escape, b'"' | b'\\' | b'/') => self.text(byte),
+                (Place::Escape, b'b' | b'f' | b'n' | b'r' | b't') => self.text(b' '),
+                (Place::Escape, _) => return Err(NO_JSON),
+                (Place::Code(count, code), byte) => {
+                    let digit = char::from(byte).to_digit(16).ok_or(NO_JSON)?;
+                    let code = code << 4 | digit;
+                    if count < 3 {
+                        Place::Code(count + 1, code)
+                    } else {
+                        self.text(u8::try_from(code).ok().filter(u8::is_ascii).unwrap_or(0xff))
+                    }
+                }
+            };
+        }
+        Ok(())
+    }
+
+    fn text(&mut self, byte: u8) -> Place {
+        if self.naming {
+            self.name.push(byte);
+        }
+        Place::Text
+    }
+
+    fn between(&mut self, byte: u8) -> Result<Place, &'static str> {
+        let at_top = self.depth == 1;
+        let at_name = at_top && self.name_next;
+        match byte {
+            b'{' | b'[' if !at_name => {
+                self.depth = self.depth.saturating_add(1);
+                if self.depth == 1 {
+                    self.in_object = byte == b'{';
+                    self.name_next = self.in_object;
+                }
+            }
+            b'}' | b']' => self.depth = self.depth.saturating_sub(1),
+            b',' if at_top => self.name_next = self.in_object,
+            b':' if at_top => self.name_next = false,
+            b'"' => {
+                self.naming = at_name;
+                self.name = Name::default();
+                return Ok(Place::Text);
+            }
+            b' ' | b'\t' | b'\r' | b'\n' | b',' | b':' => {}
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'+' | b'-' | b'.' if !at_name => {}
+            // A byte order mark, and what begins each text of a sequence (RFC 7464).
+            0xef | 0xbb | 0xbf | 0x1e if self.depth == 0 => {}
+            _ => return Err(NO_JSON),
+        }
+        Ok(Place::Between)
+    }
+}
