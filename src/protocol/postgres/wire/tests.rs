@@ -1,0 +1,27 @@
+//! Each message read as it is written, each bad one refused, however the stream is cut.
+
+mod back;
+mod cells;
+mod frames;
+mod front;
+mod opening;
+mod startup;
+
+use bytes::BytesMut;
+
+use crate::protocol::postgres::wire::frame::Limits;
+use crate::protocol::postgres::wire::frame::Part;
+use crate::protocol::postgres::wire::frame::Scanner;
+use crate::protocol::postgres::wire::tag::Tag;
+
+/// The type and body of the one frame that `out` is, as a scanner of a session finds it.
+fn only_frame<T: Tag>(out: &BytesMut, login: bool) -> (T, Vec<u8>) {
+    let mut scanner = Scanner::<T>::new(Limits { whole: usize::MAX, ..Limits::default() });
+    if !login {
+        scanner.session_begins();
+    }
+    let mut input = out.clone();
+    let Some(Part::Frame(tag, frame)) = scanner.take(&mut input).unwrap() else { panic!("no whole frame") };
+    assert!(input.is_empty(), "more than one frame");
+    (tag, super::frame::body(&frame).to_vec())
+}
