@@ -22,5 +22,6 @@ mod identity;
 mod limits;
 mod lock;
 mod masking;
+mod postgres_login;
 mod proxy;
 mod recording;

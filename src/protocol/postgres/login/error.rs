@@ -1,0 +1,238 @@
+//! Why a login failed, and what the target's own refusals mean. No text of the target, and no name of a user or host, gets in here.
+
+use std::fmt;
+
+use crate::protocol::postgres::login::ScramError;
+use crate::protocol::postgres::login::body::Body;
+
+/// Why no session was made at the target. None of it repeats the password, the user, or words of the target.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum LoginError {
+    /// The certificate gives nothing to bind to, and the server offers only the login that is bound.
+    #[error("the target offers only SCRAM-SHA-256-PLUS, and its certificate gives nothing to bind that to")]
+    BindingImpossible,
+    /// The server asks for the password as it is, on a stream without TLS. No setting accepts that.
+    #[error("the target asks for the password in clear on a stream without TLS")]
+    ClearWithoutTls,
+    /// The session would not be in UTF-8, so that what is judged and what is run could differ.
+    #[error("the target does not use UTF8 as client_encoding")]
+    ClientEncoding,
+    /// The server refused the credential: SQLSTATE class 28, or a SCRAM error.
+    #[error("the target refused the gateway's credential")]
+    CredentialRefused,
+    /// A password or user that no message can carry: with a zero byte in it, or gigabytes long.
+    #[error("the gateway's credential for the target holds a zero byte or is too long")]
+    CredentialUnusable,
+    /// A message that is not what its kind says (manual, "Message Formats").
+    #[error("the target sent a message of kind {:?} that cannot be read", char::from(*kind))]
+    Malformed {
+        /// The kind.
+        kind: u8,
+    },
+    /// A way to log in that is weaker than SCRAM, which the connection does not accept.
+    #[error(
+        "the target asks for {asked}, which this connection does not accept (its setting {setting} is off)"
+    )]
+    NotAccepted {
+        /// What it asks for, in words.
+        asked: &'static str,
+        /// The setting that would accept it.
+        setting: &'static str,
+    },
+    /// None of the SASL mechanisms is one that is spoken here.
+    #[error("the target offers neither SCRAM-SHA-256 nor SCRAM-SHA-256-PLUS")]
+    NoMechanism,
+    /// A message that has no place where it came.
+    #[error("the target sent a message of kind {:?} where it has no place in a login", char::from(*kind))]
+    Order {
+        /// The kind.
+        kind: u8,
+    },
+    /// The login has ended already, well or with an error.
+    #[error("the login has ended already")]
+    Over,
+    /// Channel binding was offered on a stream without TLS: the server sees TLS, so somebody stands between.
+    #[error("the target offers SCRAM-SHA-256-PLUS, but the stream to it has no TLS")]
+    PlusWithoutTls,
+    /// SCRAM failed.
+    #[error("logging in to the target by SCRAM failed")]
+    Scram(#[source] ScramError),
+    /// The server refused, for another reason than the credential.
+    #[error("the target refused the login: {refusal} (SQLSTATE {state})")]
+    Target {
+        /// What kind of reason.
+        refusal: TargetRefusal,
+        /// The exact code.
+        state: SqlState,
+    },
+    /// More messages than [`MAX_MESSAGES`](super::MAX_MESSAGES), or more bytes than [`MAX_BYTES`](super::MAX_BYTES).
+    #[error("the target sent too much before the login was over")]
+    TooMuch,
+    /// A message longer than [`max_body`](super::max_body).
+    #[error("the target sent a message of kind {:?} that is too long for a login", char::from(*kind))]
+    TooLong {
+        /// The kind.
+        kind: u8,
+    },
+    /// The server let the gateway in without having proved that it knows the password.
+    #[error("the target let the gateway in before it proved that it knows the password")]
+    Unproved,
+    /// GSSAPI, SSPI, Kerberos and the like.
+    #[error("the target asks for {asked}, which is not spoken here")]
+    Unsupported {
+        /// What it asks for, in words.
+        asked: &'static str,
+    },
+    /// The server negotiated a protocol version or option that was not asked for.
+    #[error("the target answers with a protocol version or option that was not asked for")]
+    Version,
+}
+
+impl From<ScramError> for LoginError {
+    fn from(error: ScramError) -> Self {
+        match error {
+            ScramError::Refused => Self::CredentialRefused,
+            error => Self::Scram(error),
+        }
+    }
+}
+
+/// What a refusal of the target means, by its SQLSTATE (manual, appendix "PostgreSQL Error Codes").
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TargetRefusal {
+    /// Class 53: no room for one more session.
+    Busy,
+    /// Class 3D: there is no such database.
+    Database,
+    /// Anything else.
+    Other,
+    /// Class 22, and 42 but for rights: a value or name of the startup message.
+    Parameter,
+    /// Classes 08 and 0A: it does not speak the protocol, or not this version of it.
+    Protocol,
+    /// 42501: the user may not use that database.
+    Rights,
+    /// Class 57: starting up, shutting down, or ended by an administrator.
+    Unavailable,
+}
+
+impl fmt::Display for TargetRefusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Busy => "it has no room for another session",
+            Self::Database => "it has no such database",
+            Self::Other => "it gave a reason of its own",
+            Self::Parameter => "it does not take a parameter of the session",
+            Self::Protocol => "it does not speak this version of the protocol",
+            Self::Rights => "the gateway's user may not use the database",
+            Self::Unavailable => "it is starting, stopping, or was told to end the session",
+        })
+    }
+}
+
+/// A SQLSTATE: five of `A` to `Z` and `0` to `9`. `?????` stands for one that was missing or had another form.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct SqlState([u8; 5]);
+
+impl SqlState {
+    const UNREADABLE: Self = Self(*b"?????");
+
+    fn read(text: &[u8]) -> Option<Self> {
+        let code: [u8; 5] = text.try_into().ok()?;
+        code.iter().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit()).then_some(Self(code))
+    }
+
+    /// The code.
+    pub fn as_bytes(&self) -> &[u8; 5] {
+        &self.0
+    }
+}
+
+impl fmt::Debug for SqlState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "SqlState({self})")
+    }
+}
+
+impl fmt::Display for SqlState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{}", char::from(*byte)))
+    }
+}
+
+/// Reads an `ErrorResponse`. Of all its fields only the SQLSTATE is used: the others hold names of users, hosts and databases.
+pub(super) fn refused(body: &[u8]) -> LoginError {
+    let state = sql_state(body).unwrap_or(SqlState::UNREADABLE);
+    let refusal = match &state.0 {
+        [b'2', b'8', ..] => return LoginError::CredentialRefused,
+        b"42501" => TargetRefusal::Rights,
+        [b'5', b'3', ..] => TargetRefusal::Busy,
+        [b'3', b'D', ..] => TargetRefusal::Database,
+        [b'2' | b'4', b'2', ..] => TargetRefusal::Parameter,
+        [b'0', b'8' | b'A', ..] => TargetRefusal::Protocol,
+        [b'5', b'7', ..] => TargetRefusal::Unavailable,
+        _ => TargetRefusal::Other,
+    };
+    LoginError::Target { refusal, state }
+}
+
+/// The field `C` of an `ErrorResponse`: a byte that names a field, its text, and so on until a zero.
+fn sql_state(body: &[u8]) -> Option<SqlState> {
+    let mut body = Body(body);
+    loop {
+        match body.byte()? {
+            0 => return None,
+            b'C' => return SqlState::read(body.string()?),
+            _ => body.string()?,
+        };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn refusals_are_told_by_their_code_and_nothing_else() {
+        let cases = [
+            ("28P01", None),
+            ("28000", None),
+            ("3D000", Some(TargetRefusal::Database)),
+            ("53300", Some(TargetRefusal::Busy)),
+            ("57P03", Some(TargetRefusal::Unavailable)),
+            ("42501", Some(TargetRefusal::Rights)),
+            ("42704", Some(TargetRefusal::Parameter)),
+            ("22023", Some(TargetRefusal::Parameter)),
+            ("08P01", Some(TargetRefusal::Protocol)),
+            ("0A000", Some(TargetRefusal::Protocol)),
+            ("XX000", Some(TargetRefusal::Other)),
+        ];
+        for (code, refusal) in cases {
+            let body =
+                format!("SFATAL\0VFATAL\0C{code}\0Mpassword failed for user \"alice\" at db.internal\0\0");
+            let error = refused(body.as_bytes());
+            let wanted = match refusal {
+                None => LoginError::CredentialRefused,
+                Some(refusal) => {
+                    LoginError::Target { refusal, state: SqlState::read(code.as_bytes()).unwrap() }
+                }
+            };
+            assert_eq!(error, wanted);
+            let told = format!("{error} {error:?}");
+            assert!(!told.contains("alice") && !told.contains("db.internal"), "{told}");
+            assert_eq!(told.contains(&format!("SQLSTATE {code}")), refusal.is_some(), "{told}");
+        }
+    }
+
+    #[test]
+    fn a_code_that_cannot_be_read_is_not_repeated() {
+        for body in
+            ["", "\0", "C28P01", "C28p01\0\0", "C28P011\0\0", "C\x1b[2Jx\0\0", "SFATAL", "\0C28P01\0\0"]
+        {
+            let error = refused(body.as_bytes());
+            let other = LoginError::Target { refusal: TargetRefusal::Other, state: SqlState::UNREADABLE };
+            assert_eq!(error, other, "{body:?}");
+            assert!(error.to_string().ends_with("(SQLSTATE ?????)"));
+        }
+    }
+}

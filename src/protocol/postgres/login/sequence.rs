@@ -1,0 +1,341 @@
+//! The sequence of a login, from the startup message to the first `ReadyForQuery` (manual, "Start-up").
+
+#![cfg_attr(not(test), deny(clippy::arithmetic_side_effects))]
+
+use std::fmt;
+use std::mem;
+use std::sync::Arc;
+
+use crate::domain::Secret;
+use crate::protocol::postgres::login::EndPoint;
+use crate::protocol::postgres::login::LoginError;
+use crate::protocol::postgres::login::Proof;
+use crate::protocol::postgres::login::Ready;
+use crate::protocol::postgres::login::Version;
+use crate::protocol::postgres::login::body::Body;
+use crate::protocol::postgres::login::body::answer;
+use crate::protocol::postgres::login::error;
+use crate::protocol::postgres::login::password;
+use crate::protocol::postgres::login::ready;
+use crate::protocol::postgres::login::ready::Greeting;
+use crate::protocol::postgres::login::scram;
+use crate::protocol::postgres::login::scram::Binding;
+use crate::protocol::postgres::login::scram::Expected;
+use crate::protocol::postgres::login::scram::Opening;
+
+/// The most messages of a whole login. PostgreSQL sends some 20.
+pub const MAX_MESSAGES: usize = 256;
+/// The most bytes of all bodies of a login. PostgreSQL sends some 500.
+pub const MAX_BYTES: usize = 256 << 10;
+
+/// How a server asks for a password (manual, "Message Formats", Authentication…).
+mod ask {
+    pub(super) const OK: u32 = 0;
+    pub(super) const KERBEROS_V5: u32 = 2;
+    pub(super) const CLEARTEXT_PASSWORD: u32 = 3;
+    pub(super) const MD5_PASSWORD: u32 = 5;
+    pub(super) const SCM_CREDENTIAL: u32 = 6;
+    pub(super) const GSS: u32 = 7;
+    pub(super) const GSS_CONTINUE: u32 = 8;
+    pub(super) const SSPI: u32 = 9;
+    pub(super) const SASL: u32 = 10;
+    pub(super) const SASL_CONTINUE: u32 = 11;
+    pub(super) const SASL_FINAL: u32 = 12;
+}
+
+/// The longest body that a message of this kind may have in a login; `None` for a kind that has no place in one. The bounds of
+/// authentication and errors are those of PostgreSQL's own client. Ask before reading a body.
+pub const fn max_body(kind: u8) -> Option<usize> {
+    match kind {
+        b'R' | b'v' => Some(2000),
+        b'E' | b'N' => Some(30_000),
+        // The number of the process, and the key.
+        b'K' => Some(4_usize.saturating_add(ready::MAX_KEY)),
+        b'S' => Some(16 << 10),
+        b'Z' => Some(1),
+        _ => None,
+    }
+}
+
+/// What the gateway logs in with. It prints nothing.
+pub struct Credential {
+    /// The user, as the startup message has it.
+    pub user: String,
+    /// The password, as bytes.
+    pub password: Arc<Secret>,
+}
+
+impl fmt::Debug for Credential {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Credential(..)")
+    }
+}
+
+/// What the login runs over.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Channel {
+    /// A stream without TLS.
+    Plain,
+    /// TLS with a certificate that was verified, and what binds to it; `None` if [`EndPoint::of`] found nothing.
+    Tls(Option<EndPoint>),
+}
+
+/// The ways in that are weaker than SCRAM and that the connection accepts. None by default: whoever can pass for the server would ask
+/// for one of them.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Weaker {
+    /// The server may ask for the password as it is. Inside TLS only, whatever is set.
+    pub accept_cleartext: bool,
+    /// The server may ask for an answer by MD5.
+    pub accept_md5: bool,
+    /// The server may ask for nothing at all.
+    pub accept_trust: bool,
+}
+
+/// What to do next.
+#[derive(Debug)]
+pub enum Step {
+    /// Send this whole frame, and read on. It may hold the password.
+    Send(Secret),
+    /// Read on.
+    Wait,
+    /// The login is over, and the session ready.
+    Done(Ready),
+}
+
+/// One login. It begins when the startup message has been sent, and takes every message that comes, one by one, until it is done or
+/// fails; then it is over.
+pub struct Login {
+    credential: Credential,
+    channel: Channel,
+    weaker: Weaker,
+    version: Version,
+    state: State,
+    messages: usize,
+    bytes: usize,
+    notices: usize,
+}
+
+/// Where a login stands. Each state holds what only it has.
+enum State {
+    /// The startup message was sent.
+    Started {
+        /// Whether the server has negotiated the version.
+        negotiated: bool,
+    },
+    /// The client's first SCRAM message was sent.
+    Opened(Opening),
+    /// The client's last SCRAM message was sent: the server has to prove itself.
+    Answered(Expected, Proof),
+    /// All is proved that the way in can prove: only `AuthenticationOk` may follow.
+    Proved(Proof),
+    /// `AuthenticationOk` came.
+    Greeted(Greeting),
+    /// Done, or failed.
+    Over,
+}
+
+/// The state after a message, and what to do.
+type Next = (State, Step);
+
+impl fmt::Debug for Login {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Login(..)")
+    }
+}
+
+impl Login {
+    /// A login whose startup message asked for `version`, without options of the protocol (`_pq_.…`).
+    pub fn new(credential: Credential, channel: Channel, weaker: Weaker, version: Version) -> Self {
+        let state = State::Started { negotiated: false };
+        Self { credential, channel, weaker, version, state, messages: 0, bytes: 0, notices: 0 }
+    }
+
+    /// Takes the next message of the server: its kind, and its body without kind and length. The last message of SCRAM costs up to
+    /// [`MAX_ITERATIONS`](scram::MAX_ITERATIONS) rounds of hashing, some 100 ms of the calling thread; usually 4096, some 4 ms.
+    ///
+    /// # Errors
+    /// Every message that has no place, form or proof as it must have, every refusal of the server, and what comes after the end.
+    pub fn next(&mut self, kind: u8, body: &[u8]) -> Result<Step, LoginError> {
+        // Whatever goes wrong below, the login is over.
+        let state = mem::replace(&mut self.state, State::Over);
+        if matches!(state, State::Over) {
+            return Err(LoginError::Over);
+        }
+        self.count(kind, body)?;
+        let (state, step) = self.take(kind, state, body)?;
+        self.state = state;
+        Ok(step)
+    }
+
+    /// Where a message leads to.
+    fn take(&mut self, kind: u8, state: State, body: &[u8]) -> Result<Next, LoginError> {
+        match (kind, state) {
+            (b'E', _) => Err(error::refused(body)),
+            (b'N', state) => {
+                self.notices = self.notices.saturating_add(1);
+                Ok((state, Step::Wait))
+            }
+            (b'R', state) => self.authenticate(state, body),
+            (b'v', State::Started { negotiated: false }) => self.negotiate(body),
+            (b'S', State::Greeted(mut greeting)) => {
+                greeting.parameter(body)?;
+                Ok((State::Greeted(greeting), Step::Wait))
+            }
+            (b'K', State::Greeted(mut greeting)) => {
+                greeting.key(body, self.version)?;
+                Ok((State::Greeted(greeting), Step::Wait))
+            }
+            (b'Z', State::Greeted(greeting)) => {
+                let ready = greeting.ready(body, self.version, self.notices)?;
+                Ok((State::Over, Step::Done(ready)))
+            }
+            _ => Err(LoginError::Order { kind }),
+        }
+    }
+
+    /// Holds every message against the bounds.
+    fn count(&mut self, kind: u8, body: &[u8]) -> Result<(), LoginError> {
+        let most = max_body(kind).ok_or(LoginError::Order { kind })?;
+        if body.len() > most {
+            return Err(LoginError::TooLong { kind });
+        }
+        self.messages = self.messages.saturating_add(1);
+        self.bytes = self.bytes.saturating_add(body.len());
+        if self.messages > MAX_MESSAGES || self.bytes > MAX_BYTES { Err(LoginError::TooMuch) } else { Ok(()) }
+    }
+
+    /// `NegotiateProtocolVersion`: the newest version the server speaks, and the options it does not know. No option was sent, so it can
+    /// only lower the version.
+    fn negotiate(&mut self, body: &[u8]) -> Result<Next, LoginError> {
+        let mut body = Body(body);
+        let (Some(newest), Some(unknown)) = (body.int32(), body.int32()) else {
+            return Err(LoginError::Malformed { kind: b'v' });
+        };
+        match Version::read(newest) {
+            Some(newest) if newest < self.version && unknown == 0 && body.end().is_some() => {
+                self.version = newest;
+                Ok((State::Started { negotiated: true }, Step::Wait))
+            }
+            _ => Err(LoginError::Version),
+        }
+    }
+
+    /// The messages of kind `R`.
+    fn authenticate(&self, state: State, body: &[u8]) -> Result<Next, LoginError> {
+        let malformed = LoginError::Malformed { kind: b'R' };
+        let mut body = Body(body);
+        let asked = body.int32().ok_or(malformed)?;
+        match (asked, state) {
+            (ask::OK, State::Proved(proof)) => {
+                body.end().ok_or(malformed)?;
+                Ok((State::Greeted(Greeting::new(proof)), Step::Wait))
+            }
+            (ask::OK, State::Started { .. }) if self.weaker.accept_trust => {
+                body.end().ok_or(malformed)?;
+                Ok((State::Greeted(Greeting::new(Proof::Trust)), Step::Wait))
+            }
+            (ask::OK, State::Started { .. }) => Err(not_accepted("no proof at all", "accept_trust")),
+            (ask::OK, State::Opened(_) | State::Answered(..)) => Err(LoginError::Unproved),
+            (ask::CLEARTEXT_PASSWORD, State::Started { .. }) => self.send_cleartext(body),
+            (ask::MD5_PASSWORD, State::Started { .. }) => self.send_md5(body),
+            (ask::SASL, State::Started { .. }) => self.open_scram(body),
+            (ask::SASL_CONTINUE, State::Opened(opening)) => self.answer_scram(opening, body.0),
+            (ask::SASL_FINAL, State::Answered(expected, proof)) => {
+                expected.check(body.0)?;
+                Ok((State::Proved(proof), Step::Wait))
+            }
+            (ask::SASL_CONTINUE | ask::SASL_FINAL, _) => Err(LoginError::Order { kind: b'R' }),
+            (asked, State::Started { .. }) => {
+                Err(foreign(asked).map_or(malformed, |asked| LoginError::Unsupported { asked }))
+            }
+            _ => Err(LoginError::Order { kind: b'R' }),
+        }
+    }
+
+    fn send_cleartext(&self, body: Body<'_>) -> Result<Next, LoginError> {
+        if !self.weaker.accept_cleartext {
+            return Err(not_accepted("the password in clear", "accept_cleartext"));
+        }
+        if self.channel == Channel::Plain {
+            return Err(LoginError::ClearWithoutTls);
+        }
+        body.end().ok_or(LoginError::Malformed { kind: b'R' })?;
+        let password = without_zero(self.credential.password.expose())?;
+        let step = send(&[password, b"\0"])?;
+        Ok((State::Proved(Proof::Cleartext), step))
+    }
+
+    fn send_md5(&self, body: Body<'_>) -> Result<Next, LoginError> {
+        if !self.weaker.accept_md5 {
+            return Err(not_accepted("an answer by MD5", "accept_md5"));
+        }
+        let salt = body.0.try_into().map_err(|_length| LoginError::Malformed { kind: b'R' })?;
+        let answer = password::md5(self.credential.user.as_bytes(), self.credential.password.expose(), salt);
+        Ok((State::Proved(Proof::Md5), send(&[answer.as_bytes(), b"\0"])?))
+    }
+
+    /// `AuthenticationSASL`: the names of the mechanisms, and an empty one at the end. The bound one is taken wherever it can be.
+    fn open_scram(&self, mut body: Body<'_>) -> Result<Next, LoginError> {
+        let (mut plain, mut plus) = (false, false);
+        loop {
+            match body.string().ok_or(LoginError::Malformed { kind: b'R' })? {
+                b"" => break,
+                scram::SCRAM => plain = true,
+                scram::SCRAM_PLUS => plus = true,
+                _ => {}
+            }
+        }
+        body.end().ok_or(LoginError::Malformed { kind: b'R' })?;
+        let (mechanism, binding) = match (&self.channel, plus, plain) {
+            (Channel::Plain, true, _) => return Err(LoginError::PlusWithoutTls),
+            (Channel::Tls(Some(end_point)), true, _) => {
+                (scram::SCRAM_PLUS, Binding::EndPoint(end_point.clone()))
+            }
+            (Channel::Tls(Some(_)), false, true) => (scram::SCRAM, Binding::NotOffered),
+            (Channel::Plain, false, true) | (Channel::Tls(None), _, true) => {
+                (scram::SCRAM, Binding::Impossible)
+            }
+            (Channel::Tls(None), true, false) => return Err(LoginError::BindingImpossible),
+            (_, false, false) => return Err(LoginError::NoMechanism),
+        };
+        let opening = Opening::new(binding);
+        let message = opening.message();
+        let length = i32::try_from(message.len()).map_err(|_length| LoginError::CredentialUnusable)?;
+        let step = send(&[mechanism, b"\0", &length.to_be_bytes(), message.as_bytes()])?;
+        Ok((State::Opened(opening), step))
+    }
+
+    fn answer_scram(&self, opening: Opening, server_first: &[u8]) -> Result<Next, LoginError> {
+        let bound = opening.is_bound();
+        let password = password::prepared(self.credential.password.expose());
+        let answer = opening.answer(server_first, &password)?;
+        let proof = Proof::Scram { bound, iterations: answer.iterations };
+        Ok((State::Answered(answer.expected, proof), send(&[answer.message.as_bytes()])?))
+    }
+}
+
+/// The step that sends a frame made of these parts.
+fn send(parts: &[&[u8]]) -> Result<Step, LoginError> {
+    answer(parts).map(Step::Send).ok_or(LoginError::CredentialUnusable)
+}
+
+/// A text that goes out with a zero at its end must not have one inside.
+fn without_zero(text: &[u8]) -> Result<&[u8], LoginError> {
+    if text.contains(&0) { Err(LoginError::CredentialUnusable) } else { Ok(text) }
+}
+
+fn not_accepted(asked: &'static str, setting: &'static str) -> LoginError {
+    LoginError::NotAccepted { asked, setting }
+}
+
+/// The words for a way to log in that is not spoken here; `None` if the manual has none of this number.
+fn foreign(asked: u32) -> Option<&'static str> {
+    match asked {
+        ask::KERBEROS_V5 => Some("Kerberos"),
+        ask::SCM_CREDENTIAL => Some("a credential of the operating system"),
+        ask::GSS | ask::GSS_CONTINUE => Some("GSSAPI"),
+        ask::SSPI => Some("SSPI"),
+        _ => None,
+    }
+}

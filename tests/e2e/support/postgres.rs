@@ -1,0 +1,160 @@
+//! A PostgreSQL server of its own: real, empty, on a free port, and gone with its test.
+
+use std::fs::File;
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::chown;
+use std::os::unix::process::CommandExt;
+use std::path::Path;
+use std::path::PathBuf;
+use std::process::Command;
+use std::time::Duration;
+use std::time::Instant;
+
+use nix::sys::signal::Signal;
+use nix::sys::signal::kill;
+use nix::unistd::Pid;
+use nix::unistd::Uid;
+use nix::unistd::User;
+
+use crate::support::process::Process;
+use crate::support::process::free_port;
+
+/// One server in a folder of its own.
+pub struct Postgres {
+    folder: tempfile::TempDir,
+    /// Where it listens, on 127.0.0.1.
+    pub port: u16,
+    process: Option<Process>,
+}
+
+impl Postgres {
+    /// Makes a cluster with these lines in `pg_hba.conf`, and runs `statements` in it, one a line. It is not started yet.
+    pub fn new(hba: &str, statements: &str) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        // The server runs as somebody else, who has to get through.
+        std::fs::set_permissions(folder.path(), PermissionsExt::from_mode(0o755)).unwrap();
+        let this = Self { folder, port: free_port(), process: None };
+        std::fs::create_dir(this.data()).unwrap();
+        give(&this.data());
+
+        let mut initdb = this.program("initdb");
+        initdb.args(["--no-sync", "--encoding=UTF8", "--locale=C", "--username=postgres"]);
+        finish(initdb.args(["--auth=reject", "--pgdata"]).arg(this.data()));
+        this.write("pg_hba.conf", hba.as_bytes());
+        this.write("statements.sql", statements.as_bytes());
+        let mut single = this.program("postgres");
+        single.args(["--single", "-j", "-D"]).arg(this.data()).arg("postgres");
+        finish(single.stdin(File::open(this.data().join("statements.sql")).unwrap()));
+        std::fs::remove_file(this.data().join("statements.sql")).unwrap();
+
+        let port = this.port;
+        let settings = format!(
+            "listen_addresses = '127.0.0.1'\nport = {port}\nunix_socket_directories = ''\nfsync = off\nssl = on\n\
+             log_connections = on\nlog_statement = all\nlog_min_messages = debug1\nlog_error_verbosity = verbose\n"
+        );
+        this.write("postgresql.auto.conf", settings.as_bytes());
+        this
+    }
+
+    /// Starts it, or starts it again, with this certificate and key, in PEM.
+    pub fn start(&mut self, certificate: &str, key: &str) {
+        self.stop();
+        self.write("server.crt", certificate.as_bytes());
+        self.write("server.key", key.as_bytes());
+        let ready = self.log().matches("ready to accept connections").count();
+        let mut process = self.program("postgres");
+        let mut process = Process::start("postgres", process.arg("-D").arg(self.data()), self.folder.path());
+        process.wait_port(self.port);
+        // It listens before it takes anybody in.
+        let begin = Instant::now();
+        let is_ready =
+            |process: &Process| process.log().matches("ready to accept connections").count() > ready;
+        while !is_ready(&process) {
+            assert!(begin.elapsed() < Duration::from_secs(30), "the server is not ready: {}", process.log());
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        self.process = Some(process);
+    }
+
+    /// All that it has logged.
+    pub fn log(&self) -> String {
+        std::fs::read_to_string(self.folder.path().join("postgres.log")).unwrap_or_default()
+    }
+
+    /// The folder of the test, for files of its own.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    fn data(&self) -> PathBuf {
+        self.folder.path().join("data")
+    }
+
+    /// Ends it in order, so that it takes its shared memory along.
+    fn stop(&mut self) {
+        let Some(mut process) = self.process.take() else { return };
+        let number = Pid::from_raw(process.pid().try_into().unwrap());
+        if kill(number, Signal::SIGINT).is_ok() && !std::thread::panicking() {
+            process.wait(Duration::from_secs(30));
+        }
+    }
+
+    /// A program of the server, run by a user it accepts: root is none.
+    fn program(&self, name: &str) -> Command {
+        let mut command = Command::new(binaries().join(name));
+        command.current_dir(self.folder.path());
+        if let Some(user) = server_user() {
+            command.uid(user.uid.as_raw()).gid(user.gid.as_raw());
+        }
+        command
+    }
+
+    fn write(&self, name: &str, content: &[u8]) {
+        let path = self.data().join(name);
+        std::fs::write(&path, content).unwrap();
+        std::fs::set_permissions(&path, PermissionsExt::from_mode(0o600)).unwrap();
+        give(&path);
+    }
+}
+
+impl Drop for Postgres {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+/// Runs a command that has to succeed.
+fn finish(command: &mut Command) {
+    let output = command.output().unwrap();
+    assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
+}
+
+/// Gives a file to the user that the server runs as.
+fn give(path: &Path) {
+    if let Some(user) = server_user() {
+        chown(path, Some(user.uid.as_raw()), Some(user.gid.as_raw())).unwrap();
+    }
+}
+
+/// Whom the server runs as when the tests run as root; `None` for everybody else: as they are.
+fn server_user() -> Option<User> {
+    Uid::effective()
+        .is_root()
+        .then(|| User::from_name("postgres").unwrap().expect("there is no user postgres; run tests/setup"))
+}
+
+/// The programs of the newest server where Debian puts them, or else those on the path.
+fn binaries() -> PathBuf {
+    let installed = std::fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
+    let debian = installed
+        .filter_map(|entry| {
+            Some((entry.file_name().to_str()?.parse::<u32>().ok()?, entry.path().join("bin")))
+        })
+        .filter(|(_, folder)| folder.join("initdb").is_file())
+        .max();
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    debian
+        .map(|(_, folder)| folder)
+        .or_else(|| std::env::split_paths(&path).find(|folder| folder.join("initdb").is_file()))
+        .expect("PostgreSQL is not installed; run tests/setup")
+}
