@@ -1,4 +1,5 @@
 //! What clients and targets speak: one folder per protocol, each with the same rooms. None names another.
 
 pub mod http;
+#[cfg(feature = "postgres")]
 pub mod postgres;
