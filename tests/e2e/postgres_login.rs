@@ -6,6 +6,8 @@ use std::net::TcpStream;
 use std::sync::Arc;
 use std::time::Duration;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use hoopctl::domain::Secret;
 use hoopctl::protocol::postgres::login::Channel;
 use hoopctl::protocol::postgres::login::Credential;
@@ -47,7 +49,18 @@ fn start(server: &mut Postgres, algorithm: &'static rcgen::SignatureAlgorithm) {
     let names = vec!["localhost".to_owned()];
     let certificate = rcgen::CertificateParams::new(names).unwrap().self_signed(&key).unwrap();
     std::fs::write(server.folder().join("ca.pem"), certificate.pem()).unwrap();
-    server.start(&certificate.pem(), &key.serialize_pem());
+    server.start(&certificate.pem(), &key_pem(&key));
+}
+
+/// The key as OpenSSL reads it: it does not take the form that an Ed25519 key is written in here, with the public key at its end (RFC 8410,
+/// section 7).
+fn key_pem(key: &rcgen::KeyPair) -> String {
+    if !key.is_compatible(&rcgen::PKCS_ED25519) {
+        return key.serialize_pem();
+    }
+    let head = [0x30, 0x2e, 2, 1, 0, 0x30, 5, 6, 3, 0x2b, 0x65, 0x70, 4, 0x22, 4, 0x20];
+    let older = STANDARD.encode([&head[..], &key.serialize_der()[16..48]].concat());
+    format!("-----BEGIN PRIVATE KEY-----\n{older}\n-----END PRIVATE KEY-----\n")
 }
 
 /// How to log in; what differs from one login to the next.
