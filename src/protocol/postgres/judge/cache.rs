@@ -1,0 +1,151 @@
+//! What was judged before: clients send the same texts again and again.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use super::{Judgement, Lexing};
+
+/// Longer texts are not kept, in bytes.
+pub const MAX_TEXT: usize = 16 * 1024;
+
+/// How much a cache may hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Bytes of texts and judgements, about.
+    pub bytes: usize,
+    /// Number of judgements.
+    pub entries: usize,
+}
+
+/// 16 MiB, 10,000 judgements.
+impl Default for Limits {
+    fn default() -> Self {
+        Self { bytes: 16 * 1024 * 1024, entries: 10_000 }
+    }
+}
+
+/// A bounded cache of judgements, by the exact bytes and how they are cut into words.
+///
+/// Two generations of half the size each: what is asked for moves to the young one; when that is full it becomes the old
+/// one, and what nobody asked for meanwhile is gone. Each step takes the same time.
+#[derive(Debug)]
+pub(super) struct Cache {
+    limits: Limits,
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    young: Generation,
+    old: Generation,
+}
+
+#[derive(Debug, Default)]
+struct Generation {
+    standard: HashMap<Box<[u8]>, Arc<Judgement>, ahash::RandomState>,
+    escaping: HashMap<Box<[u8]>, Arc<Judgement>, ahash::RandomState>,
+    bytes: usize,
+}
+
+impl Generation {
+    fn side(&mut self, lexing: Lexing) -> &mut HashMap<Box<[u8]>, Arc<Judgement>, ahash::RandomState> {
+        if lexing.standard_conforming_strings { &mut self.standard } else { &mut self.escaping }
+    }
+
+    fn entries(&self) -> usize {
+        self.standard.len().saturating_add(self.escaping.len())
+    }
+}
+
+impl Cache {
+    pub(super) fn new(limits: Limits) -> Self {
+        Self { limits, state: Mutex::default() }
+    }
+
+    /// What is known about a text.
+    pub(super) fn find(&self, sql: &[u8], lexing: Lexing) -> Option<Arc<Judgement>> {
+        if sql.len() > MAX_TEXT {
+            return None;
+        }
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(found) = state.young.side(lexing).get(sql) {
+            return Some(Arc::clone(found));
+        }
+        let (text, found) = state.old.side(lexing).remove_entry(sql)?;
+        state.old.bytes = state.old.bytes.saturating_sub(weight(&text, &found));
+        self.insert(&mut state, text, lexing, Arc::clone(&found));
+        Some(found)
+    }
+
+    /// Keeps a judgement, if the text is not too long for it.
+    pub(super) fn keep(&self, sql: &[u8], lexing: Lexing, judgement: &Arc<Judgement>) {
+        if sql.len() <= MAX_TEXT && weight(sql, judgement) <= self.limits.bytes / 2 {
+            let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+            self.insert(&mut state, sql.into(), lexing, Arc::clone(judgement));
+        }
+    }
+
+    fn insert(&self, state: &mut State, text: Box<[u8]>, lexing: Lexing, judgement: Arc<Judgement>) {
+        let added = weight(&text, &judgement);
+        let full = state.young.bytes.saturating_add(added) > self.limits.bytes / 2
+            || state.young.entries() >= self.limits.entries / 2;
+        if full {
+            state.old = std::mem::take(&mut state.young);
+        }
+        if self.limits.entries < 2 {
+            return;
+        }
+        if state.young.side(lexing).insert(text, judgement).is_none() {
+            state.young.bytes = state.young.bytes.saturating_add(added);
+        }
+    }
+}
+
+fn weight(text: &[u8], judgement: &Judgement) -> usize {
+    /// What the map itself needs for an entry.
+    const ENTRY: usize = 64;
+    text.len().saturating_add(judgement.weight()).saturating_add(ENTRY)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::protocol::postgres::judge::Unread;
+
+    fn judgement() -> Arc<Judgement> {
+        Arc::new(Judgement::Unread(Unread::Failed))
+    }
+
+    #[test]
+    fn the_way_of_reading_is_part_of_the_key() {
+        let cache = Cache::new(Limits::default());
+        let off = Lexing { standard_conforming_strings: false };
+        cache.keep(b"SELECT 1", Lexing::default(), &judgement());
+        assert!(cache.find(b"SELECT 1", Lexing::default()).is_some());
+        assert!(cache.find(b"SELECT 1", off).is_none());
+        assert!(cache.find(b"select 1", Lexing::default()).is_none());
+    }
+
+    #[test]
+    fn it_stays_bounded_and_keeps_what_is_asked_for() {
+        let limits = Limits { bytes: 100_000, entries: 100 };
+        let cache = Cache::new(limits);
+        cache.keep(b"often", Lexing::default(), &judgement());
+        for number in 0..10_000 {
+            cache.keep(format!("SELECT {number}").as_bytes(), Lexing::default(), &judgement());
+            assert!(cache.find(b"often", Lexing::default()).is_some(), "{number}");
+            let state = cache.state.lock().unwrap();
+            assert!(state.young.entries() + state.old.entries() <= limits.entries, "{number}");
+            assert!(state.young.bytes + state.old.bytes <= limits.bytes, "{number}");
+        }
+        assert!(cache.find(b"SELECT 0", Lexing::default()).is_none());
+    }
+
+    #[test]
+    fn long_texts_are_not_kept() {
+        let cache = Cache::new(Limits::default());
+        let long = vec![b' '; MAX_TEXT + 1];
+        cache.keep(&long, Lexing::default(), &judgement());
+        assert!(cache.find(&long, Lexing::default()).is_none());
+    }
+}

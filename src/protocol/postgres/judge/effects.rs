@@ -1,0 +1,307 @@
+//! What a SQL text does, as plain values: the classes it belongs to and everything a policy can ask about.
+
+use std::collections::BTreeSet;
+use std::fmt;
+
+use crate::domain::command::Class;
+
+/// Everything a text does, of all its statements together.
+///
+/// Sets hold each thing once. Names are as the server reads them: folded to lower case unless quoted, unescaped, cut to
+/// 63 bytes. What a text does through the catalogue (views, triggers, rules, defaults, casts, overloaded operators, a
+/// column name that is a function) cannot be seen in it, see the page of this room ([`super`]).
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Effects {
+    /// How many statements the text has; 0 for an empty one.
+    pub statements: usize,
+    /// The classes of all effects, without those of [`Effects::names`]: see [`Effects::class_with`].
+    pub classes: BTreeSet<Class>,
+    /// Why the text is more than a read, in words for people. At most [`Effects::MAX_REASONS`].
+    pub reasons: BTreeSet<Reason>,
+    /// What is done, in the words of the statements.
+    pub verbs: BTreeSet<Verb>,
+    /// The relations that are named, and what is done to them. Names of a `WITH` are not relations.
+    pub relations: BTreeSet<Relation>,
+    /// The columns that are named, as far as the text says whose they are.
+    pub columns: BTreeSet<Column>,
+    /// The functions that are called by name.
+    pub functions: BTreeSet<Function>,
+    /// The settings that are changed.
+    pub settings: BTreeSet<Setting>,
+    /// An `UPDATE` or `DELETE` has no `WHERE`: it is for all rows.
+    pub all_rows: bool,
+    /// The words that begin and end transactions, in the order of the text.
+    pub transaction: Vec<Transaction>,
+    /// Prepared statements and cursors that are made, used or closed by name, in the order of the text.
+    pub names: Vec<NameUse>,
+    /// The channels of `LISTEN`, `UNLISTEN` and `NOTIFY`.
+    pub channels: BTreeSet<Channel>,
+    /// Rows or tables are locked: `FOR UPDATE` and the like, `LOCK`, advisory locks.
+    pub locks: bool,
+}
+
+impl Effects {
+    /// How many reasons are kept.
+    pub const MAX_REASONS: usize = 32;
+
+    /// The worst class, when nothing is known about the prepared statements and cursors that are used.
+    pub fn class(&self) -> Class {
+        self.class_with(|_| None)
+    }
+
+    /// The worst class of the text, for a session that keeps the names of its prepared statements and cursors.
+    ///
+    /// `known` is asked for each use of a name that this text has not made itself before; `None` counts as
+    /// [`Class::Unknown`]. A text without any effect is a read.
+    pub fn class_with(&self, known: impl Fn(&NameUse) -> Option<Class>) -> Class {
+        let mut made: BTreeSet<(bool, &str)> = BTreeSet::new();
+        let mut worst = self.classes.last().copied().unwrap_or(Class::Read);
+        for entry in &self.names {
+            let Some(name) = entry.name.as_deref() else { continue };
+            match entry.action {
+                NameAction::Prepare | NameAction::Declare => {
+                    made.insert((entry.action == NameAction::Prepare, name));
+                }
+                NameAction::Execute | NameAction::Fetch => {
+                    if !made.contains(&(entry.action == NameAction::Execute, name)) {
+                        worst = worst.max(known(entry).unwrap_or(Class::Unknown));
+                    }
+                }
+                NameAction::Deallocate | NameAction::Close => {}
+            }
+        }
+        worst
+    }
+
+    /// Whether all columns of something are read: `*`, or the name of a row in place of a column.
+    pub fn reads_all_columns(&self) -> bool {
+        self.columns.iter().any(|column| column.name.is_none() && column.access == Access::Read)
+    }
+
+    /// Whether the text can change how the next text is cut into words: `standard_conforming_strings`,
+    /// `backslash_quote` or `client_encoding` are set or reset. The next text must not be judged before the server has told
+    /// the new values.
+    pub fn changes_lexing(&self) -> bool {
+        self.settings.iter().any(|setting| {
+            matches!(
+                setting.name.as_deref(),
+                None | Some("all" | "standard_conforming_strings" | "backslash_quote" | "client_encoding")
+            )
+        })
+    }
+
+    /// About how many bytes of memory this holds.
+    pub(super) fn weight(&self) -> usize {
+        /// A node of a tree or a list, with the small strings in it.
+        const ENTRY: usize = 160;
+        let entries = self.reasons.len()
+            + self.relations.len()
+            + self.columns.len()
+            + self.functions.len()
+            + self.settings.len()
+            + self.transaction.len()
+            + self.names.len()
+            + self.channels.len();
+        entries.saturating_mul(ENTRY).saturating_add(size_of::<Self>())
+    }
+}
+
+/// Why a text has a class.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Reason {
+    /// The class it is the reason for; never [`Class::Read`].
+    pub class: Class,
+    /// The words. They may hold names from the text: not escaped.
+    pub words: Box<str>,
+}
+
+/// What is done to a relation or a column.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Access {
+    /// Its rows are read.
+    Read,
+    /// Its rows are changed.
+    Write,
+    /// It is made, changed or dropped itself.
+    Ddl,
+}
+
+/// The name of a thing in a schema.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Object {
+    /// The schema, if it is written.
+    pub schema: Option<Box<str>>,
+    /// The name.
+    pub name: Box<str>,
+}
+
+impl fmt::Display for Object {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(schema) = &self.schema {
+            write!(f, "{schema}.")?;
+        }
+        f.write_str(&self.name)
+    }
+}
+
+/// A table, view, index or sequence that is named.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Relation {
+    /// Which.
+    pub object: Object,
+    /// What is done to it.
+    pub access: Access,
+}
+
+/// A column that is named.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Column {
+    /// The relation, where the text says it: by name, by an alias of the text, or as the target of a change.
+    pub relation: Option<Object>,
+    /// The column; `None` for all of them.
+    pub name: Option<Box<str>>,
+    /// What is done to it.
+    pub access: Access,
+}
+
+/// A function that is called.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Function {
+    /// Which.
+    pub object: Object,
+    /// The number of arguments as written.
+    pub arguments: usize,
+}
+
+/// A setting that is changed.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Setting {
+    /// The name in lower case, `all` for `RESET ALL`; `None` if it is computed.
+    pub name: Option<Box<str>>,
+    /// The values as written, if all of them are constants; `None` when it is reset or the value is computed.
+    pub value: Option<Box<str>>,
+}
+
+/// A use of the name of a prepared statement or a cursor.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NameUse {
+    /// What is done with it.
+    pub action: NameAction,
+    /// The name; `None` for `ALL`.
+    pub name: Option<Box<str>>,
+}
+
+/// What is done with the name of a prepared statement or a cursor.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NameAction {
+    /// A prepared statement is made.
+    Prepare,
+    /// A prepared statement is run.
+    Execute,
+    /// A prepared statement is forgotten.
+    Deallocate,
+    /// A cursor is opened.
+    Declare,
+    /// A cursor is read or moved.
+    Fetch,
+    /// A cursor is closed.
+    Close,
+}
+
+/// A channel for messages between sessions.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Channel {
+    /// Something is sent to it, not heard from it.
+    pub sends: bool,
+    /// The channel; `None` for all, or if the name is computed.
+    pub name: Option<Box<str>>,
+}
+
+/// A word that controls a transaction.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Transaction {
+    /// `BEGIN`, `START TRANSACTION`.
+    Begin,
+    /// `COMMIT`, `END`.
+    Commit,
+    /// `ROLLBACK`, `ABORT`.
+    Rollback,
+    /// `SAVEPOINT`.
+    Savepoint,
+    /// `RELEASE`.
+    Release,
+    /// `ROLLBACK TO`.
+    RollbackTo,
+    /// `PREPARE TRANSACTION`.
+    Prepare,
+    /// `COMMIT PREPARED`.
+    CommitPrepared,
+    /// `ROLLBACK PREPARED`.
+    RollbackPrepared,
+}
+
+/// Makes [`Verb`] and its words from one list, so that no word is forgotten.
+macro_rules! verbs {
+    ($($verb:ident $word:literal,)*) => {
+        /// What a statement does, in its own word.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum Verb {
+            $(#[doc = concat!("`", $word, "`")] $verb,)*
+        }
+
+        impl Verb {
+            /// The word of it in policies, records and output.
+            pub const fn as_str(self) -> &'static str {
+                match self {
+                    $(Self::$verb => $word,)*
+                }
+            }
+        }
+    };
+}
+
+verbs! {
+    Select "select",
+    Insert "insert",
+    Update "update",
+    Delete "delete",
+    Merge "merge",
+    Truncate "truncate",
+    CopyIn "copy_in",
+    CopyOut "copy_out",
+    Create "create",
+    Alter "alter",
+    Drop "drop",
+    Rename "rename",
+    Comment "comment",
+    Refresh "refresh",
+    Grant "grant",
+    Revoke "revoke",
+    Label "security_label",
+    Reassign "reassign",
+    Import "import",
+    Load "load",
+    Vacuum "vacuum",
+    Analyze "analyze",
+    Cluster "cluster",
+    Reindex "reindex",
+    Checkpoint "checkpoint",
+    Do "do",
+    Call "call",
+    Explain "explain",
+    Show "show",
+    Set "set",
+    Reset "reset",
+    Discard "discard",
+    Prepare "prepare",
+    Execute "execute",
+    Deallocate "deallocate",
+    Declare "declare",
+    Fetch "fetch",
+    Close "close",
+    Lock "lock",
+    Listen "listen",
+    Unlisten "unlisten",
+    Notify "notify",
+    Transaction "transaction",
+}

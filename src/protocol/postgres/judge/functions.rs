@@ -1,0 +1,272 @@
+//! Which functions and operators of PostgreSQL do nothing but compute or read.
+//!
+//! A function is known by its name alone: argument types are not in a text. So a name counts as harmless only if all its
+//! forms in `pg_catalog` are. Somebody who may create functions can put one of the same name with better fitting argument
+//! types on the search path; that is a change of structure, and judged where it happens.
+
+use std::collections::HashSet;
+use std::sync::LazyLock;
+
+use crate::domain::command::Class;
+
+/// Names without a volatile form, one a line; `schema.name` outside `pg_catalog`.
+const SAFE: &str = include_str!("functions/safe.txt");
+/// Names of the operators of `pg_catalog`, one a line.
+const OPERATORS: &str = include_str!("functions/operators.txt");
+
+/// Volatile in the catalogue, but they only tell something.
+const TELLS: &[&str] = &[
+    "clock_timestamp",
+    "currval",
+    "gen_random_uuid",
+    "lastval",
+    "pg_blocking_pids",
+    "pg_current_wal_flush_lsn",
+    "pg_current_wal_insert_lsn",
+    "pg_current_wal_lsn",
+    "pg_database_size",
+    "pg_get_wal_replay_pause_state",
+    "pg_indexes_size",
+    "pg_is_in_backup",
+    "pg_is_in_recovery",
+    "pg_is_wal_replay_paused",
+    "pg_last_committed_xact",
+    "pg_last_wal_receive_lsn",
+    "pg_last_wal_replay_lsn",
+    "pg_last_xact_replay_timestamp",
+    "pg_lock_status",
+    "pg_notification_queue_usage",
+    "pg_partition_ancestors",
+    "pg_partition_tree",
+    "pg_prepared_xact",
+    "pg_relation_size",
+    "pg_safe_snapshot_blocking_pids",
+    "pg_sequence_last_value",
+    "pg_table_size",
+    "pg_tablespace_size",
+    "pg_total_relation_size",
+    "pg_xact_commit_timestamp",
+    "random",
+    "timeofday",
+];
+
+/// Harmless functions that came after the version the list was made from.
+const NEWER: &[&str] = &[
+    "any_value",
+    "array_reverse",
+    "array_sample",
+    "array_shuffle",
+    "array_sort",
+    "casefold",
+    "crc32",
+    "crc32c",
+    "date_add",
+    "date_subtract",
+    "erf",
+    "erfc",
+    "gamma",
+    "lgamma",
+    "pg_get_sequence_data",
+    "pg_input_error_info",
+    "pg_input_is_valid",
+    "pg_stat_get_lastscan",
+    "random_normal",
+    "system_user",
+    "to_bin",
+    "to_oct",
+    "unicode_assigned",
+    "uuid_extract_timestamp",
+    "uuid_extract_version",
+    "uuidv4",
+    "uuidv7",
+    "xmltext",
+];
+
+/// They change data or wait for and hold locks.
+const WRITES: &[&str] = &["nextval", "setval", "pg_notify"];
+
+/// They run a SQL text, reach files, other servers or other sessions, or change the server.
+const DANGEROUS: &[&str] = &[
+    "be_lo_unlink",
+    "connectby",
+    "gin_clean_pending_list",
+    "heap_force_freeze",
+    "heap_force_kill",
+    "lo",
+    "loread",
+    "lowrite",
+    "pg_cancel_backend",
+    "pg_current_logfile",
+    "pg_export_snapshot",
+    "pg_extension_config_dump",
+    "pg_hba_file_rules",
+    "pg_ident_file_mappings",
+    "pg_import_system_collations",
+    "pg_log_backend_memory_contexts",
+    "pg_nextoid",
+    "pg_promote",
+    "pg_reload_conf",
+    "pg_restore_attribute_stats",
+    "pg_restore_relation_stats",
+    "pg_rotate_logfile",
+    "pg_show_all_file_settings",
+    "pg_start_backup",
+    "pg_stat_file",
+    "pg_stat_statements_reset",
+    "pg_stop_backup",
+    "pg_switch_wal",
+    "pg_switch_xlog",
+    "pg_terminate_backend",
+    "pg_truncate_visibility_map",
+    "plpgsql_call_handler",
+    "plpgsql_inline_handler",
+    "ts_rewrite",
+    "ts_stat",
+    "xpath_table",
+];
+
+/// How the names of families of such functions begin.
+const DANGEROUS_STARTS: &[&str] = &[
+    "binary_upgrade_",
+    "brin_desummarize_",
+    "brin_summarize_",
+    "crosstab",
+    "dblink",
+    "lo_",
+    "pg_backup_",
+    "pg_clear_",
+    "pg_copy_",
+    "pg_create_",
+    "pg_drop_",
+    "pg_file_",
+    "pg_logdir_",
+    "pg_logical_",
+    "pg_ls_",
+    "pg_read_",
+    "pg_replication_",
+    "pg_stat_reset",
+    "pg_sync_",
+    "pg_wal_replay_",
+    "postgres_fdw_",
+    "xslt_",
+];
+
+/// What a call of a function means, by its name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Call {
+    /// It computes or reads.
+    Safe,
+    /// It changes data.
+    Writes,
+    /// It takes a lock that outlives the call.
+    Locks,
+    /// It changes a setting; what it means depends on the arguments.
+    SetConfig,
+    /// It can do anything.
+    Dangerous,
+    /// Nothing is known about it.
+    Opaque,
+}
+
+impl Call {
+    /// The class of it. That of [`Call::SetConfig`] holds for arguments that are not constants.
+    pub(super) const fn class(self) -> Class {
+        match self {
+            Self::Safe => Class::Read,
+            Self::Writes | Self::Locks => Class::Write,
+            Self::SetConfig | Self::Dangerous => Class::Admin,
+            Self::Opaque => Class::Unknown,
+        }
+    }
+}
+
+/// The lines of a list without its heading.
+fn lines(list: &'static str) -> impl Iterator<Item = &'static str> {
+    list.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with("-- "))
+}
+
+/// What is known about a function. A dangerous name is dangerous in any schema: extensions are put anywhere.
+pub(super) fn call(schema: Option<&str>, name: &str) -> Call {
+    static NAMES: LazyLock<HashSet<&str>> =
+        LazyLock::new(|| lines(SAFE).chain(TELLS.iter().copied()).chain(NEWER.iter().copied()).collect());
+    let starts = |starts: &[&str]| starts.iter().any(|start| name.starts_with(start));
+    let dumps = ["_to_xml", "_to_xmlschema", "_to_xml_and_xmlschema"].iter().any(|end| name.ends_with(end));
+    if dumps || DANGEROUS.contains(&name) || starts(DANGEROUS_STARTS) {
+        return Call::Dangerous;
+    }
+    match schema {
+        None | Some("pg_catalog") => match name {
+            "set_config" => Call::SetConfig,
+            _ if WRITES.contains(&name) => Call::Writes,
+            _ if starts(&["pg_advisory_", "pg_try_advisory_"]) => Call::Locks,
+            _ if NAMES.contains(name) => Call::Safe,
+            _ => Call::Opaque,
+        },
+        Some(schema) if NAMES.contains(format!("{schema}.{name}").as_str()) => Call::Safe,
+        Some(_) => Call::Opaque,
+    }
+}
+
+/// Whether an operator is one that PostgreSQL brings along: its usual name, not in a schema of somebody else.
+///
+/// Which function runs depends on the types of what stands beside it; that cannot be read from a text.
+pub(super) fn known_operator(schema: Option<&str>, name: &str) -> bool {
+    static NAMES: LazyLock<HashSet<&str>> = LazyLock::new(|| lines(OPERATORS).collect());
+    matches!(schema, None | Some("pg_catalog")) && NAMES.contains(name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_what_they_do() {
+        for (schema, name, call_is) in [
+            (None, "lower", Call::Safe),
+            (Some("pg_catalog"), "count", Call::Safe),
+            (None, "now", Call::Safe),
+            (None, "random", Call::Safe),
+            (None, "array_agg", Call::Safe),
+            (None, "row_number", Call::Safe),
+            (None, "generate_series", Call::Safe),
+            (Some("information_schema"), "_pg_expandarray", Call::Safe),
+            (Some("public"), "lower", Call::Opaque),
+            (None, "_pg_expandarray", Call::Opaque),
+            (None, "purge", Call::Opaque),
+            (None, "pg_sleep", Call::Opaque),
+            (None, "nextval", Call::Writes),
+            (None, "pg_notify", Call::Writes),
+            (None, "pg_try_advisory_xact_lock", Call::Locks),
+            (None, "set_config", Call::SetConfig),
+            (None, "query_to_xml", Call::Dangerous),
+            (None, "table_to_xml", Call::Dangerous),
+            (None, "database_to_xml_and_xmlschema", Call::Dangerous),
+            (None, "ts_rewrite", Call::Dangerous),
+            (Some("ext"), "dblink_exec", Call::Dangerous),
+            (Some("ext"), "crosstab4", Call::Dangerous),
+            (None, "lo_import", Call::Dangerous),
+            (None, "pg_read_binary_file", Call::Dangerous),
+            (None, "--", Call::Opaque),
+        ] {
+            assert_eq!(call(schema, name), call_is, "{schema:?}.{name}");
+        }
+    }
+
+    #[test]
+    fn operators_are_known_by_name_and_schema() {
+        assert!(known_operator(None, "+") && known_operator(Some("pg_catalog"), "~*"));
+        assert!(known_operator(None, "->>"), "an operator whose name begins like a comment");
+        assert!(!known_operator(Some("evil"), "+") && !known_operator(None, "@#@"));
+    }
+
+    #[test]
+    fn no_list_names_what_another_calls_dangerous() {
+        for name in TELLS.iter().chain(NEWER) {
+            assert_eq!(call(None, name), Call::Safe, "{name}");
+        }
+        for name in WRITES {
+            assert!(!lines(SAFE).any(|safe| safe == *name), "{name}");
+        }
+        assert!(lines(SAFE).count() > 1_000 && lines(OPERATORS).count() > 50);
+    }
+}

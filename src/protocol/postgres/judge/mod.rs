@@ -1,0 +1,153 @@
+//! What a SQL text does, judged by PostgreSQL's own grammar before the server sees it.
+//!
+//! A text is parsed by the server's own parser ([`parser`]), its tree is walked node by node ([`walk`]), and what comes out is
+//! flat: [`Effects`]. Nothing here knows a connection or a policy, and nothing is read from a catalogue.
+//!
+//! What a text cannot tell: a view, trigger, rule, default, cast or overloaded operator may run code of its own, and
+//! `SELECT c.purge FROM customers c` may be a call. "Read" means that nothing in the text itself does more than read; the
+//! rights of the role at the server are what guarantees it.
+//!
+//! Everything that is not understood is [`Class::Unknown`]: a text that is too long, too deep, not UTF-8, a node nobody has
+//! thought of, a function that is not known to be harmless, a failure of the parser.
+
+use std::io;
+use std::sync::Arc;
+
+use crate::domain::command::Class;
+
+pub mod cache;
+pub mod effects;
+mod functions;
+pub mod parser;
+mod settings;
+mod walk;
+
+#[cfg(test)]
+mod tests;
+
+pub use effects::Effects;
+
+/// The settings of a session that change how a text is cut into words.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Lexing {
+    /// `standard_conforming_strings` as the server last told it: whether `\` in `'…'` is a plain character.
+    pub standard_conforming_strings: bool,
+}
+
+/// As PostgreSQL has it unless told otherwise: on.
+impl Default for Lexing {
+    fn default() -> Self {
+        Self { standard_conforming_strings: true }
+    }
+}
+
+/// Judges texts. One for the whole process: it has threads of its own and remembers what it has judged.
+#[derive(Debug)]
+pub struct Judge {
+    pool: parser::Pool,
+    cache: cache::Cache,
+}
+
+impl Judge {
+    /// Starts a judge with `threads` parser threads, at least one, each with a stack of 512 MiB, of which only what is used costs
+    /// memory.
+    ///
+    /// Fails when the system gives no thread.
+    pub fn start(threads: usize, limits: cache::Limits) -> io::Result<Self> {
+        Ok(Self { pool: parser::Pool::start(threads)?, cache: cache::Cache::new(limits) })
+    }
+
+    /// What `sql` does. It covers exactly these bytes: send no others.
+    ///
+    /// Never fails: what cannot be judged is a [`Judgement`] of class unknown. It waits while the parser threads are busy,
+    /// and does not block the thread it is called from.
+    pub async fn judge(&self, sql: &[u8], lexing: Lexing) -> Arc<Judgement> {
+        if let Some(known) = self.cache.find(sql, lexing) {
+            return known;
+        }
+        let text = match parser::readable(sql) {
+            Ok(text) => text.to_owned(),
+            Err(unread) => return Arc::new(Judgement::Unread(unread)),
+        };
+        let judged = self.pool.run(move || read(&text, lexing)).await;
+        let judgement = Arc::new(judged.unwrap_or(Judgement::Unread(Unread::Failed)));
+        // A failure may be one of the moment: it is not remembered.
+        if *judgement != Judgement::Unread(Unread::Failed) {
+            self.cache.keep(sql, lexing, &judgement);
+        }
+        judgement
+    }
+}
+
+/// Parses and walks. The tree lives and dies here, on the deep stack.
+fn read(sql: &str, lexing: Lexing) -> Judgement {
+    match parser::parse(sql, lexing) {
+        Ok(tree) => Judgement::Effects(Box::new(walk::effects(&tree))),
+        Err(parser::Failure::Syntax(error)) => Judgement::Syntax(error),
+        Err(parser::Failure::Unread(unread)) => Judgement::Unread(unread),
+    }
+}
+
+/// What is known about a text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Judgement {
+    /// It was understood.
+    Effects(Box<Effects>),
+    /// The grammar refuses it; a server of the same version would, too.
+    Syntax(SyntaxError),
+    /// It was not read.
+    Unread(Unread),
+}
+
+impl Judgement {
+    /// The worst class of the text, when nothing is known about the names it uses: see [`Effects::class_with`].
+    pub fn class(&self) -> Class {
+        self.effects().map_or(Class::Unknown, Effects::class)
+    }
+
+    /// What it does, if it was understood.
+    pub fn effects(&self) -> Option<&Effects> {
+        match self {
+            Self::Effects(effects) => Some(effects),
+            Self::Syntax(_) | Self::Unread(_) => None,
+        }
+    }
+
+    fn weight(&self) -> usize {
+        match self {
+            Self::Effects(effects) => effects.weight(),
+            Self::Syntax(error) => error.message.len().saturating_add(size_of::<Self>()),
+            Self::Unread(_) => size_of::<Self>(),
+        }
+    }
+}
+
+/// The parser's own error.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct SyntaxError {
+    /// The message as PostgreSQL words it. It may quote the text: not escaped.
+    pub message: Box<str>,
+    /// Where, as a byte offset from 0, if it can be told. PostgreSQL counts characters from 1.
+    pub position: Option<usize>,
+}
+
+/// Why a text was not read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Unread {
+    /// Longer than [`parser::MAX_TEXT`].
+    #[error("the SQL text is longer than {} bytes", parser::MAX_TEXT)]
+    TooLong,
+    /// It has a NUL byte. The server would stop there.
+    #[error("the SQL text has a NUL byte")]
+    Nul,
+    /// It is not UTF-8. In another encoding the server may see other words.
+    #[error("the SQL text is not UTF-8")]
+    NotUtf8,
+    /// The parser gave up: too many levels.
+    #[error("the SQL text is nested too deeply")]
+    TooDeep,
+    /// The parser failed.
+    #[error("the SQL text could not be parsed")]
+    Failed,
+}

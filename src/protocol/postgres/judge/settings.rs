@@ -1,0 +1,156 @@
+//! What a change of a setting means.
+
+use crate::domain::command::Class;
+
+/// How a setting is changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Change<'a> {
+    /// To constants, joined with commas.
+    To(&'a str),
+    /// To what it was when the session began.
+    Reset,
+    /// To something that is computed.
+    Computed,
+}
+
+/// They change how long something takes, how values look, or what is reported: clients send them all the time.
+const HARMLESS: &[&str] = &[
+    "all",
+    "application_name",
+    "bytea_output",
+    "check_function_bodies",
+    "client_min_messages",
+    "cursor_tuple_fraction",
+    "datestyle",
+    "deadlock_timeout",
+    "default_table_access_method",
+    "default_tablespace",
+    "default_text_search_config",
+    "default_transaction_deferrable",
+    "default_transaction_isolation",
+    "effective_cache_size",
+    "extra_float_digits",
+    "from_collapse_limit",
+    "geqo",
+    "hash_mem_multiplier",
+    "idle_in_transaction_session_timeout",
+    "idle_session_timeout",
+    "intervalstyle",
+    "jit",
+    "join_collapse_limit",
+    "lc_messages",
+    "lc_monetary",
+    "lc_numeric",
+    "lc_time",
+    "lock_timeout",
+    "maintenance_work_mem",
+    "max_parallel_workers_per_gather",
+    "parallel_setup_cost",
+    "parallel_tuple_cost",
+    "plan_cache_mode",
+    "quote_all_identifiers",
+    "random_page_cost",
+    "row_security",
+    "seq_page_cost",
+    "statement_timeout",
+    "synchronize_seqscans",
+    "temp_buffers",
+    "timezone",
+    "transaction_deferrable",
+    "transaction_isolation",
+    "transaction_timeout",
+    "work_mem",
+    "xmlbinary",
+    "xmloption",
+];
+
+/// The class of a change of the setting `name`, in lower case.
+///
+/// A setting nobody has thought of is admin: there are some that switch triggers off, load libraries or change the role.
+pub(super) fn class(name: &str, change: Change<'_>) -> Class {
+    match name {
+        "client_encoding" => match change {
+            Change::To(value) if is_utf8(value) => Class::Read,
+            // The session began with UTF-8, or it would not have begun.
+            Change::Reset => Class::Read,
+            Change::To(_) | Change::Computed => Class::Admin,
+        },
+        "standard_conforming_strings" => match change {
+            Change::To(value) if is_on(value) => Class::Read,
+            Change::To(_) | Change::Reset | Change::Computed => Class::Admin,
+        },
+        "transaction_read_only" | "default_transaction_read_only" => match change {
+            Change::To(value) if is_on(value) => Class::Read,
+            Change::Reset => Class::Read,
+            Change::To(_) | Change::Computed => Class::Write,
+        },
+        "search_path" => match change {
+            Change::To(path) => search_path(path),
+            Change::Reset => Class::Read,
+            Change::Computed => Class::Admin,
+        },
+        name if HARMLESS.contains(&name) || name.starts_with("enable_") => Class::Read,
+        // Applications keep in them who asks, and policies of the tables read that.
+        name if name.contains('.') => Class::Write,
+        _ => Class::Admin,
+    }
+}
+
+/// A path with only the usual schemas changes nothing. One that puts something before `pg_catalog` can give the name of any
+/// harmless function to another one. Any other changes what the names in later texts mean.
+fn search_path(path: &str) -> Class {
+    let mut worst = Class::Read;
+    for (place, schema) in path.split(',').enumerate() {
+        let schema = schema.trim().trim_matches('"').to_ascii_lowercase();
+        worst = worst.max(match schema.as_str() {
+            "pg_catalog" if place > 0 => Class::Admin,
+            "" | "pg_catalog" | "public" | "$user" | "pg_temp" => Class::Read,
+            _ => Class::Write,
+        });
+    }
+    worst
+}
+
+fn is_on(value: &str) -> bool {
+    ["on", "true", "t", "yes", "y", "1"].iter().any(|word| value.eq_ignore_ascii_case(word))
+}
+
+fn is_utf8(value: &str) -> bool {
+    let plain: String = value.chars().filter(char::is_ascii_alphanumeric).collect();
+    plain.eq_ignore_ascii_case("utf8") || plain.eq_ignore_ascii_case("unicode")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn settings_mean_what_they_change() {
+        for (name, change, expected) in [
+            ("application_name", Change::To("psql"), Class::Read),
+            ("enable_seqscan", Change::To("off"), Class::Read),
+            ("role", Change::To("postgres"), Class::Admin),
+            ("role", Change::Reset, Class::Admin),
+            ("session_authorization", Change::Reset, Class::Admin),
+            ("session_replication_role", Change::To("replica"), Class::Admin),
+            ("client_encoding", Change::To("UTF-8"), Class::Read),
+            ("client_encoding", Change::To("SJIS"), Class::Admin),
+            ("client_encoding", Change::Computed, Class::Admin),
+            ("standard_conforming_strings", Change::To("ON"), Class::Read),
+            ("standard_conforming_strings", Change::To("off"), Class::Admin),
+            ("standard_conforming_strings", Change::Reset, Class::Admin),
+            ("default_transaction_read_only", Change::To("on"), Class::Read),
+            ("default_transaction_read_only", Change::To("off"), Class::Write),
+            ("search_path", Change::To(""), Class::Read),
+            ("search_path", Change::To("\"$user\", public"), Class::Read),
+            ("search_path", Change::To("pg_catalog, public"), Class::Read),
+            ("search_path", Change::To("public, pg_catalog"), Class::Admin),
+            ("search_path", Change::To("evil, public"), Class::Write),
+            ("search_path", Change::Computed, Class::Admin),
+            ("app.tenant", Change::To("7"), Class::Write),
+            ("local_preload_libraries", Change::To("x"), Class::Admin),
+        ] {
+            assert_eq!(class(name, change), expected, "{name} {change:?}");
+        }
+    }
+}

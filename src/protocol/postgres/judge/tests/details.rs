@@ -1,0 +1,141 @@
+//! The parts of the effects, one by one.
+
+use super::super::effects::{NameAction, Transaction};
+use super::*;
+
+#[test]
+fn columns_have_their_relations_as_far_as_written() {
+    for (sql, expected) in [
+        ("SELECT a, c.b, public.t.d FROM customers c, public.t", "?.a customers.b public.t.d"),
+        ("SELECT * FROM customers", "?.*"),
+        ("SELECT c.* FROM customers c", "customers.*"),
+        ("SELECT c FROM customers c", "?.c customers.*"),
+        ("SELECT row_to_json(customers) FROM customers", "?.customers customers.*"),
+        ("TABLE customers", "?.*"),
+        ("COPY customers TO STDOUT", "customers.*"),
+        ("COPY customers (id, ssn) TO STDOUT", "customers.id customers.ssn"),
+        ("SELECT (c).ssn FROM customers c", "?.ssn ?.c customers.*"),
+        ("INSERT INTO t (a, b) VALUES (1, 2) RETURNING c", "t.a= t.b= ?.c"),
+        ("UPDATE t SET a = b WHERE c = 1", "t.a= ?.b ?.c"),
+        ("SELECT a FROM t GROUP BY b HAVING max(c) > 1 ORDER BY d", "?.a ?.b ?.c ?.d"),
+        ("SELECT count(*) FROM t", ""),
+        ("SELECT x.a FROM t x, u x2 WHERE EXISTS (SELECT FROM v x WHERE x.a = 1)", "t.a v.a"),
+    ] {
+        assert_eq!(columns(&effects(sql)), words(expected), "{sql}");
+    }
+    assert!(effects("SELECT * FROM t").reads_all_columns());
+    assert!(!effects("SELECT a, count(*) FROM t").reads_all_columns());
+}
+
+#[test]
+fn functions_have_schema_name_and_number_of_arguments() {
+    let found = effects("SELECT lower(a), s.purge(1, 2), extract(year FROM b), count(*) FROM t");
+    let shown: BTreeSet<String> =
+        found.functions.iter().map(|call| format!("{}/{}", call.object, call.arguments)).collect();
+    assert_eq!(shown, words("lower/1 s.purge/2 pg_catalog.extract/2 count/0"));
+    let call = effects("CALL s.purge(1, lower('a'))");
+    assert_eq!(call.functions.len(), 2);
+}
+
+#[test]
+fn settings_are_told_with_their_values() {
+    let settings = |sql: &str| -> Vec<(Option<String>, Option<String>)> {
+        let text = |text: &Option<Box<str>>| text.as_deref().map(str::to_owned);
+        effects(sql).settings.iter().map(|set| (text(&set.name), text(&set.value))).collect()
+    };
+    let some = |text: &str| Some(text.to_owned());
+    assert_eq!(settings("SET search_path TO a, \"B\""), [(some("search_path"), some("a, B"))]);
+    assert_eq!(settings("RESET ALL"), [(some("all"), None)]);
+    assert_eq!(settings("SET TIME ZONE INTERVAL '2 hours'"), [(some("timezone"), some("2 hours"))]);
+    assert_eq!(settings("SELECT set_config('App.Tenant', '7', true)"), [(some("app.tenant"), some("7"))]);
+    assert_eq!(settings("SELECT set_config($1, '7', true)"), [(None, some("7"))]);
+    assert_eq!(settings("BEGIN READ ONLY"), [(some("transaction_read_only"), some("1"))]);
+    assert!(effects("SET client_encoding TO 'UTF8'").changes_lexing());
+    assert!(effects("RESET ALL").changes_lexing() && effects("DISCARD ALL").changes_lexing());
+    assert!(!effects("SET work_mem = '1MB'").changes_lexing());
+}
+
+#[test]
+fn all_rows_locks_and_channels_are_told() {
+    assert!(effects("DELETE FROM t").all_rows && effects("UPDATE t SET a = 1").all_rows);
+    assert!(!effects("DELETE FROM t WHERE a").all_rows && !effects("EXPLAIN DELETE FROM t").all_rows);
+    assert!(effects("SELECT 1; WITH d AS (DELETE FROM t) SELECT 1").all_rows);
+    for sql in ["SELECT 1 FROM t FOR SHARE", "LOCK t", "SELECT pg_advisory_lock(1)"] {
+        assert!(effects(sql).locks, "{sql}");
+    }
+    assert!(!effects("SELECT 1").locks && !effects("LOCK t IN ACCESS SHARE MODE").locks);
+    let channels: Vec<(bool, Option<Box<str>>)> =
+        effects("LISTEN a; NOTIFY b; UNLISTEN *; SELECT pg_notify('c', '')")
+            .channels
+            .into_iter()
+            .map(|channel| (channel.sends, channel.name))
+            .collect();
+    let some = |text: &str| Some(text.into());
+    assert_eq!(channels, [(false, None), (false, some("a")), (true, some("b")), (true, some("c"))]);
+}
+
+#[test]
+fn names_and_transactions_keep_their_order() {
+    let found = effects(
+        "BEGIN; PREPARE p AS SELECT 1; EXECUTE p; SAVEPOINT s; DECLARE c CURSOR FOR SELECT 1; FETCH c; CLOSE ALL; \
+         ROLLBACK TO s; RELEASE s; DEALLOCATE p; COMMIT",
+    );
+    let actions: Vec<NameAction> = found.names.iter().map(|name| name.action).collect();
+    assert_eq!(
+        actions,
+        [
+            NameAction::Prepare,
+            NameAction::Execute,
+            NameAction::Declare,
+            NameAction::Fetch,
+            NameAction::Close,
+            NameAction::Deallocate
+        ]
+    );
+    assert_eq!(
+        found.transaction,
+        [
+            Transaction::Begin,
+            Transaction::Savepoint,
+            Transaction::RollbackTo,
+            Transaction::Release,
+            Transaction::Commit
+        ]
+    );
+    assert_eq!(found.statements, 11);
+    assert_eq!(found.class(), Class::Read);
+}
+
+#[test]
+fn a_session_can_say_what_a_name_is() {
+    let found = effects("EXECUTE p; FETCH c");
+    assert_eq!(found.class(), Class::Unknown);
+    assert_eq!(found.class_with(|_| Some(Class::Read)), Class::Read);
+    let known =
+        |name: &super::super::effects::NameUse| (name.name.as_deref() == Some("p")).then_some(Class::Write);
+    assert_eq!(found.class_with(known), Class::Unknown);
+}
+
+#[test]
+fn syntax_errors_say_what_and_where() {
+    for (sql, message, position) in [
+        ("SELEC 1", "syntax error at or near \"SELEC\"", Some(0)),
+        ("SELECT a FROM FROM a", "syntax error at or near \"FROM\"", Some(14)),
+        ("SELECT 1 FROM a a a", "syntax error at or near \"a\"", Some(18)),
+        ("SELECT (1", "syntax error at end of input", Some(9)),
+        ("SELECT 'a', 'b", "unterminated quoted string at or near \"'b\"", Some(12)),
+    ] {
+        match &*judge(sql) {
+            Judgement::Syntax(error) => {
+                assert_eq!((&*error.message, error.position), (message, position), "{sql}");
+            }
+            other => panic!("{sql}: {other:?}"),
+        }
+    }
+}
+
+#[test]
+fn the_same_text_is_judged_once() {
+    let first = judge("SELECT 'the same text'");
+    assert!(Arc::ptr_eq(&first, &judge("SELECT 'the same text'")));
+}

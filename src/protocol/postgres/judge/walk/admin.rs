@@ -1,0 +1,143 @@
+//! Statements about rights, roles, files and the server: all of class admin.
+
+use pg_query::NodeEnum;
+
+use super::super::effects::{Access, Verb};
+use super::parts::parts;
+use super::{Place, Walk};
+use crate::domain::command::Class;
+
+impl<'t> Walk<'t> {
+    pub(super) fn administration(&mut self, node: &'t NodeEnum, place: &Place<'t>) {
+        let (verb, words) = meaning(node);
+        self.act_because(verb, Class::Admin, words, place);
+        match node {
+            NodeEnum::GrantStmt(grant) => {
+                parts!(grant; GrantStmt {
+                    keep: objects;
+                    skip: is_grant targtype objtype privileges grantees grant_option grantor behavior
+                });
+                self.tables(objects, Access::Ddl, place);
+            }
+            NodeEnum::AlterOwnerStmt(alter) => {
+                parts!(alter.as_ref(); AlterOwnerStmt { keep: relation; skip: object_type object newowner });
+                self.target(relation.as_ref(), Access::Ddl, place);
+            }
+            NodeEnum::CreatePolicyStmt(policy) => {
+                parts!(policy.as_ref() => self, place; CreatePolicyStmt {
+                    walk: qual with_check;
+                    keep: table;
+                    skip: policy_name cmd_name permissive roles
+                });
+                self.target(table.as_ref(), Access::Ddl, place);
+            }
+            NodeEnum::AlterPolicyStmt(policy) => {
+                parts!(policy.as_ref() => self, place; AlterPolicyStmt {
+                    walk: qual with_check;
+                    keep: table;
+                    skip: policy_name roles
+                });
+                self.target(table.as_ref(), Access::Ddl, place);
+            }
+            NodeEnum::CreateForeignTableStmt(create) => {
+                parts!(create => self, place; CreateForeignTableStmt {
+                    walk: options;
+                    keep: base_stmt;
+                    skip: servername
+                });
+                if let Some(base) = base_stmt {
+                    self.create_table(base, place);
+                }
+            }
+            NodeEnum::ClusterStmt(stmt) => {
+                parts!(stmt => self, place; ClusterStmt { walk: params; keep: relation; skip: indexname });
+                self.target(relation.as_ref(), Access::Ddl, place);
+            }
+            NodeEnum::ReindexStmt(stmt) => {
+                parts!(stmt => self, place; ReindexStmt { walk: params; keep: relation; skip: kind name });
+                self.target(relation.as_ref(), Access::Ddl, place);
+            }
+            NodeEnum::VacuumStmt(stmt) => {
+                parts!(stmt => self, place; VacuumStmt { walk: options rels; skip: is_vacuumcmd });
+            }
+            NodeEnum::CreatePublicationStmt(create) => {
+                parts!(create => self, place; CreatePublicationStmt {
+                    walk: options pubobjects;
+                    skip: pubname for_all_tables
+                });
+            }
+            NodeEnum::AlterPublicationStmt(alter) => {
+                parts!(alter => self, place; AlterPublicationStmt {
+                    walk: options pubobjects;
+                    skip: pubname for_all_tables action
+                });
+            }
+            // The rest holds names and options only; nothing in it could make it worse than admin.
+            _ => {}
+        }
+    }
+}
+
+/// The verb and the reason of each statement.
+fn meaning(node: &NodeEnum) -> (Verb, &'static str) {
+    match node {
+        NodeEnum::GrantStmt(grant) => (grant_verb(grant.is_grant), "changes rights"),
+        NodeEnum::GrantRoleStmt(grant) => (grant_verb(grant.is_grant), "changes rights"),
+        NodeEnum::AlterDefaultPrivilegesStmt(_) => (Verb::Alter, "changes rights"),
+        NodeEnum::CreateRoleStmt(_) => (Verb::Create, "changes roles"),
+        NodeEnum::AlterRoleStmt(_) | NodeEnum::AlterRoleSetStmt(_) => (Verb::Alter, "changes roles"),
+        NodeEnum::DropRoleStmt(_) => (Verb::Drop, "changes roles"),
+        NodeEnum::AlterOwnerStmt(_) => (Verb::Alter, "changes an owner"),
+        NodeEnum::DropOwnedStmt(_) => (Verb::Drop, "drops all a role owns"),
+        NodeEnum::ReassignOwnedStmt(_) => (Verb::Reassign, "changes owners"),
+        NodeEnum::CreatePolicyStmt(_) => (Verb::Create, "changes row security"),
+        NodeEnum::AlterPolicyStmt(_) => (Verb::Alter, "changes row security"),
+        NodeEnum::SecLabelStmt(_) => (Verb::Label, "changes a security label"),
+        NodeEnum::CreateTableSpaceStmt(_) => (Verb::Create, "uses a directory of the server"),
+        NodeEnum::DropTableSpaceStmt(_) => (Verb::Drop, "uses a directory of the server"),
+        NodeEnum::AlterTableSpaceOptionsStmt(_) | NodeEnum::AlterTableMoveAllStmt(_) => {
+            (Verb::Alter, "changes a tablespace")
+        }
+        NodeEnum::CreateExtensionStmt(_) => (Verb::Create, "loads code into the server"),
+        NodeEnum::AlterExtensionStmt(_) | NodeEnum::AlterExtensionContentsStmt(_) => {
+            (Verb::Alter, "changes an extension")
+        }
+        NodeEnum::CreatePlangStmt(_) | NodeEnum::CreateAmStmt(_) | NodeEnum::CreateTransformStmt(_) => {
+            (Verb::Create, "loads code into the server")
+        }
+        NodeEnum::CreateEventTrigStmt(_) => (Verb::Create, "runs code at changes of others"),
+        NodeEnum::AlterEventTrigStmt(_) => (Verb::Alter, "runs code at changes of others"),
+        NodeEnum::CreateFdwStmt(_)
+        | NodeEnum::CreateForeignServerStmt(_)
+        | NodeEnum::CreateForeignTableStmt(_)
+        | NodeEnum::CreateUserMappingStmt(_)
+        | NodeEnum::CreateSubscriptionStmt(_) => (Verb::Create, "reaches another server"),
+        NodeEnum::AlterFdwStmt(_)
+        | NodeEnum::AlterForeignServerStmt(_)
+        | NodeEnum::AlterUserMappingStmt(_)
+        | NodeEnum::AlterSubscriptionStmt(_) => (Verb::Alter, "reaches another server"),
+        NodeEnum::DropUserMappingStmt(_) | NodeEnum::DropSubscriptionStmt(_) => {
+            (Verb::Drop, "reaches another server")
+        }
+        NodeEnum::ImportForeignSchemaStmt(_) => (Verb::Import, "reaches another server"),
+        NodeEnum::CreatePublicationStmt(_) => (Verb::Create, "sends changes to others"),
+        NodeEnum::AlterPublicationStmt(_) => (Verb::Alter, "sends changes to others"),
+        NodeEnum::CreatedbStmt(_) => (Verb::Create, "changes databases"),
+        NodeEnum::DropdbStmt(_) => (Verb::Drop, "changes databases"),
+        NodeEnum::AlterDatabaseStmt(_)
+        | NodeEnum::AlterDatabaseRefreshCollStmt(_)
+        | NodeEnum::AlterDatabaseSetStmt(_) => (Verb::Alter, "changes databases"),
+        NodeEnum::AlterSystemStmt(_) => (Verb::Alter, "changes the server"),
+        NodeEnum::ClusterStmt(_) => (Verb::Cluster, "rewrites a table"),
+        NodeEnum::ReindexStmt(_) => (Verb::Reindex, "rewrites indexes"),
+        NodeEnum::VacuumStmt(stmt) if stmt.is_vacuumcmd => (Verb::Vacuum, "tends tables"),
+        NodeEnum::VacuumStmt(_) => (Verb::Analyze, "tends tables"),
+        NodeEnum::CheckPointStmt(_) => (Verb::Checkpoint, "changes the server"),
+        NodeEnum::LoadStmt(_) => (Verb::Load, "loads code into the server"),
+        _ => (Verb::Alter, "changes the server in a way that is not known"),
+    }
+}
+
+const fn grant_verb(is_grant: bool) -> Verb {
+    if is_grant { Verb::Grant } else { Verb::Revoke }
+}

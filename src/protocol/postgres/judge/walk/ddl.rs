@@ -1,0 +1,338 @@
+//! Statements that change structure.
+
+use pg_query::NodeEnum;
+use pg_query::protobuf::{CreateFunctionStmt, CreateStmt, DefElem, DropStmt, Node, ObjectType};
+
+use super::super::effects::{Access, Verb};
+use super::parts::{Part, parts};
+use super::{Place, Walk, names};
+use crate::domain::command::Class;
+
+impl<'t> Walk<'t> {
+    pub(super) fn structure(&mut self, node: &'t NodeEnum, place: &Place<'t>) {
+        match node {
+            NodeEnum::CreateStmt(_)
+            | NodeEnum::CreateSchemaStmt(_)
+            | NodeEnum::ViewStmt(_)
+            | NodeEnum::RuleStmt(_)
+            | NodeEnum::IndexStmt(_)
+            | NodeEnum::CreateSeqStmt(_)
+            | NodeEnum::CreateFunctionStmt(_)
+            | NodeEnum::CreateTrigStmt(_)
+            | NodeEnum::CreateDomainStmt(_)
+            | NodeEnum::CreateEnumStmt(_)
+            | NodeEnum::CreateRangeStmt(_)
+            | NodeEnum::CompositeTypeStmt(_)
+            | NodeEnum::DefineStmt(_)
+            | NodeEnum::CreateCastStmt(_)
+            | NodeEnum::CreateOpClassStmt(_)
+            | NodeEnum::CreateOpFamilyStmt(_)
+            | NodeEnum::CreateConversionStmt(_)
+            | NodeEnum::CreateStatsStmt(_) => {
+                self.act(Verb::Create, Class::Ddl, place);
+                self.create(node, place);
+            }
+            NodeEnum::DropStmt(drop) => self.drop_objects(drop, place),
+            NodeEnum::TruncateStmt(truncate) => {
+                parts!(truncate; TruncateStmt { keep: relations; skip: restart_seqs behavior });
+                self.act(Verb::Truncate, Class::Write, place);
+                self.tables(relations, Access::Write, place);
+            }
+            NodeEnum::RefreshMatViewStmt(refresh) => {
+                parts!(refresh; RefreshMatViewStmt { keep: relation; skip: concurrent skip_data });
+                self.act(Verb::Refresh, Class::Write, place);
+                self.target(relation.as_ref(), Access::Write, place);
+            }
+            NodeEnum::CommentStmt(comment) => {
+                parts!(comment.as_ref(); CommentStmt { keep: objtype object; skip: comment });
+                self.act(Verb::Comment, Class::Ddl, place);
+                self.object(*objtype, object.as_deref());
+            }
+            _ => {
+                self.act(Verb::Alter, Class::Ddl, place);
+                self.alter(node, place);
+            }
+        }
+    }
+
+    #[expect(clippy::too_many_lines, reason = "one arm for each kind of node")]
+    fn create(&mut self, node: &'t NodeEnum, place: &Place<'t>) {
+        match node {
+            NodeEnum::CreateStmt(create) => self.create_table(create, place),
+            NodeEnum::CreateSchemaStmt(create) => {
+                parts!(create => self, place; CreateSchemaStmt {
+                    walk: schema_elts;
+                    skip: schemaname authrole if_not_exists
+                });
+            }
+            NodeEnum::ViewStmt(create) => {
+                parts!(create.as_ref() => self, place; ViewStmt {
+                    walk: query options;
+                    keep: view;
+                    skip: aliases replace with_check_option
+                });
+                self.target(view.as_ref(), Access::Ddl, place);
+            }
+            NodeEnum::RuleStmt(create) => {
+                parts!(create.as_ref() => self, place; RuleStmt {
+                    walk: where_clause actions;
+                    keep: relation;
+                    skip: rulename event instead replace
+                });
+                self.target(relation.as_ref(), Access::Ddl, place);
+            }
+            NodeEnum::IndexStmt(create) => {
+                parts!(create.as_ref() => self, place; IndexStmt {
+                    walk: index_params index_including_params options where_clause;
+                    keep: relation;
+                    skip: idxname access_method table_space exclude_op_names idxcomment index_oid old_number
+                        old_create_subid old_first_relfilelocator_subid unique nulls_not_distinct primary isconstraint
+                        iswithoutoverlaps deferrable initdeferred transformed concurrent if_not_exists
+                        reset_default_tblspc
+                });
+                self.target(relation.as_ref(), Access::Ddl, place);
+            }
+            NodeEnum::CreateSeqStmt(create) => {
+                parts!(create => self, place; CreateSeqStmt {
+                    walk: options;
+                    keep: sequence;
+                    skip: owner_id for_identity if_not_exists
+                });
+                self.target(sequence.as_ref(), Access::Ddl, place);
+            }
+            NodeEnum::CreateFunctionStmt(create) => self.create_function(create, place),
+            NodeEnum::CreateTrigStmt(create) => {
+                parts!(create.as_ref() => self, place; CreateTrigStmt {
+                    walk: when_clause;
+                    keep: relation;
+                    skip: replace isconstraint trigname funcname args row timing events columns transition_rels
+                        deferrable initdeferred constrrel
+                });
+                self.target(relation.as_ref(), Access::Ddl, place);
+            }
+            NodeEnum::CreateDomainStmt(create) => {
+                parts!(create.as_ref() => self, place; CreateDomainStmt {
+                    walk: type_name coll_clause constraints;
+                    skip: domainname
+                });
+            }
+            NodeEnum::CreateEnumStmt(create) => {
+                parts!(create; CreateEnumStmt { keep: ; skip: type_name vals });
+            }
+            NodeEnum::CreateRangeStmt(create) => {
+                parts!(create => self, place; CreateRangeStmt { walk: params; skip: type_name });
+            }
+            NodeEnum::CompositeTypeStmt(create) => {
+                parts!(create => self, place; CompositeTypeStmt { walk: coldeflist; skip: typevar });
+            }
+            NodeEnum::DefineStmt(create) => {
+                parts!(create => self, place; DefineStmt {
+                    walk: args definition;
+                    skip: kind oldstyle defnames if_not_exists replace
+                });
+            }
+            NodeEnum::CreateOpClassStmt(create) => {
+                parts!(create => self, place; CreateOpClassStmt {
+                    walk: datatype items;
+                    skip: opclassname opfamilyname amname is_default
+                });
+            }
+            NodeEnum::CreateStatsStmt(create) => {
+                parts!(create => self, place; CreateStatsStmt {
+                    walk: exprs relations;
+                    skip: defnames stat_types stxcomment transformed if_not_exists
+                });
+            }
+            NodeEnum::CreateCastStmt(_)
+            | NodeEnum::CreateOpFamilyStmt(_)
+            | NodeEnum::CreateConversionStmt(_) => {}
+            _ => self.misplaced(node),
+        }
+    }
+
+    pub(super) fn create_table(&mut self, create: &'t CreateStmt, place: &Place<'t>) {
+        parts!(create => self, place; CreateStmt {
+            walk: table_elts inh_relations partbound partspec of_typename constraints nnconstraints options;
+            keep: relation;
+            skip: oncommit tablespacename access_method if_not_exists
+        });
+        self.target(relation.as_ref(), Access::Ddl, place);
+    }
+
+    fn create_function(&mut self, create: &'t CreateFunctionStmt, place: &Place<'t>) {
+        parts!(create => self, place; CreateFunctionStmt {
+            walk: parameters return_type sql_body;
+            keep: options;
+            skip: is_procedure replace funcname
+        });
+        for option in options {
+            match &option.node {
+                Some(NodeEnum::DefElem(option)) => self.function_option(option),
+                _ => self.class(Class::Unknown, || "an option of a function that is not known".into()),
+            }
+        }
+    }
+
+    /// Code in a language that can leave the database, or that runs with the rights of its owner.
+    fn function_option(&mut self, option: &DefElem) {
+        let word = option.arg.as_deref().and_then(names::constant).unwrap_or_default();
+        match option.defname.as_str() {
+            "language" if !["sql", "plpgsql"].iter().any(|known| word.eq_ignore_ascii_case(known)) => {
+                self.class(Class::Admin, || format!("makes a function in the language {word}").into());
+            }
+            "security" if !["0", "false"].contains(&word.as_str()) => {
+                self.class(Class::Admin, || "makes a function with the rights of its owner".into());
+            }
+            _ => {}
+        }
+    }
+
+    fn alter(&mut self, node: &'t NodeEnum, place: &Place<'t>) {
+        match node {
+            NodeEnum::AlterTableStmt(alter) => {
+                parts!(alter => self, place; AlterTableStmt {
+                    walk: cmds;
+                    keep: relation;
+                    skip: objtype missing_ok
+                });
+                self.target(relation.as_ref(), Access::Ddl, place);
+            }
+            NodeEnum::AlterSeqStmt(alter) => {
+                parts!(alter => self, place; AlterSeqStmt {
+                    walk: options;
+                    keep: sequence;
+                    skip: for_identity missing_ok
+                });
+                self.target(sequence.as_ref(), Access::Ddl, place);
+            }
+            NodeEnum::AlterFunctionStmt(alter) => {
+                parts!(alter; AlterFunctionStmt { keep: actions; skip: objtype func });
+                for action in actions {
+                    match &action.node {
+                        Some(NodeEnum::DefElem(option)) if option.defname == "set" => {
+                            self.class(Class::Admin, || "gives a function settings of its own".into());
+                        }
+                        Some(NodeEnum::DefElem(option)) => self.function_option(option),
+                        _ => {
+                            self.class(Class::Unknown, || "an option of a function that is not known".into());
+                        }
+                    }
+                }
+            }
+            NodeEnum::AlterDomainStmt(alter) => {
+                parts!(alter.as_ref() => self, place; AlterDomainStmt {
+                    walk: def;
+                    skip: subtype type_name name behavior missing_ok
+                });
+            }
+            NodeEnum::AlterOpFamilyStmt(alter) => {
+                parts!(alter => self, place; AlterOpFamilyStmt {
+                    walk: items;
+                    skip: opfamilyname amname is_drop
+                });
+            }
+            NodeEnum::RenameStmt(rename) => {
+                parts!(rename.as_ref(); RenameStmt {
+                    keep: rename_type relation;
+                    skip: relation_type object subname newname behavior missing_ok
+                });
+                self.act_because(Verb::Rename, object_class(*rename_type), "renames", place);
+                self.target(relation.as_ref(), Access::Ddl, place);
+            }
+            NodeEnum::AlterObjectSchemaStmt(alter) => {
+                parts!(alter.as_ref(); AlterObjectSchemaStmt {
+                    keep: relation;
+                    skip: object_type object newschema missing_ok
+                });
+                self.target(relation.as_ref(), Access::Ddl, place);
+            }
+            NodeEnum::AlterObjectDependsStmt(alter) => {
+                parts!(alter.as_ref(); AlterObjectDependsStmt {
+                    keep: relation;
+                    skip: object_type object extname remove
+                });
+                self.target(relation.as_ref(), Access::Ddl, place);
+            }
+            NodeEnum::AlterEnumStmt(_)
+            | NodeEnum::AlterTypeStmt(_)
+            | NodeEnum::AlterOperatorStmt(_)
+            | NodeEnum::AlterCollationStmt(_)
+            | NodeEnum::AlterStatsStmt(_)
+            | NodeEnum::AlterTsdictionaryStmt(_)
+            | NodeEnum::AlterTsconfigurationStmt(_) => {}
+            _ => self.misplaced(node),
+        }
+    }
+
+    fn drop_objects(&mut self, drop: &'t DropStmt, place: &Place<'t>) {
+        parts!(drop; DropStmt { keep: objects remove_type; skip: behavior missing_ok concurrent });
+        self.act_because(Verb::Drop, object_class(*remove_type), "drops", place);
+        for object in objects {
+            self.object(*remove_type, Some(object));
+        }
+    }
+
+    /// The relation an object is, or belongs to.
+    fn object(&mut self, kind: i32, object: Option<&'t Node>) {
+        let Some(NodeEnum::List(list)) = object.and_then(|object| object.node.as_ref()) else { return };
+        match ObjectType::try_from(kind) {
+            Ok(
+                ObjectType::ObjectTable
+                | ObjectType::ObjectView
+                | ObjectType::ObjectMatview
+                | ObjectType::ObjectIndex
+                | ObjectType::ObjectSequence
+                | ObjectType::ObjectForeignTable,
+            ) => self.named(&list.items, Access::Ddl),
+            Ok(
+                ObjectType::ObjectColumn
+                | ObjectType::ObjectRule
+                | ObjectType::ObjectTrigger
+                | ObjectType::ObjectPolicy
+                | ObjectType::ObjectTabconstraint,
+            ) => {
+                if let Some((_, table)) = list.items.split_last() {
+                    self.named(table, Access::Ddl);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// The relations of a list.
+    pub(super) fn tables(&mut self, list: &'t [Node], access: Access, place: &Place<'t>) {
+        for node in list {
+            match &node.node {
+                Some(NodeEnum::RangeVar(range)) => {
+                    self.relation(range, access, place);
+                }
+                _ => node.walk(self, place),
+            }
+        }
+    }
+}
+
+/// What it means to drop or rename a thing of this kind.
+fn object_class(kind: i32) -> Class {
+    match ObjectType::try_from(kind) {
+        Ok(
+            ObjectType::ObjectAccessMethod
+            | ObjectType::ObjectDatabase
+            | ObjectType::ObjectEventTrigger
+            | ObjectType::ObjectExtension
+            | ObjectType::ObjectFdw
+            | ObjectType::ObjectForeignServer
+            | ObjectType::ObjectForeignTable
+            | ObjectType::ObjectLanguage
+            | ObjectType::ObjectPolicy
+            | ObjectType::ObjectPublication
+            | ObjectType::ObjectRole
+            | ObjectType::ObjectSubscription
+            | ObjectType::ObjectTablespace
+            | ObjectType::ObjectTransform
+            | ObjectType::ObjectUserMapping,
+        ) => Class::Admin,
+        Ok(ObjectType::Undefined) | Err(_) => Class::Unknown,
+        Ok(_) => Class::Ddl,
+    }
+}

@@ -1,0 +1,188 @@
+//! Expressions: columns, operators, calls of functions.
+
+use pg_query::NodeEnum;
+use pg_query::protobuf::{AExprKind, ColumnRef, FuncCall, Node};
+
+use super::super::effects::{Channel, Function, Setting, Verb};
+use super::super::functions::{self, Call};
+use super::super::settings::{self, Change};
+use super::parts::{Part, parts};
+use super::{Place, Walk, Written, names};
+use crate::domain::command::Class;
+
+impl<'t> Walk<'t> {
+    #[expect(clippy::too_many_lines, reason = "one arm for each kind of node")]
+    pub(super) fn expression(&mut self, node: &'t NodeEnum, place: &Place<'t>) {
+        match node {
+            NodeEnum::ColumnRef(column) => self.column(column),
+            NodeEnum::FuncCall(call) => self.call(call, place),
+            NodeEnum::AExpr(expression) => {
+                parts!(expression.as_ref() => self, place; AExpr {
+                    walk: lexpr rexpr;
+                    keep: kind name;
+                    skip: rexpr_list_start rexpr_list_end location
+                });
+                let between = matches!(
+                    AExprKind::try_from(*kind),
+                    Ok(AExprKind::AexprBetween
+                        | AExprKind::AexprNotBetween
+                        | AExprKind::AexprBetweenSym
+                        | AExprKind::AexprNotBetweenSym)
+                );
+                if !between {
+                    self.operator(name);
+                }
+            }
+            NodeEnum::SubLink(link) => {
+                parts!(link.as_ref() => self, place; SubLink {
+                    walk: testexpr subselect;
+                    keep: oper_name;
+                    skip: xpr sub_link_type sub_link_id location
+                });
+                if !oper_name.is_empty() {
+                    self.operator(oper_name);
+                }
+            }
+            NodeEnum::BoolExpr(expression) => {
+                parts!(expression.as_ref() => self, place; BoolExpr { walk: args; skip: xpr boolop location });
+            }
+            NodeEnum::CaseExpr(case) => {
+                parts!(case.as_ref() => self, place; CaseExpr {
+                    walk: arg args defresult;
+                    skip: xpr casetype casecollid location
+                });
+            }
+            NodeEnum::CaseWhen(when) => {
+                parts!(when.as_ref() => self, place; CaseWhen { walk: expr result; skip: xpr location });
+            }
+            NodeEnum::RowExpr(row) => {
+                parts!(row.as_ref() => self, place; RowExpr {
+                    walk: args;
+                    skip: xpr row_typeid row_format colnames location
+                });
+            }
+            NodeEnum::CoalesceExpr(expression) => {
+                parts!(expression.as_ref() => self, place; CoalesceExpr {
+                    walk: args;
+                    skip: xpr coalescetype coalescecollid location
+                });
+            }
+            NodeEnum::MinMaxExpr(expression) => {
+                parts!(expression.as_ref() => self, place; MinMaxExpr {
+                    walk: args;
+                    skip: xpr minmaxtype minmaxcollid inputcollid op location
+                });
+            }
+            NodeEnum::GroupingFunc(function) => {
+                parts!(function.as_ref() => self, place; GroupingFunc {
+                    walk: args refs;
+                    skip: xpr agglevelsup location
+                });
+            }
+            NodeEnum::NullTest(test) => {
+                parts!(test.as_ref() => self, place; NullTest {
+                    walk: arg;
+                    skip: xpr nulltesttype argisrow location
+                });
+            }
+            NodeEnum::BooleanTest(test) => {
+                parts!(test.as_ref() => self, place; BooleanTest { walk: arg; skip: xpr booltesttype location });
+            }
+            NodeEnum::TypeCast(cast) => {
+                parts!(cast.as_ref() => self, place; TypeCast { walk: arg type_name; skip: location });
+            }
+            NodeEnum::CollateClause(clause) => clause.walk(self, place),
+            NodeEnum::NamedArgExpr(argument) => {
+                parts!(argument.as_ref() => self, place; NamedArgExpr {
+                    walk: arg;
+                    skip: xpr name argnumber location
+                });
+            }
+            NodeEnum::AIndices(indices) => {
+                parts!(indices.as_ref() => self, place; AIndices { walk: lidx uidx; skip: is_slice });
+            }
+            NodeEnum::AIndirection(indirection) => self.indirection(indirection, place),
+            NodeEnum::AArrayExpr(array) => {
+                parts!(array => self, place; AArrayExpr { walk: elements; skip: list_start list_end location });
+            }
+            _ => self.misplaced(node),
+        }
+    }
+
+    fn column(&mut self, column: &'t ColumnRef) {
+        parts!(column; ColumnRef { keep: fields; skip: location });
+        let Some((last, before)) = fields.split_last() else { return };
+        let name = match &last.node {
+            Some(NodeEnum::AStar(_)) => None,
+            _ => names::string(last),
+        };
+        self.columns.insert(Written { qualifier: names::qualified(before), name });
+    }
+
+    fn indirection(&mut self, indirection: &'t pg_query::protobuf::AIndirection, place: &Place<'t>) {
+        parts!(indirection => self, place; AIndirection { walk: arg; keep: indirection; skip: });
+        for step in indirection {
+            match &step.node {
+                Some(NodeEnum::AStar(_)) => {
+                    self.columns.insert(Written { qualifier: None, name: None });
+                }
+                Some(NodeEnum::String(field)) => {
+                    self.columns.insert(Written { qualifier: None, name: Some(&field.sval) });
+                }
+                _ => step.walk(self, place),
+            }
+        }
+    }
+
+    pub(super) fn operator(&mut self, name: &[Node]) {
+        let known =
+            names::qualified(name).is_some_and(|(schema, name)| functions::known_operator(schema, name));
+        if !known {
+            self.class(Class::Unknown, || "uses an operator that is not known".into());
+        }
+    }
+
+    pub(super) fn call(&mut self, call: &'t FuncCall, place: &Place<'t>) {
+        parts!(call => self, place; FuncCall {
+            walk: agg_order agg_filter over;
+            keep: funcname args;
+            skip: agg_within_group agg_star agg_distinct func_variadic funcformat location
+        });
+        args.walk(self, place);
+        let Some((schema, name)) = names::qualified(funcname) else {
+            self.class(Class::Unknown, || "calls something without a name".into());
+            return;
+        };
+        let object = names::object(schema.unwrap_or_default(), name);
+        let known = functions::call(schema, name);
+        match known {
+            Call::Safe => self.class(Class::Read, || "".into()),
+            Call::SetConfig => self.set_config(args),
+            Call::Writes | Call::Locks | Call::Dangerous | Call::Opaque => {
+                self.class(known.class(), || format!("calls {object}").into());
+            }
+        }
+        self.effects.locks |= known == Call::Locks;
+        if known == Call::Writes && name == "pg_notify" {
+            let name = args.first().and_then(names::constant);
+            self.effects.channels.insert(Channel { sends: true, name: name.map(Into::into) });
+        }
+        self.effects.functions.insert(Function { object, arguments: args.len() });
+    }
+
+    /// `set_config(name, value, local)` is a `SET`; `NULL` as value resets.
+    fn set_config(&mut self, args: &[Node]) {
+        self.effects.verbs.insert(Verb::Set);
+        // Arguments by name may stand in any order: they are not read.
+        let name = args.first().and_then(names::constant).map(|name| name.to_ascii_lowercase());
+        let value = args.get(1).and_then(names::constant);
+        match &name {
+            Some(name) => {
+                let change = value.as_deref().map_or(Change::Computed, Change::To);
+                self.class(settings::class(name, change), || format!("sets {name}").into());
+            }
+            None => self.class(Call::SetConfig.class(), || "sets a setting whose name is computed".into()),
+        }
+        self.effects.settings.insert(Setting { name: name.map(Into::into), value: value.map(Into::into) });
+    }
+}

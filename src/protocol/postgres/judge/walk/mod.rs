@@ -1,0 +1,248 @@
+//! The walk over a parse tree: it visits every node that can have an effect, and notes what it does.
+//!
+//! Two things make it complete. Each kind of node is in the list of [`mod@kinds`], and each node is taken apart with all its
+//! fields by name ([`mod@parts`]): a new kind of node or a new field of PostgreSQL's grammar does not compile until somebody has
+//! said what it means. Kinds that only exist after parsing are class unknown.
+//!
+//! The walk keeps its own list of what is left to visit: the depth of a text costs memory, not stack.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
+
+use pg_query::NodeEnum;
+use pg_query::protobuf::{Node, ParseResult, RangeVar, SelectStmt};
+
+use super::effects::{Access, Column, Effects, Object, Reason, Relation, Verb};
+use crate::domain::command::Class;
+
+mod admin;
+mod clauses;
+mod ddl;
+mod expressions;
+mod json;
+mod kinds;
+mod names;
+mod parts;
+mod query;
+mod session;
+mod tables;
+
+use kinds::Kind;
+use parts::{Part, parts};
+
+/// The most names of `WITH` that are visible in one place. Each name of a table is looked up among them.
+const MAX_CTES: usize = 500;
+
+/// What a parsed text does.
+pub(super) fn effects(tree: &ParseResult) -> Effects {
+    let mut walk = Walk::default();
+    walk.effects.statements = tree.stmts.len();
+    for statement in &tree.stmts {
+        statement.stmt.walk(&mut walk, &Place::default());
+        // One statement after the other: names and transaction words have an order.
+        while let Some((step, place)) = walk.pending.pop() {
+            match step {
+                Step::Node(node) => walk.node(node, &place),
+                Step::Select(select) => walk.select(select, &place),
+            }
+        }
+    }
+    walk.finish()
+}
+
+/// Where a node stands.
+#[derive(Debug, Clone, Default)]
+struct Place<'t> {
+    /// The names of `WITH` that are visible here.
+    ctes: Option<Rc<Cte<'t>>>,
+    /// It is only explained, not run.
+    explained: bool,
+}
+
+/// One name of a `WITH`, and those around it.
+#[derive(Debug)]
+struct Cte<'t> {
+    name: &'t str,
+    outer: Option<Rc<Cte<'t>>>,
+    depth: usize,
+}
+
+impl Place<'_> {
+    fn has_cte(&self, name: &str) -> bool {
+        let mut at = self.ctes.as_deref();
+        while let Some(cte) = at {
+            if cte.name == name {
+                return true;
+            }
+            at = cte.outer.as_deref();
+        }
+        false
+    }
+}
+
+/// Something that is still to be visited.
+#[derive(Debug, Clone, Copy)]
+enum Step<'t> {
+    Node(&'t NodeEnum),
+    Select(&'t SelectStmt),
+}
+
+/// A column as written: the qualifier may be an alias that is only seen later.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Written<'t> {
+    qualifier: Option<(Option<&'t str>, &'t str)>,
+    name: Option<&'t str>,
+}
+
+/// The state of a walk.
+#[derive(Debug, Default)]
+struct Walk<'t> {
+    effects: Effects,
+    pending: Vec<(Step<'t>, Place<'t>)>,
+    columns: BTreeSet<Written<'t>>,
+    /// What the tables of the text are called in it, for its columns.
+    aliases: BTreeMap<&'t str, BTreeSet<Object>>,
+}
+
+impl<'t> Walk<'t> {
+    fn later(&mut self, node: &'t Node, place: &Place<'t>) {
+        if let Some(node) = &node.node {
+            self.pending.push((Step::Node(node), place.clone()));
+        }
+    }
+
+    fn later_select(&mut self, select: &'t SelectStmt, place: &Place<'t>) {
+        self.pending.push((Step::Select(select), place.clone()));
+    }
+
+    fn node(&mut self, node: &'t NodeEnum, place: &Place<'t>) {
+        match kinds::kind(node) {
+            Kind::Data => {}
+            Kind::List => self.list(node, place),
+            Kind::Query => self.query(node, place),
+            Kind::Table => self.table(node, place),
+            Kind::Clause => self.clause(node, place),
+            Kind::Expression => self.expression(node, place),
+            Kind::Json => self.json(node, place),
+            Kind::Session => self.session(node, place),
+            Kind::Structure => self.structure(node, place),
+            Kind::Administration => self.administration(node, place),
+            Kind::Analyzed => self.misplaced(node),
+        }
+    }
+
+    fn list(&mut self, node: &'t NodeEnum, place: &Place<'t>) {
+        match node {
+            NodeEnum::List(list) => list.items.walk(self, place),
+            _ => self.misplaced(node),
+        }
+    }
+
+    /// A node that no parser gives, or that its room does not know.
+    fn misplaced(&mut self, _node: &NodeEnum) {
+        self.class(Class::Unknown, || "a part of the statement is not known".into());
+    }
+
+    /// Notes a class, and why.
+    fn class(&mut self, class: Class, words: impl FnOnce() -> Box<str>) {
+        self.effects.classes.insert(class);
+        if class != Class::Read && self.effects.reasons.len() < Effects::MAX_REASONS {
+            self.effects.reasons.insert(Reason { class, words: words() });
+        }
+    }
+
+    /// Notes what a statement does. One that is only explained does nothing.
+    fn act(&mut self, verb: Verb, class: Class, place: &Place<'t>) {
+        if place.explained {
+            self.effects.classes.insert(Class::Read);
+        } else {
+            self.effects.verbs.insert(verb);
+            self.class(class, || verb.as_str().into());
+        }
+    }
+
+    /// Notes a change of structure or rights, as [`Walk::act`] does, with more words about why.
+    fn act_because(&mut self, verb: Verb, class: Class, words: &str, place: &Place<'t>) {
+        self.act(verb, Class::Read, place);
+        if !place.explained {
+            self.class(class, || words.into());
+        }
+    }
+
+    /// Notes a relation, and that its name and alias stand for it.
+    fn relation(&mut self, range: &'t RangeVar, access: Access, place: &Place<'t>) -> Object {
+        parts!(range; RangeVar {
+            keep: schemaname relname alias;
+            skip: catalogname inh relpersistence location
+        });
+        let object = names::object(schemaname, relname);
+        let alias = alias.as_ref().map_or(relname.as_str(), |alias| alias.aliasname.as_str());
+        self.aliases.entry(alias).or_default().insert(object.clone());
+        let access = if place.explained { Access::Read } else { access };
+        if access == Access::Write && is_catalogue(&object) {
+            self.class(Class::Admin, || format!("changes the catalogue {object}").into());
+        }
+        self.effects.relations.insert(Relation { object: object.clone(), access });
+        object
+    }
+
+    /// Notes the target of a statement, if it has one.
+    fn target(&mut self, range: Option<&'t RangeVar>, access: Access, place: &Place<'t>) -> Option<Object> {
+        range.map(|range| self.relation(range, access, place))
+    }
+
+    /// Notes a relation whose name is written as a list of strings.
+    fn named(&mut self, names: &'t [Node], access: Access) {
+        match names::object_of(names) {
+            Some(object) => {
+                self.effects.relations.insert(Relation { object, access });
+            }
+            None => self.class(Class::Unknown, || "a name could not be read".into()),
+        }
+    }
+
+    /// Notes columns that are changed.
+    fn changed(&mut self, relation: Option<&Object>, name: &str) {
+        self.effects.columns.insert(Column {
+            relation: relation.cloned(),
+            name: Some(name.into()),
+            access: Access::Write,
+        });
+    }
+
+    /// Gives each column its relation, now that all aliases are known.
+    fn finish(mut self) -> Effects {
+        for Written { qualifier, name } in std::mem::take(&mut self.columns) {
+            match (qualifier, name) {
+                (Some((Some(schema), relation)), _) => {
+                    self.read(Some(names::object(schema, relation)), name);
+                }
+                (Some((None, alias)), _) => match self.aliases.get(alias).cloned() {
+                    Some(objects) => objects.into_iter().for_each(|object| self.read(Some(object), name)),
+                    None => self.read(None, name),
+                },
+                (None, Some(word)) => {
+                    self.read(None, name);
+                    // `SELECT c FROM customers c` reads whole rows.
+                    for object in self.aliases.get(word).cloned().unwrap_or_default() {
+                        self.read(Some(object), None);
+                    }
+                }
+                (None, None) => self.read(None, None),
+            }
+        }
+        self.effects
+    }
+
+    fn read(&mut self, relation: Option<Object>, name: Option<&str>) {
+        self.effects.columns.insert(Column { relation, name: name.map(Into::into), access: Access::Read });
+    }
+}
+
+/// Whether changing rows of it changes the server or the settings of the session: `UPDATE pg_settings` is a `SET`.
+fn is_catalogue(object: &Object) -> bool {
+    match object.schema.as_deref() {
+        None => object.name.starts_with("pg_"),
+        Some(schema) => schema == "pg_catalog" || schema == "information_schema" || schema == "pg_toast",
+    }
+}

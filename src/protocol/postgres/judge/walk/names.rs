@@ -1,0 +1,72 @@
+//! Names and constants, as the parser writes them into its tree.
+
+use pg_query::NodeEnum;
+use pg_query::protobuf::{AConst, Node, TypeName, a_const};
+
+use super::super::effects::Object;
+
+/// A name with its schema; an empty schema is one that was not written.
+pub(super) fn object(schema: &str, name: &str) -> Object {
+    Object { schema: (!schema.is_empty()).then(|| schema.into()), name: name.into() }
+}
+
+/// The string a node is.
+pub(super) fn string(node: &Node) -> Option<&str> {
+    match &node.node {
+        Some(NodeEnum::String(string)) => Some(&string.sval),
+        _ => None,
+    }
+}
+
+/// The schema, if written, and the name in a list of strings; of `database.schema.name` the last two.
+pub(super) fn qualified(names: &[Node]) -> Option<(Option<&str>, &str)> {
+    match names {
+        [name] => Some((None, string(name)?)),
+        [.., schema, name] => Some((Some(string(schema)?), string(name)?)),
+        [] => None,
+    }
+}
+
+/// The same as a thing of its own.
+pub(super) fn object_of(names: &[Node]) -> Option<Object> {
+    qualified(names).map(|(schema, name)| object(schema.unwrap_or_default(), name))
+}
+
+/// What a constant says, in the way `SET` takes it; `None` if it is none.
+pub(super) fn constant(node: &Node) -> Option<String> {
+    match node.node.as_ref()? {
+        NodeEnum::AConst(constant) => literal(constant),
+        NodeEnum::String(string) => Some(string.sval.clone()),
+        NodeEnum::Integer(integer) => Some(integer.ival.to_string()),
+        NodeEnum::Float(float) => Some(float.fval.clone()),
+        NodeEnum::Boolean(boolean) => Some(boolean.boolval.to_string()),
+        NodeEnum::TypeCast(cast) if keeps_words(cast.type_name.as_ref()?) => constant(cast.arg.as_deref()?),
+        _ => None,
+    }
+}
+
+/// Whether a cast to this type changes no character: `'role.x'::varchar(4)` is `role`.
+fn keeps_words(kind: &TypeName) -> bool {
+    let plain = kind.typmods.is_empty() && kind.array_bounds.is_empty() && !kind.setof && !kind.pct_type;
+    plain
+        && matches!(
+            qualified(&kind.names),
+            Some((None | Some("pg_catalog"), "text" | "varchar" | "interval"))
+        )
+}
+
+fn literal(constant: &AConst) -> Option<String> {
+    match constant.val.as_ref()? {
+        a_const::Val::Ival(integer) => Some(integer.ival.to_string()),
+        a_const::Val::Fval(float) => Some(float.fval.clone()),
+        a_const::Val::Boolval(boolean) => Some(boolean.boolval.to_string()),
+        a_const::Val::Sval(string) => Some(string.sval.clone()),
+        a_const::Val::Bsval(_) => None,
+    }
+}
+
+/// The constants of a list, joined with commas; `None` if one is none.
+pub(super) fn constants(nodes: &[Node]) -> Option<String> {
+    let words: Option<Vec<String>> = nodes.iter().map(constant).collect();
+    words.map(|words| words.join(", "))
+}

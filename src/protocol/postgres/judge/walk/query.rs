@@ -1,0 +1,286 @@
+//! `SELECT`, the statements that change rows, and those that wrap another statement.
+
+use pg_query::NodeEnum;
+use pg_query::protobuf::{
+    CmdType, CommonTableExpr, CopyStmt, DefElem, DeleteStmt, ExplainStmt, InsertStmt, IntoClause, MergeStmt,
+    MergeWhenClause, Node, OnConflictClause, SelectStmt, UpdateStmt, WithClause,
+};
+use std::rc::Rc;
+
+use super::super::effects::{Access, Object, Verb};
+use super::parts::{Part, parts};
+use super::{Cte, MAX_CTES, Place, Walk, Written, names};
+use crate::domain::command::Class;
+
+impl<'t> Walk<'t> {
+    pub(super) fn query(&mut self, node: &'t NodeEnum, place: &Place<'t>) {
+        match node {
+            NodeEnum::SelectStmt(select) => self.select(select, place),
+            NodeEnum::InsertStmt(insert) => self.insert(insert, place),
+            NodeEnum::UpdateStmt(update) => self.update(update, place),
+            NodeEnum::DeleteStmt(delete) => self.delete(delete, place),
+            NodeEnum::MergeStmt(merge) => self.merge(merge, place),
+            NodeEnum::MergeWhenClause(clause) => self.merge_when(clause, None, place),
+            NodeEnum::CommonTableExpr(cte) => self.cte(cte, place),
+            NodeEnum::WithClause(with) => {
+                self.with(Some(with), place);
+            }
+            NodeEnum::OnConflictClause(clause) => self.on_conflict(clause, None, place),
+            NodeEnum::InferClause(clause) => clause.walk(self, place),
+            NodeEnum::ReturningClause(clause) => clause.walk(self, place),
+            NodeEnum::CtecycleClause(clause) => clause.walk(self, place),
+            NodeEnum::ReturnStmt(stmt) => {
+                parts!(stmt.as_ref() => self, place; ReturnStmt { walk: returnval; skip: });
+            }
+            NodeEnum::RawStmt(raw) => {
+                parts!(raw.as_ref() => self, place; RawStmt { walk: stmt; skip: stmt_location stmt_len });
+            }
+            NodeEnum::LockingClause(_) => self.row_lock(place),
+            NodeEnum::IntoClause(into) => self.new_table(into, place),
+            NodeEnum::CopyStmt(copy) => self.copy(copy, place),
+            NodeEnum::ExplainStmt(explain) => self.explain(explain, place),
+            NodeEnum::CreateTableAsStmt(create) => {
+                parts!(create.as_ref() => self, place; CreateTableAsStmt {
+                    walk: query; keep: into; skip: objtype is_select_into if_not_exists
+                });
+                self.act(Verb::Create, Class::Ddl, place);
+                if let Some(into) = into {
+                    self.new_table(into, place);
+                }
+            }
+            _ => self.misplaced(node),
+        }
+    }
+
+    pub(super) fn select(&mut self, select: &'t SelectStmt, place: &Place<'t>) {
+        let inner = self.with(select.with_clause.as_ref(), place);
+        parts!(select => self, &inner; SelectStmt {
+            walk: distinct_clause target_list from_clause where_clause group_clause having_clause window_clause
+                values_lists sort_clause limit_offset limit_count larg rarg;
+            keep: into_clause locking_clause;
+            skip: group_distinct limit_option with_clause op all
+        });
+        self.act(Verb::Select, Class::Read, place);
+        if !locking_clause.is_empty() {
+            self.row_lock(place);
+        }
+        if let Some(into) = into_clause {
+            self.act_because(Verb::Create, Class::Ddl, "makes a table of what it reads", place);
+            self.new_table(into, place);
+        }
+    }
+
+    fn row_lock(&mut self, place: &Place<'t>) {
+        if !place.explained {
+            self.effects.locks = true;
+            self.class(Class::Write, || "locks rows".into());
+        }
+    }
+
+    fn new_table(&mut self, into: &'t IntoClause, place: &Place<'t>) {
+        parts!(into => self, place; IntoClause {
+            walk: options;
+            keep: rel view_query;
+            skip: col_names access_method on_commit table_space_name skip_data
+        });
+        self.target(rel.as_ref(), Access::Ddl, place);
+        if view_query.is_some() {
+            self.class(Class::Unknown, || "a query in a form that no parser gives".into());
+        }
+    }
+
+    /// Visits the queries of a `WITH`; gives the place of what follows it, where its names are visible.
+    fn with(&mut self, with: Option<&'t WithClause>, place: &Place<'t>) -> Place<'t> {
+        let Some(with) = with else { return place.clone() };
+        parts!(with; WithClause { keep: ctes recursive; skip: location });
+        let mut inner = place.clone();
+        for node in ctes {
+            let Some(NodeEnum::CommonTableExpr(cte)) = &node.node else {
+                self.class(Class::Unknown, || "a WITH in a form that is not known".into());
+                continue;
+            };
+            // Without RECURSIVE a query sees the names before it, and its own name means a table.
+            if !*recursive {
+                self.cte(cte, &inner);
+            }
+            self.add_name(&mut inner, &cte.ctename);
+        }
+        if *recursive {
+            ctes.walk(self, &inner);
+        }
+        inner
+    }
+
+    fn add_name(&mut self, place: &mut Place<'t>, name: &'t str) {
+        let depth = place.ctes.as_ref().map_or(0, |cte| cte.depth).saturating_add(1);
+        if depth > MAX_CTES {
+            self.class(Class::Unknown, || "more names in WITH than are kept".into());
+        } else {
+            place.ctes = Some(Rc::new(Cte { name, outer: place.ctes.take(), depth }));
+        }
+    }
+
+    fn cte(&mut self, cte: &'t CommonTableExpr, place: &Place<'t>) {
+        parts!(cte => self, place; CommonTableExpr {
+            walk: ctequery cycle_clause;
+            skip: ctename aliascolnames ctematerialized search_clause location cterecursive cterefcount ctecolnames
+                ctecoltypes ctecoltypmods ctecolcollations
+        });
+    }
+
+    fn insert(&mut self, insert: &'t InsertStmt, place: &Place<'t>) {
+        let inner = self.with(insert.with_clause.as_ref(), place);
+        parts!(insert => self, &inner; InsertStmt {
+            walk: select_stmt returning_clause;
+            keep: relation cols on_conflict_clause;
+            skip: with_clause r#override
+        });
+        self.act(Verb::Insert, Class::Write, place);
+        let target = self.target(relation.as_ref(), Access::Write, place);
+        self.targets(cols, target.as_ref(), &inner);
+        if let Some(clause) = on_conflict_clause {
+            self.on_conflict(clause, target.as_ref(), &inner);
+        }
+    }
+
+    fn on_conflict(&mut self, clause: &'t OnConflictClause, target: Option<&Object>, place: &Place<'t>) {
+        /// `OnConflictAction::OnconflictUpdate`.
+        const UPDATE: i32 = pg_query::protobuf::OnConflictAction::OnconflictUpdate as i32;
+        parts!(clause => self, place; OnConflictClause {
+            walk: infer where_clause;
+            keep: action target_list;
+            skip: location
+        });
+        if *action == UPDATE {
+            self.act(Verb::Update, Class::Write, place);
+        }
+        self.targets(target_list, target, place);
+    }
+
+    fn update(&mut self, update: &'t UpdateStmt, place: &Place<'t>) {
+        let inner = self.with(update.with_clause.as_ref(), place);
+        parts!(update => self, &inner; UpdateStmt {
+            walk: from_clause returning_clause;
+            keep: relation target_list where_clause;
+            skip: with_clause
+        });
+        self.act(Verb::Update, Class::Write, place);
+        let target = self.target(relation.as_ref(), Access::Write, place);
+        self.targets(target_list, target.as_ref(), &inner);
+        self.condition(where_clause.as_deref(), &inner);
+    }
+
+    fn delete(&mut self, delete: &'t DeleteStmt, place: &Place<'t>) {
+        let inner = self.with(delete.with_clause.as_ref(), place);
+        parts!(delete => self, &inner; DeleteStmt {
+            walk: using_clause returning_clause;
+            keep: relation where_clause;
+            skip: with_clause
+        });
+        self.act(Verb::Delete, Class::Write, place);
+        self.target(relation.as_ref(), Access::Write, place);
+        self.condition(where_clause.as_deref(), &inner);
+    }
+
+    fn condition(&mut self, condition: Option<&'t Node>, place: &Place<'t>) {
+        match condition {
+            Some(condition) => condition.walk(self, place),
+            None => self.effects.all_rows |= !place.explained,
+        }
+    }
+
+    fn merge(&mut self, merge: &'t MergeStmt, place: &Place<'t>) {
+        let inner = self.with(merge.with_clause.as_ref(), place);
+        parts!(merge => self, &inner; MergeStmt {
+            walk: source_relation join_condition returning_clause;
+            keep: relation merge_when_clauses;
+            skip: with_clause
+        });
+        self.act(Verb::Merge, Class::Write, place);
+        let target = self.target(relation.as_ref(), Access::Write, place);
+        for clause in merge_when_clauses {
+            match &clause.node {
+                Some(NodeEnum::MergeWhenClause(clause)) => self.merge_when(clause, target.as_ref(), &inner),
+                _ => clause.walk(self, &inner),
+            }
+        }
+    }
+
+    fn merge_when(&mut self, clause: &'t MergeWhenClause, target: Option<&Object>, place: &Place<'t>) {
+        parts!(clause => self, place; MergeWhenClause {
+            walk: condition values;
+            keep: command_type target_list;
+            skip: match_kind r#override
+        });
+        match CmdType::try_from(*command_type) {
+            Ok(CmdType::CmdInsert) => self.act(Verb::Insert, Class::Write, place),
+            Ok(CmdType::CmdUpdate) => self.act(Verb::Update, Class::Write, place),
+            Ok(CmdType::CmdDelete) => self.act(Verb::Delete, Class::Write, place),
+            Ok(CmdType::CmdNothing) => {}
+            _ => self.class(Class::Unknown, || "an action of MERGE that is not known".into()),
+        }
+        self.targets(target_list, target, place);
+    }
+
+    /// Columns that are set.
+    fn targets(&mut self, list: &'t [Node], relation: Option<&Object>, place: &Place<'t>) {
+        for node in list {
+            if let Some(NodeEnum::ResTarget(target)) = &node.node {
+                self.changed(relation, &target.name);
+            }
+            node.walk(self, place);
+        }
+    }
+
+    fn copy(&mut self, copy: &'t CopyStmt, place: &Place<'t>) {
+        parts!(copy => self, place; CopyStmt {
+            walk: query options where_clause;
+            keep: relation attlist is_from is_program filename;
+            skip:
+        });
+        let (verb, class, access) = if *is_from {
+            (Verb::CopyIn, Class::Write, Access::Write)
+        } else {
+            (Verb::CopyOut, Class::Read, Access::Read)
+        };
+        self.act(verb, class, place);
+        if *is_program {
+            self.class(Class::Admin, || "runs a program at the server".into());
+        } else if !filename.is_empty() {
+            self.class(Class::Admin, || "uses a file of the server".into());
+        }
+        let Some(target) = self.target(relation.as_ref(), access, place) else { return };
+        if *is_from {
+            attlist.iter().filter_map(names::string).for_each(|name| self.changed(Some(&target), name));
+            return;
+        }
+        let qualifier = relation.as_ref().map(|range| {
+            ((!range.schemaname.is_empty()).then_some(range.schemaname.as_str()), range.relname.as_str())
+        });
+        if attlist.is_empty() {
+            self.columns.insert(Written { qualifier, name: None });
+        }
+        for name in attlist.iter().filter_map(names::string) {
+            self.columns.insert(Written { qualifier, name: Some(name) });
+        }
+    }
+
+    fn explain(&mut self, explain: &'t ExplainStmt, place: &Place<'t>) {
+        parts!(explain => self, place; ExplainStmt { walk: options; keep: query; skip: });
+        self.act(Verb::Explain, Class::Read, place);
+        // The server takes the last of several; one that may be true is enough here.
+        let runs = options.iter().any(|option| match &option.node {
+            Some(NodeEnum::DefElem(option)) => {
+                option.defname.eq_ignore_ascii_case("analyze") && !is_off(option)
+            }
+            _ => true,
+        });
+        query.walk(self, &Place { explained: place.explained || !runs, ..place.clone() });
+    }
+}
+
+/// Whether an option is switched off for sure.
+fn is_off(option: &DefElem) -> bool {
+    let value = option.arg.as_deref().and_then(names::constant);
+    value.is_some_and(|value| ["false", "off", "0"].iter().any(|word| value.eq_ignore_ascii_case(word)))
+}

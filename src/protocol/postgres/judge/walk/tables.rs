@@ -1,0 +1,70 @@
+//! What stands in a `FROM`.
+
+use pg_query::NodeEnum;
+
+use super::parts::{Part, parts};
+use super::{Place, Walk, names};
+use crate::domain::command::Class;
+
+impl<'t> Walk<'t> {
+    pub(super) fn table(&mut self, node: &'t NodeEnum, place: &Place<'t>) {
+        match node {
+            NodeEnum::RangeVar(range) => range.walk(self, place),
+            NodeEnum::JoinExpr(join) => {
+                parts!(join.as_ref() => self, place; JoinExpr {
+                    walk: larg rarg quals;
+                    skip: jointype is_natural using_clause join_using_alias alias rtindex
+                });
+            }
+            NodeEnum::RangeSubselect(range) => {
+                parts!(range.as_ref() => self, place; RangeSubselect { walk: subquery; skip: lateral alias });
+            }
+            NodeEnum::RangeFunction(range) => {
+                parts!(range => self, place; RangeFunction {
+                    walk: functions coldeflist;
+                    skip: lateral ordinality is_rowsfrom alias
+                });
+            }
+            NodeEnum::RangeTableFunc(range) => {
+                parts!(range.as_ref() => self, place; RangeTableFunc {
+                    walk: docexpr rowexpr namespaces columns;
+                    skip: lateral alias location
+                });
+            }
+            NodeEnum::RangeTableFuncCol(column) => {
+                parts!(column.as_ref() => self, place; RangeTableFuncCol {
+                    walk: type_name colexpr coldefexpr;
+                    skip: colname for_ordinality is_not_null location
+                });
+            }
+            NodeEnum::RangeTableSample(sample) => {
+                parts!(sample.as_ref() => self, place; RangeTableSample {
+                    walk: relation args repeatable;
+                    keep: method;
+                    skip: location
+                });
+                let known = matches!(
+                    names::qualified(method),
+                    Some((None | Some("pg_catalog"), "system" | "bernoulli"))
+                );
+                if !known {
+                    self.class(Class::Unknown, || "samples with a function that is not known".into());
+                }
+            }
+            NodeEnum::JsonTable(table) => {
+                parts!(table.as_ref() => self, place; JsonTable {
+                    walk: context_item pathspec passing columns on_error;
+                    skip: alias lateral location
+                });
+            }
+            NodeEnum::JsonTableColumn(column) => {
+                parts!(column.as_ref() => self, place; JsonTableColumn {
+                    walk: type_name pathspec columns on_empty on_error;
+                    skip: coltype name format wrapper quotes location
+                });
+            }
+            NodeEnum::JsonTablePathSpec(path) => path.walk(self, place),
+            _ => self.misplaced(node),
+        }
+    }
+}
