@@ -192,7 +192,8 @@ impl Body for RequestBody {
         match self {
             Self::Empty => true,
             Self::Whole(bytes) => bytes.is_none(),
-            Self::Through(upload) => upload.from.is_end_stream(),
+            // What is watched is judged once more at its end, so the end must be asked for.
+            Self::Through(upload) => upload.watch.is_none() && upload.from.is_end_stream(),
         }
     }
 

@@ -123,6 +123,9 @@ fn run_zstd(
     complete: &mut bool,
     input: &[u8],
 ) -> io::Result<()> {
+    if input.is_empty() {
+        return Ok(());
+    }
     let mut buffer = [0_u8; 16 << 10];
     let mut rest = input;
     loop {
@@ -132,7 +135,8 @@ fn run_zstd(
         *complete = status.remaining == 0;
         if *complete && !rest.is_empty() {
             decoder.reinit()?;
-        } else if rest.is_empty() && status.bytes_written < buffer.len() {
+        } else if rest.is_empty() && (*complete || status.bytes_written < buffer.len()) {
+            // Once more after the end of a frame would look for another one.
             return Ok(());
         }
     }
@@ -170,6 +174,11 @@ mod tests {
                 Ok(&data[..])
             );
             assert_eq!(decode("br", &brotli, size).as_deref(), Ok(&b"hello"[..]));
+        }
+        for size in [0, 1, 16_383, 16_384, 32_768, 131_072] {
+            let packed = zstd::encode_all(&vec![b'x'; size][..], 3).unwrap();
+            assert_eq!(decode("zstd", &packed, 5).map(|out| out.len()), Ok(size));
+            assert_eq!(decode("zstd", &packed, usize::MAX).map(|out| out.len()), Ok(size));
         }
         let twice = [gzip(b"a"), gzip(b"b")].concat();
         assert_eq!(decode("gzip", &twice, 3).as_deref(), Ok(&b"ab"[..]));

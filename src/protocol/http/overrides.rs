@@ -18,8 +18,10 @@ use parts::Parts;
 const ASKS: &str = "the body asks for another method than the request's own";
 const UNSEEN: &str = "a body whose Content-Encoding hides whether it asks for another method";
 const UNREADABLE: &str = "a body that is not what its Content-Encoding says";
-/// How many bytes of a name tell whether it is such a name: `_method`, and whether it goes on.
-const TELLING: usize = 8;
+/// The name of a header that some frameworks take for a field's too.
+const HEADER: &[u8] = b"x-http-method-override";
+/// How many bytes of a name tell whether it is such a name, and whether it goes on.
+const TELLING: usize = HEADER.len() + 1;
 /// How much is unpacked at a time: even of a bomb no more than a few megabytes come of it.
 const PACKED: usize = 256;
 
@@ -71,8 +73,11 @@ impl Name {
             Some((b'_' | b'.', word)) => (true, word),
             _ => (self.bracketed, bytes),
         };
-        let end = word.iter().position(|byte| matches!(byte, 0 | b'[' | b']')).unwrap_or(word.len());
-        marked && word.get(..end).is_some_and(|word| word.eq_ignore_ascii_case(b"method"))
+        let is = |name: &[u8], wanted: &[u8]| {
+            let end = name.iter().position(|byte| matches!(byte, 0 | b'[' | b']')).unwrap_or(name.len());
+            name.get(..end).is_some_and(|name| name.eq_ignore_ascii_case(wanted))
+        };
+        (marked && is(word, b"method")) || is(bytes, HEADER)
     }
 }
 
@@ -122,9 +127,10 @@ impl Watch {
             |word: &[u8]| word.eq_ignore_ascii_case(b"/json") || word.eq_ignore_ascii_case(b"+json");
         if value.windows(5).any(is_json) {
             self.json = Some(TopNames::default());
-            if !is_utf8(value) {
-                self.hidden = Some("a JSON body in another charset than UTF-8");
-            }
+        }
+        let watched = self.form.is_some() || self.json.is_some() || self.parts.is_some();
+        if watched && !extends_ascii(value) {
+            self.hidden = Some("a body in a charset that does not extend ASCII");
         }
     }
 
@@ -188,8 +194,8 @@ impl Watch {
     }
 }
 
-/// Whether a type names no charset but UTF-8 or a part of it, the only ones for JSON (RFC 8259, section 8.1).
-fn is_utf8(content_type: &[u8]) -> bool {
+/// Whether a type names no charset but such in which the bytes of ASCII are ASCII: names are compared as bytes.
+fn extends_ascii(content_type: &[u8]) -> bool {
     const WORD: &[u8] = b"charset";
     let lower = content_type.to_ascii_lowercase();
     memmem::find_iter(&lower, WORD).all(|at| {
@@ -197,7 +203,17 @@ fn is_utf8(content_type: &[u8]) -> bool {
         let Some(charset) = rest.strip_prefix(b"=").map(<[u8]>::trim_ascii_start) else { return false };
         let charset = charset.strip_prefix(b"\"").unwrap_or(charset);
         let end = charset.iter().position(|byte| b"\"; \t".contains(byte)).unwrap_or(charset.len());
-        matches!(charset.get(..end), Some(b"utf-8" | b"utf8" | b"us-ascii"))
+        let known: [&[u8]; 8] = [
+            b"utf-8",
+            b"utf8",
+            b"us-ascii",
+            b"ascii",
+            b"iso-8859-1",
+            b"latin1",
+            b"iso-8859-15",
+            b"windows-1252",
+        ];
+        charset.get(..end).is_some_and(|charset| known.contains(&charset))
     })
 }
 

@@ -35,7 +35,10 @@ impl FormNames {
                     let next = memchr::memchr2(b'&', b';', data).unwrap_or(data.len());
                     data = data.get(next..).unwrap_or_default();
                 }
-                b'=' => self.in_value = true,
+                b'=' => {
+                    self.ends()?;
+                    self.in_value = true;
+                }
                 _ => self.name(byte),
             }
         }

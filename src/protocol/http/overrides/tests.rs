@@ -79,6 +79,9 @@ fn a_part_may_spell_its_name_in_many_ways() {
         "name==?UTF-8?Q?=5Fmethod?=",
         "name=\"=\\?UTF-8?B?X21ldGhvZA==?=\"",
         "name=\"_method",
+        "name=\"_met\r\nhod\"",
+        "name=\"_met\0x\r\nhod\"",
+        "name=\"X-HTTP-Method-Override\"",
         "name=\"a\"\r\nContent-ID: _method",
         "name=\"a\"\r\ncontent-id:\r\n <_method>\r\nContent-ID: _method",
         &format!("name={}_method", " ".repeat(500)),
@@ -219,7 +222,10 @@ fn what_is_no_json_is_refused_as_json() {
     for charset in ["utf-7", "\"UTF-16\"", "ibm037", "", "utf-8; charset=utf-16", "utf-8-x"] {
         assert!(found(&format!("{JSON}; charset={charset}"), "{}"), "{charset}");
     }
-    for charset in ["UTF-8", "\"utf-8\"", "us-ascii; x=y", "utf8"] {
+    assert!(found("application/x-www-form-urlencoded; charset=utf-16be", "a=b"));
+    assert!(found("application/x-www-form-urlencoded", "x-http-method-override=DELETE"));
+    assert!(!found("application/x-www-form-urlencoded", "x-http-method-overrides=DELETE"));
+    for charset in ["UTF-8", "\"utf-8\"", "us-ascii; x=y", "utf8", "ISO-8859-1"] {
         assert!(!found(&format!("{JSON}; charset={charset}"), "{}"), "{charset}");
     }
 }
