@@ -117,7 +117,9 @@ fn is_sent(name: &HeaderName, by_connection: &[String]) -> bool {
         name
     };
     // What names the body under another spelling was not looked at as such.
-    !(folded_is_other && matches!(name, "content-type" | "content-encoding" | "content-length"))
+    let names_body =
+        folded_is_other && matches!(name, "content-type" | "content-encoding" | "content-length");
+    !names_body
         && NEVER_SENT.binary_search(&name).is_err()
         && !NEVER_SENT_FAMILIES.iter().any(|family| name.starts_with(family))
         && !by_connection.iter().any(|listed| listed == name)
