@@ -182,6 +182,10 @@ mod tests {
         }
         let twice = [gzip(b"a"), gzip(b"b")].concat();
         assert_eq!(decode("gzip", &twice, 3).as_deref(), Ok(&b"ab"[..]));
+        let frames = [b"a", b"b"].map(|text| zstd::encode_all(&text[..], 3).unwrap());
+        for size in [1, 3, frames[0].len(), usize::MAX] {
+            assert_eq!(decode("zstd", &frames.concat(), size).as_deref(), Ok(&b"ab"[..]), "{size}");
+        }
     }
 
     #[test]

@@ -109,16 +109,15 @@ fn is_sent(name: &HeaderName, by_connection: &[String]) -> bool {
     let folded_name;
     let name = name.as_str();
     // Servers that read `_` as `-` must not get a forbidden header under its other spelling.
-    let folded_is_other = name.contains('_');
-    let name = if folded_is_other {
+    let respelled = name.contains('_');
+    let name = if respelled {
         folded_name = folded(name);
         &folded_name
     } else {
         name
     };
     // What names the body under another spelling was not looked at as such.
-    let names_body =
-        folded_is_other && matches!(name, "content-type" | "content-encoding" | "content-length");
+    let names_body = respelled && matches!(name, "content-type" | "content-encoding" | "content-length");
     !names_body
         && NEVER_SENT.binary_search(&name).is_err()
         && !NEVER_SENT_FAMILIES.iter().any(|family| name.starts_with(family))
@@ -446,6 +445,8 @@ mod tests {
             ("Hoopctl-Reason", "r"),
             ("Accept", "text/html"),
             ("Content-Type", "application/json"),
+            ("Content_Type", "multipart/form-data; boundary=b"),
+            ("Content_Encoding", "gzip"),
             ("Expect", "100-continue"),
             ("Accept-Encoding", "gzip"),
             ("Range", "bytes=0-1"),

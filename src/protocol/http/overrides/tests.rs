@@ -231,6 +231,14 @@ fn what_is_no_json_is_refused_as_json() {
 }
 
 #[test]
+fn a_name_in_a_form_is_judged_before_its_value_not_at_the_end_of_the_body() {
+    let mut watch =
+        Watch::of(&headers(&[(header::CONTENT_TYPE, "application/x-www-form-urlencoded")])).unwrap();
+    assert!(watch.sees(b"a=1&_method").is_ok());
+    assert!(watch.sees(b"=D").is_err());
+}
+
+#[test]
 fn a_packed_body_is_unpacked_or_refused() {
     use std::io::Write;
     let gzip = |text: &str| {
