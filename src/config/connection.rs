@@ -9,6 +9,7 @@ use crate::config::value::DAY;
 use crate::domain::connection::Connection;
 use crate::domain::connection::ConnectionLimits;
 use crate::domain::connection::ConnectionName;
+use crate::domain::connection::DatabaseOptions;
 use crate::domain::connection::Injection;
 use crate::domain::connection::Protocol;
 use crate::domain::connection::Upstream;
@@ -70,6 +71,7 @@ fn read_table(table: &mut Table<'_>) -> Option<Connection> {
         tags,
         limits,
         ca_file: ca_path,
+        database: DatabaseOptions::default(),
     })
 }
 
@@ -90,6 +92,7 @@ fn is_loopback(upstream: &Upstream) -> bool {
 fn upstream(value: &Value<'_>) -> Option<Upstream> {
     let url = value.http_url()?;
     Some(Upstream {
+        protocol: Protocol::Http,
         tls: url.tls,
         host: url.host.into(),
         port: url.port,
@@ -185,5 +188,6 @@ fn limits(table: &mut Table<'_>) -> ConnectionLimits {
         response: duration("response", 10, hour, default.response),
         body: table.take("body").and_then(|value| value.size(1..=1 << 30)).unwrap_or(default.body),
         rate: table.take("rate").and_then(|value| value.whole(1..=1_000_000)),
+        rows: None,
     }
 }

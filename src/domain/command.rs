@@ -1,11 +1,13 @@
 //! One unit of work of a client: what the policies judge.
 
 use std::fmt;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
 use crate::domain::connection::Protocol;
 use crate::domain::json::Json;
+use crate::domain::sql::Effects;
 
 /// What a command does, from harmless to not known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -71,7 +73,23 @@ pub struct Command {
     pub protocol: Protocol,
     /// What it does.
     pub class: Class,
-    /// The verb: the HTTP method.
+    /// What it says, in the words of its protocol.
+    pub words: Words,
+}
+
+/// What a command says, in the words of its protocol.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Words {
+    /// An HTTP request.
+    Http(HttpCommand),
+    /// A SQL text.
+    Sql(SqlCommand),
+}
+
+/// An HTTP request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HttpCommand {
+    /// The method.
     pub method: Box<str>,
     /// The canonical path below the connection, without the query; it starts with `/`.
     pub path: Box<str>,
@@ -81,10 +99,96 @@ pub struct Command {
     pub args: Args,
 }
 
+/// A SQL text: all that one message asks the server to do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SqlCommand {
+    /// The text, for people: what is not UTF-8 is shown as U+FFFD. Never what is sent.
+    pub text: Arc<str>,
+    /// What it does, by the grammar; `None` when it could not be understood: then every condition on it is unsure.
+    pub effects: Option<Arc<Effects>>,
+}
+
+/// How much of a SQL text stands in a summary, in characters.
+const SUMMARY: usize = 300;
+
 impl Command {
-    /// One line for people: the method and the path. Not escaped: show it with [`crate::domain::text::Shown`].
+    /// The HTTP request it is, if it is one.
+    pub fn http(&self) -> Option<&HttpCommand> {
+        match &self.words {
+            Words::Http(http) => Some(http),
+            Words::Sql(_) => None,
+        }
+    }
+
+    /// The method of a request; empty for what has none.
+    pub fn method(&self) -> &str {
+        self.http().map_or("", |http| &http.method)
+    }
+
+    /// The path of a request; empty for what has none.
+    pub fn path(&self) -> &str {
+        self.http().map_or("", |http| &http.path)
+    }
+
+    /// The arguments, as far as they were read.
+    pub fn args(&self) -> &Args {
+        self.http().map_or(&Args::Absent, |http| &http.args)
+    }
+
+    /// The same command with arguments that were read meanwhile; a SQL text has none.
+    pub fn with_args(mut self, args: Args) -> Self {
+        if let Words::Http(http) = &mut self.words {
+            http.args = args;
+        }
+        self
+    }
+
+    /// The SQL text it is, if it is one.
+    pub fn sql(&self) -> Option<&SqlCommand> {
+        match &self.words {
+            Words::Sql(sql) => Some(sql),
+            Words::Http(_) => None,
+        }
+    }
+
+    /// One line for people: the method and the path, or the beginning of the SQL. Not escaped: show it with
+    /// [`crate::domain::text::Shown`].
     pub fn summary(&self) -> String {
+        match &self.words {
+            Words::Http(http) => http.target(),
+            Words::Sql(sql) => sql.line(),
+        }
+    }
+}
+
+impl HttpCommand {
+    /// The method, the path, and the query if there is one.
+    pub fn target(&self) -> String {
         let mark = if self.query.is_empty() { "" } else { "?" };
         format!("{} {}{mark}{}", self.method, self.path, self.query)
+    }
+}
+
+impl SqlCommand {
+    /// The text on one line, cut with `…` where it is long.
+    pub fn line(&self) -> String {
+        let mut line = String::with_capacity(self.text.len().min(SUMMARY));
+        for (place, word) in self.text.split_whitespace().enumerate() {
+            if place > 0 {
+                line.push(' ');
+            }
+            line.push_str(word);
+            if line.len() > SUMMARY * 4 {
+                break;
+            }
+        }
+        match line.char_indices().nth(SUMMARY) {
+            Some((end, _)) => {
+                line.truncate(end);
+                line.push('…');
+                line
+            }
+            None => line,
+        }
     }
 }

@@ -74,16 +74,19 @@ impl<'de> Deserialize<'de> for ConnectionName {
 pub enum Protocol {
     /// HTTP/1.1 or HTTP/2, with or without TLS.
     Http,
+    /// The PostgreSQL frontend/backend protocol, version 3.
+    Postgres,
 }
 
 impl Protocol {
     /// All of them, by name.
-    pub const ALL: &'static [Self] = &[Self::Http];
+    pub const ALL: &'static [Self] = &[Self::Http, Self::Postgres];
 
     /// The word for it in configuration, records and output.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Http => "http",
+            Self::Postgres => "postgres",
         }
     }
 }
@@ -120,13 +123,16 @@ impl fmt::Display for Origin {
 /// The address of a target, taken apart. Holds no user name and no password: those are refused in the URL.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Upstream {
-    /// Whether TLS is spoken (`https`).
+    /// What is spoken there.
+    pub protocol: Protocol,
+    /// Whether TLS is spoken: `https`, or `postgres` unless it says `sslmode=disable`.
     pub tls: bool,
     /// Host name or address, in lower case; an IPv6 address without its brackets.
     pub host: Arc<str>,
     /// The port, with the scheme's default filled in.
     pub port: u16,
-    /// The path that every request's path is put behind: empty, or it starts with `/` and does not end with one.
+    /// HTTP: the path that every request's path is put behind: empty, or it starts with `/` and does not end with one. PostgreSQL: `/` and
+    /// the name of the database.
     pub base_path: Arc<str>,
 }
 
@@ -134,14 +140,29 @@ impl Upstream {
     /// `host` or `host:port` as it stands in a `Host` header: no port where it is the scheme's default.
     pub fn authority(&self) -> String {
         let host = if self.host.contains(':') { format!("[{}]", self.host) } else { self.host.to_string() };
-        let default = if self.tls { 443 } else { 80 };
+        let default = match (self.protocol, self.tls) {
+            (Protocol::Http, true) => 443,
+            (Protocol::Http, false) => 80,
+            (Protocol::Postgres, _) => 5432,
+        };
         if self.port == default { host } else { format!("{host}:{}", self.port) }
+    }
+
+    /// The database, of a PostgreSQL target.
+    pub fn database(&self) -> &str {
+        self.base_path.strip_prefix('/').unwrap_or(&self.base_path)
     }
 }
 
 impl fmt::Display for Upstream {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}://{}{}", if self.tls { "https" } else { "http" }, self.authority(), self.base_path)
+        let (scheme, mode) = match (self.protocol, self.tls) {
+            (Protocol::Http, true) => ("https", ""),
+            (Protocol::Http, false) => ("http", ""),
+            (Protocol::Postgres, true) => ("postgres", ""),
+            (Protocol::Postgres, false) => ("postgres", "?sslmode=disable"),
+        };
+        write!(f, "{scheme}://{}{}{mode}", self.authority(), self.base_path)
     }
 }
 
@@ -166,6 +187,13 @@ pub enum Injection {
     },
     /// `none`: the target asks for nothing.
     None,
+    /// `password:USER:SRC`: the login of a database.
+    Password {
+        /// The user; it holds no colon.
+        user: String,
+        /// The password.
+        password: SecretRef,
+    },
 }
 
 impl Injection {
@@ -173,6 +201,7 @@ impl Injection {
     pub fn source(&self) -> Option<&SecretRef> {
         match self {
             Self::Basic { password: source, .. }
+            | Self::Password { password: source, .. }
             | Self::Bearer(source)
             | Self::Header { value: source, .. } => Some(source),
             Self::None => None,
@@ -187,6 +216,7 @@ impl fmt::Display for Injection {
             Self::Bearer(source) => write!(f, "bearer:{source}"),
             Self::Header { name, value } => write!(f, "header:{name}:{value}"),
             Self::None => f.write_str("none"),
+            Self::Password { user, password } => write!(f, "password:{user}:{password}"),
         }
     }
 }
@@ -209,6 +239,8 @@ pub struct ConnectionLimits {
     pub connect: Duration,
     /// How long the target may take to send its response header. Default 60 s.
     pub response: Duration,
+    /// How many rows one statement may give back; what comes after them is not sent. Default none. Databases only.
+    pub rows: Option<u64>,
 }
 
 impl Default for ConnectionLimits {
@@ -221,8 +253,54 @@ impl Default for ConnectionLimits {
             rate: None,
             connect: Duration::from_secs(5),
             response: Duration::from_mins(1),
+            rows: None,
         }
     }
+}
+
+/// What a command that must be approved does to its client.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ApprovalMode {
+    /// It waits, and is told so while it does.
+    #[default]
+    Wait,
+    /// It fails at once with the approval's id; the same command sent again, once approved, passes.
+    Retry,
+}
+
+impl ApprovalMode {
+    /// The word for it in configuration.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Wait => "wait",
+            Self::Retry => "retry",
+        }
+    }
+}
+
+/// What only a connection to a database has.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct DatabaseOptions {
+    /// The server itself is told that the session only reads (`default_transaction_read_only`), and clients cannot change that.
+    /// Default false.
+    pub readonly: bool,
+    /// What a held statement does to its client. Default [`ApprovalMode::Wait`].
+    pub approval_mode: ApprovalMode,
+    /// Ways in that are weaker than SCRAM and that this connection takes.
+    pub accept: Weaker,
+}
+
+/// The ways into a database that are weaker than SCRAM and that a connection accepts. None by default: whoever can pass for the server
+/// would ask for one of them.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Weaker {
+    /// `accept_cleartext`: the server may ask for the password as it is. Inside TLS only, whatever is set.
+    pub accept_cleartext: bool,
+    /// `accept_md5`: the server may ask for an answer by MD5.
+    pub accept_md5: bool,
+    /// `accept_trust`: the server may ask for nothing at all.
+    pub accept_trust: bool,
 }
 
 /// A named, governed way to a target.
@@ -244,4 +322,6 @@ pub struct Connection {
     pub limits: ConnectionLimits,
     /// Certificate authorities to trust in place of the platform's, a PEM file.
     pub ca_file: Option<PathBuf>,
+    /// What only databases have; the defaults for every other protocol.
+    pub database: DatabaseOptions,
 }

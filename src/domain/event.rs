@@ -47,11 +47,20 @@ pub enum EventKind {
     /// A session began.
     #[serde(rename = "session.start")]
     SessionStart,
+    /// A SQL statement is done: its tag, rows and bytes, or how it failed.
+    #[serde(rename = "sql.done")]
+    SqlDone,
+    /// A SQL statement, with its parameters.
+    #[serde(rename = "sql.query")]
+    SqlQuery,
+    /// Rows that a SQL statement gave, masked, up to a limit.
+    #[serde(rename = "sql.rows")]
+    SqlRows,
 }
 
 impl EventKind {
     /// All kinds.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 15] = [
         Self::ApprovalDecided,
         Self::ApprovalExpired,
         Self::ApprovalRequested,
@@ -64,6 +73,9 @@ impl EventKind {
         Self::Mask,
         Self::SessionEnd,
         Self::SessionStart,
+        Self::SqlDone,
+        Self::SqlQuery,
+        Self::SqlRows,
     ];
 
     /// The word for it in records and exports.
@@ -81,6 +93,9 @@ impl EventKind {
             Self::Mask => "mask",
             Self::SessionEnd => "session.end",
             Self::SessionStart => "session.start",
+            Self::SqlDone => "sql.done",
+            Self::SqlQuery => "sql.query",
+            Self::SqlRows => "sql.rows",
         }
     }
 }

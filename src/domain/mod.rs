@@ -12,13 +12,15 @@ pub mod mask;
 pub mod principal;
 pub mod secret;
 pub mod session;
+pub mod sql;
 pub mod text;
 pub mod units;
 pub mod verdict;
 
 pub use approval::{Approval, ApprovalDecision, ApprovalSpec, ApprovalState, Grant, GrantScope};
-pub use command::{Class, Command};
-pub use connection::{Connection, ConnectionLimits, ConnectionName, Injection, Origin, Protocol, Upstream};
+pub use command::{Class, Command, HttpCommand, SqlCommand};
+pub use connection::{ApprovalMode, Connection, ConnectionLimits, ConnectionName, DatabaseOptions};
+pub use connection::{Injection, Origin, Protocol, Upstream};
 pub use denied::{Denied, DenyCode};
 pub use event::{Event, EventKind, MaskNote};
 pub use id::{ApprovalId, GrantId, LockId, RequestId, SessionId};

@@ -346,11 +346,18 @@ fn connection(name: &str) -> crate::domain::Connection {
         name: name.parse().unwrap(),
         origin: Origin::Store,
         protocol: crate::domain::Protocol::Http,
-        upstream: crate::domain::Upstream { tls: false, host: "x".into(), port: 80, base_path: "".into() },
+        upstream: crate::domain::Upstream {
+            protocol: crate::domain::Protocol::Http,
+            tls: false,
+            host: "x".into(),
+            port: 80,
+            base_path: "".into(),
+        },
         inject: crate::domain::Injection::None,
         tags: std::collections::BTreeMap::new(),
         limits: crate::domain::ConnectionLimits::default(),
         ca_file: None,
+        database: crate::domain::DatabaseOptions::default(),
     }
 }
 

@@ -50,6 +50,8 @@ impl Credential {
         let base64 = |bytes: &[u8]| base64::prelude::BASE64_STANDARD.encode(bytes).into_bytes();
         let (header, value) = match injection {
             Injection::None => return None,
+            // A database's login is no header.
+            Injection::Password { .. } => ("", Vec::new()),
             Injection::Bearer(_) => ("authorization", [b"Bearer ", plain].concat()),
             Injection::Basic { user, .. } => {
                 let pair = Zeroizing::new([user.as_bytes(), b":", plain].concat());

@@ -34,11 +34,18 @@ pub(crate) fn connection(name: &str, host: &str) -> Connection {
         name: name.parse().unwrap(),
         origin: Origin::Store,
         protocol: Protocol::Http,
-        upstream: Upstream { tls: false, host: host.into(), port: 80, base_path: "".into() },
+        upstream: Upstream {
+            protocol: Protocol::Http,
+            tls: false,
+            host: host.into(),
+            port: 80,
+            base_path: "".into(),
+        },
         inject: Injection::None,
         tags: std::collections::BTreeMap::new(),
         limits: ConnectionLimits::default(),
         ca_file: None,
+        database: crate::domain::DatabaseOptions::default(),
     }
 }
 

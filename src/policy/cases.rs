@@ -223,8 +223,8 @@ impl Case {
             .iter()
             .find(|connection| connection.name.as_str() == self.connection)
             .ok_or_else(|| format!("there is no connection {:?}", self.connection))?;
-        let mut command = read(self, connection)?;
-        command.args = if self.unreadable { Args::Unreadable } else { self.body.clone() };
+        let args = if self.unreadable { Args::Unreadable } else { self.body.clone() };
+        let command = read(self, connection)?.with_args(args);
         let principal = self.who.principal();
         let now_ms = self.at.unwrap_or(now_ms);
         Ok(set.explain(&Subject { principal: &principal, connection, source: self.source, now_ms }, &command))

@@ -118,10 +118,10 @@ impl Condition {
         match self {
             Self::Operations(classes) => Answer::of(classes.contains(&command.class)),
             Self::Methods(methods) => {
-                Answer::of(methods.iter().any(|method| method.eq_ignore_ascii_case(&command.method)))
+                Answer::of(methods.iter().any(|method| method.eq_ignore_ascii_case(command.method())))
             }
             Self::Paths(globs) => Answer::any(globs.iter().map(|glob| glob.answer(&facts.path))),
-            Self::Args(tests) => Answer::all(tests.iter().map(|test| of_args(test, &command.args))),
+            Self::Args(tests) => Answer::all(tests.iter().map(|test| of_args(test, command.args()))),
             _ => Answer::Unsure,
         }
     }
@@ -169,15 +169,15 @@ impl Condition {
             Self::SourceIps(_) => facts.source.to_canonical().to_string(),
             Self::When(window) => window.found(facts.now_ms),
             Self::Operations(_) => of_command(|command| command.class.to_string()),
-            Self::Methods(_) => of_command(|command| command.method.to_string()),
-            Self::Paths(_) => of_command(|command| command.path.to_string()),
+            Self::Methods(_) => of_command(|command| command.method().to_owned()),
+            Self::Paths(_) => of_command(|command| command.path().to_owned()),
             Self::Tags(_) | Self::Claims(_) | Self::Args(_) => match (self.weakest(facts), self, command) {
                 (Some(Weakest::Tag(tag)), _, _) => {
                     let tags = &facts.connection.tags;
                     tags.get(&*tag.name).cloned().unwrap_or_else(|| format!("no tag {}", tag.name))
                 }
                 (Some(Weakest::Value(test)), Self::Claims(_), _) => test.found(&principal.claims, false),
-                (Some(Weakest::Value(test)), _, Some(command)) => match &command.args {
+                (Some(Weakest::Value(test)), _, Some(command)) => match command.args() {
                     Args::Absent => "no body".to_owned(),
                     Args::NotRead => "the body was not read".to_owned(),
                     Args::Unreadable => "the body cannot be read".to_owned(),
@@ -192,7 +192,7 @@ impl Condition {
     fn weakest(&self, facts: &Facts<'_>) -> Option<Weakest<'_>> {
         let claims = |test: &&ValueTest| test.of_claims(&facts.principal.claims);
         let args = |test: &&ValueTest| match &facts.command {
-            Some(command) => of_args(test, &command.command.args),
+            Some(command) => of_args(test, command.command.args()),
             None => Answer::Unsure,
         };
         match self {

@@ -47,7 +47,7 @@ impl<'a> Facts<'a> {
 
     /// All of it.
     pub(super) fn command(subject: &Subject<'a>, command: &'a Command, names: &'a GroupNames) -> Self {
-        let path = PathView::new(&command.path);
+        let path = PathView::new(command.path());
         Self { command: Some(CommandFacts { command, path }), ..Self::opening(subject, names) }
     }
 

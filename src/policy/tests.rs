@@ -26,6 +26,8 @@ use crate::domain::Protocol;
 use crate::domain::Upstream;
 use crate::domain::Verdict;
 use crate::domain::command::Args;
+use crate::domain::command::HttpCommand;
+use crate::domain::command::Words;
 use crate::domain::json::Json;
 use crate::policy::Matcher;
 use crate::policy::PolicyRule;
@@ -40,11 +42,18 @@ pub(super) fn connection(name: &str, tags: &[(&str, &str)]) -> Connection {
         name: name.parse().expect(name),
         origin: Origin::Store,
         protocol: Protocol::Http,
-        upstream: Upstream { tls: false, host: "localhost".into(), port: 80, base_path: "".into() },
+        upstream: Upstream {
+            protocol: Protocol::Http,
+            tls: false,
+            host: "localhost".into(),
+            port: 80,
+            base_path: "".into(),
+        },
         inject: Injection::None,
         tags: tags.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect(),
         limits: ConnectionLimits::default(),
         ca_file: None,
+        database: crate::domain::DatabaseOptions::default(),
     }
 }
 
@@ -68,18 +77,13 @@ fn command(method: &str, path: &str) -> Command {
         "ADMIN" => Class::Admin,
         _ => Class::Unknown,
     };
-    Command {
-        protocol: Protocol::Http,
-        class,
-        method: method.into(),
-        path: path.into(),
-        query: "".into(),
-        args: Args::Absent,
-    }
+    let (method, path, query) = (method.into(), path.into(), "".into());
+    let words = Words::Http(HttpCommand { method, path, query, args: Args::Absent });
+    Command { protocol: Protocol::Http, class, words }
 }
 
 fn with_body(command: Command, body: &str) -> Command {
-    Command { args: Args::Read(Json::parse(body.as_bytes(), 64).expect(body)), ..command }
+    command.with_args(Args::Read(Json::parse(body.as_bytes(), 64).expect(body)))
 }
 
 fn texts(values: &[&str]) -> Vec<String> {

@@ -1,5 +1,4 @@
 //! What clients and targets speak: one folder per protocol, each with the same rooms. None names another.
 
 pub mod http;
-#[cfg(feature = "postgres")]
 pub mod postgres;

@@ -22,7 +22,6 @@ mod identity;
 mod limits;
 mod lock;
 mod masking;
-#[cfg(feature = "postgres")]
 mod postgres_login;
 mod proxy;
 mod recording;

@@ -21,6 +21,7 @@ use crate::domain::approval::GrantScope;
 use crate::domain::command::Class;
 use crate::domain::connection::Connection;
 use crate::domain::connection::ConnectionLimits;
+use crate::domain::connection::DatabaseOptions;
 use crate::domain::connection::Injection;
 use crate::domain::connection::Origin;
 use crate::domain::connection::Protocol;
@@ -73,8 +74,15 @@ fn upstream() -> impl Strategy<Value = Upstream> {
         any::<std::net::Ipv4Addr>().prop_map(|address| address.to_string()),
         any::<std::net::Ipv6Addr>().prop_map(|address| address.to_string()),
     ];
-    (any::<bool>(), host, 1u16.., "(/[a-zA-Z0-9_~!$&'()*+,=:@-]{1,6}){0,3}")
-        .prop_map(|(tls, host, port, path)| Upstream { tls, host: host.into(), port, base_path: path.into() })
+    (any::<bool>(), host, 1u16.., "(/[a-zA-Z0-9_~!$&'()*+,=:@-]{1,6}){0,3}").prop_map(
+        |(tls, host, port, path)| Upstream {
+            protocol: Protocol::Http,
+            tls,
+            host: host.into(),
+            port,
+            base_path: path.into(),
+        },
+    )
 }
 
 fn limits() -> impl Strategy<Value = ConnectionLimits> {
@@ -88,6 +96,7 @@ fn limits() -> impl Strategy<Value = ConnectionLimits> {
         duration(10, 3_600_001),
     )
         .prop_map(|(session, idle, body, approval_wait, rate, connect, response)| ConnectionLimits {
+            rows: None,
             session,
             idle,
             body,
@@ -103,6 +112,7 @@ fn connection() -> impl Strategy<Value = Connection> {
     let limits = prop_oneof![Just(ConnectionLimits::default()), limits()];
     ("[a-z0-9-]{1,63}", upstream(), injection(), tags, limits, any::<bool>()).prop_map(
         |(name, upstream, inject, tags, limits, ca)| Connection {
+            database: DatabaseOptions::default(),
             name: name.parse().unwrap(),
             origin: Origin::Store,
             protocol: Protocol::Http,

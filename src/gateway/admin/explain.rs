@@ -74,10 +74,10 @@ fn command_of(explain: &Explain) -> Result<Command, ApiError> {
         Some((path, query)) => (path, Some(query)),
         None => (explain.path.as_str(), None),
     };
-    let mut judged = command::command(&method, path, query, &headers).map_err(|denied| refused(&denied))?;
+    let judged = command::command(&method, path, query, &headers).map_err(|denied| refused(&denied))?;
     let body = explain.body.as_deref().unwrap_or_default();
-    judged.args = command::args(&headers, body.as_bytes()).map_err(|denied| refused(&denied))?;
-    Ok(judged)
+    let args = command::args(&headers, body.as_bytes()).map_err(|denied| refused(&denied))?;
+    Ok(judged.with_args(args))
 }
 
 fn condition(failed: &policy::FailedCondition) -> FailedCondition {
@@ -136,7 +136,7 @@ impl Acting {
             effect: verdict.effect,
             rule: verdict.rule.as_deref().map(str::to_owned),
             class: command.class.to_string(),
-            path: command.path.to_string(),
+            path: command.path().to_owned(),
             message: verdict.message.as_deref().map(str::to_owned),
             open: policies.opens(&subject),
             rules: explanation.rules.iter().map(rule).collect(),

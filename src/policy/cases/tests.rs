@@ -3,6 +3,8 @@
 use super::*;
 use crate::domain::Class;
 use crate::domain::Protocol;
+use crate::domain::command::HttpCommand;
+use crate::domain::command::Words;
 use crate::policy::tests::connection;
 use crate::policy::tests::rules;
 
@@ -15,14 +17,13 @@ fn read(case: &Case, connection: &Connection) -> Result<Command, String> {
         other => return Err(format!("no method {other}")),
     };
     let protocol: Protocol = connection.protocol;
-    Ok(Command {
-        protocol,
-        class,
+    let words = Words::Http(HttpCommand {
         method: case.method.as_str().into(),
         path: case.path.as_str().into(),
         query: case.query.as_str().into(),
         args: Args::NotRead,
-    })
+    });
+    Ok(Command { protocol, class, words })
 }
 
 fn judged(text: &str) -> Report {

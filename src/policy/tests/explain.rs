@@ -1,7 +1,6 @@
 //! What `policy explain` shows.
 
 use crate::domain::Class;
-use crate::domain::Command;
 use crate::domain::Effect;
 use crate::domain::command::Args;
 use crate::policy::Matcher;
@@ -49,7 +48,7 @@ deny: no policy allows it
     );
     let overage = unknown_groups(principal("dev/big", &[]));
     assert_eq!(
-        rules().explain(&at(&overage, &crm), &Command { args: Args::Unreadable, ..command("POST", "/admin/x") }).to_string(),
+        rules().explain(&at(&overage, &crm), &command("POST", "/admin/x").with_args(Args::Unreadable)).to_string(),
         "\
 dev/big on crm: POST /admin/x (write)
 ✓ deny    admin-closed   not sure, counts as held: unless groups = break-glass: it may hold: groups is not known: the provider left them out
@@ -59,7 +58,7 @@ dev/big on crm: POST /admin/x (write)
 deny by admin-closed; \"Ask #dba.\"
 "
     );
-    let unread = Command { args: Args::NotRead, ..order };
+    let unread = order.with_args(Args::NotRead);
     let shown = rules().explain(&at(&etl, &crm), &unread).to_string();
     assert!(shown.contains("✓ approve large-orders   not sure, counts as held: match.args wants order.amount = > 1000, found the body was not read\n"), "{shown}");
     assert!(shown.ends_with("approve by large-orders; 1 of dba within 10m, grant once\n"), "{shown}");

@@ -100,7 +100,7 @@ fn asks() -> impl Strategy<Value = (Principal, Command)> {
     ];
     (groups, claims, method, path, args).prop_map(|(groups, claims, method, path, args)| {
         let claims = Json::parse(claims.as_bytes(), 8).expect(claims);
-        (Principal { groups, claims, ..principal("dev/x", &[]) }, Command { args, ..command(method, path) })
+        (Principal { groups, claims, ..principal("dev/x", &[]) }, command(method, path).with_args(args))
     })
 }
 
@@ -153,7 +153,7 @@ proptest! {
     fn to_know_less_never_widens(rules in policies(), ask in asks()) {
         let (who, what) = ask;
         let knowing = effect(rules.clone(), &who, &what);
-        let unread = Command { args: Args::Unreadable, ..what.clone() };
+        let unread = what.clone().with_args(Args::Unreadable);
         let overage = Principal { groups: Groups::Unknown, ..who.clone() };
         // Where nothing would be allowed, an approve by something unknown may still ask a person.
         for less in [effect(rules.clone(), &who, &unread), effect(rules.clone(), &overage, &what), effect(rules, &overage, &unread)] {
@@ -169,7 +169,7 @@ proptest! {
         let verdict = set.decide(&subject, &ask.1);
         prop_assert!(verdict.effect == Effect::Deny || set.opens(&subject));
         if !set.wants_args(&subject, &ask.1) {
-            let other = set.decide(&subject, &Command { args: Args::Absent, ..ask.1.clone() });
+            let other = set.decide(&subject, &ask.1.clone().with_args(Args::Absent));
             prop_assert_eq!(other.effect, verdict.effect);
         }
     }

@@ -62,8 +62,8 @@ fn the_matrix_of_a_small_shop() {
         ("GET /orders", command("GET", "/orders")),
         ("POST /orders 1000.0", small),
         ("POST /orders 1000.01", large.clone()),
-        ("POST /orders unread", Command { args: Args::NotRead, ..large.clone() }),
-        ("POST /orders garbage", Command { args: Args::Unreadable, ..large }),
+        ("POST /orders unread", large.clone().with_args(Args::NotRead)),
+        ("POST /orders garbage", large.with_args(Args::Unreadable)),
         ("GET /admin", command("GET", "/admin")),
         ("GET /admin/users", command("GET", "/admin/users")),
         ("GET /x%2fadmin", command("GET", "/x%2fadmin")),
@@ -251,7 +251,7 @@ fn what_is_not_known_helps_no_allow_and_stops_no_deny() {
     let no_client = Principal { client: None, ..principal("dev/a", &[]) };
     let get = command("GET", "/");
     let post = command("POST", "/");
-    let body = |args| Command { args, ..command("POST", "/") };
+    let body = |args| command("POST", "/").with_args(args);
     let any = Matcher::default;
     let by_group = groups(&["x"]);
     let by_client = Matcher { clients: texts(&["billing"]), ..any() };
@@ -297,7 +297,7 @@ fn what_is_not_known_helps_no_allow_and_stops_no_deny() {
             holds(matches, unless, who, command),
             expected,
             "{matches} unless {unless:?} {:?}",
-            command.args
+            command.args()
         );
     }
 }
@@ -397,7 +397,7 @@ fn a_deny_that_surely_holds_is_named_before_one_that_might() {
         rule("z-closed", Effect::Deny, Matcher { paths: texts(&["/closed"]), ..Matcher::default() }),
     ]);
     let who = principal("dev/a", &[]);
-    let unread = |path: &str| Command { args: Args::NotRead, ..command("POST", path) };
+    let unread = |path: &str| command("POST", path).with_args(Args::NotRead);
     let sure = decide(&set, &who, &unread("/closed"));
     assert_eq!((ids(&sure), sure.message.as_deref()), (vec!["z-closed"], None));
     assert_eq!(ids(&decide(&set, &who, &unread("/open"))), ["a-large"]);
@@ -486,9 +486,8 @@ fn the_body_is_wanted_only_when_it_matters() {
     ] {
         let set = set(rules.clone());
         for args in [Args::NotRead, Args::Absent, Args::Unreadable] {
-            let wants = |method: &str| {
-                set.wants_args(&at(&who, &crm), &Command { args: args.clone(), ..command(method, "/") })
-            };
+            let wants =
+                |method: &str| set.wants_args(&at(&who, &crm), &command(method, "/").with_args(args.clone()));
             assert_eq!((wants("GET"), wants("POST")), (get, post), "{rules:?} {args:?}");
         }
     }

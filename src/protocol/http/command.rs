@@ -10,6 +10,8 @@ use crate::domain::Denied;
 use crate::domain::DenyCode;
 use crate::domain::Protocol;
 use crate::domain::command::Args;
+use crate::domain::command::HttpCommand;
+use crate::domain::command::Words;
 use crate::domain::json::Json;
 use crate::protocol::http::overrides::Watch;
 use crate::protocol::http::overrides::begins;
@@ -60,10 +62,12 @@ pub fn command(
     Ok(Command {
         protocol: Protocol::Http,
         class,
-        method: method.as_str().into(),
-        path: canonical_path(rest)?.into(),
-        query: query.into(),
-        args: Args::NotRead,
+        words: Words::Http(HttpCommand {
+            method: method.as_str().into(),
+            path: canonical_path(rest)?.into(),
+            query: query.into(),
+            args: Args::NotRead,
+        }),
     })
 }
 

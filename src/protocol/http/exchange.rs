@@ -109,7 +109,8 @@ async fn run(
     let text = whole.as_ref().map(|bytes| recorded.body(bytes, exchange.capture()));
     let record = recorded.command(&judged.command, text.as_deref());
     let (body, sent) = outgoing_body(body, whole, &exchange, &head.headers);
-    let (path, query) = (judged.command.path.clone(), judged.command.query.clone());
+    let (path, query) =
+        judged.command.http().map(|http| (http.path.clone(), http.query.clone())).unwrap_or_default();
     let outgoing = Outgoing { method: head.method.clone(), path, query, headers, body };
     // One watch for the way there and back: to make one is cheap, to wait on one is not.
     let mut end = std::pin::pin!(exchange.end_watch().wait());
@@ -167,7 +168,7 @@ async fn judge(
             .and_then(|bytes| Ok((command::args(&head.headers, &bytes)?, bytes)))
         {
             Ok((args, bytes)) => {
-                command.args = args;
+                command = command.with_args(args);
                 whole = Some(bytes);
             }
             Err(denied) => return Err(exchange.refuse(recorded.command(&command, None), denied).await),
@@ -272,7 +273,8 @@ impl Recorded<'_> {
     }
 
     fn command(&mut self, command: &Command, body: Option<&str>) -> CommandRecord {
-        self.record(&command.method, &command.path, &command.query, command.class.as_str(), body)
+        let query = command.http().map_or("", |http| &http.query);
+        self.record(command.method(), command.path(), query, command.class.as_str(), body)
     }
 
     fn record(

@@ -402,6 +402,7 @@ mod tests {
             origin: Origin::Store,
             protocol: Protocol::Http,
             upstream: Upstream {
+                protocol: Protocol::Http,
                 tls: true,
                 host: "crm.internal".into(),
                 port: 443,
@@ -411,6 +412,7 @@ mod tests {
             tags: std::collections::BTreeMap::new(),
             limits: ConnectionLimits::default(),
             ca_file: None,
+            database: crate::domain::DatabaseOptions::default(),
         }
     }
 

@@ -46,9 +46,9 @@ pub fn held(command: &Command, headers: &HeaderMap, body: &[u8], governed: &Gove
         context.update(part);
     };
     absorb(command.class.as_str().as_bytes());
-    absorb(command.method.as_bytes());
-    absorb(command.path.as_bytes());
-    absorb(command.query.as_bytes());
+    absorb(command.method().as_bytes());
+    absorb(command.path().as_bytes());
+    absorb(command.http().map_or("", |http| &http.query).as_bytes());
     let mut fields: Vec<(&str, &[u8])> =
         headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes())).collect();
     // By name only: the order of several values of one name is part of what is sent.

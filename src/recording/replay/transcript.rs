@@ -122,6 +122,9 @@ fn head(event: &Event, data: &Data<'_>) -> String {
         EventKind::Error => error(data),
         EventKind::Marker => format!("● {}", data.text("text")),
         EventKind::Mask => "· masked".to_owned(),
+        EventKind::SqlQuery => format!("→ {}", data.text("sql")),
+        EventKind::SqlRows => "← rows".to_owned(),
+        EventKind::SqlDone => format!("← {}", data.text("tag")),
     }
 }
 

@@ -1,7 +1,6 @@
 //! A gateway in a folder of its own, with its peers.
 
 pub mod client;
-#[cfg(feature = "postgres")]
 pub mod postgres;
 pub mod process;
 pub mod world;

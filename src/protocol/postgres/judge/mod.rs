@@ -16,7 +16,6 @@ use std::sync::Arc;
 use crate::domain::command::Class;
 
 pub mod cache;
-pub mod effects;
 mod functions;
 pub mod parser;
 mod settings;
@@ -25,7 +24,7 @@ mod walk;
 #[cfg(test)]
 mod tests;
 
-pub use effects::Effects;
+pub use crate::domain::sql::Effects;
 
 /// The settings of a session that change how a text is cut into words.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

@@ -14,6 +14,7 @@ mod sequence;
 #[cfg(test)]
 mod tests;
 
+pub use crate::domain::connection::Weaker;
 pub use end_point::EndPoint;
 pub use end_point::NotACertificate;
 pub use error::LoginError;
@@ -33,5 +34,4 @@ pub use sequence::Login;
 pub use sequence::MAX_BYTES;
 pub use sequence::MAX_MESSAGES;
 pub use sequence::Step;
-pub use sequence::Weaker;
 pub use sequence::max_body;

@@ -7,6 +7,7 @@ use std::mem;
 use std::sync::Arc;
 
 use crate::domain::Secret;
+use crate::domain::connection::Weaker;
 use crate::protocol::postgres::login::EndPoint;
 use crate::protocol::postgres::login::LoginError;
 use crate::protocol::postgres::login::Proof;
@@ -78,18 +79,6 @@ pub enum Channel {
     Plain,
     /// TLS with a certificate that was verified, and what binds to it; `None` if [`EndPoint::of`] found nothing.
     Tls(Option<EndPoint>),
-}
-
-/// The ways in that are weaker than SCRAM and that the connection accepts. None by default: whoever can pass for the server would ask
-/// for one of them.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Weaker {
-    /// The server may ask for the password as it is. Inside TLS only, whatever is set.
-    pub accept_cleartext: bool,
-    /// The server may ask for an answer by MD5.
-    pub accept_md5: bool,
-    /// The server may ask for nothing at all.
-    pub accept_trust: bool,
 }
 
 /// What to do next.

@@ -1,7 +1,7 @@
 //! The parts of the effects, one by one.
 
-use super::super::effects::{NameAction, Transaction};
 use super::*;
+use crate::domain::sql::{NameAction, Transaction};
 
 #[test]
 fn columns_have_their_relations_as_far_as_written() {
@@ -112,7 +112,7 @@ fn a_session_can_say_what_a_name_is() {
     assert_eq!(found.class(), Class::Unknown);
     assert_eq!(found.class_with(|_| Some(Class::Read)), Class::Read);
     let known =
-        |name: &super::super::effects::NameUse| (name.name.as_deref() == Some("p")).then_some(Class::Write);
+        |name: &crate::domain::sql::NameUse| (name.name.as_deref() == Some("p")).then_some(Class::Write);
     assert_eq!(found.class_with(known), Class::Unknown);
 }
 

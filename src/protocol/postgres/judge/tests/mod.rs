@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, LazyLock};
 
 use super::cache::Limits;
-use super::effects::Access;
 use super::{Effects, Judge, Judgement, Lexing, Unread};
 use crate::domain::command::Class;
+use crate::domain::sql::Access;
 
 mod bypasses;
 mod depth;
@@ -57,7 +57,7 @@ fn relations(effects: &Effects) -> BTreeSet<String> {
 
 /// The columns of a text: `relation.column`, `*` for all, `?` for a relation that is not written; `=` if it is changed.
 fn columns(effects: &Effects) -> BTreeSet<String> {
-    let shown = |column: &super::effects::Column| {
+    let shown = |column: &crate::domain::sql::Column| {
         let relation = column.relation.as_ref().map_or_else(|| "?".to_owned(), ToString::to_string);
         let mark = if column.access == Access::Write { "=" } else { "" };
         format!("{relation}.{}{mark}", column.name.as_deref().unwrap_or("*"))

@@ -2,10 +2,10 @@
 
 use pg_query::NodeEnum;
 
-use super::super::effects::{Access, Verb};
 use super::parts::parts;
 use super::{Place, Walk};
 use crate::domain::command::Class;
+use crate::domain::sql::{Access, Verb};
 
 impl<'t> Walk<'t> {
     pub(super) fn administration(&mut self, node: &'t NodeEnum, place: &Place<'t>) {

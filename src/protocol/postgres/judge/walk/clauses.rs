@@ -3,10 +3,10 @@
 use pg_query::NodeEnum;
 use pg_query::protobuf::{AlterTableCmd, AlterTableType, Constraint};
 
-use super::super::effects::Access;
 use super::parts::{Part, parts};
 use super::{Place, Walk};
 use crate::domain::command::Class;
+use crate::domain::sql::Access;
 
 impl<'t> Walk<'t> {
     #[expect(clippy::too_many_lines, reason = "one arm for each kind of node")]

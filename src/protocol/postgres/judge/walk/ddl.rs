@@ -3,10 +3,10 @@
 use pg_query::NodeEnum;
 use pg_query::protobuf::{CreateFunctionStmt, CreateStmt, DefElem, DropStmt, Node, ObjectType};
 
-use super::super::effects::{Access, Verb};
 use super::parts::{Part, parts};
 use super::{Place, Walk, names};
 use crate::domain::command::Class;
+use crate::domain::sql::{Access, Verb};
 
 impl<'t> Walk<'t> {
     pub(super) fn structure(&mut self, node: &'t NodeEnum, place: &Place<'t>) {

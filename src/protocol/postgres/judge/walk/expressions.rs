@@ -3,12 +3,12 @@
 use pg_query::NodeEnum;
 use pg_query::protobuf::{AExprKind, ColumnRef, FuncCall, Node};
 
-use super::super::effects::{Channel, Function, Setting, Verb};
 use super::super::functions::{self, Call};
 use super::super::settings::{self, Change};
 use super::parts::{Part, parts};
 use super::{Place, Walk, Written, names};
 use crate::domain::command::Class;
+use crate::domain::sql::{Channel, Function, Setting, Verb};
 
 impl<'t> Walk<'t> {
     #[expect(clippy::too_many_lines, reason = "one arm for each kind of node")]

@@ -12,8 +12,8 @@ use std::rc::Rc;
 use pg_query::NodeEnum;
 use pg_query::protobuf::{Node, ParseResult, RangeVar, SelectStmt};
 
-use super::effects::{Access, Column, Effects, Object, Reason, Relation, Verb};
 use crate::domain::command::Class;
+use crate::domain::sql::{Access, Column, Effects, Object, Reason, Relation, Verb};
 
 mod admin;
 mod clauses;

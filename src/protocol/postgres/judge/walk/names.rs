@@ -3,7 +3,7 @@
 use pg_query::NodeEnum;
 use pg_query::protobuf::{AConst, Node, TypeName, a_const};
 
-use super::super::effects::Object;
+use crate::domain::sql::Object;
 
 /// A name with its schema; an empty schema is one that was not written.
 pub(super) fn object(schema: &str, name: &str) -> Object {

@@ -6,8 +6,8 @@ use pg_query::protobuf::{
     RangeVar, ReturningClause, SelectStmt, TypeName, WindowDef,
 };
 
-use super::super::effects::Access;
 use super::{Place, Walk};
+use crate::domain::sql::Access;
 
 /// Takes a node apart. `walk` names the fields that are visited in the same place, `keep` those that the code after it uses,
 /// `skip` those that hold no effect. Without `walk` it needs no walker.

@@ -7,10 +7,10 @@ use pg_query::protobuf::{
 };
 use std::rc::Rc;
 
-use super::super::effects::{Access, Object, Verb};
 use super::parts::{Part, parts};
 use super::{Cte, MAX_CTES, Place, Walk, Written, names};
 use crate::domain::command::Class;
+use crate::domain::sql::{Access, Object, Verb};
 
 impl<'t> Walk<'t> {
     pub(super) fn query(&mut self, node: &'t NodeEnum, place: &Place<'t>) {

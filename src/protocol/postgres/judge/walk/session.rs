@@ -6,11 +6,11 @@ use pg_query::protobuf::{
     VariableSetStmt,
 };
 
-use super::super::effects::{Channel, Function, NameAction, NameUse, Setting, Transaction, Verb};
 use super::super::settings::{self, Change};
 use super::parts::{Part, parts};
 use super::{Place, Walk, names};
 use crate::domain::command::Class;
+use crate::domain::sql::{Channel, Function, NameAction, NameUse, Setting, Transaction, Verb};
 
 impl<'t> Walk<'t> {
     pub(super) fn session(&mut self, node: &'t NodeEnum, place: &Place<'t>) {

@@ -1,4 +1,5 @@
-//! What a SQL text does, as plain values: the classes it belongs to and everything a policy can ask about.
+//! What a SQL text does, as plain values: the classes it belongs to and everything a policy can ask about. The judge of a protocol makes
+//! them, the policies ask them.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -9,7 +10,7 @@ use crate::domain::command::Class;
 ///
 /// Sets hold each thing once. Names are as the server reads them: folded to lower case unless quoted, unescaped, cut to
 /// 63 bytes. What a text does through the catalogue (views, triggers, rules, defaults, casts, overloaded operators, a
-/// column name that is a function) cannot be seen in it, see the page of this room ([`super`]).
+/// column name that is a function) cannot be seen in it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Effects {
     /// How many statements the text has; 0 for an empty one.
@@ -91,7 +92,7 @@ impl Effects {
     }
 
     /// About how many bytes of memory this holds.
-    pub(super) fn weight(&self) -> usize {
+    pub fn weight(&self) -> usize {
         /// A node of a tree or a list, with the small strings in it.
         const ENTRY: usize = 160;
         let entries = self.reasons.len()
