@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::domain::connection::Protocol;
 use crate::domain::json::Json;
 use crate::domain::sql::Effects;
+use crate::domain::sql::Function;
 
 /// What a command does, from harmless to not known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -106,6 +107,11 @@ pub struct SqlCommand {
     pub text: Arc<str>,
     /// What it does, by the grammar; `None` when it could not be understood: then every condition on it is unsure.
     pub effects: Option<Arc<Effects>>,
+    /// The worst class of all it does, without what its `opaque` functions may do.
+    pub base: Class,
+    /// The functions it calls that neither the grammar's lists nor the target's catalogue know as harmless. While there are any,
+    /// the command's class is [`Class::Unknown`], except to a policy that names all of them.
+    pub opaque: Vec<Function>,
 }
 
 /// How much of a SQL text stands in a summary, in characters.

@@ -15,7 +15,7 @@ use crate::domain::command::Class;
 pub struct Effects {
     /// How many statements the text has; 0 for an empty one.
     pub statements: usize,
-    /// The classes of all effects, without those of [`Effects::names`]: see [`Effects::class_with`].
+    /// The classes of all effects, without those of [`Effects::names`] and [`Effects::opaque`]: see [`Effects::class_with`].
     pub classes: BTreeSet<Class>,
     /// Why the text is more than a read, in words for people. At most [`Effects::MAX_REASONS`].
     pub reasons: BTreeSet<Reason>,
@@ -27,6 +27,8 @@ pub struct Effects {
     pub columns: BTreeSet<Column>,
     /// The functions that are called by name.
     pub functions: BTreeSet<Function>,
+    /// Those of them that nothing is known about: they may do anything. Procedures that are called are among them.
+    pub opaque: BTreeSet<Function>,
     /// The settings that are changed.
     pub settings: BTreeSet<Setting>,
     /// An `UPDATE` or `DELETE` has no `WHERE`: it is for all rows.
@@ -45,12 +47,13 @@ impl Effects {
     /// How many reasons are kept.
     pub const MAX_REASONS: usize = 32;
 
-    /// The worst class, when nothing is known about the prepared statements and cursors that are used.
+    /// The worst class, when nothing is known about the functions, prepared statements and cursors that are used.
     pub fn class(&self) -> Class {
-        self.class_with(|_| None)
+        if self.opaque.is_empty() { self.class_with(|_| None) } else { Class::Unknown }
     }
 
-    /// The worst class of the text, for a session that keeps the names of its prepared statements and cursors.
+    /// The worst class of the text without that of its [`Effects::opaque`] functions, for a session that keeps the names of its
+    /// prepared statements and cursors.
     ///
     /// `known` is asked for each use of a name that this text has not made itself before; `None` counts as
     /// [`Class::Unknown`]. A text without any effect is a read.
@@ -99,6 +102,7 @@ impl Effects {
             + self.relations.len()
             + self.columns.len()
             + self.functions.len()
+            + self.opaque.len()
             + self.settings.len()
             + self.transaction.len()
             + self.names.len()

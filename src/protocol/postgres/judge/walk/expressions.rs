@@ -8,7 +8,7 @@ use super::super::settings::{self, Change};
 use super::parts::{Part, parts};
 use super::{Place, Walk, Written, names};
 use crate::domain::command::Class;
-use crate::domain::sql::{Channel, Function, Setting, Verb};
+use crate::domain::sql::{Channel, Function, Object, Setting, Verb};
 
 impl<'t> Walk<'t> {
     #[expect(clippy::too_many_lines, reason = "one arm for each kind of node")]
@@ -158,7 +158,8 @@ impl<'t> Walk<'t> {
         match known {
             Call::Safe => self.class(Class::Read, || "".into()),
             Call::SetConfig => self.set_config(args),
-            Call::Writes | Call::Locks | Call::Dangerous | Call::Opaque => {
+            Call::Opaque => self.opaque(object.clone(), args.len()),
+            Call::Writes | Call::Locks | Call::Dangerous => {
                 self.class(known.class(), || format!("calls {object}").into());
             }
         }
@@ -168,6 +169,12 @@ impl<'t> Walk<'t> {
             self.effects.channels.insert(Channel { sends: true, name: name.map(Into::into) });
         }
         self.effects.functions.insert(Function { object, arguments: args.len() });
+    }
+
+    /// Something is called that nothing is known about.
+    pub(super) fn opaque(&mut self, object: Object, arguments: usize) {
+        self.reason(Class::Unknown, || format!("calls {object}").into());
+        self.effects.opaque.insert(Function { object, arguments });
     }
 
     /// `set_config(name, value, local)` is a `SET`; `NULL` as value resets.

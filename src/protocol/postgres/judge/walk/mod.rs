@@ -146,7 +146,13 @@ impl<'t> Walk<'t> {
     /// Notes a class, and why.
     fn class(&mut self, class: Class, words: impl FnOnce() -> Box<str>) {
         self.effects.classes.insert(class);
-        if class != Class::Read && self.effects.reasons.len() < Effects::MAX_REASONS {
+        if class != Class::Read {
+            self.reason(class, words);
+        }
+    }
+
+    fn reason(&mut self, class: Class, words: impl FnOnce() -> Box<str>) {
+        if self.effects.reasons.len() < Effects::MAX_REASONS {
             self.effects.reasons.insert(Reason { class, words: words() });
         }
     }

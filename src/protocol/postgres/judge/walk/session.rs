@@ -211,11 +211,14 @@ impl<'t> Walk<'t> {
 
     fn procedure(&mut self, call: &'t CallStmt, place: &Place<'t>) {
         parts!(call => self, place; CallStmt { walk: outargs; keep: funccall; skip: funcexpr });
-        self.act_because(Verb::Call, Class::Unknown, "calls a procedure", place);
-        let Some(function) = funccall else { return };
+        self.act_because(Verb::Call, Class::Write, "calls a procedure", place);
+        let named =
+            funccall.as_ref().and_then(|function| Some((function, names::object_of(&function.funcname)?)));
+        let Some((function, object)) = named else {
+            return self.class(Class::Unknown, || "calls something without a name".into());
+        };
         function.args.walk(self, place);
-        if let Some(object) = names::object_of(&function.funcname) {
-            self.effects.functions.insert(Function { object, arguments: function.args.len() });
-        }
+        self.opaque(object.clone(), function.args.len());
+        self.effects.functions.insert(Function { object, arguments: function.args.len() });
     }
 }
