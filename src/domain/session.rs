@@ -16,6 +16,8 @@ pub enum SessionEnd {
     Interrupted,
     /// An operator ended it.
     Killed,
+    /// The client of a login left.
+    Left,
     /// `limits.session` or the end of a grant.
     Limit,
     /// A lock.
@@ -28,11 +30,12 @@ pub enum SessionEnd {
 
 impl SessionEnd {
     /// All of them.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::ConnectionChanged,
         Self::Idle,
         Self::Interrupted,
         Self::Killed,
+        Self::Left,
         Self::Limit,
         Self::Locked,
         Self::Stopped,
@@ -46,6 +49,7 @@ impl SessionEnd {
             Self::Idle => "idle",
             Self::Interrupted => "interrupted",
             Self::Killed => "killed",
+            Self::Left => "left",
             Self::Limit => "limit",
             Self::Locked => "locked",
             Self::Stopped => "stopped",

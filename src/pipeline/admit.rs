@@ -4,6 +4,9 @@ use std::fmt::Write;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::oneshot;
+
+use crate::domain::ApprovalId;
 use crate::domain::Class;
 use crate::domain::Command;
 use crate::domain::Denied;
@@ -20,7 +23,9 @@ use crate::pipeline::body::Capture;
 use crate::pipeline::enter::Exchange;
 use crate::pipeline::enter::session_ended;
 use crate::pipeline::permit::Permit;
+use crate::pipeline::permit::Preparation;
 use crate::pipeline::reply::ReplyGuard;
+use crate::policy::PolicySet;
 use crate::policy::Subject;
 use crate::recording::Durability;
 use crate::recording::Sync;
@@ -33,7 +38,9 @@ const SURELY_AGREED: Duration = Duration::from_secs(1);
 pub struct Judged {
     /// The command.
     pub command: Command,
-    verdict: Verdict,
+    /// What it runs that came before it: the definitions of prepared statements and cursors that it names.
+    pub(super) also: Vec<Command>,
+    pub(super) verdict: Verdict,
 }
 
 impl Judged {
@@ -45,6 +52,11 @@ impl Judged {
     /// Whether it is blocked.
     pub fn is_denied(&self) -> bool {
         self.verdict.effect == Effect::Deny
+    }
+
+    /// Its class, or that of what it runs, whichever is worse.
+    pub fn class(&self) -> Class {
+        self.also.iter().map(|command| command.class).fold(self.command.class, Class::max)
     }
 
     /// Whether it must be held: then its exact bytes are needed to admit it.
@@ -66,6 +78,21 @@ pub struct Held {
     pub reason: String,
     /// How many bytes are kept while it is held.
     pub bytes: usize,
+    /// How long its client waits for a decision; `None`: as the connection's `approval_wait` says.
+    pub wait: Option<Duration>,
+    /// Is told once, when it has to wait.
+    pub told: Option<oneshot::Sender<Waiting>>,
+}
+
+/// What a client may know of a command of its that waits.
+#[derive(Debug)]
+pub struct Waiting {
+    /// The approval it waits for.
+    pub approval: ApprovalId,
+    /// The policies that want it, by id.
+    pub rule: String,
+    /// The groups whose members decide.
+    pub from: Vec<String>,
 }
 
 /// The event that records a command: what kind, its data without the decision, what was masked in it.
@@ -87,8 +114,19 @@ impl Exchange {
 
     /// What the policies say.
     pub fn judge(&self, command: Command) -> Judged {
-        let verdict = self.snapshot.policies().decide(&self.subject(), &command);
-        Judged { command, verdict }
+        self.judge_with(command, Vec::new())
+    }
+
+    /// What the policies say of a command and of what it runs that came before it: the strictest verdict counts.
+    pub fn judge_with(&self, command: Command, also: Vec<Command>) -> Judged {
+        let verdict = strictest(self.snapshot.policies(), &self.subject(), &command, &also);
+        Judged { command, also, verdict }
+    }
+
+    /// A permit for what only prepares a command and runs nothing of it; `None` where the policies deny the command. It is not recorded:
+    /// the command that runs it is, and is judged anew.
+    pub fn prepare<P>(&self, judged: &Judged, payload: P) -> Option<Preparation<P>> {
+        (!judged.is_denied()).then_some(Preparation(payload))
     }
 
     /// Whether bodies are recorded.
@@ -110,27 +148,28 @@ impl Exchange {
         payload: P,
         held: Option<Held>,
     ) -> Result<Permit<P>, Denied> {
-        let Judged { command, verdict } = judged;
-        let durability = self.durability(command.class);
-        self.changes = command.class != Class::Read;
-        if let Err(denied) = self.still_agreed(&command, &verdict).and_then(|()| self.within_limit(&verdict))
-        {
-            return Err(self.refuse_recorded(record, &verdict, denied).await);
+        let class = judged.class();
+        let durability = self.durability(class);
+        self.changes = class != Class::Read;
+        let agreed = self.still_agreed(&judged).and_then(|()| self.within_limit(&judged.verdict));
+        let Judged { verdict, .. } = &judged;
+        if let Err(denied) = agreed {
+            return Err(self.refuse_recorded(record, verdict, denied).await);
         }
         match verdict.effect {
             Effect::Deny => {
-                let denied = blocked(&verdict);
-                return Err(self.refuse_recorded(record, &verdict, denied).await);
+                let denied = blocked(verdict);
+                return Err(self.refuse_recorded(record, verdict, denied).await);
             }
             Effect::Allow => {
-                self.append(self.command_events(record, &verdict, None, None), durability).await?;
+                self.append(self.command_events(record, verdict, None, None), durability).await?;
                 self.counters.allowed();
             }
-            Effect::Approve => self.hold(&command, &verdict, record, held).await?,
+            Effect::Approve => self.hold(&judged, record, held).await?,
         }
         // Recording takes its time: what ended meanwhile ends this too.
         if let Err(denied) = self.still_stands() {
-            return Err(self.refuse_late(&verdict, denied).await);
+            return Err(self.refuse_late(verdict, denied).await);
         }
         Ok(Permit::new(payload, ReplyGuard::new(self)))
     }
@@ -155,9 +194,7 @@ impl Exchange {
         verdict: &Verdict,
         denied: Denied,
     ) -> Denied {
-        self.counters.denied();
-        self.gate.0.metrics.refused(denied.code);
-        tracing::info!(request = %self.request, session = %self.session.id, code = %denied.code, rule = denied.rule.as_deref().unwrap_or_default(), "command refused");
+        self.count_refusal(&denied);
         let events = self.command_events(record, verdict, Some(&denied), None);
         match self.append(events, Durability::Written).await {
             Ok(()) => denied,
@@ -165,9 +202,16 @@ impl Exchange {
         }
     }
 
+    pub(super) fn count_refusal(&self, denied: &Denied) {
+        self.counters.denied();
+        self.gate.0.metrics.refused(denied.code);
+        tracing::info!(request = %self.request, session = %self.session.id, code = %denied.code, rule = denied.rule.as_deref().unwrap_or_default(), "command refused");
+    }
+
     /// That the verdict is still the one that the policies of this moment give, and that nothing it stands on has ended. A body that comes
     /// slowly, and people who think long, leave time for changes.
-    pub(super) fn still_agreed(&self, command: &Command, verdict: &Verdict) -> Result<(), Denied> {
+    pub(super) fn still_agreed(&self, judged: &Judged) -> Result<(), Denied> {
+        let Judged { command, also, verdict } = judged;
         self.still_stands()?;
         if verdict.effect == Effect::Deny {
             return Ok(());
@@ -177,7 +221,7 @@ impl Exchange {
             return Ok(());
         }
         let subject = Subject { now_ms: crate::pipeline::now_ms(), ..self.subject() };
-        let again = now.policies().decide(&subject, command);
+        let again = strictest(now.policies(), &subject, command, also);
         if again.effect > verdict.effect || (again.effect == Effect::Approve && again.rules != verdict.rules)
         {
             let detail = "the policies changed while it was on its way; send it again";
@@ -188,7 +232,7 @@ impl Exchange {
     }
 
     /// Applies the verdict's limit to the session; one that is older already ends here.
-    fn within_limit(&self, verdict: &Verdict) -> Result<(), Denied> {
+    pub(super) fn within_limit(&self, verdict: &Verdict) -> Result<(), Denied> {
         let Some(limit) = verdict.session_limit.filter(|_| verdict.effect != Effect::Deny) else {
             return Ok(());
         };
@@ -202,9 +246,7 @@ impl Exchange {
 
     /// Records a refusal that came after the command was recorded.
     pub(super) async fn refuse_late(&self, verdict: &Verdict, denied: Denied) -> Denied {
-        self.counters.denied();
-        self.gate.0.metrics.refused(denied.code);
-        tracing::info!(request = %self.request, session = %self.session.id, code = %denied.code, "command refused");
+        self.count_refusal(&denied);
         let mut data = String::with_capacity(128);
         write_decision(&mut data, verdict, Some(&denied), None);
         let event = self.session.event(EventKind::Decision, None, Some(self.request), data);
@@ -214,7 +256,7 @@ impl Exchange {
         }
     }
 
-    fn durability(&self, class: Class) -> Durability {
+    pub(super) fn durability(&self, class: Class) -> Durability {
         match (class, self.snapshot.recording().sync) {
             (Class::Read, Sync::Writes) => Durability::Written,
             _ => Durability::Synced,
@@ -257,6 +299,23 @@ impl Exchange {
     }
 }
 
+/// Of the verdicts on a command and on what it runs, the strictest. Two that want the word of different people cannot both be had at once.
+fn strictest(policies: &PolicySet, subject: &Subject<'_>, command: &Command, also: &[Command]) -> Verdict {
+    let mut strictest = policies.decide(subject, command);
+    for command in also {
+        let verdict = policies.decide(subject, command);
+        let both = verdict.effect == Effect::Approve && strictest.effect == Effect::Approve;
+        if both && verdict.rules != strictest.rules {
+            let message = "what it runs needs another approval than the command itself: send it directly";
+            return Verdict { effect: Effect::Deny, message: Some(message.into()), ..verdict };
+        }
+        if verdict.effect > strictest.effect {
+            strictest = verdict;
+        }
+    }
+    strictest
+}
+
 /// The refusal of a command that could not be recorded.
 pub(super) fn unrecorded() -> Denied {
     Denied::new(
@@ -265,7 +324,7 @@ pub(super) fn unrecorded() -> Denied {
     )
 }
 
-fn blocked(verdict: &Verdict) -> Denied {
+pub(super) fn blocked(verdict: &Verdict) -> Denied {
     let detail = match (&verdict.message, &verdict.rule) {
         (Some(message), _) => message.to_string(),
         (None, Some(rule)) => format!("policy {rule} blocks this"),

@@ -36,6 +36,11 @@ impl Credential {
         (&self.header, &self.value)
     }
 
+    /// What the target wants to know, as it is: for protocols whose login is no header.
+    pub fn secret(&self) -> &Arc<Secret> {
+        &self.secret
+    }
+
     /// What to look for in replies.
     pub fn echoes(&self) -> &Arc<Needles> {
         &self.echoes

@@ -69,6 +69,31 @@ impl Gate {
         who: &mut Option<Arc<Verified>>,
     ) -> Result<Exchange, Denied> {
         let began = Instant::now();
+        let (verified, snapshot, governed) = self.find(arrival, who).await?;
+        let session =
+            self.0.sessions.open(&verified, &governed, arrival.source, &snapshot, &self.0.journal)?;
+        session.begin_exchange();
+        let counters = self.counters(&governed);
+        Ok(Exchange {
+            gate: self.clone(),
+            snapshot,
+            request: arrival.request,
+            source: arrival.source,
+            counters,
+            session,
+            governed,
+            verified,
+            began,
+            changes: true,
+        })
+    }
+
+    /// Who asks, what holds now, and the connection, which is open to the caller.
+    pub(super) async fn find(
+        &self,
+        arrival: &Arrival<'_>,
+        who: &mut Option<Arc<Verified>>,
+    ) -> Result<(Arc<Verified>, Arc<Snapshot>, Arc<Governed>), Denied> {
         let token = arrival.token.ok_or_else(|| unauthenticated("no_token"))?;
         let (verified, snapshot) = self.authenticate(token).await?;
         *who = Some(Arc::clone(&verified));
@@ -89,23 +114,12 @@ impl Gate {
         let id = &verified.principal.id;
         self.0.callers.admit(id, None, snapshot.limits().rate)?;
         self.0.callers.admit(id, Some(&governed.connection.name), governed.connection.limits.rate)?;
-        let session =
-            self.0.sessions.open(&verified, &governed, arrival.source, &snapshot, &self.0.journal)?;
-        session.begin_exchange();
-        let counters =
-            Arc::clone(governed.counters.get_or_init(|| self.0.metrics.of(&governed.connection.name)));
-        Ok(Exchange {
-            gate: self.clone(),
-            snapshot,
-            request: arrival.request,
-            source: arrival.source,
-            counters,
-            session,
-            governed,
-            verified,
-            began,
-            changes: true,
-        })
+        Ok((verified, snapshot, governed))
+    }
+
+    /// The counters of a connection.
+    pub(super) fn counters(&self, governed: &Governed) -> Arc<Counters> {
+        Arc::clone(governed.counters.get_or_init(|| self.0.metrics.of(&governed.connection.name)))
     }
 
     /// Records a refusal that has no session.
@@ -183,7 +197,7 @@ impl Exchange {
     }
 }
 
-fn subject<'a>(verified: &'a Verified, governed: &'a Governed, source: IpAddr) -> Subject<'a> {
+pub(super) fn subject<'a>(verified: &'a Verified, governed: &'a Governed, source: IpAddr) -> Subject<'a> {
     Subject { principal: &verified.principal, connection: &governed.connection, source, now_ms: now_ms() }
 }
 
@@ -193,10 +207,10 @@ pub fn session_ended(end: SessionEnd) -> Denied {
     Denied::new(DenyCode::SessionEnded, detail).because(end.as_str())
 }
 
-fn locked() -> Denied {
+pub(super) fn locked() -> Denied {
     Denied::new(DenyCode::Locked, "access is locked; ask the operator of this gateway")
 }
 
-fn no_such_connection() -> Denied {
+pub(super) fn no_such_connection() -> Denied {
     Denied::new(DenyCode::NoSuchConnection, "there is no connection of this name that is open to you")
 }

@@ -1,33 +1,42 @@
 //! A command that people must approve: it waits for them, or passes on a grant of theirs that already covers it.
 
 use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::oneshot;
 
 use crate::approval::ApprovalError;
 use crate::approval::Ask;
 use crate::approval::Outcome;
 use crate::approval::Wanted;
-use crate::domain::Command;
 use crate::domain::Denied;
 use crate::domain::DenyCode;
 use crate::domain::EventKind;
-use crate::domain::Verdict;
 use crate::domain::approval::ApprovalSpec;
 use crate::domain::json::write_string;
 use crate::pipeline::admit::CommandRecord;
 use crate::pipeline::admit::Held;
+use crate::pipeline::admit::Judged;
+use crate::pipeline::admit::Waiting;
 use crate::pipeline::enter::Exchange;
 use crate::pipeline::enter::session_ended;
 use crate::recording::Durability;
+
+/// How long a client waits, and how it learns that it does.
+struct Patience {
+    wait: Option<Duration>,
+    told: Option<oneshot::Sender<Waiting>>,
+}
 
 impl Exchange {
     /// Holds a command until people have approved it, or a grant of theirs already covers it.
     pub(super) async fn hold(
         &mut self,
-        command: &Command,
-        verdict: &Verdict,
+        judged: &Judged,
         record: CommandRecord,
         held: Option<Held>,
     ) -> Result<(), Denied> {
+        let Judged { command, verdict, .. } = judged;
         let (Some(held), Some(spec)) = (held, verdict.approval.clone()) else {
             let denied = Denied::new(DenyCode::Internal, "a command to be approved came without its bytes")
                 .because("not_held");
@@ -65,6 +74,7 @@ impl Exchange {
         let mut record_masked = record;
         let shown_summary = self.masked_summary(&summary, &mut record_masked);
         self.append(self.command_events(record_masked, verdict, None, None), Durability::Synced).await?;
+        let patience = Patience { wait: held.wait, told: held.told };
         let ask = Ask {
             principal: principal.id.to_string(),
             label: principal.label().to_owned(),
@@ -84,7 +94,7 @@ impl Exchange {
             reason: held.reason,
             revision: verdict.revision,
         };
-        match self.wait_for_people(ask, command, verdict, &spec).await {
+        match self.wait_for_people(ask, judged, &spec, patience).await {
             Ok(()) => Ok(()),
             Err(denied) => Err(self.refuse_late(verdict, denied).await),
         }
@@ -100,11 +110,12 @@ impl Exchange {
     async fn wait_for_people(
         &mut self,
         ask: Ask,
-        command: &Command,
-        verdict: &Verdict,
+        judged: &Judged,
         spec: &ApprovalSpec,
+        patience: Patience,
     ) -> Result<(), Denied> {
-        let wait = self.governed.connection.limits.approval_wait;
+        let verdict = &judged.verdict;
+        let wait = patience.wait.unwrap_or(self.governed.connection.limits.approval_wait);
         let requested = requested_data(&ask, spec);
         let unavailable = |error: ApprovalError| {
             tracing::warn!(request = %self.request, %error, "an approval could not be had");
@@ -118,6 +129,11 @@ impl Exchange {
             self.append(vec![event], Durability::Synced).await?;
         }
         self.counters.held();
+        if let Some(told) = patience.told {
+            let rule = verdict.rules.join(", ");
+            // Nobody listens any more: then nobody need know.
+            drop(told.send(Waiting { approval: id, rule, from: spec.from.clone() }));
+        }
         let end = self.end_watch();
         let outcome = tokio::select! {
             outcome = ticket.wait(wait) => outcome,
@@ -148,13 +164,13 @@ impl Exchange {
                     spec.min,
                     spec.from.join(", ")
                 );
-                let retry_after = Some(std::time::Duration::from_secs(5));
+                let retry_after = Some(Duration::from_secs(5));
                 return Err(Denied { retry_after, ..denied(DenyCode::ApprovalPending, detail) });
             }
             Outcome::Stopped => return Err(denied(DenyCode::Overloaded, "the gateway is stopping".into())),
         }
         // Time has passed: what it stands on must still hold, and so must the policies that asked.
-        self.still_agreed(command, verdict).map_err(|denied| Denied { approval: Some(id), ..denied })?;
+        self.still_agreed(judged).map_err(|denied| Denied { approval: Some(id), ..denied })?;
         ticket.redeem().await.map_err(unavailable)?;
         let data = format!(
             "{{\"effect\":\"allow\",\"rule\":{},\"approval\":\"{id}\",\"policy_rev\":{}}}",

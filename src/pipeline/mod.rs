@@ -5,6 +5,7 @@
 
 mod admit;
 mod authenticate;
+mod batch;
 pub mod body;
 mod callers;
 mod credential;
@@ -17,6 +18,7 @@ mod permit;
 mod refusals;
 mod reply;
 mod room;
+mod seat;
 pub mod sessions;
 mod side;
 pub mod snapshot;
@@ -36,14 +38,19 @@ use crate::secret::Vault;
 pub use admit::CommandRecord;
 pub use admit::Held;
 pub use admit::Judged;
+pub use admit::Waiting;
+pub use batch::Asked;
+pub use batch::admit_together;
 pub use credential::Credential;
 pub use end::EndWatch;
 pub use enter::Arrival;
 pub use enter::Exchange;
 pub use enter::session_ended;
 pub use permit::Permit;
+pub use permit::Preparation;
 pub use reply::ReplyGuard;
 pub use reply::unmaskable;
+pub use seat::Seat;
 pub use side::SideNotes;
 
 use callers::Callers;

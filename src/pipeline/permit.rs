@@ -25,3 +25,14 @@ impl<P> Permit<P> {
         (self.payload, self.reply)
     }
 }
+
+/// The proof that something may be sent that makes a command ready and runs nothing of it, such as the text of a prepared statement.
+#[must_use = "a preparation that is dropped sends nothing"]
+pub struct Preparation<P>(pub(super) P);
+
+impl<P> Preparation<P> {
+    /// What is to be sent.
+    pub fn into_payload(self) -> P {
+        self.0
+    }
+}

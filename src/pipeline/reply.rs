@@ -220,7 +220,7 @@ impl ReplyGuard {
         if dir == Direction::S2c {
             event.mask = self.take_notes();
         }
-        self.settled |= matches!(kind, EventKind::HttpResponse | EventKind::Error);
+        self.settled |= matches!(kind, EventKind::HttpResponse | EventKind::SqlDone | EventKind::Error);
         self.exchange.session.used();
         event
     }

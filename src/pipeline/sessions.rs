@@ -170,7 +170,7 @@ impl Session {
         }
     }
 
-    fn touch(&self, verified: &Verified) {
+    pub(super) fn touch(&self, verified: &Verified) {
         self.last_used.store(self.elapsed_us(), Ordering::Relaxed);
         self.commands.fetch_add(1, Ordering::Relaxed);
         self.token_end.fetch_max(verified.expires_ms, Ordering::Relaxed);
@@ -209,7 +209,8 @@ fn micros(duration: Duration) -> u64 {
 /// How many token ids a session remembers, to end with a lock of one of them. Streams ask the locks for their own token besides.
 const MAX_TOKEN_IDS: usize = 3000;
 
-type Key = (Arc<str>, ConnectionName);
+/// Who, where, and which login of theirs; `None` where each command brings its own token.
+type Key = (Arc<str>, ConnectionName, Option<SessionId>);
 
 /// All sessions that live, and those that have ended while streams of theirs still had to be told.
 #[derive(Debug, Default)]
@@ -236,7 +237,7 @@ impl Sessions {
         journal: &Journal,
     ) -> Result<Arc<Session>, Denied> {
         let mut map = self.map();
-        let key = (Arc::clone(&verified.principal.id), governed.connection.name.clone());
+        let key = (Arc::clone(&verified.principal.id), governed.connection.name.clone(), None);
         if let Some(session) = map.get(&key) {
             let due = if session.governed.leads_elsewhere(governed) {
                 Some(SessionEnd::ConnectionChanged)
@@ -253,14 +254,40 @@ impl Sessions {
             }
             map.remove(&key);
         }
-        let open = map.keys().filter(|(principal, _)| **principal == *verified.principal.id).count();
+        Self::start(&mut map, key, Session::new(verified, governed, source), snapshot, verified, journal)
+    }
+
+    /// A session of its own for a login: it has no part in those that are there.
+    pub(super) fn open_own(
+        &self,
+        verified: &Verified,
+        governed: &Arc<Governed>,
+        source: std::net::IpAddr,
+        snapshot: &Snapshot,
+        journal: &Journal,
+    ) -> Result<Arc<Session>, Denied> {
+        let session = Session::new(verified, governed, source);
+        let id = Some(session.id);
+        let key = (Arc::clone(&verified.principal.id), governed.connection.name.clone(), id);
+        Self::start(&mut self.map(), key, session, snapshot, verified, journal)
+    }
+
+    fn start(
+        map: &mut HashMap<Key, Arc<Session>, ahash::RandomState>,
+        key: Key,
+        session: Session,
+        snapshot: &Snapshot,
+        verified: &Verified,
+        journal: &Journal,
+    ) -> Result<Arc<Session>, Denied> {
+        let open = map.keys().filter(|(principal, ..)| **principal == *verified.principal.id).count();
         let limit = snapshot.limits().sessions;
         if open >= limit {
             let detail =
                 format!("this principal has {open} sessions open, the limit is {limit}; end one first");
             return Err(Denied::new(DenyCode::LimitExceeded, detail).because("sessions"));
         }
-        let session = Arc::new(Session::new(verified, governed, source));
+        let session = Arc::new(session);
         let start =
             session.event(EventKind::SessionStart, None, None, start_data(&session, snapshot.revision()));
         journal.push(start).map_err(|_error| {
@@ -281,6 +308,11 @@ impl Sessions {
     /// The session of that id.
     pub fn find(&self, id: SessionId) -> Option<Arc<Session>> {
         self.map().values().find(|session| session.id == id).map(Arc::clone)
+    }
+
+    /// Ends the session of a login whose client has left.
+    pub(super) fn leave(&self, id: SessionId, journal: &Journal) {
+        self.end_where(journal, |session| (session.id == id).then_some(SessionEnd::Left));
     }
 
     /// Ends one session. Gives whether there was one.

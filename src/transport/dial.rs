@@ -66,13 +66,29 @@ pub async fn dial(
 }
 
 async fn open(upstream: &Upstream, tls: Option<&Arc<rustls::ClientConfig>>) -> Result<Stream, DialError> {
+    let tcp = connect(upstream).await?;
+    match tls.filter(|_| upstream.tls) {
+        Some(config) => secure(tcp, upstream, config).await,
+        None => Ok(Stream::Plain(tcp)),
+    }
+}
+
+/// Opens a plain stream to `upstream`, for a protocol that begins its TLS itself.
+pub async fn connect(upstream: &Upstream) -> Result<TcpStream, DialError> {
     let (host, port) = (&upstream.host, upstream.port);
     let connect = |source| DialError::Connect { host: Arc::clone(host), port, source };
     let tcp = TcpStream::connect((&**host, port)).await.map_err(connect)?;
     tcp.set_nodelay(true).map_err(connect)?;
-    let Some(config) = tls.filter(|_| upstream.tls) else {
-        return Ok(Stream::Plain(tcp));
-    };
+    Ok(tcp)
+}
+
+/// Puts TLS on a stream to `upstream`, whose name the certificate must have.
+pub async fn secure(
+    tcp: TcpStream,
+    upstream: &Upstream,
+    config: &Arc<rustls::ClientConfig>,
+) -> Result<Stream, DialError> {
+    let (host, port) = (&upstream.host, upstream.port);
     let name = ServerName::try_from(host.to_string())
         .map_err(|_invalid| DialError::Name { host: Arc::clone(host) })?;
     let stream = TlsConnector::from(Arc::clone(config))

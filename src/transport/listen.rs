@@ -5,8 +5,12 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
+use socket2::SockRef;
+use socket2::TcpKeepalive;
 use tokio::net::TcpListener;
+use tokio::net::TcpStream;
 
 /// How many streams may wait to be accepted.
 const BACKLOG: i32 = 4096;
@@ -34,6 +38,21 @@ pub fn listen(address: SocketAddr) -> Result<TcpListener, ListenError> {
         TcpListener::from_std(socket.into())
     };
     bind().map_err(|source| ListenError { address, source })
+}
+
+/// How long a stream may be quiet before its peer is asked whether it is still there.
+const KEEPALIVE: Duration = Duration::from_secs(30);
+/// How long between such questions, and how many of them may go unanswered.
+const KEEPALIVE_AGAIN: (Duration, u32) = (Duration::from_secs(10), 3);
+
+/// Sends small messages at once, and notices within a minute that a peer without a word is gone. For streams that live long and are
+/// often quiet.
+pub fn keep_alive(stream: &TcpStream) -> io::Result<()> {
+    stream.set_nodelay(true)?;
+    let (interval, retries) = KEEPALIVE_AGAIN;
+    let keepalive =
+        TcpKeepalive::new().with_time(KEEPALIVE).with_interval(interval).with_retries(retries);
+    SockRef::from(stream).set_tcp_keepalive(&keepalive)
 }
 
 /// The count of open client streams. Clones count together.

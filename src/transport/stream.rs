@@ -22,6 +22,12 @@ pub enum Stream {
 }
 
 impl Stream {
+    /// The certificate that a target has shown, in DER; `None` without TLS.
+    pub fn target_certificate(&self) -> Option<&[u8]> {
+        let Self::TlsClient(tls) = self else { return None };
+        tls.get_ref().1.peer_certificates()?.first().map(AsRef::as_ref)
+    }
+
     /// Whether both sides agreed on HTTP/2 in the TLS handshake (ALPN `h2`, RFC 9113 section 3.2).
     pub fn chose_h2(&self) -> bool {
         let alpn = match self {

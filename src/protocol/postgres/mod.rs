@@ -1,9 +1,20 @@
-//! PostgreSQL: this protocol is being built, behind the feature `postgres`, and no listener serves it yet.
+//! PostgreSQL, as a server to its clients and as a client to its target (PostgreSQL 18 manual, chapter 54; versions 3.0 and 3.2).
 //!
-//! A session will be one login of a principal, a command one statement. The protocol is the one of the PostgreSQL 18 manual,
-//! chapter 54, in its versions 3.0 and 3.2. What is here: its messages ([`wire`]), the way into a server ([`login`]), and what a
-//! SQL text does ([`judge`]).
+//! A session is one login: the client's token comes as its password, and opens one session at the target. A command is what one message
+//! makes the server do: a `Query` with all its statements, or a `Bind`, whose portal the next `Execute`s run. The way of one:
+//!
+//! [`wire`] (bytes to messages) -> [`judge`] (SQL to effects) -> [`command`] (effects to a command) -> the pipeline -> [`upstream`]
+//! (the one place that writes to the target) -> [`session`] (which reply belongs to what; masks, records) -> the client.
+//!
+//! What is refused is not simulated: the target gets a message in its place that it must fail at, and the error is reworded on its way
+//! back ([`reply`]). So the state of transactions, portals and pipelines is always the target's own.
 
+pub mod cancel;
+pub mod command;
 pub mod judge;
 pub mod login;
+pub mod reply;
+pub mod serve;
+pub mod session;
+pub mod upstream;
 pub mod wire;

@@ -9,6 +9,12 @@ pub struct SqlState([u8; 5]);
 impl SqlState {
     /// `protocol_violation`: bytes that are no message.
     pub const PROTOCOL_VIOLATION: Self = Self(*b"08P01");
+    /// A notice that a statement waits for an approval; the class of warnings, a code of this gateway.
+    pub const WAITING: Self = Self(*b"01H01");
+    /// A notice about what was withheld or cut; the class of warnings, a code of this gateway.
+    pub const WITHHELD: Self = Self(*b"01H02");
+    /// `connection_failure`.
+    pub const CONNECTION_FAILURE: Self = Self(*b"08006");
     /// `feature_not_supported`.
     pub const FEATURE_NOT_SUPPORTED: Self = Self(*b"0A000");
     /// `character_not_in_repertoire`: text that is not UTF-8, or has a NUL in it.
@@ -17,10 +23,26 @@ impl SqlState {
     pub const INVALID_PARAMETER_VALUE: Self = Self(*b"22023");
     /// `invalid_authorization_specification`.
     pub const INVALID_AUTHORIZATION: Self = Self(*b"28000");
+    /// `invalid_catalog_name`: no such database.
+    pub const INVALID_CATALOG_NAME: Self = Self(*b"3D000");
     /// `insufficient_privilege`.
     pub const INSUFFICIENT_PRIVILEGE: Self = Self(*b"42501");
     /// `syntax_error`.
     pub const SYNTAX_ERROR: Self = Self(*b"42601");
+    /// `too_many_connections`, also of other things that there are too many of.
+    pub const TOO_MANY: Self = Self(*b"53300");
+    /// `query_canceled`.
+    pub const QUERY_CANCELED: Self = Self(*b"57014");
+    /// `admin_shutdown`: the session was ended from outside.
+    pub const ADMIN_SHUTDOWN: Self = Self(*b"57P01");
+    /// `cannot_connect_now`.
+    pub const CANNOT_CONNECT_NOW: Self = Self(*b"57P03");
+    /// `idle_session_timeout`.
+    pub const IDLE_SESSION_TIMEOUT: Self = Self(*b"57P05");
+    /// `system_error`.
+    pub const SYSTEM_ERROR: Self = Self(*b"58000");
+    /// `internal_error`.
+    pub const INTERNAL_ERROR: Self = Self(*b"XX000");
     /// `program_limit_exceeded`: larger than this gateway takes.
     pub const PROGRAM_LIMIT_EXCEEDED: Self = Self(*b"54000");
 

@@ -1,0 +1,82 @@
+//! Several commands that go to the target together: one record, one wait for it, a permit or a refusal for each.
+
+use crate::domain::Class;
+use crate::domain::Denied;
+use crate::domain::DenyCode;
+use crate::domain::Effect;
+use crate::domain::Verdict;
+use crate::pipeline::admit::CommandRecord;
+use crate::pipeline::admit::Judged;
+use crate::pipeline::admit::blocked;
+use crate::pipeline::enter::Exchange;
+use crate::pipeline::permit::Permit;
+use crate::pipeline::reply::ReplyGuard;
+use crate::recording::Durability;
+
+/// A judged command that waits to be admitted.
+pub struct Asked<P> {
+    /// Its exchange.
+    pub exchange: Exchange,
+    /// What the policies said.
+    pub judged: Judged,
+    /// What the recording says of it.
+    pub record: CommandRecord,
+    /// What is to be sent.
+    pub payload: P,
+}
+
+/// Admits commands of one session, in their order. None of them may need an approval ([`Judged::holds`]): such a one is refused here,
+/// and goes through [`Exchange::admit`].
+pub async fn admit_together<P>(asked: Vec<Asked<P>>) -> Vec<Result<Permit<P>, Denied>> {
+    let mut events = Vec::with_capacity(asked.len());
+    let mut durability = Durability::Written;
+    let mut decided = Vec::with_capacity(asked.len());
+    for Asked { mut exchange, judged, record, payload } in asked {
+        let class = judged.class();
+        exchange.changes = class != Class::Read;
+        let refused = exchange
+            .still_agreed(&judged)
+            .and_then(|()| exchange.within_limit(&judged.verdict))
+            .and_then(|()| passes(&judged.verdict))
+            .err();
+        match &refused {
+            Some(denied) => exchange.count_refusal(denied),
+            None => {
+                exchange.counters.allowed();
+                if exchange.durability(class) == Durability::Synced {
+                    durability = Durability::Synced;
+                }
+            }
+        }
+        events.extend(exchange.command_events(record, &judged.verdict, refused.as_ref(), None));
+        decided.push((exchange, judged.verdict, payload, refused));
+    }
+    let recorded = match decided.first() {
+        Some((exchange, ..)) => exchange.append(events, durability).await,
+        None => Ok(()),
+    };
+    let mut permits = Vec::with_capacity(decided.len());
+    for (exchange, verdict, payload, refused) in decided {
+        permits.push(match (refused, &recorded) {
+            (_, Err(unrecorded)) => Err(unrecorded.clone()),
+            (Some(denied), Ok(())) => Err(denied),
+            // Recording takes its time: what ended meanwhile ends this too.
+            (None, Ok(())) => match exchange.still_stands() {
+                Ok(()) => Ok(Permit::new(payload, ReplyGuard::new(exchange))),
+                Err(denied) => Err(exchange.refuse_late(&verdict, denied).await),
+            },
+        });
+    }
+    permits
+}
+
+fn passes(verdict: &Verdict) -> Result<(), Denied> {
+    match verdict.effect {
+        Effect::Allow => Ok(()),
+        Effect::Deny => Err(blocked(verdict)),
+        Effect::Approve => {
+            Err(Denied::new(DenyCode::Internal, "a command to be approved came without being held")
+                .because("not_held"))
+        }
+    }
+}

@@ -1,0 +1,158 @@
+//! A login: a protocol that shows its token once, when a stream begins, and not with each command.
+//!
+//! What the token allowed then is asked again for each command: that it has not run out, that no lock came, that the connection is
+//! still open to the caller, that the rate is kept.
+
+use std::cell::RefCell;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Instant;
+
+use crate::domain::Denied;
+use crate::domain::RequestId;
+use crate::domain::SessionEnd;
+use crate::domain::SessionId;
+use crate::identity::Verified;
+use crate::pipeline::Credential;
+use crate::pipeline::Gate;
+use crate::pipeline::end::EndWatch;
+use crate::pipeline::enter::Arrival;
+use crate::pipeline::enter::Exchange;
+use crate::pipeline::enter::locked;
+use crate::pipeline::enter::no_such_connection;
+use crate::pipeline::enter::session_ended;
+use crate::pipeline::enter::subject;
+use crate::pipeline::metrics::Counters;
+use crate::pipeline::sessions::Session;
+use crate::pipeline::snapshot::Governed;
+use crate::pipeline::snapshot::Snapshot;
+
+/// One caller on one connection, logged in. Dropped, its session ends.
+pub struct Seat {
+    gate: Gate,
+    verified: Arc<Verified>,
+    source: IpAddr,
+    session: Arc<Session>,
+    counters: Arc<Counters>,
+    /// The snapshot that was last found to open the connection, and the connection in it.
+    standing: RefCell<(Arc<Snapshot>, Arc<Governed>)>,
+}
+
+impl Gate {
+    /// Logs a caller in: verifies its token, asks the locks, finds the connection, opens a session of its own.
+    ///
+    /// # Errors
+    /// As [`Gate::enter`]; the refusal is recorded.
+    pub async fn log_in(&self, arrival: Arrival<'_>) -> Result<Seat, Denied> {
+        let mut principal = None;
+        let found = self.find(&arrival, &mut principal).await;
+        let seated = found.and_then(|(verified, snapshot, governed)| {
+            let session =
+                self.0.sessions.open_own(&verified, &governed, arrival.source, &snapshot, &self.0.journal)?;
+            let counters = self.counters(&governed);
+            let standing = RefCell::new((snapshot, governed));
+            Ok(Seat { gate: self.clone(), verified, source: arrival.source, session, counters, standing })
+        });
+        seated.inspect_err(|denied| self.refuse_stranger(arrival, principal.as_ref(), denied))
+    }
+}
+
+impl Seat {
+    /// The session's id.
+    pub fn session_id(&self) -> SessionId {
+        self.session.id
+    }
+
+    /// The connection, as it was when it was last asked for.
+    pub fn governed(&self) -> Arc<Governed> {
+        Arc::clone(&self.standing.borrow().1)
+    }
+
+    /// Who it is, for people.
+    pub fn label(&self) -> &str {
+        self.verified.principal.label()
+    }
+
+    /// Why the session ended, if it has.
+    pub fn end(&self) -> Option<SessionEnd> {
+        self.session.end()
+    }
+
+    /// A watch on the end of what the login stands on.
+    pub fn end_watch(&self) -> EndWatch {
+        EndWatch::new(&self.gate, &self.verified, &self.governed(), &self.session)
+    }
+
+    /// Marks use, so that idleness counts from here.
+    pub fn used(&self) {
+        self.session.used();
+    }
+
+    /// The target's credential as it is now.
+    ///
+    /// # Errors
+    /// It is not to be had.
+    pub async fn credential(&self) -> Result<Option<Arc<Credential>>, Denied> {
+        self.gate.credential(&self.governed()).await
+    }
+
+    /// One command of this caller.
+    ///
+    /// # Errors
+    /// The session has ended, the token has run out, a lock came, the connection is not open any more, or the caller is too fast.
+    pub fn exchange(&self, request: RequestId) -> Result<Exchange, Denied> {
+        let began = Instant::now();
+        if let Some(end) = self.session.end() {
+            return Err(if end == SessionEnd::Locked { locked() } else { session_ended(end) });
+        }
+        let (snapshot, governed) = self.standing()?;
+        let id = &self.verified.principal.id;
+        self.gate.0.callers.admit(id, None, snapshot.limits().rate)?;
+        self.gate.0.callers.admit(id, Some(&governed.connection.name), governed.connection.limits.rate)?;
+        self.session.begin_exchange();
+        self.session.touch(&self.verified);
+        let exchange = Exchange {
+            gate: self.gate.clone(),
+            snapshot,
+            request,
+            source: self.source,
+            session: Arc::clone(&self.session),
+            governed,
+            verified: Arc::clone(&self.verified),
+            counters: Arc::clone(&self.counters),
+            began,
+            changes: true,
+        };
+        exchange.still_stands()?;
+        Ok(exchange)
+    }
+
+    /// The snapshot of now, in which the connection is open to the caller.
+    fn standing(&self) -> Result<(Arc<Snapshot>, Arc<Governed>), Denied> {
+        let now = self.gate.0.snapshot.load();
+        if Arc::ptr_eq(&now, &self.standing.borrow().0) {
+            return Ok(self.standing.borrow().clone());
+        }
+        let snapshot = Arc::clone(&now);
+        let name = self.governed().connection.name.clone();
+        let governed = snapshot.connection(name.as_str()).map(Arc::clone).ok_or_else(no_such_connection)?;
+        if !snapshot.policies().opens(&subject(&self.verified, &governed, self.source)) {
+            return Err(no_such_connection().because("not_open"));
+        }
+        let standing = (snapshot, governed);
+        self.standing.replace(standing.clone());
+        Ok(standing)
+    }
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        self.gate.0.sessions.leave(self.session.id, &self.gate.0.journal);
+    }
+}
+
+impl std::fmt::Debug for Seat {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Seat").field(&self.session.id).finish()
+    }
+}

@@ -1,0 +1,187 @@
+//! What the gateway itself says to a client: refusals as errors of PostgreSQL, and notices.
+
+use bytes::BytesMut;
+
+use crate::domain::Denied;
+use crate::domain::DenyCode;
+use crate::domain::RequestId;
+use crate::domain::SessionEnd;
+use crate::protocol::postgres::judge::Judgement;
+use crate::protocol::postgres::judge::SyntaxError;
+use crate::protocol::postgres::wire::back::Severity;
+use crate::protocol::postgres::wire::back::Words;
+use crate::protocol::postgres::wire::back::write_error;
+use crate::protocol::postgres::wire::back::write_notice;
+use crate::protocol::postgres::wire::sqlstate::SqlState;
+
+/// Why a message was not sent on.
+#[derive(Debug, Clone)]
+pub struct Refusal {
+    state: SqlState,
+    message: String,
+    detail: Option<String>,
+    hint: Option<String>,
+    position: Option<u32>,
+}
+
+impl Refusal {
+    /// A refusal of the gateway's own.
+    pub fn new(state: SqlState, message: impl Into<String>) -> Self {
+        Self { state, message: message.into(), detail: None, hint: None, position: None }
+    }
+
+    /// The pipeline's refusal of one command.
+    pub fn of(denied: &Denied, request: RequestId) -> Self {
+        let rule = denied.rule.as_ref().map(|rule| format!("policy {rule}, ")).unwrap_or_default();
+        let hint = match (denied.code, denied.approval) {
+            (DenyCode::ApprovalPending, Some(approval)) => {
+                Some(format!("It waits for approval {approval}. Run the same statement again once that is approved."))
+            }
+            (_, Some(approval)) => Some(format!("Approval {approval}.")),
+            (_, None) => None,
+        };
+        Self {
+            state: state(denied.code),
+            message: plain(&denied.detail),
+            detail: Some(format!("code {}, {rule}request {request}", denied.code)),
+            hint,
+            position: None,
+        }
+    }
+
+    /// What PostgreSQL's own parser says of a text that it cannot read, in place of `refusal`; nobody is told more by that than by the
+    /// server itself.
+    pub fn or_syntax(self, judgement: &Judgement, sql: &[u8]) -> Self {
+        match judgement {
+            Judgement::Syntax(error) => Self {
+                state: SqlState::SYNTAX_ERROR,
+                message: plain(&error.message),
+                position: position(error, sql),
+                ..self
+            },
+            _ => self,
+        }
+    }
+
+    /// A statement was withdrawn while it waited.
+    pub fn cancelled() -> Self {
+        Self::new(SqlState::QUERY_CANCELED, "canceling statement due to user request")
+    }
+
+    /// The SQLSTATE.
+    pub fn state(&self) -> SqlState {
+        self.state
+    }
+
+    /// The message.
+    pub fn message(&self) -> &str {
+        &self.message
+    }
+
+    /// Appends it as the error of a statement.
+    pub fn write(&self, out: &mut BytesMut) {
+        self.write_as(Severity::Error, out);
+    }
+
+    /// Appends it as an error that ends the session.
+    pub fn write_fatal(&self, out: &mut BytesMut) {
+        self.write_as(Severity::Fatal, out);
+    }
+
+    fn write_as(&self, severity: Severity, out: &mut BytesMut) {
+        let words = Words {
+            severity,
+            code: self.state,
+            message: &self.message,
+            detail: self.detail.as_deref(),
+            hint: self.hint.as_deref(),
+            position: self.position,
+        };
+        if write_error(out, &words).is_err() {
+            // Only a NUL or a text beyond all measure keeps it from being written, and neither is in ours: say the least.
+            let least = write_error(out, &Words::new(severity, self.state, "refused by the gateway"));
+            debug_assert!(least.is_ok(), "a fixed text can be written");
+        }
+    }
+}
+
+/// Text without NULs, which end a text in this protocol.
+fn plain(text: &str) -> String {
+    text.replace('\0', "\u{fffd}")
+}
+
+/// The place of a syntax error as PostgreSQL counts: characters from 1.
+fn position(error: &SyntaxError, sql: &[u8]) -> Option<u32> {
+    let before = std::str::from_utf8(sql.get(..error.position?)?).ok()?;
+    u32::try_from(before.chars().count().saturating_add(1)).ok()
+}
+
+/// The SQLSTATE of a refusal. None of them makes a pool reconnect and try again what was refused.
+pub const fn state(code: DenyCode) -> SqlState {
+    match code {
+        DenyCode::ApprovalExpired => SqlState::QUERY_CANCELED,
+        DenyCode::ApprovalDenied
+        | DenyCode::ApprovalPending
+        | DenyCode::Denied
+        | DenyCode::UnmaskableReply => SqlState::INSUFFICIENT_PRIVILEGE,
+        DenyCode::BadRequest => SqlState::FEATURE_NOT_SUPPORTED,
+        DenyCode::Internal => SqlState::INTERNAL_ERROR,
+        DenyCode::IssuerUnavailable | DenyCode::UpstreamCredential | DenyCode::UpstreamUnavailable => {
+            SqlState::CANNOT_CONNECT_NOW
+        }
+        DenyCode::LimitExceeded | DenyCode::Overloaded => SqlState::TOO_MANY,
+        DenyCode::Locked | DenyCode::Unauthenticated => SqlState::INVALID_AUTHORIZATION,
+        DenyCode::NoSuchConnection => SqlState::INVALID_CATALOG_NAME,
+        DenyCode::RecordingUnavailable => SqlState::SYSTEM_ERROR,
+        DenyCode::SessionEnded => SqlState::ADMIN_SHUTDOWN,
+    }
+}
+
+/// The last word to a client whose session ends.
+pub fn ended(end: SessionEnd) -> Refusal {
+    let (state, why) = match end {
+        SessionEnd::Idle => (SqlState::IDLE_SESSION_TIMEOUT, "it was idle for too long"),
+        SessionEnd::ConnectionChanged => (SqlState::ADMIN_SHUTDOWN, "the connection was removed or changed"),
+        SessionEnd::Interrupted | SessionEnd::Stopped => (SqlState::ADMIN_SHUTDOWN, "the gateway stops"),
+        SessionEnd::Killed => (SqlState::ADMIN_SHUTDOWN, "an operator ended it"),
+        SessionEnd::Left => (SqlState::ADMIN_SHUTDOWN, "the client left"),
+        SessionEnd::Limit => (SqlState::ADMIN_SHUTDOWN, "its time is over"),
+        SessionEnd::Locked => (SqlState::ADMIN_SHUTDOWN, "access is locked; ask the operator of this gateway"),
+        SessionEnd::TokenExpired => (SqlState::ADMIN_SHUTDOWN, "the token has run out; connect again with a new one"),
+    };
+    Refusal::new(state, format!("the session has ended ({end}): {why}"))
+}
+
+/// Appends a notice.
+pub fn notice(out: &mut BytesMut, state: SqlState, message: &str, hint: &str) {
+    let message = plain(message);
+    let words = Words { hint: Some(hint), ..Words::new(Severity::Notice, state, &message) };
+    if let Err(error) = write_notice(out, &words) {
+        tracing::debug!(%error, "a notice could not be written");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_syntax_error_is_told_with_its_place_in_characters() {
+        let sql = "SELECT 'äöü' FRM t";
+        let judgement = Judgement::Syntax(SyntaxError {
+            message: "syntax error at or near \"t\"".into(),
+            position: sql.find(" t").map(|at| at + 1),
+        });
+        let refusal = Refusal::new(SqlState::INSUFFICIENT_PRIVILEGE, "no policy allows this");
+        let refusal = refusal.or_syntax(&judgement, sql.as_bytes());
+        assert_eq!((refusal.state, refusal.position), (SqlState::SYNTAX_ERROR, Some(18)));
+    }
+
+    #[test]
+    fn no_nul_gets_into_a_message() {
+        let mut out = BytesMut::new();
+        let denied = Denied::new(DenyCode::Denied, "a\0b");
+        Refusal::of(&denied, RequestId::new()).write(&mut out);
+        assert!(out.windows(5).any(|window| window == "a\u{fffd}b".as_bytes()));
+    }
+}

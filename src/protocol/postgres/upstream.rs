@@ -1,0 +1,354 @@
+//! The target's side: the way in with the gateway's credential, and the one place from which bytes go there. Each command takes a
+//! [`Permit`]; what needs none is a closed list of messages that hold no SQL ([`Control`], [`Substitute`]).
+
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Buf;
+use bytes::Bytes;
+use bytes::BytesMut;
+use tokio::io::AsyncReadExt;
+use tokio::io::AsyncWriteExt;
+use tokio::io::WriteHalf;
+use tokio::net::TcpStream;
+
+use crate::domain::Injection;
+use crate::domain::Secret;
+use crate::domain::connection::Upstream;
+use crate::pipeline::Permit;
+use crate::pipeline::Preparation;
+use crate::pipeline::ReplyGuard;
+use crate::pipeline::snapshot::Governed;
+use crate::protocol::postgres::login;
+use crate::protocol::postgres::login::CancelKey;
+use crate::protocol::postgres::login::Channel;
+use crate::protocol::postgres::login::EndPoint;
+use crate::protocol::postgres::login::Login;
+use crate::protocol::postgres::login::LoginError;
+use crate::protocol::postgres::login::Ready;
+use crate::protocol::postgres::login::Step;
+use crate::protocol::postgres::wire::error::WriteError;
+use crate::protocol::postgres::wire::front;
+use crate::protocol::postgres::wire::front::Binding;
+use crate::protocol::postgres::wire::front::Named;
+use crate::protocol::postgres::wire::opening;
+use crate::protocol::postgres::wire::opening::Version;
+use crate::transport::dial;
+use crate::transport::dial::DialError;
+use crate::transport::listen::keep_alive;
+use crate::transport::stream::Stream;
+use crate::transport::tls;
+use crate::transport::tls::TlsError;
+
+/// The name of this protocol in a TLS handshake.
+pub const ALPN: &[u8] = b"postgresql";
+/// How long a login at the target may take, once connected.
+const LOGIN: Duration = Duration::from_secs(30);
+/// How long a cancel request may take.
+const CANCEL: Duration = Duration::from_secs(10);
+/// Text that no server takes for SQL.
+const UNPARSABLE: &[u8] = b"refused by hoopctl";
+
+/// Why there is no session at the target.
+#[derive(Debug, thiserror::Error)]
+pub enum Unreachable {
+    /// No stream.
+    #[error(transparent)]
+    Dial(#[from] DialError),
+    /// No TLS settings.
+    #[error(transparent)]
+    Settings(#[from] TlsError),
+    /// The stream broke.
+    #[error("the stream to the target broke while logging in")]
+    Broken(#[source] io::Error),
+    /// The target has no TLS, and the connection wants it.
+    #[error("the target does not speak TLS; set ssl = on there, or sslmode=disable in the upstream if the way to it is safe")]
+    NoTls,
+    /// It answered with something else than a letter.
+    #[error("the target is no PostgreSQL server: it answered 0x{0:02x} to a request for TLS")]
+    NotPostgres(u8),
+    /// The target's certificate cannot be read.
+    #[error("the target's certificate cannot be read")]
+    Certificate,
+    /// The login failed.
+    #[error(transparent)]
+    Login(#[from] LoginError),
+    /// What should be sent cannot be.
+    #[error(transparent)]
+    Write(#[from] WriteError),
+    /// It took too long.
+    #[error("the target did not answer the login within {0:?}")]
+    TimedOut(Duration),
+    /// The connection has no `password:USER:SRC`.
+    #[error("the connection has no login: set inject = \"password:USER:SOURCE\"")]
+    NoLogin,
+}
+
+/// What to ask for at the target.
+#[derive(Debug, Clone, Copy)]
+pub struct Wish<'a> {
+    /// The connection.
+    pub governed: &'a Governed,
+    /// The gateway's password there; `None` where the connection has none.
+    pub password: Option<&'a Arc<Secret>>,
+    /// The database.
+    pub database: &'a str,
+    /// What else the startup packet sets: names and values.
+    pub settings: &'a [(&'a str, &'a str)],
+}
+
+/// Opens a stream to the target and logs in. What the target sent after the login is in the buffer.
+///
+/// # Errors
+/// Everything that can be wrong with the target, its certificate or the credential. For the log and the operator only.
+pub async fn log_in(wish: Wish<'_>) -> Result<(Stream, Ready, BytesMut), Unreachable> {
+    let upstream = &wish.governed.connection.upstream;
+    let stream = open(wish.governed).await?;
+    let limit = LOGIN;
+    let login = tokio::time::timeout(limit, enter(stream, wish));
+    login.await.map_err(|_elapsed| Unreachable::TimedOut(limit))?.inspect_err(|error| {
+        tracing::debug!(host = %upstream.host, %error, "no login at a target");
+    })
+}
+
+/// A stream to the target, with TLS where the connection wants it.
+async fn open(governed: &Governed) -> Result<Stream, Unreachable> {
+    let connection = &governed.connection;
+    let (upstream, limit) = (&connection.upstream, connection.limits.connect);
+    let opening = async {
+        let tcp = dial::connect(upstream).await?;
+        keep_alive(&tcp).map_err(Unreachable::Broken)?;
+        if !upstream.tls {
+            return Ok(Stream::Plain(tcp));
+        }
+        let config = tls::client_config(connection.ca_file.as_deref(), &[ALPN])?;
+        ask_for_tls(tcp, upstream, &config).await
+    };
+    let (host, port) = (Arc::clone(&upstream.host), upstream.port);
+    tokio::time::timeout(limit, opening)
+        .await
+        .map_err(|_elapsed| Unreachable::Dial(DialError::TimedOut { host, port, limit }))?
+}
+
+async fn ask_for_tls(
+    mut tcp: TcpStream,
+    upstream: &Upstream,
+    config: &Arc<rustls::ClientConfig>,
+) -> Result<Stream, Unreachable> {
+    let mut request = BytesMut::new();
+    opening::write_ssl_request(&mut request);
+    tcp.write_all(&request).await.map_err(Unreachable::Broken)?;
+    // One byte and no more: what came behind it in clear text must go into the handshake, where it fails (CVE-2021-23222).
+    match tcp.read_u8().await.map_err(Unreachable::Broken)? {
+        b'S' => Ok(dial::secure(tcp, upstream, config).await?),
+        b'N' => Err(Unreachable::NoTls),
+        other => Err(Unreachable::NotPostgres(other)),
+    }
+}
+
+async fn enter(mut stream: Stream, wish: Wish<'_>) -> Result<(Stream, Ready, BytesMut), Unreachable> {
+    let connection = &wish.governed.connection;
+    let Injection::Password { user, .. } = &connection.inject else { return Err(Unreachable::NoLogin) };
+    let password = wish.password.ok_or(Unreachable::NoLogin)?;
+    let channel = match stream.target_certificate() {
+        Some(certificate) => {
+            Channel::Tls(EndPoint::of(certificate).map_err(|_unreadable| Unreachable::Certificate)?)
+        }
+        None => Channel::Plain,
+    };
+    let mut out = BytesMut::with_capacity(512);
+    let own = [("user", user.as_str()), ("database", wish.database)];
+    opening::write_startup(&mut out, Version::V3_0, own.into_iter().chain(wish.settings.iter().copied()))?;
+    stream.write_all(&out).await.map_err(Unreachable::Broken)?;
+    let credential = login::Credential { user: user.clone(), password: Arc::clone(password) };
+    let mut login = Login::new(credential, channel, connection.database.accept, login::Version::V3_0);
+    let mut input = BytesMut::with_capacity(1024);
+    loop {
+        let Some((kind, length)) = header(&input)? else {
+            if stream.read_buf(&mut input).await.map_err(Unreachable::Broken)? == 0 {
+                return Err(Unreachable::Broken(io::ErrorKind::UnexpectedEof.into()));
+            }
+            continue;
+        };
+        let step = login.next(kind, input.get(5..length).unwrap_or_default())?;
+        input.advance(length);
+        match step {
+            Step::Send(frame) => {
+                stream.write_all(frame.expose()).await.map_err(Unreachable::Broken)?;
+                stream.flush().await.map_err(Unreachable::Broken)?;
+            }
+            Step::Wait => {}
+            Step::Done(ready) => return Ok((stream, ready, input)),
+        }
+    }
+}
+
+/// The kind and the whole length of the message at the front, once all of it is there.
+fn header(input: &[u8]) -> Result<Option<(u8, usize)>, LoginError> {
+    let Some((&kind, rest)) = input.split_first() else { return Ok(None) };
+    let Some((length, _)) = rest.split_first_chunk() else { return Ok(None) };
+    let most = login::max_body(kind).ok_or(LoginError::Order { kind })?;
+    let body = usize::try_from(u32::from_be_bytes(*length)).ok().and_then(|length| length.checked_sub(4));
+    let body = body.filter(|body| *body <= most).ok_or(LoginError::Malformed { kind })?;
+    let whole = body.saturating_add(5);
+    Ok((input.len() >= whole).then_some((kind, whole)))
+}
+
+/// Asks the target to stop what another stream of the gateway runs there. What comes of it is seen on that stream.
+pub async fn cancel(governed: &Governed, key: &CancelKey) {
+    let ask = async {
+        let mut stream = open(governed).await?;
+        let mut out = BytesMut::with_capacity(32);
+        opening::write_cancel_request(&mut out, key.process.cast_signed(), &key.key)?;
+        stream.write_all(&out).await.map_err(Unreachable::Broken)?;
+        stream.flush().await.map_err(Unreachable::Broken)?;
+        // The target closes the stream once it has looked at the request.
+        let mut rest = [0; 16];
+        while stream.read(&mut rest).await.map_err(Unreachable::Broken)? > 0 {}
+        Ok::<_, Unreachable>(())
+    };
+    match tokio::time::timeout(CANCEL, ask).await {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => tracing::warn!(connection = %governed.connection.name, %error, "a statement could not be cancelled at the target"),
+        Err(_elapsed) => tracing::warn!(connection = %governed.connection.name, "cancelling a statement at the target took too long"),
+    }
+}
+
+/// Messages without SQL that belong to what was permitted before.
+#[derive(Debug, Clone, Copy)]
+pub enum Control<'a> {
+    /// Forgets a prepared statement or portal.
+    Close(Named<'a>),
+    /// Asks what a prepared statement or portal takes and gives.
+    Describe(Named<'a>),
+    /// Runs a portal that was bound with a permit.
+    Execute(front::Execute<'a>),
+    /// Asks for the replies so far.
+    Flush,
+    /// Ends a series of extended messages.
+    Sync,
+    /// Leaves.
+    Terminate,
+}
+
+/// What is sent in place of a refused message: the target fails at it as it would have at any wrong message of its kind, and its
+/// transaction, its portals and what it skips are its own doing.
+#[derive(Debug, Clone, Copy)]
+pub enum Substitute<'a> {
+    /// For a `Bind` to this portal: a prepared statement that is not there.
+    Bind(&'a [u8]),
+    /// For an `Execute`: a portal that is not there.
+    Execute,
+    /// For a `FunctionCall`: a function that is not there.
+    FunctionCall,
+    /// For a `Parse` of this name: no SQL.
+    Parse(&'a [u8]),
+    /// For a `Query`: no SQL.
+    Query,
+}
+
+/// The proof that a `COPY … FROM STDIN` was permitted: its data may pass until it is over.
+#[derive(Debug)]
+pub struct CopyIn(());
+
+impl CopyIn {
+    /// The data of the command that this guard belongs to.
+    pub fn of(_permitted: &ReplyGuard) -> Self {
+        Self(())
+    }
+}
+
+/// The writing half of a session at the target. What is put in goes out with the next [`Target::flush`].
+pub struct Target {
+    stream: WriteHalf<Stream>,
+    out: BytesMut,
+    /// A name that no client can have given to anything.
+    nobodys: String,
+}
+
+/// What is kept of the buffer when all of it was sent.
+const KEPT: usize = 16 << 10;
+
+impl Target {
+    /// The writing half of a stream that has logged in.
+    pub fn new(stream: WriteHalf<Stream>) -> Self {
+        Self { stream, out: BytesMut::new(), nobodys: format!("hoopctl {:032x}", rand::random::<u128>()) }
+    }
+
+    /// Puts a permitted command in: exactly its bytes.
+    pub fn send(&mut self, permit: Permit<Bytes>) -> ReplyGuard {
+        let (frame, guard) = permit.into_parts();
+        self.out.extend_from_slice(&frame);
+        guard
+    }
+
+    /// Puts the text of a prepared statement in.
+    pub fn prepare(&mut self, preparation: Preparation<Bytes>) {
+        self.out.extend_from_slice(&preparation.into_payload());
+    }
+
+    /// Puts a message without SQL in.
+    ///
+    /// # Errors
+    /// A name that is too long.
+    pub fn control(&mut self, control: Control<'_>) -> Result<(), WriteError> {
+        match control {
+            Control::Close(named) => front::write_close(&mut self.out, named)?,
+            Control::Describe(named) => front::write_describe(&mut self.out, named)?,
+            Control::Execute(execute) => front::write_execute(&mut self.out, execute)?,
+            Control::Flush => front::write_flush(&mut self.out),
+            Control::Sync => front::write_sync(&mut self.out),
+            Control::Terminate => front::write_terminate(&mut self.out),
+        }
+        Ok(())
+    }
+
+    /// Puts in what stands for a refused message.
+    ///
+    /// # Errors
+    /// A name that is too long.
+    pub fn refuse(&mut self, substitute: Substitute<'_>) -> Result<(), WriteError> {
+        let nobodys = self.nobodys.as_bytes();
+        match substitute {
+            Substitute::Bind(portal) => front::write_bind(
+                &mut self.out,
+                &Binding { portal, statement: nobodys, formats: &[], values: &[], results: &[] },
+            ),
+            Substitute::Execute => {
+                front::write_execute(&mut self.out, front::Execute { portal: nobodys, rows: 0 })
+            }
+            Substitute::FunctionCall => {
+                // The function 0, no arguments, the result as text.
+                self.out.extend_from_slice(b"F\0\0\0\x0e\0\0\0\0\0\0\0\0\0\0");
+                Ok(())
+            }
+            Substitute::Parse(name) => front::write_parse(&mut self.out, name, UNPARSABLE, &[]),
+            Substitute::Query => front::write_query(&mut self.out, UNPARSABLE),
+        }
+    }
+
+    /// Puts a piece of what is copied in in, frames and all.
+    pub fn copy(&mut self, _permitted: &CopyIn, bytes: &[u8]) {
+        self.out.extend_from_slice(bytes);
+    }
+
+    /// How many bytes wait to be sent.
+    pub fn waiting(&self) -> usize {
+        self.out.len()
+    }
+
+    /// Sends all that was put in.
+    pub async fn flush(&mut self) -> io::Result<()> {
+        while !self.out.is_empty() {
+            if self.stream.write_buf(&mut self.out).await? == 0 {
+                return Err(io::ErrorKind::WriteZero.into());
+            }
+        }
+        self.stream.flush().await?;
+        if self.out.capacity() > KEPT {
+            self.out = BytesMut::new();
+        }
+        Ok(())
+    }
+}
