@@ -1,5 +1,6 @@
 //! The order of the day: open what is on disk, compile, listen, serve, and on a signal drain and close.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::AtomicU64;
@@ -34,12 +35,16 @@ use crate::gateway::running::compile;
 use crate::gateway::running::issuers;
 use crate::gateway::running::server_tls;
 use crate::gateway::running::stored_entities;
+use crate::gateway::workers::Entrance;
 use crate::gateway::workers::WorkerSettings;
 use crate::gateway::workers::Workers;
 use crate::pipeline::Gate;
 use crate::pipeline::locks::LockSet;
 use crate::pipeline::now_ms;
 use crate::protocol::http::HeadLimits;
+use crate::protocol::postgres::cancel::Cancels;
+use crate::protocol::postgres::judge::Judge;
+use crate::protocol::postgres::judge::cache;
 use crate::recording::Journal;
 use crate::secret::SEALED_COLUMN;
 use crate::secret::SEALED_TABLE;
@@ -61,21 +66,26 @@ const APPROVALS_KEPT: Duration = Duration::from_hours(24 * 400);
 pub async fn run(options: RunOptions) -> Result<(), GatewayError> {
     // Signals are caught before anything is opened, so that one that comes early still ends in a clean stop.
     let mut signals = Signals::new()?;
-    let (running, listener, lock) = open(options).await?;
+    let (running, listeners, lock) = open(options).await?;
     let running = Arc::new(running);
     let config = running.config.load_full();
     let stopping = Arc::new(AtomicBool::new(false));
     let probe = GateProbe { gate: running.gate.clone(), stopping: Arc::clone(&stopping) };
     let limits = &config.gateway.limits;
+    let cores = || std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let threads = config.gateway.workers.unwrap_or_else(cores);
     let settings = WorkerSettings {
         gate: running.gate.clone(),
         limits: HeadLimits { head: limits.header_block, fields: limits.headers, target: limits.uri },
         probe: Arc::new(probe),
         tls: Arc::clone(&running.tls),
         dev: config.dev_issuer.is_some(),
+        judge: Arc::new(
+            Judge::start(threads, cache::Limits::default()).map_err(|source| GatewayError::Runtime { source })?,
+        ),
+        cancels: Cancels::default(),
     };
-    let cores = || std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    let workers = Workers::start(config.gateway.workers.unwrap_or_else(cores), &settings)?;
+    let workers = Workers::start(threads, &settings)?;
     let socket =
         AdminSocket::bind(&config.admin.socket, &lock).map_err(|source| GatewayError::Admin { source })?;
     let stop_admin = watch::Sender::new(false);
@@ -87,12 +97,12 @@ pub async fn run(options: RunOptions) -> Result<(), GatewayError> {
         tokio::spawn(tick(Arc::clone(&running))),
         tokio::spawn(prune(Arc::clone(&running))),
     ];
-    tracing::info!(listen = %running.listener, tls = running.tls.load().is_some(), data_dir = %config.storage.data_dir.display(), "ready");
+    tracing::info!(listen = %running.listener, postgres_listen = listeners.databases().map(tracing::field::display), tls = running.tls.load().is_some(), data_dir = %config.storage.data_dir.display(), "ready");
 
-    serve(&workers, &listener, &running, &service, &mut signals).await;
+    serve(&workers, &listeners, &running, &service, &mut signals).await;
 
     stopping.store(true, Ordering::Relaxed);
-    drop(listener);
+    drop(listeners);
     drain(&workers, &running, &mut signals).await;
     for task in tasks {
         task.abort();
@@ -139,7 +149,7 @@ impl Signals {
 }
 
 /// Opens all that is on disk and compiles what it says.
-async fn open(options: RunOptions) -> Result<(Running, TcpListener, DataDirLock), GatewayError> {
+async fn open(options: RunOptions) -> Result<(Running, Listeners, DataDirLock), GatewayError> {
     let RunOptions { config, config_path, .. } = options;
     let data_dir = &config.storage.data_dir;
     let of_store = |source| GatewayError::Store { source };
@@ -186,8 +196,12 @@ async fn open(options: RunOptions) -> Result<(Running, TcpListener, DataDirLock)
     approvals.recover().await.map_err(|source| GatewayError::Approvals { source })?;
     let gate = Gate::new(snapshot, LockSet::new(locks), journal, approvals.clone(), Arc::clone(&vault));
     let config = shared_config.load_full();
-    let listener = listen(config.gateway.listen).map_err(|source| GatewayError::Listen { source })?;
-    let address = listener.local_addr().unwrap_or(config.gateway.listen);
+    let opened = |address| listen(address).map_err(|source| GatewayError::Listen { source });
+    let listeners = Listeners {
+        http: opened(config.gateway.listen)?,
+        postgres: config.gateway.postgres_listen.map(opened).transpose()?,
+    };
+    let address = listeners.http.local_addr().unwrap_or(config.gateway.listen);
     let running = Running {
         gate,
         store,
@@ -204,22 +218,42 @@ async fn open(options: RunOptions) -> Result<(Running, TcpListener, DataDirLock)
         pending: AtomicU64::new(0),
         reloading: tokio::sync::Mutex::new(()),
     };
-    Ok((running, listener, lock))
+    Ok((running, listeners, lock))
+}
+
+/// Where clients connect.
+struct Listeners {
+    http: TcpListener,
+    postgres: Option<TcpListener>,
+}
+
+impl Listeners {
+    /// Where clients of PostgreSQL connect, if they can.
+    fn databases(&self) -> Option<SocketAddr> {
+        self.postgres.as_ref()?.local_addr().ok()
+    }
 }
 
 /// Accepts clients until a signal to stop; reloads at SIGHUP.
 async fn serve(
     workers: &Workers,
-    listener: &TcpListener,
+    listeners: &Listeners,
     running: &Running,
     service: &Admin,
     signals: &mut Signals,
 ) {
     let limit = running.config.load().gateway.limits.streams;
-    let mut accepting = std::pin::pin!(workers.accept(listener, limit));
+    let mut accepting = std::pin::pin!(workers.accept(Entrance::Http, &listeners.http, limit));
+    let mut databases = std::pin::pin!(async {
+        match &listeners.postgres {
+            Some(listener) => workers.accept(Entrance::Postgres, listener, limit).await,
+            None => std::future::pending().await,
+        }
+    });
     loop {
         tokio::select! {
             () = &mut accepting => return,
+            () = &mut databases => return,
             _ = signals.interrupt.recv() => return,
             _ = signals.terminate.recv() => return,
             _ = signals.hang_up.recv() => match running.reload().await {
@@ -318,7 +352,7 @@ mod tests {
         std::fs::write(file, text).unwrap();
     }
 
-    async fn opened(file: &Path) -> (Running, TcpListener, DataDirLock) {
+    async fn opened(file: &Path) -> (Running, Listeners, DataDirLock) {
         let config = config::load(file).unwrap();
         let options = RunOptions { config, config_path: file.to_owned(), log_format: LogFormat::Pretty };
         open(options).await.unwrap()

@@ -20,6 +20,9 @@ use crate::protocol::http;
 use crate::protocol::http::HeadLimits;
 use crate::protocol::http::HttpService;
 use crate::protocol::http::Probe;
+use crate::protocol::postgres::cancel::Cancels;
+use crate::protocol::postgres::judge::Judge;
+use crate::protocol::postgres::serve::PostgresService;
 use crate::transport::listen::OpenStream;
 use crate::transport::listen::OpenStreams;
 use crate::transport::stream::Stream;
@@ -42,10 +45,28 @@ pub struct WorkerSettings {
     pub tls: Arc<ArcSwapOption<rustls::ServerConfig>>,
     /// Whether a development issuer is trusted.
     pub dev: bool,
+    /// Judges SQL, for all threads.
+    pub judge: Arc<Judge>,
+    /// Which session of PostgreSQL a request to cancel means, for all threads.
+    pub cancels: Cancels,
+}
+
+/// By which listener a client came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Entrance {
+    /// `gateway.listen`.
+    Http,
+    /// `gateway.postgres_listen`.
+    Postgres,
 }
 
 /// A client's stream, and its place in the count.
-type Accepted = (std::net::TcpStream, SocketAddr, OpenStream);
+struct Accepted {
+    entrance: Entrance,
+    stream: std::net::TcpStream,
+    peer: SocketAddr,
+    counted: OpenStream,
+}
 
 /// The worker threads.
 pub struct Workers {
@@ -86,7 +107,7 @@ impl Workers {
     }
 
     /// Accepts streams and deals them out, until dropped. Beyond `limit` open ones, new ones are closed at once.
-    pub async fn accept(&self, listener: &TcpListener, limit: usize) {
+    pub async fn accept(&self, entrance: Entrance, listener: &TcpListener, limit: usize) {
         let mut next = 0_usize;
         loop {
             let (stream, peer) = match listener.accept().await {
@@ -107,7 +128,7 @@ impl Workers {
             next = next.wrapping_add(1) % self.queues.len().max(1);
             let Some(queue) = self.queues.get(next) else { return };
             let Ok(stream) = stream.into_std() else { continue };
-            if let Err(error) = queue.try_send((stream, peer, counted)) {
+            if let Err(error) = queue.try_send(Accepted { entrance, stream, peer, counted }) {
                 tracing::warn!(%error, "a worker is behind; a stream was closed");
             }
         }
@@ -136,18 +157,33 @@ async fn work(
     open: OpenStreams,
     draining: watch::Receiver<bool>,
 ) {
-    let WorkerSettings { gate, limits, probe, tls, dev } = settings;
+    let WorkerSettings { gate, limits, probe, tls, dev, judge, cancels } = settings;
     // It ends with the thread's other tasks.
     tokio::task::spawn_local(http::sweep(gate.clone()));
+    let databases = Rc::new(PostgresService::new(gate.clone(), judge, cancels, Arc::clone(&tls)));
     let service = Rc::new(HttpService::new(gate, limits, probe, open, dev));
-    while let Some((stream, peer, counted)) = accepted.recv().await {
-        let (service, tls, draining) = (Rc::clone(&service), tls.load_full(), draining.clone());
-        tokio::task::spawn_local(async move {
-            let _counted = counted;
-            if let Some(stream) = opened(stream, tls).await {
-                service.serve(stream, peer, draining).await;
+    while let Some(Accepted { entrance, stream, peer, counted }) = accepted.recv().await {
+        let draining = draining.clone();
+        match entrance {
+            Entrance::Http => {
+                let (service, tls) = (Rc::clone(&service), tls.load_full());
+                tokio::task::spawn_local(async move {
+                    let _counted = counted;
+                    if let Some(stream) = opened(stream, tls).await {
+                        service.serve(stream, peer, draining).await;
+                    }
+                });
             }
-        });
+            Entrance::Postgres => {
+                let databases = Rc::clone(&databases);
+                tokio::task::spawn_local(async move {
+                    let _counted = counted;
+                    if let Ok(stream) = TcpStream::from_std(stream) {
+                        databases.serve(stream, peer, draining).await;
+                    }
+                });
+            }
+        }
     }
 }
 

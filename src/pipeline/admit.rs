@@ -23,7 +23,6 @@ use crate::pipeline::body::Capture;
 use crate::pipeline::enter::Exchange;
 use crate::pipeline::enter::session_ended;
 use crate::pipeline::permit::Permit;
-use crate::pipeline::permit::Preparation;
 use crate::pipeline::reply::ReplyGuard;
 use crate::policy::PolicySet;
 use crate::policy::Subject;
@@ -121,12 +120,6 @@ impl Exchange {
     pub fn judge_with(&self, command: Command, also: Vec<Command>) -> Judged {
         let verdict = strictest(self.snapshot.policies(), &self.subject(), &command, &also);
         Judged { command, also, verdict }
-    }
-
-    /// A permit for what only prepares a command and runs nothing of it; `None` where the policies deny the command. It is not recorded:
-    /// the command that runs it is, and is judged anew.
-    pub fn prepare<P>(&self, judged: &Judged, payload: P) -> Option<Preparation<P>> {
-        (!judged.is_denied()).then_some(Preparation(payload))
     }
 
     /// Whether bodies are recorded.

@@ -206,6 +206,21 @@ impl ReplyGuard {
         })
     }
 
+    /// [`Self::record`] for the end of a command: that of one that may have changed something is written when this returns.
+    ///
+    /// # Errors
+    /// It could not be recorded: the client must not be told that it is done.
+    pub fn record_end(&mut self, kind: EventKind, data: String) -> Result<(), Denied> {
+        if !self.exchange.changes {
+            return self.record(kind, Direction::S2c, data);
+        }
+        let event = self.event(kind, Direction::S2c, data);
+        self.exchange.gate.0.journal.write(event).map_err(|error| {
+            tracing::error!(request = %self.exchange.request, %error, "the end of a command could not be recorded");
+            Denied::new(DenyCode::RecordingUnavailable, "the reply could not be recorded, so it is withheld")
+        })
+    }
+
     /// [`Self::record`] for the head of a reply: that of a command that may have changed something is written before the client has it.
     pub async fn record_head(&mut self, kind: EventKind, data: String) -> Result<(), Denied> {
         if !self.exchange.changes {
@@ -234,6 +249,16 @@ impl ReplyGuard {
         if let Err(unrecorded) = self.record(EventKind::Error, Direction::S2c, data) {
             tracing::error!(request = %self.exchange.request, code = %unrecorded.code, "a failure could not be recorded");
         }
+    }
+
+    /// Adds what was masked in a part of the reply; the next record of it tells.
+    pub fn add_notes(&mut self, notes: &Notes) {
+        self.notes.merge(notes);
+    }
+
+    /// How many bytes of what comes back the recording keeps; `None` where it keeps none.
+    pub fn keeps(&self) -> Option<u64> {
+        self.exchange.keeps_bodies().then(|| self.exchange.snapshot.recording().max_body)
     }
 
     /// Counts a finished reply.

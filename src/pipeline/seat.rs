@@ -8,7 +8,10 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
+use crate::domain::Command;
 use crate::domain::Denied;
+use crate::domain::Effect;
+use crate::domain::EventKind;
 use crate::domain::RequestId;
 use crate::domain::SessionEnd;
 use crate::domain::SessionId;
@@ -23,6 +26,7 @@ use crate::pipeline::enter::no_such_connection;
 use crate::pipeline::enter::session_ended;
 use crate::pipeline::enter::subject;
 use crate::pipeline::metrics::Counters;
+use crate::pipeline::permit::Preparation;
 use crate::pipeline::sessions::Session;
 use crate::pipeline::snapshot::Governed;
 use crate::pipeline::snapshot::Snapshot;
@@ -88,6 +92,12 @@ impl Seat {
         self.session.used();
     }
 
+    /// How many bytes of a text the recording keeps; `None` where it keeps none.
+    pub fn keeps(&self) -> Option<u64> {
+        let recording = self.standing.borrow().0.recording().clone();
+        recording.keeps_bodies().then_some(recording.max_body)
+    }
+
     /// The target's credential as it is now.
     ///
     /// # Errors
@@ -125,6 +135,33 @@ impl Seat {
         };
         exchange.still_stands()?;
         Ok(exchange)
+    }
+
+    /// A permit for what only makes a command ready and runs nothing of it; `None` where the policies deny that command. It is not
+    /// recorded: what runs it is, and is judged anew.
+    ///
+    /// # Errors
+    /// As [`Seat::exchange`], but for the rate.
+    pub fn prepare<P>(&self, command: &Command, payload: P) -> Result<Option<Preparation<P>>, Denied> {
+        if let Some(end) = self.session.end() {
+            return Err(session_ended(end));
+        }
+        let (snapshot, governed) = self.standing()?;
+        let subject = subject(&self.verified, &governed, self.source);
+        let verdict = snapshot.policies().decide(&subject, command);
+        Ok((verdict.effect != Effect::Deny).then_some(Preparation(payload)))
+    }
+
+    /// Records that something of this login failed that is no command, such as the way into the target.
+    pub fn record_failure(&self, denied: &Denied) {
+        self.gate.0.metrics.refused(denied.code);
+        tracing::warn!(session = %self.session.id, code = %denied.code, reason = denied.audit.unwrap_or_default(), "login failed");
+        let data =
+            format!("{{\"code\":\"{}\",\"reason\":\"{}\"}}", denied.code, denied.audit.unwrap_or_default());
+        let event = self.session.event(EventKind::Error, None, None, data);
+        if let Err(error) = self.gate.0.journal.push(event) {
+            tracing::error!(session = %self.session.id, %error, "a failure could not be recorded");
+        }
     }
 
     /// The snapshot of now, in which the connection is open to the caller.

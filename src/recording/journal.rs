@@ -187,6 +187,14 @@ impl Journal {
         self.owner.shared.enqueue([event], None).map(|_ticket| ())
     }
 
+    /// Records one event and has it written when it returns: it survives the death of the process.
+    ///
+    /// # Errors
+    /// As [`Journal::push`].
+    pub fn write(&self, event: Event) -> Result<(), RecordError> {
+        self.owner.shared.enqueue([event], Some(Durability::Written)).map(|_ticket| ())
+    }
+
     /// Resolves when all that was recorded before is in the database, where a [`Reader`](crate::recording::Reader) finds it.
     pub fn settle(&self) -> Appended {
         let shared = &self.owner.shared;

@@ -50,8 +50,7 @@ const KEEPALIVE_AGAIN: (Duration, u32) = (Duration::from_secs(10), 3);
 pub fn keep_alive(stream: &TcpStream) -> io::Result<()> {
     stream.set_nodelay(true)?;
     let (interval, retries) = KEEPALIVE_AGAIN;
-    let keepalive =
-        TcpKeepalive::new().with_time(KEEPALIVE).with_interval(interval).with_retries(retries);
+    let keepalive = TcpKeepalive::new().with_time(KEEPALIVE).with_interval(interval).with_retries(retries);
     SockRef::from(stream).set_tcp_keepalive(&keepalive)
 }
 

@@ -90,7 +90,9 @@ mod tests {
         assert_eq!((session.key.len(), other.key.len()), (LONG, SHORT));
         let told = |session: &Cancellable| {
             let asked = Arc::clone(&session.asked);
-            async move { tokio::time::timeout(std::time::Duration::from_millis(20), asked.notified()).await.is_ok() }
+            async move {
+                tokio::time::timeout(std::time::Duration::from_millis(20), asked.notified()).await.is_ok()
+            }
         };
         for key in [&session.key[..SHORT], &other.key[..], &[0; LONG]] {
             cancels.ask(&Cancel { process: session.process, key });

@@ -34,9 +34,9 @@ impl Refusal {
     pub fn of(denied: &Denied, request: RequestId) -> Self {
         let rule = denied.rule.as_ref().map(|rule| format!("policy {rule}, ")).unwrap_or_default();
         let hint = match (denied.code, denied.approval) {
-            (DenyCode::ApprovalPending, Some(approval)) => {
-                Some(format!("It waits for approval {approval}. Run the same statement again once that is approved."))
-            }
+            (DenyCode::ApprovalPending, Some(approval)) => Some(format!(
+                "It waits for approval {approval}. Run the same statement again once that is approved."
+            )),
             (_, Some(approval)) => Some(format!("Approval {approval}.")),
             (_, None) => None,
         };
@@ -61,6 +61,15 @@ impl Refusal {
             },
             _ => self,
         }
+    }
+
+    /// A portal whose statement was refused.
+    pub fn of_portal(name: &[u8]) -> Self {
+        let name = String::from_utf8_lossy(name);
+        Self::new(
+            SqlState::NO_CURSOR,
+            format!("portal \"{name}\" does not exist: what it was to run was refused"),
+        )
     }
 
     /// A statement was withdrawn while it waited.
@@ -146,8 +155,12 @@ pub fn ended(end: SessionEnd) -> Refusal {
         SessionEnd::Killed => (SqlState::ADMIN_SHUTDOWN, "an operator ended it"),
         SessionEnd::Left => (SqlState::ADMIN_SHUTDOWN, "the client left"),
         SessionEnd::Limit => (SqlState::ADMIN_SHUTDOWN, "its time is over"),
-        SessionEnd::Locked => (SqlState::ADMIN_SHUTDOWN, "access is locked; ask the operator of this gateway"),
-        SessionEnd::TokenExpired => (SqlState::ADMIN_SHUTDOWN, "the token has run out; connect again with a new one"),
+        SessionEnd::Locked => {
+            (SqlState::ADMIN_SHUTDOWN, "access is locked; ask the operator of this gateway")
+        }
+        SessionEnd::TokenExpired => {
+            (SqlState::ADMIN_SHUTDOWN, "the token has run out; connect again with a new one")
+        }
     };
     Refusal::new(state, format!("the session has ended ({end}): {why}"))
 }

@@ -63,7 +63,9 @@ pub enum Unreachable {
     #[error("the stream to the target broke while logging in")]
     Broken(#[source] io::Error),
     /// The target has no TLS, and the connection wants it.
-    #[error("the target does not speak TLS; set ssl = on there, or sslmode=disable in the upstream if the way to it is safe")]
+    #[error(
+        "the target does not speak TLS; set ssl = on there, or sslmode=disable in the upstream if the way to it is safe"
+    )]
     NoTls,
     /// It answered with something else than a letter.
     #[error("the target is no PostgreSQL server: it answered 0x{0:02x} to a request for TLS")]
@@ -210,8 +212,12 @@ pub async fn cancel(governed: &Governed, key: &CancelKey) {
     };
     match tokio::time::timeout(CANCEL, ask).await {
         Ok(Ok(())) => {}
-        Ok(Err(error)) => tracing::warn!(connection = %governed.connection.name, %error, "a statement could not be cancelled at the target"),
-        Err(_elapsed) => tracing::warn!(connection = %governed.connection.name, "cancelling a statement at the target took too long"),
+        Ok(Err(error)) => {
+            tracing::warn!(connection = %governed.connection.name, %error, "a statement could not be cancelled at the target")
+        }
+        Err(_elapsed) => {
+            tracing::warn!(connection = %governed.connection.name, "cancelling a statement at the target took too long")
+        }
     }
 }
 

@@ -81,7 +81,7 @@ impl Judge {
 /// Parses and walks. The tree lives and dies here, on the deep stack.
 fn read(sql: &str, lexing: Lexing) -> Judgement {
     match parser::parse(sql, lexing) {
-        Ok(tree) => Judgement::Effects(Box::new(walk::effects(&tree))),
+        Ok(tree) => Judgement::Effects(Arc::new(walk::effects(&tree))),
         Err(parser::Failure::Syntax(error)) => Judgement::Syntax(error),
         Err(parser::Failure::Unread(unread)) => Judgement::Unread(unread),
     }
@@ -91,7 +91,7 @@ fn read(sql: &str, lexing: Lexing) -> Judgement {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Judgement {
     /// It was understood.
-    Effects(Box<Effects>),
+    Effects(Arc<Effects>),
     /// The grammar refuses it; a server of the same version would, too.
     Syntax(SyntaxError),
     /// It was not read.
@@ -101,11 +101,11 @@ pub enum Judgement {
 impl Judgement {
     /// The worst class of the text, when nothing is known about the names it uses: see [`Effects::class_with`].
     pub fn class(&self) -> Class {
-        self.effects().map_or(Class::Unknown, Effects::class)
+        self.effects().map_or(Class::Unknown, |effects| effects.class())
     }
 
     /// What it does, if it was understood.
-    pub fn effects(&self) -> Option<&Effects> {
+    pub fn effects(&self) -> Option<&Arc<Effects>> {
         match self {
             Self::Effects(effects) => Some(effects),
             Self::Syntax(_) | Self::Unread(_) => None,

@@ -23,6 +23,10 @@ impl SqlState {
     pub const INVALID_PARAMETER_VALUE: Self = Self(*b"22023");
     /// `invalid_authorization_specification`.
     pub const INVALID_AUTHORIZATION: Self = Self(*b"28000");
+    /// `invalid_sql_statement_name`: no such prepared statement.
+    pub const NO_STATEMENT: Self = Self(*b"26000");
+    /// `invalid_cursor_name`: no such portal.
+    pub const NO_CURSOR: Self = Self(*b"34000");
     /// `invalid_catalog_name`: no such database.
     pub const INVALID_CATALOG_NAME: Self = Self(*b"3D000");
     /// `insufficient_privilege`.

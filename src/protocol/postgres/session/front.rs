@@ -1,0 +1,432 @@
+//! From the client to the target: messages are gathered up to the end of a series, judged, admitted together, and sent with one write.
+
+use std::io;
+
+use bytes::Bytes;
+use bytes::BytesMut;
+use tokio::io::AsyncReadExt;
+use tokio::io::ReadHalf;
+use tokio::sync::oneshot;
+use tokio::time::Instant;
+
+use crate::domain::Denied;
+use crate::pipeline::Asked;
+use crate::pipeline::Permit;
+use crate::pipeline::Waiting;
+use crate::pipeline::admit_together;
+use crate::protocol::postgres::reply;
+use crate::protocol::postgres::reply::Refusal;
+use crate::protocol::postgres::session::hold;
+use crate::protocol::postgres::session::hold::Subject;
+use crate::protocol::postgres::session::names::Number;
+use crate::protocol::postgres::session::plan::Kind;
+use crate::protocol::postgres::session::plan::Step;
+use crate::protocol::postgres::session::plan::Wanted;
+use crate::protocol::postgres::session::record::How;
+use crate::protocol::postgres::session::shared::Common;
+use crate::protocol::postgres::session::shared::Shared;
+use crate::protocol::postgres::upstream::Target;
+use crate::protocol::postgres::wire::error::WireError;
+use crate::protocol::postgres::wire::error::WriteError;
+use crate::protocol::postgres::wire::frame::Header;
+use crate::protocol::postgres::wire::frame::Part;
+use crate::protocol::postgres::wire::frame::Scanner;
+use crate::protocol::postgres::wire::frame::body;
+use crate::protocol::postgres::wire::front::Bind;
+use crate::protocol::postgres::wire::sqlstate::SqlState;
+use crate::protocol::postgres::wire::tag::FrontTag;
+use crate::transport::stream::Stream;
+
+/// How many bytes of messages are gathered before they are judged, when no end of a series comes.
+const GATHERED: usize = 256 << 10;
+/// How much is read at a time.
+const READ: usize = 8 << 10;
+/// How much a client may send on while a statement of its waits for people.
+const AHEAD: usize = 256 << 10;
+/// How much may wait for the target before it is sent.
+const SENT: usize = 64 << 10;
+
+/// Why the client's side ends.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Gone {
+    /// It said good-bye, or its stream ended.
+    #[error("the client left")]
+    Left,
+    /// What it sent is no message.
+    #[error(transparent)]
+    Wire(#[from] WireError),
+    /// What should be sent to the target cannot be written.
+    #[error(transparent)]
+    Write(#[from] WriteError),
+    /// The stream to the target broke.
+    #[error("the stream to the target broke")]
+    Target(#[source] io::Error),
+}
+
+/// A frame that is longer than is kept, while its pieces come.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Long {
+    /// Data of a copy in: it passes if a copy is going on.
+    Copy,
+    /// Something that must be judged whole, and cannot: it is refused when all of it has come.
+    Refused(FrontTag),
+}
+
+/// Reads what the client sends.
+pub(super) struct Front {
+    shared: Common,
+    from: ReadHalf<Stream>,
+    input: BytesMut,
+    scanner: Scanner<FrontTag>,
+    target: Target,
+    batch: Vec<(FrontTag, Bytes)>,
+    gathered: usize,
+    long: Option<Long>,
+    number: Number,
+}
+
+impl Front {
+    /// A reader of a client that has logged in; `input` is what it has sent already.
+    pub(super) fn new(
+        shared: Common,
+        from: ReadHalf<Stream>,
+        input: BytesMut,
+        mut scanner: Scanner<FrontTag>,
+        target: Target,
+    ) -> Self {
+        scanner.session_begins();
+        Self { shared, from, input, scanner, target, batch: Vec::new(), gathered: 0, long: None, number: 0 }
+    }
+
+    /// What both directions know.
+    pub(super) fn shared(&self) -> &Shared {
+        &self.shared
+    }
+
+    /// The way to the target.
+    pub(super) fn target(&mut self) -> &mut Target {
+        &mut self.target
+    }
+
+    /// Serves the client until it leaves or something breaks.
+    pub(super) async fn run(&mut self) -> Gone {
+        loop {
+            if let Err(gone) = self.turn().await {
+                return gone;
+            }
+        }
+    }
+
+    async fn turn(&mut self) -> Result<(), Gone> {
+        match self.scanner.take(&mut self.input)? {
+            Some(Part::Frame(tag, frame)) => self.frame(tag, frame.freeze()).await,
+            Some(Part::Long(header, bytes)) => self.begin_long(header, &bytes).await,
+            Some(Part::Piece(bytes, left)) => self.piece(&bytes, left).await,
+            None => {
+                self.target.flush().await.map_err(Gone::Target)?;
+                if self.input.is_empty() && self.input.capacity() > 4 * READ {
+                    self.input = BytesMut::new();
+                }
+                self.input.reserve(READ);
+                match self.from.read_buf(&mut self.input).await {
+                    Ok(0) | Err(_) => Err(Gone::Left),
+                    Ok(_) => Ok(()),
+                }
+            }
+        }
+    }
+
+    async fn frame(&mut self, tag: FrontTag, frame: Bytes) -> Result<(), Gone> {
+        match tag {
+            FrontTag::CopyData | FrontTag::CopyDone | FrontTag::CopyFail => {
+                self.send_batch().await?;
+                self.copy(tag, &frame).await
+            }
+            FrontTag::Terminate => {
+                self.send_batch().await?;
+                Err(Gone::Left)
+            }
+            // While data is copied in, the target passes these over.
+            FrontTag::Sync | FrontTag::Flush if self.shared.copying.borrow().is_some() => Ok(()),
+            FrontTag::Query | FrontTag::Sync | FrontTag::Flush | FrontTag::FunctionCall => {
+                self.gather(tag, frame);
+                self.send_batch().await
+            }
+            FrontTag::Bind
+            | FrontTag::Close
+            | FrontTag::Describe
+            | FrontTag::Execute
+            | FrontTag::Parse
+            | FrontTag::Password => {
+                self.gather(tag, frame);
+                if self.gathered > GATHERED { self.send_batch().await } else { Ok(()) }
+            }
+        }
+    }
+
+    fn gather(&mut self, tag: FrontTag, frame: Bytes) {
+        self.gathered = self.gathered.saturating_add(frame.len());
+        self.batch.push((tag, frame));
+    }
+
+    /// Waits until data may be copied in, or it is known that none may.
+    async fn may_copy(&self) -> bool {
+        loop {
+            let news = self.shared.settled.notified();
+            if self.shared.copying.borrow().is_some() {
+                return true;
+            }
+            if self.shared.queue.borrow().is_empty() {
+                return false;
+            }
+            news.await;
+        }
+    }
+
+    /// Data that is copied in. Outside of a copy the target would pass it over; it is not sent at all.
+    async fn copy(&mut self, tag: FrontTag, frame: &[u8]) -> Result<(), Gone> {
+        if self.shared.copying.borrow().is_none() {
+            self.target.flush().await.map_err(Gone::Target)?;
+            if !self.may_copy().await {
+                return Ok(());
+            }
+        }
+        let mut copying = self.shared.copying.borrow_mut();
+        let Some(copy) = copying.as_mut() else { return Ok(()) };
+        self.target.copy(&copy.permitted, frame);
+        if tag == FrontTag::CopyData {
+            copy.count(body(frame).len());
+        } else {
+            *copying = None;
+        }
+        drop(copying);
+        if self.target.waiting() > SENT { self.target.flush().await.map_err(Gone::Target) } else { Ok(()) }
+    }
+
+    async fn begin_long(&mut self, header: Header<FrontTag>, bytes: &[u8]) -> Result<(), Gone> {
+        self.send_batch().await?;
+        if header.tag == FrontTag::CopyData {
+            self.long = Some(Long::Copy);
+            return self.copy(FrontTag::CopyData, bytes).await;
+        }
+        self.long = Some(Long::Refused(header.tag));
+        Ok(())
+    }
+
+    async fn piece(&mut self, bytes: &[u8], left: u32) -> Result<(), Gone> {
+        let long = if left == 0 { self.long.take() } else { self.long };
+        match long {
+            Some(Long::Copy) => {
+                let mut copying = self.shared.copying.borrow_mut();
+                if let Some(copy) = copying.as_mut() {
+                    self.target.copy(&copy.permitted, bytes);
+                    copy.count(bytes.len());
+                }
+                drop(copying);
+                if self.target.waiting() > SENT {
+                    return self.target.flush().await.map_err(Gone::Target);
+                }
+                Ok(())
+            }
+            Some(Long::Refused(tag)) if left == 0 => {
+                let message = "the message is longer than this gateway judges; raise limits.body of the connection if it must be";
+                let refusal = Refusal::new(SqlState::PROGRAM_LIMIT_EXCEEDED, message);
+                let kind = match tag {
+                    FrontTag::Bind => Kind::Bind { portal: Box::default() },
+                    FrontTag::Parse => Kind::Parse { name: Box::default() },
+                    FrontTag::FunctionCall => Kind::FunctionCall,
+                    _ => Kind::Query,
+                };
+                self.number = self.number.saturating_add(1);
+                self.refuse(&kind, refusal, self.number)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Judges, admits and sends what was gathered.
+    async fn send_batch(&mut self) -> Result<(), Gone> {
+        self.gathered = 0;
+        let batch = std::mem::take(&mut self.batch);
+        let mut steps = Vec::with_capacity(batch.len());
+        for (tag, frame) in batch {
+            self.number = self.number.saturating_add(1);
+            let number = self.number;
+            let step = match tag {
+                FrontTag::Query => self.shared.query(frame, number).await,
+                FrontTag::Parse => self.shared.parse(frame, number).await,
+                FrontTag::Bind => self.shared.bind(frame, number),
+                FrontTag::Execute => self.shared.execute(&frame, number),
+                FrontTag::FunctionCall => self.shared.function_call(frame, number),
+                FrontTag::Sync => Step::Sync,
+                FrontTag::Flush => Step::Flush,
+                FrontTag::Describe | FrontTag::Close => self.shared.named(tag, &frame)?,
+                FrontTag::CopyData
+                | FrontTag::CopyDone
+                | FrontTag::CopyFail
+                | FrontTag::Password
+                | FrontTag::Terminate => continue,
+            };
+            steps.push((number, step));
+        }
+        let verdicts = self.admit(&mut steps).await?;
+        self.send(steps, verdicts)
+    }
+
+    /// A permit or a refusal for each command among the steps, in their order.
+    async fn admit(
+        &mut self,
+        steps: &mut [(Number, Step)],
+    ) -> Result<Vec<(Wanted, Result<Permit<Bytes>, Refusal>)>, Gone> {
+        let commands: Vec<Box<Wanted>> =
+            steps.iter_mut().filter_map(|(_, step)| step.take_command()).collect();
+        let apart = commands.iter().any(|wanted| {
+            wanted.asked.as_ref().is_some_and(|asked| asked.judged.holds())
+                || self.shared.forbidden(wanted).is_some()
+        });
+        let mut verdicts = Vec::with_capacity(commands.len());
+        if apart {
+            for wanted in commands {
+                verdicts.push(self.admit_alone(*wanted).await?);
+            }
+            return Ok(verdicts);
+        }
+        let mut commands = commands;
+        let asked: Vec<Asked<Bytes>> = commands.iter_mut().filter_map(|wanted| wanted.asked.take()).collect();
+        let permits = admit_together(asked).await;
+        for (wanted, permit) in commands.into_iter().zip(permits) {
+            let permit = permit.map_err(|denied| wanted.refusal(&denied));
+            verdicts.push((*wanted, permit));
+        }
+        Ok(verdicts)
+    }
+
+    /// One command that waits for people, or that the connection forbids.
+    async fn admit_alone(
+        &mut self,
+        mut wanted: Wanted,
+    ) -> Result<(Wanted, Result<Permit<Bytes>, Refusal>), Gone> {
+        let forbidden = self.shared.forbidden(&wanted);
+        let Some(Asked { exchange, judged, record, payload }) = wanted.asked.take() else {
+            let refusal = Refusal::new(SqlState::INTERNAL_ERROR, "a command was lost");
+            return Ok((wanted, Err(refusal)));
+        };
+        if let Some(denied) = forbidden {
+            let denied = exchange.refuse(record, denied).await;
+            let refusal = wanted.refusal(&denied);
+            return Ok((wanted, Err(refusal)));
+        }
+        if !judged.holds() {
+            let admitted = exchange.admit(judged, record, payload, None).await;
+            let admitted = admitted.map_err(|denied| wanted.refusal(&denied));
+            return Ok((wanted, admitted));
+        }
+        // What was admitted before must not wait for people.
+        self.target.flush().await.map_err(Gone::Target)?;
+        let (told, waiting) = oneshot::channel();
+        let bind = match wanted.kind {
+            Kind::Bind { .. } => Bind::read(body(&payload)).ok(),
+            _ => None,
+        };
+        let held = Subject {
+            how: if matches!(wanted.kind, Kind::Query) { How::Simple } else { How::Execute },
+            sql: &wanted.definition.sql,
+            bind: bind.as_ref(),
+            database: &self.shared.database,
+            transaction: self.shared.transaction.get(),
+            governed: exchange.governed(),
+            bytes: payload.len(),
+        }
+        .held(told);
+        self.shared.held.set(true);
+        let admitted =
+            self.wait_for_people(exchange.admit(judged, record, payload.clone(), Some(held)), waiting).await;
+        self.shared.held.set(false);
+        let admitted = admitted?.map(|admitted| admitted.map_err(|denied| wanted.refusal(&denied)));
+        Ok((wanted, admitted.unwrap_or_else(|| Err(Refusal::cancelled()))))
+    }
+
+    /// Waits for a held command; `None` when the client has asked to cancel it. Dropped, the approval is withdrawn.
+    async fn wait_for_people(
+        &mut self,
+        admitting: impl Future<Output = Result<Permit<Bytes>, Denied>>,
+        mut told: oneshot::Receiver<Waiting>,
+    ) -> Result<Option<Result<Permit<Bytes>, Denied>>, Gone> {
+        let mut admitting = std::pin::pin!(admitting);
+        let mut waiting = None;
+        let mut remind = std::pin::pin!(tokio::time::sleep(hold::REMIND));
+        loop {
+            let asks = waiting.is_none();
+            tokio::select! {
+                biased;
+                admitted = &mut admitting => return Ok(Some(admitted)),
+                () = self.shared.withdrawn.notified() => return Ok(None),
+                news = &mut told, if asks => {
+                    let Ok(news) = news else { return Ok(Some(admitting.await)) };
+                    self.remind(&news);
+                    waiting = Some(news);
+                }
+                () = &mut remind => {
+                    if let Some(waiting) = &waiting {
+                        self.remind(waiting);
+                    }
+                    remind.as_mut().reset(Instant::now() + hold::REMIND);
+                }
+                read = self.from.read_buf(&mut self.input), if self.input.len() < AHEAD => {
+                    if read.map_or(true, |read| read == 0) {
+                        return Err(Gone::Left);
+                    }
+                }
+            }
+        }
+    }
+
+    fn remind(&self, waiting: &Waiting) {
+        self.shared.seat.used();
+        let hint = "It runs once it is approved. Cancel the statement to withdraw it.";
+        self.shared.say(|out| reply::notice(out, SqlState::WAITING, &hold::words(waiting), hint));
+    }
+
+    /// Sends the steps, in their order, and writes down what the target owes for each.
+    fn send(
+        &mut self,
+        steps: Vec<(Number, Step)>,
+        verdicts: Vec<(Wanted, Result<Permit<Bytes>, Refusal>)>,
+    ) -> Result<(), Gone> {
+        let mut verdicts = verdicts.into_iter();
+        for (number, step) in steps {
+            let skips = self.shared.queue.borrow().skips();
+            if skips && !matches!(step, Step::Sync) {
+                // The target passes over all of it; so it need not come.
+                if matches!(step, Step::Taken) {
+                    drop(verdicts.next());
+                }
+                self.shared.unlearn(&step, number);
+                continue;
+            }
+            match step {
+                Step::Taken => {
+                    let Some((wanted, admitted)) = verdicts.next() else { continue };
+                    match admitted {
+                        Ok(permit) => self.send_command(wanted, permit, number),
+                        Err(refusal) => self.refuse(&wanted.kind, refusal, number)?,
+                    }
+                }
+                Step::Refuse { kind, refusal } => self.refuse(&kind, refusal, number)?,
+                step => self.send_plain(step, number)?,
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Wanted {
+    /// What its client is told of a refusal.
+    fn refusal(&self, denied: &Denied) -> Refusal {
+        let refusal = Refusal::of(denied, self.request);
+        match &self.judgement {
+            Some(judgement) if denied.audit.is_none() => refusal.or_syntax(judgement, &self.definition.sql),
+            _ => refusal,
+        }
+    }
+}

@@ -1,0 +1,167 @@
+//! A statement that people must approve: what they see of it, what binds their word to it, and what its client hears while it waits.
+
+use std::fmt::Write;
+use std::time::Duration;
+
+use aws_lc_rs::digest;
+use tokio::sync::oneshot;
+
+use crate::domain::ApprovalMode;
+use crate::mask::Notes;
+use crate::pipeline::Held;
+use crate::pipeline::Waiting;
+use crate::pipeline::body::hex;
+use crate::pipeline::snapshot::Governed;
+use crate::protocol::postgres::session::record::How;
+use crate::protocol::postgres::wire::back::Transaction;
+use crate::protocol::postgres::wire::front::Bind;
+use crate::protocol::postgres::wire::values::Format;
+
+/// How much an approver is shown, in bytes. A statement that is longer with its values cannot be approved.
+const MAX_DETAIL: usize = 256 << 10;
+/// Longer than any approval lasts: the client waits for its end.
+const PATIENT: Duration = Duration::from_hours(24 * 8);
+/// How often a client hears that its statement waits.
+pub(super) const REMIND: Duration = Duration::from_secs(20);
+/// The longest reason, in characters.
+const MAX_REASON: usize = 500;
+
+/// What is to be approved.
+pub(super) struct Subject<'a> {
+    pub(super) how: How,
+    pub(super) sql: &'a [u8],
+    pub(super) bind: Option<&'a Bind<'a>>,
+    pub(super) database: &'a str,
+    pub(super) transaction: Transaction,
+    pub(super) governed: &'a Governed,
+    /// How many bytes it keeps while it waits.
+    pub(super) bytes: usize,
+}
+
+impl Subject<'_> {
+    /// What the pipeline needs to hold it.
+    pub(super) fn held(&self, told: oneshot::Sender<Waiting>) -> Held {
+        let plan = &self.governed.plan;
+        let mut notes = Notes::default();
+        let (detail, truncated) = self.detail(&mut notes);
+        let reason = reason(self.sql).unwrap_or_default();
+        let reason = plan.text(&reason, "reason", &mut notes).unwrap_or(reason);
+        let wait = match self.governed.connection.database.approval_mode {
+            ApprovalMode::Wait => PATIENT,
+            ApprovalMode::Retry => Duration::ZERO,
+        };
+        Held {
+            bytes_digest: self.digest(),
+            bytes: self.bytes.saturating_add(detail.len()),
+            detail,
+            truncated,
+            reason,
+            wait: Some(wait),
+            told: Some(told),
+        }
+    }
+
+    /// SHA-256 over all that makes the statement do what it does, each part with its length before it.
+    fn digest(&self) -> String {
+        let mut context = digest::Context::new(&digest::SHA256);
+        let mut absorb = |part: &[u8]| {
+            context.update(&u64::try_from(part.len()).unwrap_or(u64::MAX).to_be_bytes());
+            context.update(part);
+        };
+        absorb(b"postgres");
+        absorb(self.database.as_bytes());
+        absorb(if self.how == How::Simple { b"simple" } else { b"extended" });
+        absorb(self.sql);
+        if let Some(bind) = self.bind {
+            for (place, value) in bind.values.each().enumerate() {
+                absorb(match (value, bind.formats.of(place)) {
+                    (None, _) => b"null",
+                    (Some(_), Some(Format::Binary)) => b"binary",
+                    (Some(_), _) => b"text",
+                });
+                absorb(value.unwrap_or_default());
+            }
+        }
+        hex(context.finish().as_ref())
+    }
+
+    /// All of it for people, masked, and whether something had to be left out.
+    fn detail(&self, notes: &mut Notes) -> (String, bool) {
+        let plan = &self.governed.plan;
+        let mut truncated = false;
+        let text = String::from_utf8_lossy(self.sql);
+        let mut detail = plan.text(&text, "sql", notes).unwrap_or_else(|| text.into_owned());
+        let values = self.bind.iter().flat_map(|bind| {
+            bind.values.each().enumerate().map(|(place, value)| (place, value, bind.formats.of(place)))
+        });
+        for (place, value, format) in values {
+            if detail.len() > MAX_DETAIL {
+                break;
+            }
+            let _infallible = write!(detail, "\n${} = ", place.saturating_add(1));
+            match value.map(std::str::from_utf8) {
+                None => detail.push_str("NULL"),
+                Some(Ok(text)) if format != Some(Format::Binary) || !text.chars().any(char::is_control) => {
+                    let masked = plan.text(text, "params", notes);
+                    let _infallible =
+                        write!(detail, "'{}'", masked.as_deref().unwrap_or(text).replace('\'', "''"));
+                }
+                // In their binary form: shown as the bytes they are, which is all of it.
+                Some(_) => {
+                    let _infallible = write!(detail, "\\x{}", hex(value.unwrap_or_default()));
+                }
+            }
+        }
+        detail.push_str(match self.transaction {
+            Transaction::Idle => "\n(in no transaction)",
+            Transaction::Open => "\n(inside an open transaction, which keeps its locks while this waits)",
+            Transaction::Failed => "\n(inside a failed transaction)",
+        });
+        let _infallible = write!(detail, "\n(database {})", self.database);
+        if detail.len() > MAX_DETAIL {
+            truncated = true;
+            detail.truncate(detail.floor_char_boundary(MAX_DETAIL));
+        }
+        (detail, truncated)
+    }
+}
+
+/// The reason that a client gives in the first comment of its text: `-- reason: …` or `/* reason: … */`.
+fn reason(sql: &[u8]) -> Option<String> {
+    let text = std::str::from_utf8(sql).ok()?.trim_start();
+    let comment = match text.strip_prefix("--") {
+        Some(line) => line.lines().next()?,
+        None => text.strip_prefix("/*")?.split("*/").next()?,
+    };
+    let reason = comment.trim().strip_prefix("reason:")?.trim();
+    Some(reason.chars().take(MAX_REASON).collect())
+}
+
+/// What the client of a waiting statement is told.
+pub(super) fn words(waiting: &Waiting) -> String {
+    format!(
+        "waiting for approval {} of {} (policy {})",
+        waiting.approval,
+        waiting.from.join(" or "),
+        waiting.rule
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reason_is_the_first_comment() {
+        for (sql, wanted) in [
+            ("-- reason: ticket 7\nDELETE FROM t", Some("ticket 7")),
+            ("  /* reason: ticket 7 */ DELETE FROM t", Some("ticket 7")),
+            ("DELETE FROM t -- reason: no", None),
+            ("/* other */ DELETE", None),
+            ("-- reason:\rDELETE FROM t", Some("DELETE FROM t")),
+            ("", None),
+        ] {
+            assert_eq!(reason(sql.as_bytes()).as_deref(), wanted, "{sql}");
+        }
+    }
+}

@@ -1,0 +1,277 @@
+//! One session: two directions of one client and one session at the target, and the reasons for it to end.
+//!
+//! [`front`] reads what the client sends, in batches; [`plan`] judges each message; [`send`] puts it to the target and notes in
+//! [`owed`] what answer is due; [`back`] reads the answers, each held against what is owed. [`names`] keeps what prepared statements
+//! and portals stand for, [`run`] what a command that runs has given so far, [`record`] words it for the recording, [`hold`] for people.
+
+mod back;
+mod front;
+mod hold;
+mod names;
+mod owed;
+mod plan;
+mod record;
+mod run;
+mod send;
+mod shared;
+
+use std::cell::Cell;
+use std::cell::RefCell;
+use std::io;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::BytesMut;
+use tokio::io::AsyncReadExt;
+use tokio::io::AsyncWriteExt;
+use tokio::io::ReadHalf;
+use tokio::io::WriteHalf;
+use tokio::sync::Notify;
+use tokio::sync::watch;
+
+use crate::domain::SessionEnd;
+use crate::pipeline::Seat;
+use crate::protocol::postgres::judge::Judge;
+use crate::protocol::postgres::judge::Lexing;
+use crate::protocol::postgres::login::CancelKey;
+use crate::protocol::postgres::reply;
+use crate::protocol::postgres::reply::Refusal;
+use crate::protocol::postgres::session::back::Back;
+use crate::protocol::postgres::session::back::Lost;
+use crate::protocol::postgres::session::front::Front;
+use crate::protocol::postgres::session::front::Gone;
+use crate::protocol::postgres::session::shared::Common;
+use crate::protocol::postgres::session::shared::Shared;
+use crate::protocol::postgres::upstream;
+use crate::protocol::postgres::upstream::Control;
+use crate::protocol::postgres::upstream::Target;
+use crate::protocol::postgres::wire::back::Transaction;
+use crate::protocol::postgres::wire::frame::Limits;
+use crate::protocol::postgres::wire::frame::Scanner;
+use crate::protocol::postgres::wire::sqlstate::SqlState;
+use crate::transport::stream::Stream;
+
+/// How much is read from the target at a time, at least and at most.
+const READ: (usize, usize) = (8 << 10, 64 << 10);
+/// How long a last word to the client may take.
+const LAST_WORD: Duration = Duration::from_millis(500);
+
+/// A client and a target that have both logged in.
+pub struct Start {
+    /// The client's place.
+    pub seat: Seat,
+    /// Judges texts.
+    pub judge: Arc<Judge>,
+    /// The client.
+    pub client: Stream,
+    /// What it has sent already.
+    pub client_input: BytesMut,
+    /// The target.
+    pub target: Stream,
+    /// What it has sent already.
+    pub target_input: BytesMut,
+    /// The database at the target.
+    pub database: String,
+    /// What a cancel request to the target needs.
+    pub cancel_key: Option<CancelKey>,
+    /// Told when the client has asked to cancel.
+    pub asked: Arc<Notify>,
+    /// How the target cuts texts into words.
+    pub lexing: Lexing,
+    /// Where the transaction stands.
+    pub transaction: Transaction,
+}
+
+/// Why a session ends.
+enum End {
+    /// What it stands on ended.
+    Over(SessionEnd),
+    /// The client's side.
+    Gone(Gone),
+    /// What the target sent does not fit.
+    Lost(Lost),
+    /// The target's stream ended.
+    TargetLeft,
+    /// The client's stream broke.
+    ClientBroke,
+}
+
+/// Serves a session to its end.
+pub async fn run(start: Start, mut draining: watch::Receiver<bool>) {
+    let governed = start.seat.governed();
+    let limits = &governed.connection.limits;
+    let shared: Common = Rc::new(Shared {
+        rows: limits.rows,
+        seat: start.seat,
+        judge: start.judge,
+        database: start.database,
+        queue: RefCell::default(),
+        names: RefCell::default(),
+        transaction: Cell::new(start.transaction),
+        lexing: Cell::new(start.lexing),
+        unsure: Cell::new(None),
+        outbox: RefCell::default(),
+        wake: Notify::new(),
+        settled: Notify::new(),
+        held: Cell::new(false),
+        withdrawn: Notify::new(),
+        cancel: Notify::new(),
+        copying: RefCell::new(None),
+    });
+    let (client_read, mut client_write) = tokio::io::split(start.client);
+    let (mut target_read, target_write) = tokio::io::split(start.target);
+    let judged = usize::try_from(limits.body).unwrap_or(usize::MAX).max(64 << 10);
+    let scanner = Scanner::new(Limits { whole: judged, ..Limits::default() });
+    let mut front =
+        Front::new(Rc::clone(&shared), client_read, start.client_input, scanner, Target::new(target_write));
+    let mut pump = Pump {
+        back: Back::new(Rc::clone(&shared), Scanner::new(Limits { whole: 1 << 20, ..Limits::default() })),
+        input: start.target_input,
+        out: BytesMut::new(),
+        read: READ.0,
+    };
+    let key = start.cancel_key.map(Rc::new);
+    let end = tokio::select! {
+        gone = front.run() => End::Gone(gone),
+        end = pump.run(&shared, &mut target_read, &mut client_write) => end,
+        why = shared.seat.end_watch().wait() => End::Over(why),
+        () = drained(&shared, &mut draining) => End::Over(SessionEnd::Stopped),
+        () = cancels(&shared, &start.asked, key.as_ref()) => End::TargetLeft,
+    };
+    let word = last_word(&end);
+    let busy = !shared.queue.borrow().is_empty();
+    if let Some(key) = key.filter(|_| busy && !matches!(end, End::TargetLeft)) {
+        let governed = shared.seat.governed();
+        tokio::task::spawn_local(async move { upstream::cancel(&governed, &key).await });
+    }
+    if let Some(word) = word
+        && pump.back.is_between()
+    {
+        word.write_fatal(&mut pump.out);
+        let goodbye = async {
+            client_write.write_all(&pump.out).await?;
+            client_write.shutdown().await
+        };
+        // A client that does not read its last word does without it.
+        if let Ok(Err(error)) = tokio::time::timeout(LAST_WORD, goodbye).await {
+            tracing::debug!(%error, "a client did not take its last word");
+        }
+    }
+    let target = front.target();
+    let leave =
+        async { if target.control(Control::Terminate).is_ok() { target.flush().await } else { Ok(()) } };
+    if !matches!(end, End::TargetLeft)
+        && let Ok(Err(error)) = tokio::time::timeout(LAST_WORD, leave).await
+    {
+        tracing::debug!(%error, "the target did not take the good-bye");
+    }
+}
+
+/// What the client is told at the end; `None` where it has left, or the target has said it.
+fn last_word(end: &End) -> Option<Refusal> {
+    match end {
+        End::Over(why) => Some(reply::ended(*why)),
+        End::Gone(Gone::Left) | End::ClientBroke => None,
+        End::Gone(Gone::Wire(error)) => Some(Refusal::new(error.sqlstate(), error.to_string())),
+        End::Gone(error @ (Gone::Write(_) | Gone::Target(_))) => {
+            Some(Refusal::new(SqlState::CONNECTION_FAILURE, error.to_string()))
+        }
+        End::Lost(error) => {
+            tracing::error!(%error, "a session was ended");
+            Some(Refusal::new(SqlState::CONNECTION_FAILURE, error.to_string()))
+        }
+        End::TargetLeft => {
+            Some(Refusal::new(SqlState::CONNECTION_FAILURE, "the target has closed the connection"))
+        }
+    }
+}
+
+/// Resolves when the gateway stops and nothing of the session is under way.
+async fn drained(shared: &Shared, draining: &mut watch::Receiver<bool>) {
+    if draining.wait_for(|draining| *draining).await.is_err() {
+        std::future::pending::<()>().await;
+    }
+    loop {
+        let news = shared.settled.notified();
+        if shared.is_idle() && shared.transaction.get() == Transaction::Idle {
+            return;
+        }
+        news.await;
+    }
+}
+
+/// Passes wishes to cancel on: to what is held here, or to what runs at the target. Never resolves.
+async fn cancels(shared: &Shared, asked: &Notify, key: Option<&Rc<CancelKey>>) {
+    loop {
+        tokio::select! {
+            () = asked.notified() => {
+                if shared.held.get() {
+                    shared.withdrawn.notify_one();
+                    continue;
+                }
+            }
+            () = shared.cancel.notified() => {}
+        }
+        // With nothing under way there is nothing to cancel, and what comes next is not meant.
+        if let Some(key) = key.filter(|_| !shared.queue.borrow().is_empty()) {
+            upstream::cancel(&shared.seat.governed(), key).await;
+        }
+    }
+}
+
+/// Moves what the target sends to the client.
+struct Pump {
+    back: Back,
+    input: BytesMut,
+    out: BytesMut,
+    read: usize,
+}
+
+impl Pump {
+    async fn run(&mut self, shared: &Shared, from: &mut ReadHalf<Stream>, to: &mut WriteHalf<Stream>) -> End {
+        loop {
+            if let Err(lost) = self.back.take(&mut self.input, &mut self.out) {
+                return End::Lost(lost);
+            }
+            if self.back.is_between() {
+                let mut outbox = shared.outbox.borrow_mut();
+                if !outbox.is_empty() {
+                    self.out.extend_from_slice(&outbox.split());
+                }
+            }
+            if let Err(error) = self.write(to).await {
+                tracing::debug!(%error, "a client did not take a reply");
+                return End::ClientBroke;
+            }
+            if self.input.is_empty() && self.input.capacity() > 2 * self.read {
+                self.input = BytesMut::new();
+            }
+            self.input.reserve(self.read);
+            tokio::select! {
+                read = from.read_buf(&mut self.input) => match read {
+                    Ok(0) | Err(_) => return End::TargetLeft,
+                    // More at once while there is much, little while there is not.
+                    Ok(read) => self.read = if read >= self.read { READ.1 } else if read < READ.0 { READ.0 } else { self.read },
+                },
+                () = shared.wake.notified() => {}
+            }
+        }
+    }
+
+    async fn write(&mut self, to: &mut WriteHalf<Stream>) -> io::Result<()> {
+        if self.out.is_empty() {
+            return Ok(());
+        }
+        while !self.out.is_empty() {
+            if to.write_buf(&mut self.out).await? == 0 {
+                return Err(io::ErrorKind::WriteZero.into());
+            }
+        }
+        to.flush().await?;
+        if self.out.capacity() > 2 * READ.1 {
+            self.out = BytesMut::new();
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,135 @@
+//! What the target still owes: one entry for each message that was sent to it, in order, so that each reply is known for what it is.
+//!
+//! A reply that does not fit to the entry at the front means that gateway and target have lost each other: nothing after it could be
+//! told apart, so the session ends (fail closed).
+
+use std::collections::VecDeque;
+use std::rc::Rc;
+
+use crate::protocol::postgres::reply::Refusal;
+use crate::protocol::postgres::session::names::Definition;
+use crate::protocol::postgres::session::names::Number;
+use crate::protocol::postgres::session::run::Run;
+
+/// What one message makes the target answer.
+pub(super) enum What {
+    /// `BindComplete`.
+    Bind {
+        /// The portal.
+        portal: Box<[u8]>,
+    },
+    /// `CloseComplete`.
+    Close {
+        /// Whether a portal is closed, not a statement.
+        portal: bool,
+        /// Its name.
+        name: Box<[u8]>,
+    },
+    /// Of a portal: `RowDescription` or `NoData`.
+    DescribePortal {
+        /// What runs in it.
+        run: Option<Run>,
+        /// The client has not asked: what comes is not for it.
+        injected: bool,
+    },
+    /// Of a statement: `ParameterDescription`, then `RowDescription` or `NoData`.
+    DescribeStatement,
+    /// Rows, then their end; or copying.
+    Execute(Run),
+    /// `FunctionCallResponse` and `ReadyForQuery`; it is always refused.
+    FunctionCall,
+    /// `ParseComplete`.
+    Parse {
+        /// The name of the statement.
+        name: Box<[u8]>,
+    },
+    /// Everything, to `ReadyForQuery`.
+    Query {
+        /// What runs; `None` when it was refused.
+        run: Option<Run>,
+        /// The text, for its names; `None` when it was refused.
+        definition: Option<Rc<Definition>>,
+        /// Whether it has failed.
+        failed: bool,
+    },
+    /// `ReadyForQuery`.
+    Sync,
+}
+
+/// What one message makes the target answer, and what the client is told instead where the message was refused.
+pub(super) struct Owed {
+    /// The message.
+    pub(super) number: Number,
+    /// What is to come.
+    pub(super) what: What,
+    /// What the client gets in place of the error.
+    pub(super) refusal: Option<Refusal>,
+}
+
+/// All that is owed, the next one first.
+#[derive(Default)]
+pub(super) struct Queue {
+    owed: VecDeque<Owed>,
+    /// An error was answered, and the target passes over everything up to the next `Sync`, which has not been sent yet.
+    skipping: bool,
+    /// The client was told of an error that the target knows nothing of: what it answers up to the next `Sync` is not for the client.
+    swallowing: bool,
+}
+
+impl Queue {
+    /// The next one.
+    pub(super) fn front(&mut self) -> Option<&mut Owed> {
+        self.owed.front_mut()
+    }
+
+    /// Takes the next one.
+    pub(super) fn pop(&mut self) -> Option<Owed> {
+        self.owed.pop_front()
+    }
+
+    /// Nothing is owed.
+    pub(super) fn is_empty(&self) -> bool {
+        self.owed.is_empty()
+    }
+
+    /// Whether the target passes over what is sent to it now, up to a `Sync`.
+    pub(super) fn skips(&self) -> bool {
+        self.skipping
+    }
+
+    /// From here on the client gets nothing up to the answer to a `Sync`, and nothing is sent up to one.
+    pub(super) fn swallow(&mut self) {
+        self.swallowing = true;
+        self.skipping = !self.owed.iter().any(|owed| matches!(owed.what, What::Sync));
+    }
+
+    /// Whether what comes next is not for the client.
+    pub(super) fn swallows(&mut self) -> bool {
+        if matches!(self.owed.front().map(|owed| &owed.what), Some(What::Sync)) {
+            self.swallowing = false;
+        }
+        self.swallowing
+    }
+
+    /// A message was sent.
+    pub(super) fn push(&mut self, number: Number, what: What, refusal: Option<Refusal>) {
+        if matches!(what, What::Sync) {
+            self.skipping = false;
+        }
+        self.owed.push_back(Owed { number, what, refusal });
+    }
+
+    /// An extended message has failed: nothing up to the next `Sync` is answered. Gives what is not.
+    pub(super) fn fail(&mut self) -> Vec<Owed> {
+        let sync = self.owed.iter().position(|owed| matches!(owed.what, What::Sync));
+        self.skipping = sync.is_none();
+        self.owed.drain(..sync.unwrap_or(self.owed.len())).collect()
+    }
+
+    /// A copy in begins: what was sent up to here and means the end of a series (`Sync`) is passed over by the target, which only takes
+    /// data now.
+    pub(super) fn copies_in(&mut self) {
+        let mut first = true;
+        self.owed.retain(|owed| std::mem::take(&mut first) || !matches!(owed.what, What::Sync));
+    }
+}

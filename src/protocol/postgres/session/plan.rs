@@ -1,0 +1,389 @@
+//! What becomes of one message of a client: judged, and laid out as a step that is sent, or as one that is refused.
+
+use std::rc::Rc;
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use crate::domain::Class;
+use crate::domain::Command;
+use crate::domain::Denied;
+use crate::domain::DenyCode;
+use crate::domain::RequestId;
+use crate::domain::sql::Effects;
+use crate::pipeline::Asked;
+use crate::pipeline::Preparation;
+use crate::protocol::postgres::command::command;
+use crate::protocol::postgres::judge::Judgement;
+use crate::protocol::postgres::judge::Lexing;
+use crate::protocol::postgres::judge::Unread;
+use crate::protocol::postgres::reply::Refusal;
+use crate::protocol::postgres::session::names::Definition;
+use crate::protocol::postgres::session::names::Number;
+use crate::protocol::postgres::session::names::Portal;
+use crate::protocol::postgres::session::record::How;
+use crate::protocol::postgres::session::record::Statement;
+use crate::protocol::postgres::session::run::Run;
+use crate::protocol::postgres::session::shared::Shared;
+use crate::protocol::postgres::wire::error::WireError;
+use crate::protocol::postgres::wire::frame::body;
+use crate::protocol::postgres::wire::front::Bind;
+use crate::protocol::postgres::wire::front::Execute;
+use crate::protocol::postgres::wire::front::FrontMessage;
+use crate::protocol::postgres::wire::front::Named;
+use crate::protocol::postgres::wire::front::Parse;
+use crate::protocol::postgres::wire::front::Query;
+use crate::protocol::postgres::wire::sqlstate::SqlState;
+use crate::protocol::postgres::wire::tag::FrontTag;
+use crate::protocol::postgres::wire::values::Format;
+
+/// What kind of message a command came by; what is sent in its place when it is refused.
+pub(super) enum Kind {
+    Bind {
+        portal: Box<[u8]>,
+    },
+    /// Runs a cursor of SQL.
+    Execute,
+    FunctionCall,
+    Parse {
+        name: Box<[u8]>,
+    },
+    Query,
+}
+
+/// A command that waits to be admitted.
+pub(super) struct Wanted {
+    pub(super) kind: Kind,
+    pub(super) request: RequestId,
+    /// There until it is taken to the pipeline.
+    pub(super) asked: Option<Asked<Bytes>>,
+    pub(super) run: Run,
+    pub(super) definition: Rc<Definition>,
+    pub(super) judgement: Option<Arc<Judgement>>,
+}
+
+/// What becomes of one message.
+pub(super) enum Step {
+    /// It is a command.
+    Command(Box<Wanted>),
+    /// It was a command, which has gone to the pipeline.
+    Taken,
+    /// It makes one ready.
+    Prepare {
+        preparation: Preparation<Bytes>,
+        name: Box<[u8]>,
+    },
+    /// It is refused.
+    Refuse {
+        kind: Kind,
+        refusal: Refusal,
+    },
+    /// It runs what was bound before.
+    Execute {
+        run: Run,
+        portal: Box<[u8]>,
+        rows: u32,
+    },
+    /// Other messages without SQL: the frame says it all.
+    Close {
+        portal: bool,
+        name: Box<[u8]>,
+    },
+    DescribePortal {
+        run: Option<Run>,
+        name: Box<[u8]>,
+    },
+    DescribeStatement {
+        name: Box<[u8]>,
+    },
+    Flush,
+    Sync,
+}
+
+impl Step {
+    /// The command, which goes to the pipeline.
+    pub(super) fn take_command(&mut self) -> Option<Box<Wanted>> {
+        if !matches!(self, Self::Command(_)) {
+            return None;
+        }
+        match std::mem::replace(self, Self::Taken) {
+            Self::Command(wanted) => Some(wanted),
+            _ => None,
+        }
+    }
+}
+
+impl Shared {
+    /// The ways in which a text may be read, the most likely first. There are several only while a statement that may change how is
+    /// under way.
+    async fn readings(&self, sql: &[u8]) -> Vec<Arc<Judgement>> {
+        let lexing = self.lexing.get();
+        let first = self.judge.judge(sql, lexing).await;
+        if self.unsure.get().is_none() {
+            return vec![first];
+        }
+        let other = Lexing { standard_conforming_strings: !lexing.standard_conforming_strings };
+        vec![first, self.judge.judge(sql, other).await]
+    }
+
+    /// A text as a command, and everything else that it may be or runs by name.
+    fn commands(&self, sql: &[u8], readings: &[Arc<Judgement>]) -> Vec<Command> {
+        let names = self.names.borrow();
+        let mut commands = Vec::with_capacity(readings.len());
+        for judgement in readings {
+            commands.push(command(sql, judgement, |entry| names.class(entry), |_function| false));
+            for entry in judgement.effects().map(|effects| effects.names.as_slice()).unwrap_or_default() {
+                commands.extend(names.definitions(entry).iter().map(|definition| definition.command.clone()));
+            }
+        }
+        // In another encoding the target would see other words.
+        if self.unsure.get().is_some() && !sql.is_ascii() {
+            let unread = Judgement::Unread(Unread::NotUtf8);
+            commands.push(command(sql, &unread, |_name| None, |_function| false));
+        }
+        commands
+    }
+
+    /// A `Query`.
+    pub(super) async fn query(&self, frame: Bytes, number: Number) -> Step {
+        let kind = Kind::Query;
+        let sql = match Query::read(body(&frame)) {
+            Ok(query) => frame.slice_ref(query.sql),
+            Err(error) => return refuse(kind, Refusal::new(error.sqlstate(), error.to_string())),
+        };
+        let readings = self.readings(&sql).await;
+        let commands = self.commands(&sql, &readings);
+        let judgement = readings.into_iter().next();
+        self.wanted(kind, How::Simple, (frame, sql), commands, judgement, None, number)
+    }
+
+    /// A `Parse`.
+    pub(super) async fn parse(&self, frame: Bytes, number: Number) -> Step {
+        let parse = match Parse::read(body(&frame)) {
+            Ok(parse) => parse,
+            Err(error) => {
+                return refuse(
+                    Kind::Parse { name: Box::default() },
+                    Refusal::new(error.sqlstate(), error.to_string()),
+                );
+            }
+        };
+        let name: Box<[u8]> = parse.name.into();
+        let sql = frame.slice_ref(parse.sql);
+        let readings = self.readings(&sql).await;
+        let commands = self.commands(&sql, &readings);
+        let denied = commands.iter().find_map(|command| match self.seat.prepare(command, ()) {
+            Ok(Some(_preparation)) => None,
+            Ok(None) => Some(None),
+            Err(denied) => Some(Some(denied)),
+        });
+        let Some(first) = commands.first() else {
+            return refuse(
+                Kind::Parse { name },
+                Refusal::new(SqlState::INTERNAL_ERROR, "a text could not be judged"),
+            );
+        };
+        match denied {
+            Some(Some(denied)) => refuse(Kind::Parse { name }, Refusal::of(&denied, RequestId::new())),
+            // Through the pipeline, which records the refusal and knows its words.
+            Some(None) => {
+                let judgement = readings.into_iter().next();
+                let kind = Kind::Parse { name };
+                self.wanted(kind, How::Prepare, (frame, sql), commands, judgement, None, number)
+            }
+            None => {
+                // Its other readings count where it is run.
+                let worst = commands.iter().max_by_key(|command| command.class).unwrap_or(first);
+                let definition = Rc::new(Definition { number, sql, command: worst.clone() });
+                if let Err(error) = self.names.borrow_mut().add_statement(&name, definition) {
+                    return refuse(Kind::Parse { name }, Refusal::new(SqlState::TOO_MANY, error.to_string()));
+                }
+                match self.seat.prepare(first, frame) {
+                    Ok(Some(preparation)) => Step::Prepare { preparation, name },
+                    Ok(None) => refuse(
+                        Kind::Parse { name },
+                        Refusal::new(SqlState::INSUFFICIENT_PRIVILEGE, "the policies changed meanwhile"),
+                    ),
+                    Err(denied) => refuse(Kind::Parse { name }, Refusal::of(&denied, RequestId::new())),
+                }
+            }
+        }
+    }
+
+    /// A `Bind`. Planning may run code of functions that call themselves immutable, so this is where a statement is admitted.
+    pub(super) fn bind(&self, frame: Bytes, number: Number) -> Step {
+        let bind = match Bind::read(body(&frame)) {
+            Ok(bind) => bind,
+            Err(error) => {
+                let kind = Kind::Bind { portal: Box::default() };
+                return refuse(kind, Refusal::new(error.sqlstate(), error.to_string()));
+            }
+        };
+        let kind = Kind::Bind { portal: bind.portal.into() };
+        let candidates = self.names.borrow().statement(bind.statement).to_vec();
+        let Some(definition) = candidates.last() else {
+            let name = String::from_utf8_lossy(bind.statement);
+            let message =
+                format!("prepared statement \"{name}\" does not exist, or the gateway has not seen it made");
+            return refuse(kind, Refusal::new(SqlState::NO_STATEMENT, message));
+        };
+        let mut commands: Vec<Command> =
+            candidates.iter().rev().map(|definition| definition.command.clone()).collect();
+        commands.extend(self.run_by(definition));
+        let what = (frame.clone(), definition.sql.clone());
+        let step = self.wanted(kind, How::Execute, what, commands, None, Some(&bind), number);
+        if let Step::Command(wanted) = &step {
+            let portal =
+                Portal { number, definition: Rc::clone(&wanted.definition), run: Some(wanted.run.clone()) };
+            if let Err(error) = self.names.borrow_mut().add_portal(bind.portal, portal) {
+                let kind = Kind::Bind { portal: bind.portal.into() };
+                return refuse(kind, Refusal::new(SqlState::TOO_MANY, error.to_string()));
+            }
+        }
+        step
+    }
+
+    /// What a statement runs by name, such as `EXECUTE p`.
+    fn run_by(&self, definition: &Definition) -> Vec<Command> {
+        let names = self.names.borrow();
+        let effects = definition.command.sql().and_then(|sql| sql.effects.as_deref());
+        let uses = effects.map(|effects| effects.names.as_slice()).unwrap_or_default();
+        uses.iter()
+            .flat_map(|entry| names.definitions(entry))
+            .map(|definition| definition.command.clone())
+            .collect()
+    }
+
+    /// An `Execute`.
+    pub(super) fn execute(&self, frame: &Bytes, number: Number) -> Step {
+        let execute = match Execute::read(body(frame)) {
+            Ok(execute) => execute,
+            Err(error) => return refuse(Kind::Execute, Refusal::new(error.sqlstate(), error.to_string())),
+        };
+        let candidates = self.names.borrow().portal(execute.portal).to_vec();
+        let Some(portal) = candidates.last() else {
+            let name = String::from_utf8_lossy(execute.portal);
+            let message = format!("portal \"{name}\" does not exist, or the gateway has not seen it made");
+            return refuse(Kind::Execute, Refusal::new(SqlState::NO_CURSOR, message));
+        };
+        if let Some(run) = portal.run.clone().filter(|_| candidates.iter().all(|portal| portal.run.is_some()))
+        {
+            return Step::Execute { run, portal: execute.portal.into(), rows: execute.rows };
+        }
+        let mut commands: Vec<Command> =
+            candidates.iter().rev().map(|portal| portal.definition.command.clone()).collect();
+        commands.extend(self.run_by(&portal.definition));
+        let what = (frame.clone(), portal.definition.sql.clone());
+        self.wanted(Kind::Execute, How::Execute, what, commands, None, None, number)
+    }
+
+    /// A `FunctionCall`: there is no SQL to be judged, so there is nothing that a policy could allow.
+    pub(super) fn function_call(&self, frame: Bytes, number: Number) -> Step {
+        let judgement = Judgement::Unread(Unread::Failed);
+        let commands = vec![command(b"(FunctionCall)", &judgement, |_name| None, |_function| false)];
+        let what = (frame, Bytes::from_static(b"(FunctionCall)"));
+        self.wanted(Kind::FunctionCall, How::Function, what, commands, None, None, number)
+    }
+
+    /// A `Describe` or `Close`.
+    ///
+    /// # Errors
+    /// It is no such message.
+    pub(super) fn named(&self, tag: FrontTag, frame: &[u8]) -> Result<Step, WireError> {
+        let named = match FrontMessage::read(tag, body(frame))? {
+            FrontMessage::Describe(named) | FrontMessage::Close(named) => named,
+            _ => return Ok(Step::Flush),
+        };
+        Ok(match (tag, named) {
+            (FrontTag::Describe, Named::Portal(name)) => {
+                let run = self.names.borrow().portal(name).last().and_then(|portal| portal.run.clone());
+                Step::DescribePortal { run, name: name.into() }
+            }
+            (FrontTag::Describe, Named::Statement(name)) => Step::DescribeStatement { name: name.into() },
+            (_, Named::Portal(name)) => Step::Close { portal: true, name: name.into() },
+            (_, Named::Statement(name)) => Step::Close { portal: false, name: name.into() },
+        })
+    }
+
+    /// Takes a command to the policies.
+    #[expect(clippy::too_many_arguments, reason = "each is another part of one message")]
+    fn wanted(
+        &self,
+        kind: Kind,
+        how: How,
+        (frame, sql): (Bytes, Bytes),
+        commands: Vec<Command>,
+        judgement: Option<Arc<Judgement>>,
+        bind: Option<&Bind<'_>>,
+        number: Number,
+    ) -> Step {
+        let request = RequestId::new();
+        let exchange = match self.seat.exchange(request) {
+            Ok(exchange) => exchange,
+            Err(denied) => return refuse(kind, Refusal::of(&denied, request)),
+        };
+        let mut commands = commands.into_iter();
+        let Some(first) = commands.next() else {
+            return refuse(kind, Refusal::new(SqlState::INTERNAL_ERROR, "a message could not be judged"));
+        };
+        let effects = first.sql().and_then(|sql| sql.effects.clone());
+        let definition = Rc::new(Definition { number, sql: sql.clone(), command: first.clone() });
+        let judged = exchange.judge_with(first, commands.collect());
+        let name = bind.map(|bind| bind.statement).unwrap_or_default();
+        let record = Statement {
+            how,
+            command: &judged.command,
+            class: judged.class().as_str(),
+            sql: &sql,
+            name,
+            bind,
+            transaction: self.transaction.get(),
+        }
+        .record(&exchange.governed().plan, self.seat.keeps());
+        let results: Vec<Format> = bind.map(|bind| bind.results.codes().collect()).unwrap_or_default();
+        let run = Run::new(effects, results);
+        let asked = Some(Asked { exchange, judged, record, payload: frame });
+        Step::Command(Box::new(Wanted { kind, request, asked, run, definition, judgement }))
+    }
+
+    /// What the connection itself forbids, whatever the policies say; `None` for most.
+    pub(super) fn forbidden(&self, wanted: &Wanted) -> Option<Denied> {
+        if matches!(wanted.kind, Kind::FunctionCall) {
+            let detail = "calls of functions by oid (large objects of old drivers) are not passed: there is no SQL to judge";
+            return Some(Denied::new(DenyCode::BadRequest, detail).because("function_call"));
+        }
+        let asked = wanted.asked.as_ref()?;
+        let effects = asked.judged.command.sql().and_then(|sql| sql.effects.as_deref())?;
+        let governed = asked.exchange.governed();
+        if governed.connection.database.readonly && frees_from_readonly(effects) {
+            let detail = "this connection only reads (readonly = true), and that cannot be changed";
+            return Some(Denied::new(DenyCode::Denied, detail).because("readonly"));
+        }
+        None
+    }
+}
+
+/// Whether a text would let a session write that was told only to read.
+fn frees_from_readonly(effects: &Effects) -> bool {
+    effects.settings.iter().any(|setting| {
+        let named = matches!(
+            setting.name.as_deref(),
+            None | Some("transaction_read_only" | "default_transaction_read_only")
+        );
+        let on = matches!(setting.value.as_deref(), Some("on" | "true" | "1" | "yes"));
+        // Reset, it is what it was when the session began: on.
+        let reset = setting.value.is_none() && effects.verbs.contains(&crate::domain::sql::Verb::Reset);
+        named && !on && !reset
+    })
+}
+
+/// A message that is refused.
+fn refuse(kind: Kind, refusal: Refusal) -> Step {
+    Step::Refuse { kind, refusal }
+}
+
+/// Whether what a command does may change how the next text is read.
+pub(super) fn may_change_lexing(command: &Command) -> bool {
+    command.class == Class::Unknown
+        || command.sql().and_then(|sql| sql.effects.as_deref()).is_none_or(Effects::changes_lexing)
+}

@@ -1,0 +1,173 @@
+//! What the recording says of statements: `sql.query` before one is sent, `sql.rows` and `sql.done` when it is done.
+
+use std::fmt::Write;
+
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
+
+use crate::domain::Command;
+use crate::domain::EventKind;
+use crate::domain::json::push_string;
+use crate::mask::Notes;
+use crate::mask::Plan;
+use crate::pipeline::CommandRecord;
+use crate::pipeline::body::hex;
+use crate::protocol::postgres::wire::back::Transaction;
+use crate::protocol::postgres::wire::front::Bind;
+use crate::protocol::postgres::wire::values::Format;
+
+/// By which message a statement came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum How {
+    /// `Bind` and `Execute`.
+    Execute,
+    /// `FunctionCall`.
+    Function,
+    /// `Parse`, with nothing that runs it yet.
+    Prepare,
+    /// `Query`.
+    Simple,
+}
+
+impl How {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Execute => "execute",
+            Self::Function => "function",
+            Self::Prepare => "prepare",
+            Self::Simple => "simple",
+        }
+    }
+}
+
+/// A statement as it is to be recorded.
+pub(super) struct Statement<'a> {
+    pub(super) how: How,
+    pub(super) command: &'a Command,
+    /// The class of all it runs.
+    pub(super) class: &'static str,
+    /// The SQL, exactly.
+    pub(super) sql: &'a [u8],
+    /// The name of the prepared statement, or of the cursor; empty for none.
+    pub(super) name: &'a [u8],
+    /// The values, of a `Bind`.
+    pub(super) bind: Option<&'a Bind<'a>>,
+    pub(super) transaction: Transaction,
+}
+
+impl Statement<'_> {
+    /// The event's data. `keep` is how many bytes of SQL and of values are kept; `None`: none of them.
+    pub(super) fn record(&self, plan: &Plan, keep: Option<u64>) -> CommandRecord {
+        let mut notes = Notes::default();
+        let keep = keep.map(|keep| usize::try_from(keep).unwrap_or(usize::MAX));
+        let mut data = String::with_capacity(160 + self.sql.len().min(4096));
+        data.push('{');
+        if let Some(keep) = keep {
+            self.write_sql(plan, keep, &mut data, &mut notes);
+        }
+        let _infallible = write!(data, "\"how\":\"{}\",\"class\":\"{}\"", self.how.as_str(), self.class);
+        self.write_effects(keep.is_none(), &mut data);
+        if !self.name.is_empty() {
+            data.push_str(",\"statement\":");
+            push_string(&String::from_utf8_lossy(self.name), &mut data);
+        }
+        if let (Some(bind), Some(keep)) = (self.bind, keep)
+            && bind.values.count() > 0
+        {
+            write_values(bind, plan, keep, &mut data, &mut notes);
+        }
+        let _infallible = write!(data, ",\"tx\":\"{}\"}}", word(self.transaction));
+        CommandRecord { kind: EventKind::SqlQuery, data, mask: notes.take() }
+    }
+
+    fn write_sql(&self, plan: &Plan, keep: usize, data: &mut String, notes: &mut Notes) {
+        // What is not UTF-8 is not sent either; it is shown as far as it can be.
+        let text = String::from_utf8_lossy(self.sql);
+        let masked = plan.text(&text, "sql", notes);
+        let text = masked.as_deref().unwrap_or(&text);
+        data.push_str("\"sql\":");
+        push_string(text.get(..text.floor_char_boundary(keep)).unwrap_or_default(), data);
+        if text.len() > keep {
+            let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, self.sql);
+            let _infallible = write!(
+                data,
+                ",\"length\":{},\"sha256\":\"{}\",\"cut\":true",
+                self.sql.len(),
+                hex(digest.as_ref())
+            );
+        }
+        data.push(',');
+    }
+
+    fn write_effects(&self, tables: bool, data: &mut String) {
+        let Some(effects) = self.command.sql().and_then(|sql| sql.effects.as_deref()) else { return };
+        if !effects.verbs.is_empty() {
+            data.push_str(",\"verbs\":[");
+            for (place, verb) in effects.verbs.iter().enumerate() {
+                let _infallible = write!(data, "{}\"{}\"", comma(place), verb.as_str());
+            }
+            data.push(']');
+        }
+        if tables && !effects.relations.is_empty() {
+            data.push_str(",\"tables\":[");
+            for (place, relation) in effects.relations.iter().enumerate() {
+                data.push_str(comma(place));
+                push_string(&relation.object.to_string(), data);
+            }
+            data.push(']');
+        }
+    }
+}
+
+const fn comma(place: usize) -> &'static str {
+    if place == 0 { "" } else { "," }
+}
+
+/// Where a transaction stands, in a word.
+pub(super) const fn word(transaction: Transaction) -> &'static str {
+    match transaction {
+        Transaction::Failed => "failed",
+        Transaction::Idle => "idle",
+        Transaction::Open => "open",
+    }
+}
+
+fn write_values(bind: &Bind<'_>, plan: &Plan, keep: usize, data: &mut String, notes: &mut Notes) {
+    data.push_str(",\"params\":[");
+    let end = data.len().saturating_add(keep);
+    for (place, value) in bind.values.each().enumerate() {
+        data.push_str(comma(place));
+        if data.len() > end {
+            data.push_str("{\"cut\":true}");
+            break;
+        }
+        match value {
+            None => data.push_str("null"),
+            Some(value) => {
+                let binary = bind.formats.of(place) == Some(Format::Binary);
+                write_value(value, binary, plan, keep, data, notes);
+            }
+        }
+    }
+    data.push(']');
+}
+
+fn write_value(value: &[u8], binary: bool, plan: &Plan, keep: usize, data: &mut String, notes: &mut Notes) {
+    // A text in binary form is the same bytes; numbers in binary form hold control characters.
+    let text = std::str::from_utf8(value).ok().filter(|text| !binary || !text.chars().any(char::is_control));
+    match text {
+        Some(text) => {
+            let masked = plan.text(text, "params", notes);
+            let text = masked.as_deref().unwrap_or(text);
+            push_string(text.get(..text.floor_char_boundary(keep)).unwrap_or_default(), data);
+        }
+        None => write_binary(value, keep, data),
+    }
+}
+
+/// Bytes that are no text, as far as they are kept.
+pub(super) fn write_binary(value: &[u8], keep: usize, data: &mut String) {
+    data.push_str("{\"base64\":\"");
+    BASE64_STANDARD.encode_string(value.get(..keep.min(value.len())).unwrap_or_default(), data);
+    let _infallible = write!(data, "\",\"length\":{}}}", value.len());
+}

@@ -1,0 +1,88 @@
+//! What both directions of a session know. They are two futures of one task, so cells are enough.
+
+use std::cell::Cell;
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use bytes::BytesMut;
+use tokio::sync::Notify;
+
+use crate::pipeline::Seat;
+use crate::protocol::postgres::judge::Judge;
+use crate::protocol::postgres::judge::Lexing;
+use crate::protocol::postgres::session::names::Names;
+use crate::protocol::postgres::session::names::Number;
+use crate::protocol::postgres::session::owed::Queue;
+use crate::protocol::postgres::session::run::Run;
+use crate::protocol::postgres::upstream::CopyIn;
+use crate::protocol::postgres::wire::back::Transaction;
+
+/// Both directions of one session.
+pub(super) struct Shared {
+    pub(super) seat: Seat,
+    pub(super) judge: Arc<Judge>,
+    pub(super) database: String,
+    /// How many rows one statement may give.
+    pub(super) rows: Option<u64>,
+    pub(super) queue: RefCell<Queue>,
+    pub(super) names: RefCell<Names>,
+    pub(super) transaction: Cell<Transaction>,
+    /// How the target cuts texts into words, as it last told.
+    pub(super) lexing: Cell<Lexing>,
+    /// The last message that may have changed that, while it is not answered.
+    pub(super) unsure: Cell<Option<Number>>,
+    /// What the gateway has to say to the client, whole messages; sent at the next place between two messages of the target.
+    pub(super) outbox: RefCell<BytesMut>,
+    /// There is something in the outbox.
+    pub(super) wake: Notify,
+    /// Nothing is owed any more.
+    pub(super) settled: Notify,
+    /// A statement is held for people.
+    pub(super) held: Cell<bool>,
+    /// The client has asked to cancel what is held.
+    pub(super) withdrawn: Notify,
+    /// The target should be asked to cancel what it runs.
+    pub(super) cancel: Notify,
+    /// There while the target takes data that is copied in.
+    pub(super) copying: RefCell<Option<Copying>>,
+}
+
+/// Data is copied in.
+pub(super) struct Copying {
+    /// The proof that it may be.
+    pub(super) permitted: CopyIn,
+    run: Run,
+}
+
+impl Copying {
+    /// The copy of a command that was admitted; `None` of one that was not.
+    pub(super) fn of(run: &Run) -> Option<Self> {
+        let permitted = CopyIn::of(run.get().guard.as_ref()?);
+        Some(Self { permitted, run: run.clone() })
+    }
+
+    /// Counts what passes.
+    pub(super) fn count(&self, bytes: usize) {
+        if let Some(copied) = &mut self.run.get().copied {
+            copied.bytes = copied.bytes.saturating_add(u64::try_from(bytes).unwrap_or(u64::MAX));
+            copied.messages = copied.messages.saturating_add(1);
+        }
+    }
+}
+
+impl Shared {
+    /// Whether nothing runs and nothing waits.
+    pub(super) fn is_idle(&self) -> bool {
+        self.queue.borrow().is_empty() && !self.held.get()
+    }
+
+    /// Says something to the client.
+    pub(super) fn say(&self, write: impl FnOnce(&mut BytesMut)) {
+        write(&mut self.outbox.borrow_mut());
+        self.wake.notify_one();
+    }
+}
+
+/// Shared by the two directions.
+pub(super) type Common = Rc<Shared>;
