@@ -22,6 +22,7 @@ mod identity;
 mod limits;
 mod lock;
 mod masking;
+mod postgres;
 mod postgres_login;
 mod proxy;
 mod recording;

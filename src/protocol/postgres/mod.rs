@@ -11,6 +11,7 @@
 
 pub mod cancel;
 pub mod command;
+pub mod inquiry;
 pub mod judge;
 pub mod login;
 pub mod reply;

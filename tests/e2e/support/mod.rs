@@ -1,6 +1,7 @@
 //! A gateway in a folder of its own, with its peers.
 
 pub mod client;
+pub mod database;
 pub mod postgres;
 pub mod process;
 pub mod world;

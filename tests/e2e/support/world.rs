@@ -10,6 +10,8 @@ use serde_json::Value;
 use serde_json::json;
 
 use crate::support::client::Client;
+use crate::support::database::DATABASE_PASSWORD;
+use crate::support::database::Database;
 use crate::support::client::Reply;
 use crate::support::client::request;
 use crate::support::process::Process;
@@ -65,6 +67,8 @@ pub struct World {
     pub gateway: Option<Process>,
     pub issuer: Option<Process>,
     api: Option<Process>,
+    /// The database and the port where the gateway serves it, in a world that has one.
+    pub database: Option<Database>,
 }
 
 impl World {
@@ -84,7 +88,7 @@ impl World {
     pub fn without_gateway(rules: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let (port, api_port, issuer_port) = (free_port(), free_port(), free_port());
-        let mut world = Self { folder, port, api_port, issuer_port, gateway: None, issuer: None, api: None };
+        let mut world = Self::bare(folder, port, api_port, issuer_port);
         world.write_db();
         world.start_issuer();
         let mut api = world.node("api.mjs", &[&world.api_port.to_string(), "db.json", API_TOKEN]);
@@ -92,6 +96,20 @@ impl World {
         api.wait_port(world.api_port);
         world.api = Some(api);
         world.write_config(rules);
+        world
+    }
+
+    fn bare(folder: tempfile::TempDir, port: u16, api_port: u16, issuer_port: u16) -> Self {
+        Self { folder, port, api_port, issuer_port, gateway: None, issuer: None, api: None, database: None }
+    }
+
+    /// Provider, a database and the gateway before it; no API.
+    pub fn with_database(database: Database, rules: &str) -> Self {
+        let mut world = Self::bare(tempfile::tempdir().unwrap(), free_port(), free_port(), free_port());
+        world.start_issuer();
+        world.database = Some(database);
+        world.write_config(rules);
+        world.start();
         world
     }
 
@@ -127,10 +145,16 @@ impl World {
         let Self { port, api_port, issuer_port, .. } = self;
         let user = run(Command::new("id").arg("-un")).1;
         let user = user.trim();
+        let postgres_listen = self
+            .database
+            .as_ref()
+            .map(|database| format!("postgres_listen = \"127.0.0.1:{}\"", database.gateway_port))
+            .unwrap_or_default();
         format!(
             r#"version = 1
 [gateway]
 listen = "127.0.0.1:{port}"
+{postgres_listen}
 drain_timeout = "2s"
 [admin]
 local_groups = {{ "{user}" = ["dba"] }}
@@ -151,7 +175,7 @@ name = "raw"
 upstream = "http://127.0.0.1:{api_port}"
 inject = "bearer:env:CRM_TOKEN"
 "#
-        )
+        ) + &self.database.as_ref().map(Database::connection).unwrap_or_default()
     }
 
     pub fn write_config(&self, rules: &str) {
@@ -166,7 +190,7 @@ inject = "bearer:env:CRM_TOKEN"
     pub fn hoopctl(&self, args: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_hoopctl"));
         command.args(args).arg("--config").arg(self.path("hoopctl.toml")).current_dir(self.folder.path());
-        command.env("CRM_TOKEN", API_TOKEN).env("HOME", self.folder.path()).env_remove("HOOPCTL_CONFIG");
+        command.env("CRM_TOKEN", API_TOKEN).env("DB_PASSWORD", DATABASE_PASSWORD).env("HOME", self.folder.path()).env_remove("HOOPCTL_CONFIG");
         command
     }
 

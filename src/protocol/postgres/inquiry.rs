@@ -1,0 +1,183 @@
+//! A session of the gateway's own at the target, which asks the catalogue what names and columns stand for. It sends only questions that
+//! are written in this code or made from names of the catalogue itself, never a client's text, and it only reads.
+
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::BytesMut;
+use tokio::io::AsyncReadExt;
+use tokio::io::AsyncWriteExt;
+
+use crate::domain::Secret;
+use crate::pipeline::snapshot::Governed;
+use crate::protocol::postgres::upstream;
+use crate::protocol::postgres::upstream::Unreachable;
+use crate::protocol::postgres::upstream::Wish;
+use crate::protocol::postgres::wire::back::BackMessage;
+use crate::protocol::postgres::wire::error::WireError;
+use crate::protocol::postgres::wire::error::WriteError;
+use crate::protocol::postgres::wire::frame::Limits;
+use crate::protocol::postgres::wire::frame::Part;
+use crate::protocol::postgres::wire::frame::Scanner;
+use crate::protocol::postgres::wire::frame::body;
+use crate::protocol::postgres::wire::front;
+use crate::protocol::postgres::wire::front::Named;
+use crate::protocol::postgres::wire::sqlstate::SqlState;
+use crate::protocol::postgres::wire::tag::BackTag;
+use crate::transport::stream::Stream;
+
+/// How long one question may take.
+const PATIENCE: Duration = Duration::from_secs(20);
+/// What the session sets: it reads, it waits for no lock for long, and no schema of anybody else stands before the catalogue's.
+const SETTINGS: [(&str, &str); 6] = [
+    ("application_name", "hoopctl"),
+    ("client_encoding", "UTF8"),
+    ("default_transaction_read_only", "on"),
+    ("lock_timeout", "2s"),
+    ("search_path", "pg_catalog"),
+    ("statement_timeout", "15s"),
+];
+/// The most that all rows of one answer may take, in bytes.
+const MOST: usize = 256 << 20;
+
+/// The rows of an answer, as text.
+pub type Rows = Vec<Vec<Option<String>>>;
+
+/// Why there is no answer.
+#[derive(Debug, thiserror::Error)]
+pub enum InquiryError {
+    /// No session at the target.
+    #[error(transparent)]
+    Unreachable(#[from] Unreachable),
+    /// The stream broke.
+    #[error("the stream to the target broke")]
+    Broken(#[source] io::Error),
+    /// The target sent what is no message.
+    #[error(transparent)]
+    Wire(#[from] WireError),
+    /// A question that cannot be written.
+    #[error(transparent)]
+    Write(#[from] WriteError),
+    /// The target refused the question.
+    #[error("the target refused a question about its catalogue (SQLSTATE {0})")]
+    Refused(String),
+    /// The answer is longer than is kept.
+    #[error("the target's catalogue is longer than {} MiB", MOST >> 20)]
+    TooLong,
+    /// No answer in time.
+    #[error("the target did not answer a question about its catalogue within {PATIENCE:?}")]
+    TimedOut,
+}
+
+/// The session.
+pub struct Inquiry {
+    stream: Stream,
+    input: BytesMut,
+    scanner: Scanner<BackTag>,
+}
+
+impl Inquiry {
+    /// Logs in with the connection's own credential.
+    ///
+    /// # Errors
+    /// As [`upstream::log_in`].
+    pub async fn open(
+        governed: &Governed,
+        password: Option<&Arc<Secret>>,
+        database: &str,
+    ) -> Result<Self, InquiryError> {
+        let wish = Wish { governed, password, database, settings: &SETTINGS };
+        let (stream, _ready, input) = upstream::log_in(wish).await?;
+        let mut scanner = Scanner::new(Limits { whole: 16 << 20, ..Limits::default() });
+        scanner.session_begins();
+        Ok(Self { stream, input, scanner })
+    }
+
+    /// Asks one question; the rows of its answer.
+    ///
+    /// # Errors
+    /// The stream broke, the target refused, or it took too long. After any but a refusal the session is of no use.
+    pub async fn ask(&mut self, question: &str) -> Result<Rows, InquiryError> {
+        let mut out = BytesMut::new();
+        front::write_query(&mut out, question.as_bytes())?;
+        let mut rows = Rows::new();
+        let mut size = 0_usize;
+        self.exchange(&out, |message| {
+            if let BackMessage::DataRow(values) = message {
+                let row: Vec<Option<String>> = values
+                    .each()
+                    .map(|value| value.map(|value| String::from_utf8_lossy(value).into_owned()))
+                    .collect();
+                let length: usize = row.iter().flatten().map(String::len).sum();
+                size = size.saturating_add(length).saturating_add(row.len().saturating_mul(24));
+                if size > MOST {
+                    return Err(InquiryError::TooLong);
+                }
+                rows.push(row);
+            }
+            Ok(())
+        })
+        .await?;
+        Ok(rows)
+    }
+
+    /// What each column of a query comes from, a table's oid and a column's number, both 0 for an expression. Nothing of the query is
+    /// run. `None`: it gives no rows.
+    ///
+    /// # Errors
+    /// As [`Inquiry::ask`].
+    pub async fn origins(&mut self, query: &str) -> Result<Option<Vec<(u32, i16)>>, InquiryError> {
+        let mut out = BytesMut::new();
+        front::write_parse(&mut out, b"", query.as_bytes(), &[])?;
+        front::write_describe(&mut out, Named::Statement(b""))?;
+        front::write_sync(&mut out);
+        let mut origins = None;
+        self.exchange(&out, |message| {
+            if let BackMessage::RowDescription(columns) = message {
+                origins = Some(columns.columns().map(|column| (column.table, column.attribute)).collect());
+            }
+            Ok(())
+        })
+        .await?;
+        Ok(origins)
+    }
+
+    async fn exchange(
+        &mut self,
+        out: &[u8],
+        take: impl FnMut(&BackMessage<'_>) -> Result<(), InquiryError>,
+    ) -> Result<(), InquiryError> {
+        tokio::time::timeout(PATIENCE, self.speak(out, take)).await.map_err(|_elapsed| InquiryError::TimedOut)?
+    }
+
+    async fn speak(
+        &mut self,
+        out: &[u8],
+        mut take: impl FnMut(&BackMessage<'_>) -> Result<(), InquiryError>,
+    ) -> Result<(), InquiryError> {
+        self.stream.write_all(out).await.map_err(InquiryError::Broken)?;
+        self.stream.flush().await.map_err(InquiryError::Broken)?;
+        let mut refused = None;
+        loop {
+            let Some(part) = self.scanner.take(&mut self.input)? else {
+                self.input.reserve(16 << 10);
+                if self.stream.read_buf(&mut self.input).await.map_err(InquiryError::Broken)? == 0 {
+                    return Err(InquiryError::Broken(io::ErrorKind::UnexpectedEof.into()));
+                }
+                continue;
+            };
+            let Part::Frame(tag, frame) = part else { return Err(InquiryError::TooLong) };
+            match BackMessage::read(tag, body(&frame))? {
+                BackMessage::ReadyForQuery(_) => break,
+                // Its words may speak of the target: only the code is told.
+                BackMessage::ErrorResponse(report) => {
+                    let code = report.code().as_ref().map_or_else(|| "?????".to_owned(), SqlState::to_string);
+                    refused.get_or_insert(code);
+                }
+                message => take(&message)?,
+            }
+        }
+        refused.map_or(Ok(()), |code| Err(InquiryError::Refused(code)))
+    }
+}

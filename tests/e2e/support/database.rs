@@ -1,0 +1,136 @@
+//! A database behind the gateway: a real PostgreSQL with TLS, tables, and a role for the gateway.
+
+use std::process::Command;
+
+use crate::support::World;
+use crate::support::postgres::Postgres;
+use crate::support::process::free_port;
+use crate::support::process::run;
+
+/// What the gateway logs in with at the database; no client may ever see it.
+pub const DATABASE_PASSWORD: &str = "db-s3cret-of-the-gateway";
+
+/// The rules of most tests.
+pub const SQL_RULES: &str = r#"
+[[policy]]
+id = "reads"
+effect = "allow"
+match = { groups = ["support"], connections = ["db"], operations = ["read"] }
+
+[[policy]]
+id = "writes"
+effect = "approve"
+match = { groups = ["etl"], connections = ["db"], operations = ["write"] }
+approval = { from = ["dba"], timeout = "20s" }
+
+[[policy]]
+id = "no-payroll"
+effect = "deny"
+match = { connections = ["db"], tables = ["payroll"] }
+message = "Payroll is not for this gateway."
+"#;
+
+/// Who may read everything and change orders at once.
+pub const WRITE_RULES: &str = r#"
+[[policy]]
+id = "all"
+effect = "allow"
+match = { groups = ["support"], connections = ["db"], operations = ["read", "write", "ddl"] }
+"#;
+
+/// What is in the database.
+const TABLES: &str = "\
+CREATE ROLE gateway LOGIN PASSWORD 'db-s3cret-of-the-gateway';
+CREATE TABLE customers (id int PRIMARY KEY, name text, ssn text, credit_card varchar(19), balance numeric, born date);
+INSERT INTO customers SELECT n, 'Customer ' || n, '078-05-' || (1000 + n), '4111 1111 1111 1111', n * 10, '1990-01-01' FROM generate_series(1, 20) n;
+CREATE TABLE orders (id serial PRIMARY KEY, customer int, amount numeric, note text);
+INSERT INTO orders (customer, amount, note) SELECT n, n, 'order ' || n FROM generate_series(1, 50) n;
+CREATE TABLE payroll (id int, salary numeric);
+GRANT ALL ON ALL TABLES IN SCHEMA public TO gateway;
+GRANT ALL ON ALL SEQUENCES IN SCHEMA public TO gateway;
+GRANT ALL ON SCHEMA public TO gateway;
+";
+
+/// The database of one test.
+pub struct Database {
+    pub server: Postgres,
+    /// Where the gateway serves it.
+    pub gateway_port: u16,
+    /// Lines of the connection in the configuration.
+    options: String,
+}
+
+impl Database {
+    /// A database with [`TABLES`] and more statements, one a line.
+    pub fn new(more: &str) -> Self {
+        Self::with_options(more, "")
+    }
+
+    /// The same, with lines for its `[[connection]]`.
+    pub fn with_options(more: &str, options: &str) -> Self {
+        let hba = "host all postgres 127.0.0.1/32 trust\nhost all all 127.0.0.1/32 scram-sha-256\n";
+        let mut server = Postgres::new(hba, &format!("{TABLES}{more}"));
+        let made = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
+        std::fs::write(server.folder().join("ca.pem"), made.cert.pem()).unwrap();
+        server.start(&made.cert.pem(), &made.signing_key.serialize_pem());
+        Self { server, gateway_port: free_port(), options: options.to_owned() }
+    }
+
+    /// Its `[[connection]]`.
+    pub fn connection(&self) -> String {
+        let (port, ca) = (self.server.port, self.server.folder().join("ca.pem"));
+        format!(
+            "[[connection]]\nname = \"db\"\nupstream = \"postgres://localhost:{port}/postgres\"\n\
+             inject = \"password:gateway:env:DB_PASSWORD\"\nca_file = {ca:?}\ntags = {{ data = \"pii\" }}\n{}\n",
+            self.options
+        )
+    }
+}
+
+impl World {
+    /// The database.
+    pub fn db(&self) -> &Database {
+        self.database.as_ref().unwrap()
+    }
+
+    /// A `psql` that goes through the gateway with this token; it reads its statements from `sql`, stops at no error, and tells the
+    /// SQLSTATE of each.
+    pub fn psql_command(&self, token: &str) -> Command {
+        let mut psql = Command::new("psql");
+        psql.args(["-X", "-At", "-v", "VERBOSITY=verbose", "-v", "SHOW_CONTEXT=never"]);
+        psql.env("PGPASSWORD", token).env("PGHOST", "127.0.0.1").env("PGDATABASE", "db").env("PGUSER", "whoever");
+        psql.env("PGPORT", self.db().gateway_port.to_string()).env("PGSSLMODE", "disable").env("PGGSSENCMODE", "disable");
+        psql
+    }
+
+    /// Runs statements through the gateway; gives exit code, standard output, standard error.
+    pub fn psql(&self, token: &str, statements: &[&str]) -> (i32, String, String) {
+        let mut psql = self.psql_command(token);
+        for statement in statements {
+            psql.args(["-c", statement]);
+        }
+        run(&mut psql)
+    }
+
+    /// Runs a statement at the database itself, as its superuser.
+    pub fn direct(&self, statement: &str) -> String {
+        let mut psql = Command::new("psql");
+        psql.args(["-X", "-At", "-c", statement]).env("PGHOST", "127.0.0.1").env("PGUSER", "postgres");
+        psql.env("PGDATABASE", "postgres").env("PGPORT", self.db().server.port.to_string());
+        let (code, out, err) = run(&mut psql);
+        assert_eq!(code, 0, "{statement}: {err}");
+        out.trim().to_owned()
+    }
+
+    /// The session that was begun last on the database.
+    pub fn last_session(&self) -> String {
+        let sessions = self.list(&["session", "list", "--all"]);
+        let mut ids: Vec<String> = sessions
+            .iter()
+            .filter(|session| session["connection"] == "db")
+            .map(|session| session["id"].as_str().unwrap().to_owned())
+            .collect();
+        ids.sort();
+        ids.pop().unwrap_or_else(|| panic!("there is no session: {sessions:?}"))
+    }
+}
