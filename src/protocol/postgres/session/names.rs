@@ -222,3 +222,88 @@ impl Names {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::Protocol;
+    use crate::domain::SqlCommand;
+    use crate::domain::command::Words;
+
+    fn definition(number: Number, class: Class) -> Rc<Definition> {
+        let sql = SqlCommand { text: "x".into(), effects: None, base: class, opaque: Vec::new() };
+        let command = Command { protocol: Protocol::Postgres, class, words: Words::Sql(sql) };
+        Rc::new(Definition { number, sql: Bytes::from_static(b"0123456789"), command })
+    }
+
+    fn run(name: &str) -> NameUse {
+        NameUse { action: NameAction::Execute, name: Some(name.into()) }
+    }
+
+    fn numbers(names: &Names, name: &str) -> Vec<Number> {
+        names.statement(name.as_bytes()).iter().map(|definition| definition.number).collect()
+    }
+
+    #[test]
+    fn a_name_is_everything_it_may_be_until_the_server_has_spoken() {
+        let mut names = Names::default();
+        names.add_statement(b"p", definition(1, Class::Write)).unwrap();
+        // The client makes it again: whether the server takes that is not known yet.
+        names.add_statement(b"p", definition(5, Class::Read)).unwrap();
+        assert_eq!(names.class(&run("p")), Some(Class::Write), "the worse counts");
+        names.withdraw_statement(b"p", 5);
+        assert_eq!(numbers(&names, "p"), [1]);
+        names.add_statement(b"p", definition(7, Class::Read)).unwrap();
+        names.settle_statement(b"p", 7);
+        assert_eq!((numbers(&names, "p"), names.class(&run("p"))), (vec![7], Some(Class::Read)));
+        assert_eq!(names.class(&run("q")), None);
+    }
+
+    #[test]
+    fn a_close_forgets_what_came_before_it_and_nothing_after() {
+        let mut names = Names::default();
+        names.add_statement(b"p", definition(1, Class::Write)).unwrap();
+        names.add_statement(b"p", definition(3, Class::Read)).unwrap();
+        names.forget_statement(b"p", 2);
+        assert_eq!(numbers(&names, "p"), [3]);
+        let all = NameUse { action: NameAction::Deallocate, name: None };
+        names.ran(std::slice::from_ref(&all), 3);
+        assert_eq!(numbers(&names, "p"), [3], "made in the same text");
+        names.ran(&[all], 4);
+        assert!(numbers(&names, "p").is_empty() && names.text == 0);
+    }
+
+    #[test]
+    fn the_unnamed_statement_is_the_last_one_only() {
+        let mut names = Names::default();
+        names.add_statement(b"", definition(1, Class::Write)).unwrap();
+        names.add_statement(b"", definition(2, Class::Read)).unwrap();
+        assert_eq!(numbers(&names, ""), [2]);
+    }
+
+    #[test]
+    fn portals_of_the_protocol_die_with_their_transaction_and_cursors_may_live() {
+        let mut names = Names::default();
+        let portal = |number, run| Portal { number, definition: definition(number, Class::Read), run };
+        names.add_portal(b"bound", portal(1, Some(Run::new(None, Vec::new())))).unwrap();
+        names.add_portal(b"cursor", portal(2, None)).unwrap();
+        names.add_portal(b"later", portal(9, Some(Run::new(None, Vec::new())))).unwrap();
+        names.transaction_ended(5);
+        assert!(names.portal(b"bound").is_empty());
+        assert!(names.portal(b"cursor").len() == 1 && names.portal(b"later").len() == 1);
+    }
+
+    #[test]
+    fn there_is_an_end_to_names() {
+        let mut names = Names::default();
+        for number in 0..MOST {
+            names.add_statement(number.to_string().as_bytes(), definition(1, Class::Read)).unwrap();
+        }
+        assert_eq!(names.add_statement(b"one more", definition(1, Class::Read)), Err(TooMany));
+        for number in 0..=MOST {
+            let portal = Portal { number: 1, definition: definition(1, Class::Read), run: None };
+            names.add_portal(number.to_string().as_bytes(), portal).unwrap();
+        }
+        assert_eq!(names.portals.len(), MOST, "the oldest cursor made room");
+    }
+}

@@ -133,3 +133,79 @@ impl Queue {
         self.owed.retain(|owed| std::mem::take(&mut first) || !matches!(owed.what, What::Sync));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shape(queue: &Queue) -> String {
+        queue
+            .owed
+            .iter()
+            .map(|owed| match owed.what {
+                What::Bind { .. } => 'B',
+                What::Close { .. } => 'C',
+                What::DescribePortal { .. } | What::DescribeStatement => 'D',
+                What::Execute(_) => 'E',
+                What::FunctionCall => 'F',
+                What::Parse { .. } => 'P',
+                What::Query { .. } => 'Q',
+                What::Sync => 'S',
+            })
+            .collect()
+    }
+
+    fn queue(messages: &str) -> Queue {
+        let mut queue = Queue::default();
+        for (number, message) in (1..).zip(messages.chars()) {
+            let what = match message {
+                'B' => What::Bind { portal: Box::default() },
+                'C' => What::Close { portal: false, name: Box::default() },
+                'D' => What::DescribeStatement,
+                'E' => What::Execute(Run::new(None, Vec::new())),
+                'P' => What::Parse { name: Box::default() },
+                'Q' => What::Query { run: None, definition: None, failed: false },
+                _ => What::Sync,
+            };
+            queue.push(number, what, None);
+        }
+        queue
+    }
+
+    #[test]
+    fn an_error_passes_over_everything_up_to_the_next_sync() {
+        let mut all = queue("BDESPBES");
+        assert_eq!(all.fail().len(), 3);
+        assert_eq!(shape(&all), "SPBES");
+        assert!(!all.skips());
+        // A simple query before the next Sync is passed over too.
+        let mut mixed = queue("BEQBE");
+        mixed.fail();
+        assert!(shape(&mixed).is_empty() && mixed.skips());
+        mixed.push(9, What::Sync, None);
+        assert!(!mixed.skips());
+    }
+
+    #[test]
+    fn a_copy_in_makes_the_syncs_that_were_sent_with_it_void() {
+        let mut all = queue("ES");
+        all.copies_in();
+        assert_eq!(shape(&all), "E");
+        let mut simple = queue("QS");
+        simple.copies_in();
+        assert_eq!(shape(&simple), "Q");
+    }
+
+    #[test]
+    fn what_is_not_for_the_client_ends_with_the_next_sync() {
+        let mut all = queue("BESBES");
+        all.swallow();
+        assert!(all.swallows());
+        all.pop();
+        all.pop();
+        assert!(!all.swallows() && !all.skips());
+        let mut open = queue("E");
+        open.swallow();
+        assert!(open.swallows() && open.skips());
+    }
+}
