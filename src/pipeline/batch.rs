@@ -39,13 +39,12 @@ pub async fn admit_together<P>(asked: Vec<Asked<P>>) -> Vec<Result<Permit<P>, De
             .and_then(|()| exchange.within_limit(&judged.verdict))
             .and_then(|()| passes(&judged.verdict))
             .err();
-        match &refused {
-            Some(denied) => exchange.count_refusal(denied),
-            None => {
-                exchange.counters.allowed();
-                if exchange.durability(class) == Durability::Synced {
-                    durability = Durability::Synced;
-                }
+        if let Some(denied) = &refused {
+            exchange.count_refusal(denied);
+        } else {
+            exchange.counters.allowed();
+            if exchange.durability(class) == Durability::Synced {
+                durability = Durability::Synced;
             }
         }
         events.extend(exchange.command_events(record, &judged.verdict, refused.as_ref(), None));

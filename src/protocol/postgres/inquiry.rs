@@ -148,7 +148,9 @@ impl Inquiry {
         out: &[u8],
         take: impl FnMut(&BackMessage<'_>) -> Result<(), InquiryError>,
     ) -> Result<(), InquiryError> {
-        tokio::time::timeout(PATIENCE, self.speak(out, take)).await.map_err(|_elapsed| InquiryError::TimedOut)?
+        tokio::time::timeout(PATIENCE, self.speak(out, take))
+            .await
+            .map_err(|_elapsed| InquiryError::TimedOut)?
     }
 
     async fn speak(

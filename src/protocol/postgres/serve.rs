@@ -18,6 +18,7 @@ use tokio_rustls::TlsAcceptor;
 
 use crate::domain::Denied;
 use crate::domain::DenyCode;
+use crate::domain::Protocol;
 use crate::domain::RequestId;
 use crate::pipeline::Arrival;
 use crate::pipeline::Gate;
@@ -55,7 +56,7 @@ use crate::transport::listen::keep_alive;
 use crate::transport::stream::Stream;
 
 /// How long a client may take from its first byte to its token.
-const LOGIN: Duration = Duration::from_secs(60);
+const LOGIN: Duration = Duration::from_mins(1);
 /// The first byte of a TLS handshake.
 const TLS_HANDSHAKE: u8 = 0x16;
 
@@ -95,7 +96,7 @@ impl PostgresService {
         }
         let welcome = tokio::time::timeout(LOGIN, self.welcome(stream));
         let Ok(Ok(Some(guest))) = welcome.await else { return };
-        self.seat(guest, peer.ip().to_canonical(), draining).await;
+        Box::pin(self.seat(guest, peer.ip().to_canonical(), draining)).await;
     }
 
     /// Everything up to the token. `None`: the stream is done, with a word or without.
@@ -194,8 +195,15 @@ impl PostgresService {
             None => (startup.database.as_str(), None),
         };
         let token = Some(token.as_str()).filter(|token| !token.is_empty());
-        let arrival =
-            Arrival { request, source, token, connection: name, method: "LOGIN", path: &startup.database };
+        let arrival = Arrival {
+            request,
+            source,
+            token,
+            protocol: Protocol::Postgres,
+            connection: name,
+            method: "LOGIN",
+            path: &startup.database,
+        };
         let seated = self.gate.log_in(arrival).await;
         let entered = match seated {
             Ok(seat) => self.enter(seat, &startup, database).await,
@@ -280,7 +288,7 @@ impl PostgresService {
             cancel_key: ready.cancel,
             asked: Arc::clone(&cancellable.asked),
         };
-        session::run(start, draining).await;
+        Box::pin(session::run(start, draining)).await;
     }
 }
 

@@ -98,8 +98,13 @@ impl World {
     pub fn psql_command(&self, token: &str) -> Command {
         let mut psql = Command::new("psql");
         psql.args(["-X", "-At", "-v", "VERBOSITY=verbose", "-v", "SHOW_CONTEXT=never"]);
-        psql.env("PGPASSWORD", token).env("PGHOST", "127.0.0.1").env("PGDATABASE", "db").env("PGUSER", "whoever");
-        psql.env("PGPORT", self.db().gateway_port.to_string()).env("PGSSLMODE", "disable").env("PGGSSENCMODE", "disable");
+        psql.env("PGPASSWORD", token)
+            .env("PGHOST", "127.0.0.1")
+            .env("PGDATABASE", "db")
+            .env("PGUSER", "whoever");
+        psql.env("PGPORT", self.db().gateway_port.to_string())
+            .env("PGSSLMODE", "disable")
+            .env("PGGSSENCMODE", "disable");
         psql
     }
 

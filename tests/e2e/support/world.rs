@@ -10,10 +10,10 @@ use serde_json::Value;
 use serde_json::json;
 
 use crate::support::client::Client;
-use crate::support::database::DATABASE_PASSWORD;
-use crate::support::database::Database;
 use crate::support::client::Reply;
 use crate::support::client::request;
+use crate::support::database::DATABASE_PASSWORD;
+use crate::support::database::Database;
 use crate::support::process::Process;
 use crate::support::process::free_port;
 use crate::support::process::run;
@@ -190,7 +190,11 @@ inject = "bearer:env:CRM_TOKEN"
     pub fn hoopctl(&self, args: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_hoopctl"));
         command.args(args).arg("--config").arg(self.path("hoopctl.toml")).current_dir(self.folder.path());
-        command.env("CRM_TOKEN", API_TOKEN).env("DB_PASSWORD", DATABASE_PASSWORD).env("HOME", self.folder.path()).env_remove("HOOPCTL_CONFIG");
+        command
+            .env("CRM_TOKEN", API_TOKEN)
+            .env("DB_PASSWORD", DATABASE_PASSWORD)
+            .env("HOME", self.folder.path())
+            .env_remove("HOOPCTL_CONFIG");
         command
     }
 

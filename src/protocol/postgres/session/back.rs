@@ -350,12 +350,11 @@ impl Back {
     fn fails_late(&self) {
         self.stop_copying();
         let mut queue = self.shared.queue.borrow_mut();
-        match queue.front().map(|owed| &mut owed.what) {
-            Some(What::Query { failed, .. }) => *failed = true,
-            _ => {
-                queue.pop();
-                queue.swallow();
-            }
+        if let Some(What::Query { failed, .. }) = queue.front().map(|owed| &mut owed.what) {
+            *failed = true;
+        } else {
+            queue.pop();
+            queue.swallow();
         }
     }
 

@@ -191,16 +191,19 @@ impl Front {
                 return Ok(());
             }
         }
-        let mut copying = self.shared.copying.borrow_mut();
-        let Some(copy) = copying.as_mut() else { return Ok(()) };
-        self.target.copy(&copy.permitted, frame);
-        if tag == FrontTag::CopyData {
-            copy.count(body(frame).len());
-        } else {
-            *copying = None;
+        self.copy_on(frame, body(frame).len());
+        if tag != FrontTag::CopyData {
+            *self.shared.copying.borrow_mut() = None;
         }
-        drop(copying);
         if self.target.waiting() > SENT { self.target.flush().await.map_err(Gone::Target) } else { Ok(()) }
+    }
+
+    /// Passes bytes of a copy on, if one is going on.
+    fn copy_on(&mut self, bytes: &[u8], data: usize) {
+        if let Some(copy) = self.shared.copying.borrow_mut().as_mut() {
+            self.target.copy(&copy.permitted, bytes);
+            copy.count(data);
+        }
     }
 
     async fn begin_long(&mut self, header: Header<FrontTag>, bytes: &[u8]) -> Result<(), Gone> {
@@ -217,12 +220,7 @@ impl Front {
         let long = if left == 0 { self.long.take() } else { self.long };
         match long {
             Some(Long::Copy) => {
-                let mut copying = self.shared.copying.borrow_mut();
-                if let Some(copy) = copying.as_mut() {
-                    self.target.copy(&copy.permitted, bytes);
-                    copy.count(bytes.len());
-                }
-                drop(copying);
+                self.copy_on(bytes, bytes.len());
                 if self.target.waiting() > SENT {
                     return self.target.flush().await.map_err(Gone::Target);
                 }
