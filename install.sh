@@ -19,7 +19,11 @@ Options:
   --uninstall    Remove what an installation with the same prefix put there
   --help         Print this
 
-It needs cargo (Rust 1.95 or newer) and a C compiler. Configuration and data are never touched.
+It needs cargo (Rust 1.95 or newer), a C compiler and libclang:
+  Debian, Ubuntu:  apt-get install -y clang libclang-dev
+  Fedora:          dnf install -y clang clang-devel
+  macOS:           xcode-select --install
+LIBCLANG_PATH=DIR names a libclang in an unusual place. Configuration and data are never touched.
 TEXT
 }
 
@@ -107,9 +111,64 @@ fi
 here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd)
 [ -f "$here/Cargo.toml" ] && [ -d "$here/completions" ] || fail "run it from the source folder: $here has no Cargo.toml"
 command -v cargo >/dev/null 2>&1 || fail 'cargo is not installed: see https://rustup.rs'
+tools() {
+    printf 'on Debian or Ubuntu: apt-get install -y clang libclang-dev; on Fedora: dnf install -y clang clang-devel; on macOS: xcode-select --install'
+}
+
+# Whether libclang is where the build looks: bindgen loads it to read the C headers of PostgreSQL's grammar.
+has_libclang() {
+    if [ -n "${LIBCLANG_PATH:-}" ]; then
+        [ -f "$LIBCLANG_PATH" ] || holds_libclang "$LIBCLANG_PATH"
+        return
+    fi
+    prefix_of_llvm=$("${LLVM_CONFIG_PATH:-llvm-config}" --prefix 2>/dev/null) || prefix_of_llvm=''
+    if [ -n "$prefix_of_llvm" ] && { holds_libclang "$prefix_of_llvm/lib" || holds_libclang "$prefix_of_llvm/lib64"; }; then
+        return 0
+    fi
+    for folder in /usr/lib/llvm-*/lib /usr/lib/llvm*/lib64 /usr/lib /usr/lib64 /usr/lib/*-linux-* /usr/lib64/llvm*/lib \
+        /usr/local/lib /usr/local/lib64 /usr/local/llvm*/lib /usr/local/opt/llvm*/lib /opt/homebrew/opt/llvm*/lib \
+        /Library/Developer/CommandLineTools/usr/lib \
+        /Applications/Xcode.app/Contents/Developer/Toolchains/XcodeDefault.xctoolchain/usr/lib; do
+        if holds_libclang "$folder"; then
+            return 0
+        fi
+    done
+    return 1
+}
+
+holds_libclang() {
+    for library in "$1"/libclang.so "$1"/libclang.so.* "$1"/libclang-*.so "$1"/libclang-*.so.* "$1"/libclang.dylib; do
+        if [ -e "$library" ]; then
+            return 0
+        fi
+    done
+    return 1
+}
+
+# Whether clang's own headers are there too: a package with the bare library has none, and the build would miss stddef.h.
+has_clang_headers() {
+    if [ -n "${LIBCLANG_PATH:-}" ]; then
+        return 0
+    fi
+    resources=$(clang -print-resource-dir 2>/dev/null) || resources=''
+    for header in "$resources/include/stddef.h" "${prefix_of_llvm:-/usr}"/lib*/clang/*/include/stddef.h \
+        /usr/lib/llvm*/lib*/clang/*/include/stddef.h /usr/lib64/llvm*/lib/clang/*/include/stddef.h /usr/lib*/clang/*/include/stddef.h \
+        /usr/local/lib*/clang/*/include/stddef.h /usr/local/llvm*/lib/clang/*/include/stddef.h \
+        /usr/local/opt/llvm*/lib/clang/*/include/stddef.h /opt/homebrew/opt/llvm*/lib/clang/*/include/stddef.h \
+        /Library/Developer/CommandLineTools/usr/lib/clang/*/include/stddef.h \
+        /Applications/Xcode.app/Contents/Developer/Toolchains/XcodeDefault.xctoolchain/usr/lib/clang/*/include/stddef.h; do
+        if [ -f "$header" ]; then
+            return 0
+        fi
+    done
+    return 1
+}
+
 if ! command -v cc >/dev/null 2>&1 && ! command -v gcc >/dev/null 2>&1 && ! command -v clang >/dev/null 2>&1; then
-    fail 'there is no C compiler: install gcc or clang'
+    fail "there is no C compiler: install one with libclang, $(tools)"
 fi
+has_libclang || fail "there is no libclang, which the build needs beside the C compiler: $(tools); where it is in another place, set LIBCLANG_PATH to its folder"
+has_clang_headers || fail "there is a libclang, but not the headers that belong to it (stddef.h): $(tools)"
 if [ "$(id -u)" -eq 0 ] && [ -n "${SUDO_USER:-}" ]; then
     printf 'install.sh: sudo is not needed; this installs for root, into %s\n' "$prefix" >&2
 fi

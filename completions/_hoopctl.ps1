@@ -148,11 +148,17 @@ Register-ArgumentCompleter -Native -CommandName 'hoopctl' -ScriptBlock {
             break
         }
         'hoopctl;connect;add' {
-            [CompletionResult]::new('--upstream', '--upstream', [CompletionResultType]::ParameterName, 'Where the target is: an http or https URL')
-            [CompletionResult]::new('--inject', '--inject', [CompletionResultType]::ParameterName, 'Its credential: bearer:SRC, basic:USER:SRC, header:NAME:SRC or none; SRC is env:NAME, file:PATH, store:KEY or exec:COMMAND')
+            [CompletionResult]::new('--upstream', '--upstream', [CompletionResultType]::ParameterName, 'Where the target is: an http or https URL, or postgres://HOST/DATABASE')
+            [CompletionResult]::new('--inject', '--inject', [CompletionResultType]::ParameterName, 'Its credential: bearer:SRC, basic:USER:SRC, header:NAME:SRC or none, password:USER:SRC for a database; SRC is env:NAME, file:PATH, store:KEY or exec:COMMAND')
             [CompletionResult]::new('--tag', '--tag', [CompletionResultType]::ParameterName, 'A label that policies and masks match; may be repeated')
-            [CompletionResult]::new('--limit', '--limit', [CompletionResultType]::ParameterName, 'A limit: session, idle, approval_wait, connect, response (durations), body (size), rate (per second)')
+            [CompletionResult]::new('--limit', '--limit', [CompletionResultType]::ParameterName, 'A limit: session, idle, approval_wait, connect, response (durations), body (size), rate (per second), rows (per statement of a database)')
             [CompletionResult]::new('--ca-file', '--ca-file', [CompletionResultType]::ParameterName, 'Certificate authorities to trust for this target, in place of the platform''s')
+            [CompletionResult]::new('--readonly', '--readonly', [CompletionResultType]::ParameterName, 'The server lets sessions read only')
+            [CompletionResult]::new('--approval-mode', '--approval-mode', [CompletionResultType]::ParameterName, 'What a statement does that needs an approval: wait for it, or fail and pass when it is sent again')
+            [CompletionResult]::new('--rows', '--rows', [CompletionResultType]::ParameterName, 'The most rows that one statement gives')
+            [CompletionResult]::new('--accept-cleartext', '--accept-cleartext', [CompletionResultType]::ParameterName, 'The server may ask for the password as it is, inside TLS')
+            [CompletionResult]::new('--accept-md5', '--accept-md5', [CompletionResultType]::ParameterName, 'The server may log the gateway in by MD5')
+            [CompletionResult]::new('--accept-trust', '--accept-trust', [CompletionResultType]::ParameterName, 'The server may let the gateway in without a password')
             [CompletionResult]::new('-f', '-f', [CompletionResultType]::ParameterName, 'Read the table from a TOML file, or - for standard input; options win over it')
             [CompletionResult]::new('--file', '--file', [CompletionResultType]::ParameterName, 'Read the table from a TOML file, or - for standard input; options win over it')
             [CompletionResult]::new('-c', '-c', [CompletionResultType]::ParameterName, 'Configuration file [env: HOOPCTL_CONFIG] [default: ./hoopctl.toml, ~/.config/hoopctl/, /etc/hoopctl/]')
@@ -196,11 +202,17 @@ Register-ArgumentCompleter -Native -CommandName 'hoopctl' -ScriptBlock {
             break
         }
         'hoopctl;connect;edit' {
-            [CompletionResult]::new('--upstream', '--upstream', [CompletionResultType]::ParameterName, 'Where the target is: an http or https URL')
-            [CompletionResult]::new('--inject', '--inject', [CompletionResultType]::ParameterName, 'Its credential: bearer:SRC, basic:USER:SRC, header:NAME:SRC or none; SRC is env:NAME, file:PATH, store:KEY or exec:COMMAND')
+            [CompletionResult]::new('--upstream', '--upstream', [CompletionResultType]::ParameterName, 'Where the target is: an http or https URL, or postgres://HOST/DATABASE')
+            [CompletionResult]::new('--inject', '--inject', [CompletionResultType]::ParameterName, 'Its credential: bearer:SRC, basic:USER:SRC, header:NAME:SRC or none, password:USER:SRC for a database; SRC is env:NAME, file:PATH, store:KEY or exec:COMMAND')
             [CompletionResult]::new('--tag', '--tag', [CompletionResultType]::ParameterName, 'A label that policies and masks match; may be repeated')
-            [CompletionResult]::new('--limit', '--limit', [CompletionResultType]::ParameterName, 'A limit: session, idle, approval_wait, connect, response (durations), body (size), rate (per second)')
+            [CompletionResult]::new('--limit', '--limit', [CompletionResultType]::ParameterName, 'A limit: session, idle, approval_wait, connect, response (durations), body (size), rate (per second), rows (per statement of a database)')
             [CompletionResult]::new('--ca-file', '--ca-file', [CompletionResultType]::ParameterName, 'Certificate authorities to trust for this target, in place of the platform''s')
+            [CompletionResult]::new('--readonly', '--readonly', [CompletionResultType]::ParameterName, 'The server lets sessions read only')
+            [CompletionResult]::new('--approval-mode', '--approval-mode', [CompletionResultType]::ParameterName, 'What a statement does that needs an approval: wait for it, or fail and pass when it is sent again')
+            [CompletionResult]::new('--rows', '--rows', [CompletionResultType]::ParameterName, 'The most rows that one statement gives')
+            [CompletionResult]::new('--accept-cleartext', '--accept-cleartext', [CompletionResultType]::ParameterName, 'The server may ask for the password as it is, inside TLS')
+            [CompletionResult]::new('--accept-md5', '--accept-md5', [CompletionResultType]::ParameterName, 'The server may log the gateway in by MD5')
+            [CompletionResult]::new('--accept-trust', '--accept-trust', [CompletionResultType]::ParameterName, 'The server may let the gateway in without a password')
             [CompletionResult]::new('-f', '-f', [CompletionResultType]::ParameterName, 'Read the whole table from a TOML file, or - for standard input')
             [CompletionResult]::new('--file', '--file', [CompletionResultType]::ParameterName, 'Read the whole table from a TOML file, or - for standard input')
             [CompletionResult]::new('-c', '-c', [CompletionResultType]::ParameterName, 'Configuration file [env: HOOPCTL_CONFIG] [default: ./hoopctl.toml, ~/.config/hoopctl/, /etc/hoopctl/]')
@@ -245,7 +257,7 @@ Register-ArgumentCompleter -Native -CommandName 'hoopctl' -ScriptBlock {
             break
         }
         'hoopctl;connect;env' {
-            [CompletionResult]::new('--for', '--for', [CompletionResultType]::ParameterName, 'The client')
+            [CompletionResult]::new('--for', '--for', [CompletionResultType]::ParameterName, 'The client; without it curl, or psql for a database')
             [CompletionResult]::new('-c', '-c', [CompletionResultType]::ParameterName, 'Configuration file [env: HOOPCTL_CONFIG] [default: ./hoopctl.toml, ~/.config/hoopctl/, /etc/hoopctl/]')
             [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'Configuration file [env: HOOPCTL_CONFIG] [default: ./hoopctl.toml, ~/.config/hoopctl/, /etc/hoopctl/]')
             [CompletionResult]::new('--data-dir', '--data-dir', [CompletionResultType]::ParameterName, 'Data directory, in place of the configuration''s [env: HOOPCTL_DATA_DIR]')

@@ -740,7 +740,7 @@ _hoopctl() {
             return 0
             ;;
         hoopctl__subcmd__connect__subcmd__add)
-            opts="-f -c -o -q -h --upstream --inject --tag --limit --ca-file --file --test --dry-run --config --data-dir --socket --output --quiet --help"
+            opts="-f -c -o -q -h --upstream --inject --tag --limit --ca-file --readonly --approval-mode --rows --accept-cleartext --accept-md5 --accept-trust --file --test --dry-run --config --data-dir --socket --output --quiet --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -764,6 +764,30 @@ _hoopctl() {
                     ;;
                 --ca-file)
                     COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --readonly)
+                    COMPREPLY=($(compgen -W "true false" -- "${cur}"))
+                    return 0
+                    ;;
+                --approval-mode)
+                    COMPREPLY=($(compgen -W "wait retry" -- "${cur}"))
+                    return 0
+                    ;;
+                --rows)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --accept-cleartext)
+                    COMPREPLY=($(compgen -W "true false" -- "${cur}"))
+                    return 0
+                    ;;
+                --accept-md5)
+                    COMPREPLY=($(compgen -W "true false" -- "${cur}"))
+                    return 0
+                    ;;
+                --accept-trust)
+                    COMPREPLY=($(compgen -W "true false" -- "${cur}"))
                     return 0
                     ;;
                 --file)
@@ -806,7 +830,7 @@ _hoopctl() {
             return 0
             ;;
         hoopctl__subcmd__connect__subcmd__edit)
-            opts="-f -c -o -q -h --upstream --inject --tag --limit --ca-file --file --config --data-dir --socket --output --quiet --help"
+            opts="-f -c -o -q -h --upstream --inject --tag --limit --ca-file --readonly --approval-mode --rows --accept-cleartext --accept-md5 --accept-trust --file --config --data-dir --socket --output --quiet --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -830,6 +854,30 @@ _hoopctl() {
                     ;;
                 --ca-file)
                     COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --readonly)
+                    COMPREPLY=($(compgen -W "true false" -- "${cur}"))
+                    return 0
+                    ;;
+                --approval-mode)
+                    COMPREPLY=($(compgen -W "wait retry" -- "${cur}"))
+                    return 0
+                    ;;
+                --rows)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --accept-cleartext)
+                    COMPREPLY=($(compgen -W "true false" -- "${cur}"))
+                    return 0
+                    ;;
+                --accept-md5)
+                    COMPREPLY=($(compgen -W "true false" -- "${cur}"))
+                    return 0
+                    ;;
+                --accept-trust)
+                    COMPREPLY=($(compgen -W "true false" -- "${cur}"))
                     return 0
                     ;;
                 --file)
@@ -879,7 +927,7 @@ _hoopctl() {
             fi
             case "${prev}" in
                 --for)
-                    COMPREPLY=($(compgen -W "curl dotenv python" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "curl dotenv python psql" -- "${cur}"))
                     return 0
                     ;;
                 --config)

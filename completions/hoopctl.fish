@@ -125,11 +125,22 @@ complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and not __fish_
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and not __fish_seen_subcommand_from add list show edit remove test env" -f -a "remove" -d 'Remove a connection of the store'
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and not __fish_seen_subcommand_from add list show edit remove test env" -f -a "test" -d 'Dial a target from this machine'
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and not __fish_seen_subcommand_from add list show edit remove test env" -f -a "env" -d 'Print what a client needs to use a connection'
-complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen_subcommand_from add" -l upstream -d 'Where the target is: an http or https URL' -r
-complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen_subcommand_from add" -l inject -d 'Its credential: bearer:SRC, basic:USER:SRC, header:NAME:SRC or none; SRC is env:NAME, file:PATH, store:KEY or exec:COMMAND' -r
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen_subcommand_from add" -l upstream -d 'Where the target is: an http or https URL, or postgres://HOST/DATABASE' -r
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen_subcommand_from add" -l inject -d 'Its credential: bearer:SRC, basic:USER:SRC, header:NAME:SRC or none, password:USER:SRC for a database; SRC is env:NAME, file:PATH, store:KEY or exec:COMMAND' -r
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen_subcommand_from add" -l tag -d 'A label that policies and masks match; may be repeated' -r
-complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen_subcommand_from add" -l limit -d 'A limit: session, idle, approval_wait, connect, response (durations), body (size), rate (per second)' -r
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen_subcommand_from add" -l limit -d 'A limit: session, idle, approval_wait, connect, response (durations), body (size), rate (per second), rows (per statement of a database)' -r
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen_subcommand_from add" -l ca-file -d 'Certificate authorities to trust for this target, in place of the platform\'s' -r
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen_subcommand_from add" -l readonly -d 'The server lets sessions read only' -r -f -a "true\t''
+false\t''"
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen_subcommand_from add" -l approval-mode -d 'What a statement does that needs an approval: wait for it, or fail and pass when it is sent again' -r -f -a "wait\t''
+retry\t''"
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen_subcommand_from add" -l rows -d 'The most rows that one statement gives' -r
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen_subcommand_from add" -l accept-cleartext -d 'The server may ask for the password as it is, inside TLS' -r -f -a "true\t''
+false\t''"
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen_subcommand_from add" -l accept-md5 -d 'The server may log the gateway in by MD5' -r -f -a "true\t''
+false\t''"
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen_subcommand_from add" -l accept-trust -d 'The server may let the gateway in without a password' -r -f -a "true\t''
+false\t''"
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen_subcommand_from add" -s f -l file -d 'Read the table from a TOML file, or - for standard input; options win over it' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen_subcommand_from add" -s c -l config -d 'Configuration file [env: HOOPCTL_CONFIG] [default: ./hoopctl.toml, ~/.config/hoopctl/, /etc/hoopctl/]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen_subcommand_from add" -l data-dir -d 'Data directory, in place of the configuration\'s [env: HOOPCTL_DATA_DIR]' -r -F
@@ -160,11 +171,22 @@ jsonl\t'One JSON object a line'
 csv\t'Comma-separated values with a header line'"
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen_subcommand_from show" -s q -l quiet -d 'Data and errors only, no words in between'
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help'
-complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen_subcommand_from edit" -l upstream -d 'Where the target is: an http or https URL' -r
-complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen_subcommand_from edit" -l inject -d 'Its credential: bearer:SRC, basic:USER:SRC, header:NAME:SRC or none; SRC is env:NAME, file:PATH, store:KEY or exec:COMMAND' -r
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen_subcommand_from edit" -l upstream -d 'Where the target is: an http or https URL, or postgres://HOST/DATABASE' -r
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen_subcommand_from edit" -l inject -d 'Its credential: bearer:SRC, basic:USER:SRC, header:NAME:SRC or none, password:USER:SRC for a database; SRC is env:NAME, file:PATH, store:KEY or exec:COMMAND' -r
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen_subcommand_from edit" -l tag -d 'A label that policies and masks match; may be repeated' -r
-complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen_subcommand_from edit" -l limit -d 'A limit: session, idle, approval_wait, connect, response (durations), body (size), rate (per second)' -r
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen_subcommand_from edit" -l limit -d 'A limit: session, idle, approval_wait, connect, response (durations), body (size), rate (per second), rows (per statement of a database)' -r
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen_subcommand_from edit" -l ca-file -d 'Certificate authorities to trust for this target, in place of the platform\'s' -r
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen_subcommand_from edit" -l readonly -d 'The server lets sessions read only' -r -f -a "true\t''
+false\t''"
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen_subcommand_from edit" -l approval-mode -d 'What a statement does that needs an approval: wait for it, or fail and pass when it is sent again' -r -f -a "wait\t''
+retry\t''"
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen_subcommand_from edit" -l rows -d 'The most rows that one statement gives' -r
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen_subcommand_from edit" -l accept-cleartext -d 'The server may ask for the password as it is, inside TLS' -r -f -a "true\t''
+false\t''"
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen_subcommand_from edit" -l accept-md5 -d 'The server may log the gateway in by MD5' -r -f -a "true\t''
+false\t''"
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen_subcommand_from edit" -l accept-trust -d 'The server may let the gateway in without a password' -r -f -a "true\t''
+false\t''"
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen_subcommand_from edit" -s f -l file -d 'Read the whole table from a TOML file, or - for standard input' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen_subcommand_from edit" -s c -l config -d 'Configuration file [env: HOOPCTL_CONFIG] [default: ./hoopctl.toml, ~/.config/hoopctl/, /etc/hoopctl/]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen_subcommand_from edit" -l data-dir -d 'Data directory, in place of the configuration\'s [env: HOOPCTL_DATA_DIR]' -r -F
@@ -195,9 +217,10 @@ jsonl\t'One JSON object a line'
 csv\t'Comma-separated values with a header line'"
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen_subcommand_from test" -s q -l quiet -d 'Data and errors only, no words in between'
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen_subcommand_from test" -s h -l help -d 'Print help'
-complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen_subcommand_from env" -l for -d 'The client' -r -f -a "curl\t'A curl command line'
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen_subcommand_from env" -l for -d 'The client; without it curl, or psql for a database' -r -f -a "curl\t'A curl command line'
 dotenv\t'Lines for an .env file'
-python\t'A few lines of Python (standard library only)'"
+python\t'A few lines of Python (standard library only)'
+psql\t'Lines for a shell, then psql and what else uses libpq'"
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen_subcommand_from env" -s c -l config -d 'Configuration file [env: HOOPCTL_CONFIG] [default: ./hoopctl.toml, ~/.config/hoopctl/, /etc/hoopctl/]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen_subcommand_from env" -l data-dir -d 'Data directory, in place of the configuration\'s [env: HOOPCTL_DATA_DIR]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen_subcommand_from env" -l socket -d 'Admin socket, in place of the configuration\'s [env: HOOPCTL_SOCKET]' -r -F

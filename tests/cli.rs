@@ -285,6 +285,18 @@ fn a_secret_in_the_arguments_is_refused_and_not_repeated() {
         &["connect", "add", "crm", "--upstream", "http://127.0.0.1:1", "--inject", "basic:svc:hunter2"],
         &["connect", "add", "crm", "--upstream", "http://127.0.0.1:1", "--inject", "hunter2"],
         &["connect", "add", "crm", "--upstream", "http://svc:hunter2@127.0.0.1:1"],
+        &["connect", "add", "db", "--upstream", "postgres://db/app", "--inject", "password:svc:hunter2"],
+        &["connect", "add", "db", "--upstream", "postgres://db/app", "--inject", "password:hunter2"],
+        &["connect", "add", "db", "--upstream", "postgres://svc:hunter2@db/app"],
+        &[
+            "connect",
+            "add",
+            "db",
+            "--upstream",
+            "postgres://db/app?password=hunter2",
+            "--inject",
+            "password:u:env:P",
+        ],
         &["token", "inspect", "hunter2.hunter2.hunter2"],
         &["token", "verify", "hunter2.hunter2.hunter2"],
     ] {
@@ -525,6 +537,90 @@ fn without_a_gateway_the_store_is_edited_directly() {
     assert_eq!(code(&all(&["connect", "show", "crm"])), 5);
     assert_eq!(code(&all(&["approval", "show", "last"])), 5);
     assert_eq!(code(&all(&["approval", "show", "apr_1"])), 2);
+}
+
+#[test]
+fn a_connection_to_a_database_is_added_edited_and_told_to_its_clients() {
+    let folder = tempfile::tempdir().unwrap();
+    let all = |arguments: &[&str]| run(folder.path(), arguments);
+    let file = folder.path().join("hoopctl.toml");
+    std::fs::write(&file, "version = 1\n[storage]\ndata_dir = \"data\"\n").unwrap();
+    let add = |upstream: &str, more: &[&str]| {
+        let inject = ["--inject", "password:svc:file:./pw"];
+        all(&[&["connect", "add", "db", "--upstream", upstream][..], &inject, more].concat())
+    };
+    // Nothing is kept of what does not hold.
+    for (upstream, more, word) in [
+        ("postgres://127.0.0.1:9", &[][..], "no database"),
+        ("postgres://127.0.0.1:9/app?sslmode=require", &[], "sslmode=require"),
+        ("postgres://127.0.0.1:9/app", &["--rows", "0"], "1..=1000000000"),
+        ("postgres://127.0.0.1:9/app", &["--approval-mode", "never"], "retry"),
+        ("postgres://127.0.0.1:9/app", &["--readonly=perhaps"], "perhaps"),
+        ("http://127.0.0.1:9", &[], "password: is for postgres:// only"),
+    ] {
+        let output = add(upstream, more);
+        let said = text(&output.stderr);
+        assert!(matches!(code(&output), 2 | 3) && said.contains(word), "{upstream} {more:?}: {said}");
+    }
+    let http = all(&["connect", "add", "db", "--upstream", "http://127.0.0.1:9", "--accept-md5"]);
+    assert!(
+        code(&http) == 3 && text(&http.stderr).contains("only for postgres://"),
+        "{}",
+        text(&http.stderr)
+    );
+    assert_eq!(code(&all(&["connect", "show", "db"])), 5);
+
+    let upstream = "postgres://127.0.0.1:9/app?sslmode=disable";
+    let output = add(upstream, &["--readonly", "--approval-mode", "retry", "--accept-md5", "--rows", "500"]);
+    assert_eq!(code(&output), 0, "{}", text(&output.stderr));
+    assert!(text(&output.stderr).contains("[gateway] postgres_listen"), "{}", text(&output.stderr));
+    let shown = || text(&all(&["connect", "show", "db"]).stdout);
+    let here = folder.path().canonicalize().unwrap();
+    for line in [
+        &format!("upstream = \"{upstream}\""),
+        &format!("inject = \"password:svc:file:{}/pw\"", here.display()),
+        "readonly = true",
+        "approval_mode = \"retry\"",
+        "accept_md5 = true",
+        "rows = 500",
+    ] {
+        assert!(shown().contains(line), "{line}: {}", shown());
+    }
+    assert!(text(&all(&["connect", "list"]).stdout).contains(upstream));
+    let edit = ["connect", "edit", "db", "--readonly=false", "--accept-md5=false", "--limit", "rows=7"];
+    assert_eq!(code(&all(&edit)), 0);
+    let after = shown();
+    assert!(
+        !after.contains("readonly") && !after.contains("accept_md5") && after.contains("rows = 7"),
+        "{after}"
+    );
+
+    assert_eq!(code(&all(&["connect", "test", "db"])), 1);
+    let explain = ["policy", "explain", "--as", "dev/a", "--connection", "db", "GET", "/x"];
+    let output = all(&explain);
+    assert!(
+        code(&output) == 2 && text(&output.stderr).contains("leads to a database"),
+        "{}",
+        text(&output.stderr)
+    );
+
+    let closed = all(&["connect", "env", "db"]);
+    assert!(
+        code(&closed) == 3 && text(&closed.stderr).contains("postgres_listen"),
+        "{}",
+        text(&closed.stderr)
+    );
+    let config =
+        "version = 1\n[storage]\ndata_dir = \"data\"\n[gateway]\npostgres_listen = \"127.0.0.1:15432\"\n";
+    std::fs::write(&file, config).unwrap();
+    let told = text(&all(&["connect", "env", "db"]).stdout);
+    assert_eq!(
+        told,
+        "export PGHOST=127.0.0.1\nexport PGPORT=15432\nexport PGDATABASE=db\nexport PGSSLMODE=disable\nexport PGPASSWORD=\"$TOKEN\"\n"
+    );
+    let dotenv = text(&all(&["connect", "env", "db", "--for", "dotenv"]).stdout);
+    assert!(dotenv.starts_with("PGHOST=127.0.0.1\n") && dotenv.ends_with("PGPASSWORD=\n"), "{dotenv}");
+    assert_eq!(code(&all(&["connect", "env", "db", "--for", "curl"])), 2);
 }
 
 #[test]

@@ -19,6 +19,7 @@ use crate::cli::report::Outcome;
 use crate::config::Entity;
 use crate::control::noun::entity::EntityKind;
 use crate::domain::Connection;
+use crate::domain::Protocol;
 use crate::domain::command::Command;
 use crate::domain::text::Shown;
 use crate::domain::verdict::Effect;
@@ -80,7 +81,13 @@ fn policies(access: &Access) -> Result<PolicySet, Failure> {
 }
 
 /// The command of a case, read as the gateway reads a request.
-fn judged(case: &Case, _connection: &Connection) -> Result<Command, String> {
+fn judged(case: &Case, connection: &Connection) -> Result<Command, String> {
+    if connection.protocol != Protocol::Http {
+        return Err(format!(
+            "{:?} is a connection to a database: a case is an HTTP request",
+            case.connection
+        ));
+    }
     let method = Method::from_bytes(case.method.as_bytes())
         .map_err(|_error| format!("{:?} is no method", case.method))?;
     if case.path.contains(['?', '#']) {

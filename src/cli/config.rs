@@ -112,6 +112,7 @@ fn settings(config: &Config) -> Vec<(&'static str, String)> {
     let mut fields = vec![
         ("file", config.path.display().to_string()),
         ("gateway.listen", gateway.listen.to_string()),
+        ("gateway.postgres_listen", gateway.postgres_listen.map(|own| own.to_string()).unwrap_or_default()),
         ("gateway.public_url", gateway.public_url.clone().unwrap_or_default()),
         ("gateway.tls", gateway.tls.as_ref().map_or("off".to_owned(), |tls| tls.cert.display().to_string())),
         ("gateway.drain_timeout", units::format_duration(gateway.drain_timeout)),

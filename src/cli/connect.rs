@@ -25,9 +25,11 @@ use crate::cli::report::Outcome;
 use crate::config::Entity;
 use crate::config::EntityKind as ConfigKind;
 use crate::control::noun::entity::EntityKind;
+use crate::control::noun::entity::EntityView;
 use crate::domain::connection::Connection;
 use crate::domain::connection::ConnectionName;
 use crate::domain::connection::Origin;
+use crate::domain::connection::Protocol;
 
 /// The verbs of `connect`.
 #[derive(Debug, Subcommand)]
@@ -66,9 +68,9 @@ pub enum ConnectVerb {
     Env {
         /// The connection's name
         name: String,
-        /// The client
-        #[arg(long = "for", value_name = "CLIENT", value_enum, default_value = "curl")]
-        client: ClientKind,
+        /// The client; without it curl, or psql for a database
+        #[arg(long = "for", value_name = "CLIENT", value_enum)]
+        client: Option<ClientKind>,
     },
 }
 
@@ -113,6 +115,8 @@ pub enum ClientKind {
     Dotenv,
     /// A few lines of Python (standard library only)
     Python,
+    /// Lines for a shell, then psql and what else uses libpq
+    Psql,
 }
 
 /// Runs `connect`.
@@ -125,7 +129,8 @@ pub fn run(terminal: Terminal, place: &Place, verb: ConnectVerb) -> Outcome {
             args.options.apply(&mut table)?;
             entity::absolute_paths(&mut table, None)?;
             if !table.contains_key("upstream") {
-                return Err(Failure::usage("--upstream is missing").hint("--upstream https://HOST/PATH"));
+                return Err(Failure::usage("--upstream is missing")
+                    .hint("--upstream https://HOST/PATH, or postgres://HOST/DATABASE"));
             }
             if args.test {
                 let toml = toml::to_string(&table).unwrap_or_default();
@@ -150,9 +155,7 @@ pub fn run(terminal: Terminal, place: &Place, verb: ConnectVerb) -> Outcome {
         }
         ConnectVerb::Test { name } => {
             let view = access.wait(access.backend().entity(kind, name))?;
-            let Entity::Connection(connection) = current::one(&view)? else {
-                return Err(Failure::failed("this is no connection"));
-            };
+            let connection = connection_of(&view)?;
             let took = dial(terminal, &connection)?;
             if terminal.format.is_json() {
                 terminal.item(
@@ -164,9 +167,14 @@ pub fn run(terminal: Terminal, place: &Place, verb: ConnectVerb) -> Outcome {
         }
         ConnectVerb::Env { name, client } => {
             let view = access.wait(access.backend().entity(kind, name))?;
-            let name: ConnectionName =
-                view.name.parse().map_err(|error| Failure::failed(format!("{error}")))?;
-            env(terminal, place, &name, client)
+            let connection = connection_of(&view)?;
+            let text = match connection.protocol {
+                Protocol::Http => env(place, &connection.name, client)?,
+                Protocol::Postgres => database_env(place, &connection.name, client)?,
+            };
+            terminal.data(&text)?;
+            terminal.say("TOKEN is an access token of your identity provider for this gateway's audience");
+            Ok(Exit::Done)
         }
     }
 }
@@ -179,18 +187,18 @@ pub fn parsed(toml: &str) -> Result<Connection, Failure> {
     }
 }
 
-/// Opens a stream to the target as the gateway would: name, TCP, TLS. Sends nothing.
+fn connection_of(view: &EntityView) -> Result<Connection, Failure> {
+    match current::one(view)? {
+        Entity::Connection(connection) => Ok(connection),
+        Entity::Mask(_) | Entity::Policy(_) => Err(Failure::failed("this is no connection")),
+    }
+}
+
+/// Opens a stream to the target as the gateway would: name, TCP, TLS. Nobody logs in.
 pub fn dial(terminal: Terminal, connection: &Connection) -> Result<Duration, Failure> {
     let upstream = &connection.upstream;
     let begin = Instant::now();
-    let target = Target {
-        host: &upstream.host,
-        port: upstream.port,
-        tls: upstream.tls,
-        ca_file: connection.ca_file.as_deref(),
-        timeout: connection.limits.connect,
-    };
-    target.open(&[b"h2", b"http/1.1"]).map_err(|error| {
+    Target::of(connection, connection.limits.connect).reach().map_err(|error| {
         Failure::failed(format!("cannot reach {upstream}: {error}")).code("upstream_unavailable")
     })?;
     let took = begin.elapsed();
@@ -198,9 +206,10 @@ pub fn dial(terminal: Terminal, connection: &Connection) -> Result<Duration, Fai
     Ok(took)
 }
 
-fn env(terminal: Terminal, place: &Place, name: &ConnectionName, client: ClientKind) -> Outcome {
+/// What a client of an HTTP connection needs.
+fn env(place: &Place, name: &ConnectionName, client: Option<ClientKind>) -> Result<String, Failure> {
     let base = format!("{}/c/{name}", place.public_url()?);
-    let text = match client {
+    Ok(match client.unwrap_or(ClientKind::Curl) {
         ClientKind::Curl => format!("curl -H \"Authorization: Bearer $TOKEN\" {base}/\n"),
         ClientKind::Dotenv => {
             let variable = name.as_str().to_uppercase().replace('-', "_");
@@ -212,8 +221,36 @@ fn env(terminal: Terminal, place: &Place, name: &ConnectionName, client: ClientK
              request.add_header(\"Authorization\", \"Bearer \" + os.environ[\"TOKEN\"])\n\
              print(urllib.request.urlopen(request).read().decode())\n"
         ),
+        ClientKind::Psql => {
+            return Err(Failure::usage(format!(
+                "{name} is an HTTP connection, and psql a client of PostgreSQL"
+            ))
+            .hint("--for curl, dotenv or python"));
+        }
+    })
+}
+
+/// What a client of a database connection needs: the variables of libpq (PostgreSQL manual, section 32.15).
+fn database_env(place: &Place, name: &ConnectionName, client: Option<ClientKind>) -> Result<String, Failure> {
+    let door = place.database_door()?;
+    let (export, token) = match client.unwrap_or(ClientKind::Psql) {
+        ClientKind::Psql => ("export ", "\"$TOKEN\""),
+        ClientKind::Dotenv => ("", ""),
+        ClientKind::Curl | ClientKind::Python => {
+            return Err(Failure::usage(format!(
+                "{name} leads to a database, which only its own clients speak with"
+            ))
+            .hint("--for psql or dotenv"));
+        }
     };
-    terminal.data(&text)?;
-    terminal.say("TOKEN is an access token of your identity provider for this gateway's audience");
-    Ok(Exit::Done)
+    let (port, mode) = (door.port.to_string(), if door.tls { "verify-full" } else { "disable" });
+    let variables = [
+        ("PGHOST", &*door.host),
+        ("PGPORT", &*port),
+        ("PGDATABASE", name.as_str()),
+        ("PGSSLMODE", mode),
+        ("PGPASSWORD", token),
+    ];
+    let line = |(variable, value): (&str, &str)| [export, variable, "=", value, "\n"].concat();
+    Ok(variables.map(line).concat())
 }

@@ -18,6 +18,7 @@ use crate::cli::report::Outcome;
 use crate::cli::token;
 use crate::config::Config;
 use crate::domain::connection::Connection;
+use crate::domain::connection::Protocol;
 use crate::domain::secret::SecretRef;
 use crate::domain::units;
 use crate::recording::Journal;
@@ -254,8 +255,14 @@ fn issuers(checks: &mut Checks, config: &Config) {
 /// Tokens hold from one moment to another: the clock must agree with that of the issuer.
 fn clock(checks: &mut Checks, name: &str, url: &str, ca_file: Option<&Path>) {
     let Ok(place) = Location::parse(url) else { return };
-    let target =
-        Target { host: &place.host, port: place.port, tls: place.secure, ca_file, timeout: PATIENCE };
+    let target = Target {
+        host: &place.host,
+        port: place.port,
+        protocol: Protocol::Http,
+        tls: place.secure,
+        ca_file,
+        timeout: PATIENCE,
+    };
     // An issuer that does not answer is told already.
     let Ok(Some(theirs)) = target.date("/") else { return };
     let off = theirs.abs_diff(output::now_ms());
@@ -271,14 +278,11 @@ fn targets(checks: &mut Checks, place: &Place, config: &Config, running: bool) {
     for connection in stored(place, running).iter().chain(&config.connections) {
         let what = format!("connection {}", connection.name);
         let upstream = &connection.upstream;
-        let target = Target {
-            host: &upstream.host,
-            port: upstream.port,
-            tls: upstream.tls,
-            ca_file: connection.ca_file.as_deref(),
-            timeout: PATIENCE.min(connection.limits.connect),
-        };
-        match target.open(&[b"h2", b"http/1.1"]) {
+        if upstream.protocol == Protocol::Postgres && config.gateway.postgres_listen.is_none() {
+            let found = "the gateway has no listener for PostgreSQL, so nobody can use it";
+            checks.doubtful(&what, found, "set gateway.postgres_listen, and restart the gateway");
+        }
+        match Target::of(connection, PATIENCE.min(connection.limits.connect)).reach() {
             Ok(_stream) => checks.good(&what, format!("{upstream} answers")),
             Err(error) => {
                 checks.wrong(&what, format!("{upstream}: {error}"), "check the target and the way there");

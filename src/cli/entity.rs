@@ -15,14 +15,18 @@ use crate::domain::secret::SecretRef;
 /// The options of a connection.
 #[derive(Debug, Clone, Default, Args)]
 pub struct ConnectionOptions {
-    /// Where the target is: an http or https URL
-    #[arg(long, value_name = "URL")]
+    /// Where the target is.
+    #[arg(
+        long,
+        value_name = "URL",
+        help = "Where the target is: an http or https URL, or postgres://HOST/DATABASE"
+    )]
     pub upstream: Option<String>,
     /// Its credential.
     #[arg(
         long,
         value_name = "RULE",
-        help = "Its credential: bearer:SRC, basic:USER:SRC, header:NAME:SRC or none; SRC is env:NAME, file:PATH, store:KEY or exec:COMMAND"
+        help = "Its credential: bearer:SRC, basic:USER:SRC, header:NAME:SRC or none, password:USER:SRC for a database; SRC is env:NAME, file:PATH, store:KEY or exec:COMMAND"
     )]
     pub inject: Option<String>,
     /// A label that policies and masks match; may be repeated
@@ -33,12 +37,38 @@ pub struct ConnectionOptions {
         long = "limit",
         value_name = "KEY=VALUE",
         value_parser = pair,
-        help = "A limit: session, idle, approval_wait, connect, response (durations), body (size), rate (per second)"
+        help = "A limit: session, idle, approval_wait, connect, response (durations), body (size), rate (per second), rows (per statement of a database)"
     )]
     pub limits: Vec<(String, String)>,
     /// Certificate authorities to trust for this target, in place of the platform's
     #[arg(long, value_name = "FILE")]
     pub ca_file: Option<String>,
+    /// What only databases have
+    #[command(flatten)]
+    pub database: DatabaseOptions,
+}
+
+/// The options of a connection that only databases have.
+#[derive(Debug, Clone, Default, Args)]
+pub struct DatabaseOptions {
+    /// The server lets sessions read only
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true", help_heading = "Databases")]
+    pub readonly: Option<bool>,
+    /// What a statement does that needs an approval: wait for it, or fail and pass when it is sent again
+    #[arg(long, value_name = "MODE", value_parser = ["wait", "retry"], help_heading = "Databases")]
+    pub approval_mode: Option<String>,
+    /// The most rows that one statement gives
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(i64).range(1..=1_000_000_000), help_heading = "Databases")]
+    pub rows: Option<i64>,
+    /// The server may ask for the password as it is, inside TLS
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true", help_heading = "Databases")]
+    pub accept_cleartext: Option<bool>,
+    /// The server may log the gateway in by MD5
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true", help_heading = "Databases")]
+    pub accept_md5: Option<bool>,
+    /// The server may let the gateway in without a password
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true", help_heading = "Databases")]
+    pub accept_trust: Option<bool>,
 }
 
 /// The options of a policy.
@@ -135,6 +165,7 @@ impl ConnectionOptions {
             && self.tags.is_empty()
             && self.limits.is_empty()
             && self.ca_file.is_none()
+            && self.database.is_empty()
     }
 
     /// Puts what is given into the table of a connection; the rest of it stays.
@@ -152,9 +183,45 @@ impl ConnectionOptions {
         }
         merge(table, "tags", &self.tags, |_key, value| Value::String(value.to_owned()))?;
         merge(table, "limits", &self.limits, |key, value| match value.parse::<i64>() {
-            Ok(number) if key == "rate" => Value::Integer(number),
+            Ok(number) if matches!(key, "rate" | "rows") => Value::Integer(number),
             _ => Value::String(value.to_owned()),
-        })
+        })?;
+        self.database.apply(table)
+    }
+}
+
+impl DatabaseOptions {
+    fn flags(&self) -> [(&'static str, Option<bool>); 4] {
+        [
+            ("readonly", self.readonly),
+            ("accept_cleartext", self.accept_cleartext),
+            ("accept_md5", self.accept_md5),
+            ("accept_trust", self.accept_trust),
+        ]
+    }
+
+    fn is_empty(&self) -> bool {
+        self.approval_mode.is_none()
+            && self.rows.is_none()
+            && self.flags().iter().all(|(_, given)| given.is_none())
+    }
+
+    fn apply(&self, table: &mut Table) -> Result<(), Failure> {
+        for (key, given) in self.flags() {
+            match given {
+                Some(true) => set(table, key, true),
+                // What is not there is false.
+                Some(false) => drop(table.remove(key)),
+                None => {}
+            }
+        }
+        if let Some(mode) = &self.approval_mode {
+            set(table, "approval_mode", mode.as_str());
+        }
+        if let Some(rows) = self.rows {
+            set(inner(table, "limits")?, "rows", rows);
+        }
+        Ok(())
     }
 }
 
@@ -261,10 +328,10 @@ fn refuse_literal(inject: &str) -> Result<(), Failure> {
     let source = match kind {
         "none" if rest.is_empty() => return Ok(()),
         "bearer" => Some(rest),
-        "basic" | "header" => rest.split_once(':').map(|(_, source)| source),
+        "basic" | "header" | "password" => rest.split_once(':').map(|(_, source)| source),
         _ => {
             return Err(Failure::usage(
-                "--inject is one of bearer:SRC, basic:USER:SRC, header:NAME:SRC, none",
+                "--inject is one of bearer:SRC, basic:USER:SRC, header:NAME:SRC, password:USER:SRC, none",
             ));
         }
     };
@@ -274,6 +341,7 @@ fn refuse_literal(inject: &str) -> Result<(), Failure> {
     let form = match kind {
         "bearer" => "bearer:env:NAME",
         "basic" => "basic:USER:env:NAME",
+        "password" => "password:USER:env:NAME",
         _ => "header:NAME:env:NAME",
     };
     let message = "a secret is named by its source, never written into the command line";
@@ -287,9 +355,14 @@ fn refuse_literal(inject: &str) -> Result<(), Failure> {
 fn refuse_user_info(upstream: &str) -> Result<(), Failure> {
     let authority = upstream.split_once("://").map_or("", |(_, rest)| rest).split(['/', '?', '#']).next();
     if authority.is_some_and(|authority| authority.contains('@')) {
+        let instead = if upstream.get(..8).is_some_and(|start| start.eq_ignore_ascii_case("postgres")) {
+            "--upstream postgres://HOST/DATABASE --inject password:USER:env:NAME"
+        } else {
+            "--upstream https://HOST --inject basic:USER:env:NAME"
+        };
         return Err(Failure::usage("--upstream holds a user name or password")
             .code("literal_secret")
-            .hint("--upstream https://HOST --inject basic:USER:env:NAME"));
+            .hint(instead));
     }
     Ok(())
 }
@@ -314,7 +387,7 @@ pub fn absolute_paths(table: &mut Table, file: Option<&Path>) -> Result<(), Fail
     if let Some(Value::String(inject)) = table.get_mut("inject") {
         let source = match inject.split_once(':') {
             Some(("bearer", source)) => Some(source),
-            Some(("basic" | "header", rest)) => rest.split_once(':').map(|(_, source)| source),
+            Some(("basic" | "header" | "password", rest)) => rest.split_once(':').map(|(_, source)| source),
             _ => None,
         };
         if let Some(path) =
@@ -379,6 +452,7 @@ mod tests {
                 Some("/etc/h/c.toml"),
                 ("/etc/h/ca.pem".into(), "header:X-Key:file:/etc/h/a/b".into()),
             ),
+            ("a", "password:u:file:t", None, (format!("{here}/a"), format!("password:u:file:{here}/t"))),
             ("a", "bearer:file:/t", Some("c.toml"), (format!("{here}/a"), "bearer:file:/t".into())),
             ("/a", "bearer:exec:file t", None, ("/a".into(), "bearer:exec:file t".into())),
             ("/a", "basic:file:env:X", None, ("/a".into(), "basic:file:env:X".into())),

@@ -83,6 +83,7 @@ Examples:
   hoopctl connect add crm --upstream https://crm.internal/api --inject bearer:store:crm-token
   hoopctl connect add wiki --upstream http://127.0.0.1:9000 --inject basic:svc:file:/run/secrets/wiki
   hoopctl connect add crm --upstream https://crm.internal --tag env=prod --limit session=30m --test
+  hoopctl connect add appdb --upstream postgres://db.internal/app --inject password:gateway:store:appdb --readonly --rows 10000
 
 A secret is named by its source, never written out: env:NAME, file:PATH, store:KEY, exec:COMMAND.
 Relative paths start here, or at the folder of --file, and are kept as absolute ones.

@@ -111,6 +111,35 @@ impl Place {
         let scheme = if gateway.tls.is_some() { "https" } else { "http" };
         Ok(gateway.public_url.unwrap_or_else(|| format!("{scheme}://{}", gateway.listen)))
     }
+
+    /// Where clients of PostgreSQL connect.
+    pub fn database_door(&self) -> Result<DatabaseDoor, Failure> {
+        let gateway = self.config_if_any()?.map(|config| config.gateway).unwrap_or_default();
+        let Some(listen) = gateway.postgres_listen else {
+            return Err(Failure::new(Exit::Config, "the gateway has no listener for PostgreSQL").hint(
+                "set it in the configuration, then restart: [gateway] postgres_listen = \"127.0.0.1:15432\"",
+            ));
+        };
+        let public = gateway.public_url.and_then(|url| url.parse::<http::Uri>().ok());
+        let public = public.as_ref().and_then(http::Uri::host).filter(|_| !listen.ip().is_loopback());
+        let host = match public {
+            Some(host) => host.trim_matches(['[', ']']).to_owned(),
+            None if listen.ip().is_unspecified() => "localhost".to_owned(),
+            None => listen.ip().to_string(),
+        };
+        Ok(DatabaseDoor { host, port: listen.port(), tls: gateway.tls.is_some() })
+    }
+}
+
+/// Where clients of PostgreSQL connect.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DatabaseDoor {
+    /// Host name or address, without brackets.
+    pub host: String,
+    /// The port.
+    pub port: u16,
+    /// Whether TLS is spoken there.
+    pub tls: bool,
 }
 
 #[cfg(test)]
@@ -137,5 +166,30 @@ mod tests {
         let place = Place::of(PathBuf::from("/nonexistent/hoopctl.toml"));
         assert_eq!(place.config().unwrap_err().exit, Exit::Config);
         assert_eq!(place.socket().unwrap_err().exit, Exit::Config);
+    }
+
+    #[test]
+    fn clients_of_a_database_are_sent_where_the_certificate_is_for() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("hoopctl.toml");
+        let tls = "tls = { cert = \"c\", key = \"env:K\" }\n";
+        let door = |gateway: &str| {
+            let text = format!("version = 1\n[storage]\ndata_dir = \"/srv/one\"\n[gateway]\n{gateway}");
+            std::fs::write(&file, text).unwrap();
+            Place::of(file.clone()).database_door().map(|door| (door.host, door.port, door.tls))
+        };
+        let url = "public_url = \"https://gw.example:8440\"\n";
+        for (gateway, host, port, has_tls) in [
+            ("postgres_listen = \"127.0.0.1:15432\"".to_owned(), "127.0.0.1", 15432, false),
+            // The public name leads elsewhere than to a listener of this machine only.
+            (format!("{url}postgres_listen = \"[::1]:5432\""), "::1", 5432, false),
+            (format!("{url}{tls}postgres_listen = \"0.0.0.0:5432\""), "gw.example", 5432, true),
+            (format!("{tls}postgres_listen = \"0.0.0.0:5432\""), "localhost", 5432, true),
+            (format!("{tls}postgres_listen = \"10.0.0.9:5432\""), "10.0.0.9", 5432, true),
+        ] {
+            assert_eq!(door(&gateway).unwrap(), (host.to_owned(), port, has_tls), "{gateway}");
+        }
+        let closed = door(url).unwrap_err();
+        assert!(closed.hint.unwrap().contains("postgres_listen"), "{}", closed.message);
     }
 }

@@ -8,6 +8,11 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::BytesMut;
+
+use crate::domain::connection::Connection;
+use crate::domain::connection::Protocol;
+use crate::protocol::postgres::wire::opening::write_ssl_request;
 use crate::transport::tls;
 
 /// What to look at.
@@ -17,6 +22,8 @@ pub struct Target<'a> {
     pub host: &'a str,
     /// The port.
     pub port: u16,
+    /// What is spoken there.
+    pub protocol: Protocol,
     /// Whether it speaks TLS.
     pub tls: bool,
     /// Certificate authorities in place of the platform's.
@@ -36,8 +43,34 @@ pub enum Stream {
 /// The most that is read of a reply's head, in bytes.
 const HEAD_MAX: usize = 32 << 10;
 
+impl<'a> Target<'a> {
+    /// The target of a connection; each step may take `timeout`.
+    pub fn of(connection: &'a Connection, timeout: Duration) -> Self {
+        let upstream = &connection.upstream;
+        Self {
+            host: &upstream.host,
+            port: upstream.port,
+            protocol: upstream.protocol,
+            tls: upstream.tls,
+            ca_file: connection.ca_file.as_deref(),
+            timeout,
+        }
+    }
+}
+
 impl Target<'_> {
-    /// Opens a stream as the gateway would: name, TCP, TLS.
+    /// Opens a stream as the gateway would: name, TCP, TLS. Nobody logs in.
+    ///
+    /// # Errors
+    /// Which step failed, in words.
+    pub fn reach(&self) -> Result<Stream, String> {
+        match self.protocol {
+            Protocol::Http => self.open(&[b"h2", b"http/1.1"]),
+            Protocol::Postgres => self.open(&[b"postgresql"]),
+        }
+    }
+
+    /// Opens a stream, offering these names in the TLS handshake (ALPN).
     ///
     /// # Errors
     /// Which step failed, in words.
@@ -63,6 +96,9 @@ impl Target<'_> {
         let name = rustls::pki_types::ServerName::try_from(self.host.to_owned())
             .map_err(|error| error.to_string())?;
         let mut tcp = tcp;
+        if self.protocol == Protocol::Postgres {
+            ask_for_tls(&mut tcp)?;
+        }
         let mut session =
             rustls::ClientConnection::new(Arc::clone(&config), name).map_err(|error| error.to_string())?;
         while session.is_handshaking() {
@@ -92,6 +128,22 @@ impl Target<'_> {
             }
         }
         Ok(date_of(&String::from_utf8_lossy(&head)))
+    }
+}
+
+/// Has a server of PostgreSQL begin TLS. It answers with one byte, and nothing in the clear may come after it: what did would be taken
+/// for a part of the handshake, which then fails.
+fn ask_for_tls(tcp: &mut TcpStream) -> Result<(), String> {
+    let (mut request, mut answer) = (BytesMut::new(), [0]);
+    write_ssl_request(&mut request);
+    tcp.write_all(&request)
+        .and_then(|()| tcp.read_exact(&mut answer))
+        .map_err(|error| format!("it does not say whether it speaks TLS: {error}"))?;
+    match answer {
+        [b'S'] => Ok(()),
+        [b'N'] => Err("it does not speak TLS: switch it on there, or write ?sslmode=disable".to_owned()),
+        [b'E'] => Err("it refuses to speak with this machine".to_owned()),
+        _ => Err("it does not speak PostgreSQL".to_owned()),
     }
 }
 
@@ -139,7 +191,14 @@ mod tests {
     use super::*;
 
     fn target(port: u16) -> Target<'static> {
-        Target { host: "127.0.0.1", port, tls: false, ca_file: None, timeout: Duration::from_secs(5) }
+        Target {
+            host: "127.0.0.1",
+            port,
+            protocol: Protocol::Http,
+            tls: false,
+            ca_file: None,
+            timeout: Duration::from_secs(5),
+        }
     }
 
     #[test]
@@ -170,5 +229,45 @@ mod tests {
             stream.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n").unwrap();
         });
         assert!(Target { tls: true, ..target(port) }.open(&[]).is_err());
+    }
+
+    /// What a client of PostgreSQL makes of a server that answers so to a request for TLS.
+    fn answered(answer: &'static [u8]) -> String {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let server = std::thread::spawn(move || {
+            let (mut stream, _) = listener.accept().unwrap();
+            let mut asked = [0; 8];
+            stream.read_exact(&mut asked).unwrap();
+            stream.write_all(answer).unwrap();
+            let mut more = Vec::new();
+            // It is gone once it has heard enough.
+            stream.set_read_timeout(Some(Duration::from_millis(300))).unwrap();
+            stream.read_to_end(&mut more).ok();
+            (asked, more)
+        });
+        let target = Target { protocol: Protocol::Postgres, tls: true, ..target(port) };
+        let error = target.reach().err().unwrap();
+        let (asked, more) = server.join().unwrap();
+        assert_eq!(asked, [0, 0, 0, 8, 0x04, 0xd2, 0x16, 0x2f]);
+        // Nothing of a handshake goes to a server that did not say yes.
+        assert_eq!(more.is_empty(), !answer.starts_with(b"S"), "{answer:?}");
+        error
+    }
+
+    #[test]
+    fn a_database_is_asked_for_tls_and_only_a_whole_handshake_is_an_answer() {
+        for (answer, error) in [
+            (&b"N"[..], "it does not speak TLS"),
+            (b"E", "it refuses"),
+            (b"HTTP/1.1 400 Bad Request", "it does not speak PostgreSQL"),
+            (b"", "it does not say"),
+            (b"S", "TLS does not hold"),
+            // What somebody in between slips in before the handshake is not taken for the server's.
+            (b"SR\0\0\0\x08\0\0\0\0", "TLS does not hold"),
+        ] {
+            let found = answered(answer);
+            assert!(found.starts_with(error), "{answer:?}: {found}");
+        }
     }
 }

@@ -113,7 +113,7 @@ fn read(root: &mut Table<'_>, path: &Path, text: &str) -> Option<Config> {
     let admin = root.child("admin", |table| settings::admin(table, &folder));
     let recording = root.child("recording", settings::recording);
     let dev_issuer =
-        root.take("dev_issuer").map(|value| value.table(|table| settings::dev_issuer(table, gateway.listen)));
+        root.take("dev_issuer").map(|value| value.table(|table| settings::dev_issuer(table, &gateway)));
     let issuers = tables(root, "oidc", "name");
     refuse_twice(&issuers, "issuer");
     let oidc = issuers.iter().filter_map(oidc::read).collect();

@@ -110,8 +110,8 @@ fn matcher(table: &mut Table<'_>) -> Matcher {
 }
 
 fn protocol(value: &Value<'_>) -> Option<Protocol> {
-    if value.node.as_str().is_some_and(|word| ["graph", "kubernetes", "mcp", "postgres"].contains(&word)) {
-        value.problem("not supported by this version of hoopctl", "accepted: http".to_owned());
+    if value.node.as_str().is_some_and(|word| ["graph", "kubernetes", "mcp"].contains(&word)) {
+        value.problem("not supported by this version of hoopctl", "accepted: http, postgres".to_owned());
         return None;
     }
     let words: Vec<(&str, Protocol)> =

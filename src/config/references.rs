@@ -7,6 +7,7 @@ use crate::config::entity::EntityKind;
 use crate::config::words::nearest;
 use crate::domain::connection::Connection;
 use crate::domain::connection::Origin;
+use crate::domain::connection::Protocol;
 use crate::domain::mask::MaskRule;
 use crate::policy::Matcher;
 use crate::policy::PolicyRule;
@@ -35,6 +36,18 @@ pub(super) struct Side<'a> {
 /// What names something that is not there: it holds, but hardly as it was meant.
 pub(super) fn doubts(side: &Side<'_>) -> Vec<Finding> {
     let mut findings = Vec::new();
+    if side.config.gateway.postgres_listen.is_none() {
+        for connection in side.connections.iter().filter(|own| own.protocol == Protocol::Postgres) {
+            let name = connection.name.as_str();
+            let mut say = finder(EntityKind::Connection, name, &connection.origin, &mut findings);
+            say(
+                "upstream",
+                &connection.upstream.to_string(),
+                "nobody can use it: the gateway has no listener for PostgreSQL",
+                "open one: [gateway] postgres_listen = \"127.0.0.1:15432\", then restart".to_owned(),
+            );
+        }
+    }
     for mask in side.masks {
         let mut say = finder(EntityKind::Mask, &mask.id, &mask.origin, &mut findings);
         connections(side, "match.connections", &mask.connections, &mut say);

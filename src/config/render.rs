@@ -9,6 +9,7 @@ use toml::Value;
 use crate::config::entity::Entity;
 use crate::domain::approval::ApprovalSpec;
 use crate::domain::approval::GrantScope;
+use crate::domain::connection::ApprovalMode;
 use crate::domain::connection::Connection;
 use crate::domain::connection::ConnectionLimits;
 use crate::domain::connection::Injection;
@@ -49,6 +50,13 @@ impl Body {
 
     fn number(&mut self, key: &'static str, value: impl Into<i64>) {
         self.0.push((key, Value::Integer(value.into())));
+    }
+
+    /// `true`; what is not set is `false`.
+    fn flag(&mut self, key: &'static str, set: bool) {
+        if set {
+            self.0.push((key, Value::Boolean(true)));
+        }
     }
 
     fn texts<T: Display>(&mut self, key: &'static str, values: &[T]) {
@@ -101,10 +109,21 @@ fn render_connection(connection: &Connection, body: &mut Body) {
     }
     limits.duration("connect", own.connect, Some(default.connect));
     limits.duration("response", own.response, Some(default.response));
+    if let Some(rows) = own.rows {
+        limits.number("rows", i64::try_from(rows).unwrap_or(i64::MAX));
+    }
     body.table("limits", limits, false);
     if let Some(path) = &connection.ca_file {
         body.text("ca_file", path.display());
     }
+    let database = &connection.database;
+    body.flag("readonly", database.readonly);
+    if database.approval_mode != ApprovalMode::default() {
+        body.text("approval_mode", database.approval_mode.as_str());
+    }
+    body.flag("accept_cleartext", database.accept.accept_cleartext);
+    body.flag("accept_md5", database.accept.accept_md5);
+    body.flag("accept_trust", database.accept.accept_trust);
 }
 
 fn render_mask(mask: &MaskRule, body: &mut Body) {
@@ -184,9 +203,7 @@ fn approval(spec: &ApprovalSpec) -> Body {
         body.number("min", spec.min);
     }
     body.duration("timeout", Duration::from_secs(spec.timeout_s), Some(Duration::from_mins(10)));
-    if spec.reason {
-        body.0.push(("reason", Value::Boolean(true)));
-    }
+    body.flag("reason", spec.reason);
     if spec.grant != GrantScope::Once {
         body.text("grant", spec.grant);
     }

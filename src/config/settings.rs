@@ -17,9 +17,11 @@ use crate::recording;
 pub struct GatewaySettings {
     /// Where clients connect. Default `127.0.0.1:8440`.
     pub listen: SocketAddr,
+    /// Where clients of PostgreSQL connect. Default none: then no connection to a database can be used.
+    pub postgres_listen: Option<SocketAddr>,
     /// The address that clients use, without a trailing `/`; `None`: what their `Host` header says is not trusted for links.
     pub public_url: Option<String>,
-    /// The gateway's certificate; always there when `listen` is not a loopback address.
+    /// The gateway's certificate; always there when one of the listeners is not on a loopback address.
     pub tls: Option<TlsFiles>,
     /// How long running requests may go on after a stop signal. Default 30 s.
     pub drain_timeout: Duration,
@@ -59,6 +61,7 @@ impl Default for GatewaySettings {
     fn default() -> Self {
         Self {
             listen: SocketAddr::from(([127, 0, 0, 1], 8440)),
+            postgres_listen: None,
             public_url: None,
             tls: None,
             drain_timeout: Duration::from_secs(30),
@@ -118,15 +121,24 @@ pub(super) fn gateway(table: &mut Table<'_>) -> GatewaySettings {
     let default = GatewaySettings::default();
     let listen_value = table.take("listen");
     let listen = listen_value.as_ref().map_or(Some(default.listen), Value::listener);
+    let postgres_value = table.take("postgres_listen");
+    let postgres_listen = postgres_value.as_ref().and_then(Value::listener);
     let tls_value = table.take("tls");
     let tls = tls_value.as_ref().and_then(|value| value.table(tls_files)).flatten();
-    if let (Some(value), Some(listen), None) = (&listen_value, listen, &tls_value)
-        && !listen.ip().is_loopback()
+    for (value, listen) in [(&listen_value, listen), (&postgres_value, postgres_listen)] {
+        if let (Some(value), Some(listen), None) = (value, listen, &tls_value)
+            && !listen.ip().is_loopback()
+        {
+            value.problem(
+                "tls is required when the listener is not loopback: tokens would cross the network unencrypted",
+                "add tls = { cert = \"tls.crt\", key = \"file:tls.key\" }, or listen on 127.0.0.1".to_owned(),
+            );
+        }
+    }
+    if let (Some(value), Some(listen), Some(own)) = (&postgres_value, listen, postgres_listen)
+        && collide(listen, own)
     {
-        value.problem(
-            "tls is required when the listener is not loopback: tokens would cross the network unencrypted",
-            "add tls = { cert = \"tls.crt\", key = \"file:tls.key\" }, or listen on 127.0.0.1".to_owned(),
-        );
+        value.problem(format!("gateway.listen is {listen}"), "take another port".to_owned());
     }
     let public_url = table.take("public_url").and_then(|value| {
         let url = value.http_url()?;
@@ -140,15 +152,21 @@ pub(super) fn gateway(table: &mut Table<'_>) -> GatewaySettings {
         .and_then(|value| value.duration(Duration::ZERO..=Duration::from_hours(1)));
     let limits = table.take("limits").and_then(|value| value.table(gateway_limits)).unwrap_or_default();
     let workers = table.take("workers").and_then(|value| value.whole(1..=256));
-    table.later(&["postgres_listen"], "this version serves HTTP on gateway.listen only");
     GatewaySettings {
         listen: listen.unwrap_or(default.listen),
+        postgres_listen,
         public_url,
         tls,
         drain_timeout: drain.unwrap_or(default.drain_timeout),
         limits,
         workers,
     }
+}
+
+/// Whether two listeners take the same place. Port 0 is any that is free, and `0.0.0.0` every address.
+fn collide(one: SocketAddr, other: SocketAddr) -> bool {
+    let any = one.ip().is_unspecified() || other.ip().is_unspecified();
+    one.port() == other.port() && one.port() != 0 && (any || one.ip() == other.ip())
 }
 
 fn tls_files(table: &mut Table<'_>) -> Option<TlsFiles> {
@@ -269,8 +287,9 @@ pub(super) fn recording(table: &mut Table<'_>) -> recording::Settings {
     recording::Settings { level, sync, recordings, metadata, max_size, max_body }
 }
 
-/// Reads `[dev_issuer]`; `gateway` is where the gateway listens.
-pub(super) fn dev_issuer(table: &mut Table<'_>, gateway: SocketAddr) -> DevIssuerSettings {
+/// Reads `[dev_issuer]`; `gateway` says where the gateway listens.
+pub(super) fn dev_issuer(table: &mut Table<'_>, gateway: &GatewaySettings) -> DevIssuerSettings {
+    let taken = || std::iter::once(gateway.listen).chain(gateway.postgres_listen);
     let default = SocketAddr::from(([127, 0, 0, 1], 8449));
     let listen = table.take("listen").and_then(|value| {
         let listen = value.listener()?;
@@ -282,12 +301,12 @@ pub(super) fn dev_issuer(table: &mut Table<'_>, gateway: SocketAddr) -> DevIssue
             );
             return None;
         }
-        if listen == gateway && listen.port() != 0 {
+        if taken().any(|own| collide(own, listen)) {
             value.problem("the gateway listens there", "take another port".to_owned());
         }
         Some(listen)
     });
-    if !gateway.ip().is_loopback() {
+    if taken().any(|own| !own.ip().is_loopback()) {
         table.problem(
             "a gateway that is open to the network trusts no development issuer",
             "remove [dev_issuer], or listen on 127.0.0.1".to_owned(),

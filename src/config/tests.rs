@@ -1,5 +1,6 @@
 //! The configuration as a whole: samples with their reports, secrets that never show, entities that survive their text.
 
+mod databases;
 mod golden;
 mod hostile;
 mod roundtrip;

@@ -42,8 +42,9 @@ version = 1
 
 [gateway]
 listen = "127.0.0.1:8440"               # clients call http://127.0.0.1:8440/c/CONNECTION/...
+#postgres_listen = "127.0.0.1:15432"    # where clients of PostgreSQL connect; the database is called CONNECTION
 #public_url = "https://gw.example:8440"  # the address clients use, if it is another one
-# Required as soon as `listen` is not a loopback address. The key file has mode 0600.
+# Required as soon as a listener is not on a loopback address. The key file has mode 0600.
 #tls = { cert = "tls.crt", key = "file:tls.key" }
 #drain_timeout = "30s"                  # how long running requests may go on after a stop signal
 
@@ -106,6 +107,12 @@ inject = "bearer:env:CRM_TOKEN"         # bearer:SRC | basic:USER:SRC | header:N
 tags = { data = "pii" }
 #limits = { session = "1h", idle = "10m", body = "10MiB", approval_wait = "60s", rate = 50 }
 #ca_file = "crm-ca.pem"
+
+# A PostgreSQL server, with TLS. More of its keys: readonly, approval_mode, accept_md5, limits.rows.
+# [[connection]]
+# name = "appdb"
+# upstream = "postgres://db.example.com/app"
+# inject = "password:USER:env:APPDB_PASSWORD"
 
 "#;
 

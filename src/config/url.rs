@@ -1,4 +1,7 @@
-//! Addresses of targets and issuers: one strict reading of `http://` and `https://`, or a fault that says what is wrong.
+//! Addresses of targets and issuers: one strict reading of `http://` and `https://`, or a fault that says what is wrong. Those of
+//! databases are in [`postgres`].
+
+pub(super) mod postgres;
 
 use std::net::IpAddr;
 use std::net::Ipv4Addr;
@@ -18,12 +21,18 @@ pub(super) struct HttpUrl {
 /// Why a text is no address that can be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(super) enum UrlFault {
+    #[error("not the name of a database in the URL")]
+    Database,
+    #[error("a query (?…) in the URL that is not sslmode=verify-full or sslmode=disable")]
+    DatabaseQuery,
     #[error("a fragment (#…) in the URL")]
     Fragment,
     #[error("not a host name or IP address in the URL")]
     Host,
     #[error("{scheme} is not supported by this version of hoopctl")]
     Later { scheme: &'static str },
+    #[error("no database in the URL")]
+    NoDatabase,
     #[error("a path in the URL that has two readings")]
     Path,
     #[error("not a port from 1 to 65535 in the URL")]
@@ -32,6 +41,8 @@ pub(super) enum UrlFault {
     Query,
     #[error("not an http:// or https:// URL")]
     Scheme,
+    #[error("sslmode={mode} in the URL does not prove who answers: whoever sits in between could")]
+    Unproven { mode: &'static str },
     #[error("a user name or password in the URL")]
     UserInfo,
 }
@@ -50,6 +61,16 @@ impl UrlFault {
             Self::Path => {
                 "accepted: segments of unreserved characters and %XX, without . and .. and empty ones"
             }
+            Self::Database => {
+                "accepted: 1 to 63 bytes of UTF-8 without control characters; all but letters, digits and -._~ as %XX"
+            }
+            Self::DatabaseQuery => {
+                "accepted: ?sslmode=verify-full, which is the default, or ?sslmode=disable"
+            }
+            Self::NoDatabase => "accepted: postgres://HOST/DATABASE, with :PORT",
+            Self::Unproven { .. } => {
+                "accepted: sslmode=verify-full, which is the default (ca_file names an authority of your own), or sslmode=disable"
+            }
             Self::Fragment | Self::Query => "leave it out",
             Self::Port => return None,
         })
@@ -57,16 +78,8 @@ impl UrlFault {
 }
 
 /// Schemes of the contract that other versions serve.
-const LATER: [&str; 8] = [
-    "mcp+https://",
-    "mcp+http://",
-    "mcp+stdio:",
-    "postgresql://",
-    "postgres://",
-    "k8s+https://",
-    "graph+https://",
-    "tcp://",
-];
+const LATER: [&str; 6] =
+    ["mcp+https://", "mcp+http://", "mcp+stdio:", "k8s+https://", "graph+https://", "tcp://"];
 
 impl HttpUrl {
     /// Whether the host is a loopback address written as one; a name such as `localhost` is not.
@@ -78,6 +91,7 @@ impl HttpUrl {
 /// Whether what stands where a URL belongs may hold a secret: a user name, a query, a fragment, or something else than a
 /// port after the host. Broken URLs count too, so this looks at the text only.
 pub(super) fn may_hold_a_secret(text: &str) -> bool {
+    let text = postgres::without_query(text);
     let rest = text.split_once("://").map_or(text, |(_, rest)| rest).trim_start_matches('/');
     let (authority, _) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
     // Colons belong inside the brackets of an IPv6 address.
@@ -103,27 +117,31 @@ pub(super) fn parse(text: &str) -> Result<HttpUrl, UrlFault> {
         return Err(UrlFault::Fragment);
     }
     let (authority, path) = rest.split_at(rest.find(['/', '?']).unwrap_or(rest.len()));
-    if authority.contains('@') {
-        return Err(UrlFault::UserInfo);
-    }
+    let Address { host, port } = address(authority)?;
     if path.contains('?') {
         return Err(UrlFault::Query);
     }
-    let (host, port) = authority_parts(authority)?;
-    let port = match port {
-        None => {
-            if tls {
-                443
-            } else {
-                80
-            }
-        }
-        Some(digits) => port_number(digits).ok_or(UrlFault::Port)?,
-    };
     if !is_one_reading(path) {
         return Err(UrlFault::Path);
     }
-    Ok(HttpUrl { tls, host, port, path: path.to_owned() })
+    Ok(HttpUrl { tls, host, port: port.unwrap_or(if tls { 443 } else { 80 }), path: path.to_owned() })
+}
+
+/// Where something is.
+struct Address {
+    host: String,
+    /// `None`: the one of the scheme.
+    port: Option<u16>,
+}
+
+/// Reads what stands between the scheme and the path.
+fn address(authority: &str) -> Result<Address, UrlFault> {
+    if authority.contains('@') {
+        return Err(UrlFault::UserInfo);
+    }
+    let (host, port) = authority_parts(authority)?;
+    let port = port.map(|digits| port_number(digits).ok_or(UrlFault::Port)).transpose()?;
+    Ok(Address { host, port })
 }
 
 fn authority_parts(authority: &str) -> Result<(String, Option<&str>), UrlFault> {

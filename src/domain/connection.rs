@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::fmt::Write;
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::sync::Arc;
@@ -132,7 +133,7 @@ pub struct Upstream {
     /// The port, with the scheme's default filled in.
     pub port: u16,
     /// HTTP: the path that every request's path is put behind: empty, or it starts with `/` and does not end with one. PostgreSQL: `/` and
-    /// the name of the database.
+    /// the name of the database, decoded.
     pub base_path: Arc<str>,
 }
 
@@ -162,7 +163,26 @@ impl fmt::Display for Upstream {
             (Protocol::Postgres, true) => ("postgres", ""),
             (Protocol::Postgres, false) => ("postgres", "?sslmode=disable"),
         };
-        write!(f, "{scheme}://{}{}{mode}", self.authority(), self.base_path)
+        write!(f, "{scheme}://{}", self.authority())?;
+        match self.protocol {
+            Protocol::Http => f.write_str(&self.base_path)?,
+            Protocol::Postgres => write!(f, "/{}", Encoded(self.database()))?,
+        }
+        f.write_str(mode)
+    }
+}
+
+/// A text as one segment of a path (RFC 3986, section 2): all but letters, digits and `-._~` is written `%XX`.
+struct Encoded<'a>(&'a str);
+
+impl fmt::Display for Encoded<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.bytes().try_for_each(|byte| match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
+                f.write_char(char::from(byte))
+            }
+            other => write!(f, "%{other:02X}"),
+        })
     }
 }
 

@@ -197,6 +197,7 @@ impl Running {
 fn restart_needed(old: &Config, new: &Config) -> Vec<String> {
     let checks = [
         ("gateway.listen", old.gateway.listen != new.gateway.listen),
+        ("gateway.postgres_listen", old.gateway.postgres_listen != new.gateway.postgres_listen),
         ("gateway.tls", old.gateway.tls.is_some() != new.gateway.tls.is_some()),
         ("gateway.workers", old.gateway.workers != new.gateway.workers),
         (
@@ -218,4 +219,26 @@ fn restart_needed(old: &Config, new: &Config) -> Vec<String> {
         ("dev_issuer", old.dev_issuer != new.dev_issuer),
     ];
     checks.into_iter().filter(|(_, changed)| *changed).map(|(key, _)| key.to_owned()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    #[test]
+    fn a_listener_that_moves_comes_or_goes_needs_a_restart() {
+        let of = |gateway: &str| {
+            let text = format!("version = 1\n[storage]\ndata_dir = \"/d\"\n[gateway]\n{gateway}\n");
+            config::parse(&text, Path::new("h.toml")).unwrap()
+        };
+        let (none, one) = (of(""), of("postgres_listen = \"127.0.0.1:15432\""));
+        let other = of("postgres_listen = \"127.0.0.1:15433\"");
+        for (old, new) in [(&none, &one), (&one, &none), (&one, &other)] {
+            assert_eq!(restart_needed(old, new), ["gateway.postgres_listen"]);
+        }
+        assert_eq!(restart_needed(&one, &one), [""; 0]);
+        assert_eq!(restart_needed(&none, &of("listen = \"127.0.0.1:1\"")), ["gateway.listen"]);
+    }
 }

@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use crate::domain::Denied;
 use crate::domain::DenyCode;
+use crate::domain::Protocol;
 use crate::domain::RequestId;
 use crate::domain::SessionEnd;
 use crate::domain::SessionId;
@@ -27,6 +28,8 @@ use crate::policy::Subject;
 pub struct Arrival<'a> {
     /// Its id.
     pub request: RequestId,
+    /// What the listener speaks that it came to.
+    pub protocol: Protocol,
     /// Where it came from.
     pub source: IpAddr,
     /// The bearer token, if exactly one came.
@@ -104,6 +107,10 @@ impl Gate {
         let Some(governed) = snapshot.connection(arrival.connection).map(Arc::clone) else {
             return Err(no_such_connection().because("unknown"));
         };
+        // A database is not reached through HTTP, nor an API through a database's protocol: there it does not exist.
+        if governed.connection.protocol != arrival.protocol {
+            return Err(no_such_connection().because("wrong_protocol"));
+        }
         let subject = subject(&verified, &governed, arrival.source);
         if !snapshot.policies().opens(&subject) {
             return Err(no_such_connection().because("not_open"));

@@ -40,13 +40,15 @@ pub struct Governed {
 }
 
 impl Governed {
-    /// Whether a session on this connection must not go on with `other`: another target, credential or tags.
+    /// Whether a session on this connection must not go on with `other`: another target, credential, tags, or
+    /// other options of a database, such as `readonly`.
     pub fn leads_elsewhere(&self, other: &Self) -> bool {
         let (old, new) = (&self.connection, &other.connection);
         old.upstream != new.upstream
             || old.inject != new.inject
             || old.tags != new.tags
             || old.ca_file != new.ca_file
+            || old.database != new.database
     }
 }
 

@@ -97,6 +97,7 @@ fn gate(snapshot: Snapshot) -> (Gate, tempfile::TempDir) {
 fn arrival<'a>(token: &'a str, path: &'a str) -> Arrival<'a> {
     Arrival {
         request: RequestId::new(),
+        protocol: Protocol::Http,
         source: IpAddr::V4(Ipv4Addr::LOCALHOST),
         token: Some(token),
         connection: "crm",
@@ -163,4 +164,71 @@ async fn a_refusal_without_a_session_is_recorded_without_secrets_in_its_path() {
         told.contains("access_token=[withheld]&page=[withheld]") && told.contains("/customers/"),
         "{told}"
     );
+}
+
+/// A connection of this name to a database.
+fn database(name: &str) -> Connection {
+    let http = connection(name, "db.internal");
+    Connection {
+        protocol: Protocol::Postgres,
+        upstream: Upstream {
+            protocol: Protocol::Postgres,
+            tls: true,
+            port: 5432,
+            base_path: "/app".into(),
+            ..http.upstream
+        },
+        ..http
+    }
+}
+
+#[tokio::test]
+async fn a_connection_exists_only_for_the_protocol_that_it_speaks() {
+    let provider = forge::Provider::default();
+    let pair = forge::Pair::rsa(0);
+    provider.issue(forge::ISS, &[pair.jwk("k")]);
+    let issuers = Arc::new(provider.issuers(vec![forge::generic()]));
+    issuers.start(&Handle::current());
+    let both = vec![connection("crm", "crm.internal"), database("db")];
+    let (gate, dir) = gate(snapshot(issuers, both, &[], "dba"));
+    let token = pair.token("k", &forge::claims());
+    let enter = async |protocol, connection| {
+        let arrival = Arrival { protocol, connection, ..arrival(&token, "/c/db/x") };
+        gate.enter(arrival).await.map(|exchange| exchange.session_id())
+    };
+    // Both are open to the caller by the way that is theirs.
+    assert!(enter(Protocol::Http, "crm").await.is_ok());
+    assert!(enter(Protocol::Postgres, "db").await.is_ok());
+    let absent = enter(Protocol::Http, "none").await.unwrap_err();
+    for (protocol, connection) in [(Protocol::Http, "db"), (Protocol::Postgres, "crm")] {
+        let denied = enter(protocol, connection).await.unwrap_err();
+        assert_eq!(denied.audit, Some("wrong_protocol"), "{connection}");
+        assert_eq!((denied.code, &denied.detail), (absent.code, &absent.detail), "{connection}");
+    }
+    assert_eq!(gate.sessions().list().len(), 2);
+    gate.close();
+    gate.journal().settle().await.unwrap();
+    gate.journal().close();
+    let told = refusals(&dir);
+    assert_eq!(told.matches("wrong_protocol").count(), 2, "{told}");
+}
+
+#[test]
+fn a_session_does_not_outlive_the_options_that_it_began_with() {
+    let of = |connection| {
+        let snapshot = snapshot(nobody(), vec![connection], &[], "dba");
+        Arc::clone(snapshot.connection("db").unwrap())
+    };
+    let before = of(database("db"));
+    assert!(!before.leads_elsewhere(&of(database("db"))));
+    let mut readonly = database("db");
+    readonly.database.readonly = true;
+    let mut strict = database("db");
+    strict.database.accept.accept_md5 = true;
+    let mut other = database("db");
+    other.upstream.base_path = "/other".into();
+    for changed in [readonly, strict, other] {
+        let changed = of(changed);
+        assert!(before.leads_elsewhere(&changed) && changed.leads_elsewhere(&before));
+    }
 }

@@ -51,6 +51,10 @@ inject = "exec:fetch --password hunter2"
 typo = """
 hunter2
 hunter2 = 1"""
+[[connection]]
+name = "e"
+upstream = "postgres://kim:hunter2@db.example/app"
+inject = "password:svc:hunter2"
 [[policy]]
 id = "p"
 effect = "allow"

@@ -19,6 +19,7 @@ use crate::config::render_entity;
 use crate::domain::approval::ApprovalSpec;
 use crate::domain::approval::GrantScope;
 use crate::domain::command::Class;
+use crate::domain::connection::ApprovalMode;
 use crate::domain::connection::Connection;
 use crate::domain::connection::ConnectionLimits;
 use crate::domain::connection::DatabaseOptions;
@@ -26,6 +27,7 @@ use crate::domain::connection::Injection;
 use crate::domain::connection::Origin;
 use crate::domain::connection::Protocol;
 use crate::domain::connection::Upstream;
+use crate::domain::connection::Weaker;
 use crate::domain::mask;
 use crate::domain::mask::MaskOp;
 use crate::domain::mask::MaskRule;
@@ -68,19 +70,63 @@ fn injection() -> impl Strategy<Value = Injection> {
     ]
 }
 
-fn upstream() -> impl Strategy<Value = Upstream> {
-    let host = prop_oneof![
+fn host() -> impl Strategy<Value = String> {
+    prop_oneof![
         "[a-z][a-z0-9-]{0,8}[a-z]\\.example".prop_map(|host| host),
         any::<std::net::Ipv4Addr>().prop_map(|address| address.to_string()),
         any::<std::net::Ipv6Addr>().prop_map(|address| address.to_string()),
-    ];
-    (any::<bool>(), host, 1u16.., "(/[a-zA-Z0-9_~!$&'()*+,=:@-]{1,6}){0,3}").prop_map(
+    ]
+}
+
+fn upstream() -> impl Strategy<Value = Upstream> {
+    (any::<bool>(), host(), 1u16.., "(/[a-zA-Z0-9_~!$&'()*+,=:@-]{1,6}){0,3}").prop_map(
         |(tls, host, port, path)| Upstream {
             protocol: Protocol::Http,
             tls,
             host: host.into(),
             port,
             base_path: path.into(),
+        },
+    )
+}
+
+/// Names of databases: slashes, quotes, percent signs, dots and all that is no control character.
+fn database_name() -> impl Strategy<Value = String> {
+    let odd =
+        select(vec!["..", ".", "a/b", "%41", "?sslmode=disable", "#", "@", "caf\u{e9}", " ", "\u{202e}"]);
+    let free = vec(any::<char>().prop_filter("a control character", |c| !c.is_control()), 1..15);
+    prop_oneof![odd.prop_map(str::to_owned), free.prop_map(|chars| chars.into_iter().collect())]
+}
+
+fn database_options() -> impl Strategy<Value = DatabaseOptions> {
+    let mode = select(vec![ApprovalMode::Wait, ApprovalMode::Retry]);
+    (any::<bool>(), mode, any::<[bool; 3]>()).prop_map(
+        |(readonly, approval_mode, [accept_cleartext, accept_md5, accept_trust])| DatabaseOptions {
+            readonly,
+            approval_mode,
+            accept: Weaker { accept_cleartext, accept_md5, accept_trust },
+        },
+    )
+}
+
+fn database() -> impl Strategy<Value = Connection> {
+    let upstream = (any::<bool>(), host(), 1u16.., database_name());
+    let login = ("[!-~&&[^:]]{1,63}", secret());
+    (connection(), upstream, login, database_options(), option::of(1u64..=1_000_000_000)).prop_map(
+        |(own, (tls, host, port, name), (user, password), database, rows)| Connection {
+            protocol: Protocol::Postgres,
+            upstream: Upstream {
+                protocol: Protocol::Postgres,
+                tls,
+                host: host.into(),
+                port,
+                base_path: format!("/{name}").into(),
+            },
+            inject: Injection::Password { user, password },
+            limits: ConnectionLimits { rows, ..own.limits },
+            ca_file: own.ca_file.filter(|_| tls),
+            database,
+            ..own
         },
     )
 }
@@ -187,7 +233,7 @@ fn matcher() -> impl Strategy<Value = Matcher> {
                 claims,
                 connections,
                 tags,
-                protocols: vec![Protocol::Http],
+                protocols: Protocol::ALL.to_vec(),
                 source_ips,
                 operations,
                 methods,
@@ -258,6 +304,11 @@ proptest! {
 
     #[test]
     fn a_connection_survives_its_text(own in connection()) {
+        survives(&Entity::Connection(own))?;
+    }
+
+    #[test]
+    fn a_connection_to_a_database_survives_its_text(own in database()) {
         survives(&Entity::Connection(own))?;
     }
 

@@ -17,6 +17,7 @@ use crate::control::noun::gateway::RuleReport;
 use crate::domain::Denied;
 use crate::domain::command::Command;
 use crate::domain::connection::Connection;
+use crate::domain::connection::Protocol;
 use crate::domain::json::Json;
 use crate::domain::principal::Groups;
 use crate::domain::principal::Principal;
@@ -122,6 +123,12 @@ impl Acting {
                 format!("there is no connection {:?}", explain.connection.as_str()),
             )
         })?;
+        if connection.protocol != Protocol::Http {
+            return Err(bad(format!(
+                "connection {:?} leads to a database: only HTTP requests are explained",
+                explain.connection.as_str()
+            )));
+        }
         let principal = principal(&explain)?;
         let command = command_of(&explain)?;
         let subject = Subject {

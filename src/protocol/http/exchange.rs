@@ -21,6 +21,7 @@ use crate::domain::Denied;
 use crate::domain::DenyCode;
 use crate::domain::EventKind;
 use crate::domain::MaskNote;
+use crate::domain::Protocol;
 use crate::domain::RequestId;
 use crate::domain::SessionId;
 use crate::domain::json::write_string;
@@ -132,6 +133,7 @@ async fn enter<'a>(gate: &Gate, origin: Origin, head: &'a Parts) -> Result<(Exch
     let token = bearer(&head.headers);
     let arrival = Arrival {
         request: origin.request,
+        protocol: Protocol::Http,
         source: origin.source,
         token: token.as_ref().ok().copied().flatten(),
         connection: route.connection,

@@ -23,6 +23,7 @@ use tokio::sync::watch;
 
 use crate::domain::Denied;
 use crate::domain::DenyCode;
+use crate::domain::Protocol;
 use crate::domain::RequestId;
 use crate::pipeline::Arrival;
 use crate::pipeline::Gate;
@@ -187,7 +188,15 @@ impl HttpService {
             Refusal::TooSlow => bad(refusal.text()).because("head_too_slow"),
         };
         let request = RequestId::new();
-        let arrival = Arrival { request, source, token: None, connection: "", method: "", path: "" };
+        let arrival = Arrival {
+            request,
+            protocol: Protocol::Http,
+            source,
+            token: None,
+            connection: "",
+            method: "",
+            path: "",
+        };
         self.gate.refuse_stranger(arrival, None, &denied);
         let mut response = reply::problem(&denied, request, None);
         response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
@@ -209,6 +218,7 @@ impl HttpService {
                         let path = request.uri().path();
                         let arrival = Arrival {
                             request: origin.request,
+                            protocol: Protocol::Http,
                             source,
                             token: None,
                             connection: route(path).map_or("", |route| route.connection),
