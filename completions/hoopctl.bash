@@ -2481,7 +2481,7 @@ _hoopctl() {
             fi
             case "${prev}" in
                 --format)
-                    COMPREPLY=($(compgen -W "har jsonl text" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "har jsonl sql text" -- "${cur}"))
                     return 0
                     ;;
                 --to)

@@ -20,11 +20,13 @@ use crate::recording::StoredEvent;
 use crate::recording::export::ExportError;
 use crate::recording::export::write_har;
 use crate::recording::export::write_jsonl;
+use crate::recording::export::write_sql;
 use crate::recording::export::write_text;
 
 /// Writes a recording to a new file, or to standard output.
 pub fn export(terminal: Terminal, access: &Access, args: &ExportArgs) -> Outcome {
-    if args.to.is_none() && terminal.stdout && args.format != ExportFormat::Text {
+    let is_escaped = matches!(args.format, ExportFormat::Text | ExportFormat::Sql);
+    if args.to.is_none() && terminal.stdout && !is_escaped {
         return Err(Failure::usage(
             "a recording as it is stored does not belong on a terminal: it may hold anything",
         )
@@ -54,14 +56,23 @@ pub fn export(terminal: Terminal, access: &Access, args: &ExportArgs) -> Outcome
     if let Some(failure) = stopped {
         return Err(failure);
     }
-    written.map_err(|error| match error {
-        ExportError::Write { source } => Failure::output(&source),
-        other => Failure::failed(other.to_string()),
-    })?;
+    written.map_err(failure)?;
     if let Some(path) = &args.to {
         terminal.say(&format!("wrote {} ({} events)", path.display(), view.events));
     }
     Ok(Exit::Done)
+}
+
+fn failure(error: ExportError) -> Failure {
+    match error {
+        ExportError::Write { source } => Failure::output(&source),
+        ExportError::OtherProtocol { wanted, .. } => {
+            let fitting = if wanted == "SQL" { "har" } else { "sql" };
+            Failure::usage(error.to_string())
+                .hint(format!("--format {fitting}; text and jsonl take every session"))
+        }
+        other => Failure::failed(other.to_string()),
+    }
 }
 
 fn write_as(
@@ -73,6 +84,7 @@ fn write_as(
     match format {
         ExportFormat::Har => write_har(row, events, out),
         ExportFormat::Jsonl => write_jsonl(row, events, out).map(|_count| ()),
+        ExportFormat::Sql => write_sql(row, events, out),
         ExportFormat::Text => write_text(events, out),
     }
 }
@@ -106,5 +118,26 @@ fn row_of(view: &SessionView) -> SessionRow {
         masked: view.masked,
         bytes: view.bytes,
         pruned_ms: view.pruned_ms,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_form_that_does_not_fit_the_session_is_a_wrong_command_line_and_the_fitting_one_is_named() {
+        let error = |wanted| ExportError::OtherProtocol {
+            connection: "shop-db".to_owned(),
+            wanted,
+            found: "postgres".to_owned(),
+        };
+        let told = failure(error("HTTP"));
+        assert_eq!((told.exit, told.exit.code()), (Exit::Usage, 2));
+        assert!(told.message.contains("holds no HTTP: it speaks postgres"), "{}", told.message);
+        assert!(told.hint.unwrap().starts_with("--format sql;"));
+        assert!(failure(error("SQL")).hint.unwrap().starts_with("--format har;"));
+        let full = failure(ExportError::Write { source: io::ErrorKind::StorageFull.into() });
+        assert_eq!(full.exit, Exit::Failed);
     }
 }

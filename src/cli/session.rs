@@ -136,7 +136,7 @@ pub struct GrepArgs {
 pub struct ExportArgs {
     /// The session's id, or last
     pub id: String,
-    /// jsonl keeps every byte and hash, har opens in a browser, text is for people
+    /// jsonl keeps every byte and hash, har opens in a browser, sql is a script, text is for people
     #[arg(long, value_name = "FORMAT", value_enum, default_value = "jsonl")]
     pub format: ExportFormat,
     /// Write to this file, which must be new
@@ -147,10 +147,12 @@ pub struct ExportArgs {
 /// How a recording is exported.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum ExportFormat {
-    /// HTTP Archive 1.2
+    /// HTTP Archive 1.2, of sessions that speak HTTP
     Har,
     /// The stored lines with their hashes
     Jsonl,
+    /// The SQL statements as a script: what was not done is a comment
+    Sql,
     /// The transcript, as replay shows it
     Text,
 }

@@ -1,28 +1,70 @@
-//! Leaves bodies out of an event's data; their length and digest stay.
+//! Leaves what people said to each other out of an event's data: bodies, whose length and digest stay, and the text of SQL.
 
 use serde_json::Value;
 
+use crate::domain::event::EventKind;
+
 /// What a body holds besides its length and digest.
 const CONTENT: [&str; 2] = ["text", "base64"];
+/// What a SQL statement holds besides what it does to which tables.
+const STATEMENT: [&str; 2] = ["sql", "params"];
 
-/// Whether there may be the content of a body in `data`: a cheap look that spares the data of a caller who left it out.
-pub(crate) fn may_hold_body(data: &str) -> bool {
+/// Whether there may be content in `data`: a cheap look that spares the data of a caller who left it out.
+pub(crate) fn may_hold_content(kind: EventKind, data: &str) -> bool {
     let data = data.as_bytes();
-    memchr::memmem::find_iter(data, b"\"body\"")
-        .any(|at| data.get(at + 6..).is_none_or(|rest| !rest.starts_with(b":null")))
+    let has = |name: &[u8]| memchr::memmem::find(data, name).is_some();
+    match kind {
+        EventKind::SqlQuery => has(b"\"sql\"") || has(b"\"params\""),
+        EventKind::SqlRows => true,
+        EventKind::SqlDone => has(b"\"error\""),
+        _ => memchr::memmem::find_iter(data, b"\"body\"")
+            .any(|at| data.get(at + 6..).is_none_or(|rest| !rest.starts_with(b":null"))),
+    }
 }
 
-/// `data` without the content of its bodies: `text` and `base64` of every member `body`. Data that cannot be read are
-/// left out whole.
-pub(crate) fn without_bodies(data: &str) -> String {
+/// `data` without content: `text` and `base64` of a body, `sql` and `params` of a statement, its rows, the message of its error,
+/// which may quote a value. A text or rows that were there are said to be cut. Data that cannot be read are left out whole.
+pub(crate) fn without_content(kind: EventKind, data: &str) -> String {
     let stripped = serde_json::from_str(data).map(|mut data: Value| {
-        strip(&mut data);
+        match kind {
+            EventKind::SqlQuery => strip_statement(&mut data),
+            EventKind::SqlRows => strip_rows(&mut data),
+            EventKind::SqlDone => strip_error(&mut data),
+            _ => strip_body(&mut data),
+        }
         data.to_string()
     });
     stripped.unwrap_or_else(|_unreadable| "{}".to_owned())
 }
 
-fn strip(data: &mut Value) {
+fn strip_statement(data: &mut Value) {
+    let Value::Object(members) = data else { return };
+    let length = members.get("sql").map(|sql| sql.as_str().map_or(0, str::len));
+    members.retain(|name, _| !STATEMENT.contains(&name.as_str()));
+    if let Some(length) = length {
+        members.insert("cut".to_owned(), true.into());
+        members.entry("length").or_insert_with(|| length.into());
+    }
+}
+
+fn strip_rows(data: &mut Value) {
+    if let Some(rows) = data.get_mut("rows") {
+        *rows = Value::Array(Vec::new());
+    }
+    if let Value::Object(members) = data {
+        members.insert("cut".to_owned(), true.into());
+    }
+}
+
+fn strip_error(data: &mut Value) {
+    match data.get_mut("error") {
+        Some(Value::Object(members)) => members.retain(|name, _| name == "sqlstate"),
+        Some(other) => *other = Value::Null,
+        None => {}
+    }
+}
+
+fn strip_body(data: &mut Value) {
     let Some(body) = data.get_mut("body") else { return };
     match body {
         Value::Object(members) => members.retain(|name, _| !CONTENT.contains(&name.as_str())),
@@ -36,15 +78,52 @@ mod tests {
 
     #[test]
     fn of_a_body_only_length_and_digest_stay() {
+        let stripped = |data: &str| without_content(EventKind::HttpResponse, data);
+        let may_hold = |data: &str| may_hold_content(EventKind::HttpResponse, data);
         let data = r#"{"status":200,"body":{"text":"top secret","length":10,"sha256":"ab"},"n":18446744073709551615}"#;
         assert_eq!(
-            &*without_bodies(data),
+            stripped(data),
             r#"{"status":200,"body":{"length":10,"sha256":"ab"},"n":18446744073709551615}"#
         );
-        assert_eq!(&*without_bodies(r#"{"body":{"base64":"AA==","cut":true}}"#), r#"{"body":{"cut":true}}"#);
-        assert_eq!(&*without_bodies(r#"{"\u0062ody":"secret"}"#), r#"{"body":null}"#);
-        assert_eq!(&*without_bodies(r#"{"body":"secret""#), "{}");
-        assert!(may_hold_body(data) && may_hold_body(r#"{"body":null,"body" : {}}"#));
-        assert!(!may_hold_body(r#"{"status":200,"body":null}"#));
+        assert_eq!(stripped(r#"{"body":{"base64":"AA==","cut":true}}"#), r#"{"body":{"cut":true}}"#);
+        assert_eq!(stripped(r#"{"\u0062ody":"secret"}"#), r#"{"body":null}"#);
+        assert_eq!(stripped(r#"{"body":"secret""#), "{}");
+        assert!(may_hold(data) && may_hold(r#"{"body":null,"body" : {}}"#));
+        assert!(!may_hold(r#"{"status":200,"body":null}"#));
+    }
+
+    #[test]
+    fn of_a_statement_stays_what_it_does_and_to_which_tables() {
+        for (kind, data, left) in [
+            (
+                EventKind::SqlQuery,
+                r#"{"sql":"SELECT 'secret'","params":["secret"],"class":"read","verbs":["select"],"tables":["a.b"]}"#,
+                r#"{"class":"read","verbs":["select"],"tables":["a.b"],"cut":true,"length":15}"#,
+            ),
+            (
+                EventKind::SqlQuery,
+                r#"{"sql":"secret","length":9999,"sha256":"ab","cut":true}"#,
+                r#"{"length":9999,"sha256":"ab","cut":true}"#,
+            ),
+            (
+                EventKind::SqlRows,
+                r#"{"columns":["a"],"rows":[["secret"]]}"#,
+                r#"{"columns":["a"],"rows":[],"cut":true}"#,
+            ),
+            (EventKind::SqlRows, r#"{"rows":"secret"}"#, r#"{"rows":[],"cut":true}"#),
+            (EventKind::SqlQuery, r#"{"class":"read","params":"secret"}"#, r#"{"class":"read"}"#),
+            (EventKind::SqlQuery, r#"{"sql":"secret""#, "{}"),
+            (
+                EventKind::SqlDone,
+                r#"{"end":"error","error":{"sqlstate":"22P02","message":"not a number: secret"}}"#,
+                r#"{"end":"error","error":{"sqlstate":"22P02"}}"#,
+            ),
+            (EventKind::SqlDone, r#"{"error":"secret"}"#, r#"{"error":null}"#),
+        ] {
+            assert!(may_hold_content(kind, data), "{data}");
+            assert_eq!(without_content(kind, data), left);
+        }
+        assert!(!may_hold_content(EventKind::SqlQuery, r#"{"class":"read","verbs":["select"]}"#));
+        assert!(!may_hold_content(EventKind::SqlDone, r#"{"tag":"SELECT 1","end":"complete"}"#));
     }
 }

@@ -86,6 +86,11 @@ pub(crate) fn is_denial(data: &[u8]) -> bool {
         || memchr::memmem::find(data, br#""effect":"deny""#).is_some()
 }
 
+/// Whether the data of a SQL statement's end say that it failed; read as [`is_denial`] reads.
+pub(crate) fn is_failure(data: &[u8]) -> bool {
+    memchr::memmem::find(data, br#""end":"error""#).is_some()
+}
+
 /// How far a session is recorded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Reached {

@@ -10,7 +10,7 @@ pub enum Level {
     /// Everything, after masking.
     #[default]
     Full,
-    /// Everything but bodies; of a body its length and digest stay.
+    /// Everything but bodies, SQL text, parameters and rows; of a body its length and digest stay.
     Metadata,
     /// Only that sessions began and ended, and what was decided: decisions, approvals, failures.
     Off,
@@ -34,14 +34,21 @@ impl Level {
         Self::ALL.into_iter().find(|level| level.as_str() == word)
     }
 
-    /// Whether events of this kind are recorded at all. A chunk is nothing but a body, so only `full` keeps it.
+    /// Whether events of this kind are recorded at all. Chunks and rows are nothing but content, so only `full`
+    /// keeps them.
     pub const fn keeps(self, kind: EventKind) -> bool {
         match self {
             Self::Full => true,
-            Self::Metadata => !matches!(kind, EventKind::HttpChunk),
+            Self::Metadata => !matches!(kind, EventKind::HttpChunk | EventKind::SqlRows),
             Self::Off => !matches!(
                 kind,
-                EventKind::HttpChunk | EventKind::HttpRequest | EventKind::HttpResponse | EventKind::Mask
+                EventKind::HttpChunk
+                    | EventKind::HttpRequest
+                    | EventKind::HttpResponse
+                    | EventKind::Mask
+                    | EventKind::SqlDone
+                    | EventKind::SqlQuery
+                    | EventKind::SqlRows
             ),
         }
     }
@@ -142,6 +149,15 @@ mod tests {
             Level::Metadata.keeps(EventKind::HttpRequest) && !Level::Metadata.keeps(EventKind::HttpChunk)
         );
         assert!(!Level::Off.keeps(EventKind::HttpRequest) && !Level::Off.keeps(EventKind::HttpResponse));
+        for (kind, metadata) in
+            [(EventKind::SqlQuery, true), (EventKind::SqlDone, true), (EventKind::SqlRows, false)]
+        {
+            assert_eq!(
+                (Level::Full.keeps(kind), Level::Metadata.keeps(kind), Level::Off.keeps(kind)),
+                (true, metadata, false),
+                "{kind}"
+            );
+        }
         assert_eq!(Sync::parse("all"), Some(Sync::All));
         assert_eq!(Level::parse("Full"), None);
     }

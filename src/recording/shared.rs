@@ -100,8 +100,8 @@ impl Shared {
             if !level.keeps(event.kind) {
                 continue;
             }
-            if level != Level::Full && level::may_hold_body(&event.data) {
-                event.data = level::without_bodies(&event.data);
+            if level != Level::Full && level::may_hold_content(event.kind, &event.data) {
+                event.data = level::without_content(event.kind, &event.data);
             }
             roster::check(&event)?;
             kept.push(event);

@@ -397,7 +397,7 @@ pub(crate) fn block_id(no: i64, first: u64) -> i64 {
 fn for_live(seq: u64, hash: Hash, event: &Event) -> Option<Arc<StoredEvent>> {
     let mut event = event.clone();
     if event.data.len() > MAX_LIVE {
-        event.data = level::without_bodies(&event.data);
+        event.data = level::without_content(event.kind, &event.data);
     }
     StoredEvent::compose(seq, hash, event).ok().map(Arc::new)
 }

@@ -6,10 +6,12 @@ use std::io::Write;
 use serde_json::Value;
 use serde_json::json;
 
+use crate::domain::connection::Protocol;
 use crate::domain::event::Direction;
 use crate::domain::event::EventKind;
 use crate::domain::id::RequestId;
 use crate::recording::export::ExportError;
+use crate::recording::export::must_speak;
 use crate::recording::export::not_written;
 use crate::recording::line::StoredEvent;
 use crate::recording::line::time_text;
@@ -33,12 +35,14 @@ struct Exchange {
 /// Writes the HTTP exchanges of a recording as one HAR document. What hoopctl knows besides is in members named `_hoopctl`.
 ///
 /// # Errors
-/// What `events` gives, and when `out` cannot be written.
+/// What `events` gives, when `out` cannot be written, and, before anything is written, a session that speaks no HTTP: a HAR has
+/// no place for SQL.
 pub fn write_har<E: Into<ExportError>>(
     session: &SessionRow,
     events: impl Iterator<Item = Result<StoredEvent, E>>,
     out: &mut impl Write,
 ) -> Result<(), ExportError> {
+    must_speak(session, Protocol::Http, "HTTP")?;
     let head = format!(
         r#"{{"log":{{"version":"1.2","creator":{{"name":"hoopctl","version":"{}"}},"pages":[],"entries":["#,
         env!("CARGO_PKG_VERSION")

@@ -43,7 +43,8 @@ pub(super) fn lines(body: &Json, bounds: Bounds) -> Vec<String> {
     out
 }
 
-fn decoded(base64: &str) -> i64 {
+/// How many bytes a base64 text stands for.
+pub(super) fn decoded(base64: &str) -> i64 {
     i64::try_from(base64.trim_end_matches('=').len() * 3 / 4).unwrap_or(i64::MAX)
 }
 
@@ -57,8 +58,12 @@ fn text_lines(text: &str, bounds: Bounds) -> Vec<String> {
                 lay_out(&json, 0, &mut out);
                 out
             });
-    let text = laid_out.as_deref().unwrap_or(text).trim_end_matches(['\n', '\r']);
-    let mut lines = text.lines();
+    plain_lines(laid_out.as_deref().unwrap_or(text), bounds)
+}
+
+/// The lines of a text as they are, escaped and bounded. Line ends at the end of the text are left out.
+pub(super) fn plain_lines(text: &str, bounds: Bounds) -> Vec<String> {
+    let mut lines = text.trim_end_matches(['\n', '\r']).lines();
     let mut out: Vec<String> =
         lines.by_ref().take(bounds.lines).map(|line| bounded(line, bounds.width)).collect();
     let rest = lines.count();
@@ -70,17 +75,16 @@ fn text_lines(text: &str, bounds: Bounds) -> Vec<String> {
 
 /// One line, escaped, with at most `width` characters of it.
 pub(super) fn bounded(line: &str, width: usize) -> String {
-    match line.char_indices().nth(width) {
-        None => Shown(line).to_string(),
-        Some((end, _)) => {
-            let rest = line.get(end..).unwrap_or_default();
-            format!(
-                "{} ({} more characters)",
-                Shown(line.get(..end).unwrap_or_default()),
-                rest.chars().count()
-            )
-        }
+    match split(line, width) {
+        (line, "") => Shown(line).to_string(),
+        (start, rest) => format!("{} ({} more characters)", Shown(start), rest.chars().count()),
     }
+}
+
+/// The first `width` characters of a line, and the rest.
+pub(super) fn split(line: &str, width: usize) -> (&str, &str) {
+    let end = line.char_indices().nth(width).map_or(line.len(), |(end, _)| end);
+    line.split_at_checked(end).unwrap_or((line, ""))
 }
 
 fn lay_out(json: &Json, depth: usize, out: &mut String) {

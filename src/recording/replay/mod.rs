@@ -4,6 +4,8 @@ mod body;
 mod clock;
 mod player;
 mod position;
+mod sql;
+mod table;
 #[cfg(test)]
 mod tests;
 mod transcript;
@@ -14,5 +16,6 @@ pub use player::PlayOptions;
 pub use player::Player;
 pub use position::InvalidPosition;
 pub use position::Position;
+pub(crate) use sql::whole_parameter;
 pub use transcript::transcript;
 pub(crate) use transcript::transcript_whole;

@@ -53,7 +53,10 @@ impl Mark {
                 EventKind::ApprovalRequested | EventKind::ApprovalDecided | EventKind::ApprovalExpired
             ),
             Self::Denied => event.kind == EventKind::Decision && session::is_denial(event.data.as_bytes()),
-            Self::Error => event.kind == EventKind::Error,
+            Self::Error => {
+                event.kind == EventKind::Error
+                    || (event.kind == EventKind::SqlDone && session::is_failure(event.data.as_bytes()))
+            }
             Self::Mask => event.kind == EventKind::Mask || !event.mask.is_empty(),
             Self::Marker => event.kind == EventKind::Marker,
         }

@@ -17,10 +17,11 @@ use crate::recording::replay::Clock;
 use crate::recording::replay::PlayOptions;
 use crate::recording::replay::Player;
 use crate::recording::replay::Position;
+use crate::recording::replay::position::Mark;
 use crate::recording::replay::transcript;
 use crate::recording::replay::transcript_whole;
 
-fn stored(seq: u64, t_ms: u64, kind: EventKind, data: &str) -> StoredEvent {
+pub(super) fn stored(seq: u64, t_ms: u64, kind: EventKind, data: &str) -> StoredEvent {
     let event = Event {
         session: SessionId::new(),
         t_us: t_ms * 1000,
@@ -96,6 +97,14 @@ fn a_part_is_played_from_where_to_where_it_is_asked_for() {
     for text in ["@17", "#approval", "90s", "#denied"] {
         assert_eq!(text.parse::<Position>().unwrap().to_string(), text);
     }
+}
+
+#[test]
+fn a_statement_that_failed_is_an_error_and_one_that_speaks_of_it_is_none() {
+    let marked = |data: &str| Mark::Error.is_on(&stored(1, 0, EventKind::SqlDone, data));
+    assert!(marked(r#"{"tag":"","end":"error","error":{"sqlstate":"42501"}}"#));
+    assert!(!marked(r#"{"tag":"\"end\":\"error\"","end":"complete"}"#));
+    assert!(!Mark::Error.is_on(&stored(1, 0, EventKind::SqlQuery, r#"{"end":"error"}"#)));
 }
 
 #[test]
@@ -267,11 +276,12 @@ proptest! {
     #[test]
     fn nothing_a_client_or_target_said_reaches_a_terminal_unescaped(
         kind in prop::sample::select(EventKind::ALL.to_vec()),
-        values in prop::collection::vec(any_json(), 14),
+        values in prop::collection::vec(any_json(), 31),
         entity in any::<String>(),
     ) {
         let names = ["method", "path", "query", "headers", "body", "class", "status", "effect", "rule", "reason", "by",
-            "approval", "label", "principal"];
+            "approval", "label", "principal", "sql", "params", "how", "verbs", "tables", "statement", "portal", "decision",
+            "columns", "rows", "tag", "error", "copy", "withheld", "tx", "end", "cut"];
         let data: serde_json::Map<String, serde_json::Value> =
             names.iter().map(|name| (*name).to_owned()).zip(values).collect();
         let mut event = stored(1, 5, kind, &serde_json::Value::Object(data).to_string());

@@ -11,6 +11,7 @@ use crate::domain::text::Shown;
 use crate::recording::line::StoredEvent;
 use crate::recording::replay::body;
 use crate::recording::replay::body::Bounds;
+use crate::recording::replay::sql;
 
 /// How much of an event is shown.
 const BOUNDS: Bounds = Bounds { lines: 200, width: 400 };
@@ -43,10 +44,17 @@ fn lines(event: &Event, bounds: Bounds) -> Vec<String> {
         first.push_str(&masked(&event.mask, bounds));
     }
     let mut out = vec![first];
-    if let Some(body) = data.json.member("body") {
-        out.extend(body::lines(body, bounds).into_iter().map(|line| format!("{INDENT}{line}")));
-    }
+    out.extend(below(event.kind, &data).into_iter().map(|line| format!("{INDENT}{line}")));
     out
+}
+
+/// What stands below the first line.
+fn below(kind: EventKind, data: &Data<'_>) -> Vec<String> {
+    match kind {
+        EventKind::SqlQuery => sql::query_lines(data),
+        EventKind::SqlRows => sql::rows_lines(data),
+        _ => data.json.member("body").map(|body| body::lines(body, data.bounds)).unwrap_or_default(),
+    }
 }
 
 /// `+MM:SS.mmm`, with hours where there are any.
@@ -62,14 +70,24 @@ fn time(t_us: u64) -> String {
 }
 
 /// The data of an event, with what is needed to show a member of it.
-struct Data<'a> {
-    json: &'a Json,
-    bounds: Bounds,
+pub(super) struct Data<'a> {
+    pub(super) json: &'a Json,
+    pub(super) bounds: Bounds,
 }
 
-impl Data<'_> {
+impl<'a> Data<'a> {
+    /// The data in a member, if it is there.
+    pub(super) fn within(&self, name: &str) -> Option<Self> {
+        self.json.member(name).map(|json| Self { json, bounds: self.bounds })
+    }
+
+    /// The values of a member that is a list; none where it is not.
+    pub(super) fn values(&self, name: &str) -> &'a [Json] {
+        self.json.member(name).and_then(Json::as_array).unwrap_or_default()
+    }
+
     /// A member that is a text or a number, escaped and bounded; empty when it is absent.
-    fn text(&self, name: &str) -> String {
+    pub(super) fn text(&self, name: &str) -> String {
         match self.json.member(name) {
             None | Some(Json::Null) => String::new(),
             Some(value) => {
@@ -79,20 +97,35 @@ impl Data<'_> {
     }
 
     /// `  WORD TEXT` for a member that is there and not empty.
-    fn noted(&self, word: &str, name: &str) -> String {
+    pub(super) fn noted(&self, word: &str, name: &str) -> String {
         let text = self.text(name);
         if text.is_empty() { text } else { format!("  {word} {text}") }
     }
 
     /// The texts of a member that is a list, joined by `,`.
-    fn list(&self, name: &str) -> String {
-        let values = self.json.member(name).and_then(Json::as_array).unwrap_or_default();
-        let texts: Vec<&str> = values.iter().filter_map(Json::scalar).collect();
+    pub(super) fn list(&self, name: &str) -> String {
+        let texts: Vec<&str> = self.values(name).iter().filter_map(Json::scalar).collect();
         body::bounded(&texts.join(","), self.bounds.width)
     }
 
-    fn is_true(&self, name: &str) -> bool {
+    pub(super) fn is_true(&self, name: &str) -> bool {
         matches!(self.json.member(name), Some(Json::Bool(true)))
+    }
+
+    /// `  [CLASS]  ✓ RULE` of a command: the class unless it is a read, the rule when a plain allow stands in its event.
+    pub(super) fn judged(&self) -> String {
+        let class = self.text("class");
+        let class = if class.is_empty() || class == "read" { String::new() } else { format!("  [{class}]") };
+        let allowed = self.within("decision").map(|decision| format!("  ✓ {}", decision.text("rule")));
+        format!("{class}{}", allowed.unwrap_or_default())
+    }
+
+    /// `  N.NNN ms` of the time the whole took, if it is known.
+    pub(super) fn took(&self) -> String {
+        let micros = self.json.member("total_us").and_then(Json::as_i64);
+        micros
+            .map(|micros| format!("  {}.{:03} ms", micros.div_euclid(1000), micros.rem_euclid(1000)))
+            .unwrap_or_default()
     }
 }
 
@@ -122,9 +155,9 @@ fn head(event: &Event, data: &Data<'_>) -> String {
         EventKind::Error => error(data),
         EventKind::Marker => format!("● {}", data.text("text")),
         EventKind::Mask => "· masked".to_owned(),
-        EventKind::SqlQuery => format!("→ {}", data.text("sql")),
-        EventKind::SqlRows => "← rows".to_owned(),
-        EventKind::SqlDone => format!("← {}", data.text("tag")),
+        EventKind::SqlQuery => sql::query(data),
+        EventKind::SqlRows => sql::rows(data),
+        EventKind::SqlDone => sql::done(data),
     }
 }
 
@@ -141,11 +174,7 @@ fn start(data: &Data<'_>) -> String {
 fn request(data: &Data<'_>) -> String {
     let query = data.text("query");
     let query = if query.is_empty() { query } else { format!("?{query}") };
-    let class = data.text("class");
-    let class = if class.is_empty() || class == "read" { String::new() } else { format!("  [{class}]") };
-    let allowed = data.json.member("decision").map(|json| Data { json, bounds: data.bounds });
-    let allowed = allowed.map(|decision| format!("  ✓ {}", decision.text("rule"))).unwrap_or_default();
-    format!("→ {} {}{query}{class}{allowed}", data.text("method"), data.text("path"))
+    format!("→ {} {}{query}{}", data.text("method"), data.text("path"), data.judged())
 }
 
 fn response(data: &Data<'_>) -> String {
@@ -154,9 +183,7 @@ fn response(data: &Data<'_>) -> String {
         // `fmt::Write` for a string cannot fail.
         write!(out, " {content_type}").unwrap_or_default();
     }
-    if let Some(micros) = data.json.member("total_us").and_then(Json::as_i64) {
-        write!(out, "  {}.{:03} ms", micros / 1000, micros.rem_euclid(1000)).unwrap_or_default();
-    }
+    out.push_str(&data.took());
     match data.text("end").as_str() {
         "" | "complete" => {}
         end => write!(out, "  [{end}]").unwrap_or_default(),

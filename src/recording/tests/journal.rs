@@ -243,6 +243,9 @@ async fn a_level_leaves_out_what_it_says_and_no_decision() {
             event(session, Decision, 2, "{}"),
             event(session, HttpChunk, 3, body),
             event(session, HttpResponse, 4, body),
+            event(session, SqlQuery, 4, r#"{"sql":"SELECT 'secret'","params":["secret"],"class":"read"}"#),
+            event(session, SqlRows, 4, r#"{"columns":["a"],"rows":[["secret"]]}"#),
+            event(session, SqlDone, 4, r#"{"end":"error","error":{"sqlstate":"22P02","message":"secret"}}"#),
             end(session, 5),
         ];
         journal.append(events, Durability::Written).await.unwrap();
@@ -255,11 +258,25 @@ async fn a_level_leaves_out_what_it_says_and_no_decision() {
     };
     assert_eq!(
         recorded(Level::Full).await,
-        (vec![SessionStart, HttpRequest, Decision, HttpChunk, HttpResponse, SessionEnd, HttpChunk], 4)
+        (
+            vec![
+                SessionStart,
+                HttpRequest,
+                Decision,
+                HttpChunk,
+                HttpResponse,
+                SqlQuery,
+                SqlRows,
+                SqlDone,
+                SessionEnd,
+                HttpChunk
+            ],
+            7
+        )
     );
     assert_eq!(
         recorded(Level::Metadata).await,
-        (vec![SessionStart, HttpRequest, Decision, HttpResponse, SessionEnd], 0)
+        (vec![SessionStart, HttpRequest, Decision, HttpResponse, SqlQuery, SqlDone, SessionEnd], 0)
     );
     assert_eq!(recorded(Level::Off).await, (vec![SessionStart, Decision, SessionEnd], 0));
 }

@@ -1,0 +1,163 @@
+//! A SQL statement, its rows and its end as lines for people.
+
+#[cfg(test)]
+mod tests;
+
+use crate::domain::json::Json;
+use crate::domain::text::Shown;
+use crate::recording::replay::body;
+use crate::recording::replay::body::Bounds;
+use crate::recording::replay::table;
+use crate::recording::replay::transcript::Data;
+
+/// What stands for NULL. A text that is nothing but this is quoted.
+pub(super) const NULL: &str = "∅";
+/// What stands for a value that is none of those that are recorded.
+pub(super) const UNREADABLE: &str = "(unreadable)";
+/// What a tab at the start of a line of SQL is shown as.
+const TAB: &str = "    ";
+
+/// `→ HOW  [CLASS]  ✓ RULE`: all that hoopctl says stands before what the client says. The text is below, or, where it is not
+/// recorded, what it does to which tables here.
+pub(super) fn query(data: &Data<'_>) -> String {
+    let how = match data.text("how").as_str() {
+        "prepare" => "prepare",
+        "execute" => "execute",
+        "function" => "function call",
+        _ => "query",
+    };
+    let mut out = format!("→ {how}{}", data.judged());
+    if data.json.member("sql").is_none() {
+        for words in [data.list("verbs"), data.list("tables")] {
+            if !words.is_empty() {
+                out.extend(["  ", &words]);
+            }
+        }
+    }
+    out.push_str(&data.noted("statement", "statement"));
+    out.push_str(&data.noted("portal", "portal"));
+    out
+}
+
+/// The text line by line, and the parameters.
+pub(super) fn query_lines(data: &Data<'_>) -> Vec<String> {
+    let sql = data.json.member("sql").and_then(Json::as_str).unwrap_or_default();
+    let mut out = body::plain_lines(&indented(sql), data.bounds);
+    if data.is_true("cut") {
+        let length = data.json.member("length").and_then(Json::as_i64);
+        let length = length.map_or_else(String::new, |length| format!(" of {length} bytes"));
+        out.push(format!("(the rest{length} was not recorded)"));
+    }
+    let params = data.values("params");
+    let shown = params.iter().take(data.bounds.lines).zip(1_usize..);
+    out.extend(shown.map(|(value, place)| format!("${place} = {}", parameter(value, data.bounds))));
+    if params.len() > data.bounds.lines {
+        out.push(format!("({} more parameters)", params.len() - data.bounds.lines));
+    }
+    out
+}
+
+/// A text with blanks in place of the tabs that its lines begin with: other tabs are escaped when they are shown.
+fn indented(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for line in text.split_inclusive('\n') {
+        let rest = line.trim_start_matches('\t');
+        out.extend(std::iter::repeat_n(TAB, line.len() - rest.len()));
+        out.push_str(rest);
+    }
+    out
+}
+
+/// [`parameter`] with nothing left out.
+pub(crate) fn whole_parameter(value: &Json) -> String {
+    parameter(value, Bounds { lines: usize::MAX, width: usize::MAX })
+}
+
+/// A parameter: text between quotes, so that it cannot be taken for anything else.
+fn parameter(value: &Json, bounds: Bounds) -> String {
+    match value {
+        Json::String(text) => {
+            let (start, rest) = body::split(text, bounds.width);
+            let more = match rest.chars().count() {
+                0 => String::new(),
+                more => format!(" ({more} more characters)"),
+            };
+            format!("'{}'{more}", Shown(&start.replace('\'', "''")))
+        }
+        other => body::bounded(&plain(other), bounds.width),
+    }
+}
+
+/// A value that is not text.
+pub(super) fn plain(value: &Json) -> String {
+    match value {
+        Json::Null => NULL.to_owned(),
+        Json::Object(_) => {
+            let base64 = value.member("base64").and_then(Json::as_str);
+            let length = value.member("length").and_then(Json::as_i64).or_else(|| base64.map(body::decoded));
+            length.map_or_else(|| UNREADABLE.to_owned(), |length| format!("({length} bytes)"))
+        }
+        other => other.scalar().unwrap_or(UNREADABLE).to_owned(),
+    }
+}
+
+/// `← N rows`, as many as are recorded.
+pub(super) fn rows(data: &Data<'_>) -> String {
+    match data.values("rows").len() {
+        0 if data.is_true("cut") => "← rows".to_owned(),
+        1 => "← 1 row".to_owned(),
+        count => format!("← {count} rows"),
+    }
+}
+
+/// The rows as a table.
+pub(super) fn rows_lines(data: &Data<'_>) -> Vec<String> {
+    let mut out = table::lines(data.values("columns"), data.values("rows"), data.bounds);
+    if data.is_true("cut") {
+        out.push("(more rows were not recorded)".to_owned());
+    }
+    out
+}
+
+/// `← TAG  N.NNN ms  ⟪ in transaction`, or `✗ SQLSTATE MESSAGE …`.
+pub(super) fn done(data: &Data<'_>) -> String {
+    let error = data.within("error").filter(|error| *error.json != Json::Null);
+    let mut out = match &error {
+        Some(error) => match (error.text("sqlstate"), error.text("message")) {
+            (state, message) if state.is_empty() && message.is_empty() => "✗ failed".to_owned(),
+            (state, message) if state.is_empty() || message.is_empty() => format!("✗ {state}{message}"),
+            (state, message) => format!("✗ {state} {message}"),
+        },
+        None => match data.text("tag").as_str() {
+            "" => "← done".to_owned(),
+            tag => format!("← {tag}"),
+        },
+    };
+    out.push_str(&data.took());
+    if let Some(copy) = data.within("copy").filter(|copy| matches!(copy.json, Json::Object(_))) {
+        let (dir, messages, bytes) = (copy.text("dir"), copy.text("messages"), copy.text("bytes"));
+        out.extend(["  copy ", &dir, ": ", &messages, " messages, ", &bytes, " bytes"]);
+    }
+    match data.text("end").as_str() {
+        "" | "complete" => {}
+        "error" if error.is_some() => {}
+        end => out.extend(["  [", end, "]"]),
+    }
+    let withheld = data.list("withheld");
+    if !withheld.is_empty() {
+        out.extend(["  [withheld ", &withheld, "]"]);
+    }
+    out.push_str(transaction(&data.text("tag"), &data.text("tx")));
+    out
+}
+
+/// How the transaction stands, where the statement changed it.
+fn transaction(tag: &str, state: &str) -> &'static str {
+    let turns = matches!(tag, "BEGIN" | "START TRANSACTION" | "COMMIT" | "ROLLBACK" | "PREPARE TRANSACTION");
+    match state {
+        "open" if turns => "  ⟪ in transaction",
+        "failed" => "  ⟪ transaction failed",
+        "idle" if turns => "  ⟫ transaction over",
+        _ => "",
+    }
+}
