@@ -97,6 +97,7 @@ impl World {
     /// SQLSTATE of each.
     pub fn psql_command(&self, token: &str) -> Command {
         let mut psql = Command::new("psql");
+        psql.current_dir(self.folder.path());
         psql.args(["-X", "-At", "-v", "VERBOSITY=verbose", "-v", "SHOW_CONTEXT=never"]);
         psql.env("PGPASSWORD", token)
             .env("PGHOST", "127.0.0.1")
@@ -120,6 +121,7 @@ impl World {
     /// Runs a statement at the database itself, as its superuser.
     pub fn direct(&self, statement: &str) -> String {
         let mut psql = Command::new("psql");
+        psql.current_dir(self.folder.path());
         psql.args(["-X", "-At", "-c", statement]).env("PGHOST", "127.0.0.1").env("PGUSER", "postgres");
         psql.env("PGDATABASE", "postgres").env("PGPORT", self.db().server.port.to_string());
         let (code, out, err) = run(&mut psql);
@@ -129,7 +131,7 @@ impl World {
 
     /// The session that was begun last on the database.
     pub fn last_session(&self) -> String {
-        let sessions = self.list(&["session", "list", "--all"]);
+        let sessions = self.list(&["session", "list"]);
         let mut ids: Vec<String> = sessions
             .iter()
             .filter(|session| session["connection"] == "db")

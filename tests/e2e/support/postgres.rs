@@ -91,7 +91,7 @@ impl Postgres {
     }
 
     /// Ends it in order, so that it takes its shared memory along.
-    fn stop(&mut self) {
+    pub fn stop(&mut self) {
         let Some(mut process) = self.process.take() else { return };
         let number = Pid::from_raw(process.pid().try_into().unwrap());
         if kill(number, Signal::SIGINT).is_ok() && !std::thread::panicking() {
