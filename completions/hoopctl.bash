@@ -1698,7 +1698,7 @@ _hoopctl() {
             return 0
             ;;
         hoopctl__subcmd__policy__subcmd__add)
-            opts="-f -c -o -q -h --allow --approve --deny --group --subject --client --issuer --kind --claim --connect --connection --tag --source-ip --operation --method --path --arg --unless-group --from --min --timeout --reason --grant --session --message --file --dry-run --config --data-dir --socket --output --quiet --help"
+            opts="-f -c -o -q -h --allow --approve --deny --group --subject --client --issuer --kind --claim --connect --connection --tag --source-ip --operation --method --path --arg --table --column --column-not --function --verb --unless-group --from --min --timeout --reason --grant --session --message --file --dry-run --config --data-dir --socket --output --quiet --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1757,6 +1757,26 @@ _hoopctl() {
                     return 0
                     ;;
                 --arg)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --table)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --column)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --column-not)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --function)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --verb)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1828,7 +1848,7 @@ _hoopctl() {
             return 0
             ;;
         hoopctl__subcmd__policy__subcmd__edit)
-            opts="-f -c -o -q -h --allow --approve --deny --group --subject --client --issuer --kind --claim --connect --connection --tag --source-ip --operation --method --path --arg --unless-group --from --min --timeout --reason --grant --session --message --file --config --data-dir --socket --output --quiet --help"
+            opts="-f -c -o -q -h --allow --approve --deny --group --subject --client --issuer --kind --claim --connect --connection --tag --source-ip --operation --method --path --arg --table --column --column-not --function --verb --unless-group --from --min --timeout --reason --grant --session --message --file --config --data-dir --socket --output --quiet --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1887,6 +1907,26 @@ _hoopctl() {
                     return 0
                     ;;
                 --arg)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --table)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --column)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --column-not)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --function)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --verb)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1958,7 +1998,7 @@ _hoopctl() {
             return 0
             ;;
         hoopctl__subcmd__policy__subcmd__explain)
-            opts="-c -o -q -h --as --group --groups-unknown --kind --client --issuer --claim --source-ip --connect --connection --body --exit-code --config --data-dir --socket --output --quiet --help"
+            opts="-c -o -q -h --as --group --groups-unknown --kind --client --issuer --claim --source-ip --connect --connection --sql --body --exit-code --config --data-dir --socket --output --quiet --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1997,6 +2037,10 @@ _hoopctl() {
                     return 0
                     ;;
                 --connect)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --sql)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -29,6 +29,10 @@ use crate::policy::cases;
 use crate::policy::cases::Case;
 use crate::policy::cases::CaseReport;
 use crate::protocol::http::command;
+use crate::protocol::postgres;
+use crate::protocol::postgres::judge::Judge;
+use crate::protocol::postgres::judge::Lexing;
+use crate::protocol::postgres::judge::cache::Limits;
 
 /// Checks each case of a file: 1 when one fails, 3 when the file cannot be read.
 pub fn test(terminal: Terminal, access: &Access, file: &Path) -> Outcome {
@@ -38,6 +42,21 @@ pub fn test(terminal: Terminal, access: &Access, file: &Path) -> Outcome {
             .hint("its form is in: hoopctl policy test --help")
     })?;
     let (connections, policies) = (connections(access)?, policies(access)?);
+    let judge = cases.iter().any(|case| case.sql.is_some()).then(|| Judge::start(1, Limits::default()));
+    let judge = judge
+        .transpose()
+        .map_err(|error| Failure::failed(format!("cannot start the SQL parser: {error}")))?;
+    let judged = |case: &Case, connection: &Connection| match (&case.sql, &judge, connection.protocol) {
+        (Some(sql), Some(judge), Protocol::Postgres) => {
+            let judgement = access.block_on(judge.judge(sql.as_bytes(), Lexing::default()));
+            Ok(postgres::command::command(sql.as_bytes(), &judgement, |_name| None, |_function| false))
+        }
+        (None, _, Protocol::Http) => judged(case),
+        (_, _, Protocol::Http) => {
+            Err(format!("{} is an HTTP connection: write method and path", case.connection))
+        }
+        (_, _, Protocol::Postgres) => Err(format!("{} is a database: write sql", case.connection)),
+    };
     let report = cases::run(&cases, &policies, &connections, output::now_ms(), &judged);
     let rows: Vec<Row> = report.cases.iter().map(row).collect();
     terminal.list(&["result", "case", "expected", "found"], &rows, "")?;
@@ -80,14 +99,8 @@ fn policies(access: &Access) -> Result<PolicySet, Failure> {
     })
 }
 
-/// The command of a case, read as the gateway reads a request.
-fn judged(case: &Case, connection: &Connection) -> Result<Command, String> {
-    if connection.protocol != Protocol::Http {
-        return Err(format!(
-            "{:?} is a connection to a database: a case is an HTTP request",
-            case.connection
-        ));
-    }
+/// The command of a request's case, read as the gateway reads a request.
+fn judged(case: &Case) -> Result<Command, String> {
     let method = Method::from_bytes(case.method.as_bytes())
         .map_err(|_error| format!("{:?} is no method", case.method))?;
     if case.path.contains(['?', '#']) {

@@ -123,6 +123,21 @@ pub struct PolicyOptions {
     /// A value in the body, such as amount='> 1000'
     #[arg(long = "arg", value_name = "PATH=PATTERN", value_parser = pair, help_heading = "What")]
     pub args: Vec<(String, String)>,
+    /// A table that a SQL text names, such as crm.customers or 'hr.*'
+    #[arg(long = "table", value_name = "GLOB", help_heading = "What")]
+    pub tables: Vec<String>,
+    /// A column that a SQL text names: column, table.column or schema.table.column
+    #[arg(long = "column", value_name = "GLOB", help_heading = "What")]
+    pub columns: Vec<String>,
+    /// A column that a SQL text must not name
+    #[arg(long = "column-not", value_name = "GLOB", help_heading = "What")]
+    pub columns_not: Vec<String>,
+    /// A function that a SQL text calls, such as public.refund
+    #[arg(long = "function", value_name = "GLOB", help_heading = "What")]
+    pub functions: Vec<String>,
+    /// What a SQL text does, such as select or truncate
+    #[arg(long = "verb", value_name = "WORD", help_heading = "What")]
+    pub verbs: Vec<String>,
     /// Callers in this group are excepted
     #[arg(long = "unless-group", value_name = "GROUP", help_heading = "Who")]
     pub unless_groups: Vec<String>,
@@ -249,6 +264,11 @@ impl PolicyOptions {
             ("operations", &self.operations),
             ("methods", &self.methods),
             ("paths", &self.paths),
+            ("tables", &self.tables),
+            ("columns", &self.columns),
+            ("columns_not", &self.columns_not),
+            ("functions", &self.functions),
+            ("verbs", &self.verbs),
         ];
         for (key, values) in lists {
             if !values.is_empty() {

@@ -22,6 +22,7 @@ use crate::domain::connection::ConnectionName;
 use crate::domain::principal::Kind;
 use crate::domain::text::Shown;
 use crate::domain::verdict::Effect;
+use crate::policy::SqlSummary;
 
 /// `policy explain`.
 #[derive(Debug, Args)]
@@ -53,6 +54,9 @@ pub struct ExplainArgs {
     /// The connection
     #[arg(long, visible_alias = "connect", value_name = "NAME")]
     pub connection: String,
+    /// The SQL text for a database, in place of method and path
+    #[arg(long, value_name = "TEXT", conflicts_with_all = ["method", "path", "body"])]
+    pub sql: Option<String>,
     /// The body, as JSON
     #[arg(long, value_name = "JSON")]
     pub body: Option<String>,
@@ -60,9 +64,11 @@ pub struct ExplainArgs {
     #[arg(long)]
     pub exit_code: bool,
     /// The HTTP method
-    pub method: String,
+    #[arg(required_unless_present = "sql")]
+    pub method: Option<String>,
     /// The path below the connection
-    pub path: String,
+    #[arg(required_unless_present = "sql")]
+    pub path: Option<String>,
 }
 
 /// Reads a kind of caller.
@@ -86,7 +92,15 @@ fn principal(access: &Access, given: &str) -> Result<String, Failure> {
     })
 }
 
-/// Says what happens to one request, and why.
+/// What is asked about, on one line. Not escaped.
+fn told(ask: &Explain) -> String {
+    match &ask.sql {
+        Some(sql) => sql.split_whitespace().collect::<Vec<_>>().join(" "),
+        None => format!("{} {}", ask.method, ask.path),
+    }
+}
+
+/// Says what happens to one request or SQL text, and why.
 pub fn explain(terminal: Terminal, access: &Access, args: &ExplainArgs) -> Outcome {
     let ask = Explain {
         principal: principal(access, &args.principal)?,
@@ -98,12 +112,13 @@ pub fn explain(terminal: Terminal, access: &Access, args: &ExplainArgs) -> Outco
         source: args.source_ip,
         at_ms: None,
         connection: connection(&args.connection)?,
-        method: args.method.clone(),
-        path: args.path.clone(),
+        method: args.method.clone().unwrap_or_default(),
+        path: args.path.clone().unwrap_or_default(),
+        sql: args.sql.clone(),
         body: args.body.clone(),
         content_type: None,
     };
-    let asked = format!("{} {} {} on {}", ask.principal, ask.method, ask.path, ask.connection);
+    let asked = format!("{} {} on {}", ask.principal, told(&ask), ask.connection);
     let report = access.wait(access.backend().explain(ask))?;
     if terminal.format == Format::Table {
         terminal.data(&render(terminal, &asked, &report))?;
@@ -132,12 +147,15 @@ fn render(terminal: Terminal, asked: &str, report: &ExplainReport) -> String {
     };
     let verdict = terminal.paint(colour, &format!("{sign} {}", report.effect.as_str().to_uppercase()));
     let mut text = format!(
-        "{verdict}  {why}\n  {}\n  class {}, judged path {}, policy revision {}\n",
+        "{verdict}  {why}\n  {}\n  class {}, {}policy revision {}\n",
         Shown(asked),
         Shown(&report.class),
-        Shown(&report.path),
+        if report.sql.is_some() { String::new() } else { format!("judged path {}, ", Shown(&report.path)) },
         report.revision
     );
+    for (word, said) in report.sql.iter().flat_map(SqlSummary::lines) {
+        writeln!(text, "  {word}: {}", Shown(&said)).ok();
+    }
     if !report.open {
         text.push_str("  the connection is not open to this principal: it sees 404 no_such_connection\n");
     }
@@ -159,7 +177,16 @@ fn render_rule(terminal: Terminal, rule: &RuleReport, width: usize) -> String {
     let effect = rule.effect.as_str();
     match &rule.failed {
         None if rule.matched => {
-            format!("  {} {id:width$}  {effect:7}  matches\n", terminal.paint(Colour::Good, "\u{2713}"))
+            let mut text =
+                format!("  {} {id:width$}  {effect:7}  matches", terminal.paint(Colour::Good, "\u{2713}"));
+            if rule.only_holds_back {
+                text.push_str(", only holds back: what it matches is not all of the command");
+            }
+            for doubt in &rule.unsure {
+                let (key, wanted) = (Shown(&doubt.key), Shown(&doubt.wanted));
+                write!(text, ", not sure: {key} wants {wanted}, found {}", Shown(&doubt.found)).ok();
+            }
+            text + "\n"
         }
         None => format!("  {} {id:width$}  {effect:7}  does not match\n", terminal.paint(Colour::Faint, "-")),
         Some(failed) => format!(

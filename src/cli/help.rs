@@ -105,6 +105,7 @@ Examples:
   hoopctl policy add crm-reads --allow --group support --connection crm --operation read
   hoopctl policy add crm-writes --approve --group support --connection crm --operation write --from dba --reason
   hoopctl policy add no-exports --deny --path '/export/**' --message 'Ask #dba for an export.'
+  hoopctl policy add no-numbers --deny --connection appdb --column '*.ssn'
   hoopctl policy add -f policy.toml crm-reads
 
 Values of one option are alternatives; different options must all hold.
@@ -116,7 +117,9 @@ Examples:
   hoopctl policy explain --as agent-7 --group support --connection crm DELETE /customers/7
   hoopctl policy explain --as kim --kind human --connection crm --body '{\"amount\": 1200}' POST /refunds
   hoopctl policy explain --exit-code --as agent-7 --connection crm GET /customers
+  hoopctl policy explain --as agent-7 --group support --connection appdb --sql 'SELECT name FROM customers'
 
+SQL is judged as the first text of a session: what is prepared before, and the functions of the target, are not known.
 With --exit-code: 0 allow, 8 approve, 9 deny.";
 
 /// After the help of `policy test`.
@@ -136,7 +139,8 @@ The file holds one table for each request, with the verdict it should get:
 
 Of as: subject is the principal; groups may be \"unknown\" and default to none, kind (human, app, agent) to human;
 client, issuer and claims may be given. Of the case: query, source (an address), at (a time), and unreadable = true
-for a body that cannot be read. body is a TOML value, or a text that holds JSON. rule is optional.
+for a body that cannot be read. body is a TOML value, or a text that holds JSON. rule is optional. A case of a database
+has sql = \"SELECT 1\" in place of method and path.
 
 Ends with 0 when all get their verdict, 1 when one does not, 3 when the file cannot be read. What failed is explained,
 and policies that no case reaches are listed.";

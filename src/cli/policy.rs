@@ -47,13 +47,13 @@ pub enum PolicyVerb {
         #[arg(long)]
         dry_run: bool,
     },
-    /// Check the cases of a file: requests with the verdicts they should get
+    /// Check the cases of a file: requests and SQL texts with the verdicts they should get
     #[command(after_help = help::POLICY_TEST)]
     Test {
         /// The file, or - for standard input
         file: PathBuf,
     },
-    /// Say what the policies do with one request, and why
+    /// Say what the policies do with one request or SQL text, and why
     #[command(after_help = help::POLICY_EXPLAIN)]
     Explain(ExplainArgs),
 }
@@ -114,7 +114,17 @@ pub fn run(terminal: Terminal, place: &Place, verb: PolicyVerb) -> Outcome {
                     joined(value, &["effect"]),
                     part(&["groups", "subjects", "clients", "issuers", "kinds", "claims"]),
                     part(&["connections", "tags", "protocols", "source_ips"]),
-                    part(&["operations", "methods", "paths", "args"]),
+                    part(&[
+                        "operations",
+                        "methods",
+                        "paths",
+                        "args",
+                        "tables",
+                        "columns",
+                        "columns_not",
+                        "functions",
+                        "verbs",
+                    ]),
                 ]
             })
         }

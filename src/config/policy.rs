@@ -12,6 +12,7 @@ use crate::domain::approval::GrantScope;
 use crate::domain::command::Class;
 use crate::domain::connection::Protocol;
 use crate::domain::principal::Kind;
+use crate::domain::sql::Verb;
 use crate::domain::verdict::Effect;
 use crate::policy::Matcher;
 use crate::policy::PolicyRule;
@@ -20,8 +21,7 @@ use crate::policy::When;
 
 /// Conditions of the contract on what only other protocols have. A rule without them would match more than it says, so
 /// they are refused, not passed over.
-const LATER: [&str; 9] =
-    ["tables", "columns", "columns_not", "tools", "prompts", "resources", "verbs", "namespaces", "command"];
+const LATER: [&str; 5] = ["tools", "prompts", "resources", "namespaces", "command"];
 
 const MATCH_HINT: &str =
     "say whom and what it is about: match = { groups = [\"GROUP\"], connections = [\"NAME\"] }";
@@ -88,7 +88,11 @@ fn read_table(table: &mut Table<'_>) -> (PolicyRule, bool) {
 fn matcher(table: &mut Table<'_>) -> Matcher {
     let kinds = [Kind::Human, Kind::App, Kind::Agent].map(|kind| (kind.as_str(), kind));
     let classes = Class::ALL.map(|class| (class.as_str(), class));
-    table.later(&LATER, "this version serves HTTP: accepted are operations, methods, paths, args");
+    let verbs: Vec<(&str, Verb)> = Verb::ALL.iter().map(|verb| (verb.as_str(), *verb)).collect();
+    table.later(
+        &LATER,
+        "accepted are operations; for HTTP methods, paths, args; for SQL tables, columns, columns_not, functions, verbs",
+    );
     let texts = |table: &mut Table<'_>, key| table.take(key).map(|value| value.texts()).unwrap_or_default();
     let map = |table: &mut Table<'_>, key| table.take(key).map(|value| value.text_map()).unwrap_or_default();
     Matcher {
@@ -106,6 +110,11 @@ fn matcher(table: &mut Table<'_>) -> Matcher {
         methods: texts(table, "methods"),
         paths: texts(table, "paths"),
         args: map(table, "args"),
+        tables: texts(table, "tables"),
+        columns: texts(table, "columns"),
+        columns_not: texts(table, "columns_not"),
+        functions: texts(table, "functions"),
+        verbs: table.take("verbs").map(|value| value.words(&verbs)).unwrap_or_default(),
     }
 }
 

@@ -193,6 +193,11 @@ fn matcher(matcher: &Matcher) -> Body {
     body.texts("methods", &matcher.methods);
     body.texts("paths", &matcher.paths);
     body.map("args", &matcher.args);
+    body.texts("tables", &matcher.tables);
+    body.texts("columns", &matcher.columns);
+    body.texts("columns_not", &matcher.columns_not);
+    body.texts("functions", &matcher.functions);
+    body.texts("verbs", &matcher.verbs);
     body
 }
 

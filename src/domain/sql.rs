@@ -77,6 +77,21 @@ impl Effects {
         worst
     }
 
+    /// Whether it runs a prepared statement that an earlier text has made: what that statement does to tables, columns and
+    /// functions does not stand in this text. A cursor of an earlier text is no such thing: its rows were asked for when it was
+    /// declared.
+    pub fn runs_unseen(&self) -> bool {
+        let mut made: BTreeSet<&str> = BTreeSet::new();
+        self.names.iter().any(|entry| match (entry.action, entry.name.as_deref()) {
+            (NameAction::Prepare, Some(name)) => {
+                made.insert(name);
+                false
+            }
+            (NameAction::Execute, name) => name.is_none_or(|name| !made.contains(name)),
+            _ => false,
+        })
+    }
+
     /// Whether all columns of something are read: `*`, or the name of a row in place of a column.
     pub fn reads_all_columns(&self) -> bool {
         self.columns.iter().any(|column| column.name.is_none() && column.access == Access::Read)
@@ -163,7 +178,7 @@ pub struct Relation {
 pub struct Column {
     /// The relation, where the text says it: by name, by an alias of the text, or as the target of a change.
     pub relation: Option<Object>,
-    /// The column; `None` for all of them.
+    /// The column; `None` for all of them: `*`, a whole row, an `INSERT` without a list, columns under other names.
     pub name: Option<Box<str>>,
     /// What is done to it.
     pub access: Access,
@@ -255,6 +270,9 @@ macro_rules! verbs {
         }
 
         impl Verb {
+            /// All of them, in the order of this list.
+            pub const ALL: &'static [Self] = &[$(Self::$verb,)*];
+
             /// The word of it in policies, records and output.
             pub const fn as_str(self) -> &'static str {
                 match self {
@@ -263,6 +281,12 @@ macro_rules! verbs {
             }
         }
     };
+}
+
+impl fmt::Display for Verb {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
 }
 
 verbs! {

@@ -9,6 +9,13 @@
 //! path = "/orders"
 //! body = { amount = 2000 }
 //! expect = { effect = "approve", rule = "large-orders" }
+//!
+//! [[case]]
+//! name = "nobody reads the numbers"
+//! as = { subject = "dev/sue", groups = ["support"] }
+//! connection = "appdb"
+//! sql = "SELECT ssn FROM customers"
+//! expect = { effect = "deny" }
 //! ```
 
 use std::fmt;
@@ -64,10 +71,15 @@ pub struct Case {
     pub who: Who,
     /// The connection's name.
     pub connection: String,
-    /// The method.
+    /// The method; empty for SQL.
+    #[serde(default)]
     pub method: String,
-    /// The path below the connection, as a client would send it.
+    /// The path below the connection, as a client would send it; empty for SQL.
+    #[serde(default)]
     pub path: String,
+    /// The SQL text, in place of method and path.
+    #[serde(default)]
+    pub sql: Option<String>,
     /// The query without its `?`. Default none.
     #[serde(default)]
     pub query: String,
@@ -154,16 +166,24 @@ pub fn parse(text: &str) -> Result<Vec<Case>, CasesError> {
     #[serde(deny_unknown_fields)]
     struct File {
         #[serde(default)]
-        case: Vec<Case>,
+        case: Vec<toml::Spanned<Case>>,
     }
-    let file: File = toml::from_str(text).map_err(|error| {
-        let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
-        CasesError::Form { line: before.matches('\n').count() + 1, problem: error.message().to_owned() }
-    })?;
-    if file.case.is_empty() { Err(CasesError::Empty) } else { Ok(file.case) }
+    let at = |start: Option<usize>, problem: &str| {
+        let before = start.and_then(|start| text.get(..start)).unwrap_or_default();
+        CasesError::Form { line: before.matches('\n').count() + 1, problem: problem.to_owned() }
+    };
+    let file: File =
+        toml::from_str(text).map_err(|error| at(error.span().map(|span| span.start), error.message()))?;
+    for case in &file.case {
+        if let Some(problem) = case.get_ref().misshapen() {
+            return Err(at(Some(case.span().start), problem));
+        }
+    }
+    let cases: Vec<Case> = file.case.into_iter().map(toml::Spanned::into_inner).collect();
+    if cases.is_empty() { Err(CasesError::Empty) } else { Ok(cases) }
 }
 
-/// Judges all cases. `read` makes the command of a case's method, path and query, as the protocol of the connection does, or says
+/// Judges all cases. `read` makes the command of a case's method, path and query, or of its SQL, as the protocol of the connection does, or says
 /// why there is none; the arguments are filled in here. `now_ms` is the time of cases that name none.
 pub fn run(
     cases: &[Case],
@@ -192,6 +212,24 @@ impl Report {
 }
 
 impl Case {
+    /// Why it is neither a request nor a SQL text.
+    fn misshapen(&self) -> Option<&'static str> {
+        let bare = self.query.is_empty() && self.body == Args::Absent && !self.unreadable;
+        match &self.sql {
+            Some(_) if self.method.is_empty() && self.path.is_empty() && bare => None,
+            Some(_) => {
+                Some("sql stands in place of method, path, query, body and unreadable: leave them out")
+            }
+            None if self.method.is_empty() => {
+                Some("missing field `method`; a database has sql in place of method and path")
+            }
+            None if self.path.is_empty() => {
+                Some("missing field `path`; a database has sql in place of method and path")
+            }
+            None => None,
+        }
+    }
+
     fn judge(
         &self,
         set: &PolicySet,

@@ -14,12 +14,18 @@ use crate::policy::condition::Tag;
 use crate::policy::glob::Glob;
 use crate::policy::groups::GroupTest;
 use crate::policy::network::Network;
+use crate::policy::operations::Operations;
 use crate::policy::path::PathGlob;
 use crate::policy::problem::Findings;
 use crate::policy::problem::PolicyProblem;
 use crate::policy::problem::Refusal;
 use crate::policy::rule::Matcher;
 use crate::policy::rule::PolicyRule;
+use crate::policy::sql::Asked;
+use crate::policy::sql::SqlTest;
+use crate::policy::sql::Use;
+use crate::policy::sql::pattern::ColumnGlob;
+use crate::policy::sql::pattern::NameGlob;
 use crate::policy::value::ValueTest;
 use crate::policy::window::Window;
 
@@ -32,8 +38,8 @@ pub(super) struct Rule {
     pub(super) conditions: Vec<Condition>,
     /// The conditions of `unless`; empty: nothing excuses.
     pub(super) unless: Vec<Condition>,
-    /// Whether it lets commands of class `unknown` pass, and does not only hold them back.
-    pub(super) grants_unknown: bool,
+    /// Of an approve: what lets a command pass that it holds back, once somebody agreed.
+    pub(super) covers: Vec<Condition>,
     /// Whether one of its conditions looks into the body.
     pub(super) reads_body: bool,
     pub(super) approval: Option<Arc<ApprovalSpec>>,
@@ -52,9 +58,10 @@ impl Rule {
         check_unless(written, &mut findings);
         check_approval(written, &mut findings);
         check_limits(written, &mut findings);
-        let mut conditions = conditions(&written.matches, "match", &mut findings);
+        let usage = if written.effect == Effect::Allow { Use::All } else { Use::Any };
+        let mut conditions = conditions(&written.matches, "match", usage, &mut findings);
         if written.effect == Effect::Allow && written.matches.operations.is_empty() {
-            conditions.push(Condition::Operations(vec![Class::Read, Class::Write, Class::Ddl, Class::Admin]));
+            conditions.push(known_classes(&conditions));
         }
         if let Some(when) = &written.when {
             conditions.extend(Window::compile(when, &mut findings).map(Condition::When));
@@ -63,15 +70,16 @@ impl Rule {
         let mut unless = written
             .unless
             .as_ref()
-            .map_or_else(Vec::new, |unless| self::conditions(unless, "unless", &mut findings));
+            .map_or_else(Vec::new, |unless| self::conditions(unless, "unless", usage.other(), &mut findings));
         unless.sort_by_key(place);
+        let covers = if written.effect == Effect::Approve { covers(&written.matches) } else { Vec::new() };
         let reads_body = conditions.iter().chain(&unless).any(|condition| condition.about() == About::Body);
         Self {
             id: written.id.as_str().into(),
             effect: written.effect,
             conditions,
             unless,
-            grants_unknown: written.matches.operations.contains(&Class::Unknown),
+            covers,
             reads_body,
             approval: written.approval.clone().map(Arc::new),
             session_limit: written.session_limit,
@@ -98,6 +106,12 @@ fn place(condition: &Condition) -> usize {
         "claims",
         "when",
         "args",
+        // They say no at once to what is no SQL.
+        "verbs",
+        "tables",
+        "functions",
+        "columns",
+        "columns_not",
     ];
     order.iter().position(|key| *key == condition.key()).unwrap_or(order.len())
 }
@@ -208,11 +222,57 @@ fn check_limits(written: &PolicyRule, findings: &mut Findings<'_>) {
     }
 }
 
-fn conditions(matcher: &Matcher, table: &str, findings: &mut Findings<'_>) -> Vec<Condition> {
+/// All classes but the one that passes only by name.
+fn known_classes(beside: &[Condition]) -> Condition {
+    let classes = vec![Class::Read, Class::Write, Class::Ddl, Class::Admin];
+    Condition::Operations(Operations { classes, usage: Use::All, functions: functions_of(beside) })
+}
+
+/// The conditions on the command alone under which an allow of the same `match` would let it pass.
+fn covers(matcher: &Matcher) -> Vec<Condition> {
+    let mut said = Vec::new();
+    let mut findings = Findings { rule: "", problems: &mut said };
+    let own = Matcher {
+        operations: matcher.operations.clone(),
+        tables: matcher.tables.clone(),
+        columns: matcher.columns.clone(),
+        columns_not: matcher.columns_not.clone(),
+        functions: matcher.functions.clone(),
+        verbs: matcher.verbs.clone(),
+        ..Matcher::default()
+    };
+    let mut covers = conditions(&own, "match", Use::All, &mut findings);
+    if own.operations.is_empty() {
+        covers.push(known_classes(&covers));
+    }
+    covers.sort_by_key(place);
+    covers
+}
+
+/// The `functions` among conditions that let pass.
+fn functions_of(conditions: &[Condition]) -> Option<Arc<[NameGlob]>> {
+    conditions.iter().find_map(|condition| match condition {
+        Condition::Sql(SqlTest { usage: Use::All, asked: Asked::Functions(globs) }) => {
+            Some(Arc::clone(globs))
+        }
+        _ => None,
+    })
+}
+
+fn conditions(matcher: &Matcher, table: &str, usage: Use, findings: &mut Findings<'_>) -> Vec<Condition> {
     let mut list = Compiler { table, findings, conditions: Vec::new() };
+    let sql = |asked| Condition::Sql(SqlTest { usage, asked });
+    list.texts("tables", &matcher.tables, NameGlob::parse, |globs| sql(Asked::Tables(globs)));
+    list.texts("columns", &matcher.columns, ColumnGlob::parse, |globs| sql(Asked::Columns(globs)));
+    list.texts("columns_not", &matcher.columns_not, ColumnGlob::parse, |globs| sql(Asked::ColumnsNot(globs)));
+    list.texts("functions", &matcher.functions, NameGlob::parse, |globs| sql(Asked::Functions(globs.into())));
+    list.plain(&matcher.verbs, |verbs| sql(Asked::Verbs(verbs)));
+    let functions = functions_of(&list.conditions);
+    list.plain(&matcher.operations, |classes| {
+        Condition::Operations(Operations { classes, usage, functions: functions.clone() })
+    });
     list.globs("connections", &matcher.connections, read_connection, Condition::Connections);
     list.plain(&matcher.protocols, Condition::Protocols);
-    list.plain(&matcher.operations, Condition::Operations);
     list.texts("methods", &matcher.methods, read_method, Condition::Methods);
     list.plain(&matcher.kinds, Condition::Kinds);
     list.globs("issuers", &matcher.issuers, Glob::parse, Condition::Issuers);
@@ -235,7 +295,7 @@ struct Compiler<'a, 'f> {
 }
 
 impl Compiler<'_, '_> {
-    fn plain<T: Clone>(&mut self, values: &[T], condition: fn(Vec<T>) -> Condition) {
+    fn plain<T: Clone>(&mut self, values: &[T], condition: impl FnOnce(Vec<T>) -> Condition) {
         if !values.is_empty() {
             self.conditions.push(condition(values.to_vec()));
         }
@@ -246,7 +306,7 @@ impl Compiler<'_, '_> {
         key: &str,
         values: &[String],
         read: impl Fn(&str) -> Result<T, Refusal>,
-        condition: fn(Vec<T>) -> Condition,
+        condition: impl FnOnce(Vec<T>) -> Condition,
     ) {
         let key = format!("{}.{key}", self.table);
         let read: Vec<T> =

@@ -1,7 +1,7 @@
 //! One compiled condition of a rule: one key, its values, and what it says about the facts.
 
-use crate::domain::Class;
 use crate::domain::Groups;
+use crate::domain::HttpCommand;
 use crate::domain::Kind;
 use crate::domain::Protocol;
 use crate::domain::command::Args;
@@ -11,7 +11,9 @@ use crate::policy::facts::Facts;
 use crate::policy::glob::Glob;
 use crate::policy::groups::GroupTest;
 use crate::policy::network::Network;
+use crate::policy::operations::Operations;
 use crate::policy::path::PathGlob;
+use crate::policy::sql::SqlTest;
 use crate::policy::value::ValueTest;
 use crate::policy::window::Window;
 
@@ -20,7 +22,7 @@ use crate::policy::window::Window;
 pub(super) enum Condition {
     Connections(Vec<Glob>),
     Protocols(Vec<Protocol>),
-    Operations(Vec<Class>),
+    Operations(Operations),
     Methods(Vec<Box<str>>),
     Kinds(Vec<Kind>),
     Issuers(Vec<Glob>),
@@ -33,6 +35,7 @@ pub(super) enum Condition {
     Claims(Vec<ValueTest>),
     When(Window),
     Args(Vec<ValueTest>),
+    Sql(SqlTest),
 }
 
 /// One entry of a `tags` table: the value is one of the globs.
@@ -69,6 +72,7 @@ impl Condition {
             Self::Paths(_) => "paths",
             Self::Protocols(_) => "protocols",
             Self::SourceIps(_) => "source_ips",
+            Self::Sql(test) => test.key(),
             Self::Subjects(_) => "subjects",
             Self::Tags(_) => "tags",
             Self::When(_) => "when",
@@ -79,7 +83,7 @@ impl Condition {
     pub(super) fn about(&self) -> About {
         match self {
             Self::Args(_) => About::Body,
-            Self::Methods(_) | Self::Operations(_) | Self::Paths(_) => About::Command,
+            Self::Methods(_) | Self::Operations(_) | Self::Paths(_) | Self::Sql(_) => About::Command,
             _ => About::Subject,
         }
     }
@@ -106,20 +110,25 @@ impl Condition {
             }
             Self::Claims(tests) => Answer::all(tests.iter().map(|test| test.of_claims(&principal.claims))),
             Self::When(window) => window.answer(facts.now_ms),
-            Self::Operations(_) | Self::Methods(_) | Self::Paths(_) | Self::Args(_) => match &facts.command {
-                Some(command) => self.about_command(command),
-                None => Answer::Unsure,
-            },
+            Self::Operations(_) | Self::Methods(_) | Self::Paths(_) | Self::Args(_) | Self::Sql(_) => {
+                match &facts.command {
+                    Some(command) => self.about_command(command),
+                    None => Answer::Unsure,
+                }
+            }
         }
     }
 
     fn about_command(&self, facts: &CommandFacts<'_>) -> Answer {
         let command = facts.command;
         match self {
-            Self::Operations(classes) => Answer::of(classes.contains(&command.class)),
+            Self::Operations(operations) => operations.answer(command),
+            Self::Sql(test) => test.answer(command),
             Self::Methods(methods) => {
                 Answer::of(methods.iter().any(|method| method.eq_ignore_ascii_case(command.method())))
             }
+            // What has no path is below none, not below all of them.
+            Self::Paths(_) if command.http().is_none() => Answer::No,
             Self::Paths(globs) => Answer::any(globs.iter().map(|glob| glob.answer(&facts.path))),
             Self::Args(tests) => Answer::all(tests.iter().map(|test| of_args(test, command.args()))),
             _ => Answer::Unsure,
@@ -135,7 +144,8 @@ impl Condition {
             | Self::Clients(globs) => join(globs),
             Self::Groups(tests) => join(tests.iter().map(GroupTest::glob)),
             Self::Protocols(protocols) => join(protocols),
-            Self::Operations(classes) => join(classes),
+            Self::Operations(operations) => join(&operations.classes),
+            Self::Sql(test) => test.wanted(),
             Self::Methods(methods) => join(methods),
             Self::Kinds(kinds) => join(kinds),
             Self::SourceIps(networks) => join(networks),
@@ -153,7 +163,10 @@ impl Condition {
     pub(super) fn found(&self, facts: &Facts<'_>) -> String {
         let principal = facts.principal;
         let command = facts.command.as_ref().map(|facts| facts.command);
-        let of_command = |read: fn(&crate::domain::Command) -> String| command.map_or_else(String::new, read);
+        let of_command = |read: fn(&HttpCommand) -> String| match command {
+            Some(command) => command.http().map_or_else(|| "no HTTP request".to_owned(), read),
+            None => String::new(),
+        };
         match self {
             Self::Connections(_) => facts.connection.name.to_string(),
             Self::Protocols(_) => facts.connection.protocol.to_string(),
@@ -168,9 +181,10 @@ impl Condition {
             },
             Self::SourceIps(_) => facts.source.to_canonical().to_string(),
             Self::When(window) => window.found(facts.now_ms),
-            Self::Operations(_) => of_command(|command| command.class.to_string()),
-            Self::Methods(_) => of_command(|command| command.method().to_owned()),
-            Self::Paths(_) => of_command(|command| command.path().to_owned()),
+            Self::Operations(_) => command.map_or_else(String::new, Operations::found),
+            Self::Sql(test) => command.map_or_else(String::new, |command| test.found(command)),
+            Self::Methods(_) => of_command(|http| http.method.to_string()),
+            Self::Paths(_) => of_command(|http| http.path.to_string()),
             Self::Tags(_) | Self::Claims(_) | Self::Args(_) => match (self.weakest(facts), self, command) {
                 (Some(Weakest::Tag(tag)), _, _) => {
                     let tags = &facts.connection.tags;

@@ -16,6 +16,7 @@ use crate::policy::condition::Condition;
 use crate::policy::facts::Facts;
 use crate::policy::set::PolicySet;
 use crate::policy::set::Subject;
+use crate::policy::sql::SqlSummary;
 
 /// A verdict with its reasons. `Display` is for a terminal, one line a policy, escaped; `Serialize` for programs, raw.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -24,10 +25,13 @@ pub struct Explanation {
     pub principal: String,
     /// The connection's name.
     pub connection: String,
-    /// Method, path and query.
+    /// Method, path and query, or the beginning of the SQL text.
     pub command: String,
     /// The command's class.
     pub class: crate::domain::Class,
+    /// What a SQL text does.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sql: Option<SqlSummary>,
     /// Every policy: denies, approves, allows, each by id.
     pub rules: Vec<RuleExplanation>,
     /// What they say together.
@@ -57,7 +61,7 @@ pub enum RuleOutcome {
     Held {
         /// The conditions that held only because what they ask about is not known, or can be read in two ways.
         unsure: Vec<FailedCondition>,
-        /// Whether it holds the command back without letting it pass: an approve without `operations` and class `unknown`.
+        /// Whether it holds the command back without letting it pass: an approve that does not cover all of it.
         only_holds_back: bool,
     },
     /// A condition of it failed.
@@ -87,13 +91,14 @@ impl Explanation {
             id: rule.id.to_string(),
             origin: set.rule(&rule.id).map_or_else(String::new, |written| written.origin.to_string()),
             effect: rule.effect,
-            outcome: outcome(set, rule, &facts, command),
+            outcome: outcome(set, rule, &facts),
         };
         Self {
             principal: subject.principal.id.to_string(),
             connection: subject.connection.name.to_string(),
             command: command.summary(),
             class: command.class,
+            sql: SqlSummary::of(command),
             rules: set.compiled().map(explain).collect(),
             verdict: set.decide(subject, command),
         }
@@ -108,7 +113,7 @@ impl Explanation {
     }
 }
 
-fn outcome(set: &PolicySet, rule: &Rule, facts: &Facts<'_>, command: &Command) -> RuleOutcome {
+fn outcome(set: &PolicySet, rule: &Rule, facts: &Facts<'_>) -> RuleOutcome {
     let mut doubts = Vec::new();
     for condition in &rule.conditions {
         let answer = condition.answer(facts);
@@ -137,7 +142,7 @@ fn outcome(set: &PolicySet, rule: &Rule, facts: &Facts<'_>, command: &Command) -
     }
     RuleOutcome::Held {
         unsure: doubts,
-        only_holds_back: rule.effect == Effect::Approve && !rule.grants(command.class),
+        only_holds_back: rule.effect == Effect::Approve && !rule.grants(facts),
     }
 }
 
@@ -194,6 +199,9 @@ impl fmt::Display for Explanation {
             Shown(&self.command),
             self.class
         )?;
+        for (word, said) in self.sql.iter().flat_map(SqlSummary::lines) {
+            writeln!(f, "  {word}: {}", Shown(&said))?;
+        }
         let width = self.rules.iter().map(|rule| rule.id.len()).max().unwrap_or(0);
         for rule in &self.rules {
             rule.line(width, f)?;
@@ -211,7 +219,7 @@ impl RuleExplanation {
                 if *only_holds_back {
                     write!(
                         f,
-                        "  holds back what another policy lets pass: operations does not name unknown"
+                        "  holds back what another policy lets pass: what it matches is not all of the command"
                     )?;
                 }
                 for doubt in unsure {

@@ -19,9 +19,32 @@
 //! - `paths` for a path that differs from the pattern only by a slash at its end or by `;parameters`, and for one that is not
 //!   canonical.
 //!
+//! - everything about a SQL text that could not be understood, and what is told below under "SQL".
+//!
 //! # Classes
 //! An `allow` without `operations` covers `read`, `write`, `ddl` and `admin`. So does an `approve`; on a command of class
 //! `unknown` it only holds back what a rule that names `unknown` would let pass. A `deny` without `operations` covers everything.
+//!
+//! A SQL text may do several things. `operations` of a rule that lets pass must have the classes of all it does (reading, which
+//! nearly everything does, need not be named beside a worse class), those of a rule that holds back or takes away only one of them:
+//! `DELETE FROM t; CREATE TABLE x ()` is stopped by a deny of `write` and by one of `ddl`. Whoever lets `unknown` pass by name
+//! lets pass whatever else is in the text.
+//!
+//! A text that calls a function of which nothing is known is `unknown`, and has a class without it ([`crate::domain::SqlCommand::base`]). A
+//! rule that lets pass and whose `functions` surely describe every such function of the text is asked about that class in place
+//! of `unknown`. So a policy names a function without naming all that is unknown; a `DO` block is not excused by it, for it is
+//! unknown by itself. What holds back is asked about both: a deny of `unknown` stops the text, and so does a deny of
+//! `write` when the rest of the text is a write.
+//!
+//! # Lets pass, holds back
+//! What a SQL text names is a list: tables, columns, functions, verbs. A condition that lets pass (`match` of an allow, `unless` of a
+//! deny or approve) holds when *all* of the list is among its values, and when the list is empty; one that holds back or takes away
+//! (`match` of a deny or approve, `unless` of an allow) when *one* is.
+//!
+//! An approve does both: it holds when one is, and lets pass, once somebody agreed, only what an allow of the same `operations`,
+//! `tables`, `columns`, `columns_not`, `functions` and `verbs` would let pass or be unsure about (never so about
+//! `operations`). What it does not cover it only holds back. Else a yes about customers, or a grant for an
+//! hour of them, would open the salaries in the same text. So to hold back some of much, write an allow for all of it beside the approve.
 //!
 //! # Several approvals
 //! When several `approve` rules hold, one approval must satisfy each of them: only groups that all of them name may decide, with
@@ -36,8 +59,36 @@
 //!   `/admin/**` covers `/admin` and `/admin/` too. Patterns and paths are compared percent-decoded, segment by
 //!   segment; `%2A` writes a literal `*`. Targets that ignore case need a pattern for each case they accept.
 //! - `claims`, `args`: see [`value`].
+//! - `tables`, `columns`, `columns_not`, `functions`, `verbs`: see below.
 //! - `source_ips`: an address or a CIDR block; an IPv4 address inside IPv6 counts as IPv4.
 //! - `when`: see [`When`].
+//!
+//! # SQL
+//! On what is no SQL, `tables`, `columns`, `columns_not`, `functions` and `verbs` say no. On SQL, `methods` and `paths` do.
+//!
+//! Names are compared as the server reads them: in lower case unless quoted, cut to 63 bytes. Case matters, but a name that differs
+//! in nothing else is unsure. A part of a pattern is a glob of its own; quotes are not written.
+//! - `tables`: `schema.table`, or `table` for any schema. Every relation that the text names is asked about, whatever is done to
+//!   it. A name without a schema may be in any: it is unsure under a pattern with a schema that is not `*`. But it counts as of
+//!   `public`, and one that begins with `pg_` as of `pg_catalog`, for that is where a server looks. Other things than relations
+//!   (schemas, types, roles) have no condition: they are of class `ddl` or `admin`.
+//! - `columns`: `column`, `table.column` or `schema.table.column`. All columns whose rows are read or changed are asked about.
+//!   `*`, whole rows, an `INSERT` without a list and columns under other names may be any column of their table: unsure, but under
+//!   `*`. A column whose table the text does not tell may be of any table: unsure under a pattern with a table that is not `*`.
+//! - `columns_not`: the opposite of `columns` as a deny has it: it holds when surely none of the columns is named.
+//! - `functions`: `schema.function`, or `function` for any schema; names without a schema as for `tables`. What holds back asks about all
+//!   functions that are called by name, so a deny on a whole schema covers every call without a schema. What lets pass asks only about
+//!   those of which nothing is known: those that are known have their classes.
+//! - `verbs`: words of [`crate::domain::sql::Verb`].
+//!
+//! More is unsure about tables, columns and functions:
+//! - for an `EXECUTE` of a statement that an earlier text prepared: what that one names is not in this text. A `FETCH` from a
+//!   cursor reads what was asked about when the cursor was declared;
+//! - for a condition that lets pass, a text that sets `search_path` to other than the usual schemas, or a setting that is not
+//!   told: it would change what names mean. Such a text is of class `write` at least, so let no other rule pass it either where names without a
+//!   schema matter.
+//!
+//! A text shows only what it names: views, triggers and the like reach other tables with no word of it.
 
 mod answer;
 pub mod cases;
@@ -50,10 +101,12 @@ mod facts;
 mod glob;
 mod groups;
 mod network;
+mod operations;
 mod path;
 mod problem;
 mod rule;
 mod set;
+mod sql;
 pub mod value;
 mod window;
 
@@ -67,6 +120,7 @@ pub use rule::PolicyRule;
 pub use rule::When;
 pub use set::PolicySet;
 pub use set::Subject;
+pub use sql::SqlSummary;
 
 #[cfg(test)]
 mod tests;

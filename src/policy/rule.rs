@@ -10,6 +10,7 @@ use crate::domain::Effect;
 use crate::domain::Kind;
 use crate::domain::Origin;
 use crate::domain::Protocol;
+use crate::domain::sql::Verb;
 
 /// One `[[policy]]`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -65,6 +66,16 @@ pub struct Matcher {
     pub paths: Vec<String>,
     /// What: values in the body by path, all of them. See [`crate::policy::value`].
     pub args: BTreeMap<String, String>,
+    /// What: relations that a SQL text names. Globs over `schema.table`, or over the table's name in any schema.
+    pub tables: Vec<String>,
+    /// What: columns that a SQL text names. Globs over `column`, `table.column` or `schema.table.column`.
+    pub columns: Vec<String>,
+    /// What: columns of which a SQL text may name none. Globs as for `columns`.
+    pub columns_not: Vec<String>,
+    /// What: functions that a SQL text calls. Globs over `schema.function`, or over the function's name in any schema.
+    pub functions: Vec<String>,
+    /// What: the words of the statements of a SQL text.
+    pub verbs: Vec<Verb>,
 }
 
 /// The times at which a rule holds: a window of hours on some days, in one time zone.
@@ -95,6 +106,12 @@ impl Matcher {
             && self.claims.is_empty())
     }
 
+    /// Whether it asks what only a SQL text has.
+    fn asks_sql(&self) -> bool {
+        let lists = [&self.tables, &self.columns, &self.columns_not, &self.functions];
+        lists.iter().any(|list| !list.is_empty()) || !self.verbs.is_empty()
+    }
+
     /// Each key that is given with its values, in the order of the contract.
     pub(super) fn written(&self) -> Vec<(String, Vec<String>)> {
         fn texts<T: fmt::Display>(values: &[T]) -> Vec<String> {
@@ -119,12 +136,21 @@ impl Matcher {
         all.push(("methods".to_owned(), self.methods.clone()));
         all.push(("paths".to_owned(), self.paths.clone()));
         all.extend(table("args", &self.args));
+        all.push(("tables".to_owned(), self.tables.clone()));
+        all.push(("columns".to_owned(), self.columns.clone()));
+        all.push(("columns_not".to_owned(), self.columns_not.clone()));
+        all.push(("functions".to_owned(), self.functions.clone()));
+        all.push(("verbs".to_owned(), texts(&self.verbs)));
         all.retain(|(_, values)| !values.is_empty());
         all
     }
 
-    /// Whether whatever meets `self` meets `other` too, as far as the texts show it.
+    /// Whether whatever meets `self`, of a `match`, meets `other`, of its `unless`, too, as far as the texts show it.
     pub(super) fn implies(&self, other: &Self) -> bool {
+        // One of them asks for some of what a SQL text names and the other for all of it.
+        if other.asks_sql() {
+            return false;
+        }
         let own = self.written();
         other.written().iter().all(|(key, values)| {
             own.iter().any(|(own_key, own_values)| {

@@ -4,7 +4,6 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::domain::Class;
 use crate::domain::Command;
 use crate::domain::Connection;
 use crate::domain::Effect;
@@ -122,9 +121,10 @@ impl Rule {
         self.suffices(self.seen(facts, view))
     }
 
-    /// Whether, when it holds, it lets a command of this class pass, and does not only hold it back.
-    pub(super) fn grants(&self, class: Class) -> bool {
-        self.effect != Effect::Deny && (class != Class::Unknown || self.grants_unknown)
+    /// Whether, when it holds, it lets the command pass, and does not only hold it back.
+    pub(super) fn grants(&self, facts: &Facts<'_>) -> bool {
+        self.effect != Effect::Deny
+            && self.covers.iter().all(|condition| condition.answer(facts) >= Answer::Unsure)
     }
 }
 
@@ -210,7 +210,8 @@ impl PolicySet {
         })
     }
 
-    /// The verdict about one command. Allocates nothing but the verdict, unless the path holds escapes or parameters.
+    /// The verdict about one command. Allocates nothing but the verdict, unless the path holds escapes or
+    /// parameters, or a name in a SQL text has capital letters.
     ///
     /// On deny, [`Verdict::rules`] names the denies that hold for sure, or when there are none those that might; or the approve
     /// rules that nobody could satisfy together. On deny there is no session limit.
@@ -218,7 +219,7 @@ impl PolicySet {
         let facts = Facts::command(subject, command, &self.names);
         match self.denied(&facts) {
             Some(verdict) => verdict,
-            None => self.granted(&facts, command.class),
+            None => self.granted(&facts),
         }
     }
 
@@ -241,21 +242,21 @@ impl PolicySet {
         (!winners.rules.is_empty()).then(|| self.verdict(Effect::Deny, winners))
     }
 
-    fn granted(&self, facts: &Facts<'_>, class: Class) -> Verdict {
+    fn granted(&self, facts: &Facts<'_>) -> Verdict {
         let mut winners = Winners::default();
         let mut need = Need::Nothing;
         let mut granted = false;
         let mut limit: Option<Duration> = None;
         for rule in self.approves.iter().filter(|rule| rule.holds(facts, View::Command)) {
             winners.add(rule);
-            granted |= rule.grants(class);
+            granted |= rule.grants(facts);
             limit = shorter(limit, rule.session_limit);
             // A spec that is not there cannot be satisfied.
             need = rule.approval.as_ref().map_or(Need::Impossible, |spec| need.and(spec));
         }
         let held = !winners.rules.is_empty();
         for rule in self.allows.iter().filter(|rule| rule.holds(facts, View::Command)) {
-            granted |= rule.grants(class);
+            granted |= rule.grants(facts);
             limit = shorter(limit, rule.session_limit);
             if !held {
                 winners.add(rule);

@@ -4,6 +4,7 @@ mod compile;
 mod explain;
 mod fast;
 mod properties;
+mod sql;
 mod verdicts;
 
 use std::collections::BTreeMap;

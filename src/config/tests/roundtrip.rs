@@ -33,6 +33,7 @@ use crate::domain::mask::MaskOp;
 use crate::domain::mask::MaskRule;
 use crate::domain::principal::Kind;
 use crate::domain::secret::SecretRef;
+use crate::domain::sql::Verb;
 use crate::domain::verdict::Effect;
 use crate::policy::Matcher;
 use crate::policy::PolicyRule;
@@ -217,9 +218,16 @@ fn matcher() -> impl Strategy<Value = Matcher> {
         select(vec![BTreeMap::new(), BTreeMap::from([("order.amount".to_owned(), "> 1000".to_owned())])]);
     let claims = select(vec![BTreeMap::new(), BTreeMap::from([("a \"b\"".to_owned(), "c|d".to_owned())])]);
     let tags = btree_map("[a-z][a-z ]{0,4}[a-z]", "[a-z]{1,4}", 0..2);
+    let tables = subsequence(vec!["crm.*".to_owned(), "my table".to_owned(), "*".to_owned()], 0..3);
+    let columns =
+        subsequence(vec!["*.ssn".to_owned(), "crm.customers.id".to_owned(), "a'b".to_owned()], 0..3);
+    let functions = subsequence(vec!["public.purge".to_owned(), "app_*".to_owned()], 0..2);
+    let verbs = subsequence(Verb::ALL.to_vec(), 0..4);
+    let sql = (tables, columns.clone(), columns, functions, verbs);
     let lists = (texts(), texts(), texts(), texts(), vec("[a-z0-9-]{1,8}\\*?", 0..3));
-    ((kinds, classes, ips, methods, paths, args, claims, tags), lists).prop_map(
-        |((kinds, operations, source_ips, methods, paths, args, claims, tags), lists)| {
+    ((kinds, classes, ips, methods, paths, args, claims, tags), lists, sql).prop_map(
+        |((kinds, operations, source_ips, methods, paths, args, claims, tags), lists, sql)| {
+            let (tables, columns, columns_not, functions, verbs) = sql;
             let (mut groups, names, clients, issuers, connections) = lists;
             let subjects = names.into_iter().map(|name| format!("idp/{name}")).collect();
             // An allow says who.
@@ -239,6 +247,11 @@ fn matcher() -> impl Strategy<Value = Matcher> {
                 methods,
                 paths,
                 args,
+                tables,
+                columns,
+                columns_not,
+                functions,
+                verbs,
             }
         },
     )

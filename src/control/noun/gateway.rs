@@ -18,6 +18,7 @@ use crate::control::noun::List;
 use crate::domain::connection::ConnectionName;
 use crate::domain::principal::Kind;
 use crate::domain::verdict::Effect;
+use crate::policy::SqlSummary;
 
 /// How long fetching an issuer's keys may take, in seconds.
 pub const REFRESH_TIMEOUT_S: u64 = 30;
@@ -154,8 +155,13 @@ pub struct Explain {
     /// The verb. Default GET.
     #[serde(default = "get")]
     pub method: String,
-    /// The path below the connection, with its query.
+    /// The path below the connection, with its query. An HTTP request has one.
+    #[serde(default)]
     pub path: String,
+    /// The SQL text, in place of method, path and body. It is judged as the first text of a session: prepared statements and
+    /// functions of the target are not known.
+    #[serde(default)]
+    pub sql: Option<String>,
     /// The body. Judged as JSON, or as a form when `content_type` says so.
     #[serde(default)]
     pub body: Option<String>,
@@ -181,8 +187,11 @@ pub struct ExplainReport {
     pub rule: Option<String>,
     /// What the command does.
     pub class: String,
-    /// The path as it would be judged.
+    /// The path as it would be judged; empty for SQL.
     pub path: String,
+    /// What a SQL text does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sql: Option<SqlSummary>,
     /// The words of the deciding policy for the client.
     pub message: Option<String>,
     /// Whether the connection is open to this principal at all; if not, it looks as if there were none.
@@ -208,6 +217,10 @@ pub struct RuleReport {
     /// two ways.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unsure: Vec<FailedCondition>,
+    /// Of an approve that matched: it lets nothing pass, and only holds back what another policy lets pass, because what it
+    /// matches is not all of the command.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub only_holds_back: bool,
 }
 
 /// One condition that did not hold.

@@ -29,6 +29,10 @@ use crate::policy::RuleExplanation;
 use crate::policy::RuleOutcome;
 use crate::policy::Subject;
 use crate::protocol::http::command;
+use crate::protocol::postgres;
+use crate::protocol::postgres::judge::Judge;
+use crate::protocol::postgres::judge::Lexing;
+use crate::protocol::postgres::judge::cache::Limits;
 use crate::store::now_ms;
 
 /// How deep claims may be nested.
@@ -63,7 +67,35 @@ fn principal(explain: &Explain) -> Result<Principal, ApiError> {
     })
 }
 
-fn command_of(explain: &Explain) -> Result<Command, ApiError> {
+/// The command of what was asked, in the words of the connection's protocol.
+async fn command_of(explain: &Explain, connection: &Connection) -> Result<Command, ApiError> {
+    match (connection.protocol, explain.sql.as_deref()) {
+        (Protocol::Http, None) => http_command(explain),
+        (Protocol::Postgres, Some(sql)) if explain.path.is_empty() && explain.body.is_none() => {
+            sql_command(sql).await
+        }
+        (Protocol::Http, Some(_)) => {
+            Err(bad(format!("{} is an HTTP connection: give a method and a path, no SQL", connection.name)))
+        }
+        (Protocol::Postgres, _) => {
+            Err(bad(format!("{} is a database: give SQL, and no path and no body", connection.name)))
+        }
+    }
+}
+
+/// What nobody has prepared or learned from the target before is not known.
+async fn sql_command(sql: &str) -> Result<Command, ApiError> {
+    let judge = Judge::start(1, Limits::default()).map_err(|error| {
+        ApiError::new(ErrorCode::Internal, format!("the SQL parser cannot be started: {error}"))
+    })?;
+    let judgement = judge.judge(sql.as_bytes(), Lexing::default()).await;
+    Ok(postgres::command::command(sql.as_bytes(), &judgement, |_name| None, |_function| false))
+}
+
+fn http_command(explain: &Explain) -> Result<Command, ApiError> {
+    if explain.path.is_empty() {
+        return Err(bad("a request has a path: give it from the / on"));
+    }
     let method =
         Method::from_bytes(explain.method.as_bytes()).map_err(|_error| bad("that is no HTTP method"))?;
     let mut headers = HeaderMap::new();
@@ -95,7 +127,15 @@ fn rule(explained: &RuleExplanation) -> RuleReport {
         RuleOutcome::Held { unsure, .. } => unsure.iter().map(condition).collect(),
         RuleOutcome::Failed { .. } => Vec::new(),
     };
-    RuleReport { id: explained.id.clone(), effect: explained.effect, matched, failed, unsure }
+    let only_holds_back = matches!(explained.outcome, RuleOutcome::Held { only_holds_back: true, .. });
+    RuleReport {
+        id: explained.id.clone(),
+        effect: explained.effect,
+        matched,
+        failed,
+        unsure,
+        only_holds_back,
+    }
 }
 
 impl Admin {
@@ -130,7 +170,7 @@ impl Acting {
             )));
         }
         let principal = principal(&explain)?;
-        let command = command_of(&explain)?;
+        let command = command_of(&explain, connection).await?;
         let subject = Subject {
             principal: &principal,
             connection,
@@ -144,6 +184,7 @@ impl Acting {
             rule: verdict.rule.as_deref().map(str::to_owned),
             class: command.class.to_string(),
             path: command.path().to_owned(),
+            sql: explanation.sql.clone(),
             message: verdict.message.as_deref().map(str::to_owned),
             open: policies.opens(&subject),
             rules: explanation.rules.iter().map(rule).collect(),
@@ -151,3 +192,6 @@ impl Acting {
         })
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -3,6 +3,7 @@
 use super::*;
 use crate::domain::Class;
 use crate::domain::Protocol;
+use crate::domain::SqlCommand;
 use crate::domain::command::HttpCommand;
 use crate::domain::command::Words;
 use crate::policy::tests::connection;
@@ -11,6 +12,14 @@ use crate::policy::tests::rules;
 const NOW: i64 = 1_772_460_000_000;
 
 fn read(case: &Case, connection: &Connection) -> Result<Command, String> {
+    if let Some(sql) = &case.sql {
+        if !sql.starts_with("SELECT") {
+            return Err(format!("no SQL {sql}"));
+        }
+        let text = sql.as_str().into();
+        let words = Words::Sql(SqlCommand { text, effects: None, base: Class::Read, opaque: Vec::new() });
+        return Ok(Command { protocol: Protocol::Postgres, class: Class::Read, words });
+    }
     let class = match case.method.as_str() {
         "GET" => Class::Read,
         "POST" => Class::Write,
@@ -24,6 +33,48 @@ fn read(case: &Case, connection: &Connection) -> Result<Command, String> {
         args: Args::NotRead,
     });
     Ok(Command { protocol, class, words })
+}
+
+const SQL: &str = r#"
+[[case]]
+name = "nobody reads the numbers"
+as = { subject = "dev/sue", groups = ["support"] }
+connection = "crm"
+sql = "SELECT ssn"
+expect = { effect = "allow", rule = "support-reads" }
+"#;
+
+#[test]
+fn a_case_may_be_a_sql_text() {
+    let report = judged(SQL);
+    assert!(report.passed(), "{report}");
+    assert_eq!(judged(&SQL.replace("SELECT", "x")).cases[0].problem.as_deref(), Some("no SQL x ssn"));
+}
+
+#[test]
+fn a_case_is_a_request_or_a_sql_text_and_not_both() {
+    for (more, problem) in [
+        ("method = \"GET\"", "in place of method"),
+        ("path = \"/\"", "in place of method"),
+        ("query = \"a\"", "in place of method"),
+        ("body = 1", "in place of method"),
+        ("unreadable = true", "in place of method"),
+    ] {
+        let text = SQL.replace("sql = ", &format!("{more}\nsql = "));
+        match parse(&text) {
+            Err(CasesError::Form { line, problem: said }) => {
+                assert!(said.contains(problem), "{more}: {said}");
+                assert_eq!(line, 2, "{more}");
+            }
+            other => panic!("{more}: {other:?}"),
+        }
+    }
+    for (more, problem) in [("", "missing field `method`"), ("method = \"GET\"", "missing field `path`")] {
+        match parse(&SQL.replace("sql = \"SELECT ssn\"", more)) {
+            Err(CasesError::Form { problem: said, .. }) => assert!(said.contains(problem), "{said}"),
+            other => panic!("{other:?}"),
+        }
+    }
 }
 
 fn judged(text: &str) -> Report {

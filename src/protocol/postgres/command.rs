@@ -1,4 +1,4 @@
-//! From a judgement to a command: what the policies are asked about.
+//! From a SQL text that was judged to the command that the policies see.
 
 use std::sync::Arc;
 
@@ -11,22 +11,39 @@ use crate::domain::sql::Function;
 use crate::domain::sql::NameUse;
 use crate::protocol::postgres::judge::Judgement;
 
-/// The command that a text is. `names` knows the class of prepared statements and cursors, `harmless` the functions of the target that
-/// do nothing but compute or read.
+/// The command of a text and what was judged about exactly these bytes.
+///
+/// `names` gives the class of a prepared statement or cursor that an earlier text of the session has made, see
+/// [`crate::domain::sql::Effects::class_with`]; `None` counts as unknown. `harmless` says whether the target's catalogue knows a function
+/// of which nothing else is known as one that does nothing but compute and read.
+///
+/// The class is [`Class::Unknown`] when the text was not understood, or calls a function of which nothing is known; then
+/// [`SqlCommand::base`] has the class of all the rest.
 pub fn command(
     text: &[u8],
     judgement: &Judgement,
     names: impl Fn(&NameUse) -> Option<Class>,
     harmless: impl Fn(&Function) -> bool,
 ) -> Command {
-    let text: Arc<str> = String::from_utf8_lossy(text).into();
-    let effects = judgement.effects().map(Arc::clone);
+    let effects = match judgement {
+        Judgement::Effects(effects) => Some(Arc::clone(effects)),
+        Judgement::Syntax(_) | Judgement::Unread(_) => None,
+    };
     let base = effects.as_ref().map_or(Class::Unknown, |effects| effects.class_with(names));
     let opaque: Vec<Function> = effects
-        .as_ref()
-        .map(|effects| effects.opaque.iter().filter(|function| !harmless(function)).cloned().collect())
-        .unwrap_or_default();
+        .iter()
+        .flat_map(|effects| &effects.opaque)
+        .filter(|function| !harmless(function))
+        .cloned()
+        .collect();
     let class = if opaque.is_empty() { base } else { Class::Unknown };
-    let words = Words::Sql(SqlCommand { text, effects, base, opaque });
-    Command { protocol: Protocol::Postgres, class, words }
+    let text = String::from_utf8_lossy(text).into();
+    Command {
+        protocol: Protocol::Postgres,
+        class,
+        words: Words::Sql(SqlCommand { text, effects, base, opaque }),
+    }
 }
+
+#[cfg(test)]
+mod tests;

@@ -182,6 +182,10 @@ impl<'t> Walk<'t> {
             skip: catalogname inh relpersistence location
         });
         let object = names::object(schemaname, relname);
+        // `FROM customers AS c(a, b)`: under the new names any column may be read.
+        if alias.as_ref().is_some_and(|alias| !alias.colnames.is_empty()) {
+            self.read(Some(object.clone()), None);
+        }
         let alias = alias.as_ref().map_or(relname.as_str(), |alias| alias.aliasname.as_str());
         self.aliases.entry(alias).or_default().insert(object.clone());
         let access = if place.explained { Access::Read } else { access };
@@ -207,11 +211,11 @@ impl<'t> Walk<'t> {
         }
     }
 
-    /// Notes columns that are changed.
-    fn changed(&mut self, relation: Option<&Object>, name: &str) {
+    /// Notes columns that are changed; `None` for all of them.
+    fn changed(&mut self, relation: Option<&Object>, name: Option<&str>) {
         self.effects.columns.insert(Column {
             relation: relation.cloned(),
-            name: Some(name.into()),
+            name: name.map(Into::into),
             access: Access::Write,
         });
     }

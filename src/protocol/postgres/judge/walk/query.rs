@@ -138,6 +138,9 @@ impl<'t> Walk<'t> {
         self.act(Verb::Insert, Class::Write, place);
         let target = self.target(relation.as_ref(), Access::Write, place);
         self.targets(cols, target.as_ref(), &inner);
+        if cols.is_empty() {
+            self.changed(target.as_ref(), None);
+        }
         if let Some(clause) = on_conflict_clause {
             self.on_conflict(clause, target.as_ref(), &inner);
         }
@@ -213,7 +216,12 @@ impl<'t> Walk<'t> {
             skip: match_kind r#override
         });
         match CmdType::try_from(*command_type) {
-            Ok(CmdType::CmdInsert) => self.act(Verb::Insert, Class::Write, place),
+            Ok(CmdType::CmdInsert) => {
+                self.act(Verb::Insert, Class::Write, place);
+                if target_list.is_empty() {
+                    self.changed(target, None);
+                }
+            }
             Ok(CmdType::CmdUpdate) => self.act(Verb::Update, Class::Write, place),
             Ok(CmdType::CmdDelete) => self.act(Verb::Delete, Class::Write, place),
             Ok(CmdType::CmdNothing) => {}
@@ -226,7 +234,7 @@ impl<'t> Walk<'t> {
     fn targets(&mut self, list: &'t [Node], relation: Option<&Object>, place: &Place<'t>) {
         for node in list {
             if let Some(NodeEnum::ResTarget(target)) = &node.node {
-                self.changed(relation, &target.name);
+                self.changed(relation, Some(&target.name));
             }
             node.walk(self, place);
         }
@@ -251,7 +259,10 @@ impl<'t> Walk<'t> {
         }
         let Some(target) = self.target(relation.as_ref(), access, place) else { return };
         if *is_from {
-            attlist.iter().filter_map(names::string).for_each(|name| self.changed(Some(&target), name));
+            attlist.iter().filter_map(names::string).for_each(|name| self.changed(Some(&target), Some(name)));
+            if attlist.is_empty() {
+                self.changed(Some(&target), None);
+            }
             return;
         }
         let qualifier = relation.as_ref().map(|range| {

@@ -3,7 +3,7 @@
 use pg_query::NodeEnum;
 
 use super::parts::{Part, parts};
-use super::{Place, Walk, names};
+use super::{Place, Walk, Written, names};
 use crate::domain::command::Class;
 
 impl<'t> Walk<'t> {
@@ -13,8 +13,16 @@ impl<'t> Walk<'t> {
             NodeEnum::JoinExpr(join) => {
                 parts!(join.as_ref() => self, place; JoinExpr {
                     walk: larg rarg quals;
-                    skip: jointype is_natural using_clause join_using_alias alias rtindex
+                    keep: is_natural using_clause alias;
+                    skip: jointype join_using_alias rtindex
                 });
+                // Which columns a join compares, or gives other names to, does not stand in the text.
+                if *is_natural || alias.as_ref().is_some_and(|alias| !alias.colnames.is_empty()) {
+                    self.columns.insert(Written { qualifier: None, name: None });
+                }
+                for name in using_clause.iter().filter_map(names::string) {
+                    self.columns.insert(Written { qualifier: None, name: Some(name) });
+                }
             }
             NodeEnum::RangeSubselect(range) => {
                 parts!(range.as_ref() => self, place; RangeSubselect { walk: subquery; skip: lateral alias });

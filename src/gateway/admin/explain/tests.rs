@@ -1,0 +1,46 @@
+//! Which words a connection wants.
+
+use super::*;
+use crate::config::Entity;
+use crate::config::EntityKind;
+use crate::config::parse_entity;
+use crate::domain::Class;
+use crate::domain::Origin;
+
+fn connection(protocol: Protocol) -> Connection {
+    let text = "name = \"appdb\"\nupstream = \"https://appdb.example\"\n";
+    match parse_entity(EntityKind::Connection, text, Origin::Store).unwrap() {
+        Entity::Connection(connection) => Connection { protocol, ..connection },
+        _ => unreachable!(),
+    }
+}
+
+fn asked(what: &serde_json::Value) -> Explain {
+    let mut whole = serde_json::json!({ "principal": "dev/a", "connection": "appdb" });
+    let own = what.as_object().unwrap().clone();
+    whole.as_object_mut().unwrap().extend(own);
+    serde_json::from_value(whole).unwrap()
+}
+
+#[tokio::test]
+async fn a_database_is_asked_in_sql_and_nothing_else_is() {
+    let (http, database) = (connection(Protocol::Http), connection(Protocol::Postgres));
+    let request = serde_json::json!({ "path": "/x" });
+    let text = serde_json::json!({ "sql": "SELECT refund(1) FROM customers" });
+    let command = command_of(&asked(&text), &database).await.unwrap();
+    let sql = command.sql().unwrap();
+    assert_eq!((command.class, sql.base, sql.opaque.len()), (Class::Unknown, Class::Read, 1));
+    assert_eq!(command_of(&asked(&request), &http).await.unwrap().path(), "/x");
+    for (what, connection, said) in [
+        (request, &database, "is a database"),
+        (text, &http, "is an HTTP connection"),
+        (serde_json::json!({ "sql": "SELECT 1", "path": "/x" }), &database, "is a database"),
+        (serde_json::json!({ "sql": "SELECT 1", "body": "{}" }), &database, "is a database"),
+        (serde_json::json!({}), &database, "is a database"),
+        (serde_json::json!({}), &http, "a request has a path"),
+    ] {
+        let error = command_of(&asked(&what), connection).await.unwrap_err();
+        assert_eq!(error.code, ErrorCode::BadRequest);
+        assert!(error.message.contains(said), "{what}: {}", error.message);
+    }
+}

@@ -1,0 +1,67 @@
+//! The condition `operations`: the classes of a command.
+
+use std::sync::Arc;
+
+use crate::domain::Class;
+use crate::domain::Command;
+use crate::domain::SqlCommand;
+use crate::policy::answer::Answer;
+use crate::policy::sql;
+use crate::policy::sql::Use;
+use crate::policy::sql::pattern::NameGlob;
+
+/// The classes that a rule asks for.
+#[derive(Debug, Clone)]
+pub(super) struct Operations {
+    pub(super) classes: Vec<Class>,
+    pub(super) usage: Use,
+    /// The `functions` beside it, where they let pass: what they vouch for does not make a command unknown.
+    pub(super) functions: Option<Arc<[NameGlob]>>,
+}
+
+impl Operations {
+    /// Whether the command's classes are among these.
+    pub(super) fn answer(&self, command: &Command) -> Answer {
+        let listed = |class| self.classes.contains(&class);
+        let class = command.class;
+        let Some(sql) = command.sql() else { return Answer::of(listed(class)) };
+        Answer::of(match self.usage {
+            // A worse effect beside it does not hide one.
+            Use::Any => listed(class) || listed(sql.base) || changes(sql).any(listed),
+            // What is not known may do anything: who names that names all.
+            Use::All if class == Class::Unknown && listed(class) => true,
+            Use::All => {
+                let class = if self.vouches(sql) { sql.base } else { class };
+                listed(class) && changes(sql).all(listed)
+            }
+        })
+    }
+
+    fn vouches(&self, sql: &SqlCommand) -> bool {
+        let globs = self.functions.as_deref();
+        !sql.opaque.is_empty() && globs.is_some_and(|globs| sql::vouches(globs, sql) == Answer::Yes)
+    }
+
+    /// What the command is, for people. Not escaped.
+    pub(super) fn found(command: &Command) -> String {
+        let class = command.class;
+        match command.sql() {
+            Some(sql) if !sql.opaque.is_empty() => {
+                format!("{class}, {} without {}", sql.base, sql::functions(&sql.opaque).join(", "))
+            }
+            Some(sql) => {
+                let others = changes(sql).filter(|other| *other != class);
+                let all: Vec<String> =
+                    std::iter::once(class).chain(others).map(|class| class.to_string()).collect();
+                all.join(", ")
+            }
+            None => class.to_string(),
+        }
+    }
+}
+
+/// The classes of everything that a text does but read.
+fn changes(sql: &SqlCommand) -> impl Iterator<Item = Class> {
+    let classes = sql.effects.iter().flat_map(|effects| &effects.classes);
+    classes.copied().filter(|class| *class > Class::Read)
+}

@@ -1,0 +1,260 @@
+//! What a SQL text names, asked by the conditions `tables`, `columns`, `columns_not`, `functions` and `verbs`.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use serde::Deserialize;
+use serde::Serialize;
+
+use crate::domain::Class;
+use crate::domain::Command;
+use crate::domain::SqlCommand;
+use crate::domain::sql::Effects;
+use crate::domain::sql::Function;
+use crate::domain::sql::Object;
+use crate::domain::sql::Verb;
+use crate::policy::answer::Answer;
+use crate::policy::sql::pattern::ColumnGlob;
+use crate::policy::sql::pattern::NameGlob;
+
+pub(super) mod pattern;
+
+/// How many names of one kind are shown.
+const SHOWN: usize = 50;
+
+/// How much of what a command names a condition asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Use {
+    /// One is enough: for what holds back or takes away. `match` of a deny or approve, `unless` of an allow.
+    Any,
+    /// All must be: for what lets pass. `match` of an allow, `unless` of a deny or approve.
+    All,
+}
+
+/// A condition on what a SQL text names.
+#[derive(Debug, Clone)]
+pub(super) struct SqlTest {
+    pub(super) usage: Use,
+    pub(super) asked: Asked,
+}
+
+/// One key with its values.
+#[derive(Debug, Clone)]
+pub(super) enum Asked {
+    Tables(Vec<NameGlob>),
+    Columns(Vec<ColumnGlob>),
+    ColumnsNot(Vec<ColumnGlob>),
+    Functions(Arc<[NameGlob]>),
+    Verbs(Vec<Verb>),
+}
+
+impl Use {
+    /// The opposite use.
+    pub(super) fn other(self) -> Self {
+        match self {
+            Self::Any => Self::All,
+            Self::All => Self::Any,
+        }
+    }
+
+    /// What the answers about each name say together. `unseen`: there may be more names than the text has.
+    fn join(self, answers: impl Iterator<Item = Answer>, unseen: bool) -> Answer {
+        let more = unseen.then_some(Answer::Unsure);
+        match self {
+            Self::Any => Answer::any(answers.chain(more)),
+            Self::All => Answer::all(answers.chain(more)),
+        }
+    }
+}
+
+impl SqlTest {
+    /// The key it is written under.
+    pub(super) fn key(&self) -> &'static str {
+        match &self.asked {
+            Asked::Tables(_) => "tables",
+            Asked::Columns(_) => "columns",
+            Asked::ColumnsNot(_) => "columns_not",
+            Asked::Functions(_) => "functions",
+            Asked::Verbs(_) => "verbs",
+        }
+    }
+
+    /// What it says. What is no SQL has nothing of what it asks for.
+    pub(super) fn answer(&self, command: &Command) -> Answer {
+        let Some(sql) = command.sql() else { return Answer::No };
+        let Some(effects) = sql.effects.as_deref() else { return Answer::Unsure };
+        let unseen = effects.runs_unseen() || (self.usage == Use::All && moves_names(effects, sql.base));
+        match &self.asked {
+            Asked::Tables(globs) => {
+                let relations = effects.relations.iter().map(|relation| of_names(globs, &relation.object));
+                self.usage.join(relations, unseen)
+            }
+            Asked::Columns(globs) => self.usage.join(of_columns(globs, effects), unseen),
+            Asked::ColumnsNot(globs) => {
+                Use::Any.join(of_columns(globs, effects), effects.runs_unseen()).not()
+            }
+            Asked::Functions(globs) => match self.usage {
+                Use::Any => {
+                    let called = effects.functions.iter().chain(&sql.opaque);
+                    Use::Any.join(called.map(|function| of_names(globs, &function.object)), unseen)
+                }
+                Use::All => vouches(globs, sql).min(if unseen { Answer::Unsure } else { Answer::Yes }),
+            },
+            Asked::Verbs(verbs) => {
+                self.usage.join(effects.verbs.iter().map(|verb| Answer::of(verbs.contains(verb))), false)
+            }
+        }
+    }
+
+    /// What it wants, for people.
+    pub(super) fn wanted(&self) -> String {
+        let texts = match &self.asked {
+            Asked::Tables(globs) => shown(globs.iter()),
+            Asked::Columns(globs) => shown(globs.iter()),
+            Asked::ColumnsNot(globs) => return format!("none of {}", shown(globs.iter()).join(", ")),
+            Asked::Functions(globs) => shown(globs.iter()),
+            Asked::Verbs(verbs) => shown(verbs.iter()),
+        };
+        let texts = texts.join(", ");
+        match self.usage {
+            Use::Any => texts,
+            Use::All => format!("only {texts}"),
+        }
+    }
+
+    /// What is there instead, for people. Not escaped.
+    pub(super) fn found(&self, command: &Command) -> String {
+        let Some(sql) = command.sql() else { return "no SQL".to_owned() };
+        let Some(effects) = sql.effects.as_deref() else {
+            return "not known: the SQL could not be understood".to_owned();
+        };
+        let mut names = match &self.asked {
+            Asked::Tables(_) => tables(effects),
+            Asked::Columns(_) | Asked::ColumnsNot(_) => columns(effects),
+            Asked::Functions(_) if self.usage == Use::All => functions(&sql.opaque),
+            Asked::Functions(_) => functions(effects.functions.iter().chain(&sql.opaque)),
+            Asked::Verbs(_) => effects.verbs.iter().map(ToString::to_string).collect(),
+        };
+        let by_name = !matches!(self.asked, Asked::Verbs(_));
+        if by_name && effects.runs_unseen() {
+            names.push("what an earlier text has prepared".to_owned());
+        }
+        if by_name && self.usage == Use::All && moves_names(effects, sql.base) {
+            names.push("a search_path that changes what names mean".to_owned());
+        }
+        if names.is_empty() { "none".to_owned() } else { names.join(", ") }
+    }
+}
+
+/// Whether the patterns surely describe every function of which nothing else is known.
+pub(super) fn vouches(globs: &[NameGlob], sql: &SqlCommand) -> Answer {
+    Use::All.join(sql.opaque.iter().map(|function| of_names(globs, &function.object)), false)
+}
+
+fn of_names(globs: &[NameGlob], object: &Object) -> Answer {
+    Answer::any(globs.iter().map(|glob| glob.answer(object)))
+}
+
+fn of_columns(globs: &[ColumnGlob], effects: &Effects) -> impl Iterator<Item = Answer> {
+    effects.columns.iter().map(|column| Answer::any(globs.iter().map(|glob| glob.answer(column))))
+}
+
+/// Whether the text changes where names without a schema are looked up: then they mean other things than a condition that lets
+/// pass assumes, here or in the texts after it.
+fn moves_names(effects: &Effects, base: Class) -> bool {
+    effects.settings.iter().any(|setting| match (setting.name.as_deref(), setting.value.as_deref()) {
+        (None, _) => true,
+        (Some("search_path"), Some(path)) => !is_usual(path),
+        // Reset, which is a read, or computed, which is not.
+        (Some("search_path"), None) => base >= Class::Admin,
+        (Some(_), _) => false,
+    })
+}
+
+/// Whether a search path has only the schemas that are assumed.
+fn is_usual(path: &str) -> bool {
+    path.split(',').enumerate().all(|(place, schema)| {
+        match schema.trim().trim_matches('"').to_ascii_lowercase().as_str() {
+            "pg_catalog" => place == 0,
+            "" | "public" | "$user" | "pg_temp" => true,
+            _ => false,
+        }
+    })
+}
+
+/// What a SQL text does, for people and programs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SqlSummary {
+    /// Whether it was understood. If not, the lists are empty and every condition on it is unsure.
+    pub understood: bool,
+    /// The class without the functions of which nothing is known.
+    pub base: Class,
+    /// The relations that it names, at most 50 and `…`. Not escaped.
+    pub tables: Vec<String>,
+    /// The functions that it calls, at most 50 and `…`. Not escaped.
+    pub functions: Vec<String>,
+    /// Those of them that nothing is known about: only a policy that names all of them lets it pass. Not escaped.
+    pub opaque: Vec<String>,
+    /// Why it is more than a read, each with its class in front. Not escaped.
+    pub reasons: Vec<String>,
+}
+
+impl SqlSummary {
+    /// The summary of a command, if it is SQL.
+    pub fn of(command: &Command) -> Option<Self> {
+        let sql = command.sql()?;
+        let effects = sql.effects.as_deref();
+        let reasons = effects.into_iter().flat_map(|effects| &effects.reasons);
+        Some(Self {
+            understood: effects.is_some(),
+            base: sql.base,
+            tables: effects.map(tables).unwrap_or_default(),
+            functions: effects.map(|effects| functions(&effects.functions)).unwrap_or_default(),
+            opaque: functions(&sql.opaque),
+            reasons: reasons.map(|reason| format!("{}: {}", reason.class, reason.words)).collect(),
+        })
+    }
+
+    /// Lines for people, each a word and what belongs to it. Not escaped.
+    pub fn lines(&self) -> Vec<(&'static str, String)> {
+        if !self.understood {
+            return vec![("why", "unknown: the SQL could not be understood".to_owned())];
+        }
+        let mut lines = Vec::new();
+        for (word, names) in
+            [("tables", &self.tables), ("functions", &self.functions), ("not known", &self.opaque)]
+        {
+            if !names.is_empty() {
+                lines.push((word, names.join(", ")));
+            }
+        }
+        lines.extend(self.reasons.iter().map(|reason| ("why", reason.clone())));
+        lines
+    }
+}
+
+fn tables(effects: &Effects) -> Vec<String> {
+    distinct(effects.relations.iter().map(|relation| relation.object.to_string()))
+}
+
+fn columns(effects: &Effects) -> Vec<String> {
+    distinct(effects.columns.iter().map(|column| {
+        let name = column.name.as_deref().unwrap_or("*");
+        column.relation.as_ref().map_or_else(|| name.to_owned(), |relation| format!("{relation}.{name}"))
+    }))
+}
+
+/// The names of functions, for people. Not escaped.
+pub(super) fn functions<'a>(functions: impl IntoIterator<Item = &'a Function>) -> Vec<String> {
+    distinct(functions.into_iter().map(|function| function.object.to_string()))
+}
+
+fn distinct(names: impl Iterator<Item = String>) -> Vec<String> {
+    let names: BTreeSet<String> = names.collect();
+    let more = (names.len() > SHOWN).then(|| "…".to_owned());
+    names.into_iter().take(SHOWN).chain(more).collect()
+}
+
+fn shown<T: ToString>(values: impl Iterator<Item = T>) -> Vec<String> {
+    values.map(|value| value.to_string()).collect()
+}

@@ -1,0 +1,176 @@
+//! Globs over the names of tables, columns and functions, part by part.
+
+use std::fmt;
+
+use crate::domain::sql::Column;
+use crate::domain::sql::Object;
+use crate::policy::answer::Answer;
+use crate::policy::glob::Glob;
+use crate::policy::glob::check_text;
+use crate::policy::problem::Refusal;
+
+/// The longest name that a server keeps, in bytes.
+const NAME_MAX: usize = 63;
+
+/// A glob over one part of a name.
+#[derive(Debug, Clone)]
+struct Part {
+    glob: Glob,
+    /// The same in lower case, when it is written otherwise.
+    folded: Option<Glob>,
+}
+
+/// A glob over the name of a table or function, and its schema if the pattern has one.
+#[derive(Debug, Clone)]
+pub(in crate::policy) struct NameGlob {
+    text: Box<str>,
+    schema: Option<Part>,
+    name: Part,
+}
+
+/// A glob over the name of a column, and its table if the pattern has one.
+#[derive(Debug, Clone)]
+pub(in crate::policy) struct ColumnGlob {
+    text: Box<str>,
+    table: Option<NameGlob>,
+    column: Part,
+}
+
+impl Part {
+    fn parse(text: &str) -> Result<Self, Refusal> {
+        if text.is_empty() {
+            return Err(Refusal::new("an empty part of a name", "write * for any"));
+        }
+        if text.len() > NAME_MAX && !text.contains('*') {
+            let accepted = format!("at most {NAME_MAX} bytes: servers cut longer names there");
+            return Err(Refusal::new("longer than any name, so it matches nothing", accepted));
+        }
+        let folded = text.to_ascii_lowercase();
+        let folded = if folded == text { None } else { Some(Glob::parse(&folded)?) };
+        Ok(Self { glob: Glob::parse(text)?, folded })
+    }
+
+    /// Whether a name is one of these; one that differs in case only may be.
+    fn answer(&self, name: &str) -> Answer {
+        if self.glob.matches(name.as_bytes()) {
+            return Answer::Yes;
+        }
+        let folded = self.folded.as_ref().unwrap_or(&self.glob);
+        let same = if name.bytes().any(|byte| byte.is_ascii_uppercase()) {
+            folded.matches(name.to_ascii_lowercase().as_bytes())
+        } else {
+            self.folded.is_some() && folded.matches(name.as_bytes())
+        };
+        if same { Answer::Unsure } else { Answer::No }
+    }
+
+    /// Whether the schema of a name that is written without one is one of these.
+    fn of_unwritten(&self, name: &str) -> Answer {
+        // The schema of the system is searched first, and the names that are in it begin so.
+        let home = if name.starts_with("pg_") { "pg_catalog" } else { "public" };
+        self.answer(home).max(Answer::Unsure)
+    }
+
+    fn is_any(&self) -> bool {
+        self.glob.is_any()
+    }
+}
+
+impl NameGlob {
+    /// Reads a pattern as it was written.
+    pub(in crate::policy) fn parse(text: &str) -> Result<Self, Refusal> {
+        match parts(text)?.as_slice() {
+            [name] => Self::of_parts(text, None, name),
+            [schema, name] => Self::of_parts(text, Some(schema), name),
+            _ => Err(Refusal::new("more than a schema and a name", "write schema.name, or the name only")),
+        }
+    }
+
+    fn of_parts(text: &str, schema: Option<&str>, name: &str) -> Result<Self, Refusal> {
+        Ok(Self { text: text.into(), schema: schema.map(Part::parse).transpose()?, name: Part::parse(name)? })
+    }
+
+    /// Whether it describes the thing; unsure where the text leaves that open.
+    pub(in crate::policy) fn answer(&self, object: &Object) -> Answer {
+        let name = self.name.answer(&object.name);
+        if name == Answer::No {
+            return Answer::No;
+        }
+        let schema = match (&self.schema, object.schema.as_deref()) {
+            (None, _) => Answer::Yes,
+            (Some(part), Some(schema)) => part.answer(schema),
+            (Some(part), None) => part.of_unwritten(&object.name),
+        };
+        name.min(schema)
+    }
+
+    fn is_any(&self) -> bool {
+        self.name.is_any() && self.schema.as_ref().is_none_or(Part::is_any)
+    }
+}
+
+impl ColumnGlob {
+    /// Reads a pattern as it was written.
+    pub(in crate::policy) fn parse(text: &str) -> Result<Self, Refusal> {
+        let (table, column) = match parts(text)?.as_slice() {
+            [column] => (None, Part::parse(column)?),
+            [table, column] => (Some(NameGlob::of_parts(table, None, table)?), Part::parse(column)?),
+            [schema, table, column] => {
+                (Some(NameGlob::of_parts(table, Some(schema), table)?), Part::parse(column)?)
+            }
+            _ => {
+                return Err(Refusal::new(
+                    "more than a schema, a table and a column",
+                    "write schema.table.column, table.column or column",
+                ));
+            }
+        };
+        Ok(Self { text: text.into(), table, column })
+    }
+
+    /// Whether it describes the column; unsure where the text leaves that open.
+    pub(in crate::policy) fn answer(&self, column: &Column) -> Answer {
+        let own = match column.name.as_deref() {
+            Some(name) => self.column.answer(name),
+            None if self.column.is_any() => Answer::Yes,
+            // All of them: this one is among them, and others may be.
+            None => Answer::Unsure,
+        };
+        if own == Answer::No {
+            return Answer::No;
+        }
+        let table = match (&self.table, &column.relation) {
+            (None, _) => Answer::Yes,
+            (Some(table), Some(relation)) => table.answer(relation),
+            (Some(table), None) if table.is_any() => Answer::Yes,
+            (Some(_), None) => Answer::Unsure,
+        };
+        own.min(table)
+    }
+}
+
+fn parts(text: &str) -> Result<Vec<&str>, Refusal> {
+    check_text(text)?;
+    if text.contains(['"', '(', ')']) {
+        return Err(Refusal::new(
+            "a quote or a parenthesis, which is no part of a name",
+            "write the name as the server keeps it, * for what cannot be written",
+        ));
+    }
+    Ok(text.split('.').collect())
+}
+
+impl fmt::Display for NameGlob {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+impl fmt::Display for ColumnGlob {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+#[cfg(test)]
+mod tests;
