@@ -92,6 +92,26 @@ impl Effects {
         })
     }
 
+    /// What a text does together with the prepared statements that it runs, all of which are known: then nothing of it is unseen.
+    pub fn with_statements<'a>(&self, run: impl IntoIterator<Item = &'a Self>) -> Self {
+        let mut all = self.clone();
+        all.names.retain(|entry| entry.action != NameAction::Execute);
+        for effects in run {
+            all.classes.extend(&effects.classes);
+            all.reasons.extend(effects.reasons.iter().cloned());
+            all.verbs.extend(&effects.verbs);
+            all.relations.extend(effects.relations.iter().cloned());
+            all.columns.extend(effects.columns.iter().cloned());
+            all.functions.extend(effects.functions.iter().cloned());
+            all.opaque.extend(effects.opaque.iter().cloned());
+            all.settings.extend(effects.settings.iter().cloned());
+            all.channels.extend(effects.channels.iter().cloned());
+            all.all_rows |= effects.all_rows;
+            all.locks |= effects.locks;
+        }
+        all
+    }
+
     /// Whether all columns of something are read: `*`, or the name of a row in place of a column.
     pub fn reads_all_columns(&self) -> bool {
         self.columns.iter().any(|column| column.name.is_none() && column.access == Access::Read)

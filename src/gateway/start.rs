@@ -81,7 +81,8 @@ pub async fn run(options: RunOptions) -> Result<(), GatewayError> {
         tls: Arc::clone(&running.tls),
         dev: config.dev_issuer.is_some(),
         judge: Arc::new(
-            Judge::start(threads, cache::Limits::default()).map_err(|source| GatewayError::Runtime { source })?,
+            Judge::start(threads, cache::Limits::default())
+                .map_err(|source| GatewayError::Runtime { source })?,
         ),
         cancels: Cancels::default(),
     };

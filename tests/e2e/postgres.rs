@@ -36,7 +36,8 @@ fn end(psql: Child) -> (String, String, Duration) {
 /// Waits until the database runs a statement that begins like this.
 fn wait_running(world: &World, statement: &str) {
     let begin = Instant::now();
-    let question = format!("SELECT count(*) FROM pg_stat_activity WHERE state = 'active' AND query LIKE '{statement}%'");
+    let question =
+        format!("SELECT count(*) FROM pg_stat_activity WHERE state = 'active' AND query LIKE '{statement}%'");
     while world.direct(&question) == "0" {
         assert!(begin.elapsed() < Duration::from_secs(10), "{statement} does not run: {}", world.log());
         std::thread::sleep(Duration::from_millis(20));
@@ -87,18 +88,38 @@ fn a_write_waits_for_a_person_and_runs_as_it_was_shown() {
     let token = world.token("writer");
     let psql = begin(&world, &token, "/* reason: INC-4411 */ UPDATE orders SET note = 'seen' WHERE id = 1");
     let pending = world.wait_pending();
-    assert_eq!(world.direct("SELECT note FROM orders WHERE id = 1"), "order 1", "nothing is sent before the approval");
+    assert_eq!(
+        world.direct("SELECT note FROM orders WHERE id = 1"),
+        "order 1",
+        "nothing is sent before the approval"
+    );
     let (_, out, _) = world.cli(&["approval", "show", &id(&pending)]);
-    assert!(out.contains("UPDATE orders SET note = 'seen'") && out.contains("INC-4411") && out.contains("in no transaction"), "{out}");
+    assert!(
+        out.contains("UPDATE orders SET note = 'seen'")
+            && out.contains("INC-4411")
+            && out.contains("in no transaction"),
+        "{out}"
+    );
     assert_eq!(world.cli(&["approval", "approve", &id(&pending)]).0, 0);
     let (out, err, _) = end(psql);
     assert_eq!(out, "UPDATE 1", "{err}");
-    assert!(err.contains("NOTICE:  01H01: waiting for approval") && err.contains("of dba (policy writes)"), "{err}");
+    assert!(
+        err.contains("NOTICE:  01H01: waiting for approval") && err.contains("of dba (policy writes)"),
+        "{err}"
+    );
     assert_eq!(world.direct("SELECT note FROM orders WHERE id = 1"), "seen");
     let session = world.last_session();
     let kinds: Vec<String> =
         world.events(&session).iter().map(|event| event["kind"].as_str().unwrap().to_owned()).collect();
-    for kind in ["session.start", "sql.query", "approval.requested", "approval.decided", "decision", "sql.done", "session.end"] {
+    for kind in [
+        "session.start",
+        "sql.query",
+        "approval.requested",
+        "approval.decided",
+        "decision",
+        "sql.done",
+        "session.end",
+    ] {
         assert!(kinds.iter().any(|known| known == kind), "no {kind} in {kinds:?}");
     }
 
@@ -119,7 +140,10 @@ fn a_held_statement_is_withdrawn_when_its_client_cancels_or_goes() {
         let psql = begin(&world, &token, "DELETE FROM orders");
         let pending = world.wait_pending();
         let number = psql.id().to_string();
-        assert_eq!(crate::support::process::run(std::process::Command::new("kill").args(["-s", signal, &number])).0, 0);
+        assert_eq!(
+            crate::support::process::run(std::process::Command::new("kill").args(["-s", signal, &number])).0,
+            0
+        );
         let (_, err, took) = end(psql);
         assert!(took < Duration::from_secs(2), "{took:?}");
         assert!(signal == "KILL" || err.contains("57014: canceling statement due to user request"), "{err}");
@@ -142,7 +166,10 @@ fn in_retry_mode_the_same_statement_passes_once_it_is_approved() {
     let token = world.token("writer");
     let update = "UPDATE orders SET amount = 7 WHERE id = 3";
     let (_, _, err) = world.psql(&token, &[update]);
-    assert!(err.contains("42501") && err.contains("Run the same statement again once that is approved"), "{err}");
+    assert!(
+        err.contains("42501") && err.contains("Run the same statement again once that is approved"),
+        "{err}"
+    );
     let pending = world.wait_pending();
     assert!(err.contains(&id(&pending)), "{err}");
     assert_eq!(world.cli(&["approval", "approve", &id(&pending)]).0, 0);
@@ -160,7 +187,10 @@ fn what_runs_ends_at_once_with_a_lock_a_kill_or_a_cancel() {
     let sleeping = "SELECT pg_sleep(30)";
     let quiet = || {
         let begin = Instant::now();
-        while world.direct("SELECT count(*) FROM pg_stat_activity WHERE state = 'active' AND query LIKE 'SELECT pg_sleep%'") != "0" {
+        while world.direct(
+            "SELECT count(*) FROM pg_stat_activity WHERE state = 'active' AND query LIKE 'SELECT pg_sleep%'",
+        ) != "0"
+        {
             assert!(begin.elapsed() < Duration::from_secs(2), "the database still runs it");
             std::thread::sleep(Duration::from_millis(20));
         }
@@ -177,14 +207,20 @@ fn what_runs_ends_at_once_with_a_lock_a_kill_or_a_cancel() {
     wait_running(&world, sleeping);
     assert_eq!(world.cli(&["session", "kill", &world.last_session()]).0, 0);
     let (_, err, took) = end(psql);
-    assert!(took < Duration::from_secs(2) && err.contains("57P01: the session has ended (killed)"), "{took:?} {err}");
+    assert!(
+        took < Duration::from_secs(2) && err.contains("57P01: the session has ended (killed)"),
+        "{took:?} {err}"
+    );
     quiet();
 
     let psql = begin(&world, &token, sleeping);
     wait_running(&world, sleeping);
-    assert_eq!(world.cli(&["lock", "add", "connection:db", "-r", "incident"]).0, 0);
+    assert_eq!(world.cli(&["lock", "add", "connection:db", "--yes"]).0, 0);
     let (_, err, took) = end(psql);
-    assert!(took < Duration::from_secs(2) && err.contains("57P01: the session has ended (locked)"), "{took:?} {err}");
+    assert!(
+        took < Duration::from_secs(2) && err.contains("57P01: the session has ended (locked)"),
+        "{took:?} {err}"
+    );
     quiet();
     let (_, _, err) = world.psql(&token, &["SELECT 1"]);
     assert!(err.contains("access is locked"), "{err}");
@@ -194,7 +230,8 @@ fn what_runs_ends_at_once_with_a_lock_a_kill_or_a_cancel() {
 fn the_recording_holds_statements_rows_and_ends_and_no_secret() {
     let world = World::with_database(Database::new(""), SQL_RULES);
     let token = world.token("reader");
-    let (code, ..) = world.psql(&token, &["SELECT id, name FROM customers WHERE id < 3 ORDER BY id", "DELETE FROM customers"]);
+    let (code, ..) = world
+        .psql(&token, &["SELECT id, name FROM customers WHERE id < 3 ORDER BY id", "DELETE FROM customers"]);
     assert_eq!(code, 1);
     let session = world.last_session();
     let events = world.events(&session);
@@ -207,8 +244,13 @@ fn the_recording_holds_statements_rows_and_ends_and_no_secret() {
     assert_eq!((&of("sql.done")[0]["tag"], &of("sql.done")[0]["rows"]), (&"SELECT 2".into(), &2.into()));
     assert_eq!(of("sql.query")[1]["class"], "write");
     assert_eq!(of("decision")[0]["code"], "denied");
-    let (_, replay, err) = world.cli(&["replay", &session, "--speed", "0"]);
-    assert!(replay.contains("SELECT id, name FROM customers") && replay.contains("Customer 2") && replay.contains("SELECT 2"), "{replay} {err}");
+    let (_, replay, err) = world.cli(&["replay", &session]);
+    assert!(
+        replay.contains("SELECT id, name FROM customers")
+            && replay.contains("Customer 2")
+            && replay.contains("SELECT 2"),
+        "{replay} {err}"
+    );
     assert_eq!(world.cli(&["session", "verify", &session]).0, 0);
     let text = format!("{events:?}{replay}{}", world.log());
     assert!(!text.contains(DATABASE_PASSWORD) && !text.contains(&token));
@@ -245,7 +287,11 @@ fn rows_beyond_the_limit_are_not_sent() {
     let token = world.token("reader");
     let (_, out, err) = world.psql(
         &token,
-        &["SELECT id FROM customers WHERE id < 6", "SELECT id FROM customers", "SELECT count(*) FROM customers"],
+        &[
+            "SELECT id FROM customers WHERE id < 6",
+            "SELECT id FROM customers",
+            "SELECT count(*) FROM customers",
+        ],
     );
     assert!(err.contains("54000: the statement gives more than the 5 rows"), "{err}");
     assert!(out.trim().ends_with("20") && !out.contains("\n6\n"), "{out}");
@@ -275,7 +321,20 @@ fn prepared_statements_and_cursors_are_judged_by_what_they_run() {
         ],
     );
     let lines: Vec<&str> = out.lines().collect();
-    assert_eq!(lines, ["PREPARE", "Customer 3", "BEGIN", "DECLARE CURSOR", "1", "2", "CLOSE CURSOR", "COMMIT", "DEALLOCATE"]);
+    assert_eq!(
+        lines,
+        [
+            "PREPARE",
+            "Customer 3",
+            "BEGIN",
+            "DECLARE CURSOR",
+            "1",
+            "2",
+            "CLOSE CURSOR",
+            "COMMIT",
+            "DEALLOCATE"
+        ]
+    );
     assert_eq!(err.matches("42501").count(), 4, "{err}");
     assert_eq!(world.direct("SELECT count(*) FROM orders"), "50");
 }
@@ -292,7 +351,12 @@ fn a_target_that_goes_is_told_without_its_secrets() {
     let (_, _, err) = world.psql(&token, &["ALTER ROLE gateway PASSWORD 'other'"]);
     assert!(err.is_empty(), "{err}");
     let (_, _, err) = world.psql(&token, &["SELECT 1"]);
-    assert!(err.contains("the gateway cannot log in at the target") && !err.contains("gateway\"") && !err.contains("localhost"), "{err}");
+    assert!(
+        err.contains("the gateway cannot log in at the target")
+            && !err.contains("gateway\"")
+            && !err.contains("localhost"),
+        "{err}"
+    );
     world.database.as_mut().unwrap().server.stop();
     let (_, _, err) = world.psql(&token, &["SELECT 1"]);
     assert!(err.contains("the target cannot be reached"), "{err}");
@@ -316,8 +380,11 @@ fn writes_pass_where_a_policy_says_so_and_copies_go_both_ways() {
     assert_eq!(code, 0, "{err}");
     assert!(out.ends_with("COPY 1000\nCOPY 1000\n2000|1001000\n"), "{out}");
     let events = world.events(&world.last_session());
-    let copies: Vec<&serde_json::Value> =
-        events.iter().filter(|event| event["data"]["copy"].is_object()).map(|event| &event["data"]["copy"]).collect();
+    let copies: Vec<&serde_json::Value> = events
+        .iter()
+        .filter(|event| event["data"]["copy"].is_object())
+        .map(|event| &event["data"]["copy"])
+        .collect();
     assert_eq!(copies.len(), 2, "{events:?}");
     assert_eq!((&copies[0]["dir"], &copies[0]["messages"]), (&"out".into(), &1000.into()));
     assert_eq!((&copies[1]["dir"], &copies[1]["bytes"]), (&"in".into(), &copies[0]["bytes"]));

@@ -203,9 +203,12 @@ impl Names {
         }
     }
 
-    /// The worst class of all that a name may stand for; `None` where nothing is known of it.
+    /// The worst class of all that a name may stand for, without what its opaque functions may do; `None` where nothing is known of it.
     pub(super) fn class(&self, entry: &NameUse) -> Option<Class> {
-        self.definitions(entry).iter().map(|definition| definition.command.class).max()
+        self.definitions(entry)
+            .iter()
+            .map(|definition| definition.command.sql().map_or(definition.command.class, |sql| sql.base))
+            .max()
     }
 
     /// All that a name that is run or fetched from may stand for.

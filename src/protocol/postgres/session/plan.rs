@@ -10,7 +10,9 @@ use crate::domain::Command;
 use crate::domain::Denied;
 use crate::domain::DenyCode;
 use crate::domain::RequestId;
+use crate::domain::command::Words;
 use crate::domain::sql::Effects;
+use crate::domain::sql::NameAction;
 use crate::pipeline::Asked;
 use crate::pipeline::Preparation;
 use crate::protocol::postgres::command::command;
@@ -19,6 +21,7 @@ use crate::protocol::postgres::judge::Lexing;
 use crate::protocol::postgres::judge::Unread;
 use crate::protocol::postgres::reply::Refusal;
 use crate::protocol::postgres::session::names::Definition;
+use crate::protocol::postgres::session::names::Names;
 use crate::protocol::postgres::session::names::Number;
 use crate::protocol::postgres::session::names::Portal;
 use crate::protocol::postgres::session::record::How;
@@ -131,7 +134,10 @@ impl Shared {
         let names = self.names.borrow();
         let mut commands = Vec::with_capacity(readings.len());
         for judgement in readings {
-            commands.push(command(sql, judgement, |entry| names.class(entry), |_function| false));
+            commands.push(Self::seen(
+                command(sql, judgement, |entry| names.class(entry), |_function| false),
+                &names,
+            ));
             for entry in judgement.effects().map(|effects| effects.names.as_slice()).unwrap_or_default() {
                 commands.extend(names.definitions(entry).iter().map(|definition| definition.command.clone()));
             }
@@ -142,6 +148,36 @@ impl Shared {
             commands.push(command(sql, &unread, |_name| None, |_function| false));
         }
         commands
+    }
+
+    /// A command with all that the prepared statements do which it runs, when all of them are known.
+    fn seen(mut command: Command, names: &Names) -> Command {
+        let Some(effects) = command.sql().and_then(|sql| sql.effects.clone()) else { return command };
+        if !effects.runs_unseen() {
+            return command;
+        }
+        let mut run = Vec::new();
+        for entry in effects.names.iter().filter(|entry| entry.action == NameAction::Execute) {
+            let definitions = names.definitions(entry);
+            if definitions.is_empty() {
+                return command;
+            }
+            for definition in definitions {
+                let Some(sql) = definition.command.sql() else { return command };
+                let Some(effects) = sql.effects.clone() else { return command };
+                run.push((effects, sql.opaque.clone()));
+            }
+        }
+        if let Words::Sql(sql) = &mut command.words {
+            sql.effects = Some(Arc::new(effects.with_statements(run.iter().map(|(effects, _)| &**effects))));
+            for function in run.iter().flat_map(|(_, opaque)| opaque) {
+                if !sql.opaque.contains(function) {
+                    sql.opaque.push(function.clone());
+                }
+            }
+            command.class = if sql.opaque.is_empty() { sql.base } else { Class::Unknown };
+        }
+        command
     }
 
     /// A `Query`.
