@@ -23,6 +23,7 @@ mod limits;
 mod lock;
 mod masking;
 mod postgres;
+mod postgres_judge;
 mod postgres_login;
 mod proxy;
 mod recording;

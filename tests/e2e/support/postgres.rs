@@ -86,6 +86,28 @@ impl Postgres {
         self.folder.path()
     }
 
+    /// Runs a script in psql, on after what fails; gives what it answered.
+    pub fn psql(&self, user: &str, script: &str) -> String {
+        let path = self.folder.path().join("script.sql");
+        std::fs::write(&path, script).unwrap();
+        let mut psql = self.program("psql");
+        psql.args([
+            "-XAqt",
+            "-h",
+            "127.0.0.1",
+            "-p",
+            &self.port.to_string(),
+            "-U",
+            user,
+            "-d",
+            "postgres",
+            "-f",
+        ]);
+        let output =
+            psql.arg(&path).env("PGOPTIONS", "-c statement_timeout=10s").env("PGSSLMODE", "disable").output();
+        String::from_utf8_lossy(&output.unwrap().stdout).into_owned()
+    }
+
     fn data(&self) -> PathBuf {
         self.folder.path().join("data")
     }

@@ -132,6 +132,7 @@ const DANGEROUS_STARTS: &[&str] = &[
     "brin_summarize_",
     "crosstab",
     "dblink",
+    "fmgr_",
     "lo_",
     "pg_backup_",
     "pg_clear_",
@@ -149,6 +150,54 @@ const DANGEROUS_STARTS: &[&str] = &[
     "pg_wal_replay_",
     "postgres_fdw_",
     "xslt_",
+];
+
+/// The functions of large objects: they can be called as `(x).name`.
+const LARGE_OBJECTS: &[&str] = &[
+    "lo_close",
+    "lo_creat",
+    "lo_create",
+    "lo_export",
+    "lo_from_bytea",
+    "lo_get",
+    "lo_import",
+    "lo_lseek",
+    "lo_lseek64",
+    "lo_open",
+    "lo_put",
+    "lo_tell",
+    "lo_tell64",
+    "lo_truncate",
+    "lo_truncate64",
+    "lo_unlink",
+];
+
+/// Functions that take one argument of any type and tell what is in it.
+const ROW_TELLERS: &[&str] = &[
+    "any_out",
+    "any_value",
+    "anycompatible_out",
+    "anycompatiblenonarray_out",
+    "anyelement_out",
+    "anynonarray_out",
+    "array_agg",
+    "concat",
+    "hash_record",
+    "json_agg",
+    "json_agg_strict",
+    "json_build_array",
+    "jsonb_agg",
+    "jsonb_agg_strict",
+    "jsonb_build_array",
+    "max",
+    "min",
+    "quote_literal",
+    "quote_nullable",
+    "record_out",
+    "record_send",
+    "row_to_json",
+    "to_json",
+    "to_jsonb",
 ];
 
 /// What a call of a function means, by its name.
@@ -199,12 +248,39 @@ pub(super) fn call(schema: Option<&str>, name: &str) -> Call {
             "set_config" => Call::SetConfig,
             _ if WRITES.contains(&name) => Call::Writes,
             _ if starts(&["pg_advisory_", "pg_try_advisory_"]) => Call::Locks,
-            _ if NAMES.contains(name) => Call::Safe,
+            // A name with a dot in it is one of another schema in the list, and one of a stranger in a text.
+            _ if NAMES.contains(name) && !name.contains('.') => Call::Safe,
             _ => Call::Opaque,
         },
         Some(schema) if NAMES.contains(format!("{schema}.{name}").as_str()) => Call::Safe,
         Some(_) => Call::Opaque,
     }
+}
+
+/// What `x.name` does where it is the call `name(x)`, which needs no column of that name: of a row, and of any value in `(x).name`.
+/// `None` for a name that does nothing but compute, and for one that nothing is known about: it is a column, almost always.
+pub(super) fn attribute(name: &str) -> Option<Call> {
+    // Columns have names like these, and these do nothing.
+    let column = name == "lo" || (name.starts_with("lo_") && !LARGE_OBJECTS.contains(&name));
+    if column {
+        return None;
+    }
+    match call(None, name) {
+        Call::Safe => None,
+        Call::Opaque => (name.starts_with("pg_") || name == "setseed").then_some(Call::Opaque),
+        known => Some(known),
+    }
+}
+
+/// Whether `x.name` can be a call that tells the whole row `x`.
+pub(super) fn tells_row(name: &str) -> bool {
+    ROW_TELLERS.contains(&name)
+}
+
+/// Whether reading a view is calling what [`call`] says is dangerous: it tells what is in files of the server.
+pub(super) fn tells_files(schema: Option<&str>, view: &str) -> bool {
+    matches!(schema, None | Some("pg_catalog"))
+        && ["pg_file_settings", "pg_hba_file_rules", "pg_ident_file_mappings"].contains(&view)
 }
 
 /// Whether an operator is one that PostgreSQL brings along: its usual name, not in a schema of somebody else.
@@ -247,6 +323,9 @@ mod tests {
             (None, "lo_import", Call::Dangerous),
             (None, "pg_read_binary_file", Call::Dangerous),
             (None, "--", Call::Opaque),
+            (None, "information_schema._pg_expandarray", Call::Opaque),
+            (Some("pg_catalog"), "information_schema._pg_expandarray", Call::Opaque),
+            (None, "fmgr_c_validator", Call::Dangerous),
         ] {
             assert_eq!(call(schema, name), call_is, "{schema:?}.{name}");
         }

@@ -4,7 +4,8 @@
 //! flat: [`Effects`]. Nothing here knows a connection or a policy, and nothing is read from a catalogue.
 //!
 //! What a text cannot tell: a view, trigger, rule, default, cast or overloaded operator may run code of its own, and
-//! `SELECT c.purge FROM customers c` may be a call. "Read" means that nothing in the text itself does more than read; the
+//! `SELECT c.purge FROM customers c` may be a call: names of the server's own functions are known there too, others are taken for
+//! columns. "Read" means that nothing in the text itself does more than read; the
 //! rights of the role at the server are what guarantees it.
 //!
 //! Everything that is not understood is [`Class::Unknown`]: a text that is too long, too deep, not UTF-8, a node nobody has
@@ -78,6 +79,11 @@ impl Judge {
     }
 }
 
+/// What it means that a session begins with a setting, as a startup packet sets it: what `SELECT set_config(name, value, false)` would.
+pub fn class_of_setting(name: &str, value: &str) -> Class {
+    settings::class(&name.to_ascii_lowercase(), settings::Change::To(value))
+}
+
 /// Parses and walks. The tree lives and dies here, on the deep stack.
 fn read(sql: &str, lexing: Lexing) -> Judgement {
     match parser::parse(sql, lexing) {
@@ -146,6 +152,9 @@ pub enum Unread {
     /// The parser gave up: too many levels.
     #[error("the SQL text is nested too deeply")]
     TooDeep,
+    /// Its tree would need too much memory: more than some 100,000 words, or copies of them (see `parser/size.rs`).
+    #[error("the SQL text has too many words, or assigns too much to lists of columns, to be read")]
+    TooLarge,
     /// The parser failed.
     #[error("the SQL text could not be parsed")]
     Failed,

@@ -89,9 +89,9 @@ pub(super) fn class(name: &str, change: Change<'_>) -> Class {
             Change::Reset => Class::Read,
             Change::Computed => Class::Admin,
         },
-        name if HARMLESS.contains(&name) || name.starts_with("enable_") => Class::Read,
         // Applications keep in them who asks, and policies of the tables read that.
         name if name.contains('.') => Class::Write,
+        name if HARMLESS.contains(&name) || name.starts_with("enable_") => Class::Read,
         _ => Class::Admin,
     }
 }
@@ -101,14 +101,23 @@ pub(super) fn class(name: &str, change: Change<'_>) -> Class {
 fn search_path(path: &str) -> Class {
     let mut worst = Class::Read;
     for (place, schema) in path.split(',').enumerate() {
-        let schema = schema.trim().trim_matches('"').to_ascii_lowercase();
-        worst = worst.max(match schema.as_str() {
-            "pg_catalog" if place > 0 => Class::Admin,
+        let schema = schema.trim();
+        let schema = schema.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).unwrap_or(schema);
+        // Quoted or not is not known here any more: `"Public"` and `PUBLIC` are not told apart, so neither is the usual one.
+        worst = worst.max(match schema {
+            _ if place > 0 && schema.to_ascii_lowercase().contains("pg_catalog") => Class::Admin,
             "" | "pg_catalog" | "public" | "$user" | "pg_temp" => Class::Read,
             _ => Class::Write,
         });
     }
     worst
+}
+
+/// Whether the name of a schema is the same with and without quotes.
+pub(super) fn is_plain(schema: &str) -> bool {
+    schema
+        .bytes()
+        .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'_' | b'$'))
 }
 
 fn is_on(value: &str) -> bool {
@@ -145,6 +154,11 @@ mod tests {
             ("search_path", Change::To("\"$user\", public"), Class::Read),
             ("search_path", Change::To("pg_catalog, public"), Class::Read),
             ("search_path", Change::To("public, pg_catalog"), Class::Admin),
+            ("search_path", Change::To("public, \"pg_catalog\""), Class::Admin),
+            ("search_path", Change::To("PUBLIC"), Class::Write),
+            ("search_path", Change::To("\" public\""), Class::Write),
+            ("search_path", Change::To("\"\"public\"\""), Class::Write),
+            ("enable_rls.tenant", Change::To("7"), Class::Write),
             ("search_path", Change::To("evil, public"), Class::Write),
             ("search_path", Change::Computed, Class::Admin),
             ("app.tenant", Change::To("7"), Class::Write),

@@ -90,7 +90,7 @@ impl<'a> Formats<'a> {
         match self.count() {
             0 => Some(Format::Text),
             1 => self.codes().next(),
-            _ => self.codes().nth(index),
+            _ => self.codes.as_chunks().0.get(index).and_then(|code| Format::of(u16::from_be_bytes(*code))),
         }
     }
 }

@@ -16,12 +16,13 @@ use tokio::sync::{mpsc, oneshot};
 use super::{Lexing, SyntaxError, Unread};
 
 mod position;
+mod size;
 
 /// The stack of a parser thread, in bytes.
 const STACK: usize = 512 * 1024 * 1024;
 /// How many texts may wait for a thread before the next one waits to be queued.
 const QUEUE: usize = 64;
-/// The longest text that is parsed, in bytes.
+/// The longest text that is parsed, in bytes. Of short words it may have far fewer: see [`mod@size`].
 pub const MAX_TEXT: usize = 1024 * 1024;
 
 /// One piece of work for a deep stack.
@@ -100,6 +101,9 @@ pub(super) fn readable(sql: &[u8]) -> Result<&str, Unread> {
 
 /// The parse tree of a text. Runs on a thread of the pool only.
 pub(super) fn parse(sql: &str, lexing: Lexing) -> Result<ParseResult, Failure> {
+    if !size::is_bounded(sql, !lexing.standard_conforming_strings) {
+        return Err(Failure::Unread(Unread::TooLarge));
+    }
     let options = options(lexing);
     match pg_query::parse(sql, options) {
         Ok(tree) => Ok(tree.protobuf),

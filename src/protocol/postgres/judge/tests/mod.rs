@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, LazyLock};
 
 use super::cache::Limits;
-use super::{Effects, Judge, Judgement, Lexing, Unread};
+use super::{Effects, Judge, Judgement, Lexing, Unread, class_of_setting};
 use crate::domain::command::Class;
 use crate::domain::sql::Access;
 
@@ -13,6 +13,7 @@ mod depth;
 mod details;
 mod garbage;
 mod harmless;
+mod notation;
 
 /// `standard_conforming_strings = off`.
 const OFF: Lexing = Lexing { standard_conforming_strings: false };

@@ -72,6 +72,25 @@ impl<'t> Walk<'t> {
                     skip: pubname for_all_tables action
                 });
             }
+            NodeEnum::SecLabelStmt(label) => {
+                parts!(label.as_ref(); SecLabelStmt { keep: objtype object; skip: provider label });
+                self.object(*objtype, object.as_deref());
+            }
+            NodeEnum::AlterExtensionContentsStmt(alter) => {
+                parts!(alter.as_ref(); AlterExtensionContentsStmt {
+                    keep: objtype object;
+                    skip: extname action
+                });
+                self.object(*objtype, object.as_deref());
+            }
+            NodeEnum::ImportForeignSchemaStmt(import) => {
+                parts!(import => self, place; ImportForeignSchemaStmt {
+                    walk: options;
+                    keep: table_list;
+                    skip: server_name remote_schema local_schema list_type
+                });
+                self.tables(table_list, Access::Ddl, place);
+            }
             // The rest holds names and options only; nothing in it could make it worse than admin.
             _ => {}
         }

@@ -153,6 +153,9 @@ impl<'t> Walk<'t> {
                 | AlterTableType::AtEnableReplicaRule
                 | AlterTableType::AtDisableRule,
             ) => self.class(Class::Admin, || "switches triggers or rules".into()),
+            Ok(AlterTableType::AtGenericOptions | AlterTableType::AtAlterColumnGenericOptions) => {
+                self.class(Class::Admin, || "changes where a foreign table is".into());
+            }
             Ok(AlterTableType::Undefined) | Err(_) => {
                 self.class(Class::Unknown, || "an ALTER TABLE that is not known".into());
             }

@@ -79,7 +79,9 @@ impl<'t> Walk<'t> {
                     keep: relation;
                     skip: rulename event instead replace
                 });
-                self.target(relation.as_ref(), Access::Ddl, place);
+                let target = self.target(relation.as_ref(), Access::Ddl, place);
+                self.stands_for("old", target.as_ref());
+                self.stands_for("new", target.as_ref());
             }
             NodeEnum::IndexStmt(create) => {
                 parts!(create.as_ref() => self, place; IndexStmt {
@@ -103,12 +105,14 @@ impl<'t> Walk<'t> {
             NodeEnum::CreateFunctionStmt(create) => self.create_function(create, place),
             NodeEnum::CreateTrigStmt(create) => {
                 parts!(create.as_ref() => self, place; CreateTrigStmt {
-                    walk: when_clause;
+                    walk: when_clause constrrel;
                     keep: relation;
                     skip: replace isconstraint trigname funcname args row timing events columns transition_rels
-                        deferrable initdeferred constrrel
+                        deferrable initdeferred
                 });
-                self.target(relation.as_ref(), Access::Ddl, place);
+                let target = self.target(relation.as_ref(), Access::Ddl, place);
+                self.stands_for("old", target.as_ref());
+                self.stands_for("new", target.as_ref());
             }
             NodeEnum::CreateDomainStmt(create) => {
                 parts!(create.as_ref() => self, place; CreateDomainStmt {
@@ -183,6 +187,7 @@ impl<'t> Walk<'t> {
             "security" if !["0", "false"].contains(&word.as_str()) => {
                 self.class(Class::Admin, || "makes a function with the rights of its owner".into());
             }
+            "set" => self.class(Class::Admin, || "gives a function settings of its own".into()),
             _ => {}
         }
     }
@@ -209,9 +214,6 @@ impl<'t> Walk<'t> {
                 parts!(alter; AlterFunctionStmt { keep: actions; skip: objtype func });
                 for action in actions {
                     match &action.node {
-                        Some(NodeEnum::DefElem(option)) if option.defname == "set" => {
-                            self.class(Class::Admin, || "gives a function settings of its own".into());
-                        }
                         Some(NodeEnum::DefElem(option)) => self.function_option(option),
                         _ => {
                             self.class(Class::Unknown, || "an option of a function that is not known".into());
@@ -273,7 +275,7 @@ impl<'t> Walk<'t> {
     }
 
     /// The relation an object is, or belongs to.
-    fn object(&mut self, kind: i32, object: Option<&'t Node>) {
+    pub(super) fn object(&mut self, kind: i32, object: Option<&'t Node>) {
         let Some(NodeEnum::List(list)) = object.and_then(|object| object.node.as_ref()) else { return };
         match ObjectType::try_from(kind) {
             Ok(

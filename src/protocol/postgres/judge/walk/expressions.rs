@@ -116,7 +116,21 @@ impl<'t> Walk<'t> {
             Some(NodeEnum::AStar(_)) => None,
             _ => names::string(last),
         };
-        self.columns.insert(Written { qualifier: names::qualified(before), name });
+        let qualifier = names::qualified(before);
+        if let (Some(_), Some(name)) = (qualifier, name) {
+            self.attribute(name);
+            if functions::tells_row(name) {
+                self.columns.insert(Written { qualifier, name: None });
+            }
+        }
+        self.columns.insert(Written { qualifier, name });
+    }
+
+    /// `x.f` and `(x).f` are calls of `f` where there is no such column.
+    fn attribute(&mut self, name: &str) {
+        if let Some(known) = functions::attribute(name) {
+            self.called(known, names::object("", name), 1);
+        }
     }
 
     fn indirection(&mut self, indirection: &'t pg_query::protobuf::AIndirection, place: &Place<'t>) {
@@ -127,6 +141,7 @@ impl<'t> Walk<'t> {
                     self.columns.insert(Written { qualifier: None, name: None });
                 }
                 Some(NodeEnum::String(field)) => {
+                    self.attribute(&field.sval);
                     self.columns.insert(Written { qualifier: None, name: Some(&field.sval) });
                 }
                 _ => step.walk(self, place),
@@ -156,19 +171,29 @@ impl<'t> Walk<'t> {
         let object = names::object(schema.unwrap_or_default(), name);
         let known = functions::call(schema, name);
         match known {
-            Call::Safe => self.class(Class::Read, || "".into()),
-            Call::SetConfig => self.set_config(args),
-            Call::Opaque => self.opaque(object.clone(), args.len()),
-            Call::Writes | Call::Locks | Call::Dangerous => {
-                self.class(known.class(), || format!("calls {object}").into());
+            Call::SetConfig => {
+                self.set_config(args);
+                self.effects.functions.insert(Function { object, arguments: args.len() });
             }
+            _ => self.called(known, object, args.len()),
         }
-        self.effects.locks |= known == Call::Locks;
         if known == Call::Writes && name == "pg_notify" {
             let name = args.first().and_then(names::constant);
             self.effects.channels.insert(Channel { sends: true, name: name.map(Into::into) });
         }
-        self.effects.functions.insert(Function { object, arguments: args.len() });
+    }
+
+    /// Notes a call, by what is known about its function.
+    fn called(&mut self, known: Call, object: Object, arguments: usize) {
+        match known {
+            Call::Safe => self.class(Class::Read, || "".into()),
+            Call::Opaque => self.opaque(object.clone(), arguments),
+            Call::Writes | Call::Locks | Call::Dangerous | Call::SetConfig => {
+                self.class(known.class(), || format!("calls {object}").into());
+            }
+        }
+        self.effects.locks |= known == Call::Locks;
+        self.effects.functions.insert(Function { object, arguments });
     }
 
     /// Something is called that nothing is known about.

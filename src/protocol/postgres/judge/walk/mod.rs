@@ -12,6 +12,7 @@ use std::rc::Rc;
 use pg_query::NodeEnum;
 use pg_query::protobuf::{Node, ParseResult, RangeVar, SelectStmt};
 
+use super::functions;
 use crate::domain::command::Class;
 use crate::domain::sql::{Access, Column, Effects, Object, Reason, Relation, Verb};
 
@@ -57,6 +58,8 @@ struct Place<'t> {
     ctes: Option<Rc<Cte<'t>>>,
     /// It is only explained, not run.
     explained: bool,
+    /// It stands in an `EXPLAIN`, with `ANALYZE` too: a cursor that is declared here is not opened.
+    in_explain: bool,
 }
 
 /// One name of a `WITH`, and those around it.
@@ -102,6 +105,8 @@ struct Walk<'t> {
     columns: BTreeSet<Written<'t>>,
     /// What the tables of the text are called in it, for its columns.
     aliases: BTreeMap<&'t str, BTreeSet<Object>>,
+    /// What joins are called: a name that stands for several tables, whatever else it stands for.
+    joins: BTreeSet<&'t str>,
 }
 
 impl<'t> Walk<'t> {
@@ -182,12 +187,15 @@ impl<'t> Walk<'t> {
             skip: catalogname inh relpersistence location
         });
         let object = names::object(schemaname, relname);
-        // `FROM customers AS c(a, b)`: under the new names any column may be read.
         if alias.as_ref().is_some_and(|alias| !alias.colnames.is_empty()) {
+            // Its columns have other names here: which one is meant cannot be told.
             self.read(Some(object.clone()), None);
         }
         let alias = alias.as_ref().map_or(relname.as_str(), |alias| alias.aliasname.as_str());
-        self.aliases.entry(alias).or_default().insert(object.clone());
+        self.stands_for(alias, Some(&object));
+        if functions::tells_files(object.schema.as_deref(), &object.name) {
+            self.class(Class::Admin, || format!("reads {object}").into());
+        }
         let access = if place.explained { Access::Read } else { access };
         if access == Access::Write && is_catalogue(&object) {
             self.class(Class::Admin, || format!("changes the catalogue {object}").into());
@@ -211,7 +219,12 @@ impl<'t> Walk<'t> {
         }
     }
 
-    /// Notes columns that are changed; `None` for all of them.
+    /// Notes that a name stands for a relation, for the columns of the text.
+    fn stands_for(&mut self, name: &'t str, object: Option<&Object>) {
+        self.aliases.entry(name).or_default().extend(object.cloned());
+    }
+
+    /// Notes a column that is changed; without a name all of them.
     fn changed(&mut self, relation: Option<&Object>, name: Option<&str>) {
         self.effects.columns.insert(Column {
             relation: relation.cloned(),
@@ -227,12 +240,20 @@ impl<'t> Walk<'t> {
                 (Some((Some(schema), relation)), _) => {
                     self.read(Some(names::object(schema, relation)), name);
                 }
-                (Some((None, alias)), _) => match self.aliases.get(alias).cloned() {
-                    Some(objects) => objects.into_iter().for_each(|object| self.read(Some(object), name)),
-                    None => self.read(None, name),
-                },
+                (Some((None, alias)), _) => {
+                    let objects = self.aliases.get(alias).cloned().unwrap_or_default();
+                    if objects.is_empty() || self.joins.contains(alias) {
+                        self.read(None, name);
+                    }
+                    for object in objects {
+                        self.read(Some(object), name);
+                    }
+                }
                 (None, Some(word)) => {
                     self.read(None, name);
+                    if self.joins.contains(word) {
+                        self.read(None, None);
+                    }
                     // `SELECT c FROM customers c` reads whole rows.
                     for object in self.aliases.get(word).cloned().unwrap_or_default() {
                         self.read(Some(object), None);

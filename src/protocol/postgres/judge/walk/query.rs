@@ -3,7 +3,7 @@
 use pg_query::NodeEnum;
 use pg_query::protobuf::{
     CmdType, CommonTableExpr, CopyStmt, DefElem, DeleteStmt, ExplainStmt, InsertStmt, IntoClause, MergeStmt,
-    MergeWhenClause, Node, OnConflictClause, SelectStmt, UpdateStmt, WithClause,
+    MergeWhenClause, Node, OnConflictClause, ReturningClause, SelectStmt, UpdateStmt, WithClause,
 };
 use std::rc::Rc;
 
@@ -137,10 +137,11 @@ impl<'t> Walk<'t> {
         });
         self.act(Verb::Insert, Class::Write, place);
         let target = self.target(relation.as_ref(), Access::Write, place);
-        self.targets(cols, target.as_ref(), &inner);
         if cols.is_empty() {
             self.changed(target.as_ref(), None);
         }
+        self.targets(cols, target.as_ref(), &inner);
+        self.old_and_new(insert.returning_clause.as_ref(), target.as_ref());
         if let Some(clause) = on_conflict_clause {
             self.on_conflict(clause, target.as_ref(), &inner);
         }
@@ -157,6 +158,7 @@ impl<'t> Walk<'t> {
         if *action == UPDATE {
             self.act(Verb::Update, Class::Write, place);
         }
+        self.stands_for("excluded", target);
         self.targets(target_list, target, place);
     }
 
@@ -170,6 +172,7 @@ impl<'t> Walk<'t> {
         self.act(Verb::Update, Class::Write, place);
         let target = self.target(relation.as_ref(), Access::Write, place);
         self.targets(target_list, target.as_ref(), &inner);
+        self.old_and_new(update.returning_clause.as_ref(), target.as_ref());
         self.condition(where_clause.as_deref(), &inner);
     }
 
@@ -181,7 +184,8 @@ impl<'t> Walk<'t> {
             skip: with_clause
         });
         self.act(Verb::Delete, Class::Write, place);
-        self.target(relation.as_ref(), Access::Write, place);
+        let target = self.target(relation.as_ref(), Access::Write, place);
+        self.old_and_new(delete.returning_clause.as_ref(), target.as_ref());
         self.condition(where_clause.as_deref(), &inner);
     }
 
@@ -201,6 +205,7 @@ impl<'t> Walk<'t> {
         });
         self.act(Verb::Merge, Class::Write, place);
         let target = self.target(relation.as_ref(), Access::Write, place);
+        self.old_and_new(merge.returning_clause.as_ref(), target.as_ref());
         for clause in merge_when_clauses {
             match &clause.node {
                 Some(NodeEnum::MergeWhenClause(clause)) => self.merge_when(clause, target.as_ref(), &inner),
@@ -228,6 +233,19 @@ impl<'t> Walk<'t> {
             _ => self.class(Class::Unknown, || "an action of MERGE that is not known".into()),
         }
         self.targets(target_list, target, place);
+    }
+
+    /// What a `RETURNING` calls the rows before and after the change.
+    fn old_and_new(&mut self, returning: Option<&'t ReturningClause>, target: Option<&Object>) {
+        let Some(returning) = returning else { return };
+        self.stands_for("old", target);
+        self.stands_for("new", target);
+        for option in &returning.options {
+            match &option.node {
+                Some(NodeEnum::ReturningOption(option)) => self.stands_for(&option.value, target),
+                _ => self.class(Class::Unknown, || "an option of RETURNING that is not known".into()),
+            }
+        }
     }
 
     /// Columns that are set.
@@ -259,10 +277,10 @@ impl<'t> Walk<'t> {
         }
         let Some(target) = self.target(relation.as_ref(), access, place) else { return };
         if *is_from {
-            attlist.iter().filter_map(names::string).for_each(|name| self.changed(Some(&target), Some(name)));
             if attlist.is_empty() {
                 self.changed(Some(&target), None);
             }
+            attlist.iter().filter_map(names::string).for_each(|name| self.changed(Some(&target), Some(name)));
             return;
         }
         let qualifier = relation.as_ref().map(|range| {
@@ -286,7 +304,8 @@ impl<'t> Walk<'t> {
             }
             _ => true,
         });
-        query.walk(self, &Place { explained: place.explained || !runs, ..place.clone() });
+        let inner = Place { explained: place.explained || !runs, in_explain: true, ..place.clone() };
+        query.walk(self, &inner);
     }
 }
 

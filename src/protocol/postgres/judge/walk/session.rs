@@ -38,7 +38,9 @@ impl<'t> Walk<'t> {
                     walk: query; keep: portalname; skip: options
                 });
                 self.act(Verb::Declare, Class::Read, place);
-                self.name(NameAction::Declare, portalname);
+                if !place.in_explain {
+                    self.name(NameAction::Declare, portalname);
+                }
             }
             NodeEnum::FetchStmt(stmt) => {
                 parts!(stmt; FetchStmt { keep: portalname; skip: direction how_many ismove });
@@ -94,7 +96,13 @@ impl<'t> Walk<'t> {
         match VariableSetKind::try_from(*kind) {
             Ok(VariableSetKind::VarSetValue) => {
                 self.act(Verb::Set, Class::Read, place);
-                self.setting(&name, names::constants(args).as_deref().map_or(Change::Computed, Change::To));
+                let value = names::constants(args);
+                self.setting(&name, value.as_deref().map_or(Change::Computed, Change::To));
+                // Here each constant is one schema, letter by letter: a comma, a quote or a space is part of its name.
+                let mut schemas = args.iter().filter_map(names::constant);
+                if name == "search_path" && schemas.any(|schema| !settings::is_plain(&schema)) {
+                    self.class(Class::Write, || "sets search_path".into());
+                }
             }
             Ok(VariableSetKind::VarSetDefault | VariableSetKind::VarReset) => {
                 self.act(Verb::Reset, Class::Read, place);
@@ -217,7 +225,10 @@ impl<'t> Walk<'t> {
         let Some((function, object)) = named else {
             return self.class(Class::Unknown, || "calls something without a name".into());
         };
-        function.args.walk(self, place);
+        parts!(function.as_ref() => self, place; FuncCall {
+            walk: agg_order agg_filter over args;
+            skip: funcname agg_within_group agg_star agg_distinct func_variadic funcformat location
+        });
         self.opaque(object.clone(), function.args.len());
         self.effects.functions.insert(Function { object, arguments: function.args.len() });
     }

@@ -1,6 +1,7 @@
 //! What stands in a `FROM`.
 
 use pg_query::NodeEnum;
+use pg_query::protobuf::JoinExpr;
 
 use super::parts::{Part, parts};
 use super::{Place, Walk, Written, names};
@@ -10,20 +11,7 @@ impl<'t> Walk<'t> {
     pub(super) fn table(&mut self, node: &'t NodeEnum, place: &Place<'t>) {
         match node {
             NodeEnum::RangeVar(range) => range.walk(self, place),
-            NodeEnum::JoinExpr(join) => {
-                parts!(join.as_ref() => self, place; JoinExpr {
-                    walk: larg rarg quals;
-                    keep: is_natural using_clause alias;
-                    skip: jointype join_using_alias rtindex
-                });
-                // Which columns a join compares, or gives other names to, does not stand in the text.
-                if *is_natural || alias.as_ref().is_some_and(|alias| !alias.colnames.is_empty()) {
-                    self.columns.insert(Written { qualifier: None, name: None });
-                }
-                for name in using_clause.iter().filter_map(names::string) {
-                    self.columns.insert(Written { qualifier: None, name: Some(name) });
-                }
-            }
+            NodeEnum::JoinExpr(join) => self.join(join, place),
             NodeEnum::RangeSubselect(range) => {
                 parts!(range.as_ref() => self, place; RangeSubselect { walk: subquery; skip: lateral alias });
             }
@@ -74,5 +62,22 @@ impl<'t> Walk<'t> {
             NodeEnum::JsonTablePathSpec(path) => path.walk(self, place),
             _ => self.misplaced(node),
         }
+    }
+
+    fn join(&mut self, join: &'t JoinExpr, place: &Place<'t>) {
+        parts!(join => self, place; JoinExpr {
+            walk: larg rarg quals;
+            keep: is_natural using_clause join_using_alias alias;
+            skip: jointype rtindex
+        });
+        // Columns are compared here, too.
+        for name in using_clause.iter().filter_map(names::string) {
+            self.columns.insert(Written { qualifier: None, name: Some(name) });
+        }
+        let renamed = alias.as_ref().is_some_and(|alias| !alias.colnames.is_empty());
+        if *is_natural || renamed {
+            self.columns.insert(Written { qualifier: None, name: None });
+        }
+        self.joins.extend(alias.iter().chain(join_using_alias).map(|alias| alias.aliasname.as_str()));
     }
 }

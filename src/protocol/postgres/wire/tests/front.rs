@@ -303,3 +303,23 @@ proptest! {
         }
     }
 }
+
+/// Each format is found at once: asking for each of 65,535 in turn must not take their number squared.
+#[test]
+fn the_format_of_each_of_many_values_is_found_at_once() {
+    let count = u16::MAX;
+    let mut body = b"\0\0".to_vec();
+    body.extend(count.to_be_bytes());
+    (0..count).for_each(|number| body.extend((number % 2).to_be_bytes()));
+    body.extend(count.to_be_bytes());
+    (0..count).for_each(|_| body.extend([0xff; 4]));
+    body.extend([0, 0]);
+    let bind = Bind::read(&body).unwrap();
+    let begin = std::time::Instant::now();
+    for number in 0..usize::from(count) {
+        let wanted = if number % 2 == 0 { Format::Text } else { Format::Binary };
+        assert_eq!(bind.formats.of(number), Some(wanted));
+    }
+    assert_eq!(bind.formats.of(usize::from(count)), None);
+    assert!(begin.elapsed() < std::time::Duration::from_secs(2), "{:?}", begin.elapsed());
+}

@@ -1,0 +1,160 @@
+//! How much memory the tree of a text needs, told by its words before there is a tree.
+//!
+//! Each word costs some 2 KiB while it is decoded, so a text of a megabyte that is all short words would need gigabytes. And one rule of the
+//! grammar makes more of a text than there is in it: in `SET (a, b) = source` each of the columns holds a whole copy of the source,
+//! and sources can hold such assignments again.
+
+/// The most that the words of a text may weigh, with their copies: some 200 MB.
+pub(super) const MAX: usize = 100_000;
+/// A word weighs one more for each so many bytes that it has.
+const LONG: usize = 512;
+
+/// Whether the tree of a text stays within bounds. `escapes` says that a backslash in `'…'` hides the character after it.
+pub(super) fn is_bounded(sql: &str, escapes: bool) -> bool {
+    if bound(sql) <= MAX {
+        return true;
+    }
+    // The scanner knows only one way of reading strings: where the other one may see other words, the bound has to do.
+    if escapes && sql.contains('\\') {
+        return false;
+    }
+    // What cannot be cut into words has no tree.
+    // A text without any word is not given to the scanner: it hands over a list at address zero. The last word is one too many.
+    pg_query::scan_tokens(&[sql, ";"].concat()).map_or(true, |tokens| {
+        let words = tokens.iter().filter_map(|token| {
+            sql.get(usize::try_from(token.start).ok()?..usize::try_from(token.end).ok()?)
+        });
+        measured(words) <= MAX
+    })
+}
+
+/// No text of as many bytes, commas and times `set` weighs more, however it is cut into words: the copies multiply, so they are the
+/// most where each assignment has as many columns as any other.
+fn bound(sql: &str) -> usize {
+    let sets = sql.as_bytes().windows(3).filter(|word| word.eq_ignore_ascii_case(b"set")).count();
+    let commas = sql.bytes().filter(|byte| *byte == b',').count();
+    let Some(each) = commas.checked_div(sets) else { return sql.len() };
+    let copies = each.saturating_add(2).saturating_pow(u32::try_from(sets).unwrap_or(u32::MAX));
+    sql.len().saturating_mul(copies)
+}
+
+/// What a word stands in.
+enum Frame {
+    /// Brackets: whether `SET` or a comma stood before them, and the commas in them so far.
+    Brackets { assigns: bool, commas: usize },
+    /// The source of an assignment, and what the copies were outside of it.
+    Source { outside: usize },
+}
+
+/// What the words of a text weigh, each as often as it is copied.
+fn measured<'a>(words: impl Iterator<Item = &'a str>) -> usize {
+    let mut frames: Vec<Frame> = Vec::new();
+    let (mut copies, mut sum) = (1_usize, 0_usize);
+    // The columns of the brackets that have just been closed, if they can be assigned to.
+    let mut columns = None;
+    let mut before = "";
+    for word in words.filter(|word| !word.starts_with("--") && !word.starts_with("/*")) {
+        if matches!(word, "," | ";" | ")" | "]") {
+            // No expression goes on behind these.
+            while let Some(Frame::Source { outside }) =
+                frames.pop_if(|top| matches!(top, Frame::Source { .. }))
+            {
+                copies = outside;
+            }
+        }
+        let weight = (word.len() / LONG).saturating_add(1);
+        sum = sum.saturating_add(weight.saturating_mul(copies));
+        let assigned = columns.take();
+        match word {
+            "(" | "[" => {
+                let assigns = before == "," || before.eq_ignore_ascii_case("set");
+                frames.push(Frame::Brackets { assigns, commas: 0 });
+            }
+            ")" | "]" => {
+                if let Some(Frame::Brackets { assigns: true, commas }) = frames.pop() {
+                    columns = Some(commas.saturating_add(1));
+                }
+            }
+            "," => {
+                if let Some(Frame::Brackets { commas, .. }) = frames.last_mut() {
+                    *commas = commas.saturating_add(1);
+                }
+            }
+            "=" => {
+                if let Some(columns) = assigned {
+                    frames.push(Frame::Source { outside: copies });
+                    copies = copies.saturating_mul(columns);
+                }
+            }
+            _ => {}
+        }
+        before = word;
+    }
+    sum
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Assignments in the sources of assignments, `columns` each.
+    fn nested(depth: usize, columns: usize) -> String {
+        let names = vec!["a"; columns].join(", ");
+        let open = format!("WITH w AS (UPDATE t SET ({names}) = (SELECT 1 FROM (");
+        format!("{}SELECT 1{} SELECT 1", open.repeat(depth), ") q)) SELECT 1".repeat(depth))
+    }
+
+    fn words(sql: &str) -> usize {
+        let tokens = pg_query::scan_tokens(sql).unwrap();
+        measured(
+            tokens.iter().map(|token| {
+                &sql[usize::try_from(token.start).unwrap()..usize::try_from(token.end).unwrap()]
+            }),
+        )
+    }
+
+    #[test]
+    fn what_is_copied_counts_as_often() {
+        for (sql, counted) in [
+            ("SELECT 1", 2),
+            ("UPDATE t SET a = 1", 6),
+            ("UPDATE t SET (a) = (1)", 10),
+            ("UPDATE t SET (a, b) = (1) WHERE c", 9 + 2 * 5),
+            ("UPDATE t SET (a, b) = (1), c = 2", 9 + 2 * 3 + 4),
+            ("UPDATE t SET (a, b) /* x */ = -- y\n (1)", 9 + 2 * 3),
+            ("SELECT f(a, b) = 1", 9),
+            ("SELECT a[1, 2] = 1", 9),
+        ] {
+            assert_eq!(words(sql), counted, "{sql}");
+        }
+    }
+
+    #[test]
+    fn copies_of_copies_are_refused_and_usual_texts_are_not() {
+        assert!(is_bounded(&nested(3, 2), false));
+        assert!(!is_bounded(&nested(20, 2), false) && !is_bounded(&nested(20, 2), true));
+        assert!(!is_bounded(&nested(5, 30), false));
+        let wide =
+            format!("UPDATE t SET ({}) = (SELECT '{}')", vec!["a"; 1000].join(","), "x".repeat(100_000));
+        assert!(!is_bounded(&wide, false));
+        // One after the other they do not multiply.
+        let many = "UPDATE t SET (a, b, c) = (SELECT 1, 2, 3) WHERE d;".repeat(1000);
+        assert!(is_bounded(&many, false) && is_bounded(&"UPDATE t SET a = 1, b = 2;".repeat(8_000), false));
+        // Short words without end.
+        assert!(!is_bounded(&"a,".repeat(60_000), false) && is_bounded(&"a,".repeat(49_000), false));
+        assert!(is_bounded(&format!("SELECT '{}'", "a".repeat(1_000_000)), false));
+        // A string that ends elsewhere must not hide one.
+        let hidden = format!(r"SELECT '\'' ; {}; --'", nested(20, 2));
+        assert!(is_bounded(&hidden, false) && !is_bounded(&hidden, true));
+    }
+
+    #[test]
+    fn the_bound_is_never_less_than_what_is_measured() {
+        for depth in 1..6 {
+            for columns in 1..5 {
+                let sql = nested(depth, columns);
+                assert!(bound(&sql) >= words(&sql), "{depth} {columns}");
+            }
+        }
+    }
+}
