@@ -92,6 +92,25 @@ impl Effects {
         })
     }
 
+    /// Whether it changes where names without a schema are looked up: then they mean other things than is assumed, here or in the texts
+    /// after it. `base` is its class without what opaque functions do.
+    pub fn moves_names(&self, base: Class) -> bool {
+        self.settings.iter().any(|setting| match (setting.name.as_deref(), setting.value.as_deref()) {
+            (None, _) => true,
+            (Some(SEARCH_PATH), Some(path)) => !is_usual(path),
+            // Reset, which is a read, or computed, which is not.
+            (Some(SEARCH_PATH), None) => base >= Class::Admin,
+            (Some(_), _) => false,
+        })
+    }
+
+    /// The same in a session in which names have been moved before: nobody knows where to.
+    pub fn with_moved_names(&self) -> Self {
+        let mut moved = self.clone();
+        moved.settings.insert(Setting { name: Some(SEARCH_PATH.into()), value: Some("?".into()) });
+        moved
+    }
+
     /// What a text does together with the prepared statements that it runs, all of which are known: then nothing of it is unseen.
     pub fn with_statements<'a>(&self, run: impl IntoIterator<Item = &'a Self>) -> Self {
         let mut all = self.clone();
@@ -144,6 +163,18 @@ impl Effects {
             + self.channels.len();
         entries.saturating_mul(ENTRY).saturating_add(size_of::<Self>())
     }
+}
+
+/// The setting that says where names without a schema are looked up.
+const SEARCH_PATH: &str = "search_path";
+
+/// Whether a search path has only the schemas that are assumed.
+pub fn is_usual(path: &str) -> bool {
+    path.split(',').enumerate().all(|(place, schema)| match schema.trim().trim_matches('"') {
+        "pg_catalog" => place == 0,
+        "" | "public" | "$user" | "pg_temp" => true,
+        _ => false,
+    })
 }
 
 /// Why a text has a class.

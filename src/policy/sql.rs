@@ -83,7 +83,7 @@ impl SqlTest {
     pub(super) fn answer(&self, command: &Command) -> Answer {
         let Some(sql) = command.sql() else { return Answer::No };
         let Some(effects) = sql.effects.as_deref() else { return Answer::Unsure };
-        let unseen = effects.runs_unseen() || (self.usage == Use::All && moves_names(effects, sql.base));
+        let unseen = effects.runs_unseen() || (self.usage == Use::All && effects.moves_names(sql.base));
         match &self.asked {
             Asked::Tables(globs) => {
                 let relations = effects.relations.iter().map(|relation| of_names(globs, &relation.object));
@@ -139,7 +139,7 @@ impl SqlTest {
         if by_name && effects.runs_unseen() {
             names.push("what an earlier text has prepared".to_owned());
         }
-        if by_name && self.usage == Use::All && moves_names(effects, sql.base) {
+        if by_name && self.usage == Use::All && effects.moves_names(sql.base) {
             names.push("a search_path that changes what names mean".to_owned());
         }
         if names.is_empty() { "none".to_owned() } else { names.join(", ") }
@@ -157,29 +157,6 @@ fn of_names(globs: &[NameGlob], object: &Object) -> Answer {
 
 fn of_columns(globs: &[ColumnGlob], effects: &Effects) -> impl Iterator<Item = Answer> {
     effects.columns.iter().map(|column| Answer::any(globs.iter().map(|glob| glob.answer(column))))
-}
-
-/// Whether the text changes where names without a schema are looked up: then they mean other things than a condition that lets
-/// pass assumes, here or in the texts after it.
-fn moves_names(effects: &Effects, base: Class) -> bool {
-    effects.settings.iter().any(|setting| match (setting.name.as_deref(), setting.value.as_deref()) {
-        (None, _) => true,
-        (Some("search_path"), Some(path)) => !is_usual(path),
-        // Reset, which is a read, or computed, which is not.
-        (Some("search_path"), None) => base >= Class::Admin,
-        (Some(_), _) => false,
-    })
-}
-
-/// Whether a search path has only the schemas that are assumed.
-fn is_usual(path: &str) -> bool {
-    path.split(',').enumerate().all(|(place, schema)| {
-        match schema.trim().trim_matches('"').to_ascii_lowercase().as_str() {
-            "pg_catalog" => place == 0,
-            "" | "public" | "$user" | "pg_temp" => true,
-            _ => false,
-        }
-    })
 }
 
 /// What a SQL text does, for people and programs.

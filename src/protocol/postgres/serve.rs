@@ -20,11 +20,13 @@ use crate::domain::Denied;
 use crate::domain::DenyCode;
 use crate::domain::Protocol;
 use crate::domain::RequestId;
+use crate::domain::sql;
 use crate::pipeline::Arrival;
 use crate::pipeline::Gate;
 use crate::pipeline::Seat;
 use crate::protocol::postgres::cancel::Cancellable;
 use crate::protocol::postgres::cancel::Cancels;
+use crate::protocol::postgres::command;
 use crate::protocol::postgres::judge::Judge;
 use crate::protocol::postgres::judge::Lexing;
 use crate::protocol::postgres::login::LoginError;
@@ -50,6 +52,7 @@ use crate::protocol::postgres::wire::front::FrontMessage;
 use crate::protocol::postgres::wire::opening::Opener;
 use crate::protocol::postgres::wire::opening::Opening;
 use crate::protocol::postgres::wire::sqlstate::SqlState;
+use crate::protocol::postgres::wire::startup::Setting;
 use crate::protocol::postgres::wire::startup::Startup;
 use crate::protocol::postgres::wire::tag::FrontTag;
 use crate::transport::listen::keep_alive;
@@ -214,7 +217,7 @@ impl PostgresService {
                 let cancellable = self.cancels.enter(startup.spoken);
                 match greet(&mut stream, &entered.ready, &cancellable, &startup).await {
                     Ok(()) => {
-                        self.run(entered, stream, input, &cancellable, draining).await;
+                        self.run(entered, &startup, (stream, input), &cancellable, draining).await;
                         Ok(())
                     }
                     Err(error) => Err(error),
@@ -234,6 +237,9 @@ impl PostgresService {
         startup: &Startup,
         database: Option<String>,
     ) -> Result<Entered, Denied> {
+        if let Some(path) = startup.setting(Setting::SearchPath) {
+            self.may_set(&seat, path).await.inspect_err(|denied| seat.record_failure(denied))?;
+        }
         let governed = seat.governed();
         let database = database.unwrap_or_else(|| governed.connection.upstream.database().to_owned());
         let entered = match seat.credential().await {
@@ -264,11 +270,24 @@ impl PostgresService {
         }
     }
 
+    /// A search path in the startup packet is a `SET` that comes before any statement: it needs the same policies.
+    async fn may_set(&self, seat: &Seat, path: &str) -> Result<(), Denied> {
+        // Only judged, never sent. What is more than a path makes it more than one statement, or none.
+        let text = format!("SET search_path TO {path}");
+        let judgement = self.judge.judge(text.as_bytes(), Lexing::default()).await;
+        let command = command::command(text.as_bytes(), &judgement, |_name| None, |_function| false);
+        if seat.prepare(&command, ())?.is_some() {
+            return Ok(());
+        }
+        let detail = "no policy allows the search_path of this startup packet; leave it out, or ask for a policy with verbs = [\"set\"]";
+        Err(Denied::new(DenyCode::Denied, detail).because("search_path"))
+    }
+
     async fn run(
         &self,
         entered: Entered,
-        client: Stream,
-        client_input: BytesMut,
+        startup: &Startup,
+        (client, client_input): (Stream, BytesMut),
         cancellable: &Cancellable,
         draining: watch::Receiver<bool>,
     ) {
@@ -285,6 +304,7 @@ impl PostgresService {
                 standard_conforming_strings: ready.standard_conforming_strings() != Some(false),
             },
             transaction: transaction(ready.status),
+            moved: startup.setting(Setting::SearchPath).is_some_and(|path| !sql::is_usual(path)),
             cancel_key: ready.cancel,
             asked: Arc::clone(&cancellable.asked),
         };

@@ -81,6 +81,8 @@ pub struct Start {
     pub lexing: Lexing,
     /// Where the transaction stands.
     pub transaction: Transaction,
+    /// Whether the client has chosen another search path than the usual one.
+    pub moved: bool,
 }
 
 /// Why a session ends.
@@ -111,6 +113,7 @@ pub async fn run(start: Start, mut draining: watch::Receiver<bool>) {
         transaction: Cell::new(start.transaction),
         lexing: Cell::new(start.lexing),
         unsure: Cell::new(None),
+        moved: Cell::new(start.moved),
         outbox: RefCell::default(),
         wake: Notify::new(),
         settled: Notify::new(),

@@ -134,10 +134,10 @@ impl Shared {
         let names = self.names.borrow();
         let mut commands = Vec::with_capacity(readings.len());
         for judgement in readings {
-            commands.push(Self::seen(
+            commands.push(self.moved(Self::seen(
                 command(sql, judgement, |entry| names.class(entry), |_function| false),
                 &names,
-            ));
+            )));
             for entry in judgement.effects().map(|effects| effects.names.as_slice()).unwrap_or_default() {
                 commands.extend(names.definitions(entry).iter().map(|definition| definition.command.clone()));
             }
@@ -148,6 +148,17 @@ impl Shared {
             commands.push(command(sql, &unread, |_name| None, |_function| false));
         }
         commands
+    }
+
+    /// The command as it is in a session whose names may have been moved.
+    fn moved(&self, mut command: Command) -> Command {
+        if self.moved.get()
+            && let Words::Sql(sql) = &mut command.words
+            && let Some(effects) = &mut sql.effects
+        {
+            *effects = Arc::new(effects.with_moved_names());
+        }
+        command
     }
 
     /// A command with all that the prepared statements do which it runs, when all of them are known.
@@ -422,4 +433,10 @@ fn refuse(kind: Kind, refusal: Refusal) -> Step {
 pub(super) fn may_change_lexing(command: &Command) -> bool {
     command.class == Class::Unknown
         || command.sql().and_then(|sql| sql.effects.as_deref()).is_none_or(Effects::changes_lexing)
+}
+
+/// Whether what a command does may change where names are looked up in the texts after it.
+pub(super) fn may_move_names(command: &Command) -> bool {
+    let Some(sql) = command.sql() else { return true };
+    !sql.opaque.is_empty() || sql.effects.as_ref().is_none_or(|effects| effects.moves_names(sql.base))
 }

@@ -14,6 +14,7 @@ use crate::protocol::postgres::session::plan::Kind;
 use crate::protocol::postgres::session::plan::Step;
 use crate::protocol::postgres::session::plan::Wanted;
 use crate::protocol::postgres::session::plan::may_change_lexing;
+use crate::protocol::postgres::session::plan::may_move_names;
 use crate::protocol::postgres::session::shared::Shared;
 use crate::protocol::postgres::upstream::Control;
 use crate::protocol::postgres::upstream::Substitute;
@@ -28,6 +29,9 @@ impl Front {
         run.get().admitted(guard);
         if may_change_lexing(&definition.command) {
             self.shared().unsure.set(Some(number));
+        }
+        if may_move_names(&definition.command) {
+            self.shared().moved.set(true);
         }
         let what = match kind {
             Kind::Bind { portal } => What::Bind { portal },

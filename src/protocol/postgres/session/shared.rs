@@ -32,6 +32,8 @@ pub(super) struct Shared {
     pub(super) lexing: Cell<Lexing>,
     /// The last message that may have changed that, while it is not answered.
     pub(super) unsure: Cell<Option<Number>>,
+    /// Names without a schema may be looked up elsewhere than usual, from here to the end of the session.
+    pub(super) moved: Cell<bool>,
     /// What the gateway has to say to the client, whole messages; sent at the next place between two messages of the target.
     pub(super) outbox: RefCell<BytesMut>,
     /// There is something in the outbox.
