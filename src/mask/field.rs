@@ -9,6 +9,8 @@ pub(super) struct FieldNames {
     /// Bit `n`: an exact name is `n` bytes long once folded; the highest one also stands for all that are longer.
     lengths: u64,
     globs: Vec<(Box<str>, u16)>,
+    /// Whether a pattern has a dot in it.
+    paths: bool,
     first: ByteSet,
     last: ByteSet,
 }
@@ -50,6 +52,7 @@ impl FieldNames {
         }
         self.first.add_folded(folded.chars().next());
         self.last.add_folded(folded.chars().next_back());
+        self.paths |= folded.contains('.');
         if folded.contains(['*', '?']) {
             self.globs.push((folded.into(), rule));
         } else {
@@ -67,6 +70,21 @@ impl FieldNames {
     #[inline]
     pub(super) fn find(&self, name: &[u8]) -> Option<u16> {
         if self.may_name(name) { self.find_folded(name) } else { None }
+    }
+
+    /// Whether a pattern has a dot in it: only such a one can name a column with its table.
+    pub(super) fn has_paths(&self) -> bool {
+        self.paths
+    }
+
+    /// The rule that masks something by a name with dots: patterns without a dot do not count, so that `cust*` is not all columns
+    /// of `customers`.
+    pub(super) fn find_path(&self, path: &str) -> Option<u16> {
+        let folded = fold(path);
+        let exact = self.exact.get(folded.as_bytes()).copied();
+        let fits = |(pattern, _): &&(Box<str>, u16)| pattern.contains('.') && matches(pattern, &folded);
+        let glob = self.globs.iter().find(fits).map(|&(_, rule)| rule);
+        exact.into_iter().chain(glob).min()
     }
 
     /// Whether the first and last byte of a name leave room for a pattern.

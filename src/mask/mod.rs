@@ -16,6 +16,7 @@
 //! | array | each element as above | as before | as before | as before |
 
 mod bits;
+mod column;
 mod csv;
 pub mod detect;
 mod field;
@@ -34,6 +35,7 @@ mod text;
 mod value;
 mod view;
 
+pub use column::FieldRule;
 pub use format::Format;
 pub use masker::Masker;
 pub use masker::Unmaskable;

@@ -49,6 +49,16 @@ impl Notes {
         }
     }
 
+    /// Counts a value that was masked by the name of its field. `at` is the field.
+    pub fn masked(&mut self, at: &str) {
+        self.add("field", at);
+    }
+
+    /// Counts a value that was withheld since it could not be masked. `at` is the place.
+    pub fn withheld(&mut self, at: &str) {
+        self.add("withheld", at);
+    }
+
     pub(super) fn add(&mut self, entity: &str, at: &str) {
         self.count(entity, at, 1);
     }

@@ -153,7 +153,13 @@ impl Plan {
     }
 
     /// `at` is asked for the place only if something is found.
-    fn whole(&self, text: &[u8], field: &str, at: impl Fn() -> String, notes: &mut Notes) -> Option<Vec<u8>> {
+    pub(super) fn whole(
+        &self,
+        text: &[u8],
+        field: &str,
+        at: impl Fn() -> String,
+        notes: &mut Notes,
+    ) -> Option<Vec<u8>> {
         if self.is_empty() || self.is_inert(text) {
             return None;
         }

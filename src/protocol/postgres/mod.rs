@@ -10,11 +10,13 @@
 //! back ([`reply`]). So the state of transactions, portals and pipelines is always the target's own.
 
 pub mod cancel;
+pub mod catalog;
 pub mod command;
 pub mod inquiry;
 pub mod judge;
 pub mod login;
 pub mod reply;
+pub mod rows;
 pub mod serve;
 pub mod session;
 pub mod upstream;

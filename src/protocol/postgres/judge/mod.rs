@@ -15,6 +15,7 @@ use std::io;
 use std::sync::Arc;
 
 use crate::domain::command::Class;
+use crate::domain::sql::Object;
 
 pub mod cache;
 mod functions;
@@ -91,6 +92,12 @@ fn read(sql: &str, lexing: Lexing) -> Judgement {
         Err(parser::Failure::Syntax(error)) => Judgement::Syntax(error),
         Err(parser::Failure::Unread(unread)) => Judgement::Unread(unread),
     }
+}
+
+/// Whether a function of this name runs a SQL text that it is given, reads files, large objects or other sessions, or changes the
+/// server, in any schema: what it gives back can come from any table.
+pub fn is_dangerous(function: &Object) -> bool {
+    functions::call(function.schema.as_deref(), &function.name) == functions::Call::Dangerous
 }
 
 /// What is known about a text.

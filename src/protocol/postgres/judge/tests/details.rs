@@ -27,6 +27,10 @@ fn columns_have_their_relations_as_far_as_written() {
         ("UPDATE t SET a = b WHERE c = 1", "t.a= ?.b ?.c"),
         ("SELECT a FROM t GROUP BY b HAVING max(c) > 1 ORDER BY d", "?.a ?.b ?.c ?.d"),
         ("SELECT count(*) FROM t", ""),
+        // Other names for the columns hide which ones are read.
+        ("SELECT x || '' FROM customers AS c (a, b, x)", "?.x customers.*"),
+        ("SELECT x FROM (customers JOIN t USING (id)) AS j (a, x)", "?.x ?.*"),
+        ("SELECT x FROM customers AS c", "?.x"),
         ("SELECT x.a FROM t x, u x2 WHERE EXISTS (SELECT FROM v x WHERE x.a = 1)", "t.a v.a"),
     ] {
         assert_eq!(columns(&effects(sql)), words(expected), "{sql}");

@@ -1,0 +1,109 @@
+//! The questions: SQL texts for the simple protocol, whose answers come as text.
+
+/// What a question is answered with: rows of cells, `None` for NULL.
+pub type Rows = Vec<Vec<Option<String>>>;
+
+/// What the connection must send before the first question: names in the answers and in the definitions of views have their schemas,
+/// and no function of somebody else stands in for one of the server.
+pub const FIRST: &str = "SET search_path TO pg_catalog";
+
+/// What is asked of a server. Best in one transaction of level `REPEATABLE READ`, so that the answers fit each other.
+/// For PostgreSQL 12 and later.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Question {
+    /// Relations and their columns.
+    Relations,
+    /// Children and parents.
+    Inheritance,
+    /// What views read.
+    Dependencies,
+    /// Functions, procedures and aggregates.
+    Functions,
+}
+
+/// The answers to all questions.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Answers {
+    /// To [`Question::Relations`].
+    pub relations: Rows,
+    /// To [`Question::Inheritance`].
+    pub inheritance: Rows,
+    /// To [`Question::Dependencies`].
+    pub dependencies: Rows,
+    /// To [`Question::Functions`].
+    pub functions: Rows,
+}
+
+impl Question {
+    /// All questions.
+    pub const ALL: [Self; 4] = [Self::Relations, Self::Inheritance, Self::Dependencies, Self::Functions];
+
+    /// The text of it.
+    pub const fn sql(self) -> &'static str {
+        match self {
+            Self::Relations => RELATIONS,
+            Self::Inheritance => "SELECT inhrelid, inhparent FROM pg_catalog.pg_inherits",
+            Self::Dependencies => DEPENDENCIES,
+            Self::Functions => FUNCTIONS,
+        }
+    }
+
+    /// How many cells a row of the answer has.
+    pub const fn cells(self) -> usize {
+        match self {
+            Self::Relations | Self::Functions => 7,
+            Self::Inheritance => 2,
+            Self::Dependencies => 3,
+        }
+    }
+}
+
+/// The text that gives the definition of a view, as one row of one cell. That definition is then parsed and described as a statement:
+/// nothing of it runs.
+pub fn definition_of(view: u32) -> String {
+    format!("SELECT pg_catalog.pg_get_viewdef({view}::pg_catalog.oid)")
+}
+
+/// One row for each column, or one for a relation without columns.
+const RELATIONS: &str = "\
+SELECT c.oid, n.nspname, c.relname, c.relkind, a.attnum, a.attname, \
+  CASE WHEN a.attgenerated <> '' THEN pg_catalog.pg_get_expr(d.adbin, d.adrelid) END \
+FROM pg_catalog.pg_class c \
+JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
+LEFT JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped \
+LEFT JOIN pg_catalog.pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum \
+WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S') \
+AND (n.nspname NOT IN ('pg_catalog', 'information_schema', 'pg_toast') \
+  OR n.nspname = 'pg_catalog' AND c.relname IN ('pg_stats', 'pg_statistic', 'pg_statistic_ext_data', \
+    'pg_stats_ext', 'pg_stats_ext_exprs', 'pg_stat_activity', 'pg_largeobject', 'pg_prepared_statements', \
+    'pg_cursors')) \
+ORDER BY c.oid, a.attnum";
+
+/// One row for each relation (`r`) or function (`f`) that a view reads or calls. An operator counts as its function. Whole rows
+/// leave no trace of their own, so columns are not asked for.
+const DEPENDENCIES: &str = "\
+SELECT DISTINCT r.ev_class, \
+  CASE WHEN d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass THEN 'r' ELSE 'f' END, \
+  CASE WHEN d.refclassid = 'pg_catalog.pg_operator'::pg_catalog.regclass THEN o.oprcode::pg_catalog.oid \
+    ELSE d.refobjid END \
+FROM pg_catalog.pg_rewrite r \
+JOIN pg_catalog.pg_depend d ON d.classid = 'pg_catalog.pg_rewrite'::pg_catalog.regclass AND d.objid = r.oid \
+  AND d.refclassid IN ('pg_catalog.pg_class'::pg_catalog.regclass, 'pg_catalog.pg_proc'::pg_catalog.regclass, \
+    'pg_catalog.pg_operator'::pg_catalog.regclass) \
+LEFT JOIN pg_catalog.pg_operator o ON d.refclassid = 'pg_catalog.pg_operator'::pg_catalog.regclass \
+  AND o.oid = d.refobjid \
+WHERE r.ev_type = '1' AND d.refobjid <> r.ev_class";
+
+/// One row for each function, or for each function that an aggregate is made of. Volatile ones of `pg_catalog` are there so that
+/// a function of the same name elsewhere is not taken for them.
+const FUNCTIONS: &str = "\
+SELECT p.oid, n.nspname, p.proname, p.prokind, b.provolatile, p.prosecdef OR b.prosecdef, l.lanname \
+FROM pg_catalog.pg_proc p \
+JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace \
+LEFT JOIN pg_catalog.pg_aggregate g ON g.aggfnoid = p.oid \
+JOIN pg_catalog.pg_proc b ON b.oid = ANY (CASE WHEN g.aggfnoid IS NULL THEN ARRAY[p.oid] ELSE \
+  ARRAY[g.aggtransfn::pg_catalog.oid, g.aggfinalfn::pg_catalog.oid, g.aggcombinefn::pg_catalog.oid, \
+    g.aggserialfn::pg_catalog.oid, g.aggdeserialfn::pg_catalog.oid, g.aggmtransfn::pg_catalog.oid, \
+    g.aggminvtransfn::pg_catalog.oid, g.aggmfinalfn::pg_catalog.oid] END) \
+JOIN pg_catalog.pg_language l ON l.oid = b.prolang \
+WHERE n.nspname <> 'pg_catalog' OR p.provolatile = 'v'";

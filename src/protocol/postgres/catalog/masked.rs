@@ -1,0 +1,251 @@
+//! Which columns of which relations are masked under a plan.
+
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::sync::Arc;
+
+use super::lineage::{Lineage, Source};
+use super::shows::shows_in;
+use super::{Catalog, Dependency, FIRST_USER_OID, Relation};
+use crate::mask::{FieldRule, Plan};
+
+/// How many views may stand on one another; what stands higher stays withheld.
+const DEEPEST: usize = 32;
+
+/// What is done to a column.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mask {
+    /// It is masked by this rule.
+    Field(FieldRule),
+    /// It is computed from masked values, or that cannot be excluded: nothing of it is shown.
+    Withheld,
+}
+
+/// The masked columns of a database under a plan.
+#[derive(Debug, Clone)]
+pub struct Masked {
+    catalog: Arc<Catalog>,
+    plan: Arc<Plan>,
+    /// By the oid of the relation and the number of the column. No entry is empty.
+    columns: HashMap<u32, HashMap<i16, Mask>>,
+    /// The views that are not settled.
+    open: BTreeSet<u32>,
+    rounds: usize,
+}
+
+impl Masked {
+    pub(super) fn of(catalog: Arc<Catalog>, plan: Arc<Plan>) -> Self {
+        let mut masked = Self { catalog, plan, columns: HashMap::new(), open: BTreeSet::new(), rounds: 0 };
+        if masked.plan.has_fields() {
+            masked.by_name();
+            masked.by_table();
+            masked.by_view();
+        }
+        masked
+    }
+
+    /// The catalogue it was made from.
+    pub fn catalog(&self) -> &Catalog {
+        &self.catalog
+    }
+
+    /// The plan it was made for.
+    pub fn plan(&self) -> &Arc<Plan> {
+        &self.plan
+    }
+
+    /// What is done to a column.
+    pub fn mask(&self, table: u32, attribute: i16) -> Option<Mask> {
+        self.columns.get(&table)?.get(&attribute).copied()
+    }
+
+    /// Whether any column of a relation is masked.
+    pub fn touches(&self, table: u32) -> bool {
+        self.columns.contains_key(&table)
+    }
+
+    /// Whether a column of this name of a relation is masked.
+    pub fn names(&self, relation: &Relation, column: &str) -> bool {
+        self.columns.get(&relation.oid).is_some_and(|masks| {
+            relation.columns.iter().any(|own| *own.name == *column && masks.contains_key(&own.number))
+        })
+    }
+
+    /// Whether the catalogue knows a column, so that no mask means that it is not masked. Of PostgreSQL's own relations all are
+    /// known. If it does not, it is older than the column.
+    pub fn knows(&self, table: u32, attribute: i16) -> bool {
+        if table < FIRST_USER_OID {
+            return true;
+        }
+        let Some(relation) = self.catalog.relation(table) else { return false };
+        attribute <= 0 || relation.columns.iter().any(|column| column.number == attribute)
+    }
+
+    /// The views whose definitions are to be described next: those that may show masked values and stand only on what is settled. Each
+    /// is to be settled with [`Masked::settle`]; then there may be more. Empty when all is done, or after 32 rounds.
+    pub fn asks(&mut self) -> Vec<u32> {
+        if self.rounds >= DEEPEST {
+            return Vec::new();
+        }
+        self.rounds += 1;
+        let ready = |view: &&u32| {
+            let below = self.catalog.dependencies.get(*view).into_iter().flatten();
+            below.into_iter().all(|on| !matches!(on, Dependency::Relation(oid) if self.open.contains(oid)))
+        };
+        self.open.iter().filter(ready).copied().collect()
+    }
+
+    /// Takes what the server says about a view that was asked for. Without a lineage, or with one that does not fit the view, all
+    /// of its columns stay withheld.
+    pub fn settle(&mut self, view: u32, lineage: Option<&Lineage>) {
+        if !self.open.remove(&view) {
+            return;
+        }
+        let catalog = Arc::clone(&self.catalog);
+        let (Some(relation), Some(lineage)) = (catalog.relation(view), lineage) else { return };
+        if lineage.sources.len() != relation.columns.len() {
+            return;
+        }
+        let reaches = lineage.reaches || self.calls_unknown(view);
+        let mut masks = HashMap::new();
+        for (column, source) in relation.columns.iter().zip(&lineage.sources) {
+            let mask = self.inherited(*source, reaches).or_else(|| self.named(relation, &column.name));
+            masks.extend(mask.map(|mask| (column.number, mask)));
+        }
+        if masks.is_empty() {
+            self.columns.remove(&view);
+        } else {
+            self.columns.insert(view, masks);
+        }
+    }
+
+    /// What becomes of a column of a view that comes from `source`.
+    fn inherited(&self, source: Source, reaches: bool) -> Option<Mask> {
+        let Source { table, attribute } = source;
+        let hidden = match (table, attribute) {
+            (0, _) => reaches,
+            (_, 0) => self.touches(table) || !self.knows(table, 0),
+            _ => !self.knows(table, attribute),
+        };
+        if hidden { Some(Mask::Withheld) } else { self.mask(table, attribute) }
+    }
+
+    /// What the plan says to the name of a column.
+    fn named(&self, relation: &Relation, column: &str) -> Option<Mask> {
+        self.plan.column(&relation.schema, &relation.name, column).map(Mask::Field)
+    }
+
+    fn by_name(&mut self) {
+        let catalog = Arc::clone(&self.catalog);
+        for relation in catalog.relations.values() {
+            for column in &relation.columns {
+                let shows = || shows_in(&relation.name, &column.name).then_some(Mask::Withheld);
+                if let Some(mask) = self.named(relation, &column.name).or_else(shows) {
+                    self.put(relation.oid, column.number, mask);
+                }
+            }
+        }
+    }
+
+    /// Masks what partitions, children and parents of a table call by the same name, and the columns that are generated from masked
+    /// ones. Goes on until nothing is added.
+    fn by_table(&mut self) {
+        let catalog = Arc::clone(&self.catalog);
+        loop {
+            let mut added = false;
+            for &(child, parent) in &catalog.inheritance {
+                let (Some(child), Some(parent)) = (catalog.relation(child), catalog.relation(parent)) else {
+                    continue;
+                };
+                for (from, to) in [(child, parent), (parent, child)] {
+                    added |= self.copy_masks(from, to);
+                }
+            }
+            for oid in self.columns.keys().copied().collect::<Vec<_>>() {
+                added |= catalog.relation(oid).is_some_and(|relation| self.generated(relation));
+            }
+            if !added {
+                return;
+            }
+        }
+    }
+
+    fn copy_masks(&mut self, from: &Relation, to: &Relation) -> bool {
+        let Some(masks) = self.columns.get(&from.oid) else { return false };
+        let named: Vec<(&str, Mask)> = from
+            .columns
+            .iter()
+            .filter_map(|column| Some((&*column.name, *masks.get(&column.number)?)))
+            .collect();
+        let mut added = false;
+        for (name, mask) in named {
+            if let Some(column) = to.columns.iter().find(|column| *column.name == *name) {
+                added |= self.put(to.oid, column.number, mask);
+            }
+        }
+        added
+    }
+
+    /// Withholds the generated columns in whose expression the name of a masked column stands.
+    fn generated(&mut self, relation: &Relation) -> bool {
+        let Some(masks) = self.columns.get(&relation.oid) else { return false };
+        let masked: Vec<String> = relation
+            .columns
+            .iter()
+            .filter(|column| masks.contains_key(&column.number))
+            .map(|column| column.name.replace('"', "\"\""))
+            .collect();
+        let mut added = false;
+        for column in &relation.columns {
+            let Some(expression) = &column.generated else { continue };
+            if masked.iter().any(|name| expression.contains(name.as_str())) {
+                added |= self.put(relation.oid, column.number, Mask::Withheld);
+            }
+        }
+        added
+    }
+
+    /// Withholds all columns of the views that may show masked values, and opens these views.
+    fn by_view(&mut self) {
+        let catalog = Arc::clone(&self.catalog);
+        let mut open: HashSet<u32> = HashSet::new();
+        loop {
+            let before = open.len();
+            for (&view, dependencies) in &catalog.dependencies {
+                let suspect = |on: &Dependency| match *on {
+                    Dependency::Relation(oid) => oid != view && (self.touches(oid) || open.contains(&oid)),
+                    Dependency::Function(oid) => !catalog.routines.computes_by_oid(oid),
+                };
+                if view >= FIRST_USER_OID && dependencies.iter().any(suspect) {
+                    open.insert(view);
+                }
+            }
+            if open.len() == before {
+                break;
+            }
+        }
+        for &view in &open {
+            for column in
+                catalog.relation(view).map(|relation| relation.columns.as_slice()).unwrap_or_default()
+            {
+                self.put(view, column.number, Mask::Withheld);
+            }
+        }
+        self.open.extend(open);
+    }
+
+    /// Whether a view calls a function that may read tables.
+    fn calls_unknown(&self, view: u32) -> bool {
+        self.catalog.dependencies.get(&view).into_iter().flatten().any(|on| match *on {
+            Dependency::Relation(_) => false,
+            Dependency::Function(oid) => !self.catalog.routines.computes_by_oid(oid),
+        })
+    }
+
+    /// Adds a mask where there is none.
+    fn put(&mut self, table: u32, attribute: i16, mask: Mask) -> bool {
+        let masks = self.columns.entry(table).or_default();
+        let before = masks.len();
+        masks.entry(attribute).or_insert(mask);
+        masks.len() > before
+    }
+}

@@ -1,0 +1,169 @@
+//! What a server's catalogue says about relations, views and functions, as plain values, and which columns are masked by that.
+//!
+//! Nothing here asks: a connection sends the texts of [`Question`] and gives back what came ([`Catalog::read`]). From that and a
+//! [`Plan`](crate::mask::Plan) comes [`Masked`]: which columns of which relations are masked. Columns of views that are computed
+//! from masked ones are found with the server's help: a view is described, not run, and the description says where each
+//! column comes from ([`Masked::asks`], [`Masked::settle`]). What is not known stays withheld.
+//!
+//! What this cannot see: a view that runs a SQL text which it holds as a string (`query_to_xml`, `dblink`), a table into which
+//! somebody copied masked values under another name, and what functions do inside. The rights of the role at the server are what
+//! guarantees that.
+
+mod ask;
+mod lineage;
+mod masked;
+mod read;
+mod routines;
+mod shows;
+
+#[cfg(test)]
+pub(super) mod tests;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+pub use ask::Answers;
+pub use ask::FIRST;
+pub use ask::Question;
+pub use ask::Rows;
+pub use ask::definition_of;
+pub use lineage::Lineage;
+pub use lineage::Source;
+pub use masked::Mask;
+pub use masked::Masked;
+pub use read::CatalogError;
+pub use shows::gives_data;
+pub use shows::shows_data;
+
+use crate::domain::sql::Object;
+use crate::mask::Plan;
+use routines::Routines;
+
+/// Oids below this belong to what PostgreSQL brings along (`FirstNormalObjectId`).
+pub const FIRST_USER_OID: u32 = 16_384;
+
+/// What a relation is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// A table of another server.
+    Foreign,
+    /// A view whose rows are kept.
+    MaterializedView,
+    /// A table that is made of partitions.
+    Partitioned,
+    /// A sequence.
+    Sequence,
+    /// A table.
+    Table,
+    /// A view.
+    View,
+}
+
+/// One column of a relation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Column {
+    /// Its number, from 1; numbers of dropped columns are not given again.
+    pub number: i16,
+    /// Its name.
+    pub name: Box<str>,
+    /// The expression it is computed by, if it is a generated column.
+    pub generated: Option<Box<str>>,
+}
+
+/// One relation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Relation {
+    /// Its oid.
+    pub oid: u32,
+    /// Its schema.
+    pub schema: Box<str>,
+    /// Its name.
+    pub name: Box<str>,
+    /// What it is.
+    pub kind: Kind,
+    /// Its columns by their numbers, without those that were dropped.
+    pub columns: Vec<Column>,
+}
+
+impl Relation {
+    /// Whether it has a column of this name.
+    pub fn has(&self, column: &str) -> bool {
+        self.columns.iter().any(|own| *own.name == *column)
+    }
+}
+
+/// What a view reads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Dependency {
+    Relation(u32),
+    Function(u32),
+}
+
+/// The catalogue of one database, as it was when it was asked for.
+///
+/// Relations of PostgreSQL's own schemas are not in it, but for those that show data of tables: [`shows_data`].
+#[derive(Debug, Default)]
+pub struct Catalog {
+    relations: HashMap<u32, Relation>,
+    /// The oids of the relations of a name, in any schema.
+    by_name: HashMap<Box<str>, Vec<u32>>,
+    /// Child and parent.
+    inheritance: Vec<(u32, u32)>,
+    /// What the views read, by their oids.
+    dependencies: HashMap<u32, Vec<Dependency>>,
+    routines: Routines,
+}
+
+impl Catalog {
+    /// Reads the answers to all [`Question`]s.
+    ///
+    /// # Errors
+    /// A row that is not as it was asked for.
+    pub fn read(answers: &Answers) -> Result<Self, CatalogError> {
+        read::catalog(answers)
+    }
+
+    /// A relation by its oid.
+    pub fn relation(&self, oid: u32) -> Option<&Relation> {
+        self.relations.get(&oid)
+    }
+
+    /// The relations that a name can mean: those of that name in the schema, or in any schema if none is written.
+    pub fn find<'a>(&'a self, object: &'a Object) -> impl Iterator<Item = &'a Relation> {
+        let oids = self.by_name.get(&object.name).map(Vec::as_slice).unwrap_or_default();
+        let fits =
+            |relation: &&Relation| object.schema.as_ref().is_none_or(|schema| *schema == relation.schema);
+        oids.iter().filter_map(|oid| self.relations.get(oid)).filter(fits)
+    }
+
+    /// Which columns are masked under a plan, as far as names tell. The columns of views that may show masked ones are
+    /// withheld until they are settled: see [`Masked::asks`].
+    pub fn masked(self: &Arc<Self>, plan: &Arc<Plan>) -> Masked {
+        Masked::of(Arc::clone(self), Arc::clone(plan))
+    }
+
+    /// Whether a function is known to be harmless, by what the catalogue says of it: every function that the name can mean is
+    /// there, none of them is a procedure, volatile, a `SECURITY DEFINER`, or in a language other than `internal`, `c`, `sql` and
+    /// `plpgsql`. Of an aggregate the functions that it is made of count.
+    ///
+    /// It is a hint for a policy, not a proof: a function can be declared what it is not, and an immutable one can call a
+    /// volatile one.
+    pub fn harmless(&self, function: &Object) -> bool {
+        self.routines.harmless(function)
+    }
+
+    /// Whether a function is known to compute from its arguments alone: immutable, and written in C. Others may read tables.
+    pub fn computes(&self, function: &Object) -> bool {
+        self.routines.computes(function)
+    }
+
+    /// Whether there is a function of this name outside `pg_catalog`: `row.name` may be a call of it.
+    pub fn has_function(&self, name: &str) -> bool {
+        self.routines.has(name)
+    }
+
+    fn put(&mut self, relation: Relation) {
+        self.by_name.entry(relation.name.clone()).or_default().push(relation.oid);
+        self.relations.insert(relation.oid, relation);
+    }
+}

@@ -1,0 +1,123 @@
+//! Reads the rows of the answers.
+
+use super::ask::{Answers, Question, Rows};
+use super::routines::Routine;
+use super::{Catalog, Column, Dependency, Kind, Relation};
+
+/// A row that is not as it was asked for. Nothing of the row is in the text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "the server's answer to a question about its {question} has a row (number {row}) whose {part} cannot be read"
+)]
+pub struct CatalogError {
+    /// What was asked for.
+    pub question: &'static str,
+    /// Which row, from 0.
+    pub row: usize,
+    /// Which part of it.
+    pub part: &'static str,
+}
+
+/// One row, and where it stands.
+struct Row<'a> {
+    question: &'static str,
+    number: usize,
+    cells: &'a [Option<String>],
+}
+
+impl<'a> Row<'a> {
+    const fn bad(&self, part: &'static str) -> CatalogError {
+        CatalogError { question: self.question, row: self.number, part }
+    }
+
+    /// A cell that may be NULL.
+    fn option(&self, place: usize) -> Option<&'a str> {
+        self.cells.get(place)?.as_deref()
+    }
+
+    fn text(&self, place: usize, part: &'static str) -> Result<&'a str, CatalogError> {
+        self.option(place).ok_or(self.bad(part))
+    }
+
+    fn number<N: std::str::FromStr>(&self, place: usize, part: &'static str) -> Result<N, CatalogError> {
+        self.text(place, part)?.parse().map_err(|_other| self.bad(part))
+    }
+}
+
+/// The rows of an answer, each with as many cells as were asked for.
+fn rows<'a>(
+    question: Question,
+    name: &'static str,
+    rows: &'a Rows,
+) -> impl Iterator<Item = Result<Row<'a>, CatalogError>> {
+    rows.iter().enumerate().map(move |(number, cells)| {
+        let row = Row { question: name, number, cells };
+        if cells.len() == question.cells() { Ok(row) } else { Err(row.bad("number of cells")) }
+    })
+}
+
+pub(super) fn catalog(answers: &Answers) -> Result<Catalog, CatalogError> {
+    let mut catalog = Catalog::default();
+    let mut open: Option<Relation> = None;
+    for row in rows(Question::Relations, "relations", &answers.relations) {
+        let row = row?;
+        let oid = row.number(0, "oid")?;
+        if open.as_ref().is_none_or(|relation| relation.oid != oid)
+            && let Some(done) = open.replace(relation(&row, oid)?)
+        {
+            catalog.put(done);
+        }
+        if let (Some(relation), Some(_)) = (&mut open, row.option(4)) {
+            relation.columns.push(Column {
+                number: row.number(4, "number of a column")?,
+                name: row.text(5, "name of a column")?.into(),
+                generated: row.option(6).map(Into::into),
+            });
+        }
+    }
+    if let Some(done) = open {
+        catalog.put(done);
+    }
+    for row in rows(Question::Inheritance, "inheritance", &answers.inheritance) {
+        let row = row?;
+        catalog.inheritance.push((row.number(0, "child")?, row.number(1, "parent")?));
+    }
+    for row in rows(Question::Dependencies, "views", &answers.dependencies) {
+        let row = row?;
+        let of = row.number(2, "oid")?;
+        let dependency = match row.text(1, "kind")? {
+            "r" => Dependency::Relation(of),
+            "f" => Dependency::Function(of),
+            _ => return Err(row.bad("kind")),
+        };
+        catalog.dependencies.entry(row.number(0, "view")?).or_default().push(dependency);
+    }
+    for row in rows(Question::Functions, "functions", &answers.functions) {
+        let row = row?;
+        let routine = Routine {
+            schema: row.text(1, "schema")?.into(),
+            procedure: row.text(3, "kind")? == "p",
+            immutable: row.text(4, "volatility")? == "i",
+            volatile: !matches!(row.text(4, "volatility")?, "i" | "s"),
+            definer: row.text(5, "security")? != "f",
+            native: matches!(row.text(6, "language")?, "internal" | "c"),
+            known: matches!(row.text(6, "language")?, "internal" | "c" | "sql" | "plpgsql"),
+        };
+        catalog.routines.put(row.number(0, "oid")?, row.text(2, "name")?, routine);
+    }
+    Ok(catalog)
+}
+
+fn relation(row: &Row<'_>, oid: u32) -> Result<Relation, CatalogError> {
+    let kind = match row.text(3, "kind")? {
+        "f" => Kind::Foreign,
+        "m" => Kind::MaterializedView,
+        "p" => Kind::Partitioned,
+        "S" => Kind::Sequence,
+        "r" => Kind::Table,
+        "v" => Kind::View,
+        _ => return Err(row.bad("kind")),
+    };
+    let (schema, name) = (row.text(1, "schema")?.into(), row.text(2, "name")?.into());
+    Ok(Relation { oid, schema, name, kind, columns: Vec::new() })
+}

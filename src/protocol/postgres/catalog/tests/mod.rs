@@ -1,0 +1,98 @@
+//! A small catalogue, written as the server answers.
+
+mod functions;
+mod read;
+mod views;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::{Answers, Catalog, Mask, Masked, Rows};
+use crate::domain::sql::Object;
+use crate::domain::{Entity, MaskOp, MaskRule, Origin};
+use crate::mask::Plan;
+
+/// Cells between `|`, an empty one for NULL.
+pub(in crate::protocol::postgres) fn rows(text: &str) -> Rows {
+    let cell = |cell: &str| (!cell.is_empty()).then(|| cell.to_owned());
+    text.split_whitespace().map(|row| row.split('|').map(cell).collect()).collect()
+}
+
+pub(in crate::protocol::postgres) fn answers() -> Answers {
+    Answers {
+        relations: rows(
+            "12053|pg_catalog|pg_stats|v|3|attname| 12053|pg_catalog|pg_stats|v|8|most_common_vals|
+             16384|public|customers|r|1|id| 16384|public|customers|r|2|name| 16384|public|customers|r|3|ssn|
+             16384|public|customers|r|5|twice|(id*2) 16384|public|customers|r|6|masked|concat(ssn,'!')
+             16390|public|v1|v|1|id| 16390|public|v1|v|2|note| 16390|public|v1|v|3|x| 16390|public|v1|v|4|card|
+             16394|public|v2|v|1|note| 16394|public|v2|v|2|x| 16394|public|v2|v|3|id|
+             16402|public|vc|v|1|count| 16407|public|vf|v|1|note| 16411|public|mv|m|1|m|
+             16417|public|parted|p|1|id| 16417|public|parted|p|2|tax| 16420|public|part|r|1|tax| 16420|public|part|r|2|id|
+             16421|public|other_part|r|1|tax|
+             16430|public|orders|r|1|id| 16430|public|orders|r|2|total| 16430|public|orders|r|3|card|
+             16440|private|customers|r|1|id| 16440|private|customers|r|2|ssn|
+             16450|public|nothing|r||| 16460|public|vo|v|1|total|",
+        ),
+        inheritance: rows("16420|16417 16421|16417 99999|16417"),
+        dependencies: rows(
+            "16390|r|16384 16394|r|16390 16402|r|16384 16407|f|16406 16411|r|16394 16460|r|16430 16460|f|16500 13000|r|16384",
+        ),
+        functions: rows(
+            "16406|public|getssn|f|s|f|sql 16426|public|mysum|a|i|f|internal 16426|public|mysum|a|v|f|sql
+             16427|public|pg_sleep|f|i|f|sql 2626|pg_catalog|pg_sleep|f|v|f|internal 16500|public|st_astext|f|i|f|c
+             16501|public|owned|f|s|t|sql 16502|public|purge|p|v|f|plpgsql 16503|public|py|f|i|f|plpython3u
+             16504|public|two|f|i|f|sql 16505|private|two|f|v|f|sql 16506|public|crosses|f|s|f|c",
+        ),
+    }
+}
+
+pub(in crate::protocol::postgres) fn catalog() -> Arc<Catalog> {
+    Arc::new(Catalog::read(&answers()).unwrap())
+}
+
+/// A plan whose rules have these fields, entities and operators.
+pub(in crate::protocol::postgres) fn plan(rules: &[(&[&str], &[Entity], MaskOp)]) -> Arc<Plan> {
+    let rules: Vec<MaskRule> = rules
+        .iter()
+        .map(|(fields, entities, op)| MaskRule {
+            id: "test".into(),
+            origin: Origin::Store,
+            connections: Vec::new(),
+            tags: BTreeMap::new(),
+            fields: fields.iter().map(|&field| field.to_owned()).collect(),
+            entities: entities.to_vec(),
+            patterns: BTreeMap::new(),
+            op: op.clone(),
+        })
+        .collect();
+    Arc::new(Plan::compile(&rules.iter().collect::<Vec<_>>(), [9; 32]).unwrap())
+}
+
+/// The catalogue under a plan that names columns with their tables, and `card` anywhere.
+pub(in crate::protocol::postgres) fn masked() -> Masked {
+    catalog().masked(&plan(&[
+        (&["public.customers.ssn", "part.tax"], &[], MaskOp::Redact),
+        (&["card"], &[], MaskOp::KeepLast { n: 4 }),
+    ]))
+}
+
+fn object(name: &str) -> Object {
+    match name.split_once('.') {
+        Some((schema, name)) => Object { schema: Some(schema.into()), name: name.into() },
+        None => Object { schema: None, name: name.into() },
+    }
+}
+
+/// The masked columns of a relation: `=` for a rule, `!` for withheld.
+fn shown(masked: &Masked, oid: u32) -> String {
+    let relation = masked.catalog().relation(oid).unwrap();
+    let mut words = Vec::new();
+    for column in &relation.columns {
+        match masked.mask(oid, column.number) {
+            Some(Mask::Field(_)) => words.push(format!("={}", column.name)),
+            Some(Mask::Withheld) => words.push(format!("!{}", column.name)),
+            None => {}
+        }
+    }
+    words.join(" ")
+}

@@ -1,0 +1,218 @@
+//! What is done to each column of a result, decided once, and then to each row.
+
+use std::sync::Arc;
+
+use bytes::BufMut;
+use bytes::BytesMut;
+
+use super::cell::{Masking, New, Sort};
+use super::reach::Reach;
+use crate::mask::{FieldRule, Notes, Plan};
+use crate::protocol::postgres::catalog::{Mask, Masked};
+use crate::protocol::postgres::wire::back::{Column, RowDescription, read_row};
+use crate::protocol::postgres::wire::error::WireError;
+use crate::protocol::postgres::wire::tag::{BackTag, LONGEST, Tag};
+use crate::protocol::postgres::wire::values::Format;
+
+/// How many names of withheld columns a message has.
+const MOST_NAMES: usize = 8;
+
+/// The oids of arrays of `json` and `jsonb`.
+const JSON_ARRAYS: [u32; 2] = [199, 3807];
+
+/// What is done to a column.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Action {
+    /// Nothing: its cells are not looked at.
+    Pass,
+    /// Its cells are searched for what is masked by its shape, or by a name inside of JSON.
+    Search,
+    /// Its cells are masked by this rule.
+    Field(FieldRule),
+    /// Its cells are withheld.
+    Withhold,
+}
+
+/// Why a row was not masked. Nothing was written; the caller must not send the row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum RowError {
+    /// It is not a row.
+    #[error(transparent)]
+    Wire(#[from] WireError),
+    /// It does not fit the description.
+    #[error("a row has {found} cells, but its description has {wanted}")]
+    Cells {
+        /// How many it has.
+        found: usize,
+        /// How many it should have.
+        wanted: usize,
+    },
+    /// It would be longer than a message can be, with what takes the place of its cells.
+    #[error("a row would have more than {LONGEST} bytes once it is masked")]
+    TooLong,
+}
+
+/// What is done to the rows of one result.
+#[derive(Debug, Clone)]
+pub struct RowPlan {
+    plan: Arc<Plan>,
+    columns: Vec<Masking>,
+    passes: bool,
+    stale: bool,
+}
+
+impl RowPlan {
+    /// Decides over the columns of a description. `formats` are those of the `Bind`: none if the description tells them (that of a
+    /// portal, or of a simple query), one for all columns, or one for each. `reach` is that of the text.
+    pub fn of(masked: &Masked, description: &RowDescription<'_>, formats: &[Format], reach: Reach) -> Self {
+        let plan = Arc::clone(masked.plan());
+        let mut stale = false;
+        let columns: Vec<Masking> = description
+            .columns()
+            .enumerate()
+            .map(|(place, column)| {
+                let format = match formats {
+                    [] => column.format,
+                    [all] => *all,
+                    each => each.get(place).copied().unwrap_or(column.format),
+                };
+                let sort = Sort::of(column.data_type, column.type_modifier);
+                let action = action(masked, &column, sort, reach, &mut stale);
+                Masking::new(&plan, &column, format, sort, action)
+            })
+            .collect();
+        let passes = columns.iter().all(|column| column.action == Action::Pass);
+        Self { plan, columns, passes, stale }
+    }
+
+    /// Whether every column passes: the rows need not be looked at.
+    pub fn passes(&self) -> bool {
+        self.passes
+    }
+
+    /// Whether a column was withheld since the catalogue does not know its table: it is older than the table, and is to be read
+    /// again.
+    pub fn stale(&self) -> bool {
+        self.stale
+    }
+
+    /// What is done to each column.
+    pub fn actions(&self) -> impl Iterator<Item = Action> {
+        self.columns.iter().map(|column| column.action)
+    }
+
+    /// Which columns are withheld, in words for the client; `None` if none is. The names come from the statement: not escaped.
+    pub fn notes(&self) -> Option<String> {
+        let withheld: Vec<&str> = self
+            .columns
+            .iter()
+            .filter(|column| column.action == Action::Withhold)
+            .map(|column| &*column.name)
+            .collect();
+        if withheld.is_empty() {
+            return None;
+        }
+        let mut text = "withheld, since masked values may be in them: ".to_owned();
+        for (place, name) in withheld.iter().take(MOST_NAMES).enumerate() {
+            text.push_str(if place > 0 { ", " } else { "" });
+            text.push_str(name);
+        }
+        if withheld.len() > MOST_NAMES {
+            text.push_str(", …");
+        }
+        Some(text)
+    }
+
+    /// Appends the frame of a row, masked. `body` is the body of its `DataRow`; `room` is room for one cell, used again for each.
+    ///
+    /// # Errors
+    /// Not a row, one that does not fit the description, or one that would be too long. `out` is as it was.
+    pub fn row(
+        &self,
+        body: &[u8],
+        out: &mut BytesMut,
+        notes: &mut Notes,
+        room: &mut Vec<u8>,
+    ) -> Result<(), RowError> {
+        let row = read_row(body)?;
+        if row.count() != self.columns.len() {
+            return Err(RowError::Cells { found: row.count(), wanted: self.columns.len() });
+        }
+        let before = out.len();
+        out.put_u8(BackTag::DataRow.byte());
+        out.put_u32(0);
+        let mut copied = 0;
+        for (column, range) in self.columns.iter().zip(row.ranges()) {
+            if column.action == Action::Pass {
+                continue;
+            }
+            let Some(range) = range else { continue };
+            let value = body.get(range.clone()).unwrap_or_default();
+            let new = match column.new_value(&self.plan, value, notes, room) {
+                New::Same => continue,
+                New::Null => None,
+                New::Constant => column.constant.as_deref(),
+                New::Room => Some(room.as_slice()),
+            };
+            // The four bytes before a cell are its length.
+            out.put_slice(body.get(copied..range.start.saturating_sub(4)).unwrap_or_default());
+            match new.map(|new| (new, i32::try_from(new.len()))) {
+                None => out.put_i32(-1),
+                Some((new, Ok(length))) => {
+                    out.put_i32(length);
+                    out.put_slice(new);
+                }
+                Some((_, Err(_))) => {
+                    out.truncate(before);
+                    return Err(RowError::TooLong);
+                }
+            }
+            copied = range.end;
+        }
+        out.put_slice(body.get(copied..).unwrap_or_default());
+        // The length counts itself, but not the type.
+        let length = out.len().saturating_sub(before).saturating_sub(1);
+        let length = u32::try_from(length).ok().filter(|length| *length <= LONGEST);
+        let place = out.get_mut(before.saturating_add(1)..).and_then(|rest| rest.first_chunk_mut());
+        if let (Some(length), Some(place)) = (length, place) {
+            *place = length.to_be_bytes();
+            return Ok(());
+        }
+        out.truncate(before);
+        Err(RowError::TooLong)
+    }
+}
+
+/// What is done to a column.
+fn action(masked: &Masked, column: &Column<'_>, sort: Sort, reach: Reach, stale: &mut bool) -> Action {
+    let plan = masked.plan();
+    if plan.has_fields() {
+        let (table, attribute) = (column.table, column.attribute);
+        if table == 0 {
+            if reach.values() {
+                return Action::Withhold;
+            }
+        } else if !masked.knows(table, attribute) {
+            *stale = true;
+            return Action::Withhold;
+        } else if attribute == 0 && masked.touches(table) {
+            return Action::Withhold;
+        }
+        match masked.mask(table, attribute) {
+            Some(Mask::Field(rule)) => return Action::Field(rule),
+            Some(Mask::Withheld) => return Action::Withhold,
+            None => {}
+        }
+        if let Some(rule) = plan.field(column.name) {
+            return Action::Field(rule);
+        }
+        // As text their elements are escaped once more: nobody looks for names there.
+        if JSON_ARRAYS.contains(&column.data_type) {
+            return Action::Withhold;
+        }
+    }
+    // Names of fields count inside of JSON, and in text that is made of it: `data::text`.
+    let named = plan.has_fields() && (sort.is_json() || (column.table == 0 && sort.is_text()));
+    let looks = plan.has_detectors() || named;
+    if looks { Action::Search } else { Action::Pass }
+}

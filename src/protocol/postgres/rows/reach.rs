@@ -1,0 +1,212 @@
+//! Whether a text may read masked values, so that what is computed in it, and what is said about it, may hold them.
+
+use std::collections::BTreeSet;
+
+use crate::domain::command::Class;
+use crate::domain::sql::{Access, Column, Effects, NameAction, NameUse, Object, Verb};
+use crate::protocol::postgres::catalog::{Masked, Relation, gives_data};
+use crate::protocol::postgres::judge::is_dangerous;
+
+/// The columns that every table has without saying so.
+const SYSTEM: [&str; 7] = ["cmax", "cmin", "ctid", "oid", "tableoid", "xmax", "xmin"];
+
+/// Where masked values may turn up after a text ran. It says "may" wherever the text does not say no.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own, and all are joined by or")]
+pub struct Reach {
+    values: bool,
+    reads: bool,
+    reports: bool,
+    code: bool,
+}
+
+impl Reach {
+    /// Nowhere.
+    pub const NOTHING: Self = Self { values: false, reads: false, reports: false, code: false };
+    /// Anywhere: of a text of which nothing is known.
+    pub const ALL: Self = Self { values: true, reads: true, reports: true, code: true };
+
+    /// What the effects of a text say; `None` for a text that was not understood. `opaque_left`: it calls a function that whoever
+    /// judged the text could not name harmless. Functions that are harmless but may read tables count here too.
+    ///
+    /// What the names of prepared statements and cursors stand for is not in it: see [`Reach::with_names`]. Under a plan without
+    /// fields nothing is reached.
+    pub fn of(effects: Option<&Effects>, masked: &Masked, opaque_left: bool) -> Self {
+        if !masked.plan().has_fields() {
+            return Self::NOTHING;
+        }
+        let Some(effects) = effects else { return Self::ALL };
+        let catalog = masked.catalog();
+        let code = opaque_left
+            || effects.classes.contains(&Class::Unknown)
+            || effects.opaque.iter().any(|call| !catalog.computes(&call.object))
+            || effects.functions.iter().any(|call| is_dangerous(&call.object));
+        // A text that is only explained reads no row.
+        if !code && effects.verbs.len() == 1 && effects.verbs.contains(&Verb::Explain) {
+            return Self::NOTHING;
+        }
+        let place = Place::of(effects, masked);
+        let (mut values, mut reads) = (code, code);
+        for column in effects.columns.iter().filter(|column| place.reaches(column)) {
+            values = true;
+            reads |= column.access == Access::Read;
+        }
+        if effects.functions.iter().any(|call| gives_data(&call.object)) {
+            (values, reads) = (true, true);
+        }
+        Self { values, reads, reports: values || place.changes(effects), code }
+    }
+
+    /// With what the prepared statements and cursors reach that a text uses by name. `known` is asked for each use of a name that
+    /// the text has not made itself before; `None` counts as [`Reach::ALL`]. Nothing is asked under a plan without fields.
+    pub fn with_names(
+        self,
+        effects: Option<&Effects>,
+        masked: &Masked,
+        known: impl Fn(&NameUse) -> Option<Self>,
+    ) -> Self {
+        let mut reach = self;
+        if !masked.plan().has_fields() {
+            return reach;
+        }
+        let mut made: BTreeSet<(bool, &str)> = BTreeSet::new();
+        for entry in effects.map(|effects| effects.names.as_slice()).unwrap_or_default() {
+            let Some(name) = entry.name.as_deref() else { continue };
+            match entry.action {
+                NameAction::Prepare | NameAction::Declare => {
+                    made.insert((entry.action == NameAction::Prepare, name));
+                }
+                NameAction::Execute | NameAction::Fetch => {
+                    if !made.contains(&(entry.action == NameAction::Execute, name)) {
+                        reach = reach.join(known(entry).unwrap_or(Self::ALL));
+                    }
+                }
+                NameAction::Deallocate | NameAction::Close => {}
+            }
+        }
+        reach
+    }
+
+    /// What either of two reaches.
+    #[must_use]
+    pub const fn join(self, other: Self) -> Self {
+        Self {
+            values: self.values || other.values,
+            reads: self.reads || other.reads,
+            reports: self.reports || other.reports,
+            code: self.code || other.code,
+        }
+    }
+
+    /// Whether values that come from no column may be computed from masked ones.
+    pub const fn values(self) -> bool {
+        self.values
+    }
+
+    /// Whether errors and notices may quote masked values. That is so, too, where rows of a masked table are changed: "failing row
+    /// contains …".
+    pub const fn reports(self) -> bool {
+        self.reports
+    }
+
+    /// Whether code runs that may put anything into any part of an error, the names of columns among it.
+    pub const fn code(self) -> bool {
+        self.code
+    }
+
+    /// Whether a `COPY … TO` of the text may carry masked values. Nobody describes what is copied, so it must be refused then.
+    pub fn copies(self, effects: Option<&Effects>) -> bool {
+        self.values && effects.is_none_or(|effects| effects.verbs.contains(&Verb::CopyOut))
+    }
+
+    /// Whether the text may put masked values where they are masked no longer: it reads them, and inserts, updates or makes something.
+    /// An `UPDATE` that only looks for them is among it.
+    pub fn keeps(self, effects: Option<&Effects>) -> bool {
+        /// What can lay values down.
+        const LAYS: [Verb; 6] =
+            [Verb::Insert, Verb::Update, Verb::Merge, Verb::Create, Verb::Refresh, Verb::Alter];
+        self.reads && effects.is_none_or(|effects| LAYS.iter().any(|verb| effects.verbs.contains(verb)))
+    }
+}
+
+/// The relations of a text, for its columns.
+struct Place<'a> {
+    masked: &'a Masked,
+    relations: Vec<&'a Relation>,
+    /// One is read or changed that the catalogue does not know: any column may be its.
+    unknown: bool,
+}
+
+impl<'a> Place<'a> {
+    fn of(effects: &'a Effects, masked: &'a Masked) -> Self {
+        let (mut relations, mut unknown) = (Vec::new(), false);
+        for relation in &effects.relations {
+            let before = relations.len();
+            relations.extend(masked.catalog().find(&relation.object));
+            // What is only made does not hold anything yet.
+            unknown |=
+                relations.len() == before && relation.access != Access::Ddl && !is_system(&relation.object);
+        }
+        Self { masked, relations, unknown }
+    }
+
+    /// Whether a column that is named may be masked, or be no column at all but a call.
+    fn reaches(&self, column: &Column) -> bool {
+        let name = column.name.as_deref();
+        if name.is_some_and(|name| self.masked.plan().field(name.as_bytes()).is_some()) {
+            return true;
+        }
+        match (&column.relation, name) {
+            (Some(object), name) => {
+                let mut found = self.masked.catalog().find(object).peekable();
+                if found.peek().is_none() {
+                    return !is_system(object);
+                }
+                found.any(|relation| match name {
+                    Some(name) => self.column_reaches(relation, name),
+                    None => self.masked.touches(relation.oid),
+                })
+            }
+            (None, Some(name)) => {
+                let calls = || {
+                    let has = |relation: &&Relation| relation.has(name);
+                    !self.relations.iter().any(has) && self.masked.catalog().has_function(name)
+                };
+                self.unknown
+                    || self.relations.iter().any(|relation| self.masked.names(relation, name))
+                    || calls()
+            }
+            (None, None) => {
+                self.unknown || self.relations.iter().any(|relation| self.masked.touches(relation.oid))
+            }
+        }
+    }
+
+    /// `row.name` is a call of the function `name` with the whole row if the relation has no such column.
+    fn column_reaches(&self, relation: &Relation, name: &str) -> bool {
+        let calls = !relation.has(name) && !SYSTEM.contains(&name);
+        self.masked.names(relation, name)
+            || (calls && (self.masked.touches(relation.oid) || self.masked.catalog().has_function(name)))
+    }
+
+    /// Whether a masked relation is changed, its rows or itself.
+    fn changes(&self, effects: &Effects) -> bool {
+        effects.relations.iter().filter(|relation| relation.access != Access::Read).any(|relation| {
+            let mut found = self.masked.catalog().find(&relation.object).peekable();
+            let unknown =
+                found.peek().is_none() && relation.access == Access::Write && !is_system(&relation.object);
+            unknown || found.any(|found| self.masked.touches(found.oid))
+        })
+    }
+}
+
+/// Whether a relation that the catalogue does not have is one of PostgreSQL's own. Those that show data of tables the catalogue has.
+fn is_system(object: &Object) -> bool {
+    match object.schema.as_deref() {
+        None => {
+            let name = &object.name;
+            name.starts_with("pg_") && !name.starts_with("pg_toast") && !name.starts_with("pg_temp")
+        }
+        Some(schema) => schema == "pg_catalog" || schema == "information_schema",
+    }
+}

@@ -1,0 +1,152 @@
+//! What a server says besides rows: errors, notices, notifications, settings.
+
+use bytes::BufMut;
+use bytes::BytesMut;
+
+use super::reach::Reach;
+use crate::mask::{Notes, Plan};
+use crate::protocol::postgres::wire::back::{Field, Notification, ParameterStatus, Report};
+use crate::protocol::postgres::wire::tag::{BackTag, Tag};
+
+/// What takes the place of the message of a report that may quote masked values.
+pub const WITHHELD: &str = "the text is withheld: the statement may reach masked values";
+
+/// The settings that a server tells of and that can be set to any text.
+const FREE_SETTINGS: [&[u8]; 2] = [b"application_name", b"search_path"];
+
+/// What is done with a field of a report.
+enum Fate {
+    Keeps,
+    /// Looked through by the detectors.
+    Searched,
+    /// Replaced by [`WITHHELD`].
+    Replaced,
+    Dropped,
+}
+
+impl Fate {
+    fn of(field: Field, reach: Reach) -> Self {
+        let withheld = reach.reports();
+        match field {
+            Field::SEVERITY_SHOWN | Field::SEVERITY | Field::CODE | Field::POSITION => Self::Keeps,
+            Field::MESSAGE if withheld => Self::Replaced,
+            // Names of things of the catalogue; but a function can set them to anything (`RAISE … USING COLUMN = …`).
+            Field::SCHEMA | Field::TABLE | Field::COLUMN | Field::DATA_TYPE | Field::CONSTRAINT => {
+                if reach.code() { Self::Dropped } else { Self::Searched }
+            }
+            _ if withheld => Self::Dropped,
+            Field::FILE | Field::LINE | Field::ROUTINE | Field::INTERNAL_POSITION => Self::Keeps,
+            _ => Self::Searched,
+        }
+    }
+}
+
+/// The frame of an error or notice with nothing masked left in it; `None` if it can stay as it is. `tag` is its type,
+/// [`BackTag::ErrorResponse`] or [`BackTag::NoticeResponse`]; `reach` is that of the text which was running, [`Reach::NOTHING`] if
+/// none was.
+///
+/// Where the text may reach masked values, only the severity, the code, the position and names of the catalogue are left.
+pub fn clear_report(
+    tag: BackTag,
+    report: &Report<'_>,
+    plan: &Plan,
+    reach: Reach,
+    notes: &mut Notes,
+) -> Option<BytesMut> {
+    if plan.is_empty() {
+        return None;
+    }
+    let (mut out, mut changed) = (begin(tag), false);
+    for (field, text) in report.fields() {
+        let masked;
+        let text = match Fate::of(field, reach) {
+            Fate::Keeps => text,
+            Fate::Searched => match plan.cell("report", text, notes) {
+                Some(found) => {
+                    changed = true;
+                    masked = found;
+                    &masked
+                }
+                None => text,
+            },
+            Fate::Replaced => {
+                changed = true;
+                notes.withheld("message");
+                WITHHELD.as_bytes()
+            }
+            Fate::Dropped => {
+                changed = true;
+                continue;
+            }
+        };
+        out.put_u8(field.0);
+        put_text(&mut out, text);
+    }
+    out.put_u8(0);
+    changed.then(|| end(tag, out))
+}
+
+/// The frame of a notification with what is masked by its shape replaced in its payload; `None` if it can stay as it is.
+pub fn clear_notification(
+    notification: &Notification<'_>,
+    plan: &Plan,
+    notes: &mut Notes,
+) -> Option<BytesMut> {
+    let channel = plan.cell("channel", notification.channel, notes);
+    let payload = plan.cell("payload", notification.payload, notes);
+    if channel.is_none() && payload.is_none() {
+        return None;
+    }
+    let mut out = begin(BackTag::NotificationResponse);
+    out.put_i32(notification.process);
+    put_text(&mut out, channel.as_deref().unwrap_or(notification.channel));
+    put_text(&mut out, payload.as_deref().unwrap_or(notification.payload));
+    Some(end(BackTag::NotificationResponse, out))
+}
+
+/// The frame of a setting with what is masked by its shape replaced in its value; `None` if it can stay as it is. The value of a
+/// setting that takes any text is withheld where the text that was running may reach masked values. Only for the client: the
+/// gateway itself must go by what the server said.
+pub fn clear_status(
+    status: &ParameterStatus<'_>,
+    plan: &Plan,
+    reach: Reach,
+    notes: &mut Notes,
+) -> Option<BytesMut> {
+    let name = String::from_utf8_lossy(status.name);
+    let value = if reach.values() && FREE_SETTINGS.contains(&status.name) {
+        notes.withheld(&name);
+        b"[REDACTED]".to_vec()
+    } else {
+        plan.cell(&name, status.value, notes)?
+    };
+    let mut out = begin(BackTag::ParameterStatus);
+    put_text(&mut out, status.name);
+    put_text(&mut out, &value);
+    Some(end(BackTag::ParameterStatus, out))
+}
+
+fn begin(tag: BackTag) -> BytesMut {
+    let mut out = BytesMut::new();
+    out.put_u8(tag.byte());
+    out.put_u32(0);
+    out
+}
+
+/// A text and the NUL that ends it. None of the texts here can have one inside: they were ended by it, or are the gateway's own.
+fn put_text(out: &mut BytesMut, text: &[u8]) {
+    out.put_slice(text.split(|byte| *byte == 0).next().unwrap_or_default());
+    out.put_u8(0);
+}
+
+/// Fills the length in. What has become too long for any message, by replacements, is emptied: it cannot be sent.
+fn end(tag: BackTag, mut out: BytesMut) -> BytesMut {
+    let length =
+        u32::try_from(out.len().saturating_sub(1)).ok().filter(|length| *length <= tag.size().most());
+    if let (Some(length), Some(place)) = (length, out.get_mut(1..).and_then(|rest| rest.first_chunk_mut())) {
+        *place = length.to_be_bytes();
+    } else {
+        out.clear();
+    }
+    out
+}

@@ -1,0 +1,199 @@
+//! Texts, judged by the grammar, and where masked values may turn up after them.
+
+use std::sync::{Arc, LazyLock};
+
+use super::*;
+use crate::domain::sql::Effects;
+use crate::domain::{Entity, MaskOp};
+use crate::protocol::postgres::catalog::tests::{catalog, masked};
+use crate::protocol::postgres::catalog::{Lineage, Source};
+use crate::protocol::postgres::judge::cache::Limits;
+use crate::protocol::postgres::judge::{Judge, Judgement, Lexing};
+
+static JUDGE: LazyLock<Judge> = LazyLock::new(|| Judge::start(1, Limits::default()).unwrap());
+
+fn judge(sql: &str) -> Arc<Judgement> {
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    runtime.block_on(JUDGE.judge(sql.as_bytes(), Lexing::default()))
+}
+
+fn effects(sql: &str) -> Effects {
+    let judgement = judge(sql);
+    judgement.effects().unwrap_or_else(|| panic!("{sql}: {judgement:?}")).clone()
+}
+
+fn reach(sql: &str) -> Reach {
+    Reach::of(Some(&effects(sql)), &masked(), false)
+}
+
+#[test]
+fn texts_that_read_nothing_masked_reach_nothing() {
+    for sql in [
+        "SELECT 1",
+        "SHOW search_path",
+        "SELECT count(*) FROM customers",
+        "SELECT id, lower(name) FROM customers",
+        "SELECT c.name || 'x', c.ctid FROM customers c WHERE id = 1",
+        "SELECT count(*) AS n FROM customers GROUP BY name ORDER BY n",
+        "SELECT ssn || '' FROM private.customers",
+        "SELECT * FROM private.customers",
+        "SELECT sum(total) FROM orders",
+        "SELECT st_astext(total) FROM orders",
+        "SELECT relname || '' FROM pg_class",
+        "SELECT * FROM information_schema.tables",
+        "SELECT upper(attname) FROM pg_stats",
+        "SELECT count(*) FROM made_just_now",
+        "EXPLAIN SELECT * FROM customers",
+        "INSERT INTO private.customers (id) VALUES (1) RETURNING id + 1",
+        "CREATE TABLE made AS SELECT id FROM orders",
+        "SELECT twice + 1 FROM customers",
+    ] {
+        assert_eq!(reach(sql), Reach::NOTHING, "{sql}");
+    }
+}
+
+#[test]
+fn texts_that_may_read_something_masked_reach_it() {
+    for sql in [
+        "SELECT ssn || '' FROM customers",
+        "SELECT c.ssn || '' FROM public.customers c",
+        "SELECT count(*) FROM customers WHERE ssn = '1'",
+        "SELECT * FROM customers",
+        "SELECT c FROM customers c",
+        "SELECT (c).ssn FROM customers c",
+        "SELECT to_jsonb(c) FROM customers c",
+        "WITH x AS (TABLE customers) SELECT count(*) FROM x",
+        "SELECT (SELECT min(s.ssn) FROM customers s) FROM orders",
+        "SELECT max(card) FROM orders",
+        "SELECT max(masked) FROM customers",
+        "SELECT tax || '' FROM other_part",
+        // Other names for the columns.
+        "SELECT x || '' FROM customers AS c (a, b, x)",
+        "SELECT c.x || '' FROM customers AS c (a, b, x)",
+        "SELECT x || '' FROM (customers CROSS JOIN orders) AS j (a, b, x)",
+        // Calls that look like columns.
+        "SELECT c.row_to_json FROM customers c",
+        "SELECT o.getssn FROM orders o",
+        "SELECT (o).getssn FROM orders o",
+        // Functions that may read anything.
+        "SELECT getssn()",
+        "SELECT crosses()",
+        "SELECT nobody()",
+        "SELECT other.st_astext(1)",
+        "SELECT query_to_xml('select ssn from customers', true, false, '')",
+        "SELECT ext.dblink('select 1')",
+        "SELECT 1 @#@ 2",
+        "SELECT lo_get(1)",
+        "CALL purge()",
+        "DO $$ BEGIN END $$",
+        "EXPLAIN SELECT getssn()",
+        "EXPLAIN ANALYZE SELECT * FROM customers",
+        // What the server shows of data.
+        "SELECT most_common_vals::text FROM pg_stats",
+        "SELECT * FROM pg_stats",
+        "SELECT * FROM pg_stat_get_activity(NULL)",
+        // Views that were not settled.
+        "SELECT note || '' FROM v1",
+        "SELECT count + 1 FROM vc",
+        // A table that the catalogue does not know.
+        "SELECT a || '' FROM made_just_now",
+        "SELECT * FROM pg_toast.pg_toast_16384",
+        "SELECT * FROM pg_temp.x",
+        // Changes.
+        "INSERT INTO customers (ssn) VALUES ('1')",
+        "DELETE FROM customers RETURNING ssn || ''",
+        "UPDATE orders SET total = 1 FROM customers c WHERE c.ssn = '1'",
+        "SELECT 1; SELECT ssn || '' FROM customers",
+    ] {
+        assert!(reach(sql).values() && reach(sql).reports(), "{sql}");
+    }
+    assert_eq!(Reach::of(None, &masked(), false), Reach::ALL);
+    assert!(
+        Reach::of(Some(&effects("SELECT 1")), &masked(), true).values(),
+        "a function is left that nobody knows"
+    );
+}
+
+#[test]
+fn a_settled_view_is_known() {
+    let mut masked = masked();
+    masked.asks();
+    let of = |masked: &Masked, sql| Reach::of(Some(&effects(sql)), masked, false).values();
+    assert!(of(&masked, "SELECT total + 1 FROM vo"), "it is withheld as long as nobody has asked");
+    let sources = vec![Source { table: 16430, attribute: 2 }];
+    masked.settle(16460, Some(&Lineage { sources, reaches: false }));
+    assert!(!of(&masked, "SELECT total + 1 FROM vo"));
+}
+
+#[test]
+fn errors_may_quote_rows_of_masked_tables_that_are_changed() {
+    for (sql, reports) in [
+        ("UPDATE customers SET name = NULL", true),
+        ("INSERT INTO customers (id) VALUES (1)", true),
+        ("DELETE FROM customers", true),
+        ("CREATE UNIQUE INDEX ON customers (ssn)", true),
+        ("ALTER TABLE customers ALTER ssn TYPE int", true),
+        ("INSERT INTO made_just_now VALUES (1)", true),
+        ("INSERT INTO private.customers (id) VALUES (1)", false),
+        ("CREATE TABLE made_just_now (a int)", false),
+        ("SELECT id FROM customers", false),
+    ] {
+        let reach = reach(sql);
+        assert_eq!((reach.values(), reach.reports()), (false, reports), "{sql}");
+    }
+}
+
+#[test]
+fn copies_and_what_keeps_values_are_told() {
+    for (sql, copies, keeps) in [
+        ("COPY customers TO STDOUT", true, false),
+        ("COPY customers (id, ssn) TO STDOUT", true, false),
+        ("COPY (SELECT c FROM customers c) TO STDOUT", true, false),
+        ("COPY customers (id, name) TO STDOUT", false, false),
+        ("COPY (SELECT count(*) FROM customers) TO STDOUT", false, false),
+        ("COPY made_just_now TO STDOUT", true, false),
+        ("COPY customers FROM STDIN", false, false),
+        ("SELECT ssn FROM customers", false, false),
+        ("INSERT INTO notes SELECT ssn FROM customers", false, true),
+        ("CREATE TABLE t AS SELECT ssn AS note FROM customers", false, true),
+        ("SELECT ssn AS note INTO t FROM customers", false, true),
+        ("CREATE VIEW v AS SELECT * FROM customers", false, true),
+        ("UPDATE orders SET total = c.ssn FROM customers c", false, true),
+        ("INSERT INTO customers (ssn) VALUES ($1)", false, false),
+        ("INSERT INTO orders (id) SELECT id FROM customers", false, false),
+    ] {
+        let effects = effects(sql);
+        let reach = Reach::of(Some(&effects), &masked(), false);
+        assert_eq!(reach.copies(Some(&effects)), copies, "{sql}");
+        assert_eq!(reach.keeps(Some(&effects)), keeps, "{sql}");
+    }
+    assert!(Reach::ALL.copies(None) && Reach::ALL.keeps(None));
+    assert!(!Reach::NOTHING.copies(None) && !Reach::NOTHING.keeps(None));
+}
+
+#[test]
+fn names_stand_for_what_was_prepared() {
+    let masked = masked();
+    let of = |sql: &str, known: Option<Reach>| {
+        let effects = effects(sql);
+        Reach::of(Some(&effects), &masked, false).with_names(Some(&effects), &masked, |_| known)
+    };
+    for sql in ["EXECUTE p", "FETCH c", "EXPLAIN ANALYZE EXECUTE p"] {
+        assert_eq!(of(sql, None), Reach::ALL, "{sql}");
+        assert_eq!(of(sql, Some(Reach::NOTHING)), Reach::NOTHING, "{sql}");
+        assert!(of(sql, Some(reach("SELECT ssn FROM customers"))).values(), "{sql}");
+    }
+    assert_eq!(of("PREPARE p AS SELECT 1; EXECUTE p", None), Reach::NOTHING);
+    assert!(of("PREPARE p AS SELECT ssn FROM customers", None).values());
+    // A cursor of the same name is another thing.
+    assert_eq!(of("PREPARE p AS SELECT 1; FETCH p", None), Reach::ALL);
+    assert_eq!(of("CLOSE c; DEALLOCATE ALL", None), Reach::NOTHING);
+}
+
+#[test]
+fn nothing_is_reached_under_a_plan_without_fields() {
+    let masked = catalog().masked(&plan(&[(&[], &[Entity::UsSsn], MaskOp::Redact)]));
+    assert_eq!(Reach::of(None, &masked, true), Reach::NOTHING);
+    let effects = effects("EXECUTE p");
+    assert_eq!(Reach::NOTHING.with_names(Some(&effects), &masked, |_| None), Reach::NOTHING);
+}

@@ -1,0 +1,129 @@
+//! Errors, notices, notifications and settings.
+
+use std::sync::Arc;
+
+use super::*;
+use crate::domain::{Entity, MaskOp};
+use crate::mask::Plan;
+use crate::protocol::postgres::rows::{WITHHELD, clear_notification, clear_report, clear_status};
+use crate::protocol::postgres::wire::back::{BackMessage, Notification, ParameterStatus};
+use crate::protocol::postgres::wire::tag::BackTag;
+
+fn rules() -> Arc<Plan> {
+    plan(&[(&["ssn"], &[Entity::UsSsn, Entity::EmailAddress], MaskOp::Redact)])
+}
+
+/// What the masked values do with the rows that failed, without any function that could do it.
+fn changes() -> Reach {
+    let masked = crate::protocol::postgres::catalog::tests::masked();
+    let relation = crate::domain::sql::Relation {
+        object: crate::domain::sql::Object { schema: None, name: "customers".into() },
+        access: crate::domain::sql::Access::Write,
+    };
+    let effects = crate::domain::sql::Effects { relations: [relation].into(), ..Default::default() };
+    Reach::of(Some(&effects), &masked, false)
+}
+
+/// The fields of an error, `letter:text`, once it is cleared; `None` if it stays as it is.
+fn cleared(fields: &[&str], plan: &Plan, reach: Reach) -> Option<Vec<String>> {
+    let mut body: Vec<u8> = fields.iter().flat_map(|field| [field.as_bytes(), b"\0"].concat()).collect();
+    body.push(0);
+    let BackMessage::ErrorResponse(report) = BackMessage::read(BackTag::ErrorResponse, &body).unwrap() else {
+        panic!("an error")
+    };
+    let frame = clear_report(BackTag::ErrorResponse, &report, plan, reach, &mut Notes::new())?;
+    assert_eq!(u32::from_be_bytes(frame[1..5].try_into().unwrap()) as usize, frame.len() - 1);
+    let body = frame::body(&frame);
+    let BackMessage::ErrorResponse(report) = BackMessage::read(BackTag::ErrorResponse, body).unwrap() else {
+        panic!("an error")
+    };
+    let shown = |(field, text): (crate::protocol::postgres::wire::back::Field, &[u8])| {
+        format!("{}{}", char::from(field.0), String::from_utf8_lossy(text))
+    };
+    Some(report.fields().map(shown).collect())
+}
+
+const FAILED: [&str; 17] = [
+    "SERROR",
+    "VERROR",
+    "C23505",
+    "Mfailed: 219-09-9999",
+    "DKey (ssn)=(219-09-9999) already exists.",
+    "Htry",
+    "P7",
+    "p8",
+    "qselect '219-09-9999'",
+    "Wfunction f(219-09-9999)",
+    "spublic",
+    "tcustomers",
+    "cssn",
+    "ncustomers_ssn_key",
+    "Fnbtinsert.c",
+    "L664",
+    "R_bt_check_unique",
+];
+
+#[test]
+fn a_report_that_may_quote_masked_values_keeps_its_kind_and_its_names() {
+    let plan = rules();
+    let names = ["SERROR", "VERROR", "C23505"];
+    let withheld = format!("M{WITHHELD}");
+    let mut wanted: Vec<&str> = names.to_vec();
+    wanted.extend([withheld.as_str(), "P7", "spublic", "tcustomers", "cssn", "ncustomers_ssn_key"]);
+    assert!(changes().reports() && !changes().code());
+    assert_eq!(cleared(&FAILED, &plan, changes()).unwrap(), wanted);
+    // Code of somebody else can write anything into the names, too.
+    let wanted = [names[0], names[1], names[2], withheld.as_str(), "P7"];
+    assert_eq!(cleared(&FAILED, &plan, Reach::ALL).unwrap(), wanted);
+    // Letters that nobody knows.
+    assert_eq!(cleared(&["SERROR", "Z219-09-9999"], &plan, changes()).unwrap(), ["SERROR"]);
+}
+
+#[test]
+fn other_reports_are_searched() {
+    let plan = rules();
+    let fields = cleared(&FAILED, &plan, Reach::NOTHING).unwrap();
+    assert_eq!(fields.len(), FAILED.len());
+    assert!(fields.iter().all(|field| !field.contains("219-09-9999")), "{fields:?}");
+    assert_eq!(fields[3], "Mfailed: [REDACTED]");
+    assert_eq!(fields[14..], FAILED[14..]);
+    let harmless = ["SERROR", "VERROR", "C42P01", "Mrelation \"x\" does not exist", "P15"];
+    assert_eq!(cleared(&harmless, &plan, Reach::NOTHING), None);
+    let name = cleared(&["SERROR", "Mno", "calice@example.com"], &plan, Reach::NOTHING).unwrap();
+    assert_eq!(name, ["SERROR", "Mno", "c[REDACTED]"]);
+    assert_eq!(cleared(&FAILED, &super::plan(&[]), Reach::ALL), None, "nothing is masked");
+}
+
+#[test]
+fn notifications_are_searched() {
+    let plan = rules();
+    let mut notes = Notes::new();
+    let notification = Notification { process: -7, channel: b"news", payload: b"it is 219-09-9999" };
+    let frame = clear_notification(&notification, &plan, &mut notes).unwrap();
+    let wanted = Notification { payload: b"it is [REDACTED]", ..notification };
+    assert_eq!(
+        BackMessage::read(BackTag::NotificationResponse, frame::body(&frame)),
+        Ok(BackMessage::NotificationResponse(wanted))
+    );
+    assert_eq!((frame[0], notes.total()), (b'A', 1));
+    let harmless = Notification { payload: b"hello", ..notification };
+    assert!(clear_notification(&harmless, &plan, &mut notes).is_none());
+}
+
+#[test]
+fn settings_are_searched_and_free_ones_withheld() {
+    let plan = rules();
+    for (name, value, reach, wanted) in [
+        ("application_name", "psql", Reach::NOTHING, None),
+        ("application_name", "219-09-9999", Reach::NOTHING, Some("[REDACTED]")),
+        ("application_name", "anything", Reach::ALL, Some("[REDACTED]")),
+        ("client_encoding", "UTF8", Reach::ALL, None),
+        ("server_version", "15.20 (Debian 15.20-0+deb12u1)", Reach::NOTHING, None),
+    ] {
+        let status = ParameterStatus { name: name.as_bytes(), value: value.as_bytes() };
+        let frame = clear_status(&status, &plan, reach, &mut Notes::new());
+        let wanted = wanted.map(|wanted| ParameterStatus { name: name.as_bytes(), value: wanted.as_bytes() });
+        let found = frame.as_ref().map(|frame| ParameterStatus::read(frame::body(frame)).unwrap());
+        assert_eq!(found, wanted, "{name} {value}");
+    }
+}
