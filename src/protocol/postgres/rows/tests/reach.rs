@@ -19,7 +19,7 @@ fn judge(sql: &str) -> Arc<Judgement> {
 
 fn effects(sql: &str) -> Effects {
     let judgement = judge(sql);
-    judgement.effects().unwrap_or_else(|| panic!("{sql}: {judgement:?}")).clone()
+    judgement.effects().unwrap_or_else(|| panic!("{sql}: {judgement:?}")).as_ref().clone()
 }
 
 fn reach(sql: &str) -> Reach {
