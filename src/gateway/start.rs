@@ -45,6 +45,7 @@ use crate::protocol::http::HeadLimits;
 use crate::protocol::postgres::cancel::Cancels;
 use crate::protocol::postgres::judge::Judge;
 use crate::protocol::postgres::judge::cache;
+use crate::protocol::postgres::targets::Targets;
 use crate::recording::Journal;
 use crate::secret::SEALED_COLUMN;
 use crate::secret::SEALED_TABLE;
@@ -85,6 +86,7 @@ pub async fn run(options: RunOptions) -> Result<(), GatewayError> {
                 .map_err(|source| GatewayError::Runtime { source })?,
         ),
         cancels: Cancels::default(),
+        targets: Targets::default(),
     };
     let workers = Workers::start(threads, &settings)?;
     let socket =

@@ -23,6 +23,7 @@ use crate::protocol::http::Probe;
 use crate::protocol::postgres::cancel::Cancels;
 use crate::protocol::postgres::judge::Judge;
 use crate::protocol::postgres::serve::PostgresService;
+use crate::protocol::postgres::targets::Targets;
 use crate::transport::listen::OpenStream;
 use crate::transport::listen::OpenStreams;
 use crate::transport::stream::Stream;
@@ -49,6 +50,8 @@ pub struct WorkerSettings {
     pub judge: Arc<Judge>,
     /// Which session of PostgreSQL a request to cancel means, for all threads.
     pub cancels: Cancels,
+    /// What is known of the catalogues of databases, for all threads.
+    pub targets: Targets,
 }
 
 /// By which listener a client came.
@@ -157,10 +160,10 @@ async fn work(
     open: OpenStreams,
     draining: watch::Receiver<bool>,
 ) {
-    let WorkerSettings { gate, limits, probe, tls, dev, judge, cancels } = settings;
+    let WorkerSettings { gate, limits, probe, tls, dev, judge, cancels, targets } = settings;
     // It ends with the thread's other tasks.
     tokio::task::spawn_local(http::sweep(gate.clone()));
-    let databases = Rc::new(PostgresService::new(gate.clone(), judge, cancels, Arc::clone(&tls)));
+    let databases = Rc::new(PostgresService::new(gate.clone(), judge, cancels, targets, Arc::clone(&tls)));
     let service = Rc::new(HttpService::new(gate, limits, probe, open, dev));
     while let Some(Accepted { entrance, stream, peer, counted }) = accepted.recv().await {
         let draining = draining.clone();

@@ -72,6 +72,11 @@ impl Seat {
         Arc::clone(&self.standing.borrow().1)
     }
 
+    /// The connection as it is now; as it was, where it is not open to the caller any more.
+    pub fn current(&self) -> Arc<Governed> {
+        self.standing().map_or_else(|_denied| self.governed(), |(_, governed)| governed)
+    }
+
     /// Who it is, for people.
     pub fn label(&self) -> &str {
         self.verified.principal.label()

@@ -19,5 +19,6 @@ pub mod reply;
 pub mod rows;
 pub mod serve;
 pub mod session;
+pub mod targets;
 pub mod upstream;
 pub mod wire;

@@ -36,6 +36,7 @@ use crate::protocol::postgres::login::TransactionStatus;
 use crate::protocol::postgres::reply::Refusal;
 use crate::protocol::postgres::session;
 use crate::protocol::postgres::session::Start;
+use crate::protocol::postgres::targets::Targets;
 use crate::protocol::postgres::upstream;
 use crate::protocol::postgres::upstream::ALPN;
 use crate::protocol::postgres::upstream::Unreachable;
@@ -68,6 +69,7 @@ pub struct PostgresService {
     gate: Gate,
     judge: Arc<Judge>,
     cancels: Cancels,
+    targets: Targets,
     /// The listener's certificate; swapped by a reload. `None`: plain.
     tls: Arc<ArcSwapOption<rustls::ServerConfig>>,
 }
@@ -81,14 +83,15 @@ struct Guest {
 }
 
 impl PostgresService {
-    /// A service. All threads share the judge, the cancels and the certificate.
+    /// A service. All threads share the judge, the cancels, the catalogues and the certificate.
     pub fn new(
         gate: Gate,
         judge: Arc<Judge>,
         cancels: Cancels,
+        targets: Targets,
         tls: Arc<ArcSwapOption<rustls::ServerConfig>>,
     ) -> Self {
-        Self { gate, judge, cancels, tls }
+        Self { gate, judge, cancels, targets, tls }
     }
 
     /// Serves one client's stream to its end. When `draining` turns true it finishes what it has begun and closes.
@@ -295,6 +298,7 @@ impl PostgresService {
         let start = Start {
             seat,
             judge: Arc::clone(&self.judge),
+            targets: self.targets.clone(),
             client,
             client_input,
             target: stream,

@@ -4,8 +4,14 @@ use bytes::Buf;
 use bytes::BytesMut;
 
 use crate::domain::Denied;
+use crate::mask::Notes;
 use crate::protocol::postgres::judge::Lexing;
+use crate::protocol::postgres::reply;
 use crate::protocol::postgres::reply::Refusal;
+use crate::protocol::postgres::rows::Reach;
+use crate::protocol::postgres::rows::clear_notification;
+use crate::protocol::postgres::rows::clear_report;
+use crate::protocol::postgres::rows::clear_status;
 use crate::protocol::postgres::session::owed::What;
 use crate::protocol::postgres::session::run::Copied;
 use crate::protocol::postgres::session::run::End;
@@ -21,7 +27,7 @@ use crate::protocol::postgres::wire::back::Report;
 use crate::protocol::postgres::wire::back::RowDescription;
 use crate::protocol::postgres::wire::back::Severity;
 use crate::protocol::postgres::wire::back::Transaction;
-use crate::protocol::postgres::wire::back::read_row;
+use crate::protocol::postgres::wire::back::write_copy_data;
 use crate::protocol::postgres::wire::error::WireError;
 use crate::protocol::postgres::wire::frame::Found;
 use crate::protocol::postgres::wire::frame::Header;
@@ -143,10 +149,7 @@ impl Back {
             BackTag::RowDescription => self.described(frame, out),
             BackTag::ErrorResponse => self.failed(frame, out),
             BackTag::ParameterStatus => self.parameter(frame, out),
-            BackTag::NoticeResponse | BackTag::NotificationResponse => {
-                out.extend_from_slice(frame);
-                Ok(())
-            }
+            BackTag::NoticeResponse | BackTag::NotificationResponse => self.noticed(tag, frame, out),
             BackTag::CommandComplete | BackTag::EmptyQueryResponse | BackTag::PortalSuspended => {
                 self.completed(tag, frame, out)
             }
@@ -166,6 +169,33 @@ impl Back {
             | BackTag::BackendKeyData
             | BackTag::NegotiateProtocolVersion => Err(self.unexpected(tag)),
         }
+    }
+
+    /// Where masked values may turn up in what is said now.
+    fn reach(&self) -> Reach {
+        match self.shared.queue.borrow_mut().front().map(|owed| &owed.what) {
+            Some(
+                What::Query { run: Some(run), .. } | What::Execute(run) | What::Bind { run: Some(run), .. },
+            ) => run.get().reach(),
+            _ => Reach::NOTHING,
+        }
+    }
+
+    /// A notice or notification, as the client may see it.
+    fn noticed(&mut self, tag: BackTag, frame: &[u8], out: &mut BytesMut) -> Result<(), Lost> {
+        let governed = self.shared.seat.governed();
+        let mut notes = Notes::default();
+        let cleared = match BackMessage::read(tag, body(frame))? {
+            BackMessage::NoticeResponse(report) => {
+                clear_report(tag, &report, &governed.plan, self.reach(), &mut notes)
+            }
+            BackMessage::NotificationResponse(notification) => {
+                clear_notification(&notification, &governed.plan, &mut notes)
+            }
+            _ => None,
+        };
+        out.extend_from_slice(cleared.as_deref().unwrap_or(frame));
+        Ok(())
     }
 
     /// What runs at the front, if rows or copied data may come of it.
@@ -201,12 +231,14 @@ impl Back {
         if self.is_over_limit(&mut run) {
             return Ok(());
         }
-        run.count_row(u64::try_from(frame.len()).unwrap_or(u64::MAX));
-        if run.keeps_rows() {
-            let row = body(frame);
-            run.keep_row(row, &read_row(row)?);
+        let from = out.len();
+        if let Err(error) = run.pass_row(frame, out) {
+            out.truncate(from);
+            let message = format!("a row was withheld because it cannot be masked: {error}");
+            self.cut(&mut run, Refusal::new(SqlState::INSUFFICIENT_PRIVILEGE, message));
+            return Ok(());
         }
-        out.extend_from_slice(frame);
+        run.count_row(u64::try_from(out.len().saturating_sub(from)).unwrap_or(u64::MAX));
         Ok(())
     }
 
@@ -233,10 +265,38 @@ impl Back {
         copied.messages = copied.messages.saturating_add(1);
         let bytes = u64::try_from(body(frame).len()).unwrap_or(u64::MAX);
         copied.bytes = copied.bytes.saturating_add(bytes);
-        if run.cut.is_none() {
+        if run.cut.is_some() {
+            return Ok(());
+        }
+        if run.is_masked() {
+            self.copy_masked(&mut run, frame, out);
+        } else {
             out.extend_from_slice(frame);
         }
         Ok(())
+    }
+
+    /// Data of a copy whose text may not reach masked columns: what is found in it by shape is replaced.
+    fn copy_masked(&self, run: &mut Running, frame: &[u8], out: &mut BytesMut) {
+        let governed = self.shared.seat.governed();
+        let mut notes = Notes::default();
+        let Ok(text) = std::str::from_utf8(body(frame)) else {
+            let message =
+                "a part of a copy was withheld because it is no text, and values in it must be masked";
+            self.cut(run, Refusal::new(SqlState::INSUFFICIENT_PRIVILEGE, message));
+            return;
+        };
+        match governed.plan.text(text, "copy", &mut notes) {
+            None => out.extend_from_slice(frame),
+            Some(masked) => {
+                if write_copy_data(out, masked.as_bytes()).is_err() {
+                    let message = "a part of a copy is too long to be masked";
+                    self.cut(run, Refusal::new(SqlState::PROGRAM_LIMIT_EXCEEDED, message));
+                } else if let Some(guard) = &mut run.guard {
+                    guard.add_notes(&notes);
+                }
+            }
+        }
     }
 
     fn described(&mut self, frame: &[u8], out: &mut BytesMut) -> Result<(), Lost> {
@@ -254,11 +314,19 @@ impl Back {
         if !stays {
             queue.pop();
         }
-        if let Some(run) = run {
-            run.get().describe(&columns);
-        }
+        drop(queue);
         if !injected {
             out.extend_from_slice(frame);
+        }
+        if let Some(run) = run {
+            let (withheld, stale) = run.get().describe(&columns);
+            if let Some(withheld) = withheld {
+                let hint = "Columns that are computed from masked ones are not shown; select other columns.";
+                reply::notice(out, SqlState::WITHHELD, &withheld, hint);
+            }
+            if stale {
+                self.shared.catalog_changed();
+            }
         }
         Ok(())
     }
@@ -272,7 +340,7 @@ impl Back {
                 names.settle_statement(name, number);
                 true
             }
-            (BackTag::BindComplete, Some(What::Bind { portal })) => {
+            (BackTag::BindComplete, Some(What::Bind { portal, .. })) => {
                 names.settle_portal(portal, number);
                 true
             }
@@ -292,7 +360,7 @@ impl Back {
             (BackTag::NoData, Some(What::DescribeStatement)) => true,
             (BackTag::NoData, Some(What::DescribePortal { run, injected })) => {
                 if let Some(run) = run {
-                    run.get().described = true;
+                    run.get().gives_nothing();
                 }
                 !injected
             }
@@ -391,9 +459,19 @@ impl Back {
             out.extend_from_slice(frame);
             return Ok(());
         }
-        match self.fail(&Failure::of(&report))? {
+        let governed = self.shared.seat.governed();
+        let mut notes = Notes::default();
+        let cleared = clear_report(BackTag::ErrorResponse, &report, &governed.plan, self.reach(), &mut notes);
+        let failure = match &cleared {
+            None => Failure::of(&report),
+            Some(cleared) => match BackMessage::read(BackTag::ErrorResponse, body(cleared))? {
+                BackMessage::ErrorResponse(report) => Failure::of(&report),
+                _ => Failure::of(&report),
+            },
+        };
+        match self.fail(&failure)? {
             Some(refusal) => refusal.write(out),
-            None => out.extend_from_slice(frame),
+            None => out.extend_from_slice(cleared.as_deref().unwrap_or(frame)),
         }
         Ok(())
     }
@@ -413,9 +491,9 @@ impl Back {
                 run.clone()
             }
             What::Execute(run) => Some(run.clone()),
-            What::Bind { portal } => {
+            What::Bind { portal, run } => {
                 self.shared.names.borrow_mut().withdraw_portal(portal, front.number);
-                None
+                run.clone()
             }
             What::Parse { name } => {
                 self.shared.names.borrow_mut().withdraw_statement(name, front.number);
@@ -435,7 +513,7 @@ impl Back {
         let mut names = self.shared.names.borrow_mut();
         for owed in skipped {
             match owed.what {
-                What::Bind { portal } => names.withdraw_portal(&portal, owed.number),
+                What::Bind { portal, .. } => names.withdraw_portal(&portal, owed.number),
                 What::Parse { name } => names.withdraw_statement(&name, owed.number),
                 _ => {}
             }
@@ -475,6 +553,9 @@ impl Back {
         }
         if transaction == Transaction::Idle {
             names.transaction_ended(owed.number);
+            if self.shared.ddl.replace(false) {
+                self.shared.catalog_changed();
+            }
         }
         drop(names);
         if self.shared.unsure.get().is_some_and(|number| number <= owed.number) {
@@ -495,7 +576,9 @@ impl Back {
             }
             _ => {}
         }
-        out.extend_from_slice(frame);
+        let governed = self.shared.seat.governed();
+        let cleared = clear_status(&status, &governed.plan, self.reach(), &mut Notes::default());
+        out.extend_from_slice(cleared.as_deref().unwrap_or(frame));
         Ok(())
     }
 
@@ -508,10 +591,14 @@ impl Back {
                 let mut run = run.get();
                 if run.cut.is_some() || self.is_over_limit(&mut run) {
                     Long::Withheld
-                } else {
+                } else if run.passes_rows() {
                     run.count_row(u64::try_from(header.frame()).unwrap_or(u64::MAX));
                     run.skips_row();
                     Long::Passes
+                } else {
+                    let message = "a row is too long to be masked";
+                    self.cut(&mut run, Refusal::new(SqlState::PROGRAM_LIMIT_EXCEEDED, message));
+                    Long::Withheld
                 }
             }
             (BackTag::CopyData, Some(run)) => {
@@ -521,6 +608,10 @@ impl Back {
                 };
                 copied.messages = copied.messages.saturating_add(1);
                 copied.bytes = copied.bytes.saturating_add(header.body.into());
+                if run.cut.is_none() && run.is_masked() {
+                    let message = "a part of a copy is too long to be masked";
+                    self.cut(&mut run, Refusal::new(SqlState::PROGRAM_LIMIT_EXCEEDED, message));
+                }
                 if run.cut.is_some() { Long::Withheld } else { Long::Passes }
             }
             (tag, _) => return Err(Lost::TooLong(tag.name())),

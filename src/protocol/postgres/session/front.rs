@@ -18,6 +18,7 @@ use crate::protocol::postgres::reply;
 use crate::protocol::postgres::reply::Refusal;
 use crate::protocol::postgres::session::hold;
 use crate::protocol::postgres::session::hold::Subject;
+use crate::protocol::postgres::session::known::keep_fresh;
 use crate::protocol::postgres::session::names::Number;
 use crate::protocol::postgres::session::plan::Kind;
 use crate::protocol::postgres::session::plan::Step;
@@ -253,8 +254,8 @@ impl Front {
             let step = match tag {
                 FrontTag::Query => self.shared.query(frame, number).await,
                 FrontTag::Parse => self.shared.parse(frame, number).await,
-                FrontTag::Bind => self.shared.bind(frame, number),
-                FrontTag::Execute => self.shared.execute(&frame, number),
+                FrontTag::Bind => self.shared.bind(frame, number).await,
+                FrontTag::Execute => self.shared.execute(&frame, number).await,
                 FrontTag::FunctionCall => self.shared.function_call(frame, number),
                 FrontTag::Sync => Step::Sync,
                 FrontTag::Flush => Step::Flush,
@@ -267,6 +268,7 @@ impl Front {
             };
             steps.push((number, step));
         }
+        keep_fresh(&self.shared);
         let verdicts = self.admit(&mut steps).await?;
         self.send(steps, verdicts)
     }

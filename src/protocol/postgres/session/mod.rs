@@ -7,6 +7,7 @@
 mod back;
 mod front;
 mod hold;
+mod known;
 mod names;
 mod owed;
 mod plan;
@@ -43,6 +44,7 @@ use crate::protocol::postgres::session::front::Front;
 use crate::protocol::postgres::session::front::Gone;
 use crate::protocol::postgres::session::shared::Common;
 use crate::protocol::postgres::session::shared::Shared;
+use crate::protocol::postgres::targets::Targets;
 use crate::protocol::postgres::upstream;
 use crate::protocol::postgres::upstream::Control;
 use crate::protocol::postgres::upstream::Target;
@@ -63,6 +65,8 @@ pub struct Start {
     pub seat: Seat,
     /// Judges texts.
     pub judge: Arc<Judge>,
+    /// The catalogues of the targets.
+    pub targets: Targets,
     /// The client.
     pub client: Stream,
     /// What it has sent already.
@@ -107,12 +111,15 @@ pub async fn run(start: Start, mut draining: watch::Receiver<bool>) {
         rows: limits.rows,
         seat: start.seat,
         judge: start.judge,
+        targets: start.targets,
+        catalog: RefCell::new(None),
         database: start.database,
         queue: RefCell::default(),
         names: RefCell::default(),
         transaction: Cell::new(start.transaction),
         lexing: Cell::new(start.lexing),
         unsure: Cell::new(None),
+        ddl: Cell::new(false),
         moved: Cell::new(start.moved),
         outbox: RefCell::default(),
         wake: Notify::new(),

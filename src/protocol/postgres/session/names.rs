@@ -5,8 +5,10 @@
 //! *candidates*: all that it may stand for by now. A use is judged as every one of them; the reply settles which it is. Nothing is
 //! forgotten that the server may still know; what it has forgotten and we have not costs nothing, for the server refuses its use.
 
+use std::cell::RefCell;
 use std::collections::HashMap;
 use std::rc::Rc;
+use std::sync::Arc;
 
 use bytes::Bytes;
 
@@ -14,7 +16,11 @@ use crate::domain::Class;
 use crate::domain::Command;
 use crate::domain::sql::NameAction;
 use crate::domain::sql::NameUse;
+use crate::protocol::postgres::rows::Reach;
+use crate::protocol::postgres::rows::RowPlan;
 use crate::protocol::postgres::session::run::Run;
+use crate::protocol::postgres::targets::Known;
+use crate::protocol::postgres::wire::values::Format;
 
 /// How many names of each kind a session may have.
 const MOST: usize = 8192;
@@ -27,7 +33,6 @@ const MOST_TEXT: usize = 32 << 20;
 pub(super) type Number = u64;
 
 /// What a name stands for.
-#[derive(Debug)]
 pub(super) struct Definition {
     /// The message it came with.
     pub(super) number: Number,
@@ -35,6 +40,26 @@ pub(super) struct Definition {
     pub(super) sql: Bytes,
     /// What it does.
     pub(super) command: Command,
+    /// How its rows were masked when it was last described.
+    pub(super) described: RefCell<Option<Described>>,
+}
+
+/// How the rows of a statement are masked. It holds for these formats, this knowledge of the catalogue, this reach.
+#[derive(Clone)]
+pub(super) struct Described {
+    pub(super) results: Vec<Format>,
+    pub(super) known: Arc<Known>,
+    pub(super) reach: Reach,
+    pub(super) plan: Rc<RowPlan>,
+    /// The names of the columns, as the recording has them.
+    pub(super) columns: Rc<str>,
+}
+
+impl Definition {
+    /// A statement that came with a message.
+    pub(super) fn new(number: Number, sql: Bytes, command: Command) -> Self {
+        Self { number, sql, command, described: RefCell::new(None) }
+    }
 }
 
 /// A portal: a statement with its values, ready to run, or running.
@@ -236,7 +261,7 @@ mod tests {
     fn definition(number: Number, class: Class) -> Rc<Definition> {
         let sql = SqlCommand { text: "x".into(), effects: None, base: class, opaque: Vec::new() };
         let command = Command { protocol: Protocol::Postgres, class, words: Words::Sql(sql) };
-        Rc::new(Definition { number, sql: Bytes::from_static(b"0123456789"), command })
+        Rc::new(Definition::new(number, Bytes::from_static(b"0123456789"), command))
     }
 
     fn run(name: &str) -> NameUse {
@@ -288,9 +313,13 @@ mod tests {
     fn portals_of_the_protocol_die_with_their_transaction_and_cursors_may_live() {
         let mut names = Names::default();
         let portal = |number, run| Portal { number, definition: definition(number, Class::Read), run };
-        names.add_portal(b"bound", portal(1, Some(Run::new(None, Vec::new())))).unwrap();
+        names
+            .add_portal(b"bound", portal(1, Some(Run::new(definition(0, Class::Read), Vec::new(), None))))
+            .unwrap();
         names.add_portal(b"cursor", portal(2, None)).unwrap();
-        names.add_portal(b"later", portal(9, Some(Run::new(None, Vec::new())))).unwrap();
+        names
+            .add_portal(b"later", portal(9, Some(Run::new(definition(0, Class::Read), Vec::new(), None))))
+            .unwrap();
         names.transaction_ended(5);
         assert!(names.portal(b"bound").is_empty());
         assert!(names.portal(b"cursor").len() == 1 && names.portal(b"later").len() == 1);

@@ -17,6 +17,8 @@ pub(super) enum What {
     Bind {
         /// The portal.
         portal: Box<[u8]>,
+        /// What runs in it; `None` when it was refused.
+        run: Option<Run>,
     },
     /// `CloseComplete`.
     Close {
@@ -137,6 +139,11 @@ impl Queue {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::Class;
+    use crate::domain::Command;
+    use crate::domain::Protocol;
+    use crate::domain::SqlCommand;
+    use crate::domain::command::Words;
 
     fn shape(queue: &Queue) -> String {
         queue
@@ -155,14 +162,20 @@ mod tests {
             .collect()
     }
 
+    fn run() -> Run {
+        let sql = SqlCommand { text: "x".into(), effects: None, base: Class::Read, opaque: Vec::new() };
+        let command = Command { protocol: Protocol::Postgres, class: Class::Read, words: Words::Sql(sql) };
+        Run::new(Rc::new(Definition::new(1, bytes::Bytes::new(), command)), Vec::new(), None)
+    }
+
     fn queue(messages: &str) -> Queue {
         let mut queue = Queue::default();
         for (number, message) in (1..).zip(messages.chars()) {
             let what = match message {
-                'B' => What::Bind { portal: Box::default() },
+                'B' => What::Bind { portal: Box::default(), run: None },
                 'C' => What::Close { portal: false, name: Box::default() },
                 'D' => What::DescribeStatement,
-                'E' => What::Execute(Run::new(None, Vec::new())),
+                'E' => What::Execute(run()),
                 'P' => What::Parse { name: Box::default() },
                 'Q' => What::Query { run: None, definition: None, failed: false },
                 _ => What::Sync,

@@ -12,7 +12,10 @@ use crate::domain::DenyCode;
 use crate::domain::RequestId;
 use crate::domain::command::Words;
 use crate::domain::sql::Effects;
+use crate::domain::sql::Function;
 use crate::domain::sql::NameAction;
+use crate::domain::sql::NameUse;
+use crate::domain::sql::Verb;
 use crate::pipeline::Asked;
 use crate::pipeline::Preparation;
 use crate::protocol::postgres::command::command;
@@ -20,6 +23,7 @@ use crate::protocol::postgres::judge::Judgement;
 use crate::protocol::postgres::judge::Lexing;
 use crate::protocol::postgres::judge::Unread;
 use crate::protocol::postgres::reply::Refusal;
+use crate::protocol::postgres::rows::Reach;
 use crate::protocol::postgres::session::names::Definition;
 use crate::protocol::postgres::session::names::Names;
 use crate::protocol::postgres::session::names::Number;
@@ -28,6 +32,7 @@ use crate::protocol::postgres::session::record::How;
 use crate::protocol::postgres::session::record::Statement;
 use crate::protocol::postgres::session::run::Run;
 use crate::protocol::postgres::session::shared::Shared;
+use crate::protocol::postgres::targets::Known;
 use crate::protocol::postgres::wire::error::WireError;
 use crate::protocol::postgres::wire::frame::body;
 use crate::protocol::postgres::wire::front::Bind;
@@ -46,7 +51,9 @@ pub(super) enum Kind {
         portal: Box<[u8]>,
     },
     /// Runs a cursor of SQL.
-    Execute,
+    Execute {
+        portal: Box<[u8]>,
+    },
     FunctionCall,
     Parse {
         name: Box<[u8]>,
@@ -62,7 +69,21 @@ pub(super) struct Wanted {
     pub(super) asked: Option<Asked<Bytes>>,
     pub(super) run: Run,
     pub(super) definition: Rc<Definition>,
+    /// Where masked values may turn up.
+    pub(super) reach: Reach,
     pub(super) judgement: Option<Arc<Judgement>>,
+}
+
+/// What there is to a message, before it is judged by the policies.
+struct What<'a> {
+    frame: Bytes,
+    sql: Bytes,
+    /// What it is, and what it runs.
+    commands: Vec<Command>,
+    judgement: Option<Arc<Judgement>>,
+    bind: Option<&'a Bind<'a>>,
+    /// The catalogue, where values are masked.
+    known: Option<Arc<Known>>,
 }
 
 /// What becomes of one message.
@@ -129,15 +150,29 @@ impl Shared {
         vec![first, self.judge.judge(sql, other).await]
     }
 
+    /// What is known of the catalogue, where it is needed: values are masked, or a text calls functions that nothing else is known of.
+    async fn needed(&self, readings: &[Arc<Judgement>]) -> Result<Option<Arc<Known>>, Denied> {
+        if let Some(known) = self.masking().await? {
+            return Ok(Some(known));
+        }
+        let calls = |judgement: &Arc<Judgement>| {
+            judgement.effects().is_some_and(|effects| !effects.opaque.is_empty())
+        };
+        // Without it they stay unknown, and only a policy that names them lets them pass.
+        if readings.iter().any(calls) { Ok(self.known().await.ok()) } else { Ok(None) }
+    }
+
     /// A text as a command, and everything else that it may be or runs by name.
-    fn commands(&self, sql: &[u8], readings: &[Arc<Judgement>]) -> Vec<Command> {
+    fn commands(&self, sql: &[u8], readings: &[Arc<Judgement>], known: Option<&Known>) -> Vec<Command> {
         let names = self.names.borrow();
+        let harmless = |function: &Function| {
+            known.is_some_and(|known| known.masked.catalog().harmless(&function.object))
+        };
         let mut commands = Vec::with_capacity(readings.len());
         for judgement in readings {
-            commands.push(self.moved(Self::seen(
-                command(sql, judgement, |entry| names.class(entry), |_function| false),
-                &names,
-            )));
+            commands.push(
+                self.moved(Self::seen(command(sql, judgement, |entry| names.class(entry), harmless), &names)),
+            );
             for entry in judgement.effects().map(|effects| effects.names.as_slice()).unwrap_or_default() {
                 commands.extend(names.definitions(entry).iter().map(|definition| definition.command.clone()));
             }
@@ -199,9 +234,14 @@ impl Shared {
             Err(error) => return refuse(kind, Refusal::new(error.sqlstate(), error.to_string())),
         };
         let readings = self.readings(&sql).await;
-        let commands = self.commands(&sql, &readings);
+        let known = match self.needed(&readings).await {
+            Ok(known) => known,
+            Err(denied) => return refuse(kind, Refusal::of(&denied, RequestId::new())),
+        };
+        let commands = self.commands(&sql, &readings, known.as_deref());
         let judgement = readings.into_iter().next();
-        self.wanted(kind, How::Simple, (frame, sql), commands, judgement, None, number)
+        let what = What { frame, sql, commands, judgement, bind: None, known };
+        self.wanted(kind, How::Simple, what, number)
     }
 
     /// A `Parse`.
@@ -218,7 +258,11 @@ impl Shared {
         let name: Box<[u8]> = parse.name.into();
         let sql = frame.slice_ref(parse.sql);
         let readings = self.readings(&sql).await;
-        let commands = self.commands(&sql, &readings);
+        let known = match self.needed(&readings).await {
+            Ok(known) => known,
+            Err(denied) => return refuse(Kind::Parse { name }, Refusal::of(&denied, RequestId::new())),
+        };
+        let commands = self.commands(&sql, &readings, known.as_deref());
         let denied = commands.iter().find_map(|command| match self.seat.prepare(command, ()) {
             Ok(Some(_preparation)) => None,
             Ok(None) => Some(None),
@@ -236,12 +280,13 @@ impl Shared {
             Some(None) => {
                 let judgement = readings.into_iter().next();
                 let kind = Kind::Parse { name };
-                self.wanted(kind, How::Prepare, (frame, sql), commands, judgement, None, number)
+                let what = What { frame, sql, commands, judgement, bind: None, known };
+                self.wanted(kind, How::Prepare, what, number)
             }
             None => {
                 // Its other readings count where it is run.
                 let worst = commands.iter().max_by_key(|command| command.class).unwrap_or(first);
-                let definition = Rc::new(Definition { number, sql, command: worst.clone() });
+                let definition = Rc::new(Definition::new(number, sql, worst.clone()));
                 if let Err(error) = self.names.borrow_mut().add_statement(&name, definition) {
                     return refuse(Kind::Parse { name }, Refusal::new(SqlState::TOO_MANY, error.to_string()));
                 }
@@ -258,7 +303,7 @@ impl Shared {
     }
 
     /// A `Bind`. Planning may run code of functions that call themselves immutable, so this is where a statement is admitted.
-    pub(super) fn bind(&self, frame: Bytes, number: Number) -> Step {
+    pub(super) async fn bind(&self, frame: Bytes, number: Number) -> Step {
         let bind = match Bind::read(body(&frame)) {
             Ok(bind) => bind,
             Err(error) => {
@@ -277,8 +322,13 @@ impl Shared {
         let mut commands: Vec<Command> =
             candidates.iter().rev().map(|definition| definition.command.clone()).collect();
         commands.extend(self.run_by(definition));
-        let what = (frame.clone(), definition.sql.clone());
-        let step = self.wanted(kind, How::Execute, what, commands, None, Some(&bind), number);
+        let known = match self.masking().await {
+            Ok(known) => known,
+            Err(denied) => return refuse(kind, Refusal::of(&denied, RequestId::new())),
+        };
+        let (sql, frame) = (definition.sql.clone(), frame.clone());
+        let what = What { frame, sql, commands, judgement: None, bind: Some(&bind), known };
+        let step = self.wanted(kind, How::Execute, what, number);
         if let Step::Command(wanted) = &step {
             let portal =
                 Portal { number, definition: Rc::clone(&wanted.definition), run: Some(wanted.run.clone()) };
@@ -302,16 +352,20 @@ impl Shared {
     }
 
     /// An `Execute`.
-    pub(super) fn execute(&self, frame: &Bytes, number: Number) -> Step {
+    pub(super) async fn execute(&self, frame: &Bytes, number: Number) -> Step {
         let execute = match Execute::read(body(frame)) {
             Ok(execute) => execute,
-            Err(error) => return refuse(Kind::Execute, Refusal::new(error.sqlstate(), error.to_string())),
+            Err(error) => {
+                let kind = Kind::Execute { portal: Box::default() };
+                return refuse(kind, Refusal::new(error.sqlstate(), error.to_string()));
+            }
         };
+        let kind = || Kind::Execute { portal: execute.portal.into() };
         let candidates = self.names.borrow().portal(execute.portal).to_vec();
         let Some(portal) = candidates.last() else {
             let name = String::from_utf8_lossy(execute.portal);
             let message = format!("portal \"{name}\" does not exist, or the gateway has not seen it made");
-            return refuse(Kind::Execute, Refusal::new(SqlState::NO_CURSOR, message));
+            return refuse(kind(), Refusal::new(SqlState::NO_CURSOR, message));
         };
         if let Some(run) = portal.run.clone().filter(|_| candidates.iter().all(|portal| portal.run.is_some()))
         {
@@ -320,16 +374,22 @@ impl Shared {
         let mut commands: Vec<Command> =
             candidates.iter().rev().map(|portal| portal.definition.command.clone()).collect();
         commands.extend(self.run_by(&portal.definition));
-        let what = (frame.clone(), portal.definition.sql.clone());
-        self.wanted(Kind::Execute, How::Execute, what, commands, None, None, number)
+        let known = match self.masking().await {
+            Ok(known) => known,
+            Err(denied) => return refuse(kind(), Refusal::of(&denied, RequestId::new())),
+        };
+        let (frame, sql) = (frame.clone(), portal.definition.sql.clone());
+        let what = What { frame, sql, commands, judgement: None, bind: None, known };
+        self.wanted(kind(), How::Execute, what, number)
     }
 
     /// A `FunctionCall`: there is no SQL to be judged, so there is nothing that a policy could allow.
     pub(super) fn function_call(&self, frame: Bytes, number: Number) -> Step {
         let judgement = Judgement::Unread(Unread::Failed);
         let commands = vec![command(b"(FunctionCall)", &judgement, |_name| None, |_function| false)];
-        let what = (frame, Bytes::from_static(b"(FunctionCall)"));
-        self.wanted(Kind::FunctionCall, How::Function, what, commands, None, None, number)
+        let sql = Bytes::from_static(b"(FunctionCall)");
+        let what = What { frame, sql, commands, judgement: None, bind: None, known: None };
+        self.wanted(Kind::FunctionCall, How::Function, what, number)
     }
 
     /// A `Describe` or `Close`.
@@ -353,17 +413,8 @@ impl Shared {
     }
 
     /// Takes a command to the policies.
-    #[expect(clippy::too_many_arguments, reason = "each is another part of one message")]
-    fn wanted(
-        &self,
-        kind: Kind,
-        how: How,
-        (frame, sql): (Bytes, Bytes),
-        commands: Vec<Command>,
-        judgement: Option<Arc<Judgement>>,
-        bind: Option<&Bind<'_>>,
-        number: Number,
-    ) -> Step {
+    fn wanted(&self, kind: Kind, how: How, what: What<'_>, number: Number) -> Step {
+        let What { frame, sql, commands, judgement, bind, known } = what;
         let request = RequestId::new();
         let exchange = match self.seat.exchange(request) {
             Ok(exchange) => exchange,
@@ -373,9 +424,11 @@ impl Shared {
         let Some(first) = commands.next() else {
             return refuse(kind, Refusal::new(SqlState::INTERNAL_ERROR, "a message could not be judged"));
         };
-        let effects = first.sql().and_then(|sql| sql.effects.clone());
-        let definition = Rc::new(Definition { number, sql: sql.clone(), command: first.clone() });
-        let judged = exchange.judge_with(first, commands.collect());
+        let also: Vec<Command> = commands.collect();
+        let known = known.filter(|_| !exchange.governed().plan.is_empty());
+        let reach = known.as_ref().map_or(Reach::NOTHING, |known| self.reach(known, &first, &also));
+        let definition = Rc::new(Definition::new(number, sql.clone(), first.clone()));
+        let judged = exchange.judge_with(first, also);
         let name = bind.map(|bind| bind.statement).unwrap_or_default();
         let record = Statement {
             how,
@@ -388,9 +441,27 @@ impl Shared {
         }
         .record(&exchange.governed().plan, self.seat.keeps());
         let results: Vec<Format> = bind.map(|bind| bind.results.codes().collect()).unwrap_or_default();
-        let run = Run::new(effects, results);
+        let run = Run::new(Rc::clone(&definition), results, known.map(|known| (known, reach)));
         let asked = Some(Asked { exchange, judged, record, payload: frame });
-        Step::Command(Box::new(Wanted { kind, request, asked, run, definition, judgement }))
+        Step::Command(Box::new(Wanted { kind, request, asked, run, definition, reach, judgement }))
+    }
+
+    /// Where masked values may turn up when commands run.
+    fn reach(&self, known: &Known, first: &Command, also: &[Command]) -> Reach {
+        let masked = &known.masked;
+        let of = |command: &Command| {
+            let Some(sql) = command.sql() else { return Reach::ALL };
+            Reach::of(sql.effects.as_deref(), masked, !sql.opaque.is_empty())
+        };
+        let names = self.names.borrow();
+        let named = |entry: &NameUse| {
+            let definitions = names.definitions(entry);
+            definitions.iter().map(|definition| of(&definition.command)).reduce(Reach::join)
+        };
+        std::iter::once(first).chain(also).fold(Reach::NOTHING, |reach, command| {
+            let effects = command.sql().and_then(|sql| sql.effects.as_deref());
+            reach.join(of(command).with_names(effects, masked, named))
+        })
     }
 
     /// What the connection itself forbids, whatever the policies say; `None` for most.
@@ -402,12 +473,29 @@ impl Shared {
         let asked = wanted.asked.as_ref()?;
         let effects = asked.judged.command.sql().and_then(|sql| sql.effects.as_deref())?;
         let governed = asked.exchange.governed();
+        let unmaskable =
+            |detail: &str, audit| Some(Denied::new(DenyCode::UnmaskableReply, detail).because(audit));
+        if wanted.reach.copies(Some(effects)) {
+            return unmaskable(
+                "a COPY of what may hold masked values is not passed: nobody says what its columns are; select them",
+                "copy_masked",
+            );
+        }
+        if wanted.reach.keeps(Some(effects)) && !only_inserts(effects) {
+            let detail = "it reads masked columns and changes or makes something: masked values could come to where they are not masked; name only columns that are not";
+            return unmaskable(detail, "keeps_masked");
+        }
         if governed.connection.database.readonly && frees_from_readonly(effects) {
             let detail = "this connection only reads (readonly = true), and that cannot be changed";
             return Some(Denied::new(DenyCode::Denied, detail).because("readonly"));
         }
         None
     }
+}
+
+/// Whether a text does nothing but insert values that stand in it: then what it reads is only what it gives back.
+fn only_inserts(effects: &Effects) -> bool {
+    effects.verbs.iter().eq([&Verb::Insert])
 }
 
 /// Whether a text would let a session write that was told only to read.
@@ -419,7 +507,7 @@ fn frees_from_readonly(effects: &Effects) -> bool {
         );
         let on = matches!(setting.value.as_deref(), Some("on" | "true" | "1" | "yes"));
         // Reset, it is what it was when the session began: on.
-        let reset = setting.value.is_none() && effects.verbs.contains(&crate::domain::sql::Verb::Reset);
+        let reset = setting.value.is_none() && effects.verbs.contains(&Verb::Reset);
         named && !on && !reset
     })
 }
@@ -439,4 +527,9 @@ pub(super) fn may_change_lexing(command: &Command) -> bool {
 pub(super) fn may_move_names(command: &Command) -> bool {
     let Some(sql) = command.sql() else { return true };
     !sql.opaque.is_empty() || sql.effects.as_ref().is_none_or(|effects| effects.moves_names(sql.base))
+}
+
+/// Whether what a command does may change the catalogue.
+pub(super) fn may_change_catalog(command: &Command) -> bool {
+    command.class >= Class::Ddl
 }

@@ -7,17 +7,28 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Instant;
 
+use bytes::BytesMut;
+
 use crate::domain::Denied;
 use crate::domain::EventKind;
 use crate::domain::event::Direction;
 use crate::domain::json::push_string;
-use crate::domain::sql::Effects;
+use crate::mask::Notes;
 use crate::pipeline::ReplyGuard;
 use crate::protocol::postgres::reply::Refusal;
+use crate::protocol::postgres::rows::Reach;
+use crate::protocol::postgres::rows::RowError;
+use crate::protocol::postgres::rows::RowPlan;
+use crate::protocol::postgres::session::names::Definition;
+use crate::protocol::postgres::session::names::Described;
 use crate::protocol::postgres::session::record::word;
 use crate::protocol::postgres::session::record::write_binary;
+use crate::protocol::postgres::targets::Known;
 use crate::protocol::postgres::wire::back::RowDescription;
 use crate::protocol::postgres::wire::back::Transaction;
+use crate::protocol::postgres::wire::back::read_row;
+use crate::protocol::postgres::wire::error::WireError;
+use crate::protocol::postgres::wire::frame::body;
 use crate::protocol::postgres::wire::values::Format;
 use crate::protocol::postgres::wire::values::Values;
 
@@ -52,12 +63,18 @@ pub(super) enum End {
 pub(super) struct Running {
     /// There once it was admitted.
     pub(super) guard: Option<ReplyGuard>,
-    /// What it does, where that is known.
-    pub(super) effects: Option<Arc<Effects>>,
+    /// What runs.
+    definition: Rc<Definition>,
     /// The formats that a `Bind` asked for; none: as the description says.
-    pub(super) results: Vec<Format>,
+    results: Vec<Format>,
+    /// What is known of the catalogue, and where masked values may turn up; `None` where nothing is masked.
+    masking: Option<(Arc<Known>, Reach)>,
+    /// How its rows are masked, once they are described.
+    rows_plan: Option<Rc<RowPlan>>,
+    /// Room for one cell.
+    cell: Vec<u8>,
     /// Whether the columns of its rows are known.
-    pub(super) described: bool,
+    described: bool,
     /// What is copied, while it is.
     pub(super) copied: Option<Copied>,
     /// Why what still comes is not sent on: the error that the client gets in its place.
@@ -74,15 +91,49 @@ pub(super) struct Running {
     /// How much the rows that are kept may take; 0 once they take it all.
     room: usize,
     kept_cut: bool,
+    /// Which columns were withheld, in words.
+    withheld: Option<String>,
+}
+
+/// Why a row cannot be passed.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Unmasked {
+    /// Its columns are not known.
+    #[error("its columns are not known")]
+    NotDescribed,
+    /// It does not fit its description.
+    #[error(transparent)]
+    Row(#[from] RowError),
+    /// It is no row.
+    #[error(transparent)]
+    Wire(#[from] WireError),
+}
+
+/// The names of columns as the beginning of what the recording keeps of rows.
+fn names_of(columns: &RowDescription<'_>) -> String {
+    let mut names = String::from("{\"columns\":[");
+    for (place, column) in columns.columns().enumerate() {
+        names.push_str(if place == 0 { "" } else { "," });
+        push_string(&String::from_utf8_lossy(column.name), &mut names);
+    }
+    names.push_str("],\"rows\":[");
+    names
 }
 
 impl Run {
     /// A command that is about to be sent.
-    pub(super) fn new(effects: Option<Arc<Effects>>, results: Vec<Format>) -> Self {
+    pub(super) fn new(
+        definition: Rc<Definition>,
+        results: Vec<Format>,
+        masking: Option<(Arc<Known>, Reach)>,
+    ) -> Self {
         Self(Rc::new(RefCell::new(Running {
             guard: None,
-            effects,
+            definition,
             results,
+            masking,
+            rows_plan: None,
+            cell: Vec::new(),
             described: false,
             copied: None,
             cut: None,
@@ -95,6 +146,7 @@ impl Run {
             kept: String::new(),
             room: 0,
             kept_cut: false,
+            withheld: None,
         })))
     }
 
@@ -117,24 +169,99 @@ impl Running {
         self.ended = false;
     }
 
-    /// The columns of the rows that follow.
-    pub(super) fn describe(&mut self, columns: &RowDescription<'_>) {
+    /// Whether its rows cannot be passed before they are described. What was described before, for the same formats and under the same
+    /// catalogue, holds.
+    pub(super) fn wants_description(&mut self) -> bool {
+        let Some((known, reach)) = &self.masking else { return false };
+        if self.described {
+            return false;
+        }
+        let described = self.definition.described.borrow().clone();
+        let fits = |described: &Described| {
+            described.results == self.results
+                && Arc::ptr_eq(&described.known, known)
+                && described.reach == *reach
+        };
+        let Some(described) = described.filter(fits) else { return true };
+        self.begin_rows(&described.columns);
+        self.rows_plan = Some(described.plan);
         self.described = true;
-        self.flush_rows();
-        if self.room == 0 {
-            return;
-        }
-        self.kept.push_str("{\"columns\":[");
-        for (place, column) in columns.columns().enumerate() {
-            self.kept.push_str(if place == 0 { "" } else { "," });
-            push_string(&String::from_utf8_lossy(column.name), &mut self.kept);
-        }
-        self.kept.push_str("],\"rows\":[");
+        false
     }
 
-    /// Whether rows are still kept for the recording.
-    pub(super) fn keeps_rows(&self) -> bool {
-        self.room > 0
+    /// It gives no rows.
+    pub(super) fn gives_nothing(&mut self) {
+        self.described = true;
+    }
+
+    /// The columns of the rows that follow. Gives what the client is to be told about them, if anything, and whether the catalogue
+    /// is older than they are.
+    pub(super) fn describe(&mut self, columns: &RowDescription<'_>) -> (Option<String>, bool) {
+        self.described = true;
+        let names = names_of(columns);
+        self.begin_rows(&names);
+        let Some((known, reach)) = &self.masking else { return (None, false) };
+        let plan = Rc::new(RowPlan::of(&known.masked, columns, &[], *reach));
+        let said = (plan.notes(), plan.stale());
+        if !plan.stale() {
+            *self.definition.described.borrow_mut() = Some(Described {
+                results: self.results.clone(),
+                known: Arc::clone(known),
+                reach: *reach,
+                plan: Rc::clone(&plan),
+                columns: names.into(),
+            });
+        }
+        self.withheld = said.0.clone();
+        self.rows_plan = Some(plan);
+        said
+    }
+
+    fn begin_rows(&mut self, columns: &str) {
+        self.flush_rows();
+        if self.room > 0 {
+            self.kept.push_str(columns);
+        }
+    }
+
+    /// Where masked values may turn up in what is said about it.
+    pub(super) fn reach(&self) -> Reach {
+        self.masking.as_ref().map_or(Reach::NOTHING, |(_, reach)| *reach)
+    }
+
+    /// Whether values are masked, and this is no text but a form that they cannot be found in.
+    pub(super) fn is_masked(&self) -> bool {
+        self.masking.is_some()
+    }
+
+    /// Appends a row as the client may see it, and keeps that for the recording.
+    ///
+    /// # Errors
+    /// It cannot be masked.
+    pub(super) fn pass_row(&mut self, frame: &[u8], out: &mut BytesMut) -> Result<(), Unmasked> {
+        let from = out.len();
+        match &self.rows_plan {
+            Some(plan) if !plan.passes() => {
+                let mut notes = Notes::default();
+                plan.row(body(frame), out, &mut notes, &mut self.cell)?;
+                if let Some(guard) = self.guard.as_mut().filter(|_| !notes.is_empty()) {
+                    guard.add_notes(&notes);
+                }
+            }
+            None if self.masking.is_some() => return Err(Unmasked::NotDescribed),
+            _ => out.extend_from_slice(frame),
+        }
+        if self.room > 0 {
+            let row = body(out.get(from..).unwrap_or_default());
+            let values = read_row(row)?;
+            self.keep_row(row, &values);
+        }
+        Ok(())
+    }
+
+    /// Whether rows may pass without being looked at.
+    pub(super) fn passes_rows(&self) -> bool {
+        self.masking.is_none() || self.rows_plan.as_ref().is_some_and(|plan| plan.passes())
     }
 
     /// Counts a row that is sent on.
@@ -145,7 +272,7 @@ impl Running {
     }
 
     /// Keeps a row, as it is sent on, for the recording.
-    pub(super) fn keep_row(&mut self, body: &[u8], values: &Values<'_>) {
+    fn keep_row(&mut self, body: &[u8], values: &Values<'_>) {
         if self.room == 0 {
             return;
         }
@@ -236,6 +363,11 @@ impl Running {
                 ",\"copy\":{{\"dir\":\"{dir}\",\"bytes\":{},\"messages\":{}}}",
                 copied.bytes, copied.messages
             );
+        }
+        if let Some(withheld) = &self.withheld {
+            data.push_str(",\"withheld\":[");
+            push_string(withheld, &mut data);
+            data.push(']');
         }
         data.push('}');
         let Some(guard) = &mut self.guard else { return Ok(()) };

@@ -15,6 +15,8 @@ use crate::protocol::postgres::session::names::Names;
 use crate::protocol::postgres::session::names::Number;
 use crate::protocol::postgres::session::owed::Queue;
 use crate::protocol::postgres::session::run::Run;
+use crate::protocol::postgres::targets::Entry;
+use crate::protocol::postgres::targets::Targets;
 use crate::protocol::postgres::upstream::CopyIn;
 use crate::protocol::postgres::wire::back::Transaction;
 
@@ -22,6 +24,9 @@ use crate::protocol::postgres::wire::back::Transaction;
 pub(super) struct Shared {
     pub(super) seat: Seat,
     pub(super) judge: Arc<Judge>,
+    pub(super) targets: Targets,
+    /// What is known of the target's catalogue, and for which masks; none until it is needed.
+    pub(super) catalog: RefCell<Option<(Box<str>, Arc<Entry>)>>,
     pub(super) database: String,
     /// How many rows one statement may give.
     pub(super) rows: Option<u64>,
@@ -32,6 +37,8 @@ pub(super) struct Shared {
     pub(super) lexing: Cell<Lexing>,
     /// The last message that may have changed that, while it is not answered.
     pub(super) unsure: Cell<Option<Number>>,
+    /// The open transaction may have changed the catalogue, for others from its end on.
+    pub(super) ddl: Cell<bool>,
     /// Names without a schema may be looked up elsewhere than usual, from here to the end of the session.
     pub(super) moved: Cell<bool>,
     /// What the gateway has to say to the client, whole messages; sent at the next place between two messages of the target.

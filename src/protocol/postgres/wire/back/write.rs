@@ -225,6 +225,17 @@ pub fn write_row<'a>(
     frame(out, BackTag::DataRow, |body| body.counted("cells", cells, |body, cell| body.value("a cell", cell)))
 }
 
+/// Appends a `CopyData`.
+///
+/// # Errors
+/// More than 1 GiB.
+pub fn write_copy_data(out: &mut BytesMut, data: &[u8]) -> Result<(), WriteError> {
+    frame(out, BackTag::CopyData, |body| {
+        body.bytes(data);
+        Ok(())
+    })
+}
+
 /// Appends a `CommandComplete`, such as `SELECT 5`.
 ///
 /// # Errors
