@@ -25,5 +25,6 @@ mod masking;
 mod postgres;
 mod postgres_judge;
 mod postgres_login;
+mod postgres_masks;
 mod proxy;
 mod recording;

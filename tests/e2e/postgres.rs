@@ -205,7 +205,7 @@ fn what_runs_ends_at_once_with_a_lock_a_kill_or_a_cancel() {
 
     let psql = begin(&world, &token, sleeping);
     wait_running(&world, sleeping);
-    assert_eq!(world.cli(&["session", "kill", &world.last_session()]).0, 0);
+    assert_eq!(world.cli(&["session", "kill", &world.last_session(), "--yes"]).0, 0);
     let (_, err, took) = end(psql);
     assert!(
         took < Duration::from_secs(2) && err.contains("57P01: the session has ended (killed)"),

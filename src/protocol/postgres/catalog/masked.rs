@@ -215,7 +215,9 @@ impl Masked {
                     Dependency::Relation(oid) => oid != view && (self.touches(oid) || open.contains(&oid)),
                     Dependency::Function(oid) => !catalog.routines.computes_by_oid(oid),
                 };
-                if view >= FIRST_USER_OID && dependencies.iter().any(suspect) {
+                // By its schema, not its oid: what was made in single-user mode has an oid as PostgreSQL's own views have.
+                let own = catalog.relation(view).is_none_or(|relation| &*relation.schema == "pg_catalog");
+                if !own && dependencies.iter().any(suspect) {
                     open.insert(view);
                 }
             }

@@ -11,6 +11,7 @@ use crate::domain::Denied;
 use crate::domain::DenyCode;
 use crate::domain::RequestId;
 use crate::domain::command::Words;
+use crate::domain::sql::Access;
 use crate::domain::sql::Effects;
 use crate::domain::sql::Function;
 use crate::domain::sql::NameAction;
@@ -495,7 +496,8 @@ impl Shared {
 
 /// Whether a text does nothing but insert values that stand in it: then what it reads is only what it gives back.
 fn only_inserts(effects: &Effects) -> bool {
-    effects.verbs.iter().eq([&Verb::Insert])
+    effects.verbs.iter().all(|verb| matches!(verb, Verb::Insert | Verb::Select))
+        && effects.relations.iter().all(|relation| relation.access == Access::Write)
 }
 
 /// Whether a text would let a session write that was told only to read.

@@ -1,0 +1,183 @@
+//! What a client of PostgreSQL sees of masked columns, however it asks for them.
+
+use crate::support::World;
+use crate::support::database::Database;
+use crate::support::database::WRITE_RULES;
+
+/// The beginning of each social security number in the database.
+const SECRET: &str = "078-05-";
+
+const MASKS: &str = r#"
+[[mask]]
+id = "pii"
+match = { tags = { data = "pii" } }
+fields = ["ssn", "credit_card"]
+entities = ["EMAIL_ADDRESS"]
+op = { kind = "keep_last", n = 4 }
+"#;
+
+/// Views, a function and a table that hold or lead to masked values.
+const MORE: &str = "\
+CREATE VIEW plain AS SELECT id, ssn AS note, name FROM customers;
+CREATE VIEW computed AS SELECT id, upper(ssn) AS shouted, name FROM customers;
+CREATE VIEW on_view AS SELECT note AS again, id FROM plain;
+CREATE FUNCTION leak() RETURNS SETOF customers LANGUAGE sql STABLE AS 'SELECT * FROM customers';
+CREATE TABLE mails (id int, body text, doc jsonb);
+INSERT INTO mails VALUES (1, 'write to ann@example.com', '{\"ssn\": \"078-05-9999\", \"x\": 1}');
+CREATE UNIQUE INDEX ON customers (ssn);
+ANALYZE customers;
+GRANT SELECT ON ALL TABLES IN SCHEMA public TO gateway;
+";
+
+fn world() -> World {
+    World::with_database(Database::new(MORE), &format!("{WRITE_RULES}{MASKS}"))
+}
+
+#[test]
+fn a_masked_column_is_masked_under_every_name_and_withheld_in_every_expression() {
+    let world = world();
+    let token = world.token("reader");
+    let masked = "***-**-1001";
+    for (statement, wanted) in [
+        ("SELECT ssn FROM customers WHERE id = 1", masked),
+        ("SELECT ssn AS note FROM customers WHERE id = 1", masked),
+        (
+            "SELECT * FROM customers WHERE id = 1",
+            "1|Customer 1|***-**-1001|**** **** **** 1111|10|1990-01-01",
+        ),
+        ("TABLE customers LIMIT 1", "1|Customer 1|***-**-1001|**** **** **** 1111|10|1990-01-01"),
+        ("SELECT x FROM (SELECT ssn AS x, id FROM customers) s WHERE id = 1", masked),
+        ("WITH s AS MATERIALIZED (SELECT ssn AS x FROM customers WHERE id = 1) SELECT * FROM s", masked),
+        ("SELECT DISTINCT ssn FROM customers WHERE id = 1", masked),
+        ("SELECT c.ssn FROM customers c JOIN orders o ON o.customer = c.id WHERE c.id = 1", masked),
+        ("SELECT t.b FROM customers AS t(a, n, b, d, e, f) WHERE a = 1", masked),
+        ("SELECT note FROM plain WHERE id = 1", masked),
+        ("SELECT again FROM on_view WHERE id = 1", masked),
+        ("SELECT upper(ssn) FROM customers WHERE id = 1", "[REDACTED]"),
+        ("SELECT ssn || '' FROM customers WHERE id = 1", "[REDACTED]"),
+        ("SELECT coalesce(ssn, 'x') FROM customers WHERE id = 1", "[REDACTED]"),
+        ("SELECT min(ssn) FROM customers", "[REDACTED]"),
+        ("SELECT ssn FROM customers WHERE id = 1 UNION ALL SELECT 'a'", "[REDACTED]\n[REDACTED]"),
+        ("SELECT (SELECT ssn FROM customers WHERE id = 1)", "[REDACTED]"),
+        ("SELECT CASE WHEN true THEN ssn END FROM customers WHERE id = 1", "[REDACTED]"),
+        ("SELECT row_to_json(c) FROM customers c WHERE id = 1", ""),
+        ("SELECT c FROM customers c WHERE id = 1", ""),
+        ("SELECT array_agg(ssn) FROM customers", ""),
+        ("SELECT length(ssn) FROM customers WHERE id = 1", ""),
+        ("SELECT shouted FROM computed WHERE id = 1", "[REDACTED]"),
+        ("SELECT ssn FROM leak() WHERE id = 1", "[REDACTED]"),
+        ("SELECT note FROM leak() AS l(id, name, note) WHERE id = 1", "[REDACTED]"),
+        ("SELECT most_common_vals FROM pg_stats WHERE attname = 'ssn'", ""),
+        ("PREPARE p AS SELECT ssn AS x FROM customers WHERE id = $1; EXECUTE p(1)", masked),
+        ("BEGIN; DECLARE c CURSOR FOR SELECT ssn AS x FROM customers ORDER BY id; FETCH c", masked),
+        ("SELECT body FROM mails", "write to ***@******e.com"),
+        ("SELECT doc FROM mails", "{\"x\": 1, \"ssn\": \"***-**-9999\"}"),
+        // What has nothing to do with masked columns is as it is.
+        ("SELECT count(*) FROM customers", "20"),
+        ("SELECT name, balance * 2 FROM customers WHERE id = 1", "Customer 1|20"),
+        ("SELECT name FROM computed WHERE id = 1", "Customer 1"),
+        ("SELECT upper(name) FROM customers WHERE id = 1", "CUSTOMER 1"),
+    ] {
+        let (_, out, err) = world.psql(&token, &[statement]);
+        let out: Vec<&str> =
+            out.lines().filter(|line| !["PREPARE", "BEGIN", "DECLARE CURSOR"].contains(line)).collect();
+        assert_eq!(out.join("\n"), wanted, "{statement}: {err} {}", world.log());
+        assert!(!err.contains(SECRET), "{statement}: {err}");
+    }
+    let (_, _, err) = world.psql(&token, &["SELECT upper(ssn) FROM customers WHERE id = 1"]);
+    assert!(err.contains("NOTICE:  01H02: withheld, since masked values may be in them: upper"), "{err}");
+    let log = world.log();
+    for session in world.list(&["session", "list"]) {
+        let events = format!("{:?}", world.events(session["id"].as_str().unwrap()));
+        assert!(!events.contains(SECRET), "{events}");
+    }
+    assert!(!log.contains(SECRET));
+}
+
+#[test]
+fn masked_values_leave_by_no_other_door() {
+    let world = world();
+    let token = world.token("reader");
+    for (statement, state) in [
+        ("COPY customers TO STDOUT", "42501"),
+        ("COPY (SELECT ssn FROM customers) TO STDOUT", "42501"),
+        ("COPY customers (id, ssn) TO STDOUT (FORMAT binary)", "42501"),
+        ("CREATE TABLE stolen AS SELECT ssn AS x FROM customers", "42501"),
+        ("SELECT ssn AS x INTO stolen FROM customers", "42501"),
+        ("CREATE VIEW stolen AS SELECT ssn AS x FROM customers", "42501"),
+        ("INSERT INTO mails (body) SELECT ssn FROM customers", "42501"),
+        ("UPDATE customers SET name = ssn", "42501"),
+        (
+            "INSERT INTO customers (id) VALUES (1) ON CONFLICT (id) DO UPDATE SET name = customers.ssn",
+            "42501",
+        ),
+        ("SELECT ssn::int FROM customers", "22P02"),
+        ("SELECT ssn::regclass FROM customers", "42P01"),
+        ("UPDATE customers SET ssn = '078-05-1002' WHERE id = 1", "23505"),
+        ("INSERT INTO customers SELECT 21, 'x', ssn FROM customers WHERE id = 1", "42501"),
+    ] {
+        let (_, out, err) = world.psql(&token, &[statement]);
+        assert!(err.contains(&format!("ERROR:  {state}: ")), "{statement}: {out} {err}");
+        let told = err.replace(statement, "").replace("'078-05-1002'", "");
+        assert!(
+            !out.contains(SECRET) && !told.contains("=(078") && !told.contains("\"078"),
+            "{statement}: {out} {err}"
+        );
+    }
+    assert_eq!(world.direct("SELECT count(*) FROM pg_class WHERE relname = 'stolen'"), "0");
+    let (_, out, err) = world.psql(
+        &token,
+        &[
+            "COPY orders (id, note) TO STDOUT",
+            "COPY mails (body) TO STDOUT",
+            "INSERT INTO customers (id, ssn) VALUES (99, '1') RETURNING id, ssn",
+        ],
+    );
+    assert!(out.starts_with("1\torder 1\n") && out.contains("write to ***@******e.com"), "{out} {err}");
+    assert!(out.contains("99|*"), "{out} {err}");
+}
+
+#[test]
+fn what_is_new_in_the_catalogue_is_withheld_until_it_is_known() {
+    let world = world();
+    let token = world.token("reader");
+    assert_eq!(world.psql(&token, &["SELECT ssn FROM customers WHERE id = 1"]).1.trim(), "***-**-1001");
+    // Made beside the gateway: its column names are not known yet, so nothing of it is shown before they are.
+    world.direct("CREATE TABLE fresh (id int, ssn text, name text)");
+    world.direct("INSERT INTO fresh VALUES (1, '078-05-7777', 'Ann')");
+    world.direct("GRANT SELECT ON fresh TO gateway");
+    let (_, out, err) = world.psql(&token, &["SELECT name FROM fresh", "SELECT ssn, name FROM fresh"]);
+    assert_eq!(out.lines().last(), Some("***-**-7777|Ann"), "{out} {err}");
+    // Made through the gateway, it is known at once.
+    let (_, out, err) = world.psql(
+        &token,
+        &[
+            "CREATE TABLE own (ssn text, name text)",
+            "INSERT INTO own VALUES ('078-05-8888', 'Bob')",
+            "SELECT ssn AS x, name FROM own",
+        ],
+    );
+    assert_eq!(out.lines().last(), Some("***-**-8888|Bob"), "{out} {err}");
+}
+
+#[test]
+fn a_mask_that_a_reload_adds_holds_for_sessions_that_are_open() {
+    let mut world = World::with_database(Database::new(MORE), WRITE_RULES);
+    let token = world.token("reader");
+    let mut psql = world.psql_command(&token);
+    let folder = world.folder.path().to_owned();
+    let script = "SELECT ssn FROM customers WHERE id = 1;\n\\! touch first\n\\! while [ ! -e go ]; do sleep 0.05; done\nSELECT ssn FROM customers WHERE id = 1;\n";
+    std::fs::write(folder.join("script.sql"), script).unwrap();
+    let psql = psql.args(["-f", "script.sql"]).stdout(std::process::Stdio::piped()).spawn().unwrap();
+    let begin = std::time::Instant::now();
+    while !folder.join("first").exists() {
+        assert!(begin.elapsed().as_secs() < 10);
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+    world.write_config(&format!("{WRITE_RULES}{MASKS}"));
+    assert_eq!(world.cli(&["config", "reload"]).0, 0, "{}", world.log());
+    std::fs::write(folder.join("go"), "").unwrap();
+    let out = psql.wait_with_output().unwrap();
+    assert_eq!(String::from_utf8_lossy(&out.stdout).trim(), "078-05-1001\n***-**-1001");
+    assert_eq!(world.stop(), Some(0));
+}
