@@ -159,10 +159,13 @@ impl Live for Gateway {
             config: config.path.display().to_string(),
             data_dir: config.storage.data_dir.display().to_string(),
             revision: running.gate.snapshot().revision(),
-            listeners: vec![ListenerReport {
-                address: running.listener.to_string(),
-                scheme: scheme.to_owned(),
-            }],
+            listeners: std::iter::once((running.listener, scheme))
+                .chain(running.databases.map(|address| (address, "postgres")))
+                .map(|(address, scheme)| ListenerReport {
+                    address: address.to_string(),
+                    scheme: scheme.to_owned(),
+                })
+                .collect(),
             issuers: issuers.collect(),
             recording_problem: recording.err().map(|error| error.to_string()),
             counts: self.counts(),

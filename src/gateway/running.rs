@@ -55,6 +55,8 @@ pub struct Running {
     pub tls: Arc<ArcSwapOption<rustls::ServerConfig>>,
     /// Where clients connect, with the port that was taken.
     pub listener: std::net::SocketAddr,
+    /// Where clients of PostgreSQL connect, if they can.
+    pub databases: Option<std::net::SocketAddr>,
     /// Since when it runs.
     pub started: SystemTime,
     /// Where the issuers fetch their keys.

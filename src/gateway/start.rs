@@ -100,7 +100,7 @@ pub async fn run(options: RunOptions) -> Result<(), GatewayError> {
         tokio::spawn(tick(Arc::clone(&running))),
         tokio::spawn(prune(Arc::clone(&running))),
     ];
-    tracing::info!(listen = %running.listener, postgres_listen = listeners.databases().map(tracing::field::display), tls = running.tls.load().is_some(), data_dir = %config.storage.data_dir.display(), "ready");
+    tracing::info!(listen = %running.listener, postgres_listen = running.databases.map(tracing::field::display), tls = running.tls.load().is_some(), data_dir = %config.storage.data_dir.display(), "ready");
 
     serve(&workers, &listeners, &running, &service, &mut signals).await;
 
@@ -216,6 +216,7 @@ async fn open(options: RunOptions) -> Result<(Running, Listeners, DataDirLock), 
         mask_key,
         tls: Arc::new(ArcSwapOption::new(certificate)),
         listener: address,
+        databases: listeners.databases(),
         started: SystemTime::now(),
         runtime,
         pending: AtomicU64::new(0),

@@ -441,7 +441,6 @@ impl Back {
                 let copying = Copying::of(&ran);
                 *self.shared.copying.borrow_mut() = copying;
                 self.shared.queue.borrow_mut().copies_in();
-                self.shared.settled.notify_waiters();
             }
             _ => run.copied = Some(Copied { out: true, bytes: 0, messages: 0 }),
         }
@@ -519,18 +518,11 @@ impl Back {
             }
         }
         drop(names);
-        self.tell_settled();
         Ok(told)
     }
 
     fn stop_copying(&self) {
         *self.shared.copying.borrow_mut() = None;
-    }
-
-    fn tell_settled(&self) {
-        if self.shared.queue.borrow().is_empty() {
-            self.shared.settled.notify_waiters();
-        }
     }
 
     fn ready(&mut self, frame: &[u8], out: &mut BytesMut) -> Result<(), Lost> {
@@ -562,7 +554,6 @@ impl Back {
             self.shared.unsure.set(None);
         }
         out.extend_from_slice(frame);
-        self.tell_settled();
         Ok(())
     }
 

@@ -44,6 +44,8 @@ const GATHERED: usize = 256 << 10;
 const READ: usize = 8 << 10;
 /// How much a client may send on while a statement of its waits for people.
 const AHEAD: usize = 256 << 10;
+/// How many answers may be owed before no more is sent.
+const OWED: usize = 16_384;
 /// How much may wait for the target before it is sent.
 const SENT: usize = 64 << 10;
 
@@ -173,7 +175,7 @@ impl Front {
     /// Waits until data may be copied in, or it is known that none may.
     async fn may_copy(&self) -> bool {
         loop {
-            let news = self.shared.settled.notified();
+            let news = self.shared.progress.notified();
             if self.shared.copying.borrow().is_some() {
                 return true;
             }
@@ -243,11 +245,28 @@ impl Front {
         }
     }
 
+    /// Waits while more is owed than is kept in mind: a client that sends and does not read waits with its replies.
+    async fn wait_for_answers(&mut self) -> Result<(), Gone> {
+        if self.shared.queue.borrow().len() < OWED {
+            return Ok(());
+        }
+        self.target.flush().await.map_err(Gone::Target)?;
+        loop {
+            let news = self.shared.progress.notified();
+            if self.shared.queue.borrow().len() < OWED {
+                return Ok(());
+            }
+            news.await;
+        }
+    }
+
     /// Judges, admits and sends what was gathered.
     async fn send_batch(&mut self) -> Result<(), Gone> {
+        self.wait_for_answers().await?;
         self.gathered = 0;
         let batch = std::mem::take(&mut self.batch);
         let mut steps = Vec::with_capacity(batch.len());
+        self.shared.batch.set(self.number.saturating_add(1));
         for (tag, frame) in batch {
             self.number = self.number.saturating_add(1);
             let number = self.number;
@@ -331,6 +350,8 @@ impl Front {
         let held = Subject {
             how: if matches!(wanted.kind, Kind::Query) { How::Simple } else { How::Execute },
             sql: &wanted.definition.sql,
+            types: &wanted.definition.types,
+            runs: self.shared.runs(&wanted.definition),
             bind: bind.as_ref(),
             database: &self.shared.database,
             transaction: self.shared.transaction.get(),

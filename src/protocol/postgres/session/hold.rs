@@ -4,6 +4,7 @@ use std::fmt::Write;
 use std::time::Duration;
 
 use aws_lc_rs::digest;
+use bytes::Bytes;
 use tokio::sync::oneshot;
 
 use crate::domain::ApprovalMode;
@@ -30,6 +31,10 @@ const MAX_REASON: usize = 500;
 pub(super) struct Subject<'a> {
     pub(super) how: How,
     pub(super) sql: &'a [u8],
+    /// The types of its parameters, as its `Parse` has them.
+    pub(super) types: &'a [u8],
+    /// The SQL and the types of what it runs by name.
+    pub(super) runs: Vec<(Bytes, Bytes)>,
     pub(super) bind: Option<&'a Bind<'a>>,
     pub(super) database: &'a str,
     pub(super) transaction: Transaction,
@@ -72,6 +77,12 @@ impl Subject<'_> {
         absorb(self.database.as_bytes());
         absorb(if self.how == How::Simple { b"simple" } else { b"extended" });
         absorb(self.sql);
+        absorb(self.types);
+        absorb(&u64::try_from(self.runs.len()).unwrap_or(u64::MAX).to_be_bytes());
+        for (sql, types) in &self.runs {
+            absorb(sql);
+            absorb(types);
+        }
         if let Some(bind) = self.bind {
             for (place, value) in bind.values.each().enumerate() {
                 absorb(match (value, bind.formats.of(place)) {
@@ -111,6 +122,11 @@ impl Subject<'_> {
                     let _infallible = write!(detail, "\\x{}", hex(value.unwrap_or_default()));
                 }
             }
+        }
+        for (sql, _) in &self.runs {
+            let text = String::from_utf8_lossy(sql);
+            let masked = plan.text(&text, "sql", notes);
+            let _infallible = write!(detail, "\n(runs by name) {}", masked.as_deref().unwrap_or(&text));
         }
         detail.push_str(match self.transaction {
             Transaction::Idle => "\n(in no transaction)",

@@ -119,11 +119,12 @@ pub async fn run(start: Start, mut draining: watch::Receiver<bool>) {
         transaction: Cell::new(start.transaction),
         lexing: Cell::new(start.lexing),
         unsure: Cell::new(None),
+        batch: Cell::new(0),
         ddl: Cell::new(false),
         moved: Cell::new(start.moved),
         outbox: RefCell::default(),
         wake: Notify::new(),
-        settled: Notify::new(),
+        progress: Notify::new(),
         held: Cell::new(false),
         withdrawn: Notify::new(),
         cancel: Notify::new(),
@@ -203,7 +204,7 @@ async fn drained(shared: &Shared, draining: &mut watch::Receiver<bool>) {
         std::future::pending::<()>().await;
     }
     loop {
-        let news = shared.settled.notified();
+        let news = shared.progress.notified();
         if shared.is_idle() && shared.transaction.get() == Transaction::Idle {
             return;
         }
@@ -244,6 +245,7 @@ impl Pump {
             if let Err(lost) = self.back.take(&mut self.input, &mut self.out) {
                 return End::Lost(lost);
             }
+            shared.progress.notify_waiters();
             if self.back.is_between() {
                 let mut outbox = shared.outbox.borrow_mut();
                 if !outbox.is_empty() {

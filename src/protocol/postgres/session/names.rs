@@ -40,6 +40,8 @@ pub(super) struct Definition {
     pub(super) sql: Bytes,
     /// What it does.
     pub(super) command: Command,
+    /// The types of its parameters, as its `Parse` has them.
+    pub(super) types: Bytes,
     /// How its rows were masked when it was last described.
     pub(super) described: RefCell<Option<Described>>,
 }
@@ -58,7 +60,7 @@ pub(super) struct Described {
 impl Definition {
     /// A statement that came with a message.
     pub(super) fn new(number: Number, sql: Bytes, command: Command) -> Self {
-        Self { number, sql, command, described: RefCell::new(None) }
+        Self { number, sql, command, types: Bytes::new(), described: RefCell::new(None) }
     }
 }
 

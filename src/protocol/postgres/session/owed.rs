@@ -94,6 +94,11 @@ impl Queue {
         self.owed.is_empty()
     }
 
+    /// How much is owed.
+    pub(super) fn len(&self) -> usize {
+        self.owed.len()
+    }
+
     /// Whether the target passes over what is sent to it now, up to a `Sync`.
     pub(super) fn skips(&self) -> bool {
         self.skipping

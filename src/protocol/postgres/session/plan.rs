@@ -35,6 +35,7 @@ use crate::protocol::postgres::session::run::Run;
 use crate::protocol::postgres::session::shared::Shared;
 use crate::protocol::postgres::targets::Known;
 use crate::protocol::postgres::wire::error::WireError;
+use crate::protocol::postgres::wire::frame::HEADER;
 use crate::protocol::postgres::wire::frame::body;
 use crate::protocol::postgres::wire::front::Bind;
 use crate::protocol::postgres::wire::front::Execute;
@@ -79,6 +80,8 @@ pub(super) struct Wanted {
 struct What<'a> {
     frame: Bytes,
     sql: Bytes,
+    /// What it runs that was prepared or declared before.
+    prepared: Option<Rc<Definition>>,
     /// What it is, and what it runs.
     commands: Vec<Command>,
     judgement: Option<Arc<Judgement>>,
@@ -241,7 +244,7 @@ impl Shared {
         };
         let commands = self.commands(&sql, &readings, known.as_deref());
         let judgement = readings.into_iter().next();
-        let what = What { frame, sql, commands, judgement, bind: None, known };
+        let what = What { frame, sql, prepared: None, commands, judgement, bind: None, known };
         self.wanted(kind, How::Simple, what, number)
     }
 
@@ -281,13 +284,16 @@ impl Shared {
             Some(None) => {
                 let judgement = readings.into_iter().next();
                 let kind = Kind::Parse { name };
-                let what = What { frame, sql, commands, judgement, bind: None, known };
+                let what = What { frame, sql, prepared: None, commands, judgement, bind: None, known };
                 self.wanted(kind, How::Prepare, what, number)
             }
             None => {
                 // Its other readings count where it is run.
                 let worst = commands.iter().max_by_key(|command| command.class).unwrap_or(first);
-                let definition = Rc::new(Definition::new(number, sql, worst.clone()));
+                // What stands behind the SQL, up to the end of the frame: how many types, and each.
+                let end = parse.name.len().saturating_add(sql.len()).saturating_add(HEADER).saturating_add(2);
+                let types = frame.slice(end.min(frame.len())..);
+                let definition = Rc::new(Definition { types, ..Definition::new(number, sql, worst.clone()) });
                 if let Err(error) = self.names.borrow_mut().add_statement(&name, definition) {
                     return refuse(Kind::Parse { name }, Refusal::new(SqlState::TOO_MANY, error.to_string()));
                 }
@@ -328,7 +334,8 @@ impl Shared {
             Err(denied) => return refuse(kind, Refusal::of(&denied, RequestId::new())),
         };
         let (sql, frame) = (definition.sql.clone(), frame.clone());
-        let what = What { frame, sql, commands, judgement: None, bind: Some(&bind), known };
+        let prepared = Some(Rc::clone(definition));
+        let what = What { frame, sql, prepared, commands, judgement: None, bind: Some(&bind), known };
         let step = self.wanted(kind, How::Execute, what, number);
         if let Step::Command(wanted) = &step {
             let portal =
@@ -368,6 +375,17 @@ impl Shared {
             let message = format!("portal \"{name}\" does not exist, or the gateway has not seen it made");
             return refuse(kind(), Refusal::new(SqlState::NO_CURSOR, message));
         };
+        // Bound before, under policies that may not hold any more: a portal can be run again and again.
+        if portal.number < self.batch.get() {
+            match self.seat.prepare(&portal.definition.command, ()) {
+                Ok(Some(_still_allowed)) => {}
+                Ok(None) => {
+                    let message = "the policies have changed: what this portal runs is not allowed any more";
+                    return refuse(kind(), Refusal::new(SqlState::INSUFFICIENT_PRIVILEGE, message));
+                }
+                Err(denied) => return refuse(kind(), Refusal::of(&denied, RequestId::new())),
+            }
+        }
         if let Some(run) = portal.run.clone().filter(|_| candidates.iter().all(|portal| portal.run.is_some()))
         {
             return Step::Execute { run, portal: execute.portal.into(), rows: execute.rows };
@@ -380,7 +398,8 @@ impl Shared {
             Err(denied) => return refuse(kind(), Refusal::of(&denied, RequestId::new())),
         };
         let (frame, sql) = (frame.clone(), portal.definition.sql.clone());
-        let what = What { frame, sql, commands, judgement: None, bind: None, known };
+        let prepared = Some(Rc::clone(&portal.definition));
+        let what = What { frame, sql, prepared, commands, judgement: None, bind: None, known };
         self.wanted(kind(), How::Execute, what, number)
     }
 
@@ -389,7 +408,7 @@ impl Shared {
         let judgement = Judgement::Unread(Unread::Failed);
         let commands = vec![command(b"(FunctionCall)", &judgement, |_name| None, |_function| false)];
         let sql = Bytes::from_static(b"(FunctionCall)");
-        let what = What { frame, sql, commands, judgement: None, bind: None, known: None };
+        let what = What { frame, sql, prepared: None, commands, judgement: None, bind: None, known: None };
         self.wanted(Kind::FunctionCall, How::Function, what, number)
     }
 
@@ -415,7 +434,7 @@ impl Shared {
 
     /// Takes a command to the policies.
     fn wanted(&self, kind: Kind, how: How, what: What<'_>, number: Number) -> Step {
-        let What { frame, sql, commands, judgement, bind, known } = what;
+        let What { frame, sql, prepared, commands, judgement, bind, known } = what;
         let request = RequestId::new();
         let exchange = match self.seat.exchange(request) {
             Ok(exchange) => exchange,
@@ -428,7 +447,8 @@ impl Shared {
         let also: Vec<Command> = commands.collect();
         let known = known.filter(|_| !exchange.governed().plan.is_empty());
         let reach = known.as_ref().map_or(Reach::NOTHING, |known| self.reach(known, &first, &also));
-        let definition = Rc::new(Definition::new(number, sql.clone(), first.clone()));
+        let definition =
+            prepared.unwrap_or_else(|| Rc::new(Definition::new(number, sql.clone(), first.clone())));
         let judged = exchange.judge_with(first, also);
         let name = bind.map(|bind| bind.statement).unwrap_or_default();
         let record = Statement {
@@ -445,6 +465,17 @@ impl Shared {
         let run = Run::new(Rc::clone(&definition), results, known.map(|known| (known, reach)));
         let asked = Some(Asked { exchange, judged, record, payload: frame });
         Step::Command(Box::new(Wanted { kind, request, asked, run, definition, reach, judgement }))
+    }
+
+    /// The SQL, and the types of parameters, of all that a text runs by name.
+    pub(super) fn runs(&self, definition: &Definition) -> Vec<(Bytes, Bytes)> {
+        let names = self.names.borrow();
+        let effects = definition.command.sql().and_then(|sql| sql.effects.as_deref());
+        let uses = effects.map(|effects| effects.names.as_slice()).unwrap_or_default();
+        uses.iter()
+            .flat_map(|entry| names.definitions(entry))
+            .map(|definition| (definition.sql.clone(), definition.types.clone()))
+            .collect()
     }
 
     /// Where masked values may turn up when commands run.

@@ -37,6 +37,8 @@ pub(super) struct Shared {
     pub(super) lexing: Cell<Lexing>,
     /// The last message that may have changed that, while it is not answered.
     pub(super) unsure: Cell<Option<Number>>,
+    /// The first message of the batch that is being judged.
+    pub(super) batch: Cell<Number>,
     /// The open transaction may have changed the catalogue, for others from its end on.
     pub(super) ddl: Cell<bool>,
     /// Names without a schema may be looked up elsewhere than usual, from here to the end of the session.
@@ -45,8 +47,8 @@ pub(super) struct Shared {
     pub(super) outbox: RefCell<BytesMut>,
     /// There is something in the outbox.
     pub(super) wake: Notify,
-    /// Nothing is owed any more.
-    pub(super) settled: Notify,
+    /// Something that was owed has come.
+    pub(super) progress: Notify,
     /// A statement is held for people.
     pub(super) held: Cell<bool>,
     /// The client has asked to cancel what is held.
