@@ -111,6 +111,15 @@ impl Seat {
         self.gate.credential(&self.governed()).await
     }
 
+    /// The same, for a task that outlives the seat.
+    pub fn credential_of(
+        &self,
+        governed: &Arc<Governed>,
+    ) -> impl Future<Output = Result<Option<Arc<Credential>>, Denied>> + use<> {
+        let (gate, governed) = (self.gate.clone(), Arc::clone(governed));
+        async move { gate.credential(&governed).await }
+    }
+
     /// One command of this caller.
     ///
     /// # Errors

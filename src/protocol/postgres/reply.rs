@@ -27,7 +27,7 @@ pub struct Refusal {
 impl Refusal {
     /// A refusal of the gateway's own.
     pub fn new(state: SqlState, message: impl Into<String>) -> Self {
-        Self { state, message: message.into(), detail: None, hint: None, position: None }
+        Self { state, message: bounded(message.into()), detail: None, hint: None, position: None }
     }
 
     /// The pipeline's refusal of one command.
@@ -55,7 +55,7 @@ impl Refusal {
         match judgement {
             Judgement::Syntax(error) => Self {
                 state: SqlState::SYNTAX_ERROR,
-                message: plain(&error.message),
+                message: bounded(plain(&error.message)),
                 position: position(error, sql),
                 ..self
             },
@@ -63,13 +63,14 @@ impl Refusal {
         }
     }
 
-    /// A portal whose statement was refused.
-    pub fn of_portal(name: &[u8]) -> Self {
+    /// A portal that cannot be run: its statement was refused, or has run to its end.
+    pub fn of_portal(name: &[u8], over: bool) -> Self {
         let name = String::from_utf8_lossy(name);
-        Self::new(
-            SqlState::NO_CURSOR,
-            format!("portal \"{name}\" does not exist: what it was to run was refused"),
-        )
+        if over {
+            return Self::new(SqlState::NOT_AGAIN, format!("portal \"{name}\" cannot be run again"));
+        }
+        let message = format!("portal \"{name}\" does not exist: what it was to run was refused");
+        Self::new(SqlState::NO_CURSOR, message)
     }
 
     /// A statement was withdrawn while it waited.
@@ -112,6 +113,17 @@ impl Refusal {
             debug_assert!(least.is_ok(), "a fixed text can be written");
         }
     }
+}
+
+/// As much of a text as is kept while its turn comes.
+fn bounded(mut text: String) -> String {
+    const MOST: usize = 1024;
+    if text.len() > MOST {
+        text.truncate(text.floor_char_boundary(MOST));
+        text.push('…');
+        text.shrink_to_fit();
+    }
+    text
 }
 
 /// Text without NULs, which end a text in this protocol.

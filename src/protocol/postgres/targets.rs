@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::PoisonError;
 use std::sync::atomic::AtomicBool;
+use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 use std::time::Instant;
@@ -50,15 +51,19 @@ pub enum Unknown {
 pub struct Known {
     /// Which columns are masked.
     pub masked: Masked,
+    /// The masks it was made for.
+    pub mask_tag: Box<str>,
     at: Instant,
+    /// Which change of the catalogue it has surely seen.
+    generation: u64,
 }
 
 /// One database under one plan of masks.
 #[derive(Default)]
 pub struct Entry {
     known: ArcSwapOption<Known>,
-    /// Something may have changed the catalogue since it was read.
-    dirty: AtomicBool,
+    /// Counts what may have changed the catalogue.
+    generation: AtomicU64,
     /// Somebody reads it.
     reading: tokio::sync::Mutex<()>,
     refreshing: AtomicBool,
@@ -88,7 +93,8 @@ impl Targets {
 impl Entry {
     /// What is known now, if it may still be relied on.
     pub fn current(&self) -> Option<Arc<Known>> {
-        self.known.load_full().filter(|_| !self.dirty.load(Ordering::Acquire))
+        let generation = self.generation.load(Ordering::Acquire);
+        self.known.load_full().filter(|known| known.generation == generation)
     }
 
     /// Whether what is known should be read again in the background; says so to one only.
@@ -99,7 +105,7 @@ impl Entry {
 
     /// Something may have changed the catalogue: what is known is not relied on any more.
     pub fn changed(&self) {
-        self.dirty.store(true, Ordering::Release);
+        self.generation.fetch_add(1, Ordering::AcqRel);
     }
 
     /// What is known, read anew where it may not be relied on.
@@ -144,11 +150,9 @@ impl Entry {
         password: Option<&Arc<Secret>>,
         database: &str,
     ) -> Result<Arc<Known>, Unknown> {
-        // What changes from here on makes it dirty again.
-        self.dirty.store(false, Ordering::Release);
-        let read = read(judge, governed, password, database).await;
-        let known = read.inspect_err(|_error| self.changed())?;
-        let known = Arc::new(known);
+        // What changes from here on makes it old before it is there.
+        let generation = self.generation.load(Ordering::Acquire);
+        let known = Arc::new(Known { generation, ..read(judge, governed, password, database).await? });
         self.known.store(Some(Arc::clone(&known)));
         Ok(known)
     }
@@ -180,7 +184,7 @@ async fn read(
     loop {
         let views = masked.asks();
         if views.is_empty() {
-            return Ok(Known { masked, at });
+            return Ok(Known { masked, mask_tag: governed.mask_tag.clone(), at, generation: 0 });
         }
         for view in views {
             let lineage = lineage(judge, &mut inquiry, &masked, view).await?;

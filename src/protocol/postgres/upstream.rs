@@ -197,10 +197,15 @@ fn header(input: &[u8]) -> Result<Option<(u8, usize)>, LoginError> {
     Ok((input.len() >= whole).then_some((kind, whole)))
 }
 
-/// Asks the target to stop what another stream of the gateway runs there. What comes of it is seen on that stream.
-pub async fn cancel(governed: &Governed, key: &CancelKey) {
+/// Asks the target to stop what another stream of the gateway runs there, if that `still` runs when the way there is open. What comes
+/// of it is seen on that stream.
+pub async fn cancel(governed: &Governed, key: &CancelKey, still: impl Fn() -> bool) {
     let ask = async {
         let mut stream = open(governed).await?;
+        // To come there takes its time: what runs by now may be something else.
+        if !still() {
+            return Ok(());
+        }
         let mut out = BytesMut::with_capacity(32);
         opening::write_cancel_request(&mut out, key.process.cast_signed(), &key.key)?;
         stream.write_all(&out).await.map_err(Unreachable::Broken)?;
@@ -271,6 +276,8 @@ pub struct Target {
     out: BytesMut,
     /// A name that no client can have given to anything.
     nobodys: String,
+    /// A part of what should have been sent was forgotten.
+    broken: bool,
 }
 
 /// What is kept of the buffer when all of it was sent.
@@ -279,7 +286,12 @@ const KEPT: usize = 16 << 10;
 impl Target {
     /// The writing half of a stream that has logged in.
     pub fn new(stream: WriteHalf<Stream>) -> Self {
-        Self { stream, out: BytesMut::new(), nobodys: format!("hoopctl {:032x}", rand::random::<u128>()) }
+        Self {
+            stream,
+            out: BytesMut::new(),
+            nobodys: format!("hoopctl {:032x}", rand::random::<u128>()),
+            broken: false,
+        }
     }
 
     /// Puts a permitted command in: exactly its bytes.
@@ -339,6 +351,12 @@ impl Target {
         self.out.extend_from_slice(bytes);
     }
 
+    /// Forgets what was put in and not sent. The stream cannot go on after that, unless nothing was.
+    pub fn forget(&mut self) {
+        self.broken |= !self.out.is_empty();
+        self.out.clear();
+    }
+
     /// How many bytes wait to be sent.
     pub fn waiting(&self) -> usize {
         self.out.len()
@@ -346,6 +364,9 @@ impl Target {
 
     /// Sends all that was put in.
     pub async fn flush(&mut self) -> io::Result<()> {
+        if self.broken {
+            return Err(io::ErrorKind::BrokenPipe.into());
+        }
         while !self.out.is_empty() {
             if self.stream.write_buf(&mut self.out).await? == 0 {
                 return Err(io::ErrorKind::WriteZero.into());

@@ -57,6 +57,9 @@ pub(super) enum Lost {
     /// What came back could not be recorded.
     #[error("what came back could not be recorded")]
     Unrecorded,
+    /// A reply was cut at a limit when the target had already gone on.
+    #[error("a statement was cut at a limit, and what was sent behind it could not be stopped any more")]
+    Cut,
     /// A message that must be looked at whole is longer than can be kept.
     #[error("the target sent a {0} that is too long to be looked at")]
     TooLong(&'static str),
@@ -171,14 +174,16 @@ impl Back {
         }
     }
 
-    /// Where masked values may turn up in what is said now.
+    /// Where masked values may turn up in what is said now: constraints may speak of rows that an earlier command of the transaction has
+    /// changed, and settings are told of when a series is over.
     fn reach(&self) -> Reach {
-        match self.shared.queue.borrow_mut().front().map(|owed| &owed.what) {
+        let now = match self.shared.queue.borrow_mut().front().map(|owed| &owed.what) {
             Some(
                 What::Query { run: Some(run), .. } | What::Execute(run) | What::Bind { run: Some(run), .. },
             ) => run.get().reach(),
             _ => Reach::NOTHING,
-        }
+        };
+        now.join(self.shared.reached.get())
     }
 
     /// A notice or notification, as the client may see it.
@@ -336,14 +341,8 @@ impl Back {
         let mut names = self.shared.names.borrow_mut();
         let number = queue.front().map_or(0, |owed| owed.number);
         let shown = match (tag, queue.front().map(|owed| &owed.what)) {
-            (BackTag::ParseComplete, Some(What::Parse { name })) => {
-                names.settle_statement(name, number);
-                true
-            }
-            (BackTag::BindComplete, Some(What::Bind { portal, .. })) => {
-                names.settle_portal(portal, number);
-                true
-            }
+            (BackTag::ParseComplete, Some(What::Parse { .. }))
+            | (BackTag::BindComplete, Some(What::Bind { .. })) => true,
             (BackTag::CloseComplete, Some(What::Close { portal, name })) => {
                 if *portal {
                     names.forget_portal(name, number);
@@ -392,18 +391,22 @@ impl Back {
             refusal.write(out);
             run.end(&refused(&refusal), self.shared.transaction.get())?;
             drop(run);
-            self.fails_late();
-            return Ok(());
+            return self.fails_late();
         }
         run.end(&end, self.shared.transaction.get())?;
         drop(run);
         self.stop_copying();
         let mut queue = self.shared.queue.borrow_mut();
-        match queue.front().map(|owed| &owed.what) {
-            Some(What::Execute(_)) => {
+        match queue.front().map(|owed| (&mut owed.what, owed.number)) {
+            Some((What::Execute(run), number)) => {
+                if tag != BackTag::PortalSuspended {
+                    let mut run = run.get();
+                    self.shared.names.borrow_mut().ran(run.definition(), number);
+                    run.give_back();
+                }
                 queue.pop();
             }
-            Some(What::Query { .. }) if tag != BackTag::PortalSuspended => {}
+            Some((What::Query { done, .. }, _)) if tag != BackTag::PortalSuspended => *done = true,
             _ => {
                 drop(queue);
                 return Err(self.unexpected(tag));
@@ -415,15 +418,20 @@ impl Back {
 
     /// The client was told of an error where the target knows of none. What the target still says, up to where a client reads on after
     /// an error, is not for it.
-    fn fails_late(&self) {
+    fn fails_late(&self) -> Result<(), Lost> {
         self.stop_copying();
         let mut queue = self.shared.queue.borrow_mut();
-        if let Some(What::Query { failed, .. }) = queue.front().map(|owed| &mut owed.what) {
-            *failed = true;
+        if let Some(What::Query { failed, done, .. }) = queue.front().map(|owed| &mut owed.what) {
+            (*failed, *done) = (true, true);
         } else {
             queue.pop();
+            if queue.changes_before_sync() {
+                // The client would take it for passed over, and it is not.
+                return Err(Lost::Cut);
+            }
             queue.swallow();
         }
+        Ok(())
     }
 
     fn copies(&mut self, tag: BackTag, frame: &[u8], out: &mut BytesMut) -> Result<(), Lost> {
@@ -454,8 +462,10 @@ impl Back {
             return Err(self.unexpected(BackTag::ErrorResponse));
         };
         if matches!(report.severity(), Some(Severity::Fatal | Severity::Panic)) {
-            // It speaks of the session, not of what was sent.
-            out.extend_from_slice(frame);
+            // It speaks of the session, not of what was sent; its words may name the target's user or host.
+            let code = report.code().unwrap_or(SqlState::CONNECTION_FAILURE);
+            Refusal::new(code, "the target has ended the session").write_fatal(out);
+            self.shared.said.set(true);
             return Ok(());
         }
         let governed = self.shared.seat.governed();
@@ -483,42 +493,61 @@ impl Back {
             drop(queue);
             return Err(self.unexpected(BackTag::ErrorResponse));
         };
-        let mut told = front.refusal.take();
+        let (mut told, number) = (front.refusal.take(), front.number);
         let run = match &mut front.what {
-            What::Query { run, failed, .. } => {
-                *failed = true;
+            What::Query { run, failed, done } => {
+                (*failed, *done) = (true, true);
                 run.clone()
             }
             What::Execute(run) => Some(run.clone()),
-            What::Bind { portal, run } => {
-                self.shared.names.borrow_mut().withdraw_portal(portal, front.number);
-                run.clone()
-            }
-            What::Parse { name } => {
-                self.shared.names.borrow_mut().withdraw_statement(name, front.number);
-                None
-            }
+            What::Bind { run, .. } => run.clone(),
             _ => None,
         };
-        let extended = !matches!(front.what, What::Query { .. } | What::FunctionCall | What::Sync);
-        let skipped = if extended { queue.fail() } else { Vec::new() };
-        drop(queue);
-        if let Some(run) = run {
+        if let Some(run) = &run {
             let mut run = run.get();
+            self.shared.names.borrow_mut().failed(run.definition(), number);
             told = told.or_else(|| run.cut.take());
             let end = told.as_ref().map_or_else(|| failure.end(), refused);
+            run.sent();
             run.end(&end, self.shared.transaction.get())?;
         }
-        let mut names = self.shared.names.borrow_mut();
-        for owed in skipped {
-            match owed.what {
-                What::Bind { portal, .. } => names.withdraw_portal(&portal, owed.number),
-                What::Parse { name } => names.withdraw_statement(&name, owed.number),
-                _ => {}
+        let extended = !matches!(front.what, What::Query { .. } | What::FunctionCall | What::Sync);
+        if extended {
+            let mut skipped = queue.fail();
+            if !skipped.is_empty() {
+                self.forget_failed(skipped.remove(0).what);
+            }
+            // From the last to the first, so that each name is again what it was before the series.
+            for owed in skipped.into_iter().rev() {
+                match owed.what {
+                    What::Bind { portal, before, run } => {
+                        self.shared.names.borrow_mut().restore_portal(&portal, before);
+                        drop(run);
+                    }
+                    What::Parse { name, before } => {
+                        self.shared.names.borrow_mut().restore_statement(&name, before);
+                    }
+                    _ => {}
+                }
             }
         }
-        drop(names);
         Ok(told)
+    }
+
+    /// What a name is when its own message has failed: what it was, but for the unnamed ones, which the target has dropped first.
+    fn forget_failed(&self, what: What) {
+        let mut names = self.shared.names.borrow_mut();
+        match what {
+            What::Bind { portal, before, .. } => {
+                let before = before.filter(|_| !portal.is_empty());
+                names.restore_portal(&portal, before);
+            }
+            What::Parse { name, before } => {
+                let before = before.filter(|_| !name.is_empty());
+                names.restore_statement(&name, before);
+            }
+            _ => {}
+        }
     }
 
     fn stop_copying(&self) {
@@ -532,27 +561,23 @@ impl Back {
             let mut queue = self.shared.queue.borrow_mut();
             let fits = matches!(
                 queue.front().map(|owed| &owed.what),
-                Some(What::Query { .. } | What::Sync | What::FunctionCall)
+                Some(What::Query { done: true, .. } | What::Sync | What::FunctionCall)
             );
             if fits { queue.pop() } else { None }
         };
         let Some(owed) = popped else { return Err(self.unexpected(BackTag::ReadyForQuery)) };
         let mut names = self.shared.names.borrow_mut();
-        if let What::Query { definition: Some(definition), failed: false, .. } = &owed.what
-            && let Some(effects) = definition.command.sql().and_then(|sql| sql.effects.as_deref())
-        {
-            names.ran(&effects.names, owed.number);
+        if let What::Query { run: Some(run), failed: false, .. } = &owed.what {
+            names.ran(run.get().definition(), owed.number);
         }
         if transaction == Transaction::Idle {
             names.transaction_ended(owed.number);
+            self.shared.reached.set(Reach::NOTHING);
             if self.shared.ddl.replace(false) {
                 self.shared.catalog_changed();
             }
         }
         drop(names);
-        if self.shared.unsure.get().is_some_and(|number| number <= owed.number) {
-            self.shared.unsure.set(None);
-        }
         out.extend_from_slice(frame);
         Ok(())
     }
@@ -574,6 +599,15 @@ impl Back {
     }
 
     fn begin_long(&mut self, header: Header<BackTag>, part: &[u8], out: &mut BytesMut) -> Result<(), Lost> {
+        let not_for_the_client = {
+            let mut queue = self.shared.queue.borrow_mut();
+            queue.swallows()
+                || matches!(queue.front().map(|owed| &owed.what), Some(What::Query { failed: true, .. }))
+        };
+        if not_for_the_client && header.tag != BackTag::ErrorResponse {
+            self.long = Some(Long::Withheld);
+            return Ok(());
+        }
         let run = self.running();
         let long = match (header.tag, run) {
             (BackTag::ErrorResponse, _) => Long::Error,

@@ -26,6 +26,7 @@ use crate::protocol::postgres::session::plan::Wanted;
 use crate::protocol::postgres::session::record::How;
 use crate::protocol::postgres::session::shared::Common;
 use crate::protocol::postgres::session::shared::Shared;
+use crate::protocol::postgres::upstream::Control;
 use crate::protocol::postgres::upstream::Target;
 use crate::protocol::postgres::wire::error::WireError;
 use crate::protocol::postgres::wire::error::WriteError;
@@ -179,7 +180,7 @@ impl Front {
             if self.shared.copying.borrow().is_some() {
                 return true;
             }
-            if self.shared.queue.borrow().is_empty() {
+            if !self.shared.queue.borrow().may_copy_in() {
                 return false;
             }
             news.await;
@@ -233,13 +234,14 @@ impl Front {
                 let message = "the message is longer than this gateway judges; raise limits.body of the connection if it must be";
                 let refusal = Refusal::new(SqlState::PROGRAM_LIMIT_EXCEEDED, message);
                 let kind = match tag {
-                    FrontTag::Bind => Kind::Bind { portal: Box::default() },
-                    FrontTag::Parse => Kind::Parse { name: Box::default() },
+                    FrontTag::Bind => Kind::Bind { portal: Box::default(), before: None },
+                    FrontTag::Parse => Kind::Parse { name: Box::default(), before: None },
                     FrontTag::FunctionCall => Kind::FunctionCall,
                     _ => Kind::Query,
                 };
                 self.number = self.number.saturating_add(1);
-                self.refuse(&kind, refusal, self.number)
+                self.shared.batch.set(self.number.saturating_add(1));
+                self.refuse(kind, refusal, self.number)
             }
             _ => Ok(()),
         }
@@ -265,31 +267,89 @@ impl Front {
         self.wait_for_answers().await?;
         self.gathered = 0;
         let batch = std::mem::take(&mut self.batch);
-        let mut steps = Vec::with_capacity(batch.len());
-        self.shared.batch.set(self.number.saturating_add(1));
+        let mut steps: Vec<(Number, Step)> = Vec::with_capacity(batch.len());
+        // Whether the target passes over what comes, since it fails at something before.
+        let mut passed_over = false;
         for (tag, frame) in batch {
             self.number = self.number.saturating_add(1);
-            let number = self.number;
-            let step = match tag {
-                FrontTag::Query => self.shared.query(frame, number).await,
-                FrontTag::Parse => self.shared.parse(frame, number).await,
-                FrontTag::Bind => self.shared.bind(frame, number).await,
-                FrontTag::Execute => self.shared.execute(&frame, number).await,
-                FrontTag::FunctionCall => self.shared.function_call(frame, number),
-                FrontTag::Sync => Step::Sync,
-                FrontTag::Flush => Step::Flush,
-                FrontTag::Describe | FrontTag::Close => self.shared.named(tag, &frame)?,
-                FrontTag::CopyData
-                | FrontTag::CopyDone
-                | FrontTag::CopyFail
-                | FrontTag::Password
-                | FrontTag::Terminate => continue,
-            };
-            steps.push((number, step));
+            if tag == FrontTag::Sync {
+                passed_over = false;
+            }
+            // What it would pass over need not come, and is neither judged nor recorded as if it ran.
+            if passed_over || (self.shared.queue.borrow().skips() && tag != FrontTag::Sync) {
+                continue;
+            }
+            let step = self.settled_step(tag, frame, &mut steps).await?;
+            passed_over |= step.fails_series();
+            steps.push((self.number, step));
+            if matches!(tag, FrontTag::Sync | FrontTag::Query | FrontTag::FunctionCall) {
+                self.shared.series.set(self.number.saturating_add(1));
+            }
         }
+        self.send_steps(&mut steps).await
+    }
+
+    /// What becomes of a message; if that hangs on what is not answered, the answer is waited for.
+    async fn settled_step(
+        &mut self,
+        tag: FrontTag,
+        frame: Bytes,
+        steps: &mut Vec<(Number, Step)>,
+    ) -> Result<Step, Gone> {
+        let step = self.shared.plan(tag, frame.clone(), self.number).await?;
+        if !matches!(step, Step::Unsettled) {
+            return Ok(step);
+        }
+        self.send_steps(steps).await?;
+        self.shared.batch.set(self.number);
+        self.settle().await?;
+        if self.shared.queue.borrow().skips() {
+            return Ok(Step::Flush);
+        }
+        match self.shared.plan(tag, frame, self.number).await? {
+            // Only a copy in keeps the target from answering, and it takes no other message.
+            Step::Unsettled => {
+                let refusal = Refusal::new(
+                    SqlState::PROTOCOL_VIOLATION,
+                    "another message came while data is copied in",
+                );
+                Ok(Step::Refuse { kind: Kind::Query, refusal })
+            }
+            step => Ok(step),
+        }
+    }
+
+    /// Waits until all that was sent is answered, or data may be copied in.
+    async fn settle(&mut self) -> Result<(), Gone> {
+        if self.shared.queue.borrow().is_in_series() {
+            // The target holds its answers back up to the end of a series, or this.
+            self.target.control(Control::Flush)?;
+        }
+        self.target.flush().await.map_err(Gone::Target)?;
+        loop {
+            let news = self.shared.progress.notified();
+            if self.shared.queue.borrow().is_empty() || self.shared.copying.borrow().is_some() {
+                return Ok(());
+            }
+            tokio::select! {
+                () = news => {}
+                read = self.from.read_buf(&mut self.input), if self.input.len() < AHEAD => {
+                    if read.map_or(true, |read| read == 0) {
+                        return Err(Gone::Left);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Admits steps and sends them.
+    async fn send_steps(&mut self, steps: &mut Vec<(Number, Step)>) -> Result<(), Gone> {
         keep_fresh(&self.shared);
+        let mut steps = std::mem::take(steps);
         let verdicts = self.admit(&mut steps).await?;
-        self.send(steps, verdicts)
+        let sent = self.send(steps, verdicts);
+        self.shared.batch.set(self.number.saturating_add(1));
+        sent
     }
 
     /// A permit or a refusal for each command among the steps, in their order.
@@ -303,13 +363,10 @@ impl Front {
             wanted.asked.as_ref().is_some_and(|asked| asked.judged.holds())
                 || self.shared.forbidden(wanted).is_some()
         });
-        let mut verdicts = Vec::with_capacity(commands.len());
         if apart {
-            for wanted in commands {
-                verdicts.push(self.admit_alone(*wanted).await?);
-            }
-            return Ok(verdicts);
+            return self.admit_apart(commands).await;
         }
+        let mut verdicts = Vec::with_capacity(commands.len());
         let mut commands = commands;
         let asked: Vec<Asked<Bytes>> = commands.iter_mut().filter_map(|wanted| wanted.asked.take()).collect();
         let permits = admit_together(asked).await;
@@ -318,6 +375,34 @@ impl Front {
             verdicts.push((*wanted, permit));
         }
         Ok(verdicts)
+    }
+
+    /// Commands among which some wait for people, or are forbidden. Those that wait come first: a permit that others got before would be
+    /// old when it is used.
+    async fn admit_apart(
+        &mut self,
+        commands: Vec<Box<Wanted>>,
+    ) -> Result<Vec<(Wanted, Result<Permit<Bytes>, Refusal>)>, Gone> {
+        let mut verdicts: Vec<Option<(Wanted, Result<Permit<Bytes>, Refusal>)>> = Vec::new();
+        let mut others = Vec::new();
+        for (place, wanted) in commands.into_iter().enumerate() {
+            verdicts.push(None);
+            if wanted.asked.as_ref().is_some_and(|asked| asked.judged.holds()) {
+                let verdict = self.admit_alone(*wanted).await?;
+                if let Some(own) = verdicts.get_mut(place) {
+                    *own = Some(verdict);
+                }
+            } else {
+                others.push((place, wanted));
+            }
+        }
+        for (place, wanted) in others {
+            let verdict = self.admit_alone(*wanted).await?;
+            if let Some(own) = verdicts.get_mut(place) {
+                *own = Some(verdict);
+            }
+        }
+        Ok(verdicts.into_iter().flatten().collect())
     }
 
     /// One command that waits for people, or that the connection forbids.
@@ -351,7 +436,7 @@ impl Front {
             how: if matches!(wanted.kind, Kind::Query) { How::Simple } else { How::Execute },
             sql: &wanted.definition.sql,
             types: &wanted.definition.types,
-            runs: self.shared.runs(&wanted.definition),
+            runs: &wanted.runs,
             bind: bind.as_ref(),
             database: &self.shared.database,
             transaction: self.shared.transaction.get(),
@@ -359,12 +444,22 @@ impl Front {
             bytes: payload.len(),
         }
         .held(told);
+        // A wish to cancel that came too late for what waited before is not meant for this.
+        tokio::select! {
+            biased;
+            () = self.shared.withdrawn.notified() => {}
+            () = std::future::ready(()) => {}
+        }
         self.shared.held.set(true);
         let admitted =
             self.wait_for_people(exchange.admit(judged, record, payload.clone(), Some(held)), waiting).await;
         self.shared.held.set(false);
-        let admitted = admitted?.map(|admitted| admitted.map_err(|denied| wanted.refusal(&denied)));
-        Ok((wanted, admitted.unwrap_or_else(|| Err(Refusal::cancelled()))))
+        let Some(admitted) = admitted? else { return Ok((wanted, Err(Refusal::cancelled()))) };
+        let admitted = admitted.map_err(|denied| wanted.refusal(&denied));
+        if admitted.is_ok() {
+            self.shared.remask(&wanted).await;
+        }
+        Ok((wanted, admitted))
     }
 
     /// Waits for a held command; `None` when the client has asked to cancel it. Dropped, the approval is withdrawn.
@@ -419,10 +514,17 @@ impl Front {
             let skips = self.shared.queue.borrow().skips();
             if skips && !matches!(step, Step::Sync) {
                 // The target passes over all of it; so it need not come.
-                if matches!(step, Step::Taken) {
-                    drop(verdicts.next());
+                match step {
+                    Step::Taken => {
+                        if let Some((wanted, _not_used)) = verdicts.next() {
+                            self.shared.unlearn(wanted.kind);
+                        }
+                    }
+                    Step::Prepare { name, before, .. } => {
+                        self.shared.unlearn(Kind::Parse { name, before });
+                    }
+                    _ => {}
                 }
-                self.shared.unlearn(&step, number);
                 continue;
             }
             match step {
@@ -430,10 +532,10 @@ impl Front {
                     let Some((wanted, admitted)) = verdicts.next() else { continue };
                     match admitted {
                         Ok(permit) => self.send_command(wanted, permit, number),
-                        Err(refusal) => self.refuse(&wanted.kind, refusal, number)?,
+                        Err(refusal) => self.refuse(wanted.kind, refusal, number)?,
                     }
                 }
-                Step::Refuse { kind, refusal } => self.refuse(&kind, refusal, number)?,
+                Step::Refuse { kind, refusal } => self.refuse(kind, refusal, number)?,
                 step => self.send_plain(step, number)?,
             }
         }
@@ -445,9 +547,10 @@ impl Wanted {
     /// What its client is told of a refusal.
     fn refusal(&self, denied: &Denied) -> Refusal {
         let refusal = Refusal::of(denied, self.request);
-        match &self.judgement {
-            Some(judgement) if denied.audit.is_none() => refusal.or_syntax(judgement, &self.definition.sql),
-            _ => refusal,
+        if denied.audit.is_none() {
+            refusal.or_syntax(&self.definition.judgement, &self.definition.sql)
+        } else {
+            refusal
         }
     }
 }

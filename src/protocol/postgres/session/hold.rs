@@ -1,10 +1,10 @@
 //! A statement that people must approve: what they see of it, what binds their word to it, and what its client hears while it waits.
 
 use std::fmt::Write;
+use std::rc::Rc;
 use std::time::Duration;
 
 use aws_lc_rs::digest;
-use bytes::Bytes;
 use tokio::sync::oneshot;
 
 use crate::domain::ApprovalMode;
@@ -13,6 +13,7 @@ use crate::pipeline::Held;
 use crate::pipeline::Waiting;
 use crate::pipeline::body::hex;
 use crate::pipeline::snapshot::Governed;
+use crate::protocol::postgres::session::names::Definition;
 use crate::protocol::postgres::session::record::How;
 use crate::protocol::postgres::wire::back::Transaction;
 use crate::protocol::postgres::wire::front::Bind;
@@ -34,7 +35,7 @@ pub(super) struct Subject<'a> {
     /// The types of its parameters, as its `Parse` has them.
     pub(super) types: &'a [u8],
     /// The SQL and the types of what it runs by name.
-    pub(super) runs: Vec<(Bytes, Bytes)>,
+    pub(super) runs: &'a [Rc<Definition>],
     pub(super) bind: Option<&'a Bind<'a>>,
     pub(super) database: &'a str,
     pub(super) transaction: Transaction,
@@ -79,9 +80,9 @@ impl Subject<'_> {
         absorb(self.sql);
         absorb(self.types);
         absorb(&u64::try_from(self.runs.len()).unwrap_or(u64::MAX).to_be_bytes());
-        for (sql, types) in &self.runs {
-            absorb(sql);
-            absorb(types);
+        for definition in self.runs {
+            absorb(&definition.sql);
+            absorb(&definition.types);
         }
         if let Some(bind) = self.bind {
             for (place, value) in bind.values.each().enumerate() {
@@ -100,8 +101,13 @@ impl Subject<'_> {
     fn detail(&self, notes: &mut Notes) -> (String, bool) {
         let plan = &self.governed.plan;
         let mut truncated = false;
-        let text = String::from_utf8_lossy(self.sql);
-        let mut detail = plan.text(&text, "sql", notes).unwrap_or_else(|| text.into_owned());
+        // What the gateway says comes first: nothing in the client's text can be taken for it.
+        let mut detail = format!("database {}, ", self.database);
+        detail.push_str(match self.transaction {
+            Transaction::Idle => "in no transaction\n",
+            Transaction::Open => "inside an open transaction, which keeps its locks while this waits\n",
+            Transaction::Failed => "inside a failed transaction\n",
+        });
         let values = self.bind.iter().flat_map(|bind| {
             bind.values.each().enumerate().map(|(place, value)| (place, value, bind.formats.of(place)))
         });
@@ -109,31 +115,29 @@ impl Subject<'_> {
             if detail.len() > MAX_DETAIL {
                 break;
             }
-            let _infallible = write!(detail, "\n${} = ", place.saturating_add(1));
+            let _infallible = write!(detail, "${} = ", place.saturating_add(1));
             match value.map(std::str::from_utf8) {
                 None => detail.push_str("NULL"),
                 Some(Ok(text)) if format != Some(Format::Binary) || !text.chars().any(char::is_control) => {
                     let masked = plan.text(text, "params", notes);
-                    let _infallible =
-                        write!(detail, "'{}'", masked.as_deref().unwrap_or(text).replace('\'', "''"));
+                    let text = masked.as_deref().unwrap_or(text);
+                    let _infallible = write!(detail, "'{}'", text.replace('\'', "''"));
                 }
                 // In their binary form: shown as the bytes they are, which is all of it.
                 Some(_) => {
                     let _infallible = write!(detail, "\\x{}", hex(value.unwrap_or_default()));
                 }
             }
+            detail.push('\n');
         }
-        for (sql, _) in &self.runs {
+        let texts = self.runs.iter().map(|definition| &*definition.sql).chain(std::iter::once(self.sql));
+        let last = self.runs.len();
+        for (place, sql) in texts.enumerate() {
+            detail.push_str(if place < last { "it runs by name:\n" } else { "\n" });
             let text = String::from_utf8_lossy(sql);
-            let masked = plan.text(&text, "sql", notes);
-            let _infallible = write!(detail, "\n(runs by name) {}", masked.as_deref().unwrap_or(&text));
+            detail.push_str(plan.text(&text, "sql", notes).as_deref().unwrap_or(&text));
+            detail.push('\n');
         }
-        detail.push_str(match self.transaction {
-            Transaction::Idle => "\n(in no transaction)",
-            Transaction::Open => "\n(inside an open transaction, which keeps its locks while this waits)",
-            Transaction::Failed => "\n(inside a failed transaction)",
-        });
-        let _infallible = write!(detail, "\n(database {})", self.database);
         if detail.len() > MAX_DETAIL {
             truncated = true;
             detail.truncate(detail.floor_char_boundary(MAX_DETAIL));

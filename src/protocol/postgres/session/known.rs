@@ -1,11 +1,11 @@
 //! What a session knows of its target's catalogue, and when it has to ask.
 
-use std::rc::Rc;
 use std::sync::Arc;
 
 use crate::domain::Denied;
 use crate::domain::DenyCode;
 use crate::pipeline::snapshot::Governed;
+use crate::protocol::postgres::session::plan::Wanted;
 use crate::protocol::postgres::session::shared::Common;
 use crate::protocol::postgres::session::shared::Shared;
 use crate::protocol::postgres::targets::Entry;
@@ -51,6 +51,15 @@ impl Shared {
         if self.seat.current().plan.is_empty() { Ok(None) } else { self.known().await.map(Some) }
     }
 
+    /// While a command waited for people the catalogue may have changed: its rows are masked by what is known now. Where that cannot be
+    /// found out, they stay masked as they were.
+    pub(super) async fn remask(&self, wanted: &Wanted) {
+        if let Ok(Some(known)) = self.masking().await {
+            let reach = self.meaning(&wanted.definition, Some(&known)).reach;
+            wanted.run.get().remask(Some((known, reach)));
+        }
+    }
+
     /// Something may have changed the catalogue.
     pub(super) fn catalog_changed(&self) {
         if let Some((_, entry)) = &*self.catalog.borrow() {
@@ -63,12 +72,13 @@ impl Shared {
 pub(super) fn keep_fresh(shared: &Common) {
     let entry = shared.catalog.borrow().as_ref().map(|(_, entry)| Arc::clone(entry));
     let Some(entry) = entry.filter(|entry| entry.wants_refresh()) else { return };
-    let shared = Rc::clone(shared);
+    let (judge, governed, database) =
+        (Arc::clone(&shared.judge), shared.seat.current(), shared.database.clone());
+    let credential = shared.seat.credential_of(&governed);
     tokio::task::spawn_local(async move {
-        let governed = shared.seat.current();
-        let credential = shared.seat.credential().await.ok().flatten();
+        let credential = credential.await.ok().flatten();
         let password = credential.as_ref().map(|credential| credential.secret());
-        entry.refresh(&shared.judge, &governed, password, &shared.database).await;
+        entry.refresh(&judge, &governed, password, &database).await;
     });
 }
 

@@ -1,6 +1,6 @@
 //! One session: two directions of one client and one session at the target, and the reasons for it to end.
 //!
-//! [`front`] reads what the client sends, in batches; [`plan`] judges each message; [`send`] puts it to the target and notes in
+//! [`front`] reads what the client sends, in batches; [`plan`] judges each message by what it means in this session ([`meaning`]); [`send`] puts it to the target and notes in
 //! [`owed`] what answer is due; [`back`] reads the answers, each held against what is owed. [`names`] keeps what prepared statements
 //! and portals stand for, [`run`] what a command that runs has given so far, [`record`] words it for the recording, [`hold`] for people.
 
@@ -8,6 +8,7 @@ mod back;
 mod front;
 mod hold;
 mod known;
+mod meaning;
 mod names;
 mod owed;
 mod plan;
@@ -38,6 +39,7 @@ use crate::protocol::postgres::judge::Lexing;
 use crate::protocol::postgres::login::CancelKey;
 use crate::protocol::postgres::reply;
 use crate::protocol::postgres::reply::Refusal;
+use crate::protocol::postgres::rows::Reach;
 use crate::protocol::postgres::session::back::Back;
 use crate::protocol::postgres::session::back::Lost;
 use crate::protocol::postgres::session::front::Front;
@@ -118,8 +120,13 @@ pub async fn run(start: Start, mut draining: watch::Receiver<bool>) {
         names: RefCell::default(),
         transaction: Cell::new(start.transaction),
         lexing: Cell::new(start.lexing),
-        unsure: Cell::new(None),
-        batch: Cell::new(0),
+        unsure: Cell::new(0),
+        statement_naming: Cell::new(0),
+        portal_naming: Cell::new(0),
+        other_naming: Cell::new(0),
+        series: Cell::new(1),
+        reached: Cell::new(Reach::NOTHING),
+        batch: Cell::new(1),
         ddl: Cell::new(false),
         moved: Cell::new(start.moved),
         outbox: RefCell::default(),
@@ -128,6 +135,7 @@ pub async fn run(start: Start, mut draining: watch::Receiver<bool>) {
         held: Cell::new(false),
         withdrawn: Notify::new(),
         cancel: Notify::new(),
+        said: Cell::new(false),
         copying: RefCell::new(None),
     });
     let (client_read, mut client_write) = tokio::io::split(start.client);
@@ -154,9 +162,9 @@ pub async fn run(start: Start, mut draining: watch::Receiver<bool>) {
     let busy = !shared.queue.borrow().is_empty();
     if let Some(key) = key.filter(|_| busy && !matches!(end, End::TargetLeft)) {
         let governed = shared.seat.governed();
-        tokio::task::spawn_local(async move { upstream::cancel(&governed, &key).await });
+        tokio::task::spawn_local(async move { upstream::cancel(&governed, &key, || true).await });
     }
-    if let Some(word) = word
+    if let Some(word) = word.filter(|_| !shared.said.get())
         && pump.back.is_between()
     {
         word.write_fatal(&mut pump.out);
@@ -170,6 +178,10 @@ pub async fn run(start: Start, mut draining: watch::Receiver<bool>) {
         }
     }
     let target = front.target();
+    if !matches!(end, End::Gone(Gone::Left)) {
+        // What was admitted and not sent is not sent any more: what it stood on is over.
+        target.forget();
+    }
     let leave =
         async { if target.control(Control::Terminate).is_ok() { target.flush().await } else { Ok(()) } };
     if !matches!(end, End::TargetLeft)
@@ -225,8 +237,10 @@ async fn cancels(shared: &Shared, asked: &Notify, key: Option<&Rc<CancelKey>>) {
             () = shared.cancel.notified() => {}
         }
         // With nothing under way there is nothing to cancel, and what comes next is not meant.
-        if let Some(key) = key.filter(|_| !shared.queue.borrow().is_empty()) {
-            upstream::cancel(&shared.seat.governed(), key).await;
+        let running = shared.queue.borrow_mut().front().map(|owed| owed.number);
+        if let Some((key, running)) = key.zip(running) {
+            let still = || !shared.queue.borrow().has_answered(running);
+            upstream::cancel(&shared.seat.governed(), key, still).await;
         }
     }
 }

@@ -1,9 +1,9 @@
 //! The prepared statements and portals of a session, by name: one namespace for those of the protocol and those of SQL
 //! (`PREPARE`, `DECLARE`), as in the server.
 //!
-//! What a name stands for changes when the server says so, but the next message that uses it may come before. So a name has
-//! *candidates*: all that it may stand for by now. A use is judged as every one of them; the reply settles which it is. Nothing is
-//! forgotten that the server may still know; what it has forgotten and we have not costs nothing, for the server refuses its use.
+//! What stands here is what the server has if everything that was sent in the open series goes well: what fails makes the server pass
+//! over the rest of the series, and what the rest has changed here is taken back. A name that earlier series may still change is not
+//! looked at before they are answered (see [`super::settle`]).
 
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -12,10 +12,9 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use crate::domain::Class;
-use crate::domain::Command;
 use crate::domain::sql::NameAction;
 use crate::domain::sql::NameUse;
+use crate::protocol::postgres::judge::Judgement;
 use crate::protocol::postgres::rows::Reach;
 use crate::protocol::postgres::rows::RowPlan;
 use crate::protocol::postgres::session::run::Run;
@@ -24,24 +23,22 @@ use crate::protocol::postgres::wire::values::Format;
 
 /// How many names of each kind a session may have.
 const MOST: usize = 8192;
-/// How many candidates one name may have.
-const MOST_CANDIDATES: usize = 16;
 /// How many bytes of SQL all of them may hold.
-const MOST_TEXT: usize = 32 << 20;
+const MOST_TEXT: usize = 16 << 20;
+/// The longest name, in bytes: the server compares no more (`NAMEDATALEN` - 1), so two longer ones could be one to it.
+pub(super) const LONGEST_NAME: usize = 63;
 
 /// Counts the messages of a session: who came later has the greater number.
 pub(super) type Number = u64;
 
-/// What a name stands for.
+/// A text that was prepared or declared.
 pub(super) struct Definition {
-    /// The message it came with.
-    pub(super) number: Number,
     /// The SQL, exactly.
     pub(super) sql: Bytes,
-    /// What it does.
-    pub(super) command: Command,
     /// The types of its parameters, as its `Parse` has them.
     pub(super) types: Bytes,
+    /// What it does.
+    pub(super) judgement: Arc<Judgement>,
     /// How its rows were masked when it was last described.
     pub(super) described: RefCell<Option<Described>>,
 }
@@ -58,15 +55,38 @@ pub(super) struct Described {
 }
 
 impl Definition {
-    /// A statement that came with a message.
-    pub(super) fn new(number: Number, sql: Bytes, command: Command) -> Self {
-        Self { number, sql, command, types: Bytes::new(), described: RefCell::new(None) }
+    /// A text, kept apart from the buffer it came in.
+    pub(super) fn new(sql: &[u8], types: &[u8], judgement: Arc<Judgement>) -> Rc<Self> {
+        Rc::new(Self {
+            sql: Bytes::copy_from_slice(sql),
+            types: Bytes::copy_from_slice(types),
+            judgement,
+            described: RefCell::new(None),
+        })
     }
+
+    /// The prepared statements and cursors that it uses, makes or closes.
+    pub(super) fn uses(&self) -> &[NameUse] {
+        self.judgement.effects().map(|effects| effects.names.as_slice()).unwrap_or_default()
+    }
+
+    fn weight(&self) -> usize {
+        self.sql.len().saturating_add(self.types.len())
+    }
+}
+
+/// A prepared statement.
+#[derive(Clone)]
+pub(super) struct Statement {
+    /// The message that made it.
+    pub(super) number: Number,
+    pub(super) definition: Rc<Definition>,
 }
 
 /// A portal: a statement with its values, ready to run, or running.
 #[derive(Clone)]
 pub(super) struct Portal {
+    /// The message that made it.
     pub(super) number: Number,
     pub(super) definition: Rc<Definition>,
     /// What was admitted at its `Bind`; `None` for a cursor of SQL, which is admitted when it is run.
@@ -81,174 +101,170 @@ pub(super) struct TooMany;
 /// All names of a session.
 #[derive(Default)]
 pub(super) struct Names {
-    statements: HashMap<Box<[u8]>, Vec<Rc<Definition>>>,
-    portals: HashMap<Box<[u8]>, Vec<Portal>>,
+    statements: HashMap<Box<[u8]>, Statement>,
+    portals: HashMap<Box<[u8]>, Portal>,
     text: usize,
 }
 
 impl Names {
-    /// What a prepared statement may be; the latest last.
-    pub(super) fn statement(&self, name: &[u8]) -> &[Rc<Definition>] {
-        self.statements.get(name).map_or(&[], Vec::as_slice)
+    /// What a prepared statement is.
+    pub(super) fn statement(&self, name: &[u8]) -> Option<&Statement> {
+        self.statements.get(name)
     }
 
-    /// What a portal may be; the latest last.
-    pub(super) fn portal(&self, name: &[u8]) -> &[Portal] {
-        self.portals.get(name).map_or(&[], Vec::as_slice)
+    /// What a portal is.
+    pub(super) fn portal(&self, name: &[u8]) -> Option<&Portal> {
+        self.portals.get(name)
     }
 
-    /// A prepared statement may from now on be this one too. The unnamed one is nothing else any more.
-    pub(super) fn add_statement(&mut self, name: &[u8], definition: Rc<Definition>) -> Result<(), TooMany> {
-        if name.is_empty() {
-            self.keep_statements(name, |_| false);
-        }
-        let full = self.statement(name).len() >= MOST_CANDIDATES
-            || self.statements.len() >= MOST && !self.statements.contains_key(name);
-        let text = self.text.saturating_add(definition.sql.len());
-        if full || text > MOST_TEXT {
+    /// A prepared statement is this one from now on. Gives what it was.
+    pub(super) fn set_statement(
+        &mut self,
+        name: &[u8],
+        statement: Statement,
+    ) -> Result<Option<Statement>, TooMany> {
+        let before = self.statements.get(name).cloned();
+        let freed = before.as_ref().map_or(0, |before| before.definition.weight());
+        let text = self.text.saturating_sub(freed).saturating_add(statement.definition.weight());
+        if text > MOST_TEXT || (before.is_none() && self.statements.len() >= MOST) {
             return Err(TooMany);
         }
         self.text = text;
-        self.statements.entry(name.into()).or_default().push(definition);
-        Ok(())
+        self.statements.insert(name.into(), statement);
+        Ok(before)
     }
 
-    /// A portal may from now on be this one too.
-    pub(super) fn add_portal(&mut self, name: &[u8], portal: Portal) -> Result<(), TooMany> {
-        if name.is_empty() {
-            self.keep_portals(name, |_| false);
-        }
+    /// A portal is this one from now on. Gives what it was.
+    pub(super) fn set_portal(&mut self, name: &[u8], portal: Portal) -> Result<Option<Portal>, TooMany> {
         if self.portals.len() >= MOST && !self.portals.contains_key(name) {
             self.forget_oldest_cursor();
         }
-        let full = self.portal(name).len() >= MOST_CANDIDATES
-            || self.portals.len() >= MOST && !self.portals.contains_key(name);
-        if full {
+        if self.portals.len() >= MOST && !self.portals.contains_key(name) {
             return Err(TooMany);
         }
-        self.portals.entry(name.into()).or_default().push(portal);
-        Ok(())
+        Ok(self.portals.insert(name.into(), portal))
     }
 
     /// Makes room: most cursors of SQL have died with their transaction. One that has not is refused as unknown when it is used again.
     fn forget_oldest_cursor(&mut self) {
-        let cursors =
-            self.portals.iter().filter(|(_, portals)| portals.iter().all(|portal| portal.run.is_none()));
-        let oldest = cursors.min_by_key(|(_, portals)| portals.iter().map(|portal| portal.number).max());
-        if let Some(name) = oldest.map(|(name, _)| name.clone()) {
+        let cursors = self.portals.iter().filter(|(_, portal)| portal.run.is_none());
+        let oldest = cursors.min_by_key(|(_, portal)| portal.number).map(|(name, _)| name.clone());
+        if let Some(name) = oldest {
             self.portals.remove(&name);
         }
     }
 
-    fn keep_statements(&mut self, name: &[u8], keep: impl Fn(&Definition) -> bool) {
-        let Some(candidates) = self.statements.get_mut(name) else { return };
-        let text = &mut self.text;
-        candidates.retain(|definition| {
-            let kept = keep(definition);
-            if !kept {
-                *text = text.saturating_sub(definition.sql.len());
-            }
-            kept
-        });
-        if candidates.is_empty() {
-            self.statements.remove(name);
+    /// A prepared statement is again what it was.
+    pub(super) fn restore_statement(&mut self, name: &[u8], before: Option<Statement>) {
+        self.drop_statement(name);
+        if let Some(before) = before {
+            self.text = self.text.saturating_add(before.definition.weight());
+            self.statements.insert(name.into(), before);
         }
     }
 
-    fn keep_portals(&mut self, name: &[u8], keep: impl Fn(&Portal) -> bool) {
-        let Some(candidates) = self.portals.get_mut(name) else { return };
-        candidates.retain(keep);
-        if candidates.is_empty() {
-            self.portals.remove(name);
+    /// A portal is again what it was.
+    pub(super) fn restore_portal(&mut self, name: &[u8], before: Option<Portal>) {
+        self.portals.remove(name);
+        if let Some(before) = before {
+            self.portals.insert(name.into(), before);
         }
     }
 
-    /// The server has taken the statement of this message: it is what the name stands for.
-    pub(super) fn settle_statement(&mut self, name: &[u8], number: Number) {
-        if self.statement(name).iter().any(|definition| definition.number == number) {
-            self.keep_statements(name, |definition| definition.number >= number);
+    fn drop_statement(&mut self, name: &[u8]) {
+        if let Some(gone) = self.statements.remove(name) {
+            self.text = self.text.saturating_sub(gone.definition.weight());
         }
-    }
-
-    /// The server has taken the portal of this message.
-    pub(super) fn settle_portal(&mut self, name: &[u8], number: Number) {
-        if self.portal(name).iter().any(|portal| portal.number == number) {
-            self.keep_portals(name, |portal| portal.number >= number);
-        }
-    }
-
-    /// The server has not taken the statement of this message.
-    pub(super) fn withdraw_statement(&mut self, name: &[u8], number: Number) {
-        self.keep_statements(name, |definition| definition.number != number);
-    }
-
-    /// The server has not taken the portal of this message.
-    pub(super) fn withdraw_portal(&mut self, name: &[u8], number: Number) {
-        self.keep_portals(name, |portal| portal.number != number);
     }
 
     /// The server has forgotten the statement of this name, if it was made before this message.
     pub(super) fn forget_statement(&mut self, name: &[u8], before: Number) {
-        self.keep_statements(name, |definition| definition.number >= before);
+        if self.statements.get(name).is_some_and(|statement| statement.number < before) {
+            self.drop_statement(name);
+        }
     }
 
     /// The server has forgotten the portal of this name, if it was made before this message.
     pub(super) fn forget_portal(&mut self, name: &[u8], before: Number) {
-        self.keep_portals(name, |portal| portal.number >= before);
+        if self.portals.get(name).is_some_and(|portal| portal.number < before) {
+            self.portals.remove(name);
+        }
     }
 
     /// A transaction has ended: portals of the protocol that were bound before this message are gone. Cursors of SQL may be `WITH HOLD`.
     pub(super) fn transaction_ended(&mut self, before: Number) {
-        self.portals.retain(|_, candidates| {
-            candidates.retain(|portal| portal.number >= before || portal.run.is_none());
-            !candidates.is_empty()
-        });
+        self.portals.retain(|_, portal| portal.number >= before || portal.run.is_none());
     }
 
-    /// A text has been run without an error: what it made is what its names stand for, what it closed is gone.
-    pub(super) fn ran(&mut self, uses: &[NameUse], number: Number) {
-        for entry in uses {
+    /// A text has been run without an error: what it has made and closed by name, in its order.
+    pub(super) fn ran(&mut self, definition: &Rc<Definition>, number: Number) {
+        for entry in definition.uses() {
             let name = entry.name.as_deref().map(str::as_bytes);
             match (entry.action, name) {
-                (NameAction::Prepare, Some(name)) => self.settle_statement(name, number),
-                (NameAction::Declare, Some(name)) => self.settle_portal(name, number),
+                (NameAction::Prepare, Some(name)) => self.learn_statement(name, definition, number),
+                (NameAction::Declare, Some(name)) => self.learn_cursor(name, definition, number),
                 (NameAction::Deallocate, Some(name)) => self.forget_statement(name, number),
                 (NameAction::Close, Some(name)) => self.forget_portal(name, number),
-                (NameAction::Deallocate, None) => {
-                    let names: Vec<Box<[u8]>> = self.statements.keys().cloned().collect();
-                    for name in names {
-                        self.forget_statement(&name, number);
-                    }
-                }
-                (NameAction::Close, None) => self.portals.retain(|_, candidates| {
-                    candidates.retain(|portal| portal.number >= number);
-                    !candidates.is_empty()
-                }),
+                (NameAction::Deallocate, None) => self.forget_all_statements(number),
+                (NameAction::Close, None) => self.portals.retain(|_, portal| portal.number >= number),
                 (NameAction::Execute | NameAction::Fetch, _)
                 | (NameAction::Prepare | NameAction::Declare, None) => {}
             }
         }
     }
 
-    /// The worst class of all that a name may stand for, without what its opaque functions may do; `None` where nothing is known of it.
-    pub(super) fn class(&self, entry: &NameUse) -> Option<Class> {
-        self.definitions(entry)
-            .iter()
-            .map(|definition| definition.command.sql().map_or(definition.command.class, |sql| sql.base))
-            .max()
+    fn learn_statement(&mut self, name: &[u8], definition: &Rc<Definition>, number: Number) {
+        if self.statements.get(name).is_some_and(|statement| statement.number > number) {
+            return;
+        }
+        let statement = Statement { number, definition: Rc::clone(definition) };
+        if self.set_statement(name, statement).is_err() {
+            // Its use is refused: nothing is known of it.
+            self.drop_statement(name);
+        }
     }
 
-    /// All that a name that is run or fetched from may stand for.
-    pub(super) fn definitions(&self, entry: &NameUse) -> Vec<Rc<Definition>> {
-        let Some(name) = entry.name.as_deref() else { return Vec::new() };
+    fn learn_cursor(&mut self, name: &[u8], definition: &Rc<Definition>, number: Number) {
+        if self.portals.get(name).is_some_and(|portal| portal.number > number) {
+            return;
+        }
+        let portal = Portal { number, definition: Rc::clone(definition), run: None };
+        if self.set_portal(name, portal).is_err() {
+            self.portals.remove(name);
+        }
+    }
+
+    fn forget_all_statements(&mut self, before: Number) {
+        let names: Vec<Box<[u8]>> = self.statements.keys().cloned().collect();
+        for name in names {
+            self.forget_statement(&name, before);
+        }
+    }
+
+    /// A text has failed: how far it came is not known, and prepared statements outlive the failure. Of what it names nothing is known.
+    pub(super) fn failed(&mut self, definition: &Definition, number: Number) {
+        for entry in definition.uses() {
+            let name = entry.name.as_deref().map(str::as_bytes);
+            match (entry.action, name) {
+                (NameAction::Prepare | NameAction::Deallocate, Some(name)) => {
+                    self.forget_statement(name, number);
+                }
+                (NameAction::Declare | NameAction::Close, Some(name)) => self.forget_portal(name, number),
+                (NameAction::Deallocate, None) => self.forget_all_statements(number),
+                (NameAction::Close, None) => self.portals.retain(|_, portal| portal.number >= number),
+                (NameAction::Execute | NameAction::Fetch, _)
+                | (NameAction::Prepare | NameAction::Declare, None) => {}
+            }
+        }
+    }
+
+    /// What a name that is run or fetched from stands for.
+    pub(super) fn definition(&self, entry: &NameUse) -> Option<Rc<Definition>> {
+        let name = entry.name.as_deref()?.as_bytes();
         match entry.action {
-            NameAction::Execute => self.statement(name.as_bytes()).to_vec(),
-            NameAction::Fetch => {
-                self.portal(name.as_bytes()).iter().map(|portal| Rc::clone(&portal.definition)).collect()
-            }
-            NameAction::Prepare | NameAction::Deallocate | NameAction::Declare | NameAction::Close => {
-                Vec::new()
-            }
+            NameAction::Execute => self.statement(name).map(|statement| Rc::clone(&statement.definition)),
+            NameAction::Fetch => self.portal(name).map(|portal| Rc::clone(&portal.definition)),
+            NameAction::Prepare | NameAction::Deallocate | NameAction::Declare | NameAction::Close => None,
         }
     }
 }
@@ -256,88 +272,89 @@ impl Names {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::Protocol;
-    use crate::domain::SqlCommand;
-    use crate::domain::command::Words;
+    use crate::domain::sql::Effects;
 
-    fn definition(number: Number, class: Class) -> Rc<Definition> {
-        let sql = SqlCommand { text: "x".into(), effects: None, base: class, opaque: Vec::new() };
-        let command = Command { protocol: Protocol::Postgres, class, words: Words::Sql(sql) };
-        Rc::new(Definition::new(number, Bytes::from_static(b"0123456789"), command))
+    fn definition(sql: &str, names: &[(NameAction, Option<&str>)]) -> Rc<Definition> {
+        let names =
+            names.iter().map(|&(action, name)| NameUse { action, name: name.map(Into::into) }).collect();
+        let effects = Effects { names, ..Effects::default() };
+        Definition::new(sql.as_bytes(), b"", Arc::new(Judgement::Effects(Arc::new(effects))))
     }
 
-    fn run(name: &str) -> NameUse {
-        NameUse { action: NameAction::Execute, name: Some(name.into()) }
+    fn statement(number: Number) -> Statement {
+        Statement { number, definition: definition("0123456789", &[]) }
     }
 
-    fn numbers(names: &Names, name: &str) -> Vec<Number> {
-        names.statement(name.as_bytes()).iter().map(|definition| definition.number).collect()
+    fn number(names: &Names, name: &str) -> Option<Number> {
+        names.statement(name.as_bytes()).map(|statement| statement.number)
     }
 
     #[test]
-    fn a_name_is_everything_it_may_be_until_the_server_has_spoken() {
+    fn what_the_server_passed_over_is_taken_back() {
         let mut names = Names::default();
-        names.add_statement(b"p", definition(1, Class::Write)).unwrap();
-        // The client makes it again: whether the server takes that is not known yet.
-        names.add_statement(b"p", definition(5, Class::Read)).unwrap();
-        assert_eq!(names.class(&run("p")), Some(Class::Write), "the worse counts");
-        names.withdraw_statement(b"p", 5);
-        assert_eq!(numbers(&names, "p"), [1]);
-        names.add_statement(b"p", definition(7, Class::Read)).unwrap();
-        names.settle_statement(b"p", 7);
-        assert_eq!((numbers(&names, "p"), names.class(&run("p"))), (vec![7], Some(Class::Read)));
-        assert_eq!(names.class(&run("q")), None);
+        names.set_statement(b"", statement(1)).unwrap();
+        let before = names.set_statement(b"", statement(5)).unwrap();
+        assert_eq!(number(&names, ""), Some(5));
+        names.restore_statement(b"", before);
+        assert_eq!(number(&names, ""), Some(1), "the server still has the old one");
+        names.restore_statement(b"", None);
+        assert_eq!((number(&names, ""), names.text), (None, 0));
     }
 
     #[test]
     fn a_close_forgets_what_came_before_it_and_nothing_after() {
         let mut names = Names::default();
-        names.add_statement(b"p", definition(1, Class::Write)).unwrap();
-        names.add_statement(b"p", definition(3, Class::Read)).unwrap();
+        names.set_statement(b"p", statement(3)).unwrap();
         names.forget_statement(b"p", 2);
-        assert_eq!(numbers(&names, "p"), [3]);
-        let all = NameUse { action: NameAction::Deallocate, name: None };
-        names.ran(std::slice::from_ref(&all), 3);
-        assert_eq!(numbers(&names, "p"), [3], "made in the same text");
-        names.ran(&[all], 4);
-        assert!(numbers(&names, "p").is_empty() && names.text == 0);
+        assert_eq!(number(&names, "p"), Some(3));
+        names.ran(&definition("DEALLOCATE ALL", &[(NameAction::Deallocate, None)]), 4);
+        assert_eq!((number(&names, "p"), names.text), (None, 0));
     }
 
     #[test]
-    fn the_unnamed_statement_is_the_last_one_only() {
+    fn what_sql_makes_and_closes_is_learnt_in_its_order() {
         let mut names = Names::default();
-        names.add_statement(b"", definition(1, Class::Write)).unwrap();
-        names.add_statement(b"", definition(2, Class::Read)).unwrap();
-        assert_eq!(numbers(&names, ""), [2]);
+        names.set_statement(b"p", statement(1)).unwrap();
+        let text = definition("x", &[(NameAction::Deallocate, Some("p")), (NameAction::Prepare, Some("p"))]);
+        names.ran(&text, 4);
+        assert_eq!(number(&names, "p"), Some(4));
+        // It failed somewhere: it may have got as far as this or not.
+        names.failed(&text, 7);
+        assert_eq!(number(&names, "p"), None);
+        // What came later stays.
+        names.set_statement(b"p", statement(9)).unwrap();
+        names.ran(&text, 8);
+        assert_eq!(number(&names, "p"), Some(9));
     }
 
     #[test]
     fn portals_of_the_protocol_die_with_their_transaction_and_cursors_may_live() {
         let mut names = Names::default();
-        let portal = |number, run| Portal { number, definition: definition(number, Class::Read), run };
-        names
-            .add_portal(b"bound", portal(1, Some(Run::new(definition(0, Class::Read), Vec::new(), None))))
-            .unwrap();
-        names.add_portal(b"cursor", portal(2, None)).unwrap();
-        names
-            .add_portal(b"later", portal(9, Some(Run::new(definition(0, Class::Read), Vec::new(), None))))
-            .unwrap();
+        let portal = |number, run| Portal { number, definition: definition("x", &[]), run };
+        let run = || Some(Run::new(definition("x", &[]), Vec::new(), None));
+        names.set_portal(b"bound", portal(1, run())).unwrap();
+        names.set_portal(b"cursor", portal(2, None)).unwrap();
+        names.set_portal(b"later", portal(9, run())).unwrap();
         names.transaction_ended(5);
-        assert!(names.portal(b"bound").is_empty());
-        assert!(names.portal(b"cursor").len() == 1 && names.portal(b"later").len() == 1);
+        assert!(names.portal(b"bound").is_none());
+        assert!(names.portal(b"cursor").is_some() && names.portal(b"later").is_some());
     }
 
     #[test]
     fn there_is_an_end_to_names() {
         let mut names = Names::default();
         for number in 0..MOST {
-            names.add_statement(number.to_string().as_bytes(), definition(1, Class::Read)).unwrap();
+            names.set_statement(number.to_string().as_bytes(), statement(1)).unwrap();
         }
-        assert_eq!(names.add_statement(b"one more", definition(1, Class::Read)), Err(TooMany));
+        assert_eq!(names.set_statement(b"one more", statement(1)).err(), Some(TooMany));
         for number in 0..=MOST {
-            let portal = Portal { number: 1, definition: definition(1, Class::Read), run: None };
-            names.add_portal(number.to_string().as_bytes(), portal).unwrap();
+            let portal = Portal { number: 1, definition: definition("x", &[]), run: None };
+            names.set_portal(number.to_string().as_bytes(), portal).unwrap();
         }
         assert_eq!(names.portals.len(), MOST, "the oldest cursor made room");
+        let large = Definition::new(&vec![b' '; MOST_TEXT], b"", definition("x", &[]).judgement.clone());
+        let large = Statement { number: 1, definition: large };
+        assert_eq!(Names::default().set_statement(b"p", large.clone()).err(), None);
+        assert_eq!(names.set_statement(b"1", large).err(), Some(TooMany));
     }
 }

@@ -4,11 +4,11 @@
 //! told apart, so the session ends (fail closed).
 
 use std::collections::VecDeque;
-use std::rc::Rc;
 
 use crate::protocol::postgres::reply::Refusal;
-use crate::protocol::postgres::session::names::Definition;
 use crate::protocol::postgres::session::names::Number;
+use crate::protocol::postgres::session::names::Portal;
+use crate::protocol::postgres::session::names::Statement;
 use crate::protocol::postgres::session::run::Run;
 
 /// What one message makes the target answer.
@@ -19,6 +19,8 @@ pub(super) enum What {
         portal: Box<[u8]>,
         /// What runs in it; `None` when it was refused.
         run: Option<Run>,
+        /// What the name stood for before.
+        before: Option<Portal>,
     },
     /// `CloseComplete`.
     Close {
@@ -44,13 +46,15 @@ pub(super) enum What {
     Parse {
         /// The name of the statement.
         name: Box<[u8]>,
+        /// What the name stood for before.
+        before: Option<Statement>,
     },
     /// Everything, to `ReadyForQuery`.
     Query {
         /// What runs; `None` when it was refused.
         run: Option<Run>,
-        /// The text, for its names; `None` when it was refused.
-        definition: Option<Rc<Definition>>,
+        /// Whether something of it is done.
+        done: bool,
         /// Whether it has failed.
         failed: bool,
     },
@@ -133,22 +137,49 @@ impl Queue {
         self.owed.drain(..sync.unwrap_or(self.owed.len())).collect()
     }
 
-    /// A copy in begins: what was sent up to here and means the end of a series (`Sync`) is passed over by the target, which only takes
-    /// data now.
+    /// A copy in begins: each `Sync` that was sent right behind its command is passed over by the target, which takes data now.
     pub(super) fn copies_in(&mut self) {
-        let mut first = true;
-        self.owed.retain(|owed| std::mem::take(&mut first) || !matches!(owed.what, What::Sync));
+        while matches!(self.owed.get(1).map(|owed| &owed.what), Some(What::Sync)) {
+            self.owed.remove(1);
+        }
+    }
+
+    /// Whether all messages up to this one are answered.
+    pub(super) fn has_answered(&self, number: Number) -> bool {
+        self.owed.front().is_none_or(|owed| owed.number > number)
+    }
+
+    /// Whether what was sent last is answered only after a `Flush` or `Sync`.
+    pub(super) fn is_in_series(&self) -> bool {
+        let ends = |owed: &Owed| matches!(owed.what, What::Sync | What::Query { .. } | What::FunctionCall);
+        self.owed.back().is_some_and(|owed| !ends(owed))
+    }
+
+    /// Whether data that is copied in may be asked for.
+    pub(super) fn may_copy_in(&self) -> bool {
+        self.owed.iter().any(|owed| match &owed.what {
+            What::Query { run: Some(run), failed: false, .. } | What::Execute(run) => run.get().copies_in(),
+            _ => false,
+        })
+    }
+
+    /// Whether anything that may change something is answered before the next `Sync`.
+    pub(super) fn changes_before_sync(&self) -> bool {
+        let series = self.owed.iter().take_while(|owed| !matches!(owed.what, What::Sync));
+        series
+            .into_iter()
+            .any(|owed| matches!(owed.what, What::Bind { .. } | What::Execute(_) | What::Query { .. }))
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
-    use crate::domain::Class;
-    use crate::domain::Command;
-    use crate::domain::Protocol;
-    use crate::domain::SqlCommand;
-    use crate::domain::command::Words;
+    use crate::protocol::postgres::judge::Judgement;
+    use crate::protocol::postgres::judge::Unread;
+    use crate::protocol::postgres::session::names::Definition;
 
     fn shape(queue: &Queue) -> String {
         queue
@@ -168,21 +199,20 @@ mod tests {
     }
 
     fn run() -> Run {
-        let sql = SqlCommand { text: "x".into(), effects: None, base: Class::Read, opaque: Vec::new() };
-        let command = Command { protocol: Protocol::Postgres, class: Class::Read, words: Words::Sql(sql) };
-        Run::new(Rc::new(Definition::new(1, bytes::Bytes::new(), command)), Vec::new(), None)
+        let judgement = Arc::new(Judgement::Unread(Unread::Failed));
+        Run::new(Definition::new(b"x", b"", judgement), Vec::new(), None)
     }
 
     fn queue(messages: &str) -> Queue {
         let mut queue = Queue::default();
         for (number, message) in (1..).zip(messages.chars()) {
             let what = match message {
-                'B' => What::Bind { portal: Box::default(), run: None },
+                'B' => What::Bind { portal: Box::default(), run: None, before: None },
                 'C' => What::Close { portal: false, name: Box::default() },
                 'D' => What::DescribeStatement,
                 'E' => What::Execute(run()),
-                'P' => What::Parse { name: Box::default() },
-                'Q' => What::Query { run: None, definition: None, failed: false },
+                'P' => What::Parse { name: Box::default(), before: None },
+                'Q' => What::Query { run: None, done: false, failed: false },
                 _ => What::Sync,
             };
             queue.push(number, what, None);
@@ -209,9 +239,9 @@ mod tests {
         let mut all = queue("ES");
         all.copies_in();
         assert_eq!(shape(&all), "E");
-        let mut simple = queue("QS");
+        let mut simple = queue("QSQS");
         simple.copies_in();
-        assert_eq!(shape(&simple), "Q");
+        assert_eq!(shape(&simple), "QQS", "one that stands behind something else counts");
     }
 
     #[test]

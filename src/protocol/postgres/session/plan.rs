@@ -5,32 +5,26 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use crate::domain::Class;
 use crate::domain::Command;
-use crate::domain::Denied;
-use crate::domain::DenyCode;
 use crate::domain::RequestId;
-use crate::domain::command::Words;
-use crate::domain::sql::Access;
-use crate::domain::sql::Effects;
-use crate::domain::sql::Function;
 use crate::domain::sql::NameAction;
-use crate::domain::sql::NameUse;
-use crate::domain::sql::Verb;
 use crate::pipeline::Asked;
 use crate::pipeline::Preparation;
-use crate::protocol::postgres::command::command;
 use crate::protocol::postgres::judge::Judgement;
-use crate::protocol::postgres::judge::Lexing;
 use crate::protocol::postgres::judge::Unread;
 use crate::protocol::postgres::reply::Refusal;
 use crate::protocol::postgres::rows::Reach;
+use crate::protocol::postgres::session::meaning::Meaning;
+use crate::protocol::postgres::session::meaning::may_change_catalog;
+use crate::protocol::postgres::session::meaning::may_change_reading;
+use crate::protocol::postgres::session::meaning::may_move_names;
 use crate::protocol::postgres::session::names::Definition;
-use crate::protocol::postgres::session::names::Names;
+use crate::protocol::postgres::session::names::LONGEST_NAME;
 use crate::protocol::postgres::session::names::Number;
 use crate::protocol::postgres::session::names::Portal;
+use crate::protocol::postgres::session::names::Statement;
+use crate::protocol::postgres::session::record;
 use crate::protocol::postgres::session::record::How;
-use crate::protocol::postgres::session::record::Statement;
 use crate::protocol::postgres::session::run::Run;
 use crate::protocol::postgres::session::shared::Shared;
 use crate::protocol::postgres::targets::Known;
@@ -51,6 +45,8 @@ use crate::protocol::postgres::wire::values::Format;
 pub(super) enum Kind {
     Bind {
         portal: Box<[u8]>,
+        /// What the name stood for before.
+        before: Option<Portal>,
     },
     /// Runs a cursor of SQL.
     Execute {
@@ -59,6 +55,8 @@ pub(super) enum Kind {
     FunctionCall,
     Parse {
         name: Box<[u8]>,
+        /// What the name stood for before.
+        before: Option<Statement>,
     },
     Query,
 }
@@ -71,23 +69,21 @@ pub(super) struct Wanted {
     pub(super) asked: Option<Asked<Bytes>>,
     pub(super) run: Run,
     pub(super) definition: Rc<Definition>,
+    /// What it runs by name.
+    pub(super) runs: Vec<Rc<Definition>>,
     /// Where masked values may turn up.
     pub(super) reach: Reach,
-    pub(super) judgement: Option<Arc<Judgement>>,
+    /// What it changes for the messages after it.
+    pub(super) changes: Changes,
 }
 
-/// What there is to a message, before it is judged by the policies.
-struct What<'a> {
-    frame: Bytes,
-    sql: Bytes,
-    /// What it runs that was prepared or declared before.
-    prepared: Option<Rc<Definition>>,
-    /// What it is, and what it runs.
-    commands: Vec<Command>,
-    judgement: Option<Arc<Judgement>>,
-    bind: Option<&'a Bind<'a>>,
-    /// The catalogue, where values are masked.
-    known: Option<Arc<Known>>,
+/// What a command may change for the messages after it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Changes {
+    /// The catalogue.
+    pub(super) catalog: bool,
+    /// Where names are looked up.
+    pub(super) names: bool,
 }
 
 /// What becomes of one message.
@@ -100,6 +96,7 @@ pub(super) enum Step {
     Prepare {
         preparation: Preparation<Bytes>,
         name: Box<[u8]>,
+        before: Option<Statement>,
     },
     /// It is refused.
     Refuse {
@@ -126,6 +123,8 @@ pub(super) enum Step {
     },
     Flush,
     Sync,
+    /// What it means hangs on what is not answered yet: it is to be looked at again when that is.
+    Unsettled,
 }
 
 impl Step {
@@ -139,410 +138,332 @@ impl Step {
             _ => None,
         }
     }
+
+    /// Whether the target fails at it for sure, and then passes over the rest of the series.
+    pub(super) fn fails_series(&self) -> bool {
+        matches!(self, Self::Refuse { kind, .. } if !matches!(kind, Kind::Query | Kind::FunctionCall))
+    }
+}
+
+/// What there is to a message before the policies are asked.
+struct What<'a> {
+    kind: Kind,
+    how: How,
+    frame: Bytes,
+    definition: Rc<Definition>,
+    meaning: Meaning,
+    bind: Option<&'a Bind<'a>>,
+    /// The catalogue, where values are masked.
+    known: Option<Arc<Known>>,
 }
 
 impl Shared {
-    /// The ways in which a text may be read, the most likely first. There are several only while a statement that may change how is
-    /// under way.
-    async fn readings(&self, sql: &[u8]) -> Vec<Arc<Judgement>> {
-        let lexing = self.lexing.get();
-        let first = self.judge.judge(sql, lexing).await;
-        if self.unsure.get().is_none() {
-            return vec![first];
-        }
-        let other = Lexing { standard_conforming_strings: !lexing.standard_conforming_strings };
-        vec![first, self.judge.judge(sql, other).await]
+    /// What becomes of a message.
+    ///
+    /// # Errors
+    /// A message that is none.
+    pub(super) async fn plan(&self, tag: FrontTag, frame: Bytes, number: Number) -> Result<Step, WireError> {
+        Ok(match tag {
+            FrontTag::Query => self.query(frame, number).await,
+            FrontTag::Parse => self.parse(frame, number).await,
+            FrontTag::Bind => self.bind(frame, number).await,
+            FrontTag::Execute => self.execute(&frame, number).await,
+            FrontTag::FunctionCall => self.function_call(frame, number),
+            FrontTag::Sync => Step::Sync,
+            FrontTag::Describe | FrontTag::Close => self.named(tag, &frame, number)?,
+            FrontTag::Flush
+            | FrontTag::CopyData
+            | FrontTag::CopyDone
+            | FrontTag::CopyFail
+            | FrontTag::Password
+            | FrontTag::Terminate => Step::Flush,
+        })
     }
 
-    /// What is known of the catalogue, where it is needed: values are masked, or a text calls functions that nothing else is known of.
-    async fn needed(&self, readings: &[Arc<Judgement>]) -> Result<Option<Arc<Known>>, Denied> {
-        if let Some(known) = self.masking().await? {
-            return Ok(Some(known));
-        }
-        let calls = |judgement: &Arc<Judgement>| {
-            judgement.effects().is_some_and(|effects| !effects.opaque.is_empty())
-        };
-        // Without it they stay unknown, and only a policy that names them lets them pass.
-        if readings.iter().any(calls) { Ok(self.known().await.ok()) } else { Ok(None) }
-    }
-
-    /// A text as a command, and everything else that it may be or runs by name.
-    fn commands(&self, sql: &[u8], readings: &[Arc<Judgement>], known: Option<&Known>) -> Vec<Command> {
-        let names = self.names.borrow();
-        let harmless = |function: &Function| {
-            known.is_some_and(|known| known.masked.catalog().harmless(&function.object))
-        };
-        let mut commands = Vec::with_capacity(readings.len());
-        for judgement in readings {
-            commands.push(
-                self.moved(Self::seen(command(sql, judgement, |entry| names.class(entry), harmless), &names)),
-            );
-            for entry in judgement.effects().map(|effects| effects.names.as_slice()).unwrap_or_default() {
-                commands.extend(names.definitions(entry).iter().map(|definition| definition.command.clone()));
-            }
-        }
-        // In another encoding the target would see other words.
-        if self.unsure.get().is_some() && !sql.is_ascii() {
-            let unread = Judgement::Unread(Unread::NotUtf8);
-            commands.push(command(sql, &unread, |_name| None, |_function| false));
-        }
-        commands
-    }
-
-    /// The command as it is in a session whose names may have been moved.
-    fn moved(&self, mut command: Command) -> Command {
-        if self.moved.get()
-            && let Words::Sql(sql) = &mut command.words
-            && let Some(effects) = &mut sql.effects
-        {
-            *effects = Arc::new(effects.with_moved_names());
-        }
-        command
-    }
-
-    /// A command with all that the prepared statements do which it runs, when all of them are known.
-    fn seen(mut command: Command, names: &Names) -> Command {
-        let Some(effects) = command.sql().and_then(|sql| sql.effects.clone()) else { return command };
-        if !effects.runs_unseen() {
-            return command;
-        }
-        let mut run = Vec::new();
-        for entry in effects.names.iter().filter(|entry| entry.action == NameAction::Execute) {
-            let definitions = names.definitions(entry);
-            if definitions.is_empty() {
-                return command;
-            }
-            for definition in definitions {
-                let Some(sql) = definition.command.sql() else { return command };
-                let Some(effects) = sql.effects.clone() else { return command };
-                run.push((effects, sql.opaque.clone()));
-            }
-        }
-        if let Words::Sql(sql) = &mut command.words {
-            sql.effects = Some(Arc::new(effects.with_statements(run.iter().map(|(effects, _)| &**effects))));
-            for function in run.iter().flat_map(|(_, opaque)| opaque) {
-                if !sql.opaque.contains(function) {
-                    sql.opaque.push(function.clone());
-                }
-            }
-            command.class = if sql.opaque.is_empty() { sql.base } else { Class::Unknown };
-        }
-        command
-    }
-
-    /// A `Query`.
-    pub(super) async fn query(&self, frame: Bytes, number: Number) -> Step {
+    async fn query(&self, frame: Bytes, number: Number) -> Step {
         let kind = Kind::Query;
         let sql = match Query::read(body(&frame)) {
-            Ok(query) => frame.slice_ref(query.sql),
+            Ok(query) => query.sql,
             Err(error) => return refuse(kind, Refusal::new(error.sqlstate(), error.to_string())),
         };
-        let readings = self.readings(&sql).await;
-        let known = match self.needed(&readings).await {
-            Ok(known) => known,
-            Err(denied) => return refuse(kind, Refusal::of(&denied, RequestId::new())),
-        };
-        let commands = self.commands(&sql, &readings, known.as_deref());
-        let judgement = readings.into_iter().next();
-        let what = What { frame, sql, prepared: None, commands, judgement, bind: None, known };
-        self.wanted(kind, How::Simple, what, number)
+        if !self.reads_surely() {
+            return Step::Unsettled;
+        }
+        let judgement = self.judge.judge(sql, self.lexing.get()).await;
+        let definition = Definition::new(sql, b"", judgement);
+        self.ask(kind, How::Simple, frame, definition, None, number).await
     }
 
-    /// A `Parse`.
-    pub(super) async fn parse(&self, frame: Bytes, number: Number) -> Step {
+    async fn parse(&self, frame: Bytes, number: Number) -> Step {
+        let kind = |name: &[u8]| Kind::Parse { name: name.into(), before: None };
         let parse = match Parse::read(body(&frame)) {
             Ok(parse) => parse,
-            Err(error) => {
-                return refuse(
-                    Kind::Parse { name: Box::default() },
-                    Refusal::new(error.sqlstate(), error.to_string()),
-                );
-            }
+            Err(error) => return refuse(kind(b""), Refusal::new(error.sqlstate(), error.to_string())),
         };
-        let name: Box<[u8]> = parse.name.into();
-        let sql = frame.slice_ref(parse.sql);
-        let readings = self.readings(&sql).await;
-        let known = match self.needed(&readings).await {
+        if let Some(refusal) = too_long(parse.name) {
+            return refuse(kind(b""), refusal);
+        }
+        if !self.reads_surely() {
+            return Step::Unsettled;
+        }
+        let judgement = self.judge.judge(parse.sql, self.lexing.get()).await;
+        // What stands behind the SQL, up to the end of the frame: how many types, and each.
+        let end = HEADER.saturating_add(parse.name.len()).saturating_add(parse.sql.len()).saturating_add(2);
+        let types = frame.get(end..).unwrap_or_default();
+        let definition = Definition::new(parse.sql, types, judgement);
+        if !self.names_are_sure(&definition) {
+            return Step::Unsettled;
+        }
+        let known = match self.needed(&definition).await {
             Ok(known) => known,
-            Err(denied) => return refuse(Kind::Parse { name }, Refusal::of(&denied, RequestId::new())),
+            Err(denied) => return refuse(kind(parse.name), Refusal::of(&denied, RequestId::new())),
         };
-        let commands = self.commands(&sql, &readings, known.as_deref());
-        let denied = commands.iter().find_map(|command| match self.seat.prepare(command, ()) {
-            Ok(Some(_preparation)) => None,
-            Ok(None) => Some(None),
-            Err(denied) => Some(Some(denied)),
-        });
-        let Some(first) = commands.first() else {
-            return refuse(
-                Kind::Parse { name },
-                Refusal::new(SqlState::INTERNAL_ERROR, "a text could not be judged"),
-            );
+        let Meaning { command, also, .. } = self.meaning(&definition, known.as_deref());
+        for command in std::iter::once(&command).chain(&also) {
+            match self.seat.prepare(command, ()) {
+                Ok(Some(_preparation)) => {}
+                // Through the pipeline, which records the refusal and knows its words.
+                Ok(None) => {
+                    return self
+                        .ask(kind(parse.name), How::Prepare, frame.clone(), definition, None, number)
+                        .await;
+                }
+                Err(denied) => return refuse(kind(parse.name), Refusal::of(&denied, RequestId::new())),
+            }
+        }
+        let preparation = match self.seat.prepare(&command, frame.clone()) {
+            Ok(Some(preparation)) => preparation,
+            Ok(None) => return refuse(kind(parse.name), changed()),
+            Err(denied) => return refuse(kind(parse.name), Refusal::of(&denied, RequestId::new())),
         };
-        match denied {
-            Some(Some(denied)) => refuse(Kind::Parse { name }, Refusal::of(&denied, RequestId::new())),
-            // Through the pipeline, which records the refusal and knows its words.
-            Some(None) => {
-                let judgement = readings.into_iter().next();
-                let kind = Kind::Parse { name };
-                let what = What { frame, sql, prepared: None, commands, judgement, bind: None, known };
-                self.wanted(kind, How::Prepare, what, number)
-            }
-            None => {
-                // Its other readings count where it is run.
-                let worst = commands.iter().max_by_key(|command| command.class).unwrap_or(first);
-                // What stands behind the SQL, up to the end of the frame: how many types, and each.
-                let end = parse.name.len().saturating_add(sql.len()).saturating_add(HEADER).saturating_add(2);
-                let types = frame.slice(end.min(frame.len())..);
-                let definition = Rc::new(Definition { types, ..Definition::new(number, sql, worst.clone()) });
-                if let Err(error) = self.names.borrow_mut().add_statement(&name, definition) {
-                    return refuse(Kind::Parse { name }, Refusal::new(SqlState::TOO_MANY, error.to_string()));
-                }
-                match self.seat.prepare(first, frame) {
-                    Ok(Some(preparation)) => Step::Prepare { preparation, name },
-                    Ok(None) => refuse(
-                        Kind::Parse { name },
-                        Refusal::new(SqlState::INSUFFICIENT_PRIVILEGE, "the policies changed meanwhile"),
-                    ),
-                    Err(denied) => refuse(Kind::Parse { name }, Refusal::of(&denied, RequestId::new())),
-                }
-            }
+        self.statement_naming.set(number);
+        let set = self.names.borrow_mut().set_statement(parse.name, Statement { number, definition });
+        match set {
+            Ok(before) => Step::Prepare { preparation, name: parse.name.into(), before },
+            Err(error) => refuse(kind(parse.name), Refusal::new(SqlState::TOO_MANY, error.to_string())),
         }
     }
 
     /// A `Bind`. Planning may run code of functions that call themselves immutable, so this is where a statement is admitted.
-    pub(super) async fn bind(&self, frame: Bytes, number: Number) -> Step {
+    async fn bind(&self, frame: Bytes, number: Number) -> Step {
+        let kind = |portal: &[u8]| Kind::Bind { portal: portal.into(), before: None };
         let bind = match Bind::read(body(&frame)) {
             Ok(bind) => bind,
-            Err(error) => {
-                let kind = Kind::Bind { portal: Box::default() };
-                return refuse(kind, Refusal::new(error.sqlstate(), error.to_string()));
-            }
+            Err(error) => return refuse(kind(b""), Refusal::new(error.sqlstate(), error.to_string())),
         };
-        let kind = Kind::Bind { portal: bind.portal.into() };
-        let candidates = self.names.borrow().statement(bind.statement).to_vec();
-        let Some(definition) = candidates.last() else {
+        if let Some(refusal) = too_long(bind.portal).or_else(|| too_long(bind.statement)) {
+            return refuse(kind(b""), refusal);
+        }
+        let statement = self.names.borrow().statement(bind.statement).cloned();
+        if !self.reads_surely()
+            || !self.statement_is_sure(statement.as_ref().map(|statement| statement.number))
+        {
+            return Step::Unsettled;
+        }
+        let Some(statement) = statement else {
             let name = String::from_utf8_lossy(bind.statement);
             let message =
                 format!("prepared statement \"{name}\" does not exist, or the gateway has not seen it made");
-            return refuse(kind, Refusal::new(SqlState::NO_STATEMENT, message));
+            return refuse(kind(bind.portal), Refusal::new(SqlState::NO_STATEMENT, message));
         };
-        let mut commands: Vec<Command> =
-            candidates.iter().rev().map(|definition| definition.command.clone()).collect();
-        commands.extend(self.run_by(definition));
-        let known = match self.masking().await {
-            Ok(known) => known,
-            Err(denied) => return refuse(kind, Refusal::of(&denied, RequestId::new())),
-        };
-        let (sql, frame) = (definition.sql.clone(), frame.clone());
-        let prepared = Some(Rc::clone(definition));
-        let what = What { frame, sql, prepared, commands, judgement: None, bind: Some(&bind), known };
-        let step = self.wanted(kind, How::Execute, what, number);
-        if let Step::Command(wanted) = &step {
-            let portal =
-                Portal { number, definition: Rc::clone(&wanted.definition), run: Some(wanted.run.clone()) };
-            if let Err(error) = self.names.borrow_mut().add_portal(bind.portal, portal) {
-                let kind = Kind::Bind { portal: bind.portal.into() };
-                return refuse(kind, Refusal::new(SqlState::TOO_MANY, error.to_string()));
+        let step = self
+            .ask(kind(bind.portal), How::Execute, frame.clone(), statement.definition, Some(&bind), number)
+            .await;
+        let Step::Command(mut wanted) = step else { return step };
+        self.portal_naming.set(number);
+        let portal =
+            Portal { number, definition: Rc::clone(&wanted.definition), run: Some(wanted.run.clone()) };
+        let set = self.names.borrow_mut().set_portal(bind.portal, portal);
+        match set {
+            Ok(was) => {
+                if let Kind::Bind { before, .. } = &mut wanted.kind {
+                    *before = was;
+                }
+                Step::Command(wanted)
             }
+            Err(error) => refuse(kind(bind.portal), Refusal::new(SqlState::TOO_MANY, error.to_string())),
         }
-        step
     }
 
-    /// What a statement runs by name, such as `EXECUTE p`.
-    fn run_by(&self, definition: &Definition) -> Vec<Command> {
-        let names = self.names.borrow();
-        let effects = definition.command.sql().and_then(|sql| sql.effects.as_deref());
-        let uses = effects.map(|effects| effects.names.as_slice()).unwrap_or_default();
-        uses.iter()
-            .flat_map(|entry| names.definitions(entry))
-            .map(|definition| definition.command.clone())
-            .collect()
-    }
-
-    /// An `Execute`.
-    pub(super) async fn execute(&self, frame: &Bytes, number: Number) -> Step {
+    async fn execute(&self, frame: &Bytes, number: Number) -> Step {
+        let kind = |portal: &[u8]| Kind::Execute { portal: portal.into() };
         let execute = match Execute::read(body(frame)) {
             Ok(execute) => execute,
-            Err(error) => {
-                let kind = Kind::Execute { portal: Box::default() };
-                return refuse(kind, Refusal::new(error.sqlstate(), error.to_string()));
-            }
+            Err(error) => return refuse(kind(b""), Refusal::new(error.sqlstate(), error.to_string())),
         };
-        let kind = || Kind::Execute { portal: execute.portal.into() };
-        let candidates = self.names.borrow().portal(execute.portal).to_vec();
-        let Some(portal) = candidates.last() else {
+        if let Some(refusal) = too_long(execute.portal) {
+            return refuse(kind(b""), refusal);
+        }
+        let portal = self.names.borrow().portal(execute.portal).cloned();
+        if !self.portal_is_sure(portal.as_ref().map(|portal| portal.number)) {
+            return Step::Unsettled;
+        }
+        let Some(portal) = portal else {
             let name = String::from_utf8_lossy(execute.portal);
             let message = format!("portal \"{name}\" does not exist, or the gateway has not seen it made");
-            return refuse(kind(), Refusal::new(SqlState::NO_CURSOR, message));
+            return refuse(kind(execute.portal), Refusal::new(SqlState::NO_CURSOR, message));
         };
+        let Some(run) = portal.run.clone() else {
+            if !self.reads_surely() {
+                return Step::Unsettled;
+            }
+            return self
+                .ask(kind(execute.portal), How::Execute, frame.clone(), portal.definition, None, number)
+                .await;
+        };
+        // What it runs by name is looked up by the target now, not when it was bound.
+        let renamed = self.statement_naming.get().max(self.portal_naming.get()) > portal.number;
+        if runs_names(&portal.definition) && renamed {
+            let message =
+                "what this portal runs by name may have been made anew since it was bound; bind it again";
+            return refuse(kind(execute.portal), Refusal::new(SqlState::NO_CURSOR, message));
+        }
         // Bound before, under policies that may not hold any more: a portal can be run again and again.
-        if portal.number < self.batch.get() {
-            match self.seat.prepare(&portal.definition.command, ()) {
+        if portal.number < self.batch.get()
+            && let Some(refusal) = self.not_any_more(&portal.definition, &run).await
+        {
+            return refuse(kind(execute.portal), refusal);
+        }
+        Step::Execute { run, portal: execute.portal.into(), rows: execute.rows }
+    }
+
+    /// Why what was bound earlier may not run now, if it may not.
+    async fn not_any_more(&self, definition: &Rc<Definition>, run: &Run) -> Option<Refusal> {
+        let known = match self.needed(definition).await {
+            Ok(known) => known,
+            Err(denied) => return Some(Refusal::of(&denied, RequestId::new())),
+        };
+        let Meaning { command, also, .. } = self.meaning(definition, known.as_deref());
+        for command in std::iter::once(&command).chain(&also) {
+            match self.seat.prepare(command, ()) {
                 Ok(Some(_still_allowed)) => {}
-                Ok(None) => {
-                    let message = "the policies have changed: what this portal runs is not allowed any more";
-                    return refuse(kind(), Refusal::new(SqlState::INSUFFICIENT_PRIVILEGE, message));
-                }
-                Err(denied) => return refuse(kind(), Refusal::of(&denied, RequestId::new())),
+                Ok(None) => return Some(changed()),
+                Err(denied) => return Some(Refusal::of(&denied, RequestId::new())),
             }
         }
-        if let Some(run) = portal.run.clone().filter(|_| candidates.iter().all(|portal| portal.run.is_some()))
-        {
-            return Step::Execute { run, portal: execute.portal.into(), rows: execute.rows };
+        if run.get().is_masked_by(&self.seat.current().mask_tag) {
+            return None;
         }
-        let mut commands: Vec<Command> =
-            candidates.iter().rev().map(|portal| portal.definition.command.clone()).collect();
-        commands.extend(self.run_by(&portal.definition));
-        let known = match self.masking().await {
-            Ok(known) => known,
-            Err(denied) => return refuse(kind(), Refusal::of(&denied, RequestId::new())),
-        };
-        let (frame, sql) = (frame.clone(), portal.definition.sql.clone());
-        let prepared = Some(Rc::clone(&portal.definition));
-        let what = What { frame, sql, prepared, commands, judgement: None, bind: None, known };
-        self.wanted(kind(), How::Execute, what, number)
+        let message = "the masks have changed since this portal was bound; bind it again";
+        Some(Refusal::new(SqlState::NO_CURSOR, message))
     }
 
     /// A `FunctionCall`: there is no SQL to be judged, so there is nothing that a policy could allow.
-    pub(super) fn function_call(&self, frame: Bytes, number: Number) -> Step {
-        let judgement = Judgement::Unread(Unread::Failed);
-        let commands = vec![command(b"(FunctionCall)", &judgement, |_name| None, |_function| false)];
-        let sql = Bytes::from_static(b"(FunctionCall)");
-        let what = What { frame, sql, prepared: None, commands, judgement: None, bind: None, known: None };
-        self.wanted(Kind::FunctionCall, How::Function, what, number)
+    fn function_call(&self, frame: Bytes, number: Number) -> Step {
+        let judgement = Arc::new(Judgement::Unread(Unread::Failed));
+        let definition = Definition::new(b"(FunctionCall)", b"", judgement);
+        let meaning = self.meaning(&definition, None);
+        let (kind, how) = (Kind::FunctionCall, How::Function);
+        self.wanted(What { kind, how, frame, definition, meaning, bind: None, known: None }, number)
     }
 
     /// A `Describe` or `Close`.
-    ///
-    /// # Errors
-    /// It is no such message.
-    pub(super) fn named(&self, tag: FrontTag, frame: &[u8]) -> Result<Step, WireError> {
+    fn named(&self, tag: FrontTag, frame: &[u8], number: Number) -> Result<Step, WireError> {
         let named = match FrontMessage::read(tag, body(frame))? {
             FrontMessage::Describe(named) | FrontMessage::Close(named) => named,
             _ => return Ok(Step::Flush),
         };
-        Ok(match (tag, named) {
-            (FrontTag::Describe, Named::Portal(name)) => {
-                let run = self.names.borrow().portal(name).last().and_then(|portal| portal.run.clone());
-                Step::DescribePortal { run, name: name.into() }
+        let (Named::Portal(name) | Named::Statement(name)) = named;
+        if let Some(refusal) = too_long(name) {
+            return Ok(refuse(Kind::Execute { portal: Box::default() }, refusal));
+        }
+        let portal = matches!(named, Named::Portal(_));
+        Ok(match (tag, portal) {
+            (FrontTag::Describe, true) => {
+                let found = self.names.borrow().portal(name).cloned();
+                if !self.portal_is_sure(found.as_ref().map(|portal| portal.number)) {
+                    return Ok(Step::Unsettled);
+                }
+                Step::DescribePortal { run: found.and_then(|portal| portal.run), name: name.into() }
             }
-            (FrontTag::Describe, Named::Statement(name)) => Step::DescribeStatement { name: name.into() },
-            (_, Named::Portal(name)) => Step::Close { portal: true, name: name.into() },
-            (_, Named::Statement(name)) => Step::Close { portal: false, name: name.into() },
+            (FrontTag::Describe, false) => Step::DescribeStatement { name: name.into() },
+            _ => {
+                (if portal { &self.portal_naming } else { &self.statement_naming }).set(number);
+                self.other_naming.set(number);
+                Step::Close { portal, name: name.into() }
+            }
         })
     }
 
-    /// Takes a command to the policies.
-    fn wanted(&self, kind: Kind, how: How, what: What<'_>, number: Number) -> Step {
-        let What { frame, sql, prepared, commands, judgement, bind, known } = what;
+    /// Takes a text to the policies.
+    async fn ask(
+        &self,
+        kind: Kind,
+        how: How,
+        frame: Bytes,
+        definition: Rc<Definition>,
+        bind: Option<&Bind<'_>>,
+        number: Number,
+    ) -> Step {
+        if !self.names_are_sure(&definition) {
+            return Step::Unsettled;
+        }
+        let known = match self.needed(&definition).await {
+            Ok(known) => known,
+            Err(denied) => return refuse(kind, Refusal::of(&denied, RequestId::new())),
+        };
+        let meaning = self.meaning(&definition, known.as_deref());
+        self.wanted(What { kind, how, frame, definition, meaning, bind, known }, number)
+    }
+
+    fn wanted(&self, what: What<'_>, number: Number) -> Step {
+        let What { kind, how, frame, definition, meaning, bind, known } = what;
+        let Meaning { command, also, runs, reach } = meaning;
         let request = RequestId::new();
         let exchange = match self.seat.exchange(request) {
             Ok(exchange) => exchange,
             Err(denied) => return refuse(kind, Refusal::of(&denied, request)),
         };
-        let mut commands = commands.into_iter();
-        let Some(first) = commands.next() else {
-            return refuse(kind, Refusal::new(SqlState::INTERNAL_ERROR, "a message could not be judged"));
-        };
-        let also: Vec<Command> = commands.collect();
-        let known = known.filter(|_| !exchange.governed().plan.is_empty());
-        let reach = known.as_ref().map_or(Reach::NOTHING, |known| self.reach(known, &first, &also));
-        let definition =
-            prepared.unwrap_or_else(|| Rc::new(Definition::new(number, sql.clone(), first.clone())));
-        let judged = exchange.judge_with(first, also);
-        let name = bind.map(|bind| bind.statement).unwrap_or_default();
-        let record = Statement {
+        let governed = exchange.governed();
+        let masks = !governed.plan.is_empty();
+        if masks && known.as_ref().is_none_or(|known| known.mask_tag != governed.mask_tag) {
+            return refuse(
+                kind,
+                Refusal::new(SqlState::CANNOT_CONNECT_NOW, "the masks have just changed; send it again"),
+            );
+        }
+        let known = known.filter(|_| masks);
+        if how != How::Prepare {
+            std::iter::once(&command)
+                .chain(&also)
+                .for_each(|command| self.note_effects(&definition, command, number));
+        }
+        let any = |changes: fn(&Command) -> bool| std::iter::once(&command).chain(&also).any(changes);
+        let changes = Changes { catalog: any(may_change_catalog), names: any(may_move_names) };
+        let judged = exchange.judge_with(command, also);
+        let record = record::Statement {
             how,
             command: &judged.command,
             class: judged.class().as_str(),
-            sql: &sql,
-            name,
+            sql: &definition.sql,
+            runs: &runs,
+            name: bind.map(|bind| bind.statement).unwrap_or_default(),
             bind,
             transaction: self.transaction.get(),
         }
-        .record(&exchange.governed().plan, self.seat.keeps());
+        .record(&governed.plan, self.seat.keeps());
         let results: Vec<Format> = bind.map(|bind| bind.results.codes().collect()).unwrap_or_default();
         let run = Run::new(Rc::clone(&definition), results, known.map(|known| (known, reach)));
         let asked = Some(Asked { exchange, judged, record, payload: frame });
-        Step::Command(Box::new(Wanted { kind, request, asked, run, definition, reach, judgement }))
+        Step::Command(Box::new(Wanted { kind, request, asked, run, definition, runs, reach, changes }))
     }
 
-    /// The SQL, and the types of parameters, of all that a text runs by name.
-    pub(super) fn runs(&self, definition: &Definition) -> Vec<(Bytes, Bytes)> {
-        let names = self.names.borrow();
-        let effects = definition.command.sql().and_then(|sql| sql.effects.as_deref());
-        let uses = effects.map(|effects| effects.names.as_slice()).unwrap_or_default();
-        uses.iter()
-            .flat_map(|entry| names.definitions(entry))
-            .map(|definition| (definition.sql.clone(), definition.types.clone()))
-            .collect()
-    }
-
-    /// Where masked values may turn up when commands run.
-    fn reach(&self, known: &Known, first: &Command, also: &[Command]) -> Reach {
-        let masked = &known.masked;
-        let of = |command: &Command| {
-            let Some(sql) = command.sql() else { return Reach::ALL };
-            Reach::of(sql.effects.as_deref(), masked, !sql.opaque.is_empty())
-        };
-        let names = self.names.borrow();
-        let named = |entry: &NameUse| {
-            let definitions = names.definitions(entry);
-            definitions.iter().map(|definition| of(&definition.command)).reduce(Reach::join)
-        };
-        std::iter::once(first).chain(also).fold(Reach::NOTHING, |reach, command| {
-            let effects = command.sql().and_then(|sql| sql.effects.as_deref());
-            reach.join(of(command).with_names(effects, masked, named))
-        })
-    }
-
-    /// What the connection itself forbids, whatever the policies say; `None` for most.
-    pub(super) fn forbidden(&self, wanted: &Wanted) -> Option<Denied> {
-        if matches!(wanted.kind, Kind::FunctionCall) {
-            let detail = "calls of functions by oid (large objects of old drivers) are not passed: there is no SQL to judge";
-            return Some(Denied::new(DenyCode::BadRequest, detail).because("function_call"));
+    /// Notes what a command may change that later messages are judged by.
+    fn note_effects(&self, definition: &Definition, command: &Command, number: Number) {
+        if may_change_reading(command) {
+            self.unsure.set(number);
         }
-        let asked = wanted.asked.as_ref()?;
-        let effects = asked.judged.command.sql().and_then(|sql| sql.effects.as_deref())?;
-        let governed = asked.exchange.governed();
-        let unmaskable =
-            |detail: &str, audit| Some(Denied::new(DenyCode::UnmaskableReply, detail).because(audit));
-        if wanted.reach.copies(Some(effects)) {
-            return unmaskable(
-                "a COPY of what may hold masked values is not passed: nobody says what its columns are; select them",
-                "copy_masked",
-            );
+        if !definition.uses().is_empty() {
+            self.statement_naming.set(number);
+            self.portal_naming.set(number);
+            self.other_naming.set(number);
         }
-        if wanted.reach.keeps(Some(effects)) && !only_inserts(effects) {
-            let detail = "it reads masked columns and changes or makes something: masked values could come to where they are not masked; name only columns that are not";
-            return unmaskable(detail, "keeps_masked");
-        }
-        if governed.connection.database.readonly && frees_from_readonly(effects) {
-            let detail = "this connection only reads (readonly = true), and that cannot be changed";
-            return Some(Denied::new(DenyCode::Denied, detail).because("readonly"));
-        }
-        None
     }
 }
 
-/// Whether a text does nothing but insert values that stand in it: then what it reads is only what it gives back.
-fn only_inserts(effects: &Effects) -> bool {
-    effects.verbs.iter().all(|verb| matches!(verb, Verb::Insert | Verb::Select))
-        && effects.relations.iter().all(|relation| relation.access == Access::Write)
-}
-
-/// Whether a text would let a session write that was told only to read.
-fn frees_from_readonly(effects: &Effects) -> bool {
-    effects.settings.iter().any(|setting| {
-        let named = matches!(
-            setting.name.as_deref(),
-            None | Some("transaction_read_only" | "default_transaction_read_only")
-        );
-        let on = matches!(setting.value.as_deref(), Some("on" | "true" | "1" | "yes"));
-        // Reset, it is what it was when the session began: on.
-        let reset = setting.value.is_none() && effects.verbs.contains(&Verb::Reset);
-        named && !on && !reset
-    })
+/// Whether a text runs or reads prepared statements or cursors that were made before.
+fn runs_names(definition: &Definition) -> bool {
+    definition.uses().iter().any(|entry| matches!(entry.action, NameAction::Execute | NameAction::Fetch))
 }
 
 /// A message that is refused.
@@ -550,19 +471,17 @@ fn refuse(kind: Kind, refusal: Refusal) -> Step {
     Step::Refuse { kind, refusal }
 }
 
-/// Whether what a command does may change how the next text is read.
-pub(super) fn may_change_lexing(command: &Command) -> bool {
-    command.class == Class::Unknown
-        || command.sql().and_then(|sql| sql.effects.as_deref()).is_none_or(Effects::changes_lexing)
+fn changed() -> Refusal {
+    Refusal::new(SqlState::INSUFFICIENT_PRIVILEGE, "the policies have changed: this is not allowed any more")
 }
 
-/// Whether what a command does may change where names are looked up in the texts after it.
-pub(super) fn may_move_names(command: &Command) -> bool {
-    let Some(sql) = command.sql() else { return true };
-    !sql.opaque.is_empty() || sql.effects.as_ref().is_none_or(|effects| effects.moves_names(sql.base))
-}
-
-/// Whether what a command does may change the catalogue.
-pub(super) fn may_change_catalog(command: &Command) -> bool {
-    command.class >= Class::Ddl
+/// The refusal of a name of which the server would see only the beginning.
+fn too_long(name: &[u8]) -> Option<Refusal> {
+    (name.len() > LONGEST_NAME).then(|| {
+        let message = format!(
+            "a name of {} bytes: the server tells names apart by {LONGEST_NAME} bytes only",
+            name.len()
+        );
+        Refusal::new(SqlState::NAME_TOO_LONG, message)
+    })
 }

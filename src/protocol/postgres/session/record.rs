@@ -1,6 +1,7 @@
 //! What the recording says of statements: `sql.query` before one is sent, `sql.rows` and `sql.done` when it is done.
 
 use std::fmt::Write;
+use std::rc::Rc;
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
@@ -12,6 +13,7 @@ use crate::mask::Notes;
 use crate::mask::Plan;
 use crate::pipeline::CommandRecord;
 use crate::pipeline::body::hex;
+use crate::protocol::postgres::session::names::Definition;
 use crate::protocol::postgres::wire::back::Transaction;
 use crate::protocol::postgres::wire::front::Bind;
 use crate::protocol::postgres::wire::values::Format;
@@ -48,6 +50,8 @@ pub(super) struct Statement<'a> {
     pub(super) class: &'static str,
     /// The SQL, exactly.
     pub(super) sql: &'a [u8],
+    /// What it runs by name.
+    pub(super) runs: &'a [Rc<Definition>],
     /// The name of the prepared statement, or of the cursor; empty for none.
     pub(super) name: &'a [u8],
     /// The values, of a `Bind`.
@@ -70,6 +74,17 @@ impl Statement<'_> {
         if !self.name.is_empty() {
             data.push_str(",\"statement\":");
             push_string(&String::from_utf8_lossy(self.name), &mut data);
+        }
+        if let Some(keep) = keep.filter(|_| !self.runs.is_empty()) {
+            data.push_str(",\"runs\":[");
+            for (place, definition) in self.runs.iter().enumerate() {
+                data.push_str(comma(place));
+                let text = String::from_utf8_lossy(&definition.sql);
+                let masked = plan.text(&text, "sql", &mut notes);
+                let text = masked.as_deref().unwrap_or(&text);
+                push_string(text.get(..text.floor_char_boundary(keep)).unwrap_or_default(), &mut data);
+            }
+            data.push(']');
         }
         if let (Some(bind), Some(keep)) = (self.bind, keep)
             && bind.values.count() > 0

@@ -13,6 +13,7 @@ use crate::domain::Denied;
 use crate::domain::EventKind;
 use crate::domain::event::Direction;
 use crate::domain::json::push_string;
+use crate::domain::sql::Verb;
 use crate::mask::Notes;
 use crate::pipeline::ReplyGuard;
 use crate::protocol::postgres::reply::Refusal;
@@ -69,6 +70,8 @@ pub(super) struct Running {
     results: Vec<Format>,
     /// What is known of the catalogue, and where masked values may turn up; `None` where nothing is masked.
     masking: Option<(Arc<Known>, Reach)>,
+    /// The tag of the masks when there were none.
+    plain_tag: Option<Box<str>>,
     /// How its rows are masked, once they are described.
     rows_plan: Option<Rc<RowPlan>>,
     /// Room for one cell.
@@ -87,6 +90,7 @@ pub(super) struct Running {
     /// Something that runs it was sent.
     sent: bool,
     ended: bool,
+    over: bool,
     kept: String,
     /// How much the rows that are kept may take; 0 once they take it all.
     room: usize,
@@ -132,6 +136,7 @@ impl Run {
             definition,
             results,
             masking,
+            plain_tag: None,
             rows_plan: None,
             cell: Vec::new(),
             described: false,
@@ -143,6 +148,7 @@ impl Run {
             began: Instant::now(),
             sent: false,
             ended: false,
+            over: false,
             kept: String::new(),
             room: 0,
             kept_cut: false,
@@ -160,7 +166,19 @@ impl Running {
     /// It was admitted.
     pub(super) fn admitted(&mut self, guard: ReplyGuard) {
         self.room = guard.keeps().map_or(0, |keep| usize::try_from(keep).unwrap_or(usize::MAX));
+        self.plain_tag = Some(guard.governed().mask_tag.clone());
         self.guard = Some(guard);
+    }
+
+    /// Whether it has run to its end: then it cannot be run again.
+    pub(super) fn is_over(&self) -> bool {
+        self.over
+    }
+
+    /// It has run to its end: the session may rest.
+    pub(super) fn give_back(&mut self) {
+        self.over = true;
+        self.guard = None;
     }
 
     /// It is being run.
@@ -218,15 +236,40 @@ impl Running {
     }
 
     fn begin_rows(&mut self, columns: &str) {
-        self.flush_rows();
+        // Rows of an earlier statement of the same text: their end, which comes first, has recorded them.
+        self.kept.clear();
         if self.room > 0 {
             self.kept.push_str(columns);
         }
     }
 
+    /// What runs.
+    pub(super) fn definition(&self) -> &Rc<Definition> {
+        &self.definition
+    }
+
+    /// What is known of the catalogue now: while it was held, that may have changed.
+    pub(super) fn remask(&mut self, masking: Option<(Arc<Known>, Reach)>) {
+        self.masking = masking;
+    }
+
+    /// Whether it may ask for data to copy in.
+    pub(super) fn copies_in(&self) -> bool {
+        let effects = self.definition.judgement.effects();
+        effects.is_some_and(|effects| effects.verbs.contains(&Verb::CopyIn) || effects.runs_unseen())
+    }
+
     /// Where masked values may turn up in what is said about it.
     pub(super) fn reach(&self) -> Reach {
         self.masking.as_ref().map_or(Reach::NOTHING, |(_, reach)| *reach)
+    }
+
+    /// Whether its rows are masked by the masks of this tag.
+    pub(super) fn is_masked_by(&self, mask_tag: &str) -> bool {
+        match &self.masking {
+            Some((known, _)) => *known.mask_tag == *mask_tag,
+            None => self.plain_tag.as_deref().is_none_or(|tag| tag == mask_tag),
+        }
     }
 
     /// Whether values are masked, and this is no text but a form that they cannot be found in.
@@ -304,23 +347,19 @@ impl Running {
         self.kept_cut |= self.room > 0;
     }
 
-    fn flush_rows(&mut self) {
-        if self.kept.is_empty() {
-            return;
-        }
+    fn flush_rows(&mut self) -> Result<(), Denied> {
         let mut data = std::mem::take(&mut self.kept);
         if !data.contains("\"rows\":[[") {
-            return;
+            return Ok(());
         }
         data.push(']');
         if self.kept_cut {
             data.push_str(",\"cut\":true");
         }
         data.push('}');
-        if let Some(guard) = &mut self.guard
-            && let Err(denied) = guard.record(EventKind::SqlRows, Direction::S2c, data)
-        {
-            tracing::error!(code = %denied.code, "rows could not be recorded");
+        match &mut self.guard {
+            Some(guard) => guard.record(EventKind::SqlRows, Direction::S2c, data),
+            None => Ok(()),
         }
     }
 
@@ -329,8 +368,9 @@ impl Running {
     /// # Errors
     /// It could not be recorded: what is left of it must not be sent.
     pub(super) fn end(&mut self, end: &End, transaction: Transaction) -> Result<(), Denied> {
-        self.flush_rows();
+        self.flush_rows()?;
         self.ended = true;
+        let transaction = after(end, transaction);
         let mut data = String::with_capacity(128);
         data.push('{');
         match end {
@@ -373,6 +413,19 @@ impl Running {
         let Some(guard) = &mut self.guard else { return Ok(()) };
         guard.count(bytes, 0);
         guard.record_end(EventKind::SqlDone, data)
+    }
+}
+
+/// Where the transaction stands after a statement that ended like this; `before` is where it stood.
+fn after(end: &End, before: Transaction) -> Transaction {
+    match (end, before) {
+        (End::Complete(tag), _) => match tag.as_str() {
+            "BEGIN" | "START TRANSACTION" => Transaction::Open,
+            "COMMIT" | "ROLLBACK" | "PREPARE TRANSACTION" => Transaction::Idle,
+            _ => before,
+        },
+        (End::Error { .. }, Transaction::Open) => Transaction::Failed,
+        _ => before,
     }
 }
 

@@ -1,24 +1,16 @@
 //! The messages that go to the target, and what it owes for each.
 
-use std::rc::Rc;
-
 use bytes::Bytes;
 
-use crate::domain::sql::NameAction;
 use crate::pipeline::Permit;
 use crate::protocol::postgres::reply::Refusal;
 use crate::protocol::postgres::session::front::Front;
 use crate::protocol::postgres::session::front::Gone;
-use crate::protocol::postgres::session::names::Definition;
 use crate::protocol::postgres::session::names::Number;
-use crate::protocol::postgres::session::names::Portal;
 use crate::protocol::postgres::session::owed::What;
 use crate::protocol::postgres::session::plan::Kind;
 use crate::protocol::postgres::session::plan::Step;
 use crate::protocol::postgres::session::plan::Wanted;
-use crate::protocol::postgres::session::plan::may_change_catalog;
-use crate::protocol::postgres::session::plan::may_change_lexing;
-use crate::protocol::postgres::session::plan::may_move_names;
 use crate::protocol::postgres::session::run::Run;
 use crate::protocol::postgres::session::shared::Shared;
 use crate::protocol::postgres::upstream::Control;
@@ -29,31 +21,26 @@ use crate::protocol::postgres::wire::front::Named;
 impl Front {
     /// Sends an admitted command.
     pub(super) fn send_command(&mut self, wanted: Wanted, permit: Permit<Bytes>, number: Number) {
-        let Wanted { kind, run, definition, .. } = wanted;
+        let Wanted { kind, run, reach, changes, .. } = wanted;
         if let Kind::Execute { portal } = &kind {
             self.describe(&run, portal, number);
         }
         let guard = self.target().send(permit);
         run.get().admitted(guard);
-        if may_change_lexing(&definition.command) {
-            self.shared().unsure.set(Some(number));
-        }
-        if may_change_catalog(&definition.command) {
+        if changes.catalog {
             self.shared().ddl.set(true);
             self.shared().catalog_changed();
         }
-        if may_move_names(&definition.command) {
+        if changes.names {
             self.shared().moved.set(true);
         }
+        self.shared().reached.set(self.shared().reached.get().join(reach));
         let what = match kind {
-            Kind::Bind { portal } => What::Bind { portal, run: Some(run) },
+            Kind::Bind { portal, before } => What::Bind { portal, run: Some(run), before },
             Kind::Execute { .. } => What::Execute(run),
-            Kind::Query => {
-                self.learn(&definition);
-                What::Query { run: Some(run), definition: Some(definition), failed: false }
-            }
+            Kind::Query => What::Query { run: Some(run), done: false, failed: false },
             // Neither is ever admitted: a `Parse` comes here only to be refused, a `FunctionCall` too.
-            Kind::Parse { name } => What::Parse { name },
+            Kind::Parse { name, before } => What::Parse { name, before },
             Kind::FunctionCall => What::FunctionCall,
         };
         if let What::Execute(run) | What::Query { run: Some(run), .. } = &what {
@@ -74,42 +61,26 @@ impl Front {
         }
     }
 
-    /// The prepared statements and cursors that a text makes by name.
-    fn learn(&self, definition: &Rc<Definition>) {
-        let Some(effects) = definition.command.sql().and_then(|sql| sql.effects.as_deref()) else { return };
-        let mut names = self.shared().names.borrow_mut();
-        for entry in &effects.names {
-            let Some(name) = entry.name.as_deref().map(str::as_bytes) else { continue };
-            let definition = Rc::clone(definition);
-            let added = match entry.action {
-                NameAction::Prepare => names.add_statement(name, definition),
-                NameAction::Declare => {
-                    names.add_portal(name, Portal { number: definition.number, definition, run: None })
-                }
-                _ => Ok(()),
-            };
-            if let Err(error) = added {
-                // Its use will be refused: nothing is known of it.
-                tracing::debug!(%error, "a name of a session is not kept");
-            }
-        }
-    }
-
     /// Sends what the target fails at, in place of a refused message.
-    pub(super) fn refuse(&mut self, kind: &Kind, refusal: Refusal, number: Number) -> Result<(), Gone> {
+    pub(super) fn refuse(&mut self, kind: Kind, refusal: Refusal, number: Number) -> Result<(), Gone> {
         if self.shared().queue.borrow().skips() {
             return Ok(());
         }
-        let (substitute, what) = match kind {
-            Kind::Bind { portal } => {
-                (Substitute::Bind(portal), What::Bind { portal: portal.clone(), run: None })
-            }
-            Kind::Execute { .. } => (Substitute::Execute, What::DescribeStatement),
-            Kind::FunctionCall => (Substitute::FunctionCall, What::FunctionCall),
-            Kind::Parse { name } => (Substitute::Parse(name), What::Parse { name: name.clone() }),
-            Kind::Query => (Substitute::Query, What::Query { run: None, definition: None, failed: false }),
+        let substitute = match &kind {
+            Kind::Bind { portal, .. } => Substitute::Bind(portal),
+            Kind::Execute { .. } => Substitute::Execute,
+            Kind::FunctionCall => Substitute::FunctionCall,
+            Kind::Parse { name, .. } => Substitute::Parse(name),
+            Kind::Query => Substitute::Query,
         };
         self.target().refuse(substitute)?;
+        let what = match kind {
+            Kind::Bind { portal, before } => What::Bind { portal, run: None, before },
+            Kind::Execute { .. } => What::DescribeStatement,
+            Kind::FunctionCall => What::FunctionCall,
+            Kind::Parse { name, before } => What::Parse { name, before },
+            Kind::Query => What::Query { run: None, done: false, failed: false },
+        };
         self.shared().queue.borrow_mut().push(number, what, Some(refusal));
         Ok(())
     }
@@ -117,14 +88,14 @@ impl Front {
     /// Sends a step that is neither a command nor refused.
     pub(super) fn send_plain(&mut self, step: Step, number: Number) -> Result<(), Gone> {
         let what = match step {
-            Step::Prepare { preparation, name } => {
+            Step::Prepare { preparation, name, before } => {
                 self.target().prepare(preparation);
-                What::Parse { name }
+                What::Parse { name, before }
             }
             Step::Execute { run, portal, rows } => {
                 if run.get().guard.is_none() {
-                    let refusal = Refusal::of_portal(&portal);
-                    return self.refuse(&Kind::Execute { portal }, refusal, number);
+                    let refusal = Refusal::of_portal(&portal, run.get().is_over());
+                    return self.refuse(Kind::Execute { portal }, refusal, number);
                 }
                 self.describe(&run, &portal, number);
                 run.get().sent();
@@ -152,7 +123,7 @@ impl Front {
                 self.target().control(Control::Flush)?;
                 return Ok(());
             }
-            Step::Command(_) | Step::Taken | Step::Refuse { .. } => return Ok(()),
+            Step::Command(_) | Step::Taken | Step::Refuse { .. } | Step::Unsettled => return Ok(()),
         };
         self.shared().queue.borrow_mut().push(number, what, None);
         Ok(())
@@ -160,11 +131,13 @@ impl Front {
 }
 
 impl Shared {
-    /// What was learnt from a message that is not sent after all.
-    pub(super) fn unlearn(&self, step: &Step, number: Number) {
+    /// A name is again what it was before a message that is not sent after all.
+    pub(super) fn unlearn(&self, kind: Kind) {
         let mut names = self.names.borrow_mut();
-        if let Step::Prepare { name, .. } = step {
-            names.withdraw_statement(name, number);
+        match kind {
+            Kind::Bind { portal, before } => names.restore_portal(&portal, before),
+            Kind::Parse { name, before } => names.restore_statement(&name, before),
+            Kind::Execute { .. } | Kind::FunctionCall | Kind::Query => {}
         }
     }
 }

@@ -11,6 +11,7 @@ use tokio::sync::Notify;
 use crate::pipeline::Seat;
 use crate::protocol::postgres::judge::Judge;
 use crate::protocol::postgres::judge::Lexing;
+use crate::protocol::postgres::rows::Reach;
 use crate::protocol::postgres::session::names::Names;
 use crate::protocol::postgres::session::names::Number;
 use crate::protocol::postgres::session::owed::Queue;
@@ -35,9 +36,19 @@ pub(super) struct Shared {
     pub(super) transaction: Cell<Transaction>,
     /// How the target cuts texts into words, as it last told.
     pub(super) lexing: Cell<Lexing>,
-    /// The last message that may have changed that, while it is not answered.
-    pub(super) unsure: Cell<Option<Number>>,
-    /// The first message of the batch that is being judged.
+    /// The last message that may change that, or where names are looked up.
+    pub(super) unsure: Cell<Number>,
+    /// The last message that may change what a prepared statement is.
+    pub(super) statement_naming: Cell<Number>,
+    /// The last message that may change what a portal is.
+    pub(super) portal_naming: Cell<Number>,
+    /// The last message that may do either in another way than by a `Parse` or `Bind` of that name.
+    pub(super) other_naming: Cell<Number>,
+    /// The first message of the open series: what fails in it makes the target pass over its rest.
+    pub(super) series: Cell<Number>,
+    /// Where masked values may turn up that commands of the open transaction have reached.
+    pub(super) reached: Cell<Reach>,
+    /// The first message that is not sent yet.
     pub(super) batch: Cell<Number>,
     /// The open transaction may have changed the catalogue, for others from its end on.
     pub(super) ddl: Cell<bool>,
@@ -55,6 +66,8 @@ pub(super) struct Shared {
     pub(super) withdrawn: Notify,
     /// The target should be asked to cancel what it runs.
     pub(super) cancel: Notify,
+    /// The client has been told that the session ends.
+    pub(super) said: Cell<bool>,
     /// There while the target takes data that is copied in.
     pub(super) copying: RefCell<Option<Copying>>,
 }

@@ -47,6 +47,10 @@ impl SqlState {
     pub const SYSTEM_ERROR: Self = Self(*b"58000");
     /// `internal_error`.
     pub const INTERNAL_ERROR: Self = Self(*b"XX000");
+    /// `name_too_long`.
+    pub const NAME_TOO_LONG: Self = Self(*b"42622");
+    /// `object_not_in_prerequisite_state`: a portal that has run.
+    pub const NOT_AGAIN: Self = Self(*b"55000");
     /// `program_limit_exceeded`: larger than this gateway takes.
     pub const PROGRAM_LIMIT_EXCEEDED: Self = Self(*b"54000");
 

@@ -1,0 +1,235 @@
+//! What a text means in this session: the command it is, with what it runs by name; and whether all that this hangs on is known for sure.
+
+use std::rc::Rc;
+use std::sync::Arc;
+
+use crate::domain::Class;
+use crate::domain::Command;
+use crate::domain::Denied;
+use crate::domain::DenyCode;
+use crate::domain::command::Words;
+use crate::domain::sql::Access;
+use crate::domain::sql::Effects;
+use crate::domain::sql::Function;
+use crate::domain::sql::NameAction;
+use crate::domain::sql::NameUse;
+use crate::domain::sql::Verb;
+use crate::protocol::postgres::command::command;
+use crate::protocol::postgres::rows::Reach;
+use crate::protocol::postgres::session::names::Definition;
+use crate::protocol::postgres::session::names::Number;
+use crate::protocol::postgres::session::plan::Kind;
+use crate::protocol::postgres::session::plan::Wanted;
+use crate::protocol::postgres::session::shared::Shared;
+use crate::protocol::postgres::targets::Known;
+
+/// How deep one text may run another by name, which runs another.
+const DEEPEST: usize = 4;
+
+/// What a text means.
+pub(super) struct Meaning {
+    /// The command it is.
+    pub(super) command: Command,
+    /// The commands that it runs by name.
+    pub(super) also: Vec<Command>,
+    /// The texts of these.
+    pub(super) runs: Vec<Rc<Definition>>,
+    /// Where masked values may turn up.
+    pub(super) reach: Reach,
+}
+
+impl Shared {
+    /// Whether everything up to a message is sent and answered.
+    fn has_answered(&self, number: Number) -> bool {
+        number < self.batch.get() && self.queue.borrow().has_answered(number)
+    }
+
+    /// Whether nothing is under way that may change how texts are read or where names are looked up.
+    pub(super) fn reads_surely(&self) -> bool {
+        self.has_answered(self.unsure.get())
+    }
+
+    /// Whether it is known what a prepared statement is, that was made by this message or not at all.
+    pub(super) fn statement_is_sure(&self, made: Option<Number>) -> bool {
+        self.is_sure(self.statement_naming.get(), made)
+    }
+
+    /// The same of a portal.
+    pub(super) fn portal_is_sure(&self, made: Option<Number>) -> bool {
+        self.is_sure(self.portal_naming.get(), made)
+    }
+
+    /// What was made in the open series is what it is, or the target passes over its use, as long as nothing else has changed names since.
+    fn is_sure(&self, naming: Number, made: Option<Number>) -> bool {
+        let own = |made: Number| made >= self.series.get() && made > self.other_naming.get();
+        self.has_answered(naming) || made.is_some_and(own)
+    }
+
+    /// Whether it is known what all names of a text stand for.
+    pub(super) fn names_are_sure(&self, definition: &Definition) -> bool {
+        let names = self.names.borrow();
+        definition.uses().iter().all(|entry| {
+            let name = entry.name.as_deref().unwrap_or_default().as_bytes();
+            match entry.action {
+                NameAction::Execute => {
+                    self.statement_is_sure(names.statement(name).map(|statement| statement.number))
+                }
+                NameAction::Fetch => self.portal_is_sure(names.portal(name).map(|portal| portal.number)),
+                NameAction::Prepare | NameAction::Deallocate | NameAction::Declare | NameAction::Close => {
+                    true
+                }
+            }
+        })
+    }
+
+    /// What is known of the catalogue, where it is needed: values are masked, or a text calls functions that nothing else is known of.
+    pub(super) async fn needed(&self, definition: &Definition) -> Result<Option<Arc<Known>>, Denied> {
+        if let Some(known) = self.masking().await? {
+            return Ok(Some(known));
+        }
+        let calls = definition.judgement.effects().is_some_and(|effects| !effects.opaque.is_empty());
+        // Without it they stay unknown, and only a policy that names them lets them pass.
+        if calls || !definition.uses().is_empty() { Ok(self.known().await.ok()) } else { Ok(None) }
+    }
+
+    /// What a text means now.
+    pub(super) fn meaning(&self, definition: &Rc<Definition>, known: Option<&Known>) -> Meaning {
+        let command = self.command(definition, known, 0);
+        let runs = self.runs(definition);
+        let also: Vec<Command> = runs.iter().map(|definition| self.command(definition, known, 1)).collect();
+        let reach = known.map_or(Reach::NOTHING, |known| {
+            std::iter::once(definition)
+                .chain(&runs)
+                .fold(Reach::NOTHING, |reach, definition| reach.join(self.reach(definition, known, 0)))
+        });
+        Meaning { command, also, runs, reach }
+    }
+
+    /// The texts that a text runs or reads from by name.
+    fn runs(&self, definition: &Definition) -> Vec<Rc<Definition>> {
+        let names = self.names.borrow();
+        definition.uses().iter().filter_map(|entry| names.definition(entry)).collect()
+    }
+
+    fn command(&self, definition: &Definition, known: Option<&Known>, depth: usize) -> Command {
+        let deeper = |entry: &NameUse| {
+            let definition = self.names.borrow().definition(entry).filter(|_| depth < DEEPEST)?;
+            Some(self.command(&definition, known, depth.saturating_add(1)))
+        };
+        let class = |entry: &NameUse| {
+            let command = deeper(entry)?;
+            Some(command.sql().map_or(command.class, |sql| sql.base))
+        };
+        let harmless = |function: &Function| {
+            known.is_some_and(|known| known.masked.catalog().harmless(&function.object))
+        };
+        let mut command = command(&definition.sql, &definition.judgement, class, harmless);
+        self.see(&mut command, definition, deeper);
+        if self.moved.get()
+            && let Words::Sql(sql) = &mut command.words
+            && let Some(effects) = &mut sql.effects
+        {
+            *effects = Arc::new(effects.with_moved_names());
+        }
+        command
+    }
+
+    /// Puts into a command what the prepared statements do that it runs, when all of them are known.
+    fn see(
+        &self,
+        command: &mut Command,
+        definition: &Definition,
+        deeper: impl Fn(&NameUse) -> Option<Command>,
+    ) {
+        let Words::Sql(sql) = &mut command.words else { return };
+        let Some(effects) = sql.effects.clone().filter(|effects| effects.runs_unseen()) else { return };
+        let mut run: Vec<Arc<Effects>> = Vec::new();
+        for entry in definition.uses().iter().filter(|entry| entry.action == NameAction::Execute) {
+            let Some(Words::Sql(inner)) = deeper(entry).map(|command| command.words) else { return };
+            let Some(effects) = inner.effects.filter(|effects| !effects.runs_unseen()) else { return };
+            run.push(effects);
+            for function in inner.opaque {
+                if !sql.opaque.contains(&function) {
+                    sql.opaque.push(function);
+                }
+            }
+        }
+        sql.effects = Some(Arc::new(effects.with_statements(run.iter().map(|effects| &**effects))));
+        command.class = if sql.opaque.is_empty() { sql.base } else { Class::Unknown };
+    }
+
+    /// Where masked values may turn up when a text runs.
+    fn reach(&self, definition: &Definition, known: &Known, depth: usize) -> Reach {
+        let effects = definition.judgement.effects().map(|effects| &**effects);
+        let harmless = |function: &Function| known.masked.catalog().harmless(&function.object);
+        let opaque = effects.is_none_or(|effects| effects.opaque.iter().any(|function| !harmless(function)));
+        let named = |entry: &NameUse| {
+            let definition = self.names.borrow().definition(entry).filter(|_| depth < DEEPEST)?;
+            Some(self.reach(&definition, known, depth.saturating_add(1)))
+        };
+        Reach::of(effects, &known.masked, opaque).with_names(effects, &known.masked, named)
+    }
+
+    /// What the connection itself forbids, whatever the policies say; `None` for most.
+    pub(super) fn forbidden(&self, wanted: &Wanted) -> Option<Denied> {
+        if matches!(wanted.kind, Kind::FunctionCall) {
+            let detail = "calls of functions by oid (large objects of old drivers) are not passed: there is no SQL to judge";
+            return Some(Denied::new(DenyCode::BadRequest, detail).because("function_call"));
+        }
+        let asked = wanted.asked.as_ref()?;
+        let effects = asked.judged.command.sql().and_then(|sql| sql.effects.as_deref())?;
+        let unmaskable =
+            |detail: &str, audit| Some(Denied::new(DenyCode::UnmaskableReply, detail).because(audit));
+        if wanted.reach.copies(Some(effects)) {
+            let detail = "a COPY of what may hold masked values is not passed: nobody says what its columns are; select them";
+            return unmaskable(detail, "copy_masked");
+        }
+        if wanted.reach.keeps(Some(effects)) && !only_inserts(effects) {
+            let detail = "it reads masked columns and changes or makes something: masked values could come to where they are not masked; name only columns that are not";
+            return unmaskable(detail, "keeps_masked");
+        }
+        if asked.exchange.governed().connection.database.readonly && frees_from_readonly(effects) {
+            let detail = "this connection only reads (readonly = true), and that cannot be changed";
+            return Some(Denied::new(DenyCode::Denied, detail).because("readonly"));
+        }
+        None
+    }
+}
+
+/// Whether a text does nothing but insert values that stand in it: then what it reads is only what it gives back.
+fn only_inserts(effects: &Effects) -> bool {
+    effects.verbs.iter().all(|verb| matches!(verb, Verb::Insert | Verb::Select))
+        && effects.relations.iter().all(|relation| relation.access == Access::Write)
+}
+
+/// Whether a text would let a session write that was told only to read.
+fn frees_from_readonly(effects: &Effects) -> bool {
+    effects.settings.iter().any(|setting| {
+        let named = matches!(
+            setting.name.as_deref(),
+            None | Some("transaction_read_only" | "default_transaction_read_only")
+        );
+        let on = matches!(setting.value.as_deref(), Some("on" | "true" | "1" | "yes"));
+        // Reset, it is what it was when the session began: on.
+        let reset = setting.value.is_none() && effects.verbs.contains(&Verb::Reset);
+        named && !on && !reset
+    })
+}
+
+/// Whether what a command does may change how the next texts are read: how they are cut into words, or where their names are looked up.
+pub(super) fn may_change_reading(command: &Command) -> bool {
+    command.class == Class::Unknown
+        || may_move_names(command)
+        || command.sql().and_then(|sql| sql.effects.as_deref()).is_none_or(Effects::changes_lexing)
+}
+
+/// Whether what a command does may change where names are looked up in the texts after it.
+pub(super) fn may_move_names(command: &Command) -> bool {
+    let Some(sql) = command.sql() else { return true };
+    !sql.opaque.is_empty() || sql.effects.as_ref().is_none_or(|effects| effects.moves_names(sql.base))
+}
+
+/// Whether what a command does may change the catalogue.
+pub(super) fn may_change_catalog(command: &Command) -> bool {
+    command.class >= Class::Ddl
+}
