@@ -145,6 +145,7 @@ Register-ArgumentCompleter -Native -CommandName 'hoopctl' -ScriptBlock {
             [CompletionResult]::new('remove', 'remove', [CompletionResultType]::ParameterValue, 'Remove a connection of the store')
             [CompletionResult]::new('test', 'test', [CompletionResultType]::ParameterValue, 'Dial a target from this machine')
             [CompletionResult]::new('env', 'env', [CompletionResultType]::ParameterValue, 'Print what a client needs to use a connection')
+            [CompletionResult]::new('open', 'open', [CompletionResultType]::ParameterValue, 'Open a port on this machine for a database''s clients that cannot send a token')
             break
         }
         'hoopctl;connect;add' {
@@ -268,6 +269,25 @@ Register-ArgumentCompleter -Native -CommandName 'hoopctl' -ScriptBlock {
             [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Data and errors only, no words in between')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            break
+        }
+        'hoopctl;connect;open' {
+            [CompletionResult]::new('--port', '--port', [CompletionResultType]::ParameterName, 'Port on 127.0.0.1 [default: a free one]; with --unix the one in the socket''s name [default: 5432]')
+            [CompletionResult]::new('--unix', '--unix', [CompletionResultType]::ParameterName, 'Open a Unix socket in this directory, for your user only, in place of a port')
+            [CompletionResult]::new('--gateway', '--gateway', [CompletionResultType]::ParameterName, 'The gateway''s listener for PostgreSQL [default: gateway.postgres_listen of the configuration]')
+            [CompletionResult]::new('--token', '--token', [CompletionResultType]::ParameterName, 'Where your token is: env:NAME, file:PATH or exec:COMMAND; read anew for each connection')
+            [CompletionResult]::new('--ca-file', '--ca-file', [CompletionResultType]::ParameterName, 'Trust the authorities in this file for the gateway''s certificate, not this machine''s; plain is refused then')
+            [CompletionResult]::new('-c', '-c', [CompletionResultType]::ParameterName, 'Configuration file [env: HOOPCTL_CONFIG] [default: ./hoopctl.toml, ~/.config/hoopctl/, /etc/hoopctl/]')
+            [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'Configuration file [env: HOOPCTL_CONFIG] [default: ./hoopctl.toml, ~/.config/hoopctl/, /etc/hoopctl/]')
+            [CompletionResult]::new('--data-dir', '--data-dir', [CompletionResultType]::ParameterName, 'Data directory, in place of the configuration''s [env: HOOPCTL_DATA_DIR]')
+            [CompletionResult]::new('--socket', '--socket', [CompletionResultType]::ParameterName, 'Admin socket, in place of the configuration''s [env: HOOPCTL_SOCKET]')
+            [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]')
+            [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]')
+            [CompletionResult]::new('--once', '--once', [CompletionResultType]::ParameterName, 'End when the first connection ends')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Data and errors only, no words in between')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Data and errors only, no words in between')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
             break
         }
         'hoopctl;policy' {

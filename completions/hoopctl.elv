@@ -136,6 +136,7 @@ set edit:completion:arg-completer[hoopctl] = {|@words|
             cand remove 'Remove a connection of the store'
             cand test 'Dial a target from this machine'
             cand env 'Print what a client needs to use a connection'
+            cand open 'Open a port on this machine for a database''s clients that cannot send a token'
         }
         &'hoopctl;connect;add'= {
             cand --upstream 'Where the target is: an http or https URL, or postgres://HOST/DATABASE'
@@ -252,6 +253,24 @@ set edit:completion:arg-completer[hoopctl] = {|@words|
             cand --quiet 'Data and errors only, no words in between'
             cand -h 'Print help (see more with ''--help'')'
             cand --help 'Print help (see more with ''--help'')'
+        }
+        &'hoopctl;connect;open'= {
+            cand --port 'Port on 127.0.0.1 [default: a free one]; with --unix the one in the socket''s name [default: 5432]'
+            cand --unix 'Open a Unix socket in this directory, for your user only, in place of a port'
+            cand --gateway 'The gateway''s listener for PostgreSQL [default: gateway.postgres_listen of the configuration]'
+            cand --token 'Where your token is: env:NAME, file:PATH or exec:COMMAND; read anew for each connection'
+            cand --ca-file 'Trust the authorities in this file for the gateway''s certificate, not this machine''s; plain is refused then'
+            cand -c 'Configuration file [env: HOOPCTL_CONFIG] [default: ./hoopctl.toml, ~/.config/hoopctl/, /etc/hoopctl/]'
+            cand --config 'Configuration file [env: HOOPCTL_CONFIG] [default: ./hoopctl.toml, ~/.config/hoopctl/, /etc/hoopctl/]'
+            cand --data-dir 'Data directory, in place of the configuration''s [env: HOOPCTL_DATA_DIR]'
+            cand --socket 'Admin socket, in place of the configuration''s [env: HOOPCTL_SOCKET]'
+            cand -o 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]'
+            cand --output 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]'
+            cand --once 'End when the first connection ends'
+            cand -q 'Data and errors only, no words in between'
+            cand --quiet 'Data and errors only, no words in between'
+            cand -h 'Print help'
+            cand --help 'Print help'
         }
         &'hoopctl;policy'= {
             cand -c 'Configuration file [env: HOOPCTL_CONFIG] [default: ./hoopctl.toml, ~/.config/hoopctl/, /etc/hoopctl/]'

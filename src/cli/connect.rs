@@ -16,6 +16,8 @@ use crate::cli::current;
 use crate::cli::entity;
 use crate::cli::entity::ConnectionOptions;
 use crate::cli::help;
+use crate::cli::open;
+use crate::cli::open::OpenArgs;
 use crate::cli::output::Terminal;
 use crate::cli::place::Place;
 use crate::cli::probe::Target;
@@ -72,6 +74,9 @@ pub enum ConnectVerb {
         #[arg(long = "for", value_name = "CLIENT", value_enum)]
         client: Option<ClientKind>,
     },
+    /// Open a port on this machine for a database's clients that cannot send a token
+    #[command(after_help = help::CONNECT_OPEN)]
+    Open(OpenArgs),
 }
 
 /// `connect add`.
@@ -122,8 +127,13 @@ pub enum ClientKind {
 /// Runs `connect`.
 pub fn run(terminal: Terminal, place: &Place, verb: ConnectVerb) -> Outcome {
     let kind = EntityKind::Connection;
+    if let ConnectVerb::Open(args) = &verb {
+        // On the machine of its user, where there is neither a gateway nor a store.
+        return open::run(terminal, place, args);
+    }
     let access = Access::open(terminal, place)?;
     match verb {
+        ConnectVerb::Open(args) => open::run(terminal, place, &args),
         ConnectVerb::Add(args) => {
             let mut table = change::new_table(kind, &args.name, args.file.as_deref())?;
             args.options.apply(&mut table)?;

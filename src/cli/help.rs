@@ -90,6 +90,22 @@ Relative paths start here, or at the folder of --file, and are kept as absolute 
 Next: nobody may use a new connection. Open it: hoopctl policy add crm-reads --allow --group support --connection crm \
 --operation read";
 
+/// After the help of `connect open`.
+pub const CONNECT_OPEN: &str = "\
+Examples:
+  hoopctl connect open appdb
+  hoopctl connect open appdb --port 6432 --token 'exec:az account get-access-token --query accessToken -o tsv'
+  hoopctl connect open appdb --unix ~/.hoopctl --token file:/run/user/1000/token
+  hoopctl connect open appdb --gateway gateway.example:15432 --ca-file ca.pem
+
+Clients connect without a password, and hoopctl logs in at the gateway with your token. Each statement is judged and
+recorded there as yours. To the gateway TLS is spoken, and plain only to one on this machine. With a [dev_issuer]:
+--token 'exec:hoopctl token mint --as agent-7 --group support'. A program gets PATH and HOME only, and has 5 s.
+Everybody on this machine can use the port, and is you; a Unix socket is for your user only.
+
+Prints the address on standard output; SIGINT (Ctrl-C) and SIGTERM end it.
+Next: psql with that address.";
+
 /// After the help of `policy`.
 pub const POLICY: &str = "\
 Examples:

@@ -21,6 +21,7 @@ pub mod help;
 pub mod init;
 pub mod lock;
 pub mod mask;
+pub mod open;
 pub mod output;
 pub mod place;
 pub mod policy;

@@ -3,5 +3,6 @@
 pub mod dial;
 pub mod fetch;
 pub mod listen;
+pub mod local;
 pub mod stream;
 pub mod tls;

@@ -26,5 +26,6 @@ mod postgres;
 mod postgres_judge;
 mod postgres_login;
 mod postgres_masks;
+mod postgres_open;
 mod proxy;
 mod recording;

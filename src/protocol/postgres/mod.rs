@@ -8,6 +8,8 @@
 //!
 //! What is refused is not simulated: the target gets a message in its place that it must fail at, and the error is reworded on its way
 //! back ([`reply`]). So the state of transactions, portals and pipelines is always the target's own.
+//!
+//! [`relay`] stands elsewhere: on the user's machine, before a gateway, for clients that cannot send a token.
 
 pub mod cancel;
 pub mod catalog;
@@ -15,6 +17,7 @@ pub mod command;
 pub mod inquiry;
 pub mod judge;
 pub mod login;
+pub mod relay;
 pub mod reply;
 pub mod rows;
 pub mod serve;

@@ -30,6 +30,11 @@ impl Refusal {
         Self { state, message: bounded(message.into()), detail: None, hint: None, position: None }
     }
 
+    /// The same, with what to do.
+    pub fn hinted(self, hint: impl Into<String>) -> Self {
+        Self { hint: Some(hint.into()), ..self }
+    }
+
     /// The pipeline's refusal of one command.
     pub fn of(denied: &Denied, request: RequestId) -> Self {
         let rule = denied.rule.as_ref().map(|rule| format!("policy {rule}, ")).unwrap_or_default();

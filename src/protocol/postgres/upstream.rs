@@ -125,7 +125,7 @@ async fn open(governed: &Governed) -> Result<Stream, Unreachable> {
             return Ok(Stream::Plain(tcp));
         }
         let config = tls::client_config(connection.ca_file.as_deref(), &[ALPN])?;
-        ask_for_tls(tcp, upstream, &config).await
+        secure(tcp, upstream, &config).await
     };
     let (host, port) = (Arc::clone(&upstream.host), upstream.port);
     tokio::time::timeout(limit, opening)
@@ -133,20 +133,25 @@ async fn open(governed: &Governed) -> Result<Stream, Unreachable> {
         .map_err(|_elapsed| Unreachable::Dial(DialError::TimedOut { host, port, limit }))?
 }
 
-async fn ask_for_tls(
+async fn secure(
     mut tcp: TcpStream,
     upstream: &Upstream,
     config: &Arc<rustls::ClientConfig>,
 ) -> Result<Stream, Unreachable> {
-    let mut request = BytesMut::new();
-    opening::write_ssl_request(&mut request);
-    tcp.write_all(&request).await.map_err(Unreachable::Broken)?;
-    // One byte and no more: what came behind it in clear text must go into the handshake, where it fails (CVE-2021-23222).
-    match tcp.read_u8().await.map_err(Unreachable::Broken)? {
+    match ask_for_tls(&mut tcp).await.map_err(Unreachable::Broken)? {
         b'S' => Ok(dial::secure(tcp, upstream, config).await?),
         b'N' => Err(Unreachable::NoTls),
         other => Err(Unreachable::NotPostgres(other)),
     }
+}
+
+/// Asks a server for TLS. Gives its answer: `S`, then TLS begins; `N` for none; anything else is no server of this protocol.
+pub(super) async fn ask_for_tls(tcp: &mut TcpStream) -> io::Result<u8> {
+    let mut request = BytesMut::new();
+    opening::write_ssl_request(&mut request);
+    tcp.write_all(&request).await?;
+    // One byte and no more: what came behind it in clear text must go into the handshake, where it fails (CVE-2021-23222).
+    tcp.read_u8().await
 }
 
 async fn enter(mut stream: Stream, wish: Wish<'_>) -> Result<(Stream, Ready, BytesMut), Unreachable> {

@@ -1,0 +1,369 @@
+//! `connect open`: a port or Unix socket on this machine that needs no token, for clients that cannot send one.
+
+use std::io;
+use std::net::Ipv4Addr;
+use std::path::Path;
+use std::path::PathBuf;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use clap::Args;
+use serde_json::json;
+use tokio::net::TcpListener;
+use tokio::signal::unix::Signal;
+use tokio::signal::unix::SignalKind;
+use tokio::signal::unix::signal;
+use tokio::task::JoinSet;
+use tokio::task::LocalSet;
+
+use crate::cli::access;
+use crate::cli::output::Format;
+use crate::cli::output::Terminal;
+use crate::cli::place::DatabaseDoor;
+use crate::cli::place::Place;
+use crate::cli::report::Exit;
+use crate::cli::report::Failure;
+use crate::cli::report::Outcome;
+use crate::cli::report::with_causes;
+use crate::domain::Secret;
+use crate::domain::connection::ConnectionName;
+use crate::domain::connection::Protocol;
+use crate::domain::connection::Upstream;
+use crate::domain::secret::SecretRef;
+use crate::protocol::postgres::relay::Ended;
+use crate::protocol::postgres::relay::Relay;
+use crate::protocol::postgres::upstream::ALPN;
+use crate::secret::Vault;
+use crate::transport::listen::keep_alive;
+use crate::transport::listen::listen;
+use crate::transport::local::LocalSocket;
+use crate::transport::tls;
+
+/// The port in the name of a Unix socket: the one that every client takes when it is told none.
+const USUAL_PORT: u16 = 5432;
+/// How long to wait when the system gives no stream, for lack of file descriptors say.
+const BREATHER: Duration = Duration::from_millis(100);
+
+/// `connect open`.
+#[derive(Debug, Args)]
+pub struct OpenArgs {
+    /// The connection's name
+    pub name: String,
+    /// Port on 127.0.0.1 [default: a free one]; with --unix the one in the socket's name [default: 5432]
+    #[arg(long, value_name = "PORT")]
+    pub port: Option<u16>,
+    /// Open a Unix socket in this directory, for your user only, in place of a port
+    #[arg(long, value_name = "DIR")]
+    pub unix: Option<PathBuf>,
+    /// The gateway's listener for PostgreSQL [default: gateway.postgres_listen of the configuration]
+    #[arg(long, value_name = "HOST:PORT")]
+    pub gateway: Option<String>,
+    /// Where your token is: env:NAME, file:PATH or exec:COMMAND; read anew for each connection
+    #[arg(long, value_name = "SOURCE", default_value = "env:HOOPCTL_TOKEN")]
+    pub token: String,
+    /// Trust the authorities in this file for the gateway's certificate, not this machine's; plain is refused then
+    #[arg(long, value_name = "PEM")]
+    pub ca_file: Option<PathBuf>,
+    /// End when the first connection ends
+    #[arg(long)]
+    pub once: bool,
+}
+
+/// Where clients come in.
+enum Way {
+    Port(TcpListener),
+    Socket(LocalSocket),
+}
+
+/// One client being served.
+type Serving = Pin<Box<dyn Future<Output = Ended>>>;
+
+/// Runs `connect open` until a signal ends it.
+pub fn run(terminal: Terminal, place: &Place, args: &OpenArgs) -> Outcome {
+    let connection: ConnectionName = args.name.parse().map_err(|error| Failure::usage(format!("{error}")))?;
+    let source = token_source(&args.token)?;
+    let (gateway, known) = match &args.gateway {
+        Some(text) => (host_and_port(text)?, String::new()),
+        None => (place.database_door().map_err(or_named)?, " of the configuration".to_owned()),
+    };
+    let must_have_tls = gateway.tls || args.ca_file.is_some();
+    if must_have_tls {
+        tls::client_config(args.ca_file.as_deref(), &[ALPN])
+            .map_err(|error| Failure::failed(with_causes(&error)).hint("--ca-file PEM"))?;
+    }
+    let gateway = Upstream {
+        protocol: Protocol::Postgres,
+        tls: must_have_tls,
+        host: gateway.host.into(),
+        port: gateway.port,
+        base_path: "".into(),
+    };
+    access::runtime()?.block_on(LocalSet::new().run_until(async {
+        // A variable of this process cannot be set any more: better said now than to each client.
+        if matches!(source, SecretRef::Env(_)) {
+            read(&source).await.map_err(|words| {
+                Failure::new(Exit::Refused, words)
+                    .hint("--token env:NAME, file:PATH or exec:COMMAND says where your token is")
+            })?;
+        }
+        let mut signals = [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()]
+            .map(|kind| signal(kind).map_err(|error| Failure::failed(format!("cannot start: {error}"))))
+            .into_iter()
+            .collect::<Result<Vec<_>, _>>()?;
+        let way = Way::open(args)?;
+        announce(terminal, &way, &connection)?;
+        terminal.say(&format!("logins go to {}{known}; Ctrl-C ends it", gateway.authority()));
+        let tokens = async move || read(&source).await;
+        let relay = Rc::new(Relay { gateway, ca_file: args.ca_file.clone(), connection, tokens });
+        serve(terminal, &way, &relay, args.once, &mut signals).await
+    }))
+}
+
+/// Accepts clients until a signal comes; with `once` until the first one is done.
+async fn serve<T>(
+    terminal: Terminal,
+    way: &Way,
+    relay: &Rc<Relay<T>>,
+    once: bool,
+    signals: &mut [Signal],
+) -> Outcome
+where
+    T: AsyncFn() -> Result<Arc<Secret>, String> + 'static,
+{
+    let mut clients = JoinSet::new();
+    loop {
+        tokio::select! {
+            accepted = way.accept(relay) => match accepted {
+                Ok(serving) => {
+                    clients.spawn_local(serving);
+                }
+                Err(error) => {
+                    terminal.say(&format!("a client could not be accepted: {error}"));
+                    tokio::time::sleep(BREATHER).await;
+                }
+            },
+            Some(ended) = clients.join_next() => match ended {
+                Ok(Ended::Session) if once => return Ok(Exit::Done),
+                Ok(Ended::Refused(words)) if once => return Err(Failure::failed(words)),
+                Ok(Ended::Refused(words)) => terminal.say(&format!("a client was not let in: {words}")),
+                Ok(Ended::Session | Ended::Cancel | Ended::Nothing) => {}
+                Err(error) => terminal.say(&format!("a client was lost: {error}")),
+            },
+            () = any(signals) => return Ok(Exit::Done),
+        }
+    }
+}
+
+/// Resolves when one of the signals comes.
+async fn any(signals: &mut [Signal]) {
+    std::future::poll_fn(|context| {
+        let came = signals.iter_mut().any(|signal| signal.poll_recv(context).is_ready());
+        if came { std::task::Poll::Ready(()) } else { std::task::Poll::Pending }
+    })
+    .await;
+}
+
+impl Way {
+    fn open(args: &OpenArgs) -> Result<Self, Failure> {
+        if let Some(dir) = &args.unix {
+            let port = args.port.filter(|port| *port != 0).unwrap_or(USUAL_PORT);
+            let folder = std::path::absolute(dir)
+                .map_err(|error| Failure::failed(format!("cannot use {}: {error}", dir.display())))?;
+            return LocalSocket::bind(&folder, &format!(".s.PGSQL.{port}"))
+                .map(Self::Socket)
+                .map_err(|error| Failure::failed(with_causes(&error)).hint("--unix DIR, --port PORT"));
+        }
+        // Never any other address: whoever can connect is let in.
+        listen((Ipv4Addr::LOCALHOST, args.port.unwrap_or(0)).into())
+            .map(Self::Port)
+            .map_err(|error| Failure::failed(with_causes(&error)).hint("without --port a free one is taken"))
+    }
+
+    /// The next client.
+    async fn accept<T>(&self, relay: &Rc<Relay<T>>) -> io::Result<Serving>
+    where
+        T: AsyncFn() -> Result<Arc<Secret>, String> + 'static,
+    {
+        let relay = Rc::clone(relay);
+        Ok(match self {
+            Self::Port(listener) => {
+                let (stream, _) = listener.accept().await?;
+                keep_alive(&stream)?;
+                Box::pin(async move { relay.serve(stream).await })
+            }
+            Self::Socket(socket) => {
+                let stream = socket.accept().await?;
+                Box::pin(async move { relay.serve(stream).await })
+            }
+        })
+    }
+
+    /// Its address as libpq takes it (PostgreSQL 18 manual, 32.1.1.2).
+    fn url(&self, connection: &ConnectionName) -> Result<String, Failure> {
+        match self {
+            Self::Port(listener) => {
+                let address = listener.local_addr().map_err(|error| Failure::failed(error.to_string()))?;
+                Ok(format!("postgresql://{address}/{connection}?sslmode=disable"))
+            }
+            Self::Socket(socket) => {
+                let path = socket.path();
+                let folder = encoded(path.parent().unwrap_or(path));
+                let port = path.extension().and_then(|port| port.to_str()).unwrap_or_default();
+                Ok(format!("postgresql:///{connection}?host={folder}&port={port}&sslmode=disable"))
+            }
+        }
+    }
+}
+
+/// Prints the address.
+fn announce(terminal: Terminal, way: &Way, connection: &ConnectionName) -> Result<(), Failure> {
+    let url = way.url(connection)?;
+    if terminal.format == Format::Table {
+        terminal.data(&format!("{url}\n"))?;
+    } else {
+        terminal.item(&[("url", url.clone())], &json!({"url": url}))?;
+    }
+    if terminal.stdout {
+        terminal.say(&format!("use it in another terminal, with no password: psql '{url}'"));
+    }
+    if matches!(way, Way::Port(_)) {
+        terminal
+            .say("everybody on this machine can use this port, and is you; --unix DIR is for your user only");
+    }
+    Ok(())
+}
+
+/// A path in a URL: all but letters, digits and a few signs by their number (RFC 3986, 2.1).
+fn encoded(path: &Path) -> String {
+    use std::fmt::Write as _;
+    use std::os::unix::ffi::OsStrExt;
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~/".contains(&byte);
+    path.as_os_str().as_bytes().iter().fold(String::new(), |mut text, &byte| {
+        if plain(byte) {
+            text.push(char::from(byte));
+        } else {
+            write!(text, "%{byte:02X}").ok();
+        }
+        text
+    })
+}
+
+/// Reads the source again, whatever it gave before.
+async fn read(source: &SecretRef) -> Result<Arc<Secret>, String> {
+    Vault::new(None).resolve(source).await.map_err(|error| with_causes(&error))
+}
+
+/// The source of the token. The text is never repeated: it may be the token itself.
+fn token_source(text: &str) -> Result<SecretRef, Failure> {
+    let hint = "--token env:NAME, file:PATH or exec:COMMAND";
+    let literal = || {
+        Failure::usage("a token is named by its source, never written out: every process could read it")
+            .code("literal_secret")
+            .hint(hint)
+    };
+    let source: SecretRef = text.parse().map_err(|_literal| literal())?;
+    match &source {
+        SecretRef::Env(name) if !name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_') => {
+            Err(literal())
+        }
+        SecretRef::Store(_) => {
+            Err(Failure::usage("store: is the gateway's own, and your token is not in there").hint(hint))
+        }
+        SecretRef::Env(_) | SecretRef::Exec(_) | SecretRef::File(_) => Ok(source),
+    }
+}
+
+/// Reads `HOST:PORT`, with brackets around an address of IPv6.
+fn host_and_port(text: &str) -> Result<DatabaseDoor, Failure> {
+    let wrong = || {
+        Failure::usage(format!("--gateway {text:?} is no HOST:PORT"))
+            .hint("--gateway gateway.example:15432 or --gateway '[::1]:15432'")
+    };
+    let (host, port) = text.rsplit_once(':').ok_or_else(wrong)?;
+    let port: u16 = port.parse().ok().filter(|port| *port != 0).ok_or_else(wrong)?;
+    let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
+    let fits = match bare {
+        Some(address) => address.parse::<std::net::Ipv6Addr>().is_ok(),
+        None => {
+            let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._".contains(&byte);
+            !host.is_empty() && host.bytes().all(plain)
+        }
+    };
+    if !fits {
+        return Err(wrong());
+    }
+    Ok(DatabaseDoor { host: bare.unwrap_or(host).to_ascii_lowercase(), port, tls: false })
+}
+
+/// There is another way to name the gateway than the configuration.
+fn or_named(failure: Failure) -> Failure {
+    let hint = failure.hint.clone().map(|hint| format!("{hint}\n")).unwrap_or_default();
+    failure.hint(format!("{hint}or name the gateway: --gateway HOST:PORT"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_comes_from_a_source_and_is_never_repeated() {
+        for (text, fits) in [
+            ("env:HOOPCTL_TOKEN", true),
+            ("file:/run/token", true),
+            ("exec:hoopctl token mint --as kim", true),
+            ("store:token", false),
+            ("eyJhbGciOiJub25lIn0.hunter2.", false),
+            ("env:eyJhbGciOiJub25lIn0.hunter2.", false),
+            ("bearer:hunter2", false),
+            ("", false),
+        ] {
+            match token_source(text) {
+                Ok(_) => assert!(fits, "{text}"),
+                Err(failure) => {
+                    assert!(!fits && failure.exit == Exit::Usage && failure.hint.is_some(), "{text}");
+                    assert!(!failure.render(Format::Table).contains("hunter2"), "{text}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_gateway_is_named_by_host_and_port() {
+        for (text, wanted) in [
+            ("Gateway.example:15432", Some(("gateway.example", 15432))),
+            ("127.0.0.1:1", Some(("127.0.0.1", 1))),
+            ("[::1]:5432", Some(("::1", 5432))),
+            ("::1:5432", None),
+            ("[localhost]:5432", None),
+            ("gateway.example", None),
+            ("gateway.example:0", None),
+            ("gateway.example:70000", None),
+            (":5432", None),
+            ("kim@gateway.example:5432", None),
+            ("https://gateway.example:5432", None),
+        ] {
+            let found = host_and_port(text).ok().map(|door| (door.host, door.port));
+            assert_eq!(found, wanted.map(|(host, port)| (host.to_owned(), port)), "{text}");
+        }
+    }
+
+    #[tokio::test]
+    async fn addresses_are_those_of_libpq() {
+        let name: ConnectionName = "db".parse().unwrap();
+        let port = Way::Port(listen((Ipv4Addr::LOCALHOST, 0).into()).unwrap());
+        let Way::Port(listener) = &port else { panic!() };
+        let address = listener.local_addr().unwrap();
+        assert!(address.ip().is_loopback());
+        assert_eq!(port.url(&name).unwrap(), format!("postgresql://{address}/db?sslmode=disable"));
+        let folder = tempfile::tempdir().unwrap();
+        let inner = folder.path().join("a &b");
+        std::fs::create_dir(&inner).unwrap();
+        std::fs::set_permissions(&inner, std::os::unix::fs::PermissionsExt::from_mode(0o700)).unwrap();
+        let socket = Way::Socket(LocalSocket::bind(&inner, ".s.PGSQL.5433").unwrap());
+        let host = format!("{}/a%20%26b", encoded(folder.path()));
+        let wanted = format!("postgresql:///db?host={host}&port=5433&sslmode=disable");
+        assert_eq!(socket.url(&name).unwrap(), wanted);
+    }
+}
