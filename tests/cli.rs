@@ -599,10 +599,19 @@ fn a_connection_to_a_database_is_added_edited_and_told_to_its_clients() {
     let explain = ["policy", "explain", "--as", "dev/a", "--connection", "db", "GET", "/x"];
     let output = all(&explain);
     assert!(
-        code(&output) == 2 && text(&output.stderr).contains("leads to a database"),
+        code(&output) == 2 && text(&output.stderr).contains("db is a database: give SQL"),
         "{}",
         text(&output.stderr)
     );
+    let reads =
+        ["policy", "add", "reads", "--allow", "--group", "g", "--connection", "db", "--operation", "read"];
+    assert_eq!(code(&all(&reads)), 0);
+    for (sql, wanted) in [("SELECT a FROM t", 0), ("DELETE FROM t", 9)] {
+        let explain =
+            ["policy", "explain", "--exit-code", "--as", "dev/a", "--group", "g", "--connection", "db"];
+        let output = all(&[&explain[..], &["--sql", sql]].concat());
+        assert_eq!(code(&output), wanted, "{sql}: {}", text(&output.stderr));
+    }
 
     let closed = all(&["connect", "env", "db"]);
     assert!(

@@ -61,7 +61,7 @@ pub enum ConnectVerb {
         #[arg(long)]
         dry_run: bool,
     },
-    /// Dial a target from this machine
+    /// Dial a target from this machine: name, TCP, TLS; nobody logs in there
     Test {
         /// The connection's name
         name: String,

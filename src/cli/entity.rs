@@ -51,7 +51,7 @@ pub struct ConnectionOptions {
 /// The options of a connection that only databases have.
 #[derive(Debug, Clone, Default, Args)]
 pub struct DatabaseOptions {
-    /// The server lets sessions read only
+    /// Sessions may only read, and the server holds them to it
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true", help_heading = "Databases")]
     pub readonly: Option<bool>,
     /// What a statement does that needs an approval: wait for it, or fail and pass when it is sent again

@@ -75,7 +75,8 @@ pub const CONNECT: &str = "\
 Examples:
   hoopctl connect list
   hoopctl connect add crm --upstream https://crm.internal/api --inject bearer:env:CRM_TOKEN --tag data=pii
-  hoopctl connect test crm";
+  hoopctl connect test crm
+  hoopctl connect env appdb";
 
 /// After the help of `connect add`.
 pub const CONNECT_ADD: &str = "\
@@ -112,6 +113,7 @@ Examples:
   hoopctl policy list
   hoopctl policy add crm-reads --allow --group support --connection crm --operation read
   hoopctl policy explain --as agent-7 --group support --connection crm PATCH /customers/7
+  hoopctl policy explain --as agent-7 --group support --connection appdb --sql 'SELECT name FROM customers'
 
 Deny beats approve beats allow; what no policy allows is denied.";
 
@@ -122,9 +124,11 @@ Examples:
   hoopctl policy add crm-writes --approve --group support --connection crm --operation write --from dba --reason
   hoopctl policy add no-exports --deny --path '/export/**' --message 'Ask #dba for an export.'
   hoopctl policy add no-numbers --deny --connection appdb --column '*.ssn'
+  hoopctl policy add orders --allow --group app --connection appdb --operation write --table public.orders
   hoopctl policy add -f policy.toml crm-reads
 
-Values of one option are alternatives; different options must all hold.
+Values of one option are alternatives; different options must all hold. A SQL text may name several tables, columns,
+functions and verbs: an allow wants all of them among the values, a deny and an approve one.
 Next: hoopctl policy explain shows what it does to one command.";
 
 /// After the help of `policy explain`.

@@ -389,3 +389,35 @@ fn writes_pass_where_a_policy_says_so_and_copies_go_both_ways() {
     assert_eq!((&copies[0]["dir"], &copies[0]["messages"]), (&"out".into(), &1000.into()));
     assert_eq!((&copies[1]["dir"], &copies[1]["bytes"]), (&"in".into(), &copies[0]["bytes"]));
 }
+
+#[test]
+fn policies_are_explained_for_sql_as_they_decide() {
+    let world = World::with_database(Database::new(""), SQL_RULES);
+    let as_ = |group: &str, sql: &str| {
+        world.json(&[
+            "policy",
+            "explain",
+            "--as",
+            "kim",
+            "--group",
+            group,
+            "--connection",
+            "db",
+            "--sql",
+            sql,
+        ])
+    };
+    for (group, sql, effect, rule) in [
+        ("support", "SELECT name FROM customers", "allow", Some("reads")),
+        ("etl", "DELETE FROM orders", "approve", Some("writes")),
+        ("support", "SELECT * FROM payroll", "deny", Some("no-payroll")),
+        ("support", "DELETE FROM orders", "deny", None),
+    ] {
+        let report = as_(group, sql);
+        assert_eq!(
+            (report["effect"].as_str(), report["rule"].as_str()),
+            (Some(effect), rule),
+            "{sql}: {report}"
+        );
+    }
+}

@@ -163,12 +163,6 @@ impl Acting {
                 format!("there is no connection {:?}", explain.connection.as_str()),
             )
         })?;
-        if connection.protocol != Protocol::Http {
-            return Err(bad(format!(
-                "connection {:?} leads to a database: only HTTP requests are explained",
-                explain.connection.as_str()
-            )));
-        }
         let principal = principal(&explain)?;
         let command = command_of(&explain, connection).await?;
         let subject = Subject {
