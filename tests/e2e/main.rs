@@ -24,6 +24,7 @@ mod lock;
 mod masking;
 mod postgres;
 mod postgres_judge;
+mod postgres_clients;
 mod postgres_login;
 mod postgres_masks;
 mod postgres_open;
