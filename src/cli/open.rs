@@ -57,11 +57,20 @@ pub struct OpenArgs {
     /// Open a Unix socket in this directory, for your user only, in place of a port
     #[arg(long, value_name = "DIR")]
     pub unix: Option<PathBuf>,
-    /// The gateway's listener for PostgreSQL [default: gateway.postgres_listen of the configuration]
-    #[arg(long, value_name = "HOST:PORT")]
+    /// The gateway's listener; `None`: as the configuration has it.
+    #[arg(
+        long,
+        value_name = "HOST:PORT",
+        help = "The gateway's listener for PostgreSQL [default: gateway.postgres_listen of the configuration]"
+    )]
     pub gateway: Option<String>,
-    /// Where your token is: env:NAME, file:PATH or exec:COMMAND; read anew for each connection
-    #[arg(long, value_name = "SOURCE", default_value = "env:HOOPCTL_TOKEN")]
+    /// Where the token is: a source of a secret.
+    #[arg(
+        long,
+        value_name = "SOURCE",
+        default_value = "env:HOOPCTL_TOKEN",
+        help = "Where your token is: env:NAME, file:PATH or exec:COMMAND; read anew for each connection"
+    )]
     pub token: String,
     /// Trust the authorities in this file for the gateway's certificate, not this machine's; plain is refused then
     #[arg(long, value_name = "PEM")]
@@ -284,13 +293,11 @@ fn host_and_port(text: &str) -> Result<DatabaseDoor, Failure> {
     let (host, port) = text.rsplit_once(':').ok_or_else(wrong)?;
     let port: u16 = port.parse().ok().filter(|port| *port != 0).ok_or_else(wrong)?;
     let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
-    let fits = match bare {
-        Some(address) => address.parse::<std::net::Ipv6Addr>().is_ok(),
-        None => {
-            let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._".contains(&byte);
-            !host.is_empty() && host.bytes().all(plain)
-        }
-    };
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._".contains(&byte);
+    let fits = bare.map_or_else(
+        || !host.is_empty() && host.bytes().all(plain),
+        |address| address.parse::<std::net::Ipv6Addr>().is_ok(),
+    );
     if !fits {
         return Err(wrong());
     }

@@ -1,5 +1,7 @@
 //! What the gateway itself says to a client: refusals as errors of PostgreSQL, and notices.
 
+#![deny(clippy::wildcard_enum_match_arm)]
+
 use bytes::BytesMut;
 
 use crate::domain::Denied;
@@ -64,7 +66,7 @@ impl Refusal {
                 position: position(error, sql),
                 ..self
             },
-            _ => self,
+            Judgement::Effects(_) | Judgement::Unread(_) => self,
         }
     }
 

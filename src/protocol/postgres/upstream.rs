@@ -223,10 +223,10 @@ pub async fn cancel(governed: &Governed, key: &CancelKey, still: impl Fn() -> bo
     match tokio::time::timeout(CANCEL, ask).await {
         Ok(Ok(())) => {}
         Ok(Err(error)) => {
-            tracing::warn!(connection = %governed.connection.name, %error, "a statement could not be cancelled at the target")
+            tracing::warn!(connection = %governed.connection.name, %error, "a statement could not be cancelled at the target");
         }
         Err(_elapsed) => {
-            tracing::warn!(connection = %governed.connection.name, "cancelling a statement at the target took too long")
+            tracing::warn!(connection = %governed.connection.name, "cancelling a statement at the target took too long");
         }
     }
 }
@@ -303,6 +303,12 @@ impl Target {
     pub fn send(&mut self, permit: Permit<Bytes>) -> ReplyGuard {
         let (frame, guard) = permit.into_parts();
         self.out.extend_from_slice(&frame);
+        guard
+    }
+
+    /// Sends nothing of a permitted command, since the target would pass over it; the guard records that.
+    pub fn discard(permit: Permit<Bytes>) -> ReplyGuard {
+        let (_not_sent, guard) = permit.into_parts();
         guard
     }
 

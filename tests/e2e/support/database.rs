@@ -81,7 +81,8 @@ impl Database {
         let (port, ca) = (self.server.port, self.server.folder().join("ca.pem"));
         format!(
             "[[connection]]\nname = \"db\"\nupstream = \"postgres://localhost:{port}/postgres\"\n\
-             inject = \"password:gateway:env:DB_PASSWORD\"\nca_file = {ca:?}\ntags = {{ data = \"pii\" }}\n{}\n",
+             inject = \"password:gateway:env:DB_PASSWORD\"\nca_file = \"{}\"\ntags = {{ data = \"pii\" }}\n{}\n",
+            ca.display(),
             self.options
         )
     }

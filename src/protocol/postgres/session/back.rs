@@ -1,5 +1,9 @@
 //! From the target to the client: which reply belongs to what was sent, what of it may pass, and what the recording gets.
 
+mod copy;
+mod fail;
+mod long;
+
 use bytes::Buf;
 use bytes::BytesMut;
 
@@ -9,28 +13,20 @@ use crate::protocol::postgres::judge::Lexing;
 use crate::protocol::postgres::reply;
 use crate::protocol::postgres::reply::Refusal;
 use crate::protocol::postgres::rows::Reach;
-use crate::protocol::postgres::rows::clear_notification;
-use crate::protocol::postgres::rows::clear_report;
 use crate::protocol::postgres::rows::clear_status;
+use crate::protocol::postgres::session::back::fail::refused;
+use crate::protocol::postgres::session::back::long::Long;
 use crate::protocol::postgres::session::owed::What;
-use crate::protocol::postgres::session::run::Copied;
 use crate::protocol::postgres::session::run::End;
 use crate::protocol::postgres::session::run::Run;
 use crate::protocol::postgres::session::run::Running;
 use crate::protocol::postgres::session::shared::Common;
-use crate::protocol::postgres::session::shared::Copying;
-use crate::protocol::postgres::wire::back::BackMessage;
 use crate::protocol::postgres::wire::back::CommandTag;
-use crate::protocol::postgres::wire::back::Field;
 use crate::protocol::postgres::wire::back::ParameterStatus;
-use crate::protocol::postgres::wire::back::Report;
 use crate::protocol::postgres::wire::back::RowDescription;
-use crate::protocol::postgres::wire::back::Severity;
 use crate::protocol::postgres::wire::back::Transaction;
-use crate::protocol::postgres::wire::back::write_copy_data;
 use crate::protocol::postgres::wire::error::WireError;
 use crate::protocol::postgres::wire::frame::Found;
-use crate::protocol::postgres::wire::frame::Header;
 use crate::protocol::postgres::wire::frame::Scanner;
 use crate::protocol::postgres::wire::frame::body;
 use crate::protocol::postgres::wire::sqlstate::SqlState;
@@ -69,17 +65,6 @@ impl From<Denied> for Lost {
     fn from(_denied: Denied) -> Self {
         Self::Unrecorded
     }
-}
-
-/// A long frame that is passing in pieces.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Long {
-    /// An error whose text is not looked at: it is reworded when all of it has come.
-    Error,
-    /// Its pieces go on.
-    Passes,
-    /// Its pieces do not.
-    Withheld,
 }
 
 /// Reads what the target sends.
@@ -186,23 +171,6 @@ impl Back {
         now.join(self.shared.reached.get())
     }
 
-    /// A notice or notification, as the client may see it.
-    fn noticed(&mut self, tag: BackTag, frame: &[u8], out: &mut BytesMut) -> Result<(), Lost> {
-        let governed = self.shared.seat.governed();
-        let mut notes = Notes::default();
-        let cleared = match BackMessage::read(tag, body(frame))? {
-            BackMessage::NoticeResponse(report) => {
-                clear_report(tag, &report, &governed.plan, self.reach(), &mut notes)
-            }
-            BackMessage::NotificationResponse(notification) => {
-                clear_notification(&notification, &governed.plan, &mut notes)
-            }
-            _ => None,
-        };
-        out.extend_from_slice(cleared.as_deref().unwrap_or(frame));
-        Ok(())
-    }
-
     /// What runs at the front, if rows or copied data may come of it.
     fn running(&self) -> Option<Run> {
         match &self.shared.queue.borrow_mut().front()?.what {
@@ -261,49 +229,6 @@ impl Back {
         self.shared.cancel.notify_one();
     }
 
-    fn copied(&mut self, frame: &[u8], out: &mut BytesMut) -> Result<(), Lost> {
-        let Some(run) = self.running() else { return Err(self.unexpected(BackTag::CopyData)) };
-        let mut run = run.get();
-        let Some(copied) = run.copied.as_mut().filter(|copied| copied.out) else {
-            return Err(self.unexpected(BackTag::CopyData));
-        };
-        copied.messages = copied.messages.saturating_add(1);
-        let bytes = u64::try_from(body(frame).len()).unwrap_or(u64::MAX);
-        copied.bytes = copied.bytes.saturating_add(bytes);
-        if run.cut.is_some() {
-            return Ok(());
-        }
-        if run.is_masked() {
-            self.copy_masked(&mut run, frame, out);
-        } else {
-            out.extend_from_slice(frame);
-        }
-        Ok(())
-    }
-
-    /// Data of a copy whose text may not reach masked columns: what is found in it by shape is replaced.
-    fn copy_masked(&self, run: &mut Running, frame: &[u8], out: &mut BytesMut) {
-        let governed = self.shared.seat.governed();
-        let mut notes = Notes::default();
-        let Ok(text) = std::str::from_utf8(body(frame)) else {
-            let message =
-                "a part of a copy was withheld because it is no text, and values in it must be masked";
-            self.cut(run, Refusal::new(SqlState::INSUFFICIENT_PRIVILEGE, message));
-            return;
-        };
-        match governed.plan.text(text, "copy", &mut notes) {
-            None => out.extend_from_slice(frame),
-            Some(masked) => {
-                if write_copy_data(out, masked.as_bytes()).is_err() {
-                    let message = "a part of a copy is too long to be masked";
-                    self.cut(run, Refusal::new(SqlState::PROGRAM_LIMIT_EXCEEDED, message));
-                } else if let Some(guard) = &mut run.guard {
-                    guard.add_notes(&notes);
-                }
-            }
-        }
-    }
-
     fn described(&mut self, frame: &[u8], out: &mut BytesMut) -> Result<(), Lost> {
         let columns = RowDescription::read(body(frame))?;
         let mut queue = self.shared.queue.borrow_mut();
@@ -341,8 +266,6 @@ impl Back {
         let mut names = self.shared.names.borrow_mut();
         let number = queue.front().map_or(0, |owed| owed.number);
         let shown = match (tag, queue.front().map(|owed| &owed.what)) {
-            (BackTag::ParseComplete, Some(What::Parse { .. }))
-            | (BackTag::BindComplete, Some(What::Bind { .. })) => true,
             (BackTag::CloseComplete, Some(What::Close { portal, name })) => {
                 if *portal {
                     names.forget_portal(name, number);
@@ -356,7 +279,9 @@ impl Back {
                 out.extend_from_slice(frame);
                 return Ok(());
             }
-            (BackTag::NoData, Some(What::DescribeStatement)) => true,
+            (BackTag::ParseComplete, Some(What::Parse { .. }))
+            | (BackTag::BindComplete, Some(What::Bind { .. }))
+            | (BackTag::NoData, Some(What::DescribeStatement)) => true,
             (BackTag::NoData, Some(What::DescribePortal { run, injected })) => {
                 if let Some(run) = run {
                     run.get().gives_nothing();
@@ -416,144 +341,6 @@ impl Back {
         Ok(())
     }
 
-    /// The client was told of an error where the target knows of none. What the target still says, up to where a client reads on after
-    /// an error, is not for it.
-    fn fails_late(&self) -> Result<(), Lost> {
-        self.stop_copying();
-        let mut queue = self.shared.queue.borrow_mut();
-        if let Some(What::Query { failed, done, .. }) = queue.front().map(|owed| &mut owed.what) {
-            (*failed, *done) = (true, true);
-        } else {
-            queue.pop();
-            if queue.changes_before_sync() {
-                // The client would take it for passed over, and it is not.
-                return Err(Lost::Cut);
-            }
-            queue.swallow();
-        }
-        Ok(())
-    }
-
-    fn copies(&mut self, tag: BackTag, frame: &[u8], out: &mut BytesMut) -> Result<(), Lost> {
-        let Some(ran) = self.running() else { return Err(self.unexpected(tag)) };
-        let mut run = ran.get();
-        match tag {
-            BackTag::CopyDone => {
-                if !run.copied.is_some_and(|copied| copied.out) {
-                    return Err(self.unexpected(tag));
-                }
-            }
-            BackTag::CopyInResponse => {
-                run.copied = Some(Copied { out: false, bytes: 0, messages: 0 });
-                drop(run);
-                let copying = Copying::of(&ran);
-                *self.shared.copying.borrow_mut() = copying;
-                self.shared.queue.borrow_mut().copies_in();
-            }
-            _ => run.copied = Some(Copied { out: true, bytes: 0, messages: 0 }),
-        }
-        out.extend_from_slice(frame);
-        Ok(())
-    }
-
-    fn failed(&mut self, frame: &[u8], out: &mut BytesMut) -> Result<(), Lost> {
-        let BackMessage::ErrorResponse(report) = BackMessage::read(BackTag::ErrorResponse, body(frame))?
-        else {
-            return Err(self.unexpected(BackTag::ErrorResponse));
-        };
-        if matches!(report.severity(), Some(Severity::Fatal | Severity::Panic)) {
-            // It speaks of the session, not of what was sent; its words may name the target's user or host.
-            let code = report.code().unwrap_or(SqlState::CONNECTION_FAILURE);
-            Refusal::new(code, "the target has ended the session").write_fatal(out);
-            self.shared.said.set(true);
-            return Ok(());
-        }
-        let governed = self.shared.seat.governed();
-        let mut notes = Notes::default();
-        let cleared = clear_report(BackTag::ErrorResponse, &report, &governed.plan, self.reach(), &mut notes);
-        let failure = match &cleared {
-            None => Failure::of(&report),
-            Some(cleared) => match BackMessage::read(BackTag::ErrorResponse, body(cleared))? {
-                BackMessage::ErrorResponse(report) => Failure::of(&report),
-                _ => Failure::of(&report),
-            },
-        };
-        match self.fail(&failure)? {
-            Some(refusal) => refusal.write(out),
-            None => out.extend_from_slice(cleared.as_deref().unwrap_or(frame)),
-        }
-        Ok(())
-    }
-
-    /// The message at the front has failed. Gives what the client is told in place of the target's error.
-    fn fail(&mut self, failure: &Failure) -> Result<Option<Refusal>, Lost> {
-        self.stop_copying();
-        let mut queue = self.shared.queue.borrow_mut();
-        let Some(front) = queue.front() else {
-            drop(queue);
-            return Err(self.unexpected(BackTag::ErrorResponse));
-        };
-        let (mut told, number) = (front.refusal.take(), front.number);
-        let run = match &mut front.what {
-            What::Query { run, failed, done } => {
-                (*failed, *done) = (true, true);
-                run.clone()
-            }
-            What::Execute(run) => Some(run.clone()),
-            What::Bind { run, .. } => run.clone(),
-            _ => None,
-        };
-        if let Some(run) = &run {
-            let mut run = run.get();
-            self.shared.names.borrow_mut().failed(run.definition(), number);
-            told = told.or_else(|| run.cut.take());
-            let end = told.as_ref().map_or_else(|| failure.end(), refused);
-            run.sent();
-            run.end(&end, self.shared.transaction.get())?;
-        }
-        let extended = !matches!(front.what, What::Query { .. } | What::FunctionCall | What::Sync);
-        if extended {
-            let mut skipped = queue.fail();
-            if !skipped.is_empty() {
-                self.forget_failed(skipped.remove(0).what);
-            }
-            // From the last to the first, so that each name is again what it was before the series.
-            for owed in skipped.into_iter().rev() {
-                match owed.what {
-                    What::Bind { portal, before, run } => {
-                        self.shared.names.borrow_mut().restore_portal(&portal, before);
-                        drop(run);
-                    }
-                    What::Parse { name, before } => {
-                        self.shared.names.borrow_mut().restore_statement(&name, before);
-                    }
-                    _ => {}
-                }
-            }
-        }
-        Ok(told)
-    }
-
-    /// What a name is when its own message has failed: what it was, but for the unnamed ones, which the target has dropped first.
-    fn forget_failed(&self, what: What) {
-        let mut names = self.shared.names.borrow_mut();
-        match what {
-            What::Bind { portal, before, .. } => {
-                let before = before.filter(|_| !portal.is_empty());
-                names.restore_portal(&portal, before);
-            }
-            What::Parse { name, before } => {
-                let before = before.filter(|_| !name.is_empty());
-                names.restore_statement(&name, before);
-            }
-            _ => {}
-        }
-    }
-
-    fn stop_copying(&self) {
-        *self.shared.copying.borrow_mut() = None;
-    }
-
     fn ready(&mut self, frame: &[u8], out: &mut BytesMut) -> Result<(), Lost> {
         let transaction = Transaction::read(body(frame))?;
         self.shared.transaction.set(transaction);
@@ -597,96 +384,4 @@ impl Back {
         out.extend_from_slice(cleared.as_deref().unwrap_or(frame));
         Ok(())
     }
-
-    fn begin_long(&mut self, header: Header<BackTag>, part: &[u8], out: &mut BytesMut) -> Result<(), Lost> {
-        let not_for_the_client = {
-            let mut queue = self.shared.queue.borrow_mut();
-            queue.swallows()
-                || matches!(queue.front().map(|owed| &owed.what), Some(What::Query { failed: true, .. }))
-        };
-        if not_for_the_client && header.tag != BackTag::ErrorResponse {
-            self.long = Some(Long::Withheld);
-            return Ok(());
-        }
-        let run = self.running();
-        let long = match (header.tag, run) {
-            (BackTag::ErrorResponse, _) => Long::Error,
-            (BackTag::NoticeResponse | BackTag::NotificationResponse, _) => Long::Withheld,
-            (BackTag::DataRow, Some(run)) => {
-                let mut run = run.get();
-                if run.cut.is_some() || self.is_over_limit(&mut run) {
-                    Long::Withheld
-                } else if run.passes_rows() {
-                    run.count_row(u64::try_from(header.frame()).unwrap_or(u64::MAX));
-                    run.skips_row();
-                    Long::Passes
-                } else {
-                    let message = "a row is too long to be masked";
-                    self.cut(&mut run, Refusal::new(SqlState::PROGRAM_LIMIT_EXCEEDED, message));
-                    Long::Withheld
-                }
-            }
-            (BackTag::CopyData, Some(run)) => {
-                let mut run = run.get();
-                let Some(copied) = run.copied.as_mut().filter(|copied| copied.out) else {
-                    return Err(self.unexpected(header.tag));
-                };
-                copied.messages = copied.messages.saturating_add(1);
-                copied.bytes = copied.bytes.saturating_add(header.body.into());
-                if run.cut.is_none() && run.is_masked() {
-                    let message = "a part of a copy is too long to be masked";
-                    self.cut(&mut run, Refusal::new(SqlState::PROGRAM_LIMIT_EXCEEDED, message));
-                }
-                if run.cut.is_some() { Long::Withheld } else { Long::Passes }
-            }
-            (tag, _) => return Err(Lost::TooLong(tag.name())),
-        };
-        if long == Long::Passes {
-            out.extend_from_slice(part);
-        }
-        self.long = Some(long);
-        Ok(())
-    }
-
-    fn piece(&mut self, part: &[u8], left: u32, out: &mut BytesMut) -> Result<(), Lost> {
-        let long = self.long;
-        if left == 0 {
-            self.long = None;
-        }
-        match long {
-            Some(Long::Passes) => out.extend_from_slice(part),
-            Some(Long::Error) if left == 0 => {
-                let refusal = Refusal::new(
-                    SqlState::INTERNAL_ERROR,
-                    "the target failed with a message that is too long to pass",
-                );
-                let told = self.fail(&Failure { end: refused(&refusal) })?;
-                told.unwrap_or(refusal).write(out);
-            }
-            _ => {}
-        }
-        Ok(())
-    }
-}
-
-/// How a statement failed at the target.
-struct Failure {
-    end: End,
-}
-
-impl Failure {
-    fn of(report: &Report<'_>) -> Self {
-        let state = report.code().map_or_else(|| "?????".to_owned(), |code| code.to_string());
-        let message = String::from_utf8_lossy(report.field(Field::MESSAGE).unwrap_or_default()).into_owned();
-        Self { end: End::Error { state, message } }
-    }
-
-    fn end(&self) -> End {
-        self.end.clone()
-    }
-}
-
-/// The end of what the gateway refused or cut.
-fn refused(refusal: &Refusal) -> End {
-    End::Error { state: refusal.state().to_string(), message: refusal.message().to_owned() }
 }

@@ -18,9 +18,9 @@ use crate::protocol::postgres::command::command;
 use crate::protocol::postgres::rows::Reach;
 use crate::protocol::postgres::session::names::Definition;
 use crate::protocol::postgres::session::names::Number;
-use crate::protocol::postgres::session::plan::Kind;
-use crate::protocol::postgres::session::plan::Wanted;
 use crate::protocol::postgres::session::shared::Shared;
+use crate::protocol::postgres::session::step::Kind;
+use crate::protocol::postgres::session::step::Wanted;
 use crate::protocol::postgres::targets::Known;
 
 /// How deep one text may run another by name, which runs another.
@@ -124,7 +124,7 @@ impl Shared {
             known.is_some_and(|known| known.masked.catalog().harmless(&function.object))
         };
         let mut command = command(&definition.sql, &definition.judgement, class, harmless);
-        self.see(&mut command, definition, deeper);
+        Self::see(&mut command, definition, deeper);
         if self.moved.get()
             && let Words::Sql(sql) = &mut command.words
             && let Some(effects) = &mut sql.effects
@@ -135,12 +135,7 @@ impl Shared {
     }
 
     /// Puts into a command what the prepared statements do that it runs, when all of them are known.
-    fn see(
-        &self,
-        command: &mut Command,
-        definition: &Definition,
-        deeper: impl Fn(&NameUse) -> Option<Command>,
-    ) {
+    fn see(command: &mut Command, definition: &Definition, deeper: impl Fn(&NameUse) -> Option<Command>) {
         let Words::Sql(sql) = &mut command.words else { return };
         let Some(effects) = sql.effects.clone().filter(|effects| effects.runs_unseen()) else { return };
         let mut run: Vec<Arc<Effects>> = Vec::new();
@@ -171,7 +166,7 @@ impl Shared {
     }
 
     /// What the connection itself forbids, whatever the policies say; `None` for most.
-    pub(super) fn forbidden(&self, wanted: &Wanted) -> Option<Denied> {
+    pub(super) fn forbidden(wanted: &Wanted) -> Option<Denied> {
         if matches!(wanted.kind, Kind::FunctionCall) {
             let detail = "calls of functions by oid (large objects of old drivers) are not passed: there is no SQL to judge";
             return Some(Denied::new(DenyCode::BadRequest, detail).because("function_call"));

@@ -4,6 +4,7 @@
 //! [`owed`] what answer is due; [`back`] reads the answers, each held against what is owed. [`names`] keeps what prepared statements
 //! and portals stand for, [`run`] what a command that runs has given so far, [`record`] words it for the recording, [`hold`] for people.
 
+mod admit;
 mod back;
 mod front;
 mod hold;
@@ -16,6 +17,7 @@ mod record;
 mod run;
 mod send;
 mod shared;
+mod step;
 
 use std::cell::Cell;
 use std::cell::RefCell;

@@ -154,6 +154,13 @@ impl Names {
         }
     }
 
+    /// A portal that has run to its end is run again.
+    pub(super) fn rerun(&mut self, name: &[u8], run: Run) {
+        if let Some(portal) = self.portals.get_mut(name) {
+            portal.run = Some(run);
+        }
+    }
+
     /// A prepared statement is again what it was.
     pub(super) fn restore_statement(&mut self, name: &[u8], before: Option<Statement>) {
         self.drop_statement(name);

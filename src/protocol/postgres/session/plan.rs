@@ -9,11 +9,9 @@ use crate::domain::Command;
 use crate::domain::RequestId;
 use crate::domain::sql::NameAction;
 use crate::pipeline::Asked;
-use crate::pipeline::Preparation;
 use crate::protocol::postgres::judge::Judgement;
 use crate::protocol::postgres::judge::Unread;
 use crate::protocol::postgres::reply::Refusal;
-use crate::protocol::postgres::rows::Reach;
 use crate::protocol::postgres::session::meaning::Meaning;
 use crate::protocol::postgres::session::meaning::may_change_catalog;
 use crate::protocol::postgres::session::meaning::may_change_reading;
@@ -27,6 +25,10 @@ use crate::protocol::postgres::session::record;
 use crate::protocol::postgres::session::record::How;
 use crate::protocol::postgres::session::run::Run;
 use crate::protocol::postgres::session::shared::Shared;
+use crate::protocol::postgres::session::step::Changes;
+use crate::protocol::postgres::session::step::Kind;
+use crate::protocol::postgres::session::step::Step;
+use crate::protocol::postgres::session::step::Wanted;
 use crate::protocol::postgres::targets::Known;
 use crate::protocol::postgres::wire::error::WireError;
 use crate::protocol::postgres::wire::frame::HEADER;
@@ -40,110 +42,6 @@ use crate::protocol::postgres::wire::front::Query;
 use crate::protocol::postgres::wire::sqlstate::SqlState;
 use crate::protocol::postgres::wire::tag::FrontTag;
 use crate::protocol::postgres::wire::values::Format;
-
-/// What kind of message a command came by; what is sent in its place when it is refused.
-pub(super) enum Kind {
-    Bind {
-        portal: Box<[u8]>,
-        /// What the name stood for before.
-        before: Option<Portal>,
-    },
-    /// Runs a cursor of SQL.
-    Execute {
-        portal: Box<[u8]>,
-    },
-    FunctionCall,
-    Parse {
-        name: Box<[u8]>,
-        /// What the name stood for before.
-        before: Option<Statement>,
-    },
-    Query,
-}
-
-/// A command that waits to be admitted.
-pub(super) struct Wanted {
-    pub(super) kind: Kind,
-    pub(super) request: RequestId,
-    /// There until it is taken to the pipeline.
-    pub(super) asked: Option<Asked<Bytes>>,
-    pub(super) run: Run,
-    pub(super) definition: Rc<Definition>,
-    /// What it runs by name.
-    pub(super) runs: Vec<Rc<Definition>>,
-    /// Where masked values may turn up.
-    pub(super) reach: Reach,
-    /// What it changes for the messages after it.
-    pub(super) changes: Changes,
-}
-
-/// What a command may change for the messages after it.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Changes {
-    /// The catalogue.
-    pub(super) catalog: bool,
-    /// Where names are looked up.
-    pub(super) names: bool,
-}
-
-/// What becomes of one message.
-pub(super) enum Step {
-    /// It is a command.
-    Command(Box<Wanted>),
-    /// It was a command, which has gone to the pipeline.
-    Taken,
-    /// It makes one ready.
-    Prepare {
-        preparation: Preparation<Bytes>,
-        name: Box<[u8]>,
-        before: Option<Statement>,
-    },
-    /// It is refused.
-    Refuse {
-        kind: Kind,
-        refusal: Refusal,
-    },
-    /// It runs what was bound before.
-    Execute {
-        run: Run,
-        portal: Box<[u8]>,
-        rows: u32,
-    },
-    /// Other messages without SQL: the frame says it all.
-    Close {
-        portal: bool,
-        name: Box<[u8]>,
-    },
-    DescribePortal {
-        run: Option<Run>,
-        name: Box<[u8]>,
-    },
-    DescribeStatement {
-        name: Box<[u8]>,
-    },
-    Flush,
-    Sync,
-    /// What it means hangs on what is not answered yet: it is to be looked at again when that is.
-    Unsettled,
-}
-
-impl Step {
-    /// The command, which goes to the pipeline.
-    pub(super) fn take_command(&mut self) -> Option<Box<Wanted>> {
-        if !matches!(self, Self::Command(_)) {
-            return None;
-        }
-        match std::mem::replace(self, Self::Taken) {
-            Self::Command(wanted) => Some(wanted),
-            _ => None,
-        }
-    }
-
-    /// Whether the target fails at it for sure, and then passes over the rest of the series.
-    pub(super) fn fails_series(&self) -> bool {
-        matches!(self, Self::Refuse { kind, .. } if !matches!(kind, Kind::Query | Kind::FunctionCall))
-    }
-}
 
 /// What there is to a message before the policies are asked.
 struct What<'a> {
@@ -303,13 +201,21 @@ impl Shared {
             let message = format!("portal \"{name}\" does not exist, or the gateway has not seen it made");
             return refuse(kind(execute.portal), Refusal::new(SqlState::NO_CURSOR, message));
         };
-        let Some(run) = portal.run.clone() else {
+        let over = portal.run.as_ref().filter(|run| run.get().is_over()).cloned();
+        let bound = portal.run.clone().filter(|_| over.is_none());
+        let Some(run) = bound else {
             if !self.reads_surely() {
                 return Step::Unsettled;
             }
-            return self
+            // A cursor of SQL, or a portal that has run to its end and gives nothing more: another command either way.
+            let step = self
                 .ask(kind(execute.portal), How::Execute, frame.clone(), portal.definition, None, number)
                 .await;
+            if let (Step::Command(wanted), Some(over)) = (&step, over) {
+                wanted.run.get().bound_with(over.get().results());
+                self.names.borrow_mut().rerun(execute.portal, wanted.run.clone());
+            }
+            return step;
         };
         // What it runs by name is looked up by the target now, not when it was bound.
         let renamed = self.statement_naming.get().max(self.portal_naming.get()) > portal.number;
@@ -359,9 +265,10 @@ impl Shared {
 
     /// A `Describe` or `Close`.
     fn named(&self, tag: FrontTag, frame: &[u8], number: Number) -> Result<Step, WireError> {
-        let named = match FrontMessage::read(tag, body(frame))? {
-            FrontMessage::Describe(named) | FrontMessage::Close(named) => named,
-            _ => return Ok(Step::Flush),
+        let (FrontMessage::Describe(named) | FrontMessage::Close(named)) =
+            FrontMessage::read(tag, body(frame))?
+        else {
+            return Ok(Step::Flush);
         };
         let (Named::Portal(name) | Named::Statement(name)) = named;
         if let Some(refusal) = too_long(name) {
@@ -386,6 +293,7 @@ impl Shared {
     }
 
     /// Takes a text to the policies.
+    #[expect(clippy::too_many_arguments, reason = "each is another part of one message")]
     async fn ask(
         &self,
         kind: Kind,
@@ -438,6 +346,10 @@ impl Shared {
             sql: &definition.sql,
             runs: &runs,
             name: bind.map(|bind| bind.statement).unwrap_or_default(),
+            portal: match &kind {
+                Kind::Execute { portal } => Some(portal),
+                _ => None,
+            },
             bind,
             transaction: self.transaction.get(),
         }

@@ -54,6 +54,8 @@ pub(super) struct Statement<'a> {
     pub(super) runs: &'a [Rc<Definition>],
     /// The name of the prepared statement, or of the cursor; empty for none.
     pub(super) name: &'a [u8],
+    /// The portal that is run, where that is all its message says.
+    pub(super) portal: Option<&'a [u8]>,
     /// The values, of a `Bind`.
     pub(super) bind: Option<&'a Bind<'a>>,
     pub(super) transaction: Transaction,
@@ -74,6 +76,10 @@ impl Statement<'_> {
         if !self.name.is_empty() {
             data.push_str(",\"statement\":");
             push_string(&String::from_utf8_lossy(self.name), &mut data);
+        }
+        if let Some(portal) = self.portal {
+            data.push_str(",\"portal\":");
+            push_string(&String::from_utf8_lossy(portal), &mut data);
         }
         if let Some(keep) = keep.filter(|_| !self.runs.is_empty()) {
             data.push_str(",\"runs\":[");

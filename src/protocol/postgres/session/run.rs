@@ -61,6 +61,7 @@ pub(super) enum End {
 }
 
 /// What is known of a command that runs.
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own about one command")]
 pub(super) struct Running {
     /// There once it was admitted.
     pub(super) guard: Option<ReplyGuard>,
@@ -181,6 +182,21 @@ impl Running {
         self.guard = None;
     }
 
+    /// What was sent to run it was passed over by the target.
+    pub(super) fn passed_over(&mut self) {
+        self.sent = false;
+    }
+
+    /// The formats that its `Bind` asked for.
+    pub(super) fn results(&self) -> Vec<Format> {
+        self.results.clone()
+    }
+
+    /// It is run in the portal of an earlier `Bind`, which asked for these formats.
+    pub(super) fn bound_with(&mut self, results: Vec<Format>) {
+        self.results = results;
+    }
+
     /// It is being run.
     pub(super) fn sent(&mut self) {
         self.sent = true;
@@ -230,7 +246,7 @@ impl Running {
                 columns: names.into(),
             });
         }
-        self.withheld = said.0.clone();
+        self.withheld.clone_from(&said.0);
         self.rows_plan = Some(plan);
         said
     }

@@ -1,0 +1,187 @@
+//! From judged commands to permits: together where nothing stands in the way, one by one where people have to be asked.
+
+use bytes::Bytes;
+use tokio::io::AsyncReadExt;
+use tokio::sync::oneshot;
+use tokio::time::Instant;
+
+use crate::domain::Denied;
+use crate::pipeline::Asked;
+use crate::pipeline::Permit;
+use crate::pipeline::Waiting;
+use crate::pipeline::admit_together;
+use crate::protocol::postgres::reply;
+use crate::protocol::postgres::reply::Refusal;
+use crate::protocol::postgres::session::front::AHEAD;
+use crate::protocol::postgres::session::front::Front;
+use crate::protocol::postgres::session::front::Gone;
+use crate::protocol::postgres::session::hold;
+use crate::protocol::postgres::session::hold::Subject;
+use crate::protocol::postgres::session::names::Number;
+use crate::protocol::postgres::session::record::How;
+use crate::protocol::postgres::session::shared::Shared;
+use crate::protocol::postgres::session::step::Kind;
+use crate::protocol::postgres::session::step::Step;
+use crate::protocol::postgres::session::step::Wanted;
+use crate::protocol::postgres::wire::frame::body;
+use crate::protocol::postgres::wire::front::Bind;
+use crate::protocol::postgres::wire::sqlstate::SqlState;
+
+/// A command, and whether it may be sent.
+pub(super) type Verdict = (Wanted, Result<Permit<Bytes>, Refusal>);
+
+impl Front {
+    /// A permit or a refusal for each command among the steps, in their order.
+    pub(super) async fn admit(&mut self, steps: &mut [(Number, Step)]) -> Result<Vec<Verdict>, Gone> {
+        let commands: Vec<Wanted> =
+            steps.iter_mut().filter_map(|(_, step)| step.take_command()).map(|wanted| *wanted).collect();
+        let apart = commands.iter().any(|wanted| {
+            wanted.asked.as_ref().is_some_and(|asked| asked.judged.holds())
+                || Shared::forbidden(wanted).is_some()
+        });
+        if apart {
+            return Box::pin(self.admit_apart(commands)).await;
+        }
+        let mut verdicts = Vec::with_capacity(commands.len());
+        let mut commands = commands;
+        let asked: Vec<Asked<Bytes>> = commands.iter_mut().filter_map(|wanted| wanted.asked.take()).collect();
+        let permits = admit_together(asked).await;
+        for (wanted, permit) in commands.into_iter().zip(permits) {
+            let permit = permit.map_err(|denied| wanted.refusal(&denied));
+            verdicts.push((wanted, permit));
+        }
+        Ok(verdicts)
+    }
+
+    /// Commands among which some wait for people, or are forbidden. Those that wait come first: a permit that others got before would be
+    /// old when it is used.
+    async fn admit_apart(&mut self, commands: Vec<Wanted>) -> Result<Vec<Verdict>, Gone> {
+        let mut verdicts: Vec<Option<Verdict>> = Vec::new();
+        let mut others = Vec::new();
+        for (place, wanted) in commands.into_iter().enumerate() {
+            verdicts.push(None);
+            if wanted.asked.as_ref().is_some_and(|asked| asked.judged.holds()) {
+                let verdict = self.admit_alone(wanted).await?;
+                if let Some(own) = verdicts.get_mut(place) {
+                    *own = Some(verdict);
+                }
+            } else {
+                others.push((place, wanted));
+            }
+        }
+        for (place, wanted) in others {
+            let verdict = self.admit_alone(wanted).await?;
+            if let Some(own) = verdicts.get_mut(place) {
+                *own = Some(verdict);
+            }
+        }
+        Ok(verdicts.into_iter().flatten().collect())
+    }
+
+    /// One command that waits for people, or that the connection forbids.
+    async fn admit_alone(&mut self, mut wanted: Wanted) -> Result<Verdict, Gone> {
+        let forbidden = Shared::forbidden(&wanted);
+        let Some(Asked { exchange, judged, record, payload }) = wanted.asked.take() else {
+            let refusal = Refusal::new(SqlState::INTERNAL_ERROR, "a command was lost");
+            return Ok((wanted, Err(refusal)));
+        };
+        if let Some(denied) = forbidden {
+            let denied = exchange.refuse(record, denied).await;
+            let refusal = wanted.refusal(&denied);
+            return Ok((wanted, Err(refusal)));
+        }
+        if !judged.holds() {
+            let admitted = exchange.admit(judged, record, payload, None).await;
+            let admitted = admitted.map_err(|denied| wanted.refusal(&denied));
+            return Ok((wanted, admitted));
+        }
+        // What was admitted before must not wait for people.
+        self.target.flush().await.map_err(Gone::Target)?;
+        let (told, waiting) = oneshot::channel();
+        let bind = match wanted.kind {
+            Kind::Bind { .. } => Bind::read(body(&payload)).ok(),
+            _ => None,
+        };
+        let held = Subject {
+            how: if matches!(wanted.kind, Kind::Query) { How::Simple } else { How::Execute },
+            sql: &wanted.definition.sql,
+            types: &wanted.definition.types,
+            runs: &wanted.runs,
+            bind: bind.as_ref(),
+            database: &self.shared.database,
+            transaction: self.shared.transaction.get(),
+            governed: exchange.governed(),
+            bytes: payload.len(),
+        }
+        .held(told);
+        // A wish to cancel that came too late for what waited before is not meant for this.
+        tokio::select! {
+            biased;
+            () = self.shared.withdrawn.notified() => {}
+            () = std::future::ready(()) => {}
+        }
+        self.shared.held.set(true);
+        let admitted =
+            self.wait_for_people(exchange.admit(judged, record, payload.clone(), Some(held)), waiting).await;
+        self.shared.held.set(false);
+        let Some(admitted) = admitted? else { return Ok((wanted, Err(Refusal::cancelled()))) };
+        let admitted = admitted.map_err(|denied| wanted.refusal(&denied));
+        if admitted.is_ok() {
+            self.shared.remask(&wanted).await;
+        }
+        Ok((wanted, admitted))
+    }
+
+    /// Waits for a held command; `None` when the client has asked to cancel it. Dropped, the approval is withdrawn.
+    async fn wait_for_people(
+        &mut self,
+        admitting: impl Future<Output = Result<Permit<Bytes>, Denied>>,
+        mut told: oneshot::Receiver<Waiting>,
+    ) -> Result<Option<Result<Permit<Bytes>, Denied>>, Gone> {
+        let mut admitting = std::pin::pin!(admitting);
+        let mut waiting = None;
+        let mut remind = std::pin::pin!(tokio::time::sleep(hold::REMIND));
+        loop {
+            let asks = waiting.is_none();
+            tokio::select! {
+                biased;
+                admitted = &mut admitting => return Ok(Some(admitted)),
+                () = self.shared.withdrawn.notified() => return Ok(None),
+                news = &mut told, if asks => {
+                    let Ok(news) = news else { return Ok(Some(admitting.await)) };
+                    self.remind(&news);
+                    waiting = Some(news);
+                }
+                () = &mut remind => {
+                    if let Some(waiting) = &waiting {
+                        self.remind(waiting);
+                    }
+                    remind.as_mut().reset(Instant::now() + hold::REMIND);
+                }
+                read = self.from.read_buf(&mut self.input), if self.input.len() < AHEAD => {
+                    if read.map_or(true, |read| read == 0) {
+                        return Err(Gone::Left);
+                    }
+                }
+            }
+        }
+    }
+
+    fn remind(&self, waiting: &Waiting) {
+        self.shared.seat.used();
+        let hint = "It runs once it is approved. Cancel the statement to withdraw it.";
+        self.shared.say(|out| reply::notice(out, SqlState::WAITING, &hold::words(waiting), hint));
+    }
+}
+
+impl Wanted {
+    /// What its client is told of a refusal.
+    fn refusal(&self, denied: &Denied) -> Refusal {
+        let refusal = Refusal::of(denied, self.request);
+        if denied.audit.is_none() {
+            refusal.or_syntax(&self.definition.judgement, &self.definition.sql)
+        } else {
+            refusal
+        }
+    }
+}

@@ -1,0 +1,86 @@
+//! Copying out and in, as the target tells of it.
+
+use crate::protocol::postgres::session::back::Back;
+use crate::protocol::postgres::session::back::Lost;
+use bytes::BytesMut;
+
+use crate::mask::Notes;
+use crate::protocol::postgres::reply::Refusal;
+use crate::protocol::postgres::session::run::Copied;
+use crate::protocol::postgres::session::run::Running;
+use crate::protocol::postgres::session::shared::Copying;
+use crate::protocol::postgres::wire::back::write_copy_data;
+use crate::protocol::postgres::wire::frame::body;
+use crate::protocol::postgres::wire::sqlstate::SqlState;
+use crate::protocol::postgres::wire::tag::BackTag;
+
+impl Back {
+    pub(super) fn copied(&mut self, frame: &[u8], out: &mut BytesMut) -> Result<(), Lost> {
+        let Some(run) = self.running() else { return Err(self.unexpected(BackTag::CopyData)) };
+        let mut run = run.get();
+        let Some(copied) = run.copied.as_mut().filter(|copied| copied.out) else {
+            return Err(self.unexpected(BackTag::CopyData));
+        };
+        copied.messages = copied.messages.saturating_add(1);
+        let bytes = u64::try_from(body(frame).len()).unwrap_or(u64::MAX);
+        copied.bytes = copied.bytes.saturating_add(bytes);
+        if run.cut.is_some() {
+            return Ok(());
+        }
+        if run.is_masked() {
+            self.copy_masked(&mut run, frame, out);
+        } else {
+            out.extend_from_slice(frame);
+        }
+        Ok(())
+    }
+
+    /// Data of a copy whose text may not reach masked columns: what is found in it by shape is replaced.
+    pub(super) fn copy_masked(&self, run: &mut Running, frame: &[u8], out: &mut BytesMut) {
+        let governed = self.shared.seat.governed();
+        let mut notes = Notes::default();
+        let Ok(text) = std::str::from_utf8(body(frame)) else {
+            let message =
+                "a part of a copy was withheld because it is no text, and values in it must be masked";
+            self.cut(run, Refusal::new(SqlState::INSUFFICIENT_PRIVILEGE, message));
+            return;
+        };
+        match governed.plan.text(text, "copy", &mut notes) {
+            None => out.extend_from_slice(frame),
+            Some(masked) => {
+                if write_copy_data(out, masked.as_bytes()).is_err() {
+                    let message = "a part of a copy is too long to be masked";
+                    self.cut(run, Refusal::new(SqlState::PROGRAM_LIMIT_EXCEEDED, message));
+                } else if let Some(guard) = &mut run.guard {
+                    guard.add_notes(&notes);
+                }
+            }
+        }
+    }
+
+    pub(super) fn copies(&mut self, tag: BackTag, frame: &[u8], out: &mut BytesMut) -> Result<(), Lost> {
+        let Some(ran) = self.running() else { return Err(self.unexpected(tag)) };
+        let mut run = ran.get();
+        match tag {
+            BackTag::CopyDone => {
+                if !run.copied.is_some_and(|copied| copied.out) {
+                    return Err(self.unexpected(tag));
+                }
+            }
+            BackTag::CopyInResponse => {
+                run.copied = Some(Copied { out: false, bytes: 0, messages: 0 });
+                drop(run);
+                let copying = Copying::of(&ran);
+                *self.shared.copying.borrow_mut() = copying;
+                self.shared.queue.borrow_mut().copies_in();
+            }
+            _ => run.copied = Some(Copied { out: true, bytes: 0, messages: 0 }),
+        }
+        out.extend_from_slice(frame);
+        Ok(())
+    }
+
+    pub(super) fn stop_copying(&self) {
+        *self.shared.copying.borrow_mut() = None;
+    }
+}

@@ -1,0 +1,175 @@
+//! Errors and notices: whose they are, what the client is told, and what they undo.
+
+use crate::protocol::postgres::session::back::Back;
+use crate::protocol::postgres::session::back::Lost;
+use bytes::BytesMut;
+
+use crate::mask::Notes;
+use crate::protocol::postgres::reply::Refusal;
+use crate::protocol::postgres::rows::clear_notification;
+use crate::protocol::postgres::rows::clear_report;
+use crate::protocol::postgres::session::owed::What;
+use crate::protocol::postgres::session::run::End;
+use crate::protocol::postgres::wire::back::BackMessage;
+use crate::protocol::postgres::wire::back::Field;
+use crate::protocol::postgres::wire::back::Report;
+use crate::protocol::postgres::wire::back::Severity;
+use crate::protocol::postgres::wire::frame::body;
+use crate::protocol::postgres::wire::sqlstate::SqlState;
+use crate::protocol::postgres::wire::tag::BackTag;
+
+impl Back {
+    /// A notice or notification, as the client may see it.
+    pub(super) fn noticed(&mut self, tag: BackTag, frame: &[u8], out: &mut BytesMut) -> Result<(), Lost> {
+        let governed = self.shared.seat.governed();
+        let mut notes = Notes::default();
+        let cleared = match BackMessage::read(tag, body(frame))? {
+            BackMessage::NoticeResponse(report) => {
+                clear_report(tag, &report, &governed.plan, self.reach(), &mut notes)
+            }
+            BackMessage::NotificationResponse(notification) => {
+                clear_notification(&notification, &governed.plan, &mut notes)
+            }
+            _ => None,
+        };
+        out.extend_from_slice(cleared.as_deref().unwrap_or(frame));
+        Ok(())
+    }
+
+    pub(super) fn failed(&mut self, frame: &[u8], out: &mut BytesMut) -> Result<(), Lost> {
+        let BackMessage::ErrorResponse(report) = BackMessage::read(BackTag::ErrorResponse, body(frame))?
+        else {
+            return Err(self.unexpected(BackTag::ErrorResponse));
+        };
+        if matches!(report.severity(), Some(Severity::Fatal | Severity::Panic)) {
+            // It speaks of the session, not of what was sent; its words may name the target's user or host.
+            let code = report.code().unwrap_or(SqlState::CONNECTION_FAILURE);
+            Refusal::new(code, "the target has ended the session").write_fatal(out);
+            self.shared.said.set(true);
+            return Ok(());
+        }
+        let governed = self.shared.seat.governed();
+        let mut notes = Notes::default();
+        let cleared = clear_report(BackTag::ErrorResponse, &report, &governed.plan, self.reach(), &mut notes);
+        let failure = match &cleared {
+            None => Failure::of(&report),
+            Some(cleared) => match BackMessage::read(BackTag::ErrorResponse, body(cleared))? {
+                BackMessage::ErrorResponse(report) => Failure::of(&report),
+                _ => Failure::of(&report),
+            },
+        };
+        match self.fail(&failure)? {
+            Some(refusal) => refusal.write(out),
+            None => out.extend_from_slice(cleared.as_deref().unwrap_or(frame)),
+        }
+        Ok(())
+    }
+
+    /// The message at the front has failed. Gives what the client is told in place of the target's error.
+    pub(super) fn fail(&mut self, failure: &Failure) -> Result<Option<Refusal>, Lost> {
+        self.stop_copying();
+        let mut queue = self.shared.queue.borrow_mut();
+        let Some(front) = queue.front() else {
+            drop(queue);
+            return Err(self.unexpected(BackTag::ErrorResponse));
+        };
+        let (mut told, number) = (front.refusal.take(), front.number);
+        let run = match &mut front.what {
+            What::Query { run, failed, done } => {
+                (*failed, *done) = (true, true);
+                run.clone()
+            }
+            What::Execute(run) => Some(run.clone()),
+            What::Bind { run, .. } => run.clone(),
+            _ => None,
+        };
+        if let Some(run) = &run {
+            let mut run = run.get();
+            self.shared.names.borrow_mut().failed(run.definition(), number);
+            told = told.or_else(|| run.cut.take());
+            let end = told.as_ref().map_or_else(|| failure.end(), refused);
+            run.sent();
+            run.end(&end, self.shared.transaction.get())?;
+        }
+        let extended = !matches!(front.what, What::Query { .. } | What::FunctionCall | What::Sync);
+        if extended {
+            let mut skipped = queue.fail();
+            if !skipped.is_empty() {
+                self.forget_failed(skipped.remove(0).what);
+            }
+            // From the last to the first, so that each name is again what it was before the series.
+            for owed in skipped.into_iter().rev() {
+                match owed.what {
+                    What::Bind { portal, before, run } => {
+                        self.shared.names.borrow_mut().restore_portal(&portal, before);
+                        if let Some(run) = run {
+                            run.get().passed_over();
+                        }
+                    }
+                    What::Execute(run) => run.get().passed_over(),
+                    What::Parse { name, before } => {
+                        self.shared.names.borrow_mut().restore_statement(&name, before);
+                    }
+                    _ => {}
+                }
+            }
+        }
+        Ok(told)
+    }
+
+    /// What a name is when its own message has failed: what it was, but for the unnamed ones, which the target has dropped first.
+    pub(super) fn forget_failed(&self, what: What) {
+        let mut names = self.shared.names.borrow_mut();
+        match what {
+            What::Bind { portal, before, .. } => {
+                let before = before.filter(|_| !portal.is_empty());
+                names.restore_portal(&portal, before);
+            }
+            What::Parse { name, before } => {
+                let before = before.filter(|_| !name.is_empty());
+                names.restore_statement(&name, before);
+            }
+            _ => {}
+        }
+    }
+
+    /// The client was told of an error where the target knows of none. What the target still says, up to where a client reads on after
+    /// an error, is not for it.
+    pub(super) fn fails_late(&self) -> Result<(), Lost> {
+        self.stop_copying();
+        let mut queue = self.shared.queue.borrow_mut();
+        if let Some(What::Query { failed, done, .. }) = queue.front().map(|owed| &mut owed.what) {
+            (*failed, *done) = (true, true);
+        } else {
+            queue.pop();
+            if queue.changes_before_sync() {
+                // The client would take it for passed over, and it is not.
+                return Err(Lost::Cut);
+            }
+            queue.swallow();
+        }
+        Ok(())
+    }
+}
+
+/// How a statement failed at the target.
+pub(super) struct Failure {
+    pub(super) end: End,
+}
+
+impl Failure {
+    fn of(report: &Report<'_>) -> Self {
+        let state = report.code().map_or_else(|| "?????".to_owned(), |code| code.to_string());
+        let message = String::from_utf8_lossy(report.field(Field::MESSAGE).unwrap_or_default()).into_owned();
+        Self { end: End::Error { state, message } }
+    }
+
+    fn end(&self) -> End {
+        self.end.clone()
+    }
+}
+
+/// The end of what the gateway refused or cut.
+pub(super) fn refused(refusal: &Refusal) -> End {
+    End::Error { state: refusal.state().to_string(), message: refusal.message().to_owned() }
+}

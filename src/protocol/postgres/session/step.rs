@@ -1,0 +1,119 @@
+//! The steps that messages of a client become.
+
+use std::rc::Rc;
+
+use bytes::Bytes;
+
+use crate::domain::RequestId;
+use crate::pipeline::Asked;
+use crate::pipeline::Preparation;
+use crate::protocol::postgres::reply::Refusal;
+use crate::protocol::postgres::rows::Reach;
+use crate::protocol::postgres::session::names::Definition;
+use crate::protocol::postgres::session::names::Portal;
+use crate::protocol::postgres::session::names::Statement;
+use crate::protocol::postgres::session::run::Run;
+
+/// What kind of message a command came by; what is sent in its place when it is refused.
+pub(super) enum Kind {
+    Bind {
+        portal: Box<[u8]>,
+        /// What the name stood for before.
+        before: Option<Portal>,
+    },
+    /// Runs a cursor of SQL.
+    Execute {
+        portal: Box<[u8]>,
+    },
+    FunctionCall,
+    Parse {
+        name: Box<[u8]>,
+        /// What the name stood for before.
+        before: Option<Statement>,
+    },
+    Query,
+}
+
+/// A command that waits to be admitted.
+pub(super) struct Wanted {
+    pub(super) kind: Kind,
+    pub(super) request: RequestId,
+    /// There until it is taken to the pipeline.
+    pub(super) asked: Option<Asked<Bytes>>,
+    pub(super) run: Run,
+    pub(super) definition: Rc<Definition>,
+    /// What it runs by name.
+    pub(super) runs: Vec<Rc<Definition>>,
+    /// Where masked values may turn up.
+    pub(super) reach: Reach,
+    /// What it changes for the messages after it.
+    pub(super) changes: Changes,
+}
+
+/// What a command may change for the messages after it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Changes {
+    /// The catalogue.
+    pub(super) catalog: bool,
+    /// Where names are looked up.
+    pub(super) names: bool,
+}
+
+/// What becomes of one message.
+pub(super) enum Step {
+    /// It is a command.
+    Command(Box<Wanted>),
+    /// It was a command, which has gone to the pipeline.
+    Taken,
+    /// It makes one ready.
+    Prepare {
+        preparation: Preparation<Bytes>,
+        name: Box<[u8]>,
+        before: Option<Statement>,
+    },
+    /// It is refused.
+    Refuse {
+        kind: Kind,
+        refusal: Refusal,
+    },
+    /// It runs what was bound before.
+    Execute {
+        run: Run,
+        portal: Box<[u8]>,
+        rows: u32,
+    },
+    /// Other messages without SQL: the frame says it all.
+    Close {
+        portal: bool,
+        name: Box<[u8]>,
+    },
+    DescribePortal {
+        run: Option<Run>,
+        name: Box<[u8]>,
+    },
+    DescribeStatement {
+        name: Box<[u8]>,
+    },
+    Flush,
+    Sync,
+    /// What it means hangs on what is not answered yet: it is to be looked at again when that is.
+    Unsettled,
+}
+
+impl Step {
+    /// The command, which goes to the pipeline.
+    pub(super) fn take_command(&mut self) -> Option<Box<Wanted>> {
+        if !matches!(self, Self::Command(_)) {
+            return None;
+        }
+        match std::mem::replace(self, Self::Taken) {
+            Self::Command(wanted) => Some(wanted),
+            _ => None,
+        }
+    }
+
+    /// Whether the target fails at it for sure, and then passes over the rest of the series.
+    pub(super) fn fails_series(&self) -> bool {
+        matches!(self, Self::Refuse { kind, .. } if !matches!(kind, Kind::Query | Kind::FunctionCall))
+    }
+}
