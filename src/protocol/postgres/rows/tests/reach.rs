@@ -133,7 +133,7 @@ fn errors_may_quote_rows_of_masked_tables_that_are_changed() {
         ("DELETE FROM customers", true),
         ("CREATE UNIQUE INDEX ON customers (ssn)", true),
         ("ALTER TABLE customers ALTER ssn TYPE int", true),
-        ("INSERT INTO made_just_now VALUES (1)", true),
+        ("DELETE FROM made_just_now", true),
         ("INSERT INTO private.customers (id) VALUES (1)", false),
         ("CREATE TABLE made_just_now (a int)", false),
         ("SELECT id FROM customers", false),
