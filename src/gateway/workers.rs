@@ -21,6 +21,7 @@ use crate::protocol::http::HeadLimits;
 use crate::protocol::http::HttpService;
 use crate::protocol::http::Probe;
 use crate::protocol::postgres::cancel::Cancels;
+use crate::protocol::postgres::judge;
 use crate::protocol::postgres::judge::Judge;
 use crate::protocol::postgres::serve::PostgresService;
 use crate::protocol::postgres::targets::Targets;
@@ -96,7 +97,12 @@ impl Workers {
                 .map_err(|source| GatewayError::Runtime { source })?;
             let thread = std::thread::Builder::new()
                 .name(format!("worker-{number}"))
-                .spawn(move || LocalSet::new().block_on(&runtime, work(settings, accepted, open, draining)))
+                // Only what is used of it takes memory.
+                .stack_size(judge::STACK_FOR_BRIEF)
+                .spawn(move || {
+                    judge::this_thread_is_deep();
+                    LocalSet::new().block_on(&runtime, work(settings, accepted, open, draining));
+                })
                 .map_err(|source| GatewayError::Runtime { source })?;
             workers.queues.push(queue);
             workers.threads.push(thread);

@@ -11,7 +11,10 @@
 //! Everything that is not understood is [`Class::Unknown`]: a text that is too long, too deep, not UTF-8, a node nobody has
 //! thought of, a function that is not known to be harmless, a failure of the parser.
 
+use std::cell::Cell;
 use std::io;
+use std::panic::AssertUnwindSafe;
+use std::panic::catch_unwind;
 use std::sync::Arc;
 
 use crate::domain::command::Class;
@@ -42,6 +45,21 @@ impl Default for Lexing {
     }
 }
 
+/// A text up to this long is parsed on the thread that asks, if that has [`STACK_FOR_BRIEF`], in bytes.
+const BRIEF: usize = 1024;
+/// The stack that the trees of the shortest texts need at most, in bytes: each byte of a text opens one level at most, and a level takes
+/// some 100 KiB in a build for development, 4 in a release.
+pub const STACK_FOR_BRIEF: usize = 192 << 20;
+
+thread_local! {
+    static DEEP: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Says that this thread has a stack of [`STACK_FOR_BRIEF`] at least, so that short texts are parsed on it.
+pub fn this_thread_is_deep() {
+    DEEP.set(true);
+}
+
 /// Judges texts. One for the whole process: it has threads of its own and remembers what it has judged.
 #[derive(Debug)]
 pub struct Judge {
@@ -67,10 +85,16 @@ impl Judge {
             return known;
         }
         let text = match parser::readable(sql) {
-            Ok(text) => text.to_owned(),
+            Ok(text) => text,
             Err(unread) => return Arc::new(Judgement::Unread(unread)),
         };
-        let judged = self.pool.run(move || read(&text, lexing)).await;
+        let judged = if text.len() <= BRIEF && DEEP.get() {
+            // It takes less than to hand it to another thread and wait for that.
+            catch_unwind(AssertUnwindSafe(|| read(text, lexing))).ok()
+        } else {
+            let text = text.to_owned();
+            self.pool.run(move || read(&text, lexing)).await
+        };
         let judgement = Arc::new(judged.unwrap_or(Judgement::Unread(Unread::Failed)));
         // A failure may be one of the moment: it is not remembered.
         if *judgement != Judgement::Unread(Unread::Failed) {

@@ -117,3 +117,30 @@ fn the_edge_of_what_the_parser_takes_is_carried() {
         assert!(taken >= 200, "{what}: {taken}");
     }
 }
+
+#[test]
+fn short_texts_of_any_depth_fit_on_the_stack_of_a_worker() {
+    let thread = std::thread::Builder::new().stack_size(super::super::STACK_FOR_BRIEF);
+    let worker = thread.spawn(|| {
+        super::super::this_thread_is_deep();
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let judge = Judge::start(1, Limits::default()).unwrap();
+        for (open, close) in [
+            ("(", ")"),
+            ("NOT ", ""),
+            ("- ", ""),
+            ("ARRAY[", "]"),
+            ("(SELECT ", ")"),
+            ("f(", ")"),
+            ("CASE WHEN ", ""),
+        ] {
+            let levels = (super::super::BRIEF - 20) / (open.len() + close.len());
+            let text = format!("SELECT {}1{}", open.repeat(levels), close.repeat(levels));
+            assert!(text.len() <= super::super::BRIEF);
+            // Understood or refused by the grammar: it comes back, and is no failure of the parser.
+            let judged = runtime.block_on(judge.judge(text.as_bytes(), Lexing::default()));
+            assert_ne!(*judged, Judgement::Unread(Unread::Failed), "{text}");
+        }
+    });
+    worker.unwrap().join().unwrap();
+}
