@@ -23,6 +23,7 @@ mod limits;
 mod lock;
 mod masking;
 mod postgres;
+mod postgres_attack;
 mod postgres_clients;
 mod postgres_judge;
 mod postgres_login;

@@ -4,6 +4,7 @@ pub mod client;
 pub mod database;
 pub mod postgres;
 pub mod process;
+pub mod wire;
 pub mod world;
 
 pub use client::Client;

@@ -124,6 +124,14 @@ pub fn is_dangerous(function: &Object) -> bool {
     functions::call(function.schema.as_deref(), &function.name) == functions::Call::Dangerous
 }
 
+/// Whether a function of this name, in any schema, lays down what it is given where another text can look at it: in a setting, a
+/// sequence, a lock, a notification.
+pub fn lays_down(function: &Object) -> bool {
+    use functions::Call;
+    let call = functions::call(None, &function.name);
+    matches!(call, Call::Writes | Call::Locks | Call::SetConfig) || &*function.name == "setseed"
+}
+
 /// What is known about a text.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Judgement {

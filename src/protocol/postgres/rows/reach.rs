@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use crate::domain::command::Class;
 use crate::domain::sql::{Access, Column, Effects, NameAction, NameUse, Object, Verb};
 use crate::protocol::postgres::catalog::{Masked, Relation, gives_data};
-use crate::protocol::postgres::judge::is_dangerous;
+use crate::protocol::postgres::judge::{is_dangerous, lays_down};
 
 /// The columns that every table has without saying so.
 const SYSTEM: [&str; 7] = ["cmax", "cmin", "ctid", "oid", "tableoid", "xmax", "xmin"];
@@ -119,13 +119,17 @@ impl Reach {
         self.values && effects.is_none_or(|effects| effects.verbs.contains(&Verb::CopyOut))
     }
 
-    /// Whether the text may put masked values where they are masked no longer: it reads them, and inserts, updates or makes something.
-    /// An `UPDATE` that only looks for them is among it.
+    /// Whether the text may put masked values where they are masked no longer: it reads them, and inserts, updates or makes something,
+    /// or calls a function that keeps what it is given, as `set_config` does. An `UPDATE` that only looks for them is among it.
     pub fn keeps(self, effects: Option<&Effects>) -> bool {
         /// What can lay values down.
         const LAYS: [Verb; 6] =
             [Verb::Insert, Verb::Update, Verb::Merge, Verb::Create, Verb::Refresh, Verb::Alter];
-        self.reads && effects.is_none_or(|effects| LAYS.iter().any(|verb| effects.verbs.contains(verb)))
+        self.reads
+            && effects.is_none_or(|effects| {
+                LAYS.iter().any(|verb| effects.verbs.contains(verb))
+                    || effects.functions.iter().any(|call| lays_down(&call.object))
+            })
     }
 }
 

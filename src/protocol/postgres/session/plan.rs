@@ -323,7 +323,8 @@ impl Shared {
             Err(denied) => return refuse(kind, Refusal::of(&denied, request)),
         };
         let governed = exchange.governed();
-        let masks = !governed.plan.is_empty();
+        // A call by oid is refused whatever is masked.
+        let masks = !governed.plan.is_empty() && how != How::Function;
         if masks && known.as_ref().is_none_or(|known| known.mask_tag != governed.mask_tag) {
             return refuse(
                 kind,

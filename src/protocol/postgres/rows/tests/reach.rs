@@ -161,6 +161,20 @@ fn copies_and_what_keeps_values_are_told() {
         ("UPDATE orders SET total = c.ssn FROM customers c", false, true),
         ("INSERT INTO customers (ssn) VALUES ($1)", false, false),
         ("INSERT INTO orders (id) SELECT id FROM customers", false, false),
+        // Functions that keep what they are given.
+        ("SELECT set_config('application_name', ssn, false) FROM customers", false, true),
+        ("SELECT pg_catalog.set_config('application_name', c::text, false) FROM customers c", false, true),
+        ("SELECT set_config('app.tenant', '7', false) WHERE EXISTS (SELECT ssn FROM customers)", false, true),
+        ("EXPLAIN ANALYZE SELECT set_config('application_name', ssn, false) FROM customers", false, true),
+        ("DELETE FROM customers RETURNING set_config('application_name', ssn, false)", false, true),
+        ("SELECT setval('s', ssn::bigint) FROM customers", false, true),
+        ("SELECT pg_notify('c', ssn) FROM customers", false, true),
+        ("SELECT pg_advisory_lock(ssn::bigint) FROM customers", false, true),
+        ("SELECT pg_try_advisory_xact_lock(ssn::bigint) FROM customers", false, true),
+        ("SELECT setseed(ssn::float) FROM customers", false, true),
+        ("SELECT set_config('app.tenant', name, false), nextval('s') FROM customers", false, false),
+        ("SELECT set_config('app.tenant', '7', false)", false, false),
+        ("SELECT upper(ssn), current_setting('app.tenant') FROM customers", false, false),
     ] {
         let effects = effects(sql);
         let reach = Reach::of(Some(&effects), &masked(), false);
