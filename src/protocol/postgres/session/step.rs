@@ -114,6 +114,17 @@ impl Step {
 
     /// Whether the target fails at it for sure, and then passes over the rest of the series.
     pub(super) fn fails_series(&self) -> bool {
-        matches!(self, Self::Refuse { kind, .. } if !matches!(kind, Kind::Query | Kind::FunctionCall))
+        match self {
+            Self::Refuse { kind, .. } => !matches!(kind, Kind::Query | Kind::FunctionCall),
+            Self::Command(wanted) => match wanted.kind {
+                // It goes to the pipeline only to be refused there.
+                Kind::Parse { .. } => true,
+                Kind::Bind { .. } | Kind::Execute { .. } => {
+                    wanted.asked.as_ref().is_some_and(|asked| asked.judged.is_denied())
+                }
+                Kind::Query | Kind::FunctionCall => false,
+            },
+            _ => false,
+        }
     }
 }
