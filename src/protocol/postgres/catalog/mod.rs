@@ -1,7 +1,7 @@
 //! What a server's catalogue says about relations, views and functions, as plain values, and which columns are masked by that.
 //!
 //! Nothing here asks: a connection sends the texts of [`Question`] and gives back what came ([`Catalog::read`]). From that and a
-//! [`Plan`](crate::mask::Plan) comes [`Masked`]: which columns of which relations are masked. Columns of views that are computed
+//! [`Plan`] comes [`Masked`]: which columns of which relations are masked. Columns of views that are computed
 //! from masked ones are found with the server's help: a view is described, not run, and the description says where each
 //! column comes from ([`Masked::asks`], [`Masked::settle`]). What is not known stays withheld.
 //!

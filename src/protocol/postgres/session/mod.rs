@@ -2,7 +2,7 @@
 //!
 //! [`front`] reads what the client sends, in batches; [`plan`] judges each message by what it means in this session ([`meaning`]); [`send`] puts it to the target and notes in
 //! [`owed`] what answer is due; [`back`] reads the answers, each held against what is owed. [`names`] keeps what prepared statements
-//! and portals stand for, [`run`] what a command that runs has given so far, [`record`] words it for the recording, [`hold`] for people.
+//! and portals stand for, [`mod@run`] what a command that runs has given so far, [`record`] words it for the recording, [`hold`] for people.
 
 mod admit;
 mod back;

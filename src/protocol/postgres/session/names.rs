@@ -3,7 +3,7 @@
 //!
 //! What stands here is what the server has if everything that was sent in the open series goes well: what fails makes the server pass
 //! over the rest of the series, and what the rest has changed here is taken back. A name that earlier series may still change is not
-//! looked at before they are answered (see [`super::settle`]).
+//! looked at before they are answered (see [`super::meaning`]).
 
 use std::cell::RefCell;
 use std::collections::HashMap;
