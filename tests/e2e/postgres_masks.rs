@@ -107,6 +107,10 @@ fn masked_values_leave_by_no_other_door() {
         ("CREATE VIEW stolen AS SELECT ssn AS x FROM customers", "42501"),
         ("INSERT INTO mails (body) SELECT ssn FROM customers", "42501"),
         ("UPDATE customers SET name = ssn", "42501"),
+        ("ALTER TABLE customers RENAME COLUMN ssn TO harmless", "42501"),
+        ("ALTER VIEW plain RENAME COLUMN note TO harmless", "42501"),
+        ("ALTER TABLE customers RENAME TO people", "42501"),
+        ("ALTER TABLE customers SET SCHEMA elsewhere", "42501"),
         (
             "INSERT INTO customers (id) VALUES (1) ON CONFLICT (id) DO UPDATE SET name = customers.ssn",
             "42501",

@@ -123,8 +123,8 @@ impl Reach {
     /// or calls a function that keeps what it is given, as `set_config` does. An `UPDATE` that only looks for them is among it.
     pub fn keeps(self, effects: Option<&Effects>) -> bool {
         /// What can lay values down.
-        const LAYS: [Verb; 6] =
-            [Verb::Insert, Verb::Update, Verb::Merge, Verb::Create, Verb::Refresh, Verb::Alter];
+        const LAYS: [Verb; 7] =
+            [Verb::Insert, Verb::Update, Verb::Merge, Verb::Create, Verb::Refresh, Verb::Alter, Verb::Rename];
         self.reads
             && effects.is_none_or(|effects| {
                 LAYS.iter().any(|verb| effects.verbs.contains(verb))

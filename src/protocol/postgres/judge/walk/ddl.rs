@@ -235,18 +235,31 @@ impl<'t> Walk<'t> {
             }
             NodeEnum::RenameStmt(rename) => {
                 parts!(rename.as_ref(); RenameStmt {
-                    keep: rename_type relation;
-                    skip: relation_type object subname newname behavior missing_ok
+                    keep: rename_type relation subname;
+                    skip: relation_type object newname behavior missing_ok
                 });
                 self.act_because(Verb::Rename, object_class(*rename_type), "renames", place);
-                self.target(relation.as_ref(), Access::Ddl, place);
+                let target = self.target(relation.as_ref(), Access::Ddl, place);
+                // Under another name it can be read where its own name is looked for: that counts as reading it.
+                match ObjectType::try_from(*rename_type) {
+                    Ok(ObjectType::ObjectColumn) => self.read(target, Some(subname)),
+                    Ok(
+                        ObjectType::ObjectTable
+                        | ObjectType::ObjectView
+                        | ObjectType::ObjectMatview
+                        | ObjectType::ObjectForeignTable,
+                    ) => self.read(target, None),
+                    _ => {}
+                }
             }
             NodeEnum::AlterObjectSchemaStmt(alter) => {
                 parts!(alter.as_ref(); AlterObjectSchemaStmt {
                     keep: relation;
                     skip: object_type object newschema missing_ok
                 });
-                self.target(relation.as_ref(), Access::Ddl, place);
+                if let Some(target) = self.target(relation.as_ref(), Access::Ddl, place) {
+                    self.read(Some(target), None);
+                }
             }
             NodeEnum::AlterObjectDependsStmt(alter) => {
                 parts!(alter.as_ref(); AlterObjectDependsStmt {
