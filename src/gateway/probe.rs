@@ -5,7 +5,7 @@ use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering;
 
 use crate::pipeline::Gate;
-use crate::protocol::http::Probe;
+use crate::protocol::web::Probe;
 
 /// Asks the gate.
 pub struct GateProbe {

@@ -16,15 +16,17 @@ use tokio_rustls::TlsAcceptor;
 
 use crate::gateway::error::GatewayError;
 use crate::pipeline::Gate;
-use crate::protocol::http;
-use crate::protocol::http::HeadLimits;
-use crate::protocol::http::HttpService;
-use crate::protocol::http::Probe;
+use crate::protocol::http::HttpApp;
 use crate::protocol::postgres::cancel::Cancels;
 use crate::protocol::postgres::judge;
 use crate::protocol::postgres::judge::Judge;
 use crate::protocol::postgres::serve::PostgresService;
 use crate::protocol::postgres::targets::Targets;
+use crate::protocol::web;
+use crate::protocol::web::App;
+use crate::protocol::web::HeadLimits;
+use crate::protocol::web::Probe;
+use crate::protocol::web::WebService;
 use crate::transport::listen::OpenStream;
 use crate::transport::listen::OpenStreams;
 use crate::transport::stream::Stream;
@@ -168,9 +170,10 @@ async fn work(
 ) {
     let WorkerSettings { gate, limits, probe, tls, dev, judge, cancels, targets } = settings;
     // It ends with the thread's other tasks.
-    tokio::task::spawn_local(http::sweep(gate.clone()));
+    tokio::task::spawn_local(web::sweep(gate.clone()));
     let databases = Rc::new(PostgresService::new(gate.clone(), judge, cancels, targets, Arc::clone(&tls)));
-    let service = Rc::new(HttpService::new(gate, limits, probe, open, dev));
+    let apps: Vec<Box<dyn App>> = vec![Box::new(HttpApp::new(gate.clone(), open))];
+    let service = Rc::new(WebService::new(gate, limits, probe, apps, dev));
     while let Some(Accepted { entrance, stream, peer, counted }) = accepted.recv().await {
         let draining = draining.clone();
         match entrance {

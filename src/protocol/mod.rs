@@ -1,4 +1,5 @@
-//! What clients and targets speak: one folder per protocol, each with the same rooms. None names another.
+//! What clients and targets speak: one folder per protocol, each with the same rooms. None names another. Those over HTTP stand on [`web`].
 
 pub mod http;
 pub mod postgres;
+pub mod web;

@@ -19,14 +19,14 @@ use crate::domain::EventKind;
 use crate::domain::SessionEnd;
 use crate::mask::Format;
 use crate::pipeline::ReplyGuard;
-use crate::protocol::http::body::ReplyBody;
 use crate::protocol::http::body::Through;
-use crate::protocol::http::body::undecodable;
-use crate::protocol::http::coding::Decoder;
 use crate::protocol::http::exchange::write_headers;
-use crate::protocol::http::headers;
-use crate::protocol::http::reply;
 use crate::protocol::http::websocket;
+use crate::protocol::web::body::ReplyBody;
+use crate::protocol::web::body::undecodable;
+use crate::protocol::web::coding::Decoder;
+use crate::protocol::web::headers;
+use crate::protocol::web::reply;
 
 /// A reply up to this length is passed in one piece, with its exact length.
 const IN_ONE_PIECE: u64 = 256 << 10;
@@ -64,7 +64,7 @@ pub async fn reply(
         Ok(Passed::Through(mut response, from, decoder, shape)) => {
             reply::name(&mut response, guard.request(), Some(guard.session_id()));
             *response.body_mut() =
-                ReplyBody::Through(Box::new(Through::new(from, decoder, guard, shape.live, shape.length)));
+                ReplyBody::Through(Box::pin(Through::new(from, decoder, guard, shape.live, shape.length)));
             Ok(response)
         }
         Err(denied) => {

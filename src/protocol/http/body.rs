@@ -3,8 +3,6 @@
 use std::fmt::Write;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
-use std::sync::atomic::Ordering;
 use std::task::Context;
 use std::task::Poll;
 
@@ -17,7 +15,6 @@ use hyper::body::Body;
 use hyper::body::Incoming;
 
 use crate::domain::Denied;
-use crate::domain::DenyCode;
 use crate::domain::EventKind;
 use crate::domain::SessionEnd;
 use crate::domain::event::Direction;
@@ -27,36 +24,14 @@ use crate::pipeline::ReplyGuard;
 use crate::pipeline::SideNotes;
 use crate::pipeline::body::Capture;
 use crate::pipeline::snapshot::Governed;
-use crate::protocol::http::coding::Decoder;
 use crate::protocol::http::exchange::body_text;
-use crate::protocol::http::headers::is_harmless_trailer;
 use crate::protocol::http::overrides::Watch;
-
-/// A body that ends before its end, on purpose: the peer must see that.
-#[derive(Debug, thiserror::Error)]
-#[error("the body was cut: {0}")]
-pub struct Cut(pub &'static str);
-
-/// How many bytes of a request's body have gone to the target.
-#[derive(Debug, Default)]
-pub struct Sent(AtomicU64);
-
-impl Sent {
-    /// How many bytes.
-    pub fn bytes(&self) -> u64 {
-        self.0.load(Ordering::Relaxed)
-    }
-}
-
-/// A request's body.
-pub enum RequestBody {
-    /// None.
-    Empty,
-    /// One that was read whole.
-    Whole(Option<Bytes>),
-    /// One that passes through as the client sends it.
-    Through(Box<Upload>),
-}
+use crate::protocol::web::body::Cut;
+use crate::protocol::web::body::Sent;
+use crate::protocol::web::body::UploadError;
+use crate::protocol::web::body::harmless_trailers;
+use crate::protocol::web::body::undecodable;
+use crate::protocol::web::coding::Decoder;
 
 /// A request's body on its way: recorded when it ends or is dropped, cut when what the command stands on ends.
 pub struct Upload {
@@ -94,7 +69,7 @@ impl Upload {
         }
     }
 
-    fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, UploadError>>> {
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, UploadError>>> {
         if self.end.as_mut().poll(cx).is_ready() {
             return Poll::Ready(Some(Err(UploadError::Ended)));
         }
@@ -109,13 +84,13 @@ impl Upload {
         Poll::Ready(Some(Ok(match frame.into_data() {
             Ok(data) => {
                 if let Some(watch) = &mut self.watch {
-                    watch.sees(&data).map_err(UploadError::MethodOverride)?;
+                    watch.sees(&data).map_err(UploadError::Refused)?;
                 }
                 // With a length, the target has the whole body once it has these bytes.
                 if self.from.is_end_stream() || self.from.size_hint().exact() == Some(0) {
                     self.watch_end()?;
                 }
-                self.sent.0.fetch_add(data.len() as u64, Ordering::Relaxed);
+                self.sent.add(data.len() as u64);
                 self.capture.add(&data);
                 self.complete = self.from.is_end_stream();
                 Frame::data(data)
@@ -131,7 +106,28 @@ impl Upload {
     }
 
     fn watch_end(&mut self) -> Result<(), UploadError> {
-        self.watch.take().map_or(Ok(()), Watch::ends).map_err(UploadError::MethodOverride)
+        self.watch.take().map_or(Ok(()), Watch::ends).map_err(UploadError::Refused)
+    }
+}
+
+impl Body for Upload {
+    type Data = Bytes;
+    type Error = UploadError;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, UploadError>>> {
+        self.get_mut().poll(cx)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        // What is watched is judged once more at its end, so the end must be asked for.
+        self.watch.is_none() && self.from.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.from.size_hint()
     }
 }
 
@@ -155,101 +151,6 @@ impl Drop for Upload {
         if let Err(denied) = self.notes.record(EventKind::HttpChunk, Some(Direction::C2s), data, notes.take())
         {
             tracing::error!(code = %denied.code, "a request body could not be recorded");
-        }
-    }
-}
-
-/// Why a request's body does not go on.
-#[derive(Debug, thiserror::Error)]
-pub enum UploadError {
-    /// The client broke off.
-    #[error("the client broke off")]
-    Client(#[source] hyper::Error),
-    /// What the command stands on has ended.
-    #[error("the session has ended")]
-    Ended,
-    /// It asks for another method than the request's own, or could.
-    #[error("the request is refused: {0}")]
-    MethodOverride(&'static str),
-}
-
-impl Body for RequestBody {
-    type Data = Bytes;
-    type Error = UploadError;
-
-    fn poll_frame(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, UploadError>>> {
-        match self.get_mut() {
-            Self::Empty => Poll::Ready(None),
-            Self::Whole(bytes) => Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
-            Self::Through(upload) => upload.poll_frame(cx),
-        }
-    }
-
-    fn is_end_stream(&self) -> bool {
-        match self {
-            Self::Empty => true,
-            Self::Whole(bytes) => bytes.is_none(),
-            // What is watched is judged once more at its end, so the end must be asked for.
-            Self::Through(upload) => upload.watch.is_none() && upload.from.is_end_stream(),
-        }
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        match self {
-            Self::Empty => SizeHint::with_exact(0),
-            Self::Whole(bytes) => SizeHint::with_exact(bytes.as_ref().map_or(0, |bytes| bytes.len() as u64)),
-            Self::Through(upload) => upload.from.size_hint(),
-        }
-    }
-}
-
-/// The trailers that may pass.
-fn harmless_trailers(trailers: &HeaderMap, rewritten: bool) -> HeaderMap {
-    let passing = trailers.iter().filter(|(name, _)| is_harmless_trailer(name.as_str(), rewritten));
-    passing.map(|(name, value)| (name.clone(), value.clone())).collect()
-}
-
-/// A reply's body.
-pub enum ReplyBody {
-    /// None, or one that is already sent.
-    Whole(Option<Bytes>),
-    /// One that passes through the guard as the target sends it.
-    Through(Box<Through>),
-}
-
-impl ReplyBody {
-    /// A body that is there whole.
-    pub fn whole(bytes: impl Into<Bytes>) -> Self {
-        let bytes = bytes.into();
-        Self::Whole(Some(bytes).filter(|bytes| !bytes.is_empty()))
-    }
-}
-
-impl Body for ReplyBody {
-    type Data = Bytes;
-    type Error = Cut;
-
-    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Cut>>> {
-        match self.get_mut() {
-            Self::Whole(bytes) => Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
-            Self::Through(through) => through.poll_frame(cx),
-        }
-    }
-
-    fn is_end_stream(&self) -> bool {
-        match self {
-            Self::Whole(bytes) => bytes.is_none(),
-            Self::Through(through) => through.ended,
-        }
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        match self {
-            Self::Whole(bytes) => SizeHint::with_exact(bytes.as_ref().map_or(0, |bytes| bytes.len() as u64)),
-            Self::Through(through) => through.length.map_or_else(SizeHint::default, SizeHint::with_exact),
         }
     }
 }
@@ -294,7 +195,7 @@ impl Through {
         }
     }
 
-    fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Cut>>> {
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Cut>>> {
         if self.ended {
             return Poll::Ready(None);
         }
@@ -414,15 +315,27 @@ impl Through {
     }
 }
 
+impl Body for Through {
+    type Data = Bytes;
+    type Error = Cut;
+
+    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Cut>>> {
+        self.get_mut().poll(cx)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.ended
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.length.map_or_else(SizeHint::default, SizeHint::with_exact)
+    }
+}
+
 impl Drop for Through {
     fn drop(&mut self) {
         if !self.ended {
             self.cut("client_gone", "the client went away");
         }
     }
-}
-
-/// A body whose coding cannot be undone could hide anything.
-pub fn undecodable(why: &'static str) -> Denied {
-    Denied::new(DenyCode::UnmaskableReply, format!("the reply was withheld because {why}")).because(why)
 }

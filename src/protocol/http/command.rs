@@ -7,7 +7,6 @@ use http::header;
 use crate::domain::Class;
 use crate::domain::Command;
 use crate::domain::Denied;
-use crate::domain::DenyCode;
 use crate::domain::Protocol;
 use crate::domain::command::Args;
 use crate::domain::command::HttpCommand;
@@ -16,33 +15,13 @@ use crate::domain::json::Json;
 use crate::protocol::http::overrides::Watch;
 use crate::protocol::http::overrides::begins;
 use crate::protocol::http::overrides::is_method_field;
+use crate::protocol::web::request::bad;
+use crate::protocol::web::request::folded;
 
 /// How deep a judged JSON body may be nested.
 const MAX_DEPTH: usize = 64;
 /// Headers that ask a server to take another method than the one that was judged.
 const METHOD_OVERRIDES: [&str; 3] = ["x-http-method-override", "x-http-method", "x-method-override"];
-
-/// A request path, taken apart.
-#[derive(Debug, PartialEq, Eq)]
-pub struct Route<'a> {
-    /// The segment after `/c/`, as it came.
-    pub connection: &'a str,
-    /// The rest, as it came: empty, or it starts with `/`.
-    pub rest: &'a str,
-}
-
-/// Takes `/c/<connection>/<rest>` apart; `None` for any other path.
-pub fn route(path: &str) -> Option<Route<'_>> {
-    let below = path.strip_prefix("/c/")?;
-    let end = below.find('/').unwrap_or(below.len());
-    let (connection, rest) = below.split_at(end);
-    Some(Route { connection, rest })
-}
-
-/// The refusal of a request that is wrong or has two readings.
-pub fn bad(what: &str) -> Denied {
-    Denied::new(DenyCode::BadRequest, format!("the request is refused: {what}"))
-}
 
 /// The command of a request with this method, path below the connection, query and headers; its arguments are not read yet.
 pub fn command(
@@ -74,11 +53,6 @@ pub fn command(
 /// Whether a header is one of [`METHOD_OVERRIDES`], also with `_` in place of `-`, which many servers take for the same.
 fn overrides_method(name: &str) -> bool {
     name.starts_with('x') && METHOD_OVERRIDES.contains(&&*folded(name))
-}
-
-/// A header name with `-` for `_`.
-pub fn folded(name: &str) -> String {
-    name.replace('_', "-")
 }
 
 /// `Connection` may name what goes no further than one hop, but not what the body is or whom it is for: that was judged, and must arrive.
@@ -335,6 +309,7 @@ fn form(body: &[u8]) -> Option<Json> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::DenyCode;
 
     #[test]
     fn a_path_has_one_form() {

@@ -1,32 +1,26 @@
 //! One request from its head to its reply: the turns of the pipeline in HTTP's words.
 
 use std::fmt::Write;
-use std::net::IpAddr;
+use std::pin::Pin;
 use std::sync::Arc;
-use std::time::Duration;
 
 use bytes::Bytes;
-use bytes::BytesMut;
 use http::HeaderMap;
 use http::Request;
 use http::Response;
 use http::header;
 use http::request::Parts;
-use http_body_util::BodyExt;
 use hyper::body::Body;
 use hyper::body::Incoming;
 
 use crate::domain::Command;
 use crate::domain::Denied;
-use crate::domain::DenyCode;
 use crate::domain::EventKind;
 use crate::domain::MaskNote;
 use crate::domain::Protocol;
-use crate::domain::RequestId;
 use crate::domain::SessionId;
 use crate::domain::json::write_string;
 use crate::mask::Notes;
-use crate::pipeline::Arrival;
 use crate::pipeline::CommandRecord;
 use crate::pipeline::Exchange;
 use crate::pipeline::Gate;
@@ -34,54 +28,71 @@ use crate::pipeline::Judged;
 use crate::pipeline::body::Capture;
 use crate::pipeline::snapshot::Governed;
 use crate::protocol::http::back;
-use crate::protocol::http::body::ReplyBody;
-use crate::protocol::http::body::RequestBody;
-use crate::protocol::http::body::Sent;
 use crate::protocol::http::body::Upload;
 use crate::protocol::http::command;
-use crate::protocol::http::command::bad;
-use crate::protocol::http::headers;
 use crate::protocol::http::hold;
-use crate::protocol::http::reply;
-use crate::protocol::http::upstream;
-use crate::protocol::http::upstream::Outgoing;
 use crate::protocol::http::websocket;
+use crate::protocol::web::App;
+use crate::protocol::web::body::ReplyBody;
+use crate::protocol::web::body::RequestBody;
+use crate::protocol::web::body::Sent;
+use crate::protocol::web::headers;
+use crate::protocol::web::reply;
+use crate::protocol::web::request;
+use crate::protocol::web::request::Origin;
+use crate::protocol::web::request::read_whole;
+use crate::protocol::web::upstream;
+use crate::protocol::web::upstream::Outgoing;
 use crate::transport::listen::OpenStreams;
 
 /// A request body up to this length is read before the command is recorded, so that the recording has it in one piece.
 const READ_FIRST: u64 = 64 << 10;
-/// How long a body that is read whole may make no progress.
-const STALL: Duration = Duration::from_secs(30);
 
-/// Where a request came from, and its id.
-#[derive(Debug, Clone, Copy)]
-pub struct Origin {
-    /// The request's id.
-    pub request: RequestId,
-    /// The client's address.
-    pub source: IpAddr,
+/// Answers requests on connections to HTTP APIs.
+pub struct HttpApp {
+    gate: Gate,
+    open: OpenStreams,
 }
 
-/// Answers one request below `/c/`.
-pub async fn answer(gate: &Gate, origin: Origin, request: Request<Incoming>) -> Response<ReplyBody> {
+impl HttpApp {
+    /// An app. `open` counts the streams that are handed over to a WebSocket.
+    pub fn new(gate: Gate, open: OpenStreams) -> Self {
+        Self { gate, open }
+    }
+}
+
+impl App for HttpApp {
+    fn protocol(&self) -> Protocol {
+        Protocol::Http
+    }
+
+    fn answer(
+        &self,
+        origin: Origin,
+        request: Request<Incoming>,
+    ) -> Pin<Box<dyn Future<Output = Response<ReplyBody>> + '_>> {
+        Box::pin(answer(self, origin, request))
+    }
+}
+
+async fn answer(app: &HttpApp, origin: Origin, request: Request<Incoming>) -> Response<ReplyBody> {
     let mut session = None;
-    match run(gate, origin, request, &mut session).await {
+    match run(app, origin, request, &mut session).await {
         Ok(response) => response,
         Err(denied) => reply::problem(&denied, origin.request, session),
     }
 }
 
 async fn run(
-    gate: &Gate,
+    app: &HttpApp,
     origin: Origin,
     mut request: Request<Incoming>,
     session: &mut Option<SessionId>,
 ) -> Result<Response<ReplyBody>, Denied> {
-    let open = request.extensions_mut().remove::<OpenStreams>();
     let upgrade = websocket::requested(request.headers())
-        .then(|| websocket::Upgrade { client: hyper::upgrade::on(&mut request), open });
+        .then(|| websocket::Upgrade { client: hyper::upgrade::on(&mut request), open: app.open.clone() });
     let (head, mut body) = request.into_parts();
-    let (exchange, rest) = enter(gate, origin, &head).await?;
+    let (exchange, rest) = request::enter(&app.gate, Protocol::Http, origin, &head).await?;
     *session = Some(exchange.session_id());
     let governed = Arc::clone(exchange.governed());
     let mut recorded = Recorded {
@@ -124,27 +135,6 @@ async fn run(
         }
         Err(denied) => Err(back::failed(guard, denied)),
     }
-}
-
-/// Lets the request in; gives the exchange, and the path below the connection as it came.
-async fn enter<'a>(gate: &Gate, origin: Origin, head: &'a Parts) -> Result<(Exchange, &'a str), Denied> {
-    let path = head.uri.path();
-    let route = command::route(path).unwrap_or(command::Route { connection: "", rest: "" });
-    let token = bearer(&head.headers);
-    let arrival = Arrival {
-        request: origin.request,
-        protocol: Protocol::Http,
-        source: origin.source,
-        token: token.as_ref().ok().copied().flatten(),
-        connection: route.connection,
-        method: head.method.as_str(),
-        path,
-    };
-    if let Err(denied) = token {
-        gate.refuse_stranger(arrival, None, &denied);
-        return Err(denied);
-    }
-    Ok((gate.enter(arrival).await?, route.rest))
 }
 
 /// Reads as much of the request as it takes to judge it, and to hold or record it in one piece.
@@ -210,52 +200,7 @@ fn outgoing_body(
         None if body.is_end_stream() => (RequestBody::Empty, None),
         None => {
             let sent = Arc::new(Sent::default());
-            (RequestBody::Through(Box::new(Upload::new(body, exchange, headers, &sent))), Some(sent))
-        }
-    }
-}
-
-/// The one bearer token of a request: `Ok(None)` where there is none.
-fn bearer(headers: &HeaderMap) -> Result<Option<&str>, Denied> {
-    let mut values = headers.get_all(header::AUTHORIZATION).iter();
-    let (first, second) = (values.next(), values.next());
-    if second.is_some() {
-        return Err(bad("more than one Authorization header").because("two_authorizations"));
-    }
-    let Some(value) = first else { return Ok(None) };
-    let token = value
-        .to_str()
-        .ok()
-        .and_then(|text| text.split_once(' '))
-        .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
-    Ok(Some(token.map_or("", |(_, token)| token.trim_matches(' '))))
-}
-
-/// Reads a body that must be judged or held, up to its limit; not beyond the end of what the command stands on.
-async fn read_whole(body: &mut Incoming, limit: u64, exchange: &Exchange) -> Result<Bytes, Denied> {
-    let too_large = || {
-        let detail =
-            format!("a body that is judged or held may have at most {limit} bytes on this connection");
-        Denied::new(DenyCode::LimitExceeded, detail).because("body_too_large")
-    };
-    let broken = || bad("its body broke off, stalled, or is not framed as it should be").because("body");
-    if body.size_hint().lower() > limit {
-        return Err(too_large());
-    }
-    let mut end = std::pin::pin!(exchange.end_watch().wait());
-    let mut whole = BytesMut::new();
-    loop {
-        let frame = tokio::select! {
-            biased;
-            end = end.as_mut() => return Err(crate::pipeline::session_ended(end)),
-            frame = tokio::time::timeout(STALL, body.frame()) => frame.map_err(|_stalled| broken())?,
-        };
-        let Some(frame) = frame else { return Ok(whole.freeze()) };
-        if let Ok(data) = frame.map_err(|_broken| broken())?.into_data() {
-            if (whole.len() as u64).saturating_add(data.len() as u64) > limit {
-                return Err(too_large());
-            }
-            whole.extend_from_slice(&data);
+            (RequestBody::Through(Box::pin(Upload::new(body, exchange, headers, &sent))), Some(sent))
         }
     }
 }

@@ -9,7 +9,7 @@ use http::HeaderMap;
 use http::header;
 use memchr::memmem;
 
-use crate::protocol::http::coding::Decoder;
+use crate::protocol::web::coding::Decoder;
 use form::FormNames;
 use json::TopNames;
 use parts::Parts;

@@ -24,12 +24,12 @@ use crate::domain::DenyCode;
 use crate::domain::EventKind;
 use crate::domain::event::Direction;
 use crate::pipeline::ReplyGuard;
-use crate::protocol::http::body::ReplyBody;
 use crate::protocol::http::frames::Clear;
 use crate::protocol::http::frames::FrameClearer;
 use crate::protocol::http::frames::FrameReader;
-use crate::protocol::http::headers;
-use crate::protocol::http::reply;
+use crate::protocol::web::body::ReplyBody;
+use crate::protocol::web::headers;
+use crate::protocol::web::reply;
 use crate::transport::listen::OpenStreams;
 
 /// Whether a request asks for a WebSocket.
@@ -53,7 +53,7 @@ pub struct Upgrade {
     /// Its stream, once it is switched.
     pub client: OnUpgrade,
     /// The count of open streams, in which it stays.
-    pub open: Option<OpenStreams>,
+    pub open: OpenStreams,
 }
 
 /// Answers 101 and joins the two sides.
@@ -88,7 +88,7 @@ pub async fn switch(
         format!("{{\"status\":101,\"headers\":[],\"body\":null,\"ttfb_us\":{ttfb},\"end\":\"upgraded\"}}");
     guard.record_head(EventKind::HttpResponse, data).await?;
     let target = hyper::upgrade::on(response);
-    let stream = open.map(|open| open.enter());
+    let stream = open.enter();
     tokio::task::spawn_local(async move {
         let _counted = stream;
         match tokio::try_join!(client, target) {

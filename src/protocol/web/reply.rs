@@ -14,7 +14,7 @@ use crate::domain::DenyCode;
 use crate::domain::RequestId;
 use crate::domain::SessionId;
 use crate::domain::json::write_string;
-use crate::protocol::http::body::ReplyBody;
+use crate::protocol::web::body::ReplyBody;
 
 /// The status of each code, and its title.
 pub const fn status(code: DenyCode) -> (StatusCode, &'static str) {

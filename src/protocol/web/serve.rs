@@ -4,6 +4,7 @@ use std::cell::Cell;
 use std::convert::Infallible;
 use std::net::IpAddr;
 use std::net::SocketAddr;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -27,20 +28,18 @@ use crate::domain::Protocol;
 use crate::domain::RequestId;
 use crate::pipeline::Arrival;
 use crate::pipeline::Gate;
-use crate::protocol::http::body::ReplyBody;
-use crate::protocol::http::codec::HeadLimits;
-use crate::protocol::http::codec::Refusal;
-use crate::protocol::http::codec::STAND_IN_FIELD;
-use crate::protocol::http::command::bad;
-use crate::protocol::http::command::route;
-use crate::protocol::http::exchange;
-use crate::protocol::http::guarded::Guarded;
-use crate::protocol::http::guarded::HEAD_TIME;
-use crate::protocol::http::guarded::REST_TIME;
-use crate::protocol::http::guarded::Shared;
-use crate::protocol::http::reply;
-use crate::protocol::http::websocket;
-use crate::transport::listen::OpenStreams;
+use crate::protocol::web::body::ReplyBody;
+use crate::protocol::web::codec::HeadLimits;
+use crate::protocol::web::codec::Refusal;
+use crate::protocol::web::codec::STAND_IN_FIELD;
+use crate::protocol::web::guarded::Guarded;
+use crate::protocol::web::guarded::HEAD_TIME;
+use crate::protocol::web::guarded::REST_TIME;
+use crate::protocol::web::guarded::Shared;
+use crate::protocol::web::reply;
+use crate::protocol::web::request::Origin;
+use crate::protocol::web::request::bad;
+use crate::protocol::web::request::route;
 use crate::transport::stream::Stream;
 
 /// What the gateway says of itself on `/healthz`, `/readyz` and `/metrics`.
@@ -51,20 +50,39 @@ pub trait Probe: Send + Sync {
     fn metrics(&self) -> String;
 }
 
+/// A protocol over HTTP: what answers the requests on its connections.
+pub trait App {
+    /// The protocol of the connections it answers for.
+    fn protocol(&self) -> Protocol;
+    /// Answers one request below `/c/`, whose head is within the limits.
+    fn answer(
+        &self,
+        origin: Origin,
+        request: Request<Incoming>,
+    ) -> Pin<Box<dyn Future<Output = Response<ReplyBody>> + '_>>;
+}
+
 /// Serves HTTP on the streams of one thread.
-pub struct HttpService {
+pub struct WebService {
     gate: Gate,
     limits: HeadLimits,
     probe: Arc<dyn Probe>,
-    open: OpenStreams,
+    /// The first one answers, with a refusal, for connections that nobody knows.
+    apps: Vec<Box<dyn App>>,
     /// Put on each response, for a gateway that trusts a development issuer.
     dev: bool,
 }
 
-impl HttpService {
-    /// A service. `dev` marks every response with `Hoopctl-Dev: 1`.
-    pub fn new(gate: Gate, limits: HeadLimits, probe: Arc<dyn Probe>, open: OpenStreams, dev: bool) -> Self {
-        Self { gate, limits, probe, open, dev }
+impl WebService {
+    /// A service with at least one app. `dev` marks every response with `Hoopctl-Dev: 1`.
+    pub fn new(
+        gate: Gate,
+        limits: HeadLimits,
+        probe: Arc<dyn Probe>,
+        apps: Vec<Box<dyn App>>,
+        dev: bool,
+    ) -> Self {
+        Self { gate, limits, probe, apps, dev }
     }
 
     /// Serves one client's stream to its end. When `draining` turns true it finishes what it has begun and closes.
@@ -203,33 +221,9 @@ impl HttpService {
         response
     }
 
-    async fn answer(&self, mut request: Request<Incoming>, source: IpAddr) -> Response<ReplyBody> {
+    async fn answer(&self, request: Request<Incoming>, source: IpAddr) -> Response<ReplyBody> {
         let mut response = match request.uri().path() {
-            path if path.starts_with("/c/") => {
-                let origin = exchange::Origin { request: RequestId::new(), source };
-                match self.check(&request) {
-                    Ok(()) => {
-                        if websocket::requested(request.headers()) {
-                            request.extensions_mut().insert(self.open.clone());
-                        }
-                        exchange::answer(&self.gate, origin, request).await
-                    }
-                    Err(denied) => {
-                        let path = request.uri().path();
-                        let arrival = Arrival {
-                            request: origin.request,
-                            protocol: Protocol::Http,
-                            source,
-                            token: None,
-                            connection: route(path).map_or("", |route| route.connection),
-                            method: request.method().as_str(),
-                            path,
-                        };
-                        self.gate.refuse_stranger(arrival, None, &denied);
-                        reply::problem(&denied, origin.request, None)
-                    }
-                }
-            }
+            path if path.starts_with("/c/") => self.answer_on_connection(request, source).await,
             "/healthz" => plain(StatusCode::OK, "ok\n".to_owned()),
             "/readyz" => match self.probe.not_ready() {
                 None => plain(StatusCode::OK, "ready\n".to_owned()),
@@ -246,6 +240,33 @@ impl HttpService {
             response.headers_mut().insert("hoopctl-dev", HeaderValue::from_static("1"));
         }
         response
+    }
+
+    async fn answer_on_connection(&self, request: Request<Incoming>, source: IpAddr) -> Response<ReplyBody> {
+        let origin = Origin { request: RequestId::new(), source };
+        let path = request.uri().path();
+        let connection = route(path).map_or("", |route| route.connection);
+        if let Err(denied) = self.check(&request) {
+            let arrival = Arrival {
+                request: origin.request,
+                protocol: Protocol::Http,
+                source,
+                token: None,
+                connection,
+                method: request.method().as_str(),
+                path,
+            };
+            self.gate.refuse_stranger(arrival, None, &denied);
+            return reply::problem(&denied, origin.request, None);
+        }
+        let snapshot = self.gate.snapshot();
+        let protocol = snapshot.connection(connection).map(|governed| governed.connection.protocol);
+        drop(snapshot);
+        let app = self.apps.iter().find(|app| Some(app.protocol()) == protocol).or(self.apps.first());
+        match app {
+            Some(app) => app.answer(origin, request).await,
+            None => plain(StatusCode::NOT_FOUND, String::new()),
+        }
     }
 
     /// Limits that hold for both versions; those of HTTP/1 have been checked on its bytes already.

@@ -9,7 +9,7 @@ use http::header;
 use crate::domain::Connection;
 use crate::domain::Injection;
 use crate::pipeline::ReplyGuard;
-use crate::protocol::http::command::folded;
+use crate::protocol::web::request::folded;
 
 /// Request headers that never reach a target: hop-by-hop ones (RFC 9110, section 7.6.1), credentials, and whatever claims to speak for
 /// a proxy in between.

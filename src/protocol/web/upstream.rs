@@ -30,8 +30,8 @@ use crate::pipeline::Permit;
 use crate::pipeline::ReplyGuard;
 use crate::pipeline::snapshot::Governed;
 use crate::pipeline::snapshot::Snapshot;
-use crate::protocol::http::body::RequestBody;
-use crate::protocol::http::body::Sent;
+use crate::protocol::web::body::RequestBody;
+use crate::protocol::web::body::Sent;
 use crate::transport::dial::dial;
 use crate::transport::tls;
 

@@ -20,10 +20,10 @@ use tokio::io::ReadBuf;
 use tokio::time::Instant;
 use tokio::time::Sleep;
 
-use crate::protocol::http::codec::Found;
-use crate::protocol::http::codec::HeadLimits;
-use crate::protocol::http::codec::Inspector;
-use crate::protocol::http::codec::Refusal;
+use crate::protocol::web::codec::Found;
+use crate::protocol::web::codec::HeadLimits;
+use crate::protocol::web::codec::Inspector;
+use crate::protocol::web::codec::Refusal;
 
 /// How long a request head may take from its first byte.
 pub const HEAD_TIME: Duration = Duration::from_secs(10);

@@ -1,0 +1,20 @@
+//! What every protocol over HTTP shares: the listener and its guard before hyper, the headers that cross the gateway, the streams to targets,
+//! refusals. RFC 9110 (semantics), RFC 9112 (HTTP/1.1), RFC 9113 (HTTP/2).
+//!
+//! Requests come as `/c/<connection>/<path>`. Which protocol's [`App`] answers one hangs on the connection.
+
+pub mod body;
+pub mod codec;
+pub mod coding;
+mod guarded;
+pub mod headers;
+pub mod reply;
+pub mod request;
+mod serve;
+pub mod upstream;
+
+pub use codec::HeadLimits;
+pub use serve::App;
+pub use serve::Probe;
+pub use serve::WebService;
+pub use upstream::sweep;
