@@ -136,7 +136,9 @@ fn only_upstream_takes_a_permit_apart_and_protocols_do_not_know_each_other() {
             let folder = folder.as_os_str().to_str().unwrap();
             for rest in text.split("crate::protocol::").skip(1) {
                 assert!(
-                    folder == "mod.rs" || rest.starts_with(folder) || (folder != "web" && rest.starts_with("web")),
+                    folder == "mod.rs"
+                        || rest.starts_with(folder)
+                        || (folder != "web" && rest.starts_with("web")),
                     "{} names another protocol",
                     path.display()
                 );

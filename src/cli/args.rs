@@ -114,7 +114,7 @@ pub enum Noun {
     Status(StatusArgs),
     /// Connections: targets and how the gateway logs in there
     #[command(subcommand, aliases = ["connects", "connection", "connections", "conn", "conns"], after_help = help::CONNECT)]
-    Connect(ConnectVerb),
+    Connect(Box<ConnectVerb>),
     /// Policies: what passes, waits or is blocked
     #[command(subcommand, aliases = ["policies"], after_help = help::POLICY)]
     Policy(Box<PolicyVerb>),

@@ -46,16 +46,19 @@ pub fn test(terminal: Terminal, access: &Access, file: &Path) -> Outcome {
     let judge = judge
         .transpose()
         .map_err(|error| Failure::failed(format!("cannot start the SQL parser: {error}")))?;
-    let judged = |case: &Case, connection: &Connection| match (&case.sql, &judge, connection.protocol) {
-        (Some(sql), Some(judge), Protocol::Postgres) => {
+    let judged = |case: &Case, connection: &Connection| match (connection.protocol, &case.sql, &case.mcp) {
+        (Protocol::Http, None, None) => judged(case),
+        (Protocol::Mcp, None, Some(mcp)) => mcp.command(connection),
+        (Protocol::Postgres, Some(sql), None) => {
+            let judge = judge.as_ref().ok_or("there is no SQL parser")?;
             let judgement = access.block_on(judge.judge(sql.as_bytes(), Lexing::default()));
             Ok(postgres::command::command(sql.as_bytes(), &judgement, |_name| None, |_function| false))
         }
-        (None, _, Protocol::Http) => judged(case),
-        (_, _, Protocol::Http) => {
+        (Protocol::Http, ..) => {
             Err(format!("{} is an HTTP connection: write method and path", case.connection))
         }
-        (_, _, Protocol::Postgres) => Err(format!("{} is a database: write sql", case.connection)),
+        (Protocol::Mcp, ..) => Err(format!("{} is an MCP server: write mcp", case.connection)),
+        (Protocol::Postgres, ..) => Err(format!("{} is a database: write sql", case.connection)),
     };
     let report = cases::run(&cases, &policies, &connections, output::now_ms(), &judged);
     let rows: Vec<Row> = report.cases.iter().map(row).collect();

@@ -20,6 +20,7 @@ use crate::cli::open;
 use crate::cli::open::OpenArgs;
 use crate::cli::output::Terminal;
 use crate::cli::place::Place;
+use crate::cli::probe;
 use crate::cli::probe::Target;
 use crate::cli::report::Exit;
 use crate::cli::report::Failure;
@@ -140,7 +141,7 @@ pub fn run(terminal: Terminal, place: &Place, verb: ConnectVerb) -> Outcome {
             entity::absolute_paths(&mut table, None)?;
             if !table.contains_key("upstream") {
                 return Err(Failure::usage("--upstream is missing")
-                    .hint("--upstream https://HOST/PATH, or postgres://HOST/DATABASE"));
+                    .hint("--upstream https://HOST/PATH, mcp+https://HOST/PATH, 'mcp+stdio:PROGRAM ARGUMENTS' or postgres://HOST/DATABASE"));
             }
             if args.test {
                 let toml = toml::to_string(&table).unwrap_or_default();
@@ -180,6 +181,7 @@ pub fn run(terminal: Terminal, place: &Place, verb: ConnectVerb) -> Outcome {
             let connection = connection_of(&view)?;
             let text = match connection.protocol {
                 Protocol::Http => env(place, &connection.name, client)?,
+                Protocol::Mcp => mcp_env(place, &connection.name, client)?,
                 Protocol::Postgres => database_env(place, &connection.name, client)?,
             };
             terminal.data(&text)?;
@@ -204,10 +206,17 @@ fn connection_of(view: &EntityView) -> Result<Connection, Failure> {
     }
 }
 
-/// Opens a stream to the target as the gateway would: name, TCP, TLS. Nobody logs in.
+/// Opens a stream to the target as the gateway would: name, TCP, TLS. Nobody logs in. A program is only looked for, not started.
 pub fn dial(terminal: Terminal, connection: &Connection) -> Result<Duration, Failure> {
-    let upstream = &connection.upstream;
+    let upstream = connection.upstream.shown();
     let begin = Instant::now();
+    if let Some(program) = &connection.upstream.program {
+        let path = probe::find(program).map_err(|error| {
+            Failure::failed(format!("cannot start {upstream}: {error}")).code("upstream_unavailable")
+        })?;
+        terminal.say(&format!("{upstream} is there: {}; it was not started", path.display()));
+        return Ok(begin.elapsed());
+    }
     Target::of(connection, connection.limits.connect).reach().map_err(|error| {
         Failure::failed(format!("cannot reach {upstream}: {error}")).code("upstream_unavailable")
     })?;
@@ -236,6 +245,24 @@ fn env(place: &Place, name: &ConnectionName, client: Option<ClientKind>) -> Resu
                 "{name} is an HTTP connection, and psql a client of PostgreSQL"
             ))
             .hint("--for curl, dotenv or python"));
+        }
+    })
+}
+
+/// What a client of an MCP connection needs.
+fn mcp_env(place: &Place, name: &ConnectionName, client: Option<ClientKind>) -> Result<String, Failure> {
+    let base = format!("{}/c/{name}", place.public_url()?);
+    Ok(match client.unwrap_or(ClientKind::Curl) {
+        ClientKind::Curl => format!(
+            "curl -H \"Authorization: Bearer $TOKEN\" -H 'Content-Type: application/json' \\\n  \
+             -H 'Accept: application/json, text/event-stream' \\\n  \
+             -d '{{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"initialize\",\"params\":{{\"protocolVersion\":\"2025-11-25\",\"capabilities\":{{}},\"clientInfo\":{{\"name\":\"curl\",\"version\":\"0\"}}}}}}' \\\n  \
+             {base}\n"
+        ),
+        ClientKind::Dotenv => env(place, name, Some(ClientKind::Dotenv))?,
+        ClientKind::Python | ClientKind::Psql => {
+            return Err(Failure::usage(format!("{name} is an MCP server: its address is {base}"))
+                .hint("--for curl or dotenv"));
         }
     })
 }

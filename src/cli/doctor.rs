@@ -12,6 +12,7 @@ use crate::cli::check::Checks;
 use crate::cli::output;
 use crate::cli::output::Terminal;
 use crate::cli::place::Place;
+use crate::cli::probe;
 use crate::cli::probe::Target;
 use crate::cli::report::Exit;
 use crate::cli::report::Outcome;
@@ -278,6 +279,20 @@ fn targets(checks: &mut Checks, place: &Place, config: &Config, running: bool) {
     for connection in stored(place, running).iter().chain(&config.connections) {
         let what = format!("connection {}", connection.name);
         let upstream = &connection.upstream;
+        if let Some(program) = &upstream.program {
+            match probe::find(program) {
+                Ok(path) => checks.good(&what, format!("{} is there: {}", upstream.shown(), path.display())),
+                Err(error) => checks.wrong(
+                    &what,
+                    format!("{}: {error}", upstream.shown()),
+                    "install it, or write its path from the root on",
+                ),
+            }
+            if let Some(source) = connection.inject.source() {
+                credential(checks, &what, source);
+            }
+            continue;
+        }
         if upstream.protocol == Protocol::Postgres && config.gateway.postgres_listen.is_none() {
             let found = "the gateway has no listener for PostgreSQL, so nobody can use it";
             checks.doubtful(&what, found, "set gateway.postgres_listen, and restart the gateway");

@@ -1,5 +1,7 @@
 //! Options of `add` and `edit` that become the TOML table of a connection or policy.
 
+mod mcp;
+
 use std::io::Read;
 use std::path::Path;
 use std::path::PathBuf;
@@ -8,6 +10,7 @@ use clap::Args;
 use toml::Table;
 use toml::Value;
 
+pub use crate::cli::entity::mcp::McpOptions;
 use crate::cli::report::Exit;
 use crate::cli::report::Failure;
 use crate::domain::secret::SecretRef;
@@ -19,14 +22,14 @@ pub struct ConnectionOptions {
     #[arg(
         long,
         value_name = "URL",
-        help = "Where the target is: an http or https URL, or postgres://HOST/DATABASE"
+        help = "Where the target is: an http or https URL, mcp+https://HOST/PATH, 'mcp+stdio:PROGRAM ARGUMENTS', or postgres://HOST/DATABASE"
     )]
     pub upstream: Option<String>,
     /// Its credential.
     #[arg(
         long,
         value_name = "RULE",
-        help = "Its credential: bearer:SRC, basic:USER:SRC, header:NAME:SRC or none, password:USER:SRC for a database; SRC is env:NAME, file:PATH, store:KEY or exec:COMMAND"
+        help = "Its credential: bearer:SRC, basic:USER:SRC, header:NAME:SRC or none, password:USER:SRC for a database, env:NAME:SRC for a program; SRC is env:NAME, file:PATH, store:KEY or exec:COMMAND"
     )]
     pub inject: Option<String>,
     /// A label that policies and masks match; may be repeated
@@ -46,6 +49,9 @@ pub struct ConnectionOptions {
     /// What only databases have
     #[command(flatten)]
     pub database: DatabaseOptions,
+    /// What only MCP servers have
+    #[command(flatten)]
+    pub mcp: McpOptions,
 }
 
 /// The options of a connection that only databases have.
@@ -114,13 +120,22 @@ pub struct PolicyOptions {
     /// A class: read, write, ddl, admin or unknown
     #[arg(long = "operation", value_name = "CLASS", help_heading = "What")]
     pub operations: Vec<String>,
-    /// An HTTP method
+    /// A method of HTTP or MCP, such as PATCH or 'resources/*'
     #[arg(long = "method", value_name = "METHOD", help_heading = "What")]
     pub methods: Vec<String>,
     /// A path below the connection: * within a segment, ** over segments
     #[arg(long = "path", value_name = "GLOB", help_heading = "What")]
     pub paths: Vec<String>,
-    /// A value in the body, such as amount='> 1000'
+    /// A tool of an MCP server, or a glob over names
+    #[arg(long = "tool", value_name = "GLOB", help_heading = "What")]
+    pub tools: Vec<String>,
+    /// A prompt of an MCP server, or a glob over names
+    #[arg(long = "prompt", value_name = "GLOB", help_heading = "What")]
+    pub prompts: Vec<String>,
+    /// A resource of an MCP server: a URI, * within a segment, ** over segments
+    #[arg(long = "resource", value_name = "GLOB", help_heading = "What")]
+    pub resources: Vec<String>,
+    /// A value in the body or in MCP arguments, such as amount='> 1000'
     #[arg(long = "arg", value_name = "PATH=PATTERN", value_parser = pair, help_heading = "What")]
     pub args: Vec<(String, String)>,
     /// A table that a SQL text names, such as crm.customers or 'hr.*'
@@ -181,6 +196,7 @@ impl ConnectionOptions {
             && self.limits.is_empty()
             && self.ca_file.is_none()
             && self.database.is_empty()
+            && self.mcp.is_empty()
     }
 
     /// Puts what is given into the table of a connection; the rest of it stays.
@@ -201,7 +217,8 @@ impl ConnectionOptions {
             Ok(number) if matches!(key, "rate" | "rows") => Value::Integer(number),
             _ => Value::String(value.to_owned()),
         })?;
-        self.database.apply(table)
+        self.database.apply(table)?;
+        self.mcp.apply(table)
     }
 }
 
@@ -264,6 +281,9 @@ impl PolicyOptions {
             ("operations", &self.operations),
             ("methods", &self.methods),
             ("paths", &self.paths),
+            ("tools", &self.tools),
+            ("prompts", &self.prompts),
+            ("resources", &self.resources),
             ("tables", &self.tables),
             ("columns", &self.columns),
             ("columns_not", &self.columns_not),
@@ -348,10 +368,10 @@ fn refuse_literal(inject: &str) -> Result<(), Failure> {
     let source = match kind {
         "none" if rest.is_empty() => return Ok(()),
         "bearer" => Some(rest),
-        "basic" | "header" | "password" => rest.split_once(':').map(|(_, source)| source),
+        "basic" | "env" | "header" | "password" => rest.split_once(':').map(|(_, source)| source),
         _ => {
             return Err(Failure::usage(
-                "--inject is one of bearer:SRC, basic:USER:SRC, header:NAME:SRC, password:USER:SRC, none",
+                "--inject is one of bearer:SRC, basic:USER:SRC, header:NAME:SRC, password:USER:SRC, env:NAME:SRC, none",
             ));
         }
     };
@@ -362,6 +382,7 @@ fn refuse_literal(inject: &str) -> Result<(), Failure> {
         "bearer" => "bearer:env:NAME",
         "basic" => "basic:USER:env:NAME",
         "password" => "password:USER:env:NAME",
+        "env" => "env:NAME:env:NAME",
         _ => "header:NAME:env:NAME",
     };
     let message = "a secret is named by its source, never written into the command line";
@@ -407,7 +428,9 @@ pub fn absolute_paths(table: &mut Table, file: Option<&Path>) -> Result<(), Fail
     if let Some(Value::String(inject)) = table.get_mut("inject") {
         let source = match inject.split_once(':') {
             Some(("bearer", source)) => Some(source),
-            Some(("basic" | "header" | "password", rest)) => rest.split_once(':').map(|(_, source)| source),
+            Some(("basic" | "env" | "header" | "password", rest)) => {
+                rest.split_once(':').map(|(_, source)| source)
+            }
             _ => None,
         };
         if let Some(path) =
@@ -473,6 +496,7 @@ mod tests {
                 ("/etc/h/ca.pem".into(), "header:X-Key:file:/etc/h/a/b".into()),
             ),
             ("a", "password:u:file:t", None, (format!("{here}/a"), format!("password:u:file:{here}/t"))),
+            ("a", "env:TOKEN:file:t", None, (format!("{here}/a"), format!("env:TOKEN:file:{here}/t"))),
             ("a", "bearer:file:/t", Some("c.toml"), (format!("{here}/a"), "bearer:file:/t".into())),
             ("/a", "bearer:exec:file t", None, ("/a".into(), "bearer:exec:file t".into())),
             ("/a", "basic:file:env:X", None, ("/a".into(), "basic:file:env:X".into())),

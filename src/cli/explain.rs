@@ -16,12 +16,17 @@ use crate::cli::report::Exit;
 use crate::cli::report::Failure;
 use crate::cli::report::Outcome;
 use crate::control::noun::gateway::Explain;
+use crate::control::noun::gateway::ExplainMcp;
 use crate::control::noun::gateway::ExplainReport;
 use crate::control::noun::gateway::RuleReport;
+use crate::domain::Class;
+use crate::domain::McpCommand;
 use crate::domain::connection::ConnectionName;
+use crate::domain::json::Json;
 use crate::domain::principal::Kind;
 use crate::domain::text::Shown;
 use crate::domain::verdict::Effect;
+use crate::policy::NEEDS_NO_POLICY;
 use crate::policy::SqlSummary;
 
 /// `policy explain`.
@@ -57,18 +62,91 @@ pub struct ExplainArgs {
     /// The SQL text for a database, in place of method and path
     #[arg(long, value_name = "TEXT", conflicts_with_all = ["method", "path", "body"])]
     pub sql: Option<String>,
+    /// What an MCP server is asked for, in place of a path
+    #[command(flatten)]
+    pub mcp: McpMessage,
     /// The body, as JSON
     #[arg(long, value_name = "JSON")]
     pub body: Option<String>,
     /// End with 0 for allow, 8 for approve, 9 for deny
     #[arg(long)]
     pub exit_code: bool,
-    /// The HTTP method
-    #[arg(required_unless_present = "sql")]
+    /// The HTTP method, or that of an MCP message, such as tools/list
+    #[arg(required_unless_present_any = ["sql", "tool", "prompt", "resource"])]
     pub method: Option<String>,
-    /// The path below the connection
-    #[arg(required_unless_present = "sql")]
+    /// The path below the connection, for HTTP
     pub path: Option<String>,
+}
+
+/// What an MCP message names.
+#[derive(Debug, Clone, Default, Args)]
+pub struct McpMessage {
+    /// The tool that is called
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["sql", "path", "body"], help_heading = "MCP servers")]
+    pub tool: Option<String>,
+    /// The prompt that is asked for
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["sql", "path", "body"], help_heading = "MCP servers")]
+    pub prompt: Option<String>,
+    /// The resource that is read
+    #[arg(long, value_name = "URI", conflicts_with_all = ["sql", "path", "body"], help_heading = "MCP servers")]
+    pub resource: Option<String>,
+    /// An argument; a value that is JSON counts as such, else as text; may be repeated
+    #[arg(long = "arg", value_name = "NAME=VALUE", value_parser = pair, conflicts_with = "arguments", help_heading = "MCP servers")]
+    pub args: Vec<(String, String)>,
+    /// All arguments, as JSON
+    #[arg(long = "args", value_name = "JSON", help_heading = "MCP servers")]
+    pub arguments: Option<String>,
+    /// What the server says of the tool: that it only reads
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true", help_heading = "MCP servers")]
+    pub read_only: Option<bool>,
+}
+
+impl McpMessage {
+    /// The arguments as JSON text, if there are any.
+    fn json(&self) -> Option<String> {
+        let value = |text: &str| match Json::parse(text.as_bytes(), ARGUMENTS_DEPTH) {
+            Ok(value) => value,
+            Err(_no_json) => Json::String(text.into()),
+        };
+        let members = || self.args.iter().map(|(name, text)| (name.as_str().into(), value(text))).collect();
+        match &self.arguments {
+            Some(text) => Some(text.clone()),
+            None => (!self.args.is_empty()).then(|| Json::Object(members()).to_string()),
+        }
+    }
+
+    /// Whether one of its options is given.
+    fn is_given(&self) -> bool {
+        let names = [&self.tool, &self.prompt, &self.resource, &self.arguments];
+        names.iter().any(|name| name.is_some()) || !self.args.is_empty() || self.read_only.is_some()
+    }
+}
+
+/// How deep arguments may be nested, as on the wire.
+const ARGUMENTS_DEPTH: usize = 64;
+
+/// The MCP message that is asked about, if it is one: an option of it is given, or a method that HTTP cannot have or MCP has.
+fn message(args: &ExplainArgs) -> Result<Option<ExplainMcp>, Failure> {
+    let of_mcp = |method: &str| method.contains('/') || McpCommand::class_of(method) != Class::Unknown;
+    let named = args.path.is_none() && args.method.as_deref().is_some_and(of_mcp);
+    if !named && !args.mcp.is_given() {
+        return match (&args.path, &args.sql) {
+            (None, None) => Err(Failure::usage("PATH is missing: a request has a method and a path")
+                .hint("for an MCP server: --tool, --prompt, --resource or a method such as tools/list")),
+            _ => Ok(None),
+        };
+    }
+    if args.path.is_some() || args.sql.is_some() {
+        return Err(Failure::usage("an MCP message has neither a path nor SQL"));
+    }
+    Ok(Some(ExplainMcp {
+        method: args.method.clone(),
+        tool: args.mcp.tool.clone(),
+        prompt: args.mcp.prompt.clone(),
+        resource: args.mcp.resource.clone(),
+        arguments: args.mcp.json(),
+        read_only: args.mcp.read_only,
+    }))
 }
 
 /// Reads a kind of caller.
@@ -94,14 +172,21 @@ fn principal(access: &Access, given: &str) -> Result<String, Failure> {
 
 /// What is asked about, on one line. Not escaped.
 fn told(ask: &Explain) -> String {
-    match &ask.sql {
-        Some(sql) => sql.split_whitespace().collect::<Vec<_>>().join(" "),
-        None => format!("{} {}", ask.method, ask.path),
+    match (&ask.sql, &ask.mcp) {
+        (Some(sql), _) => sql.split_whitespace().collect::<Vec<_>>().join(" "),
+        (None, Some(ExplainMcp { method, tool, prompt, resource, .. })) => {
+            let [method, tool, prompt, resource] =
+                [method, tool, prompt, resource].map(|text| text.as_deref());
+            let message = McpCommand::of_parts(method, tool, prompt, resource);
+            message.map(|message| message.line()).unwrap_or_default()
+        }
+        (None, None) => format!("{} {}", ask.method, ask.path),
     }
 }
 
-/// Says what happens to one request or SQL text, and why.
+/// Says what happens to one request, SQL text or MCP message, and why.
 pub fn explain(terminal: Terminal, access: &Access, args: &ExplainArgs) -> Outcome {
+    let mcp = message(args)?;
     let ask = Explain {
         principal: principal(access, &args.principal)?,
         groups: (!args.groups_unknown).then(|| args.groups.clone()),
@@ -112,9 +197,10 @@ pub fn explain(terminal: Terminal, access: &Access, args: &ExplainArgs) -> Outco
         source: args.source_ip,
         at_ms: None,
         connection: connection(&args.connection)?,
-        method: args.method.clone().unwrap_or_default(),
+        method: args.method.clone().filter(|_| mcp.is_none()).unwrap_or_default(),
         path: args.path.clone().unwrap_or_default(),
         sql: args.sql.clone(),
+        mcp,
         body: args.body.clone(),
         content_type: None,
     };
@@ -150,9 +236,12 @@ fn render(terminal: Terminal, asked: &str, report: &ExplainReport) -> String {
         "{verdict}  {why}\n  {}\n  class {}, {}policy revision {}\n",
         Shown(asked),
         Shown(&report.class),
-        if report.sql.is_some() { String::new() } else { format!("judged path {}, ", Shown(&report.path)) },
+        if report.path.is_empty() { String::new() } else { format!("judged path {}, ", Shown(&report.path)) },
         report.revision
     );
+    if report.needs_no_policy {
+        writeln!(text, "  {NEEDS_NO_POLICY}").ok();
+    }
     for (word, said) in report.sql.iter().flat_map(SqlSummary::lines) {
         writeln!(text, "  {word}: {}", Shown(&said)).ok();
     }

@@ -85,6 +85,8 @@ Examples:
   hoopctl connect add wiki --upstream http://127.0.0.1:9000 --inject basic:svc:file:/run/secrets/wiki
   hoopctl connect add crm --upstream https://crm.internal --tag env=prod --limit session=30m --test
   hoopctl connect add appdb --upstream postgres://db.internal/app --inject password:gateway:store:appdb --readonly --rows 10000
+  hoopctl connect add tools --upstream mcp+https://tools.internal/mcp --inject bearer:store:tools
+  hoopctl connect add files --upstream 'mcp+stdio:files-server --root /srv/files' --inject env:TOKEN:store:files
 
 A secret is named by its source, never written out: env:NAME, file:PATH, store:KEY, exec:COMMAND.
 Relative paths start here, or at the folder of --file, and are kept as absolute ones.
@@ -114,6 +116,7 @@ Examples:
   hoopctl policy add crm-reads --allow --group support --connection crm --operation read
   hoopctl policy explain --as agent-7 --group support --connection crm PATCH /customers/7
   hoopctl policy explain --as agent-7 --group support --connection appdb --sql 'SELECT name FROM customers'
+  hoopctl policy explain --as agent-7 --group support --connection shop --tool refund --arg amount=1200
 
 Deny beats approve beats allow; what no policy allows is denied.";
 
@@ -125,10 +128,12 @@ Examples:
   hoopctl policy add no-exports --deny --path '/export/**' --message 'Ask #dba for an export.'
   hoopctl policy add no-numbers --deny --connection appdb --column '*.ssn'
   hoopctl policy add orders --allow --group app --connection appdb --operation write --table public.orders
+  hoopctl policy add tools --allow --group support --connection shop --tool 'list_*' --tool echo
   hoopctl policy add -f policy.toml crm-reads
 
 Values of one option are alternatives; different options must all hold. A SQL text may name several tables, columns,
-functions and verbs: an allow wants all of them among the values, a deny and an approve one.
+functions and verbs: an allow wants all of them among the values, a deny and an approve one. A call of an MCP tool
+is allowed by a policy that names the tool.
 Next: hoopctl policy explain shows what it does to one command.";
 
 /// After the help of `policy explain`.
@@ -138,6 +143,8 @@ Examples:
   hoopctl policy explain --as kim --kind human --connection crm --body '{\"amount\": 1200}' POST /refunds
   hoopctl policy explain --exit-code --as agent-7 --connection crm GET /customers
   hoopctl policy explain --as agent-7 --group support --connection appdb --sql 'SELECT name FROM customers'
+  hoopctl policy explain --as agent-7 --group support --connection shop --tool refund --args '{\"amount\": 1200}'
+  hoopctl policy explain --as agent-7 --group support --connection shop tools/list
 
 SQL is judged as the first text of a session: what is prepared before, and the functions of the target, are not known.
 With --exit-code: 0 allow, 8 approve, 9 deny.";
@@ -160,7 +167,8 @@ The file holds one table for each request, with the verdict it should get:
 Of as: subject is the principal; groups may be \"unknown\" and default to none, kind (human, app, agent) to human;
 client, issuer and claims may be given. Of the case: query, source (an address), at (a time), and unreadable = true
 for a body that cannot be read. body is a TOML value, or a text that holds JSON. rule is optional. A case of a database
-has sql = \"SELECT 1\" in place of method and path.
+has sql = \"SELECT 1\" in place of method and path, one of an MCP server mcp = { tool = \"refund\",
+arguments = { amount = 5 } }; or prompt, resource, method; read_only = true is what the server says of the tool.
 
 Ends with 0 when all get their verdict, 1 when one does not, 3 when the file cannot be read. What failed is explained,
 and policies that no case reaches are listed.";

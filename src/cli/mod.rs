@@ -81,7 +81,7 @@ fn dispatch(terminal: Terminal, place: &Place, noun: Noun) -> Outcome {
         Noun::Approval(verb) => approval::run(terminal, place, verb),
         Noun::Completions(args) => completions::completions(terminal, &args),
         Noun::Config(verb) => config::run(terminal, place, &verb),
-        Noun::Connect(verb) => connect::run(terminal, place, verb),
+        Noun::Connect(verb) => connect::run(terminal, place, *verb),
         Noun::Demo(args) => demo::run(terminal, &args),
         Noun::Doctor => doctor::run(terminal, place),
         Noun::Grant(verb) => grant::run(terminal, place, verb),

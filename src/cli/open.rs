@@ -108,6 +108,7 @@ pub fn run(terminal: Terminal, place: &Place, args: &OpenArgs) -> Outcome {
         host: gateway.host.into(),
         port: gateway.port,
         base_path: "".into(),
+        program: None,
     };
     access::runtime()?.block_on(LocalSet::new().run_until(async {
         // A variable of this process cannot be set any more: better said now than to each client.

@@ -4,7 +4,9 @@ use std::io::Read;
 use std::io::Write;
 use std::net::TcpStream;
 use std::net::ToSocketAddrs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,6 +14,7 @@ use bytes::BytesMut;
 
 use crate::domain::connection::Connection;
 use crate::domain::connection::Protocol;
+use crate::domain::connection::mcp::Program;
 use crate::protocol::postgres::wire::opening::write_ssl_request;
 use crate::transport::tls;
 
@@ -43,8 +46,30 @@ pub enum Stream {
 /// The most that is read of a reply's head, in bytes.
 const HEAD_MAX: usize = 32 << 10;
 
+/// Where a program is that the gateway would start: by its path, or by `PATH` of this process.
+///
+/// # Errors
+/// It is not there, or cannot be run.
+pub fn find(program: &Program) -> Result<PathBuf, String> {
+    let can_run = |path: &Path| {
+        let found = std::fs::metadata(path);
+        found.is_ok_and(|found| found.is_file() && found.permissions().mode() & 0o111 != 0)
+    };
+    let name = Path::new(&*program.name);
+    if name.is_absolute() {
+        return if can_run(name) {
+            Ok(name.to_owned())
+        } else {
+            Err("no program that can be run is there".to_owned())
+        };
+    }
+    let folders = std::env::var_os("PATH").unwrap_or_default();
+    let mut paths = std::env::split_paths(&folders).map(|folder| folder.join(name));
+    paths.find(|path| can_run(path)).ok_or_else(|| "PATH finds no such program".to_owned())
+}
+
 impl<'a> Target<'a> {
-    /// The target of a connection; each step may take `timeout`.
+    /// The target of a connection that has an address; each step may take `timeout`.
     pub fn of(connection: &'a Connection, timeout: Duration) -> Self {
         let upstream = &connection.upstream;
         Self {
@@ -65,7 +90,7 @@ impl Target<'_> {
     /// Which step failed, in words.
     pub fn reach(&self) -> Result<Stream, String> {
         match self.protocol {
-            Protocol::Http => self.open(&[b"h2", b"http/1.1"]),
+            Protocol::Http | Protocol::Mcp => self.open(&[b"h2", b"http/1.1"]),
             Protocol::Postgres => self.open(&[b"postgresql"]),
         }
     }

@@ -21,7 +21,7 @@ use crate::policy::When;
 
 /// Conditions of the contract on what only other protocols have. A rule without them would match more than it says, so
 /// they are refused, not passed over.
-const LATER: [&str; 5] = ["tools", "prompts", "resources", "namespaces", "command"];
+const LATER: [&str; 2] = ["namespaces", "command"];
 
 const MATCH_HINT: &str =
     "say whom and what it is about: match = { groups = [\"GROUP\"], connections = [\"NAME\"] }";
@@ -91,7 +91,7 @@ fn matcher(table: &mut Table<'_>) -> Matcher {
     let verbs: Vec<(&str, Verb)> = Verb::ALL.iter().map(|verb| (verb.as_str(), *verb)).collect();
     table.later(
         &LATER,
-        "accepted are operations; for HTTP methods, paths, args; for SQL tables, columns, columns_not, functions, verbs",
+        "accepted are operations; for HTTP methods, paths, args; for MCP methods, tools, prompts, resources, args; for SQL tables, columns, columns_not, functions, verbs",
     );
     let texts = |table: &mut Table<'_>, key| table.take(key).map(|value| value.texts()).unwrap_or_default();
     let map = |table: &mut Table<'_>, key| table.take(key).map(|value| value.text_map()).unwrap_or_default();
@@ -109,6 +109,9 @@ fn matcher(table: &mut Table<'_>) -> Matcher {
         operations: table.take("operations").map(|value| value.words(&classes)).unwrap_or_default(),
         methods: texts(table, "methods"),
         paths: texts(table, "paths"),
+        tools: texts(table, "tools"),
+        prompts: texts(table, "prompts"),
+        resources: texts(table, "resources"),
         args: map(table, "args"),
         tables: texts(table, "tables"),
         columns: texts(table, "columns"),
@@ -119,8 +122,8 @@ fn matcher(table: &mut Table<'_>) -> Matcher {
 }
 
 fn protocol(value: &Value<'_>) -> Option<Protocol> {
-    if value.node.as_str().is_some_and(|word| ["graph", "kubernetes", "mcp"].contains(&word)) {
-        value.problem("not supported by this version of hoopctl", "accepted: http, postgres".to_owned());
+    if value.node.as_str().is_some_and(|word| ["graph", "kubernetes"].contains(&word)) {
+        value.problem("not supported by this version of hoopctl", "accepted: http, mcp, postgres".to_owned());
         return None;
     }
     let words: Vec<(&str, Protocol)> =

@@ -13,6 +13,8 @@ use crate::domain::connection::ApprovalMode;
 use crate::domain::connection::Connection;
 use crate::domain::connection::ConnectionLimits;
 use crate::domain::connection::Injection;
+use crate::domain::connection::mcp::PinMode;
+use crate::domain::connection::mcp::ServerRequest;
 use crate::domain::mask::MaskOp;
 use crate::domain::mask::MaskRule;
 use crate::domain::units;
@@ -124,6 +126,16 @@ fn render_connection(connection: &Connection, body: &mut Body) {
     body.flag("accept_cleartext", database.accept.accept_cleartext);
     body.flag("accept_md5", database.accept.accept_md5);
     body.flag("accept_trust", database.accept.accept_trust);
+    let mcp = &connection.mcp;
+    body.map("env", &mcp.env);
+    body.flag("trust_annotations", mcp.trust_annotations);
+    if mcp.pin != PinMode::default() {
+        body.text("pin", mcp.pin.as_str());
+    }
+    let requests: Vec<ServerRequest> = mcp.allow_server_requests.iter().copied().collect();
+    body.texts("allow_server_requests", &requests);
+    body.texts("elicitation_hosts", &mcp.elicitation_hosts);
+    body.texts("origins", &mcp.origins);
 }
 
 fn render_mask(mask: &MaskRule, body: &mut Body) {
@@ -192,6 +204,9 @@ fn matcher(matcher: &Matcher) -> Body {
     body.texts("operations", &matcher.operations);
     body.texts("methods", &matcher.methods);
     body.texts("paths", &matcher.paths);
+    body.texts("tools", &matcher.tools);
+    body.texts("prompts", &matcher.prompts);
+    body.texts("resources", &matcher.resources);
     body.map("args", &matcher.args);
     body.texts("tables", &matcher.tables);
     body.texts("columns", &matcher.columns);

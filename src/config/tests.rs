@@ -4,6 +4,7 @@ mod databases;
 mod golden;
 mod hostile;
 mod roundtrip;
+mod servers;
 
 use std::path::Path;
 

@@ -114,6 +114,12 @@ tags = { data = "pii" }
 # upstream = "postgres://db.example.com/app"
 # inject = "password:USER:env:APPDB_PASSWORD"
 
+# An MCP server behind an address, or mcp+stdio:PROGRAM ARGUMENTS. More of its keys: trust_annotations, pin, env.
+# [[connection]]
+# name = "tools"
+# upstream = "mcp+https://tools.example.com/mcp"
+# inject = "bearer:env:TOOLS_TOKEN"
+
 "#;
 
 const RULES: &str = r#"# Nothing is allowed unless a policy says so; deny beats approve, approve beats allow, their order never matters.

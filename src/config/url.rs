@@ -1,7 +1,8 @@
 //! Addresses of targets and issuers: one strict reading of `http://` and `https://`, or a fault that says what is wrong. Those of
-//! databases are in [`postgres`].
+//! databases are in [`postgres`], programs that are started as a target in [`program`].
 
 pub(super) mod postgres;
+pub(super) mod program;
 
 use std::net::IpAddr;
 use std::net::Ipv4Addr;
@@ -45,6 +46,8 @@ pub(super) enum UrlFault {
     Unproven { mode: &'static str },
     #[error("a user name or password in the URL")]
     UserInfo,
+    #[error(transparent)]
+    Words(#[from] program::WordsFault),
 }
 
 impl UrlFault {
@@ -72,14 +75,14 @@ impl UrlFault {
                 "accepted: sslmode=verify-full, which is the default (ca_file names an authority of your own), or sslmode=disable"
             }
             Self::Fragment | Self::Query => "leave it out",
+            Self::Words(fault) => fault.hint(),
             Self::Port => return None,
         })
     }
 }
 
 /// Schemes of the contract that other versions serve.
-const LATER: [&str; 6] =
-    ["mcp+https://", "mcp+http://", "mcp+stdio:", "k8s+https://", "graph+https://", "tcp://"];
+const LATER: [&str; 3] = ["k8s+https://", "graph+https://", "tcp://"];
 
 impl HttpUrl {
     /// Whether the host is a loopback address written as one; a name such as `localhost` is not.
@@ -100,6 +103,23 @@ pub(super) fn may_hold_a_secret(text: &str) -> bool {
     let port = outside.split_once(':').map(|(_, port)| port);
     let plain = |c: char| c.is_alphanumeric() || "-._~:/[]%+;\\".contains(c);
     !text.chars().all(plain) || port.is_some_and(|port| !port.bytes().all(|byte| byte.is_ascii_digit()))
+}
+
+/// What stands behind `mcp+` in the address of an MCP server that is reached by HTTP.
+pub(super) fn mcp_rest(text: &str) -> Option<&str> {
+    let rest = after(text, "mcp+")?;
+    (after(rest, "http://").is_some() || after(rest, "https://").is_some()).then_some(rest)
+}
+
+/// What stands behind a scheme, which is written in any case.
+fn after<'a>(text: &'a str, scheme: &str) -> Option<&'a str> {
+    let (start, rest) = text.split_at_checked(scheme.len())?;
+    start.eq_ignore_ascii_case(scheme).then_some(rest)
+}
+
+/// Whether a text is a host name or an address as URLs have it, in lower case.
+pub(super) fn is_host_name(text: &str) -> bool {
+    is_host(text) || text.parse::<Ipv6Addr>().is_ok()
 }
 
 /// Reads an address.

@@ -257,8 +257,9 @@ const SECRET_HINT: &str = "accepted: env:NAME, file:PATH, store:KEY, exec:COMMAN
 const SECRET_MOVE: &str = "put it into a file of mode 0600 and write file:PATH, or run: hoopctl secret set KEY, and write store:KEY";
 
 /// Whether a text is a name of an environment variable (POSIX, section 8.1, and lower case).
-fn is_variable_name(name: &str) -> bool {
-    !name.starts_with(|c: char| c.is_ascii_digit())
+pub(super) fn is_variable_name(name: &str) -> bool {
+    !name.is_empty()
+        && !name.starts_with(|c: char| c.is_ascii_digit())
         && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
 }
 

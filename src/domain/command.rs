@@ -1,10 +1,13 @@
 //! One unit of work of a client: what the policies judge.
 
+pub mod mcp;
+
 use std::fmt;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use crate::domain::command::mcp::McpCommand;
 use crate::domain::connection::Protocol;
 use crate::domain::json::Json;
 use crate::domain::sql::Effects;
@@ -83,6 +86,8 @@ pub struct Command {
 pub enum Words {
     /// An HTTP request.
     Http(HttpCommand),
+    /// A message of an MCP client.
+    Mcp(McpCommand),
     /// A SQL text.
     Sql(SqlCommand),
 }
@@ -122,29 +127,39 @@ impl Command {
     pub fn http(&self) -> Option<&HttpCommand> {
         match &self.words {
             Words::Http(http) => Some(http),
-            Words::Sql(_) => None,
+            Words::Mcp(_) | Words::Sql(_) => None,
         }
     }
 
-    /// The method of a request; empty for what has none.
+    /// The method of a request: that of HTTP, or that of JSON-RPC; empty for what has none.
     pub fn method(&self) -> &str {
-        self.http().map_or("", |http| &http.method)
+        match &self.words {
+            Words::Http(http) => &http.method,
+            Words::Mcp(mcp) => &mcp.method,
+            Words::Sql(_) => "",
+        }
     }
 
-    /// The path of a request; empty for what has none.
+    /// The path of an HTTP request; empty for what has none.
     pub fn path(&self) -> &str {
         self.http().map_or("", |http| &http.path)
     }
 
     /// The arguments, as far as they were read.
     pub fn args(&self) -> &Args {
-        self.http().map_or(&Args::Absent, |http| &http.args)
+        match &self.words {
+            Words::Http(http) => &http.args,
+            Words::Mcp(mcp) => &mcp.args,
+            Words::Sql(_) => &Args::Absent,
+        }
     }
 
     /// The same command with arguments that were read meanwhile; a SQL text has none.
     pub fn with_args(mut self, args: Args) -> Self {
-        if let Words::Http(http) = &mut self.words {
-            http.args = args;
+        match &mut self.words {
+            Words::Http(http) => http.args = args,
+            Words::Mcp(mcp) => mcp.args = args,
+            Words::Sql(_) => {}
         }
         self
     }
@@ -153,15 +168,24 @@ impl Command {
     pub fn sql(&self) -> Option<&SqlCommand> {
         match &self.words {
             Words::Sql(sql) => Some(sql),
-            Words::Http(_) => None,
+            Words::Http(_) | Words::Mcp(_) => None,
         }
     }
 
-    /// One line for people: the method and the path, or the beginning of the SQL. Not escaped: show it with
+    /// The MCP message it is, if it is one.
+    pub fn mcp(&self) -> Option<&McpCommand> {
+        match &self.words {
+            Words::Mcp(mcp) => Some(mcp),
+            Words::Http(_) | Words::Sql(_) => None,
+        }
+    }
+
+    /// One line for people: the method and the path, the MCP method and what it names, or the beginning of the SQL. Not escaped: show it with
     /// [`crate::domain::text::Shown`].
     pub fn summary(&self) -> String {
         match &self.words {
             Words::Http(http) => http.target(),
+            Words::Mcp(mcp) => mcp.line(),
             Words::Sql(sql) => sql.line(),
         }
     }

@@ -1,5 +1,7 @@
 //! A connection: a named, governed way to a target.
 
+pub mod mcp;
+
 use std::collections::BTreeMap;
 use std::fmt;
 use std::fmt::Write;
@@ -10,6 +12,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::domain::connection::mcp::McpOptions;
+use crate::domain::connection::mcp::Program;
 use crate::domain::secret::SecretRef;
 
 /// The name of a connection: 1 to 63 of `a-z`, `0-9` and `-`.
@@ -75,18 +79,21 @@ impl<'de> Deserialize<'de> for ConnectionName {
 pub enum Protocol {
     /// HTTP/1.1 or HTTP/2, with or without TLS.
     Http,
+    /// The Model Context Protocol, over HTTP or over the standard streams of a program.
+    Mcp,
     /// The PostgreSQL frontend/backend protocol, version 3.
     Postgres,
 }
 
 impl Protocol {
     /// All of them, by name.
-    pub const ALL: &'static [Self] = &[Self::Http, Self::Postgres];
+    pub const ALL: &'static [Self] = &[Self::Http, Self::Mcp, Self::Postgres];
 
     /// The word for it in configuration, records and output.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Http => "http",
+            Self::Mcp => "mcp",
             Self::Postgres => "postgres",
         }
     }
@@ -121,29 +128,33 @@ impl fmt::Display for Origin {
     }
 }
 
-/// The address of a target, taken apart. Holds no user name and no password: those are refused in the URL.
+/// Where a target is, taken apart: an address, or a program that is started. Holds no user name and no password: those are refused in the URL.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Upstream {
     /// What is spoken there.
     pub protocol: Protocol,
-    /// Whether TLS is spoken: `https`, or `postgres` unless it says `sslmode=disable`.
+    /// Whether TLS is spoken: `https`, `mcp+https`, or `postgres` unless it says `sslmode=disable`.
     pub tls: bool,
-    /// Host name or address, in lower case; an IPv6 address without its brackets.
+    /// Host name or address, in lower case; an IPv6 address without its brackets. Empty for a program.
     pub host: Arc<str>,
-    /// The port, with the scheme's default filled in.
+    /// The port, with the scheme's default filled in. 0 for a program.
     pub port: u16,
-    /// HTTP: the path that every request's path is put behind: empty, or it starts with `/` and does not end with one. PostgreSQL: `/` and
-    /// the name of the database, decoded.
+    /// HTTP: the path that every request's path is put behind: empty, or it starts with `/` and does not end with one. MCP: the path of
+    /// the endpoint, exactly as it is written; empty when none is, which is sent as `/`. PostgreSQL: `/` and the name of the
+    /// database, decoded. Empty for a program.
     pub base_path: Arc<str>,
+    /// The program that is started as the target and speaks on its standard streams; `None`: there is an address. MCP only.
+    pub program: Option<Program>,
 }
 
 impl Upstream {
-    /// `host` or `host:port` as it stands in a `Host` header: no port where it is the scheme's default.
+    /// `host` or `host:port` as it stands in a `Host` header: no port where it is the scheme's default. Empty for a program.
     pub fn authority(&self) -> String {
         let host = if self.host.contains(':') { format!("[{}]", self.host) } else { self.host.to_string() };
         let default = match (self.protocol, self.tls) {
-            (Protocol::Http, true) => 443,
-            (Protocol::Http, false) => 80,
+            _ if self.program.is_some() => self.port,
+            (Protocol::Http | Protocol::Mcp, true) => 443,
+            (Protocol::Http | Protocol::Mcp, false) => 80,
             (Protocol::Postgres, _) => 5432,
         };
         if self.port == default { host } else { format!("{host}:{}", self.port) }
@@ -153,19 +164,37 @@ impl Upstream {
     pub fn database(&self) -> &str {
         self.base_path.strip_prefix('/').unwrap_or(&self.base_path)
     }
+
+    /// The whole of it for records and people, but of a program only its name: its arguments are no place for a secret, but people
+    /// put them there.
+    pub fn shown(&self) -> String {
+        match &self.program {
+            Some(program) => {
+                Self { program: Some(Program { args: Vec::new(), ..program.clone() }), ..self.clone() }
+                    .to_string()
+            }
+            None => self.to_string(),
+        }
+    }
 }
 
 impl fmt::Display for Upstream {
+    /// The text that is read as the same upstream.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(program) = &self.program {
+            return write!(f, "mcp+stdio:{program}");
+        }
         let (scheme, mode) = match (self.protocol, self.tls) {
             (Protocol::Http, true) => ("https", ""),
             (Protocol::Http, false) => ("http", ""),
+            (Protocol::Mcp, true) => ("mcp+https", ""),
+            (Protocol::Mcp, false) => ("mcp+http", ""),
             (Protocol::Postgres, true) => ("postgres", ""),
             (Protocol::Postgres, false) => ("postgres", "?sslmode=disable"),
         };
         write!(f, "{scheme}://{}", self.authority())?;
         match self.protocol {
-            Protocol::Http => f.write_str(&self.base_path)?,
+            Protocol::Http | Protocol::Mcp => f.write_str(&self.base_path)?,
             Protocol::Postgres => write!(f, "/{}", Encoded(self.database()))?,
         }
         f.write_str(mode)
@@ -198,6 +227,13 @@ pub enum Injection {
     },
     /// `bearer:SRC`: `Authorization: Bearer …` (RFC 6750).
     Bearer(SecretRef),
+    /// `env:NAME:SRC`: a variable in the environment of a program.
+    Env {
+        /// The variable's name.
+        name: String,
+        /// Its value.
+        value: SecretRef,
+    },
     /// `header:NAME:SRC`: a header of the target's own.
     Header {
         /// The header's name, in lower case.
@@ -223,6 +259,7 @@ impl Injection {
             Self::Basic { password: source, .. }
             | Self::Password { password: source, .. }
             | Self::Bearer(source)
+            | Self::Env { value: source, .. }
             | Self::Header { value: source, .. } => Some(source),
             Self::None => None,
         }
@@ -234,6 +271,7 @@ impl fmt::Display for Injection {
         match self {
             Self::Basic { user, password } => write!(f, "basic:{user}:{password}"),
             Self::Bearer(source) => write!(f, "bearer:{source}"),
+            Self::Env { name, value } => write!(f, "env:{name}:{value}"),
             Self::Header { name, value } => write!(f, "header:{name}:{value}"),
             Self::None => f.write_str("none"),
             Self::Password { user, password } => write!(f, "password:{user}:{password}"),
@@ -344,4 +382,6 @@ pub struct Connection {
     pub ca_file: Option<PathBuf>,
     /// What only databases have; the defaults for every other protocol.
     pub database: DatabaseOptions,
+    /// What only MCP servers have; the defaults for every other protocol.
+    pub mcp: McpOptions,
 }

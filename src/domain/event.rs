@@ -38,6 +38,9 @@ pub enum EventKind {
     /// A note of an operator.
     #[serde(rename = "marker")]
     Marker,
+    /// A message of MCP, either way.
+    #[serde(rename = "mcp.message")]
+    McpMessage,
     /// Values were masked.
     #[serde(rename = "mask")]
     Mask,
@@ -60,7 +63,7 @@ pub enum EventKind {
 
 impl EventKind {
     /// All kinds.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::ApprovalDecided,
         Self::ApprovalExpired,
         Self::ApprovalRequested,
@@ -71,6 +74,7 @@ impl EventKind {
         Self::HttpResponse,
         Self::Marker,
         Self::Mask,
+        Self::McpMessage,
         Self::SessionEnd,
         Self::SessionStart,
         Self::SqlDone,
@@ -91,6 +95,7 @@ impl EventKind {
             Self::HttpResponse => "http.response",
             Self::Marker => "marker",
             Self::Mask => "mask",
+            Self::McpMessage => "mcp.message",
             Self::SessionEnd => "session.end",
             Self::SessionStart => "session.start",
             Self::SqlDone => "sql.done",

@@ -3,9 +3,12 @@
 //! Duplicate members are refused at any level, depth and size are bounded, and numbers keep their text, so that
 //! nothing is rounded before a policy has seen it.
 
+pub mod cursor;
 mod escape;
 
 use std::fmt;
+
+use cursor::Cursor;
 
 /// One JSON value. Objects keep the order of their members, and hold no name twice.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,6 +35,23 @@ pub struct JsonError {
     pub at: usize,
     /// What is wrong there. Holds no part of the input.
     pub problem: &'static str,
+    /// Which kind of thing is wrong.
+    pub fault: Fault,
+}
+
+/// The kinds of what is wrong with a text that is not one strict JSON value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fault {
+    /// Bytes that are not UTF-8.
+    Encoding,
+    /// Not what RFC 8259 allows.
+    Syntax,
+    /// Something stands behind the value.
+    Trailing,
+    /// A member name comes twice in one object.
+    Twice,
+    /// Nested deeper than allowed.
+    Depth,
 }
 
 impl Json {
@@ -41,13 +61,11 @@ impl Json {
     /// Anything RFC 8259 does not allow, a member name that comes twice in one object, a byte order mark, a lone
     /// surrogate, bytes that are not UTF-8, and nesting beyond `max_depth`.
     pub fn parse(input: &[u8], max_depth: usize) -> Result<Self, JsonError> {
-        let text = std::str::from_utf8(input)
-            .map_err(|error| JsonError { at: error.valid_up_to(), problem: "bytes that are not UTF-8" })?;
-        let mut reader = Reader { text, at: 0 };
-        reader.space();
-        let value = reader.value(max_depth)?;
-        reader.space();
-        if reader.at == text.len() { Ok(value) } else { Err(reader.error("more than one value")) }
+        let mut cursor = Cursor::new(input, max_depth)?;
+        cursor.space();
+        let value = read(&mut cursor)?;
+        cursor.end()?;
+        Ok(value)
     }
 
     /// The member of an object.
@@ -193,212 +211,32 @@ fn first_special(bytes: &[u8]) -> Option<usize> {
     None
 }
 
-struct Reader<'a> {
-    text: &'a str,
-    at: usize,
-}
-
-impl Reader<'_> {
-    fn error(&self, problem: &'static str) -> JsonError {
-        JsonError { at: self.at, problem }
-    }
-
-    fn peek(&self) -> Option<u8> {
-        self.text.as_bytes().get(self.at).copied()
-    }
-
-    fn space(&mut self) {
-        while matches!(self.peek(), Some(b' ' | b'\n' | b'\r' | b'\t')) {
-            self.at += 1;
+/// Reads the value that the cursor stands before.
+fn read(cursor: &mut Cursor<'_>) -> Result<Json, JsonError> {
+    match cursor.peek() {
+        Some(b'{') => {
+            let mut members = Vec::new();
+            cursor.object(|cursor, name| {
+                members.push((name.value().into(), read(cursor)?));
+                Ok::<(), JsonError>(())
+            })?;
+            Ok(Json::Object(members))
         }
-    }
-
-    fn value(&mut self, depth: usize) -> Result<Json, JsonError> {
-        match self.peek() {
-            Some(b'{') => self.object(depth),
-            Some(b'[') => self.array(depth),
-            Some(b'"') => Ok(Json::String(self.string()?.into())),
-            Some(b'-' | b'0'..=b'9') => self.number(),
-            Some(b't') => self.word("true", Json::Bool(true)),
-            Some(b'f') => self.word("false", Json::Bool(false)),
-            Some(b'n') => self.word("null", Json::Null),
-            Some(_) => Err(self.error("no JSON value")),
-            None => Err(self.error("the input ends early")),
+        Some(b'[') => {
+            let mut values = Vec::new();
+            cursor.array(|cursor| {
+                values.push(read(cursor)?);
+                Ok::<(), JsonError>(())
+            })?;
+            Ok(Json::Array(values))
         }
-    }
-
-    fn word(&mut self, word: &str, value: Json) -> Result<Json, JsonError> {
-        if self.text.get(self.at..).is_some_and(|rest| rest.starts_with(word)) {
-            self.at += word.len();
-            Ok(value)
-        } else {
-            Err(self.error("no JSON value"))
-        }
-    }
-
-    fn object(&mut self, depth: usize) -> Result<Json, JsonError> {
-        let depth = depth.checked_sub(1).ok_or_else(|| self.error("nested too deep"))?;
-        self.at += 1;
-        let mut members: Vec<(Box<str>, Json)> = Vec::new();
-        let mut seen = std::collections::HashSet::new();
-        self.space();
-        if self.peek() == Some(b'}') {
-            self.at += 1;
-            return Ok(Json::Object(members));
-        }
-        loop {
-            self.space();
-            if self.peek() != Some(b'"') {
-                return Err(self.error("no member name"));
-            }
-            let name: Box<str> = self.string()?.into();
-            if !seen.insert(name.clone()) {
-                return Err(self.error("a member name that comes twice"));
-            }
-            self.space();
-            if self.peek() != Some(b':') {
-                return Err(self.error("no colon after a member name"));
-            }
-            self.at += 1;
-            self.space();
-            let value = self.value(depth)?;
-            members.push((name, value));
-            self.space();
-            match self.peek() {
-                Some(b',') => self.at += 1,
-                Some(b'}') => {
-                    self.at += 1;
-                    return Ok(Json::Object(members));
-                }
-                _ => return Err(self.error("an object that does not go on")),
-            }
-        }
-    }
-
-    fn array(&mut self, depth: usize) -> Result<Json, JsonError> {
-        let depth = depth.checked_sub(1).ok_or_else(|| self.error("nested too deep"))?;
-        self.at += 1;
-        let mut values = Vec::new();
-        self.space();
-        if self.peek() == Some(b']') {
-            self.at += 1;
-            return Ok(Json::Array(values));
-        }
-        loop {
-            self.space();
-            values.push(self.value(depth)?);
-            self.space();
-            match self.peek() {
-                Some(b',') => self.at += 1,
-                Some(b']') => {
-                    self.at += 1;
-                    return Ok(Json::Array(values));
-                }
-                _ => return Err(self.error("an array that does not go on")),
-            }
-        }
-    }
-
-    fn digits(&mut self) -> Result<(), JsonError> {
-        let start = self.at;
-        while matches!(self.peek(), Some(b'0'..=b'9')) {
-            self.at += 1;
-        }
-        if self.at == start { Err(self.error("a number without digits")) } else { Ok(()) }
-    }
-
-    fn number(&mut self) -> Result<Json, JsonError> {
-        let start = self.at;
-        if self.peek() == Some(b'-') {
-            self.at += 1;
-        }
-        if self.peek() == Some(b'0') {
-            self.at += 1;
-            if matches!(self.peek(), Some(b'0'..=b'9')) {
-                return Err(self.error("a number with a leading zero"));
-            }
-        } else {
-            self.digits()?;
-        }
-        if self.peek() == Some(b'.') {
-            self.at += 1;
-            self.digits()?;
-        }
-        if matches!(self.peek(), Some(b'e' | b'E')) {
-            self.at += 1;
-            if matches!(self.peek(), Some(b'+' | b'-')) {
-                self.at += 1;
-            }
-            self.digits()?;
-        }
-        Ok(Json::Number(self.text.get(start..self.at).unwrap_or_default().into()))
-    }
-
-    fn string(&mut self) -> Result<String, JsonError> {
-        self.at += 1;
-        let mut out = String::new();
-        loop {
-            let start = self.at;
-            while self.peek().is_some_and(|byte| byte != b'"' && byte != b'\\' && byte >= 0x20) {
-                self.at += 1;
-            }
-            out.push_str(self.text.get(start..self.at).unwrap_or_default());
-            match self.peek() {
-                Some(b'"') => {
-                    self.at += 1;
-                    return Ok(out);
-                }
-                Some(b'\\') => out.push(self.escape()?),
-                Some(_) => return Err(self.error("a control character in a string")),
-                None => return Err(self.error("a string that does not end")),
-            }
-        }
-    }
-
-    fn escape(&mut self) -> Result<char, JsonError> {
-        self.at += 1;
-        let byte = self.peek().ok_or_else(|| self.error("a string that does not end"))?;
-        self.at += 1;
-        Ok(match byte {
-            b'"' | b'\\' | b'/' => char::from(byte),
-            b'b' => '\u{8}',
-            b'f' => '\u{c}',
-            b'n' => '\n',
-            b'r' => '\r',
-            b't' => '\t',
-            b'u' => {
-                let first = self.hex4()?;
-                let code = if (0xd800..0xdc00).contains(&first) {
-                    if !self.text.get(self.at..).is_some_and(|rest| rest.starts_with("\\u")) {
-                        return Err(self.error("half a surrogate pair"));
-                    }
-                    self.at += 2;
-                    let second = self.hex4()?;
-                    if !(0xdc00..0xe000).contains(&second) {
-                        return Err(self.error("half a surrogate pair"));
-                    }
-                    0x10000 + ((first - 0xd800) << 10) + (second - 0xdc00)
-                } else {
-                    first
-                };
-                char::from_u32(code).ok_or_else(|| self.error("half a surrogate pair"))?
-            }
-            _ => return Err(self.error("an unknown escape")),
-        })
-    }
-
-    fn hex4(&mut self) -> Result<u32, JsonError> {
-        let hex = self
-            .text
-            .as_bytes()
-            .get(self.at..self.at + 4)
-            .filter(|hex| hex.iter().all(u8::is_ascii_hexdigit));
-        let code = hex
-            .and_then(|hex| std::str::from_utf8(hex).ok())
-            .and_then(|hex| u32::from_str_radix(hex, 16).ok())
-            .ok_or_else(|| self.error("an escape without four hex digits"))?;
-        self.at += 4;
-        Ok(code)
+        Some(b'"') => Ok(Json::String(cursor.string()?.value().into())),
+        Some(b'-' | b'0'..=b'9') => Ok(Json::Number(cursor.number()?.into())),
+        Some(b't') => cursor.word("true").map(|()| Json::Bool(true)),
+        Some(b'f') => cursor.word("false").map(|()| Json::Bool(false)),
+        Some(b'n') => cursor.word("null").map(|()| Json::Null),
+        Some(_) => Err(cursor.no_value()),
+        None => Err(cursor.ends_early()),
     }
 }
 
@@ -406,7 +244,7 @@ impl Reader<'_> {
 mod tests {
     use super::*;
 
-    fn read(text: &str) -> Result<Json, JsonError> {
+    fn parse(text: &str) -> Result<Json, JsonError> {
         Json::parse(text.as_bytes(), 8)
     }
 
@@ -420,9 +258,9 @@ mod tests {
             r#"{"a":[1,{"b":"x\ny"}],"c":{}}"#,
             r#""é\u0001""#,
         ] {
-            assert_eq!(read(text).map(|value| value.to_string()).as_deref(), Ok(text));
+            assert_eq!(parse(text).map(|value| value.to_string()).as_deref(), Ok(text));
         }
-        assert_eq!(read(r#""\ud83d\ude00""#), Ok(Json::String("😀".into())));
+        assert_eq!(parse(r#""\ud83d\ude00""#), Ok(Json::String("😀".into())));
     }
 
     #[test]
@@ -454,6 +292,9 @@ mod tests {
             "{a:1}",
             r#""\ud800""#,
             r#""\x""#,
+            r#""\é""#,
+            r#""\u00é0""#,
+            r#""\"#,
             "\"\t\"",
             "\u{feff}1",
             "[[[[[[[[[1]]]]]]]]]",
@@ -461,8 +302,37 @@ mod tests {
             r#"{"a" 1}"#,
             r#""a"#,
         ] {
-            assert!(read(text).is_err(), "{text}");
+            assert!(parse(text).is_err(), "{text}");
         }
         assert!(Json::parse(b"\"\xff\"", 8).is_err());
+    }
+
+    #[test]
+    fn a_fault_is_told_with_its_kind_and_place() {
+        for (text, at, fault) in [
+            (r#"{"a":1, "\u0061":2}"#, 8, Fault::Twice),
+            ("[[[[[[[[[]]]]]]]]]", 8, Fault::Depth),
+            ("1 x", 2, Fault::Trailing),
+            ("[1", 2, Fault::Syntax),
+        ] {
+            let error = parse(text).unwrap_err();
+            assert_eq!((error.at, error.fault), (at, fault), "{text}");
+        }
+        let error = Json::parse(b"\"\xff\"", 8).unwrap_err();
+        assert_eq!((error.at, error.fault), (1, Fault::Encoding));
+    }
+
+    #[test]
+    fn a_name_that_comes_twice_is_found_in_objects_of_every_length() {
+        for length in 1..40 {
+            // Each value has the same names as the object around it, which is no fault.
+            let members: Vec<_> = (0..length).map(|n| format!(r#""{n}":{{"{n}":[],"0{n}":0}}"#)).collect();
+            let members = members.join(",");
+            assert!(parse(&format!("{{{members}}}")).is_ok());
+            for twice in 0..length {
+                let error = parse(&format!(r#"{{{members},"{twice}":0}}"#)).unwrap_err();
+                assert_eq!(error.fault, Fault::Twice, "{twice} of {length}");
+            }
+        }
     }
 }

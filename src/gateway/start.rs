@@ -41,6 +41,7 @@ use crate::gateway::workers::Workers;
 use crate::pipeline::Gate;
 use crate::pipeline::locks::LockSet;
 use crate::pipeline::now_ms;
+use crate::protocol::mcp::McpShared;
 use crate::protocol::postgres::cancel::Cancels;
 use crate::protocol::postgres::judge::Judge;
 use crate::protocol::postgres::judge::cache;
@@ -86,6 +87,8 @@ pub async fn run(options: RunOptions) -> Result<(), GatewayError> {
                 .map_err(|source| GatewayError::Runtime { source })?,
         ),
         cancels: Cancels::default(),
+        mcp: McpShared::default(),
+        public_url: config.gateway.public_url.clone(),
         targets: Targets::default(),
     };
     let workers = Workers::start(threads, &settings)?;

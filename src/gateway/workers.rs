@@ -17,6 +17,8 @@ use tokio_rustls::TlsAcceptor;
 use crate::gateway::error::GatewayError;
 use crate::pipeline::Gate;
 use crate::protocol::http::HttpApp;
+use crate::protocol::mcp::McpApp;
+use crate::protocol::mcp::McpShared;
 use crate::protocol::postgres::cancel::Cancels;
 use crate::protocol::postgres::judge;
 use crate::protocol::postgres::judge::Judge;
@@ -53,6 +55,10 @@ pub struct WorkerSettings {
     pub judge: Arc<Judge>,
     /// Which session of PostgreSQL a request to cancel means, for all threads.
     pub cancels: Cancels,
+    /// What MCP connections share over all threads.
+    pub mcp: McpShared,
+    /// The address that clients use, where it is another than their `Host` header says.
+    pub public_url: Option<String>,
     /// What is known of the catalogues of databases, for all threads.
     pub targets: Targets,
 }
@@ -168,11 +174,14 @@ async fn work(
     open: OpenStreams,
     draining: watch::Receiver<bool>,
 ) {
-    let WorkerSettings { gate, limits, probe, tls, dev, judge, cancels, targets } = settings;
+    let WorkerSettings { gate, limits, probe, tls, dev, judge, cancels, mcp, public_url, targets } = settings;
     // It ends with the thread's other tasks.
     tokio::task::spawn_local(web::sweep(gate.clone()));
     let databases = Rc::new(PostgresService::new(gate.clone(), judge, cancels, targets, Arc::clone(&tls)));
-    let apps: Vec<Box<dyn App>> = vec![Box::new(HttpApp::new(gate.clone(), open))];
+    let apps: Vec<Box<dyn App>> = vec![
+        Box::new(HttpApp::new(gate.clone(), open)),
+        Box::new(McpApp::new(gate.clone(), mcp, public_url)),
+    ];
     let service = Rc::new(WebService::new(gate, limits, probe, apps, dev));
     while let Some(Accepted { entrance, stream, peer, counted }) = accepted.recv().await {
         let draining = draining.clone();

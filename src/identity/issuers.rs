@@ -221,6 +221,20 @@ impl Issuers {
         self.generation.now()
     }
 
+    /// The issuers whose tokens are taken, each once.
+    pub fn urls(&self) -> impl Iterator<Item = &str> {
+        let mut names: Vec<&str> = Vec::new();
+        self.sources.iter().filter_map(move |source| {
+            // An entry that takes v1 beside v2 has two: clients are sent to the first.
+            let issuer = &source.issuer;
+            if names.contains(&&*issuer.name) {
+                return None;
+            }
+            names.push(&issuer.name);
+            Some(&*issuer.iss)
+        })
+    }
+
     /// How each issuer fares, in the order of the configuration.
     pub fn status(&self) -> Vec<IssuerStatus> {
         self.sources.iter().map(|source| source.status()).collect()

@@ -25,6 +25,7 @@ mod format;
 mod inert;
 mod json;
 mod masker;
+pub mod mcp;
 mod notes;
 mod operator;
 mod pairs;

@@ -352,12 +352,14 @@ fn connection(name: &str) -> crate::domain::Connection {
             host: "x".into(),
             port: 80,
             base_path: "".into(),
+            program: None,
         },
         inject: crate::domain::Injection::None,
         tags: std::collections::BTreeMap::new(),
         limits: crate::domain::ConnectionLimits::default(),
         ca_file: None,
         database: crate::domain::DatabaseOptions::default(),
+        mcp: crate::domain::McpOptions::default(),
     }
 }
 

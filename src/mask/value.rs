@@ -51,6 +51,7 @@ pub(super) struct Finder {
     found_in_view: Vec<Hit>,
     view: View,
     pairs: bool,
+    no_json: bool,
     was_json: bool,
 }
 
@@ -58,6 +59,11 @@ impl Finder {
     /// One that honours names of fields in `name=value` too.
     pub(super) fn with_pairs() -> Self {
         Self { pairs: true, ..Self::default() }
+    }
+
+    /// One for text of which the JSON in it is masked by somebody else.
+    pub(super) fn of_text() -> Self {
+        Self { pairs: true, no_json: true, ..Self::default() }
     }
 
     /// What was found last: sorted and disjoint.
@@ -85,7 +91,8 @@ impl Finder {
         {
             return Ok(Found::Nothing);
         }
-        if looks_like_json(text)
+        if !self.no_json
+            && looks_like_json(text)
             && let Some(found) = embedded(plan, text, depth, notes)?
         {
             self.was_json = true;

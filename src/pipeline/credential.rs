@@ -36,7 +36,7 @@ impl Credential {
         (&self.header, &self.value)
     }
 
-    /// What the target wants to know, as it is: for protocols whose login is no header.
+    /// What the target wants to know, as it is: for protocols whose login is no header, and for programs.
     pub fn secret(&self) -> &Arc<Secret> {
         &self.secret
     }
@@ -55,8 +55,8 @@ impl Credential {
         let base64 = |bytes: &[u8]| base64::prelude::BASE64_STANDARD.encode(bytes).into_bytes();
         let (header, value) = match injection {
             Injection::None => return None,
-            // A database's login is no header.
-            Injection::Password { .. } => ("", Vec::new()),
+            // Neither a database's login nor a variable of a program is a header.
+            Injection::Password { .. } | Injection::Env { .. } => ("", Vec::new()),
             Injection::Bearer(_) => ("authorization", [b"Bearer ", plain].concat()),
             Injection::Basic { user, .. } => {
                 let pair = Zeroizing::new([user.as_bytes(), b":", plain].concat());
@@ -123,5 +123,8 @@ mod tests {
         );
         let header = Injection::Header { name: "x-api-key".into(), value: "env:X".parse().unwrap() };
         assert_eq!(Credential::new(&header, &secret()).unwrap().header(), ("x-api-key", &b"s3cret/+"[..]));
+        let variable = Injection::Env { name: "TOKEN".into(), value: "env:X".parse().unwrap() };
+        let variable = Credential::new(&variable, &secret()).unwrap();
+        assert_eq!((variable.header(), variable.secret().expose()), (("", &b""[..]), &b"s3cret/+"[..]));
     }
 }

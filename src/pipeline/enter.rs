@@ -4,6 +4,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
+use crate::domain::Command;
 use crate::domain::Denied;
 use crate::domain::DenyCode;
 use crate::domain::Protocol;
@@ -163,6 +164,26 @@ impl Exchange {
     /// The session's id.
     pub fn session_id(&self) -> SessionId {
         self.session.id
+    }
+
+    /// The request's id.
+    pub fn request_id(&self) -> RequestId {
+        self.request
+    }
+
+    /// The id of who asks.
+    pub fn principal(&self) -> &str {
+        &self.verified.principal.id
+    }
+
+    /// Whether a command may pass, at once or when it is approved, with some arguments. What may not is not shown to the caller either.
+    pub fn shows(&self, command: &Command) -> bool {
+        self.snapshot.policies().may_pass(&self.subject(), command)
+    }
+
+    /// Whether some resource of a template may be read.
+    pub fn shows_template(&self, template: &str) -> bool {
+        self.snapshot.policies().may_read_template(&self.subject(), template)
     }
 
     /// The connection.

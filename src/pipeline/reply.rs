@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::domain::Command;
 use crate::domain::Denied;
 use crate::domain::DenyCode;
 use crate::domain::Event;
@@ -59,6 +60,11 @@ impl ReplyGuard {
     pub async fn credential(&mut self) -> Result<Option<Arc<Credential>>, Denied> {
         self.credential = self.exchange.gate.credential(&self.exchange.governed).await?;
         Ok(self.credential.clone())
+    }
+
+    /// The credential that was sent along.
+    pub fn sent_credential(&self) -> Option<Arc<Credential>> {
+        self.credential.clone()
     }
 
     /// The connection.
@@ -211,6 +217,7 @@ impl ReplyGuard {
     /// # Errors
     /// It could not be recorded: the client must not be told that it is done.
     pub fn record_end(&mut self, kind: EventKind, data: String) -> Result<(), Denied> {
+        self.settled = true;
         if !self.exchange.changes {
             return self.record(kind, Direction::S2c, data);
         }
@@ -259,6 +266,21 @@ impl ReplyGuard {
     /// How many bytes of what comes back the recording keeps; `None` where it keeps none.
     pub fn keeps(&self) -> Option<u64> {
         self.exchange.keeps_bodies().then(|| self.exchange.snapshot.recording().max_body)
+    }
+
+    /// Whether the caller is shown what this command is about ([`Exchange::shows`]).
+    pub fn shows(&self, command: &Command) -> bool {
+        self.exchange.shows(command)
+    }
+
+    /// Whether the caller is shown a template of resources.
+    pub fn shows_template(&self, template: &str) -> bool {
+        self.exchange.shows_template(template)
+    }
+
+    /// The command ended as it should, without more to record.
+    pub fn settle(&mut self) {
+        self.settled = true;
     }
 
     /// Counts a finished reply.

@@ -407,7 +407,7 @@ fn start_data(session: &Session, revision: u64) -> String {
     text("client", principal.client.as_deref().unwrap_or_default());
     text("connection", connection.name.as_str());
     text("protocol", connection.protocol.as_str());
-    text("upstream", &connection.upstream.to_string());
+    text("upstream", &connection.upstream.shown());
     text("source", &session.source.to_string());
     data.push_str(",\"groups\":[");
     for (place, group) in principal.groups.iter().enumerate() {

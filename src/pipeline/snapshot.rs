@@ -41,7 +41,7 @@ pub struct Governed {
 
 impl Governed {
     /// Whether a session on this connection must not go on with `other`: another target, credential, tags, or
-    /// other options of a database, such as `readonly`.
+    /// other options of a database or MCP server, such as `readonly` or `pin`.
     pub fn leads_elsewhere(&self, other: &Self) -> bool {
         let (old, new) = (&self.connection, &other.connection);
         old.upstream != new.upstream
@@ -49,6 +49,7 @@ impl Governed {
             || old.tags != new.tags
             || old.ca_file != new.ca_file
             || old.database != new.database
+            || old.mcp != new.mcp
     }
 }
 

@@ -40,12 +40,14 @@ pub(crate) fn connection(name: &str, host: &str) -> Connection {
             host: host.into(),
             port: 80,
             base_path: "".into(),
+            program: None,
         },
         inject: Injection::None,
         tags: std::collections::BTreeMap::new(),
         limits: ConnectionLimits::default(),
         ca_file: None,
         database: crate::domain::DatabaseOptions::default(),
+        mcp: crate::domain::McpOptions::default(),
     }
 }
 
@@ -176,6 +178,7 @@ fn database(name: &str) -> Connection {
             tls: true,
             port: 5432,
             base_path: "/app".into(),
+            program: None,
             ..http.upstream
         },
         ..http

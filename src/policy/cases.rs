@@ -16,7 +16,16 @@
 //! connection = "appdb"
 //! sql = "SELECT ssn FROM customers"
 //! expect = { effect = "deny" }
+//!
+//! [[case]]
+//! name = "no large refund without a person"
+//! as = { subject = "dev/agent", groups = ["support"], kind = "agent" }
+//! connection = "shop"
+//! mcp = { tool = "refund", arguments = { amount = 2000 } }
+//! expect = { effect = "approve" }
 //! ```
+
+mod mcp;
 
 use std::fmt;
 use std::net::IpAddr;
@@ -37,6 +46,7 @@ use crate::domain::Principal;
 use crate::domain::command::Args;
 use crate::domain::json::Json;
 use crate::domain::text::Shown;
+pub use crate::policy::cases::mcp::McpCase;
 use crate::policy::explain::Explanation;
 use crate::policy::set::PolicySet;
 use crate::policy::set::Subject;
@@ -71,22 +81,25 @@ pub struct Case {
     pub who: Who,
     /// The connection's name.
     pub connection: String,
-    /// The method; empty for SQL.
+    /// The method; empty for SQL and MCP.
     #[serde(default)]
     pub method: String,
-    /// The path below the connection, as a client would send it; empty for SQL.
+    /// The path below the connection, as a client would send it; empty for SQL and MCP.
     #[serde(default)]
     pub path: String,
     /// The SQL text, in place of method and path.
     #[serde(default)]
     pub sql: Option<String>,
+    /// The MCP message, in place of method and path.
+    #[serde(default)]
+    pub mcp: Option<McpCase>,
     /// The query without its `?`. Default none.
     #[serde(default)]
     pub query: String,
     /// The body: a TOML value, or a text that holds JSON, for numbers that TOML would round. Default none.
     #[serde(default = "absent", deserialize_with = "read_body")]
     pub body: Args,
-    /// Whether there is a body that cannot be read. Default false.
+    /// Whether there is a body, or arguments of an MCP message, that cannot be read. Default false.
     #[serde(default)]
     pub unreadable: bool,
     /// The client's address. Default 127.0.0.1.
@@ -183,7 +196,7 @@ pub fn parse(text: &str) -> Result<Vec<Case>, CasesError> {
     if cases.is_empty() { Err(CasesError::Empty) } else { Ok(cases) }
 }
 
-/// Judges all cases. `read` makes the command of a case's method, path and query, or of its SQL, as the protocol of the connection does, or says
+/// Judges all cases. `read` makes the command of a case's method, path and query, of its SQL or its MCP message, as the protocol of the connection does, or says
 /// why there is none; the arguments are filled in here. `now_ms` is the time of cases that name none.
 pub fn run(
     cases: &[Case],
@@ -212,21 +225,28 @@ impl Report {
 }
 
 impl Case {
-    /// Why it is neither a request nor a SQL text.
+    /// Why it is none of a request, a SQL text and an MCP message.
     fn misshapen(&self) -> Option<&'static str> {
-        let bare = self.query.is_empty() && self.body == Args::Absent && !self.unreadable;
-        match &self.sql {
-            Some(_) if self.method.is_empty() && self.path.is_empty() && bare => None,
-            Some(_) => {
-                Some("sql stands in place of method, path, query, body and unreadable: leave them out")
+        let bare = self.method.is_empty()
+            && self.path.is_empty()
+            && self.query.is_empty()
+            && self.body == Args::Absent;
+        match (&self.sql, &self.mcp) {
+            (Some(_), None) if bare && !self.unreadable => None,
+            (Some(_), _) => {
+                Some("sql stands in place of method, path, query, body, mcp and unreadable: leave them out")
             }
-            None if self.method.is_empty() => {
-                Some("missing field `method`; a database has sql in place of method and path")
-            }
-            None if self.path.is_empty() => {
-                Some("missing field `path`; a database has sql in place of method and path")
-            }
-            None => None,
+            (None, Some(mcp)) if bare => mcp.message().is_none().then_some(mcp::NOTHING),
+            (None, Some(_)) => Some(
+                "mcp stands in place of method, path, query and body: leave them out, arguments go into it",
+            ),
+            (None, None) if self.method.is_empty() => Some(
+                "missing field `method`; a database has sql, an MCP server mcp in place of method and path",
+            ),
+            (None, None) if self.path.is_empty() => Some(
+                "missing field `path`; a database has sql, an MCP server mcp in place of method and path",
+            ),
+            (None, None) => None,
         }
     }
 
@@ -261,7 +281,11 @@ impl Case {
             .iter()
             .find(|connection| connection.name.as_str() == self.connection)
             .ok_or_else(|| format!("there is no connection {:?}", self.connection))?;
-        let args = if self.unreadable { Args::Unreadable } else { self.body.clone() };
+        let args = match &self.mcp {
+            _ if self.unreadable => Args::Unreadable,
+            Some(mcp) => mcp.arguments.clone(),
+            None => self.body.clone(),
+        };
         let command = read(self, connection)?.with_args(args);
         let principal = self.who.principal();
         let now_ms = self.at.unwrap_or(now_ms);
@@ -317,11 +341,20 @@ fn read_groups<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Groups, D::
 }
 
 fn read_body<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Args, D::Error> {
+    read_json(deserializer, "body")
+}
+
+/// Reads the arguments of an MCP message.
+fn read_arguments<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Args, D::Error> {
+    read_json(deserializer, "arguments")
+}
+
+fn read_json<'de, D: Deserializer<'de>>(deserializer: D, what: &str) -> Result<Args, D::Error> {
     match toml::Value::deserialize(deserializer)? {
         toml::Value::String(text) => {
             Json::parse(text.as_bytes(), DEPTH_MAX).map(Args::Read).map_err(|error| {
                 D::Error::custom(format!(
-                    "body is not JSON: {error}; for a body that cannot be read write unreadable = true"
+                    "{what} is not JSON: {error}; for what cannot be read write unreadable = true"
                 ))
             })
         }

@@ -13,6 +13,10 @@ use crate::policy::condition::Condition;
 use crate::policy::condition::Tag;
 use crate::policy::glob::Glob;
 use crate::policy::groups::GroupTest;
+use crate::policy::mcp::McpTest;
+use crate::policy::mcp::Named;
+use crate::policy::mcp::WordGlob;
+use crate::policy::mcp::resource::ResourceGlob;
 use crate::policy::network::Network;
 use crate::policy::operations::Operations;
 use crate::policy::path::PathGlob;
@@ -103,6 +107,9 @@ fn place(condition: &Condition) -> usize {
         "groups",
         "source_ips",
         "paths",
+        "tools",
+        "prompts",
+        "resources",
         "claims",
         "when",
         "args",
@@ -225,7 +232,8 @@ fn check_limits(written: &PolicyRule, findings: &mut Findings<'_>) {
 /// All classes but the one that passes only by name.
 fn known_classes(beside: &[Condition]) -> Condition {
     let classes = vec![Class::Read, Class::Write, Class::Ddl, Class::Admin];
-    Condition::Operations(Operations { classes, usage: Use::All, functions: functions_of(beside) })
+    let (functions, named) = (functions_of(beside), Some(named_by(beside)));
+    Condition::Operations(Operations { classes, usage: Use::All, functions, named })
 }
 
 /// The conditions on the command alone under which an allow of the same `match` would let it pass.
@@ -234,6 +242,8 @@ fn covers(matcher: &Matcher) -> Vec<Condition> {
     let mut findings = Findings { rule: "", problems: &mut said };
     let own = Matcher {
         operations: matcher.operations.clone(),
+        methods: matcher.methods.clone(),
+        tools: matcher.tools.clone(),
         tables: matcher.tables.clone(),
         columns: matcher.columns.clone(),
         columns_not: matcher.columns_not.clone(),
@@ -259,6 +269,19 @@ fn functions_of(conditions: &[Condition]) -> Option<Arc<[NameGlob]>> {
     })
 }
 
+/// The `tools` and `methods` among conditions.
+fn named_by(conditions: &[Condition]) -> Named {
+    let mut named = Named::default();
+    for condition in conditions {
+        match condition {
+            Condition::Mcp(McpTest::Tools(globs)) => named.tools = Some(Arc::clone(globs)),
+            Condition::Methods(globs) => named.methods = Some(Arc::clone(globs)),
+            _ => {}
+        }
+    }
+    named
+}
+
 fn conditions(matcher: &Matcher, table: &str, usage: Use, findings: &mut Findings<'_>) -> Vec<Condition> {
     let mut list = Compiler { table, findings, conditions: Vec::new() };
     let sql = |asked| Condition::Sql(SqlTest { usage, asked });
@@ -269,11 +292,11 @@ fn conditions(matcher: &Matcher, table: &str, usage: Use, findings: &mut Finding
     list.plain(&matcher.verbs, |verbs| sql(Asked::Verbs(verbs)));
     let functions = functions_of(&list.conditions);
     list.plain(&matcher.operations, |classes| {
-        Condition::Operations(Operations { classes, usage, functions: functions.clone() })
+        Condition::Operations(Operations { classes, usage, functions: functions.clone(), named: None })
     });
     list.globs("connections", &matcher.connections, read_connection, Condition::Connections);
     list.plain(&matcher.protocols, Condition::Protocols);
-    list.texts("methods", &matcher.methods, read_method, Condition::Methods);
+    list.texts("methods", &matcher.methods, read_method, |globs| Condition::Methods(globs.into()));
     list.plain(&matcher.kinds, Condition::Kinds);
     list.globs("issuers", &matcher.issuers, Glob::parse, Condition::Issuers);
     list.table("tags", &matcher.tags, read_tag, Condition::Tags);
@@ -282,6 +305,10 @@ fn conditions(matcher: &Matcher, table: &str, usage: Use, findings: &mut Finding
     list.texts("groups", &matcher.groups, |text| Glob::parse(text).map(GroupTest::new), Condition::Groups);
     list.texts("source_ips", &matcher.source_ips, Network::parse, Condition::SourceIps);
     list.texts("paths", &matcher.paths, PathGlob::parse, Condition::Paths);
+    let mcp = Condition::Mcp;
+    list.texts("tools", &matcher.tools, WordGlob::parse, |globs| mcp(McpTest::Tools(globs.into())));
+    list.texts("prompts", &matcher.prompts, WordGlob::parse, |globs| mcp(McpTest::Prompts(globs)));
+    list.texts("resources", &matcher.resources, ResourceGlob::parse, |globs| mcp(McpTest::Resources(globs)));
     list.table("claims", &matcher.claims, ValueTest::parse, Condition::Claims);
     list.table("args", &matcher.args, ValueTest::parse, Condition::Args);
     list.conditions
@@ -366,14 +393,14 @@ fn read_subject(text: &str) -> Result<Glob, Refusal> {
     }
 }
 
-fn read_method(text: &str) -> Result<Box<str>, Refusal> {
-    let token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'+-.^_`|~".contains(&byte);
-    if !text.is_empty() && text.len() <= 64 && text.bytes().all(token) {
-        Ok(text.into())
+fn read_method(text: &str) -> Result<WordGlob, Refusal> {
+    let part = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-./^_`|~".contains(&byte);
+    if !text.is_empty() && text.len() <= 64 && text.bytes().all(part) {
+        WordGlob::parse(text)
     } else {
         Err(Refusal::new(
             "no method",
-            "write a method such as GET or PATCH; leave methods out for all of them",
+            "write a method such as GET, or tools/call for MCP; leave methods out for all of them",
         ))
     }
 }

@@ -1,5 +1,8 @@
 //! One compiled condition of a rule: one key, its values, and what it says about the facts.
 
+use std::sync::Arc;
+
+use crate::domain::Command;
 use crate::domain::Groups;
 use crate::domain::HttpCommand;
 use crate::domain::Kind;
@@ -10,6 +13,9 @@ use crate::policy::facts::CommandFacts;
 use crate::policy::facts::Facts;
 use crate::policy::glob::Glob;
 use crate::policy::groups::GroupTest;
+use crate::policy::mcp;
+use crate::policy::mcp::McpTest;
+use crate::policy::mcp::WordGlob;
 use crate::policy::network::Network;
 use crate::policy::operations::Operations;
 use crate::policy::path::PathGlob;
@@ -23,7 +29,7 @@ pub(super) enum Condition {
     Connections(Vec<Glob>),
     Protocols(Vec<Protocol>),
     Operations(Operations),
-    Methods(Vec<Box<str>>),
+    Methods(Arc<[WordGlob]>),
     Kinds(Vec<Kind>),
     Issuers(Vec<Glob>),
     Tags(Vec<Tag>),
@@ -32,6 +38,7 @@ pub(super) enum Condition {
     Groups(Vec<GroupTest>),
     SourceIps(Vec<Network>),
     Paths(Vec<PathGlob>),
+    Mcp(McpTest),
     Claims(Vec<ValueTest>),
     When(Window),
     Args(Vec<ValueTest>),
@@ -67,6 +74,7 @@ impl Condition {
             Self::Groups(_) => "groups",
             Self::Issuers(_) => "issuers",
             Self::Kinds(_) => "kinds",
+            Self::Mcp(test) => test.key(),
             Self::Methods(_) => "methods",
             Self::Operations(_) => "operations",
             Self::Paths(_) => "paths",
@@ -83,8 +91,21 @@ impl Condition {
     pub(super) fn about(&self) -> About {
         match self {
             Self::Args(_) => About::Body,
-            Self::Methods(_) | Self::Operations(_) | Self::Paths(_) | Self::Sql(_) => About::Command,
+            Self::Mcp(_) | Self::Methods(_) | Self::Operations(_) | Self::Paths(_) | Self::Sql(_) => {
+                About::Command
+            }
             _ => About::Subject,
+        }
+    }
+
+    /// Whether it never holds on a connection of that protocol.
+    pub(super) fn is_foreign_to(&self, protocol: Protocol) -> bool {
+        match self {
+            Self::Mcp(_) => protocol != Protocol::Mcp,
+            Self::Methods(_) => protocol == Protocol::Postgres,
+            Self::Paths(_) => protocol != Protocol::Http,
+            Self::Sql(_) => protocol != Protocol::Postgres,
+            _ => false,
         }
     }
 
@@ -110,12 +131,15 @@ impl Condition {
             }
             Self::Claims(tests) => Answer::all(tests.iter().map(|test| test.of_claims(&principal.claims))),
             Self::When(window) => window.answer(facts.now_ms),
-            Self::Operations(_) | Self::Methods(_) | Self::Paths(_) | Self::Args(_) | Self::Sql(_) => {
-                match &facts.command {
-                    Some(command) => self.about_command(command),
-                    None => Answer::Unsure,
-                }
-            }
+            Self::Operations(_)
+            | Self::Mcp(_)
+            | Self::Methods(_)
+            | Self::Paths(_)
+            | Self::Args(_)
+            | Self::Sql(_) => match &facts.command {
+                Some(command) => self.about_command(command),
+                None => Answer::Unsure,
+            },
         }
     }
 
@@ -124,9 +148,8 @@ impl Condition {
         match self {
             Self::Operations(operations) => operations.answer(command),
             Self::Sql(test) => test.answer(command),
-            Self::Methods(methods) => {
-                Answer::of(methods.iter().any(|method| method.eq_ignore_ascii_case(command.method())))
-            }
+            Self::Mcp(test) => test.answer(facts),
+            Self::Methods(globs) => mcp::of_method(globs, command),
             // What has no path is below none, not below all of them.
             Self::Paths(_) if command.http().is_none() => Answer::No,
             Self::Paths(globs) => Answer::any(globs.iter().map(|glob| glob.answer(&facts.path))),
@@ -146,7 +169,8 @@ impl Condition {
             Self::Protocols(protocols) => join(protocols),
             Self::Operations(operations) => join(&operations.classes),
             Self::Sql(test) => test.wanted(),
-            Self::Methods(methods) => join(methods),
+            Self::Mcp(test) => test.wanted(),
+            Self::Methods(globs) => join(globs.iter()),
             Self::Kinds(kinds) => join(kinds),
             Self::SourceIps(networks) => join(networks),
             Self::Paths(globs) => join(globs),
@@ -183,7 +207,11 @@ impl Condition {
             Self::When(window) => window.found(facts.now_ms),
             Self::Operations(_) => command.map_or_else(String::new, Operations::found),
             Self::Sql(test) => command.map_or_else(String::new, |command| test.found(command)),
-            Self::Methods(_) => of_command(|http| http.method.to_string()),
+            Self::Mcp(test) => command.map_or_else(String::new, |command| test.found(command)),
+            Self::Methods(_) => match command.and_then(Command::mcp) {
+                Some(mcp) => mcp.method.to_string(),
+                None => of_command(|http| http.method.to_string()),
+            },
             Self::Paths(_) => of_command(|http| http.path.to_string()),
             Self::Tags(_) | Self::Claims(_) | Self::Args(_) => match (self.weakest(facts), self, command) {
                 (Some(Weakest::Tag(tag)), _, _) => {
@@ -192,6 +220,9 @@ impl Condition {
                 }
                 (Some(Weakest::Value(test)), Self::Claims(_), _) => test.found(&principal.claims, false),
                 (Some(Weakest::Value(test)), _, Some(command)) => match command.args() {
+                    Args::Absent if command.mcp().is_some() => "no arguments".to_owned(),
+                    Args::NotRead if command.mcp().is_some() => "the arguments were not read".to_owned(),
+                    Args::Unreadable if command.mcp().is_some() => "the arguments cannot be read".to_owned(),
                     Args::Absent => "no body".to_owned(),
                     Args::NotRead => "the body was not read".to_owned(),
                     Args::Unreadable => "the body cannot be read".to_owned(),

@@ -7,6 +7,7 @@ use serde::Serializer;
 
 use crate::domain::Command;
 use crate::domain::Effect;
+use crate::domain::McpCommand;
 use crate::domain::Verdict;
 use crate::domain::text::Shown;
 use crate::domain::units;
@@ -18,6 +19,9 @@ use crate::policy::set::PolicySet;
 use crate::policy::set::Subject;
 use crate::policy::sql::SqlSummary;
 
+/// What is said of an MCP message that needs no policy of its own.
+pub const NEEDS_NO_POLICY: &str = "needs no policy of its own: it passes for everybody to whom the connection is open, unless a policy names its method";
+
 /// A verdict with its reasons. `Display` is for a terminal, one line a policy, escaped; `Serialize` for programs, raw.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Explanation {
@@ -25,10 +29,13 @@ pub struct Explanation {
     pub principal: String,
     /// The connection's name.
     pub connection: String,
-    /// Method, path and query, or the beginning of the SQL text.
+    /// Method, path and query, the MCP method and what it names, or the beginning of the SQL text.
     pub command: String,
     /// The command's class.
     pub class: crate::domain::Class,
+    /// Whether it is an MCP message that passes by the rules that open the connection.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub needs_no_policy: bool,
     /// What a SQL text does.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sql: Option<SqlSummary>,
@@ -98,6 +105,7 @@ impl Explanation {
             connection: subject.connection.name.to_string(),
             command: command.summary(),
             class: command.class,
+            needs_no_policy: command.mcp().is_some_and(McpCommand::needs_no_policy),
             sql: SqlSummary::of(command),
             rules: set.compiled().map(explain).collect(),
             verdict: set.decide(subject, command),
@@ -199,6 +207,9 @@ impl fmt::Display for Explanation {
             Shown(&self.command),
             self.class
         )?;
+        if self.needs_no_policy {
+            writeln!(f, "  {NEEDS_NO_POLICY}")?;
+        }
         for (word, said) in self.sql.iter().flat_map(SqlSummary::lines) {
             writeln!(f, "  {word}: {}", Shown(&said))?;
         }

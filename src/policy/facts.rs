@@ -11,6 +11,7 @@ use crate::policy::groups;
 use crate::policy::groups::GroupNames;
 use crate::policy::groups::GroupTest;
 use crate::policy::groups::Membership;
+use crate::policy::mcp::resource::ResourceView;
 use crate::policy::path::PathView;
 use crate::policy::set::Subject;
 
@@ -25,10 +26,11 @@ pub(super) struct Facts<'a> {
     member: OnceCell<Membership>,
 }
 
-/// A command with its path taken apart.
+/// A command with its path, or the URI that it names, taken apart.
 pub(super) struct CommandFacts<'a> {
     pub(super) command: &'a Command,
     pub(super) path: PathView<'a>,
+    pub(super) resource: Option<ResourceView>,
 }
 
 impl<'a> Facts<'a> {
@@ -47,8 +49,29 @@ impl<'a> Facts<'a> {
 
     /// All of it.
     pub(super) fn command(subject: &Subject<'a>, command: &'a Command, names: &'a GroupNames) -> Self {
+        Self::prepared(subject, command, names, ResourceView::uri)
+    }
+
+    /// All of it, of a command whose resource is a URI template.
+    pub(super) fn template(subject: &Subject<'a>, command: &'a Command, names: &'a GroupNames) -> Self {
+        Self::prepared(subject, command, names, ResourceView::template)
+    }
+
+    fn prepared(
+        subject: &Subject<'a>,
+        command: &'a Command,
+        names: &'a GroupNames,
+        view: fn(&str) -> ResourceView,
+    ) -> Self {
         let path = PathView::new(command.path());
-        Self { command: Some(CommandFacts { command, path }), ..Self::opening(subject, names) }
+        let resource = command.mcp().and_then(|mcp| mcp.resource.as_deref()).map(view);
+        Self { command: Some(CommandFacts { command, path, resource }), ..Self::opening(subject, names) }
+    }
+
+    /// Whether the command's resource is a URI template.
+    pub(super) fn is_template(&self) -> bool {
+        let resource = self.command.as_ref().and_then(|facts| facts.resource.as_ref());
+        resource.is_some_and(ResourceView::is_template)
     }
 
     /// Whether the principal is in one of the groups.

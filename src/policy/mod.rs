@@ -52,6 +52,27 @@
 //! group in common nobody could satisfy them all, and the command is denied. (Uniting the groups would let
 //! the approvers of one rule satisfy the other.)
 //!
+//! # MCP
+//! A call of a tool is of class `unknown`, unless the connection trusts what the server says of its tools; so is every method that is
+//! not known. An allow or approve without `operations` covers it all the same when it names it: a call by `tools`, everything else by
+//! `methods`. One with `operations` must have `unknown` among them.
+//!
+//! Some messages need no policy of their own ([`crate::domain::McpCommand::needs_no_policy`]): the protocol cannot do without them, or
+//! they are lists, of which a caller is shown what it may use ([`PolicySet::may_call`] and the like). They pass for everybody to whom
+//! the connection is open. What holds them back is only a deny or approve that asks for `methods`, and a deny that asks nothing about
+//! the command at all.
+//!
+//! On what is no MCP message, `tools`, `prompts` and `resources` say no; on MCP `paths` and the conditions on SQL do.
+//! - `tools`, `prompts`: globs over names; `*` is any text. A name that differs from the pattern only in case, space or unseen characters is
+//!   unsure. So is a call that names no tool.
+//! - `resources`: globs over URIs, compared with what needs no escape decoded. `*` is within one segment, `**` is a whole segment and
+//!   stands for any number of them, so `file:///data/**` covers `file:///data` too; `*` alone is every URI. Unsure is a URI
+//!   that fits only when case, a slash at the end, its query, fragment, `;parameters` or port are passed over, when `*` goes over a
+//!   slash, or when `%2F` and the like are decoded; so to what is below a folder, write `**`. Unsure under every pattern but `*` is one
+//!   that servers read in several ways: with `.` and `..` or empty segments, `\`, `%25`, a user name, or no scheme.
+//! - `methods`: globs over the method. Case matters here; what differs in nothing else is unsure.
+//! - `args`: what the arguments of a tool or prompt say.
+//!
 //! # Patterns
 //! - Names (`groups`, `subjects`, `clients`, `issuers`, `connections`): exact, or `*` for any text.
 //! - `tags`: exact, `*`, or alternatives joined by `|`; all that are given must hold.
@@ -59,12 +80,14 @@
 //!   `/admin/**` covers `/admin` and `/admin/` too. Patterns and paths are compared percent-decoded, segment by
 //!   segment; `%2A` writes a literal `*`. Targets that ignore case need a pattern for each case they accept.
 //! - `claims`, `args`: see [`value`].
+//! - `methods`: `*` stands for any text; those of HTTP in any case.
 //! - `tables`, `columns`, `columns_not`, `functions`, `verbs`: see below.
 //! - `source_ips`: an address or a CIDR block; an IPv4 address inside IPv6 counts as IPv4.
 //! - `when`: see [`When`].
 //!
 //! # SQL
-//! On what is no SQL, `tables`, `columns`, `columns_not`, `functions` and `verbs` say no. On SQL, `methods` and `paths` do.
+//! On what is no SQL, `tables`, `columns`, `columns_not`, `functions` and `verbs` say no. On SQL, `methods`, `paths` and the conditions
+//! on MCP do.
 //!
 //! Names are compared as the server reads them: in lower case unless quoted, cut to 63 bytes. Case matters, but a name that differs
 //! in nothing else is unsure. A part of a pattern is a glob of its own; quotes are not written.
@@ -100,6 +123,8 @@ mod explain;
 mod facts;
 mod glob;
 mod groups;
+mod listing;
+mod mcp;
 mod network;
 mod operations;
 mod path;
@@ -108,10 +133,12 @@ mod rule;
 mod set;
 mod sql;
 pub mod value;
+mod view;
 mod window;
 
 pub use explain::Explanation;
 pub use explain::FailedCondition;
+pub use explain::NEEDS_NO_POLICY;
 pub use explain::RuleExplanation;
 pub use explain::RuleOutcome;
 pub use problem::PolicyProblem;

@@ -6,6 +6,7 @@ use crate::domain::Class;
 use crate::domain::Command;
 use crate::domain::SqlCommand;
 use crate::policy::answer::Answer;
+use crate::policy::mcp::Named;
 use crate::policy::sql;
 use crate::policy::sql::Use;
 use crate::policy::sql::pattern::NameGlob;
@@ -17,6 +18,9 @@ pub(super) struct Operations {
     pub(super) usage: Use,
     /// The `functions` beside it, where they let pass: what they vouch for does not make a command unknown.
     pub(super) functions: Option<Arc<[NameGlob]>>,
+    /// Where the classes are not written, but those that a rule without `operations` covers: the `tools` and `methods` beside them.
+    /// What they name passes although its class is not known.
+    pub(super) named: Option<Named>,
 }
 
 impl Operations {
@@ -24,7 +28,9 @@ impl Operations {
     pub(super) fn answer(&self, command: &Command) -> Answer {
         let listed = |class| self.classes.contains(&class);
         let class = command.class;
-        let Some(sql) = command.sql() else { return Answer::of(listed(class)) };
+        let Some(sql) = command.sql() else {
+            return Answer::of(listed(class) || (class == Class::Unknown && self.names(command)));
+        };
         Answer::of(match self.usage {
             // A worse effect beside it does not hide one.
             Use::Any => listed(class) || listed(sql.base) || changes(sql).any(listed),
@@ -40,6 +46,10 @@ impl Operations {
     fn vouches(&self, sql: &SqlCommand) -> bool {
         let globs = self.functions.as_deref();
         !sql.opaque.is_empty() && globs.is_some_and(|globs| sql::vouches(globs, sql) == Answer::Yes)
+    }
+
+    fn names(&self, command: &Command) -> bool {
+        command.mcp().zip(self.named.as_ref()).is_some_and(|(mcp, named)| named.names(mcp))
     }
 
     /// What the command is, for people. Not escaped.

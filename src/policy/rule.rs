@@ -60,11 +60,17 @@ pub struct Matcher {
     pub source_ips: Vec<String>,
     /// What: classes of commands.
     pub operations: Vec<Class>,
-    /// What: methods, in any case.
+    /// What: methods of HTTP, in any case, and of MCP (`tools/call`, `resources/*`). Globs.
     pub methods: Vec<String>,
     /// What: path globs.
     pub paths: Vec<String>,
-    /// What: values in the body by path, all of them. See [`crate::policy::value`].
+    /// What: tools of an MCP server that are called. Globs over names.
+    pub tools: Vec<String>,
+    /// What: prompts of an MCP server. Globs over names.
+    pub prompts: Vec<String>,
+    /// What: resources of an MCP server. Globs over URIs: `*` is within a segment, `**` stands for any number of them.
+    pub resources: Vec<String>,
+    /// What: values in the body, or in MCP arguments, by path, all of them. See [`crate::policy::value`].
     pub args: BTreeMap<String, String>,
     /// What: relations that a SQL text names. Globs over `schema.table`, or over the table's name in any schema.
     pub tables: Vec<String>,
@@ -135,6 +141,9 @@ impl Matcher {
         all.push(("operations".to_owned(), texts(&self.operations)));
         all.push(("methods".to_owned(), self.methods.clone()));
         all.push(("paths".to_owned(), self.paths.clone()));
+        all.push(("tools".to_owned(), self.tools.clone()));
+        all.push(("prompts".to_owned(), self.prompts.clone()));
+        all.push(("resources".to_owned(), self.resources.clone()));
         all.extend(table("args", &self.args));
         all.push(("tables".to_owned(), self.tables.clone()));
         all.push(("columns".to_owned(), self.columns.clone()));

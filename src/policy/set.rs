@@ -7,18 +7,18 @@ use std::time::Duration;
 use crate::domain::Command;
 use crate::domain::Connection;
 use crate::domain::Effect;
+use crate::domain::McpCommand;
 use crate::domain::Principal;
 use crate::domain::Verdict;
 use crate::policy::answer::Answer;
 use crate::policy::combine::Need;
 use crate::policy::compile::Rule;
-use crate::policy::condition::About;
-use crate::policy::condition::Condition;
 use crate::policy::explain::Explanation;
 use crate::policy::facts::Facts;
 use crate::policy::groups::GroupNames;
 use crate::policy::problem::PolicyProblem;
 use crate::policy::rule::PolicyRule;
+use crate::policy::view::View;
 
 /// Who asks, where, and when.
 #[derive(Debug, Clone, Copy)]
@@ -40,91 +40,30 @@ pub struct PolicySet {
     /// As written, by id.
     written: Vec<PolicyRule>,
     /// Compiled, by id within each effect: deny, approve, allow.
-    denies: Vec<Rule>,
-    approves: Vec<Rule>,
-    allows: Vec<Rule>,
+    pub(super) denies: Vec<Rule>,
+    pub(super) approves: Vec<Rule>,
+    pub(super) allows: Vec<Rule>,
     reads_body: bool,
     names: GroupNames,
 }
 
-/// What is assumed about conditions that cannot be asked yet.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum View {
-    /// Nothing: all is known.
-    Command,
-    /// No command yet: whatever favours the rule.
-    Opening,
-    /// No body yet: what favours the rule.
-    BodyFor,
-    /// No body yet: what speaks against the rule.
-    BodyAgainst,
-}
-
 /// The rules that win so far, by id, and the first words that one of them has for the client.
 #[derive(Debug, Default)]
-struct Winners {
+pub(super) struct Winners {
     rules: Vec<Arc<str>>,
     message: Option<Arc<str>>,
 }
 
 impl Winners {
-    fn add(&mut self, rule: &Rule) {
+    pub(super) fn add(&mut self, rule: &Rule) {
         self.rules.push(Arc::clone(&rule.id));
         if self.message.is_none() {
             self.message.clone_from(&rule.message);
         }
     }
-}
 
-impl View {
-    /// The answer that is assumed for a condition of `match`; its opposite is for one of `unless`.
-    fn assumed(self, condition: &Condition) -> Option<Answer> {
-        match (self, condition.about()) {
-            (Self::Opening, About::Command | About::Body) | (Self::BodyFor, About::Body) => Some(Answer::Yes),
-            (Self::BodyAgainst, About::Body) => Some(Answer::No),
-            _ => None,
-        }
-    }
-}
-
-impl Rule {
-    /// What the rule says: `match` holds and `unless` does not.
-    pub(super) fn answer(&self, facts: &Facts<'_>) -> Answer {
-        self.seen(facts, View::Command)
-    }
-
-    fn seen(&self, facts: &Facts<'_>, view: View) -> Answer {
-        let holds = Answer::all(
-            self.conditions
-                .iter()
-                .map(|condition| view.assumed(condition).unwrap_or_else(|| condition.answer(facts))),
-        );
-        if holds == Answer::No || self.unless.is_empty() {
-            return holds;
-        }
-        let excused =
-            Answer::all(self.unless.iter().map(|condition| {
-                view.assumed(condition).map_or_else(|| condition.answer(facts), Answer::not)
-            }));
-        holds.min(excused.not())
-    }
-
-    /// Whether an answer is enough: an allow must be sure.
-    pub(super) fn suffices(&self, answer: Answer) -> bool {
-        match self.effect {
-            Effect::Allow => answer == Answer::Yes,
-            Effect::Approve | Effect::Deny => answer >= Answer::Unsure,
-        }
-    }
-
-    fn holds(&self, facts: &Facts<'_>, view: View) -> bool {
-        self.suffices(self.seen(facts, view))
-    }
-
-    /// Whether, when it holds, it lets the command pass, and does not only hold it back.
-    pub(super) fn grants(&self, facts: &Facts<'_>) -> bool {
-        self.effect != Effect::Deny
-            && self.covers.iter().all(|condition| condition.answer(facts) >= Answer::Unsure)
+    pub(super) fn is_empty(&self) -> bool {
+        self.rules.is_empty()
     }
 }
 
@@ -196,10 +135,22 @@ impl PolicySet {
         self.approves.iter().chain(&self.allows).any(|rule| rule.holds(&facts, View::Opening))
     }
 
+    /// The rules that open the connection to the subject.
+    pub(super) fn opening(&self, subject: &Subject<'_>) -> Winners {
+        let facts = Facts::opening(subject, &self.names);
+        let mut winners = Winners::default();
+        let rules = self.approves.iter().chain(&self.allows);
+        rules.filter(|rule| rule.holds(&facts, View::Opening)).for_each(|rule| winners.add(rule));
+        winners
+    }
+
     /// Whether the verdict may depend on the body, whatever the command's `args` say now: then they must be read before [`Self::decide`].
     pub fn wants_args(&self, subject: &Subject<'_>, command: &Command) -> bool {
         if !self.reads_body {
             return false;
+        }
+        if command.mcp().is_some_and(McpCommand::needs_no_policy) {
+            return self.compiled().any(|rule| rule.reads_body && rule.concerns_handshakes());
         }
         let facts = Facts::command(subject, command, &self.names);
         if self.denies.iter().any(|rule| rule.holds(&facts, View::BodyAgainst)) {
@@ -210,23 +161,24 @@ impl PolicySet {
         })
     }
 
-    /// The verdict about one command. Allocates nothing but the verdict, unless the path holds escapes or
-    /// parameters, or a name in a SQL text has capital letters.
+    /// The verdict about one command. An MCP message that needs no policy of its own passes by the rules that open the connection. Allocates nothing but the verdict, unless the path holds escapes or
+    /// parameters, a name in a SQL text has capital letters, or the command is one of MCP.
     ///
     /// On deny, [`Verdict::rules`] names the denies that hold for sure, or when there are none those that might; or the approve
     /// rules that nobody could satisfy together. On deny there is no session limit.
     pub fn decide(&self, subject: &Subject<'_>, command: &Command) -> Verdict {
         let facts = Facts::command(subject, command, &self.names);
-        match self.denied(&facts) {
-            Some(verdict) => verdict,
-            None => self.granted(&facts),
+        if command.mcp().is_some_and(McpCommand::needs_no_policy) {
+            return self.decide_handshake(subject, &facts);
         }
+        self.denied(&facts, |_rule| true).unwrap_or_else(|| self.granted(&facts))
     }
 
-    fn denied(&self, facts: &Facts<'_>) -> Option<Verdict> {
+    /// The deny by those of the rules that count, if one holds.
+    pub(super) fn denied(&self, facts: &Facts<'_>, counts: fn(&Rule) -> bool) -> Option<Verdict> {
         let mut winners = Winners::default();
         let mut unsure = false;
-        for rule in &self.denies {
+        for rule in self.denies.iter().filter(|rule| counts(rule)) {
             match rule.answer(facts) {
                 Answer::Yes => winners.add(rule),
                 Answer::Unsure => unsure = true,
@@ -236,13 +188,14 @@ impl PolicySet {
         if winners.rules.is_empty() && unsure {
             self.denies
                 .iter()
-                .filter(|rule| rule.holds(facts, View::Command))
+                .filter(|rule| counts(rule) && rule.holds(facts, View::Command))
                 .for_each(|rule| winners.add(rule));
         }
         (!winners.rules.is_empty()).then(|| self.verdict(Effect::Deny, winners))
     }
 
-    fn granted(&self, facts: &Facts<'_>) -> Verdict {
+    /// What the allows and approves say.
+    pub(super) fn granted(&self, facts: &Facts<'_>) -> Verdict {
         let mut winners = Winners::default();
         let mut need = Need::Nothing;
         let mut granted = false;
@@ -279,7 +232,7 @@ impl PolicySet {
         }
     }
 
-    fn verdict(&self, effect: Effect, winners: Winners) -> Verdict {
+    pub(super) fn verdict(&self, effect: Effect, winners: Winners) -> Verdict {
         Verdict {
             effect,
             rule: winners.rules.first().cloned(),

@@ -3,6 +3,7 @@
 mod compile;
 mod explain;
 mod fast;
+mod mcp;
 mod properties;
 mod sql;
 mod verdicts;
@@ -49,12 +50,14 @@ pub(super) fn connection(name: &str, tags: &[(&str, &str)]) -> Connection {
             host: "localhost".into(),
             port: 80,
             base_path: "".into(),
+            program: None,
         },
         inject: Injection::None,
         tags: tags.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect(),
         limits: ConnectionLimits::default(),
         ca_file: None,
         database: crate::domain::DatabaseOptions::default(),
+        mcp: crate::domain::McpOptions::default(),
     }
 }
 

@@ -77,6 +77,13 @@ async fn open(upstream: &Upstream, tls: Option<&Arc<rustls::ClientConfig>>) -> R
 pub async fn connect(upstream: &Upstream) -> Result<TcpStream, DialError> {
     let (host, port) = (&upstream.host, upstream.port);
     let connect = |source| DialError::Connect { host: Arc::clone(host), port, source };
+    if upstream.program.is_some() {
+        // Whatever the resolver takes an empty name for, it is not the target.
+        return Err(connect(io::Error::new(
+            io::ErrorKind::InvalidInput,
+            "the target is a program, not an address",
+        )));
+    }
     let tcp = TcpStream::connect((&**host, port)).await.map_err(connect)?;
     tcp.set_nodelay(true).map_err(connect)?;
     Ok(tcp)
@@ -96,4 +103,30 @@ pub async fn secure(
         .await
         .map_err(|source| DialError::Tls { host: Arc::clone(host), port, source })?;
     Ok(Stream::TlsClient(Box::new(stream)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::Program;
+    use crate::domain::Protocol;
+
+    #[tokio::test]
+    async fn a_program_is_not_dialled_whatever_listens_there() {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = Upstream {
+            protocol: Protocol::Mcp,
+            tls: false,
+            host: "127.0.0.1".into(),
+            port: listener.local_addr().unwrap().port(),
+            base_path: "".into(),
+            program: None,
+        };
+        assert!(connect(&address).await.is_ok());
+        let program = Some(Program { name: "server".into(), args: Vec::new() });
+        let error = connect(&Upstream { program, ..address }).await.unwrap_err();
+        assert!(
+            matches!(error, DialError::Connect { source, .. } if source.kind() == io::ErrorKind::InvalidInput)
+        );
+    }
 }

@@ -28,6 +28,10 @@ use crate::domain::connection::Origin;
 use crate::domain::connection::Protocol;
 use crate::domain::connection::Upstream;
 use crate::domain::connection::Weaker;
+use crate::domain::connection::mcp::McpOptions;
+use crate::domain::connection::mcp::PinMode;
+use crate::domain::connection::mcp::Program;
+use crate::domain::connection::mcp::ServerRequest;
 use crate::domain::mask;
 use crate::domain::mask::MaskOp;
 use crate::domain::mask::MaskRule;
@@ -87,6 +91,7 @@ fn upstream() -> impl Strategy<Value = Upstream> {
             host: host.into(),
             port,
             base_path: path.into(),
+            program: None,
         },
     )
 }
@@ -122,12 +127,80 @@ fn database() -> impl Strategy<Value = Connection> {
                 host: host.into(),
                 port,
                 base_path: format!("/{name}").into(),
+                program: None,
             },
             inject: Injection::Password { user, password },
             limits: ConnectionLimits { rows, ..own.limits },
             ca_file: own.ca_file.filter(|_| tls),
             database,
             ..own
+        },
+    )
+}
+
+fn mcp_options() -> impl Strategy<Value = McpOptions> {
+    let host = prop_oneof![
+        host(),
+        host().prop_map(|name| format!("*.{name}")).prop_filter("no address", |own| own.ends_with('e'))
+    ];
+    let origin = select(vec!["https://app.example", "http://[::1]:8080", "https://app.example:8443"]);
+    let requests = subsequence(ServerRequest::ALL.to_vec(), 0..4);
+    (any::<bool>(), select(PinMode::ALL.to_vec()), requests, vec(host, 0..3), vec(origin, 0..3)).prop_map(
+        |(trust_annotations, pin, requests, elicitation_hosts, origins)| McpOptions {
+            trust_annotations,
+            pin,
+            allow_server_requests: requests.into_iter().collect(),
+            elicitation_hosts,
+            origins: origins.into_iter().map(str::to_owned).collect(),
+            env: BTreeMap::new(),
+        },
+    )
+}
+
+/// An MCP server behind an address, or a program with its words and variables.
+fn mcp() -> impl Strategy<Value = Connection> {
+    let word = || vec(any::<char>().prop_filter("a null character", |c| *c != '\0'), 0..8);
+    let text = |chars: Vec<char>| chars.into_iter().collect::<String>();
+    let args = vec(word().prop_map(move |chars| text(chars).into()), 0..4);
+    let program = (
+        "(/[a-z '\"$]{1,6}){0,2}/?[a-z]{1,6}"
+            .prop_filter("a relative path", |name| !name.contains('/') || name.starts_with('/')),
+        args,
+    )
+        .prop_map(|(name, args)| Program { name: name.into(), args });
+    let env = btree_map(
+        "[A-Za-z_][A-Za-z0-9_]{0,6}",
+        free_text().prop_map(|text| format!("x{}", text.replace('\0', ""))),
+        0..3,
+    );
+    (connection(), mcp_options(), option::of((program, env, option::of(secret()))), "/?").prop_map(
+        |(own, mcp, program, slash)| {
+            let speaks = Connection {
+                protocol: Protocol::Mcp,
+                upstream: Upstream {
+                    protocol: Protocol::Mcp,
+                    base_path: format!("{}{slash}", own.upstream.base_path).into(),
+                    ..own.upstream.clone()
+                },
+                mcp,
+                ..own
+            };
+            let Some((program, env, secret)) = program else { return speaks };
+            Connection {
+                upstream: Upstream {
+                    tls: false,
+                    host: "".into(),
+                    port: 0,
+                    base_path: "".into(),
+                    program: Some(program),
+                    ..speaks.upstream
+                },
+                inject: secret
+                    .map_or(Injection::None, |value| Injection::Env { name: "OWN_TOKEN".to_owned(), value }),
+                ca_file: None,
+                mcp: McpOptions { env, ..speaks.mcp },
+                ..speaks
+            }
         },
     )
 }
@@ -160,6 +233,7 @@ fn connection() -> impl Strategy<Value = Connection> {
     ("[a-z0-9-]{1,63}", upstream(), injection(), tags, limits, any::<bool>()).prop_map(
         |(name, upstream, inject, tags, limits, ca)| Connection {
             database: DatabaseOptions::default(),
+            mcp: McpOptions::default(),
             name: name.parse().unwrap(),
             origin: Origin::Store,
             protocol: Protocol::Http,
@@ -212,7 +286,7 @@ fn matcher() -> impl Strategy<Value = Matcher> {
     let kinds = subsequence(vec![Kind::Agent, Kind::App, Kind::Human], 0..3);
     let classes = subsequence(Class::ALL.to_vec(), 0..4);
     let ips = subsequence(vec!["10.0.0.0/8".to_owned(), "::1".to_owned(), "192.0.2.7".to_owned()], 0..3);
-    let methods = subsequence(vec!["GET".to_owned(), "DELETE".to_owned()], 0..2);
+    let methods = subsequence(vec!["GET".to_owned(), "tools/*".to_owned(), "*".to_owned()], 0..3);
     let paths = subsequence(vec!["/orders/*".to_owned(), "/a/**".to_owned(), "/".to_owned()], 0..3);
     let args =
         select(vec![BTreeMap::new(), BTreeMap::from([("order.amount".to_owned(), "> 1000".to_owned())])]);
@@ -223,16 +297,23 @@ fn matcher() -> impl Strategy<Value = Matcher> {
         subsequence(vec!["*.ssn".to_owned(), "crm.customers.id".to_owned(), "a'b".to_owned()], 0..3);
     let functions = subsequence(vec!["public.purge".to_owned(), "app_*".to_owned()], 0..2);
     let verbs = subsequence(Verb::ALL.to_vec(), 0..4);
+    let resources =
+        subsequence(vec!["file:///data/**".to_owned(), "db://x/*?a=%41".to_owned(), "*".to_owned()], 0..3);
     let sql = (tables, columns.clone(), columns, functions, verbs);
+    let mcp = (texts(), texts(), resources);
     let lists = (texts(), texts(), texts(), texts(), vec("[a-z0-9-]{1,8}\\*?", 0..3));
-    ((kinds, classes, ips, methods, paths, args, claims, tags), lists, sql).prop_map(
-        |((kinds, operations, source_ips, methods, paths, args, claims, tags), lists, sql)| {
+    ((kinds, classes, ips, methods, paths, args, claims, tags), lists, sql, mcp).prop_map(
+        |((kinds, operations, source_ips, methods, paths, args, claims, tags), lists, sql, mcp)| {
+            let (tools, prompts, resources) = mcp;
             let (tables, columns, columns_not, functions, verbs) = sql;
             let (mut groups, names, clients, issuers, connections) = lists;
             let subjects = names.into_iter().map(|name| format!("idp/{name}")).collect();
             // An allow says who.
             groups.push("dba".to_owned());
             Matcher {
+                tools,
+                prompts,
+                resources,
                 groups,
                 subjects,
                 clients,
@@ -322,6 +403,11 @@ proptest! {
 
     #[test]
     fn a_connection_to_a_database_survives_its_text(own in database()) {
+        survives(&Entity::Connection(own))?;
+    }
+
+    #[test]
+    fn a_connection_to_an_mcp_server_survives_its_text(own in mcp()) {
         survives(&Entity::Connection(own))?;
     }
 

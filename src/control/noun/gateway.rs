@@ -162,12 +162,39 @@ pub struct Explain {
     /// functions of the target are not known.
     #[serde(default)]
     pub sql: Option<String>,
+    /// The MCP message, in place of method, path and body.
+    #[serde(default)]
+    pub mcp: Option<ExplainMcp>,
     /// The body. Judged as JSON, or as a form when `content_type` says so.
     #[serde(default)]
     pub body: Option<String>,
     /// What the body is. Default `application/json`.
     #[serde(default)]
     pub content_type: Option<String>,
+}
+
+/// An MCP message that is asked about.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ExplainMcp {
+    /// The JSON-RPC method. Default: what is done with what is named, `tools/call`, `prompts/get` or `resources/read`.
+    #[serde(default)]
+    pub method: Option<String>,
+    /// The tool.
+    #[serde(default)]
+    pub tool: Option<String>,
+    /// The prompt.
+    #[serde(default)]
+    pub prompt: Option<String>,
+    /// The URI of the resource.
+    #[serde(default)]
+    pub resource: Option<String>,
+    /// The arguments, as JSON.
+    #[serde(default)]
+    pub arguments: Option<String>,
+    /// Whether the server says that the tool only reads; it counts where the connection trusts annotations. Default: not known.
+    #[serde(default)]
+    pub read_only: Option<bool>,
 }
 
 fn human() -> Kind {
@@ -187,8 +214,11 @@ pub struct ExplainReport {
     pub rule: Option<String>,
     /// What the command does.
     pub class: String,
-    /// The path as it would be judged; empty for SQL.
+    /// The path as it would be judged; empty for SQL and MCP.
     pub path: String,
+    /// Whether it is an MCP message that passes for everybody to whom the connection is open.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub needs_no_policy: bool,
     /// What a SQL text does.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sql: Option<SqlSummary>,

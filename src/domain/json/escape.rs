@@ -17,6 +17,19 @@ const fn specials(word: u64) -> u64 {
     controls | zeros(word ^ each(b'"')) | zeros(word ^ each(b'\\'))
 }
 
+/// Where the first byte stands that a JSON string must escape, or that ends it.
+pub(super) fn first_special(bytes: &[u8]) -> Option<usize> {
+    let (words, rest) = bytes.as_chunks::<8>();
+    for (place, word) in words.iter().enumerate() {
+        let found = specials(u64::from_le_bytes(*word));
+        if found != 0 {
+            return Some(place * 8 + found.trailing_zeros() as usize / 8);
+        }
+    }
+    let special = |byte: &u8| *byte < 0x20 || *byte == b'"' || *byte == b'\\';
+    rest.iter().position(special).map(|at| words.len() * 8 + at)
+}
+
 /// The most that one byte becomes.
 const LONGEST: usize = 6;
 /// What is kept free behind the end: eight escaped bytes, and the eight bytes that are always written at once.
@@ -116,6 +129,21 @@ mod tests {
             let mut out = before.into_bytes();
             push(text.as_bytes(), &mut out);
             prop_assert_eq!(String::from_utf8(out).unwrap(), plain);
+        }
+    }
+
+    #[test]
+    fn the_first_special_is_found_at_each_place_of_each_length() {
+        for length in 0..40 {
+            assert_eq!(first_special(&vec![b'a'; length]), None);
+            for at in 0..length {
+                for byte in [0, 0x1f, b'"', b'\\'] {
+                    let mut text = vec![0xc3; length];
+                    text[at] = byte;
+                    text[length - 1] = if at == length - 1 { byte } else { b'"' };
+                    assert_eq!(first_special(&text), Some(at), "{length} {at} {byte}");
+                }
+            }
         }
     }
 

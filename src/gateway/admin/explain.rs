@@ -11,10 +11,13 @@ use http::header;
 use crate::control::ApiError;
 use crate::control::ErrorCode;
 use crate::control::noun::gateway::Explain;
+use crate::control::noun::gateway::ExplainMcp;
 use crate::control::noun::gateway::ExplainReport;
 use crate::control::noun::gateway::FailedCondition;
 use crate::control::noun::gateway::RuleReport;
 use crate::domain::Denied;
+use crate::domain::McpCommand;
+use crate::domain::command::Args;
 use crate::domain::command::Command;
 use crate::domain::connection::Connection;
 use crate::domain::connection::Protocol;
@@ -37,6 +40,8 @@ use crate::store::now_ms;
 
 /// How deep claims may be nested.
 const MAX_DEPTH: usize = 32;
+/// How deep the arguments of an MCP message may be nested, as on the wire.
+const ARGUMENTS_DEPTH: usize = 64;
 
 fn bad(text: impl Into<String>) -> ApiError {
     ApiError::new(ErrorCode::BadRequest, text)
@@ -69,18 +74,38 @@ fn principal(explain: &Explain) -> Result<Principal, ApiError> {
 
 /// The command of what was asked, in the words of the connection's protocol.
 async fn command_of(explain: &Explain, connection: &Connection) -> Result<Command, ApiError> {
-    match (connection.protocol, explain.sql.as_deref()) {
-        (Protocol::Http, None) => http_command(explain),
-        (Protocol::Postgres, Some(sql)) if explain.path.is_empty() && explain.body.is_none() => {
-            sql_command(sql).await
-        }
-        (Protocol::Http, Some(_)) => {
-            Err(bad(format!("{} is an HTTP connection: give a method and a path, no SQL", connection.name)))
-        }
-        (Protocol::Postgres, _) => {
-            Err(bad(format!("{} is a database: give SQL, and no path and no body", connection.name)))
+    let name = &connection.name;
+    let bare = explain.path.is_empty() && explain.body.is_none();
+    match (connection.protocol, explain.sql.as_deref(), &explain.mcp) {
+        (Protocol::Http, None, None) => http_command(explain),
+        (Protocol::Mcp, None, Some(mcp)) if bare => mcp_command(mcp, connection),
+        (Protocol::Postgres, Some(sql), None) if bare => sql_command(sql).await,
+        (Protocol::Http, ..) => Err(bad(format!(
+            "{name} is an HTTP connection: give a method and a path, no SQL and no MCP message"
+        ))),
+        (Protocol::Mcp, ..) => Err(bad(format!(
+            "{name} is an MCP server: give a tool, prompt, resource or MCP method, no path, no body and no SQL"
+        ))),
+        (Protocol::Postgres, ..) => {
+            Err(bad(format!("{name} is a database: give SQL, no path, no body and no MCP message")))
         }
     }
+}
+
+fn mcp_command(mcp: &ExplainMcp, connection: &Connection) -> Result<Command, ApiError> {
+    let [method, tool, prompt, resource] =
+        [&mcp.method, &mcp.tool, &mcp.prompt, &mcp.resource].map(|text| text.as_deref());
+    let message = McpCommand::of_parts(method, tool, prompt, resource)
+        .ok_or_else(|| bad("an MCP message names a tool, prompt, resource or method: give one"))?;
+    let args = match &mcp.arguments {
+        Some(text) => Args::Read(
+            Json::parse(text.as_bytes(), ARGUMENTS_DEPTH)
+                .map_err(|error| bad(format!("the arguments have {error}")))?,
+        ),
+        None => Args::Absent,
+    };
+    let class = connection.mcp.class_of(&message.method, mcp.read_only);
+    Ok(message.into_command(class).with_args(args))
 }
 
 /// What nobody has prepared or learned from the target before is not known.
@@ -178,6 +203,7 @@ impl Acting {
             rule: verdict.rule.as_deref().map(str::to_owned),
             class: command.class.to_string(),
             path: command.path().to_owned(),
+            needs_no_policy: explanation.needs_no_policy,
             sql: explanation.sql.clone(),
             message: verdict.message.as_deref().map(str::to_owned),
             open: policies.opens(&subject),

@@ -11,7 +11,7 @@ pub(super) const LONGEST_NUMBER: usize = 4096;
 const MOST_DIGITS: usize = 19;
 
 /// Whether bytes are a number, `true`, `false` or `null`.
-pub(super) fn is_scalar(token: &[u8]) -> bool {
+pub(in crate::mask) fn is_scalar(token: &[u8]) -> bool {
     matches!(token, b"true" | b"false" | b"null") || number(token) == Some(token.len())
 }
 
@@ -58,7 +58,7 @@ fn digits(text: &[u8], at: usize) -> Option<usize> {
 
 /// Writes the digits of a number that is a whole one, however it is written (`4.111E15`, `4111.0`): what a detector has to see.
 /// `false` if it is none, or too long to be anything.
-pub(super) fn whole_number(token: &[u8], out: &mut Vec<u8>) -> bool {
+pub(in crate::mask) fn whole_number(token: &[u8], out: &mut Vec<u8>) -> bool {
     out.clear();
     let token = token.strip_prefix(b"-").unwrap_or(token);
     let mantissa = token.iter().position(|byte| matches!(byte, b'e' | b'E')).unwrap_or(token.len());
@@ -89,7 +89,7 @@ pub(super) fn whole_number(token: &[u8], out: &mut Vec<u8>) -> bool {
 
 /// Resolves the escapes of a string, given without its quotes. `None`: an escape that JSON does not have. Half a surrogate
 /// pair becomes U+FFFD; `lone` says whether there was one.
-pub(super) fn unescape(raw: &[u8], view: &mut View, lone: &mut bool) -> Option<()> {
+pub(in crate::mask) fn unescape(raw: &[u8], view: &mut View, lone: &mut bool) -> Option<()> {
     view.clear();
     let mut at = 0;
     while let Some(found) = memchr::memchr(b'\\', raw.get(at..)?) {

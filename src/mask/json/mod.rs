@@ -12,6 +12,9 @@ mod stretch;
 mod string;
 mod token;
 
+pub(super) use lex::is_scalar;
+pub(super) use lex::unescape;
+pub(super) use lex::whole_number;
 pub(super) use lex::write_escaped;
 pub(in crate::mask) use spare::SpareMaskers;
 pub(super) use token::JsonMasker;

@@ -12,6 +12,9 @@ use crate::policy::tests::rules;
 const NOW: i64 = 1_772_460_000_000;
 
 fn read(case: &Case, connection: &Connection) -> Result<Command, String> {
+    if let Some(mcp) = &case.mcp {
+        return mcp.command(connection);
+    }
     if let Some(sql) = &case.sql {
         if !sql.starts_with("SELECT") {
             return Err(format!("no SQL {sql}"));
@@ -75,6 +78,51 @@ fn a_case_is_a_request_or_a_sql_text_and_not_both() {
             other => panic!("{other:?}"),
         }
     }
+}
+
+const MCP: &str = r#"
+[[case]]
+name = "support may list"
+as = { subject = "dev/sue", groups = ["support"] }
+connection = "crm"
+mcp = { tool = "list_orders", arguments = '{"n":1.50}', read_only = true }
+expect = { effect = "allow", rule = "support-reads" }
+"#;
+
+#[test]
+fn a_case_may_be_an_mcp_message() {
+    let mut crm = connection("crm", &[]);
+    crm.protocol = Protocol::Mcp;
+    crm.mcp.trust_annotations = true;
+    let on =
+        |crm: &Connection| run(&parse(MCP).expect("cases"), &rules(), std::slice::from_ref(crm), NOW, &read);
+    let report = on(&crm);
+    assert!(report.passed(), "{report}");
+    crm.mcp.trust_annotations = false;
+    assert!(!on(&crm).passed(), "a word of a server that is not trusted");
+    let case = &parse(MCP).expect("cases")[0];
+    let args = case.mcp.as_ref().map(|mcp| mcp.arguments.clone());
+    assert!(matches!(args, Some(Args::Read(json)) if json.to_string() == r#"{"n":1.50}"#));
+}
+
+#[test]
+fn a_case_of_mcp_says_what_and_nothing_of_other_protocols() {
+    for (from, to, problem) in [
+        ("mcp = ", "method = \"GET\"\nmcp = ", "in place of method"),
+        ("mcp = ", "path = \"/\"\nmcp = ", "in place of method"),
+        ("mcp = ", "body = 1\nmcp = ", "in place of method"),
+        ("mcp = ", "sql = \"SELECT 1\"\nmcp = ", "sql stands in place"),
+        ("tool = \"list_orders\", ", "", "names nothing"),
+        ("tool = ", "tol = ", "unknown field `tol`"),
+        ("{\"n\":1.50}", "{", "arguments is not JSON"),
+    ] {
+        match parse(&MCP.replacen(from, to, 1)) {
+            Err(CasesError::Form { problem: said, .. }) => assert!(said.contains(problem), "{to}: {said}"),
+            other => panic!("{to}: {other:?}"),
+        }
+    }
+    let unreadable = parse(&MCP.replace("mcp = ", "unreadable = true\nmcp = ")).expect("cases");
+    assert!(unreadable[0].unreadable);
 }
 
 fn judged(text: &str) -> Report {

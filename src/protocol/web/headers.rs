@@ -407,12 +407,14 @@ mod tests {
                 host: "crm.internal".into(),
                 port: 443,
                 base_path: "/api".into(),
+                program: None,
             },
             inject: Injection::None,
             tags: std::collections::BTreeMap::new(),
             limits: ConnectionLimits::default(),
             ca_file: None,
             database: crate::domain::DatabaseOptions::default(),
+            mcp: crate::domain::McpOptions::default(),
         }
     }
 

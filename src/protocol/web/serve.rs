@@ -60,6 +60,10 @@ pub trait App {
         origin: Origin,
         request: Request<Incoming>,
     ) -> Pin<Box<dyn Future<Output = Response<ReplyBody>> + '_>>;
+    /// The answer to a request below `/.well-known/` that is this protocol's; it needs no token. Default: none is.
+    fn well_known(&self, _request: &Request<Incoming>) -> Option<Response<ReplyBody>> {
+        None
+    }
 }
 
 /// Serves HTTP on the streams of one thread.
@@ -224,6 +228,10 @@ impl WebService {
     async fn answer(&self, request: Request<Incoming>, source: IpAddr) -> Response<ReplyBody> {
         let mut response = match request.uri().path() {
             path if path.starts_with("/c/") => self.answer_on_connection(request, source).await,
+            path if path.starts_with("/.well-known/") => {
+                let known = self.apps.iter().find_map(|app| app.well_known(&request));
+                known.unwrap_or_else(|| plain(StatusCode::NOT_FOUND, "not found\n".to_owned()))
+            }
             "/healthz" => plain(StatusCode::OK, "ok\n".to_owned()),
             "/readyz" => match self.probe.not_ready() {
                 None => plain(StatusCode::OK, "ready\n".to_owned()),

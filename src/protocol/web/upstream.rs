@@ -25,6 +25,7 @@ use crate::domain::ConnectionName;
 use crate::domain::Denied;
 use crate::domain::DenyCode;
 use crate::domain::SessionEnd;
+use crate::pipeline::Credential;
 use crate::pipeline::Gate;
 use crate::pipeline::Permit;
 use crate::pipeline::ReplyGuard;
@@ -110,6 +111,41 @@ pub async fn send(
     (answered, guard)
 }
 
+/// Sends what the gateway itself has to say in an exchange that was permitted, such as an answer to the target's own question. What
+/// the target replies to it is thrown away.
+pub fn send_own(outgoing: Outgoing, guard: &ReplyGuard) -> impl Future<Output = Result<(), Denied>> + use<> {
+    let governed = Arc::clone(guard.governed());
+    let credential = guard.sent_credential();
+    let end = guard.end_watch();
+    async move {
+        let mut request = request(outgoing, &governed)?;
+        if let Some(credential) = &credential {
+            put(credential, &mut request)?;
+        }
+        let limit = governed.connection.limits.response;
+        tokio::select! {
+            biased;
+            end = end.wait() => Err(crate::pipeline::session_ended(end)),
+            answered = within(deliver(request, &governed), limit, None) => answered.map(drop),
+        }
+    }
+}
+
+/// Puts the credential into a request.
+fn put(credential: &Credential, request: &mut Request<RequestBody>) -> Result<(), Denied> {
+    let (name, value) = credential.header();
+    let header = HeaderName::from_bytes(name.as_bytes()).ok().zip(HeaderValue::from_bytes(value).ok());
+    let Some((name, mut value)) = header else {
+        return Err(Denied::new(
+            DenyCode::UpstreamCredential,
+            "the target's credential does not fit into a header; tell the operator",
+        ));
+    };
+    value.set_sensitive(true);
+    request.headers_mut().insert(name, value);
+    Ok(())
+}
+
 async fn exchange(
     outgoing: Outgoing,
     guard: &mut ReplyGuard,
@@ -125,16 +161,7 @@ async fn exchange(
     };
     let mut request = request(outgoing, &governed)?;
     if let Some(credential) = &credential {
-        let (name, value) = credential.header();
-        let header = HeaderName::from_bytes(name.as_bytes()).ok().zip(HeaderValue::from_bytes(value).ok());
-        let Some((name, mut value)) = header else {
-            return Err(Denied::new(
-                DenyCode::UpstreamCredential,
-                "the target's credential does not fit into a header; tell the operator",
-            ));
-        };
-        value.set_sensitive(true);
-        request.headers_mut().insert(name, value);
+        put(credential, &mut request)?;
     }
     let limit = governed.connection.limits.response;
     tokio::select! {

@@ -155,6 +155,7 @@ fn head(event: &Event, data: &Data<'_>) -> String {
         EventKind::Error => error(data),
         EventKind::Marker => format!("● {}", data.text("text")),
         EventKind::Mask => "· masked".to_owned(),
+        EventKind::McpMessage => format!("· mcp {}", data.text("method")),
         EventKind::SqlQuery => sql::query(data),
         EventKind::SqlRows => sql::rows(data),
         EventKind::SqlDone => sql::done(data),

@@ -23,8 +23,22 @@ fn asked(what: &serde_json::Value) -> Explain {
 }
 
 #[tokio::test]
+async fn annotations_count_where_the_connection_trusts_them() {
+    let mut server = connection(Protocol::Mcp);
+    let ask = asked(&serde_json::json!({ "mcp": { "tool": "list_orders", "read_only": true } }));
+    assert_eq!(command_of(&ask, &server).await.unwrap().class, Class::Unknown);
+    server.mcp.trust_annotations = true;
+    assert_eq!(command_of(&ask, &server).await.unwrap().class, Class::Read);
+}
+
+#[tokio::test]
 async fn a_database_is_asked_in_sql_and_nothing_else_is() {
     let (http, database) = (connection(Protocol::Http), connection(Protocol::Postgres));
+    let server = connection(Protocol::Mcp);
+    let call = serde_json::json!({ "mcp": { "tool": "echo", "arguments": "{\"n\":1.50}" } });
+    let called = command_of(&asked(&call), &server).await.unwrap();
+    assert_eq!((called.class, called.summary().as_str()), (Class::Unknown, "tools/call echo"));
+    assert!(matches!(called.args(), Args::Read(json) if json.to_string() == "{\"n\":1.50}"));
     let request = serde_json::json!({ "path": "/x" });
     let text = serde_json::json!({ "sql": "SELECT refund(1) FROM customers" });
     let command = command_of(&asked(&text), &database).await.unwrap();
@@ -38,6 +52,17 @@ async fn a_database_is_asked_in_sql_and_nothing_else_is() {
         (serde_json::json!({ "sql": "SELECT 1", "body": "{}" }), &database, "is a database"),
         (serde_json::json!({}), &database, "is a database"),
         (serde_json::json!({}), &http, "a request has a path"),
+        (call.clone(), &http, "is an HTTP connection"),
+        (call, &database, "is a database"),
+        (serde_json::json!({ "path": "/x" }), &server, "is an MCP server"),
+        (serde_json::json!({ "sql": "SELECT 1" }), &server, "is an MCP server"),
+        (serde_json::json!({ "mcp": { "tool": "echo" }, "body": "{}" }), &server, "is an MCP server"),
+        (serde_json::json!({ "mcp": {} }), &server, "names a tool, prompt, resource or method"),
+        (
+            serde_json::json!({ "mcp": { "tool": "a", "arguments": "{\"a\":1,\"a\":2}" } }),
+            &server,
+            "comes twice",
+        ),
     ] {
         let error = command_of(&asked(&what), connection).await.unwrap_err();
         assert_eq!(error.code, ErrorCode::BadRequest);

@@ -45,8 +45,14 @@ fn relay(
         reads.set(reads.get() + 1);
         token.map(|token| Arc::new(Secret::new(token.as_bytes().to_vec()))).map_err(str::to_owned)
     };
-    let gateway =
-        Upstream { protocol: Protocol::Postgres, tls: false, host: host.into(), port, base_path: "".into() };
+    let gateway = Upstream {
+        protocol: Protocol::Postgres,
+        tls: false,
+        host: host.into(),
+        port,
+        base_path: "".into(),
+        program: None,
+    };
     Relay { gateway, ca_file: None, connection: "db".parse().unwrap(), tokens }
 }
 

@@ -1,0 +1,76 @@
+//! Options of a connection that only MCP servers have.
+
+use clap::Args;
+use toml::Table;
+use toml::Value;
+
+use crate::cli::entity::merge;
+use crate::cli::entity::pair;
+use crate::cli::entity::set;
+use crate::cli::entity::strings;
+use crate::cli::report::Failure;
+
+/// The options of a connection that only MCP servers have.
+#[derive(Debug, Clone, Default, Args)]
+pub struct McpOptions {
+    /// Believe what the server says of its tools: what it calls read-only reads, everything else writes
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true", help_heading = "MCP servers")]
+    pub trust_annotations: Option<bool>,
+    /// What a tool leads to that changed since it was first seen
+    #[arg(long, value_name = "MODE", value_parser = ["observe", "hide", "block"], help_heading = "MCP servers")]
+    pub pin: Option<String>,
+    /// What the server may ask of its clients; may be repeated
+    #[arg(long = "allow-server-request", value_name = "KIND", value_parser = ["elicitation", "roots", "sampling"], help_heading = "MCP servers")]
+    pub allow_server_requests: Vec<String>,
+    /// A host that an elicitation may send people to, or *.HOST for all below it; may be repeated
+    #[arg(long = "elicitation-host", value_name = "HOST", help_heading = "MCP servers")]
+    pub elicitation_hosts: Vec<String>,
+    /// Web pages that may connect.
+    #[arg(
+        long = "origin",
+        value_name = "ORIGIN",
+        help = "The origin of web pages that may connect, such as https://app.example; may be repeated",
+        help_heading = "MCP servers"
+    )]
+    pub origins: Vec<String>,
+    /// A variable of the program, no secret: --inject env:NAME:SRC is for those; may be repeated
+    #[arg(long = "env", value_name = "NAME=VALUE", value_parser = pair, help_heading = "MCP servers")]
+    pub env: Vec<(String, String)>,
+}
+
+impl McpOptions {
+    fn lists(&self) -> [(&'static str, &[String]); 3] {
+        [
+            ("allow_server_requests", &self.allow_server_requests),
+            ("elicitation_hosts", &self.elicitation_hosts),
+            ("origins", &self.origins),
+        ]
+    }
+
+    /// Whether none is given.
+    pub(super) fn is_empty(&self) -> bool {
+        self.trust_annotations.is_none()
+            && self.pin.is_none()
+            && self.lists().iter().all(|(_, values)| values.is_empty())
+            && self.env.is_empty()
+    }
+
+    /// Puts what is given into the table of a connection; the rest of it stays.
+    pub(super) fn apply(&self, table: &mut Table) -> Result<(), Failure> {
+        match self.trust_annotations {
+            Some(true) => set(table, "trust_annotations", true),
+            // What is not there is false.
+            Some(false) => drop(table.remove("trust_annotations")),
+            None => {}
+        }
+        if let Some(pin) = &self.pin {
+            set(table, "pin", pin.as_str());
+        }
+        for (key, values) in self.lists() {
+            if !values.is_empty() {
+                set(table, key, strings(values));
+            }
+        }
+        merge(table, "env", &self.env, |_name, value| Value::String(value.to_owned()))
+    }
+}

@@ -1,0 +1,115 @@
+//! The `outputSchema` of a tool: what it takes, and what to write where it does not take a mask.
+
+mod check;
+mod formats;
+mod reach;
+mod sample;
+
+use std::cell::Cell;
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::rc::Rc;
+
+use regex::Regex;
+
+use crate::domain::json::Json;
+
+/// Whether a schema takes a value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Fit {
+    No,
+    /// It cannot be told here: a pattern or reference that is not understood, or too much work.
+    Unsure,
+    Yes,
+}
+
+impl Fit {
+    fn of(fits: bool) -> Self {
+        if fits { Self::Yes } else { Self::No }
+    }
+
+    fn and(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::No, _) | (_, Self::No) => Self::No,
+            (Self::Yes, Self::Yes) => Self::Yes,
+            _ => Self::Unsure,
+        }
+    }
+
+    fn not(self) -> Self {
+        match self {
+            Self::No => Self::Yes,
+            Self::Unsure => Self::Unsure,
+            Self::Yes => Self::No,
+        }
+    }
+}
+
+/// Reads one schema. The work it does for one message is bounded; beyond that it is sure of nothing.
+#[derive(Debug)]
+pub(super) struct Checker<'a> {
+    root: &'a Json,
+    fuel: Cell<usize>,
+    patterns: RefCell<HashMap<Box<str>, Option<Rc<Pattern>>>>,
+}
+
+/// A pattern that is understood, with texts that it takes.
+#[derive(Debug)]
+struct Pattern {
+    regex: Regex,
+    samples: Vec<String>,
+}
+
+/// What a value of a result is known to be: the schemas that hold for it, all of them, and the value before it was masked.
+#[derive(Debug, Clone)]
+pub(super) struct Typed<'a> {
+    pub(super) schemas: Vec<&'a Json>,
+    pub(super) value: &'a Json,
+    /// Whether a value may stay that fits nothing: it stands in a text, which no client checks.
+    pub(super) lenient: bool,
+}
+
+/// The most patterns that are kept compiled.
+const MOST_PATTERNS: usize = 256;
+
+/// The longest pattern that is read, in bytes.
+const LONGEST_PATTERN: usize = 1000;
+
+impl<'a> Checker<'a> {
+    /// For a message of this size, in bytes.
+    pub(super) fn new(root: &'a Json, size: usize) -> Self {
+        Self { root, fuel: Cell::new(1_000_000 + 16 * size), patterns: RefCell::default() }
+    }
+
+    /// Whether the whole schema takes a value.
+    pub(super) fn accepts(&self, value: &Json) -> Fit {
+        self.check(self.root, value, 0)
+    }
+
+    /// The value of the whole result.
+    pub(super) fn whole(&self, value: &'a Json, lenient: bool) -> Typed<'a> {
+        Typed { schemas: vec![self.root], value, lenient }
+    }
+
+    /// One step of work; `false` if there was too much of it.
+    fn step(&self) -> bool {
+        let left = self.fuel.get();
+        self.fuel.set(left.saturating_sub(1));
+        left > 0
+    }
+
+    fn pattern(&self, text: &str) -> Option<Rc<Pattern>> {
+        if text.len() > LONGEST_PATTERN {
+            return None;
+        }
+        if let Some(known) = self.patterns.borrow().get(text) {
+            return known.clone();
+        }
+        if self.patterns.borrow().len() >= MOST_PATTERNS {
+            return None;
+        }
+        let pattern = sample::compile(text).map(Rc::new);
+        self.patterns.borrow_mut().insert(text.into(), pattern.clone());
+        pattern
+    }
+}

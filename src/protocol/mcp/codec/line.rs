@@ -1,0 +1,128 @@
+//! Messages as lines, over the standard streams of a process. (MCP 2026-07-28, basic, transports: stdio.)
+
+use bytes::Buf;
+use bytes::BufMut;
+use bytes::Bytes;
+use bytes::BytesMut;
+
+/// One line of a process's output, without its end.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Line {
+    /// It begins like a message, or like a batch of them: to be scanned, and refused where it is none.
+    Message(Bytes),
+    /// Something else that the process printed; not to be passed on.
+    Other(Bytes),
+}
+
+/// A line that is longer than allowed. It is dropped; the reader goes on with the one behind it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("a line that is longer than {limit} bytes; it is dropped")]
+pub struct TooLong {
+    /// How many bytes a line may have, without its end.
+    pub limit: usize,
+}
+
+/// Reads lines from pieces of a stream, split anywhere. A line that arrives with one piece is not copied.
+#[derive(Debug)]
+pub struct Reader {
+    limit: usize,
+    input: Bytes,
+    /// Up to where there is no line end.
+    searched: usize,
+    /// Whether the line is dropped up to its end, because it was too long.
+    dropping: bool,
+}
+
+impl Reader {
+    /// A reader at the start of a stream whose lines have at most `limit` bytes.
+    pub const fn new(limit: usize) -> Self {
+        Self { limit, input: Bytes::new(), searched: 0, dropping: false }
+    }
+
+    /// Takes the next piece. Ask [`Reader::take`] for all there is before the next one.
+    pub fn push(&mut self, piece: Bytes) {
+        if self.input.is_empty() {
+            self.input = piece;
+            return;
+        }
+        // In place where nobody else holds these bytes, so that a long line is not copied once for each of its pieces.
+        let held = std::mem::take(&mut self.input);
+        let mut held = held.try_into_mut().unwrap_or_else(|shared| {
+            let mut copy = BytesMut::with_capacity((shared.len() + piece.len()).saturating_mul(2));
+            copy.extend_from_slice(&shared);
+            copy
+        });
+        held.extend_from_slice(&piece);
+        self.input = held.freeze();
+    }
+
+    /// The next line that is not blank, if it has come whole.
+    ///
+    /// # Errors
+    /// [`TooLong`], once for each such line, as soon as it is known.
+    pub fn take(&mut self) -> Result<Option<Line>, TooLong> {
+        loop {
+            let rest = self.input.get(self.searched..).unwrap_or_default();
+            let Some(found) = memchr::memchr(b'\n', rest) else {
+                return self.wait();
+            };
+            let line = self.input.split_to(self.searched + found);
+            self.input.advance(1);
+            self.searched = 0;
+            if std::mem::take(&mut self.dropping) {
+                continue;
+            }
+            if line.len() > self.limit {
+                return Err(TooLong { limit: self.limit });
+            }
+            if let Some(line) = told(line) {
+                return Ok(Some(line));
+            }
+        }
+    }
+
+    /// What stands behind the last line end when the stream has ended: the process may have died in the middle of it.
+    pub fn finish(self) -> Option<Line> {
+        if self.dropping { None } else { told(self.input) }
+    }
+
+    fn wait(&mut self) -> Result<Option<Line>, TooLong> {
+        let long = self.input.len() > self.limit;
+        if long || self.dropping {
+            self.input = Bytes::new();
+        }
+        self.searched = self.input.len();
+        if long && !std::mem::replace(&mut self.dropping, true) {
+            return Err(TooLong { limit: self.limit });
+        }
+        Ok(None)
+    }
+}
+
+/// Says what a line is; `None` for a blank one.
+fn told(line: Bytes) -> Option<Line> {
+    let line = if line.ends_with(b"\r") { line.slice(..line.len() - 1) } else { line };
+    let text = line.trim_ascii();
+    let batch = || text.strip_prefix(b"[").is_some_and(|rest| rest.trim_ascii_start().starts_with(b"{"));
+    if text.is_empty() {
+        None
+    } else if text.starts_with(b"{") || batch() {
+        Some(Line::Message(line))
+    } else {
+        Some(Line::Other(line))
+    }
+}
+
+/// Appends one message as a line. `body` must be strict JSON, as a scanned message is: line ends can stand only between its tokens
+/// then, where a blank takes their place. Nothing else changes.
+pub fn write(body: &[u8], out: &mut BytesMut) {
+    out.reserve(body.len() + 1);
+    let mut rest = body;
+    while let Some(end) = memchr::memchr2(b'\n', b'\r', rest) {
+        out.extend_from_slice(rest.get(..end).unwrap_or_default());
+        out.put_u8(b' ');
+        rest = rest.get(end + 1..).unwrap_or_default();
+    }
+    out.extend_from_slice(rest);
+    out.put_u8(b'\n');
+}

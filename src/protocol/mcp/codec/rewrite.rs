@@ -1,0 +1,178 @@
+//! Changes to one message, by the names of its parts: its id, members of `params`, `_meta` and `result`. (JSON-RPC 2.0, sections 4 and 5.)
+//!
+//! A member that is there has its value replaced; one that is missing is put in, with the objects around it that are missing too. What is
+//! not named stays byte by byte. Values are given as JSON and are not read here: the message may be scanned again where that matters.
+
+use bytes::Bytes;
+
+use crate::domain::json::cursor::Span;
+use crate::domain::json::push_bytes;
+use crate::protocol::mcp::codec::envelope::Kind;
+use crate::protocol::mcp::codec::envelope::Message;
+use crate::protocol::mcp::codec::envelope::Value;
+use crate::protocol::mcp::codec::envelope::names::Meta;
+use crate::protocol::mcp::codec::envelope::names::Names;
+use crate::protocol::mcp::codec::envelope::names::Param;
+use crate::protocol::mcp::codec::envelope::names::ResultField;
+use crate::protocol::mcp::codec::splice::Edit;
+use crate::protocol::mcp::codec::splice::End;
+use crate::protocol::mcp::codec::splice::SpliceError;
+use crate::protocol::mcp::codec::splice::apply;
+use crate::protocol::mcp::codec::splice::insert_members;
+use crate::protocol::mcp::codec::splice::sort;
+
+/// New values of members, the last one given for each name.
+#[derive(Debug)]
+struct News<F>(Vec<(F, Bytes)>);
+
+impl<F: Names> News<F> {
+    fn set(&mut self, field: F, json: Bytes) {
+        self.0.retain(|(known, _)| *known != field);
+        self.0.push((field, json));
+    }
+
+    /// Replaces the members that are there; gives those that are not.
+    fn replace<'m>(self, there: impl Fn(F) -> Option<Value<'m>>, edits: &mut Vec<Edit>) -> Self {
+        let mut missing = Vec::new();
+        for (field, json) in self.0 {
+            match there(field) {
+                Some(value) => edits.push(Edit::replace(value.span, json)),
+                None => missing.push((field, json)),
+            }
+        }
+        Self(missing)
+    }
+
+    fn members(&self) -> impl Iterator<Item = (&str, &[u8])> {
+        self.0.iter().map(|(field, json)| (field.name(), json.as_ref()))
+    }
+
+    /// The members as an object of their own.
+    fn object(&self) -> Bytes {
+        let mut out = vec![b'{'];
+        for (name, json) in self.members() {
+            if out.len() > 1 {
+                out.push(b',');
+            }
+            push_bytes(name.as_bytes(), &mut out);
+            out.push(b':');
+            out.extend_from_slice(json);
+        }
+        out.push(b'}');
+        out.into()
+    }
+}
+
+/// Collects the changes to one message, in any order, and makes them all at once.
+#[derive(Debug)]
+pub struct Rewrite<'m> {
+    message: &'m Message,
+    edits: Vec<Edit>,
+    id: Option<Bytes>,
+    params: News<Param>,
+    meta: News<Meta>,
+    result: News<ResultField>,
+}
+
+impl<'m> Rewrite<'m> {
+    /// No changes yet.
+    pub const fn new(message: &'m Message) -> Self {
+        Self {
+            message,
+            edits: Vec::new(),
+            id: None,
+            params: News(Vec::new()),
+            meta: News(Vec::new()),
+            result: News(Vec::new()),
+        }
+    }
+
+    /// The id becomes `json`. An error that has none gets it; a notification would become a request, so nothing is done to it.
+    pub fn id(&mut self, json: impl Into<Bytes>) -> &mut Self {
+        self.id = Some(json.into());
+        self
+    }
+
+    /// A member of `params` becomes `json`. Only for requests and notifications.
+    pub fn param(&mut self, field: Param, json: impl Into<Bytes>) -> &mut Self {
+        self.params.set(field, json.into());
+        self
+    }
+
+    /// A member of `_meta` becomes `json`: of `params` in a request or notification, of `result` in a response. Not for errors, and not
+    /// together with a new value for the whole of `_meta`.
+    pub fn meta(&mut self, field: Meta, json: impl Into<Bytes>) -> &mut Self {
+        self.meta.set(field, json.into());
+        self
+    }
+
+    /// A member of `result` becomes `json`. Only for responses.
+    pub fn outcome(&mut self, field: ResultField, json: impl Into<Bytes>) -> &mut Self {
+        self.result.set(field, json.into());
+        self
+    }
+
+    /// Changes besides, such as masked values or elements that go, with places in the body of the message. They must not overlap
+    /// with each other or with a member that is changed by name.
+    pub fn edits(&mut self, edits: impl IntoIterator<Item = Edit>) -> &mut Self {
+        self.edits.extend(edits);
+        self
+    }
+
+    /// The new body. Without changes it is the same body, not a copy.
+    ///
+    /// # Errors
+    /// A change to what this kind of message does not have, or changes that overlap.
+    pub fn finish(self) -> Result<Bytes, SpliceError> {
+        let Self { message, mut edits, id, mut params, meta, mut result } = self;
+        let body = message.body();
+        if let Some(json) = id {
+            match message.id_value() {
+                Some(value) => edits.push(Edit::replace(value.span, json)),
+                None if message.kind() == Kind::Error => {
+                    edits.extend(insert_members(body, message.span(), End::First, [("id", json.as_ref())]));
+                }
+                None => {}
+            }
+        }
+        let called = matches!(message.kind(), Kind::Request | Kind::Notification);
+        let meta = meta.replace(|field| message.meta(field), &mut edits);
+        if !meta.0.is_empty() {
+            let there = if called { message.param(Param::Meta) } else { message.outcome(ResultField::Meta) };
+            match there {
+                Some(object) => edits.extend(insert_members(body, object.span, End::Last, meta.members())),
+                None if called => params.set(Param::Meta, meta.object()),
+                None => result.set(ResultField::Meta, meta.object()),
+            }
+        }
+        let params = params.replace(|field| message.param(field), &mut edits);
+        put(message, called, "params", message.params().map(|value| value.span), &params, &mut edits)?;
+        let result = result.replace(|field| message.outcome(field), &mut edits);
+        put(message, false, "result", message.result().map(|value| value.span), &result, &mut edits)?;
+        sort(&mut edits);
+        apply(body, &edits)
+    }
+}
+
+/// Puts members into the object of this name, or the object with them into the message where it is missing and may be `made`.
+fn put<F: Names>(
+    message: &Message,
+    made: bool,
+    name: &'static str,
+    object: Option<Span>,
+    members: &News<F>,
+    edits: &mut Vec<Edit>,
+) -> Result<(), SpliceError> {
+    if members.0.is_empty() {
+        return Ok(());
+    }
+    edits.extend(match object {
+        Some(object) => insert_members(message.body(), object, End::Last, members.members()),
+        None if made => {
+            let json = members.object();
+            insert_members(message.body(), message.span(), End::Last, [(name, json.as_ref())])
+        }
+        None => return Err(SpliceError::NoObject(name)),
+    });
+    Ok(())
+}

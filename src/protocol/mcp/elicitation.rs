@@ -1,0 +1,95 @@
+//! What a target may ask a person through the client: no secrets in a form, and no page but on the hosts that the operator allows.
+//! (MCP 2025-11-25, "Elicitation", "Security Considerations".)
+
+use http::Uri;
+
+use crate::domain::McpOptions;
+use crate::domain::json::Json;
+use crate::protocol::mcp::codec::envelope::Message;
+
+/// How deep a form may be nested.
+const DEPTH: usize = 64;
+/// Parts of names of fields that ask for a secret, in lower case without `_` and `-`.
+const SECRETS: [&str; 12] = [
+    "password",
+    "passwd",
+    "passphrase",
+    "secret",
+    "apikey",
+    "token",
+    "credential",
+    "privatekey",
+    "pincode",
+    "cvv",
+    "creditcard",
+    "ssn",
+];
+
+/// Whether the person may be asked this.
+pub fn is_harmless(message: &Message, options: &McpOptions) -> bool {
+    let Some(params) = message.params().and_then(|params| Json::parse(params.raw, DEPTH).ok()) else {
+        return false;
+    };
+    match params.member("mode").map(Json::as_str) {
+        Some(Some("url")) => {
+            params.member("url").and_then(Json::as_str).is_some_and(|url| leads_to_allowed(url, options))
+        }
+        None | Some(Some("form")) => {
+            params.member("requestedSchema").is_none_or(|schema| !asks_for_secrets(schema))
+        }
+        Some(_) => false,
+    }
+}
+
+fn leads_to_allowed(url: &str, options: &McpOptions) -> bool {
+    let Ok(uri) = url.parse::<Uri>() else { return false };
+    let https = uri.scheme_str() == Some("https");
+    // A user name in front of the host is there to mislead.
+    let plain = uri.authority().is_some_and(|authority| !authority.as_str().contains('@'));
+    https && plain && uri.host().is_some_and(|host| options.may_lead_to(host))
+}
+
+fn asks_for_secrets(schema: &Json) -> bool {
+    let Some(Json::Object(properties)) = schema.member("properties") else { return false };
+    properties.iter().any(|(name, field)| {
+        let folded: String =
+            name.chars().filter(|c| !matches!(c, '_' | '-' | ' ')).flat_map(char::to_lowercase).collect();
+        SECRETS.iter().any(|secret| folded.contains(secret))
+            || field.member("format").and_then(Json::as_str) == Some("password")
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::protocol::mcp::codec::envelope::Limits;
+
+    fn asks(params: &str) -> bool {
+        let body = format!(r#"{{"jsonrpc":"2.0","id":1,"method":"elicitation/create","params":{params}}}"#);
+        let options = McpOptions { elicitation_hosts: vec!["login.example".into()], ..McpOptions::default() };
+        is_harmless(&Message::scan(body.into(), Limits::new(4096)).unwrap(), &options)
+    }
+
+    #[test]
+    fn a_form_asks_for_no_secret_and_a_page_is_on_a_listed_host() {
+        for (params, may) in [
+            (
+                r#"{"message":"x","requestedSchema":{"type":"object","properties":{"city":{"type":"string"}}}}"#,
+                true,
+            ),
+            (r#"{"mode":"form","message":"x"}"#, true),
+            (r#"{"requestedSchema":{"properties":{"API_key":{}}}}"#, false),
+            (r#"{"requestedSchema":{"properties":{"myPassword":{}}}}"#, false),
+            (r#"{"requestedSchema":{"properties":{"x":{"format":"password"}}}}"#, false),
+            (r#"{"mode":"url","url":"https://login.example/x"}"#, true),
+            (r#"{"mode":"url","url":"http://login.example/x"}"#, false),
+            (r#"{"mode":"url","url":"https://login.example@evil.example/"}"#, false),
+            (r#"{"mode":"url","url":"https://evil.example/login.example"}"#, false),
+            (r#"{"mode":"url"}"#, false),
+            (r#"{"mode":"other"}"#, false),
+            (r#"{"mode":1}"#, false),
+        ] {
+            assert_eq!(asks(params), may, "{params}");
+        }
+    }
+}

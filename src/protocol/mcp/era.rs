@@ -1,0 +1,196 @@
+//! Which of the two eras of MCP a message belongs to, and what each demands of its head. Legacy: 2024-11-05 to 2025-11-25, with
+//! `initialize` and sessions. Modern: 2026-07-28, where each request says all of it (basic, "Transports", "Streamable HTTP").
+
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
+use http::HeaderMap;
+use http::HeaderName;
+use http::StatusCode;
+
+use crate::protocol::mcp::codec::envelope::Kind;
+use crate::protocol::mcp::codec::envelope::Message;
+use crate::protocol::mcp::codec::envelope::names::Meta;
+use crate::protocol::mcp::codec::envelope::names::Param;
+use crate::protocol::mcp::codec::envelope::refusal::INVALID_REQUEST;
+use crate::protocol::mcp::reply::Fault;
+
+/// The first version of the modern era. Versions are dates, so they compare as texts.
+const FIRST_MODERN: &str = "2026-07-28";
+/// The versions of the legacy era that name themselves in a header.
+const LEGACY: [&str; 4] = ["2024-11-05", "2025-03-26", "2025-06-18", "2025-11-25"];
+/// The header that says the version.
+pub const VERSION: HeaderName = HeaderName::from_static("mcp-protocol-version");
+/// The header that repeats the method.
+const METHOD: HeaderName = HeaderName::from_static("mcp-method");
+/// The header that repeats what is named.
+const NAME: HeaderName = HeaderName::from_static("mcp-name");
+/// JSON-RPC's code for parameters that are wrong.
+pub const INVALID_PARAMS: i32 = -32602;
+/// MCP's code for headers that do not say what the body says.
+const HEADER_MISMATCH: i32 = -32020;
+
+/// An era of the protocol.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Era {
+    /// Up to 2025-11-25.
+    Legacy,
+    /// 2026-07-28 and later.
+    Modern,
+}
+
+impl Era {
+    /// The era that the headers of a request claim.
+    pub fn claimed(headers: &HeaderMap) -> Self {
+        let version = headers.get(&VERSION).and_then(|value| value.to_str().ok()).unwrap_or_default();
+        if is_modern(version) { Self::Modern } else { Self::Legacy }
+    }
+
+    /// The era of a message, which must be well-formed in it.
+    ///
+    /// # Errors
+    /// Modern: no version or capabilities in `_meta`, headers that are missing or do not say what the body says, a response.
+    /// Legacy: a version in the header that nobody knows.
+    pub fn of(headers: &HeaderMap, message: &Message) -> Result<Self, Fault> {
+        let version = message.meta(Meta::ProtocolVersion).and_then(|value| value.text());
+        if version.is_none() && Self::claimed(headers) == Self::Legacy {
+            return check_legacy(headers).map(|()| Self::Legacy);
+        }
+        check_modern(headers, message, version.as_deref())?;
+        Ok(Self::Modern)
+    }
+}
+
+fn is_modern(version: &str) -> bool {
+    version.len() == FIRST_MODERN.len() && version.starts_with('2') && version >= FIRST_MODERN
+}
+
+/// The one value of a header: `Ok(None)` where there is none, an error where there are several.
+fn one<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Result<Option<&'h str>, Fault> {
+    let mut values = headers.get_all(name).iter();
+    let (first, more) = (values.next(), values.next());
+    let text = first.map(|value| value.to_str().map(|text| text.trim_matches([' ', '\t'])));
+    match (text, more) {
+        (None, _) => Ok(None),
+        (Some(Ok(text)), None) => Ok(Some(text)),
+        _ => Err(mismatch(&format!("the header {name} must come once, in plain ASCII"))),
+    }
+}
+
+fn check_legacy(headers: &HeaderMap) -> Result<(), Fault> {
+    match one(headers, &VERSION)? {
+        Some(version) if !LEGACY.contains(&version) => Err(Fault::new(
+            StatusCode::BAD_REQUEST,
+            INVALID_REQUEST,
+            format!("MCP-Protocol-Version is none of {}, {FIRST_MODERN}", LEGACY.join(", ")),
+        )),
+        _ => Ok(()),
+    }
+}
+
+fn check_modern(headers: &HeaderMap, message: &Message, version: Option<&str>) -> Result<(), Fault> {
+    if matches!(message.kind(), Kind::Response | Kind::Error) {
+        return Err(Fault::new(StatusCode::BAD_REQUEST, INVALID_REQUEST, "a client sends no responses"));
+    }
+    if message.kind() == Kind::Request
+        && (version.is_none() || message.meta(Meta::ClientCapabilities).is_none())
+    {
+        let detail =
+            "params._meta must hold io.modelcontextprotocol/protocolVersion and …/clientCapabilities";
+        return Err(Fault::new(StatusCode::BAD_REQUEST, INVALID_PARAMS, detail));
+    }
+    if let Some(version) = version
+        && one(headers, &VERSION)? != Some(version)
+    {
+        return Err(mismatch("MCP-Protocol-Version must say the version of params._meta"));
+    }
+    let method = message.method();
+    let told = one(headers, &METHOD)?;
+    if told != method.as_deref() && (told.is_some() || message.kind() == Kind::Request) {
+        return Err(mismatch("Mcp-Method must say the method of the body"));
+    }
+    let Some(named) = method.as_deref().and_then(|method| named(method, message)) else { return Ok(()) };
+    let told = one(headers, &NAME)?;
+    if told.and_then(decoded).as_deref() != Some(&*named) {
+        return Err(mismatch("Mcp-Name must say what the body names"));
+    }
+    Ok(())
+}
+
+/// What `Mcp-Name` must repeat; `None` for methods without it, or without the parameter: the target answers that.
+fn named<'m>(method: &str, message: &'m Message) -> Option<std::borrow::Cow<'m, str>> {
+    let param = match method {
+        "tools/call" | "prompts/get" => Param::Name,
+        "resources/read" => Param::Uri,
+        method if method.starts_with("tasks/") => Param::TaskId,
+        _ => return None,
+    };
+    message.param(param)?.text()
+}
+
+/// A header's value, which may be written as `=?base64?…?=`.
+fn decoded(value: &str) -> Option<String> {
+    match value.strip_prefix("=?base64?").and_then(|rest| rest.strip_suffix("?=")) {
+        Some(packed) => String::from_utf8(BASE64_STANDARD.decode(packed).ok()?).ok(),
+        None => Some(value.to_owned()),
+    }
+}
+
+fn mismatch(detail: &str) -> Fault {
+    Fault::new(StatusCode::BAD_REQUEST, HEADER_MISMATCH, detail)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::protocol::mcp::codec::envelope::Limits;
+
+    fn of(headers: &[(&'static str, &'static str)], body: &'static str) -> Result<Era, (u16, i32)> {
+        let map: HeaderMap = headers
+            .iter()
+            .map(|(name, value)| (name.parse::<HeaderName>().unwrap(), value.parse().unwrap()))
+            .collect();
+        let message = Message::scan(body.into(), Limits::new(4096)).unwrap();
+        Era::of(&map, &message).map_err(|fault| (fault.status.as_u16(), fault.code))
+    }
+
+    const CALL: &str = r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"é","_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientCapabilities":{}}}}"#;
+    const LIST: &str = r#"{"jsonrpc":"2.0","id":1,"method":"tools/list"}"#;
+
+    #[test]
+    fn the_older_era_asks_for_little() {
+        assert_eq!(of(&[], LIST), Ok(Era::Legacy));
+        assert_eq!(of(&[("mcp-protocol-version", "2025-06-18")], LIST), Ok(Era::Legacy));
+        for version in ["2025-13-01", "1", "", "latest", "2024-11-05, 2025-06-18"] {
+            assert_eq!(of(&[("mcp-protocol-version", version)], LIST), Err((400, -32600)), "{version}");
+        }
+    }
+
+    #[test]
+    fn the_newer_era_says_in_its_head_what_its_body_says() {
+        let version = ("mcp-protocol-version", "2026-07-28");
+        let method = ("mcp-method", "tools/call");
+        let name = ("mcp-name", "=?base64?w6k=?=");
+        assert_eq!(of(&[version, method, name], CALL), Ok(Era::Modern));
+        assert_eq!(of(&[version, ("mcp-method", " tools/call\t"), name], CALL), Ok(Era::Modern));
+        for headers in [
+            &[method, name][..],
+            &[version, name],
+            &[version, method],
+            &[("mcp-protocol-version", "2026-08-01"), method, name],
+            &[version, ("mcp-method", "tools/Call"), name],
+            &[version, ("mcp-method", "tools/list"), name],
+            &[version, method, ("mcp-name", "e")],
+            &[version, method, ("mcp-name", "=?base64?w6k?=")],
+            &[version, method, name, name],
+        ] {
+            assert_eq!(of(headers, CALL), Err((400, -32020)), "{headers:?}");
+        }
+    }
+
+    #[test]
+    fn a_newer_request_without_its_facts_or_a_response_is_refused() {
+        let version = ("mcp-protocol-version", "2026-07-28");
+        assert_eq!(of(&[version, ("mcp-method", "tools/list")], LIST), Err((400, -32602)));
+        assert_eq!(of(&[version], r#"{"jsonrpc":"2.0","id":1,"result":{}}"#), Err((400, -32600)));
+    }
+}

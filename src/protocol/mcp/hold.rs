@@ -1,0 +1,314 @@
+//! A request that people must approve: the digest that binds their word to it, the text they read, and the stream on which its client
+//! waits.
+//!
+//! Clients give up after a minute, and after five without a word. So the stream opens at once and is kept awake; after
+//! [`PATIENCE`] the call ends as one that waits, and the same call again goes on waiting, or runs once it is approved.
+
+use std::fmt::Write;
+use std::sync::Arc;
+use std::time::Duration;
+
+use aws_lc_rs::digest;
+use bytes::Bytes;
+use http::HeaderMap;
+use http::Response;
+use tokio::sync::oneshot;
+
+use crate::domain::Denied;
+use crate::domain::DenyCode;
+use crate::domain::json::Json;
+use crate::domain::json::push_string;
+use crate::mask::Notes;
+use crate::mask::mcp::Answer as Answers;
+use crate::mask::mcp::Side;
+use crate::mask::mcp::mask_message;
+use crate::pipeline;
+use crate::pipeline::CommandRecord;
+use crate::pipeline::Exchange;
+use crate::pipeline::Judged;
+use crate::pipeline::body::hex;
+use crate::pipeline::snapshot::Governed;
+use crate::protocol::mcp::codec::envelope::Message;
+use crate::protocol::mcp::codec::envelope::names::Meta;
+use crate::protocol::mcp::relay::Relay;
+use crate::protocol::mcp::reply;
+use crate::protocol::mcp::reply::Asked;
+use crate::protocol::mcp::shared::HeldKey;
+use crate::protocol::mcp::shared::McpShared;
+use crate::protocol::mcp::stream;
+use crate::protocol::mcp::stream::Writer;
+use crate::protocol::mcp::turn::Taken;
+use crate::protocol::mcp::turn::Turn;
+use crate::protocol::mcp::turn::garbage;
+use crate::protocol::mcp::upstream;
+use crate::protocol::mcp::upstream::Answer;
+use crate::protocol::web::body::ReplyBody;
+use crate::protocol::web::upstream::Outgoing;
+
+/// How long a client waits for people in one call, where the connection's `approval_wait` is not shorter: less than the minute after
+/// which the official TypeScript SDK gives up.
+const PATIENCE: Duration = Duration::from_secs(50);
+/// How often it is told that it still waits.
+const TICK: Duration = Duration::from_secs(10);
+/// How much approvers are shown, in bytes. A longer request can be denied, but not approved.
+const MAX_DETAIL: usize = 256 << 10;
+/// How deep a request may be nested.
+const DEPTH: usize = 64;
+/// Members of `_meta` that name one attempt, not the request.
+const OF_THE_ATTEMPT: [&str; 4] = ["baggage", "progressToken", "traceparent", "tracestate"];
+
+/// A request that waits.
+pub struct Held {
+    /// The verdict on it.
+    pub judged: Judged,
+    /// Its record.
+    pub record: CommandRecord,
+    /// What is sent once it may be.
+    pub request: Outgoing,
+    /// What it is about.
+    pub turn: Turn,
+    /// Its id as it was written.
+    pub id: Bytes,
+    /// How a refusal differs by what was asked.
+    pub asked: Asked,
+    /// What all requests share.
+    pub shared: McpShared,
+    /// The headers it came with.
+    pub headers: HeaderMap,
+}
+
+/// Opens the client's stream, and waits on it.
+pub fn answer(exchange: Exchange, held: Held, message: &Message) -> Response<ReplyBody> {
+    let token = message.meta(Meta::ProgressToken).map(|token| Bytes::copy_from_slice(token.raw));
+    let (told, hears) = oneshot::channel();
+    let bound = bound(&held.judged, message, exchange.governed(), told);
+    let (response, out) = stream::open();
+    tokio::task::spawn_local(wait(
+        exchange,
+        held,
+        bound,
+        Ticks { token, hears, approval: String::new(), told: 0 },
+        out,
+    ));
+    response
+}
+
+async fn wait(exchange: Exchange, held: Held, bound: pipeline::Held, mut ticks: Ticks, out: Writer) {
+    let Held { judged, record, request, mut turn, id, asked, shared, headers } = held;
+    let request_id = exchange.request_id();
+    let era = turn.era;
+    let refused = |denied: &Denied| reply::refusal(denied, era, &asked, &id, request_id).1;
+    let key = turn.id.clone().map(|id| HeldKey {
+        owner: turn.owner.clone(),
+        session: turn.session.as_ref().map(|session| session.id.clone()).unwrap_or_default(),
+        id,
+    });
+    let Some(cancel) = key.and_then(|key| shared.held.hold(key)) else {
+        let denied = Denied::new(DenyCode::BadRequest, "a request with this id already waits");
+        let denied = exchange.refuse(record, denied.because("mcp_id_twice")).await;
+        out.last(refused(&denied)).await;
+        return;
+    };
+    let mut end = Box::pin(exchange.end_watch().wait());
+    let admitted = {
+        let mut admitted = std::pin::pin!(exchange.admit(judged, record, request, Some(bound)));
+        loop {
+            tokio::select! {
+                biased;
+                admitted = admitted.as_mut() => break admitted,
+                // Dropping what waits withdraws its approval.
+                () = out.left() => return,
+                () = cancel.cancelled() => return,
+                () = tokio::time::sleep(TICK) => {
+                    if ticks.tick(&mut turn, &out).await.is_err() {
+                        return;
+                    }
+                }
+            }
+        }
+    };
+    drop(cancel);
+    let permit = match admitted {
+        Ok(permit) => permit,
+        Err(denied) => {
+            out.last(refused(&denied)).await;
+            return;
+        }
+    };
+    // From here on it is done, whether the client still listens or not.
+    let (answered, guard) = upstream::send(permit, end.as_mut()).await;
+    let mut relay = Relay { turn, shared, guard, headers, id: id.clone(), asked: asked.clone() };
+    let read = match answered {
+        Ok(answered) => match answered.body {
+            Answer::Stream(events) => return relay.run(events, out, end.as_mut()).await,
+            Answer::One(body, decoder) => upstream::one(body, decoder, end.as_mut()).await,
+            Answer::Nothing => Err(garbage("it answered without a message")),
+        },
+        Err(denied) => Err(denied),
+    };
+    let taken = read.and_then(|data| relay.turn.take(&relay.shared, &mut relay.guard, data, 200));
+    let body = match taken {
+        Ok(Taken::Pass { body, .. }) => body,
+        Ok(Taken::Drop | Taken::Answer(_)) => {
+            let denied = garbage("its answer is not the one to this request");
+            relay.guard.record_failure(&denied);
+            refused(&denied)
+        }
+        Err(denied) => {
+            relay.guard.record_failure(&denied);
+            refused(&denied)
+        }
+    };
+    out.last(body).await;
+}
+
+/// What a client that waits is told in between.
+struct Ticks {
+    /// Where it wants to hear of progress, as JSON.
+    token: Option<Bytes>,
+    hears: oneshot::Receiver<pipeline::Waiting>,
+    approval: String,
+    told: u32,
+}
+
+impl Ticks {
+    async fn tick(&mut self, turn: &mut Turn, out: &Writer) -> Result<(), stream::Left> {
+        if let Ok(waiting) = self.hears.try_recv() {
+            self.approval = format!(" {} by {}", waiting.approval, waiting.from.join(", "));
+        }
+        let Some(token) = &self.token else { return out.keep_alive().await };
+        self.told += 1;
+        // So little that hardly any progress of the target's own is less.
+        let progress = f64::from(self.told) / 1e6;
+        turn.progress = progress;
+        let mut body = String::from(
+            "{\"jsonrpc\":\"2.0\",\"method\":\"notifications/progress\",\"params\":{\"progressToken\":",
+        );
+        body.push_str(&String::from_utf8_lossy(token));
+        let _infallible = write!(body, ",\"progress\":{progress:.6},\"message\":");
+        push_string(&format!("waiting for approval{}", self.approval), &mut body);
+        body.push_str("}}");
+        out.message(body.into(), None, None).await
+    }
+}
+
+/// What binds the approvers' word to the request, and what they read of it.
+fn bound(
+    judged: &Judged,
+    message: &Message,
+    governed: &Arc<Governed>,
+    told: oneshot::Sender<pipeline::Waiting>,
+) -> pipeline::Held {
+    let command = &judged.command;
+    let params = message.params().and_then(|params| Json::parse(params.raw, DEPTH).ok());
+    let params = params.map(without_attempt);
+    let mut context = digest::Context::new(&digest::SHA256);
+    let mut absorb = |part: &[u8]| {
+        context.update(&(part.len() as u64).to_be_bytes());
+        context.update(part);
+    };
+    absorb(command.class.as_str().as_bytes());
+    absorb(command.method().as_bytes());
+    absorb(params.as_ref().map(ToString::to_string).unwrap_or_default().as_bytes());
+    let bytes_digest = hex(context.finish().as_ref());
+
+    let mut notes = Notes::default();
+    let summary = command.summary();
+    let mut detail = governed.plan.text(&summary, "path", &mut notes).unwrap_or(summary);
+    detail.push('\n');
+    let masked = mask_message(&governed.plan, message.body(), Side::Client, Answers::default(), &mut notes);
+    let shown = masked.ok().and_then(|masked| {
+        let body = masked.as_deref().unwrap_or(message.body());
+        let read = Json::parse(body, DEPTH + 1).ok()?;
+        let params = read.member("params").cloned().map(without_attempt);
+        Some(params.map(|params| pretty(&params)).unwrap_or_default())
+    });
+    let mut truncated = shown.is_none();
+    detail.push_str(shown.as_deref().unwrap_or("(a request that cannot be shown)"));
+    if detail.len() > MAX_DETAIL {
+        truncated = true;
+        detail.truncate(detail.floor_char_boundary(MAX_DETAIL));
+    }
+    let wait = Some(PATIENCE.min(governed.connection.limits.approval_wait));
+    let bytes = message.body().len() + detail.len();
+    pipeline::Held { bytes_digest, truncated, reason: String::new(), bytes, detail, wait, told: Some(told) }
+}
+
+/// The parameters without what differs from attempt to attempt.
+fn without_attempt(params: Json) -> Json {
+    let Json::Object(mut members) = params else { return params };
+    for (name, value) in &mut members {
+        if &**name == "_meta"
+            && let Json::Object(meta) = value
+        {
+            meta.retain(|(name, _)| !OF_THE_ATTEMPT.contains(&&**name));
+        }
+    }
+    members.retain(|(name, value)| {
+        &**name != "_meta" || !matches!(value, Json::Object(meta) if meta.is_empty())
+    });
+    Json::Object(members)
+}
+
+/// JSON on several lines, for people.
+fn pretty(value: &Json) -> String {
+    let mut out = String::new();
+    write_pretty(value, 0, &mut out);
+    out
+}
+
+fn write_pretty(value: &Json, depth: usize, out: &mut String) {
+    let indent = |depth: usize, out: &mut String| {
+        out.push('\n');
+        out.extend(std::iter::repeat_n("  ", depth));
+    };
+    match value {
+        Json::Object(members) if !members.is_empty() => {
+            out.push('{');
+            for (place, (name, value)) in members.iter().enumerate() {
+                out.push_str(if place > 0 { "," } else { "" });
+                indent(depth + 1, out);
+                push_string(name, out);
+                out.push_str(": ");
+                write_pretty(value, depth + 1, out);
+            }
+            indent(depth, out);
+            out.push('}');
+        }
+        Json::Array(values) if !values.is_empty() => {
+            out.push('[');
+            for (place, value) in values.iter().enumerate() {
+                out.push_str(if place > 0 { "," } else { "" });
+                indent(depth + 1, out);
+                write_pretty(value, depth + 1, out);
+            }
+            indent(depth, out);
+            out.push(']');
+        }
+        other => {
+            let _infallible = write!(out, "{other}");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn attempts_of_one_request_are_the_same() {
+        let read = |text: &str| without_attempt(Json::parse(text.as_bytes(), 8).unwrap()).to_string();
+        assert_eq!(read(r#"{"name":"a","_meta":{"progressToken":1}}"#), read(r#"{"name":"a"}"#));
+        assert_eq!(
+            read(r#"{"name":"a","_meta":{"progressToken":1,"x":2}}"#),
+            read(r#"{"name":"a","_meta":{"x":2,"traceparent":"y"}}"#)
+        );
+        assert_ne!(read(r#"{"name":"a","_meta":{"x":1}}"#), read(r#"{"name":"a","_meta":{"x":2}}"#));
+    }
+
+    #[test]
+    fn people_read_it_on_lines() {
+        let json = Json::parse(br#"{"a":[1.10,{}],"b":"x\ny"}"#, 8).unwrap();
+        assert_eq!(pretty(&json), "{\n  \"a\": [\n    1.10,\n    {}\n  ],\n  \"b\": \"x\\ny\"\n}");
+    }
+}

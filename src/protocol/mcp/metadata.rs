@@ -1,0 +1,81 @@
+//! What a client is told before it has a token: who gives tokens for a connection. (RFC 9728, "OAuth 2.0 Protected Resource Metadata".)
+//!
+//! It is told of any name: whether there is such a connection is not told to strangers.
+
+use std::fmt::Write;
+
+use http::HeaderValue;
+use http::Method;
+use http::Request;
+use http::Response;
+use http::StatusCode;
+use http::header;
+use http::request::Parts;
+use hyper::body::Incoming;
+
+use crate::domain::ConnectionName;
+use crate::domain::json::push_string;
+use crate::pipeline::Gate;
+use crate::protocol::mcp::reply::json;
+use crate::protocol::web::body::ReplyBody;
+
+/// Where metadata stands, before the path of what it is about.
+const WELL_KNOWN: &str = "/.well-known/oauth-protected-resource";
+
+/// Where the metadata of a connection stands; `None` where the gateway's own address is not known.
+pub fn url(head: &Parts, connection: &str, public_url: Option<&str>) -> Option<String> {
+    let host = head.uri.authority().map(http::uri::Authority::as_str);
+    let host = host.or_else(|| head.headers.get(header::HOST)?.to_str().ok());
+    let base = base(host, public_url)?;
+    let name: ConnectionName = connection.parse().ok()?;
+    Some(format!("{base}{WELL_KNOWN}/c/{name}"))
+}
+
+fn base(host: Option<&str>, public_url: Option<&str>) -> Option<String> {
+    if let Some(url) = public_url {
+        return Some(url.to_owned());
+    }
+    // What a client names itself goes into a quoted string, and leads nobody but it.
+    let host = host
+        .filter(|host| host.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-:[]".contains(&byte)))?;
+    Some(format!("http://{host}"))
+}
+
+/// The answer to a request for metadata; `None` for any other request.
+pub fn answer(
+    request: &Request<Incoming>,
+    gate: &Gate,
+    public_url: Option<&str>,
+) -> Option<Response<ReplyBody>> {
+    let path = request.uri().path().strip_prefix(WELL_KNOWN)?;
+    let name: ConnectionName =
+        path.strip_prefix("/c/")?.trim_end_matches('/').trim_end_matches("/mcp").parse().ok()?;
+    let mut response = match *request.method() {
+        Method::OPTIONS => json(StatusCode::NO_CONTENT, ""),
+        Method::GET | Method::HEAD => {
+            let host = request.uri().authority().map(http::uri::Authority::as_str);
+            let host = host.or_else(|| request.headers().get(header::HOST)?.to_str().ok());
+            json(StatusCode::OK, document(&base(host, public_url)?, &name, gate))
+        }
+        _ => json(StatusCode::METHOD_NOT_ALLOWED, ""),
+    };
+    let headers = response.headers_mut();
+    headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
+    headers.insert(header::ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static("GET, HEAD, OPTIONS"));
+    headers.insert(header::ACCESS_CONTROL_ALLOW_HEADERS, HeaderValue::from_static("mcp-protocol-version"));
+    Some(response)
+}
+
+fn document(base: &str, name: &ConnectionName, gate: &Gate) -> String {
+    let mut out = String::from("{\"resource\":");
+    push_string(&format!("{base}/c/{name}"), &mut out);
+    out.push_str(",\"authorization_servers\":[");
+    for (place, issuer) in gate.issuers().urls().enumerate() {
+        if place > 0 {
+            out.push(',');
+        }
+        push_string(issuer, &mut out);
+    }
+    let _infallible = write!(out, "],\"bearer_methods_supported\":[\"header\"]}}");
+    out
+}

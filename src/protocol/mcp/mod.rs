@@ -1,0 +1,28 @@
+//! The Model Context Protocol, over HTTP. A session of the recording is one principal on one connection; a command is one message of the
+//! client. <https://modelcontextprotocol.io/specification>, versions 2024-11-05 to 2026-07-28.
+//!
+//! Both eras pass without translation: what is not judged, bound, filtered or masked goes through byte for byte.
+
+mod bound;
+pub mod codec;
+pub mod command;
+mod elicitation;
+mod era;
+mod exchange;
+mod hold;
+mod metadata;
+mod origin;
+mod record;
+mod relay;
+mod reply;
+mod serve;
+mod sessions;
+mod shared;
+mod stream;
+mod tools;
+mod turn;
+mod upstream;
+mod way;
+
+pub use serve::McpApp;
+pub use shared::McpShared;

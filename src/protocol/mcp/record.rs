@@ -1,0 +1,87 @@
+//! What the recording says of messages: `mcp.message` for each one, either way, masked.
+
+use std::fmt::Write;
+
+use aws_lc_rs::digest;
+
+use crate::domain::EventKind;
+use crate::domain::json::push_string;
+use crate::mask::Notes;
+use crate::mask::mcp::Answer;
+use crate::mask::mcp::Side;
+use crate::mask::mcp::mask_message;
+use crate::pipeline::CommandRecord;
+use crate::pipeline::Exchange;
+use crate::pipeline::body::Capture;
+use crate::pipeline::body::hex;
+
+/// A message of the client, or a request without one.
+pub struct FromClient<'a> {
+    /// The HTTP method that it came by.
+    pub http: &'a str,
+    /// The MCP method; what stands in the recording for a request that could not be read: empty.
+    pub method: &'a str,
+    /// What it names; empty for nothing.
+    pub name: &'a str,
+    /// Its class.
+    pub class: &'a str,
+    /// The gateway's id of the MCP session; empty for none.
+    pub session: &'a str,
+    /// The message; empty for none.
+    pub body: &'a [u8],
+}
+
+impl FromClient<'_> {
+    /// Its record, with what masks hide in it hidden.
+    pub fn record(&self, exchange: &Exchange) -> CommandRecord {
+        let plan = &exchange.governed().plan;
+        let mut notes = Notes::default();
+        let mut data = String::with_capacity(160 + self.body.len());
+        let _infallible = write!(data, "{{\"http\":\"{}\"", self.http);
+        for (member, value) in [("method", self.method), ("name", self.name)] {
+            if !value.is_empty() {
+                let masked = plan.text(value, member, &mut notes);
+                let _infallible = write!(data, ",\"{member}\":");
+                push_string(masked.as_deref().unwrap_or(value), &mut data);
+            }
+        }
+        let _infallible = write!(data, ",\"class\":\"{}\"", self.class);
+        if let Some(start) = self.session.get(..8) {
+            // Whoever knows the whole id could go on with the session.
+            let _infallible = write!(data, ",\"session\":\"{start}…\"");
+        }
+        data.push_str(",\"body\":");
+        let mut capture = exchange.capture();
+        match mask_message(plan, self.body, Side::Client, Answer::default(), &mut notes) {
+            _ if self.body.is_empty() => data.push_str("null"),
+            Ok(masked) => {
+                capture.add(masked.as_deref().unwrap_or(self.body));
+                capture.write(&mut data);
+            }
+            Err(_unmaskable) => {
+                let digest = digest::digest(&digest::SHA256, self.body);
+                let _infallible = write!(
+                    data,
+                    "{{\"length\":{},\"sha256\":\"{}\",\"withheld\":true}}",
+                    self.body.len(),
+                    hex(digest.as_ref())
+                );
+            }
+        }
+        data.push('}');
+        CommandRecord { kind: EventKind::McpMessage, data, mask: notes.take() }
+    }
+}
+
+/// The event's data for a message that came back. `end` says how the exchange went, with its last message.
+pub fn from_target(mut capture: Capture, body: &[u8], status: u16, end: Option<(&str, u64)>) -> String {
+    let mut data = String::with_capacity(96 + body.len());
+    let _infallible = write!(data, "{{\"status\":{status},\"body\":");
+    capture.add(body);
+    capture.write(&mut data);
+    if let Some((end, total_us)) = end {
+        let _infallible = write!(data, ",\"total_us\":{total_us},\"end\":\"{end}\"");
+    }
+    data.push('}');
+    data
+}

@@ -1,0 +1,151 @@
+//! A target's stream of events on its way to the client: each message is taken for itself, in between the client is kept awake.
+
+use std::pin::Pin;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::HeaderMap;
+
+use crate::domain::Denied;
+use crate::domain::SessionEnd;
+use crate::pipeline::ReplyGuard;
+use crate::protocol::mcp::codec::sse::Item;
+use crate::protocol::mcp::reply;
+use crate::protocol::mcp::reply::Asked;
+use crate::protocol::mcp::shared::McpShared;
+use crate::protocol::mcp::stream::Left;
+use crate::protocol::mcp::stream::Writer;
+use crate::protocol::mcp::turn::Taken;
+use crate::protocol::mcp::turn::Turn;
+use crate::protocol::mcp::turn::garbage;
+use crate::protocol::mcp::upstream;
+use crate::protocol::mcp::upstream::Events;
+
+/// How long a stream is silent before a comment is written.
+pub const SILENCE: Duration = Duration::from_secs(12);
+
+/// One stream, with all that it takes to read its messages.
+pub struct Relay {
+    /// What it is about.
+    pub turn: Turn,
+    /// What all requests share.
+    pub shared: McpShared,
+    /// Guards what comes back.
+    pub guard: ReplyGuard,
+    /// The headers of the client's request: what the gateway answers the target goes with them.
+    pub headers: HeaderMap,
+    /// The id of the client's request as it was written; empty on a stream of its own.
+    pub id: Bytes,
+    /// How a refusal differs by what was asked.
+    pub asked: Asked,
+}
+
+/// Why a stream ends before its end.
+enum Broken {
+    Left,
+    Denied(Denied),
+}
+
+impl From<Left> for Broken {
+    fn from(_left: Left) -> Self {
+        Self::Left
+    }
+}
+
+impl From<Denied> for Broken {
+    fn from(denied: Denied) -> Self {
+        Self::Denied(denied)
+    }
+}
+
+impl Relay {
+    /// Passes a stream on until it ends, the response has come, the client has left, or what the exchange stands on has ended.
+    pub async fn run(
+        mut self,
+        events: Events,
+        out: Writer,
+        mut end: Pin<&mut impl Future<Output = SessionEnd>>,
+    ) {
+        let passed = self.pass(events, &out, end.as_mut()).await;
+        if let Err(Broken::Denied(denied)) = passed {
+            self.guard.record_failure(&denied);
+            if self.turn.id.is_some() {
+                let (_, body) =
+                    reply::refusal(&denied, self.turn.era, &self.asked, &self.id, self.guard.request());
+                out.last(body).await;
+            }
+        }
+    }
+
+    async fn pass(
+        &mut self,
+        mut events: Events,
+        out: &Writer,
+        mut end: Pin<&mut impl Future<Output = SessionEnd>>,
+    ) -> Result<(), Broken> {
+        let mut resumable = false;
+        loop {
+            let item = tokio::select! {
+                biased;
+                end = end.as_mut() => return Err(crate::pipeline::session_ended(end).into()),
+                () = out.left() => return Err(Broken::Left),
+                item = events.next() => item?,
+                () = tokio::time::sleep(SILENCE) => {
+                    out.keep_alive().await?;
+                    continue;
+                }
+            };
+            match item {
+                None if self.turn.id.is_some() && !resumable => {
+                    return Err(garbage("its stream ended without the answer").into());
+                }
+                None => {
+                    self.guard.settle();
+                    return Ok(());
+                }
+                Some(Item::Comment(_)) => {}
+                Some(Item::Settings { id, retry }) => {
+                    resumable |= id.is_some();
+                    out.settings(self.own_id(id.as_deref()), retry).await?;
+                }
+                Some(Item::Event(event)) => {
+                    resumable |= event.id.is_some();
+                    let id = self.own_id(event.id.as_deref());
+                    // An id with nothing else is where a client may go on from. Other types of events are none of MCP's.
+                    if event.data.is_empty() || !event.is_message() {
+                        out.settings(id, event.retry).await?;
+                    } else if self.message(event.data, id, event.retry, out).await? {
+                        return Ok(());
+                    }
+                }
+            }
+        }
+    }
+
+    /// Passes one message on. True: it was the last.
+    async fn message(
+        &mut self,
+        data: Bytes,
+        id: Option<String>,
+        retry: Option<u64>,
+        out: &Writer,
+    ) -> Result<bool, Broken> {
+        match self.turn.take(&self.shared, &mut self.guard, data, 200)? {
+            Taken::Pass { body, last } => {
+                out.message(body, id, retry).await?;
+                Ok(last)
+            }
+            Taken::Drop => Ok(false),
+            Taken::Answer(own) => {
+                upstream::answer(&own, &self.headers, self.turn.session.as_deref(), &self.guard);
+                Ok(false)
+            }
+        }
+    }
+
+    /// The gateway's id for the target's id of an event; none where there is no session to go on with.
+    fn own_id(&self, id: Option<&[u8]>) -> Option<String> {
+        let session = self.turn.session.as_ref()?;
+        Some(session.event(id.filter(|id| !id.is_empty())?))
+    }
+}

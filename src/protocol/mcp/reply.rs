@@ -1,0 +1,282 @@
+//! What a client reads when a message does not pass: results marked as errors, and errors of JSON-RPC. (MCP, "Tools", "Error handling".)
+//!
+//! The status is 200 wherever the protocol leaves a choice: clients end their session, or show nothing of the body, at any other.
+
+#![deny(clippy::wildcard_enum_match_arm)]
+
+use std::fmt::Write;
+
+use bytes::Bytes;
+use http::HeaderValue;
+use http::Response;
+use http::StatusCode;
+use http::header;
+
+use crate::domain::Denied;
+use crate::domain::DenyCode;
+use crate::domain::RequestId;
+use crate::domain::json::push_string;
+use crate::protocol::mcp::era::Era;
+use crate::protocol::mcp::era::INVALID_PARAMS;
+use crate::protocol::web::body::ReplyBody;
+
+/// JSON-RPC's code for a method that there is not.
+const NO_METHOD: i32 = -32601;
+/// The code of older versions for a resource that there is not.
+const NO_RESOURCE: i32 = -32002;
+
+/// A message that is wrong in itself: what answers it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fault {
+    /// The status of the response.
+    pub status: StatusCode,
+    /// JSON-RPC's or MCP's code.
+    pub code: i32,
+    /// For the person behind the client.
+    pub detail: String,
+}
+
+impl Fault {
+    /// A fault with its words.
+    pub fn new(status: StatusCode, code: i32, detail: impl Into<String>) -> Self {
+        Self { status, code, detail: detail.into() }
+    }
+
+    /// The error of it. `id` is JSON as it came; `None`: it could not be read, which only the older era writes as `null`.
+    pub fn body(&self, era: Era, id: Option<&[u8]>) -> Bytes {
+        let mut out = begin(era, id);
+        let _infallible = write!(out, "\"error\":{{\"code\":{},\"message\":", self.code);
+        push_string(&self.detail, &mut out);
+        out.push_str("}}");
+        out.into()
+    }
+}
+
+/// What was asked for, as far as a refusal differs by it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Asked {
+    /// A tool that the caller sees.
+    Tool,
+    /// A tool that the caller does not see.
+    HiddenTool(Box<str>),
+    /// A prompt that the caller does not see.
+    HiddenPrompt(Box<str>),
+    /// A resource that the caller does not see.
+    HiddenResource(Box<str>),
+    /// Something else.
+    Other,
+}
+
+/// The code of an error that is no refusal of a tool: outside of what JSON-RPC keeps for itself. The status it resembles, times ten.
+const fn code(code: DenyCode) -> i32 {
+    match code {
+        DenyCode::Unauthenticated => 4010,
+        DenyCode::ApprovalDenied
+        | DenyCode::ApprovalExpired
+        | DenyCode::ApprovalPending
+        | DenyCode::Denied
+        | DenyCode::Locked
+        | DenyCode::SessionEnded => 4030,
+        DenyCode::NoSuchConnection => 4040,
+        DenyCode::BadRequest => 4000,
+        DenyCode::LimitExceeded => 4290,
+        DenyCode::Internal => 5000,
+        DenyCode::UnmaskableReply | DenyCode::UpstreamCredential | DenyCode::UpstreamUnavailable => 5020,
+        DenyCode::IssuerUnavailable | DenyCode::Overloaded | DenyCode::RecordingUnavailable => 5030,
+    }
+}
+
+/// Whether the same call again may do better.
+const fn retryable(code: DenyCode) -> bool {
+    match code {
+        DenyCode::ApprovalPending
+        | DenyCode::IssuerUnavailable
+        | DenyCode::LimitExceeded
+        | DenyCode::Overloaded
+        | DenyCode::RecordingUnavailable
+        | DenyCode::SessionEnded
+        | DenyCode::UpstreamUnavailable => true,
+        DenyCode::ApprovalDenied
+        | DenyCode::ApprovalExpired
+        | DenyCode::BadRequest
+        | DenyCode::Denied
+        | DenyCode::Internal
+        | DenyCode::Locked
+        | DenyCode::NoSuchConnection
+        | DenyCode::Unauthenticated
+        | DenyCode::UnmaskableReply
+        | DenyCode::UpstreamCredential => false,
+    }
+}
+
+/// The answer to a request that does not pass: its status, and the message.
+pub fn refusal(
+    denied: &Denied,
+    era: Era,
+    asked: &Asked,
+    id: &[u8],
+    request: RequestId,
+) -> (StatusCode, Bytes) {
+    let hides = denied.code == DenyCode::Denied;
+    let hidden = |code, text: String| {
+        (StatusCode::OK, Fault { status: StatusCode::OK, code, detail: text }.body(era, Some(id)))
+    };
+    match asked {
+        Asked::HiddenTool(name) if hides => return hidden(INVALID_PARAMS, format!("Unknown tool: {name}")),
+        Asked::HiddenPrompt(name) if hides => {
+            return hidden(INVALID_PARAMS, format!("Unknown prompt: {name}"));
+        }
+        Asked::HiddenResource(uri) if hides => {
+            let code = if era == Era::Legacy { NO_RESOURCE } else { INVALID_PARAMS };
+            return hidden(code, format!("Resource not found: {uri}"));
+        }
+        Asked::Other if hides && era == Era::Modern => {
+            let fault = Fault::new(StatusCode::NOT_FOUND, NO_METHOD, "Method not found");
+            return (fault.status, fault.body(era, Some(id)));
+        }
+        Asked::Tool
+        | Asked::Other
+        | Asked::HiddenTool(_)
+        | Asked::HiddenPrompt(_)
+        | Asked::HiddenResource(_) => {}
+    }
+    let mut out = begin(era, Some(id));
+    if *asked == Asked::Tool {
+        if era == Era::Modern {
+            out.push_str("\"result\":{\"resultType\":\"complete\",\"isError\":true,");
+        } else {
+            out.push_str("\"result\":{\"isError\":true,");
+        }
+        out.push_str("\"content\":[{\"type\":\"text\",\"text\":");
+        push_string(&words(denied), &mut out);
+        out.push_str("}],\"_meta\":{\"dev.hoopctl/decision\":");
+        decision(denied, request, &mut out);
+        out.push_str("}}}");
+    } else {
+        let _infallible = write!(out, "\"error\":{{\"code\":{},\"message\":", code(denied.code));
+        push_string(&words(denied), &mut out);
+        out.push_str(",\"data\":");
+        decision(denied, request, &mut out);
+        out.push_str("}}");
+    }
+    (StatusCode::OK, out.into())
+}
+
+/// What happened and what to do, in a form that a model reads as well as a person.
+fn words(denied: &Denied) -> String {
+    let detail = &denied.detail;
+    match (denied.code, denied.approval) {
+        (DenyCode::ApprovalPending, Some(approval)) => format!(
+            "This call waits for a person's approval ({approval}). It has not been done. Call again with the same arguments to continue: {detail}."
+        ),
+        (code, _) if retryable(code) => format!("This was not done: {detail}. It may be tried again later."),
+        _ => format!("This was not done: {detail}. Do not try it again as it is."),
+    }
+}
+
+fn decision(denied: &Denied, request: RequestId, out: &mut String) {
+    let _infallible = write!(out, "{{\"code\":\"{}\"", denied.code);
+    if let Some(rule) = &denied.rule {
+        out.push_str(",\"rule\":");
+        push_string(rule, out);
+    }
+    if let Some(approval) = denied.approval {
+        let _infallible = write!(out, ",\"approval_id\":\"{approval}\"");
+    }
+    let _infallible = write!(out, ",\"request_id\":\"{request}\",\"retryable\":{}}}", retryable(denied.code));
+}
+
+fn begin(era: Era, id: Option<&[u8]>) -> String {
+    let mut out = String::with_capacity(384);
+    out.push_str("{\"jsonrpc\":\"2.0\",");
+    match (id, era) {
+        (Some(id), _) => {
+            out.push_str("\"id\":");
+            out.push_str(&String::from_utf8_lossy(id));
+            out.push(',');
+        }
+        (None, Era::Legacy) => out.push_str("\"id\":null,"),
+        (None, Era::Modern) => {}
+    }
+    out
+}
+
+/// A response with one message.
+pub fn json(status: StatusCode, body: impl Into<Bytes>) -> Response<ReplyBody> {
+    let body = body.into();
+    let mut response = Response::new(ReplyBody::Whole(None));
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    if !body.is_empty() {
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    }
+    headers.insert(header::CONTENT_LENGTH, body.len().into());
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    *response.body_mut() = ReplyBody::whole(body);
+    response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::json::Json;
+
+    fn refused(code: DenyCode, era: Era, asked: &Asked) -> (u16, Json) {
+        let denied = Denied { rule: Some("no-\"x\"".into()), ..Denied::new(code, "not today") };
+        let (status, body) = refusal(&denied, era, asked, b"\"a\"", RequestId::new());
+        (status.as_u16(), Json::parse(&body, 8).unwrap())
+    }
+
+    #[test]
+    fn a_visible_tool_gives_a_result_that_is_an_error() {
+        for (era, kind) in [(Era::Legacy, None), (Era::Modern, Some("complete"))] {
+            let (status, body) = refused(DenyCode::Denied, era, &Asked::Tool);
+            let result = body.member("result").unwrap();
+            assert_eq!(status, 200);
+            assert_eq!(body.member("id").and_then(Json::as_str), Some("a"));
+            assert_eq!(result.member("resultType").and_then(Json::as_str), kind);
+            let meta = result.member("_meta").unwrap().member("dev.hoopctl/decision").unwrap();
+            assert_eq!(meta.member("rule").and_then(Json::as_str), Some("no-\"x\""));
+            assert_eq!(meta.member("code").and_then(Json::as_str), Some("denied"));
+        }
+    }
+
+    #[test]
+    fn what_is_hidden_is_refused_as_what_there_is_not() {
+        let tool = Asked::HiddenTool("rm".into());
+        let (status, body) = refused(DenyCode::Denied, Era::Legacy, &tool);
+        assert_eq!(status, 200);
+        assert_eq!(
+            body.to_string(),
+            r#"{"jsonrpc":"2.0","id":"a","error":{"code":-32602,"message":"Unknown tool: rm"}}"#
+        );
+        let (_, body) = refused(DenyCode::Denied, Era::Legacy, &Asked::HiddenResource("file:///x".into()));
+        assert_eq!(body.member("error").unwrap().member("code").and_then(Json::as_i64), Some(-32002));
+        let (status, body) = refused(DenyCode::Denied, Era::Modern, &Asked::Other);
+        assert_eq!(
+            (status, body.member("error").unwrap().member("code").and_then(Json::as_i64)),
+            (404, Some(-32601))
+        );
+        // A fault of the gateway is told as one, whatever is hidden.
+        let (_, body) = refused(DenyCode::RecordingUnavailable, Era::Modern, &tool);
+        assert_eq!(body.member("error").unwrap().member("code").and_then(Json::as_i64), Some(5030));
+    }
+
+    #[test]
+    fn own_codes_stay_out_of_the_protocols_ranges() {
+        for all in [DenyCode::Denied, DenyCode::Internal, DenyCode::Overloaded, DenyCode::BadRequest] {
+            assert!(!(-32768..=-32000).contains(&code(all)));
+        }
+    }
+
+    #[test]
+    fn an_unreadable_message_has_no_id() {
+        let fault = Fault::new(StatusCode::BAD_REQUEST, -32700, "no");
+        let body = |era| fault.body(era, None);
+        assert_eq!(
+            body(Era::Legacy),
+            r#"{"jsonrpc":"2.0","id":null,"error":{"code":-32700,"message":"no"}}"#
+        );
+        assert_eq!(body(Era::Modern), r#"{"jsonrpc":"2.0","error":{"code":-32700,"message":"no"}}"#);
+    }
+}

@@ -1,0 +1,244 @@
+//! The client's side: POST, GET and DELETE on `/c/<connection>`, and what must hold before a message is read. (MCP, "Transports",
+//! "Streamable HTTP", "Security Warning"; RFC 9728.)
+
+use std::pin::Pin;
+
+use bytes::Bytes;
+use http::HeaderMap;
+use http::HeaderValue;
+use http::Method;
+use http::Request;
+use http::Response;
+use http::StatusCode;
+use http::header;
+use http::request::Parts;
+use hyper::body::Incoming;
+
+use crate::domain::Denied;
+use crate::domain::DenyCode;
+use crate::domain::Protocol;
+use crate::domain::SessionId;
+use crate::pipeline::Arrival;
+use crate::pipeline::Gate;
+use crate::protocol::mcp::era::Era;
+use crate::protocol::mcp::exchange;
+use crate::protocol::mcp::exchange::Door;
+use crate::protocol::mcp::metadata;
+use crate::protocol::mcp::origin;
+use crate::protocol::mcp::reply::Fault;
+use crate::protocol::mcp::reply::json;
+use crate::protocol::mcp::shared::McpShared;
+use crate::protocol::web::App;
+use crate::protocol::web::body::ReplyBody;
+use crate::protocol::web::reply;
+use crate::protocol::web::request;
+use crate::protocol::web::request::Origin;
+use crate::protocol::web::request::bad;
+use crate::protocol::web::request::route;
+
+/// Answers requests on connections to MCP servers.
+pub struct McpApp {
+    gate: Gate,
+    shared: McpShared,
+    /// The address that clients use, without a slash at its end; `None`: that of their `Host` header.
+    public_url: Option<String>,
+}
+
+/// What answers a request that does not get as far as a message of its own.
+pub enum Refused {
+    /// A problem of HTTP: no token, no such connection.
+    Problem(Denied),
+    /// An error of JSON-RPC.
+    Fault {
+        /// The era whose form it has.
+        era: Era,
+        /// What is wrong.
+        fault: Fault,
+        /// The id of the message as it was written, if one could be read.
+        id: Option<Bytes>,
+    },
+}
+
+impl From<Denied> for Refused {
+    fn from(denied: Denied) -> Self {
+        Self::Problem(denied)
+    }
+}
+
+impl McpApp {
+    /// An app. `public_url`: the address that clients use, where it is another than their `Host` header says.
+    pub fn new(gate: Gate, shared: McpShared, public_url: Option<String>) -> Self {
+        let public_url = public_url.map(|url| url.trim_end_matches('/').to_owned());
+        Self { gate, shared, public_url }
+    }
+
+    async fn serve(&self, origin: Origin, request: Request<Incoming>) -> Response<ReplyBody> {
+        let (head, body) = request.into_parts();
+        let mut session = None;
+        let mut response = match self.run(origin, &head, body, &mut session).await {
+            Ok(response) => response,
+            Err(Refused::Fault { era, fault, id }) => json(fault.status, fault.body(era, id.as_deref())),
+            Err(Refused::Problem(denied)) => {
+                let mut response = reply::problem(&denied, origin.request, session);
+                if denied.code == DenyCode::Unauthenticated {
+                    self.challenge(&head, &denied, response.headers_mut());
+                }
+                return response;
+            }
+        };
+        reply::name(&mut response, origin.request, session);
+        response
+    }
+
+    async fn run(
+        &self,
+        origin: Origin,
+        head: &Parts,
+        body: Incoming,
+        session: &mut Option<SessionId>,
+    ) -> Result<Response<ReplyBody>, Refused> {
+        self.check_origin(origin, head)?;
+        let (exchange, rest) = request::enter(&self.gate, Protocol::Mcp, origin, head).await?;
+        *session = Some(exchange.session_id());
+        let door = Door { shared: &self.shared, head, exchange };
+        if !matches!(rest, "" | "/" | "/mcp") || head.uri.query().is_some() {
+            let denied = bad("an MCP server is at /c/<connection>, without a query").because("path");
+            return Err(door.refuse(denied).await.into());
+        }
+        match head.method {
+            Method::POST => {
+                if let Err(fault) = check_media(&head.headers) {
+                    return Err(door.fault(Era::claimed(&head.headers), fault, None, "media_type").await);
+                }
+                exchange::post(door, body).await
+            }
+            Method::GET | Method::DELETE if Era::claimed(&head.headers) == Era::Legacy => {
+                if head.method == Method::DELETE {
+                    return exchange::delete(door).await;
+                }
+                if !accepts(&head.headers, "text/event-stream") {
+                    let fault = not_acceptable("a stream is read by Accept: text/event-stream");
+                    return Err(door.fault(Era::Legacy, fault, None, "media_type").await);
+                }
+                exchange::stream(door).await
+            }
+            _ => {
+                let denied = bad("this version of MCP has POST only").because("method");
+                drop(door.refuse(denied).await);
+                let mut response = json(StatusCode::METHOD_NOT_ALLOWED, Bytes::new());
+                response.headers_mut().insert(header::ALLOW, HeaderValue::from_static("POST"));
+                Ok(response)
+            }
+        }
+    }
+
+    /// A page in a browser that was led here by its name server sends an `Origin` or a `Host` of its own.
+    fn check_origin(&self, origin: Origin, head: &Parts) -> Result<(), Denied> {
+        let path = head.uri.path();
+        let connection = route(path).map_or("", |route| route.connection);
+        let snapshot = self.gate.snapshot();
+        let options = snapshot.connection(connection).map(|governed| &governed.connection.mcp);
+        let Err(why) = origin::check(head, options, self.public_url.as_deref()) else { return Ok(()) };
+        let denied = Denied::new(DenyCode::Denied, why).because("origin");
+        let arrival = Arrival {
+            request: origin.request,
+            protocol: Protocol::Mcp,
+            source: origin.source,
+            token: None,
+            connection,
+            method: head.method.as_str(),
+            path,
+        };
+        self.gate.refuse_stranger(arrival, None, &denied);
+        Err(denied)
+    }
+
+    fn challenge(&self, head: &Parts, denied: &Denied, headers: &mut HeaderMap) {
+        let connection = route(head.uri.path()).map_or("", |route| route.connection);
+        let Some(url) = metadata::url(head, connection, self.public_url.as_deref()) else { return };
+        let error = if denied.audit == Some("no_token") { "" } else { "error=\"invalid_token\", " };
+        let challenge = format!("Bearer {error}resource_metadata=\"{url}\"");
+        if let Ok(value) = HeaderValue::try_from(challenge) {
+            headers.insert(header::WWW_AUTHENTICATE, value);
+        }
+    }
+}
+
+impl App for McpApp {
+    fn protocol(&self) -> Protocol {
+        Protocol::Mcp
+    }
+
+    fn answer(
+        &self,
+        origin: Origin,
+        request: Request<Incoming>,
+    ) -> Pin<Box<dyn Future<Output = Response<ReplyBody>> + '_>> {
+        Box::pin(self.serve(origin, request))
+    }
+
+    fn well_known(&self, request: &Request<Incoming>) -> Option<Response<ReplyBody>> {
+        metadata::answer(request, &self.gate, self.public_url.as_deref())
+    }
+}
+
+/// A message is JSON, and its sender takes an answer of either form.
+fn check_media(headers: &HeaderMap) -> Result<(), Fault> {
+    let mut types = headers.get_all(header::CONTENT_TYPE).iter();
+    let kind = types.next().and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let essence = kind.split(';').next().unwrap_or_default().trim();
+    let unsupported = |detail| Fault::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, -32600, detail);
+    if !essence.eq_ignore_ascii_case("application/json") || types.next().is_some() {
+        return Err(unsupported("a message is sent as Content-Type: application/json"));
+    }
+    if headers.get(header::CONTENT_ENCODING).is_some_and(|coding| coding != "identity") {
+        return Err(unsupported("a message is sent without Content-Encoding"));
+    }
+    if !accepts(headers, "application/json") || !accepts(headers, "text/event-stream") {
+        return Err(not_acceptable("a client takes both: Accept: application/json, text/event-stream"));
+    }
+    Ok(())
+}
+
+fn not_acceptable(detail: &str) -> Fault {
+    Fault::new(StatusCode::NOT_ACCEPTABLE, -32600, detail)
+}
+
+fn accepts(headers: &HeaderMap, wanted: &str) -> bool {
+    let family = wanted.split('/').next().unwrap_or_default();
+    let values = headers.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok());
+    values.flat_map(|value| value.split(',')).any(|range| {
+        let range = range.split(';').next().unwrap_or_default().trim();
+        range == "*/*"
+            || range.eq_ignore_ascii_case(wanted)
+            || range.strip_suffix("/*").is_some_and(|range| range.eq_ignore_ascii_case(family))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_client_says_what_it_sends_and_takes() {
+        let check = |accept: &str, kind: &str| {
+            let mut headers = HeaderMap::new();
+            headers.insert(header::ACCEPT, accept.parse().unwrap());
+            headers.insert(header::CONTENT_TYPE, kind.parse().unwrap());
+            check_media(&headers).map_err(|fault| fault.status.as_u16())
+        };
+        let (both, json) = ("application/json, text/event-stream;q=0.5", "application/json; charset=utf-8");
+        assert_eq!(check(both, json), Ok(()));
+        assert_eq!(check("*/*", "Application/JSON"), Ok(()));
+        assert_eq!(check("application/*, TEXT/*", json), Ok(()));
+        for (accept, kind, status) in [
+            ("application/json", json, 406),
+            ("text/event-stream", json, 406),
+            ("text/html", json, 406),
+            (both, "text/plain", 415),
+            (both, "application/json+x", 415),
+        ] {
+            assert_eq!(check(accept, kind), Err(status), "{accept} {kind}");
+        }
+    }
+}

@@ -1,0 +1,225 @@
+//! Sessions of the legacy era: the gateway's own ids, each bound to the principal and connection that it was given to. (MCP 2025-11-25,
+//! "Transports", "Session Management".)
+//!
+//! An id that somebody else presents is answered as one that there is not. After a restart there are none: clients initialize anew.
+
+use std::collections::HashMap;
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::MutexGuard;
+use std::sync::PoisonError;
+use std::time::Duration;
+use std::time::Instant;
+
+use rand::RngCore;
+
+use crate::domain::Denied;
+use crate::domain::DenyCode;
+use crate::domain::ServerRequest;
+use crate::pipeline::snapshot::Governed;
+use crate::protocol::mcp::codec::envelope::id::Id;
+
+/// How long a session lives that nothing is sent on.
+const IDLE: Duration = Duration::from_mins(30);
+/// How many sessions one principal may have on one connection.
+const MOST_OF_ONE: usize = 256;
+/// How many sessions there may be.
+const MOST: usize = 16_384;
+/// How many events of its streams a session can be asked to go on from.
+const EVENTS: usize = 1024;
+/// How many questions of the target may be open in one session.
+const ASKED: usize = 256;
+
+/// All sessions, shared by all threads. Cheap to clone.
+#[derive(Debug, Clone, Default)]
+pub struct Sessions(Arc<Mutex<HashMap<Box<str>, Arc<Session>>>>);
+
+/// One session.
+#[derive(Debug)]
+pub struct Session {
+    /// The gateway's own id.
+    pub id: Box<str>,
+    /// The target's id.
+    pub upstream: Box<str>,
+    owner: Owner,
+    governed: Arc<Governed>,
+    state: Mutex<State>,
+}
+
+/// Whose something is: a principal on a connection.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Owner {
+    /// The principal's id.
+    pub principal: Box<str>,
+    /// The connection's name.
+    pub connection: Box<str>,
+}
+
+#[derive(Debug)]
+struct State {
+    used: Instant,
+    /// What the target asked of the client, by the id of its request.
+    asked: HashMap<Id<'static>, ServerRequest>,
+    /// The target's ids of events, behind the gateway's numbers for them.
+    events: VecDeque<(u64, Box<[u8]>)>,
+    next_event: u64,
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Sessions {
+    /// Opens a session for what the target calls `upstream`.
+    ///
+    /// # Errors
+    /// Too many are open.
+    pub fn open(
+        &self,
+        owner: Owner,
+        governed: &Arc<Governed>,
+        upstream: &str,
+    ) -> Result<Arc<Session>, Denied> {
+        let mut random = [0_u8; 32];
+        rand::rng().fill_bytes(&mut random);
+        let id: Box<str> = crate::pipeline::body::hex(&random).into();
+        let state =
+            State { used: Instant::now(), asked: HashMap::new(), events: VecDeque::new(), next_event: 0 };
+        let session = Arc::new(Session {
+            id: id.clone(),
+            upstream: upstream.into(),
+            owner,
+            governed: Arc::clone(governed),
+            state: Mutex::new(state),
+        });
+        let mut all = locked(&self.0);
+        if all.len() >= MOST / 2 {
+            all.retain(|_, session| session.is_fresh());
+        }
+        let own = all.values().filter(|known| known.owner == session.owner && known.is_fresh()).count();
+        if own >= MOST_OF_ONE || all.len() >= MOST {
+            let detail = "too many MCP sessions are open; end some, or wait until they run out";
+            return Err(Denied::new(DenyCode::LimitExceeded, detail).because("mcp_sessions"));
+        }
+        all.insert(id, Arc::clone(&session));
+        Ok(session)
+    }
+
+    /// The session of that id, if it is the caller's own and still leads where its connection leads now. It counts as used.
+    pub fn find(&self, id: &str, owner: &Owner, governed: &Governed) -> Option<Arc<Session>> {
+        let session = locked(&self.0).get(id).cloned()?;
+        let stands =
+            session.owner == *owner && session.is_fresh() && !session.governed.leads_elsewhere(governed);
+        if !stands {
+            return None;
+        }
+        locked(&session.state).used = Instant::now();
+        Some(session)
+    }
+
+    /// Ends a session.
+    pub fn end(&self, session: &Session) {
+        locked(&self.0).remove(&session.id);
+    }
+}
+
+impl Session {
+    fn is_fresh(&self) -> bool {
+        locked(&self.state).used.elapsed() < IDLE
+    }
+
+    /// The target asks something of the client. False: too much is open, or it used the id of an open question again.
+    pub fn ask(&self, id: Id<'static>, what: ServerRequest) -> bool {
+        let mut state = locked(&self.state);
+        state.asked.len() < ASKED && state.asked.insert(id, what).is_none()
+    }
+
+    /// The client answers: what was asked with that id. Each question is answered once.
+    pub fn answered(&self, id: &Id<'_>) -> Option<ServerRequest> {
+        locked(&self.state).asked.remove(&id.clone().into_owned())
+    }
+
+    /// The gateway's id for an event that the target gave this id.
+    pub fn event(&self, upstream: &[u8]) -> String {
+        let mut state = locked(&self.state);
+        state.used = Instant::now();
+        let number = state.next_event;
+        state.next_event += 1;
+        if state.events.len() >= EVENTS {
+            state.events.pop_front();
+        }
+        state.events.push_back((number, upstream.into()));
+        number.to_string()
+    }
+
+    /// The target's id for an event that the gateway numbered; `None`: there is no such event, or it is too long ago.
+    pub fn event_of(&self, number: &str) -> Option<Box<[u8]>> {
+        let number: u64 = number.parse().ok().filter(|parsed: &u64| parsed.to_string() == number)?;
+        let state = locked(&self.state);
+        let place = state.events.binary_search_by_key(&number, |(number, _)| *number).ok()?;
+        state.events.get(place).map(|(_, id)| id.clone())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::pipeline::tests::connection;
+    use crate::pipeline::tests::nobody;
+    use crate::pipeline::tests::snapshot;
+
+    fn owner(principal: &str) -> Owner {
+        Owner { principal: principal.into(), connection: "crm".into() }
+    }
+
+    #[test]
+    fn a_session_is_found_by_its_owner_only_and_only_while_it_leads_there() {
+        let before = snapshot(nobody(), vec![connection("crm", "a.internal")], &[], "dba");
+        let after = snapshot(nobody(), vec![connection("crm", "b.internal")], &[], "dba");
+        let (here, elsewhere) = (before.connection("crm").unwrap(), after.connection("crm").unwrap());
+        let sessions = Sessions::default();
+        let session = sessions.open(owner("ann"), here, "theirs").unwrap();
+        assert_ne!(&*session.id, "theirs");
+        assert!(sessions.find(&session.id, &owner("ann"), here).is_some());
+        assert!(sessions.find(&session.id, &owner("bob"), here).is_none());
+        assert!(sessions.find("theirs", &owner("ann"), here).is_none());
+        assert!(sessions.find(&session.id, &owner("ann"), elsewhere).is_none());
+        let other = Owner { connection: "hr".into(), ..owner("ann") };
+        assert!(sessions.find(&session.id, &other, here).is_none());
+        sessions.end(&session);
+        assert!(sessions.find(&session.id, &owner("ann"), here).is_none());
+    }
+
+    #[test]
+    fn one_principal_has_so_many_sessions_and_no_more() {
+        let now = snapshot(nobody(), vec![connection("crm", "a.internal")], &[], "dba");
+        let here = now.connection("crm").unwrap();
+        let sessions = Sessions::default();
+        for _ in 0..MOST_OF_ONE {
+            sessions.open(owner("ann"), here, "x").unwrap();
+        }
+        assert_eq!(sessions.open(owner("ann"), here, "x").unwrap_err().code, DenyCode::LimitExceeded);
+        assert!(sessions.open(owner("bob"), here, "x").is_ok());
+    }
+
+    #[test]
+    fn a_question_is_answered_once_and_an_event_is_known_for_a_while() {
+        let now = snapshot(nobody(), vec![connection("crm", "a.internal")], &[], "dba");
+        let session = Sessions::default().open(owner("ann"), now.connection("crm").unwrap(), "x").unwrap();
+        assert!(session.ask(Id::Number(1), ServerRequest::Roots));
+        assert!(!session.ask(Id::Number(1), ServerRequest::Sampling));
+        assert_eq!(session.answered(&Id::Text("1".into())), None);
+        assert!(session.answered(&Id::Number(1)).is_some());
+        assert_eq!(session.answered(&Id::Number(1)), None);
+        let first = session.event(b"u-1");
+        assert_eq!(session.event_of(&first).as_deref(), Some(&b"u-1"[..]));
+        for wrong in ["u-1", "", "-0", "+0", "00", "99"] {
+            assert_eq!(session.event_of(wrong), None, "{wrong}");
+        }
+        for number in 0..EVENTS {
+            session.event(number.to_string().as_bytes());
+        }
+        assert_eq!(session.event_of(&first), None);
+    }
+}

@@ -1,0 +1,98 @@
+//! The body of a response that the gateway writes piece by piece: a stream of events to the client.
+
+use std::pin::Pin;
+use std::task::Context;
+use std::task::Poll;
+
+use bytes::Bytes;
+use bytes::BytesMut;
+use http::HeaderValue;
+use http::Response;
+use http::header;
+use http_body::Frame;
+use hyper::body::Body;
+use tokio::sync::mpsc;
+
+use crate::protocol::mcp::codec::sse;
+use crate::protocol::mcp::codec::sse::Event;
+use crate::protocol::web::body::Cut;
+use crate::protocol::web::body::ReplyBody;
+
+/// How many pieces may wait for a client before the target is not read on.
+const ROOM: usize = 4;
+
+/// Where pieces are written.
+pub struct Writer(mpsc::Sender<Bytes>);
+
+/// The client has left.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Left;
+
+/// The response with the stream, and where it is written.
+pub fn open() -> (Response<ReplyBody>, Writer) {
+    let (sender, receiver) = mpsc::channel(ROOM);
+    let mut response = Response::new(ReplyBody::Through(Box::pin(Pieces(receiver))));
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+    headers.insert("x-accel-buffering", HeaderValue::from_static("no"));
+    (response, Writer(sender))
+}
+
+impl Writer {
+    /// Writes one message as an event.
+    pub async fn message(&self, data: Bytes, id: Option<String>, retry: Option<u64>) -> Result<(), Left> {
+        let mut out = BytesMut::with_capacity(data.len() + 64);
+        let event = Event { event: Some("message".into()), id: id.map(Bytes::from), retry, data };
+        sse::write(&event, &mut out).map_err(|_unwritable| Left)?;
+        self.piece(out.freeze()).await
+    }
+
+    /// Writes the last message. Whether somebody still reads it does not matter any more.
+    pub async fn last(&self, data: Bytes) {
+        if self.message(data, None, None).await.is_err() {
+            tracing::debug!("a client left before its answer");
+        }
+    }
+
+    /// Writes an event without a message: an id to go on from, or how long to wait before that.
+    pub async fn settings(&self, id: Option<String>, retry: Option<u64>) -> Result<(), Left> {
+        let mut out = BytesMut::new();
+        if id.is_some() {
+            // Clients note an id only with an event that has data, be they empty.
+            let event = Event { event: None, id: id.map(Bytes::from), retry, data: Bytes::new() };
+            sse::write(&event, &mut out).map_err(|_unwritable| Left)?;
+        } else {
+            sse::write_settings(None, retry, &mut out).map_err(|_unwritable| Left)?;
+        }
+        self.piece(out.freeze()).await
+    }
+
+    /// Writes a comment, so that nothing between here and the client takes the stream for dead.
+    pub async fn keep_alive(&self) -> Result<(), Left> {
+        self.piece(Bytes::from_static(sse::KEEP_ALIVE)).await
+    }
+
+    /// Resolves when the client has left.
+    pub async fn left(&self) {
+        self.0.closed().await;
+    }
+
+    async fn piece(&self, bytes: Bytes) -> Result<(), Left> {
+        if bytes.is_empty() {
+            return Ok(());
+        }
+        self.0.send(bytes).await.map_err(|_closed| Left)
+    }
+}
+
+struct Pieces(mpsc::Receiver<Bytes>);
+
+impl Body for Pieces {
+    type Data = Bytes;
+    type Error = Cut;
+
+    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Cut>>> {
+        self.get_mut().0.poll_recv(cx).map(|piece| piece.map(|bytes| Ok(Frame::data(bytes))))
+    }
+}

@@ -1,0 +1,42 @@
+//! What targets last said of their tools, for all threads: a call is judged and masked by it, never by what the client claims.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::PoisonError;
+
+use crate::domain::ConnectionName;
+use crate::domain::json::Json;
+
+/// How many tools of one connection are remembered.
+const MOST: usize = 10_000;
+
+/// The tools of all connections. Cheap to clone.
+#[derive(Debug, Clone, Default)]
+pub struct Tools(Arc<Mutex<HashMap<ConnectionName, HashMap<Box<str>, Tool>>>>);
+
+/// One tool, as its target last listed it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Tool {
+    /// Its annotation `readOnlyHint`; false where there is none.
+    pub read_only: bool,
+    /// The `outputSchema` that clients have seen; `None`: it has none.
+    pub schema: Option<Arc<Json>>,
+}
+
+impl Tools {
+    /// The target listed this tool.
+    pub fn listed(&self, connection: &ConnectionName, name: &str, tool: Tool) {
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let tools = all.entry(connection.clone()).or_default();
+        if tools.len() < MOST || tools.contains_key(name) {
+            tools.insert(name.into(), tool);
+        }
+    }
+
+    /// What is known of a tool; `None`: it was never listed.
+    pub fn get(&self, connection: &ConnectionName, name: &str) -> Option<Tool> {
+        let all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        all.get(connection)?.get(name).cloned()
+    }
+}

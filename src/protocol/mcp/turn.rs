@@ -1,0 +1,329 @@
+//! One exchange, and each message that comes back in it: what the client gets of it, if anything.
+//!
+//! A message is read whole, cleared of the credential, filtered, masked and recorded before a byte of it goes on; what cannot be read
+//! goes no further.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use crate::domain::Denied;
+use crate::domain::DenyCode;
+use crate::domain::EventKind;
+use crate::domain::McpCommand;
+use crate::domain::ServerRequest;
+use crate::domain::event::Direction;
+use crate::domain::json::Json;
+use crate::mask::Notes;
+use crate::mask::mcp::Answer;
+use crate::mask::mcp::McpError;
+use crate::mask::mcp::Side;
+use crate::mask::mcp::mask_message;
+use crate::mask::mcp::rewrite_schema;
+use crate::pipeline::ReplyGuard;
+use crate::pipeline::unmaskable;
+use crate::protocol::mcp::codec::envelope::Kind;
+use crate::protocol::mcp::codec::envelope::Limits;
+use crate::protocol::mcp::codec::envelope::Message;
+use crate::protocol::mcp::codec::envelope::id::Id;
+use crate::protocol::mcp::codec::envelope::names::ElementField;
+use crate::protocol::mcp::codec::envelope::names::Param;
+use crate::protocol::mcp::codec::envelope::names::ResultField;
+use crate::protocol::mcp::codec::listing::Element;
+use crate::protocol::mcp::codec::listing::Listed;
+use crate::protocol::mcp::codec::listing::Listing;
+use crate::protocol::mcp::codec::rewrite::Rewrite;
+use crate::protocol::mcp::codec::splice::Edit;
+use crate::protocol::mcp::elicitation;
+use crate::protocol::mcp::era::Era;
+use crate::protocol::mcp::record::from_target;
+use crate::protocol::mcp::sessions::Owner;
+use crate::protocol::mcp::sessions::Session;
+use crate::protocol::mcp::shared::McpShared;
+use crate::protocol::mcp::tools::Tool;
+
+/// The most bytes that one message of a target may have.
+pub const MOST: usize = 16 << 20;
+/// How deep what is read of a message may be nested.
+const DEPTH: usize = 64;
+
+/// What one exchange is about.
+pub struct Turn {
+    /// The era it is in.
+    pub era: Era,
+    /// The method that was asked; empty on a stream of its own.
+    pub method: Box<str>,
+    /// The id of the request that is answered; `None`: any response may come.
+    pub id: Option<Id<'static>>,
+    /// The tool that is called.
+    pub tool: Option<Box<str>>,
+    /// Of a completion: the name of the argument.
+    pub argument: Box<str>,
+    /// The method and what it names.
+    pub line: Box<str>,
+    /// The session, in the legacy era.
+    pub session: Option<Arc<Session>>,
+    /// Whose it is.
+    pub owner: Owner,
+    /// The progress that the client was told last.
+    pub progress: f64,
+}
+
+/// What becomes of a message of the target.
+#[derive(Debug)]
+pub enum Taken {
+    /// The client gets this.
+    Pass {
+        /// The message.
+        body: Bytes,
+        /// It is the response that was waited for.
+        last: bool,
+    },
+    /// The client gets nothing.
+    Drop,
+    /// The client gets nothing, and the target an answer of the gateway.
+    Answer(Own),
+}
+
+/// What the gateway itself answers a target.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Own {
+    /// To a `ping` with this id.
+    Pong(Id<'static>),
+    /// To a request with this id that the client is not asked.
+    Refused(Id<'static>),
+}
+
+impl Turn {
+    /// Takes the next message of the target, which came with this status.
+    ///
+    /// # Errors
+    /// It is no message, could not be masked or recorded, or breaks the protocol: the exchange fails.
+    pub fn take(
+        &mut self,
+        shared: &McpShared,
+        guard: &mut ReplyGuard,
+        data: Bytes,
+        status: u16,
+    ) -> Result<Taken, Denied> {
+        let data = guard.clear(&data).map_or(data, Bytes::from);
+        let message = Message::scan(data, Limits::new(MOST)).map_err(|refusal| {
+            tracing::warn!(connection = %guard.governed().connection.name, problem = %refusal.problem, at = refusal.at, "the target sent what is no MCP message");
+            garbage("it sent what is no MCP message")
+        })?;
+        match message.kind() {
+            Kind::Response | Kind::Error => {
+                if self.id.is_some() && message.id().as_ref() != self.id.as_ref() {
+                    tracing::warn!(connection = %guard.governed().connection.name, "the target answered what was not asked here");
+                    return Ok(Taken::Drop);
+                }
+                let body = self.answer(shared, guard, &message)?;
+                let body = self.masked(shared, guard, body)?;
+                let last = self.id.is_some();
+                let end = last.then(|| ("complete", guard.elapsed_us()));
+                let data = from_target(guard.fresh_capture(), &body, status, end);
+                guard.count(body.len() as u64, 0);
+                if last {
+                    guard.record_end(EventKind::McpMessage, data)?;
+                } else {
+                    guard.record(EventKind::McpMessage, Direction::S2c, data)?;
+                }
+                Ok(Taken::Pass { body, last })
+            }
+            Kind::Request => self.asked(shared, guard, &message, status),
+            Kind::Notification => self.told(shared, guard, &message, status),
+        }
+    }
+
+    fn pass(
+        &mut self,
+        shared: &McpShared,
+        guard: &mut ReplyGuard,
+        body: Bytes,
+        status: u16,
+    ) -> Result<Taken, Denied> {
+        let body = self.masked(shared, guard, body)?;
+        let data = from_target(guard.fresh_capture(), &body, status, None);
+        guard.count(body.len() as u64, 0);
+        guard.record(EventKind::McpMessage, Direction::S2c, data)?;
+        Ok(Taken::Pass { body, last: false })
+    }
+
+    fn masked(&self, shared: &McpShared, guard: &mut ReplyGuard, body: Bytes) -> Result<Bytes, Denied> {
+        let governed = Arc::clone(guard.governed());
+        if governed.plan.is_empty() {
+            return Ok(body);
+        }
+        let tool = self.tool.as_deref().and_then(|tool| shared.tools.get(&governed.connection.name, tool));
+        let schema = tool.and_then(|tool| tool.schema);
+        let answer = Answer { method: &self.method, schema: schema.as_deref(), argument: &self.argument };
+        let mut notes = Notes::default();
+        let masked = mask_message(&governed.plan, &body, Side::Target, answer, &mut notes);
+        guard.add_notes(&notes);
+        match masked {
+            Ok(None) => Ok(body),
+            Ok(Some(masked)) => Ok(masked.into()),
+            Err(McpError::Unmaskable(_)) => Err(unmaskable("it cannot be read")),
+            Err(McpError::Unfit) => {
+                Err(unmaskable("what would hide them does not fit the tool's outputSchema"))
+            }
+        }
+    }
+
+    /// A response, with its lists filtered and what is bound to the client bound.
+    fn answer(&self, shared: &McpShared, guard: &ReplyGuard, message: &Message) -> Result<Bytes, Denied> {
+        let mut rewrite = Rewrite::new(message);
+        if message.kind() == Kind::Response {
+            if let Some(listed) = Listed::by_method(&self.method) {
+                let listing = Listing::read(message, listed).map_err(|refusal| {
+                    tracing::warn!(connection = %guard.governed().connection.name, problem = %refusal.problem, "the target's list cannot be read");
+                    unmaskable("its list cannot be read")
+                })?;
+                if listed == Listed::Tools {
+                    rewrite.edits(remember(shared, guard, &listing)?);
+                }
+                rewrite.edits(listing.keep(|element| shows(guard, listed, element)));
+            }
+            let scope = message.outcome(ResultField::CacheScope);
+            if scope.is_some_and(|scope| scope.text().as_deref() != Some("private")) {
+                rewrite.outcome(ResultField::CacheScope, "\"private\"");
+            }
+            if let Some(state) = message.outcome(ResultField::RequestState) {
+                rewrite.outcome(
+                    ResultField::RequestState,
+                    shared.bound.state(&self.owner, &self.line, state.raw),
+                );
+            }
+            self.remember_task(shared, message);
+        }
+        rewrite.finish().map_err(|_overlap| garbage("its answer could not be taken apart"))
+    }
+
+    fn remember_task(&self, shared: &McpShared, message: &Message) {
+        let task = message
+            .outcome(ResultField::TaskId)
+            .and_then(|value| value.text().map(std::borrow::Cow::into_owned));
+        let nested = || {
+            let task = Json::parse(message.outcome(ResultField::Task)?.raw, DEPTH).ok()?;
+            task.member("taskId").and_then(Json::as_str).map(str::to_owned)
+        };
+        if let Some(task) = task.or_else(nested).filter(|_| &*self.method == "tools/call") {
+            shared.bound.task(&self.owner, &task, self.tool.as_deref());
+        }
+    }
+
+    /// The target asks the client something.
+    fn asked(
+        &mut self,
+        shared: &McpShared,
+        guard: &mut ReplyGuard,
+        message: &Message,
+        status: u16,
+    ) -> Result<Taken, Denied> {
+        let method = message.method().unwrap_or_default();
+        let Some(id) = message.id().map(Id::into_owned) else { return Ok(Taken::Drop) };
+        if self.era == Era::Modern {
+            return Err(garbage("it asked the client something, which this version of MCP does not know"));
+        }
+        if method == "ping" {
+            return Ok(Taken::Answer(Own::Pong(id)));
+        }
+        let options = &guard.governed().connection.mcp;
+        let what = ServerRequest::of_method(&method).filter(|what| options.allows(*what));
+        let harmless = what != Some(ServerRequest::Elicitation) || elicitation::is_harmless(message, options);
+        let open = |what| self.session.as_ref().is_some_and(|session| session.ask(id.clone(), what));
+        match what {
+            Some(what) if harmless && open(what) => self.pass(shared, guard, message.body().clone(), status),
+            _ => {
+                tracing::info!(connection = %guard.governed().connection.name, "the target asked the client what it may not ask");
+                let data = format!("{{\"refused\":\"{}\"}}", what.map_or("other", ServerRequest::as_str));
+                guard.record(EventKind::McpMessage, Direction::S2c, data)?;
+                Ok(Taken::Answer(Own::Refused(id)))
+            }
+        }
+    }
+
+    fn told(
+        &mut self,
+        shared: &McpShared,
+        guard: &mut ReplyGuard,
+        message: &Message,
+        status: u16,
+    ) -> Result<Taken, Denied> {
+        let method = message.method().unwrap_or_default();
+        match &*method {
+            "notifications/progress" => {
+                let params = message.params().and_then(|params| Json::parse(params.raw, DEPTH).ok());
+                let progress =
+                    params.as_ref().and_then(|params| params.member("progress")).and_then(Json::scalar);
+                let progress = progress.and_then(|progress| progress.parse::<f64>().ok());
+                // The gateway may have told of progress while it waited for people: it must not fall back.
+                match progress {
+                    Some(progress) if progress > self.progress => self.progress = progress,
+                    _ => return Ok(Taken::Drop),
+                }
+            }
+            "notifications/resources/updated" => {
+                let uri = message.param(Param::Uri).and_then(|uri| uri.text());
+                let shown = uri.is_some_and(|uri| guard.shows(&reading(&uri)));
+                if !shown {
+                    return Ok(Taken::Drop);
+                }
+            }
+            _ => {}
+        }
+        self.pass(shared, guard, message.body().clone(), status)
+    }
+}
+
+fn reading(uri: &str) -> crate::domain::Command {
+    McpCommand::read_resource(uri).into_command(McpCommand::class_of("resources/read"))
+}
+
+/// Whether the caller is shown an element of a list: by the same policies that judge its use.
+fn shows(guard: &ReplyGuard, listed: Listed, element: &Element<'_>) -> bool {
+    let key: &str = &element.key;
+    match listed {
+        Listed::Tools => {
+            let read_only = Some(element.hints.read_only == Some(true));
+            let class = guard.governed().connection.mcp.class_of("tools/call", read_only);
+            guard.shows(&McpCommand::call(key).into_command(class))
+        }
+        Listed::Prompts => {
+            guard.shows(&McpCommand::get_prompt(key).into_command(McpCommand::class_of("prompts/get")))
+        }
+        Listed::Resources => guard.shows(&reading(key)),
+        Listed::ResourceTemplates => guard.shows_template(key),
+    }
+}
+
+/// Remembers the tools of a list; gives the edits that make their schemas fit what masks leave of their results.
+fn remember(shared: &McpShared, guard: &ReplyGuard, listing: &Listing<'_>) -> Result<Vec<Edit>, Denied> {
+    let governed = guard.governed();
+    let mut edits = Vec::new();
+    for element in &listing.elements {
+        let written = element.field(ElementField::OutputSchema);
+        let mut schema = None;
+        if let Some(written) = written.filter(|_| guard.masks()) {
+            let rewritten = rewrite_schema(&governed.plan, written.raw)
+                .map_err(|_unreadable| unmaskable("the schema of a tool cannot be read"))?;
+            let seen = rewritten.as_deref().unwrap_or(written.raw);
+            schema = Json::parse(seen, DEPTH).ok().map(Arc::new);
+            if schema.is_none() {
+                return Err(unmaskable("the schema of a tool cannot be read"));
+            }
+            if let Some(rewritten) = rewritten.filter(|_| shows(guard, Listed::Tools, element)) {
+                edits.push(Edit::replace(written.span, rewritten));
+            }
+        }
+        let tool = Tool { read_only: element.hints.read_only == Some(true), schema };
+        shared.tools.listed(&governed.connection.name, &element.key, tool);
+    }
+    Ok(edits)
+}
+
+/// The refusal of what a target sends against the protocol.
+pub fn garbage(what: &str) -> Denied {
+    Denied::new(DenyCode::UpstreamUnavailable, format!("the target does not keep to MCP: {what}"))
+        .because("target_garbage")
+}

@@ -1,0 +1,248 @@
+//! The target's side over HTTP: what is sent, and what comes back as one message, a stream of events, or nothing. (MCP, "Transports",
+//! "Streamable HTTP".)
+
+use std::pin::Pin;
+
+use bytes::Bytes;
+use bytes::BytesMut;
+use http::HeaderMap;
+use http::HeaderName;
+use http::HeaderValue;
+use http::Method;
+use http::Response;
+use http::StatusCode;
+use http::header;
+use http_body_util::BodyExt;
+use hyper::body::Incoming;
+
+use crate::domain::Connection;
+use crate::domain::Denied;
+use crate::domain::DenyCode;
+use crate::domain::SessionEnd;
+use crate::pipeline::Permit;
+use crate::pipeline::ReplyGuard;
+use crate::protocol::mcp::codec::sse::Item;
+use crate::protocol::mcp::codec::sse::Reader;
+use crate::protocol::mcp::sessions::Session;
+use crate::protocol::mcp::turn::MOST;
+use crate::protocol::mcp::turn::Own;
+use crate::protocol::mcp::turn::garbage;
+use crate::protocol::web::body::RequestBody;
+use crate::protocol::web::coding::Decoder;
+use crate::protocol::web::headers;
+use crate::protocol::web::upstream;
+use crate::protocol::web::upstream::Outgoing;
+
+/// The header with the id of a session.
+pub const SESSION: HeaderName = HeaderName::from_static("mcp-session-id");
+/// The header with the id of the last event that was seen.
+pub const LAST_EVENT: HeaderName = HeaderName::from_static("last-event-id");
+
+/// A request to the target. `session` and `event` are the target's own ids, in place of those that the client knows.
+pub fn outgoing(
+    method: Method,
+    from: &HeaderMap,
+    connection: &Connection,
+    session: Option<&Session>,
+    event: Option<&[u8]>,
+    body: Option<Bytes>,
+) -> Outgoing {
+    let mut headers = headers::to_target(from, connection, None, true);
+    for name in [SESSION, LAST_EVENT, header::ORIGIN, header::REFERER, header::CONTENT_LENGTH] {
+        headers.remove(name);
+    }
+    if let Some(value) = session.and_then(|session| HeaderValue::from_str(&session.upstream).ok()) {
+        headers.insert(SESSION, value);
+    }
+    if let Some(value) = event.and_then(|event| HeaderValue::from_bytes(event).ok()) {
+        headers.insert(LAST_EVENT, value);
+    }
+    if body.is_some() {
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    }
+    let path = if connection.upstream.base_path.is_empty() { "/" } else { "" };
+    let body = body.map_or(RequestBody::Empty, |body| RequestBody::Whole(Some(body)));
+    Outgoing { method, path: path.into(), query: Box::default(), headers, body }
+}
+
+/// Sends a permitted message; gives the target's response head, and always the guard that everything that comes back must pass.
+pub async fn send(
+    permit: Permit<Outgoing>,
+    end: Pin<&mut impl Future<Output = SessionEnd>>,
+) -> (Result<Answered, Denied>, ReplyGuard) {
+    let (answered, guard) = upstream::send(permit, None, end).await;
+    let answered = answered.and_then(|response| answered_with(response, &guard));
+    (answered, guard)
+}
+
+/// Answers the target in the gateway's own words, to what it asked in an exchange that was permitted. That it arrives is not waited for.
+pub fn answer(own: &Own, from: &HeaderMap, session: Option<&Session>, guard: &ReplyGuard) {
+    let body = match own {
+        Own::Pong(id) => format!("{{\"jsonrpc\":\"2.0\",\"id\":{},\"result\":{{}}}}", id.to_json()),
+        Own::Refused(id) => format!(
+            "{{\"jsonrpc\":\"2.0\",\"id\":{},\"error\":{{\"code\":-1,\"message\":\"the client may not be asked this\"}}}}",
+            id.to_json()
+        ),
+    };
+    let outgoing =
+        outgoing(Method::POST, from, &guard.governed().connection, session, None, Some(body.into()));
+    let sending = upstream::send_own(outgoing, guard);
+    tokio::task::spawn_local(async move {
+        if let Err(denied) = sending.await {
+            tracing::debug!(code = %denied.code, "the target could not be answered");
+        }
+    });
+}
+
+/// What the target answered.
+pub struct Answered {
+    /// The status.
+    pub status: StatusCode,
+    /// The id of the session that it opened.
+    pub session: Option<Box<str>>,
+    /// What follows.
+    pub body: Answer,
+}
+
+/// What follows the head of a response.
+pub enum Answer {
+    /// Nothing that is a message.
+    Nothing,
+    /// One message.
+    One(Incoming, Option<Decoder>),
+    /// A stream of events.
+    Stream(Events),
+}
+
+fn answered_with(response: Response<Incoming>, guard: &ReplyGuard) -> Result<Answered, Denied> {
+    let (head, body) = response.into_parts();
+    if matches!(
+        head.status,
+        StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN | StatusCode::PROXY_AUTHENTICATION_REQUIRED
+    ) {
+        return Err(Denied::new(
+            DenyCode::UpstreamCredential,
+            "the target does not let the gateway in; tell its operator",
+        )
+        .because("target_401"));
+    }
+    if head.status.is_redirection() {
+        return Err(garbage("it redirects").because("target_redirect"));
+    }
+    let session = match head.headers.get(SESSION) {
+        None => None,
+        Some(value) => {
+            let visible = value.as_bytes().iter().all(|byte| (0x21..=0x7e).contains(byte));
+            let text = value.to_str().ok().filter(|text| visible && !text.is_empty() && text.len() <= 1024);
+            Some(text.ok_or_else(|| garbage("the id of its session is not visible ASCII"))?.into())
+        }
+    };
+    let kind =
+        head.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let essence = kind.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    let decoder = decoder(&head.headers)?;
+    let body = match &*essence {
+        "text/event-stream" if head.status == StatusCode::OK => Answer::Stream(Events::new(body, decoder)),
+        "application/json" => Answer::One(body, decoder),
+        _ if head.status == StatusCode::OK && !hyper::body::Body::is_end_stream(&body) => {
+            tracing::warn!(connection = %guard.governed().connection.name, "the target answered in a type that is not MCP's");
+            return Err(garbage("its answer is neither JSON nor a stream of events"));
+        }
+        _ => Answer::Nothing,
+    };
+    Ok(Answered { status: head.status, session, body })
+}
+
+fn decoder(headers: &HeaderMap) -> Result<Option<Decoder>, Denied> {
+    let identity = |coding: &&HeaderValue| coding.as_bytes().eq_ignore_ascii_case(b"identity");
+    let mut codings = headers.get_all(header::CONTENT_ENCODING).iter().filter(|coding| !identity(coding));
+    let (first, second) = (codings.next(), codings.next());
+    let Some(coding) = first else { return Ok(None) };
+    let decoder = coding.to_str().ok().filter(|_| second.is_none()).and_then(Decoder::of);
+    decoder.map(Some).ok_or_else(|| garbage("its answer is packed in a way that is not known here"))
+}
+
+/// Reads a response that is one message.
+pub async fn one(
+    mut body: Incoming,
+    mut decoder: Option<Decoder>,
+    mut end: Pin<&mut impl Future<Output = SessionEnd>>,
+) -> Result<Bytes, Denied> {
+    let mut whole = BytesMut::new();
+    let mut decoded = Vec::new();
+    loop {
+        let frame = tokio::select! {
+            biased;
+            end = end.as_mut() => return Err(crate::pipeline::session_ended(end)),
+            frame = body.frame() => frame,
+        };
+        let Some(frame) = frame else { break };
+        let Ok(data) = frame.map_err(|_broken| cut())?.into_data() else { continue };
+        match &mut decoder {
+            // Mostly it comes in one piece, which is taken as it is.
+            None if whole.is_empty() && hyper::body::Body::is_end_stream(&body) && data.len() <= MOST => {
+                return Ok(data);
+            }
+            None => whole.extend_from_slice(&data),
+            Some(decoder) => {
+                decoded.clear();
+                decoder
+                    .push(&data, &mut decoded)
+                    .map_err(|_broken| garbage("its answer cannot be unpacked"))?;
+                whole.extend_from_slice(&decoded);
+            }
+        }
+        if whole.len() > MOST {
+            return Err(garbage("its answer is longer than 16 MiB"));
+        }
+    }
+    if let Some(decoder) = &mut decoder {
+        decoded.clear();
+        decoder.finish(&mut decoded).map_err(|_broken| garbage("its answer cannot be unpacked"))?;
+        whole.extend_from_slice(&decoded);
+    }
+    Ok(whole.freeze())
+}
+
+fn cut() -> Denied {
+    Denied::new(DenyCode::UpstreamUnavailable, "the target broke off its reply").because("target_cut")
+}
+
+/// A stream of events from a target.
+pub struct Events {
+    body: Incoming,
+    decoder: Option<Decoder>,
+    reader: Reader,
+}
+
+impl Events {
+    fn new(body: Incoming, decoder: Option<Decoder>) -> Self {
+        Self { body, decoder, reader: Reader::new(MOST) }
+    }
+
+    /// The next item; `None` at the end of the stream. Nothing is lost when the future is dropped.
+    ///
+    /// # Errors
+    /// It broke off, or an event is too long.
+    pub async fn next(&mut self) -> Result<Option<Item>, Denied> {
+        loop {
+            if let Some(item) =
+                self.reader.take().map_err(|_long| garbage("an event is longer than 16 MiB"))?
+            {
+                return Ok(Some(item));
+            }
+            let Some(frame) = self.body.frame().await else { return Ok(None) };
+            let Ok(data) = frame.map_err(|_broken| cut())?.into_data() else { continue };
+            match &mut self.decoder {
+                None => self.reader.push(data),
+                Some(decoder) => {
+                    let mut decoded = Vec::new();
+                    decoder
+                        .push(&data, &mut decoded)
+                        .map_err(|_broken| garbage("its answer cannot be unpacked"))?;
+                    self.reader.push(decoded.into());
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,142 @@
+//! What of a client's message is changed on its way to the target: what is bound to the client is the target's own again, and what the
+//! client can do is told only as far as the target may use it.
+
+use bytes::Bytes;
+use http::StatusCode;
+
+use crate::domain::McpOptions;
+use crate::domain::ServerRequest;
+use crate::domain::json::JsonError;
+use crate::domain::json::cursor::Cursor;
+use crate::domain::json::cursor::Span;
+use crate::domain::json::push_bytes;
+use crate::protocol::mcp::codec::envelope::Message;
+use crate::protocol::mcp::codec::envelope::Value;
+use crate::protocol::mcp::codec::envelope::names::Meta;
+use crate::protocol::mcp::codec::envelope::names::Param;
+use crate::protocol::mcp::codec::rewrite::Rewrite;
+use crate::protocol::mcp::era::INVALID_PARAMS;
+use crate::protocol::mcp::reply::Fault;
+use crate::protocol::mcp::sessions::Owner;
+use crate::protocol::mcp::shared::McpShared;
+
+/// How deep capabilities may be nested.
+const DEPTH: usize = 64;
+
+/// The body that goes to the target.
+///
+/// # Errors
+/// A state that was not given to this client for a request like this one.
+pub fn to_target(
+    message: &Message,
+    options: &McpOptions,
+    shared: &McpShared,
+    owner: &Owner,
+    line: &str,
+) -> Result<Bytes, Fault> {
+    let mut rewrite = Rewrite::new(message);
+    if let Some(state) = message.param(Param::RequestState) {
+        let own = state.text().unwrap_or_default();
+        let theirs = shared.bound.state_of(owner, line, &own).ok_or_else(|| {
+            Fault::new(
+                StatusCode::OK,
+                INVALID_PARAMS,
+                "requestState was not given for this request, or is too old",
+            )
+        })?;
+        rewrite.param(Param::RequestState, theirs.into_vec());
+    }
+    if let Some(capabilities) =
+        message.param(Param::Capabilities).filter(|_| message.method().as_deref() == Some("initialize"))
+    {
+        if let Some(trimmed) = trimmed(message.body(), &capabilities, options) {
+            rewrite.param(Param::Capabilities, trimmed);
+        }
+    }
+    if let Some(capabilities) = message.meta(Meta::ClientCapabilities)
+        && let Some(trimmed) = trimmed(message.body(), &capabilities, options)
+    {
+        rewrite.meta(Meta::ClientCapabilities, trimmed);
+    }
+    rewrite.finish().map_err(|_overlap| {
+        Fault::new(StatusCode::BAD_REQUEST, INVALID_PARAMS, "the message could not be taken apart")
+    })
+}
+
+/// Capabilities without those that the target may not use; `None`: nothing is to go.
+fn trimmed(body: &[u8], capabilities: &Value<'_>, options: &McpOptions) -> Option<Vec<u8>> {
+    let members = members(body, capabilities.span)?;
+    let goes =
+        |name: &str| ServerRequest::ALL.iter().any(|what| what.as_str() == name && !options.allows(*what));
+    if !members.iter().any(|(name, _)| goes(name)) {
+        return None;
+    }
+    let mut out = vec![b'{'];
+    for (name, span) in members.iter().filter(|(name, _)| !goes(name)) {
+        if out.len() > 1 {
+            out.push(b',');
+        }
+        push_bytes(name.as_bytes(), &mut out);
+        out.push(b':');
+        out.extend_from_slice(span.of(body));
+    }
+    out.push(b'}');
+    Some(out)
+}
+
+/// The members of an object: their names, and where their values stand.
+fn members(body: &[u8], object: Span) -> Option<Vec<(String, Span)>> {
+    let mut cursor = Cursor::new(body, DEPTH).ok()?.starting_at(object.start);
+    let mut members = Vec::new();
+    cursor
+        .object(|cursor, name| {
+            let (span, _shape) = cursor.value()?;
+            members.push((name.value().into_owned(), span));
+            Ok::<(), JsonError>(())
+        })
+        .ok()?;
+    Some(members)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::protocol::mcp::codec::envelope::Limits;
+
+    fn sent(body: &'static str, allowed: &[ServerRequest]) -> String {
+        let message = Message::scan(body.into(), Limits::new(4096)).unwrap();
+        let options =
+            McpOptions { allow_server_requests: allowed.iter().copied().collect(), ..McpOptions::default() };
+        let owner = Owner { principal: "ann".into(), connection: "crm".into() };
+        let body = to_target(&message, &options, &McpShared::default(), &owner, "x").unwrap();
+        String::from_utf8(body.to_vec()).unwrap()
+    }
+
+    #[test]
+    fn what_the_target_may_not_ask_it_is_not_offered() {
+        let body = r#"{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"capabilities": { "roots":{"listChanged":true} , "x":1.10,"sampling":{} },"clientInfo":{"name":"a"}}}"#;
+        assert_eq!(
+            sent(body, &[ServerRequest::Roots]),
+            r#"{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"capabilities": {"roots":{"listChanged":true},"x":1.10},"clientInfo":{"name":"a"}}}"#
+        );
+        assert_eq!(sent(body, &ServerRequest::ALL), body);
+        let modern = r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"a","_meta":{"io.modelcontextprotocol/clientCapabilities":{"elicitation":{}}}}}"#;
+        assert!(sent(modern, &[]).ends_with(r#""io.modelcontextprotocol/clientCapabilities":{}}}}"#));
+    }
+
+    #[test]
+    fn a_state_of_somebody_else_is_not_sent() {
+        let shared = McpShared::default();
+        let owner = |principal: &str| Owner { principal: principal.into(), connection: "crm".into() };
+        let own = shared.bound.state(&owner("ann"), "tools/call a", br#""t\u0068eirs""#);
+        let body = format!(
+            r#"{{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{{"name":"a","requestState":{own}}}}}"#
+        );
+        let message = Message::scan(body.into(), Limits::new(4096)).unwrap();
+        let options = McpOptions::default();
+        let sent = to_target(&message, &options, &shared, &owner("ann"), "tools/call a").unwrap();
+        assert!(String::from_utf8(sent.to_vec()).unwrap().contains(r#""requestState":"t\u0068eirs""#));
+        assert!(to_target(&message, &options, &shared, &owner("bob"), "tools/call a").is_err());
+        assert!(to_target(&message, &options, &shared, &owner("ann"), "tools/call b").is_err());
+    }
+}
