@@ -87,6 +87,11 @@ impl Seat {
         self.session.end()
     }
 
+    /// The session ends, and why: before the seat is left, which would say that its client has left. An end that came before stays.
+    pub fn ends(&self, why: SessionEnd) {
+        self.gate.0.sessions.end_login(self.session.id, why, &self.gate.0.journal);
+    }
+
     /// A watch on the end of what the login stands on.
     pub fn end_watch(&self) -> EndWatch {
         EndWatch::new(&self.gate, &self.verified, &self.governed(), &self.session)
@@ -166,10 +171,10 @@ impl Seat {
         Ok((verdict.effect != Effect::Deny).then_some(Preparation(payload)))
     }
 
-    /// Records that something of this login failed that is no command, such as the way into the target.
+    /// Records that something of this login failed that is no command, such as the way into the target, or its stream later on.
     pub fn record_failure(&self, denied: &Denied) {
         self.gate.0.metrics.refused(denied.code);
-        tracing::warn!(session = %self.session.id, code = %denied.code, reason = denied.audit.unwrap_or_default(), "login failed");
+        tracing::warn!(session = %self.session.id, code = %denied.code, reason = denied.audit.unwrap_or_default(), "a login or its session failed");
         let data =
             format!("{{\"code\":\"{}\",\"reason\":\"{}\"}}", denied.code, denied.audit.unwrap_or_default());
         let event = self.session.event(EventKind::Error, None, None, data);
@@ -198,7 +203,7 @@ impl Seat {
 
 impl Drop for Seat {
     fn drop(&mut self) {
-        self.gate.0.sessions.leave(self.session.id, &self.gate.0.journal);
+        self.ends(SessionEnd::Left);
     }
 }
 

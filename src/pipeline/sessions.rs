@@ -310,9 +310,9 @@ impl Sessions {
         self.map().values().find(|session| session.id == id).map(Arc::clone)
     }
 
-    /// Ends the session of a login whose client has left.
-    pub(super) fn leave(&self, id: SessionId, journal: &Journal) {
-        self.end_where(journal, |session| (session.id == id).then_some(SessionEnd::Left));
+    /// Ends the session of a login.
+    pub(super) fn end_login(&self, id: SessionId, why: SessionEnd, journal: &Journal) {
+        self.end_where(journal, |session| (session.id == id).then_some(why));
     }
 
     /// Ends one session. Gives whether there was one.

@@ -25,6 +25,7 @@ mod masking;
 mod postgres;
 mod postgres_attack;
 mod postgres_clients;
+mod postgres_hostile;
 mod postgres_judge;
 mod postgres_login;
 mod postgres_masks;

@@ -110,7 +110,9 @@ impl Inquiry {
                     .map(|value| value.map(|value| String::from_utf8_lossy(value).into_owned()))
                     .collect();
                 let length: usize = row.iter().flatten().map(String::len).sum();
-                size = size.saturating_add(length).saturating_add(row.len().saturating_mul(24));
+                // A row takes room even where nothing is in it.
+                let cells = row.len().saturating_add(1).saturating_mul(size_of::<Option<String>>());
+                size = size.saturating_add(length).saturating_add(cells);
                 if size > MOST {
                     return Err(InquiryError::TooLong);
                 }

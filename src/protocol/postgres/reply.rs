@@ -57,7 +57,7 @@ impl Refusal {
     }
 
     /// What PostgreSQL's own parser says of a text that it cannot read, in place of `refusal`; nobody is told more by that than by the
-    /// server itself.
+    /// server itself. With why a text was not read, if it was not.
     pub fn or_syntax(self, judgement: &Judgement, sql: &[u8]) -> Self {
         match judgement {
             Judgement::Syntax(error) => Self {
@@ -66,7 +66,11 @@ impl Refusal {
                 position: position(error, sql),
                 ..self
             },
-            Judgement::Effects(_) | Judgement::Unread(_) => self,
+            // Why nobody could say what it does: it may be too long, or too deep.
+            Judgement::Unread(unread) => {
+                Self { message: bounded(format!("{} ({unread})", self.message)), ..self }
+            }
+            Judgement::Effects(_) => self,
         }
     }
 
@@ -196,6 +200,7 @@ pub fn notice(out: &mut BytesMut, state: SqlState, message: &str, hint: &str) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::protocol::postgres::judge::Unread;
 
     #[test]
     fn a_syntax_error_is_told_with_its_place_in_characters() {
@@ -207,6 +212,14 @@ mod tests {
         let refusal = Refusal::new(SqlState::INSUFFICIENT_PRIVILEGE, "no policy allows this");
         let refusal = refusal.or_syntax(&judgement, sql.as_bytes());
         assert_eq!((refusal.state, refusal.position), (SqlState::SYNTAX_ERROR, Some(18)));
+    }
+
+    #[test]
+    fn why_a_text_was_not_read_is_told() {
+        let refusal = Refusal::new(SqlState::INSUFFICIENT_PRIVILEGE, "no policy allows this");
+        let refusal = refusal.or_syntax(&Judgement::Unread(Unread::TooLong), b"SELECT 1");
+        assert_eq!(refusal.state, SqlState::INSUFFICIENT_PRIVILEGE);
+        assert_eq!(refusal.message, "no policy allows this (the SQL text is longer than 1048576 bytes)");
     }
 
     #[test]

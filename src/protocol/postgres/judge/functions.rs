@@ -209,6 +209,8 @@ pub(super) enum Call {
     Writes,
     /// It takes a lock that outlives the call.
     Locks,
+    /// It gives locks back that the session itself has taken.
+    Releases,
     /// It changes a setting; what it means depends on the arguments.
     SetConfig,
     /// It can do anything.
@@ -221,7 +223,7 @@ impl Call {
     /// The class of it. That of [`Call::SetConfig`] holds for arguments that are not constants.
     pub(super) const fn class(self) -> Class {
         match self {
-            Self::Safe => Class::Read,
+            Self::Safe | Self::Releases => Class::Read,
             Self::Writes | Self::Locks => Class::Write,
             Self::SetConfig | Self::Dangerous => Class::Admin,
             Self::Opaque => Class::Unknown,
@@ -247,6 +249,7 @@ pub(super) fn call(schema: Option<&str>, name: &str) -> Call {
         None | Some("pg_catalog") => match name {
             "set_config" => Call::SetConfig,
             _ if WRITES.contains(&name) => Call::Writes,
+            _ if starts(&["pg_advisory_unlock"]) => Call::Releases,
             _ if starts(&["pg_advisory_", "pg_try_advisory_"]) => Call::Locks,
             // A name with a dot in it is one of another schema in the list, and one of a stranger in a text.
             _ if NAMES.contains(name) && !name.contains('.') => Call::Safe,
@@ -313,6 +316,10 @@ mod tests {
             (None, "nextval", Call::Writes),
             (None, "pg_notify", Call::Writes),
             (None, "pg_try_advisory_xact_lock", Call::Locks),
+            (None, "pg_advisory_unlock", Call::Releases),
+            (None, "pg_advisory_unlock_shared", Call::Releases),
+            (Some("pg_catalog"), "pg_advisory_unlock_all", Call::Releases),
+            (Some("evil"), "pg_advisory_unlock_all", Call::Opaque),
             (None, "set_config", Call::SetConfig),
             (None, "query_to_xml", Call::Dangerous),
             (None, "table_to_xml", Call::Dangerous),

@@ -129,7 +129,9 @@ pub fn is_dangerous(function: &Object) -> bool {
 pub fn lays_down(function: &Object) -> bool {
     use functions::Call;
     let call = functions::call(None, &function.name);
-    matches!(call, Call::Writes | Call::Locks | Call::SetConfig) || &*function.name == "setseed"
+    // Which locks are left tells which ones were given back.
+    matches!(call, Call::Writes | Call::Locks | Call::Releases | Call::SetConfig)
+        || &*function.name == "setseed"
 }
 
 /// What is known about a text.

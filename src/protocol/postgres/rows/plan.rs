@@ -14,6 +14,9 @@ use crate::protocol::postgres::wire::error::WireError;
 use crate::protocol::postgres::wire::tag::{BackTag, LONGEST, Tag};
 use crate::protocol::postgres::wire::values::Format;
 
+/// How many bytes of a name a message has; no name of PostgreSQL's own is longer.
+const LONGEST_NAME: usize = 63;
+
 /// How many names of withheld columns a message has.
 const MOST_NAMES: usize = 8;
 
@@ -90,6 +93,16 @@ impl RowPlan {
         self.passes
     }
 
+    /// Whether a row has as many cells as the description has columns; `body` is the body of its `DataRow`.
+    ///
+    /// # Errors
+    /// It has not, and must not be sent.
+    pub fn fits(&self, body: &[u8]) -> Result<(), RowError> {
+        let found = body.first_chunk().map_or(0, |count| usize::from(u16::from_be_bytes(*count)));
+        let wanted = self.columns.len();
+        if found == wanted { Ok(()) } else { Err(RowError::Cells { found, wanted }) }
+    }
+
     /// Whether a column was withheld since the catalogue does not know its table: it is older than the table, and is to be read
     /// again.
     pub fn stale(&self) -> bool {
@@ -115,7 +128,7 @@ impl RowPlan {
         let mut text = "withheld, since masked values may be in them: ".to_owned();
         for (place, name) in withheld.iter().take(MOST_NAMES).enumerate() {
             text.push_str(if place > 0 { ", " } else { "" });
-            text.push_str(name);
+            text.push_str(name.get(..name.floor_char_boundary(LONGEST_NAME)).unwrap_or_default());
         }
         if withheld.len() > MOST_NAMES {
             text.push_str(", …");

@@ -180,6 +180,20 @@ impl Back {
         }
     }
 
+    /// What runs at the front and gives a row now. In the simple protocol the columns come first.
+    fn giving_rows(&self) -> Result<Run, Lost> {
+        let run = self.running().ok_or_else(|| self.unexpected(BackTag::DataRow))?;
+        if self.is_simple() && !run.get().is_described() {
+            return Err(self.unexpected(BackTag::DataRow));
+        }
+        Ok(run)
+    }
+
+    /// Whether the answer to a text that was sent whole is due.
+    fn is_simple(&self) -> bool {
+        matches!(self.shared.queue.borrow_mut().front().map(|owed| &owed.what), Some(What::Query { .. }))
+    }
+
     fn unexpected(&self, tag: BackTag) -> Lost {
         let owed = match self.shared.queue.borrow_mut().front().map(|owed| &owed.what) {
             None => "nothing",
@@ -196,7 +210,7 @@ impl Back {
     }
 
     fn row(&mut self, frame: &[u8], out: &mut BytesMut) -> Result<(), Lost> {
-        let Some(run) = self.running() else { return Err(self.unexpected(BackTag::DataRow)) };
+        let run = self.giving_rows()?;
         let mut run = run.get();
         if run.cut.is_some() {
             return Ok(());
@@ -311,6 +325,9 @@ impl Back {
             _ => End::Complete(String::new()),
         };
         let mut run = run.get();
+        if self.is_simple() && !run.statement_done() {
+            return Err(self.unexpected(tag));
+        }
         if let Some(refusal) = run.cut.take() {
             // The target was done before it could be stopped: the client must not take what it has for all of it.
             refusal.write(out);

@@ -34,6 +34,8 @@ use tokio::io::WriteHalf;
 use tokio::sync::Notify;
 use tokio::sync::watch;
 
+use crate::domain::Denied;
+use crate::domain::DenyCode;
 use crate::domain::SessionEnd;
 use crate::pipeline::Seat;
 use crate::protocol::postgres::judge::Judge;
@@ -160,6 +162,15 @@ pub async fn run(start: Start, mut draining: watch::Receiver<bool>) {
         () = drained(&shared, &mut draining) => End::Over(SessionEnd::Stopped),
         () = cancels(&shared, &start.asked, key.as_ref()) => End::TargetLeft,
     };
+    match &end {
+        // What the session stands on may be over a moment before the session is.
+        End::Over(why) => shared.seat.ends(*why),
+        End::TargetLeft => shared.seat.record_failure(&target_failed("target_closed")),
+        End::Lost(_) | End::Gone(Gone::Target(_)) => {
+            shared.seat.record_failure(&target_failed("target_broke"));
+        }
+        End::Gone(Gone::Left | Gone::Wire(_) | Gone::Write(_)) | End::ClientBroke => {}
+    }
     let word = last_word(&end);
     let busy = !shared.queue.borrow().is_empty();
     if let Some(key) = key.filter(|_| busy && !matches!(end, End::TargetLeft)) {
@@ -191,6 +202,11 @@ pub async fn run(start: Start, mut draining: watch::Receiver<bool>) {
     {
         tracing::debug!(%error, "the target did not take the good-bye");
     }
+}
+
+/// What the recording says when it is the target that has ended the session.
+fn target_failed(reason: &'static str) -> Denied {
+    Denied::new(DenyCode::UpstreamUnavailable, "the target has ended the session").because(reason)
 }
 
 /// What the client is told at the end; `None` where it has left, or the target has said it.

@@ -5,6 +5,7 @@
 
 use std::collections::VecDeque;
 
+use crate::domain::sql::Verb;
 use crate::protocol::postgres::reply::Refusal;
 use crate::protocol::postgres::session::names::Number;
 use crate::protocol::postgres::session::names::Portal;
@@ -158,7 +159,9 @@ impl Queue {
     /// Whether data that is copied in may be asked for.
     pub(super) fn may_copy_in(&self) -> bool {
         self.owed.iter().any(|owed| match &owed.what {
-            What::Query { run: Some(run), failed: false, .. } | What::Execute(run) => run.get().copies_in(),
+            What::Query { run: Some(run), failed: false, .. } | What::Execute(run) => {
+                run.get().copies(Verb::CopyIn)
+            }
             _ => false,
         })
     }

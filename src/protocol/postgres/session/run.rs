@@ -88,6 +88,8 @@ pub(super) struct Running {
     pub(super) all_rows: u64,
     bytes: u64,
     began: Instant,
+    /// How many statements of its text are done; of a text that is sent whole, in the simple protocol.
+    done: usize,
     /// Something that runs it was sent.
     sent: bool,
     ended: bool,
@@ -147,6 +149,7 @@ impl Run {
             all_rows: 0,
             bytes: 0,
             began: Instant::now(),
+            done: 0,
             sent: false,
             ended: false,
             over: false,
@@ -254,9 +257,27 @@ impl Running {
     fn begin_rows(&mut self, columns: &str) {
         // Rows of an earlier statement of the same text: their end, which comes first, has recorded them.
         self.kept.clear();
-        if self.room > 0 {
+        if columns.len() > self.room {
+            self.kept_cut |= self.room > 0;
+            self.room = 0;
+        } else {
             self.kept.push_str(columns);
         }
+    }
+
+    /// Whether the columns of its rows are known.
+    pub(super) fn is_described(&self) -> bool {
+        self.described
+    }
+
+    /// A statement of a text that was sent whole is done; the rows of the next one have a description of their own. Gives whether the
+    /// text has so many statements.
+    pub(super) fn statement_done(&mut self) -> bool {
+        self.described = false;
+        self.rows_plan = None;
+        self.done = self.done.saturating_add(1);
+        let most = self.definition.judgement.effects().map(|effects| effects.statements.max(1));
+        most.is_none_or(|most| self.done <= most)
     }
 
     /// What runs.
@@ -269,10 +290,10 @@ impl Running {
         self.masking = masking;
     }
 
-    /// Whether it may ask for data to copy in.
-    pub(super) fn copies_in(&self) -> bool {
+    /// Whether it may ask for data to copy in, or send data that is copied out.
+    pub(super) fn copies(&self, verb: Verb) -> bool {
         let effects = self.definition.judgement.effects();
-        effects.is_some_and(|effects| effects.verbs.contains(&Verb::CopyIn) || effects.runs_unseen())
+        effects.is_none_or(|effects| effects.verbs.contains(&verb) || effects.runs_unseen())
     }
 
     /// Where masked values may turn up in what is said about it.
@@ -308,7 +329,11 @@ impl Running {
                 }
             }
             None if self.masking.is_some() => return Err(Unmasked::NotDescribed),
-            _ => out.extend_from_slice(frame),
+            Some(plan) => {
+                plan.fits(body(frame))?;
+                out.extend_from_slice(frame);
+            }
+            None => out.extend_from_slice(frame),
         }
         if self.room > 0 {
             let row = body(out.get(from..).unwrap_or_default());

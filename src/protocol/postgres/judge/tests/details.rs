@@ -75,6 +75,7 @@ fn all_rows_locks_and_channels_are_told() {
     for sql in ["SELECT 1 FROM t FOR SHARE", "LOCK t", "SELECT pg_advisory_lock(1)"] {
         assert!(effects(sql).locks, "{sql}");
     }
+    assert!(!effects("SELECT pg_advisory_unlock(1), pg_advisory_unlock_all()").locks);
     assert!(!effects("SELECT 1").locks && !effects("LOCK t IN ACCESS SHARE MODE").locks);
     let channels: Vec<(bool, Option<Box<str>>)> =
         effects("LISTEN a; NOTIFY b; UNLISTEN *; SELECT pg_notify('c', '')")

@@ -186,7 +186,7 @@ impl<'t> Walk<'t> {
     /// Notes a call, by what is known about its function.
     fn called(&mut self, known: Call, object: Object, arguments: usize) {
         match known {
-            Call::Safe => self.class(Class::Read, || "".into()),
+            Call::Safe | Call::Releases => self.class(Class::Read, || "".into()),
             Call::Opaque => self.opaque(object.clone(), arguments),
             Call::Writes | Call::Locks | Call::Dangerous | Call::SetConfig => {
                 self.class(known.class(), || format!("calls {object}").into());

@@ -182,14 +182,13 @@ impl<'t> Walk<'t> {
 
     fn discard(&mut self, target: i32, place: &Place<'t>) {
         match DiscardMode::try_from(target) {
-            Ok(DiscardMode::DiscardPlans | DiscardMode::DiscardSequences) => {
+            // A session gives up what is its own: plans, currval, temporary tables. Nobody else sees any of it.
+            Ok(DiscardMode::DiscardPlans | DiscardMode::DiscardSequences | DiscardMode::DiscardTemp) => {
                 self.act(Verb::Discard, Class::Read, place);
             }
-            Ok(DiscardMode::DiscardTemp) => {
-                self.act_because(Verb::Discard, Class::Write, "drops temporary tables", place);
-            }
+            // All of that, and it is as it was when it logged in: whoever may do nothing else may log in again.
             Ok(DiscardMode::DiscardAll) => {
-                self.act_because(Verb::Discard, Class::Write, "drops temporary tables", place);
+                self.act(Verb::Discard, Class::Read, place);
                 // What the server does with it, by its documentation.
                 for name in ["all", "session_authorization"] {
                     self.effects.settings.insert(Setting { name: Some(name.into()), value: None });

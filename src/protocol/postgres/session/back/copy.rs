@@ -4,6 +4,7 @@ use crate::protocol::postgres::session::back::Back;
 use crate::protocol::postgres::session::back::Lost;
 use bytes::BytesMut;
 
+use crate::domain::sql::Verb;
 use crate::mask::Notes;
 use crate::protocol::postgres::reply::Refusal;
 use crate::protocol::postgres::session::run::Copied;
@@ -67,13 +68,19 @@ impl Back {
                     return Err(self.unexpected(tag));
                 }
             }
+            // Clients send what they have at hand to whoever asks for it.
             BackTag::CopyInResponse => {
+                if !run.copies(Verb::CopyIn) {
+                    return Err(self.unexpected(tag));
+                }
                 run.copied = Some(Copied { out: false, bytes: 0, messages: 0 });
                 drop(run);
                 let copying = Copying::of(&ran);
                 *self.shared.copying.borrow_mut() = copying;
                 self.shared.queue.borrow_mut().copies_in();
             }
+            // Nobody says what the columns of copied data are: it comes only where the text was judged as a copy.
+            _ if !run.copies(Verb::CopyOut) => return Err(self.unexpected(tag)),
             _ => run.copied = Some(Copied { out: true, bytes: 0, messages: 0 }),
         }
         out.extend_from_slice(frame);

@@ -40,7 +40,7 @@ impl Back {
             self.long = Some(Long::Withheld);
             return Ok(());
         }
-        let run = self.running();
+        let run = if header.tag == BackTag::DataRow { Some(self.giving_rows()?) } else { self.running() };
         let long = match (header.tag, run) {
             (BackTag::ErrorResponse, _) => Long::Error,
             (BackTag::NoticeResponse | BackTag::NotificationResponse, _) => Long::Withheld,
