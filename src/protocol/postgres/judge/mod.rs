@@ -194,7 +194,9 @@ pub enum Unread {
     #[error("the SQL text is nested too deeply")]
     TooDeep,
     /// Its tree would need too much memory: more than some 100,000 words, or copies of them (see `parser/size.rs`).
-    #[error("the SQL text has too many words, or assigns too much to lists of columns, to be read")]
+    #[error(
+        "the SQL text has too many words, too many comments or signs in a row, or assigns too much to lists of columns, to be read"
+    )]
     TooLarge,
     /// The parser failed.
     #[error("the SQL text could not be parsed")]

@@ -1,4 +1,4 @@
-//! How much memory the tree of a text needs, told by its words before there is a tree.
+//! How much memory the tree of a text needs, told by its words before there is a tree; and whether these words are found soon.
 //!
 //! Each word costs some 2 KiB while it is decoded, so a text of a megabyte that is all short words would need gigabytes. And one rule of the
 //! grammar makes more of a text than there is in it: in `SET (a, b) = source` each of the columns holds a whole copy of the source,
@@ -9,8 +9,28 @@ pub(super) const MAX: usize = 100_000;
 /// A word weighs one more for each so many bytes that it has.
 const LONG: usize = 512;
 
+/// What operators are made of, and comments begin with.
+const OPERATORS: &[u8] = b"~!@#^&|`?+-*/%<>=";
+/// The most characters that PostgreSQL's scanner may read in runs of such characters: some tenths of a second.
+const STEPS: usize = 100_000_000;
+
+/// Whether the scanner, the server's own too, is done with a text soon. It reads a run of operator characters to its end, goes back to
+/// where the first comment or sign in it begins, and does the same behind that: `/**//**/` or `++++` cost the square of their length.
+fn is_scanned_soon(sql: &str) -> bool {
+    let mut steps = 0_usize;
+    for run in sql.as_bytes().split(|byte| !OPERATORS.contains(byte)) {
+        let comments = run.windows(2).filter(|pair| *pair == b"/*").count();
+        let signs = run.iter().filter(|byte| matches!(byte, b'+' | b'-')).count();
+        steps = steps.saturating_add(run.len().saturating_mul(comments.saturating_add(signs)));
+    }
+    steps <= STEPS
+}
+
 /// Whether the tree of a text stays within bounds. `escapes` says that a backslash in `'…'` hides the character after it.
 pub(super) fn is_bounded(sql: &str, escapes: bool) -> bool {
+    if !is_scanned_soon(sql) {
+        return false;
+    }
     if bound(sql) <= MAX {
         return true;
     }
@@ -146,6 +166,20 @@ mod tests {
         // A string that ends elsewhere must not hide one.
         let hidden = format!(r"SELECT '\'' ; {}; --'", nested(20, 2));
         assert!(is_bounded(&hidden, false) && !is_bounded(&hidden, true));
+    }
+
+    #[test]
+    fn what_the_scanner_would_read_again_and_again_is_refused() {
+        for unit in ["/**/", "+", "+-", "/*", "+/**/", "*+", "/*/**/*/"] {
+            let sql = format!("SELECT {}1", unit.repeat(20_000));
+            assert!(!is_bounded(&sql, false), "{unit}");
+        }
+        for usual in ["/**/ ", "--\n", "+ ", "1+", "/* x */", "AbC+/9", "a <> b ", "-> ", "*", "="] {
+            let sql = format!("SELECT '{}'", usual.repeat(100_000));
+            assert!(is_scanned_soon(&sql), "{usual}");
+        }
+        let banner = format!("-- {}\n/* {} */ SELECT 1;\n", "-".repeat(200), "+".repeat(200));
+        assert!(is_bounded(&banner.repeat(1000), false));
     }
 
     #[test]
