@@ -26,6 +26,7 @@ mod postgres;
 mod postgres_attack;
 mod postgres_clients;
 mod postgres_hostile;
+mod postgres_isolation;
 mod postgres_judge;
 mod postgres_login;
 mod postgres_masks;

@@ -1,5 +1,8 @@
 //! Which session a `CancelRequest` means: it comes on a stream of its own, maybe at another thread, with a key that only the session's
 //! client was given (PostgreSQL 18 manual, 54.2.8).
+//!
+//! A client is told its session's true process id, as `pg_backend_pid()` and notifications tell it, and a key of the gateway's own: the
+//! target's key never leaves. Sessions of several targets may have the same process id, so only the key tells them apart.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -19,8 +22,9 @@ const SHORT: usize = 4;
 
 /// The sessions that can be cancelled, of all threads. Clones are one.
 #[derive(Clone, Default)]
-pub struct Cancels(Arc<Mutex<HashMap<i32, Entry>>>);
+pub struct Cancels(Arc<Mutex<HashMap<i32, Vec<Entry>>>>);
 
+/// One of the sessions with the same process id.
 struct Entry {
     key: Box<[u8]>,
     asked: Arc<Notify>,
@@ -29,7 +33,7 @@ struct Entry {
 /// A session's place among them, and what its client must send.
 pub struct Cancellable {
     cancels: Cancels,
-    /// A number that stands for the session.
+    /// The session's process id at its target.
     pub process: i32,
     /// The key.
     pub key: Box<[u8]>,
@@ -38,43 +42,51 @@ pub struct Cancellable {
 }
 
 impl Cancels {
-    fn entries(&self) -> MutexGuard<'_, HashMap<i32, Entry>> {
+    fn entries(&self) -> MutexGuard<'_, HashMap<i32, Vec<Entry>>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Gives a session its number and key; the key is as long as the version of its client allows.
-    pub fn enter(&self, version: Version) -> Cancellable {
-        let length = if version >= Version::V3_2 { LONG } else { SHORT };
-        let key: Box<[u8]> = rand::random::<[u8; LONG]>().into_iter().take(length).collect();
+    /// Gives the session with this process id at its target a key, as long as the version of its client allows.
+    pub fn enter(&self, version: Version, process: i32) -> Cancellable {
+        self.enter_with(process, || {
+            let length = if version >= Version::V3_2 { LONG } else { SHORT };
+            rand::random::<[u8; LONG]>().into_iter().take(length).collect()
+        })
+    }
+
+    /// The same, with the maker of keys: it is asked until it gives one that no other session of this process id has.
+    fn enter_with(&self, process: i32, mut make: impl FnMut() -> Box<[u8]>) -> Cancellable {
         let asked = Arc::new(Notify::new());
-        let mut entries = self.entries();
-        let mut process = number();
-        while entries.contains_key(&process) {
-            process = number();
+        let mut all = self.entries();
+        let entries = all.entry(process).or_default();
+        let mut key = make();
+        while entries.iter().any(|entry| entry.key == key) {
+            key = make();
         }
-        entries.insert(process, Entry { key: key.clone(), asked: Arc::clone(&asked) });
-        drop(entries);
+        entries.push(Entry { key: key.clone(), asked: Arc::clone(&asked) });
+        drop(all);
         Cancellable { cancels: self.clone(), process, key, asked }
     }
 
     /// Tells the session that this request means, if there is one. The client learns nothing either way.
     pub fn ask(&self, cancel: &Cancel<'_>) {
-        let entries = self.entries();
-        let Some(entry) = entries.get(&cancel.process) else { return };
-        if aws_lc_rs::constant_time::verify_slices_are_equal(&entry.key, cancel.key).is_ok() {
-            entry.asked.notify_one();
+        let all = self.entries();
+        for entry in all.get(&cancel.process).into_iter().flatten() {
+            if aws_lc_rs::constant_time::verify_slices_are_equal(&entry.key, cancel.key).is_ok() {
+                entry.asked.notify_one();
+            }
         }
     }
 }
 
-/// A number as the process ids of a server are: above 0.
-fn number() -> i32 {
-    (rand::random::<u32>() >> 1).cast_signed().max(1)
-}
-
 impl Drop for Cancellable {
     fn drop(&mut self) {
-        self.cancels.entries().remove(&self.process);
+        let mut all = self.cancels.entries();
+        let Some(entries) = all.get_mut(&self.process) else { return };
+        entries.retain(|entry| !Arc::ptr_eq(&entry.asked, &self.asked));
+        if entries.is_empty() {
+            all.remove(&self.process);
+        }
     }
 }
 
@@ -82,27 +94,54 @@ impl Drop for Cancellable {
 mod tests {
     use super::*;
 
+    async fn told(session: &Cancellable) -> bool {
+        tokio::time::timeout(std::time::Duration::from_millis(20), session.asked.notified()).await.is_ok()
+    }
+
     #[tokio::test]
     async fn only_the_whole_key_of_a_session_reaches_it() {
         let cancels = Cancels::default();
-        let session = cancels.enter(Version::V3_2);
-        let other = cancels.enter(Version::V3_0);
+        let session = cancels.enter(Version::V3_2, 7);
+        let other = cancels.enter(Version::V3_0, 8);
         assert_eq!((session.key.len(), other.key.len()), (LONG, SHORT));
-        let told = |session: &Cancellable| {
-            let asked = Arc::clone(&session.asked);
-            async move {
-                tokio::time::timeout(std::time::Duration::from_millis(20), asked.notified()).await.is_ok()
-            }
-        };
-        for key in [&session.key[..SHORT], &other.key[..], &[0; LONG]] {
-            cancels.ask(&Cancel { process: session.process, key });
+        for key in [&session.key[..SHORT], &other.key[..], &[0; LONG], &[]] {
+            cancels.ask(&Cancel { process: 7, key });
         }
+        cancels.ask(&Cancel { process: 8, key: &session.key });
         assert!(!told(&session).await && !told(&other).await);
-        cancels.ask(&Cancel { process: session.process, key: &session.key });
+        cancels.ask(&Cancel { process: 7, key: &session.key });
         assert!(told(&session).await && !told(&other).await);
-        let (process, key) = (session.process, session.key.clone());
         drop(session);
-        cancels.ask(&Cancel { process, key: &key });
-        assert_eq!(cancels.entries().len(), 1);
+        assert_eq!(cancels.entries().keys().collect::<Vec<_>>(), [&8]);
+    }
+
+    #[tokio::test]
+    async fn of_sessions_with_the_same_process_id_only_the_one_with_the_key_is_reached() {
+        let cancels = Cancels::default();
+        let (first, second, long) = (
+            cancels.enter(Version::V3_0, 7),
+            cancels.enter(Version::V3_0, 7),
+            cancels.enter(Version::V3_2, 7),
+        );
+        cancels.ask(&Cancel { process: 7, key: &second.key });
+        assert!(!told(&first).await && told(&second).await && !told(&long).await);
+        // The process id of a session that is over may be another's by now; the key is not.
+        let key = first.key.clone();
+        drop(first);
+        cancels.ask(&Cancel { process: 7, key: &key });
+        assert!(!told(&second).await && !told(&long).await);
+        cancels.ask(&Cancel { process: 7, key: &long.key });
+        assert!(!told(&second).await && told(&long).await);
+        drop((second, long));
+        assert!(cancels.entries().is_empty());
+    }
+
+    #[test]
+    fn no_two_sessions_of_one_process_id_have_the_same_key() {
+        let cancels = Cancels::default();
+        let mut keys = [1_u8, 1, 1, 2].into_iter();
+        let mut make = || Box::from([keys.next().unwrap(); SHORT]);
+        let (first, second) = (cancels.enter_with(7, &mut make), cancels.enter_with(7, &mut make));
+        assert_eq!((&first.key[..], &second.key[..]), (&[1; SHORT][..], &[2; SHORT][..]));
     }
 }

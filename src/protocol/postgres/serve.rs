@@ -13,6 +13,7 @@ use bytes::BytesMut;
 use tokio::io::AsyncReadExt;
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
+use tokio::sync::Notify;
 use tokio::sync::watch;
 use tokio_rustls::TlsAcceptor;
 
@@ -217,10 +218,17 @@ impl PostgresService {
         };
         let said = match entered {
             Ok(entered) => {
-                let cancellable = self.cancels.enter(startup.spoken);
-                match greet(&mut stream, &entered.ready, &cancellable, &startup).await {
+                // Where nothing can be cancelled at the target (RDS Proxy gives no key), the client is not told that it could.
+                let cancellable = entered
+                    .ready
+                    .cancel
+                    .as_ref()
+                    .map(|key| self.cancels.enter(startup.spoken, key.process.cast_signed()));
+                match greet(&mut stream, &entered.ready, cancellable.as_ref(), &startup).await {
                     Ok(()) => {
-                        self.run(entered, &startup, (stream, input), &cancellable, draining).await;
+                        let asked = cancellable.as_ref().map(|session| Arc::clone(&session.asked));
+                        let asked = asked.unwrap_or_default();
+                        self.run(entered, &startup, (stream, input), asked, draining).await;
                         Ok(())
                     }
                     Err(error) => Err(error),
@@ -291,7 +299,7 @@ impl PostgresService {
         entered: Entered,
         startup: &Startup,
         (client, client_input): (Stream, BytesMut),
-        cancellable: &Cancellable,
+        asked: Arc<Notify>,
         draining: watch::Receiver<bool>,
     ) {
         let Entered { seat, stream, input, ready, database } = entered;
@@ -310,7 +318,7 @@ impl PostgresService {
             transaction: transaction(ready.status),
             moved: startup.setting(Setting::SearchPath).is_some_and(|path| !sql::is_usual(path)),
             cancel_key: ready.cancel,
-            asked: Arc::clone(&cancellable.asked),
+            asked,
         };
         Box::pin(session::run(start, draining)).await;
     }
@@ -406,7 +414,7 @@ async fn ask_for_token(
 async fn greet(
     stream: &mut Stream,
     ready: &Ready,
-    cancellable: &Cancellable,
+    cancellable: Option<&Cancellable>,
     startup: &Startup,
 ) -> io::Result<()> {
     let mut out = BytesMut::with_capacity(1024);
@@ -414,8 +422,7 @@ async fn greet(
     for (name, value) in &ready.parameters {
         back::write_parameter_status(&mut out, name.as_bytes(), value.as_bytes()).map_err(unwritten)?;
     }
-    // Where nothing can be cancelled at the target (RDS Proxy gives no key), the client is not told that it could.
-    if ready.cancel.is_some() {
+    if let Some(cancellable) = cancellable {
         let key = BackendKey { process: cancellable.process, key: &cancellable.key };
         back::write_backend_key(&mut out, startup.spoken, &key).map_err(unwritten)?;
     }

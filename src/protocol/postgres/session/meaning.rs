@@ -26,6 +26,9 @@ use crate::protocol::postgres::targets::Known;
 /// How deep one text may run another by name, which runs another.
 const DEEPEST: usize = 4;
 
+/// Where the functions are that a server brings along: what they do is known by their names, or not at all.
+const OWN_SCHEMA: &str = "pg_catalog";
+
 /// What a text means.
 pub(super) struct Meaning {
     /// The command it is.
@@ -87,7 +90,11 @@ impl Shared {
         if let Some(known) = self.masking().await? {
             return Ok(Some(known));
         }
-        let calls = definition.judgement.effects().is_some_and(|effects| !effects.opaque.is_empty());
+        // Of the server's own functions it only holds those that may do anything.
+        let calls = definition.judgement.effects().is_some_and(|effects| {
+            let mut schemas = effects.opaque.iter().map(|function| function.object.schema.as_deref());
+            schemas.any(|schema| schema != Some(OWN_SCHEMA))
+        });
         // Without it they stay unknown, and only a policy that names them lets them pass.
         if calls || !definition.uses().is_empty() { Ok(self.known().await.ok()) } else { Ok(None) }
     }

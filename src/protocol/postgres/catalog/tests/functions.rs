@@ -17,6 +17,8 @@ fn a_function_is_harmless_if_all_that_its_name_can_mean_are() {
         // Without a schema the one of the server is called, whatever the other says of itself.
         ("pg_sleep", false, false),
         ("public.pg_sleep", true, false),
+        ("pg_catalog.pg_sleep", false, false),
+        ("pg_catalog.nobody", false, false),
         ("owned", false, false),
         ("purge", false, false),
         ("py", false, false),

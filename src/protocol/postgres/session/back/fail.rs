@@ -42,9 +42,9 @@ impl Back {
             return Err(self.unexpected(BackTag::ErrorResponse));
         };
         if matches!(report.severity(), Some(Severity::Fatal | Severity::Panic)) {
-            // It speaks of the session, not of what was sent; its words may name the target's user or host.
+            // It speaks of the session, not of what was sent.
             let code = report.code().unwrap_or(SqlState::CONNECTION_FAILURE);
-            Refusal::new(code, "the target has ended the session").write_fatal(out);
+            Refusal::new(code, farewell(report.field(Field::MESSAGE))).write_fatal(out);
             self.shared.said.set(true);
             return Ok(());
         }
@@ -152,6 +152,23 @@ impl Back {
     }
 }
 
+/// Why the target ended the session: its own words where they are among those that every server says alike; others may name its user
+/// or host.
+fn farewell(said: Option<&[u8]>) -> &'static str {
+    const ALIKE: [&str; 6] = [
+        "terminating connection due to administrator command",
+        "terminating connection due to conflict with recovery",
+        "terminating connection due to idle-in-transaction timeout",
+        "terminating connection due to idle-session timeout",
+        "terminating connection due to transaction timeout",
+        "terminating connection due to unexpected postmaster exit",
+    ];
+    ALIKE
+        .into_iter()
+        .find(|words| said == Some(words.as_bytes()))
+        .unwrap_or("the target has ended the session")
+}
+
 /// How a statement failed at the target.
 pub(super) struct Failure {
     pub(super) end: End,
@@ -172,4 +189,26 @@ impl Failure {
 /// The end of what the gateway refused or cut.
 pub(super) fn refused(refusal: &Refusal) -> End {
     End::Error { state: refusal.state().to_string(), message: refusal.message().to_owned() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::farewell;
+
+    #[test]
+    fn of_a_target_that_ends_a_session_only_words_that_name_nobody_are_told() {
+        let told = |said: &str| farewell(Some(said.as_bytes()));
+        let known = "terminating connection due to idle-session timeout";
+        assert_eq!(told(known), known);
+        for said in [
+            "",
+            "terminating connection due to idle-session timeout of gateway@db.internal",
+            "gateway: terminating connection due to idle-session timeout",
+            "role \"gateway\" is not permitted to log in",
+            "terminating connection due to administrator command\u{0}",
+        ] {
+            assert_eq!(told(said), "the target has ended the session", "{said:?}");
+        }
+        assert_eq!(farewell(None), "the target has ended the session");
+    }
 }
