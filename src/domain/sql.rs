@@ -170,10 +170,15 @@ const SEARCH_PATH: &str = "search_path";
 
 /// Whether a search path has only the schemas that are assumed.
 pub fn is_usual(path: &str) -> bool {
-    path.split(',').enumerate().all(|(place, schema)| match schema.trim().trim_matches('"') {
-        "pg_catalog" => place == 0,
-        "" | "public" | "$user" | "pg_temp" => true,
-        _ => false,
+    path.split(',').enumerate().all(|(place, schema)| {
+        let schema = schema.trim();
+        // A comma between quotes is part of a name: then neither part has both quotes.
+        let unquoted = schema.strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));
+        match unquoted.unwrap_or(schema) {
+            "pg_catalog" => place == 0,
+            "" | "public" | "$user" | "pg_temp" => true,
+            _ => false,
+        }
     })
 }
 

@@ -169,15 +169,7 @@ impl Exchange {
 
     /// Records a refusal of this exchange that came before or after the verdict, for example a body that cannot be read.
     pub async fn refuse(&self, record: CommandRecord, denied: Denied) -> Denied {
-        let verdict = Verdict {
-            effect: Effect::Deny,
-            rule: None,
-            rules: Vec::new(),
-            approval: None,
-            session_limit: None,
-            message: None,
-            revision: self.snapshot.revision(),
-        };
+        let verdict = unjudged(self.snapshot.revision());
         self.refuse_recorded(record, &verdict, denied).await
     }
 
@@ -309,6 +301,19 @@ fn strictest(policies: &PolicySet, subject: &Subject<'_>, command: &Command, als
     strictest
 }
 
+/// The verdict on what is refused without asking the policies.
+pub(super) fn unjudged(revision: u64) -> Verdict {
+    Verdict {
+        effect: Effect::Deny,
+        rule: None,
+        rules: Vec::new(),
+        approval: None,
+        session_limit: None,
+        message: None,
+        revision,
+    }
+}
+
 /// The refusal of a command that could not be recorded.
 pub(super) fn unrecorded() -> Denied {
     Denied::new(
@@ -326,7 +331,12 @@ pub(super) fn blocked(verdict: &Verdict) -> Denied {
     Denied { rule: verdict.rule.clone(), ..Denied::new(DenyCode::Denied, detail) }
 }
 
-fn write_decision(out: &mut String, verdict: &Verdict, denied: Option<&Denied>, grant: Option<&str>) {
+pub(super) fn write_decision(
+    out: &mut String,
+    verdict: &Verdict,
+    denied: Option<&Denied>,
+    grant: Option<&str>,
+) {
     let _infallible = write!(out, "{{\"effect\":\"{}\",\"rule\":", verdict.effect);
     match &verdict.rule {
         Some(rule) => {

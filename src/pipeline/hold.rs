@@ -29,6 +29,19 @@ struct Patience {
 }
 
 impl Exchange {
+    /// Whether a command that [`Judged::holds`] has to wait for people: no grant of theirs covers it yet.
+    pub fn waits(&self, judged: &Judged) -> bool {
+        let Some(spec) = judged.verdict.approval.as_deref() else { return false };
+        let wanted = Wanted {
+            principal: &self.verified.principal.id,
+            connection: &self.governed.connection.name,
+            rule: &judged.verdict.rules.join(","),
+            spec,
+            session: self.session.id,
+        };
+        judged.holds() && self.gate.0.approvals.standing_grant(&wanted).is_none()
+    }
+
     /// Holds a command until people have approved it, or a grant of theirs already covers it.
     pub(super) async fn hold(
         &mut self,

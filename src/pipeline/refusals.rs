@@ -33,11 +33,28 @@ pub(super) struct Refusals {
     flood: Mutex<Flood>,
 }
 
-#[derive(Debug)]
-struct Flood {
+/// Bounds how many refusals a second are recorded one by one.
+#[derive(Debug, Default)]
+pub(super) struct Flood {
     second: u64,
     recorded: u32,
     suppressed: u64,
+}
+
+impl Flood {
+    /// Whether one of this second is recorded, and how many before it were only counted.
+    pub(super) fn admit(&mut self, second: u64) -> Option<u64> {
+        if self.second != second {
+            self.second = second;
+            self.recorded = 0;
+        }
+        if self.recorded >= PER_SECOND {
+            self.suppressed += 1;
+            return None;
+        }
+        self.recorded += 1;
+        Some(std::mem::take(&mut self.suppressed))
+    }
 }
 
 /// What is known of a request that has no session.
@@ -58,11 +75,7 @@ pub struct Stranger<'a> {
 impl Refusals {
     /// Begins the recording of this run.
     pub fn open(journal: &Journal, revision: u64) -> Self {
-        let refusals = Self {
-            session: SessionId::new(),
-            started: Instant::now(),
-            flood: Mutex::new(Flood { second: 0, recorded: 0, suppressed: 0 }),
-        };
+        let refusals = Self { session: SessionId::new(), started: Instant::now(), flood: Mutex::default() };
         let data = format!(
             "{{\"principal\":\"{GATEWAY}\",\"label\":\"gateway\",\"kind\":\"app\",\"issuer\":\"local\",\"client\":\"\",\"connection\":\"gateway\",\"protocol\":\"http\",\"upstream\":\"\",\"source\":\"\",\"groups\":[],\"policy_rev\":{revision}}}"
         );
@@ -136,17 +149,7 @@ impl Refusals {
     /// Whether this one is recorded, and how many before it were only counted.
     fn admit(&self) -> Option<u64> {
         let second = self.started.elapsed().as_secs();
-        let mut flood = self.flood.lock().unwrap_or_else(PoisonError::into_inner);
-        if flood.second != second {
-            flood.second = second;
-            flood.recorded = 0;
-        }
-        if flood.recorded >= PER_SECOND {
-            flood.suppressed += 1;
-            return None;
-        }
-        flood.recorded += 1;
-        Some(std::mem::take(&mut flood.suppressed))
+        self.flood.lock().unwrap_or_else(PoisonError::into_inner).admit(second)
     }
 
     /// Ends the recording of this run.
@@ -206,6 +209,14 @@ fn first_mark(text: &str) -> Option<(char, usize)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_flood_is_counted_and_told_with_the_next_one() {
+        let mut flood = Flood::default();
+        let recorded = (0..1000).filter(|_| flood.admit(7).is_some()).count();
+        assert_eq!(recorded, 200);
+        assert_eq!((flood.admit(8), flood.admit(8)), (Some(800), Some(0)));
+    }
 
     #[test]
     fn a_path_is_kept_without_the_values_of_its_parameters() {

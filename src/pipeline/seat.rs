@@ -4,6 +4,7 @@
 //! still open to the caller, that the rate is kept.
 
 use std::cell::RefCell;
+use std::fmt::Write;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Instant;
@@ -15,9 +16,14 @@ use crate::domain::EventKind;
 use crate::domain::RequestId;
 use crate::domain::SessionEnd;
 use crate::domain::SessionId;
+use crate::domain::event::Direction;
 use crate::identity::Verified;
 use crate::pipeline::Credential;
 use crate::pipeline::Gate;
+use crate::pipeline::admit::CommandRecord;
+use crate::pipeline::admit::unjudged;
+use crate::pipeline::admit::unrecorded;
+use crate::pipeline::admit::write_decision;
 use crate::pipeline::end::EndWatch;
 use crate::pipeline::enter::Arrival;
 use crate::pipeline::enter::Exchange;
@@ -27,6 +33,7 @@ use crate::pipeline::enter::session_ended;
 use crate::pipeline::enter::subject;
 use crate::pipeline::metrics::Counters;
 use crate::pipeline::permit::Preparation;
+use crate::pipeline::refusals::Flood;
 use crate::pipeline::sessions::Session;
 use crate::pipeline::snapshot::Governed;
 use crate::pipeline::snapshot::Snapshot;
@@ -40,6 +47,8 @@ pub struct Seat {
     counters: Arc<Counters>,
     /// The snapshot that was last found to open the connection, and the connection in it.
     standing: RefCell<(Arc<Snapshot>, Arc<Governed>)>,
+    /// How many refusals of what is no command were recorded lately.
+    flood: RefCell<Flood>,
 }
 
 impl Gate {
@@ -55,7 +64,15 @@ impl Gate {
                 self.0.sessions.open_own(&verified, &governed, arrival.source, &snapshot, &self.0.journal)?;
             let counters = self.counters(&governed);
             let standing = RefCell::new((snapshot, governed));
-            Ok(Seat { gate: self.clone(), verified, source: arrival.source, session, counters, standing })
+            Ok(Seat {
+                gate: self.clone(),
+                verified,
+                source: arrival.source,
+                session,
+                counters,
+                standing,
+                flood: RefCell::default(),
+            })
         });
         seated.inspect_err(|denied| self.refuse_stranger(arrival, principal.as_ref(), denied))
     }
@@ -180,6 +197,35 @@ impl Seat {
         let event = self.session.event(EventKind::Error, None, None, data);
         if let Err(error) = self.gate.0.journal.push(event) {
             tracing::error!(session = %self.session.id, %error, "a failure could not be recorded");
+        }
+    }
+
+    /// Records the refusal of a message that never became a command: an unknown name, a text that is too long. Gives what its client is
+    /// to be told.
+    ///
+    /// A flood of them is not recorded one by one: how many were left out is told with the next one.
+    pub fn refuse(&self, request: RequestId, record: CommandRecord, denied: Denied) -> Denied {
+        self.counters.denied();
+        self.gate.0.metrics.refused(denied.code);
+        tracing::info!(%request, session = %self.session.id, code = %denied.code, reason = denied.audit.unwrap_or_default(), "message refused");
+        let second = self.session.elapsed_us() / 1_000_000;
+        let Some(left_out) = self.flood.borrow_mut().admit(second) else { return denied };
+        let revision = self.standing.borrow().0.revision();
+        let mut decision = String::with_capacity(128);
+        write_decision(&mut decision, &unjudged(revision), Some(&denied), None);
+        if left_out > 0 && decision.pop().is_some() {
+            let _infallible = write!(decision, ",\"not_recorded_before\":{left_out}}}");
+        }
+        let CommandRecord { kind, data, mask } = record;
+        let mut event = self.session.event(kind, Some(Direction::C2s), Some(request), data);
+        event.mask = mask;
+        let decision = self.session.event(EventKind::Decision, None, Some(request), decision);
+        match [event, decision].into_iter().try_for_each(|event| self.gate.0.journal.write(event)) {
+            Ok(()) => denied,
+            Err(error) => {
+                tracing::error!(%request, %error, "a refusal could not be recorded");
+                unrecorded()
+            }
         }
     }
 

@@ -1,12 +1,17 @@
 //! One stream, with or without TLS, behind one type.
 
+use std::cell::RefCell;
 use std::io;
 use std::pin::Pin;
+use std::pin::pin;
+use std::rc::Rc;
 use std::task::Context;
 use std::task::Poll;
+use std::task::Waker;
 
 use tokio::io::AsyncRead;
 use tokio::io::AsyncWrite;
+use tokio::io::Interest;
 use tokio::io::ReadBuf;
 use tokio::net::TcpStream;
 
@@ -36,6 +41,80 @@ impl Stream {
             Self::TlsClient(tls) => tls.get_ref().1.alpn_protocol(),
         };
         alpn == Some(b"h2")
+    }
+}
+
+impl Stream {
+    fn tcp(&self) -> &TcpStream {
+        match self {
+            Self::Plain(stream) => stream,
+            Self::TlsServer(stream) => stream.get_ref().0,
+            Self::TlsClient(stream) => stream.get_ref().0,
+        }
+    }
+
+    /// Whether the other side has closed its half of the stream, or the stream is broken, as far as the system knows. Nothing is read:
+    /// what came before may still wait.
+    pub fn is_closed(&self) -> bool {
+        let ready = pin!(self.tcp().ready(Interest::READABLE | Interest::ERROR));
+        match ready.poll(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(Ok(ready)) => ready.is_read_closed() || ready.is_error(),
+            Poll::Ready(Err(_)) => true,
+            Poll::Pending => false,
+        }
+    }
+
+    /// Its two sides, for one task.
+    pub fn sides(self) -> (ReadSide, WriteSide) {
+        let shared = Rc::new(RefCell::new(self));
+        (ReadSide(Rc::clone(&shared)), WriteSide(shared))
+    }
+}
+
+/// The side of a stream that is read.
+#[derive(Debug)]
+pub struct ReadSide(Rc<RefCell<Stream>>);
+
+impl ReadSide {
+    /// As [`Stream::is_closed`].
+    pub fn is_closed(&self) -> bool {
+        self.0.borrow().is_closed()
+    }
+}
+
+impl AsyncRead for ReadSide {
+    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut *self.0.borrow_mut()).poll_read(cx, buf)
+    }
+}
+
+/// The side of a stream that is written.
+#[derive(Debug)]
+pub struct WriteSide(Rc<RefCell<Stream>>);
+
+impl AsyncWrite for WriteSide {
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut *self.0.borrow_mut()).poll_write(cx, buf)
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut *self.0.borrow_mut()).poll_write_vectored(cx, bufs)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.0.borrow().is_write_vectored()
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut *self.0.borrow_mut()).poll_flush(cx)
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut *self.0.borrow_mut()).poll_shutdown(cx)
     }
 }
 
@@ -92,5 +171,59 @@ impl AsyncWrite for Stream {
             Self::TlsServer(stream) => Pin::new(stream).poll_shutdown(cx),
             Self::TlsClient(stream) => Pin::new(stream).poll_shutdown(cx),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use tokio::io::AsyncReadExt;
+    use tokio::io::AsyncWriteExt;
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    async fn pair() -> (TcpStream, Stream) {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+        let peer = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        (peer, Stream::Plain(listener.accept().await.unwrap().0))
+    }
+
+    /// Whether it is seen as closed within a while.
+    async fn closes(read: &ReadSide) -> bool {
+        let looking = async {
+            while !read.is_closed() {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        tokio::time::timeout(Duration::from_millis(300), looking).await.is_ok()
+    }
+
+    #[tokio::test]
+    async fn a_close_is_seen_while_bytes_wait_and_takes_none_of_them() {
+        let (mut peer, stream) = pair().await;
+        let (mut read, mut write) = stream.sides();
+        peer.write_all(b"early").await.unwrap();
+        assert!(!closes(&read).await, "what waits is no end");
+        write.write_all(b"x").await.unwrap();
+        assert_eq!(peer.read_u8().await.unwrap(), b'x');
+        drop(peer);
+        assert!(closes(&read).await);
+        let mut rest = Vec::new();
+        read.read_to_end(&mut rest).await.unwrap();
+        assert_eq!(rest, b"early");
+    }
+
+    #[tokio::test]
+    async fn a_reset_is_seen_while_bytes_wait() {
+        let (mut peer, stream) = pair().await;
+        let (read, mut write) = stream.sides();
+        peer.write_all(b"early").await.unwrap();
+        // Closed with something unread, it is reset.
+        write.write_all(b"never read").await.unwrap();
+        peer.readable().await.unwrap();
+        drop(peer);
+        assert!(closes(&read).await);
     }
 }

@@ -31,5 +31,6 @@ mod postgres_judge;
 mod postgres_login;
 mod postgres_masks;
 mod postgres_open;
+mod postgres_preview;
 mod proxy;
 mod recording;

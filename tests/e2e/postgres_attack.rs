@@ -5,6 +5,7 @@
 mod flow;
 mod names;
 mod noise;
+mod refused;
 mod rows;
 
 use crate::support::World;

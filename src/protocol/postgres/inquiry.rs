@@ -1,5 +1,6 @@
 //! A session of the gateway's own at the target, which asks the catalogue what names and columns stand for. It sends only questions that
-//! are written in this code or made from names of the catalogue itself, never a client's text, and it only reads.
+//! are written in this code or made from names of the catalogue itself, and it only reads. A client's text is sent for one purpose alone:
+//! an `EXPLAIN` of one that is held for people, which does not run it (`session/preview.rs`).
 
 use std::io;
 use std::sync::Arc;
@@ -72,6 +73,8 @@ pub enum InquiryError {
 
 /// The session.
 pub struct Inquiry {
+    /// The number of its process at the target, as it was told at the login.
+    process: Option<u32>,
     stream: Stream,
     input: BytesMut,
     scanner: Scanner<BackTag>,
@@ -87,11 +90,36 @@ impl Inquiry {
         password: Option<&Arc<Secret>>,
         database: &str,
     ) -> Result<Self, InquiryError> {
-        let wish = Wish { governed, password, database, settings: &SETTINGS };
-        let (stream, _ready, input) = upstream::log_in(wish).await?;
+        Self::open_with(governed, password, database, &SETTINGS).await
+    }
+
+    /// The same with these settings in place of [the usual ones](SETTINGS).
+    ///
+    /// # Errors
+    /// As [`upstream::log_in`].
+    pub async fn open_with(
+        governed: &Governed,
+        password: Option<&Arc<Secret>>,
+        database: &str,
+        settings: &[(&str, &str)],
+    ) -> Result<Self, InquiryError> {
+        let wish = Wish { governed, password, database, settings };
+        let (stream, ready, input) = upstream::log_in(wish).await?;
+        let process = ready.cancel.map(|key| key.process);
         let mut scanner = Scanner::new(Limits { whole: 16 << 20, ..Limits::default() });
         scanner.session_begins();
-        Ok(Self { stream, input, scanner })
+        Ok(Self { process, stream, input, scanner })
+    }
+
+    /// Whether the target's own process tells clients its number: a pooler between gives out numbers of its own, which mean another
+    /// session's process at the target, or none.
+    ///
+    /// # Errors
+    /// As [`Inquiry::ask`].
+    pub async fn is_direct(&mut self) -> Result<bool, InquiryError> {
+        let rows = self.ask("SELECT pg_catalog.pg_backend_pid()").await?;
+        let own = rows.first().and_then(|row| row.first()).and_then(Option::as_deref);
+        Ok(own.and_then(|own| own.parse::<u32>().ok()).is_some_and(|own| Some(own) == self.process))
     }
 
     /// Asks one question; the rows of its answer.

@@ -13,6 +13,7 @@
 
 pub mod cancel;
 pub mod catalog;
+mod certificate;
 pub mod command;
 pub mod inquiry;
 pub mod judge;

@@ -24,12 +24,21 @@ pub struct Refusal {
     detail: Option<String>,
     hint: Option<String>,
     position: Option<u32>,
+    /// Whether the server looks at its transaction before it comes to this.
+    after_transaction: bool,
 }
 
 impl Refusal {
     /// A refusal of the gateway's own.
     pub fn new(state: SqlState, message: impl Into<String>) -> Self {
-        Self { state, message: bounded(message.into()), detail: None, hint: None, position: None }
+        Self {
+            state,
+            message: bounded(message.into()),
+            detail: None,
+            hint: None,
+            position: None,
+            after_transaction: false,
+        }
     }
 
     /// The same, with what to do.
@@ -53,6 +62,33 @@ impl Refusal {
             detail: Some(format!("code {}, {rule}request {request}", denied.code)),
             hint,
             position: None,
+            after_transaction: false,
+        }
+    }
+
+    /// The same with another SQLSTATE.
+    pub fn with_state(self, state: SqlState) -> Self {
+        Self { state, ..self }
+    }
+
+    /// The same for what the server would come to only after a look at its transaction: see [`Refusal::in_failed_transaction`].
+    pub fn after_transaction(self) -> Self {
+        Self { after_transaction: true, ..self }
+    }
+
+    /// What the client is told of it inside a transaction that has failed: the server says so before it looks at what a statement would
+    /// do. Why it is refused besides stands in the detail.
+    pub fn in_failed_transaction(self) -> Self {
+        if !self.after_transaction || self.state == SqlState::SYNTAX_ERROR {
+            return self;
+        }
+        let besides = self.detail.map(|detail| format!(" ({detail})")).unwrap_or_default();
+        Self {
+            state: SqlState::IN_FAILED_TRANSACTION,
+            message: "current transaction is aborted, commands ignored until end of transaction block"
+                .to_owned(),
+            detail: Some(format!("It is refused besides: {}{besides}", self.message)),
+            ..self
         }
     }
 
@@ -72,16 +108,6 @@ impl Refusal {
             }
             Judgement::Effects(_) => self,
         }
-    }
-
-    /// A portal that cannot be run: its statement was refused, or has run to its end.
-    pub fn of_portal(name: &[u8], over: bool) -> Self {
-        let name = String::from_utf8_lossy(name);
-        if over {
-            return Self::new(SqlState::NOT_AGAIN, format!("portal \"{name}\" cannot be run again"));
-        }
-        let message = format!("portal \"{name}\" does not exist: what it was to run was refused");
-        Self::new(SqlState::NO_CURSOR, message)
     }
 
     /// A statement was withdrawn while it waited.
@@ -220,6 +246,17 @@ mod tests {
         let refusal = refusal.or_syntax(&Judgement::Unread(Unread::TooLong), b"SELECT 1");
         assert_eq!(refusal.state, SqlState::INSUFFICIENT_PRIVILEGE);
         assert_eq!(refusal.message, "no policy allows this (the SQL text is longer than 1048576 bytes)");
+    }
+
+    #[test]
+    fn a_failed_transaction_comes_before_what_a_statement_would_do() {
+        let denied = Denied::new(DenyCode::Denied, "no policy allows this");
+        let refusal = Refusal::of(&denied, RequestId::new());
+        assert_eq!(refusal.clone().in_failed_transaction().state, SqlState::INSUFFICIENT_PRIVILEGE);
+        let told = refusal.after_transaction().in_failed_transaction();
+        assert_eq!(told.state.to_string(), "25P02");
+        let detail = told.detail.unwrap();
+        assert!(detail.contains("no policy allows this") && detail.contains("code denied"), "{detail}");
     }
 
     #[test]

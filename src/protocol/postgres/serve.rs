@@ -16,6 +16,8 @@ use tokio::net::TcpStream;
 use tokio::sync::Notify;
 use tokio::sync::watch;
 use tokio_rustls::TlsAcceptor;
+use zeroize::Zeroize;
+use zeroize::Zeroizing;
 
 use crate::domain::Denied;
 use crate::domain::DenyCode;
@@ -27,6 +29,7 @@ use crate::pipeline::Gate;
 use crate::pipeline::Seat;
 use crate::protocol::postgres::cancel::Cancellable;
 use crate::protocol::postgres::cancel::Cancels;
+use crate::protocol::postgres::certificate::Certificate;
 use crate::protocol::postgres::command;
 use crate::protocol::postgres::judge::Judge;
 use crate::protocol::postgres::judge::Lexing;
@@ -71,8 +74,7 @@ pub struct PostgresService {
     judge: Arc<Judge>,
     cancels: Cancels,
     targets: Targets,
-    /// The listener's certificate; swapped by a reload. `None`: plain.
-    tls: Arc<ArcSwapOption<rustls::ServerConfig>>,
+    tls: Certificate,
 }
 
 /// A client that has said what it wants and shown a token.
@@ -80,7 +82,7 @@ struct Guest {
     stream: Stream,
     input: BytesMut,
     startup: Startup,
-    token: String,
+    token: Zeroizing<String>,
 }
 
 impl PostgresService {
@@ -92,7 +94,7 @@ impl PostgresService {
         targets: Targets,
         tls: Arc<ArcSwapOption<rustls::ServerConfig>>,
     ) -> Self {
-        Self { gate, judge, cancels, targets, tls }
+        Self { gate, judge, cancels, targets, tls: Certificate::new(tls) }
     }
 
     /// Serves one client's stream to its end. When `draining` turns true it finishes what it has begun and closes.
@@ -108,12 +110,7 @@ impl PostgresService {
 
     /// Everything up to the token. `None`: the stream is done, with a word or without.
     async fn welcome(&self, tcp: TcpStream) -> io::Result<Option<Guest>> {
-        let tls = self.tls.load_full().map(|tls| {
-            // The certificate of the other listener, with the name of this protocol.
-            let mut own = rustls::ServerConfig::clone(&tls);
-            own.alpn_protocols = vec![ALPN.to_vec()];
-            Arc::new(own)
-        });
+        let tls = self.tls.config();
         let here = tcp.local_addr()?.ip();
         let mut opener = Opener::new();
         let mut first = [0];
@@ -201,17 +198,18 @@ impl PostgresService {
             Some((name, database)) => (name, Some(database.to_owned())),
             None => (startup.database.as_str(), None),
         };
-        let token = Some(token.as_str()).filter(|token| !token.is_empty());
         let arrival = Arrival {
             request,
             source,
-            token,
+            token: Some(token.as_str()).filter(|token| !token.is_empty()),
             protocol: Protocol::Postgres,
             connection: name,
             method: "LOGIN",
             path: &startup.database,
         };
         let seated = self.gate.log_in(arrival).await;
+        // Nothing asks for it any more, and a session may last for hours.
+        drop(token);
         let entered = match seated {
             Ok(seat) => self.enter(seat, &startup, database).await,
             Err(denied) => Err(denied),
@@ -383,6 +381,8 @@ async fn ask_for_token(
     stream.write_all(&out).await?;
     stream.flush().await?;
     let mut scanner = Scanner::<FrontTag>::new(Limits::default());
+    // A buffer that grows leaves the beginning of the token behind.
+    input.reserve(8 << 10);
     loop {
         match scanner.take(&mut input) {
             Ok(None) => {
@@ -390,7 +390,7 @@ async fn ask_for_token(
                     return Ok(None);
                 }
             }
-            Ok(Some(Part::Frame(FrontTag::Password, frame))) => {
+            Ok(Some(Part::Frame(FrontTag::Password, mut frame))) => {
                 let password = match FrontMessage::read(FrontTag::Password, body(&frame)) {
                     Ok(FrontMessage::Password(password)) => password.cleartext(),
                     Ok(_) => return Ok(None),
@@ -398,7 +398,9 @@ async fn ask_for_token(
                 };
                 // What is no text is no token either: the gate says so, and records it.
                 let token = password.ok().and_then(|token| std::str::from_utf8(token).ok());
-                let token = token.unwrap_or_default().to_owned();
+                let token = Zeroizing::new(token.unwrap_or_default().to_owned());
+                // The buffer lives on with the session.
+                frame.zeroize();
                 return Ok(Some(Guest { stream, input, startup, token }));
             }
             Ok(Some(_)) | Err(_) => {

@@ -1,8 +1,10 @@
 //! Copying in, and more than anybody reads.
 
+use std::io::Read;
 use std::io::Write;
 use std::thread;
 use std::time::Duration;
+use std::time::Instant;
 
 use super::MASKS;
 use super::lives;
@@ -68,6 +70,38 @@ fn copying_in_works_for_who_may_with_every_order_of_messages() {
 }
 
 #[test]
+fn a_sync_behind_data_that_fails_is_answered_as_the_server_would() {
+    let world = World::with_database(Database::new(""), &format!("{WRITE_RULES}{MASKS}"));
+    let mut raw = Raw::login(&world, &world.token("reader"));
+    let bad = |script: Script| script.message(b'd', b"no number\tx\n");
+    for (script, ready) in [
+        // The client ends its data with nothing but a Sync.
+        (bad(Script::new().run(COPY)).sync(), 1),
+        (bad(Script::new().run(COPY).flush()).sync(), 1),
+        (bad(Script::new().run(COPY).sync()).sync(), 1),
+        (bad(Script::new().run(COPY)).sync().sync(), 2),
+        // A simple query has its own end; a Sync behind it gets another one.
+        (bad(Script::new().query(COPY)).sync(), 2),
+        // With the end of the data before it, or sent early, it is one Sync as ever.
+        (bad(Script::new().run(COPY)).message(b'c', b"").sync(), 1),
+        (bad(Script::new().run(COPY).flush().sync()).message(b'c', b"").sync(), 1),
+    ] {
+        let replies = raw.ask(&world, &script, ready);
+        assert_eq!(replies.errors(), ["22P02"], "{replies:?} {}", world.log());
+        // Nothing more comes: the next answer is the next one's.
+        lives(&world, &mut raw, &replies);
+    }
+    // It comes before the server has said that the copy failed: it is answered when that is known.
+    raw.send(&Script::new().run(COPY).flush());
+    thread::sleep(Duration::from_millis(200));
+    raw.send(&Script::new().message(b'd', b"1001\tcopied\n").sync());
+    thread::sleep(Duration::from_millis(200));
+    let replies = raw.ask(&world, &bad(Script::new()).sync(), 1);
+    assert_eq!((replies.errors(), copied(&world)), (vec!["22P02"], "0".to_owned()), "{replies:?}");
+    lives(&world, &mut raw, &replies);
+}
+
+#[test]
 fn a_copy_that_is_denied_takes_no_data() {
     let world = world();
     let mut reader = Raw::login(&world, &world.token("reader"));
@@ -92,6 +126,38 @@ fn a_copy_that_is_denied_takes_no_data() {
     let statement = Script::new().query("DELETE FROM orders");
     let replies = reader.ask(&world, &Script::new().message(b'd', &statement.0).sync(), 1);
     lives(&world, &mut reader, &replies);
+}
+
+#[test]
+fn a_client_that_leaves_with_much_sent_ahead_is_missed() {
+    let world = world();
+    for all in [false, true] {
+        let mut raw = Raw::login(&world, &world.token("writer"));
+        raw.send(&Script::new().query("DELETE FROM orders"));
+        let pending = world.wait_pending();
+        // More than is read ahead; the second time more than the system takes as well.
+        let query = Script::new().query(&format!("SELECT 1 /* {} */", "y".repeat(32 << 10)));
+        raw.stream.set_write_timeout(Some(Duration::from_millis(500))).unwrap();
+        for _ in 0..(if all { 2_000 } else { 9 }) {
+            if raw.stream.write_all(&query.0).is_err() {
+                break;
+            }
+        }
+        // What has been said so far is read, so that the system closes without a reset.
+        let mut bytes = vec![0; 64 << 10];
+        while raw.stream.read(&mut bytes).is_ok_and(|read| read > 0) {}
+        drop(raw);
+        let begin = Instant::now();
+        loop {
+            let approval = world.json(&["approval", "show", pending["id"].as_str().unwrap()]);
+            if approval["state"] == "cancelled" {
+                break;
+            }
+            assert!(begin.elapsed() < Duration::from_secs(8), "{all} {approval}");
+            thread::sleep(Duration::from_millis(50));
+        }
+        assert_eq!(orders(&world), "50");
+    }
 }
 
 #[test]

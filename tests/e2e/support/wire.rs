@@ -73,6 +73,14 @@ impl Script {
         self
     }
 
+    /// A `Bind` of the unnamed statement to the unnamed portal with values.
+    pub fn bind_values(mut self, values: &[&str]) -> Self {
+        let values: Vec<Option<&[u8]>> = values.iter().map(|value| Some(value.as_bytes())).collect();
+        let binding = Binding { portal: b"", statement: b"", formats: &[], values: &values, results: &[] };
+        front::write_bind(&mut self.0, &binding).unwrap();
+        self
+    }
+
     pub fn execute(self, portal: &str) -> Self {
         self.execute_some(portal, 0)
     }

@@ -1,7 +1,6 @@
 //! From judged commands to permits: together where nothing stands in the way, one by one where people have to be asked.
 
 use bytes::Bytes;
-use tokio::io::AsyncReadExt;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
@@ -15,6 +14,7 @@ use crate::protocol::postgres::reply::Refusal;
 use crate::protocol::postgres::session::front::AHEAD;
 use crate::protocol::postgres::session::front::Front;
 use crate::protocol::postgres::session::front::Gone;
+use crate::protocol::postgres::session::front::read_ahead;
 use crate::protocol::postgres::session::hold;
 use crate::protocol::postgres::session::hold::Subject;
 use crate::protocol::postgres::session::names::Number;
@@ -81,22 +81,48 @@ impl Front {
     /// One command that waits for people, or that the connection forbids.
     async fn admit_alone(&mut self, mut wanted: Wanted) -> Result<Verdict, Gone> {
         let forbidden = Shared::forbidden(&wanted);
-        let Some(Asked { exchange, judged, record, payload }) = wanted.asked.take() else {
+        let Some(asked) = wanted.asked.take() else {
             let refusal = Refusal::new(SqlState::INTERNAL_ERROR, "a command was lost");
             return Ok((wanted, Err(refusal)));
         };
+        if asked.judged.holds() && forbidden.is_none() {
+            return Box::pin(self.hold(wanted, asked)).await;
+        }
+        let Asked { exchange, judged, record, payload } = asked;
         if let Some(denied) = forbidden {
             let denied = exchange.refuse(record, denied).await;
             let refusal = wanted.refusal(&denied);
             return Ok((wanted, Err(refusal)));
         }
-        if !judged.holds() {
-            let admitted = exchange.admit(judged, record, payload, None).await;
-            let admitted = admitted.map_err(|denied| wanted.refusal(&denied));
-            return Ok((wanted, admitted));
-        }
+        let admitted = exchange.admit(judged, record, payload, None).await;
+        let admitted = admitted.map_err(|denied| wanted.refusal(&denied));
+        Ok((wanted, admitted))
+    }
+
+    /// One command that waits for people, or passes on a grant of theirs.
+    async fn hold(&mut self, wanted: Wanted, asked: Asked<Bytes>) -> Result<Verdict, Gone> {
         // What was admitted before must not wait for people.
         self.target.flush().await.map_err(Gone::Target)?;
+        // A wish to cancel that came too late for what waited before is not meant for this.
+        tokio::select! {
+            biased;
+            () = self.shared.withdrawn.notified() => {}
+            () = std::future::ready(()) => {}
+        }
+        self.shared.held.set(true);
+        let preview = if asked.exchange.waits(&asked.judged) {
+            tokio::select! {
+                preview = Box::pin(self.shared.preview(&wanted, &asked)) => preview,
+                () = self.shared.withdrawn.notified() => {
+                    // It is withdrawn as soon as it waits.
+                    self.shared.withdrawn.notify_one();
+                    String::new()
+                }
+            }
+        } else {
+            String::new()
+        };
+        let Asked { exchange, judged, record, payload } = asked;
         let (told, waiting) = oneshot::channel();
         let bind = match wanted.kind {
             Kind::Bind { .. } => Bind::read(body(&payload)).ok(),
@@ -110,17 +136,11 @@ impl Front {
             bind: bind.as_ref(),
             database: &self.shared.database,
             transaction: self.shared.transaction.get(),
+            preview: &preview,
             governed: exchange.governed(),
             bytes: payload.len(),
         }
         .held(told);
-        // A wish to cancel that came too late for what waited before is not meant for this.
-        tokio::select! {
-            biased;
-            () = self.shared.withdrawn.notified() => {}
-            () = std::future::ready(()) => {}
-        }
-        self.shared.held.set(true);
         let admitted =
             self.wait_for_people(exchange.admit(judged, record, payload.clone(), Some(held)), waiting).await;
         self.shared.held.set(false);
@@ -140,6 +160,7 @@ impl Front {
     ) -> Result<Option<Result<Permit<Bytes>, Denied>>, Gone> {
         let mut admitting = std::pin::pin!(admitting);
         let mut waiting = None;
+        let mut often = hold::REMIND;
         let mut remind = std::pin::pin!(tokio::time::sleep(hold::REMIND));
         loop {
             let asks = waiting.is_none();
@@ -156,11 +177,13 @@ impl Front {
                     if let Some(waiting) = &waiting {
                         self.remind(waiting);
                     }
-                    remind.as_mut().reset(Instant::now() + hold::REMIND);
+                    remind.as_mut().reset(Instant::now() + often);
                 }
-                read = self.from.read_buf(&mut self.input), if self.input.len() < AHEAD => {
-                    if read.map_or(true, |read| read == 0) {
-                        return Err(Gone::Left);
+                read = read_ahead(&mut self.from, &mut self.input) => {
+                    read?;
+                    if self.input.len() >= AHEAD {
+                        often = hold::REMIND_OFTEN;
+                        remind.as_mut().reset(Instant::now() + often);
                     }
                 }
             }
@@ -178,6 +201,8 @@ impl Wanted {
     /// What its client is told of a refusal.
     fn refusal(&self, denied: &Denied) -> Refusal {
         let refusal = Refusal::of(denied, self.request);
+        let later = !self.definition.ends_transaction();
+        let refusal = if later { refusal.after_transaction() } else { refusal };
         if denied.audit.is_none() {
             refusal.or_syntax(&self.definition.judgement, &self.definition.sql)
         } else {

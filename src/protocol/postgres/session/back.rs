@@ -124,8 +124,7 @@ impl Back {
             return self.message(tag, frame, &mut nobodys);
         }
         if failed && !of_the_session {
-            // Its client was told that it failed.
-            return Ok(());
+            return self.unheard(tag, frame);
         }
         self.message(tag, frame, out)
     }
@@ -338,17 +337,27 @@ impl Back {
         run.end(&end, self.shared.transaction.get())?;
         drop(run);
         self.stop_copying();
+        if tag == BackTag::CommandComplete {
+            // In a transaction that has failed only its end is done.
+            self.shared.aborted.set(false);
+        }
         let mut queue = self.shared.queue.borrow_mut();
         match queue.front().map(|owed| (&mut owed.what, owed.number)) {
             Some((What::Execute(run), number)) => {
                 if tag != BackTag::PortalSuspended {
                     let mut run = run.get();
                     self.shared.names.borrow_mut().ran(run.definition(), number);
+                    self.shared.moved.done(run.definition(), number);
                     run.give_back();
                 }
                 queue.pop();
             }
-            Some((What::Query { done, .. }, _)) if tag != BackTag::PortalSuspended => *done = true,
+            Some((What::Query { done, run, .. }, number)) if tag != BackTag::PortalSuspended => {
+                *done = true;
+                if let Some(run) = run {
+                    self.shared.moved.done(run.get().definition(), number);
+                }
+            }
             _ => {
                 drop(queue);
                 return Err(self.unexpected(tag));
@@ -360,7 +369,9 @@ impl Back {
 
     fn ready(&mut self, frame: &[u8], out: &mut BytesMut) -> Result<(), Lost> {
         let transaction = Transaction::read(body(frame))?;
-        self.shared.transaction.set(transaction);
+        let before = self.shared.transaction.replace(transaction);
+        self.shared.moved.ready(before, transaction);
+        self.shared.aborted.set(transaction == Transaction::Failed);
         let popped = {
             let mut queue = self.shared.queue.borrow_mut();
             let fits = matches!(

@@ -1,13 +1,14 @@
 //! From the client to the target: messages are gathered up to the end of a series, judged, admitted together, and sent with one write.
 
 use std::io;
+use std::time::Duration;
 
 use bytes::Bytes;
 use bytes::BytesMut;
 use tokio::io::AsyncReadExt;
-use tokio::io::ReadHalf;
 
-use crate::protocol::postgres::reply::Refusal;
+use crate::domain::Denied;
+use crate::domain::DenyCode;
 use crate::protocol::postgres::session::admit::Verdict;
 use crate::protocol::postgres::session::known::keep_fresh;
 use crate::protocol::postgres::session::names::Number;
@@ -23,9 +24,10 @@ use crate::protocol::postgres::wire::frame::Header;
 use crate::protocol::postgres::wire::frame::Part;
 use crate::protocol::postgres::wire::frame::Scanner;
 use crate::protocol::postgres::wire::frame::body;
+use crate::protocol::postgres::wire::front::write_sync;
 use crate::protocol::postgres::wire::sqlstate::SqlState;
 use crate::protocol::postgres::wire::tag::FrontTag;
-use crate::transport::stream::Stream;
+use crate::transport::stream::ReadSide;
 
 /// How many bytes of messages are gathered before they are judged, when no end of a series comes.
 const GATHERED: usize = 256 << 10;
@@ -33,6 +35,8 @@ const GATHERED: usize = 256 << 10;
 const READ: usize = 8 << 10;
 /// How much a client may send on while a statement of its waits for people.
 pub(super) const AHEAD: usize = 256 << 10;
+/// How often it is looked whether a client that has sent so much is still there.
+const LOOK: Duration = Duration::from_secs(1);
 /// How many answers may be owed before no more is sent.
 const OWED: usize = 16_384;
 /// How much may wait for the target before it is sent.
@@ -67,7 +71,7 @@ enum Long {
 /// Reads what the client sends.
 pub(super) struct Front {
     pub(super) shared: Common,
-    pub(super) from: ReadHalf<Stream>,
+    pub(super) from: ReadSide,
     pub(super) input: BytesMut,
     scanner: Scanner<FrontTag>,
     pub(super) target: Target,
@@ -75,19 +79,32 @@ pub(super) struct Front {
     gathered: usize,
     long: Option<Long>,
     number: Number,
+    /// How many `Sync` came while data is copied in, with nothing of the copy behind them.
+    overdue: u32,
 }
 
 impl Front {
     /// A reader of a client that has logged in; `input` is what it has sent already.
     pub(super) fn new(
         shared: Common,
-        from: ReadHalf<Stream>,
+        from: ReadSide,
         input: BytesMut,
         mut scanner: Scanner<FrontTag>,
         target: Target,
     ) -> Self {
         scanner.session_begins();
-        Self { shared, from, input, scanner, target, batch: Vec::new(), gathered: 0, long: None, number: 0 }
+        Self {
+            shared,
+            from,
+            input,
+            scanner,
+            target,
+            batch: Vec::new(),
+            gathered: 0,
+            long: None,
+            number: 0,
+            overdue: 0,
+        }
     }
 
     /// What both directions know.
@@ -120,7 +137,11 @@ impl Front {
                     self.input = BytesMut::new();
                 }
                 self.input.reserve(READ);
-                match self.from.read_buf(&mut self.input).await {
+                let read = tokio::select! {
+                    read = self.from.read_buf(&mut self.input) => read,
+                    () = fails_before_sync(&self.shared), if self.overdue > 0 => return self.sync_late().await,
+                };
+                match read {
                     Ok(0) | Err(_) => Err(Gone::Left),
                     Ok(_) => Ok(()),
                 }
@@ -129,6 +150,10 @@ impl Front {
     }
 
     async fn frame(&mut self, tag: FrontTag, frame: Bytes) -> Result<(), Gone> {
+        let copies = self.shared.copying.borrow().is_some();
+        if self.overdue > 0 && !copies {
+            self.sync_late().await?;
+        }
         match tag {
             FrontTag::CopyData | FrontTag::CopyDone | FrontTag::CopyFail => {
                 self.send_batch().await?;
@@ -138,8 +163,12 @@ impl Front {
                 self.send_batch().await?;
                 Err(Gone::Left)
             }
-            // While data is copied in, the target passes these over.
-            FrontTag::Sync | FrontTag::Flush if self.shared.copying.borrow().is_some() => Ok(()),
+            // While data is copied in, the target passes these over. If the copy has failed when it comes to a `Sync`, it does not.
+            FrontTag::Sync if copies => {
+                self.overdue = self.overdue.saturating_add(1);
+                Ok(())
+            }
+            FrontTag::Flush if copies => Ok(()),
             FrontTag::Query | FrontTag::Sync | FrontTag::Flush | FrontTag::FunctionCall => {
                 self.gather(tag, frame);
                 self.send_batch().await
@@ -175,8 +204,22 @@ impl Front {
         }
     }
 
+    /// The copy failed at data that came before a `Sync`: the target, which has not come to that one yet, would answer it. One that came
+    /// before more data was passed over with the copy.
+    async fn sync_late(&mut self) -> Result<(), Gone> {
+        let mut sync = BytesMut::new();
+        write_sync(&mut sync);
+        let sync = sync.freeze();
+        for _ in 0..std::mem::take(&mut self.overdue) {
+            self.gather(FrontTag::Sync, sync.clone());
+            self.send_batch().await?;
+        }
+        Ok(())
+    }
+
     /// Data that is copied in. Outside of a copy the target would pass it over; it is not sent at all.
     async fn copy(&mut self, tag: FrontTag, frame: &[u8]) -> Result<(), Gone> {
+        self.overdue = 0;
         if self.shared.copying.borrow().is_none() {
             self.target.flush().await.map_err(Gone::Target)?;
             if !self.may_copy().await {
@@ -199,6 +242,9 @@ impl Front {
     }
 
     async fn begin_long(&mut self, header: Header<FrontTag>, bytes: &[u8]) -> Result<(), Gone> {
+        if self.overdue > 0 && self.shared.copying.borrow().is_none() {
+            self.sync_late().await?;
+        }
         self.send_batch().await?;
         if header.tag == FrontTag::CopyData {
             self.long = Some(Long::Copy);
@@ -220,7 +266,7 @@ impl Front {
             }
             Some(Long::Refused(tag)) if left == 0 => {
                 let message = "the message is longer than this gateway judges; raise limits.body of the connection if it must be";
-                let refusal = Refusal::new(SqlState::PROGRAM_LIMIT_EXCEEDED, message);
+                let denied = Denied::new(DenyCode::LimitExceeded, message).because("too_long");
                 let kind = match tag {
                     FrontTag::Bind => Kind::Bind { portal: Box::default(), before: None },
                     FrontTag::Parse => Kind::Parse { name: Box::default(), before: None },
@@ -229,7 +275,8 @@ impl Front {
                 };
                 self.number = self.number.saturating_add(1);
                 self.shared.batch.set(self.number.saturating_add(1));
-                self.refuse(kind, refusal, self.number)
+                let refused = self.shared.unread(kind, SqlState::PROGRAM_LIMIT_EXCEEDED, denied);
+                self.refuse_message(refused, self.number)
             }
             _ => Ok(()),
         }
@@ -297,11 +344,10 @@ impl Front {
         match self.shared.plan(tag, frame, self.number).await? {
             // Only a copy in keeps the target from answering, and it takes no other message.
             Step::Unsettled => {
-                let refusal = Refusal::new(
-                    SqlState::PROTOCOL_VIOLATION,
-                    "another message came while data is copied in",
-                );
-                Ok(Step::Refuse { kind: Kind::Query, refusal })
+                let denied =
+                    Denied::new(DenyCode::BadRequest, "another message came while data is copied in");
+                let state = SqlState::PROTOCOL_VIOLATION;
+                Ok(self.shared.refused(Kind::Query, state, denied.because("in_copy")))
             }
             step => Ok(step),
         }
@@ -321,11 +367,7 @@ impl Front {
             }
             tokio::select! {
                 () = news => {}
-                read = self.from.read_buf(&mut self.input), if self.input.len() < AHEAD => {
-                    if read.map_or(true, |read| read == 0) {
-                        return Err(Gone::Left);
-                    }
-                }
+                read = read_ahead(&mut self.from, &mut self.input) => read?,
             }
         }
     }
@@ -371,10 +413,36 @@ impl Front {
                         Err(refusal) => self.refuse(wanted.kind, refusal, number)?,
                     }
                 }
-                Step::Refuse { kind, refusal } => self.refuse(kind, refusal, number)?,
+                Step::Refuse(refused) => self.refuse_message(*refused, number)?,
                 step => self.send_plain(step, number)?,
             }
         }
         Ok(())
     }
+}
+
+/// Resolves when a copy behind which a `Sync` waits is over: it has failed, since its end has not been sent.
+async fn fails_before_sync(shared: &Shared) {
+    loop {
+        let news = shared.progress.notified();
+        if shared.copying.borrow().is_none() {
+            return;
+        }
+        news.await;
+    }
+}
+
+/// Reads what a client sends on while it has to wait. Once that is as much as is kept, nothing more is read, and only its leaving ends
+/// this: about once a second it is looked whether it has closed the stream.
+pub(super) async fn read_ahead(from: &mut ReadSide, input: &mut BytesMut) -> Result<(), Gone> {
+    if input.len() < AHEAD {
+        return match from.read_buf(input).await {
+            Ok(0) | Err(_) => Err(Gone::Left),
+            Ok(_) => Ok(()),
+        };
+    }
+    while !from.is_closed() {
+        tokio::time::sleep(LOOK).await;
+    }
+    Err(Gone::Left)
 }

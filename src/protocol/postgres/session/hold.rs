@@ -25,6 +25,9 @@ const MAX_DETAIL: usize = 256 << 10;
 const PATIENT: Duration = Duration::from_hours(24 * 8);
 /// How often a client hears that its statement waits.
 pub(super) const REMIND: Duration = Duration::from_secs(20);
+/// How often it does when it has sent so much ahead that no more of it is read: that it has left is then seen only by what it does not
+/// take any more.
+pub(super) const REMIND_OFTEN: Duration = Duration::from_secs(3);
 /// The longest reason, in characters.
 const MAX_REASON: usize = 500;
 
@@ -39,6 +42,8 @@ pub(super) struct Subject<'a> {
     pub(super) bind: Option<&'a Bind<'a>>,
     pub(super) database: &'a str,
     pub(super) transaction: Transaction,
+    /// What else people should know, in whole lines.
+    pub(super) preview: &'a str,
     pub(super) governed: &'a Governed,
     /// How many bytes it keeps while it waits.
     pub(super) bytes: usize,
@@ -108,6 +113,7 @@ impl Subject<'_> {
             Transaction::Open => "inside an open transaction, which keeps its locks while this waits\n",
             Transaction::Failed => "inside a failed transaction\n",
         });
+        let own = detail.len();
         let values = self.bind.iter().flat_map(|bind| {
             bind.values.each().enumerate().map(|(place, value)| (place, value, bind.formats.of(place)))
         });
@@ -142,6 +148,8 @@ impl Subject<'_> {
             truncated = true;
             detail.truncate(detail.floor_char_boundary(MAX_DETAIL));
         }
+        // Whatever it says, it is not counted: it must not make a statement too long.
+        detail.insert_str(own, self.preview);
         (detail, truncated)
     }
 }

@@ -16,6 +16,7 @@ use crate::domain::sql::NameUse;
 use crate::domain::sql::Verb;
 use crate::protocol::postgres::command::command;
 use crate::protocol::postgres::rows::Reach;
+use crate::protocol::postgres::session::moved::Moves;
 use crate::protocol::postgres::session::names::Definition;
 use crate::protocol::postgres::session::names::Number;
 use crate::protocol::postgres::session::shared::Shared;
@@ -132,7 +133,7 @@ impl Shared {
         };
         let mut command = command(&definition.sql, &definition.judgement, class, harmless);
         Self::see(&mut command, definition, deeper);
-        if self.moved.get()
+        if self.moved.is_moved()
             && let Words::Sql(sql) = &mut command.words
             && let Some(effects) = &mut sql.effects
         {
@@ -221,14 +222,23 @@ fn frees_from_readonly(effects: &Effects) -> bool {
 /// Whether what a command does may change how the next texts are read: how they are cut into words, or where their names are looked up.
 pub(super) fn may_change_reading(command: &Command) -> bool {
     command.class == Class::Unknown
-        || may_move_names(command)
+        || moves_names(command) != Moves::No
         || command.sql().and_then(|sql| sql.effects.as_deref()).is_none_or(Effects::changes_lexing)
 }
 
-/// Whether what a command does may change where names are looked up in the texts after it.
-pub(super) fn may_move_names(command: &Command) -> bool {
-    let Some(sql) = command.sql() else { return true };
-    !sql.opaque.is_empty() || sql.effects.as_ref().is_none_or(|effects| effects.moves_names(sql.base))
+/// What a command may do to where names are looked up in the texts after it.
+pub(super) fn moves_names(command: &Command) -> Moves {
+    let Some(sql) = command.sql() else { return Moves::Unseen };
+    match &sql.effects {
+        Some(effects) if sql.opaque.is_empty() => {
+            if effects.moves_names(sql.base) {
+                Moves::Path
+            } else {
+                Moves::No
+            }
+        }
+        _ => Moves::Unseen,
+    }
 }
 
 /// Whether what a command does may change the catalogue.

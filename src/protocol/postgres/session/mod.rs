@@ -2,7 +2,8 @@
 //!
 //! [`front`] reads what the client sends, in batches; [`plan`] judges each message by what it means in this session ([`meaning`]); [`send`] puts it to the target and notes in
 //! [`owed`] what answer is due; [`back`] reads the answers, each held against what is owed. [`names`] keeps what prepared statements
-//! and portals stand for, [`mod@run`] what a command that runs has given so far, [`record`] words it for the recording, [`hold`] for people.
+//! and portals stand for, [`mod@run`] what a command that runs has given so far, [`record`] words it for the recording, [`hold`] for people, with what [`preview`] finds out.
+//! [`refuse`] records what never became a command, [`moved`] keeps where names are looked up.
 
 mod admit;
 mod back;
@@ -10,10 +11,13 @@ mod front;
 mod hold;
 mod known;
 mod meaning;
+mod moved;
 mod names;
 mod owed;
 mod plan;
+mod preview;
 mod record;
+mod refuse;
 mod run;
 mod send;
 mod shared;
@@ -30,7 +34,6 @@ use bytes::BytesMut;
 use tokio::io::AsyncReadExt;
 use tokio::io::AsyncWriteExt;
 use tokio::io::ReadHalf;
-use tokio::io::WriteHalf;
 use tokio::sync::Notify;
 use tokio::sync::watch;
 
@@ -48,6 +51,7 @@ use crate::protocol::postgres::session::back::Back;
 use crate::protocol::postgres::session::back::Lost;
 use crate::protocol::postgres::session::front::Front;
 use crate::protocol::postgres::session::front::Gone;
+use crate::protocol::postgres::session::moved::Moved;
 use crate::protocol::postgres::session::shared::Common;
 use crate::protocol::postgres::session::shared::Shared;
 use crate::protocol::postgres::targets::Targets;
@@ -59,6 +63,7 @@ use crate::protocol::postgres::wire::frame::Limits;
 use crate::protocol::postgres::wire::frame::Scanner;
 use crate::protocol::postgres::wire::sqlstate::SqlState;
 use crate::transport::stream::Stream;
+use crate::transport::stream::WriteSide;
 
 /// How much is read from the target at a time, at least and at most.
 const READ: (usize, usize) = (8 << 10, 64 << 10);
@@ -123,6 +128,7 @@ pub async fn run(start: Start, mut draining: watch::Receiver<bool>) {
         queue: RefCell::default(),
         names: RefCell::default(),
         transaction: Cell::new(start.transaction),
+        process: start.cancel_key.as_ref().map(|key| key.process),
         lexing: Cell::new(start.lexing),
         unsure: Cell::new(0),
         statement_naming: Cell::new(0),
@@ -132,7 +138,8 @@ pub async fn run(start: Start, mut draining: watch::Receiver<bool>) {
         reached: Cell::new(Reach::NOTHING),
         batch: Cell::new(1),
         ddl: Cell::new(false),
-        moved: Cell::new(start.moved),
+        moved: Moved::new(start.moved),
+        aborted: Cell::new(start.transaction == Transaction::Failed),
         outbox: RefCell::default(),
         wake: Notify::new(),
         progress: Notify::new(),
@@ -142,7 +149,7 @@ pub async fn run(start: Start, mut draining: watch::Receiver<bool>) {
         said: Cell::new(false),
         copying: RefCell::new(None),
     });
-    let (client_read, mut client_write) = tokio::io::split(start.client);
+    let (client_read, mut client_write) = start.client.sides();
     let (mut target_read, target_write) = tokio::io::split(start.target);
     let judged = usize::try_from(limits.body).unwrap_or(usize::MAX).max(64 << 10);
     let scanner = Scanner::new(Limits { whole: judged, ..Limits::default() });
@@ -272,7 +279,7 @@ struct Pump {
 }
 
 impl Pump {
-    async fn run(&mut self, shared: &Shared, from: &mut ReadHalf<Stream>, to: &mut WriteHalf<Stream>) -> End {
+    async fn run(&mut self, shared: &Shared, from: &mut ReadHalf<Stream>, to: &mut WriteSide) -> End {
         loop {
             if let Err(lost) = self.back.take(&mut self.input, &mut self.out) {
                 return End::Lost(lost);
@@ -303,7 +310,7 @@ impl Pump {
         }
     }
 
-    async fn write(&mut self, to: &mut WriteHalf<Stream>) -> io::Result<()> {
+    async fn write(&mut self, to: &mut WriteSide) -> io::Result<()> {
         if self.out.is_empty() {
             return Ok(());
         }

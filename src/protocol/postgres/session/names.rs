@@ -14,6 +14,7 @@ use bytes::Bytes;
 
 use crate::domain::sql::NameAction;
 use crate::domain::sql::NameUse;
+use crate::domain::sql::Transaction;
 use crate::protocol::postgres::judge::Judgement;
 use crate::protocol::postgres::rows::Reach;
 use crate::protocol::postgres::rows::RowPlan;
@@ -68,6 +69,17 @@ impl Definition {
     /// The prepared statements and cursors that it uses, makes or closes.
     pub(super) fn uses(&self) -> &[NameUse] {
         self.judgement.effects().map(|effects| effects.names.as_slice()).unwrap_or_default()
+    }
+
+    /// Whether it may end a transaction: such a text is run in one that has failed too.
+    pub(super) fn ends_transaction(&self) -> bool {
+        let ends = |word: &Transaction| {
+            matches!(
+                word,
+                Transaction::Commit | Transaction::Rollback | Transaction::RollbackTo | Transaction::Prepare
+            )
+        };
+        self.judgement.effects().is_some_and(|effects| effects.transaction.iter().any(ends))
     }
 
     fn weight(&self) -> usize {

@@ -6,23 +6,27 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use crate::domain::Command;
+use crate::domain::Denied;
+use crate::domain::DenyCode;
 use crate::domain::RequestId;
 use crate::domain::sql::NameAction;
 use crate::pipeline::Asked;
 use crate::protocol::postgres::judge::Judgement;
 use crate::protocol::postgres::judge::Unread;
-use crate::protocol::postgres::reply::Refusal;
 use crate::protocol::postgres::session::meaning::Meaning;
 use crate::protocol::postgres::session::meaning::may_change_catalog;
 use crate::protocol::postgres::session::meaning::may_change_reading;
-use crate::protocol::postgres::session::meaning::may_move_names;
+use crate::protocol::postgres::session::meaning::moves_names;
+use crate::protocol::postgres::session::moved::Moves;
 use crate::protocol::postgres::session::names::Definition;
 use crate::protocol::postgres::session::names::LONGEST_NAME;
 use crate::protocol::postgres::session::names::Number;
 use crate::protocol::postgres::session::names::Portal;
 use crate::protocol::postgres::session::names::Statement;
+use crate::protocol::postgres::session::names::TooMany;
 use crate::protocol::postgres::session::record;
 use crate::protocol::postgres::session::record::How;
+use crate::protocol::postgres::session::refuse::Refused;
 use crate::protocol::postgres::session::run::Run;
 use crate::protocol::postgres::session::shared::Shared;
 use crate::protocol::postgres::session::step::Changes;
@@ -42,6 +46,9 @@ use crate::protocol::postgres::wire::front::Query;
 use crate::protocol::postgres::wire::sqlstate::SqlState;
 use crate::protocol::postgres::wire::tag::FrontTag;
 use crate::protocol::postgres::wire::values::Format;
+
+/// Why a message is refused whose masks are not those of now.
+const MASKS_CHANGED: &str = "masks_changed";
 
 /// What there is to a message before the policies are asked.
 struct What<'a> {
@@ -82,7 +89,7 @@ impl Shared {
         let kind = Kind::Query;
         let sql = match Query::read(body(&frame)) {
             Ok(query) => query.sql,
-            Err(error) => return refuse(kind, Refusal::new(error.sqlstate(), error.to_string())),
+            Err(error) => return self.malformed(kind, &error),
         };
         if !self.reads_surely() {
             return Step::Unsettled;
@@ -96,10 +103,10 @@ impl Shared {
         let kind = |name: &[u8]| Kind::Parse { name: name.into(), before: None };
         let parse = match Parse::read(body(&frame)) {
             Ok(parse) => parse,
-            Err(error) => return refuse(kind(b""), Refusal::new(error.sqlstate(), error.to_string())),
+            Err(error) => return self.malformed(kind(b""), &error),
         };
-        if let Some(refusal) = too_long(parse.name) {
-            return refuse(kind(b""), refusal);
+        if let Some(denied) = too_long(parse.name) {
+            return self.refused(kind(b""), SqlState::NAME_TOO_LONG, denied);
         }
         if !self.reads_surely() {
             return Step::Unsettled;
@@ -114,7 +121,7 @@ impl Shared {
         }
         let known = match self.needed(&definition).await {
             Ok(known) => known,
-            Err(denied) => return refuse(kind(parse.name), Refusal::of(&denied, RequestId::new())),
+            Err(denied) => return self.refused_text(kind(parse.name), &definition, denied),
         };
         let Meaning { command, also, .. } = self.meaning(&definition, known.as_deref());
         for command in std::iter::once(&command).chain(&also) {
@@ -126,19 +133,20 @@ impl Shared {
                         .ask(kind(parse.name), How::Prepare, frame.clone(), definition, None, number)
                         .await;
                 }
-                Err(denied) => return refuse(kind(parse.name), Refusal::of(&denied, RequestId::new())),
+                Err(denied) => return self.refused_text(kind(parse.name), &definition, denied),
             }
         }
         let preparation = match self.seat.prepare(&command, frame.clone()) {
             Ok(Some(preparation)) => preparation,
-            Ok(None) => return refuse(kind(parse.name), changed()),
-            Err(denied) => return refuse(kind(parse.name), Refusal::of(&denied, RequestId::new())),
+            Ok(None) => return self.refused_text(kind(parse.name), &definition, changed()),
+            Err(denied) => return self.refused_text(kind(parse.name), &definition, denied),
         };
         self.statement_naming.set(number);
-        let set = self.names.borrow_mut().set_statement(parse.name, Statement { number, definition });
+        let statement = Statement { number, definition: Rc::clone(&definition) };
+        let set = self.names.borrow_mut().set_statement(parse.name, statement);
         match set {
             Ok(before) => Step::Prepare { preparation, name: parse.name.into(), before },
-            Err(error) => refuse(kind(parse.name), Refusal::new(SqlState::TOO_MANY, error.to_string())),
+            Err(error) => self.refused_text(kind(parse.name), &definition, too_many(error)),
         }
     }
 
@@ -147,10 +155,10 @@ impl Shared {
         let kind = |portal: &[u8]| Kind::Bind { portal: portal.into(), before: None };
         let bind = match Bind::read(body(&frame)) {
             Ok(bind) => bind,
-            Err(error) => return refuse(kind(b""), Refusal::new(error.sqlstate(), error.to_string())),
+            Err(error) => return self.malformed(kind(b""), &error),
         };
-        if let Some(refusal) = too_long(bind.portal).or_else(|| too_long(bind.statement)) {
-            return refuse(kind(b""), refusal);
+        if let Some(denied) = too_long(bind.portal).or_else(|| too_long(bind.statement)) {
+            return self.refused(kind(b""), SqlState::NAME_TOO_LONG, denied);
         }
         let statement = self.names.borrow().statement(bind.statement).cloned();
         if !self.reads_surely()
@@ -162,7 +170,9 @@ impl Shared {
             let name = String::from_utf8_lossy(bind.statement);
             let message =
                 format!("prepared statement \"{name}\" does not exist, or the gateway has not seen it made");
-            return refuse(kind(bind.portal), Refusal::new(SqlState::NO_STATEMENT, message));
+            let denied = Denied::new(DenyCode::BadRequest, message).because("unknown_statement");
+            let record = record::unread(How::Execute, bind.statement, bind.portal, self.transaction.get());
+            return Refused::new(kind(bind.portal), record, denied).with_state(SqlState::NO_STATEMENT).step();
         };
         let step = self
             .ask(kind(bind.portal), How::Execute, frame.clone(), statement.definition, Some(&bind), number)
@@ -179,7 +189,7 @@ impl Shared {
                 }
                 Step::Command(wanted)
             }
-            Err(error) => refuse(kind(bind.portal), Refusal::new(SqlState::TOO_MANY, error.to_string())),
+            Err(error) => self.refused_text(kind(bind.portal), &wanted.definition, too_many(error)),
         }
     }
 
@@ -187,10 +197,10 @@ impl Shared {
         let kind = |portal: &[u8]| Kind::Execute { portal: portal.into() };
         let execute = match Execute::read(body(frame)) {
             Ok(execute) => execute,
-            Err(error) => return refuse(kind(b""), Refusal::new(error.sqlstate(), error.to_string())),
+            Err(error) => return self.malformed(kind(b""), &error),
         };
-        if let Some(refusal) = too_long(execute.portal) {
-            return refuse(kind(b""), refusal);
+        if let Some(denied) = too_long(execute.portal) {
+            return self.refused(kind(b""), SqlState::NAME_TOO_LONG, denied);
         }
         let portal = self.names.borrow().portal(execute.portal).cloned();
         if !self.portal_is_sure(portal.as_ref().map(|portal| portal.number)) {
@@ -199,7 +209,8 @@ impl Shared {
         let Some(portal) = portal else {
             let name = String::from_utf8_lossy(execute.portal);
             let message = format!("portal \"{name}\" does not exist, or the gateway has not seen it made");
-            return refuse(kind(execute.portal), Refusal::new(SqlState::NO_CURSOR, message));
+            let denied = Denied::new(DenyCode::BadRequest, message).because("unknown_portal");
+            return self.refused(kind(execute.portal), SqlState::NO_CURSOR, denied);
         };
         let over = portal.run.as_ref().filter(|run| run.get().is_over()).cloned();
         let bound = portal.run.clone().filter(|_| over.is_none());
@@ -222,36 +233,42 @@ impl Shared {
         if runs_names(&portal.definition) && renamed {
             let message =
                 "what this portal runs by name may have been made anew since it was bound; bind it again";
-            return refuse(kind(execute.portal), Refusal::new(SqlState::NO_CURSOR, message));
+            let denied = Denied::new(DenyCode::Denied, message).because("portal_stale");
+            return self.refused_text_as(
+                kind(execute.portal),
+                &portal.definition,
+                SqlState::NO_CURSOR,
+                denied,
+            );
         }
         // Bound before, under policies that may not hold any more: a portal can be run again and again.
         if portal.number < self.batch.get()
-            && let Some(refusal) = self.not_any_more(&portal.definition, &run).await
+            && let Err(denied) = self.still_may(&portal.definition, &run).await
         {
-            return refuse(kind(execute.portal), refusal);
+            let kind = kind(execute.portal);
+            return if denied.audit == Some(MASKS_CHANGED) {
+                self.refused_text_as(kind, &portal.definition, SqlState::NO_CURSOR, denied)
+            } else {
+                self.refused_text(kind, &portal.definition, denied)
+            };
         }
         Step::Execute { run, portal: execute.portal.into(), rows: execute.rows }
     }
 
-    /// Why what was bound earlier may not run now, if it may not.
-    async fn not_any_more(&self, definition: &Rc<Definition>, run: &Run) -> Option<Refusal> {
-        let known = match self.needed(definition).await {
-            Ok(known) => known,
-            Err(denied) => return Some(Refusal::of(&denied, RequestId::new())),
-        };
+    /// Whether what was bound earlier may still run.
+    async fn still_may(&self, definition: &Rc<Definition>, run: &Run) -> Result<(), Denied> {
+        let known = self.needed(definition).await?;
         let Meaning { command, also, .. } = self.meaning(definition, known.as_deref());
         for command in std::iter::once(&command).chain(&also) {
-            match self.seat.prepare(command, ()) {
-                Ok(Some(_still_allowed)) => {}
-                Ok(None) => return Some(changed()),
-                Err(denied) => return Some(Refusal::of(&denied, RequestId::new())),
+            if self.seat.prepare(command, ())?.is_none() {
+                return Err(changed());
             }
         }
         if run.get().is_masked_by(&self.seat.current().mask_tag) {
-            return None;
+            return Ok(());
         }
         let message = "the masks have changed since this portal was bound; bind it again";
-        Some(Refusal::new(SqlState::NO_CURSOR, message))
+        Err(Denied::new(DenyCode::Denied, message).because(MASKS_CHANGED))
     }
 
     /// A `FunctionCall`: there is no SQL to be judged, so there is nothing that a policy could allow.
@@ -271,8 +288,9 @@ impl Shared {
             return Ok(Step::Flush);
         };
         let (Named::Portal(name) | Named::Statement(name)) = named;
-        if let Some(refusal) = too_long(name) {
-            return Ok(refuse(Kind::Execute { portal: Box::default() }, refusal));
+        if let Some(denied) = too_long(name) {
+            let kind = Kind::Execute { portal: Box::default() };
+            return Ok(self.refused(kind, SqlState::NAME_TOO_LONG, denied));
         }
         let portal = matches!(named, Named::Portal(_));
         Ok(match (tag, portal) {
@@ -308,7 +326,7 @@ impl Shared {
         }
         let known = match self.needed(&definition).await {
             Ok(known) => known,
-            Err(denied) => return refuse(kind, Refusal::of(&denied, RequestId::new())),
+            Err(denied) => return self.refused_text(kind, &definition, denied),
         };
         let meaning = self.meaning(&definition, known.as_deref());
         self.wanted(What { kind, how, frame, definition, meaning, bind, known }, number)
@@ -320,16 +338,15 @@ impl Shared {
         let request = RequestId::new();
         let exchange = match self.seat.exchange(request) {
             Ok(exchange) => exchange,
-            Err(denied) => return refuse(kind, Refusal::of(&denied, request)),
+            Err(denied) => return self.refused_text(kind, &definition, denied),
         };
         let governed = exchange.governed();
         // A call by oid is refused whatever is masked.
         let masks = !governed.plan.is_empty() && how != How::Function;
         if masks && known.as_ref().is_none_or(|known| known.mask_tag != governed.mask_tag) {
-            return refuse(
-                kind,
-                Refusal::new(SqlState::CANNOT_CONNECT_NOW, "the masks have just changed; send it again"),
-            );
+            let denied = Denied::new(DenyCode::Overloaded, "the masks have just changed; send it again");
+            let denied = denied.because(MASKS_CHANGED);
+            return self.refused_text_as(kind, &definition, SqlState::CANNOT_CONNECT_NOW, denied);
         }
         let known = known.filter(|_| masks);
         if how != How::Prepare {
@@ -337,8 +354,9 @@ impl Shared {
                 .chain(&also)
                 .for_each(|command| self.note_effects(&definition, command, number));
         }
-        let any = |changes: fn(&Command) -> bool| std::iter::once(&command).chain(&also).any(changes);
-        let changes = Changes { catalog: any(may_change_catalog), names: any(may_move_names) };
+        let all = || std::iter::once(&command).chain(&also);
+        let names = all().map(moves_names).fold(Moves::No, Moves::max);
+        let changes = Changes { catalog: all().any(may_change_catalog), names };
         let judged = exchange.judge_with(command, also);
         let record = record::Statement {
             how,
@@ -379,22 +397,22 @@ fn runs_names(definition: &Definition) -> bool {
     definition.uses().iter().any(|entry| matches!(entry.action, NameAction::Execute | NameAction::Fetch))
 }
 
-/// A message that is refused.
-fn refuse(kind: Kind, refusal: Refusal) -> Step {
-    Step::Refuse { kind, refusal }
+fn changed() -> Denied {
+    let detail = "the policies have changed: this is not allowed any more";
+    Denied::new(DenyCode::Denied, detail).because("policy_changed")
 }
 
-fn changed() -> Refusal {
-    Refusal::new(SqlState::INSUFFICIENT_PRIVILEGE, "the policies have changed: this is not allowed any more")
+fn too_many(error: TooMany) -> Denied {
+    Denied::new(DenyCode::LimitExceeded, error.to_string()).because("too_many_names")
 }
 
 /// The refusal of a name of which the server would see only the beginning.
-fn too_long(name: &[u8]) -> Option<Refusal> {
+fn too_long(name: &[u8]) -> Option<Denied> {
     (name.len() > LONGEST_NAME).then(|| {
         let message = format!(
             "a name of {} bytes: the server tells names apart by {LONGEST_NAME} bytes only",
             name.len()
         );
-        Refusal::new(SqlState::NAME_TOO_LONG, message)
+        Denied::new(DenyCode::BadRequest, message).because("name_too_long")
     })
 }

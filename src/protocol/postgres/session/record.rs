@@ -69,7 +69,7 @@ impl Statement<'_> {
         let mut data = String::with_capacity(160 + self.sql.len().min(4096));
         data.push('{');
         if let Some(keep) = keep {
-            self.write_sql(plan, keep, &mut data, &mut notes);
+            write_sql(self.sql, plan, keep, &mut data, &mut notes);
         }
         let _infallible = write!(data, "\"how\":\"{}\",\"class\":\"{}\"", self.how.as_str(), self.class);
         self.write_effects(keep.is_none(), &mut data);
@@ -101,25 +101,6 @@ impl Statement<'_> {
         CommandRecord { kind: EventKind::SqlQuery, data, mask: notes.take() }
     }
 
-    fn write_sql(&self, plan: &Plan, keep: usize, data: &mut String, notes: &mut Notes) {
-        // What is not UTF-8 is not sent either; it is shown as far as it can be.
-        let text = String::from_utf8_lossy(self.sql);
-        let masked = plan.text(&text, "sql", notes);
-        let text = masked.as_deref().unwrap_or(&text);
-        data.push_str("\"sql\":");
-        push_string(text.get(..text.floor_char_boundary(keep)).unwrap_or_default(), data);
-        if text.len() > keep {
-            let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, self.sql);
-            let _infallible = write!(
-                data,
-                ",\"length\":{},\"sha256\":\"{}\",\"cut\":true",
-                self.sql.len(),
-                hex(digest.as_ref())
-            );
-        }
-        data.push(',');
-    }
-
     fn write_effects(&self, tables: bool, data: &mut String) {
         let Some(effects) = self.command.sql().and_then(|sql| sql.effects.as_deref()) else { return };
         if !effects.verbs.is_empty() {
@@ -138,6 +119,53 @@ impl Statement<'_> {
             data.push(']');
         }
     }
+}
+
+fn write_sql(sql: &[u8], plan: &Plan, keep: usize, data: &mut String, notes: &mut Notes) {
+    // What is not UTF-8 is not sent either; it is shown as far as it can be.
+    let text = String::from_utf8_lossy(sql);
+    let masked = plan.text(&text, "sql", notes);
+    let text = masked.as_deref().unwrap_or(&text);
+    data.push_str("\"sql\":");
+    push_string(text.get(..text.floor_char_boundary(keep)).unwrap_or_default(), data);
+    if text.len() > keep {
+        let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, sql);
+        let _infallible =
+            write!(data, ",\"length\":{},\"sha256\":\"{}\",\"cut\":true", sql.len(), hex(digest.as_ref()));
+    }
+    data.push(',');
+}
+
+/// A message that was refused before anything of it was judged: nothing is known of what it does. The names are those that it says, cut
+/// by the caller or by the server's own limit; empty for none.
+pub(super) fn unread(how: How, statement: &[u8], portal: &[u8], transaction: Transaction) -> CommandRecord {
+    let mut data = format!("{{\"how\":\"{}\",\"class\":\"unknown\"", how.as_str());
+    for (member, name) in [("statement", statement), ("portal", portal)] {
+        if !name.is_empty() {
+            let _infallible = write!(data, ",\"{member}\":");
+            push_string(&String::from_utf8_lossy(name), &mut data);
+        }
+    }
+    let _infallible = write!(data, ",\"tx\":\"{}\"}}", word(transaction));
+    CommandRecord { kind: EventKind::SqlQuery, data, mask: Vec::new() }
+}
+
+/// A text that was read, and refused before it was a command.
+pub(super) fn refused(
+    how: How,
+    sql: &[u8],
+    plan: &Plan,
+    keep: Option<u64>,
+    transaction: Transaction,
+) -> CommandRecord {
+    let mut notes = Notes::default();
+    let mut data = String::from("{");
+    if let Some(keep) = keep {
+        write_sql(sql, plan, usize::try_from(keep).unwrap_or(usize::MAX), &mut data, &mut notes);
+    }
+    let _infallible =
+        write!(data, "\"how\":\"{}\",\"class\":\"unknown\",\"tx\":\"{}\"}}", how.as_str(), word(transaction));
+    CommandRecord { kind: EventKind::SqlQuery, data, mask: notes.take() }
 }
 
 const fn comma(place: usize) -> &'static str {

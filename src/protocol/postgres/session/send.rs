@@ -8,6 +8,7 @@ use crate::protocol::postgres::session::front::Front;
 use crate::protocol::postgres::session::front::Gone;
 use crate::protocol::postgres::session::names::Number;
 use crate::protocol::postgres::session::owed::What;
+use crate::protocol::postgres::session::refuse::Refused;
 use crate::protocol::postgres::session::run::Run;
 use crate::protocol::postgres::session::shared::Shared;
 use crate::protocol::postgres::session::step::Kind;
@@ -31,9 +32,7 @@ impl Front {
             self.shared().ddl.set(true);
             self.shared().catalog_changed();
         }
-        if changes.names {
-            self.shared().moved.set(true);
-        }
+        self.shared().moved.sent(changes.names, number);
         self.shared().reached.set(self.shared().reached.get().join(reach));
         let what = match kind {
             Kind::Bind { portal, before } => What::Bind { portal, run: Some(run), before },
@@ -59,6 +58,16 @@ impl Front {
             let what = What::DescribePortal { run: Some(run.clone()), injected: true };
             self.shared().queue.borrow_mut().push(number, what, None);
         }
+    }
+
+    /// Records a refused message, and sends what the target fails at in its place.
+    pub(super) fn refuse_message(&mut self, refused: Refused, number: Number) -> Result<(), Gone> {
+        if self.shared().queue.borrow().skips() {
+            // The target passes over it, and the client is told of what came before.
+            return Ok(());
+        }
+        let (kind, refusal) = refused.settle(self.shared());
+        self.refuse(kind, refusal, number)
     }
 
     /// Sends what the target fails at, in place of a refused message.
@@ -94,8 +103,8 @@ impl Front {
             }
             Step::Execute { run, portal, rows } => {
                 if run.get().guard.is_none() {
-                    let refusal = Refusal::of_portal(&portal, run.get().is_over());
-                    return self.refuse(Kind::Execute { portal }, refusal, number);
+                    let refused = self.shared().portal_without_run(portal, run.get().is_over());
+                    return self.refuse_message(refused, number);
                 }
                 self.describe(&run, &portal, number);
                 run.get().sent();
@@ -123,7 +132,7 @@ impl Front {
                 self.target().control(Control::Flush)?;
                 return Ok(());
             }
-            Step::Command(_) | Step::Taken | Step::Refuse { .. } | Step::Unsettled => return Ok(()),
+            Step::Command(_) | Step::Taken | Step::Refuse(_) | Step::Unsettled => return Ok(()),
         };
         self.shared().queue.borrow_mut().push(number, what, None);
         Ok(())

@@ -12,6 +12,7 @@ use crate::pipeline::Seat;
 use crate::protocol::postgres::judge::Judge;
 use crate::protocol::postgres::judge::Lexing;
 use crate::protocol::postgres::rows::Reach;
+use crate::protocol::postgres::session::moved::Moved;
 use crate::protocol::postgres::session::names::Names;
 use crate::protocol::postgres::session::names::Number;
 use crate::protocol::postgres::session::owed::Queue;
@@ -34,6 +35,8 @@ pub(super) struct Shared {
     pub(super) queue: RefCell<Queue>,
     pub(super) names: RefCell<Names>,
     pub(super) transaction: Cell<Transaction>,
+    /// The number of its process at the target, as that has told it.
+    pub(super) process: Option<u32>,
     /// How the target cuts texts into words, as it last told.
     pub(super) lexing: Cell<Lexing>,
     /// The last message that may change that, or where names are looked up.
@@ -52,8 +55,10 @@ pub(super) struct Shared {
     pub(super) batch: Cell<Number>,
     /// The open transaction may have changed the catalogue, for others from its end on.
     pub(super) ddl: Cell<bool>,
-    /// Names without a schema may be looked up elsewhere than usual, from here to the end of the session.
-    pub(super) moved: Cell<bool>,
+    /// Whether names without a schema may be looked up elsewhere than usual.
+    pub(super) moved: Moved,
+    /// The transaction has failed, and nothing has ended it since.
+    pub(super) aborted: Cell<bool>,
     /// What the gateway has to say to the client, whole messages; sent at the next place between two messages of the target.
     pub(super) outbox: RefCell<BytesMut>,
     /// There is something in the outbox.

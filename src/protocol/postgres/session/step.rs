@@ -7,11 +7,13 @@ use bytes::Bytes;
 use crate::domain::RequestId;
 use crate::pipeline::Asked;
 use crate::pipeline::Preparation;
-use crate::protocol::postgres::reply::Refusal;
 use crate::protocol::postgres::rows::Reach;
+use crate::protocol::postgres::session::moved::Moves;
 use crate::protocol::postgres::session::names::Definition;
 use crate::protocol::postgres::session::names::Portal;
 use crate::protocol::postgres::session::names::Statement;
+use crate::protocol::postgres::session::record::How;
+use crate::protocol::postgres::session::refuse::Refused;
 use crate::protocol::postgres::session::run::Run;
 
 /// What kind of message a command came by; what is sent in its place when it is refused.
@@ -32,6 +34,18 @@ pub(super) enum Kind {
         before: Option<Statement>,
     },
     Query,
+}
+
+impl Kind {
+    /// How the recording calls it.
+    pub(super) const fn how(&self) -> How {
+        match self {
+            Self::Bind { .. } | Self::Execute { .. } => How::Execute,
+            Self::FunctionCall => How::Function,
+            Self::Parse { .. } => How::Prepare,
+            Self::Query => How::Simple,
+        }
+    }
 }
 
 /// A command that waits to be admitted.
@@ -56,7 +70,7 @@ pub(super) struct Changes {
     /// The catalogue.
     pub(super) catalog: bool,
     /// Where names are looked up.
-    pub(super) names: bool,
+    pub(super) names: Moves,
 }
 
 /// What becomes of one message.
@@ -72,10 +86,7 @@ pub(super) enum Step {
         before: Option<Statement>,
     },
     /// It is refused.
-    Refuse {
-        kind: Kind,
-        refusal: Refusal,
-    },
+    Refuse(Box<Refused>),
     /// It runs what was bound before.
     Execute {
         run: Run,
@@ -115,7 +126,7 @@ impl Step {
     /// Whether the target fails at it for sure, and then passes over the rest of the series.
     pub(super) fn fails_series(&self) -> bool {
         match self {
-            Self::Refuse { kind, .. } => !matches!(kind, Kind::Query | Kind::FunctionCall),
+            Self::Refuse(refused) => !matches!(refused.kind, Kind::Query | Kind::FunctionCall),
             Self::Command(wanted) => match wanted.kind {
                 // It goes to the pipeline only to be refused there.
                 Kind::Parse { .. } => true,

@@ -21,6 +21,8 @@ impl SqlState {
     pub const CHARACTER_NOT_IN_REPERTOIRE: Self = Self(*b"22021");
     /// `invalid_parameter_value`.
     pub const INVALID_PARAMETER_VALUE: Self = Self(*b"22023");
+    /// `in_failed_sql_transaction`.
+    pub const IN_FAILED_TRANSACTION: Self = Self(*b"25P02");
     /// `invalid_authorization_specification`.
     pub const INVALID_AUTHORIZATION: Self = Self(*b"28000");
     /// `invalid_sql_statement_name`: no such prepared statement.

@@ -57,6 +57,13 @@ fn settings_are_told_with_their_values() {
     };
     let some = |text: &str| Some(text.to_owned());
     assert_eq!(settings("SET search_path TO a, \"B\""), [(some("search_path"), some("a, B"))]);
+    // One schema each, whatever is in its name: none of them is the usual one.
+    let odd = "SET search_path TO 'public, public', \" public\"";
+    assert_eq!(settings(odd), [(some("search_path"), some("\"public, public\", \" public\""))]);
+    for path in ["'public, public'", "\" public\"", "'\"public\"'", "\"public\"\"\""] {
+        assert!(effects(&format!("SET search_path TO {path}")).moves_names(Class::Write), "{path}");
+    }
+    assert!(!effects("SET search_path TO \"$user\", public").moves_names(Class::Read));
     assert_eq!(settings("RESET ALL"), [(some("all"), None)]);
     assert_eq!(settings("SET TIME ZONE INTERVAL '2 hours'"), [(some("timezone"), some("2 hours"))]);
     assert_eq!(settings("SELECT set_config('App.Tenant', '7', true)"), [(some("app.tenant"), some("7"))]);

@@ -96,13 +96,22 @@ impl<'t> Walk<'t> {
         match VariableSetKind::try_from(*kind) {
             Ok(VariableSetKind::VarSetValue) => {
                 self.act(Verb::Set, Class::Read, place);
-                let value = names::constants(args);
-                self.setting(&name, value.as_deref().map_or(Change::Computed, Change::To));
+                let mut value = names::constants(args);
                 // Here each constant is one schema, letter by letter: a comma, a quote or a space is part of its name.
-                let mut schemas = args.iter().filter_map(names::constant);
-                if name == "search_path" && schemas.any(|schema| !settings::is_plain(&schema)) {
+                let schemas: Vec<String> = args.iter().filter_map(names::constant).collect();
+                if name == "search_path" && schemas.iter().any(|schema| !settings::is_plain(schema)) {
                     self.class(Class::Write, || "sets search_path".into());
+                    // Without the quotes a name with a comma in it would look like two.
+                    let shown = schemas.iter().map(|schema| {
+                        if settings::is_plain(&schema.to_ascii_lowercase()) {
+                            schema.clone()
+                        } else {
+                            format!("\"{}\"", schema.replace('"', "\"\""))
+                        }
+                    });
+                    value = value.map(|_| shown.collect::<Vec<_>>().join(", "));
                 }
+                self.setting(&name, value.as_deref().map_or(Change::Computed, Change::To));
             }
             Ok(VariableSetKind::VarSetDefault | VariableSetKind::VarReset) => {
                 self.act(Verb::Reset, Class::Read, place);

@@ -11,6 +11,7 @@ use crate::protocol::postgres::rows::clear_report;
 use crate::protocol::postgres::session::owed::What;
 use crate::protocol::postgres::session::run::End;
 use crate::protocol::postgres::wire::back::BackMessage;
+use crate::protocol::postgres::wire::back::CommandTag;
 use crate::protocol::postgres::wire::back::Field;
 use crate::protocol::postgres::wire::back::Report;
 use crate::protocol::postgres::wire::back::Severity;
@@ -68,12 +69,16 @@ impl Back {
     /// The message at the front has failed. Gives what the client is told in place of the target's error.
     pub(super) fn fail(&mut self, failure: &Failure) -> Result<Option<Refusal>, Lost> {
         self.stop_copying();
+        self.shared.moved.failed();
         let mut queue = self.shared.queue.borrow_mut();
         let Some(front) = queue.front() else {
             drop(queue);
             return Err(self.unexpected(BackTag::ErrorResponse));
         };
         let (mut told, number) = (front.refusal.take(), front.number);
+        if self.shared.aborted.get() {
+            told = told.map(Refusal::in_failed_transaction);
+        }
         let run = match &mut front.what {
             What::Query { run, failed, done } => {
                 (*failed, *done) = (true, true);
@@ -133,6 +138,29 @@ impl Back {
         }
     }
 
+    /// What a text still does whose client was told that it failed: one that was cut when the target was done with it already goes on
+    /// there. The client hears no more of it, the recording does.
+    pub(super) fn unheard(&self, tag: BackTag, frame: &[u8]) -> Result<(), Lost> {
+        let run = match self.shared.queue.borrow_mut().front().map(|owed| &owed.what) {
+            Some(What::Query { run: Some(run), .. }) => run.clone(),
+            _ => return Ok(()),
+        };
+        let end = match tag {
+            BackTag::CommandComplete => {
+                End::Complete(String::from_utf8_lossy(CommandTag::read(body(frame))?.text).into_owned())
+            }
+            BackTag::ErrorResponse => match BackMessage::read(tag, body(frame))? {
+                BackMessage::ErrorResponse(report) => Failure::without_words(&report).end,
+                _ => return Ok(()),
+            },
+            // It waits for data that its client does not know of.
+            BackTag::CopyInResponse => return Err(Lost::Cut),
+            _ => return Ok(()),
+        };
+        run.get().end(&end, self.shared.transaction.get())?;
+        Ok(())
+    }
+
     /// The client was told of an error where the target knows of none. What the target still says, up to where a client reads on after
     /// an error, is not for it.
     pub(super) fn fails_late(&self) -> Result<(), Lost> {
@@ -175,6 +203,12 @@ pub(super) struct Failure {
 }
 
 impl Failure {
+    /// One whose words nobody hears: they may hold masked values.
+    fn without_words(report: &Report<'_>) -> Self {
+        let state = report.code().map_or_else(|| "?????".to_owned(), |code| code.to_string());
+        Self { end: End::Error { state, message: String::new() } }
+    }
+
     fn of(report: &Report<'_>) -> Self {
         let state = report.code().map_or_else(|| "?????".to_owned(), |code| code.to_string());
         let message = String::from_utf8_lossy(report.field(Field::MESSAGE).unwrap_or_default()).into_owned();

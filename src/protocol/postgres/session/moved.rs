@@ -1,0 +1,256 @@
+//! Whether names without a schema are looked up where they usually are. A text may move that, and some texts are known to put it back.
+//!
+//! It is put back only by a text that was run alone, outside a transaction, and answered: what is done inside one may be rolled back, and
+//! `SET LOCAL` does nothing outside of one. What functions may have done of which nothing is known, temporary tables too, is undone by
+//! `DISCARD ALL` only.
+
+use std::cell::Cell;
+
+use crate::domain::Class;
+use crate::domain::sql::Effects;
+use crate::domain::sql::Verb;
+use crate::domain::sql::is_usual;
+use crate::protocol::postgres::session::names::Definition;
+use crate::protocol::postgres::session::names::Number;
+use crate::protocol::postgres::wire::back::Transaction;
+
+/// What a command may do to the lookup of names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Moves {
+    /// Nothing.
+    No,
+    /// It sets the search path.
+    Path,
+    /// It runs what nothing is known of.
+    Unseen,
+}
+
+/// What a text puts back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Restores {
+    Path,
+    All,
+}
+
+/// What was answered since the last `ReadyForQuery`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Series {
+    Nothing,
+    /// One text that puts something back, by this message.
+    One(Restores, Number),
+    Other,
+}
+
+/// Where names are looked up in a session.
+#[derive(Debug)]
+pub(super) struct Moved {
+    /// The session began with another path: it stays so, since a `RESET` leads back there.
+    from_start: bool,
+    /// The last message that may have set the path, and was not undone.
+    path: Cell<Option<Number>>,
+    /// The last message that may have done anything, and was not undone.
+    unseen: Cell<Option<Number>>,
+    series: Cell<Series>,
+}
+
+impl Moved {
+    /// A session that begins.
+    pub(super) fn new(from_start: bool) -> Self {
+        Self {
+            from_start,
+            path: Cell::new(None),
+            unseen: Cell::new(None),
+            series: Cell::new(Series::Nothing),
+        }
+    }
+
+    /// Whether names may be looked up elsewhere than usual.
+    pub(super) fn is_moved(&self) -> bool {
+        self.from_start || self.path.get().is_some() || self.unseen.get().is_some()
+    }
+
+    /// A command was sent.
+    pub(super) fn sent(&self, moves: Moves, number: Number) {
+        match moves {
+            Moves::No => {}
+            Moves::Path => self.path.set(Some(number)),
+            Moves::Unseen => self.unseen.set(Some(number)),
+        }
+    }
+
+    /// A statement of a command was done.
+    pub(super) fn done(&self, definition: &Definition, number: Number) {
+        self.series.set(match (self.series.get(), restores(definition)) {
+            (Series::Nothing, Some(restores)) => Series::One(restores, number),
+            _ => Series::Other,
+        });
+    }
+
+    /// Something has failed.
+    pub(super) fn failed(&self) {
+        self.series.set(Series::Other);
+    }
+
+    /// A series is over; where the transaction stood before it, and stands now.
+    pub(super) fn ready(&self, before: Transaction, now: Transaction) {
+        let series = self.series.replace(Series::Nothing);
+        let Series::One(restores, number) = series else { return };
+        if before != Transaction::Idle || now != Transaction::Idle {
+            return;
+        }
+        // What was sent after it has moved them again.
+        let undo = |moved: &Cell<Option<Number>>| moved.set(moved.get().filter(|last| *last > number));
+        undo(&self.path);
+        if restores == Restores::All {
+            undo(&self.unseen);
+        }
+    }
+}
+
+/// What a text puts back, all of which is one statement. Read by its letters: what is written in another way puts back nothing.
+fn restores(definition: &Definition) -> Option<Restores> {
+    let effects = definition.judgement.effects()?;
+    if effects.statements != 1 || effects.verbs.len() != 1 || !effects.opaque.is_empty() {
+        return None;
+    }
+    let text = std::str::from_utf8(&definition.sql).ok()?.trim_ascii();
+    let text = text.strip_suffix(';').unwrap_or(text).trim_ascii().to_ascii_lowercase();
+    let words: Vec<&str> = text.split_ascii_whitespace().collect();
+    let verb = |verb| effects.verbs.contains(&verb);
+    match words.as_slice() {
+        ["discard", "all"] if verb(Verb::Discard) => Some(Restores::All),
+        ["reset", "all" | "search_path"] if verb(Verb::Reset) => Some(Restores::Path),
+        // Not `set local`, which is over with the transaction.
+        ["set", rest @ ..] if verb(Verb::Set) || verb(Verb::Reset) => {
+            let first = if let ["session", rest @ ..] = rest { rest } else { rest }.first()?;
+            let named = first.split('=').next() == Some("search_path");
+            (named && leads_to_usual(effects)).then_some(Restores::Path)
+        }
+        _ => None,
+    }
+}
+
+fn leads_to_usual(effects: &Effects) -> bool {
+    let base = effects.classes.last().copied().unwrap_or(Class::Read);
+    base == Class::Read
+        && effects.settings.len() == 1
+        && effects.settings.iter().all(|setting| {
+            setting.name.as_deref() == Some("search_path") && setting.value.as_deref().is_none_or(is_usual)
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::protocol::postgres::judge::Judge;
+    use crate::protocol::postgres::judge::Lexing;
+    use crate::protocol::postgres::judge::cache::Limits;
+
+    async fn read(judge: &Judge, sql: &str) -> Option<Restores> {
+        let judgement = judge.judge(sql.as_bytes(), Lexing::default()).await;
+        restores(&Definition::new(sql.as_bytes(), b"", judgement))
+    }
+
+    #[tokio::test]
+    async fn only_plain_texts_put_the_path_back() {
+        let judge = Judge::start(1, Limits::default()).unwrap();
+        for (sql, wanted) in [
+            ("RESET search_path", Some(Restores::Path)),
+            ("  reset ALL ; ", Some(Restores::Path)),
+            ("DISCARD ALL", Some(Restores::All)),
+            ("SET search_path TO DEFAULT", Some(Restores::Path)),
+            ("SET search_path=public", Some(Restores::Path)),
+            ("SET SESSION search_path = \"$user\", public", Some(Restores::Path)),
+            // Each of these leaves names where they are, or moves them.
+            ("SET LOCAL search_path = public", None),
+            ("SET LOCAL search_path TO DEFAULT", None),
+            ("SET /* */ LOCAL search_path = public", None),
+            ("SET search_path = evil, public", None),
+            ("SET search_path = 'public, evil'", None),
+            ("SET search_path = 'public, public'", None),
+            ("SET search_path = \"public, public\"", None),
+            ("SET search_path = public, pg_catalog", None),
+            ("SET search_path FROM CURRENT", None),
+            ("SELECT set_config('search_path', 'public', true)", None),
+            ("SELECT set_config('search_path', 'public', false)", None),
+            ("RESET work_mem", None),
+            ("DISCARD TEMP", None),
+            ("RESET search_path; SELECT f()", None),
+            ("ALTER ROLE CURRENT_USER RESET search_path", None),
+            ("ALTER FUNCTION f() RESET ALL", None),
+            ("SET search_path2.x = public", None),
+        ] {
+            assert_eq!(read(&judge, sql).await, wanted, "{sql}");
+        }
+    }
+
+    #[tokio::test]
+    async fn names_are_put_back_by_one_text_outside_a_transaction_and_no_later_one() {
+        let judge = Judge::start(1, Limits::default()).unwrap();
+        let definition = |sql: &'static str| {
+            let judge = &judge;
+            async move {
+                let judgement = judge.judge(sql.as_bytes(), Lexing::default()).await;
+                Definition::new(sql.as_bytes(), b"", judgement)
+            }
+        };
+        let (reset, discard, other) = (
+            definition("RESET search_path").await,
+            definition("DISCARD ALL").await,
+            definition("SELECT 1").await,
+        );
+        let (idle, open) = (Transaction::Idle, Transaction::Open);
+        let moved = |moves| {
+            let moved = Moved::new(false);
+            moved.sent(moves, 1);
+            moved
+        };
+        let path = moved(Moves::Path);
+        path.done(&reset, 2);
+        path.ready(idle, idle);
+        assert!(!path.is_moved());
+
+        // Rolled back together with what it was run with, or not yet known to stay.
+        for (before, now, first, last) in [
+            (open, idle, &reset, None),
+            (open, open, &reset, None),
+            (idle, open, &reset, None),
+            (idle, idle, &reset, Some(&other)),
+            (idle, idle, &other, Some(&reset)),
+        ] {
+            let path = moved(Moves::Path);
+            path.done(first, 2);
+            if let Some(last) = last {
+                path.done(last, 3);
+            }
+            path.ready(before, now);
+            assert!(path.is_moved(), "{before:?} {now:?}");
+        }
+        let failed = moved(Moves::Path);
+        failed.done(&reset, 2);
+        failed.failed();
+        failed.ready(idle, idle);
+        assert!(failed.is_moved());
+
+        // What was sent behind it moves them again.
+        let later = moved(Moves::Path);
+        later.sent(Moves::Path, 3);
+        later.done(&reset, 2);
+        later.ready(idle, idle);
+        assert!(later.is_moved());
+
+        // A function may have made temporary tables.
+        let unseen = moved(Moves::Unseen);
+        unseen.done(&reset, 2);
+        unseen.ready(idle, idle);
+        assert!(unseen.is_moved());
+        unseen.done(&discard, 3);
+        unseen.ready(idle, idle);
+        assert!(!unseen.is_moved());
+
+        let from_start = Moved::new(true);
+        from_start.done(&discard, 2);
+        from_start.ready(idle, idle);
+        assert!(from_start.is_moved());
+    }
+}
