@@ -743,7 +743,7 @@ _hoopctl() {
             return 0
             ;;
         hoopctl__subcmd__connect__subcmd__add)
-            opts="-f -c -o -q -h --upstream --inject --tag --limit --ca-file --readonly --approval-mode --rows --accept-cleartext --accept-md5 --accept-trust --file --test --dry-run --config --data-dir --socket --output --quiet --help"
+            opts="-f -c -o -q -h --upstream --inject --tag --limit --ca-file --readonly --approval-mode --rows --accept-cleartext --accept-md5 --accept-trust --trust-annotations --pin --allow-server-request --elicitation-host --origin --env --file --test --dry-run --config --data-dir --socket --output --quiet --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -791,6 +791,30 @@ _hoopctl() {
                     ;;
                 --accept-trust)
                     COMPREPLY=($(compgen -W "true false" -- "${cur}"))
+                    return 0
+                    ;;
+                --trust-annotations)
+                    COMPREPLY=($(compgen -W "true false" -- "${cur}"))
+                    return 0
+                    ;;
+                --pin)
+                    COMPREPLY=($(compgen -W "observe hide block" -- "${cur}"))
+                    return 0
+                    ;;
+                --allow-server-request)
+                    COMPREPLY=($(compgen -W "elicitation roots sampling" -- "${cur}"))
+                    return 0
+                    ;;
+                --elicitation-host)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --origin)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --env)
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --file)
@@ -833,7 +857,7 @@ _hoopctl() {
             return 0
             ;;
         hoopctl__subcmd__connect__subcmd__edit)
-            opts="-f -c -o -q -h --upstream --inject --tag --limit --ca-file --readonly --approval-mode --rows --accept-cleartext --accept-md5 --accept-trust --file --config --data-dir --socket --output --quiet --help"
+            opts="-f -c -o -q -h --upstream --inject --tag --limit --ca-file --readonly --approval-mode --rows --accept-cleartext --accept-md5 --accept-trust --trust-annotations --pin --allow-server-request --elicitation-host --origin --env --file --config --data-dir --socket --output --quiet --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -881,6 +905,30 @@ _hoopctl() {
                     ;;
                 --accept-trust)
                     COMPREPLY=($(compgen -W "true false" -- "${cur}"))
+                    return 0
+                    ;;
+                --trust-annotations)
+                    COMPREPLY=($(compgen -W "true false" -- "${cur}"))
+                    return 0
+                    ;;
+                --pin)
+                    COMPREPLY=($(compgen -W "observe hide block" -- "${cur}"))
+                    return 0
+                    ;;
+                --allow-server-request)
+                    COMPREPLY=($(compgen -W "elicitation roots sampling" -- "${cur}"))
+                    return 0
+                    ;;
+                --elicitation-host)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --origin)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --env)
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --file)
@@ -1759,7 +1807,7 @@ _hoopctl() {
             return 0
             ;;
         hoopctl__subcmd__policy__subcmd__add)
-            opts="-f -c -o -q -h --allow --approve --deny --group --subject --client --issuer --kind --claim --connect --connection --tag --source-ip --operation --method --path --arg --table --column --column-not --function --verb --unless-group --from --min --timeout --reason --grant --session --message --file --dry-run --config --data-dir --socket --output --quiet --help"
+            opts="-f -c -o -q -h --allow --approve --deny --group --subject --client --issuer --kind --claim --connect --connection --tag --source-ip --operation --method --path --tool --prompt --resource --arg --table --column --column-not --function --verb --unless-group --from --min --timeout --reason --grant --session --message --file --dry-run --config --data-dir --socket --output --quiet --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1814,6 +1862,18 @@ _hoopctl() {
                     return 0
                     ;;
                 --path)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --tool)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --prompt)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --resource)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1909,7 +1969,7 @@ _hoopctl() {
             return 0
             ;;
         hoopctl__subcmd__policy__subcmd__edit)
-            opts="-f -c -o -q -h --allow --approve --deny --group --subject --client --issuer --kind --claim --connect --connection --tag --source-ip --operation --method --path --arg --table --column --column-not --function --verb --unless-group --from --min --timeout --reason --grant --session --message --file --config --data-dir --socket --output --quiet --help"
+            opts="-f -c -o -q -h --allow --approve --deny --group --subject --client --issuer --kind --claim --connect --connection --tag --source-ip --operation --method --path --tool --prompt --resource --arg --table --column --column-not --function --verb --unless-group --from --min --timeout --reason --grant --session --message --file --config --data-dir --socket --output --quiet --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1964,6 +2024,18 @@ _hoopctl() {
                     return 0
                     ;;
                 --path)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --tool)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --prompt)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --resource)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -2059,7 +2131,7 @@ _hoopctl() {
             return 0
             ;;
         hoopctl__subcmd__policy__subcmd__explain)
-            opts="-c -o -q -h --as --group --groups-unknown --kind --client --issuer --claim --source-ip --connect --connection --sql --body --exit-code --config --data-dir --socket --output --quiet --help"
+            opts="-c -o -q -h --as --group --groups-unknown --kind --client --issuer --claim --source-ip --connect --connection --sql --tool --prompt --resource --arg --args --read-only --body --exit-code --config --data-dir --socket --output --quiet --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2103,6 +2175,30 @@ _hoopctl() {
                     ;;
                 --sql)
                     COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --tool)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --prompt)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --resource)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --arg)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --args)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --read-only)
+                    COMPREPLY=($(compgen -W "true false" -- "${cur}"))
                     return 0
                     ;;
                 --body)

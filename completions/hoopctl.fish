@@ -126,8 +126,8 @@ complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and not __fish_
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and not __fish_seen_subcommand_from add list show edit remove test env open" -f -a "test" -d 'Dial a target from this machine: name, TCP, TLS; nobody logs in there'
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and not __fish_seen_subcommand_from add list show edit remove test env open" -f -a "env" -d 'Print what a client needs to use a connection'
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and not __fish_seen_subcommand_from add list show edit remove test env open" -f -a "open" -d 'Open a port on this machine for a database\'s clients that cannot send a token'
-complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen_subcommand_from add" -l upstream -d 'Where the target is: an http or https URL, or postgres://HOST/DATABASE' -r
-complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen_subcommand_from add" -l inject -d 'Its credential: bearer:SRC, basic:USER:SRC, header:NAME:SRC or none, password:USER:SRC for a database; SRC is env:NAME, file:PATH, store:KEY or exec:COMMAND' -r
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen_subcommand_from add" -l upstream -d 'Where the target is: an http or https URL, mcp+https://HOST/PATH, \'mcp+stdio:PROGRAM ARGUMENTS\', or postgres://HOST/DATABASE' -r
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen_subcommand_from add" -l inject -d 'Its credential: bearer:SRC, basic:USER:SRC, header:NAME:SRC or none, password:USER:SRC for a database, env:NAME:SRC for a program; SRC is env:NAME, file:PATH, store:KEY or exec:COMMAND' -r
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen_subcommand_from add" -l tag -d 'A label that policies and masks match; may be repeated' -r
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen_subcommand_from add" -l limit -d 'A limit: session, idle, approval_wait, connect, response (durations), body (size), rate (per second), rows (per statement of a database)' -r
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen_subcommand_from add" -l ca-file -d 'Certificate authorities to trust for this target, in place of the platform\'s' -r
@@ -142,6 +142,17 @@ complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen
 false\t''"
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen_subcommand_from add" -l accept-trust -d 'The server may let the gateway in without a password' -r -f -a "true\t''
 false\t''"
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen_subcommand_from add" -l trust-annotations -d 'Believe what the server says of its tools: what it calls read-only reads, everything else writes' -r -f -a "true\t''
+false\t''"
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen_subcommand_from add" -l pin -d 'What a tool leads to that changed since it was first seen' -r -f -a "observe\t''
+hide\t''
+block\t''"
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen_subcommand_from add" -l allow-server-request -d 'What the server may ask of its clients; may be repeated' -r -f -a "elicitation\t''
+roots\t''
+sampling\t''"
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen_subcommand_from add" -l elicitation-host -d 'A host that an elicitation may send people to, or *.HOST for all below it; may be repeated' -r
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen_subcommand_from add" -l origin -d 'The origin of web pages that may connect, such as https://app.example; may be repeated' -r
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen_subcommand_from add" -l env -d 'A variable of the program, no secret: --inject env:NAME:SRC is for those; may be repeated' -r
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen_subcommand_from add" -s f -l file -d 'Read the table from a TOML file, or - for standard input; options win over it' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen_subcommand_from add" -s c -l config -d 'Configuration file [env: HOOPCTL_CONFIG] [default: ./hoopctl.toml, ~/.config/hoopctl/, /etc/hoopctl/]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen_subcommand_from add" -l data-dir -d 'Data directory, in place of the configuration\'s [env: HOOPCTL_DATA_DIR]' -r -F
@@ -172,8 +183,8 @@ jsonl\t'One JSON object a line'
 csv\t'Comma-separated values with a header line'"
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen_subcommand_from show" -s q -l quiet -d 'Data and errors only, no words in between'
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help'
-complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen_subcommand_from edit" -l upstream -d 'Where the target is: an http or https URL, or postgres://HOST/DATABASE' -r
-complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen_subcommand_from edit" -l inject -d 'Its credential: bearer:SRC, basic:USER:SRC, header:NAME:SRC or none, password:USER:SRC for a database; SRC is env:NAME, file:PATH, store:KEY or exec:COMMAND' -r
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen_subcommand_from edit" -l upstream -d 'Where the target is: an http or https URL, mcp+https://HOST/PATH, \'mcp+stdio:PROGRAM ARGUMENTS\', or postgres://HOST/DATABASE' -r
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen_subcommand_from edit" -l inject -d 'Its credential: bearer:SRC, basic:USER:SRC, header:NAME:SRC or none, password:USER:SRC for a database, env:NAME:SRC for a program; SRC is env:NAME, file:PATH, store:KEY or exec:COMMAND' -r
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen_subcommand_from edit" -l tag -d 'A label that policies and masks match; may be repeated' -r
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen_subcommand_from edit" -l limit -d 'A limit: session, idle, approval_wait, connect, response (durations), body (size), rate (per second), rows (per statement of a database)' -r
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen_subcommand_from edit" -l ca-file -d 'Certificate authorities to trust for this target, in place of the platform\'s' -r
@@ -188,6 +199,17 @@ complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen
 false\t''"
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen_subcommand_from edit" -l accept-trust -d 'The server may let the gateway in without a password' -r -f -a "true\t''
 false\t''"
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen_subcommand_from edit" -l trust-annotations -d 'Believe what the server says of its tools: what it calls read-only reads, everything else writes' -r -f -a "true\t''
+false\t''"
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen_subcommand_from edit" -l pin -d 'What a tool leads to that changed since it was first seen' -r -f -a "observe\t''
+hide\t''
+block\t''"
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen_subcommand_from edit" -l allow-server-request -d 'What the server may ask of its clients; may be repeated' -r -f -a "elicitation\t''
+roots\t''
+sampling\t''"
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen_subcommand_from edit" -l elicitation-host -d 'A host that an elicitation may send people to, or *.HOST for all below it; may be repeated' -r
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen_subcommand_from edit" -l origin -d 'The origin of web pages that may connect, such as https://app.example; may be repeated' -r
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen_subcommand_from edit" -l env -d 'A variable of the program, no secret: --inject env:NAME:SRC is for those; may be repeated' -r
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen_subcommand_from edit" -s f -l file -d 'Read the whole table from a TOML file, or - for standard input' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen_subcommand_from edit" -s c -l config -d 'Configuration file [env: HOOPCTL_CONFIG] [default: ./hoopctl.toml, ~/.config/hoopctl/, /etc/hoopctl/]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen_subcommand_from edit" -l data-dir -d 'Data directory, in place of the configuration\'s [env: HOOPCTL_DATA_DIR]' -r -F
@@ -272,9 +294,12 @@ complete -c hoopctl -n "__fish_hoopctl_using_subcommand policy; and __fish_seen_
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand policy; and __fish_seen_subcommand_from add" -l tag -d 'A tag of the connection' -r
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand policy; and __fish_seen_subcommand_from add" -l source-ip -d 'Where the request comes from: an address or a network' -r
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand policy; and __fish_seen_subcommand_from add" -l operation -d 'A class: read, write, ddl, admin or unknown' -r
-complete -c hoopctl -n "__fish_hoopctl_using_subcommand policy; and __fish_seen_subcommand_from add" -l method -d 'An HTTP method' -r
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand policy; and __fish_seen_subcommand_from add" -l method -d 'A method of HTTP or MCP, such as PATCH or \'resources/*\'' -r
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand policy; and __fish_seen_subcommand_from add" -l path -d 'A path below the connection: * within a segment, ** over segments' -r
-complete -c hoopctl -n "__fish_hoopctl_using_subcommand policy; and __fish_seen_subcommand_from add" -l arg -d 'A value in the body, such as amount=\'> 1000\'' -r
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand policy; and __fish_seen_subcommand_from add" -l tool -d 'A tool of an MCP server, or a glob over names' -r
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand policy; and __fish_seen_subcommand_from add" -l prompt -d 'A prompt of an MCP server, or a glob over names' -r
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand policy; and __fish_seen_subcommand_from add" -l resource -d 'A resource of an MCP server: a URI, * within a segment, ** over segments' -r
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand policy; and __fish_seen_subcommand_from add" -l arg -d 'A value in the body or in MCP arguments, such as amount=\'> 1000\'' -r
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand policy; and __fish_seen_subcommand_from add" -l table -d 'A table that a SQL text names, such as crm.customers or \'hr.*\'' -r
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand policy; and __fish_seen_subcommand_from add" -l column -d 'A column that a SQL text names: column, table.column or schema.table.column' -r
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand policy; and __fish_seen_subcommand_from add" -l column-not -d 'A column that a SQL text must not name' -r
@@ -330,9 +355,12 @@ complete -c hoopctl -n "__fish_hoopctl_using_subcommand policy; and __fish_seen_
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand policy; and __fish_seen_subcommand_from edit" -l tag -d 'A tag of the connection' -r
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand policy; and __fish_seen_subcommand_from edit" -l source-ip -d 'Where the request comes from: an address or a network' -r
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand policy; and __fish_seen_subcommand_from edit" -l operation -d 'A class: read, write, ddl, admin or unknown' -r
-complete -c hoopctl -n "__fish_hoopctl_using_subcommand policy; and __fish_seen_subcommand_from edit" -l method -d 'An HTTP method' -r
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand policy; and __fish_seen_subcommand_from edit" -l method -d 'A method of HTTP or MCP, such as PATCH or \'resources/*\'' -r
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand policy; and __fish_seen_subcommand_from edit" -l path -d 'A path below the connection: * within a segment, ** over segments' -r
-complete -c hoopctl -n "__fish_hoopctl_using_subcommand policy; and __fish_seen_subcommand_from edit" -l arg -d 'A value in the body, such as amount=\'> 1000\'' -r
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand policy; and __fish_seen_subcommand_from edit" -l tool -d 'A tool of an MCP server, or a glob over names' -r
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand policy; and __fish_seen_subcommand_from edit" -l prompt -d 'A prompt of an MCP server, or a glob over names' -r
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand policy; and __fish_seen_subcommand_from edit" -l resource -d 'A resource of an MCP server: a URI, * within a segment, ** over segments' -r
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand policy; and __fish_seen_subcommand_from edit" -l arg -d 'A value in the body or in MCP arguments, such as amount=\'> 1000\'' -r
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand policy; and __fish_seen_subcommand_from edit" -l table -d 'A table that a SQL text names, such as crm.customers or \'hr.*\'' -r
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand policy; and __fish_seen_subcommand_from edit" -l column -d 'A column that a SQL text names: column, table.column or schema.table.column' -r
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand policy; and __fish_seen_subcommand_from edit" -l column-not -d 'A column that a SQL text must not name' -r
@@ -388,6 +416,13 @@ complete -c hoopctl -n "__fish_hoopctl_using_subcommand policy; and __fish_seen_
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand policy; and __fish_seen_subcommand_from explain" -l source-ip -d 'The address it comes from' -r
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand policy; and __fish_seen_subcommand_from explain" -l connection -l connect -d 'The connection' -r
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand policy; and __fish_seen_subcommand_from explain" -l sql -d 'The SQL text for a database, in place of method and path' -r
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand policy; and __fish_seen_subcommand_from explain" -l tool -d 'The tool that is called' -r
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand policy; and __fish_seen_subcommand_from explain" -l prompt -d 'The prompt that is asked for' -r
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand policy; and __fish_seen_subcommand_from explain" -l resource -d 'The resource that is read' -r
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand policy; and __fish_seen_subcommand_from explain" -l arg -d 'An argument; a value that is JSON counts as such, else as text; may be repeated' -r
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand policy; and __fish_seen_subcommand_from explain" -l args -d 'All arguments, as JSON' -r
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand policy; and __fish_seen_subcommand_from explain" -l read-only -d 'What the server says of the tool: that it only reads' -r -f -a "true\t''
+false\t''"
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand policy; and __fish_seen_subcommand_from explain" -l body -d 'The body, as JSON' -r
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand policy; and __fish_seen_subcommand_from explain" -s c -l config -d 'Configuration file [env: HOOPCTL_CONFIG] [default: ./hoopctl.toml, ~/.config/hoopctl/, /etc/hoopctl/]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand policy; and __fish_seen_subcommand_from explain" -l data-dir -d 'Data directory, in place of the configuration\'s [env: HOOPCTL_DATA_DIR]' -r -F

@@ -150,7 +150,11 @@ impl PolicySet {
             return false;
         }
         if command.mcp().is_some_and(McpCommand::needs_no_policy) {
-            return self.compiled().any(|rule| rule.reads_body && rule.concerns_handshakes());
+            // What an approve holds is judged with all the others.
+            return self
+                .compiled()
+                .filter(|rule| rule.concerns_handshakes())
+                .any(|rule| rule.reads_body || rule.effect == Effect::Approve);
         }
         let facts = Facts::command(subject, command, &self.names);
         if self.denies.iter().any(|rule| rule.holds(&facts, View::BodyAgainst)) {

@@ -22,6 +22,7 @@ mod identity;
 mod limits;
 mod lock;
 mod masking;
+mod mcp;
 mod postgres;
 mod postgres_attack;
 mod postgres_clients;

@@ -100,7 +100,7 @@ fn each_condition_asks_what_a_message_names() {
     let nameless = McpCommand::new("tools/call").into_command(Class::Unknown);
     let task =
         McpCommand { tool: Some("echo".into()), ..McpCommand::new("tasks/get") }.into_command(Class::Read);
-    for (matches, command, expected) in [
+    for (matches, command, expected) in vec![
         (tools(&["echo"]), call("echo"), "AHPD"),
         (tools(&["e*", "x"]), call("echo"), "AHPD"),
         (tools(&["*"]), call("echo"), "AHPD"),

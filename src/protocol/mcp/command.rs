@@ -10,6 +10,7 @@ use crate::domain::McpOptions;
 use crate::domain::command::Args;
 use crate::domain::json::Json;
 use crate::protocol::mcp::codec::envelope::Message;
+use crate::protocol::mcp::codec::envelope::names::Meta;
 use crate::protocol::mcp::codec::envelope::names::Param;
 use crate::protocol::mcp::codec::envelope::names::RefField;
 use crate::protocol::mcp::era::INVALID_PARAMS;
@@ -17,6 +18,10 @@ use crate::protocol::mcp::reply::Fault;
 
 /// How deep arguments that are judged may be nested.
 const DEPTH: usize = 64;
+/// The extension that has tasks.
+const TASKS: &str = "io.modelcontextprotocol/tasks";
+/// MCP's code for a client that has not declared what it asks for.
+const NO_CAPABILITY: i32 = -32021;
 /// The most things that one subscription may name.
 const MOST_NAMED: usize = 256;
 
@@ -67,6 +72,7 @@ pub fn wanted(
             McpCommand::new(&*method)
         }
         method if method.starts_with("tasks/") && method != "tasks/list" => {
+            check_tasks(message)?;
             let task = named(Param::TaskId)?;
             let tool = tool_of(&task).ok_or_else(no_task)?;
             McpCommand { tool, ..McpCommand::new(method) }
@@ -158,6 +164,21 @@ fn listened(message: &Message) -> Result<Vec<McpCommand>, Fault> {
 fn missing(method: &str, param: Param) -> Fault {
     use crate::protocol::mcp::codec::envelope::names::Names;
     Fault::new(StatusCode::OK, INVALID_PARAMS, format!("{method} needs params.{}", param.name()))
+}
+
+/// Who asks for tasks in the modern era has said that it can.
+fn check_tasks(message: &Message) -> Result<(), Fault> {
+    let Some(capabilities) = message.meta(Meta::ClientCapabilities) else { return Ok(()) };
+    let capabilities = Json::parse(capabilities.raw, DEPTH).ok();
+    let extensions = capabilities.as_ref().and_then(|capabilities| capabilities.member("extensions"));
+    if extensions.and_then(|extensions| extensions.member(TASKS)).is_some() {
+        return Ok(());
+    }
+    let fault = Fault::new(StatusCode::BAD_REQUEST, NO_CAPABILITY, "tasks are for clients that declare them");
+    Err(Fault {
+        data: Some(r#"{"requiredCapabilities":{"extensions":{"io.modelcontextprotocol/tasks":{}}}}"#),
+        ..fault
+    })
 }
 
 /// The answer for a task that is not the caller's, or that there is not: they look alike.

@@ -26,6 +26,20 @@ const METHOD: HeaderName = HeaderName::from_static("mcp-method");
 const NAME: HeaderName = HeaderName::from_static("mcp-name");
 /// JSON-RPC's code for parameters that are wrong.
 pub const INVALID_PARAMS: i32 = -32602;
+/// JSON-RPC's code for a method that there is not.
+pub const NO_METHOD: i32 = -32601;
+/// Requests of the legacy era that the modern one does not have: each is answered as unknown, whatever else is wrong with it, so that a target
+/// that still serves one is not asked.
+const REMOVED: [&str; 8] = [
+    "initialize",
+    "logging/setLevel",
+    "ping",
+    "resources/subscribe",
+    "resources/unsubscribe",
+    "roots/list",
+    "tasks/list",
+    "tasks/result",
+];
 /// MCP's code for headers that do not say what the body says.
 const HEADER_MISMATCH: i32 = -32020;
 
@@ -98,12 +112,15 @@ fn check_modern(headers: &HeaderMap, message: &Message, version: Option<&str>) -
             "params._meta must hold io.modelcontextprotocol/protocolVersion and …/clientCapabilities";
         return Err(Fault::new(StatusCode::BAD_REQUEST, INVALID_PARAMS, detail));
     }
+    let method = message.method();
+    if message.kind() == Kind::Request && method.as_deref().is_some_and(|method| REMOVED.contains(&method)) {
+        return Err(Fault::new(StatusCode::NOT_FOUND, NO_METHOD, "Method not found"));
+    }
     if let Some(version) = version
         && one(headers, &VERSION)? != Some(version)
     {
         return Err(mismatch("MCP-Protocol-Version must say the version of params._meta"));
     }
-    let method = message.method();
     let told = one(headers, &METHOD)?;
     if told != method.as_deref() && (told.is_some() || message.kind() == Kind::Request) {
         return Err(mismatch("Mcp-Method must say the method of the body"));

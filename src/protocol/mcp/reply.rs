@@ -18,10 +18,9 @@ use crate::domain::RequestId;
 use crate::domain::json::push_string;
 use crate::protocol::mcp::era::Era;
 use crate::protocol::mcp::era::INVALID_PARAMS;
+use crate::protocol::mcp::era::NO_METHOD;
 use crate::protocol::web::body::ReplyBody;
 
-/// JSON-RPC's code for a method that there is not.
-const NO_METHOD: i32 = -32601;
 /// The code of older versions for a resource that there is not.
 const NO_RESOURCE: i32 = -32002;
 
@@ -34,12 +33,14 @@ pub struct Fault {
     pub code: i32,
     /// For the person behind the client.
     pub detail: String,
+    /// What the protocol wants beside, as JSON.
+    pub data: Option<&'static str>,
 }
 
 impl Fault {
     /// A fault with its words.
     pub fn new(status: StatusCode, code: i32, detail: impl Into<String>) -> Self {
-        Self { status, code, detail: detail.into() }
+        Self { status, code, detail: detail.into(), data: None }
     }
 
     /// The error of it. `id` is JSON as it came; `None`: it could not be read, which only the older era writes as `null`.
@@ -47,6 +48,10 @@ impl Fault {
         let mut out = begin(era, id);
         let _infallible = write!(out, "\"error\":{{\"code\":{},\"message\":", self.code);
         push_string(&self.detail, &mut out);
+        if let Some(data) = self.data {
+            out.push_str(",\"data\":");
+            out.push_str(data);
+        }
         out.push_str("}}");
         out.into()
     }
@@ -118,9 +123,8 @@ pub fn refusal(
     request: RequestId,
 ) -> (StatusCode, Bytes) {
     let hides = denied.code == DenyCode::Denied;
-    let hidden = |code, text: String| {
-        (StatusCode::OK, Fault { status: StatusCode::OK, code, detail: text }.body(era, Some(id)))
-    };
+    let hidden =
+        |code, text: String| (StatusCode::OK, Fault::new(StatusCode::OK, code, text).body(era, Some(id)));
     match asked {
         Asked::HiddenTool(name) if hides => return hidden(INVALID_PARAMS, format!("Unknown tool: {name}")),
         Asked::HiddenPrompt(name) if hides => {

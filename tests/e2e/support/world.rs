@@ -69,6 +69,8 @@ pub struct World {
     api: Option<Process>,
     /// The database and the port where the gateway serves it, in a world that has one.
     pub database: Option<Database>,
+    /// One more variable of the gateway's environment.
+    variable: Option<(&'static str, &'static str)>,
 }
 
 impl World {
@@ -100,7 +102,17 @@ impl World {
     }
 
     fn bare(folder: tempfile::TempDir, port: u16, api_port: u16, issuer_port: u16) -> Self {
-        Self { folder, port, api_port, issuer_port, gateway: None, issuer: None, api: None, database: None }
+        Self {
+            folder,
+            port,
+            api_port,
+            issuer_port,
+            gateway: None,
+            issuer: None,
+            api: None,
+            database: None,
+            variable: None,
+        }
     }
 
     /// Provider, a database and the gateway before it; no API.
@@ -108,6 +120,16 @@ impl World {
         let mut world = Self::bare(tempfile::tempdir().unwrap(), free_port(), free_port(), free_port());
         world.start_issuer();
         world.database = Some(database);
+        world.write_config(rules);
+        world.start();
+        world
+    }
+
+    /// Provider and gateway before a target that the rules name, with a variable of its own; no API.
+    pub fn with_server(rules: &str, variable: (&'static str, &'static str)) -> Self {
+        let mut world = Self::bare(tempfile::tempdir().unwrap(), free_port(), free_port(), free_port());
+        world.variable = Some(variable);
+        world.start_issuer();
         world.write_config(rules);
         world.start();
         world
@@ -194,6 +216,7 @@ inject = "bearer:env:CRM_TOKEN"
             .env("CRM_TOKEN", API_TOKEN)
             .env("DB_PASSWORD", DATABASE_PASSWORD)
             .env("HOME", self.folder.path())
+            .envs(self.variable)
             .env_remove("HOOPCTL_CONFIG");
         command
     }
