@@ -303,7 +303,7 @@ fn targets(checks: &mut Checks, place: &Place, config: &Config, running: bool) {
                 checks.wrong(&what, format!("{upstream}: {error}"), "check the target and the way there");
             }
         }
-        if let Some(source) = connection.inject.source() {
+        for source in connection.secrets() {
             credential(checks, &what, source);
         }
     }

@@ -109,6 +109,7 @@ pub fn run(terminal: Terminal, place: &Place, args: &OpenArgs) -> Outcome {
         port: gateway.port,
         base_path: "".into(),
         program: None,
+        certificate: None,
     };
     access::runtime()?.block_on(LocalSet::new().run_until(async {
         // A variable of this process cannot be set any more: better said now than to each client.

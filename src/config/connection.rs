@@ -13,6 +13,7 @@ use crate::config::reader::Value;
 use crate::config::url;
 use crate::config::url::UrlFault;
 use crate::config::value::DAY;
+use crate::domain::connection::ClientCertificate;
 use crate::domain::connection::Connection;
 use crate::domain::connection::ConnectionLimits;
 use crate::domain::connection::ConnectionName;
@@ -66,6 +67,14 @@ fn read_table(table: &mut Table<'_>) -> Option<Connection> {
         value.problem(problem, hint.to_owned());
     }
     let inject = inject?;
+    if let (Some(value), Injection::Certificate { .. }, None) =
+        (&inject_value, &inject, &upstream.certificate)
+    {
+        value.problem(
+            "no certificate in upstream to log in with",
+            "write upstream = \"postgres://HOST/DATABASE?sslcert=FILE&sslkey=SRC\"".to_owned(),
+        );
+    }
     if inject.source().is_some() && !upstream.tls && !is_loopback(&upstream) {
         let (problem, hint) = match upstream.protocol {
             Protocol::Http | Protocol::Mcp => (
@@ -152,6 +161,7 @@ fn key_of<'d>(
 
 fn upstream(value: &Value<'_>) -> Option<Upstream> {
     let text = value.url_text()?;
+    let mut named = None;
     let web = |protocol, text: &str| {
         url::parse(text).map(|url| Upstream {
             protocol,
@@ -164,16 +174,21 @@ fn upstream(value: &Value<'_>) -> Option<Upstream> {
                 _ => url.path.trim_end_matches('/').into(),
             },
             program: None,
+            certificate: None,
         })
     };
     let read = if let Some(rest) = url::postgres::rest(text) {
-        url::postgres::parse(rest).map(|url| Upstream {
-            protocol: Protocol::Postgres,
-            tls: url.tls,
-            host: url.host.into(),
-            port: url.port,
-            base_path: format!("/{}", url.database).into(),
-            program: None,
+        url::postgres::parse(rest).map(|url| {
+            named = url.certificate;
+            Upstream {
+                protocol: Protocol::Postgres,
+                tls: url.tls,
+                host: url.host.into(),
+                port: url.port,
+                base_path: format!("/{}", url.database).into(),
+                program: None,
+                certificate: None,
+            }
         })
     } else if let Some(rest) = url::program::rest(text) {
         // Its arguments are no place for a secret, but people put them there.
@@ -185,13 +200,14 @@ fn upstream(value: &Value<'_>) -> Option<Upstream> {
             port: 0,
             base_path: "".into(),
             program: Some(program),
+            certificate: None,
         })
     } else if let Some(rest) = url::mcp_rest(text) {
         web(Protocol::Mcp, rest)
     } else {
         web(Protocol::Http, text)
     };
-    read.map_err(|fault| {
+    let read = read.map_err(|fault| {
         let hint = match &fault {
             UrlFault::Later { .. } | UrlFault::Scheme => Some(UPSTREAM_HINT),
             UrlFault::UserInfo if url::postgres::rest(text).is_some() => {
@@ -204,8 +220,16 @@ fn upstream(value: &Value<'_>) -> Option<Upstream> {
             _ => fault.to_string(),
         };
         value.problem(problem, hint.map(str::to_owned));
-    })
-    .ok()
+    });
+    let upstream = read.ok()?;
+    let certificate = match named {
+        Some((file, key)) => {
+            let (file, key) = (value.file_in(&file), value.secret_in(&key));
+            Some(ClientCertificate { file: file?, key: key? })
+        }
+        None => None,
+    };
+    Some(Upstream { certificate, ..upstream })
 }
 
 fn limits(table: &mut Table<'_>, spoken: Option<Spoken>) -> ConnectionLimits {

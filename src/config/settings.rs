@@ -51,6 +51,10 @@ pub struct GatewayLimits {
     pub uri: usize,
     /// Open TCP connections of all clients. Default 10,000.
     pub streams: usize,
+    /// Open streams of one address that have not logged in. PostgreSQL only. Default 256.
+    pub logins: usize,
+    /// Failed logins of one address within a minute. PostgreSQL only. Default 120.
+    pub failed_logins: u32,
     /// Open sessions of one principal. Default 64.
     pub sessions: usize,
     /// Requests per second of one principal on all connections together; bursts of as many. Default none.
@@ -78,6 +82,8 @@ impl Default for GatewayLimits {
             headers: 100,
             uri: 16 << 10,
             streams: 10_000,
+            logins: 256,
+            failed_logins: 120,
             sessions: 64,
             rate: None,
         }
@@ -192,6 +198,11 @@ fn gateway_limits(table: &mut Table<'_>) -> GatewayLimits {
             .take("streams")
             .and_then(|value| value.whole(1..=1_000_000))
             .unwrap_or(default.streams),
+        logins: table.take("logins").and_then(|value| value.whole(1..=1_000_000)).unwrap_or(default.logins),
+        failed_logins: table
+            .take("failed_logins")
+            .and_then(|value| value.whole(1..=1_000_000))
+            .unwrap_or(default.failed_logins),
         sessions: table
             .take("sessions")
             .and_then(|value| value.whole(1..=100_000))

@@ -22,12 +22,16 @@ pub(super) struct HttpUrl {
 /// Why a text is no address that can be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(super) enum UrlFault {
+    #[error("sslcert and sslkey in the URL, but sslmode=disable: only TLS shows a certificate")]
+    CertificateWithoutTls,
     #[error("not the name of a database in the URL")]
     Database,
-    #[error("a query (?…) in the URL that is not sslmode=verify-full or sslmode=disable")]
+    #[error("a query (?…) in the URL that is not made of sslmode, sslcert and sslkey, each once")]
     DatabaseQuery,
     #[error("a fragment (#…) in the URL")]
     Fragment,
+    #[error("one of sslcert and sslkey in the URL without the other")]
+    HalfCertificate,
     #[error("not a host name or IP address in the URL")]
     Host,
     #[error("{scheme} is not supported by this version of hoopctl")]
@@ -68,8 +72,12 @@ impl UrlFault {
                 "accepted: 1 to 63 bytes of UTF-8 without control characters; all but letters, digits and -._~ as %XX"
             }
             Self::DatabaseQuery => {
-                "accepted: ?sslmode=verify-full, which is the default, or ?sslmode=disable"
+                "accepted: ?sslmode=verify-full, which is the default, or ?sslmode=disable; sslcert=FILE&sslkey=SRC, where SRC is env:NAME, file:PATH, store:KEY or exec:COMMAND; all but letters, digits and -._~/: as %XX"
             }
+            Self::HalfCertificate => {
+                "accepted: sslcert=FILE&sslkey=SRC, where SRC is env:NAME, file:PATH, store:KEY or exec:COMMAND"
+            }
+            Self::CertificateWithoutTls => "take sslmode out, or sslcert and sslkey",
             Self::NoDatabase => "accepted: postgres://HOST/DATABASE, with :PORT",
             Self::Unproven { .. } => {
                 "accepted: sslmode=verify-full, which is the default (ca_file names an authority of your own), or sslmode=disable"

@@ -217,6 +217,11 @@ impl<'d> Value<'d> {
         self.resolve(Path::new(self.text()?))
     }
 
+    /// A file that is named in a part of this value.
+    pub(super) fn file_in(&self, text: &str) -> Option<PathBuf> {
+        self.resolve(Path::new(text))
+    }
+
     fn resolve(&self, path: &Path) -> Option<PathBuf> {
         if path.is_absolute() {
             return Some(path.to_owned());

@@ -145,6 +145,17 @@ pub struct Upstream {
     pub base_path: Arc<str>,
     /// The program that is started as the target and speaks on its standard streams; `None`: there is an address. MCP only.
     pub program: Option<Program>,
+    /// What the gateway proves itself with in the TLS handshake, if the target asks for that. PostgreSQL only. Default none.
+    pub certificate: Option<ClientCertificate>,
+}
+
+/// A certificate that the gateway shows a target, with its key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClientCertificate {
+    /// `sslcert`: the chain, a PEM file. It is read anew for each stream.
+    pub file: PathBuf,
+    /// `sslkey`: the private key, PEM.
+    pub key: SecretRef,
 }
 
 impl Upstream {
@@ -195,21 +206,31 @@ impl fmt::Display for Upstream {
         write!(f, "{scheme}://{}", self.authority())?;
         match self.protocol {
             Protocol::Http | Protocol::Mcp => f.write_str(&self.base_path)?,
-            Protocol::Postgres => write!(f, "/{}", Encoded(self.database()))?,
+            Protocol::Postgres => write!(f, "/{}", Encoded { text: self.database(), kept: b"" })?,
         }
-        f.write_str(mode)
+        f.write_str(mode)?;
+        let Some(ClientCertificate { file, key }) = &self.certificate else { return Ok(()) };
+        let (file, key) = (file.display().to_string(), key.to_string());
+        let kept = b"/:";
+        let [file, key] = [file.as_str(), key.as_str()].map(|text| Encoded { text, kept });
+        let mark = if mode.is_empty() { '?' } else { '&' };
+        write!(f, "{mark}sslcert={file}&sslkey={key}")
     }
 }
 
-/// A text as one segment of a path (RFC 3986, section 2): all but letters, digits and `-._~` is written `%XX`.
-struct Encoded<'a>(&'a str);
+/// A text as a part of a URL (RFC 3986, section 2): all but letters, digits, `-._~` and what is kept is written `%XX`.
+struct Encoded<'a> {
+    text: &'a str,
+    kept: &'static [u8],
+}
 
 impl fmt::Display for Encoded<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.bytes().try_for_each(|byte| match byte {
+        self.text.bytes().try_for_each(|byte| match byte {
             b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
                 f.write_char(char::from(byte))
             }
+            own if self.kept.contains(&own) => f.write_char(char::from(own)),
             other => write!(f, "%{other:02X}"),
         })
     }
@@ -227,6 +248,11 @@ pub enum Injection {
     },
     /// `bearer:SRC`: `Authorization: Bearer …` (RFC 6750).
     Bearer(SecretRef),
+    /// `certificate:USER`: a database's login by the certificate of the upstream alone.
+    Certificate {
+        /// The user.
+        user: String,
+    },
     /// `env:NAME:SRC`: a variable in the environment of a program.
     Env {
         /// The variable's name.
@@ -261,7 +287,7 @@ impl Injection {
             | Self::Bearer(source)
             | Self::Env { value: source, .. }
             | Self::Header { value: source, .. } => Some(source),
-            Self::None => None,
+            Self::Certificate { .. } | Self::None => None,
         }
     }
 }
@@ -271,6 +297,7 @@ impl fmt::Display for Injection {
         match self {
             Self::Basic { user, password } => write!(f, "basic:{user}:{password}"),
             Self::Bearer(source) => write!(f, "bearer:{source}"),
+            Self::Certificate { user } => write!(f, "certificate:{user}"),
             Self::Env { name, value } => write!(f, "env:{name}:{value}"),
             Self::Header { name, value } => write!(f, "header:{name}:{value}"),
             Self::None => f.write_str("none"),
@@ -384,4 +411,12 @@ pub struct Connection {
     pub database: DatabaseOptions,
     /// What only MCP servers have; the defaults for every other protocol.
     pub mcp: McpOptions,
+}
+
+impl Connection {
+    /// The sources of all secrets that the gateway needs at the target: what it injects, and the key of its certificate.
+    pub fn secrets(&self) -> impl Iterator<Item = &SecretRef> {
+        let key = self.upstream.certificate.as_ref().map(|certificate| &certificate.key);
+        self.inject.source().into_iter().chain(key)
+    }
 }

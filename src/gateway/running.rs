@@ -13,6 +13,7 @@ use crate::approval::Approvals;
 use crate::config;
 use crate::config::Config;
 use crate::config::Entities;
+use crate::config::GatewayLimits;
 use crate::config::Problems;
 use crate::domain::Connection;
 use crate::domain::Origin;
@@ -202,25 +203,18 @@ fn restart_needed(old: &Config, new: &Config) -> Vec<String> {
         ("gateway.postgres_listen", old.gateway.postgres_listen != new.gateway.postgres_listen),
         ("gateway.tls", old.gateway.tls.is_some() != new.gateway.tls.is_some()),
         ("gateway.workers", old.gateway.workers != new.gateway.workers),
-        (
-            "gateway.limits",
-            (
-                old.gateway.limits.header_block,
-                old.gateway.limits.headers,
-                old.gateway.limits.uri,
-                old.gateway.limits.streams,
-            ) != (
-                new.gateway.limits.header_block,
-                new.gateway.limits.headers,
-                new.gateway.limits.uri,
-                new.gateway.limits.streams,
-            ),
-        ),
+        ("gateway.limits", standing(&old.gateway.limits) != standing(&new.gateway.limits)),
         ("admin.socket", old.admin.socket != new.admin.socket),
         ("storage", old.storage != new.storage),
         ("dev_issuer", old.dev_issuer != new.dev_issuer),
     ];
     checks.into_iter().filter(|(_, changed)| *changed).map(|(key, _)| key.to_owned()).collect()
+}
+
+/// The limits without those that a reload changes.
+fn standing(limits: &GatewayLimits) -> GatewayLimits {
+    let by_reload = GatewayLimits::default();
+    GatewayLimits { sessions: by_reload.sessions, rate: by_reload.rate, ..limits.clone() }
 }
 
 #[cfg(test)]
@@ -241,6 +235,11 @@ mod tests {
             assert_eq!(restart_needed(old, new), ["gateway.postgres_listen"]);
         }
         assert_eq!(restart_needed(&one, &one), [""; 0]);
+        for limit in ["headers", "streams", "logins", "failed_logins"] {
+            let limited = of(&format!("limits = {{ {limit} = 77 }}"));
+            assert_eq!(restart_needed(&none, &limited), ["gateway.limits"], "{limit}");
+        }
+        assert_eq!(restart_needed(&none, &of("limits = { sessions = 7, rate = 7 }")), [""; 0]);
         assert_eq!(restart_needed(&none, &of("listen = \"127.0.0.1:1\"")), ["gateway.listen"]);
     }
 }

@@ -58,6 +58,8 @@ use crate::store::Store;
 use crate::store::View;
 use crate::store::lock_data_dir;
 use crate::transport::listen::listen;
+use crate::transport::strangers::Bounds;
+use crate::transport::strangers::Strangers;
 
 /// How often recordings are pruned.
 const PRUNE_EVERY: Duration = Duration::from_hours(1);
@@ -90,6 +92,7 @@ pub async fn run(options: RunOptions) -> Result<(), GatewayError> {
         mcp: McpShared::default(),
         public_url: config.gateway.public_url.clone(),
         targets: Targets::default(),
+        strangers: Strangers::new(Bounds { open: limits.logins, failed: limits.failed_logins }),
     };
     let workers = Workers::start(threads, &settings)?;
     let socket =

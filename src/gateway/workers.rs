@@ -31,6 +31,7 @@ use crate::protocol::web::Probe;
 use crate::protocol::web::WebService;
 use crate::transport::listen::OpenStream;
 use crate::transport::listen::OpenStreams;
+use crate::transport::strangers::Strangers;
 use crate::transport::stream::Stream;
 
 /// How many accepted streams may wait for one thread.
@@ -61,6 +62,8 @@ pub struct WorkerSettings {
     pub public_url: Option<String>,
     /// What is known of the catalogues of databases, for all threads.
     pub targets: Targets,
+    /// Clients of PostgreSQL that have not logged in, for all threads.
+    pub strangers: Strangers,
 }
 
 /// By which listener a client came.
@@ -174,10 +177,12 @@ async fn work(
     open: OpenStreams,
     draining: watch::Receiver<bool>,
 ) {
-    let WorkerSettings { gate, limits, probe, tls, dev, judge, cancels, mcp, public_url, targets } = settings;
+    let WorkerSettings { gate, limits, probe, tls, dev, judge, cancels, mcp, public_url, targets, strangers } =
+        settings;
     // It ends with the thread's other tasks.
     tokio::task::spawn_local(web::sweep(gate.clone()));
-    let databases = Rc::new(PostgresService::new(gate.clone(), judge, cancels, targets, Arc::clone(&tls)));
+    let databases =
+        Rc::new(PostgresService::new(gate.clone(), judge, cancels, targets, strangers, Arc::clone(&tls)));
     let apps: Vec<Box<dyn App>> = vec![
         Box::new(HttpApp::new(gate.clone(), open)),
         Box::new(McpApp::new(gate.clone(), mcp, public_url)),

@@ -353,6 +353,7 @@ fn connection(name: &str) -> crate::domain::Connection {
             port: 80,
             base_path: "".into(),
             program: None,
+            certificate: None,
         },
         inject: crate::domain::Injection::None,
         tags: std::collections::BTreeMap::new(),

@@ -9,6 +9,7 @@ use crate::domain::Denied;
 use crate::domain::DenyCode;
 use crate::domain::Injection;
 use crate::domain::Secret;
+use crate::domain::SecretRef;
 use crate::mask::Needles;
 use crate::pipeline::Gate;
 use crate::pipeline::snapshot::Governed;
@@ -18,7 +19,9 @@ const SHORTEST: usize = 4;
 
 /// A credential, ready to use.
 pub struct Credential {
-    secret: Arc<Secret>,
+    secret: Option<Arc<Secret>>,
+    /// Of the certificate that the target may ask for.
+    key: Option<Arc<Secret>>,
     header: String,
     value: Zeroizing<Vec<u8>>,
     echoes: Arc<Needles>,
@@ -36,9 +39,10 @@ impl Credential {
         (&self.header, &self.value)
     }
 
-    /// What the target wants to know, as it is: for protocols whose login is no header, and for programs.
-    pub fn secret(&self) -> &Arc<Secret> {
-        &self.secret
+    /// What the target wants to know, as it is: for protocols whose login is no header, and for programs. `None`: nothing but a
+    /// certificate.
+    pub fn secret(&self) -> Option<&Arc<Secret>> {
+        self.secret.as_ref()
     }
 
     /// What to look for in replies.
@@ -46,17 +50,19 @@ impl Credential {
         &self.echoes
     }
 
-    fn is_made_of(&self, secret: &Arc<Secret>) -> bool {
-        Arc::ptr_eq(&self.secret, secret) || self.secret.expose() == secret.expose()
+    fn is_made_of(&self, secret: Option<&Arc<Secret>>, key: Option<&Arc<Secret>>) -> bool {
+        is_same(self.secret.as_ref(), secret) && is_same(self.key.as_ref(), key)
     }
 
-    fn new(injection: &Injection, secret: &Arc<Secret>) -> Option<Self> {
-        let plain = secret.expose();
+    fn new(injection: &Injection, secret: Option<Arc<Secret>>, key: Option<Arc<Secret>>) -> Self {
+        let plain = secret.as_ref().map(|secret| secret.expose()).unwrap_or_default();
         let base64 = |bytes: &[u8]| base64::prelude::BASE64_STANDARD.encode(bytes).into_bytes();
         let (header, value) = match injection {
-            Injection::None => return None,
-            // Neither a database's login nor a variable of a program is a header.
-            Injection::Password { .. } | Injection::Env { .. } => ("", Vec::new()),
+            // Neither a database's login nor a certificate nor a variable of a program is a header.
+            Injection::Certificate { .. }
+            | Injection::Env { .. }
+            | Injection::None
+            | Injection::Password { .. } => ("", Vec::new()),
             Injection::Bearer(_) => ("authorization", [b"Bearer ", plain].concat()),
             Injection::Basic { user, .. } => {
                 let pair = Zeroizing::new([user.as_bytes(), b":", plain].concat());
@@ -64,46 +70,87 @@ impl Credential {
             }
             Injection::Header { name, .. } => (name.as_str(), plain.to_vec()),
         };
+        // A key is sent nowhere, so nobody can echo it.
         let mut needles = Needles::shapes(plain);
         if let Injection::Basic { user, .. } = injection {
             needles.extend(Needles::shapes(&Zeroizing::new([user.as_bytes(), b":", plain].concat())));
         }
         let value = Zeroizing::new(value);
-        Some(Self {
-            secret: Arc::clone(secret),
-            header: header.to_owned(),
-            value,
-            echoes: Needles::new(&needles),
-        })
+        Self { header: header.to_owned(), value, echoes: Needles::new(&needles), secret, key }
+    }
+}
+
+fn is_same(one: Option<&Arc<Secret>>, other: Option<&Arc<Secret>>) -> bool {
+    match (one, other) {
+        (Some(one), Some(other)) => Arc::ptr_eq(one, other) || one.expose() == other.expose(),
+        (None, None) => true,
+        _ => false,
+    }
+}
+
+impl Governed {
+    /// The key of the certificate that the target may ask for, as it was for the last login.
+    pub fn certificate_key(&self) -> Option<Arc<Secret>> {
+        self.credential.load().as_ref()?.key.clone()
     }
 }
 
 impl Gate {
     /// The credential of a connection as it is now; `None` for a target that asks for none.
     pub(super) async fn credential(&self, governed: &Governed) -> Result<Option<Arc<Credential>>, Denied> {
-        let injection = &governed.connection.inject;
-        let Some(source) = injection.source() else { return Ok(None) };
-        let secret = match self.0.vault.cached(source) {
-            Some(secret) => secret,
-            None => self.0.vault.resolve(source).await.map_err(|error| {
-                tracing::error!(connection = %governed.connection.name, %error, "the target's credential is not to be had");
-                Denied::new(DenyCode::UpstreamCredential, "the gateway cannot log in at the target; tell its operator")
-            })?,
+        let connection = &governed.connection;
+        let key = match &connection.upstream.certificate {
+            Some(certificate) => Some(self.secret(governed, &certificate.key).await?),
+            None => None,
         };
-        if secret.expose().len() < SHORTEST {
-            tracing::error!(connection = %governed.connection.name, "the target's credential is too short to be kept out of replies");
-            return Err(Denied::new(
-                DenyCode::UpstreamCredential,
-                "the gateway cannot log in at the target; tell its operator",
-            ));
+        let secret = match connection.inject.source() {
+            Some(source) => Some(self.secret(governed, source).await?),
+            None => None,
+        };
+        if secret.is_none() && key.is_none() {
+            return Ok(None);
         }
-        if let Some(ready) = governed.credential.load_full().filter(|ready| ready.is_made_of(&secret)) {
+        if secret.as_ref().is_some_and(|secret| secret.expose().len() < SHORTEST) {
+            tracing::error!(connection = %connection.name, "the target's credential is too short to be kept out of replies");
+            return Err(no_login());
+        }
+        let known = governed.credential.load_full();
+        if let Some(ready) = known.filter(|ready| ready.is_made_of(secret.as_ref(), key.as_ref())) {
             return Ok(Some(ready));
         }
-        let ready = Credential::new(injection, &secret).map(Arc::new);
-        governed.credential.store(ready.clone());
-        Ok(ready)
+        let ready = Arc::new(Credential::new(&connection.inject, secret, key));
+        governed.credential.store(Some(Arc::clone(&ready)));
+        Ok(Some(ready))
     }
+
+    /// The credential as its sources give it anew, after the target has refused `old`; `None`: it is still that one.
+    pub(super) async fn credential_instead(
+        &self,
+        governed: &Governed,
+        old: &Credential,
+    ) -> Result<Option<Arc<Credential>>, Denied> {
+        for source in governed.connection.secrets() {
+            for secret in old.secret.iter().chain(&old.key) {
+                self.0.vault.forget_if(source, secret);
+            }
+        }
+        let now = self.credential(governed).await?;
+        Ok(now.filter(|now| !now.is_made_of(old.secret.as_ref(), old.key.as_ref())))
+    }
+
+    async fn secret(&self, governed: &Governed, source: &SecretRef) -> Result<Arc<Secret>, Denied> {
+        if let Some(secret) = self.0.vault.cached(source) {
+            return Ok(secret);
+        }
+        self.0.vault.resolve(source).await.map_err(|error| {
+            tracing::error!(connection = %governed.connection.name, %error, "the target's credential is not to be had");
+            no_login()
+        })
+    }
+}
+
+fn no_login() -> Denied {
+    Denied::new(DenyCode::UpstreamCredential, "the gateway cannot log in at the target; tell its operator")
 }
 
 #[cfg(test)]
@@ -112,19 +159,39 @@ mod tests {
 
     #[test]
     fn each_injection_makes_its_header() {
-        let secret = || Arc::new(Secret::new(b"s3cret/+".to_vec()));
+        let secret = || Some(Arc::new(Secret::new(b"s3cret/+".to_vec())));
         let source = "env:X".parse().unwrap();
-        let bearer = Credential::new(&Injection::Bearer(source), &secret()).unwrap();
+        let bearer = Credential::new(&Injection::Bearer(source), secret(), None);
         assert_eq!(bearer.header(), ("authorization", &b"Bearer s3cret/+"[..]));
         let basic = Injection::Basic { user: "bot".into(), password: "env:X".parse().unwrap() };
         assert_eq!(
-            Credential::new(&basic, &secret()).unwrap().header(),
+            Credential::new(&basic, secret(), None).header(),
             ("authorization", &b"Basic Ym90OnMzY3JldC8r"[..])
         );
         let header = Injection::Header { name: "x-api-key".into(), value: "env:X".parse().unwrap() };
-        assert_eq!(Credential::new(&header, &secret()).unwrap().header(), ("x-api-key", &b"s3cret/+"[..]));
+        assert_eq!(Credential::new(&header, secret(), None).header(), ("x-api-key", &b"s3cret/+"[..]));
         let variable = Injection::Env { name: "TOKEN".into(), value: "env:X".parse().unwrap() };
-        let variable = Credential::new(&variable, &secret()).unwrap();
-        assert_eq!((variable.header(), variable.secret().expose()), (("", &b""[..]), &b"s3cret/+"[..]));
+        let variable = Credential::new(&variable, secret(), None);
+        assert_eq!(variable.header(), ("", &b""[..]));
+        assert_eq!(variable.secret().unwrap().expose(), &b"s3cret/+"[..]);
+    }
+
+    #[test]
+    fn a_credential_is_made_anew_when_any_part_of_it_changes() {
+        let secret = |text: &str| Some(Arc::new(Secret::new(text.as_bytes().to_vec())));
+        let injection = Injection::Password { user: "svc".into(), password: "env:X".parse().unwrap() };
+        let made = Credential::new(&injection, secret("pass"), secret("key"));
+        let is = |one: Option<Arc<Secret>>, other: Option<Arc<Secret>>| {
+            made.is_made_of(one.as_ref(), other.as_ref())
+        };
+        assert!(is(secret("pass"), secret("key")));
+        for (one, other) in
+            [("pass", None), ("other", Some("key")), ("pass", Some("other")), ("key", Some("pass"))]
+        {
+            assert!(!is(secret(one), other.and_then(secret)), "{one} {other:?}");
+        }
+        assert!(!is(None, secret("key")));
+        let alone = Credential::new(&Injection::Certificate { user: "svc".into() }, None, secret("key"));
+        assert!(alone.secret().is_none() && alone.header() == ("", b""));
     }
 }

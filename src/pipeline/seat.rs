@@ -133,7 +133,15 @@ impl Seat {
         self.gate.credential(&self.governed()).await
     }
 
-    /// The same, for a task that outlives the seat.
+    /// The credential as its sources give it anew, after the target has refused `old`; `None`: it is still that one.
+    ///
+    /// # Errors
+    /// It is not to be had.
+    pub async fn credential_instead(&self, old: &Credential) -> Result<Option<Arc<Credential>>, Denied> {
+        self.gate.credential_instead(&self.governed(), old).await
+    }
+
+    /// The credential, for a task that outlives the seat.
     pub fn credential_of(
         &self,
         governed: &Arc<Governed>,

@@ -41,6 +41,7 @@ pub(crate) fn connection(name: &str, host: &str) -> Connection {
             port: 80,
             base_path: "".into(),
             program: None,
+            certificate: None,
         },
         inject: Injection::None,
         tags: std::collections::BTreeMap::new(),
@@ -179,6 +180,7 @@ fn database(name: &str) -> Connection {
             port: 5432,
             base_path: "/app".into(),
             program: None,
+            certificate: None,
             ..http.upstream
         },
         ..http

@@ -51,6 +51,7 @@ pub(super) fn connection(name: &str, tags: &[(&str, &str)]) -> Connection {
             port: 80,
             base_path: "".into(),
             program: None,
+            certificate: None,
         },
         inject: Injection::None,
         tags: tags.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect(),

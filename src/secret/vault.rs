@@ -91,6 +91,16 @@ impl Vault {
         }
     }
 
+    /// Forgets what was read of a source if it is this secret, which does not hold any more: the next use looks again.
+    pub fn forget_if(&self, source: &SecretRef, stale: &Secret) {
+        let Some(entry) = self.known(source) else { return };
+        let is_stale =
+            |found: &Found| matches!(&found.result, Ok(secret) if secret.expose() == stale.expose());
+        if entry.last().as_ref().is_some_and(is_stale) {
+            entry.keep(None);
+        }
+    }
+
     /// Forgets everything that was read: the next use of each source looks again.
     pub fn forget_all(&self) {
         self.entries.write().unwrap_or_else(PoisonError::into_inner).clear();

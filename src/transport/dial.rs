@@ -121,6 +121,7 @@ mod tests {
             port: listener.local_addr().unwrap().port(),
             base_path: "".into(),
             program: None,
+            certificate: None,
         };
         assert!(connect(&address).await.is_ok());
         let program = Some(Program { name: "server".into(), args: Vec::new() });

@@ -1,8 +1,10 @@
 //! Streams of bytes: listening, dialling, TLS, and fetching small documents. Knows no token and no policy.
 
+pub mod certificate;
 pub mod dial;
 pub mod fetch;
 pub mod listen;
 pub mod local;
+pub mod strangers;
 pub mod stream;
 pub mod tls;

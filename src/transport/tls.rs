@@ -12,6 +12,8 @@ use rustls::pki_types::CertificateDer;
 use rustls::pki_types::PrivateKeyDer;
 use rustls::pki_types::pem::PemObject;
 
+use crate::transport::certificate::OwnCertificate;
+
 /// Why no TLS settings could be made.
 #[derive(Debug, thiserror::Error)]
 pub enum TlsError {
@@ -36,8 +38,16 @@ pub enum TlsError {
     #[error("the certificate file holds no certificate in PEM form")]
     NoCertificate,
     /// The private key cannot be read.
-    #[error("the key file holds no private key in PEM form")]
+    #[error("the key file holds no private key in PEM form, or one that is encrypted")]
     NoKey,
+    /// The file of a certificate cannot be read.
+    #[error("cannot read the certificate in {path}")]
+    ReadCertificate {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
     /// The certificate and key do not make a server, or the cryptography does not fit.
     #[error("the certificate and key cannot be used")]
     Refused(#[source] rustls::Error),
@@ -55,15 +65,30 @@ pub fn provider() -> Arc<CryptoProvider> {
 /// # Errors
 /// A file that cannot be read or holds no certificate, and a machine without authorities.
 pub fn client_config(ca_file: Option<&Path>, alpn: &[&[u8]]) -> Result<Arc<rustls::ClientConfig>, TlsError> {
+    client_config_with(ca_file, alpn, None)
+}
+
+/// The same, and a server that asks who the client is gets to see `own`.
+///
+/// # Errors
+/// As [`client_config`].
+pub fn client_config_with(
+    ca_file: Option<&Path>,
+    alpn: &[&[u8]],
+    own: Option<&Arc<OwnCertificate>>,
+) -> Result<Arc<rustls::ClientConfig>, TlsError> {
     let roots = match ca_file {
         Some(path) => Arc::new(read_roots(path)?),
         None => platform_roots().ok_or(TlsError::NoPlatformAuthority)?,
     };
-    let mut config = rustls::ClientConfig::builder_with_provider(provider())
+    let config = rustls::ClientConfig::builder_with_provider(provider())
         .with_safe_default_protocol_versions()
         .map_err(TlsError::Refused)?
-        .with_root_certificates(roots)
-        .with_no_client_auth();
+        .with_root_certificates(roots);
+    let mut config = match own {
+        Some(own) => config.with_client_cert_resolver(Arc::<OwnCertificate>::clone(own)),
+        None => config.with_no_client_auth(),
+    };
     config.alpn_protocols = alpn.iter().map(|name| name.to_vec()).collect();
     Ok(Arc::new(config))
 }
@@ -77,13 +102,7 @@ pub fn server_config(
     key_pem: &[u8],
     alpn: &[&[u8]],
 ) -> Result<Arc<rustls::ServerConfig>, TlsError> {
-    let chain = CertificateDer::pem_slice_iter(cert_pem)
-        .collect::<Result<Vec<_>, _>>()
-        .map_err(|_pem| TlsError::NoCertificate)?;
-    if chain.is_empty() {
-        return Err(TlsError::NoCertificate);
-    }
-    let key = PrivateKeyDer::from_pem_slice(key_pem).map_err(|_pem| TlsError::NoKey)?;
+    let (chain, key) = read_pair(cert_pem, key_pem)?;
     let mut config = rustls::ServerConfig::builder_with_provider(provider())
         .with_safe_default_protocol_versions()
         .map_err(TlsError::Refused)?
@@ -92,6 +111,21 @@ pub fn server_config(
         .map_err(TlsError::Refused)?;
     config.alpn_protocols = alpn.iter().map(|name| name.to_vec()).collect();
     Ok(Arc::new(config))
+}
+
+/// A chain of certificates and the key of the first, not yet held against each other.
+pub(super) fn read_pair(
+    cert_pem: &[u8],
+    key_pem: &[u8],
+) -> Result<(Vec<CertificateDer<'static>>, PrivateKeyDer<'static>), TlsError> {
+    let chain = CertificateDer::pem_slice_iter(cert_pem)
+        .collect::<Result<Vec<_>, _>>()
+        .map_err(|_pem| TlsError::NoCertificate)?;
+    if chain.is_empty() {
+        return Err(TlsError::NoCertificate);
+    }
+    let key = PrivateKeyDer::from_pem_slice(key_pem).map_err(|_pem| TlsError::NoKey)?;
+    Ok((chain, key))
 }
 
 fn read_roots(path: &Path) -> Result<RootCertStore, TlsError> {

@@ -2,7 +2,7 @@
 //! must see the same.
 
 mod java;
-mod peer;
+pub mod peer;
 mod pgbench;
 mod recorded;
 mod rust;

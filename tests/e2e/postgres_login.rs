@@ -14,6 +14,7 @@ use hoopctl::protocol::postgres::login::Credential;
 use hoopctl::protocol::postgres::login::EndPoint;
 use hoopctl::protocol::postgres::login::Login;
 use hoopctl::protocol::postgres::login::LoginError;
+use hoopctl::protocol::postgres::login::Means;
 use hoopctl::protocol::postgres::login::Proof;
 use hoopctl::protocol::postgres::login::Ready;
 use hoopctl::protocol::postgres::login::Step;
@@ -119,7 +120,7 @@ impl Attempt<'_> {
         stream.write_all(&startup).unwrap();
         let mut sent = startup;
         let password = Arc::new(Secret::new(self.password.as_bytes().to_vec()));
-        let credential = Credential { user: self.user.to_owned(), password };
+        let credential = Credential { user: self.user.to_owned(), means: Means::Password(password) };
         let mut login = Login::new(credential, channel, self.weaker, self.version);
         loop {
             let mut head = [0; 5];

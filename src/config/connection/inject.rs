@@ -8,8 +8,7 @@ use crate::domain::connection::Injection;
 use crate::domain::connection::Protocol;
 
 const INJECT_HINT: &str = "accepted: bearer:SRC, basic:USER:SRC, header:NAME:SRC, none; SRC is env:NAME, file:PATH, store:KEY or exec:COMMAND";
-const LOGIN_HINT: &str =
-    "accepted for postgres://: password:USER:SRC; SRC is env:NAME, file:PATH, store:KEY or exec:COMMAND";
+const LOGIN_HINT: &str = "accepted for postgres://: password:USER:SRC, where SRC is env:NAME, file:PATH, store:KEY or exec:COMMAND; certificate:USER";
 const VARIABLE_HINT: &str = "accepted for mcp+stdio: env:NAME:SRC, none; NAME is a variable of the program, SRC is env:NAME, file:PATH, store:KEY or exec:COMMAND";
 /// The longest name of a database user, in bytes: a server cuts a longer one.
 const USER_MAX: usize = 63;
@@ -36,7 +35,7 @@ fn not_for(kind: &str, spoken: Spoken) -> Option<String> {
     let only = match kind {
         "bearer" | "basic" | "header" if database || spoken.program => "http://, https:// and mcp+http(s)://",
         "none" if database => "http://, https:// and MCP servers",
-        "password" if !database => return Some("password: is for postgres:// only".to_owned()),
+        "certificate" | "password" if !database => return Some(format!("{kind}: is for postgres:// only")),
         "env" if !spoken.program => return Some("env: is for mcp+stdio: only".to_owned()),
         _ => return None,
     };
@@ -64,13 +63,19 @@ pub(super) fn read(value: &Value<'_>, spoken: Option<Spoken>) -> Option<Injectio
     match kind {
         "none" if text == "none" => Some(Injection::None),
         "bearer" => value.secret_in(rest).map(Injection::Bearer),
+        "certificate" => {
+            if !is_user(rest, true) || rest.contains(':') {
+                value.secret_problem("not a user name in certificate:USER", hint());
+                return None;
+            }
+            Some(Injection::Certificate { user: rest.to_owned() })
+        }
         "basic" | "password" => {
             let Some((user, source)) = rest.split_once(':') else {
                 value.secret_problem(format!("not {kind}:USER:SRC"), hint());
                 return None;
             };
-            let too_long = kind == "password" && user.len() > USER_MAX;
-            if user.is_empty() || too_long || user.chars().any(char::is_control) {
+            if !is_user(user, kind == "password") {
                 value.secret_problem(format!("not a user name in {kind}:USER:SRC"), hint());
                 return None;
             }
@@ -109,6 +114,12 @@ pub(super) fn read(value: &Value<'_>, spoken: Option<Spoken>) -> Option<Injectio
             None
         }
     }
+}
+
+/// Whether it can be the name of a user, of a database or of another target.
+fn is_user(name: &str, of_database: bool) -> bool {
+    let too_long = of_database && name.len() > USER_MAX;
+    !name.is_empty() && !too_long && !name.chars().any(char::is_control)
 }
 
 /// A text that may be a secret: of another type it is not repeated either.

@@ -63,6 +63,79 @@ fn a_connection_to_a_database_has_the_defaults_of_the_contract_and_all_its_keys(
     );
 }
 
+const CERTIFIED: &str = "postgres://db/app?sslcert=/etc/gw.crt&sslkey=file:/etc/gw.key";
+
+#[test]
+fn a_certificate_is_named_by_a_file_and_the_source_of_its_key() {
+    for inject in ["certificate:svc", "password:svc:env:PW"] {
+        let connection = one(CERTIFIED, &format!("inject = \"{inject}\"\n")).unwrap();
+        assert_eq!(connection.inject.to_string(), inject);
+        assert_eq!(connection.upstream.to_string(), CERTIFIED);
+        let certificate = connection.upstream.certificate.as_ref().unwrap();
+        assert_eq!(certificate.file, Path::new("/etc/gw.crt"));
+        assert_eq!(certificate.key.to_string(), "file:/etc/gw.key");
+        let sources: Vec<String> = connection.secrets().map(ToString::to_string).collect();
+        assert_eq!(sources.last().map(String::as_str), Some("file:/etc/gw.key"));
+        assert_eq!(sources.len(), if inject.starts_with("password") { 2 } else { 1 });
+    }
+    // Relative ones start at the folder of the file, as everywhere.
+    let text = format!(
+        "{OPEN}[[connection]]\nname = \"db\"\nupstream = \"postgres://db/app?sslcert=gw.crt&sslkey=file:gw.key\"\ninject = \"certificate:svc\"\n"
+    );
+    let config = parse(&format!("{}{text}", super::MINIMAL), Path::new("/etc/hoopctl/h.toml")).unwrap();
+    let certificate = config.connections.iter().find_map(|own| own.upstream.certificate.as_ref()).unwrap();
+    assert_eq!(certificate.file, Path::new("/etc/hoopctl/gw.crt"));
+    assert_eq!(certificate.key.to_string(), "file:/etc/hoopctl/gw.key");
+    // What is written where the source of a key belongs is not repeated: it may be the key.
+    for key in ["hunter2", "env:hunter-2", "exec:"] {
+        let found = one(&format!("postgres://db/app?sslcert=/c&sslkey={key}"), LOGIN).unwrap_err();
+        assert!(!found.contains("hunter") && found.lines().count() == 1, "{found}");
+    }
+    for other in ["https://crm", "mcp+https://crm/mcp", "mcp+stdio:server"] {
+        let found = one(other, "inject = \"certificate:svc\"\n").unwrap_err();
+        assert!(found.contains("certificate: is for postgres:// only"), "{other}: {found}");
+    }
+}
+
+#[test]
+fn each_mistake_in_a_certificate_is_one_problem_that_says_what_is_accepted() {
+    let db = "postgres://db/app";
+    for (upstream, more, problem, hint) in [
+        ("postgres://db/app?sslcert=/c", LOGIN.to_owned(), "without the other", "sslcert=FILE&sslkey=SRC"),
+        (
+            "postgres://db/app?sslcert=/c&sslkey=/k",
+            LOGIN.to_owned(),
+            "a secret is named by its source",
+            "secret set KEY",
+        ),
+        ("postgres://db/app?sslcert=c&sslkey=file:/k", LOGIN.to_owned(), "a relative path", "from the root"),
+        (
+            "postgres://db/app?sslmode=disable&sslcert=/c&sslkey=file:/k",
+            LOGIN.to_owned(),
+            "only TLS shows a certificate",
+            "take sslmode out",
+        ),
+        (
+            db,
+            "inject = \"certificate:svc\"\n".to_owned(),
+            "no certificate in upstream",
+            "?sslcert=FILE&sslkey=SRC",
+        ),
+        (CERTIFIED, "inject = \"certificate:\"\n".to_owned(), "not a user name", "certificate:USER"),
+        (CERTIFIED, "inject = \"certificate:svc:env:X\"\n".to_owned(), "not a user name", "certificate:USER"),
+        (
+            CERTIFIED,
+            format!("inject = \"certificate:{}\"\n", "u".repeat(64)),
+            "not a user name",
+            "certificate:USER",
+        ),
+    ] {
+        let found = one(upstream, &more).unwrap_err();
+        assert!(found.contains(problem) && found.contains(hint), "{upstream} {more}{found}");
+        assert_eq!(found.lines().count(), 1, "{upstream} {more}{found}");
+    }
+}
+
 #[test]
 fn each_mistake_is_one_problem_that_says_what_is_accepted() {
     let secret = "env:PW";

@@ -20,6 +20,7 @@ use crate::domain::approval::ApprovalSpec;
 use crate::domain::approval::GrantScope;
 use crate::domain::command::Class;
 use crate::domain::connection::ApprovalMode;
+use crate::domain::connection::ClientCertificate;
 use crate::domain::connection::Connection;
 use crate::domain::connection::ConnectionLimits;
 use crate::domain::connection::DatabaseOptions;
@@ -92,6 +93,7 @@ fn upstream() -> impl Strategy<Value = Upstream> {
             port,
             base_path: path.into(),
             program: None,
+            certificate: None,
         },
     )
 }
@@ -117,9 +119,9 @@ fn database_options() -> impl Strategy<Value = DatabaseOptions> {
 
 fn database() -> impl Strategy<Value = Connection> {
     let upstream = (any::<bool>(), host(), 1u16.., database_name());
-    let login = ("[!-~&&[^:]]{1,63}", secret());
+    let login = ("[!-~&&[^:]]{1,63}", secret(), option::of(("/[ -~\u{e9}]{1,20}", secret())), any::<bool>());
     (connection(), upstream, login, database_options(), option::of(1u64..=1_000_000_000)).prop_map(
-        |(own, (tls, host, port, name), (user, password), database, rows)| Connection {
+        |(own, (tls, host, port, name), (user, password, certificate, alone), database, rows)| Connection {
             protocol: Protocol::Postgres,
             upstream: Upstream {
                 protocol: Protocol::Postgres,
@@ -128,8 +130,15 @@ fn database() -> impl Strategy<Value = Connection> {
                 port,
                 base_path: format!("/{name}").into(),
                 program: None,
+                certificate: certificate
+                    .clone()
+                    .filter(|_| tls)
+                    .map(|(file, key)| ClientCertificate { file: file.into(), key }),
             },
-            inject: Injection::Password { user, password },
+            inject: match certificate {
+                Some(_) if tls && alone => Injection::Certificate { user },
+                _ => Injection::Password { user, password },
+            },
             limits: ConnectionLimits { rows, ..own.limits },
             ca_file: own.ca_file.filter(|_| tls),
             database,

@@ -1,14 +1,14 @@
-//! Addresses of databases: one strict reading of `postgres://HOST[:PORT]/DATABASE`, or a fault that says what is wrong.
+//! Addresses of databases: one strict reading of `postgres://HOST[:PORT]/DATABASE`, with options by libpq's names, or a fault that says
+//! what is wrong.
 
 use crate::config::url::Address;
 use crate::config::url::UrlFault;
 use crate::config::url::address;
 use crate::config::url::is_path;
+use crate::domain::secret::SecretRef;
 
 /// The two schemes; they mean the same.
 const SCHEMES: [&str; 2] = ["postgres://", "postgresql://"];
-/// The queries that are read, and whether they ask for TLS.
-const QUERIES: [(&str, bool); 2] = [("sslmode=verify-full", true), ("sslmode=disable", false)];
 /// The modes of libpq that do not prove who answers: a server in between could be the one that logs in.
 const UNPROVEN: [&str; 4] = ["allow", "prefer", "require", "verify-ca"];
 /// The longest name of a database, in bytes: a server cuts a longer one, and would open another database than the one named.
@@ -24,6 +24,14 @@ pub(in crate::config) struct DatabaseUrl {
     pub(in crate::config) port: u16,
     /// Decoded.
     pub(in crate::config) database: String,
+    /// `sslcert` and `sslkey`, decoded.
+    pub(in crate::config) certificate: Option<(String, String)>,
+}
+
+/// What stands behind the `?`.
+struct Options {
+    tls: bool,
+    certificate: Option<(String, String)>,
 }
 
 /// What stands behind the scheme, if it is one of a database.
@@ -34,11 +42,16 @@ pub(in crate::config) fn rest(text: &str) -> Option<&str> {
     })
 }
 
-/// The address without its query, if that is one of those that are read and so holds no secret.
+/// The address without its query, if that is one that is read and names its key by a place: so it holds no secret.
 pub(in crate::config) fn without_query(text: &str) -> &str {
-    let known = |end: &str| QUERIES.iter().any(|(query, _)| *query == end);
+    let harmless = |query: &str| match options(query) {
+        Ok(Options { certificate: Some((_, key)), .. }) => {
+            matches!(key.parse(), Ok(SecretRef::File(_) | SecretRef::Store(_)))
+        }
+        read => read.is_ok(),
+    };
     match text.split_once('?') {
-        Some((address, query)) if rest(text).is_some() && known(query) => address,
+        Some((address, query)) if rest(text).is_some() && harmless(query) => address,
         _ => text,
     }
 }
@@ -51,40 +64,63 @@ pub(in crate::config) fn parse(text: &str) -> Result<DatabaseUrl, UrlFault> {
     let (authority, path) = text.split_at(text.find(['/', '?']).unwrap_or(text.len()));
     let Address { host, port } = address(authority)?;
     let (path, query) = path.split_once('?').map_or((path, None), |(path, query)| (path, Some(query)));
-    let tls = query.map_or(Ok(true), tls)?;
+    let Options { tls, certificate } = query.map_or(Ok(Options { tls: true, certificate: None }), options)?;
     let name = path.strip_prefix('/').filter(|name| !name.is_empty()).ok_or(UrlFault::NoDatabase)?;
-    let database = decoded(name).ok_or(UrlFault::Database)?;
-    Ok(DatabaseUrl { tls, host, port: port.unwrap_or(5432), database })
+    // A bare slash would begin another segment.
+    let database = if name.contains('/') { None } else { decoded(name) };
+    let database = database.filter(|name| name.len() <= NAME_MAX).ok_or(UrlFault::Database)?;
+    Ok(DatabaseUrl { tls, host, port: port.unwrap_or(5432), database, certificate })
 }
 
-/// Whether the query asks for TLS.
-fn tls(query: &str) -> Result<bool, UrlFault> {
-    if let Some((_, tls)) = QUERIES.into_iter().find(|(own, _)| *own == query) {
-        return Ok(tls);
+/// Reads a query: each option once, none without a value.
+fn options(query: &str) -> Result<Options, UrlFault> {
+    let (mut mode, mut file, mut key) = (None, None, None);
+    for option in query.split('&') {
+        let (name, value) = option.split_once('=').ok_or(UrlFault::DatabaseQuery)?;
+        let place = match name {
+            "sslmode" => &mut mode,
+            "sslcert" => &mut file,
+            "sslkey" => &mut key,
+            _ => return Err(UrlFault::DatabaseQuery),
+        };
+        let value = decoded(value).ok_or(UrlFault::DatabaseQuery)?;
+        if place.replace(value).is_some() {
+            return Err(UrlFault::DatabaseQuery);
+        }
     }
-    let mode = query.strip_prefix("sslmode=");
-    let unproven = mode.and_then(|mode| UNPROVEN.into_iter().find(|own| *own == mode));
-    Err(unproven.map_or(UrlFault::DatabaseQuery, |mode| UrlFault::Unproven { mode }))
+    let tls = match mode.as_deref() {
+        None | Some("verify-full") => true,
+        Some("disable") => false,
+        Some(other) => {
+            let unproven = UNPROVEN.into_iter().find(|own| *own == other);
+            return Err(unproven.map_or(UrlFault::DatabaseQuery, |mode| UrlFault::Unproven { mode }));
+        }
+    };
+    let certificate = match (file, key) {
+        (None, None) => None,
+        (Some(file), Some(key)) if tls => Some((file, key)),
+        (Some(_), Some(_)) => return Err(UrlFault::CertificateWithoutTls),
+        _ => return Err(UrlFault::HalfCertificate),
+    };
+    Ok(Options { tls, certificate })
 }
 
-/// The name of a database as it is meant: each `%XX` decoded once, nothing left that is no part of a name.
-fn decoded(name: &str) -> Option<String> {
-    let mut bytes = Vec::with_capacity(name.len());
-    let mut rest = name.bytes();
+/// A text as it is meant: each `%XX` decoded once, nothing left that is no part of a name. `None` for an empty one too.
+fn decoded(text: &str) -> Option<String> {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.bytes();
     while let Some(byte) = rest.next() {
         bytes.push(match byte {
             b'%' => {
                 let mut digit = || char::from(rest.next()?).to_digit(16);
                 u8::try_from(digit()? * 16 + digit()?).ok()?
             }
-            // A bare one would begin another segment.
-            b'/' => return None,
             other if is_path(other) => other,
             _ => return None,
         });
     }
-    let name = String::from_utf8(bytes).ok()?;
-    ((1..=NAME_MAX).contains(&name.len()) && !name.chars().any(char::is_control)).then_some(name)
+    let text = String::from_utf8(bytes).ok()?;
+    (!text.is_empty() && !text.chars().any(char::is_control)).then_some(text)
 }
 
 #[cfg(test)]
@@ -109,7 +145,8 @@ mod tests {
             ("postgres://db/%252e+", true, "db", 5432, "%2e+"),
             ("postgres://db/..", true, "db", 5432, ".."),
         ] {
-            let wanted = DatabaseUrl { tls, host: host.to_owned(), port, database: database.to_owned() };
+            let (host, database) = (host.to_owned(), database.to_owned());
+            let wanted = DatabaseUrl { tls, host, port, database, certificate: None };
             assert_eq!(read(text), Ok(wanted), "{text}");
         }
         let longest = "x".repeat(63);
@@ -152,6 +189,22 @@ mod tests {
             ("postgres://db/app?sslmode=no-verify", UrlFault::DatabaseQuery),
             ("postgres://db/app?sslmode=verify-full&sslmode=disable", UrlFault::DatabaseQuery),
             ("postgres://db/app?sslmode=verify-full?", UrlFault::DatabaseQuery),
+            ("postgres://db/app?sslmode=verify-full&", UrlFault::DatabaseQuery),
+            ("postgres://db/app?sslcert=&sslkey=file:k", UrlFault::DatabaseQuery),
+            ("postgres://db/app?sslcert=c&sslkey=", UrlFault::DatabaseQuery),
+            ("postgres://db/app?sslcert=c&sslcert=d&sslkey=file:k", UrlFault::DatabaseQuery),
+            ("postgres://db/app?sslcert=c&sslkey=file:k&sslkey=file:l", UrlFault::DatabaseQuery),
+            ("postgres://db/app?sslcert=c&sslkey=file:k%00", UrlFault::DatabaseQuery),
+            ("postgres://db/app?sslcert=c?x&sslkey=file:k", UrlFault::DatabaseQuery),
+            ("postgres://db/app?sslcert=c&sslkey=file:k&sslpassword=x", UrlFault::DatabaseQuery),
+            ("postgres://db/app?SSLCERT=c&sslkey=file:k", UrlFault::DatabaseQuery),
+            ("postgres://db/app?sslcert=c", UrlFault::HalfCertificate),
+            ("postgres://db/app?sslkey=file:k&sslmode=verify-full", UrlFault::HalfCertificate),
+            ("postgres://db/app?sslmode=disable&sslcert=c&sslkey=file:k", UrlFault::CertificateWithoutTls),
+            (
+                "postgres://db/app?sslcert=c&sslkey=file:k&sslmode=require",
+                UrlFault::Unproven { mode: "require" },
+            ),
             ("postgres://db/app?host=evil", UrlFault::DatabaseQuery),
             ("postgres://db/app?password=x", UrlFault::DatabaseQuery),
             ("postgres://db/app?sslmode=require", UrlFault::Unproven { mode: "require" }),
@@ -173,9 +226,30 @@ mod tests {
     }
 
     #[test]
+    fn a_certificate_is_read_in_any_order_and_decoded_once() {
+        for (query, file, key) in [
+            ("sslcert=client.crt&sslkey=file:client.key", "client.crt", "file:client.key"),
+            ("sslkey=store:db/key&sslmode=verify-full&sslcert=/etc/c.crt", "/etc/c.crt", "store:db/key"),
+            ("sslcert=a%20b%26c%2525&sslkey=exec:/bin/key%20db", "a b&c%25", "exec:/bin/key db"),
+        ] {
+            let url = read(&format!("postgres://db/app?{query}")).unwrap();
+            assert!(url.tls, "{query}");
+            assert_eq!(url.certificate, Some((file.to_owned(), key.to_owned())), "{query}");
+        }
+    }
+
+    #[test]
     fn only_a_query_that_is_read_counts_as_harmless() {
-        assert_eq!(without_query("postgres://db/app?sslmode=disable"), "postgres://db/app");
+        for query in
+            ["sslmode=disable", "sslcert=c&sslkey=file:/k", "sslkey=store:k&sslcert=c&sslmode=verify-full"]
+        {
+            assert_eq!(without_query(&format!("postgres://db/app?{query}")), "postgres://db/app");
+        }
         for text in [
+            "postgres://db/app?sslcert=c&sslkey=hunter2",
+            "postgres://db/app?sslcert=c&sslkey=env:hunter2",
+            "postgres://db/app?sslcert=c&sslkey=exec:key%20--password%20hunter2",
+            "postgres://db/app?sslkey=file:k&sslcert=c&sslpassword=hunter2",
             "postgres://db/app?sslmode=disable&password=hunter2",
             "postgres://db/app?password=hunter2?sslmode=disable",
             "https://db/app?sslmode=disable",

@@ -66,7 +66,7 @@ impl Admin {
 
 fn entry(secret: StoredSecret, connections: &[Connection]) -> SecretEntry {
     let uses = |connection: &&Connection| {
-        connection.inject.source().is_some_and(|source| *source == SecretRef::Store(secret.key.clone()))
+        connection.secrets().any(|source| *source == SecretRef::Store(secret.key.clone()))
     };
     let used_by = connections.iter().filter(uses).map(|connection| connection.name.to_string()).collect();
     SecretEntry { used_by, name: secret.key, updated_ms: secret.updated_ms, actor: secret.actor }

@@ -11,6 +11,7 @@
 //!
 //! [`relay`] stands elsewhere: on the user's machine, before a gateway, for clients that cannot send a token.
 
+pub mod bearer;
 pub mod cancel;
 pub mod catalog;
 mod certificate;
@@ -25,4 +26,5 @@ pub mod serve;
 pub mod session;
 pub mod targets;
 pub mod upstream;
+mod welcome;
 pub mod wire;

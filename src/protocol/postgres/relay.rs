@@ -23,6 +23,7 @@ use tokio::io::AsyncWriteExt;
 use crate::domain::Secret;
 use crate::domain::connection::ConnectionName;
 use crate::domain::connection::Upstream;
+use crate::protocol::postgres::bearer;
 use crate::protocol::postgres::reply::Refusal;
 use crate::protocol::postgres::upstream::ALPN;
 use crate::protocol::postgres::upstream::ask_for_tls;
@@ -57,6 +58,8 @@ const LOGIN: Duration = Duration::from_mins(2);
 const CANCEL: Duration = Duration::from_secs(10);
 /// The startup parameter that names the connection.
 const DATABASE: &str = "database";
+/// The parameter of a startup packet that says who it is.
+const USER: &str = "user";
 
 /// Where to log in, and with what.
 pub struct Relay<T> {
@@ -300,7 +303,12 @@ fn startup(packet: &StartupPacket<'_>, connection: &str) -> Result<BytesMut, Ref
             let words = "a parameter of the startup packet is not UTF-8";
             return Err(Refusal::new(SqlState::CHARACTER_NOT_IN_REPERTOIRE, words));
         };
-        let value = if name == DATABASE { database(value, connection) } else { value };
+        let value = match name {
+            DATABASE => database(value, connection),
+            // The gateway would ask for the token in the way of this user, and here it is always shown as a password.
+            USER if value == bearer::USER => connection,
+            _ => value,
+        };
         parameters.push((name, value));
     }
     if !parameters.iter().any(|(name, _)| *name == DATABASE) {

@@ -1,4 +1,4 @@
-//! The client's side of a login: encryption, the startup packet, the token that comes as a password, and then the session.
+//! The client's side of a login: who may begin one, the token, the way in at the target, and then the session.
 
 use std::io;
 use std::net::IpAddr;
@@ -8,16 +8,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
-use bytes::Buf;
 use bytes::BytesMut;
-use tokio::io::AsyncReadExt;
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 use tokio::sync::Notify;
 use tokio::sync::watch;
-use tokio_rustls::TlsAcceptor;
-use zeroize::Zeroize;
-use zeroize::Zeroizing;
 
 use crate::domain::Denied;
 use crate::domain::DenyCode;
@@ -27,6 +22,8 @@ use crate::domain::sql;
 use crate::pipeline::Arrival;
 use crate::pipeline::Gate;
 use crate::pipeline::Seat;
+use crate::pipeline::snapshot::Governed;
+use crate::protocol::postgres::bearer;
 use crate::protocol::postgres::cancel::Cancellable;
 use crate::protocol::postgres::cancel::Cancels;
 use crate::protocol::postgres::certificate::Certificate;
@@ -42,31 +39,28 @@ use crate::protocol::postgres::session;
 use crate::protocol::postgres::session::Start;
 use crate::protocol::postgres::targets::Targets;
 use crate::protocol::postgres::upstream;
-use crate::protocol::postgres::upstream::ALPN;
 use crate::protocol::postgres::upstream::Unreachable;
 use crate::protocol::postgres::upstream::Wish;
+use crate::protocol::postgres::welcome;
+use crate::protocol::postgres::welcome::Caller;
+use crate::protocol::postgres::welcome::Guest;
+use crate::protocol::postgres::welcome::say;
+use crate::protocol::postgres::welcome::unwritten;
 use crate::protocol::postgres::wire::back;
 use crate::protocol::postgres::wire::back::BackendKey;
 use crate::protocol::postgres::wire::back::Transaction;
-use crate::protocol::postgres::wire::error::WriteError;
-use crate::protocol::postgres::wire::frame::Limits;
-use crate::protocol::postgres::wire::frame::Part;
-use crate::protocol::postgres::wire::frame::Scanner;
-use crate::protocol::postgres::wire::frame::body;
-use crate::protocol::postgres::wire::front::FrontMessage;
-use crate::protocol::postgres::wire::opening::Opener;
-use crate::protocol::postgres::wire::opening::Opening;
-use crate::protocol::postgres::wire::sqlstate::SqlState;
 use crate::protocol::postgres::wire::startup::Setting;
 use crate::protocol::postgres::wire::startup::Startup;
-use crate::protocol::postgres::wire::tag::FrontTag;
 use crate::transport::listen::keep_alive;
+use crate::transport::strangers::Shut;
+use crate::transport::strangers::Stranger;
+use crate::transport::strangers::Strangers;
 use crate::transport::stream::Stream;
 
 /// How long a client may take from its first byte to its token.
 const LOGIN: Duration = Duration::from_mins(1);
-/// The first byte of a TLS handshake.
-const TLS_HANDSHAKE: u8 = 0x16;
+/// How long one that is only told that it gets no further.
+const TOLD: Duration = Duration::from_secs(5);
 
 /// Serves PostgreSQL on the streams of one thread.
 pub struct PostgresService {
@@ -74,27 +68,21 @@ pub struct PostgresService {
     judge: Arc<Judge>,
     cancels: Cancels,
     targets: Targets,
+    strangers: Strangers,
     tls: Certificate,
 }
 
-/// A client that has said what it wants and shown a token.
-struct Guest {
-    stream: Stream,
-    input: BytesMut,
-    startup: Startup,
-    token: Zeroizing<String>,
-}
-
 impl PostgresService {
-    /// A service. All threads share the judge, the cancels, the catalogues and the certificate.
+    /// A service. All threads share the judge, the cancels, the catalogues, the strangers and the certificate.
     pub fn new(
         gate: Gate,
         judge: Arc<Judge>,
         cancels: Cancels,
         targets: Targets,
+        strangers: Strangers,
         tls: Arc<ArcSwapOption<rustls::ServerConfig>>,
     ) -> Self {
-        Self { gate, judge, cancels, targets, tls: Certificate::new(tls) }
+        Self { gate, judge, cancels, targets, strangers, tls: Certificate::new(tls) }
     }
 
     /// Serves one client's stream to its end. When `draining` turns true it finishes what it has begun and closes.
@@ -103,113 +91,74 @@ impl PostgresService {
             tracing::debug!(%error, "a client's stream could not be set up");
             return;
         }
-        let welcome = tokio::time::timeout(LOGIN, self.welcome(stream));
+        let source = peer.ip().to_canonical();
+        let Some(stranger) = self.strangers.enter(source) else {
+            tracing::debug!(%source, "too many streams from here have not logged in; one was closed");
+            return;
+        };
+        let patience = if stranger.shut.is_some() { TOLD } else { LOGIN };
+        let welcome = tokio::time::timeout(patience, self.welcome(stream, source, stranger.shut));
         let Ok(Ok(Some(guest))) = welcome.await else { return };
-        Box::pin(self.seat(guest, peer.ip().to_canonical(), draining)).await;
+        Box::pin(self.seat(guest, source, stranger, draining)).await;
     }
 
     /// Everything up to the token. `None`: the stream is done, with a word or without.
-    async fn welcome(&self, tcp: TcpStream) -> io::Result<Option<Guest>> {
+    async fn welcome(&self, tcp: TcpStream, source: IpAddr, shut: Option<Shut>) -> io::Result<Option<Guest>> {
         let tls = self.tls.config();
-        let here = tcp.local_addr()?.ip();
-        let mut opener = Opener::new();
-        let mut first = [0];
-        // Only looked at: the handshake itself must see it.
-        if tcp.peek(&mut first).await? == 0 {
+        let Some(mut caller) = welcome::receive(tcp, tls.as_ref(), &self.cancels).await? else {
+            return Ok(None);
+        };
+        if let Some(shut) = shut {
+            let (request, denied) = (RequestId::new(), self.refusal(shut));
+            self.gate.refuse_stranger(arrival(request, source, None, &caller.startup), None, &denied);
+            say(&mut caller.stream, &Refusal::of(&denied, request)).await?;
             return Ok(None);
         }
-        let mut stream = match (first, &tls) {
-            ([TLS_HANDSHAKE], Some(tls)) => {
-                opener.encrypted();
-                match TlsAcceptor::from(Arc::clone(tls)).accept(tcp).await? {
-                    // Without the name another protocol could be talked into speaking this one.
-                    accepted if accepted.get_ref().1.alpn_protocol() == Some(ALPN) => {
-                        Stream::TlsServer(Box::new(accepted))
-                    }
-                    _ => return Ok(None),
-                }
-            }
-            _ => Stream::Plain(tcp),
-        };
-        let mut input = BytesMut::with_capacity(1024);
-        loop {
-            let (taken, startup) = match opener.look(&input) {
-                Ok(None) => {
-                    if stream.read_buf(&mut input).await? == 0 {
-                        return Ok(None);
-                    }
-                    continue;
-                }
-                Ok(Some((Opening::Startup(packet), taken))) => (taken, Startup::read(&packet)),
-                Ok(Some((Opening::Cancel(cancel), _))) => {
-                    self.cancels.ask(&cancel);
-                    return Ok(None);
-                }
-                Ok(Some((Opening::Ssl, taken))) => {
-                    input.advance(taken);
-                    stream = match (stream, &tls) {
-                        (Stream::Plain(mut tcp), Some(tls)) => {
-                            tcp.write_all(b"S").await?;
-                            opener.encrypted();
-                            Stream::TlsServer(Box::new(TlsAcceptor::from(Arc::clone(tls)).accept(tcp).await?))
-                        }
-                        (mut stream, _) => {
-                            stream.write_all(b"N").await?;
-                            stream
-                        }
-                    };
-                    continue;
-                }
-                Ok(Some((Opening::Gss, taken))) => {
-                    input.advance(taken);
-                    stream.write_all(b"N").await?;
-                    continue;
-                }
-                Ok(Some((Opening::DirectTls, _))) => return Ok(None),
-                Err(error) => {
-                    if let Some(state) = error.sqlstate() {
-                        say(&mut stream, &Refusal::new(state, error.to_string())).await?;
-                    }
-                    return Ok(None);
-                }
-            };
-            let startup = match startup {
-                Ok(startup) => startup,
-                Err(error) => {
-                    say(&mut stream, &Refusal::new(error.sqlstate(), error.to_string())).await?;
-                    return Ok(None);
-                }
-            };
-            input.advance(taken);
-            if tls.is_some() && matches!(stream, Stream::Plain(_)) && !here.is_loopback() {
-                let words = "this listener wants TLS: connect with sslmode=require, or better verify-full";
-                say(&mut stream, &Refusal::new(SqlState::INVALID_AUTHORIZATION, words)).await?;
-                return Ok(None);
-            }
-            return ask_for_token(stream, input, startup).await;
+        let first = || self.gate.snapshot().issuers().status().into_iter().next();
+        let by_bearer = caller.startup.user == bearer::USER;
+        let issuer = if by_bearer { first().map(|status| status.issuer) } else { None };
+        welcome::ask_for_token(caller, issuer.as_deref()).await
+    }
+
+    fn refusal(&self, shut: Shut) -> Denied {
+        let bounds = self.strangers.bounds();
+        match shut {
+            Shut::Open => Denied::new(
+                DenyCode::LimitExceeded,
+                format!("{} streams from this address have not logged in yet; wait until some have", bounds.open),
+            )
+            .because("logins"),
+            Shut::Failed { wait } => Denied {
+                retry_after: Some(wait),
+                ..Denied::new(
+                    DenyCode::LimitExceeded,
+                    format!(
+                        "more than {} logins from this address have failed within a minute; try again in {} s",
+                        bounds.failed,
+                        wait.as_secs().saturating_add(1)
+                    ),
+                )
+                .because("failed_logins")
+            },
         }
     }
 
     /// From the token to the end of the session.
-    async fn seat(&self, guest: Guest, source: IpAddr, draining: watch::Receiver<bool>) {
-        let Guest { mut stream, input, startup, token } = guest;
+    async fn seat(&self, guest: Guest, source: IpAddr, stranger: Stranger, draining: watch::Receiver<bool>) {
+        let Guest { caller: Caller { mut stream, input, startup }, token } = guest;
         let request = RequestId::new();
-        let (name, database) = match startup.database.split_once('/') {
-            Some((name, database)) => (name, Some(database.to_owned())),
-            None => (startup.database.as_str(), None),
-        };
-        let arrival = Arrival {
-            request,
-            source,
-            token: Some(token.as_str()).filter(|token| !token.is_empty()),
-            protocol: Protocol::Postgres,
-            connection: name,
-            method: "LOGIN",
-            path: &startup.database,
-        };
-        let seated = self.gate.log_in(arrival).await;
+        let database = place(&startup).1.map(str::to_owned);
+        let shown = Some(token.as_str()).filter(|token| !token.is_empty());
+        let seated = self.gate.log_in(arrival(request, source, shown, &startup)).await;
+        // Who asks by OAUTHBEARER where to get a token has not failed with one.
+        let asked = shown.is_none() && startup.user == bearer::USER;
         // Nothing asks for it any more, and a session may last for hours.
         drop(token);
+        if !asked && seated.as_ref().is_err_and(is_failed_login) {
+            stranger.failed();
+        }
+        // Whether it gets in or not: it is known, or it is about to be gone.
+        drop(stranger);
         let entered = match seated {
             Ok(seat) => self.enter(seat, &startup, database).await,
             Err(denied) => Err(denied),
@@ -251,25 +200,11 @@ impl PostgresService {
         }
         let governed = seat.governed();
         let database = database.unwrap_or_else(|| governed.connection.upstream.database().to_owned());
-        let entered = match seat.credential().await {
-            Ok(credential) => {
-                let mut settings: Vec<(&str, &str)> = startup.forwarded().collect();
-                if governed.connection.database.readonly {
-                    settings.push(("default_transaction_read_only", "on"));
-                }
-                let wish = Wish {
-                    governed: &governed,
-                    password: credential.as_ref().map(|credential| credential.secret()),
-                    database: &database,
-                    settings: &settings,
-                };
-                upstream::log_in(wish).await.map_err(|error| {
-                    tracing::error!(connection = %governed.connection.name, error = &error as &dyn std::error::Error, "no session at the target");
-                    unreachable(&error)
-                })
-            }
-            Err(denied) => Err(denied),
-        };
+        let mut settings: Vec<(&str, &str)> = startup.forwarded().collect();
+        if governed.connection.database.readonly {
+            settings.push(("default_transaction_read_only", "on"));
+        }
+        let entered = log_in(&seat, &governed, &database, &settings).await;
         match entered {
             Ok((stream, ready, input)) => Ok(Entered { seat, stream, input, ready, database }),
             Err(denied) => {
@@ -367,49 +302,61 @@ fn unreachable(error: &Unreachable) -> Denied {
     }
 }
 
-/// Asks for the password, which is the token.
-async fn ask_for_token(
-    mut stream: Stream,
-    mut input: BytesMut,
-    startup: Startup,
-) -> io::Result<Option<Guest>> {
-    let mut out = BytesMut::new();
-    if let Some(newest) = startup.negotiation() {
-        back::write_negotiation(&mut out, newest, &startup.unknown_options).map_err(unwritten)?;
-    }
-    back::write_authentication_cleartext(&mut out);
-    stream.write_all(&out).await?;
-    stream.flush().await?;
-    let mut scanner = Scanner::<FrontTag>::new(Limits::default());
-    // A buffer that grows leaves the beginning of the token behind.
-    input.reserve(8 << 10);
+/// Logs in at the target. Where that refuses the credential, it may have been changed a moment ago: it is read anew and, if it is
+/// another one, shown once.
+async fn log_in(
+    seat: &Seat,
+    governed: &Governed,
+    database: &str,
+    settings: &[(&str, &str)],
+) -> Result<(Stream, Ready, BytesMut), Denied> {
+    let mut credential = seat.credential().await?;
+    let mut again = true;
     loop {
-        match scanner.take(&mut input) {
-            Ok(None) => {
-                if stream.read_buf(&mut input).await? == 0 {
-                    return Ok(None);
-                }
-            }
-            Ok(Some(Part::Frame(FrontTag::Password, mut frame))) => {
-                let password = match FrontMessage::read(FrontTag::Password, body(&frame)) {
-                    Ok(FrontMessage::Password(password)) => password.cleartext(),
-                    Ok(_) => return Ok(None),
-                    Err(error) => Err(error),
-                };
-                // What is no text is no token either: the gate says so, and records it.
-                let token = password.ok().and_then(|token| std::str::from_utf8(token).ok());
-                let token = Zeroizing::new(token.unwrap_or_default().to_owned());
-                // The buffer lives on with the session.
-                frame.zeroize();
-                return Ok(Some(Guest { stream, input, startup, token }));
-            }
-            Ok(Some(_)) | Err(_) => {
-                let words = "a password was expected: the token";
-                say(&mut stream, &Refusal::new(SqlState::PROTOCOL_VIOLATION, words)).await?;
-                return Ok(None);
-            }
+        let password = credential.as_ref().and_then(|credential| credential.secret());
+        let error = match upstream::log_in(Wish { governed, password, database, settings }).await {
+            Ok(entered) => return Ok(entered),
+            Err(error) => error,
+        };
+        if let (true, true, Some(old)) = (again, error.refuses_credential(), &credential)
+            && let Some(new) = seat.credential_instead(old).await?
+        {
+            (credential, again) = (Some(new), false);
+            continue;
         }
+        tracing::error!(connection = %governed.connection.name, error = &error as &dyn std::error::Error, "no session at the target");
+        return Err(unreachable(&error));
     }
+}
+
+/// The connection and, where it is named, the database of a startup packet.
+fn place(startup: &Startup) -> (&str, Option<&str>) {
+    match startup.database.split_once('/') {
+        Some((name, database)) => (name, Some(database)),
+        None => (&startup.database, None),
+    }
+}
+
+fn arrival<'a>(
+    request: RequestId,
+    source: IpAddr,
+    token: Option<&'a str>,
+    startup: &'a Startup,
+) -> Arrival<'a> {
+    Arrival {
+        request,
+        source,
+        token,
+        protocol: Protocol::Postgres,
+        connection: place(startup).0,
+        method: "LOGIN",
+        path: &startup.database,
+    }
+}
+
+/// Whether a refusal is the caller's own doing: one that others could be behind, such as an issuer that is away, counts against nobody.
+fn is_failed_login(denied: &Denied) -> bool {
+    matches!(denied.code, DenyCode::Unauthenticated | DenyCode::NoSuchConnection | DenyCode::Locked)
 }
 
 /// Lets the client in: what the target has told of the session, and how to cancel in it.
@@ -431,16 +378,4 @@ async fn greet(
     back::write_ready(&mut out, transaction(ready.status));
     stream.write_all(&out).await?;
     stream.flush().await
-}
-
-fn unwritten(error: WriteError) -> io::Error {
-    io::Error::new(io::ErrorKind::InvalidData, error)
-}
-
-/// Says the last word to a client that does not get in.
-async fn say(stream: &mut Stream, refusal: &Refusal) -> io::Result<()> {
-    let mut out = BytesMut::new();
-    refusal.write_fatal(&mut out);
-    stream.write_all(&out).await?;
-    stream.shutdown().await
 }

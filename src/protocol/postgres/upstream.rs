@@ -26,6 +26,7 @@ use crate::protocol::postgres::login::Channel;
 use crate::protocol::postgres::login::EndPoint;
 use crate::protocol::postgres::login::Login;
 use crate::protocol::postgres::login::LoginError;
+use crate::protocol::postgres::login::Means;
 use crate::protocol::postgres::login::Ready;
 use crate::protocol::postgres::login::Step;
 use crate::protocol::postgres::wire::error::WriteError;
@@ -34,6 +35,7 @@ use crate::protocol::postgres::wire::front::Binding;
 use crate::protocol::postgres::wire::front::Named;
 use crate::protocol::postgres::wire::opening;
 use crate::protocol::postgres::wire::opening::Version;
+use crate::transport::certificate::OwnCertificate;
 use crate::transport::dial;
 use crate::transport::dial::DialError;
 use crate::transport::listen::keep_alive;
@@ -73,6 +75,12 @@ pub enum Unreachable {
     /// The target's certificate cannot be read.
     #[error("the target's certificate cannot be read")]
     Certificate,
+    /// The key of the connection's certificate is not at hand.
+    #[error("the key of the connection's certificate (sslkey) is not at hand")]
+    NoKey,
+    /// The target ended TLS, most likely because it does not take the gateway's certificate.
+    #[error("the target ended TLS ({0:?}); look whether it trusts the certificate of sslcert")]
+    Alert(rustls::AlertDescription),
     /// The login failed.
     #[error(transparent)]
     Login(#[from] LoginError),
@@ -82,9 +90,16 @@ pub enum Unreachable {
     /// It took too long.
     #[error("the target did not answer the login within {0:?}")]
     TimedOut(Duration),
-    /// The connection has no `password:USER:SRC`.
-    #[error("the connection has no login: set inject = \"password:USER:SOURCE\"")]
+    /// The connection has neither `password:USER:SRC` nor `certificate:USER`.
+    #[error("the connection has no login: set inject = \"password:USER:SOURCE\" or \"certificate:USER\"")]
     NoLogin,
+}
+
+impl Unreachable {
+    /// Whether the target does not take what the gateway has shown it.
+    pub fn refuses_credential(&self) -> bool {
+        matches!(self, Self::Alert(_) | Self::Login(LoginError::CredentialRefused))
+    }
 }
 
 /// What to ask for at the target.
@@ -92,7 +107,7 @@ pub enum Unreachable {
 pub struct Wish<'a> {
     /// The connection.
     pub governed: &'a Governed,
-    /// The gateway's password there; `None` where the connection has none.
+    /// The gateway's password there; `None` where the connection has none: then a certificate is all that is shown.
     pub password: Option<&'a Arc<Secret>>,
     /// The database.
     pub database: &'a str,
@@ -106,26 +121,33 @@ pub struct Wish<'a> {
 /// Everything that can be wrong with the target, its certificate or the credential. For the log and the operator only.
 pub async fn log_in(wish: Wish<'_>) -> Result<(Stream, Ready, BytesMut), Unreachable> {
     let upstream = &wish.governed.connection.upstream;
-    let stream = open(wish.governed).await?;
+    let (stream, shown) = open(wish.governed).await?;
     let limit = LOGIN;
-    let login = tokio::time::timeout(limit, enter(stream, wish));
+    let login = tokio::time::timeout(limit, enter(stream, wish, shown.is_some_and(|own| own.was_shown())));
     login.await.map_err(|_elapsed| Unreachable::TimedOut(limit))?.inspect_err(|error| {
         tracing::debug!(host = %upstream.host, %error, "no login at a target");
     })
 }
 
-/// A stream to the target, with TLS where the connection wants it.
-async fn open(governed: &Governed) -> Result<Stream, Unreachable> {
+/// A stream to the target, with TLS where the connection wants it, and the certificate that it has for it.
+async fn open(governed: &Governed) -> Result<(Stream, Option<Arc<OwnCertificate>>), Unreachable> {
     let connection = &governed.connection;
     let (upstream, limit) = (&connection.upstream, connection.limits.connect);
     let opening = async {
         let tcp = dial::connect(upstream).await?;
         keep_alive(&tcp).map_err(Unreachable::Broken)?;
         if !upstream.tls {
-            return Ok(Stream::Plain(tcp));
+            return Ok((Stream::Plain(tcp), None));
         }
-        let config = tls::client_config(connection.ca_file.as_deref(), &[ALPN])?;
-        secure(tcp, upstream, &config).await
+        let own = match &upstream.certificate {
+            Some(certificate) => {
+                let key = governed.certificate_key().ok_or(Unreachable::NoKey)?;
+                Some(OwnCertificate::read(&certificate.file, key.expose())?)
+            }
+            None => None,
+        };
+        let config = tls::client_config_with(connection.ca_file.as_deref(), &[ALPN], own.as_ref())?;
+        Ok((secure(tcp, upstream, &config).await?, own))
     };
     let (host, port) = (Arc::clone(&upstream.host), upstream.port);
     tokio::time::timeout(limit, opening)
@@ -154,10 +176,25 @@ pub(super) async fn ask_for_tls(tcp: &mut TcpStream) -> io::Result<u8> {
     tcp.read_u8().await
 }
 
-async fn enter(mut stream: Stream, wish: Wish<'_>) -> Result<(Stream, Ready, BytesMut), Unreachable> {
+/// What a stream that broke tells: in TLS 1.3 a certificate is refused only once the handshake is over for the client.
+fn broken(error: io::Error) -> Unreachable {
+    match error.get_ref().and_then(|inner| inner.downcast_ref()) {
+        Some(rustls::Error::AlertReceived(alert)) => Unreachable::Alert(*alert),
+        _ => Unreachable::Broken(error),
+    }
+}
+
+async fn enter(
+    mut stream: Stream,
+    wish: Wish<'_>,
+    shown: bool,
+) -> Result<(Stream, Ready, BytesMut), Unreachable> {
     let connection = &wish.governed.connection;
-    let Injection::Password { user, .. } = &connection.inject else { return Err(Unreachable::NoLogin) };
-    let password = wish.password.ok_or(Unreachable::NoLogin)?;
+    let (user, means) = match (&connection.inject, wish.password) {
+        (Injection::Password { user, .. }, Some(password)) => (user, Means::Password(Arc::clone(password))),
+        (Injection::Certificate { user }, _) => (user, Means::Certificate { shown }),
+        _ => return Err(Unreachable::NoLogin),
+    };
     let channel = match stream.target_certificate() {
         Some(certificate) => {
             Channel::Tls(EndPoint::of(certificate).map_err(|_unreadable| Unreachable::Certificate)?)
@@ -167,13 +204,13 @@ async fn enter(mut stream: Stream, wish: Wish<'_>) -> Result<(Stream, Ready, Byt
     let mut out = BytesMut::with_capacity(512);
     let own = [("user", user.as_str()), ("database", wish.database)];
     opening::write_startup(&mut out, Version::V3_0, own.into_iter().chain(wish.settings.iter().copied()))?;
-    stream.write_all(&out).await.map_err(Unreachable::Broken)?;
-    let credential = login::Credential { user: user.clone(), password: Arc::clone(password) };
+    stream.write_all(&out).await.map_err(broken)?;
+    let credential = login::Credential { user: user.clone(), means };
     let mut login = Login::new(credential, channel, connection.database.accept, login::Version::V3_0);
     let mut input = BytesMut::with_capacity(1024);
     loop {
         let Some((kind, length)) = header(&input)? else {
-            if stream.read_buf(&mut input).await.map_err(Unreachable::Broken)? == 0 {
+            if stream.read_buf(&mut input).await.map_err(broken)? == 0 {
                 return Err(Unreachable::Broken(io::ErrorKind::UnexpectedEof.into()));
             }
             continue;
@@ -206,7 +243,7 @@ fn header(input: &[u8]) -> Result<Option<(u8, usize)>, LoginError> {
 /// of it is seen on that stream.
 pub async fn cancel(governed: &Governed, key: &CancelKey, still: impl Fn() -> bool) {
     let ask = async {
-        let mut stream = open(governed).await?;
+        let (mut stream, _own) = open(governed).await?;
         // To come there takes its time: what runs by now may be something else.
         if !still() {
             return Ok(());

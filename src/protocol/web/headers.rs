@@ -408,6 +408,7 @@ mod tests {
                 port: 443,
                 base_path: "/api".into(),
                 program: None,
+                certificate: None,
             },
             inject: Injection::None,
             tags: std::collections::BTreeMap::new(),

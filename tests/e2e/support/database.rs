@@ -68,8 +68,14 @@ impl Database {
 
     /// The same, with lines for its `[[connection]]`.
     pub fn with_options(more: &str, options: &str) -> Self {
-        let hba = "host all postgres 127.0.0.1/32 trust\nhost all all 127.0.0.1/32 scram-sha-256\n";
-        let mut server = Postgres::new(hba, &format!("{TABLES}{more}"));
+        Self::with_access("", more, options, |_server| {})
+    }
+
+    /// The same, with lines for `pg_hba.conf`, and what is done with the server before it starts.
+    pub fn with_access(hba: &str, more: &str, options: &str, before: impl FnOnce(&Postgres)) -> Self {
+        let usual = "host all postgres 127.0.0.1/32 trust\nhost all all 127.0.0.1/32 scram-sha-256\n";
+        let mut server = Postgres::new(&format!("{hba}{usual}"), &format!("{TABLES}{more}"));
+        before(&server);
         let made = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
         std::fs::write(server.folder().join("ca.pem"), made.cert.pem()).unwrap();
         server.start(&made.cert.pem(), &made.signing_key.serialize_pem());

@@ -76,6 +76,14 @@ impl Postgres {
         self.process = Some(process);
     }
 
+    /// Puts a file beside its data, and a line into its settings; both hold from the next start.
+    pub fn configure(&self, name: &str, content: &str, line: &str) {
+        self.write(name, content.as_bytes());
+        let path = self.data().join("postgresql.auto.conf");
+        let settings = std::fs::read_to_string(&path).unwrap();
+        self.write("postgresql.auto.conf", format!("{settings}{line}\n").as_bytes());
+    }
+
     /// All that it has logged.
     pub fn log(&self) -> String {
         std::fs::read_to_string(self.folder.path().join("postgres.log")).unwrap_or_default()

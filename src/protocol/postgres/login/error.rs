@@ -42,6 +42,9 @@ pub enum LoginError {
     /// None of the SASL mechanisms is one that is spoken here.
     #[error("the target offers neither SCRAM-SHA-256 nor SCRAM-SHA-256-PLUS")]
     NoMechanism,
+    /// The server asks for a password, and the connection has only a certificate.
+    #[error("the target asks for a password, and this connection has only a certificate to log in with")]
+    NoPassword,
     /// A message that has no place where it came.
     #[error("the target sent a message of kind {:?} where it has no place in a login", char::from(*kind))]
     Order {

@@ -33,5 +33,6 @@ pub use sequence::Credential;
 pub use sequence::Login;
 pub use sequence::MAX_BYTES;
 pub use sequence::MAX_MESSAGES;
+pub use sequence::Means;
 pub use sequence::Step;
 pub use sequence::max_body;

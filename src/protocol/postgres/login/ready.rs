@@ -35,6 +35,8 @@ impl Version {
 /// How target and gateway proved themselves to each other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Proof {
+    /// The gateway proved by the certificate of its TLS that it has the key. The target proved nothing but its own certificate.
+    Certificate,
     /// The gateway sent its password as it is, inside TLS. The target proved nothing but its certificate.
     Cleartext,
     /// The gateway proved by MD5 that it knows the password. The target proved nothing.
@@ -55,7 +57,7 @@ impl Proof {
     pub fn weak_iterations(self) -> Option<u32> {
         match self {
             Self::Scram { iterations, .. } if iterations < MIN_ITERATIONS => Some(iterations),
-            Self::Cleartext | Self::Md5 | Self::Scram { .. } | Self::Trust => None,
+            Self::Certificate | Self::Cleartext | Self::Md5 | Self::Scram { .. } | Self::Trust => None,
         }
     }
 }

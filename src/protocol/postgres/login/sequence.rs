@@ -62,8 +62,25 @@ pub const fn max_body(kind: u8) -> Option<usize> {
 pub struct Credential {
     /// The user, as the startup message has it.
     pub user: String,
-    /// The password, as bytes.
-    pub password: Arc<Secret>,
+    /// What it has to show.
+    pub means: Means,
+}
+
+/// What the gateway has to show.
+pub enum Means {
+    /// Nothing but the certificate that TLS shows.
+    Certificate {
+        /// Whether the target has asked for it and seen it. Where it has not, that it lets the gateway in proves nothing.
+        shown: bool,
+    },
+    /// A password, as bytes.
+    Password(Arc<Secret>),
+}
+
+impl fmt::Debug for Means {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Means(..)")
+    }
 }
 
 impl fmt::Debug for Credential {
@@ -220,11 +237,22 @@ impl Login {
                 body.end().ok_or(malformed)?;
                 Ok((State::Greeted(Greeting::new(proof)), Step::Wait))
             }
+            (ask::OK, State::Started { .. })
+                if matches!(self.credential.means, Means::Certificate { shown: true }) =>
+            {
+                body.end().ok_or(malformed)?;
+                Ok((State::Greeted(Greeting::new(Proof::Certificate)), Step::Wait))
+            }
             (ask::OK, State::Started { .. }) if self.weaker.accept_trust => {
                 body.end().ok_or(malformed)?;
                 Ok((State::Greeted(Greeting::new(Proof::Trust)), Step::Wait))
             }
             (ask::OK, State::Started { .. }) => Err(not_accepted("no proof at all", "accept_trust")),
+            (ask::CLEARTEXT_PASSWORD | ask::MD5_PASSWORD | ask::SASL, State::Started { .. })
+                if matches!(self.credential.means, Means::Certificate { .. }) =>
+            {
+                Err(LoginError::NoPassword)
+            }
             (ask::OK, State::Opened(_) | State::Answered(..)) => Err(LoginError::Unproved),
             (ask::CLEARTEXT_PASSWORD, State::Started { .. }) => self.send_cleartext(body),
             (ask::MD5_PASSWORD, State::Started { .. }) => self.send_md5(body),
@@ -242,6 +270,13 @@ impl Login {
         }
     }
 
+    fn password(&self) -> Result<&Secret, LoginError> {
+        match &self.credential.means {
+            Means::Password(password) => Ok(password),
+            Means::Certificate { .. } => Err(LoginError::NoPassword),
+        }
+    }
+
     fn send_cleartext(&self, body: Body<'_>) -> Result<Next, LoginError> {
         if !self.weaker.accept_cleartext {
             return Err(not_accepted("the password in clear", "accept_cleartext"));
@@ -250,7 +285,7 @@ impl Login {
             return Err(LoginError::ClearWithoutTls);
         }
         body.end().ok_or(LoginError::Malformed { kind: b'R' })?;
-        let password = without_zero(self.credential.password.expose())?;
+        let password = without_zero(self.password()?.expose())?;
         let step = send(&[password, b"\0"])?;
         Ok((State::Proved(Proof::Cleartext), step))
     }
@@ -260,7 +295,7 @@ impl Login {
             return Err(not_accepted("an answer by MD5", "accept_md5"));
         }
         let salt = body.0.try_into().map_err(|_length| LoginError::Malformed { kind: b'R' })?;
-        let answer = password::md5(self.credential.user.as_bytes(), self.credential.password.expose(), salt);
+        let answer = password::md5(self.credential.user.as_bytes(), self.password()?.expose(), salt);
         Ok((State::Proved(Proof::Md5), send(&[answer.as_bytes(), b"\0"])?))
     }
 
@@ -297,7 +332,7 @@ impl Login {
 
     fn answer_scram(&self, opening: Opening, server_first: &[u8]) -> Result<Next, LoginError> {
         let bound = opening.is_bound();
-        let password = password::prepared(self.credential.password.expose());
+        let password = password::prepared(self.password()?.expose());
         let answer = opening.answer(server_first, &password)?;
         let proof = Proof::Scram { bound, iterations: answer.iterations };
         Ok((State::Answered(answer.expected, proof), send(&[answer.message.as_bytes()])?))

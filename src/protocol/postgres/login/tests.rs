@@ -28,7 +28,8 @@ fn login_over(channel: Channel, weaker: Weaker) -> Login {
 
 fn login_with(password: &[u8], channel: Channel, weaker: Weaker, version: Version) -> Login {
     let password = Arc::new(Secret::new(password.to_vec()));
-    Login::new(Credential { user: "alice".to_owned(), password }, channel, weaker, version)
+    let means = Means::Password(password);
+    Login::new(Credential { user: "alice".to_owned(), means }, channel, weaker, version)
 }
 
 fn tls() -> Channel {
@@ -250,6 +251,34 @@ fn weaker_ways_are_refused_unless_the_connection_accepts_them() {
     let mut login = login_over(Channel::Plain, all);
     sent(login.next(b'R', &ask(10, PLAIN_ONLY)));
     assert_eq!(error(login.next(b'R', &ask(3, b""))), LoginError::Order { kind: b'R' });
+}
+
+#[test]
+fn a_certificate_counts_only_where_it_was_shown_and_sends_nothing() {
+    let by = |shown, weaker| {
+        let means = Means::Certificate { shown };
+        Login::new(Credential { user: "alice".to_owned(), means }, tls(), weaker, Version::V3_0)
+    };
+    let proof = |mut login: Login| {
+        waits(login.next(b'R', OK));
+        waits(login.next(b'S', b"client_encoding\0UTF8\0"));
+        let Ok(Step::Done(ready)) = login.next(b'Z', b"I") else { panic!("not done") };
+        ready.proof
+    };
+    let all = Weaker { accept_cleartext: true, accept_md5: true, accept_trust: true };
+    assert_eq!(proof(by(true, Weaker::default())), Proof::Certificate);
+    assert_eq!(proof(by(true, all)), Proof::Certificate);
+    // Who has not seen it lets in anybody: that is trust.
+    let not = LoginError::NotAccepted { asked: "no proof at all", setting: "accept_trust" };
+    assert_eq!(error(by(false, Weaker::default()).next(b'R', OK)), not);
+    assert_eq!(proof(by(false, all)), Proof::Trust);
+    // Who asks for a password gets none.
+    for body in [ask(3, b""), ask(5, &[1, 2, 3, 4]), ask(10, BOTH)] {
+        for shown in [false, true] {
+            assert_eq!(error(by(shown, all).next(b'R', &body)), LoginError::NoPassword);
+        }
+    }
+    assert_eq!(error(by(true, all).next(b'R', b"\0\0\0\0\0")), LoginError::Malformed { kind: b'R' });
 }
 
 #[test]
@@ -505,7 +534,8 @@ fn the_password_is_nowhere_but_in_its_own_frame() {
         let mut login = login_with(cut, tls(), all, Version::V3_0);
         assert_eq!(error(login.next(b'R', &ask(3, b""))), LoginError::CredentialUnusable);
     }
-    let credential = Credential { user: "alice".to_owned(), password: Arc::new(Secret::new(b"x".to_vec())) };
+    let means = Means::Password(Arc::new(Secret::new(b"x".to_vec())));
+    let credential = Credential { user: "alice".to_owned(), means };
     assert_eq!(format!("{credential:?}"), "Credential(..)");
 }
 

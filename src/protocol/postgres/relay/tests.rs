@@ -52,6 +52,7 @@ fn relay(
         port,
         base_path: "".into(),
         program: None,
+        certificate: None,
     };
     Relay { gateway, ca_file: None, connection: "db".parse().unwrap(), tokens }
 }
@@ -217,6 +218,20 @@ fn the_database_is_the_connection_or_one_of_it() {
         let Ok(Some((Opening::Startup(read), _))) = Opener::new().look(&whole) else { panic!("{state}") };
         assert_eq!(startup(&read, "db").unwrap_err().state().to_string(), state);
     }
+}
+
+#[test]
+fn no_client_has_the_gateway_ask_for_the_token_in_another_way() {
+    let sent = |user: &str| {
+        let packet = packet(&[("user", user), ("options", "oauth")]);
+        let mut opener = Opener::new();
+        let Ok(Some((Opening::Startup(packet), _))) = opener.look(&packet) else {
+            panic!("no startup packet")
+        };
+        startup(&packet, "db").unwrap()
+    };
+    assert!(holds(&sent("oauth"), "user\0db\0") && holds(&sent("oauth"), "options\0oauth\0"));
+    assert!(holds(&sent("kim"), "user\0kim\0") && holds(&sent("oauths"), "user\0oauths\0"));
 }
 
 #[test]

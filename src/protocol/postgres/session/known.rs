@@ -36,7 +36,7 @@ impl Shared {
             return Ok(known);
         }
         let credential = self.seat.credential().await?;
-        let password = credential.as_ref().map(|credential| credential.secret());
+        let password = credential.as_ref().and_then(|credential| credential.secret());
         entry.known(&self.judge, &governed, password, &self.database).await.map_err(|error| {
             tracing::error!(connection = %governed.connection.name, error = &error as &dyn std::error::Error, "the catalogue of a target could not be read");
             unread(&error)
@@ -77,7 +77,7 @@ pub(super) fn keep_fresh(shared: &Common) {
     let credential = shared.seat.credential_of(&governed);
     tokio::task::spawn_local(async move {
         let credential = credential.await.ok().flatten();
-        let password = credential.as_ref().map(|credential| credential.secret());
+        let password = credential.as_ref().and_then(|credential| credential.secret());
         entry.refresh(&judge, &governed, password, &database).await;
     });
 }

@@ -132,7 +132,7 @@ impl Shared {
         }
         let governed = self.seat.current();
         let Ok(credential) = self.seat.credential().await else { return };
-        let password = credential.as_ref().map(|credential| credential.secret());
+        let password = credential.as_ref().and_then(|credential| credential.secret());
         let opened = Inquiry::open_with(&governed, password, &self.database, &SETTINGS).await;
         let Ok(mut inquiry) = opened.inspect_err(|error| tracing::debug!(%error, "no session to plan in"))
         else {

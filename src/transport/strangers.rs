@@ -1,0 +1,273 @@
+//! Streams of clients that have not logged in: how many one address may have, and how often its logins may fail.
+//!
+//! An address is an IPv4 address, or the 64 bits that name an IPv6 network: whoever has one of its addresses has all of them.
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::net::Ipv4Addr;
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::MutexGuard;
+use std::sync::PoisonError;
+use std::time::Duration;
+use std::time::Instant;
+
+/// How many addresses are kept in mind for their failed logins.
+const MOST: usize = 16 << 10;
+/// How long until all failures are forgotten.
+const MINUTE: f64 = 60.0;
+
+/// What one address may do before it has logged in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Bounds {
+    /// Open streams that have not logged in. As many again are told that there are too many; what comes then is closed without a word.
+    pub open: usize,
+    /// Failed logins a minute; a burst of as many.
+    pub failed: u32,
+}
+
+/// Why a stream gets no further.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Shut {
+    /// Too many streams of its address have not logged in.
+    Open,
+    /// Too many logins of its address have failed.
+    Failed {
+        /// How long until another one may.
+        wait: Duration,
+    },
+}
+
+/// The addresses that are not known yet. Clones are one.
+#[derive(Debug, Clone)]
+pub struct Strangers(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    bounds: Bounds,
+    table: Mutex<Table>,
+}
+
+#[derive(Debug, Default)]
+struct Table {
+    seen: HashMap<Place, Seen, ahash::RandomState>,
+    swept: Option<Instant>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum Place {
+    V4(Ipv4Addr),
+    V6(u64),
+}
+
+impl Place {
+    fn of(address: IpAddr) -> Self {
+        match address.to_canonical() {
+            IpAddr::V4(address) => Self::V4(address),
+            IpAddr::V6(address) => {
+                let [a, b, c, d, ..] = address.segments();
+                Self::V6([a, b, c, d].into_iter().fold(0, |sum, part| (sum << 16) | u64::from(part)))
+            }
+        }
+    }
+}
+
+#[derive(Debug)]
+struct Seen {
+    open: usize,
+    /// How many failures are left; it fills up within a minute.
+    left: f64,
+    at: Instant,
+}
+
+impl Seen {
+    fn refill(&mut self, bounds: Bounds, now: Instant) {
+        let all = f64::from(bounds.failed);
+        let filled = now.saturating_duration_since(self.at).as_secs_f64() * all / MINUTE;
+        self.left = (self.left + filled).min(all);
+        // Never backwards: whoever comes from another thread may have looked at the clock before.
+        self.at = self.at.max(now);
+    }
+
+    /// Whether it is as if nothing had been seen.
+    fn is_nothing(&mut self, bounds: Bounds, now: Instant) -> bool {
+        self.refill(bounds, now);
+        self.open == 0 && self.left >= f64::from(bounds.failed)
+    }
+}
+
+/// One stream that has not logged in, in the count for as long as this is kept.
+#[derive(Debug)]
+pub struct Stranger {
+    strangers: Strangers,
+    place: Place,
+    /// Why it gets no further, if it does not.
+    pub shut: Option<Shut>,
+}
+
+impl Strangers {
+    /// Nobody was seen yet.
+    pub fn new(bounds: Bounds) -> Self {
+        Self(Arc::new(Shared { bounds, table: Mutex::default() }))
+    }
+
+    /// The bounds.
+    pub fn bounds(&self) -> Bounds {
+        self.0.bounds
+    }
+
+    /// Counts a stream from this address. `None`: close it, there are too many even of those that are only told so.
+    pub fn enter(&self, address: IpAddr) -> Option<Stranger> {
+        self.enter_at(address, Instant::now())
+    }
+
+    fn enter_at(&self, address: IpAddr, now: Instant) -> Option<Stranger> {
+        let (place, bounds) = (Place::of(address), self.0.bounds);
+        let mut table = self.table();
+        table.sweep(bounds, now);
+        let nothing = || Seen { open: 0, left: f64::from(bounds.failed), at: now };
+        let seen = table.seen.entry(place).or_insert_with(nothing);
+        seen.refill(bounds, now);
+        if seen.open >= bounds.open.saturating_mul(2) {
+            return None;
+        }
+        let shut = if seen.open >= bounds.open {
+            Some(Shut::Open)
+        } else if seen.left < 1.0 {
+            let seconds = (1.0 - seen.left) * MINUTE / f64::from(bounds.failed.max(1));
+            Some(Shut::Failed { wait: Duration::from_secs_f64(seconds.min(MINUTE)) })
+        } else {
+            None
+        };
+        seen.open += 1;
+        drop(table);
+        Some(Stranger { strangers: self.clone(), place, shut })
+    }
+
+    fn table(&self) -> MutexGuard<'_, Table> {
+        self.0.table.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Table {
+    /// Forgets those of whom nothing is left to know, at most once a second, where there are many.
+    fn sweep(&mut self, bounds: Bounds, now: Instant) {
+        let lately = |swept: Instant| now.saturating_duration_since(swept) < Duration::from_secs(1);
+        if self.seen.len() > MOST && !self.swept.is_some_and(lately) {
+            self.swept = Some(now);
+            self.seen.retain(|_, seen| !seen.is_nothing(bounds, now));
+        }
+    }
+
+    fn leave(&mut self, place: Place, bounds: Bounds, now: Instant) {
+        let size = self.seen.len();
+        let Some(seen) = self.seen.get_mut(&place) else { return };
+        seen.open = seen.open.saturating_sub(1);
+        // A flood from everywhere: who may still log in is forgotten first, and beyond that everybody.
+        let crowded = seen.open == 0 && ((size > MOST && seen.left >= 1.0) || size > 2 * MOST);
+        if crowded || seen.is_nothing(bounds, now) {
+            self.seen.remove(&place);
+        }
+    }
+}
+
+impl Stranger {
+    /// Its login has failed.
+    pub fn failed(&self) {
+        if let Some(seen) = self.strangers.table().seen.get_mut(&self.place) {
+            seen.left = (seen.left - 1.0).max(0.0);
+        }
+    }
+}
+
+impl Drop for Stranger {
+    fn drop(&mut self) {
+        let bounds = self.strangers.0.bounds;
+        self.strangers.table().leave(self.place, bounds, Instant::now());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ip(text: &str) -> IpAddr {
+        text.parse().unwrap()
+    }
+
+    fn known(strangers: &Strangers) -> usize {
+        strangers.table().seen.len()
+    }
+
+    #[test]
+    fn so_many_may_wait_as_many_are_told_and_the_rest_is_closed() {
+        let strangers = Strangers::new(Bounds { open: 3, failed: 10 });
+        let one = ip("192.0.2.1");
+        let mut inside: Vec<Stranger> = (0..6).map(|_| strangers.enter(one).unwrap()).collect();
+        let told: Vec<bool> = inside.iter().map(|stranger| stranger.shut == Some(Shut::Open)).collect();
+        assert_eq!(told, [false, false, false, true, true, true]);
+        assert!(strangers.enter(one).is_none());
+        // The same address in its other form is the same; another one is not.
+        assert!(strangers.enter(ip("::ffff:192.0.2.1")).is_none());
+        assert_eq!(strangers.enter(ip("192.0.2.2")).unwrap().shut, None);
+        inside.truncate(2);
+        assert_eq!(strangers.enter(one).unwrap().shut, None);
+        drop(inside);
+        assert_eq!(known(&strangers), 0);
+    }
+
+    #[test]
+    fn a_network_of_ipv6_is_one_address() {
+        let strangers = Strangers::new(Bounds { open: 1, failed: 10 });
+        let _inside = strangers.enter(ip("2001:db8:1:2::1")).unwrap();
+        assert_eq!(strangers.enter(ip("2001:db8:1:2:ffff::9")).unwrap().shut, Some(Shut::Open));
+        assert_eq!(strangers.enter(ip("2001:db8:1:3::1")).unwrap().shut, None);
+    }
+
+    #[test]
+    fn failures_shut_one_address_out_until_they_are_old() {
+        let strangers = Strangers::new(Bounds { open: 9, failed: 3 });
+        let (one, begin) = (ip("192.0.2.1"), Instant::now());
+        let at = |seconds| strangers.enter_at(one, begin + Duration::from_secs(seconds)).unwrap();
+        for _ in 0..3 {
+            let stranger = at(0);
+            assert_eq!(stranger.shut, None);
+            stranger.failed();
+        }
+        let Some(Shut::Failed { wait }) = at(0).shut else { panic!("not shut") };
+        assert!(wait <= Duration::from_secs(20) && wait > Duration::from_secs(18), "{wait:?}");
+        assert_eq!(strangers.enter_at(ip("192.0.2.2"), begin).unwrap().shut, None);
+        // One more in a third of a minute, and not two.
+        let again = at(21);
+        assert_eq!(again.shut, None);
+        again.failed();
+        assert!(at(22).shut.is_some());
+        // Who did not fail again has all of them.
+        for _ in 0..3 {
+            let stranger = at(200);
+            assert_eq!(stranger.shut, None);
+            stranger.failed();
+        }
+        assert!(at(200).shut.is_some());
+    }
+
+    #[test]
+    fn a_flood_from_everywhere_takes_no_more_memory() {
+        let strangers = Strangers::new(Bounds { open: 2, failed: 2 });
+        let shut = ip("192.0.2.1");
+        for _ in 0..2 {
+            strangers.enter(shut).unwrap().failed();
+        }
+        for number in 0..100_000_u32 {
+            strangers.enter(IpAddr::V4(Ipv4Addr::from_bits(0x0a00_0000 + number))).unwrap().failed();
+            assert!(known(&strangers) <= 2 * MOST + 1);
+        }
+        assert!(strangers.enter(shut).unwrap().shut.is_some(), "who is shut out stays so");
+        // Where each is shut out at once, the number alone decides.
+        let strict = Strangers::new(Bounds { open: 2, failed: 1 });
+        for number in 0..100_000_u32 {
+            strict.enter(IpAddr::V4(Ipv4Addr::from_bits(0x0a00_0000 + number))).unwrap().failed();
+        }
+        assert!(known(&strict) <= 2 * MOST + 1, "{}", known(&strict));
+    }
+}
