@@ -78,9 +78,20 @@ fields = ["iban", "email"]
 entities = ["IBAN", "CREDIT_CARD"]
 "#;
     let mcp = Mcp::new(OPEN, &format!("{ALL}{masks}"));
+    // What is no text cannot be masked, so it is withheld; nothing else differs.
+    let binary = [
+        "prompts-get-with-image",
+        "resources-read-binary",
+        "tools-call-audio",
+        "tools-call-image",
+        "tools-call-mixed-content",
+    ];
     for revision in ["2025-11-25", "2026-07-28"] {
-        let (code, _, err) = conformance(&mcp, revision, None);
-        assert_eq!(code, 0, "{revision}: {err}\n{}", mcp.world.log());
+        let (_, _, err) = conformance(&mcp, revision, None);
+        let other = err.lines().filter_map(|line| line.strip_prefix("+ "));
+        let other: Vec<_> =
+            other.filter(|line| !binary.iter().any(|scenario| line.starts_with(scenario))).collect();
+        assert!(other.is_empty(), "{revision}: {other:?}\n{}", mcp.world.log());
     }
 }
 
@@ -100,8 +111,8 @@ match = { connections = ["tools"], tools = ["echo"] }
     };
     let tools = listed(&mcp.ask(&token, "tools/list", json!({})));
     assert!(!tools.contains(&"echo".to_owned()) && tools.contains(&"tally".to_owned()), "{tools:?}");
-    let refused = mcp.call(&token, "echo", json!({ "message": "x" }));
-    let unknown = mcp.call(&token, "no_such_tool", json!({}));
+    let refused = mcp.call(&token, "echo", &json!({ "message": "x" }));
+    let unknown = mcp.call(&token, "no_such_tool", &json!({}));
     assert_eq!(refused["error"], json!({ "code": -32602, "message": "Unknown tool: echo" }));
     assert_eq!(unknown["error"]["code"], -32602, "{unknown}");
     assert_eq!(mcp.tally("echo"), 0);
@@ -119,17 +130,17 @@ match = { groups = ["support"], connections = ["tools"], tools = ["wait"], args 
 "#;
     let mcp = Mcp::new("", rules);
     let token = mcp.world.token("reader");
-    assert_eq!(
-        mcp.call(&token, "wait", json!({ "milliseconds": 1, "steps": 1 }))["result"]["isError"],
-        Value::Null
-    );
-    let refused = mcp.call(&token, "wait", json!({ "milliseconds": 5000, "steps": 1 }));
+    assert_done(&mcp.call(&token, "wait", &json!({ "milliseconds": 1, "steps": 1 })));
+    let refused = mcp.call(&token, "wait", &json!({ "milliseconds": 5000, "steps": 1 }));
     assert_eq!(refused["result"]["isError"], true, "{refused}");
     let text = refused["result"]["content"][0]["text"].as_str().unwrap();
     assert!(text.contains("not done") && text.contains("Do not try it again"), "{text}");
     assert_eq!(refused["result"]["_meta"]["dev.hoopctl/decision"]["code"], "denied");
     // What no policy names is not even there.
-    assert_eq!(mcp.call(&token, "echo", json!({ "message": "x" }))["error"]["message"], "Unknown tool: echo");
+    assert_eq!(
+        mcp.call(&token, "echo", &json!({ "message": "x" }))["error"]["message"],
+        "Unknown tool: echo"
+    );
     assert_eq!(mcp.tally("wait"), 1);
 }
 
@@ -165,7 +176,7 @@ fn a_held_call_waits_on_an_open_stream_and_runs_once() {
     let token = mcp.world.token("reader");
     let arguments = json!({ "text": "4111 1111 1111 1111" });
     thread::scope(|scope| {
-        let call = scope.spawn(|| mcp.call(&token, "add_note", arguments.clone()));
+        let call = scope.spawn(|| mcp.call(&token, "add_note", &arguments));
         let pending = mcp.world.wait_pending();
         let shown = mcp.world.cli(&["approval", "show", pending["id"].as_str().unwrap()]).1;
         assert!(shown.contains("tools/call add_note") && shown.contains("\"text\""), "{shown}");
@@ -177,7 +188,7 @@ fn a_held_call_waits_on_an_open_stream_and_runs_once() {
     assert_eq!(mcp.tally("add_note"), 1);
     // A no is a no.
     thread::scope(|scope| {
-        let call = scope.spawn(|| mcp.call(&token, "add_note", arguments.clone()));
+        let call = scope.spawn(|| mcp.call(&token, "add_note", &arguments));
         let pending = mcp.world.wait_pending();
         assert_eq!(mcp.world.cli(&["approval", "deny", pending["id"].as_str().unwrap(), "-r", "no"]).0, 0);
         let refused = call.join().unwrap();
@@ -194,19 +205,19 @@ fn a_call_that_nobody_decided_in_time_goes_on_waiting_when_it_is_sent_again() {
     let mcp = Mcp::new("limits = { approval_wait = \"1s\" }", HOLD);
     let token = mcp.world.token("reader");
     let arguments = json!({ "text": "x" });
-    let first = mcp.call(&token, "add_note", arguments.clone());
+    let first = mcp.call(&token, "add_note", &arguments);
     let decision = &first["result"]["_meta"]["dev.hoopctl/decision"];
     assert_eq!(
         (first["result"]["isError"].as_bool(), decision["code"].as_str()),
         (Some(true), Some("approval_pending"))
     );
-    let second = mcp.call(&token, "add_note", arguments.clone());
+    let second = mcp.call(&token, "add_note", &arguments);
     assert_eq!(second["result"]["_meta"]["dev.hoopctl/decision"]["approval_id"], decision["approval_id"]);
     assert_eq!(Value::from(approve(&mcp)), decision["approval_id"]);
     // Other arguments are another call.
-    let other = mcp.call(&token, "add_note", json!({ "text": "y" }));
+    let other = mcp.call(&token, "add_note", &json!({ "text": "y" }));
     assert_ne!(other["result"]["_meta"]["dev.hoopctl/decision"]["approval_id"], decision["approval_id"]);
-    let third = mcp.call(&token, "add_note", arguments);
+    let third = mcp.call(&token, "add_note", &arguments);
     assert_done(&third);
     assert_eq!(mcp.tally("add_note"), 1);
 }
@@ -249,7 +260,7 @@ entities = ["EMAIL_ADDRESS", "IBAN"]
     let mcp = Mcp::new("", &format!("{ALL}{masks}"));
     let token = mcp.world.token("reader");
     let direct = "GB82WEST12345698765432";
-    let called = mcp.call(&token, "customers", json!({})).to_string();
+    let called = mcp.call(&token, "customers", &json!({})).to_string();
     let read = mcp.ask(&token, "resources/read", json!({ "uri": "test://customer-file" })).to_string();
     for text in [&called, &read] {
         assert!(!text.contains(direct) && !text.contains("ada@example.com"), "{text}");
@@ -272,7 +283,7 @@ fn the_clients_token_never_arrives_and_the_credential_never_comes_back() {
     let body =
         r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"seen","arguments":{"a":1.10}}}"#;
     let seen = answer(&mcp.post(&token, &headers, body)).to_string();
-    let direct = mcp.call(&token, "seen", json!({})).to_string();
+    let direct = mcp.call(&token, "seen", &json!({})).to_string();
     for text in [&seen, &direct] {
         for secret in [&*token, MCP_TOKEN, "a=b", "1.2.3.4"] {
             assert!(!text.contains(secret), "{secret} in {text}");

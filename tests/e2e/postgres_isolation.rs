@@ -121,7 +121,7 @@ fn difference(through: &str, direct: &str) -> Option<String> {
     let (through, direct): (Vec<_>, Vec<_>) = (through.lines().collect(), direct.lines().collect());
     let same = through.iter().zip(&direct).take_while(|(through, direct)| through == direct).count();
     let part = |lines: &[&str], from: usize| {
-        lines.iter().skip(from).take(4).map(|line| format!("    {line}\n")).collect::<String>()
+        lines.iter().skip(from).take(4).fold(String::new(), |out, line| out + "    " + line + "\n")
     };
     Some(format!(
         "line {}, after\n{}  through the gateway:\n{}  at the database:\n{}",

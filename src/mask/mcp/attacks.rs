@@ -229,6 +229,9 @@ proptest! {
             let loose = Json::parse(&loose, 64).unwrap();
             let loosened = schema::Checker::new(&loose, 1000);
             let answers = Answer { method: "tools/call", ..Answer::default() };
+            // Only fields are loosened: what a detector finds elsewhere fits by its schema alone.
+            let fields = crate::mask::tests::rule(&["ssn", "*token"], &[], MaskOp::Redact);
+            let plan = crate::mask::tests::plan(&[fields]);
             let (unfitted, _) = run(&plan, Side::Target, answers, &message).unwrap();
             let unfitted: Value = serde_json::from_str(&unfitted).unwrap();
             let unfitted = Json::parse(unfitted["result"]["structuredContent"].to_string().as_bytes(), 64).unwrap();

@@ -136,7 +136,7 @@ impl Walk<'_> {
         let mut new = if new == "null" { "\"\"".to_owned() } else { new };
         if self.masked_names > 1 {
             new.pop();
-            new.push_str(&format!("~{}\"", self.masked_names));
+            new = format!("{new}~{}\"", self.masked_names);
         }
         self.put(start, end, new.as_bytes());
         Ok(())

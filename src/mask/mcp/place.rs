@@ -301,7 +301,6 @@ fn schema(name: &str, live: bool) -> Place {
         | "if"
         | "then"
         | "else" => Place::Schema(live),
-        "default" | "examples" | "example" => Place::Values(true),
         "enum" | "const" | "enumNames" => Place::Values(live),
         "title" | "description" | "$comment" => Place::Text,
         "type" | "format" | "pattern" | "$ref" | "$id" | "$schema" | "$anchor" | "$dynamicRef"
@@ -310,6 +309,7 @@ fn schema(name: &str, live: bool) -> Place {
         | "exclusiveMaximum" | "multipleOf" | "minLength" | "maxLength" | "minItems" | "maxItems"
         | "uniqueItems" | "minProperties" | "maxProperties" | "minContains" | "maxContains"
         | "contentEncoding" | "contentMediaType" => Place::Word,
+        // `default`, `examples`, and what nobody knows.
         _ => Place::Values(true),
     }
 }

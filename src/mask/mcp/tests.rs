@@ -357,8 +357,8 @@ fn a_found_shape_fits_too_and_what_fits_nothing_is_withheld() {
 
 #[test]
 fn a_list_of_tools_loosens_the_schemas_of_masked_fields() {
-    let before = r##"{"type":"object","properties":{"ssn":{"type":"string","title":"SSN","pattern":"^\\d+$","maxLength":9},"all":{"oneOf":[{"properties":{"name":{"type":"integer"}}},{"type":"null"}]},"free":{"type":"string","pattern":"^x"}},"required":["ssn"]}"##;
-    let after = r##"{"type":"object","properties":{"ssn":{"type":["string","null"],"title":"SSN"},"all":{"anyOf":[{"properties":{"name":{"type":["integer","string","null"]}}},{"type":"null"}]},"free":{"type":"string","pattern":"^x"}},"required":["ssn"]}"##;
+    let before = r#"{"type":"object","properties":{"ssn":{"type":"string","title":"SSN","pattern":"^\\d+$","maxLength":9},"all":{"oneOf":[{"properties":{"name":{"type":"integer"}}},{"type":"null"}]},"free":{"type":"string","pattern":"^x"}},"required":["ssn"]}"#;
+    let after = r#"{"type":"object","properties":{"ssn":{"type":["string","null"],"title":"SSN"},"all":{"anyOf":[{"properties":{"name":{"type":["integer","string","null"]}}},{"type":"null"}]},"free":{"type":"string","pattern":"^x"}},"required":["ssn"]}"#;
     let plan = usual(MaskOp::Redact);
     let new = |schema: &str| {
         rewrite_schema(&plan, schema.as_bytes()).map(|new| new.map(|new| String::from_utf8(new).unwrap()))

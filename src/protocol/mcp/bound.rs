@@ -43,7 +43,14 @@ struct State {
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct TaskOf {
     owner: Owner,
-    tool: Option<Box<str>>,
+    task: Task,
+}
+
+/// A task of a principal.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Task {
+    /// The tool whose call began it, where that is known.
+    pub tool: Option<Box<str>>,
 }
 
 /// A map that forgets what is old or too much.
@@ -105,15 +112,15 @@ impl Bound {
         let mut maps = self.maps();
         // An id that the target gives out twice stays with whom it was given to first.
         if maps.tasks.get(&key, TASK).is_none_or(|known| known.owner == *owner) {
-            maps.tasks.put(key, TaskOf { owner: owner.clone(), tool: tool.map(Into::into) });
+            maps.tasks.put(key, TaskOf { owner: owner.clone(), task: Task { tool: tool.map(Into::into) } });
         }
     }
 
-    /// Whether a task is this principal's; and the tool whose call began it, where that is known.
-    pub fn task_of(&self, owner: &Owner, task: &str) -> Option<Option<Box<str>>> {
+    /// The task of that id; `None`: it is not this principal's, or there is none.
+    pub fn task_of(&self, owner: &Owner, task: &str) -> Option<Task> {
         let maps = self.maps();
         let found = maps.tasks.get(&(owner.connection.clone(), task.into()), TASK)?;
-        (found.owner == *owner).then(|| found.tool.clone())
+        (found.owner == *owner).then(|| found.task.clone())
     }
 }
 
@@ -142,7 +149,7 @@ mod tests {
         let bound = Bound::default();
         bound.task(&owner("ann"), "t1", Some("slow"));
         bound.task(&owner("bob"), "t1", Some("other"));
-        assert_eq!(bound.task_of(&owner("ann"), "t1"), Some(Some("slow".into())));
+        assert_eq!(bound.task_of(&owner("ann"), "t1"), Some(Task { tool: Some("slow".into()) }));
         assert_eq!(bound.task_of(&owner("bob"), "t1"), None);
         assert_eq!(bound.task_of(&owner("ann"), "t2"), None);
     }

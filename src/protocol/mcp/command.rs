@@ -9,6 +9,7 @@ use crate::domain::McpCommand;
 use crate::domain::McpOptions;
 use crate::domain::command::Args;
 use crate::domain::json::Json;
+use crate::protocol::mcp::bound::Task;
 use crate::protocol::mcp::codec::envelope::Message;
 use crate::protocol::mcp::codec::envelope::names::Meta;
 use crate::protocol::mcp::codec::envelope::names::Param;
@@ -34,8 +35,8 @@ pub struct Wanted {
     pub also: Vec<Command>,
 }
 
-/// Reads a request or notification. `read_only`: what the target last said of the tool. `tool_of`: the tool that began a task, where
-/// the task is the caller's; `None` where it is not.
+/// Reads a request or notification. `read_only`: what the target last said of the tool. `task_of`: a task of that id, if it is
+/// the caller's.
 ///
 /// # Errors
 /// It names nothing where its method needs a name, or a task that is not the caller's.
@@ -43,7 +44,7 @@ pub fn wanted(
     message: &Message,
     options: &McpOptions,
     read_only: impl Fn(&str) -> Option<bool>,
-    tool_of: impl Fn(&str) -> Option<Option<Box<str>>>,
+    task_of: impl Fn(&str) -> Option<Task>,
 ) -> Result<Wanted, Fault> {
     let method = message.method().unwrap_or_default();
     let named = |param: Param| {
@@ -74,7 +75,7 @@ pub fn wanted(
         method if method.starts_with("tasks/") && method != "tasks/list" => {
             check_tasks(message)?;
             let task = named(Param::TaskId)?;
-            let tool = tool_of(&task).ok_or_else(no_task)?;
+            let Task { tool } = task_of(&task).ok_or_else(no_task)?;
             McpCommand { tool, ..McpCommand::new(method) }
         }
         method => McpCommand::new(method),
@@ -196,7 +197,7 @@ mod tests {
         let body = format!(r#"{{"jsonrpc":"2.0","id":1,"method":"{method}","params":{params}}}"#);
         let message = Message::scan(body.into(), Limits::new(1 << 16)).unwrap();
         let options = McpOptions { trust_annotations: true, ..McpOptions::default() };
-        let mine = |task: &str| (task == "t1").then(|| Some("slow".into()));
+        let mine = |task: &str| (task == "t1").then(|| Task { tool: Some("slow".into()) });
         wanted(&message, &options, |tool| (tool == "look").then_some(true), mine)
     }
 

@@ -46,12 +46,11 @@ pub fn to_target(
         })?;
         rewrite.param(Param::RequestState, theirs.into_vec());
     }
-    if let Some(capabilities) =
-        message.param(Param::Capabilities).filter(|_| message.method().as_deref() == Some("initialize"))
+    if message.method().as_deref() == Some("initialize")
+        && let Some(capabilities) = message.param(Param::Capabilities)
+        && let Some(trimmed) = trimmed(message.body(), &capabilities, options)
     {
-        if let Some(trimmed) = trimmed(message.body(), &capabilities, options) {
-            rewrite.param(Param::Capabilities, trimmed);
-        }
+        rewrite.param(Param::Capabilities, trimmed);
     }
     if let Some(capabilities) = message.meta(Meta::ClientCapabilities)
         && let Some(trimmed) = trimmed(message.body(), &capabilities, options)

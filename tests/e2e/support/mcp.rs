@@ -111,7 +111,7 @@ impl Mcp {
     }
 
     /// Calls a tool.
-    pub fn call(&self, token: &str, tool: &str, arguments: Value) -> Value {
+    pub fn call(&self, token: &str, tool: &str, arguments: &Value) -> Value {
         self.ask(token, "tools/call", json!({ "name": tool, "arguments": arguments }))
     }
 
@@ -131,9 +131,13 @@ impl Mcp {
             ("Mcp-Name", "tally"),
         ];
         let mut client = Client::connect(port);
-        client.send(request("POST", "/mcp", Some(token), &headers, Some(&body)));
+        // The server takes requests for its own address only.
+        let request = request("POST", "/mcp", Some(token), &headers, Some(&body));
+        client.send(request.replace("Host: gateway", &format!("Host: 127.0.0.1:{port}")));
         let told = answer(&client.reply());
-        told["result"]["structuredContent"]["calls"][tool].as_u64().unwrap_or(0)
+        let calls = &told["result"]["structuredContent"]["calls"];
+        assert!(calls.is_object(), "the server does not count: {told}");
+        calls[tool].as_u64().unwrap_or(0)
     }
 }
 
@@ -149,7 +153,7 @@ pub fn answer(reply: &Reply) -> Value {
     let messages = messages.map(|data| serde_json::from_str::<Value>(data).unwrap());
     messages
         .filter(|message| message.get("id").is_some() && message.get("method").is_none())
-        .last()
+        .next_back()
         .unwrap_or(Value::Null)
 }
 

@@ -32,6 +32,7 @@ use std::time::Duration;
 
 use bytes::BytesMut;
 use tokio::io::AsyncReadExt;
+use tokio::io::AsyncWrite;
 use tokio::io::AsyncWriteExt;
 use tokio::io::ReadHalf;
 use tokio::sync::Notify;
@@ -188,14 +189,7 @@ pub async fn run(start: Start, mut draining: watch::Receiver<bool>) {
         && pump.back.is_between()
     {
         word.write_fatal(&mut pump.out);
-        let goodbye = async {
-            client_write.write_all(&pump.out).await?;
-            client_write.shutdown().await
-        };
-        // A client that does not read its last word does without it.
-        if let Ok(Err(error)) = tokio::time::timeout(LAST_WORD, goodbye).await {
-            tracing::debug!(%error, "a client did not take its last word");
-        }
+        say(&mut client_write, &pump.out).await;
     }
     let target = front.target();
     if !matches!(end, End::Gone(Gone::Left)) {
@@ -208,6 +202,17 @@ pub async fn run(start: Start, mut draining: watch::Receiver<bool>) {
         && let Ok(Err(error)) = tokio::time::timeout(LAST_WORD, leave).await
     {
         tracing::debug!(%error, "the target did not take the good-bye");
+    }
+}
+
+/// Gives the client its last word. One that does not read it does without.
+async fn say(client: &mut (impl AsyncWrite + Unpin), word: &[u8]) {
+    let goodbye = async {
+        client.write_all(word).await?;
+        client.shutdown().await
+    };
+    if let Ok(Err(error)) = tokio::time::timeout(LAST_WORD, goodbye).await {
+        tracing::debug!(%error, "a client did not take its last word");
     }
 }
 
