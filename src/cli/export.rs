@@ -6,6 +6,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 use crate::cli::access::Access;
+use crate::cli::output;
 use crate::cli::output::Terminal;
 use crate::cli::recording::Events;
 use crate::cli::report::Exit;
@@ -20,6 +21,7 @@ use crate::recording::StoredEvent;
 use crate::recording::export::ExportError;
 use crate::recording::export::write_har;
 use crate::recording::export::write_jsonl;
+use crate::recording::export::write_mcp_fixture;
 use crate::recording::export::write_sql;
 use crate::recording::export::write_text;
 
@@ -56,7 +58,11 @@ pub fn export(terminal: Terminal, access: &Access, args: &ExportArgs) -> Outcome
     if let Some(failure) = stopped {
         return Err(failure);
     }
-    written.map_err(failure)?;
+    let left_out = written.map_err(failure)?;
+    if left_out > 0 {
+        let exchanges = output::count(left_out, "exchange is", "exchanges are");
+        terminal.say(&format!("{exchanges} left out: not recorded whole, or without an end"));
+    }
     if let Some(path) = &args.to {
         terminal.say(&format!("wrote {} ({} events)", path.display(), view.events));
     }
@@ -66,8 +72,12 @@ pub fn export(terminal: Terminal, access: &Access, args: &ExportArgs) -> Outcome
 fn failure(error: ExportError) -> Failure {
     match error {
         ExportError::Write { source } => Failure::output(&source),
-        ExportError::OtherProtocol { wanted, .. } => {
-            let fitting = if wanted == "SQL" { "har" } else { "sql" };
+        ExportError::OtherProtocol { ref found, .. } => {
+            let fitting = match found.as_str() {
+                "mcp" => "mcp-fixture",
+                "postgres" => "sql",
+                _ => "har",
+            };
             Failure::usage(error.to_string())
                 .hint(format!("--format {fitting}; text and jsonl take every session"))
         }
@@ -75,18 +85,21 @@ fn failure(error: ExportError) -> Failure {
     }
 }
 
+/// Writes it; gives how many exchanges are left out.
 fn write_as(
     format: ExportFormat,
     row: &SessionRow,
     events: impl Iterator<Item = Result<StoredEvent, ExportError>>,
     out: &mut impl Write,
-) -> Result<(), ExportError> {
+) -> Result<u64, ExportError> {
     match format {
-        ExportFormat::Har => write_har(row, events, out),
-        ExportFormat::Jsonl => write_jsonl(row, events, out).map(|_count| ()),
-        ExportFormat::Sql => write_sql(row, events, out),
-        ExportFormat::Text => write_text(events, out),
+        ExportFormat::Har => write_har(row, events, out)?,
+        ExportFormat::Jsonl => write_jsonl(row, events, out).map(|_count| ())?,
+        ExportFormat::McpFixture => return Ok(write_mcp_fixture(row, events, out)?.left_out),
+        ExportFormat::Sql => write_sql(row, events, out)?,
+        ExportFormat::Text => write_text(events, out)?,
     }
+    Ok(0)
 }
 
 fn new_file(path: &Path) -> Result<std::fs::File, Failure> {
@@ -127,16 +140,17 @@ mod tests {
 
     #[test]
     fn a_form_that_does_not_fit_the_session_is_a_wrong_command_line_and_the_fitting_one_is_named() {
-        let error = |wanted| ExportError::OtherProtocol {
+        let error = |wanted, found: &str| ExportError::OtherProtocol {
             connection: "shop-db".to_owned(),
             wanted,
-            found: "postgres".to_owned(),
+            found: found.to_owned(),
         };
-        let told = failure(error("HTTP"));
+        let told = failure(error("HTTP", "postgres"));
         assert_eq!((told.exit, told.exit.code()), (Exit::Usage, 2));
         assert!(told.message.contains("holds no HTTP: it speaks postgres"), "{}", told.message);
         assert!(told.hint.unwrap().starts_with("--format sql;"));
-        assert!(failure(error("SQL")).hint.unwrap().starts_with("--format har;"));
+        assert!(failure(error("SQL", "http")).hint.unwrap().starts_with("--format har;"));
+        assert!(failure(error("HTTP", "mcp")).hint.unwrap().starts_with("--format mcp-fixture;"));
         let full = failure(ExportError::Write { source: io::ErrorKind::StorageFull.into() });
         assert_eq!(full.exit, Exit::Failed);
     }

@@ -136,7 +136,7 @@ pub struct GrepArgs {
 pub struct ExportArgs {
     /// The session's id, or last
     pub id: String,
-    /// jsonl keeps every byte and hash, har opens in a browser, sql is a script, text is for people
+    /// jsonl keeps every byte and hash, har opens in a browser, mcp-fixture plays the target, sql is a script, text is for people
     #[arg(long, value_name = "FORMAT", value_enum, default_value = "jsonl")]
     pub format: ExportFormat,
     /// Write to this file, which must be new
@@ -151,6 +151,8 @@ pub enum ExportFormat {
     Har,
     /// The stored lines with their hashes
     Jsonl,
+    /// The exchanges of MCP as JSON that a fake target can serve
+    McpFixture,
     /// The SQL statements as a script: what was not done is a comment
     Sql,
     /// The transcript, as replay shows it

@@ -34,7 +34,7 @@ pub struct GrepReport {
 
 impl Reader {
     /// Searches the transcripts of the sessions that `filter` names, the newest first. `found` sees each line that matches, and
-    /// may end the search.
+    /// may end the search. What a transcript tells of a message of MCP in other words is searched as it was sent.
     ///
     /// # Errors
     /// When the database cannot be read. A single event that cannot be read ends only its session's search.
@@ -56,13 +56,15 @@ impl Reader {
                     }
                     Err(error) => return Err(error),
                 };
-                for line in replay::transcript_whole(&event) {
-                    if pattern.is_match(&line) {
-                        report.hits += 1;
-                        let hit = GrepHit { session: row.id, seq: event.seq, line };
-                        if found(hit).is_break() {
-                            return Ok(report);
-                        }
+                let matching = |lines: Vec<String>| lines.into_iter().filter(|line| pattern.is_match(line));
+                let mut hits: Vec<String> = matching(replay::transcript_whole(&event)).collect();
+                if hits.is_empty() {
+                    hits.extend(matching(replay::message_whole(&event)));
+                }
+                for line in hits {
+                    report.hits += 1;
+                    if found(GrepHit { session: row.id, seq: event.seq, line }).is_break() {
+                        return Ok(report);
                     }
                 }
             }

@@ -93,6 +93,33 @@ mod tests {
     }
 
     #[test]
+    fn of_a_message_stays_what_it_asks_for_and_how_long_it_took() {
+        for (data, left) in [
+            (
+                r#"{"http":"POST","method":"tools/call","name":"echo","class":"unknown","session":"0a1b2c3d…","body":{"text":"{\"params\":\"secret\"}","length":19},"decision":{"effect":"allow"}}"#,
+                r#"{"http":"POST","method":"tools/call","name":"echo","class":"unknown","session":"0a1b2c3d…","body":{"length":19},"decision":{"effect":"allow"}}"#,
+            ),
+            (
+                r#"{"status":200,"body":{"base64":"c2VjcmV0","length":6},"total_us":7,"end":"complete"}"#,
+                r#"{"status":200,"body":{"length":6},"total_us":7,"end":"complete"}"#,
+            ),
+            (
+                r#"{"status":200,"body":{"text":"secret","length":99,"sha256":"ab","cut":true}}"#,
+                r#"{"status":200,"body":{"length":99,"sha256":"ab","cut":true}}"#,
+            ),
+        ] {
+            assert!(may_hold_content(EventKind::McpMessage, data), "{data}");
+            assert_eq!(without_content(EventKind::McpMessage, data), left);
+        }
+        for plain in [
+            r#"{"http":"GET","method":"stream/open","class":"read","body":null}"#,
+            r#"{"refused":"sampling"}"#,
+        ] {
+            assert!(!may_hold_content(EventKind::McpMessage, plain), "{plain}");
+        }
+    }
+
+    #[test]
     fn of_a_statement_stays_what_it_does_and_to_which_tables() {
         for (kind, data, left) in [
             (

@@ -10,7 +10,7 @@ pub enum Level {
     /// Everything, after masking.
     #[default]
     Full,
-    /// Everything but bodies, SQL text, parameters and rows; of a body its length and digest stay.
+    /// Everything but bodies, messages of MCP, SQL text, parameters and rows; of a body or message its length and digest stay.
     Metadata,
     /// Only that sessions began and ended, and what was decided: decisions, approvals, failures.
     Off,
@@ -46,6 +46,7 @@ impl Level {
                     | EventKind::HttpRequest
                     | EventKind::HttpResponse
                     | EventKind::Mask
+                    | EventKind::McpMessage
                     | EventKind::SqlDone
                     | EventKind::SqlQuery
                     | EventKind::SqlRows
@@ -149,9 +150,12 @@ mod tests {
             Level::Metadata.keeps(EventKind::HttpRequest) && !Level::Metadata.keeps(EventKind::HttpChunk)
         );
         assert!(!Level::Off.keeps(EventKind::HttpRequest) && !Level::Off.keeps(EventKind::HttpResponse));
-        for (kind, metadata) in
-            [(EventKind::SqlQuery, true), (EventKind::SqlDone, true), (EventKind::SqlRows, false)]
-        {
+        for (kind, metadata) in [
+            (EventKind::McpMessage, true),
+            (EventKind::SqlQuery, true),
+            (EventKind::SqlDone, true),
+            (EventKind::SqlRows, false),
+        ] {
             assert_eq!(
                 (Level::Full.keeps(kind), Level::Metadata.keeps(kind), Level::Off.keeps(kind)),
                 (true, metadata, false),

@@ -36,7 +36,7 @@ struct Exchange {
 ///
 /// # Errors
 /// What `events` gives, when `out` cannot be written, and, before anything is written, a session that speaks no HTTP: a HAR has
-/// no place for SQL.
+/// no place for SQL, and what is recorded of MCP is messages, not requests with headers.
 pub fn write_har<E: Into<ExportError>>(
     session: &SessionRow,
     events: impl Iterator<Item = Result<StoredEvent, E>>,

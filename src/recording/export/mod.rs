@@ -2,6 +2,7 @@
 
 mod har;
 mod jsonl;
+mod mcp;
 mod script;
 mod sql;
 #[cfg(test)]
@@ -18,6 +19,8 @@ use crate::recording::session::SessionRow;
 
 pub use har::write_har;
 pub use jsonl::write_jsonl;
+pub use mcp::McpFixture;
+pub use mcp::write_mcp_fixture;
 pub use sql::write_sql;
 
 /// Why a recording could not be exported.

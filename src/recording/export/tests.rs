@@ -26,7 +26,7 @@ use crate::recording::export::write_sql;
 use crate::recording::line::StoredEvent;
 use crate::recording::session::SessionRow;
 
-fn row(protocol: &str) -> SessionRow {
+pub(super) fn row(protocol: &str) -> SessionRow {
     SessionRow {
         id: SessionId::new(),
         principal: "entra:t/kim\u{202e}\nDROP TABLE a;".to_owned(),

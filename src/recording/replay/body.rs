@@ -33,6 +33,9 @@ pub(super) fn lines(body: &Json, bounds: Bounds) -> Vec<String> {
             }
             (None, None) => match length {
                 Some(0) | None => Vec::new(),
+                Some(length) if matches!(body.member("withheld"), Some(Json::Bool(true))) => {
+                    vec![format!("({length} bytes, withheld: it could not be masked)")]
+                }
                 Some(length) => vec![format!("({length} bytes, not recorded)")],
             },
         };
@@ -48,7 +51,8 @@ pub(super) fn decoded(base64: &str) -> i64 {
     i64::try_from(base64.trim_end_matches('=').len() * 3 / 4).unwrap_or(i64::MAX)
 }
 
-fn text_lines(text: &str, bounds: Bounds) -> Vec<String> {
+/// The lines of a text: JSON laid out where it is long, anything else as it is.
+pub(super) fn text_lines(text: &str, bounds: Bounds) -> Vec<String> {
     let laid_out =
         (text.len() > ONE_LINE && text.len() <= MAX_LAYOUT && text.trim_start().starts_with(['{', '[']))
             .then(|| Json::parse(text.as_bytes(), MAX_DEPTH).ok())
@@ -59,6 +63,11 @@ fn text_lines(text: &str, bounds: Bounds) -> Vec<String> {
                 out
             });
     plain_lines(laid_out.as_deref().unwrap_or(text), bounds)
+}
+
+/// The lines of a value: one where it is short.
+pub(super) fn json_lines(value: &Json, bounds: Bounds) -> Vec<String> {
+    text_lines(&value.to_string(), bounds)
 }
 
 /// The lines of a text as they are, escaped and bounded. Line ends at the end of the text are left out.

@@ -2,6 +2,7 @@
 
 mod body;
 mod clock;
+mod mcp;
 mod player;
 mod position;
 mod sql;
@@ -11,11 +12,13 @@ mod tests;
 mod transcript;
 
 pub use clock::Clock;
+pub(crate) use mcp::message as mcp_message;
 pub use player::Cue;
 pub use player::PlayOptions;
 pub use player::Player;
 pub use position::InvalidPosition;
 pub use position::Position;
 pub(crate) use sql::whole_parameter;
+pub(crate) use transcript::message_whole;
 pub use transcript::transcript;
 pub(crate) use transcript::transcript_whole;

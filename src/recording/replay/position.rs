@@ -4,9 +4,11 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
+use crate::domain::event::Direction;
 use crate::domain::event::EventKind;
 use crate::domain::units;
 use crate::recording::line::StoredEvent;
+use crate::recording::replay::mcp;
 use crate::recording::session;
 
 /// A place in a recording: `90s` after its start, event number `@17`, or the first event marked `#approval`.
@@ -53,10 +55,12 @@ impl Mark {
                 EventKind::ApprovalRequested | EventKind::ApprovalDecided | EventKind::ApprovalExpired
             ),
             Self::Denied => event.kind == EventKind::Decision && session::is_denial(event.data.as_bytes()),
-            Self::Error => {
-                event.kind == EventKind::Error
-                    || (event.kind == EventKind::SqlDone && session::is_failure(event.data.as_bytes()))
-            }
+            Self::Error => match event.kind {
+                EventKind::Error => true,
+                EventKind::SqlDone => session::is_failure(event.data.as_bytes()),
+                EventKind::McpMessage => event.dir != Some(Direction::C2s) && mcp::is_failure(&event.data),
+                _ => false,
+            },
             Self::Mask => event.kind == EventKind::Mask || !event.mask.is_empty(),
             Self::Marker => event.kind == EventKind::Marker,
         }

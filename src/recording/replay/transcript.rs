@@ -11,6 +11,7 @@ use crate::domain::text::Shown;
 use crate::recording::line::StoredEvent;
 use crate::recording::replay::body;
 use crate::recording::replay::body::Bounds;
+use crate::recording::replay::mcp;
 use crate::recording::replay::sql;
 
 /// How much of an event is shown.
@@ -18,7 +19,7 @@ const BOUNDS: Bounds = Bounds { lines: 200, width: 400 };
 /// For searching: all of it.
 const WHOLE: Bounds = Bounds { lines: usize::MAX, width: usize::MAX };
 /// How deep the data of an event may be nested.
-const MAX_DEPTH: usize = 16;
+pub(super) const MAX_DEPTH: usize = 16;
 /// What body lines are indented by: to below the words after the time.
 const INDENT: &str = "             ";
 
@@ -33,24 +34,38 @@ pub(crate) fn transcript_whole(stored: &StoredEvent) -> Vec<String> {
     lines(&stored.event, WHOLE)
 }
 
+/// For searching: the lines of a message that [`transcript_whole`] tells only in other words. None for other events.
+pub(crate) fn message_whole(stored: &StoredEvent) -> Vec<String> {
+    let event = &stored.event;
+    if event.kind != EventKind::McpMessage {
+        return Vec::new();
+    }
+    let data = Json::parse(event.data.as_bytes(), MAX_DEPTH).ok();
+    let told = data.as_ref().filter(|data| mcp::message(data).is_some()).and_then(|data| data.member("body"));
+    let lines = told.map(|body| body::lines(body, WHOLE)).unwrap_or_default();
+    lines.into_iter().map(|line| format!("{INDENT}{line}")).collect()
+}
+
 fn lines(event: &Event, bounds: Bounds) -> Vec<String> {
     let time = time(event.t_us);
     let Ok(data) = Json::parse(event.data.as_bytes(), MAX_DEPTH) else {
         return vec![format!("{time} ! {} that cannot be read", event.kind)];
     };
-    let data = Data { json: &data, bounds };
+    let message = if event.kind == EventKind::McpMessage { mcp::message(&data) } else { None };
+    let data = Data { json: &data, message: message.as_ref(), bounds };
     let mut first = format!("{time} {}", head(event, &data));
     if !event.mask.is_empty() {
         first.push_str(&masked(&event.mask, bounds));
     }
     let mut out = vec![first];
-    out.extend(below(event.kind, &data).into_iter().map(|line| format!("{INDENT}{line}")));
+    out.extend(below(event, &data).into_iter().map(|line| format!("{INDENT}{line}")));
     out
 }
 
 /// What stands below the first line.
-fn below(kind: EventKind, data: &Data<'_>) -> Vec<String> {
-    match kind {
+fn below(event: &Event, data: &Data<'_>) -> Vec<String> {
+    match event.kind {
+        EventKind::McpMessage => mcp::lines(event.dir, data),
         EventKind::SqlQuery => sql::query_lines(data),
         EventKind::SqlRows => sql::rows_lines(data),
         _ => data.json.member("body").map(|body| body::lines(body, data.bounds)).unwrap_or_default(),
@@ -72,13 +87,15 @@ fn time(t_us: u64) -> String {
 /// The data of an event, with what is needed to show a member of it.
 pub(super) struct Data<'a> {
     pub(super) json: &'a Json,
+    /// The message of MCP in it, when it is recorded whole and can be read.
+    pub(super) message: Option<&'a Json>,
     pub(super) bounds: Bounds,
 }
 
 impl<'a> Data<'a> {
     /// The data in a member, if it is there.
     pub(super) fn within(&self, name: &str) -> Option<Self> {
-        self.json.member(name).map(|json| Self { json, bounds: self.bounds })
+        self.json.member(name).map(|json| Self { json, message: None, bounds: self.bounds })
     }
 
     /// The values of a member that is a list; none where it is not.
@@ -155,7 +172,7 @@ fn head(event: &Event, data: &Data<'_>) -> String {
         EventKind::Error => error(data),
         EventKind::Marker => format!("● {}", data.text("text")),
         EventKind::Mask => "· masked".to_owned(),
-        EventKind::McpMessage => format!("· mcp {}", data.text("method")),
+        EventKind::McpMessage => mcp::head(event.dir, data),
         EventKind::SqlQuery => sql::query(data),
         EventKind::SqlRows => sql::rows(data),
         EventKind::SqlDone => sql::done(data),

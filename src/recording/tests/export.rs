@@ -199,3 +199,52 @@ async fn a_search_finds_lines_in_bodies_and_stops_when_told() {
     assert_eq!(search("data: ", 1).0.len(), 1);
     assert_eq!(search("nothing like it", 9), (Vec::new(), 1));
 }
+
+#[tokio::test]
+async fn a_search_finds_text_in_messages_of_mcp_whether_it_is_shown_or_not() {
+    let dir = tempfile::tempdir().unwrap();
+    let (journal, session) = (open(dir.path()), SessionId::new());
+    let message = |dir, seq, data: &Value| Event {
+        dir: Some(dir),
+        corr: Some(RequestId::new()),
+        ..event(session, EventKind::McpMessage, seq, &data.to_string())
+    };
+    let body = |text: &str| serde_json::json!({"text": text, "length": text.len()});
+    let call = r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"find","arguments":{"city":"Oslo"},"_meta":{"trace":"t-77"}}}"#;
+    let answer = r#"{"jsonrpc":"2.0","id":1,"result":{"content":[{"type":"text","text":"{\"city\": \"Bergen\"}\nnear Voss"}]}}"#;
+    let list = r#"{"jsonrpc":"2.0","id":2,"result":{"tools":[{"name":"find","description":"finds a city by name"}]}}"#;
+    let events = [
+        start(session),
+        message(
+            Direction::C2s,
+            1,
+            &serde_json::json!({"http": "POST", "method": "tools/call", "name": "find", "class": "unknown", "body": body(call)}),
+        ),
+        message(Direction::S2c, 2, &serde_json::json!({"status": 200, "body": body(answer)})),
+        message(Direction::S2c, 3, &serde_json::json!({"status": 200, "body": body(list)})),
+        end(session, 600),
+    ];
+    journal.append(events, Durability::Written).await.unwrap();
+    journal.close();
+    let reader = Reader::open(dir.path()).unwrap();
+    for (pattern, wanted) in [
+        ("Oslo", vec![2]),
+        (r#"city": "Bergen"#, vec![3]),
+        ("^ *near Voss$", vec![3]),
+        ("t-77", vec![2]),
+        ("finds a city", vec![4]),
+        ("tools/call find", vec![2]),
+        ("1 tool: find", vec![4]),
+        ("Trondheim", vec![]),
+    ] {
+        let mut seqs = Vec::new();
+        let pattern = regex::Regex::new(pattern).unwrap();
+        reader
+            .grep(&pattern, &SessionFilter::default(), |hit| {
+                seqs.push(hit.seq);
+                ControlFlow::Continue(())
+            })
+            .unwrap();
+        assert_eq!(seqs, wanted, "{pattern}");
+    }
+}
