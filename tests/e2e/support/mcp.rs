@@ -150,10 +150,9 @@ pub fn answer(reply: &Reply) -> Value {
     }
     let messages =
         text.lines().filter_map(|line| line.strip_prefix("data:")).filter(|data| !data.trim().is_empty());
-    let messages = messages.map(|data| serde_json::from_str::<Value>(data).unwrap());
+    let mut messages = messages.map(|data| serde_json::from_str::<Value>(data).unwrap());
     messages
-        .filter(|message| message.get("id").is_some() && message.get("method").is_none())
-        .next_back()
+        .rfind(|message| message.get("id").is_some() && message.get("method").is_none())
         .unwrap_or(Value::Null)
 }
 
