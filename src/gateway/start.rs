@@ -122,6 +122,7 @@ pub async fn run(options: RunOptions) -> Result<(), GatewayError> {
         tracing::error!(%error, "the admin API ended badly");
     }
     workers.stop();
+    settings.mcp.programs.stop().await;
     running.gate.close();
     if let Err(error) = running.gate.journal().settle().await {
         tracing::error!(%error, "the end of some sessions is not recorded; the next start closes them");

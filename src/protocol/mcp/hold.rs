@@ -42,8 +42,8 @@ use crate::protocol::mcp::turn::Turn;
 use crate::protocol::mcp::turn::garbage;
 use crate::protocol::mcp::upstream;
 use crate::protocol::mcp::upstream::Answer;
+use crate::protocol::mcp::upstream::Outbound;
 use crate::protocol::web::body::ReplyBody;
-use crate::protocol::web::upstream::Outgoing;
 
 /// How long a client waits for people in one call, where the connection's `approval_wait` is not shorter: less than the minute after
 /// which the official TypeScript SDK gives up.
@@ -64,7 +64,7 @@ pub struct Held {
     /// Its record.
     pub record: CommandRecord,
     /// What is sent once it may be.
-    pub request: Outgoing,
+    pub request: Outbound,
     /// What it is about.
     pub turn: Turn,
     /// Its id as it was written.
@@ -111,7 +111,7 @@ async fn wait(exchange: Exchange, held: Held, bound: pipeline::Held, mut ticks: 
     };
     let mut end = Box::pin(exchange.end_watch().wait());
     let admitted = {
-        let mut admitted = std::pin::pin!(exchange.admit(judged, record, request, Some(bound)));
+        let mut admitted = std::pin::pin!(upstream::admit(exchange, judged, record, request, Some(bound)));
         loop {
             tokio::select! {
                 biased;
@@ -140,8 +140,9 @@ async fn wait(exchange: Exchange, held: Held, bound: pipeline::Held, mut ticks: 
     let mut relay = Relay { turn, shared, guard, headers, id: id.clone(), asked: asked.clone() };
     let read = match answered {
         Ok(answered) => match answered.body {
-            Answer::Stream(events) => return relay.run(events, out, end.as_mut()).await,
+            Answer::Stream(source) => return relay.run(source, out, end.as_mut()).await,
             Answer::One(body, decoder) => upstream::one(body, decoder, end.as_mut()).await,
+            Answer::Said { body, .. } => Ok(body),
             Answer::Nothing => Err(garbage("it answered without a message")),
         },
         Err(denied) => Err(denied),

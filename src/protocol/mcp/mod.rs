@@ -3,14 +3,18 @@
 //!
 //! Both eras pass without translation: what is not judged, bound, filtered or masked goes through byte for byte.
 
+mod back;
 mod bound;
+mod channel;
 pub mod codec;
 pub mod command;
+mod door;
 mod elicitation;
 mod era;
 mod exchange;
 mod hold;
 mod metadata;
+mod notice;
 mod origin;
 mod record;
 mod relay;
@@ -18,6 +22,7 @@ mod reply;
 mod serve;
 mod sessions;
 mod shared;
+mod stdio;
 mod stream;
 mod tools;
 mod turn;
@@ -26,3 +31,4 @@ mod way;
 
 pub use serve::McpApp;
 pub use shared::McpShared;
+pub use stdio::Programs;

@@ -19,7 +19,7 @@ use crate::protocol::mcp::turn::Taken;
 use crate::protocol::mcp::turn::Turn;
 use crate::protocol::mcp::turn::garbage;
 use crate::protocol::mcp::upstream;
-use crate::protocol::mcp::upstream::Events;
+use crate::protocol::mcp::upstream::Source;
 
 /// How long a stream is silent before a comment is written.
 pub const SILENCE: Duration = Duration::from_secs(12);
@@ -62,11 +62,11 @@ impl Relay {
     /// Passes a stream on until it ends, the response has come, the client has left, or what the exchange stands on has ended.
     pub async fn run(
         mut self,
-        events: Events,
+        source: Source,
         out: Writer,
         mut end: Pin<&mut impl Future<Output = SessionEnd>>,
     ) {
-        let passed = self.pass(events, &out, end.as_mut()).await;
+        let passed = self.pass(source, &out, end.as_mut()).await;
         if let Err(Broken::Denied(denied)) = passed {
             self.guard.record_failure(&denied);
             if self.turn.id.is_some() {
@@ -79,7 +79,7 @@ impl Relay {
 
     async fn pass(
         &mut self,
-        mut events: Events,
+        mut source: Source,
         out: &Writer,
         mut end: Pin<&mut impl Future<Output = SessionEnd>>,
     ) -> Result<(), Broken> {
@@ -89,7 +89,7 @@ impl Relay {
                 biased;
                 end = end.as_mut() => return Err(crate::pipeline::session_ended(end).into()),
                 () = out.left() => return Err(Broken::Left),
-                item = events.next() => item?,
+                item = source.next() => item?,
                 () = tokio::time::sleep(SILENCE) => {
                     out.keep_alive().await?;
                     continue;
@@ -114,7 +114,7 @@ impl Relay {
                     // An id with nothing else is where a client may go on from. Other types of events are none of MCP's.
                     if event.data.is_empty() || !event.is_message() {
                         out.settings(id, event.retry).await?;
-                    } else if self.message(event.data, id, event.retry, out).await? {
+                    } else if self.message(&source, event.data, id, event.retry, out).await? {
                         return Ok(());
                     }
                 }
@@ -125,6 +125,7 @@ impl Relay {
     /// Passes one message on. True: it was the last.
     async fn message(
         &mut self,
+        source: &Source,
         data: Bytes,
         id: Option<String>,
         retry: Option<u64>,
@@ -137,7 +138,7 @@ impl Relay {
             }
             Taken::Drop => Ok(false),
             Taken::Answer(own) => {
-                upstream::answer(&own, &self.headers, self.turn.session.as_deref(), &self.guard);
+                upstream::answer(&own, source, &self.headers, self.turn.session.as_deref(), &self.guard);
                 Ok(false)
             }
         }

@@ -20,9 +20,10 @@ use crate::domain::Protocol;
 use crate::domain::SessionId;
 use crate::pipeline::Arrival;
 use crate::pipeline::Gate;
+use crate::protocol::mcp::channel;
+use crate::protocol::mcp::door::Door;
 use crate::protocol::mcp::era::Era;
 use crate::protocol::mcp::exchange;
-use crate::protocol::mcp::exchange::Door;
 use crate::protocol::mcp::metadata;
 use crate::protocol::mcp::origin;
 use crate::protocol::mcp::reply::Fault;
@@ -114,13 +115,13 @@ impl McpApp {
             }
             Method::GET | Method::DELETE if Era::claimed(&head.headers) == Era::Legacy => {
                 if head.method == Method::DELETE {
-                    return exchange::delete(door).await;
+                    return channel::delete(door).await;
                 }
                 if !accepts(&head.headers, "text/event-stream") {
                     let fault = not_acceptable("a stream is read by Accept: text/event-stream");
                     return Err(door.fault(Era::Legacy, fault, None, "media_type").await);
                 }
-                exchange::stream(door).await
+                channel::stream(door).await
             }
             _ => {
                 let denied = bad("this version of MCP has POST only").because("method");

@@ -19,6 +19,7 @@ use crate::domain::DenyCode;
 use crate::domain::ServerRequest;
 use crate::pipeline::snapshot::Governed;
 use crate::protocol::mcp::codec::envelope::id::Id;
+use crate::protocol::mcp::stdio::Solo;
 
 /// How long a session lives that nothing is sent on.
 const IDLE: Duration = Duration::from_mins(30);
@@ -40,11 +41,26 @@ pub struct Sessions(Arc<Mutex<HashMap<Box<str>, Arc<Session>>>>);
 pub struct Session {
     /// The gateway's own id.
     pub id: Box<str>,
-    /// The target's id.
-    pub upstream: Box<str>,
+    /// What the target knows it by.
+    pub upstream: Theirs,
     owner: Owner,
     governed: Arc<Governed>,
     state: Mutex<State>,
+}
+
+/// What a target knows a session by.
+#[derive(Debug)]
+pub enum Theirs {
+    /// An id of its own.
+    Id(Box<str>),
+    /// A program that was started for it.
+    Program(Arc<Solo>),
+}
+
+impl From<&str> for Theirs {
+    fn from(id: &str) -> Self {
+        Self::Id(id.into())
+    }
 }
 
 /// Whose something is: a principal on a connection.
@@ -79,7 +95,7 @@ impl Sessions {
         &self,
         owner: Owner,
         governed: &Arc<Governed>,
-        upstream: &str,
+        upstream: impl Into<Theirs>,
     ) -> Result<Arc<Session>, Denied> {
         let mut random = [0_u8; 32];
         rand::rng().fill_bytes(&mut random);
@@ -121,12 +137,19 @@ impl Sessions {
     /// Ends a session.
     pub fn end(&self, session: &Session) {
         locked(&self.0).remove(&session.id);
+        if let Theirs::Program(solo) = &session.upstream {
+            solo.stop();
+        }
     }
 }
 
 impl Session {
     fn is_fresh(&self) -> bool {
-        locked(&self.state).used.elapsed() < IDLE
+        let lives = match &self.upstream {
+            Theirs::Id(_) => true,
+            Theirs::Program(solo) => solo.lives(),
+        };
+        lives && locked(&self.state).used.elapsed() < IDLE
     }
 
     /// The target asks something of the client. False: too much is open, or it used the id of an open question again.

@@ -11,6 +11,7 @@ use crate::protocol::mcp::bound::Bound;
 use crate::protocol::mcp::codec::envelope::id::Id;
 use crate::protocol::mcp::sessions::Owner;
 use crate::protocol::mcp::sessions::Sessions;
+use crate::protocol::mcp::stdio::Programs;
 use crate::protocol::mcp::tools::Tools;
 
 /// What MCP connections share over all threads. Cheap to clone.
@@ -24,6 +25,8 @@ pub struct McpShared {
     pub bound: Bound,
     /// Requests that wait for people.
     pub held: HeldRequests,
+    /// Targets that are programs.
+    pub programs: Programs,
 }
 
 /// Which requests wait for people, so that `notifications/cancelled` finds them: the target has not seen them.

@@ -13,7 +13,10 @@ const MOST: usize = 10_000;
 
 /// The tools of all connections. Cheap to clone.
 #[derive(Debug, Clone, Default)]
-pub struct Tools(Arc<Mutex<HashMap<ConnectionName, HashMap<Box<str>, Tool>>>>);
+pub struct Tools(Arc<Mutex<HashMap<ConnectionName, ByName>>>);
+
+/// The tools of one connection.
+type ByName = HashMap<Box<str>, Tool>;
 
 /// One tool, as its target last listed it.
 #[derive(Debug, Clone, PartialEq)]

@@ -33,7 +33,6 @@ use crate::protocol::mcp::codec::listing::Element;
 use crate::protocol::mcp::codec::listing::Listed;
 use crate::protocol::mcp::codec::listing::Listing;
 use crate::protocol::mcp::codec::rewrite::Rewrite;
-use crate::protocol::mcp::codec::splice::Edit;
 use crate::protocol::mcp::elicitation;
 use crate::protocol::mcp::era::Era;
 use crate::protocol::mcp::record::from_target;
@@ -92,6 +91,19 @@ pub enum Own {
     Pong(Id<'static>),
     /// To a request with this id that the client is not asked.
     Refused(Id<'static>),
+}
+
+impl Own {
+    /// The message.
+    pub fn body(&self) -> String {
+        match self {
+            Self::Pong(id) => format!("{{\"jsonrpc\":\"2.0\",\"id\":{},\"result\":{{}}}}", id.to_json()),
+            Self::Refused(id) => format!(
+                "{{\"jsonrpc\":\"2.0\",\"id\":{},\"error\":{{\"code\":-1,\"message\":\"the client may not be asked this\"}}}}",
+                id.to_json()
+            ),
+        }
+    }
 }
 
 impl Turn {
@@ -180,7 +192,7 @@ impl Turn {
                     unmaskable("its list cannot be read")
                 })?;
                 if listed == Listed::Tools {
-                    rewrite.edits(remember(shared, guard, &listing)?);
+                    remember(shared, guard, &listing)?;
                 }
                 rewrite.edits(listing.keep(|element| shows(guard, listed, element)));
             }
@@ -297,29 +309,22 @@ fn shows(guard: &ReplyGuard, listed: Listed, element: &Element<'_>) -> bool {
     }
 }
 
-/// Remembers the tools of a list; gives the edits that make their schemas fit what masks leave of their results.
-fn remember(shared: &McpShared, guard: &ReplyGuard, listing: &Listing<'_>) -> Result<Vec<Edit>, Denied> {
+/// Remembers the tools of a list: their schemas as clients see them, with what masks write let in.
+fn remember(shared: &McpShared, guard: &ReplyGuard, listing: &Listing<'_>) -> Result<(), Denied> {
     let governed = guard.governed();
-    let mut edits = Vec::new();
+    let unread = || unmaskable("the schema of a tool cannot be read");
     for element in &listing.elements {
-        let written = element.field(ElementField::OutputSchema);
+        let written = element.field(ElementField::OutputSchema).filter(|_| guard.masks());
         let mut schema = None;
-        if let Some(written) = written.filter(|_| guard.masks()) {
-            let rewritten = rewrite_schema(&governed.plan, written.raw)
-                .map_err(|_unreadable| unmaskable("the schema of a tool cannot be read"))?;
-            let seen = rewritten.as_deref().unwrap_or(written.raw);
-            schema = Json::parse(seen, DEPTH).ok().map(Arc::new);
-            if schema.is_none() {
-                return Err(unmaskable("the schema of a tool cannot be read"));
-            }
-            if let Some(rewritten) = rewritten.filter(|_| shows(guard, Listed::Tools, element)) {
-                edits.push(Edit::replace(written.span, rewritten));
-            }
+        if let Some(written) = written {
+            let loosened = rewrite_schema(&governed.plan, written.raw).map_err(|_unreadable| unread())?;
+            let seen = loosened.as_deref().unwrap_or(written.raw);
+            schema = Some(Arc::new(Json::parse(seen, DEPTH).map_err(|_unreadable| unread())?));
         }
         let tool = Tool { read_only: element.hints.read_only == Some(true), schema };
         shared.tools.listed(&governed.connection.name, &element.key, tool);
     }
-    Ok(edits)
+    Ok(())
 }
 
 /// The refusal of what a target sends against the protocol.

@@ -1,7 +1,8 @@
-//! The target's side over HTTP: what is sent, and what comes back as one message, a stream of events, or nothing. (MCP, "Transports",
+//! The target's side: what is sent, and what comes back as one message, a stream of events, or nothing. (MCP, "Transports",
 //! "Streamable HTTP".)
 
 use std::pin::Pin;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use bytes::BytesMut;
@@ -12,6 +13,7 @@ use http::Method;
 use http::Response;
 use http::StatusCode;
 use http::header;
+use http::request::Parts;
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
 
@@ -19,11 +21,23 @@ use crate::domain::Connection;
 use crate::domain::Denied;
 use crate::domain::DenyCode;
 use crate::domain::SessionEnd;
+use crate::pipeline::CommandRecord;
+use crate::pipeline::Exchange;
+use crate::pipeline::Held;
+use crate::pipeline::Judged;
 use crate::pipeline::Permit;
 use crate::pipeline::ReplyGuard;
+use crate::protocol::mcp::codec::sse::Event;
 use crate::protocol::mcp::codec::sse::Item;
 use crate::protocol::mcp::codec::sse::Reader;
+use crate::protocol::mcp::era::Era;
 use crate::protocol::mcp::sessions::Session;
+use crate::protocol::mcp::sessions::Theirs;
+use crate::protocol::mcp::shared::McpShared;
+use crate::protocol::mcp::stdio;
+use crate::protocol::mcp::stdio::Mail;
+use crate::protocol::mcp::stdio::Solo;
+use crate::protocol::mcp::stdio::upstream::Letter;
 use crate::protocol::mcp::turn::MOST;
 use crate::protocol::mcp::turn::Own;
 use crate::protocol::mcp::turn::garbage;
@@ -38,8 +52,64 @@ pub const SESSION: HeaderName = HeaderName::from_static("mcp-session-id");
 /// The header with the id of the last event that was seen.
 pub const LAST_EVENT: HeaderName = HeaderName::from_static("last-event-id");
 
-/// A request to the target. `session` and `event` are the target's own ids, in place of those that the client knows.
-pub fn outgoing(
+/// What is sent to a target.
+pub enum Outbound {
+    /// To a server behind HTTP.
+    Http(Outgoing),
+    /// To a program.
+    Program(Letter),
+}
+
+/// [`Outbound`] that may be sent.
+pub enum Permitted {
+    /// To a server behind HTTP.
+    Http(Permit<Outgoing>),
+    /// To a program.
+    Program(Permit<Letter>),
+}
+
+/// [`Exchange::admit`], whatever the target is.
+///
+/// # Errors
+/// It is refused.
+pub async fn admit(
+    exchange: Exchange,
+    judged: Judged,
+    record: CommandRecord,
+    outbound: Outbound,
+    held: Option<Held>,
+) -> Result<Permitted, Denied> {
+    match outbound {
+        Outbound::Http(outgoing) => exchange.admit(judged, record, outgoing, held).await.map(Permitted::Http),
+        Outbound::Program(letter) => {
+            exchange.admit(judged, record, letter, held).await.map(Permitted::Program)
+        }
+    }
+}
+
+/// A request to the target. `event` is the target's own id, in place of the one that the client knows.
+pub fn outbound(
+    shared: &McpShared,
+    head: &Parts,
+    connection: &Connection,
+    session: Option<&Session>,
+    event: Option<&[u8]>,
+    body: Option<Bytes>,
+) -> Outbound {
+    if connection.upstream.program.is_none() {
+        let outgoing = outgoing(head.method.clone(), &head.headers, connection, session, event, body);
+        return Outbound::Http(outgoing);
+    }
+    let solo = session.and_then(|session| match &session.upstream {
+        Theirs::Program(solo) => Some(Arc::clone(solo)),
+        Theirs::Id(_) => None,
+    });
+    // Those of the modern era have no session, and the head of each says which era it is of.
+    let era = if session.is_some() { Era::Legacy } else { Era::claimed(&head.headers) };
+    Outbound::Program(Letter::new(shared.programs.clone(), &head.method, solo, body, era))
+}
+
+fn outgoing(
     method: Method,
     from: &HeaderMap,
     connection: &Connection,
@@ -51,7 +121,10 @@ pub fn outgoing(
     for name in [SESSION, LAST_EVENT, header::ORIGIN, header::REFERER, header::CONTENT_LENGTH] {
         headers.remove(name);
     }
-    if let Some(value) = session.and_then(|session| HeaderValue::from_str(&session.upstream).ok()) {
+    if let Some(value) = session.and_then(|session| match &session.upstream {
+        Theirs::Id(id) => HeaderValue::from_str(id).ok(),
+        Theirs::Program(_) => None,
+    }) {
         headers.insert(SESSION, value);
     }
     if let Some(value) = event.and_then(|event| HeaderValue::from_bytes(event).ok()) {
@@ -67,25 +140,28 @@ pub fn outgoing(
 
 /// Sends a permitted message; gives the target's response head, and always the guard that everything that comes back must pass.
 pub async fn send(
-    permit: Permit<Outgoing>,
+    permitted: Permitted,
     end: Pin<&mut impl Future<Output = SessionEnd>>,
 ) -> (Result<Answered, Denied>, ReplyGuard) {
+    let permit = match permitted {
+        Permitted::Http(permit) => permit,
+        Permitted::Program(permit) => return stdio::upstream::send(permit, end).await,
+    };
     let (answered, guard) = upstream::send(permit, None, end).await;
     let answered = answered.and_then(|response| answered_with(response, &guard));
     (answered, guard)
 }
 
 /// Answers the target in the gateway's own words, to what it asked in an exchange that was permitted. That it arrives is not waited for.
-pub fn answer(own: &Own, from: &HeaderMap, session: Option<&Session>, guard: &ReplyGuard) {
-    let body = match own {
-        Own::Pong(id) => format!("{{\"jsonrpc\":\"2.0\",\"id\":{},\"result\":{{}}}}", id.to_json()),
-        Own::Refused(id) => format!(
-            "{{\"jsonrpc\":\"2.0\",\"id\":{},\"error\":{{\"code\":-1,\"message\":\"the client may not be asked this\"}}}}",
-            id.to_json()
-        ),
-    };
-    let outgoing =
-        outgoing(Method::POST, from, &guard.governed().connection, session, None, Some(body.into()));
+pub fn answer(own: &Own, source: &Source, from: &HeaderMap, session: Option<&Session>, guard: &ReplyGuard) {
+    match source {
+        Source::Events(_) => {}
+        Source::Program(_, solo) => return solo.answer(own),
+        // A child that all share asks nothing on a stream.
+        Source::Shared(_) => return,
+    }
+    let body = own.body().into();
+    let outgoing = outgoing(Method::POST, from, &guard.governed().connection, session, None, Some(body));
     let sending = upstream::send_own(outgoing, guard);
     tokio::task::spawn_local(async move {
         if let Err(denied) = sending.await {
@@ -98,8 +174,8 @@ pub fn answer(own: &Own, from: &HeaderMap, session: Option<&Session>, guard: &Re
 pub struct Answered {
     /// The status.
     pub status: StatusCode,
-    /// The id of the session that it opened.
-    pub session: Option<Box<str>>,
+    /// The session that it opened.
+    pub session: Option<Theirs>,
     /// What follows.
     pub body: Answer,
 }
@@ -110,8 +186,41 @@ pub enum Answer {
     Nothing,
     /// One message.
     One(Incoming, Option<Decoder>),
-    /// A stream of events.
-    Stream(Events),
+    /// One message that is there already.
+    Said {
+        /// The message.
+        body: Bytes,
+        /// It is an error.
+        failed: bool,
+    },
+    /// Messages, one after the other.
+    Stream(Source),
+}
+
+/// Where messages come from.
+pub enum Source {
+    /// The events of a stream of HTTP.
+    Events(Box<Events>),
+    /// A program of the session itself.
+    Program(Mail, Arc<Solo>),
+    /// A program that all clients share.
+    Shared(Mail),
+}
+
+impl Source {
+    /// The next item; `None`: there will be none. Nothing is lost when the future is dropped.
+    ///
+    /// # Errors
+    /// It broke off, or a message is too long.
+    pub async fn next(&mut self) -> Result<Option<Item>, Denied> {
+        match self {
+            Self::Events(events) => events.next().await,
+            Self::Program(mail, _) | Self::Shared(mail) => {
+                let heard = mail.next().await?;
+                Ok(heard.map(|heard| Item::Event(Event { data: heard.body, ..Event::default() })))
+            }
+        }
+    }
 }
 
 fn answered_with(response: Response<Incoming>, guard: &ReplyGuard) -> Result<Answered, Denied> {
@@ -134,7 +243,7 @@ fn answered_with(response: Response<Incoming>, guard: &ReplyGuard) -> Result<Ans
         Some(value) => {
             let visible = value.as_bytes().iter().all(|byte| (0x21..=0x7e).contains(byte));
             let text = value.to_str().ok().filter(|text| visible && !text.is_empty() && text.len() <= 1024);
-            Some(text.ok_or_else(|| garbage("the id of its session is not visible ASCII"))?.into())
+            Some(Theirs::from(text.ok_or_else(|| garbage("the id of its session is not visible ASCII"))?))
         }
     };
     let kind =
@@ -142,7 +251,9 @@ fn answered_with(response: Response<Incoming>, guard: &ReplyGuard) -> Result<Ans
     let essence = kind.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
     let decoder = decoder(&head.headers)?;
     let body = match &*essence {
-        "text/event-stream" if head.status == StatusCode::OK => Answer::Stream(Events::new(body, decoder)),
+        "text/event-stream" if head.status == StatusCode::OK => {
+            Answer::Stream(Source::Events(Box::new(Events::new(body, decoder))))
+        }
         "application/json" => Answer::One(body, decoder),
         _ if head.status == StatusCode::OK && !hyper::body::Body::is_end_stream(&body) => {
             tracing::warn!(connection = %guard.governed().connection.name, "the target answered in a type that is not MCP's");
@@ -220,11 +331,7 @@ impl Events {
         Self { body, decoder, reader: Reader::new(MOST) }
     }
 
-    /// The next item; `None` at the end of the stream. Nothing is lost when the future is dropped.
-    ///
-    /// # Errors
-    /// It broke off, or an event is too long.
-    pub async fn next(&mut self) -> Result<Option<Item>, Denied> {
+    async fn next(&mut self) -> Result<Option<Item>, Denied> {
         loop {
             if let Some(item) =
                 self.reader.take().map_err(|_long| garbage("an event is longer than 16 MiB"))?

@@ -1,0 +1,133 @@
+//! The way back: from what the target answered to what the client gets, in one piece or as a stream.
+
+use std::pin::Pin;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::HeaderValue;
+use http::Response;
+use http::StatusCode;
+
+use crate::domain::Denied;
+use crate::domain::DenyCode;
+use crate::domain::SessionEnd;
+use crate::protocol::mcp::door::NO_SESSION;
+use crate::protocol::mcp::era::Era;
+use crate::protocol::mcp::relay::Relay;
+use crate::protocol::mcp::reply;
+use crate::protocol::mcp::reply::Fault;
+use crate::protocol::mcp::reply::json;
+use crate::protocol::mcp::serve::Refused;
+use crate::protocol::mcp::sessions::Session;
+use crate::protocol::mcp::sessions::Theirs;
+use crate::protocol::mcp::stream;
+use crate::protocol::mcp::turn::Taken;
+use crate::protocol::mcp::upstream;
+use crate::protocol::mcp::upstream::Answer;
+use crate::protocol::mcp::upstream::Answered;
+use crate::protocol::mcp::upstream::SESSION;
+use crate::protocol::web::body::ReplyBody;
+
+/// What the client gets of what the target answered.
+///
+/// # Errors
+/// Its session is gone at the target.
+pub async fn back(
+    mut relay: Relay,
+    answered: Answered,
+    mut end: Pin<Box<impl Future<Output = SessionEnd> + 'static>>,
+) -> Result<Response<ReplyBody>, Refused> {
+    let Answered { status, session: opened, body } = answered;
+    let (era, id, request) = (relay.turn.era, relay.id.clone(), relay.guard.request());
+    let asked = relay.asked.clone();
+    let refused = |denied: &Denied| {
+        let (status, body) = reply::refusal(denied, era, &asked, &id, request);
+        json(status, body)
+    };
+    let opened = match open_session(&mut relay, opened, status) {
+        Ok(opened) => opened,
+        Err(denied) => {
+            relay.guard.record_failure(&denied);
+            return Ok(refused(&denied));
+        }
+    };
+    let mut response = match body {
+        Answer::Stream(source) => {
+            let (response, out) = stream::open();
+            tokio::task::spawn_local(async move { relay.run(source, out, end.as_mut()).await });
+            response
+        }
+        Answer::One(body, decoder) => {
+            let read = upstream::one(body, decoder, end.as_mut()).await;
+            one(&mut relay, status, read).unwrap_or_else(|denied| refused(&denied))
+        }
+        Answer::Said { body, .. } => {
+            one(&mut relay, status, Ok(body)).unwrap_or_else(|denied| refused(&denied))
+        }
+        Answer::Nothing => {
+            let denied = nothing(&relay, status);
+            relay.guard.record_failure(&denied);
+            if status == StatusCode::NOT_FOUND && relay.turn.session.is_some() {
+                let fault = Fault::new(StatusCode::NOT_FOUND, NO_SESSION, "Session not found");
+                return Err(Refused::Fault { era, fault, id: Some(id.clone()) });
+            }
+            refused(&denied)
+        }
+    };
+    if let Some(value) = opened.and_then(|session| HeaderValue::from_str(&session.id).ok()) {
+        response.headers_mut().insert(SESSION, value);
+    }
+    Ok(response)
+}
+
+/// The gateway's session for one that the target opened.
+fn open_session(
+    relay: &mut Relay,
+    opened: Option<Theirs>,
+    status: StatusCode,
+) -> Result<Option<Arc<Session>>, Denied> {
+    let initializes =
+        &*relay.turn.method == "initialize" && relay.turn.era == Era::Legacy && status == StatusCode::OK;
+    let Some(opened) = opened.filter(|_| initializes) else { return Ok(None) };
+    let governed = Arc::clone(relay.guard.governed());
+    let session = relay.shared.sessions.open(relay.turn.owner.clone(), &governed, opened)?;
+    relay.turn.session = Some(Arc::clone(&session));
+    Ok(Some(session))
+}
+
+/// An answer that is one message.
+fn one(
+    relay: &mut Relay,
+    status: StatusCode,
+    read: Result<Bytes, Denied>,
+) -> Result<Response<ReplyBody>, Denied> {
+    let taken = read.and_then(|data| relay.turn.take(&relay.shared, &mut relay.guard, data, status.as_u16()));
+    let denied = match taken {
+        Ok(Taken::Pass { body, last: true }) => {
+            // The gateway's own refusals are told apart from the target's by their form; the status is the target's where it is MCP's.
+            let status = if matches!(status.as_u16(), 200 | 400 | 404) { status } else { StatusCode::OK };
+            if status == StatusCode::NOT_FOUND
+                && let Some(session) = relay.turn.session.take()
+            {
+                relay.shared.sessions.end(&session);
+            }
+            return Ok(json(status, body));
+        }
+        Ok(Taken::Pass { .. } | Taken::Drop | Taken::Answer(_)) => {
+            crate::protocol::mcp::turn::garbage("its answer is not the one to this request")
+        }
+        Err(denied) => denied,
+    };
+    relay.guard.record_failure(&denied);
+    Err(denied)
+}
+
+fn nothing(relay: &Relay, status: StatusCode) -> Denied {
+    if status == StatusCode::NOT_FOUND
+        && let Some(session) = &relay.turn.session
+    {
+        relay.shared.sessions.end(session);
+    }
+    let detail = format!("the target answered with the status {} and no message", status.as_u16());
+    Denied::new(DenyCode::UpstreamUnavailable, detail).because("target_status")
+}

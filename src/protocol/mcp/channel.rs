@@ -1,0 +1,135 @@
+//! Requests of the legacy era without a message: a stream of its own, and the end of a session.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::Response;
+use http::StatusCode;
+
+use crate::domain::McpCommand;
+use crate::domain::command::mcp::END_SESSION;
+use crate::domain::command::mcp::OPEN_STREAM;
+use crate::protocol::mcp::door::Door;
+use crate::protocol::mcp::era::Era;
+use crate::protocol::mcp::era::INVALID_PARAMS;
+use crate::protocol::mcp::record::FromClient;
+use crate::protocol::mcp::relay::Relay;
+use crate::protocol::mcp::reply::Asked;
+use crate::protocol::mcp::reply::Fault;
+use crate::protocol::mcp::reply::json;
+use crate::protocol::mcp::serve::Refused;
+use crate::protocol::mcp::sessions::Owner;
+use crate::protocol::mcp::sessions::Session;
+use crate::protocol::mcp::stream;
+use crate::protocol::mcp::turn::Turn;
+use crate::protocol::mcp::upstream;
+use crate::protocol::mcp::upstream::Answer;
+use crate::protocol::mcp::upstream::Answered;
+use crate::protocol::mcp::upstream::LAST_EVENT;
+use crate::protocol::mcp::upstream::outbound;
+use crate::protocol::web::body::ReplyBody;
+
+/// A stream of the legacy era on which the target says what belongs to no request, or goes on with a stream that was lost.
+pub async fn stream(door: Door<'_>) -> Result<Response<ReplyBody>, Refused> {
+    let session = door.session(None).await?;
+    let mut event = None;
+    if let Some(last) = door.head.headers.get(&LAST_EVENT) {
+        let known = session.as_ref().and_then(|session| session.event_of(last.to_str().ok()?));
+        if known.is_none() {
+            let fault = Fault::new(
+                StatusCode::BAD_REQUEST,
+                INVALID_PARAMS,
+                "Last-Event-ID names no event of this session",
+            );
+            return Err(door.fault(Era::Legacy, fault, None, "mcp_event").await);
+        }
+        event = known;
+    }
+    let owner = door.owner();
+    let (relay, answered) = open(door, OPEN_STREAM, session, event.as_deref(), owner).await?;
+    let (mut relay, Answered { status, body, .. }) = (relay, answered);
+    match body {
+        Answer::Stream(source) => {
+            let (response, out) = stream::open();
+            let mut end = Box::pin(relay.guard.end_watch().wait());
+            tokio::task::spawn_local(async move { relay.run(source, out, end.as_mut()).await });
+            Ok(response)
+        }
+        Answer::One(..) | Answer::Said { .. } | Answer::Nothing => {
+            relay.guard.settle();
+            if status == StatusCode::NOT_FOUND
+                && let Some(session) = &relay.turn.session
+            {
+                relay.shared.sessions.end(session);
+            }
+            let status = if status.is_success() { StatusCode::METHOD_NOT_ALLOWED } else { status };
+            Ok(json(status, Bytes::new()))
+        }
+    }
+}
+
+/// The end of a session, as its client wants it.
+pub async fn delete(door: Door<'_>) -> Result<Response<ReplyBody>, Refused> {
+    let session = door.session(None).await?;
+    let Some(session) = session else {
+        let fault = Fault::new(StatusCode::BAD_REQUEST, INVALID_PARAMS, "Mcp-Session-Id is missing");
+        return Err(door.fault(Era::Legacy, fault, None, "mcp_session").await);
+    };
+    let owner = door.owner();
+    let (relay, answered) = open(door, END_SESSION, Some(Arc::clone(&session)), None, owner).await?;
+    let Relay { shared, mut guard, .. } = relay;
+    guard.settle();
+    if answered.status.is_success() || answered.status == StatusCode::NOT_FOUND {
+        shared.sessions.end(&session);
+    }
+    Ok(json(answered.status, Bytes::new()))
+}
+
+/// Admits and sends a request without a message.
+async fn open(
+    door: Door<'_>,
+    method: &'static str,
+    session: Option<Arc<Session>>,
+    event: Option<&[u8]>,
+    owner: Owner,
+) -> Result<(Relay, Answered), Refused> {
+    let Door { shared, head, exchange } = door;
+    let governed = Arc::clone(exchange.governed());
+    let judged = exchange.judge(McpCommand::new(method).into_command(McpCommand::class_of(method)));
+    let session_id = session.as_ref().map(|session| &*session.id).unwrap_or_default();
+    let class = judged.command.class.as_str();
+    let record =
+        FromClient { http: head.method.as_str(), method, name: "", class, session: session_id, body: &[] }
+            .record(&exchange);
+    let request = outbound(shared, head, &governed.connection, session.as_deref(), event, None);
+    let mut end = std::pin::pin!(exchange.end_watch().wait());
+    let permit = upstream::admit(exchange, judged, record, request, None).await?;
+    let (answered, mut guard) = upstream::send(permit, end.as_mut()).await;
+    let answered = match answered {
+        Ok(answered) => answered,
+        Err(denied) => {
+            guard.record_failure(&denied);
+            return Err(denied.into());
+        }
+    };
+    let turn = Turn {
+        era: Era::Legacy,
+        method: Box::default(),
+        id: None,
+        tool: None,
+        argument: Box::default(),
+        line: Box::default(),
+        session,
+        owner,
+        progress: f64::NEG_INFINITY,
+    };
+    let relay = Relay {
+        turn,
+        shared: shared.clone(),
+        guard,
+        headers: head.headers.clone(),
+        id: Bytes::new(),
+        asked: Asked::Other,
+    };
+    Ok((relay, answered))
+}

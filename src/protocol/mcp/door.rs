@@ -1,0 +1,110 @@
+//! A request that was let in: whose it is, which session it names, and how it is refused.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::StatusCode;
+use http::request::Parts;
+
+use crate::domain::Denied;
+use crate::domain::DenyCode;
+use crate::pipeline::Exchange;
+use crate::protocol::mcp::codec::envelope::Message;
+use crate::protocol::mcp::codec::envelope::refusal::INVALID_REQUEST;
+use crate::protocol::mcp::era::Era;
+use crate::protocol::mcp::record::FromClient;
+use crate::protocol::mcp::reply::Fault;
+use crate::protocol::mcp::serve::Refused;
+use crate::protocol::mcp::sessions::Owner;
+use crate::protocol::mcp::sessions::Session;
+use crate::protocol::mcp::shared::McpShared;
+use crate::protocol::mcp::upstream::SESSION;
+
+/// What a client whose session there is not is told with.
+pub const NO_SESSION: i32 = -32001;
+
+/// A request that was let in.
+pub struct Door<'a> {
+    /// What all requests share.
+    pub shared: &'a McpShared,
+    /// The request's head.
+    pub head: &'a Parts,
+    /// The exchange.
+    pub exchange: Exchange,
+}
+
+impl Door<'_> {
+    /// Whose the request is.
+    pub fn owner(&self) -> Owner {
+        Owner {
+            principal: self.exchange.principal().into(),
+            connection: self.exchange.governed().connection.name.as_str().into(),
+        }
+    }
+
+    /// Records a refusal of a request without a message.
+    pub async fn refuse(&self, denied: Denied) -> Denied {
+        let record = FromClient {
+            http: self.head.method.as_str(),
+            method: "",
+            name: "",
+            class: "unknown",
+            session: "",
+            body: &[],
+        };
+        self.exchange.refuse(record.record(&self.exchange), denied).await
+    }
+
+    /// Records a fault, and gives what answers it.
+    pub async fn fault(
+        &self,
+        era: Era,
+        fault: Fault,
+        message: Option<&Message>,
+        reason: &'static str,
+    ) -> Refused {
+        let body = message.map(|message| &**message.body()).unwrap_or_default();
+        let method = message.and_then(Message::method).unwrap_or_default();
+        let record = FromClient {
+            http: self.head.method.as_str(),
+            method: &method,
+            name: "",
+            class: "unknown",
+            session: "",
+            body,
+        };
+        let denied = Denied::new(DenyCode::BadRequest, fault.detail.clone()).because(reason);
+        let denied = self.exchange.refuse(record.record(&self.exchange), denied).await;
+        if denied.code != DenyCode::BadRequest {
+            // It could not even be recorded.
+            return Refused::Problem(denied);
+        }
+        let id = message.and_then(Message::id_value).map(|id| Bytes::copy_from_slice(id.raw));
+        Refused::Fault { era, fault, id }
+    }
+
+    /// The session that the request names. `Ok(None)`: it names none.
+    ///
+    /// # Errors
+    /// There is none of that name, or it is not the caller's.
+    pub async fn session(&self, message: Option<&Message>) -> Result<Option<Arc<Session>>, Refused> {
+        let mut named = self.head.headers.get_all(&SESSION).iter();
+        let (first, second) = (named.next(), named.next());
+        let Some(first) = first else {
+            if self.exchange.governed().connection.upstream.program.is_none() {
+                return Ok(None);
+            }
+            // A server behind HTTP may do without sessions; a program has one client, whom it belongs to.
+            let fault = Fault::new(StatusCode::BAD_REQUEST, INVALID_REQUEST, "Mcp-Session-Id is missing");
+            return Err(self.fault(Era::Legacy, fault, message, "mcp_session").await);
+        };
+        let id = first.to_str().ok().filter(|_| second.is_none());
+        let session =
+            id.and_then(|id| self.shared.sessions.find(id, &self.owner(), self.exchange.governed()));
+        if session.is_none() {
+            let fault = Fault::new(StatusCode::NOT_FOUND, NO_SESSION, "Session not found");
+            return Err(self.fault(Era::Legacy, fault, message, "mcp_session").await);
+        }
+        Ok(session)
+    }
+}

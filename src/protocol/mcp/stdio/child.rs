@@ -1,0 +1,275 @@
+//! One child from its start to its end: its output is read line by line, its input written, its log kept out of everything but the
+//! gateway's own.
+
+use std::sync::Arc;
+use std::sync::Weak;
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+use std::time::Instant;
+
+use bytes::Bytes;
+use bytes::BytesMut;
+use tokio::io::AsyncBufReadExt;
+use tokio::io::AsyncRead;
+use tokio::io::AsyncReadExt;
+use tokio::io::AsyncWriteExt;
+use tokio::io::BufReader;
+use tokio::process::ChildStderr;
+use tokio::process::ChildStdin;
+use tokio::sync::watch;
+
+use crate::domain::text::shown_bytes;
+use crate::mask::Needles;
+use crate::protocol::mcp::codec::envelope::Limits;
+use crate::protocol::mcp::codec::envelope::Message;
+use crate::protocol::mcp::codec::line;
+use crate::protocol::mcp::codec::line::Line;
+use crate::protocol::mcp::stdio::environment::Spec;
+use crate::protocol::mcp::stdio::mail::Inlet;
+use crate::protocol::mcp::stdio::mail::Outlet;
+use crate::protocol::mcp::stdio::mail::Unsent;
+use crate::protocol::mcp::stdio::mail::queue;
+use crate::protocol::mcp::stdio::process::Process;
+use crate::protocol::mcp::stdio::process::Streams;
+use crate::protocol::mcp::stdio::programs::Place;
+use crate::protocol::mcp::turn::MOST;
+
+/// How much is read at once.
+const PIECE: usize = 64 << 10;
+/// The longest line of a log that is kept. A longer one is left out: cut, a secret in it might not be known for one.
+const MOST_LOGGED: usize = 8 << 10;
+/// How long what an ended process has still said is read: what it started may hold its output open.
+const LAST_WORDS: Duration = Duration::from_millis(500);
+
+/// Who is told what a child says.
+pub trait Listener: Send + Sync + 'static {
+    /// Takes one message. Nothing more is read before this is done.
+    fn hear(&self, message: Message) -> impl Future<Output = ()> + Send;
+
+    /// There will be no more messages.
+    fn over(&self);
+}
+
+/// A child, as its listener holds it: dropped, it is ended.
+#[derive(Debug)]
+pub struct Child {
+    input: Inlet<BytesMut>,
+    stop: watch::Sender<bool>,
+    counts: Arc<Counts>,
+}
+
+/// What was left out of what a child said.
+#[derive(Debug, Default)]
+pub struct Counts {
+    /// Lines that are no message, messages that cannot be read, and those that are for nobody.
+    pub dropped: AtomicU64,
+    /// Lines of its log.
+    pub logged: AtomicU64,
+}
+
+/// The other ends of a child that is to be started.
+pub struct Ends {
+    input: Outlet<BytesMut>,
+    stop: watch::Receiver<bool>,
+    counts: Arc<Counts>,
+}
+
+impl Child {
+    /// A child before its start.
+    pub fn new() -> (Self, Ends) {
+        let (input, written) = queue();
+        let (stop, stopped) = watch::channel(false);
+        let counts = Arc::new(Counts::default());
+        let ends = Ends { input: written, stop: stopped, counts: Arc::clone(&counts) };
+        (Self { input, stop, counts }, ends)
+    }
+
+    /// Writes a message, as soon as there is room.
+    pub async fn write(&self, body: &[u8]) -> Result<(), Unsent> {
+        self.input.put(as_line(body), body.len()).await
+    }
+
+    /// Writes a message of the gateway's own, if there is room: a child that does not read is told nothing.
+    pub fn tell(&self, body: &str) {
+        if let Err(unsent) = self.input.try_put(as_line(body.as_bytes()), body.len()) {
+            tracing::debug!(?unsent, "a program was not told something");
+        }
+    }
+
+    /// Ends it.
+    pub fn stop(&self) {
+        self.stop.send_replace(true);
+    }
+
+    /// Counts a message that is for nobody.
+    pub fn drop_one(&self) {
+        self.counts.dropped.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// What was left out.
+    #[cfg(test)]
+    pub fn counts(&self) -> &Counts {
+        &self.counts
+    }
+}
+
+fn as_line(body: &[u8]) -> BytesMut {
+    let mut out = BytesMut::with_capacity(body.len() + 1);
+    line::write(body, &mut out);
+    out
+}
+
+/// Runs a child to its end. `listener` is told, as long as it is there. Must be polled on the thread of the programs.
+pub async fn run<L: Listener>(
+    mut process: Process,
+    streams: Streams,
+    spec: Spec,
+    ends: Ends,
+    listener: Weak<L>,
+    mut place: Place,
+) {
+    let began = Instant::now();
+    let Ends { input, mut stop, counts } = ends;
+    let Streams { input: stdin, output, log } = streams;
+    let name = spec.name.clone();
+    // When the child is to end, nothing more is written to it, and what it says is thrown away.
+    let (halt, halted) = watch::channel(false);
+    tokio::spawn(write(stdin, input, halted.clone()));
+    let secrets = spec.secrets.clone();
+    let mut reading =
+        tokio::spawn(read(output, secrets, Weak::clone(&listener), halted, Arc::clone(&counts)));
+    let logging = tokio::spawn(keep_log(log, spec, Arc::clone(&counts)));
+    let told = tokio::select! {
+        biased;
+        _ = stop.wait_for(|stop| *stop) => true,
+        () = place.closes() => true,
+        () = process.ended() => false,
+        _ = &mut reading => false,
+    };
+    if !told && !reading.is_finished() && tokio::time::timeout(LAST_WORDS, &mut reading).await.is_err() {
+        tracing::debug!(connection = %name, "a program has ended, but its output is held open");
+    }
+    if let Some(listener) = listener.upgrade() {
+        listener.over();
+    }
+    halt.send_replace(true);
+    let lived = began.elapsed();
+    if !told {
+        tracing::warn!(connection = %name, lived = ?lived, "a program has ended by itself");
+        place.failed(lived);
+    }
+    process.end().await;
+    reading.abort();
+    logging.abort();
+    tracing::info!(connection = %name, lived = ?lived, dropped = counts.dropped.load(Ordering::Relaxed), logged = counts.logged.load(Ordering::Relaxed), "a program was ended");
+}
+
+/// Writes what is put into the child's queue, until it is halted or reads no more. Then its input is closed.
+async fn write(mut stdin: ChildStdin, mut input: Outlet<BytesMut>, mut halted: watch::Receiver<bool>) {
+    let writing = async {
+        while let Some(line) = input.next().await {
+            if stdin.write_all(&line).await.is_err() || stdin.flush().await.is_err() {
+                return;
+            }
+        }
+    };
+    tokio::select! {
+        biased;
+        _ = halted.wait_for(|halted| *halted) => {}
+        () = writing => {}
+    }
+}
+
+async fn read<L: Listener>(
+    mut output: impl AsyncRead + Unpin,
+    secrets: Option<Arc<Needles>>,
+    listener: Weak<L>,
+    mut halted: watch::Receiver<bool>,
+    counts: Arc<Counts>,
+) {
+    let mut reader = line::Reader::new(MOST);
+    let mut piece = BytesMut::new();
+    let drop_one = || counts.dropped.fetch_add(1, Ordering::Relaxed);
+    loop {
+        piece.reserve(PIECE);
+        match output.read_buf(&mut piece).await {
+            Ok(0) | Err(_) => return,
+            Ok(_) if *halted.borrow() => {
+                piece.clear();
+                continue;
+            }
+            Ok(_) => reader.push(piece.split().freeze()),
+        }
+        loop {
+            let line = match reader.take() {
+                Ok(None) => break,
+                Ok(Some(Line::Message(line))) => line,
+                Ok(Some(Line::Other(_))) | Err(_) => {
+                    drop_one();
+                    continue;
+                }
+            };
+            // Here, not only where it goes to a client: the secret may be another by then than the one this child has.
+            let line = secrets.as_ref().and_then(|secrets| secrets.replace(&line)).map_or(line, Bytes::from);
+            let (Ok(message), Some(listener)) = (Message::scan(line, Limits::new(MOST)), listener.upgrade())
+            else {
+                drop_one();
+                continue;
+            };
+            tokio::select! {
+                biased;
+                _ = halted.wait_for(|halted| *halted) => break,
+                () = listener.hear(message) => {}
+            }
+        }
+    }
+}
+
+/// Puts what a child says to its operator into the gateway's log, for who asks for it.
+async fn keep_log(log: ChildStderr, spec: Spec, counts: Arc<Counts>) {
+    let mut log = BufReader::new(log);
+    let mut line = Vec::new();
+    let mut length = 0;
+    loop {
+        let (used, ended) = {
+            let Ok(piece) = log.fill_buf().await else { return };
+            let end = memchr::memchr(b'\n', piece);
+            let part = piece.get(..end.unwrap_or(piece.len())).unwrap_or_default();
+            if length + part.len() <= MOST_LOGGED {
+                line.extend_from_slice(part);
+            }
+            length += part.len();
+            (end.map_or(piece.len(), |end| end + 1), end.is_some() || piece.is_empty())
+        };
+        log.consume(used);
+        if ended {
+            if length > 0 {
+                counts.logged.fetch_add(1, Ordering::Relaxed);
+                note(&line, length, &spec);
+            }
+            line.clear();
+            length = 0;
+            if used == 0 {
+                return;
+            }
+        }
+    }
+}
+
+fn note(line: &[u8], length: usize, spec: &Spec) {
+    let Some(text) = loggable(line, length, spec) else {
+        tracing::debug!(connection = %spec.name, length, "a program logs something that is withheld");
+        return;
+    };
+    tracing::debug!(connection = %spec.name, text, "a program logs");
+}
+
+/// What of a line gets into the log, without secrets and without what a terminal would act on. `None`: nothing.
+pub fn loggable(line: &[u8], length: usize, spec: &Spec) -> Option<String> {
+    if spec.withheld || length > MOST_LOGGED {
+        return None;
+    }
+    let cleared = spec.secrets.as_ref().and_then(|secrets| secrets.replace(line));
+    Some(shown_bytes(cleared.as_deref().unwrap_or(line)))
+}

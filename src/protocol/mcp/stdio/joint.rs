@@ -1,0 +1,466 @@
+//! A child of the modern era, shared by all clients of a connection: what names a request is renamed on its way in and back on its way
+//! out, so that clients know nothing of each other; a slow one loses its stream and holds nobody up. (MCP 2026-07-28, "Transports",
+//! "stdio".)
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::MutexGuard;
+use std::sync::PoisonError;
+use std::time::Duration;
+use std::time::Instant;
+
+use bytes::Bytes;
+use tokio::sync::oneshot;
+use tokio::sync::watch;
+
+use crate::domain::ConnectionName;
+use crate::domain::Denied;
+use crate::domain::DenyCode;
+use crate::domain::Secret;
+use crate::domain::SessionEnd;
+use crate::domain::SessionId;
+use crate::pipeline::EndWatch;
+use crate::pipeline::snapshot::Governed;
+use crate::protocol::mcp::codec::envelope::Kind;
+use crate::protocol::mcp::codec::envelope::Message;
+use crate::protocol::mcp::codec::envelope::id::Id;
+use crate::protocol::mcp::codec::envelope::names::ErrorField;
+use crate::protocol::mcp::codec::envelope::names::Meta;
+use crate::protocol::mcp::codec::envelope::names::Param;
+use crate::protocol::mcp::codec::rewrite::Rewrite;
+use crate::protocol::mcp::era::Era;
+use crate::protocol::mcp::stdio::Programs;
+use crate::protocol::mcp::stdio::child::Child;
+use crate::protocol::mcp::stdio::child::Listener;
+use crate::protocol::mcp::stdio::environment::Spec;
+use crate::protocol::mcp::stdio::gone;
+use crate::protocol::mcp::stdio::mail::Answered;
+use crate::protocol::mcp::stdio::mail::Heard;
+use crate::protocol::mcp::stdio::mail::Mail;
+use crate::protocol::mcp::stdio::mail::Sender;
+use crate::protocol::mcp::stdio::programs::Key;
+use crate::protocol::mcp::turn::Own;
+use crate::protocol::mcp::turn::garbage;
+
+/// How many requests may be open at a time.
+const MOST_OPEN: usize = 4096;
+/// How many of them may be one principal's.
+const MOST_OPEN_OF_ONE: usize = 256;
+/// How long a child lives that nobody uses.
+const IDLE: Duration = Duration::from_mins(10);
+/// How long a child may take to say which era it is of.
+const PROBE: Duration = Duration::from_secs(3);
+/// How long silence counts for an answer: a child may only have been slow to start.
+const SILENCE: Duration = Duration::from_mins(1);
+/// The first question to a child, with the id 0: clients' requests begin at 1.
+const DISCOVER: &str = concat!(
+    r#"{"jsonrpc":"2.0","id":0,"method":"server/discover","params":{"_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28","#,
+    r#""io.modelcontextprotocol/clientCapabilities":{},"io.modelcontextprotocol/clientInfo":{"name":"hoopctl","version":""#,
+    env!("CARGO_PKG_VERSION"),
+    r#""}}}}"#
+);
+
+/// A child that all clients of a connection share. Dropped, it ends.
+#[derive(Debug)]
+pub struct Joint {
+    child: Child,
+    state: Mutex<State>,
+    used: watch::Sender<Option<EndWatch>>,
+}
+
+#[derive(Debug)]
+struct State {
+    over: bool,
+    next: i64,
+    open: HashMap<i64, Open>,
+    /// Who waits for the child's era.
+    probe: Option<oneshot::Sender<Era>>,
+}
+
+/// A request that the child has not answered.
+#[derive(Debug)]
+struct Open {
+    /// Whose it is.
+    of: SessionId,
+    /// Its id, as the client wrote it.
+    id: Bytes,
+    /// Where the client wants to hear of progress, as it wrote it.
+    token: Option<Bytes>,
+    client: Sender,
+}
+
+/// Why a connection has no child for all.
+#[derive(Debug)]
+pub enum NoJoint {
+    /// Its program knows the legacy era only.
+    Legacy,
+    /// There can be none now.
+    Denied(Denied),
+}
+
+impl From<Denied> for NoJoint {
+    fn from(denied: Denied) -> Self {
+        Self::Denied(denied)
+    }
+}
+
+/// The shared children by connection.
+#[derive(Default)]
+pub struct Joints(Mutex<HashMap<ConnectionName, Arc<Berth>>>);
+
+/// Where the child of one configuration is, or will be.
+struct Berth {
+    governed: Arc<Governed>,
+    secret: Option<Arc<Secret>>,
+    now: tokio::sync::Mutex<Now>,
+}
+
+#[derive(Default)]
+struct Now {
+    joint: Option<Arc<Joint>>,
+    /// Until when it counts as one of the legacy era.
+    legacy: Option<Until>,
+}
+
+enum Until {
+    Changed,
+    Then(Instant),
+}
+
+impl Joints {
+    fn berth(&self, governed: &Arc<Governed>, secret: Option<&Arc<Secret>>) -> Arc<Berth> {
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let name = &governed.connection.name;
+        if let Some(berth) = all.get(name)
+            && !berth.governed.leads_elsewhere(governed)
+            && berth.secret.as_ref().map(|secret| secret.expose()) == secret.map(|secret| secret.expose())
+        {
+            return Arc::clone(berth);
+        }
+        let berth = Berth {
+            governed: Arc::clone(governed),
+            secret: secret.cloned(),
+            now: tokio::sync::Mutex::default(),
+        };
+        let berth = Arc::new(berth);
+        // The child of before ends with the last request that it still answers.
+        all.insert(name.clone(), Arc::clone(&berth));
+        berth
+    }
+}
+
+impl Joint {
+    /// The child of a connection as it is configured now; it is started where there is none.
+    ///
+    /// # Errors
+    /// Its program is of the legacy era, or cannot be started now.
+    pub async fn of(
+        programs: &Programs,
+        governed: &Arc<Governed>,
+        secret: Option<&Arc<Secret>>,
+        spec: Spec,
+    ) -> Result<Arc<Self>, NoJoint> {
+        let berth = programs.joints().berth(governed, secret);
+        // Others that want the same child wait here until it has said its era.
+        let mut now = berth.now.lock().await;
+        if let Some(joint) = now.joint.as_ref().filter(|joint| joint.lives()) {
+            return Ok(Arc::clone(joint));
+        }
+        now.joint = None;
+        match now.legacy {
+            Some(Until::Changed) => return Err(NoJoint::Legacy),
+            Some(Until::Then(then)) if Instant::now() < then => return Err(NoJoint::Legacy),
+            Some(Until::Then(_)) | None => now.legacy = None,
+        }
+        let (joint, era) = Self::start(programs, spec).await?;
+        match era {
+            Some(Era::Modern) => {
+                now.joint = Some(Arc::clone(&joint));
+                Ok(joint)
+            }
+            Some(Era::Legacy) => {
+                now.legacy = Some(Until::Changed);
+                Err(NoJoint::Legacy)
+            }
+            None if !joint.lives() => Err(gone().into()),
+            None => {
+                now.legacy = Some(Until::Then(Instant::now() + SILENCE));
+                Err(NoJoint::Legacy)
+            }
+        }
+    }
+
+    /// Starts a child and asks for its era; `None`: it is silent.
+    pub(super) async fn start(programs: &Programs, spec: Spec) -> Result<(Arc<Self>, Option<Era>), Denied> {
+        let (child, ends) = Child::new();
+        let (told, era) = oneshot::channel();
+        let state = State { over: false, next: 1, open: HashMap::new(), probe: Some(told) };
+        let joint = Arc::new(Self { child, state: Mutex::new(state), used: watch::Sender::new(None) });
+        let key = Key::Connection(spec.name.clone());
+        programs.start(spec, key, ends, Arc::downgrade(&joint)).await?;
+        programs.home()?.spawn(watch_over(joint.used.subscribe(), Arc::downgrade(&joint)));
+        joint.child.tell(DISCOVER);
+        let era = tokio::time::timeout(PROBE, era).await.ok().and_then(Result::ok);
+        Ok((joint, era))
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A client uses it.
+    pub fn touch(&self, watch: EndWatch) {
+        self.used.send_replace(Some(watch));
+    }
+
+    /// Whether it can still be used.
+    pub fn lives(&self) -> bool {
+        !self.state().over
+    }
+
+    /// What was left out of what it said.
+    #[cfg(test)]
+    pub fn child(&self) -> &Child {
+        &self.child
+    }
+
+    /// Sends a request of the principal whose session in the recording is `of`; what answers it comes as mail. Mail that is dropped
+    /// cancels it.
+    ///
+    /// # Errors
+    /// The child has ended, or too many requests are open.
+    pub async fn ask(self: &Arc<Self>, message: &Message, of: SessionId) -> Result<Mail, Denied> {
+        let (body, mail) = self.open(message, of)?;
+        self.child.write(&body).await.map_err(|_closed| gone())?;
+        Ok(mail)
+    }
+
+    /// Notes a request that is to be sent; gives it with its names of the gateway's own, and its mail.
+    fn open(self: &Arc<Self>, message: &Message, of: SessionId) -> Result<(Bytes, Mail), Denied> {
+        let written = |value: &[u8]| Bytes::copy_from_slice(value);
+        let id = written(message.id_value().map(|id| id.raw).unwrap_or_default());
+        let token = message.meta(Meta::ProgressToken).map(|token| written(token.raw));
+        let mut state = self.state();
+        if state.over {
+            return Err(gone());
+        }
+        let own = state.open.values().filter(|open| open.of == of).count();
+        if own >= MOST_OPEN_OF_ONE || state.open.len() >= MOST_OPEN {
+            let denied = Denied::new(DenyCode::LimitExceeded, "too many requests to this target are open");
+            return Err(denied.because("mcp_open"));
+        }
+        let number = state.next;
+        state.next += 1;
+        let mut rewrite = Rewrite::new(message);
+        rewrite.id(number.to_string());
+        if token.is_some() {
+            rewrite.meta(Meta::ProgressToken, number.to_string());
+        }
+        let body = rewrite.finish().map_err(|_overlap| untaken())?;
+        let joint = Arc::clone(self);
+        let (client, mail) = Mail::open(move || joint.cancel(number));
+        state.open.insert(number, Open { of, id, token, client });
+        Ok((body, mail))
+    }
+
+    /// Sends what is not answered. A cancellation means a request of the same principal; one that could mean several is not sent.
+    ///
+    /// # Errors
+    /// The child has ended.
+    pub async fn tell(&self, message: &Message, of: SessionId) -> Result<(), Denied> {
+        if !self.lives() {
+            return Err(gone());
+        }
+        if message.method().as_deref() != Some("notifications/cancelled") {
+            return self.child.write(message.body()).await.map_err(|_closed| gone());
+        }
+        let Some(id) = message.param(Param::RequestId).and_then(|id| id.id()) else { return Ok(()) };
+        let found = {
+            let state = self.state();
+            let same = |open: &Open| open.of == of && open.id == id.to_json().as_bytes();
+            let mut numbers = state.open.iter().filter(|(_, open)| same(open)).map(|(number, _)| *number);
+            numbers.next().filter(|_| numbers.next().is_none())
+        };
+        let open = found.and_then(|number| Some((number, self.state().open.remove(&number)?)));
+        let Some((number, open)) = open else { return Ok(()) };
+        let denied = Denied::new(DenyCode::BadRequest, "the client has cancelled this request");
+        open.client.fail(denied.because("client_cancelled"));
+        let mut rewrite = Rewrite::new(message);
+        rewrite.param(Param::RequestId, number.to_string());
+        let body = rewrite.finish().map_err(|_overlap| untaken())?;
+        self.child.write(&body).await.map_err(|_closed| gone())
+    }
+
+    /// Nobody waits for this request any more.
+    fn cancel(&self, number: i64) {
+        if self.state().open.remove(&number).is_some() {
+            self.child.tell(&format!(
+                "{{\"jsonrpc\":\"2.0\",\"method\":\"notifications/cancelled\",\"params\":{{\"requestId\":{number}}}}}"
+            ));
+        }
+    }
+
+    /// Gives a client a message; one that does not keep up loses its stream.
+    fn give(&self, number: i64, client: &Sender, heard: Heard) {
+        let bytes = heard.body.len();
+        if client.try_put(Ok(heard), bytes).is_err() {
+            self.child.drop_one();
+            if !client.is_closed() {
+                let denied =
+                    Denied::new(DenyCode::LimitExceeded, "the client does not read its stream fast enough");
+                client.fail(denied.because("client_slow"));
+            }
+            self.cancel(number);
+        }
+    }
+
+    fn answered(&self, message: &Message) {
+        let Some(Id::Number(number)) = message.id() else { return self.child.drop_one() };
+        if number == 0 {
+            let probe = self.state().probe.take();
+            if probe.is_some_and(|probe| probe.send(era_of(message)).is_err()) {
+                tracing::debug!("a program told its era too late");
+            }
+            return;
+        }
+        let Some(Open { id, client, .. }) = self.state().open.remove(&number) else {
+            return self.child.drop_one();
+        };
+        let mut rewrite = Rewrite::new(message);
+        rewrite.id(id.clone());
+        if message.meta(Meta::SubscriptionId).is_some() {
+            rewrite.meta(Meta::SubscriptionId, id);
+        }
+        match rewrite.finish() {
+            Ok(body) => {
+                let failed = message.kind() == Kind::Error;
+                let answer = Some(Answered { status: status_of(message), failed });
+                self.give(number, &client, Heard { body, answer });
+            }
+            Err(_overlap) => client.fail(untaken()),
+        }
+    }
+
+    fn told(&self, message: &Message) {
+        let named = |value: Option<Id<'_>>| match value {
+            Some(Id::Number(number)) => Some(number),
+            _ => None,
+        };
+        let subscription = named(message.meta(Meta::SubscriptionId).and_then(|id| id.id()));
+        let method = message.method().unwrap_or_default();
+        let param = match &*method {
+            "notifications/progress" => Some(Param::ProgressToken),
+            "notifications/cancelled" => Some(Param::RequestId),
+            _ => None,
+        };
+        let number = match param {
+            Some(param) => named(message.param(param).and_then(|id| id.id())),
+            None => subscription,
+        };
+        let mut rewrite = Rewrite::new(message);
+        let found = number.and_then(|number| {
+            let state = self.state();
+            let open = state.open.get(&number)?;
+            if let Some(param) = param {
+                let client =
+                    if param == Param::ProgressToken { open.token.clone()? } else { open.id.clone() };
+                rewrite.param(param, client);
+            }
+            match subscription {
+                None => {}
+                Some(subscription) if subscription == number => {
+                    rewrite.meta(Meta::SubscriptionId, open.id.clone());
+                }
+                // It names two requests.
+                Some(_) => return None,
+            }
+            Some((number, open.client.clone()))
+        });
+        // What names no request may be about anybody's: nobody gets it.
+        let Some((number, client)) = found else { return self.child.drop_one() };
+        match rewrite.finish() {
+            Ok(body) => self.give(number, &client, Heard { body, answer: None }),
+            Err(_overlap) => self.child.drop_one(),
+        }
+    }
+}
+
+impl Listener for Joint {
+    async fn hear(&self, message: Message) {
+        match message.kind() {
+            Kind::Response | Kind::Error => self.answered(&message),
+            Kind::Notification => self.told(&message),
+            Kind::Request => {
+                // This era has none. A child that waits for an answer would stand still for everybody.
+                self.child.drop_one();
+                if let Some(id) = message.id() {
+                    self.child.tell(&Own::Refused(id.into_owned()).body());
+                }
+            }
+        }
+    }
+
+    fn over(&self) {
+        let mut state = self.state();
+        state.over = true;
+        state.probe = None;
+        for open in state.open.drain() {
+            open.1.client.fail(gone());
+        }
+    }
+}
+
+fn untaken() -> Denied {
+    garbage("a message of it could not be taken apart")
+}
+
+fn code_of(message: &Message) -> Option<i64> {
+    message.failure(ErrorField::Code)?.integer()
+}
+
+/// Which era the answer to `server/discover` tells of. Older servers answer with errors of all kinds, newer ones with these.
+fn era_of(message: &Message) -> Era {
+    match (message.kind(), code_of(message)) {
+        (Kind::Response, _) | (_, Some(-32022..=-32020)) => Era::Modern,
+        _ => Era::Legacy,
+    }
+}
+
+/// The status that a server behind HTTP gives this response. That of wrong parameters is 200: what is wrong in a message's own form was
+/// refused before, and what there is not must look like what the client does not see.
+fn status_of(message: &Message) -> u16 {
+    match code_of(message) {
+        Some(-32601) => 404,
+        Some(-32022..=-32020) => 400,
+        _ => 200,
+    }
+}
+
+/// Ends a child whose connection has changed, or that nobody uses.
+async fn watch_over(mut used: watch::Receiver<Option<EndWatch>>, joint: std::sync::Weak<Joint>) {
+    loop {
+        let watch = used.borrow_and_update().clone();
+        let ended = async {
+            let Some(watch) = watch else { return std::future::pending().await };
+            if !matches!(watch.wait().await, SessionEnd::ConnectionChanged | SessionEnd::Stopped) {
+                // The end of one client is not the end of all.
+                std::future::pending::<()>().await;
+            }
+        };
+        let changed = tokio::select! {
+            changed = used.changed() => match changed {
+                Ok(()) => continue,
+                Err(_dropped) => return,
+            },
+            () = ended => true,
+            () = tokio::time::sleep(IDLE) => false,
+        };
+        let Some(joint) = joint.upgrade() else { return };
+        if changed || joint.state().open.is_empty() {
+            joint.over();
+            joint.child.stop();
+            return;
+        }
+    }
+}

@@ -1,0 +1,185 @@
+//! What waits between a child and a client: queues that hold so many bytes and no more.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use tokio::sync::OwnedSemaphorePermit;
+use tokio::sync::Semaphore;
+use tokio::sync::mpsc;
+
+use crate::domain::Denied;
+use crate::protocol::mcp::turn::MOST;
+
+/// How many bytes may wait in one queue: one message of the greatest length, and some more.
+const ROOM: usize = MOST + (4 << 20);
+/// What is counted as one, in bytes: however short a message is, it takes as much.
+const UNIT: usize = 1024;
+
+/// One end of a queue: what is put into it.
+#[derive(Debug)]
+pub struct Inlet<T> {
+    queue: mpsc::UnboundedSender<(T, OwnedSemaphorePermit)>,
+    room: Arc<Semaphore>,
+}
+
+impl<T> Clone for Inlet<T> {
+    fn clone(&self) -> Self {
+        Self { queue: self.queue.clone(), room: Arc::clone(&self.room) }
+    }
+}
+
+/// The other end: what is taken out of it.
+#[derive(Debug)]
+pub struct Outlet<T>(mpsc::UnboundedReceiver<(T, OwnedSemaphorePermit)>);
+
+/// Why something was not put into a queue.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unsent {
+    /// There is no room.
+    Full,
+    /// Nobody takes anything out of it any more.
+    Closed,
+}
+
+/// A queue with room for a fixed number of bytes.
+pub fn queue<T>() -> (Inlet<T>, Outlet<T>) {
+    let (queue, taken) = mpsc::unbounded_channel();
+    (Inlet { queue, room: Arc::new(Semaphore::new(units(ROOM))) }, Outlet(taken))
+}
+
+const fn units(bytes: usize) -> usize {
+    bytes.div_ceil(UNIT)
+}
+
+/// How much room something takes: all of it at most, so that what is longer than the queue passes alone.
+fn taken_by(bytes: usize) -> u32 {
+    u32::try_from(units(bytes).min(units(ROOM))).unwrap_or(u32::MAX)
+}
+
+impl<T> Inlet<T> {
+    /// Puts something of this length in, as soon as there is room.
+    pub async fn put(&self, what: T, bytes: usize) -> Result<(), Unsent> {
+        let room = Arc::clone(&self.room).acquire_many_owned(taken_by(bytes)).await;
+        self.queue.send((what, room.map_err(|_never| Unsent::Closed)?)).map_err(|_closed| Unsent::Closed)
+    }
+
+    /// Puts something of this length in, if there is room now. What has no length always has.
+    pub fn try_put(&self, what: T, bytes: usize) -> Result<(), Unsent> {
+        let room = Arc::clone(&self.room).try_acquire_many_owned(taken_by(bytes));
+        self.queue.send((what, room.map_err(|_none| Unsent::Full)?)).map_err(|_closed| Unsent::Closed)
+    }
+
+    /// Whether nobody takes anything out of it any more.
+    pub fn is_closed(&self) -> bool {
+        self.queue.is_closed()
+    }
+}
+
+impl<T> Outlet<T> {
+    /// What comes next; `None`: nothing will. Nothing is lost when the future is dropped.
+    pub async fn next(&mut self) -> Option<T> {
+        self.0.recv().await.map(|(what, _room)| what)
+    }
+}
+
+/// A message of a child, as its client gets it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Heard {
+    /// The message.
+    pub body: Bytes,
+    /// It is the response that was waited for.
+    pub answer: Option<Answered>,
+}
+
+/// How a response reads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Answered {
+    /// The status that a server behind HTTP would give it.
+    pub status: u16,
+    /// It is an error.
+    pub failed: bool,
+}
+
+/// Where a child's messages to one client are put.
+pub type Sender = Inlet<Result<Heard, Denied>>;
+
+impl Sender {
+    /// Ends the stream with this refusal, behind what waits already.
+    pub fn fail(&self, denied: Denied) {
+        if self.try_put(Err(denied), 0).is_err() {
+            tracing::debug!("a client left before it could be told why its stream ends");
+        }
+    }
+}
+
+/// What a child says to one client. Dropped, it tells the child that nobody listens.
+pub struct Mail {
+    queue: Outlet<Result<Heard, Denied>>,
+    first: Option<Heard>,
+    left: Option<Box<dyn FnOnce() + Send>>,
+}
+
+impl std::fmt::Debug for Mail {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Mail").finish_non_exhaustive()
+    }
+}
+
+impl Mail {
+    /// Mail, and where it comes from. `left` is run when it is dropped; what it holds lives as long.
+    pub fn open(left: impl FnOnce() + Send + 'static) -> (Sender, Self) {
+        let (sender, queue) = queue();
+        (sender, Self { queue, first: None, left: Some(Box::new(left)) })
+    }
+
+    /// The next message; `None`: there will be none. Nothing is lost when the future is dropped.
+    ///
+    /// # Errors
+    /// The stream was broken off.
+    pub async fn next(&mut self) -> Result<Option<Heard>, Denied> {
+        if let Some(first) = self.first.take() {
+            return Ok(Some(first));
+        }
+        self.queue.next().await.transpose()
+    }
+
+    /// Gives a message back, to be the next.
+    pub fn put_back(&mut self, heard: Heard) {
+        self.first = Some(heard);
+    }
+}
+
+impl Drop for Mail {
+    fn drop(&mut self) {
+        if let Some(left) = self.left.take() {
+            left();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_queue_holds_so_many_bytes_and_short_messages_count_too() {
+        let (inlet, mut outlet) = queue();
+        let most = (0..100_000).take_while(|_| inlet.try_put((), 1).is_ok()).count();
+        assert_eq!(most, units(ROOM));
+        assert_eq!(inlet.try_put((), 1), Err(Unsent::Full));
+        assert_eq!(inlet.try_put((), 0), Ok(()), "an end needs no room");
+        assert_eq!(outlet.next().await, Some(()));
+        assert_eq!(inlet.try_put((), 1), Ok(()));
+        drop(outlet);
+        assert_eq!(inlet.put((), usize::MAX).await, Err(Unsent::Closed), "nobody waits for who has left");
+    }
+
+    #[tokio::test]
+    async fn what_is_longer_than_the_queue_passes_alone() {
+        let (inlet, mut outlet) = queue();
+        assert_eq!(inlet.try_put(1, ROOM * 2), Ok(()));
+        assert_eq!(inlet.try_put(2, 1), Err(Unsent::Full));
+        assert_eq!(outlet.next().await, Some(1));
+        assert_eq!(inlet.try_put(2, ROOM * 2), Ok(()));
+    }
+}

@@ -1,0 +1,115 @@
+//! One process with all that it starts: a group of its own, so that nothing of it stays behind.
+
+use std::process::Stdio;
+use std::time::Duration;
+
+use nix::errno::Errno;
+use nix::sys::signal::Signal;
+use nix::sys::signal::killpg;
+use nix::unistd::Pid;
+use tokio::process::ChildStderr;
+use tokio::process::ChildStdin;
+use tokio::process::ChildStdout;
+use tokio::process::Command;
+
+use crate::protocol::mcp::stdio::environment::Spec;
+
+/// How long a process has to end by itself once its input is closed, and again once it is told to.
+pub const GRACE: Duration = Duration::from_secs(2);
+/// How often it is looked whether a group is gone.
+const LOOK: Duration = Duration::from_millis(20);
+
+/// A process that was started. Dropped, it is killed with its group.
+pub struct Process {
+    child: tokio::process::Child,
+    group: Group,
+}
+
+/// The standard streams of a process.
+pub struct Streams {
+    /// What it reads.
+    pub input: ChildStdin,
+    /// What it says to its client.
+    pub output: ChildStdout,
+    /// What it says to its operator.
+    pub log: ChildStderr,
+}
+
+impl Process {
+    /// Starts a program: no shell, no variables but those listed.
+    pub fn start(spec: &Spec) -> std::io::Result<(Self, Streams)> {
+        let mut child = Command::new(&*spec.program.name)
+            .args(spec.program.args.iter().map(|arg| &**arg))
+            .env_clear()
+            .envs(spec.env.iter().map(|(name, value)| (name, value)))
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .process_group(0)
+            .kill_on_drop(true)
+            .spawn()?;
+        let group = Group(child.id().and_then(|id| i32::try_from(id).ok()).map(Pid::from_raw));
+        let streams = child.stdin.take().zip(child.stdout.take()).zip(child.stderr.take());
+        let ((input, output), log) = streams.ok_or_else(|| std::io::Error::other("no standard streams"))?;
+        Ok((Self { child, group }, Streams { input, output, log }))
+    }
+
+    /// Resolves when the process itself has ended.
+    pub async fn ended(&mut self) {
+        if let Err(error) = self.child.wait().await {
+            tracing::warn!(%error, "a program cannot be waited for");
+        }
+    }
+
+    /// Ends the process and its group, once its input is closed: first it may do so by itself, then it is told to, then it is killed.
+    pub async fn end(&mut self) {
+        for signal in [Signal::SIGTERM, Signal::SIGKILL] {
+            if self.is_gone(GRACE).await {
+                return;
+            }
+            self.group.signal(signal);
+        }
+        if !self.is_gone(GRACE).await {
+            tracing::warn!("a program does not end though it was killed");
+        }
+    }
+
+    async fn is_gone(&mut self, within: Duration) -> bool {
+        let gone = async {
+            self.ended().await;
+            // The number of a group is not given away while it has a member; right after that it is not used again here.
+            while self.group.has_members() {
+                tokio::time::sleep(LOOK).await;
+            }
+        };
+        let gone = tokio::time::timeout(within, gone).await.is_ok();
+        if gone {
+            self.group.0 = None;
+        }
+        gone
+    }
+}
+
+/// A group of processes; killed when this is dropped while it may still be there.
+struct Group(Option<Pid>);
+
+impl Group {
+    fn has_members(&self) -> bool {
+        self.0.is_some_and(|group| killpg(group, None) != Err(Errno::ESRCH))
+    }
+
+    fn signal(&self, signal: Signal) {
+        let Some(group) = self.0 else { return };
+        if let Err(error) = killpg(group, signal)
+            && error != Errno::ESRCH
+        {
+            tracing::warn!(%error, %signal, "a program cannot be told to end");
+        }
+    }
+}
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        self.signal(Signal::SIGKILL);
+    }
+}

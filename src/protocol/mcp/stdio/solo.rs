@@ -1,0 +1,328 @@
+//! A child of one session of the legacy era. It has one client, so ids go through as they are; what is to be found out is on which of the
+//! client's streams a message goes. (MCP 2025-11-25, "Transports", "Listening for Messages from the Server".)
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::MutexGuard;
+use std::sync::PoisonError;
+use std::sync::Weak;
+use std::time::Duration;
+
+use bytes::Bytes;
+use tokio::sync::watch;
+
+use crate::domain::Denied;
+use crate::domain::DenyCode;
+use crate::domain::SessionEnd;
+use crate::domain::SessionId;
+use crate::pipeline::EndWatch;
+use crate::protocol::mcp::codec::envelope::Kind;
+use crate::protocol::mcp::codec::envelope::Message;
+use crate::protocol::mcp::codec::envelope::id::Id;
+use crate::protocol::mcp::codec::envelope::names::Meta;
+use crate::protocol::mcp::codec::envelope::names::Param;
+use crate::protocol::mcp::stdio::Programs;
+use crate::protocol::mcp::stdio::child::Child;
+use crate::protocol::mcp::stdio::child::Listener;
+use crate::protocol::mcp::stdio::environment::Spec;
+use crate::protocol::mcp::stdio::gone;
+use crate::protocol::mcp::stdio::mail::Answered;
+use crate::protocol::mcp::stdio::mail::Heard;
+use crate::protocol::mcp::stdio::mail::Mail;
+use crate::protocol::mcp::stdio::mail::Sender;
+use crate::protocol::mcp::stdio::programs::Key;
+use crate::protocol::mcp::turn::Own;
+
+/// How many requests may be open at a time.
+const MOST_OPEN: usize = 256;
+/// How many messages are kept for a stream that is not open.
+const MOST_KEPT: usize = 64;
+/// How many bytes they may have together.
+const MOST_KEPT_BYTES: usize = 1 << 20;
+/// How long a child lives that its client does not use.
+const IDLE: Duration = Duration::from_mins(30);
+/// How long it lives after the end of the gateway's own session or of the client's token: the client may come with a new one.
+const GRACE: Duration = Duration::from_mins(1);
+
+/// A child of one session. Dropped, it ends.
+#[derive(Debug)]
+pub struct Solo {
+    child: Child,
+    state: Mutex<State>,
+    used: watch::Sender<Option<EndWatch>>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    over: bool,
+    /// Oldest first.
+    open: Vec<Open>,
+    stream: Option<Sender>,
+    kept: VecDeque<Message>,
+    kept_bytes: usize,
+}
+
+/// A request that the child has not answered.
+#[derive(Debug)]
+struct Open {
+    id: Id<'static>,
+    token: Option<Id<'static>>,
+    /// It may be cancelled: all but `initialize`.
+    cancels: bool,
+    client: Sender,
+}
+
+/// Where a message goes.
+enum Way {
+    To(Sender),
+    Kept,
+    Nowhere,
+}
+
+impl Solo {
+    /// Starts a child for a session of the principal whose session in the recording is `of`.
+    ///
+    /// # Errors
+    /// It cannot be started, or not now.
+    pub async fn start(programs: &Programs, spec: Spec, of: SessionId) -> Result<Arc<Self>, Denied> {
+        let (child, ends) = Child::new();
+        let solo = Arc::new(Self { child, state: Mutex::default(), used: watch::Sender::new(None) });
+        programs.home()?.spawn(watch_over(solo.used.subscribe(), Arc::downgrade(&solo)));
+        programs.start(spec, Key::Session(of), ends, Arc::downgrade(&solo)).await?;
+        Ok(solo)
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The client uses it: it lives at least as long as what this command stands on.
+    pub fn touch(&self, watch: EndWatch) {
+        self.used.send_replace(Some(watch));
+    }
+
+    /// Whether it can still be used.
+    pub fn lives(&self) -> bool {
+        !self.state().over
+    }
+
+    /// Ends it.
+    pub fn stop(&self) {
+        self.over();
+        self.child.stop();
+    }
+
+    /// What was left out of what it said.
+    #[cfg(test)]
+    pub fn child(&self) -> &Child {
+        &self.child
+    }
+
+    /// Sends a request; what answers it comes as mail.
+    ///
+    /// # Errors
+    /// The child has ended, its id is in use, or too many are open.
+    pub async fn ask(self: &Arc<Self>, message: &Message) -> Result<Mail, Denied> {
+        let Some(id) = message.id().map(Id::into_owned) else { return Err(gone()) };
+        let kept_alive = Arc::clone(self);
+        let (client, mail) = Mail::open(move || drop(kept_alive));
+        {
+            let mut state = self.state();
+            if state.over {
+                return Err(gone());
+            }
+            if state.open.iter().any(|open| open.id == id) {
+                let denied = Denied::new(DenyCode::BadRequest, "a request with this id is open already");
+                return Err(denied.because("mcp_id_twice"));
+            }
+            if state.open.len() >= MOST_OPEN {
+                let denied =
+                    Denied::new(DenyCode::LimitExceeded, "too many requests of this session are open");
+                return Err(denied.because("mcp_open"));
+            }
+            let token = message.meta(Meta::ProgressToken).and_then(|token| token.id()).map(Id::into_owned);
+            let cancels = message.method().as_deref() != Some("initialize");
+            state.open.push(Open { id: id.clone(), token, cancels, client });
+        }
+        // Whoever leaves before it was sent leaves nothing behind; whoever leaves after it has not cancelled it.
+        let mut unsent = Unsent { solo: self, id: Some(id) };
+        self.child.write(message.body()).await.map_err(|_closed| gone())?;
+        unsent.id = None;
+        drop(unsent);
+        Ok(mail)
+    }
+
+    /// Sends what is not answered.
+    ///
+    /// # Errors
+    /// The child has ended.
+    pub async fn tell(&self, message: &Message) -> Result<(), Denied> {
+        if !self.lives() {
+            return Err(gone());
+        }
+        self.child.write(message.body()).await.map_err(|_closed| gone())?;
+        if message.method().as_deref() == Some("notifications/cancelled")
+            && let Some(id) = message.param(Param::RequestId).and_then(|id| id.id())
+            && let Some(open) = self.forget(|open| open.cancels && open.id == id)
+        {
+            // The child answers it no more; the stream must end all the same.
+            let denied = Denied::new(DenyCode::BadRequest, "the client has cancelled this request");
+            open.client.fail(denied.because("client_cancelled"));
+        }
+        Ok(())
+    }
+
+    /// Answers what the child asked, in the gateway's own words.
+    pub fn answer(&self, own: &Own) {
+        self.child.tell(&own.body());
+    }
+
+    /// The stream for what belongs to no request. One that is open already ends.
+    ///
+    /// # Errors
+    /// The child has ended.
+    pub fn listen(self: &Arc<Self>) -> Result<Mail, Denied> {
+        let kept_alive = Arc::clone(self);
+        let (client, mail) = Mail::open(move || drop(kept_alive));
+        let mut state = self.state();
+        if state.over {
+            return Err(gone());
+        }
+        state.kept_bytes = 0;
+        for message in std::mem::take(&mut state.kept) {
+            let body = message.body().clone();
+            let bytes = body.len();
+            // What is kept is far less than there is room for.
+            if client.try_put(Ok(Heard { body, answer: None }), bytes).is_err() {
+                self.child.drop_one();
+            }
+        }
+        state.stream = Some(client);
+        drop(state);
+        Ok(mail)
+    }
+
+    fn forget(&self, which: impl Fn(&Open) -> bool) -> Option<Open> {
+        let mut state = self.state();
+        let place = state.open.iter().position(which)?;
+        Some(state.open.remove(place))
+    }
+
+    /// Where a notification or a request of the child goes.
+    fn way(&self, message: &Message) -> Way {
+        let state = self.state();
+        if message.method().as_deref() == Some("notifications/progress") {
+            let token = message.param(Param::ProgressToken).and_then(|token| token.id());
+            let open = state.open.iter().find(|open| token.is_some() && open.token == token);
+            return open.map_or(Way::Nowhere, |open| Way::To(open.client.clone()));
+        }
+        let stream = state.stream.as_ref().filter(|stream| !stream.is_closed());
+        let mut listening = state.open.iter().map(|open| &open.client).filter(|client| !client.is_closed());
+        let (oldest, more) = (listening.next(), listening.next().is_some());
+        let to = if more { stream.or(oldest) } else { oldest.or(stream) };
+        to.map_or(Way::Kept, |to| Way::To(to.clone()))
+    }
+
+    /// Keeps a message for a stream that is not open. What is too much, the oldest first, is dropped, and the child told so where it asks.
+    fn keep(&self, message: Message) {
+        let mut state = self.state();
+        state.kept_bytes += message.body().len();
+        state.kept.push_back(message);
+        while state.kept.len() > MOST_KEPT || state.kept_bytes > MOST_KEPT_BYTES {
+            let Some(oldest) = state.kept.pop_front() else { return };
+            state.kept_bytes = state.kept_bytes.saturating_sub(oldest.body().len());
+            self.child.drop_one();
+            if let (Kind::Request, Some(id)) = (oldest.kind(), oldest.id()) {
+                self.answer(&Own::Refused(id.into_owned()));
+            }
+        }
+    }
+}
+
+/// A request that was not written yet.
+struct Unsent<'a> {
+    solo: &'a Solo,
+    id: Option<Id<'static>>,
+}
+
+impl Drop for Unsent<'_> {
+    fn drop(&mut self) {
+        if let Some(id) = self.id.take() {
+            self.solo.forget(|open| open.id == id);
+        }
+    }
+}
+
+impl Listener for Solo {
+    async fn hear(&self, message: Message) {
+        let body: Bytes = message.body().clone();
+        let bytes = body.len();
+        match message.kind() {
+            Kind::Response | Kind::Error => {
+                let open = message.id().and_then(|id| self.forget(|open| open.id == id));
+                let Some(open) = open else { return self.child.drop_one() };
+                let answer = Answered { status: 200, failed: message.kind() == Kind::Error };
+                if open.client.put(Ok(Heard { body, answer: Some(answer) }), bytes).await.is_err() {
+                    self.child.drop_one();
+                }
+            }
+            Kind::Request if message.method().as_deref() == Some("ping") => {
+                if let Some(id) = message.id() {
+                    self.answer(&Own::Pong(id.into_owned()));
+                }
+            }
+            Kind::Request | Kind::Notification => match self.way(&message) {
+                Way::To(client) => {
+                    if client.put(Ok(Heard { body, answer: None }), bytes).await.is_err() {
+                        self.keep(message);
+                    }
+                }
+                Way::Kept => self.keep(message),
+                Way::Nowhere => self.child.drop_one(),
+            },
+        }
+    }
+
+    fn over(&self) {
+        let mut state = self.state();
+        state.over = true;
+        state.stream = None;
+        state.kept.clear();
+        for open in state.open.drain(..) {
+            open.client.fail(gone());
+        }
+    }
+}
+
+/// Ends a child whose client is shut out, or does not come any more.
+async fn watch_over(mut used: watch::Receiver<Option<EndWatch>>, solo: Weak<Solo>) {
+    loop {
+        let watch = used.borrow_and_update().clone();
+        let ended = async {
+            match watch {
+                Some(watch) => watch.wait().await,
+                None => std::future::pending().await,
+            }
+        };
+        let ended = tokio::select! {
+            changed = used.changed() => match changed {
+                Ok(()) => continue,
+                Err(_dropped) => return,
+            },
+            ended = ended => Some(ended),
+            () = tokio::time::sleep(IDLE) => None,
+        };
+        let waits = matches!(ended, Some(SessionEnd::Idle | SessionEnd::Limit | SessionEnd::TokenExpired));
+        if waits && let Ok(changed) = tokio::time::timeout(GRACE, used.changed()).await {
+            if changed.is_err() {
+                return;
+            }
+            continue;
+        }
+        if let Some(solo) = solo.upgrade() {
+            solo.stop();
+        }
+        return;
+    }
+}

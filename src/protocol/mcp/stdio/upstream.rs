@@ -1,0 +1,175 @@
+//! The way to a program: which child a message is for, and the only place where a permit becomes what one reads.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::Method;
+use http::StatusCode;
+
+use crate::domain::Denied;
+use crate::domain::DenyCode;
+use crate::domain::SessionEnd;
+use crate::pipeline::Permit;
+use crate::pipeline::ReplyGuard;
+use crate::protocol::mcp::codec::envelope::Kind;
+use crate::protocol::mcp::codec::envelope::Limits;
+use crate::protocol::mcp::codec::envelope::Message;
+use crate::protocol::mcp::codec::envelope::names::Meta;
+use crate::protocol::mcp::codec::envelope::refusal::INVALID_REQUEST;
+use crate::protocol::mcp::era::Era;
+use crate::protocol::mcp::reply::Fault;
+use crate::protocol::mcp::sessions::Theirs;
+use crate::protocol::mcp::stdio::Programs;
+use crate::protocol::mcp::stdio::Solo;
+use crate::protocol::mcp::stdio::environment::Spec;
+use crate::protocol::mcp::stdio::joint::Joint;
+use crate::protocol::mcp::stdio::joint::NoJoint;
+use crate::protocol::mcp::stdio::mail::Mail;
+use crate::protocol::mcp::upstream::Answer;
+use crate::protocol::mcp::upstream::Answered;
+use crate::protocol::mcp::upstream::Source;
+
+/// How long the first message of an answer is waited for, before its client gets a stream that is kept awake.
+const PROMPT: Duration = Duration::from_secs(5);
+
+/// What is sent to a program.
+pub struct Letter {
+    programs: Programs,
+    /// The child of the client's session, in the legacy era.
+    session: Option<Arc<Solo>>,
+    what: What,
+}
+
+enum What {
+    Message(Bytes, Era),
+    Listen,
+    End,
+}
+
+impl Letter {
+    /// What a request of HTTP with this method means to a program.
+    pub fn new(
+        programs: Programs,
+        method: &Method,
+        session: Option<Arc<Solo>>,
+        body: Option<Bytes>,
+        era: Era,
+    ) -> Self {
+        let what = match body {
+            Some(body) => What::Message(body, era),
+            None if *method == Method::DELETE => What::End,
+            None => What::Listen,
+        };
+        Self { programs, session, what }
+    }
+}
+
+/// Sends what is permitted; gives what comes back, and always the guard that everything of it must pass.
+pub async fn send(
+    permit: Permit<Letter>,
+    mut end: Pin<&mut impl Future<Output = SessionEnd>>,
+) -> (Result<Answered, Denied>, ReplyGuard) {
+    let (letter, mut guard) = permit.into_parts();
+    let answered = tokio::select! {
+        biased;
+        end = end.as_mut() => Err(crate::pipeline::session_ended(end)),
+        answered = deliver(letter, &mut guard) => answered,
+    };
+    (answered, guard)
+}
+
+async fn deliver(letter: Letter, guard: &mut ReplyGuard) -> Result<Answered, Denied> {
+    let Letter { programs, session, what } = letter;
+    if let Some(solo) = &session {
+        solo.touch(guard.end_watch());
+    }
+    let (body, era) = match (what, session.as_ref()) {
+        (What::Message(body, era), _) => (body, era),
+        (What::Listen, Some(solo)) => {
+            guard.credential().await?;
+            let body = Answer::Stream(Source::Program(solo.listen()?, Arc::clone(solo)));
+            return Ok(Answered { status: StatusCode::OK, session: None, body });
+        }
+        (What::End, Some(_)) => return Ok(nothing(StatusCode::OK)),
+        (What::Listen | What::End, None) => return Ok(nothing(StatusCode::BAD_REQUEST)),
+    };
+    let credential = guard.credential().await?;
+    let message = Message::scan(body, Limits::new(usize::MAX)).map_err(|_unreadable| unsent())?;
+    // Whoever says a version in the message is of the modern era, whichever it says.
+    let era = if message.meta(Meta::ProtocolVersion).is_some() { Era::Modern } else { era };
+    if let Some(solo) = session.filter(|_| era == Era::Legacy) {
+        return match message.kind() {
+            Kind::Request => answer(solo.ask(&message).await?, Some(solo)).await,
+            Kind::Notification | Kind::Response | Kind::Error => {
+                solo.tell(&message).await.map(|()| nothing(StatusCode::ACCEPTED))
+            }
+        };
+    }
+    let governed = Arc::clone(guard.governed());
+    let secret = credential.as_ref().and_then(|credential| credential.secret());
+    let spec = Spec::new(&governed.connection, secret.map(|secret| &**secret), guard.masks());
+    let spec = spec.ok_or_else(unsent)?;
+    match (era, message.kind()) {
+        (Era::Legacy, Kind::Request) if message.method().as_deref() == Some("initialize") => {
+            let solo = Solo::start(&programs, spec, guard.session_id()).await?;
+            solo.touch(guard.end_watch());
+            let mut answered = answer(solo.ask(&message).await?, Some(Arc::clone(&solo))).await?;
+            // One that does not want the client has no session with it.
+            let opened = !matches!(answered.body, Answer::Said { failed: true, .. });
+            answered.session = opened.then_some(Theirs::Program(solo));
+            Ok(answered)
+        }
+        (Era::Legacy, _) => Ok(nothing(StatusCode::BAD_REQUEST)),
+        (Era::Modern, kind) => {
+            let joint = match Joint::of(&programs, &governed, secret, spec).await {
+                Ok(joint) => joint,
+                Err(NoJoint::Legacy) => return Ok(legacy_only(&message)),
+                Err(NoJoint::Denied(denied)) => return Err(denied),
+            };
+            joint.touch(guard.end_watch());
+            if kind == Kind::Request {
+                return answer(joint.ask(&message, guard.session_id()).await?, None).await;
+            }
+            joint.tell(&message, guard.session_id()).await.map(|()| nothing(StatusCode::ACCEPTED))
+        }
+    }
+}
+
+/// What comes first decides: the response alone is one message, everything else a stream, of which the response is the last.
+async fn answer(mut mail: Mail, solo: Option<Arc<Solo>>) -> Result<Answered, Denied> {
+    if let Ok(first) = tokio::time::timeout(PROMPT, mail.next()).await {
+        let first = first?.ok_or_else(super::gone)?;
+        if let Some(answer) = first.answer {
+            let status = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::OK);
+            let body = Answer::Said { body: first.body, failed: answer.failed };
+            return Ok(Answered { status, session: None, body });
+        }
+        mail.put_back(first);
+    }
+    let source = match solo {
+        Some(solo) => Source::Program(mail, solo),
+        None => Source::Shared(mail),
+    };
+    Ok(Answered { status: StatusCode::OK, session: None, body: Answer::Stream(source) })
+}
+
+const fn nothing(status: StatusCode) -> Answered {
+    Answered { status, session: None, body: Answer::Nothing }
+}
+
+/// What a server of the legacy era behind HTTP says to a client of the modern one, which then begins with `initialize`.
+fn legacy_only(message: &Message) -> Answered {
+    let detail = "this server knows older versions of MCP only; begin with initialize";
+    let fault = Fault::new(StatusCode::BAD_REQUEST, INVALID_REQUEST, detail);
+    let body = match message.id_value() {
+        Some(id) => Answer::Said { body: fault.body(Era::Modern, Some(id.raw)), failed: true },
+        None => Answer::Nothing,
+    };
+    Answered { status: fault.status, session: None, body }
+}
+
+fn unsent() -> Denied {
+    Denied::new(DenyCode::Internal, "the message could not be given to the target's program")
+}

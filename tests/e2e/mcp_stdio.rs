@@ -1,0 +1,347 @@
+//! MCP servers that are programs, started by the gateway: two that nobody here wrote, one of the newer era and one that will not end.
+
+use std::time::Duration;
+use std::time::Instant;
+
+use serde_json::Value;
+use serde_json::json;
+
+use crate::support::Client;
+use crate::support::Reply;
+use crate::support::World;
+use crate::support::client::request;
+use crate::support::database::DATABASE_PASSWORD;
+use crate::support::world::API_TOKEN;
+
+const PEERS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/peers/node_modules/@modelcontextprotocol");
+
+/// A server of the newer era, which tells what it was sent; and one that does not end when it is told to.
+const OWN: &str = r#"
+import json, os, signal, sys, time
+stubborn = "stubborn" in sys.argv
+if stubborn:
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+for line in sys.stdin:
+    message = json.loads(line)
+    if "id" not in message:
+        continue
+    reply = {"jsonrpc": "2.0", "id": message["id"]}
+    if message["method"] in ("server/discover", "initialize"):
+        reply["result"] = {"supportedVersions": ["2026-07-28"], "pid": os.getpid()}
+    elif message["method"] == "tools/call" and message["params"]["name"] == "look":
+        token = message["params"].get("_meta", {}).get("progressToken")
+        if token is not None:
+            print(json.dumps({"jsonrpc": "2.0", "method": "notifications/progress", "params": {"progressToken": token, "progress": 1}}), flush=True)
+        time.sleep(message["params"]["arguments"].get("wait", 0))
+        reply["result"] = {"resultType": "complete", "content": [{"type": "text", "text": json.dumps([message["id"], os.getpid()])}]}
+    elif message["method"] == "tools/call" and message["params"]["name"] == "die":
+        os._exit(1)
+    else:
+        reply["error"] = {"code": -32601, "message": "Method not found"}
+    print(json.dumps(reply), flush=True)
+while stubborn:
+    time.sleep(1)
+"#;
+
+fn world() -> World {
+    let mut world = World::without_gateway("");
+    let folder = world.folder.path().canonicalize().unwrap();
+    let own = folder.join("own.py");
+    std::fs::write(&own, OWN).unwrap();
+    std::fs::write(folder.join("note.txt"), "a note").unwrap();
+    let (folder, own) = (folder.display(), own.display());
+    let rules = format!(
+        r#"
+[[connection]]
+name = "files"
+upstream = "mcp+stdio:node {PEERS}/server-filesystem/dist/index.js {folder}"
+[[connection]]
+name = "every"
+upstream = "mcp+stdio:node {PEERS}/server-everything/dist/index.js stdio"
+inject = "env:API_KEY:env:CRM_TOKEN"
+env = {{ MODE = "test" }}
+allow_server_requests = ["roots"]
+[[connection]]
+name = "modern"
+upstream = "mcp+stdio:python3 {own}"
+[[connection]]
+name = "stubborn"
+upstream = "mcp+stdio:python3 {own} stubborn"
+[[policy]]
+id = "look"
+effect = "allow"
+match = {{ groups = ["support"], connections = ["files", "every", "modern", "stubborn"], tools = ["read_text_file", "get-env", "trigger-long-running-operation", "get-roots-list", "look", "die"] }}
+[[policy]]
+id = "no-writes"
+effect = "deny"
+match = {{ connections = ["files"], tools = ["write_file"] }}
+message = "Files are only read."
+[[policy]]
+id = "odd"
+effect = "allow"
+match = {{ groups = ["support"], connections = ["modern"], methods = ["x/*"] }}
+"#
+    );
+    world.write_config(&rules);
+    world.start();
+    world
+}
+
+/// One client of one connection.
+struct Mcp<'w> {
+    world: &'w World,
+    token: String,
+    connection: &'static str,
+    session: Option<String>,
+}
+
+impl<'w> Mcp<'w> {
+    fn new(world: &'w World, who: &str, connection: &'static str) -> Self {
+        Self { world, token: world.token(who), connection, session: None }
+    }
+
+    /// A client of the older era with its session.
+    fn begun(world: &'w World, who: &str, connection: &'static str, capabilities: &Value) -> Self {
+        let mut client = Self::new(world, who, connection);
+        let params = json!({ "protocolVersion": "2025-11-25", "capabilities": capabilities, "clientInfo": { "name": "t", "version": "1" } });
+        let reply =
+            client.post(&json!({ "jsonrpc": "2.0", "id": 0, "method": "initialize", "params": params }));
+        assert_eq!(reply.status, 200, "{} {}", reply.text(), world.log());
+        client.session = reply.header("mcp-session-id").map(str::to_owned);
+        assert!(client.session.is_some(), "no session: {}", reply.text());
+        let told = client.post(&json!({ "jsonrpc": "2.0", "method": "notifications/initialized" }));
+        assert_eq!((told.status, told.text().as_str()), (202, ""));
+        client
+    }
+
+    fn open(&self, method: &str, headers: &[(&str, &str)], body: Option<&str>) -> Client {
+        let path = format!("/c/{}", self.connection);
+        let mut all =
+            vec![("Accept", "application/json, text/event-stream"), ("Content-Type", "application/json")];
+        all.extend_from_slice(headers);
+        if let Some(session) = &self.session {
+            all.push(("Mcp-Session-Id", session));
+        }
+        let mut client = self.world.client();
+        client.send(request(method, &path, Some(&self.token), &all, body));
+        client
+    }
+
+    fn post(&self, body: &Value) -> Reply {
+        self.open("POST", &[], Some(&body.to_string())).reply()
+    }
+
+    fn call(&self, id: i64, tool: &str, arguments: &Value) -> Reply {
+        let params = json!({ "name": tool, "arguments": arguments });
+        self.post(&json!({ "jsonrpc": "2.0", "id": id, "method": "tools/call", "params": params }))
+    }
+
+    /// A request of the newer era.
+    fn modern(&self, id: &Value, method: &str, mut params: Value) -> Client {
+        params["_meta"]["io.modelcontextprotocol/protocolVersion"] = "2026-07-28".into();
+        params["_meta"]["io.modelcontextprotocol/clientCapabilities"] = json!({});
+        let name = params["name"].as_str().unwrap_or_default().to_owned();
+        let body = json!({ "jsonrpc": "2.0", "id": id, "method": method, "params": params }).to_string();
+        let mut headers = vec![("MCP-Protocol-Version", "2026-07-28"), ("Mcp-Method", method)];
+        if !name.is_empty() {
+            headers.push(("Mcp-Name", &name));
+        }
+        self.open("POST", &headers, Some(&body))
+    }
+}
+
+/// The messages of a response, be it one or a stream.
+fn messages(reply: &Reply) -> Vec<Value> {
+    match reply.header("content-type") {
+        Some("text/event-stream") => {
+            let text = reply.text();
+            let data = text.lines().filter_map(|line| line.strip_prefix("data:"));
+            data.map(|data| serde_json::from_str(data).unwrap()).collect()
+        }
+        _ => vec![reply.json()],
+    }
+}
+
+/// How many processes have this in their command line.
+fn running(what: &str) -> usize {
+    let all = std::fs::read_dir("/proc").unwrap().filter_map(Result::ok);
+    let lines = all.filter_map(|entry| std::fs::read(entry.path().join("cmdline")).ok());
+    lines.filter(|line| String::from_utf8_lossy(line).contains(what)).count()
+}
+
+fn wait_until(what: &str, limit: Duration, is: impl Fn() -> bool) {
+    let begin = Instant::now();
+    while !is() {
+        assert!(begin.elapsed() < limit, "{what}");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+#[test]
+fn files_are_read_through_a_program_and_what_is_not_allowed_does_not_reach_it() {
+    let world = world();
+    let folder = world.folder.path().canonicalize().unwrap();
+    let client = Mcp::begun(&world, "reader", "files", &json!({}));
+    let note = folder.join("note.txt");
+    let reply = client.call(1, "read_text_file", &json!({ "path": note }));
+    assert_eq!(reply.header("content-type"), Some("application/json"));
+    assert_eq!(reply.json()["result"]["content"][0]["text"], "a note", "{}", reply.text());
+    let reply = client.call(2, "write_file", &json!({ "path": note, "content": "x" }));
+    assert_eq!(reply.json()["error"]["message"], "Unknown tool: write_file", "{}", reply.text());
+    assert_eq!(std::fs::read_to_string(&note).unwrap(), "a note");
+    let listed = client.post(&json!({ "jsonrpc": "2.0", "id": 3, "method": "tools/list" })).json();
+    let names: Vec<&Value> =
+        listed["result"]["tools"].as_array().unwrap().iter().map(|tool| &tool["name"]).collect();
+    assert_eq!(names, ["read_text_file"]);
+
+    // Each session has a child of its own, which nobody else reaches.
+    let program = format!("server-filesystem/dist/index.js\0{}", folder.display());
+    let other = Mcp::begun(&world, "writer", "files", &json!({}));
+    assert_eq!(running(&program), 2);
+    let thief = Mcp { session: client.session.clone(), ..Mcp::new(&world, "writer", "files") };
+    assert_eq!(thief.call(4, "read_text_file", &json!({ "path": note })).status, 404);
+    let without = Mcp::new(&world, "reader", "files");
+    assert_eq!(without.call(4, "read_text_file", &json!({ "path": note })).status, 400);
+    assert_eq!(client.open("DELETE", &[], None).reply().status, 200);
+    wait_until("the child lives on", Duration::from_secs(5), || running(&program) == 1);
+    assert_eq!(client.call(5, "read_text_file", &json!({ "path": note })).status, 404);
+    assert_eq!(other.call(5, "read_text_file", &json!({ "path": note })).status, 200);
+
+    // It knows the older era only, and says so as a server behind HTTP does.
+    let reply = Mcp::new(&world, "reader", "files").modern(&json!(1), "tools/list", json!({})).reply();
+    assert_eq!(
+        (reply.status, reply.json()["error"]["code"].clone()),
+        (400, json!(-32600)),
+        "{}",
+        reply.text()
+    );
+    wait_until("the one that was asked lives on", Duration::from_secs(5), || running(&program) == 1);
+
+    // An operator ends what the principal has begun.
+    let sessions = world.list(&["session", "list"]);
+    let live = sessions.iter().find(|session| {
+        session["connection"] == "files" && session["principal"].to_string().contains("writer")
+    });
+    let id = live.unwrap_or_else(|| panic!("{sessions:?}"))["id"].as_str().unwrap().to_owned();
+    let (code, _, err) = world.cli(&["session", "kill", &id, "--yes"]);
+    assert_eq!(code, 0, "{err}");
+    wait_until("the child outlives its session", Duration::from_secs(5), || running(&program) == 0);
+    assert_eq!(other.call(6, "read_text_file", &json!({ "path": note })).status, 404);
+}
+
+#[test]
+fn a_program_gets_its_secret_and_nothing_of_the_gateway_and_its_client_sees_neither() {
+    let world = world();
+    let client = Mcp::begun(&world, "reader", "every", &json!({}));
+    let reply = client.call(1, "get-env", &json!({}));
+    let text = reply.text();
+    // It also tells of its tools meanwhile: then the answer is the last of a stream.
+    let answer = messages(&reply).pop().unwrap();
+    let env = answer["result"]["content"][0]["text"].as_str().unwrap_or_else(|| panic!("{text}"));
+    let env: Value = serde_json::from_str(env).unwrap();
+    assert_eq!(env["API_KEY"], "*".repeat(API_TOKEN.len()), "{text}");
+    assert_eq!(env["MODE"], "test");
+    assert!(env["CRM_TOKEN"].is_null() && env["DB_PASSWORD"].is_null(), "{text}");
+    for secret in [API_TOKEN, DATABASE_PASSWORD, &client.token] {
+        assert!(!text.contains(secret) && !world.log().contains(secret));
+    }
+
+    let params = json!({ "name": "trigger-long-running-operation", "arguments": { "duration": 1, "steps": 3 }, "_meta": { "progressToken": "p" } });
+    let reply =
+        client.post(&json!({ "jsonrpc": "2.0", "id": "long", "method": "tools/call", "params": params }));
+    let all = messages(&reply);
+    let (last, before) = all.split_last().unwrap();
+    assert_eq!(last["id"], "long", "{all:?}");
+    let told: Vec<&Value> = before.iter().map(|message| &message["params"]["progress"]).collect();
+    assert_eq!(told, [1, 2, 3], "{all:?}");
+    assert!(before.iter().all(|message| message["params"]["progressToken"] == "p"));
+}
+
+#[test]
+fn what_a_program_asks_waits_for_a_stream_and_its_answer_reaches_it() {
+    let world = world();
+    let client =
+        Mcp::begun(&world, "reader", "every", &json!({ "roots": { "listChanged": true }, "sampling": {} }));
+    let mut stream = client.open("GET", &[], None);
+    assert_eq!(stream.head().status, 200);
+    let asked = loop {
+        let piece = String::from_utf8(stream.chunk().expect("the stream ends")).unwrap();
+        let data = piece.lines().find_map(|line| line.strip_prefix("data:")).map(str::to_owned);
+        let said: Value = data.map_or(Value::Null, |data| serde_json::from_str(&data).unwrap());
+        if said["method"] == "roots/list" {
+            break said["id"].clone();
+        }
+    };
+    let roots = json!({ "roots": [{ "uri": "file:///from-the-client", "name": "r" }] });
+    let answered = client.post(&json!({ "jsonrpc": "2.0", "id": asked, "result": roots }));
+    assert_eq!(answered.status, 202, "{}", answered.text());
+    let again = client.post(&json!({ "jsonrpc": "2.0", "id": asked, "result": roots }));
+    assert_eq!(again.status, 400, "a question is answered once");
+    wait_until("the program does not know the roots", Duration::from_secs(10), || {
+        client.call(1, "get-roots-list", &json!({})).text().contains("file:///from-the-client")
+    });
+}
+
+#[test]
+fn clients_of_the_newer_era_share_a_program_and_hear_only_their_own() {
+    let world = world();
+    let (ann, bob) = (Mcp::new(&world, "reader", "modern"), Mcp::new(&world, "writer", "modern"));
+    let slow = json!({ "name": "look", "arguments": { "wait": 1 }, "_meta": { "progressToken": "a" } });
+    let mut first = ann.modern(&json!("x"), "tools/call", slow);
+    let mut second = bob.modern(
+        &json!("x"),
+        "tools/call",
+        json!({ "name": "look", "arguments": {}, "_meta": { "progressToken": 7 } }),
+    );
+    let (first, second) = (messages(&first.reply()), messages(&second.reply()));
+    let pid = |all: &[Value], token: Value| {
+        let [progress, last] = all else { panic!("{all:?}") };
+        assert_eq!(progress["params"]["progressToken"], token);
+        assert_eq!(last["id"], "x");
+        let text = last["result"]["content"][0]["text"].as_str().unwrap();
+        let seen: Value = serde_json::from_str(text).unwrap();
+        assert!(seen[0].is_i64(), "the id is the gateway's own: {text}");
+        seen[1].clone()
+    };
+    assert_eq!(pid(&first, json!("a")), pid(&second, json!(7)), "both are served by one process");
+
+    let reply = ann.modern(&json!(1), "x/y", json!({})).reply();
+    assert_eq!(
+        (reply.status, reply.json()["error"]["code"].clone()),
+        (404, json!(-32601)),
+        "{}",
+        reply.text()
+    );
+    // It dies under one client, and is there again for the next.
+    let reply = ann.modern(&json!(2), "tools/call", json!({ "name": "die", "arguments": {} })).reply();
+    assert_eq!(
+        reply.json()["result"]["_meta"]["dev.hoopctl/decision"]["code"],
+        "upstream_unavailable",
+        "{}",
+        reply.text()
+    );
+    let reply = bob.modern(&json!(2), "tools/call", json!({ "name": "look", "arguments": {} })).reply();
+    assert_eq!(reply.json()["id"], 2, "{}", reply.text());
+}
+
+#[test]
+fn no_program_outlives_the_gateway() {
+    let mut world = world();
+    let folder = world.folder.path().canonicalize().unwrap();
+    let (own, files) =
+        (folder.join("own.py"), format!("server-filesystem/dist/index.js\0{}", folder.display()));
+    let own = own.to_str().unwrap();
+    Mcp::begun(&world, "reader", "stubborn", &json!({}));
+    Mcp::begun(&world, "reader", "files", &json!({}));
+    Mcp::new(&world, "reader", "modern").modern(&json!(1), "tools/list", json!({})).reply();
+    assert_eq!((running(own), running(&files)), (2, 1));
+    assert_eq!(world.stop(), Some(0));
+    assert_eq!((running(own), running(&files)), (0, 0), "what does not end is killed");
+
+    // Of a gateway that is killed nothing can be asked; its programs find their input closed.
+    world.start();
+    Mcp::begun(&world, "reader", "files", &json!({}));
+    assert_eq!(running(&files), 1);
+    world.gateway.as_mut().unwrap().kill();
+    wait_until("a program outlives the gateway", Duration::from_secs(5), || running(&files) == 0);
+}
