@@ -812,7 +812,7 @@ Register-ArgumentCompleter -Native -CommandName 'hoopctl' -ScriptBlock {
             break
         }
         'hoopctl;session;export' {
-            [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'jsonl keeps every byte and hash, har opens in a browser, sql is a script, text is for people')
+            [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'jsonl keeps every byte and hash, har opens in a browser, mcp-fixture plays the target, sql is a script, text is for people')
             [CompletionResult]::new('--to', '--to', [CompletionResultType]::ParameterName, 'Write to this file, which must be new')
             [CompletionResult]::new('-c', '-c', [CompletionResultType]::ParameterName, 'Configuration file [env: HOOPCTL_CONFIG] [default: ./hoopctl.toml, ~/.config/hoopctl/, /etc/hoopctl/]')
             [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'Configuration file [env: HOOPCTL_CONFIG] [default: ./hoopctl.toml, ~/.config/hoopctl/, /etc/hoopctl/]')

@@ -2682,7 +2682,7 @@ _hoopctl() {
             fi
             case "${prev}" in
                 --format)
-                    COMPREPLY=($(compgen -W "har jsonl sql text" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "har jsonl mcp-fixture sql text" -- "${cur}"))
                     return 0
                     ;;
                 --to)

@@ -767,7 +767,7 @@ set edit:completion:arg-completer[hoopctl] = {|@words|
             cand --help 'Print help'
         }
         &'hoopctl;session;export'= {
-            cand --format 'jsonl keeps every byte and hash, har opens in a browser, sql is a script, text is for people'
+            cand --format 'jsonl keeps every byte and hash, har opens in a browser, mcp-fixture plays the target, sql is a script, text is for people'
             cand --to 'Write to this file, which must be new'
             cand -c 'Configuration file [env: HOOPCTL_CONFIG] [default: ./hoopctl.toml, ~/.config/hoopctl/, /etc/hoopctl/]'
             cand --config 'Configuration file [env: HOOPCTL_CONFIG] [default: ./hoopctl.toml, ~/.config/hoopctl/, /etc/hoopctl/]'

@@ -655,8 +655,9 @@ csv\t'Comma-separated values with a header line'"
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and __fish_seen_subcommand_from kill" -s y -l yes -d 'Do not ask'
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and __fish_seen_subcommand_from kill" -s q -l quiet -d 'Data and errors only, no words in between'
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and __fish_seen_subcommand_from kill" -s h -l help -d 'Print help'
-complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and __fish_seen_subcommand_from export" -l format -d 'jsonl keeps every byte and hash, har opens in a browser, sql is a script, text is for people' -r -f -a "har\t'HTTP Archive 1.2, of sessions that speak HTTP'
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and __fish_seen_subcommand_from export" -l format -d 'jsonl keeps every byte and hash, har opens in a browser, mcp-fixture plays the target, sql is a script, text is for people' -r -f -a "har\t'HTTP Archive 1.2, of sessions that speak HTTP'
 jsonl\t'The stored lines with their hashes'
+mcp-fixture\t'The exchanges of MCP as JSON that a fake target can serve'
 sql\t'The SQL statements as a script: what was not done is a comment'
 text\t'The transcript, as replay shows it'"
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and __fish_seen_subcommand_from export" -l to -d 'Write to this file, which must be new' -r -F

@@ -81,6 +81,7 @@ pub fn write_mcp_fixture<E: Into<ExportError>>(
 }
 
 /// A request, and what the target sent for it so far.
+#[expect(clippy::struct_excessive_bools, reason = "five things that are true or not, each by itself")]
 struct Exchange {
     corr: RequestId,
     /// The request as it stands in the document.

@@ -11,12 +11,15 @@ use crate::recording::replay::mcp::word;
 /// Members that are told elsewhere, or are not for people.
 const TOLD: [&str; 3] = ["isError", "resultType", "_meta"];
 
+/// What makes lines of one element of a list.
+type Lines<'a> = &'a dyn Fn(&Json) -> Vec<String>;
+
 /// The lines of a result.
 pub(super) fn result_lines(result: &Json, bounds: Bounds) -> Vec<String> {
     let mut out = Vec::new();
     let mut shown = TOLD.to_vec();
     let structured = result.member("structuredContent").filter(|value| **value != Json::Null);
-    let parts: [(&'static str, &dyn Fn(&Json) -> Vec<String>); 3] = [
+    let parts: [(&str, Lines<'_>); 3] = [
         ("content", &|block| {
             if repeats(block, structured) { Vec::new() } else { block_lines(block, bounds) }
         }),
