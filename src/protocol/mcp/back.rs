@@ -22,6 +22,7 @@ use crate::protocol::mcp::sessions::Session;
 use crate::protocol::mcp::sessions::Theirs;
 use crate::protocol::mcp::stream;
 use crate::protocol::mcp::turn::Taken;
+use crate::protocol::mcp::turn::garbage;
 use crate::protocol::mcp::upstream;
 use crate::protocol::mcp::upstream::Answer;
 use crate::protocol::mcp::upstream::Answered;
@@ -44,6 +45,15 @@ pub async fn back(
         let (status, body) = reply::refusal(denied, era, &asked, &id, request);
         json(status, body)
     };
+    if status == StatusCode::NOT_FOUND
+        && let Some(session) = relay.turn.session.take()
+    {
+        // However it says so: the client begins anew.
+        relay.shared.sessions.end(&session);
+        relay.guard.record_failure(&garbage("its session is gone").because("target_session"));
+        let fault = Fault::new(StatusCode::NOT_FOUND, NO_SESSION, "Session not found");
+        return Err(Refused::Fault { era, fault, id: Some(id) });
+    }
     let opened = match open_session(&mut relay, opened, status) {
         Ok(opened) => opened,
         Err(denied) => {
@@ -65,12 +75,8 @@ pub async fn back(
             one(&mut relay, status, Ok(body)).unwrap_or_else(|denied| refused(&denied))
         }
         Answer::Nothing => {
-            let denied = nothing(&relay, status);
+            let denied = nothing(status);
             relay.guard.record_failure(&denied);
-            if status == StatusCode::NOT_FOUND && relay.turn.session.is_some() {
-                let fault = Fault::new(StatusCode::NOT_FOUND, NO_SESSION, "Session not found");
-                return Err(Refused::Fault { era, fault, id: Some(id.clone()) });
-            }
             refused(&denied)
         }
     };
@@ -86,8 +92,9 @@ fn open_session(
     opened: Option<Theirs>,
     status: StatusCode,
 ) -> Result<Option<Arc<Session>>, Denied> {
-    let initializes =
-        &*relay.turn.method == "initialize" && relay.turn.era == Era::Legacy && status == StatusCode::OK;
+    let initializes = &*relay.turn.about.method == "initialize"
+        && relay.turn.era == Era::Legacy
+        && status == StatusCode::OK;
     let Some(opened) = opened.filter(|_| initializes) else { return Ok(None) };
     let governed = Arc::clone(relay.guard.governed());
     let session = relay.shared.sessions.open(relay.turn.owner.clone(), &governed, opened)?;
@@ -106,15 +113,10 @@ fn one(
         Ok(Taken::Pass { body, last: true }) => {
             // The gateway's own refusals are told apart from the target's by their form; the status is the target's where it is MCP's.
             let status = if matches!(status.as_u16(), 200 | 400 | 404) { status } else { StatusCode::OK };
-            if status == StatusCode::NOT_FOUND
-                && let Some(session) = relay.turn.session.take()
-            {
-                relay.shared.sessions.end(&session);
-            }
             return Ok(json(status, body));
         }
         Ok(Taken::Pass { .. } | Taken::Drop | Taken::Answer(_)) => {
-            crate::protocol::mcp::turn::garbage("its answer is not the one to this request")
+            garbage("its answer is not the one to this request")
         }
         Err(denied) => denied,
     };
@@ -122,12 +124,7 @@ fn one(
     Err(denied)
 }
 
-fn nothing(relay: &Relay, status: StatusCode) -> Denied {
-    if status == StatusCode::NOT_FOUND
-        && let Some(session) = &relay.turn.session
-    {
-        relay.shared.sessions.end(session);
-    }
+fn nothing(status: StatusCode) -> Denied {
     let detail = format!("the target answered with the status {} and no message", status.as_u16());
     Denied::new(DenyCode::UpstreamUnavailable, detail).because("target_status")
 }

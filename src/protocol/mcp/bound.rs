@@ -14,7 +14,7 @@ use rand::RngCore;
 use crate::protocol::mcp::sessions::Owner;
 
 /// How many of each kind are remembered; the oldest are forgotten first.
-const MOST: usize = 65_536;
+const MOST: usize = 16_384;
 /// How long a state is remembered.
 const STATE: Duration = Duration::from_mins(30);
 /// How long a task is remembered.
@@ -67,7 +67,12 @@ impl<K, V> Default for Remembered<K, V> {
 }
 
 impl<K: Clone + Eq + std::hash::Hash, V> Remembered<K, V> {
-    fn put(&mut self, key: K, value: V) {
+    fn put(&mut self, key: K, value: V, within: Duration) {
+        let old = |(_, since): &(V, Instant)| since.elapsed() >= within;
+        while let Some(first) = self.order.front().filter(|key| self.values.get(key).is_none_or(old)) {
+            self.values.remove(first);
+            self.order.pop_front();
+        }
         if self.values.insert(key.clone(), (value, Instant::now())).is_none() {
             self.order.push_back(key);
         }
@@ -95,7 +100,7 @@ impl Bound {
         let own: Box<str> = crate::pipeline::body::hex(&random).into();
         let state = State { owner: owner.clone(), request: request.into(), json: json.into() };
         let quoted = format!("\"{own}\"");
-        self.maps().states.put(own, state);
+        self.maps().states.put(own, state, STATE);
         quoted
     }
 
@@ -112,7 +117,11 @@ impl Bound {
         let mut maps = self.maps();
         // An id that the target gives out twice stays with whom it was given to first.
         if maps.tasks.get(&key, TASK).is_none_or(|known| known.owner == *owner) {
-            maps.tasks.put(key, TaskOf { owner: owner.clone(), task: Task { tool: tool.map(Into::into) } });
+            maps.tasks.put(
+                key,
+                TaskOf { owner: owner.clone(), task: Task { tool: tool.map(Into::into) } },
+                TASK,
+            );
         }
     }
 

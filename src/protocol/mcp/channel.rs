@@ -18,6 +18,7 @@ use crate::protocol::mcp::reply::Asked;
 use crate::protocol::mcp::reply::Fault;
 use crate::protocol::mcp::reply::json;
 use crate::protocol::mcp::serve::Refused;
+use crate::protocol::mcp::sessions::Event;
 use crate::protocol::mcp::sessions::Owner;
 use crate::protocol::mcp::sessions::Session;
 use crate::protocol::mcp::stream;
@@ -46,7 +47,7 @@ pub async fn stream(door: Door<'_>) -> Result<Response<ReplyBody>, Refused> {
         event = known;
     }
     let owner = door.owner();
-    let (relay, answered) = open(door, OPEN_STREAM, session, event.as_deref(), owner).await?;
+    let (relay, answered) = open(door, OPEN_STREAM, session, event, owner).await?;
     let (mut relay, Answered { status, body, .. }) = (relay, answered);
     match body {
         Answer::Stream(source) => {
@@ -90,7 +91,7 @@ async fn open(
     door: Door<'_>,
     method: &'static str,
     session: Option<Arc<Session>>,
-    event: Option<&[u8]>,
+    event: Option<Event>,
     owner: Owner,
 ) -> Result<(Relay, Answered), Refused> {
     let Door { shared, head, exchange } = door;
@@ -101,7 +102,14 @@ async fn open(
     let record =
         FromClient { http: head.method.as_str(), method, name: "", class, session: session_id, body: &[] }
             .record(&exchange);
-    let request = outbound(shared, head, &governed.connection, session.as_deref(), event, None);
+    let request = outbound(
+        shared,
+        head,
+        &governed.connection,
+        session.as_deref(),
+        event.as_ref().map(|event| &*event.id),
+        None,
+    );
     let mut end = std::pin::pin!(exchange.end_watch().wait());
     let permit = upstream::admit(exchange, judged, record, request, None).await?;
     let (answered, mut guard) = upstream::send(permit, end.as_mut()).await;
@@ -114,11 +122,7 @@ async fn open(
     };
     let turn = Turn {
         era: Era::Legacy,
-        method: Box::default(),
-        id: None,
-        tool: None,
-        argument: Box::default(),
-        line: Box::default(),
+        about: event.map(|event| event.about).unwrap_or_default(),
         session,
         owner,
         progress: f64::NEG_INFINITY,

@@ -15,10 +15,14 @@ use crate::protocol::mcp::codec::envelope::names::Meta;
 use crate::protocol::mcp::codec::envelope::names::Param;
 use crate::protocol::mcp::codec::envelope::names::RefField;
 use crate::protocol::mcp::era::INVALID_PARAMS;
+use crate::protocol::mcp::era::NO_METHOD;
 use crate::protocol::mcp::reply::Fault;
 
 /// How deep arguments that are judged may be nested.
 const DEPTH: usize = 64;
+/// What a subscription may name; what a lenient reader takes for one of these is refused with everything else.
+const LISTENED: [&str; 5] =
+    ["promptsListChanged", "resourceSubscriptions", "resourcesListChanged", "taskIds", "toolsListChanged"];
 /// The extension that has tasks.
 const TASKS: &str = "io.modelcontextprotocol/tasks";
 /// MCP's code for a client that has not declared what it asks for.
@@ -72,7 +76,9 @@ pub fn wanted(
                 .collect();
             McpCommand::new(&*method)
         }
-        method if method.starts_with("tasks/") && method != "tasks/list" => {
+        // The target would list everybody's: it sees one credential for all.
+        "tasks/list" => return Err(Fault::new(StatusCode::OK, NO_METHOD, "Method not found")),
+        method if method.starts_with("tasks/") => {
             check_tasks(message)?;
             let task = named(Param::TaskId)?;
             let Task { tool } = task_of(&task).ok_or_else(no_task)?;
@@ -131,6 +137,10 @@ fn listened(message: &Message) -> Result<Vec<McpCommand>, Fault> {
     let unread = || missing(METHOD, Param::Notifications);
     let Some(value) = message.param(Param::Notifications) else { return Ok(Vec::new()) };
     let wanted = Json::parse(value.raw, DEPTH).map_err(|_unreadable| unread())?;
+    let Json::Object(members) = &wanted else { return Err(unread()) };
+    if members.iter().any(|(name, _)| !LISTENED.contains(&&**name)) {
+        return Err(unread());
+    }
     let list = |name: &str| match wanted.member(name) {
         None => Ok(Vec::new()),
         Some(list) => list
@@ -237,6 +247,8 @@ mod tests {
             ("subscriptions/listen", r#"{"notifications":{"resourceSubscriptions":[1]}}"#),
             ("subscriptions/listen", r#"{"notifications":{"resourceSubscriptions":"x"}}"#),
             ("subscriptions/listen", r#"{"notifications":{"taskIds":["t1"]}}"#),
+            ("subscriptions/listen", r#"{"notifications":{"TaskIds":["t1"]}}"#),
+            ("subscriptions/listen", r#"{"notifications":{"resource_subscriptions":["a:b"]}}"#),
         ] {
             assert_eq!(read(method, params).unwrap_err().code, -32602, "{method} {params}");
         }

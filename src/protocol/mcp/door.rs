@@ -9,6 +9,7 @@ use http::request::Parts;
 use crate::domain::Denied;
 use crate::domain::DenyCode;
 use crate::pipeline::Exchange;
+use crate::pipeline::snapshot::Governed;
 use crate::protocol::mcp::codec::envelope::Message;
 use crate::protocol::mcp::codec::envelope::refusal::INVALID_REQUEST;
 use crate::protocol::mcp::era::Era;
@@ -23,6 +24,11 @@ use crate::protocol::mcp::upstream::SESSION;
 /// What a client whose session there is not is told with.
 pub const NO_SESSION: i32 = -32001;
 
+/// A connection and where it leads: what one target said is not believed of another that took its place.
+pub fn place(governed: &Governed) -> Box<str> {
+    format!("{} {}", governed.connection.name, governed.connection.upstream).into()
+}
+
 /// A request that was let in.
 pub struct Door<'a> {
     /// What all requests share.
@@ -36,10 +42,7 @@ pub struct Door<'a> {
 impl Door<'_> {
     /// Whose the request is.
     pub fn owner(&self) -> Owner {
-        Owner {
-            principal: self.exchange.principal().into(),
-            connection: self.exchange.governed().connection.name.as_str().into(),
-        }
+        Owner { principal: self.exchange.principal().into(), connection: place(self.exchange.governed()) }
     }
 
     /// Records a refusal of a request without a message.

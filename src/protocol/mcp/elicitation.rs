@@ -5,10 +5,7 @@ use http::Uri;
 
 use crate::domain::McpOptions;
 use crate::domain::json::Json;
-use crate::protocol::mcp::codec::envelope::Message;
 
-/// How deep a form may be nested.
-const DEPTH: usize = 64;
 /// Parts of names of fields that ask for a secret, in lower case without `_` and `-`.
 const SECRETS: [&str; 12] = [
     "password",
@@ -25,11 +22,9 @@ const SECRETS: [&str; 12] = [
     "ssn",
 ];
 
-/// Whether the person may be asked this.
-pub fn is_harmless(message: &Message, options: &McpOptions) -> bool {
-    let Some(params) = message.params().and_then(|params| Json::parse(params.raw, DEPTH).ok()) else {
-        return false;
-    };
+/// Whether the person may be asked this, the parameters of `elicitation/create`.
+pub fn is_harmless(params: Option<&Json>, options: &McpOptions) -> bool {
+    let Some(params) = params else { return false };
     match params.member("mode").map(Json::as_str) {
         Some(Some("url")) => {
             params.member("url").and_then(Json::as_str).is_some_and(|url| leads_to_allowed(url, options))
@@ -62,12 +57,10 @@ fn asks_for_secrets(schema: &Json) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::protocol::mcp::codec::envelope::Limits;
 
     fn asks(params: &str) -> bool {
-        let body = format!(r#"{{"jsonrpc":"2.0","id":1,"method":"elicitation/create","params":{params}}}"#);
         let options = McpOptions { elicitation_hosts: vec!["login.example".into()], ..McpOptions::default() };
-        is_harmless(&Message::scan(body.into(), Limits::new(4096)).unwrap(), &options)
+        is_harmless(Json::parse(params.as_bytes(), 8).ok().as_ref(), &options)
     }
 
     #[test]

@@ -9,6 +9,7 @@ use hyper::body::Incoming;
 
 use crate::domain::Command;
 use crate::domain::Denied;
+use crate::domain::DenyCode;
 use crate::pipeline::Exchange;
 use crate::pipeline::Judged;
 use crate::protocol::mcp::back::back;
@@ -29,6 +30,7 @@ use crate::protocol::mcp::reply::Asked;
 use crate::protocol::mcp::reply::Fault;
 use crate::protocol::mcp::reply::json;
 use crate::protocol::mcp::serve::Refused;
+use crate::protocol::mcp::sessions::About;
 use crate::protocol::mcp::sessions::Owner;
 use crate::protocol::mcp::sessions::Session;
 use crate::protocol::mcp::turn::Turn;
@@ -99,15 +101,24 @@ async fn ask(
     let id = Bytes::copy_from_slice(message.id_value().map(|id| id.raw).unwrap_or_default());
     let turn = Turn {
         era,
-        method: judged.command.method().into(),
-        id: message.id().map(Id::into_owned),
-        tool: judged.command.mcp().and_then(|mcp| mcp.tool.clone()),
-        argument: command::completed(message),
-        line,
+        about: Arc::new(About {
+            method: judged.command.method().into(),
+            id: message.id().map(Id::into_owned),
+            tool: judged.command.mcp().and_then(|mcp| mcp.tool.clone()),
+            argument: command::completed(message),
+            line,
+        }),
         session,
         owner,
         progress: f64::NEG_INFINITY,
     };
+    let request_id = exchange.request_id();
+    if judged.holds() && &*turn.about.method == "initialize" {
+        let denied = Denied::new(DenyCode::Denied, "a session cannot wait for approval").because("not_held");
+        let denied = exchange.refuse(record, denied).await;
+        let (status, body) = reply::refusal(&denied, era, &asked, &id, request_id);
+        return Ok(json(status, body));
+    }
     if judged.holds() {
         let held = hold::Held {
             judged,
@@ -121,7 +132,6 @@ async fn ask(
         };
         return Ok(hold::answer(exchange, held, message));
     }
-    let request_id = exchange.request_id();
     let mut end = Box::pin(exchange.end_watch().wait());
     let refused = |denied: &Denied| {
         let (status, body) = reply::refusal(denied, era, &asked, &id, request_id);
@@ -150,7 +160,7 @@ async fn ask(
 /// It does not say what its method needs.
 pub fn wanted(door: &Door<'_>, owner: &Owner, message: &Message) -> Result<Wanted, Fault> {
     let connection = &door.exchange.governed().connection;
-    let read_only = |tool: &str| door.shared.tools.get(&connection.name, tool).map(|tool| tool.read_only);
+    let read_only = |tool: &str| door.shared.tools.get(&owner.connection, tool).map(|tool| tool.read_only);
     command::wanted(message, &connection.mcp, read_only, |task| door.shared.bound.task_of(owner, task))
 }
 

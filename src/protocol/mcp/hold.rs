@@ -34,6 +34,7 @@ use crate::protocol::mcp::relay::Relay;
 use crate::protocol::mcp::reply;
 use crate::protocol::mcp::reply::Asked;
 use crate::protocol::mcp::shared::HeldKey;
+use crate::protocol::mcp::shared::HeldRequest;
 use crate::protocol::mcp::shared::McpShared;
 use crate::protocol::mcp::stream;
 use crate::protocol::mcp::stream::Writer;
@@ -55,7 +56,15 @@ const MAX_DETAIL: usize = 256 << 10;
 /// How deep a request may be nested.
 const DEPTH: usize = 64;
 /// Members of `_meta` that name one attempt, not the request.
-const OF_THE_ATTEMPT: [&str; 4] = ["baggage", "progressToken", "traceparent", "tracestate"];
+const OF_THE_ATTEMPT: [&str; 7] = [
+    "baggage",
+    "claudecode/toolUseId",
+    "progressToken",
+    "traceparent",
+    "tracestate",
+    "vscode.conversationId",
+    "vscode.requestId",
+];
 
 /// A request that waits.
 pub struct Held {
@@ -81,7 +90,7 @@ pub struct Held {
 pub fn answer(exchange: Exchange, held: Held, message: &Message) -> Response<ReplyBody> {
     let token = message.meta(Meta::ProgressToken).map(|token| Bytes::copy_from_slice(token.raw));
     let (told, hears) = oneshot::channel();
-    let bound = bound(&held.judged, message, exchange.governed(), told);
+    let bound = bound(&held.judged, message, &held.headers, exchange.governed(), told);
     let (response, out) = stream::open();
     tokio::task::spawn_local(wait(
         exchange,
@@ -98,17 +107,17 @@ async fn wait(exchange: Exchange, held: Held, bound: pipeline::Held, mut ticks: 
     let request_id = exchange.request_id();
     let era = turn.era;
     let refused = |denied: &Denied| reply::refusal(denied, era, &asked, &id, request_id).1;
-    let key = turn.id.clone().map(|id| HeldKey {
-        owner: turn.owner.clone(),
-        session: turn.session.as_ref().map(|session| session.id.clone()).unwrap_or_default(),
-        id,
-    });
-    let Some(cancel) = key.and_then(|key| shared.held.hold(key)) else {
+    // Without a session a client cancels by closing the stream: ids of several clients of one principal are not told apart.
+    let key = turn.session.as_ref().zip(turn.about.id.clone());
+    let key = key.map(|(session, id)| HeldKey { owner: turn.owner.clone(), session: session.id.clone(), id });
+    let cancel = key.map(|key| shared.held.hold(key));
+    if matches!(cancel, Some(None)) {
         let denied = Denied::new(DenyCode::BadRequest, "a request with this id already waits");
         let denied = exchange.refuse(record, denied.because("mcp_id_twice")).await;
         out.last(refused(&denied)).await;
         return;
-    };
+    }
+    let cancel = cancel.flatten();
     let mut end = Box::pin(exchange.end_watch().wait());
     let admitted = {
         let mut admitted = std::pin::pin!(upstream::admit(exchange, judged, record, request, Some(bound)));
@@ -118,10 +127,15 @@ async fn wait(exchange: Exchange, held: Held, bound: pipeline::Held, mut ticks: 
                 admitted = admitted.as_mut() => break admitted,
                 // Dropping what waits withdraws its approval.
                 () = out.left() => return,
-                () = cancel.cancelled() => return,
+                () = cancelled(cancel.as_ref()) => return,
                 () = tokio::time::sleep(TICK) => {
-                    if ticks.tick(&mut turn, &out).await.is_err() {
-                        return;
+                    // A client that does not read must not keep the word of people, or the end, from being heard.
+                    tokio::select! {
+                        biased;
+                        admitted = admitted.as_mut() => break admitted,
+                        told = ticks.tick(&mut turn, &out) => if told.is_err() {
+                            return;
+                        },
                     }
                 }
             }
@@ -163,6 +177,13 @@ async fn wait(exchange: Exchange, held: Held, bound: pipeline::Held, mut ticks: 
     out.last(body).await;
 }
 
+async fn cancelled(held: Option<&HeldRequest>) {
+    match held {
+        Some(held) => held.cancelled().await,
+        None => std::future::pending().await,
+    }
+}
+
 /// What a client that waits is told in between.
 struct Ticks {
     /// Where it wants to hear of progress, as JSON.
@@ -197,6 +218,7 @@ impl Ticks {
 fn bound(
     judged: &Judged,
     message: &Message,
+    headers: &HeaderMap,
     governed: &Arc<Governed>,
     told: oneshot::Sender<pipeline::Waiting>,
 ) -> pipeline::Held {
@@ -211,12 +233,28 @@ fn bound(
     absorb(command.class.as_str().as_bytes());
     absorb(command.method().as_bytes());
     absorb(params.as_ref().map(ToString::to_string).unwrap_or_default().as_bytes());
+    // They go to the target as well.
+    let mut extra: Vec<(&str, &[u8])> = headers
+        .iter()
+        .map(|(name, value)| (name.as_str(), value.as_bytes()))
+        .filter(|(name, _)| name.starts_with("mcp-param-"))
+        .collect();
+    extra.sort_unstable();
+    for (name, value) in &extra {
+        absorb(name.as_bytes());
+        absorb(value);
+    }
     let bytes_digest = hex(context.finish().as_ref());
 
     let mut notes = Notes::default();
     let summary = command.summary();
     let mut detail = governed.plan.text(&summary, "path", &mut notes).unwrap_or(summary);
     detail.push('\n');
+    for (name, value) in &extra {
+        let masked = governed.plan.header(name, value, &mut notes);
+        let value = String::from_utf8_lossy(masked.as_deref().unwrap_or(value)).into_owned();
+        let _infallible = writeln!(detail, "{name}: {value}");
+    }
     let masked = mask_message(&governed.plan, message.body(), Side::Client, Answers::default(), &mut notes);
     let shown = masked.ok().and_then(|masked| {
         let body = masked.as_deref().unwrap_or(message.body());

@@ -45,10 +45,10 @@ pub async fn tell(
         Err(fault) => return Err(door.fault(era, fault, Some(message), "mcp_params").await),
     };
     if command.method() == "notifications/cancelled"
+        && let Some(session) = &session
         && let Some(id) = message.param(Param::RequestId).and_then(|id| id.id())
     {
-        let session = session.as_ref().map(|session| session.id.clone()).unwrap_or_default();
-        let key = HeldKey { owner, session, id: id.into_owned() };
+        let key = HeldKey { owner, session: session.id.clone(), id: id.into_owned() };
         // The target never saw that request; that the client does not want it any more is in its recording.
         if door.shared.held.cancel(&key) {
             return Ok(json(StatusCode::ACCEPTED, Bytes::new()));

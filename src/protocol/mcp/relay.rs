@@ -9,6 +9,7 @@ use http::HeaderMap;
 use crate::domain::Denied;
 use crate::domain::SessionEnd;
 use crate::pipeline::ReplyGuard;
+use crate::protocol::mcp::codec::sse::Event;
 use crate::protocol::mcp::codec::sse::Item;
 use crate::protocol::mcp::reply;
 use crate::protocol::mcp::reply::Asked;
@@ -58,6 +59,18 @@ impl From<Denied> for Broken {
     }
 }
 
+/// Writes to the client, who may not read, unless what the exchange stands on ends first.
+async fn unless(
+    end: Pin<&mut impl Future<Output = SessionEnd>>,
+    write: impl Future<Output = Result<(), Left>>,
+) -> Result<(), Broken> {
+    tokio::select! {
+        biased;
+        end = end => Err(crate::pipeline::session_ended(end).into()),
+        written = write => Ok(written?),
+    }
+}
+
 impl Relay {
     /// Passes a stream on until it ends, the response has come, the client has left, or what the exchange stands on has ended.
     pub async fn run(
@@ -69,7 +82,7 @@ impl Relay {
         let passed = self.pass(source, &out, end.as_mut()).await;
         if let Err(Broken::Denied(denied)) = passed {
             self.guard.record_failure(&denied);
-            if self.turn.id.is_some() {
+            if self.turn.about.id.is_some() {
                 let (_, body) =
                     reply::refusal(&denied, self.turn.era, &self.asked, &self.id, self.guard.request());
                 out.last(body).await;
@@ -91,12 +104,12 @@ impl Relay {
                 () = out.left() => return Err(Broken::Left),
                 item = source.next() => item?,
                 () = tokio::time::sleep(SILENCE) => {
-                    out.keep_alive().await?;
+                    unless(end.as_mut(), out.keep_alive()).await?;
                     continue;
                 }
             };
             match item {
-                None if self.turn.id.is_some() && !resumable => {
+                None if self.turn.about.id.is_some() && !resumable => {
                     return Err(garbage("its stream ended without the answer").into());
                 }
                 None => {
@@ -105,16 +118,16 @@ impl Relay {
                 }
                 Some(Item::Comment(_)) => {}
                 Some(Item::Settings { id, retry }) => {
-                    resumable |= id.is_some();
-                    out.settings(self.own_id(id.as_deref()), retry).await?;
+                    resumable |= id.is_some() && self.turn.session.is_some();
+                    unless(end.as_mut(), out.settings(self.own_id(id.as_deref()), retry)).await?;
                 }
                 Some(Item::Event(event)) => {
-                    resumable |= event.id.is_some();
-                    let id = self.own_id(event.id.as_deref());
+                    resumable |= event.id.is_some() && self.turn.session.is_some();
                     // An id with nothing else is where a client may go on from. Other types of events are none of MCP's.
                     if event.data.is_empty() || !event.is_message() {
-                        out.settings(id, event.retry).await?;
-                    } else if self.message(&source, event.data, id, event.retry, out).await? {
+                        let id = self.own_id(event.id.as_deref());
+                        unless(end.as_mut(), out.settings(id, event.retry)).await?;
+                    } else if self.message(&source, event, out, end.as_mut()).await? {
                         return Ok(());
                     }
                 }
@@ -126,14 +139,15 @@ impl Relay {
     async fn message(
         &mut self,
         source: &Source,
-        data: Bytes,
-        id: Option<String>,
-        retry: Option<u64>,
+        event: Event,
         out: &Writer,
+        end: Pin<&mut impl Future<Output = SessionEnd>>,
     ) -> Result<bool, Broken> {
-        match self.turn.take(&self.shared, &mut self.guard, data, 200)? {
+        let id = self.own_id(event.id.as_deref());
+        let retry = event.retry;
+        match self.turn.take(&self.shared, &mut self.guard, event.data, 200)? {
             Taken::Pass { body, last } => {
-                out.message(body, id, retry).await?;
+                unless(end, out.message(body, id, retry)).await?;
                 Ok(last)
             }
             Taken::Drop => Ok(false),
@@ -147,6 +161,6 @@ impl Relay {
     /// The gateway's id for the target's id of an event; none where there is no session to go on with.
     fn own_id(&self, id: Option<&[u8]>) -> Option<String> {
         let session = self.turn.session.as_ref()?;
-        Some(session.event(id.filter(|id| !id.is_empty())?))
+        session.event(id.filter(|id| !id.is_empty())?, &self.turn.about)
     }
 }

@@ -29,6 +29,8 @@ const MOST_OF_ONE: usize = 256;
 const MOST: usize = 16_384;
 /// How many events of its streams a session can be asked to go on from.
 const EVENTS: usize = 1024;
+/// The longest id of an event that is kept, in bytes.
+const LONGEST_EVENT: usize = 1024;
 /// How many questions of the target may be open in one session.
 const ASKED: usize = 256;
 
@@ -68,7 +70,7 @@ impl From<&str> for Theirs {
 pub struct Owner {
     /// The principal's id.
     pub principal: Box<str>,
-    /// The connection's name.
+    /// The connection's name, and where it leads.
     pub connection: Box<str>,
 }
 
@@ -78,8 +80,32 @@ struct State {
     /// What the target asked of the client, by the id of its request.
     asked: HashMap<Id<'static>, ServerRequest>,
     /// The target's ids of events, behind the gateway's numbers for them.
-    events: VecDeque<(u64, Box<[u8]>)>,
+    events: VecDeque<(u64, Event)>,
     next_event: u64,
+}
+
+/// An event of a stream that can be gone on with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Event {
+    /// The target's id of it.
+    pub id: Box<[u8]>,
+    /// What its stream answers: what comes after it is read in the same way.
+    pub about: Arc<About>,
+}
+
+/// What a stream answers.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct About {
+    /// The method that was asked; empty on a stream of its own, which answers nothing.
+    pub method: Box<str>,
+    /// The id of the request that is answered; `None`: no response may come.
+    pub id: Option<Id<'static>>,
+    /// The tool that is called.
+    pub tool: Option<Box<str>>,
+    /// Of a completion: the name of the argument.
+    pub argument: Box<str>,
+    /// The method and what it names.
+    pub line: Box<str>,
 }
 
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -152,10 +178,18 @@ impl Session {
         lives && locked(&self.state).used.elapsed() < IDLE
     }
 
-    /// The target asks something of the client. False: too much is open, or it used the id of an open question again.
+    /// The target asks something of the client. False: too much is open, or it used the id of another open question.
     pub fn ask(&self, id: Id<'static>, what: ServerRequest) -> bool {
         let mut state = locked(&self.state);
-        state.asked.len() < ASKED && state.asked.insert(id, what).is_none()
+        if let Some(known) = state.asked.get(&id) {
+            // On a stream that is gone on with it comes again.
+            return *known == what;
+        }
+        if state.asked.len() >= ASKED {
+            return false;
+        }
+        state.asked.insert(id, what);
+        true
     }
 
     /// The client answers: what was asked with that id. Each question is answered once.
@@ -163,8 +197,11 @@ impl Session {
         locked(&self.state).asked.remove(&id.clone().into_owned())
     }
 
-    /// The gateway's id for an event that the target gave this id.
-    pub fn event(&self, upstream: &[u8]) -> String {
+    /// The gateway's id for an event that the target gave this id; none for one that is too long to be kept.
+    pub fn event(&self, upstream: &[u8], about: &Arc<About>) -> Option<String> {
+        if upstream.len() > LONGEST_EVENT {
+            return None;
+        }
         let mut state = locked(&self.state);
         state.used = Instant::now();
         let number = state.next_event;
@@ -172,16 +209,16 @@ impl Session {
         if state.events.len() >= EVENTS {
             state.events.pop_front();
         }
-        state.events.push_back((number, upstream.into()));
-        number.to_string()
+        state.events.push_back((number, Event { id: upstream.into(), about: Arc::clone(about) }));
+        Some(number.to_string())
     }
 
-    /// The target's id for an event that the gateway numbered; `None`: there is no such event, or it is too long ago.
-    pub fn event_of(&self, number: &str) -> Option<Box<[u8]>> {
+    /// The event that the gateway numbered so; `None`: there is no such event, or it is too long ago.
+    pub fn event_of(&self, number: &str) -> Option<Event> {
         let number: u64 = number.parse().ok().filter(|parsed: &u64| parsed.to_string() == number)?;
         let state = locked(&self.state);
         let place = state.events.binary_search_by_key(&number, |(number, _)| *number).ok()?;
-        state.events.get(place).map(|(_, id)| id.clone())
+        state.events.get(place).map(|(_, event)| event.clone())
     }
 }
 
@@ -232,16 +269,22 @@ mod tests {
         let session = Sessions::default().open(owner("ann"), now.connection("crm").unwrap(), "x").unwrap();
         assert!(session.ask(Id::Number(1), ServerRequest::Roots));
         assert!(!session.ask(Id::Number(1), ServerRequest::Sampling));
+        assert!(session.ask(Id::Number(1), ServerRequest::Roots), "the same again");
         assert_eq!(session.answered(&Id::Text("1".into())), None);
         assert!(session.answered(&Id::Number(1)).is_some());
         assert_eq!(session.answered(&Id::Number(1)), None);
-        let first = session.event(b"u-1");
-        assert_eq!(session.event_of(&first).as_deref(), Some(&b"u-1"[..]));
+        let about = Arc::new(About { method: "tools/list".into(), ..About::default() });
+        let first = session.event(b"u-1", &about).unwrap();
+        assert_eq!(
+            session.event_of(&first).unwrap(),
+            Event { id: (*b"u-1").into(), about: Arc::clone(&about) }
+        );
+        assert_eq!(session.event(&[b'x'; LONGEST_EVENT + 1], &about), None);
         for wrong in ["u-1", "", "-0", "+0", "00", "99"] {
             assert_eq!(session.event_of(wrong), None, "{wrong}");
         }
         for number in 0..EVENTS {
-            session.event(number.to_string().as_bytes());
+            session.event(number.to_string().as_bytes(), &about);
         }
         assert_eq!(session.event_of(&first), None);
     }

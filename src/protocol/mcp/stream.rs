@@ -3,6 +3,7 @@
 use std::pin::Pin;
 use std::task::Context;
 use std::task::Poll;
+use std::time::Duration;
 
 use bytes::Bytes;
 use bytes::BytesMut;
@@ -20,6 +21,9 @@ use crate::protocol::web::body::ReplyBody;
 
 /// How many pieces may wait for a client before the target is not read on.
 const ROOM: usize = 4;
+
+/// How long a client may take to read its last message.
+const LAST_WORD: Duration = Duration::from_secs(5);
 
 /// Where pieces are written.
 pub struct Writer(mpsc::Sender<Bytes>);
@@ -50,8 +54,9 @@ impl Writer {
 
     /// Writes the last message. Whether somebody still reads it does not matter any more.
     pub async fn last(&self, data: Bytes) {
-        if self.message(data, None, None).await.is_err() {
-            tracing::debug!("a client left before its answer");
+        let written = tokio::time::timeout(LAST_WORD, self.message(data, None, None)).await;
+        if !matches!(written, Ok(Ok(()))) {
+            tracing::debug!("a client left before its answer, or does not read it");
         }
     }
 

@@ -5,15 +5,14 @@ use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::PoisonError;
 
-use crate::domain::ConnectionName;
 use crate::domain::json::Json;
 
 /// How many tools of one connection are remembered.
 const MOST: usize = 10_000;
 
-/// The tools of all connections. Cheap to clone.
+/// The tools of all connections, each by its name and where it leads. Cheap to clone.
 #[derive(Debug, Clone, Default)]
-pub struct Tools(Arc<Mutex<HashMap<ConnectionName, ByName>>>);
+pub struct Tools(Arc<Mutex<HashMap<Box<str>, ByName>>>);
 
 /// The tools of one connection.
 type ByName = HashMap<Box<str>, Tool>;
@@ -29,17 +28,17 @@ pub struct Tool {
 
 impl Tools {
     /// The target listed this tool.
-    pub fn listed(&self, connection: &ConnectionName, name: &str, tool: Tool) {
+    pub fn listed(&self, place: &str, name: &str, tool: Tool) {
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let tools = all.entry(connection.clone()).or_default();
+        let tools = all.entry(place.into()).or_default();
         if tools.len() < MOST || tools.contains_key(name) {
             tools.insert(name.into(), tool);
         }
     }
 
     /// What is known of a tool; `None`: it was never listed.
-    pub fn get(&self, connection: &ConnectionName, name: &str) -> Option<Tool> {
+    pub fn get(&self, place: &str, name: &str) -> Option<Tool> {
         let all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        all.get(connection)?.get(name).cloned()
+        all.get(place)?.get(name).cloned()
     }
 }

@@ -11,6 +11,7 @@ use crate::domain::Denied;
 use crate::domain::DenyCode;
 use crate::domain::EventKind;
 use crate::domain::McpCommand;
+use crate::domain::McpOptions;
 use crate::domain::ServerRequest;
 use crate::domain::event::Direction;
 use crate::domain::json::Json;
@@ -33,9 +34,11 @@ use crate::protocol::mcp::codec::listing::Element;
 use crate::protocol::mcp::codec::listing::Listed;
 use crate::protocol::mcp::codec::listing::Listing;
 use crate::protocol::mcp::codec::rewrite::Rewrite;
+use crate::protocol::mcp::door::place;
 use crate::protocol::mcp::elicitation;
 use crate::protocol::mcp::era::Era;
 use crate::protocol::mcp::record::from_target;
+use crate::protocol::mcp::sessions::About;
 use crate::protocol::mcp::sessions::Owner;
 use crate::protocol::mcp::sessions::Session;
 use crate::protocol::mcp::shared::McpShared;
@@ -43,6 +46,8 @@ use crate::protocol::mcp::tools::Tool;
 
 /// The most bytes that one message of a target may have.
 pub const MOST: usize = 16 << 20;
+/// The longest state of a request that is kept, in bytes.
+const LONGEST_STATE: usize = 16 << 10;
 /// How deep what is read of a message may be nested.
 const DEPTH: usize = 64;
 
@@ -50,16 +55,8 @@ const DEPTH: usize = 64;
 pub struct Turn {
     /// The era it is in.
     pub era: Era,
-    /// The method that was asked; empty on a stream of its own.
-    pub method: Box<str>,
-    /// The id of the request that is answered; `None`: any response may come.
-    pub id: Option<Id<'static>>,
-    /// The tool that is called.
-    pub tool: Option<Box<str>>,
-    /// Of a completion: the name of the argument.
-    pub argument: Box<str>,
-    /// The method and what it names.
-    pub line: Box<str>,
+    /// What it answers.
+    pub about: Arc<About>,
     /// The session, in the legacy era.
     pub session: Option<Arc<Session>>,
     /// Whose it is.
@@ -125,22 +122,17 @@ impl Turn {
         })?;
         match message.kind() {
             Kind::Response | Kind::Error => {
-                if self.id.is_some() && message.id().as_ref() != self.id.as_ref() {
+                if self.about.id.is_none() || message.id().as_ref() != self.about.id.as_ref() {
                     tracing::warn!(connection = %guard.governed().connection.name, "the target answered what was not asked here");
                     return Ok(Taken::Drop);
                 }
                 let body = self.answer(shared, guard, &message)?;
                 let body = self.masked(shared, guard, body)?;
-                let last = self.id.is_some();
-                let end = last.then(|| ("complete", guard.elapsed_us()));
+                let end = Some(("complete", guard.elapsed_us()));
                 let data = from_target(guard.fresh_capture(), &body, status, end);
                 guard.count(body.len() as u64, 0);
-                if last {
-                    guard.record_end(EventKind::McpMessage, data)?;
-                } else {
-                    guard.record(EventKind::McpMessage, Direction::S2c, data)?;
-                }
-                Ok(Taken::Pass { body, last })
+                guard.record_end(EventKind::McpMessage, data)?;
+                Ok(Taken::Pass { body, last: true })
             }
             Kind::Request => self.asked(shared, guard, &message, status),
             Kind::Notification => self.told(shared, guard, &message, status),
@@ -166,9 +158,10 @@ impl Turn {
         if governed.plan.is_empty() {
             return Ok(body);
         }
-        let tool = self.tool.as_deref().and_then(|tool| shared.tools.get(&governed.connection.name, tool));
+        let tool = self.about.tool.as_deref().and_then(|tool| shared.tools.get(&place(&governed), tool));
         let schema = tool.and_then(|tool| tool.schema);
-        let answer = Answer { method: &self.method, schema: schema.as_deref(), argument: &self.argument };
+        let answer =
+            Answer { method: &self.about.method, schema: schema.as_deref(), argument: &self.about.argument };
         let mut notes = Notes::default();
         let masked = mask_message(&governed.plan, &body, Side::Target, answer, &mut notes);
         guard.add_notes(&notes);
@@ -186,7 +179,7 @@ impl Turn {
     fn answer(&self, shared: &McpShared, guard: &ReplyGuard, message: &Message) -> Result<Bytes, Denied> {
         let mut rewrite = Rewrite::new(message);
         if message.kind() == Kind::Response {
-            if let Some(listed) = Listed::by_method(&self.method) {
+            if let Some(listed) = Listed::by_method(&self.about.method) {
                 let listing = Listing::read(message, listed).map_err(|refusal| {
                     tracing::warn!(connection = %guard.governed().connection.name, problem = %refusal.problem, "the target's list cannot be read");
                     unmaskable("its list cannot be read")
@@ -201,10 +194,16 @@ impl Turn {
                 rewrite.outcome(ResultField::CacheScope, "\"private\"");
             }
             if let Some(state) = message.outcome(ResultField::RequestState) {
+                if state.raw.len() > LONGEST_STATE {
+                    return Err(garbage("its requestState is longer than 16 KiB"));
+                }
                 rewrite.outcome(
                     ResultField::RequestState,
-                    shared.bound.state(&self.owner, &self.line, state.raw),
+                    shared.bound.state(&self.owner, &self.about.line, state.raw),
                 );
+            }
+            if let Some(requests) = message.outcome(ResultField::InputRequests) {
+                check_requests(requests.raw, &guard.governed().connection.mcp)?;
             }
             self.remember_task(shared, message);
         }
@@ -219,8 +218,8 @@ impl Turn {
             let task = Json::parse(message.outcome(ResultField::Task)?.raw, DEPTH).ok()?;
             task.member("taskId").and_then(Json::as_str).map(str::to_owned)
         };
-        if let Some(task) = task.or_else(nested).filter(|_| &*self.method == "tools/call") {
-            shared.bound.task(&self.owner, &task, self.tool.as_deref());
+        if let Some(task) = task.or_else(nested).filter(|_| &*self.about.method == "tools/call") {
+            shared.bound.task(&self.owner, &task, self.about.tool.as_deref());
         }
     }
 
@@ -242,7 +241,10 @@ impl Turn {
         }
         let options = &guard.governed().connection.mcp;
         let what = ServerRequest::of_method(&method).filter(|what| options.allows(*what));
-        let harmless = what != Some(ServerRequest::Elicitation) || elicitation::is_harmless(message, options);
+        let harmless = what != Some(ServerRequest::Elicitation) || {
+            let params = message.params().and_then(|params| Json::parse(params.raw, DEPTH).ok());
+            elicitation::is_harmless(params.as_ref(), options)
+        };
         let open = |what| self.session.as_ref().is_some_and(|session| session.ask(id.clone(), what));
         match what {
             Some(what) if harmless && open(what) => self.pass(shared, guard, message.body().clone(), status),
@@ -271,6 +273,8 @@ impl Turn {
                 let progress = progress.and_then(|progress| progress.parse::<f64>().ok());
                 // The gateway may have told of progress while it waited for people: it must not fall back.
                 match progress {
+                    // A stream of its own tells of several requests.
+                    Some(_) if self.about.id.is_none() => {}
                     Some(progress) if progress > self.progress => self.progress = progress,
                     _ => return Ok(Taken::Drop),
                 }
@@ -279,6 +283,19 @@ impl Turn {
                 let uri = message.param(Param::Uri).and_then(|uri| uri.text());
                 let shown = uri.is_some_and(|uri| guard.shows(&reading(&uri)));
                 if !shown {
+                    return Ok(Taken::Drop);
+                }
+            }
+            "notifications/cancelled" => {
+                if let (Some(session), Some(id)) =
+                    (&self.session, message.param(Param::RequestId).and_then(|id| id.id()))
+                {
+                    session.answered(&id);
+                }
+            }
+            method if method.starts_with("notifications/tasks") => {
+                let task = message.param(Param::TaskId).and_then(|task| task.text());
+                if task.is_none_or(|task| shared.bound.task_of(&self.owner, &task).is_none()) {
                     return Ok(Taken::Drop);
                 }
             }
@@ -322,7 +339,23 @@ fn remember(shared: &McpShared, guard: &ReplyGuard, listing: &Listing<'_>) -> Re
             schema = Some(Arc::new(Json::parse(seen, DEPTH).map_err(|_unreadable| unread())?));
         }
         let tool = Tool { read_only: element.hints.read_only == Some(true), schema };
-        shared.tools.listed(&governed.connection.name, &element.key, tool);
+        shared.tools.listed(&place(governed), &element.key, tool);
+    }
+    Ok(())
+}
+
+/// That a target of the modern era asks the client only for what it may ask.
+fn check_requests(raw: &[u8], options: &McpOptions) -> Result<(), Denied> {
+    let refused = || garbage("it asks the client what it may not ask").because("mcp_asked");
+    let Ok(Json::Object(requests)) = Json::parse(raw, DEPTH) else { return Err(refused()) };
+    for (_, request) in &requests {
+        let method = request.member("method").and_then(Json::as_str).unwrap_or_default();
+        let what =
+            ServerRequest::of_method(method).filter(|what| options.allows(*what)).ok_or_else(refused)?;
+        if what == ServerRequest::Elicitation && !elicitation::is_harmless(request.member("params"), options)
+        {
+            return Err(refused());
+        }
     }
     Ok(())
 }

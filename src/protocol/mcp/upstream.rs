@@ -118,6 +118,10 @@ fn outgoing(
     body: Option<Bytes>,
 ) -> Outgoing {
     let mut headers = headers::to_target(from, connection, None, true);
+    let strange: Vec<HeaderName> = headers.keys().filter(|name| !passes(name.as_str())).cloned().collect();
+    for name in strange {
+        headers.remove(name);
+    }
     for name in [SESSION, LAST_EVENT, header::ORIGIN, header::REFERER, header::CONTENT_LENGTH] {
         headers.remove(name);
     }
@@ -136,6 +140,25 @@ fn outgoing(
     let path = if connection.upstream.base_path.is_empty() { "/" } else { "" };
     let body = body.map_or(RequestBody::Empty, |body| RequestBody::Whole(Some(body)));
     Outgoing { method, path: path.into(), query: Box::default(), headers, body }
+}
+
+/// Whether a header of the client goes to the target: those of the protocol only, since nothing else of a request is judged, recorded and
+/// shown to approvers.
+fn passes(name: &str) -> bool {
+    const KNOWN: [&str; 11] = [
+        "accept",
+        "accept-encoding",
+        "accept-language",
+        "content-type",
+        "host",
+        "mcp-method",
+        "mcp-name",
+        "mcp-protocol-version",
+        "traceparent",
+        "tracestate",
+        "user-agent",
+    ];
+    KNOWN.contains(&name) || name.starts_with("mcp-param-")
 }
 
 /// Sends a permitted message; gives the target's response head, and always the guard that everything that comes back must pass.
