@@ -226,25 +226,32 @@ fn a_call_that_nobody_decided_in_time_goes_on_waiting_when_it_is_sent_again() {
 fn a_client_that_cancels_or_leaves_takes_its_call_along() {
     let mcp = Mcp::new("", HOLD);
     let token = mcp.world.token("reader");
-    let mut client = Client::connect(mcp.world.port);
+    let hello = r#"{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"protocolVersion":"2025-11-25","capabilities":{},"clientInfo":{"name":"x","version":"1"}}}"#;
+    let session = mcp.post(&token, &[], hello).header("mcp-session-id").unwrap().to_owned();
+    let of_session = ("Mcp-Session-Id", session.as_str());
     let body = r#"{"jsonrpc":"2.0","id":"a","method":"tools/call","params":{"name":"add_note","arguments":{"text":"x"},"_meta":{"progressToken":"p"}}}"#;
-    let headers = [ACCEPT, ("Content-Type", "application/json")];
+    let headers = [ACCEPT, ("Content-Type", "application/json"), of_session];
+    let mut client = Client::connect(mcp.world.port);
     client.send(request("POST", "/c/tools", Some(&token), &headers, Some(body)));
     assert_eq!(client.head().status, 200, "the stream is open before anybody decides");
     let pending = mcp.world.wait_pending();
+    let state = |pending: &Value| {
+        mcp.world.json(&["approval", "show", pending["id"].as_str().unwrap()])["state"].clone()
+    };
     let cancel = r#"{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":"a"}}"#;
-    // Somebody else's word does not count.
-    mcp.post(&mcp.world.token("writer"), &[], cancel);
-    assert_eq!(mcp.world.json(&["approval", "show", pending["id"].as_str().unwrap()])["state"], "pending");
-    assert_eq!(mcp.post(&token, &[], cancel).status, 202);
+    // Neither somebody else's word counts, nor that of another client of the same principal.
+    mcp.post(&mcp.world.token("writer"), &[of_session], cancel);
+    mcp.post(&token, &[], cancel);
+    assert_eq!(state(&pending), "pending");
+    assert_eq!(mcp.post(&token, &[of_session], cancel).status, 202);
     thread::sleep(Duration::from_millis(500));
-    assert_eq!(mcp.world.json(&["approval", "show", pending["id"].as_str().unwrap()])["state"], "cancelled");
+    assert_eq!(state(&pending), "cancelled");
     let mut client = Client::connect(mcp.world.port);
     client.send(request("POST", "/c/tools", Some(&token), &headers, Some(body)));
     let pending = mcp.world.wait_pending();
     drop(client);
     thread::sleep(Duration::from_millis(500));
-    assert_eq!(mcp.world.json(&["approval", "show", pending["id"].as_str().unwrap()])["state"], "cancelled");
+    assert_eq!(state(&pending), "cancelled");
     assert_eq!(mcp.tally("add_note"), 0);
 }
 

@@ -17,7 +17,7 @@ pub(in crate::policy) struct ResourceGlob {
     forms: [Form; 2],
     /// What the pattern itself says something about is not left out of a URI.
     keeps: Keeps,
-    /// What stands before its first star, as [`fold`] leaves it.
+    /// What stands before its first star, as `fold` leaves it.
     prefix: Vec<u8>,
     /// What stands before `/**` at its end, when there is no other star.
     below: Option<Vec<u8>>,

@@ -10,6 +10,7 @@ use hyper::body::Incoming;
 use crate::domain::Command;
 use crate::domain::Denied;
 use crate::domain::DenyCode;
+use crate::domain::PinMode;
 use crate::pipeline::Exchange;
 use crate::pipeline::Judged;
 use crate::protocol::mcp::back::back;
@@ -113,6 +114,13 @@ async fn ask(
         progress: f64::NEG_INFINITY,
     };
     let request_id = exchange.request_id();
+    if governed.connection.mcp.pin != PinMode::Observe && &*turn.about.method == "tools/call" {
+        // What the operator asks for is not there yet: then nothing is called, rather than without it.
+        let detail = "this version of hoopctl does not check pins; the operator must set pin = \"observe\"";
+        let denied = exchange.refuse(record, Denied::new(DenyCode::Denied, detail).because("pins")).await;
+        let (status, body) = reply::refusal(&denied, era, &asked, &id, request_id);
+        return Ok(json(status, body));
+    }
     if judged.holds() && &*turn.about.method == "initialize" {
         let denied = Denied::new(DenyCode::Denied, "a session cannot wait for approval").because("not_held");
         let denied = exchange.refuse(record, denied).await;
