@@ -23,6 +23,7 @@ mod limits;
 mod lock;
 mod masking;
 mod mcp;
+mod mcp_guards;
 mod mcp_stdio;
 mod postgres;
 mod postgres_attack;

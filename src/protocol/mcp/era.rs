@@ -74,6 +74,12 @@ impl Era {
     }
 }
 
+/// Whether the headers of a message that [`Era::of`] let pass were held against its body: they name a version that the legacy era does not
+/// have, so it was the modern one's rules that they met, be the version known to anybody or not.
+pub fn says_what_the_body_says(headers: &HeaderMap) -> bool {
+    headers.get(&VERSION).is_some_and(|value| !LEGACY.iter().any(|version| value == version))
+}
+
 fn is_modern(version: &str) -> bool {
     version.len() == FIRST_MODERN.len() && version.starts_with('2') && version >= FIRST_MODERN
 }

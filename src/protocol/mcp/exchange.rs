@@ -37,7 +37,7 @@ use crate::protocol::mcp::sessions::Session;
 use crate::protocol::mcp::turn::Turn;
 use crate::protocol::mcp::upstream;
 use crate::protocol::mcp::upstream::outbound;
-use crate::protocol::mcp::way::to_target;
+use crate::protocol::mcp::way;
 use crate::protocol::web::body::ReplyBody;
 use crate::protocol::web::request::read_whole;
 
@@ -89,11 +89,16 @@ async fn ask(
         Err(fault) => return Err(door.fault(era, fault, Some(message), "mcp_params").await),
     };
     let line: Box<str> = command.summary().into();
-    let body = match to_target(message, &governed.connection.mcp, door.shared, &owner, &line) {
+    let judged = judge(&door.exchange, command, also, message);
+    let settled = match judged.holds().then(|| way::settled(message)).transpose() {
+        Ok(settled) => settled,
+        Err(fault) => return Err(door.fault(era, fault, Some(message), "mcp_message").await),
+    };
+    let sent = settled.as_ref().unwrap_or(message);
+    let body = match way::to_target(sent, &governed.connection.mcp, door.shared, &owner, &line) {
         Ok(body) => body,
         Err(fault) => return Err(door.fault(era, fault, Some(message), "mcp_state").await),
     };
-    let judged = judge(&door.exchange, command, also, message);
     let Door { shared, head, exchange } = door;
     let asked = asked(&exchange, &judged);
     let session_id = session.as_ref().map(|session| &*session.id).unwrap_or_default();
@@ -138,7 +143,7 @@ async fn ask(
             shared: shared.clone(),
             headers: head.headers.clone(),
         };
-        return Ok(hold::answer(exchange, held, message));
+        return Ok(hold::answer(exchange, held, sent));
     }
     let mut end = Box::pin(exchange.end_watch().wait());
     let refused = |denied: &Denied| {

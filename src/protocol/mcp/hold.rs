@@ -30,6 +30,7 @@ use crate::pipeline::body::hex;
 use crate::pipeline::snapshot::Governed;
 use crate::protocol::mcp::codec::envelope::Message;
 use crate::protocol::mcp::codec::envelope::names::Meta;
+use crate::protocol::mcp::era::says_what_the_body_says;
 use crate::protocol::mcp::relay::Relay;
 use crate::protocol::mcp::reply;
 use crate::protocol::mcp::reply::Asked;
@@ -55,17 +56,6 @@ const TICK: Duration = Duration::from_secs(10);
 const MAX_DETAIL: usize = 256 << 10;
 /// How deep a request may be nested.
 const DEPTH: usize = 64;
-/// Members of `_meta` that name one attempt, not the request.
-const OF_THE_ATTEMPT: [&str; 7] = [
-    "baggage",
-    "claudecode/toolUseId",
-    "progressToken",
-    "traceparent",
-    "tracestate",
-    "vscode.conversationId",
-    "vscode.requestId",
-];
-
 /// A request that waits.
 pub struct Held {
     /// The verdict on it.
@@ -86,10 +76,11 @@ pub struct Held {
     pub headers: HeaderMap,
 }
 
-/// Opens the client's stream, and waits on it.
-pub fn answer(exchange: Exchange, held: Held, message: &Message) -> Response<ReplyBody> {
+/// Opens the client's stream, and waits on it. `message` is what is sent, settled ([`crate::protocol::mcp::way::settled`]).
+pub fn answer(exchange: Exchange, mut held: Held, message: &Message) -> Response<ReplyBody> {
     let token = message.meta(Meta::ProgressToken).map(|token| Bytes::copy_from_slice(token.raw));
     let (told, hears) = oneshot::channel();
+    upstream::settle(&mut held.request);
     let bound = bound(&held.judged, message, &held.headers, exchange.governed(), told);
     let (response, out) = stream::open();
     tokio::task::spawn_local(wait(
@@ -224,7 +215,7 @@ fn bound(
 ) -> pipeline::Held {
     let command = &judged.command;
     let params = message.params().and_then(|params| Json::parse(params.raw, DEPTH).ok());
-    let params = params.map(without_attempt);
+    let params = params.map(without_token);
     let mut context = digest::Context::new(&digest::SHA256);
     let mut absorb = |part: &[u8]| {
         context.update(&(part.len() as u64).to_be_bytes());
@@ -237,7 +228,7 @@ fn bound(
     let mut extra: Vec<(&str, &[u8])> = headers
         .iter()
         .map(|(name, value)| (name.as_str(), value.as_bytes()))
-        .filter(|(name, _)| name.starts_with("mcp-param-"))
+        .filter(|(name, _)| name.starts_with("mcp-param-") && says_what_the_body_says(headers))
         .collect();
     extra.sort_unstable();
     for (name, value) in &extra {
@@ -259,7 +250,7 @@ fn bound(
     let shown = masked.ok().and_then(|masked| {
         let body = masked.as_deref().unwrap_or(message.body());
         let read = Json::parse(body, DEPTH + 1).ok()?;
-        let params = read.member("params").cloned().map(without_attempt);
+        let params = read.member("params").cloned().map(without_token);
         Some(params.map(|params| pretty(&params)).unwrap_or_default())
     });
     let mut truncated = shown.is_none();
@@ -273,14 +264,14 @@ fn bound(
     pipeline::Held { bytes_digest, truncated, reason: String::new(), bytes, detail, wait, told: Some(told) }
 }
 
-/// The parameters without what differs from attempt to attempt.
-fn without_attempt(params: Json) -> Json {
+/// The parameters without the progress token, which is another at each attempt and says only where progress is told.
+fn without_token(params: Json) -> Json {
     let Json::Object(mut members) = params else { return params };
     for (name, value) in &mut members {
         if &**name == "_meta"
             && let Json::Object(meta) = value
         {
-            meta.retain(|(name, _)| !OF_THE_ATTEMPT.contains(&&**name));
+            meta.retain(|(name, _)| &**name != "progressToken");
         }
     }
     members.retain(|(name, value)| {
@@ -336,11 +327,11 @@ mod tests {
 
     #[test]
     fn attempts_of_one_request_are_the_same() {
-        let read = |text: &str| without_attempt(Json::parse(text.as_bytes(), 8).unwrap()).to_string();
+        let read = |text: &str| without_token(Json::parse(text.as_bytes(), 8).unwrap()).to_string();
         assert_eq!(read(r#"{"name":"a","_meta":{"progressToken":1}}"#), read(r#"{"name":"a"}"#));
         assert_eq!(
             read(r#"{"name":"a","_meta":{"progressToken":1,"x":2}}"#),
-            read(r#"{"name":"a","_meta":{"x":2,"traceparent":"y"}}"#)
+            read(r#"{"name":"a","_meta":{"x":2}}"#)
         );
         assert_ne!(read(r#"{"name":"a","_meta":{"x":1}}"#), read(r#"{"name":"a","_meta":{"x":2}}"#));
     }

@@ -31,6 +31,7 @@ use crate::protocol::mcp::codec::sse::Event;
 use crate::protocol::mcp::codec::sse::Item;
 use crate::protocol::mcp::codec::sse::Reader;
 use crate::protocol::mcp::era::Era;
+use crate::protocol::mcp::era::says_what_the_body_says;
 use crate::protocol::mcp::sessions::Session;
 use crate::protocol::mcp::sessions::Theirs;
 use crate::protocol::mcp::shared::McpShared;
@@ -118,7 +119,9 @@ fn outgoing(
     body: Option<Bytes>,
 ) -> Outgoing {
     let mut headers = headers::to_target(from, connection, None, true);
-    let strange: Vec<HeaderName> = headers.keys().filter(|name| !passes(name.as_str())).cloned().collect();
+    let checked = says_what_the_body_says(from);
+    let strange: Vec<HeaderName> =
+        headers.keys().filter(|name| !passes(name.as_str(), checked)).cloned().collect();
     for name in strange {
         headers.remove(name);
     }
@@ -143,22 +146,30 @@ fn outgoing(
 }
 
 /// Whether a header of the client goes to the target: those of the protocol only, since nothing else of a request is judged, recorded and
-/// shown to approvers.
-fn passes(name: &str) -> bool {
-    const KNOWN: [&str; 11] = [
+/// shown to approvers. What repeats the body goes where it was held against it (`checked`), and means nothing elsewhere.
+fn passes(name: &str, checked: bool) -> bool {
+    const KNOWN: [&str; 9] = [
         "accept",
         "accept-encoding",
         "accept-language",
         "content-type",
         "host",
-        "mcp-method",
-        "mcp-name",
         "mcp-protocol-version",
         "traceparent",
         "tracestate",
         "user-agent",
     ];
-    KNOWN.contains(&name) || name.starts_with("mcp-param-")
+    KNOWN.contains(&name)
+        || (checked && (matches!(name, "mcp-method" | "mcp-name") || name.starts_with("mcp-param-")))
+}
+
+/// Takes from a held request the headers that differ from attempt to attempt or say nothing of it: approvers do not read them.
+pub fn settle(request: &mut Outbound) {
+    if let Outbound::Http(outgoing) = request {
+        for name in ["accept-language", "traceparent", "tracestate", "user-agent"] {
+            outgoing.headers.remove(name);
+        }
+    }
 }
 
 /// Sends a permitted message; gives the target's response head, and always the guard that everything that comes back must pass.

@@ -10,6 +10,7 @@ use crate::domain::json::JsonError;
 use crate::domain::json::cursor::Cursor;
 use crate::domain::json::cursor::Span;
 use crate::domain::json::push_bytes;
+use crate::protocol::mcp::codec::envelope::Limits;
 use crate::protocol::mcp::codec::envelope::Message;
 use crate::protocol::mcp::codec::envelope::Value;
 use crate::protocol::mcp::codec::envelope::names::Meta;
@@ -22,6 +23,16 @@ use crate::protocol::mcp::shared::McpShared;
 
 /// How deep capabilities may be nested.
 const DEPTH: usize = 64;
+
+/// Members of `_meta` that name one attempt, not the request.
+const OF_THE_ATTEMPT: [&str; 6] = [
+    "baggage",
+    "claudecode/toolUseId",
+    "traceparent",
+    "tracestate",
+    "vscode.conversationId",
+    "vscode.requestId",
+];
 
 /// The body that goes to the target.
 ///
@@ -62,16 +73,35 @@ pub fn to_target(
     })
 }
 
+/// The message without the members of `_meta` that differ from attempt to attempt, but for the progress token: so that what approvers
+/// read is all that is sent, and the same call again is the same.
+///
+/// # Errors
+/// It could not be taken apart.
+pub fn settled(message: &Message) -> Result<Message, Fault> {
+    let fault =
+        || Fault::new(StatusCode::BAD_REQUEST, INVALID_PARAMS, "the message could not be taken apart");
+    let Some(meta) = message.param(Param::Meta) else { return Ok(message.clone()) };
+    let kept = without(message.body(), meta.span, |name| OF_THE_ATTEMPT.contains(&name)).ok_or_else(fault)?;
+    let mut rewrite = Rewrite::new(message);
+    rewrite.param(Param::Meta, kept);
+    let body = rewrite.finish().map_err(|_overlap| fault())?;
+    let limits = Limits { once_in_results: true, ..Limits::new(body.len()) };
+    Message::scan(body, limits).map_err(|_refusal| fault())
+}
+
 /// Capabilities without those that the target may not use; `None`: nothing is to go.
 fn trimmed(body: &[u8], capabilities: &Value<'_>, options: &McpOptions) -> Option<Vec<u8>> {
-    let members = members(body, capabilities.span)?;
     let goes =
         |name: &str| ServerRequest::ALL.iter().any(|what| what.as_str() == name && !options.allows(*what));
-    if !members.iter().any(|(name, _)| goes(name)) {
-        return None;
-    }
+    let any = members(body, capabilities.span)?.iter().any(|(name, _)| goes(name));
+    if any { without(body, capabilities.span, goes) } else { None }
+}
+
+/// An object without the members that go; the values of the others stay byte for byte.
+fn without(body: &[u8], object: Span, goes: impl Fn(&str) -> bool) -> Option<Vec<u8>> {
     let mut out = vec![b'{'];
-    for (name, span) in members.iter().filter(|(name, _)| !goes(name)) {
+    for (name, span) in members(body, object)?.iter().filter(|(name, _)| !goes(name)) {
         if out.len() > 1 {
             out.push(b',');
         }
@@ -100,7 +130,6 @@ fn members(body: &[u8], object: Span) -> Option<Vec<(String, Span)>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::protocol::mcp::codec::envelope::Limits;
 
     fn sent(body: &'static str, allowed: &[ServerRequest]) -> String {
         let message = Message::scan(body.into(), Limits::new(4096)).unwrap();
@@ -137,5 +166,25 @@ mod tests {
         assert!(String::from_utf8(sent.to_vec()).unwrap().contains(r#""requestState":"t\u0068eirs""#));
         assert!(to_target(&message, &options, &shared, &owner("bob"), "tools/call a").is_err());
         assert!(to_target(&message, &options, &shared, &owner("ann"), "tools/call b").is_err());
+    }
+
+    #[test]
+    fn what_names_an_attempt_is_not_sent_of_a_held_call() {
+        let settled = |meta: &str| {
+            let body = format!(
+                r#"{{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{{"name":"a","arguments":{{"n":1.10}}{meta}}}}}"#
+            );
+            let message = Message::scan(body.into(), Limits::new(4096)).unwrap();
+            String::from_utf8(settled(&message).unwrap().body().to_vec()).unwrap()
+        };
+        let own = r#","_meta":{"progressToken":7,"x":1.0}"#;
+        assert!(
+            settled(
+                r#","_meta":{"progressToken":7,"vscode.requestId":"1","x":1.0,"b\u0061ggage":"pay=all"}"#
+            )
+            .ends_with(&format!("{own}}}}}"))
+        );
+        assert!(settled(own).ends_with(&format!(r#""arguments":{{"n":1.10}}{own}}}}}"#)));
+        assert!(settled("").ends_with(r#"{"n":1.10}}}"#));
     }
 }

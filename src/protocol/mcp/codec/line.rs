@@ -5,6 +5,8 @@ use bytes::BufMut;
 use bytes::Bytes;
 use bytes::BytesMut;
 
+use crate::protocol::mcp::codec::piece::append;
+
 /// One line of a process's output, without its end.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Line {
@@ -41,19 +43,7 @@ impl Reader {
 
     /// Takes the next piece. Ask [`Reader::take`] for all there is before the next one.
     pub fn push(&mut self, piece: Bytes) {
-        if self.input.is_empty() {
-            self.input = piece;
-            return;
-        }
-        // In place where nobody else holds these bytes, so that a long line is not copied once for each of its pieces.
-        let held = std::mem::take(&mut self.input);
-        let mut held = held.try_into_mut().unwrap_or_else(|shared| {
-            let mut copy = BytesMut::with_capacity((shared.len() + piece.len()).saturating_mul(2));
-            copy.extend_from_slice(&shared);
-            copy
-        });
-        held.extend_from_slice(&piece);
-        self.input = held.freeze();
+        append(&mut self.input, piece);
     }
 
     /// The next line that is not blank, if it has come whole.

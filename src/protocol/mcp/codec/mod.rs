@@ -8,6 +8,7 @@
 pub mod envelope;
 pub mod line;
 pub mod listing;
+mod piece;
 pub mod rewrite;
 pub mod splice;
 pub mod sse;

@@ -5,6 +5,7 @@ use bytes::Bytes;
 use bytes::BytesMut;
 
 use crate::domain::json::cursor::Span;
+use crate::protocol::mcp::codec::piece::append;
 use crate::protocol::mcp::codec::sse::Event;
 use crate::protocol::mcp::codec::sse::Item;
 use crate::protocol::mcp::codec::sse::TooLong;
@@ -73,19 +74,7 @@ impl Reader {
 
     /// Takes the next piece. Ask [`Reader::take`] for all there is before the next one.
     pub fn push(&mut self, piece: Bytes) {
-        if self.input.is_empty() {
-            self.input = piece;
-            return;
-        }
-        // In place where nobody else holds these bytes, so that a long event is not copied once for each of its pieces.
-        let held = std::mem::take(&mut self.input);
-        let mut held = held.try_into_mut().unwrap_or_else(|shared| {
-            let mut copy = BytesMut::with_capacity((shared.len() + piece.len()).saturating_mul(2));
-            copy.extend_from_slice(&shared);
-            copy
-        });
-        held.extend_from_slice(&piece);
-        self.input = held.freeze();
+        append(&mut self.input, piece);
     }
 
     /// Whether the stream could end here: no event is begun. What is begun when it ends is not an event.

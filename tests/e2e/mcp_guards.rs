@@ -1,0 +1,321 @@
+//! Attacks on the gateway before MCP servers, with targets that behave as badly as they can and clients that try to get past a guard.
+
+use std::io::Read;
+use std::io::Write;
+use std::net::TcpListener;
+use std::net::TcpStream;
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering;
+use std::thread;
+use std::time::Duration;
+use std::time::Instant;
+
+use serde_json::Value;
+use serde_json::json;
+
+use crate::support::Reply;
+use crate::support::World;
+use crate::support::client::Client;
+use crate::support::client::request;
+use crate::support::mcp::ACCEPT;
+use crate::support::mcp::answer;
+
+const JSON: (&str, &str) = ("Content-Type", "application/json");
+
+const RULES: &str = r#"
+[[policy]]
+id = "reads"
+effect = "allow"
+match = { groups = ["support"], connections = ["tools"], operations = ["read"] }
+[[policy]]
+id = "calls"
+effect = "allow"
+match = { groups = ["support"], connections = ["tools"], tools = ["open", "ask"] }
+[[policy]]
+id = "held"
+effect = "approve"
+match = { groups = ["support"], connections = ["tools"], tools = ["pay"] }
+approval = { from = ["dba"], timeout = "1m" }
+"#;
+
+/// What a target has read of each request: its head, in lower case, and its body.
+type Seen = Arc<Mutex<Vec<(String, String)>>>;
+
+struct Attack {
+    world: World,
+    seen: Seen,
+}
+
+impl Attack {
+    /// A gateway before a target that answers each request, one to a stream, with what `serve` gives.
+    fn new(options: &str, serve: impl Fn(&str, &Value, &mut TcpStream) + Send + Sync + 'static) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let (seen, serve) = (Seen::default(), Arc::new(serve));
+        let kept = Arc::clone(&seen);
+        thread::spawn(move || {
+            for mut stream in listener.incoming().flatten() {
+                let (kept, serve) = (Arc::clone(&kept), Arc::clone(&serve));
+                thread::spawn(move || {
+                    let Some((head, body)) = read(&mut stream) else { return };
+                    kept.lock().unwrap().push((head.clone(), body.clone()));
+                    serve(&head, &serde_json::from_str(&body).unwrap_or(Value::Null), &mut stream);
+                });
+            }
+        });
+        let connection = format!(
+            "[[connection]]\nname = \"tools\"\nupstream = \"mcp+http://127.0.0.1:{port}/mcp\"\n{options}\n"
+        );
+        let world = World::with_server(&format!("{connection}{RULES}"), ("NOTHING", "x"));
+        Self { world, seen }
+    }
+
+    fn send(&self, method: &str, headers: &[(&str, &str)], body: Option<&str>) -> Reply {
+        let mut client = Client::connect(self.world.port);
+        let token = self.world.token("reader");
+        client.send(request(method, "/c/tools", Some(&token), &[&[ACCEPT, JSON], headers].concat(), body));
+        client.reply()
+    }
+
+    fn call(&self, headers: &[(&str, &str)], params: &Value) -> Value {
+        let body = json!({ "jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params }).to_string();
+        answer(&self.send("POST", headers, Some(&body)))
+    }
+
+    /// A session, which the target calls `theirs`.
+    fn session(&self) -> String {
+        let hello = r#"{"jsonrpc":"2.0","id":0,"method":"initialize","params":{"protocolVersion":"2025-11-25","capabilities":{},"clientInfo":{"name":"x","version":"1"}}}"#;
+        self.send("POST", &[], Some(hello)).header("mcp-session-id").unwrap().to_owned()
+    }
+
+    fn approve(&self) {
+        let pending = self.world.wait_pending();
+        let (code, _, err) = self.world.cli(&["approval", "approve", pending["id"].as_str().unwrap()]);
+        assert_eq!(code, 0, "{err}");
+    }
+
+    /// The requests of a method that have arrived.
+    fn arrived(&self, method: &str) -> Vec<(String, String)> {
+        let seen = self.seen.lock().unwrap();
+        seen.iter().filter(|(_, body)| body.contains(&format!("\"{method}\""))).cloned().collect()
+    }
+}
+
+fn read(stream: &mut TcpStream) -> Option<(String, String)> {
+    let mut bytes = Vec::new();
+    let mut byte = [0];
+    while !bytes.ends_with(b"\r\n\r\n") {
+        stream.read_exact(&mut byte).ok()?;
+        bytes.push(byte[0]);
+    }
+    let head = String::from_utf8(bytes).unwrap().to_lowercase();
+    let length = head.lines().find_map(|line| line.strip_prefix("content-length:"));
+    let mut body = vec![0; length.map_or(0, |length| length.trim().parse().unwrap())];
+    stream.read_exact(&mut body).ok()?;
+    Some((head, String::from_utf8(body).unwrap()))
+}
+
+/// Answers with a body of this type.
+fn say(stream: &mut TcpStream, status: &str, headers: &str, kind: &str, body: &str) {
+    let text = format!(
+        "HTTP/1.1 {status}\r\n{headers}content-type: {kind}\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}",
+        body.len()
+    );
+    drop(stream.write_all(text.as_bytes()));
+}
+
+fn result(stream: &mut TcpStream, message: &Value, result: &Value) {
+    let body = json!({ "jsonrpc": "2.0", "id": message["id"], "result": result }).to_string();
+    let session = if message["method"] == "initialize" { "mcp-session-id: theirs\r\n" } else { "" };
+    say(stream, "200 OK", session, "application/json", &body);
+}
+
+/// Greets, and says that a call went well.
+fn polite(_head: &str, message: &Value, stream: &mut TcpStream) {
+    result(stream, message, &json!({ "content": [{ "type": "text", "text": "done" }] }));
+}
+
+const LIST: &str = r#"{"jsonrpc":"2.0","id":2,"result":{"tools":[{"name":"open","inputSchema":{}},{"name":"hidden","inputSchema":{}}]}}"#;
+
+#[test]
+fn a_list_that_comes_on_a_stream_gone_on_with_is_filtered_as_well() {
+    let attack =
+        Attack::new("", |head, message, stream| match (head.starts_with("get"), &message["method"]) {
+            // A place to go on from, and no answer.
+            (false, method) if method == "tools/list" => {
+                say(stream, "200 OK", "", "text/event-stream", "id: theirs-1\ndata: \n\n");
+            }
+            (true, _) => say(stream, "200 OK", "", "text/event-stream", &format!("data: {LIST}\n\n")),
+            _ => polite(head, message, stream),
+        });
+    let session = attack.session();
+    let list = r#"{"jsonrpc":"2.0","id":2,"method":"tools/list"}"#;
+    let begun = attack.send("POST", &[("Mcp-Session-Id", &session)], Some(list)).text();
+    let id = begun.lines().find_map(|line| line.strip_prefix("id:")).unwrap().trim().to_owned();
+    assert_ne!(id, "theirs-1");
+    let resumed = attack.send("GET", &[("Mcp-Session-Id", &session), ("Last-Event-ID", &id)], None).text();
+    assert!(resumed.contains("\"open\"") && !resumed.contains("hidden"), "{resumed}");
+    let sent = attack.seen.lock().unwrap().last().unwrap().0.clone();
+    assert!(sent.contains("last-event-id: theirs-1") && sent.contains("mcp-session-id: theirs"), "{sent}");
+    // A stream that answers nothing brings no answers.
+    let own = attack.send("GET", &[("Mcp-Session-Id", &session)], None).text();
+    assert!(!own.contains("tools"), "{own}");
+    // The target's own ids, and those of events that there are not, mean nothing.
+    for event in ["theirs-1", "99"] {
+        let headers = [("Mcp-Session-Id", &*session), ("Last-Event-ID", event)];
+        assert_eq!(attack.send("GET", &headers, None).status, 400, "{event}");
+    }
+}
+
+#[test]
+fn a_modern_target_asks_the_client_only_for_what_it_may() {
+    let serve = |_head: &str, message: &Value, stream: &mut TcpStream| {
+        let asks = message["params"]["arguments"]["asks"].clone();
+        result(stream, message, &json!({ "resultType": "input_required", "inputRequests": { "q": asks } }));
+    };
+    let page = |url: &str| json!({ "method": "elicitation/create", "params": { "mode": "url", "url": url, "message": "x" } });
+    let form = |field: &str| {
+        let schema = json!({ "type": "object", "properties": { field: { "type": "string" } } });
+        json!({ "method": "elicitation/create", "params": { "message": "x", "requestedSchema": schema } })
+    };
+    let sampling = json!({ "method": "sampling/createMessage", "params": {} });
+    let options = "allow_server_requests = [\"elicitation\"]\nelicitation_hosts = [\"login.example\"]";
+    let headers = [("Mcp-Protocol-Version", "2026-07-28"), ("Mcp-Method", "tools/call"), ("Mcp-Name", "ask")];
+    let ask = |attack: &Attack, asks: &Value| {
+        let meta = json!({ "io.modelcontextprotocol/protocolVersion": "2026-07-28", "io.modelcontextprotocol/clientCapabilities": {} });
+        attack.call(&headers, &json!({ "name": "ask", "arguments": { "asks": asks }, "_meta": meta }))
+    };
+    let (open, shut) = (Attack::new(options, serve), Attack::new("", serve));
+    for asks in [form("city"), page("https://login.example/x")] {
+        assert_eq!(ask(&open, &asks)["result"]["resultType"], "input_required", "{asks}");
+        assert_eq!(ask(&shut, &asks)["result"]["isError"], true, "{asks}");
+    }
+    for asks in [page("https://evil.example/"), form("password"), sampling, json!("x"), json!({})] {
+        let told = ask(&open, &asks);
+        assert_eq!(told["result"]["isError"], true, "{asks}: {told}");
+        assert!(!told.to_string().contains("evil"), "{told}");
+    }
+}
+
+#[test]
+fn headers_that_nobody_judged_do_not_arrive() {
+    let attack = Attack::new("", polite);
+    let headers =
+        [("X-Tenant", "prod"), ("Mcp-Name", "pay"), ("Mcp-Method", "tools/call"), ("Mcp-Param-Amount", "9")];
+    let told = attack.call(&headers, &json!({ "name": "open", "arguments": {} }));
+    assert_eq!(told["result"]["content"][0]["text"], "done", "{told}");
+    let (head, _) = attack.arrived("tools/call").pop().unwrap();
+    for name in ["x-tenant", "mcp-name", "mcp-method", "mcp-param-amount", "authorization"] {
+        assert!(!head.contains(name), "{head}");
+    }
+}
+
+#[test]
+fn nothing_goes_along_with_an_approved_call_that_its_approver_did_not_read() {
+    let attack = Attack::new("limits = { approval_wait = \"1s\" }", polite);
+    let pay = |mark: &str| {
+        let meta =
+            json!({ "progressToken": mark, "baggage": mark, "vscode.requestId": mark, "note": "kept" });
+        let headers = [("traceparent", mark), ("User-Agent", mark), ("X-Dry-Run", mark)];
+        attack.call(&headers, &json!({ "name": "pay", "arguments": { "amount": 5 }, "_meta": meta }))
+    };
+    let code = |told: &Value| told["result"]["_meta"]["dev.hoopctl/decision"]["code"].clone();
+    assert_eq!(code(&pay("first")), "approval_pending");
+    let pending = attack.world.wait_pending();
+    let shown = attack.world.cli(&["approval", "show", pending["id"].as_str().unwrap()]).1;
+    assert!(shown.contains("\"note\"") && !shown.contains("first"), "{shown}");
+    attack.approve();
+    let told = pay("other");
+    assert_eq!(told["result"]["content"][0]["text"], "done", "the same call again joins: {told}");
+    let arrived = attack.arrived("tools/call");
+    let [(head, body)] = &*arrived else { panic!("{arrived:?}") };
+    assert!(!head.contains("other"), "{head}");
+    let body: Value = serde_json::from_str(body).unwrap();
+    assert_eq!(body["params"]["_meta"], json!({ "progressToken": "other", "note": "kept" }));
+    // Any other difference is another call.
+    let told = attack
+        .call(&[], &json!({ "name": "pay", "arguments": { "amount": 5 }, "_meta": { "note": "else" } }));
+    assert_eq!(code(&told), "approval_pending");
+}
+
+#[test]
+fn clients_of_one_principal_wait_beside_each_other_with_the_same_ids() {
+    let attack = Attack::new("", polite);
+    let call = |amount: u64| attack.call(&[], &json!({ "name": "pay", "arguments": { "amount": amount } }));
+    thread::scope(|scope| {
+        let calls = [scope.spawn(move || call(1)), scope.spawn(move || call(2))];
+        let begin = Instant::now();
+        while attack.world.list(&["approval", "list"]).len() < 2 {
+            assert!(begin.elapsed() < Duration::from_secs(10), "one of them is not held");
+            thread::sleep(Duration::from_millis(50));
+        }
+        let cancel = r#"{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":1}}"#;
+        attack.send("POST", &[], Some(cancel));
+        for pending in attack.world.list(&["approval", "list"]) {
+            assert_eq!(attack.world.cli(&["approval", "approve", pending["id"].as_str().unwrap()]).0, 0);
+        }
+        for call in calls {
+            let told = call.join().unwrap();
+            assert_eq!(told["result"]["content"][0]["text"], "done", "{told}");
+        }
+    });
+    assert_eq!(attack.arrived("tools/call").len(), 2);
+}
+
+#[test]
+fn a_client_learns_that_its_session_is_gone_however_the_target_says_so() {
+    for id in ["null", "\"server-error\"", "7"] {
+        let gone = format!(
+            r#"{{"jsonrpc":"2.0","id":{id},"error":{{"code":-32001,"message":"Session not found"}}}}"#
+        );
+        let attack = Attack::new("", move |head, message, stream| {
+            if message["method"] == "initialize" {
+                polite(head, message, stream);
+            } else {
+                say(stream, "404 Not Found", "", "application/json", &gone);
+            }
+        });
+        let session = attack.session();
+        let list = r#"{"jsonrpc":"2.0","id":7,"method":"tools/list"}"#;
+        for _again in 0..2 {
+            let reply = attack.send("POST", &[("Mcp-Session-Id", &session)], Some(list));
+            assert_eq!(reply.status, 404, "{id}: {}", reply.text());
+        }
+        assert_eq!(attack.arrived("tools/list").len(), 1, "{id}: the session has ended here, too");
+    }
+}
+
+#[test]
+fn a_kill_ends_a_stream_whose_client_does_not_read() {
+    let cut = Arc::new(AtomicBool::new(false));
+    let seen = Arc::clone(&cut);
+    let attack = Attack::new("", move |head, message, stream| {
+        if !head.starts_with("get") {
+            return polite(head, message, stream);
+        }
+        let begun = "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\nconnection: close\r\n\r\n";
+        let told = json!({ "jsonrpc": "2.0", "method": "notifications/message", "params": { "level": "info", "data": "x".repeat(1 << 16) } });
+        let event = format!("data: {told}\n\n");
+        stream.write_all(begun.as_bytes()).unwrap();
+        while stream.write_all(event.as_bytes()).is_ok() {}
+        seen.store(true, Ordering::SeqCst);
+    });
+    let session = attack.session();
+    let mut client = Client::connect(attack.world.port);
+    let token = attack.world.token("reader");
+    let headers = [("Accept", "text/event-stream"), ("Mcp-Session-Id", &*session)];
+    client.send(request("GET", "/c/tools", Some(&token), &headers, None));
+    assert_eq!(client.head().status, 200);
+    // It reads no further: everything on the way fills up.
+    thread::sleep(Duration::from_secs(2));
+    assert!(!cut.load(Ordering::SeqCst));
+    let id = attack.world.list(&["session", "list"])[0]["id"].as_str().unwrap().to_owned();
+    assert_eq!(attack.world.cli(&["session", "kill", &id, "--yes"]).0, 0);
+    let begin = Instant::now();
+    while !cut.load(Ordering::SeqCst) {
+        assert!(begin.elapsed() < Duration::from_secs(5), "the target still speaks to it");
+        thread::sleep(Duration::from_millis(50));
+    }
+}
