@@ -163,12 +163,19 @@ pub async fn run(start: Start, mut draining: watch::Receiver<bool>) {
         read: READ.0,
     };
     let key = start.cancel_key.map(Rc::new);
+    let work = async {
+        tokio::select! {
+            gone = front.run() => End::Gone(gone),
+            end = pump.run(&shared, &mut target_read, &mut client_write) => end,
+            () = drained(&shared, &mut draining) => End::Over(SessionEnd::Stopped),
+            () = cancels(&shared, &start.asked, key.as_ref()) => End::TargetLeft,
+        }
+    };
+    // What ends it is looked at first: a target that never stops sending uses up what one turn of the task may do.
     let end = tokio::select! {
-        gone = front.run() => End::Gone(gone),
-        end = pump.run(&shared, &mut target_read, &mut client_write) => end,
+        biased;
         why = shared.seat.end_watch().wait() => End::Over(why),
-        () = drained(&shared, &mut draining) => End::Over(SessionEnd::Stopped),
-        () = cancels(&shared, &start.asked, key.as_ref()) => End::TargetLeft,
+        end = work => end,
     };
     match &end {
         // What the session stands on may be over a moment before the session is.
@@ -304,6 +311,10 @@ impl Pump {
                 self.input = BytesMut::new();
             }
             self.input.reserve(self.read);
+            if self.read == READ.1 {
+                // Others want their turn, and this session's own end does.
+                tokio::task::yield_now().await;
+            }
             tokio::select! {
                 read = from.read_buf(&mut self.input) => match read {
                     Ok(0) | Err(_) => return End::TargetLeft,

@@ -93,6 +93,8 @@ pub(super) struct Running {
     /// Something that runs it was sent.
     sent: bool,
     ended: bool,
+    /// The target has told of its error: of a text that was sent whole, nothing comes behind that.
+    failed: bool,
     over: bool,
     kept: String,
     /// How much the rows that are kept may take; 0 once they take it all.
@@ -152,6 +154,7 @@ impl Run {
             done: 0,
             sent: false,
             ended: false,
+            failed: false,
             over: false,
             kept: String::new(),
             room: 0,
@@ -278,6 +281,16 @@ impl Running {
         self.done = self.done.saturating_add(1);
         let most = self.definition.judgement.effects().map(|effects| effects.statements.max(1));
         most.is_none_or(|most| self.done <= most)
+    }
+
+    /// The target says that it has failed. Gives whether it could: it does so once.
+    pub(super) fn fails(&mut self) -> bool {
+        !std::mem::replace(&mut self.failed, true)
+    }
+
+    /// A statement is done of a text whose client was told that it failed. Gives whether the target could still do one.
+    pub(super) fn unheard_done(&mut self) -> bool {
+        !self.failed && self.statement_done()
     }
 
     /// What runs.

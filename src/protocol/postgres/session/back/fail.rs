@@ -90,6 +90,10 @@ impl Back {
         };
         if let Some(run) = &run {
             let mut run = run.get();
+            if !run.fails() {
+                drop(queue);
+                return Err(self.unexpected(BackTag::ErrorResponse));
+            }
             self.shared.names.borrow_mut().failed(run.definition(), number);
             told = told.or_else(|| run.cut.take());
             let end = told.as_ref().map_or_else(|| failure.end(), refused);
@@ -145,18 +149,24 @@ impl Back {
             Some(What::Query { run: Some(run), .. }) => run.clone(),
             _ => return Ok(()),
         };
-        let end = match tag {
+        let (end, could) = match tag {
             BackTag::CommandComplete => {
-                End::Complete(String::from_utf8_lossy(CommandTag::read(body(frame))?.text).into_owned())
+                let tag = CommandTag::read(body(frame))?;
+                (End::Complete(String::from_utf8_lossy(tag.text).into_owned()), run.get().unheard_done())
             }
             BackTag::ErrorResponse => match BackMessage::read(tag, body(frame))? {
-                BackMessage::ErrorResponse(report) => Failure::without_words(&report).end,
+                BackMessage::ErrorResponse(report) => {
+                    (Failure::without_words(&report).end, run.get().fails())
+                }
                 _ => return Ok(()),
             },
             // It waits for data that its client does not know of.
             BackTag::CopyInResponse => return Err(Lost::Cut),
             _ => return Ok(()),
         };
+        if !could {
+            return Err(self.unexpected(tag));
+        }
         run.get().end(&end, self.shared.transaction.get())?;
         Ok(())
     }
