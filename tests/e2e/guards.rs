@@ -5,7 +5,6 @@ use std::io::BufReader;
 use std::io::Write;
 use std::net::TcpListener;
 use std::net::TcpStream;
-use std::process::Command;
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::thread;
@@ -23,7 +22,6 @@ use serde_json::Value;
 
 use crate::support::World;
 use crate::support::client::request;
-use crate::support::process::Process;
 use crate::support::world::API_TOKEN;
 use crate::support::world::RULES;
 
@@ -386,13 +384,7 @@ fn the_recording_says_why_a_reply_was_cut() {
 #[test]
 fn a_token_that_runs_out_ends_its_stream() {
     let mut world = World::without_gateway("");
-    world.issuer = None;
-    let mut issuer = Command::new("node");
-    issuer.arg(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/peers/issuer.mjs")).current_dir(&world.folder);
-    issuer.args([world.issuer_port.to_string().as_str(), "keys.json"]).env("TOKEN_TTL", "3");
-    let mut issuer = Process::start("issuer", &mut issuer, world.folder.path());
-    issuer.wait_port(world.issuer_port);
-    world.issuer = Some(issuer);
+    world.own_issuer(3);
     let text = world.head().replace("[storage]", "leeway = \"0s\"\n[storage]") + RULES;
     std::fs::write(world.path("hoopctl.toml"), text).unwrap();
     world.start();

@@ -7,6 +7,7 @@ use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD as B64;
 
 use crate::support::World;
+use crate::support::world::RULES;
 
 #[test]
 fn only_tokens_that_hold_get_in() {
@@ -57,11 +58,19 @@ fn a_connection_that_is_not_open_looks_like_one_that_is_not_there() {
 
 #[test]
 fn keys_roll_over_without_a_restart_and_outlive_the_providers_absence() {
-    let mut world = World::new();
+    let mut world = World::without_gateway(RULES);
+    world.own_issuer(300);
+    world.write_config(RULES);
+    world.start();
     let old = world.token("reader");
     assert_eq!(world.get("/c/crm/customers/7", Some(&old)).status, 200);
-    world.issuer.as_ref().unwrap().signal("HUP");
-    std::thread::sleep(Duration::from_secs(1));
+    let issuer = world.issuer.as_ref().unwrap();
+    issuer.signal("HUP");
+    let begin = Instant::now();
+    while !issuer.log().contains("rolled over") {
+        assert!(begin.elapsed() < Duration::from_secs(30), "the provider makes no key: {}", issuer.log());
+        std::thread::sleep(Duration::from_millis(20));
+    }
     let new = world.token("reader");
     assert_ne!(new.split('.').next(), old.split('.').next(), "the provider signs with another key");
     // The first token with an unknown key makes the gateway look once.
@@ -81,7 +90,9 @@ fn keys_roll_over_without_a_restart_and_outlive_the_providers_absence() {
 
 #[test]
 fn without_any_keys_the_answer_is_that_the_issuer_is_away() {
-    let mut world = World::without_gateway(crate::support::world::RULES);
+    let mut world = World::without_gateway(RULES);
+    world.own_issuer(300);
+    world.write_config(RULES);
     let token = world.token("reader");
     world.issuer = None;
     let mut gateway = crate::support::process::Process::start(
@@ -95,5 +106,5 @@ fn without_any_keys_the_answer_is_that_the_issuer_is_away() {
     assert_eq!((reply.status, reply.code().as_str()), (503, "issuer_unavailable"));
     assert_eq!(world.get("/readyz", None).status, 503);
     assert_eq!(world.get("/healthz", None).status, 200);
-    world.start_issuer();
+    world.start_issuer(300);
 }

@@ -9,7 +9,6 @@ use std::time::Instant;
 use super::wait_for;
 use crate::support::World;
 use crate::support::database::Database;
-use crate::support::process::Process;
 use crate::support::wire::Raw;
 use crate::support::wire::Script;
 
@@ -76,13 +75,7 @@ fn open_transaction(world: &World, token: &str, busy: bool) -> (Raw, String) {
 fn a_token_that_runs_out_rolls_its_transaction_back() {
     let mut world = world();
     world.stop();
-    world.issuer = None;
-    let mut issuer = Command::new("node");
-    issuer.arg(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/peers/issuer.mjs")).current_dir(&world.folder);
-    issuer.args([world.issuer_port.to_string().as_str(), "keys.json"]).env("TOKEN_TTL", "4");
-    let mut issuer = Process::start("issuer", &mut issuer, world.folder.path());
-    issuer.wait_port(world.issuer_port);
-    world.issuer = Some(issuer);
+    world.own_issuer(4);
     let text = world.head().replace("[storage]", "leeway = \"0s\"\n[storage]") + RULES;
     std::fs::write(world.path("hoopctl.toml"), text).unwrap();
     world.start();

@@ -7,6 +7,7 @@ use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::path::PathBuf;
 use std::process::Command;
+use std::process::Output;
 use std::time::Duration;
 use std::time::Instant;
 
@@ -34,12 +35,7 @@ impl Postgres {
         // The server runs as somebody else, who has to get through.
         std::fs::set_permissions(folder.path(), PermissionsExt::from_mode(0o755)).unwrap();
         let this = Self { folder, port: free_port(), process: None };
-        std::fs::create_dir(this.data()).unwrap();
-        give(&this.data());
-
-        let mut initdb = this.program("initdb");
-        initdb.args(["--no-sync", "--encoding=UTF8", "--locale=C", "--username=postgres"]);
-        finish(initdb.args(["--auth=reject", "--pgdata"]).arg(this.data()));
+        this.fill();
         this.write("pg_hba.conf", hba.as_bytes());
         this.write("statements.sql", statements.as_bytes());
         let mut single = this.program("postgres");
@@ -54,6 +50,27 @@ impl Postgres {
         );
         this.write("postgresql.auto.conf", settings.as_bytes());
         this
+    }
+
+    /// Makes its data as `initdb` does: a copy of what that made once, for it takes longer than many a test.
+    fn fill(&self) {
+        let version = String::from_utf8(finish(self.program("postgres").arg("--version")).stdout).unwrap();
+        let made = Path::new(env!("CARGO_TARGET_TMPDIR")).join(version.trim().replace(' ', "-"));
+        if !made.is_dir() {
+            std::fs::create_dir(self.data()).unwrap();
+            give(&self.data());
+            let mut initdb = self.program("initdb");
+            initdb.args(["--no-sync", "--encoding=UTF8", "--locale=C", "--username=postgres"]);
+            finish(initdb.args(["--auth=reject", "--pgdata"]).arg(self.data()));
+            let whole = made.with_extension(free_port().to_string());
+            copy(&self.data(), &whole);
+            // Another test may have been first.
+            if std::fs::rename(&whole, &made).is_err() {
+                std::fs::remove_dir_all(&whole).unwrap();
+            }
+            return;
+        }
+        copy(&made, &self.data());
     }
 
     /// Starts it, or starts it again, with this certificate and key, in PEM.
@@ -154,9 +171,15 @@ impl Drop for Postgres {
 }
 
 /// Runs a command that has to succeed.
-fn finish(command: &mut Command) {
+fn finish(command: &mut Command) -> Output {
     let output = command.output().unwrap();
     assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
+    output
+}
+
+/// Copies a folder with all that is in it, owners and rights too.
+fn copy(from: &Path, to: &Path) {
+    finish(Command::new("cp").arg("-a").arg("--").args([from, to]));
 }
 
 /// Gives a file to the user that the server runs as.

@@ -22,9 +22,18 @@ pub struct Process {
 impl Process {
     /// Starts a command; what it prints goes into `folder/name.log`.
     pub fn start(name: &str, command: &mut Command, folder: &Path) -> Self {
+        Self::with_input(name, command.stdin(Stdio::null()), folder)
+    }
+
+    /// Starts one that reads to the end of its input and ends then: with these tests, though nobody ends it.
+    pub fn tied(name: &str, command: &mut Command, folder: &Path) -> Self {
+        Self::with_input(name, command.stdin(Stdio::piped()), folder)
+    }
+
+    fn with_input(name: &str, command: &mut Command, folder: &Path) -> Self {
         let log = folder.join(format!("{name}.log"));
         let out = std::fs::OpenOptions::new().create(true).append(true).open(&log).unwrap();
-        let child = command.stdin(Stdio::null()).stdout(out.try_clone().unwrap()).stderr(out).spawn();
+        let child = command.stdout(out.try_clone().unwrap()).stderr(out).spawn();
         let child = child.unwrap_or_else(|error| panic!("{name} does not start ({error}); run tests/setup"));
         Self { child, name: name.to_owned(), log }
     }

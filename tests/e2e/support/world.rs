@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::path::PathBuf;
 use std::process::Command;
+use std::sync::OnceLock;
 use std::time::Duration;
 use std::time::Instant;
 
@@ -58,6 +59,31 @@ entities = ["US_SSN", "CREDIT_CARD", "EMAIL_ADDRESS"]
 op = { kind = "keep_last", n = 4 }
 "#;
 
+/// A script of the peers.
+fn node(script: &str) -> Command {
+    let peers = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/peers");
+    assert!(peers.join("node_modules").is_dir(), "the peers are not installed; run tests/setup");
+    let mut command = Command::new("node");
+    command.arg(peers.join(script));
+    command
+}
+
+/// The port of the provider that the tests share: it keeps nothing of them.
+fn issuer() -> u16 {
+    static ISSUER: OnceLock<(u16, Process)> = OnceLock::new();
+    let start = || {
+        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("issuer");
+        std::fs::create_dir_all(&folder).unwrap();
+        let port = free_port();
+        let mut command = node("issuer.mjs");
+        command.args([&port.to_string(), "keys.json"]).env("TIED", "1").current_dir(&folder);
+        let mut process = Process::tied("issuer", &mut command, &folder);
+        process.wait_port(port);
+        (port, process)
+    };
+    ISSUER.get_or_init(start).0
+}
+
 /// One test's world.
 pub struct World {
     pub folder: tempfile::TempDir,
@@ -65,6 +91,7 @@ pub struct World {
     pub api_port: u16,
     pub issuer_port: u16,
     pub gateway: Option<Process>,
+    /// The provider, in a world that has its own.
     pub issuer: Option<Process>,
     api: Option<Process>,
     /// The database and the port where the gateway serves it, in a world that has one.
@@ -89,10 +116,9 @@ impl World {
     /// Provider, API and a configuration, but no gateway yet.
     pub fn without_gateway(rules: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let (port, api_port, issuer_port) = (free_port(), free_port(), free_port());
-        let mut world = Self::bare(folder, port, api_port, issuer_port);
+        let (port, api_port) = (free_port(), free_port());
+        let mut world = Self::bare(folder, port, api_port);
         world.write_db();
-        world.start_issuer();
         let mut api = world.node("api.mjs", &[&world.api_port.to_string(), "db.json", API_TOKEN]);
         let mut api = Process::start("api", &mut api, world.folder.path());
         api.wait_port(world.api_port);
@@ -101,12 +127,12 @@ impl World {
         world
     }
 
-    fn bare(folder: tempfile::TempDir, port: u16, api_port: u16, issuer_port: u16) -> Self {
+    fn bare(folder: tempfile::TempDir, port: u16, api_port: u16) -> Self {
         Self {
             folder,
             port,
             api_port,
-            issuer_port,
+            issuer_port: issuer(),
             gateway: None,
             issuer: None,
             api: None,
@@ -117,8 +143,7 @@ impl World {
 
     /// Provider, a database and the gateway before it; no API.
     pub fn with_database(database: Database, rules: &str) -> Self {
-        let mut world = Self::bare(tempfile::tempdir().unwrap(), free_port(), free_port(), free_port());
-        world.start_issuer();
+        let mut world = Self::bare(tempfile::tempdir().unwrap(), free_port(), free_port());
         world.database = Some(database);
         world.write_config(rules);
         world.start();
@@ -127,25 +152,30 @@ impl World {
 
     /// Provider and gateway before a target that the rules name, with a variable of its own; no API.
     pub fn with_server(rules: &str, variable: (&'static str, &'static str)) -> Self {
-        let mut world = Self::bare(tempfile::tempdir().unwrap(), free_port(), free_port(), free_port());
+        let mut world = Self::bare(tempfile::tempdir().unwrap(), free_port(), free_port());
         world.variable = Some(variable);
-        world.start_issuer();
         world.write_config(rules);
         world.start();
         world
     }
 
     fn node(&self, script: &str, args: &[&str]) -> Command {
-        let peers = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/peers");
-        assert!(peers.join("node_modules").is_dir(), "the peers are not installed; run tests/setup");
-        let mut command = Command::new("node");
-        command.arg(peers.join(script)).args(args).current_dir(self.folder.path());
+        let mut command = node(script);
+        command.args(args).current_dir(self.folder.path());
         command
     }
 
-    /// Starts the provider, with the keys it had before if it ran before.
-    pub fn start_issuer(&mut self) {
+    /// Gives this world a provider of its own, which it may stop or change; its tokens live for so many seconds. The configuration is
+    /// to be written, and the gateway to be started, after this.
+    pub fn own_issuer(&mut self, lifetime: u32) {
+        self.issuer_port = free_port();
+        self.start_issuer(lifetime);
+    }
+
+    /// Starts the world's own provider, with the keys it had before if it ran before.
+    pub fn start_issuer(&mut self, lifetime: u32) {
         let mut issuer = self.node("issuer.mjs", &[&self.issuer_port.to_string(), "keys.json"]);
+        issuer.env("TOKEN_TTL", lifetime.to_string());
         let mut issuer = Process::start("issuer", &mut issuer, self.folder.path());
         issuer.wait_port(self.issuer_port);
         self.issuer = Some(issuer);
