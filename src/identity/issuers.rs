@@ -221,6 +221,17 @@ impl Issuers {
         self.generation.now()
     }
 
+    /// The scopes that tokens of people need one of, those of all issuers, each once.
+    pub fn scopes(&self) -> Vec<&str> {
+        let mut scopes: Vec<&str> = Vec::new();
+        for scope in self.sources.iter().flat_map(|source| &source.issuer.settings.scopes) {
+            if !scopes.contains(&scope.as_str()) {
+                scopes.push(scope);
+            }
+        }
+        scopes
+    }
+
     /// The issuers whose tokens are taken, each once.
     pub fn urls(&self) -> impl Iterator<Item = &str> {
         let mut names: Vec<&str> = Vec::new();

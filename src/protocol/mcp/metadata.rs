@@ -2,8 +2,6 @@
 //!
 //! It is told of any name: whether there is such a connection is not told to strangers.
 
-use std::fmt::Write;
-
 use http::HeaderValue;
 use http::Method;
 use http::Request;
@@ -23,28 +21,29 @@ use crate::protocol::web::body::ReplyBody;
 const WELL_KNOWN: &str = "/.well-known/oauth-protected-resource";
 
 /// Where the metadata of a connection stands; `None` where the gateway's own address is not known.
-pub fn url(head: &Parts, connection: &str, public_url: Option<&str>) -> Option<String> {
+pub fn url(head: &Parts, connection: &str, tls: bool, public_url: Option<&str>) -> Option<String> {
     let host = head.uri.authority().map(http::uri::Authority::as_str);
     let host = host.or_else(|| head.headers.get(header::HOST)?.to_str().ok());
-    let base = base(host, public_url)?;
+    let base = base(host, tls, public_url)?;
     let name: ConnectionName = connection.parse().ok()?;
     Some(format!("{base}{WELL_KNOWN}/c/{name}"))
 }
 
-fn base(host: Option<&str>, public_url: Option<&str>) -> Option<String> {
+fn base(host: Option<&str>, tls: bool, public_url: Option<&str>) -> Option<String> {
     if let Some(url) = public_url {
         return Some(url.to_owned());
     }
     // What a client names itself goes into a quoted string, and leads nobody but it.
     let host = host
         .filter(|host| host.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-:[]".contains(&byte)))?;
-    Some(format!("http://{host}"))
+    Some(format!("{}://{host}", if tls { "https" } else { "http" }))
 }
 
 /// The answer to a request for metadata; `None` for any other request.
 pub fn answer(
     request: &Request<Incoming>,
     gate: &Gate,
+    tls: bool,
     public_url: Option<&str>,
 ) -> Option<Response<ReplyBody>> {
     let path = request.uri().path().strip_prefix(WELL_KNOWN)?;
@@ -55,7 +54,7 @@ pub fn answer(
         Method::GET | Method::HEAD => {
             let host = request.uri().authority().map(http::uri::Authority::as_str);
             let host = host.or_else(|| request.headers().get(header::HOST)?.to_str().ok());
-            json(StatusCode::OK, document(&base(host, public_url)?, &name, gate))
+            json(StatusCode::OK, document(&base(host, tls, public_url)?, &name, gate))
         }
         _ => json(StatusCode::METHOD_NOT_ALLOWED, ""),
     };
@@ -76,6 +75,34 @@ fn document(base: &str, name: &ConnectionName, gate: &Gate) -> String {
         }
         push_string(issuer, &mut out);
     }
-    let _infallible = write!(out, "],\"bearer_methods_supported\":[\"header\"]}}");
+    out.push(']');
+    let issuers = gate.issuers();
+    let scopes = issuers.scopes();
+    for (place, scope) in scopes.iter().enumerate() {
+        out.push_str(if place == 0 { ",\"scopes_supported\":[" } else { "," });
+        push_string(scope, &mut out);
+    }
+    if !scopes.is_empty() {
+        out.push(']');
+    }
+    out.push_str(",\"bearer_methods_supported\":[\"header\"]}");
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_address_of_the_metadata_is_what_the_client_reached_or_the_operator_says() {
+        let at = |host: &str, tls, public_url| {
+            let request = Request::get("/c/tools").header(header::HOST, host).body(()).unwrap();
+            url(&request.into_parts().0, "tools", tls, public_url)
+        };
+        let path = "/.well-known/oauth-protected-resource/c/tools";
+        assert_eq!(at("gw:8443", false, None), Some(format!("http://gw:8443{path}")));
+        assert_eq!(at("gw:8443", true, None), Some(format!("https://gw:8443{path}")));
+        assert_eq!(at("gw", false, Some("https://mcp.example")), Some(format!("https://mcp.example{path}")));
+        assert_eq!(at("gw\" evil", true, None), None, "it goes into a quoted string");
+    }
 }

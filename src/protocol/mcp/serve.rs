@@ -82,7 +82,7 @@ impl McpApp {
             Err(Refused::Problem(denied)) => {
                 let mut response = reply::problem(&denied, origin.request, session);
                 if denied.code == DenyCode::Unauthenticated {
-                    self.challenge(&head, &denied, response.headers_mut());
+                    self.challenge(&head, origin.tls, &denied, response.headers_mut());
                 }
                 return response;
             }
@@ -154,10 +154,17 @@ impl McpApp {
         Err(denied)
     }
 
-    fn challenge(&self, head: &Parts, denied: &Denied, headers: &mut HeaderMap) {
+    fn challenge(&self, head: &Parts, tls: bool, denied: &Denied, headers: &mut HeaderMap) {
         let connection = route(head.uri.path()).map_or("", |route| route.connection);
-        let Some(url) = metadata::url(head, connection, self.public_url.as_deref()) else { return };
-        let error = if denied.audit == Some("no_token") { "" } else { "error=\"invalid_token\", " };
+        let Some(url) = metadata::url(head, connection, tls, self.public_url.as_deref()) else { return };
+        let error = match denied.audit {
+            Some("no_token") => String::new(),
+            Some("scope") => {
+                let scopes = self.gate.issuers().scopes().join(" ");
+                format!("error=\"insufficient_scope\", scope=\"{scopes}\", ")
+            }
+            _ => "error=\"invalid_token\", ".to_owned(),
+        };
         let challenge = format!("Bearer {error}resource_metadata=\"{url}\"");
         if let Ok(value) = HeaderValue::try_from(challenge) {
             headers.insert(header::WWW_AUTHENTICATE, value);
@@ -178,8 +185,8 @@ impl App for McpApp {
         Box::pin(self.serve(origin, request))
     }
 
-    fn well_known(&self, request: &Request<Incoming>) -> Option<Response<ReplyBody>> {
-        metadata::answer(request, &self.gate, self.public_url.as_deref())
+    fn well_known(&self, request: &Request<Incoming>, tls: bool) -> Option<Response<ReplyBody>> {
+        metadata::answer(request, &self.gate, tls, self.public_url.as_deref())
     }
 }
 

@@ -44,6 +44,8 @@ fn status_of(denied: &Denied) -> (StatusCode, &'static str) {
     match denied.audit {
         Some("body_too_large") => (StatusCode::PAYLOAD_TOO_LARGE, "Limit exceeded"),
         Some("head_too_large") => (StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, "Limit exceeded"),
+        // RFC 6750, section 3.1: the token is a good one, only not for this.
+        Some("scope") => (StatusCode::FORBIDDEN, "Unauthenticated"),
         Some("head_too_slow") => (StatusCode::REQUEST_TIMEOUT, "Bad request"),
         Some("upstream_timeout") => (StatusCode::GATEWAY_TIMEOUT, "Upstream unavailable"),
         _ => status(denied.code),
@@ -77,8 +79,11 @@ pub fn problem(denied: &Denied, request: RequestId, session: Option<SessionId>) 
     headers.insert(header::CONTENT_LENGTH, length.into());
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     if denied.code == DenyCode::Unauthenticated {
-        let challenge =
-            if denied.audit == Some("no_token") { "Bearer" } else { "Bearer error=\"invalid_token\"" };
+        let challenge = match denied.audit {
+            Some("no_token") => "Bearer",
+            Some("scope") => "Bearer error=\"insufficient_scope\"",
+            _ => "Bearer error=\"invalid_token\"",
+        };
         headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
     }
     if let Some(wait) = denied.retry_after {
@@ -137,6 +142,7 @@ mod tests {
                 .to_owned()
         };
         assert_eq!(challenge("no_token"), "Bearer");
+        assert_eq!(challenge("scope"), "Bearer error=\"insufficient_scope\"");
         assert_eq!(challenge("expired"), "Bearer error=\"invalid_token\"");
     }
 }

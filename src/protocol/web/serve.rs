@@ -61,9 +61,16 @@ pub trait App {
         request: Request<Incoming>,
     ) -> Pin<Box<dyn Future<Output = Response<ReplyBody>> + '_>>;
     /// The answer to a request below `/.well-known/` that is this protocol's; it needs no token. Default: none is.
-    fn well_known(&self, _request: &Request<Incoming>) -> Option<Response<ReplyBody>> {
+    fn well_known(&self, _request: &Request<Incoming>, _tls: bool) -> Option<Response<ReplyBody>> {
         None
     }
+}
+
+/// Whose stream it is.
+#[derive(Debug, Clone, Copy)]
+struct Peer {
+    source: IpAddr,
+    tls: bool,
 }
 
 /// Serves HTTP on the streams of one thread.
@@ -103,18 +110,18 @@ impl WebService {
             },
             _ => stream.chose_h2(),
         };
-        let source = canonical(peer.ip());
+        let peer = Peer { source: canonical(peer.ip()), tls: matches!(stream, Stream::TlsServer(_)) };
         if h2 {
-            self.serve_h2(stream, source, draining).await;
+            self.serve_h2(stream, peer, draining).await;
         } else {
-            self.serve_h1(stream, source, draining).await;
+            self.serve_h1(stream, peer, draining).await;
         }
     }
 
     async fn serve_h1(
         self: std::rc::Rc<Self>,
         stream: Stream,
-        source: IpAddr,
+        peer: Peer,
         mut draining: watch::Receiver<bool>,
     ) {
         let limits = self.limits;
@@ -127,8 +134,8 @@ impl WebService {
                 let stands_in = request.headers().contains_key(STAND_IN_FIELD);
                 let upgrades = request.headers().contains_key(header::UPGRADE);
                 let mut response = match if stands_in { shared.take_refusal() } else { None } {
-                    Some(refusal) => this.refused(refusal, source),
-                    None => this.answer(request, source).await,
+                    Some(refusal) => this.refused(refusal, peer.source),
+                    None => this.answer(request, peer).await,
                 };
                 if response.status() == StatusCode::SWITCHING_PROTOCOLS {
                     shared.set_switched();
@@ -162,7 +169,7 @@ impl WebService {
     async fn serve_h2(
         self: std::rc::Rc<Self>,
         stream: Stream,
-        source: IpAddr,
+        peer: Peer,
         mut draining: watch::Receiver<bool>,
     ) {
         let limits = self.limits;
@@ -172,7 +179,7 @@ impl WebService {
             let (this, activity) = (std::rc::Rc::clone(&self), std::rc::Rc::clone(&seen));
             async move {
                 let _running = activity.enter();
-                Ok::<_, Infallible>(this.answer(request, source).await)
+                Ok::<_, Infallible>(this.answer(request, peer).await)
             }
         });
         let mut builder = http2::Builder::new(Here);
@@ -225,11 +232,11 @@ impl WebService {
         response
     }
 
-    async fn answer(&self, request: Request<Incoming>, source: IpAddr) -> Response<ReplyBody> {
+    async fn answer(&self, request: Request<Incoming>, peer: Peer) -> Response<ReplyBody> {
         let mut response = match request.uri().path() {
-            path if path.starts_with("/c/") => self.answer_on_connection(request, source).await,
+            path if path.starts_with("/c/") => self.answer_on_connection(request, peer).await,
             path if path.starts_with("/.well-known/") => {
-                let known = self.apps.iter().find_map(|app| app.well_known(&request));
+                let known = self.apps.iter().find_map(|app| app.well_known(&request, peer.tls));
                 known.unwrap_or_else(|| plain(StatusCode::NOT_FOUND, "not found\n".to_owned()))
             }
             "/healthz" => plain(StatusCode::OK, "ok\n".to_owned()),
@@ -237,7 +244,7 @@ impl WebService {
                 None => plain(StatusCode::OK, "ready\n".to_owned()),
                 Some(why) => plain(StatusCode::SERVICE_UNAVAILABLE, format!("{why}\n")),
             },
-            "/metrics" if source.is_loopback() => plain(StatusCode::OK, self.probe.metrics()),
+            "/metrics" if peer.source.is_loopback() => plain(StatusCode::OK, self.probe.metrics()),
             _ => {
                 let denied =
                     Denied::new(DenyCode::NoSuchConnection, "connections are at /c/<connection>/<path>");
@@ -250,8 +257,9 @@ impl WebService {
         response
     }
 
-    async fn answer_on_connection(&self, request: Request<Incoming>, source: IpAddr) -> Response<ReplyBody> {
-        let origin = Origin { request: RequestId::new(), source };
+    async fn answer_on_connection(&self, request: Request<Incoming>, peer: Peer) -> Response<ReplyBody> {
+        let Peer { source, tls } = peer;
+        let origin = Origin { request: RequestId::new(), source, tls };
         let path = request.uri().path();
         let connection = route(path).map_or("", |route| route.connection);
         if let Err(denied) = self.check(&request) {
