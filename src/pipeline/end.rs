@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::watch;
+
 use crate::domain::SessionEnd;
 use crate::identity::Verified;
 use crate::pipeline::Gate;
@@ -26,6 +28,23 @@ pub struct EndWatch {
 impl std::fmt::Debug for EndWatch {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("EndWatch").finish_non_exhaustive()
+    }
+}
+
+/// Watches for other policies than those that stood when it was made.
+#[derive(Debug)]
+pub struct PolicyWatch(watch::Receiver<u64>);
+
+impl PolicyWatch {
+    pub(super) fn new(gate: &Gate) -> Self {
+        Self(gate.0.policies_changed.subscribe())
+    }
+
+    /// Resolves when other policies stand. Never, where the gateway stops.
+    pub async fn changed(&mut self) {
+        if self.0.changed().await.is_err() {
+            std::future::pending::<()>().await;
+        }
     }
 }
 

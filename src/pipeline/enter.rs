@@ -177,13 +177,14 @@ impl Exchange {
     }
 
     /// Whether a command may pass, at once or when it is approved, with some arguments. What may not is not shown to the caller either.
+    /// By the policies that stand now: a stream may outlive those it began with.
     pub fn shows(&self, command: &Command) -> bool {
-        self.snapshot.policies().may_pass(&self.subject(), command)
+        self.gate.0.snapshot.load().policies().may_pass(&self.subject(), command)
     }
 
     /// Whether some resource of a template may be read.
     pub fn shows_template(&self, template: &str) -> bool {
-        self.snapshot.policies().may_read_template(&self.subject(), template)
+        self.gate.0.snapshot.load().policies().may_read_template(&self.subject(), template)
     }
 
     /// The connection.

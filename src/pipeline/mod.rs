@@ -70,6 +70,8 @@ struct Inner {
     locks: ArcSwap<LockSet>,
     /// Rises with each change of the locks: who stands on a token asks again.
     locks_changed: watch::Sender<u64>,
+    /// The revision of the policies that stand.
+    policies_changed: watch::Sender<u64>,
     sessions: Sessions,
     callers: Callers,
     refusals: Refusals,
@@ -91,6 +93,7 @@ impl Gate {
     ) -> Self {
         let refusals = Refusals::open(&journal, snapshot.revision());
         Self(Arc::new(Inner {
+            policies_changed: watch::Sender::new(snapshot.revision()),
             snapshot: ArcSwap::from_pointee(snapshot),
             locks: ArcSwap::from_pointee(locks),
             locks_changed: watch::Sender::new(0),
@@ -112,7 +115,9 @@ impl Gate {
 
     /// Swaps in another snapshot. Sessions on connections that are gone or changed end.
     pub fn replace(&self, snapshot: Snapshot) {
+        let revision = snapshot.revision();
         self.0.snapshot.store(Arc::new(snapshot));
+        self.0.policies_changed.send_if_modified(|known| std::mem::replace(known, revision) != revision);
         self.0.sessions.end_changed(&self.snapshot(), &self.0.journal);
     }
 

@@ -18,6 +18,7 @@ use crate::mask::Redactor;
 use crate::pipeline::body::Capture;
 use crate::pipeline::credential::Credential;
 use crate::pipeline::end::EndWatch;
+use crate::pipeline::end::PolicyWatch;
 use crate::pipeline::enter::Exchange;
 use crate::pipeline::snapshot::Governed;
 use crate::recording::Durability;
@@ -105,6 +106,11 @@ impl ReplyGuard {
     /// A watch on the end of what this command stands on.
     pub fn end_watch(&self) -> EndWatch {
         self.exchange.end_watch()
+    }
+
+    /// A watch on the policies, from now on.
+    pub fn policy_watch(&self) -> PolicyWatch {
+        PolicyWatch::new(&self.exchange.gate)
     }
 
     /// A header of the reply, cleared and masked; `None` where it may pass as it is.

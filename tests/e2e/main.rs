@@ -24,6 +24,7 @@ mod lock;
 mod masking;
 mod mcp;
 mod mcp_guards;
+mod mcp_lists;
 mod mcp_stdio;
 mod postgres;
 mod postgres_attack;

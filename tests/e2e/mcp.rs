@@ -2,6 +2,7 @@
 
 use std::thread;
 use std::time::Duration;
+use std::time::Instant;
 
 use serde_json::Value;
 use serde_json::json;
@@ -38,8 +39,12 @@ fn each_client_sees_the_same_as_without_a_gateway() {
         let env = |url, token| {
             [("MCP_URL", url), ("MCP_TOKEN", token), ("MCP_LONG", "1"), ("MCP_DENIED", "no_such_tool")]
         };
-        let direct = peer(program, &args, &env(&mcp.direct, MCP_TOKEN));
-        let through = peer(program, &args, &env(&url, &token));
+        // Both at once: they wait more than they work.
+        let (direct, through) = thread::scope(|scope| {
+            let direct = scope.spawn(|| peer(program, &args, &env(&mcp.direct, MCP_TOKEN)));
+            let through = peer(program, &args, &env(&url, &token));
+            (direct.join().unwrap(), through)
+        });
         assert_eq!(direct.0, 0, "{name} directly: {}", direct.2);
         assert_eq!((through.0, &through.1), (0, &direct.1), "{name}: {}\n{}", through.2, mcp.world.log());
         assert!(direct.1.contains("closed"), "{name} did not come to its end: {}", direct.1);
@@ -69,7 +74,7 @@ fn the_official_suite_says_the_same_as_without_a_gateway() {
 }
 
 #[test]
-fn the_official_suite_says_the_same_where_values_are_masked_that_it_does_not_look_at() {
+fn the_official_suite_misses_one_denied_tool_and_what_cannot_be_masked_and_nothing_else() {
     let masks = r#"
 [[mask]]
 id = "pii"
@@ -77,7 +82,14 @@ match = { connections = ["tools"] }
 fields = ["iban", "email"]
 entities = ["IBAN", "CREDIT_CARD"]
 "#;
-    let mcp = Mcp::new(OPEN, &format!("{ALL}{masks}"));
+    let deny = r#"
+[[policy]]
+id = "no-text"
+effect = "deny"
+match = { connections = ["tools"], tools = ["test_simple_text"] }
+"#;
+    let denied = "tools-call-simple-text";
+    let mcp = Mcp::new(OPEN, &format!("{ALL}{masks}{deny}"));
     // What is no text cannot be masked, so it is withheld; nothing else differs.
     let binary = [
         "prompts-get-with-image",
@@ -88,9 +100,13 @@ entities = ["IBAN", "CREDIT_CARD"]
     ];
     for revision in ["2025-11-25", "2026-07-28"] {
         let (_, _, err) = conformance(&mcp, revision, None);
-        let other = err.lines().filter_map(|line| line.strip_prefix("+ "));
-        let other: Vec<_> =
-            other.filter(|line| !binary.iter().any(|scenario| line.starts_with(scenario))).collect();
+        let (missing, other): (Vec<_>, Vec<_>) =
+            err.lines().filter_map(|line| line.strip_prefix("+ ")).partition(|line| line.starts_with(denied));
+        assert!(!missing.is_empty(), "{revision}: the denied tool is not missed: {err}");
+        let other: Vec<_> = other
+            .into_iter()
+            .filter(|line| !binary.iter().any(|scenario| line.starts_with(scenario)))
+            .collect();
         assert!(other.is_empty(), "{revision}: {other:?}\n{}", mcp.world.log());
     }
 }
@@ -220,6 +236,44 @@ fn a_call_that_nobody_decided_in_time_goes_on_waiting_when_it_is_sent_again() {
     let third = mcp.call(&token, "add_note", &arguments);
     assert_done(&third);
     assert_eq!(mcp.tally("add_note"), 1);
+}
+
+#[test]
+fn a_late_approval_reaches_each_client_at_its_default_settings() {
+    // The whole of it is what people wait: longer than the 60 s that some clients do.
+    let long = std::env::var("HOOPCTL_LONG_TESTS").is_ok_and(|value| value == "1");
+    let (options, late) = if long { ("", 90) } else { ("limits = { approval_wait = \"4s\" }", 10) };
+    let mcp = Mcp::new(options, HOLD);
+    let (token, url) = (mcp.world.token("reader"), mcp.url());
+    thread::scope(|scope| {
+        let began = Instant::now();
+        let clients = CLIENTS.map(|(name, program, args)| {
+            let (url, token) = (url.as_str(), token.as_str());
+            scope.spawn(move || {
+                let env = [("MCP_URL", url), ("MCP_TOKEN", token), ("MCP_STEPS", "held"), ("MCP_HELD", name)];
+                (name, peer(program, &args, &env))
+            })
+        });
+        let pending = || mcp.world.list(&["approval", "list", "--state", "pending"]);
+        while pending().len() < CLIENTS.len() {
+            assert!(began.elapsed() < Duration::from_secs(60), "not all are held: {:?}", pending());
+            thread::sleep(Duration::from_millis(200));
+        }
+        // The last to come has to wait as long.
+        thread::sleep(Duration::from_secs(late));
+        for approval in pending() {
+            assert_eq!(mcp.world.cli(&["approval", "approve", approval["id"].as_str().unwrap()]).0, 0);
+        }
+        for client in clients {
+            let (name, (code, out, err)) = client.join().unwrap();
+            let held = out.lines().find(|line| line.starts_with("held ")).unwrap_or_default();
+            let told = held.strip_prefix("held asked again ").and_then(|rest| rest.split_once(" times ok "));
+            let again: usize =
+                told.unwrap_or_else(|| panic!("{name}: {code} {out} {err}")).0.parse().unwrap();
+            assert!(again >= 1, "{name}: {out}");
+        }
+    });
+    assert_eq!(mcp.tally("add_note"), CLIENTS.len() as u64, "each once");
 }
 
 #[test]

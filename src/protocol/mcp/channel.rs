@@ -12,6 +12,7 @@ use crate::domain::command::mcp::OPEN_STREAM;
 use crate::protocol::mcp::door::Door;
 use crate::protocol::mcp::era::Era;
 use crate::protocol::mcp::era::INVALID_PARAMS;
+use crate::protocol::mcp::lists::Lists;
 use crate::protocol::mcp::record::FromClient;
 use crate::protocol::mcp::relay::Relay;
 use crate::protocol::mcp::reply::Asked;
@@ -126,6 +127,7 @@ async fn open(
         session,
         owner,
         progress: f64::NEG_INFINITY,
+        agreed: Lists::default(),
     };
     let relay = Relay {
         turn,

@@ -23,6 +23,7 @@ use crate::protocol::mcp::command::Wanted;
 use crate::protocol::mcp::door::Door;
 use crate::protocol::mcp::era::Era;
 use crate::protocol::mcp::hold;
+use crate::protocol::mcp::lists::Lists;
 use crate::protocol::mcp::notice;
 use crate::protocol::mcp::record::FromClient;
 use crate::protocol::mcp::relay::Relay;
@@ -117,6 +118,7 @@ async fn ask(
         session,
         owner,
         progress: f64::NEG_INFINITY,
+        agreed: Lists::default(),
     };
     let request_id = exchange.request_id();
     if governed.connection.mcp.pin != PinMode::Observe && &*turn.about.method == "tools/call" {

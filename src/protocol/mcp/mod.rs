@@ -13,6 +13,7 @@ mod elicitation;
 mod era;
 mod exchange;
 mod hold;
+mod lists;
 mod metadata;
 mod notice;
 mod origin;

@@ -7,10 +7,14 @@ use bytes::Bytes;
 use http::HeaderMap;
 
 use crate::domain::Denied;
+use crate::domain::EventKind;
 use crate::domain::SessionEnd;
+use crate::domain::event::Direction;
 use crate::pipeline::ReplyGuard;
 use crate::protocol::mcp::codec::sse::Event;
 use crate::protocol::mcp::codec::sse::Item;
+use crate::protocol::mcp::era::Era;
+use crate::protocol::mcp::record::from_target;
 use crate::protocol::mcp::reply;
 use crate::protocol::mcp::reply::Asked;
 use crate::protocol::mcp::shared::McpShared;
@@ -97,11 +101,16 @@ impl Relay {
         mut end: Pin<&mut impl Future<Output = SessionEnd>>,
     ) -> Result<(), Broken> {
         let mut resumable = false;
+        let mut policies = self.guard.policy_watch();
         loop {
             let item = tokio::select! {
                 biased;
                 end = end.as_mut() => return Err(crate::pipeline::session_ended(end).into()),
                 () = out.left() => return Err(Broken::Left),
+                () = policies.changed(), if self.turn.lists().any() => {
+                    self.lists_changed(out, end.as_mut()).await?;
+                    continue;
+                }
                 item = source.next() => item?,
                 () = tokio::time::sleep(SILENCE) => {
                     unless(end.as_mut(), out.keep_alive()).await?;
@@ -133,6 +142,21 @@ impl Relay {
                 }
             }
         }
+    }
+
+    /// Tells that other policies may show other tools, prompts and resources.
+    async fn lists_changed(
+        &mut self,
+        out: &Writer,
+        mut end: Pin<&mut impl Future<Output = SessionEnd>>,
+    ) -> Result<(), Broken> {
+        let subscription = (self.turn.era == Era::Modern).then_some(&*self.id);
+        for body in self.turn.lists().changed(subscription) {
+            let data = from_target(self.guard.fresh_capture(), &body, 200, None);
+            self.guard.record(EventKind::McpMessage, Direction::S2c, data)?;
+            unless(end.as_mut(), out.message(body, None, None)).await?;
+        }
+        Ok(())
     }
 
     /// Passes one message on. True: it was the last.

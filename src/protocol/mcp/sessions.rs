@@ -19,6 +19,7 @@ use crate::domain::DenyCode;
 use crate::domain::ServerRequest;
 use crate::pipeline::snapshot::Governed;
 use crate::protocol::mcp::codec::envelope::id::Id;
+use crate::protocol::mcp::lists::Lists;
 use crate::protocol::mcp::stdio::Solo;
 
 /// How long a session lives that nothing is sent on.
@@ -82,6 +83,8 @@ struct State {
     /// The target's ids of events, behind the gateway's numbers for them.
     events: VecDeque<(u64, Event)>,
     next_event: u64,
+    /// The lists whose changes the target tells of.
+    lists: Lists,
 }
 
 /// An event of a stream that can be gone on with.
@@ -126,8 +129,13 @@ impl Sessions {
         let mut random = [0_u8; 32];
         rand::rng().fill_bytes(&mut random);
         let id: Box<str> = crate::pipeline::body::hex(&random).into();
-        let state =
-            State { used: Instant::now(), asked: HashMap::new(), events: VecDeque::new(), next_event: 0 };
+        let state = State {
+            used: Instant::now(),
+            asked: HashMap::new(),
+            events: VecDeque::new(),
+            next_event: 0,
+            lists: Lists::default(),
+        };
         let session = Arc::new(Session {
             id: id.clone(),
             upstream: upstream.into(),
@@ -170,6 +178,16 @@ impl Sessions {
 }
 
 impl Session {
+    /// Notes which lists the target has said to tell of when they change.
+    pub fn tells(&self, lists: Lists) {
+        locked(&self.state).lists = lists;
+    }
+
+    /// The lists whose changes are told in this session.
+    pub fn lists(&self) -> Lists {
+        locked(&self.state).lists
+    }
+
     fn is_fresh(&self) -> bool {
         let lives = match &self.upstream {
             Theirs::Id(_) => true,

@@ -37,6 +37,7 @@ use crate::protocol::mcp::codec::rewrite::Rewrite;
 use crate::protocol::mcp::door::place;
 use crate::protocol::mcp::elicitation;
 use crate::protocol::mcp::era::Era;
+use crate::protocol::mcp::lists::Lists;
 use crate::protocol::mcp::record::from_target;
 use crate::protocol::mcp::sessions::About;
 use crate::protocol::mcp::sessions::Owner;
@@ -63,6 +64,8 @@ pub struct Turn {
     pub owner: Owner,
     /// The progress that the client was told last.
     pub progress: f64,
+    /// Of a subscription: the lists whose changes the target has agreed to tell.
+    pub agreed: Lists,
 }
 
 /// What becomes of a message of the target.
@@ -104,6 +107,14 @@ impl Own {
 }
 
 impl Turn {
+    /// The lists whose changes this stream tells of.
+    pub fn lists(&self) -> Lists {
+        match &self.session {
+            Some(session) if self.about.id.is_none() => session.lists(),
+            _ => self.agreed,
+        }
+    }
+
     /// Takes the next message of the target, which came with this status.
     ///
     /// # Errors
@@ -179,6 +190,11 @@ impl Turn {
     fn answer(&self, shared: &McpShared, guard: &ReplyGuard, message: &Message) -> Result<Bytes, Denied> {
         let mut rewrite = Rewrite::new(message);
         if message.kind() == Kind::Response {
+            if let Some(session) = self.session.as_ref().filter(|_| &*self.about.method == "initialize")
+                && let Some(result) = message.result().and_then(|result| Json::parse(result.raw, DEPTH).ok())
+            {
+                session.tells(Lists::of_capabilities(&result));
+            }
             if let Some(listed) = Listed::by_method(&self.about.method) {
                 let listing = Listing::read(message, listed).map_err(|refusal| {
                     tracing::warn!(connection = %guard.governed().connection.name, problem = %refusal.problem, "the target's list cannot be read");
@@ -278,6 +294,10 @@ impl Turn {
                     Some(progress) if progress > self.progress => self.progress = progress,
                     _ => return Ok(Taken::Drop),
                 }
+            }
+            "notifications/subscriptions/acknowledged" if self.era == Era::Modern => {
+                let params = message.params().and_then(|params| Json::parse(params.raw, DEPTH).ok());
+                self.agreed = params.as_ref().map(Lists::of_subscription).unwrap_or_default();
             }
             "notifications/resources/updated" => {
                 let uri = message.param(Param::Uri).and_then(|uri| uri.text());

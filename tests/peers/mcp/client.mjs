@@ -4,7 +4,7 @@
 import { readFileSync } from 'node:fs';
 
 const mode = process.argv[2] ?? 'auto';
-const { MCP_URL, MCP_COMMAND, MCP_TOKEN, MCP_PLAN = 'fixture', MCP_STEPS, MCP_DENIED, MCP_LONG = '2' } = process.env;
+const { MCP_URL, MCP_COMMAND, MCP_TOKEN, MCP_PLAN = 'fixture', MCP_STEPS, MCP_DENIED, MCP_HELD, MCP_LONG = '2' } = process.env;
 const plan = JSON.parse(readFileSync(new URL('plans.json', import.meta.url)))[MCP_PLAN];
 const say = (...words) => console.log(words.map((word) => (typeof word === 'string' ? word.replaceAll('\n', '\\n') : JSON.stringify(word))).join(' '));
 
@@ -75,6 +75,13 @@ async function step(client, name) {
     case 'unknown': return call(['no_such_tool', {}]);
     case 'denied': return call([MCP_DENIED, {}]);
     case 'again': return call(plan.echo);
+    case 'held': {
+      const [tool, argument] = plan.held;
+      for (let told = 0; ; told += 1) {
+        const words = await call([tool, { [argument]: MCP_HELD }]);
+        if (words[0] === 'ok' || !words[1].includes('the same arguments')) return [`asked again ${told} times`, ...words];
+      }
+    }
     case 'resource':
       return (await client.readResource({ uri: plan.resource })).contents.map((content) => (content.text ?? 'blob').slice(0, 80).split('\n')[0]);
     case 'prompt':
@@ -93,7 +100,7 @@ async function step(client, name) {
 }
 
 const steps = ['tools', 'echo', 'fail', 'unknown', 'records', 'ask', 'resource', 'prompt', 'progress', 'long', 'denied', 'again'];
-const wanted = (name) => name in plan || ['tools', 'unknown'].includes(name) || (['denied', 'again'].includes(name) && MCP_DENIED);
+const wanted = (name) => (name in plan && name !== 'held') || ['tools', 'unknown'].includes(name) || (['denied', 'again'].includes(name) && MCP_DENIED);
 try {
   const { client, transport } = await connect();
   for (const name of MCP_STEPS ? MCP_STEPS.split(' ') : steps.filter(wanted)) {

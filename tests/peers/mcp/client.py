@@ -3,7 +3,8 @@
 Usage: venv-mcp2/bin/python client.py auto|legacy|2026-07-28, or venv-mcp1/bin/python client.py legacy. Environment:
 MCP_URL, or MCP_COMMAND, a JSON list of words, for a server on its standard streams; MCP_TOKEN, a bearer token;
 MCP_PLAN (fixture), one of plans.json; MCP_STEPS, the steps to go, by default all that the plan has; MCP_DENIED, a tool
-whose call is expected to be refused; MCP_LONG (2), how many seconds the long call takes."""
+whose call is expected to be refused; MCP_HELD, a text to call a tool with again and again while it is to be called
+again; MCP_LONG (2), how many seconds the long call takes."""
 import contextlib
 import datetime
 import importlib.metadata
@@ -18,7 +19,7 @@ PLAN = json.loads((pathlib.Path(__file__).parent / 'plans.json').read_text())[os
 LONG = float(os.environ.get('MCP_LONG', '2'))
 HEADERS = {'Authorization': f'Bearer {os.environ["MCP_TOKEN"]}'} if os.environ.get('MCP_TOKEN') else {}
 FIRST = importlib.metadata.version('mcp').startswith('1.')
-STEPS = ['tools', 'echo', 'fail', 'unknown', 'records', 'ask', 'resource', 'prompt', 'progress', 'long', 'denied', 'again']
+STEPS = ['tools', 'echo', 'fail', 'unknown', 'records', 'ask', 'resource', 'prompt', 'progress', 'long', 'denied', 'again', 'held']
 
 
 def say(step, *words):
@@ -102,6 +103,14 @@ async def step(client, name):
         return words_of(await client.call_tool('no_such_tool', {}))
     if name == 'denied':
         return words_of(await client.call_tool(os.environ['MCP_DENIED'], {}))
+    if name == 'held':
+        tool, argument = PLAN['held']
+        told = 0
+        while True:
+            words = list(words_of(await client.call_tool(tool, {argument: os.environ['MCP_HELD']})))
+            if words[0] == 'ok' or 'the same arguments' not in words[1]:
+                return [f'asked again {told} times', *words]
+            told += 1
     if name == 'again':
         return words_of(await client.call_tool(*PLAN['echo']))
     if name == 'resource':
@@ -128,7 +137,7 @@ async def step(client, name):
 
 async def main(mode):
     chosen = os.environ.get('MCP_STEPS', '').split() or [
-        name for name in STEPS if name in PLAN or name in ('tools', 'unknown') or (name in ('denied', 'again') and 'MCP_DENIED' in os.environ)]
+        name for name in STEPS if (name in PLAN and name != 'held') or name in ('tools', 'unknown') or (name in ('denied', 'again') and 'MCP_DENIED' in os.environ)]
     async with connected(mode) as (client, revision, server):
         say('connected', revision, server)
         for name in chosen:
