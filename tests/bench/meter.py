@@ -134,10 +134,10 @@ def machine_busy():
     return (sum(fields) - fields[3] - fields[4]) / TICKS, sum(fields) / TICKS
 
 
-def closed_load(url, token, connections, seconds, folder):
-    """wrk: each connection asks again as soon as it is answered."""
+def closed_load(url, token, connections, seconds, folder, request=""):
+    """wrk: each connection asks again as soon as it is answered. `request` says in Lua what is sent, unless it is a GET."""
     script = pathlib.Path(folder, "wrk.lua")
-    script.write_text(WRK_SCRIPT)
+    script.write_text(request + WRK_SCRIPT)
     argv = ["wrk", "-t", min(connections, os.cpu_count() or 1), "-c", connections, "-d", f"{seconds}s", "--timeout", "20s",
             "-s", script, "-H", f"Authorization: Bearer {token}", url]
     out = subprocess.run([str(arg) for arg in argv], capture_output=True, text=True, timeout=seconds + 60)

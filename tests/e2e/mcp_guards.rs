@@ -73,8 +73,12 @@ impl Attack {
     }
 
     fn send(&self, method: &str, headers: &[(&str, &str)], body: Option<&str>) -> Reply {
+        self.send_as("reader", method, headers, body)
+    }
+
+    fn send_as(&self, principal: &str, method: &str, headers: &[(&str, &str)], body: Option<&str>) -> Reply {
         let mut client = Client::connect(self.world.port);
-        let token = self.world.token("reader");
+        let token = self.world.token(principal);
         client.send(request(method, "/c/tools", Some(&token), &[&[ACCEPT, JSON], headers].concat(), body));
         client.reply()
     }
@@ -86,8 +90,13 @@ impl Attack {
 
     /// A session, which the target calls `theirs`.
     fn session(&self) -> String {
+        self.session_of("reader")
+    }
+
+    /// One of another principal.
+    fn session_of(&self, principal: &str) -> String {
         let hello = r#"{"jsonrpc":"2.0","id":0,"method":"initialize","params":{"protocolVersion":"2025-11-25","capabilities":{},"clientInfo":{"name":"x","version":"1"}}}"#;
-        self.send("POST", &[], Some(hello)).header("mcp-session-id").unwrap().to_owned()
+        self.send_as(principal, "POST", &[], Some(hello)).header("mcp-session-id").unwrap().to_owned()
     }
 
     fn approve(&self) {
@@ -318,4 +327,96 @@ fn a_kill_ends_a_stream_whose_client_does_not_read() {
         assert!(begin.elapsed() < Duration::from_secs(5), "the target still speaks to it");
         thread::sleep(Duration::from_millis(50));
     }
+}
+
+#[test]
+fn a_state_that_is_too_long_to_be_kept_fails_its_call() {
+    let attack = Attack::new("allow_server_requests = [\"elicitation\"]", |_head, message, stream| {
+        let length = message["params"]["arguments"]["length"].as_u64().unwrap();
+        let state = "x".repeat(usize::try_from(length).unwrap());
+        result(
+            stream,
+            message,
+            &json!({ "resultType": "input_required", "inputRequests": {}, "requestState": state }),
+        );
+    });
+    let headers = [("Mcp-Protocol-Version", "2026-07-28"), ("Mcp-Method", "tools/call"), ("Mcp-Name", "ask")];
+    let ask = |length: usize| {
+        let meta = json!({ "io.modelcontextprotocol/protocolVersion": "2026-07-28", "io.modelcontextprotocol/clientCapabilities": {} });
+        attack.call(&headers, &json!({ "name": "ask", "arguments": { "length": length }, "_meta": meta }))
+    };
+    let kept = ask((16 << 10) - 2);
+    let own = kept["result"]["requestState"].as_str().unwrap();
+    assert!(own.len() < 100 && !own.contains("xx"), "the client gets one of the gateway's own: {own}");
+    assert_eq!(ask((16 << 10) - 1)["result"]["isError"], true);
+}
+
+#[test]
+fn a_stream_of_its_own_tells_of_the_clients_own_requests_and_tasks_and_of_no_others() {
+    let attack = Attack::new("", |head, message, stream| {
+        if !head.starts_with("get") {
+            let task = &message["params"]["arguments"]["task"];
+            return result(
+                stream,
+                message,
+                &json!({ "content": [], "task": { "taskId": task, "status": "working" } }),
+            );
+        }
+        let progress = |token: &str, progress: u32| json!({ "method": "notifications/progress", "params": { "progressToken": token, "progress": progress } });
+        let task = |id: &str| json!({ "method": "notifications/tasks/status", "params": { "taskId": id, "status": "completed" } });
+        let all = [progress("a", 5), progress("b", 1), task("of-ann"), task("of-bob"), task("of-nobody")];
+        let all = all.map(|mut message| {
+            message["jsonrpc"] = json!("2.0");
+            format!("data: {message}\n\n")
+        });
+        say(stream, "200 OK", "", "text/event-stream", &all.concat());
+    });
+    for (principal, task) in [("reader", "of-ann"), ("writer", "of-bob")] {
+        let session = attack.session_of(principal);
+        let call = json!({ "jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": { "name": "open", "arguments": { "task": task } } });
+        let begun =
+            attack.send_as(principal, "POST", &[("Mcp-Session-Id", &session)], Some(&call.to_string()));
+        assert!(answer(&begun)["result"]["task"]["taskId"] == task, "{}", begun.text());
+        let told = attack.send_as(principal, "GET", &[("Mcp-Session-Id", &session)], None).text();
+        // How far two requests are has nothing to do with each other.
+        assert!(told.contains("\"a\"") && told.contains("\"b\""), "{principal}: {told}");
+        let tasks: Vec<_> =
+            ["of-ann", "of-bob", "of-nobody"].into_iter().filter(|id| told.contains(id)).collect();
+        assert_eq!(tasks, [task], "{principal}: {told}");
+    }
+}
+
+#[test]
+fn what_one_target_said_is_not_believed_of_another_that_took_its_name() {
+    let serve = |_head: &str, message: &Value, stream: &mut TcpStream| {
+        let answer = if message["method"] == "tools/list" {
+            json!({ "tools": [{ "name": "look", "inputSchema": {}, "annotations": { "readOnlyHint": true } }] })
+        } else {
+            json!({ "content": [{ "type": "text", "text": "done" }], "task": { "taskId": "t", "status": "working" } })
+        };
+        result(stream, message, &answer);
+    };
+    // Here a policy believes the annotations: what is said to be read only is a read.
+    let (one, other) =
+        (Attack::new("trust_annotations = true", serve), Attack::new("trust_annotations = true", serve));
+    let ask = |message: &Value| answer(&one.send("POST", &[], Some(&message.to_string())));
+    let call = json!({ "jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": { "name": "look", "arguments": {} } });
+    let task = json!({ "jsonrpc": "2.0", "id": 2, "method": "tasks/get", "params": { "taskId": "t" } });
+    ask(&json!({ "jsonrpc": "2.0", "id": 3, "method": "tools/list" }));
+    assert!(ask(&call)["result"]["content"].is_array());
+    assert!(ask(&task)["result"].is_object(), "{}", ask(&task));
+    // The other target takes the name of the first.
+    let moved = std::fs::read_to_string(one.world.path("hoopctl.toml")).unwrap();
+    let place = |attack: &Attack| {
+        let text = std::fs::read_to_string(attack.world.path("hoopctl.toml")).unwrap();
+        text.lines().find(|line| line.starts_with("upstream = \"mcp")).unwrap().to_owned()
+    };
+    std::fs::write(one.world.path("hoopctl.toml"), moved.replace(&place(&one), &place(&other))).unwrap();
+    assert_eq!(one.world.cli(&["config", "reload"]).0, 0);
+    let refused = ask(&call);
+    assert!(refused["result"]["isError"] == true || refused["error"].is_object(), "{refused}");
+    assert!(ask(&task)["error"].is_object(), "{}", ask(&task));
+    assert!(other.arrived("tools/call").is_empty() && other.arrived("tasks/get").is_empty());
+    ask(&json!({ "jsonrpc": "2.0", "id": 4, "method": "tools/list" }));
+    assert!(ask(&call)["result"]["content"].is_array(), "it said so itself");
 }

@@ -154,6 +154,20 @@ mod tests {
     }
 
     #[test]
+    fn no_more_is_remembered_than_there_is_room_for_and_the_oldest_goes_first() {
+        let bound = Bound::default();
+        let first = bound.state(&owner("ann"), "tools/call a", b"1");
+        let second = bound.state(&owner("ann"), "tools/call a", b"2");
+        for _more in 0..MOST - 1 {
+            bound.state(&owner("bob"), "tools/call a", b"3");
+        }
+        let of = |own: &str| bound.state_of(&owner("ann"), "tools/call a", own.trim_matches('"'));
+        assert_eq!((of(&first), of(&second).as_deref()), (None, Some(&b"2"[..])));
+        let maps = bound.maps();
+        assert_eq!((maps.states.values.len(), maps.states.order.len()), (MOST, MOST));
+    }
+
+    #[test]
     fn a_task_is_its_first_owners() {
         let bound = Bound::default();
         bound.task(&owner("ann"), "t1", Some("slow"));
