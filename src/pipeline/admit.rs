@@ -167,6 +167,23 @@ impl Exchange {
         Ok(Permit::new(payload, ReplyGuard::new(self)))
     }
 
+    /// Admits a command to be answered by what came of the same one before, which its client never had. Nothing is sent, so there is no
+    /// permit; the policies must still say what they said of that one.
+    pub async fn admit_kept(self, judged: &Judged, record: CommandRecord) -> Result<ReplyGuard, Denied> {
+        let verdict = &judged.verdict;
+        let agreed = self.still_agreed(judged).and_then(|()| self.within_limit(verdict));
+        if let Err(denied) = agreed {
+            return Err(self.refuse_recorded(record, verdict, denied).await);
+        }
+        let mut events = self.command_events(record, verdict, None, None);
+        let mut data = String::from("{\"effect\":\"allow\",\"rule\":");
+        let _infallible = write_string(verdict.rule.as_deref().unwrap_or_default(), &mut data);
+        let _infallible = write!(data, ",\"kept\":true,\"policy_rev\":{}}}", verdict.revision);
+        events.push(self.session.event(EventKind::Decision, None, Some(self.request), data));
+        self.append(events, Durability::Written).await?;
+        Ok(ReplyGuard::new(self))
+    }
+
     /// Records a refusal of this exchange that came before or after the verdict, for example a body that cannot be read.
     pub async fn refuse(&self, record: CommandRecord, denied: Denied) -> Denied {
         let verdict = unjudged(self.snapshot.revision());

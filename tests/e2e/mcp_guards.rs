@@ -126,6 +126,16 @@ fn read(stream: &mut TcpStream) -> Option<(String, String)> {
     Some((head, String::from_utf8(body).unwrap()))
 }
 
+/// The next data on a stream of events.
+fn data(client: &mut Client) -> String {
+    loop {
+        let line = client.line().expect("the stream has ended, or nothing comes on it");
+        if let Some(data) = line.strip_prefix("data:").filter(|data| !data.trim().is_empty()) {
+            return data.to_owned();
+        }
+    }
+}
+
 /// Answers with a body of this type.
 fn say(stream: &mut TcpStream, status: &str, headers: &str, kind: &str, body: &str) {
     let text = format!(
@@ -419,4 +429,60 @@ fn what_one_target_said_is_not_believed_of_another_that_took_its_name() {
     assert!(other.arrived("tools/call").is_empty() && other.arrived("tasks/get").is_empty());
     ask(&json!({ "jsonrpc": "2.0", "id": 4, "method": "tools/list" }));
     assert!(ask(&call)["result"]["content"].is_array(), "it said so itself");
+}
+
+#[test]
+fn an_approved_call_whose_client_left_runs_once_and_its_answer_is_kept() {
+    for as_stream in [false, true] {
+        let attack = Attack::new("", move |head, message, stream| {
+            if message["method"] == "initialize" {
+                return polite(head, message, stream);
+            }
+            // Longer than its client waits.
+            thread::sleep(Duration::from_secs(2));
+            let text = json!({ "content": [{ "type": "text", "text": "paid" }] });
+            if as_stream {
+                let answer = json!({ "jsonrpc": "2.0", "id": message["id"], "result": text });
+                say(stream, "200 OK", "", "text/event-stream", &format!("data: {answer}\n\n"));
+            } else {
+                result(stream, message, &text);
+            }
+        });
+        let session = attack.session();
+        let headers = [ACCEPT, JSON, ("Mcp-Session-Id", &*session)];
+        let token = attack.world.token("reader");
+        let begin = |id: u32, amount: u32| {
+            let call = json!({ "jsonrpc": "2.0", "id": id, "method": "tools/call", "params": { "name": "pay", "arguments": { "amount": amount } } });
+            let mut client = Client::connect(attack.world.port);
+            client.send(request("POST", "/c/tools", Some(&token), &headers, Some(&call.to_string())));
+            assert_eq!(client.head().status, 200);
+            client
+        };
+        let first = begin(1, 7);
+        attack.approve();
+        while attack.arrived("tools/call").is_empty() {
+            thread::sleep(Duration::from_millis(20));
+        }
+        drop(first);
+        // While it runs and when it has run: the same call waits for the same answer. Another one is another one.
+        let mut again = begin(2, 7);
+        let mut other = begin(3, 8);
+        let told = data(&mut again);
+        assert!(told.contains("paid") && told.contains("\"id\":2"), "{told}");
+        assert_eq!(attack.arrived("tools/call").len(), 1, "it ran once");
+        let pending = attack.world.wait_pending();
+        assert!(pending["summary"].as_str().unwrap().contains("pay"), "{pending}");
+        attack.approve();
+        other.set_patience(Duration::from_secs(10));
+        assert!(data(&mut other).contains("\"id\":3"));
+        assert_eq!(attack.arrived("tools/call").len(), 2);
+        // Both have their answers now: the next one is asked for anew.
+        let third = begin(4, 7);
+        attack.world.wait_pending();
+        drop(third);
+        let listed = attack.world.list(&["session", "list", "--connection", "tools"]);
+        let id = listed[0]["id"].as_str().unwrap();
+        let kept = attack.world.events(id).into_iter().filter(|event| event["data"]["kept"] == true).count();
+        assert_eq!(kept, 1);
+    }
 }

@@ -64,7 +64,7 @@ pub async fn back(
     let mut response = match body {
         Answer::Stream(source) => {
             let (response, out) = stream::open();
-            tokio::task::spawn_local(async move { relay.run(source, out, end.as_mut()).await });
+            tokio::task::spawn_local(async move { drop(relay.run(source, out, end.as_mut()).await) });
             response
         }
         Answer::One(body, decoder) => {

@@ -54,7 +54,7 @@ pub async fn stream(door: Door<'_>) -> Result<Response<ReplyBody>, Refused> {
         Answer::Stream(source) => {
             let (response, out) = stream::open();
             let mut end = Box::pin(relay.guard.end_watch().wait());
-            tokio::task::spawn_local(async move { relay.run(source, out, end.as_mut()).await });
+            tokio::task::spawn_local(async move { drop(relay.run(source, out, end.as_mut()).await) });
             Ok(response)
         }
         Answer::One(..) | Answer::Said { .. } | Answer::Nothing => {
@@ -136,6 +136,7 @@ async fn open(
         headers: head.headers.clone(),
         id: Bytes::new(),
         asked: Asked::Other,
+        stays: false,
     };
     Ok((relay, answered))
 }

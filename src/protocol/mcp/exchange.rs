@@ -160,7 +160,7 @@ async fn ask(
     match answered {
         Ok(answered) => {
             let (shared, headers) = (shared.clone(), head.headers.clone());
-            back(Relay { turn, shared, guard, headers, id, asked }, answered, end).await
+            back(Relay { turn, shared, guard, headers, id, asked, stays: false }, answered, end).await
         }
         Err(denied) => {
             guard.record_failure(&denied);

@@ -30,7 +30,11 @@ use crate::pipeline::body::hex;
 use crate::pipeline::snapshot::Governed;
 use crate::protocol::mcp::codec::envelope::Message;
 use crate::protocol::mcp::codec::envelope::names::Meta;
+use crate::protocol::mcp::era::Era;
 use crate::protocol::mcp::era::says_what_the_body_says;
+use crate::protocol::mcp::outcome::Again;
+use crate::protocol::mcp::outcome::Key;
+use crate::protocol::mcp::relay::Last;
 use crate::protocol::mcp::relay::Relay;
 use crate::protocol::mcp::reply;
 use crate::protocol::mcp::reply::Asked;
@@ -49,9 +53,9 @@ use crate::protocol::web::body::ReplyBody;
 
 /// How long a client waits for people in one call, where the connection's `approval_wait` is not shorter: less than the minute after
 /// which the official TypeScript SDK gives up.
-const PATIENCE: Duration = Duration::from_secs(50);
+pub const PATIENCE: Duration = Duration::from_secs(50);
 /// How often it is told that it still waits.
-const TICK: Duration = Duration::from_secs(10);
+pub const TICK: Duration = Duration::from_secs(10);
 /// How much approvers are shown, in bytes. A longer request can be denied, but not approved.
 const MAX_DETAIL: usize = 256 << 10;
 /// How deep a request may be nested.
@@ -109,6 +113,15 @@ async fn wait(exchange: Exchange, held: Held, bound: pipeline::Held, mut ticks: 
         return;
     }
     let cancel = cancel.flatten();
+    let called = Key { owner: turn.owner.clone(), digest: bound.bytes_digest.as_str().into() };
+    let governed = Arc::clone(exchange.governed());
+    if let Some(coming) = shared.outcomes.of(&called, &governed) {
+        let again = Again { judged, record, id: id.clone(), coming };
+        if let Err(denied) = again.answer(exchange, &out, cancelled(cancel.as_ref())).await {
+            out.last(refused(&denied)).await;
+        }
+        return;
+    }
     let mut end = Box::pin(exchange.end_watch().wait());
     let admitted = {
         let mut admitted = std::pin::pin!(upstream::admit(exchange, judged, record, request, Some(bound)));
@@ -140,12 +153,19 @@ async fn wait(exchange: Exchange, held: Held, bound: pipeline::Held, mut ticks: 
             return;
         }
     };
-    // From here on it is done, whether the client still listens or not.
+    // From here on it is done, whether the client still listens or not; in the modern era to leave a stream is to cancel it.
+    let running = shared.outcomes.begin(called, &governed);
     let (answered, guard) = upstream::send(permit, end.as_mut()).await;
-    let mut relay = Relay { turn, shared, guard, headers, id: id.clone(), asked: asked.clone() };
+    let stays = era == Era::Legacy;
+    let mut relay = Relay { turn, shared, guard, headers, id: id.clone(), asked: asked.clone(), stays };
     let read = match answered {
         Ok(answered) => match answered.body {
-            Answer::Stream(source) => return relay.run(source, out, end.as_mut()).await,
+            Answer::Stream(source) => {
+                if let Some(Last { body, heard }) = relay.run(source, out, end.as_mut()).await {
+                    running.done(body, heard);
+                }
+                return;
+            }
             Answer::One(body, decoder) => upstream::one(body, decoder, end.as_mut()).await,
             Answer::Said { body, .. } => Ok(body),
             Answer::Nothing => Err(garbage("it answered without a message")),
@@ -154,7 +174,11 @@ async fn wait(exchange: Exchange, held: Held, bound: pipeline::Held, mut ticks: 
     };
     let taken = read.and_then(|data| relay.turn.take(&relay.shared, &mut relay.guard, data, 200));
     let body = match taken {
-        Ok(Taken::Pass { body, .. }) => body,
+        Ok(Taken::Pass { body, .. }) => {
+            let heard = out.last(body.clone()).await;
+            running.done(body, heard);
+            return;
+        }
         Ok(Taken::Drop | Taken::Answer(_)) => {
             let denied = garbage("its answer is not the one to this request");
             relay.guard.record_failure(&denied);

@@ -17,6 +17,7 @@ mod lists;
 mod metadata;
 mod notice;
 mod origin;
+mod outcome;
 mod record;
 mod relay;
 mod reply;

@@ -43,6 +43,16 @@ pub struct Relay {
     pub id: Bytes,
     /// How a refusal differs by what was asked.
     pub asked: Asked,
+    /// The stream is read to its answer though the client has left: people approved what it answers.
+    pub stays: bool,
+}
+
+/// The answer with which a stream ended.
+pub struct Last {
+    /// What the client gets.
+    pub body: Bytes,
+    /// The client was there to take it.
+    pub heard: bool,
 }
 
 /// Why a stream ends before its end.
@@ -63,33 +73,43 @@ impl From<Denied> for Broken {
     }
 }
 
-/// Writes to the client, who may not read, unless what the exchange stands on ends first.
+/// Writes to the client, who may not read, unless what the exchange stands on ends first. Gives whether the client was there; where it
+/// need not be (`stays`), that it is not is no end.
 async fn unless(
     end: Pin<&mut impl Future<Output = SessionEnd>>,
     write: impl Future<Output = Result<(), Left>>,
-) -> Result<(), Broken> {
+    stays: bool,
+) -> Result<bool, Broken> {
     tokio::select! {
         biased;
         end = end => Err(crate::pipeline::session_ended(end).into()),
-        written = write => Ok(written?),
+        written = write => match written {
+            Err(Left) if stays => Ok(false),
+            written => Ok(written.map(|()| true)?),
+        },
     }
 }
 
 impl Relay {
-    /// Passes a stream on until it ends, the response has come, the client has left, or what the exchange stands on has ended.
+    /// Passes a stream on until it ends, the response has come, the client has left, or what the exchange stands on has ended. Gives the
+    /// target's answer, if one came.
     pub async fn run(
         mut self,
         source: Source,
         out: Writer,
         mut end: Pin<&mut impl Future<Output = SessionEnd>>,
-    ) {
-        let passed = self.pass(source, &out, end.as_mut()).await;
-        if let Err(Broken::Denied(denied)) = passed {
-            self.guard.record_failure(&denied);
-            if self.turn.about.id.is_some() {
-                let (_, body) =
-                    reply::refusal(&denied, self.turn.era, &self.asked, &self.id, self.guard.request());
-                out.last(body).await;
+    ) -> Option<Last> {
+        match self.pass(source, &out, end.as_mut()).await {
+            Ok(last) => last,
+            Err(Broken::Left) => None,
+            Err(Broken::Denied(denied)) => {
+                self.guard.record_failure(&denied);
+                if self.turn.about.id.is_some() {
+                    let (_, body) =
+                        reply::refusal(&denied, self.turn.era, &self.asked, &self.id, self.guard.request());
+                    out.last(body).await;
+                }
+                None
             }
         }
     }
@@ -99,21 +119,22 @@ impl Relay {
         mut source: Source,
         out: &Writer,
         mut end: Pin<&mut impl Future<Output = SessionEnd>>,
-    ) -> Result<(), Broken> {
+    ) -> Result<Option<Last>, Broken> {
+        let stays = self.stays;
         let mut resumable = false;
         let mut policies = self.guard.policy_watch();
         loop {
             let item = tokio::select! {
                 biased;
                 end = end.as_mut() => return Err(crate::pipeline::session_ended(end).into()),
-                () = out.left() => return Err(Broken::Left),
+                () = out.left(), if !stays => return Err(Broken::Left),
                 () = policies.changed(), if self.turn.lists().any() => {
                     self.lists_changed(out, end.as_mut()).await?;
                     continue;
                 }
                 item = source.next() => item?,
                 () = tokio::time::sleep(SILENCE) => {
-                    unless(end.as_mut(), out.keep_alive()).await?;
+                    unless(end.as_mut(), out.keep_alive(), stays).await?;
                     continue;
                 }
             };
@@ -123,21 +144,21 @@ impl Relay {
                 }
                 None => {
                     self.guard.settle();
-                    return Ok(());
+                    return Ok(None);
                 }
                 Some(Item::Comment(_)) => {}
                 Some(Item::Settings { id, retry }) => {
                     resumable |= id.is_some() && self.turn.session.is_some();
-                    unless(end.as_mut(), out.settings(self.own_id(id.as_deref()), retry)).await?;
+                    unless(end.as_mut(), out.settings(self.own_id(id.as_deref()), retry), stays).await?;
                 }
                 Some(Item::Event(event)) => {
                     resumable |= event.id.is_some() && self.turn.session.is_some();
                     // An id with nothing else is where a client may go on from. Other types of events are none of MCP's.
                     if event.data.is_empty() || !event.is_message() {
                         let id = self.own_id(event.id.as_deref());
-                        unless(end.as_mut(), out.settings(id, event.retry)).await?;
-                    } else if self.message(&source, event, out, end.as_mut()).await? {
-                        return Ok(());
+                        unless(end.as_mut(), out.settings(id, event.retry), stays).await?;
+                    } else if let Some(last) = self.message(&source, event, out, end.as_mut()).await? {
+                        return Ok(Some(last));
                     }
                 }
             }
@@ -154,30 +175,30 @@ impl Relay {
         for body in self.turn.lists().changed(subscription) {
             let data = from_target(self.guard.fresh_capture(), &body, 200, None);
             self.guard.record(EventKind::McpMessage, Direction::S2c, data)?;
-            unless(end.as_mut(), out.message(body, None, None)).await?;
+            unless(end.as_mut(), out.message(body, None, None), self.stays).await?;
         }
         Ok(())
     }
 
-    /// Passes one message on. True: it was the last.
+    /// Passes one message on; gives the last one.
     async fn message(
         &mut self,
         source: &Source,
         event: Event,
         out: &Writer,
         end: Pin<&mut impl Future<Output = SessionEnd>>,
-    ) -> Result<bool, Broken> {
+    ) -> Result<Option<Last>, Broken> {
         let id = self.own_id(event.id.as_deref());
         let retry = event.retry;
         match self.turn.take(&self.shared, &mut self.guard, event.data, 200)? {
             Taken::Pass { body, last } => {
-                unless(end, out.message(body, id, retry)).await?;
-                Ok(last)
+                let heard = unless(end, out.message(body.clone(), id, retry), self.stays).await?;
+                Ok(last.then_some(Last { body, heard }))
             }
-            Taken::Drop => Ok(false),
+            Taken::Drop => Ok(None),
             Taken::Answer(own) => {
                 upstream::answer(&own, source, &self.headers, self.turn.session.as_deref(), &self.guard);
-                Ok(false)
+                Ok(None)
             }
         }
     }

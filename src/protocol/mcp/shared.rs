@@ -9,6 +9,7 @@ use tokio::sync::Notify;
 
 use crate::protocol::mcp::bound::Bound;
 use crate::protocol::mcp::codec::envelope::id::Id;
+use crate::protocol::mcp::outcome::Outcomes;
 use crate::protocol::mcp::sessions::Owner;
 use crate::protocol::mcp::sessions::Sessions;
 use crate::protocol::mcp::stdio::Programs;
@@ -25,6 +26,8 @@ pub struct McpShared {
     pub bound: Bound,
     /// Requests that wait for people.
     pub held: HeldRequests,
+    /// What came of approved calls whose clients left.
+    pub outcomes: Outcomes,
     /// Targets that are programs.
     pub programs: Programs,
 }

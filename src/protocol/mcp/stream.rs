@@ -52,12 +52,14 @@ impl Writer {
         self.piece(out.freeze()).await
     }
 
-    /// Writes the last message. Whether somebody still reads it does not matter any more.
-    pub async fn last(&self, data: Bytes) {
+    /// Writes the last message. False: nobody reads it any more.
+    pub async fn last(&self, data: Bytes) -> bool {
         let written = tokio::time::timeout(LAST_WORD, self.message(data, None, None)).await;
-        if !matches!(written, Ok(Ok(()))) {
+        let heard = matches!(written, Ok(Ok(())));
+        if !heard {
             tracing::debug!("a client left before its answer, or does not read it");
         }
+        heard
     }
 
     /// Writes an event without a message: an id to go on from, or how long to wait before that.

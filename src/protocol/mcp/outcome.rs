@@ -1,0 +1,308 @@
+//! What came of calls that people approved, for clients that left before they had it: the same call again is answered by it, so that
+//! nothing runs twice because an answer was lost. An answer that its client has had is not kept: the same call then is another one.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::MutexGuard;
+use std::sync::PoisonError;
+use std::time::Duration;
+use std::time::Instant;
+
+use bytes::Bytes;
+use tokio::sync::watch;
+
+use crate::domain::Denied;
+use crate::domain::DenyCode;
+use crate::domain::EventKind;
+use crate::pipeline::CommandRecord;
+use crate::pipeline::Exchange;
+use crate::pipeline::Judged;
+use crate::pipeline::snapshot::Governed;
+use crate::protocol::mcp::codec::envelope::Limits;
+use crate::protocol::mcp::codec::envelope::Message;
+use crate::protocol::mcp::codec::rewrite::Rewrite;
+use crate::protocol::mcp::hold::PATIENCE;
+use crate::protocol::mcp::hold::TICK;
+use crate::protocol::mcp::record::from_target;
+use crate::protocol::mcp::sessions::Owner;
+use crate::protocol::mcp::stream::Writer;
+use crate::protocol::mcp::turn::MOST as MOST_BYTES;
+use crate::protocol::mcp::turn::garbage;
+
+/// How long an answer is kept.
+const KEPT: Duration = Duration::from_mins(10);
+/// How many are kept.
+const MOST: usize = 1024;
+/// How many of them one principal may have on one connection.
+const MOST_OF_ONE: usize = 64;
+/// How many bytes all of them may have.
+const ROOM: usize = 32 << 20;
+
+/// What is kept, for all threads. Cheap to clone.
+#[derive(Debug, Clone, Default)]
+pub struct Outcomes(Arc<Mutex<HashMap<Key, Entry>>>);
+
+/// An approved call: whose it is, and the digest of what its approvers read.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Key {
+    /// Whose it is.
+    pub owner: Owner,
+    /// SHA-256 of all that is sent, in hexadecimal digits.
+    pub digest: Box<str>,
+}
+
+#[derive(Debug)]
+struct Entry {
+    /// What governed the connection when it ran: an answer was masked by it.
+    governed: Arc<Governed>,
+    said: watch::Receiver<Option<Bytes>>,
+    /// When it is forgotten; `None` while it runs.
+    until: Option<Instant>,
+}
+
+impl Entry {
+    fn is_over(&self, now: Instant) -> bool {
+        self.until.is_some_and(|until| until <= now)
+    }
+
+    fn bytes(&self) -> usize {
+        self.said.borrow().as_ref().map_or(0, Bytes::len)
+    }
+}
+
+/// A call that runs.
+#[derive(Debug)]
+pub struct Running {
+    all: Outcomes,
+    key: Key,
+    said: watch::Sender<Option<Bytes>>,
+}
+
+/// What came of a call, or will come.
+#[derive(Debug)]
+pub struct Coming {
+    all: Outcomes,
+    key: Key,
+    said: watch::Receiver<Option<Bytes>>,
+}
+
+impl Outcomes {
+    fn locked(&self) -> MutexGuard<'_, HashMap<Key, Entry>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A call begins to run.
+    pub fn begin(&self, key: Key, governed: &Arc<Governed>) -> Running {
+        let (said, hears) = watch::channel(None);
+        let entry = Entry { governed: Arc::clone(governed), said: hears, until: None };
+        self.locked().insert(key.clone(), entry);
+        Running { all: self.clone(), key, said }
+    }
+
+    /// What came of this call; `None`: it is not known, so it is to be approved.
+    pub fn of(&self, key: &Key, governed: &Arc<Governed>) -> Option<Coming> {
+        let all = self.locked();
+        let entry = all.get(key).filter(|entry| !entry.is_over(Instant::now()))?;
+        Arc::ptr_eq(&entry.governed, governed).then(|| Coming {
+            all: self.clone(),
+            key: key.clone(),
+            said: entry.said.clone(),
+        })
+    }
+
+    /// Forgets a call, if it is still this one.
+    fn forget(&self, key: &Key, said: &watch::Receiver<Option<Bytes>>) {
+        let mut all = self.locked();
+        if all.get(key).is_some_and(|entry| entry.said.same_channel(said)) {
+            all.remove(key);
+        }
+    }
+
+    /// Keeps an answer, as far as there is room.
+    fn keep(&self, key: &Key, said: &watch::Receiver<Option<Bytes>>) {
+        let now = Instant::now();
+        let mut all = self.locked();
+        all.retain(|_, entry| !entry.is_over(now));
+        let kept = |entry: &&Entry| entry.until.is_some();
+        let bytes: usize = all.values().filter(kept).map(Entry::bytes).sum();
+        let own = all.iter().filter(|(known, entry)| known.owner == key.owner && kept(entry)).count();
+        let count = all.values().filter(kept).count();
+        let is_room = count < MOST && own < MOST_OF_ONE;
+        let Some(entry) = all.get_mut(key).filter(|entry| entry.said.same_channel(said)) else { return };
+        if is_room && bytes + entry.bytes() <= ROOM {
+            entry.until = now.checked_add(KEPT);
+        } else {
+            all.remove(key);
+        }
+    }
+}
+
+impl Running {
+    /// The answer has come. `heard`: its client has it.
+    pub fn done(self, body: Bytes, heard: bool) {
+        self.said.send_replace(Some(body));
+        if !heard {
+            self.all.keep(&self.key, &self.said.subscribe());
+        }
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let said = self.said.subscribe();
+        let kept = self.all.locked().get(&self.key).is_some_and(|entry| entry.until.is_some());
+        if !kept {
+            self.all.forget(&self.key, &said);
+        }
+    }
+}
+
+impl Coming {
+    /// Waits for the answer. `None`: it ended without one.
+    pub async fn wait(&mut self) -> Option<Bytes> {
+        self.said.wait_for(Option::is_some).await.ok()?.clone()
+    }
+
+    /// A client has had the answer: it is not kept any longer.
+    pub fn heard(self) {
+        self.all.forget(&self.key, &self.said);
+    }
+}
+
+/// The same call again, when the first one has run or still runs.
+pub struct Again {
+    /// The verdict on it.
+    pub judged: Judged,
+    /// Its record.
+    pub record: CommandRecord,
+    /// Its id as it was written.
+    pub id: Bytes,
+    /// What came of the first one.
+    pub coming: Coming,
+}
+
+impl Again {
+    /// Answers by what came of the first one. `cancelled` resolves when the client does not want it any more.
+    ///
+    /// # Errors
+    /// That is not there yet, or there is none.
+    pub async fn answer(
+        self,
+        exchange: Exchange,
+        out: &Writer,
+        cancelled: impl Future<Output = ()>,
+    ) -> Result<(), Denied> {
+        let Self { judged, record, id, mut coming } = self;
+        let patience = PATIENCE.min(exchange.governed().connection.limits.approval_wait);
+        let mut patience = std::pin::pin!(tokio::time::sleep(patience));
+        let mut gone = std::pin::pin!(async {
+            tokio::select! {
+                () = out.left() => {}
+                () = cancelled => {}
+            }
+        });
+        let said = loop {
+            tokio::select! {
+                biased;
+                said = coming.wait() => break said,
+                () = &mut gone => {
+                    let denied = Denied::new(DenyCode::UpstreamUnavailable, "the client went away");
+                    return Err(exchange.refuse(record, denied.because("client_gone")).await);
+                }
+                () = &mut patience => {
+                    let detail = "it was approved and runs; repeat the same request later";
+                    let denied = Denied::new(DenyCode::ApprovalPending, detail).because("runs");
+                    return Err(exchange.refuse(record, denied).await);
+                }
+                () = tokio::time::sleep(TICK) => drop(out.keep_alive().await),
+            }
+        };
+        let Some(said) = said else {
+            let detail = "it was approved, and ended without an answer; send it again to ask anew";
+            let denied = Denied::new(DenyCode::UpstreamUnavailable, detail).because("no_outcome");
+            return Err(exchange.refuse(record, denied).await);
+        };
+        let mut guard = exchange.admit_kept(&judged, record).await?;
+        let unread = || garbage("what was kept of its answer cannot be read");
+        let message = Message::scan(said, Limits::new(MOST_BYTES)).map_err(|_refusal| unread())?;
+        let mut rewrite = Rewrite::new(&message);
+        rewrite.id(id);
+        let body = rewrite.finish().map_err(|_overlap| unread())?;
+        let data = from_target(guard.fresh_capture(), &body, 200, Some(("complete", guard.elapsed_us())));
+        guard.count(body.len() as u64, 0);
+        guard.record_end(EventKind::McpMessage, data)?;
+        if out.last(body).await {
+            coming.heard();
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::pipeline::tests::connection;
+    use crate::pipeline::tests::nobody;
+    use crate::pipeline::tests::snapshot;
+
+    fn governed() -> Arc<Governed> {
+        let now = snapshot(nobody(), vec![connection("crm", "a.internal")], &[], "dba");
+        Arc::clone(now.connection("crm").unwrap())
+    }
+
+    fn key(principal: &str, digest: &str) -> Key {
+        Key { owner: Owner { principal: principal.into(), connection: "crm".into() }, digest: digest.into() }
+    }
+
+    #[tokio::test]
+    async fn an_answer_that_nobody_had_waits_for_the_same_call_of_the_same_principal() {
+        let (all, governed) = (Outcomes::default(), governed());
+        let running = all.begin(key("ann", "a"), &governed);
+        let mut coming = all.of(&key("ann", "a"), &governed).unwrap();
+        assert!(all.of(&key("bob", "a"), &governed).is_none());
+        assert!(all.of(&key("ann", "b"), &governed).is_none());
+        running.done("said".into(), false);
+        assert_eq!(coming.wait().await.as_deref(), Some(&b"said"[..]));
+        let mut again = all.of(&key("ann", "a"), &governed).unwrap();
+        assert_eq!(again.wait().await.as_deref(), Some(&b"said"[..]));
+        again.heard();
+        assert!(all.of(&key("ann", "a"), &governed).is_none(), "once is enough");
+    }
+
+    #[tokio::test]
+    async fn an_answer_that_its_client_had_and_a_call_without_one_are_not_kept() {
+        let (all, governed) = (Outcomes::default(), governed());
+        let running = all.begin(key("ann", "a"), &governed);
+        let mut beside = all.of(&key("ann", "a"), &governed).unwrap();
+        running.done("said".into(), true);
+        assert_eq!(beside.wait().await.as_deref(), Some(&b"said"[..]), "who waited beside it has it too");
+        assert!(all.of(&key("ann", "a"), &governed).is_none());
+        let running = all.begin(key("ann", "a"), &governed);
+        let mut beside = all.of(&key("ann", "a"), &governed).unwrap();
+        drop(running);
+        assert_eq!(beside.wait().await, None);
+        assert!(all.locked().is_empty());
+    }
+
+    #[test]
+    fn what_was_masked_otherwise_is_not_given_out() {
+        let (all, before) = (Outcomes::default(), governed());
+        all.begin(key("ann", "a"), &before).done("said".into(), false);
+        assert!(all.of(&key("ann", "a"), &governed()).is_none());
+        assert!(all.of(&key("ann", "a"), &before).is_some());
+    }
+
+    #[test]
+    fn one_principal_and_all_together_have_their_room() {
+        let (all, governed) = (Outcomes::default(), governed());
+        let keep = |principal: &str, number: usize, length: usize| {
+            let key = key(principal, &number.to_string());
+            all.begin(key.clone(), &governed).done(vec![b'x'; length].into(), false);
+            all.of(&key, &governed).is_some()
+        };
+        assert!((0..MOST_OF_ONE).all(|number| keep("ann", number, 1)));
+        assert!(!keep("ann", MOST_OF_ONE, 1) && keep("bob", 0, 1));
+        assert!(keep("bob", 1, ROOM - MOST_OF_ONE - 1) && !keep("bob", 2, 1));
+    }
+}
