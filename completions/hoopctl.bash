@@ -978,7 +978,7 @@ _hoopctl() {
             fi
             case "${prev}" in
                 --for)
-                    COMPREPLY=($(compgen -W "curl dotenv python psql" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "curl dotenv python psql claude cursor vscode mcp-json" -- "${cur}"))
                     return 0
                     ;;
                 --config)
@@ -1223,7 +1223,7 @@ _hoopctl() {
             return 0
             ;;
         hoopctl__subcmd__demo)
-            opts="-c -o -q -h --keep --config --data-dir --socket --output --quiet --help"
+            opts="-c -o -q -h --keep --scenario --config --data-dir --socket --output --quiet --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1231,6 +1231,10 @@ _hoopctl() {
             case "${prev}" in
                 --keep)
                     COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --scenario)
+                    COMPREPLY=($(compgen -W "http mcp" -- "${cur}"))
                     return 0
                     ;;
                 --config)

@@ -31,7 +31,7 @@ set edit:completion:arg-completer[hoopctl] = {|@words|
             cand -V 'Print version'
             cand --version 'Print version'
             cand serve 'Run the gateway in the foreground'
-            cand demo 'Try it: gateway, token issuer and a sample API in one process'
+            cand demo 'Try it: gateway, token issuer and a sample API or MCP server in one process'
             cand init 'Write a commented hoopctl.toml'
             cand doctor 'Find and explain problems'
             cand status 'Show whether the gateway runs, and how it is'
@@ -66,6 +66,7 @@ set edit:completion:arg-completer[hoopctl] = {|@words|
         }
         &'hoopctl;demo'= {
             cand --keep 'Keep configuration and recordings in this folder, and use what is there'
+            cand --scenario 'What to try; by default http, or what the folder of --keep has'
             cand -c 'Configuration file [env: HOOPCTL_CONFIG] [default: ./hoopctl.toml, ~/.config/hoopctl/, /etc/hoopctl/]'
             cand --config 'Configuration file [env: HOOPCTL_CONFIG] [default: ./hoopctl.toml, ~/.config/hoopctl/, /etc/hoopctl/]'
             cand --data-dir 'Data directory, in place of the configuration''s [env: HOOPCTL_DATA_DIR]'
@@ -74,8 +75,8 @@ set edit:completion:arg-completer[hoopctl] = {|@words|
             cand --output 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]'
             cand -q 'Data and errors only, no words in between'
             cand --quiet 'Data and errors only, no words in between'
-            cand -h 'Print help'
-            cand --help 'Print help'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
         }
         &'hoopctl;init'= {
             cand --oidc 'The identity provider'

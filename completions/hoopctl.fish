@@ -35,7 +35,7 @@ complete -c hoopctl -n "__fish_hoopctl_needs_command" -s q -l quiet -d 'Data and
 complete -c hoopctl -n "__fish_hoopctl_needs_command" -s h -l help -d 'Print help'
 complete -c hoopctl -n "__fish_hoopctl_needs_command" -s V -l version -d 'Print version'
 complete -c hoopctl -n "__fish_hoopctl_needs_command" -f -a "serve" -d 'Run the gateway in the foreground'
-complete -c hoopctl -n "__fish_hoopctl_needs_command" -f -a "demo" -d 'Try it: gateway, token issuer and a sample API in one process'
+complete -c hoopctl -n "__fish_hoopctl_needs_command" -f -a "demo" -d 'Try it: gateway, token issuer and a sample API or MCP server in one process'
 complete -c hoopctl -n "__fish_hoopctl_needs_command" -f -a "init" -d 'Write a commented hoopctl.toml'
 complete -c hoopctl -n "__fish_hoopctl_needs_command" -f -a "doctor" -d 'Find and explain problems'
 complete -c hoopctl -n "__fish_hoopctl_needs_command" -f -a "status" -d 'Show whether the gateway runs, and how it is'
@@ -67,6 +67,8 @@ complete -c hoopctl -n "__fish_hoopctl_using_subcommand serve" -l check -d 'Chec
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand serve" -s q -l quiet -d 'Data and errors only, no words in between'
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand serve" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand demo" -l keep -d 'Keep configuration and recordings in this folder, and use what is there' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand demo" -l scenario -d 'What to try; by default http, or what the folder of --keep has' -r -f -a "http\t'An HTTP API'
+mcp\t'An MCP server: tools of an agent'"
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand demo" -s c -l config -d 'Configuration file [env: HOOPCTL_CONFIG] [default: ./hoopctl.toml, ~/.config/hoopctl/, /etc/hoopctl/]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand demo" -l data-dir -d 'Data directory, in place of the configuration\'s [env: HOOPCTL_DATA_DIR]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand demo" -l socket -d 'Admin socket, in place of the configuration\'s [env: HOOPCTL_SOCKET]' -r -F
@@ -75,7 +77,7 @@ json\t'One JSON document'
 jsonl\t'One JSON object a line'
 csv\t'Comma-separated values with a header line'"
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand demo" -s q -l quiet -d 'Data and errors only, no words in between'
-complete -c hoopctl -n "__fish_hoopctl_using_subcommand demo" -s h -l help -d 'Print help'
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand demo" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand init" -l oidc -d 'The identity provider' -r -f -a "entra\t'Microsoft Entra ID'
 generic\t'Any `OpenID` Connect provider'"
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand init" -l dir -d 'Where to write it' -r -F
@@ -243,7 +245,11 @@ complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen_subcommand_from env" -l for -d 'The client; without it curl, or psql for a database' -r -f -a "curl\t'A curl command line'
 dotenv\t'Lines for an .env file'
 python\t'A few lines of Python (standard library only)'
-psql\t'Lines for a shell, then psql and what else uses libpq'"
+psql\t'Lines for a shell, then psql and what else uses libpq'
+claude\t'Claude Code, an MCP client: the line that adds the server'
+cursor\t'Cursor, an MCP client: its mcp.json'
+vscode\t'VS Code, an MCP client: .vscode/mcp.json'
+mcp-json\t'A project\'s .mcp.json, as Claude Code and others read it'"
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen_subcommand_from env" -s c -l config -d 'Configuration file [env: HOOPCTL_CONFIG] [default: ./hoopctl.toml, ~/.config/hoopctl/, /etc/hoopctl/]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen_subcommand_from env" -l data-dir -d 'Data directory, in place of the configuration\'s [env: HOOPCTL_DATA_DIR]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen_subcommand_from env" -l socket -d 'Admin socket, in place of the configuration\'s [env: HOOPCTL_SOCKET]' -r -F

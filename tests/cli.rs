@@ -633,6 +633,69 @@ fn a_connection_to_a_database_is_added_edited_and_told_to_its_clients() {
 }
 
 #[test]
+fn a_connection_to_an_mcp_server_is_told_to_each_client_without_a_token() {
+    let folder = tempfile::tempdir().unwrap();
+    let all = |arguments: &[&str]| {
+        let mut command = hoopctl(folder.path());
+        command.env("HOOPCTL_TOKEN", "hunter2").env("TOKEN", "hunter2");
+        command.args(arguments).output().unwrap()
+    };
+    let config = "version = 1\n[storage]\ndata_dir = \"data\"\n[gateway]\npublic_url = \"https://gw.example:8440\"\n\
+                  [[connection]]\nname = \"crm\"\nupstream = \"http://127.0.0.1:9\"\n\
+                  [[connection]]\nname = \"db\"\nupstream = \"postgres://127.0.0.1:9/app?sslmode=disable\"\ninject = \"password:u:env:P\"\n\
+                  [[connection]]\nname = \"tools\"\nupstream = \"mcp+http://127.0.0.1:9/mcp\"\n";
+    std::fs::write(
+        folder.path().join("hoopctl.toml"),
+        config.replace("[gateway]\n", "[gateway]\npostgres_listen = \"127.0.0.1:15432\"\n"),
+    )
+    .unwrap();
+    let url = "https://gw.example:8440/c/tools";
+    for (client, server) in
+        [("cursor", "/mcpServers/tools"), ("vscode", "/servers/tools"), ("mcp-json", "/mcpServers/tools")]
+    {
+        // The same whatever is asked of lists: it is a file.
+        for format in ["table", "json"] {
+            let output = all(&["connect", "env", "tools", "--for", client, "-o", format]);
+            assert_eq!(code(&output), 0, "{client}: {}", text(&output.stderr));
+            let file: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+            let server = file.pointer(server).unwrap_or_else(|| panic!("{client}: {file}"));
+            assert_eq!(server["url"], url, "{client}");
+            assert!(
+                server["headers"]["Authorization"].as_str().unwrap().starts_with("Bearer ${"),
+                "{client}"
+            );
+            assert!(!text(&output.stdout).contains("hunter2") && !text(&output.stderr).contains("hunter2"));
+        }
+    }
+    let line = text(&all(&["connect", "env", "tools", "--for", "claude"]).stdout);
+    assert_eq!(
+        line,
+        format!(
+            "claude mcp add --transport http tools {url} --header 'Authorization: Bearer ${{HOOPCTL_TOKEN}}'\n"
+        )
+    );
+    let quiet = all(&["connect", "env", "tools", "--for", "vscode", "-q"]);
+    assert!(quiet.stderr.is_empty(), "{}", text(&quiet.stderr));
+    for client in ["claude", "cursor", "vscode", "mcp-json"] {
+        for (name, exit, word) in [
+            ("crm", 2, "crm is an HTTP connection, and CLIENT is for MCP servers"),
+            ("db", 2, "db leads to a database, which CLIENT is no client of"),
+            ("nope", 5, "nope"),
+        ] {
+            let output = all(&["connect", "env", name, "--for", client]);
+            let said = text(&output.stderr);
+            assert_eq!(code(&output), exit, "{name} {client}: {said}");
+            assert!(output.stdout.is_empty() && said.contains(&word.replace("CLIENT", client)), "{said}");
+        }
+    }
+    for client in ["psql", "python"] {
+        let output = all(&["connect", "env", "tools", "--for", client]);
+        let said = text(&output.stderr);
+        assert!(code(&output) == 2 && said.contains(client) && said.contains("claude"), "{said}");
+    }
+}
+
+#[test]
 fn config_check_holds_the_file_against_the_store() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("hoopctl.toml");

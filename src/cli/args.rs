@@ -100,7 +100,7 @@ pub enum Noun {
     /// Run the gateway in the foreground
     #[command(after_help = help::SERVE)]
     Serve(ServeArgs),
-    /// Try it: gateway, token issuer and a sample API in one process
+    /// Try it: gateway, token issuer and a sample API or MCP server in one process
     #[command(after_help = help::DEMO)]
     Demo(DemoArgs),
     /// Write a commented hoopctl.toml

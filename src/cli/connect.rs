@@ -1,5 +1,7 @@
 //! `connect`: connections, the named ways to targets.
 
+mod mcp;
+
 use std::path::PathBuf;
 use std::time::Duration;
 use std::time::Instant;
@@ -12,6 +14,7 @@ use serde_json::json;
 use crate::cli::access::Access;
 use crate::cli::change;
 use crate::cli::change::joined;
+use crate::cli::connect::mcp::Setup;
 use crate::cli::current;
 use crate::cli::entity;
 use crate::cli::entity::ConnectionOptions;
@@ -68,6 +71,7 @@ pub enum ConnectVerb {
         name: String,
     },
     /// Print what a client needs to use a connection
+    #[command(after_help = help::CONNECT_ENV)]
     Env {
         /// The connection's name
         name: String,
@@ -123,6 +127,21 @@ pub enum ClientKind {
     Python,
     /// Lines for a shell, then psql and what else uses libpq
     Psql,
+    /// Claude Code, an MCP client: the line that adds the server
+    Claude,
+    /// Cursor, an MCP client: its mcp.json
+    Cursor,
+    /// VS Code, an MCP client: .vscode/mcp.json
+    Vscode,
+    /// A project's .mcp.json, as Claude Code and others read it
+    McpJson,
+}
+
+impl ClientKind {
+    /// Its name, as it is given on the command line.
+    fn word(self) -> String {
+        self.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default()
+    }
 }
 
 /// Runs `connect`.
@@ -179,13 +198,13 @@ pub fn run(terminal: Terminal, place: &Place, verb: ConnectVerb) -> Outcome {
         ConnectVerb::Env { name, client } => {
             let view = access.wait(access.backend().entity(kind, name))?;
             let connection = connection_of(&view)?;
-            let text = match connection.protocol {
+            let setup = match connection.protocol {
                 Protocol::Http => env(place, &connection.name, client)?,
                 Protocol::Mcp => mcp_env(place, &connection.name, client)?,
                 Protocol::Postgres => database_env(place, &connection.name, client)?,
             };
-            terminal.data(&text)?;
-            terminal.say("TOKEN is an access token of your identity provider for this gateway's audience");
+            terminal.data(&setup.text)?;
+            terminal.say(&setup.told);
             Ok(Exit::Done)
         }
     }
@@ -225,15 +244,18 @@ pub fn dial(terminal: Terminal, connection: &Connection) -> Result<Duration, Fai
     Ok(took)
 }
 
+/// What is pasted where `TOKEN` stands for the token.
+fn with_token(text: String) -> Setup {
+    let told = "TOKEN is an access token of your identity provider for this gateway's audience";
+    Setup { text, told: told.to_owned() }
+}
+
 /// What a client of an HTTP connection needs.
-fn env(place: &Place, name: &ConnectionName, client: Option<ClientKind>) -> Result<String, Failure> {
+fn env(place: &Place, name: &ConnectionName, client: Option<ClientKind>) -> Result<Setup, Failure> {
     let base = format!("{}/c/{name}", place.public_url()?);
-    Ok(match client.unwrap_or(ClientKind::Curl) {
+    Ok(with_token(match client.unwrap_or(ClientKind::Curl) {
         ClientKind::Curl => format!("curl -H \"Authorization: Bearer $TOKEN\" {base}/\n"),
-        ClientKind::Dotenv => {
-            let variable = name.as_str().to_uppercase().replace('-', "_");
-            format!("{variable}_URL={base}\n{variable}_TOKEN=\n")
-        }
+        ClientKind::Dotenv => dotenv(name, &base),
         ClientKind::Python => format!(
             "import os, urllib.request\n\n\
              request = urllib.request.Request(\"{base}/\")\n\
@@ -246,36 +268,49 @@ fn env(place: &Place, name: &ConnectionName, client: Option<ClientKind>) -> Resu
             ))
             .hint("--for curl, dotenv or python"));
         }
-    })
+        client @ (ClientKind::Claude | ClientKind::Cursor | ClientKind::Vscode | ClientKind::McpJson) => {
+            return Err(Failure::usage(format!(
+                "{name} is an HTTP connection, and {} is for MCP servers",
+                client.word()
+            ))
+            .hint("--for curl, dotenv or python"));
+        }
+    }))
+}
+
+fn dotenv(name: &ConnectionName, base: &str) -> String {
+    let variable = name.as_str().to_uppercase().replace('-', "_");
+    format!("{variable}_URL={base}\n{variable}_TOKEN=\n")
 }
 
 /// What a client of an MCP connection needs.
-fn mcp_env(place: &Place, name: &ConnectionName, client: Option<ClientKind>) -> Result<String, Failure> {
+fn mcp_env(place: &Place, name: &ConnectionName, client: Option<ClientKind>) -> Result<Setup, Failure> {
     let base = format!("{}/c/{name}", place.public_url()?);
     Ok(match client.unwrap_or(ClientKind::Curl) {
-        ClientKind::Curl => format!(
+        ClientKind::Curl => with_token(format!(
             "curl -H \"Authorization: Bearer $TOKEN\" -H 'Content-Type: application/json' \\\n  \
              -H 'Accept: application/json, text/event-stream' \\\n  \
              -d '{{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"initialize\",\"params\":{{\"protocolVersion\":\"2025-11-25\",\"capabilities\":{{}},\"clientInfo\":{{\"name\":\"curl\",\"version\":\"0\"}}}}}}' \\\n  \
              {base}\n"
-        ),
-        ClientKind::Dotenv => env(place, name, Some(ClientKind::Dotenv))?,
-        ClientKind::Python | ClientKind::Psql => {
-            return Err(Failure::usage(format!("{name} is an MCP server: its address is {base}"))
-                .hint("--for curl or dotenv"));
-        }
+        )),
+        ClientKind::Dotenv => with_token(dotenv(name, &base)),
+        client => mcp::setup(client, name, &base).ok_or_else(|| {
+            Failure::usage(format!("{name} is an MCP server, which {} is no client of", client.word()))
+                .hint("--for claude, cursor, vscode, mcp-json, curl or dotenv")
+        })?,
     })
 }
 
 /// What a client of a database connection needs: the variables of libpq (PostgreSQL manual, section 32.15).
-fn database_env(place: &Place, name: &ConnectionName, client: Option<ClientKind>) -> Result<String, Failure> {
+fn database_env(place: &Place, name: &ConnectionName, client: Option<ClientKind>) -> Result<Setup, Failure> {
     let door = place.database_door()?;
     let (export, token) = match client.unwrap_or(ClientKind::Psql) {
         ClientKind::Psql => ("export ", "\"$TOKEN\""),
         ClientKind::Dotenv => ("", ""),
-        ClientKind::Curl | ClientKind::Python => {
+        client => {
             return Err(Failure::usage(format!(
-                "{name} leads to a database, which only its own clients speak with"
+                "{name} leads to a database, which {} is no client of",
+                client.word()
             ))
             .hint("--for psql or dotenv"));
         }
@@ -289,5 +324,5 @@ fn database_env(place: &Place, name: &ConnectionName, client: Option<ClientKind>
         ("PGPASSWORD", token),
     ];
     let line = |(variable, value): (&str, &str)| [export, variable, "=", value, "\n"].concat();
-    Ok(variables.map(line).concat())
+    Ok(with_token(variables.map(line).concat()))
 }

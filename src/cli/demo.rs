@@ -22,13 +22,17 @@ use crate::cli::report::Outcome;
 use crate::cli::report::with_causes;
 use crate::cli::tour::Tour;
 use crate::config::Config;
-use crate::demo::api;
+use crate::demo;
 use crate::demo::config::AUDIENCE;
+use crate::demo::config::CONNECTION;
 use crate::demo::config::DemoConfig;
 use crate::demo::config::FILE;
 use crate::demo::config::KEY_FILE;
+use crate::demo::config::Scenario;
 use crate::demo::issuer::DevIssuer;
 use crate::demo::issuer::DevIssuerSettings;
+use crate::demo::target::SampleTarget;
+use crate::domain::connection::Protocol;
 use crate::gateway;
 use crate::gateway::RunOptions;
 
@@ -38,6 +42,9 @@ pub struct DemoArgs {
     /// Keep configuration and recordings in this folder, and use what is there
     #[arg(long, value_name = "DIR")]
     pub keep: Option<PathBuf>,
+    /// What to try; by default http, or what the folder of --keep has
+    #[arg(long, value_name = "SCENARIO", value_enum)]
+    pub scenario: Option<Scenario>,
 }
 
 /// How long everything may take to be ready.
@@ -51,17 +58,20 @@ pub fn run(terminal: Terminal, args: &DemoArgs) -> Outcome {
     let key = if file.exists() {
         crate::cli::entity::read_text(&folder.path.join(KEY_FILE))?.trim().to_owned()
     } else {
-        let [gateway, issuer, api] = free_addresses()?;
-        init::demo_folder(&folder.path, &DemoConfig { gateway, issuer, api, user: init::os_user() }, false)?
+        let [gateway, issuer, target] = free_addresses()?;
+        let scenario = args.scenario.unwrap_or_default();
+        let demo = DemoConfig { gateway, issuer, target, scenario, user: init::os_user() };
+        init::demo_folder(&folder.path, &demo, false)?
     };
     let place = Place::of(file.clone());
     let config = place.config()?;
-    let api = sample_api(&config, &key)?;
+    let (scenario, target) = sample_target(&config, args.scenario, &key)?;
     let issuer = DevThread::start(&config)?;
     let tour = Tour {
         gateway: config.gateway.listen,
         issuer: config.dev_issuer.as_ref().map_or(config.gateway.listen, |issuer| issuer.listen),
-        api: api.address(),
+        target: target.address(),
+        scenario,
         folder: folder.path.clone(),
         kept: folder.kept,
         policies: config.policies.len(),
@@ -72,7 +82,7 @@ pub fn run(terminal: Terminal, args: &DemoArgs) -> Outcome {
         .spawn(move || guide_when_ready(terminal, &place, &tour, begin))
         .map_err(|error| Failure::failed(format!("cannot start a thread: {error}")))?;
     let ended = gateway::run(RunOptions { config, config_path: file, log_format: gateway::LogFormat::Auto });
-    drop((api, issuer));
+    drop((target, issuer));
     ended?;
     Ok(Exit::Done)
 }
@@ -91,24 +101,45 @@ fn guide_when_ready(terminal: Terminal, place: &Place, tour: &Tour, begin: Insta
     terminal.say("the gateway is not ready after 15 s: see the log above");
 }
 
-fn sample_api(config: &Config, key: &str) -> Result<api::SampleApi, Failure> {
-    let crm =
-        config.connections.iter().find(|connection| connection.name.as_str() == "crm").ok_or_else(|| {
-            Failure::new(
-                Exit::Config,
-                format!("{} has no connection crm: it is not of the demo", config.path.display()),
-            )
-            .hint("hoopctl init --demo --dir DIR writes one that is")
-        })?;
+/// Starts what the configuration's connection leads to.
+fn sample_target(
+    config: &Config,
+    wanted: Option<Scenario>,
+    key: &str,
+) -> Result<(Scenario, SampleTarget), Failure> {
+    let crm = config.connections.iter().find(|connection| connection.name.as_str() == CONNECTION);
+    let scenario = crm.and_then(|crm| match crm.protocol {
+        Protocol::Http => Some(Scenario::Http),
+        Protocol::Mcp if crm.upstream.program.is_none() => Some(Scenario::Mcp),
+        Protocol::Mcp | Protocol::Postgres => None,
+    });
+    let (Some(crm), Some(scenario)) = (crm, scenario) else {
+        let file = config.path.display();
+        return Err(Failure::new(
+            Exit::Config,
+            format!("{file} has no connection {CONNECTION} to a sample target: it is not of the demo"),
+        )
+        .hint("hoopctl init --demo --dir DIR writes one that is"));
+    };
+    let (named, start): (_, fn(TcpListener, &str) -> _) = match scenario {
+        Scenario::Http => ("http", demo::api::start),
+        Scenario::Mcp => ("mcp", demo::mcp::start),
+    };
+    if wanted.is_some_and(|wanted| wanted != scenario) {
+        let file = config.path.display();
+        return Err(Failure::new(Exit::Conflict, format!("{file} is of the scenario {named}"))
+            .hint("leave out --scenario, or keep the other one in another folder"));
+    }
     let address = (&*crm.upstream.host, crm.upstream.port);
     let listener = TcpListener::bind(address).map_err(|error| {
-        Failure::failed(format!("the sample API cannot listen on {}:{}: {error}", address.0, address.1))
+        Failure::failed(format!("the sample target cannot listen on {}:{}: {error}", address.0, address.1))
             .hint("stop what listens there, or change the address in the configuration")
     })?;
     if !listener.local_addr().is_ok_and(|address| address.ip().is_loopback()) {
-        return Err(Failure::new(Exit::Config, "the sample API listens on loopback only"));
+        return Err(Failure::new(Exit::Config, "the sample target listens on loopback only"));
     }
-    api::start(listener, key).map_err(|error| Failure::failed(with_causes(&error)))
+    let target = start(listener, key).map_err(|error| Failure::failed(with_causes(&error)))?;
+    Ok((scenario, target))
 }
 
 /// The usual address for each part, or one that is free where it is taken.
@@ -120,9 +151,9 @@ fn free_addresses() -> Result<[SocketAddr; 3], Failure> {
             .and_then(|listener| Ok((listener.local_addr()?, listener)))
             .map_err(|error| Failure::failed(format!("cannot listen on this machine: {error}")))
     };
-    let [gateway, issuer, api] = DEMO_PORTS;
-    let (gateway, issuer, api) = (bind(gateway)?, bind(issuer)?, bind(api)?);
-    Ok([gateway.0, issuer.0, api.0])
+    let [gateway, issuer, target] = DEMO_PORTS;
+    let (gateway, issuer, target) = (bind(gateway)?, bind(issuer)?, bind(target)?);
+    Ok([gateway.0, issuer.0, target.0])
 }
 
 /// Where the demo lives. A temporary folder goes with it.
@@ -219,6 +250,29 @@ mod tests {
         for address in found {
             assert!(TcpListener::bind(address).is_ok(), "{address}");
         }
+    }
+
+    #[test]
+    fn a_folder_has_one_scenario_and_a_file_that_is_not_of_the_demo_has_none() {
+        let address = |port| SocketAddr::from(([127, 0, 0, 1], port));
+        // At a port of its own each time: a target that was just dropped may still be at its own.
+        let start = |scenario, wanted, change: (&str, &str)| {
+            let target = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+            let (gateway, issuer) = (address(1), address(2));
+            let demo = DemoConfig { gateway, issuer, target, scenario, user: "kim".to_owned() };
+            let text = demo.toml().replace(change.0, change.1);
+            let config = crate::config::parse(&text, Path::new("/tmp/demo/hoopctl.toml")).unwrap();
+            sample_target(&config, wanted, "k3y").map(|(found, _)| found).map_err(|failure| failure.exit)
+        };
+        let same = ("crm", "crm");
+        for (one, other) in [(Scenario::Http, Scenario::Mcp), (Scenario::Mcp, Scenario::Http)] {
+            assert_eq!(start(one, None, same), Ok(one));
+            assert_eq!(start(one, Some(one), same), Ok(one));
+            assert_eq!(start(one, Some(other), same), Err(Exit::Conflict));
+            assert_eq!(start(one, None, ("\"crm\"", "\"other\"")), Err(Exit::Config));
+        }
+        let elsewhere = ("mcp+http://127.0.0.1", "mcp+http://0.0.0.0");
+        assert_eq!(start(Scenario::Mcp, None, elsewhere), Err(Exit::Config));
     }
 
     #[test]

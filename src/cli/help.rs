@@ -43,6 +43,7 @@ pub const DEMO: &str = "\
 Examples:
   hoopctl demo
   hoopctl demo --keep ./try
+  hoopctl demo --scenario mcp
 
 It listens on this machine only, and anyone on it can mint a token: it is for trying.
 Next: it prints what to paste into a second terminal.";
@@ -76,7 +77,8 @@ Examples:
   hoopctl connect list
   hoopctl connect add crm --upstream https://crm.internal/api --inject bearer:env:CRM_TOKEN --tag data=pii
   hoopctl connect test crm
-  hoopctl connect env appdb";
+  hoopctl connect env appdb
+  hoopctl connect env tools --for claude";
 
 /// After the help of `connect add`.
 pub const CONNECT_ADD: &str = "\
@@ -92,6 +94,18 @@ A secret is named by its source, never written out: env:NAME, file:PATH, store:K
 Relative paths start here, or at the folder of --file, and are kept as absolute ones.
 Next: nobody may use a new connection. Open it: hoopctl policy add crm-reads --allow --group support --connection crm \
 --operation read";
+
+/// After the help of `connect env`.
+pub const CONNECT_ENV: &str = "\
+Examples:
+  hoopctl connect env crm
+  hoopctl connect env appdb --for dotenv
+  hoopctl connect env tools --for claude
+  hoopctl connect env tools --for vscode > .vscode/mcp.json
+
+No token is printed. MCP clients are told where it is, so that it stays out of their files: Claude Code (claude, mcp-json)
+and Cursor take it from HOOPCTL_TOKEN in the environment they are started in, VS Code asks for it and keeps it itself.
+What is printed is the whole file; a file that is there already gets the new member of mcpServers, or of servers and inputs.";
 
 /// After the help of `connect open`.
 pub const CONNECT_OPEN: &str = "\

@@ -20,6 +20,7 @@ use crate::control::Peer;
 use crate::demo::config::DemoConfig;
 use crate::demo::config::FILE;
 use crate::demo::config::KEY_FILE;
+use crate::demo::config::Scenario;
 
 /// `init`.
 #[derive(Debug, Args)]
@@ -55,8 +56,9 @@ pub fn run(terminal: Terminal, args: &InitArgs) -> Outcome {
     let file = args.dir.join(FILE);
     if args.demo {
         let address = |port| SocketAddr::from(([127, 0, 0, 1], port));
-        let [gateway, issuer, api] = DEMO_PORTS.map(address);
-        demo_folder(&args.dir, &DemoConfig { gateway, issuer, api, user: os_user() }, args.force)?;
+        let [gateway, issuer, target] = DEMO_PORTS.map(address);
+        let demo = DemoConfig { gateway, issuer, target, scenario: Scenario::Http, user: os_user() };
+        demo_folder(&args.dir, &demo, args.force)?;
     } else {
         make_dir(&args.dir)?;
         let template = match args.oidc {
@@ -80,7 +82,7 @@ pub fn os_user() -> String {
     Peer::this_process().user.unwrap_or_default()
 }
 
-/// Writes the configuration of the demo and the credential of its sample API, which it gives back.
+/// Writes the configuration of the demo and the credential of its sample target, which it gives back.
 pub fn demo_folder(dir: &Path, demo: &DemoConfig, force: bool) -> Result<String, Failure> {
     make_dir(dir)?;
     write(&dir.join(FILE), &demo.toml(), force)?;

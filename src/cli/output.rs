@@ -248,6 +248,14 @@ fn json_escape(json: &str) -> String {
     })
 }
 
+/// A text as one word of a POSIX shell.
+pub fn shell_word(text: &str) -> String {
+    if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"/._-:".contains(&byte)) {
+        return text.to_owned();
+    }
+    format!("'{}'", text.replace('\'', r"'\''"))
+}
+
 /// A value as JSON. One that cannot be written, which none of the types here is, becomes `null`.
 pub fn json(value: &impl serde::Serialize) -> Value {
     serde_json::to_value(value).unwrap_or(Value::Null)
@@ -315,6 +323,14 @@ mod tests {
             "\"'=1+1\",\"a\"\"b\",\"x,y\"\n"
         );
         assert_eq!(csv_line(&["@cmd".to_owned(), "plain".to_owned()]), "\"'@cmd\",plain\n");
+    }
+
+    #[test]
+    fn a_text_is_one_word_for_the_shell() {
+        assert_eq!(shell_word("/a/b-c.d"), "/a/b-c.d");
+        assert_eq!(shell_word("http://127.0.0.1:8440/c/crm"), "http://127.0.0.1:8440/c/crm");
+        assert_eq!(shell_word("/it's $HOME"), r"'/it'\''s $HOME'");
+        assert_eq!(shell_word(""), "''");
     }
 
     #[test]

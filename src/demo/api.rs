@@ -3,9 +3,7 @@
 //! `GET /customers`, `GET|PATCH|DELETE /customers/{id}`, `POST /customers`, `GET /customers.csv`, `GET /events` (a stream
 //! that does not end) and `GET /whoami`, which repeats the credential it was sent, as careless targets do.
 
-use std::convert::Infallible;
 use std::fmt::Write as _;
-use std::net::SocketAddr;
 use std::net::TcpListener;
 use std::sync::Arc;
 use std::sync::Mutex;
@@ -21,68 +19,24 @@ use http::Response;
 use http::StatusCode;
 use http::header;
 use http_body_util::BodyExt;
-use http_body_util::Full;
-use http_body_util::Limited;
-use http_body_util::combinators::BoxBody;
 use hyper::body::Incoming;
-use hyper::service::service_fn;
-use hyper_util::rt::TokioIo;
-use hyper_util::rt::TokioTimer;
 use serde_json::Map;
 use serde_json::Value;
 use serde_json::json;
-use tokio::sync::oneshot;
 
 use crate::demo::DemoError;
+use crate::demo::people;
+use crate::demo::target;
+use crate::demo::target::Body;
+use crate::demo::target::SampleTarget;
+use crate::demo::target::empty;
+use crate::demo::target::full;
+use crate::demo::target::reply;
+use crate::demo::target::typed;
 use crate::demo::tick::Ticks;
 
-/// The longest body it reads, in bytes.
-const BODY_MAX: usize = 64 << 10;
 /// The pause between two events of `/events`.
 const TICK: Duration = Duration::from_secs(1);
-
-/// Name, e-mail address, social security number, card, bank account, tier: all invented or published for tests.
-const PEOPLE: [[&str; 6]; 9] = [
-    ["Ada Nunes", "ada@example.com", "512-34-4391", "4111111111111111", "GB82WEST12345698765432", "silver"],
-    ["Bo Lindqvist", "bo@example.com", "527-81-6042", "5555555555554444", "DE89370400440532013000", "gold"],
-    [
-        "Carmen Ortiz",
-        "carmen@example.org",
-        "431-22-7786",
-        "378282246310005",
-        "FR1420041010050500013M02606",
-        "silver",
-    ],
-    ["Dev Patel", "dev@example.com", "602-15-3309", "4012888888881881", "NL91ABNA0417164300", "bronze"],
-    ["Edith Moreau", "edith@example.org", "318-44-9127", "5105105105105100", "BE68539007547034", "gold"],
-    ["Femi Okafor", "femi@example.com", "245-67-8840", "6011111111111117", "CH9300762011623852957", "bronze"],
-    ["Grace Kim", "grace@example.com", "571-90-4399", "4222222222222", "ES9121000418450200051332", "silver"],
-    [
-        "Hugo Silva",
-        "hugo@example.org",
-        "623-08-1175",
-        "6011000990139424",
-        "PT50000201231234567890154",
-        "gold",
-    ],
-    ["Ines Weber", "ines@example.com", "409-53-2268", "371449635398431", "AT611904300234573201", "bronze"],
-];
-
-type Body = BoxBody<Bytes, Infallible>;
-
-/// The running sample API. It stops when this is dropped.
-#[derive(Debug)]
-pub struct SampleApi {
-    address: SocketAddr,
-    _stop: oneshot::Sender<()>,
-}
-
-impl SampleApi {
-    /// Where it listens.
-    pub const fn address(&self) -> SocketAddr {
-        self.address
-    }
-}
 
 /// What the requests share.
 struct State {
@@ -102,52 +56,15 @@ impl State {
 ///
 /// # Errors
 /// The listener or the thread cannot be used.
-pub fn start(listener: TcpListener, key: &str) -> Result<SampleApi, DemoError> {
-    let address = listener.local_addr().map_err(|source| DemoError::Listen { what: "sample API", source })?;
-    listener.set_nonblocking(true).map_err(|source| DemoError::Listen { what: "sample API", source })?;
-    let state =
-        Arc::new(State { authorization: format!("Bearer {key}"), customers: Mutex::new(customers()) });
-    let (stop, stopped) = oneshot::channel();
-    let run = move || {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-        // Without a runtime nothing listens, and the caller's wait for readiness says so.
-        if let Ok(runtime) = runtime {
-            runtime.block_on(async {
-                tokio::select! {
-                    () = accept(listener, state) => {}
-                    _dropped = stopped => {}
-                }
-            });
-        }
-    };
-    std::thread::Builder::new()
-        .name("demo-api".to_owned())
-        .spawn(run)
-        .map_err(|source| DemoError::Thread { what: "sample API", source })?;
-    Ok(SampleApi { address, _stop: stop })
-}
-
-async fn accept(listener: TcpListener, state: Arc<State>) {
-    let Ok(listener) = tokio::net::TcpListener::from_std(listener) else { return };
-    loop {
-        let Ok((stream, _)) = listener.accept().await else {
-            // Out of file descriptors, most likely: some will come back.
-            tokio::time::sleep(Duration::from_millis(50)).await;
-            continue;
-        };
+pub fn start(listener: TcpListener, key: &str) -> Result<SampleTarget, DemoError> {
+    let state = Arc::new(State {
+        authorization: format!("Bearer {key}"),
+        customers: Mutex::new(people::customers()),
+    });
+    target::start(listener, "sample API", move |request| {
         let state = Arc::clone(&state);
-        let service = service_fn(move |request| {
-            let state = Arc::clone(&state);
-            async move { Ok::<_, Infallible>(answer(request, &state).await) }
-        });
-        let connection = hyper::server::conn::http1::Builder::new()
-            .timer(TokioTimer::new())
-            .serve_connection(TokioIo::new(stream), service);
-        tokio::spawn(async move {
-            // A client that goes away is no event for a sample.
-            connection.await.ok();
-        });
-    }
+        async move { answer(request, &state).await }
+    })
 }
 
 async fn answer(request: Request<Incoming>, state: &State) -> Response<Body> {
@@ -224,8 +141,7 @@ fn create(state: &State, mut members: Map<String, Value>) -> Response<Body> {
 }
 
 async fn object(request: Request<Incoming>) -> Option<Map<String, Value>> {
-    let body = Limited::new(request.into_body(), BODY_MAX).collect().await.ok()?.to_bytes();
-    serde_json::from_slice(&body).ok()
+    serde_json::from_slice(&target::read(request).await?).ok()
 }
 
 /// A visit every second, for as long as the client listens.
@@ -242,27 +158,6 @@ fn events(state: &State) -> Response<Body> {
     typed(StatusCode::OK, "text/event-stream", body.boxed())
 }
 
-fn customers() -> Vec<Map<String, Value>> {
-    let one = |(place, [name, email, ssn, card, iban, tier]): (usize, [&str; 6])| {
-        let mut customer = Map::new();
-        customer.insert("id".to_owned(), json!(place + 1));
-        let fields = [
-            ("name", name),
-            ("email", email),
-            ("ssn", ssn),
-            ("credit_card", card),
-            ("iban", iban),
-            ("tier", tier),
-        ];
-        customer.extend(fields.map(|(field, value)| (field.to_owned(), json!(value))));
-        customer.insert("balance".to_owned(), json!(120 * (place + 1)));
-        let notes = format!("Called on Monday, confirmed {ssn} and {email}; invoice goes to {iban}.");
-        customer.insert("notes".to_owned(), json!(notes));
-        customer
-    };
-    PEOPLE.into_iter().enumerate().map(one).collect()
-}
-
 fn csv(customers: &[Map<String, Value>]) -> String {
     let columns = ["id", "name", "email", "ssn", "credit_card", "tier"];
     let mut text = columns.join(",") + "\r\n";
@@ -277,33 +172,12 @@ fn csv(customers: &[Map<String, Value>]) -> String {
     text
 }
 
-fn full(bytes: impl Into<Bytes>) -> Body {
-    Full::new(bytes.into()).boxed()
-}
-
-fn typed(status: StatusCode, kind: &'static str, body: Body) -> Response<Body> {
-    let mut response = Response::new(body);
-    *response.status_mut() = status;
-    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
-    response
-}
-
-fn reply(status: StatusCode, value: &Value) -> Response<Body> {
-    typed(status, "application/json", full(value.to_string() + "\n"))
-}
-
 fn problem(status: StatusCode, detail: &str) -> Response<Body> {
     reply(status, &json!({"error": detail}))
 }
 
 fn text(kind: &'static str, text: String) -> Response<Body> {
     typed(StatusCode::OK, kind, full(text))
-}
-
-fn empty(status: StatusCode) -> Response<Body> {
-    let mut response = Response::new(full(Bytes::new()));
-    *response.status_mut() = status;
-    response
 }
 
 #[cfg(test)]
@@ -314,7 +188,7 @@ mod tests {
 
     use super::*;
 
-    fn ask(api: &SampleApi, head: &str, body: &str) -> (u16, String) {
+    fn ask(api: &SampleTarget, head: &str, body: &str) -> (u16, String) {
         let mut stream = TcpStream::connect(api.address()).unwrap();
         let length = body.len();
         write!(stream, "{head}Host: x\r\nConnection: close\r\nContent-Length: {length}\r\n\r\n{body}")
@@ -325,7 +199,7 @@ mod tests {
         (head.split(' ').nth(1).unwrap().parse().unwrap(), body.to_owned())
     }
 
-    fn started() -> SampleApi {
+    fn started() -> SampleTarget {
         start(TcpListener::bind("127.0.0.1:0").unwrap(), "k3y").unwrap()
     }
 

@@ -1,6 +1,18 @@
-//! The configuration of the demo: one connection to the sample API, policies of each effect, masks.
+//! The configuration of the demo: one connection to the sample target, policies of each effect, masks.
 
 use std::net::SocketAddr;
+
+use crate::demo::mcp::PATH;
+
+/// What the demo lets people try.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
+pub enum Scenario {
+    /// An HTTP API
+    #[default]
+    Http,
+    /// An MCP server: tools of an agent
+    Mcp,
+}
 
 /// What the sample configuration depends on.
 #[derive(Debug, Clone)]
@@ -9,8 +21,10 @@ pub struct DemoConfig {
     pub gateway: SocketAddr,
     /// Where the token issuer listens.
     pub issuer: SocketAddr,
-    /// Where the sample API listens.
-    pub api: SocketAddr,
+    /// Where the sample target listens.
+    pub target: SocketAddr,
+    /// What that is.
+    pub scenario: Scenario,
     /// The OS user who decides approvals.
     pub user: String,
 }
@@ -19,7 +33,9 @@ pub struct DemoConfig {
 pub const ISSUER: &str = "dev";
 /// The audience that tokens must have.
 pub const AUDIENCE: &str = "api://hoopctl";
-/// The file with the credential of the sample API, beside the configuration.
+/// The name of the one connection.
+pub const CONNECTION: &str = "crm";
+/// The file with the credential of the sample target, beside the configuration.
 pub const KEY_FILE: &str = "crm.key";
 /// The name of the configuration file.
 pub const FILE: &str = "hoopctl.toml";
@@ -27,7 +43,7 @@ pub const FILE: &str = "hoopctl.toml";
 impl DemoConfig {
     /// The configuration file as text. Paths in it are relative to its folder.
     pub fn toml(&self) -> String {
-        let Self { gateway, issuer, api, user } = self;
+        let Self { gateway, issuer, user, .. } = self;
         let mut user_key = String::new();
         // Writing into a text does not fail.
         crate::domain::json::write_string(user, &mut user_key).ok();
@@ -54,9 +70,28 @@ audiences = ["{AUDIENCE}"]
 [storage]
 data_dir = "data"
 
-# The sample API with invented customers. It wants a credential that only the gateway has.
+{}
+[[mask]]
+id = "pii"
+match = {{ tags = {{ data = "pii" }} }}
+fields = ["ssn", "credit_card", "iban", "*_token"]
+entities = ["US_SSN", "CREDIT_CARD", "IBAN", "EMAIL_ADDRESS"]
+op = {{ kind = "keep_last", n = 4 }}
+"#,
+            match self.scenario {
+                Scenario::Http => self.http(),
+                Scenario::Mcp => self.mcp(),
+            }
+        )
+    }
+
+    /// The sample API, and who may do what there.
+    fn http(&self) -> String {
+        let api = self.target;
+        format!(
+            r#"# The sample API with invented customers. It wants a credential that only the gateway has.
 [[connection]]
-name = "crm"
+name = "{CONNECTION}"
 upstream = "http://{api}"
 inject = "bearer:file:{KEY_FILE}"
 tags = {{ env = "demo", data = "pii" }}
@@ -66,27 +101,64 @@ limits = {{ session = "1h", idle = "10m", approval_wait = "60s" }}
 [[policy]]
 id = "support-reads"
 effect = "allow"
-match = {{ groups = ["support"], connections = ["crm"], operations = ["read"] }}
+match = {{ groups = ["support"], connections = ["{CONNECTION}"], operations = ["read"] }}
 
 [[policy]]
 id = "support-writes"
 effect = "approve"
-match = {{ groups = ["support"], connections = ["crm"], operations = ["write"] }}
+match = {{ groups = ["support"], connections = ["{CONNECTION}"], operations = ["write"] }}
 approval = {{ from = ["dba"], min = 1, timeout = "10m", reason = true, grant = "once" }}
 
 [[policy]]
 id = "no-deletes"
 effect = "deny"
-match = {{ connections = ["crm"], methods = ["DELETE"] }}
+match = {{ connections = ["{CONNECTION}"], methods = ["DELETE"] }}
 unless = {{ groups = ["break-glass"] }}
 message = "Customers are never deleted from here. Ask #dba."
+"#
+        )
+    }
 
-[[mask]]
-id = "pii"
-match = {{ tags = {{ data = "pii" }} }}
-fields = ["ssn", "credit_card", "iban", "*_token"]
-entities = ["US_SSN", "CREDIT_CARD", "IBAN", "EMAIL_ADDRESS"]
-op = {{ kind = "keep_last", n = 4 }}
+    /// The sample MCP server, and who may call what there.
+    fn mcp(&self) -> String {
+        let Self { target, .. } = self;
+        format!(
+            r#"# The sample MCP server with invented customers. It wants a credential that only the gateway has.
+[[connection]]
+name = "{CONNECTION}"
+upstream = "mcp+http://{target}{PATH}"
+inject = "bearer:file:{KEY_FILE}"
+trust_annotations = true            # a tool that the server lists as read-only reads, every other one writes
+tags = {{ env = "demo", data = "pii" }}
+limits = {{ session = "1h", idle = "10m", approval_wait = "50s" }}
+
+# Deny beats approve beats allow. What no policy allows is denied, and a tool that a caller may never use is not in the list it gets.
+[[policy]]
+id = "support-reads"
+effect = "allow"
+match = {{ groups = ["support"], connections = ["{CONNECTION}"], operations = ["read"] }}
+
+[[policy]]
+id = "small-refunds"
+effect = "allow"
+match = {{ groups = ["support"], connections = ["{CONNECTION}"], tools = ["refund"], args = {{ amount = "<= 100" }} }}
+
+[[policy]]
+id = "large-refunds"
+effect = "approve"
+match = {{ groups = ["support"], connections = ["{CONNECTION}"], tools = ["refund"], args = {{ amount = "> 100" }} }}
+approval = {{ from = ["dba"], min = 1, timeout = "10m", reason = true, grant = "once" }}
+
+[[policy]]
+id = "no-huge-refunds"
+effect = "deny"
+match = {{ connections = ["{CONNECTION}"], tools = ["refund"], args = {{ amount = "> 1000" }} }}
+message = "Refunds above 1000 are not made from here. Ask #dba."
+
+[[policy]]
+id = "no-deletes"
+effect = "deny"
+match = {{ connections = ["{CONNECTION}"], tools = ["delete_*"] }}
 "#
         )
     }
@@ -98,21 +170,26 @@ mod tests {
 
     #[test]
     fn the_configuration_holds_whatever_the_user_is_called() {
-        for user in ["root", "dev user", "a\"b\\c"] {
-            let address = |port| SocketAddr::from(([127, 0, 0, 1], port));
-            let demo = DemoConfig {
-                gateway: address(1),
-                issuer: address(2),
-                api: address(3),
-                user: user.to_owned(),
-            };
-            let text = demo.toml();
-            let config = crate::config::parse(&text, std::path::Path::new("/tmp/demo/hoopctl.toml"))
-                .unwrap_or_else(|problems| panic!("{}", problems.report()));
-            assert!(config.warnings.is_empty(), "{:?}", config.warnings);
-            assert_eq!(config.admin.local_groups.get(user).map(Vec::as_slice), Some(&["dba".to_owned()][..]));
-            assert_eq!((config.connections.len(), config.policies.len(), config.masks.len()), (1, 3, 1));
-            assert_eq!(config.dev_issuer.map(|issuer| issuer.listen), Some(address(2)));
+        for (scenario, policies) in [(Scenario::Http, 3), (Scenario::Mcp, 5)] {
+            for user in ["root", "dev user", "a\"b\\c"] {
+                let address = |port| SocketAddr::from(([127, 0, 0, 1], port));
+                let demo = DemoConfig {
+                    gateway: address(1),
+                    issuer: address(2),
+                    target: address(3),
+                    scenario,
+                    user: user.to_owned(),
+                };
+                let text = demo.toml();
+                let config = crate::config::parse(&text, std::path::Path::new("/tmp/demo/hoopctl.toml"))
+                    .unwrap_or_else(|problems| panic!("{}", problems.report()));
+                assert!(config.warnings.is_empty(), "{:?}", config.warnings);
+                let groups = config.admin.local_groups.get(user).map(Vec::as_slice);
+                assert_eq!(groups, Some(&["dba".to_owned()][..]));
+                let counts = (config.connections.len(), config.policies.len(), config.masks.len());
+                assert_eq!(counts, (1, policies, 1));
+                assert_eq!(config.dev_issuer.map(|issuer| issuer.listen), Some(address(2)));
+            }
         }
     }
 }

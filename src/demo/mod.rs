@@ -1,8 +1,11 @@
-//! What trying hoopctl needs and has no place in production: a token issuer, a sample target, sample configuration.
+//! What trying hoopctl needs and has no place in production: a token issuer, sample targets, sample configuration.
 
 pub mod api;
 pub mod config;
 pub mod issuer;
+pub mod mcp;
+mod people;
+pub mod target;
 pub mod tick;
 
 use std::io;

@@ -168,7 +168,8 @@ pub fn refusal(
 
 /// What happened and what to do, in a form that a model reads as well as a person.
 fn words(denied: &Denied) -> String {
-    let detail = &denied.detail;
+    // An operator's words may end their sentence themselves.
+    let detail = denied.detail.trim_end_matches('.');
     match (denied.code, denied.approval) {
         (DenyCode::ApprovalPending, Some(approval)) => format!(
             "This call waits for a person's approval ({approval}). It has not been done. Call again with the same arguments to continue: {detail}."
@@ -264,6 +265,14 @@ mod tests {
         // A fault of the gateway is told as one, whatever is hidden.
         let (_, body) = refused(DenyCode::RecordingUnavailable, Era::Modern, &tool);
         assert_eq!(body.member("error").unwrap().member("code").and_then(Json::as_i64), Some(5030));
+    }
+
+    #[test]
+    fn a_sentence_ends_once() {
+        for detail in ["Ask #dba", "Ask #dba."] {
+            let told = words(&Denied::new(DenyCode::Denied, detail));
+            assert_eq!(told, "This was not done: Ask #dba. Do not try it again as it is.");
+        }
     }
 
     #[test]

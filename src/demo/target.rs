@@ -1,0 +1,133 @@
+//! The small HTTP server under the sample targets of the demo: a listener on a thread of its own, and replies.
+
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::net::TcpListener;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::HeaderValue;
+use http::Request;
+use http::Response;
+use http::StatusCode;
+use http::header;
+use http_body_util::BodyExt;
+use http_body_util::Full;
+use http_body_util::Limited;
+use http_body_util::combinators::BoxBody;
+use hyper::body::Incoming;
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
+use hyper_util::rt::TokioTimer;
+use serde_json::Value;
+use tokio::sync::oneshot;
+
+use crate::demo::DemoError;
+
+/// The longest body that is read, in bytes.
+const BODY_MAX: usize = 64 << 10;
+
+/// The body of a reply.
+pub type Body = BoxBody<Bytes, Infallible>;
+
+/// A running sample target. It stops when this is dropped.
+#[derive(Debug)]
+pub struct SampleTarget {
+    address: SocketAddr,
+    _stop: oneshot::Sender<()>,
+}
+
+impl SampleTarget {
+    /// Where it listens.
+    pub const fn address(&self) -> SocketAddr {
+        self.address
+    }
+}
+
+/// Serves a target on `listener`, on a thread of its own: `answer` is asked for each request. `what` names it in errors.
+///
+/// # Errors
+/// The listener or the thread cannot be used.
+pub fn start<F, R>(listener: TcpListener, what: &'static str, answer: F) -> Result<SampleTarget, DemoError>
+where
+    F: Fn(Request<Incoming>) -> R + Clone + Send + 'static,
+    R: Future<Output = Response<Body>> + Send + 'static,
+{
+    let address = listener.local_addr().map_err(|source| DemoError::Listen { what, source })?;
+    listener.set_nonblocking(true).map_err(|source| DemoError::Listen { what, source })?;
+    let (stop, stopped) = oneshot::channel();
+    let run = move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        // Without a runtime nothing listens, and the caller's wait for readiness says so.
+        if let Ok(runtime) = runtime {
+            runtime.block_on(async {
+                tokio::select! {
+                    () = accept(listener, answer) => {}
+                    _dropped = stopped => {}
+                }
+            });
+        }
+    };
+    std::thread::Builder::new()
+        .name("demo-target".to_owned())
+        .spawn(run)
+        .map_err(|source| DemoError::Thread { what, source })?;
+    Ok(SampleTarget { address, _stop: stop })
+}
+
+async fn accept<F, R>(listener: TcpListener, answer: F)
+where
+    F: Fn(Request<Incoming>) -> R + Clone + Send + 'static,
+    R: Future<Output = Response<Body>> + Send + 'static,
+{
+    let Ok(listener) = tokio::net::TcpListener::from_std(listener) else { return };
+    loop {
+        let Ok((stream, _)) = listener.accept().await else {
+            // Out of file descriptors, most likely: some will come back.
+            tokio::time::sleep(Duration::from_millis(50)).await;
+            continue;
+        };
+        let answer = answer.clone();
+        let service = service_fn(move |request| {
+            let reply = answer(request);
+            async move { Ok::<_, Infallible>(reply.await) }
+        });
+        let connection = hyper::server::conn::http1::Builder::new()
+            .timer(TokioTimer::new())
+            .serve_connection(TokioIo::new(stream), service);
+        tokio::spawn(async move {
+            // A client that goes away is no event for a sample.
+            connection.await.ok();
+        });
+    }
+}
+
+/// The body of a request; `None` when it is cut or longer than 64 KiB.
+pub async fn read(request: Request<Incoming>) -> Option<Bytes> {
+    Limited::new(request.into_body(), BODY_MAX).collect().await.ok().map(http_body_util::Collected::to_bytes)
+}
+
+/// A body that is there already.
+pub fn full(bytes: impl Into<Bytes>) -> Body {
+    Full::new(bytes.into()).boxed()
+}
+
+/// A reply of a media type.
+pub fn typed(status: StatusCode, kind: &'static str, body: Body) -> Response<Body> {
+    let mut response = Response::new(body);
+    *response.status_mut() = status;
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
+    response
+}
+
+/// A reply in JSON.
+pub fn reply(status: StatusCode, value: &Value) -> Response<Body> {
+    typed(status, "application/json", full(value.to_string() + "\n"))
+}
+
+/// A reply without a body.
+pub fn empty(status: StatusCode) -> Response<Body> {
+    let mut response = Response::new(full(Bytes::new()));
+    *response.status_mut() = status;
+    response
+}
