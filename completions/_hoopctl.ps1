@@ -146,6 +146,7 @@ Register-ArgumentCompleter -Native -CommandName 'hoopctl' -ScriptBlock {
             [CompletionResult]::new('remove', 'remove', [CompletionResultType]::ParameterValue, 'Remove a connection of the store')
             [CompletionResult]::new('test', 'test', [CompletionResultType]::ParameterValue, 'Dial a target from this machine: name, TCP, TLS; nobody logs in there')
             [CompletionResult]::new('env', 'env', [CompletionResultType]::ParameterValue, 'Print what a client needs to use a connection')
+            [CompletionResult]::new('pin', 'pin', [CompletionResultType]::ParameterValue, 'Look at what changed of what an MCP server offers, and accept it')
             [CompletionResult]::new('open', 'open', [CompletionResultType]::ParameterValue, 'Open a port on this machine for a database''s clients that cannot send a token')
             break
         }
@@ -282,6 +283,21 @@ Register-ArgumentCompleter -Native -CommandName 'hoopctl' -ScriptBlock {
             [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Data and errors only, no words in between')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            break
+        }
+        'hoopctl;connect;pin' {
+            [CompletionResult]::new('--accept', '--accept', [CompletionResultType]::ParameterName, 'Accept what the server says now of this tool, or KIND:NAME of anything pinned; may be repeated')
+            [CompletionResult]::new('-c', '-c', [CompletionResultType]::ParameterName, 'Configuration file [env: HOOPCTL_CONFIG] [default: ./hoopctl.toml, ~/.config/hoopctl/, /etc/hoopctl/]')
+            [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'Configuration file [env: HOOPCTL_CONFIG] [default: ./hoopctl.toml, ~/.config/hoopctl/, /etc/hoopctl/]')
+            [CompletionResult]::new('--data-dir', '--data-dir', [CompletionResultType]::ParameterName, 'Data directory, in place of the configuration''s [env: HOOPCTL_DATA_DIR]')
+            [CompletionResult]::new('--socket', '--socket', [CompletionResultType]::ParameterName, 'Admin socket, in place of the configuration''s [env: HOOPCTL_SOCKET]')
+            [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]')
+            [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]')
+            [CompletionResult]::new('--all', '--all', [CompletionResultType]::ParameterName, 'Accept all that is changed, flagged or new')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Data and errors only, no words in between')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Data and errors only, no words in between')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
             break
         }
         'hoopctl;connect;open' {

@@ -137,6 +137,7 @@ set edit:completion:arg-completer[hoopctl] = {|@words|
             cand remove 'Remove a connection of the store'
             cand test 'Dial a target from this machine: name, TCP, TLS; nobody logs in there'
             cand env 'Print what a client needs to use a connection'
+            cand pin 'Look at what changed of what an MCP server offers, and accept it'
             cand open 'Open a port on this machine for a database''s clients that cannot send a token'
         }
         &'hoopctl;connect;add'= {
@@ -266,6 +267,20 @@ set edit:completion:arg-completer[hoopctl] = {|@words|
             cand --quiet 'Data and errors only, no words in between'
             cand -h 'Print help (see more with ''--help'')'
             cand --help 'Print help (see more with ''--help'')'
+        }
+        &'hoopctl;connect;pin'= {
+            cand --accept 'Accept what the server says now of this tool, or KIND:NAME of anything pinned; may be repeated'
+            cand -c 'Configuration file [env: HOOPCTL_CONFIG] [default: ./hoopctl.toml, ~/.config/hoopctl/, /etc/hoopctl/]'
+            cand --config 'Configuration file [env: HOOPCTL_CONFIG] [default: ./hoopctl.toml, ~/.config/hoopctl/, /etc/hoopctl/]'
+            cand --data-dir 'Data directory, in place of the configuration''s [env: HOOPCTL_DATA_DIR]'
+            cand --socket 'Admin socket, in place of the configuration''s [env: HOOPCTL_SOCKET]'
+            cand -o 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]'
+            cand --output 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]'
+            cand --all 'Accept all that is changed, flagged or new'
+            cand -q 'Data and errors only, no words in between'
+            cand --quiet 'Data and errors only, no words in between'
+            cand -h 'Print help'
+            cand --help 'Print help'
         }
         &'hoopctl;connect;open'= {
             cand --port 'Port on 127.0.0.1 [default: a free one]; with --unix the one in the socket''s name [default: 5432]'

@@ -111,23 +111,24 @@ jsonl\t'One JSON object a line'
 csv\t'Comma-separated values with a header line'"
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand status" -s q -l quiet -d 'Data and errors only, no words in between'
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand status" -s h -l help -d 'Print help'
-complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and not __fish_seen_subcommand_from add list show edit remove test env open" -s c -l config -d 'Configuration file [env: HOOPCTL_CONFIG] [default: ./hoopctl.toml, ~/.config/hoopctl/, /etc/hoopctl/]' -r -F
-complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and not __fish_seen_subcommand_from add list show edit remove test env open" -l data-dir -d 'Data directory, in place of the configuration\'s [env: HOOPCTL_DATA_DIR]' -r -F
-complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and not __fish_seen_subcommand_from add list show edit remove test env open" -l socket -d 'Admin socket, in place of the configuration\'s [env: HOOPCTL_SOCKET]' -r -F
-complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and not __fish_seen_subcommand_from add list show edit remove test env open" -s o -l output -d 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]' -r -f -a "table\t'Columns for people'
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and not __fish_seen_subcommand_from add list show edit remove test env pin open" -s c -l config -d 'Configuration file [env: HOOPCTL_CONFIG] [default: ./hoopctl.toml, ~/.config/hoopctl/, /etc/hoopctl/]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and not __fish_seen_subcommand_from add list show edit remove test env pin open" -l data-dir -d 'Data directory, in place of the configuration\'s [env: HOOPCTL_DATA_DIR]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and not __fish_seen_subcommand_from add list show edit remove test env pin open" -l socket -d 'Admin socket, in place of the configuration\'s [env: HOOPCTL_SOCKET]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and not __fish_seen_subcommand_from add list show edit remove test env pin open" -s o -l output -d 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]' -r -f -a "table\t'Columns for people'
 json\t'One JSON document'
 jsonl\t'One JSON object a line'
 csv\t'Comma-separated values with a header line'"
-complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and not __fish_seen_subcommand_from add list show edit remove test env open" -s q -l quiet -d 'Data and errors only, no words in between'
-complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and not __fish_seen_subcommand_from add list show edit remove test env open" -s h -l help -d 'Print help'
-complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and not __fish_seen_subcommand_from add list show edit remove test env open" -f -a "add" -d 'Add a connection; the gateway keeps the credential, clients never see it'
-complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and not __fish_seen_subcommand_from add list show edit remove test env open" -f -a "list" -d 'List connections'
-complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and not __fish_seen_subcommand_from add list show edit remove test env open" -f -a "show" -d 'Show one connection as it is written down'
-complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and not __fish_seen_subcommand_from add list show edit remove test env open" -f -a "edit" -d 'Change a connection of the store: by options, from a file, or in your editor'
-complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and not __fish_seen_subcommand_from add list show edit remove test env open" -f -a "remove" -d 'Remove a connection of the store'
-complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and not __fish_seen_subcommand_from add list show edit remove test env open" -f -a "test" -d 'Dial a target from this machine: name, TCP, TLS; nobody logs in there'
-complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and not __fish_seen_subcommand_from add list show edit remove test env open" -f -a "env" -d 'Print what a client needs to use a connection'
-complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and not __fish_seen_subcommand_from add list show edit remove test env open" -f -a "open" -d 'Open a port on this machine for a database\'s clients that cannot send a token'
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and not __fish_seen_subcommand_from add list show edit remove test env pin open" -s q -l quiet -d 'Data and errors only, no words in between'
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and not __fish_seen_subcommand_from add list show edit remove test env pin open" -s h -l help -d 'Print help'
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and not __fish_seen_subcommand_from add list show edit remove test env pin open" -f -a "add" -d 'Add a connection; the gateway keeps the credential, clients never see it'
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and not __fish_seen_subcommand_from add list show edit remove test env pin open" -f -a "list" -d 'List connections'
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and not __fish_seen_subcommand_from add list show edit remove test env pin open" -f -a "show" -d 'Show one connection as it is written down'
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and not __fish_seen_subcommand_from add list show edit remove test env pin open" -f -a "edit" -d 'Change a connection of the store: by options, from a file, or in your editor'
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and not __fish_seen_subcommand_from add list show edit remove test env pin open" -f -a "remove" -d 'Remove a connection of the store'
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and not __fish_seen_subcommand_from add list show edit remove test env pin open" -f -a "test" -d 'Dial a target from this machine: name, TCP, TLS; nobody logs in there'
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and not __fish_seen_subcommand_from add list show edit remove test env pin open" -f -a "env" -d 'Print what a client needs to use a connection'
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and not __fish_seen_subcommand_from add list show edit remove test env pin open" -f -a "pin" -d 'Look at what changed of what an MCP server offers, and accept it'
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and not __fish_seen_subcommand_from add list show edit remove test env pin open" -f -a "open" -d 'Open a port on this machine for a database\'s clients that cannot send a token'
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen_subcommand_from add" -l upstream -d 'Where the target is: an http or https URL, mcp+https://HOST/PATH, \'mcp+stdio:PROGRAM ARGUMENTS\', or postgres://HOST/DATABASE' -r
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen_subcommand_from add" -l inject -d 'Its credential: bearer:SRC, basic:USER:SRC, header:NAME:SRC or none, password:USER:SRC for a database, env:NAME:SRC for a program; SRC is env:NAME, file:PATH, store:KEY or exec:COMMAND' -r
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen_subcommand_from add" -l tag -d 'A label that policies and masks match; may be repeated' -r
@@ -259,6 +260,17 @@ jsonl\t'One JSON object a line'
 csv\t'Comma-separated values with a header line'"
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen_subcommand_from env" -s q -l quiet -d 'Data and errors only, no words in between'
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen_subcommand_from env" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen_subcommand_from pin" -l accept -d 'Accept what the server says now of this tool, or KIND:NAME of anything pinned; may be repeated' -r
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen_subcommand_from pin" -s c -l config -d 'Configuration file [env: HOOPCTL_CONFIG] [default: ./hoopctl.toml, ~/.config/hoopctl/, /etc/hoopctl/]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen_subcommand_from pin" -l data-dir -d 'Data directory, in place of the configuration\'s [env: HOOPCTL_DATA_DIR]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen_subcommand_from pin" -l socket -d 'Admin socket, in place of the configuration\'s [env: HOOPCTL_SOCKET]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen_subcommand_from pin" -s o -l output -d 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]' -r -f -a "table\t'Columns for people'
+json\t'One JSON document'
+jsonl\t'One JSON object a line'
+csv\t'Comma-separated values with a header line'"
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen_subcommand_from pin" -l all -d 'Accept all that is changed, flagged or new'
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen_subcommand_from pin" -s q -l quiet -d 'Data and errors only, no words in between'
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen_subcommand_from pin" -s h -l help -d 'Print help'
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen_subcommand_from open" -l port -d 'Port on 127.0.0.1 [default: a free one]; with --unix the one in the socket\'s name [default: 5432]' -r
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen_subcommand_from open" -l unix -d 'Open a Unix socket in this directory, for your user only, in place of a port' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen_subcommand_from open" -l gateway -d 'The gateway\'s listener for PostgreSQL [default: gateway.postgres_listen of the configuration]' -r

@@ -22,6 +22,8 @@ use crate::cli::help;
 use crate::cli::open;
 use crate::cli::open::OpenArgs;
 use crate::cli::output::Terminal;
+use crate::cli::pin;
+use crate::cli::pin::PinArgs;
 use crate::cli::place::Place;
 use crate::cli::probe;
 use crate::cli::probe::Target;
@@ -79,6 +81,9 @@ pub enum ConnectVerb {
         #[arg(long = "for", value_name = "CLIENT", value_enum)]
         client: Option<ClientKind>,
     },
+    /// Look at what changed of what an MCP server offers, and accept it
+    #[command(after_help = help::CONNECT_PIN)]
+    Pin(PinArgs),
     /// Open a port on this machine for a database's clients that cannot send a token
     #[command(after_help = help::CONNECT_OPEN)]
     Open(OpenArgs),
@@ -180,6 +185,7 @@ pub fn run(terminal: Terminal, place: &Place, verb: ConnectVerb) -> Outcome {
                 if args.options.is_empty() { None } else { Some(&apply) };
             change::edit(terminal, &access, (kind, &args.name), args.file.as_deref(), options)
         }
+        ConnectVerb::Pin(args) => pin::run(terminal, &access, &args),
         ConnectVerb::Remove { name, yes, dry_run } => {
             change::remove(terminal, &access, (kind, &name), yes, dry_run)
         }

@@ -78,7 +78,8 @@ Examples:
   hoopctl connect add crm --upstream https://crm.internal/api --inject bearer:env:CRM_TOKEN --tag data=pii
   hoopctl connect test crm
   hoopctl connect env appdb
-  hoopctl connect env tools --for claude";
+  hoopctl connect env tools --for claude
+  hoopctl connect pin tools";
 
 /// After the help of `connect add`.
 pub const CONNECT_ADD: &str = "\
@@ -106,6 +107,23 @@ Examples:
 No token is printed. MCP clients are told where it is, so that it stays out of their files: Claude Code (claude, mcp-json)
 and Cursor take it from HOOPCTL_TOKEN in the environment they are started in, VS Code asks for it and keeps it itself.
 What is printed is the whole file; a file that is there already gets the new member of mcpServers, or of servers and inputs.";
+
+/// After the help of `connect pin`.
+pub const CONNECT_PIN: &str = "\
+Examples:
+  hoopctl connect pin tools
+  hoopctl connect pin tools --accept send_mail
+  hoopctl connect pin tools --accept prompt:summary --accept server:initialize
+  hoopctl connect pin tools --accept --all
+
+What a server says of its tools, prompts and templates of resources, and its instructions, is pinned as it is first seen.
+  changed  it says another thing than was accepted
+  flagged  it has characters that people do not see, or a description of more than 16 KiB
+  new      it came after its list was first seen
+  pinned   it is as it was accepted or first seen
+What follows from that, the connection's pin says: observe (the default) only tells of it; hide keeps back what is changed, new or has
+hidden characters; block refuses all calls of tools besides, as long as something is changed.
+Next: hoopctl connect edit tools --pin hide";
 
 /// After the help of `connect open`.
 pub const CONNECT_OPEN: &str = "\

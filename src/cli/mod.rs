@@ -23,6 +23,7 @@ pub mod lock;
 pub mod mask;
 pub mod open;
 pub mod output;
+pub mod pin;
 pub mod place;
 pub mod policy;
 pub mod probe;

@@ -43,6 +43,7 @@ pub trait Backend:
     + noun::gateway::Gateway
     + noun::grant::Grants
     + noun::lock::Locks
+    + noun::pin::Pins
     + noun::secret::Secrets
     + noun::session::Sessions
     + Send
@@ -58,6 +59,7 @@ impl<T> Backend for T where
         + noun::gateway::Gateway
         + noun::grant::Grants
         + noun::lock::Locks
+        + noun::pin::Pins
         + noun::secret::Secrets
         + noun::session::Sessions
         + Send

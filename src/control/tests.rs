@@ -186,6 +186,16 @@ impl Grants for Acting {
     }
 }
 
+impl Pins for Acting {
+    fn pins(&self, connection: String) -> Answer<'_, List<PinView>> {
+        no(&connection)
+    }
+
+    fn accept_pins(&self, connection: String, accept: AcceptPins) -> Answer<'_, List<PinView>> {
+        no(&format!("{connection} {:?}", accept.pins))
+    }
+}
+
 impl Secrets for Acting {
     fn secrets(&self) -> Answer<'_, List<SecretEntry>> {
         no("secrets")

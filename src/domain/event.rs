@@ -35,7 +35,7 @@ pub enum EventKind {
     /// An HTTP response.
     #[serde(rename = "http.response")]
     HttpResponse,
-    /// A note of an operator.
+    /// A note of an operator, or of the gateway on what it noticed beside the commands.
     #[serde(rename = "marker")]
     Marker,
     /// A message of MCP, either way.

@@ -16,6 +16,35 @@ pub fn is_deceptive(c: char) -> bool {
             | '\u{feff}' | '\u{ffa0}' | '\u{fff0}'..='\u{fffb}' | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}')
 }
 
+/// The characters of a text that people do not see but models read: [`is_deceptive`] ones. Line feeds, carriage returns and tabs are
+/// none where a text has `lines`. An emoji may have one variation selector behind it, and be joined with the next by U+200D.
+pub fn hidden_characters(text: &str, lines: bool) -> Vec<char> {
+    let pictured = |c: Option<char>| {
+        c.is_some_and(|c| {
+            matches!(c, '#' | '*' | '0'..='9' | '©' | '®' | '\u{203c}'..='\u{3299}' | '\u{1f000}'..='\u{1faff}')
+                && !is_deceptive(c)
+        })
+    };
+    let mut found = Vec::new();
+    let (mut before, mut rest) = (None, text.chars().peekable());
+    // Behind an emoji and its selector a joiner is still its own.
+    let mut selected = false;
+    while let Some(c) = rest.next() {
+        let harmless = match c {
+            '\n' | '\r' | '\t' => lines,
+            '\u{fe0e}' | '\u{fe0f}' => pictured(before),
+            '\u{200d}' => (pictured(before) || selected) && pictured(rest.peek().copied()),
+            c => !is_deceptive(c),
+        };
+        if !harmless {
+            found.push(c);
+        }
+        selected = harmless && matches!(c, '\u{fe0e}' | '\u{fe0f}');
+        before = Some(c);
+    }
+    found
+}
+
 impl fmt::Display for Shown<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for c in self.0.chars() {
@@ -52,5 +81,34 @@ mod tests {
         assert_eq!(shown, "a\\u{1b}[2J\\u{202e}b\\u{200b}\\u{a}\\u{7}\\u{9b}é");
         assert!(!shown.chars().any(is_deceptive));
         assert_eq!(shown_bytes(b"a\xffb"), "a\\xffb");
+    }
+
+    #[test]
+    fn hidden_characters_are_found_and_emoji_are_none() {
+        for (text, lines, found) in [
+            ("Sends mail.\n\tTwo lines.\r\n", true, ""),
+            ("two\nlines", false, "\n"),
+            ("\u{26a0}\u{fe0f} careful", false, ""),
+            ("1\u{fe0f}\u{20e3}", false, ""),
+            ("\u{1f469}\u{200d}\u{1f4bb}", false, ""),
+            ("\u{2764}\u{fe0f}\u{200d}\u{1f525}", false, ""),
+            // Tags, bidirectional controls, zero-width, controls.
+            ("a\u{e0041}\u{e0042}", true, "\u{e0041}\u{e0042}"),
+            ("a\u{202e}b\u{2066}", true, "\u{202e}\u{2066}"),
+            ("a\u{200b}b\u{feff}\u{2060}", true, "\u{200b}\u{feff}\u{2060}"),
+            ("\u{1b}[31m\u{0}\u{7f}\u{9b}", true, "\u{1b}\u{0}\u{7f}\u{9b}"),
+            ("\u{34f}\u{ad}\u{3164}\u{180e}\u{2028}", true, "\u{34f}\u{ad}\u{3164}\u{180e}\u{2028}"),
+            // Data in selectors behind one emoji, or behind a letter; joiners that join nothing.
+            ("\u{26a0}\u{fe0f}\u{fe0e}\u{fe0f}", false, "\u{fe0e}\u{fe0f}"),
+            ("a\u{fe0f}", false, "\u{fe0f}"),
+            ("\u{26a0}\u{fe01}\u{e0100}", false, "\u{fe01}\u{e0100}"),
+            ("a\u{200d}b", false, "\u{200d}"),
+            ("\u{1f469}\u{200d}", false, "\u{200d}"),
+            ("\u{1f469}\u{200d}\u{200d}\u{1f4bb}", false, "\u{200d}\u{200d}"),
+            ("\u{2060}\u{fe0f}", false, "\u{2060}\u{fe0f}"),
+            ("日本語 é ñ", false, ""),
+        ] {
+            assert_eq!(hidden_characters(text, lines).iter().collect::<String>(), found, "{text:?}");
+        }
     }
 }

@@ -1,6 +1,10 @@
-//! What other modules keep in the store: key sets of issuers, and sealed secrets.
+//! What other modules keep in the store: key sets of issuers, sealed secrets, and pins.
 
+use crate::domain::Pin;
+use crate::domain::PinNote;
 use crate::identity::KeyKeeper;
+use crate::protocol::mcp::PinKeeper;
+use crate::protocol::mcp::PinReceipt;
 use crate::secret::FetchSealed;
 use crate::secret::SealedSource;
 use crate::store::Store;
@@ -40,5 +44,28 @@ impl SealedSource for StoredSecrets {
         Box::pin(async move {
             self.0.read(move |view| view.sealed_secret(&key)).await.map_err(|error| error.to_string())
         })
+    }
+}
+
+/// Keeps pins over a restart.
+pub struct StoredPins(pub Store);
+
+impl PinKeeper for StoredPins {
+    fn keep(&self, pins: Vec<Pin>, notes: Vec<PinNote>, receipt: PinReceipt) {
+        let begun = self.0.call_later(move |db| {
+            let saved = db.change(|change| {
+                change.save_pins(&pins)?;
+                change.note_pins(&notes)
+            });
+            match saved {
+                Ok(()) => receipt.kept(),
+                Err(error) => {
+                    tracing::error!(%error, "pins cannot be kept; they come again with the next list");
+                }
+            }
+        });
+        if let Err(error) = begun {
+            tracing::error!(%error, "pins cannot be kept; they come again with the next list");
+        }
     }
 }

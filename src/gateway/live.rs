@@ -16,6 +16,7 @@ use crate::control::noun::gateway::StatusReport;
 use crate::control::noun::session::LiveSession;
 use crate::domain::Connection;
 use crate::domain::Lock;
+use crate::domain::Pin;
 use crate::domain::SessionId;
 use crate::gateway::admin::Admin;
 use crate::gateway::admin::Live;
@@ -24,6 +25,7 @@ use crate::gateway::error::GatewayError;
 use crate::gateway::running::Reloaded;
 use crate::gateway::running::Running;
 use crate::pipeline::locks::LockSet;
+use crate::pipeline::now_ms;
 use crate::policy::PolicySet;
 
 /// The service layer of a gateway that runs.
@@ -110,6 +112,10 @@ impl Live for Gateway {
 
     fn locks_changed(&self, locks: Vec<Lock>) {
         self.running.gate.replace_locks(LockSet::new(locks));
+    }
+
+    fn pins_accepted(&self, pins: Vec<Pin>) {
+        self.running.pins.accepted(pins, now_ms());
     }
 
     fn sessions(&self) -> Vec<LiveSession> {

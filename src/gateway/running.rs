@@ -27,6 +27,7 @@ use crate::pipeline::snapshot::CallerLimits;
 use crate::pipeline::snapshot::Snapshot;
 use crate::pipeline::snapshot::SnapshotParts;
 use crate::policy::PolicySet;
+use crate::protocol::mcp::Pins;
 use crate::secret::Sealer;
 use crate::secret::Vault;
 use crate::store::EntityKind;
@@ -52,6 +53,8 @@ pub struct Running {
     pub config_path: PathBuf,
     /// The key of the `hash` mask.
     pub mask_key: MaskKey,
+    /// What MCP servers offer, held against what was accepted of it.
+    pub pins: Pins,
     /// The listener's certificate.
     pub tls: Arc<ArcSwapOption<rustls::ServerConfig>>,
     /// Where clients connect, with the port that was taken.

@@ -24,6 +24,7 @@ use crate::gateway::RunOptions;
 use crate::gateway::admin;
 use crate::gateway::admin::Admin;
 use crate::gateway::error::GatewayError;
+use crate::gateway::keeper::StoredPins;
 use crate::gateway::keeper::StoredSecrets;
 use crate::gateway::live;
 use crate::gateway::masks::MaskKey;
@@ -42,6 +43,7 @@ use crate::pipeline::Gate;
 use crate::pipeline::locks::LockSet;
 use crate::pipeline::now_ms;
 use crate::protocol::mcp::McpShared;
+use crate::protocol::mcp::Pins;
 use crate::protocol::postgres::cancel::Cancels;
 use crate::protocol::postgres::judge::Judge;
 use crate::protocol::postgres::judge::cache;
@@ -89,7 +91,7 @@ pub async fn run(options: RunOptions) -> Result<(), GatewayError> {
                 .map_err(|source| GatewayError::Runtime { source })?,
         ),
         cancels: Cancels::default(),
-        mcp: McpShared::default(),
+        mcp: McpShared { pins: running.pins.clone(), ..McpShared::default() },
         public_url: config.gateway.public_url.clone(),
         targets: Targets::default(),
         strangers: Strangers::new(Bounds { open: limits.logins, failed: limits.failed_logins }),
@@ -186,6 +188,8 @@ async fn open(options: RunOptions) -> Result<(Running, Listeners, DataDirLock), 
     let read =
         store.read(move |view| Ok((view.entities(None)?, view.revision_as(&digest)?, view.locks(now)?)));
     let (stored, revision, locks) = read.await.map_err(of_store)?;
+    let pins = store.read(|view| view.pins(None)).await.map_err(of_store)?;
+    let pins = Pins::new(pins, Arc::new(StoredPins(store.clone())));
     let problems = |problems| GatewayError::Config { problems };
     let entities = config::combine(&config, stored_entities(&stored).map_err(problems)?).map_err(problems)?;
     for warning in config.warnings.iter().chain(&entities.warnings) {
@@ -221,6 +225,7 @@ async fn open(options: RunOptions) -> Result<(Running, Listeners, DataDirLock), 
         config: shared_config,
         config_path,
         mask_key,
+        pins,
         tls: Arc::new(ArcSwapOption::new(certificate)),
         listener: address,
         databases: listeners.databases(),

@@ -19,6 +19,8 @@ pub struct Counters {
     denied: AtomicU64,
     held: AtomicU64,
     masked: AtomicU64,
+    pins_changed: AtomicU64,
+    pins_flagged: AtomicU64,
     reply_bytes: AtomicU64,
 }
 
@@ -37,6 +39,11 @@ impl Counters {
 
     pub(super) fn held(&self) {
         self.held.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(super) fn pins(&self, changed: u64, flagged: u64) {
+        self.pins_changed.fetch_add(changed, Ordering::Relaxed);
+        self.pins_flagged.fetch_add(flagged, Ordering::Relaxed);
     }
 
     pub(super) fn replied(&self, bytes: u64, masked: u64) {
@@ -109,6 +116,14 @@ impl Metrics {
         counter("hoopctl_reply_bytes_total", "Bytes of reply bodies sent to clients.", |of| {
             of.reply_bytes.load(Ordering::Relaxed)
         });
+        counter("hoopctl_pins_changed_total", "Changes of what servers offer since it was accepted.", |of| {
+            of.pins_changed.load(Ordering::Relaxed)
+        });
+        counter(
+            "hoopctl_pins_flagged_total",
+            "Things that servers offer with hidden characters or very long texts.",
+            |of| of.pins_flagged.load(Ordering::Relaxed),
+        );
         drop(connections);
         out.push_str(
             "# HELP hoopctl_refused_total Refusals by code.\n# TYPE hoopctl_refused_total counter\n",

@@ -294,6 +294,11 @@ impl ReplyGuard {
         self.exchange.counters.replied(bytes, notes);
     }
 
+    /// Counts what changed of what the target offers, and what of it should be looked at.
+    pub fn count_pins(&mut self, changed: u64, flagged: u64) {
+        self.exchange.counters.pins(changed, flagged);
+    }
+
     fn take_notes(&mut self) -> Vec<MaskNote> {
         let mut notes = if self.notes.is_empty() { Vec::new() } else { self.notes.take() };
         if let Some(masker) = &self.masker {

@@ -21,7 +21,11 @@ use crate::store::error::StoreError;
 /// What `hoopctl.db` must be: `HPDB` and our migrations.
 const SCHEMA: Schema = Schema {
     application_id: 0x4850_4442,
-    migrations: &[include_str!("migrations/0001_initial.sql"), include_str!("migrations/0002_file.sql")],
+    migrations: &[
+        include_str!("migrations/0001_initial.sql"),
+        include_str!("migrations/0002_file.sql"),
+        include_str!("migrations/0003_pin.sql"),
+    ],
 };
 
 /// Milliseconds since 1970 by the clock on the wall; 0 before that.

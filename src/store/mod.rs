@@ -1,4 +1,4 @@
-//! `hoopctl.db`: entities, locks, sealed secrets, key sets, approvals and the audit trail, in one SQLite file.
+//! `hoopctl.db`: entities, locks, sealed secrets, key sets, approvals, pins and the audit trail, in one SQLite file.
 //!
 //! One thread owns the connection; [`Store::call`] sends it work. What changes an entity, lock, secret or grant
 //! writes its audit entry in the same transaction. `serve` or the offline CLI holds [`DataDirLock`] meanwhile, so
@@ -17,6 +17,7 @@ mod jwks;
 mod lock;
 mod lock_file;
 mod meta;
+mod pin;
 mod secret;
 #[cfg(test)]
 mod tests;
@@ -39,6 +40,7 @@ pub use folder::check_private_file;
 pub use folder::private_folder;
 pub use lock_file::DataDirLock;
 pub use lock_file::lock_data_dir;
+pub use pin::LookedAt;
 pub use secret::StoredSecret;
 pub use thread::Store;
 

@@ -7,6 +7,7 @@ pub mod event;
 pub mod gateway;
 pub mod grant;
 pub mod lock;
+pub mod pin;
 pub mod secret;
 pub mod session;
 
@@ -65,6 +66,7 @@ pub async fn route(call: &Call, backend: &dyn Backend) -> Result<Reply, ApiError
         Some("explain" | "issuers" | "reload" | "status") => gateway::route(call, backend).await,
         Some("grants") => grant::route(call, backend).await,
         Some("locks") => lock::route(call, backend).await,
+        Some("pins") => pin::route(call, backend).await,
         Some("secrets") => secret::route(call, backend).await,
         Some("sessions") => session::route(call, backend).await,
         _ => Err(call.unknown()),

@@ -38,16 +38,17 @@ fn quote(word: &str, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     }
 }
 
-/// What happens when the description of a tool changes after it was first seen.
+/// What happens when what a server says of a tool, a prompt, a template or itself changes after it was first seen.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum PinMode {
     /// It is recorded, and goes on.
     #[default]
     Observe,
-    /// The tool is neither listed nor called until the change is accepted.
+    /// What changed, came later than the first list, or has hidden characters, is neither listed nor used until that is accepted. Nor is a
+    /// tool called that was not listed since the gateway started or the server said that its list has changed.
     Hide,
-    /// Nothing of the connection is used until the change is accepted.
+    /// As [`Self::Hide`], and no tool of the connection is called until each change is accepted.
     Block,
 }
 

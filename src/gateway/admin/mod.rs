@@ -11,6 +11,7 @@ mod explain;
 mod fault;
 mod grant;
 mod lock;
+mod pin;
 mod secret;
 mod session;
 mod state;
@@ -39,6 +40,7 @@ use crate::control::noun::session::LiveSession;
 use crate::domain::connection::Connection;
 use crate::domain::id::SessionId;
 use crate::domain::lock::Lock;
+use crate::domain::pin::Pin;
 use crate::gateway::admin::fault::fault_of_store;
 use crate::gateway::revision::file_digest;
 use crate::policy::PolicySet;
@@ -58,6 +60,8 @@ pub trait Live: Send + Sync + 'static {
     fn entities_changed(&self) -> Answer<'_, ()>;
     /// Takes over the locks that stand now, and cuts what they shut out, before it returns.
     fn locks_changed(&self, locks: Vec<Lock>);
+    /// Takes over pins that were accepted, before it returns.
+    fn pins_accepted(&self, pins: Vec<Pin>);
     /// The sessions that live.
     fn sessions(&self) -> Vec<LiveSession>;
     /// Ends a session and cuts its streams; whether there was one.

@@ -3,6 +3,7 @@
 
 mod approvals;
 mod entities;
+mod pins;
 mod recordings;
 mod rights;
 mod secrets;
@@ -26,6 +27,7 @@ use crate::control::api::*;
 use crate::domain::connection::Connection;
 use crate::domain::id::SessionId;
 use crate::domain::lock::Lock;
+use crate::domain::pin::Pin;
 use crate::gateway::admin::Admin;
 use crate::gateway::admin::Live;
 use crate::gateway::admin::Parts;
@@ -71,6 +73,7 @@ fn config(dir: &Path) -> config::Config {
 struct Told {
     changes: Mutex<u32>,
     locks: Mutex<Vec<Lock>>,
+    pins: Mutex<Vec<Pin>>,
     live: Mutex<Vec<LiveSession>>,
     fails: Mutex<bool>,
 }
@@ -103,6 +106,10 @@ impl Live for Told {
 
     fn locks_changed(&self, locks: Vec<Lock>) {
         *self.locks.lock().unwrap() = locks;
+    }
+
+    fn pins_accepted(&self, pins: Vec<Pin>) {
+        self.pins.lock().unwrap().extend(pins);
     }
 
     fn sessions(&self) -> Vec<LiveSession> {

@@ -10,7 +10,6 @@ use hyper::body::Incoming;
 use crate::domain::Command;
 use crate::domain::Denied;
 use crate::domain::DenyCode;
-use crate::domain::PinMode;
 use crate::pipeline::Exchange;
 use crate::pipeline::Judged;
 use crate::protocol::mcp::back::back;
@@ -25,6 +24,7 @@ use crate::protocol::mcp::era::Era;
 use crate::protocol::mcp::hold;
 use crate::protocol::mcp::lists::Lists;
 use crate::protocol::mcp::notice;
+use crate::protocol::mcp::pin::check;
 use crate::protocol::mcp::record::FromClient;
 use crate::protocol::mcp::relay::Relay;
 use crate::protocol::mcp::reply;
@@ -106,6 +106,15 @@ async fn ask(
     let record = record(&judged.command, session_id, message).record(&exchange);
     let request = outbound(shared, head, &governed.connection, session.as_deref(), None, Some(body));
     let id = Bytes::copy_from_slice(message.id_value().map(|id| id.raw).unwrap_or_default());
+    if !judged.is_denied()
+        && let Some((denied, otherwise)) =
+            check::refused(&shared.pins, &governed, &judged.command, |command| exchange.shows(command))
+    {
+        let denied = exchange.refuse(record, denied).await;
+        let asked = otherwise.unwrap_or(asked);
+        let (status, body) = reply::refusal(&denied, era, &asked, &id, exchange.request_id());
+        return Ok(json(status, body));
+    }
     let turn = Turn {
         era,
         about: Arc::new(About {
@@ -121,13 +130,6 @@ async fn ask(
         agreed: Lists::default(),
     };
     let request_id = exchange.request_id();
-    if governed.connection.mcp.pin != PinMode::Observe && &*turn.about.method == "tools/call" {
-        // What the operator asks for is not there yet: then nothing is called, rather than without it.
-        let detail = "this version of hoopctl does not check pins; the operator must set pin = \"observe\"";
-        let denied = exchange.refuse(record, Denied::new(DenyCode::Denied, detail).because("pins")).await;
-        let (status, body) = reply::refusal(&denied, era, &asked, &id, request_id);
-        return Ok(json(status, body));
-    }
     if judged.holds() && &*turn.about.method == "initialize" {
         let denied = Denied::new(DenyCode::Denied, "a session cannot wait for approval").because("not_held");
         let denied = exchange.refuse(record, denied).await;

@@ -14,6 +14,7 @@ use http::HeaderMap;
 use http::Response;
 use tokio::sync::oneshot;
 
+use crate::domain::Command;
 use crate::domain::Denied;
 use crate::domain::DenyCode;
 use crate::domain::json::Json;
@@ -34,6 +35,7 @@ use crate::protocol::mcp::era::Era;
 use crate::protocol::mcp::era::says_what_the_body_says;
 use crate::protocol::mcp::outcome::Again;
 use crate::protocol::mcp::outcome::Key;
+use crate::protocol::mcp::pin::check;
 use crate::protocol::mcp::relay::Last;
 use crate::protocol::mcp::relay::Relay;
 use crate::protocol::mcp::reply;
@@ -123,6 +125,7 @@ async fn wait(exchange: Exchange, held: Held, bound: pipeline::Held, mut ticks: 
         return;
     }
     let mut end = Box::pin(exchange.end_watch().wait());
+    let command = judged.command.clone();
     let admitted = {
         let mut admitted = std::pin::pin!(upstream::admit(exchange, judged, record, request, Some(bound)));
         loop {
@@ -153,6 +156,14 @@ async fn wait(exchange: Exchange, held: Held, bound: pipeline::Held, mut ticks: 
             return;
         }
     };
+    // People think long, and what was asked for may have changed meanwhile. Of what changed only that is named.
+    let asked_for = |other: &Command| other.summary() == command.summary();
+    if let Some((denied, otherwise)) = check::refused(&shared.pins, &governed, &command, asked_for) {
+        upstream::withhold(permit).record_failure(&denied);
+        let asked = otherwise.as_ref().unwrap_or(&asked);
+        out.last(reply::refusal(&denied, era, asked, &id, request_id).1).await;
+        return;
+    }
     // From here on it is done, whether the client still listens or not; in the modern era to leave a stream is to cancel it.
     let running = shared.outcomes.begin(called, &governed);
     let (answered, guard) = upstream::send(permit, end.as_mut()).await;

@@ -18,6 +18,7 @@ mod metadata;
 mod notice;
 mod origin;
 mod outcome;
+mod pin;
 mod record;
 mod relay;
 mod reply;
@@ -31,6 +32,9 @@ mod turn;
 mod upstream;
 mod way;
 
+pub use pin::PinKeeper;
+pub use pin::PinReceipt;
+pub use pin::Pins;
 pub use serve::McpApp;
 pub use shared::McpShared;
 pub use stdio::Programs;

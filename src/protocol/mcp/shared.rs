@@ -10,6 +10,7 @@ use tokio::sync::Notify;
 use crate::protocol::mcp::bound::Bound;
 use crate::protocol::mcp::codec::envelope::id::Id;
 use crate::protocol::mcp::outcome::Outcomes;
+use crate::protocol::mcp::pin::Pins;
 use crate::protocol::mcp::sessions::Owner;
 use crate::protocol::mcp::sessions::Sessions;
 use crate::protocol::mcp::stdio::Programs;
@@ -22,6 +23,8 @@ pub struct McpShared {
     pub sessions: Sessions,
     /// What targets said of their tools.
     pub tools: Tools,
+    /// What servers offer, held against what was accepted of it.
+    pub pins: Pins,
     /// What may come back from one client only.
     pub bound: Bound,
     /// Requests that wait for people.

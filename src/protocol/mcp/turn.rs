@@ -38,6 +38,7 @@ use crate::protocol::mcp::door::place;
 use crate::protocol::mcp::elicitation;
 use crate::protocol::mcp::era::Era;
 use crate::protocol::mcp::lists::Lists;
+use crate::protocol::mcp::pin::check;
 use crate::protocol::mcp::record::from_target;
 use crate::protocol::mcp::sessions::About;
 use crate::protocol::mcp::sessions::Owner;
@@ -187,7 +188,7 @@ impl Turn {
     }
 
     /// A response, with its lists filtered and what is bound to the client bound.
-    fn answer(&self, shared: &McpShared, guard: &ReplyGuard, message: &Message) -> Result<Bytes, Denied> {
+    fn answer(&self, shared: &McpShared, guard: &mut ReplyGuard, message: &Message) -> Result<Bytes, Denied> {
         let mut rewrite = Rewrite::new(message);
         if message.kind() == Kind::Response {
             if let Some(session) = self.session.as_ref().filter(|_| &*self.about.method == "initialize")
@@ -200,10 +201,20 @@ impl Turn {
                     tracing::warn!(connection = %guard.governed().connection.name, problem = %refusal.problem, "the target's list cannot be read");
                     unmaskable("its list cannot be read")
                 })?;
+                let held_back = check::listed(&shared.pins, guard, message, &listing, &self.owner.principal)?;
+                let shown = |element: &Element<'_>| {
+                    !held_back.contains(&element.span.start) && shows(guard, listed, element)
+                };
                 if listed == Listed::Tools {
                     remember(shared, guard, &listing)?;
                 }
-                rewrite.edits(listing.keep(|element| shows(guard, listed, element)));
+                rewrite.edits(listing.keep(shown));
+            }
+            if matches!(&*self.about.method, "initialize" | "server/discover")
+                && check::greeted(&shared.pins, guard, message, &self.about.method, &self.owner.principal)?
+                && message.outcome(ResultField::Instructions).is_some()
+            {
+                rewrite.outcome(ResultField::Instructions, "\"\"");
             }
             let scope = message.outcome(ResultField::CacheScope);
             if scope.is_some_and(|scope| scope.text().as_deref() != Some("private")) {
@@ -298,6 +309,10 @@ impl Turn {
             "notifications/subscriptions/acknowledged" if self.era == Era::Modern => {
                 let params = message.params().and_then(|params| Json::parse(params.raw, DEPTH).ok());
                 self.agreed = params.as_ref().map(Lists::of_subscription).unwrap_or_default();
+            }
+            "notifications/tools/list_changed" => {
+                // What is in the list now nobody knows until it comes.
+                shared.pins.list_changed(&guard.governed().connection.name);
             }
             "notifications/resources/updated" => {
                 let uri = message.param(Param::Uri).and_then(|uri| uri.text());

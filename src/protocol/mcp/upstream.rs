@@ -186,6 +186,14 @@ pub async fn send(
     (answered, guard)
 }
 
+/// Takes a permit back: nothing is sent. Gives the guard, to record why.
+pub fn withhold(permitted: Permitted) -> ReplyGuard {
+    match permitted {
+        Permitted::Http(permit) => permit.into_parts().1,
+        Permitted::Program(permit) => permit.into_parts().1,
+    }
+}
+
 /// Answers the target in the gateway's own words, to what it asked in an exchange that was permitted. That it arrives is not waited for.
 pub fn answer(own: &Own, source: &Source, from: &HeaderMap, session: Option<&Session>, guard: &ReplyGuard) {
     match source {

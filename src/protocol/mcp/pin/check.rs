@@ -1,0 +1,317 @@
+//! Where pins count: lists and greetings of a server on their way back, and what a client wants to use.
+
+use std::collections::HashSet;
+
+use serde_json::Value;
+use serde_json::json;
+
+use crate::domain::Command;
+use crate::domain::Denied;
+use crate::domain::DenyCode;
+use crate::domain::EventKind;
+use crate::domain::McpCommand;
+use crate::domain::Pin;
+use crate::domain::PinKind;
+use crate::domain::PinMode;
+use crate::domain::PinVersion;
+use crate::domain::command::mcp::CALL;
+use crate::domain::event::Direction;
+use crate::domain::json::Json;
+use crate::domain::text::Shown;
+use crate::mask::Notes;
+use crate::mask::mcp::Answer;
+use crate::mask::mcp::Side;
+use crate::mask::mcp::mask_message;
+use crate::pipeline::ReplyGuard;
+use crate::pipeline::now_ms;
+use crate::pipeline::snapshot::Governed;
+use crate::pipeline::unmaskable;
+use crate::protocol::mcp::codec::envelope::Limits;
+use crate::protocol::mcp::codec::envelope::Message;
+use crate::protocol::mcp::codec::envelope::names::Names;
+use crate::protocol::mcp::codec::envelope::names::ResultField;
+use crate::protocol::mcp::codec::listing::Element;
+use crate::protocol::mcp::codec::listing::Listed;
+use crate::protocol::mcp::codec::listing::Listing;
+use crate::protocol::mcp::pin::Brought;
+use crate::protocol::mcp::pin::Pins;
+use crate::protocol::mcp::pin::Seen;
+use crate::protocol::mcp::pin::Standing;
+use crate::protocol::mcp::pin::Where;
+use crate::protocol::mcp::pin::fingerprint::raw;
+use crate::protocol::mcp::pin::fingerprint::version;
+use crate::protocol::mcp::pin::fingerprint::watched;
+use crate::protocol::mcp::reply::Asked;
+
+/// How deep what is pinned may be nested.
+const DEPTH: usize = 64;
+/// How many pins one event of a recording tells of.
+const MOST_TOLD: usize = 20;
+
+/// Checks a list that came to this principal against its pins; gives where the elements begin that are not to be shown.
+///
+/// # Errors
+/// It cannot be read or masked, or what changed could not be recorded.
+pub fn listed(
+    pins: &Pins,
+    guard: &mut ReplyGuard,
+    message: &Message,
+    listing: &Listing<'_>,
+    whose: &str,
+) -> Result<HashSet<usize>, Denied> {
+    let kind = match listing.listed {
+        Listed::Tools => PinKind::Tool,
+        Listed::Prompts => PinKind::Prompt,
+        Listed::ResourceTemplates => PinKind::ResourceTemplate,
+        // What a server has for reading is data, and changes.
+        Listed::Resources => return Ok(HashSet::new()),
+    };
+    let governed = std::sync::Arc::clone(guard.governed());
+    let name = &governed.connection.name;
+    let mut seen: Vec<Seen<'_>> = listing
+        .elements
+        .iter()
+        .map(|element| Seen { name: &element.key, raw: raw(element.span.of(message.body())), version: None })
+        .collect();
+    let unknown = pins.unknown(name, kind, &seen);
+    if unknown.contains(&true) {
+        let masked = masked(&governed, message, listing.listed.method())?;
+        let masked = masked.as_ref().map(|masked| Listing::read(masked, listing.listed)).transpose();
+        let masked = masked.map_err(|_unreadable| unmaskable("its list cannot be read"))?;
+        for (place, (seen, element)) in seen.iter_mut().zip(&listing.elements).enumerate() {
+            if unknown.get(place) == Some(&true) {
+                let other = masked.as_ref().map(|masked| masked.elements.get(place));
+                seen.version = Some(element_version(kind, element, other.flatten())?);
+            }
+        }
+    }
+    let whole = listing.next_cursor().is_none();
+    let brought = pins.saw(Where { connection: name, kind, whose, now_ms: now_ms() }, seen, whole);
+    tell(guard, &governed, kind, &brought)?;
+    if governed.connection.mcp.pin == PinMode::Observe {
+        return Ok(HashSet::new());
+    }
+    let held_back = listing.elements.iter().zip(&brought.held_back).filter(|(_, held_back)| **held_back);
+    Ok(held_back.map(|(element, _)| element.span.start).collect())
+}
+
+/// Checks what a server says of itself to this principal; whether its instructions are not to be shown.
+///
+/// # Errors
+/// As [`listed`]; and a member that some clients take for the instructions.
+pub fn greeted(
+    pins: &Pins,
+    guard: &mut ReplyGuard,
+    message: &Message,
+    method: &str,
+    whose: &str,
+) -> Result<bool, Denied> {
+    let governed = std::sync::Arc::clone(guard.governed());
+    let observes = governed.connection.mcp.pin == PinMode::Observe;
+    if !observes && message.result_lookalike().is_some() {
+        return Err(crate::protocol::mcp::turn::garbage("a member of its answer may be taken for another"));
+    }
+    let info = message.outcome(ResultField::ServerInfo);
+    let instructions = message.outcome(ResultField::Instructions);
+    let mut both = info.map(|value| value.raw).unwrap_or_default().to_vec();
+    both.push(b'\n');
+    both.extend_from_slice(instructions.map(|value| value.raw).unwrap_or_default());
+    let mut seen = vec![Seen { name: method, raw: raw(&both), version: None }];
+    if pins.unknown(&governed.connection.name, PinKind::Server, &seen) == [true] {
+        let masked = masked(&governed, message, method)?;
+        let members = |message: &Message| {
+            let read = |field| message.outcome(field).and_then(|value| Json::parse(value.raw, DEPTH).ok());
+            let name = read(ResultField::ServerInfo).and_then(|info| info.member("name").cloned());
+            [("name", name), ("instructions", read(ResultField::Instructions))]
+        };
+        let mut others = masked.as_ref().map(members).into_iter().flatten().map(|(_, value)| value);
+        let found = members(message).map(|(name, value)| (name, value, others.next().flatten()));
+        let found = found.into_iter().filter_map(|(name, value, masked)| Some((name, value?, masked)));
+        let version = version(found);
+        for seen in &mut seen {
+            seen.version = Some(version.clone());
+        }
+    }
+    // Each method has a pin of its own, so there is no list that could go on.
+    let at = Where { connection: &governed.connection.name, kind: PinKind::Server, whose, now_ms: now_ms() };
+    let brought = pins.saw(at, seen, false);
+    tell(guard, &governed, PinKind::Server, &brought)?;
+    Ok(!observes && brought.held_back == [true])
+}
+
+/// Why a command may not be sent by the pins of its connection, and what it is refused as: `None` as what it is. `shows`: whether the
+/// caller is shown what a command is about.
+pub fn refused(
+    pins: &Pins,
+    governed: &Governed,
+    command: &Command,
+    shows: impl Fn(&Command) -> bool,
+) -> Option<(Denied, Option<Asked>)> {
+    let mode = governed.connection.mcp.pin;
+    let name = &governed.connection.name;
+    if mode == PinMode::Observe {
+        return None;
+    }
+    let mcp = command.mcp()?;
+    let hidden = || {
+        Denied::new(DenyCode::Denied, "nobody has accepted what the server says of it now")
+            .because("pin_held_back")
+    };
+    match (&mcp.tool, &mcp.prompt) {
+        (Some(tool), _) if &*mcp.method == CALL => {
+            if mode == PinMode::Block
+                && let Some(pin) = pins.changed(name)
+            {
+                let detail = format!(
+                    "{} changed since it was accepted, and until an operator of the gateway accepts it (hoopctl connect pin {name}) no tool of this server is called",
+                    named(governed, &pin, shows)
+                );
+                return Some((Denied::new(DenyCode::Denied, detail).because("pin_changed"), None));
+            }
+            match pins.standing(name, PinKind::Tool, tool) {
+                Standing::Fine => None,
+                Standing::HeldBack => Some((hidden(), Some(Asked::HiddenTool(tool.clone())))),
+                Standing::Unkept => {
+                    let detail = "what the server says of this tool could not be kept by the gateway, so it is not called";
+                    Some((Denied::new(DenyCode::RecordingUnavailable, detail).because("pin_unkept"), None))
+                }
+                Standing::Unlisted => {
+                    let detail = "the server has not listed this tool since the gateway started or the list changed, so it cannot be checked; list the tools first, then call it";
+                    Some((Denied::new(DenyCode::Denied, detail).because("pin_unlisted"), None))
+                }
+            }
+        }
+        (_, Some(prompt))
+            if matches!(
+                pins.standing(name, PinKind::Prompt, prompt),
+                Standing::HeldBack | Standing::Unkept
+            ) =>
+        {
+            Some((hidden(), Some(Asked::HiddenPrompt(prompt.clone()))))
+        }
+        _ => None,
+    }
+}
+
+/// What changed, in words. What the caller is not shown is not named.
+fn named(governed: &Governed, pin: &Pin, shows: impl Fn(&Command) -> bool) -> String {
+    let class = |method| governed.connection.mcp.class_of(method, None);
+    let shown = match pin.kind {
+        PinKind::Server => return "what the server says of itself".to_owned(),
+        PinKind::Tool => shows(&McpCommand::call(&*pin.name).into_command(class(CALL))),
+        PinKind::Prompt => shows(&McpCommand::get_prompt(&*pin.name).into_command(class("prompts/get"))),
+        PinKind::ResourceTemplate => false,
+    };
+    let kind = pin.kind.as_str().replace('_', " ");
+    if !shown {
+        return format!("a {kind} of this server");
+    }
+    let members: Vec<String> = pin.changes().into_iter().map(|change| change.member).collect();
+    format!("the {kind} {} ({})", Shown(&masked_name(governed, &pin.name)), members.join(", "))
+}
+
+fn masked_name(governed: &Governed, name: &str) -> String {
+    governed.plan.text(name, "name", &mut Notes::default()).unwrap_or_else(|| name.to_owned())
+}
+
+/// The message as masks leave it; `None`: as it is.
+fn masked(governed: &Governed, message: &Message, method: &str) -> Result<Option<Message>, Denied> {
+    let answer = Answer { method, ..Answer::default() };
+    let masked = mask_message(&governed.plan, message.body(), Side::Target, answer, &mut Notes::default());
+    let Some(masked) = masked.map_err(|_unmaskable| unmaskable("it cannot be read"))? else {
+        return Ok(None);
+    };
+    let limits = Limits::new(masked.len());
+    Message::scan(masked.into(), limits).map(Some).map_err(|_unreadable| unmaskable("it cannot be read"))
+}
+
+fn element_version(
+    kind: PinKind,
+    element: &Element<'_>,
+    masked: Option<&Element<'_>>,
+) -> Result<PinVersion, Denied> {
+    let unreadable = |_| unmaskable("its list cannot be read");
+    let mut members = Vec::new();
+    for field in watched(kind) {
+        let Some(value) = element.field(*field) else { continue };
+        let value = Json::parse(value.raw, DEPTH).map_err(unreadable)?;
+        let masked = masked.and_then(|masked| masked.field(*field));
+        let masked = masked.map(|value| Json::parse(value.raw, DEPTH)).transpose().map_err(unreadable)?;
+        members.push((field.name(), value, masked));
+    }
+    Ok(version(members))
+}
+
+/// Tells of what a list has brought: in the log, the metrics and the recording.
+fn tell(guard: &mut ReplyGuard, governed: &Governed, kind: PinKind, brought: &Brought) -> Result<(), Denied> {
+    let connection = &governed.connection.name;
+    let mode = governed.connection.mcp.pin.as_str();
+    if brought.overflows {
+        tracing::warn!(%connection, "the server offers more than can be pinned; what is not pinned is not checked");
+    }
+    if brought.first > 0 {
+        tracing::info!(%connection, %kind, count = brought.first, "pinned as first seen");
+    }
+    let Brought { new, changed, flagged, .. } = brought;
+    if new.is_empty() && changed.is_empty() && flagged.is_empty() {
+        return Ok(());
+    }
+    let name = |pin: &Pin| masked_name(governed, &pin.name);
+    let members =
+        |pin: &Pin| -> Vec<String> { pin.changes().into_iter().map(|change| change.member).collect() };
+    for pin in new.iter().take(MOST_TOLD) {
+        tracing::info!(%connection, %kind, name = %Shown(&name(pin)), "new since the list was first seen");
+    }
+    for pin in changed.iter().take(MOST_TOLD) {
+        tracing::warn!(%connection, %kind, name = %Shown(&name(pin)), members = %members(pin).join(","), mode, "changed since it was accepted");
+    }
+    for pin in flagged.iter().take(MOST_TOLD) {
+        let flags: Vec<String> =
+            pin.accepted.flags.iter().map(|flag| format!("{}: {}", flag.member, flag.detail)).collect();
+        tracing::warn!(%connection, %kind, name = %Shown(&name(pin)), flags = flags.join("; "), mode, "should be looked at");
+    }
+    guard.count_pins(changed.len() as u64, flagged.len() as u64);
+    let bodies = guard.keeps().is_some();
+    let told = |pin: &Pin| {
+        let mut told = json!({ "name": name(pin), "digest": pin.seen().digest });
+        let changes: Vec<Value> = pin
+            .changes()
+            .into_iter()
+            .map(|change| {
+                if bodies {
+                    json!({ "member": change.member, "before": change.before, "after": change.after })
+                } else {
+                    json!({ "member": change.member })
+                }
+            })
+            .collect();
+        if let Some(object) = told.as_object_mut() {
+            if !changes.is_empty() {
+                object.insert("changes".to_owned(), changes.into());
+            }
+            if !pin.seen().flags.is_empty() {
+                object.insert("flags".to_owned(), json!(pin.seen().flags));
+            }
+        }
+        told
+    };
+    let list = |pins: &[Pin]| -> Vec<Value> { pins.iter().take(MOST_TOLD).map(told).collect() };
+    let mut words = Vec::new();
+    for (pins, word) in [(changed, "changed"), (flagged, "should be looked at"), (new, "new")] {
+        if let Some(first) = pins.first() {
+            let more = if pins.len() > 1 { format!(" and {} more", pins.len() - 1) } else { String::new() };
+            words.push(format!("{word}: {kind} {}{more}", name(first)));
+        }
+    }
+    let data = json!({
+        "text": words.join("; "),
+        "pin": {
+            "kind": kind,
+            "mode": mode,
+            "changed": { "count": changed.len(), "items": list(changed) },
+            "flagged": { "count": flagged.len(), "items": list(flagged) },
+            "new": { "count": new.len(), "items": list(new) },
+        },
+    });
+    guard.record(EventKind::Marker, Direction::S2c, data.to_string())
+}

@@ -1,0 +1,160 @@
+//! What is watched of a thing that a server offers, and its fingerprint: SHA-256 of one canonical JSON object of these members.
+//!
+//! Canonical means RFC 8785 (JCS), but for numbers: members are sorted by the UTF-16 units of their names, nothing stands between tokens,
+//! strings have the fewest escapes. Numbers stay as they were written, since a double would round long ones; so `1.0` is not `1`, which
+//! at worst tells of a change that is none. Members that are not watched, such as a vendor's own beside `_meta`, are not part of it.
+
+use std::fmt::Write;
+
+use aws_lc_rs::digest;
+
+use crate::domain::PinFlag;
+use crate::domain::PinKind;
+use crate::domain::PinMember;
+use crate::domain::PinVersion;
+use crate::domain::json::Json;
+use crate::domain::json::push_string;
+use crate::domain::text::hidden_characters;
+use crate::pipeline::body::hex;
+use crate::protocol::mcp::codec::envelope::names::ElementField;
+use crate::protocol::mcp::pin::Raw;
+
+/// A description longer than this many bytes is flagged: nobody reads it.
+const LONG: usize = 16 << 10;
+/// How many bytes of one member's text are kept.
+const MOST_TEXT: usize = 8 << 10;
+/// How many hidden characters are told of.
+const MOST_TOLD: usize = 8;
+
+/// The members that are watched of one element.
+pub const fn watched(kind: PinKind) -> &'static [ElementField] {
+    use ElementField::{
+        Annotations, Arguments, Description, Execution, Icons, InputSchema, Meta, MimeType, Name,
+        OutputSchema, Title, UriTemplate,
+    };
+    match kind {
+        PinKind::Server => &[],
+        PinKind::Tool => {
+            &[Name, Title, Description, InputSchema, OutputSchema, Annotations, Icons, Execution, Meta]
+        }
+        PinKind::Prompt => &[Name, Title, Description, Arguments],
+        PinKind::ResourceTemplate => &[Name, Title, Description, UriTemplate, MimeType, Annotations, Icons],
+    }
+}
+
+/// SHA-256 of bytes.
+pub fn raw(bytes: &[u8]) -> Raw {
+    let mut raw = [0; 32];
+    for (to, from) in raw.iter_mut().zip(digest::digest(&digest::SHA256, bytes).as_ref()) {
+        *to = *from;
+    }
+    raw
+}
+
+/// A version of the members that are there; each with its name, what it is, and what masks leave of it.
+pub fn version<'a>(members: impl IntoIterator<Item = (&'a str, Json, Option<Json>)>) -> PinVersion {
+    let mut watched: Vec<(&str, String)> = Vec::new();
+    let mut version = PinVersion { digest: String::new(), members: Vec::new(), flags: Vec::new() };
+    for (name, value, masked) in members {
+        let mut written = String::new();
+        canonical(&value, &mut written);
+        flag(name, &value, &mut version.flags);
+        let digest = hex(&raw(written.as_bytes()));
+        let text = text_of(masked.as_ref().unwrap_or(&value));
+        version.members.push(PinMember { name: name.to_owned(), digest, text });
+        watched.push((name, written));
+    }
+    watched.sort_by(|left, right| by_units(left.0, right.0));
+    let mut whole = String::from("{");
+    for (place, (name, written)) in watched.iter().enumerate() {
+        whole.push_str(if place > 0 { "," } else { "" });
+        push_string(name, &mut whole);
+        whole.push(':');
+        whole.push_str(written);
+    }
+    whole.push('}');
+    version.digest = hex(&raw(whole.as_bytes()));
+    version
+}
+
+fn by_units(left: &str, right: &str) -> std::cmp::Ordering {
+    left.encode_utf16().cmp(right.encode_utf16())
+}
+
+/// Appends a value as canonical JSON.
+pub fn canonical(value: &Json, out: &mut String) {
+    match value {
+        Json::Object(members) => {
+            let mut sorted: Vec<&(Box<str>, Json)> = members.iter().collect();
+            sorted.sort_by(|left, right| by_units(&left.0, &right.0));
+            out.push('{');
+            for (place, (name, value)) in sorted.into_iter().enumerate() {
+                out.push_str(if place > 0 { "," } else { "" });
+                push_string(name, out);
+                out.push(':');
+                canonical(value, out);
+            }
+            out.push('}');
+        }
+        Json::Array(values) => {
+            out.push('[');
+            for (place, value) in values.iter().enumerate() {
+                out.push_str(if place > 0 { "," } else { "" });
+                canonical(value, out);
+            }
+            out.push(']');
+        }
+        Json::String(text) => push_string(text, out),
+        Json::Null | Json::Bool(_) | Json::Number(_) => {
+            let _infallible = write!(out, "{value}");
+        }
+    }
+}
+
+fn text_of(value: &Json) -> String {
+    let mut text = String::new();
+    match value {
+        Json::String(string) => text.push_str(string),
+        other => canonical(other, &mut text),
+    }
+    text.truncate(text.floor_char_boundary(MOST_TEXT));
+    text
+}
+
+fn flag(member: &str, value: &Json, flags: &mut Vec<PinFlag>) {
+    let mut found = Vec::new();
+    // Names are one line; what is described may have several.
+    strings(value, !matches!(member, "name" | "title" | "uriTemplate" | "mimeType"), &mut found);
+    if !found.is_empty() {
+        let mut told: Vec<char> = Vec::new();
+        for c in &found {
+            if told.len() < MOST_TOLD && !told.contains(c) {
+                told.push(*c);
+            }
+        }
+        let told: Vec<String> = told.iter().map(|c| format!("U+{:04X}", u32::from(*c))).collect();
+        let detail = format!("{} hidden characters: {}", found.len(), told.join(" "));
+        flags.push(PinFlag { member: member.to_owned(), hidden: true, detail });
+    }
+    if let Json::String(text) = value
+        && text.len() > LONG
+    {
+        let detail = format!("{} bytes, more than {LONG}", text.len());
+        flags.push(PinFlag { member: member.to_owned(), hidden: false, detail });
+    }
+}
+
+/// The hidden characters of all strings of a value, names of members too: a model reads them all.
+fn strings(value: &Json, lines: bool, found: &mut Vec<char>) {
+    match value {
+        Json::String(text) => found.extend(hidden_characters(text, lines)),
+        Json::Array(values) => values.iter().for_each(|value| strings(value, lines, found)),
+        Json::Object(members) => {
+            for (name, value) in members {
+                found.extend(hidden_characters(name, false));
+                strings(value, lines, found);
+            }
+        }
+        Json::Null | Json::Bool(_) | Json::Number(_) => {}
+    }
+}

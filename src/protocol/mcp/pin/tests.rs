@@ -1,0 +1,480 @@
+//! What counts as a change, what is held back by it, and what is kept.
+
+use std::sync::Mutex;
+
+use super::book::FIRST_LIST_MS;
+use super::book::LONGEST_NAME;
+use super::book::MOST;
+use super::book::STEADY_MS;
+use super::fingerprint::canonical;
+use super::fingerprint::raw;
+use super::fingerprint::version;
+use super::*;
+use crate::domain::PinState;
+use crate::domain::json::Json;
+
+fn json(text: &str) -> Json {
+    Json::parse(text.as_bytes(), 64).unwrap()
+}
+
+/// A version of the members of an object, as a tool has them.
+fn tool(text: &str) -> PinVersion {
+    let Json::Object(members) = json(text) else { panic!("{text}") };
+    version(members.iter().map(|(name, value)| (&**name, value.clone(), None)))
+}
+
+#[test]
+fn canonical_json_is_rfc_8785_but_for_numbers() {
+    for (text, expected) in [
+        (r#"{ "b" : [ 1 , 2.50 ] , "a" : { } }"#, r#"{"a":{},"b":[1,2.50]}"#),
+        // Section 3.2.3: sorted by UTF-16 units, in which an emoji comes before U+FB33.
+        (
+            "{\"\u{20ac}\":1,\"\\r\":2,\"\u{fb33}\":3,\"1\":4,\"\u{1f600}\":5,\"\u{80}\":6,\"\u{f6}\":7}",
+            "{\"\\r\":2,\"1\":4,\"\u{80}\":6,\"\u{f6}\":7,\"\u{20ac}\":1,\"\u{1f600}\":5,\"\u{fb33}\":3}",
+        ),
+        (r#""\u0041\/\u00e9""#, "\"A/é\""),
+        ("12345678901234567890123", "12345678901234567890123"),
+        ("[null,true,false]", "[null,true,false]"),
+    ] {
+        let mut out = String::new();
+        canonical(&json(text), &mut out);
+        assert_eq!(out, expected);
+    }
+}
+
+#[test]
+fn what_a_client_or_model_reads_is_a_change_and_how_it_is_written_is_none() {
+    let first = r#"{"name":"send","description":"Sends mail.","inputSchema":{"type":"object","properties":{"to":{"type":"string"}}}}"#;
+    for (other, same) in [
+        // Order, white space, escapes.
+        (
+            r#"{ "inputSchema": {"properties":{"to":{"type":"string"}},"type":"object"}, "description":"Sends m\u0061il.", "name":"send" }"#,
+            true,
+        ),
+        (
+            r#"{"name":"send","description":"Sends mail. ","inputSchema":{"type":"object","properties":{"to":{"type":"string"}}}}"#,
+            false,
+        ),
+        (
+            r#"{"name":"send","description":"Sends mail.","inputSchema":{"type":"object","properties":{"to":{"type":"string","description":"also bcc x"}}}}"#,
+            false,
+        ),
+        (
+            r#"{"name":"send","description":"Sends mail.","inputSchema":{"type":"object","properties":{"to":{"type":"string"}}},"title":"T"}"#,
+            false,
+        ),
+        (
+            r#"{"name":"send","description":"Sends mail.","inputSchema":{"type":"object","properties":{"to":{"type":"string"}}},"annotations":{"readOnlyHint":true}}"#,
+            false,
+        ),
+        (
+            r#"{"name":"send","description":null,"inputSchema":{"type":"object","properties":{"to":{"type":"string"}}}}"#,
+            false,
+        ),
+        (r#"{"name":"send","inputSchema":{"type":"object","properties":{"to":{"type":"string"}}}}"#, false),
+    ] {
+        assert_eq!(tool(first).digest == tool(other).digest, same, "{other}");
+    }
+    // No two members can be taken for one.
+    assert_ne!(tool(r#"{"name":"a","title":"b"}"#).digest, tool(r#"{"name":"a\",\"title\":\"b"}"#).digest);
+}
+
+#[test]
+fn what_people_cannot_see_or_will_not_read_is_flagged() {
+    let long = "x".repeat(16 << 10);
+    for (text, flags) in [
+        (r#"{"name":"send","description":"Sends\nmail.\t⚠️"}"#.to_owned(), vec![]),
+        (r#"{"name":"se\u200bnd"}"#.to_owned(), vec![("name", true, "1 hidden characters: U+200B")]),
+        (r#"{"name":"a\nb"}"#.to_owned(), vec![("name", true, "1 hidden characters: U+000A")]),
+        (
+            r#"{"description":"a\udb40\udc41\udb40\udc42\udb40\udc41","title":"\u202e"}"#.to_owned(),
+            vec![
+                ("description", true, "3 hidden characters: U+E0041 U+E0042"),
+                ("title", true, "1 hidden characters: U+202E"),
+            ],
+        ),
+        // Models read schemas, too.
+        (
+            r#"{"inputSchema":{"properties":{"a\u2060":{"description":"\u001b"}}}}"#.to_owned(),
+            vec![("inputSchema", true, "2 hidden characters: U+2060 U+001B")],
+        ),
+        (format!(r#"{{"description":"{long}"}}"#), vec![]),
+        (
+            format!(r#"{{"description":"{long}y"}}"#),
+            vec![("description", false, "16385 bytes, more than 16384")],
+        ),
+    ] {
+        let found = tool(&text).flags;
+        let found: Vec<_> = found.iter().map(|flag| (&*flag.member, flag.hidden, &*flag.detail)).collect();
+        assert_eq!(found, flags, "{text}");
+    }
+}
+
+#[test]
+fn what_masks_hide_is_not_kept_but_counts() {
+    let of = |secret: &str| {
+        let mask = Some(json(r#""call ***""#));
+        version([("description", json(&format!(r#""call {secret}""#)), mask)])
+    };
+    let (one, two) = (of("555-1234"), of("555-9999"));
+    assert_ne!(one.digest, two.digest);
+    assert_eq!((one.members[0].text.as_str(), two.members[0].text.as_str()), ("call ***", "call ***"));
+}
+
+/// Keeps in memory, or refuses to.
+#[derive(Default)]
+struct Kept {
+    pins: Mutex<Vec<Pin>>,
+    notes: Mutex<Vec<(&'static str, usize)>>,
+    refuses: Mutex<bool>,
+    /// Keeps, and says so only later.
+    slow: Mutex<Option<Vec<PinReceipt>>>,
+}
+
+impl PinKeeper for Kept {
+    fn keep(&self, pins: Vec<Pin>, notes: Vec<PinNote>, receipt: PinReceipt) {
+        if *self.refuses.lock().unwrap() {
+            return;
+        }
+        self.pins.lock().unwrap().extend(pins);
+        self.notes.lock().unwrap().extend(notes.iter().map(|note| (note.action, note.count)));
+        match &mut *self.slow.lock().unwrap() {
+            Some(waiting) => waiting.push(receipt),
+            None => receipt.kept(),
+        }
+    }
+}
+
+struct Rig {
+    pins: Pins,
+    kept: Arc<Kept>,
+    now_ms: i64,
+}
+
+impl Rig {
+    fn new(before: Vec<Pin>) -> Self {
+        let kept = Arc::new(Kept::default());
+        Self { pins: Pins::new(before, Arc::clone(&kept) as Arc<dyn PinKeeper>), kept, now_ms: 1_000_000 }
+    }
+
+    fn name() -> ConnectionName {
+        "tools".parse().unwrap()
+    }
+
+    /// A page of the list, as ann sees it: names and descriptions.
+    fn list(&mut self, whole: bool, tools: &[(&str, &str)]) -> Brought {
+        self.list_of("ann", whole, tools)
+    }
+
+    fn list_of(&mut self, whose: &str, whole: bool, tools: &[(&str, &str)]) -> Brought {
+        let texts: Vec<String> = tools
+            .iter()
+            .map(|(name, description)| format!(r#"{{"name":"{name}","description":"{description}"}}"#))
+            .collect();
+        let mut seen: Vec<Seen<'_>> = tools
+            .iter()
+            .zip(&texts)
+            .map(|((name, _), text)| Seen { name, raw: raw(text.as_bytes()), version: None })
+            .collect();
+        let unknown = self.pins.unknown(&Self::name(), PinKind::Tool, &seen);
+        for ((seen, text), unknown) in seen.iter_mut().zip(&texts).zip(unknown) {
+            seen.version = unknown.then(|| tool(text));
+        }
+        self.now_ms += 1000;
+        let connection = &Self::name();
+        self.pins.saw(Where { connection, kind: PinKind::Tool, whose, now_ms: self.now_ms }, seen, whole)
+    }
+
+    fn standing(&self, name: &str) -> Standing {
+        self.pins.standing(&Self::name(), PinKind::Tool, name)
+    }
+
+    fn take_kept(&self) -> Vec<Pin> {
+        std::mem::take(&mut self.kept.pins.lock().unwrap())
+    }
+
+    fn take_notes(&self) -> Vec<(&'static str, usize)> {
+        std::mem::take(&mut self.kept.notes.lock().unwrap())
+    }
+}
+
+#[test]
+fn what_is_first_seen_is_pinned_and_the_same_again_is_no_news() {
+    let mut rig = Rig::new(Vec::new());
+    assert_eq!(rig.standing("a"), Standing::Unlisted);
+    let brought = rig.list(false, &[("a", "one"), ("b", "two")]);
+    assert_eq!((brought.first, brought.held_back), (2, vec![false, false]));
+    // The second page of the first list is still the first list.
+    let brought = rig.list(true, &[("c", "three")]);
+    assert_eq!((brought.first, brought.new.len()), (1, 0));
+    assert_eq!(rig.take_notes(), [("pin.first", 2), ("pin.first", 1)]);
+    assert_eq!(rig.take_kept().len(), 3);
+    let brought = rig.list(true, &[("a", "one"), ("b", "two"), ("c", "three")]);
+    assert_eq!((brought.first, brought.changed.len(), brought.new.len()), (0, 0, 0));
+    assert_eq!((rig.take_kept().len(), rig.take_notes().len()), (0, 0));
+}
+
+#[test]
+fn what_comes_after_the_first_list_is_held_back_until_somebody_accepts_it() {
+    let mut rig = Rig::new(Vec::new());
+    // A server that has nothing yet has not shown its list.
+    rig.list(true, &[]);
+    assert_eq!(rig.list(true, &[("a", "one")]).held_back, [false]);
+    rig.take_notes();
+    rig.take_kept();
+    // The same evil in a tool of another name gets no further than in one that changed.
+    let brought = rig.list(true, &[("d", "four"), ("a", "one")]);
+    assert_eq!((brought.new.len(), brought.held_back), (1, vec![true, false]));
+    assert_eq!(rig.take_notes(), [("pin.new", 1)]);
+    assert_eq!((rig.standing("d"), rig.standing("e")), (Standing::HeldBack, Standing::Unlisted));
+    assert_eq!(rig.pins.changed(&Rig::name()), None, "nothing has changed");
+    assert_eq!(rig.list(true, &[("d", "four")]).held_back, [true]);
+    let mut pin = rig.take_kept().remove(0);
+    assert_eq!(pin.state(), PinState::New);
+    pin.accept("local:ann", 5);
+    rig.pins.accepted(vec![pin], 6);
+    assert_eq!(rig.standing("d"), Standing::Fine);
+    assert_eq!(rig.list(true, &[("d", "four")]).held_back, [false]);
+}
+
+#[test]
+fn a_first_list_that_never_ends_does_not_make_everything_first_seen() {
+    let mut rig = Rig::new(Vec::new());
+    rig.list(false, &[("a", "one")]);
+    rig.now_ms += FIRST_LIST_MS - 2000;
+    assert_eq!(rig.list(false, &[("b", "two")]).held_back, [false]);
+    assert_eq!(rig.list(false, &[("c", "three")]).held_back, [true]);
+}
+
+#[test]
+fn what_a_server_says_of_itself_is_no_list_that_could_be_late() {
+    let rig = Rig::new(Vec::new());
+    let connection = &Rig::name();
+    for (name, now_ms) in [("initialize", 1), ("server/discover", 1 + 2 * FIRST_LIST_MS)] {
+        let seen = Seen { name, raw: raw(b"x"), version: Some(tool("{\"instructions\":\"x\"}")) };
+        let at = Where { connection, kind: PinKind::Server, whose: "ann", now_ms };
+        assert_eq!(rig.pins.saw(at, vec![seen], false).held_back, [false], "{name}");
+    }
+}
+
+#[test]
+fn a_server_that_says_one_thing_to_some_and_another_to_others_has_not_taken_it_back() {
+    let mut rig = Rig::new(Vec::new());
+    rig.list(true, &[("a", "one")]);
+    for _ in 0..2 {
+        assert_eq!(rig.list_of("bob", true, &[("a", "evil")]).held_back, [true]);
+        // Twice, since the second time its bytes are known ones.
+        for _ in 0..2 {
+            assert_eq!(rig.list_of("ann", true, &[("a", "one")]).held_back, [true]);
+            assert_eq!(rig.standing("a"), Standing::HeldBack);
+            assert!(rig.pins.changed(&Rig::name()).is_some());
+        }
+    }
+    // Towards the one who was shown the other it counts.
+    assert_eq!(rig.list_of("bob", true, &[("a", "one")]).held_back, [false]);
+    assert_eq!(rig.standing("a"), Standing::Fine);
+    // And after a while towards all; but what is said again and again does not grow old.
+    rig.list_of("bob", true, &[("a", "evil")]);
+    rig.now_ms += STEADY_MS - 2000;
+    rig.list_of("bob", true, &[("a", "evil")]);
+    rig.now_ms += STEADY_MS - 2000;
+    assert_eq!(rig.list_of("ann", true, &[("a", "one")]).held_back, [true]);
+    rig.now_ms += STEADY_MS;
+    assert_eq!(rig.list_of("ann", true, &[("a", "one")]).held_back, [false]);
+    // Somebody accepts the other: then what the rest is shown is the change.
+    rig.list_of("bob", true, &[("a", "evil")]);
+    let mut pin = rig.pins.changed(&Rig::name()).unwrap();
+    pin.accept("local:ann", 5);
+    rig.pins.accepted(vec![pin], 6);
+    assert_eq!(rig.list_of("ann", true, &[("a", "one")]).held_back, [true]);
+}
+
+#[test]
+fn a_list_that_has_changed_must_be_seen_again_before_a_call() {
+    let mut rig = Rig::new(Vec::new());
+    rig.pins.list_changed(&Rig::name());
+    rig.list(true, &[("a", "one"), ("b", "two")]);
+    assert_eq!(rig.standing("a"), Standing::Fine);
+    rig.pins.list_changed(&Rig::name());
+    assert_eq!(rig.standing("a"), Standing::Unlisted);
+    rig.list(true, &[("a", "one")]);
+    assert_eq!((rig.standing("a"), rig.standing("b")), (Standing::Fine, Standing::Unlisted));
+}
+
+#[test]
+fn a_change_is_held_back_until_it_is_accepted_or_taken_back() {
+    let mut rig = Rig::new(Vec::new());
+    rig.list(true, &[("a", "one"), ("b", "two")]);
+    rig.take_notes();
+    let brought = rig.list(true, &[("a", "evil"), ("b", "two")]);
+    assert_eq!((brought.changed.len(), brought.held_back), (1, vec![true, false]));
+    assert_eq!((rig.standing("a"), rig.standing("b")), (Standing::HeldBack, Standing::Fine));
+    assert_eq!(rig.pins.changed(&Rig::name()).unwrap().name, "a");
+    // Once more the same is no news, and still held back.
+    let brought = rig.list(true, &[("a", "evil")]);
+    assert_eq!((brought.changed.len(), brought.held_back), (0, vec![true]));
+    // Taken back.
+    assert_eq!(rig.list(true, &[("a", "one")]).held_back, [false]);
+    assert_eq!((rig.standing("a"), rig.pins.changed(&Rig::name())), (Standing::Fine, None));
+    // Again, within the minute: known to all but the audit trail.
+    assert_eq!(rig.list(true, &[("a", "evil")]).changed.len(), 1);
+    assert_eq!(rig.take_notes(), [("pin.change", 1)]);
+    assert_eq!(rig.take_kept().last().unwrap().state(), PinState::Changed);
+
+    let mut pin = rig.pins.changed(&Rig::name()).unwrap();
+    pin.accept("local:ann", 5);
+    rig.pins.accepted(vec![pin.clone()], 6);
+    assert_eq!((rig.standing("a"), rig.pins.changed(&Rig::name())), (Standing::Fine, None));
+    assert_eq!(rig.list(true, &[("a", "evil")]).held_back, [false]);
+    // What was accepted first counts no more.
+    assert_eq!(rig.list(true, &[("a", "one")]).held_back, [true]);
+    // And what was accepted while the server changed on does not cover what it says now.
+    rig.pins.accepted(vec![pin], 7);
+    assert_eq!(rig.standing("a"), Standing::HeldBack);
+    assert_eq!(
+        rig.take_kept().last().unwrap().seen().digest,
+        tool(r#"{"name":"a","description":"one"}"#).digest
+    );
+}
+
+#[test]
+fn of_two_tools_with_one_name_neither_excuses_the_other() {
+    for order in [[("a", "one"), ("a", "evil")], [("a", "evil"), ("a", "one")]] {
+        let mut rig = Rig::new(Vec::new());
+        rig.list(true, &[("a", "one")]);
+        for _ in 0..2 {
+            assert_eq!(rig.list(true, &order).held_back, [true, true], "{order:?}");
+            assert_eq!(rig.standing("a"), Standing::HeldBack);
+        }
+        assert_eq!(rig.list(true, &[("a", "one")]).held_back, [false]);
+    }
+    let mut rig = Rig::new(Vec::new());
+    assert_eq!(rig.list(true, &[("a", "one"), ("a", "evil")]).held_back, [true, true], "at first sight");
+}
+
+#[test]
+fn hidden_characters_are_held_back_at_first_sight_and_long_texts_are_not() {
+    let mut rig = Rig::new(Vec::new());
+    let long = "x".repeat((16 << 10) + 1);
+    let brought = rig.list(true, &[("a", "\u{e0041}"), ("b", &long), ("c", "x")]);
+    assert_eq!((brought.flagged.len(), brought.held_back), (2, vec![true, false, false]));
+    assert_eq!(rig.standing("a"), Standing::HeldBack);
+    assert_eq!(rig.take_notes(), [("pin.first", 3), ("pin.flag", 1), ("pin.flag", 1)]);
+    assert_eq!(rig.pins.changed(&Rig::name()), None, "that is no change");
+    let brought = rig.list(true, &[("a", "\u{e0041}")]);
+    assert_eq!((brought.flagged.len(), brought.held_back), (0, vec![true]), "told once");
+    let mut pin = rig.take_kept().into_iter().find(|pin| pin.name == "a").unwrap();
+    pin.accept("local:ann", 5);
+    rig.pins.accepted(vec![pin], 6);
+    assert_eq!(rig.standing("a"), Standing::Fine);
+    assert_eq!(rig.list(true, &[("a", "\u{e0042}")]).held_back, [true], "others than were accepted");
+}
+
+#[test]
+fn pins_outlive_the_process() {
+    let mut rig = Rig::new(Vec::new());
+    rig.list(true, &[("a", "one"), ("b", "two")]);
+    rig.list(true, &[("a", "evil")]);
+    let mut kept: Vec<Pin> = rig.take_kept();
+    kept.remove(0);
+    let mut rig = Rig::new(kept);
+    assert_eq!((rig.standing("a"), rig.standing("b")), (Standing::HeldBack, Standing::Unlisted));
+    assert_eq!(rig.pins.changed(&Rig::name()).unwrap().name, "a");
+    let brought = rig.list(true, &[("a", "evil"), ("b", "two"), ("c", "three")]);
+    assert_eq!((brought.changed.len(), brought.new.len(), brought.first), (0, 1, 0));
+    assert_eq!(brought.held_back, [true, false, true]);
+    assert_eq!(rig.take_kept().len(), 1);
+    assert_eq!(rig.standing("b"), Standing::Fine);
+}
+
+#[test]
+fn what_could_not_be_kept_is_held_back_and_comes_again() {
+    let mut rig = Rig::new(Vec::new());
+    *rig.kept.refuses.lock().unwrap() = true;
+    assert_eq!(rig.list(true, &[("a", "one")]).held_back, [true]);
+    assert_eq!(rig.standing("a"), Standing::Unkept);
+    *rig.kept.refuses.lock().unwrap() = false;
+    assert_eq!(rig.list(true, &[("a", "one")]).held_back, [false]);
+    assert_eq!((rig.take_kept().len(), rig.standing("a")), (1, Standing::Fine));
+    rig.list(true, &[("a", "one")]);
+    assert_eq!(rig.take_kept().len(), 0);
+}
+
+#[test]
+fn what_turns_out_not_to_be_kept_is_held_back_from_then_on_until_it_is() {
+    let mut rig = Rig::new(Vec::new());
+    *rig.kept.slow.lock().unwrap() = Some(Vec::new());
+    let answers = |rig: &Rig| rig.kept.slow.lock().unwrap().as_mut().unwrap().pop().unwrap();
+    // Nobody waits for the store.
+    assert_eq!(rig.list(true, &[("a", "one")]).held_back, [false]);
+    assert_eq!(rig.standing("a"), Standing::Fine);
+    drop(answers(&rig));
+    assert_eq!(rig.standing("a"), Standing::Unkept);
+    // Once it has failed, that it may do better is not enough.
+    for _ in 0..2 {
+        assert_eq!(rig.list(true, &[("a", "one")]).held_back, [true]);
+        assert_eq!(rig.standing("a"), Standing::Unkept);
+        drop(answers(&rig));
+    }
+    assert_eq!(rig.list(true, &[("a", "one")]).held_back, [true]);
+    answers(&rig).kept();
+    assert_eq!(rig.standing("a"), Standing::Fine);
+    assert_eq!(rig.list(true, &[("a", "one")]).held_back, [false]);
+}
+
+#[test]
+fn an_avalanche_of_changes_is_one_note() {
+    let mut rig = Rig::new(Vec::new());
+    let names: Vec<String> = (0..=MOST_NOTES).map(|number| format!("t{number}")).collect();
+    let tools = |text: &'static str| names.iter().map(|name| (name.as_str(), text)).collect::<Vec<_>>();
+    rig.list(true, &tools("one"));
+    rig.list(true, &tools("two"));
+    rig.list(true, &tools("three"));
+    let many = MOST_NOTES + 1;
+    assert_eq!(rig.take_notes(), [("pin.first", many), ("pin.change", many)]);
+    rig.now_ms += NOTE_EVERY_MS;
+    rig.list(true, &tools("two")[1..]);
+    assert_eq!(rig.take_notes(), vec![("pin.change", 1); MOST_NOTES]);
+}
+
+#[test]
+fn what_is_kept_last_is_what_was_seen_last_however_many_list_at_once() {
+    let rig = Rig::new(Vec::new());
+    let texts: Vec<String> =
+        (0..8).map(|number| format!(r#"{{"name":"a","description":"{number}"}}"#)).collect();
+    std::thread::scope(|scope| {
+        for whose in ["ann", "bob", "eve", "joe"] {
+            let (pins, texts) = (rig.pins.clone(), &texts);
+            scope.spawn(move || {
+                for (text, now_ms) in texts.iter().cycle().zip(0..400) {
+                    let version = Some(tool(text));
+                    let seen = Seen { name: "a", raw: raw(text.as_bytes()), version };
+                    let connection = &Rig::name();
+                    pins.saw(Where { connection, kind: PinKind::Tool, whose, now_ms }, vec![seen], true);
+                }
+            });
+        }
+    });
+    let kept = rig.take_kept();
+    let (first, last) = (kept.first().unwrap(), kept.last().unwrap());
+    assert_eq!(last.accepted, first.accepted, "the first stays accepted");
+    assert_eq!(last.current.is_some(), rig.pins.changed(&Rig::name()).is_some());
+    let now = rig.pins.changed(&Rig::name()).map(|pin| pin.seen().digest.clone());
+    assert_eq!(last.current.as_ref().map(|current| current.digest.clone()), now);
+}
+
+#[test]
+fn what_is_too_much_is_not_pinned_and_held_back() {
+    let mut rig = Rig::new(Vec::new());
+    let names: Vec<String> = (0..=MOST).map(|number| format!("t{number}")).collect();
+    let tools: Vec<(&str, &str)> = names.iter().map(|name| (name.as_str(), "x")).collect();
+    let brought = rig.list(true, &tools);
+    assert!(brought.overflows);
+    assert_eq!(brought.held_back.iter().filter(|held_back| **held_back).count(), 1);
+    assert_eq!(rig.standing(&format!("t{MOST}")), Standing::Unlisted);
+    assert!(!rig.list(true, &tools).overflows, "told once");
+    let mut rig = Rig::new(Vec::new());
+    let long = "n".repeat(LONGEST_NAME + 1);
+    assert_eq!(rig.list(true, &[(&long, "x"), ("a", "x")]).held_back, [true, false]);
+    assert_eq!(rig.take_kept().len(), 1);
+}
