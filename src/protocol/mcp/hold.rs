@@ -5,6 +5,7 @@
 //! [`PATIENCE`] the call ends as one that waits, and the same call again goes on waiting, or runs once it is approved.
 
 use std::fmt::Write;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,6 +18,7 @@ use tokio::sync::oneshot;
 use crate::domain::Command;
 use crate::domain::Denied;
 use crate::domain::DenyCode;
+use crate::domain::SessionEnd;
 use crate::domain::json::Json;
 use crate::domain::json::push_string;
 use crate::mask::Notes;
@@ -50,6 +52,7 @@ use crate::protocol::mcp::turn::Turn;
 use crate::protocol::mcp::turn::garbage;
 use crate::protocol::mcp::upstream;
 use crate::protocol::mcp::upstream::Answer;
+use crate::protocol::mcp::upstream::Answered;
 use crate::protocol::mcp::upstream::Outbound;
 use crate::protocol::web::body::ReplyBody;
 
@@ -168,39 +171,39 @@ async fn wait(exchange: Exchange, held: Held, bound: pipeline::Held, mut ticks: 
     let running = shared.outcomes.begin(called, &governed);
     let (answered, guard) = upstream::send(permit, end.as_mut()).await;
     let stays = era == Era::Legacy;
-    let mut relay = Relay { turn, shared, guard, headers, id: id.clone(), asked: asked.clone(), stays };
-    let read = match answered {
-        Ok(answered) => match answered.body {
-            Answer::Stream(source) => {
-                if let Some(Last { body, heard }) = relay.run(source, out, end.as_mut()).await {
-                    running.done(body, heard);
-                }
-                return;
-            }
-            Answer::One(body, decoder) => upstream::one(body, decoder, end.as_mut()).await,
-            Answer::Said { body, .. } => Ok(body),
-            Answer::Nothing => Err(garbage("it answered without a message")),
-        },
+    let relay = Relay { turn, shared, guard, headers, id, asked, stays };
+    if let Some(Last { body, heard }) = passed_on(relay, answered, out, end.as_mut()).await {
+        running.done(body, heard);
+    }
+}
+
+/// Passes on what came of an approved request; gives the target's answer, if one came.
+async fn passed_on(
+    mut relay: Relay,
+    answered: Result<Answered, Denied>,
+    out: Writer,
+    mut end: Pin<&mut impl Future<Output = SessionEnd>>,
+) -> Option<Last> {
+    let read = match answered.map(|answered| answered.body) {
+        Ok(Answer::Stream(source)) => return relay.run(source, out, end).await,
+        Ok(Answer::One(body, decoder)) => upstream::one(body, decoder, end.as_mut()).await,
+        Ok(Answer::Said { body, .. }) => Ok(body),
+        Ok(Answer::Nothing) => Err(garbage("it answered without a message")),
         Err(denied) => Err(denied),
     };
     let taken = read.and_then(|data| relay.turn.take(&relay.shared, &mut relay.guard, data, 200));
-    let body = match taken {
+    let denied = match taken {
         Ok(Taken::Pass { body, .. }) => {
             let heard = out.last(body.clone()).await;
-            running.done(body, heard);
-            return;
+            return Some(Last { body, heard });
         }
-        Ok(Taken::Drop | Taken::Answer(_)) => {
-            let denied = garbage("its answer is not the one to this request");
-            relay.guard.record_failure(&denied);
-            refused(&denied)
-        }
-        Err(denied) => {
-            relay.guard.record_failure(&denied);
-            refused(&denied)
-        }
+        Ok(Taken::Drop | Taken::Answer(_)) => garbage("its answer is not the one to this request"),
+        Err(denied) => denied,
     };
-    out.last(body).await;
+    relay.guard.record_failure(&denied);
+    let request = relay.guard.request();
+    out.last(reply::refusal(&denied, relay.turn.era, &relay.asked, &relay.id, request).1).await;
+    None
 }
 
 async fn cancelled(held: Option<&HeldRequest>) {

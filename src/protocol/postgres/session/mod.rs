@@ -177,15 +177,7 @@ pub async fn run(start: Start, mut draining: watch::Receiver<bool>) {
         why = shared.seat.end_watch().wait() => End::Over(why),
         end = work => end,
     };
-    match &end {
-        // What the session stands on may be over a moment before the session is.
-        End::Over(why) => shared.seat.ends(*why),
-        End::TargetLeft => shared.seat.record_failure(&target_failed("target_closed")),
-        End::Lost(_) | End::Gone(Gone::Target(_)) => {
-            shared.seat.record_failure(&target_failed("target_broke"));
-        }
-        End::Gone(Gone::Left | Gone::Wire(_) | Gone::Write(_)) | End::ClientBroke => {}
-    }
+    record_end(&shared, &end);
     let word = last_word(&end);
     let busy = !shared.queue.borrow().is_empty();
     if let Some(key) = key.filter(|_| busy && !matches!(end, End::TargetLeft)) {
@@ -209,6 +201,18 @@ pub async fn run(start: Start, mut draining: watch::Receiver<bool>) {
         && let Ok(Err(error)) = tokio::time::timeout(LAST_WORD, leave).await
     {
         tracing::debug!(%error, "the target did not take the good-bye");
+    }
+}
+
+fn record_end(shared: &Shared, end: &End) {
+    match end {
+        // What the session stands on may be over a moment before the session is.
+        End::Over(why) => shared.seat.ends(*why),
+        End::TargetLeft => shared.seat.record_failure(&target_failed("target_closed")),
+        End::Lost(_) | End::Gone(Gone::Target(_)) => {
+            shared.seat.record_failure(&target_failed("target_broke"));
+        }
+        End::Gone(Gone::Left | Gone::Wire(_) | Gone::Write(_)) | End::ClientBroke => {}
     }
 }
 
