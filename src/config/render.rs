@@ -15,6 +15,7 @@ use crate::domain::connection::ConnectionLimits;
 use crate::domain::connection::Injection;
 use crate::domain::connection::mcp::PinMode;
 use crate::domain::connection::mcp::ServerRequest;
+use crate::domain::connection::mcp::Transport;
 use crate::domain::mask::MaskOp;
 use crate::domain::mask::MaskRule;
 use crate::domain::units;
@@ -129,6 +130,9 @@ fn render_connection(connection: &Connection, body: &mut Body) {
     let mcp = &connection.mcp;
     body.map("env", &mcp.env);
     body.flag("trust_annotations", mcp.trust_annotations);
+    if mcp.transport != Transport::default() {
+        body.text("transport", mcp.transport.as_str());
+    }
     if mcp.pin != PinMode::default() {
         body.text("pin", mcp.pin.as_str());
     }

@@ -114,7 +114,7 @@ tags = { data = "pii" }
 # upstream = "postgres://db.example.com/app"
 # inject = "password:USER:env:APPDB_PASSWORD"
 
-# An MCP server behind an address, or mcp+stdio:PROGRAM ARGUMENTS. More of its keys: trust_annotations, pin, env.
+# An MCP server behind an address, or mcp+stdio:PROGRAM ARGUMENTS. More of its keys: transport, trust_annotations, pin, env.
 # [[connection]]
 # name = "tools"
 # upstream = "mcp+https://tools.example.com/mcp"

@@ -21,7 +21,7 @@ pub mod verdict;
 pub use approval::{Approval, ApprovalDecision, ApprovalSpec, ApprovalState, Grant, GrantScope};
 pub use command::mcp::McpCommand;
 pub use command::{Class, Command, HttpCommand, SqlCommand};
-pub use connection::mcp::{McpOptions, PinMode, Program, ServerRequest};
+pub use connection::mcp::{McpOptions, PinMode, Program, ServerRequest, Transport};
 pub use connection::{ApprovalMode, Connection, ConnectionLimits, ConnectionName, DatabaseOptions};
 pub use connection::{Injection, Origin, Protocol, Upstream};
 pub use denied::{Denied, DenyCode};

@@ -1,6 +1,5 @@
 //! Attacks on the gateway before MCP servers, with targets that behave as badly as they can and clients that try to get past a guard.
 
-use std::io::Read;
 use std::io::Write;
 use std::net::TcpListener;
 use std::net::TcpStream;
@@ -21,6 +20,7 @@ use crate::support::client::Client;
 use crate::support::client::request;
 use crate::support::mcp::ACCEPT;
 use crate::support::mcp::answer;
+use crate::support::mcp::read_request;
 
 const JSON: (&str, &str) = ("Content-Type", "application/json");
 
@@ -59,7 +59,7 @@ impl Attack {
             for mut stream in listener.incoming().flatten() {
                 let (kept, serve) = (Arc::clone(&kept), Arc::clone(&serve));
                 thread::spawn(move || {
-                    let Some((head, body)) = read(&mut stream) else { return };
+                    let Some((head, body)) = read_request(&mut stream) else { return };
                     kept.lock().unwrap().push((head.clone(), body.clone()));
                     serve(&head, &serde_json::from_str(&body).unwrap_or(Value::Null), &mut stream);
                 });
@@ -110,20 +110,6 @@ impl Attack {
         let seen = self.seen.lock().unwrap();
         seen.iter().filter(|(_, body)| body.contains(&format!("\"{method}\""))).cloned().collect()
     }
-}
-
-fn read(stream: &mut TcpStream) -> Option<(String, String)> {
-    let mut bytes = Vec::new();
-    let mut byte = [0];
-    while !bytes.ends_with(b"\r\n\r\n") {
-        stream.read_exact(&mut byte).ok()?;
-        bytes.push(byte[0]);
-    }
-    let head = String::from_utf8(bytes).unwrap().to_lowercase();
-    let length = head.lines().find_map(|line| line.strip_prefix("content-length:"));
-    let mut body = vec![0; length.map_or(0, |length| length.trim().parse().unwrap())];
-    stream.read_exact(&mut body).ok()?;
-    Some((head, String::from_utf8(body).unwrap()))
 }
 
 /// The next data on a stream of events.

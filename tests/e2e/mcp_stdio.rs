@@ -1,15 +1,14 @@
 //! MCP servers that are programs, started by the gateway: two that nobody here wrote, one of the newer era and one that will not end.
 
 use std::time::Duration;
-use std::time::Instant;
 
 use serde_json::Value;
 use serde_json::json;
 
-use crate::support::Client;
-use crate::support::Reply;
 use crate::support::World;
-use crate::support::client::request;
+use crate::support::caller::Caller;
+use crate::support::caller::messages;
+use crate::support::caller::wait_until;
 use crate::support::database::DATABASE_PASSWORD;
 use crate::support::world::API_TOKEN;
 
@@ -87,81 +86,6 @@ match = {{ groups = ["support"], connections = ["modern"], methods = ["x/*"] }}
     world
 }
 
-/// One client of one connection.
-struct Mcp<'w> {
-    world: &'w World,
-    token: String,
-    connection: &'static str,
-    session: Option<String>,
-}
-
-impl<'w> Mcp<'w> {
-    fn new(world: &'w World, who: &str, connection: &'static str) -> Self {
-        Self { world, token: world.token(who), connection, session: None }
-    }
-
-    /// A client of the older era with its session.
-    fn begun(world: &'w World, who: &str, connection: &'static str, capabilities: &Value) -> Self {
-        let mut client = Self::new(world, who, connection);
-        let params = json!({ "protocolVersion": "2025-11-25", "capabilities": capabilities, "clientInfo": { "name": "t", "version": "1" } });
-        let reply =
-            client.post(&json!({ "jsonrpc": "2.0", "id": 0, "method": "initialize", "params": params }));
-        assert_eq!(reply.status, 200, "{} {}", reply.text(), world.log());
-        client.session = reply.header("mcp-session-id").map(str::to_owned);
-        assert!(client.session.is_some(), "no session: {}", reply.text());
-        let told = client.post(&json!({ "jsonrpc": "2.0", "method": "notifications/initialized" }));
-        assert_eq!((told.status, told.text().as_str()), (202, ""));
-        client
-    }
-
-    fn open(&self, method: &str, headers: &[(&str, &str)], body: Option<&str>) -> Client {
-        let path = format!("/c/{}", self.connection);
-        let mut all =
-            vec![("Accept", "application/json, text/event-stream"), ("Content-Type", "application/json")];
-        all.extend_from_slice(headers);
-        if let Some(session) = &self.session {
-            all.push(("Mcp-Session-Id", session));
-        }
-        let mut client = self.world.client();
-        client.send(request(method, &path, Some(&self.token), &all, body));
-        client
-    }
-
-    fn post(&self, body: &Value) -> Reply {
-        self.open("POST", &[], Some(&body.to_string())).reply()
-    }
-
-    fn call(&self, id: i64, tool: &str, arguments: &Value) -> Reply {
-        let params = json!({ "name": tool, "arguments": arguments });
-        self.post(&json!({ "jsonrpc": "2.0", "id": id, "method": "tools/call", "params": params }))
-    }
-
-    /// A request of the newer era.
-    fn modern(&self, id: &Value, method: &str, mut params: Value) -> Client {
-        params["_meta"]["io.modelcontextprotocol/protocolVersion"] = "2026-07-28".into();
-        params["_meta"]["io.modelcontextprotocol/clientCapabilities"] = json!({});
-        let name = params["name"].as_str().unwrap_or_default().to_owned();
-        let body = json!({ "jsonrpc": "2.0", "id": id, "method": method, "params": params }).to_string();
-        let mut headers = vec![("MCP-Protocol-Version", "2026-07-28"), ("Mcp-Method", method)];
-        if !name.is_empty() {
-            headers.push(("Mcp-Name", &name));
-        }
-        self.open("POST", &headers, Some(&body))
-    }
-}
-
-/// The messages of a response, be it one or a stream.
-fn messages(reply: &Reply) -> Vec<Value> {
-    match reply.header("content-type") {
-        Some("text/event-stream") => {
-            let text = reply.text();
-            let data = text.lines().filter_map(|line| line.strip_prefix("data:"));
-            data.map(|data| serde_json::from_str(data).unwrap()).collect()
-        }
-        _ => vec![reply.json()],
-    }
-}
-
 /// How many processes have this in their command line.
 fn running(what: &str) -> usize {
     let all = std::fs::read_dir("/proc").unwrap().filter_map(Result::ok);
@@ -169,19 +93,11 @@ fn running(what: &str) -> usize {
     lines.filter(|line| String::from_utf8_lossy(line).contains(what)).count()
 }
 
-fn wait_until(what: &str, limit: Duration, is: impl Fn() -> bool) {
-    let begin = Instant::now();
-    while !is() {
-        assert!(begin.elapsed() < limit, "{what}");
-        std::thread::sleep(Duration::from_millis(20));
-    }
-}
-
 #[test]
 fn files_are_read_through_a_program_and_what_is_not_allowed_does_not_reach_it() {
     let world = world();
     let folder = world.folder.path().canonicalize().unwrap();
-    let client = Mcp::begun(&world, "reader", "files", &json!({}));
+    let client = Caller::begun(&world, "reader", "files", &json!({}));
     let note = folder.join("note.txt");
     let reply = client.call(1, "read_text_file", &json!({ "path": note }));
     assert_eq!(reply.header("content-type"), Some("application/json"));
@@ -196,11 +112,11 @@ fn files_are_read_through_a_program_and_what_is_not_allowed_does_not_reach_it() 
 
     // Each session has a child of its own, which nobody else reaches.
     let program = format!("server-filesystem/dist/index.js\0{}", folder.display());
-    let other = Mcp::begun(&world, "writer", "files", &json!({}));
+    let other = Caller::begun(&world, "writer", "files", &json!({}));
     assert_eq!(running(&program), 2);
-    let thief = Mcp { session: client.session.clone(), ..Mcp::new(&world, "writer", "files") };
+    let thief = Caller { session: client.session.clone(), ..Caller::new(&world, "writer", "files") };
     assert_eq!(thief.call(4, "read_text_file", &json!({ "path": note })).status, 404);
-    let without = Mcp::new(&world, "reader", "files");
+    let without = Caller::new(&world, "reader", "files");
     assert_eq!(without.call(4, "read_text_file", &json!({ "path": note })).status, 400);
     assert_eq!(client.open("DELETE", &[], None).reply().status, 200);
     wait_until("the child lives on", Duration::from_secs(5), || running(&program) == 1);
@@ -208,7 +124,7 @@ fn files_are_read_through_a_program_and_what_is_not_allowed_does_not_reach_it() 
     assert_eq!(other.call(5, "read_text_file", &json!({ "path": note })).status, 200);
 
     // It knows the older era only, and says so as a server behind HTTP does.
-    let reply = Mcp::new(&world, "reader", "files").modern(&json!(1), "tools/list", json!({})).reply();
+    let reply = Caller::new(&world, "reader", "files").modern(&json!(1), "tools/list", json!({})).reply();
     assert_eq!(
         (reply.status, reply.json()["error"]["code"].clone()),
         (400, json!(-32600)),
@@ -232,7 +148,7 @@ fn files_are_read_through_a_program_and_what_is_not_allowed_does_not_reach_it() 
 #[test]
 fn a_program_gets_its_secret_and_nothing_of_the_gateway_and_its_client_sees_neither() {
     let world = world();
-    let client = Mcp::begun(&world, "reader", "every", &json!({}));
+    let client = Caller::begun(&world, "reader", "every", &json!({}));
     let reply = client.call(1, "get-env", &json!({}));
     let text = reply.text();
     // It also tells of its tools meanwhile: then the answer is the last of a stream.
@@ -260,8 +176,12 @@ fn a_program_gets_its_secret_and_nothing_of_the_gateway_and_its_client_sees_neit
 #[test]
 fn what_a_program_asks_waits_for_a_stream_and_its_answer_reaches_it() {
     let world = world();
-    let client =
-        Mcp::begun(&world, "reader", "every", &json!({ "roots": { "listChanged": true }, "sampling": {} }));
+    let client = Caller::begun(
+        &world,
+        "reader",
+        "every",
+        &json!({ "roots": { "listChanged": true }, "sampling": {} }),
+    );
     let mut stream = client.open("GET", &[], None);
     assert_eq!(stream.head().status, 200);
     let asked = loop {
@@ -285,7 +205,7 @@ fn what_a_program_asks_waits_for_a_stream_and_its_answer_reaches_it() {
 #[test]
 fn clients_of_the_newer_era_share_a_program_and_hear_only_their_own() {
     let world = world();
-    let (ann, bob) = (Mcp::new(&world, "reader", "modern"), Mcp::new(&world, "writer", "modern"));
+    let (ann, bob) = (Caller::new(&world, "reader", "modern"), Caller::new(&world, "writer", "modern"));
     let slow = json!({ "name": "look", "arguments": { "wait": 1 }, "_meta": { "progressToken": "a" } });
     let mut first = ann.modern(&json!("x"), "tools/call", slow);
     let mut second = bob.modern(
@@ -331,16 +251,16 @@ fn no_program_outlives_the_gateway() {
     let (own, files) =
         (folder.join("own.py"), format!("server-filesystem/dist/index.js\0{}", folder.display()));
     let own = own.to_str().unwrap();
-    Mcp::begun(&world, "reader", "stubborn", &json!({}));
-    Mcp::begun(&world, "reader", "files", &json!({}));
-    Mcp::new(&world, "reader", "modern").modern(&json!(1), "tools/list", json!({})).reply();
+    Caller::begun(&world, "reader", "stubborn", &json!({}));
+    Caller::begun(&world, "reader", "files", &json!({}));
+    Caller::new(&world, "reader", "modern").modern(&json!(1), "tools/list", json!({})).reply();
     assert_eq!((running(own), running(&files)), (2, 1));
     assert_eq!(world.stop(), Some(0));
     assert_eq!((running(own), running(&files)), (0, 0), "what does not end is killed");
 
     // Of a gateway that is killed nothing can be asked; its programs find their input closed.
     world.start();
-    Mcp::begun(&world, "reader", "files", &json!({}));
+    Caller::begun(&world, "reader", "files", &json!({}));
     assert_eq!(running(&files), 1);
     world.gateway.as_mut().unwrap().kill();
     wait_until("a program outlives the gateway", Duration::from_secs(5), || running(&files) == 0);

@@ -16,6 +16,9 @@ pub struct McpOptions {
     /// Believe what the server says of its tools: what it calls read-only reads, everything else writes
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true", help_heading = "MCP servers")]
     pub trust_annotations: Option<bool>,
+    /// How a server behind an address is spoken to: Streamable HTTP, or HTTP+SSE of 2024-11-05
+    #[arg(long, value_name = "TRANSPORT", value_parser = ["streamable", "sse"], help_heading = "MCP servers")]
+    pub transport: Option<String>,
     /// What a tool leads to that changed since it was first seen
     #[arg(long, value_name = "MODE", value_parser = ["observe", "hide", "block"], help_heading = "MCP servers")]
     pub pin: Option<String>,
@@ -51,6 +54,7 @@ impl McpOptions {
     pub(super) fn is_empty(&self) -> bool {
         self.trust_annotations.is_none()
             && self.pin.is_none()
+            && self.transport.is_none()
             && self.lists().iter().all(|(_, values)| values.is_empty())
             && self.env.is_empty()
     }
@@ -63,8 +67,10 @@ impl McpOptions {
             Some(false) => drop(table.remove("trust_annotations")),
             None => {}
         }
-        if let Some(pin) = &self.pin {
-            set(table, "pin", pin.as_str());
+        for (key, word) in [("transport", &self.transport), ("pin", &self.pin)] {
+            if let Some(word) = word {
+                set(table, key, word.as_str());
+            }
         }
         for (key, values) in self.lists() {
             if !values.is_empty() {

@@ -14,6 +14,7 @@ use crate::domain::connection::Protocol;
 use crate::domain::connection::mcp::McpOptions;
 use crate::domain::connection::mcp::PinMode;
 use crate::domain::connection::mcp::ServerRequest;
+use crate::domain::connection::mcp::Transport;
 use crate::domain::secret::SecretRef;
 
 const ONLY: &str = "only for mcp+http://, mcp+https:// and mcp+stdio:";
@@ -26,6 +27,7 @@ pub(super) fn read(table: &mut Table<'_>, spoken: Option<Spoken>, inject: Option
     }
     let mut take = |key| key_of(table, key, spoken, Protocol::Mcp, ONLY);
     let trust_annotations = take("trust_annotations").and_then(|value| value.flag()).unwrap_or_default();
+    let transport = take("transport").map(|value| transport(&value, spoken)).unwrap_or_default();
     let modes = PinMode::ALL.map(|mode| (mode.as_str(), mode));
     let pin = take("pin").and_then(|value| value.word(&modes)).unwrap_or_default();
     let requests = ServerRequest::ALL.map(|request| (request.as_str(), request));
@@ -42,7 +44,16 @@ pub(super) fn read(table: &mut Table<'_>, spoken: Option<Spoken>, inject: Option
     let elicitation_hosts = hosts.map(|value| value.list(host)).unwrap_or_default();
     let origins = take("origins").map(|value| value.list(origin)).unwrap_or_default();
     let env = take("env").map(|value| variables(&value, spoken, inject)).unwrap_or_default();
-    McpOptions { trust_annotations, pin, allow_server_requests, elicitation_hosts, origins, env }
+    McpOptions { trust_annotations, transport, pin, allow_server_requests, elicitation_hosts, origins, env }
+}
+
+/// `transport`: a program is spoken to on its standard streams, whatever is written here.
+fn transport(value: &Value<'_>, spoken: Option<Spoken>) -> Transport {
+    if spoken.is_some_and(|spoken| spoken.program) {
+        value.problem("only for mcp+http:// and mcp+https://", "leave it out".to_owned());
+        return Transport::default();
+    }
+    value.word(&Transport::ALL.map(|transport| (transport.as_str(), transport))).unwrap_or_default()
 }
 
 /// A host name or address, or `*.` and a name.

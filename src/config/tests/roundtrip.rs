@@ -33,6 +33,7 @@ use crate::domain::connection::mcp::McpOptions;
 use crate::domain::connection::mcp::PinMode;
 use crate::domain::connection::mcp::Program;
 use crate::domain::connection::mcp::ServerRequest;
+use crate::domain::connection::mcp::Transport;
 use crate::domain::mask;
 use crate::domain::mask::MaskOp;
 use crate::domain::mask::MaskRule;
@@ -154,9 +155,11 @@ fn mcp_options() -> impl Strategy<Value = McpOptions> {
     ];
     let origin = select(vec!["https://app.example", "http://[::1]:8080", "https://app.example:8443"]);
     let requests = subsequence(ServerRequest::ALL.to_vec(), 0..4);
-    (any::<bool>(), select(PinMode::ALL.to_vec()), requests, vec(host, 0..3), vec(origin, 0..3)).prop_map(
-        |(trust_annotations, pin, requests, elicitation_hosts, origins)| McpOptions {
+    let words = (select(Transport::ALL.to_vec()), select(PinMode::ALL.to_vec()));
+    (any::<bool>(), words, requests, vec(host, 0..3), vec(origin, 0..3)).prop_map(
+        |(trust_annotations, (transport, pin), requests, elicitation_hosts, origins)| McpOptions {
             trust_annotations,
+            transport,
             pin,
             allow_server_requests: requests.into_iter().collect(),
             elicitation_hosts,
@@ -207,7 +210,7 @@ fn mcp() -> impl Strategy<Value = Connection> {
                 inject: secret
                     .map_or(Injection::None, |value| Injection::Env { name: "OWN_TOKEN".to_owned(), value }),
                 ca_file: None,
-                mcp: McpOptions { env, ..speaks.mcp },
+                mcp: McpOptions { env, transport: Transport::default(), ..speaks.mcp },
                 ..speaks
             }
         },

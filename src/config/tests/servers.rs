@@ -10,6 +10,7 @@ use crate::domain::connection::Protocol;
 use crate::domain::connection::mcp::McpOptions;
 use crate::domain::connection::mcp::PinMode;
 use crate::domain::connection::mcp::ServerRequest;
+use crate::domain::connection::mcp::Transport;
 
 const STDIO: &str = "mcp+stdio:npx -y server";
 const HTTP: &str = "mcp+https://tools.corp/mcp";
@@ -65,14 +66,15 @@ fn a_program_is_words_with_a_secret_and_variables_of_its_own() {
 fn all_keys_of_a_server_are_read() {
     let found = one(
         HTTP,
-        "inject = \"bearer:env:T\"\ntrust_annotations = true\npin = \"block\"\n\
+        "inject = \"bearer:env:T\"\ntransport = \"sse\"\ntrust_annotations = true\npin = \"block\"\n\
          allow_server_requests = [\"roots\", \"elicitation\", \"roots\"]\n\
          elicitation_hosts = [\"Login.example.com\", \"*.corp.example\", \"10.0.0.1\"]\n\
          origins = [\"https://App.example:443\", \"http://[::1]:8080\"]\nca_file = \"/ca.pem\"\n",
     )
     .unwrap();
     let mcp = &found.mcp;
-    assert_eq!((mcp.trust_annotations, mcp.pin), (true, PinMode::Block));
+    assert_eq!((mcp.transport, mcp.trust_annotations, mcp.pin), (Transport::Sse, true, PinMode::Block));
+    assert_eq!(one(HTTP, "").unwrap().mcp.transport, Transport::Streamable);
     assert!(mcp.allows(ServerRequest::Roots) && mcp.allows(ServerRequest::Elicitation));
     assert!(!mcp.allows(ServerRequest::Sampling));
     assert_eq!(mcp.elicitation_hosts, ["login.example.com", "*.corp.example", "10.0.0.1"]);
@@ -117,6 +119,8 @@ fn each_mistake_is_one_problem_that_says_what_is_accepted() {
         (STDIO, "ca_file = \"/ca.pem\"\n", "no use for a program", "leave it out"),
         ("mcp+http://h", "ca_file = \"/ca.pem\"\n", "no use for an mcp+http://", "mcp+https://"),
         (HTTP, "trust_annotations = \"yes\"\n", "not a yes or no", "true, false"),
+        (HTTP, "transport = \"http\"\n", "unknown word", "sse, streamable"),
+        (STDIO, "transport = \"sse\"\n", "only for mcp+http://", "leave it out"),
         (HTTP, "pin = \"kill\"\n", "unknown word", "block, hide, observe"),
         (HTTP, "pin = \"blok\"\n", "unknown word", "did you mean \"block\"?"),
         (HTTP, "allow_server_requests = [\"prompts\"]\n", "unknown word", "elicitation, roots, sampling"),
@@ -144,6 +148,7 @@ fn each_mistake_is_one_problem_that_says_what_is_accepted() {
 fn what_only_mcp_servers_have_promises_nothing_on_another_connection() {
     for line in [
         "trust_annotations = false",
+        "transport = \"streamable\"",
         "pin = \"hide\"",
         "allow_server_requests = [\"roots\"]",
         "origins = [\"https://a.example\"]",

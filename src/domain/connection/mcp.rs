@@ -6,6 +6,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::domain::Connection;
 use crate::domain::command::Class;
 use crate::domain::command::mcp;
 
@@ -66,6 +67,30 @@ impl PinMode {
     }
 }
 
+/// How an MCP server behind an address is spoken to.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Transport {
+    /// Streamable HTTP: each request is answered in its own response.
+    #[default]
+    Streamable,
+    /// HTTP+SSE of 2024-11-05: everything that the server says comes on one stream of events, whose first event says where messages go.
+    Sse,
+}
+
+impl Transport {
+    /// All of them.
+    pub const ALL: [Self; 2] = [Self::Streamable, Self::Sse];
+
+    /// The word for it in configuration.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Streamable => "streamable",
+            Self::Sse => "sse",
+        }
+    }
+}
+
 /// What an MCP server may ask of its client.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -114,6 +139,8 @@ pub struct McpOptions {
     /// What the server says of its tools is believed: one that is annotated `readOnlyHint` reads, every other one writes. Default
     /// false: then a call is of class `unknown`.
     pub trust_annotations: bool,
+    /// How the server is spoken to. Only with an address. Default [`Transport::Streamable`].
+    pub transport: Transport,
     /// What a changed tool leads to. Default [`PinMode::Observe`].
     pub pin: PinMode,
     /// What the server may ask of the client. Default nothing.
@@ -125,6 +152,14 @@ pub struct McpOptions {
     pub origins: Vec<String>,
     /// Variables that are added to the environment of the program. Only with [`crate::domain::Upstream::program`]. Default none.
     pub env: BTreeMap<String, String>,
+}
+
+impl Connection {
+    /// Whether each session of a client has a channel of its own at the target, which one side of it cannot do without: a program, or the
+    /// stream of [`Transport::Sse`].
+    pub const fn is_duplex(&self) -> bool {
+        self.upstream.program.is_some() || matches!(self.mcp.transport, Transport::Sse)
+    }
 }
 
 impl McpOptions {

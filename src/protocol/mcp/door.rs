@@ -94,10 +94,10 @@ impl Door<'_> {
         let mut named = self.head.headers.get_all(&SESSION).iter();
         let (first, second) = (named.next(), named.next());
         let Some(first) = first else {
-            if self.exchange.governed().connection.upstream.program.is_none() {
+            if !self.exchange.governed().connection.is_duplex() {
                 return Ok(None);
             }
-            // A server behind HTTP may do without sessions; a program has one client, whom it belongs to.
+            // A server behind HTTP may do without sessions; a channel has one client, whom it belongs to.
             let fault = Fault::new(StatusCode::BAD_REQUEST, INVALID_REQUEST, "Mcp-Session-Id is missing");
             return Err(self.fault(Era::Legacy, fault, message, "mcp_session").await);
         };

@@ -19,8 +19,8 @@ use crate::domain::DenyCode;
 use crate::domain::ServerRequest;
 use crate::pipeline::snapshot::Governed;
 use crate::protocol::mcp::codec::envelope::id::Id;
+use crate::protocol::mcp::duplex::Solo;
 use crate::protocol::mcp::lists::Lists;
-use crate::protocol::mcp::stdio::Solo;
 
 /// How long a session lives that nothing is sent on.
 const IDLE: Duration = Duration::from_mins(30);
@@ -56,8 +56,8 @@ pub struct Session {
 pub enum Theirs {
     /// An id of its own.
     Id(Box<str>),
-    /// A program that was started for it.
-    Program(Arc<Solo>),
+    /// A channel of its own.
+    Solo(Arc<Solo>),
 }
 
 impl From<&str> for Theirs {
@@ -171,7 +171,7 @@ impl Sessions {
     /// Ends a session.
     pub fn end(&self, session: &Session) {
         locked(&self.0).remove(&session.id);
-        if let Theirs::Program(solo) = &session.upstream {
+        if let Theirs::Solo(solo) = &session.upstream {
             solo.stop();
         }
     }
@@ -189,11 +189,12 @@ impl Session {
     }
 
     fn is_fresh(&self) -> bool {
-        let lives = match &self.upstream {
-            Theirs::Id(_) => true,
-            Theirs::Program(solo) => solo.lives(),
+        // Under a call that takes so long a channel is not idle.
+        let (lives, waits) = match &self.upstream {
+            Theirs::Id(_) => (true, false),
+            Theirs::Solo(solo) => (solo.lives(), solo.waits()),
         };
-        lives && locked(&self.state).used.elapsed() < IDLE
+        lives && (waits || locked(&self.state).used.elapsed() < IDLE)
     }
 
     /// The target asks something of the client. False: too much is open, or it used the id of another open question.

@@ -27,18 +27,19 @@ use crate::pipeline::Held;
 use crate::pipeline::Judged;
 use crate::pipeline::Permit;
 use crate::pipeline::ReplyGuard;
+use crate::pipeline::snapshot::Governed;
 use crate::protocol::mcp::codec::sse::Event;
 use crate::protocol::mcp::codec::sse::Item;
 use crate::protocol::mcp::codec::sse::Reader;
+use crate::protocol::mcp::duplex;
+use crate::protocol::mcp::duplex::Mail;
+use crate::protocol::mcp::duplex::Solo;
+use crate::protocol::mcp::duplex::upstream::Letter;
 use crate::protocol::mcp::era::Era;
 use crate::protocol::mcp::era::says_what_the_body_says;
 use crate::protocol::mcp::sessions::Session;
 use crate::protocol::mcp::sessions::Theirs;
 use crate::protocol::mcp::shared::McpShared;
-use crate::protocol::mcp::stdio;
-use crate::protocol::mcp::stdio::Mail;
-use crate::protocol::mcp::stdio::Solo;
-use crate::protocol::mcp::stdio::upstream::Letter;
 use crate::protocol::mcp::turn::MOST;
 use crate::protocol::mcp::turn::Own;
 use crate::protocol::mcp::turn::garbage;
@@ -57,16 +58,16 @@ pub const LAST_EVENT: HeaderName = HeaderName::from_static("last-event-id");
 pub enum Outbound {
     /// To a server behind HTTP.
     Http(Outgoing),
-    /// To a program.
-    Program(Letter),
+    /// Into a channel.
+    Duplex(Letter),
 }
 
 /// [`Outbound`] that may be sent.
 pub enum Permitted {
     /// To a server behind HTTP.
     Http(Permit<Outgoing>),
-    /// To a program.
-    Program(Permit<Letter>),
+    /// Into a channel.
+    Duplex(Permit<Letter>),
 }
 
 /// [`Exchange::admit`], whatever the target is.
@@ -82,9 +83,7 @@ pub async fn admit(
 ) -> Result<Permitted, Denied> {
     match outbound {
         Outbound::Http(outgoing) => exchange.admit(judged, record, outgoing, held).await.map(Permitted::Http),
-        Outbound::Program(letter) => {
-            exchange.admit(judged, record, letter, held).await.map(Permitted::Program)
-        }
+        Outbound::Duplex(letter) => exchange.admit(judged, record, letter, held).await.map(Permitted::Duplex),
     }
 }
 
@@ -97,17 +96,17 @@ pub fn outbound(
     event: Option<&[u8]>,
     body: Option<Bytes>,
 ) -> Outbound {
-    if connection.upstream.program.is_none() {
+    if !connection.is_duplex() {
         let outgoing = outgoing(head.method.clone(), &head.headers, connection, session, event, body);
         return Outbound::Http(outgoing);
     }
     let solo = session.and_then(|session| match &session.upstream {
-        Theirs::Program(solo) => Some(Arc::clone(solo)),
+        Theirs::Solo(solo) => Some(Arc::clone(solo)),
         Theirs::Id(_) => None,
     });
     // Those of the modern era have no session, and the head of each says which era it is of.
     let era = if session.is_some() { Era::Legacy } else { Era::claimed(&head.headers) };
-    Outbound::Program(Letter::new(shared.programs.clone(), &head.method, solo, body, era))
+    Outbound::Duplex(Letter::new(shared.programs.clone(), &head.method, solo, body, era))
 }
 
 fn outgoing(
@@ -130,7 +129,7 @@ fn outgoing(
     }
     if let Some(value) = session.and_then(|session| match &session.upstream {
         Theirs::Id(id) => HeaderValue::from_str(id).ok(),
-        Theirs::Program(_) => None,
+        Theirs::Solo(_) => None,
     }) {
         headers.insert(SESSION, value);
     }
@@ -179,10 +178,10 @@ pub async fn send(
 ) -> (Result<Answered, Denied>, ReplyGuard) {
     let permit = match permitted {
         Permitted::Http(permit) => permit,
-        Permitted::Program(permit) => return stdio::upstream::send(permit, end).await,
+        Permitted::Duplex(permit) => return duplex::upstream::send(permit, end).await,
     };
     let (answered, guard) = upstream::send(permit, None, end).await;
-    let answered = answered.and_then(|response| answered_with(response, &guard));
+    let answered = answered.and_then(|response| answered_with(response, guard.governed()));
     (answered, guard)
 }
 
@@ -190,7 +189,7 @@ pub async fn send(
 pub fn withhold(permitted: Permitted) -> ReplyGuard {
     match permitted {
         Permitted::Http(permit) => permit.into_parts().1,
-        Permitted::Program(permit) => permit.into_parts().1,
+        Permitted::Duplex(permit) => permit.into_parts().1,
     }
 }
 
@@ -198,8 +197,8 @@ pub fn withhold(permitted: Permitted) -> ReplyGuard {
 pub fn answer(own: &Own, source: &Source, from: &HeaderMap, session: Option<&Session>, guard: &ReplyGuard) {
     match source {
         Source::Events(_) => {}
-        Source::Program(_, solo) => return solo.answer(own),
-        // A child that all share asks nothing on a stream.
+        Source::Solo(_, solo) => return solo.answer(own),
+        // A program that all share asks nothing on a stream.
         Source::Shared(_) => return,
     }
     let body = own.body().into();
@@ -243,8 +242,8 @@ pub enum Answer {
 pub enum Source {
     /// The events of a stream of HTTP.
     Events(Box<Events>),
-    /// A program of the session itself.
-    Program(Mail, Arc<Solo>),
+    /// A channel of the session itself.
+    Solo(Mail, Arc<Solo>),
     /// A program that all clients share.
     Shared(Mail),
 }
@@ -257,7 +256,7 @@ impl Source {
     pub async fn next(&mut self) -> Result<Option<Item>, Denied> {
         match self {
             Self::Events(events) => events.next().await,
-            Self::Program(mail, _) | Self::Shared(mail) => {
+            Self::Solo(mail, _) | Self::Shared(mail) => {
                 let heard = mail.next().await?;
                 Ok(heard.map(|heard| Item::Event(Event { data: heard.body, ..Event::default() })))
             }
@@ -265,10 +264,13 @@ impl Source {
     }
 }
 
-fn answered_with(response: Response<Incoming>, guard: &ReplyGuard) -> Result<Answered, Denied> {
-    let (head, body) = response.into_parts();
+/// That a status neither turns the gateway away nor sends it elsewhere.
+///
+/// # Errors
+/// It does.
+pub fn lets_in(status: StatusCode) -> Result<(), Denied> {
     if matches!(
-        head.status,
+        status,
         StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN | StatusCode::PROXY_AUTHENTICATION_REQUIRED
     ) {
         return Err(Denied::new(
@@ -277,9 +279,19 @@ fn answered_with(response: Response<Incoming>, guard: &ReplyGuard) -> Result<Ans
         )
         .because("target_401"));
     }
-    if head.status.is_redirection() {
+    if status.is_redirection() {
         return Err(garbage("it redirects").because("target_redirect"));
     }
+    Ok(())
+}
+
+/// What a response is.
+///
+/// # Errors
+/// It is none of this protocol.
+pub fn answered_with(response: Response<Incoming>, governed: &Governed) -> Result<Answered, Denied> {
+    let (head, body) = response.into_parts();
+    lets_in(head.status)?;
     let session = match head.headers.get(SESSION) {
         None => None,
         Some(value) => {
@@ -298,7 +310,7 @@ fn answered_with(response: Response<Incoming>, guard: &ReplyGuard) -> Result<Ans
         }
         "application/json" => Answer::One(body, decoder),
         _ if head.status == StatusCode::OK && !hyper::body::Body::is_end_stream(&body) => {
-            tracing::warn!(connection = %guard.governed().connection.name, "the target answered in a type that is not MCP's");
+            tracing::warn!(connection = %governed.connection.name, "the target answered in a type that is not MCP's");
             return Err(garbage("its answer is neither JSON nor a stream of events"));
         }
         _ => Answer::Nothing,
@@ -373,7 +385,11 @@ impl Events {
         Self { body, decoder, reader: Reader::new(MOST) }
     }
 
-    async fn next(&mut self) -> Result<Option<Item>, Denied> {
+    /// The next item; `None`: the stream has ended. Nothing is lost when the future is dropped.
+    ///
+    /// # Errors
+    /// It broke off, or an event is too long.
+    pub async fn next(&mut self) -> Result<Option<Item>, Denied> {
         loop {
             if let Some(item) =
                 self.reader.take().map_err(|_long| garbage("an event is longer than 16 MiB"))?

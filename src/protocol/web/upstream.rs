@@ -114,20 +114,67 @@ pub async fn send(
 /// Sends what the gateway itself has to say in an exchange that was permitted, such as an answer to the target's own question. What
 /// the target replies to it is thrown away.
 pub fn send_own(outgoing: Outgoing, guard: &ReplyGuard) -> impl Future<Output = Result<(), Denied>> + use<> {
-    let governed = Arc::clone(guard.governed());
-    let credential = guard.sent_credential();
+    let reach = Reach::of(guard);
     let end = guard.end_watch();
     async move {
-        let mut request = request(outgoing, &governed)?;
-        if let Some(credential) = &credential {
-            put(credential, &mut request)?;
-        }
-        let limit = governed.connection.limits.response;
+        let request = request(outgoing, &reach.governed)?;
         tokio::select! {
             biased;
             end = end.wait() => Err(crate::pipeline::session_ended(end)),
-            answered = within(deliver(request, &governed), limit, None) => answered.map(drop),
+            answered = reach.send(request, None) => answered.map(drop),
         }
+    }
+}
+
+/// The way to the target of a command that was permitted, with the credential that went along: what belongs to the same conversation goes
+/// the same way. Cheap to clone.
+#[derive(Clone)]
+pub struct Reach {
+    governed: Arc<Governed>,
+    credential: Option<Arc<Credential>>,
+}
+
+impl std::fmt::Debug for Reach {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Reach").field(&self.governed.connection.name).finish()
+    }
+}
+
+impl Reach {
+    /// The way that the guarded command went: with no credential before it was asked for ([`ReplyGuard::credential`]).
+    pub fn of(guard: &ReplyGuard) -> Self {
+        Self { governed: Arc::clone(guard.governed()), credential: guard.sent_credential() }
+    }
+
+    /// The connection.
+    pub fn governed(&self) -> &Arc<Governed> {
+        &self.governed
+    }
+
+    /// The credential.
+    pub fn credential(&self) -> Option<&Arc<Credential>> {
+        self.credential.as_ref()
+    }
+
+    /// Sends a request, whose URI is its path and query at the target. Redirects are answers like others.
+    ///
+    /// # Errors
+    /// The target is not reached, or does not answer within `limits.response`, which begins anew as long as the body makes progress.
+    pub async fn send(
+        &self,
+        mut request: Request<RequestBody>,
+        sent: Option<&Arc<Sent>>,
+    ) -> Result<Response<Incoming>, Denied> {
+        if let Some(credential) = &self.credential {
+            put(credential, &mut request)?;
+        }
+        let limit = self.governed.connection.limits.response;
+        within(deliver(request, &self.governed), limit, sent).await.inspect_err(|denied| {
+            if denied.audit == Some("upstream_timeout") {
+                // A stream on which nothing comes back is not used again.
+                pool(&self.governed, |pool| pool.h2 = None);
+            }
+        })
     }
 }
 
@@ -152,27 +199,18 @@ async fn exchange(
     sent: Option<&Arc<Sent>>,
     mut end: Pin<&mut impl Future<Output = SessionEnd>>,
 ) -> Result<Response<Incoming>, Denied> {
-    let governed = Arc::clone(guard.governed());
     // Mostly it is at hand: then nobody waits, and nothing can end meanwhile.
-    let credential = tokio::select! {
+    tokio::select! {
         biased;
         credential = guard.credential() => credential?,
         end = end.as_mut() => return Err(crate::pipeline::session_ended(end)),
     };
-    let mut request = request(outgoing, &governed)?;
-    if let Some(credential) = &credential {
-        put(credential, &mut request)?;
-    }
-    let limit = governed.connection.limits.response;
+    let reach = Reach::of(guard);
+    let request = request(outgoing, &reach.governed)?;
     tokio::select! {
         biased;
         end = end => Err(crate::pipeline::session_ended(end)),
-        answered = within(deliver(request, &governed), limit, sent) => answered.inspect_err(|denied| {
-            if denied.audit == Some("upstream_timeout") {
-                // A stream on which nothing comes back is not used again.
-                pool(&governed, |pool| pool.h2 = None);
-            }
-        }),
+        answered = reach.send(request, sent) => answered,
     }
 }
 

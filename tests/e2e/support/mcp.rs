@@ -2,6 +2,8 @@
 
 use std::io::BufRead;
 use std::io::BufReader;
+use std::io::Read;
+use std::net::TcpStream;
 use std::path::Path;
 use std::process::Child;
 use std::process::Command;
@@ -46,7 +48,8 @@ impl Drop for Server {
     }
 }
 
-fn peers() -> std::path::PathBuf {
+/// The folder of the peers.
+pub fn peers() -> std::path::PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/peers")
 }
 
@@ -154,6 +157,21 @@ pub fn answer(reply: &Reply) -> Value {
     messages
         .rfind(|message| message.get("id").is_some() && message.get("method").is_none())
         .unwrap_or(Value::Null)
+}
+
+/// What a target reads of one request: its head, in lower case, and its body.
+pub fn read_request(stream: &mut TcpStream) -> Option<(String, String)> {
+    let mut bytes = Vec::new();
+    let mut byte = [0];
+    while !bytes.ends_with(b"\r\n\r\n") {
+        stream.read_exact(&mut byte).ok()?;
+        bytes.push(byte[0]);
+    }
+    let head = String::from_utf8(bytes).unwrap().to_lowercase();
+    let length = head.lines().find_map(|line| line.strip_prefix("content-length:"));
+    let mut body = vec![0; length.map_or(0, |length| length.trim().parse().unwrap())];
+    stream.read_exact(&mut body).ok()?;
+    Some((head, String::from_utf8(body).unwrap()))
 }
 
 /// Runs a program of tests/peers/mcp; gives its exit code and what it printed.

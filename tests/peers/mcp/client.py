@@ -1,7 +1,8 @@
 """A client of MCP in Python that goes through a plan of plans.json and prints one line for each step.
 
 Usage: venv-mcp2/bin/python client.py auto|legacy|2026-07-28, or venv-mcp1/bin/python client.py legacy. Environment:
-MCP_URL, or MCP_COMMAND, a JSON list of words, for a server on its standard streams; MCP_TOKEN, a bearer token;
+MCP_URL, or MCP_COMMAND, a JSON list of words, for a server on its standard streams; MCP_TRANSPORT, sse for a server of
+HTTP+SSE (1.x only); MCP_TOKEN, a bearer token;
 MCP_PLAN (fixture), one of plans.json; MCP_STEPS, the steps to go, by default all that the plan has; MCP_DENIED, a tool
 whose call is expected to be refused; MCP_HELD, a text to call a tool with again and again while it is to be called
 again; MCP_LONG (2), how many seconds the long call takes."""
@@ -61,6 +62,9 @@ async def connected(mode):
     async with contextlib.AsyncExitStack() as stack:
         if words:
             transport = stdio_client(StdioServerParameters(command=words[0], args=words[1:], env=dict(os.environ)))
+        elif os.environ.get('MCP_TRANSPORT') == 'sse':
+            from mcp.client.sse import sse_client
+            transport = sse_client(os.environ['MCP_URL'], headers=HEADERS)
         elif FIRST:
             import httpx
             http = await stack.enter_async_context(httpx.AsyncClient(headers=HEADERS, timeout=httpx.Timeout(30, read=300)))

@@ -3,7 +3,6 @@
 
 use std::sync::Arc;
 use std::sync::Weak;
-use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 use std::time::Instant;
@@ -25,11 +24,13 @@ use crate::protocol::mcp::codec::envelope::Limits;
 use crate::protocol::mcp::codec::envelope::Message;
 use crate::protocol::mcp::codec::line;
 use crate::protocol::mcp::codec::line::Line;
+use crate::protocol::mcp::duplex::mail::Outlet;
+use crate::protocol::mcp::duplex::peer::Counts;
+use crate::protocol::mcp::duplex::peer::Ends;
+use crate::protocol::mcp::duplex::peer::Kind;
+use crate::protocol::mcp::duplex::peer::Listener;
+use crate::protocol::mcp::duplex::peer::Parcel;
 use crate::protocol::mcp::stdio::environment::Spec;
-use crate::protocol::mcp::stdio::mail::Inlet;
-use crate::protocol::mcp::stdio::mail::Outlet;
-use crate::protocol::mcp::stdio::mail::Unsent;
-use crate::protocol::mcp::stdio::mail::queue;
 use crate::protocol::mcp::stdio::process::Process;
 use crate::protocol::mcp::stdio::process::Streams;
 use crate::protocol::mcp::stdio::programs::Place;
@@ -41,84 +42,6 @@ const PIECE: usize = 64 << 10;
 const MOST_LOGGED: usize = 8 << 10;
 /// How long what an ended process has still said is read: what it started may hold its output open.
 const LAST_WORDS: Duration = Duration::from_millis(500);
-
-/// Who is told what a child says.
-pub trait Listener: Send + Sync + 'static {
-    /// Takes one message. Nothing more is read before this is done.
-    fn hear(&self, message: Message) -> impl Future<Output = ()> + Send;
-
-    /// There will be no more messages.
-    fn over(&self);
-}
-
-/// A child, as its listener holds it: dropped, it is ended.
-#[derive(Debug)]
-pub struct Child {
-    input: Inlet<BytesMut>,
-    stop: watch::Sender<bool>,
-    counts: Arc<Counts>,
-}
-
-/// What was left out of what a child said.
-#[derive(Debug, Default)]
-pub struct Counts {
-    /// Lines that are no message, messages that cannot be read, and those that are for nobody.
-    pub dropped: AtomicU64,
-    /// Lines of its log.
-    pub logged: AtomicU64,
-}
-
-/// The other ends of a child that is to be started.
-pub struct Ends {
-    input: Outlet<BytesMut>,
-    stop: watch::Receiver<bool>,
-    counts: Arc<Counts>,
-}
-
-impl Child {
-    /// A child before its start.
-    pub fn new() -> (Self, Ends) {
-        let (input, written) = queue();
-        let (stop, stopped) = watch::channel(false);
-        let counts = Arc::new(Counts::default());
-        let ends = Ends { input: written, stop: stopped, counts: Arc::clone(&counts) };
-        (Self { input, stop, counts }, ends)
-    }
-
-    /// Writes a message, as soon as there is room.
-    pub async fn write(&self, body: &[u8]) -> Result<(), Unsent> {
-        self.input.put(as_line(body), body.len()).await
-    }
-
-    /// Writes a message of the gateway's own, if there is room: a child that does not read is told nothing.
-    pub fn tell(&self, body: &str) {
-        if let Err(unsent) = self.input.try_put(as_line(body.as_bytes()), body.len()) {
-            tracing::debug!(?unsent, "a program was not told something");
-        }
-    }
-
-    /// Ends it.
-    pub fn stop(&self) {
-        self.stop.send_replace(true);
-    }
-
-    /// Counts a message that is for nobody.
-    pub fn drop_one(&self) {
-        self.counts.dropped.fetch_add(1, Ordering::Relaxed);
-    }
-
-    /// What was left out.
-    #[cfg(test)]
-    pub fn counts(&self) -> &Counts {
-        &self.counts
-    }
-}
-
-fn as_line(body: &[u8]) -> BytesMut {
-    let mut out = BytesMut::with_capacity(body.len() + 1);
-    line::write(body, &mut out);
-    out
-}
 
 /// Runs a child to its end. `listener` is told, as long as it is there. Must be polled on the thread of the programs.
 pub async fn run<L: Listener>(
@@ -151,7 +74,7 @@ pub async fn run<L: Listener>(
         tracing::debug!(connection = %name, "a program has ended, but its output is held open");
     }
     if let Some(listener) = listener.upgrade() {
-        listener.over();
+        listener.over(&Kind::Program.gone());
     }
     halt.send_replace(true);
     let lived = began.elapsed();
@@ -166,9 +89,13 @@ pub async fn run<L: Listener>(
 }
 
 /// Writes what is put into the child's queue, until it is halted or reads no more. Then its input is closed.
-async fn write(mut stdin: ChildStdin, mut input: Outlet<BytesMut>, mut halted: watch::Receiver<bool>) {
+async fn write(mut stdin: ChildStdin, mut input: Outlet<Parcel>, mut halted: watch::Receiver<bool>) {
     let writing = async {
-        while let Some(line) = input.next().await {
+        let mut line = BytesMut::new();
+        while let Some(Parcel { body, told: _ }) = input.next().await {
+            line.clear();
+            line.reserve(body.len() + 1);
+            line::write(&body, &mut line);
             if stdin.write_all(&line).await.is_err() || stdin.flush().await.is_err() {
                 return;
             }
@@ -190,7 +117,6 @@ async fn read<L: Listener>(
 ) {
     let mut reader = line::Reader::new(MOST);
     let mut piece = BytesMut::new();
-    let drop_one = || counts.dropped.fetch_add(1, Ordering::Relaxed);
     loop {
         piece.reserve(PIECE);
         match output.read_buf(&mut piece).await {
@@ -206,7 +132,7 @@ async fn read<L: Listener>(
                 Ok(None) => break,
                 Ok(Some(Line::Message(line))) => line,
                 Ok(Some(Line::Other(_))) | Err(_) => {
-                    drop_one();
+                    counts.drop_one();
                     continue;
                 }
             };
@@ -214,7 +140,7 @@ async fn read<L: Listener>(
             let line = secrets.as_ref().and_then(|secrets| secrets.replace(&line)).map_or(line, Bytes::from);
             let (Ok(message), Some(listener)) = (Message::scan(line, Limits::new(MOST)), listener.upgrade())
             else {
-                drop_one();
+                counts.drop_one();
                 continue;
             };
             tokio::select! {

@@ -29,16 +29,16 @@ use crate::protocol::mcp::codec::envelope::names::ErrorField;
 use crate::protocol::mcp::codec::envelope::names::Meta;
 use crate::protocol::mcp::codec::envelope::names::Param;
 use crate::protocol::mcp::codec::rewrite::Rewrite;
+use crate::protocol::mcp::duplex::mail::Answered;
+use crate::protocol::mcp::duplex::mail::Heard;
+use crate::protocol::mcp::duplex::mail::Mail;
+use crate::protocol::mcp::duplex::mail::Sender;
+use crate::protocol::mcp::duplex::peer;
+use crate::protocol::mcp::duplex::peer::Listener;
+use crate::protocol::mcp::duplex::peer::Peer;
 use crate::protocol::mcp::era::Era;
 use crate::protocol::mcp::stdio::Programs;
-use crate::protocol::mcp::stdio::child::Child;
-use crate::protocol::mcp::stdio::child::Listener;
 use crate::protocol::mcp::stdio::environment::Spec;
-use crate::protocol::mcp::stdio::gone;
-use crate::protocol::mcp::stdio::mail::Answered;
-use crate::protocol::mcp::stdio::mail::Heard;
-use crate::protocol::mcp::stdio::mail::Mail;
-use crate::protocol::mcp::stdio::mail::Sender;
 use crate::protocol::mcp::stdio::programs::Key;
 use crate::protocol::mcp::turn::Own;
 use crate::protocol::mcp::turn::garbage;
@@ -64,7 +64,7 @@ const DISCOVER: &str = concat!(
 /// A child that all clients of a connection share. Dropped, it ends.
 #[derive(Debug)]
 pub struct Joint {
-    child: Child,
+    peer: Peer,
     state: Mutex<State>,
     used: watch::Sender<Option<EndWatch>>,
 }
@@ -183,7 +183,7 @@ impl Joint {
                 now.legacy = Some(Until::Changed);
                 Err(NoJoint::Legacy)
             }
-            None if !joint.lives() => Err(gone().into()),
+            None if !joint.lives() => Err(joint.peer.gone().into()),
             None => {
                 now.legacy = Some(Until::Then(Instant::now() + SILENCE));
                 Err(NoJoint::Legacy)
@@ -193,14 +193,14 @@ impl Joint {
 
     /// Starts a child and asks for its era; `None`: it is silent.
     pub(super) async fn start(programs: &Programs, spec: Spec) -> Result<(Arc<Self>, Option<Era>), Denied> {
-        let (child, ends) = Child::new();
+        let (peer, ends) = Peer::new(peer::Kind::Program);
         let (told, era) = oneshot::channel();
         let state = State { over: false, next: 1, open: HashMap::new(), probe: Some(told) };
-        let joint = Arc::new(Self { child, state: Mutex::new(state), used: watch::Sender::new(None) });
+        let joint = Arc::new(Self { peer, state: Mutex::new(state), used: watch::Sender::new(None) });
         let key = Key::Connection(spec.name.clone());
         programs.start(spec, key, ends, Arc::downgrade(&joint)).await?;
         programs.home()?.spawn(watch_over(joint.used.subscribe(), Arc::downgrade(&joint)));
-        joint.child.tell(DISCOVER);
+        joint.peer.tell(DISCOVER);
         let era = tokio::time::timeout(PROBE, era).await.ok().and_then(Result::ok);
         Ok((joint, era))
     }
@@ -221,8 +221,8 @@ impl Joint {
 
     /// What was left out of what it said.
     #[cfg(test)]
-    pub fn child(&self) -> &Child {
-        &self.child
+    pub fn peer(&self) -> &Peer {
+        &self.peer
     }
 
     /// Sends a request of the principal whose session in the recording is `of`; what answers it comes as mail. Mail that is dropped
@@ -232,7 +232,7 @@ impl Joint {
     /// The child has ended, or too many requests are open.
     pub async fn ask(self: &Arc<Self>, message: &Message, of: SessionId) -> Result<Mail, Denied> {
         let (body, mail) = self.open(message, of)?;
-        self.child.write(&body).await.map_err(|_closed| gone())?;
+        self.peer.write(body, None).await?;
         Ok(mail)
     }
 
@@ -243,7 +243,7 @@ impl Joint {
         let token = message.meta(Meta::ProgressToken).map(|token| written(token.raw));
         let mut state = self.state();
         if state.over {
-            return Err(gone());
+            return Err(self.peer.gone());
         }
         let own = state.open.values().filter(|open| open.of == of).count();
         if own >= MOST_OPEN_OF_ONE || state.open.len() >= MOST_OPEN {
@@ -270,10 +270,10 @@ impl Joint {
     /// The child has ended.
     pub async fn tell(&self, message: &Message, of: SessionId) -> Result<(), Denied> {
         if !self.lives() {
-            return Err(gone());
+            return Err(self.peer.gone());
         }
         if message.method().as_deref() != Some("notifications/cancelled") {
-            return self.child.write(message.body()).await.map_err(|_closed| gone());
+            return self.peer.write(message.body().clone(), None).await;
         }
         let Some(id) = message.param(Param::RequestId).and_then(|id| id.id()) else { return Ok(()) };
         let found = {
@@ -289,13 +289,13 @@ impl Joint {
         let mut rewrite = Rewrite::new(message);
         rewrite.param(Param::RequestId, number.to_string());
         let body = rewrite.finish().map_err(|_overlap| untaken())?;
-        self.child.write(&body).await.map_err(|_closed| gone())
+        self.peer.write(body, None).await
     }
 
     /// Nobody waits for this request any more.
     fn cancel(&self, number: i64) {
         if self.state().open.remove(&number).is_some() {
-            self.child.tell(&format!(
+            self.peer.tell(format!(
                 "{{\"jsonrpc\":\"2.0\",\"method\":\"notifications/cancelled\",\"params\":{{\"requestId\":{number}}}}}"
             ));
         }
@@ -305,7 +305,7 @@ impl Joint {
     fn give(&self, number: i64, client: &Sender, heard: Heard) {
         let bytes = heard.body.len();
         if client.try_put(Ok(heard), bytes).is_err() {
-            self.child.drop_one();
+            self.peer.drop_one();
             if !client.is_closed() {
                 let denied =
                     Denied::new(DenyCode::LimitExceeded, "the client does not read its stream fast enough");
@@ -316,7 +316,7 @@ impl Joint {
     }
 
     fn answered(&self, message: &Message) {
-        let Some(Id::Number(number)) = message.id() else { return self.child.drop_one() };
+        let Some(Id::Number(number)) = message.id() else { return self.peer.drop_one() };
         if number == 0 {
             let probe = self.state().probe.take();
             if probe.is_some_and(|probe| probe.send(era_of(message)).is_err()) {
@@ -325,7 +325,7 @@ impl Joint {
             return;
         }
         let Some(Open { id, client, .. }) = self.state().open.remove(&number) else {
-            return self.child.drop_one();
+            return self.peer.drop_one();
         };
         let mut rewrite = Rewrite::new(message);
         rewrite.id(id.clone());
@@ -378,10 +378,10 @@ impl Joint {
             Some((number, open.client.clone()))
         });
         // What names no request may be about anybody's: nobody gets it.
-        let Some((number, client)) = found else { return self.child.drop_one() };
+        let Some((number, client)) = found else { return self.peer.drop_one() };
         match rewrite.finish() {
             Ok(body) => self.give(number, &client, Heard { body, answer: None }),
-            Err(_overlap) => self.child.drop_one(),
+            Err(_overlap) => self.peer.drop_one(),
         }
     }
 }
@@ -393,20 +393,20 @@ impl Listener for Joint {
             Kind::Notification => self.told(&message),
             Kind::Request => {
                 // This era has none. A child that waits for an answer would stand still for everybody.
-                self.child.drop_one();
+                self.peer.drop_one();
                 if let Some(id) = message.id() {
-                    self.child.tell(&Own::Refused(id.into_owned()).body());
+                    self.peer.tell(Own::Refused(id.into_owned()).body());
                 }
             }
         }
     }
 
-    fn over(&self) {
+    fn over(&self, why: &Denied) {
         let mut state = self.state();
         state.over = true;
         state.probe = None;
         for open in state.open.drain() {
-            open.1.client.fail(gone());
+            open.1.client.fail(why.clone());
         }
     }
 }
@@ -458,8 +458,8 @@ async fn watch_over(mut used: watch::Receiver<Option<EndWatch>>, joint: std::syn
         };
         let Some(joint) = joint.upgrade() else { return };
         if changed || joint.state().open.is_empty() {
-            joint.over();
-            joint.child.stop();
+            joint.over(&joint.peer.gone());
+            joint.peer.stop();
             return;
         }
     }

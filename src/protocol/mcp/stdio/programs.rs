@@ -19,8 +19,10 @@ use crate::domain::ConnectionName;
 use crate::domain::Denied;
 use crate::domain::DenyCode;
 use crate::domain::SessionId;
-use crate::protocol::mcp::stdio::child::Ends;
-use crate::protocol::mcp::stdio::child::Listener;
+use crate::protocol::mcp::duplex::Solo;
+use crate::protocol::mcp::duplex::peer;
+use crate::protocol::mcp::duplex::peer::Ends;
+use crate::protocol::mcp::duplex::peer::Listener;
 use crate::protocol::mcp::stdio::child::run;
 use crate::protocol::mcp::stdio::environment::Spec;
 use crate::protocol::mcp::stdio::joint::Joints;
@@ -210,6 +212,17 @@ impl Programs {
             }
             Err(_ended) => Err(Denied::new(DenyCode::Overloaded, "the gateway is stopping")),
         }
+    }
+
+    /// Starts a program for a session of the principal whose session in the recording is `of`.
+    ///
+    /// # Errors
+    /// It cannot be started, or not now.
+    pub async fn begin(&self, spec: Spec, of: SessionId) -> Result<Arc<Solo>, Denied> {
+        let (solo, ends) = Solo::new(peer::Kind::Program);
+        self.home()?.spawn(solo.watch());
+        self.start(spec, Key::Session(of), ends, Arc::downgrade(&solo)).await?;
+        Ok(solo)
     }
 
     async fn place(&self, key: Key) -> Result<Place, Denied> {

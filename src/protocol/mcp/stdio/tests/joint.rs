@@ -93,7 +93,7 @@ async fn nobody_hears_what_names_nobody_or_who_is_not_meant() {
         joint.ask(&request(&json!(5), "say", json!({ "messages": messages })), bob).await.unwrap();
     assert_eq!(said(&mut other).await["id"], 5);
     assert!(is_silent(&mut waits).await && is_silent(&mut silent).await);
-    assert_eq!(joint.child().counts().dropped.load(std::sync::atomic::Ordering::Relaxed), 9);
+    assert_eq!(joint.peer().counts().dropped.load(std::sync::atomic::Ordering::Relaxed), 9);
 }
 
 #[tokio::test]

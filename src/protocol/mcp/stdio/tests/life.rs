@@ -9,11 +9,11 @@ use serde_json::json;
 use super::*;
 use crate::domain::DenyCode;
 use crate::domain::SessionId;
-use crate::protocol::mcp::stdio::Solo;
+use crate::protocol::mcp::duplex::Solo;
 use crate::protocol::mcp::stdio::child::loggable;
 
 async fn started(programs: &Programs, spec: Spec) -> Arc<Solo> {
-    Solo::start(programs, spec, SessionId::new()).await.unwrap()
+    programs.begin(spec, SessionId::new()).await.unwrap()
 }
 
 #[tokio::test]
@@ -80,7 +80,7 @@ async fn all_end_with_the_gateway_and_none_is_started_after() {
     programs.stop().await;
     assert_eq!(programs.living(), 0);
     assert!(waits.next().await.is_err());
-    assert!(Solo::start(&programs, spec(&folder, "x"), SessionId::new()).await.is_err());
+    assert!(programs.begin(spec(&folder, "x"), SessionId::new()).await.is_err());
 }
 
 #[tokio::test]
@@ -91,12 +91,12 @@ async fn a_program_that_is_not_there_or_ends_at_once_is_not_started_over_and_ove
     missing.program.name = "/nowhere/server".into();
     let began = Instant::now();
     for _ in 0..4 {
-        let denied = Solo::start(&programs, missing.clone(), of).await.unwrap_err();
+        let denied = programs.begin(missing.clone(), of).await.unwrap_err();
         assert_eq!((denied.code, denied.audit), (DenyCode::UpstreamUnavailable, Some("program_not_started")));
         assert!(!denied.detail.contains("nowhere"), "{}", denied.detail);
     }
     assert!(began.elapsed() >= Duration::from_millis(700), "100, 200 and 400 ms lie between four starts");
-    let other = Solo::start(&programs, spec(&folder, "stillborn"), SessionId::new()).await.unwrap();
+    let other = programs.begin(spec(&folder, "stillborn"), SessionId::new()).await.unwrap();
     becomes("it is taken for alive", Duration::from_secs(5), || !other.lives()).await;
 }
 
@@ -114,7 +114,7 @@ async fn the_secret_is_in_its_environment_and_nowhere_else() {
         told["env"].as_object().unwrap().keys().filter(|name| name.starts_with("CARGO")).collect();
     assert!(leaked.is_empty(), "the gateway's own environment: {leaked:?}");
     said(&mut solo.ask(&request(&json!(2), "log", json!({}))).await.unwrap()).await;
-    let counts = || solo.child().counts().logged.load(std::sync::atomic::Ordering::Relaxed);
+    let counts = || solo.peer().counts().logged.load(std::sync::atomic::Ordering::Relaxed);
     becomes("its log is not read", Duration::from_secs(5), || counts() == 1).await;
     let line = format!("key {SECRET} is \u{1b}[31mwrong");
     let logged = loggable(line.as_bytes(), line.len(), &spec).unwrap();

@@ -17,10 +17,10 @@ use crate::domain::Secret;
 use crate::mask::Needles;
 use crate::protocol::mcp::codec::envelope::Limits;
 use crate::protocol::mcp::codec::envelope::Message;
-use crate::protocol::mcp::stdio::Mail;
+use crate::protocol::mcp::duplex::Mail;
+use crate::protocol::mcp::duplex::mail::Heard;
 use crate::protocol::mcp::stdio::Programs;
 use crate::protocol::mcp::stdio::environment::Spec;
-use crate::protocol::mcp::stdio::mail::Heard;
 
 /// What the program is given, and nobody else may see.
 const SECRET: &str = "s3cret/+of the target";

@@ -8,11 +8,11 @@ use serde_json::json;
 
 use super::*;
 use crate::domain::SessionId;
-use crate::protocol::mcp::stdio::Solo;
+use crate::protocol::mcp::duplex::Solo;
 
 async fn started(modes: &str) -> (Arc<Solo>, Programs, tempfile::TempDir) {
     let (programs, folder) = (Programs::default(), tempfile::tempdir().unwrap());
-    let solo = Solo::start(&programs, spec(&folder, modes), SessionId::new()).await.unwrap();
+    let solo = programs.begin(spec(&folder, modes), SessionId::new()).await.unwrap();
     (solo, programs, folder)
 }
 
@@ -31,7 +31,7 @@ async fn what_is_no_message_is_left_out_and_counted() {
     let heard = next(&mut mail).await;
     assert_eq!(read(&heard.body)["result"]["seen"]["params"], json!({ "a": 1 }));
     assert!(heard.answer.is_some_and(|answer| answer.status == 200 && !answer.failed));
-    assert_eq!(solo.child().counts().dropped.load(Ordering::Relaxed), 5);
+    assert_eq!(solo.peer().counts().dropped.load(Ordering::Relaxed), 5);
 }
 
 #[tokio::test]
@@ -67,7 +67,7 @@ async fn what_nobody_listens_to_is_kept_and_not_without_end() {
     solo.tell(&message(&json!({ "jsonrpc": "2.0", "method": "say", "params": { "messages": notes } })))
         .await
         .unwrap();
-    let dropped = || solo.child().counts().dropped.load(Ordering::Relaxed);
+    let dropped = || solo.peer().counts().dropped.load(Ordering::Relaxed);
     becomes("nothing is dropped", Duration::from_secs(5), || dropped() == 7).await;
     let mut stream = solo.listen().unwrap();
     for number in 6..70 {

@@ -1,4 +1,4 @@
-//! The way to a program: which child a message is for, and the only place where a permit becomes what one reads.
+//! The way into a channel: which one a message is for, and the only place where a permit becomes what goes through it.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -18,26 +18,29 @@ use crate::protocol::mcp::codec::envelope::Limits;
 use crate::protocol::mcp::codec::envelope::Message;
 use crate::protocol::mcp::codec::envelope::names::Meta;
 use crate::protocol::mcp::codec::envelope::refusal::INVALID_REQUEST;
+use crate::protocol::mcp::duplex::Mail;
+use crate::protocol::mcp::duplex::Solo;
+use crate::protocol::mcp::duplex::peer;
 use crate::protocol::mcp::era::Era;
 use crate::protocol::mcp::reply::Fault;
 use crate::protocol::mcp::sessions::Theirs;
+use crate::protocol::mcp::sse;
 use crate::protocol::mcp::stdio::Programs;
-use crate::protocol::mcp::stdio::Solo;
 use crate::protocol::mcp::stdio::environment::Spec;
 use crate::protocol::mcp::stdio::joint::Joint;
 use crate::protocol::mcp::stdio::joint::NoJoint;
-use crate::protocol::mcp::stdio::mail::Mail;
 use crate::protocol::mcp::upstream::Answer;
 use crate::protocol::mcp::upstream::Answered;
 use crate::protocol::mcp::upstream::Source;
+use crate::protocol::web::upstream::Reach;
 
 /// How long the first message of an answer is waited for, before its client gets a stream that is kept awake.
 const PROMPT: Duration = Duration::from_secs(5);
 
-/// What is sent to a program.
+/// What is sent into a channel.
 pub struct Letter {
     programs: Programs,
-    /// The child of the client's session, in the legacy era.
+    /// That of the client's session, in the legacy era.
     session: Option<Arc<Solo>>,
     what: What,
 }
@@ -49,7 +52,7 @@ enum What {
 }
 
 impl Letter {
-    /// What a request of HTTP with this method means to a program.
+    /// What a request of HTTP with this method means there.
     pub fn new(
         programs: Programs,
         method: &Method,
@@ -82,14 +85,12 @@ pub async fn send(
 
 async fn deliver(letter: Letter, guard: &mut ReplyGuard) -> Result<Answered, Denied> {
     let Letter { programs, session, what } = letter;
-    if let Some(solo) = &session {
-        solo.touch(guard.end_watch());
-    }
     let (body, era) = match (what, session.as_ref()) {
         (What::Message(body, era), _) => (body, era),
         (What::Listen, Some(solo)) => {
             guard.credential().await?;
-            let body = Answer::Stream(Source::Program(solo.listen()?, Arc::clone(solo)));
+            solo.touch(guard);
+            let body = Answer::Stream(Source::Solo(solo.listen()?, Arc::clone(solo)));
             return Ok(Answered { status: StatusCode::OK, session: None, body });
         }
         (What::End, Some(_)) => return Ok(nothing(StatusCode::OK)),
@@ -100,6 +101,7 @@ async fn deliver(letter: Letter, guard: &mut ReplyGuard) -> Result<Answered, Den
     // Whoever says a version in the message is of the modern era, whichever it says.
     let era = if message.meta(Meta::ProtocolVersion).is_some() { Era::Modern } else { era };
     if let Some(solo) = session.filter(|_| era == Era::Legacy) {
+        solo.touch(guard);
         return match message.kind() {
             Kind::Request => answer(solo.ask(&message).await?, Some(solo)).await,
             Kind::Notification | Kind::Response | Kind::Error => {
@@ -109,20 +111,24 @@ async fn deliver(letter: Letter, guard: &mut ReplyGuard) -> Result<Answered, Den
     }
     let governed = Arc::clone(guard.governed());
     let secret = credential.as_ref().and_then(|credential| credential.secret());
+    // `None`: the target is a server, which is of the legacy era.
     let spec = Spec::new(&governed.connection, secret.map(|secret| &**secret), guard.masks());
-    let spec = spec.ok_or_else(unsent)?;
     match (era, message.kind()) {
         (Era::Legacy, Kind::Request) if message.method().as_deref() == Some("initialize") => {
-            let solo = Solo::start(&programs, spec, guard.session_id()).await?;
-            solo.touch(guard.end_watch());
+            let solo = match spec {
+                Some(spec) => programs.begin(spec, guard.session_id()).await?,
+                None => sse::begin(Reach::of(guard)).await?,
+            };
+            solo.touch(guard);
             let mut answered = answer(solo.ask(&message).await?, Some(Arc::clone(&solo))).await?;
             // One that does not want the client has no session with it.
             let opened = !matches!(answered.body, Answer::Said { failed: true, .. });
-            answered.session = opened.then_some(Theirs::Program(solo));
+            answered.session = opened.then_some(Theirs::Solo(solo));
             Ok(answered)
         }
         (Era::Legacy, _) => Ok(nothing(StatusCode::BAD_REQUEST)),
         (Era::Modern, kind) => {
+            let Some(spec) = spec else { return Ok(legacy_only(&message)) };
             let joint = match Joint::of(&programs, &governed, secret, spec).await {
                 Ok(joint) => joint,
                 Err(NoJoint::Legacy) => return Ok(legacy_only(&message)),
@@ -140,7 +146,8 @@ async fn deliver(letter: Letter, guard: &mut ReplyGuard) -> Result<Answered, Den
 /// What comes first decides: the response alone is one message, everything else a stream, of which the response is the last.
 async fn answer(mut mail: Mail, solo: Option<Arc<Solo>>) -> Result<Answered, Denied> {
     if let Ok(first) = tokio::time::timeout(PROMPT, mail.next()).await {
-        let first = first?.ok_or_else(super::gone)?;
+        let gone = || solo.as_ref().map_or_else(|| peer::Kind::Program.gone(), |solo| solo.gone());
+        let first = first?.ok_or_else(gone)?;
         if let Some(answer) = first.answer {
             let status = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::OK);
             let body = Answer::Said { body: first.body, failed: answer.failed };
@@ -149,7 +156,7 @@ async fn answer(mut mail: Mail, solo: Option<Arc<Solo>>) -> Result<Answered, Den
         mail.put_back(first);
     }
     let source = match solo {
-        Some(solo) => Source::Program(mail, solo),
+        Some(solo) => Source::Solo(mail, solo),
         None => Source::Shared(mail),
     };
     Ok(Answered { status: StatusCode::OK, session: None, body: Answer::Stream(source) })
@@ -171,5 +178,5 @@ fn legacy_only(message: &Message) -> Answered {
 }
 
 fn unsent() -> Denied {
-    Denied::new(DenyCode::Internal, "the message could not be given to the target's program")
+    Denied::new(DenyCode::Internal, "the message could not be given to the target")
 }

@@ -1,5 +1,5 @@
-//! A child of one session of the legacy era. It has one client, so ids go through as they are; what is to be found out is on which of the
-//! client's streams a message goes. (MCP 2025-11-25, "Transports", "Listening for Messages from the Server".)
+//! The channel of one session of the legacy era. It has one client, so ids go through as they are; what is to be found out is on which of
+//! the client's streams a message goes. (MCP 2025-11-25, "Transports", "Listening for Messages from the Server".)
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -15,24 +15,23 @@ use tokio::sync::watch;
 use crate::domain::Denied;
 use crate::domain::DenyCode;
 use crate::domain::SessionEnd;
-use crate::domain::SessionId;
 use crate::pipeline::EndWatch;
+use crate::pipeline::ReplyGuard;
 use crate::protocol::mcp::codec::envelope::Kind;
 use crate::protocol::mcp::codec::envelope::Message;
 use crate::protocol::mcp::codec::envelope::id::Id;
 use crate::protocol::mcp::codec::envelope::names::Meta;
 use crate::protocol::mcp::codec::envelope::names::Param;
-use crate::protocol::mcp::stdio::Programs;
-use crate::protocol::mcp::stdio::child::Child;
-use crate::protocol::mcp::stdio::child::Listener;
-use crate::protocol::mcp::stdio::environment::Spec;
-use crate::protocol::mcp::stdio::gone;
-use crate::protocol::mcp::stdio::mail::Answered;
-use crate::protocol::mcp::stdio::mail::Heard;
-use crate::protocol::mcp::stdio::mail::Mail;
-use crate::protocol::mcp::stdio::mail::Sender;
-use crate::protocol::mcp::stdio::programs::Key;
+use crate::protocol::mcp::duplex::mail::Answered;
+use crate::protocol::mcp::duplex::mail::Heard;
+use crate::protocol::mcp::duplex::mail::Mail;
+use crate::protocol::mcp::duplex::mail::Sender;
+use crate::protocol::mcp::duplex::peer;
+use crate::protocol::mcp::duplex::peer::Ends;
+use crate::protocol::mcp::duplex::peer::Listener;
+use crate::protocol::mcp::duplex::peer::Peer;
 use crate::protocol::mcp::turn::Own;
+use crate::protocol::web::upstream::Reach;
 
 /// How many requests may be open at a time.
 const MOST_OPEN: usize = 256;
@@ -40,22 +39,32 @@ const MOST_OPEN: usize = 256;
 const MOST_KEPT: usize = 64;
 /// How many bytes they may have together.
 const MOST_KEPT_BYTES: usize = 1 << 20;
-/// How long a child lives that its client does not use.
+/// How long it lives that its client does not use and waits for nothing.
 const IDLE: Duration = Duration::from_mins(30);
 /// How long it lives after the end of the gateway's own session or of the client's token: the client may come with a new one.
 const GRACE: Duration = Duration::from_mins(1);
 
-/// A child of one session. Dropped, it ends.
+/// The channel of one session. Dropped, it ends.
 #[derive(Debug)]
 pub struct Solo {
-    child: Child,
+    peer: Peer,
     state: Mutex<State>,
-    used: watch::Sender<Option<EndWatch>>,
+    used: watch::Sender<Option<Used>>,
+}
+
+/// The command that used a channel last.
+#[derive(Debug, Clone)]
+pub struct Used {
+    /// What it stands on.
+    pub watch: EndWatch,
+    /// The way to its target, with the credential of now.
+    pub reach: Reach,
 }
 
 #[derive(Debug, Default)]
 struct State {
-    over: bool,
+    /// Why there will be no more messages.
+    over: Option<Denied>,
     /// Oldest first.
     open: Vec<Open>,
     stream: Option<Sender>,
@@ -63,7 +72,7 @@ struct State {
     kept_bytes: usize,
 }
 
-/// A request that the child has not answered.
+/// A request that is not answered.
 #[derive(Debug)]
 struct Open {
     id: Id<'static>,
@@ -81,56 +90,78 @@ enum Way {
 }
 
 impl Solo {
-    /// Starts a child for a session of the principal whose session in the recording is `of`.
-    ///
-    /// # Errors
-    /// It cannot be started, or not now.
-    pub async fn start(programs: &Programs, spec: Spec, of: SessionId) -> Result<Arc<Self>, Denied> {
-        let (child, ends) = Child::new();
-        let solo = Arc::new(Self { child, state: Mutex::default(), used: watch::Sender::new(None) });
-        programs.home()?.spawn(watch_over(solo.used.subscribe(), Arc::downgrade(&solo)));
-        programs.start(spec, Key::Session(of), ends, Arc::downgrade(&solo)).await?;
-        Ok(solo)
+    /// A channel, and what its other end takes to begin. [`Self::watch`] must run beside.
+    pub fn new(kind: peer::Kind) -> (Arc<Self>, Ends) {
+        let (peer, ends) = Peer::new(kind);
+        (Arc::new(Self { peer, state: Mutex::default(), used: watch::Sender::new(None) }), ends)
+    }
+
+    /// Ends it once its client is shut out, or does not come any more.
+    pub fn watch(self: &Arc<Self>) -> impl Future<Output = ()> + Send + use<> {
+        watch_over(self.used(), Arc::downgrade(self))
+    }
+
+    /// The command that used it last.
+    pub fn used(&self) -> watch::Receiver<Option<Used>> {
+        self.used.subscribe()
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The client uses it: it lives at least as long as what this command stands on.
-    pub fn touch(&self, watch: EndWatch) {
-        self.used.send_replace(Some(watch));
+    /// The client uses it: it lives at least as long as what this command stands on. Its credential is known to the guard.
+    pub fn touch(&self, guard: &ReplyGuard) {
+        self.used.send_replace(Some(Used { watch: guard.end_watch(), reach: Reach::of(guard) }));
     }
 
     /// Whether it can still be used.
     pub fn lives(&self) -> bool {
-        !self.state().over
+        self.state().over.is_none()
+    }
+
+    /// Whether something that its client asked is not answered.
+    pub fn waits(&self) -> bool {
+        !self.state().open.is_empty()
     }
 
     /// Ends it.
     pub fn stop(&self) {
-        self.over();
-        self.child.stop();
+        self.over(&self.peer.gone());
+        self.peer.stop();
+    }
+
+    /// The refusal of what its other end cannot answer any more.
+    pub fn gone(&self) -> Denied {
+        self.peer.gone()
     }
 
     /// What was left out of what it said.
     #[cfg(test)]
-    pub fn child(&self) -> &Child {
-        &self.child
+    pub fn peer(&self) -> &Peer {
+        &self.peer
     }
 
     /// Sends a request; what answers it comes as mail.
     ///
     /// # Errors
-    /// The child has ended, its id is in use, or too many are open.
+    /// The other end is gone, its id is in use, or too many are open.
     pub async fn ask(self: &Arc<Self>, message: &Message) -> Result<Mail, Denied> {
-        let Some(id) = message.id().map(Id::into_owned) else { return Err(gone()) };
+        let Some(id) = message.id().map(Id::into_owned) else { return Err(self.peer.gone()) };
         let kept_alive = Arc::clone(self);
         let (client, mail) = Mail::open(move || drop(kept_alive));
+        let (solo, whose) = (Arc::downgrade(self), client.clone());
+        let told = move |went: Result<(), Denied>| {
+            let Err(denied) = went else { return };
+            // By its stream, not by its id: it may be answered by now, and the id another's.
+            if let Some(open) = solo.upgrade().and_then(|solo| solo.forget(|open| open.client.is(&whose))) {
+                open.client.fail(denied);
+            }
+        };
         {
             let mut state = self.state();
-            if state.over {
-                return Err(gone());
+            if let Some(over) = &state.over {
+                return Err(over.clone());
             }
             if state.open.iter().any(|open| open.id == id) {
                 let denied = Denied::new(DenyCode::BadRequest, "a request with this id is open already");
@@ -147,7 +178,7 @@ impl Solo {
         }
         // Whoever leaves before it was sent leaves nothing behind; whoever leaves after it has not cancelled it.
         let mut unsent = Unsent { solo: self, id: Some(id) };
-        self.child.write(message.body()).await.map_err(|_closed| gone())?;
+        self.peer.write(message.body().clone(), Some(Box::new(told))).await?;
         unsent.id = None;
         drop(unsent);
         Ok(mail)
@@ -156,38 +187,38 @@ impl Solo {
     /// Sends what is not answered.
     ///
     /// # Errors
-    /// The child has ended.
+    /// The other end is gone, or does not take it.
     pub async fn tell(&self, message: &Message) -> Result<(), Denied> {
-        if !self.lives() {
-            return Err(gone());
+        if let Some(over) = &self.state().over {
+            return Err(over.clone());
         }
-        self.child.write(message.body()).await.map_err(|_closed| gone())?;
+        self.peer.deliver(message.body().clone()).await?;
         if message.method().as_deref() == Some("notifications/cancelled")
             && let Some(id) = message.param(Param::RequestId).and_then(|id| id.id())
             && let Some(open) = self.forget(|open| open.cancels && open.id == id)
         {
-            // The child answers it no more; the stream must end all the same.
+            // It is answered no more; the stream must end all the same.
             let denied = Denied::new(DenyCode::BadRequest, "the client has cancelled this request");
             open.client.fail(denied.because("client_cancelled"));
         }
         Ok(())
     }
 
-    /// Answers what the child asked, in the gateway's own words.
+    /// Answers what the target asked, in the gateway's own words.
     pub fn answer(&self, own: &Own) {
-        self.child.tell(&own.body());
+        self.peer.tell(own.body());
     }
 
     /// The stream for what belongs to no request. One that is open already ends.
     ///
     /// # Errors
-    /// The child has ended.
+    /// The other end is gone.
     pub fn listen(self: &Arc<Self>) -> Result<Mail, Denied> {
         let kept_alive = Arc::clone(self);
         let (client, mail) = Mail::open(move || drop(kept_alive));
         let mut state = self.state();
-        if state.over {
-            return Err(gone());
+        if let Some(over) = &state.over {
+            return Err(over.clone());
         }
         state.kept_bytes = 0;
         for message in std::mem::take(&mut state.kept) {
@@ -195,7 +226,7 @@ impl Solo {
             let bytes = body.len();
             // What is kept is far less than there is room for.
             if client.try_put(Ok(Heard { body, answer: None }), bytes).is_err() {
-                self.child.drop_one();
+                self.peer.drop_one();
             }
         }
         state.stream = Some(client);
@@ -209,7 +240,7 @@ impl Solo {
         Some(state.open.remove(place))
     }
 
-    /// Where a notification or a request of the child goes.
+    /// Where a notification or a request of the target goes.
     fn way(&self, message: &Message) -> Way {
         let state = self.state();
         if message.method().as_deref() == Some("notifications/progress") {
@@ -224,7 +255,7 @@ impl Solo {
         to.map_or(Way::Kept, |to| Way::To(to.clone()))
     }
 
-    /// Keeps a message for a stream that is not open. What is too much, the oldest first, is dropped, and the child told so where it asks.
+    /// Keeps a message for a stream that is not open. What is too much, the oldest first, is dropped, and the target told so where it asks.
     fn keep(&self, message: Message) {
         let mut state = self.state();
         state.kept_bytes += message.body().len();
@@ -232,7 +263,7 @@ impl Solo {
         while state.kept.len() > MOST_KEPT || state.kept_bytes > MOST_KEPT_BYTES {
             let Some(oldest) = state.kept.pop_front() else { return };
             state.kept_bytes = state.kept_bytes.saturating_sub(oldest.body().len());
-            self.child.drop_one();
+            self.peer.drop_one();
             if let (Kind::Request, Some(id)) = (oldest.kind(), oldest.id()) {
                 self.answer(&Own::Refused(id.into_owned()));
             }
@@ -261,10 +292,10 @@ impl Listener for Solo {
         match message.kind() {
             Kind::Response | Kind::Error => {
                 let open = message.id().and_then(|id| self.forget(|open| open.id == id));
-                let Some(open) = open else { return self.child.drop_one() };
+                let Some(open) = open else { return self.peer.drop_one() };
                 let answer = Answered { status: 200, failed: message.kind() == Kind::Error };
                 if open.client.put(Ok(Heard { body, answer: Some(answer) }), bytes).await.is_err() {
-                    self.child.drop_one();
+                    self.peer.drop_one();
                 }
             }
             Kind::Request if message.method().as_deref() == Some("ping") => {
@@ -279,26 +310,26 @@ impl Listener for Solo {
                     }
                 }
                 Way::Kept => self.keep(message),
-                Way::Nowhere => self.child.drop_one(),
+                Way::Nowhere => self.peer.drop_one(),
             },
         }
     }
 
-    fn over(&self) {
+    fn over(&self, why: &Denied) {
         let mut state = self.state();
-        state.over = true;
+        state.over.get_or_insert_with(|| why.clone());
         state.stream = None;
         state.kept.clear();
         for open in state.open.drain(..) {
-            open.client.fail(gone());
+            open.client.fail(why.clone());
         }
     }
 }
 
-/// Ends a child whose client is shut out, or does not come any more.
-async fn watch_over(mut used: watch::Receiver<Option<EndWatch>>, solo: Weak<Solo>) {
+/// Ends a channel whose client is shut out, or does not come any more.
+async fn watch_over(mut used: watch::Receiver<Option<Used>>, solo: Weak<Solo>) {
     loop {
-        let watch = used.borrow_and_update().clone();
+        let watch = used.borrow_and_update().as_ref().map(|used| used.watch.clone());
         let ended = async {
             match watch {
                 Some(watch) => watch.wait().await,
@@ -320,9 +351,12 @@ async fn watch_over(mut used: watch::Receiver<Option<EndWatch>>, solo: Weak<Solo
             }
             continue;
         }
-        if let Some(solo) = solo.upgrade() {
-            solo.stop();
+        let Some(solo) = solo.upgrade() else { return };
+        if ended.is_none() && solo.waits() {
+            // Its client waits for an answer.
+            continue;
         }
+        solo.stop();
         return;
     }
 }

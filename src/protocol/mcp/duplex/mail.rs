@@ -1,4 +1,4 @@
-//! What waits between a child and a client: queues that hold so many bytes and no more.
+//! What waits between a target and a client: queues that hold so many bytes and no more.
 
 use std::sync::Arc;
 
@@ -69,6 +69,11 @@ impl<T> Inlet<T> {
         self.queue.send((what, room.map_err(|_none| Unsent::Full)?)).map_err(|_closed| Unsent::Closed)
     }
 
+    /// Whether both lead into the same queue.
+    pub fn is(&self, other: &Self) -> bool {
+        self.queue.same_channel(&other.queue)
+    }
+
     /// Whether nobody takes anything out of it any more.
     pub fn is_closed(&self) -> bool {
         self.queue.is_closed()
@@ -82,7 +87,7 @@ impl<T> Outlet<T> {
     }
 }
 
-/// A message of a child, as its client gets it.
+/// A message of a target, as its client gets it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Heard {
     /// The message.
@@ -100,7 +105,7 @@ pub struct Answered {
     pub failed: bool,
 }
 
-/// Where a child's messages to one client are put.
+/// Where a target's messages to one client are put.
 pub type Sender = Inlet<Result<Heard, Denied>>;
 
 impl Sender {
@@ -112,7 +117,7 @@ impl Sender {
     }
 }
 
-/// What a child says to one client. Dropped, it tells the child that nobody listens.
+/// What a target says to one client. Dropped, it tells the other end that nobody listens.
 pub struct Mail {
     queue: Outlet<Result<Heard, Denied>>,
     first: Option<Heard>,

@@ -1,0 +1,111 @@
+//! What becomes of messages that the other end does not take, and of a channel that nobody uses.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::Value;
+use serde_json::json;
+
+use crate::domain::Denied;
+use crate::domain::DenyCode;
+use crate::protocol::mcp::codec::envelope::Limits;
+use crate::protocol::mcp::codec::envelope::Message;
+use crate::protocol::mcp::duplex::Solo;
+use crate::protocol::mcp::duplex::peer::Ends;
+use crate::protocol::mcp::duplex::peer::Kind;
+use crate::protocol::mcp::duplex::peer::Listener;
+use crate::protocol::mcp::duplex::peer::Parcel;
+
+fn message(value: &Value) -> Message {
+    Message::scan(value.to_string().into(), Limits::new(1 << 20)).unwrap()
+}
+
+fn request(id: i64) -> Message {
+    message(&json!({ "jsonrpc": "2.0", "id": id, "method": "tools/call", "params": {} }))
+}
+
+fn answer(id: i64) -> Message {
+    message(&json!({ "jsonrpc": "2.0", "id": id, "result": {} }))
+}
+
+fn untaken() -> Denied {
+    Denied::new(DenyCode::UpstreamUnavailable, "no").because("target_status")
+}
+
+/// The next message that the other end is to send, which it is told about.
+async fn taken(ends: &mut Ends) -> Parcel {
+    ends.input.next().await.unwrap()
+}
+
+fn tell(parcel: Parcel, went: Result<(), Denied>) {
+    parcel.told.unwrap()(went);
+}
+
+#[tokio::test]
+async fn a_request_that_is_not_taken_fails_and_no_other_does() {
+    let (solo, mut ends) = Solo::new(Kind::Server);
+    let mut first = solo.ask(&request(1)).await.unwrap();
+    let mut other = solo.ask(&request(2)).await.unwrap();
+    let (one, two) = (taken(&mut ends).await, taken(&mut ends).await);
+    tell(one, Err(untaken()));
+    assert_eq!(first.next().await.unwrap_err(), untaken());
+    tell(two, Ok(()));
+    solo.hear(answer(2)).await;
+    assert!(other.next().await.unwrap().unwrap().answer.is_some());
+    // It was answered before it was known whether it went, and its id is another's by then.
+    let mut early = solo.ask(&request(3)).await.unwrap();
+    let late = taken(&mut ends).await;
+    solo.hear(answer(3)).await;
+    assert!(early.next().await.unwrap().unwrap().answer.is_some());
+    let mut again = solo.ask(&request(3)).await.unwrap();
+    tell(late, Err(untaken()));
+    solo.hear(answer(3)).await;
+    assert!(again.next().await.unwrap().unwrap().answer.is_some());
+}
+
+#[tokio::test]
+async fn what_is_not_answered_is_told_when_a_server_took_it_and_when_a_program_has_it() {
+    let note = message(&json!({ "jsonrpc": "2.0", "method": "notifications/initialized" }));
+    let (solo, mut ends) = Solo::new(Kind::Server);
+    for went in [Ok(()), Err(untaken())] {
+        let wanted = went.clone();
+        let told = tokio::join!(solo.tell(&note), async { tell(taken(&mut ends).await, went) }).0;
+        assert_eq!(told, wanted);
+    }
+    // Nobody knows whether it went: the client must not think so.
+    let told = tokio::join!(solo.tell(&note), async { drop(taken(&mut ends).await) }).0;
+    assert_eq!(told.unwrap_err().audit, Some("stream_ended"));
+    drop(ends);
+    assert_eq!(solo.tell(&note).await.unwrap_err().audit, Some("stream_ended"));
+    let (solo, _ends) = Solo::new(Kind::Program);
+    assert_eq!(solo.tell(&note).await, Ok(()), "what it has not read yet is not waited for");
+}
+
+#[tokio::test]
+async fn all_that_waits_is_told_why_there_will_be_no_answer() {
+    let (solo, _ends) = Solo::new(Kind::Server);
+    let mut waits = solo.ask(&request(1)).await.unwrap();
+    solo.over(&untaken());
+    solo.over(&Kind::Server.gone());
+    assert_eq!(waits.next().await.unwrap_err(), untaken());
+    assert_eq!(solo.ask(&request(2)).await.unwrap_err(), untaken(), "the first reason stays");
+    assert_eq!(solo.listen().unwrap_err(), untaken());
+    assert!(!solo.lives() && !solo.waits());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_channel_that_nobody_uses_ends_but_not_under_a_call() {
+    let (solo, mut ends) = Solo::new(Kind::Server);
+    tokio::spawn(solo.watch());
+    let mut waits = solo.ask(&request(1)).await.unwrap();
+    tokio::time::sleep(Duration::from_mins(100)).await;
+    assert!(solo.lives() && solo.waits() && !*ends.stop.borrow());
+    solo.hear(answer(1)).await;
+    assert!(waits.next().await.unwrap().unwrap().answer.is_some() && !solo.waits());
+    tokio::time::sleep(Duration::from_mins(31)).await;
+    assert!(!solo.lives() && *ends.stop.borrow_and_update());
+    drop(waits);
+    assert_eq!(Arc::strong_count(&solo), 1);
+    drop(solo);
+    assert!(ends.stop.changed().await.is_err(), "dropped, it is ended");
+}

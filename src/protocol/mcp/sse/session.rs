@@ -1,0 +1,301 @@
+//! One session at a target that speaks HTTP+SSE: its stream is read, and each message posted, until one of both ends.
+
+use std::cell::RefCell;
+use std::sync::Arc;
+use std::sync::Weak;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::HeaderMap;
+use http::HeaderValue;
+use http::Method;
+use http::Request;
+use http::StatusCode;
+use http::Uri;
+use http::header;
+use http_body_util::BodyExt;
+use hyper::body::Incoming;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+use crate::domain::Connection;
+use crate::domain::Denied;
+use crate::domain::DenyCode;
+use crate::domain::units::format_duration;
+use crate::mask::Needles;
+use crate::protocol::mcp::codec::envelope::Limits;
+use crate::protocol::mcp::codec::envelope::Message;
+use crate::protocol::mcp::codec::sse::Event;
+use crate::protocol::mcp::codec::sse::Item;
+use crate::protocol::mcp::duplex::Solo;
+use crate::protocol::mcp::duplex::mail::Outlet;
+use crate::protocol::mcp::duplex::peer::Counts;
+use crate::protocol::mcp::duplex::peer::Ends;
+use crate::protocol::mcp::duplex::peer::Kind;
+use crate::protocol::mcp::duplex::peer::Listener;
+use crate::protocol::mcp::duplex::peer::Parcel;
+use crate::protocol::mcp::duplex::solo::Used;
+use crate::protocol::mcp::sse::endpoint;
+use crate::protocol::mcp::turn::MOST;
+use crate::protocol::mcp::turn::garbage;
+use crate::protocol::mcp::upstream::Answer;
+use crate::protocol::mcp::upstream::Events;
+use crate::protocol::mcp::upstream::Source;
+use crate::protocol::mcp::upstream::answered_with;
+use crate::protocol::mcp::upstream::lets_in;
+use crate::protocol::web::body::RequestBody;
+use crate::protocol::web::headers;
+use crate::protocol::web::upstream::Reach;
+
+/// How many messages may be on their way at a time.
+const MOST_POSTS: usize = 64;
+/// How many bytes of what a target says to a message are read, so that the stream can be used again. Nothing of it is looked at.
+const MOST_READ: usize = 64 << 10;
+/// How long that may take.
+const READ: Duration = Duration::from_secs(5);
+/// How many credentials of before are still looked for in what a target says.
+const MOST_KNOWN: usize = 32;
+
+/// A stream whose target has said where messages go.
+struct Opened {
+    events: Events,
+    /// Path and query.
+    endpoint: Uri,
+}
+
+/// What one session holds. It stays on its thread.
+struct Session {
+    endpoint: Uri,
+    /// The way that the stream was asked for; messages go by that of the command that used the session last.
+    first: Reach,
+    used: watch::Receiver<Option<Used>>,
+    counts: Arc<Counts>,
+    /// What is starred out of what the target says: each credential that it was sent.
+    known: RefCell<Vec<Arc<Needles>>>,
+}
+
+/// Begins a session: asks for the stream, and waits for where messages go, both together for `limits.connect`.
+///
+/// # Errors
+/// There is no such stream, or messages would go elsewhere.
+pub async fn begin(reach: Reach) -> Result<Arc<Solo>, Denied> {
+    let limit = reach.governed().connection.limits.connect;
+    let opened = tokio::time::timeout(limit, open(&reach)).await.unwrap_or_else(|_elapsed| {
+        let detail = format!(
+            "the target did not open a stream and say where messages go within {}",
+            format_duration(limit)
+        );
+        Err(Denied::new(DenyCode::UpstreamUnavailable, detail).because("sse_no_endpoint"))
+    })?;
+    let (solo, ends) = Solo::new(Kind::Server);
+    tokio::task::spawn_local(solo.watch());
+    let Opened { events, endpoint } = opened;
+    let Ends { input, stop, counts } = ends;
+    let known = RefCell::new(reach.credential().map(|own| Arc::clone(own.echoes())).into_iter().collect());
+    let session = Session { endpoint, first: reach, used: solo.used(), counts, known };
+    tokio::task::spawn_local(session.run(events, input, stop, Arc::downgrade(&solo)));
+    Ok(solo)
+}
+
+async fn open(reach: &Reach) -> Result<Opened, Denied> {
+    let connection = &reach.governed().connection;
+    let path = if connection.upstream.base_path.is_empty() { "/" } else { &*connection.upstream.base_path };
+    let uri = Uri::try_from(path)
+        .map_err(|_invalid| Denied::new(DenyCode::Internal, "the target's path cannot be sent"))?;
+    let mut request = request(connection, Method::GET, uri, RequestBody::Empty);
+    request.headers_mut().insert(header::ACCEPT, HeaderValue::from_static("text/event-stream"));
+    request.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    let answered = answered_with(reach.send(request, None).await?, reach.governed())?;
+    let Answer::Stream(Source::Events(mut events)) = answered.body else {
+        let status = answered.status.as_u16();
+        let detail = format!("the target answered with the status {status} and no stream of events");
+        return Err(Denied::new(DenyCode::UpstreamUnavailable, detail).because("target_status"));
+    };
+    loop {
+        match events.next().await? {
+            None => return Err(garbage("its stream ended before it said where messages go")),
+            Some(Item::Comment(_) | Item::Settings { .. }) => {}
+            Some(Item::Event(event)) if names_endpoint(&event) => {
+                let endpoint = endpoint::resolve(&connection.upstream, &event.data).map_err(|problem| {
+                    tracing::warn!(connection = %connection.name, %problem, "the target wants messages to be sent to where they may not go");
+                    elsewhere(problem)
+                })?;
+                return Ok(Opened { events: *events, endpoint });
+            }
+            Some(Item::Event(_)) => {
+                return Err(
+                    garbage("the first event of its stream is not \"endpoint\"").because("sse_no_endpoint")
+                );
+            }
+        }
+    }
+}
+
+fn names_endpoint(event: &Event) -> bool {
+    event.event.as_deref() == Some(b"endpoint")
+}
+
+fn elsewhere(problem: endpoint::Problem) -> Denied {
+    let detail = format!(
+        "the target does not keep to MCP: its event \"endpoint\" is refused: {problem}; messages go to the connection's own origin only"
+    );
+    Denied::new(DenyCode::UpstreamUnavailable, detail).because("sse_endpoint")
+}
+
+/// A request of the gateway's own words: nothing of a client's headers goes into a session, which has many requests of it.
+fn request(connection: &Connection, method: Method, uri: Uri, body: RequestBody) -> Request<RequestBody> {
+    let mut request = Request::new(body);
+    *request.method_mut() = method;
+    *request.uri_mut() = uri;
+    *request.headers_mut() = headers::to_target(&HeaderMap::new(), connection, None, true);
+    request
+}
+
+impl Session {
+    /// Runs until the target or its listener ends it. What is dropped then is closed at once: the stream, and posts on their way.
+    async fn run<L: Listener>(
+        self,
+        events: Events,
+        input: Outlet<Parcel>,
+        mut stop: watch::Receiver<bool>,
+        listener: Weak<L>,
+    ) {
+        let name = &self.first.governed().connection.name;
+        let why = tokio::select! {
+            biased;
+            _ = stop.wait_for(|stop| *stop) => Kind::Server.gone(),
+            why = self.write(input) => why,
+            why = self.read(events, &listener) => why,
+        };
+        tracing::debug!(connection = %name, reason = why.audit.unwrap_or_default(), "a session of a target has ended");
+        if let Some(listener) = listener.upgrade() {
+            listener.over(&why);
+        }
+    }
+
+    /// Tells the listener what the target says, until it says no more; gives why.
+    async fn read<L: Listener>(&self, mut events: Events, listener: &Weak<L>) -> Denied {
+        loop {
+            let event = match events.next().await {
+                Ok(Some(Item::Event(event))) => event,
+                Ok(Some(Item::Comment(_) | Item::Settings { .. })) => continue,
+                Ok(None) => return Kind::Server.gone(),
+                Err(denied) => return denied,
+            };
+            if names_endpoint(&event) {
+                // The same again changes nothing.
+                let upstream = &self.first.governed().connection.upstream;
+                match endpoint::resolve(upstream, &event.data) {
+                    Ok(again) if again == self.endpoint => continue,
+                    Ok(_) => return garbage("it says twice where messages go").because("sse_endpoint"),
+                    Err(problem) => return elsewhere(problem),
+                }
+            }
+            if !event.is_message() || event.data.is_empty() {
+                continue;
+            }
+            let (Ok(message), Some(listener)) =
+                (Message::scan(self.cleared(event.data), Limits::new(MOST)), listener.upgrade())
+            else {
+                self.counts.drop_one();
+                continue;
+            };
+            listener.hear(message).await;
+        }
+    }
+
+    /// Posts what is to be sent, several messages at a time; gives why no more is.
+    async fn write(&self, mut input: Outlet<Parcel>) -> Denied {
+        let mut posts = JoinSet::new();
+        loop {
+            tokio::select! {
+                parcel = input.next(), if posts.len() < MOST_POSTS => match parcel {
+                    Some(parcel) => {
+                        let reach = self.reach();
+                        posts.spawn_local(post(reach, self.endpoint.clone(), parcel));
+                    }
+                    None => return Kind::Server.gone(),
+                },
+                Some(posted) = posts.join_next() => {
+                    if let Ok(Some(over)) = posted {
+                        return over;
+                    }
+                }
+            }
+        }
+    }
+
+    /// The way for the next message; its credential is looked for in what comes back from now on.
+    fn reach(&self) -> Reach {
+        let reach = self.used.borrow().as_ref().map_or_else(|| self.first.clone(), |used| used.reach.clone());
+        if let Some(credential) = reach.credential() {
+            let echoes = credential.echoes();
+            let mut known = self.known.borrow_mut();
+            if !known.iter().any(|known| Arc::ptr_eq(known, echoes)) {
+                // The first is that of the stream itself, the next have long run out.
+                if known.len() >= MOST_KNOWN {
+                    known.remove(1);
+                }
+                known.push(Arc::clone(echoes));
+            }
+        }
+        reach
+    }
+
+    fn cleared(&self, data: Bytes) -> Bytes {
+        self.known
+            .borrow()
+            .iter()
+            .fold(data, |data, needles| needles.replace(&data).map_or(data, Bytes::from))
+    }
+}
+
+/// Posts one message, once. Gives why the session is over, if this says so.
+async fn post(reach: Reach, endpoint: Uri, parcel: Parcel) -> Option<Denied> {
+    let Parcel { body, told } = parcel;
+    let connection = &reach.governed().connection;
+    let mut request = request(connection, Method::POST, endpoint, RequestBody::Whole(Some(body)));
+    request.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    request
+        .headers_mut()
+        .insert(header::ACCEPT, HeaderValue::from_static("application/json, text/event-stream"));
+    let (went, rest) = match reach.send(request, None).await {
+        Ok(response) => (taken(response.status()), Some(response.into_body())),
+        Err(denied) => (Err(denied), None),
+    };
+    let over = went.as_ref().err().filter(|denied| denied.audit == Some("target_session")).cloned();
+    if let Err(denied) = &went {
+        tracing::debug!(connection = %connection.name, reason = denied.audit.unwrap_or_default(), "the target did not take a message");
+    }
+    if let Some(told) = told {
+        told(went);
+    }
+    if let Some(rest) = rest {
+        // What is not read in time closes its stream.
+        drop(tokio::time::timeout(READ, read_out(rest)).await);
+    }
+    over
+}
+
+/// Whether the target takes a message, by the status of its answer.
+fn taken(status: StatusCode) -> Result<(), Denied> {
+    lets_in(status)?;
+    if status == StatusCode::NOT_FOUND {
+        return Err(garbage("its session is gone").because("target_session"));
+    }
+    if status.is_success() {
+        return Ok(());
+    }
+    let detail = format!("the target answered a message with the status {}", status.as_u16());
+    Err(Denied::new(DenyCode::UpstreamUnavailable, detail).because("target_status"))
+}
+
+async fn read_out(mut body: Incoming) {
+    let mut read = 0;
+    while let Some(Ok(frame)) = body.frame().await {
+        read += frame.data_ref().map_or(0, Bytes::len);
+        if read > MOST_READ {
+            return;
+        }
+    }
+}
