@@ -72,6 +72,15 @@ impl Issuer {
         }
     }
 
+    /// The scopes of which a person's token needs one, as a client asks for them: Entra takes the short ones for those of another API.
+    pub(crate) fn asked_scopes(&self) -> impl Iterator<Item = String> {
+        let audience = self.entra.as_ref().and_then(|_| self.settings.audiences.first());
+        self.settings.scopes.iter().map(move |scope| match audience {
+            Some(audience) if !scope.contains('/') => format!("{audience}/{scope}"),
+            _ => scope.clone(),
+        })
+    }
+
     /// Whether a key that names `key_issuer` may sign for this issuer. Only Entra gives the member a meaning.
     pub(crate) fn admits_key_of(&self, key_issuer: &str) -> bool {
         self.entra.as_ref().is_none_or(|entra| entra.admits_key_of(key_issuer, &self.iss))

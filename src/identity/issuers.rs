@@ -221,15 +221,29 @@ impl Issuers {
         self.generation.now()
     }
 
-    /// The scopes that tokens of people need one of, those of all issuers, each once.
-    pub fn scopes(&self) -> Vec<&str> {
-        let mut scopes: Vec<&str> = Vec::new();
-        for scope in self.sources.iter().flat_map(|source| &source.issuer.settings.scopes) {
-            if !scopes.contains(&scope.as_str()) {
+    /// The scopes that tokens of people need one of, as they are asked for: those of all issuers, each once.
+    pub fn scopes(&self) -> Vec<String> {
+        let mut scopes = Vec::new();
+        for scope in self.sources.iter().flat_map(|source| source.issuer.asked_scopes()) {
+            if !scopes.contains(&scope) {
                 scopes.push(scope);
             }
         }
         scopes
+    }
+
+    /// The scope to ask for, where there is one that does: all scopes that are needed are those of one issuer.
+    pub fn scope_to_ask_for(&self) -> Option<String> {
+        let mut names: Vec<&str> = Vec::new();
+        let mut found = None;
+        for issuer in self.sources.iter().map(|source| &source.issuer) {
+            let Some(scope) = issuer.asked_scopes().next() else { continue };
+            if !names.contains(&&*issuer.name) {
+                names.push(&issuer.name);
+                found = found.or(Some(scope));
+            }
+        }
+        found.filter(|_| names.len() == 1)
     }
 
     /// The issuers whose tokens are taken, each once.

@@ -17,6 +17,8 @@ use crate::domain::EventKind;
 use crate::domain::MaskNote;
 use crate::domain::SessionEnd;
 use crate::domain::Verdict;
+use crate::domain::approval::ApprovalSpec;
+use crate::domain::approval::GrantScope;
 use crate::domain::event::Direction;
 use crate::domain::json::write_string;
 use crate::pipeline::body::Capture;
@@ -56,6 +58,13 @@ impl Judged {
     /// Its class, or that of what it runs, whichever is worse.
     pub fn class(&self) -> Class {
         self.also.iter().map(|command| command.class).fold(self.command.class, Class::max)
+    }
+
+    /// The policies that want people's word on it, where that word is for one run; `None`: it is not held, or a grant may cover several.
+    pub fn held_once_by(&self) -> Option<String> {
+        let once = |spec: &&ApprovalSpec| spec.grant == GrantScope::Once;
+        self.verdict.approval.as_deref().filter(once)?;
+        self.holds().then(|| self.verdict.rules.join(","))
     }
 
     /// Whether it must be held: then its exact bytes are needed to admit it.
@@ -168,7 +177,7 @@ impl Exchange {
     }
 
     /// Admits a command to be answered by what came of the same one before, which its client never had. Nothing is sent, so there is no
-    /// permit; the policies must still say what they said of that one.
+    /// permit. The caller sees to it that the same policies want the same people's word on it as on that one.
     pub async fn admit_kept(self, judged: &Judged, record: CommandRecord) -> Result<ReplyGuard, Denied> {
         let verdict = &judged.verdict;
         let agreed = self.still_agreed(judged).and_then(|()| self.within_limit(verdict));

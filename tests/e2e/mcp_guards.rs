@@ -472,3 +472,37 @@ fn an_approved_call_whose_client_left_runs_once_and_its_answer_is_kept() {
         assert_eq!(kept, 1);
     }
 }
+
+#[test]
+fn what_ran_by_the_word_of_some_is_no_answer_where_others_must_be_asked() {
+    let attack = Attack::new("", |head, message, stream| {
+        if message["method"] != "initialize" {
+            thread::sleep(Duration::from_secs(1));
+        }
+        polite(head, message, stream);
+    });
+    let session = attack.session();
+    let headers = [ACCEPT, JSON, ("Mcp-Session-Id", &*session)];
+    let token = attack.world.token("reader");
+    let begin = |id: u32| {
+        let call = json!({ "jsonrpc": "2.0", "id": id, "method": "tools/call", "params": { "name": "pay", "arguments": {} } });
+        let mut client = Client::connect(attack.world.port);
+        client.send(request("POST", "/c/tools", Some(&token), &headers, Some(&call.to_string())));
+        assert_eq!(client.head().status, 200);
+        client
+    };
+    let first = begin(1);
+    attack.approve();
+    while attack.arrived("tools/call").is_empty() {
+        thread::sleep(Duration::from_millis(20));
+    }
+    drop(first);
+    thread::sleep(Duration::from_millis(1500));
+    let rule = ["policy", "add", "second", "--approve", "--connection", "tools", "--tool", "pay"];
+    let (code, _, err) = attack.world.cli(&[&rule[..], &["--group", "support", "--from", "dba"]].concat());
+    assert_eq!(code, 0, "{err}");
+    let mut again = begin(2);
+    attack.approve();
+    assert!(data(&mut again).contains("done"));
+    assert_eq!(attack.arrived("tools/call").len(), 2);
+}

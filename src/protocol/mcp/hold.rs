@@ -118,9 +118,9 @@ async fn wait(exchange: Exchange, held: Held, bound: pipeline::Held, mut ticks: 
         return;
     }
     let cancel = cancel.flatten();
-    let called = Key { owner: turn.owner.clone(), digest: bound.bytes_digest.as_str().into() };
     let governed = Arc::clone(exchange.governed());
-    if let Some(coming) = shared.outcomes.of(&called, &governed) {
+    let called = called(&judged, &turn, &bound);
+    if let Some(coming) = called.as_ref().and_then(|called| shared.outcomes.of(called, &governed)) {
         let again = Again { judged, record, id: id.clone(), coming };
         if let Err(denied) = again.answer(exchange, &out, cancelled(cancel.as_ref())).await {
             out.last(refused(&denied)).await;
@@ -168,13 +168,25 @@ async fn wait(exchange: Exchange, held: Held, bound: pipeline::Held, mut ticks: 
         return;
     }
     // From here on it is done, whether the client still listens or not; in the modern era to leave a stream is to cancel it.
-    let running = shared.outcomes.begin(called, &governed);
+    let running = called.map(|called| shared.outcomes.begin(called, &governed));
     let (answered, guard) = upstream::send(permit, end.as_mut()).await;
     let stays = era == Era::Legacy;
     let relay = Relay { turn, shared, guard, headers, id, asked, stays };
-    if let Some(Last { body, heard }) = passed_on(relay, answered, out, end.as_mut()).await {
+    let last = passed_on(relay, answered, out, end.as_mut()).await;
+    if let Some((running, Last { body, heard })) = running.zip(last) {
         running.done(body, heard);
     }
+}
+
+/// What the same call would be known by; `None`: it is no call of a tool, or people's word on it is for more than one.
+fn called(judged: &Judged, turn: &Turn, bound: &pipeline::Held) -> Option<Key> {
+    let rules = judged.held_once_by().filter(|_| &*turn.about.method == "tools/call")?;
+    Some(Key {
+        owner: turn.owner.clone(),
+        session: turn.session.as_ref().map(|session| session.id.clone()).unwrap_or_default(),
+        rules: rules.into(),
+        digest: bound.bytes_digest.as_str().into(),
+    })
 }
 
 /// Passes on what came of an approved request; gives the target's answer, if one came.

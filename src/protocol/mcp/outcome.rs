@@ -38,16 +38,22 @@ const MOST: usize = 1024;
 const MOST_OF_ONE: usize = 64;
 /// How many bytes all of them may have.
 const ROOM: usize = 32 << 20;
+/// How many bytes those of one principal may have on one connection.
+const ROOM_OF_ONE: usize = 8 << 20;
 
 /// What is kept, for all threads. Cheap to clone.
 #[derive(Debug, Clone, Default)]
 pub struct Outcomes(Arc<Mutex<HashMap<Key, Entry>>>);
 
-/// An approved call: whose it is, and the digest of what its approvers read.
+/// An approved call: whose it is, who was asked, and the digest of what they read.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Key {
     /// Whose it is.
     pub owner: Owner,
+    /// The gateway's id of its session, for a server may answer another one otherwise; empty in the modern era.
+    pub session: Box<str>,
+    /// The policies that wanted the word of people: under others it needs another word.
+    pub rules: Box<str>,
     /// SHA-256 of all that is sent, in hexadecimal digits.
     pub digest: Box<str>,
 }
@@ -96,7 +102,11 @@ impl Outcomes {
     pub fn begin(&self, key: Key, governed: &Arc<Governed>) -> Running {
         let (said, hears) = watch::channel(None);
         let entry = Entry { governed: Arc::clone(governed), said: hears, until: None };
-        self.locked().insert(key.clone(), entry);
+        let mut all = self.locked();
+        let now = Instant::now();
+        all.retain(|_, entry| !entry.is_over(now));
+        all.insert(key.clone(), entry);
+        drop(all);
         Running { all: self.clone(), key, said }
     }
 
@@ -126,11 +136,13 @@ impl Outcomes {
         all.retain(|_, entry| !entry.is_over(now));
         let kept = |entry: &&Entry| entry.until.is_some();
         let bytes: usize = all.values().filter(kept).map(Entry::bytes).sum();
-        let own = all.iter().filter(|(known, entry)| known.owner == key.owner && kept(entry)).count();
-        let count = all.values().filter(kept).count();
-        let is_room = count < MOST && own < MOST_OF_ONE;
+        let own =
+            || all.iter().filter(|(known, _)| known.owner == key.owner).map(|(_, entry)| entry).filter(kept);
+        let own_bytes: usize = own().map(Entry::bytes).sum();
+        let is_room = all.values().filter(kept).count() < MOST && own().count() < MOST_OF_ONE;
         let Some(entry) = all.get_mut(key).filter(|entry| entry.said.same_channel(said)) else { return };
-        if is_room && bytes + entry.bytes() <= ROOM {
+        let more = entry.bytes();
+        if is_room && bytes + more <= ROOM && own_bytes + more <= ROOM_OF_ONE {
             entry.until = now.checked_add(KEPT);
         } else {
             all.remove(key);
@@ -252,7 +264,12 @@ mod tests {
     }
 
     fn key(principal: &str, digest: &str) -> Key {
-        Key { owner: Owner { principal: principal.into(), connection: "crm".into() }, digest: digest.into() }
+        Key {
+            owner: Owner { principal: principal.into(), connection: "crm".into() },
+            session: "s".into(),
+            rules: "writes".into(),
+            digest: digest.into(),
+        }
     }
 
     #[tokio::test]
@@ -262,6 +279,9 @@ mod tests {
         let mut coming = all.of(&key("ann", "a"), &governed).unwrap();
         assert!(all.of(&key("bob", "a"), &governed).is_none());
         assert!(all.of(&key("ann", "b"), &governed).is_none());
+        let elsewhere = Key { session: "t".into(), ..key("ann", "a") };
+        let under_others = Key { rules: "security".into(), ..key("ann", "a") };
+        assert!(all.of(&elsewhere, &governed).is_none() && all.of(&under_others, &governed).is_none());
         running.done("said".into(), false);
         assert_eq!(coming.wait().await.as_deref(), Some(&b"said"[..]));
         let mut again = all.of(&key("ann", "a"), &governed).unwrap();
@@ -303,6 +323,9 @@ mod tests {
         };
         assert!((0..MOST_OF_ONE).all(|number| keep("ann", number, 1)));
         assert!(!keep("ann", MOST_OF_ONE, 1) && keep("bob", 0, 1));
-        assert!(keep("bob", 1, ROOM - MOST_OF_ONE - 1) && !keep("bob", 2, 1));
+        assert!(!keep("bob", 1, ROOM_OF_ONE) && keep("bob", 1, ROOM_OF_ONE - 1) && !keep("bob", 2, 1));
+        assert!(["c", "d"].into_iter().all(|principal| keep(principal, 1, ROOM_OF_ONE)));
+        let left = ROOM - 3 * ROOM_OF_ONE - MOST_OF_ONE;
+        assert!(!keep("e", 1, left + 1) && keep("e", 1, left));
     }
 }

@@ -160,8 +160,13 @@ impl McpApp {
         let error = match denied.audit {
             Some("no_token") => String::new(),
             Some("scope") => {
-                let scopes = self.gate.issuers().scopes().join(" ");
-                format!("error=\"insufficient_scope\", scope=\"{scopes}\", ")
+                let scope = self.gate.issuers().scope_to_ask_for();
+                // What may stand in a scope: RFC 6749, section 3.3.
+                let scope = scope.filter(|scope| {
+                    scope.bytes().all(|byte| byte.is_ascii_graphic() && !matches!(byte, b'"' | b'\\'))
+                });
+                let scope = scope.map(|scope| format!("scope=\"{scope}\", ")).unwrap_or_default();
+                format!("error=\"insufficient_scope\", {scope}")
             }
             _ => "error=\"invalid_token\", ".to_owned(),
         };

@@ -246,3 +246,14 @@ fn masked_values_are_kept_nowhere_and_leave_in_no_side_message() {
         assert_eq!(world.direct("SELECT count(*) FROM kept WHERE body LIKE '%078-05-%'"), "0", "{keep}");
     }
 }
+
+#[test]
+fn a_portal_may_fail_more_than_once() {
+    let world = world();
+    let mut raw = Raw::login(&world, &world.token("reader"));
+    let sql = "SELECT 1 / (id - id) FROM orders";
+    let script = Script::new().query("BEGIN").parse("", sql).bind("p", "").execute("p").sync();
+    let replies = raw.ask(&world, &script.execute("p").sync().execute("p").sync(), 4);
+    assert_eq!(replies.errors(), ["22012", "25P02", "25P02"], "{replies:?}");
+    lives(&world, &mut raw, &replies);
+}
