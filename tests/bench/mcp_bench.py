@@ -30,6 +30,8 @@ CALL = json.dumps({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": 
 ROWS = [{"order": 4700 + n, "state": "refunded", "amount": 12.5 + n, "email": f"customer{n}@example.com"} for n in range(6)]
 ANSWER = json.dumps({"jsonrpc": "2.0", "id": 1, "result": {
     "resultType": "complete", "content": [{"type": "text", "text": json.dumps({"rows": ROWS})}], "structuredContent": {"rows": ROWS}}})
+LIST = json.dumps({"jsonrpc": "2.0", "id": 1, "result": {"resultType": "complete", "tools": [
+    {"name": "refund", "description": "Pays back", "inputSchema": {"type": "object"}, "annotations": {"readOnlyHint": True}}]}})
 HEADERS = {"Content-Type": "application/json", "Accept": "application/json, text/event-stream",
            "Mcp-Protocol-Version": REVISION, "Mcp-Method": "tools/call", "Mcp-Name": "refund"}
 MASK = """[[mask]]
@@ -44,9 +46,10 @@ class Upstream(gateways.Upstream):
     """nginx that gives every request the same answer: no server of MCP is as fast."""
 
     def argv(self):
-        answer = ANSWER.replace("\\", "\\\\").replace("'", "\\'")
-        server = f"listen 127.0.0.1:{self.port} backlog=4096; location / {{ return 200 '{answer}'; }}"
-        (self.folder / "nginx.conf").write_text(gateways.nginx_text(self.folder, server))
+        answer, tools = (text.replace("\\", "\\\\").replace("'", "\\'") for text in (ANSWER, LIST))
+        answers = f"map $http_mcp_method $answer {{ default '{answer}'; tools/list '{tools}'; }}"
+        server = f"listen 127.0.0.1:{self.port} backlog=4096; location / {{ return 200 $answer; }}"
+        (self.folder / "nginx.conf").write_text(gateways.nginx_text(self.folder, server, answers))
         return gateways.nginx_argv(self.folder)
 
     def url(self, _body):
@@ -75,13 +78,22 @@ class Hoopctl(gateways.Hoopctl):
             ("[[policy]]\nid = \"nobody", """[[policy]]
 id = "listen"
 effect = "allow"
-match = { groups = ["readers"], connections = ["crm"], methods = ["subscriptions/listen"] }
+match = { groups = ["readers"], connections = ["crm"], methods = ["subscriptions/listen", "tools/list"] }
 [[policy]]
 id = "nobody"""),
         ]:
             assert old in text, old
             text = text.replace(old, new, 1)
         self.config.write_text(text)
+        return words
+
+
+class HoopctlRead(Hoopctl):
+    """The same where the server's word is taken that its tool only reads: then its record need not be on the disk before it runs."""
+
+    def argv(self):
+        words = super().argv()
+        self.config.write_text(self.config.read_text().replace("[[connection]]", "[[connection]]\ntrust_annotations = true", 1))
         return words
 
 
@@ -101,7 +113,8 @@ class Place:
         self.token = self.issuer.token()
         self.upstream = Upstream("upstream", self)
         self.upstream.start()
-        made = [Nginx("nginx", self), Hoopctl("hoopctl", self), Hoopctl("hoopctl-mask", self, MASK),
+        made = [Nginx("nginx", self), Hoopctl("hoopctl", self), HoopctlRead("hoopctl-read", self),
+                Hoopctl("hoopctl-mask", self, MASK),
                 Hoopctl("hoopctl-no-bodies", self, level="metadata")]
         if args.before:
             made.append(Hoopctl("hoopctl-before", self, program=args.before.resolve()))
@@ -138,6 +151,8 @@ def prove(gateway, place):
     assert (mails == [row["email"] for row in ROWS]) != gateway.masks, f"{gateway.name}: {mails}"
     if not gateway.needs_token:
         return
+    listed = json.loads(post(gateway.url("call"), place.token, CALL.replace("tools/call", "tools/list"), "tools/list", None)[1].read())
+    assert [tool["name"] for tool in listed["result"]["tools"]] == ["refund"], f"{gateway.name} lists {listed}"
     for token in (None, place.token[:-8] + "AAAAAAAA"):
         assert post(gateway.url("call"), token, CALL)[1].status == 401, gateway.name
     refused = json.loads(post(gateway.url("call"), place.token, CALL.replace('"amount": 12', '"amount": 1200'))[1].read())
