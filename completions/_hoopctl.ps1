@@ -286,7 +286,8 @@ Register-ArgumentCompleter -Native -CommandName 'hoopctl' -ScriptBlock {
             break
         }
         'hoopctl;connect;pin' {
-            [CompletionResult]::new('--accept', '--accept', [CompletionResultType]::ParameterName, 'Accept what the server says now of this tool, or KIND:NAME of anything pinned; may be repeated')
+            [CompletionResult]::new('--accept', '--accept', [CompletionResultType]::ParameterName, 'Accept what the server says of this tool, or KIND:NAME of anything pinned, as it was looked at; may be repeated')
+            [CompletionResult]::new('--forget', '--forget', [CompletionResultType]::ParameterName, 'Forget the pin of this tool, or KIND:NAME: listed again it is new; may be repeated')
             [CompletionResult]::new('-c', '-c', [CompletionResultType]::ParameterName, 'Configuration file [env: HOOPCTL_CONFIG] [default: ./hoopctl.toml, ~/.config/hoopctl/, /etc/hoopctl/]')
             [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'Configuration file [env: HOOPCTL_CONFIG] [default: ./hoopctl.toml, ~/.config/hoopctl/, /etc/hoopctl/]')
             [CompletionResult]::new('--data-dir', '--data-dir', [CompletionResultType]::ParameterName, 'Data directory, in place of the configuration''s [env: HOOPCTL_DATA_DIR]')
@@ -294,6 +295,8 @@ Register-ArgumentCompleter -Native -CommandName 'hoopctl' -ScriptBlock {
             [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]')
             [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]')
             [CompletionResult]::new('--all', '--all', [CompletionResultType]::ParameterName, 'Accept all that is changed, flagged or new')
+            [CompletionResult]::new('--yes', '--yes', [CompletionResultType]::ParameterName, 'Do not ask')
+            [CompletionResult]::new('--accept-unseen', '--accept-unseen', [CompletionResultType]::ParameterName, 'Accept texts too that are too long to be kept, and so were not shown whole')
             [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Data and errors only, no words in between')
             [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Data and errors only, no words in between')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')

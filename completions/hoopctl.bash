@@ -1112,13 +1112,17 @@ _hoopctl() {
             return 0
             ;;
         hoopctl__subcmd__connect__subcmd__pin)
-            opts="-c -o -q -h --accept --all --config --data-dir --socket --output --quiet --help"
+            opts="-c -o -q -h --accept --all --yes --accept-unseen --forget --config --data-dir --socket --output --quiet --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
                 --accept)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --forget)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

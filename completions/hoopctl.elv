@@ -269,7 +269,8 @@ set edit:completion:arg-completer[hoopctl] = {|@words|
             cand --help 'Print help (see more with ''--help'')'
         }
         &'hoopctl;connect;pin'= {
-            cand --accept 'Accept what the server says now of this tool, or KIND:NAME of anything pinned; may be repeated'
+            cand --accept 'Accept what the server says of this tool, or KIND:NAME of anything pinned, as it was looked at; may be repeated'
+            cand --forget 'Forget the pin of this tool, or KIND:NAME: listed again it is new; may be repeated'
             cand -c 'Configuration file [env: HOOPCTL_CONFIG] [default: ./hoopctl.toml, ~/.config/hoopctl/, /etc/hoopctl/]'
             cand --config 'Configuration file [env: HOOPCTL_CONFIG] [default: ./hoopctl.toml, ~/.config/hoopctl/, /etc/hoopctl/]'
             cand --data-dir 'Data directory, in place of the configuration''s [env: HOOPCTL_DATA_DIR]'
@@ -277,6 +278,8 @@ set edit:completion:arg-completer[hoopctl] = {|@words|
             cand -o 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]'
             cand --output 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]'
             cand --all 'Accept all that is changed, flagged or new'
+            cand --yes 'Do not ask'
+            cand --accept-unseen 'Accept texts too that are too long to be kept, and so were not shown whole'
             cand -q 'Data and errors only, no words in between'
             cand --quiet 'Data and errors only, no words in between'
             cand -h 'Print help'

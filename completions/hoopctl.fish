@@ -260,7 +260,8 @@ jsonl\t'One JSON object a line'
 csv\t'Comma-separated values with a header line'"
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen_subcommand_from env" -s q -l quiet -d 'Data and errors only, no words in between'
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen_subcommand_from env" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen_subcommand_from pin" -l accept -d 'Accept what the server says now of this tool, or KIND:NAME of anything pinned; may be repeated' -r
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen_subcommand_from pin" -l accept -d 'Accept what the server says of this tool, or KIND:NAME of anything pinned, as it was looked at; may be repeated' -r
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen_subcommand_from pin" -l forget -d 'Forget the pin of this tool, or KIND:NAME: listed again it is new; may be repeated' -r
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen_subcommand_from pin" -s c -l config -d 'Configuration file [env: HOOPCTL_CONFIG] [default: ./hoopctl.toml, ~/.config/hoopctl/, /etc/hoopctl/]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen_subcommand_from pin" -l data-dir -d 'Data directory, in place of the configuration\'s [env: HOOPCTL_DATA_DIR]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen_subcommand_from pin" -l socket -d 'Admin socket, in place of the configuration\'s [env: HOOPCTL_SOCKET]' -r -F
@@ -269,6 +270,8 @@ json\t'One JSON document'
 jsonl\t'One JSON object a line'
 csv\t'Comma-separated values with a header line'"
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen_subcommand_from pin" -l all -d 'Accept all that is changed, flagged or new'
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen_subcommand_from pin" -l yes -d 'Do not ask'
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen_subcommand_from pin" -l accept-unseen -d 'Accept texts too that are too long to be kept, and so were not shown whole'
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen_subcommand_from pin" -s q -l quiet -d 'Data and errors only, no words in between'
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen_subcommand_from pin" -s h -l help -d 'Print help'
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen_subcommand_from open" -l port -d 'Port on 127.0.0.1 [default: a free one]; with --unix the one in the socket\'s name [default: 5432]' -r

@@ -112,15 +112,18 @@ What is printed is the whole file; a file that is there already gets the new mem
 pub const CONNECT_PIN: &str = "\
 Examples:
   hoopctl connect pin tools
-  hoopctl connect pin tools --accept send_mail
+  hoopctl connect pin tools --accept send_mail@44136fa355b3678a1146ad16f7e8649e
   hoopctl connect pin tools --accept prompt:summary --accept server:initialize
   hoopctl connect pin tools --accept --all
+  hoopctl connect pin tools --forget old_tool
 
 What a server says of its tools, prompts and templates of resources, and its instructions, is pinned as it is first seen.
   changed  it says another thing than was accepted
   flagged  it has characters that people do not see, or a description of more than 16 KiB
   new      it came after its list was first seen
   pinned   it is as it was accepted or first seen
+With the digest that is shown just what was looked at is accepted, or nothing; without it, and with --all, what is to be accepted is
+shown and asked about.
 What follows from that, the connection's pin says: observe (the default) only tells of it; hide keeps back what is changed, new or has
 hidden characters; block refuses all calls of tools besides, as long as something is changed.
 Next: hoopctl connect edit tools --pin hide";

@@ -5,6 +5,7 @@ use std::fmt::Write;
 use clap::Args;
 
 use crate::cli::access::Access;
+use crate::cli::ask;
 use crate::cli::output;
 use crate::cli::output::Format;
 use crate::cli::output::Row;
@@ -14,75 +15,211 @@ use crate::cli::report::Failure;
 use crate::cli::report::Outcome;
 use crate::control::noun::List;
 use crate::control::noun::pin::AcceptPins;
+use crate::control::noun::pin::ForgetPins;
+use crate::control::noun::pin::PinFilter;
+use crate::control::noun::pin::PinName;
 use crate::control::noun::pin::PinRef;
 use crate::control::noun::pin::PinView;
 use crate::domain::pin::PinState;
 use crate::domain::text::Shown;
+
+/// How many pins an error names.
+const MOST_NAMED: usize = 10;
+/// How many digits of a fingerprint are shown: 128 bits, since a server could find two texts that share fewer.
+const DIGITS: usize = 32;
 
 /// `connect pin`.
 #[derive(Debug, Args)]
 pub struct PinArgs {
     /// The connection's name
     pub name: String,
-    /// Accept what the server says now of this tool, or KIND:NAME of anything pinned; may be repeated
-    #[arg(long, value_name = "TOOL", num_args = 0..=1)]
+    /// Accept what the server says of this tool, or KIND:NAME of anything pinned, as it was looked at; may be repeated
+    #[arg(long, value_name = "TOOL@DIGEST", num_args = 0..=1)]
     pub accept: Option<Vec<String>>,
     /// Accept all that is changed, flagged or new
     #[arg(long, requires = "accept")]
     pub all: bool,
+    /// Do not ask
+    #[arg(long, requires = "all")]
+    pub yes: bool,
+    /// Accept texts too that are too long to be kept, and so were not shown whole
+    #[arg(long, requires = "accept")]
+    pub accept_unseen: bool,
+    /// Forget the pin of this tool, or KIND:NAME: listed again it is new; may be repeated
+    #[arg(long, value_name = "TOOL", conflicts_with = "accept")]
+    pub forget: Vec<String>,
 }
 
 /// Runs `connect pin`.
 pub fn run(terminal: Terminal, access: &Access, args: &PinArgs) -> Outcome {
-    let found = access.wait(access.backend().pins(args.name.clone()))?;
-    match &args.accept {
-        None => {
-            show(terminal, &found.items)?;
-            if found.more {
-                terminal.say("there are more; these are the ones to look at first");
-            }
-            Ok(Exit::Done)
-        }
-        Some(names) => accept(terminal, access, args, names, found),
+    if !args.forget.is_empty() {
+        return forget(terminal, access, args);
     }
+    if let Some(names) = &args.accept {
+        if names.is_empty() != args.all {
+            return Err(Failure::usage("--accept takes either names or --all")
+                .hint("hoopctl connect pin NAME --accept TOOL@DIGEST, or --accept --all"));
+        }
+        return if args.all {
+            accept_all(terminal, access, args)
+        } else {
+            accept(terminal, access, args, names)
+        };
+    }
+    let found = list(access, args, None)?;
+    show(terminal, &found.items)?;
+    if found.more {
+        terminal.say("there are more; these are the ones to look at first");
+    }
+    Ok(Exit::Done)
 }
 
-fn accept(
-    terminal: Terminal,
-    access: &Access,
-    args: &PinArgs,
-    names: &[String],
-    mut found: List<PinView>,
-) -> Outcome {
-    if names.is_empty() != args.all {
-        return Err(Failure::usage("--accept takes either names or --all")
-            .hint("hoopctl connect pin NAME --accept TOOL, or --accept --all"));
+fn list(access: &Access, args: &PinArgs, name: Option<&str>) -> Result<List<PinView>, Failure> {
+    let filter = PinFilter { name: name.map(str::to_owned) };
+    access.wait(access.backend().pins(args.name.clone(), filter))
+}
+
+fn forget(terminal: Terminal, access: &Access, args: &PinArgs) -> Outcome {
+    let mut pins = Vec::new();
+    for name in &args.forget {
+        let found = list(access, args, Some(name))?;
+        let pin = one(&found.items, name)?;
+        pins.push(PinName { kind: pin.kind, name: pin.name.clone() });
     }
-    let mut accepted = Vec::new();
+    let count = output::count(pins.len() as u64, "pin", "pins");
+    access.wait(access.backend().forget_pins(args.name.clone(), ForgetPins { pins }))?;
+    terminal.say(&format!("forgot {count}: what the server lists again of that is new"));
+    Ok(Exit::Done)
+}
+
+/// Accepts by name: what was looked at, or what is shown and said yes to now.
+fn accept(terminal: Terminal, access: &Access, args: &PinArgs, names: &[String]) -> Outcome {
+    let mut wanted = Vec::new();
+    let mut ask = false;
+    for name in names {
+        let (name, digest) = looked_at(name);
+        let found = list(access, args, Some(name))?;
+        let pin = one(&found.items, name)?;
+        must_be(pin, digest)?;
+        ask |= digest.is_none() && pin.state != PinState::Pinned;
+        wanted.push(pin.clone());
+    }
+    must_be_seen(&wanted, args)?;
+    if ask {
+        let first = wanted.iter().find(|pin| pin.state != PinState::Pinned);
+        let name = first.map(|pin| format!("{}:{}", pin.kind, pin.name)).unwrap_or_default();
+        show_and_ask(terminal, &wanted, || {
+            format!(
+                "look at it with hoopctl connect pin {}, then --accept {name}@DIGEST with the digest that stands there",
+                args.name
+            )
+        })?;
+    }
+    send(access, args, &wanted)?;
+    if !ask {
+        show(terminal, &wanted)?;
+    }
+    terminal.say(&format!("accepted {}", output::count(wanted.len() as u64, "pin", "pins")));
+    Ok(Exit::Done)
+}
+
+fn accept_all(terminal: Terminal, access: &Access, args: &PinArgs) -> Outcome {
+    let mut accepted: Vec<PinView> = Vec::new();
     loop {
-        let wanted: Vec<&PinView> = if args.all {
-            found.items.iter().filter(|pin| pin.state != PinState::Pinned).collect()
-        } else {
-            names.iter().map(|name| one(&found.items, name)).collect::<Result<_, _>>()?
-        };
+        let found = list(access, args, None)?;
+        let wanted: Vec<PinView> =
+            found.items.into_iter().filter(|pin| pin.state != PinState::Pinned).collect();
         if wanted.is_empty() {
             break;
         }
-        let pins = wanted
-            .iter()
-            .map(|pin| PinRef { kind: pin.kind, name: pin.name.clone(), digest: pin.digest.clone() })
-            .collect();
+        must_be_seen(&wanted, args)?;
+        if !args.yes {
+            show_and_ask(terminal, &wanted, || {
+                format!("look at it with hoopctl connect pin {}, then add --yes", args.name)
+            })?;
+        }
+        send(access, args, &wanted)?;
         // What was accepted is told as it was looked at: with what it changed from.
-        accepted.extend(wanted.into_iter().cloned());
-        access.wait(access.backend().accept_pins(args.name.clone(), AcceptPins { pins }))?;
-        if !args.all || !found.more {
+        accepted.extend(wanted);
+        if !found.more {
             break;
         }
-        found = access.wait(access.backend().pins(args.name.clone()))?;
     }
-    show(terminal, &accepted)?;
+    if args.yes {
+        show(terminal, &accepted)?;
+    }
     terminal.say(&format!("accepted {}", output::count(accepted.len() as u64, "pin", "pins")));
     Ok(Exit::Done)
+}
+
+fn send(access: &Access, args: &PinArgs, wanted: &[PinView]) -> Result<(), Failure> {
+    let pins = wanted
+        .iter()
+        .map(|pin| PinRef { kind: pin.kind, name: pin.name.clone(), digest: pin.digest.clone() })
+        .collect();
+    access.wait(access.backend().accept_pins(args.name.clone(), AcceptPins { pins }))?;
+    Ok(())
+}
+
+/// Shows what is to be accepted to the person at the terminal, who says yes to just that. `otherwise`: what to do where there is none.
+fn show_and_ask(
+    terminal: Terminal,
+    wanted: &[PinView],
+    otherwise: impl FnOnce() -> String,
+) -> Result<(), Failure> {
+    if !(terminal.stdout && terminal.dialog) {
+        return Err(Failure::usage("there is no terminal on which what is to be accepted can be looked at")
+            .code("confirmation_needed")
+            .hint(otherwise()));
+    }
+    show(terminal, wanted)?;
+    let count = output::count(wanted.len() as u64, "pin", "pins");
+    ask::confirm(terminal, false, &format!("accept {count} as shown?"))
+}
+
+/// A name, and the digest behind it: [`DIGITS`] or more digits of a fingerprint after the last `@`.
+fn looked_at(text: &str) -> (&str, Option<&str>) {
+    let digest = |text: &str| {
+        (DIGITS..=64).contains(&text.len())
+            && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+    };
+    match text.rsplit_once('@') {
+        Some((name, after)) if digest(after) => (name, Some(after)),
+        _ => (text, None),
+    }
+}
+
+/// Refuses a pin that is not what was looked at.
+fn must_be(pin: &PinView, digest: Option<&str>) -> Result<(), Failure> {
+    match digest {
+        Some(digest) if !pin.digest.starts_with(digest) => {
+            let text = format!(
+                "the server says another thing of {} {:?} than what was looked at",
+                pin.kind, pin.name
+            );
+            Err(Failure::new(Exit::Conflict, text)
+                .hint(format!("look at it again: hoopctl connect pin {}", pin.connection)))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Refuses what nobody can have seen whole, unless that is wanted.
+fn must_be_seen(wanted: &[PinView], args: &PinArgs) -> Result<(), Failure> {
+    let unseen = wanted.iter().filter(|pin| pin.state != PinState::Pinned && !pin.unseen.is_empty());
+    let unseen: Vec<String> = unseen
+        .take(MOST_NAMED)
+        .map(|pin| format!("{} {:?} ({})", pin.kind, pin.name, pin.unseen.join(", ")))
+        .collect();
+    if unseen.is_empty() || args.accept_unseen {
+        return Ok(());
+    }
+    Err(Failure::usage(format!(
+        "not all that would be accepted can be shown, it is too long: {}",
+        unseen.join("; ")
+    ))
+    .code("unseen")
+    .hint("look at it where it comes from, then add --accept-unseen"))
 }
 
 /// The pin of this name, or `KIND:NAME`.
@@ -100,7 +237,7 @@ fn one<'a>(pins: &'a [PinView], wanted: &str) -> Result<&'a PinView, Failure> {
             .hint("hoopctl connect pin NAME lists what is")),
         (Some(pin), Some(other)) => {
             Err(Failure::usage(format!("{wanted:?} is both a {} and a {}", pin.kind, other.kind))
-                .hint(format!("--accept {}:{wanted}", pin.kind)))
+                .hint(format!("say {}:{wanted}", pin.kind)))
         }
     }
 }
@@ -115,13 +252,14 @@ fn show(terminal: Terminal, pins: &[PinView]) -> Result<(), Failure> {
                 pin.state.to_string(),
                 output::time(pin.changed_ms.unwrap_or(pin.accepted_ms)),
                 pin.accepted_by.clone().unwrap_or_else(|| "-".to_owned()),
+                pin.digest.chars().take(DIGITS).collect(),
                 what(pin),
             ],
             json: output::json(pin),
         })
         .collect();
     let empty = "nothing is pinned yet: pins come with the first list that a client asks for";
-    terminal.list(&["kind", "name", "state", "since", "accepted by", "what"], &rows, empty)?;
+    terminal.list(&["kind", "name", "state", "since", "accepted by", "digest", "what"], &rows, empty)?;
     if terminal.format == Format::Table {
         terminal.data(&details(pins))?;
     }
@@ -137,7 +275,7 @@ fn what(pin: &PinView) -> String {
     members.join(" ")
 }
 
-/// What changed, line by line, and what to look at.
+/// What changed, line by line, what nobody has accepted, and what to look at. Each line of a server's has a sign in front.
 fn details(pins: &[PinView]) -> String {
     let mut text = String::new();
     for pin in pins {
@@ -146,13 +284,22 @@ fn details(pins: &[PinView]) -> String {
             text.push_str(&title(&change.member));
             if change.before.is_some() && change.before == change.after {
                 text.push_str("  ~ it differs where it is masked, or too far behind to be kept\n");
-                continue;
             }
             for (sign, side) in [('-', &change.before), ('+', &change.after)] {
                 for line in side.iter().flat_map(|side| side.lines()) {
                     writeln!(text, "  {sign} {}", Shown(line)).ok();
                 }
             }
+        }
+        for member in &pin.members {
+            text.push_str(&title(&member.member));
+            for line in member.text.lines() {
+                writeln!(text, "  | {}", Shown(line)).ok();
+            }
+        }
+        for member in &pin.unseen {
+            text.push_str(&title(member));
+            text.push_str("  ~ it is longer than what is kept: the rest is not shown\n");
         }
         for flag in &pin.flags {
             text.push_str(&title(&flag.member));
@@ -165,6 +312,7 @@ fn details(pins: &[PinView]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::control::noun::pin::PinText;
     use crate::domain::pin::PinChange;
     use crate::domain::pin::PinFlag;
     use crate::domain::pin::PinKind;
@@ -181,8 +329,60 @@ mod tests {
             accepted_by: None,
             changed_ms: None,
             changes: Vec::new(),
+            members: Vec::new(),
+            unseen: Vec::new(),
             flags: Vec::new(),
         }
+    }
+
+    #[test]
+    fn a_digest_is_long_enough_that_no_two_texts_share_it_and_is_held_against_what_is_there() {
+        let (half, whole) = ("a1".repeat(16), "a1".repeat(32));
+        for (text, expected) in [
+            ("send".to_owned(), ("send", None)),
+            ("a@b".to_owned(), ("a@b", None)),
+            // 48 bits: a server finds two texts that share them in seconds.
+            ("send@a1a1a1a1a1a1".to_owned(), ("send@a1a1a1a1a1a1", None)),
+            (format!("send@{half}"), ("send", Some(&*half))),
+            (format!("send@x@{whole}"), ("send@x", Some(&*whole))),
+            (format!("send@{whole}0"), (&*format!("send@{whole}0"), None)),
+        ] {
+            assert_eq!(looked_at(&text), expected);
+        }
+        let pin = PinView { digest: whole.clone(), ..pin(PinKind::Tool, "send") };
+        for (digest, fits) in
+            [(None, true), (Some(&half), true), (Some(&whole), true), (Some(&"b1".repeat(16)), false)]
+        {
+            assert_eq!(must_be(&pin, digest.map(String::as_str)).is_ok(), fits, "{digest:?}");
+        }
+    }
+
+    #[test]
+    fn what_was_not_shown_whole_is_accepted_only_by_who_says_so() {
+        let args = |accept_unseen| PinArgs {
+            name: "tools".into(),
+            accept: Some(vec!["send".into()]),
+            all: false,
+            yes: false,
+            accept_unseen,
+            forget: Vec::new(),
+        };
+        let cut = |state| PinView { state, unseen: vec!["inputSchema".into()], ..pin(PinKind::Tool, "send") };
+        assert!(must_be_seen(&[cut(PinState::Changed)], &args(false)).is_err());
+        assert!(must_be_seen(&[cut(PinState::Changed)], &args(true)).is_ok());
+        assert!(must_be_seen(&[cut(PinState::Pinned)], &args(false)).is_ok(), "nothing is accepted");
+        assert!(details(&[cut(PinState::New)]).contains("tool send: inputSchema\n  ~ it is longer"));
+    }
+
+    #[test]
+    fn all_that_nobody_has_accepted_is_shown_however_long() {
+        let long = format!("{}end\u{202e}", "x".repeat(1000));
+        let members = vec![PinText { member: "description".into(), text: format!("a\n{long}"), cut: false }];
+        let text = details(&[PinView { members, ..pin(PinKind::Tool, "send") }]);
+        assert_eq!(
+            text,
+            format!("\ntool send: description\n  | a\n  | {}end\\u{{202e}}\n", "x".repeat(1000))
+        );
     }
 
     #[test]
@@ -216,7 +416,7 @@ mod tests {
         assert_eq!(
             text,
             format!(
-                "{title}  - old\n  + new\n  + \\u{{1b}}[31m\\u{{e0041}}\n{title}  + x\n{title}  ~ it differs where it is masked, or too far behind to be kept\n\ntool se\\u{{202e}}nd: title\n  ! 1 hidden\n"
+                "{title}  - old\n  + new\n  + \\u{{1b}}[31m\\u{{e0041}}\n{title}  + x\n{title}  ~ it differs where it is masked, or too far behind to be kept\n  - a\n  + a\n\ntool se\\u{{202e}}nd: title\n  ! 1 hidden\n"
             )
         );
     }

@@ -187,8 +187,12 @@ impl Grants for Acting {
 }
 
 impl Pins for Acting {
-    fn pins(&self, connection: String) -> Answer<'_, List<PinView>> {
-        no(&connection)
+    fn pins(&self, connection: String, filter: PinFilter) -> Answer<'_, List<PinView>> {
+        no(&format!("{connection} {:?}", filter.name))
+    }
+
+    fn forget_pins(&self, connection: String, forget: ForgetPins) -> Answer<'_, List<PinView>> {
+        no(&format!("{connection} {:?}", forget.pins))
     }
 
     fn accept_pins(&self, connection: String, accept: AcceptPins) -> Answer<'_, List<PinView>> {

@@ -60,6 +60,9 @@ pub struct PinMember {
     pub digest: String,
     /// Its text, masked; a string without its quotes, anything else as canonical JSON. Cut where it is long; empty where none is kept.
     pub text: String,
+    /// Whether not all of the text is kept. Default false.
+    #[serde(default)]
+    pub cut: bool,
 }
 
 /// Something in a text that people should look at.
@@ -199,8 +202,36 @@ impl Pin {
         self.changed_ms = None;
     }
 
-    /// How what the target said last differs from what is accepted. Empty where it does not.
+    /// Whether nobody has accepted any of it, and it is not trusted as what was seen first: what is to be looked at is all of it.
+    pub fn is_unread(&self) -> bool {
+        self.accepted_by.is_none() && (self.fresh || !self.accepted.flags.is_empty())
+    }
+
+    /// The members that are to be looked at and of which not all text is kept: who accepts them has not seen them.
+    pub fn unseen(&self) -> Vec<String> {
+        let accepted = |member: &PinMember| {
+            !self.is_unread()
+                && self
+                    .accepted
+                    .members
+                    .iter()
+                    .any(|known| known.name == member.name && known.digest == member.digest)
+        };
+        let cut = self.seen().members.iter().filter(|member| member.cut && !accepted(member));
+        cut.map(|member| member.name.clone()).collect()
+    }
+
+    /// How what the target said last differs from what is accepted, around where it does. Empty where it does not.
     pub fn changes(&self) -> Vec<PinChange> {
+        self.changes_by(excerpts)
+    }
+
+    /// [`Self::changes`], with all text that is kept.
+    pub fn whole_changes(&self) -> Vec<PinChange> {
+        self.changes_by(|before, after| (before.to_owned(), after.to_owned()))
+    }
+
+    fn changes_by(&self, texts: impl Fn(&str, &str) -> (String, String)) -> Vec<PinChange> {
         let Some(current) = &self.current else { return Vec::new() };
         let find = |version: &'_ PinVersion, name: &str| {
             version.members.iter().find(|member| member.name == name).cloned()
@@ -210,7 +241,7 @@ impl Pin {
             match find(&self.accepted, &after.name) {
                 Some(before) if before.digest == after.digest => {}
                 Some(before) => {
-                    let (old, new) = excerpts(&before.text, &after.text);
+                    let (old, new) = texts(&before.text, &after.text);
                     changes.push(PinChange {
                         member: after.name.clone(),
                         before: Some(old),
@@ -220,13 +251,13 @@ impl Pin {
                 None => changes.push(PinChange {
                     member: after.name.clone(),
                     before: None,
-                    after: Some(excerpts("", &after.text).1),
+                    after: Some(texts("", &after.text).1),
                 }),
             }
         }
         for before in &self.accepted.members {
             if find(current, &before.name).is_none() {
-                let old = excerpts(&before.text, "").0;
+                let old = texts(&before.text, "").0;
                 changes.push(PinChange { member: before.name.clone(), before: Some(old), after: None });
             }
         }
@@ -283,6 +314,7 @@ mod tests {
             name: (*name).into(),
             digest: format!("d:{text}"),
             text: (*text).into(),
+            cut: false,
         };
         PinVersion {
             digest: format!("{members:?}"),
@@ -350,6 +382,23 @@ mod tests {
                 ("title", Some("T"), None),
             ]
         );
+    }
+
+    #[test]
+    fn what_differs_is_there_in_full_and_what_was_cut_counts_as_unseen() {
+        let long = "x".repeat(MOST * 4);
+        let before = version(&[("name", "send"), ("description", "a"), ("meta", "m")]);
+        let mut after = version(&[("name", "send"), ("description", &long), ("meta", "m")]);
+        let whole = pin(before.clone(), Some(after.clone())).whole_changes();
+        assert_eq!((whole.len(), whole[0].after.as_ref()), (1, Some(&long)));
+        assert!(pin(before.clone(), Some(after.clone())).unseen().is_empty());
+        for member in &mut after.members {
+            member.cut = true;
+        }
+        // What has not changed was accepted; but not where nothing was.
+        assert_eq!(pin(before.clone(), Some(after.clone())).unseen(), ["description"]);
+        assert_eq!(Pin { fresh: true, ..pin(before, Some(after.clone())) }.unseen().len(), 3);
+        assert_eq!(Pin { fresh: true, ..pin(after, None) }.unseen().len(), 3);
     }
 
     #[test]

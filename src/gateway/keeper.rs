@@ -1,10 +1,9 @@
 //! What other modules keep in the store: key sets of issuers, sealed secrets, and pins.
 
-use crate::domain::Pin;
-use crate::domain::PinNote;
 use crate::identity::KeyKeeper;
+use crate::protocol::mcp::PinBatch;
 use crate::protocol::mcp::PinKeeper;
-use crate::protocol::mcp::PinReceipt;
+use crate::protocol::mcp::ToKeep;
 use crate::secret::FetchSealed;
 use crate::secret::SealedSource;
 use crate::store::Store;
@@ -51,8 +50,9 @@ impl SealedSource for StoredSecrets {
 pub struct StoredPins(pub Store);
 
 impl PinKeeper for StoredPins {
-    fn keep(&self, pins: Vec<Pin>, notes: Vec<PinNote>, receipt: PinReceipt) {
+    fn keep(&self, batch: PinBatch) {
         let begun = self.0.call_later(move |db| {
+            let ToKeep { pins, notes, receipt } = batch.take();
             let saved = db.change(|change| {
                 change.save_pins(&pins)?;
                 change.note_pins(&notes)
@@ -65,7 +65,7 @@ impl PinKeeper for StoredPins {
             }
         });
         if let Err(error) = begun {
-            tracing::error!(%error, "pins cannot be kept; they come again with the next list");
+            tracing::error!(%error, "pins cannot be kept now; that is tried again");
         }
     }
 }

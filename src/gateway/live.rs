@@ -118,6 +118,14 @@ impl Live for Gateway {
         self.running.pins.accepted(pins, now_ms());
     }
 
+    fn pins_forgotten(&self, pins: &[Pin]) {
+        self.running.pins.forgotten(pins);
+    }
+
+    fn flush_pins(&self) {
+        self.running.pins.flush();
+    }
+
     fn sessions(&self) -> Vec<LiveSession> {
         let sessions = self.running.gate.sessions().list();
         sessions

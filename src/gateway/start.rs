@@ -125,6 +125,11 @@ pub async fn run(options: RunOptions) -> Result<(), GatewayError> {
     }
     workers.stop();
     settings.mcp.programs.stop().await;
+    running.pins.flush();
+    // The store does one thing after the other: with this the pins are kept, too.
+    if let Err(error) = running.store.read(|_view| Ok(())).await {
+        tracing::error!(%error, "the last changes of pins are not kept; they come again with the next list");
+    }
     running.gate.close();
     if let Err(error) = running.gate.journal().settle().await {
         tracing::error!(%error, "the end of some sessions is not recorded; the next start closes them");
@@ -327,6 +332,7 @@ async fn tick(running: Arc<Running>) {
     loop {
         every.tick().await;
         running.gate.tick();
+        running.pins.flush();
         match running.approvals.tick(now_ms()).await {
             Ok(ended) => notices::record_ended(&running.gate, &ended),
             Err(error) => tracing::warn!(%error, "approvals could not be looked through"),

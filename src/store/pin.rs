@@ -105,6 +105,34 @@ impl Change<'_> {
         Ok(accepted)
     }
 
+    /// Forgets pins, all of these or none, each with `pin.forget` in the audit trail. Gives them as they were.
+    ///
+    /// # Errors
+    /// [`StoreError::Missing`].
+    pub fn forget_pins(
+        &self,
+        connection: &str,
+        names: &[(PinKind, String)],
+        actor: &str,
+    ) -> Result<Vec<Pin>, StoreError> {
+        let mut forgotten = Vec::with_capacity(names.len());
+        for (kind, name) in names {
+            let pin = self
+                .pin(connection, *kind, name)?
+                .ok_or_else(|| StoreError::Missing { kind: "pin", name: name.clone() })?;
+            self.connection
+                .prepare_cached("DELETE FROM pin WHERE connection = ?1 AND kind = ?2 AND name = ?3")
+                .and_then(|mut delete| delete.execute(params![connection, kind.as_str(), name]))
+                .during("forget a pin")?;
+            let detail = json!({
+                "kind": kind, "name": name, "digest": pin.seen().digest, "accepted_by": pin.accepted_by,
+            });
+            self.append_audit(actor, "pin.forget", connection, &detail)?;
+            forgotten.push(pin);
+        }
+        Ok(forgotten)
+    }
+
     fn write_pin(&self, pin: &Pin, sql: &str) -> Result<(), StoreError> {
         let accepted = to_json(&pin.accepted)?;
         let current = pin.current.as_ref().map(to_json).transpose()?;
@@ -154,7 +182,12 @@ mod tests {
     use crate::store::Store;
 
     fn version(text: &str) -> PinVersion {
-        let member = PinMember { name: "description".into(), digest: format!("d{text}"), text: text.into() };
+        let member = PinMember {
+            name: "description".into(),
+            digest: format!("d{text}"),
+            text: text.into(),
+            cut: false,
+        };
         PinVersion { digest: format!("v{text}"), members: vec![member], flags: Vec::new() }
     }
 
@@ -212,5 +245,24 @@ mod tests {
         let audit = store.read(|view| view.audit(0, 10)).await.unwrap();
         let told: Vec<_> = audit.iter().map(|entry| (&*entry.actor, &*entry.action)).collect();
         assert_eq!(told, [("local:ann", "pin.accept")]);
+    }
+    #[tokio::test]
+    async fn what_is_forgotten_is_gone_and_the_audit_trail_says_so() {
+        let place = tempfile::tempdir().unwrap();
+        let store = Store::open(&place.path().join("data")).unwrap();
+        let pins = [pin("send", None), pin("read", None)];
+        store.change(move |change| change.save_pins(&pins)).await.unwrap();
+        let forget = |names: Vec<&'static str>| {
+            let names: Vec<_> = names.into_iter().map(|name| (PinKind::Tool, name.to_owned())).collect();
+            store.change(move |change| change.forget_pins("tools", &names, "local:ann"))
+        };
+        let missing = forget(vec!["send", "none"]).await;
+        assert!(matches!(missing, Err(StoreError::Missing { .. })), "{missing:?}");
+        assert_eq!(store.read(|view| view.pins(None)).await.unwrap().len(), 2, "all or none");
+        assert_eq!(forget(vec!["send"]).await.unwrap(), [pin("send", None)]);
+        assert_eq!(store.read(|view| view.pins(None)).await.unwrap(), [pin("read", None)]);
+        let audit = store.read(|view| view.audit(0, 10)).await.unwrap();
+        let told: Vec<_> = audit.iter().map(|entry| (&*entry.actor, &*entry.action)).collect();
+        assert_eq!(told, [("local:ann", "pin.forget")]);
     }
 }

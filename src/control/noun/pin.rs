@@ -10,6 +10,7 @@ use crate::control::Client;
 use crate::control::call::Call;
 use crate::control::call::Reply;
 use crate::control::call::percent_encode;
+use crate::control::call::query_of;
 use crate::control::error::ApiError;
 use crate::control::noun::List;
 use crate::domain::pin::Pin;
@@ -18,7 +19,7 @@ use crate::domain::pin::PinFlag;
 use crate::domain::pin::PinKind;
 use crate::domain::pin::PinState;
 
-/// The most pins that one call accepts.
+/// The most pins that one call accepts or forgets.
 pub const MAX_ACCEPT: usize = 1000;
 
 /// One pin, as it stands.
@@ -42,14 +43,52 @@ pub struct PinView {
     pub accepted_by: Option<String>,
     /// Since when the server says another thing, in milliseconds since 1970.
     pub changed_ms: Option<i64>,
-    /// How what the server said last differs, masked.
+    /// How what the server said last differs, masked, with all text that is kept.
     pub changes: Vec<PinChange>,
+    /// What the server said last, masked, where nobody has accepted any of it: of what is new or flagged. Of others only where they are
+    /// asked for by name and have not changed.
+    #[serde(default)]
+    pub members: Vec<PinText>,
+    /// The members that are to be looked at and of which not all text is kept.
+    #[serde(default)]
+    pub unseen: Vec<String>,
     /// What to look at in what the server said last.
     pub flags: Vec<PinFlag>,
 }
 
+/// One member of what a server said.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PinText {
+    /// Its name, such as `description`.
+    pub member: String,
+    /// Its text, masked; a string without its quotes, anything else as canonical JSON.
+    pub text: String,
+    /// Whether not all of it is kept.
+    pub cut: bool,
+}
+
 impl From<&Pin> for PinView {
     fn from(pin: &Pin) -> Self {
+        Self::new(pin, false)
+    }
+}
+
+impl PinView {
+    /// How many bytes of text it has.
+    pub fn text_bytes(&self) -> usize {
+        let changes = self.changes.iter().flat_map(|change| change.before.iter().chain(&change.after));
+        changes.chain(self.members.iter().map(|member| &member.text)).map(String::len).sum()
+    }
+
+    /// A pin as it stands; `named`: it was asked for by its name.
+    pub fn new(pin: &Pin, named: bool) -> Self {
+        let members = pin.seen().members.iter().map(|member| PinText {
+            member: member.name.clone(),
+            text: member.text.clone(),
+            cut: member.cut,
+        });
+        let all = pin.state() != PinState::Pinned && pin.is_unread();
+        let shown = all || (named && pin.current.is_none());
         Self {
             connection: pin.connection.as_str().to_owned(),
             kind: pin.kind,
@@ -60,7 +99,9 @@ impl From<&Pin> for PinView {
             accepted_ms: pin.accepted_ms,
             accepted_by: pin.accepted_by.clone(),
             changed_ms: pin.changed_ms,
-            changes: pin.changes(),
+            changes: pin.whole_changes(),
+            members: if shown { members.collect() } else { Vec::new() },
+            unseen: pin.unseen(),
             flags: pin.seen().flags.clone(),
         }
     }
@@ -86,22 +127,67 @@ pub struct AcceptPins {
     pub pins: Vec<PinRef>,
 }
 
+/// Which pins to list.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct PinFilter {
+    /// Only those of this name, or `KIND:NAME`.
+    pub name: Option<String>,
+}
+
+impl PinFilter {
+    /// Whether a pin is meant.
+    pub fn shows(&self, pin: &Pin) -> bool {
+        self.name.as_ref().is_none_or(|wanted| {
+            *wanted == pin.name
+                || wanted
+                    .split_once(':')
+                    .is_some_and(|(kind, name)| kind == pin.kind.as_str() && name == pin.name)
+        })
+    }
+}
+
+/// One pin that is to be forgotten.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PinName {
+    /// What is pinned.
+    pub kind: PinKind,
+    /// Its name.
+    pub name: String,
+}
+
+/// What is to be forgotten.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ForgetPins {
+    /// The pins, 1 to [`MAX_ACCEPT`].
+    pub pins: Vec<PinName>,
+}
+
 /// What can be done with pins.
 pub trait Pins {
-    /// Those of a connection: changed ones first, then flagged, new and all others, each by kind and name. At most 1000.
-    fn pins(&self, connection: String) -> Answer<'_, List<PinView>>;
+    /// Those of a connection that match: changed ones first, then flagged, new and all others, each by kind and name. At most 1000, and
+    /// fewer where their texts are long.
+    fn pins(&self, connection: String, filter: PinFilter) -> Answer<'_, List<PinView>>;
     /// Accepts what the server said last, all of these or none; it holds before the answer. One of which the server has said another
     /// thing since it was looked at is a `conflict`.
     fn accept_pins(&self, connection: String, accept: AcceptPins) -> Answer<'_, List<PinView>>;
+    /// Forgets pins, all of these or none: what the server lists again of them is new. The answer is what they were.
+    fn forget_pins(&self, connection: String, forget: ForgetPins) -> Answer<'_, List<PinView>>;
 }
 
 impl Pins for Client {
-    fn pins(&self, connection: String) -> Answer<'_, List<PinView>> {
-        self.call(Method::GET, format!("pins/{}", percent_encode(&connection)))
+    fn pins(&self, connection: String, filter: PinFilter) -> Answer<'_, List<PinView>> {
+        self.call(Method::GET, format!("pins/{}{}", percent_encode(&connection), query_of(&filter)))
     }
 
     fn accept_pins(&self, connection: String, accept: AcceptPins) -> Answer<'_, List<PinView>> {
         self.call_with(Method::POST, format!("pins/{}/accept", percent_encode(&connection)), &accept)
+    }
+
+    fn forget_pins(&self, connection: String, forget: ForgetPins) -> Answer<'_, List<PinView>> {
+        self.call_with(Method::POST, format!("pins/{}/forget", percent_encode(&connection)), &forget)
     }
 }
 
@@ -110,11 +196,17 @@ impl Pins for Client {
 /// # Errors
 /// What the backend says, and `not_found` for other paths.
 pub async fn route(call: &Call, backend: &dyn Backend) -> Result<Reply, ApiError> {
-    call.no_parameters()?;
     match (&call.method, call.path().as_slice()) {
-        (&Method::GET, ["pins", connection]) => Reply::json(&backend.pins((*connection).to_owned()).await?),
+        (&Method::GET, ["pins", connection]) => {
+            Reply::json(&backend.pins((*connection).to_owned(), call.parameters()?).await?)
+        }
         (&Method::POST, ["pins", connection, "accept"]) => {
+            call.no_parameters()?;
             Reply::json(&backend.accept_pins((*connection).to_owned(), call.json()?).await?)
+        }
+        (&Method::POST, ["pins", connection, "forget"]) => {
+            call.no_parameters()?;
+            Reply::json(&backend.forget_pins((*connection).to_owned(), call.json()?).await?)
         }
         _ => Err(call.unknown()),
     }

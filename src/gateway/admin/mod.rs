@@ -62,6 +62,10 @@ pub trait Live: Send + Sync + 'static {
     fn locks_changed(&self, locks: Vec<Lock>);
     /// Takes over pins that were accepted, before it returns.
     fn pins_accepted(&self, pins: Vec<Pin>);
+    /// Forgets pins, before it returns. Never waits: it is called on the store's thread.
+    fn pins_forgotten(&self, pins: &[Pin]);
+    /// Hands what lists have brought to the store, so that what is read from there next has it.
+    fn flush_pins(&self);
     /// The sessions that live.
     fn sessions(&self) -> Vec<LiveSession>;
     /// Ends a session and cuts its streams; whether there was one.

@@ -74,6 +74,7 @@ struct Told {
     changes: Mutex<u32>,
     locks: Mutex<Vec<Lock>>,
     pins: Mutex<Vec<Pin>>,
+    flushed: Mutex<u32>,
     live: Mutex<Vec<LiveSession>>,
     fails: Mutex<bool>,
 }
@@ -110,6 +111,14 @@ impl Live for Told {
 
     fn pins_accepted(&self, pins: Vec<Pin>) {
         self.pins.lock().unwrap().extend(pins);
+    }
+
+    fn pins_forgotten(&self, pins: &[Pin]) {
+        self.pins.lock().unwrap().retain(|pin| !pins.iter().any(|gone| gone.name == pin.name));
+    }
+
+    fn flush_pins(&self) {
+        *self.flushed.lock().unwrap() += 1;
     }
 
     fn sessions(&self) -> Vec<LiveSession> {

@@ -34,9 +34,11 @@ mod turn;
 mod upstream;
 mod way;
 
+pub use pin::PinBatch;
 pub use pin::PinKeeper;
 pub use pin::PinReceipt;
 pub use pin::Pins;
+pub use pin::ToKeep;
 pub use serve::McpApp;
 pub use shared::McpShared;
 pub use stdio::Programs;

@@ -8,6 +8,7 @@ use http::HeaderMap;
 
 use crate::domain::Denied;
 use crate::domain::EventKind;
+use crate::domain::PinMode;
 use crate::domain::SessionEnd;
 use crate::domain::event::Direction;
 use crate::pipeline::ReplyGuard;
@@ -123,12 +124,19 @@ impl Relay {
         let stays = self.stays;
         let mut resumable = false;
         let mut policies = self.guard.policy_watch();
+        let connection = &self.guard.governed().connection;
+        let mut pins = self.shared.pins.watch(&connection.name);
+        let hides = connection.mcp.pin != PinMode::Observe;
         loop {
             let item = tokio::select! {
                 biased;
                 end = end.as_mut() => return Err(crate::pipeline::session_ended(end).into()),
                 () = out.left(), if !stays => return Err(Broken::Left),
                 () = policies.changed(), if self.turn.lists().any() => {
+                    self.lists_changed(out, end.as_mut()).await?;
+                    continue;
+                }
+                () = pins.changed(), if hides && self.turn.lists().any() => {
                     self.lists_changed(out, end.as_mut()).await?;
                     continue;
                 }
@@ -165,7 +173,7 @@ impl Relay {
         }
     }
 
-    /// Tells that other policies may show other tools, prompts and resources.
+    /// Tells that other policies or pins may show other tools, prompts and resources.
     async fn lists_changed(
         &mut self,
         out: &Writer,

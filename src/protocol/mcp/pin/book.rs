@@ -4,12 +4,17 @@ use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 use std::collections::HashMap;
 
+use tokio::sync::watch;
+
 use crate::domain::Pin;
 use crate::domain::PinKind;
+use crate::domain::PinNote;
 use crate::domain::PinVersion;
 use crate::protocol::mcp::pin::Raw;
 use crate::protocol::mcp::pin::Seen;
+use crate::protocol::mcp::pin::ToKeep;
 use crate::protocol::mcp::pin::Where;
+use crate::protocol::mcp::pin::note;
 use crate::protocol::mcp::pin::receipt::Writing;
 
 /// How many pins one connection has at most. What comes beyond them cannot be checked.
@@ -41,6 +46,18 @@ pub struct Book {
     full: bool,
     /// How often the server said that its list has changed.
     lists: u64,
+    /// Where the connection led when something was listed last.
+    place: Box<str>,
+    /// Those that are to be kept.
+    pending: BTreeSet<(PinKind, Box<str>)>,
+    /// What is to be added to the audit trail.
+    notes: Vec<PinNote>,
+    /// How it ends with those that no hand-over has taken.
+    writing: Writing,
+    /// A hand-over waits to be taken.
+    waits: bool,
+    /// Rises when something begins or ceases to be held back.
+    shown: watch::Sender<u64>,
 }
 
 /// One pin, and what is known of it besides.
@@ -59,6 +76,8 @@ pub struct Entry {
     writing: Option<Writing>,
     /// It could not be kept before, so it counts as kept only when it is.
     doubted: bool,
+    /// What it became, until that stands in a recording.
+    untold: Option<Became>,
 }
 
 impl Entry {
@@ -71,6 +90,19 @@ impl Entry {
             otherwise: None,
             writing: None,
             doubted: false,
+            untold: None,
+        }
+    }
+
+    /// What of it does not stand in a recording.
+    pub fn still_to_tell(&self) -> Option<(Became, Pin)> {
+        self.untold.map(|became| (became, self.pin.clone()))
+    }
+
+    /// What this says stands in a recording.
+    pub fn told(&mut self, pin: &Pin) {
+        if self.pin.seen().digest == pin.seen().digest {
+            self.untold = None;
         }
     }
 
@@ -114,6 +146,8 @@ pub enum Became {
     New,
     /// It cannot be pinned.
     TooMany,
+    /// What it says was not read, since it was known; but what was known is another thing now.
+    Unread,
 }
 
 impl Book {
@@ -140,7 +174,7 @@ impl Book {
         if let Some(entry) = self.get_mut(kind, &name) {
             (entry.writing, entry.doubted) = (None, false);
             if entry.pin.current.is_none() {
-                entry.otherwise = None;
+                (entry.otherwise, entry.untold) = (None, None);
             }
         }
     }
@@ -155,9 +189,81 @@ impl Book {
         !std::mem::replace(&mut self.full, true)
     }
 
-    /// Whether a pin was listed since the server last said that its list has changed.
-    pub fn is_listed(&self, entry: &Entry) -> bool {
-        entry.listed == Some(self.lists)
+    /// Whether a pin was listed by the server at this place, and since it last said that its list has changed.
+    pub fn is_listed(&self, entry: &Entry, place: &str) -> bool {
+        entry.listed == Some(self.lists) && *self.place == *place
+    }
+
+    /// Something comes from this place. Where the connection led elsewhere before, nothing counts as listed any more.
+    pub fn leads_to(&mut self, place: &str) {
+        if *self.place != *place {
+            self.place = place.into();
+            self.forget_lists();
+        }
+    }
+
+    /// Takes a pin away. What comes again of it came after the first list.
+    pub fn forget(&mut self, kind: PinKind, name: &str) {
+        let Some(entry) = self.kinds.get_mut(&kind).and_then(|pins| pins.remove(name)) else { return };
+        let key = (kind, name.into());
+        self.changed.remove(&key);
+        self.pending.remove(&key);
+        self.text = self.text.saturating_sub(text(&entry.pin));
+        self.count = self.count.saturating_sub(1);
+        self.full = false;
+        self.whole.insert(kind);
+        self.shows_otherwise();
+    }
+
+    /// A watch on what begins or ceases to be held back.
+    pub fn watch(&self) -> watch::Receiver<u64> {
+        self.shown.subscribe()
+    }
+
+    fn shows_otherwise(&self) {
+        self.shown.send_modify(|known| *known = known.wrapping_add(1));
+    }
+
+    /// A pin must be kept.
+    pub fn must_be_kept(&mut self, kind: PinKind, name: &str) {
+        let writing = self.writing.clone();
+        if let Some(entry) = self.get_mut(kind, name) {
+            entry.written_by(&writing);
+            self.pending.insert((kind, name.into()));
+        }
+    }
+
+    /// The audit trail must say this.
+    pub fn notes(&mut self, note: PinNote) {
+        note::add(&mut self.notes, note);
+    }
+
+    /// Whether what is to be kept must be handed over, which the caller does then: one hand-over at a time.
+    pub fn hands_over(&mut self) -> bool {
+        let some = !self.pending.is_empty() || !self.notes.is_empty();
+        let due = some && !self.waits;
+        self.waits |= due;
+        due
+    }
+
+    /// What is to be kept, as it is now.
+    pub fn take_pending(&mut self) -> ToKeep {
+        self.waits = false;
+        let writing = Writing::default();
+        let mut pins = Vec::new();
+        for (kind, name) in std::mem::take(&mut self.pending) {
+            if let Some(entry) = self.get_mut(kind, &name) {
+                entry.written_by(&writing);
+                pins.push(entry.pin.clone());
+            }
+        }
+        ToKeep { pins, notes: std::mem::take(&mut self.notes), receipt: writing.receipt() }
+    }
+
+    /// A hand-over was not taken: what was to be kept is not, and waits for the next one.
+    pub fn leaves_pending(&mut self) {
+        self.waits = false;
+        drop(std::mem::take(&mut self.writing).receipt());
     }
 
     /// Nothing counts as listed any more.
@@ -182,8 +288,6 @@ impl Book {
     /// Puts a pin in place of what there was of it.
     fn put(&mut self, pin: Pin) {
         let (kind, name): (_, Box<str>) = (pin.kind, pin.name.as_str().into());
-        let text =
-            |pin: &Pin| pin.accepted.text_bytes() + pin.current.as_ref().map_or(0, PinVersion::text_bytes);
         let key = (kind, name.clone());
         if pin.current.is_some() {
             self.changed.insert(key);
@@ -194,7 +298,11 @@ impl Book {
         let pins = self.kinds.entry(kind).or_default();
         if let Some(entry) = pins.get_mut(&name) {
             self.text = self.text.saturating_sub(text(&entry.pin));
+            let otherwise = entry.pin.is_held_back() != pin.is_held_back();
             entry.pin = pin;
+            if otherwise {
+                self.shows_otherwise();
+            }
         } else {
             pins.insert(name, Entry::new(pin));
             self.count += 1;
@@ -209,6 +317,11 @@ impl Book {
         let Some(entry) = self.get_mut(kind, name) else {
             return self.first(at, name, raw, version);
         };
+        // It was known when it was looked at; another reply came between.
+        if version.is_none() && entry.raw != Some(raw) {
+            entry.listed = None;
+            return Became::Unread;
+        }
         entry.listed = Some(lists);
         let Some(version) = version else {
             if entry.pin.current.is_some() {
@@ -229,6 +342,9 @@ impl Book {
                 return Became::Same;
             }
             (pin.current, pin.changed_ms) = (None, None);
+            if entry.untold == Some(Became::Changed) {
+                entry.untold = None;
+            }
             Became::Back
         } else {
             entry.otherwise = Some((at.whose.into(), at.now_ms));
@@ -237,6 +353,7 @@ impl Book {
                 return Became::Same;
             }
             (pin.current, pin.changed_ms) = (Some(version), Some(at.now_ms));
+            entry.untold = Some(Became::Changed);
             Became::Changed
         };
         entry.raw = raw;
@@ -246,9 +363,10 @@ impl Book {
 
     /// What was never seen before.
     fn first(&mut self, at: Where<'_>, name: &str, raw: Raw, version: Option<PinVersion>) -> Became {
-        let Some(version) = version.filter(|_| self.count < MOST && name.len() <= LONGEST_NAME) else {
+        let Some(version) = version else { return Became::Unread };
+        if self.count >= MOST || name.len() > LONGEST_NAME {
             return Became::TooMany;
-        };
+        }
         let late = self.is_late(at.kind, at.now_ms);
         self.begun.entry(at.kind).or_insert(at.now_ms);
         self.put(Pin {
@@ -263,19 +381,27 @@ impl Book {
             changed_ms: None,
         });
         let lists = self.lists;
+        let became = if late { Became::New } else { Became::First };
         if let Some(entry) = self.get_mut(at.kind, name) {
             (entry.raw, entry.listed) = (Some(raw), Some(lists));
+            entry.untold = Some(became).filter(|_| late || !entry.pin.accepted.flags.is_empty());
         }
-        if late { Became::New } else { Became::First }
+        became
     }
 
     /// Without its texts, where there are too many already.
     fn bounded(&self, mut version: PinVersion) -> PinVersion {
         if self.text + version.text_bytes() > MOST_TEXT {
             for member in &mut version.members {
+                member.cut |= !member.text.is_empty();
                 member.text.clear();
             }
         }
         version
     }
+}
+
+/// How many bytes of text a pin has.
+fn text(pin: &Pin) -> usize {
+    pin.accepted.text_bytes() + pin.current.as_ref().map_or(0, PinVersion::text_bytes)
 }

@@ -33,6 +33,7 @@ use crate::protocol::mcp::codec::envelope::names::ResultField;
 use crate::protocol::mcp::codec::listing::Element;
 use crate::protocol::mcp::codec::listing::Listed;
 use crate::protocol::mcp::codec::listing::Listing;
+use crate::protocol::mcp::door::place;
 use crate::protocol::mcp::pin::Brought;
 use crate::protocol::mcp::pin::Pins;
 use crate::protocol::mcp::pin::Seen;
@@ -78,16 +79,18 @@ pub fn listed(
         let masked = masked(&governed, message, listing.listed.method())?;
         let masked = masked.as_ref().map(|masked| Listing::read(masked, listing.listed)).transpose();
         let masked = masked.map_err(|_unreadable| unmaskable("its list cannot be read"))?;
-        for (place, (seen, element)) in seen.iter_mut().zip(&listing.elements).enumerate() {
-            if unknown.get(place) == Some(&true) {
-                let other = masked.as_ref().map(|masked| masked.elements.get(place));
+        for (number, (seen, element)) in seen.iter_mut().zip(&listing.elements).enumerate() {
+            if unknown.get(number) == Some(&true) {
+                let other = masked.as_ref().map(|masked| masked.elements.get(number));
                 seen.version = Some(element_version(kind, element, other.flatten())?);
             }
         }
     }
     let whole = listing.next_cursor().is_none();
-    let brought = pins.saw(Where { connection: name, kind, whose, now_ms: now_ms() }, seen, whole);
+    let at = Where { connection: name, place: &place(&governed), kind, whose, now_ms: now_ms() };
+    let brought = pins.saw(at, seen, whole);
     tell(guard, &governed, kind, &brought)?;
+    pins.told(at, &brought);
     if governed.connection.mcp.pin == PinMode::Observe {
         return Ok(HashSet::new());
     }
@@ -133,9 +136,16 @@ pub fn greeted(
         }
     }
     // Each method has a pin of its own, so there is no list that could go on.
-    let at = Where { connection: &governed.connection.name, kind: PinKind::Server, whose, now_ms: now_ms() };
+    let at = Where {
+        connection: &governed.connection.name,
+        place: &place(&governed),
+        kind: PinKind::Server,
+        whose,
+        now_ms: now_ms(),
+    };
     let brought = pins.saw(at, seen, false);
     tell(guard, &governed, PinKind::Server, &brought)?;
+    pins.told(at, &brought);
     Ok(!observes && brought.held_back == [true])
 }
 
@@ -168,7 +178,7 @@ pub fn refused(
                 );
                 return Some((Denied::new(DenyCode::Denied, detail).because("pin_changed"), None));
             }
-            match pins.standing(name, PinKind::Tool, tool) {
+            match pins.standing(name, &place(governed), PinKind::Tool, tool) {
                 Standing::Fine => None,
                 Standing::HeldBack => Some((hidden(), Some(Asked::HiddenTool(tool.clone())))),
                 Standing::Unkept => {
@@ -183,7 +193,7 @@ pub fn refused(
         }
         (_, Some(prompt))
             if matches!(
-                pins.standing(name, PinKind::Prompt, prompt),
+                pins.standing(name, &place(governed), PinKind::Prompt, prompt),
                 Standing::HeldBack | Standing::Unkept
             ) =>
         {

@@ -60,8 +60,8 @@ pub fn version<'a>(members: impl IntoIterator<Item = (&'a str, Json, Option<Json
         canonical(&value, &mut written);
         flag(name, &value, &mut version.flags);
         let digest = hex(&raw(written.as_bytes()));
-        let text = text_of(masked.as_ref().unwrap_or(&value));
-        version.members.push(PinMember { name: name.to_owned(), digest, text });
+        let (text, cut) = text_of(masked.as_ref().unwrap_or(&value));
+        version.members.push(PinMember { name: name.to_owned(), digest, text, cut });
         watched.push((name, written));
     }
     watched.sort_by(|left, right| by_units(left.0, right.0));
@@ -111,14 +111,16 @@ pub fn canonical(value: &Json, out: &mut String) {
     }
 }
 
-fn text_of(value: &Json) -> String {
+/// The text of a value, and whether it was cut.
+fn text_of(value: &Json) -> (String, bool) {
     let mut text = String::new();
     match value {
         Json::String(string) => text.push_str(string),
         other => canonical(other, &mut text),
     }
+    let cut = text.len() > MOST_TEXT;
     text.truncate(text.floor_char_boundary(MOST_TEXT));
-    text
+    (text, cut)
 }
 
 fn flag(member: &str, value: &Json, flags: &mut Vec<PinFlag>) {

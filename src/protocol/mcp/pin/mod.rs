@@ -1,12 +1,15 @@
 //! Pins of what servers offer, for all threads: what a server says now, held against what was accepted of it. No I/O: what is kept is
 //! handed to a [`PinKeeper`], and looked up in memory.
 
+mod batch;
 mod book;
 pub mod check;
 mod fingerprint;
+mod note;
 mod receipt;
 #[cfg(test)]
 mod tests;
+mod watch;
 
 use std::collections::BTreeSet;
 use std::collections::HashMap;
@@ -19,28 +22,24 @@ use std::sync::PoisonError;
 use crate::domain::ConnectionName;
 use crate::domain::Pin;
 use crate::domain::PinKind;
-use crate::domain::PinNote;
 use crate::domain::PinVersion;
 use crate::protocol::mcp::pin::book::Became;
 use crate::protocol::mcp::pin::book::Book;
 use crate::protocol::mcp::pin::book::Entry;
-use crate::protocol::mcp::pin::receipt::Writing;
 
+pub use batch::PinBatch;
+pub use batch::ToKeep;
 pub use receipt::PinReceipt;
-
-/// How often the audit trail tells of changes of one pin, in milliseconds: a server may give another text each time.
-const NOTE_EVERY_MS: i64 = 60_000;
-/// How many pins of one list the audit trail tells of one by one. More are told of as so many.
-const MOST_NOTES: usize = 20;
 
 /// SHA-256 of an element just as it was written: the same bytes need no second look.
 pub type Raw = [u8; 32];
 
 /// Keeps pins over a restart.
 pub trait PinKeeper: Send + Sync {
-    /// Keeps pins and adds notes to the audit trail, some time soon and in the order of the calls. Never waits. The receipt says how it
-    /// ended: pins that cannot be kept come again with the next list, and are held back meanwhile.
-    fn keep(&self, pins: Vec<Pin>, notes: Vec<PinNote>, receipt: PinReceipt);
+    /// Keeps pins and adds notes to the audit trail, some time soon. Never waits. What is to be kept is taken only when it is kept, and
+    /// one after the other. The receipt in it says how it ended: pins that cannot be kept come again with the next list, and are held
+    /// back meanwhile. Of each connection one batch at most waits to be taken.
+    fn keep(&self, batch: PinBatch);
 }
 
 /// The pins of all connections. Cheap to clone.
@@ -58,6 +57,8 @@ struct Shared {
 pub struct Where<'a> {
     /// The connection.
     pub connection: &'a ConnectionName,
+    /// The connection and where it leads.
+    pub place: &'a str,
     /// What was listed.
     pub kind: PinKind,
     /// The principal to whom it was said.
@@ -144,93 +145,104 @@ impl Pins {
         seen.iter().map(|seen| !known(seen)).collect()
     }
 
-    /// Takes over a list, or a page of one; `whole`: it ends here.
+    /// Takes over a list, or a page of one; `whole`: it ends here. What it has brought is to be told, and then said to be
+    /// ([`Self::told`]): until then it comes with each list.
     pub fn saw(&self, at: Where<'_>, seen: Vec<Seen<'_>>, whole: bool) -> Brought {
         let kind = at.kind;
         let mut all = self.all();
         let book = all.entry(at.connection.clone()).or_default();
+        book.leads_to(at.place);
         let mut brought = Brought::default();
         let mut names: Vec<&str> = Vec::with_capacity(seen.len());
         let mut done: HashSet<&str> = HashSet::new();
         let mut keep: BTreeSet<&str> = BTreeSet::new();
+        let mut unread: HashSet<&str> = HashSet::new();
+        let mut untold: Vec<(Became, Pin)> = Vec::new();
+        let mut urgent = false;
         for seen in seen {
             let name = seen.name;
             names.push(name);
             let again = !done.insert(name);
             let became = book.take(at, seen, again);
             match became {
-                Became::Same => {}
+                Became::Unread => {
+                    unread.insert(name);
+                }
+                Became::TooMany => brought.overflows |= book.overflows(),
+                Became::Same => untold.extend(book.get(kind, name).and_then(Entry::still_to_tell)),
                 Became::Back => {
                     keep.insert(name);
                 }
                 Became::Changed | Became::First | Became::New => {
                     keep.insert(name);
+                    urgent |= became != Became::Changed;
+                    brought.first += usize::from(became == Became::First);
                     let Some(pin) = book.get(kind, name).map(|entry| entry.pin.clone()) else { continue };
-                    if became == Became::Changed {
+                    if again {
                         brought.changed.retain(|known: &Pin| known.name != name);
-                        brought.changed.push(pin);
-                        continue;
                     }
-                    if !pin.accepted.flags.is_empty() {
-                        brought.flagged.push(pin.clone());
-                    }
-                    if became == Became::New {
-                        brought.new.push(pin);
-                    } else {
-                        brought.first += 1;
-                    }
+                    brought.add(became, pin);
                 }
-                Became::TooMany => brought.overflows |= book.overflows(),
             }
         }
         if whole && !names.is_empty() {
             book.ends(kind);
         }
-        self.keep(book, at, &names, keep, &brought);
+        if self.0.keeper.is_some() {
+            keep.extend(names.iter().filter(|name| book.get(kind, name).is_some_and(Entry::failed)));
+            for note in note::notes(book, at, &brought) {
+                book.notes(note);
+            }
+            for name in keep {
+                book.must_be_kept(kind, name);
+            }
+        }
+        // What the audit trail knows already.
+        for (became, pin) in untold {
+            if !brought.changed.iter().any(|known| known.name == pin.name) {
+                brought.add(became, pin);
+            }
+        }
         // Only now: of two elements of one name the second may have changed what holds for the first.
-        brought.held_back = names
+        let held_back: Vec<bool> = names
             .iter()
             .map(|name| {
-                book.get(kind, name).is_none_or(|entry| entry.pin.is_held_back() || entry.is_unkept())
+                unread.contains(name) || book.get(kind, name).is_none_or(|entry| entry.pin.is_held_back())
             })
             .collect();
+        drop(all);
+        // What is first seen is kept at once: how many there are is bounded. Changes wait for [`Self::flush`].
+        if urgent {
+            self.flush_of(at.connection);
+        }
+        let all = self.all();
+        let unkept = |name: &str| {
+            all.get(at.connection).and_then(|book| book.get(kind, name)).is_none_or(Entry::is_unkept)
+        };
+        brought.held_back =
+            held_back.into_iter().zip(names).map(|(held_back, name)| held_back || unkept(name)).collect();
         brought
     }
 
-    /// Hands on what is to be kept. Under the lock, so that what comes later is kept later.
-    fn keep<'a>(
-        &self,
-        book: &mut Book,
-        at: Where<'_>,
-        names: &[&'a str],
-        mut keep: BTreeSet<&'a str>,
-        brought: &Brought,
-    ) {
-        let Some(keeper) = &self.0.keeper else { return };
-        keep.extend(names.iter().filter(|name| book.get(at.kind, name).is_some_and(Entry::failed)));
-        if keep.is_empty() {
-            return;
-        }
-        let notes = notes(book, at, brought);
-        let pins: Vec<Pin> =
-            keep.iter().filter_map(|name| book.get(at.kind, name)).map(|entry| entry.pin.clone()).collect();
-        let writing = Writing::default();
-        for name in keep {
-            if let Some(entry) = book.get_mut(at.kind, name) {
-                entry.written_by(&writing);
+    /// What a list has brought stands in the recording.
+    pub fn told(&self, at: Where<'_>, brought: &Brought) {
+        let mut all = self.all();
+        let Some(book) = all.get_mut(at.connection) else { return };
+        for pin in brought.changed.iter().chain(&brought.new).chain(&brought.flagged) {
+            if let Some(entry) = book.get_mut(at.kind, &pin.name) {
+                entry.told(pin);
             }
         }
-        keeper.keep(pins, notes, writing.receipt());
     }
 
-    /// How something stands that a client wants to use.
-    pub fn standing(&self, connection: &ConnectionName, kind: PinKind, name: &str) -> Standing {
+    /// How something stands that a client wants to use of a connection that leads to this place.
+    pub fn standing(&self, connection: &ConnectionName, place: &str, kind: PinKind, name: &str) -> Standing {
         let all = self.all();
         let Some(book) = all.get(connection) else { return Standing::Unlisted };
         match book.get(kind, name) {
             Some(entry) if entry.pin.is_held_back() => Standing::HeldBack,
             Some(entry) if entry.is_unkept() => Standing::Unkept,
-            Some(entry) if book.is_listed(entry) => Standing::Fine,
+            Some(entry) if book.is_listed(entry, place) => Standing::Fine,
             _ => Standing::Unlisted,
         }
     }
@@ -257,58 +269,37 @@ impl Pins {
             let again = seen.filter(|seen| seen.digest != pin.accepted.digest);
             pin.changed_ms = again.is_some().then_some(now_ms);
             pin.current = again;
-            let (kind, name, differs) = (pin.kind, pin.name.clone(), pin.current.is_some());
-            book.accept(pin.clone());
-            if differs
-                && let Some(keeper) = &self.0.keeper
-                && let Some(entry) = book.get_mut(kind, &name)
-            {
-                let writing = Writing::default();
-                entry.written_by(&writing);
-                keeper.keep(vec![pin], Vec::new(), writing.receipt());
+            let (kind, name) = (pin.kind, pin.name.clone());
+            book.accept(pin);
+            // Always: what a list brought may have been written behind the acceptance.
+            if self.0.keeper.is_some() {
+                book.must_be_kept(kind, &name);
+            }
+        }
+    }
+
+    /// Forgets pins that are no longer kept: what is listed again of them is new.
+    pub fn forgotten(&self, pins: &[Pin]) {
+        let mut all = self.all();
+        for pin in pins {
+            if let Some(book) = all.get_mut(&pin.connection) {
+                book.forget(pin.kind, &pin.name);
             }
         }
     }
 }
 
-/// What the audit trail says of what a list has brought.
-fn notes(book: &mut Book, at: Where<'_>, brought: &Brought) -> Vec<PinNote> {
-    let note = |action: &'static str, pins: &[&Pin], count: usize, members: Vec<String>| {
-        let first = pins.first();
-        PinNote {
-            connection: at.connection.clone(),
-            action,
-            kind: at.kind,
-            count,
-            name: first.map(|pin| pin.name.clone()).unwrap_or_default(),
-            members,
-            digest: first.map(|pin| pin.seen().digest.clone()).unwrap_or_default(),
+impl Brought {
+    fn add(&mut self, became: Became, pin: Pin) {
+        if became == Became::Changed {
+            self.changed.push(pin);
+            return;
         }
-    };
-    let each = |action, pins: &[&Pin], members: &dyn Fn(&Pin) -> Vec<String>| match pins.len() {
-        ..=MOST_NOTES => pins.iter().map(|pin| note(action, &[*pin], 1, members(pin))).collect(),
-        many => vec![note(action, pins, many, Vec::new())],
-    };
-    let mut notes = Vec::new();
-    if brought.first > 0 {
-        notes.push(note("pin.first", &[], brought.first, Vec::new()));
-    }
-    if !brought.new.is_empty() {
-        let new: Vec<&Pin> = brought.new.iter().collect();
-        notes.push(note("pin.new", &new, new.len(), Vec::new()));
-    }
-    let mut due: Vec<&Pin> = Vec::new();
-    for pin in &brought.changed {
-        let Some(entry) = book.get_mut(at.kind, &pin.name) else { continue };
-        if at.now_ms.saturating_sub(entry.noted_ms) >= NOTE_EVERY_MS {
-            entry.noted_ms = at.now_ms;
-            due.push(pin);
+        if !pin.accepted.flags.is_empty() {
+            self.flagged.push(pin.clone());
+        }
+        if became == Became::New {
+            self.new.push(pin);
         }
     }
-    let changes = |pin: &Pin| pin.changes().into_iter().map(|change| change.member).collect();
-    notes.extend(each("pin.change", &due, &changes));
-    let flagged: Vec<&Pin> = brought.flagged.iter().collect();
-    let flags = |pin: &Pin| pin.accepted.flags.iter().map(|flag| flag.member.clone()).collect();
-    notes.extend(each("pin.flag", &flagged, &flags));
-    notes
 }

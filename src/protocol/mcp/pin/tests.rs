@@ -9,7 +9,10 @@ use super::book::STEADY_MS;
 use super::fingerprint::canonical;
 use super::fingerprint::raw;
 use super::fingerprint::version;
+use super::note::MOST_NOTES;
+use super::note::NOTE_EVERY_MS;
 use super::*;
+use crate::domain::PinNote;
 use crate::domain::PinState;
 use crate::domain::json::Json;
 
@@ -129,14 +132,23 @@ struct Kept {
     refuses: Mutex<bool>,
     /// Keeps, and says so only later.
     slow: Mutex<Option<Vec<PinReceipt>>>,
+    /// Does not come to it.
+    busy: Mutex<Option<Vec<PinBatch>>>,
 }
 
 impl PinKeeper for Kept {
-    fn keep(&self, pins: Vec<Pin>, notes: Vec<PinNote>, receipt: PinReceipt) {
+    fn keep(&self, batch: PinBatch) {
         if *self.refuses.lock().unwrap() {
             return;
         }
-        self.pins.lock().unwrap().extend(pins);
+        if let Some(waiting) = &mut *self.busy.lock().unwrap() {
+            waiting.push(batch);
+            return;
+        }
+        // One after the other, as they are taken.
+        let mut kept = self.pins.lock().unwrap();
+        let ToKeep { pins, notes, receipt } = batch.take();
+        kept.extend(pins);
         self.notes.lock().unwrap().extend(notes.iter().map(|note| (note.action, note.count)));
         match &mut *self.slow.lock().unwrap() {
             Some(waiting) => waiting.push(receipt),
@@ -149,12 +161,19 @@ struct Rig {
     pins: Pins,
     kept: Arc<Kept>,
     now_ms: i64,
+    /// A second passes after each list.
+    ticks: bool,
+    /// What a list brings can be recorded.
+    tells: bool,
 }
+
+const PLACE: &str = "tools http://old";
 
 impl Rig {
     fn new(before: Vec<Pin>) -> Self {
         let kept = Arc::new(Kept::default());
-        Self { pins: Pins::new(before, Arc::clone(&kept) as Arc<dyn PinKeeper>), kept, now_ms: 1_000_000 }
+        let pins = Pins::new(before, Arc::clone(&kept) as Arc<dyn PinKeeper>);
+        Self { pins, kept, now_ms: 1_000_000, ticks: true, tells: true }
     }
 
     fn name() -> ConnectionName {
@@ -182,14 +201,23 @@ impl Rig {
         }
         self.now_ms += 1000;
         let connection = &Self::name();
-        self.pins.saw(Where { connection, kind: PinKind::Tool, whose, now_ms: self.now_ms }, seen, whole)
+        let at = Where { connection, place: PLACE, kind: PinKind::Tool, whose, now_ms: self.now_ms };
+        let brought = self.pins.saw(at, seen, whole);
+        if self.tells {
+            self.pins.told(at, &brought);
+        }
+        if self.ticks {
+            self.pins.flush();
+        }
+        brought
     }
 
     fn standing(&self, name: &str) -> Standing {
-        self.pins.standing(&Self::name(), PinKind::Tool, name)
+        self.pins.standing(&Self::name(), PLACE, PinKind::Tool, name)
     }
 
     fn take_kept(&self) -> Vec<Pin> {
+        self.pins.flush();
         std::mem::take(&mut self.kept.pins.lock().unwrap())
     }
 
@@ -252,7 +280,7 @@ fn what_a_server_says_of_itself_is_no_list_that_could_be_late() {
     let connection = &Rig::name();
     for (name, now_ms) in [("initialize", 1), ("server/discover", 1 + 2 * FIRST_LIST_MS)] {
         let seen = Seen { name, raw: raw(b"x"), version: Some(tool("{\"instructions\":\"x\"}")) };
-        let at = Where { connection, kind: PinKind::Server, whose: "ann", now_ms };
+        let at = Where { connection, place: PLACE, kind: PinKind::Server, whose: "ann", now_ms };
         assert_eq!(rig.pins.saw(at, vec![seen], false).held_back, [false], "{name}");
     }
 }
@@ -394,8 +422,10 @@ fn what_could_not_be_kept_is_held_back_and_comes_again() {
     assert_eq!(rig.list(true, &[("a", "one")]).held_back, [true]);
     assert_eq!(rig.standing("a"), Standing::Unkept);
     *rig.kept.refuses.lock().unwrap() = false;
-    assert_eq!(rig.list(true, &[("a", "one")]).held_back, [false]);
+    // That it may do better is not enough.
+    assert_eq!(rig.list(true, &[("a", "one")]).held_back, [true]);
     assert_eq!((rig.take_kept().len(), rig.standing("a")), (1, Standing::Fine));
+    assert_eq!(rig.list(true, &[("a", "one")]).held_back, [false]);
     rig.list(true, &[("a", "one")]);
     assert_eq!(rig.take_kept().len(), 0);
 }
@@ -450,7 +480,9 @@ fn what_is_kept_last_is_what_was_seen_last_however_many_list_at_once() {
                     let version = Some(tool(text));
                     let seen = Seen { name: "a", raw: raw(text.as_bytes()), version };
                     let connection = &Rig::name();
-                    pins.saw(Where { connection, kind: PinKind::Tool, whose, now_ms }, vec![seen], true);
+                    let at = Where { connection, place: PLACE, kind: PinKind::Tool, whose, now_ms };
+                    pins.saw(at, vec![seen], true);
+                    pins.flush();
                 }
             });
         }
@@ -477,4 +509,173 @@ fn what_is_too_much_is_not_pinned_and_held_back() {
     let long = "n".repeat(LONGEST_NAME + 1);
     assert_eq!(rig.list(true, &[(&long, "x"), ("a", "x")]).held_back, [true, false]);
     assert_eq!(rig.take_kept().len(), 1);
+}
+
+#[test]
+fn however_often_a_server_changes_what_it_says_one_hand_over_waits_and_takes_what_holds_last() {
+    let mut rig = Rig::new(Vec::new());
+    rig.list(true, &[("a", "one"), ("b", "two")]);
+    rig.take_kept();
+    *rig.kept.busy.lock().unwrap() = Some(Vec::new());
+    let waiting = |rig: &Rig| rig.kept.busy.lock().unwrap().as_ref().unwrap().len();
+    let texts: Vec<String> = (0..500).map(|number| format!("evil {number}")).collect();
+    rig.ticks = false;
+    for text in &texts {
+        assert_eq!(rig.list(true, &[("a", text)]).held_back, [true]);
+    }
+    assert_eq!(waiting(&rig), 0, "changes wait for the next second");
+    rig.ticks = true;
+    for text in texts.iter().rev() {
+        rig.list(true, &[("a", text)]);
+    }
+    assert_eq!(waiting(&rig), 1);
+    let batch = rig.kept.busy.lock().unwrap().take().unwrap().pop().unwrap();
+    let ToKeep { pins, receipt, .. } = batch.take();
+    let last = tool(r#"{"name":"a","description":"evil 0"}"#).digest;
+    let kept: Vec<_> = pins.iter().map(|pin| (&*pin.name, &pin.seen().digest)).collect();
+    assert_eq!(kept, [("a", &last)]);
+    receipt.kept();
+    // What comes later comes with the next.
+    rig.list(true, &[("b", "evil")]);
+    assert_eq!(rig.take_kept().len(), 1);
+}
+
+#[test]
+fn a_hand_over_that_nobody_takes_is_made_again_and_first_pins_wait_for_it() {
+    let mut rig = Rig::new(Vec::new());
+    (rig.ticks, *rig.kept.busy.lock().unwrap()) = (false, Some(Vec::new()));
+    rig.list(true, &[("a", "one")]);
+    assert_eq!(rig.kept.busy.lock().unwrap().as_ref().unwrap().len(), 1, "at once");
+    drop(rig.kept.busy.lock().unwrap().take());
+    assert_eq!(rig.standing("a"), Standing::Unkept);
+    rig.pins.flush();
+    assert_eq!((rig.standing("a"), rig.take_kept().len()), (Standing::Fine, 1));
+    assert_eq!(rig.take_notes(), [("pin.first", 1)], "and what is noted is not lost");
+}
+
+#[test]
+fn notes_that_wait_are_bounded_and_none_is_lost() {
+    let note = |action| PinNote {
+        connection: Rig::name(),
+        action,
+        kind: PinKind::Tool,
+        count: 1,
+        name: String::new(),
+        members: Vec::new(),
+        digest: String::new(),
+    };
+    let mut waiting = Vec::new();
+    for _ in 0..1000 {
+        note::add(&mut waiting, note("pin.change"));
+    }
+    note::add(&mut waiting, note("pin.new"));
+    let count = |action| -> usize {
+        waiting.iter().filter(|note| note.action == action).map(|note| note.count).sum()
+    };
+    assert!(waiting.len() <= 201, "{}", waiting.len());
+    assert_eq!((count("pin.change"), count("pin.new")), (1000, 1));
+}
+
+#[test]
+fn a_text_that_was_known_when_it_was_looked_at_does_not_pass_as_the_one_that_came_between() {
+    let mut rig = Rig::new(Vec::new());
+    rig.list(true, &[("a", "one")]);
+    rig.list(true, &[("a", "evil")]);
+    // The evil one comes once more, and need not be read: its bytes are known.
+    let text = r#"{"name":"a","description":"evil"}"#;
+    let seen = vec![Seen { name: "a", raw: raw(text.as_bytes()), version: None }];
+    assert_eq!(rig.pins.unknown(&Rig::name(), PinKind::Tool, &seen), [false]);
+    // Before it is taken over another reply has the good one.
+    assert_eq!(rig.list(true, &[("a", "one")]).held_back, [false]);
+    let connection = &Rig::name();
+    let at = Where { connection, place: PLACE, kind: PinKind::Tool, whose: "ann", now_ms: rig.now_ms };
+    assert_eq!(rig.pins.saw(at, seen, true).held_back, [true]);
+    assert_eq!(rig.standing("a"), Standing::Unlisted, "what it says now must be read");
+    assert_eq!(rig.list(true, &[("a", "one")]).held_back, [false]);
+    assert_eq!(rig.standing("a"), Standing::Fine);
+}
+
+#[test]
+fn what_one_server_listed_says_nothing_of_another_that_took_its_place() {
+    let mut rig = Rig::new(Vec::new());
+    rig.list(true, &[("a", "one")]);
+    assert_eq!(rig.standing("a"), Standing::Fine);
+    let new = "tools http://new";
+    let standing = |rig: &Rig| rig.pins.standing(&Rig::name(), new, PinKind::Tool, "a");
+    assert_eq!(standing(&rig), Standing::Unlisted);
+    // Another kind of list there is not this one.
+    let connection = &Rig::name();
+    let at = Where { connection, place: new, kind: PinKind::Prompt, whose: "ann", now_ms: 1 };
+    rig.pins.saw(at, Vec::new(), true);
+    assert_eq!((standing(&rig), rig.standing("a")), (Standing::Unlisted, Standing::Unlisted));
+    let text = r#"{"name":"a","description":"one"}"#;
+    let seen = vec![Seen { name: "a", raw: raw(text.as_bytes()), version: None }];
+    rig.pins.saw(Where { kind: PinKind::Tool, ..at }, seen, true);
+    assert_eq!((standing(&rig), rig.standing("a")), (Standing::Fine, Standing::Unlisted));
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_listens_is_told_of_what_is_hidden_and_shown_again_but_not_all_the_time() {
+    let mut rig = Rig::new(Vec::new());
+    let mut watch = rig.pins.watch(&Rig::name());
+    let mut told = async |wait_ms| {
+        tokio::time::timeout(std::time::Duration::from_millis(wait_ms), watch.changed()).await.is_ok()
+    };
+    rig.list(true, &[("a", "one")]);
+    rig.list(true, &[("a", "one"), ("late", "two")]);
+    assert!(!told(5000).await, "nothing that was shown is hidden");
+    rig.list(true, &[("a", "evil")]);
+    assert!(told(0).await);
+    rig.list(true, &[("a", "more evil")]);
+    assert!(!told(5000).await, "it was hidden before");
+    let pin = rig.take_kept().into_iter().rfind(|pin| pin.name == "a").unwrap();
+    let mut accepted = pin.clone();
+    accepted.accept("local:ann", 5);
+    rig.pins.accepted(vec![accepted], 6);
+    assert!(told(0).await);
+    for _ in 0..10 {
+        rig.list(true, &[("a", "evil")]);
+        rig.list(true, &[("a", "more evil")]);
+    }
+    assert!(!told(900).await, "at most once a second");
+    assert!(told(200).await, "and what was missed is told then");
+    rig.pins.forgotten(&[pin]);
+    assert!(told(2000).await);
+}
+
+#[test]
+fn what_could_not_be_told_comes_with_each_list_until_it_is() {
+    let mut rig = Rig::new(Vec::new());
+    rig.list(true, &[("a", "one"), ("b", "two")]);
+    rig.take_notes();
+    rig.tells = false;
+    let counts = |brought: &Brought| (brought.changed.len(), brought.new.len(), brought.flagged.len());
+    let now = [("a", "evil"), ("b", "two"), ("c", "\u{e0041}")];
+    for _ in 0..3 {
+        assert_eq!(counts(&rig.list(true, &now)), (1, 1, 1));
+    }
+    assert_eq!(rig.take_notes(), [("pin.new", 1), ("pin.change", 1), ("pin.flag", 1)], "noted once");
+    rig.tells = true;
+    assert_eq!(counts(&rig.list(true, &now)), (1, 1, 1));
+    assert_eq!(counts(&rig.list(true, &now)), (0, 0, 0));
+    // What was taken back before it was told is no change any more.
+    rig.tells = false;
+    rig.list(true, &[("b", "evil")]);
+    rig.list(true, &[("b", "two")]);
+    assert_eq!(counts(&rig.list(true, &[("b", "two")])), (0, 0, 0));
+}
+
+#[test]
+fn what_is_forgotten_comes_again_as_new_and_makes_room() {
+    let mut rig = Rig::new(Vec::new());
+    let names: Vec<String> = (0..MOST).map(|number| format!("t{number}")).collect();
+    let tools: Vec<(&str, &str)> = names.iter().map(|name| (name.as_str(), "x")).collect();
+    rig.list(true, &tools);
+    let pin = rig.take_kept().into_iter().find(|pin| pin.name == "t7").unwrap();
+    assert!(rig.list(true, &[("other", "x")]).overflows);
+    rig.pins.forgotten(std::slice::from_ref(&pin));
+    assert_eq!(rig.standing("t7"), Standing::Unlisted);
+    let brought = rig.list(true, &[("other", "x"), ("t7", "x")]);
+    assert_eq!((brought.new.len(), brought.held_back), (1, vec![true, true]), "no pass for what comes next");
+    assert_eq!((rig.standing("other"), rig.standing("t7")), (Standing::HeldBack, Standing::Unlisted));
 }

@@ -1,0 +1,69 @@
+//! What the audit trail says of what a list has brought.
+
+use crate::domain::Pin;
+use crate::domain::PinNote;
+use crate::protocol::mcp::pin::Brought;
+use crate::protocol::mcp::pin::Where;
+use crate::protocol::mcp::pin::book::Book;
+
+/// How often the audit trail tells of changes of one pin, in milliseconds: a server may give another text each time.
+pub const NOTE_EVERY_MS: i64 = 60_000;
+/// How many pins of one list the audit trail tells of one by one. More are told of as so many.
+pub const MOST_NOTES: usize = 20;
+/// How many notes of one connection wait at most. What comes beyond them is added to the last one of its kind.
+const MOST_WAITING: usize = 200;
+
+/// Adds a note to those that wait.
+pub fn add(waiting: &mut Vec<PinNote>, note: PinNote) {
+    let alike = |known: &&mut PinNote| known.action == note.action && known.kind == note.kind;
+    if waiting.len() >= MOST_WAITING
+        && let Some(known) = waiting.iter_mut().rev().find(alike)
+    {
+        known.count = known.count.saturating_add(note.count);
+        known.members.clear();
+        return;
+    }
+    waiting.push(note);
+}
+
+/// What is to be told of a list.
+pub fn notes(book: &mut Book, at: Where<'_>, brought: &Brought) -> Vec<PinNote> {
+    let note = |action: &'static str, pins: &[&Pin], count: usize, members: Vec<String>| {
+        let first = pins.first();
+        PinNote {
+            connection: at.connection.clone(),
+            action,
+            kind: at.kind,
+            count,
+            name: first.map(|pin| pin.name.clone()).unwrap_or_default(),
+            members,
+            digest: first.map(|pin| pin.seen().digest.clone()).unwrap_or_default(),
+        }
+    };
+    let each = |action, pins: &[&Pin], members: &dyn Fn(&Pin) -> Vec<String>| match pins.len() {
+        ..=MOST_NOTES => pins.iter().map(|pin| note(action, &[*pin], 1, members(pin))).collect(),
+        many => vec![note(action, pins, many, Vec::new())],
+    };
+    let mut notes = Vec::new();
+    if brought.first > 0 {
+        notes.push(note("pin.first", &[], brought.first, Vec::new()));
+    }
+    if !brought.new.is_empty() {
+        let new: Vec<&Pin> = brought.new.iter().collect();
+        notes.push(note("pin.new", &new, new.len(), Vec::new()));
+    }
+    let mut due: Vec<&Pin> = Vec::new();
+    for pin in &brought.changed {
+        let Some(entry) = book.get_mut(at.kind, &pin.name) else { continue };
+        if at.now_ms.saturating_sub(entry.noted_ms) >= NOTE_EVERY_MS {
+            entry.noted_ms = at.now_ms;
+            due.push(pin);
+        }
+    }
+    let changes = |pin: &Pin| pin.changes().into_iter().map(|change| change.member).collect();
+    notes.extend(each("pin.change", &due, &changes));
+    let flagged: Vec<&Pin> = brought.flagged.iter().collect();
+    let flags = |pin: &Pin| pin.accepted.flags.iter().map(|flag| flag.member.clone()).collect();
+    notes.extend(each("pin.flag", &flagged, &flags));
+    notes
+}
