@@ -101,6 +101,8 @@ pub struct Waiting {
     pub rule: String,
     /// The groups whose members decide.
     pub from: Vec<String>,
+    /// When it is over if nobody decides, in milliseconds since 1970.
+    pub until_ms: i64,
 }
 
 /// The event that records a command: what kind, its data without the decision, what was masked in it.
@@ -176,8 +178,8 @@ impl Exchange {
         Ok(Permit::new(payload, ReplyGuard::new(self)))
     }
 
-    /// Admits a command to be answered by what came of the same one before, which its client never had. Nothing is sent, so there is no
-    /// permit. The caller sees to it that the same policies want the same people's word on it as on that one.
+    /// Admits a command to be answered by what came of the same one before, or is to come, which its client never had. Nothing is sent, so
+    /// there is no permit. The caller sees to it that the same policies want the same people's word on it as on that one.
     pub async fn admit_kept(self, judged: &Judged, record: CommandRecord) -> Result<ReplyGuard, Denied> {
         let verdict = &judged.verdict;
         let agreed = self.still_agreed(judged).and_then(|()| self.within_limit(verdict));
@@ -190,6 +192,24 @@ impl Exchange {
         let _infallible = write!(data, ",\"kept\":true,\"policy_rev\":{}}}", verdict.revision);
         events.push(self.session.event(EventKind::Decision, None, Some(self.request), data));
         self.append(events, Durability::Written).await?;
+        Ok(ReplyGuard::new(self))
+    }
+
+    /// Admits a command that the gateway answers by itself, about what is its caller's own. Nothing is sent, so there is no permit, nobody
+    /// need approve it, and no policy need allow it; one that denies it stops it.
+    ///
+    /// # Errors
+    /// It is refused, or could not be recorded.
+    pub async fn admit_own(mut self, judged: &Judged, record: CommandRecord) -> Result<ReplyGuard, Denied> {
+        self.changes = false;
+        let verdict = &judged.verdict;
+        let denied = (judged.is_denied() && verdict.rule.is_some()).then(|| blocked(verdict));
+        if let Err(denied) = self.still_stands().and(denied.map_or(Ok(()), Err)) {
+            return Err(self.refuse_recorded(record, verdict, denied).await);
+        }
+        let allowed = Verdict { effect: Effect::Allow, ..unjudged(verdict.revision) };
+        self.append(self.command_events(record, &allowed, None, None), Durability::Written).await?;
+        self.counters.allowed();
         Ok(ReplyGuard::new(self))
     }
 

@@ -144,8 +144,9 @@ impl Exchange {
         self.counters.held();
         if let Some(told) = patience.told {
             let rule = verdict.rules.join(", ");
+            let until_ms = ticket.approval().expires_ms;
             // Nobody listens any more: then nobody need know.
-            drop(told.send(Waiting { approval: id, rule, from: spec.from.clone() }));
+            drop(told.send(Waiting { approval: id, rule, from: spec.from.clone(), until_ms }));
         }
         let end = self.end_watch();
         let outcome = tokio::select! {

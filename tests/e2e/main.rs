@@ -28,6 +28,7 @@ mod mcp_lists;
 mod mcp_pin;
 mod mcp_sse;
 mod mcp_stdio;
+mod mcp_tasks;
 mod postgres;
 mod postgres_attack;
 mod postgres_clients;

@@ -506,3 +506,84 @@ fn what_ran_by_the_word_of_some_is_no_answer_where_others_must_be_asked() {
     assert!(data(&mut again).contains("done"));
     assert_eq!(attack.arrived("tools/call").len(), 2);
 }
+
+#[test]
+fn a_task_fails_where_its_target_does_not_answer_and_is_cut_where_its_client_cancels() {
+    const TASKS: &str = "io.modelcontextprotocol/tasks";
+    let cut = Arc::new(AtomicBool::new(false));
+    let seen = Arc::clone(&cut);
+    let attack = Attack::new("", move |_head, message, stream| {
+        let begun = "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\nconnection: close\r\n\r\n";
+        match message["params"]["arguments"]["how"].as_str() {
+            Some("asks") => {
+                let asks =
+                    json!({ "resultType": "input_required", "inputRequests": {}, "requestState": "s" });
+                result(stream, message, &asks);
+            }
+            Some("silent") => drop(stream.write_all(begun.as_bytes())),
+            Some("hangs") => {
+                let told = json!({ "jsonrpc": "2.0", "method": "notifications/progress", "params": { "progressToken": 1, "progress": 1, "message": "half of it" } });
+                stream.write_all(format!("{begun}data: {told}\n\n").as_bytes()).unwrap();
+                while stream.write_all(b": still here\n\n").is_ok() {
+                    thread::sleep(Duration::from_millis(50));
+                }
+                seen.store(true, Ordering::SeqCst);
+            }
+            _ => {
+                result(
+                    stream,
+                    message,
+                    &json!({ "resultType": "complete", "capabilities": { "tools": {} } }),
+                );
+            }
+        }
+    });
+    let ask = |method: &str, mut params: Value, knows: bool| {
+        let extensions = if knows { json!({ TASKS: {} }) } else { json!({}) };
+        params["_meta"] = json!({ "io.modelcontextprotocol/protocolVersion": "2026-07-28", "io.modelcontextprotocol/clientCapabilities": { "extensions": extensions } });
+        let name = params["name"].as_str().or(params["taskId"].as_str()).unwrap_or_default().to_owned();
+        let mut headers = vec![("Mcp-Protocol-Version", "2026-07-28"), ("Mcp-Method", method)];
+        if !name.is_empty() {
+            headers.push(("Mcp-Name", &name));
+        }
+        let body = json!({ "jsonrpc": "2.0", "id": 1, "method": method, "params": params }).to_string();
+        answer(&attack.send("POST", &headers, Some(&body)))["result"].clone()
+    };
+    // The gateway has tasks, whether the target has any or not.
+    let offered = |knows| ask("server/discover", json!({}), knows)["capabilities"].clone();
+    assert_eq!(offered(true), json!({ "tools": {}, "extensions": { TASKS: {} } }));
+    assert_eq!(offered(false), json!({ "tools": {} }));
+    let pay = |how: &str| {
+        let task = ask("tools/call", json!({ "name": "pay", "arguments": { "how": how } }), true);
+        assert_eq!(task["resultType"], "task", "{how}: {task}");
+        attack.approve();
+        json!({ "taskId": task["taskId"] })
+    };
+    let until = |task: &Value, done: &dyn Fn(&Value) -> bool| {
+        let begin = Instant::now();
+        loop {
+            let told = ask("tasks/get", task.clone(), true);
+            if done(&told) {
+                return told;
+            }
+            assert!(begin.elapsed() < Duration::from_secs(10), "{told}");
+            thread::sleep(Duration::from_millis(50));
+        }
+    };
+    for (how, words) in [("asks", "has not been done"), ("silent", "stream ended without the answer")] {
+        let told = until(&pay(how), &|told| told["status"] != "working");
+        assert_eq!(told["status"], "failed", "{how}: {told}");
+        assert!(told["error"]["message"].as_str().unwrap().contains(words), "{how}: {told}");
+    }
+    let task = pay("hangs");
+    until(&task, &|told| told["statusMessage"] == "half of it");
+    ask("tasks/cancel", task.clone(), true);
+    until(&task, &|told| told["status"] == "cancelled");
+    let begin = Instant::now();
+    while !cut.load(Ordering::SeqCst) {
+        assert!(begin.elapsed() < Duration::from_secs(5), "the target still speaks to it");
+        thread::sleep(Duration::from_millis(50));
+    }
+    let calls = attack.arrived("tools/call");
+    assert_eq!(calls.len(), 3, "each once");
+}

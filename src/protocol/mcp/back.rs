@@ -20,6 +20,7 @@ use crate::protocol::mcp::reply::json;
 use crate::protocol::mcp::serve::Refused;
 use crate::protocol::mcp::sessions::Session;
 use crate::protocol::mcp::sessions::Theirs;
+use crate::protocol::mcp::sink::Sink;
 use crate::protocol::mcp::stream;
 use crate::protocol::mcp::turn::Taken;
 use crate::protocol::mcp::turn::garbage;
@@ -64,7 +65,9 @@ pub async fn back(
     let mut response = match body {
         Answer::Stream(source) => {
             let (response, out) = stream::open();
-            tokio::task::spawn_local(async move { drop(relay.run(source, out, end.as_mut()).await) });
+            tokio::task::spawn_local(async move {
+                drop(relay.run(source, Sink::Stream(out), end.as_mut()).await);
+            });
             response
         }
         Answer::One(body, decoder) => {

@@ -22,6 +22,7 @@ use crate::protocol::mcp::serve::Refused;
 use crate::protocol::mcp::sessions::Event;
 use crate::protocol::mcp::sessions::Owner;
 use crate::protocol::mcp::sessions::Session;
+use crate::protocol::mcp::sink::Sink;
 use crate::protocol::mcp::stream;
 use crate::protocol::mcp::turn::Turn;
 use crate::protocol::mcp::upstream;
@@ -54,7 +55,9 @@ pub async fn stream(door: Door<'_>) -> Result<Response<ReplyBody>, Refused> {
         Answer::Stream(source) => {
             let (response, out) = stream::open();
             let mut end = Box::pin(relay.guard.end_watch().wait());
-            tokio::task::spawn_local(async move { drop(relay.run(source, out, end.as_mut()).await) });
+            tokio::task::spawn_local(async move {
+                drop(relay.run(source, Sink::Stream(out), end.as_mut()).await);
+            });
             Ok(response)
         }
         Answer::One(..) | Answer::Said { .. } | Answer::Nothing => {

@@ -24,7 +24,7 @@ const DEPTH: usize = 64;
 const LISTENED: [&str; 5] =
     ["promptsListChanged", "resourceSubscriptions", "resourcesListChanged", "taskIds", "toolsListChanged"];
 /// The extension that has tasks.
-const TASKS: &str = "io.modelcontextprotocol/tasks";
+pub const TASKS: &str = "io.modelcontextprotocol/tasks";
 /// MCP's code for a client that has not declared what it asks for.
 const NO_CAPABILITY: i32 = -32021;
 /// The most things that one subscription may name.
@@ -177,12 +177,20 @@ fn missing(method: &str, param: Param) -> Fault {
     Fault::new(StatusCode::OK, INVALID_PARAMS, format!("{method} needs params.{}", param.name()))
 }
 
-/// Who asks for tasks in the modern era has said that it can.
-fn check_tasks(message: &Message) -> Result<(), Fault> {
-    let Some(capabilities) = message.meta(Meta::ClientCapabilities) else { return Ok(()) };
-    let capabilities = Json::parse(capabilities.raw, DEPTH).ok();
+/// Whether the client of the modern era says in this message that it knows tasks.
+pub fn knows_tasks(message: &Message) -> bool {
+    let capabilities = message.meta(Meta::ClientCapabilities);
+    let capabilities = capabilities.and_then(|capabilities| Json::parse(capabilities.raw, DEPTH).ok());
     let extensions = capabilities.as_ref().and_then(|capabilities| capabilities.member("extensions"));
-    if extensions.and_then(|extensions| extensions.member(TASKS)).is_some() {
+    extensions.and_then(|extensions| extensions.member(TASKS)).is_some()
+}
+
+/// Who asks for tasks in the modern era has said that it can.
+///
+/// # Errors
+/// It has not.
+pub fn check_tasks(message: &Message) -> Result<(), Fault> {
+    if message.meta(Meta::ClientCapabilities).is_none() || knows_tasks(message) {
         return Ok(());
     }
     let fault = Fault::new(StatusCode::BAD_REQUEST, NO_CAPABILITY, "tasks are for clients that declare them");

@@ -23,7 +23,7 @@ pub const VERSION: HeaderName = HeaderName::from_static("mcp-protocol-version");
 /// The header that repeats the method.
 const METHOD: HeaderName = HeaderName::from_static("mcp-method");
 /// The header that repeats what is named.
-const NAME: HeaderName = HeaderName::from_static("mcp-name");
+pub const NAME: HeaderName = HeaderName::from_static("mcp-name");
 /// JSON-RPC's code for parameters that are wrong.
 pub const INVALID_PARAMS: i32 = -32602;
 /// JSON-RPC's code for a method that there is not.

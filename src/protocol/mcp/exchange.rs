@@ -35,6 +35,7 @@ use crate::protocol::mcp::serve::Refused;
 use crate::protocol::mcp::sessions::About;
 use crate::protocol::mcp::sessions::Owner;
 use crate::protocol::mcp::sessions::Session;
+use crate::protocol::mcp::task;
 use crate::protocol::mcp::turn::Turn;
 use crate::protocol::mcp::upstream;
 use crate::protocol::mcp::upstream::outbound;
@@ -84,6 +85,27 @@ async fn ask(
     message: &Message,
 ) -> Result<Response<ReplyBody>, Refused> {
     let owner = door.owner();
+    let task = (era == Era::Modern).then(|| task::serve::named(&door, &owner, message)).flatten();
+    let Some(task) = task else { return send(door, era, session, message, None).await };
+    let Some(theirs) = task.theirs() else { return task::serve::answer(door, message, &task).await };
+    match task::serve::passed_on(message, door.head, &theirs) {
+        Ok((message, head)) => {
+            let door = Door { shared: door.shared, head: &head, exchange: door.exchange };
+            send(door, era, session, &message, Some(task.id.clone())).await
+        }
+        Err(fault) => Err(door.fault(era, fault, Some(message), "mcp_params").await),
+    }
+}
+
+/// A request for the target. `task`: the gateway's id of the task that it is about, where that is not the target's.
+async fn send(
+    door: Door<'_>,
+    era: Era,
+    session: Option<Arc<Session>>,
+    message: &Message,
+    task: Option<Box<str>>,
+) -> Result<Response<ReplyBody>, Refused> {
+    let owner = door.owner();
     let governed = Arc::clone(door.exchange.governed());
     let Wanted { command, also } = match wanted(&door, &owner, message) {
         Ok(wanted) => wanted,
@@ -117,13 +139,7 @@ async fn ask(
     }
     let turn = Turn {
         era,
-        about: Arc::new(About {
-            method: judged.command.method().into(),
-            id: message.id().map(Id::into_owned),
-            tool: judged.command.mcp().and_then(|mcp| mcp.tool.clone()),
-            argument: command::completed(message),
-            line,
-        }),
+        about: Arc::new(About { task, line, ..about(message, &judged.command) }),
         session,
         owner,
         progress: f64::NEG_INFINITY,
@@ -147,6 +163,9 @@ async fn ask(
             shared: shared.clone(),
             headers: head.headers.clone(),
         };
+        if task::serve::becomes_task(&exchange, &held, sent) {
+            return Ok(task::serve::begin(exchange, held, sent).await);
+        }
         return Ok(hold::answer(exchange, held, sent));
     }
     let mut end = Box::pin(exchange.end_watch().wait());
@@ -168,6 +187,18 @@ async fn ask(
             guard.record_failure(&denied);
             Ok(refused(&denied))
         }
+    }
+}
+
+/// What is answered.
+fn about(message: &Message, command: &Command) -> About {
+    About {
+        method: command.method().into(),
+        id: message.id().map(Id::into_owned),
+        tool: command.mcp().and_then(|mcp| mcp.tool.clone()),
+        asks_for_tasks: command.method() == "server/discover" && command::knows_tasks(message),
+        argument: command::completed(message),
+        ..About::default()
     }
 }
 

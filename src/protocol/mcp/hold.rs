@@ -1,5 +1,4 @@
-//! A request that people must approve: the digest that binds their word to it, the text they read, and the stream on which its client
-//! waits.
+//! A request that people must approve: its client waits on a stream, or asks after it as a task; then it is sent, once.
 //!
 //! Clients give up after a minute, and after five without a word. So the stream opens at once and is kept awake; after
 //! [`PATIENCE`] the call ends as one that waits, and the same call again goes on waiting, or runs once it is approved.
@@ -9,7 +8,6 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use aws_lc_rs::digest;
 use bytes::Bytes;
 use http::HeaderMap;
 use http::Response;
@@ -18,23 +16,17 @@ use tokio::sync::oneshot;
 use crate::domain::Command;
 use crate::domain::Denied;
 use crate::domain::DenyCode;
+use crate::domain::RequestId;
 use crate::domain::SessionEnd;
-use crate::domain::json::Json;
 use crate::domain::json::push_string;
-use crate::mask::Notes;
-use crate::mask::mcp::Answer as Answers;
-use crate::mask::mcp::Side;
-use crate::mask::mcp::mask_message;
 use crate::pipeline;
 use crate::pipeline::CommandRecord;
 use crate::pipeline::Exchange;
 use crate::pipeline::Judged;
-use crate::pipeline::body::hex;
 use crate::pipeline::snapshot::Governed;
 use crate::protocol::mcp::codec::envelope::Message;
 use crate::protocol::mcp::codec::envelope::names::Meta;
 use crate::protocol::mcp::era::Era;
-use crate::protocol::mcp::era::says_what_the_body_says;
 use crate::protocol::mcp::outcome::Again;
 use crate::protocol::mcp::outcome::Key;
 use crate::protocol::mcp::pin::check;
@@ -45,8 +37,9 @@ use crate::protocol::mcp::reply::Asked;
 use crate::protocol::mcp::shared::HeldKey;
 use crate::protocol::mcp::shared::HeldRequest;
 use crate::protocol::mcp::shared::McpShared;
+use crate::protocol::mcp::shown::bound;
+use crate::protocol::mcp::sink::Sink;
 use crate::protocol::mcp::stream;
-use crate::protocol::mcp::stream::Writer;
 use crate::protocol::mcp::turn::Taken;
 use crate::protocol::mcp::turn::Turn;
 use crate::protocol::mcp::turn::garbage;
@@ -54,6 +47,7 @@ use crate::protocol::mcp::upstream;
 use crate::protocol::mcp::upstream::Answer;
 use crate::protocol::mcp::upstream::Answered;
 use crate::protocol::mcp::upstream::Outbound;
+use crate::protocol::mcp::upstream::Permitted;
 use crate::protocol::web::body::ReplyBody;
 
 /// How long a client waits for people in one call, where the connection's `approval_wait` is not shorter: less than the minute after
@@ -61,10 +55,6 @@ use crate::protocol::web::body::ReplyBody;
 pub const PATIENCE: Duration = Duration::from_secs(50);
 /// How often it is told that it still waits.
 pub const TICK: Duration = Duration::from_secs(10);
-/// How much approvers are shown, in bytes. A longer request can be denied, but not approved.
-const MAX_DETAIL: usize = 256 << 10;
-/// How deep a request may be nested.
-const DEPTH: usize = 64;
 /// A request that waits.
 pub struct Held {
     /// The verdict on it.
@@ -90,19 +80,23 @@ pub fn answer(exchange: Exchange, mut held: Held, message: &Message) -> Response
     let token = message.meta(Meta::ProgressToken).map(|token| Bytes::copy_from_slice(token.raw));
     let (told, hears) = oneshot::channel();
     upstream::settle(&mut held.request);
-    let bound = bound(&held.judged, message, &held.headers, exchange.governed(), told);
     let (response, out) = stream::open();
-    tokio::task::spawn_local(wait(
-        exchange,
-        held,
-        bound,
-        Ticks { token, hears, approval: String::new(), told: 0 },
-        out,
-    ));
+    let out = Sink::Stream(out);
+    let wait = out.patience(exchange.governed().connection.limits.approval_wait);
+    let bound = bound(&held.judged, message, &held.headers, exchange.governed(), wait, told);
+    let ticks = Ticks { token, hears, approval: String::new(), told: 0 };
+    tokio::task::spawn_local(self::wait(exchange, held, bound, Some(ticks), out));
     response
 }
 
-async fn wait(exchange: Exchange, held: Held, bound: pipeline::Held, mut ticks: Ticks, out: Writer) {
+/// Waits for people, then sends what they approved and passes on what comes of it. `ticks`: what the client is told while it waits.
+pub async fn wait(
+    exchange: Exchange,
+    held: Held,
+    bound: pipeline::Held,
+    mut ticks: Option<Ticks>,
+    out: Sink,
+) {
     let Held { judged, record, request, mut turn, id, asked, shared, headers } = held;
     let request_id = exchange.request_id();
     let era = turn.era;
@@ -143,7 +137,7 @@ async fn wait(exchange: Exchange, held: Held, bound: pipeline::Held, mut ticks: 
                     tokio::select! {
                         biased;
                         admitted = admitted.as_mut() => break admitted,
-                        told = ticks.tick(&mut turn, &out) => if told.is_err() {
+                        told = tick(ticks.as_mut(), &mut turn, &out) => if told.is_err() {
                             return;
                         },
                     }
@@ -159,22 +153,51 @@ async fn wait(exchange: Exchange, held: Held, bound: pipeline::Held, mut ticks: 
             return;
         }
     };
-    // People think long, and what was asked for may have changed meanwhile. Of what changed only that is named.
-    let asked_for = |other: &Command| other.summary() == command.summary();
-    if let Some((denied, otherwise)) = check::refused(&shared.pins, &governed, &command, asked_for) {
+    if !out.begins() {
+        let denied = Denied::new(DenyCode::ApprovalExpired, "its client took it back").because("cancelled");
         upstream::withhold(permit).record_failure(&denied);
-        let asked = otherwise.as_ref().unwrap_or(&asked);
-        out.last(reply::refusal(&denied, era, asked, &id, request_id).1).await;
         return;
     }
-    // From here on it is done, whether the client still listens or not; in the modern era to leave a stream is to cancel it.
-    let running = called.map(|called| shared.outcomes.begin(called, &governed));
-    let (answered, guard) = upstream::send(permit, end.as_mut()).await;
-    let stays = era == Era::Legacy;
-    let relay = Relay { turn, shared, guard, headers, id, asked, stays };
-    let last = passed_on(relay, answered, out, end.as_mut()).await;
-    if let Some((running, Last { body, heard })) = running.zip(last) {
-        running.done(body, heard);
+    let approved = Approved { turn, shared, headers, id, asked, request_id, command, called, governed };
+    approved.run(permit, out, end.as_mut()).await;
+}
+
+/// A call that people have approved.
+struct Approved {
+    turn: Turn,
+    shared: McpShared,
+    headers: HeaderMap,
+    id: Bytes,
+    asked: Asked,
+    request_id: RequestId,
+    command: Command,
+    /// What the same call again is known by.
+    called: Option<Key>,
+    governed: Arc<Governed>,
+}
+
+impl Approved {
+    /// Sends it, and passes on what comes of it.
+    async fn run(self, permit: Permitted, out: Sink, mut end: Pin<&mut impl Future<Output = SessionEnd>>) {
+        let Self { turn, shared, headers, id, asked, request_id, command, called, governed } = self;
+        let era = turn.era;
+        // People think long, and what was asked for may have changed meanwhile. Of what changed only that is named.
+        let asked_for = |other: &Command| other.summary() == command.summary();
+        if let Some((denied, otherwise)) = check::refused(&shared.pins, &governed, &command, asked_for) {
+            upstream::withhold(permit).record_failure(&denied);
+            let asked = otherwise.as_ref().unwrap_or(&asked);
+            out.last(reply::refusal(&denied, era, asked, &id, request_id).1).await;
+            return;
+        }
+        // From here on it is done, whether the client still listens or not; in the modern era to leave a stream is to cancel it.
+        let running = called.map(|called| shared.outcomes.begin(called, &governed));
+        let (answered, guard) = upstream::send(permit, end.as_mut()).await;
+        let stays = era == Era::Legacy;
+        let relay = Relay { turn, shared, guard, headers, id, asked, stays };
+        let last = passed_on(relay, answered, out, end).await;
+        if let Some((running, Last { body, heard })) = running.zip(last) {
+            running.done(body, heard);
+        }
     }
 }
 
@@ -193,7 +216,7 @@ fn called(judged: &Judged, turn: &Turn, bound: &pipeline::Held) -> Option<Key> {
 async fn passed_on(
     mut relay: Relay,
     answered: Result<Answered, Denied>,
-    out: Writer,
+    out: Sink,
     mut end: Pin<&mut impl Future<Output = SessionEnd>>,
 ) -> Option<Last> {
     let read = match answered.map(|answered| answered.body) {
@@ -225,8 +248,15 @@ async fn cancelled(held: Option<&HeldRequest>) {
     }
 }
 
+async fn tick(ticks: Option<&mut Ticks>, turn: &mut Turn, out: &Sink) -> Result<(), stream::Left> {
+    match ticks {
+        Some(ticks) => ticks.tick(turn, out).await,
+        None => Ok(()),
+    }
+}
+
 /// What a client that waits is told in between.
-struct Ticks {
+pub struct Ticks {
     /// Where it wants to hear of progress, as JSON.
     token: Option<Bytes>,
     hears: oneshot::Receiver<pipeline::Waiting>,
@@ -235,7 +265,7 @@ struct Ticks {
 }
 
 impl Ticks {
-    async fn tick(&mut self, turn: &mut Turn, out: &Writer) -> Result<(), stream::Left> {
+    async fn tick(&mut self, turn: &mut Turn, out: &Sink) -> Result<(), stream::Left> {
         if let Ok(waiting) = self.hears.try_recv() {
             self.approval = format!(" {} by {}", waiting.approval, waiting.from.join(", "));
         }
@@ -252,143 +282,5 @@ impl Ticks {
         push_string(&format!("waiting for approval{}", self.approval), &mut body);
         body.push_str("}}");
         out.message(body.into(), None, None).await
-    }
-}
-
-/// What binds the approvers' word to the request, and what they read of it.
-fn bound(
-    judged: &Judged,
-    message: &Message,
-    headers: &HeaderMap,
-    governed: &Arc<Governed>,
-    told: oneshot::Sender<pipeline::Waiting>,
-) -> pipeline::Held {
-    let command = &judged.command;
-    let params = message.params().and_then(|params| Json::parse(params.raw, DEPTH).ok());
-    let params = params.map(without_token);
-    let mut context = digest::Context::new(&digest::SHA256);
-    let mut absorb = |part: &[u8]| {
-        context.update(&(part.len() as u64).to_be_bytes());
-        context.update(part);
-    };
-    absorb(command.class.as_str().as_bytes());
-    absorb(command.method().as_bytes());
-    absorb(params.as_ref().map(ToString::to_string).unwrap_or_default().as_bytes());
-    // They go to the target as well.
-    let mut extra: Vec<(&str, &[u8])> = headers
-        .iter()
-        .map(|(name, value)| (name.as_str(), value.as_bytes()))
-        .filter(|(name, _)| name.starts_with("mcp-param-") && says_what_the_body_says(headers))
-        .collect();
-    extra.sort_unstable();
-    for (name, value) in &extra {
-        absorb(name.as_bytes());
-        absorb(value);
-    }
-    let bytes_digest = hex(context.finish().as_ref());
-
-    let mut notes = Notes::default();
-    let summary = command.summary();
-    let mut detail = governed.plan.text(&summary, "path", &mut notes).unwrap_or(summary);
-    detail.push('\n');
-    for (name, value) in &extra {
-        let masked = governed.plan.header(name, value, &mut notes);
-        let value = String::from_utf8_lossy(masked.as_deref().unwrap_or(value)).into_owned();
-        let _infallible = writeln!(detail, "{name}: {value}");
-    }
-    let masked = mask_message(&governed.plan, message.body(), Side::Client, Answers::default(), &mut notes);
-    let shown = masked.ok().and_then(|masked| {
-        let body = masked.as_deref().unwrap_or(message.body());
-        let read = Json::parse(body, DEPTH + 1).ok()?;
-        let params = read.member("params").cloned().map(without_token);
-        Some(params.map(|params| pretty(&params)).unwrap_or_default())
-    });
-    let mut truncated = shown.is_none();
-    detail.push_str(shown.as_deref().unwrap_or("(a request that cannot be shown)"));
-    if detail.len() > MAX_DETAIL {
-        truncated = true;
-        detail.truncate(detail.floor_char_boundary(MAX_DETAIL));
-    }
-    let wait = Some(PATIENCE.min(governed.connection.limits.approval_wait));
-    let bytes = message.body().len() + detail.len();
-    pipeline::Held { bytes_digest, truncated, reason: String::new(), bytes, detail, wait, told: Some(told) }
-}
-
-/// The parameters without the progress token, which is another at each attempt and says only where progress is told.
-fn without_token(params: Json) -> Json {
-    let Json::Object(mut members) = params else { return params };
-    for (name, value) in &mut members {
-        if &**name == "_meta"
-            && let Json::Object(meta) = value
-        {
-            meta.retain(|(name, _)| &**name != "progressToken");
-        }
-    }
-    members.retain(|(name, value)| {
-        &**name != "_meta" || !matches!(value, Json::Object(meta) if meta.is_empty())
-    });
-    Json::Object(members)
-}
-
-/// JSON on several lines, for people.
-fn pretty(value: &Json) -> String {
-    let mut out = String::new();
-    write_pretty(value, 0, &mut out);
-    out
-}
-
-fn write_pretty(value: &Json, depth: usize, out: &mut String) {
-    let indent = |depth: usize, out: &mut String| {
-        out.push('\n');
-        out.extend(std::iter::repeat_n("  ", depth));
-    };
-    match value {
-        Json::Object(members) if !members.is_empty() => {
-            out.push('{');
-            for (place, (name, value)) in members.iter().enumerate() {
-                out.push_str(if place > 0 { "," } else { "" });
-                indent(depth + 1, out);
-                push_string(name, out);
-                out.push_str(": ");
-                write_pretty(value, depth + 1, out);
-            }
-            indent(depth, out);
-            out.push('}');
-        }
-        Json::Array(values) if !values.is_empty() => {
-            out.push('[');
-            for (place, value) in values.iter().enumerate() {
-                out.push_str(if place > 0 { "," } else { "" });
-                indent(depth + 1, out);
-                write_pretty(value, depth + 1, out);
-            }
-            indent(depth, out);
-            out.push(']');
-        }
-        other => {
-            let _infallible = write!(out, "{other}");
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn attempts_of_one_request_are_the_same() {
-        let read = |text: &str| without_token(Json::parse(text.as_bytes(), 8).unwrap()).to_string();
-        assert_eq!(read(r#"{"name":"a","_meta":{"progressToken":1}}"#), read(r#"{"name":"a"}"#));
-        assert_eq!(
-            read(r#"{"name":"a","_meta":{"progressToken":1,"x":2}}"#),
-            read(r#"{"name":"a","_meta":{"x":2}}"#)
-        );
-        assert_ne!(read(r#"{"name":"a","_meta":{"x":1}}"#), read(r#"{"name":"a","_meta":{"x":2}}"#));
-    }
-
-    #[test]
-    fn people_read_it_on_lines() {
-        let json = Json::parse(br#"{"a":[1.10,{}],"b":"x\ny"}"#, 8).unwrap();
-        assert_eq!(pretty(&json), "{\n  \"a\": [\n    1.10,\n    {}\n  ],\n  \"b\": \"x\\ny\"\n}");
     }
 }

@@ -22,11 +22,10 @@ use crate::pipeline::snapshot::Governed;
 use crate::protocol::mcp::codec::envelope::Limits;
 use crate::protocol::mcp::codec::envelope::Message;
 use crate::protocol::mcp::codec::rewrite::Rewrite;
-use crate::protocol::mcp::hold::PATIENCE;
 use crate::protocol::mcp::hold::TICK;
 use crate::protocol::mcp::record::from_target;
 use crate::protocol::mcp::sessions::Owner;
-use crate::protocol::mcp::stream::Writer;
+use crate::protocol::mcp::sink::Sink;
 use crate::protocol::mcp::turn::MOST as MOST_BYTES;
 use crate::protocol::mcp::turn::garbage;
 
@@ -202,11 +201,11 @@ impl Again {
     pub async fn answer(
         self,
         exchange: Exchange,
-        out: &Writer,
+        out: &Sink,
         cancelled: impl Future<Output = ()>,
     ) -> Result<(), Denied> {
         let Self { judged, record, id, mut coming } = self;
-        let patience = PATIENCE.min(exchange.governed().connection.limits.approval_wait);
+        let patience = out.patience(exchange.governed().connection.limits.approval_wait);
         let mut patience = std::pin::pin!(tokio::time::sleep(patience));
         let mut gone = std::pin::pin!(async {
             tokio::select! {

@@ -73,6 +73,15 @@ impl FromClient<'_> {
     }
 }
 
+/// The event's data for what the gateway itself answered in the target's place. `total_us`: with it the exchange is over.
+pub fn of_gateway(capture: Capture, body: &[u8], total_us: Option<u64>) -> String {
+    let mut data = from_target(capture, body, 200, total_us.map(|total_us| ("complete", total_us)));
+    if data.pop().is_some() {
+        data.push_str(",\"own\":true}");
+    }
+    data
+}
+
 /// The event's data for a message that came back. `end` says how the exchange went, with its last message.
 pub fn from_target(mut capture: Capture, body: &[u8], status: u16, end: Option<(&str, u64)>) -> String {
     let mut data = String::with_capacity(96 + body.len());

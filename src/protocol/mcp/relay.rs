@@ -19,8 +19,8 @@ use crate::protocol::mcp::record::from_target;
 use crate::protocol::mcp::reply;
 use crate::protocol::mcp::reply::Asked;
 use crate::protocol::mcp::shared::McpShared;
+use crate::protocol::mcp::sink::Sink;
 use crate::protocol::mcp::stream::Left;
-use crate::protocol::mcp::stream::Writer;
 use crate::protocol::mcp::turn::Taken;
 use crate::protocol::mcp::turn::Turn;
 use crate::protocol::mcp::turn::garbage;
@@ -97,7 +97,7 @@ impl Relay {
     pub async fn run(
         mut self,
         source: Source,
-        out: Writer,
+        out: Sink,
         mut end: Pin<&mut impl Future<Output = SessionEnd>>,
     ) -> Option<Last> {
         match self.pass(source, &out, end.as_mut()).await {
@@ -118,7 +118,7 @@ impl Relay {
     async fn pass(
         &mut self,
         mut source: Source,
-        out: &Writer,
+        out: &Sink,
         mut end: Pin<&mut impl Future<Output = SessionEnd>>,
     ) -> Result<Option<Last>, Broken> {
         let stays = self.stays;
@@ -176,7 +176,7 @@ impl Relay {
     /// Tells that other policies or pins may show other tools, prompts and resources.
     async fn lists_changed(
         &mut self,
-        out: &Writer,
+        out: &Sink,
         mut end: Pin<&mut impl Future<Output = SessionEnd>>,
     ) -> Result<(), Broken> {
         let subscription = (self.turn.era == Era::Modern).then_some(&*self.id);
@@ -193,14 +193,18 @@ impl Relay {
         &mut self,
         source: &Source,
         event: Event,
-        out: &Writer,
+        out: &Sink,
         end: Pin<&mut impl Future<Output = SessionEnd>>,
     ) -> Result<Option<Last>, Broken> {
         let id = self.own_id(event.id.as_deref());
         let retry = event.retry;
         match self.turn.take(&self.shared, &mut self.guard, event.data, 200)? {
             Taken::Pass { body, last } => {
-                let heard = unless(end, out.message(body.clone(), id, retry), self.stays).await?;
+                let write = async {
+                    let body = body.clone();
+                    if last { out.answer(body, id, retry).await } else { out.message(body, id, retry).await }
+                };
+                let heard = unless(end, write, self.stays).await?;
                 Ok(last.then_some(Last { body, heard }))
             }
             Taken::Drop => Ok(None),

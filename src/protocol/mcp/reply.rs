@@ -68,6 +68,8 @@ pub enum Asked {
     HiddenPrompt(Box<str>),
     /// A resource that the caller does not see.
     HiddenResource(Box<str>),
+    /// A call whose client asks after it as a task.
+    Task,
     /// Something else.
     Other,
 }
@@ -139,6 +141,7 @@ pub fn refusal(
             return (fault.status, fault.body(era, Some(id)));
         }
         Asked::Tool
+        | Asked::Task
         | Asked::Other
         | Asked::HiddenTool(_)
         | Asked::HiddenPrompt(_)

@@ -105,6 +105,10 @@ pub struct About {
     pub id: Option<Id<'static>>,
     /// The tool that is called.
     pub tool: Option<Box<str>>,
+    /// Its client asks what there is, and knows tasks.
+    pub asks_for_tasks: bool,
+    /// The gateway's id of the task that is asked after, which the target knows by another.
+    pub task: Option<Box<str>>,
     /// Of a completion: the name of the argument.
     pub argument: Box<str>,
     /// The method and what it names.

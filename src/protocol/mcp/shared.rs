@@ -14,6 +14,7 @@ use crate::protocol::mcp::pin::Pins;
 use crate::protocol::mcp::sessions::Owner;
 use crate::protocol::mcp::sessions::Sessions;
 use crate::protocol::mcp::stdio::Programs;
+use crate::protocol::mcp::task::Tasks;
 use crate::protocol::mcp::tools::Tools;
 
 /// What MCP connections share over all threads. Cheap to clone.
@@ -31,6 +32,8 @@ pub struct McpShared {
     pub held: HeldRequests,
     /// What came of approved calls whose clients left.
     pub outcomes: Outcomes,
+    /// Calls that wait for people while their clients do something else.
+    pub tasks: Tasks,
     /// Targets that are programs.
     pub programs: Programs,
 }

@@ -44,6 +44,7 @@ use crate::protocol::mcp::sessions::About;
 use crate::protocol::mcp::sessions::Owner;
 use crate::protocol::mcp::sessions::Session;
 use crate::protocol::mcp::shared::McpShared;
+use crate::protocol::mcp::task::offered;
 use crate::protocol::mcp::tools::Tool;
 
 /// The most bytes that one message of a target may have.
@@ -216,6 +217,12 @@ impl Turn {
             {
                 rewrite.outcome(ResultField::Instructions, "\"\"");
             }
+            if self.about.asks_for_tasks
+                && let Some(capabilities) = message.outcome(ResultField::Capabilities)
+                && let Some(offered) = offered(capabilities.raw)
+            {
+                rewrite.outcome(ResultField::Capabilities, offered);
+            }
             let scope = message.outcome(ResultField::CacheScope);
             if scope.is_some_and(|scope| scope.text().as_deref() != Some("private")) {
                 rewrite.outcome(ResultField::CacheScope, "\"private\"");
@@ -233,6 +240,11 @@ impl Turn {
                 check_requests(requests.raw, &guard.governed().connection.mcp)?;
             }
             self.remember_task(shared, message);
+            if let Some(own) = &self.about.task
+                && message.outcome(ResultField::TaskId).is_some()
+            {
+                rewrite.outcome(ResultField::TaskId, format!("\"{own}\""));
+            }
         }
         rewrite.finish().map_err(|_overlap| garbage("its answer could not be taken apart"))
     }

@@ -199,6 +199,10 @@ impl Exchange {
             return;
         }
         let data = Json::parse(event.data.as_bytes(), MAX_DEPTH).unwrap_or(Json::Null);
+        if data.member("own") == Some(&Json::Bool(true)) {
+            // The gateway's own answer in the target's place.
+            return;
+        }
         if data.member("refused").is_some() {
             // What the target may not ask is not recorded, and the client had no part in it.
             return;

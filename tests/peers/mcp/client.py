@@ -5,7 +5,7 @@ MCP_URL, or MCP_COMMAND, a JSON list of words, for a server on its standard stre
 HTTP+SSE (1.x only); MCP_TOKEN, a bearer token;
 MCP_PLAN (fixture), one of plans.json; MCP_STEPS, the steps to go, by default all that the plan has; MCP_DENIED, a tool
 whose call is expected to be refused; MCP_HELD, a text to call a tool with again and again while it is to be called
-again; MCP_LONG (2), how many seconds the long call takes."""
+again; MCP_TASKS, anything, to know tasks (2.x only); MCP_LONG (2), how many seconds the long call takes."""
 import contextlib
 import datetime
 import importlib.metadata
@@ -53,6 +53,56 @@ async def answer(_context, params):
     return ElicitResult(action='accept', content={'username': 'ada', 'email': 'ada@example.com'})
 
 
+def tasks():
+    """The extension that knows tasks: a call that becomes one is asked after until it is over. The SDK has the hooks for it only."""
+    from typing import Any, Literal
+    from mcp.client.extension import ClientExtension, ResultClaim
+    from mcp_types import CallToolResult, Request, RequestParams, Result
+
+    class Created(Result):
+        result_type: Literal['task'] = 'task'
+        task_id: str
+        status: str
+        status_message: str | None = None
+        created_at: str
+        last_updated_at: str
+        ttl_ms: int | None
+        poll_interval_ms: int | None = None
+
+    class Told(Result):
+        task_id: str
+        status: str
+        result: CallToolResult | None = None
+        error: dict[str, Any] | None = None
+
+    class Named(RequestParams):
+        task_id: str
+
+    class Get(Request[Named, Literal['tasks/get']]):
+        method: Literal['tasks/get'] = 'tasks/get'
+        params: Named
+        name_param = 'taskId'
+
+    async def resolve(task, context):
+        say('task', task.status, task.status_message or '')
+        while True:
+            await anyio.sleep((task.poll_interval_ms or 1000) / 1000)
+            told = await context.session.send_request(Get(params=Named(task_id=task.task_id)), Told)
+            if told.status != 'working':
+                say('task', told.status)
+                if told.result is None:
+                    raise RuntimeError(told.error)
+                return told.result
+
+    class Tasks(ClientExtension):
+        identifier = 'io.modelcontextprotocol/tasks'
+
+        def claims(self):
+            return [ResultClaim(result_type='task', model=Created, resolve=resolve)]
+
+    return Tasks()
+
+
 @contextlib.asynccontextmanager
 async def connected(mode):
     """A session: what calls, and the revision and the name of the server."""
@@ -81,7 +131,8 @@ async def connected(mode):
             yield session, hello.protocolVersion, hello.serverInfo.name
         else:
             from mcp.client.client import Client
-            client = await stack.enter_async_context(Client(transport, mode=mode, elicitation_callback=answer))
+            extensions = [tasks()] if os.environ.get('MCP_TASKS') else None
+            client = await stack.enter_async_context(Client(transport, mode=mode, elicitation_callback=answer, extensions=extensions))
             yield client, client.protocol_version, client.server_info.name if client.server_info else 'unnamed'
 
 

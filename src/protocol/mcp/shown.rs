@@ -1,0 +1,174 @@
+//! What binds the word of people to a request that they must approve, and the text that they read of it.
+
+use std::fmt::Write;
+use std::sync::Arc;
+use std::time::Duration;
+
+use aws_lc_rs::digest;
+use http::HeaderMap;
+use tokio::sync::oneshot;
+
+use crate::domain::json::Json;
+use crate::domain::json::push_string;
+use crate::mask::Notes;
+use crate::mask::mcp::Answer as Answers;
+use crate::mask::mcp::Side;
+use crate::mask::mcp::mask_message;
+use crate::pipeline;
+use crate::pipeline::Judged;
+use crate::pipeline::body::hex;
+use crate::pipeline::snapshot::Governed;
+use crate::protocol::mcp::codec::envelope::Message;
+use crate::protocol::mcp::era::says_what_the_body_says;
+
+/// How much approvers are shown, in bytes. A longer request can be denied, but not approved.
+const MAX_DETAIL: usize = 256 << 10;
+/// How deep a request may be nested.
+const DEPTH: usize = 64;
+
+/// What binds the approvers' word to the request, and what they read of it. `wait`: how long its client waits; `told` hears once that it
+/// has to.
+pub fn bound(
+    judged: &Judged,
+    message: &Message,
+    headers: &HeaderMap,
+    governed: &Arc<Governed>,
+    wait: Duration,
+    told: oneshot::Sender<pipeline::Waiting>,
+) -> pipeline::Held {
+    let command = &judged.command;
+    let params = message.params().and_then(|params| Json::parse(params.raw, DEPTH).ok());
+    let params = params.map(without_token);
+    let mut context = digest::Context::new(&digest::SHA256);
+    let mut absorb = |part: &[u8]| {
+        context.update(&(part.len() as u64).to_be_bytes());
+        context.update(part);
+    };
+    absorb(command.class.as_str().as_bytes());
+    absorb(command.method().as_bytes());
+    absorb(params.as_ref().map(ToString::to_string).unwrap_or_default().as_bytes());
+    // They go to the target as well.
+    let mut extra: Vec<(&str, &[u8])> = headers
+        .iter()
+        .map(|(name, value)| (name.as_str(), value.as_bytes()))
+        .filter(|(name, _)| name.starts_with("mcp-param-") && says_what_the_body_says(headers))
+        .collect();
+    extra.sort_unstable();
+    for (name, value) in &extra {
+        absorb(name.as_bytes());
+        absorb(value);
+    }
+    let bytes_digest = hex(context.finish().as_ref());
+
+    let mut notes = Notes::default();
+    let summary = command.summary();
+    let mut detail = governed.plan.text(&summary, "path", &mut notes).unwrap_or(summary);
+    detail.push('\n');
+    for (name, value) in &extra {
+        let masked = governed.plan.header(name, value, &mut notes);
+        let value = String::from_utf8_lossy(masked.as_deref().unwrap_or(value)).into_owned();
+        let _infallible = writeln!(detail, "{name}: {value}");
+    }
+    let masked = mask_message(&governed.plan, message.body(), Side::Client, Answers::default(), &mut notes);
+    let shown = masked.ok().and_then(|masked| {
+        let body = masked.as_deref().unwrap_or(message.body());
+        let read = Json::parse(body, DEPTH + 1).ok()?;
+        let params = read.member("params").cloned().map(without_token);
+        Some(params.map(|params| pretty(&params)).unwrap_or_default())
+    });
+    let mut truncated = shown.is_none();
+    detail.push_str(shown.as_deref().unwrap_or("(a request that cannot be shown)"));
+    if detail.len() > MAX_DETAIL {
+        truncated = true;
+        detail.truncate(detail.floor_char_boundary(MAX_DETAIL));
+    }
+    let bytes = message.body().len() + detail.len();
+    pipeline::Held {
+        bytes_digest,
+        truncated,
+        reason: String::new(),
+        bytes,
+        detail,
+        wait: Some(wait),
+        told: Some(told),
+    }
+}
+
+/// The parameters without the progress token, which is another at each attempt and says only where progress is told.
+fn without_token(params: Json) -> Json {
+    let Json::Object(mut members) = params else { return params };
+    for (name, value) in &mut members {
+        if &**name == "_meta"
+            && let Json::Object(meta) = value
+        {
+            meta.retain(|(name, _)| &**name != "progressToken");
+        }
+    }
+    members.retain(|(name, value)| {
+        &**name != "_meta" || !matches!(value, Json::Object(meta) if meta.is_empty())
+    });
+    Json::Object(members)
+}
+
+/// JSON on several lines, for people.
+fn pretty(value: &Json) -> String {
+    let mut out = String::new();
+    write_pretty(value, 0, &mut out);
+    out
+}
+
+fn write_pretty(value: &Json, depth: usize, out: &mut String) {
+    let indent = |depth: usize, out: &mut String| {
+        out.push('\n');
+        out.extend(std::iter::repeat_n("  ", depth));
+    };
+    match value {
+        Json::Object(members) if !members.is_empty() => {
+            out.push('{');
+            for (place, (name, value)) in members.iter().enumerate() {
+                out.push_str(if place > 0 { "," } else { "" });
+                indent(depth + 1, out);
+                push_string(name, out);
+                out.push_str(": ");
+                write_pretty(value, depth + 1, out);
+            }
+            indent(depth, out);
+            out.push('}');
+        }
+        Json::Array(values) if !values.is_empty() => {
+            out.push('[');
+            for (place, value) in values.iter().enumerate() {
+                out.push_str(if place > 0 { "," } else { "" });
+                indent(depth + 1, out);
+                write_pretty(value, depth + 1, out);
+            }
+            indent(depth, out);
+            out.push(']');
+        }
+        other => {
+            let _infallible = write!(out, "{other}");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn attempts_of_one_request_are_the_same() {
+        let read = |text: &str| without_token(Json::parse(text.as_bytes(), 8).unwrap()).to_string();
+        assert_eq!(read(r#"{"name":"a","_meta":{"progressToken":1}}"#), read(r#"{"name":"a"}"#));
+        assert_eq!(
+            read(r#"{"name":"a","_meta":{"progressToken":1,"x":2}}"#),
+            read(r#"{"name":"a","_meta":{"x":2}}"#)
+        );
+        assert_ne!(read(r#"{"name":"a","_meta":{"x":1}}"#), read(r#"{"name":"a","_meta":{"x":2}}"#));
+    }
+
+    #[test]
+    fn people_read_it_on_lines() {
+        let json = Json::parse(br#"{"a":[1.10,{}],"b":"x\ny"}"#, 8).unwrap();
+        assert_eq!(pretty(&json), "{\n  \"a\": [\n    1.10,\n    {}\n  ],\n  \"b\": \"x\\ny\"\n}");
+    }
+}
