@@ -250,6 +250,9 @@ fn issuers(checks: &mut Checks, config: &Config) {
     }
     for issuer in &config.oidc {
         clock(checks, &issuer.name, &issuer.issuer, issuer.ca_file.as_deref());
+        if let Some(secret) = issuer.mcp_login.as_ref().and_then(|login| login.secret.as_ref()) {
+            credential(checks, &format!("issuer {}, mcp_login", issuer.name), secret);
+        }
     }
 }
 

@@ -12,6 +12,7 @@ use crate::identity::Algorithm;
 use crate::identity::ClaimNames;
 use crate::identity::ClientEntry;
 use crate::identity::IssuerSettings;
+use crate::identity::McpLogin;
 use crate::identity::Profile;
 
 /// The tenant that `hoopctl init` writes for the reader to replace.
@@ -84,6 +85,7 @@ struct Given {
     clients: BTreeMap<String, ClientEntry>,
     ca_file: Option<PathBuf>,
     switches: [Option<bool>; 3],
+    mcp_login: Option<McpLogin>,
     refetch_interval: Option<Duration>,
     soft_ttl: Option<Duration>,
     hard_ttl: Option<Duration>,
@@ -107,6 +109,7 @@ impl Given {
             clients: table.take("clients").map(|value| value.map(client)).unwrap_or_default(),
             ca_file: table.take("ca_file").and_then(|value| value.file()),
             switches: ["accept_v1", "allow_missing_idtyp", "rfc9068"].map(|key| table.take(key)?.flag()),
+            mcp_login: table.take("mcp_login").and_then(|value| value.table(mcp_login)).flatten(),
             refetch_interval: duration(table, "refetch_interval", second, second * 3600),
             soft_ttl: duration(table, "soft_ttl", second, DAY),
             hard_ttl: duration(table, "hard_ttl", second, DAY),
@@ -125,6 +128,7 @@ impl Given {
         settings.accept_v1 = accept_v1;
         settings.allow_missing_idtyp = allow_missing_idtyp;
         settings.rfc9068 = rfc9068;
+        settings.mcp_login = self.mcp_login;
         // A list whose words were all wrong has been reported: the default takes its place until it is mended.
         if let Some(algorithms) = self.algorithms.filter(|list| !list.is_empty()) {
             settings.algorithms = algorithms;
@@ -141,6 +145,33 @@ impl Given {
             }
         }
     }
+}
+
+/// MCP clients are sent to one issuer.
+pub(super) fn refuse_second_login(entries: &[Value<'_>]) {
+    for second in entries.iter().filter_map(|entry| entry.at("mcp_login")).skip(1) {
+        let hint = "keep it at the entry of the issuer where people log in".to_owned();
+        second.problem("a second login for MCP clients", hint);
+    }
+}
+
+fn mcp_login(table: &mut Table<'_>) -> Option<McpLogin> {
+    let client_id = table
+        .required("client_id", "accepted: the id of the client as which MCP clients log in at the issuer");
+    let client_id = client_id.and_then(|value| value.text().map(str::to_owned));
+    let scopes = table
+        .required(
+            "scopes",
+            "accepted: a list of scopes that give a token for this gateway, [\"api://hoopctl/access\"]",
+        )
+        .map(|value| value.texts());
+    let secret = table.take("secret").and_then(|value| value.secret());
+    let redirect_uris = table.take("redirect_uris").map(|value| value.texts());
+    let own_machine = || McpLogin::REDIRECT_URIS.map(str::to_owned).to_vec();
+    // A list that could not be read is reported already.
+    let redirect_uris = redirect_uris.filter(|list| !list.is_empty()).unwrap_or_else(own_machine);
+    let scopes = scopes.filter(|list| !list.is_empty())?;
+    Some(McpLogin { client_id: client_id?, scopes, secret, redirect_uris })
 }
 
 fn claims(table: &mut Table<'_>) -> ClaimNames {

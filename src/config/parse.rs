@@ -116,6 +116,7 @@ fn read(root: &mut Table<'_>, path: &Path, text: &str) -> Option<Config> {
         root.take("dev_issuer").map(|value| value.table(|table| settings::dev_issuer(table, &gateway)));
     let issuers = tables(root, "oidc", "name");
     refuse_twice(&issuers, "issuer");
+    oidc::refuse_second_login(&issuers);
     let oidc = issuers.iter().filter_map(oidc::read).collect();
     let connections = tables(root, "connection", "name").iter().filter_map(connection::read).collect();
     let policies = tables(root, "policy", "id").iter().filter_map(policy::read).collect();

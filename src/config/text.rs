@@ -82,6 +82,8 @@ group_names = { etl = "11111111-1111-1111-1111-111111111111" }
 #clients = { "22222222-2222-2222-2222-222222222222" = { name = "billing-mcp", groups = ["etl"] } }  # apps without groups
 #accept_v1 = true                       # also v1 tokens of the same tenant (sts.windows.net)
 #leeway = "60s"
+# People's MCP clients log in through the gateway, as one client of the tenant: Entra itself does not speak their dialect of OAuth.
+#mcp_login = { client_id = "44444444-4444-4444-4444-444444444444", scopes = ["api://hoopctl/access", "offline_access"] }
 
 "#;
 

@@ -7,9 +7,11 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use tokio::sync::OnceCell;
+use zeroize::Zeroizing;
 
 use crate::domain::json::Json;
 use crate::transport::fetch;
+use crate::transport::fetch::Answer;
 use crate::transport::fetch::FetchError;
 use crate::transport::fetch::Limits;
 use crate::transport::fetch::Location;
@@ -19,9 +21,13 @@ use crate::transport::tls::TlsError;
 /// Gets documents. The seam at which tests stand in for the network.
 pub(crate) trait Fetch: Send + Sync {
     fn get<'a>(&'a self, url: &'a str) -> Fetching<'a>;
+
+    /// Sends a form, once.
+    fn post<'a>(&'a self, url: &'a str, form: Zeroizing<Vec<u8>>) -> Posting<'a>;
 }
 
 pub(crate) type Fetching<'a> = Pin<Box<dyn Future<Output = Result<Vec<u8>, FetchError>> + Send + 'a>>;
+pub(crate) type Posting<'a> = Pin<Box<dyn Future<Output = Result<Answer, FetchError>> + Send + 'a>>;
 
 /// Gets documents over the network.
 pub(crate) struct Web {
@@ -46,34 +52,63 @@ impl Web {
         };
         self.tls.get_or_try_init(load).await.cloned()
     }
+
+    /// The TLS settings for a URL; `None` for one without TLS.
+    async fn tls_for(&self, url: &str) -> Result<Option<Arc<rustls::ClientConfig>>, FetchError> {
+        let location = Location::parse(url)?;
+        if !location.secure {
+            return Ok(None);
+        }
+        let failed = |error| FetchError::Tls { host: location.host, source: io::Error::other(error) };
+        self.tls().await.map(Some).map_err(failed)
+    }
 }
 
 const HTTP1: &[u8] = b"http/1.1";
 
 impl Fetch for Web {
     fn get<'a>(&'a self, url: &'a str) -> Fetching<'a> {
-        Box::pin(async move {
-            let location = Location::parse(url)?;
-            let tls = if location.secure {
-                let failed = |error| FetchError::Tls { host: location.host, source: io::Error::other(error) };
-                Some(self.tls().await.map_err(failed)?)
-            } else {
-                None
-            };
-            fetch::get(url, Limits::default(), tls).await
-        })
+        Box::pin(async move { fetch::get(url, Limits::default(), self.tls_for(url).await?).await })
+    }
+
+    fn post<'a>(&'a self, url: &'a str, form: Zeroizing<Vec<u8>>) -> Posting<'a> {
+        Box::pin(
+            async move { fetch::post_form(url, form, Limits::default(), self.tls_for(url).await?).await },
+        )
     }
 }
 
 /// Where the keys are. `OpenID` Connect Discovery 1.0 section 4: the document must be about exactly this issuer.
 pub(crate) fn jwks_uri(document: &[u8], iss: &str) -> Result<String, &'static str> {
-    let document = Json::parse(document, 16).map_err(|_invalid| "is not one strict JSON value")?;
-    if document.member("issuer").and_then(Json::as_str) != Some(iss) {
-        return Err("is about another issuer");
-    }
+    let document = about(document, iss)?;
     let uri = document.member("jwks_uri").and_then(Json::as_str).ok_or("has no jwks_uri")?;
-    let location = Location::parse(uri).map_err(|_invalid| "has a jwks_uri that is not https")?;
-    // Without TLS only below an issuer without TLS: a document from outside must not point at a port of this machine.
-    let plain_issuer = Location::parse(iss).is_ok_and(|issuer| !issuer.secure);
-    if location.secure || plain_issuer { Ok(uri.to_owned()) } else { Err("has a jwks_uri that is not https") }
+    if may_lead_to(uri, iss) { Ok(uri.to_owned()) } else { Err("has a jwks_uri that is not https") }
+}
+
+/// Where people log in, and where codes become tokens.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Endpoints {
+    pub(crate) authorization: String,
+    pub(crate) token: String,
+}
+
+/// The endpoints in a discovery document, which must be about exactly this issuer.
+pub(crate) fn endpoints(document: &[u8], iss: &str) -> Result<Endpoints, &'static str> {
+    let document = about(document, iss)?;
+    let uri = |name| document.member(name).and_then(Json::as_str).filter(|uri| may_lead_to(uri, iss));
+    let authorization = uri("authorization_endpoint").ok_or("has no authorization_endpoint that is https")?;
+    let token = uri("token_endpoint").ok_or("has no token_endpoint that is https")?;
+    Ok(Endpoints { authorization: authorization.to_owned(), token: token.to_owned() })
+}
+
+fn about(document: &[u8], iss: &str) -> Result<Json, &'static str> {
+    let document = Json::parse(document, 16).map_err(|_invalid| "is not one strict JSON value")?;
+    let own = document.member("issuer").and_then(Json::as_str) == Some(iss);
+    if own { Ok(document) } else { Err("is about another issuer") }
+}
+
+/// Without TLS only below an issuer without TLS: a document from outside must not point at a port of this machine.
+fn may_lead_to(uri: &str, iss: &str) -> bool {
+    let plain_issuer = || Location::parse(iss).is_ok_and(|issuer| !issuer.secure);
+    Location::parse(uri).is_ok_and(|location| location.secure || plain_issuer())
 }

@@ -139,6 +139,9 @@ pub enum IdentityError {
     /// Two entries accept the same `iss`.
     #[error("two entries accept tokens of {0}")]
     IssuerTwice(String),
+    /// Two entries have a login for MCP clients.
+    #[error("a second entry has mcp_login, {0}: MCP clients are sent to one issuer")]
+    LoginTwice(String),
     /// Two clouds claim one tenant: its principals would be mixed up.
     #[error("tenant {0} is claimed by Microsoft's and by a loopback issuer")]
     TenantTwice(String),

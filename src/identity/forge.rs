@@ -18,15 +18,18 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::Value;
 use serde_json::json;
+use zeroize::Zeroizing;
 
 use crate::identity::discovery::Fetch;
 use crate::identity::discovery::Fetching;
+use crate::identity::discovery::Posting;
 use crate::identity::issuers::Issuers;
 use crate::identity::keeper::KeyKeeper;
 use crate::identity::keeper::NoKeeper;
 use crate::identity::settings::IssuerSettings;
 use crate::identity::settings::Profile;
 use crate::identity::source::now_ms;
+use crate::transport::fetch::Answer;
 use crate::transport::fetch::FetchError;
 
 pub(crate) const ISS: &str = "https://idp.example";
@@ -202,6 +205,11 @@ impl Provider {
         self.0.calls.lock().unwrap().iter().filter(|url| url.ends_with(end)).count()
     }
 
+    /// The forms that were sent, each with where it went.
+    pub(crate) fn forms(&self) -> Vec<String> {
+        self.0.calls.lock().unwrap().iter().filter(|call| call.starts_with("POST ")).cloned().collect()
+    }
+
     pub(crate) fn issuers(&self, settings: Vec<IssuerSettings>) -> Issuers {
         self.issuers_with(settings, Arc::new(NoKeeper))
     }
@@ -218,6 +226,21 @@ impl Fetch for Provider {
             let delay = *self.0.delay.lock().unwrap();
             tokio::time::sleep(delay).await;
             self.0.documents.lock().unwrap().get(url).cloned().ok_or(FetchError::Status(500))
+        })
+    }
+
+    /// Answers with the document that was published there, and keeps the form among the calls.
+    fn post<'a>(&'a self, url: &'a str, form: Zeroizing<Vec<u8>>) -> Posting<'a> {
+        Box::pin(async move {
+            let form = String::from_utf8(form.to_vec()).unwrap();
+            self.0.calls.lock().unwrap().push(format!("POST {url} {form}"));
+            let delay = *self.0.delay.lock().unwrap();
+            tokio::time::sleep(delay).await;
+            let body = self.0.documents.lock().unwrap().get(url).cloned();
+            let body = body.ok_or(FetchError::Status(500))?;
+            let status = if body.starts_with(b"{\"error\"") { 400 } else { 200 };
+            let media_type = "application/json".to_owned();
+            Ok(Answer { status: http::StatusCode::from_u16(status).unwrap(), media_type, body })
         })
     }
 }

@@ -72,13 +72,18 @@ impl Issuer {
         }
     }
 
-    /// The scopes of which a person's token needs one, as a client asks for them: Entra takes the short ones for those of another API.
-    pub(crate) fn asked_scopes(&self) -> impl Iterator<Item = String> {
+    /// The scopes that a client asks for: of an entry with a login for MCP clients its own, else those of which a person's token needs
+    /// one. Entra takes short ones for those of another API.
+    pub(crate) fn asked_scopes(&self) -> Vec<String> {
+        if let Some(login) = &self.settings.mcp_login {
+            return login.told_scopes().map(str::to_owned).collect();
+        }
         let audience = self.entra.as_ref().and_then(|_| self.settings.audiences.first());
-        self.settings.scopes.iter().map(move |scope| match audience {
+        let asked = |scope: &String| match audience {
             Some(audience) if !scope.contains('/') => format!("{audience}/{scope}"),
             _ => scope.clone(),
-        })
+        };
+        self.settings.scopes.iter().map(asked).collect()
     }
 
     /// Whether a key that names `key_issuer` may sign for this issuer. Only Entra gives the member a meaning.
@@ -86,7 +91,8 @@ impl Issuer {
         self.entra.as_ref().is_none_or(|entra| entra.admits_key_of(key_issuer, &self.iss))
     }
 
-    fn is_sibling(&self) -> bool {
+    /// Whether it is the v1 form of an entry with the v2 issuer.
+    pub(crate) fn is_sibling(&self) -> bool {
         self.iss != self.settings.issuer
     }
 }

@@ -23,6 +23,7 @@ use crate::identity::inspect;
 use crate::identity::inspect::Inspection;
 use crate::identity::issuer::Issuer;
 use crate::identity::keeper::KeyKeeper;
+use crate::identity::login::Login;
 use crate::identity::settings::IssuerSettings;
 use crate::identity::source::IssuerStatus;
 use crate::identity::source::Lookup;
@@ -57,6 +58,7 @@ pub struct Issuers {
     by_iss: HashMap<String, usize>,
     generation: Arc<Generation>,
     keeper: Arc<dyn KeyKeeper>,
+    login: Option<Arc<Login>>,
     tasks: Mutex<Vec<AbortHandle>>,
 }
 
@@ -90,8 +92,14 @@ impl Issuers {
         mut fetch: impl FnMut(&IssuerSettings) -> Result<Box<dyn Fetch>, IdentityError>,
     ) -> Result<Self, IdentityError> {
         let generation = Arc::new(Generation::new());
-        let mut issuers =
-            Self { sources: Vec::new(), by_iss: HashMap::new(), generation, keeper, tasks: Mutex::default() };
+        let mut issuers = Self {
+            sources: Vec::new(),
+            by_iss: HashMap::new(),
+            generation,
+            keeper,
+            login: None,
+            tasks: Mutex::default(),
+        };
         let mut names = HashSet::new();
         for settings in settings {
             if let Some(problem) = settings.check().into_iter().next() {
@@ -121,7 +129,13 @@ impl Issuers {
             return Err(IdentityError::TenantTwice(entra.tenant.clone()));
         }
         let source = Source::new(issuer, fetch, Arc::clone(&self.keeper), Arc::clone(&self.generation));
-        self.sources.push(Arc::new(source));
+        let source = Arc::new(source);
+        if let Some(login) = Login::of(&source)
+            && self.login.replace(Arc::new(login)).is_some()
+        {
+            return Err(IdentityError::LoginTwice(source.issuer.name.to_string()));
+        }
+        self.sources.push(source);
         Ok(())
     }
 
@@ -221,6 +235,11 @@ impl Issuers {
         self.generation.now()
     }
 
+    /// The login of people's MCP clients; `None` where no entry has one.
+    pub fn login(&self) -> Option<&Arc<Login>> {
+        self.login.as_ref()
+    }
+
     /// The scopes that tokens of people need one of, as they are asked for: those of all issuers, each once.
     pub fn scopes(&self) -> Vec<String> {
         let mut scopes = Vec::new();
@@ -237,7 +256,7 @@ impl Issuers {
         let mut names: Vec<&str> = Vec::new();
         let mut found = None;
         for issuer in self.sources.iter().map(|source| &source.issuer) {
-            let Some(scope) = issuer.asked_scopes().next() else { continue };
+            let Some(scope) = issuer.asked_scopes().into_iter().next() else { continue };
             if !names.contains(&&*issuer.name) {
                 names.push(&issuer.name);
                 found = found.or(Some(scope));

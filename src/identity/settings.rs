@@ -6,6 +6,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::identity::entra::EntraIssuer;
+use crate::identity::entra::Version;
+use crate::identity::login::McpLogin;
 use crate::transport::fetch::Location;
 
 /// How the claims of an issuer are read.
@@ -162,6 +164,8 @@ pub struct IssuerSettings {
     pub allow_missing_idtyp: bool,
     /// Generic: demand RFC 9068 (`typ` is `at+jwt`; `client_id`, `jti` and `iat` are there). Off by default.
     pub rfc9068: bool,
+    /// How people's MCP clients log in here, where the issuer does not speak their dialect of OAuth. At most one entry has it. Default: off.
+    pub mcp_login: Option<McpLogin>,
     /// An unknown key id makes the keys be fetched at most once in this time.
     pub refetch_interval: Duration,
     /// Keys older than this are fetched again.
@@ -216,6 +220,7 @@ impl IssuerSettings {
             accept_v1: false,
             allow_missing_idtyp: false,
             rfc9068: false,
+            mcp_login: None,
             refetch_interval: MINUTE * if entra { 5 } else { 1 },
             soft_ttl: HOUR,
             hard_ttl: HOUR * 24,
@@ -245,6 +250,9 @@ impl IssuerSettings {
         }
         self.check_lists(&mut say);
         self.check_times(&mut say);
+        if let Some(login) = &self.mcp_login {
+            login.check(&mut say);
+        }
         match (self.profile, EntraIssuer::parse(&self.issuer)) {
             (Profile::Entra, None) => say("issuer", &self.issuer, WANTED_ENTRA),
             (Profile::Entra, Some(entra)) => {
@@ -253,6 +261,13 @@ impl IssuerSettings {
                         "accept_v1",
                         "true",
                         "only an entry with the v2 issuer of a tenant can accept v1 too",
+                    );
+                }
+                if self.mcp_login.is_some() && entra.version == Version::V1 {
+                    say(
+                        "issuer",
+                        &self.issuer,
+                        "mcp_login needs the v2 issuer of the tenant: v1 logins know no scopes",
                     );
                 }
                 if self.claims.subject.as_deref().is_some_and(|name| name != "oid") {
@@ -379,6 +394,36 @@ mod tests {
     #[test]
     fn each_mistake_is_named_by_its_key() {
         type Change = fn(&mut IssuerSettings);
+        let login = |s: &mut IssuerSettings, change: fn(&mut McpLogin)| {
+            let mut login = McpLogin {
+                client_id: "cli".to_owned(),
+                scopes: vec!["use".to_owned()],
+                secret: None,
+                redirect_uris: McpLogin::REDIRECT_URIS.map(str::to_owned).to_vec(),
+            };
+            change(&mut login);
+            s.mcp_login = Some(login);
+        };
+        let mut settings =
+            IssuerSettings::new("idp", "https://idp.example", Profile::Generic, vec!["a".to_owned()]);
+        login(&mut settings, |_| ());
+        assert_eq!(keys_of(&settings), [""; 0]);
+        for (key, change) in [
+            ("mcp_login.client_id", (|l| l.client_id = "a b".to_owned()) as fn(&mut McpLogin)),
+            ("mcp_login.client_id", |l| l.client_id.clear()),
+            ("mcp_login.scopes", |l| l.scopes.push("use more".to_owned())),
+            ("mcp_login.scopes", |l| l.scopes = vec!["openid".to_owned(), "offline_access".to_owned()]),
+            ("mcp_login.redirect_uris", |l| l.redirect_uris.clear()),
+            ("mcp_login.redirect_uris", |l| l.redirect_uris.push("http://claude.ai/".to_owned())),
+        ] {
+            login(&mut settings, change);
+            assert_eq!(keys_of(&settings), [key]);
+        }
+        let v1 = "https://sts.windows.net/11111111-2222-3333-4444-555555555555/";
+        let mut settings = IssuerSettings::new("entra", v1, Profile::Entra, vec!["a".to_owned()]);
+        assert_eq!(keys_of(&settings), [""; 0]);
+        login(&mut settings, |_| ());
+        assert_eq!(keys_of(&settings), ["issuer"]);
         let table: [(&str, Change); 17] = [
             ("name", |s| s.name = "a/b".to_owned()),
             ("name", |s| s.name = "local".to_owned()),

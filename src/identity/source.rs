@@ -345,6 +345,16 @@ impl Source {
         }
     }
 
+    /// What gets the issuer's documents.
+    pub(crate) fn fetch(&self) -> &dyn Fetch {
+        &*self.fetch
+    }
+
+    /// Where the keys are, if that is configured or was found out.
+    pub(crate) fn keys_uri(&self) -> Option<String> {
+        self.issuer.pinned_keys().map(str::to_owned).or_else(|| self.control().jwks_uri.clone())
+    }
+
     /// Asks the issuer where its keys are.
     async fn discover(&self) -> Result<String, RenewError> {
         let url = self.issuer.discovery_url();
@@ -376,7 +386,7 @@ impl Source {
 }
 
 /// The error with its causes.
-fn describe(error: &dyn std::error::Error) -> String {
+pub(crate) fn describe(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {

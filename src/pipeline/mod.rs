@@ -13,6 +13,7 @@ mod end;
 mod enter;
 mod hold;
 pub mod locks;
+mod login;
 pub mod metrics;
 mod permit;
 mod refusals;
@@ -46,12 +47,17 @@ pub use end::EndWatch;
 pub use enter::Arrival;
 pub use enter::Exchange;
 pub use enter::session_ended;
+pub use login::login_url;
 pub use permit::Permit;
 pub use permit::Preparation;
 pub use reply::ReplyGuard;
 pub use reply::unmaskable;
 pub use seat::Seat;
 pub use side::SideNotes;
+
+pub use crate::identity::Grant;
+pub use crate::identity::Login;
+pub use crate::identity::McpLogin;
 
 use callers::Callers;
 use locks::LockSet;

@@ -1,4 +1,5 @@
-//! One small GET of a public document: bounded in time and size, over https, without redirects.
+//! One small exchange with a server, a GET of a public document or a POST of a form: bounded in time and size, over https, without
+//! redirects.
 
 use std::io;
 use std::net::IpAddr;
@@ -9,12 +10,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use http::Method;
 use http::Request;
 use http::StatusCode;
 use http::Uri;
 use http::header;
 use http_body_util::BodyExt;
-use http_body_util::Empty;
+use http_body_util::Full;
 use hyper::body::Body;
 use hyper::body::Incoming;
 use hyper_util::rt::TokioIo;
@@ -24,6 +26,7 @@ use tokio::io::AsyncWrite;
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 use tokio_rustls::TlsConnector;
+use zeroize::Zeroizing;
 
 /// The bounds of one fetch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -140,6 +143,16 @@ impl Location {
         is_loopback(&self.host)
     }
 
+    fn request(&self, method: Method) -> http::request::Builder {
+        Request::builder()
+            .method(method)
+            .uri(&self.path)
+            .header(header::HOST, &self.authority)
+            .header(header::ACCEPT, "application/json")
+            .header(header::USER_AGENT, "hoopctl")
+            .header(header::CONNECTION, "close")
+    }
+
     async fn connect(&self) -> Result<TcpStream, FetchError> {
         let connected = if self.host == "localhost" {
             // Never asked of a name server: the name is ours by RFC 6761.
@@ -167,32 +180,71 @@ pub async fn get(
     tls: Option<Arc<rustls::ClientConfig>>,
 ) -> Result<Vec<u8>, FetchError> {
     let location = Location::parse(url)?;
-    tokio::time::timeout(limits.timeout, exchange(&location, limits.max_bytes, tls))
-        .await
-        .map_err(|_elapsed| FetchError::Timeout(limits.timeout))?
+    let request = location.request(Method::GET).body(Full::default()).map_err(unsendable)?;
+    Ok(exchange(&location, request, limits, tls).await?.body)
+}
+
+/// What a server answered to a form. It may hold tokens, so that it cannot be printed.
+pub struct Answer {
+    /// Its status.
+    pub status: StatusCode,
+    /// What its body is, as `Content-Type` says, without parameters and in lower case.
+    pub media_type: String,
+    /// Its body.
+    pub body: Vec<u8>,
+}
+
+/// Sends a form, once, and gives the whole answer, whatever its status. `tls` is needed for https only.
+///
+/// # Errors
+/// Every [`FetchError`] but [`FetchError::Status`]. The server may have done what the form asks for.
+pub async fn post_form(
+    url: &str,
+    form: Zeroizing<Vec<u8>>,
+    limits: Limits,
+    tls: Option<Arc<rustls::ClientConfig>>,
+) -> Result<Answer, FetchError> {
+    let location = Location::parse(url)?;
+    let request = location
+        .request(Method::POST)
+        .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
+        .body(Full::new(Bytes::from_owner(form)))
+        .map_err(unsendable)?;
+    exchange(&location, request, limits, tls).await
+}
+
+fn unsendable(_invalid: http::Error) -> FetchError {
+    FetchError::Url { problem: "cannot be sent" }
 }
 
 async fn exchange(
     location: &Location,
-    max_bytes: usize,
+    request: Request<Full<Bytes>>,
+    limits: Limits,
     tls: Option<Arc<rustls::ClientConfig>>,
-) -> Result<Vec<u8>, FetchError> {
-    if !location.secure {
-        return request(location, location.connect().await?, max_bytes).await;
-    }
-    let failed = |source| FetchError::Tls { host: location.host.clone(), source };
-    let tls = tls.ok_or_else(|| failed(io::Error::other("no TLS settings")))?;
-    let stream = location.connect().await?;
-    let name =
-        ServerName::try_from(location.host.clone()).map_err(|invalid| failed(io::Error::other(invalid)))?;
-    let stream = TlsConnector::from(tls).connect(name, stream).await.map_err(failed)?;
-    request(location, stream, max_bytes).await
+) -> Result<Answer, FetchError> {
+    let whole = async {
+        if !location.secure {
+            return send(location.connect().await?, request, limits.max_bytes).await;
+        }
+        let failed = |source| FetchError::Tls { host: location.host.clone(), source };
+        let tls = tls.ok_or_else(|| failed(io::Error::other("no TLS settings")))?;
+        let stream = location.connect().await?;
+        let name = ServerName::try_from(location.host.clone())
+            .map_err(|invalid| failed(io::Error::other(invalid)))?;
+        let stream = TlsConnector::from(tls).connect(name, stream).await.map_err(failed)?;
+        send(stream, request, limits.max_bytes).await
+    };
+    tokio::time::timeout(limits.timeout, whole)
+        .await
+        .map_err(|_elapsed| FetchError::Timeout(limits.timeout))?
 }
 
-async fn request<S>(location: &Location, stream: S, max_bytes: usize) -> Result<Vec<u8>, FetchError>
+async fn send<S>(stream: S, request: Request<Full<Bytes>>, max_bytes: usize) -> Result<Answer, FetchError>
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
+    let any_status = *request.method() == Method::POST;
     let (mut sender, connection) = hyper::client::conn::http1::Builder::new()
         .max_buf_size(64 << 10)
         .max_headers(100)
@@ -202,18 +254,16 @@ where
     // The set aborts its task when this future is dropped, so that a timeout leaves nothing behind.
     let mut driver = JoinSet::new();
     driver.spawn(connection);
-    let request = Request::get(&location.path)
-        .header(header::HOST, &location.authority)
-        .header(header::ACCEPT, "application/json")
-        .header(header::USER_AGENT, "hoopctl")
-        .header(header::CONNECTION, "close")
-        .body(Empty::<Bytes>::new())
-        .map_err(|_invalid| FetchError::Url { problem: "cannot be sent" })?;
     let reply = sender.send_request(request).await.map_err(FetchError::Exchange)?;
-    if reply.status() != StatusCode::OK {
-        return Err(FetchError::Status(reply.status().as_u16()));
+    let status = reply.status();
+    if !any_status && status != StatusCode::OK {
+        return Err(FetchError::Status(status.as_u16()));
     }
-    read(reply.into_body(), max_bytes).await
+    let media_type = reply.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    let media_type = media_type.and_then(|text| text.split(';').next()).unwrap_or_default();
+    let media_type = media_type.trim().to_ascii_lowercase();
+    let body = read(reply.into_body(), max_bytes).await?;
+    Ok(Answer { status, media_type, body })
 }
 
 async fn read(mut body: Incoming, max_bytes: usize) -> Result<Vec<u8>, FetchError> {

@@ -25,6 +25,7 @@ mod masking;
 mod mcp;
 mod mcp_guards;
 mod mcp_lists;
+mod mcp_login;
 mod mcp_pin;
 mod mcp_sse;
 mod mcp_stdio;

@@ -1,6 +1,8 @@
 // A real OpenID provider (npm oidc-provider): client_credentials tokens as JWTs from its own JWKS.
 // Usage: node issuer.mjs PORT KEYS_FILE. The key set is read from KEYS_FILE at start; `kill -HUP` makes a new key first
 // (rollover): the old one stays in the JWKS, new tokens use the new one.
+// With PEOPLE set, ada logs in as the client `people` (secret people-s3cret) without being asked, and the provider has the ways of
+// Microsoft Entra: it refuses `resource`, and says neither that it takes S256 nor, in a callback, who it is. It prints what it is sent.
 import { readFileSync, writeFileSync, existsSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { exportJWK, generateKeyPair } from 'jose';
@@ -20,7 +22,64 @@ const client = (client_id) => ({
   client_id, client_secret: 'secret', grant_types: ['client_credentials'], redirect_uris: [], response_types: [],
 });
 
-const make = (keys) => new Provider(issuer, {
+const people = {
+  client_id: 'people', client_secret: 'people-s3cret', token_endpoint_auth_method: 'client_secret_post', application_type: 'native',
+  grant_types: ['authorization_code', 'refresh_token', 'client_credentials'], redirect_uris: ['http://127.0.0.1/callback'],
+};
+const forPeople = {
+  clients: [...Object.keys(groups).map(client), people],
+  scopes: ['openid', 'offline_access'],
+  interactions: { url: (_ctx, interaction) => `/interaction/${interaction.uid}` },
+  issueRefreshToken: () => true,
+  findAccount: (_ctx, accountId) => ({ accountId, claims: () => ({ sub: accountId }) }),
+  extraTokenClaims: (_ctx, token) => ({ groups: groups[token.clientId] ?? ['support'] }),
+};
+
+/** What a person does in a browser, and what Entra does otherwise. */
+const asEntra = (provider) => provider.use(async (ctx, next) => {
+  if (ctx.path.startsWith('/interaction/')) {
+    const { prompt, params, session } = await provider.interactionDetails(ctx.req, ctx.res);
+    let result = { login: { accountId: 'ada' } };
+    if (prompt.name !== 'login') {
+      const grant = new provider.Grant({ accountId: session.accountId, clientId: params.client_id });
+      grant.addOIDCScope('openid offline_access');
+      grant.addResourceScope(audience, 'use');
+      result = { consent: { grantId: await grant.save() } };
+    }
+    ctx.redirect(await provider.interactionResult(ctx.req, ctx.res, result, { mergeWithLastSubmission: true }));
+    return;
+  }
+  let sent = ctx.query;
+  if (ctx.path === '/token') {
+    const pieces = [];
+    for await (const piece of ctx.req) pieces.push(piece);
+    sent = ctx.req.body = Object.fromEntries(new URLSearchParams(Buffer.concat(pieces).toString()));
+  }
+  if (['/auth', '/token'].includes(ctx.path)) {
+    console.log('sent', ctx.path, Object.keys(sent).sort().join(' '), 'scope:', sent.scope);
+    if ('resource' in sent) {
+      ctx.status = 400;
+      ctx.body = { error: 'invalid_target', error_description: 'AADSTS9010010: the resource parameter does not match' };
+      return;
+    }
+  }
+  await next();
+  if (ctx.path === '/.well-known/openid-configuration') delete ctx.body.code_challenge_methods_supported;
+  const location = ctx.response.get('location');
+  if (URL.canParse(location)) {
+    const callback = new URL(location);
+    callback.searchParams.delete('iss');
+    if (callback.href !== location) ctx.set('location', callback.href);
+  }
+});
+
+const make = (keys) => {
+  const provider = new Provider(issuer, settings(keys));
+  if (process.env.PEOPLE) asEntra(provider);
+  return provider;
+};
+
+const settings = (keys) => ({
   jwks: { keys },
   clients: Object.keys(groups).map(client),
   scopes: ['openid'],
@@ -37,6 +96,7 @@ const make = (keys) => new Provider(issuer, {
     },
   },
   extraTokenClaims: (_ctx, token) => ({ groups: groups[token.clientId] }),
+  ...(process.env.PEOPLE ? forPeople : {}),
 });
 
 let keys = existsSync(keysFile) ? JSON.parse(readFileSync(keysFile)) : [await newKey()];

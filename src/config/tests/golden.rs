@@ -110,6 +110,7 @@ fn the_full_example_names_every_key_that_is_served() {
         "[recording.retention]\nzzzzzzzz = 1",
         "[[oidc]]\nzzzzzzzz = 1",
         "[[oidc]]\nclaims = { zzzzzzzz = 1 }",
+        "[[oidc]]\nmcp_login = { zzzzzzzz = 1 }",
         "[[connection]]\nzzzzzzzz = 1",
         "[[connection]]\nlimits = { zzzzzzzz = 1 }",
         "[[policy]]\nzzzzzzzz = 1",

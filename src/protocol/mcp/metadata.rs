@@ -14,6 +14,7 @@ use hyper::body::Incoming;
 use crate::domain::ConnectionName;
 use crate::domain::json::push_string;
 use crate::pipeline::Gate;
+use crate::protocol::mcp::login;
 use crate::protocol::mcp::reply::json;
 use crate::protocol::web::body::ReplyBody;
 
@@ -39,23 +40,27 @@ fn base(host: Option<&str>, tls: bool, public_url: Option<&str>) -> Option<Strin
     Some(format!("{}://{host}", if tls { "https" } else { "http" }))
 }
 
-/// The answer to a request for metadata; `None` for any other request.
+/// The answer to a request for metadata, of a connection or of the gateway as an authorization server; `None` for any other request.
 pub fn answer(
     request: &Request<Incoming>,
     gate: &Gate,
     tls: bool,
     public_url: Option<&str>,
 ) -> Option<Response<ReplyBody>> {
-    let path = request.uri().path().strip_prefix(WELL_KNOWN)?;
-    let name: ConnectionName =
-        path.strip_prefix("/c/")?.trim_end_matches('/').trim_end_matches("/mcp").parse().ok()?;
+    let host = request.uri().authority().map(http::uri::Authority::as_str);
+    let host = host.or_else(|| request.headers().get(header::HOST)?.to_str().ok());
+    let base = base(host, tls, public_url)?;
+    let path = request.uri().path();
+    let document = match path.strip_prefix(WELL_KNOWN) {
+        Some(path) => {
+            let name = path.strip_prefix("/c/")?.trim_end_matches('/').trim_end_matches("/mcp");
+            document(&base, &name.parse().ok()?, gate)
+        }
+        None => login::well_known(path, &base, &*gate.login()?)?,
+    };
     let mut response = match *request.method() {
         Method::OPTIONS => json(StatusCode::NO_CONTENT, ""),
-        Method::GET | Method::HEAD => {
-            let host = request.uri().authority().map(http::uri::Authority::as_str);
-            let host = host.or_else(|| request.headers().get(header::HOST)?.to_str().ok());
-            json(StatusCode::OK, document(&base(host, tls, public_url)?, &name, gate))
-        }
+        Method::GET | Method::HEAD => json(StatusCode::OK, document),
         _ => json(StatusCode::METHOD_NOT_ALLOWED, ""),
     };
     let headers = response.headers_mut();
@@ -69,14 +74,18 @@ fn document(base: &str, name: &ConnectionName, gate: &Gate) -> String {
     let mut out = String::from("{\"resource\":");
     push_string(&format!("{base}/c/{name}"), &mut out);
     out.push_str(",\"authorization_servers\":[");
-    for (place, issuer) in gate.issuers().urls().enumerate() {
+    let (issuers, login) = (gate.issuers(), gate.login());
+    // Clients take the first one. Where people log in through the gateway, it stands for that issuer.
+    let stood_for = login.as_ref().map(|login| login.iss());
+    let own = login.is_some().then_some(base);
+    let others = issuers.urls().filter(|url| Some(*url) != stood_for);
+    for (place, issuer) in own.into_iter().chain(others).enumerate() {
         if place > 0 {
             out.push(',');
         }
         push_string(issuer, &mut out);
     }
     out.push(']');
-    let issuers = gate.issuers();
     let scopes = issuers.scopes();
     for (place, scope) in scopes.iter().enumerate() {
         out.push_str(if place == 0 { ",\"scopes_supported\":[" } else { "," });

@@ -15,6 +15,7 @@ mod era;
 mod exchange;
 mod hold;
 mod lists;
+mod login;
 mod metadata;
 mod notice;
 mod origin;

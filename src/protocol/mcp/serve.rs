@@ -24,6 +24,7 @@ use crate::protocol::mcp::channel;
 use crate::protocol::mcp::door::Door;
 use crate::protocol::mcp::era::Era;
 use crate::protocol::mcp::exchange;
+use crate::protocol::mcp::login;
 use crate::protocol::mcp::metadata;
 use crate::protocol::mcp::origin;
 use crate::protocol::mcp::reply::Fault;
@@ -187,7 +188,16 @@ impl App for McpApp {
         origin: Origin,
         request: Request<Incoming>,
     ) -> Pin<Box<dyn Future<Output = Response<ReplyBody>> + '_>> {
-        Box::pin(self.serve(origin, request))
+        match self.gate.login() {
+            Some(login) if login::is_here(request.uri().path()) => {
+                Box::pin(async move { login::answer(&self.gate, &login, origin, request).await })
+            }
+            _ => Box::pin(self.serve(origin, request)),
+        }
+    }
+
+    fn takes(&self, path: &str) -> bool {
+        login::is_here(path) && self.gate.login().is_some()
     }
 
     fn well_known(&self, request: &Request<Incoming>, tls: bool) -> Option<Response<ReplyBody>> {

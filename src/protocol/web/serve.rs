@@ -54,12 +54,16 @@ pub trait Probe: Send + Sync {
 pub trait App {
     /// The protocol of the connections it answers for.
     fn protocol(&self) -> Protocol;
-    /// Answers one request below `/c/`, whose head is within the limits.
+    /// Answers one request below `/c/`, or on a path that it takes, whose head is within the limits.
     fn answer(
         &self,
         origin: Origin,
         request: Request<Incoming>,
     ) -> Pin<Box<dyn Future<Output = Response<ReplyBody>> + '_>>;
+    /// Whether a path outside of `/c/` is this protocol's own. Default: none is.
+    fn takes(&self, _path: &str) -> bool {
+        false
+    }
     /// The answer to a request below `/.well-known/` that is this protocol's; it needs no token. Default: none is.
     fn well_known(&self, _request: &Request<Incoming>, _tls: bool) -> Option<Response<ReplyBody>> {
         None
@@ -234,7 +238,9 @@ impl WebService {
 
     async fn answer(&self, request: Request<Incoming>, peer: Peer) -> Response<ReplyBody> {
         let mut response = match request.uri().path() {
-            path if path.starts_with("/c/") => self.answer_on_connection(request, peer).await,
+            path if path.starts_with("/c/") || self.taker(path).is_some() => {
+                self.answer_by_app(request, peer).await
+            }
             path if path.starts_with("/.well-known/") => {
                 let known = self.apps.iter().find_map(|app| app.well_known(&request, peer.tls));
                 known.unwrap_or_else(|| plain(StatusCode::NOT_FOUND, "not found\n".to_owned()))
@@ -257,7 +263,12 @@ impl WebService {
         response
     }
 
-    async fn answer_on_connection(&self, request: Request<Incoming>, peer: Peer) -> Response<ReplyBody> {
+    /// The protocol that takes a path outside of `/c/`.
+    fn taker(&self, path: &str) -> Option<&dyn App> {
+        self.apps.iter().find(|app| app.takes(path)).map(|app| &**app)
+    }
+
+    async fn answer_by_app(&self, request: Request<Incoming>, peer: Peer) -> Response<ReplyBody> {
         let Peer { source, tls } = peer;
         let origin = Origin { request: RequestId::new(), source, tls };
         let path = request.uri().path();
@@ -278,8 +289,11 @@ impl WebService {
         let snapshot = self.gate.snapshot();
         let protocol = snapshot.connection(connection).map(|governed| governed.connection.protocol);
         drop(snapshot);
-        let app = self.apps.iter().find(|app| Some(app.protocol()) == protocol).or(self.apps.first());
-        match app {
+        let of_connection = || {
+            let app = self.apps.iter().find(|app| Some(app.protocol()) == protocol).or(self.apps.first());
+            app.map(|app| &**app)
+        };
+        match self.taker(request.uri().path()).or_else(of_connection) {
             Some(app) => app.answer(origin, request).await,
             None => plain(StatusCode::NOT_FOUND, String::new()),
         }

@@ -40,6 +40,35 @@ async fn a_document_is_got_whole() {
     assert!(!asked.contains("authorization") && !asked.contains("cookie"));
 }
 
+#[tokio::test]
+async fn a_form_is_sent_once_and_any_status_comes_back() {
+    let reply =
+        b"HTTP/1.1 400 No\r\nContent-Type: Application/JSON; charset=x\r\nContent-Length: 2\r\n\r\n{}";
+    let (url, mut asks) = server(reply.to_vec(), true).await;
+    let answer = post_form(&url, Zeroizing::new(b"a=b%26".to_vec()), LIMITS, None).await.ok().unwrap();
+    assert_eq!(
+        (answer.status.as_u16(), &*answer.media_type, &*answer.body),
+        (400, "application/json", &b"{}"[..])
+    );
+    let asked = asks.recv().await.unwrap().to_lowercase();
+    assert!(asked.starts_with("post /keys?a=b http/1.1\r\n") && asked.ends_with("\r\n\r\na=b%26"), "{asked}");
+    assert!(
+        asked.contains("content-type: application/x-www-form-urlencoded\r\ncontent-length: 6\r\n"),
+        "{asked}"
+    );
+    assert!(asks.try_recv().is_err(), "what may have been done is not done again");
+    // A redirect is no other place to send a code to, and a flood is not read.
+    let moved = b"HTTP/1.1 307 Moved\r\nLocation: http://127.0.0.1:1/\r\nContent-Length: 0\r\n\r\n";
+    let (url, mut asks) = server(moved.to_vec(), true).await;
+    let answer = post_form(&url, Zeroizing::new(Vec::new()), LIMITS, None).await.ok().unwrap();
+    assert_eq!((answer.status.as_u16(), answer.body.len()), (307, 0));
+    assert!(asks.recv().await.is_some() && asks.try_recv().is_err());
+    let long = [&b"HTTP/1.1 200 OK\r\n\r\n"[..], &[b'x'; 1001]].concat();
+    let (url, _asks) = server(long, true).await;
+    let failed = post_form(&url, Zeroizing::new(Vec::new()), LIMITS, None).await.err();
+    assert!(matches!(failed, Some(FetchError::TooBig(1000))));
+}
+
 type Wanted = fn(&FetchError) -> bool;
 
 #[tokio::test]
@@ -146,9 +175,8 @@ async fn a_server_proves_itself_by_an_authority_that_is_trusted() {
         let acceptor = tokio_rustls::TlsAcceptor::from(config);
         while let Ok((stream, _)) = listener.accept().await {
             let Ok(stream) = acceptor.accept(stream).await else { continue };
-            let answer = |_| async {
-                Ok::<_, Infallible>(http::Response::new(http_body_util::Full::new(Bytes::from("keys"))))
-            };
+            let answer =
+                |_| async { Ok::<_, Infallible>(http::Response::new(Full::new(Bytes::from("keys")))) };
             let server = hyper::server::conn::http1::Builder::new();
             server.serve_connection(TokioIo::new(stream), service_fn(answer)).await.ok();
         }

@@ -174,8 +174,18 @@ impl World {
 
     /// Starts the world's own provider, with the keys it had before if it ran before.
     pub fn start_issuer(&mut self, lifetime: u32) {
+        self.start_issuer_with(&[("TOKEN_TTL", &lifetime.to_string())]);
+    }
+
+    /// Gives this world a provider of its own at which people log in, and which has the ways of Microsoft Entra.
+    pub fn peoples_issuer(&mut self) {
+        self.issuer_port = free_port();
+        self.start_issuer_with(&[("PEOPLE", "1")]);
+    }
+
+    fn start_issuer_with(&mut self, env: &[(&str, &str)]) {
         let mut issuer = self.node("issuer.mjs", &[&self.issuer_port.to_string(), "keys.json"]);
-        issuer.env("TOKEN_TTL", lifetime.to_string());
+        issuer.envs(env.iter().copied());
         let mut issuer = Process::start("issuer", &mut issuer, self.folder.path());
         issuer.wait_port(self.issuer_port);
         self.issuer = Some(issuer);

@@ -1,0 +1,85 @@
+//! What may be traded for tokens: the code of a person who logged in, or a refresh token. There is no other kind, so that none can ask
+//! for a token of the client itself.
+
+use std::fmt::Write;
+
+use zeroize::Zeroizing;
+
+use crate::domain::Secret;
+
+/// One grant of a client. It holds what must not be logged, so it cannot be printed.
+pub enum Grant {
+    /// `authorization_code` (RFC 6749, section 4.1.3; RFC 7636, section 4.5).
+    Code {
+        /// The code.
+        code: Zeroizing<String>,
+        /// What proves that the same client asked for it.
+        verifier: Zeroizing<String>,
+        /// Where the code was sent.
+        redirect_uri: String,
+        /// Scopes that the client asks for once more, all of them allowed.
+        scope: Option<String>,
+    },
+    /// `refresh_token` (RFC 6749, section 6).
+    Refresh {
+        /// The refresh token.
+        token: Zeroizing<String>,
+        /// Scopes that the client asks for, all of them allowed.
+        scope: Option<String>,
+    },
+}
+
+impl Grant {
+    /// The form for the token endpoint.
+    pub(super) fn form(&self, client_id: &str, secret: Option<&Secret>) -> Zeroizing<Vec<u8>> {
+        let mut pairs: Vec<(&str, &[u8])> = Vec::with_capacity(7);
+        let scope = match self {
+            Self::Code { code, verifier, redirect_uri, scope } => {
+                pairs.push(("grant_type", b"authorization_code"));
+                pairs.push(("code", code.as_bytes()));
+                pairs.push(("code_verifier", verifier.as_bytes()));
+                pairs.push(("redirect_uri", redirect_uri.as_bytes()));
+                scope
+            }
+            Self::Refresh { token, scope } => {
+                pairs.push(("grant_type", b"refresh_token"));
+                pairs.push(("refresh_token", token.as_bytes()));
+                scope
+            }
+        };
+        if let Some(scope) = scope {
+            pairs.push(("scope", scope.as_bytes()));
+        }
+        pairs.push(("client_id", client_id.as_bytes()));
+        if let Some(secret) = secret {
+            pairs.push(("client_secret", secret.expose()));
+        }
+        // As long as it can get, so that no half of it is left behind where it grew.
+        let longest = pairs.iter().map(|(name, value)| name.len() + 2 + 3 * value.len()).sum();
+        let mut form = String::with_capacity(longest);
+        encode(pairs.into_iter(), &mut form);
+        Zeroizing::new(form.into_bytes())
+    }
+}
+
+/// Writes pairs as a form or a query: everything but letters, digits and `-._~` is percent-encoded, so that there is one reading.
+pub(super) fn encode<'a>(pairs: impl Iterator<Item = (&'a str, &'a [u8])>, out: &mut String) {
+    for (place, (name, value)) in pairs.enumerate() {
+        if place > 0 {
+            out.push('&');
+        }
+        escape(name.as_bytes(), out);
+        out.push('=');
+        escape(value, out);
+    }
+}
+
+fn escape(bytes: &[u8], out: &mut String) {
+    for &byte in bytes {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+            out.push(char::from(byte));
+        } else {
+            let _infallible = write!(out, "%{byte:02X}");
+        }
+    }
+}

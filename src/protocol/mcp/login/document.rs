@@ -1,0 +1,59 @@
+//! The metadata of the gateway as an authorization server. (RFC 8414; `OpenID` Connect Discovery 1.0 for clients that ask for that form.)
+
+use crate::domain::json::push_string;
+use crate::pipeline::Login;
+use crate::protocol::mcp::login::AUTHORIZE;
+use crate::protocol::mcp::login::REGISTER;
+use crate::protocol::mcp::login::TOKEN;
+
+/// Both forms, before the path of the issuer.
+const PLACES: [&str; 2] = ["/.well-known/oauth-authorization-server", "/.well-known/openid-configuration"];
+
+/// The document at a path, where it is one of this login; `issuer` is the gateway's own address.
+pub fn well_known(path: &str, issuer: &str, login: &Login) -> Option<String> {
+    let rest = PLACES.iter().find_map(|place| path.strip_prefix(place))?;
+    let rest = rest.strip_suffix('/').unwrap_or(rest);
+    // The path of an issuer that has one stands behind the place, or was taken off by whatever stands before the gateway.
+    if !rest.is_empty() && rest != path_of(issuer) {
+        return None;
+    }
+    let keys = login.keys_uri();
+    Some(document(issuer, &login.settings().told_scopes().collect::<Vec<_>>(), keys.as_deref()))
+}
+
+/// The path of an address without a slash at its end.
+pub(super) fn path_of(url: &str) -> &str {
+    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
+    rest.find('/').and_then(|at| rest.get(at..)).unwrap_or_default()
+}
+
+pub(super) fn document(issuer: &str, scopes: &[&str], keys: Option<&str>) -> String {
+    let mut out = String::from("{\"issuer\":");
+    push_string(issuer, &mut out);
+    for (name, path) in [
+        ("authorization_endpoint", AUTHORIZE),
+        ("token_endpoint", TOKEN),
+        ("registration_endpoint", REGISTER),
+    ] {
+        out.push_str(",\"");
+        out.push_str(name);
+        out.push_str("\":");
+        push_string(&format!("{issuer}{path}"), &mut out);
+    }
+    if let Some(keys) = keys {
+        out.push_str(",\"jwks_uri\":");
+        push_string(keys, &mut out);
+    }
+    for (place, scope) in scopes.iter().enumerate() {
+        out.push_str(if place == 0 { ",\"scopes_supported\":[" } else { "," });
+        push_string(scope, &mut out);
+    }
+    out.push_str(if scopes.is_empty() { "" } else { "]" });
+    out.push_str(
+        ",\"response_types_supported\":[\"code\"],\"response_modes_supported\":[\"query\"],\
+         \"grant_types_supported\":[\"authorization_code\",\"refresh_token\"],\
+         \"token_endpoint_auth_methods_supported\":[\"none\"],\"code_challenge_methods_supported\":[\"S256\"],\
+         \"subject_types_supported\":[\"pairwise\"],\"id_token_signing_alg_values_supported\":[\"RS256\"]}",
+    );
+    out
+}

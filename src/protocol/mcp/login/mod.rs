@@ -1,0 +1,268 @@
+//! The gateway as the authorization server of people's MCP clients, where the issuer does not speak their dialect of OAuth (Microsoft Entra
+//! registers no clients, says nothing of PKCE, and refuses `resource`). It keeps nothing: browsers go on to the issuer, and codes come
+//! back from there to the client itself. (MCP, "Authorization"; RFC 6749, 7591, 7636, 8414, 8707.)
+
+mod authorize;
+mod document;
+mod form;
+mod register;
+#[cfg(test)]
+mod tests;
+mod token;
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use bytes::BytesMut;
+use http::HeaderMap;
+use http::HeaderValue;
+use http::Method;
+use http::Request;
+use http::Response;
+use http::StatusCode;
+use http::header;
+use http::request::Parts;
+use http_body_util::BodyExt;
+use hyper::body::Body;
+use hyper::body::Incoming;
+
+use crate::domain::Denied;
+use crate::domain::DenyCode;
+use crate::domain::Protocol;
+use crate::domain::json::push_string;
+use crate::pipeline;
+use crate::pipeline::Arrival;
+use crate::pipeline::Gate;
+use crate::pipeline::Login;
+use crate::protocol::mcp::reply::json;
+use crate::protocol::web::body::ReplyBody;
+use crate::protocol::web::reply::status;
+use crate::protocol::web::request::Origin;
+
+pub use document::well_known;
+
+/// Where the endpoints are below the gateway's own address.
+const AUTHORIZE: &str = "/oauth/authorize";
+const REGISTER: &str = "/oauth/register";
+const TOKEN: &str = "/oauth/token";
+
+/// The longest body that is read, in bytes.
+const MAX_BODY: usize = 16 << 10;
+/// How long a body may take to come.
+const BODY_TIME: Duration = Duration::from_secs(10);
+
+/// Why a request goes no further, in the words of OAuth.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Fault {
+    /// The code of RFC 6749 or RFC 7591.
+    error: &'static str,
+    /// For the person behind the client.
+    detail: String,
+    /// For the audit trail.
+    audit: &'static str,
+}
+
+impl Fault {
+    fn new(error: &'static str, detail: impl Into<String>, audit: &'static str) -> Self {
+        Self { error, detail: detail.into(), audit }
+    }
+
+    fn request(detail: &str) -> Self {
+        Self::new("invalid_request", detail, "login_request")
+    }
+}
+
+/// What answers instead, and what is recorded of it.
+enum Stop {
+    /// The request is wrong.
+    Fault(Fault),
+    /// It cannot be done now, or not so.
+    Denied(Denied),
+    /// The issuer refuses it, in its own words.
+    Issuer(Box<Response<ReplyBody>>),
+}
+
+impl From<Fault> for Stop {
+    fn from(fault: Fault) -> Self {
+        Self::Fault(fault)
+    }
+}
+
+impl From<Denied> for Stop {
+    fn from(denied: Denied) -> Self {
+        Self::Denied(denied)
+    }
+}
+
+/// Whether a path is one of the login's.
+pub fn is_here(path: &str) -> bool {
+    matches!(path, AUTHORIZE | REGISTER | TOKEN)
+}
+
+/// Answers a request on one of the login's paths.
+pub async fn answer(
+    gate: &Gate,
+    login: &Login,
+    origin: Origin,
+    request: Request<Incoming>,
+) -> Response<ReplyBody> {
+    let (head, body) = request.into_parts();
+    let answered = match (head.uri.path(), &head.method) {
+        (AUTHORIZE, &Method::GET) => onward(login, &head).await,
+        (AUTHORIZE, _) => return not_allowed("GET"),
+        (_, &Method::OPTIONS) => Ok(json(StatusCode::NO_CONTENT, "")),
+        (_, method) if *method != Method::POST => return not_allowed("POST, OPTIONS"),
+        (REGISTER, _) => registered(login, &head, body).await,
+        _ => redeemed(gate, login, &head, body).await,
+    };
+    let is_page = head.uri.path() == AUTHORIZE;
+    let mut response = answered.unwrap_or_else(|stop| {
+        let denied = match &stop {
+            Stop::Denied(denied) => denied.clone(),
+            Stop::Fault(fault) => {
+                Denied::new(DenyCode::BadRequest, fault.detail.clone()).because(fault.audit)
+            }
+            Stop::Issuer(_) => {
+                Denied::new(DenyCode::Unauthenticated, "the issuer refuses it").because("login_refused")
+            }
+        };
+        // The path alone: what is behind it may hold a code.
+        let arrival = Arrival {
+            request: origin.request,
+            protocol: Protocol::Mcp,
+            source: origin.source,
+            token: None,
+            connection: "",
+            method: head.method.as_str(),
+            path: head.uri.path(),
+        };
+        gate.refuse_stranger(arrival, None, &denied);
+        told(stop, is_page)
+    });
+    if !is_page {
+        open_to_pages(response.headers_mut());
+    }
+    let headers = response.headers_mut();
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+    response
+}
+
+/// Sends a person's browser on to the issuer.
+async fn onward(login: &Login, head: &Parts) -> Result<Response<ReplyBody>, Stop> {
+    let query = head.uri.query().unwrap_or_default();
+    let parameters = authorize::parameters(login.settings(), query.as_bytes())?;
+    let url = pipeline::login_url(login, &parameters).await?;
+    let fault = |_invalid| Fault::request("the login is too long");
+    let location = HeaderValue::try_from(url).map_err(fault)?;
+    let mut response = json(StatusCode::FOUND, "");
+    response.headers_mut().insert(header::LOCATION, location);
+    Ok(response)
+}
+
+async fn registered(login: &Login, head: &Parts, body: Incoming) -> Result<Response<ReplyBody>, Stop> {
+    must_be(&head.headers, "application/json")?;
+    let body = read(body).await?;
+    Ok(json(StatusCode::CREATED, register::registered(login.settings(), &body)?))
+}
+
+async fn redeemed(
+    gate: &Gate,
+    login: &Login,
+    head: &Parts,
+    body: Incoming,
+) -> Result<Response<ReplyBody>, Stop> {
+    must_be(&head.headers, "application/x-www-form-urlencoded")?;
+    if head.headers.contains_key(header::AUTHORIZATION) {
+        return Err(token::not_confidential().into());
+    }
+    if head.uri.query().is_some() {
+        return Err(Fault::request("a grant stands in the body, not in the address").into());
+    }
+    let body = read(body).await?;
+    let grant = token::grant(login.settings(), &body)?;
+    let redeemed = gate.redeem(login, &grant).await?;
+    let answer = json(redeemed.status, redeemed.body);
+    if redeemed.status == StatusCode::OK { Ok(answer) } else { Err(Stop::Issuer(Box::new(answer))) }
+}
+
+/// The media type is this one, and the body comes as it is.
+fn must_be(headers: &HeaderMap, wanted: &'static str) -> Result<(), Fault> {
+    let mut types = headers.get_all(header::CONTENT_TYPE).iter();
+    let kind = types.next().and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let essence = kind.split(';').next().unwrap_or_default().trim();
+    let coded = headers.get(header::CONTENT_ENCODING).is_some_and(|coding| coding != "identity");
+    if !essence.eq_ignore_ascii_case(wanted) || types.next().is_some() || coded {
+        return Err(Fault::request(&format!(
+            "the body is sent as Content-Type: {wanted}, without Content-Encoding"
+        )));
+    }
+    Ok(())
+}
+
+async fn read(mut body: Incoming) -> Result<Bytes, Stop> {
+    let too_large = || {
+        let detail = format!("a body may have at most {MAX_BODY} bytes here");
+        Stop::from(Denied::new(DenyCode::LimitExceeded, detail).because("body_too_large"))
+    };
+    let broken = || Stop::from(Fault::new("invalid_request", "the body broke off or took too long", "body"));
+    if body.size_hint().lower() > MAX_BODY as u64 {
+        return Err(too_large());
+    }
+    let whole = async {
+        let mut whole = BytesMut::new();
+        while let Some(frame) = body.frame().await {
+            if let Ok(data) = frame.map_err(|_broken| broken())?.into_data() {
+                if whole.len().saturating_add(data.len()) > MAX_BODY {
+                    return Err(too_large());
+                }
+                whole.extend_from_slice(&data);
+            }
+        }
+        Ok(whole.freeze())
+    };
+    tokio::time::timeout(BODY_TIME, whole).await.map_err(|_elapsed| broken())?
+}
+
+/// The answer to what goes no further: for a person in a browser, or for a client.
+fn told(stop: Stop, is_page: bool) -> Response<ReplyBody> {
+    let (code, error, detail, retry_after) = match stop {
+        Stop::Issuer(answer) => return *answer,
+        Stop::Fault(fault) => (StatusCode::BAD_REQUEST, fault.error, fault.detail, None),
+        Stop::Denied(denied) if denied.audit == Some("body_too_large") => {
+            (StatusCode::PAYLOAD_TOO_LARGE, "invalid_request", denied.detail, None)
+        }
+        Stop::Denied(denied) => {
+            (status(denied.code).0, "temporarily_unavailable", denied.detail, denied.retry_after)
+        }
+    };
+    let mut response = if is_page {
+        let mut page = json(code, format!("This login cannot go on: {detail}.\n"));
+        let plain = HeaderValue::from_static("text/plain; charset=utf-8");
+        page.headers_mut().insert(header::CONTENT_TYPE, plain);
+        page
+    } else {
+        let mut body = format!("{{\"error\":\"{error}\",\"error_description\":");
+        push_string(&detail, &mut body);
+        body.push('}');
+        json(code, body)
+    };
+    if let Some(wait) = retry_after {
+        response.headers_mut().insert(header::RETRY_AFTER, wait.as_secs().max(1).into());
+    }
+    response
+}
+
+fn not_allowed(methods: &'static str) -> Response<ReplyBody> {
+    let mut response = json(StatusCode::METHOD_NOT_ALLOWED, "");
+    response.headers_mut().insert(header::ALLOW, HeaderValue::from_static(methods));
+    response
+}
+
+/// Pages of any origin may ask: no cookie or other thing that the browser adds means anything here.
+fn open_to_pages(headers: &mut HeaderMap) {
+    headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
+    headers.insert(header::ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static("POST, OPTIONS"));
+    let allowed = HeaderValue::from_static("content-type, mcp-protocol-version");
+    headers.insert(header::ACCESS_CONTROL_ALLOW_HEADERS, allowed);
+}
