@@ -147,6 +147,8 @@ complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen
 false\t''"
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen_subcommand_from add" -l trust-annotations -d 'Believe what the server says of its tools: what it calls read-only reads, everything else writes' -r -f -a "true\t''
 false\t''"
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen_subcommand_from add" -l transport -d 'How a server behind an address is spoken to: Streamable HTTP, or HTTP+SSE of 2024-11-05' -r -f -a "streamable\t''
+sse\t''"
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen_subcommand_from add" -l pin -d 'What a tool leads to that changed since it was first seen' -r -f -a "observe\t''
 hide\t''
 block\t''"
@@ -204,6 +206,8 @@ complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen
 false\t''"
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen_subcommand_from edit" -l trust-annotations -d 'Believe what the server says of its tools: what it calls read-only reads, everything else writes' -r -f -a "true\t''
 false\t''"
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen_subcommand_from edit" -l transport -d 'How a server behind an address is spoken to: Streamable HTTP, or HTTP+SSE of 2024-11-05' -r -f -a "streamable\t''
+sse\t''"
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen_subcommand_from edit" -l pin -d 'What a tool leads to that changed since it was first seen' -r -f -a "observe\t''
 hide\t''
 block\t''"
