@@ -64,7 +64,12 @@ impl Judged {
     pub fn held_once_by(&self) -> Option<String> {
         let once = |spec: &&ApprovalSpec| spec.grant == GrantScope::Once;
         self.verdict.approval.as_deref().filter(once)?;
-        self.holds().then(|| self.verdict.rules.join(","))
+        self.holds().then(|| self.rules())
+    }
+
+    /// The policies that stand behind the verdict, by id.
+    pub fn rules(&self) -> String {
+        self.verdict.rules.join(",")
     }
 
     /// Whether it must be held: then its exact bytes are needed to admit it.
@@ -180,14 +185,21 @@ impl Exchange {
 
     /// Admits a command to be answered by what came of the same one before, or is to come, which its client never had. Nothing is sent, so
     /// there is no permit. The caller sees to it that the same policies want the same people's word on it as on that one.
-    pub async fn admit_kept(self, judged: &Judged, record: CommandRecord) -> Result<ReplyGuard, Denied> {
+    /// `approved`: that one has been approved; else it is recorded as one that still waits.
+    pub async fn admit_kept(
+        self,
+        judged: &Judged,
+        record: CommandRecord,
+        approved: bool,
+    ) -> Result<ReplyGuard, Denied> {
         let verdict = &judged.verdict;
         let agreed = self.still_agreed(judged).and_then(|()| self.within_limit(verdict));
         if let Err(denied) = agreed {
             return Err(self.refuse_recorded(record, verdict, denied).await);
         }
         let mut events = self.command_events(record, verdict, None, None);
-        let mut data = String::from("{\"effect\":\"allow\",\"rule\":");
+        let effect = if approved { "allow" } else { "approve" };
+        let mut data = format!("{{\"effect\":\"{effect}\",\"rule\":");
         let _infallible = write_string(verdict.rule.as_deref().unwrap_or_default(), &mut data);
         let _infallible = write!(data, ",\"kept\":true,\"policy_rev\":{}}}", verdict.revision);
         events.push(self.session.event(EventKind::Decision, None, Some(self.request), data));
@@ -202,8 +214,11 @@ impl Exchange {
     /// It is refused, or could not be recorded.
     pub async fn admit_own(mut self, judged: &Judged, record: CommandRecord) -> Result<ReplyGuard, Denied> {
         self.changes = false;
-        let verdict = &judged.verdict;
-        let denied = (judged.is_denied() && verdict.rule.is_some()).then(|| blocked(verdict));
+        // By the policies of this moment: a body may have come slowly.
+        let verdict =
+            &strictest(self.gate.snapshot().policies(), &self.subject(), &judged.command, &judged.also);
+        let denied =
+            (verdict.effect == Effect::Deny && verdict.rule.is_some()).then(|| blocked(verdict));
         if let Err(denied) = self.still_stands().and(denied.map_or(Ok(()), Err)) {
             return Err(self.refuse_recorded(record, verdict, denied).await);
         }

@@ -31,6 +31,8 @@ use crate::protocol::mcp::turn::garbage;
 
 /// How long an answer is kept.
 const KEPT: Duration = Duration::from_mins(10);
+/// How long a client may take to read that it still waits.
+const BRIEF: Duration = Duration::from_secs(1);
 /// How many are kept.
 const MOST: usize = 1024;
 /// How many of them one principal may have on one connection.
@@ -226,7 +228,10 @@ impl Again {
                     let denied = Denied::new(DenyCode::ApprovalPending, detail).because("runs");
                     return Err(exchange.refuse(record, denied).await);
                 }
-                () = tokio::time::sleep(TICK) => drop(out.keep_alive().await),
+                () = tokio::time::sleep(TICK) => {
+                    // One that does not read must not keep the answer, or the end, from being heard.
+                    drop(tokio::time::timeout(BRIEF, out.keep_alive()).await);
+                }
             }
         };
         let Some(said) = said else {
@@ -234,7 +239,7 @@ impl Again {
             let denied = Denied::new(DenyCode::UpstreamUnavailable, detail).because("no_outcome");
             return Err(exchange.refuse(record, denied).await);
         };
-        let mut guard = exchange.admit_kept(&judged, record).await?;
+        let mut guard = exchange.admit_kept(&judged, record, true).await?;
         let unread = || garbage("what was kept of its answer cannot be read");
         let message = Message::scan(said, Limits::new(MOST_BYTES)).map_err(|_refusal| unread())?;
         let mut rewrite = Rewrite::new(&message);

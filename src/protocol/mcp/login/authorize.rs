@@ -6,10 +6,26 @@ use crate::protocol::mcp::login::form::Parameters;
 
 /// Parameters that would make others of no account, or that have no business in an address.
 const REFUSED: [&str; 4] = ["request", "request_uri", "client_secret", "client_assertion"];
+/// What goes on to the issuer. All else is left out, other spellings of these too: an issuer may know parameters that ask for another
+/// service's token, such as `audience`, and this client's secret would stand behind them.
+const PASSED: [&str; 12] = [
+    "client_id",
+    "code_challenge",
+    "code_challenge_method",
+    "domain_hint",
+    "login_hint",
+    "max_age",
+    "nonce",
+    "prompt",
+    "redirect_uri",
+    "response_type",
+    "scope",
+    "state",
+];
 /// A SHA-256 in base64url.
 const CHALLENGE: usize = 43;
 
-/// The parameters for the issuer: those of the client without `resource`, and with the scopes that are configured.
+/// The parameters for the issuer: those of the client that a login has, and the scopes that are configured.
 pub(super) fn parameters(login: &McpLogin, query: &[u8]) -> Result<Vec<(String, String)>, Fault> {
     let mut parameters = Parameters::read(query)?;
     if parameters.get("client_id") != Some(login.client_id.as_str()) {
@@ -36,7 +52,8 @@ pub(super) fn parameters(login: &McpLogin, query: &[u8]) -> Result<Vec<(String, 
     }
     let scope = login.scope(parameters.get("scope"));
     parameters.set("scope", scope);
-    Ok(parameters.into_pairs())
+    let passes = |(name, _): &(String, String)| PASSED.contains(&name.as_str());
+    Ok(parameters.into_pairs().into_iter().filter(passes).collect())
 }
 
 pub(super) fn not_admitted() -> Fault {

@@ -45,7 +45,7 @@ fn a_login_goes_on_without_resource_and_with_the_configured_scopes() {
         scoped("", both)
     );
     assert_eq!(
-        onward(&query("&prompt=login&login_hint=a%40b")),
+        onward(&query("&prompt=login&login_hint=a%40b&audience=x&claims=%7B%7D&SCOPE=y&Redirect_URI=z")),
         scoped("prompt=login\nlogin_hint=a@b\n", both)
     );
     assert_eq!(onward(&query("&scope=openid+api%3A%2F%2Fh%2Fuse")), scoped("", &format!("{both} openid")));

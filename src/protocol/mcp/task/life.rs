@@ -181,7 +181,8 @@ fn end_of(body: &Bytes) -> End {
     let Ok(message) = Message::scan(body.clone(), Limits::new(MOST_BYTES)) else { return unread() };
     let text =
         |field| message.outcome(field).and_then(|value| value.text().map(std::borrow::Cow::into_owned));
-    let kept = |raw: Option<&[u8]>| raw.map(|raw| body.slice_ref(raw));
+    // What stood around it would be kept with it, and not be counted.
+    let kept = |raw: Option<&[u8]>| raw.map(Bytes::copy_from_slice);
     match message.kind() {
         Kind::Error => kept(message.error().map(|error| error.raw)).map_or_else(unread, End::Failed),
         Kind::Response => match (text(ResultField::Type).as_deref(), text(ResultField::TaskId)) {

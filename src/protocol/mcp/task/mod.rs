@@ -54,6 +54,8 @@ pub struct Tasks(Arc<Mutex<HashMap<Box<str>, Arc<Task>>>>);
 pub struct Call {
     /// Whose it is.
     pub owner: Owner,
+    /// The policies that want people's word on it: under others it needs another word.
+    pub rules: Box<str>,
     /// SHA-256 of all that is sent, in hexadecimal digits.
     pub digest: Box<str>,
     /// The tool that is called.
@@ -189,7 +191,13 @@ impl Task {
     fn is_wanted_by(&self, call: &Call) -> bool {
         let life = self.life();
         let over = matches!(life.stage, Stage::Over(End::Cancelled | End::Handed(_)));
-        self.call.owner == call.owner && self.call.digest == call.digest && !life.heard && !over
+        let same = self.call.owner == call.owner && self.call.digest == call.digest;
+        same && self.call.rules == call.rules && !life.heard && !over
+    }
+
+    /// Whether people have approved it: it is at the target, or has come to a result there.
+    fn is_approved(&self) -> bool {
+        matches!(self.life().stage, Stage::Runs | Stage::Over(End::Completed(_) | End::Handed(_)))
     }
 
     fn was_had(&self) -> bool {

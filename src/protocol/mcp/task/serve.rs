@@ -71,6 +71,7 @@ pub async fn begin(exchange: Exchange, mut held: Held, message: &Message) -> Res
     let bound = shown::bound(&held.judged, message, &held.headers, &governed, Sink::FOREVER, told);
     let call = Call {
         owner: held.turn.owner.clone(),
+        rules: held.judged.rules().into(),
         digest: bound.bytes_digest.as_str().into(),
         tool: held.turn.about.tool.clone().unwrap_or_default(),
         mask_tag: governed.mask_tag.clone(),
@@ -84,11 +85,13 @@ pub async fn begin(exchange: Exchange, mut held: Held, message: &Message) -> Res
     let work = match held.shared.tasks.open(call) {
         Ok(Opened::New(work)) => work,
         Ok(Opened::Known(task)) => {
-            return match exchange.admit_kept(&held.judged, held.record).await {
-                Ok(guard) => finish(guard, wire::created(&task, &id)),
+            let known = match exchange.admit_kept(&held.judged, held.record, task.is_approved()).await {
+                Ok(mut guard) => masked(&held.shared, &mut guard, &task, wire::created(&task, &id))
+                    .inspect_err(|denied| guard.record_failure(denied))
+                    .and_then(|body| finish(guard, body)),
                 Err(denied) => Err(denied),
-            }
-            .unwrap_or_else(|denied| refused(&denied));
+            };
+            return known.unwrap_or_else(|denied| refused(&denied));
         }
         Err(denied) => return refused(&exchange.refuse(held.record, denied).await),
     };

@@ -6,7 +6,7 @@ use crate::domain::json::Json;
 
 fn call(principal: &str, digest: &str) -> Call {
     let owner = Owner { principal: principal.into(), connection: "crm".into() };
-    Call { owner, digest: digest.into(), tool: "pay".into(), mask_tag: "0".into() }
+    Call { owner, rules: "writes".into(), digest: digest.into(), tool: "pay".into(), mask_tag: "0".into() }
 }
 
 fn new(all: &Tasks, principal: &str, digest: &str) -> Work {
