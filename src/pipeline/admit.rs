@@ -217,8 +217,7 @@ impl Exchange {
         // By the policies of this moment: a body may have come slowly.
         let verdict =
             &strictest(self.gate.snapshot().policies(), &self.subject(), &judged.command, &judged.also);
-        let denied =
-            (verdict.effect == Effect::Deny && verdict.rule.is_some()).then(|| blocked(verdict));
+        let denied = (verdict.effect == Effect::Deny && verdict.rule.is_some()).then(|| blocked(verdict));
         if let Err(denied) = self.still_stands().and(denied.map_or(Ok(()), Err)) {
             return Err(self.refuse_recorded(record, verdict, denied).await);
         }
