@@ -587,3 +587,31 @@ fn a_task_fails_where_its_target_does_not_answer_and_is_cut_where_its_client_can
     let calls = attack.arrived("tools/call");
     assert_eq!(calls.len(), 3, "each once");
 }
+
+#[test]
+fn a_call_does_not_become_a_subscription_because_its_target_says_so() {
+    let attack = Attack::new("", |_head, message, stream| {
+        let begun = "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\nconnection: close\r\n\r\n";
+        let agreed = json!({ "jsonrpc": "2.0", "method": "notifications/subscriptions/acknowledged", "params": { "notifications": { "toolsListChanged": true } } });
+        drop(stream.write_all(format!("{begun}data: {agreed}\n\n").as_bytes()));
+        thread::sleep(Duration::from_secs(3));
+        let done = json!({ "jsonrpc": "2.0", "id": message["id"], "result": { "resultType": "complete", "content": [] } });
+        drop(stream.write_all(format!("data: {done}\n\n").as_bytes()));
+    });
+    let meta = json!({ "io.modelcontextprotocol/protocolVersion": "2026-07-28", "io.modelcontextprotocol/clientCapabilities": {} });
+    let call = json!({ "jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": { "name": "open", "arguments": {}, "_meta": meta } }).to_string();
+    let headers =
+        [("Mcp-Protocol-Version", "2026-07-28"), ("Mcp-Method", "tools/call"), ("Mcp-Name", "open")];
+    thread::scope(|scope| {
+        let called = scope.spawn(|| attack.send("POST", &headers, Some(&call)));
+        while attack.arrived("tools/call").is_empty() {
+            thread::sleep(Duration::from_millis(20));
+        }
+        thread::sleep(Duration::from_millis(300));
+        let rule = ["policy", "add", "more", "--deny", "--connection", "tools", "--tool", "other"];
+        let (code, _, err) = attack.world.cli(&rule);
+        assert_eq!(code, 0, "{err}");
+        let told = called.join().unwrap().text();
+        assert!(told.contains("\"complete\"") && !told.contains("list_changed"), "{told}");
+    });
+}

@@ -318,7 +318,9 @@ impl Turn {
                     _ => return Ok(Taken::Drop),
                 }
             }
-            "notifications/subscriptions/acknowledged" if self.era == Era::Modern => {
+            "notifications/subscriptions/acknowledged"
+                if self.era == Era::Modern && &*self.about.method == "subscriptions/listen" =>
+            {
                 let params = message.params().and_then(|params| Json::parse(params.raw, DEPTH).ok());
                 self.agreed = params.as_ref().map(Lists::of_subscription).unwrap_or_default();
             }
