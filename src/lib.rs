@@ -16,3 +16,4 @@ pub mod recording;
 pub mod secret;
 pub mod store;
 pub mod transport;
+pub mod tui;

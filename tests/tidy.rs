@@ -26,9 +26,10 @@ const LAYERS: &[(&str, &str)] = &[
         "gateway",
         "domain policy mask transport secret store identity recording approval pipeline protocol control config",
     ),
+    ("tui", "domain control recording"),
     (
         "cli",
-        "domain policy mask transport secret store identity recording approval pipeline protocol control config demo gateway",
+        "domain policy mask transport secret store identity recording approval pipeline protocol control config demo gateway tui",
     ),
 ];
 /// The most lines of code a file may have, without comments, blank lines and tests.

@@ -54,6 +54,11 @@ impl Access {
         &*self.backend
     }
 
+    /// The same, to be kept by tasks of [`Access::block_on`].
+    pub fn shared(&self) -> Arc<dyn Backend> {
+        Arc::clone(&self.backend)
+    }
+
     /// Waits for an answer.
     pub fn wait<T>(&self, answer: Answer<'_, T>) -> Result<T, Failure> {
         self.runtime.block_on(answer).map_err(Failure::from)

@@ -106,6 +106,7 @@ fn list(terminal: Terminal, access: &Access, args: &ListApprovals) -> Outcome {
         state,
         principal: args.principal.clone(),
         connection: args.connection.clone(),
+        before: None,
         limit: args.limit,
     };
     let begin = Instant::now();

@@ -25,6 +25,7 @@ use crate::cli::serve::ServeArgs;
 use crate::cli::session::SessionVerb;
 use crate::cli::status::StatusArgs;
 use crate::cli::token::TokenVerb;
+use crate::cli::tui::TuiArgs;
 
 /// The whole command line.
 #[derive(Debug, Parser)]
@@ -133,6 +134,9 @@ pub enum Noun {
     /// Play a session at its own pace
     #[command(after_help = help::REPLAY)]
     Replay(ReplayArgs),
+    /// Approvals, live sessions, replay and the rest on one screen
+    #[command(after_help = help::TUI)]
+    Tui(TuiArgs),
     /// Try the detectors of sensitive values
     #[command(subcommand, aliases = ["masks"], after_help = help::MASK)]
     Mask(MaskVerb),

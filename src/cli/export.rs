@@ -1,7 +1,6 @@
 //! `session export`: a recording as a file.
 
 use std::io;
-use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
@@ -15,15 +14,8 @@ use crate::cli::report::Outcome;
 use crate::cli::session;
 use crate::cli::session::ExportArgs;
 use crate::cli::session::ExportFormat;
-use crate::control::noun::session::SessionView;
-use crate::recording::SessionRow;
-use crate::recording::StoredEvent;
 use crate::recording::export::ExportError;
-use crate::recording::export::write_har;
-use crate::recording::export::write_jsonl;
-use crate::recording::export::write_mcp_fixture;
-use crate::recording::export::write_sql;
-use crate::recording::export::write_text;
+use crate::recording::export::Form;
 
 /// Writes a recording to a new file, or to standard output.
 pub fn export(terminal: Terminal, access: &Access, args: &ExportArgs) -> Outcome {
@@ -35,7 +27,7 @@ pub fn export(terminal: Terminal, access: &Access, args: &ExportArgs) -> Outcome
         .hint("--to FILE, or a pipe, or --format text"));
     }
     let view = session::find(access, &args.id)?;
-    let row = row_of(&view);
+    let (row, form) = (view.row(), form_of(args.format));
     let mut stopped = None;
     let events = Events::of(access, view.id).map(|event| {
         event.map_err(|failure| {
@@ -44,10 +36,10 @@ pub fn export(terminal: Terminal, access: &Access, args: &ExportArgs) -> Outcome
         })
     });
     let written = match &args.to {
-        None => write_as(args.format, &row, events, &mut io::BufWriter::new(io::stdout().lock())),
+        None => form.write(&row, events, &mut io::BufWriter::new(io::stdout().lock())),
         Some(path) => {
             let file = new_file(path)?;
-            let written = write_as(args.format, &row, events, &mut io::BufWriter::new(file));
+            let written = form.write(&row, events, &mut io::BufWriter::new(file));
             if written.is_err() {
                 // A part of a recording is none.
                 std::fs::remove_file(path).ok();
@@ -69,6 +61,16 @@ pub fn export(terminal: Terminal, access: &Access, args: &ExportArgs) -> Outcome
     Ok(Exit::Done)
 }
 
+const fn form_of(format: ExportFormat) -> Form {
+    match format {
+        ExportFormat::Har => Form::Har,
+        ExportFormat::Jsonl => Form::Jsonl,
+        ExportFormat::McpFixture => Form::McpFixture,
+        ExportFormat::Sql => Form::Sql,
+        ExportFormat::Text => Form::Text,
+    }
+}
+
 fn failure(error: ExportError) -> Failure {
     match error {
         ExportError::Write { source } => Failure::output(&source),
@@ -85,23 +87,6 @@ fn failure(error: ExportError) -> Failure {
     }
 }
 
-/// Writes it; gives how many exchanges are left out.
-fn write_as(
-    format: ExportFormat,
-    row: &SessionRow,
-    events: impl Iterator<Item = Result<StoredEvent, ExportError>>,
-    out: &mut impl Write,
-) -> Result<u64, ExportError> {
-    match format {
-        ExportFormat::Har => write_har(row, events, out)?,
-        ExportFormat::Jsonl => write_jsonl(row, events, out).map(|_count| ())?,
-        ExportFormat::McpFixture => return Ok(write_mcp_fixture(row, events, out)?.left_out),
-        ExportFormat::Sql => write_sql(row, events, out)?,
-        ExportFormat::Text => write_text(events, out)?,
-    }
-    Ok(0)
-}
-
 fn new_file(path: &Path) -> Result<std::fs::File, Failure> {
     let opened = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
     opened.map_err(|error| match error.kind() {
@@ -110,28 +95,6 @@ fn new_file(path: &Path) -> Result<std::fs::File, Failure> {
         }
         _ => Failure::failed(format!("cannot write {}: {error}", path.display())),
     })
-}
-
-fn row_of(view: &SessionView) -> SessionRow {
-    SessionRow {
-        id: view.id,
-        principal: view.principal.clone(),
-        label: view.label.clone(),
-        kind: view.kind,
-        connection: view.connection.clone(),
-        protocol: view.protocol.clone(),
-        issuer: view.issuer.clone(),
-        client: view.client.clone(),
-        source: view.source.clone(),
-        started_ms: view.started_ms,
-        ended_ms: view.ended_ms,
-        end: view.end,
-        events: view.events,
-        denied: view.denied,
-        masked: view.masked,
-        bytes: view.bytes,
-        pruned_ms: view.pruned_ms,
-    }
 }
 
 #[cfg(test)]

@@ -12,7 +12,7 @@ pub const GROUPS: &[(&str, &[&str])] = &[
     ("Start here", &["demo", "init", "doctor"]),
     ("Run", &["serve", "status", "config"]),
     ("Manage", &["connect", "policy", "secret", "mask", "token"]),
-    ("Decide", &["approval", "grant", "lock"]),
+    ("Decide", &["tui", "approval", "grant", "lock"]),
     ("Look back", &["session", "replay"]),
     ("Shell", &["completions", "man", "version"]),
 ];
@@ -266,6 +266,19 @@ Examples:
   hoopctl replay crm.jsonl
 
 Plays with its own timing on a terminal, and prints the transcript at once elsewhere.";
+
+/// After the help of `tui`.
+pub const TUI: &str = "\
+Examples:
+  hoopctl tui
+  hoopctl tui sessions --notify osc9
+  hoopctl tui approvals --theme light
+
+Keys: ? shows them all. hoopctl/keys.toml in $XDG_CONFIG_HOME or ~/.config changes them: a table for each place where keys
+hold, as the help names them, and in it ACTION = KEY or [KEY, KEY]:
+  [approvals]
+  approve = \"f2\"
+Colours: NO_COLOR, TERM and COLORTERM say how many; without UTF-8 in the locale all signs are ASCII.";
 
 /// After the help of `mask`.
 pub const MASK: &str = "\

@@ -36,6 +36,7 @@ pub mod session;
 pub mod status;
 pub mod token;
 pub mod tour;
+pub mod tui;
 
 use std::ffi::OsString;
 use std::io::Write;
@@ -97,6 +98,7 @@ fn dispatch(terminal: Terminal, place: &Place, noun: Noun) -> Outcome {
         Noun::Session(verb) => session::run(terminal, place, verb),
         Noun::Status(args) => status::run(terminal, place, &args),
         Noun::Token(verb) => token::run(terminal, place, &verb),
+        Noun::Tui(args) => tui::run(terminal, place, &args),
         Noun::Version => completions::version(terminal),
     }
 }

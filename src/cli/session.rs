@@ -50,6 +50,9 @@ pub enum SessionVerb {
     Kill {
         /// Its id, or last
         id: String,
+        /// Why, for the audit trail
+        #[arg(short, long, value_name = "TEXT", default_value = "")]
+        reason: String,
         /// Do not ask
         #[arg(short, long)]
         yes: bool,
@@ -179,14 +182,14 @@ pub fn run(terminal: Terminal, place: &Place, verb: SessionVerb) -> Outcome {
         }
         SessionVerb::Tail { id } => recording::tail(terminal, &access, id.as_deref()),
         SessionVerb::Grep(args) => grep(terminal, &access, &args),
-        SessionVerb::Kill { id, yes } => {
+        SessionVerb::Kill { id, reason, yes } => {
             let view = find(&access, &id)?;
             ask::confirm(
                 terminal,
                 yes,
                 &format!("End {} of {} on {}?", view.id, view.principal, view.connection),
             )?;
-            let view = access.wait(access.backend().kill_session(view.id))?;
+            let view = access.wait(access.backend().kill_session(view.id, reason))?;
             terminal.say(&format!("ended {}", view.id));
             if terminal.format.is_json() {
                 terminal.item(&[], &output::json(&view))?;

@@ -63,7 +63,7 @@ impl Ring {
         let start = self.messages.partition_point(|message| message.number < from);
         self.messages.range(start..).find(|message| {
             message.topic == Topic::Gap
-                || (filter.topic.is_none_or(|topic| topic == message.topic)
+                || (filter.wants(message.topic)
                     && (message.topic != Topic::Session
                         || filter.session.is_none_or(|wanted| message.session == Some(wanted))))
         })
@@ -81,11 +81,9 @@ struct State {
 impl State {
     /// The lowest number from which nothing that `filter` wants has been lost.
     fn kept_from(&self, filter: &EventFilter) -> u64 {
-        match filter.topic {
-            None => self.sessions.kept_from.max(self.rest.kept_from),
-            Some(Topic::Session) => self.sessions.kept_from,
-            Some(_) => self.rest.kept_from,
-        }
+        let sessions = if filter.wants(Topic::Session) { self.sessions.kept_from } else { 0 };
+        let rest = if filter.topic == Some(Topic::Session) { 0 } else { self.rest.kept_from };
+        sessions.max(rest)
     }
 }
 
@@ -276,14 +274,19 @@ mod tests {
     async fn filters_hide_the_rest() {
         let feed = Arc::new(Feed::new());
         let (mine, other) = (SessionId::new(), SessionId::new());
-        let mut session = feed.follow(EventFilter { session: Some(mine), topic: Some(Topic::Session) }, None);
-        let mut approvals = feed.follow(EventFilter { session: None, topic: Some(Topic::Approval) }, None);
+        let mut session = feed.follow(EventFilter { session: Some(mine), topic: Some(Topic::Session), without: None }, None);
+        let only = |topic| EventFilter { topic: Some(topic), ..any() };
+        let mut approvals = feed.follow(only(Topic::Approval), None);
+        let mut rest = feed.follow(EventFilter { without: Some(Topic::Session), ..any() }, None);
         feed.publish(Topic::Session, Some(other), "other");
         feed.publish(Topic::Session, None, "nobody's");
         feed.publish(Topic::Session, Some(mine), "mine");
         feed.publish(Topic::Approval, None, "held");
         assert_eq!(next(&mut session).await.1, "mine");
         assert_eq!(next(&mut approvals).await.1, "held");
+        feed.publish(Topic::Change, None, "changed");
+        assert_eq!(next(&mut rest).await.1, "held");
+        assert_eq!(next(&mut rest).await.1, "changed");
     }
 
     #[tokio::test]
@@ -334,7 +337,9 @@ mod tests {
     async fn a_slow_follower_is_told_and_dropped_and_traffic_does_not_push_approvals_out() {
         let feed = Arc::new(Feed::new());
         let mut slow = feed.follow(any(), None);
-        let mut approvals = feed.follow(EventFilter { session: None, topic: Some(Topic::Approval) }, None);
+        let approval = EventFilter { topic: Some(Topic::Approval), ..any() };
+        let mut approvals = feed.follow(approval, None);
+        let mut rest = feed.follow(EventFilter { without: Some(Topic::Session), ..any() }, None);
         feed.publish(Topic::Approval, None, "held");
         for _ in 0..=MAX_MESSAGES {
             feed.publish(Topic::Session, None, "x");
@@ -342,6 +347,7 @@ mod tests {
         assert_eq!(next(&mut slow).await, (Topic::End, r#"{"reason":"slow"}"#.to_owned()));
         assert_eq!(slow.next().await.unwrap(), None);
         assert_eq!(next(&mut approvals).await.1, "held");
+        assert_eq!(next(&mut rest).await.1, "held");
         assert!(feed.state().sessions.messages.len() <= MAX_MESSAGES);
     }
 

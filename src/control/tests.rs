@@ -245,7 +245,7 @@ impl Sessions for Acting {
         no(&grep.pattern)
     }
 
-    fn kill_session(&self, id: SessionId) -> Answer<'_, SessionView> {
+    fn kill_session(&self, id: SessionId, _reason: String) -> Answer<'_, SessionView> {
         no(&id.to_string())
     }
 }
@@ -356,7 +356,7 @@ async fn every_route_is_the_one_its_call_means() {
     assert_eq!(said(client.session("last".to_owned()).await.unwrap_err()), "last");
     assert_eq!(said(client.verify_session(session).await.unwrap_err()), "verify");
     assert_eq!(said(client.grep_sessions(grep).await.unwrap_err()), "a.*b");
-    assert_eq!(said(client.kill_session(session).await.unwrap_err()), session.to_string());
+    assert_eq!(said(client.kill_session(session, String::new()).await.unwrap_err()), session.to_string());
 }
 
 #[tokio::test]
@@ -521,7 +521,7 @@ async fn next(stream: &mut Box<dyn EventSource>) -> LiveEvent {
 async fn the_stream_is_taken_up_where_it_was_left() {
     let rig = rig();
     let feed = Arc::clone(&rig.memory.feed);
-    let filter = EventFilter { session: None, topic: Some(Topic::Approval) };
+    let filter = EventFilter { topic: Some(Topic::Approval), ..EventFilter::default() };
     let mut stream = rig.client.events(filter, None).await.unwrap();
     feed.publish(Topic::Session, None, "{}");
     feed.publish(Topic::Approval, None, r#"{"n":1}"#);

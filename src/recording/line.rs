@@ -82,6 +82,15 @@ impl StoredEvent {
         Ok(Self { seq: wire.seq, hash, line: text.into(), event })
     }
 
+    /// Reads a line that came over the admin API, with its hash in 64 hex digits.
+    ///
+    /// # Errors
+    /// As [`StoredEvent::read`], and a hash that is none.
+    pub fn received(hash: &str, line: &str) -> Result<Self, LineError> {
+        let hash = crate::recording::chain::from_hex(hash).ok_or_else(|| LineError { problem: "no hash".to_owned() })?;
+        Self::read(hash, line.as_bytes())
+    }
+
     /// Writes the line of an event that has number and hash.
     pub(crate) fn compose(seq: u64, hash: Hash, event: Event) -> Result<Self, &'static str> {
         let mut line = Vec::new();

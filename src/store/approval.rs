@@ -37,6 +37,8 @@ pub struct ApprovalFilter {
     pub principal: Option<String>,
     /// Only on this connection.
     pub connection: Option<ConnectionName>,
+    /// Only those older than this one, which must be there.
+    pub before: Option<ApprovalId>,
     /// At most so many, the newest. `None`: 1000.
     pub limit: Option<u32>,
 }
@@ -61,14 +63,17 @@ impl View {
     pub fn approvals(&self, filter: &ApprovalFilter) -> Result<Vec<Approval>, StoreError> {
         let sql = format!(
             "SELECT {WITHOUT_DETAIL} FROM {JOINED} WHERE (?1 IS NULL OR state = ?1) AND \
-             (?2 IS NULL OR approval.principal = ?2) AND (?3 IS NULL OR approval.connection = ?3) \
+             (?2 IS NULL OR approval.principal = ?2) AND (?3 IS NULL OR approval.connection = ?3) AND \
+             (?5 IS NULL OR (approval.created_ms, approval.id) < \
+               (SELECT created_ms, id FROM approval AS last WHERE last.id = ?5)) \
              ORDER BY approval.created_ms DESC, approval.id DESC LIMIT ?4"
         );
         let wanted = params![
             filter.state.map(ApprovalState::as_str),
             filter.principal,
             filter.connection.as_ref().map(ConnectionName::as_str),
-            filter.limit.unwrap_or(1000)
+            filter.limit.unwrap_or(1000),
+            filter.before.map(|id| id.to_string()),
         ];
         let mut found: Vec<Approval> = self
             .connection

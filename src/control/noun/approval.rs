@@ -29,6 +29,8 @@ pub struct ApprovalFilter {
     pub principal: Option<String>,
     /// Only those on this connection.
     pub connection: Option<String>,
+    /// Only those older than this one: the next page.
+    pub before: Option<ApprovalId>,
     /// At most so many, 1 to 1000. Default 100.
     pub limit: Option<u32>,
 }

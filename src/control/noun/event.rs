@@ -73,6 +73,18 @@ pub struct EventFilter {
     pub session: Option<SessionId>,
     /// This topic only. `gap` and `end` always come.
     pub topic: Option<Topic>,
+    /// Every topic but this one, where `topic` names none.
+    pub without: Option<Topic>,
+}
+
+impl EventFilter {
+    /// Whether messages of a topic are wanted at all.
+    pub fn wants(&self, topic: Topic) -> bool {
+        match self.topic {
+            Some(only) => only == topic,
+            None => self.without != Some(topic),
+        }
+    }
 }
 
 /// The next message, to be awaited: `None` at the end of the stream.

@@ -17,6 +17,7 @@ use crate::domain::connection::ConnectionName;
 use crate::domain::id::SessionId;
 use crate::domain::principal::Kind;
 use crate::domain::session::SessionEnd;
+use crate::recording::SessionRow;
 
 /// How long a search may take, in seconds.
 pub const GREP_TIMEOUT_S: u64 = 60;
@@ -79,6 +80,31 @@ pub struct SessionView {
     pub pruned_ms: Option<i64>,
     /// What only the running gateway knows; `None` for a session that has ended, and without a running gateway.
     pub live: Option<LiveSession>,
+}
+
+impl SessionView {
+    /// What exports say of it.
+    pub fn row(&self) -> SessionRow {
+        SessionRow {
+            id: self.id,
+            principal: self.principal.clone(),
+            label: self.label.clone(),
+            kind: self.kind,
+            connection: self.connection.clone(),
+            protocol: self.protocol.clone(),
+            issuer: self.issuer.clone(),
+            client: self.client.clone(),
+            source: self.source.clone(),
+            started_ms: self.started_ms,
+            ended_ms: self.ended_ms,
+            end: self.end,
+            events: self.events,
+            denied: self.denied,
+            masked: self.masked,
+            bytes: self.bytes,
+            pruned_ms: self.pruned_ms,
+        }
+    }
 }
 
 /// What the running gateway knows about one session.
@@ -167,6 +193,14 @@ pub struct Grep {
     pub session: Option<SessionId>,
 }
 
+/// Why a session is ended.
+#[derive(Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Kill {
+    #[serde(default)]
+    reason: String,
+}
+
 /// One place where it was found.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct GrepMatch {
@@ -194,8 +228,9 @@ pub trait Sessions {
     fn verify_session(&self, id: SessionId) -> Answer<'_, VerifyReport>;
     /// Searches recordings, the newest session first.
     fn grep_sessions(&self, grep: Grep) -> Answer<'_, List<GrepMatch>>;
-    /// Ends it and cuts its live streams. One that has ended is a `conflict`.
-    fn kill_session(&self, id: SessionId) -> Answer<'_, SessionView>;
+    /// Ends it and cuts its live streams. The reason, at most 1000 bytes, is kept in the audit trail. One that has ended is a
+    /// `conflict`.
+    fn kill_session(&self, id: SessionId, reason: String) -> Answer<'_, SessionView>;
 }
 
 impl Sessions for Client {
@@ -220,8 +255,8 @@ impl Sessions for Client {
         self.call_with(Method::POST, "sessions/grep".to_owned(), &grep)
     }
 
-    fn kill_session(&self, id: SessionId) -> Answer<'_, SessionView> {
-        self.call(Method::POST, format!("sessions/{id}/kill"))
+    fn kill_session(&self, id: SessionId, reason: String) -> Answer<'_, SessionView> {
+        self.call_with(Method::POST, format!("sessions/{id}/kill"), &Kill { reason })
     }
 }
 
@@ -246,7 +281,8 @@ pub async fn route(call: &Call, backend: &dyn Backend) -> Result<Reply, ApiError
                     Reply::json(&backend.verify_session(call.id(id)?).await?)
                 }
                 (&Method::POST, ["sessions", id, "kill"]) => {
-                    Reply::json(&backend.kill_session(call.id(id)?).await?)
+                    let Kill { reason } = if call.body.is_empty() { Kill::default() } else { call.json()? };
+                    Reply::json(&backend.kill_session(call.id(id)?, reason).await?)
                 }
                 _ => Err(call.unknown()),
             }

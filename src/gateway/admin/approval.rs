@@ -92,6 +92,7 @@ impl Approvals for Acting {
                 connection: connection.map_err(|error: crate::domain::connection::InvalidName| {
                     ApiError::new(ErrorCode::BadRequest, error.to_string())
                 })?,
+                before: filter.before,
                 limit: Some(limit + 1),
             };
             let found = self.admin.approvals.list(wanted).await.map_err(|error| fault_of_store(&error))?;

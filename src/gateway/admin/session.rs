@@ -43,6 +43,8 @@ const SETTLE: Duration = Duration::from_secs(2);
 /// The longest pattern, in bytes, and the most memory its program may take.
 const MAX_PATTERN: usize = 1000;
 const MAX_PROGRAM: usize = 1 << 20;
+/// The longest reason for ending a session, in bytes.
+const MAX_KILL_REASON: usize = 1000;
 
 impl Admin {
     /// Reads recordings on a thread that may block, with all that was recorded up to now. `Ok(None)`: nothing was ever recorded here.
@@ -253,17 +255,22 @@ impl Sessions for Acting {
         })
     }
 
-    fn kill_session(&self, id: SessionId) -> Answer<'_, SessionView> {
+    fn kill_session(&self, id: SessionId, reason: String) -> Answer<'_, SessionView> {
         Box::pin(async move {
             self.must_manage("session.kill", &id.to_string()).await?;
+            if reason.len() > MAX_KILL_REASON {
+                let text = format!("the reason is longer than {MAX_KILL_REASON} bytes");
+                return Err(ApiError::new(ErrorCode::BadRequest, text));
+            }
             let running = self.admin.running()?;
             if !running.live.kill(id) {
                 self.admin.session_row(id.to_string()).await?;
                 return Err(ApiError::new(ErrorCode::Conflict, format!("{id} has ended already")));
             }
             let actor = self.actor();
+            let detail = if reason.is_empty() { json!({}) } else { json!({ "reason": reason }) };
             let noted = self.admin.store.change(move |change| {
-                change.append_audit(&actor, "session.kill", &id.to_string(), &json!({}))
+                change.append_audit(&actor, "session.kill", &id.to_string(), &detail)
             });
             noted.await.map_err(|error| fault_of_store(&error))?;
             let row = self.admin.session_row(id.to_string()).await?;

@@ -1,5 +1,6 @@
 //! A recording in the forms of other programs, and in the lossless form of this one.
 
+mod form;
 mod har;
 mod jsonl;
 mod mcp;
@@ -17,6 +18,7 @@ use crate::recording::reader::ReadError;
 use crate::recording::replay;
 use crate::recording::session::SessionRow;
 
+pub use form::Form;
 pub use har::write_har;
 pub use jsonl::write_jsonl;
 pub use mcp::McpFixture;

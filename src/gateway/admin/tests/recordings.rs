@@ -112,8 +112,8 @@ async fn a_session_is_killed_once() {
         active_ms: 1,
         expires_ms: 2,
     });
-    assert_eq!(rig.owner().kill_session(session).await.unwrap().id, session);
-    assert_eq!(rig.owner().kill_session(session).await.unwrap_err().code, ErrorCode::Conflict);
-    assert_eq!(rig.owner().kill_session(SessionId::new()).await.unwrap_err().code, ErrorCode::NotFound);
+    assert_eq!(rig.owner().kill_session(session, String::new()).await.unwrap().id, session);
+    assert_eq!(rig.owner().kill_session(session, String::new()).await.unwrap_err().code, ErrorCode::Conflict);
+    assert_eq!(rig.owner().kill_session(SessionId::new(), String::new()).await.unwrap_err().code, ErrorCode::NotFound);
     assert_eq!(rig.audit().await, [entry("local:gateway", "session.kill", &session.to_string())]);
 }

@@ -25,7 +25,7 @@ async fn who_is_not_listed_looks_but_changes_nothing() {
     refused(mallory.set_secret("K".to_owned(), value).await);
     refused(mallory.remove_secret("K".to_owned()).await);
     refused(mallory.revoke_grant(GrantId::new()).await);
-    refused(mallory.kill_session(SessionId::new()).await);
+    refused(mallory.kill_session(SessionId::new(), String::new()).await);
     refused(mallory.reload().await);
     refused(mallory.refresh_issuer("entra".to_owned()).await);
     for approve in [true, false] {
@@ -77,7 +77,7 @@ async fn without_a_gateway_only_the_store_can_be_worked_on() {
     let decide = Decide { approve: true, reason: String::new(), digest: None };
     let codes = [
         alice.reload().await.err().unwrap(),
-        alice.kill_session(SessionId::new()).await.err().unwrap(),
+        alice.kill_session(SessionId::new(), String::new()).await.err().unwrap(),
         alice.decide_approval(ApprovalId::new(), decide).await.err().unwrap(),
         alice.wait_approval(ApprovalId::new(), 1).await.err().unwrap(),
         alice.refresh_issuer("x".to_owned()).await.err().unwrap(),

@@ -1,0 +1,166 @@
+//! `tui`: approvals, sessions, replay and the rest on one screen.
+
+use std::io;
+use std::path::PathBuf;
+
+use clap::Args;
+use clap::ValueEnum;
+
+use crate::cli::access::Access;
+use crate::cli::output::Terminal;
+use crate::cli::place::Place;
+use crate::cli::report::Exit;
+use crate::cli::report::Failure;
+use crate::cli::report::Outcome;
+use crate::tui;
+use crate::tui::Look;
+use crate::tui::Screen;
+use crate::tui::keys::KeyMap;
+use crate::tui::look::Depth;
+use crate::tui::look::Ground;
+use crate::tui::notify::Notify;
+use crate::tui::run::Start;
+
+/// `tui`.
+#[derive(Debug, Args)]
+pub struct TuiArgs {
+    /// The screen to begin with
+    #[arg(default_value = "approvals")]
+    pub screen: ScreenWord,
+    /// How it looks
+    #[command(flatten)]
+    pub look: LookArgs,
+    /// How new approvals are told: by the terminal's bell, by a notification of the desktop (OSC 9), or not
+    #[arg(long, value_name = "HOW", default_value = "bell")]
+    pub notify: NotifyWord,
+}
+
+/// What screens and the player look like, and which keys they know.
+#[derive(Debug, Args)]
+pub struct LookArgs {
+    /// Signs of ASCII only; so it is anyway where the locale has no UTF-8
+    #[arg(long)]
+    pub ascii: bool,
+    /// The colours: for a dark or a light ground, or none
+    #[arg(long, value_name = "THEME", default_value = "dark")]
+    pub theme: ThemeWord,
+    /// Scroll with the wheel; the terminal's own selection then needs shift
+    #[arg(long)]
+    pub mouse: bool,
+    /// A file that changes keys [default: hoopctl/keys.toml in $XDG_CONFIG_HOME or ~/.config, if it is there]
+    #[arg(long, value_name = "FILE")]
+    pub keys: Option<PathBuf>,
+}
+
+/// A screen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ScreenWord {
+    /// Sessions that run
+    Sessions,
+    /// Approvals that wait
+    Approvals,
+    /// The player
+    Replay,
+    /// Connections, from file and store
+    Connections,
+    /// Policies, from file and store
+    Policies,
+    /// The last denials, and who changed what
+    Log,
+}
+
+/// A theme.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ThemeWord {
+    /// For a dark ground
+    Dark,
+    /// For a light ground
+    Light,
+    /// No colours, as with NO_COLOR
+    Mono,
+}
+
+/// How a person is told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum NotifyWord {
+    /// The terminal's bell
+    Bell,
+    /// A notification of the desktop
+    Osc9,
+    /// Not at all
+    Off,
+}
+
+/// Runs `tui`.
+pub fn run(terminal: Terminal, place: &Place, args: &TuiArgs) -> Outcome {
+    must_be_terminal(terminal, "hoopctl approval list and hoopctl session tail work without one")?;
+    let screen = match args.screen {
+        ScreenWord::Sessions => Screen::Sessions,
+        ScreenWord::Approvals => Screen::Approvals,
+        ScreenWord::Replay => Screen::Replay,
+        ScreenWord::Connections => Screen::Connections,
+        ScreenWord::Policies => Screen::Policies,
+        ScreenWord::Log => Screen::Log,
+    };
+    let notify = match args.notify {
+        NotifyWord::Bell => Notify::Bell,
+        NotifyWord::Osc9 => Notify::Osc9,
+        NotifyWord::Off => Notify::Off,
+    };
+    let (look, keys) = (look(&args.look), keys(&args.look)?);
+    let access = Access::online(place)?;
+    let settings =
+        tui::Settings { start: Start::Screen(screen), look, keys, notify, mouse: args.look.mouse };
+    show(&access, settings)
+}
+
+/// Shows it until the person ends it.
+pub fn show(access: &Access, settings: tui::Settings) -> Outcome {
+    access.block_on(tui::run(access.shared(), settings)).map_err(|error| Failure::failed(error.to_string()))?;
+    Ok(Exit::Done)
+}
+
+/// Refuses what needs a terminal where there is none.
+pub fn must_be_terminal(terminal: Terminal, hint: &str) -> Result<(), Failure> {
+    if terminal.stdout && io::IsTerminal::is_terminal(&io::stdin()) {
+        return Ok(());
+    }
+    Err(Failure::usage("the screen needs a terminal, for input and output").hint(hint))
+}
+
+/// How it looks.
+pub fn look(args: &LookArgs) -> Look {
+    let ground = match args.theme {
+        ThemeWord::Dark => Ground::Dark,
+        ThemeWord::Light => Ground::Light,
+        ThemeWord::Mono => {
+            let found = Look::detect(|name| std::env::var(name).ok(), None, args.ascii);
+            return found.with_depth(Depth::Mono);
+        }
+    };
+    Look::detect(|name| std::env::var(name).ok(), Some(ground), args.ascii)
+}
+
+/// What keys mean: the table, with what a file changes in it.
+pub fn keys(args: &LookArgs) -> Result<KeyMap, Failure> {
+    let (path, must) = match &args.keys {
+        Some(path) => (path.clone(), true),
+        None => match default_keys() {
+            Some(path) => (path, false),
+            None => return Ok(KeyMap::default()),
+        },
+    };
+    let text = match std::fs::read_to_string(&path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == io::ErrorKind::NotFound && !must => return Ok(KeyMap::default()),
+        Err(error) => return Err(Failure::failed(format!("cannot read {}: {error}", path.display()))),
+    };
+    KeyMap::read(&text)
+        .map_err(|error| Failure::new(Exit::Config, format!("{}: {error}", path.display())))
+}
+
+fn default_keys() -> Option<PathBuf> {
+    let set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    let base = set("XDG_CONFIG_HOME").or_else(|| Some(set("HOME")?.join(".config")))?;
+    Some(base.join("hoopctl").join("keys.toml"))
+}

@@ -1,0 +1,34 @@
+//! The last denials, and who changed what.
+
+use ratatui::Frame;
+use ratatui::layout::Rect;
+
+use crate::tui::Effect;
+use crate::tui::Pane;
+use crate::tui::Shared;
+use crate::tui::keys::Action;
+use crate::tui::keys::Context;
+
+/// The last denials, and who changed what.
+#[derive(Debug, Default)]
+pub struct Log {}
+
+impl Log {
+
+}
+
+impl Pane for Log {
+    fn context(&self) -> Context {
+        Context::Log
+    }
+
+    fn act(&mut self, _action: Action, _shared: &mut Shared) -> Option<Vec<Effect>> {
+        None
+    }
+
+    fn hints(&self, _shared: &Shared) -> Vec<Action> {
+        Vec::new()
+    }
+
+    fn view(&self, _shared: &Shared, _frame: &mut Frame<'_>, _area: Rect) {}
+}

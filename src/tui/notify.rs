@@ -1,0 +1,67 @@
+//! Telling a person who looks at another window, and putting a text on the clipboard: sequences of the terminal.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
+use crate::domain::text::Shown;
+
+/// How a person is told of new approvals.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Notify {
+    /// By the terminal's bell.
+    #[default]
+    Bell,
+    /// By a notification of the desktop (OSC 9), which most terminals know.
+    Osc9,
+    /// Not at all.
+    Off,
+}
+
+/// The longest text of a notification, in characters.
+const LONGEST: usize = 120;
+
+/// What is to be written to the terminal.
+pub fn notification(how: Notify, text: &str, in_tmux: bool) -> String {
+    match how {
+        Notify::Off => String::new(),
+        Notify::Bell => "\u{7}".to_owned(),
+        Notify::Osc9 => {
+            let text: String = text.chars().take(LONGEST).collect();
+            passed(&format!("\u{1b}]9;{}\u{7}", Shown(&text)), in_tmux)
+        }
+    }
+}
+
+/// What is to be written so that a text is on the clipboard (OSC 52).
+pub fn copied(text: &str, in_tmux: bool) -> String {
+    passed(&format!("\u{1b}]52;c;{}\u{7}", STANDARD.encode(text)), in_tmux)
+}
+
+/// A sequence in the wrapping that makes tmux hand it on to the terminal around it.
+fn passed(sequence: &str, in_tmux: bool) -> String {
+    if !in_tmux {
+        return sequence.to_owned();
+    }
+    format!("\u{1b}Ptmux;{}\u{1b}\\", sequence.replace('\u{1b}', "\u{1b}\u{1b}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_text_breaks_out_of_its_notification() {
+        let told = notification(Notify::Osc9, "etl \u{7}\u{1b}]0;evil\u{7} waits", false);
+        assert_eq!(told, "\u{1b}]9;etl \\u{7}\\u{1b}]0;evil\\u{7} waits\u{7}");
+        assert_eq!(told.matches('\u{7}').count(), 1);
+        assert!(notification(Notify::Osc9, &"x".repeat(1000), false).len() < 140);
+        assert_eq!(notification(Notify::Bell, "x", true), "\u{7}");
+        assert_eq!(notification(Notify::Off, "x", true), "");
+    }
+
+    #[test]
+    fn tmux_hands_on() {
+        assert_eq!(copied("apr_1", false), "\u{1b}]52;c;YXByXzE=\u{7}");
+        assert_eq!(copied("apr_1", true), "\u{1b}Ptmux;\u{1b}\u{1b}]52;c;YXByXzE=\u{7}\u{1b}\\");
+    }
+}

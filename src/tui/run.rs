@@ -1,0 +1,329 @@
+//! The one loop with a terminal, threads and time in it.
+
+use std::io;
+use std::io::Write as _;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+use std::time::Instant;
+
+use crossterm::event;
+use crossterm::event::Event;
+use crossterm::event::MouseEventKind;
+use crossterm::execute;
+use crossterm::terminal;
+use ratatui::Terminal;
+use ratatui::backend::CrosstermBackend;
+use ratatui::layout::Size;
+use tokio::signal::unix::SignalKind;
+use tokio::signal::unix::signal;
+use tokio::sync::mpsc;
+use tokio::sync::watch;
+
+use crate::control::Backend;
+use crate::domain::id::SessionId;
+use crate::tui::Effect;
+use crate::tui::Look;
+use crate::tui::Model;
+use crate::tui::Msg;
+use crate::tui::Screen;
+use crate::tui::keys::KeyMap;
+use crate::tui::link;
+use crate::tui::model::Jump;
+use crate::tui::notify;
+use crate::tui::notify::Notify;
+use crate::tui::perform::perform;
+use crate::tui::replay::Recorded;
+use crate::tui::shared::Moment;
+use crate::tui::view;
+
+/// The shortest time between two pictures, but after a key.
+const FRAME: Duration = Duration::from_millis(33);
+/// How many messages may wait to be taken.
+const QUEUE: usize = 1024;
+/// How many messages are taken before the next picture.
+const BATCH: usize = 256;
+/// How often the thread that reads keys looks whether it is still wanted.
+const KEY_POLL: Duration = Duration::from_millis(50);
+
+/// What to begin with.
+#[derive(Debug)]
+pub enum Start {
+    /// A screen.
+    Screen(Screen),
+    /// The player, with a recording of the gateway.
+    Session(String),
+    /// The player, with a recording that was read from a file.
+    File(Box<Recorded>),
+}
+
+/// How to run.
+#[derive(Debug)]
+pub struct Settings {
+    /// What to begin with.
+    pub start: Start,
+    /// Colours and signs.
+    pub look: Look,
+    /// What keys mean.
+    pub keys: KeyMap,
+    /// How a person is told of new approvals.
+    pub notify: Notify,
+    /// Whether the wheel of the mouse scrolls. The terminal's own selection then needs a key.
+    pub mouse: bool,
+}
+
+/// Why the terminal UI could not run, or not run on.
+#[derive(Debug, thiserror::Error)]
+pub enum TuiError {
+    /// The terminal cannot be used.
+    #[error("the terminal cannot be used: {source}")]
+    Terminal {
+        /// What the system said.
+        #[from]
+        source: io::Error,
+    },
+}
+
+/// The terminal in the state that the screens need; as it was when this goes.
+struct Raw {
+    mouse: bool,
+}
+
+impl Raw {
+    fn new(mouse: bool) -> io::Result<Self> {
+        terminal::enable_raw_mode()?;
+        let raw = Self { mouse };
+        execute!(io::stdout(), terminal::EnterAlternateScreen, event::EnableBracketedPaste)?;
+        if mouse {
+            execute!(io::stdout(), event::EnableMouseCapture)?;
+        }
+        Ok(raw)
+    }
+
+    fn restore(mouse: bool) {
+        if mouse {
+            drop(execute!(io::stdout(), event::DisableMouseCapture));
+        }
+        drop(execute!(
+            io::stdout(),
+            event::DisableBracketedPaste,
+            terminal::LeaveAlternateScreen,
+            crossterm::cursor::Show
+        ));
+        drop(terminal::disable_raw_mode());
+    }
+}
+
+impl Drop for Raw {
+    fn drop(&mut self) {
+        Self::restore(self.mouse);
+    }
+}
+
+/// Runs until the person ends it. The terminal is as before afterwards, whatever happens: after an error, a panic, SIGTERM,
+/// SIGHUP or SIGINT, too.
+///
+/// # Errors
+/// [`TuiError`] when the terminal cannot be used.
+pub async fn run(backend: Arc<dyn Backend>, settings: Settings) -> Result<(), TuiError> {
+    let mouse = settings.mouse;
+    let before: Arc<dyn Fn(&std::panic::PanicHookInfo<'_>) + Send + Sync> = std::panic::take_hook().into();
+    let told = Arc::clone(&before);
+    std::panic::set_hook(Box::new(move |info| {
+        // Before the words of the panic, so that they can be read.
+        Raw::restore(mouse);
+        told(info);
+    }));
+    let done = screen(backend, settings).await;
+    std::panic::set_hook(Box::new(move |info| before(info)));
+    done
+}
+
+async fn screen(backend: Arc<dyn Backend>, settings: Settings) -> Result<(), TuiError> {
+    let _raw = Raw::new(settings.mouse)?;
+    let mut terminal = Terminal::new(CrosstermBackend::new(io::BufWriter::new(io::stdout())))?;
+    terminal.clear()?;
+    let (out, mut inbox) = mpsc::channel(QUEUE);
+    let (watched, watching) = watch::channel(None);
+    let keys = Keys::start(out.clone());
+    let follow = [
+        tokio::spawn(link::follow_changes(Arc::clone(&backend), out.clone())),
+        tokio::spawn(link::follow_watched(Arc::clone(&backend), watching, out.clone())),
+    ];
+    let mut outside = Outside { backend, out, watched, notify: settings.notify };
+    let (mut model, effects) = begin(settings, terminal.size()?);
+    outside.perform(effects, &mut terminal)?;
+    let done = turn(&mut model, &mut terminal, &mut inbox, &mut outside).await;
+    for task in follow {
+        task.abort();
+    }
+    drop(keys);
+    done
+}
+
+fn begin(settings: Settings, size: Size) -> (Model, Vec<Effect>) {
+    let now = now();
+    let Settings { start, look, keys, .. } = settings;
+    match start {
+        Start::Screen(screen) => Model::new(now, size, look, keys, screen),
+        Start::Session(session) => {
+            let (mut model, first) = Model::new(now, size, look, keys, Screen::Replay);
+            let opened = model.begin(Jump::Replay { session, at: None });
+            (model, [first, opened].concat())
+        }
+        Start::File(recorded) => {
+            let (mut model, first) = Model::new(now, size, look, keys, Screen::Replay);
+            model.replay.load(*recorded, &mut model.shared);
+            (model, first)
+        }
+    }
+}
+
+fn now() -> Moment {
+    Moment { at: Instant::now(), wall_ms: jiff::Timestamp::now().as_millisecond() }
+}
+
+type Screens = Terminal<CrosstermBackend<io::BufWriter<io::Stdout>>>;
+
+async fn turn(
+    model: &mut Model,
+    terminal: &mut Screens,
+    inbox: &mut mpsc::Receiver<Msg>,
+    outside: &mut Outside,
+) -> Result<(), TuiError> {
+    let mut ends = [SignalKind::terminate(), SignalKind::hangup(), SignalKind::interrupt()]
+        .map(|kind| signal(kind))
+        .into_iter()
+        .collect::<io::Result<Vec<_>>>()?;
+    let mut drawn_at = None;
+    loop {
+        terminal.draw(|frame| view::view(model, frame))?;
+        let drawn = now();
+        let mut effects = model.update(drawn, Msg::Drawn);
+        let wake = model.wake();
+        let mut taken = Vec::new();
+        let ended = {
+            let [one, two, three] = ends.as_mut_slice() else { return Ok(()) };
+            tokio::select! {
+                biased;
+                _ = one.recv() => true,
+                _ = two.recv() => true,
+                _ = three.recv() => true,
+                found = inbox.recv_many(&mut taken, BATCH) => found == 0,
+                () = tokio::time::sleep(wake) => false,
+            }
+        };
+        if ended {
+            return Ok(());
+        }
+        let typed = taken.iter().any(|msg| matches!(msg, Msg::Key(_)));
+        for msg in taken {
+            effects.extend(model.update(now(), msg));
+        }
+        effects.extend(model.update(now(), Msg::Tick));
+        if outside.perform(effects, terminal)? {
+            return Ok(());
+        }
+        // Not more pictures than the eye sees; what comes meanwhile waits in the queue.
+        if !typed && let Some(last) = drawn_at.replace(drawn.at) {
+            tokio::time::sleep(FRAME.saturating_sub(drawn.at.duration_since(last))).await;
+        }
+    }
+}
+
+/// What is outside of the model.
+struct Outside {
+    backend: Arc<dyn Backend>,
+    out: mpsc::Sender<Msg>,
+    watched: watch::Sender<Option<SessionId>>,
+    notify: Notify,
+}
+
+impl Outside {
+    /// Does what the model wants; whether it wants to end.
+    fn perform(&self, effects: Vec<Effect>, terminal: &mut Screens) -> Result<bool, TuiError> {
+        for effect in effects {
+            match effect {
+                Effect::Quit => return Ok(true),
+                Effect::Redraw => terminal.clear()?,
+                Effect::Notify(text) => write(&notify::notification(self.notify, &text, in_tmux()))?,
+                Effect::Copy(text) => write(&notify::copied(&text, in_tmux()))?,
+                Effect::Ask(request) => {
+                    let (backend, out) = (Arc::clone(&self.backend), self.out.clone());
+                    tokio::spawn(async move {
+                        let answer = perform(&*backend, request, now().wall_ms).await;
+                        // Nobody takes it any more: the program ends.
+                        drop(out.send(Msg::Answer(answer)).await);
+                    });
+                }
+                Effect::Watch(session) => {
+                    self.watched.send_if_modified(|watched| {
+                        let changed = *watched != session;
+                        *watched = session;
+                        changed
+                    });
+                }
+                // The model follows jumps itself.
+                Effect::Go(_) => {}
+            }
+        }
+        Ok(false)
+    }
+}
+
+fn in_tmux() -> bool {
+    std::env::var_os("TMUX").is_some_and(|value| !value.is_empty())
+}
+
+fn write(sequence: &str) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    out.write_all(sequence.as_bytes())?;
+    out.flush()
+}
+
+/// The thread that reads keys; it ends soon after this goes.
+struct Keys {
+    wanted: Arc<AtomicBool>,
+}
+
+impl Keys {
+    fn start(out: mpsc::Sender<Msg>) -> Self {
+        let wanted = Arc::new(AtomicBool::new(true));
+        let still = Arc::clone(&wanted);
+        std::thread::spawn(move || {
+            while still.load(Ordering::Relaxed) {
+                let msg = match event::poll(KEY_POLL).and_then(|some| some.then(event::read).transpose()) {
+                    Ok(Some(event)) => msg_of(event),
+                    Ok(None) => None,
+                    // The terminal is gone.
+                    Err(_gone) => return,
+                };
+                if msg.is_some_and(|msg| out.blocking_send(msg).is_err()) {
+                    return;
+                }
+            }
+        });
+        Self { wanted }
+    }
+}
+
+impl Drop for Keys {
+    fn drop(&mut self) {
+        self.wanted.store(false, Ordering::Relaxed);
+    }
+}
+
+fn msg_of(event: Event) -> Option<Msg> {
+    match event {
+        Event::Key(key) => Some(Msg::Key(key)),
+        Event::Paste(text) => Some(Msg::Paste(text)),
+        Event::Resize(width, height) => Some(Msg::Resize(Size { width, height })),
+        Event::Mouse(mouse) => match mouse.kind {
+            MouseEventKind::ScrollUp => Some(Msg::Wheel { up: true }),
+            MouseEventKind::ScrollDown => Some(Msg::Wheel { up: false }),
+            _ => None,
+        },
+        Event::FocusGained | Event::FocusLost => None,
+    }
+}

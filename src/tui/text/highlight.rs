@@ -1,0 +1,327 @@
+//! The colours of payloads: HTTP, SQL and JSON. They help the eye and prove nothing: what a command does, the gateway
+//! found out by real parsers.
+
+use crate::tui::look::Role;
+use crate::tui::text::Piece;
+
+/// The language of a text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Syntax {
+    /// None.
+    Plain,
+    /// A request: its line, headers, an empty line, a body that may be JSON.
+    Http,
+    /// SQL.
+    Sql,
+    /// JSON.
+    Json,
+}
+
+impl Syntax {
+    /// The language of what goes to a target with an address of this scheme.
+    pub fn of(scheme: &str, text: &str) -> Self {
+        match scheme {
+            "postgres" | "postgresql" => Self::Sql,
+            _ if text.trim_start().starts_with(['{', '[']) => Self::Json,
+            scheme if scheme.starts_with("mcp") => Self::Json,
+            "http" | "https" => Self::Http,
+            _ => Self::Plain,
+        }
+    }
+}
+
+/// Words of SQL that are set off: what changes something, and what says how far.
+const SQL_WORDS: &[&str] = &[
+    "ADD", "ALL", "ALTER", "ANALYZE", "AND", "ANY", "AS", "ASC", "BEGIN", "BETWEEN", "BY", "CALL", "CASCADE", "CASE",
+    "COMMIT", "CONFLICT", "COPY", "CREATE", "CROSS", "DATABASE", "DECLARE", "DEFAULT", "DELETE", "DESC", "DISTINCT", "DO",
+    "DROP", "ELSE", "END", "EXCEPT", "EXECUTE", "EXISTS", "EXPLAIN", "FALSE", "FETCH", "FOR", "FROM", "FULL", "FUNCTION",
+    "GRANT", "GROUP", "HAVING", "IF", "ILIKE", "IN", "INDEX", "INNER", "INSERT", "INTERSECT", "INTO", "IS", "JOIN", "LEFT",
+    "LIKE", "LIMIT", "LOCK", "MERGE", "NOT", "NOTHING", "NULL", "OFFSET", "ON", "OR", "ORDER", "OUTER", "OVER", "PREPARE",
+    "PROGRAM", "RESET", "RETURNING", "REVOKE", "RIGHT", "ROLE", "ROLLBACK", "SELECT", "SET", "SHOW", "TABLE", "THEN", "TO",
+    "TRUE", "TRUNCATE", "UNION", "UPDATE", "USING", "VACUUM", "VALUES", "VIEW", "WHEN", "WHERE", "WINDOW", "WITH",
+];
+
+/// What goes on over the end of a line.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+enum Open {
+    /// Nothing.
+    #[default]
+    Nothing,
+    /// A text in this sign.
+    Quoted(char),
+    /// A text in dollars: its end.
+    Dollar(String),
+    /// A comment, so deep.
+    Comment(usize),
+}
+
+/// The lines of a text in pieces. Every character but the line ends is in one of them.
+pub(super) fn lines(text: &str, syntax: Syntax) -> impl Iterator<Item = Vec<Piece>> {
+    let mut open = Open::Nothing;
+    let mut at = Http::Line;
+    text.split('\n').map(move |line| match syntax {
+        Syntax::Plain => whole(Role::Text, line),
+        Syntax::Sql => sql(line, &mut open),
+        Syntax::Json => json(line),
+        Syntax::Http => http(line, &mut at),
+    })
+}
+
+fn whole(role: Role, line: &str) -> Vec<Piece> {
+    if line.is_empty() { Vec::new() } else { vec![(role, line.to_owned())] }
+}
+
+/// Where in a request a line is.
+#[derive(Clone, Copy)]
+enum Http {
+    Line,
+    Headers,
+    Body { json: Option<bool> },
+}
+
+fn http(line: &str, at: &mut Http) -> Vec<Piece> {
+    match at {
+        Http::Line => {
+            *at = Http::Headers;
+            let (method, rest) = line.split_at(line.find(' ').unwrap_or(line.len()));
+            vec![(Role::Keyword, method.to_owned()), (Role::Text, rest.to_owned())]
+        }
+        Http::Headers if line.trim_end_matches('\r').is_empty() => {
+            *at = Http::Body { json: None };
+            whole(Role::Text, line)
+        }
+        Http::Headers => match line.find(':') {
+            Some(colon) => {
+                let (name, value) = line.split_at(colon);
+                vec![(Role::Name, name.to_owned()), (Role::Text, value.to_owned())]
+            }
+            None => whole(Role::Text, line),
+        },
+        Http::Body { json: known } => {
+            let is_json = *known.get_or_insert_with(|| line.trim_start().starts_with(['{', '[', '"']));
+            if is_json { json(line) } else { whole(Role::Text, line) }
+        }
+    }
+}
+
+/// The pieces of one line, gathered as they are read.
+struct Pieces<'a> {
+    rest: &'a str,
+    out: Vec<Piece>,
+}
+
+impl<'a> Pieces<'a> {
+    fn take(&mut self, role: Role, bytes: usize) -> &'a str {
+        let (piece, rest) = self.rest.split_at_checked(bytes).unwrap_or((self.rest, ""));
+        self.rest = rest;
+        match self.out.last_mut() {
+            Some((last, text)) if *last == role => text.push_str(piece),
+            _ if piece.is_empty() => {}
+            _ => self.out.push((role, piece.to_owned())),
+        }
+        piece
+    }
+
+    fn one(&mut self, role: Role) {
+        let bytes = self.rest.chars().next().map_or(0, char::len_utf8);
+        self.take(role, bytes);
+    }
+
+    /// How many bytes the word here has.
+    fn word(&self) -> usize {
+        let inside = |c: char| c.is_alphanumeric() || c == '_';
+        self.rest.find(|c| !inside(c)).unwrap_or(self.rest.len())
+    }
+
+    /// How many bytes the number here has.
+    fn number(&self) -> usize {
+        let inside = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '+' | '-');
+        self.rest.find(|c| !inside(c)).unwrap_or(self.rest.len())
+    }
+}
+
+fn json(line: &str) -> Vec<Piece> {
+    let mut pieces = Pieces { rest: line, out: Vec::new() };
+    while let Some(c) = pieces.rest.chars().next() {
+        match c {
+            '"' => {
+                let length = text_length(pieces.rest);
+                let behind = pieces.rest.get(length..).unwrap_or_default();
+                let role = if behind.trim_start().starts_with(':') { Role::Name } else { Role::Quoted };
+                pieces.take(role, length);
+            }
+            '0'..='9' | '-' => {
+                let length = pieces.number();
+                pieces.take(Role::Number, length);
+            }
+            'a'..='z' => {
+                let length = pieces.word();
+                pieces.take(Role::Keyword, length);
+            }
+            _ => pieces.one(Role::Text),
+        }
+    }
+    pieces.out
+}
+
+/// How many bytes the JSON text has that begins here; all there is when it does not end.
+fn text_length(rest: &str) -> usize {
+    let mut escaped = false;
+    for (at, c) in rest.char_indices().skip(1) {
+        match c {
+            '\\' if !escaped => escaped = true,
+            '"' if !escaped => return at + 1,
+            _ => escaped = false,
+        }
+    }
+    rest.len()
+}
+
+fn sql(line: &str, open: &mut Open) -> Vec<Piece> {
+    let mut pieces = Pieces { rest: line, out: Vec::new() };
+    while let Some(c) = pieces.rest.chars().next() {
+        match std::mem::take(open) {
+            Open::Nothing => sql_token(&mut pieces, c, open),
+            Open::Quoted(sign) => {
+                let role = if sign == '\'' { Role::Quoted } else { Role::Name };
+                if let Some(end) = pieces.rest.find(sign) {
+                    pieces.take(role, end + sign.len_utf8());
+                } else {
+                    pieces.take(role, usize::MAX);
+                    *open = Open::Quoted(sign);
+                }
+            }
+            Open::Dollar(tag) => {
+                if let Some(end) = pieces.rest.find(&tag) {
+                    pieces.take(Role::Quoted, end + tag.len());
+                } else {
+                    pieces.take(Role::Quoted, usize::MAX);
+                    *open = Open::Dollar(tag);
+                }
+            }
+            Open::Comment(depth) => {
+                let (begin, end) = (pieces.rest.find("/*"), pieces.rest.find("*/"));
+                match (begin, end) {
+                    (Some(begin), Some(end)) if begin < end => {
+                        pieces.take(Role::Comment, begin + 2);
+                        *open = Open::Comment(depth + 1);
+                    }
+                    (_, Some(end)) => {
+                        pieces.take(Role::Comment, end + 2);
+                        if depth > 1 {
+                            *open = Open::Comment(depth - 1);
+                        }
+                    }
+                    (Some(begin), None) => {
+                        pieces.take(Role::Comment, begin + 2);
+                        *open = Open::Comment(depth + 1);
+                    }
+                    (None, None) => {
+                        pieces.take(Role::Comment, usize::MAX);
+                        *open = Open::Comment(depth);
+                    }
+                }
+            }
+        }
+    }
+    pieces.out
+}
+
+fn sql_token(pieces: &mut Pieces<'_>, c: char, open: &mut Open) {
+    match c {
+        '-' if pieces.rest.starts_with("--") => drop(pieces.take(Role::Comment, usize::MAX)),
+        '/' if pieces.rest.starts_with("/*") => {
+            pieces.take(Role::Comment, 2);
+            *open = Open::Comment(1);
+        }
+        '\'' | '"' => {
+            pieces.take(if c == '\'' { Role::Quoted } else { Role::Name }, 1);
+            *open = Open::Quoted(c);
+        }
+        '$' => match dollar_tag(pieces.rest) {
+            Some(tag) => {
+                pieces.take(Role::Quoted, tag.len());
+                *open = Open::Dollar(tag);
+            }
+            None => pieces.one(Role::Number),
+        },
+        '0'..='9' => {
+            let length = pieces.number().max(1);
+            pieces.take(Role::Number, length);
+        }
+        c if c.is_alphabetic() || c == '_' => {
+            let length = pieces.word();
+            let word = pieces.rest.get(..length).unwrap_or_default().to_ascii_uppercase();
+            let known = SQL_WORDS.binary_search(&word.as_str()).is_ok();
+            pieces.take(if known { Role::Keyword } else { Role::Text }, length);
+        }
+        _ => pieces.one(Role::Text),
+    }
+}
+
+/// `$tag$` at the beginning of a text.
+fn dollar_tag(rest: &str) -> Option<String> {
+    let end = rest.get(1..)?.find('$')? + 1;
+    let tag = rest.get(..=end)?;
+    let inside = tag.get(1..end)?;
+    let is_tag = inside.chars().all(|c| c.is_alphanumeric() || c == '_')
+        && !inside.starts_with(|c: char| c.is_ascii_digit());
+    is_tag.then(|| tag.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn roles(text: &str, syntax: Syntax) -> String {
+        let letter = |role: Role| match role {
+            Role::Keyword => 'k',
+            Role::Quoted => 'q',
+            Role::Number => 'n',
+            Role::Name => 'm',
+            Role::Comment => 'c',
+            _ => '.',
+        };
+        let line = |pieces: Vec<Piece>| -> String {
+            pieces.iter().flat_map(|(role, text)| text.chars().map(|_| letter(*role))).collect()
+        };
+        lines(text, syntax).map(line).collect::<Vec<_>>().join("|")
+    }
+
+    #[test]
+    fn the_words_of_sql_are_in_order() {
+        assert!(SQL_WORDS.is_sorted());
+    }
+
+    #[test]
+    fn sql_is_coloured_over_the_ends_of_lines() {
+        for (text, wanted) in [
+            ("SELECT 1", "kkkkkk.n"),
+            ("update t set a = 'x''y' -- z", "kkkkkk...kkk.....qqqqqq.cccc"),
+            ("/* a /* b */ c */ d", "ccccccccccccccccc.."),
+            ("/* a\nb */ to", "cccc|cccc.kk"),
+            ("'a\nb' c", "qq|qq.."),
+            ("$f$ a\nb $f$ 1", "qqqqq|qqqqq.n"),
+            ("\"select\"", "mmmmmmmm"),
+            ("a = $1", "....nn"),
+        ] {
+            assert_eq!(roles(text, Syntax::Sql), wanted, "{text}");
+        }
+    }
+
+    #[test]
+    fn json_and_http_are_coloured() {
+        assert_eq!(roles(r#"{"a": "b\"c", "d": -1.5e3, "e": null}"#, Syntax::Json), ".mmm..qqqqqq..mmm..nnnnnn..mmm..kkkk.");
+        assert_eq!(roles("POST /x\nA: b\n\n{\"a\":1}", Syntax::Http), "kkkk...|m...||.mmm.n.");
+        assert_eq!(roles("GET /x\n\nplain 1", Syntax::Http), "kkk...||.......");
+    }
+
+    #[test]
+    fn the_language_is_that_of_the_target() {
+        assert_eq!(Syntax::of("postgres", "{"), Syntax::Sql);
+        assert_eq!(Syntax::of("mcp+https", "{"), Syntax::Json);
+        assert_eq!(Syntax::of("https", "GET /"), Syntax::Http);
+        assert_eq!(Syntax::of("", "{}"), Syntax::Json);
+        assert_eq!(Syntax::of("", "x"), Syntax::Plain);
+    }
+}

@@ -1,0 +1,142 @@
+//! Lines broken at the edge of the screen, by what they are wide and not by how many characters they have.
+
+use unicode_segmentation::UnicodeSegmentation as _;
+use unicode_width::UnicodeWidthStr as _;
+
+use crate::domain::text::is_deceptive;
+use crate::tui::look::Role;
+use crate::tui::text::Piece;
+use crate::tui::text::Syntax;
+use crate::tui::text::highlight;
+
+/// More characters than this on top of each other are shown as their numbers: they would run into other lines.
+const STACKED: usize = 4;
+/// How wide a tab is.
+const TAB: &str = "    ";
+
+/// One row of the screen.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Row {
+    /// Whether it goes on with the line above it.
+    pub goes_on: bool,
+    /// What stands in it.
+    pub pieces: Vec<Piece>,
+}
+
+/// What a person takes for one character each.
+pub(super) fn graphemes(text: &str) -> impl Iterator<Item = &str> {
+    text.graphemes(true)
+}
+
+/// A text as rows of at most `width` columns, beside one for the sign of a row that goes on. Every character is in it, none that
+/// could deceive is in it as itself.
+pub fn rows(text: &str, syntax: Syntax, width: u16) -> Vec<Row> {
+    let width = usize::from(width.max(2)) - 1;
+    let mut out = Vec::new();
+    for pieces in highlight::lines(text, syntax) {
+        let mut row = Filling { width, used: 0, row: Row { goes_on: false, pieces: Vec::new() } };
+        for (role, text) in pieces {
+            for cluster in graphemes(&text) {
+                row.add(role, cluster, &mut out);
+            }
+        }
+        out.push(row.row);
+    }
+    out
+}
+
+struct Filling {
+    width: usize,
+    used: usize,
+    row: Row,
+}
+
+impl Filling {
+    fn add(&mut self, role: Role, cluster: &str, out: &mut Vec<Row>) {
+        if cluster == "\t" {
+            self.put(role, TAB, out);
+        } else if cluster.chars().any(is_deceptive) || cluster.chars().count() > STACKED {
+            for c in cluster.chars() {
+                if is_deceptive(c) || cluster.chars().count() > STACKED {
+                    // One character of it after the other, so that it can be broken anywhere.
+                    for digit in c.escape_unicode() {
+                        self.put(Role::Escape, digit.encode_utf8(&mut [0; 4]), out);
+                    }
+                } else {
+                    self.put(role, c.encode_utf8(&mut [0; 4]), out);
+                }
+            }
+        } else {
+            self.put(role, cluster, out);
+        }
+    }
+
+    fn put(&mut self, role: Role, text: &str, out: &mut Vec<Row>) {
+        let wide = text.width();
+        if self.used + wide > self.width && self.used > 0 {
+            let next = Row { goes_on: true, pieces: Vec::new() };
+            out.push(std::mem::replace(&mut self.row, next));
+            self.used = 0;
+        }
+        self.used += wide;
+        match self.row.pieces.last_mut() {
+            Some((last, piece)) if *last == role => piece.push_str(text),
+            _ => self.row.pieces.push((role, text.to_owned())),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn texts(text: &str, width: u16) -> Vec<(bool, String)> {
+        let plain = |row: Row| (row.goes_on, row.pieces.into_iter().map(|(_, text)| text).collect());
+        rows(text, Syntax::Plain, width).into_iter().map(plain).collect()
+    }
+
+    #[test]
+    fn a_line_that_goes_on_is_marked_and_no_other_is() {
+        let wrapped = texts("abcdef\nxy\n\n", 5);
+        let wanted = [(false, "abcd"), (true, "ef"), (false, "xy"), (false, ""), (false, "")];
+        assert_eq!(wrapped, wanted.map(|(goes_on, text)| (goes_on, text.to_owned())));
+        assert_eq!(texts("日本語", 5), [(false, "日本".to_owned()), (true, "語".to_owned())]);
+    }
+
+    #[test]
+    fn what_deceives_is_shown_as_its_number() {
+        let shown: String = texts("a\u{1b}[2J\r\u{202e}b\u{200b}", 80).remove(0).1;
+        assert_eq!(shown, "a\\u{1b}[2J\\u{d}\\u{202e}b\\u{200b}");
+        let stacked = format!("a{}b", "\u{301}".repeat(40));
+        assert!(texts(&stacked, 2000).remove(0).1.contains("\\u{301}\\u{301}"));
+        let escape = rows("x\u{7}", Syntax::Plain, 80).remove(0).pieces.pop().unwrap();
+        assert_eq!(escape, (Role::Escape, "\\u{7}".to_owned()));
+    }
+
+    proptest! {
+        #[test]
+        fn every_row_fits_and_nothing_is_lost(text in "[a-c日é\u{202e}\u{301}'\"\\-/*$ \n]{0,200}", width in 2..30_u16) {
+            for syntax in [Syntax::Plain, Syntax::Sql, Syntax::Json, Syntax::Http] {
+                let rows = rows(&text, syntax, width);
+                for row in &rows {
+                    let all: String = row.pieces.iter().map(|(_, text)| text.as_str()).collect();
+                    // A single wide character is wider than a row of one column.
+                    prop_assert!(all.width() <= usize::from(width - 1).max(2), "{all:?}");
+                    prop_assert!(!all.chars().any(is_deceptive));
+                }
+                let shown: String =
+                    rows.iter().flat_map(|row| &row.pieces).map(|(_, text)| text.as_str()).collect();
+                let kept = |text: &str| {
+                    text.chars().filter(|c| matches!(c, 'a'..='c' | '日' | '\'' | '*' | '$')).collect::<String>()
+                };
+                let plain = |text: &str| kept(&text.replace("\\u{202e}", "").replace("\\u{301}", ""));
+                // Stacked characters are shown by number, their base too.
+                if !text.contains('\u{301}') {
+                    prop_assert_eq!(plain(&shown), plain(&text));
+                }
+            }
+        }
+    }
+}
