@@ -17,6 +17,7 @@ use crate::domain::approval::Approval;
 use crate::domain::approval::ApprovalSpec;
 use crate::domain::approval::ApprovalState;
 use crate::domain::approval::GrantScope;
+use crate::domain::command::Class;
 use crate::domain::connection::ConnectionName;
 use crate::domain::id::ApprovalId;
 use crate::domain::id::RequestId;
@@ -66,6 +67,8 @@ pub struct Ask {
     pub spec: ApprovalSpec,
     /// SHA-256 over principal, connection, rule and the exact bytes to be sent, 64 hex digits.
     pub digest: String,
+    /// What the command does, as it was judged.
+    pub class: Class,
     /// One line: method and path.
     pub summary: String,
     /// All that will be sent, with masked values masked.
@@ -136,6 +139,7 @@ impl Ask {
             rule: self.rule.clone(),
             spec: self.spec.clone(),
             digest: self.digest.clone(),
+            class: self.class,
             summary: cut(&self.summary, MAX_TEXT),
             detail: cut(&self.detail, MAX_DETAIL),
             truncated: self.truncated || self.detail.len() > MAX_DETAIL,
@@ -253,9 +257,14 @@ fn find_or_hold(
     Ok(Ok(Found { approval, joined: false, ended_now: false }))
 }
 
-/// When an approved command must have come back at the latest, by the approval's grant, in milliseconds since 1970.
-pub(super) fn approved_until(spec: &ApprovalSpec, session_end_ms: i64, now_ms: i64) -> i64 {
-    match spec.grant {
+/// When an approved command must have come back at the latest, by how far the grant reaches, in milliseconds since 1970.
+pub(super) fn approved_until(
+    spec: &ApprovalSpec,
+    scope: GrantScope,
+    session_end_ms: i64,
+    now_ms: i64,
+) -> i64 {
+    match scope {
         GrantScope::Once => {
             let timeout = Duration::from_secs(spec.timeout_s);
             clock::after(now_ms, timeout.min(APPROVED_MAX))

@@ -39,10 +39,26 @@ impl Approvals {
         approve: bool,
         reason: &str,
     ) -> Result<Approval, DecideError> {
+        self.decide_within(id, approver, approve, reason, None).await
+    }
+
+    /// [`Approvals::decide`], where a yes gives no more than `within`, which the policy must allow: as the approver of one command
+    /// out of a window.
+    ///
+    /// # Errors
+    /// Those of [`Approvals::decide`], [`DecideError::Wider`] and [`DecideError::SharedScope`].
+    pub async fn decide_within(
+        &self,
+        id: ApprovalId,
+        approver: &Principal,
+        approve: bool,
+        reason: &str,
+        within: Option<GrantScope>,
+    ) -> Result<Approval, DecideError> {
         let shared = Arc::clone(&self.shared);
-        let (approver, reason) = (approver.clone(), reason.trim().to_owned());
+        let said = Said { approver: approver.clone(), approve, reason: reason.trim().to_owned(), within };
         let decided = self.store.call(move |db| {
-            let decided = db.change(|change| decide(change, &shared, id, &approver, approve, &reason))?;
+            let decided = db.change(|change| decide(change, &shared, id, &said))?;
             Ok(match decided {
                 Decided::Counted(approval, grant) => {
                     if let Some(grant) = grant {
@@ -93,14 +109,22 @@ enum Decided {
     Refused(DecideError),
 }
 
+/// What one approver says.
+struct Said {
+    approver: Principal,
+    approve: bool,
+    reason: String,
+    within: Option<GrantScope>,
+}
+
 fn decide(
     change: &store::Change<'_>,
     shared: &Shared,
     id: ApprovalId,
-    approver: &Principal,
-    approve: bool,
-    reason: &str,
+    said: &Said,
 ) -> Result<Decided, StoreError> {
+    let Said { approver, approve, reason, within } = said;
+    let approve = *approve;
     let now_ms = shared.clock.now();
     let Some(mut approval) = change.approval(id)? else {
         return Ok(Decided::Refused(DecideError::Missing { id }));
@@ -109,7 +133,7 @@ fn decide(
     if approval.state != ApprovalState::Pending {
         return Ok(Decided::Refused(DecideError::Ended { id, state: approval.state }));
     }
-    if let Some(refused) = refused(&approval, approver, approve, reason) {
+    if let Some(refused) = refused(&approval, approver, approve, reason).or_else(|| too_far(&approval, *within)) {
         return Ok(Decided::Refused(refused));
     }
     if approval.expires_ms <= now_ms {
@@ -121,7 +145,7 @@ fn decide(
         ));
     }
     let decision =
-        ApprovalDecision { by: approver.id.to_string(), approve, reason: reason.to_owned(), at_ms: now_ms };
+        ApprovalDecision { by: approver.id.to_string(), approve, reason: reason.clone(), at_ms: now_ms };
     if !change.insert_decision(id, &decision)? {
         return Ok(Decided::Refused(DecideError::AlreadyDecided { id }));
     }
@@ -142,8 +166,21 @@ fn decide(
     if standing::yes(&approval).count() < standing::wanted_votes(&approval.spec) {
         return Ok(Decided::Counted(approval, None));
     }
-    let grant = give(change, &mut approval, now_ms)?;
+    let scope = within.unwrap_or(approval.spec.grant);
+    let grant = give(change, &mut approval, scope, now_ms)?;
     Ok(Decided::Counted(approval, Some(grant)))
+}
+
+/// Why a yes cannot give `within`, if so.
+fn too_far(approval: &Approval, within: Option<GrantScope>) -> Option<DecideError> {
+    let (id, gives) = (approval.id, approval.spec.grant);
+    let wanted = within?;
+    if !wanted.is_within(gives) {
+        return Some(DecideError::Wider { id, wanted, gives });
+    }
+    // With several approvers nobody can say what the others meant to give.
+    let shared = wanted != gives && standing::wanted_votes(&approval.spec) > 1;
+    shared.then_some(DecideError::SharedScope { id, gives })
 }
 
 /// Why this approver's decision does not count, if so.
@@ -169,17 +206,22 @@ fn refused(approval: &Approval, approver: &Principal, approve: bool, reason: &st
 }
 
 /// Approves, and writes the grant.
-fn give(change: &store::Change<'_>, approval: &mut Approval, now_ms: i64) -> Result<Grant, StoreError> {
+fn give(
+    change: &store::Change<'_>,
+    approval: &mut Approval,
+    scope: GrantScope,
+    now_ms: i64,
+) -> Result<Grant, StoreError> {
     let session_end_ms = change.session_end_of(approval.id)?;
-    let expires_ms = approved_until(&approval.spec, session_end_ms, now_ms);
+    let expires_ms = approved_until(&approval.spec, scope, session_end_ms, now_ms);
     let grant = Grant {
         id: GrantId::new(),
         approval: approval.id,
         principal: approval.principal.clone(),
         connection: approval.connection.clone(),
         rule: approval.rule.clone(),
-        scope: approval.spec.grant,
-        bound_to: match approval.spec.grant {
+        scope,
+        bound_to: match scope {
             GrantScope::Once => approval.digest.clone(),
             GrantScope::Session => approval.session.to_string(),
             GrantScope::Window(_) => String::new(),

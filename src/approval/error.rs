@@ -1,6 +1,7 @@
 //! Why asking, deciding, redeeming or revoking did not work.
 
 use crate::domain::approval::ApprovalState;
+use crate::domain::approval::GrantScope;
 use crate::domain::id::ApprovalId;
 use crate::domain::id::GrantId;
 use crate::store::StoreError;
@@ -104,9 +105,27 @@ pub enum DecideError {
         /// How many characters it may have.
         limit: usize,
     },
+    /// An approver wants to give less than the policy does, where several must agree.
+    #[error("{id} needs several people: what they give together is {gives}, as the policy says")]
+    SharedScope {
+        /// The approval.
+        id: ApprovalId,
+        /// What the policy gives.
+        gives: GrantScope,
+    },
     /// The store failed.
     #[error("the store failed")]
     Store(#[source] StoreError),
+    /// The approver wants to give more than the policy does.
+    #[error("{id} cannot give {wanted}: its policy gives {gives}, and an approver may only give less")]
+    Wider {
+        /// The approval.
+        id: ApprovalId,
+        /// What the approver wants to give.
+        wanted: GrantScope,
+        /// What the policy gives.
+        gives: GrantScope,
+    },
     /// The approver cannot see all that would be sent.
     #[error("{id} cannot be approved: it is too long to be shown whole; it can only be denied")]
     Truncated {

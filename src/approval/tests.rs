@@ -130,6 +130,7 @@ fn ask() -> Ask {
             grant: GrantScope::Once,
         },
         digest: "0123456789abcdef".repeat(4),
+        class: Class::Write,
         summary: "PATCH /customers/8".into(),
         detail: "PATCH /customers/8 HTTP/1.1\r\n\r\n{}".into(),
         truncated: false,

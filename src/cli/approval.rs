@@ -21,6 +21,7 @@ use crate::control::noun::approval::Decide;
 use crate::control::noun::approval::MAX_WAIT_S;
 use crate::domain::approval::Approval;
 use crate::domain::approval::ApprovalState;
+use crate::domain::approval::GrantScope;
 use crate::domain::id::ApprovalId;
 use crate::domain::units;
 
@@ -36,7 +37,7 @@ pub enum ApprovalVerb {
         id: String,
     },
     /// Let it pass
-    Approve(DecideArgs),
+    Approve(ApproveArgs),
     /// Refuse it
     Deny(DecideArgs),
     /// Wait until it is decided: ends with 0 approved, 8 still pending, 9 not approved
@@ -82,6 +83,17 @@ pub struct DecideArgs {
     pub reason: String,
 }
 
+/// `approval approve`.
+#[derive(Debug, Args)]
+pub struct ApproveArgs {
+    /// Which, and why
+    #[command(flatten)]
+    pub decide: DecideArgs,
+    /// Give less than the policy says: once, session, or a duration such as 15m
+    #[arg(long, value_name = "SCOPE")]
+    pub grant: Option<GrantScope>,
+}
+
 fn state(word: &str) -> Result<ApprovalState, String> {
     ApprovalState::parse(word).ok_or_else(|| {
         format!("expected one of {}", ApprovalState::ALL.map(ApprovalState::as_str).join(", "))
@@ -94,8 +106,8 @@ pub fn run(terminal: Terminal, place: &Place, verb: ApprovalVerb) -> Outcome {
     match verb {
         ApprovalVerb::List(args) => list(terminal, &access, &args),
         ApprovalVerb::Show { id } => show(terminal, &access, &id),
-        ApprovalVerb::Approve(args) => decide(terminal, &access, &args, true),
-        ApprovalVerb::Deny(args) => decide(terminal, &access, &args, false),
+        ApprovalVerb::Approve(args) => decide(terminal, &access, &args.decide, true, args.grant),
+        ApprovalVerb::Deny(args) => decide(terminal, &access, &args, false, None),
         ApprovalVerb::Wait { id, timeout } => wait(terminal, &access, &id, timeout),
     }
 }
@@ -220,6 +232,7 @@ fn fields(approval: &Approval) -> Vec<(&'static str, String)> {
         ("connection", approval.connection.to_string()),
         ("session", approval.session.to_string()),
         ("policy", approval.rule.clone()),
+        ("does", format!("{} (risk {})", approval.class, approval.risk().as_str())),
         ("needs", format!("{} of {}{reason}", spec.min, spec.from.join(", "))),
         ("gives", spec.grant.to_string()),
         (
@@ -245,9 +258,16 @@ fn fields(approval: &Approval) -> Vec<(&'static str, String)> {
     fields
 }
 
-fn decide(terminal: Terminal, access: &Access, args: &DecideArgs, approve: bool) -> Outcome {
+fn decide(
+    terminal: Terminal,
+    access: &Access,
+    args: &DecideArgs,
+    approve: bool,
+    grant: Option<GrantScope>,
+) -> Outcome {
     let seen = find_to_decide(access, &args.id)?;
-    let decide = Decide { approve, reason: args.reason.clone(), digest: Some(seen.digest.clone()) };
+    let decide =
+        Decide { approve, reason: args.reason.clone(), digest: Some(seen.digest.clone()), grant };
     let now = access.wait(access.backend().decide_approval(seen.id, decide))?;
     let verb = if approve { "approved" } else { "denied" };
     terminal.say(&format!("{verb} {}: {} by {} on {}", now.id, now.summary, now.label, now.connection));

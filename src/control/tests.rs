@@ -408,7 +408,7 @@ async fn a_secret_goes_in_and_is_not_echoed() {
 #[tokio::test]
 async fn who_has_no_groups_looks_but_does_not_decide() {
     let rig = rig();
-    let decide = Decide { approve: true, reason: "ok".to_owned(), digest: None };
+    let decide = Decide { approve: true, reason: "ok".to_owned(), digest: None, grant: None };
     let refused = rig.client.decide_approval(ApprovalId::new(), decide.clone()).await.unwrap_err();
     assert_eq!((refused.code, refused.exit_code), (ErrorCode::Forbidden, 9));
     assert!(refused.message.contains(&me()) && refused.hint.unwrap().contains("admin.local_groups"));

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::domain::command::Class;
 use crate::domain::connection::ConnectionName;
 use crate::domain::id::{ApprovalId, GrantId, RequestId, SessionId};
 use crate::domain::principal::Kind;
@@ -19,6 +20,17 @@ pub enum GrantScope {
     Session,
     /// Every command of the same principal, connection and rule, for so long after the decision.
     Window(Duration),
+}
+
+impl GrantScope {
+    /// Whether this reaches no further than `other`: once is within everything, a shorter window within a longer one.
+    pub fn is_within(self, other: Self) -> bool {
+        match (self, other) {
+            (Self::Once, _) | (Self::Session, Self::Session) => true,
+            (Self::Window(mine), Self::Window(most)) => mine <= most && !mine.is_zero(),
+            (Self::Session | Self::Window(_), _) => false,
+        }
+    }
 }
 
 impl fmt::Display for GrantScope {
@@ -175,6 +187,9 @@ pub struct Approval {
     pub spec: ApprovalSpec,
     /// SHA-256 over principal, connection, rule and the exact bytes to be sent, 64 hex digits.
     pub digest: String,
+    /// What the command does, as it was judged.
+    #[serde(default = "unknown")]
+    pub class: Class,
     /// One line: method and path.
     pub summary: String,
     /// All that will be sent, with masked values masked: the head without credentials, an empty line, the body.
@@ -193,6 +208,47 @@ pub struct Approval {
     pub decisions: Vec<ApprovalDecision>,
     /// What it gave, once approved.
     pub grant: Option<GrantId>,
+}
+
+/// The class of what an older gateway asked for.
+fn unknown() -> Class {
+    Class::Unknown
+}
+
+/// How much harm a yes could do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Risk {
+    /// A single command that reads.
+    Low,
+    /// A single command that changes data, or reads of a while.
+    Medium,
+    /// What changes structure or rights or is not understood, and changes of a while.
+    High,
+}
+
+impl Risk {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Low, Self::Medium, Self::High];
+
+    /// The word for it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Low => "low",
+            Self::Medium => "medium",
+            Self::High => "high",
+        }
+    }
+}
+
+impl Approval {
+    /// How much harm a yes could do: by what the command does, and whether the yes lets more of its kind pass.
+    pub fn risk(&self) -> Risk {
+        match (self.class, self.spec.grant) {
+            (Class::Read, GrantScope::Once) => Risk::Low,
+            (Class::Read, _) | (Class::Write, GrantScope::Once) => Risk::Medium,
+            (Class::Write | Class::Ddl | Class::Admin | Class::Unknown, _) => Risk::High,
+        }
+    }
 }
 
 /// What an approval gave.

@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use crate::domain::approval::Approval;
 use crate::domain::approval::ApprovalState;
+use crate::domain::command::Class;
 use crate::domain::connection::ConnectionName;
 use crate::domain::id::ApprovalId;
 use crate::domain::principal::Kind;
@@ -24,7 +25,7 @@ use crate::store::error::StoreError;
 /// All columns, the detail left out: it may be long.
 const WITHOUT_DETAIL: &str = "approval.id, state, approval.principal, label, kind, member_of, source, \
     approval.connection, session, session_end_ms, request, approval.rule, spec, digest, summary, '' AS detail, \
-    truncated, reason, revision, approval.created_ms, approval.expires_ms, approval_grant.id AS grant_id";
+    truncated, reason, revision, class, approval.created_ms, approval.expires_ms, approval_grant.id AS grant_id";
 /// An approval with the grant it gave, if any.
 const JOINED: &str = "approval LEFT JOIN approval_grant ON approval_grant.approval = approval.id";
 
@@ -197,9 +198,9 @@ impl Change<'_> {
             .prepare_cached(
                 "INSERT INTO approval (id, state, principal, label, kind, member_of, source, connection, session,
                      session_end_ms, request, rule, spec, digest, slot, summary, detail, truncated, reason, revision,
-                     created_ms, expires_ms)
+                     created_ms, expires_ms, class)
                  VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20,
-                     ?21, ?22)",
+                     ?21, ?22, ?23)",
             )
             .and_then(|mut insert| {
                 insert.execute(params![
@@ -224,7 +225,8 @@ impl Change<'_> {
                     approval.reason,
                     approval.revision.cast_signed(),
                     approval.created_ms,
-                    approval.expires_ms
+                    approval.expires_ms,
+                    approval.class.as_str()
                 ])
             })
             .during("write an approval")
@@ -327,6 +329,7 @@ fn read(row: &Row<'_>) -> rusqlite::Result<Approval> {
         rule: row.get("rule")?,
         spec: from_json(row, "spec")?,
         digest: row.get("digest")?,
+        class: word(row, "class", Class::parse)?,
         summary: row.get("summary")?,
         detail: row.get("detail")?,
         truncated: row.get("truncated")?,

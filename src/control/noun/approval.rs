@@ -14,6 +14,7 @@ use crate::control::error::ApiError;
 use crate::control::noun::List;
 use crate::domain::approval::Approval;
 use crate::domain::approval::ApprovalState;
+use crate::domain::approval::GrantScope;
 use crate::domain::id::ApprovalId;
 
 /// How long one wait for a decision may last, in seconds. Longer waits are made of several.
@@ -47,6 +48,9 @@ pub struct Decide {
     /// The digest that the approver was shown. When given, another one is a `conflict`.
     #[serde(default)]
     pub digest: Option<String>,
+    /// What a yes gives, when that is to be less than the policy says. More is a `bad_request`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub grant: Option<GrantScope>,
 }
 
 /// What can be done with approvals.

@@ -43,7 +43,8 @@ impl Acting {
             ));
         }
         let approver = self.caller.principal();
-        match self.admin.approvals.decide(id, approver, decide.approve, &decide.reason).await {
+        let approvals = &self.admin.approvals;
+        match approvals.decide_within(id, approver, decide.approve, &decide.reason, decide.grant).await {
             Ok(approval) => Ok(approval),
             Err(error) => {
                 let error = fault_of_decision(&error);

@@ -77,7 +77,10 @@ pub(super) fn fault_of_decision(error: &DecideError) -> ApiError {
         | DecideError::NotInGroup { .. }
         | DecideError::OwnRequest { .. }
         | DecideError::Truncated { .. } => ErrorCode::Forbidden,
-        DecideError::ReasonMissing { .. } | DecideError::ReasonTooLong { .. } => ErrorCode::BadRequest,
+        DecideError::ReasonMissing { .. }
+        | DecideError::ReasonTooLong { .. }
+        | DecideError::SharedScope { .. }
+        | DecideError::Wider { .. } => ErrorCode::BadRequest,
         DecideError::Store(error) => return fault_of_store(error),
     };
     let fault = ApiError::new(code, error.to_string());

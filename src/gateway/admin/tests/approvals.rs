@@ -24,6 +24,7 @@ fn ask(principal: &str, digest: &str, grant: GrantScope) -> Ask {
         rule: "etl-writes".to_owned(),
         spec: ApprovalSpec { from: vec!["dba".to_owned()], min: 1, timeout_s: 600, reason: true, grant },
         digest: digest.repeat(64),
+        class: crate::domain::command::Class::Write,
         summary: "PATCH /customers/7".to_owned(),
         detail: "PATCH /customers/7\n\n{}".to_owned(),
         truncated: false,
@@ -33,7 +34,7 @@ fn ask(principal: &str, digest: &str, grant: GrantScope) -> Ask {
 }
 
 fn yes(reason: &str) -> Decide {
-    Decide { approve: true, reason: reason.to_owned(), digest: None }
+    Decide { approve: true, reason: reason.to_owned(), digest: None, grant: None }
 }
 
 #[tokio::test]
@@ -71,7 +72,7 @@ async fn a_wait_ends_with_the_decision_or_with_its_time() {
     assert_eq!(mallory.wait_approval(id, 0).await.unwrap().state, ApprovalState::Pending);
     let waiting = tokio::spawn(async move { mallory.wait_approval(id, 60).await });
     tokio::time::sleep(Duration::from_millis(50)).await;
-    let no = Decide { approve: false, reason: "not today".to_owned(), digest: None };
+    let no = Decide { approve: false, reason: "not today".to_owned(), digest: None, grant: None };
     rig.user("alice").decide_approval(id, no).await.unwrap();
     let ended = tokio::time::timeout(Duration::from_secs(20), waiting).await.unwrap().unwrap().unwrap();
     assert_eq!((ended.state, ended.decisions[0].reason.as_str()), (ApprovalState::Denied, "not today"));

@@ -29,7 +29,7 @@ async fn who_is_not_listed_looks_but_changes_nothing() {
     refused(mallory.reload().await);
     refused(mallory.refresh_issuer("entra".to_owned()).await);
     for approve in [true, false] {
-        let decide = Decide { approve, reason: "ok".to_owned(), digest: None };
+        let decide = Decide { approve, reason: "ok".to_owned(), digest: None, grant: None };
         refused(mallory.decide_approval(ApprovalId::new(), decide).await);
     }
     let actions: Vec<String> = rig.audit().await.into_iter().map(|(_, action, _)| action).collect();
@@ -62,7 +62,7 @@ async fn the_owner_manages_without_groups_and_a_listed_user_by_them() {
     let rig = Rig::online().await;
     rig.owner().apply(shop()).await.unwrap();
     rig.user("carol").apply(remove(EntityKind::Connection, "shop")).await.unwrap();
-    let decide = Decide { approve: true, reason: String::new(), digest: None };
+    let decide = Decide { approve: true, reason: String::new(), digest: None, grant: None };
     refused(rig.owner().decide_approval(ApprovalId::new(), decide).await);
     let you = rig.user("alice").status().await.unwrap().you.unwrap();
     assert_eq!((you.groups, you.manages, you.decides), (vec!["dba".to_owned()], true, true));
@@ -74,7 +74,7 @@ async fn the_owner_manages_without_groups_and_a_listed_user_by_them() {
 async fn without_a_gateway_only_the_store_can_be_worked_on() {
     let rig = Rig::offline();
     let alice = rig.user("alice");
-    let decide = Decide { approve: true, reason: String::new(), digest: None };
+    let decide = Decide { approve: true, reason: String::new(), digest: None, grant: None };
     let codes = [
         alice.reload().await.err().unwrap(),
         alice.kill_session(SessionId::new(), String::new()).await.err().unwrap(),
