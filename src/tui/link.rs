@@ -65,13 +65,11 @@ pub async fn follow_watched(
     loop {
         let session = *watched.borrow_and_update();
         let following = async {
-            match session {
-                None => std::future::pending().await,
-                Some(_) => {
-                    let filter = EventFilter { session, topic: Some(Topic::Session), without: None };
-                    follow(Arc::clone(&backend), filter, &out, false).await;
-                }
+            if session.is_none() {
+                return std::future::pending().await;
             }
+            let filter = EventFilter { session, topic: Some(Topic::Session), without: None };
+            follow(Arc::clone(&backend), filter, &out, false).await;
         };
         tokio::select! {
             () = following => return,

@@ -50,7 +50,7 @@ pub enum Msg {
     /// A message of the gateway's live stream.
     Live(LiveEvent),
     /// What came of a [`Request`].
-    Answer(Answer),
+    Answer(Box<Answer>),
 }
 
 /// Something that the model wants done.

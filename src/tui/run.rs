@@ -254,7 +254,7 @@ impl Outside {
                     tokio::spawn(async move {
                         let answer = perform(&*backend, request, now().wall_ms).await;
                         // Nobody takes it any more: the program ends.
-                        drop(out.send(Msg::Answer(answer)).await);
+                        drop(out.send(Msg::Answer(Box::new(answer))).await);
                     });
                 }
                 Effect::Watch(session) => {

@@ -18,7 +18,7 @@ pub const SMALLEST: Size = Size { width: 40, height: 8 };
 /// From so many columns on a list and what is selected in it stand side by side.
 pub const WIDE: u16 = 110;
 /// Below this many columns or rows a screen shows its list only, and what is selected on `Enter`.
-pub const ROOMY: Size = Size { width: 60, height: 12 };
+pub const ROOMY: Size = Size { width: 60, height: 16 };
 /// For how long keys that decide are dropped after the screen changed under the hand.
 pub const GUARD: Duration = Duration::from_millis(300);
 /// How long a notice stands.

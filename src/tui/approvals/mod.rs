@@ -1,20 +1,186 @@
-//! Pending approvals.
+//! Pending approvals: what waits, for how long, who asks for what, and the decision.
+//!
+//! | file | what it is |
+//! |---|---|
+//! | `queue.rs` | which approvals there are, in which order |
+//! | `sheet.rs` | all that is to be read of one approval, and how much of it has been on the screen |
+//! | `dialog.rs` | the lines in which a decision is confirmed |
+//! | `decide.rs` | from a key to a decision, and what comes of it |
+//! | `view.rs` | how it looks |
 
+mod decide;
+mod dialog;
+mod queue;
+mod sheet;
+mod view;
+
+use std::time::Duration;
+use std::time::Instant;
+
+use crossterm::event::KeyEvent;
 use ratatui::Frame;
 use ratatui::layout::Rect;
 
+use crate::control::noun::event::LiveEvent;
+use crate::control::noun::event::Topic;
+use crate::domain::approval::Approval;
+use crate::domain::id::ApprovalId;
 use crate::tui::Effect;
 use crate::tui::Pane;
 use crate::tui::Shared;
+use crate::tui::approvals::dialog::Dialog;
+use crate::tui::approvals::queue::Queue;
+use crate::tui::approvals::sheet::Sheet;
+use crate::tui::filter::Filter;
+use crate::tui::input::Input;
+use crate::tui::input::Typed;
 use crate::tui::keys::Action;
 use crate::tui::keys::Context;
+use crate::tui::message::Answer;
+use crate::tui::message::Request;
+use crate::tui::model::Jump;
+use crate::tui::shared::Tone;
+use crate::tui::table::Cursor;
+
+/// What filters may ask for.
+pub const FILTER_KEYS: [&str; 5] = ["who", "conn", "risk", "rule", "from"];
+/// The longest filter, in characters.
+const LONGEST_FILTER: usize = 200;
+/// How long a row must be selected before all of it is asked for.
+const SETTLE: Duration = Duration::from_millis(150);
 
 /// Pending approvals.
 #[derive(Debug, Default)]
-pub struct Approvals {}
+pub struct Approvals {
+    queue: Queue,
+    cursor: Cursor<ApprovalId>,
+    /// The selected approval, whole.
+    sheet: Option<Sheet>,
+    /// What is to be asked for, once it has been selected for a moment.
+    wanted: Option<(ApprovalId, Instant)>,
+    /// The filter while it is typed.
+    filter: Option<Input>,
+    dialog: Option<Dialog>,
+    /// Whether the selected one has the screen for itself.
+    open: bool,
+    /// The last one that came.
+    newest: Option<ApprovalId>,
+}
 
 impl Approvals {
+    /// The selected approval, as the list knows it.
+    fn selected(&self) -> Option<&Approval> {
+        self.queue.get(*self.cursor.selected()?)
+    }
 
+    /// The list or the room for it is another one.
+    fn settle(&mut self, shared: &mut Shared) {
+        let rows = view::areas(self, shared).rows();
+        if self.cursor.settle(self.queue.order(), rows) {
+            self.changed(shared);
+        }
+    }
+
+    /// Another one is selected: keys that were meant for the one before decide nothing.
+    fn changed(&mut self, shared: &mut Shared) {
+        shared.guard();
+        self.sheet = None;
+        self.wanted = self.cursor.selected().map(|id| (*id, shared.now.at + SETTLE));
+        if self.cursor.selected().is_none() {
+            self.open = false;
+        }
+    }
+
+    fn step(&mut self, by: isize, shared: &mut Shared) {
+        let rows = view::areas(self, shared).rows();
+        if self.cursor.step(self.queue.order(), rows, by) {
+            self.changed(shared);
+        }
+    }
+
+    /// The room for the sheet is another one.
+    fn fit(&mut self, shared: &Shared) {
+        let width = view::areas(self, shared).sheet.width;
+        if let Some(sheet) = &mut self.sheet {
+            sheet.wrap(width);
+        }
+    }
+
+    fn scroll(&mut self, by: isize, shared: &Shared) {
+        let height = usize::from(view::areas(self, shared).sheet.height);
+        if let Some(sheet) = &mut self.sheet {
+            sheet.scroll(by, height);
+        }
+    }
+
+    /// An approval as it is now, by the stream or by an answer to somebody's decision.
+    fn take(&mut self, approval: Approval, shared: &mut Shared) -> Vec<Effect> {
+        let id = approval.id;
+        let (who, connection) = (approval.label.clone(), approval.connection.to_string());
+        let summary = approval.summary.clone();
+        let is_new = self.queue.put(approval, shared);
+        self.settle(shared);
+        self.watch_dialog(shared);
+        if let (Some(sheet), Some(approval)) = (&mut self.sheet, self.queue.get(id)) {
+            sheet.renew(approval, shared);
+        }
+        if !is_new {
+            return Vec::new();
+        }
+        self.newest = Some(id);
+        if self.cursor.selected() != Some(&id) {
+            shared.say(Tone::Plain, format!("new: {who} asks on {connection} (n goes there; your selection has not moved)"));
+        }
+        vec![Effect::Notify(format!("hoopctl: {who} asks on {connection}: {summary}"))]
+    }
+
+    fn filter_key(&mut self, typed: Typed, shared: &mut Shared) {
+        let Some(input) = &self.filter else { return };
+        let text = input.text();
+        match typed {
+            Typed::GivenUp => {
+                self.filter = None;
+                self.queue.filter(Filter::default(), shared);
+            }
+            Typed::Text | Typed::Nothing | Typed::Done => match Filter::parse(&text, &FILTER_KEYS) {
+                Ok(filter) => {
+                    self.queue.filter(filter, shared);
+                    if typed == Typed::Done {
+                        self.filter = None;
+                    }
+                }
+                Err(why) if typed == Typed::Done => shared.say(Tone::Bad, why),
+                // It may become one by the next key.
+                Err(_unfinished) => {}
+            },
+        }
+        self.settle(shared);
+    }
+
+    /// Moves, in the list or, where one approval has the screen for itself, in that.
+    fn walk(&mut self, action: Action, shared: &mut Shared) -> Option<Vec<Effect>> {
+        let areas = view::areas(self, shared);
+        let (page, half) = (isize::from(areas.sheet.height.cast_signed()), areas.rows().div_ceil(2).cast_signed());
+        let far = isize::MAX / 2;
+        match action {
+            Action::Down if self.open => self.scroll(1, shared),
+            Action::Up if self.open => self.scroll(-1, shared),
+            Action::HalfDown | Action::PayloadDown if self.open => self.scroll(page, shared),
+            Action::HalfUp | Action::PayloadUp if self.open => self.scroll(-page, shared),
+            Action::Top if self.open => self.scroll(-far, shared),
+            Action::Bottom if self.open => self.scroll(far, shared),
+            Action::Down => self.step(1, shared),
+            Action::Up => self.step(-1, shared),
+            Action::HalfDown => self.step(half, shared),
+            Action::HalfUp => self.step(-half, shared),
+            Action::Top => self.step(-far, shared),
+            Action::Bottom => self.step(far, shared),
+            Action::PayloadDown => self.scroll(page, shared),
+            Action::PayloadUp => self.scroll(-page, shared),
+            _ => return None,
+        }
+        Some(Vec::new())
+    }
 }
 
 impl Pane for Approvals {
@@ -22,13 +188,198 @@ impl Pane for Approvals {
         Context::Approvals
     }
 
-    fn act(&mut self, _action: Action, _shared: &mut Shared) -> Option<Vec<Effect>> {
-        None
+    fn takes_text(&self) -> bool {
+        self.filter.is_some() || self.dialog.is_some()
     }
 
-    fn hints(&self, _shared: &Shared) -> Vec<Action> {
+    fn text(&mut self, key: KeyEvent, shared: &mut Shared) -> Vec<Effect> {
+        if let Some(input) = &mut self.filter {
+            let typed = input.key(key);
+            self.filter_key(typed, shared);
+            return Vec::new();
+        }
+        self.dialog_key(key, shared)
+    }
+
+    fn paste(&mut self, text: &str, shared: &mut Shared) -> Vec<Effect> {
+        if let Some(input) = &mut self.filter {
+            input.insert(text);
+            self.filter_key(Typed::Text, shared);
+        } else if let Some(input) = self.dialog.as_mut().and_then(Dialog::input) {
+            input.insert(text);
+        }
         Vec::new()
     }
 
-    fn view(&self, _shared: &Shared, _frame: &mut Frame<'_>, _area: Rect) {}
+    fn act(&mut self, action: Action, shared: &mut Shared) -> Option<Vec<Effect>> {
+        if let Some(effects) = self.walk(action, shared) {
+            return Some(effects);
+        }
+        match action {
+            Action::Open => {
+                self.open = self.cursor.selected().is_some();
+                self.fit(shared);
+                shared.guard();
+            }
+            Action::Back if self.open => {
+                self.open = false;
+                self.fit(shared);
+                shared.guard();
+            }
+            Action::Back if !self.queue.is_whole() => {
+                self.queue.filter(Filter::default(), shared);
+                self.settle(shared);
+            }
+            Action::Filter => {
+                self.open = false;
+                self.filter = Some(Input::with(self.queue.filter_text(), LONGEST_FILTER));
+            }
+            Action::Sort => {
+                self.queue.sort_by_next(shared);
+                self.settle(shared);
+            }
+            Action::Newest => {
+                if let Some(id) = self.newest.filter(|id| self.queue.order().contains(id))
+                    && self.cursor.selected() != Some(&id)
+                {
+                    self.cursor.select(id);
+                    self.settle(shared);
+                    self.changed(shared);
+                }
+            }
+            Action::Copy => {
+                let id = self.cursor.selected()?;
+                shared.say(Tone::Good, format!("{id} is on the clipboard, where the terminal allows it"));
+                return Some(vec![Effect::Copy(id.to_string())]);
+            }
+            Action::ShowSession => {
+                let session = self.selected()?.session;
+                return Some(vec![Effect::Go(Jump::Session(session))]);
+            }
+            Action::Approve | Action::ApproveWindow | Action::Deny => self.begin(action, shared),
+            _ => return None,
+        }
+        Some(Vec::new())
+    }
+
+    fn enter(&mut self, shared: &mut Shared) -> Vec<Effect> {
+        shared.guard();
+        Vec::new()
+    }
+
+    fn leave(&mut self, _shared: &mut Shared) -> Vec<Effect> {
+        self.dialog = None;
+        self.filter = None;
+        Vec::new()
+    }
+
+    fn refresh(&mut self, _shared: &mut Shared) -> Vec<Effect> {
+        self.queue.asked();
+        vec![Effect::Ask(Request::Pending)]
+    }
+
+    fn tick(&mut self, shown: bool, shared: &mut Shared) -> Vec<Effect> {
+        if self.queue.forget_ended(shared) {
+            self.settle(shared);
+        }
+        self.watch_dialog(shared);
+        match self.wanted {
+            Some((id, at)) if shown && at <= shared.now.at && shared.link.is_live() => {
+                self.wanted = None;
+                let mut effects = vec![Effect::Ask(Request::Approval(id))];
+                let principal = self.queue.get(id).map(|approval| approval.principal.clone());
+                effects.extend(principal.map(|principal| Effect::Ask(Request::History(principal))));
+                effects
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    fn wake(&self, shared: &Shared) -> Option<Duration> {
+        let loads = self.wanted.map(|(_, at)| at.saturating_duration_since(shared.now.at));
+        let counts = (!self.queue.order().is_empty()).then_some(Duration::from_secs(1));
+        loads.into_iter().chain(counts).min()
+    }
+
+    fn resized(&mut self, shared: &mut Shared) {
+        self.settle(shared);
+        self.fit(shared);
+    }
+
+    fn live(&mut self, event: &LiveEvent, shared: &mut Shared) -> Vec<Effect> {
+        if event.topic != Topic::Approval {
+            return Vec::new();
+        }
+        match serde_json::from_str::<Approval>(&event.data) {
+            Ok(approval) => self.take(approval, shared),
+            // The gateway speaks a newer form: what is known is asked for anew.
+            Err(_unreadable) => self.refresh(shared),
+        }
+    }
+
+    fn answer(&mut self, answer: &Answer, shared: &mut Shared) -> Vec<Effect> {
+        match answer {
+            Answer::Pending(Ok(list)) => {
+                self.queue.replace(&list.items, shared);
+                self.settle(shared);
+                self.watch_dialog(shared);
+            }
+            Answer::Pending(Err(error)) => shared.say_error(error),
+            Answer::Approval(id, found) if self.cursor.selected() == Some(id) => match found {
+                Ok(approval) => {
+                    let width = view::areas(self, shared).sheet.width;
+                    shared.guard();
+                    self.sheet = Some(Sheet::new(approval, width, shared));
+                }
+                Err(error) => shared.say_error(error),
+            },
+            Answer::History(principal, Ok(approvals)) => {
+                if let Some(sheet) = self.sheet.as_mut().filter(|sheet| sheet.approval().principal == *principal) {
+                    sheet.tell_history(approvals, shared);
+                }
+            }
+            Answer::Decided(id, yes, result) => return self.decided(*id, *yes, result, shared),
+            Answer::Entities(..) => {
+                if let Some(sheet) = &mut self.sheet {
+                    sheet.tell_origin(shared);
+                }
+            }
+            _ => {}
+        }
+        Vec::new()
+    }
+
+    fn drawn(&mut self, shared: &mut Shared) {
+        let area = view::areas(self, shared).sheet;
+        if let Some(sheet) = &mut self.sheet {
+            sheet.seen(usize::from(area.height));
+        }
+    }
+
+    fn badge(&self) -> String {
+        match self.queue.pending() {
+            0 => String::new(),
+            pending => pending.to_string(),
+        }
+    }
+
+    fn hints(&self, _shared: &Shared) -> Vec<Action> {
+        if self.cursor.selected().is_none() {
+            return vec![Action::Filter];
+        }
+        vec![
+            Action::Approve,
+            Action::ApproveWindow,
+            Action::Deny,
+            Action::PayloadDown,
+            Action::Open,
+            Action::ShowSession,
+            Action::Filter,
+            Action::Sort,
+        ]
+    }
+
+    fn view(&self, shared: &Shared, frame: &mut Frame<'_>, area: Rect) {
+        view::view(self, shared, frame, area);
+    }
 }

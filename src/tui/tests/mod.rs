@@ -31,6 +31,7 @@ use crate::tui::message::Request;
 use crate::tui::shared::Moment;
 use crate::tui::view;
 
+mod approvals;
 mod frame;
 
 /// The time of all tests at their beginning: 2026-11-20T09:14:03Z.
@@ -77,7 +78,7 @@ impl Stage {
 
     /// The gateway answers.
     pub(super) fn answer(&mut self, answer: Answer) {
-        self.send(Msg::Answer(answer));
+        self.send(Msg::Answer(Box::new(answer)));
     }
 
     /// Keys are pressed, named as in `keys.toml`, with a picture and a second before each, so that no guard holds.

@@ -16,6 +16,8 @@ use crate::tui::look::Role;
 pub use highlight::Syntax;
 pub use wrap::Row;
 pub use wrap::rows;
+pub use wrap::wrap;
+pub use wrap::wrap_words;
 
 /// A piece of a line, and what it is.
 pub type Piece = (Role, String);

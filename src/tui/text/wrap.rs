@@ -3,6 +3,7 @@
 use unicode_segmentation::UnicodeSegmentation as _;
 use unicode_width::UnicodeWidthStr as _;
 
+use crate::domain::text::Shown;
 use crate::domain::text::is_deceptive;
 use crate::tui::look::Role;
 use crate::tui::text::Piece;
@@ -31,18 +32,49 @@ pub(super) fn graphemes(text: &str) -> impl Iterator<Item = &str> {
 /// A text as rows of at most `width` columns, beside one for the sign of a row that goes on. Every character is in it, none that
 /// could deceive is in it as itself.
 pub fn rows(text: &str, syntax: Syntax, width: u16) -> Vec<Row> {
-    let width = usize::from(width.max(2)) - 1;
     let mut out = Vec::new();
     for pieces in highlight::lines(text, syntax) {
-        let mut row = Filling { width, used: 0, row: Row { goes_on: false, pieces: Vec::new() } };
-        for (role, text) in pieces {
-            for cluster in graphemes(&text) {
-                row.add(role, cluster, &mut out);
-            }
-        }
-        out.push(row.row);
+        wrap(&pieces, width, &mut out);
     }
     out
+}
+
+/// One line of pieces as rows, as [`rows`] does.
+pub fn wrap(pieces: &[Piece], width: u16, out: &mut Vec<Row>) {
+    let width = usize::from(width.max(2)) - 1;
+    let mut row = Filling { width, used: 0, row: Row { goes_on: false, pieces: Vec::new() } };
+    for (role, text) in pieces {
+        for cluster in graphemes(text) {
+            row.add(*role, cluster, out);
+        }
+    }
+    out.push(row.row);
+}
+
+/// One line of pieces as rows that break between words where they can, all rows but the first indented. For words of our own
+/// around texts of others; a payload is [`wrap`]ped.
+pub fn wrap_words(pieces: &[Piece], width: u16, indent: usize, out: &mut Vec<Row>) {
+    let width = usize::from(width.max(2)) - 1;
+    let indent = if indent * 2 < width { indent } else { 0 };
+    let mut row = Filling { width, used: 0, row: Row { goes_on: false, pieces: Vec::new() } };
+    for (role, text) in pieces {
+        for word in text.split_word_bounds() {
+            // Shown as it will be shown, so that it is known how wide it is.
+            let shown = Shown(word).to_string();
+            if row.used > indent && row.used + shown.width() > width && shown.width() + indent <= width {
+                let next = Row { goes_on: true, pieces: vec![(Role::Dim, " ".repeat(indent))] };
+                out.push(std::mem::replace(&mut row.row, next));
+                row.used = indent;
+                if word.trim().is_empty() {
+                    continue;
+                }
+            }
+            for cluster in graphemes(word) {
+                row.add(*role, cluster, out);
+            }
+        }
+    }
+    out.push(row.row);
 }
 
 struct Filling {

@@ -1,0 +1,158 @@
+//! From a key to a decision, and what comes of it.
+
+use crossterm::event::KeyEvent;
+
+use crate::control::ApiError;
+use crate::control::ErrorCode;
+use crate::domain::approval::Approval;
+use crate::domain::approval::ApprovalState;
+use crate::domain::id::ApprovalId;
+use crate::tui::Effect;
+use crate::tui::Shared;
+use crate::tui::approvals::Approvals;
+use crate::tui::approvals::dialog::Dialog;
+use crate::tui::approvals::dialog::Said;
+use crate::tui::keys::Action;
+use crate::tui::message::Request;
+use crate::tui::shared::Tone;
+
+impl Approvals {
+    /// Opens the lines in which a decision is confirmed, or says why it cannot be made.
+    pub(super) fn begin(&mut self, action: Action, shared: &mut Shared) {
+        if shared.is_guarded() {
+            return;
+        }
+        match self.dialog_for(action, shared) {
+            Ok(dialog) => {
+                self.dialog = Some(dialog);
+                shared.guard();
+            }
+            Err(why) => shared.say(Tone::Bad, why),
+        }
+    }
+
+    fn dialog_for(&self, action: Action, shared: &Shared) -> Result<Dialog, String> {
+        let Some(id) = self.cursor.selected() else {
+            return Err("nothing is selected".to_owned());
+        };
+        if !shared.link.is_live() {
+            return Err("the gateway is not reached: nothing can be decided".to_owned());
+        }
+        if self.queue.has_ended(*id) {
+            return Err("it has ended already".to_owned());
+        }
+        let sheet = self.sheet.as_ref().filter(|sheet| sheet.id() == *id);
+        let sheet = sheet.ok_or("it is not on the screen yet")?;
+        let approval = sheet.approval();
+        may_decide(approval, shared)?;
+        if action == Action::Deny {
+            return Ok(Dialog::deny(approval));
+        }
+        if approval.truncated {
+            return Err("it is too long to be shown whole: it can only be denied".to_owned());
+        }
+        match sheet.unseen() {
+            0 => {}
+            unseen => {
+                let key = shared.keys.key(crate::tui::keys::Context::Approvals, Action::PayloadDown);
+                let key = key.map(|key| format!(" ({key} reads on)")).unwrap_or_default();
+                return Err(format!("{unseen} rows of it were not on the screen yet{key}"));
+            }
+        }
+        if action == Action::ApproveWindow { Dialog::window(approval) } else { Ok(Dialog::approve(approval)) }
+    }
+
+    pub(super) fn dialog_key(&mut self, key: KeyEvent, shared: &mut Shared) -> Vec<Effect> {
+        let Some(dialog) = &mut self.dialog else { return Vec::new() };
+        match dialog.key(key, shared.is_guarded()) {
+            Said::On => {}
+            Said::Nothing => {
+                self.dialog = None;
+                shared.guard();
+            }
+            Said::Wrong(why) => shared.say(Tone::Bad, why),
+            Said::Decided(decide) => {
+                let id = dialog.id();
+                self.dialog = None;
+                shared.guard();
+                if !shared.link.is_live() {
+                    shared.say(Tone::Bad, "the gateway is not reached: nothing was decided");
+                    return Vec::new();
+                }
+                return vec![Effect::Ask(Request::Decide(id, decide))];
+            }
+        }
+        Vec::new()
+    }
+
+    /// Closes the lines when what they are about has ended, or is not what was read any more.
+    pub(super) fn watch_dialog(&mut self, shared: &mut Shared) {
+        let Some(dialog) = &self.dialog else { return };
+        let id = dialog.id();
+        let over = match self.queue.get(id) {
+            _ if self.queue.has_ended(id) => {
+                let state = self.queue.get(id).map_or(ApprovalState::Stopped, |approval| approval.state);
+                let by = self.queue.get(id).and_then(|approval| approval.decisions.last());
+                let by = by.map(|decision| format!(" by {}", decision.by)).unwrap_or_default();
+                format!("{id} is {state}{by} meanwhile: nothing was decided here")
+            }
+            Some(approval) if approval.expires_ms <= shared.now.wall_ms => {
+                format!("{id} expired meanwhile: nothing was decided here")
+            }
+            Some(approval) if approval.digest != dialog.digest() => {
+                format!("{id} is not the command that was read: nothing was decided here")
+            }
+            _ => return,
+        };
+        self.dialog = None;
+        shared.guard();
+        shared.say(Tone::Bad, over);
+    }
+
+    /// What came of a decision.
+    pub(super) fn decided(
+        &mut self,
+        id: ApprovalId,
+        yes: bool,
+        result: &Result<Box<Approval>, ApiError>,
+        shared: &mut Shared,
+    ) -> Vec<Effect> {
+        let approval = match result {
+            Ok(approval) => approval,
+            Err(error) => {
+                shared.say_error(error);
+                // What is shown is not how it is.
+                let stale = matches!(error.code, ErrorCode::Conflict | ErrorCode::NotFound);
+                return if stale { vec![Effect::Ask(Request::Pending)] } else { Vec::new() };
+            }
+        };
+        let verb = if yes { "approved" } else { "denied" };
+        let waits = approval.state == ApprovalState::Pending;
+        let more = if waits {
+            let said = approval.decisions.iter().filter(|decision| decision.approve).count();
+            format!("; {said} of {} people said yes, it waits on", approval.spec.min)
+        } else {
+            String::new()
+        };
+        let tone = if yes { Tone::Good } else { Tone::Plain };
+        let effects = self.take(Approval::clone(approval), shared);
+        shared.say(tone, format!("{verb} {id}: {} of {}{more}", approval.summary, approval.label));
+        effects
+    }
+}
+
+/// Why the person at the screen cannot decide this one, as far as is known here. The gateway decides that in any case.
+fn may_decide(approval: &Approval, shared: &Shared) -> Result<(), String> {
+    let Some(you) = shared.status.as_ref().and_then(|status| status.you.as_ref()) else { return Ok(()) };
+    if you.principal == approval.principal {
+        return Err("it is your own request: somebody else must decide".to_owned());
+    }
+    if approval.decisions.iter().any(|decision| decision.by == you.principal) {
+        return Err("you have said yes already: somebody else must, too".to_owned());
+    }
+    if !approval.spec.from.iter().any(|group| you.groups.contains(group)) {
+        let from = approval.spec.from.join(", ");
+        return Err(format!("only members of {from} may decide it; admin.local_groups says who is in which group"));
+    }
+    Ok(())
+}

@@ -1,0 +1,193 @@
+//! The lines in which a decision is confirmed: bound to one approval and its digest, and sent by the last Enter only.
+
+use crossterm::event::KeyEvent;
+
+use crate::control::noun::approval::Decide;
+use crate::domain::approval::Approval;
+use crate::domain::approval::GrantScope;
+use crate::domain::approval::Risk;
+use crate::domain::id::ApprovalId;
+use crate::tui::approvals::sheet::gives;
+use crate::tui::input::Input;
+use crate::tui::input::Typed;
+
+/// The longest reason, in characters.
+const LONGEST_REASON: usize = 2000;
+/// The longest of the other texts.
+const LONGEST: usize = 80;
+
+/// What is to be typed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Wanted {
+    /// The name of the connection, of what could do much harm.
+    Name,
+    /// How far a yes reaches.
+    Scope,
+    /// Why; perhaps it must be said.
+    Reason { must: bool },
+}
+
+/// What came of a key.
+#[derive(Debug)]
+pub(super) enum Said {
+    /// Not done yet.
+    On,
+    /// Given up.
+    Nothing,
+    /// Something that was typed is not what is wanted.
+    Wrong(String),
+    /// Decided.
+    Decided(Decide),
+}
+
+/// An open decision.
+#[derive(Debug)]
+pub(super) struct Dialog {
+    id: ApprovalId,
+    digest: String,
+    approve: bool,
+    connection: String,
+    /// What the policy gives, and what the yes is to give where it is another.
+    most: GrantScope,
+    grant: Option<GrantScope>,
+    question: String,
+    fields: Vec<(Wanted, Input)>,
+    at: usize,
+}
+
+impl Dialog {
+    /// A yes to this one command, or to what the policy gives where several people must agree.
+    pub(super) fn approve(approval: &Approval) -> Self {
+        let alone = approval.spec.min <= 1;
+        let once = GrantScope::Once;
+        let grant = (alone && approval.spec.grant != once).then_some(once);
+        let scope = grant.unwrap_or(approval.spec.grant);
+        let mut dialog = Self::new(approval, true, &format!("approve {} for", gives(scope)));
+        dialog.grant = grant;
+        dialog.with_risk(approval).with_reason(approval.spec.reason)
+    }
+
+    /// A yes for a time, as far as the policy goes; why not, where it cannot be given.
+    pub(super) fn window(approval: &Approval) -> Result<Self, String> {
+        let most = approval.spec.grant;
+        if most == GrantScope::Once {
+            return Err(format!("policy {} gives one command only: a approves that", approval.rule));
+        }
+        let mut dialog = Self::new(approval, true, &format!("approve {} for", gives(most)));
+        if approval.spec.min <= 1 {
+            dialog.fields.push((Wanted::Scope, Input::with(&most.to_string(), LONGEST)));
+        }
+        Ok(dialog.with_risk(approval).with_reason(approval.spec.reason))
+    }
+
+    /// A no.
+    pub(super) fn deny(approval: &Approval) -> Self {
+        Self::new(approval, false, "deny").with_reason(true)
+    }
+
+    fn new(approval: &Approval, approve: bool, verb: &str) -> Self {
+        Self {
+            id: approval.id,
+            digest: approval.digest.clone(),
+            approve,
+            connection: approval.connection.to_string(),
+            most: approval.spec.grant,
+            grant: None,
+            question: format!("{verb} {}: {}", approval.label, approval.summary),
+            fields: Vec::new(),
+            at: 0,
+        }
+    }
+
+    fn with_risk(mut self, approval: &Approval) -> Self {
+        if approval.risk() == Risk::High {
+            self.fields.push((Wanted::Name, Input::new(LONGEST)));
+        }
+        self
+    }
+
+    fn with_reason(mut self, must: bool) -> Self {
+        if must {
+            self.fields.push((Wanted::Reason { must }, Input::new(LONGEST_REASON)));
+        }
+        self
+    }
+
+    pub(super) fn id(&self) -> ApprovalId {
+        self.id
+    }
+
+    pub(super) fn is_yes(&self) -> bool {
+        self.approve
+    }
+
+    /// The digest of what was on the screen when it was opened.
+    pub(super) fn digest(&self) -> &str {
+        &self.digest
+    }
+
+    /// What is asked: raw.
+    pub(super) fn question(&self) -> &str {
+        &self.question
+    }
+
+    /// What is typed now.
+    pub(super) fn input(&mut self) -> Option<&mut Input> {
+        self.fields.get_mut(self.at).map(|(_, input)| input)
+    }
+
+    /// What is asked for in the input line, and what stands in it; `None`: Enter is all that is wanted.
+    pub(super) fn prompt(&self) -> Option<(String, (&str, &str))> {
+        let (wanted, input) = self.fields.get(self.at)?;
+        let prompt = match wanted {
+            Wanted::Name => format!("high risk: type the name of the connection, {}:", self.connection),
+            Wanted::Scope => format!("for how long (once, or up to {}):", self.most),
+            Wanted::Reason { .. } => "reason:".to_owned(),
+        };
+        Some((prompt, input.parts()))
+    }
+
+    /// A key. `guarded`: the screen has only just changed, so that an Enter was meant for something else.
+    pub(super) fn key(&mut self, key: KeyEvent, guarded: bool) -> Said {
+        let typed = match self.input() {
+            Some(input) => input.key(key),
+            None => Input::default().key(key),
+        };
+        match typed {
+            Typed::GivenUp => Said::Nothing,
+            Typed::Text | Typed::Nothing => Said::On,
+            Typed::Done if guarded => Said::On,
+            Typed::Done => self.enter(),
+        }
+    }
+
+    fn enter(&mut self) -> Said {
+        if let Some((wanted, input)) = self.fields.get(self.at) {
+            let text = input.text().trim().to_owned();
+            match wanted {
+                Wanted::Name if text != self.connection => {
+                    return Said::Wrong(format!("{text:?} is not the name of the connection, {}", self.connection));
+                }
+                Wanted::Reason { must: true } if text.is_empty() => {
+                    return Said::Wrong("a reason is needed".to_owned());
+                }
+                Wanted::Scope => match text.parse::<GrantScope>() {
+                    Ok(scope) if scope.is_within(self.most) => {
+                        self.grant = (scope != self.most).then_some(scope);
+                    }
+                    Ok(scope) => return Said::Wrong(format!("{scope} is more than the policy gives, {}", self.most)),
+                    Err(error) => return Said::Wrong(error.to_string()),
+                },
+                Wanted::Name | Wanted::Reason { .. } => {}
+            }
+            self.at += 1;
+            if self.at < self.fields.len() {
+                return Said::On;
+            }
+        }
+        let reason = self.fields.iter().find(|(wanted, _)| matches!(wanted, Wanted::Reason { .. }));
+        let reason = reason.map(|(_, input)| input.text().trim().to_owned()).unwrap_or_default();
+        let (approve, digest) = (self.approve, Some(self.digest.clone()));
+        Said::Decided(Decide { approve, reason, digest, grant: self.grant })
+    }
+}

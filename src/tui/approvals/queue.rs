@@ -1,0 +1,228 @@
+//! Which approvals there are, in which order.
+
+use std::collections::HashMap;
+
+use crate::domain::approval::Approval;
+use crate::domain::approval::ApprovalState;
+use crate::domain::id::ApprovalId;
+use crate::tui::Shared;
+use crate::tui::filter::Filter;
+
+/// How long one that ended is still shown, in milliseconds.
+const ENDED_FOR_MS: i64 = 10_000;
+/// How long it is remembered that one ended, so that an older answer does not bring it back.
+const REMEMBERED_MS: i64 = 120_000;
+
+/// By what the list is sorted.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) enum Sort {
+    /// What ends first.
+    #[default]
+    Expires,
+    /// What came last.
+    Newest,
+    /// What could do the most harm.
+    Risk,
+    /// Who asks.
+    Who,
+    /// Where.
+    Connection,
+}
+
+impl Sort {
+    pub(super) const fn word(self) -> &'static str {
+        match self {
+            Self::Expires => "expires",
+            Self::Newest => "newest",
+            Self::Risk => "risk",
+            Self::Who => "who",
+            Self::Connection => "connection",
+        }
+    }
+
+    const fn next(self) -> Self {
+        match self {
+            Self::Expires => Self::Newest,
+            Self::Newest => Self::Risk,
+            Self::Risk => Self::Who,
+            Self::Who => Self::Connection,
+            Self::Connection => Self::Expires,
+        }
+    }
+}
+
+#[derive(Debug)]
+struct Entry {
+    approval: Approval,
+    /// When it ended, as far as it did, in milliseconds since 1970.
+    ended_ms: Option<i64>,
+    /// When it was last told of, counted.
+    told: u64,
+}
+
+/// All that is known, and what of it is shown.
+#[derive(Debug, Default)]
+pub(super) struct Queue {
+    entries: HashMap<ApprovalId, Entry>,
+    order: Vec<ApprovalId>,
+    pending: usize,
+    sort: Sort,
+    filter: Filter,
+    /// Counts what is told, and what of it was told when the list was last asked for.
+    told: u64,
+    asked: u64,
+    /// Whether the gateway told the list at least once.
+    known: bool,
+}
+
+impl Queue {
+    /// What is shown, in its order.
+    pub(super) fn order(&self) -> &[ApprovalId] {
+        &self.order
+    }
+
+    /// One that is known.
+    pub(super) fn get(&self, id: ApprovalId) -> Option<&Approval> {
+        self.entries.get(&id).map(|entry| &entry.approval)
+    }
+
+    /// Whether one has ended, so that it is only shown for a moment.
+    pub(super) fn has_ended(&self, id: ApprovalId) -> bool {
+        self.entries.get(&id).is_none_or(|entry| entry.ended_ms.is_some())
+    }
+
+    /// How many wait.
+    pub(super) fn pending(&self) -> usize {
+        self.pending
+    }
+
+    /// Whether the list was told at all.
+    pub(super) fn is_known(&self) -> bool {
+        self.known
+    }
+
+    pub(super) fn sorted_by(&self) -> Sort {
+        self.sort
+    }
+
+    pub(super) fn filter_text(&self) -> &str {
+        self.filter.text()
+    }
+
+    /// Whether nothing is filtered out.
+    pub(super) fn is_whole(&self) -> bool {
+        self.filter.is_empty()
+    }
+
+    pub(super) fn filter(&mut self, filter: Filter, shared: &Shared) {
+        self.filter = filter;
+        self.arrange(shared);
+    }
+
+    pub(super) fn sort_by_next(&mut self, shared: &Shared) {
+        self.sort = self.sort.next();
+        self.arrange(shared);
+    }
+
+    /// The list is asked for: what is told from now on is newer than the answer.
+    pub(super) fn asked(&mut self) {
+        self.asked = self.told;
+    }
+
+    /// One as it is now; whether it is a new one that waits.
+    pub(super) fn put(&mut self, approval: Approval, shared: &Shared) -> bool {
+        self.told += 1;
+        let told = self.told;
+        let waits = approval.state == ApprovalState::Pending;
+        let approval = Approval { detail: String::new(), ..approval };
+        let is_new = match self.entries.get_mut(&approval.id) {
+            Some(entry) => {
+                entry.ended_ms = if waits { None } else { entry.ended_ms.or(Some(shared.now.wall_ms)) };
+                (entry.approval, entry.told) = (approval, told);
+                false
+            }
+            // It was never shown, so that its end is none to show.
+            None if !waits => return false,
+            None => {
+                self.entries.insert(approval.id, Entry { approval, ended_ms: None, told });
+                true
+            }
+        };
+        self.arrange(shared);
+        is_new
+    }
+
+    /// The list of all that wait, as it was when it was asked for.
+    pub(super) fn replace(&mut self, pending: &[Approval], shared: &Shared) {
+        self.known = true;
+        let now = shared.now.wall_ms;
+        let asked = self.asked;
+        let listed: std::collections::HashSet<ApprovalId> =
+            pending.iter().map(|approval| approval.id).collect();
+        for (id, entry) in &mut self.entries {
+            if entry.ended_ms.is_none() && entry.told <= asked && !listed.contains(id) {
+                // It ended while nobody listened; how, nobody said.
+                entry.ended_ms = Some(now);
+                entry.approval.state = ApprovalState::Stopped;
+            }
+        }
+        for approval in pending {
+            // One that ended since, or changed since, is known better already.
+            let known_better =
+                self.entries.get(&approval.id).is_some_and(|entry| entry.told > asked || entry.ended_ms.is_some());
+            if !known_better {
+                let approval = Approval { detail: String::new(), ..approval.clone() };
+                self.entries.insert(approval.id, Entry { approval, ended_ms: None, told: asked });
+            }
+        }
+        self.arrange(shared);
+    }
+
+    /// Takes away what ended some time ago; whether anything shown is gone.
+    pub(super) fn forget_ended(&mut self, shared: &Shared) -> bool {
+        let now = shared.now.wall_ms;
+        let over = |entry: &Entry, ms: i64| entry.ended_ms.is_some_and(|ended| now.saturating_sub(ended) >= ms);
+        self.entries.retain(|_, entry| !over(entry, REMEMBERED_MS));
+        let before = self.order.len();
+        let entries = &self.entries;
+        self.order.retain(|id| entries.get(id).is_some_and(|entry| !over(entry, ENDED_FOR_MS)));
+        self.order.len() != before
+    }
+
+    fn arrange(&mut self, shared: &Shared) {
+        let now = shared.now.wall_ms;
+        self.pending = self.entries.values().filter(|entry| entry.ended_ms.is_none()).count();
+        let mut shown: Vec<&Entry> = self
+            .entries
+            .values()
+            .filter(|entry| entry.ended_ms.is_none_or(|ended| now.saturating_sub(ended) < ENDED_FOR_MS))
+            .filter(|entry| self.filter.is_empty() || passes(&self.filter, &entry.approval))
+            .collect();
+        let by = self.sort;
+        shown.sort_by(|one, other| {
+            let (one, other) = (&one.approval, &other.approval);
+            let first = match by {
+                Sort::Expires => one.expires_ms.cmp(&other.expires_ms),
+                Sort::Newest => other.created_ms.cmp(&one.created_ms),
+                Sort::Risk => other.risk().cmp(&one.risk()),
+                Sort::Who => one.label.cmp(&other.label),
+                Sort::Connection => one.connection.cmp(&other.connection),
+            };
+            first.then(one.expires_ms.cmp(&other.expires_ms)).then(one.id.cmp(&other.id))
+        });
+        self.order = shown.into_iter().map(|entry| entry.approval.id).collect();
+    }
+}
+
+fn passes(filter: &Filter, approval: &Approval) -> bool {
+    filter.passes(&[
+        ("who", &approval.label),
+        ("who", &approval.principal),
+        ("conn", approval.connection.as_str()),
+        ("risk", approval.risk().as_str()),
+        ("rule", &approval.rule),
+        ("from", &approval.source),
+        ("", &approval.summary),
+        ("", &approval.reason),
+    ])
+}

@@ -1,0 +1,278 @@
+//! All that is to be read of one approval, and how much of it has been on the screen.
+
+use crate::domain::approval::Approval;
+use crate::domain::approval::ApprovalState;
+use crate::domain::approval::GrantScope;
+use crate::domain::approval::Risk;
+use crate::domain::id::ApprovalId;
+use crate::domain::principal::Kind;
+use crate::tui::Shared;
+use crate::tui::look::Look;
+use crate::tui::look::Role;
+use crate::tui::text;
+use crate::tui::text::Piece;
+use crate::tui::text::Row;
+use crate::tui::text::Syntax;
+
+/// How far back the history of a requester goes, in milliseconds.
+const HISTORY_MS: i64 = 86_400_000;
+/// How many columns the names of facts have.
+const NAMES: usize = 8;
+
+/// One approval as a sheet of rows.
+#[derive(Debug)]
+pub(super) struct Sheet {
+    approval: Approval,
+    /// Lines above the payload: who, why, what it does.
+    facts: Vec<Vec<Piece>>,
+    history: Option<String>,
+    origin: Option<String>,
+    machine: &'static str,
+    syntax: Syntax,
+    width: u16,
+    rows: Vec<Row>,
+    /// How many rows stand above the payload.
+    above: usize,
+    /// Which rows have been on the screen, and how many.
+    shown: Vec<bool>,
+    count: usize,
+    top: usize,
+}
+
+impl Sheet {
+    pub(super) fn new(approval: &Approval, width: u16, shared: &Shared) -> Self {
+        let scheme = shared.schemes.get(approval.connection.as_str()).map_or("", String::as_str);
+        let mut sheet = Self {
+            approval: approval.clone(),
+            facts: Vec::new(),
+            history: None,
+            origin: origin(approval, shared),
+            machine: shared.look.signs.machine,
+            syntax: Syntax::of(scheme, &approval.detail),
+            width: 0,
+            rows: Vec::new(),
+            above: 0,
+            shown: Vec::new(),
+            count: 0,
+            top: 0,
+        };
+        sheet.facts = sheet.tell();
+        sheet.wrap(width);
+        sheet
+    }
+
+    pub(super) fn approval(&self) -> &Approval {
+        &self.approval
+    }
+
+    pub(super) fn id(&self) -> ApprovalId {
+        self.approval.id
+    }
+
+    pub(super) fn top(&self) -> usize {
+        self.top
+    }
+
+    pub(super) fn rows(&self) -> &[Row] {
+        &self.rows
+    }
+
+    /// How many rows have not been on the screen; more than none while there is no room for any.
+    pub(super) fn unseen(&self) -> usize {
+        if self.rows.is_empty() { 1 } else { self.rows.len() - self.count }
+    }
+
+    /// What is known of the approval now, without its payload.
+    pub(super) fn renew(&mut self, approval: &Approval, shared: &Shared) {
+        if approval.id != self.approval.id {
+            return;
+        }
+        if approval.digest != self.approval.digest {
+            // Not the command that was read. It has to be read anew.
+            self.approval.detail.clear();
+            self.approval.truncated = true;
+        }
+        let detail = std::mem::take(&mut self.approval.detail);
+        let truncated = self.approval.truncated;
+        self.approval = Approval { detail, truncated, ..approval.clone() };
+        self.tell_origin(shared);
+    }
+
+    /// Where its policies are written down may be known now.
+    pub(super) fn tell_origin(&mut self, shared: &Shared) {
+        self.origin = origin(&self.approval, shared);
+        self.retell();
+    }
+
+    /// What became of the requester's last approvals.
+    pub(super) fn tell_history(&mut self, approvals: &[Approval], shared: &Shared) {
+        let since = shared.now.wall_ms.saturating_sub(HISTORY_MS);
+        let count = |states: &[ApprovalState]| {
+            approvals
+                .iter()
+                .filter(|one| one.created_ms >= since && one.id != self.approval.id && states.contains(&one.state))
+                .count()
+        };
+        self.history = Some(format!(
+            "{} approved, {} denied, {} expired or left in 24 h",
+            count(&[ApprovalState::Approved, ApprovalState::Used]),
+            count(&[ApprovalState::Denied]),
+            count(&[ApprovalState::Expired, ApprovalState::Cancelled, ApprovalState::Stopped]),
+        ));
+        self.retell();
+    }
+
+    /// The facts are others; what was read of the payload stays read while it stands on the same rows.
+    fn retell(&mut self) {
+        let facts = self.tell();
+        if facts != self.facts {
+            let (read, above, top) = (self.shown.split_off(self.above), self.above, self.top);
+            self.facts = facts;
+            let width = std::mem::take(&mut self.width);
+            self.rows.clear();
+            self.wrap(width);
+            self.shown.truncate(self.above);
+            self.shown.extend(read);
+            self.shown.resize(self.rows.len(), false);
+            self.count = self.shown.iter().filter(|shown| **shown).count();
+            // What is read stays where it is.
+            self.top = if top < above { top } else { top - above + self.above };
+        }
+    }
+
+    fn all_seen(&mut self) {
+        self.shown.fill(true);
+        self.count = self.rows.len();
+    }
+
+    /// Wraps it for so many columns. What was whole on the screen before stays so: it is the same text.
+    pub(super) fn wrap(&mut self, width: u16) {
+        // Without room it is not shown at all, and what was read stays read.
+        if width == self.width || width == 0 {
+            return;
+        }
+        let whole = !self.rows.is_empty() && self.unseen() == 0;
+        self.width = width;
+        let mut rows = Vec::new();
+        for line in &self.facts {
+            text::wrap_words(line, width, NAMES, &mut rows);
+        }
+        rows.push(Row { goes_on: false, pieces: Vec::new() });
+        self.above = rows.len();
+        let detail = self.approval.detail.strip_suffix('\n').unwrap_or(&self.approval.detail);
+        rows.extend(text::rows(detail, self.syntax, width));
+        if self.approval.truncated {
+            let words = "(not all of it is shown: it can be denied, not approved)";
+            text::wrap(&[(Role::Bad, words.to_owned())], width, &mut rows);
+        }
+        self.shown = vec![false; rows.len()];
+        (self.rows, self.count, self.top) = (rows, 0, 0);
+        if whole {
+            self.all_seen();
+        }
+    }
+
+    /// Moves by so many rows, where `height` of them are seen.
+    pub(super) fn scroll(&mut self, by: isize, height: usize) {
+        let last = self.rows.len().saturating_sub(height);
+        self.top = self.top.saturating_add_signed(by).min(last);
+    }
+
+    /// So many rows from the top on are on the screen now.
+    pub(super) fn seen(&mut self, height: usize) {
+        for shown in self.shown.iter_mut().skip(self.top).take(height) {
+            if !std::mem::replace(shown, true) {
+                self.count += 1;
+            }
+        }
+    }
+
+    fn tell(&self) -> Vec<Vec<Piece>> {
+        let approval = &self.approval;
+        let mut facts = Vec::new();
+        let mut fact = |name: &str, pieces: Vec<Piece>| {
+            let mut line = vec![(Role::Dim, format!("{name:NAMES$}"))];
+            line.extend(pieces);
+            facts.push(line);
+        };
+        let text = |text: String| (Role::Text, text);
+        let sign = if approval.kind == Kind::Human { String::new() } else { format!("{} ", self.machine) };
+        let groups =
+            if approval.groups.is_empty() { "no groups".to_owned() } else { format!("groups {}", approval.groups.join(", ")) };
+        fact(
+            "who",
+            vec![
+                (Role::Title, approval.label.clone()),
+                text(format!(" {sign}{} {}", approval.kind.as_str(), approval.principal)),
+                text(format!(", {groups}, from {}", approval.source)),
+            ],
+        );
+        let origin = self.origin.as_deref().map(|origin| format!(" ({origin})")).unwrap_or_default();
+        fact("why", vec![text(format!("policy {}{origin}, needs {}", approval.rule, needs(approval)))]);
+        let (risk, word) = risk(approval.risk());
+        fact(
+            "effect",
+            vec![
+                text(format!("{}, ", approval.class.as_str())),
+                (risk, format!("risk {word}")),
+                text(format!("; a yes gives {}", gives(approval.spec.grant))),
+            ],
+        );
+        if !approval.reason.is_empty() {
+            fact("reason", vec![text(format!("\"{}\"", approval.reason))]);
+        }
+        for decision in &approval.decisions {
+            let (role, word) = if decision.approve { (Role::Good, "approved") } else { (Role::Bad, "denied") };
+            let why = if decision.reason.is_empty() { String::new() } else { format!(" \"{}\"", decision.reason) };
+            fact("said", vec![(role, word.to_owned()), text(format!(" by {}{why}", decision.by))]);
+        }
+        if let Some(history) = &self.history {
+            fact("before", vec![text(history.clone())]);
+        }
+        facts
+    }
+}
+
+fn origin(approval: &Approval, shared: &Shared) -> Option<String> {
+    let known: Vec<&str> =
+        approval.rule.split(',').filter_map(|rule| shared.origins.get(rule)).map(String::as_str).collect();
+    (!known.is_empty()).then(|| known.join(", "))
+}
+
+/// `1 of dba`, and how many said yes where several must.
+pub(super) fn needs(approval: &Approval) -> String {
+    let from = approval.spec.from.join(", ");
+    let yes = approval.decisions.iter().filter(|decision| decision.approve).count();
+    match approval.spec.min {
+        0 | 1 => format!("1 of {from}"),
+        min => format!("{min} of {from}; {yes} of {min} said yes"),
+    }
+}
+
+/// What a yes gives, in words.
+pub(super) fn gives(scope: GrantScope) -> String {
+    match scope {
+        GrantScope::Once => "this one command".to_owned(),
+        GrantScope::Session => "all its rule holds until the session ends".to_owned(),
+        GrantScope::Window(_) => format!("all its rule holds, for {scope}"),
+    }
+}
+
+/// A risk's role and word.
+pub(super) fn risk(risk: Risk) -> (Role, &'static str) {
+    let role = match risk {
+        Risk::Low => Role::Text,
+        Risk::Medium => Role::Warn,
+        Risk::High => Role::Bad,
+    };
+    (role, risk.as_str())
+}
+
+/// A risk's sign.
+pub(super) fn risk_sign(risk: Risk, look: &Look) -> &'static str {
+    match risk {
+        Risk::Low => look.signs.low,
+        Risk::Medium => look.signs.medium,
+        Risk::High => look.signs.high,
+    }
+}

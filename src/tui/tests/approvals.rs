@@ -1,0 +1,504 @@
+//! The approver's screen: what it looks like, and every way past its guards.
+
+use std::time::Duration;
+
+use ratatui::style::Modifier;
+
+use super::START_MS;
+use super::Stage;
+use super::snapshots;
+use crate::control::ApiError;
+use crate::control::ErrorCode;
+use crate::control::noun::List;
+use crate::control::noun::approval::Decide;
+use crate::control::noun::entity::EntityKind;
+use crate::control::noun::entity::EntityView;
+use crate::control::noun::event::LiveEvent;
+use crate::control::noun::event::Topic;
+use crate::domain::approval::Approval;
+use crate::domain::approval::ApprovalDecision;
+use crate::domain::approval::ApprovalSpec;
+use crate::domain::approval::ApprovalState;
+use crate::domain::approval::GrantScope;
+use crate::domain::command::Class;
+use crate::domain::id::ApprovalId;
+use crate::domain::principal::Kind;
+use crate::tui::Effect;
+use crate::tui::Msg;
+use crate::tui::Screen;
+use crate::tui::link::Link;
+use crate::tui::look::Role;
+use crate::tui::message::Answer;
+use crate::tui::message::Request;
+
+const SQL: &str = "database appdb, in a transaction\nUPDATE customers\n   SET tier = 'gold'\n WHERE id IN (7, 9, 12);\n";
+
+fn id(number: u16) -> ApprovalId {
+    format!("apr_01kah3y2x7m5q8r4s6t9v0{number:04}").parse().unwrap()
+}
+
+fn approval(number: u16, who: &str, connection: &str, summary: &str) -> Approval {
+    Approval {
+        id: id(number),
+        state: ApprovalState::Pending,
+        principal: format!("entra:72f988bf/{who}"),
+        label: who.to_owned(),
+        kind: if who.contains("agent") || who.contains("bot") { Kind::Agent } else { Kind::Human },
+        groups: vec!["etl".to_owned(), "batch".to_owned()],
+        source: "10.2.0.14".to_owned(),
+        connection: connection.parse().unwrap(),
+        session: "ses_01kah3y2x7m5q8r4s6t9v0w1z2".parse().unwrap(),
+        request: "req_01kah3y2x7m5q8r4s6t9v0w1z3".parse().unwrap(),
+        rule: "writes-need-approval".to_owned(),
+        spec: ApprovalSpec {
+            from: vec!["dba".to_owned()],
+            min: 1,
+            timeout_s: 600,
+            reason: false,
+            grant: GrantScope::Once,
+        },
+        digest: "9c1e77ab".repeat(8),
+        class: Class::Write,
+        summary: summary.to_owned(),
+        detail: SQL.to_owned(),
+        truncated: false,
+        reason: "backfill tier after INC-4411".to_owned(),
+        revision: 41,
+        created_ms: START_MS - 60_000,
+        expires_ms: START_MS + i64::from(number) * 100_000,
+        decisions: Vec::new(),
+        grant: None,
+    }
+}
+
+fn three() -> Vec<Approval> {
+    let mut all = vec![
+        approval(1, "etl-agent", "appdb", "UPDATE customers SET tier = 'gold' WHERE id IN (7, 9, 12)"),
+        approval(3, "kim", "billing", "tools/call refund"),
+        approval(6, "deploy-bot", "k8s-api", "DELETE /api/v1/namespaces/web/pods/web-7f"),
+    ];
+    all[0].expires_ms = START_MS + 42_000;
+    all[2].class = Class::Admin;
+    all
+}
+
+fn entity(kind: EntityKind, name: &str, origin: &str, value: serde_json::Value) -> EntityView {
+    let toml = String::new();
+    EntityView { kind, name: name.to_owned(), origin: origin.to_owned(), read_only: true, value, toml }
+}
+
+fn told(stage: &mut Stage, approvals: &[Approval]) {
+    stage.answer(Answer::Entities(
+        EntityKind::Policy,
+        Ok(vec![entity(EntityKind::Policy, "writes-need-approval", "hoopctl.toml:34", serde_json::json!({}))]),
+    ));
+    let upstream = serde_json::json!({"upstream": "postgres://db.internal/app"});
+    stage.answer(Answer::Entities(
+        EntityKind::Connection,
+        Ok(vec![entity(EntityKind::Connection, "appdb", "hoopctl.toml:12", upstream)]),
+    ));
+    stage.answer(Answer::Pending(Ok(List::all(approvals.to_vec()))));
+}
+
+/// Answers what the screen asks for of the selected approval.
+fn read(stage: &mut Stage, approvals: &[Approval]) {
+    stage.pass(Duration::from_millis(200));
+    for request in stage.requests() {
+        match request {
+            Request::Approval(id) => {
+                let found = approvals.iter().find(|approval| approval.id == id).unwrap().clone();
+                stage.answer(Answer::Approval(id, Ok(Box::new(found))));
+            }
+            Request::History(principal) => {
+                let used = |number| Approval {
+                    state: ApprovalState::Used,
+                    principal: principal.clone(),
+                    ..approval(number, "x", "appdb", "SELECT 1")
+                };
+                stage.answer(Answer::History(principal.clone(), Ok(vec![used(90), used(91)])));
+            }
+            _ => {}
+        }
+    }
+}
+
+/// A screen with these, the first of them read whole.
+fn with(approvals: &[Approval]) -> Stage {
+    let mut stage = Stage::usual(Screen::Approvals);
+    told(&mut stage, approvals);
+    read(&mut stage, approvals);
+    stage.draw();
+    stage.effects();
+    stage
+}
+
+fn live(stage: &mut Stage, approval: &Approval) {
+    let data = serde_json::to_string(&Approval { detail: String::new(), ..approval.clone() }).unwrap();
+    stage.send(Msg::Live(LiveEvent { id: "1-1".to_owned(), topic: Topic::Approval, data }));
+}
+
+fn decision(stage: &mut Stage) -> Option<(ApprovalId, Decide)> {
+    stage.requests().into_iter().find_map(|request| match request {
+        Request::Decide(id, decide) => Some((id, decide)),
+        _ => None,
+    })
+}
+
+#[test]
+fn what_waits_in_all_sizes() {
+    snapshots("approvals", Screen::Approvals, |stage| {
+        told(stage, &three());
+        read(stage, &three());
+    });
+    snapshots("approvals-none", Screen::Approvals, |stage| told(stage, &[]));
+    snapshots("approvals-confirm", Screen::Approvals, |stage| {
+        told(stage, &three());
+        read(stage, &three());
+        stage.press("a");
+    });
+    snapshots("approvals-open", Screen::Approvals, |stage| {
+        told(stage, &three());
+        stage.press("G");
+        read(stage, &three());
+        stage.press("enter space d");
+        stage.write("not on a Friday");
+    });
+}
+
+#[test]
+fn colour_carries_what_sign_and_word_say_too() {
+    let mut stage = with(&three());
+    let look = stage.model.shared.look;
+    assert_eq!(stage.style_of("▲ high").fg, look.style(Role::Bad).fg);
+    assert_eq!(stage.style_of("◷ 00:4").fg, look.style(Role::Bad).fg);
+    assert_eq!(stage.style_of("UPDATE customers  ").fg, look.style(Role::Keyword).fg);
+    assert_eq!(stage.style_of("'gold'      ").fg, look.style(Role::Quoted).fg);
+}
+
+#[test]
+fn one_command_is_approved_with_the_digest_that_was_read() {
+    let mut stage = with(&three());
+    stage.press("a");
+    assert!(stage.screen().contains("approve this one command for etl-agent: UPDATE customers"));
+    stage.press("enter");
+    let (decided, decide) = decision(&mut stage).unwrap();
+    assert_eq!(decided, id(1));
+    let digest = Some("9c1e77ab".repeat(8));
+    assert_eq!(decide, Decide { approve: true, reason: String::new(), digest, grant: None });
+    let used = Approval { state: ApprovalState::Approved, ..three().remove(0) };
+    stage.answer(Answer::Decided(id(1), true, Ok(Box::new(used))));
+    assert!(stage.screen().contains("approved apr_01kah3y2x7m5q8r4s6t9v00001"));
+    stage.press("j");
+    assert!(stage.style_of("✓ approved ").add_modifier.contains(Modifier::CROSSED_OUT));
+    // It is gone after a while, and the next one is not decided by keys meant for it.
+    stage.pass(Duration::from_secs(11));
+    stage.strike("a");
+    assert!(!stage.model.pane(Screen::Approvals).takes_text());
+}
+
+#[test]
+fn a_no_needs_a_reason() {
+    let mut stage = with(&three());
+    stage.press("d enter");
+    assert!(stage.screen().contains("a reason is needed"));
+    assert!(decision(&mut stage).is_none());
+    stage.write("no ticket");
+    stage.press("enter");
+    let (_, decide) = decision(&mut stage).unwrap();
+    assert_eq!((decide.approve, decide.reason.as_str()), (false, "no ticket"));
+}
+
+#[test]
+fn what_was_not_whole_on_the_screen_cannot_be_approved() {
+    let mut long = three();
+    long[0].detail = (0..200).map(|row| format!("SELECT {row};\n")).collect();
+    let mut stage = with(&long);
+    stage.press("a");
+    let screen = stage.screen();
+    assert!(screen.contains("rows of it were not on the screen yet (space reads on)"), "{screen}");
+    // Jumping to the end shows the end, not the middle.
+    stage.press("enter G a");
+    assert!(!stage.model.pane(Screen::Approvals).takes_text());
+    stage.press("g");
+    for _ in 0..20 {
+        stage.press("space");
+    }
+    assert!(stage.screen().contains("all "), "{}", stage.screen());
+    stage.press("a");
+    assert!(stage.screen().contains("[enter/esc]"));
+    // A terminal that is too small to show anything shows nothing.
+    let mut stage = Stage::new(Screen::Approvals, (39, 8), super::LOOKS[1].1);
+    told(&mut stage, &three());
+    read(&mut stage, &three());
+    stage.press("a enter");
+    assert!(decision(&mut stage).is_none());
+    // A list without room for what is selected shows nothing of it, until it is opened.
+    let mut stage = Stage::new(Screen::Approvals, (60, 11), super::LOOKS[1].1);
+    told(&mut stage, &three());
+    read(&mut stage, &three());
+    stage.press("a enter");
+    assert!(decision(&mut stage).is_none());
+    stage.press("space space space a enter");
+    assert!(decision(&mut stage).is_some(), "{}", stage.screen());
+    // Under the help nothing is read.
+    let mut stage = Stage::usual(Screen::Approvals);
+    told(&mut stage, &three());
+    stage.press("?");
+    read(&mut stage, &three());
+    stage.draw();
+    stage.strike("esc");
+    stage.pass(Duration::from_secs(1));
+    stage.strike("a");
+    assert!(!stage.model.pane(Screen::Approvals).takes_text());
+}
+
+#[test]
+fn a_payload_that_was_cut_can_only_be_denied() {
+    let mut cut = three();
+    cut[0].truncated = true;
+    let mut stage = with(&cut);
+    stage.press("a");
+    assert!(stage.screen().contains("it can only be denied"));
+    stage.press("d");
+    assert!(stage.screen().contains("deny etl-agent"));
+}
+
+#[test]
+fn new_rows_never_move_the_selection_and_keys_under_the_hand_decide_nothing() {
+    let mut stage = with(&three());
+    let mut urgent = approval(0, "mallory-agent", "appdb", "DROP TABLE customers");
+    urgent.expires_ms = START_MS + 5_000;
+    stage.pass(Duration::from_secs(1));
+    live(&mut stage, &urgent);
+    stage.draw();
+    stage.strike("a");
+    stage.pass(Duration::from_secs(1));
+    stage.strike("enter");
+    assert_eq!(decision(&mut stage).unwrap().0, id(1), "the one that was selected");
+    assert!(stage.screen().contains("new: mallory-agent asks on appdb"), "{}", stage.screen());
+    // The selected one ends by itself while the hand is on its way: what takes its place is not approved by that key.
+    let mut stage = with(&three());
+    live(&mut stage, &Approval { state: ApprovalState::Cancelled, ..three().remove(0) });
+    stage.pass(Duration::from_secs(11));
+    stage.draw();
+    stage.strike("a");
+    stage.strike("enter");
+    assert!(decision(&mut stage).is_none());
+    // Two keys in one go: the confirm line does not take an Enter that was typed before it could be read.
+    let mut stage = with(&three());
+    stage.pass(Duration::from_secs(1));
+    stage.strike("a");
+    stage.strike("enter");
+    assert!(decision(&mut stage).is_none());
+    stage.pass(Duration::from_millis(301));
+    stage.strike("enter");
+    assert!(decision(&mut stage).is_some());
+}
+
+#[test]
+fn what_changes_while_its_confirm_line_is_open_closes_it() {
+    for (change, says) in [
+        (
+            Approval {
+                state: ApprovalState::Denied,
+                decisions: vec![ApprovalDecision {
+                    by: "local:lee".to_owned(),
+                    approve: false,
+                    reason: "no".to_owned(),
+                    at_ms: START_MS,
+                }],
+                ..three().remove(0)
+            },
+            "is denied by local:lee meanwhile",
+        ),
+        (Approval { state: ApprovalState::Expired, ..three().remove(0) }, "is expired meanwhile"),
+        (Approval { digest: "ff".repeat(32), ..three().remove(0) }, "is not the command that was read"),
+    ] {
+        let mut stage = with(&three());
+        stage.press("a");
+        live(&mut stage, &change);
+        stage.strike("enter");
+        stage.pass(Duration::from_secs(1));
+        stage.strike("enter");
+        assert!(decision(&mut stage).is_none(), "{says}");
+        assert!(stage.screen().contains(says), "{says}: {}", stage.screen());
+    }
+    // Its time runs out by the clock alone.
+    let mut stage = with(&three());
+    stage.press("a");
+    stage.pass(Duration::from_secs(60));
+    assert!(stage.screen().contains("expired meanwhile"));
+    stage.strike("enter");
+    assert!(decision(&mut stage).is_none());
+}
+
+#[test]
+fn another_digest_has_to_be_read_anew() {
+    let mut stage = with(&three());
+    live(&mut stage, &Approval { digest: "ff".repeat(32), ..three().remove(0) });
+    stage.press("a");
+    assert!(!stage.model.pane(Screen::Approvals).takes_text());
+}
+
+#[test]
+fn high_risk_wants_the_name_of_the_connection() {
+    let mut risky = three();
+    risky.truncate(1);
+    risky[0].class = Class::Ddl;
+    let mut stage = with(&risky);
+    stage.press("a enter");
+    assert!(stage.screen().contains("is not the name of the connection, appdb"));
+    stage.write("appdb");
+    stage.press("enter");
+    assert!(decision(&mut stage).is_some());
+}
+
+#[test]
+fn a_yes_gives_what_the_policy_gives_or_less() {
+    let mut hour = three();
+    hour[0].spec.grant = GrantScope::Window(Duration::from_secs(3600));
+    hour[0].class = Class::Read;
+    let mut stage = with(&hour);
+    stage.press("a enter");
+    assert_eq!(decision(&mut stage).unwrap().1.grant, Some(GrantScope::Once));
+    for (text, grant) in [("", None), ("15m", Some(GrantScope::Window(Duration::from_secs(900)))), ("once", Some(GrantScope::Once))] {
+        let mut stage = with(&hour);
+        stage.press("A");
+        if !text.is_empty() {
+            stage.press("ctrl-u");
+            stage.write(text);
+        }
+        stage.press("enter");
+        assert_eq!(decision(&mut stage).unwrap().1.grant, grant, "{text}");
+    }
+    for (text, says) in [("2h", "2h is more than the policy gives, 1h"), ("session", "more than"), ("soon", "once, session")] {
+        let mut stage = with(&hour);
+        stage.press("A ctrl-u");
+        stage.write(text);
+        stage.press("enter");
+        assert!(decision(&mut stage).is_none());
+        assert!(stage.screen().contains(says), "{text}: {}", stage.screen());
+    }
+    // Where several must agree, one of them cannot say how far.
+    hour[0].spec.min = 2;
+    let mut stage = with(&hour);
+    assert!(stage.screen().contains("2 of dba"));
+    stage.press("a enter");
+    assert_eq!(decision(&mut stage).unwrap().1.grant, None);
+    let mut stage = with(&three());
+    stage.press("A");
+    assert!(stage.screen().contains("gives one command only: a approves that"));
+}
+
+#[test]
+fn who_may_not_decide_is_told_so() {
+    let mut own = three();
+    own[0].principal = "local:kate".to_owned();
+    let mut stage = with(&own);
+    stage.press("a");
+    assert!(stage.screen().contains("it is your own request"));
+    let mut others = three();
+    others[0].spec.from = vec!["security".to_owned()];
+    let mut stage = with(&others);
+    stage.press("d");
+    assert!(stage.screen().contains("only members of security may decide it"));
+}
+
+#[test]
+fn without_the_gateway_nothing_is_decided_and_what_was_known_stays() {
+    let mut stage = with(&three());
+    stage.press("a");
+    stage.send(Msg::Link(Link::Offline { in_ms: 5000, why: "nothing listens".to_owned() }));
+    stage.press("enter a");
+    assert!(decision(&mut stage).is_none());
+    assert!(stage.screen().contains("nothing can be decided"));
+    // It is back: everything is asked anew, and what is not there any more has ended.
+    stage.effects();
+    stage.send(Msg::Link(Link::Live));
+    assert!(stage.requests().iter().any(|request| matches!(request, Request::Pending)));
+    let rest: Vec<Approval> = three().into_iter().skip(1).collect();
+    stage.answer(Answer::Pending(Ok(List::all(rest))));
+    stage.draw();
+    assert!(stage.screen().contains("✗ stopped"), "{}", stage.screen());
+}
+
+#[test]
+fn an_older_list_brings_nothing_back_and_takes_nothing_away() {
+    let mut stage = with(&three());
+    // Asked; before the answer one ends and one comes.
+    stage.send(Msg::Live(LiveEvent { id: "1-2".to_owned(), topic: Topic::Gap, data: "{}".to_owned() }));
+    live(&mut stage, &Approval { state: ApprovalState::Denied, ..three().remove(1) });
+    live(&mut stage, &approval(7, "late-agent", "appdb", "DELETE FROM t"));
+    stage.answer(Answer::Pending(Ok(List::all(three()))));
+    let screen = stage.screen();
+    assert!(screen.contains("✗ denied") && screen.contains("late-agent"), "{screen}");
+    assert_eq!(stage.model.pane(Screen::Approvals).badge(), "3");
+}
+
+#[test]
+fn the_gateways_no_is_said_and_the_list_read_anew() {
+    let mut stage = with(&three());
+    stage.press("a enter");
+    stage.effects();
+    let error = ApiError::new(ErrorCode::Conflict, "apr_1 is used already");
+    stage.answer(Answer::Decided(id(1), true, Err(error)));
+    assert!(stage.screen().contains("apr_1 is used already"));
+    assert!(stage.requests().iter().any(|request| matches!(request, Request::Pending)));
+}
+
+#[test]
+fn hostile_text_is_shown_as_what_it_is() {
+    let mut evil = three();
+    evil[0].label = "kate\u{1b}[2K\u{202e}".to_owned();
+    evil[0].summary = "a\u{1b}]0;x\u{7}\nb".to_owned();
+    evil[0].reason = "r\u{200b}\u{9b}31m".to_owned();
+    evil[0].detail = format!("x\u{1b}[H\u{202e}y\n{}\n\u{fffd}", "\u{301}".repeat(100));
+    let mut stage = with(&evil);
+    stage.press("enter");
+    let screen = stage.screen();
+    assert!(!screen.chars().any(|c| crate::domain::text::is_deceptive(c) && c != '\n'), "{screen}");
+    assert!(screen.contains("x\\u{1b}[H\\u{202e}y"), "{screen}");
+    stage.press("esc a");
+    let screen = stage.screen();
+    assert!(!screen.chars().any(|c| crate::domain::text::is_deceptive(c) && c != '\n'), "{screen}");
+}
+
+#[test]
+fn ten_thousand_that_wait_and_a_megabyte_in_one_line() {
+    let mut many: Vec<Approval> =
+        (0..9_999).map(|number| approval(number, "etl-agent", "appdb", "UPDATE t SET a = 1")).collect();
+    many[0].detail = "x".repeat(1 << 20);
+    let mut stage = with(&many);
+    assert_eq!(stage.model.pane(Screen::Approvals).badge(), "9999");
+    stage.press("G");
+    assert!(stage.screen().contains("▶"), "{}", stage.screen());
+    stage.press("g");
+    read(&mut stage, &many);
+    assert!(stage.screen().contains("rows to read"), "{}", stage.screen());
+    // The bench prints how long these take; here only that the rows that are not seen are not drawn.
+    let before = std::time::Instant::now();
+    for _ in 0..20 {
+        stage.draw();
+    }
+    assert!(before.elapsed() < Duration::from_secs(4));
+}
+
+#[test]
+fn a_filter_a_sort_and_the_way_back() {
+    let mut stage = with(&three());
+    stage.press("/");
+    stage.write("conn:bill");
+    stage.press("enter");
+    let screen = stage.screen();
+    assert!(screen.contains("kim") && !screen.contains("deploy-bot"), "{screen}");
+    stage.press("esc");
+    assert!(stage.screen().contains("deploy-bot"));
+    stage.press("/");
+    stage.write("nope:x");
+    stage.press("enter");
+    assert!(stage.screen().contains("there is no nope: here"));
+    stage.press("esc o o");
+    assert!(stage.screen().contains("sort: risk"));
+    stage.press("q");
+    assert!(matches!(stage.effects().last(), Some(Effect::Quit)));
+}
