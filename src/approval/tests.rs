@@ -14,6 +14,7 @@ use crate::domain::approval::Approval;
 use crate::domain::approval::ApprovalSpec;
 use crate::domain::approval::ApprovalState;
 use crate::domain::approval::GrantScope;
+use crate::domain::command::Class;
 use crate::domain::id::ApprovalId;
 use crate::domain::id::GrantId;
 use crate::domain::id::RequestId;
@@ -26,6 +27,8 @@ use crate::store::ApprovalFilter;
 use crate::store::Store;
 use crate::store::StoreError;
 use crate::store::View;
+
+mod scope;
 
 const NOW: Duration = Duration::ZERO;
 const SOON: Duration = Duration::from_secs(20);

@@ -226,6 +226,10 @@ impl Look {
             return Style::new().add_modifier(modifier | mono(role));
         }
         let mut style = Style::new().add_modifier(modifier);
+        if role == Role::Title {
+            // Not that of the frame it stands in.
+            style = style.fg(Color::Reset);
+        }
         if let Some(shade) = self.shade(role) {
             style = style.fg(self.colour(&shade));
         }

@@ -94,7 +94,9 @@ pub fn row(cells: &[Cell], role: Role, look: &Look) -> Line<'static> {
             spans.push(Span::styled(" ", over));
         }
         let shown = text::padded(&cell.text, usize::from(cell.width), look);
-        spans.push(Span::styled(shown, look.style(cell.role).patch(over)));
+        // A selected row is one bar: what its colours say, its signs and words say too.
+        let own = if role == Role::Selected { Style::new() } else { look.style(cell.role) };
+        spans.push(Span::styled(shown, own.patch(over)));
     }
     Line::from(spans)
 }

@@ -44,3 +44,4 @@ mod postgres_preview;
 mod postgres_target;
 mod proxy;
 mod recording;
+mod tui;

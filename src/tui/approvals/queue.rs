@@ -1,5 +1,6 @@
 //! Which approvals there are, in which order.
 
+use std::cmp::Ordering;
 use std::collections::HashMap;
 
 use crate::domain::approval::Approval;
@@ -135,21 +136,42 @@ impl Queue {
         let told = self.told;
         let waits = approval.state == ApprovalState::Pending;
         let approval = Approval { detail: String::new(), ..approval };
-        let is_new = match self.entries.get_mut(&approval.id) {
+        match self.entries.get_mut(&approval.id) {
             Some(entry) => {
+                let waited = entry.ended_ms.is_none();
                 entry.ended_ms = if waits { None } else { entry.ended_ms.or(Some(shared.now.wall_ms)) };
-                (entry.approval, entry.told) = (approval, told);
+                // Its end does not move it: it is struck through where it stands.
+                let expires_ms = entry.approval.expires_ms;
+                (entry.approval, entry.told) = (Approval { expires_ms, ..approval }, told);
+                if waited && !waits {
+                    self.pending -= 1;
+                } else if waited != waits {
+                    self.arrange(shared);
+                }
                 false
             }
             // It was never shown, so that its end is none to show.
-            None if !waits => return false,
+            None if !waits => false,
             None => {
-                self.entries.insert(approval.id, Entry { approval, ended_ms: None, told });
+                self.insert(Entry { approval, ended_ms: None, told });
                 true
             }
-        };
-        self.arrange(shared);
-        is_new
+        }
+    }
+
+    /// Puts a new one where it belongs: sorting ten thousand anew for each that comes would hold the screen up.
+    fn insert(&mut self, entry: Entry) {
+        self.pending += 1;
+        let (id, by) = (entry.approval.id, self.sort);
+        if self.filter.is_empty() || passes(&self.filter, &entry.approval) {
+            let before = |other: &ApprovalId| {
+                let other = self.entries.get(other);
+                other.is_some_and(|other| compare(by, &other.approval, &entry.approval).is_lt())
+            };
+            let place = self.order.partition_point(before);
+            self.order.insert(place, id);
+        }
+        self.entries.insert(id, entry);
     }
 
     /// The list of all that wait, as it was when it was asked for.
@@ -199,19 +221,20 @@ impl Queue {
             .filter(|entry| self.filter.is_empty() || passes(&self.filter, &entry.approval))
             .collect();
         let by = self.sort;
-        shown.sort_by(|one, other| {
-            let (one, other) = (&one.approval, &other.approval);
-            let first = match by {
-                Sort::Expires => one.expires_ms.cmp(&other.expires_ms),
-                Sort::Newest => other.created_ms.cmp(&one.created_ms),
-                Sort::Risk => other.risk().cmp(&one.risk()),
-                Sort::Who => one.label.cmp(&other.label),
-                Sort::Connection => one.connection.cmp(&other.connection),
-            };
-            first.then(one.expires_ms.cmp(&other.expires_ms)).then(one.id.cmp(&other.id))
-        });
+        shown.sort_by(|one, other| compare(by, &one.approval, &other.approval));
         self.order = shown.into_iter().map(|entry| entry.approval.id).collect();
     }
+}
+
+fn compare(by: Sort, one: &Approval, other: &Approval) -> Ordering {
+    let first = match by {
+        Sort::Expires => one.expires_ms.cmp(&other.expires_ms),
+        Sort::Newest => other.created_ms.cmp(&one.created_ms),
+        Sort::Risk => other.risk().cmp(&one.risk()),
+        Sort::Who => one.label.cmp(&other.label),
+        Sort::Connection => one.connection.cmp(&other.connection),
+    };
+    first.then(one.expires_ms.cmp(&other.expires_ms)).then(one.id.cmp(&other.id))
 }
 
 fn passes(filter: &Filter, approval: &Approval) -> bool {

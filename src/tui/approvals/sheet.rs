@@ -30,13 +30,33 @@ pub(super) struct Sheet {
     machine: &'static str,
     syntax: Syntax,
     width: u16,
+    above: Part,
+    payload: Part,
+    top: usize,
+}
+
+/// Rows, which of them have been on the screen, and how many that were.
+#[derive(Debug, Default)]
+struct Part {
     rows: Vec<Row>,
-    /// How many rows stand above the payload.
-    above: usize,
-    /// Which rows have been on the screen, and how many.
     shown: Vec<bool>,
     count: usize,
-    top: usize,
+}
+
+impl Part {
+    /// Rows of which none, or each, has been on the screen.
+    fn of(rows: Vec<Row>, shown: bool) -> Self {
+        let count = if shown { rows.len() } else { 0 };
+        Self { shown: vec![shown; rows.len()], rows, count }
+    }
+
+    fn seen(&mut self, from: usize, height: usize) {
+        for shown in self.shown.iter_mut().skip(from).take(height) {
+            if !std::mem::replace(shown, true) {
+                self.count += 1;
+            }
+        }
+    }
 }
 
 impl Sheet {
@@ -50,10 +70,8 @@ impl Sheet {
             machine: shared.look.signs.machine,
             syntax: Syntax::of(scheme, &approval.detail),
             width: 0,
-            rows: Vec::new(),
-            above: 0,
-            shown: Vec::new(),
-            count: 0,
+            above: Part::default(),
+            payload: Part::default(),
             top: 0,
         };
         sheet.facts = sheet.tell();
@@ -69,17 +87,19 @@ impl Sheet {
         self.approval.id
     }
 
-    pub(super) fn top(&self) -> usize {
-        self.top
+    /// The rows that are seen where `height` of them are.
+    pub(super) fn window(&self, height: usize) -> impl Iterator<Item = &Row> {
+        self.above.rows.iter().chain(&self.payload.rows).skip(self.top).take(height)
     }
 
-    pub(super) fn rows(&self) -> &[Row] {
-        &self.rows
+    /// How many rows there are.
+    pub(super) fn rows(&self) -> usize {
+        self.above.rows.len() + self.payload.rows.len()
     }
 
     /// How many rows have not been on the screen; more than none while there is no room for any.
     pub(super) fn unseen(&self) -> usize {
-        if self.rows.is_empty() { 1 } else { self.rows.len() - self.count }
+        if self.payload.rows.is_empty() { 1 } else { self.rows() - self.above.count - self.payload.count }
     }
 
     /// What is known of the approval now, without its payload.
@@ -126,23 +146,23 @@ impl Sheet {
     fn retell(&mut self) {
         let facts = self.tell();
         if facts != self.facts {
-            let (read, above, top) = (self.shown.split_off(self.above), self.above, self.top);
+            let before = self.above.rows.len();
             self.facts = facts;
-            let width = std::mem::take(&mut self.width);
-            self.rows.clear();
-            self.wrap(width);
-            self.shown.truncate(self.above);
-            self.shown.extend(read);
-            self.shown.resize(self.rows.len(), false);
-            self.count = self.shown.iter().filter(|shown| **shown).count();
+            self.above = Part::of(self.facts_in(self.width), false);
             // What is read stays where it is.
-            self.top = if top < above { top } else { top - above + self.above };
+            if self.top >= before {
+                self.top = self.top - before + self.above.rows.len();
+            }
         }
     }
 
-    fn all_seen(&mut self) {
-        self.shown.fill(true);
-        self.count = self.rows.len();
+    fn facts_in(&self, width: u16) -> Vec<Row> {
+        let mut rows = Vec::new();
+        for line in &self.facts {
+            text::wrap_words(line, width, NAMES, &mut rows);
+        }
+        rows.push(Row { goes_on: false, pieces: Vec::new() });
+        rows
     }
 
     /// Wraps it for so many columns. What was whole on the screen before stays so: it is the same text.
@@ -151,40 +171,31 @@ impl Sheet {
         if width == self.width || width == 0 {
             return;
         }
-        let whole = !self.rows.is_empty() && self.unseen() == 0;
+        let whole = self.unseen() == 0;
         self.width = width;
-        let mut rows = Vec::new();
-        for line in &self.facts {
-            text::wrap_words(line, width, NAMES, &mut rows);
-        }
-        rows.push(Row { goes_on: false, pieces: Vec::new() });
-        self.above = rows.len();
         let detail = self.approval.detail.strip_suffix('\n').unwrap_or(&self.approval.detail);
-        rows.extend(text::rows(detail, self.syntax, width));
+        let mut rows = text::rows(detail, self.syntax, width);
         if self.approval.truncated {
             let words = "(not all of it is shown: it can be denied, not approved)";
             text::wrap(&[(Role::Bad, words.to_owned())], width, &mut rows);
         }
-        self.shown = vec![false; rows.len()];
-        (self.rows, self.count, self.top) = (rows, 0, 0);
-        if whole {
-            self.all_seen();
-        }
+        self.payload = Part::of(rows, whole);
+        self.above = Part::of(self.facts_in(width), whole);
+        self.top = 0;
     }
 
     /// Moves by so many rows, where `height` of them are seen.
     pub(super) fn scroll(&mut self, by: isize, height: usize) {
-        let last = self.rows.len().saturating_sub(height);
+        let last = self.rows().saturating_sub(height);
         self.top = self.top.saturating_add_signed(by).min(last);
     }
 
     /// So many rows from the top on are on the screen now.
     pub(super) fn seen(&mut self, height: usize) {
-        for shown in self.shown.iter_mut().skip(self.top).take(height) {
-            if !std::mem::replace(shown, true) {
-                self.count += 1;
-            }
-        }
+        let above = self.above.rows.len();
+        self.above.seen(self.top, height);
+        let left = height.saturating_sub(above.saturating_sub(self.top));
+        self.payload.seen(self.top.saturating_sub(above), left);
     }
 
     fn tell(&self) -> Vec<Vec<Piece>> {

@@ -61,7 +61,7 @@ pub(super) fn areas(approvals: &Approvals, shared: &Shared) -> Areas {
     } else if shared.is_narrow() {
         (rest, Rect::default())
     } else if shared.is_wide() {
-        let width = rest.width * 9 / 20;
+        let width = rest.width / 2;
         (Rect { width, ..rest }, Rect { x: rest.x + width, width: rest.width - width, ..rest })
     } else {
         let wanted = u16::try_from(approvals.queue.order().len()).unwrap_or(u16::MAX).saturating_add(3);
@@ -191,7 +191,7 @@ fn sheet(approvals: &Approvals, shared: &Shared, frame: &mut Frame<'_>, areas: A
         (Some(id), None) => format!("{id}"),
         (Some(id), Some(sheet)) => {
             let digest: String = sheet.approval().digest.chars().take(8).collect();
-            let rows = sheet.rows().len();
+            let rows = sheet.rows();
             let read = match sheet.unseen() {
                 0 => format!("all {rows} rows read"),
                 unseen => format!("{unseen} of {rows} rows to read"),
@@ -209,10 +209,7 @@ fn sheet(approvals: &Approvals, shared: &Shared, frame: &mut Frame<'_>, areas: A
         return;
     };
     let lines: Vec<Line<'_>> = sheet
-        .rows()
-        .iter()
-        .skip(sheet.top())
-        .take(usize::from(areas.sheet.height))
+        .window(usize::from(areas.sheet.height))
         .map(|row| text::line(row, look, Style::new()))
         .collect();
     frame.render_widget(Paragraph::new(lines), areas.sheet);

@@ -6,6 +6,7 @@ pub mod database;
 pub mod mcp;
 pub mod postgres;
 pub mod process;
+pub mod screen;
 pub mod wire;
 pub mod world;
 

@@ -1,0 +1,124 @@
+//! A real terminal: tmux, on a server of the test's own.
+
+use std::process::Command;
+use std::sync::atomic::AtomicU32;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+use std::time::Instant;
+
+use crate::support::process::run;
+use crate::support::world::World;
+
+/// How long something may take to appear.
+const PATIENCE: Duration = Duration::from_secs(15);
+
+/// One screen; its terminal and what runs in it end with it.
+pub struct Screen {
+    server: String,
+}
+
+impl Screen {
+    /// Runs `hoopctl` with these arguments in a terminal of this size. What it ends with is shown when it has ended.
+    pub fn new(world: &World, (width, height): (u16, u16), args: &[&str]) -> Self {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let count = COUNT.fetch_add(1, Ordering::Relaxed);
+        let screen = Self { server: format!("hoopctl-{}-{count}", std::process::id()) };
+        let command = world.hoopctl(args);
+        let mut words = vec![command.get_program().to_string_lossy().into_owned()];
+        words.extend(command.get_args().map(|word| word.to_string_lossy().into_owned()));
+        let quoted: Vec<String> = words.iter().map(|word| format!("'{word}'")).collect();
+        let line = format!("{}; echo \"ended with $?\"; exec cat", quoted.join(" "));
+        let mut tmux = screen.tmux();
+        tmux.args(["-f", "/dev/null", "-u", "new-session", "-d", "-x", &width.to_string(), "-y", &height.to_string()]);
+        tmux.arg("-c").arg(world.folder.path()).arg(line);
+        for (name, value) in command.get_envs() {
+            if let Some(value) = value {
+                tmux.env(name, value);
+            } else {
+                tmux.env_remove(name);
+            }
+        }
+        tmux.env("LANG", "C.UTF-8").env("LC_ALL", "C.UTF-8").env_remove("NO_COLOR");
+        let (code, _, err) = run(&mut tmux);
+        assert_eq!(code, 0, "tmux: {err}");
+        screen
+    }
+
+    fn tmux(&self) -> Command {
+        let mut tmux = Command::new("tmux");
+        tmux.args(["-L", &self.server]).env_remove("TMUX");
+        tmux
+    }
+
+    fn ask(&self, args: &[&str]) -> String {
+        let (code, out, err) = run(self.tmux().args(args));
+        assert_eq!(code, 0, "tmux {args:?}: {err}");
+        out
+    }
+
+    /// Presses keys, by tmux's names for them.
+    pub fn press(&self, keys: &[&str]) {
+        for key in keys {
+            // Longer than keys that decide are dropped for after the screen changed.
+            std::thread::sleep(Duration::from_millis(350));
+            self.ask(&["send-keys", key]);
+        }
+    }
+
+    /// Types a text.
+    pub fn write(&self, text: &str) {
+        self.ask(&["send-keys", "-l", text]);
+    }
+
+    /// What is on the screen now.
+    pub fn shown(&self) -> String {
+        self.ask(&["capture-pane", "-p"])
+    }
+
+    /// Waits until this is on the screen; gives all of it.
+    pub fn wait(&self, wanted: &str) -> String {
+        self.wait_for(wanted, |shown| shown.contains(wanted))
+    }
+
+    /// Waits until this is not on the screen any more; gives all of it.
+    pub fn wait_gone(&self, gone: &str) -> String {
+        self.wait_for(gone, |shown| !shown.contains(gone))
+    }
+
+    fn wait_for(&self, what: &str, is: impl Fn(&str) -> bool) -> String {
+        let begin = Instant::now();
+        loop {
+            let shown = self.shown();
+            if is(&shown) {
+                return shown;
+            }
+            assert!(begin.elapsed() < PATIENCE, "waited for {what:?}; on the screen is:\n{shown}");
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
+
+    /// Gives the terminal another size.
+    pub fn resize(&self, width: u16, height: u16) {
+        self.ask(&["resize-window", "-x", &width.to_string(), "-y", &height.to_string()]);
+    }
+
+    /// The process of the program on the screen.
+    pub fn process(&self, name: &str) -> String {
+        let shell = self.ask(&["list-panes", "-F", "#{pane_pid}"]);
+        let (_, out, _) = run(Command::new("pgrep").args(["-P", shell.trim(), name]));
+        let process = out.trim().to_owned();
+        assert!(!process.is_empty(), "{name} does not run");
+        process
+    }
+
+    /// Whether the program left the terminal as it was: no alternate screen, a visible cursor.
+    pub fn is_restored(&self) -> bool {
+        self.ask(&["display-message", "-p", "#{alternate_on} #{cursor_flag}"]).trim() == "0 1"
+    }
+}
+
+impl Drop for Screen {
+    fn drop(&mut self) {
+        drop(run(self.tmux().arg("kill-server")));
+    }
+}

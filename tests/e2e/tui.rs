@@ -1,0 +1,183 @@
+//! The terminal UI in a real terminal, before a real gateway: an approver decides real held requests, and watches them again.
+
+use std::process::Command;
+use std::time::Duration;
+use std::time::Instant;
+
+use serde_json::json;
+
+use crate::support::World;
+use crate::support::client::Reply;
+use crate::support::process::run;
+use crate::support::screen::Screen;
+
+const BODY: &str = r#"{"tier":"gold","note":"from the test"}"#;
+
+/// Writes that wait long enough for a person at a screen.
+fn rules(timeout: &str) -> String {
+    format!(
+        r#"
+[[policy]]
+id = "etl-writes"
+effect = "approve"
+match = {{ groups = ["etl"], connections = ["crm"], operations = ["write"] }}
+approval = {{ from = ["dba"], timeout = "{timeout}" }}
+[[policy]]
+id = "reads"
+effect = "allow"
+match = {{ groups = ["support"], connections = ["crm"], operations = ["read"] }}
+[[mask]]
+id = "pii"
+match = {{ tags = {{ data = "pii" }} }}
+fields = ["ssn"]
+op = {{ kind = "keep_last", n = 4 }}
+"#
+    )
+}
+
+/// Sends a write beside what the test does; the answer comes when it is decided.
+fn held<R>(world: &World, path: &str, decide: impl FnOnce() -> R) -> (Reply, R) {
+    std::thread::scope(|scope| {
+        let token = world.token("writer");
+        let sent = scope.spawn(move || world.send_json("PATCH", path, &token, BODY));
+        let decided = decide();
+        (sent.join().unwrap(), decided)
+    })
+}
+
+#[test]
+fn an_approver_approves_denies_and_misses_held_requests_and_watches_a_replay() {
+    let world = World::with(&rules("30s"));
+    let screen = Screen::new(&world, (100, 32), &["tui", "approvals"]);
+    let shown = screen.wait("Nothing waits.");
+    assert!(shown.contains("live") && shown.contains("(dba)"), "{shown}");
+
+    // Approved: what was read is what runs.
+    let (reply, shown) = held(&world, "/c/crm/customers/7", || {
+        screen.wait("PATCH /customers/7");
+        let shown = screen.wait(r#""note":"#);
+        screen.press(&["a"]);
+        screen.wait("[enter/esc]");
+        screen.press(&["Enter"]);
+        screen.wait("approved apr_");
+        shown
+    });
+    assert_eq!(reply.status, 200, "{}", reply.text());
+    assert!(shown.contains("policy etl-writes (") && shown.contains("hoopctl.toml:"), "{shown}");
+    let db: serde_json::Value = serde_json::from_str(&world.get("/c/crm/customers/7", Some(&world.token("reader"))).text()).unwrap();
+    assert_eq!(db["tier"], json!("gold"));
+
+    // Denied, with a reason that the client reads.
+    let (reply, ()) = held(&world, "/c/crm/customers/8", || {
+        screen.wait("PATCH /customers/8");
+        screen.wait("rows read");
+        screen.press(&["d"]);
+        screen.wait("reason:");
+        screen.write("not on a Friday");
+        screen.press(&["Enter"]);
+        screen.wait("denied apr_");
+    });
+    assert_eq!((reply.status, reply.json()["code"].as_str()), (403, Some("approval_denied")));
+    assert!(reply.text().contains("not on a Friday"), "{}", reply.text());
+
+    // Left by its client while the confirm line is open: Enter decides nothing.
+    let token = world.token("writer");
+    let mut client = world.client();
+    client.send(crate::support::client::request(
+        "PATCH",
+        "/c/crm/customers/9",
+        Some(&token),
+        &[("Content-Type", "application/json")],
+        Some(BODY),
+    ));
+    screen.wait("PATCH /customers/9");
+    screen.wait("rows read");
+    screen.press(&["a"]);
+    screen.wait("[enter/esc]");
+    drop(client);
+    screen.wait("is cancelled meanwhile");
+    screen.press(&["Enter"]);
+    assert!(!world.hits().iter().any(|hit| hit.contains("PATCH /customers/9")), "{:?}", world.hits());
+
+    // All of it can be watched again.
+    screen.press(&[":"]);
+    screen.write("replay last");
+    screen.press(&["Enter"]);
+    let shown = screen.wait("GET /customers/7");
+    assert!(shown.contains("crm"), "{shown}");
+    screen.press(&["Q"]);
+    screen.wait("ended with 0");
+    assert!(screen.is_restored());
+}
+
+#[test]
+fn nobody_in_time_is_shown_as_expired() {
+    let world = World::with(&rules("3s"));
+    let screen = Screen::new(&world, (80, 24), &["tui"]);
+    screen.wait("Nothing waits.");
+    let (reply, ()) = held(&world, "/c/crm/customers/7", || {
+        screen.wait("PATCH /customers/7");
+        screen.press(&["a"]);
+        screen.wait("expired");
+        screen.press(&["Enter"]);
+    });
+    assert_eq!((reply.status, reply.json()["code"].as_str()), (403, Some("approval_expired")));
+    assert!(world.hits().iter().all(|hit| !hit.starts_with("PATCH")), "{:?}", world.hits());
+}
+
+#[test]
+fn a_gateway_that_dies_and_comes_back_under_the_screen() {
+    let mut world = World::with(&rules("30s"));
+    let screen = Screen::new(&world, (100, 32), &["tui"]);
+    screen.wait("Nothing waits.");
+    let mut gateway = world.gateway.take().unwrap();
+    gateway.signal("KILL");
+    gateway.wait(Duration::from_secs(5));
+    screen.wait("offline (read-only)");
+    world.start();
+    screen.wait("live");
+    let (reply, ()) = held(&world, "/c/crm/customers/7", || {
+        screen.wait("PATCH /customers/7");
+        screen.wait("rows read");
+        screen.press(&["a"]);
+        screen.wait("[enter/esc]");
+        screen.press(&["Enter"]);
+    });
+    assert_eq!(reply.status, 200, "{}", reply.text());
+}
+
+#[test]
+fn the_terminal_is_as_before_after_a_signal_and_sizes_are_followed() {
+    let world = World::with(&rules("30s"));
+    for signal in ["TERM", "HUP", "INT"] {
+        let screen = Screen::new(&world, (80, 24), &["tui", "--theme", "mono"]);
+        screen.wait("Nothing waits.");
+        screen.resize(30, 5);
+        screen.wait("too small");
+        screen.resize(120, 30);
+        screen.wait("Nothing waits.");
+        let process = screen.process("hoopctl");
+        run(Command::new("kill").args([&format!("-{signal}"), &process]));
+        screen.wait("ended with");
+        assert!(screen.is_restored(), "{signal}");
+    }
+}
+
+#[test]
+fn what_cannot_be_shown_is_said_before_the_screen_is_taken() {
+    let world = World::without_gateway("");
+    let (code, out, err) = world.cli(&["tui"]);
+    assert_eq!((code, out.as_str()), (2, ""));
+    assert!(err.contains("the screen needs a terminal") && err.contains("hoopctl approval list"), "{err}");
+    let screen = Screen::new(&world, (80, 24), &["tui"]);
+    let shown = screen.wait("ended with 7");
+    assert!(shown.contains("not running") || shown.contains("no gateway"), "{shown}");
+    std::fs::create_dir_all(world.path(".config/hoopctl")).unwrap();
+    std::fs::write(world.path(".config/hoopctl/keys.toml"), "[approvals]\napprove = \"d\"\n").unwrap();
+    let screen = Screen::new(&world, (80, 24), &["tui"]);
+    let shown = screen.wait("ended with 3");
+    assert!(shown.contains("the key d would do both approve and deny"), "{shown}");
+    let begin = Instant::now();
+    drop(screen);
+    assert!(begin.elapsed() < Duration::from_secs(5));
+}
