@@ -2,7 +2,6 @@
 
 use std::process::Command;
 use std::time::Duration;
-use std::time::Instant;
 
 use serde_json::json;
 
@@ -175,9 +174,6 @@ fn what_cannot_be_shown_is_said_before_the_screen_is_taken() {
     std::fs::create_dir_all(world.path(".config/hoopctl")).unwrap();
     std::fs::write(world.path(".config/hoopctl/keys.toml"), "[approvals]\napprove = \"d\"\n").unwrap();
     let screen = Screen::new(&world, (80, 24), &["tui"]);
-    let shown = screen.wait("ended with 3");
+    let shown = screen.wait("ended with 3").replace('\n', "");
     assert!(shown.contains("the key d would do both approve and deny"), "{shown}");
-    let begin = Instant::now();
-    drop(screen);
-    assert!(begin.elapsed() < Duration::from_secs(5));
 }

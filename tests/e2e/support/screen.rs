@@ -77,22 +77,13 @@ impl Screen {
 
     /// Waits until this is on the screen; gives all of it.
     pub fn wait(&self, wanted: &str) -> String {
-        self.wait_for(wanted, |shown| shown.contains(wanted))
-    }
-
-    /// Waits until this is not on the screen any more; gives all of it.
-    pub fn wait_gone(&self, gone: &str) -> String {
-        self.wait_for(gone, |shown| !shown.contains(gone))
-    }
-
-    fn wait_for(&self, what: &str, is: impl Fn(&str) -> bool) -> String {
         let begin = Instant::now();
         loop {
             let shown = self.shown();
-            if is(&shown) {
+            if shown.contains(wanted) {
                 return shown;
             }
-            assert!(begin.elapsed() < PATIENCE, "waited for {what:?}; on the screen is:\n{shown}");
+            assert!(begin.elapsed() < PATIENCE, "waited for {wanted:?}; on the screen is:\n{shown}");
             std::thread::sleep(Duration::from_millis(50));
         }
     }
