@@ -36,7 +36,7 @@ pub fn view(model: &Model, frame: &mut Frame<'_>) {
         return;
     }
     let row = |y: u16| Rect::new(0, y, area.width, 1).intersection(area);
-    frame.render_widget(head(shared, usize::from(area.width)), row(0));
+    frame.render_widget(head(model, usize::from(area.width)), row(0));
     frame.render_widget(tabs(model, usize::from(area.width)), row(1));
     let body = shared.body().intersection(area);
     match model.help {
@@ -57,7 +57,8 @@ pub fn framed(shared: &Shared, title: &str, width: u16) -> Block<'static> {
 }
 
 /// The gateway, how it is reached, how much there is, who sits here.
-fn head(shared: &Shared, width: usize) -> Line<'static> {
+fn head(model: &Model, width: usize) -> Line<'static> {
+    let shared = &model.shared;
     let look = &shared.look;
     let (sign, word, role) = match &shared.link {
         Link::Opening => (look.signs.retry, "opening".to_owned(), Role::Dim),
@@ -76,7 +77,9 @@ fn head(shared: &Shared, width: usize) -> Line<'static> {
     if let Some(status) = &shared.status {
         let address = status.listeners.first().map(|listener| listener.address.as_str()).unwrap_or_default();
         left.insert(1, Span::styled(format!("{} ", text::fitted(address, 24, look)), look.style(Role::Dim)));
-        let counts = format!("   {} sessions  {} pending", status.counts.sessions, status.counts.approvals);
+        // The list is told of each change; the state is only asked for now and then.
+        let pending = model.approvals.pending().unwrap_or(status.counts.approvals);
+        let counts = format!("   {} sessions  {pending} pending", status.counts.sessions);
         left.push(Span::styled(counts, look.style(Role::Text)));
         if status.counts.locks > 0 {
             left.push(Span::styled(format!("  {} locks", status.counts.locks), look.style(Role::Warn)));

@@ -12,7 +12,7 @@ async fn given(gives: GrantScope, within: Option<GrantScope>) -> (House, Ask, Re
     let asked = ask_for(gives);
     let mut ticket = house.approvals.ask(asked.clone()).await.unwrap();
     // Told to come back, so that its leaving ends nothing.
-    assert_eq!(ticket.wait(NOW).await, Outcome::Pending);
+    assert!(matches!(ticket.wait(NOW).await, Outcome::Pending(_)));
     let decided = house.approvals.decide_within(ticket.id(), &person("kate"), true, "", within).await;
     (house, asked, decided)
 }
@@ -41,7 +41,7 @@ async fn one_command_out_of_a_window_leaves_no_grant_for_the_next() {
     // Used up: the same command is held again, and so is another one.
     for digest in [asked.digest.clone(), "f".repeat(64)] {
         let mut again = house.approvals.ask(Ask { digest, ..asked.clone() }).await.unwrap();
-        assert_eq!(again.wait(NOW).await, Outcome::Pending);
+        assert!(matches!(again.wait(NOW).await, Outcome::Pending(_)));
     }
 }
 

@@ -68,6 +68,11 @@ pub struct Approvals {
 }
 
 impl Approvals {
+    /// How many wait; `None` while that is not known.
+    pub fn pending(&self) -> Option<u64> {
+        self.queue.is_known().then(|| u64::try_from(self.queue.pending()).unwrap_or(u64::MAX))
+    }
+
     /// The selected approval, as the list knows it.
     fn selected(&self) -> Option<&Approval> {
         self.queue.get(*self.cursor.selected()?)
