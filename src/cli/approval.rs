@@ -15,6 +15,7 @@ use crate::cli::place::Place;
 use crate::cli::report::Exit;
 use crate::cli::report::Failure;
 use crate::cli::report::Outcome;
+use crate::cli::watch;
 use crate::control::noun::List;
 use crate::control::noun::approval::ApprovalFilter;
 use crate::control::noun::approval::Decide;
@@ -40,6 +41,8 @@ pub enum ApprovalVerb {
     Approve(ApproveArgs),
     /// Refuse it
     Deny(DecideArgs),
+    /// Follow all: one line when one is asked for, decided or ends; those that wait already first
+    Watch,
     /// Wait until it is decided: ends with 0 approved, 8 still pending, 9 not approved
     Wait {
         /// Its id, or last
@@ -108,6 +111,7 @@ pub fn run(terminal: Terminal, place: &Place, verb: ApprovalVerb) -> Outcome {
         ApprovalVerb::Show { id } => show(terminal, &access, &id),
         ApprovalVerb::Approve(args) => decide(terminal, &access, &args.decide, true, args.grant),
         ApprovalVerb::Deny(args) => decide(terminal, &access, &args, false, None),
+        ApprovalVerb::Watch => watch::approvals(terminal, &access),
         ApprovalVerb::Wait { id, timeout } => wait(terminal, &access, &id, timeout),
     }
 }

@@ -215,6 +215,7 @@ Examples:
   hoopctl approval show apr_01kah3y2x7m5q8r4s6t9v0w1z2
   hoopctl approval approve apr_01kah3y2x7m5q8r4s6t9v0w1z2 -r INC-4411
   hoopctl approval wait apr_01kah3y2x7m5q8r4s6t9v0w1z2 --timeout 10m
+  hoopctl approval watch -o jsonl
 
 You decide as your OS user, with the groups that admin.local_groups gives it; never on a command of your own.
 `last` stands for the newest one; to decide, only while no other waits.";
@@ -240,6 +241,7 @@ pub const SESSION: &str = "\
 Examples:
   hoopctl session list --since 1d
   hoopctl session tail
+  hoopctl session watch
   hoopctl session grep 'customers/7' --since 7d
   hoopctl session export last --format har --to last.har
   hoopctl session verify --all

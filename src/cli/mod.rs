@@ -37,6 +37,7 @@ pub mod status;
 pub mod token;
 pub mod tour;
 pub mod tui;
+pub mod watch;
 
 use std::ffi::OsString;
 use std::io::Write;

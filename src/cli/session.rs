@@ -21,6 +21,7 @@ use crate::cli::recording;
 use crate::cli::report::Exit;
 use crate::cli::report::Failure;
 use crate::cli::report::Outcome;
+use crate::cli::watch;
 use crate::control::noun::session::Grep;
 use crate::control::noun::session::SessionFilter;
 use crate::control::noun::session::SessionView;
@@ -44,6 +45,8 @@ pub enum SessionVerb {
         /// The session's id, or last; without it all sessions
         id: Option<String>,
     },
+    /// Follow all sessions, but tell only when one begins, ends or is denied something
+    Watch,
     /// Search what was recorded
     Grep(GrepArgs),
     /// End a session and cut its live streams
@@ -181,6 +184,7 @@ pub fn run(terminal: Terminal, place: &Place, verb: SessionVerb) -> Outcome {
             Ok(Exit::Done)
         }
         SessionVerb::Tail { id } => recording::tail(terminal, &access, id.as_deref()),
+        SessionVerb::Watch => watch::sessions(terminal, &access),
         SessionVerb::Grep(args) => grep(terminal, &access, &args),
         SessionVerb::Kill { id, reason, yes } => {
             let view = find(&access, &id)?;

@@ -45,3 +45,4 @@ mod postgres_target;
 mod proxy;
 mod recording;
 mod tui;
+mod watch;

@@ -1,0 +1,177 @@
+//! All that is known of one session, in rows: each fact in its own where there is room, else the most useful together.
+
+use crate::domain::principal::Kind;
+use crate::domain::session::SessionEnd;
+use crate::tui::Shared;
+use crate::tui::look::Look;
+use crate::tui::look::Role;
+use crate::tui::sessions::place::SHORT;
+use crate::tui::sessions::roster::Known;
+use crate::tui::table;
+use crate::tui::text::Piece;
+
+/// How wide the names of facts are.
+const LABEL: usize = 11;
+
+/// A row: raw pieces, to be fitted.
+pub(super) type Fact = Vec<Piece>;
+
+/// At most so many rows of what is known.
+pub(super) fn facts(known: &Known, shared: &Shared, rows: u16) -> Vec<Fact> {
+    let about = About { known, now_ms: shared.now.wall_ms, look: &shared.look };
+    let all = if rows > SHORT { about.apart() } else { about.together() };
+    all.into_iter().take(usize::from(rows)).collect()
+}
+
+/// The sign of a caller that is no person.
+pub(super) fn kind_sign(kind: Kind, look: &Look) -> &'static str {
+    match kind {
+        Kind::Agent | Kind::App => look.signs.machine,
+        Kind::Human => " ",
+    }
+}
+
+struct About<'a> {
+    known: &'a Known,
+    now_ms: i64,
+    look: &'a Look,
+}
+
+impl About<'_> {
+    fn together(&self) -> Vec<Fact> {
+        let view = &self.known.view;
+        let mut who = row("who", Role::Title, &self.who());
+        who.push((Role::Text, format!("  {}  {}", view.kind, view.principal)));
+        let mut from = row("from", Role::Text, &view.source);
+        from.push((Role::Dim, format!("  issuer {}", view.issuer)));
+        if let Some(client) = &view.client {
+            from.push((Role::Dim, format!("  client {client}")));
+        }
+        let mut state = row("state", Role::Text, "");
+        state.extend(self.state());
+        state.push((Role::Text, format!("  began {} ago", self.ago(view.started_ms))));
+        if let Some(live) = self.known.live().filter(|_| self.known.over.is_none()) {
+            state.push((
+                Role::Dim,
+                format!("  idle {}  ends in {}", self.ago(live.active_ms), self.until(live.expires_ms)),
+            ));
+        }
+        let mut counts = row("commands", Role::Text, "");
+        counts.extend(self.counts());
+        counts.push((Role::Dim, format!("  {}", self.recorded())));
+        vec![who, state, counts, from]
+    }
+
+    fn apart(&self) -> Vec<Fact> {
+        let view = &self.known.view;
+        let mut state = row("state", Role::Text, "");
+        state.extend(self.state());
+        let mut out = vec![row("id", Role::Accent, &view.id.to_string()), state];
+        let mut who = row("who", Role::Title, &self.who());
+        who.push((Role::Text, format!("  {}", view.kind)));
+        out.push(who);
+        out.push(row("principal", Role::Text, &view.principal));
+        let mut issuer = row("issuer", Role::Text, &view.issuer);
+        if let Some(client) = &view.client {
+            issuer.push((Role::Text, format!("  client {client}")));
+        }
+        out.push(issuer);
+        out.push(row("from", Role::Text, &view.source));
+        out.push(row("connection", Role::Text, &format!("{} ({})", view.connection, view.protocol)));
+        let started = format!("{}  {} ago", time(view.started_ms), self.ago(view.started_ms));
+        out.push(row("started", Role::Text, &started));
+        if let Some(live) = self.known.live() {
+            out.push(row(
+                "last used",
+                Role::Text,
+                &format!("{}  {} ago", time(live.active_ms), self.ago(live.active_ms)),
+            ));
+            if self.known.over.is_none() {
+                let left = self.until(live.expires_ms);
+                out.push(row("ends by", Role::Text, &format!("{}  in {left}", time(live.expires_ms))));
+            }
+        }
+        let mut counts = row("commands", Role::Text, "");
+        counts.extend(self.counts());
+        out.push(counts);
+        out.push(row("recorded", Role::Text, &self.recorded()));
+        out
+    }
+
+    fn who(&self) -> String {
+        let view = &self.known.view;
+        let sign = kind_sign(view.kind, self.look);
+        if sign == " " { view.label.clone() } else { format!("{sign} {}", view.label) }
+    }
+
+    fn state(&self) -> Vec<Piece> {
+        let signs = self.look.signs;
+        match &self.known.over {
+            None => {
+                let streams = self.known.live().map_or(0, |live| live.streams);
+                let streams =
+                    if streams > 0 { format!(", {}", count(streams, "stream")) } else { String::new() };
+                vec![(Role::Good, format!("{} runs", signs.live)), (Role::Text, streams)]
+            }
+            Some(over) => {
+                vec![(Role::Warn, format!("{} {}", signs.offline, ended(over.why)))]
+            }
+        }
+    }
+
+    fn counts(&self) -> Vec<Piece> {
+        let (view, signs) = (&self.known.view, self.look.signs);
+        let commands = self.known.live().map_or_else(|| "?".to_owned(), |live| live.commands.to_string());
+        let mut out = vec![(Role::Text, commands)];
+        out.push(match view.denied {
+            0 => (Role::Dim, "  none denied".to_owned()),
+            denied => (Role::Bad, format!("  {} {denied} denied", signs.no)),
+        });
+        out.push(match view.masked {
+            0 => (Role::Dim, "  nothing masked".to_owned()),
+            masked => (Role::Masked, format!("  {masked} masked")),
+        });
+        out
+    }
+
+    fn recorded(&self) -> String {
+        format!("{}, {}", count(self.known.view.events, "event"), size(self.known.view.bytes))
+    }
+
+    fn ago(&self, ms: i64) -> String {
+        table::clock(self.now_ms.saturating_sub(ms).max(0))
+    }
+
+    fn until(&self, ms: i64) -> String {
+        table::clock(ms.saturating_sub(self.now_ms).max(0))
+    }
+}
+
+/// How a session ended.
+pub(super) fn ended(why: Option<SessionEnd>) -> String {
+    why.map_or_else(|| "ended".to_owned(), |why| format!("ended: {}", why.as_str().replace('_', " ")))
+}
+
+fn row(label: &str, role: Role, value: &str) -> Fact {
+    vec![(Role::Dim, format!("{label:LABEL$}")), (role, value.to_owned())]
+}
+
+fn count(number: u64, one: &str) -> String {
+    format!("{number} {one}{}", if number == 1 { "" } else { "s" })
+}
+
+fn time(ms: i64) -> String {
+    jiff::Timestamp::from_millisecond(ms)
+        .map_or_else(|_| "?".to_owned(), |time| time.strftime("%Y-%m-%d %H:%M:%SZ").to_string())
+}
+
+fn size(bytes: u64) -> String {
+    let units = [("GiB", 30), ("MiB", 20), ("KiB", 10)];
+    match units.into_iter().find(|(_, shift)| bytes >> shift > 0) {
+        Some((unit, shift)) => {
+            let tenths = (u128::from(bytes) * 10) >> shift;
+            format!("{}.{} {unit}", tenths / 10, tenths % 10)
+        }
+        None => format!("{bytes} bytes"),
+    }
+}

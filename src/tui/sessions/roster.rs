@@ -1,0 +1,257 @@
+//! The sessions that are known: those that run as the last answer told, those that ended a moment ago, what of them is shown.
+
+use std::collections::HashMap;
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use crate::control::noun::session::LiveSession;
+use crate::control::noun::session::SessionView;
+use crate::domain::id::SessionId;
+use crate::domain::session::SessionEnd;
+use crate::tui::filter::Filter;
+use crate::tui::shared::Moment;
+
+/// How many numbers the rate of a session has.
+pub(super) const RATES: usize = 8;
+/// How long a session that ended is still shown.
+pub(super) const LINGERS: Duration = Duration::from_secs(10);
+/// After a longer pause between two answers the commands between them are no rate.
+const STALE: Duration = Duration::from_secs(6);
+/// The words that a filter knows.
+pub(super) const KEYS: [&str; 7] = ["who", "conn", "kind", "proto", "client", "from", "verdict"];
+
+/// What a list of sessions is sorted by.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) enum By {
+    /// The newest first.
+    #[default]
+    Started,
+    Who,
+    Connection,
+    /// The most first, here and below.
+    Commands,
+    Denied,
+    Masked,
+    /// What was used last first.
+    Activity,
+}
+
+impl By {
+    /// The next one, round the corner.
+    pub(super) const fn next(self) -> Self {
+        match self {
+            Self::Started => Self::Who,
+            Self::Who => Self::Connection,
+            Self::Connection => Self::Commands,
+            Self::Commands => Self::Denied,
+            Self::Denied => Self::Masked,
+            Self::Masked => Self::Activity,
+            Self::Activity => Self::Started,
+        }
+    }
+
+    /// Its word in the title.
+    pub(super) const fn word(self) -> &'static str {
+        match self {
+            Self::Started => "started",
+            Self::Who => "who",
+            Self::Connection => "connection",
+            Self::Commands => "commands",
+            Self::Denied => "denied",
+            Self::Masked => "masked",
+            Self::Activity => "activity",
+        }
+    }
+}
+
+/// The end of a session.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Over {
+    /// When it was noticed.
+    pub(super) since: Moment,
+    /// Why, when that is known.
+    pub(super) why: Option<SessionEnd>,
+}
+
+/// A session, and what was seen of it.
+#[derive(Debug)]
+pub(super) struct Known {
+    /// As last told.
+    pub(super) view: SessionView,
+    /// Commands between two answers, the newest last.
+    pub(super) rates: VecDeque<u64>,
+    /// Set once it has ended.
+    pub(super) over: Option<Over>,
+}
+
+impl Known {
+    /// What only the running gateway knows.
+    pub(super) const fn live(&self) -> Option<&LiveSession> {
+        self.view.live.as_ref()
+    }
+
+    fn passes(&self, filter: &Filter) -> bool {
+        if filter.is_empty() {
+            return true;
+        }
+        let view = &self.view;
+        let id = view.id.to_string();
+        let verdict = |count: u64, word: &'static str| if count > 0 { word } else { "" };
+        filter.passes(&[
+            ("who", &view.label),
+            ("who", &view.principal),
+            ("conn", &view.connection),
+            ("kind", view.kind.as_str()),
+            ("proto", &view.protocol),
+            ("client", view.client.as_deref().unwrap_or_default()),
+            ("from", &view.source),
+            ("verdict", verdict(view.denied, "denied")),
+            ("verdict", verdict(view.masked, "masked")),
+            ("", &id),
+        ])
+    }
+}
+
+/// All of them.
+#[derive(Debug, Default)]
+pub(super) struct Roster {
+    known: HashMap<SessionId, Known>,
+    shown: Vec<SessionId>,
+    /// How many run, and how many of these are shown.
+    counts: (usize, usize),
+    told: Option<Moment>,
+    by: By,
+    filter: Filter,
+}
+
+impl Roster {
+    /// Whether there was an answer yet.
+    pub(super) const fn is_loaded(&self) -> bool {
+        self.told.is_some()
+    }
+
+    /// The ids of what is shown, in its order.
+    pub(super) fn shown(&self) -> &[SessionId] {
+        &self.shown
+    }
+
+    /// How many run, and how many of these are shown.
+    pub(super) const fn counts(&self) -> (usize, usize) {
+        self.counts
+    }
+
+    /// One of them.
+    pub(super) fn get(&self, id: SessionId) -> Option<&Known> {
+        self.known.get(&id)
+    }
+
+    /// What it is sorted by.
+    pub(super) const fn by(&self) -> By {
+        self.by
+    }
+
+    /// Sorts by something else.
+    pub(super) fn sort(&mut self, by: By) {
+        self.by = by;
+        self.arrange();
+    }
+
+    /// What passes.
+    pub(super) const fn filter(&self) -> &Filter {
+        &self.filter
+    }
+
+    /// Shows only what passes this.
+    pub(super) fn show_only(&mut self, filter: Filter) {
+        self.filter = filter;
+        self.arrange();
+    }
+
+    /// Takes what runs now. Gives those that ran before and do not any more, and why is not known.
+    pub(super) fn take(&mut self, now: Moment, views: &[SessionView]) -> Vec<SessionId> {
+        let regular = self.told.is_some_and(|told| now.at.duration_since(told.at) < STALE);
+        self.told = Some(now);
+        let mut before = std::mem::take(&mut self.known);
+        for view in views {
+            let known = match before.remove(&view.id) {
+                // An answer that was on its way when the end was told: the end holds.
+                Some(known) if known.over.is_some() => known,
+                Some(known) => seen_again(known, view, regular),
+                None => Known { view: view.clone(), rates: VecDeque::new(), over: None },
+            };
+            self.known.insert(view.id, known);
+        }
+        let mut ended = Vec::new();
+        for (id, mut known) in before {
+            if known.over.is_none() {
+                ended.push(id);
+                known.over = Some(Over { since: now, why: None });
+            }
+            self.known.insert(id, known);
+        }
+        ended.sort_unstable();
+        self.arrange();
+        ended
+    }
+
+    /// A session ended, maybe for a known reason.
+    pub(super) fn end(&mut self, now: Moment, id: SessionId, why: Option<SessionEnd>) {
+        let Some(known) = self.known.get_mut(&id) else { return };
+        let over = known.over.get_or_insert(Over { since: now, why });
+        over.why = over.why.or(why);
+        self.count();
+    }
+
+    fn count(&mut self) {
+        let runs = |known: &&Known| known.over.is_none();
+        let shown = self.shown.iter().filter_map(|id| self.known.get(id)).filter(runs).count();
+        self.counts = (self.known.values().filter(runs).count(), shown);
+    }
+
+    /// Lets go of what ended long enough ago. Gives whether the list is another one now.
+    pub(super) fn forget(&mut self, now: Moment) -> bool {
+        let before = self.known.len();
+        let lingers = |over: &Over| now.at.duration_since(over.since.at) < LINGERS;
+        self.known.retain(|_, known| known.over.as_ref().is_none_or(lingers));
+        let changed = self.known.len() != before;
+        if changed {
+            self.arrange();
+        }
+        changed
+    }
+
+    fn arrange(&mut self) {
+        let mut shown: Vec<&Known> = self.known.values().filter(|known| known.passes(&self.filter)).collect();
+        // The newest first, and so among equals.
+        shown.sort_unstable_by_key(|known| std::cmp::Reverse((known.view.started_ms, known.view.id)));
+        let most = |count: u64| std::cmp::Reverse(count);
+        match self.by {
+            By::Started => {}
+            By::Who => shown.sort_by_cached_key(|known| known.view.label.to_lowercase()),
+            By::Connection => shown.sort_by_cached_key(|known| known.view.connection.to_lowercase()),
+            By::Commands => shown.sort_by_key(|known| most(known.live().map_or(0, |live| live.commands))),
+            By::Denied => shown.sort_by_key(|known| most(known.view.denied)),
+            By::Masked => shown.sort_by_key(|known| most(known.view.masked)),
+            By::Activity => {
+                shown.sort_by_key(|known| std::cmp::Reverse(known.live().map_or(0, |live| live.active_ms)));
+            }
+        }
+        self.shown = shown.into_iter().map(|known| known.view.id).collect();
+        self.count();
+    }
+}
+
+/// The same session in a later answer. `regular`: the one before is not long ago.
+fn seen_again(mut known: Known, view: &SessionView, regular: bool) -> Known {
+    if let (true, Some(before), Some(now)) = (regular, known.live(), view.live.as_ref()) {
+        let count = now.commands.saturating_sub(before.commands);
+        known.rates.push_back(count);
+        while known.rates.len() > RATES {
+            known.rates.pop_front();
+        }
+    } else {
+        known.rates.clear();
+    }
+    known.view = view.clone();
+    known
+}

@@ -1,0 +1,255 @@
+//! The last events of one session, as they come: bounded, each once, in their order whatever the order they come in.
+
+use std::collections::BTreeSet;
+use std::collections::VecDeque;
+
+use crate::control::noun::session::EventPage;
+use crate::domain::id::SessionId;
+use crate::recording::StoredEvent;
+use crate::recording::replay::transcript;
+use crate::tui::look::Look;
+use crate::tui::look::Role;
+use crate::tui::text::Piece;
+
+/// The most events that are kept.
+pub(super) const MOST: usize = 500;
+/// The most lines that are kept, unless a single event has more.
+const MOST_LINES: usize = 5000;
+/// How many events from before are asked for.
+const BEFORE: u64 = 50;
+/// What of our own signs the ASCII look has other signs for.
+const SIGNS: [(char, &str); 15] = [
+    ('→', ">"),
+    ('←', "<"),
+    ('✗', "x"),
+    ('✓', "+"),
+    ('◷', "?"),
+    ('▶', ">"),
+    ('■', "#"),
+    ('●', "*"),
+    ('·', "."),
+    ('×', "x"),
+    ('…', "~"),
+    ('∅', "NULL"),
+    ('⟪', "<<"),
+    ('⟫', ">>"),
+    ('│', "|"),
+];
+
+/// One line.
+#[derive(Debug)]
+struct TailLine {
+    seq: u64,
+    /// Whether it is the first of its event, which has the time and a sign.
+    first: bool,
+    /// Where the note on masked values begins, in bytes.
+    masked: Option<usize>,
+    text: String,
+}
+
+/// The events of one session.
+#[derive(Debug)]
+pub(super) struct Tail {
+    /// Of which session.
+    pub(super) session: SessionId,
+    /// From which event on it was asked for some, while that is not answered.
+    pub(super) asked: Option<u64>,
+    /// Whether that was answered once.
+    pub(super) loaded: bool,
+    /// The first number that is missing between others.
+    hole: Option<u64>,
+    seqs: BTreeSet<u64>,
+    lines: VecDeque<TailLine>,
+    /// How many lines below the last one that is seen.
+    below: usize,
+    /// Whether what comes is shown at once.
+    follows: bool,
+}
+
+impl Tail {
+    /// Nothing yet.
+    pub(super) fn new(session: SessionId) -> Self {
+        Self {
+            session,
+            asked: None,
+            loaded: false,
+            hole: None,
+            seqs: BTreeSet::new(),
+            lines: VecDeque::new(),
+            below: 0,
+            follows: true,
+        }
+    }
+
+    /// From which event on to ask, when the session has so many; `None` when all of them are here or on their way.
+    pub(super) fn wants(&mut self, events: u64) -> Option<u64> {
+        if self.asked.is_some() {
+            return None;
+        }
+        let newest = self.seqs.last().copied().unwrap_or(0);
+        let most = u64::try_from(MOST).unwrap_or(u64::MAX);
+        // What would be let go of at once is not asked for.
+        let hole = self.hole.take().filter(|hole| hole.saturating_add(most) > newest);
+        let from = match hole {
+            Some(hole) => hole,
+            None if self.loaded && events <= newest => return None,
+            None if newest > 0 && events.saturating_sub(newest) <= most => newest + 1,
+            None => {
+                // What is here would not join what comes.
+                self.clear();
+                events.saturating_sub(BEFORE).max(1)
+            }
+        };
+        self.asked = Some(from);
+        Some(from)
+    }
+
+    /// Takes an answer. `still`: what is seen stays where it is.
+    pub(super) fn page(&mut self, page: &EventPage, still: bool) {
+        self.asked = None;
+        self.loaded = true;
+        for event in &page.events {
+            match StoredEvent::received(&event.hash, &event.line) {
+                Ok(event) => self.take(&event, still),
+                Err(error) => {
+                    let words = format!("! event {} cannot be read: {error}", event.seq);
+                    self.put(event.seq, false, vec![words], still);
+                }
+            }
+        }
+        let next = page.events.last().map(|event| event.seq.saturating_add(1));
+        let newest = self.seqs.last().copied().unwrap_or(0);
+        if let Some(next) = next.filter(|next| *next < newest && !self.seqs.contains(next)) {
+            self.hole = Some(next);
+        }
+    }
+
+    /// Takes an event. `still`: what is seen stays where it is.
+    pub(super) fn take(&mut self, event: &StoredEvent, still: bool) {
+        let newest = self.seqs.last().copied();
+        self.put(event.seq, !event.event.mask.is_empty(), transcript(event), still);
+        if let Some(next) = newest.map(|newest| newest + 1).filter(|next| event.seq > *next) {
+            self.hole.get_or_insert(next);
+        }
+    }
+
+    fn put(&mut self, seq: u64, noted: bool, lines: Vec<String>, still: bool) {
+        // What was let go of before does not come back.
+        let too_old = self.seqs.len() >= MOST && self.seqs.first().is_some_and(|first| seq < *first);
+        if too_old || !self.seqs.insert(seq) {
+            return;
+        }
+        let place = self.lines.partition_point(|line| line.seq < seq);
+        if (still || !self.follows) && place + self.below >= self.lines.len() {
+            self.below += lines.len();
+        }
+        for (offset, text) in lines.into_iter().enumerate() {
+            let first = offset == 0;
+            // The note is the last thing on the first line: what a client wrote stands before it.
+            let masked = if first && noted { text.rfind("  [masked ") } else { None };
+            self.lines.insert(place + offset, TailLine { seq, first, masked, text });
+        }
+        while self.seqs.len() > MOST || (self.lines.len() > MOST_LINES && self.seqs.len() > 1) {
+            let Some(oldest) = self.seqs.pop_first() else { break };
+            while self.lines.front().is_some_and(|line| line.seq <= oldest) {
+                self.lines.pop_front();
+            }
+        }
+    }
+
+    fn clear(&mut self) {
+        self.seqs.clear();
+        self.lines.clear();
+        self.hole = None;
+        self.below = 0;
+    }
+
+    /// How many lines there are.
+    pub(super) fn len(&self) -> usize {
+        self.lines.len()
+    }
+
+    /// How many events there are.
+    #[cfg(test)]
+    pub(super) fn events(&self) -> usize {
+        self.seqs.len()
+    }
+
+    /// How many lines below the last one that is seen, with `rows` seen.
+    pub(super) fn below(&self, rows: usize) -> usize {
+        self.below.min(self.lines.len().saturating_sub(rows))
+    }
+
+    /// Whether what comes is shown at once.
+    pub(super) const fn follows(&self) -> bool {
+        self.follows
+    }
+
+    /// Goes `by` lines down, up when negative, with `rows` seen. At the end it follows again.
+    pub(super) fn scroll(&mut self, by: isize, rows: usize) {
+        self.below = self.below(rows).saturating_add_signed(by.saturating_neg());
+        self.below = self.below(rows);
+        self.follows = self.below == 0;
+    }
+
+    /// What was held still goes on.
+    pub(super) fn go_on(&mut self) {
+        if self.follows {
+            self.below = 0;
+        }
+    }
+
+    /// The lines that are seen in `rows` rows.
+    pub(super) fn seen<'a>(&'a self, rows: usize, look: &'a Look) -> impl Iterator<Item = Vec<Piece>> + 'a {
+        let start = self.lines.len().saturating_sub(rows + self.below(rows));
+        self.lines.range(start..).take(rows).map(|line| pieces(line, look))
+    }
+}
+
+/// A line in its colours. Each piece is still to be fitted.
+fn pieces(line: &TailLine, look: &Look) -> Vec<Piece> {
+    if !line.first {
+        return vec![(Role::Text, own_signs(&line.text, look))];
+    }
+    let (head, masked) = match line.masked.and_then(|place| line.text.split_at_checked(place)) {
+        Some((head, masked)) => (head, own_signs(masked, look)),
+        None => (line.text.as_str(), String::new()),
+    };
+    let (time, rest) = head.split_once(' ').unwrap_or(("", head));
+    let sign = rest.chars().next().unwrap_or(' ');
+    let role = match sign {
+        '✗' | '!' => Role::Bad,
+        '◷' => Role::Warn,
+        '✓' => Role::Good,
+        '→' | '▶' => Role::Accent,
+        '←' => Role::Text,
+        _ => Role::Dim,
+    };
+    let (first, rest) = rest.split_at_checked(sign.len_utf8()).unwrap_or((rest, ""));
+    // A denial is red in all of its line; a request only has its arrow in colour.
+    let rest_role = if matches!(sign, '✗' | '!' | '◷' | '✓') { role } else { Role::Text };
+    let mut out = vec![
+        (Role::Dim, format!("{time} ")),
+        (role, own_signs(first, look)),
+        (rest_role, own_signs(rest, look)),
+    ];
+    if !masked.is_empty() {
+        out.push((Role::Masked, masked));
+    }
+    out
+}
+
+/// The text with signs that the look has.
+fn own_signs(text: &str, look: &Look) -> String {
+    if !look.signs.yes.is_ascii() || text.is_ascii() {
+        return text.to_owned();
+    }
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        match SIGNS.iter().find(|(sign, _)| *sign == c) {
+            Some((_, ascii)) => out.push_str(ascii),
+            None => out.push(c),
+        }
+    }
+    out
+}
