@@ -49,6 +49,11 @@ impl Access {
         Ok(Self { backend: Arc::new(client), runtime })
     }
 
+    /// The gateway, whether it runs or not: each question tries anew.
+    pub fn whenever(place: &Place) -> Result<Self, Failure> {
+        Ok(Self { backend: Arc::new(Client::new(place.socket()?)), runtime: runtime()? })
+    }
+
     /// What can be asked.
     pub fn backend(&self) -> &dyn Backend {
         &*self.backend

@@ -267,7 +267,8 @@ Examples:
   hoopctl replay ses_01kah3y2x7m5q8r4s6t9v0w1z2 --from 90s --to @40
   hoopctl replay crm.jsonl
 
-Plays with its own timing on a terminal, and prints the transcript at once elsewhere.";
+Opens the player on a terminal, and prints the transcript at once elsewhere. The player takes a running session, too; its keys:
+? shows them all. Without a running gateway it plays what the store holds; a file needs neither.";
 
 /// After the help of `tui`.
 pub const TUI: &str = "\

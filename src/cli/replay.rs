@@ -1,5 +1,6 @@
-//! `replay`: a recorded session, played at its own pace or told at once.
+//! `replay`: a recorded session, in the player or printed, at its own pace or at once.
 
+use std::io;
 use std::path::Path;
 use std::time::Duration;
 use std::time::Instant;
@@ -16,12 +17,21 @@ use crate::cli::report::Exit;
 use crate::cli::report::Failure;
 use crate::cli::report::Outcome;
 use crate::cli::session;
+use crate::cli::tui as screens;
+use crate::cli::tui::LookArgs;
+use crate::control::noun::session::SessionView;
 use crate::domain::units;
 use crate::recording::StoredEvent;
 use crate::recording::replay::Clock;
 use crate::recording::replay::PlayOptions;
 use crate::recording::replay::Player;
 use crate::recording::replay::Position;
+use crate::tui::Settings;
+use crate::tui::notify::Notify;
+use crate::tui::replay::Begin;
+use crate::tui::replay::MOST_EVENTS;
+use crate::tui::replay::Recorded;
+use crate::tui::run::Start;
 
 /// `replay`.
 #[derive(Debug, Args)]
@@ -41,9 +51,15 @@ pub struct ReplayArgs {
     /// Shorten every longer pause to this
     #[arg(long, value_name = "DURATION", value_parser = units::parse_duration)]
     pub idle_limit: Option<Duration>,
-    /// With its timing even when standard output is no terminal
+    /// Print the transcript, with its timing even when standard output is no terminal
     #[arg(long)]
     pub realtime: bool,
+    /// On a terminal: print the transcript with its timing, in place of the player
+    #[arg(long)]
+    pub print: bool,
+    /// How the player looks
+    #[command(flatten)]
+    pub look: LookArgs,
 }
 
 fn speed(text: &str) -> Result<f64, String> {
@@ -56,6 +72,9 @@ fn speed(text: &str) -> Result<f64, String> {
 /// Plays a session.
 pub fn run(terminal: Terminal, place: &Place, args: &ReplayArgs) -> Outcome {
     let options = PlayOptions { idle_limit: args.idle_limit, from: args.from.clone(), to: args.to.clone() };
+    if is_played(terminal, args) {
+        return show(terminal, place, args);
+    }
     let timed = args.realtime || (terminal.stdout && terminal.format == Format::Table);
     let speed = timed.then_some(args.speed);
     if recording::is_file(&args.target) {
@@ -68,6 +87,45 @@ pub fn run(terminal: Terminal, place: &Place, args: &ReplayArgs) -> Outcome {
     let view = session::find(&access, &args.target)?;
     terminal.say(&format!("{}: {} on {}", view.id, view.label, view.connection));
     play(terminal, Events::of(&access, view.id), options, speed)
+}
+
+/// Whether the player is wanted, and a terminal is there for it.
+fn is_played(terminal: Terminal, args: &ReplayArgs) -> bool {
+    let printed = args.print || args.realtime || terminal.format != Format::Table;
+    !printed && terminal.stdout && io::IsTerminal::is_terminal(&io::stdin())
+}
+
+/// Opens the player.
+fn show(terminal: Terminal, place: &Place, args: &ReplayArgs) -> Outcome {
+    let begin =
+        Begin { speed: args.speed, from: args.from.clone(), to: args.to.clone(), idle: args.idle_limit };
+    let (look, keys) = (screens::look(&args.look), screens::keys(&args.look)?);
+    let settings = |start| Settings { start, look, keys, notify: Notify::Off, mouse: args.look.mouse };
+    if recording::is_file(&args.target) {
+        let recorded = recorded(Path::new(&args.target), begin)?;
+        // The gateway is for the other screens, where it runs.
+        let access = Access::whenever(place)?;
+        return screens::show(&access, settings(Start::File(Box::new(recorded))));
+    }
+    let access = Access::open(terminal, place)?;
+    // What is not there is said on the command line, and not on a screen of its own.
+    let view = session::find(&access, &args.target)?;
+    screens::show(&access, settings(Start::Session(view.id.to_string(), Box::new(begin))))
+}
+
+/// A file as the player takes it: its events as far as they can be read, and whether they are as they were written.
+fn recorded(path: &Path, begin: Begin) -> Result<Recorded, Failure> {
+    let file = recording::open_file(path)?;
+    let verified = file.verify().map_err(|error| recording::file_failure(&error))?;
+    let chain = match verified.broken {
+        None => Ok(()),
+        Some(broken) => Err(format!("at event {}: {}", broken.seq, broken.class)),
+    };
+    let events = file.events().map_err(|error| recording::file_failure(&error))?;
+    // A file that is cut or changed is played up to there: the chain says where, in the title.
+    let events = events.map_while(Result::ok).take(MOST_EVENTS + 1).collect();
+    let session = Some(SessionView::of(file.session().clone()));
+    Ok(Recorded { title: path.display().to_string(), session, events, chain, begin })
 }
 
 /// Plays events: with their timing at a speed, or at once.

@@ -168,6 +168,8 @@ actions! {
     LastMark = "last-mark", "mark before";
     /// To the next mark
     NextMark = "next-mark", "next mark";
+    /// To so many tenths of it
+    Tenths = "tenths", "tenths";
     /// Twice as fast
     Faster = "faster", "faster";
     /// Half as fast
@@ -353,6 +355,7 @@ const TABLE: &[(Context, Action, &str)] = {
         (C::Replay, A::NextEvent, "]"),
         (C::Replay, A::LastMark, "{"),
         (C::Replay, A::NextMark, "}"),
+        (C::Replay, A::Tenths, "0 1 2 3 4 5 6 7 8 9"),
         (C::Replay, A::Faster, "+"),
         (C::Replay, A::Slower, "-"),
         (C::Replay, A::NormalSpeed, "="),
@@ -532,6 +535,20 @@ impl KeyMap {
         found
     }
 
+    /// Which of the keys for an action this is, from 0, where one is or beyond: some actions mean as many things as they have keys.
+    pub fn place(&self, context: Context, action: Action, key: KeyEvent) -> usize {
+        let press = Press::of(key);
+        let mut here = Some(context);
+        while let Some(context) = here {
+            let binding = self.of(context).find(|binding| binding.action == action);
+            if let Some(place) = binding.and_then(|binding| binding.keys.iter().position(|key| *key == press)) {
+                return place;
+            }
+            here = context.beyond();
+        }
+        0
+    }
+
     /// The first key that does this, where one is or beyond.
     pub fn key(&self, context: Context, action: Action) -> Option<Press> {
         let mut here = Some(context);
@@ -586,6 +603,10 @@ mod tests {
         assert_eq!(map.actions(Context::Log, key("e")), [Action::Explain]);
         assert_eq!(map.actions(Context::Everywhere, key("a")), []);
         assert_eq!(map.actions(Context::Sessions, key("ctrl-d")), [Action::HalfDown]);
+        assert_eq!(map.actions(Context::Replay, key("3")), [Action::Tenths, Action::ToReplay]);
+        assert_eq!(map.place(Context::Replay, Action::Tenths, key("3")), 3);
+        assert_eq!(map.place(Context::Approvals, Action::Down, key("down")), 1);
+        assert_eq!(map.place(Context::Replay, Action::Pause, key("x")), 0);
     }
 
     #[test]

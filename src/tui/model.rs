@@ -240,6 +240,7 @@ impl Model {
         }
         for action in shared.keys.actions(pane.context(), key) {
             let (shared, pane) = self.shown();
+            shared.struck = shared.keys.place(pane.context(), action, key);
             if let Some(effects) = pane.act(action, shared) {
                 return effects;
             }

@@ -34,6 +34,7 @@ use crate::tui::model::Jump;
 use crate::tui::notify;
 use crate::tui::notify::Notify;
 use crate::tui::perform::perform;
+use crate::tui::replay::Begin;
 use crate::tui::replay::Recorded;
 use crate::tui::shared::Moment;
 use crate::tui::view;
@@ -52,8 +53,8 @@ const KEY_POLL: Duration = Duration::from_millis(50);
 pub enum Start {
     /// A screen.
     Screen(Screen),
-    /// The player, with a recording of the gateway.
-    Session(String),
+    /// The player, with a recording of the gateway, and how it is played at first.
+    Session(String, Box<Begin>),
     /// The player, with a recording that was read from a file.
     File(Box<Recorded>),
 }
@@ -167,8 +168,9 @@ fn begin(settings: Settings, size: Size) -> (Model, Vec<Effect>) {
     let Settings { start, look, keys, .. } = settings;
     match start {
         Start::Screen(screen) => Model::new(now, size, look, keys, screen),
-        Start::Session(session) => {
+        Start::Session(session, with) => {
             let (mut model, first) = Model::new(now, size, look, keys, Screen::Replay);
+            model.replay.begin_with(*with);
             let opened = model.begin(Jump::Replay { session, at: None });
             (model, [first, opened].concat())
         }

@@ -77,6 +77,8 @@ pub struct Shared {
     pub origins: BTreeMap<String, String>,
     /// What is spoken on each connection: the scheme of its target.
     pub schemes: BTreeMap<String, String>,
+    /// Which of the keys for its action was pressed, from 0.
+    pub struck: usize,
     /// Whether lists are held still.
     pub frozen: bool,
     notice: Option<Notice>,
@@ -95,6 +97,7 @@ impl Shared {
             status: None,
             origins: BTreeMap::new(),
             schemes: BTreeMap::new(),
+            struck: 0,
             frozen: false,
             notice: None,
             guarded_until: now.at,

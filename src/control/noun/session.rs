@@ -83,6 +83,30 @@ pub struct SessionView {
 }
 
 impl SessionView {
+    /// What is recorded of it, without what only the running gateway knows.
+    pub fn of(row: SessionRow) -> Self {
+        Self {
+            id: row.id,
+            principal: row.principal,
+            label: row.label,
+            kind: row.kind,
+            connection: row.connection,
+            protocol: row.protocol,
+            issuer: row.issuer,
+            client: row.client,
+            source: row.source,
+            started_ms: row.started_ms,
+            ended_ms: row.ended_ms,
+            end: row.end,
+            events: row.events,
+            denied: row.denied,
+            masked: row.masked,
+            bytes: row.bytes,
+            pruned_ms: row.pruned_ms,
+            live: None,
+        }
+    }
+
     /// What exports say of it.
     pub fn row(&self) -> SessionRow {
         SessionRow {

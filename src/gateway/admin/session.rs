@@ -88,26 +88,8 @@ fn no_session(name: &str) -> ApiError {
 }
 
 fn view(row: SessionRow, live: &[LiveSession]) -> SessionView {
-    SessionView {
-        live: live.iter().find(|session| session.id == row.id).cloned(),
-        id: row.id,
-        principal: row.principal,
-        label: row.label,
-        kind: row.kind,
-        connection: row.connection,
-        protocol: row.protocol,
-        issuer: row.issuer,
-        client: row.client,
-        source: row.source,
-        started_ms: row.started_ms,
-        ended_ms: row.ended_ms,
-        end: row.end,
-        events: row.events,
-        denied: row.denied,
-        masked: row.masked,
-        bytes: row.bytes,
-        pruned_ms: row.pruned_ms,
-    }
+    let live = live.iter().find(|session| session.id == row.id).cloned();
+    SessionView { live, ..SessionView::of(row) }
 }
 
 fn wanted(filter: &SessionFilter, limit: Option<u32>) -> recording::SessionFilter {

@@ -3,6 +3,7 @@
 mod body;
 mod clock;
 mod mcp;
+mod pacing;
 mod player;
 mod position;
 mod sql;
@@ -13,10 +14,13 @@ mod transcript;
 
 pub use clock::Clock;
 pub(crate) use mcp::message as mcp_message;
+pub use pacing::Pace;
+pub use pacing::Pacing;
 pub use player::Cue;
 pub use player::PlayOptions;
 pub use player::Player;
 pub use position::InvalidPosition;
+pub use position::Mark;
 pub use position::Position;
 pub(crate) use sql::whole_parameter;
 pub(crate) use transcript::message_whole;

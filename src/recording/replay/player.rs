@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::recording::line::StoredEvent;
+use crate::recording::replay::pacing::Pacing;
 use crate::recording::replay::position::Position;
 
 /// What is played.
@@ -32,28 +33,22 @@ pub struct Cue {
 pub struct Player<I> {
     events: I,
     options: PlayOptions,
+    pacing: Pacing,
     begun: bool,
     over: bool,
-    /// The time of the last event in the recording, and its point in the replay.
-    last_t: Duration,
-    at: Duration,
 }
 
 impl<I> Player<I> {
     /// Plays `events`.
     pub fn new(events: I, options: PlayOptions) -> Self {
-        Self { events, options, begun: false, over: false, last_t: Duration::ZERO, at: Duration::ZERO }
+        let pacing = Pacing::new(options.idle_limit);
+        Self { events, options, pacing, begun: false, over: false }
     }
 
     fn cue(&mut self, event: StoredEvent) -> Cue {
-        let t = Duration::from_micros(event.event.t_us);
-        // Events of one session come from several threads: a few microseconds back are possible.
-        let gap = if self.begun { t.saturating_sub(self.last_t) } else { Duration::ZERO };
-        let played = self.options.idle_limit.map_or(gap, |limit| gap.min(limit));
         self.begun = true;
-        self.last_t = self.last_t.max(t);
-        self.at += played;
-        Cue { at: self.at, skipped: gap.saturating_sub(played), event }
+        let pace = self.pacing.pace(Duration::from_micros(event.event.t_us));
+        Cue { at: pace.at, skipped: pace.skipped, event }
     }
 }
 

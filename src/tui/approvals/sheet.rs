@@ -17,7 +17,7 @@ use crate::tui::text::Syntax;
 /// How far back the history of a requester goes, in milliseconds.
 const HISTORY_MS: i64 = 86_400_000;
 /// How many columns the names of facts have.
-const NAMES: usize = 8;
+const NAMES: u16 = 8;
 
 /// One approval as a sheet of rows.
 #[derive(Debug)]
@@ -159,7 +159,7 @@ impl Sheet {
     fn facts_in(&self, width: u16) -> Vec<Row> {
         let mut rows = Vec::new();
         for line in &self.facts {
-            text::wrap_words(line, width, NAMES, &mut rows);
+            rows.extend(text::wrapped_words(line, width, NAMES));
         }
         rows.push(Row { goes_on: false, pieces: Vec::new() });
         rows
@@ -177,7 +177,7 @@ impl Sheet {
         let mut rows = text::rows(detail, self.syntax, width);
         if self.approval.truncated {
             let words = "(not all of it is shown: it can be denied, not approved)";
-            text::wrap(&[(Role::Bad, words.to_owned())], width, &mut rows);
+            rows.extend(text::wrapped_words(&[(Role::Bad, words.to_owned())], width, 0));
         }
         self.payload = Part::of(rows, whole);
         self.above = Part::of(self.facts_in(width), whole);
@@ -202,7 +202,7 @@ impl Sheet {
         let approval = &self.approval;
         let mut facts = Vec::new();
         let mut fact = |name: &str, pieces: Vec<Piece>| {
-            let mut line = vec![(Role::Dim, format!("{name:NAMES$}"))];
+            let mut line = vec![(Role::Dim, format!("{name:0$}", usize::from(NAMES)))];
             line.extend(pieces);
             facts.push(line);
         };

@@ -1,15 +1,70 @@
-//! The player of recordings.
+//! The player of recordings: a transcript that grows as it did, a timeline below it. Without a recording: a list to choose from.
 
+mod bar;
+mod chain;
+mod choose;
+mod chooser;
+mod deck;
+mod export;
+mod find;
+mod lines;
+mod play;
+mod recording;
+mod tape;
+mod view;
+mod window;
+
+use std::time::Duration;
+use std::time::Instant;
+
+use crossterm::event::KeyEvent;
 use ratatui::Frame;
 use ratatui::layout::Rect;
 
+use crate::control::ApiError;
+use crate::control::noun::event::LiveEvent;
+use crate::control::noun::session::SessionView;
+use crate::recording::StoredEvent;
+use crate::recording::replay::Position;
 use crate::tui::Effect;
 use crate::tui::Pane;
 use crate::tui::Shared;
 use crate::tui::keys::Action;
 use crate::tui::keys::Context;
-use crate::control::noun::session::SessionView;
-use crate::recording::StoredEvent;
+use crate::tui::message::Answer;
+use crate::tui::message::Request;
+use crate::tui::replay::chain::Chain;
+use crate::tui::replay::chooser::Chooser;
+use crate::tui::replay::recording::Recording;
+use crate::tui::shared::Tone;
+
+pub use crate::tui::replay::tape::MOST_EVENTS;
+
+/// How long until the next picture while it plays.
+const PICTURE: Duration = Duration::from_millis(33);
+/// After how long it is said that something is being loaded.
+const SLOW: Duration = Duration::from_millis(150);
+/// How often the list of sessions is asked for while it is shown.
+const LIST_EVERY: Duration = Duration::from_secs(5);
+
+/// How a recording is played at first.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Begin {
+    /// How many times as fast as it was, 0.01 to 1000. Default 1.
+    pub speed: f64,
+    /// Where to begin. `None`, the default: at the start.
+    pub from: Option<Position>,
+    /// The last event: the first one at or beyond it. `None`, the default: to the end.
+    pub to: Option<Position>,
+    /// To what longer gaps are shortened. `None`, the default: as recorded.
+    pub idle: Option<Duration>,
+}
+
+impl Default for Begin {
+    fn default() -> Self {
+        Self { speed: 1.0, from: None, to: None, idle: None }
+    }
+}
 
 /// A recording that was read from a file.
 #[derive(Debug)]
@@ -22,34 +77,267 @@ pub struct Recorded {
     pub events: Vec<StoredEvent>,
     /// Whether its chain holds; why not otherwise.
     pub chain: Result<(), String>,
+    /// How it is played at first.
+    pub begin: Begin,
+}
+
+/// A recording that is asked for.
+#[derive(Debug)]
+struct Opening {
+    name: String,
+    at: Option<u64>,
+    since: Instant,
 }
 
 /// The player of recordings.
 #[derive(Debug, Default)]
-pub struct Replay {}
+pub struct Replay {
+    chooser: Chooser,
+    opening: Option<Opening>,
+    begin: Option<Begin>,
+    open: Option<Box<Recording>>,
+    /// It was opened from elsewhere: back leads there, and not to the list.
+    jumped: bool,
+}
 
 impl Replay {
+    /// How the next recording that is opened is played at first.
+    pub fn begin_with(&mut self, begin: Begin) {
+        self.begin = Some(begin);
+    }
+
     /// Opens the recording of a session, by its id, the beginning of one, or `last`, at an event.
-    pub fn open(&mut self, _session: &str, _at: Option<u64>, _shared: &mut Shared) -> Vec<Effect> {
-        Vec::new()
+    pub fn open(&mut self, session: &str, at: Option<u64>, shared: &mut Shared) -> Vec<Effect> {
+        self.jumped = true;
+        self.ask(session, at, shared)
     }
 
     /// Opens a recording that was read from a file.
-    pub fn load(&mut self, _recorded: Recorded, _shared: &mut Shared) {}
+    pub fn load(&mut self, recorded: Recorded, shared: &mut Shared) {
+        self.jumped = true;
+        self.opening = None;
+        self.open = Some(Box::new(Recording::read(recorded, shared.now.at)));
+    }
+
+    /// What is shown stays until the answer is here.
+    fn ask(&mut self, session: &str, at: Option<u64>, shared: &Shared) -> Vec<Effect> {
+        self.opening = Some(Opening { name: session.to_owned(), at, since: shared.now.at });
+        vec![Effect::Ask(Request::Session(session.to_owned()))]
+    }
+
+    fn opened(&mut self, name: &str, view: &SessionView, shared: &Shared) -> Vec<Effect> {
+        let Some(opening) = self.opening.take_if(|opening| opening.name == name) else {
+            let shown = self.open.as_mut().filter(|open| open.id() == Some(view.id));
+            if let Some(open) = shown {
+                open.view = Some(view.clone());
+            }
+            return Vec::new();
+        };
+        let mut effects = self.close();
+        let begin = self.begin.take().unwrap_or_default();
+        let (open, wanted) = Recording::of(view.clone(), begin, opening.at, shared.now.at);
+        self.open = Some(Box::new(open));
+        effects.extend(wanted);
+        effects
+    }
+
+    fn not_opened(&mut self, name: &str, error: &ApiError, shared: &mut Shared) -> Vec<Effect> {
+        if self.opening.take_if(|opening| opening.name == name).is_none() {
+            return Vec::new();
+        }
+        self.begin = None;
+        shared.say_error(error);
+        if self.open.is_some() {
+            return Vec::new();
+        }
+        self.jumped = false;
+        vec![self.chooser.ask(shared)]
+    }
+
+    /// Back to the list.
+    fn close(&mut self) -> Vec<Effect> {
+        self.open.take().map(|mut open| open.follow(false)).unwrap_or_default()
+    }
+
+    /// Whether something has been asked for so long that it is to be said.
+    fn is_slow(&self, shared: &Shared) -> bool {
+        self.waits_since(shared).is_some_and(|since| shared.now.at.duration_since(since) >= SLOW)
+    }
+
+    /// Since when there is nothing to show because of what was asked for.
+    fn waits_since(&self, shared: &Shared) -> Option<Instant> {
+        match (&self.open, &self.opening) {
+            (Some(open), _) => {
+                let empty = open.deck.tape.events().is_empty() || open.is_wanted();
+                (empty && open.is_loading()).then_some(open.since)
+            }
+            (None, Some(opening)) => Some(opening.since),
+            (None, None) => {
+                (!self.chooser.is_there()).then(|| self.chooser.asked.map_or(shared.now.at, |asked| asked.at))
+            }
+        }
+    }
 }
 
 impl Pane for Replay {
     fn context(&self) -> Context {
-        Context::Replay
+        if self.open.is_some() { Context::Replay } else { Context::List }
     }
 
-    fn act(&mut self, _action: Action, _shared: &mut Shared) -> Option<Vec<Effect>> {
-        None
+    fn takes_text(&self) -> bool {
+        match &self.open {
+            Some(open) => {
+                open.prompt.is_some() || open.export.as_ref().is_some_and(|export| export.path.is_some())
+            }
+            None => self.chooser.input.is_some(),
+        }
     }
 
-    fn hints(&self, _shared: &Shared) -> Vec<Action> {
+    fn text(&mut self, key: KeyEvent, shared: &mut Shared) -> Vec<Effect> {
+        if let Some(open) = &mut self.open {
+            return open.text(key, shared);
+        }
+        self.chooser.text(key, shared);
         Vec::new()
     }
 
-    fn view(&self, _shared: &Shared, _frame: &mut Frame<'_>, _area: Rect) {}
+    fn paste(&mut self, text: &str, _shared: &mut Shared) -> Vec<Effect> {
+        let input = match &mut self.open {
+            Some(open) => match &mut open.prompt {
+                Some(input) => Some(input),
+                None => open.export.as_mut().and_then(|export| export.path.as_mut()),
+            },
+            None => self.chooser.input.as_mut(),
+        };
+        if let Some(input) = input {
+            input.insert(text);
+        }
+        Vec::new()
+    }
+
+    fn act(&mut self, action: Action, shared: &mut Shared) -> Option<Vec<Effect>> {
+        if let Some(open) = &mut self.open {
+            if let Some(effects) = open.act(action, shared) {
+                return Some(effects);
+            }
+            if action == Action::Back && !self.jumped {
+                let effects = self.close();
+                return Some([effects, vec![self.chooser.ask(shared)]].concat());
+            }
+            return None;
+        }
+        self.choose(action, shared)
+    }
+
+    fn enter(&mut self, shared: &mut Shared) -> Vec<Effect> {
+        match &mut self.open {
+            Some(open) if open.follows => {
+                let watch = open.id().map(|id| Effect::Watch(Some(id)));
+                watch.into_iter().chain(open.catch_up()).collect()
+            }
+            Some(_) => Vec::new(),
+            None if self.opening.is_some() => Vec::new(),
+            None => vec![self.chooser.ask(shared)],
+        }
+    }
+
+    fn leave(&mut self, shared: &mut Shared) -> Vec<Effect> {
+        self.jumped = false;
+        let Some(open) = &mut self.open else { return Vec::new() };
+        open.advance(shared.now.at);
+        if open.follows {
+            return vec![Effect::Watch(None)];
+        }
+        open.deck.pause(shared.now.at);
+        Vec::new()
+    }
+
+    fn refresh(&mut self, shared: &mut Shared) -> Vec<Effect> {
+        match &mut self.open {
+            Some(open) => open.catch_up().into_iter().collect(),
+            None if self.chooser.asked.is_some() => vec![self.chooser.ask(shared)],
+            None => Vec::new(),
+        }
+    }
+
+    fn tick(&mut self, shown: bool, shared: &mut Shared) -> Vec<Effect> {
+        if !shown {
+            return Vec::new();
+        }
+        if let Some(open) = &mut self.open {
+            open.advance(shared.now.at);
+            return Vec::new();
+        }
+        let due =
+            self.chooser.asked.is_some_and(|asked| shared.now.at.duration_since(asked.at) >= LIST_EVERY);
+        if due && shared.link.is_live() { vec![self.chooser.ask(shared)] } else { Vec::new() }
+    }
+
+    fn wake(&self, shared: &Shared) -> Option<Duration> {
+        if self.waits_since(shared).is_some() && !self.is_slow(shared) {
+            return Some(SLOW);
+        }
+        let open = self.open.as_ref()?;
+        open.deck.is_playing().then_some(PICTURE)
+    }
+
+    fn resized(&mut self, shared: &mut Shared) {
+        self.chooser.settle(shared);
+    }
+
+    fn live(&mut self, event: &LiveEvent, shared: &mut Shared) -> Vec<Effect> {
+        self.open.as_mut().map(|open| open.live(event, shared)).unwrap_or_default()
+    }
+
+    fn answer(&mut self, answer: &Answer, shared: &mut Shared) -> Vec<Effect> {
+        match answer {
+            Answer::Session(name, Ok(view)) => return self.opened(name, view, shared),
+            Answer::Session(name, Err(error)) => return self.not_opened(name, error, shared),
+            Answer::Events(id, from, page) => {
+                if let Some(open) = self.open.as_mut().filter(|open| open.id() == Some(*id)) {
+                    return open.page(*from, page, shared);
+                }
+            }
+            Answer::Verified(id, report) => {
+                if let Some(open) = self.open.as_mut().filter(|open| open.id() == Some(*id)) {
+                    open.chain = match report {
+                        Ok(report) => Chain::of(report),
+                        Err(error) => Chain::Unknown(error.message.clone()),
+                    };
+                }
+            }
+            Answer::Sessions { live: false, found: Ok(found) } => self.chooser.put(found.clone(), shared),
+            Answer::Sessions { live: false, found: Err(error) } if self.open.is_none() => {
+                self.chooser.problem = Some(error.message.clone());
+                shared.say_error(error);
+            }
+            Answer::Exported(path, Ok(count)) => {
+                shared.say(Tone::Good, format!("wrote {}: {count} events", path.display()));
+            }
+            Answer::Exported(_, Err(why)) => shared.say(Tone::Bad, format!("nothing was exported: {why}")),
+            _ => {}
+        }
+        Vec::new()
+    }
+
+    fn hints(&self, shared: &Shared) -> Vec<Action> {
+        match &self.open {
+            Some(open) => open.hints(shared),
+            None => vec![Action::Open, Action::Down, Action::Up, Action::Filter, Action::Copy],
+        }
+    }
+
+    fn view(&self, shared: &Shared, frame: &mut Frame<'_>, area: Rect) {
+        match &self.open {
+            Some(open) => view::recording(open, self.is_slow(shared), shared, frame, area),
+            None => view::choices(
+                &self.chooser,
+                self.opening.is_some(),
+                self.is_slow(shared),
+                shared,
+                frame,
+                area,
+            ),
+        }
+    }
 }

@@ -35,6 +35,7 @@ mod approvals;
 mod frame;
 mod picture;
 mod sessions;
+mod replay;
 
 /// The time of all tests at their beginning: 2026-11-20T09:14:03Z.
 pub(super) const START_MS: i64 = 1_795_166_043_000;

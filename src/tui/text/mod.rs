@@ -16,11 +16,46 @@ use crate::tui::look::Role;
 pub use highlight::Syntax;
 pub use wrap::Row;
 pub use wrap::rows;
-pub use wrap::wrap;
-pub use wrap::wrap_words;
+pub use wrap::wrapped;
+pub use wrap::wrapped_words;
 
 /// A piece of a line, and what it is.
 pub type Piece = (Role, String);
+
+/// One line in the colours of a language. Not escaped: [`wrapped`] does that.
+pub fn pieces(line: &str, syntax: Syntax) -> Vec<Piece> {
+    highlight::lines(line, syntax).flatten().collect()
+}
+
+/// The signs that hoopctl itself writes into transcripts, each with the one of ASCII that is as wide.
+const OWN_SIGNS: [(char, char); 17] = [
+    ('→', '>'),
+    ('←', '<'),
+    ('✓', '+'),
+    ('✗', 'x'),
+    ('◷', '?'),
+    ('▶', '>'),
+    ('■', '#'),
+    ('●', '*'),
+    ('×', 'x'),
+    ('·', '-'),
+    ('…', '~'),
+    ('│', '|'),
+    ('─', '-'),
+    ('∅', '_'),
+    ('»', '>'),
+    ('⟪', '{'),
+    ('⟫', '}'),
+];
+
+/// A text of hoopctl's with signs of ASCII, where no others are to be shown.
+pub fn own_signs(text: &str, look: &Look) -> String {
+    if !look.signs.cut.is_ascii() || text.is_ascii() {
+        return text.to_owned();
+    }
+    let plain = |c: char| OWN_SIGNS.iter().find(|(sign, _)| *sign == c).map_or(c, |(_, plain)| *plain);
+    text.chars().map(plain).collect()
+}
 
 /// A text on one line, escaped, cut at `width` columns with a sign that says so.
 pub fn fitted(text: &str, width: usize, look: &Look) -> String {
@@ -69,6 +104,17 @@ mod tests {
     use super::*;
     use crate::tui::look::Depth;
     use crate::tui::look::Ground;
+
+    #[test]
+    fn signs_of_our_own_are_plain_where_they_are_to_be_and_as_wide() {
+        let [ascii, usual] = [true, false].map(|ascii| Look::new(Depth::Mono, Ground::Dark, ascii));
+        assert_eq!(own_signs("← 2 rows [masked ssn ×2] é", &ascii), "< 2 rows [masked ssn x2] é");
+        assert_eq!(own_signs("← ×", &usual), "← ×");
+        for (sign, plain) in OWN_SIGNS {
+            assert_eq!(sign.to_string().width(), 1, "{sign}");
+            assert!(plain.is_ascii_graphic());
+        }
+    }
 
     #[test]
     fn a_cut_text_says_so_and_fits() {

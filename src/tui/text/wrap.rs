@@ -32,58 +32,60 @@ pub(super) fn graphemes(text: &str) -> impl Iterator<Item = &str> {
 /// A text as rows of at most `width` columns, beside one for the sign of a row that goes on. Every character is in it, none that
 /// could deceive is in it as itself.
 pub fn rows(text: &str, syntax: Syntax, width: u16) -> Vec<Row> {
-    let mut out = Vec::new();
-    for pieces in highlight::lines(text, syntax) {
-        wrap(&pieces, width, &mut out);
-    }
-    out
+    highlight::lines(text, syntax).flat_map(|pieces| wrapped(&pieces, width, 0)).collect()
 }
 
-/// One line of pieces as rows, as [`rows`] does.
-pub fn wrap(pieces: &[Piece], width: u16, out: &mut Vec<Row>) {
-    let width = usize::from(width.max(2)) - 1;
-    let mut row = Filling { width, used: 0, row: Row { goes_on: false, pieces: Vec::new() } };
+/// The pieces of one line as rows, as in [`rows`]. Rows that go on begin at column `hang`, as far as half of the width.
+pub fn wrapped(pieces: &[Piece], width: u16, hang: u16) -> Vec<Row> {
+    let mut out = Vec::new();
+    let mut row = Filling::new(width, hang);
     for (role, text) in pieces {
         for cluster in graphemes(text) {
-            row.add(*role, cluster, out);
+            row.add(*role, cluster, &mut out);
         }
     }
     out.push(row.row);
+    out
 }
 
-/// One line of pieces as rows that break between words where they can, all rows but the first indented. For words of our own
-/// around texts of others; a payload is [`wrap`]ped.
-pub fn wrap_words(pieces: &[Piece], width: u16, indent: usize, out: &mut Vec<Row>) {
-    let width = usize::from(width.max(2)) - 1;
-    let indent = if indent * 2 < width { indent } else { 0 };
-    let mut row = Filling { width, used: 0, row: Row { goes_on: false, pieces: Vec::new() } };
+/// The same, where rows break between words as far as they can. For words of our own around texts of others.
+pub fn wrapped_words(pieces: &[Piece], width: u16, hang: u16) -> Vec<Row> {
+    let mut out = Vec::new();
+    let mut row = Filling::new(width, hang);
     for (role, text) in pieces {
         for word in text.split_word_bounds() {
-            // Shown as it will be shown, so that it is known how wide it is.
-            let shown = Shown(word).to_string();
-            if row.used > indent && row.used + shown.width() > width && shown.width() + indent <= width {
-                let next = Row { goes_on: true, pieces: vec![(Role::Dim, " ".repeat(indent))] };
-                out.push(std::mem::replace(&mut row.row, next));
-                row.used = indent;
+            // As it will be shown, so that it is known how wide it is.
+            let wide = Shown(word).to_string().width();
+            if row.used > row.hang && row.used + wide > row.width && wide + row.hang <= row.width {
+                row.turn(&mut out);
                 if word.trim().is_empty() {
                     continue;
                 }
             }
             for cluster in graphemes(word) {
-                row.add(*role, cluster, out);
+                row.add(*role, cluster, &mut out);
             }
         }
     }
     out.push(row.row);
+    out
 }
 
 struct Filling {
     width: usize,
+    /// Where rows begin that go on.
+    hang: usize,
     used: usize,
     row: Row,
 }
 
 impl Filling {
+    fn new(width: u16, hang: u16) -> Self {
+        let width = usize::from(width.max(2)) - 1;
+        let hang = usize::from(hang).min(width / 2);
+        Self { width, hang, used: 0, row: Row { goes_on: false, pieces: Vec::new() } }
+    }
+
     fn add(&mut self, role: Role, cluster: &str, out: &mut Vec<Row>) {
         if cluster == "\t" {
             self.put(role, TAB, out);
@@ -103,12 +105,25 @@ impl Filling {
         }
     }
 
+    /// Where the row that is filled begins.
+    const fn begin(&self) -> usize {
+        if self.row.goes_on { self.hang } else { 0 }
+    }
+
+    /// The row is full: the next one goes on with it.
+    fn turn(&mut self, out: &mut Vec<Row>) {
+        let mut next = Row { goes_on: true, pieces: Vec::new() };
+        if self.hang > 0 {
+            next.pieces.push((Role::Text, " ".repeat(self.hang)));
+        }
+        out.push(std::mem::replace(&mut self.row, next));
+        self.used = self.hang;
+    }
+
     fn put(&mut self, role: Role, text: &str, out: &mut Vec<Row>) {
         let wide = text.width();
-        if self.used + wide > self.width && self.used > 0 {
-            let next = Row { goes_on: true, pieces: Vec::new() };
-            out.push(std::mem::replace(&mut self.row, next));
-            self.used = 0;
+        if self.used + wide > self.width && self.used > self.begin() {
+            self.turn(out);
         }
         self.used += wide;
         match self.row.pieces.last_mut() {
@@ -135,6 +150,17 @@ mod tests {
         let wanted = [(false, "abcd"), (true, "ef"), (false, "xy"), (false, ""), (false, "")];
         assert_eq!(wrapped, wanted.map(|(goes_on, text)| (goes_on, text.to_owned())));
         assert_eq!(texts("日本語", 5), [(false, "日本".to_owned()), (true, "語".to_owned())]);
+    }
+
+    #[test]
+    fn rows_that_go_on_can_begin_further_in() {
+        let line = [(Role::Dim, "+00 ".to_owned()), (Role::Text, "abcdef".to_owned())];
+        let shown = |row: Row| row.pieces.into_iter().map(|(_, text)| text).collect::<String>();
+        let found: Vec<String> = wrapped(&line, 9, 4).into_iter().map(shown).collect();
+        assert_eq!(found, ["+00 abcd", "    ef"]);
+        // Never so far that there is no room for words, wide ones too.
+        let found: Vec<String> = wrapped(&[(Role::Text, "日本".to_owned())], 4, 40).into_iter().map(shown).collect();
+        assert_eq!(found, ["日", " 本"]);
     }
 
     #[test]

@@ -1,0 +1,225 @@
+//! The events of a recording as the player keeps them: when each is due, what a person sees of it, what it is marked by.
+
+use std::time::Duration;
+
+use crate::domain::event::EventKind;
+use crate::recording::StoredEvent;
+use crate::recording::replay::Mark;
+use crate::recording::replay::Pacing;
+use crate::recording::replay::Position;
+use crate::recording::replay::transcript;
+
+/// The most events that the player keeps.
+pub const MOST_EVENTS: usize = 20_000;
+/// The most bytes of lines that are kept.
+pub(super) const MOST_BYTES: usize = 64 << 20;
+/// In so many parts the timeline knows what is marked.
+pub(super) const PARTS: usize = 1000;
+/// The marks, the gravest first.
+const GRAVEST: [Mark; 5] = [Mark::Denied, Mark::Error, Mark::Approval, Mark::Mask, Mark::Marker];
+
+/// One event.
+#[derive(Debug)]
+pub(super) struct Kept {
+    /// Its number in the session.
+    pub(super) seq: u64,
+    /// How long after the session's start it was.
+    t: Duration,
+    /// The point of the replay where it is due.
+    pub(super) at: Duration,
+    /// How much of the gap before it is left out.
+    pub(super) skipped: Duration,
+    /// What it is; `None`: it cannot be read.
+    pub(super) kind: Option<EventKind>,
+    /// The gravest of its marks.
+    pub(super) mark: Option<Mark>,
+    /// Whether values in it are masked.
+    pub(super) masked: bool,
+    /// Its transcript, with line feeds between the lines. Escaped.
+    text: Box<str>,
+}
+
+impl Kept {
+    /// The lines of its transcript.
+    pub(super) fn lines(&self) -> impl Iterator<Item = &str> {
+        self.text.split('\n')
+    }
+}
+
+/// What became of an event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Added {
+    /// It is kept, or stands before or behind the part that is played.
+    Taken,
+    /// It was here.
+    Known,
+    /// Others before it are not here.
+    Early,
+    /// No more are kept.
+    Full,
+}
+
+/// All that is kept of a recording.
+#[derive(Debug, Default)]
+pub(super) struct Tape {
+    events: Vec<Kept>,
+    bytes: usize,
+    cap: Option<Duration>,
+    pacing: Pacing,
+    from: Option<Position>,
+    to: Option<Position>,
+    over: bool,
+    last_seq: u64,
+    parts: Vec<Option<Mark>>,
+}
+
+impl Tape {
+    /// Nothing yet; of what comes, the part between two places will be kept.
+    pub(super) fn new(cap: Option<Duration>, from: Option<Position>, to: Option<Position>) -> Self {
+        Self { cap, pacing: Pacing::new(cap), from, to, ..Self::default() }
+    }
+
+    /// The events, the first of them first.
+    pub(super) fn events(&self) -> &[Kept] {
+        &self.events
+    }
+
+    /// One of them.
+    pub(super) fn get(&self, place: usize) -> Option<&Kept> {
+        self.events.get(place)
+    }
+
+    /// The number of the last event that came, kept or not.
+    pub(super) const fn last_seq(&self) -> u64 {
+        self.last_seq
+    }
+
+    /// Whether the part that is to be played is here whole, so that nothing further is wanted.
+    pub(super) const fn is_over(&self) -> bool {
+        self.over
+    }
+
+    /// The point of the last event.
+    pub(super) fn end(&self) -> Duration {
+        self.events.last().map(|event| event.at).unwrap_or_default()
+    }
+
+    /// How many events are due at a point.
+    pub(super) fn due(&self, at: Duration) -> usize {
+        self.events.partition_point(|event| event.at <= at)
+    }
+
+    /// The gravest mark in each of [`PARTS`] parts of the time.
+    pub(super) fn parts(&self) -> &[Option<Mark>] {
+        &self.parts
+    }
+
+    /// Whether no more can be kept.
+    pub(super) const fn is_full(&self) -> bool {
+        self.events.len() >= MOST_EVENTS || self.bytes >= MOST_BYTES
+    }
+
+    /// Takes the next event. [`Tape::settle`] is due after the last of several.
+    pub(super) fn add(&mut self, stored: &StoredEvent) -> Added {
+        let begins =
+            !self.events.is_empty() || self.from.as_ref().is_none_or(|from| from.is_reached_by(stored));
+        let event = &stored.event;
+        let kept = Kept {
+            seq: stored.seq,
+            t: Duration::from_micros(event.t_us),
+            at: Duration::ZERO,
+            skipped: Duration::ZERO,
+            kind: Some(event.kind),
+            mark: GRAVEST.into_iter().find(|mark| mark.is_on(stored)),
+            masked: !event.mask.is_empty(),
+            text: Box::default(),
+        };
+        let added = self.put(kept, begins, || transcript(stored).join("\n"));
+        if added == Added::Taken && begins {
+            self.over |= self.to.as_ref().is_some_and(|to| to.is_reached_by(stored));
+        }
+        added
+    }
+
+    /// Takes an event that cannot be read.
+    pub(super) fn add_unreadable(&mut self, seq: u64, problem: &str) -> Added {
+        let t = self.events.last().map(|event| event.t).unwrap_or_default();
+        let kept = Kept {
+            seq,
+            t,
+            at: Duration::ZERO,
+            skipped: Duration::ZERO,
+            kind: None,
+            mark: Some(Mark::Error),
+            masked: false,
+            text: Box::default(),
+        };
+        self.put(kept, true, || format!("! event {seq}: {problem}").replace('\n', " "))
+    }
+
+    fn put(&mut self, mut kept: Kept, begins: bool, text: impl FnOnce() -> String) -> Added {
+        if kept.seq <= self.last_seq {
+            return Added::Known;
+        }
+        // The first page may begin later: older events were removed. After it none may be missing.
+        if self.last_seq > 0 && kept.seq > self.last_seq + 1 {
+            return Added::Early;
+        }
+        if self.is_full() {
+            return Added::Full;
+        }
+        self.last_seq = kept.seq;
+        if self.over || !begins {
+            return Added::Taken;
+        }
+        kept.text = text().into();
+        let pace = self.pacing.pace(kept.t);
+        (kept.at, kept.skipped) = (pace.at, pace.skipped);
+        self.bytes += kept.text.len();
+        self.events.push(kept);
+        Added::Taken
+    }
+
+    /// Shortens longer gaps to `cap`, or none.
+    pub(super) fn set_cap(&mut self, cap: Option<Duration>) {
+        self.cap = cap;
+        self.pacing = Pacing::new(cap);
+        for event in &mut self.events {
+            let pace = self.pacing.pace(event.t);
+            (event.at, event.skipped) = (pace.at, pace.skipped);
+        }
+        self.settle();
+    }
+
+    /// To what longer gaps are shortened.
+    pub(super) const fn cap(&self) -> Option<Duration> {
+        self.cap
+    }
+
+    /// Counts anew what the timeline shows.
+    pub(super) fn settle(&mut self) {
+        let end = self.end();
+        self.parts.clear();
+        self.parts.resize(PARTS, None);
+        for event in &self.events {
+            let Some(part) = self.parts.get_mut(part(event.at, end, PARTS)) else { continue };
+            if let Some(mark) = event.mark.filter(|mark| graver(*mark, *part)) {
+                *part = Some(mark);
+            }
+        }
+    }
+}
+
+/// Whether a mark is to be seen where another one is.
+pub(super) fn graver(mark: Mark, other: Option<Mark>) -> bool {
+    let rank = |mark: Mark| GRAVEST.iter().position(|known| *known == mark);
+    other.is_none_or(|other| rank(mark) < rank(other))
+}
+
+/// In which of `parts` parts of the time up to `end` a point is.
+pub(super) fn part(at: Duration, end: Duration, parts: usize) -> usize {
+    let last = parts.saturating_sub(1);
+    let steps = u128::try_from(last).unwrap_or_default();
+    let place = (at.as_micros() * steps).checked_div(end.as_micros()).unwrap_or_default();
+    usize::try_from(place).unwrap_or(last).min(last)
+}
