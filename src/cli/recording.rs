@@ -193,7 +193,7 @@ pub fn tail(terminal: Terminal, access: &Access, id: Option<&str>) -> Outcome {
                 continue;
             }
             Topic::End => return Err(Failure::new(Exit::Unreachable, "the gateway stops")),
-            Topic::Approval | Topic::Change => {}
+            Topic::Approval | Topic::Change | Topic::Denied => {}
         }
         last = Some(message.id);
     }

@@ -14,6 +14,7 @@ use crate::cli::report::Exit;
 use crate::cli::report::Failure;
 use crate::cli::report::Outcome;
 use crate::control::noun::gateway::StatusReport;
+use crate::control::noun::gateway::TargetReport;
 use crate::domain::units;
 
 /// `status`.
@@ -53,6 +54,16 @@ fn look(place: &Place) -> Result<StatusReport, Failure> {
     access.wait(access.backend().status())
 }
 
+/// How a target was met; `None` where nothing went to it yet.
+fn health(target: &TargetReport, now: i64) -> Option<String> {
+    let ago = |ms: i64| output::distance(ms, now);
+    if target.fails() {
+        let error = target.error.as_deref().unwrap_or_default();
+        return target.failed_ms.map(|ms| format!("{error} {}", ago(ms)));
+    }
+    target.answered_ms.map(|ms| format!("answered {}", ago(ms)))
+}
+
 fn fields(report: &StatusReport) -> Vec<(&'static str, String)> {
     let now = output::now_ms();
     let counts = report.counts;
@@ -77,6 +88,10 @@ fn fields(report: &StatusReport) -> Vec<(&'static str, String)> {
         };
         let keys = output::count(issuer.keys, "key", "keys");
         fields.push(("issuer", format!("{} {} ({keys}, {state})", issuer.name, issuer.issuer)));
+    }
+    for target in &report.targets {
+        let Some(state) = health(target, now) else { continue };
+        fields.push(("target", format!("{} ({state})", target.connection)));
     }
     fields.push((
         "holds",

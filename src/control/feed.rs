@@ -1,8 +1,8 @@
 //! The live stream inside the gateway: recent messages in bounded rings, and followers that read them at their own pace.
 //!
 //! A follower that falls behind what the rings still hold is told so and dropped; it never holds the gateway up, and
-//! costs no memory of its own. The same rings serve `Last-Event-ID`. Session events have a ring of their own, so that
-//! much traffic does not push approvals out.
+//! costs no memory of its own. The same rings serve `Last-Event-ID`. Session events have a ring of their own, and so have
+//! denials, so that neither much traffic nor much that is denied pushes approvals out.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -20,10 +20,16 @@ use crate::control::noun::event::NextEvent;
 use crate::control::noun::event::Topic;
 use crate::domain::id::SessionId;
 
-/// The most messages that one ring keeps.
-const MAX_MESSAGES: usize = 16_384;
-/// The most bytes of data that one ring keeps; the newest message stays whatever its size.
-const MAX_BYTES: usize = 8 << 20;
+/// The most messages that one ring keeps, and the most bytes of data; the newest message stays whatever its size.
+const MAX: Bounds = Bounds { messages: 16_384, bytes: 8 << 20 };
+/// [`MAX`] of denials: each is small, and is in the ring of the sessions as well.
+const MAX_DENIED: Bounds = Bounds { messages: 4096, bytes: 2 << 20 };
+
+#[derive(Debug, Clone, Copy)]
+struct Bounds {
+    messages: usize,
+    bytes: usize,
+}
 
 #[derive(Debug)]
 struct Message {
@@ -43,10 +49,10 @@ struct Ring {
 }
 
 impl Ring {
-    fn push(&mut self, message: Message) {
+    fn push(&mut self, message: Message, most: Bounds) {
         self.bytes += message.data.len();
         self.messages.push_back(message);
-        while self.messages.len() > 1 && (self.messages.len() > MAX_MESSAGES || self.bytes > MAX_BYTES) {
+        while self.messages.len() > 1 && (self.messages.len() > most.messages || self.bytes > most.bytes) {
             if let Some(gone) = self.messages.pop_front() {
                 self.bytes -= gone.data.len();
                 self.kept_from = gone.number + 1;
@@ -64,7 +70,7 @@ impl Ring {
         self.messages.range(start..).find(|message| {
             message.topic == Topic::Gap
                 || (filter.wants(message.topic)
-                    && (message.topic != Topic::Session
+                    && (!matches!(message.topic, Topic::Session | Topic::Denied)
                         || filter.session.is_none_or(|wanted| message.session == Some(wanted))))
         })
     }
@@ -73,6 +79,7 @@ impl Ring {
 #[derive(Debug, Default)]
 struct State {
     sessions: Ring,
+    denied: Ring,
     rest: Ring,
     next: u64,
     stopping: bool,
@@ -81,9 +88,10 @@ struct State {
 impl State {
     /// The lowest number from which nothing that `filter` wants has been lost.
     fn kept_from(&self, filter: &EventFilter) -> u64 {
-        let sessions = if filter.wants(Topic::Session) { self.sessions.kept_from } else { 0 };
-        let rest = if filter.topic == Some(Topic::Session) { 0 } else { self.rest.kept_from };
-        sessions.max(rest)
+        let of = |topic, ring: &Ring| if filter.wants(topic) { ring.kept_from } else { 0 };
+        let only = matches!(filter.topic, Some(Topic::Session | Topic::Denied));
+        let rest = if only { 0 } else { self.rest.kept_from };
+        of(Topic::Session, &self.sessions).max(of(Topic::Denied, &self.denied)).max(rest)
     }
 }
 
@@ -120,8 +128,11 @@ impl Feed {
         let number = state.next;
         state.next += 1;
         let message = Message { number, topic, session, data: data.into() };
-        let ring = if topic == Topic::Session { &mut state.sessions } else { &mut state.rest };
-        ring.push(message);
+        match topic {
+            Topic::Session => state.sessions.push(message, MAX),
+            Topic::Denied => state.denied.push(message, MAX_DENIED),
+            _ => state.rest.push(message, MAX),
+        }
         drop(state);
         self.grown.send_replace(number);
     }
@@ -137,6 +148,7 @@ impl Feed {
         state.next += 1;
         let next = state.next;
         state.sessions.clear(next);
+        state.denied.clear(next);
         state.rest.clear(next);
     }
 
@@ -200,8 +212,8 @@ impl Follower {
             self.ended = true;
             return Some(self.feed.event(self.from.saturating_sub(1), Topic::End, r#"{"reason":"slow"}"#));
         }
-        let found =
-            [state.sessions.first(self.from, &self.filter), state.rest.first(self.from, &self.filter)];
+        let rings = [&state.sessions, &state.denied, &state.rest];
+        let found = rings.map(|ring| ring.first(self.from, &self.filter));
         if let Some(message) = found.into_iter().flatten().min_by_key(|message| message.number) {
             self.from = message.number + 1;
             return Some(self.feed.event(message.number, message.topic, &message.data));
@@ -274,7 +286,8 @@ mod tests {
     async fn filters_hide_the_rest() {
         let feed = Arc::new(Feed::new());
         let (mine, other) = (SessionId::new(), SessionId::new());
-        let mut session = feed.follow(EventFilter { session: Some(mine), topic: Some(Topic::Session), without: None }, None);
+        let mut session = feed
+            .follow(EventFilter { session: Some(mine), topic: Some(Topic::Session), without: None }, None);
         let only = |topic| EventFilter { topic: Some(topic), ..any() };
         let mut approvals = feed.follow(only(Topic::Approval), None);
         let mut rest = feed.follow(EventFilter { without: Some(Topic::Session), ..any() }, None);
@@ -310,7 +323,7 @@ mod tests {
         let mut first = feed.follow(any(), None);
         feed.publish(Topic::Session, None, "0");
         let seen = first.next().await.unwrap().unwrap().id;
-        feed.publish(Topic::Session, None, "x".repeat(MAX_BYTES));
+        feed.publish(Topic::Session, None, "x".repeat(MAX.bytes));
         feed.publish(Topic::Session, None, "1");
         for after in [
             seen.as_str(),
@@ -341,14 +354,41 @@ mod tests {
         let mut approvals = feed.follow(approval, None);
         let mut rest = feed.follow(EventFilter { without: Some(Topic::Session), ..any() }, None);
         feed.publish(Topic::Approval, None, "held");
-        for _ in 0..=MAX_MESSAGES {
+        for _ in 0..=MAX.messages {
             feed.publish(Topic::Session, None, "x");
         }
         assert_eq!(next(&mut slow).await, (Topic::End, r#"{"reason":"slow"}"#.to_owned()));
         assert_eq!(slow.next().await.unwrap(), None);
         assert_eq!(next(&mut approvals).await.1, "held");
         assert_eq!(next(&mut rest).await.1, "held");
-        assert!(feed.state().sessions.messages.len() <= MAX_MESSAGES);
+        assert!(feed.state().sessions.messages.len() <= MAX.messages);
+    }
+
+    #[tokio::test]
+    async fn a_flood_of_denials_pushes_out_nothing_but_denials() {
+        let feed = Arc::new(Feed::new());
+        let mine = SessionId::new();
+        let only = |topic| EventFilter { topic: Some(topic), ..any() };
+        let mut approvals = feed.follow(only(Topic::Approval), None);
+        let mut sessions = feed.follow(only(Topic::Session), None);
+        let mut denials = feed.follow(only(Topic::Denied), None);
+        let mut rest = feed.follow(EventFilter { without: Some(Topic::Session), ..any() }, None);
+        let mut of_mine = feed.follow(EventFilter { session: Some(mine), ..only(Topic::Denied) }, None);
+        feed.publish(Topic::Approval, None, "held");
+        feed.publish(Topic::Session, Some(mine), "event");
+        feed.publish(Topic::Denied, Some(SessionId::new()), "other");
+        feed.publish(Topic::Denied, Some(mine), "mine");
+        assert_eq!(next(&mut of_mine).await, (Topic::Denied, "mine".to_owned()));
+        for wanted in ["held", "other", "mine"] {
+            assert_eq!(next(&mut rest).await.1, wanted);
+        }
+        for _ in 0..MAX_DENIED.messages {
+            feed.publish(Topic::Denied, None, "x");
+        }
+        assert!(feed.state().denied.messages.len() <= MAX_DENIED.messages);
+        assert_eq!(next(&mut approvals).await.1, "held");
+        assert_eq!(next(&mut sessions).await.1, "event");
+        assert_eq!(next(&mut denials).await, (Topic::End, r#"{"reason":"slow"}"#.to_owned()));
     }
 
     #[tokio::test]

@@ -13,8 +13,10 @@ use crate::control::noun::gateway::IssuerReport;
 use crate::control::noun::gateway::ListenerReport;
 use crate::control::noun::gateway::ReloadReport;
 use crate::control::noun::gateway::StatusReport;
+use crate::control::noun::gateway::TargetReport;
 use crate::control::noun::session::LiveSession;
 use crate::domain::Connection;
+use crate::domain::ConnectionName;
 use crate::domain::Lock;
 use crate::domain::Pin;
 use crate::domain::SessionId;
@@ -86,6 +88,22 @@ impl Gateway {
             approvals: self.running.pending.load(Ordering::Relaxed),
             locks: count(self.running.gate.locks().locks().len()),
         }
+    }
+
+    /// How the target of each connection was met.
+    fn targets(&self) -> Vec<TargetReport> {
+        let metrics = self.running.gate.metrics();
+        let target = |name: &ConnectionName| {
+            let health = metrics.target(name);
+            TargetReport {
+                connection: name.to_string(),
+                answered_ms: health.answered_ms,
+                failed_ms: health.failed.map(|(at_ms, _)| at_ms),
+                error: health.failed.map(|(_, code)| code.to_string()),
+            }
+        };
+        let snapshot = self.running.gate.snapshot();
+        snapshot.connections().map(|governed| target(&governed.connection.name)).collect()
     }
 
     fn report(&self, reloaded: &Reloaded) -> ReloadReport {
@@ -181,6 +199,7 @@ impl Live for Gateway {
                 })
                 .collect(),
             issuers: issuers.collect(),
+            targets: self.targets(),
             recording_problem: recording.err().map(|error| error.to_string()),
             counts: self.counts(),
             you: None,

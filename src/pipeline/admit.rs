@@ -204,7 +204,7 @@ impl Exchange {
         let _infallible = write!(data, ",\"kept\":true,\"policy_rev\":{}}}", verdict.revision);
         events.push(self.session.event(EventKind::Decision, None, Some(self.request), data));
         self.append(events, Durability::Written).await?;
-        Ok(ReplyGuard::new(self))
+        Ok(ReplyGuard::of_gateway(self))
     }
 
     /// Admits a command that the gateway answers by itself, about what is its caller's own. Nothing is sent, so there is no permit, nobody
@@ -224,7 +224,7 @@ impl Exchange {
         let allowed = Verdict { effect: Effect::Allow, ..unjudged(verdict.revision) };
         self.append(self.command_events(record, &allowed, None, None), Durability::Written).await?;
         self.counters.allowed();
-        Ok(ReplyGuard::new(self))
+        Ok(ReplyGuard::of_gateway(self))
     }
 
     /// Records a refusal of this exchange that came before or after the verdict, for example a body that cannot be read.

@@ -5,10 +5,12 @@ use std::fmt::Write;
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::PoisonError;
+use std::sync::atomic::AtomicI64;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering;
 
 use crate::domain::ConnectionName;
+use crate::domain::Denied;
 use crate::domain::DenyCode;
 
 /// The counters of one connection.
@@ -22,6 +24,19 @@ pub struct Counters {
     pins_changed: AtomicU64,
     pins_flagged: AtomicU64,
     reply_bytes: AtomicU64,
+    /// When the target last answered, in milliseconds since 1970; 0: it has not.
+    answered_ms: AtomicI64,
+    /// When it last failed, and how.
+    failed: Mutex<Option<(i64, DenyCode)>>,
+}
+
+/// How a target was met by the commands that went to it. Nobody asks it by himself.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct TargetHealth {
+    /// When it last answered, in milliseconds since 1970; `None`: it has not since the start.
+    pub answered_ms: Option<i64>,
+    /// When it could last not be reached, or its credential was not to be had or not accepted, and the code of it.
+    pub failed: Option<(i64, DenyCode)>,
 }
 
 impl Counters {
@@ -44,6 +59,28 @@ impl Counters {
     pub(super) fn pins(&self, changed: u64, flagged: u64) {
         self.pins_changed.fetch_add(changed, Ordering::Relaxed);
         self.pins_flagged.fetch_add(flagged, Ordering::Relaxed);
+    }
+
+    /// The target has answered, at this time.
+    pub(super) fn answered(&self, at_ms: i64) {
+        self.answered_ms.store(at_ms, Ordering::Relaxed);
+    }
+
+    /// A command or login failed at this time; where it was the target's doing, that is kept.
+    pub(super) fn failed(&self, at_ms: i64, denied: &Denied) {
+        let of_target = matches!(denied.code, DenyCode::UpstreamCredential | DenyCode::UpstreamUnavailable);
+        let of_client = denied.audit.is_some_and(|reason| reason.starts_with("client_"));
+        if of_target && !of_client {
+            *self.failed.lock().unwrap_or_else(PoisonError::into_inner) = Some((at_ms, denied.code));
+        }
+    }
+
+    fn health(&self) -> TargetHealth {
+        let answered_ms = self.answered_ms.load(Ordering::Relaxed);
+        TargetHealth {
+            answered_ms: (answered_ms != 0).then_some(answered_ms),
+            failed: *self.failed.lock().unwrap_or_else(PoisonError::into_inner),
+        }
     }
 
     pub(super) fn replied(&self, bytes: u64, masked: u64) {
@@ -70,6 +107,12 @@ impl Metrics {
 
     pub(super) fn refused(&self, code: DenyCode) {
         *self.refused.lock().unwrap_or_else(PoisonError::into_inner).entry(code).or_default() += 1;
+    }
+
+    /// How the target of a connection was met since the start.
+    pub fn target(&self, connection: &ConnectionName) -> TargetHealth {
+        let connections = self.connections.lock().unwrap_or_else(PoisonError::into_inner);
+        connections.get(connection).map(|counters| counters.health()).unwrap_or_default()
     }
 
     /// How many commands were let pass, and how many refused, since the start.
@@ -135,5 +178,34 @@ impl Metrics {
             let _infallible = writeln!(out, "# HELP {name} {help}\n# TYPE {name} gauge\n{name} {value}");
         }
         out
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_target_is_blamed_for_what_it_did_and_for_nothing_else() {
+        let metrics = Metrics::default();
+        let name: ConnectionName = "crm".parse().unwrap();
+        assert_eq!(metrics.target(&name), TargetHealth::default());
+        let counters = metrics.of(&name);
+        for (code, reason) in [
+            (DenyCode::Denied, None),
+            (DenyCode::UnmaskableReply, None),
+            (DenyCode::SessionEnded, None),
+            (DenyCode::UpstreamUnavailable, Some("client_gone")),
+            (DenyCode::UpstreamUnavailable, Some("client_cancelled")),
+        ] {
+            counters.failed(1, &Denied { audit: reason, ..Denied::new(code, "") });
+            assert_eq!(metrics.target(&name).failed, None, "{code} {reason:?}");
+        }
+        counters.failed(5, &Denied::new(DenyCode::UpstreamUnavailable, "").because("upstream_timeout"));
+        counters.failed(6, &Denied::new(DenyCode::UpstreamCredential, "").because("target_401"));
+        counters.answered(9);
+        let health = metrics.target(&name);
+        assert_eq!(health.failed, Some((6, DenyCode::UpstreamCredential)));
+        assert_eq!(health.answered_ms, Some(9));
     }
 }

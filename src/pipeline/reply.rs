@@ -20,6 +20,7 @@ use crate::pipeline::credential::Credential;
 use crate::pipeline::end::EndWatch;
 use crate::pipeline::end::PolicyWatch;
 use crate::pipeline::enter::Exchange;
+use crate::pipeline::now_ms;
 use crate::pipeline::snapshot::Governed;
 use crate::recording::Durability;
 
@@ -36,6 +37,8 @@ pub struct ReplyGuard {
     hits_told: u64,
     /// Whether the recording says how the command went.
     settled: bool,
+    /// Whether the gateway itself answers, and no target.
+    own: bool,
     /// What the client was sent, as the recording keeps it.
     pub capture: Capture,
 }
@@ -53,8 +56,16 @@ impl ReplyGuard {
             told: Vec::new(),
             hits_told: 0,
             settled: false,
+            own: false,
             capture,
         }
+    }
+
+    /// The guard of a reply that the gateway itself gives.
+    pub(super) fn of_gateway(exchange: Exchange) -> Self {
+        let mut guard = Self::new(exchange);
+        guard.own = true;
+        guard
     }
 
     /// The credential to send along; from now on it is looked for in the reply.
@@ -247,6 +258,9 @@ impl ReplyGuard {
         let mut event = self.exchange.session.event(kind, Some(dir), Some(self.exchange.request), data);
         if dir == Direction::S2c {
             event.mask = self.take_notes();
+            if !self.own && kind != EventKind::Error {
+                self.exchange.counters.answered(event.ts_ms);
+            }
         }
         self.settled |= matches!(kind, EventKind::HttpResponse | EventKind::SqlDone | EventKind::Error);
         self.exchange.session.used();
@@ -255,6 +269,7 @@ impl ReplyGuard {
 
     /// Records that the command failed on its way; the code says how.
     pub fn record_failure(&mut self, denied: &Denied) {
+        self.exchange.counters.failed(now_ms(), denied);
         self.exchange.gate.0.metrics.refused(denied.code);
         tracing::warn!(request = %self.exchange.request, session = %self.exchange.session.id, code = %denied.code, reason = denied.audit.unwrap_or_default(), "command failed");
         let data =

@@ -376,6 +376,8 @@ const TABLE: &[(Context, Action, &str)] = {
         (C::Log, A::Explain, "e"),
         (C::Log, A::Play, "r"),
         (C::Log, A::OtherList, "v"),
+        (C::Log, A::PayloadDown, "space J"),
+        (C::Log, A::PayloadUp, "b K"),
     ]
 };
 

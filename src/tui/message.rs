@@ -98,6 +98,8 @@ pub enum Request {
     Lock(NewLock),
     /// A page of a recording, from an event on.
     Events(SessionId, u64),
+    /// The first event of a recording, and an event with those just before it.
+    Around(SessionId, u64),
     /// Check a recording.
     Verify(SessionId),
     /// Connections, policies or masks.
@@ -147,6 +149,8 @@ pub enum Answer {
     Locked(Result<Lock, ApiError>),
     /// See [`Request::Events`].
     Events(SessionId, u64, Result<EventPage, ApiError>),
+    /// See [`Request::Around`].
+    Around(SessionId, u64, Result<EventPage, ApiError>),
     /// See [`Request::Verify`].
     Verified(SessionId, Result<VerifyReport, ApiError>),
     /// See [`Request::Entities`].

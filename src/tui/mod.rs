@@ -12,6 +12,7 @@
 //! selection follows an approval and not a row, and keys typed just as the screen changed under the hand decide nothing.
 
 pub mod approvals;
+pub mod browse;
 pub mod entities;
 pub mod filter;
 pub mod input;
@@ -23,6 +24,7 @@ pub mod message;
 pub mod model;
 pub mod notify;
 pub mod pane;
+pub mod panel;
 pub mod perform;
 pub mod replay;
 pub mod run;

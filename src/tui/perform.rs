@@ -9,12 +9,14 @@ use crate::control::Backend;
 use crate::control::noun::List;
 use crate::control::noun::approval::ApprovalFilter;
 use crate::control::noun::audit::AuditFilter;
+use crate::control::noun::session::EventPage;
 use crate::control::noun::session::EventsFrom;
 use crate::control::noun::session::Grep;
 use crate::control::noun::session::SessionFilter;
 use crate::control::noun::session::SessionView;
 use crate::domain::approval::Approval;
 use crate::domain::approval::ApprovalState;
+use crate::domain::id::SessionId;
 use crate::recording::StoredEvent;
 use crate::recording::export::ExportError;
 use crate::recording::export::Form;
@@ -27,6 +29,8 @@ const PAGE: u32 = 1000;
 const HISTORY: u32 = 200;
 /// How many sessions that have ended are listed.
 const ENDED: u32 = 500;
+/// How many events before one of them tell what it is about.
+const BEFORE: u32 = 64;
 /// How many denials are looked for, and how far back, in milliseconds.
 const DENIALS: (u32, i64) = (200, 86_400_000);
 /// What the first line of a denial has in a transcript, and no other line begins with.
@@ -64,6 +68,7 @@ pub async fn perform(backend: &dyn Backend, request: Request, now_ms: i64) -> An
             let wanted = EventsFrom { from: Some(from), limit: Some(PAGE) };
             Answer::Events(id, from, backend.session_events(id, wanted).await)
         }
+        Request::Around(id, seq) => Answer::Around(id, seq, around(backend, id, seq).await),
         Request::Verify(id) => Answer::Verified(id, backend.verify_session(id).await),
         Request::Entities(kind) => {
             Answer::Entities(kind, backend.entities(kind).await.map(|list| list.items))
@@ -85,6 +90,17 @@ pub async fn perform(backend: &dyn Backend, request: Request, now_ms: i64) -> An
             Answer::Exported(to, written)
         }
     }
+}
+
+/// The first event of a recording, then those that end with number `seq`.
+async fn around(backend: &dyn Backend, id: SessionId, seq: u64) -> Result<EventPage, ApiError> {
+    let first = EventsFrom { from: None, limit: Some(1) };
+    let mut page = backend.session_events(id, first).await?;
+    let limit = BEFORE.saturating_add(1);
+    let from = seq.saturating_sub(u64::from(BEFORE)).max(2);
+    let near = backend.session_events(id, EventsFrom { from: Some(from), limit: Some(limit) }).await?;
+    page.events.extend(near.events.into_iter().filter(|event| event.seq <= seq));
+    Ok(EventPage { next: near.next, ended: near.ended, ..page })
 }
 
 /// All pending approvals, page by page.

@@ -22,6 +22,8 @@ use crate::domain::id::SessionId;
 pub enum Topic {
     /// An approval was asked for, decided or ended; the data is the approval as it is now.
     Approval,
+    /// A command did not pass; the data is the event of the session that says so. The same event comes as `session`, too.
+    Denied,
     /// An event of a session; the data is the event.
     Session,
     /// Something else changed. The data is `{"revision":N}` for connections, policies, masks and locks (read them again), or
@@ -35,12 +37,14 @@ pub enum Topic {
 
 impl Topic {
     /// All of them.
-    pub const ALL: [Self; 5] = [Self::Approval, Self::Session, Self::Change, Self::Gap, Self::End];
+    pub const ALL: [Self; 6] =
+        [Self::Approval, Self::Denied, Self::Session, Self::Change, Self::Gap, Self::End];
 
     /// The word for it: the `event` field of the stream.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Approval => "approval",
+            Self::Denied => "denied",
             Self::Session => "session",
             Self::Change => "change",
             Self::Gap => "gap",
@@ -69,7 +73,7 @@ pub struct LiveEvent {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct EventFilter {
-    /// Of the sessions, this one only.
+    /// Of the sessions, and of what was denied in them, this one only.
     pub session: Option<SessionId>,
     /// This topic only. `gap` and `end` always come.
     pub topic: Option<Topic>,

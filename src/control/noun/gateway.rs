@@ -46,6 +46,9 @@ pub struct StatusReport {
     pub listeners: Vec<ListenerReport>,
     /// Where its tokens' keys come from.
     pub issuers: Vec<IssuerReport>,
+    /// How the target of each connection was met by the commands that went to it; none without a running gateway.
+    #[serde(default)]
+    pub targets: Vec<TargetReport>,
     /// Whether it can record; `None`: it can. Otherwise why not.
     pub recording_problem: Option<String>,
     /// How much there is of everything.
@@ -78,6 +81,28 @@ pub struct IssuerReport {
     pub usable: bool,
     /// Why the last fetch failed; `None`: it did not.
     pub error: Option<String>,
+}
+
+/// How the target of one connection was met by the commands that went to it since the gateway started. The gateway never asks a
+/// target by itself.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TargetReport {
+    /// The connection.
+    pub connection: String,
+    /// When it last answered, whatever it said, in milliseconds since 1970; `None`: it has not.
+    pub answered_ms: Option<i64>,
+    /// When it could last not be reached, broke off, or its credential was not to be had or not accepted, in milliseconds
+    /// since 1970; `None`: never.
+    pub failed_ms: Option<i64>,
+    /// The code of that failure: `upstream_unavailable` or `upstream_credential`.
+    pub error: Option<String>,
+}
+
+impl TargetReport {
+    /// Whether it failed after it last answered.
+    pub fn fails(&self) -> bool {
+        self.failed_ms.is_some_and(|failed| self.answered_ms.is_none_or(|answered| failed > answered))
+    }
 }
 
 /// How much there is of everything.

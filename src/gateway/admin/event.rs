@@ -18,6 +18,7 @@ use crate::gateway::admin::Acting;
 use crate::gateway::admin::Admin;
 use crate::gateway::admin::Running;
 use crate::recording::StoredEvent;
+use crate::recording::replay::Mark;
 
 /// How often it is looked whether somebody still follows.
 const LOOK: Duration = Duration::from_secs(10);
@@ -60,7 +61,11 @@ impl Admin {
     }
 
     fn pass_on_event(&self, event: &StoredEvent) {
-        self.feed.publish(Topic::Session, Some(event.event.session), &*event.line);
+        let session = Some(event.event.session);
+        self.feed.publish(Topic::Session, session, &*event.line);
+        if Mark::Denied.is_on(event) {
+            self.feed.publish(Topic::Denied, session, &*event.line);
+        }
     }
 
     fn pass_on_change(&self, change: &Change) {

@@ -58,6 +58,7 @@ impl Admin {
             revision: self.revision().await?,
             listeners: Vec::new(),
             issuers: self.stored_issuers().await?,
+            targets: Vec::new(),
             recording_problem: None,
             counts,
             you: None,

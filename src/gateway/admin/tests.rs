@@ -149,6 +149,7 @@ impl Live for Told {
             revision: 7,
             listeners: vec![],
             issuers: vec![],
+            targets: vec![],
             recording_problem: None,
             counts: Counts::default(),
             you: None,

@@ -32,10 +32,12 @@ use crate::tui::shared::Moment;
 use crate::tui::view;
 
 mod approvals;
+mod entities;
 mod frame;
+mod log;
 mod picture;
-mod sessions;
 mod replay;
+mod sessions;
 
 /// The time of all tests at their beginning: 2026-11-20T09:14:03Z.
 pub(super) const START_MS: i64 = 1_795_166_043_000;
@@ -206,6 +208,7 @@ pub(super) fn status() -> StatusReport {
         revision: 41,
         listeners: vec![ListenerReport { address: "127.0.0.1:8440".to_owned(), scheme: "http".to_owned() }],
         issuers: Vec::new(),
+        targets: Vec::new(),
         recording_problem: None,
         counts: Counts { connections: 3, policies: 5, masks: 1, sessions: 14, approvals: 3, locks: 0 },
         you: Some(CallerReport {

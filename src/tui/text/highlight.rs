@@ -15,6 +15,8 @@ pub enum Syntax {
     Sql,
     /// JSON.
     Json,
+    /// The TOML of a connection or policy.
+    Toml,
 }
 
 impl Syntax {
@@ -63,6 +65,7 @@ pub(super) fn lines(text: &str, syntax: Syntax) -> impl Iterator<Item = Vec<Piec
         Syntax::Plain => whole(Role::Text, line),
         Syntax::Sql => sql(line, &mut open),
         Syntax::Json => json(line),
+        Syntax::Toml => toml(line),
         Syntax::Http => http(line, &mut at),
     })
 }
@@ -157,6 +160,37 @@ fn json(line: &str) -> Vec<Piece> {
             'a'..='z' => {
                 let length = pieces.word();
                 pieces.take(Role::Keyword, length);
+            }
+            _ => pieces.one(Role::Text),
+        }
+    }
+    pieces.out
+}
+
+fn toml(line: &str) -> Vec<Piece> {
+    let mut pieces = Pieces { rest: line, out: Vec::new() };
+    while let Some(c) = pieces.rest.chars().next() {
+        let is_name = |length: usize| pieces.rest.get(length..).unwrap_or_default().trim_start().starts_with('=');
+        match c {
+            '#' => drop(pieces.take(Role::Comment, usize::MAX)),
+            '"' | '\'' => {
+                let length = if c == '"' {
+                    text_length(pieces.rest)
+                } else {
+                    pieces.rest.get(1..).and_then(|rest| rest.find('\'')).map_or(pieces.rest.len(), |end| end + 2)
+                };
+                let role = if is_name(length) { Role::Name } else { Role::Quoted };
+                pieces.take(role, length);
+            }
+            '0'..='9' => {
+                let length = pieces.number();
+                pieces.take(Role::Number, length);
+            }
+            'a'..='z' | 'A'..='Z' | '_' => {
+                let inside = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
+                let length = pieces.rest.find(|c| !inside(c)).unwrap_or(pieces.rest.len());
+                let role = if is_name(length) { Role::Name } else { Role::Keyword };
+                pieces.take(role, length);
             }
             _ => pieces.one(Role::Text),
         }
@@ -314,6 +348,18 @@ mod tests {
         assert_eq!(roles(r#"{"a": "b\"c", "d": -1.5e3, "e": null}"#, Syntax::Json), ".mmm..qqqqqq..mmm..nnnnnn..mmm..kkkk.");
         assert_eq!(roles("POST /x\nA: b\n\n{\"a\":1}", Syntax::Http), "kkkk...|m...||.mmm.n.");
         assert_eq!(roles("GET /x\n\nplain 1", Syntax::Http), "kkk...||.......");
+    }
+
+    #[test]
+    fn toml_is_coloured() {
+        for (text, wanted) in [
+            ("name = \"a = b\" # c = d", "mmmm...qqqqqqq.ccccccc"),
+            ("tags = { env = 'x', \"a b\" = 12 }", "mmmm.....mmm...qqq..mmmmm...nn.."),
+            ("readonly = true", "mmmmmmmm...kkkk"),
+            ("'open", "qqqqq"),
+        ] {
+            assert_eq!(roles(text, Syntax::Toml), wanted, "{text}");
+        }
     }
 
     #[test]

@@ -123,6 +123,10 @@ async fn the_stream_tells_of_approvals_changes_and_sessions_and_is_taken_up_agai
     assert_eq!(begun.topic, Topic::Session);
     assert!(begun.data.contains(&session.to_string()) && begun.data.contains("session.start"));
     assert!(next(&mut again).await.data.contains("http.request"));
+    recordings::deny(rig.journal.as_ref().unwrap(), session).await;
+    let (event, denied) = (next(&mut again).await, next(&mut again).await);
+    assert_eq!((event.topic, denied.topic), (Topic::Session, Topic::Denied));
+    assert_eq!(event.data, denied.data);
     rig.admin.stop_events();
     assert_eq!(next(&mut again).await.topic, Topic::End);
 }

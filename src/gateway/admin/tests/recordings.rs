@@ -21,6 +21,12 @@ pub(super) async fn begin(journal: &Journal, session: SessionId) {
     journal.append(events, Durability::Synced).await.unwrap();
 }
 
+/// Records that the request was denied.
+pub(super) async fn deny(journal: &Journal, session: SessionId) {
+    let data = r#"{"effect":"deny","rule":null,"policy_rev":1,"code":"denied"}"#;
+    journal.append([event(session, EventKind::Decision, 15, data)], Durability::Synced).await.unwrap();
+}
+
 async fn end(journal: &Journal, session: SessionId) {
     let end = event(session, EventKind::SessionEnd, 20, r#"{"reason":"killed"}"#);
     journal.append([end], Durability::Synced).await.unwrap();

@@ -1,0 +1,190 @@
+//! What matters of a connection or policy, in short.
+
+use serde_json::Value;
+
+use crate::control::noun::entity::EntityKind;
+use crate::control::noun::entity::EntityView;
+use crate::domain::verdict::Effect;
+
+/// A match longer than this, in characters, is cut: nobody reads it in a list.
+const LONGEST: usize = 400;
+
+/// What comes first of a match: who, where, what.
+const FIRST: [&str; 8] =
+    ["groups", "subjects", "kinds", "connections", "tags", "operations", "methods", "tools"];
+
+/// One connection or policy. All texts are raw.
+#[derive(Debug, Clone)]
+pub(super) struct Fact {
+    /// Its name.
+    pub(super) name: String,
+    /// Where it was written down.
+    pub(super) origin: String,
+    /// What is special to its kind.
+    pub(super) special: Special,
+    /// All of it.
+    pub(super) toml: String,
+}
+
+/// What is special to a kind.
+#[derive(Debug, Clone)]
+pub(super) enum Special {
+    /// Of a connection.
+    Connection {
+        /// The address of the target, without its scheme and credentials.
+        target: String,
+        /// The scheme of its address.
+        scheme: String,
+        /// What is spoken there.
+        protocol: String,
+        /// How the credential is put in.
+        inject: String,
+        /// Its tags.
+        tags: String,
+    },
+    /// Of a policy.
+    Policy {
+        /// What it wants; `None`: what is written is no effect.
+        effect: Option<Effect>,
+        /// What it is about.
+        what: String,
+        /// Who must approve, how many, and for how long that holds.
+        approval: String,
+        /// The groups in its match.
+        groups: String,
+        /// The connections in its match.
+        connections: String,
+    },
+}
+
+impl Fact {
+    /// What matters of an entity.
+    pub(super) fn of(kind: EntityKind, view: EntityView) -> Self {
+        let special = match kind {
+            EntityKind::Policy => policy(&view.value),
+            EntityKind::Connection | EntityKind::Mask => connection(&view.value),
+        };
+        Self { name: view.name, origin: view.origin, special, toml: view.toml }
+    }
+
+    /// What filters look into.
+    pub(super) fn fields(&self) -> [(&'static str, &str); 6] {
+        let name = ("name", self.name.as_str());
+        let from = ("from", self.origin.as_str());
+        match &self.special {
+            Special::Connection { target, protocol, tags, inject, .. } => {
+                [name, from, ("proto", protocol), ("tag", tags), ("", target), ("", inject)]
+            }
+            Special::Policy { effect, what, groups, connections, .. } => {
+                let effect = effect.map_or("", Effect::as_str);
+                [name, from, ("effect", effect), ("group", groups), ("conn", connections), ("", what)]
+            }
+        }
+    }
+}
+
+fn text<'a>(value: &'a Value, name: &str) -> &'a str {
+    value.get(name).and_then(Value::as_str).unwrap_or_default()
+}
+
+fn connection(value: &Value) -> Special {
+    let address = without_credentials(text(value, "upstream"));
+    let (scheme, target) = address.split_once(':').unwrap_or(("", &address));
+    let protocol = match scheme.split('+').next().unwrap_or_default() {
+        "https" => "http",
+        "postgresql" => "postgres",
+        other => other,
+    };
+    // Behind the kind stand names and places of secrets: those are in the text below.
+    let inject = text(value, "inject").split(':').next().unwrap_or_default();
+    let tags = value.get("tags").and_then(Value::as_object);
+    let tag = |(name, tag): (&String, &Value)| format!("{name}={}", tag.as_str().unwrap_or_default());
+    Special::Connection {
+        protocol: protocol.to_owned(),
+        inject: if inject.is_empty() { "none" } else { inject }.to_owned(),
+        tags: tags.into_iter().flatten().map(tag).collect::<Vec<_>>().join(" "),
+        target: target.trim_start_matches('/').to_owned(),
+        scheme: scheme.to_owned(),
+    }
+}
+
+/// An address without what stands before the `@` of its host.
+fn without_credentials(address: &str) -> String {
+    let Some((scheme, rest)) = address.split_once("://") else { return address.to_owned() };
+    let (host, path) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));
+    let host = host.rsplit('@').next().unwrap_or_default();
+    format!("{scheme}://{host}{path}")
+}
+
+fn policy(value: &Value) -> Special {
+    let matched = value.get("match").unwrap_or(&Value::Null);
+    let words = said(matched);
+    let mut what = if words.is_empty() { "everything".to_owned() } else { words };
+    for (word, name) in [("unless", "unless"), ("when", "when")] {
+        let words = value.get(name).map(said).unwrap_or_default();
+        if !words.is_empty() {
+            what.extend(["; ", word, " ", &words]);
+        }
+    }
+    if what.chars().count() > LONGEST {
+        what = what.chars().take(LONGEST).collect();
+    }
+    let list = |name: &str| matched.get(name).map(short).unwrap_or_default();
+    Special::Policy {
+        effect: Effect::parse(text(value, "effect")),
+        what,
+        approval: value.get("approval").map(approval).unwrap_or_default(),
+        groups: list("groups"),
+        connections: list("connections"),
+    }
+}
+
+/// `groups etl, connections crm|shop`
+fn said(table: &Value) -> String {
+    let mut members: Vec<(&String, &Value)> = table.as_object().into_iter().flatten().collect();
+    let place = |name: &str| FIRST.iter().position(|first| *first == name).unwrap_or(FIRST.len());
+    members.sort_by_key(|(name, _)| place(name));
+    members.into_iter().map(|(name, value)| format!("{name} {}", short(value))).collect::<Vec<_>>().join(", ")
+}
+
+fn short(value: &Value) -> String {
+    match value {
+        Value::Array(values) => values.iter().map(short).collect::<Vec<_>>().join("|"),
+        Value::Object(members) => members
+            .iter()
+            .map(|(name, value)| format!("{name}={}", short(value)))
+            .collect::<Vec<_>>()
+            .join("|"),
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
+    }
+}
+
+/// `1 of dba, once`
+fn approval(value: &Value) -> String {
+    let from = value.get("from").map(short).unwrap_or_default();
+    let min = value.get("min").and_then(Value::as_u64).unwrap_or(1);
+    let grant = match text(value, "grant") {
+        "" => "once",
+        grant => grant,
+    };
+    format!("{min} of {from}, {grant}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_credential_of_an_address_is_shown() {
+        for (address, shown) in [
+            ("https://crm.internal/api", "https://crm.internal/api"),
+            ("postgres://bob:s3cret@db:5432/shop", "postgres://db:5432/shop"),
+            ("https://a@b@host/x@y", "https://host/x@y"),
+            ("https://u:p@host?q=@", "https://host?q=@"),
+            ("mcp+stdio:npx -y server", "mcp+stdio:npx -y server"),
+        ] {
+            assert_eq!(without_credentials(address), shown);
+        }
+    }
+}
