@@ -133,7 +133,9 @@ fn decide(
     if approval.state != ApprovalState::Pending {
         return Ok(Decided::Refused(DecideError::Ended { id, state: approval.state }));
     }
-    if let Some(refused) = refused(&approval, approver, approve, reason).or_else(|| too_far(&approval, *within)) {
+    if let Some(refused) =
+        refused(&approval, approver, approve, reason).or_else(|| too_far(&approval, *within))
+    {
         return Ok(Decided::Refused(refused));
     }
     if approval.expires_ms <= now_ms {

@@ -270,8 +270,7 @@ fn decide(
     grant: Option<GrantScope>,
 ) -> Outcome {
     let seen = find_to_decide(access, &args.id)?;
-    let decide =
-        Decide { approve, reason: args.reason.clone(), digest: Some(seen.digest.clone()), grant };
+    let decide = Decide { approve, reason: args.reason.clone(), digest: Some(seen.digest.clone()), grant };
     let now = access.wait(access.backend().decide_approval(seen.id, decide))?;
     let verb = if approve { "approved" } else { "denied" };
     terminal.say(&format!("{verb} {}: {} by {} on {}", now.id, now.summary, now.label, now.connection));

@@ -47,8 +47,12 @@ pub struct LookArgs {
     /// Scroll with the wheel; the terminal's own selection then needs shift
     #[arg(long)]
     pub mouse: bool,
-    /// A file that changes keys [default: hoopctl/keys.toml in $XDG_CONFIG_HOME or ~/.config, if it is there]
-    #[arg(long, value_name = "FILE")]
+    /// A file that changes keys.
+    #[arg(
+        long,
+        value_name = "FILE",
+        help = "A file that changes keys [default: hoopctl/keys.toml in $XDG_CONFIG_HOME or ~/.config, if it is there]"
+    )]
     pub keys: Option<PathBuf>,
 }
 
@@ -76,7 +80,7 @@ pub enum ThemeWord {
     Dark,
     /// For a light ground
     Light,
-    /// No colours, as with NO_COLOR
+    /// No colours
     Mono,
 }
 
@@ -109,14 +113,15 @@ pub fn run(terminal: Terminal, place: &Place, args: &TuiArgs) -> Outcome {
     };
     let (look, keys) = (look(&args.look), keys(&args.look)?);
     let access = Access::online(place)?;
-    let settings =
-        tui::Settings { start: Start::Screen(screen), look, keys, notify, mouse: args.look.mouse };
+    let settings = tui::Settings { start: Start::Screen(screen), look, keys, notify, mouse: args.look.mouse };
     show(&access, settings)
 }
 
 /// Shows it until the person ends it.
 pub fn show(access: &Access, settings: tui::Settings) -> Outcome {
-    access.block_on(tui::run(access.shared(), settings)).map_err(|error| Failure::failed(error.to_string()))?;
+    access
+        .block_on(tui::run(access.shared(), settings))
+        .map_err(|error| Failure::failed(error.to_string()))?;
     Ok(Exit::Done)
 }
 
@@ -155,8 +160,7 @@ pub fn keys(args: &LookArgs) -> Result<KeyMap, Failure> {
         Err(error) if error.kind() == io::ErrorKind::NotFound && !must => return Ok(KeyMap::default()),
         Err(error) => return Err(Failure::failed(format!("cannot read {}: {error}", path.display()))),
     };
-    KeyMap::read(&text)
-        .map_err(|error| Failure::new(Exit::Config, format!("{}: {error}", path.display())))
+    KeyMap::read(&text).map_err(|error| Failure::new(Exit::Config, format!("{}: {error}", path.display())))
 }
 
 fn default_keys() -> Option<PathBuf> {

@@ -87,7 +87,8 @@ impl StoredEvent {
     /// # Errors
     /// As [`StoredEvent::read`], and a hash that is none.
     pub fn received(hash: &str, line: &str) -> Result<Self, LineError> {
-        let hash = crate::recording::chain::from_hex(hash).ok_or_else(|| LineError { problem: "no hash".to_owned() })?;
+        let hash = crate::recording::chain::from_hex(hash)
+            .ok_or_else(|| LineError { problem: "no hash".to_owned() })?;
         Self::read(hash, line.as_bytes())
     }
 

@@ -331,7 +331,10 @@ fn a_store_from_before_files_were_counted_gives_none_of_its_numbers_again() {
 #[test]
 fn a_store_from_before_pins_gets_them_and_keeps_what_it_has() {
     let place = Place::filled();
-    place.raw().execute_batch("ALTER TABLE approval DROP COLUMN class; DROP TABLE pin; PRAGMA user_version = 2").unwrap();
+    place
+        .raw()
+        .execute_batch("ALTER TABLE approval DROP COLUMN class; DROP TABLE pin; PRAGMA user_version = 2")
+        .unwrap();
     let store = place.open().unwrap();
     assert!(read(&store, |view| view.pins(None)).is_empty());
     assert_eq!(read(&store, |view| view.entities(None)).len(), 40);

@@ -29,7 +29,9 @@ impl Filter {
         for word in text.split_whitespace() {
             let (not, rest) = word.strip_prefix('-').map_or((false, word), |rest| (true, rest));
             let (key, value) = match rest.split_once(':') {
-                Some((name, value)) if name.bytes().all(|byte| byte.is_ascii_alphabetic()) && !name.is_empty() => {
+                Some((name, value))
+                    if name.bytes().all(|byte| byte.is_ascii_alphabetic()) && !name.is_empty() =>
+                {
                     let known = keys.iter().find(|key| **key == name).copied();
                     let known = known.ok_or_else(|| {
                         format!("there is no {}: here; there are {}", Shown(name), keys.join(": ") + ":")

@@ -406,7 +406,9 @@ pub enum KeysError {
         known: String,
     },
     /// A key that is none.
-    #[error("[{context}] {action} = {found:?}: no such key; examples: a, A, ctrl-d, alt-x, f2, enter, space, pgdn")]
+    #[error(
+        "[{context}] {action} = {found:?}: no such key; examples: a, A, ctrl-d, alt-x, f2, enter, space, pgdn"
+    )]
     NoKey {
         /// The table.
         context: &'static str,
@@ -478,8 +480,7 @@ impl KeyMap {
     }
 
     fn change(&mut self, context: Context, word: String, written: Written) -> Result<(), KeysError> {
-        let known: Vec<&str> =
-            self.of(context).map(|binding| binding.action.word()).collect();
+        let known: Vec<&str> = self.of(context).map(|binding| binding.action.word()).collect();
         let known = known.join(", ");
         let action = Action::parse(&word);
         let binding = self
@@ -530,7 +531,9 @@ impl KeyMap {
         let mut here = Some(context);
         while let Some(context) = here {
             found.extend(
-                self.of(context).filter(|binding| binding.keys.contains(&press)).map(|binding| binding.action),
+                self.of(context)
+                    .filter(|binding| binding.keys.contains(&press))
+                    .map(|binding| binding.action),
             );
             here = context.beyond();
         }
@@ -543,7 +546,8 @@ impl KeyMap {
         let mut here = Some(context);
         while let Some(context) = here {
             let binding = self.of(context).find(|binding| binding.action == action);
-            if let Some(place) = binding.and_then(|binding| binding.keys.iter().position(|key| *key == press)) {
+            if let Some(place) = binding.and_then(|binding| binding.keys.iter().position(|key| *key == press))
+            {
                 return place;
             }
             here = context.beyond();

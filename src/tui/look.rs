@@ -324,7 +324,9 @@ mod tests {
     #[test]
     fn without_colour_there_is_none_and_state_still_shows() {
         let look = Look::new(Depth::Mono, Ground::Dark, false);
-        for role in [Role::Text, Role::Good, Role::Bad, Role::Warn, Role::Masked, Role::Escape, Role::Selected] {
+        for role in
+            [Role::Text, Role::Good, Role::Bad, Role::Warn, Role::Masked, Role::Escape, Role::Selected]
+        {
             let style = look.style(role);
             assert_eq!((style.fg, style.bg), (None, None), "{role:?}");
         }
@@ -336,9 +338,25 @@ mod tests {
     fn every_sign_is_one_column_wide_and_ascii_is_ascii() {
         for signs in [&UNICODE, &ASCII] {
             let single = [
-                signs.yes, signs.no, signs.waits, signs.high, signs.medium, signs.low, signs.machine,
-                signs.cursor, signs.live, signs.retry, signs.offline, signs.goes_on, signs.cut,
-                signs.playing, signs.paused, signs.bar_full, signs.bar_empty, signs.bar_at, signs.dot,
+                signs.yes,
+                signs.no,
+                signs.waits,
+                signs.high,
+                signs.medium,
+                signs.low,
+                signs.machine,
+                signs.cursor,
+                signs.live,
+                signs.retry,
+                signs.offline,
+                signs.goes_on,
+                signs.cut,
+                signs.playing,
+                signs.paused,
+                signs.bar_full,
+                signs.bar_empty,
+                signs.bar_at,
+                signs.dot,
             ];
             for sign in single.into_iter().chain(signs.spark) {
                 assert_eq!(sign.width(), 1, "{sign}");

@@ -131,7 +131,10 @@ impl Model {
     }
 
     /// What every screen wants done about something.
-    fn each(&mut self, mut wants: impl FnMut(Screen, &mut Shared, &mut dyn Pane) -> Vec<Effect>) -> Vec<Effect> {
+    fn each(
+        &mut self,
+        mut wants: impl FnMut(Screen, &mut Shared, &mut dyn Pane) -> Vec<Effect>,
+    ) -> Vec<Effect> {
         let mut effects = Vec::new();
         for screen in Screen::ALL {
             let (shared, pane) = self.with(screen);
@@ -190,19 +193,20 @@ impl Model {
 
     fn jump(&mut self, jump: Jump) -> Vec<Effect> {
         let from = self.screen;
-        let mut effects = match jump {
+        // What the screen that is left wants done comes first: it may give up what the other one takes.
+        let effects = match jump {
             Jump::Session(id) => {
-                let effects = self.sessions.show(id, &mut self.shared);
-                [effects, self.go(Screen::Sessions)].concat()
+                let left = self.go(Screen::Sessions);
+                [left, self.sessions.show(id, &mut self.shared)].concat()
             }
             Jump::Replay { session, at } => {
-                let effects = self.replay.open(&session, at, &mut self.shared);
-                [effects, self.go(Screen::Replay)].concat()
+                let left = self.go(Screen::Replay);
+                [left, self.replay.open(&session, at, &mut self.shared)].concat()
             }
         };
-        self.back.retain(|screen| *screen != from);
-        self.back.push(from);
-        effects.shrink_to_fit();
+        if from != self.screen {
+            self.back.push(from);
+        }
         effects
     }
 
@@ -337,7 +341,8 @@ impl Model {
             (word, None) if let Some(screen) = Screen::parse(word) => self.go(screen),
             _ => {
                 let names = Screen::ALL.map(|screen| screen.title().to_lowercase()).join(", ");
-                self.shared.say(Tone::Bad, format!("no command {text:?}; there are {names}, replay ID, help, quit"));
+                self.shared
+                    .say(Tone::Bad, format!("no command {text:?}; there are {names}, replay ID, help, quit"));
                 Vec::new()
             }
         }
@@ -345,9 +350,8 @@ impl Model {
 
     fn tick(&mut self) -> Vec<Effect> {
         let mut effects = Vec::new();
-        let due = self
-            .asked_status
-            .is_none_or(|asked| self.shared.now.at.duration_since(asked.at) >= STATUS_EVERY);
+        let due =
+            self.asked_status.is_none_or(|asked| self.shared.now.at.duration_since(asked.at) >= STATUS_EVERY);
         if self.shared.link.is_live() && due {
             self.asked_status = Some(self.shared.now);
             effects.push(Effect::Ask(Request::Status));
@@ -385,12 +389,15 @@ impl Model {
         match answer {
             Answer::Status(Ok(status)) => self.shared.status = Some(status.clone()),
             Answer::Entities(EntityKind::Policy, Ok(policies)) => {
-                let origin = |view: &crate::control::noun::entity::EntityView| (view.name.clone(), view.origin.clone());
+                let origin = |view: &crate::control::noun::entity::EntityView| {
+                    (view.name.clone(), view.origin.clone())
+                };
                 self.shared.origins = policies.iter().map(origin).collect();
             }
             Answer::Entities(EntityKind::Connection, Ok(connections)) => {
                 let scheme = |view: &crate::control::noun::entity::EntityView| {
-                    let upstream = view.value.get("upstream").and_then(serde_json::Value::as_str).unwrap_or_default();
+                    let upstream =
+                        view.value.get("upstream").and_then(serde_json::Value::as_str).unwrap_or_default();
                     let scheme = upstream.split(':').next().unwrap_or_default();
                     (view.name.clone(), scheme.to_owned())
                 };

@@ -60,9 +60,7 @@ pub async fn perform(backend: &dyn Backend, request: Request, now_ms: i64) -> An
             let found = backend.session(name.clone()).await.map(Box::new);
             Answer::Session(name, found)
         }
-        Request::Kill(id, reason) => {
-            Answer::Killed(id, backend.kill_session(id, reason).await.map(Box::new))
-        }
+        Request::Kill(id, reason) => Answer::Killed(id, backend.kill_session(id, reason).await.map(Box::new)),
         Request::Lock(lock) => Answer::Locked(backend.add_lock(lock).await),
         Request::Events(id, from) => {
             let wanted = EventsFrom { from: Some(from), limit: Some(PAGE) };
@@ -143,12 +141,7 @@ async fn sessions(backend: &dyn Backend, live: bool) -> Result<List<SessionView>
 }
 
 /// Writes a recording to a new file that only its owner can read; gives how many events it has.
-async fn export(
-    backend: &dyn Backend,
-    session: &SessionView,
-    form: Form,
-    to: &Path,
-) -> Result<u64, String> {
+async fn export(backend: &dyn Backend, session: &SessionView, form: Form, to: &Path) -> Result<u64, String> {
     let mut events = Vec::new();
     let mut next = Some(1);
     while let Some(from) = next {
@@ -168,9 +161,8 @@ async fn export(
     let mut out = io::BufWriter::new(file);
     let events = events.into_iter().map(Ok::<_, ExportError>);
     let written = form.write(&session.row(), events, &mut out);
-    let written = written.and_then(|_left_out| {
-        io::Write::flush(&mut out).map_err(|source| ExportError::Write { source })
-    });
+    let written = written
+        .and_then(|_left_out| io::Write::flush(&mut out).map_err(|source| ExportError::Write { source }));
     match written {
         Ok(()) => Ok(count),
         Err(error) => {

@@ -114,7 +114,9 @@ pub fn widths<const N: usize>(total: u16, wanted: [u16; N], grows: usize) -> [u1
         if used(&out) <= total + 1 {
             break;
         }
-        if place != grows && let Some(width) = out.get_mut(place) {
+        if place != grows
+            && let Some(width) = out.get_mut(place)
+        {
             *width = 0;
         }
     }

@@ -63,7 +63,9 @@ fn head(model: &Model, width: usize) -> Line<'static> {
     let (sign, word, role) = match &shared.link {
         Link::Opening => (look.signs.retry, "opening".to_owned(), Role::Dim),
         Link::Live => (look.signs.live, "live".to_owned(), Role::Good),
-        Link::Retry { in_ms, .. } => (look.signs.retry, format!("retry {}s", in_ms.div_ceil(1000)), Role::Warn),
+        Link::Retry { in_ms, .. } => {
+            (look.signs.retry, format!("retry {}s", in_ms.div_ceil(1000)), Role::Warn)
+        }
         Link::Offline { .. } => (look.signs.offline, "offline (read-only)".to_owned(), Role::Bad),
     };
     let mut left = vec![

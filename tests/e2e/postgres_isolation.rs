@@ -310,7 +310,10 @@ fn every_pipeline_test_of_libpq_sends_and_gets_the_same_messages() {
         if test == AS_MUCH_AS_FITS {
             assert!(through.0.ends_with(&format!("ok\n{ENDED}")), "{test}: {}", through.0);
             let results = through.0.matches("result ").count();
-            assert!((200..50_000).contains(&results), "{test}: {results} results are too few to fill a socket, or many");
+            assert!(
+                (200..50_000).contains(&results),
+                "{test}: {results} results are too few to fill a socket, or many"
+            );
             continue;
         }
         assert!(direct.1.contains("\nB\t"), "{test}: {}", direct.1);

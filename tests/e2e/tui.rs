@@ -63,7 +63,8 @@ fn an_approver_approves_denies_and_misses_held_requests_and_watches_a_replay() {
     });
     assert_eq!(reply.status, 200, "{}", reply.text());
     assert!(shown.contains("policy etl-writes (") && shown.contains("hoopctl.toml:"), "{shown}");
-    let db: serde_json::Value = serde_json::from_str(&world.get("/c/crm/customers/7", Some(&world.token("reader"))).text()).unwrap();
+    let db: serde_json::Value =
+        serde_json::from_str(&world.get("/c/crm/customers/7", Some(&world.token("reader"))).text()).unwrap();
     assert_eq!(db["tier"], json!("gold"));
 
     // Denied, with a reason that the client reads.

@@ -251,9 +251,10 @@ impl Sessions for Acting {
             }
             let actor = self.actor();
             let detail = if reason.is_empty() { json!({}) } else { json!({ "reason": reason }) };
-            let noted = self.admin.store.change(move |change| {
-                change.append_audit(&actor, "session.kill", &id.to_string(), &detail)
-            });
+            let noted = self
+                .admin
+                .store
+                .change(move |change| change.append_audit(&actor, "session.kill", &id.to_string(), &detail));
             noted.await.map_err(|error| fault_of_store(&error))?;
             let row = self.admin.session_row(id.to_string()).await?;
             Ok(view(row, &[]))

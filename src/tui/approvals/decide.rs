@@ -152,7 +152,9 @@ fn may_decide(approval: &Approval, shared: &Shared) -> Result<(), String> {
     }
     if !approval.spec.from.iter().any(|group| you.groups.contains(group)) {
         let from = approval.spec.from.join(", ");
-        return Err(format!("only members of {from} may decide it; admin.local_groups says who is in which group"));
+        return Err(format!(
+            "only members of {from} may decide it; admin.local_groups says who is in which group"
+        ));
     }
     Ok(())
 }

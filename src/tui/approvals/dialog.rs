@@ -166,7 +166,10 @@ impl Dialog {
             let text = input.text().trim().to_owned();
             match wanted {
                 Wanted::Name if text != self.connection => {
-                    return Said::Wrong(format!("{text:?} is not the name of the connection, {}", self.connection));
+                    return Said::Wrong(format!(
+                        "{text:?} is not the name of the connection, {}",
+                        self.connection
+                    ));
                 }
                 Wanted::Reason { must: true } if text.is_empty() => {
                     return Said::Wrong("a reason is needed".to_owned());
@@ -175,7 +178,9 @@ impl Dialog {
                     Ok(scope) if scope.is_within(self.most) => {
                         self.grant = (scope != self.most).then_some(scope);
                     }
-                    Ok(scope) => return Said::Wrong(format!("{scope} is more than the policy gives, {}", self.most)),
+                    Ok(scope) => {
+                        return Said::Wrong(format!("{scope} is more than the policy gives, {}", self.most));
+                    }
                     Err(error) => return Said::Wrong(error.to_string()),
                 },
                 Wanted::Name | Wanted::Reason { .. } => {}

@@ -134,7 +134,10 @@ impl Approvals {
         }
         self.newest = Some(id);
         if self.cursor.selected() != Some(&id) {
-            shared.say(Tone::Plain, format!("new: {who} asks on {connection} (n goes there; your selection has not moved)"));
+            shared.say(
+                Tone::Plain,
+                format!("new: {who} asks on {connection} (n goes there; your selection has not moved)"),
+            );
         }
         vec![Effect::Notify(format!("hoopctl: {who} asks on {connection}: {summary}"))]
     }
@@ -165,7 +168,8 @@ impl Approvals {
     /// Moves, in the list or, where one approval has the screen for itself, in that.
     fn walk(&mut self, action: Action, shared: &mut Shared) -> Option<Vec<Effect>> {
         let areas = view::areas(self, shared);
-        let (page, half) = (isize::from(areas.sheet.height.cast_signed()), areas.rows().div_ceil(2).cast_signed());
+        let (page, half) =
+            (isize::from(areas.sheet.height.cast_signed()), areas.rows().div_ceil(2).cast_signed());
         let far = isize::MAX / 2;
         match action {
             Action::Down if self.open => self.scroll(1, shared),
@@ -339,7 +343,9 @@ impl Pane for Approvals {
                 Err(error) => shared.say_error(error),
             },
             Answer::History(principal, Ok(approvals)) => {
-                if let Some(sheet) = self.sheet.as_mut().filter(|sheet| sheet.approval().principal == *principal) {
+                if let Some(sheet) =
+                    self.sheet.as_mut().filter(|sheet| sheet.approval().principal == *principal)
+                {
                     sheet.tell_history(approvals, shared);
                 }
             }

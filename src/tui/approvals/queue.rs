@@ -190,8 +190,10 @@ impl Queue {
         }
         for approval in pending {
             // One that ended since, or changed since, is known better already.
-            let known_better =
-                self.entries.get(&approval.id).is_some_and(|entry| entry.told > asked || entry.ended_ms.is_some());
+            let known_better = self
+                .entries
+                .get(&approval.id)
+                .is_some_and(|entry| entry.told > asked || entry.ended_ms.is_some());
             if !known_better {
                 let approval = Approval { detail: String::new(), ..approval.clone() };
                 self.entries.insert(approval.id, Entry { approval, ended_ms: None, told: asked });
@@ -203,7 +205,8 @@ impl Queue {
     /// Takes away what ended some time ago; whether anything shown is gone.
     pub(super) fn forget_ended(&mut self, shared: &Shared) -> bool {
         let now = shared.now.wall_ms;
-        let over = |entry: &Entry, ms: i64| entry.ended_ms.is_some_and(|ended| now.saturating_sub(ended) >= ms);
+        let over =
+            |entry: &Entry, ms: i64| entry.ended_ms.is_some_and(|ended| now.saturating_sub(ended) >= ms);
         self.entries.retain(|_, entry| !over(entry, REMEMBERED_MS));
         let before = self.order.len();
         let entries = &self.entries;

@@ -130,7 +130,9 @@ impl Sheet {
         let count = |states: &[ApprovalState]| {
             approvals
                 .iter()
-                .filter(|one| one.created_ms >= since && one.id != self.approval.id && states.contains(&one.state))
+                .filter(|one| {
+                    one.created_ms >= since && one.id != self.approval.id && states.contains(&one.state)
+                })
                 .count()
         };
         self.history = Some(format!(
@@ -208,8 +210,11 @@ impl Sheet {
         };
         let text = |text: String| (Role::Text, text);
         let sign = if approval.kind == Kind::Human { String::new() } else { format!("{} ", self.machine) };
-        let groups =
-            if approval.groups.is_empty() { "no groups".to_owned() } else { format!("groups {}", approval.groups.join(", ")) };
+        let groups = if approval.groups.is_empty() {
+            "no groups".to_owned()
+        } else {
+            format!("groups {}", approval.groups.join(", "))
+        };
         fact(
             "who",
             vec![
@@ -233,8 +238,10 @@ impl Sheet {
             fact("reason", vec![text(format!("\"{}\"", approval.reason))]);
         }
         for decision in &approval.decisions {
-            let (role, word) = if decision.approve { (Role::Good, "approved") } else { (Role::Bad, "denied") };
-            let why = if decision.reason.is_empty() { String::new() } else { format!(" \"{}\"", decision.reason) };
+            let (role, word) =
+                if decision.approve { (Role::Good, "approved") } else { (Role::Bad, "denied") };
+            let why =
+                if decision.reason.is_empty() { String::new() } else { format!(" \"{}\"", decision.reason) };
             fact("said", vec![(role, word.to_owned()), text(format!(" by {}{why}", decision.by))]);
         }
         if let Some(history) = &self.history {

@@ -108,14 +108,17 @@ pub(super) fn view(approvals: &Approvals, shared: &Shared, frame: &mut Frame<'_>
 fn list(approvals: &Approvals, shared: &Shared, frame: &mut Frame<'_>, areas: Areas) {
     let (look, queue) = (&shared.look, &approvals.queue);
     let filter = if queue.is_whole() { "none" } else { queue.filter_text() };
-    let title = format!("Approvals {0} sort: {1} {0} filter: {filter}", look.signs.dot, queue.sorted_by().word());
+    let title =
+        format!("Approvals {0} sort: {1} {0} filter: {filter}", look.signs.dot, queue.sorted_by().word());
     let block = framed(shared, &title, areas.list.width);
     let inside = block.inner(areas.list);
     frame.render_widget(block, areas.list);
     if queue.order().is_empty() {
         let words = match (queue.is_known(), queue.is_whole()) {
             (true, false) => "Nothing that waits fits the filter. Esc clears it.",
-            (true, true) => "Nothing waits. What a policy with effect = \"approve\" holds is shown here; try hoopctl demo.",
+            (true, true) => {
+                "Nothing waits. What a policy with effect = \"approve\" holds is shown here; try hoopctl demo."
+            }
             (false, _) if matches!(shared.link, Link::Live) => "Reading what waits\u{2026}",
             (false, _) => "The gateway is not reached yet.",
         };

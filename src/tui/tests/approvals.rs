@@ -31,7 +31,8 @@ use crate::tui::look::Role;
 use crate::tui::message::Answer;
 use crate::tui::message::Request;
 
-const SQL: &str = "database appdb, in a transaction\nUPDATE customers\n   SET tier = 'gold'\n WHERE id IN (7, 9, 12);\n";
+const SQL: &str =
+    "database appdb, in a transaction\nUPDATE customers\n   SET tier = 'gold'\n WHERE id IN (7, 9, 12);\n";
 
 fn id(number: u16) -> ApprovalId {
     format!("apr_01kah3y2x7m5q8r4s6t9v0{number:04}").parse().unwrap()
@@ -90,7 +91,12 @@ fn entity(kind: EntityKind, name: &str, origin: &str, value: serde_json::Value) 
 fn told(stage: &mut Stage, approvals: &[Approval]) {
     stage.answer(Answer::Entities(
         EntityKind::Policy,
-        Ok(vec![entity(EntityKind::Policy, "writes-need-approval", "hoopctl.toml:34", serde_json::json!({}))]),
+        Ok(vec![entity(
+            EntityKind::Policy,
+            "writes-need-approval",
+            "hoopctl.toml:34",
+            serde_json::json!({}),
+        )]),
     ));
     let upstream = serde_json::json!({"upstream": "postgres://db.internal/app"});
     stage.answer(Answer::Entities(
@@ -224,7 +230,7 @@ fn a_no_needs_a_reason() {
 #[test]
 fn what_was_not_whole_on_the_screen_cannot_be_approved() {
     let mut long = three();
-    long[0].detail = (0..200).map(|row| format!("SELECT {row};\n")).collect();
+    long[0].detail = "SELECT 1;\n".repeat(200);
     let mut stage = with(&long);
     stage.press("a");
     let screen = stage.screen();
@@ -339,7 +345,7 @@ fn what_changes_while_its_confirm_line_is_open_closes_it() {
     // Its time runs out by the clock alone.
     let mut stage = with(&three());
     stage.press("a");
-    stage.pass(Duration::from_secs(60));
+    stage.pass(Duration::from_mins(1));
     assert!(stage.screen().contains("expired meanwhile"));
     stage.strike("enter");
     assert!(decision(&mut stage).is_none());
@@ -369,12 +375,16 @@ fn high_risk_wants_the_name_of_the_connection() {
 #[test]
 fn a_yes_gives_what_the_policy_gives_or_less() {
     let mut hour = three();
-    hour[0].spec.grant = GrantScope::Window(Duration::from_secs(3600));
+    hour[0].spec.grant = GrantScope::Window(Duration::from_hours(1));
     hour[0].class = Class::Read;
     let mut stage = with(&hour);
     stage.press("a enter");
     assert_eq!(decision(&mut stage).unwrap().1.grant, Some(GrantScope::Once));
-    for (text, grant) in [("", None), ("15m", Some(GrantScope::Window(Duration::from_secs(900)))), ("once", Some(GrantScope::Once))] {
+    for (text, grant) in [
+        ("", None),
+        ("15m", Some(GrantScope::Window(Duration::from_mins(15)))),
+        ("once", Some(GrantScope::Once)),
+    ] {
         let mut stage = with(&hour);
         stage.press("A");
         if !text.is_empty() {
@@ -384,7 +394,9 @@ fn a_yes_gives_what_the_policy_gives_or_less() {
         stage.press("enter");
         assert_eq!(decision(&mut stage).unwrap().1.grant, grant, "{text}");
     }
-    for (text, says) in [("2h", "2h is more than the policy gives, 1h"), ("session", "more than"), ("soon", "once, session")] {
+    for (text, says) in
+        [("2h", "2h is more than the policy gives, 1h"), ("session", "more than"), ("soon", "once, session")]
+    {
         let mut stage = with(&hour);
         stage.press("A ctrl-u");
         stage.write(text);

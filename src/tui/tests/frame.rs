@@ -16,7 +16,9 @@ fn the_help_in_all_sizes() {
 fn no_size_breaks_any_screen() {
     for screen in Screen::ALL {
         let mut stage = Stage::usual(screen);
-        for (width, height) in [(1, 1), (5, 2), (40, 8), (300, 100), (0, 0), (39, 8), (40, 7), (60, 12), (110, 12)] {
+        for (width, height) in
+            [(1, 1), (5, 2), (40, 8), (300, 100), (0, 0), (39, 8), (40, 7), (60, 12), (110, 12)]
+        {
             stage.resize(width, height);
             stage.press("? esc j k G g");
         }

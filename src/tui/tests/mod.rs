@@ -177,7 +177,8 @@ impl Stage {
 
 /// A key by its name in `keys.toml`.
 pub(super) fn event(key: &str) -> KeyEvent {
-    let (held, name) = key.strip_prefix("ctrl-").map_or((KeyModifiers::NONE, key), |name| (KeyModifiers::CONTROL, name));
+    let (held, name) =
+        key.strip_prefix("ctrl-").map_or((KeyModifiers::NONE, key), |name| (KeyModifiers::CONTROL, name));
     let code = match name {
         "enter" => KeyCode::Enter,
         "esc" => KeyCode::Esc,
@@ -230,7 +231,11 @@ pub(super) fn snapshot(name: &str, screen: &str) {
     }
     let known = std::fs::read_to_string(&path)
         .unwrap_or_else(|error| panic!("{}: {error}; UPDATE_GOLDEN=1 writes it", path.display()));
-    assert!(known == screen, "{} is another screen now; UPDATE_GOLDEN=1 takes it over:\n{screen}", path.display());
+    assert!(
+        known == screen,
+        "{} is another screen now; UPDATE_GOLDEN=1 takes it over:\n{screen}",
+        path.display()
+    );
 }
 
 /// Looks at a screen in all sizes and looks. `set` makes it what it is to be.

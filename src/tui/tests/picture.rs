@@ -52,7 +52,8 @@ pub(super) fn svg(buffer: &Buffer) -> String {
         let mut column = 0;
         while column < cells.len() {
             let style = paint(&cells[column]);
-            let end = (column..cells.len()).find(|place| paint(&cells[*place]) != style).unwrap_or(cells.len());
+            let end =
+                (column..cells.len()).find(|place| paint(&cells[*place]) != style).unwrap_or(cells.len());
             let text: String = cells[column..end].iter().map(Cell::symbol).collect();
             run(&mut out, &text, &style, (row, column, end - column));
             column = end;
@@ -72,7 +73,12 @@ fn run(
     let (x, y) = (EDGE + place(column) * CELL.0, EDGE + place(row) * CELL.1);
     let wide = place(length) * CELL.0;
     if let Some(ground) = ground {
-        writeln!(out, "<rect x=\"{x:.1}\" y=\"{y:.1}\" width=\"{wide:.1}\" height=\"{}\" fill=\"{ground}\"/>", CELL.1).unwrap();
+        writeln!(
+            out,
+            "<rect x=\"{x:.1}\" y=\"{y:.1}\" width=\"{wide:.1}\" height=\"{}\" fill=\"{ground}\"/>",
+            CELL.1
+        )
+        .unwrap();
     }
     if text.trim().is_empty() {
         return;

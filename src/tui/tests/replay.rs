@@ -899,7 +899,9 @@ fn lines_that_cannot_be_read_are_said_and_do_not_stop_it() {
 
 #[test]
 fn a_long_body_can_be_read_to_its_last_row() {
-    let body: String = (1..=60).map(|number| format!("line {number} {}\n", "wide ".repeat(30))).collect();
+    let body: String = (1..=60)
+        .map(|number| ["line ", &number.to_string(), " ", &"wide ".repeat(30), "\n"].concat())
+        .collect();
     let data = json!({"method": "PUT", "path": "/long", "body": {"text": body}});
     let mut stage = Stage::usual(Screen::Replay);
     open(&mut stage, session(), vec![recorded(1, line(1, 0, "http.request", &data, &json!([])))], Some(1));

@@ -34,13 +34,98 @@ impl Syntax {
 
 /// Words of SQL that are set off: what changes something, and what says how far.
 const SQL_WORDS: &[&str] = &[
-    "ADD", "ALL", "ALTER", "ANALYZE", "AND", "ANY", "AS", "ASC", "BEGIN", "BETWEEN", "BY", "CALL", "CASCADE", "CASE",
-    "COMMIT", "CONFLICT", "COPY", "CREATE", "CROSS", "DATABASE", "DECLARE", "DEFAULT", "DELETE", "DESC", "DISTINCT", "DO",
-    "DROP", "ELSE", "END", "EXCEPT", "EXECUTE", "EXISTS", "EXPLAIN", "FALSE", "FETCH", "FOR", "FROM", "FULL", "FUNCTION",
-    "GRANT", "GROUP", "HAVING", "IF", "ILIKE", "IN", "INDEX", "INNER", "INSERT", "INTERSECT", "INTO", "IS", "JOIN", "LEFT",
-    "LIKE", "LIMIT", "LOCK", "MERGE", "NOT", "NOTHING", "NULL", "OFFSET", "ON", "OR", "ORDER", "OUTER", "OVER", "PREPARE",
-    "PROGRAM", "RESET", "RETURNING", "REVOKE", "RIGHT", "ROLE", "ROLLBACK", "SELECT", "SET", "SHOW", "TABLE", "THEN", "TO",
-    "TRUE", "TRUNCATE", "UNION", "UPDATE", "USING", "VACUUM", "VALUES", "VIEW", "WHEN", "WHERE", "WINDOW", "WITH",
+    "ADD",
+    "ALL",
+    "ALTER",
+    "ANALYZE",
+    "AND",
+    "ANY",
+    "AS",
+    "ASC",
+    "BEGIN",
+    "BETWEEN",
+    "BY",
+    "CALL",
+    "CASCADE",
+    "CASE",
+    "COMMIT",
+    "CONFLICT",
+    "COPY",
+    "CREATE",
+    "CROSS",
+    "DATABASE",
+    "DECLARE",
+    "DEFAULT",
+    "DELETE",
+    "DESC",
+    "DISTINCT",
+    "DO",
+    "DROP",
+    "ELSE",
+    "END",
+    "EXCEPT",
+    "EXECUTE",
+    "EXISTS",
+    "EXPLAIN",
+    "FALSE",
+    "FETCH",
+    "FOR",
+    "FROM",
+    "FULL",
+    "FUNCTION",
+    "GRANT",
+    "GROUP",
+    "HAVING",
+    "IF",
+    "ILIKE",
+    "IN",
+    "INDEX",
+    "INNER",
+    "INSERT",
+    "INTERSECT",
+    "INTO",
+    "IS",
+    "JOIN",
+    "LEFT",
+    "LIKE",
+    "LIMIT",
+    "LOCK",
+    "MERGE",
+    "NOT",
+    "NOTHING",
+    "NULL",
+    "OFFSET",
+    "ON",
+    "OR",
+    "ORDER",
+    "OUTER",
+    "OVER",
+    "PREPARE",
+    "PROGRAM",
+    "RESET",
+    "RETURNING",
+    "REVOKE",
+    "RIGHT",
+    "ROLE",
+    "ROLLBACK",
+    "SELECT",
+    "SET",
+    "SHOW",
+    "TABLE",
+    "THEN",
+    "TO",
+    "TRUE",
+    "TRUNCATE",
+    "UNION",
+    "UPDATE",
+    "USING",
+    "VACUUM",
+    "VALUES",
+    "VIEW",
+    "WHEN",
+    "WHERE",
+    "WINDOW",
+    "WITH",
 ];
 
 /// What goes on over the end of a line.
@@ -170,14 +255,19 @@ fn json(line: &str) -> Vec<Piece> {
 fn toml(line: &str) -> Vec<Piece> {
     let mut pieces = Pieces { rest: line, out: Vec::new() };
     while let Some(c) = pieces.rest.chars().next() {
-        let is_name = |length: usize| pieces.rest.get(length..).unwrap_or_default().trim_start().starts_with('=');
+        let is_name =
+            |length: usize| pieces.rest.get(length..).unwrap_or_default().trim_start().starts_with('=');
         match c {
             '#' => drop(pieces.take(Role::Comment, usize::MAX)),
             '"' | '\'' => {
                 let length = if c == '"' {
                     text_length(pieces.rest)
                 } else {
-                    pieces.rest.get(1..).and_then(|rest| rest.find('\'')).map_or(pieces.rest.len(), |end| end + 2)
+                    pieces
+                        .rest
+                        .get(1..)
+                        .and_then(|rest| rest.find('\''))
+                        .map_or(pieces.rest.len(), |end| end + 2)
                 };
                 let role = if is_name(length) { Role::Name } else { Role::Quoted };
                 pieces.take(role, length);
@@ -345,7 +435,10 @@ mod tests {
 
     #[test]
     fn json_and_http_are_coloured() {
-        assert_eq!(roles(r#"{"a": "b\"c", "d": -1.5e3, "e": null}"#, Syntax::Json), ".mmm..qqqqqq..mmm..nnnnnn..mmm..kkkk.");
+        assert_eq!(
+            roles(r#"{"a": "b\"c", "d": -1.5e3, "e": null}"#, Syntax::Json),
+            ".mmm..qqqqqq..mmm..nnnnnn..mmm..kkkk."
+        );
         assert_eq!(roles("POST /x\nA: b\n\n{\"a\":1}", Syntax::Http), "kkkk...|m...||.mmm.n.");
         assert_eq!(roles("GET /x\n\nplain 1", Syntax::Http), "kkk...||.......");
     }

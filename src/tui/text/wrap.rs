@@ -159,7 +159,8 @@ mod tests {
         let found: Vec<String> = wrapped(&line, 9, 4).into_iter().map(shown).collect();
         assert_eq!(found, ["+00 abcd", "    ef"]);
         // Never so far that there is no room for words, wide ones too.
-        let found: Vec<String> = wrapped(&[(Role::Text, "日本".to_owned())], 4, 40).into_iter().map(shown).collect();
+        let found: Vec<String> =
+            wrapped(&[(Role::Text, "日本".to_owned())], 4, 40).into_iter().map(shown).collect();
         assert_eq!(found, ["日", " 本"]);
     }
 

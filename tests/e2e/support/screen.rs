@@ -29,7 +29,17 @@ impl Screen {
         let quoted: Vec<String> = words.iter().map(|word| format!("'{word}'")).collect();
         let line = format!("{}; echo \"ended with $?\"; exec cat", quoted.join(" "));
         let mut tmux = screen.tmux();
-        tmux.args(["-f", "/dev/null", "-u", "new-session", "-d", "-x", &width.to_string(), "-y", &height.to_string()]);
+        tmux.args([
+            "-f",
+            "/dev/null",
+            "-u",
+            "new-session",
+            "-d",
+            "-x",
+            &width.to_string(),
+            "-y",
+            &height.to_string(),
+        ]);
         tmux.arg("-c").arg(world.folder.path()).arg(line);
         for (name, value) in command.get_envs() {
             if let Some(value) = value {

@@ -120,6 +120,9 @@ async fn a_session_is_killed_once() {
     });
     assert_eq!(rig.owner().kill_session(session, String::new()).await.unwrap().id, session);
     assert_eq!(rig.owner().kill_session(session, String::new()).await.unwrap_err().code, ErrorCode::Conflict);
-    assert_eq!(rig.owner().kill_session(SessionId::new(), String::new()).await.unwrap_err().code, ErrorCode::NotFound);
+    assert_eq!(
+        rig.owner().kill_session(SessionId::new(), String::new()).await.unwrap_err().code,
+        ErrorCode::NotFound
+    );
     assert_eq!(rig.audit().await, [entry("local:gateway", "session.kill", &session.to_string())]);
 }
