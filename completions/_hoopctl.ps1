@@ -45,6 +45,7 @@ Register-ArgumentCompleter -Native -CommandName 'hoopctl' -ScriptBlock {
             [CompletionResult]::new('lock', 'lock', [CompletionResultType]::ParameterValue, 'Shut out a token, principal, client or connection at once')
             [CompletionResult]::new('session', 'session', [CompletionResultType]::ParameterValue, 'Recorded sessions: list, follow, search, export, verify')
             [CompletionResult]::new('replay', 'replay', [CompletionResultType]::ParameterValue, 'Play a session at its own pace')
+            [CompletionResult]::new('tui', 'tui', [CompletionResultType]::ParameterValue, 'Approvals, live sessions, replay and the rest on one screen')
             [CompletionResult]::new('mask', 'mask', [CompletionResultType]::ParameterValue, 'Try the detectors of sensitive values')
             [CompletionResult]::new('token', 'token', [CompletionResultType]::ParameterValue, 'Tokens: mint for trying, inspect, verify')
             [CompletionResult]::new('secret', 'secret', [CompletionResultType]::ParameterValue, 'Secrets that the gateway keeps sealed')
@@ -543,6 +544,7 @@ Register-ArgumentCompleter -Native -CommandName 'hoopctl' -ScriptBlock {
             [CompletionResult]::new('show', 'show', [CompletionResultType]::ParameterValue, 'Show one, with all that will be sent')
             [CompletionResult]::new('approve', 'approve', [CompletionResultType]::ParameterValue, 'Let it pass')
             [CompletionResult]::new('deny', 'deny', [CompletionResultType]::ParameterValue, 'Refuse it')
+            [CompletionResult]::new('watch', 'watch', [CompletionResultType]::ParameterValue, 'Follow all: one line when one is asked for, decided or ends; those that wait already first')
             [CompletionResult]::new('wait', 'wait', [CompletionResultType]::ParameterValue, 'Wait until it is decided: ends with 0 approved, 8 still pending, 9 not approved')
             break
         }
@@ -582,6 +584,7 @@ Register-ArgumentCompleter -Native -CommandName 'hoopctl' -ScriptBlock {
         'hoopctl;approval;approve' {
             [CompletionResult]::new('-r', '-r', [CompletionResultType]::ParameterName, 'Why; some policies want to know')
             [CompletionResult]::new('--reason', '--reason', [CompletionResultType]::ParameterName, 'Why; some policies want to know')
+            [CompletionResult]::new('--grant', '--grant', [CompletionResultType]::ParameterName, 'Give less than the policy says: once, session, or a duration such as 15m')
             [CompletionResult]::new('-c', '-c', [CompletionResultType]::ParameterName, 'Configuration file [env: HOOPCTL_CONFIG] [default: ./hoopctl.toml, ~/.config/hoopctl/, /etc/hoopctl/]')
             [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'Configuration file [env: HOOPCTL_CONFIG] [default: ./hoopctl.toml, ~/.config/hoopctl/, /etc/hoopctl/]')
             [CompletionResult]::new('--data-dir', '--data-dir', [CompletionResultType]::ParameterName, 'Data directory, in place of the configuration''s [env: HOOPCTL_DATA_DIR]')
@@ -597,6 +600,19 @@ Register-ArgumentCompleter -Native -CommandName 'hoopctl' -ScriptBlock {
         'hoopctl;approval;deny' {
             [CompletionResult]::new('-r', '-r', [CompletionResultType]::ParameterName, 'Why; some policies want to know')
             [CompletionResult]::new('--reason', '--reason', [CompletionResultType]::ParameterName, 'Why; some policies want to know')
+            [CompletionResult]::new('-c', '-c', [CompletionResultType]::ParameterName, 'Configuration file [env: HOOPCTL_CONFIG] [default: ./hoopctl.toml, ~/.config/hoopctl/, /etc/hoopctl/]')
+            [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'Configuration file [env: HOOPCTL_CONFIG] [default: ./hoopctl.toml, ~/.config/hoopctl/, /etc/hoopctl/]')
+            [CompletionResult]::new('--data-dir', '--data-dir', [CompletionResultType]::ParameterName, 'Data directory, in place of the configuration''s [env: HOOPCTL_DATA_DIR]')
+            [CompletionResult]::new('--socket', '--socket', [CompletionResultType]::ParameterName, 'Admin socket, in place of the configuration''s [env: HOOPCTL_SOCKET]')
+            [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]')
+            [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Data and errors only, no words in between')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Data and errors only, no words in between')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
+            break
+        }
+        'hoopctl;approval;watch' {
             [CompletionResult]::new('-c', '-c', [CompletionResultType]::ParameterName, 'Configuration file [env: HOOPCTL_CONFIG] [default: ./hoopctl.toml, ~/.config/hoopctl/, /etc/hoopctl/]')
             [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'Configuration file [env: HOOPCTL_CONFIG] [default: ./hoopctl.toml, ~/.config/hoopctl/, /etc/hoopctl/]')
             [CompletionResult]::new('--data-dir', '--data-dir', [CompletionResultType]::ParameterName, 'Data directory, in place of the configuration''s [env: HOOPCTL_DATA_DIR]')
@@ -747,6 +763,7 @@ Register-ArgumentCompleter -Native -CommandName 'hoopctl' -ScriptBlock {
             [CompletionResult]::new('list', 'list', [CompletionResultType]::ParameterValue, 'List sessions, the newest first')
             [CompletionResult]::new('show', 'show', [CompletionResultType]::ParameterValue, 'Show one')
             [CompletionResult]::new('tail', 'tail', [CompletionResultType]::ParameterValue, 'Follow what happens, in one session or in all')
+            [CompletionResult]::new('watch', 'watch', [CompletionResultType]::ParameterValue, 'Follow all sessions, but tell only when one begins, ends or is denied something')
             [CompletionResult]::new('grep', 'grep', [CompletionResultType]::ParameterValue, 'Search what was recorded')
             [CompletionResult]::new('kill', 'kill', [CompletionResultType]::ParameterValue, 'End a session and cut its live streams')
             [CompletionResult]::new('export', 'export', [CompletionResultType]::ParameterValue, 'Write a recording to a file, or to standard output')
@@ -799,6 +816,19 @@ Register-ArgumentCompleter -Native -CommandName 'hoopctl' -ScriptBlock {
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
             break
         }
+        'hoopctl;session;watch' {
+            [CompletionResult]::new('-c', '-c', [CompletionResultType]::ParameterName, 'Configuration file [env: HOOPCTL_CONFIG] [default: ./hoopctl.toml, ~/.config/hoopctl/, /etc/hoopctl/]')
+            [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'Configuration file [env: HOOPCTL_CONFIG] [default: ./hoopctl.toml, ~/.config/hoopctl/, /etc/hoopctl/]')
+            [CompletionResult]::new('--data-dir', '--data-dir', [CompletionResultType]::ParameterName, 'Data directory, in place of the configuration''s [env: HOOPCTL_DATA_DIR]')
+            [CompletionResult]::new('--socket', '--socket', [CompletionResultType]::ParameterName, 'Admin socket, in place of the configuration''s [env: HOOPCTL_SOCKET]')
+            [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]')
+            [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Data and errors only, no words in between')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Data and errors only, no words in between')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
+            break
+        }
         'hoopctl;session;grep' {
             [CompletionResult]::new('--session', '--session', [CompletionResultType]::ParameterName, 'In this session only')
             [CompletionResult]::new('--principal', '--principal', [CompletionResultType]::ParameterName, 'Only those of this principal')
@@ -819,6 +849,8 @@ Register-ArgumentCompleter -Native -CommandName 'hoopctl' -ScriptBlock {
             break
         }
         'hoopctl;session;kill' {
+            [CompletionResult]::new('-r', '-r', [CompletionResultType]::ParameterName, 'Why, for the audit trail')
+            [CompletionResult]::new('--reason', '--reason', [CompletionResultType]::ParameterName, 'Why, for the audit trail')
             [CompletionResult]::new('-c', '-c', [CompletionResultType]::ParameterName, 'Configuration file [env: HOOPCTL_CONFIG] [default: ./hoopctl.toml, ~/.config/hoopctl/, /etc/hoopctl/]')
             [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'Configuration file [env: HOOPCTL_CONFIG] [default: ./hoopctl.toml, ~/.config/hoopctl/, /etc/hoopctl/]')
             [CompletionResult]::new('--data-dir', '--data-dir', [CompletionResultType]::ParameterName, 'Data directory, in place of the configuration''s [env: HOOPCTL_DATA_DIR]')
@@ -882,17 +914,40 @@ Register-ArgumentCompleter -Native -CommandName 'hoopctl' -ScriptBlock {
             [CompletionResult]::new('--from', '--from', [CompletionResultType]::ParameterName, 'Begin here: a time such as 90s, an event such as @17, or #approval, #denied, #error, #mask, #marker')
             [CompletionResult]::new('--to', '--to', [CompletionResultType]::ParameterName, 'End here')
             [CompletionResult]::new('--idle-limit', '--idle-limit', [CompletionResultType]::ParameterName, 'Shorten every longer pause to this')
+            [CompletionResult]::new('--theme', '--theme', [CompletionResultType]::ParameterName, 'The colours: for a dark or a light ground, or none')
+            [CompletionResult]::new('--keys', '--keys', [CompletionResultType]::ParameterName, 'A file that changes keys [default: hoopctl/keys.toml in $XDG_CONFIG_HOME or ~/.config, if it is there]')
             [CompletionResult]::new('-c', '-c', [CompletionResultType]::ParameterName, 'Configuration file [env: HOOPCTL_CONFIG] [default: ./hoopctl.toml, ~/.config/hoopctl/, /etc/hoopctl/]')
             [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'Configuration file [env: HOOPCTL_CONFIG] [default: ./hoopctl.toml, ~/.config/hoopctl/, /etc/hoopctl/]')
             [CompletionResult]::new('--data-dir', '--data-dir', [CompletionResultType]::ParameterName, 'Data directory, in place of the configuration''s [env: HOOPCTL_DATA_DIR]')
             [CompletionResult]::new('--socket', '--socket', [CompletionResultType]::ParameterName, 'Admin socket, in place of the configuration''s [env: HOOPCTL_SOCKET]')
             [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]')
             [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]')
-            [CompletionResult]::new('--realtime', '--realtime', [CompletionResultType]::ParameterName, 'With its timing even when standard output is no terminal')
+            [CompletionResult]::new('--realtime', '--realtime', [CompletionResultType]::ParameterName, 'Print the transcript, with its timing even when standard output is no terminal')
+            [CompletionResult]::new('--print', '--print', [CompletionResultType]::ParameterName, 'On a terminal: print the transcript with its timing, in place of the player')
+            [CompletionResult]::new('--ascii', '--ascii', [CompletionResultType]::ParameterName, 'Signs of ASCII only; so it is anyway where the locale has no UTF-8')
+            [CompletionResult]::new('--mouse', '--mouse', [CompletionResultType]::ParameterName, 'Scroll with the wheel; the terminal''s own selection then needs shift')
             [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Data and errors only, no words in between')
             [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Data and errors only, no words in between')
-            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
-            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            break
+        }
+        'hoopctl;tui' {
+            [CompletionResult]::new('--theme', '--theme', [CompletionResultType]::ParameterName, 'The colours: for a dark or a light ground, or none')
+            [CompletionResult]::new('--keys', '--keys', [CompletionResultType]::ParameterName, 'A file that changes keys [default: hoopctl/keys.toml in $XDG_CONFIG_HOME or ~/.config, if it is there]')
+            [CompletionResult]::new('--notify', '--notify', [CompletionResultType]::ParameterName, 'How new approvals are told: by the terminal''s bell, by a notification of the desktop (OSC 9), or not')
+            [CompletionResult]::new('-c', '-c', [CompletionResultType]::ParameterName, 'Configuration file [env: HOOPCTL_CONFIG] [default: ./hoopctl.toml, ~/.config/hoopctl/, /etc/hoopctl/]')
+            [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'Configuration file [env: HOOPCTL_CONFIG] [default: ./hoopctl.toml, ~/.config/hoopctl/, /etc/hoopctl/]')
+            [CompletionResult]::new('--data-dir', '--data-dir', [CompletionResultType]::ParameterName, 'Data directory, in place of the configuration''s [env: HOOPCTL_DATA_DIR]')
+            [CompletionResult]::new('--socket', '--socket', [CompletionResultType]::ParameterName, 'Admin socket, in place of the configuration''s [env: HOOPCTL_SOCKET]')
+            [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]')
+            [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]')
+            [CompletionResult]::new('--ascii', '--ascii', [CompletionResultType]::ParameterName, 'Signs of ASCII only; so it is anyway where the locale has no UTF-8')
+            [CompletionResult]::new('--mouse', '--mouse', [CompletionResultType]::ParameterName, 'Scroll with the wheel; the terminal''s own selection then needs shift')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Data and errors only, no words in between')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Data and errors only, no words in between')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
             break
         }
         'hoopctl;mask' {

@@ -70,6 +70,9 @@ _hoopctl() {
             hoopctl,token)
                 cmd="hoopctl__subcmd__token"
                 ;;
+            hoopctl,tui)
+                cmd="hoopctl__subcmd__tui"
+                ;;
             hoopctl,version)
                 cmd="hoopctl__subcmd__version"
                 ;;
@@ -87,6 +90,9 @@ _hoopctl() {
                 ;;
             hoopctl__subcmd__approval,wait)
                 cmd="hoopctl__subcmd__approval__subcmd__wait"
+                ;;
+            hoopctl__subcmd__approval,watch)
+                cmd="hoopctl__subcmd__approval__subcmd__watch"
                 ;;
             hoopctl__subcmd__config,check)
                 cmd="hoopctl__subcmd__config__subcmd__check"
@@ -196,6 +202,9 @@ _hoopctl() {
             hoopctl__subcmd__session,verify)
                 cmd="hoopctl__subcmd__session__subcmd__verify"
                 ;;
+            hoopctl__subcmd__session,watch)
+                cmd="hoopctl__subcmd__session__subcmd__watch"
+                ;;
             hoopctl__subcmd__token,inspect)
                 cmd="hoopctl__subcmd__token__subcmd__inspect"
                 ;;
@@ -212,7 +221,7 @@ _hoopctl() {
 
     case "${cmd}" in
         hoopctl)
-            opts="-c -o -q -h -V --config --data-dir --socket --output --quiet --help --version serve demo init doctor status connect policy approval grant lock session replay mask token secret config completions man version"
+            opts="-c -o -q -h -V --config --data-dir --socket --output --quiet --help --version serve demo init doctor status connect policy approval grant lock session replay tui mask token secret config completions man version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -250,7 +259,7 @@ _hoopctl() {
             return 0
             ;;
         hoopctl__subcmd__approval)
-            opts="-c -o -q -h --config --data-dir --socket --output --quiet --help list show approve deny wait"
+            opts="-c -o -q -h --config --data-dir --socket --output --quiet --help list show approve deny watch wait"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -288,7 +297,7 @@ _hoopctl() {
             return 0
             ;;
         hoopctl__subcmd__approval__subcmd__approve)
-            opts="-r -c -o -q -h --reason --config --data-dir --socket --output --quiet --help"
+            opts="-r -c -o -q -h --reason --grant --config --data-dir --socket --output --quiet --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -299,6 +308,10 @@ _hoopctl() {
                     return 0
                     ;;
                 -r)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --grant)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -486,6 +499,44 @@ _hoopctl() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -c)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --data-dir)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --socket)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --output)
+                    COMPREPLY=($(compgen -W "table json jsonl csv" -- "${cur}"))
+                    return 0
+                    ;;
+                -o)
+                    COMPREPLY=($(compgen -W "table json jsonl csv" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        hoopctl__subcmd__approval__subcmd__watch)
+            opts="-c -o -q -h --config --data-dir --socket --output --quiet --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
                 --config)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -2450,7 +2501,7 @@ _hoopctl() {
             return 0
             ;;
         hoopctl__subcmd__replay)
-            opts="-c -o -q -h --speed --from --to --idle-limit --realtime --config --data-dir --socket --output --quiet --help"
+            opts="-c -o -q -h --speed --from --to --idle-limit --realtime --print --ascii --theme --mouse --keys --config --data-dir --socket --output --quiet --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2469,6 +2520,14 @@ _hoopctl() {
                     return 0
                     ;;
                 --idle-limit)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --theme)
+                    COMPREPLY=($(compgen -W "dark light mono" -- "${cur}"))
+                    return 0
+                    ;;
+                --keys)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -2698,7 +2757,7 @@ _hoopctl() {
             return 0
             ;;
         hoopctl__subcmd__session)
-            opts="-c -o -q -h --config --data-dir --socket --output --quiet --help list show tail grep kill export verify prune"
+            opts="-c -o -q -h --config --data-dir --socket --output --quiet --help list show tail watch grep kill export verify prune"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2840,12 +2899,20 @@ _hoopctl() {
             return 0
             ;;
         hoopctl__subcmd__session__subcmd__kill)
-            opts="-y -c -o -q -h --yes --config --data-dir --socket --output --quiet --help"
+            opts="-r -y -c -o -q -h --reason --yes --config --data-dir --socket --output --quiet --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --reason)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -r)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --config)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -3087,6 +3154,44 @@ _hoopctl() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        hoopctl__subcmd__session__subcmd__watch)
+            opts="-c -o -q -h --config --data-dir --socket --output --quiet --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -c)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --data-dir)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --socket)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --output)
+                    COMPREPLY=($(compgen -W "table json jsonl csv" -- "${cur}"))
+                    return 0
+                    ;;
+                -o)
+                    COMPREPLY=($(compgen -W "table json jsonl csv" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         hoopctl__subcmd__status)
             opts="-c -o -q -h --wait --config --data-dir --socket --output --quiet --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
@@ -3288,6 +3393,56 @@ _hoopctl() {
                     ;;
                 --env)
                     COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -c)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --data-dir)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --socket)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --output)
+                    COMPREPLY=($(compgen -W "table json jsonl csv" -- "${cur}"))
+                    return 0
+                    ;;
+                -o)
+                    COMPREPLY=($(compgen -W "table json jsonl csv" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        hoopctl__subcmd__tui)
+            opts="-c -o -q -h --ascii --theme --mouse --keys --notify --config --data-dir --socket --output --quiet --help sessions approvals replay connections policies log"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --theme)
+                    COMPREPLY=($(compgen -W "dark light mono" -- "${cur}"))
+                    return 0
+                    ;;
+                --keys)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --notify)
+                    COMPREPLY=($(compgen -W "bell osc9 off" -- "${cur}"))
                     return 0
                     ;;
                 --config)

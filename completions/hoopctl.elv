@@ -42,6 +42,7 @@ set edit:completion:arg-completer[hoopctl] = {|@words|
             cand lock 'Shut out a token, principal, client or connection at once'
             cand session 'Recorded sessions: list, follow, search, export, verify'
             cand replay 'Play a session at its own pace'
+            cand tui 'Approvals, live sessions, replay and the rest on one screen'
             cand mask 'Try the detectors of sensitive values'
             cand token 'Tokens: mint for trying, inspect, verify'
             cand secret 'Secrets that the gateway keeps sealed'
@@ -516,6 +517,7 @@ set edit:completion:arg-completer[hoopctl] = {|@words|
             cand show 'Show one, with all that will be sent'
             cand approve 'Let it pass'
             cand deny 'Refuse it'
+            cand watch 'Follow all: one line when one is asked for, decided or ends; those that wait already first'
             cand wait 'Wait until it is decided: ends with 0 approved, 8 still pending, 9 not approved'
         }
         &'hoopctl;approval;list'= {
@@ -552,6 +554,7 @@ set edit:completion:arg-completer[hoopctl] = {|@words|
         &'hoopctl;approval;approve'= {
             cand -r 'Why; some policies want to know'
             cand --reason 'Why; some policies want to know'
+            cand --grant 'Give less than the policy says: once, session, or a duration such as 15m'
             cand -c 'Configuration file [env: HOOPCTL_CONFIG] [default: ./hoopctl.toml, ~/.config/hoopctl/, /etc/hoopctl/]'
             cand --config 'Configuration file [env: HOOPCTL_CONFIG] [default: ./hoopctl.toml, ~/.config/hoopctl/, /etc/hoopctl/]'
             cand --data-dir 'Data directory, in place of the configuration''s [env: HOOPCTL_DATA_DIR]'
@@ -566,6 +569,18 @@ set edit:completion:arg-completer[hoopctl] = {|@words|
         &'hoopctl;approval;deny'= {
             cand -r 'Why; some policies want to know'
             cand --reason 'Why; some policies want to know'
+            cand -c 'Configuration file [env: HOOPCTL_CONFIG] [default: ./hoopctl.toml, ~/.config/hoopctl/, /etc/hoopctl/]'
+            cand --config 'Configuration file [env: HOOPCTL_CONFIG] [default: ./hoopctl.toml, ~/.config/hoopctl/, /etc/hoopctl/]'
+            cand --data-dir 'Data directory, in place of the configuration''s [env: HOOPCTL_DATA_DIR]'
+            cand --socket 'Admin socket, in place of the configuration''s [env: HOOPCTL_SOCKET]'
+            cand -o 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]'
+            cand --output 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]'
+            cand -q 'Data and errors only, no words in between'
+            cand --quiet 'Data and errors only, no words in between'
+            cand -h 'Print help'
+            cand --help 'Print help'
+        }
+        &'hoopctl;approval;watch'= {
             cand -c 'Configuration file [env: HOOPCTL_CONFIG] [default: ./hoopctl.toml, ~/.config/hoopctl/, /etc/hoopctl/]'
             cand --config 'Configuration file [env: HOOPCTL_CONFIG] [default: ./hoopctl.toml, ~/.config/hoopctl/, /etc/hoopctl/]'
             cand --data-dir 'Data directory, in place of the configuration''s [env: HOOPCTL_DATA_DIR]'
@@ -707,6 +722,7 @@ set edit:completion:arg-completer[hoopctl] = {|@words|
             cand list 'List sessions, the newest first'
             cand show 'Show one'
             cand tail 'Follow what happens, in one session or in all'
+            cand watch 'Follow all sessions, but tell only when one begins, ends or is denied something'
             cand grep 'Search what was recorded'
             cand kill 'End a session and cut its live streams'
             cand export 'Write a recording to a file, or to standard output'
@@ -755,6 +771,18 @@ set edit:completion:arg-completer[hoopctl] = {|@words|
             cand -h 'Print help'
             cand --help 'Print help'
         }
+        &'hoopctl;session;watch'= {
+            cand -c 'Configuration file [env: HOOPCTL_CONFIG] [default: ./hoopctl.toml, ~/.config/hoopctl/, /etc/hoopctl/]'
+            cand --config 'Configuration file [env: HOOPCTL_CONFIG] [default: ./hoopctl.toml, ~/.config/hoopctl/, /etc/hoopctl/]'
+            cand --data-dir 'Data directory, in place of the configuration''s [env: HOOPCTL_DATA_DIR]'
+            cand --socket 'Admin socket, in place of the configuration''s [env: HOOPCTL_SOCKET]'
+            cand -o 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]'
+            cand --output 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]'
+            cand -q 'Data and errors only, no words in between'
+            cand --quiet 'Data and errors only, no words in between'
+            cand -h 'Print help'
+            cand --help 'Print help'
+        }
         &'hoopctl;session;grep'= {
             cand --session 'In this session only'
             cand --principal 'Only those of this principal'
@@ -774,6 +802,8 @@ set edit:completion:arg-completer[hoopctl] = {|@words|
             cand --help 'Print help'
         }
         &'hoopctl;session;kill'= {
+            cand -r 'Why, for the audit trail'
+            cand --reason 'Why, for the audit trail'
             cand -c 'Configuration file [env: HOOPCTL_CONFIG] [default: ./hoopctl.toml, ~/.config/hoopctl/, /etc/hoopctl/]'
             cand --config 'Configuration file [env: HOOPCTL_CONFIG] [default: ./hoopctl.toml, ~/.config/hoopctl/, /etc/hoopctl/]'
             cand --data-dir 'Data directory, in place of the configuration''s [env: HOOPCTL_DATA_DIR]'
@@ -833,17 +863,39 @@ set edit:completion:arg-completer[hoopctl] = {|@words|
             cand --from 'Begin here: a time such as 90s, an event such as @17, or #approval, #denied, #error, #mask, #marker'
             cand --to 'End here'
             cand --idle-limit 'Shorten every longer pause to this'
+            cand --theme 'The colours: for a dark or a light ground, or none'
+            cand --keys 'A file that changes keys [default: hoopctl/keys.toml in $XDG_CONFIG_HOME or ~/.config, if it is there]'
             cand -c 'Configuration file [env: HOOPCTL_CONFIG] [default: ./hoopctl.toml, ~/.config/hoopctl/, /etc/hoopctl/]'
             cand --config 'Configuration file [env: HOOPCTL_CONFIG] [default: ./hoopctl.toml, ~/.config/hoopctl/, /etc/hoopctl/]'
             cand --data-dir 'Data directory, in place of the configuration''s [env: HOOPCTL_DATA_DIR]'
             cand --socket 'Admin socket, in place of the configuration''s [env: HOOPCTL_SOCKET]'
             cand -o 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]'
             cand --output 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]'
-            cand --realtime 'With its timing even when standard output is no terminal'
+            cand --realtime 'Print the transcript, with its timing even when standard output is no terminal'
+            cand --print 'On a terminal: print the transcript with its timing, in place of the player'
+            cand --ascii 'Signs of ASCII only; so it is anyway where the locale has no UTF-8'
+            cand --mouse 'Scroll with the wheel; the terminal''s own selection then needs shift'
             cand -q 'Data and errors only, no words in between'
             cand --quiet 'Data and errors only, no words in between'
-            cand -h 'Print help'
-            cand --help 'Print help'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+        }
+        &'hoopctl;tui'= {
+            cand --theme 'The colours: for a dark or a light ground, or none'
+            cand --keys 'A file that changes keys [default: hoopctl/keys.toml in $XDG_CONFIG_HOME or ~/.config, if it is there]'
+            cand --notify 'How new approvals are told: by the terminal''s bell, by a notification of the desktop (OSC 9), or not'
+            cand -c 'Configuration file [env: HOOPCTL_CONFIG] [default: ./hoopctl.toml, ~/.config/hoopctl/, /etc/hoopctl/]'
+            cand --config 'Configuration file [env: HOOPCTL_CONFIG] [default: ./hoopctl.toml, ~/.config/hoopctl/, /etc/hoopctl/]'
+            cand --data-dir 'Data directory, in place of the configuration''s [env: HOOPCTL_DATA_DIR]'
+            cand --socket 'Admin socket, in place of the configuration''s [env: HOOPCTL_SOCKET]'
+            cand -o 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]'
+            cand --output 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]'
+            cand --ascii 'Signs of ASCII only; so it is anyway where the locale has no UTF-8'
+            cand --mouse 'Scroll with the wheel; the terminal''s own selection then needs shift'
+            cand -q 'Data and errors only, no words in between'
+            cand --quiet 'Data and errors only, no words in between'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
         }
         &'hoopctl;mask'= {
             cand -c 'Configuration file [env: HOOPCTL_CONFIG] [default: ./hoopctl.toml, ~/.config/hoopctl/, /etc/hoopctl/]'

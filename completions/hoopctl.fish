@@ -46,6 +46,7 @@ complete -c hoopctl -n "__fish_hoopctl_needs_command" -f -a "grant" -d 'What app
 complete -c hoopctl -n "__fish_hoopctl_needs_command" -f -a "lock" -d 'Shut out a token, principal, client or connection at once'
 complete -c hoopctl -n "__fish_hoopctl_needs_command" -f -a "session" -d 'Recorded sessions: list, follow, search, export, verify'
 complete -c hoopctl -n "__fish_hoopctl_needs_command" -f -a "replay" -d 'Play a session at its own pace'
+complete -c hoopctl -n "__fish_hoopctl_needs_command" -f -a "tui" -d 'Approvals, live sessions, replay and the rest on one screen'
 complete -c hoopctl -n "__fish_hoopctl_needs_command" -f -a "mask" -d 'Try the detectors of sensitive values'
 complete -c hoopctl -n "__fish_hoopctl_needs_command" -f -a "token" -d 'Tokens: mint for trying, inspect, verify'
 complete -c hoopctl -n "__fish_hoopctl_needs_command" -f -a "secret" -d 'Secrets that the gateway keeps sealed'
@@ -460,20 +461,21 @@ complete -c hoopctl -n "__fish_hoopctl_using_subcommand policy; and __fish_seen_
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand policy; and __fish_seen_subcommand_from explain" -l exit-code -d 'End with 0 for allow, 8 for approve, 9 for deny'
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand policy; and __fish_seen_subcommand_from explain" -s q -l quiet -d 'Data and errors only, no words in between'
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand policy; and __fish_seen_subcommand_from explain" -s h -l help -d 'Print help'
-complete -c hoopctl -n "__fish_hoopctl_using_subcommand approval; and not __fish_seen_subcommand_from list show approve deny wait" -s c -l config -d 'Configuration file [env: HOOPCTL_CONFIG] [default: ./hoopctl.toml, ~/.config/hoopctl/, /etc/hoopctl/]' -r -F
-complete -c hoopctl -n "__fish_hoopctl_using_subcommand approval; and not __fish_seen_subcommand_from list show approve deny wait" -l data-dir -d 'Data directory, in place of the configuration\'s [env: HOOPCTL_DATA_DIR]' -r -F
-complete -c hoopctl -n "__fish_hoopctl_using_subcommand approval; and not __fish_seen_subcommand_from list show approve deny wait" -l socket -d 'Admin socket, in place of the configuration\'s [env: HOOPCTL_SOCKET]' -r -F
-complete -c hoopctl -n "__fish_hoopctl_using_subcommand approval; and not __fish_seen_subcommand_from list show approve deny wait" -s o -l output -d 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]' -r -f -a "table\t'Columns for people'
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand approval; and not __fish_seen_subcommand_from list show approve deny watch wait" -s c -l config -d 'Configuration file [env: HOOPCTL_CONFIG] [default: ./hoopctl.toml, ~/.config/hoopctl/, /etc/hoopctl/]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand approval; and not __fish_seen_subcommand_from list show approve deny watch wait" -l data-dir -d 'Data directory, in place of the configuration\'s [env: HOOPCTL_DATA_DIR]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand approval; and not __fish_seen_subcommand_from list show approve deny watch wait" -l socket -d 'Admin socket, in place of the configuration\'s [env: HOOPCTL_SOCKET]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand approval; and not __fish_seen_subcommand_from list show approve deny watch wait" -s o -l output -d 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]' -r -f -a "table\t'Columns for people'
 json\t'One JSON document'
 jsonl\t'One JSON object a line'
 csv\t'Comma-separated values with a header line'"
-complete -c hoopctl -n "__fish_hoopctl_using_subcommand approval; and not __fish_seen_subcommand_from list show approve deny wait" -s q -l quiet -d 'Data and errors only, no words in between'
-complete -c hoopctl -n "__fish_hoopctl_using_subcommand approval; and not __fish_seen_subcommand_from list show approve deny wait" -s h -l help -d 'Print help'
-complete -c hoopctl -n "__fish_hoopctl_using_subcommand approval; and not __fish_seen_subcommand_from list show approve deny wait" -f -a "list" -d 'List held commands'
-complete -c hoopctl -n "__fish_hoopctl_using_subcommand approval; and not __fish_seen_subcommand_from list show approve deny wait" -f -a "show" -d 'Show one, with all that will be sent'
-complete -c hoopctl -n "__fish_hoopctl_using_subcommand approval; and not __fish_seen_subcommand_from list show approve deny wait" -f -a "approve" -d 'Let it pass'
-complete -c hoopctl -n "__fish_hoopctl_using_subcommand approval; and not __fish_seen_subcommand_from list show approve deny wait" -f -a "deny" -d 'Refuse it'
-complete -c hoopctl -n "__fish_hoopctl_using_subcommand approval; and not __fish_seen_subcommand_from list show approve deny wait" -f -a "wait" -d 'Wait until it is decided: ends with 0 approved, 8 still pending, 9 not approved'
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand approval; and not __fish_seen_subcommand_from list show approve deny watch wait" -s q -l quiet -d 'Data and errors only, no words in between'
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand approval; and not __fish_seen_subcommand_from list show approve deny watch wait" -s h -l help -d 'Print help'
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand approval; and not __fish_seen_subcommand_from list show approve deny watch wait" -f -a "list" -d 'List held commands'
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand approval; and not __fish_seen_subcommand_from list show approve deny watch wait" -f -a "show" -d 'Show one, with all that will be sent'
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand approval; and not __fish_seen_subcommand_from list show approve deny watch wait" -f -a "approve" -d 'Let it pass'
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand approval; and not __fish_seen_subcommand_from list show approve deny watch wait" -f -a "deny" -d 'Refuse it'
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand approval; and not __fish_seen_subcommand_from list show approve deny watch wait" -f -a "watch" -d 'Follow all: one line when one is asked for, decided or ends; those that wait already first'
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand approval; and not __fish_seen_subcommand_from list show approve deny watch wait" -f -a "wait" -d 'Wait until it is decided: ends with 0 approved, 8 still pending, 9 not approved'
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand approval; and __fish_seen_subcommand_from list" -l state -d 'Only those in this state: pending, approved, used, denied, expired, cancelled or stopped' -r
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand approval; and __fish_seen_subcommand_from list" -l principal -d 'Only those of this principal' -r
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand approval; and __fish_seen_subcommand_from list" -l connection -d 'Only those on this connection' -r
@@ -499,6 +501,7 @@ csv\t'Comma-separated values with a header line'"
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand approval; and __fish_seen_subcommand_from show" -s q -l quiet -d 'Data and errors only, no words in between'
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand approval; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help'
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand approval; and __fish_seen_subcommand_from approve" -s r -l reason -d 'Why; some policies want to know' -r
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand approval; and __fish_seen_subcommand_from approve" -l grant -d 'Give less than the policy says: once, session, or a duration such as 15m' -r
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand approval; and __fish_seen_subcommand_from approve" -s c -l config -d 'Configuration file [env: HOOPCTL_CONFIG] [default: ./hoopctl.toml, ~/.config/hoopctl/, /etc/hoopctl/]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand approval; and __fish_seen_subcommand_from approve" -l data-dir -d 'Data directory, in place of the configuration\'s [env: HOOPCTL_DATA_DIR]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand approval; and __fish_seen_subcommand_from approve" -l socket -d 'Admin socket, in place of the configuration\'s [env: HOOPCTL_SOCKET]' -r -F
@@ -518,6 +521,15 @@ jsonl\t'One JSON object a line'
 csv\t'Comma-separated values with a header line'"
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand approval; and __fish_seen_subcommand_from deny" -s q -l quiet -d 'Data and errors only, no words in between'
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand approval; and __fish_seen_subcommand_from deny" -s h -l help -d 'Print help'
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand approval; and __fish_seen_subcommand_from watch" -s c -l config -d 'Configuration file [env: HOOPCTL_CONFIG] [default: ./hoopctl.toml, ~/.config/hoopctl/, /etc/hoopctl/]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand approval; and __fish_seen_subcommand_from watch" -l data-dir -d 'Data directory, in place of the configuration\'s [env: HOOPCTL_DATA_DIR]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand approval; and __fish_seen_subcommand_from watch" -l socket -d 'Admin socket, in place of the configuration\'s [env: HOOPCTL_SOCKET]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand approval; and __fish_seen_subcommand_from watch" -s o -l output -d 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]' -r -f -a "table\t'Columns for people'
+json\t'One JSON document'
+jsonl\t'One JSON object a line'
+csv\t'Comma-separated values with a header line'"
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand approval; and __fish_seen_subcommand_from watch" -s q -l quiet -d 'Data and errors only, no words in between'
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand approval; and __fish_seen_subcommand_from watch" -s h -l help -d 'Print help'
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand approval; and __fish_seen_subcommand_from wait" -l timeout -d 'How long to wait' -r
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand approval; and __fish_seen_subcommand_from wait" -s c -l config -d 'Configuration file [env: HOOPCTL_CONFIG] [default: ./hoopctl.toml, ~/.config/hoopctl/, /etc/hoopctl/]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand approval; and __fish_seen_subcommand_from wait" -l data-dir -d 'Data directory, in place of the configuration\'s [env: HOOPCTL_DATA_DIR]' -r -F
@@ -605,23 +617,24 @@ csv\t'Comma-separated values with a header line'"
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand lock; and __fish_seen_subcommand_from remove" -s y -l yes -d 'Do not ask'
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand lock; and __fish_seen_subcommand_from remove" -s q -l quiet -d 'Data and errors only, no words in between'
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand lock; and __fish_seen_subcommand_from remove" -s h -l help -d 'Print help'
-complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and not __fish_seen_subcommand_from list show tail grep kill export verify prune" -s c -l config -d 'Configuration file [env: HOOPCTL_CONFIG] [default: ./hoopctl.toml, ~/.config/hoopctl/, /etc/hoopctl/]' -r -F
-complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and not __fish_seen_subcommand_from list show tail grep kill export verify prune" -l data-dir -d 'Data directory, in place of the configuration\'s [env: HOOPCTL_DATA_DIR]' -r -F
-complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and not __fish_seen_subcommand_from list show tail grep kill export verify prune" -l socket -d 'Admin socket, in place of the configuration\'s [env: HOOPCTL_SOCKET]' -r -F
-complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and not __fish_seen_subcommand_from list show tail grep kill export verify prune" -s o -l output -d 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]' -r -f -a "table\t'Columns for people'
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and not __fish_seen_subcommand_from list show tail watch grep kill export verify prune" -s c -l config -d 'Configuration file [env: HOOPCTL_CONFIG] [default: ./hoopctl.toml, ~/.config/hoopctl/, /etc/hoopctl/]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and not __fish_seen_subcommand_from list show tail watch grep kill export verify prune" -l data-dir -d 'Data directory, in place of the configuration\'s [env: HOOPCTL_DATA_DIR]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and not __fish_seen_subcommand_from list show tail watch grep kill export verify prune" -l socket -d 'Admin socket, in place of the configuration\'s [env: HOOPCTL_SOCKET]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and not __fish_seen_subcommand_from list show tail watch grep kill export verify prune" -s o -l output -d 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]' -r -f -a "table\t'Columns for people'
 json\t'One JSON document'
 jsonl\t'One JSON object a line'
 csv\t'Comma-separated values with a header line'"
-complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and not __fish_seen_subcommand_from list show tail grep kill export verify prune" -s q -l quiet -d 'Data and errors only, no words in between'
-complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and not __fish_seen_subcommand_from list show tail grep kill export verify prune" -s h -l help -d 'Print help'
-complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and not __fish_seen_subcommand_from list show tail grep kill export verify prune" -f -a "list" -d 'List sessions, the newest first'
-complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and not __fish_seen_subcommand_from list show tail grep kill export verify prune" -f -a "show" -d 'Show one'
-complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and not __fish_seen_subcommand_from list show tail grep kill export verify prune" -f -a "tail" -d 'Follow what happens, in one session or in all'
-complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and not __fish_seen_subcommand_from list show tail grep kill export verify prune" -f -a "grep" -d 'Search what was recorded'
-complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and not __fish_seen_subcommand_from list show tail grep kill export verify prune" -f -a "kill" -d 'End a session and cut its live streams'
-complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and not __fish_seen_subcommand_from list show tail grep kill export verify prune" -f -a "export" -d 'Write a recording to a file, or to standard output'
-complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and not __fish_seen_subcommand_from list show tail grep kill export verify prune" -f -a "verify" -d 'Prove that a recording is as it was written: ends with 10 when it is not'
-complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and not __fish_seen_subcommand_from list show tail grep kill export verify prune" -f -a "prune" -d 'Remove what is older than recording.retention says; a running gateway does so by itself'
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and not __fish_seen_subcommand_from list show tail watch grep kill export verify prune" -s q -l quiet -d 'Data and errors only, no words in between'
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and not __fish_seen_subcommand_from list show tail watch grep kill export verify prune" -s h -l help -d 'Print help'
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and not __fish_seen_subcommand_from list show tail watch grep kill export verify prune" -f -a "list" -d 'List sessions, the newest first'
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and not __fish_seen_subcommand_from list show tail watch grep kill export verify prune" -f -a "show" -d 'Show one'
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and not __fish_seen_subcommand_from list show tail watch grep kill export verify prune" -f -a "tail" -d 'Follow what happens, in one session or in all'
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and not __fish_seen_subcommand_from list show tail watch grep kill export verify prune" -f -a "watch" -d 'Follow all sessions, but tell only when one begins, ends or is denied something'
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and not __fish_seen_subcommand_from list show tail watch grep kill export verify prune" -f -a "grep" -d 'Search what was recorded'
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and not __fish_seen_subcommand_from list show tail watch grep kill export verify prune" -f -a "kill" -d 'End a session and cut its live streams'
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and not __fish_seen_subcommand_from list show tail watch grep kill export verify prune" -f -a "export" -d 'Write a recording to a file, or to standard output'
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and not __fish_seen_subcommand_from list show tail watch grep kill export verify prune" -f -a "verify" -d 'Prove that a recording is as it was written: ends with 10 when it is not'
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and not __fish_seen_subcommand_from list show tail watch grep kill export verify prune" -f -a "prune" -d 'Remove what is older than recording.retention says; a running gateway does so by itself'
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and __fish_seen_subcommand_from list" -l principal -d 'Only those of this principal' -r
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and __fish_seen_subcommand_from list" -l connection -d 'Only those on this connection' -r
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and __fish_seen_subcommand_from list" -l since -d 'Only those that started in this time up to now, such as 7d' -r
@@ -655,6 +668,15 @@ jsonl\t'One JSON object a line'
 csv\t'Comma-separated values with a header line'"
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and __fish_seen_subcommand_from tail" -s q -l quiet -d 'Data and errors only, no words in between'
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and __fish_seen_subcommand_from tail" -s h -l help -d 'Print help'
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and __fish_seen_subcommand_from watch" -s c -l config -d 'Configuration file [env: HOOPCTL_CONFIG] [default: ./hoopctl.toml, ~/.config/hoopctl/, /etc/hoopctl/]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and __fish_seen_subcommand_from watch" -l data-dir -d 'Data directory, in place of the configuration\'s [env: HOOPCTL_DATA_DIR]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and __fish_seen_subcommand_from watch" -l socket -d 'Admin socket, in place of the configuration\'s [env: HOOPCTL_SOCKET]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and __fish_seen_subcommand_from watch" -s o -l output -d 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]' -r -f -a "table\t'Columns for people'
+json\t'One JSON document'
+jsonl\t'One JSON object a line'
+csv\t'Comma-separated values with a header line'"
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and __fish_seen_subcommand_from watch" -s q -l quiet -d 'Data and errors only, no words in between'
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and __fish_seen_subcommand_from watch" -s h -l help -d 'Print help'
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and __fish_seen_subcommand_from grep" -l session -d 'In this session only' -r
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and __fish_seen_subcommand_from grep" -l principal -d 'Only those of this principal' -r
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and __fish_seen_subcommand_from grep" -l connection -d 'Only those on this connection' -r
@@ -670,6 +692,7 @@ csv\t'Comma-separated values with a header line'"
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and __fish_seen_subcommand_from grep" -l live -d 'Only those that run'
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and __fish_seen_subcommand_from grep" -s q -l quiet -d 'Data and errors only, no words in between'
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and __fish_seen_subcommand_from grep" -s h -l help -d 'Print help'
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and __fish_seen_subcommand_from kill" -s r -l reason -d 'Why, for the audit trail' -r
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and __fish_seen_subcommand_from kill" -s c -l config -d 'Configuration file [env: HOOPCTL_CONFIG] [default: ./hoopctl.toml, ~/.config/hoopctl/, /etc/hoopctl/]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and __fish_seen_subcommand_from kill" -l data-dir -d 'Data directory, in place of the configuration\'s [env: HOOPCTL_DATA_DIR]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and __fish_seen_subcommand_from kill" -l socket -d 'Admin socket, in place of the configuration\'s [env: HOOPCTL_SOCKET]' -r -F
@@ -719,6 +742,10 @@ complete -c hoopctl -n "__fish_hoopctl_using_subcommand replay" -l speed -d 'How
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand replay" -l from -d 'Begin here: a time such as 90s, an event such as @17, or #approval, #denied, #error, #mask, #marker' -r
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand replay" -l to -d 'End here' -r
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand replay" -l idle-limit -d 'Shorten every longer pause to this' -r
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand replay" -l theme -d 'The colours: for a dark or a light ground, or none' -r -f -a "dark\t'For a dark ground'
+light\t'For a light ground'
+mono\t'No colours'"
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand replay" -l keys -d 'A file that changes keys [default: hoopctl/keys.toml in $XDG_CONFIG_HOME or ~/.config, if it is there]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand replay" -s c -l config -d 'Configuration file [env: HOOPCTL_CONFIG] [default: ./hoopctl.toml, ~/.config/hoopctl/, /etc/hoopctl/]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand replay" -l data-dir -d 'Data directory, in place of the configuration\'s [env: HOOPCTL_DATA_DIR]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand replay" -l socket -d 'Admin socket, in place of the configuration\'s [env: HOOPCTL_SOCKET]' -r -F
@@ -726,9 +753,30 @@ complete -c hoopctl -n "__fish_hoopctl_using_subcommand replay" -s o -l output -
 json\t'One JSON document'
 jsonl\t'One JSON object a line'
 csv\t'Comma-separated values with a header line'"
-complete -c hoopctl -n "__fish_hoopctl_using_subcommand replay" -l realtime -d 'With its timing even when standard output is no terminal'
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand replay" -l realtime -d 'Print the transcript, with its timing even when standard output is no terminal'
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand replay" -l print -d 'On a terminal: print the transcript with its timing, in place of the player'
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand replay" -l ascii -d 'Signs of ASCII only; so it is anyway where the locale has no UTF-8'
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand replay" -l mouse -d 'Scroll with the wheel; the terminal\'s own selection then needs shift'
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand replay" -s q -l quiet -d 'Data and errors only, no words in between'
-complete -c hoopctl -n "__fish_hoopctl_using_subcommand replay" -s h -l help -d 'Print help'
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand replay" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand tui" -l theme -d 'The colours: for a dark or a light ground, or none' -r -f -a "dark\t'For a dark ground'
+light\t'For a light ground'
+mono\t'No colours'"
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand tui" -l keys -d 'A file that changes keys [default: hoopctl/keys.toml in $XDG_CONFIG_HOME or ~/.config, if it is there]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand tui" -l notify -d 'How new approvals are told: by the terminal\'s bell, by a notification of the desktop (OSC 9), or not' -r -f -a "bell\t'The terminal\'s bell'
+osc9\t'A notification of the desktop'
+off\t'Not at all'"
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand tui" -s c -l config -d 'Configuration file [env: HOOPCTL_CONFIG] [default: ./hoopctl.toml, ~/.config/hoopctl/, /etc/hoopctl/]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand tui" -l data-dir -d 'Data directory, in place of the configuration\'s [env: HOOPCTL_DATA_DIR]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand tui" -l socket -d 'Admin socket, in place of the configuration\'s [env: HOOPCTL_SOCKET]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand tui" -s o -l output -d 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]' -r -f -a "table\t'Columns for people'
+json\t'One JSON document'
+jsonl\t'One JSON object a line'
+csv\t'Comma-separated values with a header line'"
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand tui" -l ascii -d 'Signs of ASCII only; so it is anyway where the locale has no UTF-8'
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand tui" -l mouse -d 'Scroll with the wheel; the terminal\'s own selection then needs shift'
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand tui" -s q -l quiet -d 'Data and errors only, no words in between'
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand tui" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand mask; and not __fish_seen_subcommand_from test" -s c -l config -d 'Configuration file [env: HOOPCTL_CONFIG] [default: ./hoopctl.toml, ~/.config/hoopctl/, /etc/hoopctl/]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand mask; and not __fish_seen_subcommand_from test" -l data-dir -d 'Data directory, in place of the configuration\'s [env: HOOPCTL_DATA_DIR]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand mask; and not __fish_seen_subcommand_from test" -l socket -d 'Admin socket, in place of the configuration\'s [env: HOOPCTL_SOCKET]' -r -F
