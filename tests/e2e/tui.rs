@@ -69,8 +69,10 @@ fn an_approver_approves_denies_and_misses_held_requests_and_watches_a_replay() {
 
     // Denied, with a reason that the client reads.
     let (reply, ()) = held(&world, "/c/crm/customers/8", || {
+        // The selection stays at what was decided until it is gone, or a key moves it.
         screen.wait("PATCH /customers/8");
-        screen.wait("rows read");
+        screen.press(&["n"]);
+        screen.wait("│ PATCH /customers/8 ");
         screen.press(&["d"]);
         screen.wait("reason:");
         screen.write("not on a Friday");
@@ -91,7 +93,8 @@ fn an_approver_approves_denies_and_misses_held_requests_and_watches_a_replay() {
         Some(BODY),
     ));
     screen.wait("PATCH /customers/9");
-    screen.wait("rows read");
+    screen.press(&["n"]);
+    screen.wait("│ PATCH /customers/9 ");
     screen.press(&["a"]);
     screen.wait("[enter/esc]");
     drop(client);

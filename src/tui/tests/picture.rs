@@ -10,6 +10,8 @@ use ratatui::style::Modifier;
 
 use super::Stage;
 use super::approvals;
+use super::replay;
+use super::sessions;
 
 /// A cell, in units of the picture.
 const CELL: (f64, f64) = (8.4, 18.0);
@@ -118,6 +120,8 @@ pub(super) fn picture(name: &str, stage: &mut Stage) {
 }
 
 #[test]
-fn the_approvals_of_the_readme() {
+fn the_pictures_of_the_readme() {
     picture("approvals", &mut approvals::picture());
+    picture("sessions", &mut sessions::picture());
+    picture("replay", &mut replay::picture());
 }

@@ -195,6 +195,15 @@ fn shown(stage: &mut Stage) -> usize {
     words.split(' ').next().unwrap().parse().unwrap()
 }
 
+/// A recording while it plays, for people to look at.
+pub(super) fn picture() -> Stage {
+    let mut stage = Stage::new(Screen::Replay, (100, 24), super::LOOKS[1].1);
+    open(&mut stage, session(), events(), Some(7));
+    key(&mut stage, "space");
+    wait(&mut stage, 300);
+    stage
+}
+
 #[test]
 fn a_recording_in_all_sizes() {
     snapshots("replay-end", Screen::Replay, |stage| {

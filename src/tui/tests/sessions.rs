@@ -178,6 +178,13 @@ fn selected(stage: &mut Stage) -> String {
     row.trim_start_matches(['│', '▶', '⚙', ' ']).to_owned()
 }
 
+/// Sessions that run, for people to look at.
+pub(super) fn picture() -> Stage {
+    let mut stage = Stage::new(Screen::Sessions, (118, 24), super::LOOKS[1].1);
+    filled(&mut stage);
+    stage
+}
+
 #[test]
 fn the_sessions_in_all_sizes() {
     snapshots("sessions", Screen::Sessions, filled);
