@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 use std::time::Duration;
+use std::time::Instant;
 
 use tokio::sync::mpsc;
 use tokio::sync::watch;
@@ -17,6 +18,8 @@ use crate::tui::message::Msg;
 
 /// The first pause before another try, and the longest.
 const BACK_OFF: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(5));
+/// A stream that lived so long stood: the next try may come soon.
+const STANDS: Duration = Duration::from_secs(10);
 /// After so many tries in vain the gateway counts as away.
 const TRIES: u32 = 3;
 
@@ -84,14 +87,16 @@ async fn follow(backend: Arc<dyn Backend>, filter: EventFilter, out: &mpsc::Send
     loop {
         let why = match backend.events(filter, last.clone()).await {
             Ok(stream) => {
-                (tries, pause) = (0, BACK_OFF.0);
                 if told && out.send(Msg::Link(Link::Live)).await.is_err() {
                     return;
                 }
-                match read(stream, out, &mut last).await {
-                    Some(why) => why,
-                    None => return,
+                let begin = Instant::now();
+                let Some(why) = read(stream, out, &mut last).await else { return };
+                // One that ends as soon as it stands is no reason to hurry.
+                if begin.elapsed() >= STANDS {
+                    (tries, pause) = (0, BACK_OFF.0);
                 }
+                why
             }
             Err(error) => why(&error),
         };

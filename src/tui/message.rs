@@ -1,6 +1,7 @@
 //! What happens to the model, and what it wants done.
 
 use std::path::PathBuf;
+use std::time::Instant;
 
 use crossterm::event::KeyEvent;
 use ratatui::layout::Size;
@@ -31,7 +32,12 @@ use crate::tui::model::Jump;
 #[derive(Debug, Clone)]
 pub enum Msg {
     /// A key was pressed.
-    Key(KeyEvent),
+    Key {
+        /// Which.
+        key: KeyEvent,
+        /// When.
+        at: Instant,
+    },
     /// Text was pasted.
     Paste(String),
     /// The wheel was turned, up or down.
@@ -43,8 +49,8 @@ pub enum Msg {
     Resize(Size),
     /// Time went on.
     Tick,
-    /// What the model says is on the screen now.
-    Drawn,
+    /// What the model says is on the screen now, in a picture of this size.
+    Drawn(Size),
     /// The link to the gateway changed.
     Link(Link),
     /// A message of the gateway's live stream.
@@ -77,8 +83,8 @@ pub enum Effect {
 pub enum Request {
     /// Its state.
     Status,
-    /// All pending approvals.
-    Pending,
+    /// All pending approvals. The number says how much had been told of approvals when it was asked.
+    Pending(u64),
     /// One approval with all that will be sent.
     Approval(ApprovalId),
     /// What became of the last approvals of a principal.
@@ -121,13 +127,61 @@ pub enum Request {
     },
 }
 
+/// What a question is about, of those of which one at a time is enough.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Subject {
+    /// The gateway's state.
+    Status,
+    /// Pending approvals.
+    Pending,
+    /// Sessions that run, or all.
+    Sessions(bool),
+    /// Connections, policies or masks.
+    Entities(EntityKind),
+    /// Denials.
+    Denials,
+}
+
+impl Request {
+    /// What it is about, where one at a time is enough.
+    pub const fn subject(&self) -> Option<Subject> {
+        match self {
+            Self::Status => Some(Subject::Status),
+            Self::Pending(_) => Some(Subject::Pending),
+            Self::Sessions { live } => Some(Subject::Sessions(*live)),
+            Self::Entities(kind) => Some(Subject::Entities(*kind)),
+            Self::Denials => Some(Subject::Denials),
+            _ => None,
+        }
+    }
+
+    /// Whether it changes something, so that it must not be given up.
+    pub const fn changes(&self) -> bool {
+        matches!(self, Self::Decide(..) | Self::Kill(..) | Self::Lock(_) | Self::Export { .. })
+    }
+}
+
+impl Answer {
+    /// What it is about, as [`Request::subject`].
+    pub const fn subject(&self) -> Option<Subject> {
+        match self {
+            Self::Status(_) => Some(Subject::Status),
+            Self::Pending(..) => Some(Subject::Pending),
+            Self::Sessions { live, .. } => Some(Subject::Sessions(*live)),
+            Self::Entities(kind, _) => Some(Subject::Entities(*kind)),
+            Self::Denials(_) => Some(Subject::Denials),
+            _ => None,
+        }
+    }
+}
+
 /// What came of a [`Request`].
 #[derive(Debug, Clone)]
 pub enum Answer {
     /// See [`Request::Status`].
     Status(Result<StatusReport, ApiError>),
     /// See [`Request::Pending`].
-    Pending(Result<List<Approval>, ApiError>),
+    Pending(u64, Result<List<Approval>, ApiError>),
     /// See [`Request::Approval`].
     Approval(ApprovalId, Result<Box<Approval>, ApiError>),
     /// See [`Request::History`].

@@ -34,6 +34,7 @@ pub mod table;
 #[cfg(test)]
 mod tests;
 pub mod text;
+pub mod turns;
 pub mod view;
 
 pub use look::Look;

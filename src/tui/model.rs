@@ -31,6 +31,7 @@ use crate::tui::replay::Replay;
 use crate::tui::sessions::Sessions;
 use crate::tui::shared::Moment;
 use crate::tui::shared::Tone;
+use crate::tui::turns::Turns;
 
 /// How often the gateway's state is asked for.
 const STATUS_EVERY: Duration = Duration::from_secs(2);
@@ -65,6 +66,8 @@ pub struct Model {
     /// Where a jump came from.
     back: Vec<Screen>,
     asked_status: Option<Moment>,
+    /// What is asked now.
+    pub turns: Turns,
     /// Pending approvals.
     pub approvals: Approvals,
     /// Live sessions.
@@ -89,6 +92,7 @@ impl Model {
             command: None,
             back: Vec::new(),
             asked_status: None,
+            turns: Turns::default(),
             approvals: Approvals::default(),
             sessions: Sessions::default(),
             replay: Replay::default(),
@@ -147,8 +151,11 @@ impl Model {
     pub fn update(&mut self, now: Moment, msg: Msg) -> Vec<Effect> {
         self.shared.now = now;
         let effects = match msg {
-            Msg::Key(key) if key.kind == KeyEventKind::Release => Vec::new(),
-            Msg::Key(key) => self.key(key),
+            Msg::Key { key, .. } if key.kind == KeyEventKind::Release => Vec::new(),
+            Msg::Key { key, at } => {
+                self.shared.pressed = at;
+                self.key(key)
+            }
             Msg::Paste(text) => self.paste(&text),
             Msg::Wheel { up } => {
                 let (shared, pane) = self.shown();
@@ -162,10 +169,14 @@ impl Model {
                 })
             }
             Msg::Tick => self.tick(),
-            Msg::Drawn => {
-                if self.help.is_none() && !self.shared.is_tiny() {
-                    let (shared, pane) = self.shown();
-                    pane.drawn(shared);
+            // A picture of another size was laid out otherwise than the state thinks: nothing of it counts as seen.
+            Msg::Drawn(size) => {
+                if size == self.shared.size {
+                    self.shared.drawn();
+                    if self.help.is_none() && !self.shared.is_tiny() {
+                        let (shared, pane) = self.shown();
+                        pane.drawn(shared);
+                    }
                 }
                 Vec::new()
             }
@@ -185,6 +196,7 @@ impl Model {
                     let jumped = self.jump(jump);
                     out.extend(self.settled(jumped));
                 }
+                Effect::Ask(request) => out.extend(self.turns.ask(request).map(Effect::Ask)),
                 other => out.push(other),
             }
         }
@@ -405,7 +417,9 @@ impl Model {
             }
             _ => {}
         }
-        self.each(|_, shared, pane| pane.answer(answer, shared))
+        let mut effects = self.each(|_, shared, pane| pane.answer(answer, shared));
+        effects.extend(answer.subject().and_then(|subject| self.turns.over(subject)).map(Effect::Ask));
+        effects
     }
 
     /// After how long the screen looks otherwise by itself, or something is to be asked again.

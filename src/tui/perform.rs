@@ -40,7 +40,7 @@ const DENIAL: &str = r"^\+[0-9:.]+ ✗ ";
 pub async fn perform(backend: &dyn Backend, request: Request, now_ms: i64) -> Answer {
     match request {
         Request::Status => Answer::Status(backend.status().await),
-        Request::Pending => Answer::Pending(pending(backend).await),
+        Request::Pending(told) => Answer::Pending(told, pending(backend).await),
         Request::Approval(id) => Answer::Approval(id, backend.approval(id).await.map(Box::new)),
         Request::History(principal) => {
             let filter = ApprovalFilter {

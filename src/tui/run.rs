@@ -5,6 +5,7 @@ use std::io::Write as _;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering;
+use std::thread::JoinHandle;
 use std::time::Duration;
 use std::time::Instant;
 
@@ -18,8 +19,10 @@ use ratatui::backend::CrosstermBackend;
 use ratatui::layout::Size;
 use tokio::signal::unix::SignalKind;
 use tokio::signal::unix::signal;
+use tokio::sync::Notify;
 use tokio::sync::mpsc;
 use tokio::sync::watch;
+use tokio::task::JoinSet;
 
 use crate::control::Backend;
 use crate::domain::id::SessionId;
@@ -32,7 +35,7 @@ use crate::tui::keys::KeyMap;
 use crate::tui::link;
 use crate::tui::model::Jump;
 use crate::tui::notify;
-use crate::tui::notify::Notify;
+use crate::tui::notify::Notify as How;
 use crate::tui::perform::perform;
 use crate::tui::replay::Begin;
 use crate::tui::replay::Recorded;
@@ -41,6 +44,8 @@ use crate::tui::view;
 
 /// The shortest time between two pictures, but after a key.
 const FRAME: Duration = Duration::from_millis(33);
+/// How long what changes something may take after the screen is gone.
+const LAST_WORDS: Duration = Duration::from_secs(5);
 /// How many messages may wait to be taken.
 const QUEUE: usize = 1024;
 /// How many messages are taken before the next picture.
@@ -69,7 +74,7 @@ pub struct Settings {
     /// What keys mean.
     pub keys: KeyMap,
     /// How a person is told of new approvals.
-    pub notify: Notify,
+    pub notify: How,
     /// Whether the wheel of the mouse scrolls. The terminal's own selection then needs a key.
     pub mouse: bool,
 }
@@ -84,6 +89,9 @@ pub enum TuiError {
         #[from]
         source: io::Error,
     },
+    /// A part of the program failed; its words are above.
+    #[error("the screen was ended by a fault of this program; please report the words above")]
+    Fault,
 }
 
 /// The terminal in the state that the screens need; as it was when this goes.
@@ -129,37 +137,52 @@ impl Drop for Raw {
 /// [`TuiError`] when the terminal cannot be used.
 pub async fn run(backend: Arc<dyn Backend>, settings: Settings) -> Result<(), TuiError> {
     let mouse = settings.mouse;
+    let faults = Arc::new(Notify::new());
+    let fault = Arc::clone(&faults);
     let before: Arc<dyn Fn(&std::panic::PanicHookInfo<'_>) + Send + Sync> = std::panic::take_hook().into();
     let told = Arc::clone(&before);
     std::panic::set_hook(Box::new(move |info| {
         // Before the words of the panic, so that they can be read.
         Raw::restore(mouse);
         told(info);
+        // The terminal is not ours any more, whichever task it was.
+        fault.notify_one();
     }));
-    let done = screen(backend, settings).await;
+    let done = screen(backend, settings, &faults).await;
     std::panic::set_hook(Box::new(move |info| before(info)));
     done
 }
 
-async fn screen(backend: Arc<dyn Backend>, settings: Settings) -> Result<(), TuiError> {
+async fn screen(backend: Arc<dyn Backend>, settings: Settings, faults: &Notify) -> Result<(), TuiError> {
     let _raw = Raw::new(settings.mouse)?;
     let mut terminal = Terminal::new(CrosstermBackend::new(io::BufWriter::new(io::stdout())))?;
     terminal.clear()?;
     let (out, mut inbox) = mpsc::channel(QUEUE);
     let (watched, watching) = watch::channel(None);
-    let keys = Keys::start(out.clone());
+    let gone = Arc::new(Notify::new());
+    let keys = Keys::start(out.clone(), Arc::clone(&gone));
     let follow = [
         tokio::spawn(link::follow_changes(Arc::clone(&backend), out.clone())),
         tokio::spawn(link::follow_watched(Arc::clone(&backend), watching, out.clone())),
     ];
-    let mut outside = Outside { backend, out, watched, notify: settings.notify };
+    let mut outside = Outside { backend, out, watched, notify: settings.notify, changes: JoinSet::new() };
     let (mut model, effects) = begin(settings, terminal.size()?);
     outside.perform(effects, &mut terminal)?;
-    let done = turn(&mut model, &mut terminal, &mut inbox, &mut outside).await;
+    let done = tokio::select! {
+        biased;
+        () = faults.notified() => Err(TuiError::Fault),
+        () = gone.notified() => Err(io::Error::other("it gives no keys any more").into()),
+        done = turn(&mut model, &mut terminal, &mut inbox, &mut outside) => done,
+    };
     for task in follow {
         task.abort();
     }
+    // What is typed next is for the shell: the thread must read no more, and not wait for room either.
+    inbox.close();
     drop(keys);
+    // A decision that was made is sent, though its maker does not wait for what comes of it.
+    let sent = async { while outside.changes.join_next().await.is_some() {} };
+    drop(tokio::time::timeout(LAST_WORDS, sent).await);
     done
 }
 
@@ -200,9 +223,15 @@ async fn turn(
         .collect::<io::Result<Vec<_>>>()?;
     let mut drawn_at = None;
     loop {
-        terminal.draw(|frame| view::view(model, frame))?;
+        let size = terminal.size()?;
+        if size != model.shared.size {
+            let resized = model.update(now(), Msg::Resize(size));
+            outside.perform(resized, terminal)?;
+        }
+        let picture = terminal.draw(|frame| view::view(model, frame))?.area.as_size();
+        // Only now it is on the terminal, which may be slow.
         let drawn = now();
-        let mut effects = model.update(drawn, Msg::Drawn);
+        let mut effects = model.update(drawn, Msg::Drawn(picture));
         let wake = model.wake();
         let mut taken = Vec::new();
         let ended = {
@@ -219,7 +248,7 @@ async fn turn(
         if ended {
             return Ok(());
         }
-        let typed = taken.iter().any(|msg| matches!(msg, Msg::Key(_)));
+        let typed = taken.iter().any(|msg| matches!(msg, Msg::Key { .. }));
         for msg in taken {
             effects.extend(model.update(now(), msg));
         }
@@ -239,12 +268,14 @@ struct Outside {
     backend: Arc<dyn Backend>,
     out: mpsc::Sender<Msg>,
     watched: watch::Sender<Option<SessionId>>,
-    notify: Notify,
+    notify: How,
+    /// Questions that change something, on their way.
+    changes: JoinSet<()>,
 }
 
 impl Outside {
     /// Does what the model wants; whether it wants to end.
-    fn perform(&self, effects: Vec<Effect>, terminal: &mut Screens) -> Result<bool, TuiError> {
+    fn perform(&mut self, effects: Vec<Effect>, terminal: &mut Screens) -> Result<bool, TuiError> {
         for effect in effects {
             match effect {
                 Effect::Quit => return Ok(true),
@@ -253,11 +284,18 @@ impl Outside {
                 Effect::Copy(text) => write(&notify::copied(&text, in_tmux()))?,
                 Effect::Ask(request) => {
                     let (backend, out) = (Arc::clone(&self.backend), self.out.clone());
-                    tokio::spawn(async move {
+                    let changes = request.changes();
+                    let asking = async move {
                         let answer = perform(&*backend, request, now().wall_ms).await;
                         // Nobody takes it any more: the program ends.
                         drop(out.send(Msg::Answer(Box::new(answer))).await);
-                    });
+                    };
+                    if changes {
+                        while self.changes.try_join_next().is_some() {}
+                        self.changes.spawn(asking);
+                    } else {
+                        tokio::spawn(asking);
+                    }
                 }
                 Effect::Watch(session) => {
                     self.watched.send_if_modified(|watched| {
@@ -287,38 +325,46 @@ fn write(sequence: &str) -> io::Result<()> {
 /// The thread that reads keys; it ends soon after this goes.
 struct Keys {
     wanted: Arc<AtomicBool>,
+    thread: Option<JoinHandle<()>>,
 }
 
 impl Keys {
-    fn start(out: mpsc::Sender<Msg>) -> Self {
+    /// `gone` is told when the terminal gives no keys any more.
+    fn start(out: mpsc::Sender<Msg>, gone: Arc<Notify>) -> Self {
         let wanted = Arc::new(AtomicBool::new(true));
         let still = Arc::clone(&wanted);
-        std::thread::spawn(move || {
+        let thread = std::thread::spawn(move || {
             while still.load(Ordering::Relaxed) {
                 let msg = match event::poll(KEY_POLL).and_then(|some| some.then(event::read).transpose()) {
                     Ok(Some(event)) => msg_of(event),
                     Ok(None) => None,
-                    // The terminal is gone.
-                    Err(_gone) => return,
+                    Err(_no_terminal) => {
+                        gone.notify_one();
+                        return;
+                    }
                 };
                 if msg.is_some_and(|msg| out.blocking_send(msg).is_err()) {
                     return;
                 }
             }
         });
-        Self { wanted }
+        Self { wanted, thread: Some(thread) }
     }
 }
 
 impl Drop for Keys {
     fn drop(&mut self) {
         self.wanted.store(false, Ordering::Relaxed);
+        if let Some(thread) = self.thread.take() {
+            // It ended by a panic, which was told.
+            drop(thread.join());
+        }
     }
 }
 
 fn msg_of(event: Event) -> Option<Msg> {
     match event {
-        Event::Key(key) => Some(Msg::Key(key)),
+        Event::Key(key) => Some(Msg::Key { key, at: Instant::now() }),
         Event::Paste(text) => Some(Msg::Paste(text)),
         Event::Resize(width, height) => Some(Msg::Resize(Size { width, height })),
         Event::Mouse(mouse) => match mouse.kind {

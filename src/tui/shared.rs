@@ -58,6 +58,15 @@ pub struct Notice {
     until: Instant,
 }
 
+/// How long keys that decide are dropped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Guard {
+    /// Until a picture of the change was drawn, and [`GUARD`] longer.
+    UntilDrawn,
+    /// Until then.
+    Until(Instant),
+}
+
 /// What all screens share.
 #[derive(Debug)]
 pub struct Shared {
@@ -81,8 +90,10 @@ pub struct Shared {
     pub struck: usize,
     /// Whether lists are held still.
     pub frozen: bool,
+    /// When the key that is handled now was pressed.
+    pub pressed: Instant,
     notice: Option<Notice>,
-    guarded_until: Instant,
+    guard: Guard,
 }
 
 impl Shared {
@@ -99,8 +110,9 @@ impl Shared {
             schemes: BTreeMap::new(),
             struck: 0,
             frozen: false,
+            pressed: now.at,
             notice: None,
-            guarded_until: now.at,
+            guard: Guard::Until(now.at),
         }
     }
 
@@ -141,14 +153,25 @@ impl Shared {
     }
 
     /// What a person is about to decide on is another one now, or was just opened: keys that were meant for what stood there
-    /// decide nothing.
+    /// decide nothing. Holds until the change has been on the screen for [`GUARD`].
     pub fn guard(&mut self) {
-        self.guarded_until = self.now.at + GUARD;
+        self.guard = Guard::UntilDrawn;
     }
 
-    /// Whether keys that decide are dropped now.
+    /// Whether the key that is handled now decides nothing. What counts is when it was pressed, not when it was read: a slow
+    /// terminal may show the change long after.
     pub fn is_guarded(&self) -> bool {
-        self.now.at < self.guarded_until
+        match self.guard {
+            Guard::UntilDrawn => true,
+            Guard::Until(end) => self.pressed < end,
+        }
+    }
+
+    /// The change is on the screen now.
+    pub fn drawn(&mut self) {
+        if self.guard == Guard::UntilDrawn {
+            self.guard = Guard::Until(self.now.at + GUARD);
+        }
     }
 
     /// Who sits here: the principal id, as the gateway sees it.

@@ -8,6 +8,7 @@ use ratatui::text::Span;
 use ratatui::widgets::Block;
 use ratatui::widgets::Clear;
 use ratatui::widgets::Paragraph;
+use unicode_segmentation::UnicodeSegmentation as _;
 use unicode_width::UnicodeWidthStr as _;
 
 use crate::tui::Model;
@@ -154,18 +155,23 @@ fn notice(model: &Model) -> Line<'static> {
 pub fn typed(shared: &Shared, prompt: &str, (before, behind): (&str, &str)) -> Line<'static> {
     let look = &shared.look;
     let room = usize::from(shared.size.width).saturating_sub(prompt.width() + 3);
-    // The end of it, when it is longer than there is room.
-    let mut before = before.to_owned();
-    while before.width() > room.max(1) {
-        before.remove(0);
-    }
     let mut behind = behind.chars();
     let at = behind.next().map_or_else(|| " ".to_owned(), |c| c.to_string());
+    // The end of what stands before the cursor, and as much behind it as there is room for.
+    let (mut start, mut used) = (before.len(), at.width());
+    for (place, cluster) in before.grapheme_indices(true).rev() {
+        if used + cluster.width() > room {
+            break;
+        }
+        (start, used) = (place, used + cluster.width());
+    }
+    let before = before.get(start..).unwrap_or_default().to_owned();
+    let behind = text::fitted(behind.as_str(), room.saturating_sub(used), look);
     Line::from(vec![
         Span::styled(format!(" {prompt} "), look.style(Role::Accent)),
         Span::styled(before, look.style(Role::Input)),
         Span::styled(at, look.style(Role::Selected)),
-        Span::styled(behind.collect::<String>(), look.style(Role::Input)),
+        Span::styled(behind, look.style(Role::Input)),
     ])
 }
 

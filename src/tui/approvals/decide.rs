@@ -8,6 +8,7 @@ use crate::domain::approval::Approval;
 use crate::domain::approval::ApprovalState;
 use crate::domain::id::ApprovalId;
 use crate::tui::Effect;
+use crate::tui::Pane as _;
 use crate::tui::Shared;
 use crate::tui::approvals::Approvals;
 use crate::tui::approvals::dialog::Dialog;
@@ -38,6 +39,9 @@ impl Approvals {
         if !shared.link.is_live() {
             return Err("the gateway is not reached: nothing can be decided".to_owned());
         }
+        if self.deciding.contains(id) {
+            return Err("a decision on it is on its way".to_owned());
+        }
         if self.queue.has_ended(*id) {
             return Err("it has ended already".to_owned());
         }
@@ -59,7 +63,7 @@ impl Approvals {
                 return Err(format!("{unseen} rows of it were not on the screen yet{key}"));
             }
         }
-        if action == Action::ApproveWindow { Dialog::window(approval) } else { Ok(Dialog::approve(approval)) }
+        if action == Action::ApproveWindow { Dialog::window(approval) } else { Dialog::approve(approval) }
     }
 
     pub(super) fn dialog_key(&mut self, key: KeyEvent, shared: &mut Shared) -> Vec<Effect> {
@@ -79,6 +83,8 @@ impl Approvals {
                     shared.say(Tone::Bad, "the gateway is not reached: nothing was decided");
                     return Vec::new();
                 }
+                self.deciding.insert(id);
+                shared.say(Tone::Plain, format!("{id}: the decision is on its way"));
                 return vec![Effect::Ask(Request::Decide(id, decide))];
             }
         }
@@ -117,13 +123,23 @@ impl Approvals {
         result: &Result<Box<Approval>, ApiError>,
         shared: &mut Shared,
     ) -> Vec<Effect> {
+        self.deciding.remove(&id);
         let approval = match result {
             Ok(approval) => approval,
             Err(error) => {
-                shared.say_error(error);
-                // What is shown is not how it is.
-                let stale = matches!(error.code, ErrorCode::Conflict | ErrorCode::NotFound);
-                return if stale { vec![Effect::Ask(Request::Pending)] } else { Vec::new() };
+                // These the gateway says before it decides; anything else may have come after it had.
+                let refused = matches!(
+                    error.code,
+                    ErrorCode::BadRequest | ErrorCode::Conflict | ErrorCode::Forbidden | ErrorCode::NotFound
+                );
+                if refused {
+                    shared.say_error(error);
+                } else {
+                    let words = format!("{}; whether it was decided is not known", error.message);
+                    shared.say(Tone::Bad, words);
+                }
+                // What is shown may not be how it is.
+                return self.refresh(shared);
             }
         };
         let verb = if yes { "approved" } else { "denied" };

@@ -13,8 +13,16 @@ use crate::tui::input::Typed;
 
 /// The longest reason, in characters.
 const LONGEST_REASON: usize = 2000;
+/// How many characters of a requester's name stand in the question.
+const LONGEST_NAME: usize = 24;
 /// The longest of the other texts.
 const LONGEST: usize = 80;
+
+/// The start of a name.
+fn cut(name: &str) -> String {
+    let start: String = name.chars().take(LONGEST_NAME).collect();
+    if start.len() < name.len() { start + "..." } else { start }
+}
 
 /// What is to be typed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,15 +64,18 @@ pub(super) struct Dialog {
 }
 
 impl Dialog {
-    /// A yes to this one command, or to what the policy gives where several people must agree.
-    pub(super) fn approve(approval: &Approval) -> Self {
-        let alone = approval.spec.min <= 1;
-        let once = GrantScope::Once;
-        let grant = (alone && approval.spec.grant != once).then_some(once);
-        let scope = grant.unwrap_or(approval.spec.grant);
-        let mut dialog = Self::new(approval, true, &format!("approve {} for", gives(scope)));
-        dialog.grant = grant;
-        dialog.with_risk(approval).with_reason(approval.spec.reason)
+    /// A yes to this one command; why not, where none can be given.
+    pub(super) fn approve(approval: &Approval) -> Result<Self, String> {
+        let (once, gives_more) = (GrantScope::Once, approval.spec.grant != GrantScope::Once);
+        if gives_more && approval.spec.min > 1 {
+            let (people, scope) = (approval.spec.min, approval.spec.grant);
+            return Err(format!(
+                "{people} people give {scope} together, as the policy says: A approves that"
+            ));
+        }
+        let mut dialog = Self::new(approval, true, &format!("approve {} for", gives(once)));
+        dialog.grant = gives_more.then_some(once);
+        Ok(dialog.with_risk(approval).with_reason(approval.spec.reason))
     }
 
     /// A yes for a time, as far as the policy goes; why not, where it cannot be given.
@@ -93,7 +104,8 @@ impl Dialog {
             connection: approval.connection.to_string(),
             most: approval.spec.grant,
             grant: None,
-            question: format!("{verb} {}: {}", approval.label, approval.summary),
+            // A name that a requester chose must not pass for the command, or push it out of sight.
+            question: format!("{verb} \"{}\": {}", cut(&approval.label), approval.summary),
             fields: Vec::new(),
             at: 0,
         }

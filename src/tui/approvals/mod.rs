@@ -14,6 +14,7 @@ mod queue;
 mod sheet;
 mod view;
 
+use std::collections::HashSet;
 use std::time::Duration;
 use std::time::Instant;
 
@@ -21,6 +22,8 @@ use crossterm::event::KeyEvent;
 use ratatui::Frame;
 use ratatui::layout::Rect;
 
+use crate::control::ApiError;
+use crate::control::ErrorCode;
 use crate::control::noun::event::LiveEvent;
 use crate::control::noun::event::Topic;
 use crate::domain::approval::Approval;
@@ -48,6 +51,10 @@ pub const FILTER_KEYS: [&str; 5] = ["who", "conn", "risk", "rule", "from"];
 const LONGEST_FILTER: usize = 200;
 /// How long a row must be selected before all of it is asked for.
 const SETTLE: Duration = Duration::from_millis(150);
+/// How long until it is asked for again, when it could not be had.
+const AGAIN: Duration = Duration::from_secs(2);
+/// The shortest time between two notifications.
+const BETWEEN_NOTIFICATIONS: Duration = Duration::from_secs(2);
 
 /// Pending approvals.
 #[derive(Debug, Default)]
@@ -65,6 +72,10 @@ pub struct Approvals {
     open: bool,
     /// The last one that came.
     newest: Option<ApprovalId>,
+    /// When a person was last told of one.
+    notified: Option<Instant>,
+    /// Those on which a decision is on its way.
+    deciding: HashSet<ApprovalId>,
 }
 
 impl Approvals {
@@ -88,11 +99,29 @@ impl Approvals {
 
     /// Another one is selected: keys that were meant for the one before decide nothing.
     fn changed(&mut self, shared: &mut Shared) {
-        shared.guard();
         self.sheet = None;
-        self.wanted = self.cursor.selected().map(|id| (*id, shared.now.at + SETTLE));
+        self.want(shared);
         if self.cursor.selected().is_none() {
             self.open = false;
+        }
+    }
+
+    /// All of the selected one came, or why it did not.
+    fn read(&mut self, found: &Result<Box<Approval>, ApiError>, shared: &mut Shared) {
+        match found {
+            // Asked for twice: what was read of it stays read.
+            Ok(approval) if self.sheet.as_ref().is_some_and(|sheet| sheet.is_of(approval)) => {}
+            Ok(approval) => {
+                let width = view::areas(self, shared).sheet.width;
+                shared.guard();
+                self.sheet = Some(Sheet::new(approval, width, shared));
+            }
+            Err(error) => {
+                shared.say_error(error);
+                if error.code != ErrorCode::NotFound {
+                    self.wanted = self.cursor.selected().map(|id| (*id, shared.now.at + AGAIN));
+                }
+            }
         }
     }
 
@@ -121,25 +150,51 @@ impl Approvals {
     /// An approval as it is now, by the stream or by an answer to somebody's decision.
     fn take(&mut self, approval: Approval, shared: &mut Shared) -> Vec<Effect> {
         let id = approval.id;
-        let (who, connection) = (approval.label.clone(), approval.connection.to_string());
-        let summary = approval.summary.clone();
         let is_new = self.queue.put(approval, shared);
         self.settle(shared);
         self.watch_dialog(shared);
-        if let (Some(sheet), Some(approval)) = (&mut self.sheet, self.queue.get(id)) {
+        if self.sheet.as_ref().is_some_and(|sheet| sheet.id() == id) {
+            self.renew(shared);
+        }
+        if is_new { self.tell(&[id], shared) } else { Vec::new() }
+    }
+
+    /// What is known of the selected one is newer than its sheet.
+    fn renew(&mut self, shared: &mut Shared) {
+        let Some(approval) = self.cursor.selected().and_then(|id| self.queue.get(*id)) else { return };
+        let Some(sheet) = &mut self.sheet else { return };
+        if sheet.approval().digest == approval.digest {
             sheet.renew(approval, shared);
+        } else {
+            // Not the command that was read: it has to be read anew.
+            self.sheet = None;
+            self.want(shared);
         }
-        if !is_new {
-            return Vec::new();
-        }
+    }
+
+    /// The selected one is to be read, as soon as it has been selected for a moment.
+    fn want(&mut self, shared: &mut Shared) {
+        shared.guard();
+        self.wanted = self.cursor.selected().map(|id| (*id, shared.now.at + SETTLE));
+    }
+
+    /// New ones came: says so, and tells a person who looks elsewhere; of many at once only now and then.
+    fn tell(&mut self, new: &[ApprovalId], shared: &mut Shared) -> Vec<Effect> {
+        let Some(approval) = new.last().and_then(|id| self.queue.get(*id)) else { return Vec::new() };
+        let (id, who, connection) = (approval.id, approval.label.clone(), approval.connection.clone());
         self.newest = Some(id);
         if self.cursor.selected() != Some(&id) {
-            shared.say(
-                Tone::Plain,
-                format!("new: {who} asks on {connection} (n goes there; your selection has not moved)"),
-            );
+            let words =
+                format!("new: {who} asks on {connection} (n goes there; your selection has not moved)");
+            shared.say(Tone::Plain, words);
         }
-        vec![Effect::Notify(format!("hoopctl: {who} asks on {connection}: {summary}"))]
+        let since = self.notified.map(|last| shared.now.at.duration_since(last));
+        if since.is_some_and(|since| since < BETWEEN_NOTIFICATIONS) {
+            return Vec::new();
+        }
+        self.notified = Some(shared.now.at);
+        // What it asks for may hold what is nobody's business in a notification centre.
+        vec![Effect::Notify(format!("hoopctl: {who} asks on {connection}"))]
     }
 
     fn filter_key(&mut self, typed: Typed, shared: &mut Shared) {
@@ -265,6 +320,9 @@ impl Pane for Approvals {
                 let session = self.selected()?.session;
                 return Some(vec![Effect::Go(Jump::Session(session))]);
             }
+            Action::Freeze => {
+                shared.say(Tone::Plain, "approvals are never held still: what ends or changes must be seen");
+            }
             Action::Approve | Action::ApproveWindow | Action::Deny => self.begin(action, shared),
             _ => return None,
         }
@@ -282,9 +340,11 @@ impl Pane for Approvals {
         Vec::new()
     }
 
-    fn refresh(&mut self, _shared: &mut Shared) -> Vec<Effect> {
-        self.queue.asked();
-        vec![Effect::Ask(Request::Pending)]
+    fn refresh(&mut self, shared: &mut Shared) -> Vec<Effect> {
+        if self.sheet.is_none() {
+            self.want(shared);
+        }
+        vec![Effect::Ask(Request::Pending(self.queue.told()))]
     }
 
     fn tick(&mut self, shown: bool, shared: &mut Shared) -> Vec<Effect> {
@@ -328,20 +388,15 @@ impl Pane for Approvals {
 
     fn answer(&mut self, answer: &Answer, shared: &mut Shared) -> Vec<Effect> {
         match answer {
-            Answer::Pending(Ok(list)) => {
-                self.queue.replace(&list.items, shared);
+            Answer::Pending(told, Ok(list)) => {
+                let new = self.queue.replace(*told, &list.items, shared);
                 self.settle(shared);
                 self.watch_dialog(shared);
+                self.renew(shared);
+                return self.tell(&new, shared);
             }
-            Answer::Pending(Err(error)) => shared.say_error(error),
-            Answer::Approval(id, found) if self.cursor.selected() == Some(id) => match found {
-                Ok(approval) => {
-                    let width = view::areas(self, shared).sheet.width;
-                    shared.guard();
-                    self.sheet = Some(Sheet::new(approval, width, shared));
-                }
-                Err(error) => shared.say_error(error),
-            },
+            Answer::Pending(_, Err(error)) => shared.say_error(error),
+            Answer::Approval(id, found) if self.cursor.selected() == Some(id) => self.read(found, shared),
             Answer::History(principal, Ok(approvals)) => {
                 if let Some(sheet) =
                     self.sheet.as_mut().filter(|sheet| sheet.approval().principal == *principal)

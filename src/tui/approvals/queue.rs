@@ -14,6 +14,9 @@ const ENDED_FOR_MS: i64 = 10_000;
 /// How long it is remembered that one ended, so that an older answer does not bring it back.
 const REMEMBERED_MS: i64 = 120_000;
 
+/// So long after its time an approval counts as expired though nobody said so, in milliseconds.
+const LATE_MS: i64 = 5_000;
+
 /// By what the list is sorted.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) enum Sort {
@@ -59,6 +62,8 @@ struct Entry {
     ended_ms: Option<i64>,
     /// When it was last told of, counted.
     told: u64,
+    /// Whether its end is all that was ever told of it: then it is never shown.
+    hidden: bool,
 }
 
 /// All that is known, and what of it is shown.
@@ -69,9 +74,8 @@ pub(super) struct Queue {
     pending: usize,
     sort: Sort,
     filter: Filter,
-    /// Counts what is told, and what of it was told when the list was last asked for.
+    /// Counts what is told.
     told: u64,
-    asked: u64,
     /// Whether the gateway told the list at least once.
     known: bool,
 }
@@ -125,9 +129,9 @@ impl Queue {
         self.arrange(shared);
     }
 
-    /// The list is asked for: what is told from now on is newer than the answer.
-    pub(super) fn asked(&mut self) {
-        self.asked = self.told;
+    /// How much has been told: what is told from now on is newer than the answer to a question of now.
+    pub(super) fn told(&self) -> u64 {
+        self.told
     }
 
     /// One as it is now; whether it is a new one that waits.
@@ -150,10 +154,14 @@ impl Queue {
                 }
                 false
             }
-            // It was never shown, so that its end is none to show.
-            None if !waits => false,
+            // It was never shown, so that its end is none to show; but an older list may still call it pending.
+            None if !waits => {
+                let ended_ms = Some(shared.now.wall_ms);
+                self.entries.insert(approval.id, Entry { approval, ended_ms, told, hidden: true });
+                false
+            }
             None => {
-                self.insert(Entry { approval, ended_ms: None, told });
+                self.insert(Entry { approval, ended_ms: None, told, hidden: false });
                 true
             }
         }
@@ -174,11 +182,11 @@ impl Queue {
         self.entries.insert(id, entry);
     }
 
-    /// The list of all that wait, as it was when it was asked for.
-    pub(super) fn replace(&mut self, pending: &[Approval], shared: &Shared) {
-        self.known = true;
+    /// The list of all that wait, as it was when so much had been told. Gives those that are new, unless it is the first list.
+    pub(super) fn replace(&mut self, asked: u64, pending: &[Approval], shared: &Shared) -> Vec<ApprovalId> {
+        let first = !std::mem::replace(&mut self.known, true);
         let now = shared.now.wall_ms;
-        let asked = self.asked;
+        let mut new = Vec::new();
         let listed: std::collections::HashSet<ApprovalId> =
             pending.iter().map(|approval| approval.id).collect();
         for (id, entry) in &mut self.entries {
@@ -189,22 +197,33 @@ impl Queue {
             }
         }
         for approval in pending {
-            // One that ended since, or changed since, is known better already.
-            let known_better = self
-                .entries
-                .get(&approval.id)
-                .is_some_and(|entry| entry.told > asked || entry.ended_ms.is_some());
-            if !known_better {
-                let approval = Approval { detail: String::new(), ..approval.clone() };
-                self.entries.insert(approval.id, Entry { approval, ended_ms: None, told: asked });
+            // One that ended or changed since is known better already.
+            let known = self.entries.get(&approval.id);
+            if known.is_some_and(|entry| entry.told > asked) {
+                continue;
             }
+            if known.is_none() && !first {
+                new.push(approval.id);
+            }
+            let approval = Approval { detail: String::new(), ..approval.clone() };
+            let entry = Entry { approval, ended_ms: None, told: asked, hidden: false };
+            self.entries.insert(entry.approval.id, entry);
         }
         self.arrange(shared);
+        new
     }
 
     /// Takes away what ended some time ago; whether anything shown is gone.
     pub(super) fn forget_ended(&mut self, shared: &Shared) -> bool {
         let now = shared.now.wall_ms;
+        for entry in self.entries.values_mut().filter(|entry| entry.ended_ms.is_none()) {
+            // The gateway tells of it at once; where that was missed, the clock does.
+            if now.saturating_sub(entry.approval.expires_ms) > LATE_MS {
+                entry.ended_ms = Some(now);
+                entry.approval.state = ApprovalState::Expired;
+                self.pending -= 1;
+            }
+        }
         let over =
             |entry: &Entry, ms: i64| entry.ended_ms.is_some_and(|ended| now.saturating_sub(ended) >= ms);
         self.entries.retain(|_, entry| !over(entry, REMEMBERED_MS));
@@ -220,6 +239,7 @@ impl Queue {
         let mut shown: Vec<&Entry> = self
             .entries
             .values()
+            .filter(|entry| !entry.hidden)
             .filter(|entry| entry.ended_ms.is_none_or(|ended| now.saturating_sub(ended) < ENDED_FOR_MS))
             .filter(|entry| self.filter.is_empty() || passes(&self.filter, &entry.approval))
             .collect();

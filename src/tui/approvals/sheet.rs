@@ -83,6 +83,11 @@ impl Sheet {
         &self.approval
     }
 
+    /// Whether it is the sheet of this very command.
+    pub(super) fn is_of(&self, approval: &Approval) -> bool {
+        self.approval.id == approval.id && self.approval.digest == approval.digest
+    }
+
     pub(super) fn id(&self) -> ApprovalId {
         self.approval.id
     }
@@ -106,11 +111,6 @@ impl Sheet {
     pub(super) fn renew(&mut self, approval: &Approval, shared: &Shared) {
         if approval.id != self.approval.id {
             return;
-        }
-        if approval.digest != self.approval.digest {
-            // Not the command that was read. It has to be read anew.
-            self.approval.detail.clear();
-            self.approval.truncated = true;
         }
         let detail = std::mem::take(&mut self.approval.detail);
         let truncated = self.approval.truncated;

@@ -337,7 +337,11 @@ impl Pane for Log {
         self.commands.retain(|_, heard| matches!(heard, Heard::Told(told) if told.is_ok()));
         self.changes.lost();
         self.again();
-        let mut effects = vec![Effect::Ask(Request::Denials)];
+        // Looking through recordings is work for the gateway: for those who look at it.
+        let mut effects = Vec::new();
+        if self.shown || self.known {
+            effects.push(Effect::Ask(Request::Denials));
+        }
         effects.extend(self.changes.read_on(false).map(Effect::Ask));
         effects.extend(self.settle(shared));
         effects

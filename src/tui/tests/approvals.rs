@@ -103,7 +103,7 @@ fn told(stage: &mut Stage, approvals: &[Approval]) {
         EntityKind::Connection,
         Ok(vec![entity(EntityKind::Connection, "appdb", "hoopctl.toml:12", upstream)]),
     ));
-    stage.answer(Answer::Pending(Ok(List::all(approvals.to_vec()))));
+    stage.answer(Answer::Pending(0, Ok(List::all(approvals.to_vec()))));
 }
 
 /// Answers what the screen asks for of the selected approval.
@@ -198,7 +198,7 @@ fn colour_carries_what_sign_and_word_say_too() {
 fn one_command_is_approved_with_the_digest_that_was_read() {
     let mut stage = with(&three());
     stage.press("a");
-    assert!(stage.screen().contains("approve this one command for etl-agent: UPDATE customers"));
+    assert!(stage.screen().contains("approve this one command for \"etl-agent\": UPDATE customers"));
     stage.press("enter");
     let (decided, decide) = decision(&mut stage).unwrap();
     assert_eq!(decided, id(1));
@@ -279,7 +279,7 @@ fn a_payload_that_was_cut_can_only_be_denied() {
     stage.press("a");
     assert!(stage.screen().contains("it can only be denied"));
     stage.press("d");
-    assert!(stage.screen().contains("deny etl-agent"));
+    assert!(stage.screen().contains("deny \"etl-agent\""));
 }
 
 #[test]
@@ -291,9 +291,10 @@ fn new_rows_never_move_the_selection_and_keys_under_the_hand_decide_nothing() {
     live(&mut stage, &urgent);
     stage.draw();
     stage.strike("a");
-    stage.pass(Duration::from_secs(1));
-    stage.strike("enter");
+    stage.press("enter");
     assert_eq!(decision(&mut stage).unwrap().0, id(1), "the one that was selected");
+    stage.pass(Duration::from_secs(9));
+    live(&mut stage, &Approval { id: id(10), ..urgent });
     assert!(stage.screen().contains("new: mallory-agent asks on appdb"), "{}", stage.screen());
     // The selected one ends by itself while the hand is on its way: what takes its place is not approved by that key.
     let mut stage = with(&three());
@@ -309,6 +310,7 @@ fn new_rows_never_move_the_selection_and_keys_under_the_hand_decide_nothing() {
     stage.strike("a");
     stage.strike("enter");
     assert!(decision(&mut stage).is_none());
+    stage.draw();
     stage.pass(Duration::from_millis(301));
     stage.strike("enter");
     assert!(decision(&mut stage).is_some());
@@ -354,9 +356,139 @@ fn what_changes_while_its_confirm_line_is_open_closes_it() {
 #[test]
 fn another_digest_has_to_be_read_anew() {
     let mut stage = with(&three());
-    live(&mut stage, &Approval { digest: "ff".repeat(32), ..three().remove(0) });
+    let mut other = three();
+    (other[0].digest, other[0].detail) = ("ff".repeat(32), "DROP TABLE customers".to_owned());
+    live(&mut stage, &other[0]);
+    stage.pass(Duration::from_millis(50));
+    stage.draw();
+    for key in ["a", "d"] {
+        stage.strike(key);
+        assert!(!stage.model.pane(Screen::Approvals).takes_text());
+    }
+    assert!(
+        !stage.screen().contains("SET tier = 'gold'\n"),
+        "what was read is not shown for what is not that"
+    );
+    read(&mut stage, &other);
+    stage.press("a enter");
+    let digest = decision(&mut stage).unwrap().1.digest;
+    assert_eq!((digest, stage.screen().contains("DROP TABLE customers")), (Some("ff".repeat(32)), true));
+}
+
+#[test]
+fn a_decision_is_sent_once_and_what_is_not_known_of_it_is_said() {
+    let mut stage = with(&three());
+    stage.press("a enter");
+    assert!(decision(&mut stage).is_some());
+    for keys in ["a enter", "d", "A enter"] {
+        stage.press(keys);
+        assert!(decision(&mut stage).is_none(), "{keys}");
+        assert!(stage.screen().contains("a decision on it is on its way"));
+    }
+    let slow = ApiError::new(ErrorCode::Timeout, "the gateway did not answer within 30 s");
+    stage.answer(Answer::Decided(id(1), true, Err(slow)));
+    assert!(stage.screen().contains("whether it was decided is not known"));
+    assert!(stage.requests().iter().any(|request| matches!(request, Request::Pending(_))));
     stage.press("a");
+    assert!(stage.screen().contains("[enter/esc]"));
+}
+
+#[test]
+fn a_slow_terminal_gives_nobody_away() {
+    // Another one is selected and read; before its picture is there, a key comes that was meant for the one before.
+    let mut stage = with(&three());
+    stage.pass(Duration::from_secs(1));
+    stage.strike("j");
+    read(&mut stage, &three());
+    let pressed = stage.now.at;
+    stage.pass(Duration::from_secs(2));
+    stage.draw();
+    stage.send(Msg::Key { key: super::event("a"), at: pressed });
+    assert!(!stage.model.pane(Screen::Approvals).takes_text(), "pressed before it was on the screen");
+    stage.pass(Duration::from_millis(299));
+    stage.strike("a");
+    assert!(!stage.model.pane(Screen::Approvals).takes_text(), "too soon after it");
+    stage.pass(Duration::from_millis(1));
+    stage.strike("a");
+    assert!(stage.model.pane(Screen::Approvals).takes_text());
+    // A picture that was cut by a smaller terminal shows nothing.
+    let mut stage = Stage::usual(Screen::Approvals);
+    told(&mut stage, &three());
+    read(&mut stage, &three());
+    stage.send(Msg::Drawn(ratatui::layout::Size { width: 80, height: 16 }));
+    stage.pass(Duration::from_secs(1));
+    stage.strike("a");
     assert!(!stage.model.pane(Screen::Approvals).takes_text());
+}
+
+#[test]
+fn what_could_not_be_read_is_asked_for_again() {
+    let mut stage = Stage::usual(Screen::Approvals);
+    told(&mut stage, &three());
+    stage.pass(Duration::from_millis(200));
+    let asked =
+        |stage: &mut Stage| stage.requests().iter().any(|request| matches!(request, Request::Approval(_)));
+    assert!(asked(&mut stage));
+    let broken = ApiError::new(ErrorCode::Unavailable, "the gateway went away");
+    stage.answer(Answer::Approval(id(1), Err(broken)));
+    stage.pass(Duration::from_secs(1));
+    assert!(!asked(&mut stage));
+    stage.pass(Duration::from_millis(1100));
+    assert!(asked(&mut stage));
+    // Its answer is lost with the link: the next link asks anew.
+    stage.send(Msg::Link(Link::Retry { in_ms: 200, why: "gone".to_owned() }));
+    stage.send(Msg::Link(Link::Live));
+    stage.pass(Duration::from_millis(200));
+    assert!(asked(&mut stage));
+    // Told twice, what was read stays read.
+    read(&mut stage, &three());
+    stage.answer(Answer::Approval(id(1), Ok(Box::new(three().remove(0)))));
+    stage.draw();
+    stage.answer(Answer::Approval(id(1), Ok(Box::new(three().remove(0)))));
+    stage.press("a");
+    assert!(stage.screen().contains("[enter/esc]"), "{}", stage.screen());
+}
+
+#[test]
+fn lists_that_overlap_neither_hide_nor_raise_anybody() {
+    let mut stage = with(&three());
+    let late = approval(7, "late-agent", "appdb", "DELETE FROM t");
+    // Asked; one comes; asked again. The first answer does not have it, the second has.
+    live(&mut stage, &late);
+    stage.answer(Answer::Pending(0, Ok(List::all(three()))));
+    assert_eq!(stage.model.pane(Screen::Approvals).badge(), "4");
+    stage.answer(Answer::Pending(1, Ok(List::all([three(), vec![late.clone()]].concat()))));
+    assert_eq!(stage.model.pane(Screen::Approvals).badge(), "4");
+    // One that ended before any list had it: an older list does not bring it.
+    let over = approval(8, "over-agent", "appdb", "DELETE FROM t");
+    live(&mut stage, &Approval { state: ApprovalState::Denied, ..over.clone() });
+    stage.answer(Answer::Pending(1, Ok(List::all([three(), vec![late, over]].concat()))));
+    assert_eq!(stage.model.pane(Screen::Approvals).badge(), "4");
+    assert!(!stage.screen().contains("over-agent"));
+    // Nobody says that the first one's time is over: the clock does.
+    stage.pass(Duration::from_secs(48));
+    assert_eq!(stage.model.pane(Screen::Approvals).badge(), "3");
+}
+
+#[test]
+fn what_came_while_nobody_listened_is_told_and_a_flood_only_now_and_then() {
+    let mut stage = with(&three());
+    let notes = |stage: &mut Stage| {
+        stage.effects().iter().filter(|effect| matches!(effect, Effect::Notify(_))).count()
+    };
+    stage.answer(Answer::Pending(
+        0,
+        Ok(List::all([three(), vec![approval(7, "late", "appdb", "x")]].concat())),
+    ));
+    assert_eq!(notes(&mut stage), 1);
+    for number in 10..100 {
+        live(&mut stage, &approval(number, "noisy-agent", "appdb", "secret \u{7}"));
+    }
+    assert_eq!(notes(&mut stage), 0);
+    stage.pass(Duration::from_secs(3));
+    live(&mut stage, &approval(100, "noisy-agent", "appdb", "secret"));
+    let told = stage.effects();
+    assert!(told.iter().any(|effect| matches!(effect, Effect::Notify(text) if !text.contains("secret"))));
 }
 
 #[test]
@@ -408,7 +540,9 @@ fn a_yes_gives_what_the_policy_gives_or_less() {
     hour[0].spec.min = 2;
     let mut stage = with(&hour);
     assert!(stage.screen().contains("2 of dba"));
-    stage.press("a enter");
+    stage.press("a");
+    assert!(stage.screen().contains("2 people give 1h together, as the policy says: A approves that"));
+    stage.press("A enter");
     assert_eq!(decision(&mut stage).unwrap().1.grant, None);
     let mut stage = with(&three());
     stage.press("A");
@@ -440,9 +574,9 @@ fn without_the_gateway_nothing_is_decided_and_what_was_known_stays() {
     // It is back: everything is asked anew, and what is not there any more has ended.
     stage.effects();
     stage.send(Msg::Link(Link::Live));
-    assert!(stage.requests().iter().any(|request| matches!(request, Request::Pending)));
+    assert!(stage.requests().iter().any(|request| matches!(request, Request::Pending(_))));
     let rest: Vec<Approval> = three().into_iter().skip(1).collect();
-    stage.answer(Answer::Pending(Ok(List::all(rest))));
+    stage.answer(Answer::Pending(0, Ok(List::all(rest))));
     stage.draw();
     assert!(stage.screen().contains("✗ stopped"), "{}", stage.screen());
 }
@@ -454,7 +588,7 @@ fn an_older_list_brings_nothing_back_and_takes_nothing_away() {
     stage.send(Msg::Live(LiveEvent { id: "1-2".to_owned(), topic: Topic::Gap, data: "{}".to_owned() }));
     live(&mut stage, &Approval { state: ApprovalState::Denied, ..three().remove(1) });
     live(&mut stage, &approval(7, "late-agent", "appdb", "DELETE FROM t"));
-    stage.answer(Answer::Pending(Ok(List::all(three()))));
+    stage.answer(Answer::Pending(0, Ok(List::all(three()))));
     let screen = stage.screen();
     assert!(screen.contains("✗ denied") && screen.contains("late-agent"), "{screen}");
     assert_eq!(stage.model.pane(Screen::Approvals).badge(), "3");
@@ -468,7 +602,7 @@ fn the_gateways_no_is_said_and_the_list_read_anew() {
     let error = ApiError::new(ErrorCode::Conflict, "apr_1 is used already");
     stage.answer(Answer::Decided(id(1), true, Err(error)));
     assert!(stage.screen().contains("apr_1 is used already"));
-    assert!(stage.requests().iter().any(|request| matches!(request, Request::Pending)));
+    assert!(stage.requests().iter().any(|request| matches!(request, Request::Pending(_))));
 }
 
 #[test]

@@ -29,6 +29,7 @@ use crate::tui::look::Ground;
 use crate::tui::message::Answer;
 use crate::tui::message::Request;
 use crate::tui::shared::Moment;
+use crate::tui::turns::Turns;
 use crate::tui::view;
 
 mod approvals;
@@ -89,6 +90,7 @@ impl Stage {
     /// Keys are pressed, named as in `keys.toml`, with a picture and a second before each, so that no guard holds.
     pub(super) fn press(&mut self, keys: &str) {
         for key in keys.split(' ') {
+            self.draw();
             self.pass(Duration::from_secs(1));
             self.draw();
             self.strike(key);
@@ -97,13 +99,13 @@ impl Stage {
 
     /// One key, at once.
     pub(super) fn strike(&mut self, key: &str) {
-        self.send(Msg::Key(event(key)));
+        self.send(Msg::Key { key: event(key), at: self.now.at });
     }
 
     /// A text is typed into an input line, at once.
     pub(super) fn write(&mut self, text: &str) {
         for c in text.chars() {
-            self.send(Msg::Key(KeyEvent::new(KeyCode::Char(c), KeyModifiers::NONE)));
+            self.send(Msg::Key { key: KeyEvent::new(KeyCode::Char(c), KeyModifiers::NONE), at: self.now.at });
         }
     }
 
@@ -117,7 +119,8 @@ impl Stage {
     /// Draws, as the loop does.
     pub(super) fn draw(&mut self) -> &Buffer {
         self.terminal.draw(|frame| view::view(&self.model, frame)).unwrap();
-        self.send(Msg::Drawn);
+        let Size { width, height } = self.terminal.size().unwrap();
+        self.send(Msg::Drawn(Size { width, height }));
         self.terminal.backend().buffer()
     }
 
@@ -165,6 +168,8 @@ impl Stage {
 
     /// What the model wanted since this was last asked.
     pub(super) fn effects(&mut self) -> Vec<Effect> {
+        // Whoever takes questions here answers them when it likes, or not at all: the next ones are not to wait for that.
+        self.model.turns = Turns::default();
         std::mem::take(&mut self.effects)
     }
 

@@ -964,7 +964,7 @@ fn how_long_it_takes_with_20_000_events() {
     }
     println!("a picture: {:?}", begun.elapsed() / 100);
     let begun = std::time::Instant::now();
-    stage.send(Msg::Key(KeyEvent::new(KeyCode::Char('i'), KeyModifiers::NONE)));
+    stage.strike("i");
     println!("idle cap: {:?}", begun.elapsed());
     key(&mut stage, "/");
     stage.write("nowhere");

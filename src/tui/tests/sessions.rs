@@ -553,8 +553,7 @@ fn a_kill_is_bound_to_what_was_selected_when_its_line_opened() {
     let mut more = some();
     more.insert(0, session(9, "newcomer", "appdb"));
     told(&mut stage, &more);
-    stage.pass(Duration::from_secs(1));
-    stage.strike("enter");
+    stage.press("enter");
     let kills: Vec<_> = stage
         .requests()
         .into_iter()
