@@ -2,9 +2,6 @@
 
 use std::time::Duration;
 
-use crossterm::event::KeyCode;
-use crossterm::event::KeyEvent;
-use crossterm::event::KeyModifiers;
 use ratatui::style::Modifier;
 use serde_json::Value;
 use serde_json::json;
@@ -197,7 +194,7 @@ fn shown(stage: &mut Stage) -> usize {
 
 /// A recording while it plays, for people to look at.
 pub(super) fn picture() -> Stage {
-    let mut stage = Stage::new(Screen::Replay, (100, 24), super::LOOKS[1].1);
+    let mut stage = Stage::new(Screen::Replay, (100, 24), LOOKS[1].1);
     open(&mut stage, session(), events(), Some(7));
     key(&mut stage, "space");
     wait(&mut stage, 300);

@@ -180,7 +180,7 @@ fn selected(stage: &mut Stage) -> String {
 
 /// Sessions that run, for people to look at.
 pub(super) fn picture() -> Stage {
-    let mut stage = Stage::new(Screen::Sessions, (118, 24), super::LOOKS[1].1);
+    let mut stage = Stage::new(Screen::Sessions, (118, 24), LOOKS[1].1);
     filled(&mut stage);
     stage
 }
