@@ -1,7 +1,7 @@
 //! The terminal UI: pending approvals, live sessions, replay, connections, policies and the log, over the admin API.
 //!
 //! Elm's shape. [`Model`] is all state; [`Model::update`] takes one [`Msg`] and gives the [`Effect`]s that it wants, and does
-//! nothing else: no I/O, no clock, so that a test is a list of messages. [`view`] draws the model. [`run`] is the one loop with
+//! nothing else: no I/O, no clock, so that a test is a list of messages. [`view`] draws the model. [`run()`] is the one loop with
 //! a terminal, threads and time in it.
 //!
 //! A screen is a [`Pane`]: a folder with its state, what it does with keys and answers, and its view. What all share

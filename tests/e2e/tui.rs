@@ -7,6 +7,7 @@ use serde_json::json;
 
 use crate::support::World;
 use crate::support::client::Reply;
+use crate::support::database::Database;
 use crate::support::process::run;
 use crate::support::screen::Screen;
 
@@ -111,6 +112,50 @@ fn an_approver_approves_denies_and_misses_held_requests_and_watches_a_replay() {
     screen.press(&["Q"]);
     screen.wait("ended with 0");
     assert!(screen.is_restored());
+}
+
+#[test]
+fn a_held_statement_is_read_with_what_it_would_touch_and_approved() {
+    let rules = r#"
+[[policy]]
+id = "db-writes"
+effect = "approve"
+match = { groups = ["etl"], connections = ["db"], operations = ["write", "ddl"] }
+approval = { from = ["dba"], timeout = "30s" }
+[[policy]]
+id = "db-reads"
+effect = "allow"
+match = { groups = ["etl"], connections = ["db"], operations = ["read"] }
+"#;
+    let world = World::with_database(Database::new(""), rules);
+    let token = world.token("writer");
+    let screen = Screen::new(&world, (110, 32), &["tui"]);
+    screen.wait("Nothing waits.");
+    std::thread::scope(|scope| {
+        let update = scope.spawn(|| world.psql(&token, &["UPDATE orders SET note = 'seen' WHERE id = 1"]));
+        let shown = screen.wait("SET note = 'seen' WHERE id = 1 ");
+        assert!(shown.contains("medium") && shown.contains("in no transaction"), "{shown}");
+        screen.press(&["a"]);
+        screen.wait("[enter/esc]");
+        screen.press(&["Enter"]);
+        let (code, out, err) = update.join().unwrap();
+        assert_eq!((code, out.trim()), (0, "UPDATE 1"), "{err}");
+    });
+    assert_eq!(world.direct("SELECT note FROM orders WHERE id = 1"), "seen");
+
+    // What changes structure wants the name of its connection.
+    std::thread::scope(|scope| {
+        let create = scope.spawn(|| world.psql(&token, &["CREATE TABLE made (id int)"]));
+        screen.wait("CREATE TABLE made");
+        screen.press(&["n"]);
+        screen.wait("risk high");
+        screen.press(&["a"]);
+        screen.wait("type the name of the connection, db:");
+        screen.write("db");
+        screen.press(&["Enter"]);
+        let (code, out, err) = create.join().unwrap();
+        assert_eq!((code, out.trim()), (0, "CREATE TABLE"), "{err}");
+    });
 }
 
 #[test]
