@@ -1,5 +1,6 @@
 //! `replay`: a recorded session, in the player or printed, at its own pace or at once.
 
+use std::ffi::OsStr;
 use std::io;
 use std::path::Path;
 use std::time::Duration;
@@ -89,10 +90,18 @@ pub fn run(terminal: Terminal, place: &Place, args: &ReplayArgs) -> Outcome {
     play(terminal, Events::of(&access, view.id), options, speed)
 }
 
-/// Whether the player is wanted, and a terminal is there for it.
+/// Whether the player is wanted, and a terminal is there that can show it.
 fn is_played(terminal: Terminal, args: &ReplayArgs) -> bool {
     let printed = args.print || args.realtime || terminal.format != Format::Table;
-    !printed && terminal.stdout && io::IsTerminal::is_terminal(&io::stdin())
+    !printed
+        && draws(std::env::var_os("TERM").as_deref())
+        && terminal.stdout
+        && io::IsTerminal::is_terminal(&io::stdin())
+}
+
+/// Whether a terminal of this name, that of `TERM`, can move its cursor.
+fn draws(term: Option<&OsStr>) -> bool {
+    term.is_some_and(|term| !term.is_empty() && term != "dumb")
 }
 
 /// Opens the player.
@@ -105,12 +114,19 @@ fn show(terminal: Terminal, place: &Place, args: &ReplayArgs) -> Outcome {
         let recorded = recorded(Path::new(&args.target), begin)?;
         // The gateway is for the other screens, where it runs.
         let access = Access::whenever(place)?;
-        return screens::show(&access, settings(Start::File(Box::new(recorded))));
+        let broken = recorded.chain.clone().err();
+        let left = screens::show(&access, settings(Start::File(Box::new(recorded))))?;
+        return broken.map_or(Ok(left), |why| Err(is_broken(&args.target, &why)));
     }
     let access = Access::open(terminal, place)?;
     // What is not there is said on the command line, and not on a screen of its own.
     let view = session::find(&access, &args.target)?;
     screens::show(&access, settings(Start::Session(view.id.to_string(), Box::new(begin))))
+}
+
+/// Said once more behind the player, with the code that a script looks at.
+fn is_broken(file: &str, why: &str) -> Failure {
+    Failure::new(Exit::Broken, format!("{file}: the recording is not as it was written: {why}"))
 }
 
 /// A file as the player takes it: its events as far as they can be read, and whether they are as they were written.
@@ -168,5 +184,23 @@ mod tests {
         for text in ["0", "-1", "nan", "inf", "1001", "fast", ""] {
             assert!(speed(text).is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn terminals_that_cannot_move_their_cursor_get_no_player() {
+        for (term, drawn) in [
+            (Some("xterm-256color"), true),
+            (Some("linux"), true),
+            (Some("dumb"), false),
+            (Some(""), false),
+            (None, false),
+        ] {
+            assert_eq!(draws(term.map(OsStr::new)), drawn, "{term:?}");
+        }
+    }
+
+    #[test]
+    fn a_broken_file_ends_as_broken() {
+        assert_eq!(is_broken("a.jsonl", "at event 3: hash").exit, Exit::Broken);
     }
 }

@@ -42,6 +42,9 @@ pub(super) fn rows(event: &Kept, form: Form<'_>) -> Vec<Row> {
     }
     let hang = if form.width >= ROOMY { HANG.0 } else { HANG.1 };
     for (place, line) in event.lines().enumerate() {
+        let cells = place > 0 && event.kind == Some(EventKind::SqlRows);
+        let plain = cells.then(|| text::own_cells(line, form.look));
+        let line = plain.as_deref().unwrap_or(line);
         let mut pieces = if place == 0 { head(event, line) } else { body(event, line) };
         if event.masked {
             pieces = laid_over(pieces, &masked_values(line), Role::Masked);
@@ -51,7 +54,10 @@ pub(super) fn rows(event: &Kept, form: Form<'_>) -> Vec<Row> {
                 regex.find_iter(line).map(|found| found.range()).filter(|range| !range.is_empty()).collect();
             pieces = laid_over(pieces, &found, Role::Found);
         }
-        out.extend(text::wrapped(&signs(pieces, form.look), form.width, hang));
+        if place == 0 {
+            pieces = signs(pieces, form.look);
+        }
+        out.extend(text::wrapped(&pieces, form.width, hang));
     }
     out
 }

@@ -98,6 +98,8 @@ pub struct Replay {
     open: Option<Box<Recording>>,
     /// It was opened from elsewhere: back leads there, and not to the list.
     jumped: bool,
+    /// Whether the screen is shown.
+    shown: bool,
 }
 
 impl Replay {
@@ -135,7 +137,9 @@ impl Replay {
         };
         let mut effects = self.close();
         let begin = self.begin.take().unwrap_or_default();
-        let (open, wanted) = Recording::of(view.clone(), begin, opening.at, shared.now.at);
+        // Unseen nothing is played: it stands at its first event until somebody comes back.
+        let at = opening.at.or((!self.shown).then_some(1));
+        let (open, wanted) = Recording::of(view.clone(), begin, at, shared.now.at);
         self.open = Some(Box::new(open));
         effects.extend(wanted);
         effects
@@ -152,6 +156,43 @@ impl Replay {
         }
         self.jumped = false;
         vec![self.chooser.ask(shared)]
+    }
+
+    /// Without those that are for the screen that is shown, where this is another one: what is watched is its own.
+    fn own(&self, mut effects: Vec<Effect>) -> Vec<Effect> {
+        effects.retain(|effect| self.shown || !matches!(effect, Effect::Watch(_)));
+        effects
+    }
+
+    fn answered(&mut self, answer: &Answer, shared: &mut Shared) -> Vec<Effect> {
+        match answer {
+            Answer::Session(name, Ok(view)) => return self.opened(name, view, shared),
+            Answer::Session(name, Err(error)) => return self.not_opened(name, error, shared),
+            Answer::Events(id, from, page) => {
+                if let Some(open) = self.open.as_mut().filter(|open| open.id() == Some(*id)) {
+                    return open.page(*from, page, shared);
+                }
+            }
+            Answer::Verified(id, report) => {
+                if let Some(open) = self.open.as_mut().filter(|open| open.id() == Some(*id)) {
+                    open.chain = match report {
+                        Ok(report) => Chain::of(report),
+                        Err(error) => Chain::Unknown(error.message.clone()),
+                    };
+                }
+            }
+            Answer::Sessions { live: false, found: Ok(found) } => self.chooser.put(found.clone(), shared),
+            Answer::Sessions { live: false, found: Err(error) } if self.open.is_none() => {
+                self.chooser.problem = Some(error.message.clone());
+                shared.say_error(error);
+            }
+            Answer::Exported(path, Ok(count)) => {
+                shared.say(Tone::Good, format!("wrote {}: {count} events", path.display()));
+            }
+            Answer::Exported(_, Err(why)) => shared.say(Tone::Bad, format!("nothing was exported: {why}")),
+            _ => {}
+        }
+        Vec::new()
     }
 
     /// Back to the list.
@@ -230,6 +271,7 @@ impl Pane for Replay {
     }
 
     fn enter(&mut self, shared: &mut Shared) -> Vec<Effect> {
+        self.shown = true;
         match &mut self.open {
             Some(open) if open.follows => {
                 let watch = open.id().map(|id| Effect::Watch(Some(id)));
@@ -243,6 +285,7 @@ impl Pane for Replay {
 
     fn leave(&mut self, shared: &mut Shared) -> Vec<Effect> {
         self.jumped = false;
+        self.shown = false;
         let Some(open) = &mut self.open else { return Vec::new() };
         open.advance(shared.now.at);
         if open.follows {
@@ -286,38 +329,13 @@ impl Pane for Replay {
     }
 
     fn live(&mut self, event: &LiveEvent, shared: &mut Shared) -> Vec<Effect> {
-        self.open.as_mut().map(|open| open.live(event, shared)).unwrap_or_default()
+        let effects = self.open.as_mut().map(|open| open.live(event, shared)).unwrap_or_default();
+        self.own(effects)
     }
 
     fn answer(&mut self, answer: &Answer, shared: &mut Shared) -> Vec<Effect> {
-        match answer {
-            Answer::Session(name, Ok(view)) => return self.opened(name, view, shared),
-            Answer::Session(name, Err(error)) => return self.not_opened(name, error, shared),
-            Answer::Events(id, from, page) => {
-                if let Some(open) = self.open.as_mut().filter(|open| open.id() == Some(*id)) {
-                    return open.page(*from, page, shared);
-                }
-            }
-            Answer::Verified(id, report) => {
-                if let Some(open) = self.open.as_mut().filter(|open| open.id() == Some(*id)) {
-                    open.chain = match report {
-                        Ok(report) => Chain::of(report),
-                        Err(error) => Chain::Unknown(error.message.clone()),
-                    };
-                }
-            }
-            Answer::Sessions { live: false, found: Ok(found) } => self.chooser.put(found.clone(), shared),
-            Answer::Sessions { live: false, found: Err(error) } if self.open.is_none() => {
-                self.chooser.problem = Some(error.message.clone());
-                shared.say_error(error);
-            }
-            Answer::Exported(path, Ok(count)) => {
-                shared.say(Tone::Good, format!("wrote {}: {count} events", path.display()));
-            }
-            Answer::Exported(_, Err(why)) => shared.say(Tone::Bad, format!("nothing was exported: {why}")),
-            _ => {}
-        }
-        Vec::new()
+        let effects = self.answered(answer, shared);
+        self.own(effects)
     }
 
     fn hints(&self, shared: &Shared) -> Vec<Action> {

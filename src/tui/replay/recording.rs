@@ -1,5 +1,6 @@
 //! The recording that is open: how it comes, page by page or live, and where the player is in it.
 
+use std::cell::RefCell;
 use std::time::Duration;
 use std::time::Instant;
 
@@ -24,6 +25,7 @@ use crate::tui::replay::lines::Form;
 use crate::tui::replay::tape::Added;
 use crate::tui::replay::tape::Tape;
 use crate::tui::replay::window::Bottom;
+use crate::tui::replay::window::Made;
 use crate::tui::replay::window::Window;
 use crate::tui::shared::Tone;
 
@@ -76,6 +78,8 @@ pub(super) struct Recording {
     missed: bool,
     /// When it was opened.
     pub(super) since: Instant,
+    /// Rows that were drawn last.
+    made: RefCell<Made>,
 }
 
 /// How the screen is shared out.
@@ -111,6 +115,7 @@ impl Recording {
             wanted: at,
             missed: false,
             since: now,
+            made: RefCell::default(),
         }
     }
 
@@ -356,6 +361,6 @@ impl Recording {
             found: self.find.as_ref().map(|find| &find.regex),
         };
         let events = self.deck.tape.events().get(..self.deck.shown()).unwrap_or_default();
-        Window { events, form, height: usize::from(layout.middle.saturating_sub(frame)) }
+        Window { events, form, height: usize::from(layout.middle.saturating_sub(frame)), made: &self.made }
     }
 }

@@ -1,6 +1,9 @@
 //! Which rows of a transcript are seen: the newest at the bottom, or a place further up that stays where it is.
 
+use std::cell::RefCell;
 use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
 
 use crate::tui::replay::lines;
 use crate::tui::replay::lines::Form;
@@ -14,6 +17,46 @@ pub(super) struct Bottom {
     pub(super) row: usize,
 }
 
+/// The most rows that are kept made, unless those of a single event are more.
+const MOST_ROWS: usize = 4000;
+
+/// The rows of events that were drawn last, so that they are not made for each picture.
+#[derive(Debug, Default)]
+pub(super) struct Made {
+    /// For which width, signs and pattern.
+    form: Option<(u16, &'static str, Option<String>)>,
+    /// Of which events, each with the gap that is told above it; the oldest first.
+    kept: VecDeque<(u64, Duration, Arc<[Row]>)>,
+    /// How many they are.
+    rows: usize,
+}
+
+impl Made {
+    /// The rows of an event.
+    fn rows(&mut self, event: &Kept, form: Form<'_>) -> Arc<[Row]> {
+        let found = form.found.map(regex::Regex::as_str);
+        let same = self.form.as_ref().is_some_and(|(width, cut, pattern)| {
+            (*width, *cut, pattern.as_deref()) == (form.width, form.look.signs.cut, found)
+        });
+        if !same {
+            *self = Self::default();
+            self.form = Some((form.width, form.look.signs.cut, found.map(str::to_owned)));
+        }
+        let mine = |(seq, skipped, _): &&(u64, Duration, _)| (*seq, *skipped) == (event.seq, event.skipped);
+        if let Some((_, _, rows)) = self.kept.iter().rev().find(mine) {
+            return Arc::clone(rows);
+        }
+        let rows: Arc<[Row]> = lines::rows(event, form).into();
+        self.rows += rows.len();
+        self.kept.push_back((event.seq, event.skipped, Arc::clone(&rows)));
+        while self.rows > MOST_ROWS && self.kept.len() > 1 {
+            let Some((_, _, oldest)) = self.kept.pop_front() else { break };
+            self.rows -= oldest.len();
+        }
+        rows
+    }
+}
+
 /// The events that are shown, and how.
 pub(super) struct Window<'a> {
     /// The events up to the position.
@@ -22,11 +65,17 @@ pub(super) struct Window<'a> {
     pub(super) form: Form<'a>,
     /// How many rows are seen.
     pub(super) height: usize,
+    /// Rows that were made before.
+    pub(super) made: &'a RefCell<Made>,
 }
 
 impl Window<'_> {
+    fn made(&self, event: &Kept) -> Arc<[Row]> {
+        self.made.borrow_mut().rows(event, self.form)
+    }
+
     fn count(&self, event: usize) -> usize {
-        self.events.get(event).map_or(0, |event| lines::rows(event, self.form).len())
+        self.events.get(event).map_or(0, |event| self.made(event).len())
     }
 
     /// The last row there is.
@@ -41,15 +90,13 @@ impl Window<'_> {
         let Some(bottom) = bottom.or_else(|| self.last()) else { return Vec::new() };
         for place in (0..=bottom.event).rev() {
             let Some(event) = self.events.get(place) else { continue };
-            let mut rows = lines::rows(event, self.form);
-            if place == bottom.event {
-                rows.truncate(bottom.row + 1);
-            }
-            for row in rows.into_iter().rev() {
+            let rows = self.made(event);
+            let seen = if place == bottom.event { bottom.row + 1 } else { rows.len() };
+            for row in rows.iter().take(seen).rev() {
                 if out.len() == self.height {
                     return out.into();
                 }
-                out.push_front(row);
+                out.push_front(row.clone());
             }
         }
         out.into()

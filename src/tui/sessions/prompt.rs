@@ -149,6 +149,10 @@ impl Prompt {
                 }
             },
             Self::Kill(Kill { over: Some(_), .. }) => Outcome::Closed(Vec::new()),
+            Self::Kill(kill) if kill.reason.is_blank() => {
+                shared.say(Tone::Bad, "an end wants a reason: it is kept in the audit trail; Esc gives up");
+                Outcome::Open
+            }
             Self::Kill(kill) if is_reached(shared) => {
                 let reason = kill.reason.text().trim().to_owned();
                 Outcome::Closed(vec![Effect::Ask(Request::Kill(kill.id, reason))])

@@ -4,44 +4,32 @@ use std::collections::BTreeSet;
 use std::collections::VecDeque;
 
 use crate::control::noun::session::EventPage;
+use crate::domain::event::EventKind;
 use crate::domain::id::SessionId;
 use crate::recording::StoredEvent;
 use crate::recording::replay::transcript;
 use crate::tui::look::Look;
 use crate::tui::look::Role;
 use crate::tui::text::Piece;
+use crate::tui::text::own_cells;
+use crate::tui::text::own_signs;
 
 /// The most events that are kept.
 pub(super) const MOST: usize = 500;
-/// The most lines that are kept, unless a single event has more.
+/// The most lines that are kept.
 const MOST_LINES: usize = 5000;
+/// The most lines of one event; below them it is said how many more it has.
+const MOST_OF_ONE: usize = 500;
 /// How many events from before are asked for.
 const BEFORE: u64 = 50;
-/// What of our own signs the ASCII look has other signs for.
-const SIGNS: [(char, &str); 15] = [
-    ('→', ">"),
-    ('←', "<"),
-    ('✗', "x"),
-    ('✓', "+"),
-    ('◷', "?"),
-    ('▶', ">"),
-    ('■', "#"),
-    ('●', "*"),
-    ('·', "."),
-    ('×', "x"),
-    ('…', "~"),
-    ('∅', "NULL"),
-    ('⟪', "<<"),
-    ('⟫', ">>"),
-    ('│', "|"),
-];
-
 /// One line.
 #[derive(Debug)]
 struct TailLine {
     seq: u64,
     /// Whether it is the first of its event, which has the time and a sign.
     first: bool,
+    /// Whether it is one of a table of rows.
+    cells: bool,
     /// Where the note on masked values begins, in bytes.
     masked: Option<usize>,
     text: String,
@@ -113,7 +101,7 @@ impl Tail {
                 Ok(event) => self.take(&event, still),
                 Err(error) => {
                     let words = format!("! event {} cannot be read: {error}", event.seq);
-                    self.put(event.seq, false, vec![words], still);
+                    self.put(event.seq, (false, false), vec![words], still);
                 }
             }
         }
@@ -127,17 +115,24 @@ impl Tail {
     /// Takes an event. `still`: what is seen stays where it is.
     pub(super) fn take(&mut self, event: &StoredEvent, still: bool) {
         let newest = self.seqs.last().copied();
-        self.put(event.seq, !event.event.mask.is_empty(), transcript(event), still);
+        let about = (!event.event.mask.is_empty(), event.event.kind == EventKind::SqlRows);
+        self.put(event.seq, about, transcript(event), still);
         if let Some(next) = newest.map(|newest| newest + 1).filter(|next| event.seq > *next) {
             self.hole.get_or_insert(next);
         }
     }
 
-    fn put(&mut self, seq: u64, noted: bool, lines: Vec<String>, still: bool) {
+    /// `noted`: values in it are masked, and it says so; `cells`: it is a table of rows.
+    fn put(&mut self, seq: u64, (noted, cells): (bool, bool), mut lines: Vec<String>, still: bool) {
         // What was let go of before does not come back.
         let too_old = self.seqs.len() >= MOST && self.seqs.first().is_some_and(|first| seq < *first);
         if too_old || !self.seqs.insert(seq) {
             return;
+        }
+        if lines.len() > MOST_OF_ONE {
+            let more = lines.len() - (MOST_OF_ONE - 1);
+            lines.truncate(MOST_OF_ONE - 1);
+            lines.push(format!("             ({more} more lines: r plays them)"));
         }
         let place = self.lines.partition_point(|line| line.seq < seq);
         if (still || !self.follows) && place + self.below >= self.lines.len() {
@@ -147,7 +142,7 @@ impl Tail {
             let first = offset == 0;
             // The note is the last thing on the first line: what a client wrote stands before it.
             let masked = if first && noted { text.rfind("  [masked ") } else { None };
-            self.lines.insert(place + offset, TailLine { seq, first, masked, text });
+            self.lines.insert(place + offset, TailLine { seq, first, cells, masked, text });
         }
         while self.seqs.len() > MOST || (self.lines.len() > MOST_LINES && self.seqs.len() > 1) {
             let Some(oldest) = self.seqs.pop_first() else { break };
@@ -209,7 +204,8 @@ impl Tail {
 /// A line in its colours. Each piece is still to be fitted.
 fn pieces(line: &TailLine, look: &Look) -> Vec<Piece> {
     if !line.first {
-        return vec![(Role::Text, own_signs(&line.text, look))];
+        let text = if line.cells { own_cells(&line.text, look) } else { line.text.clone() };
+        return vec![(Role::Text, text)];
     }
     let (head, masked) = match line.masked.and_then(|place| line.text.split_at_checked(place)) {
         Some((head, masked)) => (head, own_signs(masked, look)),
@@ -239,17 +235,18 @@ fn pieces(line: &TailLine, look: &Look) -> Vec<Piece> {
     out
 }
 
-/// The text with signs that the look has.
-fn own_signs(text: &str, look: &Look) -> String {
-    if !look.signs.yes.is_ascii() || text.is_ascii() {
-        return text.to_owned();
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_event_has_no_more_lines_than_it_may() {
+        let mut tail = Tail::new("ses_01kah3y2x7m5q8r4s6t9v0w1x2".parse().unwrap());
+        tail.put(1, (false, false), vec!["x".to_owned(); 100_000], false);
+        assert_eq!(tail.len(), MOST_OF_ONE);
+        let last = tail.lines.back().map(|line| line.text.trim().to_owned());
+        assert_eq!(last.as_deref(), Some("(99501 more lines: r plays them)"));
+        tail.put(2, (false, false), vec!["y".to_owned(); MOST_OF_ONE], false);
+        assert_eq!(tail.len(), 2 * MOST_OF_ONE, "what fits is whole");
     }
-    let mut out = String::with_capacity(text.len());
-    for c in text.chars() {
-        match SIGNS.iter().find(|(sign, _)| *sign == c) {
-            Some((_, ascii)) => out.push_str(ascii),
-            None => out.push(c),
-        }
-    }
-    out
 }

@@ -597,9 +597,24 @@ fn a_reason_for_a_session_that_ended_meanwhile_ends_no_other() {
 }
 
 #[test]
+fn nothing_is_ended_without_a_reason() {
+    let mut stage = stage();
+    for reason in ["", "   "] {
+        stage.press("x");
+        stage.write(reason);
+        stage.press("enter");
+        assert!(stage.requests().iter().all(|request| !matches!(request, Request::Kill(..))));
+        let screen = stage.screen();
+        assert!(screen.contains("an end wants a reason") && screen.contains("reason:"), "{screen}");
+        stage.press("esc");
+    }
+}
+
+#[test]
 fn nothing_is_ended_while_the_gateway_is_not_reached() {
     let mut stage = stage();
     stage.press("x");
+    stage.write("runs wild");
     stage.send(Msg::Link(Link::Retry { in_ms: 200, why: "gone".to_owned() }));
     stage.press("enter");
     assert!(stage.requests().iter().all(|request| !matches!(request, Request::Kill(..))));

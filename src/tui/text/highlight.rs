@@ -316,39 +316,39 @@ fn sql(line: &str, open: &mut Open) -> Vec<Piece> {
                 }
             }
             Open::Dollar(tag) => {
-                if let Some(end) = pieces.rest.find(&tag) {
+                // A search costs as much as its tag is long: not for each of many short lines.
+                let end = if tag.len() <= pieces.rest.len() { pieces.rest.find(&tag) } else { None };
+                if let Some(end) = end {
                     pieces.take(Role::Quoted, end + tag.len());
                 } else {
                     pieces.take(Role::Quoted, usize::MAX);
                     *open = Open::Dollar(tag);
                 }
             }
-            Open::Comment(depth) => {
-                let (begin, end) = (pieces.rest.find("/*"), pieces.rest.find("*/"));
-                match (begin, end) {
-                    (Some(begin), Some(end)) if begin < end => {
-                        pieces.take(Role::Comment, begin + 2);
-                        *open = Open::Comment(depth + 1);
-                    }
-                    (_, Some(end)) => {
-                        pieces.take(Role::Comment, end + 2);
-                        if depth > 1 {
-                            *open = Open::Comment(depth - 1);
-                        }
-                    }
-                    (Some(begin), None) => {
-                        pieces.take(Role::Comment, begin + 2);
-                        *open = Open::Comment(depth + 1);
-                    }
-                    (None, None) => {
-                        pieces.take(Role::Comment, usize::MAX);
-                        *open = Open::Comment(depth);
-                    }
+            Open::Comment(depth) => match comment_sign(pieces.rest) {
+                Some((at, begins)) => {
+                    pieces.take(Role::Comment, at + 2);
+                    let depth = if begins { depth + 1 } else { depth.saturating_sub(1) };
+                    *open = if depth > 0 { Open::Comment(depth) } else { Open::Nothing };
                 }
-            }
+                None => {
+                    pieces.take(Role::Comment, usize::MAX);
+                    *open = Open::Comment(depth);
+                }
+            },
         }
     }
     pieces.out
+}
+
+/// Where the next comment begins or the open one ends, and whether it is the former. Nothing behind it is looked at.
+fn comment_sign(rest: &str) -> Option<(usize, bool)> {
+    let mut signs = rest.as_bytes().windows(2).enumerate();
+    signs.find_map(|(at, sign)| match sign {
+        b"/*" => Some((at, true)),
+        b"*/" => Some((at, false)),
+        _ => None,
+    })
 }
 
 fn sql_token(pieces: &mut Pieces<'_>, c: char, open: &mut Open) {

@@ -9,15 +9,19 @@ use ratatui::text::Line;
 use ratatui::text::Span;
 use unicode_width::UnicodeWidthStr as _;
 
-use crate::domain::text::Shown;
 use crate::tui::look::Look;
 use crate::tui::look::Role;
+
+use wrap::Part;
 
 pub use highlight::Syntax;
 pub use wrap::Row;
 pub use wrap::rows;
 pub use wrap::wrapped;
 pub use wrap::wrapped_words;
+
+/// The most characters that a column may have. More of them are a pile, which is shown by numbers.
+const MOST_BESIDE: usize = 16;
 
 /// A piece of a line, and what it is.
 pub type Piece = (Role, String);
@@ -57,27 +61,77 @@ pub fn own_signs(text: &str, look: &Look) -> String {
     text.chars().map(plain).collect()
 }
 
+/// What stands for no value in a table of rows, and between its cells.
+const TABLE: (&str, &str) = ("∅", " | ");
+
+/// The first line of an event of a transcript is hoopctl's own, for [`own_signs`]. Lines below it are of a client or a target and stay
+/// as they are, but for the cells of a table of rows that have no value.
+pub fn own_cells(line: &str, look: &Look) -> String {
+    let (none, between) = TABLE;
+    if !look.signs.cut.is_ascii() || !line.contains(none) {
+        return line.to_owned();
+    }
+    let plain = |cell: &str| {
+        if cell.trim_matches(' ') == none { own_signs(cell, look) } else { cell.to_owned() }
+    };
+    line.split(between).map(plain).collect::<Vec<_>>().join(between)
+}
+
 /// A text on one line, escaped, cut at `width` columns with a sign that says so.
 pub fn fitted(text: &str, width: usize, look: &Look) -> String {
-    // More characters than columns cannot be seen: what is longer is not even escaped.
-    let start: String = text.chars().take(width.saturating_add(1)).collect();
-    let shown = Shown(&start).to_string();
-    if shown.width() <= width && start.len() == text.len() {
-        return shown;
-    }
-    let (mut out, mut used) = (String::new(), 0);
-    for c in wrap::graphemes(&shown) {
-        let wide = c.width();
-        if used + wide + 1 > width {
-            break;
+    let start = bounded(text, width);
+    let mut cut = Cut { width, used: 0, kept: 0, out: String::new() };
+    for part in wrap::shown(start) {
+        let fits = match part {
+            Part::AsItIs(text) => cut.put(text),
+            // A number is cut anywhere.
+            Part::Number(c) => c.escape_unicode().all(|digit| cut.put(digit.encode_utf8(&mut [0; 4]))),
+        };
+        if !fits {
+            return cut.told(look);
         }
-        used += wide;
-        out.push_str(c);
     }
-    if width > 0 {
-        out.push_str(look.signs.cut);
+    if start.len() < text.len() { cut.told(look) } else { cut.out }
+}
+
+/// A text that is filled as far as there is room.
+struct Cut {
+    width: usize,
+    used: usize,
+    /// How many bytes of it leave room for the sign of a cut.
+    kept: usize,
+    out: String,
+}
+
+impl Cut {
+    /// Whether there is room for it.
+    fn put(&mut self, piece: &str) -> bool {
+        let wide = piece.width();
+        if self.used + wide > self.width {
+            return false;
+        }
+        self.used += wide;
+        self.out.push_str(piece);
+        if self.used < self.width {
+            self.kept = self.out.len();
+        }
+        true
     }
-    out
+
+    /// With a sign that says that there is more.
+    fn told(mut self, look: &Look) -> String {
+        self.out.truncate(self.kept);
+        if self.width > 0 {
+            self.out.push_str(look.signs.cut);
+        }
+        self.out
+    }
+}
+
+/// More of a text than can be seen in so many columns, and not much more: what is longer is not even looked at.
+fn bounded(text: &str, width: usize) -> &str {
+    let most = width.saturating_add(2).saturating_mul(MOST_BESIDE);
+    text.char_indices().nth(most).and_then(|(end, _)| text.get(..end)).unwrap_or(text)
 }
 
 /// [`fitted`], with blanks up to `width`.
@@ -117,6 +171,14 @@ mod tests {
     }
 
     #[test]
+    fn only_empty_cells_of_a_table_are_ours() {
+        let [ascii, usual] = [true, false].map(|ascii| Look::new(Depth::Mono, Ground::Dark, ascii));
+        let row = "   ∅ | a → b | ∅  | x∅ | \"∅\" | ✓ | ∅";
+        assert_eq!(own_cells(row, &ascii), "   _ | a → b | _  | x∅ | \"∅\" | ✓ | _");
+        assert_eq!(own_cells(row, &usual), row);
+    }
+
+    #[test]
     fn a_cut_text_says_so_and_fits() {
         let look = Look::new(Depth::Mono, Ground::Dark, false);
         for (text, width, shown) in [
@@ -135,5 +197,23 @@ mod tests {
             assert_eq!(padded(text, width, &look).width(), width, "{text:?} {width}");
         }
         assert!(fitted(&"x".repeat(10 << 20), 8, &look).ends_with('…'));
+    }
+
+    #[test]
+    fn what_is_piled_up_stays_on_its_line() {
+        let look = Look::new(Depth::Mono, Ground::Dark, false);
+        let piled = format!("a{}b", "\u{301}".repeat(60));
+        for shown in [fitted(&piled, 30, &look), padded(&piled, 30, &look), fitted(&piled, 4000, &look)] {
+            assert!(!shown.contains('\u{301}'), "{shown}");
+            assert!(shown.starts_with("\\u{61}\\u{301}"), "{shown}");
+        }
+        // Some languages put two or three on a letter.
+        assert_eq!(fitted("e\u{301}\u{323}x", 4, &look), "e\u{301}\u{323}x");
+        let endless = "\u{301}".repeat(10 << 20);
+        let begun = std::time::Instant::now();
+        for _ in 0..200 {
+            assert_eq!(fitted(&endless, 8, &look), "\\u{301}…");
+        }
+        assert!(begun.elapsed().as_secs() < 5, "it looks at more than can be seen");
     }
 }

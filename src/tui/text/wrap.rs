@@ -3,7 +3,6 @@
 use unicode_segmentation::UnicodeSegmentation as _;
 use unicode_width::UnicodeWidthStr as _;
 
-use crate::domain::text::Shown;
 use crate::domain::text::is_deceptive;
 use crate::tui::look::Role;
 use crate::tui::text::Piece;
@@ -25,8 +24,44 @@ pub struct Row {
 }
 
 /// What a person takes for one character each.
-pub(super) fn graphemes(text: &str) -> impl Iterator<Item = &str> {
+fn graphemes(text: &str) -> impl Iterator<Item = &str> {
     text.graphemes(true)
+}
+
+/// Something of a text, in the way it may be on a screen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Part<'a> {
+    /// It harms nothing.
+    AsItIs(&'a str),
+    /// It could deceive, or stands in a pile that would run into other lines: only its number is shown.
+    Number(char),
+}
+
+impl Part<'_> {
+    /// How many columns it has.
+    pub(super) fn width(self) -> usize {
+        match self {
+            Self::AsItIs(text) => text.width(),
+            Self::Number(c) => c.escape_unicode().count(),
+        }
+    }
+}
+
+/// A text, part by part: all that is drawn of it goes through here. It is read as far as parts are taken.
+pub(super) fn shown(text: &str) -> impl Iterator<Item = Part<'_>> {
+    graphemes(text).flat_map(parts)
+}
+
+/// One character of a person, part by part.
+fn parts(cluster: &str) -> impl Iterator<Item = Part<'_>> {
+    let piled = cluster.chars().nth(STACKED).is_some();
+    let escaped = piled || cluster.chars().any(is_deceptive);
+    let whole = (!escaped).then_some(Part::AsItIs(cluster));
+    let apart = if escaped { cluster } else { "" };
+    whole.into_iter().chain(apart.char_indices().map(move |(at, c)| {
+        let alone = apart.get(at..at + c.len_utf8()).unwrap_or_default();
+        if piled || is_deceptive(c) { Part::Number(c) } else { Part::AsItIs(alone) }
+    }))
 }
 
 /// A text as rows of at most `width` columns, beside one for the sign of a row that goes on. Every character is in it, none that
@@ -55,7 +90,7 @@ pub fn wrapped_words(pieces: &[Piece], width: u16, hang: u16) -> Vec<Row> {
     for (role, text) in pieces {
         for word in text.split_word_bounds() {
             // As it will be shown, so that it is known how wide it is.
-            let wide = Shown(word).to_string().width();
+            let wide: usize = shown(word).map(Part::width).sum();
             if row.used > row.hang && row.used + wide > row.width && wide + row.hang <= row.width {
                 row.turn(&mut out);
                 if word.trim().is_empty() {
@@ -89,19 +124,18 @@ impl Filling {
     fn add(&mut self, role: Role, cluster: &str, out: &mut Vec<Row>) {
         if cluster == "\t" {
             self.put(role, TAB, out);
-        } else if cluster.chars().any(is_deceptive) || cluster.chars().count() > STACKED {
-            for c in cluster.chars() {
-                if is_deceptive(c) || cluster.chars().count() > STACKED {
+            return;
+        }
+        for part in parts(cluster) {
+            match part {
+                Part::AsItIs(text) => self.put(role, text, out),
+                Part::Number(c) => {
                     // One character of it after the other, so that it can be broken anywhere.
                     for digit in c.escape_unicode() {
                         self.put(Role::Escape, digit.encode_utf8(&mut [0; 4]), out);
                     }
-                } else {
-                    self.put(role, c.encode_utf8(&mut [0; 4]), out);
                 }
             }
-        } else {
-            self.put(role, cluster, out);
         }
     }
 
@@ -172,6 +206,42 @@ mod tests {
         assert!(texts(&stacked, 2000).remove(0).1.contains("\\u{301}\\u{301}"));
         let escape = rows("x\u{7}", Syntax::Plain, 80).remove(0).pieces.pop().unwrap();
         assert_eq!(escape, (Role::Escape, "\\u{7}".to_owned()));
+    }
+
+    #[test]
+    fn no_text_takes_much_longer_than_a_plain_one() {
+        const MANY: usize = 1 << 20;
+        let times = |part: &str| part.repeat(MANY / part.len());
+        let took = |text: &str, syntax| {
+            let begun = std::time::Instant::now();
+            assert!(!rows(text, syntax, 80).is_empty());
+            begun.elapsed()
+        };
+        let plain = took(&"x".repeat(MANY), Syntax::Plain).max(std::time::Duration::from_millis(20));
+        let half = MANY / 4;
+        let texts = [
+            (Syntax::Plain, times("\u{301}")),
+            (Syntax::Plain, times("\u{202e}")),
+            (Syntax::Plain, times("\u{1f1e6}")),
+            (Syntax::Plain, times("\u{915}\u{94d}")),
+            (Syntax::Plain, times("\u{1f468}\u{200d}")),
+            (Syntax::Sql, "/*".repeat(half) + &"*/".repeat(half)),
+            (Syntax::Sql, times("/*")),
+            (Syntax::Sql, times("$")),
+            (Syntax::Sql, times("$a")),
+            (Syntax::Sql, times("$a$")),
+            (Syntax::Sql, format!("${}$\n{}", "a".repeat(MANY / 2), "x\n".repeat(half))),
+            (Syntax::Json, times(&format!("\"a\"{}", " ".repeat(1000)))),
+            (Syntax::Json, format!("\"a\"{}", " ".repeat(MANY))),
+            (Syntax::Json, times("\\\"")),
+            (Syntax::Toml, times("a  ")),
+            (Syntax::Http, format!("GET /\n\n{{{}", times("\"a\"  "))),
+        ];
+        for (syntax, text) in texts {
+            let took = took(&text, syntax);
+            let start: String = text.chars().take(12).collect();
+            assert!(took < plain * 20, "{syntax:?} {start:?}: {took:?}, a plain one {plain:?}");
+        }
     }
 
     proptest! {
