@@ -325,17 +325,16 @@ fn sql(line: &str, open: &mut Open) -> Vec<Piece> {
                     *open = Open::Dollar(tag);
                 }
             }
-            Open::Comment(depth) => match comment_sign(pieces.rest) {
-                Some((at, begins)) => {
+            Open::Comment(depth) => {
+                if let Some((at, begins)) = comment_sign(pieces.rest) {
                     pieces.take(Role::Comment, at + 2);
                     let depth = if begins { depth + 1 } else { depth.saturating_sub(1) };
                     *open = if depth > 0 { Open::Comment(depth) } else { Open::Nothing };
-                }
-                None => {
+                } else {
                     pieces.take(Role::Comment, usize::MAX);
                     *open = Open::Comment(depth);
                 }
-            },
+            }
         }
     }
     pieces.out
