@@ -325,7 +325,7 @@ fn write(sequence: &str) -> io::Result<()> {
 /// The thread that reads keys; it ends soon after this goes.
 struct Keys {
     wanted: Arc<AtomicBool>,
-    thread: Option<JoinHandle<()>>,
+    thread: JoinHandle<()>,
 }
 
 impl Keys {
@@ -348,16 +348,17 @@ impl Keys {
                 }
             }
         });
-        Self { wanted, thread: Some(thread) }
+        Self { wanted, thread }
     }
 }
 
 impl Drop for Keys {
     fn drop(&mut self) {
         self.wanted.store(false, Ordering::Relaxed);
-        if let Some(thread) = self.thread.take() {
-            // It ended by a panic, which was told.
-            drop(thread.join());
+        // Where the terminal is gone it may read on for ever: nobody waits for that, and the program's end ends it.
+        let begin = Instant::now();
+        while !self.thread.is_finished() && begin.elapsed() < KEY_POLL * 3 {
+            std::thread::sleep(KEY_POLL / 10);
         }
     }
 }

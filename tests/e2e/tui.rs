@@ -2,6 +2,7 @@
 
 use std::process::Command;
 use std::time::Duration;
+use std::time::Instant;
 
 use serde_json::json;
 
@@ -208,6 +209,16 @@ fn the_terminal_is_as_before_after_a_signal_and_sizes_are_followed() {
         run(Command::new("kill").args([&format!("-{signal}"), &process]));
         screen.wait("ended with");
         assert!(screen.is_restored(), "{signal}");
+    }
+    // A terminal that is closed takes its program along.
+    let screen = Screen::new(&world, (80, 24), &["tui"]);
+    screen.wait("Nothing waits.");
+    let process = screen.process("hoopctl");
+    drop(screen);
+    let begin = Instant::now();
+    while run(Command::new("kill").args(["-0", &process])).0 == 0 {
+        assert!(begin.elapsed() < Duration::from_secs(8), "it runs on without a terminal");
+        std::thread::sleep(Duration::from_millis(50));
     }
 }
 
