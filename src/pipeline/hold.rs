@@ -101,7 +101,7 @@ impl Exchange {
             rule,
             spec: (*spec).clone(),
             digest,
-            class: command.class,
+            class: judged.class(),
             summary: shown_summary,
             detail: held.detail,
             truncated: held.truncated,

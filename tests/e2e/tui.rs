@@ -144,6 +144,24 @@ match = { groups = ["etl"], connections = ["db"], operations = ["read"] }
     });
     assert_eq!(world.direct("SELECT note FROM orders WHERE id = 1"), "seen");
 
+    // What runs a prepared statement does what that does, whatever its own words are.
+    std::thread::scope(|scope| {
+        let prepared = ["PREPARE p(int) AS UPDATE orders SET note = 'run' WHERE id = $1", "EXECUTE p(2)"];
+        let token = &token;
+        let world = &world;
+        let run = scope.spawn(move || world.psql(token, &prepared));
+        for wanted in [prepared[0], prepared[1]] {
+            let pending = world.wait_pending();
+            assert_eq!(
+                (pending["class"].as_str(), pending["summary"].as_str()),
+                (Some("write"), Some(wanted))
+            );
+            assert_eq!(world.cli(&["approval", "approve", pending["id"].as_str().unwrap()]).0, 0);
+        }
+        let (code, _, err) = run.join().unwrap();
+        assert_eq!(code, 0, "{err}");
+    });
+
     // What changes structure wants the name of its connection.
     std::thread::scope(|scope| {
         let create = scope.spawn(|| world.psql(&token, &["CREATE TABLE made (id int)"]));
