@@ -34,6 +34,8 @@ pub enum ErrorCode {
     TooLarge,
     /// It took too long.
     Timeout,
+    /// No token came, or one that does not hold (any more): over the network only.
+    Unauthenticated,
     /// The store, the journal or the gateway's socket cannot be used now.
     Unavailable,
     /// The other side speaks a newer API: the word is not known here.
@@ -42,7 +44,7 @@ pub enum ErrorCode {
 
 impl ErrorCode {
     /// All of them.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::BadRequest,
         Self::Conflict,
         Self::Failed,
@@ -54,6 +56,7 @@ impl ErrorCode {
         Self::NotRunning,
         Self::TooLarge,
         Self::Timeout,
+        Self::Unauthenticated,
         Self::Unavailable,
         Self::Unknown,
     ];
@@ -72,6 +75,7 @@ impl ErrorCode {
             Self::NotRunning => "not_running",
             Self::TooLarge => "too_large",
             Self::Timeout => "timeout",
+            Self::Unauthenticated => "unauthenticated",
             Self::Unavailable => "unavailable",
             Self::Unknown => "unknown",
         }
@@ -86,6 +90,7 @@ impl ErrorCode {
             Self::Invalid => StatusCode::UNPROCESSABLE_ENTITY,
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::Unauthenticated => StatusCode::UNAUTHORIZED,
             Self::NotRunning | Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
             Self::Timeout => StatusCode::GATEWAY_TIMEOUT,
             Self::Failed | Self::Integrity | Self::Internal | Self::Unknown => {
@@ -100,6 +105,7 @@ impl ErrorCode {
             Self::Failed | Self::Internal | Self::TooLarge | Self::Timeout | Self::Unknown => 1,
             Self::BadRequest => 2,
             Self::Invalid => 3,
+            Self::Unauthenticated => 4,
             Self::NotFound => 5,
             Self::Conflict => 6,
             Self::NotRunning | Self::Unavailable => 7,

@@ -14,6 +14,7 @@ pub mod error;
 pub mod feed;
 pub mod noun;
 pub mod server;
+pub mod sign_in;
 pub mod socket;
 pub mod sse;
 mod stall;
@@ -30,6 +31,8 @@ pub use client::Client;
 pub use error::ApiError;
 pub use error::ClientError;
 pub use error::ErrorCode;
+pub use sign_in::SignIn;
+pub use sign_in::SignInClient;
 
 /// The answer to one admin call, to be awaited.
 pub type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, ApiError>> + Send + 'a>>;
