@@ -20,7 +20,7 @@ const LAYERS: &[(&str, &str)] = &[
     ("pipeline", "domain policy mask identity secret recording approval"),
     ("protocol", "domain pipeline mask transport"),
     ("control", "domain store policy recording approval transport"),
-    ("config", "domain policy mask identity recording secret transport"),
+    ("config", "domain policy mask identity recording secret transport control"),
     ("demo", "domain identity transport config"),
     (
         "gateway",

@@ -3,6 +3,7 @@
 //! [`load`] reads the file, [`combine()`] joins it with what is kept in the store. Nothing here opens a secret, a
 //! certificate or the network.
 
+mod admin;
 mod combine;
 mod connection;
 mod entity;
@@ -29,6 +30,9 @@ use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+pub use admin::AdminSettings;
+pub use admin::LoginSettings;
+pub use admin::RemoteSettings;
 pub use combine::Entities;
 pub use combine::combine;
 pub use entity::Entity;
@@ -43,7 +47,6 @@ pub use problem::Excerpt;
 pub use problem::Problem;
 pub use problem::Problems;
 pub use render::render_entity;
-pub use settings::AdminSettings;
 pub use settings::DevIssuerSettings;
 pub use settings::GatewayLimits;
 pub use settings::GatewaySettings;

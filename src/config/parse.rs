@@ -12,6 +12,7 @@ use toml::de::DeValue;
 
 use crate::config::Config;
 use crate::config::Text;
+use crate::config::admin;
 use crate::config::connection;
 use crate::config::find::default_data_dir;
 use crate::config::mask;
@@ -110,14 +111,22 @@ fn read(root: &mut Table<'_>, path: &Path, text: &str) -> Option<Config> {
     let gateway = root.child("gateway", settings::gateway).unwrap_or_default();
     let storage = root.child("storage", |table| settings::storage(table, default_data_dir())).flatten();
     let folder = storage.as_ref().map(|storage| storage.data_dir.clone()).unwrap_or_default();
-    let admin = root.child("admin", |table| settings::admin(table, &folder));
     let recording = root.child("recording", settings::recording);
+    let dev_value = root.take("dev_issuer");
     let dev_issuer =
-        root.take("dev_issuer").map(|value| value.table(|table| settings::dev_issuer(table, &gateway)));
+        dev_value.as_ref().map(|value| value.table(|table| settings::dev_issuer(table, &gateway)));
     let issuers = tables(root, "oidc", "name");
     refuse_twice(&issuers, "issuer");
     oidc::refuse_second_login(&issuers);
     let oidc = issuers.iter().filter_map(oidc::read).collect();
+    let names: Vec<&str> = issuers.iter().filter_map(|entry| entry.at("name")?.node.as_str()).collect();
+    let admin = root.child("admin", |table| admin::read(table, &folder, &gateway, &names));
+    if let (Some(value), true) = (&dev_value, admin.as_ref().is_some_and(|admin| admin.remote.is_some())) {
+        value.problem(
+            "a gateway that is managed over the network trusts no development issuer: it gives a token to anybody who asks",
+            "remove [dev_issuer], or admin.listen".to_owned(),
+        );
+    }
     let connections = tables(root, "connection", "name").iter().filter_map(connection::read).collect();
     let policies = tables(root, "policy", "id").iter().filter_map(policy::read).collect();
     let masks = tables(root, "mask", "id").iter().filter_map(mask::read).collect();

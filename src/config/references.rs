@@ -61,7 +61,11 @@ pub(super) fn doubts(side: &Side<'_>) -> Vec<Finding> {
             matcher(side, "unless", unless, &groups, &mut say);
         }
         let Some(approval) = &policy.approval else { continue };
-        let decides = |group: &String| side.config.admin.local_groups.values().any(|own| own.contains(group));
+        let admin = &side.config.admin;
+        // Which groups people have who sign in, only their tokens say.
+        let over_network = admin.remote.as_ref().is_some_and(|remote| !remote.roles.approver.is_empty());
+        let decides =
+            |group: &String| over_network || admin.local_groups.values().any(|own| own.contains(group));
         if let (Some(first), false) = (approval.from.first(), approval.from.iter().any(decides)) {
             let hint = "give an OS user the group: [admin] local_groups = { USER = [\"GROUP\"] }";
             say(
@@ -155,7 +159,8 @@ fn known_groups(config: &Config) -> BTreeSet<&str> {
         let apps = entry.clients.values().flat_map(|client| client.groups.iter());
         entry.group_names.keys().chain(apps)
     });
-    named.chain(config.admin.local_groups.values().flatten()).map(String::as_str).collect()
+    let roles = config.admin.remote.iter().flat_map(|remote| remote.roles.groups());
+    named.chain(config.admin.local_groups.values().flatten()).chain(roles).map(String::as_str).collect()
 }
 
 fn is_literal(pattern: &str) -> bool {

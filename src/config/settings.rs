@@ -1,8 +1,6 @@
-//! `[gateway]`, `[admin]`, `[storage]`, `[recording]`, `[dev_issuer]`: the settings that are there once.
+//! `[gateway]`, `[storage]`, `[recording]`, `[dev_issuer]`: the settings that are there once.
 
-use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::path::Path;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -51,14 +49,21 @@ pub struct GatewayLimits {
     pub uri: usize,
     /// Open TCP connections of all clients. Default 10,000.
     pub streams: usize,
-    /// Open streams of one address that have not logged in. PostgreSQL only. Default 256.
+    /// Open streams of one address that have not logged in. PostgreSQL and the admin API. Default 256.
     pub logins: usize,
-    /// Failed logins of one address within a minute. PostgreSQL only. Default 120.
+    /// Failed logins of one address within a minute. PostgreSQL and the admin API. Default 120.
     pub failed_logins: u32,
     /// Open sessions of one principal. Default 64.
     pub sessions: usize,
     /// Requests per second of one principal on all connections together; bursts of as many. Default none.
     pub rate: Option<u32>,
+}
+
+impl GatewaySettings {
+    /// Where clients connect, of any protocol.
+    pub(super) fn listeners(&self) -> impl Iterator<Item = SocketAddr> {
+        std::iter::once(self.listen).chain(self.postgres_listen)
+    }
 }
 
 impl Default for GatewaySettings {
@@ -88,15 +93,6 @@ impl Default for GatewayLimits {
             rate: None,
         }
     }
-}
-
-/// `[admin]`, checked.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct AdminSettings {
-    /// The Unix socket of the admin API. Default `admin.sock` in the data directory.
-    pub socket: PathBuf,
-    /// The groups that an OS user acts with on the socket. Who is not in it may look, not decide.
-    pub local_groups: BTreeMap<String, Vec<String>>,
 }
 
 /// `[storage]`, checked.
@@ -146,13 +142,7 @@ pub(super) fn gateway(table: &mut Table<'_>) -> GatewaySettings {
     {
         value.problem(format!("gateway.listen is {listen}"), "take another port".to_owned());
     }
-    let public_url = table.take("public_url").and_then(|value| {
-        let url = value.http_url()?;
-        if !url.tls && !url.is_loopback_literal() && url.host != "localhost" {
-            value.warning("clients would send their tokens unencrypted", "use https://".to_owned());
-        }
-        Some(value.text()?.trim_end_matches('/').to_owned())
-    });
+    let public_url = table.take("public_url").and_then(|value| public_url(&value));
     let drain = table
         .take("drain_timeout")
         .and_then(|value| value.duration(Duration::ZERO..=Duration::from_hours(1)));
@@ -169,8 +159,17 @@ pub(super) fn gateway(table: &mut Table<'_>) -> GatewaySettings {
     }
 }
 
+/// Reads an address that clients use.
+pub(super) fn public_url(value: &Value<'_>) -> Option<String> {
+    let url = value.http_url()?;
+    if !url.tls && !url.is_loopback_literal() && url.host != "localhost" {
+        value.warning("clients would send their tokens unencrypted", "use https://".to_owned());
+    }
+    Some(value.text()?.trim_end_matches('/').to_owned())
+}
+
 /// Whether two listeners take the same place. Port 0 is any that is free, and `0.0.0.0` every address.
-fn collide(one: SocketAddr, other: SocketAddr) -> bool {
+pub(super) fn collide(one: SocketAddr, other: SocketAddr) -> bool {
     let any = one.ip().is_unspecified() || other.ip().is_unspecified();
     one.port() == other.port() && one.port() != 0 && (any || one.ip() == other.ip())
 }
@@ -242,26 +241,6 @@ pub(super) fn storage(table: &mut Table<'_>, default_dir: Option<PathBuf>) -> Op
     Some(StorageSettings { data_dir: data_dir?, key })
 }
 
-/// Reads `[admin]`.
-pub(super) fn admin(table: &mut Table<'_>, data_dir: &Path) -> AdminSettings {
-    table.later(&["listen"], "this version serves the admin API on admin.socket only");
-    let socket = table.take("socket").and_then(|value| {
-        // Joining an absolute path gives that path.
-        let socket = data_dir.join(value.text()?);
-        if socket.as_os_str().len() > 107 {
-            // sun_path of sockaddr_un has 108 bytes, one of them the final zero.
-            value.problem(
-                "too long for a Unix socket",
-                "accepted: at most 107 bytes with the data directory".to_owned(),
-            );
-        }
-        Some(socket)
-    });
-    let local_groups =
-        table.take("local_groups").map(|value| value.map(|groups| Some(groups.texts()))).unwrap_or_default();
-    AdminSettings { socket: socket.unwrap_or_else(|| data_dir.join("admin.sock")), local_groups }
-}
-
 /// Reads `[recording]`.
 pub(super) fn recording(table: &mut Table<'_>) -> recording::Settings {
     let default = recording::Settings::default();
@@ -300,7 +279,7 @@ pub(super) fn recording(table: &mut Table<'_>) -> recording::Settings {
 
 /// Reads `[dev_issuer]`; `gateway` says where the gateway listens.
 pub(super) fn dev_issuer(table: &mut Table<'_>, gateway: &GatewaySettings) -> DevIssuerSettings {
-    let taken = || std::iter::once(gateway.listen).chain(gateway.postgres_listen);
+    let taken = || gateway.listeners();
     let default = SocketAddr::from(([127, 0, 0, 1], 8449));
     let listen = table.take("listen").and_then(|value| {
         let listen = value.listener()?;

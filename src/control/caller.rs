@@ -1,4 +1,4 @@
-//! Who stands at the admin socket: the operating system's word for it, and what that person may do.
+//! Who calls the admin API, and what that caller may do: on the socket by the operating system's word, over the network by a token.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -40,19 +40,46 @@ impl Peer {
     }
 }
 
+/// Which groups of a token may do what over the network: `admin.roles`. Groups add up; who is in none of them does not get in.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Roles {
+    /// Look, and change what the gateway does. Default none.
+    pub operator: Vec<String>,
+    /// Look, and decide the approvals whose policy names one of the person's groups. Default none.
+    pub approver: Vec<String>,
+    /// Look. Default none.
+    pub viewer: Vec<String>,
+}
+
+impl Roles {
+    /// All groups that are named.
+    pub fn groups(&self) -> impl Iterator<Item = &String> {
+        self.operator.iter().chain(&self.approver).chain(&self.viewer)
+    }
+}
+
 /// One caller of the admin API and what it may do.
 ///
-/// - *Looking* (lists, sessions, recordings) is for everybody who gets through to the socket: its mode lets in only the
-///   gateway's own user and root.
+/// - *Looking* (lists, sessions, recordings) is for everybody who gets in: the socket's mode lets in only the gateway's own
+///   user and root, and over the network only who has one of the [`Roles`] gets in.
 /// - *Managing* (connections, policies, masks, secrets, locks, reload, ending sessions, revoking grants) needs the
-///   gateway's own user, root, or an entry in `admin.local_groups`.
-/// - *Deciding* approvals needs an entry in `admin.local_groups`, and the groups there must be among those that the
-///   policy names. Root and the gateway's own user have no groups of themselves.
+///   gateway's own user, root, or an entry in `admin.local_groups`; over the network the role `operator`.
+/// - *Deciding* approvals needs an entry in `admin.local_groups`, or over the network the role `approver`, and the groups must
+///   be among those that the policy names. Root and the gateway's own user have no groups of themselves.
+/// - *Reaching into the machine* (programs, files and variables of the gateway in a connection) is for the socket alone.
 #[derive(Debug, Clone)]
 pub struct Caller {
     principal: Arc<Principal>,
-    owner: bool,
-    listed: bool,
+    place: Place,
+    manages: bool,
+    decides: bool,
+}
+
+/// Which way it came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Place {
+    Socket,
+    Network,
 }
 
 impl Caller {
@@ -69,10 +96,35 @@ impl Caller {
             groups: groups.into_iter().flatten().map(String::as_str).collect::<Groups>(),
             claims: Json::Object(Vec::new()),
         };
+        let owner = peer.uid == 0 || peer.uid == gateway_uid;
         Self {
             principal: Arc::new(principal),
-            owner: peer.uid == 0 || peer.uid == gateway_uid,
-            listed: groups.is_some(),
+            place: Place::Socket,
+            manages: owner || groups.is_some(),
+            decides: groups.is_some(),
+        }
+    }
+
+    /// The caller whose token says that it is `principal`. An agent gets in nowhere, and only a person decides.
+    ///
+    /// # Errors
+    /// `forbidden` for who has none of the roles.
+    pub fn signed_in(principal: Arc<Principal>, roles: &Roles) -> Result<Self, ApiError> {
+        let has = |groups: &[String]| groups.iter().any(|group| principal.groups.contains(group));
+        let human = principal.kind == Kind::Human;
+        let (manages, decides) = (has(&roles.operator), human && has(&roles.approver));
+        let why = match principal.kind {
+            Kind::Agent => Some("an agent, and no agent may use the admin API"),
+            Kind::Human | Kind::App if manages || decides || has(&roles.viewer) => None,
+            Kind::Human | Kind::App => Some("in no group of admin.roles"),
+        };
+        match why {
+            None => Ok(Self { principal, place: Place::Network, manages, decides }),
+            Some(why) => {
+                let text = format!("{} may not use the admin API: it is {why}", principal.id);
+                let hint = "ask who runs the gateway: admin.roles names the groups that get in";
+                Err(ApiError::new(ErrorCode::Forbidden, text).hint(hint))
+            }
         }
     }
 
@@ -88,12 +140,12 @@ impl Caller {
 
     /// Whether it may change what the gateway does.
     pub const fn manages(&self) -> bool {
-        self.owner || self.listed
+        self.manages
     }
 
     /// Whether it may decide approvals at all; which ones, its groups say.
     pub const fn decides(&self) -> bool {
-        self.listed
+        self.decides
     }
 
     /// Passes who may change what the gateway does.
@@ -101,17 +153,20 @@ impl Caller {
     /// # Errors
     /// `forbidden`, with the way to become permitted.
     pub fn must_manage(&self) -> Result<(), ApiError> {
-        if self.manages() {
+        if self.manages {
             return Ok(());
         }
-        Err(ApiError::new(
-            ErrorCode::Forbidden,
-            format!(
-                "{} may look, not change anything: neither the gateway's own user nor listed",
-                self.actor()
+        let (why, hint) = match self.place {
+            Place::Socket => (
+                "neither the gateway's own user nor listed",
+                "run it as the gateway's user, or list the user in admin.local_groups and reload",
             ),
-        )
-        .hint("run it as the gateway's user, or list the user in admin.local_groups and reload"))
+            Place::Network => {
+                ("in no group of admin.roles.operator", "ask who runs the gateway for the role operator")
+            }
+        };
+        let text = format!("{} may look, not change anything: {why}", self.actor());
+        Err(ApiError::new(ErrorCode::Forbidden, text).hint(hint))
     }
 
     /// Passes who may decide approvals.
@@ -119,14 +174,40 @@ impl Caller {
     /// # Errors
     /// `forbidden`, with the way to become permitted.
     pub fn must_decide(&self) -> Result<(), ApiError> {
-        if self.decides() {
+        if self.decides {
             return Ok(());
         }
-        Err(ApiError::new(
-            ErrorCode::Forbidden,
-            format!("{} may look, not decide: admin.local_groups gives it no groups", self.actor()),
-        )
-        .hint("list the user with the approving groups in admin.local_groups and reload"))
+        let (why, hint) = match self.place {
+            Place::Socket => (
+                "admin.local_groups gives it no groups",
+                "list the user with the approving groups in admin.local_groups and reload",
+            ),
+            Place::Network if self.principal.kind != Kind::Human => {
+                ("only people decide", "sign in as a person: hoopctl login")
+            }
+            Place::Network => {
+                ("in no group of admin.roles.approver", "ask who runs the gateway for the role approver")
+            }
+        };
+        let text = format!("{} may look, not decide: {why}", self.actor());
+        Err(ApiError::new(ErrorCode::Forbidden, text).hint(hint))
+    }
+
+    /// Passes who may have the gateway run programs and read files and variables of its machine.
+    ///
+    /// # Errors
+    /// `forbidden` over the network, whatever the role; `what` asks for it.
+    pub fn must_be_local(&self, what: &str) -> Result<(), ApiError> {
+        match self.place {
+            Place::Socket => Ok(()),
+            Place::Network => {
+                let text = format!(
+                    "{what} reaches into the gateway's own machine, which is not done over the network"
+                );
+                let hint = "do it on that machine, or write it into its file; secrets for the network are in the store: hoopctl secret set";
+                Err(ApiError::new(ErrorCode::Forbidden, text).hint(hint))
+            }
+        }
     }
 }
 
@@ -164,5 +245,60 @@ mod tests {
         let caller = Caller::new(&Peer { uid: 77, user: None }, &groups, 500);
         assert!(!caller.decides() && !caller.manages());
         assert_eq!(caller.actor(), "local:uid/77");
+    }
+
+    fn signed_in(kind: Kind, groups: &[&str]) -> Result<Caller, ApiError> {
+        let roles = Roles {
+            operator: vec!["ops".to_owned()],
+            approver: vec!["dba".to_owned(), "sec".to_owned()],
+            viewer: vec!["audit".to_owned()],
+        };
+        let principal = Principal {
+            id: "idp/ada".into(),
+            kind,
+            issuer: "idp".into(),
+            client: Some("cli".into()),
+            display: None,
+            groups: groups.iter().copied().collect(),
+            claims: Json::Object(Vec::new()),
+        };
+        Caller::signed_in(Arc::new(principal), &roles)
+    }
+
+    #[test]
+    fn over_the_network_roles_add_up_and_nobody_else_gets_in() {
+        for (kind, groups, manages, decides) in [
+            (Kind::Human, &["ops"][..], true, false),
+            (Kind::Human, &["sec"], false, true),
+            (Kind::Human, &["audit"], false, false),
+            (Kind::Human, &["ops", "dba", "x"], true, true),
+            // A program may manage; no program decides.
+            (Kind::App, &["ops", "dba"], true, false),
+            (Kind::App, &["audit"], false, false),
+        ] {
+            let caller = signed_in(kind, groups).unwrap();
+            assert_eq!((caller.manages(), caller.decides()), (manages, decides), "{kind:?} {groups:?}");
+            assert_eq!((caller.must_manage().is_ok(), caller.must_decide().is_ok()), (manages, decides));
+            assert_eq!(caller.must_be_local("x").unwrap_err().code, ErrorCode::Forbidden);
+        }
+        for (kind, groups) in [
+            (Kind::Human, &[][..]),
+            (Kind::Human, &["OPS", "dba2", ""]),
+            (Kind::App, &["dba"]),
+            (Kind::Agent, &["ops", "dba", "audit"]),
+        ] {
+            assert_eq!(
+                signed_in(kind, groups).unwrap_err().code,
+                ErrorCode::Forbidden,
+                "{kind:?} {groups:?}"
+            );
+        }
+        let nobody = Caller::signed_in(
+            signed_in(Kind::Human, &["ops"]).unwrap().principal().clone(),
+            &Roles::default(),
+        );
+        assert_eq!(nobody.unwrap_err().code, ErrorCode::Forbidden);
+        let local = Caller::new(&peer(0, "root"), &BTreeMap::new(), 500);
+        assert!(local.must_be_local("x").is_ok());
     }
 }

@@ -1,9 +1,9 @@
-//! The admin API: HTTP/1.1 and JSON over a Unix socket, its server, its client and the live event stream.
+//! The admin API: HTTP/1.1 and JSON over a Unix socket or TLS, its server, its client and the live event stream.
 //!
 //! One noun is one file in `noun/`: its wire types, the trait of what can be done with it, the routes (server) and the
 //! calls (client). [`Backend`] is all nouns together, as one caller sees them. It has two implementations: the gateway's
 //! own service layer, which the server calls and which the command line uses directly when no gateway runs, and
-//! [`Client`], which carries each call over the socket. So the command line works on a `dyn Backend` and cannot tell
+//! [`Client`], which carries each call to a gateway. So the command line works on a `dyn Backend` and cannot tell
 //! the two apart.
 
 pub mod api;
@@ -13,6 +13,7 @@ pub mod client;
 pub mod error;
 pub mod feed;
 pub mod noun;
+pub mod remote;
 pub mod server;
 pub mod sign_in;
 pub mod socket;
@@ -22,11 +23,13 @@ mod stall;
 mod tests;
 
 use std::future::Future;
+use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 
 pub use caller::Caller;
 pub use caller::Peer;
+pub use caller::Roles;
 pub use client::Client;
 pub use error::ApiError;
 pub use error::ClientError;
@@ -74,4 +77,11 @@ impl<T> Backend for T where
 pub trait Service: Send + Sync + 'static {
     /// The admin API as `peer` may use it now. Asked anew for each call, so that a reload holds at once.
     fn acting_as(&self, peer: &Peer) -> Arc<dyn Backend>;
+
+    /// The admin API as whoever holds `token` may use it now, over the network. Asked anew for each call.
+    /// `unauthenticated`: the token does not hold; `forbidden`: its holder may not use the admin API.
+    fn admit<'a>(&'a self, token: &'a str, from: IpAddr) -> Answer<'a, Arc<dyn Backend>>;
+
+    /// Where people sign in who call over the network. `called` is the address they called: scheme and `Host`.
+    fn sign_in(&self, called: &str) -> SignIn;
 }

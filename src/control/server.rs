@@ -1,7 +1,9 @@
-//! The gateway's side of the admin socket: accepts, asks the kernel who calls, bounds everything, answers.
+//! The gateway's side of the admin API: accepts, asks the kernel who calls by the socket, bounds everything, answers.
 
 use std::convert::Infallible;
+use std::fmt;
 use std::future::Future;
+use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::Context;
@@ -24,6 +26,8 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use hyper_util::rt::TokioTimer;
+use tokio::io::AsyncRead;
+use tokio::io::AsyncWrite;
 use tokio::net::UnixStream;
 use tokio::sync::Semaphore;
 use tokio::sync::watch;
@@ -42,6 +46,7 @@ use crate::control::noun;
 use crate::control::noun::event::EventSource;
 use crate::control::noun::event::LiveEvent;
 use crate::control::noun::event::Topic;
+use crate::control::remote::Network;
 use crate::control::socket::AdminSocket;
 use crate::control::sse;
 use crate::control::stall::Stall;
@@ -55,7 +60,7 @@ const MAX_HEAD: usize = 32 << 10;
 /// How many headers a call may have.
 const MAX_HEADERS: usize = 32;
 /// How long a caller may take for the head of a call, and again for its body.
-const READ_TIMEOUT: Duration = Duration::from_secs(10);
+pub(super) const READ_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long one call may take.
 const CALL_TIMEOUT: Duration = Duration::from_secs(90);
 /// How long a caller may leave an answer lying.
@@ -68,25 +73,79 @@ const HEARTBEAT: Duration = Duration::from_secs(5);
 type AnswerBody = Either<Full<Bytes>, EventBody>;
 
 /// Serves the admin API on `socket` until `stop` turns true (or its sender is dropped), then lets running calls end.
-pub async fn serve(socket: AdminSocket, service: Arc<dyn Service>, mut stop: watch::Receiver<bool>) {
-    let room = Arc::new(Semaphore::new(MAX_STREAMS));
+pub async fn serve(socket: AdminSocket, service: Arc<dyn Service>, stop: watch::Receiver<bool>) {
+    let converse = |stream: UnixStream| {
+        let (service, stop) = (Arc::clone(&service), stop.clone());
+        async move {
+            if let Some(peer) = peer(&stream).await {
+                converse(stream, Way::Socket(peer), service, stop).await;
+            }
+        }
+    };
+    let streams = accept_all(&socket, converse, MAX_STREAMS, &mut stop.clone()).await;
+    // Nobody new from here on; the file goes with the listener.
+    drop(socket);
+    finish(streams).await;
+}
+
+/// What gives streams of callers.
+pub(super) trait Accept {
+    /// One of them.
+    type Stream;
+    /// Waits for the next one. Giving up loses none.
+    fn accept(&self) -> impl Future<Output = io::Result<Self::Stream>> + Send;
+}
+
+impl Accept for AdminSocket {
+    type Stream = UnixStream;
+
+    async fn accept(&self) -> io::Result<UnixStream> {
+        Ok(self.listener.accept().await?.0)
+    }
+}
+
+/// Converses with everybody who comes, with `most` at once, until the stop. Gives those who are still there.
+pub(super) async fn accept_all<A: Accept, C>(
+    listener: &A,
+    converse: impl Fn(A::Stream) -> C,
+    most: usize,
+    stop: &mut watch::Receiver<bool>,
+) -> JoinSet<()>
+where
+    C: Future<Output = ()> + Send + 'static,
+{
+    let room = Arc::new(Semaphore::new(most));
     let mut streams = JoinSet::new();
     loop {
+        let next = async {
+            let place = Arc::clone(&room).acquire_owned().await.ok()?;
+            match listener.accept().await {
+                Ok(stream) => Some((stream, place)),
+                Err(error) => {
+                    // Out of file descriptors, most likely: waiting is all that helps.
+                    tracing::warn!(%error, "cannot accept an admin caller");
+                    tokio::time::sleep(Duration::from_millis(100)).await;
+                    None
+                }
+            }
+        };
         let accepted = tokio::select! {
             biased;
-            () = stopped(&mut stop) => break,
+            () = stopped(stop) => return streams,
             Some(_ended) = streams.join_next() => continue,
-            accepted = accept(&socket, &room) => accepted,
+            accepted = next => accepted,
         };
         let Some((stream, place)) = accepted else { continue };
-        let (service, stop) = (Arc::clone(&service), stop.clone());
+        let conversation = converse(stream);
         streams.spawn(async move {
-            converse(stream, service, stop).await;
+            conversation.await;
             drop(place);
         });
     }
-    // Nobody new from here on; the file goes with the listener.
-    drop(socket);
+}
+
+/// Lets running calls end.
+pub(super) async fn finish(mut streams: JoinSet<()>) {
     let ended =
         tokio::time::timeout(STOP_TIMEOUT, async { while streams.join_next().await.is_some() {} }).await;
     if ended.is_err() {
@@ -99,37 +158,49 @@ async fn stopped(stop: &mut watch::Receiver<bool>) {
     drop(stop.wait_for(|stop| *stop).await);
 }
 
-async fn accept(
-    socket: &AdminSocket,
-    room: &Arc<Semaphore>,
-) -> Option<(UnixStream, tokio::sync::OwnedSemaphorePermit)> {
-    let place = Arc::clone(room).acquire_owned().await.ok()?;
-    match socket.listener.accept().await {
-        Ok((stream, _address)) => Some((stream, place)),
+/// Who is at the other end of the socket, as the kernel says.
+async fn peer(stream: &UnixStream) -> Option<Peer> {
+    let uid = match stream.peer_cred() {
+        Ok(credentials) => credentials.uid(),
         Err(error) => {
-            // Out of file descriptors, most likely: waiting is all that helps.
-            tracing::warn!(%error, "cannot accept an admin caller");
-            tokio::time::sleep(Duration::from_millis(100)).await;
-            None
+            tracing::warn!(%error, "an admin caller without credentials was turned away");
+            return None;
+        }
+    };
+    // The user database may be behind a network: not on the threads that serve.
+    tokio::task::spawn_blocking(move || Peer::look_up(uid)).await.ok()
+}
+
+/// Which way a stream came.
+pub(super) enum Way {
+    /// By the socket.
+    Socket(Peer),
+    /// Over the network.
+    Network(Network),
+}
+
+impl fmt::Display for Way {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Socket(peer) => write!(f, "uid {}", peer.uid),
+            Self::Network(network) => write!(f, "{}", network.from()),
         }
     }
 }
 
 /// Serves one caller's stream to its end.
-async fn converse(stream: UnixStream, service: Arc<dyn Service>, mut stop: watch::Receiver<bool>) {
-    let uid = match stream.peer_cred() {
-        Ok(credentials) => credentials.uid(),
-        Err(error) => {
-            tracing::warn!(%error, "an admin caller without credentials was turned away");
-            return;
-        }
-    };
-    // The user database may be behind a network: not on the threads that serve.
-    let Ok(peer) = tokio::task::spawn_blocking(move || Peer::look_up(uid)).await else { return };
-    let peer = Arc::new(peer);
+pub(super) async fn converse<S>(
+    stream: S,
+    way: Way,
+    service: Arc<dyn Service>,
+    mut stop: watch::Receiver<bool>,
+) where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let way = Arc::new(way);
     let answer = service_fn(move |request| {
-        let (service, peer) = (Arc::clone(&service), Arc::clone(&peer));
-        async move { Ok::<_, Infallible>(answer(request, service, &peer).await) }
+        let (service, way) = (Arc::clone(&service), Arc::clone(&way));
+        async move { Ok::<_, Infallible>(answer(request, &*service, &way).await) }
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
@@ -154,16 +225,29 @@ async fn converse(stream: UnixStream, service: Arc<dyn Service>, mut stop: watch
 }
 
 /// Answers one call, whatever it is.
-async fn answer(request: Request<Incoming>, service: Arc<dyn Service>, peer: &Peer) -> Response<AnswerBody> {
+async fn answer(request: Request<Incoming>, service: &dyn Service, way: &Way) -> Response<AnswerBody> {
     let method = request.method().clone();
+    let backend = match way {
+        Way::Socket(peer) => service.acting_as(peer),
+        // Before its body is read: a stranger sends none.
+        Way::Network(network) => {
+            match network.let_in(request.uri().path(), &method, request.headers(), service).await {
+                Ok(backend) => backend,
+                Err(answer) => {
+                    tracing::info!(%method, %way, status = answer.status().as_u16(), "admin call turned away");
+                    return answer.map(|body| Either::Left(Full::new(body)));
+                }
+            }
+        }
+    };
     let reply = match read(request).await {
-        Ok(call) => perform(call, service.acting_as(peer)).await,
+        Ok(call) => perform(call, backend).await,
         Err(error) => Err(error),
     };
     match reply {
         Ok(Reply::Json(status, body)) => {
-            tracing::debug!(%method, uid = peer.uid, "admin call");
-            json(status, body)
+            tracing::debug!(%method, %way, "admin call");
+            json(status, body).map(|body| Either::Left(Full::new(body)))
         }
         Ok(Reply::Events(source)) => {
             let mut response = Response::new(Either::Right(EventBody::new(source)));
@@ -173,15 +257,21 @@ async fn answer(request: Request<Incoming>, service: Arc<dyn Service>, peer: &Pe
             response
         }
         Err(error) => {
-            tracing::info!(%method, uid = peer.uid, code = %error.code, "admin call refused");
-            let status = error.code.status();
-            json(status, serde_json::to_vec(&ErrorBody { error }).unwrap_or_default())
+            tracing::info!(%method, %way, code = %error.code, "admin call refused");
+            failed(error).map(|body| Either::Left(Full::new(body)))
         }
     }
 }
 
-fn json(status: StatusCode, body: Vec<u8>) -> Response<AnswerBody> {
-    let mut response = Response::new(Either::Left(Full::new(Bytes::from(body))));
+/// The answer that says what went wrong.
+pub(super) fn failed(error: ApiError) -> Response<Bytes> {
+    let status = error.code.status();
+    json(status, serde_json::to_vec(&ErrorBody { error }).unwrap_or_default())
+}
+
+/// An answer of JSON, which nobody keeps.
+pub(super) fn json(status: StatusCode, body: Vec<u8>) -> Response<Bytes> {
+    let mut response = Response::new(Bytes::from(body));
     *response.status_mut() = status;
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, header::HeaderValue::from_static("application/json"));

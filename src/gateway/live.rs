@@ -21,11 +21,13 @@ use crate::domain::Lock;
 use crate::domain::Pin;
 use crate::domain::SessionId;
 use crate::gateway::admin::Admin;
+use crate::gateway::admin::Identified;
 use crate::gateway::admin::Live;
 use crate::gateway::admin::Parts;
 use crate::gateway::error::GatewayError;
 use crate::gateway::running::Reloaded;
 use crate::gateway::running::Running;
+use crate::identity::Verified;
 use crate::pipeline::locks::LockSet;
 use crate::pipeline::now_ms;
 use crate::policy::PolicySet;
@@ -36,6 +38,7 @@ pub fn service(running: &Arc<Running>, stopping: &Arc<AtomicBool>) -> Arc<Admin>
         store: running.store.clone(),
         config: Arc::clone(&running.config),
         approvals: running.approvals.clone(),
+        electors: Arc::clone(&running.electors),
         journal: running.gate.journal().clone(),
         sealer: Arc::clone(&running.sealer),
         vault: Arc::clone(&running.vault),
@@ -193,6 +196,11 @@ impl Live for Gateway {
             revision: running.gate.snapshot().revision(),
             listeners: std::iter::once((running.listener, scheme))
                 .chain(running.databases.map(|address| (address, "postgres")))
+                .chain(
+                    running.remote.map(|address| {
+                        (address, if scheme == "https" { "admin+https" } else { "admin+http" })
+                    }),
+                )
                 .map(|(address, scheme)| ListenerReport {
                     address: address.to_string(),
                     scheme: scheme.to_owned(),
@@ -204,6 +212,14 @@ impl Live for Gateway {
             counts: self.counts(),
             you: None,
         }
+    }
+
+    fn identify<'a>(&'a self, token: &'a str) -> Identified<'a> {
+        Box::pin(self.running.gate.identify(token))
+    }
+
+    fn still_holds(&self, verified: &Verified) -> bool {
+        self.running.gate.still_holds(verified)
     }
 
     fn refresh_keys<'a>(&'a self, issuer: &'a str) -> Answer<'a, ()> {

@@ -17,6 +17,7 @@ use crate::config::GatewayLimits;
 use crate::config::Problems;
 use crate::domain::Connection;
 use crate::domain::Origin;
+use crate::gateway::admin::Electors;
 use crate::gateway::error::GatewayError;
 use crate::gateway::keeper::StoredKeys;
 use crate::gateway::masks::MaskKey;
@@ -61,6 +62,10 @@ pub struct Running {
     pub listener: std::net::SocketAddr,
     /// Where clients of PostgreSQL connect, if they can.
     pub databases: Option<std::net::SocketAddr>,
+    /// Where the admin API is served over the network, if it is.
+    pub remote: Option<std::net::SocketAddr>,
+    /// Who decides approvals.
+    pub electors: Arc<Electors>,
     /// Since when it runs.
     pub started: SystemTime,
     /// Where the issuers fetch their keys.
@@ -208,10 +213,15 @@ fn restart_needed(old: &Config, new: &Config) -> Vec<String> {
         ("gateway.workers", old.gateway.workers != new.gateway.workers),
         ("gateway.limits", standing(&old.gateway.limits) != standing(&new.gateway.limits)),
         ("admin.socket", old.admin.socket != new.admin.socket),
+        ("admin.listen", remote_listener(old) != remote_listener(new)),
         ("storage", old.storage != new.storage),
         ("dev_issuer", old.dev_issuer != new.dev_issuer),
     ];
     checks.into_iter().filter(|(_, changed)| *changed).map(|(key, _)| key.to_owned()).collect()
+}
+
+fn remote_listener(config: &Config) -> Option<std::net::SocketAddr> {
+    config.admin.remote.as_ref().map(|remote| remote.listen)
 }
 
 /// The limits without those that a reload changes.

@@ -15,14 +15,15 @@ use tokio::signal::unix::Signal;
 use tokio::signal::unix::SignalKind;
 use tokio::signal::unix::signal;
 use tokio::sync::watch;
+use tokio::task::JoinSet;
 
 use crate::approval::Approvals;
 use crate::config;
 use crate::control;
 use crate::control::socket::AdminSocket;
 use crate::gateway::RunOptions;
-use crate::gateway::admin;
 use crate::gateway::admin::Admin;
+use crate::gateway::admin::Electors;
 use crate::gateway::error::GatewayError;
 use crate::gateway::keeper::StoredPins;
 use crate::gateway::keeper::StoredSecrets;
@@ -72,7 +73,7 @@ const APPROVALS_KEPT: Duration = Duration::from_hours(24 * 400);
 pub async fn run(options: RunOptions) -> Result<(), GatewayError> {
     // Signals are caught before anything is opened, so that one that comes early still ends in a clean stop.
     let mut signals = Signals::new()?;
-    let (running, listeners, lock) = open(options).await?;
+    let (running, mut listeners, lock) = open(options).await?;
     let running = Arc::new(running);
     let config = running.config.load_full();
     let stopping = Arc::new(AtomicBool::new(false));
@@ -101,14 +102,20 @@ pub async fn run(options: RunOptions) -> Result<(), GatewayError> {
         AdminSocket::bind(&config.admin.socket, &lock).map_err(|source| GatewayError::Admin { source })?;
     let stop_admin = watch::Sender::new(false);
     let service = live::service(&running, &stopping);
-    let admin =
-        tokio::spawn(control::server::serve(socket, Arc::new(Arc::clone(&service)), stop_admin.subscribe()));
+    let mut admin = JoinSet::new();
+    let served: Arc<dyn control::Service> = Arc::new(Arc::clone(&service));
+    admin.spawn(control::server::serve(socket, Arc::clone(&served), stop_admin.subscribe()));
+    if let Some(listener) = listeners.admin.take() {
+        let strangers = Strangers::new(Bounds { open: limits.logins, failed: limits.failed_logins });
+        let remote = control::remote::Remote { listener, tls: Arc::clone(&running.tls), strangers };
+        admin.spawn(control::remote::serve(remote, served, stop_admin.subscribe()));
+    }
     let tasks = [
         tokio::spawn(notices::record_decisions(running.gate.clone(), running.approvals.subscribe())),
         tokio::spawn(tick(Arc::clone(&running))),
         tokio::spawn(prune(Arc::clone(&running))),
     ];
-    tracing::info!(listen = %running.listener, postgres_listen = running.databases.map(tracing::field::display), tls = running.tls.load().is_some(), data_dir = %config.storage.data_dir.display(), "ready");
+    tracing::info!(listen = %running.listener, postgres_listen = running.databases.map(tracing::field::display), admin_listen = running.remote.map(tracing::field::display), tls = running.tls.load().is_some(), data_dir = %config.storage.data_dir.display(), "ready");
 
     serve(&workers, &listeners, &running, &service, &mut signals).await;
 
@@ -120,8 +127,10 @@ pub async fn run(options: RunOptions) -> Result<(), GatewayError> {
     }
     service.stop_events();
     stop_admin.send_replace(true);
-    if let Err(error) = admin.await {
-        tracing::error!(%error, "the admin API ended badly");
+    while let Some(ended) = admin.join_next().await {
+        if let Err(error) = ended {
+            tracing::error!(%error, "the admin API ended badly");
+        }
     }
     workers.stop();
     settings.mcp.programs.stop().await;
@@ -211,14 +220,17 @@ async fn open(options: RunOptions) -> Result<(Running, Listeners, DataDirLock), 
     let runtime = tokio::runtime::Handle::current();
     issuers.start(&runtime);
     let shared_config = Arc::new(ArcSwap::from_pointee(config));
-    let approvals = Approvals::new(store.clone(), admin::electorate(Arc::clone(&shared_config)));
+    let electors = Electors::new(Arc::clone(&shared_config));
+    let approvals = Approvals::new(store.clone(), Arc::<Electors>::clone(&electors));
     approvals.recover().await.map_err(|source| GatewayError::Approvals { source })?;
     let gate = Gate::new(snapshot, LockSet::new(locks), journal, approvals.clone(), Arc::clone(&vault));
+    electors.heed(gate.clone());
     let config = shared_config.load_full();
     let opened = |address| listen(address).map_err(|source| GatewayError::Listen { source });
     let listeners = Listeners {
         http: opened(config.gateway.listen)?,
         postgres: config.gateway.postgres_listen.map(opened).transpose()?,
+        admin: config.admin.remote.as_ref().map(|remote| opened(remote.listen)).transpose()?,
     };
     let address = listeners.http.local_addr().unwrap_or(config.gateway.listen);
     let running = Running {
@@ -234,6 +246,8 @@ async fn open(options: RunOptions) -> Result<(Running, Listeners, DataDirLock), 
         tls: Arc::new(ArcSwapOption::new(certificate)),
         listener: address,
         databases: listeners.databases(),
+        remote: listeners.admin.as_ref().and_then(|listener| listener.local_addr().ok()),
+        electors,
         started: SystemTime::now(),
         runtime,
         pending: AtomicU64::new(0),
@@ -246,6 +260,7 @@ async fn open(options: RunOptions) -> Result<(Running, Listeners, DataDirLock), 
 struct Listeners {
     http: TcpListener,
     postgres: Option<TcpListener>,
+    admin: Option<TcpListener>,
 }
 
 impl Listeners {

@@ -44,12 +44,17 @@ impl LockSet {
 
     /// Whether a lock shuts out a caller with this token.
     pub fn shuts_out(&self, principal: &Principal, token_ids: &[Box<str>]) -> bool {
+        !self.by_target.is_empty()
+            && (self.stands(&LockTarget::Everybody, now_ms()) || self.names(principal, token_ids))
+    }
+
+    /// Whether a lock names this caller, its issuer, client or token. The one on everybody names nobody.
+    pub fn names(&self, principal: &Principal, token_ids: &[Box<str>]) -> bool {
         if self.by_target.is_empty() {
             return false;
         }
         let now = now_ms();
-        self.stands(&LockTarget::Everybody, now)
-            || self.stands(&LockTarget::Principal(principal.id.to_string()), now)
+        self.stands(&LockTarget::Principal(principal.id.to_string()), now)
             || self.stands(&LockTarget::Issuer(principal.issuer.to_string()), now)
             || principal
                 .client
@@ -114,6 +119,9 @@ mod tests {
         for target in ["principal:entra:t/other", "issuer:dev", "client:c2", "token:j2", "connection:crm"] {
             assert!(!LockSet::new(vec![lock(target, None)]).shuts_out(&caller(), &["j1".into()]), "{target}");
         }
+        let set = LockSet::new(vec![lock("everybody", None)]);
+        assert!(!set.names(&caller(), &["j1".into()]));
+        assert!(LockSet::new(vec![lock("client:c1", None)]).names(&caller(), &[]));
         let set = LockSet::new(vec![lock("connection:crm", None)]);
         assert!(set.shuts(&"crm".parse().unwrap()) && !set.shuts(&"shop".parse().unwrap()));
     }

@@ -12,6 +12,7 @@ mod credential;
 mod end;
 mod enter;
 mod hold;
+mod identify;
 pub mod locks;
 mod login;
 pub mod metrics;

@@ -105,6 +105,8 @@ fn the_full_example_names_every_key_that_is_served() {
         "[gateway]\nzzzzzzzz = 1",
         "[gateway.limits]\nzzzzzzzz = 1",
         "[admin]\nzzzzzzzz = 1",
+        "[admin]\nroles = { zzzzzzzz = 1 }",
+        "[admin]\nlogin = { zzzzzzzz = 1 }",
         "[storage]\nzzzzzzzz = 1",
         "[recording]\nzzzzzzzz = 1",
         "[recording.retention]\nzzzzzzzz = 1",

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use crate::config::Config;
 use crate::config::Entities as Combined;
+use crate::config::Entity;
 use crate::config::combine;
 use crate::config::parse_entity;
 use crate::control::ApiError;
@@ -15,6 +16,7 @@ use crate::control::noun::entity::EntityChange;
 use crate::control::noun::entity::EntityKind;
 use crate::control::noun::entity::Outcome;
 use crate::control::noun::entity::PutMode;
+use crate::domain::connection::Connection;
 use crate::domain::connection::Origin;
 use crate::gateway::admin::Acting;
 use crate::gateway::admin::entity::of_file;
@@ -67,6 +69,11 @@ impl Acting {
         let before = self.admin.stored().await?;
         let dry_run = apply.dry_run;
         let Plan { steps, warnings } = plan(&config, before, apply)?;
+        for connection in steps.iter().filter_map(written_connection) {
+            if let Err(error) = self.must_reach(&connection) {
+                return self.refused(&what, connection.name.as_str(), error).await;
+            }
+        }
         let changes = steps.iter().map(|step| step.changed.clone()).collect();
         let real: Vec<Step> =
             steps.into_iter().filter(|step| step.changed.outcome != Outcome::Unchanged).collect();
@@ -94,6 +101,15 @@ impl Acting {
         }
         self.admin.announce_change(self.admin.revision().await?);
         Ok(())
+    }
+}
+
+/// The connection that a step writes down, if it changes one.
+fn written_connection(step: &Step) -> Option<Connection> {
+    let text = step.body.as_ref().filter(|_| step.changed.outcome != Outcome::Unchanged)?;
+    match parse_entity(written_kind(step.changed.kind), text, Origin::Store) {
+        Ok(Entity::Connection(connection)) => Some(connection),
+        _ => None,
     }
 }
 

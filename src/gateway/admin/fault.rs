@@ -86,7 +86,9 @@ pub(super) fn fault_of_decision(error: &DecideError) -> ApiError {
     let fault = ApiError::new(code, error.to_string());
     match error {
         DecideError::ReasonMissing { .. } => fault.hint("say why with --reason"),
-        DecideError::NotInGroup { .. } => fault.hint("admin.local_groups says which groups an OS user has"),
+        DecideError::NotInGroup { .. } => {
+            fault.hint("admin.local_groups says which groups an OS user has, a token those of who signed in")
+        }
         _ => fault,
     }
 }

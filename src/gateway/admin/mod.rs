@@ -5,6 +5,7 @@
 
 mod approval;
 mod change;
+mod electors;
 mod entity;
 mod event;
 mod explain;
@@ -12,11 +13,14 @@ mod fault;
 mod grant;
 mod lock;
 mod pin;
+mod remote;
 mod secret;
 mod session;
 mod state;
 #[cfg(test)]
 mod tests;
+
+pub use electors::Electors;
 
 use std::sync::Arc;
 
@@ -24,7 +28,6 @@ use arc_swap::ArcSwap;
 use serde_json::json;
 
 use crate::approval::Approvals;
-use crate::approval::Electorate;
 use crate::config::Config;
 use crate::control::Answer;
 use crate::control::ApiError;
@@ -32,17 +35,18 @@ use crate::control::Backend;
 use crate::control::Caller;
 use crate::control::ErrorCode;
 use crate::control::Peer;
-use crate::control::Service;
 use crate::control::feed::Feed;
 use crate::control::noun::gateway::ReloadReport;
 use crate::control::noun::gateway::StatusReport;
 use crate::control::noun::session::LiveSession;
+use crate::domain::Denied;
 use crate::domain::connection::Connection;
 use crate::domain::id::SessionId;
 use crate::domain::lock::Lock;
 use crate::domain::pin::Pin;
 use crate::gateway::admin::fault::fault_of_store;
 use crate::gateway::revision::file_digest;
+use crate::identity::Verified;
 use crate::policy::PolicySet;
 use crate::recording::Journal;
 use crate::secret::Sealer;
@@ -50,6 +54,9 @@ use crate::secret::Vault;
 use crate::store::DataDirLock;
 use crate::store::Store;
 use crate::store::lock_data_dir;
+
+/// Who holds a token, to be awaited.
+pub type Identified<'a> = std::pin::Pin<Box<dyn Future<Output = Result<Arc<Verified>, Denied>> + Send + 'a>>;
 
 /// What only a gateway that runs can do.
 pub trait Live: Send + Sync + 'static {
@@ -74,6 +81,10 @@ pub trait Live: Send + Sync + 'static {
     fn in_force(&self) -> (Vec<Connection>, PolicySet);
     /// The state; `you` is filled in by the caller of this.
     fn status(&self) -> StatusReport;
+    /// Who holds a token that opens the admin API over the network, as far as the token goes.
+    fn identify<'a>(&'a self, token: &'a str) -> Identified<'a>;
+    /// Whether who was identified would be so now, without a look at the token: no lock has come, its time is not over.
+    fn still_holds(&self, verified: &Verified) -> bool;
     /// Fetches the keys of an issuer, by its name, and waits for them.
     fn refresh_keys<'a>(&'a self, issuer: &'a str) -> Answer<'a, ()>;
 }
@@ -86,6 +97,8 @@ pub struct Parts {
     pub config: Arc<ArcSwap<Config>>,
     /// The approvals.
     pub approvals: Approvals,
+    /// Who decides them.
+    pub electors: Arc<Electors>,
     /// The journal.
     pub journal: Journal,
     /// What seals secrets of the store.
@@ -101,6 +114,7 @@ struct Running {
     journal: Journal,
     sealer: Arc<Sealer>,
     vault: Arc<Vault>,
+    electors: Arc<Electors>,
     live: Arc<dyn Live>,
 }
 
@@ -118,22 +132,11 @@ pub struct Admin {
     _held: Option<DataDirLock>,
 }
 
-/// Who may decide, by the configuration in force: OS users, with the groups of `admin.local_groups`.
-pub fn electorate(config: Arc<ArcSwap<Config>>) -> Arc<dyn Electorate> {
-    Arc::new(move |approver: &str, from: &[String]| {
-        let config = config.load();
-        // `local:uid/77` is a user without a name, which no entry can mean.
-        let user = approver.strip_prefix("local:").filter(|user| !user.contains('/'));
-        user.and_then(|user| config.admin.local_groups.get(user))
-            .is_some_and(|groups| groups.iter().any(|group| from.contains(group)))
-    })
-}
-
 impl Admin {
     /// The service layer of a running gateway.
     pub fn online(parts: Parts) -> Arc<Self> {
-        let Parts { store, config, approvals, journal, sealer, vault, live } = parts;
-        let running = Running { journal, sealer, vault, live };
+        let Parts { store, config, approvals, electors, journal, sealer, vault, live } = parts;
+        let running = Running { journal, sealer, vault, electors, live };
         Self::new(store, config, approvals, Some(running), None)
     }
 
@@ -149,7 +152,7 @@ impl Admin {
             tracing::warn!(%error, "what a gateway had recorded before it died is not all to be seen");
         }
         let config = Arc::new(ArcSwap::from_pointee(config));
-        let approvals = Approvals::new(store.clone(), electorate(Arc::clone(&config)));
+        let approvals = Approvals::new(store.clone(), Electors::new(Arc::clone(&config)));
         Ok(Self::new(store, config, approvals, None, Some(held)))
     }
 
@@ -177,7 +180,7 @@ impl Admin {
         let config = self.config.load();
         let gateway_uid = nix::unistd::geteuid().as_raw();
         let caller = Caller::new(peer, &config.admin.local_groups, gateway_uid);
-        Arc::new(Acting { admin: Arc::clone(self), caller })
+        Arc::new(Acting { admin: Arc::clone(self), caller, seat: None })
     }
 
     /// Ends all streams of events with a last message: the gateway stops.
@@ -211,16 +214,12 @@ impl Admin {
     }
 }
 
-impl Service for Arc<Admin> {
-    fn acting_as(&self, peer: &Peer) -> Arc<dyn Backend> {
-        self.backend(peer)
-    }
-}
-
 /// The service layer as one caller may use it.
 struct Acting {
     admin: Arc<Admin>,
     caller: Caller,
+    /// By which token it is here; `None` on the socket.
+    seat: Option<remote::Seat>,
 }
 
 impl Acting {

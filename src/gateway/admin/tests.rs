@@ -5,6 +5,7 @@ mod approvals;
 mod entities;
 mod pins;
 mod recordings;
+mod remote;
 mod rights;
 mod secrets;
 
@@ -24,14 +25,21 @@ use crate::control::Backend;
 use crate::control::ErrorCode;
 use crate::control::Peer;
 use crate::control::api::*;
+use crate::domain::Denied;
+use crate::domain::DenyCode;
+use crate::domain::Kind;
+use crate::domain::Principal;
 use crate::domain::connection::Connection;
 use crate::domain::id::SessionId;
+use crate::domain::json::Json;
 use crate::domain::lock::Lock;
 use crate::domain::pin::Pin;
 use crate::gateway::admin::Admin;
+use crate::gateway::admin::Electors;
+use crate::gateway::admin::Identified;
 use crate::gateway::admin::Live;
 use crate::gateway::admin::Parts;
-use crate::gateway::admin::electorate;
+use crate::identity::Verified;
 use crate::policy::PolicySet;
 use crate::recording;
 use crate::recording::Journal;
@@ -47,6 +55,14 @@ const FILE: &str = r#"
 version = 1
 [admin]
 local_groups = { alice = ["dba"], carol = ["auditors"] }
+listen = "127.0.0.1:8441"
+roles = { operator = ["ops"], approver = ["dba", "on-call"], viewer = ["audit"] }
+clients = ["ci"]
+login = { client_id = "cli", scopes = ["openid", "use"] }
+[[oidc]]
+name = "idp"
+issuer = "https://idp.example"
+audiences = ["api://hoopctl"]
 [[connection]]
 name = "crm"
 upstream = "https://crm.internal/api"
@@ -77,6 +93,8 @@ struct Told {
     flushed: Mutex<u32>,
     live: Mutex<Vec<LiveSession>>,
     fails: Mutex<bool>,
+    /// Principals that a lock names.
+    shut_out: Mutex<Vec<String>>,
 }
 
 impl Live for Told {
@@ -156,6 +174,16 @@ impl Live for Told {
         }
     }
 
+    fn identify<'a>(&'a self, token: &'a str) -> Identified<'a> {
+        Box::pin(async move { self.holder(token) })
+    }
+
+    fn still_holds(&self, verified: &Verified) -> bool {
+        let locked = self.shut_out.lock().unwrap();
+        verified.expires_ms > crate::pipeline::now_ms()
+            && !locked.contains(&verified.principal.id.to_string())
+    }
+
     fn refresh_keys<'a>(&'a self, _issuer: &'a str) -> Answer<'a, ()> {
         Box::pin(async { Ok(()) })
     }
@@ -165,6 +193,7 @@ impl Live for Told {
 struct Rig {
     admin: Arc<Admin>,
     approvals: Approvals,
+    electors: Arc<Electors>,
     store: Store,
     told: Arc<Told>,
     journal: Option<Journal>,
@@ -180,7 +209,8 @@ impl Rig {
         let lock = lock_data_dir(&data).unwrap();
         let store = Store::open(&data).unwrap();
         let config = Arc::new(ArcSwap::from_pointee(config(dir.path())));
-        let approvals = Approvals::new(store.clone(), electorate(Arc::clone(&config)));
+        let electors = Electors::new(Arc::clone(&config));
+        let approvals = Approvals::new(store.clone(), Arc::<Electors>::clone(&electors));
         approvals.recover().await.unwrap();
         let journal = Journal::open(&data, recording::Settings::default()).unwrap();
         let told = Arc::new(Told::default());
@@ -188,12 +218,13 @@ impl Rig {
             store: store.clone(),
             config,
             approvals: approvals.clone(),
+            electors: Arc::clone(&electors),
             journal: journal.clone(),
             sealer: Arc::new(Sealer::new(&SealKey::new(Zeroizing::new([7; 32]))).unwrap()),
             vault: Arc::new(Vault::new(None)),
             live: Arc::clone(&told) as Arc<dyn Live>,
         });
-        Self { admin, approvals, store, told, journal: Some(journal), data, _lock: Some(lock), dir }
+        Self { admin, approvals, electors, store, told, journal: Some(journal), data, _lock: Some(lock), dir }
     }
 
     fn offline() -> Self {
@@ -201,7 +232,18 @@ impl Rig {
         let admin = Admin::offline(config(dir.path())).unwrap();
         let (store, approvals) = (admin.store.clone(), admin.approvals.clone());
         let data = dir.path().join("data");
-        Self { admin, approvals, store, told: Arc::default(), journal: None, data, _lock: None, dir }
+        let electors = Electors::new(Arc::clone(&admin.config));
+        Self {
+            admin,
+            approvals,
+            electors,
+            store,
+            told: Arc::default(),
+            journal: None,
+            data,
+            _lock: None,
+            dir,
+        }
     }
 
     /// The admin API as the gateway's own user has it.
@@ -218,6 +260,36 @@ impl Rig {
     async fn audit(&self) -> Vec<(String, String, String)> {
         let entries = self.owner().audit(AuditFilter { after: None, limit: Some(1000) }).await.unwrap();
         entries.items.into_iter().map(|entry| (entry.actor, entry.action, entry.subject)).collect()
+    }
+}
+
+impl Told {
+    /// The tokens of these tests: `client kind name group group …`.
+    fn holder(&self, token: &str) -> Result<Arc<Verified>, Denied> {
+        let mut words = token.split(' ');
+        let (Some(client), Some(kind), Some(name)) = (words.next(), words.next(), words.next()) else {
+            return Err(Denied::new(DenyCode::Unauthenticated, "no"));
+        };
+        let id = format!("idp/{name}");
+        if self.shut_out.lock().unwrap().contains(&id) {
+            return Err(Denied::new(DenyCode::Locked, "locked"));
+        }
+        let principal = Principal {
+            id: id.into(),
+            kind: if kind == "human" { Kind::Human } else { Kind::App },
+            issuer: "idp".into(),
+            client: Some(client.into()),
+            display: None,
+            groups: words.collect(),
+            claims: Json::Object(Vec::new()),
+        };
+        let expires_ms = crate::pipeline::now_ms() + 60_000;
+        Ok(Arc::new(Verified {
+            principal: Arc::new(principal),
+            expires_ms,
+            token_ids: vec![],
+            generation: 0,
+        }))
     }
 }
 

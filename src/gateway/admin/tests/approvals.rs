@@ -8,9 +8,8 @@ use crate::domain::approval::ApprovalSpec;
 use crate::domain::approval::ApprovalState;
 use crate::domain::approval::GrantScope;
 use crate::domain::id::RequestId;
-use crate::domain::principal::Kind;
 
-fn ask(principal: &str, digest: &str, grant: GrantScope) -> Ask {
+pub(super) fn ask(principal: &str, digest: &str, grant: GrantScope) -> Ask {
     Ask {
         principal: principal.to_owned(),
         label: "etl".to_owned(),
@@ -33,7 +32,7 @@ fn ask(principal: &str, digest: &str, grant: GrantScope) -> Ask {
     }
 }
 
-fn yes(reason: &str) -> Decide {
+pub(super) fn yes(reason: &str) -> Decide {
     Decide { approve: true, reason: reason.to_owned(), digest: None, grant: None }
 }
 

@@ -32,7 +32,7 @@ async fn file_and_store_are_listed_together_and_the_file_says_where() {
     let found = owner.entities(EntityKind::Connection).await.unwrap().items;
     let seen: Vec<_> =
         found.iter().map(|view| (view.name.as_str(), view.origin.as_str(), view.read_only)).collect();
-    assert_eq!(seen, [("crm", "gw.toml:5", true), ("shop", "store", false)]);
+    assert_eq!(seen, [("crm", "gw.toml:13", true), ("shop", "store", false)]);
     assert_eq!(found[0].value["inject"], "bearer:store:CRM_TOKEN");
     assert_eq!(found[0].value["tags"]["data"], "pii");
     for (kind, name) in [(EntityKind::Policy, "etl-reads"), (EntityKind::Mask, "pii")] {
@@ -51,7 +51,7 @@ async fn what_the_file_has_is_not_changed_here() {
     {
         let error = owner.apply(apply).await.unwrap_err();
         assert_eq!((error.code, error.exit_code), (ErrorCode::Conflict, 6));
-        assert!(error.message.contains("gw.toml:5"), "{}", error.message);
+        assert!(error.message.contains("gw.toml:13"), "{}", error.message);
     }
     assert!(rig.store.read(|view| view.entities(None)).await.unwrap().is_empty());
 }

@@ -1,0 +1,245 @@
+//! `[admin]`: who manages the gateway, on its own machine and over the network.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::path::PathBuf;
+
+use crate::config::reader::Table;
+use crate::config::reader::Value;
+use crate::config::settings::GatewaySettings;
+use crate::config::settings::collide;
+use crate::config::settings::public_url;
+use crate::control::Roles;
+use crate::control::SignInClient;
+
+/// `[admin]`, checked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AdminSettings {
+    /// The Unix socket of the admin API. Default `admin.sock` in the data directory.
+    pub socket: PathBuf,
+    /// The groups that an OS user acts with on the socket. Who is not in it may look, not decide.
+    pub local_groups: BTreeMap<String, Vec<String>>,
+    /// The admin API over the network. Default none.
+    pub remote: Option<RemoteSettings>,
+}
+
+/// The admin API over the network: `admin.listen` and what belongs to it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RemoteSettings {
+    /// Where it listens. With TLS, by the gateway's certificate; without only on a loopback address.
+    pub listen: SocketAddr,
+    /// The address that people use, without a trailing `/`; `None`: the one that they called.
+    pub public_url: Option<String>,
+    /// Which groups may do what. Nobody else gets in.
+    pub roles: Roles,
+    /// The clients at the issuers whose tokens are taken, by the id in the token: at least one. A token that a person gave to
+    /// another app, an agent say, is none that the person manages the gateway with.
+    pub clients: Vec<String>,
+    /// How `hoopctl login` signs in. Default none: tokens come from elsewhere.
+    pub login: Option<LoginSettings>,
+}
+
+/// `admin.login`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LoginSettings {
+    /// The name of the `[[oidc]]` entry where people sign in.
+    pub issuer: String,
+    /// As which client, asking for what.
+    pub client: SignInClient,
+}
+
+const CLIENTS: &str = "clients = [\"ID\"] names the apps whose tokens are taken, login = { client_id = \"ID\", scopes = [..] } the one of hoopctl login";
+
+/// Reads `[admin]`; `issuers` are the names of all `[[oidc]]` entries.
+pub(super) fn read(
+    table: &mut Table<'_>,
+    data_dir: &Path,
+    gateway: &GatewaySettings,
+    issuers: &[&str],
+) -> AdminSettings {
+    let socket = table.take("socket").and_then(|value| {
+        // Joining an absolute path gives that path.
+        let socket = data_dir.join(value.text()?);
+        if socket.as_os_str().len() > 107 {
+            // sun_path of sockaddr_un has 108 bytes, one of them the final zero.
+            value.problem(
+                "too long for a Unix socket",
+                "accepted: at most 107 bytes with the data directory".to_owned(),
+            );
+        }
+        Some(socket)
+    });
+    let local_groups =
+        table.take("local_groups").map(|value| value.map(|groups| Some(groups.texts()))).unwrap_or_default();
+    let remote = remote(table, gateway, issuers);
+    AdminSettings { socket: socket.unwrap_or_else(|| data_dir.join("admin.sock")), local_groups, remote }
+}
+
+fn remote(table: &mut Table<'_>, gateway: &GatewaySettings, issuers: &[&str]) -> Option<RemoteSettings> {
+    let listen = table.take("listen");
+    let keys = ["public_url", "roles", "clients", "login"];
+    let alone = listen.is_none().then(|| keys.iter().find_map(|key| table.peek(key))).flatten();
+    if let Some(value) = alone {
+        let hint = "open one: listen = \"127.0.0.1:8441\", or leave this out".to_owned();
+        value.problem("without admin.listen there is no admin API over the network", hint);
+    }
+    let public_url = table.take("public_url").and_then(|value| public_url(&value));
+    let roles_value = table.take("roles");
+    let roles = roles_value.as_ref().and_then(|value| value.table(roles)).unwrap_or_default();
+    let clients_value = table.take("clients");
+    let login_value = table.take("login");
+    let login = login_value.as_ref().and_then(|value| value.table(|table| login(table, issuers))).flatten();
+    let mut clients = clients_value.as_ref().map(Value::texts).unwrap_or_default();
+    if let Some(login) = &login
+        && !clients.contains(&login.client.client_id)
+    {
+        clients.push(login.client.client_id.clone());
+    }
+    let value = listen?;
+    let listen = value.listener();
+    if let Some(listen) = listen {
+        check_listener(&value, listen, gateway);
+    }
+    if issuers.is_empty() {
+        value.problem(
+            "nobody can sign in: there is no [[oidc]]",
+            "add the issuer of the tokens that people manage the gateway with".to_owned(),
+        );
+    }
+    if roles == Roles::default() && !roles_value.is_some_and(|value| value.is_noted()) {
+        let hint =
+            "say who: roles = { operator = [\"GROUP\"], approver = [\"GROUP\"], viewer = [\"GROUP\"] }";
+        value.problem("nobody may use it: admin.roles names no group", hint.to_owned());
+    }
+    if clients.is_empty() && clients_value.is_none() && login_value.is_none() {
+        value.problem("a token that was given to any app would open it", CLIENTS.to_owned());
+    }
+    Some(RemoteSettings { listen: listen?, public_url, roles, clients, login })
+}
+
+fn check_listener(value: &Value<'_>, listen: SocketAddr, gateway: &GatewaySettings) {
+    if !listen.ip().is_loopback() && gateway.tls.is_none() {
+        value.problem(
+            "tls is required when the listener is not loopback: tokens would cross the network unencrypted",
+            "add [gateway] tls = { cert = \"tls.crt\", key = \"file:tls.key\" }, or listen on 127.0.0.1"
+                .to_owned(),
+        );
+    }
+    if gateway.listeners().any(|own| collide(own, listen)) {
+        value.problem("the gateway's clients connect there", "take another port".to_owned());
+    }
+}
+
+fn roles(table: &mut Table<'_>) -> Roles {
+    let mut groups = |key| table.take(key).map(|value: Value<'_>| value.texts()).unwrap_or_default();
+    Roles { operator: groups("operator"), approver: groups("approver"), viewer: groups("viewer") }
+}
+
+fn login(table: &mut Table<'_>, issuers: &[&str]) -> Option<LoginSettings> {
+    let client_id = table
+        .required("client_id", "accepted: the id of a public client at the issuer, for hoopctl login alone")
+        .and_then(|value| value.text().map(str::to_owned));
+    let scopes = table
+        .required(
+            "scopes",
+            "accepted: a list such as [\"openid\", \"offline_access\", \"api://hoopctl/access\"]",
+        )
+        .map(|value| value.texts());
+    let issuer = match table.take("issuer") {
+        Some(value) => {
+            let name = value.text()?;
+            if !issuers.contains(&name) {
+                value.problem("no [[oidc]] has that name", format!("accepted: {}", issuers.join(", ")));
+                return None;
+            }
+            name.to_owned()
+        }
+        None => match issuers {
+            [one] => (*one).to_owned(),
+            [] => return None,
+            _ => {
+                table.required("issuer", &format!("accepted: {}", issuers.join(", ")));
+                return None;
+            }
+        },
+    };
+    let scopes = scopes.filter(|scopes| !scopes.is_empty())?;
+    Some(LoginSettings { issuer, client: SignInClient { client_id: client_id?, scopes } })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use crate::config::Config;
+    use crate::config::Problems;
+    use crate::config::parse;
+
+    const OIDC: &str = "[[oidc]]\nname = \"idp\"\nissuer = \"https://idp.example\"\naudiences = [\"a\"]\n";
+
+    fn read(gateway: &str, admin: &str, rest: &str) -> Result<Config, Problems> {
+        let text = format!(
+            "version = 1\n[storage]\ndata_dir = \"/d\"\n[gateway]\n{gateway}\n[admin]\n{admin}\n{rest}"
+        );
+        parse(&text, Path::new("h.toml"))
+    }
+
+    const ROLES: &str = "roles = { operator = [\"ops\"], approver = [\"dba\"] }";
+    const LOGIN: &str = "login = { client_id = \"cli\", scopes = [\"openid\", \"use\"] }";
+
+    #[test]
+    fn a_listener_with_roles_and_a_login_is_whole() {
+        let admin = format!("listen = \"127.0.0.1:8441\"\n{ROLES}\n{LOGIN}\nclients = [\"ci\"]");
+        let config = read("", &admin, OIDC).unwrap();
+        let remote = config.admin.remote.unwrap();
+        assert_eq!(remote.clients, ["ci", "cli"]);
+        assert_eq!((remote.roles.operator, remote.roles.approver), (vec!["ops".into()], vec!["dba".into()]));
+        let login = remote.login.unwrap();
+        assert_eq!((login.issuer.as_str(), login.client.client_id.as_str()), ("idp", "cli"));
+        assert_eq!(read("", "", OIDC).unwrap().admin.remote, None);
+    }
+
+    #[test]
+    fn what_would_let_anybody_in_or_nobody_is_refused() {
+        let tls = "tls = { cert = \"c\", key = \"env:K\" }";
+        let two = format!("{OIDC}{}", OIDC.replace("\"idp\"", "\"other\"").replace("idp.", "other."));
+        let dev = format!("{OIDC}[dev_issuer]\n");
+        let whole = |listen: &str| format!("listen = \"{listen}\"\n{ROLES}\n{LOGIN}");
+        let no_role = format!("listen = \"127.0.0.1:8441\"\nroles = {{ viewer = [] }}\n{LOGIN}");
+        let wrong_issuer = LOGIN.replace("client_id", "issuer = \"none\", client_id");
+        for (gateway, admin, rest, wanted) in [
+            ("", whole("0.0.0.0:8441"), OIDC, "tls is required"),
+            ("", whole("127.0.0.1:8440"), OIDC, "clients connect there"),
+            ("", whole("127.0.0.1:8441"), "", "there is no [[oidc]]"),
+            ("", whole("127.0.0.1:8441"), &two, "issuer"),
+            ("", whole("127.0.0.1:8441"), &dev, "development issuer"),
+            ("", whole("nowhere"), OIDC, "nowhere"),
+            ("", no_role.replace("viewer = []", ""), OIDC, "names no group"),
+            ("", no_role, OIDC, "an empty list"),
+            ("", format!("listen = \"127.0.0.1:8441\"\n{LOGIN}"), OIDC, "names no group"),
+            ("", format!("listen = \"127.0.0.1:8441\"\n{ROLES}"), OIDC, "any app"),
+            ("", format!("listen = \"127.0.0.1:8441\"\n{ROLES}\nclients = []"), OIDC, "an empty list"),
+            (
+                "",
+                format!("listen = \"127.0.0.1:8441\"\n{ROLES}\n{wrong_issuer}"),
+                OIDC,
+                "no [[oidc]] has that name",
+            ),
+            (
+                "",
+                format!("listen = \"127.0.0.1:8441\"\n{ROLES}\nlogin = {{ client_id = \"x\" }}"),
+                OIDC,
+                "scopes",
+            ),
+            ("", ROLES.to_owned(), OIDC, "without admin.listen"),
+            ("", LOGIN.to_owned(), OIDC, "without admin.listen"),
+        ] {
+            let problems = read(gateway, &admin, rest).unwrap_err();
+            let told: Vec<String> = problems.iter().map(ToString::to_string).collect();
+            assert_eq!(told.len(), 1, "{admin}: {told:?}");
+            assert!(told.iter().any(|problem| problem.contains(wanted)), "{admin}: {told:?}");
+        }
+        assert!(read(tls, &whole("0.0.0.0:8441"), OIDC).is_ok());
+    }
+}

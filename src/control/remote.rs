@@ -1,0 +1,234 @@
+//! The admin API over the network: TLS, a bearer token with each call, and bounds on those who have none.
+
+use std::io;
+use std::net::IpAddr;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::PoisonError;
+use std::time::Duration;
+
+use arc_swap::ArcSwapOption;
+use bytes::Bytes;
+use http::HeaderMap;
+use http::Method;
+use http::Response;
+use http::StatusCode;
+use http::header;
+use http::header::HeaderValue;
+use tokio::net::TcpListener;
+use tokio::net::TcpStream;
+use tokio::sync::watch;
+use tokio_rustls::TlsAcceptor;
+
+use crate::control::Backend;
+use crate::control::Service;
+use crate::control::error::ApiError;
+use crate::control::error::ErrorCode;
+use crate::control::server::Accept;
+use crate::control::server::READ_TIMEOUT;
+use crate::control::server::Way;
+use crate::control::server::accept_all;
+use crate::control::server::converse;
+use crate::control::server::failed;
+use crate::control::server::finish;
+use crate::control::server::json;
+use crate::control::sign_in;
+use crate::transport::listen::keep_alive;
+use crate::transport::strangers::Shut;
+use crate::transport::strangers::Stranger;
+use crate::transport::strangers::Strangers;
+use crate::transport::stream::Stream;
+
+/// How many callers are served at once; the next one waits. The socket has places of its own.
+const MAX_STREAMS: usize = 256;
+/// The longest token, in bytes.
+const MAX_TOKEN: usize = 16 << 10;
+
+/// What is served, and to whom.
+pub struct Remote {
+    /// Where it listens.
+    pub listener: TcpListener,
+    /// The certificate; without one nothing is encrypted, which only a loopback address may be.
+    pub tls: Arc<ArcSwapOption<rustls::ServerConfig>>,
+    /// The addresses that have not shown a token yet.
+    pub strangers: Strangers,
+}
+
+impl Accept for Remote {
+    type Stream = (TcpStream, SocketAddr);
+
+    async fn accept(&self) -> io::Result<Self::Stream> {
+        self.listener.accept().await
+    }
+}
+
+/// Serves the admin API over the network until `stop` turns true (or its sender is dropped), then lets running calls end.
+pub async fn serve(remote: Remote, service: Arc<dyn Service>, stop: watch::Receiver<bool>) {
+    let converse = |(stream, address): (TcpStream, SocketAddr)| {
+        let stranger = remote.strangers.enter(address.ip());
+        let (tls, service, stop) = (remote.tls.load_full(), Arc::clone(&service), stop.clone());
+        async move {
+            // Too many of its address: not even told so.
+            let Some(stranger) = stranger else { return };
+            let Some(stream) = secured(stream, tls).await else { return };
+            let network = Network::new(address.ip().to_canonical(), &stream, stranger);
+            converse(stream, Way::Network(network), service, stop).await;
+        }
+    };
+    let streams = accept_all(&remote, converse, MAX_STREAMS, &mut stop.clone()).await;
+    drop(remote);
+    finish(streams).await;
+}
+
+/// The stream with TLS, where there is a certificate.
+async fn secured(stream: TcpStream, tls: Option<Arc<rustls::ServerConfig>>) -> Option<Stream> {
+    if let Err(error) = keep_alive(&stream) {
+        tracing::debug!(%error, "an admin stream was gone at once");
+        return None;
+    }
+    let Some(config) = tls else { return Some(Stream::Plain(stream)) };
+    // The listener of the data path offers HTTP/2 as well.
+    let mut config = rustls::ServerConfig::clone(&config);
+    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    let accepted =
+        tokio::time::timeout(READ_TIMEOUT, TlsAcceptor::from(Arc::new(config)).accept(stream)).await;
+    match accepted {
+        Ok(Ok(stream)) => Some(Stream::TlsServer(Box::new(stream))),
+        Ok(Err(error)) => {
+            tracing::debug!(%error, "TLS with an admin caller failed");
+            None
+        }
+        Err(_elapsed) => None,
+    }
+}
+
+/// One stream over the network.
+pub(super) struct Network {
+    from: IpAddr,
+    secure: bool,
+    /// Until its first call with a token that holds.
+    stranger: Mutex<Option<Stranger>>,
+}
+
+/// The answer to who does not get in.
+type Refusal = Response<Bytes>;
+
+impl Network {
+    fn new(from: IpAddr, stream: &Stream, stranger: Stranger) -> Self {
+        let secure = matches!(stream, Stream::TlsServer(_));
+        Self { from, secure, stranger: Mutex::new(Some(stranger)) }
+    }
+
+    /// Where it came from.
+    pub(super) const fn from(&self) -> IpAddr {
+        self.from
+    }
+
+    /// What a call may do, by its token; or the answer to it.
+    pub(super) async fn let_in(
+        &self,
+        path: &str,
+        method: &Method,
+        headers: &HeaderMap,
+        service: &dyn Service,
+    ) -> Result<Arc<dyn Backend>, Refusal> {
+        let called = self.called(headers);
+        if path == sign_in::PATH {
+            return Err(told(method, service, &called));
+        }
+        if let Some(shut) = self.shut() {
+            return Err(too_many(shut));
+        }
+        let admitted = match token(headers) {
+            Ok(token) => service.admit(token, self.from).await,
+            Err(error) => Err(error),
+        };
+        match admitted {
+            Ok(backend) => {
+                *self.stranger.lock().unwrap_or_else(PoisonError::into_inner) = None;
+                Ok(backend)
+            }
+            Err(error) => {
+                let unknown = error.code == ErrorCode::Unauthenticated;
+                if unknown
+                    && let Some(stranger) = &*self.stranger.lock().unwrap_or_else(PoisonError::into_inner)
+                {
+                    stranger.failed();
+                }
+                let with_token = headers.contains_key(header::AUTHORIZATION);
+                let mut answer = failed(error);
+                if unknown && let Some(challenge) = challenge(&called, with_token) {
+                    answer.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
+                }
+                Err(answer)
+            }
+        }
+    }
+
+    fn shut(&self) -> Option<Shut> {
+        self.stranger.lock().unwrap_or_else(PoisonError::into_inner).as_ref()?.shut
+    }
+
+    /// The address that was called.
+    fn called(&self, headers: &HeaderMap) -> String {
+        let host = headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
+        format!("{}://{host}", if self.secure { "https" } else { "http" })
+    }
+}
+
+/// The one bearer token of a call (RFC 6750, section 2.1).
+fn token(headers: &HeaderMap) -> Result<&str, ApiError> {
+    let refused = |what: &str| {
+        let hint = "sign in with: hoopctl login --url URL";
+        Err(ApiError::new(ErrorCode::Unauthenticated, format!("not signed in: {what}")).hint(hint))
+    };
+    let mut values = headers.get_all(header::AUTHORIZATION).iter();
+    let (value, second) = (values.next(), values.next());
+    let Some(value) = value else { return refused("the call has no Authorization: Bearer TOKEN") };
+    if second.is_some() {
+        return refused("the call has two Authorization headers");
+    }
+    let token = value.to_str().ok().and_then(|value| value.split_once(' '));
+    match token.filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer")).map(|(_, token)| token.trim()) {
+        Some(token) if !token.is_empty() && token.len() <= MAX_TOKEN => Ok(token),
+        _ => refused("the Authorization header is not Bearer TOKEN"),
+    }
+}
+
+/// What a 401 says of how to get in (RFC 6750 section 3, RFC 9728 section 5.1).
+fn challenge(called: &str, with_token: bool) -> Option<HeaderValue> {
+    let error = if with_token { r#", error="invalid_token""# } else { "" };
+    let plain = called.bytes().all(|byte| byte.is_ascii_alphanumeric() || b":/.-[]".contains(&byte));
+    let metadata = if plain {
+        format!(r#" resource_metadata="{called}{}""#, sign_in::PATH)
+    } else {
+        r#" realm="hoopctl""#.to_owned()
+    };
+    HeaderValue::try_from(format!("Bearer{metadata}{error}")).ok()
+}
+
+/// Where people sign in.
+fn told(method: &Method, service: &dyn Service, called: &str) -> Refusal {
+    if *method != Method::GET {
+        let mut answer = failed(ApiError::new(ErrorCode::BadRequest, "this document is read with GET"));
+        *answer.status_mut() = StatusCode::METHOD_NOT_ALLOWED;
+        answer.headers_mut().insert(header::ALLOW, HeaderValue::from_static("GET"));
+        return answer;
+    }
+    match serde_json::to_vec(&service.sign_in(called)) {
+        Ok(body) => json(StatusCode::OK, body),
+        Err(error) => failed(ApiError::new(ErrorCode::Internal, format!("it cannot be written: {error}"))),
+    }
+}
+
+fn too_many(shut: Shut) -> Refusal {
+    let (what, wait) = match shut {
+        Shut::Open => ("too many streams of this address have not shown a token", Duration::from_secs(1)),
+        Shut::Failed { wait } => ("too many tokens of this address did not hold", wait),
+    };
+    let mut answer = failed(ApiError::new(ErrorCode::Unavailable, what).hint("try again later"));
+    *answer.status_mut() = StatusCode::TOO_MANY_REQUESTS;
+    answer.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(wait.as_secs().max(1)));
+    answer
+}

@@ -1,0 +1,195 @@
+//! Callers over the network: who gets in by which token, and for how long.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::Interval;
+use tokio::time::MissedTickBehavior;
+use zeroize::Zeroizing;
+
+use crate::config::RemoteSettings;
+use crate::control::Answer;
+use crate::control::ApiError;
+use crate::control::Backend;
+use crate::control::Caller;
+use crate::control::ErrorCode;
+use crate::control::Peer;
+use crate::control::Service;
+use crate::control::SignIn;
+use crate::control::noun::event::EventSource;
+use crate::control::noun::event::NextEvent;
+use crate::domain::Denied;
+use crate::domain::DenyCode;
+use crate::domain::Principal;
+use crate::domain::connection::Connection;
+use crate::domain::secret::SecretRef;
+use crate::gateway::admin::Acting;
+use crate::gateway::admin::Admin;
+use crate::gateway::admin::Live;
+use crate::identity::Verified;
+
+/// How often it is looked whether a stream's caller may still see it.
+const LOOK: Duration = Duration::from_secs(1);
+/// Scopes that are asked for, and that no token is held against.
+const OPENID: [&str; 4] = ["openid", "profile", "email", "offline_access"];
+
+/// By which token a caller is here.
+#[derive(Clone)]
+pub(super) struct Seat {
+    token: Arc<Zeroizing<String>>,
+    verified: Arc<Verified>,
+}
+
+/// Whether a token that was given to this principal's client opens the admin API.
+pub(super) fn takes_client(remote: &RemoteSettings, principal: &Principal) -> bool {
+    principal.client.as_deref().is_some_and(|client| remote.clients.iter().any(|own| own == client))
+}
+
+/// Why a token does not get in.
+fn turned_away(denied: &Denied) -> ApiError {
+    match denied.code {
+        DenyCode::Locked => {
+            let text = "the token, its holder, client or issuer is locked out";
+            ApiError::new(ErrorCode::Forbidden, text).hint("on the gateway's machine: hoopctl lock list")
+        }
+        DenyCode::IssuerUnavailable => ApiError::new(ErrorCode::Unavailable, denied.detail.clone()),
+        _ => {
+            ApiError::new(ErrorCode::Unauthenticated, "not signed in: the token does not hold, or no longer")
+                .hint("sign in with: hoopctl login --url URL")
+        }
+    }
+}
+
+impl Admin {
+    /// What the holder of a token may do by the configuration in force.
+    fn signed_in(&self, verified: &Arc<Verified>) -> Result<Caller, ApiError> {
+        let config = self.config.load();
+        let forbidden = |text: String| ApiError::new(ErrorCode::Forbidden, text);
+        let Some(remote) = &config.admin.remote else {
+            return Err(forbidden("this gateway is not managed over the network any more".to_owned()));
+        };
+        let principal = &verified.principal;
+        if !takes_client(remote, principal) {
+            let client = principal.client.as_deref().unwrap_or("nobody");
+            let text =
+                format!("the token was given to the client {client:?}, which is none of admin.clients");
+            return Err(forbidden(text).hint("sign in with: hoopctl login --url URL"));
+        }
+        Caller::signed_in(Arc::clone(principal), &remote.roles)
+    }
+
+    async fn admitted(self: &Arc<Self>, token: &str, from: IpAddr) -> Result<Arc<dyn Backend>, ApiError> {
+        let running = self.running()?;
+        let verified = running.live.identify(token).await.map_err(|denied| {
+            tracing::info!(%from, code = %denied.code, reason = denied.audit.unwrap_or_default(), "a token does not open the admin API");
+            turned_away(&denied)
+        })?;
+        let caller = self.signed_in(&verified).inspect_err(|error| {
+            tracing::warn!(%from, principal = %verified.principal.id, why = %error.message, "somebody without a role called the admin API");
+        })?;
+        if caller.decides() {
+            running.electors.saw(&verified.principal);
+        }
+        let seat = Seat { token: Arc::new(Zeroizing::new(token.to_owned())), verified };
+        Ok(Arc::new(Acting { admin: Arc::clone(self), caller, seat: Some(seat) }))
+    }
+}
+
+impl Service for Arc<Admin> {
+    fn acting_as(&self, peer: &Peer) -> Arc<dyn Backend> {
+        self.backend(peer)
+    }
+
+    fn admit<'a>(&'a self, token: &'a str, from: IpAddr) -> Answer<'a, Arc<dyn Backend>> {
+        Box::pin(self.admitted(token, from))
+    }
+
+    fn sign_in(&self, called: &str) -> SignIn {
+        let config = self.config.load();
+        let remote = config.admin.remote.as_ref();
+        let login = remote.and_then(|remote| remote.login.as_ref());
+        let (first, rest): (Vec<_>, Vec<_>) =
+            config.oidc.iter().partition(|entry| login.is_some_and(|login| login.issuer == entry.name));
+        let client = login.map(|login| login.client.clone());
+        let scopes = client.iter().flat_map(|client| client.scopes.iter());
+        SignIn {
+            resource: remote
+                .and_then(|remote| remote.public_url.clone())
+                .unwrap_or_else(|| called.to_owned()),
+            authorization_servers: first.into_iter().chain(rest).map(|entry| entry.issuer.clone()).collect(),
+            scopes_supported: scopes.filter(|scope| !OPENID.contains(&scope.as_str())).cloned().collect(),
+            bearer_methods_supported: vec!["header".to_owned()],
+            hoopctl_login: client,
+        }
+    }
+}
+
+impl Acting {
+    /// Passes a connection that a caller of this kind may write down: over the network none that has the gateway run a program or
+    /// read a file or variable of its machine.
+    pub(super) fn must_reach(&self, connection: &Connection) -> Result<(), ApiError> {
+        let what = if connection.upstream.program.is_some() {
+            "a program as the target"
+        } else if connection.secrets().any(|source| !matches!(source, SecretRef::Store(_))) {
+            "a secret that is not in the store"
+        } else if connection.ca_file.is_some() || connection.upstream.certificate.is_some() {
+            "a file with certificates"
+        } else {
+            return Ok(());
+        };
+        self.caller.must_be_local(&format!("connection {}: {what}", connection.name))
+    }
+
+    /// The stream as this caller may have it: over the network until its token runs out, a lock names it, or its role goes.
+    pub(super) fn guarded(&self, source: Box<dyn EventSource>) -> Box<dyn EventSource> {
+        match (&self.seat, &self.admin.running) {
+            (Some(seat), Some(running)) => {
+                let mut look = tokio::time::interval(LOOK);
+                look.set_missed_tick_behavior(MissedTickBehavior::Delay);
+                let (admin, live) = (Arc::clone(&self.admin), Arc::clone(&running.live));
+                Box::new(Guarded { source, admin, live, seat: seat.clone(), look })
+            }
+            _ => source,
+        }
+    }
+}
+
+/// A stream that ends when its caller may not see it any more.
+struct Guarded {
+    source: Box<dyn EventSource>,
+    admin: Arc<Admin>,
+    live: Arc<dyn Live>,
+    seat: Seat,
+    look: Interval,
+}
+
+impl Guarded {
+    /// Whether the caller would get in now.
+    async fn look(live: &dyn Live, admin: &Admin, seat: &Seat) -> Result<(), ApiError> {
+        let verified = live.identify(&seat.token).await.map_err(|denied| turned_away(&denied))?;
+        admin.signed_in(&verified).map(drop)
+    }
+}
+
+impl EventSource for Guarded {
+    fn next(&mut self) -> NextEvent<'_> {
+        Box::pin(async move {
+            loop {
+                tokio::select! {
+                    biased;
+                    _ = self.look.tick() => Self::look(&*self.live, &self.admin, &self.seat).await?,
+                    event = self.source.next() => {
+                        let event = event?;
+                        // A lock that came a moment ago holds for what comes now.
+                        if !self.live.still_holds(&self.seat.verified) {
+                            let gone = "the token has run out, or is locked out";
+                            return Err(ApiError::new(ErrorCode::Unauthenticated, gone));
+                        }
+                        return Ok(event);
+                    }
+                }
+            }
+        })
+    }
+}

@@ -1,0 +1,156 @@
+//! Callers over the network.
+
+use std::net::IpAddr;
+use std::net::Ipv4Addr;
+
+use super::approvals::ask;
+use super::approvals::yes;
+use super::*;
+use crate::approval::Electorate as _;
+use crate::control::Service as _;
+use crate::domain::approval::ApprovalState;
+use crate::domain::approval::GrantScope;
+
+const FROM: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
+
+async fn admit(rig: &Rig, token: &str) -> Result<Arc<dyn Backend>, ApiError> {
+    rig.admin.admit(token, FROM).await
+}
+
+#[tokio::test]
+async fn a_token_of_another_app_of_no_role_or_of_none_is_turned_away() {
+    let rig = Rig::online().await;
+    for (token, wanted) in [
+        ("", ErrorCode::Unauthenticated),
+        // Whatever groups its holder has: the person gave it to another app.
+        ("agent-host human ada ops dba", ErrorCode::Forbidden),
+        ("cli human ada", ErrorCode::Forbidden),
+        ("cli human ada etl", ErrorCode::Forbidden),
+        ("ci app robot dba", ErrorCode::Forbidden),
+    ] {
+        let error = admit(&rig, token).await.err().unwrap();
+        assert_eq!(error.code, wanted, "{token}: {}", error.message);
+        assert!(error.hint.is_some());
+    }
+    rig.told.shut_out.lock().unwrap().push("idp/ada".to_owned());
+    assert_eq!(admit(&rig, "cli human ada ops").await.err().unwrap().code, ErrorCode::Forbidden);
+}
+
+#[tokio::test]
+async fn each_role_gives_what_it_says() {
+    let rig = Rig::online().await;
+    for (token, manages, decides) in [
+        ("cli human ada ops", true, false),
+        ("cli human ada dba", false, true),
+        ("cli human ada audit", false, false),
+        ("ci app robot ops dba", true, false),
+    ] {
+        let backend = admit(&rig, token).await.unwrap();
+        let you = backend.status().await.unwrap().you.unwrap();
+        assert_eq!((you.manages, you.decides), (manages, decides), "{token}");
+        backend.sessions(SessionFilter::default()).await.unwrap();
+        assert_eq!(backend.apply(shop()).await.is_ok(), manages, "{token}");
+        if manages {
+            backend.apply(remove(EntityKind::Connection, "shop")).await.unwrap();
+        }
+    }
+    let actors: Vec<String> = rig.audit().await.into_iter().map(|(actor, ..)| actor).collect();
+    assert!(actors.contains(&"idp/ada".to_owned()) && actors.contains(&"idp/robot".to_owned()), "{actors:?}");
+}
+
+#[tokio::test]
+async fn no_operator_over_the_network_reaches_into_the_machine() {
+    let rig = Rig::online().await;
+    let remote = admit(&rig, "cli human ada ops").await.unwrap();
+    for toml in [
+        "upstream = \"mcp+stdio:sh -c id\"",
+        "upstream = \"http://127.0.0.1:9\"\ninject = \"bearer:exec:cat /etc/shadow\"",
+        "upstream = \"http://127.0.0.1:9\"\ninject = \"bearer:file:/etc/shadow\"",
+        "upstream = \"http://127.0.0.1:9\"\ninject = \"bearer:env:AWS_SECRET\"",
+        "upstream = \"https://127.0.0.1:9\"\nca_file = \"/etc/shadow\"",
+    ] {
+        let text = format!("name = \"x\"\n{toml}\n");
+        let new = || put(EntityKind::Connection, "x", &text, PutMode::Create);
+        let error = remote.apply(new()).await.unwrap_err();
+        assert_eq!(error.code, ErrorCode::Forbidden, "{toml}: {}", error.message);
+        assert!(remote.apply(Apply { dry_run: true, ..new() }).await.is_err(), "{toml}");
+        // The attack is not one of the text: on the machine itself it is taken.
+        rig.owner().apply(new()).await.unwrap();
+        // Nor is it taken over by a change of what is there.
+        let other = text.replace(":9", ":10").replace("-c id", "-c ls");
+        if other != text {
+            let edit = put(EntityKind::Connection, "x", &other, PutMode::Replace);
+            assert_eq!(remote.apply(edit).await.unwrap_err().code, ErrorCode::Forbidden, "{toml}");
+        }
+        remote.apply(remove(EntityKind::Connection, "x")).await.unwrap();
+    }
+    let store = "name = \"x\"\nupstream = \"http://127.0.0.1:9\"\ninject = \"bearer:store:K\"\n";
+    remote.apply(put(EntityKind::Connection, "x", store, PutMode::Create)).await.unwrap();
+    assert!(rig.audit().await.contains(&entry("idp/ada", "connection.put.refused", "x")));
+}
+
+#[tokio::test]
+async fn an_approval_over_the_network_counts_while_its_approver_may_decide() {
+    let rig = Rig::online().await;
+    let from = ["dba".to_owned()];
+    let electors = &rig.electors;
+    let held = rig.approvals.ask(ask("idp/etl", "a", GrantScope::Once)).await.unwrap();
+    let own = rig.approvals.ask(ask("idp/ada", "b", GrantScope::Once)).await.unwrap();
+    assert!(!electors.may_decide("idp/ada", &from), "nothing is known of her yet");
+
+    // An approver, but of another group; and one who asked herself.
+    let other = admit(&rig, "cli human bob on-call").await.unwrap();
+    assert_eq!(other.decide_approval(held.id(), yes("x")).await.unwrap_err().code, ErrorCode::Forbidden);
+    let ada = admit(&rig, "cli human ada dba").await.unwrap();
+    assert_eq!(ada.decide_approval(own.id(), yes("x")).await.unwrap_err().code, ErrorCode::Forbidden);
+    let approved = ada.decide_approval(held.id(), yes("x")).await.unwrap();
+    assert_eq!((approved.state, approved.decisions[0].by.as_str()), (ApprovalState::Approved, "idp/ada"));
+    assert!(electors.may_decide("idp/ada", &from) && !electors.may_decide("idp/bob", &from));
+
+    // Her next token does not have the group any more, and her last one is of another app.
+    admit(&rig, "cli human ada audit on-call").await.unwrap();
+    assert!(!electors.may_decide("idp/ada", &from));
+    assert!(admit(&rig, "agent-host human ada dba").await.is_err());
+    assert!(!electors.may_decide("idp/ada", &from));
+    // Nor does a name that looks like hers on this machine.
+    assert!(!electors.may_decide("local:idp/ada", &from));
+}
+
+#[tokio::test]
+async fn a_stream_ends_when_a_lock_names_its_caller() {
+    let rig = Rig::online().await;
+    let ada = admit(&rig, "cli human ada audit").await.unwrap();
+    let mut events = ada.events(EventFilter::default(), None).await.unwrap();
+    let mut owners = rig.owner().events(EventFilter::default(), None).await.unwrap();
+    rig.admin.announce_change(8);
+    assert_eq!(events.next().await.unwrap().unwrap().topic, Topic::Change);
+    rig.told.shut_out.lock().unwrap().push("idp/ada".to_owned());
+    // What comes now is for others only, and nothing need come for the stream to end.
+    rig.admin.announce_change(9);
+    let told = events.next().await.unwrap_err();
+    assert!(matches!(told.code, ErrorCode::Unauthenticated | ErrorCode::Forbidden), "{told:?}");
+    for _ in 0..2 {
+        assert_eq!(owners.next().await.unwrap().unwrap().topic, Topic::Change);
+    }
+    let mut quiet =
+        admit(&rig, "cli human bob audit").await.unwrap().events(EventFilter::default(), None).await.unwrap();
+    rig.told.shut_out.lock().unwrap().push("idp/bob".to_owned());
+    let ended = tokio::time::timeout(std::time::Duration::from_secs(5), quiet.next()).await.unwrap();
+    assert_eq!(ended.unwrap_err().code, ErrorCode::Forbidden);
+}
+
+#[tokio::test]
+async fn strangers_are_told_where_people_sign_in() {
+    let rig = Rig::online().await;
+    let told = rig.admin.sign_in("https://gw.example:8441");
+    assert_eq!(told.resource, "https://gw.example:8441");
+    assert_eq!(
+        (told.authorization_servers, told.scopes_supported),
+        (vec!["https://idp.example".to_owned()], vec!["use".to_owned()])
+    );
+    let client = told.hoopctl_login.unwrap();
+    assert_eq!(
+        (client.client_id.as_str(), client.scopes),
+        ("cli", vec!["openid".to_owned(), "use".to_owned()])
+    );
+}
