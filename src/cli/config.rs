@@ -128,6 +128,23 @@ fn settings(config: &Config) -> Vec<(&'static str, String)> {
         ("recording.retention.max_size", units::format_size(recording.max_size)),
         ("recording.max_body", units::format_size(recording.max_body)),
     ];
+    if let Some(remote) = &config.admin.remote {
+        let roles = &remote.roles;
+        let named = [("operator", &roles.operator), ("approver", &roles.approver), ("viewer", &roles.viewer)];
+        let named = named.iter().filter(|(_, groups)| !groups.is_empty());
+        let roles: Vec<String> =
+            named.map(|(role, groups)| format!("{role}: {}", groups.join(", "))).collect();
+        let login = remote.login.as_ref().map(|login| {
+            format!("{} as {} for {}", login.issuer, login.client.client_id, login.client.scopes.join(" "))
+        });
+        fields.extend([
+            ("admin.listen", remote.listen.to_string()),
+            ("admin.public_url", remote.public_url.clone().unwrap_or_default()),
+            ("admin.roles", roles.join("\n")),
+            ("admin.clients", remote.clients.join("\n")),
+            ("admin.login", login.unwrap_or_default()),
+        ]);
+    }
     if let Some(issuer) = &config.dev_issuer {
         fields.push(("dev_issuer.listen", format!("{} (for trying only)", issuer.listen)));
     }

@@ -62,7 +62,7 @@ pub struct StatusReport {
 pub struct ListenerReport {
     /// Address and port.
     pub address: String,
-    /// What is served there: `http` or `https`.
+    /// What is served there: `http` or `https`, `postgres`, `admin+http` or `admin+https`.
     pub scheme: String,
 }
 
@@ -127,7 +127,7 @@ pub struct Counts {
 pub struct CallerReport {
     /// The principal id.
     pub principal: String,
-    /// The groups that `admin.local_groups` gives.
+    /// The groups that `admin.local_groups` gives, or over the network the token.
     pub groups: Vec<String>,
     /// Whether they may change what the gateway does.
     pub manages: bool,
