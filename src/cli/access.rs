@@ -1,4 +1,4 @@
-//! The way to the gateway: its admin socket, or its store when it does not run.
+//! The way to the gateway: its admin socket, its store when it does not run, or the network when it is elsewhere.
 
 use std::sync::Arc;
 
@@ -6,10 +6,12 @@ use tokio::runtime::Runtime;
 
 use crate::cli::output::Terminal;
 use crate::cli::place::Place;
+use crate::cli::remote::Remote;
 use crate::cli::report::Failure;
 use crate::control::Answer;
 use crate::control::ApiError;
 use crate::control::Backend;
+use crate::control::Bearer;
 use crate::control::Client;
 use crate::control::Peer;
 use crate::gateway::admin::Admin;
@@ -18,15 +20,19 @@ use crate::gateway::admin::Admin;
 pub struct Access {
     backend: Arc<dyn Backend>,
     runtime: Runtime,
+    remote: bool,
 }
 
 impl Access {
-    /// The running gateway, or the store itself when none runs, which is said.
+    /// The gateway that was named by its URL; else the one of this machine: running, or the store itself when none runs, which is said.
     pub fn open(terminal: Terminal, place: &Place) -> Result<Self, Failure> {
+        if let Some(remote) = place.remote()? {
+            return Self::elsewhere(remote);
+        }
         let runtime = runtime()?;
         let socket = place.socket()?;
         match runtime.block_on(Client::connect(&socket)) {
-            Ok(client) => Ok(Self { backend: Arc::new(client), runtime }),
+            Ok(client) => Ok(Self { backend: Arc::new(client), runtime, remote: false }),
             Err(error) if error.is_not_running() => {
                 let config = place.config_or_default()?;
                 let backend = {
@@ -34,24 +40,48 @@ impl Access {
                     Admin::offline(config)?.backend(&Peer::this_process())
                 };
                 terminal.say("gateway not running: editing the store directly");
-                Ok(Self { backend, runtime })
+                Ok(Self { backend, runtime, remote: false })
             }
             Err(error) => Err(ApiError::from(error).into()),
         }
     }
 
+    /// A gateway elsewhere. Nothing is opened until the first question.
+    pub fn elsewhere(remote: Remote) -> Result<Self, Failure> {
+        let client = remote.client()?;
+        Ok(Self { backend: Arc::new(client), runtime: runtime()?, remote: true })
+    }
+
+    /// The same as somebody in particular.
+    pub fn elsewhere_as(remote: Remote, bearer: Arc<dyn Bearer>) -> Result<Self, Failure> {
+        let ca_file = remote.ca_file.clone();
+        let client = remote.client_as(bearer, ca_file)?;
+        Ok(Self { backend: Arc::new(client), runtime: runtime()?, remote: true })
+    }
+
     /// The running gateway.
     pub fn online(place: &Place) -> Result<Self, Failure> {
+        if let Some(remote) = place.remote()? {
+            return Self::elsewhere(remote);
+        }
         let runtime = runtime()?;
         let client = runtime
             .block_on(Client::connect(place.socket()?))
             .map_err(|error| Failure::from(ApiError::from(error)))?;
-        Ok(Self { backend: Arc::new(client), runtime })
+        Ok(Self { backend: Arc::new(client), runtime, remote: false })
     }
 
     /// The gateway, whether it runs or not: each question tries anew.
     pub fn whenever(place: &Place) -> Result<Self, Failure> {
-        Ok(Self { backend: Arc::new(Client::new(place.socket()?)), runtime: runtime()? })
+        if let Some(remote) = place.remote()? {
+            return Self::elsewhere(remote);
+        }
+        Ok(Self { backend: Arc::new(Client::new(place.socket()?)), runtime: runtime()?, remote: false })
+    }
+
+    /// Whether the gateway is elsewhere: its files, its user and its targets are not those of this machine.
+    pub const fn is_remote(&self) -> bool {
+        self.remote
     }
 
     /// What can be asked.

@@ -16,6 +16,8 @@ use crate::cli::grant::GrantVerb;
 use crate::cli::help;
 use crate::cli::init::InitArgs;
 use crate::cli::lock::LockVerb;
+use crate::cli::login::LoginArgs;
+use crate::cli::login::LogoutArgs;
 use crate::cli::mask::MaskVerb;
 use crate::cli::output::Format;
 use crate::cli::policy::PolicyVerb;
@@ -78,6 +80,24 @@ pub struct Global {
         help_heading = "Everywhere"
     )]
     pub socket: Option<PathBuf>,
+    /// The gateway elsewhere.
+    #[arg(
+        long,
+        global = true,
+        value_name = "URL",
+        help = "A gateway elsewhere, by its admin listener: https://HOST[:PORT] [env: HOOPCTL_URL]",
+        help_heading = "Everywhere"
+    )]
+    pub url: Option<String>,
+    /// Whom to trust about its certificate.
+    #[arg(
+        long,
+        global = true,
+        value_name = "FILE",
+        help = "With --url: trust the authorities in this PEM file, not this machine's [env: HOOPCTL_CA_FILE]",
+        help_heading = "Everywhere"
+    )]
+    pub ca_file: Option<PathBuf>,
     /// How data is written.
     #[arg(
         short,
@@ -113,6 +133,12 @@ pub enum Noun {
     /// Show whether the gateway runs, and how it is
     #[command(after_help = help::STATUS)]
     Status(StatusArgs),
+    /// Sign in at a gateway elsewhere, in a browser
+    #[command(after_help = help::LOGIN)]
+    Login(LoginArgs),
+    /// Sign out there, and forget its tokens
+    #[command(after_help = help::LOGOUT)]
+    Logout(LogoutArgs),
     /// Connections: targets and how the gateway logs in there
     #[command(subcommand, aliases = ["connects", "connection", "connections", "conn", "conns"], after_help = help::CONNECT)]
     Connect(Box<ConnectVerb>),

@@ -97,19 +97,28 @@ pub fn add(
 }
 
 /// The table of a new entity: from a file, or empty. A name in the file must be the one on the command line.
-pub fn new_table(kind: EntityKind, name: &str, file: Option<&Path>) -> Result<Table, Failure> {
+pub fn new_table(
+    access: &Access,
+    kind: EntityKind,
+    name: &str,
+    file: Option<&Path>,
+) -> Result<Table, Failure> {
     let mut table = match file {
         Some(file) => entity::parse_table(&entity::read_text(file)?, &file.display().to_string())?,
         None => Table::new(),
     };
-    settled(kind, &mut table, file)?;
+    settled(access, kind, &mut table, file)?;
     named(kind, name, &mut table)?;
     Ok(table)
 }
 
 /// Makes the paths in it absolute; only connections have any.
-fn settled(kind: EntityKind, table: &mut Table, file: Option<&Path>) -> Result<(), Failure> {
-    if kind == EntityKind::Connection { entity::absolute_paths(table, file) } else { Ok(()) }
+fn settled(access: &Access, kind: EntityKind, table: &mut Table, file: Option<&Path>) -> Result<(), Failure> {
+    match kind {
+        EntityKind::Connection if access.is_remote() => entity::paths_elsewhere(table),
+        EntityKind::Connection => entity::absolute_paths(table, file),
+        EntityKind::Mask | EntityKind::Policy => Ok(()),
+    }
 }
 
 fn named(kind: EntityKind, name: &str, table: &mut Table) -> Result<(), Failure> {
@@ -148,10 +157,10 @@ pub fn edit(
         }
     };
     let mut table = entity::parse_table(&text, name)?;
-    settled(kind, &mut table, file)?;
+    settled(access, kind, &mut table, file)?;
     if let Some(options) = options {
         options(&mut table)?;
-        settled(kind, &mut table, None)?;
+        settled(access, kind, &mut table, None)?;
     }
     named(kind, name, &mut table)?;
     put(

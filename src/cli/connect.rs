@@ -160,9 +160,14 @@ pub fn run(terminal: Terminal, place: &Place, verb: ConnectVerb) -> Outcome {
     match verb {
         ConnectVerb::Open(args) => open::run(terminal, place, &args),
         ConnectVerb::Add(args) => {
-            let mut table = change::new_table(kind, &args.name, args.file.as_deref())?;
+            let mut table = change::new_table(&access, kind, &args.name, args.file.as_deref())?;
             args.options.apply(&mut table)?;
-            entity::absolute_paths(&mut table, None)?;
+            if access.is_remote() {
+                entity::paths_elsewhere(&mut table)?;
+                refuse_test(args.test)?;
+            } else {
+                entity::absolute_paths(&mut table, None)?;
+            }
             if !table.contains_key("upstream") {
                 return Err(Failure::usage("--upstream is missing")
                     .hint("--upstream https://HOST/PATH, mcp+https://HOST/PATH, 'mcp+stdio:PROGRAM ARGUMENTS' or postgres://HOST/DATABASE"));
@@ -214,6 +219,15 @@ pub fn run(terminal: Terminal, place: &Place, verb: ConnectVerb) -> Outcome {
             Ok(Exit::Done)
         }
     }
+}
+
+/// A target is tried from where the gateway is.
+fn refuse_test(test: bool) -> Result<(), Failure> {
+    if !test {
+        return Ok(());
+    }
+    Err(Failure::usage("--test dials the target from this machine, and the gateway is elsewhere")
+        .hint("leave --test out, or run it on the gateway's own machine"))
 }
 
 /// Reads one connection of the store.

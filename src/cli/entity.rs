@@ -412,18 +412,36 @@ fn refuse_user_info(upstream: &str) -> Result<(), Failure> {
 /// folder of `file`, or at the working directory without one and for `-`.
 pub fn absolute_paths(table: &mut Table, file: Option<&Path>) -> Result<(), Failure> {
     let folder = file.filter(|file| *file != Path::new("-")).and_then(Path::parent);
-    let absolute = |path: &str| {
+    each_path(table, |path| {
         let joined = folder.map_or_else(|| PathBuf::from(path), |folder| folder.join(path));
         let whole =
             std::path::absolute(joined).ok().and_then(|whole| whole.into_os_string().into_string().ok());
         whole.ok_or_else(|| {
             Failure::usage("a relative path that cannot be made absolute; write it from the root on")
         })
-    };
+    })
+}
+
+/// Refuses relative paths: they are of files on the gateway's machine, which is another one, and start nowhere there.
+pub fn paths_elsewhere(table: &mut Table) -> Result<(), Failure> {
+    each_path(table, |path| {
+        if path.starts_with('/') {
+            return Ok(path.to_owned());
+        }
+        Err(Failure::usage(format!("{path:?} is a relative path, and the file is on the gateway's machine"))
+            .hint("write it as it is there, from the root on"))
+    })
+}
+
+/// Puts another path in place of each one in a connection's table.
+fn each_path(
+    table: &mut Table,
+    mut changed: impl FnMut(&str) -> Result<String, Failure>,
+) -> Result<(), Failure> {
     if let Some(Value::String(path)) = table.get_mut("ca_file")
         && !path.is_empty()
     {
-        *path = absolute(path)?;
+        *path = changed(path)?;
     }
     if let Some(Value::String(inject)) = table.get_mut("inject") {
         let source = match inject.split_once(':') {
@@ -437,7 +455,7 @@ pub fn absolute_paths(table: &mut Table, file: Option<&Path>) -> Result<(), Fail
             source.and_then(|source| source.strip_prefix("file:")).filter(|path| !path.is_empty())
         {
             let start = inject.strip_suffix(path).unwrap_or_default();
-            *inject = format!("{start}{}", absolute(path)?);
+            *inject = format!("{start}{}", changed(path)?);
         }
     }
     Ok(())

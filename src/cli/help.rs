@@ -12,6 +12,7 @@ pub const GROUPS: &[(&str, &[&str])] = &[
     ("Start here", &["demo", "init", "doctor"]),
     ("Run", &["serve", "status", "config"]),
     ("Manage", &["connect", "policy", "secret", "mask", "token"]),
+    ("From afar", &["login", "logout"]),
     ("Decide", &["tui", "approval", "grant", "lock"]),
     ("Look back", &["session", "replay"]),
     ("Shell", &["completions", "man", "version"]),
@@ -70,6 +71,24 @@ pub const STATUS: &str = "\
 Examples:
   hoopctl status
   hoopctl status --wait 30s -o json";
+
+/// After the help of `login`.
+pub const LOGIN: &str = "\
+Examples:
+  hoopctl login --url https://gateway.example:8441
+  hoopctl login --url https://gateway.example:8441 --ca-file ca.pem --no-browser
+  hoopctl login --url https://gateway.example:8441 --device
+
+The gateway says where people sign in; you are asked whether that is right before anything is sent. The tokens are kept in
+hoopctl/tokens.json in $XDG_CONFIG_HOME or ~/.config, for your user only, and are renewed by themselves.
+Programs that nobody sits at put an access token into HOOPCTL_TOKEN and need no login.
+Next: export HOOPCTL_URL=https://gateway.example:8441, then hoopctl status or hoopctl tui";
+
+/// After the help of `logout`.
+pub const LOGOUT: &str = "\
+Examples:
+  hoopctl logout --url https://gateway.example:8441
+  hoopctl logout --all";
 
 /// After the help of `connect`.
 pub const CONNECT: &str = "\
@@ -217,7 +236,8 @@ Examples:
   hoopctl approval wait apr_01kah3y2x7m5q8r4s6t9v0w1z2 --timeout 10m
   hoopctl approval watch -o jsonl
 
-You decide as your OS user, with the groups that admin.local_groups gives it; never on a command of your own.
+You decide as your OS user, with the groups that admin.local_groups gives it; with --url as the person who signed in there, with
+the groups of the token. Never on a command of your own.
 `last` stands for the newest one; to decide, only while no other waits.";
 
 /// After the help of `grant`.

@@ -20,6 +20,7 @@ pub mod grant;
 pub mod help;
 pub mod init;
 pub mod lock;
+pub mod login;
 pub mod mask;
 pub mod open;
 pub mod output;
@@ -28,6 +29,7 @@ pub mod place;
 pub mod policy;
 pub mod probe;
 pub mod recording;
+pub mod remote;
 pub mod replay;
 pub mod report;
 pub mod secret;
@@ -75,7 +77,11 @@ fn run(cli: Cli) -> Exit {
         Err(failure) => return failure.tell(Format::Table),
     };
     let terminal = Terminal::new(format, cli.global.quiet);
-    let place = Place::new(&cli.global);
+    let place = match remote::checked(&cli.global, &cli.noun) {
+        Ok(true) => Place::new(&cli.global).here(),
+        Ok(false) => Place::new(&cli.global),
+        Err(failure) => return failure.tell(format),
+    };
     dispatch(terminal, &place, cli.noun).unwrap_or_else(|failure| failure.tell(format))
 }
 
@@ -90,6 +96,8 @@ fn dispatch(terminal: Terminal, place: &Place, noun: Noun) -> Outcome {
         Noun::Grant(verb) => grant::run(terminal, place, verb),
         Noun::Init(args) => init::run(terminal, &args),
         Noun::Lock(verb) => lock::run(terminal, place, verb),
+        Noun::Login(args) => login::login(terminal, place, &args),
+        Noun::Logout(args) => login::logout(terminal, place, &args),
         Noun::Man(args) => completions::man(terminal, &args),
         Noun::Mask(verb) => mask::run(terminal, &verb),
         Noun::Policy(verb) => policy::run(terminal, place, *verb),

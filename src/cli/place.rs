@@ -4,6 +4,7 @@ use std::path::Path;
 use std::path::PathBuf;
 
 use crate::cli::args::Global;
+use crate::cli::remote::Remote;
 use crate::cli::report::Exit;
 use crate::cli::report::Failure;
 use crate::config;
@@ -16,10 +17,13 @@ pub struct Place {
     config: Option<PathBuf>,
     data_dir: Option<PathBuf>,
     socket: Option<PathBuf>,
+    url: Option<String>,
+    ca_file: Option<PathBuf>,
 }
 
 impl Place {
-    /// Takes the options, and `HOOPCTL_CONFIG`, `HOOPCTL_DATA_DIR`, `HOOPCTL_SOCKET` for those that are not given.
+    /// Takes the options, and `HOOPCTL_CONFIG`, `HOOPCTL_DATA_DIR`, `HOOPCTL_SOCKET`, `HOOPCTL_URL`, `HOOPCTL_CA_FILE` for those
+    /// that are not given. A socket on the command line wins over a URL in the environment.
     pub fn new(global: &Global) -> Self {
         let env = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
         let whole = |path: PathBuf| std::path::absolute(&path).unwrap_or(path);
@@ -27,12 +31,27 @@ impl Place {
             config: global.config.clone().or_else(|| env("HOOPCTL_CONFIG")),
             data_dir: global.data_dir.clone().or_else(|| env("HOOPCTL_DATA_DIR")).map(whole),
             socket: global.socket.clone().or_else(|| env("HOOPCTL_SOCKET")).map(whole),
+            url: global.url.clone().or_else(|| {
+                let url = std::env::var("HOOPCTL_URL").ok().filter(|url| !url.is_empty());
+                url.filter(|_| global.socket.is_none())
+            }),
+            ca_file: global.ca_file.clone().or_else(|| env("HOOPCTL_CA_FILE")).map(whole),
         }
     }
 
     /// A place with this configuration file and nothing else.
     pub fn of(config: PathBuf) -> Self {
         Self { config: Some(config), ..Self::default() }
+    }
+
+    /// The same for a command that is about this machine only.
+    pub fn here(self) -> Self {
+        Self { url: None, ..self }
+    }
+
+    /// The gateway elsewhere that was named, if any. It wins over the socket and the store.
+    pub fn remote(&self) -> Result<Option<Remote>, Failure> {
+        self.url.as_deref().map(|url| Remote::new(url, self.ca_file.clone())).transpose()
     }
 
     /// The configuration file.

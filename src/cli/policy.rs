@@ -93,7 +93,7 @@ pub fn run(terminal: Terminal, place: &Place, verb: PolicyVerb) -> Outcome {
     let access = Access::open(terminal, place)?;
     match verb {
         PolicyVerb::Add(args) => {
-            let mut table = change::new_table(kind, &args.id, args.file.as_deref())?;
+            let mut table = change::new_table(&access, kind, &args.id, args.file.as_deref())?;
             args.options.apply(&mut table)?;
             if !table.contains_key("effect") {
                 return Err(Failure::usage("say what it does: --allow, --approve or --deny"));

@@ -13,6 +13,7 @@ use crate::cli::place::Place;
 use crate::cli::report::Exit;
 use crate::cli::report::Failure;
 use crate::cli::report::Outcome;
+use crate::control::noun::gateway::CallerReport;
 use crate::control::noun::gateway::StatusReport;
 use crate::control::noun::gateway::TargetReport;
 use crate::domain::units;
@@ -64,6 +65,16 @@ fn health(target: &TargetReport, now: i64) -> Option<String> {
     target.answered_ms.map(|ms| format!("answered {}", ago(ms)))
 }
 
+/// What somebody may do.
+pub const fn may(you: &CallerReport) -> &'static str {
+    match (you.manages, you.decides) {
+        (true, true) => "manage and decide",
+        (true, false) => "manage, not decide",
+        (false, true) => "decide",
+        (false, false) => "look",
+    }
+}
+
 fn fields(report: &StatusReport) -> Vec<(&'static str, String)> {
     let now = output::now_ms();
     let counts = report.counts;
@@ -112,15 +123,10 @@ fn fields(report: &StatusReport) -> Vec<(&'static str, String)> {
         .join(", "),
     ));
     if let Some(you) = &report.you {
-        let may = match (you.manages, you.decides) {
-            (true, true) => "may manage and decide",
-            (true, false) => "may manage, not decide",
-            (false, true) => "may decide",
-            (false, false) => "may look",
-        };
+        let may = may(you);
         let groups =
             if you.groups.is_empty() { String::new() } else { format!(", groups {}", you.groups.join(", ")) };
-        fields.push(("you", format!("{} ({may}{groups})", you.principal)));
+        fields.push(("you", format!("{} (may {may}{groups})", you.principal)));
     }
     fields
 }

@@ -113,6 +113,10 @@ pub fn run(terminal: Terminal, place: &Place, args: &TuiArgs) -> Outcome {
     };
     let (look, keys) = (look(&args.look), keys(&args.look)?);
     let access = Access::online(place)?;
+    if access.is_remote() {
+        // What keeps one out is said on the command line, and not on a screen.
+        access.wait(access.backend().status())?;
+    }
     let settings = tui::Settings { start: Start::Screen(screen), look, keys, notify, mouse: args.look.mouse };
     show(&access, settings)
 }

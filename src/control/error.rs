@@ -9,6 +9,9 @@ use serde::Deserialize;
 use serde::Deserializer;
 use serde::Serialize;
 
+use crate::transport::fetch::FetchError;
+use crate::transport::tls::TlsError;
+
 /// The stable reason of a failed admin call. Words are only added.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum ErrorCode {
@@ -178,7 +181,7 @@ pub struct ErrorBody {
     pub error: ApiError,
 }
 
-/// Why the admin socket cannot be used from this side.
+/// Why the admin API cannot be used from this side.
 #[derive(Debug, thiserror::Error)]
 pub enum ClientError {
     /// The socket's path is longer than the system takes.
@@ -208,6 +211,38 @@ pub enum ClientError {
         path: PathBuf,
         /// The cause.
         source: std::io::Error,
+    },
+    /// No stream to a gateway elsewhere.
+    #[error("cannot reach the gateway at {origin}")]
+    Unreachable {
+        /// Where it should be.
+        origin: String,
+        /// The cause.
+        source: FetchError,
+    },
+    /// Whoever answers there did not prove to be the gateway.
+    #[error("{origin} is not trusted: {why}")]
+    NotTrusted {
+        /// Where it should be.
+        origin: String,
+        /// What is wrong with its certificate.
+        why: String,
+        /// What to do about it.
+        advice: &'static str,
+    },
+    /// The authorities that certificates are checked against cannot be read.
+    #[error("certificates cannot be checked")]
+    Authorities {
+        /// The cause.
+        source: TlsError,
+    },
+    /// Something else answers there.
+    #[error("{origin} answers with status {status}, and not as a hoopctl admin API")]
+    NotAdminApi {
+        /// Where the gateway should be.
+        origin: String,
+        /// The status of the answer.
+        status: u16,
     },
     /// The gateway went away in the middle of an answer.
     #[error("the gateway closed the admin connection while {doing}")]
@@ -262,6 +297,18 @@ impl From<ClientError> for ApiError {
                 (ErrorCode::Forbidden, Some("run it as the gateway's own user or as root"))
             }
             ClientError::Open { .. } | ClientError::Broken { .. } => (ErrorCode::Unavailable, None),
+            ClientError::Unreachable { .. } => (
+                ErrorCode::Unavailable,
+                Some("check the address and the way there; is [admin] listen set on the gateway?"),
+            ),
+            ClientError::NotTrusted { advice, .. } => (ErrorCode::Failed, Some(*advice)),
+            ClientError::Authorities { .. } => {
+                (ErrorCode::Failed, Some("--ca-file FILE, of authorities in PEM form"))
+            }
+            ClientError::NotAdminApi { .. } => (
+                ErrorCode::Failed,
+                Some("the address is that of [admin] listen, not the one that clients use"),
+            ),
             ClientError::PathTooLong { .. } => {
                 (ErrorCode::Unavailable, Some("set admin.socket to a shorter path"))
             }
@@ -273,9 +320,11 @@ impl From<ClientError> for ApiError {
             ClientError::Unwritable { .. } => (ErrorCode::BadRequest, None),
         };
         let mut message = error.to_string();
-        if let Some(cause) = std::error::Error::source(&error) {
+        let mut cause = std::error::Error::source(&error);
+        while let Some(next) = cause {
             message.push_str(": ");
-            message.push_str(&cause.to_string());
+            message.push_str(&next.to_string());
+            cause = next.source();
         }
         let made = Self::new(code, message);
         match hint {

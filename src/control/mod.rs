@@ -3,7 +3,7 @@
 //! One noun is one file in `noun/`: its wire types, the trait of what can be done with it, the routes (server) and the
 //! calls (client). [`Backend`] is all nouns together, as one caller sees them. It has two implementations: the gateway's
 //! own service layer, which the server calls and which the command line uses directly when no gateway runs, and
-//! [`Client`], which carries each call to a gateway. So the command line works on a `dyn Backend` and cannot tell
+//! [`Client`], which carries each call over the socket or the network. So the command line works on a `dyn Backend` and cannot tell
 //! the two apart.
 
 pub mod api;
@@ -30,6 +30,7 @@ use std::sync::Arc;
 pub use caller::Caller;
 pub use caller::Peer;
 pub use caller::Roles;
+pub use client::Bearer;
 pub use client::Client;
 pub use error::ApiError;
 pub use error::ClientError;

@@ -21,12 +21,13 @@ use hyper::body::Body;
 use hyper::body::Incoming;
 use hyper_util::rt::TokioIo;
 use rustls::pki_types::ServerName;
-use tokio::io::AsyncRead;
-use tokio::io::AsyncWrite;
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 use tokio_rustls::TlsConnector;
 use zeroize::Zeroizing;
+
+use crate::transport::listen::keep_alive;
+use crate::transport::stream::Stream;
 
 /// The bounds of one fetch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -143,6 +144,44 @@ impl Location {
         is_loopback(&self.host)
     }
 
+    /// Host and port as they were written.
+    pub fn authority(&self) -> &str {
+        &self.authority
+    }
+
+    /// Whether nothing follows the host and port but perhaps a `/`.
+    pub fn is_bare(&self) -> bool {
+        self.path == "/"
+    }
+
+    /// Scheme, host and port in the one form that can be compared: lower case, no port where it is that of the scheme.
+    pub fn origin(&self) -> String {
+        let (scheme, usual) = if self.secure { ("https", 443) } else { ("http", 80) };
+        let host = if self.host.contains(':') { format!("[{}]", self.host) } else { self.host.clone() };
+        if self.port == usual {
+            format!("{scheme}://{host}")
+        } else {
+            format!("{scheme}://{host}:{}", self.port)
+        }
+    }
+
+    /// Opens a stream to the server, which shows by TLS who it is where the scheme is https. `tls` is needed for https only.
+    ///
+    /// # Errors
+    /// [`FetchError::Connect`] and [`FetchError::Tls`].
+    pub async fn open(&self, tls: Option<Arc<rustls::ClientConfig>>) -> Result<Stream, FetchError> {
+        if !self.secure {
+            return Ok(Stream::Plain(self.connect().await?));
+        }
+        let failed = |source| FetchError::Tls { host: self.host.clone(), source };
+        let tls = tls.ok_or_else(|| failed(io::Error::other("no TLS settings")))?;
+        let stream = self.connect().await?;
+        let name =
+            ServerName::try_from(self.host.clone()).map_err(|invalid| failed(io::Error::other(invalid)))?;
+        let stream = TlsConnector::from(tls).connect(name, stream).await.map_err(failed)?;
+        Ok(Stream::TlsClient(Box::new(stream)))
+    }
+
     fn request(&self, method: Method) -> http::request::Builder {
         Request::builder()
             .method(method)
@@ -162,7 +201,10 @@ impl Location {
         } else {
             TcpStream::connect((self.host.as_str(), self.port)).await
         };
-        connected.map_err(|source| FetchError::Connect { host: self.host.clone(), port: self.port, source })
+        let failed = |source| FetchError::Connect { host: self.host.clone(), port: self.port, source };
+        let stream = connected.map_err(failed)?;
+        keep_alive(&stream).map_err(failed)?;
+        Ok(stream)
     }
 }
 
@@ -223,27 +265,13 @@ async fn exchange(
     limits: Limits,
     tls: Option<Arc<rustls::ClientConfig>>,
 ) -> Result<Answer, FetchError> {
-    let whole = async {
-        if !location.secure {
-            return send(location.connect().await?, request, limits.max_bytes).await;
-        }
-        let failed = |source| FetchError::Tls { host: location.host.clone(), source };
-        let tls = tls.ok_or_else(|| failed(io::Error::other("no TLS settings")))?;
-        let stream = location.connect().await?;
-        let name = ServerName::try_from(location.host.clone())
-            .map_err(|invalid| failed(io::Error::other(invalid)))?;
-        let stream = TlsConnector::from(tls).connect(name, stream).await.map_err(failed)?;
-        send(stream, request, limits.max_bytes).await
-    };
+    let whole = async { send(location.open(tls).await?, request, limits.max_bytes).await };
     tokio::time::timeout(limits.timeout, whole)
         .await
         .map_err(|_elapsed| FetchError::Timeout(limits.timeout))?
 }
 
-async fn send<S>(stream: S, request: Request<Full<Bytes>>, max_bytes: usize) -> Result<Answer, FetchError>
-where
-    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-{
+async fn send(stream: Stream, request: Request<Full<Bytes>>, max_bytes: usize) -> Result<Answer, FetchError> {
     let any_status = *request.method() == Method::POST;
     let (mut sender, connection) = hyper::client::conn::http1::Builder::new()
         .max_buf_size(64 << 10)

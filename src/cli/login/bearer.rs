@@ -1,0 +1,247 @@
+//! The tokens that calls to a gateway elsewhere take along: `HOOPCTL_TOKEN` as it is, or those that are kept, renewed before they run out.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use crate::cli::login::issuer;
+use crate::cli::login::issuer::Given;
+use crate::cli::login::issuer::Said;
+use crate::cli::login::tokens::Entry;
+use crate::cli::login::tokens::TokenFile;
+use crate::cli::login::tokens::Tokens;
+use crate::cli::output;
+use crate::cli::remote::Remote;
+use crate::cli::report::Exit;
+use crate::cli::report::Failure;
+use crate::control::Answer;
+use crate::control::ApiError;
+use crate::control::Bearer;
+use crate::control::ErrorCode;
+use crate::domain::Secret;
+
+/// How long before it runs out a token is renewed, in milliseconds.
+const EARLY_MS: i64 = 60_000;
+/// The environment variable with a token, for programs that nobody sits at.
+const VARIABLE: &str = "HOOPCTL_TOKEN";
+
+/// Who calls a gateway, and whom to trust about its certificate.
+///
+/// # Errors
+/// A variable that holds no token, and tokens that are not kept safely.
+pub fn of(remote: &Remote) -> Result<(Arc<dyn Bearer>, Option<PathBuf>), Failure> {
+    if let Some(token) = std::env::var_os(VARIABLE).filter(|token| !token.is_empty()) {
+        return Ok((Arc::new(Fixed::new(token.to_str())?), remote.ca_file.clone()));
+    }
+    let file = TokenFile::usual()?;
+    let kept = KeptTokens::new(remote.clone(), file)?;
+    let ca_file = kept.remote.ca_file.clone();
+    Ok((Arc::new(Person(Arc::new(kept))), ca_file))
+}
+
+/// Whether `HOOPCTL_TOKEN` is used in place of what is kept.
+pub fn is_overridden() -> bool {
+    std::env::var_os(VARIABLE).is_some_and(|token| !token.is_empty())
+}
+
+/// The person who signed in at a gateway.
+///
+/// # Errors
+/// Tokens that are not kept safely.
+pub fn person(remote: Remote, file: TokenFile) -> Result<Arc<dyn Bearer>, Failure> {
+    Ok(Arc::new(Person(Arc::new(KeptTokens::new(remote, file)?))))
+}
+
+/// A token of the environment. Never kept, never renewed.
+#[derive(Debug)]
+pub(super) struct Fixed(Arc<Secret>);
+
+impl Fixed {
+    pub(super) fn new(token: Option<&str>) -> Result<Self, Failure> {
+        let token = token.map(str::trim).filter(|token| issuer::is_token(token));
+        let token = token.ok_or_else(|| {
+            Failure::new(Exit::Refused, format!("{VARIABLE} holds no token"))
+                .hint("an access token as the issuer gives it, and nothing else")
+        })?;
+        Ok(Self(Arc::new(Secret::new(token.as_bytes().to_vec()))))
+    }
+}
+
+impl Bearer for Fixed {
+    fn token(&self) -> Answer<'_, Arc<Secret>> {
+        Box::pin(async { Ok(Arc::clone(&self.0)) })
+    }
+
+    fn another(&self, _refused: Arc<Secret>) -> Answer<'_, Option<Arc<Secret>>> {
+        Box::pin(async { Ok(None) })
+    }
+
+    fn advice(&self) -> String {
+        format!(
+            "{VARIABLE} holds a token that this gateway does not take; hoopctl token inspect --env {VARIABLE} shows it"
+        )
+    }
+}
+
+/// A person whose tokens are kept.
+#[derive(Debug)]
+struct Person(Arc<KeptTokens>);
+
+/// Where they are kept, for which gateway.
+#[derive(Debug)]
+struct KeptTokens {
+    remote: Remote,
+    file: TokenFile,
+}
+
+impl Bearer for Person {
+    fn token(&self) -> Answer<'_, Arc<Secret>> {
+        Box::pin(async {
+            let tokens = self.0.tokens().map_err(told)?;
+            let now = output::now_ms();
+            if !runs_out(&tokens, now) {
+                return Ok(tokens.access.secret());
+            }
+            match renewed(&self.0, None).await {
+                // The last minute of the old one is still good.
+                Err(failure)
+                    if failure.exit == Exit::Unreachable && tokens.expires_ms.is_none_or(|end| end > now) =>
+                {
+                    Ok(tokens.access.secret())
+                }
+                other => other.map_err(told),
+            }
+        })
+    }
+
+    fn another(&self, refused: Arc<Secret>) -> Answer<'_, Option<Arc<Secret>>> {
+        Box::pin(async move {
+            if self.0.tokens().map_err(told)?.refresh.is_none() {
+                // Another process may have signed in anew.
+                let now = self.0.tokens().map_err(told)?.access.secret();
+                return Ok((now.expose() != refused.expose()).then_some(now));
+            }
+            renewed(&self.0, Some(refused)).await.map(Some).map_err(told)
+        })
+    }
+
+    fn advice(&self) -> String {
+        login(&self.0.remote.location.origin())
+    }
+}
+
+/// Renews in a task of its own: whoever stops waiting must not lose a refresh token that is used up by then.
+async fn renewed(kept: &Arc<KeptTokens>, refused: Option<Arc<Secret>>) -> Result<Arc<Secret>, Failure> {
+    let kept = Arc::clone(kept);
+    let task = tokio::spawn(async move { kept.renew(refused.as_deref()).await });
+    task.await
+        .unwrap_or_else(|error| Err(Failure::failed(format!("the token could not be renewed: {error}"))))
+}
+
+impl KeptTokens {
+    /// With the authorities of the login where none are named now.
+    fn new(remote: Remote, file: TokenFile) -> Result<Self, Failure> {
+        let old = file.read()?.gateways.remove(&remote.location.origin());
+        let ca_file = remote.ca_file.or_else(|| old.and_then(|entry| entry.ca_file));
+        Ok(Self { remote: Remote { ca_file, ..remote }, file })
+    }
+
+    fn entry(&self) -> Result<Entry, Failure> {
+        let origin = self.remote.location.origin();
+        let entry = self.file.read()?.gateways.remove(&origin);
+        entry.ok_or_else(|| out(&origin, format!("not signed in at {origin}")))
+    }
+
+    fn tokens(&self) -> Result<Tokens, Failure> {
+        let origin = self.remote.location.origin();
+        self.entry()?.tokens.ok_or_else(|| out(&origin, format!("signed out at {origin}")))
+    }
+
+    /// The newest token, another one than `refused`. One process at a time: a refresh token that is used twice is taken for stolen.
+    async fn renew(&self, refused: Option<&Secret>) -> Result<Arc<Secret>, Failure> {
+        let origin = self.remote.location.origin();
+        let held = self.file.hold().await?;
+        // Read again: another process may have renewed it meanwhile.
+        let entry = self.entry()?;
+        let tokens = self.tokens()?;
+        let is_refused = refused.is_some_and(|refused| refused.expose() == tokens.access.expose().as_bytes());
+        if !is_refused && !runs_out(&tokens, output::now_ms()) {
+            return Ok(tokens.access.secret());
+        }
+        let refresh = tokens.refresh.ok_or_else(|| {
+            out(
+                &origin,
+                format!("the token for {origin} has run out, and the issuer gave none to renew it with"),
+            )
+        })?;
+        let named = issuer::terms(&self.remote, self.remote.ca_file.as_deref()).await?;
+        if named != entry.terms {
+            return Err(out(
+                &origin,
+                format!(
+                    "{origin} now names another issuer, client or scopes than you confirmed; the token is not renewed"
+                ),
+            ));
+        }
+        let asked_ms = output::now_ms();
+        let form = [
+            ("grant_type", "refresh_token"),
+            ("refresh_token", refresh.expose()),
+            ("client_id", &*entry.terms.client_id),
+        ];
+        match issuer::post(&entry.token_endpoint, &form, entry.issuer_ca_file.as_deref()).await? {
+            Said::Yes(body) => {
+                let given = Given::read(&body)?;
+                if let Some(token) = given.id_token() {
+                    issuer::check_id_token(token, &entry.terms, None)?;
+                }
+                let tokens = given.tokens(asked_ms, Some(refresh));
+                let access = tokens.access.secret();
+                held.change(|all| {
+                    if let Some(entry) = all.get_mut(&origin) {
+                        entry.tokens = Some(tokens);
+                    }
+                })?;
+                Ok(access)
+            }
+            Said::No(word, _) if word == "invalid_grant" => {
+                held.change(|all| {
+                    if let Some(entry) = all.get_mut(&origin) {
+                        entry.tokens = None;
+                    }
+                })?;
+                Err(out(&origin, format!("the issuer has ended your login at {origin}")))
+            }
+            Said::No(word, description) => Err(out(
+                &origin,
+                format!("the issuer does not renew the token for {origin}: {word} {description}"),
+            )),
+        }
+    }
+}
+
+fn runs_out(tokens: &Tokens, now_ms: i64) -> bool {
+    tokens.expires_ms.is_some_and(|end| end.saturating_sub(EARLY_MS) <= now_ms)
+}
+
+/// The command that helps.
+fn login(origin: &str) -> String {
+    format!("hoopctl login --url {origin}")
+}
+
+fn out(origin: &str, message: String) -> Failure {
+    Failure::new(Exit::Refused, message.trim_end()).hint(login(origin))
+}
+
+/// A failure as an answer of the admin API, with the same exit code.
+fn told(failure: Failure) -> ApiError {
+    let code = match failure.exit {
+        Exit::Refused => ErrorCode::Unauthenticated,
+        Exit::Unreachable => ErrorCode::Unavailable,
+        _ => ErrorCode::Failed,
+    };
+    let error = ApiError::new(code, failure.message);
+    match failure.hint {
+        Some(hint) => error.hint(hint),
+        None => error,
+    }
+}

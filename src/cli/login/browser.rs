@@ -1,0 +1,312 @@
+//! Signing in with a browser on this machine: authorization code and PKCE (RFC 8252, RFC 7636), answered on a loopback address.
+
+use std::convert::Infallible;
+use std::net::Ipv4Addr;
+use std::process::Command;
+use std::process::Stdio;
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::PoisonError;
+use std::time::Duration;
+
+use aws_lc_rs::constant_time::verify_slices_are_equal;
+use aws_lc_rs::digest;
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use bytes::Bytes;
+use http::Method;
+use http::Request;
+use http::Response;
+use http::StatusCode;
+use http::header;
+use http_body_util::Full;
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
+use hyper_util::rt::TokioTimer;
+use tokio::net::TcpListener;
+use tokio::net::TcpStream;
+use tokio::sync::oneshot;
+use tokio::task::JoinSet;
+
+use crate::cli::login::Issuer;
+use crate::cli::login::issuer;
+use crate::cli::login::issuer::Given;
+use crate::cli::login::issuer::Said;
+use crate::cli::login::tokens::Tokens;
+use crate::cli::output;
+use crate::cli::report::Exit;
+use crate::cli::report::Failure;
+use crate::cli::report::with_causes;
+use crate::transport::listen::listen;
+
+/// How long a person may take.
+const PATIENCE: Duration = Duration::from_mins(5);
+/// How long a browser may take to send its request, and to take the page.
+const SLOW: Duration = Duration::from_secs(10);
+/// How many streams may be open at once.
+const STREAMS: usize = 64;
+/// Where the answer comes, on a port of its own.
+const PATH: &str = "/callback";
+
+/// What a browser brought: the parameters, and where to say what came of them.
+struct Callback {
+    parameters: Vec<(String, String)>,
+    page: oneshot::Sender<Result<(), String>>,
+}
+
+/// What is waited for.
+struct Wait {
+    state: String,
+    host: String,
+    /// Taken by the first answer: there is no second one.
+    taker: Mutex<Option<oneshot::Sender<Callback>>>,
+}
+
+/// 256 bits of the system, as text.
+pub(super) fn random() -> Result<String, Failure> {
+    let mut bytes = [0; 32];
+    aws_lc_rs::rand::fill(&mut bytes)
+        .map_err(|_unspecified| Failure::failed("the system gives no random numbers"))?;
+    Ok(URL_SAFE_NO_PAD.encode(bytes))
+}
+
+/// Signs in. `show` gets the address that a browser is to open.
+pub async fn sign_in(issuer: &Issuer, show: impl FnOnce(&str)) -> Result<Tokens, Failure> {
+    let endpoint = issuer.endpoints.authorization.as_deref().ok_or_else(|| {
+        Failure::failed(format!("the issuer {} has no login for browsers", issuer.terms.issuer))
+            .hint("hoopctl login --device")
+    })?;
+    let listener = listen((Ipv4Addr::LOCALHOST, 0).into())
+        .map_err(|error| Failure::failed(with_causes(&error)).hint("hoopctl login --device needs no port"))?;
+    let port = listener.local_addr().map_err(|error| Failure::failed(error.to_string()))?.port();
+    let host = format!("127.0.0.1:{port}");
+    let redirect = format!("http://{host}{PATH}");
+    let (state, nonce, verifier) = (random()?, random()?, random()?);
+    let challenge = URL_SAFE_NO_PAD.encode(digest::digest(&digest::SHA256, verifier.as_bytes()));
+    let query = issuer::form(&[
+        ("response_type", "code"),
+        ("client_id", &issuer.terms.client_id),
+        ("redirect_uri", &redirect),
+        ("scope", &issuer.terms.scopes.join(" ")),
+        ("state", &state),
+        ("nonce", &nonce),
+        ("code_challenge", &challenge),
+        ("code_challenge_method", "S256"),
+    ]);
+    let join = if endpoint.contains('?') { '&' } else { '?' };
+    let (taker, taken) = oneshot::channel();
+    let wait = Arc::new(Wait { state, host, taker: Mutex::new(Some(taker)) });
+    let mut streams = JoinSet::new();
+    show(&format!("{endpoint}{join}{}", String::from_utf8_lossy(&query)));
+    let callback = tokio::select! {
+        () = serve(&listener, &wait, &mut streams) => None,
+        callback = tokio::time::timeout(PATIENCE, taken) => callback.ok().and_then(Result::ok),
+    };
+    let callback = callback.ok_or_else(|| {
+        let minutes = PATIENCE.as_secs() / 60;
+        Failure::failed(format!("nobody signed in within {minutes} minutes")).hint("hoopctl login, once more")
+    })?;
+    drop(listener);
+    let outcome = redeem(issuer, &callback.parameters, (&redirect, &verifier, &nonce)).await;
+    callback.page.send(outcome.as_ref().map(|_tokens| ()).map_err(|failure| failure.message.clone())).ok();
+    // The browser gets its page; what else is open is none of ours.
+    tokio::time::timeout(Duration::from_secs(2), streams.join_next()).await.ok();
+    outcome
+}
+
+/// Serves browsers, until it is dropped.
+async fn serve(listener: &TcpListener, wait: &Arc<Wait>, streams: &mut JoinSet<()>) {
+    loop {
+        if streams.len() >= STREAMS {
+            streams.join_next().await;
+        }
+        match listener.accept().await {
+            Ok((stream, _)) => {
+                let wait = Arc::clone(wait);
+                streams.spawn(async move { one(stream, wait).await });
+                while streams.try_join_next().is_some() {}
+            }
+            Err(_none_left) => tokio::time::sleep(Duration::from_millis(100)).await,
+        }
+    }
+}
+
+async fn one(stream: TcpStream, wait: Arc<Wait>) {
+    let service = service_fn(|request| answer(request, Arc::clone(&wait)));
+    let mut server = http1::Builder::new();
+    server.timer(TokioTimer::new()).header_read_timeout(SLOW).max_buf_size(32 << 10).keep_alive(false);
+    // What a browser sees, it shows itself.
+    tokio::time::timeout(6 * SLOW, server.serve_connection(TokioIo::new(stream), service)).await.ok();
+}
+
+async fn answer(request: Request<Incoming>, wait: Arc<Wait>) -> Result<Response<Full<Bytes>>, Infallible> {
+    let Some((parameters, taker)) = wait.take(&request) else {
+        return Ok(page(StatusCode::NOT_FOUND, "There is nothing here", ""));
+    };
+    let (told, outcome) = oneshot::channel();
+    let gone = Err("hoopctl has ended".to_owned());
+    let outcome = match taker.send(Callback { parameters, page: told }) {
+        Ok(()) => outcome.await.unwrap_or(gone),
+        Err(_callback) => gone,
+    };
+    Ok(match outcome {
+        Ok(()) => page(StatusCode::OK, "Signed in", "You can close this window."),
+        Err(why) => page(StatusCode::BAD_REQUEST, "Not signed in", &why),
+    })
+}
+
+impl Wait {
+    /// The parameters of the one request that is waited for. Any other one changes nothing: only the issuer knows the state.
+    fn take(
+        &self,
+        request: &Request<Incoming>,
+    ) -> Option<(Vec<(String, String)>, oneshot::Sender<Callback>)> {
+        let host = request.headers().get(header::HOST).map(header::HeaderValue::as_bytes);
+        let fits = request.method() == Method::GET && request.uri().path() == PATH;
+        if !fits || host != Some(self.host.as_bytes()) {
+            return None;
+        }
+        let parameters = parameters(request.uri().query()?)?;
+        let state = single(&parameters, "state").ok()??;
+        verify_slices_are_equal(state.as_bytes(), self.state.as_bytes()).ok()?;
+        let taker = self.taker.lock().unwrap_or_else(PoisonError::into_inner).take()?;
+        Some((parameters, taker))
+    }
+}
+
+/// Makes tokens of what the browser brought.
+async fn redeem(
+    issuer: &Issuer,
+    parameters: &[(String, String)],
+    (redirect, verifier, nonce): (&str, &str, &str),
+) -> Result<Tokens, Failure> {
+    let refused = |message: String| Failure::new(Exit::Refused, message).code("login_refused");
+    let parameter = |name| {
+        single(parameters, name).map_err(|()| refused(format!("the answer of the issuer has {name} twice")))
+    };
+    // RFC 9207, section 2.4: an answer of another issuer must not bring its code here.
+    match parameter("iss")? {
+        Some(iss) if iss != issuer.terms.issuer => {
+            return Err(refused(format!("the answer is of another issuer: {iss}")));
+        }
+        None if issuer.endpoints.tells_iss => {
+            return Err(refused("the answer does not say which issuer it is of".to_owned()));
+        }
+        _ => {}
+    }
+    if let Some(error) = parameter("error")? {
+        let description: String =
+            parameter("error_description")?.unwrap_or_default().chars().take(500).collect();
+        let message = format!("the issuer refused the login: {error} {description}");
+        return Err(refused(message.trim_end().to_owned()));
+    }
+    let code = parameter("code")?
+        .filter(|code| !code.is_empty())
+        .ok_or_else(|| refused("the answer of the issuer has neither a code nor an error".to_owned()))?;
+    let form = [
+        ("grant_type", "authorization_code"),
+        ("code", code),
+        ("redirect_uri", redirect),
+        ("code_verifier", verifier),
+        ("client_id", &*issuer.terms.client_id),
+    ];
+    let asked_ms = output::now_ms();
+    match issuer::post(&issuer.endpoints.token, &form, issuer.ca_file.as_deref()).await? {
+        Said::Yes(body) => {
+            let given = Given::read(&body)?;
+            if let Some(token) = given.id_token() {
+                issuer::check_id_token(token, &issuer.terms, Some(nonce))?;
+            }
+            Ok(given.tokens(asked_ms, None))
+        }
+        Said::No(error, description) => {
+            Err(refused(format!("the issuer gives no token: {error} {description}").trim_end().to_owned()))
+        }
+    }
+}
+
+/// The one value of a parameter; `None` where it is missing, an error where it comes twice.
+fn single<'a>(parameters: &'a [(String, String)], name: &str) -> Result<Option<&'a str>, ()> {
+    let mut found = parameters.iter().filter(|(own, _)| own == name);
+    match (found.next(), found.next()) {
+        (Some((_, value)), None) => Ok(Some(value)),
+        (None, _) => Ok(None),
+        (Some(_), Some(_)) => Err(()),
+    }
+}
+
+/// Reads a query as a form; `None` where it is none.
+fn parameters(query: &str) -> Option<Vec<(String, String)>> {
+    let pairs = query.split('&').filter(|pair| !pair.is_empty());
+    pairs
+        .map(|pair| {
+            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+            Some((decoded(name)?, decoded(value)?))
+        })
+        .collect()
+}
+
+fn decoded(text: &str) -> Option<String> {
+    let mut bytes = text.bytes();
+    let mut out = Vec::with_capacity(text.len());
+    while let Some(byte) = bytes.next() {
+        out.push(match byte {
+            b'+' => b' ',
+            b'%' => {
+                let digit = |byte: Option<u8>| char::from(byte?).to_digit(16);
+                let (high, low) = (digit(bytes.next())?, digit(bytes.next())?);
+                u8::try_from(high * 16 + low).ok()?
+            }
+            plain => plain,
+        });
+    }
+    String::from_utf8(out).ok()
+}
+
+/// A page without anything that runs, loads or leads elsewhere.
+fn page(status: StatusCode, title: &str, text: &str) -> Response<Full<Bytes>> {
+    let html = format!(
+        "<!doctype html>\n<html lang=\"en\"><meta charset=\"utf-8\"><title>hoopctl</title>\n<h1>{}</h1>\n<p>{}</p>\n</html>\n",
+        escaped(title),
+        escaped(text)
+    );
+    let mut response = Response::new(Full::new(Bytes::from(html)));
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    for (name, value) in [
+        (header::CONTENT_TYPE, "text/html; charset=utf-8"),
+        (header::CONTENT_SECURITY_POLICY, "default-src 'none'; frame-ancestors 'none'"),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (header::REFERRER_POLICY, "no-referrer"),
+        (header::CACHE_CONTROL, "no-store"),
+    ] {
+        headers.insert(name, header::HeaderValue::from_static(value));
+    }
+    response
+}
+
+fn escaped(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '&' => out.push_str("&amp;"),
+            '<' => out.push_str("&lt;"),
+            '>' => out.push_str("&gt;"),
+            '"' => out.push_str("&quot;"),
+            '\'' => out.push_str("&#39;"),
+            c => out.push(c),
+        }
+    }
+    out
+}
+
+/// Opens an address in the person's browser: no shell reads it. Whether that works is not known; the address was printed.
+pub(super) fn open(url: &str) {
+    let program = if cfg!(target_os = "macos") { "open" } else { "xdg-open" };
+    let mut command = Command::new(program);
+    command.arg(url).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    // Not waited for: some browsers stay.
+    command.spawn().map(drop).ok();
+}

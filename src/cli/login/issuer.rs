@@ -1,0 +1,330 @@
+//! The gateway's word on where people sign in, and the issuer's own on how.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::StatusCode;
+use serde::Deserialize;
+use zeroize::Zeroizing;
+
+use crate::cli::login::tokens::Hidden;
+use crate::cli::login::tokens::Terms;
+use crate::cli::login::tokens::Tokens;
+use crate::cli::output;
+use crate::cli::remote::Remote;
+use crate::cli::report::Exit;
+use crate::cli::report::Failure;
+use crate::cli::report::with_causes;
+use crate::control::ApiError;
+use crate::control::ClientError;
+use crate::control::SignIn;
+use crate::control::call::percent_encode;
+use crate::control::client::network::refined;
+use crate::control::sign_in;
+use crate::domain::json::Json;
+use crate::transport::fetch;
+use crate::transport::fetch::FetchError;
+use crate::transport::fetch::Limits;
+use crate::transport::fetch::Location;
+use crate::transport::tls;
+
+/// The bounds of each exchange with a gateway or issuer before or beside the admin API.
+const LIMITS: Limits = Limits { timeout: Duration::from_secs(10), max_bytes: 256 << 10 };
+/// The longest token that is taken, in bytes.
+const LONGEST_TOKEN: usize = 64 << 10;
+
+/// Where an issuer does what.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Endpoints {
+    /// Where a person logs in.
+    pub authorization: Option<String>,
+    /// Where codes become tokens.
+    pub token: String,
+    /// Where a code for another device is asked for (RFC 8628).
+    pub device: Option<String>,
+    /// Where tokens are revoked (RFC 7009).
+    pub revocation: Option<String>,
+    /// Whether it says in its answers who it is (RFC 9207).
+    pub tells_iss: bool,
+}
+
+/// The TLS settings for a URL; none for one without TLS.
+fn tls_for(
+    location: &Location,
+    ca_file: Option<&Path>,
+) -> Result<Option<Arc<rustls::ClientConfig>>, Failure> {
+    if !location.secure {
+        return Ok(None);
+    }
+    let config = tls::client_config(ca_file, &[b"http/1.1"]);
+    config.map(Some).map_err(|error| ApiError::from(ClientError::Authorities { source: error }).into())
+}
+
+/// What the gateway says about signing in.
+///
+/// # Errors
+/// Exit 7 when it cannot be reached, 1 when it is none or says what cannot be followed.
+pub async fn terms(remote: &Remote, ca_file: Option<&Path>) -> Result<Terms, Failure> {
+    let origin = remote.location.origin();
+    let tls = tls_for(&remote.location, ca_file)?;
+    let url = format!("{origin}{}", sign_in::PATH);
+    let bytes = fetch::get(&url, LIMITS, tls).await.map_err(|error| match error {
+        FetchError::Status(status) => {
+            Failure::from(ApiError::from(ClientError::NotAdminApi { origin: origin.clone(), status }))
+        }
+        error => ApiError::from(refined(origin.clone(), error)).into(),
+    })?;
+    let found: SignIn = serde_json::from_slice(&bytes).map_err(|_other| {
+        Failure::from(ApiError::from(ClientError::NotAdminApi { origin: origin.clone(), status: 200 }))
+    })?;
+    // RFC 9728, section 3.3: one gateway must not send people where another one's tokens come from.
+    let same = Location::parse(&found.resource).is_ok_and(|own| own.is_bare() && own.origin() == origin);
+    if !same {
+        return Err(Failure::failed(format!("{origin} says that it is {}", found.resource))
+            .code("another_resource")
+            .hint("use the address that it says, if that is the gateway you mean"));
+    }
+    let client = found.hoopctl_login.ok_or_else(|| {
+        Failure::failed(format!("{origin} has no login for people"))
+            .code("no_login")
+            .hint("put an access token into HOOPCTL_TOKEN, or set the login up on the gateway")
+    })?;
+    let issuer =
+        found.authorization_servers.into_iter().next().ok_or_else(|| {
+            Failure::failed(format!("{origin} names no issuer to sign in at")).code("no_login")
+        })?;
+    Location::parse(&issuer)
+        .map_err(|error| Failure::failed(format!("the issuer {issuer:?} cannot be used: {error}")))?;
+    Ok(Terms { issuer, client_id: client.client_id, scopes: client.scopes })
+}
+
+/// What the issuer says about itself.
+///
+/// # Errors
+/// Exit 7 when it cannot be reached, 1 when its word cannot be followed.
+pub async fn discover(issuer: &str, ca_file: Option<&Path>) -> Result<Endpoints, Failure> {
+    // Discovery 1.0, section 4.1: a / at the end goes.
+    let url = format!("{}/.well-known/openid-configuration", issuer.trim_end_matches('/'));
+    let location = Location::parse(&url).map_err(|error| unreachable(issuer, error))?;
+    let tls = tls_for(&location, ca_file)?;
+    let bytes = fetch::get(&url, LIMITS, tls).await.map_err(|error| unreachable(issuer, error))?;
+    endpoints(&bytes, issuer).map_err(|problem| {
+        Failure::failed(format!("the document about the issuer {issuer} {problem}")).code("issuer")
+    })
+}
+
+/// The issuer could not be asked. Its certificate is a matter of --issuer-ca-file.
+fn unreachable(issuer: &str, error: FetchError) -> Failure {
+    match refined(issuer.to_owned(), error) {
+        ClientError::NotTrusted { origin, why, .. } => {
+            Failure::failed(format!("the issuer {origin} is not trusted: {why}"))
+                .code("issuer")
+                .hint("hoopctl login --issuer-ca-file FILE names the authority of its certificate")
+        }
+        ClientError::Unreachable { source, .. } => Failure::new(
+            Exit::Unreachable,
+            format!("cannot ask the issuer {issuer}: {}", with_causes(&source)),
+        )
+        .code("issuer_unreachable"),
+        other => ApiError::from(other).into(),
+    }
+}
+
+pub(super) fn endpoints(document: &[u8], issuer: &str) -> Result<Endpoints, &'static str> {
+    let document = Json::parse(document, 16).map_err(|_invalid| "is not one strict JSON value")?;
+    if document.member("issuer").and_then(Json::as_str) != Some(issuer) {
+        return Err("is about another issuer");
+    }
+    // Without TLS only at an issuer without TLS: nobody outside may send a code to a port of this machine.
+    let plain = Location::parse(issuer).is_ok_and(|own| !own.secure);
+    let fits = |uri: &str| Location::parse(uri).is_ok_and(|location| location.secure || plain);
+    let endpoint = |name: &str, wrong| match document.member(name).and_then(Json::as_str) {
+        None => Ok(None),
+        Some(uri) if fits(uri) => Ok(Some(uri.to_owned())),
+        Some(_) => Err(wrong),
+    };
+    Ok(Endpoints {
+        authorization: endpoint("authorization_endpoint", "has an authorization_endpoint that is not https")?,
+        token: endpoint("token_endpoint", "has a token_endpoint that is not https")?
+            .ok_or("has no token_endpoint")?,
+        device: endpoint(
+            "device_authorization_endpoint",
+            "has a device_authorization_endpoint that is not https",
+        )?,
+        revocation: endpoint("revocation_endpoint", "has a revocation_endpoint that is not https")?,
+        tells_iss: document.member("authorization_response_iss_parameter_supported")
+            == Some(&Json::Bool(true)),
+    })
+}
+
+/// Writes pairs as a form or a query.
+pub fn form(pairs: &[(&str, &str)]) -> Zeroizing<Vec<u8>> {
+    let longest: usize = pairs.iter().map(|(name, value)| name.len() + 2 + 3 * value.len()).sum();
+    // As long as it can get, so that no half of it is left behind where it grew.
+    let mut out = Zeroizing::new(Vec::with_capacity(longest));
+    for (place, (name, value)) in pairs.iter().enumerate() {
+        if place > 0 {
+            out.push(b'&');
+        }
+        out.extend_from_slice(percent_encode(name).as_bytes());
+        out.push(b'=');
+        let value = Zeroizing::new(percent_encode(value));
+        out.extend_from_slice(value.as_bytes());
+    }
+    out
+}
+
+/// What an issuer makes of a form: an object, or one of its own errors.
+#[derive(Debug)]
+pub enum Said {
+    /// Status 200.
+    Yes(Zeroizing<Vec<u8>>),
+    /// An error of RFC 6749, section 5.2: its word, and what it says for people.
+    No(String, String),
+}
+
+/// Why an issuer was asked in vain.
+#[derive(Debug)]
+pub enum Unanswered {
+    /// No answer came; it may work a moment later.
+    Network(Failure),
+    /// What came is no answer to this.
+    Answer(Failure),
+}
+
+impl From<Unanswered> for Failure {
+    fn from(unanswered: Unanswered) -> Self {
+        match unanswered {
+            Unanswered::Network(failure) | Unanswered::Answer(failure) => failure,
+        }
+    }
+}
+
+/// Sends a form, once.
+///
+/// # Errors
+/// No answer, or one that is none.
+pub async fn post(url: &str, pairs: &[(&str, &str)], ca_file: Option<&Path>) -> Result<Said, Unanswered> {
+    let location = Location::parse(url).map_err(|error| Unanswered::Answer(unreachable(url, error)))?;
+    let tls = tls_for(&location, ca_file).map_err(Unanswered::Answer)?;
+    let answer = fetch::post_form(url, form(pairs), LIMITS, tls).await.map_err(|error| match error {
+        FetchError::TooBig(_) | FetchError::Url { .. } => Unanswered::Answer(unreachable(url, error)),
+        error => Unanswered::Network(unreachable(url, error)),
+    })?;
+    let body = Zeroizing::new(answer.body);
+    if answer.status == StatusCode::OK {
+        return Ok(Said::Yes(body));
+    }
+    let status = answer.status.as_u16();
+    let wrong = |exit| {
+        Failure::new(exit, format!("{url} answered with status {status} and no error of OAuth"))
+            .code("issuer")
+    };
+    if answer.status.is_server_error() || status == 429 {
+        return Err(Unanswered::Network(wrong(Exit::Unreachable)));
+    }
+    let object = Json::parse(&body, 16).ok();
+    let text = |name| object.as_ref().and_then(|object| object.member(name)?.as_str()).map(str::to_owned);
+    match text("error") {
+        Some(error) => {
+            let description = text("error_description").unwrap_or_default();
+            Ok(Said::No(error, description.chars().take(500).collect()))
+        }
+        None => Err(Unanswered::Answer(wrong(Exit::Failed))),
+    }
+}
+
+/// What a token endpoint gives.
+#[derive(Deserialize)]
+pub struct Given {
+    access_token: Hidden,
+    token_type: String,
+    #[serde(default)]
+    expires_in: Option<i64>,
+    #[serde(default)]
+    refresh_token: Option<Hidden>,
+    #[serde(default)]
+    id_token: Option<Hidden>,
+}
+
+impl Given {
+    /// Reads an answer.
+    ///
+    /// # Errors
+    /// One without a bearer token that can be sent.
+    pub fn read(body: &[u8]) -> Result<Self, Failure> {
+        let wrong = |problem| {
+            Failure::failed(format!("the answer of the issuer's token endpoint {problem}")).code("issuer")
+        };
+        // The cause is left out: it may repeat what is in the answer.
+        let given: Self = serde_json::from_slice(body).map_err(|_other| wrong("cannot be read"))?;
+        if !given.token_type.eq_ignore_ascii_case("bearer") {
+            return Err(wrong("has a token that is no bearer token"));
+        }
+        let fits = |token: &Hidden| is_token(token.expose());
+        if !fits(&given.access_token) || !given.refresh_token.as_ref().is_none_or(fits) {
+            return Err(wrong("has a token that cannot be sent"));
+        }
+        Ok(given)
+    }
+
+    /// The ID token, if one came.
+    pub fn id_token(&self) -> Option<&str> {
+        self.id_token.as_ref().map(Hidden::expose)
+    }
+
+    /// As they are kept. `asked_ms`: when they were asked for, in milliseconds since 1970; `old`: the refresh token that holds on
+    /// where no new one came.
+    pub fn tokens(self, asked_ms: i64, old: Option<Hidden>) -> Tokens {
+        let expires_ms = self.expires_in.map(|s| asked_ms.saturating_add(s.max(0).saturating_mul(1000)));
+        Tokens { access: self.access_token, expires_ms, refresh: self.refresh_token.or(old) }
+    }
+}
+
+/// Whether a text can be sent as a token: printable ASCII, not too long.
+pub fn is_token(text: &str) -> bool {
+    !text.is_empty() && text.len() <= LONGEST_TOKEN && text.bytes().all(|byte| byte.is_ascii_graphic())
+}
+
+/// Checks what an ID token says, which came straight from the token endpoint over TLS, so that its signature proves no more
+/// (`OpenID` Connect Core 1.0, section 3.1.3.7, point 6).
+///
+/// # Errors
+/// One of another issuer, for another client, of another login, or one that has run out.
+pub fn check_id_token(token: &str, terms: &Terms, nonce: Option<&str>) -> Result<(), Failure> {
+    use base64::Engine as _;
+    use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+    let wrong = |problem| {
+        Failure::new(Exit::Refused, format!("the issuer's ID token {problem}"))
+            .code("id_token")
+            .hint("nothing was kept; sign in again, and ask your administrator if it stays so")
+    };
+    let payload = token.split('.').nth(1).and_then(|part| URL_SAFE_NO_PAD.decode(part).ok());
+    let claims =
+        payload.and_then(|bytes| Json::parse(&bytes, 32).ok()).ok_or_else(|| wrong("cannot be read"))?;
+    let text = |name| claims.member(name).and_then(Json::as_str);
+    if text("iss") != Some(&*terms.issuer) {
+        return Err(wrong("is of another issuer"));
+    }
+    let client = Some(&*terms.client_id);
+    let ours = match claims.member("aud") {
+        Some(Json::Array(all)) => {
+            all.iter().any(|one| one.as_str() == client) && (all.len() == 1 || text("azp") == client)
+        }
+        Some(one) => one.as_str() == client,
+        None => false,
+    };
+    if !ours {
+        return Err(wrong("is for another client"));
+    }
+    if nonce.is_some() && text("nonce") != nonce {
+        return Err(wrong("is of another login"));
+    }
+    let now_s = output::now_ms().div_euclid(1000);
+    // Clocks differ by minutes.
+    if claims.member("exp").and_then(Json::as_i64).is_none_or(|exp| exp.saturating_add(300) < now_s) {
+        return Err(wrong("has run out"));
+    }
+    Ok(())
+}

@@ -1,0 +1,249 @@
+//! `login` and `logout`: signing in at a gateway elsewhere, as the person that its issuer knows.
+
+pub mod bearer;
+mod browser;
+mod device;
+mod issuer;
+mod tokens;
+
+use std::io;
+use std::io::Write;
+use std::path::PathBuf;
+
+use clap::Args;
+use serde_json::json;
+
+use crate::cli::access;
+use crate::cli::access::Access;
+use crate::cli::ask;
+use crate::cli::output;
+use crate::cli::output::Terminal;
+use crate::cli::place::Place;
+use crate::cli::remote::Remote;
+use crate::cli::report::Exit;
+use crate::cli::report::Failure;
+use crate::cli::report::Outcome;
+use crate::cli::status;
+use crate::domain::text::Shown;
+
+use issuer::Endpoints;
+use issuer::Said;
+use tokens::Entry;
+use tokens::Hidden;
+use tokens::Terms;
+use tokens::TokenFile;
+use tokens::Tokens;
+
+/// `login`.
+#[derive(Debug, Args)]
+pub struct LoginArgs {
+    /// Trust the authorities in this file for the issuer's certificate, not this machine's
+    #[arg(long, value_name = "PEM")]
+    pub issuer_ca_file: Option<PathBuf>,
+    /// Sign in with a browser on another device, by a code
+    #[arg(long, conflicts_with = "no_browser")]
+    pub device: bool,
+    /// Print the address, open no browser
+    #[arg(long)]
+    pub no_browser: bool,
+    /// Do not ask whether issuer, client and scopes are right
+    #[arg(short, long)]
+    pub yes: bool,
+}
+
+/// `logout`.
+#[derive(Debug, Args)]
+pub struct LogoutArgs {
+    /// At every gateway
+    #[arg(long)]
+    pub all: bool,
+}
+
+/// An issuer at which a person signs in.
+pub(crate) struct Issuer {
+    terms: Terms,
+    endpoints: Endpoints,
+    ca_file: Option<PathBuf>,
+}
+
+/// Signs in.
+pub fn login(terminal: Terminal, place: &Place, args: &LoginArgs) -> Outcome {
+    let remote = place.remote()?.ok_or_else(no_url)?;
+    let origin = remote.location.origin();
+    let file = TokenFile::usual()?;
+    let old = file.read()?.gateways.remove(&origin);
+    let whole = |path: &PathBuf| std::path::absolute(path).unwrap_or_else(|_error| path.clone());
+    let ca_file = remote.ca_file.clone().or_else(|| old.as_ref()?.ca_file.clone());
+    let issuer_ca_file =
+        args.issuer_ca_file.as_ref().map(whole).or_else(|| old.as_ref()?.issuer_ca_file.clone());
+    let runtime = access::runtime()?;
+    let terms = runtime.block_on(issuer::terms(&remote, ca_file.as_deref()))?;
+    confirm(terminal, args.yes, &origin, &terms, old.as_ref().map(|entry| &entry.terms))?;
+    let tokens = runtime.block_on(async {
+        let endpoints = issuer::discover(&terms.issuer, issuer_ca_file.as_deref()).await?;
+        let issuer = Issuer { terms: terms.clone(), endpoints, ca_file: issuer_ca_file.clone() };
+        let tokens = if args.device {
+            device::sign_in(&issuer, |prompt| told(&code_lines(prompt))).await?
+        } else {
+            browser::sign_in(&issuer, |url| open(terminal, args, url)).await?
+        };
+        let entry = Entry {
+            terms,
+            token_endpoint: issuer.endpoints.token,
+            revocation_endpoint: issuer.endpoints.revocation,
+            ca_file: ca_file.clone(),
+            issuer_ca_file,
+            tokens: Some(tokens),
+        };
+        let held = file.hold().await?;
+        held.change(|all| all.insert(origin.clone(), entry))?;
+        Ok::<(), Failure>(())
+    });
+    tokens?;
+    terminal.say(&format!("signed in at {origin}; kept in {}", file.path().display()));
+    if bearer::is_overridden() {
+        terminal.say("HOOPCTL_TOKEN is set: as long as it is, other commands use it in place of this login");
+    }
+    who(terminal, Remote { ca_file, ..remote }, file)
+}
+
+/// Says who signed in, and what they may do.
+fn who(terminal: Terminal, remote: Remote, file: TokenFile) -> Outcome {
+    let origin = remote.location.origin();
+    let access = Access::elsewhere_as(remote.clone(), bearer::person(remote, file)?)?;
+    let report = access.wait(access.backend().status()).map_err(|mut failure| {
+        failure.message = format!("signed in, but {origin} does not let you in: {}", failure.message);
+        failure
+    })?;
+    let mut fields = vec![("gateway", origin.clone())];
+    if let Some(you) = &report.you {
+        fields.push(("you", you.principal.clone()));
+        fields.push(("groups", you.groups.join(", ")));
+        fields.push(("may", status::may(you).to_owned()));
+    }
+    terminal.item(&fields, &json!({"url": origin, "you": output::json(&report.you)}))?;
+    Ok(Exit::Done)
+}
+
+fn no_url() -> Failure {
+    Failure::usage("which gateway? there is no --url, and HOOPCTL_URL is not set")
+        .hint("--url https://HOST[:PORT], the gateway's [admin] listen")
+}
+
+/// A person says whether they trust that gateway with their login. Once is enough, as long as nothing changes.
+fn confirm(
+    terminal: Terminal,
+    yes: bool,
+    origin: &str,
+    terms: &Terms,
+    confirmed: Option<&Terms>,
+) -> Result<(), Failure> {
+    if confirmed == Some(terms) {
+        return Ok(());
+    }
+    if !terminal.quiet || !yes {
+        if confirmed.is_some() {
+            told(&["This is not what you confirmed at your last login there:".to_owned()]);
+        }
+        told(&[
+            format!("gateway  {origin}"),
+            format!("issuer   {}", terms.issuer),
+            format!("client   {}", terms.client_id),
+            format!("scopes   {}", terms.scopes.join(" ")),
+        ]);
+    }
+    ask::confirm(terminal, yes, "Sign in there, as that client and with these scopes?")
+}
+
+/// Writes lines for people, whatever is left out otherwise: nobody can sign in without them.
+fn told(lines: &[String]) {
+    let text: String = lines.iter().map(|line| format!("{}\n", Shown(line))).collect();
+    io::stderr().lock().write_all(text.as_bytes()).ok();
+}
+
+fn open(terminal: Terminal, args: &LoginArgs, url: &str) {
+    let opened = terminal.dialog && !args.no_browser;
+    let words =
+        if opened { "A browser opens. If it does not, open:" } else { "Open in a browser on this machine:" };
+    told(&[words.to_owned(), url.to_owned()]);
+    if opened {
+        browser::open(url);
+    }
+}
+
+fn code_lines(prompt: &device::Prompt<'_>) -> Vec<String> {
+    let mut lines = vec![
+        "Open on any device, if it is you who signs in:".to_owned(),
+        prompt.uri.to_owned(),
+        format!("and enter the code {}", prompt.code),
+    ];
+    if let Some(whole) = prompt.whole {
+        lines.push(format!("or open {whole}"));
+    }
+    lines
+}
+
+/// Signs out: at the issuer, and here.
+pub fn logout(terminal: Terminal, place: &Place, args: &LogoutArgs) -> Outcome {
+    let file = TokenFile::usual()?;
+    let all = file.read()?.gateways;
+    let origins: Vec<String> = if args.all {
+        all.into_keys().collect()
+    } else {
+        let origin = place.remote()?.ok_or_else(|| {
+            let failure = no_url();
+            let hint = failure.hint.clone().unwrap_or_default();
+            failure.hint(format!("{hint}; or --all"))
+        })?;
+        let origin = origin.location.origin();
+        if !all.contains_key(&origin) {
+            return Err(Failure::not_found(format!("not signed in at {origin}")));
+        }
+        vec![origin]
+    };
+    if origins.is_empty() {
+        terminal.say("not signed in anywhere");
+        return Ok(Exit::Done);
+    }
+    access::runtime()?.block_on(async {
+        for origin in origins {
+            sign_out(terminal, &file, &origin).await?;
+        }
+        Ok(Exit::Done)
+    })
+}
+
+async fn sign_out(terminal: Terminal, file: &TokenFile, origin: &str) -> Result<(), Failure> {
+    // No renewal may come in between: what it gives would be kept by nobody.
+    let held = file.hold().await?;
+    let entry = file.read()?.gateways.remove(origin);
+    let revoked = match &entry {
+        Some(entry) => revoke(entry).await,
+        None => Ok(false),
+    };
+    held.change(|all| all.remove(origin))?;
+    match revoked {
+        Ok(true) => terminal.say(&format!("signed out at {origin}, and the login is revoked at the issuer")),
+        Ok(false) => terminal.say(&format!("signed out at {origin}")),
+        Err(failure) => terminal.say(&format!(
+            "signed out at {origin} on this machine; at the issuer it could not be revoked: {}",
+            failure.message
+        )),
+    }
+    Ok(())
+}
+
+/// Revokes a login where the issuer has a place for that (RFC 7009); whether it did.
+async fn revoke(entry: &Entry) -> Result<bool, Failure> {
+    let (Some(endpoint), Some(Tokens { access, refresh, .. })) = (&entry.revocation_endpoint, &entry.tokens)
+    else {
+        return Ok(false);
+    };
+    let (token, hint): (&Hidden, _) =
+        refresh.as_ref().map_or((access, "access_token"), |refresh| (refresh, "refresh_token"));
+    let form = [("token", token.expose()), ("token_type_hint", hint), ("client_id", &*entry.terms.client_id)];
+    match issuer::post(endpoint, &form, entry.issuer_ca_file.as_deref()).await? {
+        Said::Yes(_) => Ok(true),
+        Said::No(error, description) => Err(Failure::failed(format!("{error} {description}").trim_end())),
+    }
+}

@@ -1,0 +1,319 @@
+//! The command line's side of the admin API, over its socket or the network: each call is one HTTP/1.1 exchange on a stream of its own.
+
+pub mod network;
+mod stream;
+
+use std::convert::Infallible;
+use std::future::Future;
+use std::io;
+use std::path::Path;
+use std::path::PathBuf;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::HeaderValue;
+use http::Method;
+use http::Request;
+use http::Response;
+use http::StatusCode;
+use http::header;
+use http_body_util::BodyExt as _;
+use http_body_util::Full;
+use hyper::body::Incoming;
+use hyper::client::conn::http1;
+use hyper_util::rt::TokioIo;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use tokio::io::AsyncRead;
+use tokio::io::AsyncWrite;
+use tokio::net::UnixStream;
+use zeroize::Zeroizing;
+
+use crate::control::Answer;
+use crate::control::call::VERSION;
+use crate::control::error::ApiError;
+use crate::control::error::ClientError;
+use crate::control::error::ErrorBody;
+use crate::control::error::ErrorCode;
+use crate::control::noun::event::EventSource;
+use crate::control::socket::MAX_PATH;
+use crate::domain::Secret;
+use crate::transport::fetch::Location;
+
+pub use network::Bearer;
+
+use network::Network;
+use stream::Stream;
+
+/// How long a call may take, beyond what its route says.
+const TIMEOUT: Duration = Duration::from_secs(30);
+/// The longest answer that is read, in bytes.
+const MAX_ANSWER: usize = 64 << 20;
+
+/// Drives one stream; it never returns, so that only the exchange itself ends a wait.
+type Driver = Pin<Box<dyn Future<Output = Infallible> + Send>>;
+type Sender = http1::SendRequest<Full<Bytes>>;
+
+/// How the gateway is reached.
+#[derive(Debug, Clone)]
+enum Way {
+    Socket(PathBuf),
+    Network(Network),
+}
+
+/// The admin API of one gateway. Cheap to make and to clone: nothing is opened until a call.
+#[derive(Debug, Clone)]
+pub struct Client {
+    way: Way,
+}
+
+/// One call before it is written: it may have to be sent twice, with another token.
+#[derive(Debug, Clone)]
+struct Draft {
+    method: Method,
+    /// What stands behind `/v1/`, percent-encoded.
+    path: String,
+    body: Option<Bytes>,
+    /// The message after which a stream goes on.
+    after: Option<String>,
+}
+
+impl Client {
+    /// A client of the gateway behind `socket`, whether it runs or not.
+    pub fn new(socket: impl Into<PathBuf>) -> Self {
+        Self { way: Way::Socket(socket.into()) }
+    }
+
+    /// A client of the gateway behind `socket`, after making sure that somebody listens there.
+    ///
+    /// # Errors
+    /// [`ClientError::NotRunning`] when nobody does, and the others of opening the socket.
+    pub async fn connect(socket: impl Into<PathBuf> + Send) -> Result<Self, ClientError> {
+        let socket = socket.into();
+        drop(open(&socket).await?);
+        Ok(Self::new(socket))
+    }
+
+    /// A client of the gateway whose admin listener is at `location`, as whom `bearer` has a token of. Its certificate is checked
+    /// against the authorities in `ca_file`, or those of the machine where there is no such file.
+    ///
+    /// # Errors
+    /// [`ClientError::Authorities`].
+    pub fn network(
+        location: Location,
+        ca_file: Option<&Path>,
+        bearer: Arc<dyn Bearer>,
+    ) -> Result<Self, ClientError> {
+        Ok(Self { way: Way::Network(Network::new(location, ca_file, bearer)?) })
+    }
+
+    /// Sends a call and waits for the head of its answer. Over the network it takes a token along; where that is refused and there is
+    /// another one, the call is sent once more: a refused call did nothing.
+    async fn ask(&self, draft: &Draft) -> Result<(Response<Incoming>, Driver), ApiError> {
+        let network = match &self.way {
+            Way::Socket(socket) => {
+                return Ok(send(open(socket).await?, draft.request("hoopctl", None)?).await?);
+            }
+            Way::Network(network) => network,
+        };
+        let host = network.location.authority();
+        let token = network.bearer.token().await?;
+        let first = send(network.open().await?, draft.request(host, Some(&token))?).await?;
+        if first.0.status() != StatusCode::UNAUTHORIZED {
+            return Ok(first);
+        }
+        match network.bearer.another(Arc::clone(&token)).await? {
+            Some(other) if other.expose() != token.expose() => {
+                Ok(send(network.open().await?, draft.request(host, Some(&other))?).await?)
+            }
+            _ => Ok(first),
+        }
+    }
+
+    /// Reads an answer that is an error.
+    async fn refused(&self, draft: &Draft, response: Response<Incoming>, driver: Driver) -> ApiError {
+        let status = response.status();
+        let bytes = match read_all(response.into_body(), driver).await {
+            Ok(bytes) => bytes,
+            Err(error) => return error.into(),
+        };
+        match (serde_json::from_slice(&bytes), &self.way) {
+            (Ok(ErrorBody { error }), Way::Network(network)) if error.code == ErrorCode::Unauthenticated => {
+                error.hint(network.bearer.advice())
+            }
+            (Ok(ErrorBody { error }), _) => error,
+            (Err(_other), Way::Network(network)) => {
+                ClientError::NotAdminApi { origin: network.location.origin(), status: status.as_u16() }.into()
+            }
+            (Err(source), Way::Socket(_)) => ClientError::Unreadable { what: draft.what(), source }.into(),
+        }
+    }
+
+    async fn exchange<T: DeserializeOwned>(&self, draft: &Draft) -> Result<T, ApiError> {
+        let (response, driver) = self.ask(draft).await?;
+        if !response.status().is_success() {
+            return Err(self.refused(draft, response, driver).await);
+        }
+        let bytes = read_all(response.into_body(), driver).await?;
+        Ok(serde_json::from_slice(&bytes)
+            .map_err(|source| ClientError::Unreadable { what: draft.what(), source })?)
+    }
+
+    fn timed<T: DeserializeOwned + Send + 'static>(
+        &self,
+        method: Method,
+        path: String,
+        body: Option<Bytes>,
+        longer: Duration,
+    ) -> Answer<'_, T> {
+        Box::pin(async move {
+            let limit = TIMEOUT + longer;
+            let draft = Draft { method, path, body, after: None };
+            match tokio::time::timeout(limit, self.exchange(&draft)).await {
+                Ok(answer) => answer,
+                Err(_elapsed) => Err(ClientError::Slow { seconds: limit.as_secs() }.into()),
+            }
+        })
+    }
+
+    /// Makes a call without a body. `path` is what stands behind `/v1/`, percent-encoded.
+    pub(super) fn call<T: DeserializeOwned + Send + 'static>(
+        &self,
+        method: Method,
+        path: String,
+    ) -> Answer<'_, T> {
+        self.timed(method, path, None, Duration::ZERO)
+    }
+
+    /// The same for a call that takes up to `longer` more than others.
+    pub(super) fn call_for<T: DeserializeOwned + Send + 'static>(
+        &self,
+        method: Method,
+        path: String,
+        longer: Duration,
+    ) -> Answer<'_, T> {
+        self.timed(method, path, None, longer)
+    }
+
+    /// Makes a call with a JSON body, which is wiped afterwards: it may hold a secret.
+    pub(super) fn call_with<T: DeserializeOwned + Send + 'static>(
+        &self,
+        method: Method,
+        path: String,
+        body: &impl Serialize,
+    ) -> Answer<'_, T> {
+        match serde_json::to_vec(body) {
+            Ok(json) => {
+                let longer = Duration::from_secs(crate::control::noun::session::GREP_TIMEOUT_S);
+                self.timed(method, path, Some(Bytes::from_owner(Zeroizing::new(json))), longer)
+            }
+            Err(error) => {
+                let draft = Draft { method, path, body: None, after: None };
+                let error = ClientError::Unwritable { what: draft.what(), source: error.into() };
+                Box::pin(async move { Err(error.into()) })
+            }
+        }
+    }
+
+    /// Opens a stream of events, after the message with the id `after`.
+    pub(super) fn follow(
+        &self,
+        method: Method,
+        path: String,
+        after: Option<String>,
+    ) -> Answer<'_, Box<dyn EventSource>> {
+        let draft = Draft { method, path, body: None, after };
+        Box::pin(async move {
+            let stream = Stream::open(self.clone(), draft).await?;
+            Ok(Box::new(stream) as Box<dyn EventSource>)
+        })
+    }
+}
+
+impl Draft {
+    /// The call as an error may name it: without its query.
+    fn what(&self) -> String {
+        let path = self.path.split_once('?').map_or(&*self.path, |(path, _)| path);
+        format!("{} /{VERSION}/{path}", self.method)
+    }
+
+    fn request(&self, host: &str, token: Option<&Secret>) -> Result<Request<Full<Bytes>>, ClientError> {
+        let unwritable =
+            |source: http::Error| ClientError::Unwritable { what: self.what(), source: source.into() };
+        let mut request = Request::builder()
+            .method(&self.method)
+            .uri(format!("/{VERSION}/{}", self.path))
+            .header(header::HOST, host)
+            .header(header::ACCEPT, "application/json");
+        if self.body.is_some() {
+            request = request.header(header::CONTENT_TYPE, "application/json");
+        }
+        if let Some(after) = &self.after {
+            request = request.header("last-event-id", after);
+        }
+        if let Some(token) = token {
+            let value = Zeroizing::new([b"Bearer ", token.expose()].concat());
+            let mut value = HeaderValue::from_bytes(&value).map_err(|invalid| unwritable(invalid.into()))?;
+            value.set_sensitive(true);
+            request = request.header(header::AUTHORIZATION, value);
+        }
+        request.body(Full::new(self.body.clone().unwrap_or_default())).map_err(unwritable)
+    }
+}
+
+async fn open(socket: &Path) -> Result<UnixStream, ClientError> {
+    use std::os::unix::ffi::OsStrExt as _;
+    let path = || socket.to_owned();
+    if socket.as_os_str().as_bytes().len() > MAX_PATH {
+        return Err(ClientError::PathTooLong { path: path(), max: MAX_PATH });
+    }
+    UnixStream::connect(socket).await.map_err(|source| match source.kind() {
+        io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused => {
+            ClientError::NotRunning { path: path() }
+        }
+        io::ErrorKind::PermissionDenied => ClientError::NotPermitted { path: path() },
+        _ => ClientError::Open { path: path(), source },
+    })
+}
+
+/// Sends one request and waits for the head of its answer.
+async fn send<S>(
+    stream: S,
+    request: Request<Full<Bytes>>,
+) -> Result<(Response<Incoming>, Driver), ClientError>
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let broken = |doing| move |source| ClientError::Broken { doing, source };
+    let (mut sender, connection): (Sender, _) =
+        http1::handshake(TokioIo::new(stream)).await.map_err(broken("opening it"))?;
+    let mut driver: Driver = Box::pin(async move {
+        // What went wrong shows in the exchange itself.
+        drop(connection.await);
+        std::future::pending().await
+    });
+    tokio::select! {
+        response = sender.send_request(request) => Ok((response.map_err(broken("waiting for the answer"))?, driver)),
+        never = &mut driver => match never {},
+    }
+}
+
+async fn read_all(mut body: Incoming, mut driver: Driver) -> Result<Vec<u8>, ClientError> {
+    let mut bytes = Vec::new();
+    loop {
+        let frame = tokio::select! {
+            frame = body.frame() => frame,
+            never = &mut driver => match never {},
+        };
+        let Some(frame) = frame else { return Ok(bytes) };
+        let frame = frame.map_err(|source| ClientError::Broken { doing: "reading the answer", source })?;
+        if let Some(data) = frame.data_ref() {
+            if bytes.len() + data.len() > MAX_ANSWER {
+                return Err(ClientError::Long { max: MAX_ANSWER });
+            }
+            bytes.extend_from_slice(data);
+        }
+    }
+}

@@ -1,0 +1,109 @@
+//! The way to a gateway elsewhere: TLS to its admin listener, and a token with each call.
+
+use std::fmt;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use rustls::CertificateError;
+
+use crate::control::Answer;
+use crate::control::error::ClientError;
+use crate::domain::Secret;
+use crate::transport::fetch::FetchError;
+use crate::transport::fetch::Location;
+use crate::transport::stream::Stream;
+use crate::transport::tls;
+
+/// How long names, connecting and the TLS handshake may take together.
+const CONNECT: Duration = Duration::from_secs(10);
+
+/// The tokens of the person who calls. Asked for each call, so that one renewed meanwhile is used.
+pub trait Bearer: fmt::Debug + Send + Sync {
+    /// The token to send now.
+    fn token(&self) -> Answer<'_, Arc<Secret>>;
+
+    /// The token to send after the gateway refused `refused`; `None` when there is no other one.
+    fn another(&self, refused: Arc<Secret>) -> Answer<'_, Option<Arc<Secret>>>;
+
+    /// What a person can do when there is no token that the gateway takes.
+    fn advice(&self) -> String;
+}
+
+/// The admin listener of a gateway.
+#[derive(Debug, Clone)]
+pub(super) struct Network {
+    pub(super) location: Arc<Location>,
+    tls: Option<Arc<rustls::ClientConfig>>,
+    pub(super) bearer: Arc<dyn Bearer>,
+}
+
+impl Network {
+    pub(super) fn new(
+        location: Location,
+        ca_file: Option<&Path>,
+        bearer: Arc<dyn Bearer>,
+    ) -> Result<Self, ClientError> {
+        let tls = if location.secure {
+            let config = tls::client_config(ca_file, &[b"http/1.1"]);
+            Some(config.map_err(|source| ClientError::Authorities { source })?)
+        } else {
+            None
+        };
+        Ok(Self { location: Arc::new(location), tls, bearer })
+    }
+
+    pub(super) async fn open(&self) -> Result<Stream, ClientError> {
+        let opened = tokio::time::timeout(CONNECT, self.location.open(self.tls.clone())).await;
+        opened
+            .unwrap_or(Err(FetchError::Timeout(CONNECT)))
+            .map_err(|error| refined(self.location.origin(), error))
+    }
+}
+
+/// Tells a certificate that does not hold from a gateway that cannot be reached.
+pub fn refined(origin: String, error: FetchError) -> ClientError {
+    let inner = match &error {
+        FetchError::Tls { source, .. } => {
+            source.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>())
+        }
+        _ => None,
+    };
+    match inner.and_then(words) {
+        Some((why, advice)) => ClientError::NotTrusted { origin, why, advice },
+        None => ClientError::Unreachable { origin, source: error },
+    }
+}
+
+/// What is wrong with a certificate, and what to do. `None` for what is no matter of certificates.
+fn words(error: &rustls::Error) -> Option<(String, &'static str)> {
+    let rustls::Error::InvalidCertificate(problem) = error else {
+        return matches!(error, rustls::Error::InvalidMessage(_)).then(|| {
+            (
+                "it does not speak TLS".to_owned(),
+                "is it the port of [admin] listen? http:// is for this machine only",
+            )
+        });
+    };
+    Some(match problem {
+        CertificateError::UnknownIssuer => (
+            "its certificate is of no authority that this machine trusts".to_owned(),
+            "--ca-file FILE names the authority of the gateway's certificate",
+        ),
+        CertificateError::NotValidForName => {
+            ("its certificate is for another name".to_owned(), "use the name that is in the certificate")
+        }
+        CertificateError::NotValidForNameContext { presented, .. } => (
+            format!("its certificate is for another name: {}", presented.join(", ")),
+            "use the name that is in the certificate",
+        ),
+        CertificateError::Expired | CertificateError::ExpiredContext { .. } => (
+            "its certificate has run out".to_owned(),
+            "renew it on the gateway; is the clock of this machine right?",
+        ),
+        CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
+            ("its certificate does not hold yet".to_owned(), "is the clock of this machine right?")
+        }
+        other => (format!("its certificate cannot be used: {other}"), "look at [admin] tls on the gateway"),
+    })
+}
