@@ -44,5 +44,6 @@ mod postgres_preview;
 mod postgres_target;
 mod proxy;
 mod recording;
+mod remote;
 mod tui;
 mod watch;

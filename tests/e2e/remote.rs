@@ -1,0 +1,238 @@
+//! The admin API over the network, from an empty home: who gets in, what each role may do, and how it ends.
+
+use std::os::unix::fs::PermissionsExt;
+use std::process::Command;
+use std::time::Duration;
+
+use serde_json::Value;
+
+use crate::support::World;
+use crate::support::caller::wait_until;
+use crate::support::process::Process;
+use crate::support::process::free_port;
+use crate::support::process::run;
+
+const RULES: &str = r#"
+[[policy]]
+id = "etl-writes"
+effect = "approve"
+match = { groups = ["etl"], connections = ["crm"], methods = ["PATCH"] }
+approval = { from = ["support"], timeout = "30s" }
+[[policy]]
+id = "reads"
+effect = "allow"
+match = { groups = ["support"], connections = ["crm"], operations = ["read"] }
+"#;
+
+const ADMIN: &str = r#"
+roles = { operator = ["etl"], viewer = ["support"] }
+clients = ["writer", "reader", "stranger"]
+"#;
+
+/// A world that is managed over the network, and where.
+fn world(admin: &str) -> (World, String) {
+    let mut world = World::without_gateway(RULES);
+    let port = free_port();
+    let file = world.path("hoopctl.toml");
+    let text = std::fs::read_to_string(&file).unwrap();
+    let listen = format!("[admin]\nlisten = \"127.0.0.1:{port}\"\n{admin}");
+    std::fs::write(&file, text.replace("[admin]\n", &listen)).unwrap();
+    world.start();
+    (world, format!("http://127.0.0.1:{port}"))
+}
+
+/// A command line on another machine: nothing of this world's files, and a home of its own.
+struct Elsewhere {
+    home: tempfile::TempDir,
+    url: String,
+}
+
+impl Elsewhere {
+    fn new(url: &str) -> Self {
+        Self { home: tempfile::tempdir().unwrap(), url: url.to_owned() }
+    }
+
+    fn command(&self, args: &[&str], token: Option<&str>) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_hoopctl"));
+        command.args(args).env_clear().env("PATH", std::env::var_os("PATH").unwrap_or_default());
+        command.env("HOME", self.home.path()).env("HOOPCTL_URL", &self.url).current_dir(self.home.path());
+        if let Some(token) = token {
+            command.env("HOOPCTL_TOKEN", token);
+        }
+        command
+    }
+
+    fn cli(&self, args: &[&str], token: &str) -> (i32, String, String) {
+        run(&mut self.command(args, Some(token)))
+    }
+
+    fn json(&self, args: &[&str], token: &str) -> Value {
+        let (code, out, err) = self.cli(&[args, &["-o", "json"]].concat(), token);
+        assert_eq!(code, 0, "{args:?}: {err}");
+        serde_json::from_str(&out).unwrap()
+    }
+}
+
+#[test]
+fn roles_of_a_token_say_what_its_holder_may_do() {
+    let (world, url) = world(ADMIN);
+    let away = Elsewhere::new(&url);
+    let (operator, viewer, nobody) = (world.token("writer"), world.token("reader"), world.token("stranger"));
+    assert_eq!(world.get("/c/crm/customers/7", Some(&viewer)).status, 200);
+
+    // Everybody with a role looks.
+    for token in [&operator, &viewer] {
+        let sessions = away.json(&["session", "list"], token);
+        let of_crm =
+            sessions["items"].as_array().unwrap().iter().find(|session| session["connection"] == "crm");
+        let id = of_crm.unwrap()["id"].as_str().unwrap();
+        let shown = away.json(&["session", "show", id], token).to_string();
+        assert!(shown.contains("idp/reader"), "{shown}");
+        let (code, out, err) = away.cli(&["replay", id, "--print"], token);
+        assert!(code == 0 && out.contains("GET /customers/7"), "{out}{err}");
+        assert_eq!(away.cli(&["session", "verify", id], token).0, 0);
+    }
+    let you = away.json(&["status"], &operator)["you"].clone();
+    assert_eq!(
+        (&you["principal"], &you["manages"], &you["decides"]),
+        (&"idp/writer".into(), &true.into(), &false.into())
+    );
+
+    // Who only looks changes nothing; who manages does, and the audit trail names the token's holder.
+    let (code, _, err) = away.cli(&["lock", "add", "connection:crm", "--yes"], &viewer);
+    assert!(code == 9 && err.contains("may look, not change anything"), "{code} {err}");
+    std::fs::write(away.home.path().join("value"), "s3cret-of-shop\n").unwrap();
+    let value = away.home.path().join("value");
+    std::fs::set_permissions(&value, std::fs::Permissions::from_mode(0o600)).unwrap();
+    let set = format!("hoopctl secret set SHOP < {}", value.display());
+    let mut shell = Command::new("sh");
+    let path = format!(
+        "{}:/usr/bin:/bin",
+        std::path::Path::new(env!("CARGO_BIN_EXE_hoopctl")).parent().unwrap().display()
+    );
+    shell.args(["-c", &set]).env_clear().env("PATH", path).env("HOME", away.home.path());
+    shell.env("HOOPCTL_URL", &url).env("HOOPCTL_TOKEN", &operator);
+    let (code, _, err) = run(&mut shell);
+    assert_eq!(code, 0, "{err}");
+    let add = ["connect", "add", "shop", "--upstream", "http://127.0.0.1:9", "--inject", "bearer:store:SHOP"];
+    let (code, _, err) = away.cli(&add, &operator);
+    assert_eq!(code, 0, "{err}");
+    let program = ["connect", "add", "sh", "--upstream", "mcp+stdio:sh -c id"];
+    let (code, _, err) = away.cli(&program, &operator);
+    assert!(code == 9 && err.contains("reaches into the gateway's own machine"), "{code} {err}");
+    assert!(world.list(&["connect", "list"]).iter().all(|connection| connection["name"] != "sh"));
+    assert!(world.list(&["connect", "list"]).iter().any(|connection| connection["name"] == "shop"));
+    let audit = world.path("data/hoopctl.db");
+    let (_, names, _) = run(Command::new("sqlite3").arg(&audit).arg("SELECT DISTINCT actor FROM audit"));
+    assert!(names.is_empty() || names.contains("idp/writer"), "{names}");
+
+    // No role, no token, a token that does not hold: nothing at all.
+    let (code, out, err) = away.cli(&["session", "list"], &nobody);
+    assert!(code == 9 && out.is_empty() && err.contains("admin.roles"), "{code} {err}");
+    let (code, out, err) = run(&mut away.command(&["session", "list"], None));
+    assert!(code == 4 && out.is_empty() && err.contains("hoopctl login --url"), "{code} {err}");
+    let broken = format!("{}x", &viewer[..viewer.len() - 8]);
+    let (code, out, err) = away.cli(&["session", "list"], &broken);
+    assert!(code == 4 && out.is_empty() && !err.contains(&broken), "{code} {err}");
+    // An app decides nothing, whatever its groups.
+    let (reply, refused) = std::thread::scope(|scope| {
+        let held =
+            scope.spawn(|| world.send_json("PATCH", "/c/crm/customers/7", &operator, r#"{"tier":"gold"}"#));
+        let pending = world.wait_pending();
+        let id = pending["id"].as_str().unwrap();
+        let refused = away.cli(&["approval", "approve", id], &world.token("reader"));
+        assert_eq!(world.cli(&["session", "kill", pending["session"].as_str().unwrap(), "--yes"]).0, 0);
+        (held.join().unwrap(), refused)
+    });
+    assert!(refused.0 == 9 && refused.2.contains("only people decide"), "{refused:?}");
+    assert_ne!(reply.status, 200);
+}
+
+#[test]
+fn a_lock_and_a_lost_role_end_what_is_open() {
+    let (world, url) = world(ADMIN);
+    let away = Elsewhere::new(&url);
+    let viewer = world.token("reader");
+    let watch = |name: &str, token: &str| {
+        let mut watch = away.command(&["session", "watch", "-o", "jsonl"], Some(token));
+        Process::start(name, &mut watch, world.folder.path())
+    };
+    let lines = |watch: &Process| watch.log().lines().filter(|line| line.starts_with('{')).count();
+    let (followed, others) = (watch("watch", &viewer), watch("others", &world.token("writer")));
+    wait_until("the streams stand", Duration::from_secs(20), || {
+        world.send_json("DELETE", "/c/crm/customers/1", &viewer, "{}");
+        lines(&followed) > 0 && lines(&others) > 0
+    });
+    assert_eq!(world.cli(&["lock", "add", "principal:idp/reader", "--yes"]).0, 0);
+    let (code, _, err) = away.cli(&["status"], &viewer);
+    assert!(code == 9 && err.contains("locked out"), "{code} {err}");
+    // What comes now is seen by others, and not by who is locked out.
+    std::thread::sleep(Duration::from_millis(1500));
+    let (before, seen) = (lines(&followed), lines(&others));
+    wait_until("others see what comes", Duration::from_secs(20), || {
+        world.send_json("DELETE", "/c/crm/customers/2", &world.token("writer"), "{}");
+        lines(&others) > seen
+    });
+    std::thread::sleep(Duration::from_millis(500));
+    assert_eq!(lines(&followed), before, "{}", followed.log());
+
+    // A lock on everybody holds the data path, and lets in who takes it away.
+    let locks = world.list(&["lock", "list"]);
+    assert_eq!(world.cli(&["lock", "remove", locks[0]["id"].as_str().unwrap(), "--yes"]).0, 0);
+    let operator = world.token("writer");
+    assert_eq!(away.cli(&["lock", "add", "everybody", "--yes"], &operator).0, 0);
+    assert_ne!(world.get("/c/crm/customers/1", Some(&viewer)).status, 200);
+    let locks = away.json(&["lock", "list"], &operator);
+    assert_eq!(
+        away.cli(&["lock", "remove", locks["items"][0]["id"].as_str().unwrap(), "--yes"], &operator).0,
+        0
+    );
+    assert_eq!(world.get("/c/crm/customers/1", Some(&viewer)).status, 200);
+
+    // A reload that takes the role away holds at once.
+    let file = world.path("hoopctl.toml");
+    let text = std::fs::read_to_string(&file).unwrap();
+    std::fs::write(&file, text.replace("viewer = [\"support\"]", "viewer = [\"nobody\"]")).unwrap();
+    assert_eq!(world.cli(&["config", "reload"]).0, 0);
+    assert_eq!(away.cli(&["session", "list"], &viewer).0, 9);
+    assert_eq!(away.cli(&["session", "list"], &operator).0, 0);
+}
+
+#[test]
+fn a_certificate_that_nobody_vouches_for_is_not_spoken_to() {
+    let mut world = World::without_gateway(RULES);
+    let (port, key) =
+        (free_port(), rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap());
+    std::fs::write(world.path("tls.crt"), key.cert.pem()).unwrap();
+    let key_file = world.path("tls.key");
+    std::fs::write(&key_file, key.signing_key.serialize_pem()).unwrap();
+    std::fs::set_permissions(&key_file, std::fs::Permissions::from_mode(0o600)).unwrap();
+    let file = world.path("hoopctl.toml");
+    let text = std::fs::read_to_string(&file).unwrap();
+    let tls = "tls = { cert = \"tls.crt\", key = \"file:tls.key\" }\ndrain_timeout";
+    let listen = format!("[admin]\nlisten = \"0.0.0.0:{port}\"\n{ADMIN}");
+    std::fs::write(&file, text.replace("drain_timeout", tls).replace("[admin]\n", &listen)).unwrap();
+    let mut gateway = Process::start("gateway", &mut world.hoopctl(&["serve"]), world.folder.path());
+    gateway.wait_port(port);
+    let token = world.token("reader");
+    let away = Elsewhere::new(&format!("https://localhost:{port}"));
+    let (code, _, err) = away.cli(&["status"], &token);
+    assert!(code != 0 && err.contains("--ca-file") && !err.contains(&token), "{code} {err}");
+    let ca = world.path("tls.crt").display().to_string();
+    let (code, _, err) = away.cli(&["--ca-file", &ca, "status"], &token);
+    assert_eq!(code, 0, "{err}");
+    // The right authority, another name.
+    let other = Elsewhere::new(&format!("https://127.0.0.1:{port}"));
+    let (code, _, err) = other.cli(&["--ca-file", &ca, "status"], &token);
+    assert!(code != 0 && !err.contains(&token), "{code} {err}");
+    // Nobody there, somebody else there.
+    for (url, exit) in [
+        (format!("https://localhost:{}", free_port()), 7),
+        (format!("http://127.0.0.1:{}", world.api_port), 1),
+    ] {
+        let (code, _, err) = Elsewhere::new(&url).cli(&["--ca-file", &ca, "status"], &token);
+        assert!(code == exit && !err.contains(&token), "{url}: {code} {err}");
+    }
+    world.gateway = Some(gateway);
+    assert_eq!(world.stop(), Some(0));
+}
