@@ -17,8 +17,6 @@ use crate::domain::EventKind;
 use crate::domain::MaskNote;
 use crate::domain::SessionEnd;
 use crate::domain::Verdict;
-use crate::domain::approval::ApprovalSpec;
-use crate::domain::approval::GrantScope;
 use crate::domain::event::Direction;
 use crate::domain::json::write_string;
 use crate::pipeline::body::Capture;
@@ -58,13 +56,6 @@ impl Judged {
     /// Its class, or that of what it runs, whichever is worse.
     pub fn class(&self) -> Class {
         self.also.iter().map(|command| command.class).fold(self.command.class, Class::max)
-    }
-
-    /// The policies that want people's word on it, where that word is for one run; `None`: it is not held, or a grant may cover several.
-    pub fn held_once_by(&self) -> Option<String> {
-        let once = |spec: &&ApprovalSpec| spec.grant == GrantScope::Once;
-        self.verdict.approval.as_deref().filter(once)?;
-        self.holds().then(|| self.rules())
     }
 
     /// The policies that stand behind the verdict, by id.
@@ -165,7 +156,7 @@ impl Exchange {
         if let Err(denied) = agreed {
             return Err(self.refuse_recorded(record, verdict, denied).await);
         }
-        match verdict.effect {
+        let covers = match verdict.effect {
             Effect::Deny => {
                 let denied = blocked(verdict);
                 return Err(self.refuse_recorded(record, verdict, denied).await);
@@ -173,14 +164,15 @@ impl Exchange {
             Effect::Allow => {
                 self.append(self.command_events(record, verdict, None, None), durability).await?;
                 self.counters.allowed();
+                None
             }
-            Effect::Approve => self.hold(&judged, record, held).await?,
-        }
+            Effect::Approve => Some(self.hold(&judged, record, held).await?),
+        };
         // Recording takes its time: what ended meanwhile ends this too.
         if let Err(denied) = self.still_stands() {
             return Err(self.refuse_late(verdict, denied).await);
         }
-        Ok(Permit::new(payload, ReplyGuard::new(self)))
+        Ok(Permit::new(payload, ReplyGuard::new(self)).by(covers))
     }
 
     /// Admits a command to be answered by what came of the same one before, or is to come, which its client never had. Nothing is sent, so

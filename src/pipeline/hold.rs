@@ -13,6 +13,7 @@ use crate::domain::Denied;
 use crate::domain::DenyCode;
 use crate::domain::EventKind;
 use crate::domain::approval::ApprovalSpec;
+use crate::domain::approval::GrantScope;
 use crate::domain::json::write_string;
 use crate::pipeline::admit::CommandRecord;
 use crate::pipeline::admit::Held;
@@ -21,6 +22,9 @@ use crate::pipeline::admit::Waiting;
 use crate::pipeline::enter::Exchange;
 use crate::pipeline::enter::session_ended;
 use crate::recording::Durability;
+
+/// What the second of two equal requests is told that waited for one word.
+const USED: &str = "it was approved for one run, which an equal request sent beside it has used; send it again only if it is to be done once more";
 
 /// How long a client waits, and how it learns that it does.
 struct Patience {
@@ -42,13 +46,13 @@ impl Exchange {
         judged.holds() && self.gate.0.approvals.standing_grant(&wanted).is_none()
     }
 
-    /// Holds a command until people have approved it, or a grant of theirs already covers it.
+    /// Holds a command until people have approved it, or a grant of theirs already covers it. Gives how far their grant reaches.
     pub(super) async fn hold(
         &mut self,
         judged: &Judged,
         record: CommandRecord,
         held: Option<Held>,
-    ) -> Result<(), Denied> {
+    ) -> Result<GrantScope, Denied> {
         let Judged { command, verdict, .. } = judged;
         let (Some(held), Some(spec)) = (held, verdict.approval.clone()) else {
             let denied = Denied::new(DenyCode::Internal, "a command to be approved came without its bytes")
@@ -69,10 +73,10 @@ impl Exchange {
         let wanted =
             Wanted { principal: &principal.id, connection: &connection, rule: &rule, spec: &spec, session };
         if let Some(grant) = self.gate.0.approvals.standing_grant(&wanted) {
-            let grant = grant.id.to_string();
-            self.append(self.command_events(record, verdict, None, Some(&grant)), Durability::Synced).await?;
+            let id = grant.id.to_string();
+            self.append(self.command_events(record, verdict, None, Some(&id)), Durability::Synced).await?;
             self.counters.approved();
-            return Ok(());
+            return Ok(grant.scope);
         }
         // From here on it waits, and what it keeps meanwhile counts.
         let room = self.gate.0.held_room.take(&self.verified.principal.id, held.bytes);
@@ -109,7 +113,7 @@ impl Exchange {
             revision: verdict.revision,
         };
         match self.wait_for_people(ask, judged, &spec, patience).await {
-            Ok(()) => Ok(()),
+            Ok(scope) => Ok(scope),
             Err(denied) => Err(self.refuse_late(verdict, denied).await),
         }
     }
@@ -127,7 +131,7 @@ impl Exchange {
         judged: &Judged,
         spec: &ApprovalSpec,
         patience: Patience,
-    ) -> Result<(), Denied> {
+    ) -> Result<GrantScope, Denied> {
         let verdict = &judged.verdict;
         let wait = patience.wait.unwrap_or(self.governed.connection.limits.approval_wait);
         let requested = requested_data(&ask, spec);
@@ -167,7 +171,8 @@ impl Exchange {
                 let why = if reason.is_empty() { String::new() } else { format!(": {reason}") };
                 return Err(denied(DenyCode::ApprovalDenied, format!("an approver said no{why}")));
             }
-            Outcome::Cancelled | Outcome::Expired | Outcome::Used => {
+            Outcome::Used => return Err(denied(DenyCode::ApprovalExpired, USED.into()).because("used")),
+            Outcome::Cancelled | Outcome::Expired => {
                 return Err(denied(
                     DenyCode::ApprovalExpired,
                     "nobody approved it in time; send it again to ask anew".into(),
@@ -186,7 +191,7 @@ impl Exchange {
         }
         // Time has passed: what it stands on must still hold, and so must the policies that asked.
         self.still_agreed(judged).map_err(|denied| Denied { approval: Some(id), ..denied })?;
-        ticket.redeem().await.map_err(unavailable)?;
+        let scope = ticket.redeem().await.map_err(unavailable)?.grant.scope;
         let data = format!(
             "{{\"effect\":\"allow\",\"rule\":{},\"approval\":\"{id}\",\"policy_rev\":{}}}",
             quoted(verdict.rule.as_deref().unwrap_or_default()),
@@ -195,7 +200,7 @@ impl Exchange {
         let event = self.session.event(EventKind::Decision, None, Some(self.request), data);
         self.append(vec![event], Durability::Synced).await?;
         self.counters.approved();
-        Ok(())
+        Ok(scope)
     }
 
     /// SHA-256 over principal, connection, rule and the digest of the bytes, each with its length before it.
@@ -239,13 +244,10 @@ fn not_to_be_had(error: &ApprovalError) -> Denied {
             Denied::new(DenyCode::ApprovalDenied, "those who approved it may not approve any more; ask anew")
                 .because("approver_gone")
         }
-        ApprovalError::AlreadyUsed
-        | ApprovalError::Different
-        | ApprovalError::Expired
-        | ApprovalError::NotApproved { .. } => Denied::new(
-            DenyCode::ApprovalExpired,
-            "the approval is used up or over; send the request again to ask anew",
-        ),
+        ApprovalError::AlreadyUsed => Denied::new(DenyCode::ApprovalExpired, USED).because("used"),
+        ApprovalError::Different | ApprovalError::Expired | ApprovalError::NotApproved { .. } => {
+            Denied::new(DenyCode::ApprovalExpired, "the approval is over; send the request again to ask anew")
+        }
     }
 }
 

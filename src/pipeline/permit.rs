@@ -1,5 +1,6 @@
 //! The proof that one command may be sent.
 
+use crate::domain::approval::GrantScope;
 use crate::pipeline::reply::ReplyGuard;
 
 /// One command that was judged, approved where needed, and recorded, with exactly the bytes that belong to it.
@@ -13,11 +14,23 @@ use crate::pipeline::reply::ReplyGuard;
 pub struct Permit<P> {
     payload: P,
     reply: ReplyGuard,
+    /// How far the word of people reaches that it came by; `None`: no people were needed.
+    covers: Option<GrantScope>,
 }
 
 impl<P> Permit<P> {
     pub(super) fn new(payload: P, reply: ReplyGuard) -> Self {
-        Self { payload, reply }
+        Self { payload, reply, covers: None }
+    }
+
+    /// The same, come by the word of people that reaches so far.
+    pub(super) fn by(self, covers: Option<GrantScope>) -> Self {
+        Self { covers, ..self }
+    }
+
+    /// Whether people have approved this one run and no other: what they gave counts, which may be less than the policy says.
+    pub fn is_once(&self) -> bool {
+        self.covers == Some(GrantScope::Once)
     }
 
     /// The command's bytes, and the guard that its reply must pass.

@@ -26,6 +26,7 @@ mod mcp;
 mod mcp_guards;
 mod mcp_lists;
 mod mcp_login;
+mod mcp_once;
 mod mcp_pin;
 mod mcp_sse;
 mod mcp_stdio;

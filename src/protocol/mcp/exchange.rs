@@ -5,11 +5,13 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::Response;
 use http::StatusCode;
+use http::request::Parts;
 use hyper::body::Incoming;
 
 use crate::domain::Command;
 use crate::domain::Denied;
 use crate::domain::DenyCode;
+use crate::domain::command::mcp::CALL;
 use crate::pipeline::Exchange;
 use crate::pipeline::Judged;
 use crate::protocol::mcp::back::back;
@@ -24,6 +26,7 @@ use crate::protocol::mcp::era::Era;
 use crate::protocol::mcp::hold;
 use crate::protocol::mcp::lists::Lists;
 use crate::protocol::mcp::notice;
+use crate::protocol::mcp::outcome::Key;
 use crate::protocol::mcp::pin::check;
 use crate::protocol::mcp::record::FromClient;
 use crate::protocol::mcp::relay::Relay;
@@ -35,6 +38,8 @@ use crate::protocol::mcp::serve::Refused;
 use crate::protocol::mcp::sessions::About;
 use crate::protocol::mcp::sessions::Owner;
 use crate::protocol::mcp::sessions::Session;
+use crate::protocol::mcp::shared::McpShared;
+use crate::protocol::mcp::shown;
 use crate::protocol::mcp::task;
 use crate::protocol::mcp::turn::Turn;
 use crate::protocol::mcp::upstream;
@@ -173,10 +178,14 @@ async fn send(
         let (status, body) = reply::refusal(denied, era, &asked, &id, request_id);
         json(status, body)
     };
+    let kept = kept(&turn, shared, &judged, message, head);
     let permit = match upstream::admit(exchange, judged, record, request, None).await {
         Ok(permit) => permit,
         Err(denied) => return Ok(refused(&denied)),
     };
+    if let Some(kept) = kept {
+        shared.outcomes.runs_by_itself(&kept);
+    }
     let (answered, mut guard) = upstream::send(permit, end.as_mut()).await;
     match answered {
         Ok(answered) => {
@@ -188,6 +197,20 @@ async fn send(
             Ok(refused(&denied))
         }
     }
+}
+
+/// Where what came of the same call may be kept; `None`: nothing is. It costs reading the call once more, so only who has something is asked.
+fn kept(turn: &Turn, shared: &McpShared, judged: &Judged, message: &Message, head: &Parts) -> Option<Key> {
+    if &*turn.about.method != CALL || !shared.outcomes.keeps_for(&turn.owner) {
+        return None;
+    }
+    let sent = way::settled(message).ok()?;
+    Some(Key {
+        owner: turn.owner.clone(),
+        session: turn.session.as_ref().map(|session| session.id.clone()).unwrap_or_default(),
+        rules: Box::default(),
+        digest: shown::digest(&judged.command, &sent, &head.headers).into(),
+    })
 }
 
 /// What is answered.

@@ -18,6 +18,7 @@ use crate::domain::Denied;
 use crate::domain::DenyCode;
 use crate::domain::RequestId;
 use crate::domain::SessionEnd;
+use crate::domain::command::mcp::CALL;
 use crate::domain::json::push_string;
 use crate::pipeline;
 use crate::pipeline::CommandRecord;
@@ -190,7 +191,8 @@ impl Approved {
             return;
         }
         // From here on it is done, whether the client still listens or not; in the modern era to leave a stream is to cancel it.
-        let running = called.map(|called| shared.outcomes.begin(called, &governed));
+        let once = permit.is_once();
+        let running = called.filter(|_| once).map(|called| shared.outcomes.begin(called, &governed));
         let (answered, guard) = upstream::send(permit, end.as_mut()).await;
         let stays = era == Era::Legacy;
         let relay = Relay { turn, shared, guard, headers, id, asked, stays };
@@ -201,13 +203,12 @@ impl Approved {
     }
 }
 
-/// What the same call would be known by; `None`: it is no call of a tool, or people's word on it is for more than one.
+/// What the same call would be known by; `None`: it is no call of a tool.
 fn called(judged: &Judged, turn: &Turn, bound: &pipeline::Held) -> Option<Key> {
-    let rules = judged.held_once_by().filter(|_| &*turn.about.method == "tools/call")?;
-    Some(Key {
+    (&*turn.about.method == CALL).then(|| Key {
         owner: turn.owner.clone(),
         session: turn.session.as_ref().map(|session| session.id.clone()).unwrap_or_default(),
-        rules: rules.into(),
+        rules: judged.rules().into(),
         digest: bound.bytes_digest.as_str().into(),
     })
 }

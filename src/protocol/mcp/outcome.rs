@@ -122,6 +122,18 @@ impl Outcomes {
         })
     }
 
+    /// Whether an answer is kept for this principal on this connection.
+    pub fn keeps_for(&self, owner: &Owner) -> bool {
+        self.locked().iter().any(|(key, entry)| key.owner == *owner && entry.until.is_some())
+    }
+
+    /// Forgets what is kept of a call, whichever policies wanted people's word on it: it runs again by itself, and the older answer is not
+    /// that of the newest run any more. One that still runs stays, for who waits for it.
+    pub fn runs_by_itself(&self, call: &Key) {
+        let same = |key: &Key| Key { rules: call.rules.clone(), ..key.clone() } == *call;
+        self.locked().retain(|key, entry| entry.until.is_none() || !same(key));
+    }
+
     /// Forgets a call, if it is still this one.
     fn forget(&self, key: &Key, said: &watch::Receiver<Option<Bytes>>) {
         let mut all = self.locked();
@@ -307,6 +319,28 @@ mod tests {
         drop(running);
         assert_eq!(beside.wait().await, None);
         assert!(all.locked().is_empty());
+    }
+
+    #[tokio::test]
+    async fn what_runs_by_itself_forgets_what_is_kept_and_takes_nothing_from_who_waits() {
+        let (all, governed) = (Outcomes::default(), governed());
+        let owner = key("ann", "a").owner;
+        let running = all.begin(key("ann", "a"), &governed);
+        assert!(!all.keeps_for(&owner), "nothing is kept of what runs");
+        let mut waits = all.of(&key("ann", "a"), &governed).unwrap();
+        // No policy wants people's word on it any more.
+        let free = |key: Key| Key { rules: Box::default(), ..key };
+        all.runs_by_itself(&free(key("ann", "a")));
+        running.done("said".into(), false);
+        assert_eq!(waits.wait().await.as_deref(), Some(&b"said"[..]));
+        assert!(all.keeps_for(&owner) && !all.keeps_for(&key("bob", "a").owner));
+        let elsewhere = Key { session: "t".into(), ..key("ann", "a") };
+        for other in [key("bob", "a"), elsewhere, key("ann", "b")] {
+            all.runs_by_itself(&free(other.clone()));
+            assert!(all.of(&key("ann", "a"), &governed).is_some(), "{other:?}");
+        }
+        all.runs_by_itself(&free(key("ann", "a")));
+        assert!(all.of(&key("ann", "a"), &governed).is_none() && !all.keeps_for(&owner));
     }
 
     #[test]

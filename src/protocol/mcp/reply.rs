@@ -177,6 +177,8 @@ fn words(denied: &Denied) -> String {
         (DenyCode::ApprovalPending, Some(approval)) => format!(
             "This call waits for a person's approval ({approval}). It has not been done. Call again with the same arguments to continue: {detail}."
         ),
+        // What to do stands in it: the same call may be asked for anew.
+        (DenyCode::ApprovalExpired, _) => format!("This was not done: {detail}."),
         (code, _) if retryable(code) => format!("This was not done: {detail}. It may be tried again later."),
         _ => format!("This was not done: {detail}. Do not try it again as it is."),
     }

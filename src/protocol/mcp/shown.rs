@@ -4,10 +4,12 @@ use std::fmt::Write;
 use std::sync::Arc;
 use std::time::Duration;
 
-use aws_lc_rs::digest;
+use aws_lc_rs::digest::Context;
+use aws_lc_rs::digest::SHA256;
 use http::HeaderMap;
 use tokio::sync::oneshot;
 
+use crate::domain::Command;
 use crate::domain::json::Json;
 use crate::domain::json::push_string;
 use crate::mask::Notes;
@@ -37,29 +39,8 @@ pub fn bound(
     told: oneshot::Sender<pipeline::Waiting>,
 ) -> pipeline::Held {
     let command = &judged.command;
-    let params = message.params().and_then(|params| Json::parse(params.raw, DEPTH).ok());
-    let params = params.map(without_token);
-    let mut context = digest::Context::new(&digest::SHA256);
-    let mut absorb = |part: &[u8]| {
-        context.update(&(part.len() as u64).to_be_bytes());
-        context.update(part);
-    };
-    absorb(command.class.as_str().as_bytes());
-    absorb(command.method().as_bytes());
-    absorb(params.as_ref().map(ToString::to_string).unwrap_or_default().as_bytes());
-    // They go to the target as well.
-    let mut extra: Vec<(&str, &[u8])> = headers
-        .iter()
-        .map(|(name, value)| (name.as_str(), value.as_bytes()))
-        .filter(|(name, _)| name.starts_with("mcp-param-") && says_what_the_body_says(headers))
-        .collect();
-    extra.sort_unstable();
-    for (name, value) in &extra {
-        absorb(name.as_bytes());
-        absorb(value);
-    }
-    let bytes_digest = hex(context.finish().as_ref());
-
+    let extra = extra(headers);
+    let bytes_digest = digest(command, message, headers);
     let mut notes = Notes::default();
     let summary = command.summary();
     let mut detail = governed.plan.text(&summary, "path", &mut notes).unwrap_or(summary);
@@ -92,6 +73,37 @@ pub fn bound(
         wait: Some(wait),
         told: Some(told),
     }
+}
+
+/// SHA-256 of all that is sent, in hexadecimal digits: what people's word is bound to, and what the same call again is known by.
+/// `message` is settled ([`crate::protocol::mcp::way::settled`]).
+pub fn digest(command: &Command, message: &Message, headers: &HeaderMap) -> String {
+    let params = message.params().and_then(|params| Json::parse(params.raw, DEPTH).ok());
+    let params = params.map(without_token);
+    let mut context = Context::new(&SHA256);
+    let mut absorb = |part: &[u8]| {
+        context.update(&(part.len() as u64).to_be_bytes());
+        context.update(part);
+    };
+    absorb(command.class.as_str().as_bytes());
+    absorb(command.method().as_bytes());
+    absorb(params.as_ref().map(ToString::to_string).unwrap_or_default().as_bytes());
+    for (name, value) in extra(headers) {
+        absorb(name.as_bytes());
+        absorb(value);
+    }
+    hex(context.finish().as_ref())
+}
+
+/// The headers with parameters, in one order: they go to the target as well.
+fn extra(headers: &HeaderMap) -> Vec<(&str, &[u8])> {
+    let mut extra: Vec<(&str, &[u8])> = headers
+        .iter()
+        .map(|(name, value)| (name.as_str(), value.as_bytes()))
+        .filter(|(name, _)| name.starts_with("mcp-param-") && says_what_the_body_says(headers))
+        .collect();
+    extra.sort_unstable();
+    extra
 }
 
 /// The parameters without the progress token, which is another at each attempt and says only where progress is told.

@@ -70,6 +70,16 @@ pub enum Permitted {
     Duplex(Permit<Letter>),
 }
 
+impl Permitted {
+    /// [`Permit::is_once`].
+    pub fn is_once(&self) -> bool {
+        match self {
+            Self::Http(permit) => permit.is_once(),
+            Self::Duplex(permit) => permit.is_once(),
+        }
+    }
+}
+
 /// [`Exchange::admit`], whatever the target is.
 ///
 /// # Errors
