@@ -56,12 +56,19 @@ use crate::cli::place::Place;
 use crate::cli::report::Exit;
 use crate::cli::report::Failure;
 use crate::cli::report::Outcome;
+use crate::protocol::mcp::reaper;
 
 pub use help::command;
 
 /// Runs one command line, the name of the program first.
 pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let arguments: Vec<OsString> = arguments.into_iter().collect();
+    if let [_program, word] = &arguments[..]
+        && word == reaper::WORD
+    {
+        reaper::run(std::io::stdin().lock());
+        return ExitCode::SUCCESS;
+    }
     let parsed =
         command().try_get_matches_from(&arguments).and_then(|matches| Cli::from_arg_matches(&matches));
     match parsed {

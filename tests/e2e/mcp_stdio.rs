@@ -16,8 +16,10 @@ const PEERS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/peers/node_modul
 
 /// A server of the newer era, which tells what it was sent; and one that does not end when it is told to.
 const OWN: &str = r#"
-import json, os, signal, sys, time
+import json, os, signal, subprocess, sys, time
 stubborn = "stubborn" in sys.argv
+if "family" in sys.argv:
+    subprocess.Popen([sys.executable, __file__, "stubborn"], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 if stubborn:
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
 for line in sys.stdin:
@@ -66,10 +68,13 @@ upstream = "mcp+stdio:python3 {own}"
 [[connection]]
 name = "stubborn"
 upstream = "mcp+stdio:python3 {own} stubborn"
+[[connection]]
+name = "family"
+upstream = "mcp+stdio:python3 {own} stubborn family"
 [[policy]]
 id = "look"
 effect = "allow"
-match = {{ groups = ["support"], connections = ["files", "every", "modern", "stubborn"], tools = ["read_text_file", "get-env", "trigger-long-running-operation", "get-roots-list", "look", "die"] }}
+match = {{ groups = ["support"], connections = ["files", "every", "modern", "stubborn", "family"], tools = ["read_text_file", "get-env", "trigger-long-running-operation", "get-roots-list", "look", "die"] }}
 [[policy]]
 id = "no-writes"
 effect = "deny"
@@ -91,6 +96,23 @@ fn running(what: &str) -> usize {
     let all = std::fs::read_dir("/proc").unwrap().filter_map(Result::ok);
     let lines = all.filter_map(|entry| std::fs::read(entry.path().join("cmdline")).ok());
     lines.filter(|line| String::from_utf8_lossy(line).contains(what)).count()
+}
+
+/// The processes of a gateway that end its programs if it is killed.
+fn reapers(gateway: u32) -> Vec<u32> {
+    let all = std::fs::read_dir("/proc").unwrap().filter_map(Result::ok);
+    let pids = all.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
+    let of_it = pids.filter(|pid| {
+        let line = std::fs::read_to_string(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+        let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+        line == "hoopctl\0reap-programs\0" && status.lines().any(|line| line == format!("PPid:\t{gateway}"))
+    });
+    of_it.collect()
+}
+
+fn send(signal: &str, pid: u32) -> bool {
+    let mut kill = std::process::Command::new("kill");
+    kill.arg(format!("-{signal}")).arg(pid.to_string()).status().unwrap().success()
 }
 
 #[test]
@@ -258,10 +280,35 @@ fn no_program_outlives_the_gateway() {
     assert_eq!(world.stop(), Some(0));
     assert_eq!((running(own), running(&files)), (0, 0), "what does not end is killed");
 
-    // Of a gateway that is killed nothing can be asked; its programs find their input closed.
+    // Of a gateway that is killed nothing can be asked; its programs find their input closed, and what they started goes with them though
+    // they do not mind.
     world.start();
     Caller::begun(&world, "reader", "files", &json!({}));
+    Caller::begun(&world, "reader", "family", &json!({}));
+    wait_until("a program has not begun", Duration::from_secs(5), || running(own) == 2);
     assert_eq!(running(&files), 1);
     world.gateway.as_mut().unwrap().kill();
-    wait_until("a program outlives the gateway", Duration::from_secs(5), || running(&files) == 0);
+    wait_until("a program outlives the gateway", Duration::from_secs(2), || {
+        running(&files) + running(own) == 0
+    });
+
+    // Whoever kills what would end them has the next program bring it back.
+    world.start();
+    Caller::begun(&world, "reader", "family", &json!({}));
+    let gateway = world.gateway.as_ref().unwrap().pid();
+    let [reaper] = reapers(gateway)[..] else { panic!("{:?}", reapers(gateway)) };
+    assert!(send("KILL", reaper));
+    wait_until("it lives", Duration::from_secs(2), || !reapers(gateway).contains(&reaper));
+    Caller::begun(&world, "reader", "stubborn", &json!({}));
+    wait_until("a program has not begun", Duration::from_secs(5), || running(own) == 3);
+    // It is not for signals that everything of the gateway's gets.
+    let [reaper] = reapers(gateway)[..] else { panic!("{:?}", reapers(gateway)) };
+    for signal in ["TERM", "INT", "HUP"] {
+        assert!(send(signal, reaper));
+    }
+    world.gateway.as_mut().unwrap().kill();
+    wait_until("a program outlives the gateway", Duration::from_secs(2), || running(own) == 0);
+    wait_until("it outlives its work", Duration::from_secs(2), || {
+        std::fs::read(format!("/proc/{reaper}/cmdline")).unwrap_or_default().is_empty()
+    });
 }

@@ -46,3 +46,4 @@ pub use pin::ToKeep;
 pub use serve::McpApp;
 pub use shared::McpShared;
 pub use stdio::Programs;
+pub use stdio::reaper;

@@ -10,6 +10,7 @@ pub mod environment;
 pub mod joint;
 mod process;
 mod programs;
+pub mod reaper;
 #[cfg(test)]
 mod tests;
 

@@ -1,6 +1,7 @@
 //! One process with all that it starts: a group of its own, so that nothing of it stays behind.
 
 use std::process::Stdio;
+use std::sync::Arc;
 use std::time::Duration;
 
 use nix::errno::Errno;
@@ -13,6 +14,8 @@ use tokio::process::ChildStdout;
 use tokio::process::Command;
 
 use crate::protocol::mcp::stdio::environment::Spec;
+use crate::protocol::mcp::stdio::reaper::Reaper;
+use crate::protocol::mcp::stdio::reaper::Watched;
 
 /// How long a process has to end by itself once its input is closed, and again once it is told to.
 pub const GRACE: Duration = Duration::from_secs(2);
@@ -37,7 +40,7 @@ pub struct Streams {
 
 impl Process {
     /// Starts a program: no shell, no variables but those listed.
-    pub fn start(spec: &Spec) -> std::io::Result<(Self, Streams)> {
+    pub fn start(spec: &Spec, reaper: &Arc<Reaper>) -> std::io::Result<(Self, Streams)> {
         let mut child = Command::new(&*spec.program.name)
             .args(spec.program.args.iter().map(|arg| &**arg))
             .env_clear()
@@ -48,7 +51,8 @@ impl Process {
             .process_group(0)
             .kill_on_drop(true)
             .spawn()?;
-        let group = Group(child.id().and_then(|id| i32::try_from(id).ok()).map(Pid::from_raw));
+        let id = child.id().and_then(|id| i32::try_from(id).ok()).map(Pid::from_raw);
+        let group = Group(id.map(|id| (id, reaper.watch(id))));
         let streams = child.stdin.take().zip(child.stdout.take()).zip(child.stderr.take());
         let ((input, output), log) = streams.ok_or_else(|| std::io::Error::other("no standard streams"))?;
         Ok((Self { child, group }, Streams { input, output, log }))
@@ -90,17 +94,17 @@ impl Process {
     }
 }
 
-/// A group of processes; killed when this is dropped while it may still be there.
-struct Group(Option<Pid>);
+/// A group of processes; killed when this is dropped while it may still be there, and by the reaper when the gateway is.
+struct Group(Option<(Pid, Watched)>);
 
 impl Group {
     fn has_members(&self) -> bool {
-        self.0.is_some_and(|group| killpg(group, None) != Err(Errno::ESRCH))
+        self.0.as_ref().is_some_and(|(group, _)| killpg(*group, None) != Err(Errno::ESRCH))
     }
 
     fn signal(&self, signal: Signal) {
-        let Some(group) = self.0 else { return };
-        if let Err(error) = killpg(group, signal)
+        let Some((group, _)) = &self.0 else { return };
+        if let Err(error) = killpg(*group, signal)
             && error != Errno::ESRCH
         {
             tracing::warn!(%error, %signal, "a program cannot be told to end");

@@ -28,6 +28,7 @@ use crate::protocol::mcp::stdio::environment::Spec;
 use crate::protocol::mcp::stdio::joint::Joints;
 use crate::protocol::mcp::stdio::process::GRACE;
 use crate::protocol::mcp::stdio::process::Process;
+use crate::protocol::mcp::stdio::reaper::Reaper;
 
 /// How many children there may be at a time.
 const MOST: usize = 512;
@@ -52,6 +53,7 @@ struct Inner {
     living: watch::Sender<usize>,
     closing: watch::Sender<bool>,
     joints: Joints,
+    reaper: Arc<Reaper>,
 }
 
 /// The thread with the runtime of all children.
@@ -115,6 +117,7 @@ impl Default for Programs {
             living: watch::Sender::new(0),
             closing: watch::Sender::new(false),
             joints: Joints::default(),
+            reaper: Arc::default(),
         }))
     }
 }
@@ -188,7 +191,7 @@ impl Programs {
         let (told, started) = oneshot::channel();
         let name = spec.name.clone();
         self.home()?.spawn(async move {
-            match Process::start(&spec) {
+            match Process::start(&spec, &place.of.reaper) {
                 Ok((process, streams)) => {
                     // Who asked may have left: then there is no listener either, and the child ends at once.
                     drop(told.send(Ok(())));
