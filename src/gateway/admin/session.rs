@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use regex::Regex;
 use regex::RegexBuilder;
+use serde_json::Value;
 use serde_json::json;
 
 use crate::control::Answer;
@@ -196,6 +197,18 @@ fn compile(pattern: &str) -> Result<Regex, ApiError> {
     built.map_err(|error| bad(format!("the pattern cannot be used: {error}")))
 }
 
+impl Acting {
+    /// Puts into the audit log, on the disk, what is done or was done to a session.
+    async fn note(&self, action: &'static str, id: SessionId, detail: Value) -> Result<(), ApiError> {
+        let actor = self.actor();
+        let noted = self
+            .admin
+            .store
+            .change(move |change| change.append_audit(&actor, action, &id.to_string(), &detail));
+        noted.await.map_err(|error| fault_of_store(&error))
+    }
+}
+
 impl Sessions for Acting {
     fn sessions(&self, filter: SessionFilter) -> Answer<'_, List<SessionView>> {
         Box::pin(async move {
@@ -245,17 +258,18 @@ impl Sessions for Acting {
                 return Err(ApiError::new(ErrorCode::BadRequest, text));
             }
             let running = self.admin.running()?;
-            if !running.live.kill(id) {
+            let ended = || ApiError::new(ErrorCode::Conflict, format!("{id} has ended already"));
+            if !running.live.sessions().iter().any(|session| session.id == id) {
                 self.admin.session_row(id.to_string()).await?;
-                return Err(ApiError::new(ErrorCode::Conflict, format!("{id} has ended already")));
+                return Err(ended());
             }
-            let actor = self.actor();
             let detail = if reason.is_empty() { json!({}) } else { json!({ "reason": reason }) };
-            let noted = self
-                .admin
-                .store
-                .change(move |change| change.append_audit(&actor, "session.kill", &id.to_string(), &detail));
-            noted.await.map_err(|error| fault_of_store(&error))?;
+            // Before it is done: a gateway that dies in between has said who wanted it.
+            self.note("session.kill", id, detail).await?;
+            if !running.live.kill(id) {
+                self.note("session.kill.failed", id, json!({ "reason": "it had ended" })).await?;
+                return Err(ended());
+            }
             let row = self.admin.session_row(id.to_string()).await?;
             Ok(view(row, &[]))
         })

@@ -95,6 +95,8 @@ struct Told {
     fails: Mutex<bool>,
     /// Principals that a lock names.
     shut_out: Mutex<Vec<String>>,
+    /// Called before a session is ended; false: it has ended meanwhile.
+    kills: Mutex<Option<Box<dyn Fn() -> bool + Send>>>,
 }
 
 impl Live for Told {
@@ -144,6 +146,9 @@ impl Live for Told {
     }
 
     fn kill(&self, id: SessionId) -> bool {
+        if self.kills.lock().unwrap().as_ref().is_some_and(|kills| !kills()) {
+            return false;
+        }
         let mut live = self.live.lock().unwrap();
         let before = live.len();
         live.retain(|session| session.id != id);

@@ -126,3 +126,28 @@ async fn a_session_is_killed_once() {
     );
     assert_eq!(rig.audit().await, [entry("local:gateway", "session.kill", &session.to_string())]);
 }
+
+#[tokio::test]
+async fn who_wants_a_session_ended_is_on_the_disk_before_it_is() {
+    let rig = Rig::online().await;
+    let session = SessionId::new();
+    begin(rig.journal.as_ref().unwrap(), session).await;
+    let live = LiveSession { id: session, streams: 0, commands: 1, active_ms: 1, expires_ms: 2 };
+    rig.told.live.lock().unwrap().push(live);
+    // What another process reads in the file at that moment; the session ends by itself just then.
+    let file = rig.data.join("hoopctl.db");
+    let noted = Arc::new(Mutex::new(Vec::new()));
+    let seen = Arc::clone(&noted);
+    *rig.told.kills.lock().unwrap() = Some(Box::new(move || {
+        let database = rusqlite::Connection::open(&file).unwrap();
+        let mut found = database.prepare("SELECT action FROM audit").unwrap();
+        let found = found.query_map([], |row| row.get::<_, String>(0)).unwrap();
+        seen.lock().unwrap().extend(found.map(Result::unwrap));
+        false
+    }));
+    let failed = rig.owner().kill_session(session, "runs wild".to_owned()).await.unwrap_err();
+    assert_eq!(failed.code, ErrorCode::Conflict);
+    assert_eq!(*noted.lock().unwrap(), ["session.kill"]);
+    let of_session = |action| entry("local:gateway", action, &session.to_string());
+    assert_eq!(rig.audit().await, [of_session("session.kill"), of_session("session.kill.failed")]);
+}
