@@ -49,9 +49,10 @@ pub struct GatewayLimits {
     pub uri: usize,
     /// Open TCP connections of all clients. Default 10,000.
     pub streams: usize,
-    /// Open streams of one address that have not logged in. PostgreSQL and the admin API. Default 256.
+    /// Of one address: open streams to the PostgreSQL listener and to the admin API that have not logged in, and requests below `/oauth/`.
+    /// Default 256.
     pub logins: usize,
-    /// Failed logins of one address within a minute. PostgreSQL and the admin API. Default 120.
+    /// Failed logins of one address within a minute, at the PostgreSQL listener, at the admin API and below `/oauth/` each for itself. Default 120.
     pub failed_logins: u32,
     /// Open sessions of one principal. Default 64.
     pub sessions: usize,

@@ -79,6 +79,7 @@ pub async fn run(options: RunOptions) -> Result<(), GatewayError> {
     let stopping = Arc::new(AtomicBool::new(false));
     let probe = GateProbe { gate: running.gate.clone(), stopping: Arc::clone(&stopping) };
     let limits = &config.gateway.limits;
+    let strangers = || Strangers::new(Bounds { open: limits.logins, failed: limits.failed_logins });
     let cores = || std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let threads = config.gateway.workers.unwrap_or_else(cores);
     let settings = WorkerSettings {
@@ -95,7 +96,8 @@ pub async fn run(options: RunOptions) -> Result<(), GatewayError> {
         mcp: McpShared { pins: running.pins.clone(), ..McpShared::default() },
         public_url: config.gateway.public_url.clone(),
         targets: Targets::default(),
-        strangers: Strangers::new(Bounds { open: limits.logins, failed: limits.failed_logins }),
+        strangers: strangers(),
+        mcp_strangers: strangers(),
     };
     let workers = Workers::start(threads, &settings)?;
     let socket =

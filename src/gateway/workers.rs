@@ -64,6 +64,8 @@ pub struct WorkerSettings {
     pub targets: Targets,
     /// Clients of PostgreSQL that have not logged in, for all threads.
     pub strangers: Strangers,
+    /// Who logs in for MCP. A web page can make its reader's browser fail here, so these failures count for themselves.
+    pub mcp_strangers: Strangers,
 }
 
 /// By which listener a client came.
@@ -177,15 +179,27 @@ async fn work(
     open: OpenStreams,
     draining: watch::Receiver<bool>,
 ) {
-    let WorkerSettings { gate, limits, probe, tls, dev, judge, cancels, mcp, public_url, targets, strangers } =
-        settings;
+    let WorkerSettings {
+        gate,
+        limits,
+        probe,
+        tls,
+        dev,
+        judge,
+        cancels,
+        mcp,
+        public_url,
+        targets,
+        strangers,
+        mcp_strangers,
+    } = settings;
     // It ends with the thread's other tasks.
     tokio::task::spawn_local(web::sweep(gate.clone()));
     let databases =
         Rc::new(PostgresService::new(gate.clone(), judge, cancels, targets, strangers, Arc::clone(&tls)));
     let apps: Vec<Box<dyn App>> = vec![
         Box::new(HttpApp::new(gate.clone(), open)),
-        Box::new(McpApp::new(gate.clone(), mcp, public_url)),
+        Box::new(McpApp::new(gate.clone(), mcp, public_url, mcp_strangers)),
     ];
     let service = Rc::new(WebService::new(gate, limits, probe, apps, dev));
     while let Some(Accepted { entrance, stream, peer, counted }) = accepted.recv().await {

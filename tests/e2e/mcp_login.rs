@@ -281,3 +281,57 @@ fn a_wrong_secret_and_an_issuer_that_is_gone_are_told_without_words_from_inside(
     mcp.world.issuer.as_mut().unwrap().kill();
     assert_eq!(error(&form(&mcp, refresh)), (503, "temporarily_unavailable".into()));
 }
+
+#[test]
+fn an_address_whose_logins_fail_waits_and_no_other_one_does() {
+    let mut mcp = world(LOGIN);
+    let file = mcp.world.path("hoopctl.toml");
+    let text = std::fs::read_to_string(&file).unwrap();
+    let limited = text.replace("drain_timeout", "limits = { failed_logins = 3 }\ndrain_timeout");
+    std::fs::write(&file, limited).unwrap();
+    mcp.world.stop();
+    mcp.world.start();
+    let register = || {
+        let body = json!({ "redirect_uris": ["http://127.0.0.1:1234/cb"] }).to_string();
+        let headers = [("Content-Type", "application/json")];
+        mcp.world.send("POST", "/oauth/register", None, &headers, Some(&body))
+    };
+    // What goes well counts for nothing.
+    for _ in 0..10 {
+        assert_eq!(register().status, 201);
+    }
+    let guess = || {
+        form(
+            &mcp,
+            &format!(
+                "grant_type=authorization_code&client_id=people&code=guessed&code_verifier={VERIFIER}&redirect_uri=http%3A%2F%2F127.0.0.1%3A1234%2Fcb"
+            ),
+        )
+    };
+    for _ in 0..3 {
+        assert_eq!(error(&guess()), (400, "invalid_grant".to_owned()));
+    }
+    let asked = sent(&mcp).len();
+    let reply = guess();
+    assert_eq!(error(&reply), (429, "temporarily_unavailable".to_owned()), "{}", reply.text());
+    let wait: u64 = reply.header("retry-after").unwrap().parse().unwrap();
+    assert!((1..=20).contains(&wait), "{wait}");
+    assert!(
+        reply.text().contains("3 logins of this address have failed within a minute"),
+        "{}",
+        reply.text()
+    );
+    assert_eq!(register().status, 429);
+    let page = mcp.world.get("/oauth/authorize?client_id=people", None);
+    assert_eq!((page.status, page.header("retry-after").is_some()), (429, true), "{}", page.text());
+    assert_eq!(sent(&mcp).len(), asked, "the issuer hears of it");
+    // Neither another address nor a caller with a token feels it.
+    let there = format!("http://127.0.0.1:{}/oauth/authorize?client_id=stranger", mcp.world.port);
+    let mut curl = std::process::Command::new("curl");
+    curl.args(["-sS", "--interface", "127.0.0.2", "-o", "/dev/null", "-w", "%{http_code}", &there]);
+    let (_, out, err) = crate::support::process::run(&mut curl);
+    assert_eq!(out, "400", "{err}");
+    assert_eq!(mcp.world.get("/.well-known/oauth-authorization-server", None).status, 200);
+    let refusals = refused(&mcp);
+    assert!(refusals.iter().any(|refusal| refusal["reason"] == "failed_logins"), "{refusals:?}");
+}

@@ -37,6 +37,7 @@ use crate::protocol::web::request;
 use crate::protocol::web::request::Origin;
 use crate::protocol::web::request::bad;
 use crate::protocol::web::request::route;
+use crate::transport::strangers::Strangers;
 
 /// Answers requests on connections to MCP servers.
 pub struct McpApp {
@@ -44,6 +45,8 @@ pub struct McpApp {
     shared: McpShared,
     /// The address that clients use, without a slash at its end; `None`: that of their `Host` header.
     public_url: Option<String>,
+    /// Addresses that log in: nobody there has shown who they are.
+    strangers: Strangers,
 }
 
 /// What answers a request that does not get as far as a message of its own.
@@ -68,10 +71,10 @@ impl From<Denied> for Refused {
 }
 
 impl McpApp {
-    /// An app. `public_url`: the address that clients use, where it is another than their `Host` header says.
-    pub fn new(gate: Gate, shared: McpShared, public_url: Option<String>) -> Self {
+    /// An app. `public_url`: the address that clients use, where it is another than their `Host` header says. `strangers`: who logs in here.
+    pub fn new(gate: Gate, shared: McpShared, public_url: Option<String>, strangers: Strangers) -> Self {
         let public_url = public_url.map(|url| url.trim_end_matches('/').to_owned());
-        Self { gate, shared, public_url }
+        Self { gate, shared, public_url, strangers }
     }
 
     async fn serve(&self, origin: Origin, request: Request<Incoming>) -> Response<ReplyBody> {
@@ -190,7 +193,9 @@ impl App for McpApp {
     ) -> Pin<Box<dyn Future<Output = Response<ReplyBody>> + '_>> {
         match self.gate.login() {
             Some(login) if login::is_here(request.uri().path()) => {
-                Box::pin(async move { login::answer(&self.gate, &login, origin, request).await })
+                Box::pin(
+                    async move { login::answer(&self.gate, &login, &self.strangers, origin, request).await },
+                )
             }
             _ => Box::pin(self.serve(origin, request)),
         }

@@ -27,6 +27,8 @@ pub(super) fn path_of(url: &str) -> &str {
     rest.find('/').and_then(|at| rest.get(at..)).unwrap_or_default()
 }
 
+/// `authorization_response_iss_parameter_supported` (RFC 9207) is not in it: the browser goes from the issuer straight to the client, so the
+/// gateway has no part in that answer and cannot put its own `iss` there.
 pub(super) fn document(issuer: &str, scopes: &[&str], keys: Option<&str>) -> String {
     let mut out = String::from("{\"issuer\":");
     push_string(issuer, &mut out);

@@ -38,6 +38,9 @@ use crate::protocol::mcp::reply::json;
 use crate::protocol::web::body::ReplyBody;
 use crate::protocol::web::reply::status;
 use crate::protocol::web::request::Origin;
+use crate::transport::strangers::Bounds;
+use crate::transport::strangers::Shut;
+use crate::transport::strangers::Strangers;
 
 pub use document::well_known;
 
@@ -99,24 +102,32 @@ pub fn is_here(path: &str) -> bool {
     matches!(path, AUTHORIZE | REGISTER | TOKEN)
 }
 
-/// Answers a request on one of the login's paths.
+/// Answers a request on one of the login's paths. Nobody has shown who they are here, so `strangers` bounds what one address may do.
 pub async fn answer(
     gate: &Gate,
     login: &Login,
+    strangers: &Strangers,
     origin: Origin,
     request: Request<Incoming>,
 ) -> Response<ReplyBody> {
     let (head, body) = request.into_parts();
-    let answered = match (head.uri.path(), &head.method) {
-        (AUTHORIZE, &Method::GET) => onward(login, &head).await,
-        (AUTHORIZE, _) => return not_allowed("GET"),
-        (_, &Method::OPTIONS) => Ok(json(StatusCode::NO_CONTENT, "")),
-        (_, method) if *method != Method::POST => return not_allowed("POST, OPTIONS"),
-        (REGISTER, _) => registered(login, &head, body).await,
+    let stranger = strangers.enter(origin.source);
+    let shut = stranger.as_ref().map_or(Some(Shut::Open), |stranger| stranger.shut);
+    let shut = shut.map(|shut| shut_out(shut, strangers.bounds()));
+    let answered = match (head.uri.path(), &head.method, shut) {
+        (AUTHORIZE, method, _) if *method != Method::GET => return not_allowed("GET"),
+        (REGISTER | TOKEN, &Method::OPTIONS, _) => Ok(json(StatusCode::NO_CONTENT, "")),
+        (REGISTER | TOKEN, method, _) if *method != Method::POST => return not_allowed("POST, OPTIONS"),
+        (.., Some(denied)) => Err(denied.into()),
+        (AUTHORIZE, ..) => onward(login, &head).await,
+        (REGISTER, ..) => registered(login, &head, body).await,
         _ => redeemed(gate, login, &head, body).await,
     };
     let is_page = head.uri.path() == AUTHORIZE;
     let mut response = answered.unwrap_or_else(|stop| {
+        if let (Some(stranger), Stop::Fault(_) | Stop::Issuer(_)) = (&stranger, &stop) {
+            stranger.failed();
+        }
         let denied = match &stop {
             Stop::Denied(denied) => denied.clone(),
             Stop::Fault(fault) => {
@@ -136,7 +147,10 @@ pub async fn answer(
             method: head.method.as_str(),
             path: head.uri.path(),
         };
-        gate.refuse_stranger(arrival, None, &denied);
+        // A flood is told so, and not recorded each time.
+        if stranger.is_some() {
+            gate.refuse_stranger(arrival, None, &denied);
+        }
         told(stop, is_page)
     });
     if !is_page {
@@ -248,9 +262,32 @@ fn told(stop: Stop, is_page: bool) -> Response<ReplyBody> {
         json(code, body)
     };
     if let Some(wait) = retry_after {
-        response.headers_mut().insert(header::RETRY_AFTER, wait.as_secs().max(1).into());
+        response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(whole_seconds(wait)));
     }
     response
+}
+
+/// At least one; who comes after so many has waited long enough.
+fn whole_seconds(wait: Duration) -> u64 {
+    wait.as_secs().saturating_add(u64::from(wait.subsec_nanos() > 0)).max(1)
+}
+
+fn shut_out(shut: Shut, bounds: Bounds) -> Denied {
+    let (detail, wait, why) = match shut {
+        Shut::Open => {
+            let detail = format!(
+                "{} requests of this address are under way here; wait until some are done",
+                bounds.open
+            );
+            (detail, Duration::from_secs(1), "logins")
+        }
+        Shut::Failed { wait } => {
+            let detail =
+                format!("{} logins of this address have failed within a minute; try it later", bounds.failed);
+            (detail, wait, "failed_logins")
+        }
+    };
+    Denied { retry_after: Some(wait), ..Denied::new(DenyCode::LimitExceeded, detail).because(why) }
 }
 
 fn not_allowed(methods: &'static str) -> Response<ReplyBody> {
