@@ -206,3 +206,64 @@ fn what_a_policy_lets_pass_by_itself_runs_and_the_older_answer_is_forgotten() {
     assert!(waited(&first, 7) && waited(&beside, 8) && waited(&anew, 9), "{first} {beside} {anew}");
     assert_eq!(mcp.tally("wait"), 6);
 }
+
+#[test]
+fn an_approval_of_a_request_that_names_several_things_is_about_all_of_them() {
+    for (grant, risk) in [("once", "low"), ("5m", "medium")] {
+        let rules = format!(
+            r#"
+[[policy]]
+id = "reads"
+effect = "allow"
+match = {{ groups = ["support"], connections = ["tools"], operations = ["read"] }}
+[[policy]]
+id = "watched"
+effect = "approve"
+match = {{ groups = ["support"], connections = ["tools"], resources = ["test://b*"] }}
+approval = {{ from = ["dba"], timeout = "1m", grant = "{grant}" }}
+[[policy]]
+id = "others"
+effect = "approve"
+match = {{ groups = ["support"], connections = ["tools"], resources = ["test://c*"] }}
+approval = {{ from = ["security"], timeout = "1m" }}
+[[policy]]
+id = "never"
+effect = "deny"
+match = {{ connections = ["tools"], resources = ["test://d*"] }}
+"#
+        );
+        let mcp = Mcp::new("", &rules);
+        let token = mcp.world.token("reader");
+        let listen = |uris: &[&str]| {
+            mcp.ask(
+                &token,
+                "subscriptions/listen",
+                json!({ "notifications": { "resourceSubscriptions": uris } }),
+            )
+        };
+        // What nobody may watch, and what others must be asked for, does not pass among what is asked for.
+        for uris in [
+            ["test://b", "test://d"],
+            ["test://d", "test://b"],
+            ["test://b", "test://c"],
+            ["test://c", "test://b"],
+        ] {
+            let refused = listen(&uris);
+            assert!(refused["error"].is_object(), "{uris:?}: {refused}");
+            assert_eq!(mcp.world.list(&["approval", "list"]).len(), 0, "{uris:?}");
+        }
+        thread::scope(|scope| {
+            let held = scope.spawn(|| listen(&["test://a", "test://b"]));
+            let pending = mcp.world.wait_pending();
+            assert_eq!((&pending["class"], &pending["rule"]), (&json!("read"), &json!("watched")));
+            let id = pending["id"].as_str().unwrap();
+            let shown = mcp.world.cli(&["approval", "show", id]).1;
+            for told in [&*format!("read (risk {risk})"), "\"test://a\"", "\"test://b\""] {
+                assert!(shown.contains(told), "{told}: {shown}");
+            }
+            assert_eq!(mcp.world.cli(&["approval", "deny", id, "-r", "no"]).0, 0);
+            let refused = held.join().unwrap();
+            assert_eq!(refused["error"]["data"]["code"], "approval_denied", "{refused}");
+        });
+    }
+}
