@@ -34,6 +34,8 @@ struct Says {
     tells: Vec<Value>,
     /// It announces changes of its tools, and its own stream stays open.
     listens: bool,
+    /// The name that a client has last begun a session with, where it words its tools by what it knows of the client.
+    client: Option<String>,
     calls: usize,
 }
 
@@ -60,6 +62,7 @@ impl Server {
             breaks: false,
             tells: Vec::new(),
             listens: false,
+            client: None,
             calls: 0,
         };
         let says = Arc::new(Mutex::new(says));
@@ -91,6 +94,18 @@ impl Server {
 }
 
 impl Says {
+    /// The same list in the words for this client.
+    fn worded(&self, mut list: Value, head: &str, asked: &Value) -> Value {
+        let client = &asked["params"]["_meta"]["io.modelcontextprotocol/clientInfo"]["name"];
+        let client = client.as_str().or(self.client.as_deref()).unwrap_or_default();
+        let told = |line: &&str| line.starts_with("accept-language:") || line.starts_with("user-agent:");
+        let told: Vec<&str> = head.lines().filter(told).collect();
+        for tool in list["result"]["tools"].as_array_mut().into_iter().flatten() {
+            tool["description"] = format!("For {client} ({told:?}).").into();
+        }
+        list
+    }
+
     fn list(&self, asked: &Value) -> Value {
         if !self.pages {
             return json!({ "tools": self.tools });
@@ -126,7 +141,7 @@ impl Says {
 
 fn serve(stream: TcpStream, says: &Mutex<Says>) {
     let mut stream = BufReader::new(stream);
-    while let Some(asked) = read(&mut stream) {
+    while let Some((head, asked)) = read(&mut stream) {
         let mut says = says.lock().unwrap();
         let mut session = "";
         if asked.is_null() && says.listens {
@@ -148,8 +163,12 @@ fn serve(stream: TcpStream, says: &Mutex<Says>) {
         } else {
             if asked["method"] == "initialize" {
                 session = "Mcp-Session-Id: theirs\r\n";
+                let name = asked["params"]["clientInfo"]["name"].as_str().unwrap_or_default();
+                says.client = says.client.is_some().then(|| name.to_owned());
             }
-            ("application/json", says.answer(&asked).to_string())
+            let answer = says.answer(&asked);
+            let answer = if says.client.is_some() { says.worded(answer, &head, &asked) } else { answer };
+            ("application/json", answer.to_string())
         };
         let head = format!(
             "HTTP/1.1 200 OK\r\n{session}Content-Type: {kind}\r\nContent-Length: {}\r\n\r\n",
@@ -161,9 +180,10 @@ fn serve(stream: TcpStream, says: &Mutex<Says>) {
     }
 }
 
-/// The message of one request; null where there is none.
-fn read(stream: &mut BufReader<TcpStream>) -> Option<Value> {
+/// The head of one request, in lower case, and its message; null where there is none.
+fn read(stream: &mut BufReader<TcpStream>) -> Option<(String, Value)> {
     let mut length = 0;
+    let mut head = String::new();
     loop {
         let mut line = String::new();
         if stream.read_line(&mut line).ok()? == 0 {
@@ -176,10 +196,12 @@ fn read(stream: &mut BufReader<TcpStream>) -> Option<Value> {
         if let Some(value) = line.strip_prefix("content-length:") {
             length = value.trim().parse().unwrap();
         }
+        head += &(line + "\n");
     }
     let mut body = vec![0; length];
     stream.read_exact(&mut body).ok()?;
-    if body.is_empty() { Some(Value::Null) } else { serde_json::from_slice(&body).ok() }
+    let message = if body.is_empty() { Value::Null } else { serde_json::from_slice(&body).ok()? };
+    Some((head, message))
 }
 
 fn hello() -> Value {
@@ -738,4 +760,47 @@ fn what_a_program_says_is_pinned_over_its_restarts() {
     place.accept(&["send"]);
     assert_eq!(names(&own(&session, "tools/list", json!({}))), ["send", "look"]);
     assert_eq!(place.modern("tools/call", call("send"))["result"]["content"][0]["text"], "done");
+}
+
+#[test]
+fn a_client_of_another_name_or_language_takes_no_tool_from_others() {
+    for (pin, after) in [("hide", "pinned"), ("block", "pinned"), ("observe", "changed")] {
+        let place = Place::new(pin);
+        place.server.says().client = Some(String::new());
+        place.session();
+        let first = place.ask("tools/list", &json!({})).text();
+        let asked = |headers: &[(&str, &str)], body: &Value| {
+            let reply = place.send("POST", headers, Some(&body.to_string()));
+            assert_eq!(reply.status, 200, "{}", reply.text());
+            reply
+        };
+        let mut told = Vec::new();
+        let list = json!({ "jsonrpc": "2.0", "id": 7, "method": "tools/list" });
+        for headers in [[("Accept-Language", "fr")], [("User-Agent", "other/1")]] {
+            told.push(asked(&headers, &list).text());
+        }
+        let mut other = hello();
+        other["clientInfo"] = json!({ "name": "other", "version": "2" });
+        let hello = json!({ "jsonrpc": "2.0", "id": 7, "method": "initialize", "params": other });
+        let session = asked(&[], &hello).header("mcp-session-id").unwrap().to_owned();
+        told.push(asked(&[("Mcp-Session-Id", &session)], &list).text());
+        let modern = [("Mcp-Protocol-Version", "2026-07-28"), ("Mcp-Method", "tools/list")];
+        let mut with = list.clone();
+        with["params"]["_meta"] = json!({
+            "io.modelcontextprotocol/protocolVersion": "2026-07-28", "io.modelcontextprotocol/clientCapabilities": {},
+        });
+        let mut worded = Vec::new();
+        for name in ["one", "two"] {
+            with["params"]["_meta"]["io.modelcontextprotocol/clientInfo"] =
+                json!({ "name": name, "version": "1" });
+            worded.push(asked(&modern, &with).text());
+        }
+        assert_eq!(worded[0] == worded[1], pin != "observe", "{pin}: {worded:?}");
+        for told in &told {
+            assert!(told.contains("\"send\"") && told.contains("\"look\""), "{pin}: {told}");
+        }
+        assert_eq!(told.iter().all(|told| *told == first), pin != "observe", "{pin}: {first} {told:?}");
+        assert_eq!([place.state("send"), place.state("look")], [after, after], "{pin}: {told:?} {worded:?}");
+        place.calls("send");
+    }
 }

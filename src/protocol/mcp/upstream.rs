@@ -43,6 +43,7 @@ use crate::protocol::mcp::shared::McpShared;
 use crate::protocol::mcp::turn::MOST;
 use crate::protocol::mcp::turn::Own;
 use crate::protocol::mcp::turn::garbage;
+use crate::protocol::mcp::way;
 use crate::protocol::web::body::RequestBody;
 use crate::protocol::web::coding::Decoder;
 use crate::protocol::web::headers;
@@ -134,6 +135,11 @@ fn outgoing(
     for name in strange {
         headers.remove(name);
     }
+    if way::speaks_as_the_gateway(&connection.mcp) {
+        for name in OF_THE_CLIENT {
+            headers.remove(name);
+        }
+    }
     for name in [SESSION, LAST_EVENT, header::ORIGIN, header::REFERER, header::CONTENT_LENGTH] {
         headers.remove(name);
     }
@@ -153,6 +159,9 @@ fn outgoing(
     let body = body.map_or(RequestBody::Empty, |body| RequestBody::Whole(Some(body)));
     Outgoing { method, path: path.into(), query: Box::default(), headers, body }
 }
+
+/// Headers that tell one client from another.
+const OF_THE_CLIENT: [HeaderName; 2] = [header::ACCEPT_LANGUAGE, header::USER_AGENT];
 
 /// Whether a header of the client goes to the target: those of the protocol only, since nothing else of a request is judged, recorded and
 /// shown to approvers. What repeats the body goes where it was held against it (`checked`), and means nothing elsewhere.

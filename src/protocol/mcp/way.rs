@@ -5,6 +5,7 @@ use bytes::Bytes;
 use http::StatusCode;
 
 use crate::domain::McpOptions;
+use crate::domain::PinMode;
 use crate::domain::ServerRequest;
 use crate::domain::json::JsonError;
 use crate::domain::json::cursor::Cursor;
@@ -23,6 +24,9 @@ use crate::protocol::mcp::shared::McpShared;
 
 /// How deep capabilities may be nested.
 const DEPTH: usize = 64;
+
+/// Who the gateway says that it is, in place of its client.
+const OWN_INFO: &str = concat!(r#"{"name":"hoopctl","version":""#, env!("CARGO_PKG_VERSION"), r#""}"#);
 
 /// Members of `_meta` that name one attempt, not the request.
 const OF_THE_ATTEMPT: [&str; 6] = [
@@ -68,9 +72,24 @@ pub fn to_target(
     {
         rewrite.meta(Meta::ClientCapabilities, trimmed);
     }
+    if speaks_as_the_gateway(options) {
+        if message.method().as_deref() == Some("initialize") {
+            rewrite.param(Param::ClientInfo, OWN_INFO);
+        }
+        // In the modern era each request says it, or may.
+        if message.meta(Meta::ProtocolVersion).or(message.meta(Meta::ClientInfo)).is_some() {
+            rewrite.meta(Meta::ClientInfo, OWN_INFO);
+        }
+    }
     rewrite.finish().map_err(|_overlap| {
         Fault::new(StatusCode::BAD_REQUEST, INVALID_PARAMS, "the message could not be taken apart")
     })
+}
+
+/// Whether a target is not told which client it speaks with, but hears the gateway's name. Where what changed is held back from everybody, a
+/// target that words its tools by the client's name or language would let each client have tools held back from all others.
+pub fn speaks_as_the_gateway(options: &McpOptions) -> bool {
+    options.pin != PinMode::Observe
 }
 
 /// The message without the members of `_meta` that differ from attempt to attempt, but for the progress token: so that what approvers
@@ -150,6 +169,40 @@ mod tests {
         assert_eq!(sent(body, &ServerRequest::ALL), body);
         let modern = r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"a","_meta":{"io.modelcontextprotocol/clientCapabilities":{"elicitation":{}}}}}"#;
         assert!(sent(modern, &[]).ends_with(r#""io.modelcontextprotocol/clientCapabilities":{}}}}"#));
+    }
+
+    #[test]
+    fn where_changes_are_held_back_no_client_is_told_from_another() {
+        let sent = |pin: PinMode, body: &str| {
+            let message = Message::scan(body.to_owned().into(), Limits::new(4096)).unwrap();
+            let options = McpOptions { pin, ..McpOptions::default() };
+            let owner = Owner { principal: "ann".into(), connection: "crm".into() };
+            let body = to_target(&message, &options, &McpShared::default(), &owner, "x").unwrap();
+            String::from_utf8(body.to_vec()).unwrap()
+        };
+        let hello = |info: &str| {
+            format!(
+                r#"{{"jsonrpc":"2.0","id":1,"method":"initialize","params":{{"clientInfo":{info},"capabilities":{{}}}}}}"#
+            )
+        };
+        let modern = |meta: &str| {
+            format!(
+                r#"{{"jsonrpc":"2.0","id":1,"method":"tools/list","params":{{"_meta":{{{meta}"io.modelcontextprotocol/protocolVersion":"2026-07-28"}}}}}}"#
+            )
+        };
+        let named = r#""io.modelcontextprotocol/clientInfo":{"name":"a"},"#;
+        let both = [[hello(r#"{"name":"a"}"#), hello(r#"{"name":"b","x":1}"#)], [modern(named), modern("")]];
+        for [one, other] in both {
+            for pin in [PinMode::Hide, PinMode::Block] {
+                let read = |body: &str| serde_json::from_str::<serde_json::Value>(&sent(pin, body)).unwrap();
+                assert_eq!(read(&one), read(&other));
+                assert!(sent(pin, &one).contains(OWN_INFO), "{}", sent(pin, &one));
+            }
+            assert_eq!((sent(PinMode::Observe, &one), sent(PinMode::Observe, &other)), (one, other));
+        }
+        // What says nothing of its client stays as it is.
+        let plain = r#"{"jsonrpc":"2.0","id":1,"method":"tools/list"}"#;
+        assert_eq!(sent(PinMode::Hide, plain), plain);
     }
 
     #[test]
