@@ -23,6 +23,7 @@ mod limits;
 mod lock;
 mod masking;
 mod mcp;
+mod mcp_conformance;
 mod mcp_guards;
 mod mcp_lists;
 mod mcp_login;
