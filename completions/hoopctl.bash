@@ -43,6 +43,12 @@ _hoopctl() {
             hoopctl,lock)
                 cmd="hoopctl__subcmd__lock"
                 ;;
+            hoopctl,login)
+                cmd="hoopctl__subcmd__login"
+                ;;
+            hoopctl,logout)
+                cmd="hoopctl__subcmd__logout"
+                ;;
             hoopctl,man)
                 cmd="hoopctl__subcmd__man"
                 ;;
@@ -221,7 +227,7 @@ _hoopctl() {
 
     case "${cmd}" in
         hoopctl)
-            opts="-c -o -q -h -V --config --data-dir --socket --output --quiet --help --version serve demo init doctor status connect policy approval grant lock session replay tui mask token secret config completions man version"
+            opts="-c -o -q -h -V --config --data-dir --socket --url --ca-file --output --quiet --help --version serve demo init doctor status login logout connect policy approval grant lock session replay tui mask token secret config completions man version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -243,6 +249,14 @@ _hoopctl() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --url)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --ca-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --output)
                     COMPREPLY=($(compgen -W "table json jsonl csv" -- "${cur}"))
                     return 0
@@ -259,7 +273,7 @@ _hoopctl() {
             return 0
             ;;
         hoopctl__subcmd__approval)
-            opts="-c -o -q -h --config --data-dir --socket --output --quiet --help list show approve deny watch wait"
+            opts="-c -o -q -h --config --data-dir --socket --url --ca-file --output --quiet --help list show approve deny watch wait"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -281,6 +295,14 @@ _hoopctl() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --url)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --ca-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --output)
                     COMPREPLY=($(compgen -W "table json jsonl csv" -- "${cur}"))
                     return 0
@@ -297,7 +319,7 @@ _hoopctl() {
             return 0
             ;;
         hoopctl__subcmd__approval__subcmd__approve)
-            opts="-r -c -o -q -h --reason --grant --config --data-dir --socket --output --quiet --help"
+            opts="-r -c -o -q -h --reason --grant --config --data-dir --socket --url --ca-file --output --quiet --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -331,6 +353,14 @@ _hoopctl() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --url)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --ca-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --output)
                     COMPREPLY=($(compgen -W "table json jsonl csv" -- "${cur}"))
                     return 0
@@ -347,7 +377,7 @@ _hoopctl() {
             return 0
             ;;
         hoopctl__subcmd__approval__subcmd__deny)
-            opts="-r -c -o -q -h --reason --config --data-dir --socket --output --quiet --help"
+            opts="-r -c -o -q -h --reason --config --data-dir --socket --url --ca-file --output --quiet --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -377,6 +407,14 @@ _hoopctl() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --url)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --ca-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --output)
                     COMPREPLY=($(compgen -W "table json jsonl csv" -- "${cur}"))
                     return 0
@@ -393,7 +431,7 @@ _hoopctl() {
             return 0
             ;;
         hoopctl__subcmd__approval__subcmd__list)
-            opts="-a -c -o -q -h --all --state --principal --connection --limit --wait --config --data-dir --socket --output --quiet --help"
+            opts="-a -c -o -q -h --all --state --principal --connection --limit --wait --config --data-dir --socket --url --ca-file --output --quiet --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -435,6 +473,14 @@ _hoopctl() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --url)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --ca-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --output)
                     COMPREPLY=($(compgen -W "table json jsonl csv" -- "${cur}"))
                     return 0
@@ -451,7 +497,7 @@ _hoopctl() {
             return 0
             ;;
         hoopctl__subcmd__approval__subcmd__show)
-            opts="-c -o -q -h --config --data-dir --socket --output --quiet --help"
+            opts="-c -o -q -h --config --data-dir --socket --url --ca-file --output --quiet --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -473,6 +519,14 @@ _hoopctl() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --url)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --ca-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --output)
                     COMPREPLY=($(compgen -W "table json jsonl csv" -- "${cur}"))
                     return 0
@@ -489,7 +543,7 @@ _hoopctl() {
             return 0
             ;;
         hoopctl__subcmd__approval__subcmd__wait)
-            opts="-c -o -q -h --timeout --config --data-dir --socket --output --quiet --help"
+            opts="-c -o -q -h --timeout --config --data-dir --socket --url --ca-file --output --quiet --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -515,6 +569,14 @@ _hoopctl() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --url)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --ca-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --output)
                     COMPREPLY=($(compgen -W "table json jsonl csv" -- "${cur}"))
                     return 0
@@ -531,7 +593,7 @@ _hoopctl() {
             return 0
             ;;
         hoopctl__subcmd__approval__subcmd__watch)
-            opts="-c -o -q -h --config --data-dir --socket --output --quiet --help"
+            opts="-c -o -q -h --config --data-dir --socket --url --ca-file --output --quiet --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -550,6 +612,14 @@ _hoopctl() {
                     return 0
                     ;;
                 --socket)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --url)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --ca-file)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -569,7 +639,7 @@ _hoopctl() {
             return 0
             ;;
         hoopctl__subcmd__completions)
-            opts="-c -o -q -h --config --data-dir --socket --output --quiet --help bash elvish fish powershell zsh"
+            opts="-c -o -q -h --config --data-dir --socket --url --ca-file --output --quiet --help bash elvish fish powershell zsh"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -588,6 +658,14 @@ _hoopctl() {
                     return 0
                     ;;
                 --socket)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --url)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --ca-file)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -607,7 +685,7 @@ _hoopctl() {
             return 0
             ;;
         hoopctl__subcmd__config)
-            opts="-c -o -q -h --config --data-dir --socket --output --quiet --help check show reload"
+            opts="-c -o -q -h --config --data-dir --socket --url --ca-file --output --quiet --help check show reload"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -626,6 +704,14 @@ _hoopctl() {
                     return 0
                     ;;
                 --socket)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --url)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --ca-file)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -645,7 +731,7 @@ _hoopctl() {
             return 0
             ;;
         hoopctl__subcmd__config__subcmd__check)
-            opts="-c -o -q -h --config --data-dir --socket --output --quiet --help"
+            opts="-c -o -q -h --config --data-dir --socket --url --ca-file --output --quiet --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -664,6 +750,14 @@ _hoopctl() {
                     return 0
                     ;;
                 --socket)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --url)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --ca-file)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -683,7 +777,7 @@ _hoopctl() {
             return 0
             ;;
         hoopctl__subcmd__config__subcmd__reload)
-            opts="-c -o -q -h --config --data-dir --socket --output --quiet --help"
+            opts="-c -o -q -h --config --data-dir --socket --url --ca-file --output --quiet --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -702,6 +796,14 @@ _hoopctl() {
                     return 0
                     ;;
                 --socket)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --url)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --ca-file)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -721,7 +823,7 @@ _hoopctl() {
             return 0
             ;;
         hoopctl__subcmd__config__subcmd__show)
-            opts="-c -o -q -h --config --data-dir --socket --output --quiet --help"
+            opts="-c -o -q -h --config --data-dir --socket --url --ca-file --output --quiet --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -743,6 +845,14 @@ _hoopctl() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --url)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --ca-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --output)
                     COMPREPLY=($(compgen -W "table json jsonl csv" -- "${cur}"))
                     return 0
@@ -759,7 +869,7 @@ _hoopctl() {
             return 0
             ;;
         hoopctl__subcmd__connect)
-            opts="-c -o -q -h --config --data-dir --socket --output --quiet --help add list show edit remove test env pin open"
+            opts="-c -o -q -h --config --data-dir --socket --url --ca-file --output --quiet --help add list show edit remove test env pin open"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -781,6 +891,14 @@ _hoopctl() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --url)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --ca-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --output)
                     COMPREPLY=($(compgen -W "table json jsonl csv" -- "${cur}"))
                     return 0
@@ -797,7 +915,7 @@ _hoopctl() {
             return 0
             ;;
         hoopctl__subcmd__connect__subcmd__add)
-            opts="-f -c -o -q -h --upstream --inject --tag --limit --ca-file --readonly --approval-mode --rows --accept-cleartext --accept-md5 --accept-trust --trust-annotations --transport --pin --allow-server-request --elicitation-host --origin --env --file --test --dry-run --config --data-dir --socket --output --quiet --help"
+            opts="-f -c -o -q -h --upstream --inject --tag --limit --ca-file --readonly --approval-mode --rows --accept-cleartext --accept-md5 --accept-trust --trust-annotations --transport --pin --allow-server-request --elicitation-host --origin --env --file --test --dry-run --config --data-dir --socket --url --output --quiet --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -896,6 +1014,10 @@ _hoopctl() {
                     return 0
                     ;;
                 --socket)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --url)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -915,7 +1037,7 @@ _hoopctl() {
             return 0
             ;;
         hoopctl__subcmd__connect__subcmd__edit)
-            opts="-f -c -o -q -h --upstream --inject --tag --limit --ca-file --readonly --approval-mode --rows --accept-cleartext --accept-md5 --accept-trust --trust-annotations --transport --pin --allow-server-request --elicitation-host --origin --env --file --config --data-dir --socket --output --quiet --help"
+            opts="-f -c -o -q -h --upstream --inject --tag --limit --ca-file --readonly --approval-mode --rows --accept-cleartext --accept-md5 --accept-trust --trust-annotations --transport --pin --allow-server-request --elicitation-host --origin --env --file --config --data-dir --socket --url --output --quiet --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1017,6 +1139,10 @@ _hoopctl() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --url)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --output)
                     COMPREPLY=($(compgen -W "table json jsonl csv" -- "${cur}"))
                     return 0
@@ -1033,7 +1159,7 @@ _hoopctl() {
             return 0
             ;;
         hoopctl__subcmd__connect__subcmd__env)
-            opts="-c -o -q -h --for --config --data-dir --socket --output --quiet --help"
+            opts="-c -o -q -h --for --config --data-dir --socket --url --ca-file --output --quiet --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1059,6 +1185,14 @@ _hoopctl() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --url)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --ca-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --output)
                     COMPREPLY=($(compgen -W "table json jsonl csv" -- "${cur}"))
                     return 0
@@ -1075,7 +1209,7 @@ _hoopctl() {
             return 0
             ;;
         hoopctl__subcmd__connect__subcmd__list)
-            opts="-c -o -q -h --config --data-dir --socket --output --quiet --help"
+            opts="-c -o -q -h --config --data-dir --socket --url --ca-file --output --quiet --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1097,6 +1231,14 @@ _hoopctl() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --url)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --ca-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --output)
                     COMPREPLY=($(compgen -W "table json jsonl csv" -- "${cur}"))
                     return 0
@@ -1113,7 +1255,7 @@ _hoopctl() {
             return 0
             ;;
         hoopctl__subcmd__connect__subcmd__open)
-            opts="-c -o -q -h --port --unix --gateway --token --ca-file --once --config --data-dir --socket --output --quiet --help"
+            opts="-c -o -q -h --port --unix --gateway --token --ca-file --once --config --data-dir --socket --url --output --quiet --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1155,6 +1297,10 @@ _hoopctl() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --url)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --output)
                     COMPREPLY=($(compgen -W "table json jsonl csv" -- "${cur}"))
                     return 0
@@ -1171,7 +1317,7 @@ _hoopctl() {
             return 0
             ;;
         hoopctl__subcmd__connect__subcmd__pin)
-            opts="-c -o -q -h --accept --all --yes --accept-unseen --forget --config --data-dir --socket --output --quiet --help"
+            opts="-c -o -q -h --accept --all --yes --accept-unseen --forget --config --data-dir --socket --url --ca-file --output --quiet --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1201,6 +1347,14 @@ _hoopctl() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --url)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --ca-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --output)
                     COMPREPLY=($(compgen -W "table json jsonl csv" -- "${cur}"))
                     return 0
@@ -1217,7 +1371,7 @@ _hoopctl() {
             return 0
             ;;
         hoopctl__subcmd__connect__subcmd__remove)
-            opts="-y -c -o -q -h --yes --dry-run --config --data-dir --socket --output --quiet --help"
+            opts="-y -c -o -q -h --yes --dry-run --config --data-dir --socket --url --ca-file --output --quiet --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1236,6 +1390,14 @@ _hoopctl() {
                     return 0
                     ;;
                 --socket)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --url)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --ca-file)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1255,7 +1417,7 @@ _hoopctl() {
             return 0
             ;;
         hoopctl__subcmd__connect__subcmd__show)
-            opts="-c -o -q -h --config --data-dir --socket --output --quiet --help"
+            opts="-c -o -q -h --config --data-dir --socket --url --ca-file --output --quiet --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1274,6 +1436,14 @@ _hoopctl() {
                     return 0
                     ;;
                 --socket)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --url)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --ca-file)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1293,7 +1463,7 @@ _hoopctl() {
             return 0
             ;;
         hoopctl__subcmd__connect__subcmd__test)
-            opts="-c -o -q -h --config --data-dir --socket --output --quiet --help"
+            opts="-c -o -q -h --config --data-dir --socket --url --ca-file --output --quiet --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1315,6 +1485,14 @@ _hoopctl() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --url)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --ca-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --output)
                     COMPREPLY=($(compgen -W "table json jsonl csv" -- "${cur}"))
                     return 0
@@ -1331,7 +1509,7 @@ _hoopctl() {
             return 0
             ;;
         hoopctl__subcmd__demo)
-            opts="-c -o -q -h --keep --scenario --config --data-dir --socket --output --quiet --help"
+            opts="-c -o -q -h --keep --scenario --config --data-dir --socket --url --ca-file --output --quiet --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1361,6 +1539,14 @@ _hoopctl() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --url)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --ca-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --output)
                     COMPREPLY=($(compgen -W "table json jsonl csv" -- "${cur}"))
                     return 0
@@ -1377,7 +1563,7 @@ _hoopctl() {
             return 0
             ;;
         hoopctl__subcmd__doctor)
-            opts="-c -o -q -h --config --data-dir --socket --output --quiet --help"
+            opts="-c -o -q -h --config --data-dir --socket --url --ca-file --output --quiet --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1396,6 +1582,14 @@ _hoopctl() {
                     return 0
                     ;;
                 --socket)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --url)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --ca-file)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1415,7 +1609,7 @@ _hoopctl() {
             return 0
             ;;
         hoopctl__subcmd__grant)
-            opts="-c -o -q -h --config --data-dir --socket --output --quiet --help list revoke"
+            opts="-c -o -q -h --config --data-dir --socket --url --ca-file --output --quiet --help list revoke"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1437,6 +1631,14 @@ _hoopctl() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --url)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --ca-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --output)
                     COMPREPLY=($(compgen -W "table json jsonl csv" -- "${cur}"))
                     return 0
@@ -1453,7 +1655,7 @@ _hoopctl() {
             return 0
             ;;
         hoopctl__subcmd__grant__subcmd__list)
-            opts="-a -c -o -q -h --all --principal --connection --limit --config --data-dir --socket --output --quiet --help"
+            opts="-a -c -o -q -h --all --principal --connection --limit --config --data-dir --socket --url --ca-file --output --quiet --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1487,6 +1689,14 @@ _hoopctl() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --url)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --ca-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --output)
                     COMPREPLY=($(compgen -W "table json jsonl csv" -- "${cur}"))
                     return 0
@@ -1503,7 +1713,7 @@ _hoopctl() {
             return 0
             ;;
         hoopctl__subcmd__grant__subcmd__revoke)
-            opts="-y -c -o -q -h --yes --config --data-dir --socket --output --quiet --help"
+            opts="-y -c -o -q -h --yes --config --data-dir --socket --url --ca-file --output --quiet --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1525,6 +1735,14 @@ _hoopctl() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --url)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --ca-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --output)
                     COMPREPLY=($(compgen -W "table json jsonl csv" -- "${cur}"))
                     return 0
@@ -1541,7 +1759,7 @@ _hoopctl() {
             return 0
             ;;
         hoopctl__subcmd__init)
-            opts="-c -o -q -h --demo --oidc --dir --force --config --data-dir --socket --output --quiet --help"
+            opts="-c -o -q -h --demo --oidc --dir --force --config --data-dir --socket --url --ca-file --output --quiet --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1571,6 +1789,14 @@ _hoopctl() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --url)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --ca-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --output)
                     COMPREPLY=($(compgen -W "table json jsonl csv" -- "${cur}"))
                     return 0
@@ -1587,7 +1813,7 @@ _hoopctl() {
             return 0
             ;;
         hoopctl__subcmd__lock)
-            opts="-c -o -q -h --config --data-dir --socket --output --quiet --help add list remove"
+            opts="-c -o -q -h --config --data-dir --socket --url --ca-file --output --quiet --help add list remove"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1609,6 +1835,14 @@ _hoopctl() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --url)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --ca-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --output)
                     COMPREPLY=($(compgen -W "table json jsonl csv" -- "${cur}"))
                     return 0
@@ -1625,7 +1859,7 @@ _hoopctl() {
             return 0
             ;;
         hoopctl__subcmd__lock__subcmd__add)
-            opts="-r -y -c -o -q -h --reason --for --yes --config --data-dir --socket --output --quiet --help"
+            opts="-r -y -c -o -q -h --reason --for --yes --config --data-dir --socket --url --ca-file --output --quiet --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1659,6 +1893,14 @@ _hoopctl() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --url)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --ca-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --output)
                     COMPREPLY=($(compgen -W "table json jsonl csv" -- "${cur}"))
                     return 0
@@ -1675,7 +1917,7 @@ _hoopctl() {
             return 0
             ;;
         hoopctl__subcmd__lock__subcmd__list)
-            opts="-c -o -q -h --config --data-dir --socket --output --quiet --help"
+            opts="-c -o -q -h --config --data-dir --socket --url --ca-file --output --quiet --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1694,6 +1936,14 @@ _hoopctl() {
                     return 0
                     ;;
                 --socket)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --url)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --ca-file)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1713,7 +1963,7 @@ _hoopctl() {
             return 0
             ;;
         hoopctl__subcmd__lock__subcmd__remove)
-            opts="-y -c -o -q -h --yes --config --data-dir --socket --output --quiet --help"
+            opts="-y -c -o -q -h --yes --config --data-dir --socket --url --ca-file --output --quiet --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1735,6 +1985,110 @@ _hoopctl() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --url)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --ca-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --output)
+                    COMPREPLY=($(compgen -W "table json jsonl csv" -- "${cur}"))
+                    return 0
+                    ;;
+                -o)
+                    COMPREPLY=($(compgen -W "table json jsonl csv" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        hoopctl__subcmd__login)
+            opts="-y -c -o -q -h --issuer-ca-file --device --no-browser --yes --config --data-dir --socket --url --ca-file --output --quiet --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --issuer-ca-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -c)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --data-dir)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --socket)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --url)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --ca-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --output)
+                    COMPREPLY=($(compgen -W "table json jsonl csv" -- "${cur}"))
+                    return 0
+                    ;;
+                -o)
+                    COMPREPLY=($(compgen -W "table json jsonl csv" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        hoopctl__subcmd__logout)
+            opts="-c -o -q -h --all --config --data-dir --socket --url --ca-file --output --quiet --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -c)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --data-dir)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --socket)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --url)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --ca-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --output)
                     COMPREPLY=($(compgen -W "table json jsonl csv" -- "${cur}"))
                     return 0
@@ -1751,7 +2105,7 @@ _hoopctl() {
             return 0
             ;;
         hoopctl__subcmd__man)
-            opts="-c -o -q -h --dir --config --data-dir --socket --output --quiet --help"
+            opts="-c -o -q -h --dir --config --data-dir --socket --url --ca-file --output --quiet --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1777,6 +2131,14 @@ _hoopctl() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --url)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --ca-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --output)
                     COMPREPLY=($(compgen -W "table json jsonl csv" -- "${cur}"))
                     return 0
@@ -1793,7 +2155,7 @@ _hoopctl() {
             return 0
             ;;
         hoopctl__subcmd__mask)
-            opts="-c -o -q -h --config --data-dir --socket --output --quiet --help test"
+            opts="-c -o -q -h --config --data-dir --socket --url --ca-file --output --quiet --help test"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1815,6 +2177,14 @@ _hoopctl() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --url)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --ca-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --output)
                     COMPREPLY=($(compgen -W "table json jsonl csv" -- "${cur}"))
                     return 0
@@ -1831,7 +2201,7 @@ _hoopctl() {
             return 0
             ;;
         hoopctl__subcmd__mask__subcmd__test)
-            opts="-c -o -q -h --entity --pattern --field --config --data-dir --socket --output --quiet --help"
+            opts="-c -o -q -h --entity --pattern --field --config --data-dir --socket --url --ca-file --output --quiet --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1865,6 +2235,14 @@ _hoopctl() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --url)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --ca-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --output)
                     COMPREPLY=($(compgen -W "table json jsonl csv" -- "${cur}"))
                     return 0
@@ -1881,7 +2259,7 @@ _hoopctl() {
             return 0
             ;;
         hoopctl__subcmd__policy)
-            opts="-c -o -q -h --config --data-dir --socket --output --quiet --help add list show edit remove test explain"
+            opts="-c -o -q -h --config --data-dir --socket --url --ca-file --output --quiet --help add list show edit remove test explain"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1903,6 +2281,14 @@ _hoopctl() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --url)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --ca-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --output)
                     COMPREPLY=($(compgen -W "table json jsonl csv" -- "${cur}"))
                     return 0
@@ -1919,7 +2305,7 @@ _hoopctl() {
             return 0
             ;;
         hoopctl__subcmd__policy__subcmd__add)
-            opts="-f -c -o -q -h --allow --approve --deny --group --subject --client --issuer --kind --claim --connect --connection --tag --source-ip --operation --method --path --tool --prompt --resource --arg --table --column --column-not --function --verb --unless-group --from --min --timeout --reason --grant --session --message --file --dry-run --config --data-dir --socket --output --quiet --help"
+            opts="-f -c -o -q -h --allow --approve --deny --group --subject --client --issuer --kind --claim --connect --connection --tag --source-ip --operation --method --path --tool --prompt --resource --arg --table --column --column-not --function --verb --unless-group --from --min --timeout --reason --grant --session --message --file --dry-run --config --data-dir --socket --url --ca-file --output --quiet --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2062,6 +2448,14 @@ _hoopctl() {
                     return 0
                     ;;
                 --socket)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --url)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --ca-file)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -2081,7 +2475,7 @@ _hoopctl() {
             return 0
             ;;
         hoopctl__subcmd__policy__subcmd__edit)
-            opts="-f -c -o -q -h --allow --approve --deny --group --subject --client --issuer --kind --claim --connect --connection --tag --source-ip --operation --method --path --tool --prompt --resource --arg --table --column --column-not --function --verb --unless-group --from --min --timeout --reason --grant --session --message --file --config --data-dir --socket --output --quiet --help"
+            opts="-f -c -o -q -h --allow --approve --deny --group --subject --client --issuer --kind --claim --connect --connection --tag --source-ip --operation --method --path --tool --prompt --resource --arg --table --column --column-not --function --verb --unless-group --from --min --timeout --reason --grant --session --message --file --config --data-dir --socket --url --ca-file --output --quiet --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2227,6 +2621,14 @@ _hoopctl() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --url)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --ca-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --output)
                     COMPREPLY=($(compgen -W "table json jsonl csv" -- "${cur}"))
                     return 0
@@ -2243,7 +2645,7 @@ _hoopctl() {
             return 0
             ;;
         hoopctl__subcmd__policy__subcmd__explain)
-            opts="-c -o -q -h --as --group --groups-unknown --kind --client --issuer --claim --source-ip --connect --connection --sql --tool --prompt --resource --arg --args --read-only --body --exit-code --config --data-dir --socket --output --quiet --help"
+            opts="-c -o -q -h --as --group --groups-unknown --kind --client --issuer --claim --source-ip --connect --connection --sql --tool --prompt --resource --arg --args --read-only --body --exit-code --config --data-dir --socket --url --ca-file --output --quiet --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2333,6 +2735,14 @@ _hoopctl() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --url)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --ca-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --output)
                     COMPREPLY=($(compgen -W "table json jsonl csv" -- "${cur}"))
                     return 0
@@ -2349,7 +2759,7 @@ _hoopctl() {
             return 0
             ;;
         hoopctl__subcmd__policy__subcmd__list)
-            opts="-c -o -q -h --config --data-dir --socket --output --quiet --help"
+            opts="-c -o -q -h --config --data-dir --socket --url --ca-file --output --quiet --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2368,6 +2778,14 @@ _hoopctl() {
                     return 0
                     ;;
                 --socket)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --url)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --ca-file)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -2387,7 +2805,7 @@ _hoopctl() {
             return 0
             ;;
         hoopctl__subcmd__policy__subcmd__remove)
-            opts="-y -c -o -q -h --yes --dry-run --config --data-dir --socket --output --quiet --help"
+            opts="-y -c -o -q -h --yes --dry-run --config --data-dir --socket --url --ca-file --output --quiet --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2406,6 +2824,14 @@ _hoopctl() {
                     return 0
                     ;;
                 --socket)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --url)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --ca-file)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -2425,7 +2851,7 @@ _hoopctl() {
             return 0
             ;;
         hoopctl__subcmd__policy__subcmd__show)
-            opts="-c -o -q -h --config --data-dir --socket --output --quiet --help"
+            opts="-c -o -q -h --config --data-dir --socket --url --ca-file --output --quiet --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2444,6 +2870,14 @@ _hoopctl() {
                     return 0
                     ;;
                 --socket)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --url)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --ca-file)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -2463,7 +2897,7 @@ _hoopctl() {
             return 0
             ;;
         hoopctl__subcmd__policy__subcmd__test)
-            opts="-c -o -q -h --config --data-dir --socket --output --quiet --help"
+            opts="-c -o -q -h --config --data-dir --socket --url --ca-file --output --quiet --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2485,6 +2919,14 @@ _hoopctl() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --url)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --ca-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --output)
                     COMPREPLY=($(compgen -W "table json jsonl csv" -- "${cur}"))
                     return 0
@@ -2501,7 +2943,7 @@ _hoopctl() {
             return 0
             ;;
         hoopctl__subcmd__replay)
-            opts="-c -o -q -h --speed --from --to --idle-limit --realtime --print --ascii --theme --mouse --keys --config --data-dir --socket --output --quiet --help"
+            opts="-c -o -q -h --speed --from --to --idle-limit --realtime --print --ascii --theme --mouse --keys --config --data-dir --socket --url --ca-file --output --quiet --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2547,6 +2989,14 @@ _hoopctl() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --url)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --ca-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --output)
                     COMPREPLY=($(compgen -W "table json jsonl csv" -- "${cur}"))
                     return 0
@@ -2563,7 +3013,7 @@ _hoopctl() {
             return 0
             ;;
         hoopctl__subcmd__secret)
-            opts="-c -o -q -h --config --data-dir --socket --output --quiet --help set list remove"
+            opts="-c -o -q -h --config --data-dir --socket --url --ca-file --output --quiet --help set list remove"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2585,6 +3035,14 @@ _hoopctl() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --url)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --ca-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --output)
                     COMPREPLY=($(compgen -W "table json jsonl csv" -- "${cur}"))
                     return 0
@@ -2601,7 +3059,7 @@ _hoopctl() {
             return 0
             ;;
         hoopctl__subcmd__secret__subcmd__list)
-            opts="-c -o -q -h --config --data-dir --socket --output --quiet --help"
+            opts="-c -o -q -h --config --data-dir --socket --url --ca-file --output --quiet --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2620,6 +3078,14 @@ _hoopctl() {
                     return 0
                     ;;
                 --socket)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --url)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --ca-file)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -2639,7 +3105,7 @@ _hoopctl() {
             return 0
             ;;
         hoopctl__subcmd__secret__subcmd__remove)
-            opts="-y -c -o -q -h --yes --config --data-dir --socket --output --quiet --help"
+            opts="-y -c -o -q -h --yes --config --data-dir --socket --url --ca-file --output --quiet --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2658,6 +3124,14 @@ _hoopctl() {
                     return 0
                     ;;
                 --socket)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --url)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --ca-file)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -2677,7 +3151,7 @@ _hoopctl() {
             return 0
             ;;
         hoopctl__subcmd__secret__subcmd__set)
-            opts="-c -o -q -h --config --data-dir --socket --output --quiet --help"
+            opts="-c -o -q -h --config --data-dir --socket --url --ca-file --output --quiet --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2699,6 +3173,14 @@ _hoopctl() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --url)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --ca-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --output)
                     COMPREPLY=($(compgen -W "table json jsonl csv" -- "${cur}"))
                     return 0
@@ -2715,7 +3197,7 @@ _hoopctl() {
             return 0
             ;;
         hoopctl__subcmd__serve)
-            opts="-c -o -q -h --check --log-format --config --data-dir --socket --output --quiet --help"
+            opts="-c -o -q -h --check --log-format --config --data-dir --socket --url --ca-file --output --quiet --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2741,6 +3223,14 @@ _hoopctl() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --url)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --ca-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --output)
                     COMPREPLY=($(compgen -W "table json jsonl csv" -- "${cur}"))
                     return 0
@@ -2757,7 +3247,7 @@ _hoopctl() {
             return 0
             ;;
         hoopctl__subcmd__session)
-            opts="-c -o -q -h --config --data-dir --socket --output --quiet --help list show tail watch grep kill export verify prune"
+            opts="-c -o -q -h --config --data-dir --socket --url --ca-file --output --quiet --help list show tail watch grep kill export verify prune"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2779,6 +3269,14 @@ _hoopctl() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --url)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --ca-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --output)
                     COMPREPLY=($(compgen -W "table json jsonl csv" -- "${cur}"))
                     return 0
@@ -2795,7 +3293,7 @@ _hoopctl() {
             return 0
             ;;
         hoopctl__subcmd__session__subcmd__export)
-            opts="-c -o -q -h --format --to --config --data-dir --socket --output --quiet --help"
+            opts="-c -o -q -h --format --to --config --data-dir --socket --url --ca-file --output --quiet --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2825,6 +3323,14 @@ _hoopctl() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --url)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --ca-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --output)
                     COMPREPLY=($(compgen -W "table json jsonl csv" -- "${cur}"))
                     return 0
@@ -2841,7 +3347,7 @@ _hoopctl() {
             return 0
             ;;
         hoopctl__subcmd__session__subcmd__grep)
-            opts="-c -o -q -h --session --principal --connection --since --live --limit --config --data-dir --socket --output --quiet --help"
+            opts="-c -o -q -h --session --principal --connection --since --live --limit --config --data-dir --socket --url --ca-file --output --quiet --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2883,6 +3389,14 @@ _hoopctl() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --url)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --ca-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --output)
                     COMPREPLY=($(compgen -W "table json jsonl csv" -- "${cur}"))
                     return 0
@@ -2899,7 +3413,7 @@ _hoopctl() {
             return 0
             ;;
         hoopctl__subcmd__session__subcmd__kill)
-            opts="-r -y -c -o -q -h --reason --yes --config --data-dir --socket --output --quiet --help"
+            opts="-r -y -c -o -q -h --reason --yes --config --data-dir --socket --url --ca-file --output --quiet --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2929,6 +3443,14 @@ _hoopctl() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --url)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --ca-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --output)
                     COMPREPLY=($(compgen -W "table json jsonl csv" -- "${cur}"))
                     return 0
@@ -2945,7 +3467,7 @@ _hoopctl() {
             return 0
             ;;
         hoopctl__subcmd__session__subcmd__list)
-            opts="-c -o -q -h --principal --connection --since --live --limit --before --config --data-dir --socket --output --quiet --help"
+            opts="-c -o -q -h --principal --connection --since --live --limit --before --config --data-dir --socket --url --ca-file --output --quiet --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2987,6 +3509,14 @@ _hoopctl() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --url)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --ca-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --output)
                     COMPREPLY=($(compgen -W "table json jsonl csv" -- "${cur}"))
                     return 0
@@ -3003,7 +3533,7 @@ _hoopctl() {
             return 0
             ;;
         hoopctl__subcmd__session__subcmd__prune)
-            opts="-y -c -o -q -h --yes --config --data-dir --socket --output --quiet --help"
+            opts="-y -c -o -q -h --yes --config --data-dir --socket --url --ca-file --output --quiet --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -3022,6 +3552,14 @@ _hoopctl() {
                     return 0
                     ;;
                 --socket)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --url)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --ca-file)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -3041,7 +3579,7 @@ _hoopctl() {
             return 0
             ;;
         hoopctl__subcmd__session__subcmd__show)
-            opts="-c -o -q -h --config --data-dir --socket --output --quiet --help"
+            opts="-c -o -q -h --config --data-dir --socket --url --ca-file --output --quiet --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -3060,6 +3598,14 @@ _hoopctl() {
                     return 0
                     ;;
                 --socket)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --url)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --ca-file)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -3079,7 +3625,7 @@ _hoopctl() {
             return 0
             ;;
         hoopctl__subcmd__session__subcmd__tail)
-            opts="-c -o -q -h --config --data-dir --socket --output --quiet --help"
+            opts="-c -o -q -h --config --data-dir --socket --url --ca-file --output --quiet --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -3098,6 +3644,14 @@ _hoopctl() {
                     return 0
                     ;;
                 --socket)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --url)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --ca-file)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -3117,7 +3671,7 @@ _hoopctl() {
             return 0
             ;;
         hoopctl__subcmd__session__subcmd__verify)
-            opts="-c -o -q -h --all --config --data-dir --socket --output --quiet --help"
+            opts="-c -o -q -h --all --config --data-dir --socket --url --ca-file --output --quiet --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -3136,6 +3690,14 @@ _hoopctl() {
                     return 0
                     ;;
                 --socket)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --url)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --ca-file)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -3155,7 +3717,7 @@ _hoopctl() {
             return 0
             ;;
         hoopctl__subcmd__session__subcmd__watch)
-            opts="-c -o -q -h --config --data-dir --socket --output --quiet --help"
+            opts="-c -o -q -h --config --data-dir --socket --url --ca-file --output --quiet --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -3177,6 +3739,14 @@ _hoopctl() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --url)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --ca-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --output)
                     COMPREPLY=($(compgen -W "table json jsonl csv" -- "${cur}"))
                     return 0
@@ -3193,7 +3763,7 @@ _hoopctl() {
             return 0
             ;;
         hoopctl__subcmd__status)
-            opts="-c -o -q -h --wait --config --data-dir --socket --output --quiet --help"
+            opts="-c -o -q -h --wait --config --data-dir --socket --url --ca-file --output --quiet --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -3219,6 +3789,14 @@ _hoopctl() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --url)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --ca-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --output)
                     COMPREPLY=($(compgen -W "table json jsonl csv" -- "${cur}"))
                     return 0
@@ -3235,7 +3813,7 @@ _hoopctl() {
             return 0
             ;;
         hoopctl__subcmd__token)
-            opts="-c -o -q -h --config --data-dir --socket --output --quiet --help mint inspect verify"
+            opts="-c -o -q -h --config --data-dir --socket --url --ca-file --output --quiet --help mint inspect verify"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -3257,6 +3835,14 @@ _hoopctl() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --url)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --ca-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --output)
                     COMPREPLY=($(compgen -W "table json jsonl csv" -- "${cur}"))
                     return 0
@@ -3273,7 +3859,7 @@ _hoopctl() {
             return 0
             ;;
         hoopctl__subcmd__token__subcmd__inspect)
-            opts="-c -o -q -h --file --env --config --data-dir --socket --output --quiet --help"
+            opts="-c -o -q -h --file --env --config --data-dir --socket --url --ca-file --output --quiet --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -3303,6 +3889,14 @@ _hoopctl() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --url)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --ca-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --output)
                     COMPREPLY=($(compgen -W "table json jsonl csv" -- "${cur}"))
                     return 0
@@ -3319,7 +3913,7 @@ _hoopctl() {
             return 0
             ;;
         hoopctl__subcmd__token__subcmd__mint)
-            opts="-c -o -q -h --as --group --role --kind --name --lifetime --expired --wrong-audience --unsigned --wrong-key --overage --config --data-dir --socket --output --quiet --help"
+            opts="-c -o -q -h --as --group --role --kind --name --lifetime --expired --wrong-audience --unsigned --wrong-key --overage --config --data-dir --socket --url --ca-file --output --quiet --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -3365,6 +3959,14 @@ _hoopctl() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --url)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --ca-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --output)
                     COMPREPLY=($(compgen -W "table json jsonl csv" -- "${cur}"))
                     return 0
@@ -3381,7 +3983,7 @@ _hoopctl() {
             return 0
             ;;
         hoopctl__subcmd__token__subcmd__verify)
-            opts="-c -o -q -h --file --env --config --data-dir --socket --output --quiet --help"
+            opts="-c -o -q -h --file --env --config --data-dir --socket --url --ca-file --output --quiet --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -3411,6 +4013,14 @@ _hoopctl() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --url)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --ca-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --output)
                     COMPREPLY=($(compgen -W "table json jsonl csv" -- "${cur}"))
                     return 0
@@ -3427,7 +4037,7 @@ _hoopctl() {
             return 0
             ;;
         hoopctl__subcmd__tui)
-            opts="-c -o -q -h --ascii --theme --mouse --keys --notify --config --data-dir --socket --output --quiet --help sessions approvals replay connections policies log"
+            opts="-c -o -q -h --ascii --theme --mouse --keys --notify --config --data-dir --socket --url --ca-file --output --quiet --help sessions approvals replay connections policies log"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -3461,6 +4071,14 @@ _hoopctl() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --url)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --ca-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --output)
                     COMPREPLY=($(compgen -W "table json jsonl csv" -- "${cur}"))
                     return 0
@@ -3477,7 +4095,7 @@ _hoopctl() {
             return 0
             ;;
         hoopctl__subcmd__version)
-            opts="-c -o -q -h --config --data-dir --socket --output --quiet --help"
+            opts="-c -o -q -h --config --data-dir --socket --url --ca-file --output --quiet --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -3496,6 +4114,14 @@ _hoopctl() {
                     return 0
                     ;;
                 --socket)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --url)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --ca-file)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -1,6 +1,6 @@
 # Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
 function __fish_hoopctl_global_optspecs
-    string join \n c/config= data-dir= socket= o/output= q/quiet h/help V/version
+    string join \n c/config= data-dir= socket= url= ca-file= o/output= q/quiet h/help V/version
 end
 
 function __fish_hoopctl_needs_command
@@ -27,6 +27,8 @@ end
 complete -c hoopctl -n "__fish_hoopctl_needs_command" -s c -l config -d 'Configuration file [env: HOOPCTL_CONFIG] [default: ./hoopctl.toml, ~/.config/hoopctl/, /etc/hoopctl/]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_needs_command" -l data-dir -d 'Data directory, in place of the configuration\'s [env: HOOPCTL_DATA_DIR]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_needs_command" -l socket -d 'Admin socket, in place of the configuration\'s [env: HOOPCTL_SOCKET]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_needs_command" -l url -d 'A gateway elsewhere, by its admin listener: https://HOST[:PORT] [env: HOOPCTL_URL]' -r
+complete -c hoopctl -n "__fish_hoopctl_needs_command" -l ca-file -d 'With --url: trust the authorities in this PEM file, not this machine\'s [env: HOOPCTL_CA_FILE]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_needs_command" -s o -l output -d 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]' -r -f -a "table\t'Columns for people'
 json\t'One JSON document'
 jsonl\t'One JSON object a line'
@@ -39,6 +41,8 @@ complete -c hoopctl -n "__fish_hoopctl_needs_command" -f -a "demo" -d 'Try it: g
 complete -c hoopctl -n "__fish_hoopctl_needs_command" -f -a "init" -d 'Write a commented hoopctl.toml'
 complete -c hoopctl -n "__fish_hoopctl_needs_command" -f -a "doctor" -d 'Find and explain problems'
 complete -c hoopctl -n "__fish_hoopctl_needs_command" -f -a "status" -d 'Show whether the gateway runs, and how it is'
+complete -c hoopctl -n "__fish_hoopctl_needs_command" -f -a "login" -d 'Sign in at a gateway elsewhere, in a browser'
+complete -c hoopctl -n "__fish_hoopctl_needs_command" -f -a "logout" -d 'Sign out there, and forget its tokens'
 complete -c hoopctl -n "__fish_hoopctl_needs_command" -f -a "connect" -d 'Connections: targets and how the gateway logs in there'
 complete -c hoopctl -n "__fish_hoopctl_needs_command" -f -a "policy" -d 'Policies: what passes, waits or is blocked'
 complete -c hoopctl -n "__fish_hoopctl_needs_command" -f -a "approval" -d 'Held commands: look, approve, deny, wait'
@@ -60,6 +64,8 @@ pretty\t'For people'"
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand serve" -s c -l config -d 'Configuration file [env: HOOPCTL_CONFIG] [default: ./hoopctl.toml, ~/.config/hoopctl/, /etc/hoopctl/]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand serve" -l data-dir -d 'Data directory, in place of the configuration\'s [env: HOOPCTL_DATA_DIR]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand serve" -l socket -d 'Admin socket, in place of the configuration\'s [env: HOOPCTL_SOCKET]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand serve" -l url -d 'A gateway elsewhere, by its admin listener: https://HOST[:PORT] [env: HOOPCTL_URL]' -r
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand serve" -l ca-file -d 'With --url: trust the authorities in this PEM file, not this machine\'s [env: HOOPCTL_CA_FILE]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand serve" -s o -l output -d 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]' -r -f -a "table\t'Columns for people'
 json\t'One JSON document'
 jsonl\t'One JSON object a line'
@@ -73,6 +79,8 @@ mcp\t'An MCP server: tools of an agent'"
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand demo" -s c -l config -d 'Configuration file [env: HOOPCTL_CONFIG] [default: ./hoopctl.toml, ~/.config/hoopctl/, /etc/hoopctl/]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand demo" -l data-dir -d 'Data directory, in place of the configuration\'s [env: HOOPCTL_DATA_DIR]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand demo" -l socket -d 'Admin socket, in place of the configuration\'s [env: HOOPCTL_SOCKET]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand demo" -l url -d 'A gateway elsewhere, by its admin listener: https://HOST[:PORT] [env: HOOPCTL_URL]' -r
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand demo" -l ca-file -d 'With --url: trust the authorities in this PEM file, not this machine\'s [env: HOOPCTL_CA_FILE]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand demo" -s o -l output -d 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]' -r -f -a "table\t'Columns for people'
 json\t'One JSON document'
 jsonl\t'One JSON object a line'
@@ -85,6 +93,8 @@ complete -c hoopctl -n "__fish_hoopctl_using_subcommand init" -l dir -d 'Where t
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand init" -s c -l config -d 'Configuration file [env: HOOPCTL_CONFIG] [default: ./hoopctl.toml, ~/.config/hoopctl/, /etc/hoopctl/]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand init" -l data-dir -d 'Data directory, in place of the configuration\'s [env: HOOPCTL_DATA_DIR]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand init" -l socket -d 'Admin socket, in place of the configuration\'s [env: HOOPCTL_SOCKET]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand init" -l url -d 'A gateway elsewhere, by its admin listener: https://HOST[:PORT] [env: HOOPCTL_URL]' -r
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand init" -l ca-file -d 'With --url: trust the authorities in this PEM file, not this machine\'s [env: HOOPCTL_CA_FILE]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand init" -s o -l output -d 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]' -r -f -a "table\t'Columns for people'
 json\t'One JSON document'
 jsonl\t'One JSON object a line'
@@ -96,6 +106,8 @@ complete -c hoopctl -n "__fish_hoopctl_using_subcommand init" -s h -l help -d 'P
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand doctor" -s c -l config -d 'Configuration file [env: HOOPCTL_CONFIG] [default: ./hoopctl.toml, ~/.config/hoopctl/, /etc/hoopctl/]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand doctor" -l data-dir -d 'Data directory, in place of the configuration\'s [env: HOOPCTL_DATA_DIR]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand doctor" -l socket -d 'Admin socket, in place of the configuration\'s [env: HOOPCTL_SOCKET]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand doctor" -l url -d 'A gateway elsewhere, by its admin listener: https://HOST[:PORT] [env: HOOPCTL_URL]' -r
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand doctor" -l ca-file -d 'With --url: trust the authorities in this PEM file, not this machine\'s [env: HOOPCTL_CA_FILE]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand doctor" -s o -l output -d 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]' -r -f -a "table\t'Columns for people'
 json\t'One JSON document'
 jsonl\t'One JSON object a line'
@@ -106,15 +118,46 @@ complete -c hoopctl -n "__fish_hoopctl_using_subcommand status" -l wait -d 'Wait
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand status" -s c -l config -d 'Configuration file [env: HOOPCTL_CONFIG] [default: ./hoopctl.toml, ~/.config/hoopctl/, /etc/hoopctl/]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand status" -l data-dir -d 'Data directory, in place of the configuration\'s [env: HOOPCTL_DATA_DIR]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand status" -l socket -d 'Admin socket, in place of the configuration\'s [env: HOOPCTL_SOCKET]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand status" -l url -d 'A gateway elsewhere, by its admin listener: https://HOST[:PORT] [env: HOOPCTL_URL]' -r
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand status" -l ca-file -d 'With --url: trust the authorities in this PEM file, not this machine\'s [env: HOOPCTL_CA_FILE]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand status" -s o -l output -d 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]' -r -f -a "table\t'Columns for people'
 json\t'One JSON document'
 jsonl\t'One JSON object a line'
 csv\t'Comma-separated values with a header line'"
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand status" -s q -l quiet -d 'Data and errors only, no words in between'
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand status" -s h -l help -d 'Print help'
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand login" -l issuer-ca-file -d 'Trust the authorities in this file for the issuer\'s certificate, not this machine\'s' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand login" -s c -l config -d 'Configuration file [env: HOOPCTL_CONFIG] [default: ./hoopctl.toml, ~/.config/hoopctl/, /etc/hoopctl/]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand login" -l data-dir -d 'Data directory, in place of the configuration\'s [env: HOOPCTL_DATA_DIR]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand login" -l socket -d 'Admin socket, in place of the configuration\'s [env: HOOPCTL_SOCKET]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand login" -l url -d 'A gateway elsewhere, by its admin listener: https://HOST[:PORT] [env: HOOPCTL_URL]' -r
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand login" -l ca-file -d 'With --url: trust the authorities in this PEM file, not this machine\'s [env: HOOPCTL_CA_FILE]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand login" -s o -l output -d 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]' -r -f -a "table\t'Columns for people'
+json\t'One JSON document'
+jsonl\t'One JSON object a line'
+csv\t'Comma-separated values with a header line'"
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand login" -l device -d 'Sign in with a browser on another device, by a code'
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand login" -l no-browser -d 'Print the address, open no browser'
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand login" -s y -l yes -d 'Do not ask whether issuer, client and scopes are right'
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand login" -s q -l quiet -d 'Data and errors only, no words in between'
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand login" -s h -l help -d 'Print help'
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand logout" -s c -l config -d 'Configuration file [env: HOOPCTL_CONFIG] [default: ./hoopctl.toml, ~/.config/hoopctl/, /etc/hoopctl/]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand logout" -l data-dir -d 'Data directory, in place of the configuration\'s [env: HOOPCTL_DATA_DIR]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand logout" -l socket -d 'Admin socket, in place of the configuration\'s [env: HOOPCTL_SOCKET]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand logout" -l url -d 'A gateway elsewhere, by its admin listener: https://HOST[:PORT] [env: HOOPCTL_URL]' -r
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand logout" -l ca-file -d 'With --url: trust the authorities in this PEM file, not this machine\'s [env: HOOPCTL_CA_FILE]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand logout" -s o -l output -d 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]' -r -f -a "table\t'Columns for people'
+json\t'One JSON document'
+jsonl\t'One JSON object a line'
+csv\t'Comma-separated values with a header line'"
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand logout" -l all -d 'At every gateway'
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand logout" -s q -l quiet -d 'Data and errors only, no words in between'
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand logout" -s h -l help -d 'Print help'
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and not __fish_seen_subcommand_from add list show edit remove test env pin open" -s c -l config -d 'Configuration file [env: HOOPCTL_CONFIG] [default: ./hoopctl.toml, ~/.config/hoopctl/, /etc/hoopctl/]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and not __fish_seen_subcommand_from add list show edit remove test env pin open" -l data-dir -d 'Data directory, in place of the configuration\'s [env: HOOPCTL_DATA_DIR]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and not __fish_seen_subcommand_from add list show edit remove test env pin open" -l socket -d 'Admin socket, in place of the configuration\'s [env: HOOPCTL_SOCKET]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and not __fish_seen_subcommand_from add list show edit remove test env pin open" -l url -d 'A gateway elsewhere, by its admin listener: https://HOST[:PORT] [env: HOOPCTL_URL]' -r
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and not __fish_seen_subcommand_from add list show edit remove test env pin open" -l ca-file -d 'With --url: trust the authorities in this PEM file, not this machine\'s [env: HOOPCTL_CA_FILE]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and not __fish_seen_subcommand_from add list show edit remove test env pin open" -s o -l output -d 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]' -r -f -a "table\t'Columns for people'
 json\t'One JSON document'
 jsonl\t'One JSON object a line'
@@ -163,6 +206,7 @@ complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen_subcommand_from add" -s c -l config -d 'Configuration file [env: HOOPCTL_CONFIG] [default: ./hoopctl.toml, ~/.config/hoopctl/, /etc/hoopctl/]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen_subcommand_from add" -l data-dir -d 'Data directory, in place of the configuration\'s [env: HOOPCTL_DATA_DIR]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen_subcommand_from add" -l socket -d 'Admin socket, in place of the configuration\'s [env: HOOPCTL_SOCKET]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen_subcommand_from add" -l url -d 'A gateway elsewhere, by its admin listener: https://HOST[:PORT] [env: HOOPCTL_URL]' -r
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen_subcommand_from add" -s o -l output -d 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]' -r -f -a "table\t'Columns for people'
 json\t'One JSON document'
 jsonl\t'One JSON object a line'
@@ -174,6 +218,8 @@ complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen_subcommand_from list" -s c -l config -d 'Configuration file [env: HOOPCTL_CONFIG] [default: ./hoopctl.toml, ~/.config/hoopctl/, /etc/hoopctl/]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen_subcommand_from list" -l data-dir -d 'Data directory, in place of the configuration\'s [env: HOOPCTL_DATA_DIR]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen_subcommand_from list" -l socket -d 'Admin socket, in place of the configuration\'s [env: HOOPCTL_SOCKET]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen_subcommand_from list" -l url -d 'A gateway elsewhere, by its admin listener: https://HOST[:PORT] [env: HOOPCTL_URL]' -r
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen_subcommand_from list" -l ca-file -d 'With --url: trust the authorities in this PEM file, not this machine\'s [env: HOOPCTL_CA_FILE]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen_subcommand_from list" -s o -l output -d 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]' -r -f -a "table\t'Columns for people'
 json\t'One JSON document'
 jsonl\t'One JSON object a line'
@@ -183,6 +229,8 @@ complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen_subcommand_from show" -s c -l config -d 'Configuration file [env: HOOPCTL_CONFIG] [default: ./hoopctl.toml, ~/.config/hoopctl/, /etc/hoopctl/]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen_subcommand_from show" -l data-dir -d 'Data directory, in place of the configuration\'s [env: HOOPCTL_DATA_DIR]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen_subcommand_from show" -l socket -d 'Admin socket, in place of the configuration\'s [env: HOOPCTL_SOCKET]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen_subcommand_from show" -l url -d 'A gateway elsewhere, by its admin listener: https://HOST[:PORT] [env: HOOPCTL_URL]' -r
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen_subcommand_from show" -l ca-file -d 'With --url: trust the authorities in this PEM file, not this machine\'s [env: HOOPCTL_CA_FILE]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen_subcommand_from show" -s o -l output -d 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]' -r -f -a "table\t'Columns for people'
 json\t'One JSON document'
 jsonl\t'One JSON object a line'
@@ -222,6 +270,7 @@ complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen_subcommand_from edit" -s c -l config -d 'Configuration file [env: HOOPCTL_CONFIG] [default: ./hoopctl.toml, ~/.config/hoopctl/, /etc/hoopctl/]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen_subcommand_from edit" -l data-dir -d 'Data directory, in place of the configuration\'s [env: HOOPCTL_DATA_DIR]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen_subcommand_from edit" -l socket -d 'Admin socket, in place of the configuration\'s [env: HOOPCTL_SOCKET]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen_subcommand_from edit" -l url -d 'A gateway elsewhere, by its admin listener: https://HOST[:PORT] [env: HOOPCTL_URL]' -r
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen_subcommand_from edit" -s o -l output -d 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]' -r -f -a "table\t'Columns for people'
 json\t'One JSON document'
 jsonl\t'One JSON object a line'
@@ -231,6 +280,8 @@ complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen_subcommand_from remove" -s c -l config -d 'Configuration file [env: HOOPCTL_CONFIG] [default: ./hoopctl.toml, ~/.config/hoopctl/, /etc/hoopctl/]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen_subcommand_from remove" -l data-dir -d 'Data directory, in place of the configuration\'s [env: HOOPCTL_DATA_DIR]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen_subcommand_from remove" -l socket -d 'Admin socket, in place of the configuration\'s [env: HOOPCTL_SOCKET]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen_subcommand_from remove" -l url -d 'A gateway elsewhere, by its admin listener: https://HOST[:PORT] [env: HOOPCTL_URL]' -r
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen_subcommand_from remove" -l ca-file -d 'With --url: trust the authorities in this PEM file, not this machine\'s [env: HOOPCTL_CA_FILE]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen_subcommand_from remove" -s o -l output -d 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]' -r -f -a "table\t'Columns for people'
 json\t'One JSON document'
 jsonl\t'One JSON object a line'
@@ -242,6 +293,8 @@ complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen_subcommand_from test" -s c -l config -d 'Configuration file [env: HOOPCTL_CONFIG] [default: ./hoopctl.toml, ~/.config/hoopctl/, /etc/hoopctl/]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen_subcommand_from test" -l data-dir -d 'Data directory, in place of the configuration\'s [env: HOOPCTL_DATA_DIR]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen_subcommand_from test" -l socket -d 'Admin socket, in place of the configuration\'s [env: HOOPCTL_SOCKET]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen_subcommand_from test" -l url -d 'A gateway elsewhere, by its admin listener: https://HOST[:PORT] [env: HOOPCTL_URL]' -r
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen_subcommand_from test" -l ca-file -d 'With --url: trust the authorities in this PEM file, not this machine\'s [env: HOOPCTL_CA_FILE]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen_subcommand_from test" -s o -l output -d 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]' -r -f -a "table\t'Columns for people'
 json\t'One JSON document'
 jsonl\t'One JSON object a line'
@@ -259,6 +312,8 @@ mcp-json\t'A project\'s .mcp.json, as Claude Code and others read it'"
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen_subcommand_from env" -s c -l config -d 'Configuration file [env: HOOPCTL_CONFIG] [default: ./hoopctl.toml, ~/.config/hoopctl/, /etc/hoopctl/]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen_subcommand_from env" -l data-dir -d 'Data directory, in place of the configuration\'s [env: HOOPCTL_DATA_DIR]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen_subcommand_from env" -l socket -d 'Admin socket, in place of the configuration\'s [env: HOOPCTL_SOCKET]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen_subcommand_from env" -l url -d 'A gateway elsewhere, by its admin listener: https://HOST[:PORT] [env: HOOPCTL_URL]' -r
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen_subcommand_from env" -l ca-file -d 'With --url: trust the authorities in this PEM file, not this machine\'s [env: HOOPCTL_CA_FILE]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen_subcommand_from env" -s o -l output -d 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]' -r -f -a "table\t'Columns for people'
 json\t'One JSON document'
 jsonl\t'One JSON object a line'
@@ -270,6 +325,8 @@ complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen_subcommand_from pin" -s c -l config -d 'Configuration file [env: HOOPCTL_CONFIG] [default: ./hoopctl.toml, ~/.config/hoopctl/, /etc/hoopctl/]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen_subcommand_from pin" -l data-dir -d 'Data directory, in place of the configuration\'s [env: HOOPCTL_DATA_DIR]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen_subcommand_from pin" -l socket -d 'Admin socket, in place of the configuration\'s [env: HOOPCTL_SOCKET]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen_subcommand_from pin" -l url -d 'A gateway elsewhere, by its admin listener: https://HOST[:PORT] [env: HOOPCTL_URL]' -r
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen_subcommand_from pin" -l ca-file -d 'With --url: trust the authorities in this PEM file, not this machine\'s [env: HOOPCTL_CA_FILE]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen_subcommand_from pin" -s o -l output -d 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]' -r -f -a "table\t'Columns for people'
 json\t'One JSON document'
 jsonl\t'One JSON object a line'
@@ -287,6 +344,7 @@ complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen_subcommand_from open" -s c -l config -d 'Configuration file [env: HOOPCTL_CONFIG] [default: ./hoopctl.toml, ~/.config/hoopctl/, /etc/hoopctl/]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen_subcommand_from open" -l data-dir -d 'Data directory, in place of the configuration\'s [env: HOOPCTL_DATA_DIR]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen_subcommand_from open" -l socket -d 'Admin socket, in place of the configuration\'s [env: HOOPCTL_SOCKET]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen_subcommand_from open" -l url -d 'A gateway elsewhere, by its admin listener: https://HOST[:PORT] [env: HOOPCTL_URL]' -r
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen_subcommand_from open" -s o -l output -d 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]' -r -f -a "table\t'Columns for people'
 json\t'One JSON document'
 jsonl\t'One JSON object a line'
@@ -297,6 +355,8 @@ complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand policy; and not __fish_seen_subcommand_from add list show edit remove test explain" -s c -l config -d 'Configuration file [env: HOOPCTL_CONFIG] [default: ./hoopctl.toml, ~/.config/hoopctl/, /etc/hoopctl/]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand policy; and not __fish_seen_subcommand_from add list show edit remove test explain" -l data-dir -d 'Data directory, in place of the configuration\'s [env: HOOPCTL_DATA_DIR]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand policy; and not __fish_seen_subcommand_from add list show edit remove test explain" -l socket -d 'Admin socket, in place of the configuration\'s [env: HOOPCTL_SOCKET]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand policy; and not __fish_seen_subcommand_from add list show edit remove test explain" -l url -d 'A gateway elsewhere, by its admin listener: https://HOST[:PORT] [env: HOOPCTL_URL]' -r
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand policy; and not __fish_seen_subcommand_from add list show edit remove test explain" -l ca-file -d 'With --url: trust the authorities in this PEM file, not this machine\'s [env: HOOPCTL_CA_FILE]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand policy; and not __fish_seen_subcommand_from add list show edit remove test explain" -s o -l output -d 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]' -r -f -a "table\t'Columns for people'
 json\t'One JSON document'
 jsonl\t'One JSON object a line'
@@ -342,6 +402,8 @@ complete -c hoopctl -n "__fish_hoopctl_using_subcommand policy; and __fish_seen_
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand policy; and __fish_seen_subcommand_from add" -s c -l config -d 'Configuration file [env: HOOPCTL_CONFIG] [default: ./hoopctl.toml, ~/.config/hoopctl/, /etc/hoopctl/]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand policy; and __fish_seen_subcommand_from add" -l data-dir -d 'Data directory, in place of the configuration\'s [env: HOOPCTL_DATA_DIR]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand policy; and __fish_seen_subcommand_from add" -l socket -d 'Admin socket, in place of the configuration\'s [env: HOOPCTL_SOCKET]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand policy; and __fish_seen_subcommand_from add" -l url -d 'A gateway elsewhere, by its admin listener: https://HOST[:PORT] [env: HOOPCTL_URL]' -r
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand policy; and __fish_seen_subcommand_from add" -l ca-file -d 'With --url: trust the authorities in this PEM file, not this machine\'s [env: HOOPCTL_CA_FILE]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand policy; and __fish_seen_subcommand_from add" -s o -l output -d 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]' -r -f -a "table\t'Columns for people'
 json\t'One JSON document'
 jsonl\t'One JSON object a line'
@@ -356,6 +418,8 @@ complete -c hoopctl -n "__fish_hoopctl_using_subcommand policy; and __fish_seen_
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand policy; and __fish_seen_subcommand_from list" -s c -l config -d 'Configuration file [env: HOOPCTL_CONFIG] [default: ./hoopctl.toml, ~/.config/hoopctl/, /etc/hoopctl/]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand policy; and __fish_seen_subcommand_from list" -l data-dir -d 'Data directory, in place of the configuration\'s [env: HOOPCTL_DATA_DIR]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand policy; and __fish_seen_subcommand_from list" -l socket -d 'Admin socket, in place of the configuration\'s [env: HOOPCTL_SOCKET]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand policy; and __fish_seen_subcommand_from list" -l url -d 'A gateway elsewhere, by its admin listener: https://HOST[:PORT] [env: HOOPCTL_URL]' -r
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand policy; and __fish_seen_subcommand_from list" -l ca-file -d 'With --url: trust the authorities in this PEM file, not this machine\'s [env: HOOPCTL_CA_FILE]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand policy; and __fish_seen_subcommand_from list" -s o -l output -d 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]' -r -f -a "table\t'Columns for people'
 json\t'One JSON document'
 jsonl\t'One JSON object a line'
@@ -365,6 +429,8 @@ complete -c hoopctl -n "__fish_hoopctl_using_subcommand policy; and __fish_seen_
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand policy; and __fish_seen_subcommand_from show" -s c -l config -d 'Configuration file [env: HOOPCTL_CONFIG] [default: ./hoopctl.toml, ~/.config/hoopctl/, /etc/hoopctl/]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand policy; and __fish_seen_subcommand_from show" -l data-dir -d 'Data directory, in place of the configuration\'s [env: HOOPCTL_DATA_DIR]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand policy; and __fish_seen_subcommand_from show" -l socket -d 'Admin socket, in place of the configuration\'s [env: HOOPCTL_SOCKET]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand policy; and __fish_seen_subcommand_from show" -l url -d 'A gateway elsewhere, by its admin listener: https://HOST[:PORT] [env: HOOPCTL_URL]' -r
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand policy; and __fish_seen_subcommand_from show" -l ca-file -d 'With --url: trust the authorities in this PEM file, not this machine\'s [env: HOOPCTL_CA_FILE]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand policy; and __fish_seen_subcommand_from show" -s o -l output -d 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]' -r -f -a "table\t'Columns for people'
 json\t'One JSON document'
 jsonl\t'One JSON object a line'
@@ -403,6 +469,8 @@ complete -c hoopctl -n "__fish_hoopctl_using_subcommand policy; and __fish_seen_
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand policy; and __fish_seen_subcommand_from edit" -s c -l config -d 'Configuration file [env: HOOPCTL_CONFIG] [default: ./hoopctl.toml, ~/.config/hoopctl/, /etc/hoopctl/]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand policy; and __fish_seen_subcommand_from edit" -l data-dir -d 'Data directory, in place of the configuration\'s [env: HOOPCTL_DATA_DIR]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand policy; and __fish_seen_subcommand_from edit" -l socket -d 'Admin socket, in place of the configuration\'s [env: HOOPCTL_SOCKET]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand policy; and __fish_seen_subcommand_from edit" -l url -d 'A gateway elsewhere, by its admin listener: https://HOST[:PORT] [env: HOOPCTL_URL]' -r
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand policy; and __fish_seen_subcommand_from edit" -l ca-file -d 'With --url: trust the authorities in this PEM file, not this machine\'s [env: HOOPCTL_CA_FILE]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand policy; and __fish_seen_subcommand_from edit" -s o -l output -d 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]' -r -f -a "table\t'Columns for people'
 json\t'One JSON document'
 jsonl\t'One JSON object a line'
@@ -416,6 +484,8 @@ complete -c hoopctl -n "__fish_hoopctl_using_subcommand policy; and __fish_seen_
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand policy; and __fish_seen_subcommand_from remove" -s c -l config -d 'Configuration file [env: HOOPCTL_CONFIG] [default: ./hoopctl.toml, ~/.config/hoopctl/, /etc/hoopctl/]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand policy; and __fish_seen_subcommand_from remove" -l data-dir -d 'Data directory, in place of the configuration\'s [env: HOOPCTL_DATA_DIR]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand policy; and __fish_seen_subcommand_from remove" -l socket -d 'Admin socket, in place of the configuration\'s [env: HOOPCTL_SOCKET]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand policy; and __fish_seen_subcommand_from remove" -l url -d 'A gateway elsewhere, by its admin listener: https://HOST[:PORT] [env: HOOPCTL_URL]' -r
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand policy; and __fish_seen_subcommand_from remove" -l ca-file -d 'With --url: trust the authorities in this PEM file, not this machine\'s [env: HOOPCTL_CA_FILE]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand policy; and __fish_seen_subcommand_from remove" -s o -l output -d 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]' -r -f -a "table\t'Columns for people'
 json\t'One JSON document'
 jsonl\t'One JSON object a line'
@@ -427,6 +497,8 @@ complete -c hoopctl -n "__fish_hoopctl_using_subcommand policy; and __fish_seen_
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand policy; and __fish_seen_subcommand_from test" -s c -l config -d 'Configuration file [env: HOOPCTL_CONFIG] [default: ./hoopctl.toml, ~/.config/hoopctl/, /etc/hoopctl/]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand policy; and __fish_seen_subcommand_from test" -l data-dir -d 'Data directory, in place of the configuration\'s [env: HOOPCTL_DATA_DIR]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand policy; and __fish_seen_subcommand_from test" -l socket -d 'Admin socket, in place of the configuration\'s [env: HOOPCTL_SOCKET]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand policy; and __fish_seen_subcommand_from test" -l url -d 'A gateway elsewhere, by its admin listener: https://HOST[:PORT] [env: HOOPCTL_URL]' -r
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand policy; and __fish_seen_subcommand_from test" -l ca-file -d 'With --url: trust the authorities in this PEM file, not this machine\'s [env: HOOPCTL_CA_FILE]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand policy; and __fish_seen_subcommand_from test" -s o -l output -d 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]' -r -f -a "table\t'Columns for people'
 json\t'One JSON document'
 jsonl\t'One JSON object a line'
@@ -453,6 +525,8 @@ complete -c hoopctl -n "__fish_hoopctl_using_subcommand policy; and __fish_seen_
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand policy; and __fish_seen_subcommand_from explain" -s c -l config -d 'Configuration file [env: HOOPCTL_CONFIG] [default: ./hoopctl.toml, ~/.config/hoopctl/, /etc/hoopctl/]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand policy; and __fish_seen_subcommand_from explain" -l data-dir -d 'Data directory, in place of the configuration\'s [env: HOOPCTL_DATA_DIR]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand policy; and __fish_seen_subcommand_from explain" -l socket -d 'Admin socket, in place of the configuration\'s [env: HOOPCTL_SOCKET]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand policy; and __fish_seen_subcommand_from explain" -l url -d 'A gateway elsewhere, by its admin listener: https://HOST[:PORT] [env: HOOPCTL_URL]' -r
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand policy; and __fish_seen_subcommand_from explain" -l ca-file -d 'With --url: trust the authorities in this PEM file, not this machine\'s [env: HOOPCTL_CA_FILE]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand policy; and __fish_seen_subcommand_from explain" -s o -l output -d 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]' -r -f -a "table\t'Columns for people'
 json\t'One JSON document'
 jsonl\t'One JSON object a line'
@@ -464,6 +538,8 @@ complete -c hoopctl -n "__fish_hoopctl_using_subcommand policy; and __fish_seen_
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand approval; and not __fish_seen_subcommand_from list show approve deny watch wait" -s c -l config -d 'Configuration file [env: HOOPCTL_CONFIG] [default: ./hoopctl.toml, ~/.config/hoopctl/, /etc/hoopctl/]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand approval; and not __fish_seen_subcommand_from list show approve deny watch wait" -l data-dir -d 'Data directory, in place of the configuration\'s [env: HOOPCTL_DATA_DIR]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand approval; and not __fish_seen_subcommand_from list show approve deny watch wait" -l socket -d 'Admin socket, in place of the configuration\'s [env: HOOPCTL_SOCKET]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand approval; and not __fish_seen_subcommand_from list show approve deny watch wait" -l url -d 'A gateway elsewhere, by its admin listener: https://HOST[:PORT] [env: HOOPCTL_URL]' -r
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand approval; and not __fish_seen_subcommand_from list show approve deny watch wait" -l ca-file -d 'With --url: trust the authorities in this PEM file, not this machine\'s [env: HOOPCTL_CA_FILE]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand approval; and not __fish_seen_subcommand_from list show approve deny watch wait" -s o -l output -d 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]' -r -f -a "table\t'Columns for people'
 json\t'One JSON document'
 jsonl\t'One JSON object a line'
@@ -484,6 +560,8 @@ complete -c hoopctl -n "__fish_hoopctl_using_subcommand approval; and __fish_see
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand approval; and __fish_seen_subcommand_from list" -s c -l config -d 'Configuration file [env: HOOPCTL_CONFIG] [default: ./hoopctl.toml, ~/.config/hoopctl/, /etc/hoopctl/]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand approval; and __fish_seen_subcommand_from list" -l data-dir -d 'Data directory, in place of the configuration\'s [env: HOOPCTL_DATA_DIR]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand approval; and __fish_seen_subcommand_from list" -l socket -d 'Admin socket, in place of the configuration\'s [env: HOOPCTL_SOCKET]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand approval; and __fish_seen_subcommand_from list" -l url -d 'A gateway elsewhere, by its admin listener: https://HOST[:PORT] [env: HOOPCTL_URL]' -r
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand approval; and __fish_seen_subcommand_from list" -l ca-file -d 'With --url: trust the authorities in this PEM file, not this machine\'s [env: HOOPCTL_CA_FILE]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand approval; and __fish_seen_subcommand_from list" -s o -l output -d 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]' -r -f -a "table\t'Columns for people'
 json\t'One JSON document'
 jsonl\t'One JSON object a line'
@@ -494,6 +572,8 @@ complete -c hoopctl -n "__fish_hoopctl_using_subcommand approval; and __fish_see
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand approval; and __fish_seen_subcommand_from show" -s c -l config -d 'Configuration file [env: HOOPCTL_CONFIG] [default: ./hoopctl.toml, ~/.config/hoopctl/, /etc/hoopctl/]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand approval; and __fish_seen_subcommand_from show" -l data-dir -d 'Data directory, in place of the configuration\'s [env: HOOPCTL_DATA_DIR]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand approval; and __fish_seen_subcommand_from show" -l socket -d 'Admin socket, in place of the configuration\'s [env: HOOPCTL_SOCKET]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand approval; and __fish_seen_subcommand_from show" -l url -d 'A gateway elsewhere, by its admin listener: https://HOST[:PORT] [env: HOOPCTL_URL]' -r
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand approval; and __fish_seen_subcommand_from show" -l ca-file -d 'With --url: trust the authorities in this PEM file, not this machine\'s [env: HOOPCTL_CA_FILE]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand approval; and __fish_seen_subcommand_from show" -s o -l output -d 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]' -r -f -a "table\t'Columns for people'
 json\t'One JSON document'
 jsonl\t'One JSON object a line'
@@ -505,6 +585,8 @@ complete -c hoopctl -n "__fish_hoopctl_using_subcommand approval; and __fish_see
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand approval; and __fish_seen_subcommand_from approve" -s c -l config -d 'Configuration file [env: HOOPCTL_CONFIG] [default: ./hoopctl.toml, ~/.config/hoopctl/, /etc/hoopctl/]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand approval; and __fish_seen_subcommand_from approve" -l data-dir -d 'Data directory, in place of the configuration\'s [env: HOOPCTL_DATA_DIR]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand approval; and __fish_seen_subcommand_from approve" -l socket -d 'Admin socket, in place of the configuration\'s [env: HOOPCTL_SOCKET]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand approval; and __fish_seen_subcommand_from approve" -l url -d 'A gateway elsewhere, by its admin listener: https://HOST[:PORT] [env: HOOPCTL_URL]' -r
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand approval; and __fish_seen_subcommand_from approve" -l ca-file -d 'With --url: trust the authorities in this PEM file, not this machine\'s [env: HOOPCTL_CA_FILE]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand approval; and __fish_seen_subcommand_from approve" -s o -l output -d 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]' -r -f -a "table\t'Columns for people'
 json\t'One JSON document'
 jsonl\t'One JSON object a line'
@@ -515,6 +597,8 @@ complete -c hoopctl -n "__fish_hoopctl_using_subcommand approval; and __fish_see
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand approval; and __fish_seen_subcommand_from deny" -s c -l config -d 'Configuration file [env: HOOPCTL_CONFIG] [default: ./hoopctl.toml, ~/.config/hoopctl/, /etc/hoopctl/]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand approval; and __fish_seen_subcommand_from deny" -l data-dir -d 'Data directory, in place of the configuration\'s [env: HOOPCTL_DATA_DIR]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand approval; and __fish_seen_subcommand_from deny" -l socket -d 'Admin socket, in place of the configuration\'s [env: HOOPCTL_SOCKET]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand approval; and __fish_seen_subcommand_from deny" -l url -d 'A gateway elsewhere, by its admin listener: https://HOST[:PORT] [env: HOOPCTL_URL]' -r
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand approval; and __fish_seen_subcommand_from deny" -l ca-file -d 'With --url: trust the authorities in this PEM file, not this machine\'s [env: HOOPCTL_CA_FILE]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand approval; and __fish_seen_subcommand_from deny" -s o -l output -d 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]' -r -f -a "table\t'Columns for people'
 json\t'One JSON document'
 jsonl\t'One JSON object a line'
@@ -524,6 +608,8 @@ complete -c hoopctl -n "__fish_hoopctl_using_subcommand approval; and __fish_see
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand approval; and __fish_seen_subcommand_from watch" -s c -l config -d 'Configuration file [env: HOOPCTL_CONFIG] [default: ./hoopctl.toml, ~/.config/hoopctl/, /etc/hoopctl/]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand approval; and __fish_seen_subcommand_from watch" -l data-dir -d 'Data directory, in place of the configuration\'s [env: HOOPCTL_DATA_DIR]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand approval; and __fish_seen_subcommand_from watch" -l socket -d 'Admin socket, in place of the configuration\'s [env: HOOPCTL_SOCKET]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand approval; and __fish_seen_subcommand_from watch" -l url -d 'A gateway elsewhere, by its admin listener: https://HOST[:PORT] [env: HOOPCTL_URL]' -r
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand approval; and __fish_seen_subcommand_from watch" -l ca-file -d 'With --url: trust the authorities in this PEM file, not this machine\'s [env: HOOPCTL_CA_FILE]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand approval; and __fish_seen_subcommand_from watch" -s o -l output -d 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]' -r -f -a "table\t'Columns for people'
 json\t'One JSON document'
 jsonl\t'One JSON object a line'
@@ -534,6 +620,8 @@ complete -c hoopctl -n "__fish_hoopctl_using_subcommand approval; and __fish_see
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand approval; and __fish_seen_subcommand_from wait" -s c -l config -d 'Configuration file [env: HOOPCTL_CONFIG] [default: ./hoopctl.toml, ~/.config/hoopctl/, /etc/hoopctl/]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand approval; and __fish_seen_subcommand_from wait" -l data-dir -d 'Data directory, in place of the configuration\'s [env: HOOPCTL_DATA_DIR]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand approval; and __fish_seen_subcommand_from wait" -l socket -d 'Admin socket, in place of the configuration\'s [env: HOOPCTL_SOCKET]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand approval; and __fish_seen_subcommand_from wait" -l url -d 'A gateway elsewhere, by its admin listener: https://HOST[:PORT] [env: HOOPCTL_URL]' -r
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand approval; and __fish_seen_subcommand_from wait" -l ca-file -d 'With --url: trust the authorities in this PEM file, not this machine\'s [env: HOOPCTL_CA_FILE]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand approval; and __fish_seen_subcommand_from wait" -s o -l output -d 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]' -r -f -a "table\t'Columns for people'
 json\t'One JSON document'
 jsonl\t'One JSON object a line'
@@ -543,6 +631,8 @@ complete -c hoopctl -n "__fish_hoopctl_using_subcommand approval; and __fish_see
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand grant; and not __fish_seen_subcommand_from list revoke" -s c -l config -d 'Configuration file [env: HOOPCTL_CONFIG] [default: ./hoopctl.toml, ~/.config/hoopctl/, /etc/hoopctl/]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand grant; and not __fish_seen_subcommand_from list revoke" -l data-dir -d 'Data directory, in place of the configuration\'s [env: HOOPCTL_DATA_DIR]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand grant; and not __fish_seen_subcommand_from list revoke" -l socket -d 'Admin socket, in place of the configuration\'s [env: HOOPCTL_SOCKET]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand grant; and not __fish_seen_subcommand_from list revoke" -l url -d 'A gateway elsewhere, by its admin listener: https://HOST[:PORT] [env: HOOPCTL_URL]' -r
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand grant; and not __fish_seen_subcommand_from list revoke" -l ca-file -d 'With --url: trust the authorities in this PEM file, not this machine\'s [env: HOOPCTL_CA_FILE]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand grant; and not __fish_seen_subcommand_from list revoke" -s o -l output -d 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]' -r -f -a "table\t'Columns for people'
 json\t'One JSON document'
 jsonl\t'One JSON object a line'
@@ -557,6 +647,8 @@ complete -c hoopctl -n "__fish_hoopctl_using_subcommand grant; and __fish_seen_s
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand grant; and __fish_seen_subcommand_from list" -s c -l config -d 'Configuration file [env: HOOPCTL_CONFIG] [default: ./hoopctl.toml, ~/.config/hoopctl/, /etc/hoopctl/]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand grant; and __fish_seen_subcommand_from list" -l data-dir -d 'Data directory, in place of the configuration\'s [env: HOOPCTL_DATA_DIR]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand grant; and __fish_seen_subcommand_from list" -l socket -d 'Admin socket, in place of the configuration\'s [env: HOOPCTL_SOCKET]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand grant; and __fish_seen_subcommand_from list" -l url -d 'A gateway elsewhere, by its admin listener: https://HOST[:PORT] [env: HOOPCTL_URL]' -r
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand grant; and __fish_seen_subcommand_from list" -l ca-file -d 'With --url: trust the authorities in this PEM file, not this machine\'s [env: HOOPCTL_CA_FILE]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand grant; and __fish_seen_subcommand_from list" -s o -l output -d 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]' -r -f -a "table\t'Columns for people'
 json\t'One JSON document'
 jsonl\t'One JSON object a line'
@@ -567,6 +659,8 @@ complete -c hoopctl -n "__fish_hoopctl_using_subcommand grant; and __fish_seen_s
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand grant; and __fish_seen_subcommand_from revoke" -s c -l config -d 'Configuration file [env: HOOPCTL_CONFIG] [default: ./hoopctl.toml, ~/.config/hoopctl/, /etc/hoopctl/]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand grant; and __fish_seen_subcommand_from revoke" -l data-dir -d 'Data directory, in place of the configuration\'s [env: HOOPCTL_DATA_DIR]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand grant; and __fish_seen_subcommand_from revoke" -l socket -d 'Admin socket, in place of the configuration\'s [env: HOOPCTL_SOCKET]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand grant; and __fish_seen_subcommand_from revoke" -l url -d 'A gateway elsewhere, by its admin listener: https://HOST[:PORT] [env: HOOPCTL_URL]' -r
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand grant; and __fish_seen_subcommand_from revoke" -l ca-file -d 'With --url: trust the authorities in this PEM file, not this machine\'s [env: HOOPCTL_CA_FILE]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand grant; and __fish_seen_subcommand_from revoke" -s o -l output -d 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]' -r -f -a "table\t'Columns for people'
 json\t'One JSON document'
 jsonl\t'One JSON object a line'
@@ -577,6 +671,8 @@ complete -c hoopctl -n "__fish_hoopctl_using_subcommand grant; and __fish_seen_s
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand lock; and not __fish_seen_subcommand_from add list remove" -s c -l config -d 'Configuration file [env: HOOPCTL_CONFIG] [default: ./hoopctl.toml, ~/.config/hoopctl/, /etc/hoopctl/]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand lock; and not __fish_seen_subcommand_from add list remove" -l data-dir -d 'Data directory, in place of the configuration\'s [env: HOOPCTL_DATA_DIR]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand lock; and not __fish_seen_subcommand_from add list remove" -l socket -d 'Admin socket, in place of the configuration\'s [env: HOOPCTL_SOCKET]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand lock; and not __fish_seen_subcommand_from add list remove" -l url -d 'A gateway elsewhere, by its admin listener: https://HOST[:PORT] [env: HOOPCTL_URL]' -r
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand lock; and not __fish_seen_subcommand_from add list remove" -l ca-file -d 'With --url: trust the authorities in this PEM file, not this machine\'s [env: HOOPCTL_CA_FILE]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand lock; and not __fish_seen_subcommand_from add list remove" -s o -l output -d 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]' -r -f -a "table\t'Columns for people'
 json\t'One JSON document'
 jsonl\t'One JSON object a line'
@@ -591,6 +687,8 @@ complete -c hoopctl -n "__fish_hoopctl_using_subcommand lock; and __fish_seen_su
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand lock; and __fish_seen_subcommand_from add" -s c -l config -d 'Configuration file [env: HOOPCTL_CONFIG] [default: ./hoopctl.toml, ~/.config/hoopctl/, /etc/hoopctl/]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand lock; and __fish_seen_subcommand_from add" -l data-dir -d 'Data directory, in place of the configuration\'s [env: HOOPCTL_DATA_DIR]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand lock; and __fish_seen_subcommand_from add" -l socket -d 'Admin socket, in place of the configuration\'s [env: HOOPCTL_SOCKET]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand lock; and __fish_seen_subcommand_from add" -l url -d 'A gateway elsewhere, by its admin listener: https://HOST[:PORT] [env: HOOPCTL_URL]' -r
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand lock; and __fish_seen_subcommand_from add" -l ca-file -d 'With --url: trust the authorities in this PEM file, not this machine\'s [env: HOOPCTL_CA_FILE]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand lock; and __fish_seen_subcommand_from add" -s o -l output -d 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]' -r -f -a "table\t'Columns for people'
 json\t'One JSON document'
 jsonl\t'One JSON object a line'
@@ -601,6 +699,8 @@ complete -c hoopctl -n "__fish_hoopctl_using_subcommand lock; and __fish_seen_su
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand lock; and __fish_seen_subcommand_from list" -s c -l config -d 'Configuration file [env: HOOPCTL_CONFIG] [default: ./hoopctl.toml, ~/.config/hoopctl/, /etc/hoopctl/]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand lock; and __fish_seen_subcommand_from list" -l data-dir -d 'Data directory, in place of the configuration\'s [env: HOOPCTL_DATA_DIR]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand lock; and __fish_seen_subcommand_from list" -l socket -d 'Admin socket, in place of the configuration\'s [env: HOOPCTL_SOCKET]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand lock; and __fish_seen_subcommand_from list" -l url -d 'A gateway elsewhere, by its admin listener: https://HOST[:PORT] [env: HOOPCTL_URL]' -r
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand lock; and __fish_seen_subcommand_from list" -l ca-file -d 'With --url: trust the authorities in this PEM file, not this machine\'s [env: HOOPCTL_CA_FILE]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand lock; and __fish_seen_subcommand_from list" -s o -l output -d 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]' -r -f -a "table\t'Columns for people'
 json\t'One JSON document'
 jsonl\t'One JSON object a line'
@@ -610,6 +710,8 @@ complete -c hoopctl -n "__fish_hoopctl_using_subcommand lock; and __fish_seen_su
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand lock; and __fish_seen_subcommand_from remove" -s c -l config -d 'Configuration file [env: HOOPCTL_CONFIG] [default: ./hoopctl.toml, ~/.config/hoopctl/, /etc/hoopctl/]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand lock; and __fish_seen_subcommand_from remove" -l data-dir -d 'Data directory, in place of the configuration\'s [env: HOOPCTL_DATA_DIR]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand lock; and __fish_seen_subcommand_from remove" -l socket -d 'Admin socket, in place of the configuration\'s [env: HOOPCTL_SOCKET]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand lock; and __fish_seen_subcommand_from remove" -l url -d 'A gateway elsewhere, by its admin listener: https://HOST[:PORT] [env: HOOPCTL_URL]' -r
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand lock; and __fish_seen_subcommand_from remove" -l ca-file -d 'With --url: trust the authorities in this PEM file, not this machine\'s [env: HOOPCTL_CA_FILE]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand lock; and __fish_seen_subcommand_from remove" -s o -l output -d 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]' -r -f -a "table\t'Columns for people'
 json\t'One JSON document'
 jsonl\t'One JSON object a line'
@@ -620,6 +722,8 @@ complete -c hoopctl -n "__fish_hoopctl_using_subcommand lock; and __fish_seen_su
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and not __fish_seen_subcommand_from list show tail watch grep kill export verify prune" -s c -l config -d 'Configuration file [env: HOOPCTL_CONFIG] [default: ./hoopctl.toml, ~/.config/hoopctl/, /etc/hoopctl/]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and not __fish_seen_subcommand_from list show tail watch grep kill export verify prune" -l data-dir -d 'Data directory, in place of the configuration\'s [env: HOOPCTL_DATA_DIR]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and not __fish_seen_subcommand_from list show tail watch grep kill export verify prune" -l socket -d 'Admin socket, in place of the configuration\'s [env: HOOPCTL_SOCKET]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and not __fish_seen_subcommand_from list show tail watch grep kill export verify prune" -l url -d 'A gateway elsewhere, by its admin listener: https://HOST[:PORT] [env: HOOPCTL_URL]' -r
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and not __fish_seen_subcommand_from list show tail watch grep kill export verify prune" -l ca-file -d 'With --url: trust the authorities in this PEM file, not this machine\'s [env: HOOPCTL_CA_FILE]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and not __fish_seen_subcommand_from list show tail watch grep kill export verify prune" -s o -l output -d 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]' -r -f -a "table\t'Columns for people'
 json\t'One JSON document'
 jsonl\t'One JSON object a line'
@@ -643,6 +747,8 @@ complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and __fish_seen
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and __fish_seen_subcommand_from list" -s c -l config -d 'Configuration file [env: HOOPCTL_CONFIG] [default: ./hoopctl.toml, ~/.config/hoopctl/, /etc/hoopctl/]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and __fish_seen_subcommand_from list" -l data-dir -d 'Data directory, in place of the configuration\'s [env: HOOPCTL_DATA_DIR]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and __fish_seen_subcommand_from list" -l socket -d 'Admin socket, in place of the configuration\'s [env: HOOPCTL_SOCKET]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and __fish_seen_subcommand_from list" -l url -d 'A gateway elsewhere, by its admin listener: https://HOST[:PORT] [env: HOOPCTL_URL]' -r
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and __fish_seen_subcommand_from list" -l ca-file -d 'With --url: trust the authorities in this PEM file, not this machine\'s [env: HOOPCTL_CA_FILE]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and __fish_seen_subcommand_from list" -s o -l output -d 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]' -r -f -a "table\t'Columns for people'
 json\t'One JSON document'
 jsonl\t'One JSON object a line'
@@ -653,6 +759,8 @@ complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and __fish_seen
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and __fish_seen_subcommand_from show" -s c -l config -d 'Configuration file [env: HOOPCTL_CONFIG] [default: ./hoopctl.toml, ~/.config/hoopctl/, /etc/hoopctl/]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and __fish_seen_subcommand_from show" -l data-dir -d 'Data directory, in place of the configuration\'s [env: HOOPCTL_DATA_DIR]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and __fish_seen_subcommand_from show" -l socket -d 'Admin socket, in place of the configuration\'s [env: HOOPCTL_SOCKET]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and __fish_seen_subcommand_from show" -l url -d 'A gateway elsewhere, by its admin listener: https://HOST[:PORT] [env: HOOPCTL_URL]' -r
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and __fish_seen_subcommand_from show" -l ca-file -d 'With --url: trust the authorities in this PEM file, not this machine\'s [env: HOOPCTL_CA_FILE]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and __fish_seen_subcommand_from show" -s o -l output -d 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]' -r -f -a "table\t'Columns for people'
 json\t'One JSON document'
 jsonl\t'One JSON object a line'
@@ -662,6 +770,8 @@ complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and __fish_seen
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and __fish_seen_subcommand_from tail" -s c -l config -d 'Configuration file [env: HOOPCTL_CONFIG] [default: ./hoopctl.toml, ~/.config/hoopctl/, /etc/hoopctl/]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and __fish_seen_subcommand_from tail" -l data-dir -d 'Data directory, in place of the configuration\'s [env: HOOPCTL_DATA_DIR]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and __fish_seen_subcommand_from tail" -l socket -d 'Admin socket, in place of the configuration\'s [env: HOOPCTL_SOCKET]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and __fish_seen_subcommand_from tail" -l url -d 'A gateway elsewhere, by its admin listener: https://HOST[:PORT] [env: HOOPCTL_URL]' -r
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and __fish_seen_subcommand_from tail" -l ca-file -d 'With --url: trust the authorities in this PEM file, not this machine\'s [env: HOOPCTL_CA_FILE]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and __fish_seen_subcommand_from tail" -s o -l output -d 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]' -r -f -a "table\t'Columns for people'
 json\t'One JSON document'
 jsonl\t'One JSON object a line'
@@ -671,6 +781,8 @@ complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and __fish_seen
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and __fish_seen_subcommand_from watch" -s c -l config -d 'Configuration file [env: HOOPCTL_CONFIG] [default: ./hoopctl.toml, ~/.config/hoopctl/, /etc/hoopctl/]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and __fish_seen_subcommand_from watch" -l data-dir -d 'Data directory, in place of the configuration\'s [env: HOOPCTL_DATA_DIR]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and __fish_seen_subcommand_from watch" -l socket -d 'Admin socket, in place of the configuration\'s [env: HOOPCTL_SOCKET]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and __fish_seen_subcommand_from watch" -l url -d 'A gateway elsewhere, by its admin listener: https://HOST[:PORT] [env: HOOPCTL_URL]' -r
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and __fish_seen_subcommand_from watch" -l ca-file -d 'With --url: trust the authorities in this PEM file, not this machine\'s [env: HOOPCTL_CA_FILE]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and __fish_seen_subcommand_from watch" -s o -l output -d 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]' -r -f -a "table\t'Columns for people'
 json\t'One JSON document'
 jsonl\t'One JSON object a line'
@@ -685,6 +797,8 @@ complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and __fish_seen
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and __fish_seen_subcommand_from grep" -s c -l config -d 'Configuration file [env: HOOPCTL_CONFIG] [default: ./hoopctl.toml, ~/.config/hoopctl/, /etc/hoopctl/]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and __fish_seen_subcommand_from grep" -l data-dir -d 'Data directory, in place of the configuration\'s [env: HOOPCTL_DATA_DIR]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and __fish_seen_subcommand_from grep" -l socket -d 'Admin socket, in place of the configuration\'s [env: HOOPCTL_SOCKET]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and __fish_seen_subcommand_from grep" -l url -d 'A gateway elsewhere, by its admin listener: https://HOST[:PORT] [env: HOOPCTL_URL]' -r
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and __fish_seen_subcommand_from grep" -l ca-file -d 'With --url: trust the authorities in this PEM file, not this machine\'s [env: HOOPCTL_CA_FILE]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and __fish_seen_subcommand_from grep" -s o -l output -d 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]' -r -f -a "table\t'Columns for people'
 json\t'One JSON document'
 jsonl\t'One JSON object a line'
@@ -696,6 +810,8 @@ complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and __fish_seen
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and __fish_seen_subcommand_from kill" -s c -l config -d 'Configuration file [env: HOOPCTL_CONFIG] [default: ./hoopctl.toml, ~/.config/hoopctl/, /etc/hoopctl/]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and __fish_seen_subcommand_from kill" -l data-dir -d 'Data directory, in place of the configuration\'s [env: HOOPCTL_DATA_DIR]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and __fish_seen_subcommand_from kill" -l socket -d 'Admin socket, in place of the configuration\'s [env: HOOPCTL_SOCKET]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and __fish_seen_subcommand_from kill" -l url -d 'A gateway elsewhere, by its admin listener: https://HOST[:PORT] [env: HOOPCTL_URL]' -r
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and __fish_seen_subcommand_from kill" -l ca-file -d 'With --url: trust the authorities in this PEM file, not this machine\'s [env: HOOPCTL_CA_FILE]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and __fish_seen_subcommand_from kill" -s o -l output -d 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]' -r -f -a "table\t'Columns for people'
 json\t'One JSON document'
 jsonl\t'One JSON object a line'
@@ -712,6 +828,8 @@ complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and __fish_seen
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and __fish_seen_subcommand_from export" -s c -l config -d 'Configuration file [env: HOOPCTL_CONFIG] [default: ./hoopctl.toml, ~/.config/hoopctl/, /etc/hoopctl/]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and __fish_seen_subcommand_from export" -l data-dir -d 'Data directory, in place of the configuration\'s [env: HOOPCTL_DATA_DIR]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and __fish_seen_subcommand_from export" -l socket -d 'Admin socket, in place of the configuration\'s [env: HOOPCTL_SOCKET]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and __fish_seen_subcommand_from export" -l url -d 'A gateway elsewhere, by its admin listener: https://HOST[:PORT] [env: HOOPCTL_URL]' -r
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and __fish_seen_subcommand_from export" -l ca-file -d 'With --url: trust the authorities in this PEM file, not this machine\'s [env: HOOPCTL_CA_FILE]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and __fish_seen_subcommand_from export" -s o -l output -d 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]' -r -f -a "table\t'Columns for people'
 json\t'One JSON document'
 jsonl\t'One JSON object a line'
@@ -721,6 +839,8 @@ complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and __fish_seen
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and __fish_seen_subcommand_from verify" -s c -l config -d 'Configuration file [env: HOOPCTL_CONFIG] [default: ./hoopctl.toml, ~/.config/hoopctl/, /etc/hoopctl/]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and __fish_seen_subcommand_from verify" -l data-dir -d 'Data directory, in place of the configuration\'s [env: HOOPCTL_DATA_DIR]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and __fish_seen_subcommand_from verify" -l socket -d 'Admin socket, in place of the configuration\'s [env: HOOPCTL_SOCKET]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and __fish_seen_subcommand_from verify" -l url -d 'A gateway elsewhere, by its admin listener: https://HOST[:PORT] [env: HOOPCTL_URL]' -r
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and __fish_seen_subcommand_from verify" -l ca-file -d 'With --url: trust the authorities in this PEM file, not this machine\'s [env: HOOPCTL_CA_FILE]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and __fish_seen_subcommand_from verify" -s o -l output -d 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]' -r -f -a "table\t'Columns for people'
 json\t'One JSON document'
 jsonl\t'One JSON object a line'
@@ -731,6 +851,8 @@ complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and __fish_seen
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and __fish_seen_subcommand_from prune" -s c -l config -d 'Configuration file [env: HOOPCTL_CONFIG] [default: ./hoopctl.toml, ~/.config/hoopctl/, /etc/hoopctl/]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and __fish_seen_subcommand_from prune" -l data-dir -d 'Data directory, in place of the configuration\'s [env: HOOPCTL_DATA_DIR]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and __fish_seen_subcommand_from prune" -l socket -d 'Admin socket, in place of the configuration\'s [env: HOOPCTL_SOCKET]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and __fish_seen_subcommand_from prune" -l url -d 'A gateway elsewhere, by its admin listener: https://HOST[:PORT] [env: HOOPCTL_URL]' -r
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and __fish_seen_subcommand_from prune" -l ca-file -d 'With --url: trust the authorities in this PEM file, not this machine\'s [env: HOOPCTL_CA_FILE]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and __fish_seen_subcommand_from prune" -s o -l output -d 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]' -r -f -a "table\t'Columns for people'
 json\t'One JSON document'
 jsonl\t'One JSON object a line'
@@ -749,6 +871,8 @@ complete -c hoopctl -n "__fish_hoopctl_using_subcommand replay" -l keys -d 'A fi
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand replay" -s c -l config -d 'Configuration file [env: HOOPCTL_CONFIG] [default: ./hoopctl.toml, ~/.config/hoopctl/, /etc/hoopctl/]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand replay" -l data-dir -d 'Data directory, in place of the configuration\'s [env: HOOPCTL_DATA_DIR]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand replay" -l socket -d 'Admin socket, in place of the configuration\'s [env: HOOPCTL_SOCKET]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand replay" -l url -d 'A gateway elsewhere, by its admin listener: https://HOST[:PORT] [env: HOOPCTL_URL]' -r
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand replay" -l ca-file -d 'With --url: trust the authorities in this PEM file, not this machine\'s [env: HOOPCTL_CA_FILE]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand replay" -s o -l output -d 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]' -r -f -a "table\t'Columns for people'
 json\t'One JSON document'
 jsonl\t'One JSON object a line'
@@ -769,6 +893,8 @@ off\t'Not at all'"
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand tui" -s c -l config -d 'Configuration file [env: HOOPCTL_CONFIG] [default: ./hoopctl.toml, ~/.config/hoopctl/, /etc/hoopctl/]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand tui" -l data-dir -d 'Data directory, in place of the configuration\'s [env: HOOPCTL_DATA_DIR]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand tui" -l socket -d 'Admin socket, in place of the configuration\'s [env: HOOPCTL_SOCKET]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand tui" -l url -d 'A gateway elsewhere, by its admin listener: https://HOST[:PORT] [env: HOOPCTL_URL]' -r
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand tui" -l ca-file -d 'With --url: trust the authorities in this PEM file, not this machine\'s [env: HOOPCTL_CA_FILE]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand tui" -s o -l output -d 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]' -r -f -a "table\t'Columns for people'
 json\t'One JSON document'
 jsonl\t'One JSON object a line'
@@ -780,6 +906,8 @@ complete -c hoopctl -n "__fish_hoopctl_using_subcommand tui" -s h -l help -d 'Pr
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand mask; and not __fish_seen_subcommand_from test" -s c -l config -d 'Configuration file [env: HOOPCTL_CONFIG] [default: ./hoopctl.toml, ~/.config/hoopctl/, /etc/hoopctl/]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand mask; and not __fish_seen_subcommand_from test" -l data-dir -d 'Data directory, in place of the configuration\'s [env: HOOPCTL_DATA_DIR]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand mask; and not __fish_seen_subcommand_from test" -l socket -d 'Admin socket, in place of the configuration\'s [env: HOOPCTL_SOCKET]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand mask; and not __fish_seen_subcommand_from test" -l url -d 'A gateway elsewhere, by its admin listener: https://HOST[:PORT] [env: HOOPCTL_URL]' -r
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand mask; and not __fish_seen_subcommand_from test" -l ca-file -d 'With --url: trust the authorities in this PEM file, not this machine\'s [env: HOOPCTL_CA_FILE]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand mask; and not __fish_seen_subcommand_from test" -s o -l output -d 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]' -r -f -a "table\t'Columns for people'
 json\t'One JSON document'
 jsonl\t'One JSON object a line'
@@ -793,6 +921,8 @@ complete -c hoopctl -n "__fish_hoopctl_using_subcommand mask; and __fish_seen_su
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand mask; and __fish_seen_subcommand_from test" -s c -l config -d 'Configuration file [env: HOOPCTL_CONFIG] [default: ./hoopctl.toml, ~/.config/hoopctl/, /etc/hoopctl/]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand mask; and __fish_seen_subcommand_from test" -l data-dir -d 'Data directory, in place of the configuration\'s [env: HOOPCTL_DATA_DIR]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand mask; and __fish_seen_subcommand_from test" -l socket -d 'Admin socket, in place of the configuration\'s [env: HOOPCTL_SOCKET]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand mask; and __fish_seen_subcommand_from test" -l url -d 'A gateway elsewhere, by its admin listener: https://HOST[:PORT] [env: HOOPCTL_URL]' -r
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand mask; and __fish_seen_subcommand_from test" -l ca-file -d 'With --url: trust the authorities in this PEM file, not this machine\'s [env: HOOPCTL_CA_FILE]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand mask; and __fish_seen_subcommand_from test" -s o -l output -d 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]' -r -f -a "table\t'Columns for people'
 json\t'One JSON document'
 jsonl\t'One JSON object a line'
@@ -802,6 +932,8 @@ complete -c hoopctl -n "__fish_hoopctl_using_subcommand mask; and __fish_seen_su
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand token; and not __fish_seen_subcommand_from mint inspect verify" -s c -l config -d 'Configuration file [env: HOOPCTL_CONFIG] [default: ./hoopctl.toml, ~/.config/hoopctl/, /etc/hoopctl/]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand token; and not __fish_seen_subcommand_from mint inspect verify" -l data-dir -d 'Data directory, in place of the configuration\'s [env: HOOPCTL_DATA_DIR]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand token; and not __fish_seen_subcommand_from mint inspect verify" -l socket -d 'Admin socket, in place of the configuration\'s [env: HOOPCTL_SOCKET]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand token; and not __fish_seen_subcommand_from mint inspect verify" -l url -d 'A gateway elsewhere, by its admin listener: https://HOST[:PORT] [env: HOOPCTL_URL]' -r
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand token; and not __fish_seen_subcommand_from mint inspect verify" -l ca-file -d 'With --url: trust the authorities in this PEM file, not this machine\'s [env: HOOPCTL_CA_FILE]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand token; and not __fish_seen_subcommand_from mint inspect verify" -s o -l output -d 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]' -r -f -a "table\t'Columns for people'
 json\t'One JSON document'
 jsonl\t'One JSON object a line'
@@ -820,6 +952,8 @@ complete -c hoopctl -n "__fish_hoopctl_using_subcommand token; and __fish_seen_s
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand token; and __fish_seen_subcommand_from mint" -s c -l config -d 'Configuration file [env: HOOPCTL_CONFIG] [default: ./hoopctl.toml, ~/.config/hoopctl/, /etc/hoopctl/]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand token; and __fish_seen_subcommand_from mint" -l data-dir -d 'Data directory, in place of the configuration\'s [env: HOOPCTL_DATA_DIR]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand token; and __fish_seen_subcommand_from mint" -l socket -d 'Admin socket, in place of the configuration\'s [env: HOOPCTL_SOCKET]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand token; and __fish_seen_subcommand_from mint" -l url -d 'A gateway elsewhere, by its admin listener: https://HOST[:PORT] [env: HOOPCTL_URL]' -r
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand token; and __fish_seen_subcommand_from mint" -l ca-file -d 'With --url: trust the authorities in this PEM file, not this machine\'s [env: HOOPCTL_CA_FILE]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand token; and __fish_seen_subcommand_from mint" -s o -l output -d 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]' -r -f -a "table\t'Columns for people'
 json\t'One JSON document'
 jsonl\t'One JSON object a line'
@@ -836,6 +970,8 @@ complete -c hoopctl -n "__fish_hoopctl_using_subcommand token; and __fish_seen_s
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand token; and __fish_seen_subcommand_from inspect" -s c -l config -d 'Configuration file [env: HOOPCTL_CONFIG] [default: ./hoopctl.toml, ~/.config/hoopctl/, /etc/hoopctl/]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand token; and __fish_seen_subcommand_from inspect" -l data-dir -d 'Data directory, in place of the configuration\'s [env: HOOPCTL_DATA_DIR]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand token; and __fish_seen_subcommand_from inspect" -l socket -d 'Admin socket, in place of the configuration\'s [env: HOOPCTL_SOCKET]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand token; and __fish_seen_subcommand_from inspect" -l url -d 'A gateway elsewhere, by its admin listener: https://HOST[:PORT] [env: HOOPCTL_URL]' -r
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand token; and __fish_seen_subcommand_from inspect" -l ca-file -d 'With --url: trust the authorities in this PEM file, not this machine\'s [env: HOOPCTL_CA_FILE]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand token; and __fish_seen_subcommand_from inspect" -s o -l output -d 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]' -r -f -a "table\t'Columns for people'
 json\t'One JSON document'
 jsonl\t'One JSON object a line'
@@ -847,6 +983,8 @@ complete -c hoopctl -n "__fish_hoopctl_using_subcommand token; and __fish_seen_s
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand token; and __fish_seen_subcommand_from verify" -s c -l config -d 'Configuration file [env: HOOPCTL_CONFIG] [default: ./hoopctl.toml, ~/.config/hoopctl/, /etc/hoopctl/]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand token; and __fish_seen_subcommand_from verify" -l data-dir -d 'Data directory, in place of the configuration\'s [env: HOOPCTL_DATA_DIR]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand token; and __fish_seen_subcommand_from verify" -l socket -d 'Admin socket, in place of the configuration\'s [env: HOOPCTL_SOCKET]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand token; and __fish_seen_subcommand_from verify" -l url -d 'A gateway elsewhere, by its admin listener: https://HOST[:PORT] [env: HOOPCTL_URL]' -r
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand token; and __fish_seen_subcommand_from verify" -l ca-file -d 'With --url: trust the authorities in this PEM file, not this machine\'s [env: HOOPCTL_CA_FILE]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand token; and __fish_seen_subcommand_from verify" -s o -l output -d 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]' -r -f -a "table\t'Columns for people'
 json\t'One JSON document'
 jsonl\t'One JSON object a line'
@@ -856,6 +994,8 @@ complete -c hoopctl -n "__fish_hoopctl_using_subcommand token; and __fish_seen_s
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand secret; and not __fish_seen_subcommand_from set list remove" -s c -l config -d 'Configuration file [env: HOOPCTL_CONFIG] [default: ./hoopctl.toml, ~/.config/hoopctl/, /etc/hoopctl/]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand secret; and not __fish_seen_subcommand_from set list remove" -l data-dir -d 'Data directory, in place of the configuration\'s [env: HOOPCTL_DATA_DIR]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand secret; and not __fish_seen_subcommand_from set list remove" -l socket -d 'Admin socket, in place of the configuration\'s [env: HOOPCTL_SOCKET]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand secret; and not __fish_seen_subcommand_from set list remove" -l url -d 'A gateway elsewhere, by its admin listener: https://HOST[:PORT] [env: HOOPCTL_URL]' -r
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand secret; and not __fish_seen_subcommand_from set list remove" -l ca-file -d 'With --url: trust the authorities in this PEM file, not this machine\'s [env: HOOPCTL_CA_FILE]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand secret; and not __fish_seen_subcommand_from set list remove" -s o -l output -d 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]' -r -f -a "table\t'Columns for people'
 json\t'One JSON document'
 jsonl\t'One JSON object a line'
@@ -868,6 +1008,8 @@ complete -c hoopctl -n "__fish_hoopctl_using_subcommand secret; and not __fish_s
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand secret; and __fish_seen_subcommand_from set" -s c -l config -d 'Configuration file [env: HOOPCTL_CONFIG] [default: ./hoopctl.toml, ~/.config/hoopctl/, /etc/hoopctl/]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand secret; and __fish_seen_subcommand_from set" -l data-dir -d 'Data directory, in place of the configuration\'s [env: HOOPCTL_DATA_DIR]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand secret; and __fish_seen_subcommand_from set" -l socket -d 'Admin socket, in place of the configuration\'s [env: HOOPCTL_SOCKET]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand secret; and __fish_seen_subcommand_from set" -l url -d 'A gateway elsewhere, by its admin listener: https://HOST[:PORT] [env: HOOPCTL_URL]' -r
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand secret; and __fish_seen_subcommand_from set" -l ca-file -d 'With --url: trust the authorities in this PEM file, not this machine\'s [env: HOOPCTL_CA_FILE]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand secret; and __fish_seen_subcommand_from set" -s o -l output -d 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]' -r -f -a "table\t'Columns for people'
 json\t'One JSON document'
 jsonl\t'One JSON object a line'
@@ -877,6 +1019,8 @@ complete -c hoopctl -n "__fish_hoopctl_using_subcommand secret; and __fish_seen_
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand secret; and __fish_seen_subcommand_from list" -s c -l config -d 'Configuration file [env: HOOPCTL_CONFIG] [default: ./hoopctl.toml, ~/.config/hoopctl/, /etc/hoopctl/]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand secret; and __fish_seen_subcommand_from list" -l data-dir -d 'Data directory, in place of the configuration\'s [env: HOOPCTL_DATA_DIR]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand secret; and __fish_seen_subcommand_from list" -l socket -d 'Admin socket, in place of the configuration\'s [env: HOOPCTL_SOCKET]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand secret; and __fish_seen_subcommand_from list" -l url -d 'A gateway elsewhere, by its admin listener: https://HOST[:PORT] [env: HOOPCTL_URL]' -r
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand secret; and __fish_seen_subcommand_from list" -l ca-file -d 'With --url: trust the authorities in this PEM file, not this machine\'s [env: HOOPCTL_CA_FILE]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand secret; and __fish_seen_subcommand_from list" -s o -l output -d 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]' -r -f -a "table\t'Columns for people'
 json\t'One JSON document'
 jsonl\t'One JSON object a line'
@@ -886,6 +1030,8 @@ complete -c hoopctl -n "__fish_hoopctl_using_subcommand secret; and __fish_seen_
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand secret; and __fish_seen_subcommand_from remove" -s c -l config -d 'Configuration file [env: HOOPCTL_CONFIG] [default: ./hoopctl.toml, ~/.config/hoopctl/, /etc/hoopctl/]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand secret; and __fish_seen_subcommand_from remove" -l data-dir -d 'Data directory, in place of the configuration\'s [env: HOOPCTL_DATA_DIR]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand secret; and __fish_seen_subcommand_from remove" -l socket -d 'Admin socket, in place of the configuration\'s [env: HOOPCTL_SOCKET]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand secret; and __fish_seen_subcommand_from remove" -l url -d 'A gateway elsewhere, by its admin listener: https://HOST[:PORT] [env: HOOPCTL_URL]' -r
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand secret; and __fish_seen_subcommand_from remove" -l ca-file -d 'With --url: trust the authorities in this PEM file, not this machine\'s [env: HOOPCTL_CA_FILE]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand secret; and __fish_seen_subcommand_from remove" -s o -l output -d 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]' -r -f -a "table\t'Columns for people'
 json\t'One JSON document'
 jsonl\t'One JSON object a line'
@@ -896,6 +1042,8 @@ complete -c hoopctl -n "__fish_hoopctl_using_subcommand secret; and __fish_seen_
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand config; and not __fish_seen_subcommand_from check show reload" -s c -l config -d 'Configuration file [env: HOOPCTL_CONFIG] [default: ./hoopctl.toml, ~/.config/hoopctl/, /etc/hoopctl/]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand config; and not __fish_seen_subcommand_from check show reload" -l data-dir -d 'Data directory, in place of the configuration\'s [env: HOOPCTL_DATA_DIR]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand config; and not __fish_seen_subcommand_from check show reload" -l socket -d 'Admin socket, in place of the configuration\'s [env: HOOPCTL_SOCKET]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand config; and not __fish_seen_subcommand_from check show reload" -l url -d 'A gateway elsewhere, by its admin listener: https://HOST[:PORT] [env: HOOPCTL_URL]' -r
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand config; and not __fish_seen_subcommand_from check show reload" -l ca-file -d 'With --url: trust the authorities in this PEM file, not this machine\'s [env: HOOPCTL_CA_FILE]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand config; and not __fish_seen_subcommand_from check show reload" -s o -l output -d 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]' -r -f -a "table\t'Columns for people'
 json\t'One JSON document'
 jsonl\t'One JSON object a line'
@@ -908,6 +1056,8 @@ complete -c hoopctl -n "__fish_hoopctl_using_subcommand config; and not __fish_s
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand config; and __fish_seen_subcommand_from check" -s c -l config -d 'Configuration file [env: HOOPCTL_CONFIG] [default: ./hoopctl.toml, ~/.config/hoopctl/, /etc/hoopctl/]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand config; and __fish_seen_subcommand_from check" -l data-dir -d 'Data directory, in place of the configuration\'s [env: HOOPCTL_DATA_DIR]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand config; and __fish_seen_subcommand_from check" -l socket -d 'Admin socket, in place of the configuration\'s [env: HOOPCTL_SOCKET]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand config; and __fish_seen_subcommand_from check" -l url -d 'A gateway elsewhere, by its admin listener: https://HOST[:PORT] [env: HOOPCTL_URL]' -r
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand config; and __fish_seen_subcommand_from check" -l ca-file -d 'With --url: trust the authorities in this PEM file, not this machine\'s [env: HOOPCTL_CA_FILE]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand config; and __fish_seen_subcommand_from check" -s o -l output -d 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]' -r -f -a "table\t'Columns for people'
 json\t'One JSON document'
 jsonl\t'One JSON object a line'
@@ -917,6 +1067,8 @@ complete -c hoopctl -n "__fish_hoopctl_using_subcommand config; and __fish_seen_
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand config; and __fish_seen_subcommand_from show" -s c -l config -d 'Configuration file [env: HOOPCTL_CONFIG] [default: ./hoopctl.toml, ~/.config/hoopctl/, /etc/hoopctl/]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand config; and __fish_seen_subcommand_from show" -l data-dir -d 'Data directory, in place of the configuration\'s [env: HOOPCTL_DATA_DIR]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand config; and __fish_seen_subcommand_from show" -l socket -d 'Admin socket, in place of the configuration\'s [env: HOOPCTL_SOCKET]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand config; and __fish_seen_subcommand_from show" -l url -d 'A gateway elsewhere, by its admin listener: https://HOST[:PORT] [env: HOOPCTL_URL]' -r
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand config; and __fish_seen_subcommand_from show" -l ca-file -d 'With --url: trust the authorities in this PEM file, not this machine\'s [env: HOOPCTL_CA_FILE]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand config; and __fish_seen_subcommand_from show" -s o -l output -d 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]' -r -f -a "table\t'Columns for people'
 json\t'One JSON document'
 jsonl\t'One JSON object a line'
@@ -926,6 +1078,8 @@ complete -c hoopctl -n "__fish_hoopctl_using_subcommand config; and __fish_seen_
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand config; and __fish_seen_subcommand_from reload" -s c -l config -d 'Configuration file [env: HOOPCTL_CONFIG] [default: ./hoopctl.toml, ~/.config/hoopctl/, /etc/hoopctl/]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand config; and __fish_seen_subcommand_from reload" -l data-dir -d 'Data directory, in place of the configuration\'s [env: HOOPCTL_DATA_DIR]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand config; and __fish_seen_subcommand_from reload" -l socket -d 'Admin socket, in place of the configuration\'s [env: HOOPCTL_SOCKET]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand config; and __fish_seen_subcommand_from reload" -l url -d 'A gateway elsewhere, by its admin listener: https://HOST[:PORT] [env: HOOPCTL_URL]' -r
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand config; and __fish_seen_subcommand_from reload" -l ca-file -d 'With --url: trust the authorities in this PEM file, not this machine\'s [env: HOOPCTL_CA_FILE]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand config; and __fish_seen_subcommand_from reload" -s o -l output -d 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]' -r -f -a "table\t'Columns for people'
 json\t'One JSON document'
 jsonl\t'One JSON object a line'
@@ -935,6 +1089,8 @@ complete -c hoopctl -n "__fish_hoopctl_using_subcommand config; and __fish_seen_
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand completions" -s c -l config -d 'Configuration file [env: HOOPCTL_CONFIG] [default: ./hoopctl.toml, ~/.config/hoopctl/, /etc/hoopctl/]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand completions" -l data-dir -d 'Data directory, in place of the configuration\'s [env: HOOPCTL_DATA_DIR]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand completions" -l socket -d 'Admin socket, in place of the configuration\'s [env: HOOPCTL_SOCKET]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand completions" -l url -d 'A gateway elsewhere, by its admin listener: https://HOST[:PORT] [env: HOOPCTL_URL]' -r
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand completions" -l ca-file -d 'With --url: trust the authorities in this PEM file, not this machine\'s [env: HOOPCTL_CA_FILE]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand completions" -s o -l output -d 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]' -r -f -a "table\t'Columns for people'
 json\t'One JSON document'
 jsonl\t'One JSON object a line'
@@ -945,6 +1101,8 @@ complete -c hoopctl -n "__fish_hoopctl_using_subcommand man" -l dir -d 'Write on
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand man" -s c -l config -d 'Configuration file [env: HOOPCTL_CONFIG] [default: ./hoopctl.toml, ~/.config/hoopctl/, /etc/hoopctl/]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand man" -l data-dir -d 'Data directory, in place of the configuration\'s [env: HOOPCTL_DATA_DIR]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand man" -l socket -d 'Admin socket, in place of the configuration\'s [env: HOOPCTL_SOCKET]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand man" -l url -d 'A gateway elsewhere, by its admin listener: https://HOST[:PORT] [env: HOOPCTL_URL]' -r
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand man" -l ca-file -d 'With --url: trust the authorities in this PEM file, not this machine\'s [env: HOOPCTL_CA_FILE]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand man" -s o -l output -d 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]' -r -f -a "table\t'Columns for people'
 json\t'One JSON document'
 jsonl\t'One JSON object a line'
@@ -954,6 +1112,8 @@ complete -c hoopctl -n "__fish_hoopctl_using_subcommand man" -s h -l help -d 'Pr
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand version" -s c -l config -d 'Configuration file [env: HOOPCTL_CONFIG] [default: ./hoopctl.toml, ~/.config/hoopctl/, /etc/hoopctl/]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand version" -l data-dir -d 'Data directory, in place of the configuration\'s [env: HOOPCTL_DATA_DIR]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand version" -l socket -d 'Admin socket, in place of the configuration\'s [env: HOOPCTL_SOCKET]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand version" -l url -d 'A gateway elsewhere, by its admin listener: https://HOST[:PORT] [env: HOOPCTL_URL]' -r
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand version" -l ca-file -d 'With --url: trust the authorities in this PEM file, not this machine\'s [env: HOOPCTL_CA_FILE]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand version" -s o -l output -d 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]' -r -f -a "table\t'Columns for people'
 json\t'One JSON document'
 jsonl\t'One JSON object a line'

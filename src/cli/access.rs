@@ -55,7 +55,7 @@ impl Access {
     /// The same as somebody in particular.
     pub fn elsewhere_as(remote: Remote, bearer: Arc<dyn Bearer>) -> Result<Self, Failure> {
         let ca_file = remote.ca_file.clone();
-        let client = remote.client_as(bearer, ca_file)?;
+        let client = remote.client_as(bearer, ca_file.as_deref())?;
         Ok(Self { backend: Arc::new(client), runtime: runtime()?, remote: true })
     }
 

@@ -89,7 +89,8 @@ pub struct Global {
         help_heading = "Everywhere"
     )]
     pub url: Option<String>,
-    /// Whom to trust about its certificate.
+    /// Whom to trust about its certificate. `connect add`, `edit` and `open` have an option of the same name, about the target: clap takes the
+    /// two for one, so that it is text here, too, and no word about the gateway there.
     #[arg(
         long,
         global = true,
@@ -97,7 +98,7 @@ pub struct Global {
         help = "With --url: trust the authorities in this PEM file, not this machine's [env: HOOPCTL_CA_FILE]",
         help_heading = "Everywhere"
     )]
-    pub ca_file: Option<PathBuf>,
+    pub ca_file: Option<String>,
     /// How data is written.
     #[arg(
         short,

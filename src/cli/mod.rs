@@ -78,7 +78,10 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     .into()
 }
 
-fn run(cli: Cli) -> Exit {
+fn run(mut cli: Cli) -> Exit {
+    if remote::has_own_ca_file(&cli.noun) {
+        cli.global.ca_file = None;
+    }
     let format = match cli.global.output.map_or_else(env_format, Ok) {
         Ok(format) => format,
         Err(failure) => return failure.tell(Format::Table),

@@ -74,7 +74,7 @@ pub struct OpenArgs {
     pub token: String,
     /// Trust the authorities in this file for the gateway's certificate, not this machine's; plain is refused then
     #[arg(long, value_name = "PEM")]
-    pub ca_file: Option<PathBuf>,
+    pub ca_file: Option<String>,
     /// End when the first connection ends
     #[arg(long)]
     pub once: bool,
@@ -99,7 +99,7 @@ pub fn run(terminal: Terminal, place: &Place, args: &OpenArgs) -> Outcome {
     };
     let must_have_tls = gateway.tls || args.ca_file.is_some();
     if must_have_tls {
-        tls::client_config(args.ca_file.as_deref(), &[ALPN])
+        tls::client_config(args.ca_file.as_deref().map(Path::new), &[ALPN])
             .map_err(|error| Failure::failed(with_causes(&error)).hint("--ca-file PEM"))?;
     }
     let gateway = Upstream {
@@ -127,7 +127,8 @@ pub fn run(terminal: Terminal, place: &Place, args: &OpenArgs) -> Outcome {
         announce(terminal, &way, &connection)?;
         terminal.say(&format!("logins go to {}{known}; Ctrl-C ends it", gateway.authority()));
         let tokens = async move || read(&source).await;
-        let relay = Rc::new(Relay { gateway, ca_file: args.ca_file.clone(), connection, tokens });
+        let relay =
+            Rc::new(Relay { gateway, ca_file: args.ca_file.clone().map(PathBuf::from), connection, tokens });
         serve(terminal, &way, &relay, args.once, &mut signals).await
     }))
 }

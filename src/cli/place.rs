@@ -35,7 +35,7 @@ impl Place {
                 let url = std::env::var("HOOPCTL_URL").ok().filter(|url| !url.is_empty());
                 url.filter(|_| global.socket.is_none())
             }),
-            ca_file: global.ca_file.clone().or_else(|| env("HOOPCTL_CA_FILE")).map(whole),
+            ca_file: global.ca_file.as_ref().map(PathBuf::from).or_else(|| env("HOOPCTL_CA_FILE")).map(whole),
         }
     }
 

@@ -1,5 +1,6 @@
 //! A gateway elsewhere: its address, and which commands are about this machine only.
 
+use std::path::Path;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -11,6 +12,7 @@ use crate::cli::login::bearer;
 use crate::cli::report::Failure;
 use crate::cli::session::SessionVerb;
 use crate::control::ApiError;
+use crate::control::Bearer;
 use crate::control::Client;
 use crate::transport::fetch::Location;
 
@@ -44,17 +46,12 @@ impl Remote {
     /// Authorities that cannot be read, tokens that cannot be kept safely, a `HOOPCTL_TOKEN` that is none.
     pub fn client(self) -> Result<Client, Failure> {
         let (bearer, ca_file) = bearer::of(&self)?;
-        self.client_as(bearer, ca_file)
+        self.client_as(bearer, ca_file.as_deref())
     }
 
     /// The same as somebody in particular.
-    pub fn client_as(
-        self,
-        bearer: Arc<dyn crate::control::Bearer>,
-        ca_file: Option<PathBuf>,
-    ) -> Result<Client, Failure> {
-        Client::network(self.location, ca_file.as_deref(), bearer)
-            .map_err(|error| Failure::from(ApiError::from(error)))
+    pub fn client_as(self, bearer: Arc<dyn Bearer>, ca_file: Option<&Path>) -> Result<Client, Failure> {
+        Client::network(self.location, ca_file, bearer).map_err(|error| Failure::from(ApiError::from(error)))
     }
 }
 
@@ -101,6 +98,12 @@ const fn local_connect(verb: &ConnectVerb) -> Option<&'static str> {
     }
 }
 
+/// Whether `--ca-file` is about the target of a connection. `HOOPCTL_CA_FILE` and the login are about the gateway all the same.
+pub const fn has_own_ca_file(noun: &Noun) -> bool {
+    let Noun::Connect(verb) = noun else { return false };
+    matches!(**verb, ConnectVerb::Add(_) | ConnectVerb::Edit(_) | ConnectVerb::Open(_))
+}
+
 #[cfg(test)]
 mod tests {
     use clap::FromArgMatches;
@@ -139,6 +142,21 @@ mod tests {
     fn read(line: &str) -> Cli {
         let matches = crate::cli::command().try_get_matches_from(line.split(' ')).unwrap();
         Cli::from_arg_matches(&matches).unwrap()
+    }
+
+    #[test]
+    fn the_authorities_of_a_target_are_not_those_of_the_gateway() {
+        for (line, own) in [
+            ("connect add crm --upstream https://x.example --ca-file a.pem", true),
+            ("connect edit crm --ca-file a.pem", true),
+            ("connect open crm --ca-file a.pem", true),
+            ("connect list --ca-file a.pem", false),
+            ("status --ca-file a.pem", false),
+        ] {
+            let cli = read(&format!("hoopctl {line}"));
+            assert_eq!(has_own_ca_file(&cli.noun), own, "{line}");
+            assert_eq!(cli.global.ca_file.as_deref(), Some("a.pem"), "{line}");
+        }
     }
 
     #[test]

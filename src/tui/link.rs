@@ -10,6 +10,7 @@ use tokio::sync::watch;
 
 use crate::control::ApiError;
 use crate::control::Backend;
+use crate::control::ErrorCode;
 use crate::control::noun::event::EventFilter;
 use crate::control::noun::event::EventSource;
 use crate::control::noun::event::Topic;
@@ -44,6 +45,44 @@ pub enum Link {
         /// Why the last try failed. Raw.
         why: String,
     },
+    /// The gateway takes the person's token no more. It is tried on: another process may sign in again. Nothing can be decided.
+    SignedOut {
+        /// How long until the next try, in milliseconds.
+        in_ms: u64,
+        /// What to do. Raw.
+        why: String,
+    },
+}
+
+/// Why a stream is not there.
+#[derive(Debug, PartialEq, Eq)]
+enum Broke {
+    /// For any reason but the other one.
+    Down(String),
+    /// There is no token that the gateway takes.
+    SignedOut(String),
+}
+
+impl From<ApiError> for Broke {
+    fn from(error: ApiError) -> Self {
+        match error.code {
+            ErrorCode::Unauthenticated => {
+                Self::SignedOut(format!("signed out: {}", error.hint.unwrap_or(error.message)))
+            }
+            _ => Self::Down(error.message),
+        }
+    }
+}
+
+impl Broke {
+    /// How the gateway is reached after so many tries in vain.
+    fn link(self, tries: u32, in_ms: u64) -> Link {
+        match self {
+            Self::SignedOut(why) => Link::SignedOut { in_ms, why },
+            Self::Down(why) if tries > TRIES => Link::Offline { in_ms, why },
+            Self::Down(why) => Link::Retry { in_ms, why },
+        }
+    }
 }
 
 impl Link {
@@ -85,25 +124,24 @@ pub async fn follow_watched(
 async fn follow(backend: Arc<dyn Backend>, filter: EventFilter, out: &mpsc::Sender<Msg>, told: bool) {
     let (mut last, mut tries, mut pause) = (None, 0_u32, BACK_OFF.0);
     loop {
-        let why = match backend.events(filter, last.clone()).await {
+        let broke = match backend.events(filter, last.clone()).await {
             Ok(stream) => {
                 if told && out.send(Msg::Link(Link::Live)).await.is_err() {
                     return;
                 }
                 let begin = Instant::now();
-                let Some(why) = read(stream, out, &mut last).await else { return };
+                let Some(broke) = read(stream, out, &mut last).await else { return };
                 // One that ends as soon as it stands is no reason to hurry.
                 if begin.elapsed() >= STANDS {
                     (tries, pause) = (0, BACK_OFF.0);
                 }
-                why
+                broke
             }
-            Err(error) => why(&error),
+            Err(error) => error.into(),
         };
         tries = tries.saturating_add(1);
         let in_ms = u64::try_from(pause.as_millis()).unwrap_or(u64::MAX);
-        let link = if tries > TRIES { Link::Offline { in_ms, why } } else { Link::Retry { in_ms, why } };
-        if (told && out.send(Msg::Link(link)).await.is_err()) || out.is_closed() {
+        if (told && out.send(Msg::Link(broke.link(tries, in_ms))).await.is_err()) || out.is_closed() {
             return;
         }
         tokio::time::sleep(pause).await;
@@ -116,23 +154,40 @@ async fn read(
     mut stream: Box<dyn EventSource>,
     out: &mpsc::Sender<Msg>,
     last: &mut Option<String>,
-) -> Option<String> {
+) -> Option<Broke> {
     loop {
         match stream.next().await {
             Ok(Some(event)) if event.topic == Topic::End => {
                 let slow = event.data.contains("slow");
-                return Some(if slow { "it was read too slowly" } else { "the gateway stops" }.to_owned());
+                let why = if slow { "it was read too slowly" } else { "the gateway stops" };
+                return Some(Broke::Down(why.to_owned()));
             }
             Ok(Some(event)) => {
                 *last = Some(event.id.clone());
                 out.send(Msg::Live(event)).await.ok()?;
             }
-            Ok(None) => return Some("the gateway ended the stream".to_owned()),
-            Err(error) => return Some(why(&error)),
+            Ok(None) => return Some(Broke::Down("the gateway ended the stream".to_owned())),
+            Err(error) => return Some(error.into()),
         }
     }
 }
 
-fn why(error: &ApiError) -> String {
-    error.message.clone()
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_is_signed_out_is_told_at_once_and_what_to_do() {
+        let error = |code| ApiError::new(code, "no token").hint("hoopctl login --url https://gw.example");
+        let out = |tries| Broke::from(error(ErrorCode::Unauthenticated)).link(tries, 200);
+        let why = "signed out: hoopctl login --url https://gw.example".to_owned();
+        for tries in [1, TRIES + 1] {
+            assert_eq!(out(tries), Link::SignedOut { in_ms: 200, why: why.clone() });
+            assert!(!out(tries).is_live(), "nothing can be decided");
+        }
+        let down = |tries| Broke::from(error(ErrorCode::Unavailable)).link(tries, 200);
+        let why = "no token".to_owned();
+        assert_eq!(down(1), Link::Retry { in_ms: 200, why: why.clone() });
+        assert_eq!(down(TRIES + 1), Link::Offline { in_ms: 200, why });
+    }
 }

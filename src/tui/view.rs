@@ -68,6 +68,7 @@ fn head(model: &Model, width: usize) -> Line<'static> {
             (look.signs.retry, format!("retry {}s", in_ms.div_ceil(1000)), Role::Warn)
         }
         Link::Offline { .. } => (look.signs.offline, "offline (read-only)".to_owned(), Role::Bad),
+        Link::SignedOut { .. } => (look.signs.offline, "signed out (read-only)".to_owned(), Role::Bad),
     };
     let mut left = vec![
         Span::styled(" hoopctl ", look.style(Role::Title)),
@@ -143,7 +144,7 @@ fn notice(model: &Model) -> Line<'static> {
         return Line::from(Span::styled(format!(" {sign} {said}"), look.style(role)));
     }
     match &shared.link {
-        Link::Retry { why, .. } | Link::Offline { why, .. } => {
+        Link::Retry { why, .. } | Link::Offline { why, .. } | Link::SignedOut { why, .. } => {
             let said = text::fitted(why, width.saturating_sub(2), look);
             Line::from(Span::styled(format!(" {} {said}", look.signs.offline), look.style(Role::Warn)))
         }

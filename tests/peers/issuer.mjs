@@ -3,6 +3,9 @@
 // (rollover): the old one stays in the JWKS, new tokens use the new one.
 // With PEOPLE set, ada logs in as the client `people` (secret people-s3cret) without being asked, and the provider has the ways of
 // Microsoft Entra: it refuses `resource`, and says neither that it takes S256 nor, in a callback, who it is. It prints what it is sent.
+// With SIGN_IN set it is the one of `hoopctl login`: a public client `hoopctl-cli` (PKCE, any loopback port, devices, rotating refresh
+// tokens, revocation) and its own pages for logging in and consenting, which mcp/sign_in.mjs fills in. Each name is a person, with the groups of
+// `persons`. GRANT_TTL is how long a refresh token holds, in seconds.
 import { readFileSync, writeFileSync, existsSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { exportJWK, generateKeyPair } from 'jose';
@@ -33,6 +36,21 @@ const forPeople = {
   issueRefreshToken: () => true,
   findAccount: (_ctx, accountId) => ({ accountId, claims: () => ({ sub: accountId }) }),
   extraTokenClaims: (_ctx, token) => ({ groups: groups[token.clientId] ?? ['support'] }),
+};
+
+const persons = { ada: ['dba'], grace: ['dba'], mallory: ['support'] };
+const forSignIn = {
+  clients: [...Object.keys(groups).map(client), {
+    client_id: 'hoopctl-cli', token_endpoint_auth_method: 'none', application_type: 'native', response_types: ['code'],
+    redirect_uris: ['http://127.0.0.1/callback'],
+    grant_types: ['authorization_code', 'refresh_token', 'urn:ietf:params:oauth:grant-type:device_code'],
+  }],
+  scopes: ['openid', 'offline_access'],
+  rotateRefreshToken: true,
+  issueRefreshToken: () => true,
+  ttl: { RefreshToken: Number(process.env.GRANT_TTL ?? 3600), Session: 3600, Grant: 3600, Interaction: 600, DeviceCode: 60 },
+  findAccount: (_ctx, accountId) => ({ accountId, claims: () => ({ sub: accountId }) }),
+  extraTokenClaims: (_ctx, token) => ({ groups: groups[token.clientId] ?? persons[token.accountId] ?? [] }),
 };
 
 /** What a person does in a browser, and what Entra does otherwise. */
@@ -79,12 +97,15 @@ const make = (keys) => {
   return provider;
 };
 
+const signIn = 'SIGN_IN' in process.env;
 const settings = (keys) => ({
   jwks: { keys },
   clients: Object.keys(groups).map(client),
   scopes: ['openid'],
   features: {
-    devInteractions: { enabled: false },
+    devInteractions: { enabled: signIn },
+    deviceFlow: { enabled: signIn },
+    revocation: { enabled: signIn },
     clientCredentials: { enabled: true },
     resourceIndicators: {
       enabled: true,
@@ -97,6 +118,7 @@ const settings = (keys) => ({
   },
   extraTokenClaims: (_ctx, token) => ({ groups: groups[token.clientId] }),
   ...(process.env.PEOPLE ? forPeople : {}),
+  ...(signIn ? forSignIn : {}),
 });
 
 let keys = existsSync(keysFile) ? JSON.parse(readFileSync(keysFile)) : [await newKey()];

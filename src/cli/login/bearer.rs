@@ -213,7 +213,7 @@ impl KeptTokens {
             }
             Said::No(word, description) => Err(out(
                 &origin,
-                format!("the issuer does not renew the token for {origin}: {word} {description}"),
+                format!("the issuer does not renew the token for {origin}: {word}: {description}"),
             )),
         }
     }
@@ -228,8 +228,8 @@ fn login(origin: &str) -> String {
     format!("hoopctl login --url {origin}")
 }
 
-fn out(origin: &str, message: String) -> Failure {
-    Failure::new(Exit::Refused, message.trim_end()).hint(login(origin))
+fn out(origin: &str, message: impl Into<String>) -> Failure {
+    Failure::new(Exit::Refused, message).hint(login(origin))
 }
 
 /// A failure as an answer of the admin API, with the same exit code.

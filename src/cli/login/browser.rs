@@ -50,9 +50,12 @@ const STREAMS: usize = 64;
 /// Where the answer comes, on a port of its own.
 const PATH: &str = "/callback";
 
+/// Names and values of a query, as they came.
+type Parameters = Vec<(String, String)>;
+
 /// What a browser brought: the parameters, and where to say what came of them.
 struct Callback {
-    parameters: Vec<(String, String)>,
+    parameters: Parameters,
     page: oneshot::Sender<Result<(), String>>,
 }
 
@@ -159,10 +162,7 @@ async fn answer(request: Request<Incoming>, wait: Arc<Wait>) -> Result<Response<
 
 impl Wait {
     /// The parameters of the one request that is waited for. Any other one changes nothing: only the issuer knows the state.
-    fn take(
-        &self,
-        request: &Request<Incoming>,
-    ) -> Option<(Vec<(String, String)>, oneshot::Sender<Callback>)> {
+    fn take(&self, request: &Request<Incoming>) -> Option<(Parameters, oneshot::Sender<Callback>)> {
         let host = request.headers().get(header::HOST).map(header::HeaderValue::as_bytes);
         let fits = request.method() == Method::GET && request.uri().path() == PATH;
         if !fits || host != Some(self.host.as_bytes()) {
@@ -238,7 +238,7 @@ fn single<'a>(parameters: &'a [(String, String)], name: &str) -> Result<Option<&
 }
 
 /// Reads a query as a form; `None` where it is none.
-fn parameters(query: &str) -> Option<Vec<(String, String)>> {
+fn parameters(query: &str) -> Option<Parameters> {
     let pairs = query.split('&').filter(|pair| !pair.is_empty());
     pairs
         .map(|pair| {

@@ -4,6 +4,8 @@ pub mod bearer;
 mod browser;
 mod device;
 mod issuer;
+#[cfg(test)]
+mod tests;
 mod tokens;
 
 use std::io;
@@ -157,8 +159,10 @@ fn confirm(
 
 /// Writes lines for people, whatever is left out otherwise: nobody can sign in without them.
 fn told(lines: &[String]) {
-    let text: String = lines.iter().map(|line| format!("{}\n", Shown(line))).collect();
-    io::stderr().lock().write_all(text.as_bytes()).ok();
+    let mut err = io::stderr().lock();
+    for line in lines {
+        writeln!(err, "{}", Shown(line)).ok();
+    }
 }
 
 fn open(terminal: Terminal, args: &LoginArgs, url: &str) {

@@ -2,6 +2,8 @@
 
 pub mod network;
 mod stream;
+#[cfg(test)]
+mod tests;
 
 use std::convert::Infallible;
 use std::future::Future;

@@ -75,6 +75,12 @@ pub fn refined(origin: String, error: FetchError) -> ClientError {
     }
 }
 
+/// Names of a certificate without what rustls writes around them, `DnsName("gw.example")`.
+fn names(presented: &[String]) -> String {
+    let bare = presented.iter().map(|name| name.split('"').nth(1).unwrap_or(name));
+    bare.collect::<Vec<_>>().join(", ")
+}
+
 /// What is wrong with a certificate, and what to do. `None` for what is no matter of certificates.
 fn words(error: &rustls::Error) -> Option<(String, &'static str)> {
     let rustls::Error::InvalidCertificate(problem) = error else {
@@ -86,7 +92,8 @@ fn words(error: &rustls::Error) -> Option<(String, &'static str)> {
         });
     };
     Some(match problem {
-        CertificateError::UnknownIssuer => (
+        // The other one: an authority of the same name with another key.
+        CertificateError::UnknownIssuer | CertificateError::BadSignature => (
             "its certificate is of no authority that this machine trusts".to_owned(),
             "--ca-file FILE names the authority of the gateway's certificate",
         ),
@@ -94,7 +101,7 @@ fn words(error: &rustls::Error) -> Option<(String, &'static str)> {
             ("its certificate is for another name".to_owned(), "use the name that is in the certificate")
         }
         CertificateError::NotValidForNameContext { presented, .. } => (
-            format!("its certificate is for another name: {}", presented.join(", ")),
+            format!("its certificate is for another name: {}", names(presented)),
             "use the name that is in the certificate",
         ),
         CertificateError::Expired | CertificateError::ExpiredContext { .. } => (

@@ -23,7 +23,7 @@ use crate::control::sse;
 /// How long a stream may be silent: several heartbeats.
 const SILENCE: Duration = Duration::from_secs(30);
 /// A stream that ends so soon for want of a token is not opened again at once: its token was new.
-const STANDS: Duration = Duration::from_secs(1);
+pub(super) const STANDS: Duration = Duration::from_secs(1);
 
 /// An open stream of events.
 pub(super) struct Stream {

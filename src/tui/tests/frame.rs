@@ -64,4 +64,10 @@ fn how_the_gateway_is_reached_is_said() {
     assert!(screen.contains("◌ retry 3s") && screen.contains("nothing listens\\u{1b}[31m"), "{screen}");
     stage.send(Msg::Link(Link::Offline { in_ms: 5000, why }));
     assert!(stage.screen().contains("■ offline (read-only)"));
+    let why = "signed out: hoopctl login --url https://gw.example".to_owned();
+    stage.send(Msg::Link(Link::SignedOut { in_ms: 5000, why: why.clone() }));
+    let screen = stage.screen();
+    assert!(screen.contains("■ signed out (read-only)") && screen.contains(&why), "{screen}");
+    stage.send(Msg::Link(Link::Live));
+    assert!(stage.screen().contains("● live"), "it goes on by itself");
 }
