@@ -42,10 +42,16 @@ pub enum Exit {
     Denied,
     /// 10: a recording is not what was written.
     Broken,
+    /// 129: its terminal was closed, SIGHUP.
+    Hangup,
+    /// 130: it was interrupted, SIGINT.
+    Interrupt,
+    /// 143: it was ended, SIGTERM.
+    Terminate,
 }
 
 impl Exit {
-    /// All of them, in the order of their numbers.
+    /// All of them but those of signals, in the order of their numbers.
     pub const ALL: [Self; 11] = [
         Self::Done,
         Self::Failed,
@@ -74,6 +80,10 @@ impl Exit {
             Self::Pending => 8,
             Self::Denied => 9,
             Self::Broken => 10,
+            // 128 and the number of the signal, as shells say it.
+            Self::Hangup => 129,
+            Self::Interrupt => 130,
+            Self::Terminate => 143,
         }
     }
 
@@ -91,6 +101,9 @@ impl Exit {
             Self::Pending => "pending",
             Self::Denied => "denied",
             Self::Broken => "integrity_broken",
+            Self::Hangup => "hangup",
+            Self::Interrupt => "interrupted",
+            Self::Terminate => "terminated",
         }
     }
 }

@@ -25,6 +25,7 @@ use crate::cli::watch;
 use crate::control::noun::session::Grep;
 use crate::control::noun::session::SessionFilter;
 use crate::control::noun::session::SessionView;
+use crate::control::pages;
 use crate::domain::connection::ConnectionName;
 use crate::domain::id::SessionId;
 use crate::domain::units;
@@ -334,14 +335,6 @@ fn verify(terminal: Terminal, access: &Access, id: Option<&str>, all: bool) -> O
 
 /// The ids of all sessions, page by page.
 fn every(access: &Access) -> Result<Vec<SessionId>, Failure> {
-    let mut ids: Vec<SessionId> = Vec::new();
-    loop {
-        let filter =
-            SessionFilter { before: ids.last().copied(), limit: Some(1000), ..SessionFilter::default() };
-        let page = access.wait(access.backend().sessions(filter))?;
-        ids.extend(page.items.iter().map(|view| view.id));
-        if !page.more || page.items.is_empty() {
-            return Ok(ids);
-        }
-    }
+    let found = access.block_on(pages::sessions(access.backend(), &SessionFilter::default()))?;
+    Ok(found.into_iter().map(|view| view.id).collect())
 }

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use clap::ValueEnum;
+use clap::builder::PossibleValue;
 
 use crate::cli::access::Access;
 use crate::cli::output::Terminal;
@@ -13,6 +14,7 @@ use crate::cli::report::Exit;
 use crate::cli::report::Failure;
 use crate::cli::report::Outcome;
 use crate::tui;
+use crate::tui::Ended;
 use crate::tui::Look;
 use crate::tui::Screen;
 use crate::tui::keys::KeyMap;
@@ -26,7 +28,7 @@ use crate::tui::run::Start;
 pub struct TuiArgs {
     /// The screen to begin with
     #[arg(default_value = "approvals")]
-    pub screen: ScreenWord,
+    pub screen: Screen,
     /// How it looks
     #[command(flatten)]
     pub look: LookArgs,
@@ -56,21 +58,14 @@ pub struct LookArgs {
     pub keys: Option<PathBuf>,
 }
 
-/// A screen.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum ScreenWord {
-    /// Sessions that run
-    Sessions,
-    /// Approvals that wait
-    Approvals,
-    /// The player
-    Replay,
-    /// Connections, from file and store
-    Connections,
-    /// Policies, from file and store
-    Policies,
-    /// The last denials, and who changed what
-    Log,
+impl ValueEnum for Screen {
+    fn value_variants<'a>() -> &'a [Self] {
+        &Self::ALL
+    }
+
+    fn to_possible_value(&self) -> Option<PossibleValue> {
+        Some(PossibleValue::new(self.word()).help(self.about()))
+    }
 }
 
 /// A theme.
@@ -98,14 +93,6 @@ pub enum NotifyWord {
 /// Runs `tui`.
 pub fn run(terminal: Terminal, place: &Place, args: &TuiArgs) -> Outcome {
     must_be_terminal(terminal, "hoopctl approval list and hoopctl session tail work without one")?;
-    let screen = match args.screen {
-        ScreenWord::Sessions => Screen::Sessions,
-        ScreenWord::Approvals => Screen::Approvals,
-        ScreenWord::Replay => Screen::Replay,
-        ScreenWord::Connections => Screen::Connections,
-        ScreenWord::Policies => Screen::Policies,
-        ScreenWord::Log => Screen::Log,
-    };
     let notify = match args.notify {
         NotifyWord::Bell => Notify::Bell,
         NotifyWord::Osc9 => Notify::Osc9,
@@ -117,16 +104,20 @@ pub fn run(terminal: Terminal, place: &Place, args: &TuiArgs) -> Outcome {
         // What keeps one out is said on the command line, and not on a screen.
         access.wait(access.backend().status())?;
     }
-    let settings = tui::Settings { start: Start::Screen(screen), look, keys, notify, mouse: args.look.mouse };
+    let settings =
+        tui::Settings { start: Start::Screen(args.screen), look, keys, notify, mouse: args.look.mouse };
     show(&access, settings)
 }
 
-/// Shows it until the person ends it.
+/// Shows it until the person or a signal ends it.
 pub fn show(access: &Access, settings: tui::Settings) -> Outcome {
-    access
-        .block_on(tui::run(access.shared(), settings))
-        .map_err(|error| Failure::failed(error.to_string()))?;
-    Ok(Exit::Done)
+    let ended = access.block_on(tui::run(access.shared(), settings));
+    Ok(match ended.map_err(|error| Failure::failed(error.to_string()))? {
+        Ended::Left => Exit::Done,
+        Ended::Hangup => Exit::Hangup,
+        Ended::Interrupt => Exit::Interrupt,
+        Ended::Terminate => Exit::Terminate,
+    })
 }
 
 /// Refuses what needs a terminal where there is none.

@@ -18,6 +18,7 @@ use crate::control::noun::event::EventFilter;
 use crate::control::noun::event::EventSource;
 use crate::control::noun::event::Topic;
 use crate::control::noun::session::EventsFrom;
+use crate::control::pages;
 use crate::domain::approval::Approval;
 use crate::domain::approval::ApprovalState;
 use crate::domain::event::Direction;
@@ -317,22 +318,10 @@ pub fn approvals(terminal: Terminal, access: &Access) -> Outcome {
 
 /// All that wait, the oldest first.
 fn pending(access: &Access) -> Result<Vec<Approval>, Failure> {
-    let mut all: Vec<Approval> = Vec::new();
-    loop {
-        let filter = ApprovalFilter {
-            state: Some(ApprovalState::Pending),
-            before: all.last().map(|approval| approval.id),
-            limit: Some(1000),
-            ..ApprovalFilter::default()
-        };
-        let page = access.wait(access.backend().approvals(filter))?;
-        let more = page.more && !page.items.is_empty();
-        all.extend(page.items);
-        if !more {
-            all.reverse();
-            return Ok(all);
-        }
-    }
+    let filter = ApprovalFilter { state: Some(ApprovalState::Pending), ..ApprovalFilter::default() };
+    let mut all = access.block_on(pages::approvals(access.backend(), &filter))?;
+    all.reverse();
+    Ok(all)
 }
 
 fn approval_row(approval: &Approval, now_ms: i64) -> Row {

@@ -13,6 +13,7 @@ pub mod client;
 pub mod error;
 pub mod feed;
 pub mod noun;
+pub mod pages;
 pub mod remote;
 pub mod server;
 pub mod sign_in;

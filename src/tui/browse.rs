@@ -21,6 +21,25 @@ use crate::tui::view;
 /// The longest filter, in characters.
 const LONGEST: usize = 200;
 
+/// How far an action goes where so many rows are seen: one, half of them, all the way; up when negative. `None`: it goes nowhere.
+pub fn way(action: Action, rows: usize) -> Option<isize> {
+    let half = isize::try_from(rows / 2).unwrap_or(isize::MAX).max(1);
+    Some(match action {
+        Action::Down => 1,
+        Action::Up => -1,
+        Action::HalfDown => half,
+        Action::HalfUp => -half,
+        Action::Top => isize::MIN,
+        Action::Bottom => isize::MAX,
+        _ => return None,
+    })
+}
+
+/// The first row that is seen of `all`, of which `rows` are, after going `by` from `top`.
+pub fn scrolled(top: usize, by: isize, all: usize, rows: usize) -> usize {
+    top.saturating_add_signed(by).min(all.saturating_sub(rows))
+}
+
 /// Where in a list one is, and what of it is shown.
 #[derive(Debug)]
 pub struct Browse<K> {
@@ -54,16 +73,16 @@ impl<K: PartialEq + Clone> Browse<K> {
         self.input.is_some()
     }
 
-    /// These are shown from now on.
-    pub fn show(&mut self, keys: Vec<K>) {
+    /// These are shown from now on. Whether another one is selected now.
+    pub fn show(&mut self, keys: Vec<K>) -> bool {
         self.keys = keys;
-        self.cursor.settle(&self.keys, self.rows);
+        self.cursor.settle(&self.keys, self.rows)
     }
 
-    /// So many rows are seen from now on.
-    pub fn fit(&mut self, rows: u16) {
-        self.rows = usize::from(rows);
-        self.cursor.settle(&self.keys, self.rows);
+    /// So many rows are seen from now on, of what `keys` are now. Whether another one is selected now.
+    pub fn fit(&mut self, rows: usize) -> bool {
+        self.rows = rows;
+        self.cursor.settle(&self.keys, self.rows)
     }
 
     /// What is seen.
@@ -71,24 +90,18 @@ impl<K: PartialEq + Clone> Browse<K> {
         self.keys.iter().skip(self.cursor.top()).take(self.rows)
     }
 
-    /// Moves, or begins a filter. Whether the action is one of these.
-    pub fn act(&mut self, action: Action) -> bool {
-        let page = isize::try_from(self.rows / 2).unwrap_or(isize::MAX).max(1);
-        let by = match action {
-            Action::Down => 1,
-            Action::Up => -1,
-            Action::HalfDown => page,
-            Action::HalfUp => -page,
-            Action::Top => isize::MIN,
-            Action::Bottom => isize::MAX,
-            Action::Filter => {
-                self.input = Some(Input::with(self.filter.text(), LONGEST));
-                return true;
-            }
-            _ => return false,
-        };
-        self.cursor.step(&self.keys, self.rows, by);
-        true
+    /// Moves, or begins a filter. Whether another one is selected now; `None`: the action is none of these.
+    pub fn act(&mut self, action: Action) -> Option<bool> {
+        if action == Action::Filter {
+            self.input = Some(Input::with(self.filter.text(), LONGEST));
+            return Some(false);
+        }
+        way(action, self.rows).map(|by| self.cursor.step(&self.keys, self.rows, by))
+    }
+
+    /// Closes the line in which a filter is typed. What was typed so far holds.
+    pub fn close(&mut self) {
+        self.input = None;
     }
 
     /// A key of a filter that is typed. Whether another filter holds now.

@@ -46,6 +46,8 @@ pub enum Role {
     Comment,
     /// A character that would deceive, shown as its number.
     Escape,
+    /// The edge of text of others, beside each of its rows.
+    Edge,
 }
 
 /// How many colours a terminal has.
@@ -108,6 +110,8 @@ pub struct Signs {
     pub goes_on: &'static str,
     /// What is cut.
     pub cut: &'static str,
+    /// Beside each row of text of others, where words of our own stand above it. No frame has it.
+    pub edge: &'static str,
     /// Playing.
     pub playing: &'static str,
     /// Standing still.
@@ -140,6 +144,7 @@ const UNICODE: Signs = Signs {
     offline: "■",
     goes_on: "↪",
     cut: "…",
+    edge: "┃",
     playing: "▶",
     paused: "‖",
     bar_full: "━",
@@ -164,6 +169,7 @@ const ASCII: Signs = Signs {
     offline: "#",
     goes_on: "\\",
     cut: "~",
+    edge: ":",
     playing: ">",
     paused: "|",
     bar_full: "=",
@@ -260,7 +266,7 @@ impl Look {
                 let grey = if on_light { Color::DarkGray } else { Color::Gray };
                 Shade(grey, 245, (150, 150, 150))
             }
-            Role::Accent | Role::Keyword => Shade(Color::Cyan, 74, (86, 180, 233)),
+            Role::Accent | Role::Keyword | Role::Edge => Shade(Color::Cyan, 74, (86, 180, 233)),
             Role::Good | Role::Quoted => Shade(Color::Green, 36, (0, 158, 115)),
             Role::Warn | Role::Found => Shade(Color::Yellow, 214, (230, 159, 0)),
             Role::Bad | Role::Escape => Shade(Color::Red, 202, (213, 94, 0)),
@@ -284,7 +290,7 @@ fn modifier(role: Role) -> Modifier {
 /// What stands for colour where there is none.
 fn mono(role: Role) -> Modifier {
     match role {
-        Role::Bad | Role::Keyword => Modifier::BOLD,
+        Role::Bad | Role::Keyword | Role::Edge => Modifier::BOLD,
         Role::Accent | Role::Masked => Modifier::UNDERLINED,
         Role::Warn => Modifier::BOLD.union(Modifier::UNDERLINED),
         Role::Dim | Role::Comment => Modifier::DIM,
@@ -351,6 +357,7 @@ mod tests {
                 signs.offline,
                 signs.goes_on,
                 signs.cut,
+                signs.edge,
                 signs.playing,
                 signs.paused,
                 signs.bar_full,

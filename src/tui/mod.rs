@@ -14,6 +14,7 @@
 pub mod approvals;
 pub mod browse;
 pub mod entities;
+pub mod export;
 pub mod filter;
 pub mod input;
 pub mod keys;
@@ -26,10 +27,12 @@ pub mod notify;
 pub mod pane;
 pub mod panel;
 pub mod perform;
+pub mod raw;
 pub mod replay;
 pub mod run;
 pub mod sessions;
 pub mod shared;
+pub mod signals;
 pub mod table;
 #[cfg(test)]
 mod tests;
@@ -47,3 +50,4 @@ pub use run::Settings;
 pub use run::TuiError;
 pub use run::run;
 pub use shared::Shared;
+pub use signals::Ended;

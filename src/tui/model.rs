@@ -352,7 +352,7 @@ impl Model {
             }
             (word, None) if let Some(screen) = Screen::parse(word) => self.go(screen),
             _ => {
-                let names = Screen::ALL.map(|screen| screen.title().to_lowercase()).join(", ");
+                let names = Screen::ALL.map(Screen::word).join(", ");
                 self.shared
                     .say(Tone::Bad, format!("no command {text:?}; there are {names}, replay ID, help, quit"));
                 Vec::new()

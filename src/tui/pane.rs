@@ -35,22 +35,37 @@ impl Screen {
     pub const ALL: [Self; 6] =
         [Self::Sessions, Self::Approvals, Self::Replay, Self::Connections, Self::Policies, Self::Log];
 
-    /// Its name on its tab; in small letters, the word of the command line for it.
-    pub const fn title(self) -> &'static str {
+    /// Its name on its tab, its word on the command line and after `:`, and what it shows, for a help.
+    const fn named(self) -> (&'static str, &'static str, &'static str) {
         match self {
-            Self::Sessions => "Sessions",
-            Self::Approvals => "Approvals",
-            Self::Replay => "Replay",
-            Self::Connections => "Connections",
-            Self::Policies => "Policies",
-            Self::Log => "Log",
+            Self::Sessions => ("Sessions", "sessions", "Sessions that run"),
+            Self::Approvals => ("Approvals", "approvals", "Approvals that wait"),
+            Self::Replay => ("Replay", "replay", "The player"),
+            Self::Connections => ("Connections", "connections", "Connections, from file and store"),
+            Self::Policies => ("Policies", "policies", "Policies, from file and store"),
+            Self::Log => ("Log", "log", "The last denials, and who changed what"),
         }
+    }
+
+    /// Its name on its tab.
+    pub const fn title(self) -> &'static str {
+        self.named().0
+    }
+
+    /// Its word on the command line and after `:`.
+    pub const fn word(self) -> &'static str {
+        self.named().1
+    }
+
+    /// What it shows, for a help.
+    pub const fn about(self) -> &'static str {
+        self.named().2
     }
 
     /// The screen that a word names or begins to name, whatever its case.
     pub fn parse(word: &str) -> Option<Self> {
         let word = word.to_lowercase();
-        let named = |screen: &Self| !word.is_empty() && screen.title().to_lowercase().starts_with(&word);
+        let named = |screen: &Self| !word.is_empty() && screen.word().starts_with(&word);
         Self::ALL.into_iter().find(named)
     }
 

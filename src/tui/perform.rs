@@ -1,9 +1,5 @@
 //! Asks the gateway what the model wants to know.
 
-use std::io;
-use std::os::unix::fs::OpenOptionsExt as _;
-use std::path::Path;
-
 use crate::control::ApiError;
 use crate::control::Backend;
 use crate::control::noun::List;
@@ -14,17 +10,16 @@ use crate::control::noun::session::EventsFrom;
 use crate::control::noun::session::Grep;
 use crate::control::noun::session::SessionFilter;
 use crate::control::noun::session::SessionView;
+use crate::control::pages;
 use crate::domain::approval::Approval;
 use crate::domain::approval::ApprovalState;
 use crate::domain::id::SessionId;
-use crate::recording::StoredEvent;
-use crate::recording::export::ExportError;
-use crate::recording::export::Form;
+use crate::tui::export;
 use crate::tui::message::Answer;
 use crate::tui::message::Request;
 
-/// How many things a page of a list holds.
-const PAGE: u32 = 1000;
+/// How many events or entries a page holds.
+pub(super) const PAGE: u32 = 1000;
 /// How many approvals of a principal tell its history.
 const HISTORY: u32 = 200;
 /// How many sessions that have ended are listed.
@@ -84,7 +79,7 @@ pub async fn perform(backend: &dyn Backend, request: Request, now_ms: i64) -> An
         }
         Request::Explain(explain) => Answer::Explained(backend.explain(*explain).await.map(Box::new)),
         Request::Export { session, form, to } => {
-            let written = export(backend, &session, form, &to).await;
+            let written = export::export(backend, &session, form, &to).await;
             Answer::Exported(to, written)
         }
     }
@@ -101,74 +96,17 @@ async fn around(backend: &dyn Backend, id: SessionId, seq: u64) -> Result<EventP
     Ok(EventPage { next: near.next, ended: near.ended, ..page })
 }
 
-/// All pending approvals, page by page.
+/// All pending approvals.
 async fn pending(backend: &dyn Backend) -> Result<List<Approval>, ApiError> {
-    let mut all = List::all(Vec::new());
-    let mut before = None;
-    loop {
-        let filter = ApprovalFilter {
-            state: Some(ApprovalState::Pending),
-            before,
-            limit: Some(PAGE),
-            ..ApprovalFilter::default()
-        };
-        let page = backend.approvals(filter).await?;
-        before = page.items.last().map(|approval| approval.id);
-        all.items.extend(page.items);
-        if !page.more || before.is_none() {
-            return Ok(all);
-        }
-    }
+    let filter = ApprovalFilter { state: Some(ApprovalState::Pending), ..ApprovalFilter::default() };
+    pages::approvals(backend, &filter).await.map(List::all)
 }
 
-/// All sessions that run, page by page; or the newest of all.
+/// All sessions that run; or the newest of all.
 async fn sessions(backend: &dyn Backend, live: bool) -> Result<List<SessionView>, ApiError> {
     if !live {
         return backend.sessions(SessionFilter { limit: Some(ENDED), ..SessionFilter::default() }).await;
     }
-    let mut all = List::all(Vec::new());
-    let mut before = None;
-    loop {
-        let filter =
-            SessionFilter { live: Some(true), before, limit: Some(PAGE), ..SessionFilter::default() };
-        let page = backend.sessions(filter).await?;
-        before = page.items.last().map(|session| session.id);
-        all.items.extend(page.items);
-        if !page.more || before.is_none() {
-            return Ok(all);
-        }
-    }
-}
-
-/// Writes a recording to a new file that only its owner can read; gives how many events it has.
-async fn export(backend: &dyn Backend, session: &SessionView, form: Form, to: &Path) -> Result<u64, String> {
-    let mut events = Vec::new();
-    let mut next = Some(1);
-    while let Some(from) = next {
-        let wanted = EventsFrom { from: Some(from), limit: Some(PAGE) };
-        let page = backend.session_events(session.id, wanted).await.map_err(|error| error.message)?;
-        for event in &page.events {
-            events.push(StoredEvent::received(&event.hash, &event.line).map_err(|error| error.to_string())?);
-        }
-        next = page.next;
-    }
-    let count = u64::try_from(events.len()).unwrap_or(u64::MAX);
-    let file = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(to);
-    let file = file.map_err(|error| match error.kind() {
-        io::ErrorKind::AlreadyExists => format!("{} is there already", to.display()),
-        _ => format!("cannot write {}: {error}", to.display()),
-    })?;
-    let mut out = io::BufWriter::new(file);
-    let events = events.into_iter().map(Ok::<_, ExportError>);
-    let written = form.write(&session.row(), events, &mut out);
-    let written = written
-        .and_then(|_left_out| io::Write::flush(&mut out).map_err(|source| ExportError::Write { source }));
-    match written {
-        Ok(()) => Ok(count),
-        Err(error) => {
-            // A part of a recording is none.
-            drop(std::fs::remove_file(to));
-            Err(error.to_string())
-        }
-    }
+    let filter = SessionFilter { live: Some(true), ..SessionFilter::default() };
+    pages::sessions(backend, &filter).await.map(List::all)
 }

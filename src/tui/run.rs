@@ -12,13 +12,9 @@ use std::time::Instant;
 use crossterm::event;
 use crossterm::event::Event;
 use crossterm::event::MouseEventKind;
-use crossterm::execute;
-use crossterm::terminal;
 use ratatui::Terminal;
 use ratatui::backend::CrosstermBackend;
 use ratatui::layout::Size;
-use tokio::signal::unix::SignalKind;
-use tokio::signal::unix::signal;
 use tokio::sync::Notify;
 use tokio::sync::mpsc;
 use tokio::sync::watch;
@@ -37,9 +33,14 @@ use crate::tui::model::Jump;
 use crate::tui::notify;
 use crate::tui::notify::Notify as How;
 use crate::tui::perform::perform;
+use crate::tui::raw::Raw;
 use crate::tui::replay::Begin;
 use crate::tui::replay::Recorded;
 use crate::tui::shared::Moment;
+use crate::tui::signals;
+use crate::tui::signals::Ended;
+use crate::tui::signals::Heard;
+use crate::tui::signals::Signals;
 use crate::tui::view;
 
 /// The shortest time between two pictures, but after a key.
@@ -94,48 +95,12 @@ pub enum TuiError {
     Fault,
 }
 
-/// The terminal in the state that the screens need; as it was when this goes.
-struct Raw {
-    mouse: bool,
-}
-
-impl Raw {
-    fn new(mouse: bool) -> io::Result<Self> {
-        terminal::enable_raw_mode()?;
-        let raw = Self { mouse };
-        execute!(io::stdout(), terminal::EnterAlternateScreen, event::EnableBracketedPaste)?;
-        if mouse {
-            execute!(io::stdout(), event::EnableMouseCapture)?;
-        }
-        Ok(raw)
-    }
-
-    fn restore(mouse: bool) {
-        if mouse {
-            drop(execute!(io::stdout(), event::DisableMouseCapture));
-        }
-        drop(execute!(
-            io::stdout(),
-            event::DisableBracketedPaste,
-            terminal::LeaveAlternateScreen,
-            crossterm::cursor::Show
-        ));
-        drop(terminal::disable_raw_mode());
-    }
-}
-
-impl Drop for Raw {
-    fn drop(&mut self) {
-        Self::restore(self.mouse);
-    }
-}
-
-/// Runs until the person ends it. The terminal is as before afterwards, whatever happens: after an error, a panic, SIGTERM,
-/// SIGHUP or SIGINT, too.
+/// Runs until the person or a signal ends it; gives which. The terminal is as before afterwards, whatever happens: after an error, a
+/// panic, SIGTERM, SIGHUP or SIGINT, too. SIGTSTP leaves the terminal to others until SIGCONT.
 ///
 /// # Errors
 /// [`TuiError`] when the terminal cannot be used.
-pub async fn run(backend: Arc<dyn Backend>, settings: Settings) -> Result<(), TuiError> {
+pub async fn run(backend: Arc<dyn Backend>, settings: Settings) -> Result<Ended, TuiError> {
     let mouse = settings.mouse;
     let faults = Arc::new(Notify::new());
     let fault = Arc::clone(&faults);
@@ -153,8 +118,10 @@ pub async fn run(backend: Arc<dyn Backend>, settings: Settings) -> Result<(), Tu
     done
 }
 
-async fn screen(backend: Arc<dyn Backend>, settings: Settings, faults: &Notify) -> Result<(), TuiError> {
-    let _raw = Raw::new(settings.mouse)?;
+async fn screen(backend: Arc<dyn Backend>, settings: Settings, faults: &Notify) -> Result<Ended, TuiError> {
+    // Before the terminal is taken: from then on nothing ends the program that does not give it back.
+    let mut signals = Signals::new()?;
+    let raw = Raw::new(settings.mouse)?;
     let mut terminal = Terminal::new(CrosstermBackend::new(io::BufWriter::new(io::stdout())))?;
     terminal.clear()?;
     let (out, mut inbox) = mpsc::channel(QUEUE);
@@ -172,7 +139,7 @@ async fn screen(backend: Arc<dyn Backend>, settings: Settings, faults: &Notify) 
         biased;
         () = faults.notified() => Err(TuiError::Fault),
         () = gone.notified() => Err(io::Error::other("it gives no keys any more").into()),
-        done = turn(&mut model, &mut terminal, &mut inbox, &mut outside) => done,
+        done = turn(&mut model, &mut terminal, &mut inbox, &mut outside, (&mut signals, &raw)) => done,
     };
     for task in follow {
         task.abort();
@@ -216,11 +183,8 @@ async fn turn(
     terminal: &mut Screens,
     inbox: &mut mpsc::Receiver<Msg>,
     outside: &mut Outside,
-) -> Result<(), TuiError> {
-    let mut ends = [SignalKind::terminate(), SignalKind::hangup(), SignalKind::interrupt()]
-        .map(|kind| signal(kind))
-        .into_iter()
-        .collect::<io::Result<Vec<_>>>()?;
+    (signals, raw): (&mut Signals, &Raw),
+) -> Result<Ended, TuiError> {
     let mut drawn_at = None;
     loop {
         let size = terminal.size()?;
@@ -234,19 +198,16 @@ async fn turn(
         let mut effects = model.update(drawn, Msg::Drawn(picture));
         let wake = model.wake();
         let mut taken = Vec::new();
-        let ended = {
-            let [one, two, three] = ends.as_mut_slice() else { return Ok(()) };
-            tokio::select! {
-                biased;
-                _ = one.recv() => true,
-                _ = two.recv() => true,
-                _ = three.recv() => true,
-                found = inbox.recv_many(&mut taken, BATCH) => found == 0,
-                () = tokio::time::sleep(wake) => false,
-            }
+        let heard = tokio::select! {
+            biased;
+            heard = signals.next() => Some(heard),
+            found = inbox.recv_many(&mut taken, BATCH) => (found == 0).then_some(Heard::End(Ended::Left)),
+            () = tokio::time::sleep(wake) => None,
         };
-        if ended {
-            return Ok(());
+        match heard {
+            Some(Heard::End(ended)) => return Ok(ended),
+            Some(heard) => take_up(heard, raw, terminal)?,
+            None => {}
         }
         let typed = taken.iter().any(|msg| matches!(msg, Msg::Key { .. }));
         for msg in taken {
@@ -254,13 +215,26 @@ async fn turn(
         }
         effects.extend(model.update(now(), Msg::Tick));
         if outside.perform(effects, terminal)? {
-            return Ok(());
+            return Ok(Ended::Left);
         }
         // Not more pictures than the eye sees; what comes meanwhile waits in the queue.
         if !typed && let Some(last) = drawn_at.replace(drawn.at) {
             tokio::time::sleep(FRAME.saturating_sub(drawn.at.duration_since(last))).await;
         }
     }
+}
+
+/// Stands still where that was asked for; then takes the terminal again, and draws all of it anew.
+fn take_up(heard: Heard, raw: &Raw, terminal: &mut Screens) -> io::Result<()> {
+    if heard == Heard::Stop {
+        raw.leave();
+        let stood = signals::stand_still();
+        raw.again()?;
+        stood?;
+    } else {
+        raw.again()?;
+    }
+    terminal.clear()
 }
 
 /// What is outside of the model.

@@ -9,6 +9,8 @@ use serde_json::json;
 use crate::support::World;
 use crate::support::client::Reply;
 use crate::support::database::Database;
+use crate::support::mcp::Mcp;
+use crate::support::mcp::peer;
 use crate::support::process::run;
 use crate::support::screen::Screen;
 
@@ -216,7 +218,7 @@ fn a_gateway_that_dies_and_comes_back_under_the_screen() {
 #[test]
 fn the_terminal_is_as_before_after_a_signal_and_sizes_are_followed() {
     let world = World::with(&rules("30s"));
-    for signal in ["TERM", "HUP", "INT"] {
+    for (signal, code) in [("TERM", 143), ("HUP", 129), ("INT", 130)] {
         let screen = Screen::new(&world, (80, 24), &["tui", "--theme", "mono"]);
         screen.wait("Nothing waits.");
         screen.resize(30, 5);
@@ -225,7 +227,7 @@ fn the_terminal_is_as_before_after_a_signal_and_sizes_are_followed() {
         screen.wait("Nothing waits.");
         let process = screen.process("hoopctl");
         run(Command::new("kill").args([&format!("-{signal}"), &process]));
-        screen.wait("ended with");
+        screen.wait(&format!("ended with {code}\n"));
         assert!(screen.is_restored(), "{signal}");
     }
     // A terminal that is closed takes its program along.
@@ -238,6 +240,112 @@ fn the_terminal_is_as_before_after_a_signal_and_sizes_are_followed() {
         assert!(begin.elapsed() < Duration::from_secs(8), "it runs on without a terminal");
         std::thread::sleep(Duration::from_millis(50));
     }
+}
+
+#[test]
+fn a_screen_that_is_stopped_leaves_the_terminal_and_comes_back_as_it_is_by_then() {
+    let world = World::with(&rules("30s"));
+    let screen = Screen::new(&world, (100, 32), &["tui"]);
+    screen.wait("Nothing waits.");
+    let process = screen.process("hoopctl");
+    let send = |signal: &str| assert_eq!(run(Command::new("kill").args([signal, &process])).0, 0, "{signal}");
+    let state = || run(Command::new("ps").args(["-o", "stat=", "-p", &process])).1;
+    let is = |wanted: &dyn Fn() -> bool, what: &str| {
+        let begin = Instant::now();
+        while !wanted() {
+            assert!(begin.elapsed() < Duration::from_secs(10), "{what}: {}\n{}", state(), screen.shown());
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    };
+    for _ in 0..2 {
+        send("-TSTP");
+        is(&|| state().starts_with('T'), "it stands still");
+        assert!(screen.is_restored(), "others can use the terminal:\n{}", screen.shown());
+        assert!(!screen.shown().contains("Nothing waits."), "{}", screen.shown());
+        send("-CONT");
+        screen.wait("Nothing waits.");
+        assert!(!screen.is_restored());
+    }
+    // Stopped in a way that cannot be heard: what others left on the screen is drawn over.
+    send("-STOP");
+    is(&|| state().starts_with('T'), "it stands still");
+    screen.write_over("left by another program");
+    send("-CONT");
+    is(&|| !screen.shown().contains("left by another program"), "it is drawn anew");
+    // It takes keys, follows what happens, and ends as ever.
+    let (reply, ()) = held(&world, "/c/crm/customers/7", || {
+        screen.wait("rows read");
+        screen.press(&["a"]);
+        screen.wait("[enter/esc]");
+        screen.press(&["Enter"]);
+    });
+    assert_eq!(reply.status, 200, "{}", reply.text());
+    // While it stands still a signal to end waits until it goes on.
+    send("-TSTP");
+    is(&|| state().starts_with('T'), "it stands still");
+    send("-TERM");
+    send("-CONT");
+    screen.wait("ended with 143\n");
+    assert!(screen.is_restored());
+}
+
+const HOLD: &str = r#"
+[[policy]]
+id = "reads"
+effect = "allow"
+match = { groups = ["support"], connections = ["tools"], operations = ["read"] }
+[[policy]]
+id = "notes"
+effect = "approve"
+match = { groups = ["support"], connections = ["tools"], tools = ["add_note"] }
+approval = { from = ["dba"], timeout = "5m" }
+"#;
+
+#[test]
+fn a_held_tool_call_of_a_real_client_is_read_and_approved_and_another_is_denied() {
+    let mcp = Mcp::new("", HOLD);
+    let (token, url) = (mcp.world.token("reader"), mcp.url());
+    let client = |text: &str| {
+        let env =
+            [("MCP_URL", url.as_str()), ("MCP_TOKEN", &token), ("MCP_STEPS", "held"), ("MCP_HELD", text)];
+        peer("node", &["client.mjs", "sdk"], &env)
+    };
+    let screen = Screen::new(&mcp.world, (110, 32), &["tui"]);
+    screen.wait("Nothing waits.");
+    std::thread::scope(|scope| {
+        let call = scope.spawn(|| client("pay 4111 to \u{202e}nobody"));
+        // What the tool would get, with nothing hidden in it, and beside the edge of what others wrote.
+        let shown = screen.wait("pay 4111 to \\u{202e}nobody");
+        let arguments = shown.lines().find(|line| line.contains("\\u{202e}")).unwrap();
+        assert!(arguments.contains("┃"), "{shown}");
+        assert!(shown.contains("tools/call add_note") && shown.contains("policy notes ("), "{shown}");
+        assert_eq!(mcp.tally("add_note"), 0, "it reached the server before the word of anybody");
+        screen.wait("rows read");
+        screen.press(&["a"]);
+        screen.wait("type the name of the connection, tools:");
+        screen.write("tools");
+        screen.press(&["Enter"]);
+        screen.wait("approved apr_");
+        let (code, out, err) = call.join().unwrap();
+        assert!(code == 0 && out.contains("held asked again 0 times ok"), "{code} {out} {err}");
+    });
+    assert_eq!(mcp.tally("add_note"), 1);
+    std::thread::scope(|scope| {
+        let call = scope.spawn(|| client("another one"));
+        screen.wait("1 pending");
+        screen.press(&["n"]);
+        screen.wait("\"another one\"");
+        screen.press(&["d"]);
+        screen.wait("reason:");
+        screen.write("not on a Friday");
+        screen.press(&["Enter"]);
+        screen.wait("denied apr_");
+        let (_, out, err) = call.join().unwrap();
+        assert!(out.contains("not on a Friday") && !out.contains("times ok"), "{out} {err}");
+    });
+    assert_eq!(mcp.tally("add_note"), 1);
+    screen.press(&["Q"]);
+    screen.wait("ended with 0\n");
 }
 
 #[test]

@@ -9,6 +9,10 @@ use crate::domain::json::Json;
 use crate::domain::text::Shown;
 use crate::recording::replay::body;
 use crate::recording::replay::body::Bounds;
+use crate::recording::replay::sign::FROM;
+use crate::recording::replay::sign::MORE;
+use crate::recording::replay::sign::NO;
+use crate::recording::replay::sign::TO;
 use crate::recording::replay::transcript;
 use crate::recording::replay::transcript::Data;
 
@@ -54,7 +58,7 @@ pub(super) fn head(dir: Option<Direction>, data: &Data<'_>) -> String {
 /// `→ METHOD NAME  [CLASS]  ✓ RULE`; of a request that could not be read the HTTP method.
 fn from_client(data: &Data<'_>) -> String {
     let told = |name| data.json.member(name).and_then(Json::scalar).filter(|text| !text.is_empty());
-    let mut out = format!("→ {}", word(told("method").or(told("http")).unwrap_or("mcp"), data.bounds));
+    let mut out = format!("{TO} {}", word(told("method").or(told("http")).unwrap_or("mcp"), data.bounds));
     if let Some(name) = told("name") {
         out.extend([" ", &word(name, data.bounds)]);
     }
@@ -64,14 +68,14 @@ fn from_client(data: &Data<'_>) -> String {
 
 fn from_target(data: &Data<'_>) -> String {
     if let Some(what) = data.json.member("refused").and_then(Json::scalar) {
-        return format!("✗ refused: the target asked for {}", word(what, data.bounds));
+        return format!("{NO} refused: the target asked for {}", word(what, data.bounds));
     }
     let Some(message) = data.message else {
-        return format!("← {}{}", data.text("status"), ended(data, false));
+        return format!("{FROM} {}{}", data.text("status"), ended(data, false));
     };
     if let Some(method) = message.member("method").and_then(Json::as_str) {
         if message.member("id").is_some() {
-            return format!("← asks {}{}", word(method, data.bounds), ended(data, true));
+            return format!("{FROM} asks {}{}", word(method, data.bounds), ended(data, true));
         }
         return notification(method, message.member("params").unwrap_or(&Json::Null), data);
     }
@@ -79,17 +83,19 @@ fn from_target(data: &Data<'_>) -> String {
         let code = error.member("code").and_then(Json::scalar).unwrap_or("?");
         let text = error.member("message").and_then(Json::as_str).unwrap_or_default();
         return format!(
-            "← error {}{}{}",
+            "{FROM} error {}{}{}",
             word(code, data.bounds),
             ended(data, true),
             free(text, data.bounds)
         );
     }
-    let Some(result) = message.member("result") else { return format!("← message{}", ended(data, true)) };
+    let Some(result) = message.member("result") else {
+        return format!("{FROM} message{}", ended(data, true));
+    };
     if let Some(listed) = listed(result, data.bounds) {
-        return format!("← {listed}{}", ended(data, true));
+        return format!("{FROM} {listed}{}", ended(data, true));
     }
-    let mut out = String::from("← result");
+    let mut out = format!("{FROM} result");
     if is_error(result) {
         out.push_str("  [isError]");
     }
@@ -124,7 +130,7 @@ fn notification(method: &str, params: &Json, data: &Data<'_>) -> String {
         "notifications/progress" => {
             let total = text("total").map(|total| format!("/{}", word(total, bounds))).unwrap_or_default();
             let progress = word(text("progress").unwrap_or("?"), bounds);
-            format!("← progress {progress}{total}{}", free(text("message").unwrap_or_default(), bounds))
+            format!("{FROM} progress {progress}{total}{}", free(text("message").unwrap_or_default(), bounds))
         }
         "notifications/message" => {
             let level = word(text("level").unwrap_or("?"), bounds);
@@ -133,16 +139,16 @@ fn notification(method: &str, params: &Json, data: &Data<'_>) -> String {
                 None | Some(Json::Null) => String::new(),
                 Some(said) => said.scalar().map_or_else(|| said.to_string(), str::to_owned),
             };
-            format!("← log {level}{}{}", logger.unwrap_or_default(), free(&said, bounds))
+            format!("{FROM} log {level}{}{}", logger.unwrap_or_default(), free(&said, bounds))
         }
         "notifications/cancelled" => {
-            format!("← cancelled{}", free(text("reason").unwrap_or_default(), bounds))
+            format!("{FROM} cancelled{}", free(text("reason").unwrap_or_default(), bounds))
         }
         _ => {
             let name = word(method.strip_prefix("notifications/").unwrap_or(method), bounds);
             let said = without(params, &["_meta"]);
             let said = if is_empty(&said) { String::new() } else { said.to_string() };
-            format!("← {name}{}", free(&said, bounds))
+            format!("{FROM} {name}{}", free(&said, bounds))
         }
     }
 }
@@ -162,7 +168,7 @@ fn listed(result: &Json, bounds: Bounds) -> Option<String> {
         let name = element.member(key).or_else(|| element.member("name")).and_then(Json::as_str);
         out.push_str(if place == 0 { ": " } else { ", " });
         if length >= most {
-            out.push('…');
+            out.push_str(MORE);
             break;
         }
         let name = word(name.unwrap_or("?"), Bounds { width: bounds.width.min(NAMES.max(most)), ..bounds });

@@ -6,6 +6,7 @@ mod mcp;
 mod pacing;
 mod player;
 mod position;
+mod sign;
 mod sql;
 mod table;
 #[cfg(test)]
@@ -22,7 +23,9 @@ pub use player::Player;
 pub use position::InvalidPosition;
 pub use position::Mark;
 pub use position::Position;
+pub use sign::Told;
 pub(crate) use sql::whole_parameter;
 pub(crate) use transcript::message_whole;
 pub use transcript::transcript;
+pub use transcript::transcript_told;
 pub(crate) use transcript::transcript_whole;

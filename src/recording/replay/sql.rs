@@ -7,11 +7,15 @@ use crate::domain::json::Json;
 use crate::domain::text::Shown;
 use crate::recording::replay::body;
 use crate::recording::replay::body::Bounds;
+use crate::recording::replay::sign;
+use crate::recording::replay::sign::FROM;
+use crate::recording::replay::sign::IN;
+use crate::recording::replay::sign::NO;
+use crate::recording::replay::sign::OUT;
+use crate::recording::replay::sign::TO;
 use crate::recording::replay::table;
 use crate::recording::replay::transcript::Data;
 
-/// What stands for NULL. A text that is nothing but this is quoted.
-pub(super) const NULL: &str = "∅";
 /// What stands for a value that is none of those that are recorded.
 pub(super) const UNREADABLE: &str = "(unreadable)";
 /// What a tab at the start of a line of SQL is shown as.
@@ -26,7 +30,7 @@ pub(super) fn query(data: &Data<'_>) -> String {
         "function" => "function call",
         _ => "query",
     };
-    let mut out = format!("→ {how}{}", data.judged());
+    let mut out = format!("{TO} {how}{}", data.judged());
     if data.json.member("sql").is_none() {
         for words in [data.list("verbs"), data.list("tables")] {
             if !words.is_empty() {
@@ -68,9 +72,9 @@ fn indented(text: &str) -> String {
     out
 }
 
-/// [`parameter`] with nothing left out.
+/// [`parameter`] with nothing left out, as it is shown.
 pub(crate) fn whole_parameter(value: &Json) -> String {
-    parameter(value, Bounds { lines: usize::MAX, width: usize::MAX })
+    sign::shown(&parameter(value, Bounds { lines: usize::MAX, width: usize::MAX }))
 }
 
 /// A parameter: text between quotes, so that it cannot be taken for anything else.
@@ -84,14 +88,14 @@ fn parameter(value: &Json, bounds: Bounds) -> String {
             };
             format!("'{}'{more}", Shown(&start.replace('\'', "''")))
         }
+        Json::Null => sign::NULL.to_owned(),
         other => body::bounded(&plain(other), bounds.width),
     }
 }
 
-/// A value that is not text.
+/// A value that is there and not text. Raw.
 pub(super) fn plain(value: &Json) -> String {
     match value {
-        Json::Null => NULL.to_owned(),
         Json::Object(_) => {
             let base64 = value.member("base64").and_then(Json::as_str);
             let length = value.member("length").and_then(Json::as_i64).or_else(|| base64.map(body::decoded));
@@ -104,9 +108,9 @@ pub(super) fn plain(value: &Json) -> String {
 /// `← N rows`, as many as are recorded.
 pub(super) fn rows(data: &Data<'_>) -> String {
     match data.values("rows").len() {
-        0 if data.is_true("cut") => "← rows".to_owned(),
-        1 => "← 1 row".to_owned(),
-        count => format!("← {count} rows"),
+        0 if data.is_true("cut") => format!("{FROM} rows"),
+        1 => format!("{FROM} 1 row"),
+        count => format!("{FROM} {count} rows"),
     }
 }
 
@@ -124,13 +128,13 @@ pub(super) fn done(data: &Data<'_>) -> String {
     let error = data.within("error").filter(|error| *error.json != Json::Null);
     let mut out = match &error {
         Some(error) => match (error.text("sqlstate"), error.text("message")) {
-            (state, message) if state.is_empty() && message.is_empty() => "✗ failed".to_owned(),
-            (state, message) if state.is_empty() || message.is_empty() => format!("✗ {state}{message}"),
-            (state, message) => format!("✗ {state} {message}"),
+            (state, message) if state.is_empty() && message.is_empty() => format!("{NO} failed"),
+            (state, message) if state.is_empty() || message.is_empty() => format!("{NO} {state}{message}"),
+            (state, message) => format!("{NO} {state} {message}"),
         },
         None => match data.text("tag").as_str() {
-            "" => "← done".to_owned(),
-            tag => format!("← {tag}"),
+            "" => format!("{FROM} done"),
+            tag => format!("{FROM} {tag}"),
         },
     };
     out.push_str(&data.took());
@@ -147,17 +151,17 @@ pub(super) fn done(data: &Data<'_>) -> String {
     if !withheld.is_empty() {
         out.extend(["  [withheld ", &withheld, "]"]);
     }
-    out.push_str(transaction(&data.text("tag"), &data.text("tx")));
+    out.push_str(&transaction(&data.text("tag"), &data.text("tx")));
     out
 }
 
 /// How the transaction stands, where the statement changed it.
-fn transaction(tag: &str, state: &str) -> &'static str {
+fn transaction(tag: &str, state: &str) -> String {
     let turns = matches!(tag, "BEGIN" | "START TRANSACTION" | "COMMIT" | "ROLLBACK" | "PREPARE TRANSACTION");
     match state {
-        "open" if turns => "  ⟪ in transaction",
-        "failed" => "  ⟪ transaction failed",
-        "idle" if turns => "  ⟫ transaction over",
-        _ => "",
+        "open" if turns => format!("  {IN} in transaction"),
+        "failed" => format!("  {IN} transaction failed"),
+        "idle" if turns => format!("  {OUT} transaction over"),
+        _ => String::new(),
     }
 }

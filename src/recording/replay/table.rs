@@ -6,14 +6,14 @@ use crate::domain::json::Json;
 use crate::domain::text::Shown;
 use crate::recording::replay::body;
 use crate::recording::replay::body::Bounds;
+use crate::recording::replay::sign;
+use crate::recording::replay::sign::MORE;
 use crate::recording::replay::sql;
 
 /// Between two cells.
 const BETWEEN: &str = " | ";
 /// A cell may always have so many characters, however many columns there are.
 const MIN_CELL: usize = 24;
-/// What a cell ends with when it is cut.
-const MORE: char = '…';
 
 /// The lines of a table: the names of the columns, a rule, the rows. With no bound on the width nothing is cut, and nothing is
 /// aligned, since one long cell would make every line as long.
@@ -30,7 +30,7 @@ pub(super) fn lines(columns: &[Json], rows: &[Json], bounds: Bounds) -> Vec<Stri
 
 fn whole(columns: &[Json], rows: &[Json]) -> Vec<String> {
     let line = |cells: &[Json]| {
-        let cells: Vec<String> = cells.iter().map(|cell| Shown(&text(cell)).to_string()).collect();
+        let cells: Vec<String> = cells.iter().map(|cell| short(cell, usize::MAX)).collect();
         cells.join(BETWEEN)
     };
     let rows = rows.iter().map(|row| row.as_array().map_or_else(|| sql::UNREADABLE.to_owned(), line));
@@ -45,7 +45,7 @@ fn aligned(columns: &[Json], rows: &[Json], bounds: Bounds) -> Vec<String> {
     let looked_at = count.min(bounds.width / (BETWEEN.len() + 1));
     let most = (bounds.width / count.max(1)).saturating_sub(BETWEEN.len()).max(MIN_CELL);
     let cut = |cells: &[Json]| -> Vec<String> {
-        cells.iter().take(looked_at).map(|cell| short(&text(cell), most)).collect()
+        cells.iter().take(looked_at).map(|cell| short(cell, most)).collect()
     };
     let head = cut(columns);
     let rows: Vec<Option<Vec<String>>> = rows.iter().map(|row| row.as_array().map(cut)).collect();
@@ -93,18 +93,22 @@ fn line(cells: &[String], widths: &[usize]) -> String {
     out
 }
 
-/// What a cell says.
+/// What a cell says. Raw. A text that is nothing but the sign of no value is quoted.
 fn text(cell: &Json) -> Cow<'_, str> {
     match cell {
-        Json::String(text) if &**text == sql::NULL => Cow::Owned(format!("\"{text}\"")),
+        Json::String(text) if text.chars().eq([sign::NO_VALUE]) => Cow::Owned(format!("\"{text}\"")),
         Json::String(text) => Cow::Borrowed(text),
         other => Cow::Owned(sql::plain(other)),
     }
 }
 
 /// At most `most` characters of a cell, escaped.
-fn short(text: &str, most: usize) -> String {
-    let (start, rest) = body::split(text, most);
+fn short(cell: &Json, most: usize) -> String {
+    if *cell == Json::Null {
+        return sign::NULL.to_owned();
+    }
+    let text = text(cell);
+    let (start, rest) = body::split(&text, most);
     let shown = Shown(start).to_string();
     match body::split(&shown, most) {
         (whole, "") if rest.is_empty() => whole.to_owned(),

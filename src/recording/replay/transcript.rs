@@ -12,6 +12,18 @@ use crate::recording::line::StoredEvent;
 use crate::recording::replay::body;
 use crate::recording::replay::body::Bounds;
 use crate::recording::replay::mcp;
+use crate::recording::replay::sign;
+use crate::recording::replay::sign::BEGIN;
+use crate::recording::replay::sign::DOT;
+use crate::recording::replay::sign::END;
+use crate::recording::replay::sign::FROM;
+use crate::recording::replay::sign::MARK;
+use crate::recording::replay::sign::NO;
+use crate::recording::replay::sign::TIMES;
+use crate::recording::replay::sign::TO;
+use crate::recording::replay::sign::Told;
+use crate::recording::replay::sign::WAITS;
+use crate::recording::replay::sign::YES;
 use crate::recording::replay::sql;
 
 /// How much of an event is shown.
@@ -26,12 +38,17 @@ const INDENT: &str = "             ";
 /// What a person sees of an event: the first line with its time, lines of the body below it. No line holds a control
 /// character, and there are not more than some 200 of at most some 400 characters.
 pub fn transcript(stored: &StoredEvent) -> Vec<String> {
-    lines(&stored.event, BOUNDS)
+    lines(&stored.event, BOUNDS).iter().map(|line| sign::shown(line)).collect()
+}
+
+/// [`transcript`], and which of its signs are hoopctl's own.
+pub fn transcript_told(stored: &StoredEvent) -> Vec<Told> {
+    lines(&stored.event, BOUNDS).iter().map(|line| sign::told(line)).collect()
 }
 
 /// [`transcript`] with nothing left out.
 pub(crate) fn transcript_whole(stored: &StoredEvent) -> Vec<String> {
-    lines(&stored.event, WHOLE)
+    lines(&stored.event, WHOLE).iter().map(|line| sign::shown(line)).collect()
 }
 
 /// For searching: the lines of a message that [`transcript_whole`] tells only in other words. None for other events.
@@ -46,6 +63,7 @@ pub(crate) fn message_whole(stored: &StoredEvent) -> Vec<String> {
     lines.into_iter().map(|line| format!("{INDENT}{line}")).collect()
 }
 
+/// The lines, with the signs of [`sign`] still to be shown.
 fn lines(event: &Event, bounds: Bounds) -> Vec<String> {
     let time = time(event.t_us);
     let Ok(data) = Json::parse(event.data.as_bytes(), MAX_DEPTH) else {
@@ -133,7 +151,7 @@ impl<'a> Data<'a> {
     pub(super) fn judged(&self) -> String {
         let class = self.text("class");
         let class = if class.is_empty() || class == "read" { String::new() } else { format!("  [{class}]") };
-        let allowed = self.within("decision").map(|decision| format!("  ✓ {}", decision.text("rule")));
+        let allowed = self.within("decision").map(|decision| format!("  {YES} {}", decision.text("rule")));
         format!("{class}{}", allowed.unwrap_or_default())
     }
 
@@ -150,7 +168,7 @@ impl<'a> Data<'a> {
 fn head(event: &Event, data: &Data<'_>) -> String {
     match event.kind {
         EventKind::SessionStart => start(data),
-        EventKind::SessionEnd => format!("■ session ended: {}", data.text("reason")),
+        EventKind::SessionEnd => format!("{END} session ended: {}", data.text("reason")),
         EventKind::HttpRequest => request(data),
         EventKind::HttpResponse => response(data),
         EventKind::HttpChunk => chunk(event.dir, data),
@@ -162,16 +180,18 @@ fn head(event: &Event, data: &Data<'_>) -> String {
                 min => format!("{min} "),
             };
             let (approval, summary) = (data.text("approval"), data.noted("for", "summary"));
-            format!("◷ approval {approval} requested of {count}{from}{summary}")
+            format!("{WAITS} approval {approval} requested of {count}{from}{summary}")
         }
         EventKind::ApprovalDecided => {
-            let word = if data.is_true("approve") { "✓ approved by" } else { "✗ denied by" };
-            format!("{word} {}{}", data.text("by"), quoted(&data.text("reason")))
+            let (sign, word) = if data.is_true("approve") { (YES, "approved") } else { (NO, "denied") };
+            format!("{sign} {word} by {}{}", data.text("by"), quoted(&data.text("reason")))
         }
-        EventKind::ApprovalExpired => format!("✗ approval {} {}", data.text("approval"), data.text("state")),
+        EventKind::ApprovalExpired => {
+            format!("{NO} approval {} {}", data.text("approval"), data.text("state"))
+        }
         EventKind::Error => error(data),
-        EventKind::Marker => format!("● {}", data.text("text")),
-        EventKind::Mask => "· masked".to_owned(),
+        EventKind::Marker => format!("{MARK} {}", data.text("text")),
+        EventKind::Mask => format!("{DOT} masked"),
         EventKind::McpMessage => mcp::head(event.dir, data),
         EventKind::SqlQuery => sql::query(data),
         EventKind::SqlRows => sql::rows(data),
@@ -186,17 +206,17 @@ fn start(data: &Data<'_>) -> String {
     let groups = data.list("groups");
     let groups = if groups.is_empty() { groups } else { format!("  groups {groups}") };
     let (connection, revision) = (data.text("connection"), data.noted("policy rev", "policy_rev"));
-    format!("▶ session  {} {name} → {connection}{groups}{revision}", data.text("kind"))
+    format!("{BEGIN} session  {} {name} {TO} {connection}{groups}{revision}", data.text("kind"))
 }
 
 fn request(data: &Data<'_>) -> String {
     let query = data.text("query");
     let query = if query.is_empty() { query } else { format!("?{query}") };
-    format!("→ {} {}{query}{}", data.text("method"), data.text("path"), data.judged())
+    format!("{TO} {} {}{query}{}", data.text("method"), data.text("path"), data.judged())
 }
 
 fn response(data: &Data<'_>) -> String {
-    let mut out = format!("← {}", data.text("status"));
+    let mut out = format!("{FROM} {}", data.text("status"));
     if let Some(content_type) = header(data, "content-type") {
         // `fmt::Write` for a string cannot fail.
         write!(out, " {content_type}").unwrap_or_default();
@@ -220,9 +240,9 @@ fn header(data: &Data<'_>, wanted: &str) -> Option<String> {
 
 fn chunk(dir: Option<Direction>, data: &Data<'_>) -> String {
     let arrow = match dir {
-        Some(Direction::C2s) => "→",
-        Some(Direction::S2c) => "←",
-        None => "·",
+        Some(Direction::C2s) => TO,
+        Some(Direction::S2c) => FROM,
+        None => DOT,
     };
     let frame = data.text("frame");
     let what = if frame.is_empty() { "chunk".to_owned() } else { format!("{frame} frame") };
@@ -236,10 +256,10 @@ fn decision(data: &Data<'_>) -> String {
     let rule = if rule.is_empty() { "no policy matched".to_owned() } else { format!("by {rule}") };
     let reason = quoted(&data.text("reason"));
     match effect.as_str() {
-        _ if !code.is_empty() => format!("✗ {code} {rule}{reason}"),
-        "allow" => format!("✓ allowed {rule}{reason}"),
-        "approve" => format!("◷ held {rule}{}{reason}", data.noted("approval", "approval")),
-        _ => format!("✗ denied {rule}{reason}"),
+        _ if !code.is_empty() => format!("{NO} {code} {rule}{reason}"),
+        "allow" => format!("{YES} allowed {rule}{reason}"),
+        "approve" => format!("{WAITS} held {rule}{}{reason}", data.noted("approval", "approval")),
+        _ => format!("{NO} denied {rule}{reason}"),
     }
 }
 
@@ -277,7 +297,10 @@ fn masked(notes: &[MaskNote], bounds: Bounds) -> String {
             None => counts.push((name, note.n)),
         }
     }
-    let shown: Vec<String> =
-        counts.iter().take(bounds.lines).map(|(name, count)| format!("{} ×{count}", Shown(name))).collect();
+    let shown: Vec<String> = counts
+        .iter()
+        .take(bounds.lines)
+        .map(|(name, count)| format!("{} {TIMES}{count}", Shown(name)))
+        .collect();
     format!("  [masked {}]", shown.join(", "))
 }

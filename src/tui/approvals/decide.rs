@@ -33,7 +33,7 @@ impl Approvals {
     }
 
     fn dialog_for(&self, action: Action, shared: &Shared) -> Result<Dialog, String> {
-        let Some(id) = self.cursor.selected() else {
+        let Some(id) = self.queue.list.cursor.selected() else {
             return Err("nothing is selected".to_owned());
         };
         if !shared.link.is_live() {

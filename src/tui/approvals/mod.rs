@@ -34,21 +34,14 @@ use crate::tui::Shared;
 use crate::tui::approvals::dialog::Dialog;
 use crate::tui::approvals::queue::Queue;
 use crate::tui::approvals::sheet::Sheet;
-use crate::tui::filter::Filter;
-use crate::tui::input::Input;
-use crate::tui::input::Typed;
+use crate::tui::browse;
 use crate::tui::keys::Action;
 use crate::tui::keys::Context;
 use crate::tui::message::Answer;
 use crate::tui::message::Request;
 use crate::tui::model::Jump;
 use crate::tui::shared::Tone;
-use crate::tui::table::Cursor;
 
-/// What filters may ask for.
-pub const FILTER_KEYS: [&str; 5] = ["who", "conn", "risk", "rule", "from"];
-/// The longest filter, in characters.
-const LONGEST_FILTER: usize = 200;
 /// How long a row must be selected before all of it is asked for.
 const SETTLE: Duration = Duration::from_millis(150);
 /// How long until it is asked for again, when it could not be had.
@@ -60,13 +53,10 @@ const BETWEEN_NOTIFICATIONS: Duration = Duration::from_secs(2);
 #[derive(Debug, Default)]
 pub struct Approvals {
     queue: Queue,
-    cursor: Cursor<ApprovalId>,
     /// The selected approval, whole.
     sheet: Option<Sheet>,
     /// What is to be asked for, once it has been selected for a moment.
     wanted: Option<(ApprovalId, Instant)>,
-    /// The filter while it is typed.
-    filter: Option<Input>,
     dialog: Option<Dialog>,
     /// Whether the selected one has the screen for itself.
     open: bool,
@@ -86,13 +76,17 @@ impl Approvals {
 
     /// The selected approval, as the list knows it.
     fn selected(&self) -> Option<&Approval> {
-        self.queue.get(*self.cursor.selected()?)
+        self.queue.get(*self.selected_id()?)
+    }
+
+    fn selected_id(&self) -> Option<&ApprovalId> {
+        self.queue.list.cursor.selected()
     }
 
     /// The list or the room for it is another one.
     fn settle(&mut self, shared: &mut Shared) {
         let rows = view::areas(self, shared).rows();
-        if self.cursor.settle(self.queue.order(), rows) {
+        if self.queue.list.fit(rows) {
             self.changed(shared);
         }
     }
@@ -101,7 +95,7 @@ impl Approvals {
     fn changed(&mut self, shared: &mut Shared) {
         self.sheet = None;
         self.want(shared);
-        if self.cursor.selected().is_none() {
+        if self.selected_id().is_none() {
             self.open = false;
         }
     }
@@ -119,16 +113,9 @@ impl Approvals {
             Err(error) => {
                 shared.say_error(error);
                 if error.code != ErrorCode::NotFound {
-                    self.wanted = self.cursor.selected().map(|id| (*id, shared.now.at + AGAIN));
+                    self.wanted = self.selected_id().map(|id| (*id, shared.now.at + AGAIN));
                 }
             }
-        }
-    }
-
-    fn step(&mut self, by: isize, shared: &mut Shared) {
-        let rows = view::areas(self, shared).rows();
-        if self.cursor.step(self.queue.order(), rows, by) {
-            self.changed(shared);
         }
     }
 
@@ -161,7 +148,7 @@ impl Approvals {
 
     /// What is known of the selected one is newer than its sheet.
     fn renew(&mut self, shared: &mut Shared) {
-        let Some(approval) = self.cursor.selected().and_then(|id| self.queue.get(*id)) else { return };
+        let Some(approval) = self.selected_id().and_then(|id| self.queue.get(*id)) else { return };
         let Some(sheet) = &mut self.sheet else { return };
         if sheet.approval().digest == approval.digest {
             sheet.renew(approval, shared);
@@ -175,7 +162,7 @@ impl Approvals {
     /// The selected one is to be read, as soon as it has been selected for a moment.
     fn want(&mut self, shared: &mut Shared) {
         shared.guard();
-        self.wanted = self.cursor.selected().map(|id| (*id, shared.now.at + SETTLE));
+        self.wanted = self.selected_id().map(|id| (*id, shared.now.at + SETTLE));
     }
 
     /// New ones came: says so, and tells a person who looks elsewhere; of many at once only now and then.
@@ -183,7 +170,7 @@ impl Approvals {
         let Some(approval) = new.last().and_then(|id| self.queue.get(*id)) else { return Vec::new() };
         let (id, who, connection) = (approval.id, approval.label.clone(), approval.connection.clone());
         self.newest = Some(id);
-        if self.cursor.selected() != Some(&id) {
+        if self.selected_id() != Some(&id) {
             let words =
                 format!("new: {who} asks on {connection} (n goes there; your selection has not moved)");
             shared.say(Tone::Plain, words);
@@ -197,51 +184,28 @@ impl Approvals {
         vec![Effect::Notify(format!("hoopctl: {who} asks on {connection}"))]
     }
 
-    fn filter_key(&mut self, typed: Typed, shared: &mut Shared) {
-        let Some(input) = &self.filter else { return };
-        let text = input.text();
-        match typed {
-            Typed::GivenUp => {
-                self.filter = None;
-                self.queue.filter(Filter::default(), shared);
-            }
-            Typed::Text | Typed::Nothing | Typed::Done => match Filter::parse(&text, &FILTER_KEYS) {
-                Ok(filter) => {
-                    self.queue.filter(filter, shared);
-                    if typed == Typed::Done {
-                        self.filter = None;
-                    }
-                }
-                Err(why) if typed == Typed::Done => shared.say(Tone::Bad, why),
-                // It may become one by the next key.
-                Err(_unfinished) => {}
-            },
-        }
-        self.settle(shared);
-    }
-
-    /// Moves, in the list or, where one approval has the screen for itself, in that.
+    /// Moves, in the list or, where one approval has the screen for itself, in that; begins a filter.
     fn walk(&mut self, action: Action, shared: &mut Shared) -> Option<Vec<Effect>> {
-        let areas = view::areas(self, shared);
-        let (page, half) =
-            (isize::from(areas.sheet.height.cast_signed()), areas.rows().div_ceil(2).cast_signed());
-        let far = isize::MAX / 2;
+        let height = usize::from(view::areas(self, shared).sheet.height);
+        let page = isize::try_from(height).unwrap_or(isize::MAX).max(1);
         match action {
-            Action::Down if self.open => self.scroll(1, shared),
-            Action::Up if self.open => self.scroll(-1, shared),
-            Action::HalfDown | Action::PayloadDown if self.open => self.scroll(page, shared),
-            Action::HalfUp | Action::PayloadUp if self.open => self.scroll(-page, shared),
-            Action::Top if self.open => self.scroll(-far, shared),
-            Action::Bottom if self.open => self.scroll(far, shared),
-            Action::Down => self.step(1, shared),
-            Action::Up => self.step(-1, shared),
-            Action::HalfDown => self.step(half, shared),
-            Action::HalfUp => self.step(-half, shared),
-            Action::Top => self.step(-far, shared),
-            Action::Bottom => self.step(far, shared),
             Action::PayloadDown => self.scroll(page, shared),
             Action::PayloadUp => self.scroll(-page, shared),
-            _ => return None,
+            _ if self.open
+                && let Some(by) = browse::way(action, height) =>
+            {
+                self.scroll(by, shared);
+            }
+            _ => {
+                if self.queue.list.act(action)? {
+                    self.changed(shared);
+                }
+                if action == Action::Filter {
+                    self.open = false;
+                    self.settle(shared);
+                    self.fit(shared);
+                }
+            }
         }
         Some(Vec::new())
     }
@@ -253,22 +217,28 @@ impl Pane for Approvals {
     }
 
     fn takes_text(&self) -> bool {
-        self.filter.is_some() || self.dialog.is_some()
+        self.queue.list.is_typing() || self.dialog.is_some()
     }
 
     fn text(&mut self, key: KeyEvent, shared: &mut Shared) -> Vec<Effect> {
-        if let Some(input) = &mut self.filter {
-            let typed = input.key(key);
-            self.filter_key(typed, shared);
-            return Vec::new();
+        if !self.queue.list.is_typing() {
+            return self.dialog_key(key, shared);
         }
-        self.dialog_key(key, shared)
+        if self.queue.list.text(key, shared) {
+            self.queue.arrange(shared);
+        }
+        // The line takes a row from the list.
+        self.settle(shared);
+        self.fit(shared);
+        Vec::new()
     }
 
     fn paste(&mut self, text: &str, shared: &mut Shared) -> Vec<Effect> {
-        if let Some(input) = &mut self.filter {
-            input.insert(text);
-            self.filter_key(Typed::Text, shared);
+        if self.queue.list.is_typing() {
+            if self.queue.list.paste(text) {
+                self.queue.arrange(shared);
+            }
+            self.settle(shared);
         } else if let Some(input) = self.dialog.as_mut().and_then(Dialog::input) {
             input.insert(text);
         }
@@ -281,7 +251,7 @@ impl Pane for Approvals {
         }
         match action {
             Action::Open => {
-                self.open = self.cursor.selected().is_some();
+                self.open = self.selected_id().is_some();
                 self.fit(shared);
                 shared.guard();
             }
@@ -290,13 +260,9 @@ impl Pane for Approvals {
                 self.fit(shared);
                 shared.guard();
             }
-            Action::Back if !self.queue.is_whole() => {
-                self.queue.filter(Filter::default(), shared);
+            Action::Back if self.queue.list.clear() => {
+                self.queue.arrange(shared);
                 self.settle(shared);
-            }
-            Action::Filter => {
-                self.open = false;
-                self.filter = Some(Input::with(self.queue.filter_text(), LONGEST_FILTER));
             }
             Action::Sort => {
                 self.queue.sort_by_next(shared);
@@ -304,15 +270,15 @@ impl Pane for Approvals {
             }
             Action::Newest => {
                 if let Some(id) = self.newest.filter(|id| self.queue.order().contains(id))
-                    && self.cursor.selected() != Some(&id)
+                    && self.selected_id() != Some(&id)
                 {
-                    self.cursor.select(id);
+                    self.queue.list.cursor.select(id);
                     self.settle(shared);
                     self.changed(shared);
                 }
             }
             Action::Copy => {
-                let id = self.cursor.selected()?;
+                let id = self.selected_id()?;
                 shared.say(Tone::Good, format!("{id} is on the clipboard, where the terminal allows it"));
                 return Some(vec![Effect::Copy(id.to_string())]);
             }
@@ -336,7 +302,7 @@ impl Pane for Approvals {
 
     fn leave(&mut self, _shared: &mut Shared) -> Vec<Effect> {
         self.dialog = None;
-        self.filter = None;
+        self.queue.list.close();
         Vec::new()
     }
 
@@ -396,7 +362,7 @@ impl Pane for Approvals {
                 return self.tell(&new, shared);
             }
             Answer::Pending(_, Err(error)) => shared.say_error(error),
-            Answer::Approval(id, found) if self.cursor.selected() == Some(id) => self.read(found, shared),
+            Answer::Approval(id, found) if self.selected_id() == Some(id) => self.read(found, shared),
             Answer::History(principal, Ok(approvals)) => {
                 if let Some(sheet) =
                     self.sheet.as_mut().filter(|sheet| sheet.approval().principal == *principal)
@@ -430,7 +396,7 @@ impl Pane for Approvals {
     }
 
     fn hints(&self, _shared: &Shared) -> Vec<Action> {
-        if self.cursor.selected().is_none() {
+        if self.selected_id().is_none() {
             return vec![Action::Filter];
         }
         vec![

@@ -7,6 +7,7 @@ use crate::domain::approval::Approval;
 use crate::domain::approval::ApprovalState;
 use crate::domain::id::ApprovalId;
 use crate::tui::Shared;
+use crate::tui::browse::Browse;
 use crate::tui::filter::Filter;
 
 /// How long one that ended is still shown, in milliseconds.
@@ -66,24 +67,40 @@ struct Entry {
     hidden: bool,
 }
 
+/// What filters may ask for.
+const FILTER_KEYS: [&str; 5] = ["who", "conn", "risk", "rule", "from"];
+
 /// All that is known, and what of it is shown.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Queue {
     entries: HashMap<ApprovalId, Entry>,
-    order: Vec<ApprovalId>,
+    /// What is shown, in its order, and which of it is selected.
+    pub(super) list: Browse<ApprovalId>,
     pending: usize,
     sort: Sort,
-    filter: Filter,
     /// Counts what is told.
     told: u64,
     /// Whether the gateway told the list at least once.
     known: bool,
 }
 
+impl Default for Queue {
+    fn default() -> Self {
+        Self {
+            entries: HashMap::new(),
+            list: Browse::new(&FILTER_KEYS),
+            pending: 0,
+            sort: Sort::default(),
+            told: 0,
+            known: false,
+        }
+    }
+}
+
 impl Queue {
     /// What is shown, in its order.
     pub(super) fn order(&self) -> &[ApprovalId] {
-        &self.order
+        &self.list.keys
     }
 
     /// One that is known.
@@ -110,18 +127,9 @@ impl Queue {
         self.sort
     }
 
-    pub(super) fn filter_text(&self) -> &str {
-        self.filter.text()
-    }
-
     /// Whether nothing is filtered out.
     pub(super) fn is_whole(&self) -> bool {
-        self.filter.is_empty()
-    }
-
-    pub(super) fn filter(&mut self, filter: Filter, shared: &Shared) {
-        self.filter = filter;
-        self.arrange(shared);
+        self.list.filter.is_empty()
     }
 
     pub(super) fn sort_by_next(&mut self, shared: &Shared) {
@@ -171,13 +179,13 @@ impl Queue {
     fn insert(&mut self, entry: Entry) {
         self.pending += 1;
         let (id, by) = (entry.approval.id, self.sort);
-        if self.filter.is_empty() || passes(&self.filter, &entry.approval) {
+        if self.is_whole() || passes(&self.list.filter, &entry.approval) {
             let before = |other: &ApprovalId| {
                 let other = self.entries.get(other);
                 other.is_some_and(|other| compare(by, &other.approval, &entry.approval).is_lt())
             };
-            let place = self.order.partition_point(before);
-            self.order.insert(place, id);
+            let place = self.list.keys.partition_point(before);
+            self.list.keys.insert(place, id);
         }
         self.entries.insert(id, entry);
     }
@@ -227,13 +235,14 @@ impl Queue {
         let over =
             |entry: &Entry, ms: i64| entry.ended_ms.is_some_and(|ended| now.saturating_sub(ended) >= ms);
         self.entries.retain(|_, entry| !over(entry, REMEMBERED_MS));
-        let before = self.order.len();
+        let before = self.list.keys.len();
         let entries = &self.entries;
-        self.order.retain(|id| entries.get(id).is_some_and(|entry| !over(entry, ENDED_FOR_MS)));
-        self.order.len() != before
+        self.list.keys.retain(|id| entries.get(id).is_some_and(|entry| !over(entry, ENDED_FOR_MS)));
+        self.list.keys.len() != before
     }
 
-    fn arrange(&mut self, shared: &Shared) {
+    /// Filters and sorts all anew.
+    pub(super) fn arrange(&mut self, shared: &Shared) {
         let now = shared.now.wall_ms;
         self.pending = self.entries.values().filter(|entry| entry.ended_ms.is_none()).count();
         let mut shown: Vec<&Entry> = self
@@ -241,11 +250,11 @@ impl Queue {
             .values()
             .filter(|entry| !entry.hidden)
             .filter(|entry| entry.ended_ms.is_none_or(|ended| now.saturating_sub(ended) < ENDED_FOR_MS))
-            .filter(|entry| self.filter.is_empty() || passes(&self.filter, &entry.approval))
+            .filter(|entry| self.is_whole() || passes(&self.list.filter, &entry.approval))
             .collect();
         let by = self.sort;
         shown.sort_by(|one, other| compare(by, &one.approval, &other.approval));
-        self.order = shown.into_iter().map(|entry| entry.approval.id).collect();
+        self.list.keys = shown.into_iter().map(|entry| entry.approval.id).collect();
     }
 }
 

@@ -32,7 +32,18 @@ pub(super) struct Sheet {
     width: u16,
     above: Part,
     payload: Part,
+    /// How many rows of `payload` are what will be sent; those below them are our own words about it.
+    sent: usize,
     top: usize,
+}
+
+/// A row, and whose words it has.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum SheetRow<'a> {
+    /// Of hoopctl, maybe around names that others gave.
+    Ours(&'a Row),
+    /// What will be sent.
+    Sent(&'a Row),
 }
 
 /// Rows, which of them have been on the screen, and how many that were.
@@ -72,6 +83,7 @@ impl Sheet {
             width: 0,
             above: Part::default(),
             payload: Part::default(),
+            sent: 0,
             top: 0,
         };
         sheet.facts = sheet.tell();
@@ -93,8 +105,10 @@ impl Sheet {
     }
 
     /// The rows that are seen where `height` of them are.
-    pub(super) fn window(&self, height: usize) -> impl Iterator<Item = &Row> {
-        self.above.rows.iter().chain(&self.payload.rows).skip(self.top).take(height)
+    pub(super) fn window(&self, height: usize) -> impl Iterator<Item = SheetRow<'_>> {
+        let sent = self.payload.rows.iter().take(self.sent).map(SheetRow::Sent);
+        let below = self.payload.rows.iter().skip(self.sent).map(SheetRow::Ours);
+        self.above.rows.iter().map(SheetRow::Ours).chain(sent).chain(below).skip(self.top).take(height)
     }
 
     /// How many rows there are.
@@ -176,7 +190,9 @@ impl Sheet {
         let whole = self.unseen() == 0;
         self.width = width;
         let detail = self.approval.detail.strip_suffix('\n').unwrap_or(&self.approval.detail);
-        let mut rows = text::rows(detail, self.syntax, width);
+        // Beside the edge.
+        let mut rows = text::rows(detail, self.syntax, width.saturating_sub(1));
+        self.sent = rows.len();
         if self.approval.truncated {
             let words = "(not all of it is shown: it can be denied, not approved)";
             rows.extend(text::wrapped_words(&[(Role::Bad, words.to_owned())], width, 0));

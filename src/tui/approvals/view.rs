@@ -12,6 +12,7 @@ use crate::domain::approval::ApprovalState;
 use crate::domain::principal::Kind;
 use crate::tui::Shared;
 use crate::tui::approvals::Approvals;
+use crate::tui::approvals::sheet::SheetRow;
 use crate::tui::approvals::sheet::risk;
 use crate::tui::approvals::sheet::risk_sign;
 use crate::tui::link::Link;
@@ -46,10 +47,9 @@ impl Areas {
 /// Where things are, by the size of the terminal and what is open.
 pub(super) fn areas(approvals: &Approvals, shared: &Shared) -> Areas {
     let body = shared.body();
-    let dialog_height = match (&approvals.dialog, &approvals.filter) {
+    let dialog_height = match (&approvals.dialog, approvals.queue.list.is_typing()) {
         (Some(dialog), _) => 1 + u16::from(dialog.prompt().is_some()),
-        (None, Some(_)) => 1,
-        (None, None) => 0,
+        (None, typed) => u16::from(typed),
     };
     let dialog_height = dialog_height.min(body.height);
     let rest = Rect { height: body.height - dialog_height, ..body };
@@ -100,14 +100,14 @@ pub(super) fn view(approvals: &Approvals, shared: &Shared, frame: &mut Frame<'_>
         if let Some((prompt, parts)) = dialog.prompt() {
             frame.render_widget(typed(shared, &prompt, parts), foot(1));
         }
-    } else if let Some(input) = &approvals.filter {
-        frame.render_widget(typed(shared, "/", input.parts()), foot(0));
+    } else {
+        approvals.queue.list.draw_input(shared, frame, areas.dialog);
     }
 }
 
 fn list(approvals: &Approvals, shared: &Shared, frame: &mut Frame<'_>, areas: Areas) {
     let (look, queue) = (&shared.look, &approvals.queue);
-    let filter = if queue.is_whole() { "none" } else { queue.filter_text() };
+    let filter = if queue.is_whole() { "none" } else { queue.list.filter.text() };
     let title =
         format!("Approvals {0} sort: {1} {0} filter: {filter}", look.signs.dot, queue.sorted_by().word());
     let block = framed(shared, &title, areas.list.width);
@@ -128,8 +128,8 @@ fn list(approvals: &Approvals, shared: &Shared, frame: &mut Frame<'_>, areas: Ar
     }
     let widths = table::widths(inside.width, [1, 10, 14, 12, 8, 0], 5);
     let mut lines = vec![head(&widths, shared)];
-    let selected = approvals.cursor.selected();
-    for id in queue.order().iter().skip(approvals.cursor.top()).take(areas.rows()) {
+    let selected = queue.list.cursor.selected();
+    for id in queue.list.seen() {
         let Some(approval) = queue.get(*id) else { continue };
         let role = match (selected == Some(id), queue.has_ended(*id)) {
             (true, _) => Role::Selected,
@@ -187,7 +187,7 @@ fn row(approval: &Approval, role: Role, ended: bool, widths: &[u16; 6], shared: 
 
 fn sheet(approvals: &Approvals, shared: &Shared, frame: &mut Frame<'_>, areas: Areas) {
     let look = &shared.look;
-    let selected = approvals.cursor.selected();
+    let selected = approvals.queue.list.cursor.selected();
     let sheet = approvals.sheet.as_ref().filter(|sheet| selected == Some(&sheet.id()));
     let title = match (selected, sheet) {
         (None, _) => String::new(),
@@ -213,7 +213,10 @@ fn sheet(approvals: &Approvals, shared: &Shared, frame: &mut Frame<'_>, areas: A
     };
     let lines: Vec<Line<'_>> = sheet
         .window(usize::from(areas.sheet.height))
-        .map(|row| text::line(row, look, Style::new()))
+        .map(|row| match row {
+            SheetRow::Ours(row) => text::line(row, look, Style::new()),
+            SheetRow::Sent(row) => text::line_of_others(row, look),
+        })
         .collect();
     frame.render_widget(Paragraph::new(lines), areas.sheet);
 }

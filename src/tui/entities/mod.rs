@@ -18,6 +18,7 @@ use crate::control::noun::gateway::TargetReport;
 use crate::tui::Effect;
 use crate::tui::Pane;
 use crate::tui::Shared;
+use crate::tui::browse;
 use crate::tui::browse::Browse;
 use crate::tui::entities::facts::Fact;
 use crate::tui::keys::Action;
@@ -99,7 +100,7 @@ impl Entities {
     /// Fits all to the size, and breaks the text of what is selected.
     fn settle(&mut self, shared: &Shared) {
         let places = view::places(self, shared, shared.body());
-        self.list.fit(places.list.height.saturating_sub(1));
+        self.list.fit(usize::from(places.list.height.saturating_sub(1)));
         let wanted = self.selected().map(|fact| (fact.name.clone(), places.detail.width));
         if wanted == self.detail.of {
             return;
@@ -115,18 +116,8 @@ impl Entities {
     /// Reads on in what has the whole screen.
     fn scroll(&mut self, action: Action, shared: &Shared) -> bool {
         let height = usize::from(view::places(self, shared, shared.body()).detail.height).max(1);
-        let most = self.detail.rows.len().saturating_sub(height);
-        let top = self.detail.top;
-        self.detail.top = match action {
-            Action::Down => top + 1,
-            Action::Up => top.saturating_sub(1),
-            Action::HalfDown => top + height / 2,
-            Action::HalfUp => top.saturating_sub(height / 2),
-            Action::Top => 0,
-            Action::Bottom => most,
-            _ => return false,
-        }
-        .min(most);
+        let Some(by) = browse::way(action, height) else { return false };
+        self.detail.top = browse::scrolled(self.detail.top, by, self.detail.rows.len(), height);
         true
     }
 }
@@ -167,7 +158,7 @@ impl Pane for Entities {
             Action::Back if self.opened => self.opened = false,
             Action::Back if self.list.clear() => self.filter(),
             action if self.opened => return self.scroll(action, shared).then(Vec::new),
-            action if self.list.act(action) => {}
+            action if self.list.act(action).is_some() => {}
             _ => return None,
         }
         self.settle(shared);

@@ -68,8 +68,8 @@ impl Log {
         match (&self.whole, self.which) {
             (Whole::Detail, _) => self.detail.scroll(action, area),
             (Whole::Explanation(_), _) => self.explanation.scroll(action, area),
-            (Whole::Nothing, Which::Denials) => self.by_denial.act(action),
-            (Whole::Nothing, Which::Changes) => self.by_change.act(action),
+            (Whole::Nothing, Which::Denials) => self.by_denial.act(action).is_some(),
+            (Whole::Nothing, Which::Changes) => self.by_change.act(action).is_some(),
         }
     }
 

@@ -176,11 +176,11 @@ impl Log {
     /// Fits all to the size, makes the rows of what is selected, and asks for what is seen.
     fn settle(&mut self, shared: &Shared) -> Vec<Effect> {
         let places = view::places(self, shared, shared.body());
-        let seen = places.list.height.saturating_sub(1);
+        let seen = usize::from(places.list.height.saturating_sub(1));
         match self.which {
             Which::Denials => self.by_denial.fit(seen),
             Which::Changes => self.by_change.fit(seen),
-        }
+        };
         self.lay_out(shared, places.detail);
         if self.shown && self.which == Which::Denials && shared.link.is_live() {
             self.ask()

@@ -8,6 +8,7 @@ use crate::control::noun::gateway::FailedCondition;
 use crate::control::noun::gateway::RuleReport;
 use crate::domain::verdict::Effect;
 use crate::tui::Shared;
+use crate::tui::browse;
 use crate::tui::log::command::Told;
 use crate::tui::log::command::laid_out;
 use crate::tui::log::denial::Denial;
@@ -248,19 +249,9 @@ pub(super) struct Page {
 impl Page {
     /// Scrolls in a place of this size. Whether the action is to scroll.
     pub(super) fn scroll(&mut self, action: crate::tui::keys::Action, area: Rect) -> bool {
-        use crate::tui::keys::Action;
         let height = usize::from(area.height).max(1);
-        let most = self.rows.len().saturating_sub(height);
-        self.top = match action {
-            Action::Down => self.top + 1,
-            Action::Up => self.top.saturating_sub(1),
-            Action::HalfDown => self.top + height / 2,
-            Action::HalfUp => self.top.saturating_sub(height / 2),
-            Action::Top => 0,
-            Action::Bottom => most,
-            _ => return false,
-        }
-        .min(most);
+        let Some(by) = browse::way(action, height) else { return false };
+        self.top = browse::scrolled(self.top, by, self.rows.len(), height);
         true
     }
 }

@@ -4,7 +4,6 @@ use crossterm::event::KeyEvent;
 
 use crate::tui::Effect;
 use crate::tui::Shared;
-use crate::tui::input::Typed;
 use crate::tui::keys::Action;
 use crate::tui::replay::Replay;
 use crate::tui::replay::chooser::Chooser;
@@ -14,13 +13,9 @@ impl Replay {
     /// An action, while no recording is open.
     pub(super) fn choose(&mut self, action: Action, shared: &mut Shared) -> Option<Vec<Effect>> {
         match action {
-            Action::Filter => self.chooser.edit(),
-            Action::Back if !self.chooser.filter.is_empty() => {
-                self.chooser.filter = crate::tui::filter::Filter::default();
-                self.chooser.settle(shared);
-            }
+            Action::Back if self.chooser.list.clear() => self.chooser.settle(shared),
             Action::Open | Action::Copy => {
-                let id = *self.chooser.cursor.selected()?;
+                let id = *self.chooser.list.cursor.selected()?;
                 if action == Action::Open {
                     self.jumped = false;
                     return Some(self.ask(&id.to_string(), None, shared));
@@ -28,7 +23,7 @@ impl Replay {
                 shared.say(Tone::Plain, format!("copied {id}"));
                 return Some(vec![Effect::Copy(id.to_string())]);
             }
-            other => return self.chooser.step(other, shared).then(Vec::new),
+            other => return self.chooser.list.act(other).map(|_moved| Vec::new()),
         }
         Some(Vec::new())
     }
@@ -37,11 +32,15 @@ impl Replay {
 impl Chooser {
     /// A key of the filter's line.
     pub(super) fn text(&mut self, key: KeyEvent, shared: &mut Shared) {
-        let Some(input) = &mut self.input else { return };
-        match input.key(key) {
-            Typed::Done => self.typed(shared),
-            Typed::GivenUp => self.input = None,
-            Typed::Text | Typed::Nothing => {}
+        if self.list.text(key, shared) {
+            self.settle(shared);
+        }
+    }
+
+    /// A text pasted into the filter's line.
+    pub(super) fn paste(&mut self, text: &str, shared: &Shared) {
+        if self.list.paste(text) {
+            self.settle(shared);
         }
     }
 }

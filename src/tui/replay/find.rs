@@ -37,7 +37,7 @@ impl Find {
     /// Looks into the events that came since.
     pub(super) fn search(&mut self, events: &[Kept]) {
         for (place, event) in events.iter().enumerate().skip(self.searched) {
-            if event.lines().any(|line| self.regex.is_match(line)) {
+            if event.lines().any(|(line, _)| self.regex.is_match(line)) {
                 self.hits.push(place);
             }
         }

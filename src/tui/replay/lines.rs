@@ -36,15 +36,11 @@ pub(super) struct Form<'a> {
 pub(super) fn rows(event: &Kept, form: Form<'_>) -> Vec<Row> {
     let mut out = Vec::new();
     if event.skipped >= TOLD_GAP {
-        let told = format!("» {} left out", gap(event.skipped));
-        let pieces = signs(vec![(Role::Dim, format!("           {told}"))], form.look);
-        out.extend(text::wrapped(&pieces, form.width, 0));
+        let told = text::own_signs(&format!("           » {} left out", gap(event.skipped)), form.look);
+        out.extend(text::wrapped(&[(Role::Dim, told)], form.width, 0));
     }
     let hang = if form.width >= ROOMY { HANG.0 } else { HANG.1 };
-    for (place, line) in event.lines().enumerate() {
-        let cells = place > 0 && event.kind == Some(EventKind::SqlRows);
-        let plain = cells.then(|| text::own_cells(line, form.look));
-        let line = plain.as_deref().unwrap_or(line);
+    for (place, (line, own)) in event.lines().enumerate() {
         let mut pieces = if place == 0 { head(event, line) } else { body(event, line) };
         if event.masked {
             pieces = laid_over(pieces, &masked_values(line), Role::Masked);
@@ -54,9 +50,7 @@ pub(super) fn rows(event: &Kept, form: Form<'_>) -> Vec<Row> {
                 regex.find_iter(line).map(|found| found.range()).filter(|range| !range.is_empty()).collect();
             pieces = laid_over(pieces, &found, Role::Found);
         }
-        if place == 0 {
-            pieces = signs(pieces, form.look);
-        }
+        text::own_signs_at(&mut pieces, &own, form.look);
         out.extend(text::wrapped(&pieces, form.width, hang));
     }
     out
@@ -144,11 +138,4 @@ fn laid_over(pieces: Vec<Piece>, places: &[Range<usize>], over: Role) -> Vec<Pie
         }
     }
     out
-}
-
-fn signs(mut pieces: Vec<Piece>, look: &Look) -> Vec<Piece> {
-    for (_, text) in &mut pieces {
-        *text = text::own_signs(text, look);
-    }
-    pieces
 }

@@ -230,7 +230,7 @@ impl Pane for Replay {
             Some(open) => {
                 open.prompt.is_some() || open.export.as_ref().is_some_and(|export| export.path.is_some())
             }
-            None => self.chooser.input.is_some(),
+            None => self.chooser.list.is_typing(),
         }
     }
 
@@ -242,13 +242,14 @@ impl Pane for Replay {
         Vec::new()
     }
 
-    fn paste(&mut self, text: &str, _shared: &mut Shared) -> Vec<Effect> {
-        let input = match &mut self.open {
-            Some(open) => match &mut open.prompt {
-                Some(input) => Some(input),
-                None => open.export.as_mut().and_then(|export| export.path.as_mut()),
-            },
-            None => self.chooser.input.as_mut(),
+    fn paste(&mut self, text: &str, shared: &mut Shared) -> Vec<Effect> {
+        let Some(open) = &mut self.open else {
+            self.chooser.paste(text, shared);
+            return Vec::new();
+        };
+        let input = match &mut open.prompt {
+            Some(input) => Some(input),
+            None => open.export.as_mut().and_then(|export| export.path.as_mut()),
         };
         if let Some(input) = input {
             input.insert(text);

@@ -7,7 +7,8 @@ use crate::recording::StoredEvent;
 use crate::recording::replay::Mark;
 use crate::recording::replay::Pacing;
 use crate::recording::replay::Position;
-use crate::recording::replay::transcript;
+use crate::recording::replay::Told;
+use crate::recording::replay::transcript_told;
 
 /// The most events that the player keeps.
 pub const MOST_EVENTS: usize = 20_000;
@@ -35,14 +36,45 @@ pub(super) struct Kept {
     pub(super) mark: Option<Mark>,
     /// Whether values in it are masked.
     pub(super) masked: bool,
-    /// Its transcript, with line feeds between the lines. Escaped.
-    text: Box<str>,
+    /// Its transcript. Escaped.
+    text: Text,
+}
+
+/// Lines with line feeds between them, and where signs of hoopctl's own stand, in bytes.
+#[derive(Debug, Default)]
+struct Text {
+    lines: Box<str>,
+    own: Box<[usize]>,
+}
+
+impl Text {
+    fn of(told: &[Told]) -> Self {
+        let (mut lines, mut own) = (String::new(), Vec::new());
+        for (place, line) in told.iter().enumerate() {
+            if place > 0 {
+                lines.push('\n');
+            }
+            own.extend(line.own.iter().map(|at| lines.len() + at));
+            lines.push_str(&line.text);
+        }
+        Self { lines: lines.into(), own: own.into() }
+    }
+
+    fn bytes(&self) -> usize {
+        self.lines.len() + size_of_val(&*self.own)
+    }
 }
 
 impl Kept {
-    /// The lines of its transcript.
-    pub(super) fn lines(&self) -> impl Iterator<Item = &str> {
-        self.text.split('\n')
+    /// The lines of its transcript, each with where signs of hoopctl's own stand in it, in bytes.
+    pub(super) fn lines(&self) -> impl Iterator<Item = (&str, Vec<usize>)> {
+        let (mut begin, mut own) = (0, self.text.own.iter().peekable());
+        self.text.lines.split('\n').map(move |line| {
+            let end = begin + line.len();
+            let signs = std::iter::from_fn(|| own.next_if(|at| **at < end)).map(|at| at - begin).collect();
+            begin = end + 1;
+            (line, signs)
+        })
     }
 }
 
@@ -132,9 +164,9 @@ impl Tape {
             kind: Some(event.kind),
             mark: GRAVEST.into_iter().find(|mark| mark.is_on(stored)),
             masked: !event.mask.is_empty(),
-            text: Box::default(),
+            text: Text::default(),
         };
-        let added = self.put(kept, begins, || transcript(stored).join("\n"));
+        let added = self.put(kept, begins, || Text::of(&transcript_told(stored)));
         if added == Added::Taken && begins {
             self.over |= self.to.as_ref().is_some_and(|to| to.is_reached_by(stored));
         }
@@ -152,12 +184,15 @@ impl Tape {
             kind: None,
             mark: Some(Mark::Error),
             masked: false,
-            text: Box::default(),
+            text: Text::default(),
         };
-        self.put(kept, true, || format!("! event {seq}: {problem}").replace('\n', " "))
+        self.put(kept, true, || {
+            let text = format!("! event {seq}: {problem}").replace('\n', " ");
+            Text { lines: text.into(), own: Box::default() }
+        })
     }
 
-    fn put(&mut self, mut kept: Kept, begins: bool, text: impl FnOnce() -> String) -> Added {
+    fn put(&mut self, mut kept: Kept, begins: bool, text: impl FnOnce() -> Text) -> Added {
         if kept.seq <= self.last_seq {
             return Added::Known;
         }
@@ -172,10 +207,10 @@ impl Tape {
         if self.over || !begins {
             return Added::Taken;
         }
-        kept.text = text().into();
+        kept.text = text();
         let pace = self.pacing.pace(kept.t);
         (kept.at, kept.skipped) = (pace.at, pace.skipped);
-        self.bytes += kept.text.len();
+        self.bytes += kept.text.bytes();
         self.events.push(kept);
         Added::Taken
     }

@@ -273,7 +273,7 @@ pub(super) fn choices(
     let look = &shared.look;
     let (all, passed) = chooser.counts();
     let dot = look.signs.dot;
-    let filter = if chooser.filter.is_empty() { "none" } else { chooser.filter.text() };
+    let filter = if chooser.list.filter.is_empty() { "none" } else { chooser.list.filter.text() };
     let more = if chooser.has_more() { ", the newest" } else { "" };
     let title = format!("Recordings {dot} {passed} of {all}{more} {dot} filter: {filter}");
     let block = framed(shared, &title, area.width);
@@ -286,6 +286,7 @@ pub(super) fn choices(
             _ => Vec::new(),
         };
         empty(&words, shared, frame, inner);
+        chooser.list.draw_input(shared, frame, inner);
         return;
     }
     let mut rows = Rows(inner);
@@ -309,23 +310,14 @@ pub(super) fn choices(
         let cells: Vec<Cell> =
             heads.iter().zip(widths).map(|(head, width)| Cell::new(*head, width, Role::Title)).collect();
         frame.render_widget(table::row(&shown(cells), Role::Text, look), rows.next(1));
-        for view in chooser.seen(Chooser::rows(shared)) {
-            let chosen = chooser.cursor.selected() == Some(&view.id);
+        for view in chooser.seen() {
+            let chosen = chooser.list.cursor.selected() == Some(&view.id);
             let cells = cells_of(view, chosen, widths, shared);
             let role = if chosen { Role::Selected } else { Role::Text };
             frame.render_widget(table::row(&shown(cells), role, look), rows.next(1));
         }
     }
-    if let Some(input) = &chooser.input {
-        let last = Rect {
-            y: area.bottom().saturating_sub(2),
-            height: 1,
-            x: area.x + 1,
-            width: area.width.saturating_sub(2),
-        };
-        frame.render_widget(Clear, last);
-        frame.render_widget(typed(shared, "/", input.parts()), last);
-    }
+    chooser.list.draw_input(shared, frame, inner);
 }
 
 /// Cells that have a column.

@@ -148,3 +148,91 @@ impl Window<'_> {
         (!seen).then(|| Bottom { event: last.event, row: (row + self.height / 2).min(last.row) })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use regex::Regex;
+
+    use super::*;
+    use crate::recording::StoredEvent;
+    use crate::recording::chain::Hash;
+    use crate::tui::look::Depth;
+    use crate::tui::look::Ground;
+    use crate::tui::look::Look;
+    use crate::tui::replay::tape::Tape;
+
+    /// Requests, ten seconds apart, each of several rows.
+    fn tape(count: u64) -> Tape {
+        let mut tape = Tape::new(None, None, None);
+        for seq in 1..=count {
+            let line = serde_json::json!({
+                "v": 1, "sid": "ses_01kah3y2x7m5q8r4s6t9v0w1z2", "seq": seq, "t": seq * 10_000_000,
+                "ts": "2026-11-20T09:14:03.000Z", "kind": "http.request", "dir": "c2s", "corr": null,
+                "data": {"method": "GET", "path": format!("/{seq}"), "body": {"text": "a\nb\nc"}}, "mask": [],
+            });
+            tape.add(&StoredEvent::read(Hash::default(), line.to_string().as_bytes()).unwrap());
+        }
+        tape.settle();
+        tape
+    }
+
+    fn look(ascii: bool) -> Look {
+        Look::new(Depth::Mono, Ground::Dark, ascii)
+    }
+
+    #[test]
+    fn rows_are_made_once_for_each_form_and_are_those_of_the_form() {
+        let tape = tape(2);
+        let (usual, ascii) = (look(false), look(true));
+        let pattern = Regex::new("GET").unwrap();
+        let form = Form { width: 80, look: &usual, found: None };
+        let mut made = Made::default();
+        let first = made.rows(&tape.events()[0], form);
+        assert!(Arc::ptr_eq(&first, &made.rows(&tape.events()[0], form)), "they are kept");
+        assert!(!Arc::ptr_eq(&first, &made.rows(&tape.events()[1], form)));
+        assert!(Arc::ptr_eq(&first, &made.rows(&tape.events()[0], form)), "another one does not push it out");
+        // Whatever makes rows others: nothing of the form before is shown.
+        let others = [
+            Form { width: 12, ..form },
+            Form { look: &ascii, ..form },
+            Form { found: Some(&pattern), ..form },
+        ];
+        for other in others {
+            made.rows(&tape.events()[0], form);
+            let rows = made.rows(&tape.events()[0], other);
+            assert_eq!(*rows, *lines::rows(&tape.events()[0], other));
+            assert_ne!(*rows, *first);
+        }
+    }
+
+    #[test]
+    fn a_gap_that_is_shortened_is_told_though_the_event_was_made_before() {
+        let mut tape = tape(3);
+        let usual = look(false);
+        let form = Form { width: 80, look: &usual, found: None };
+        let mut made = Made::default();
+        let before = made.rows(&tape.events()[2], form);
+        tape.set_cap(Some(Duration::from_secs(2)));
+        let after = made.rows(&tape.events()[2], form);
+        assert_eq!(after.len(), before.len() + 1);
+        assert_eq!(*after, *lines::rows(&tape.events()[2], form));
+    }
+
+    #[test]
+    fn no_more_rows_are_kept_than_may_be_and_the_oldest_go_first() {
+        let tape = tape(2 * MOST_ROWS as u64);
+        let usual = look(false);
+        let form = Form { width: 80, look: &usual, found: None };
+        let mut made = Made::default();
+        let first = made.rows(&tape.events()[0], form);
+        for event in tape.events() {
+            made.rows(event, form);
+            assert!(made.rows <= MOST_ROWS);
+            assert_eq!(made.rows, made.kept.iter().map(|(_, _, rows)| rows.len()).sum::<usize>());
+        }
+        assert!(made.kept.len() * first.len() + first.len() > MOST_ROWS, "it is filled");
+        let last = tape.events().last().unwrap();
+        assert!(made.kept.back().is_some_and(|(seq, ..)| *seq == last.seq));
+        assert!(!Arc::ptr_eq(&first, &made.rows(&tape.events()[0], form)), "the oldest is made anew");
+    }
+}

@@ -5,7 +5,7 @@ use crossterm::event::KeyEvent;
 use crate::domain::id::SessionId;
 use crate::tui::Effect;
 use crate::tui::Shared;
-use crate::tui::filter::Filter;
+use crate::tui::browse;
 use crate::tui::keys::Action;
 use crate::tui::message::Request;
 use crate::tui::model::Jump;
@@ -18,29 +18,26 @@ use crate::tui::shared::Tone;
 impl Sessions {
     /// A key that has a meaning.
     pub(super) fn acted(&mut self, action: Action, shared: &mut Shared) -> Option<Vec<Effect>> {
-        if let Some(by) = self.way(action, shared) {
-            self.go(by, shared);
-            return Some(Vec::new());
-        }
+        let tail = self.places(shared).tail_rows();
         let effects = match action {
-            Action::PayloadDown => self.scroll(half(self.places(shared).tail_rows()), shared),
-            Action::PayloadUp => self.scroll(-half(self.places(shared).tail_rows()), shared),
+            Action::PayloadDown => self.scroll(browse::way(Action::HalfDown, tail)?, shared),
+            Action::PayloadUp => self.scroll(browse::way(Action::HalfUp, tail)?, shared),
+            _ if self.open
+                && let Some(by) = browse::way(action, tail) =>
+            {
+                self.scroll(by, shared)
+            }
             Action::Open if self.open => self.play(),
             Action::Open => {
-                self.open = self.cursor.selected().is_some();
+                self.open = self.roster.list.cursor.selected().is_some();
                 Vec::new()
             }
             Action::Back if self.open => {
                 self.open = false;
                 Vec::new()
             }
-            Action::Back if !self.roster.filter().is_empty() => {
-                self.roster.show_only(Filter::default());
-                Vec::new()
-            }
-            Action::Filter => {
-                self.open = false;
-                self.prompt = Some(Prompt::filter(self.roster.filter()));
+            Action::Back if self.roster.list.clear() => {
+                self.roster.arrange();
                 Vec::new()
             }
             Action::Sort => {
@@ -52,37 +49,24 @@ impl Sessions {
             Action::Kill => self.begin_kill(shared),
             Action::Lock => self.begin_lock(shared),
             Action::Play => self.play(),
-            _ => return None,
+            _ => self.walk(action, shared)?,
         };
         Some(effects)
     }
 
-    /// How far a key moves: in the list, or in the events where they have the screen.
-    fn way(&self, action: Action, shared: &Shared) -> Option<isize> {
-        let places = self.places(shared);
-        let page = half(if self.open { places.tail_rows() } else { places.rows() });
-        Some(match action {
-            Action::Down => 1,
-            Action::Up => -1,
-            Action::HalfDown => page,
-            Action::HalfUp => -page,
-            Action::Top => isize::MIN,
-            Action::Bottom => isize::MAX,
-            _ => return None,
-        })
-    }
-
-    fn go(&mut self, by: isize, shared: &mut Shared) {
-        if self.open {
-            self.scroll(by, shared);
-            return;
+    /// Moves in the list, or begins a filter of it.
+    fn walk(&mut self, action: Action, shared: &Shared) -> Option<Vec<Effect>> {
+        let moved = self.roster.list.act(action)?;
+        if action == Action::Filter {
+            self.open = false;
+        } else {
+            self.missing = None;
+            self.sought = None;
         }
-        self.missing = None;
-        self.sought = None;
-        let rows = self.places(shared).rows();
-        if self.cursor.step(self.roster.shown(), rows, by) {
+        if moved {
             self.selected_since = Some(shared.now);
         }
+        Some(Vec::new())
     }
 
     fn scroll(&mut self, by: isize, shared: &Shared) -> Vec<Effect> {
@@ -94,13 +78,13 @@ impl Sessions {
     }
 
     fn copy(&self, shared: &mut Shared) -> Vec<Effect> {
-        let Some(id) = self.cursor.selected() else { return Vec::new() };
+        let Some(id) = self.roster.list.cursor.selected() else { return Vec::new() };
         shared.say(Tone::Good, format!("copied {id}"));
         vec![Effect::Copy(id.to_string())]
     }
 
     fn play(&self) -> Vec<Effect> {
-        let id = self.missing.or_else(|| self.cursor.selected().copied());
+        let id = self.missing.or_else(|| self.roster.list.cursor.selected().copied());
         id.map(|id| Effect::Go(Jump::Replay { session: id.to_string(), at: None })).into_iter().collect()
     }
 
@@ -126,14 +110,19 @@ impl Sessions {
 
     /// A key while something is typed.
     pub(super) fn typed(&mut self, key: KeyEvent, shared: &mut Shared) -> Vec<Effect> {
-        let Some(prompt) = &mut self.prompt else { return Vec::new() };
+        let Some(prompt) = &mut self.prompt else {
+            if self.roster.list.text(key, shared) {
+                self.roster.arrange();
+            }
+            if !self.roster.list.is_typing() {
+                // The next key was maybe meant for the line, too.
+                shared.guard();
+            }
+            return Vec::new();
+        };
         let effects = match prompt.key(key, shared) {
             Outcome::Open => return Vec::new(),
             Outcome::Closed(effects) => effects,
-            Outcome::ShowOnly(filter) => {
-                self.roster.show_only(filter);
-                Vec::new()
-            }
         };
         self.prompt = None;
         // The next key was maybe meant for the line, too.
@@ -150,19 +139,15 @@ impl Sessions {
 
     /// Selects a session that a jump went to.
     pub(super) fn found(&mut self, id: SessionId, shared: &mut Shared) {
-        if !self.roster.shown().contains(&id) {
-            self.roster.show_only(Filter::default());
+        if !self.roster.list.keys.contains(&id) {
+            self.roster.list.clear();
+            self.roster.arrange();
         }
         self.sought = None;
-        self.cursor.select(id);
+        self.roster.list.cursor.select(id);
         self.selected_since = Some(shared.now);
         self.settle(shared);
         // Elsewhere it is seen beside the list.
         self.open = shared.is_narrow();
     }
-}
-
-/// Half of so many rows, at least one.
-fn half(rows: usize) -> isize {
-    isize::try_from(rows / 2).unwrap_or(isize::MAX).max(1)
 }

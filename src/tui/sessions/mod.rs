@@ -30,7 +30,6 @@ use crate::tui::sessions::roster::Known;
 use crate::tui::sessions::roster::Roster;
 use crate::tui::sessions::tail::Tail;
 use crate::tui::shared::Moment;
-use crate::tui::table::Cursor;
 
 /// How often the sessions are asked for while they are shown.
 const POLL: Duration = Duration::from_secs(2);
@@ -43,7 +42,6 @@ const SECOND: Duration = Duration::from_secs(1);
 #[derive(Debug, Default)]
 pub struct Sessions {
     roster: Roster,
-    cursor: Cursor<SessionId>,
     /// Since when the selected one is.
     selected_since: Option<Moment>,
     tail: Option<Tail>,
@@ -71,6 +69,7 @@ impl Sessions {
     /// Selects a session and opens it. One that does not run is said so, and `r` plays it.
     pub fn show(&mut self, id: SessionId, shared: &mut Shared) -> Vec<Effect> {
         self.prompt = None;
+        self.roster.list.close();
         self.missing = None;
         self.sought = Some(id);
         // It may be newer than what is known.
@@ -82,13 +81,13 @@ impl Sessions {
     }
 
     fn selected(&self) -> Option<&Known> {
-        self.cursor.selected().and_then(|id| self.roster.get(*id))
+        self.roster.list.cursor.selected().and_then(|id| self.roster.get(*id))
     }
 
     /// The selection finds its row after the list or the rows for it changed. Keys meant for what stood there act on nothing.
     fn settle(&mut self, shared: &mut Shared) {
         let rows = self.places(shared).rows();
-        if self.cursor.settle(self.roster.shown(), rows) {
+        if self.roster.list.fit(rows) {
             self.selected_since = Some(shared.now);
             // Another screen has its own keys to guard.
             if self.shown {
@@ -97,16 +96,17 @@ impl Sessions {
             // Another one has the screen than the one that was opened; and there is less room beside it.
             self.open = false;
             let rows = self.places(shared).rows();
-            self.cursor.settle(self.roster.shown(), rows);
+            self.roster.list.fit(rows);
         }
     }
 
     fn places(&self, shared: &Shared) -> Places {
-        Places::new(
-            shared,
-            shared.body(),
-            (self.cursor.selected().is_some(), self.open, self.prompt.is_some()),
-        )
+        Places::new(shared, shared.body(), self.state())
+    }
+
+    /// Whether one is selected, whether it has the whole screen, whether something is typed.
+    fn state(&self) -> (bool, bool, bool) {
+        (self.roster.list.cursor.selected().is_some(), self.open, self.takes_text())
     }
 
     /// Asks for the list, unless that is under way or cannot be.
@@ -127,7 +127,7 @@ impl Pane for Sessions {
     }
 
     fn takes_text(&self) -> bool {
-        self.prompt.is_some()
+        self.prompt.is_some() || self.roster.list.is_typing()
     }
 
     fn text(&mut self, key: KeyEvent, shared: &mut Shared) -> Vec<Effect> {
@@ -136,9 +136,12 @@ impl Pane for Sessions {
         effects
     }
 
-    fn paste(&mut self, text: &str, _shared: &mut Shared) -> Vec<Effect> {
+    fn paste(&mut self, text: &str, shared: &mut Shared) -> Vec<Effect> {
         if let Some(prompt) = &mut self.prompt {
             prompt.paste(text);
+        } else if self.roster.list.paste(text) {
+            self.roster.arrange();
+            self.settle(shared);
         }
         Vec::new()
     }
@@ -160,6 +163,7 @@ impl Pane for Sessions {
     fn leave(&mut self, _shared: &mut Shared) -> Vec<Effect> {
         self.shown = false;
         self.prompt = None;
+        self.roster.list.close();
         self.sought = None;
         self.missing = None;
         // What is missed meanwhile would be a hole in it.
@@ -177,7 +181,7 @@ impl Pane for Sessions {
     }
 
     fn wake(&self, shared: &Shared) -> Option<Duration> {
-        let unsettled = self.cursor.selected() != self.tail.as_ref().map(|tail| &tail.session);
+        let unsettled = self.roster.list.cursor.selected() != self.tail.as_ref().map(|tail| &tail.session);
         let since = self.selected_since.filter(|_| unsettled);
         let left = since.map(|since| SETTLED.saturating_sub(shared.now.at.duration_since(since.at)));
         Some(left.filter(|left| !left.is_zero()).unwrap_or(SECOND).min(SECOND))
@@ -200,7 +204,7 @@ impl Pane for Sessions {
             return vec![Action::Play];
         }
         let list = [Action::Filter, Action::Sort];
-        match (self.cursor.selected(), self.open) {
+        match (self.roster.list.cursor.selected(), self.open) {
             (None, _) => list.to_vec(),
             (Some(_), true) => vec![
                 Action::Play,

@@ -41,7 +41,7 @@ impl Sessions {
 
     /// Follows the selected session once it has been selected for a moment.
     fn watch(&mut self, shared: &Shared) -> Vec<Effect> {
-        let selected = self.cursor.selected().copied();
+        let selected = self.roster.list.cursor.selected().copied();
         if selected == self.tail.as_ref().map(|tail| tail.session) {
             return Vec::new();
         }

@@ -1,4 +1,4 @@
-//! The line at the foot of the screen in which a filter or a reason is typed. What is ended or shut out is bound when it opens.
+//! The line at the foot of the screen in which a reason is typed. What is ended or shut out is bound when it opens.
 
 use crossterm::event::KeyCode;
 use crossterm::event::KeyEvent;
@@ -11,16 +11,14 @@ use crate::domain::lock::LockTarget;
 use crate::domain::session::SessionEnd;
 use crate::tui::Effect;
 use crate::tui::Shared;
-use crate::tui::filter::Filter;
 use crate::tui::input::Input;
 use crate::tui::input::Typed;
 use crate::tui::message::Request;
-use crate::tui::sessions::roster::KEYS;
 use crate::tui::shared::Tone;
 use crate::tui::text;
 
-/// The longest filter and the longest reason, in characters.
-const LONGEST: (usize, usize) = (200, 250);
+/// The longest reason, in characters.
+const LONGEST: usize = 250;
 /// How much of a name is in the question.
 const NAME: usize = 24;
 /// How many columns are left for what is typed.
@@ -31,8 +29,6 @@ const LEAST: usize = 12;
 /// What is typed for.
 #[derive(Debug)]
 pub(super) enum Prompt {
-    /// What is shown of the list.
-    Filter(Input),
     /// Why this session is ended.
     Kill(Kill),
     /// Why this principal is shut out.
@@ -72,37 +68,28 @@ pub(super) enum Outcome {
     Open,
     /// It is closed; this is to be done.
     Closed(Vec<Effect>),
-    /// It is closed; only this is to be shown.
-    ShowOnly(Filter),
 }
 
 impl Prompt {
-    /// For a filter, which stands already or not.
-    pub(super) fn filter(now: &Filter) -> Self {
-        Self::Filter(Input::with(now.text(), LONGEST.0))
-    }
-
     /// For the end of a session.
     pub(super) fn kill(view: &SessionView) -> Self {
         Self::Kill(Kill {
             id: view.id,
             who: view.label.clone(),
             connection: view.connection.clone(),
-            reason: Input::new(LONGEST.1),
+            reason: Input::new(LONGEST),
             over: None,
         })
     }
 
     /// For a lock on whose session this is.
     pub(super) fn lock(view: &SessionView) -> Self {
-        Self::Lock { principal: view.principal.clone(), reason: Input::new(LONGEST.1) }
+        Self::Lock { principal: view.principal.clone(), reason: Input::new(LONGEST) }
     }
 
     fn input(&mut self) -> &mut Input {
         match self {
-            Self::Filter(input)
-            | Self::Kill(Kill { reason: input, .. })
-            | Self::Lock { reason: input, .. } => input,
+            Self::Kill(Kill { reason: input, .. }) | Self::Lock { reason: input, .. } => input,
         }
     }
 
@@ -129,7 +116,7 @@ impl Prompt {
     /// Takes a key.
     pub(super) fn key(&mut self, key: KeyEvent, shared: &mut Shared) -> Outcome {
         // The line has only just opened: this was meant for something else.
-        if key.code == KeyCode::Enter && shared.is_guarded() && !matches!(self, Self::Filter(_)) {
+        if key.code == KeyCode::Enter && shared.is_guarded() {
             return Outcome::Open;
         }
         match self.input().key(key) {
@@ -141,13 +128,6 @@ impl Prompt {
 
     fn done(&mut self, shared: &mut Shared) -> Outcome {
         match self {
-            Self::Filter(input) => match Filter::parse(&input.text(), &KEYS) {
-                Ok(filter) => Outcome::ShowOnly(filter),
-                Err(why) => {
-                    shared.say(Tone::Bad, why);
-                    Outcome::Open
-                }
-            },
             Self::Kill(Kill { over: Some(_), .. }) => Outcome::Closed(Vec::new()),
             Self::Kill(kill) if kill.reason.is_blank() => {
                 shared.say(Tone::Bad, "an end wants a reason: it is kept in the audit trail; Esc gives up");
@@ -176,7 +156,6 @@ impl Prompt {
         let room = usize::from(shared.size.width).saturating_sub(ROOM);
         let name = |raw: &str, width: usize| text::fitted(raw, width, look);
         let asked: Vec<String> = match self {
-            Self::Filter(_) => vec!["/".to_owned()],
             Self::Kill(kill) => {
                 let whole = kill.id.to_string();
                 let end = whole.get(whole.len().saturating_sub(6)..).unwrap_or_default();
@@ -211,9 +190,7 @@ impl Prompt {
     pub(super) fn parts(&self) -> (&str, &str) {
         match self {
             Self::Kill(Kill { over: Some(_), .. }) => ("", ""),
-            Self::Filter(input)
-            | Self::Kill(Kill { reason: input, .. })
-            | Self::Lock { reason: input, .. } => input.parts(),
+            Self::Kill(Kill { reason: input, .. }) | Self::Lock { reason: input, .. } => input.parts(),
         }
     }
 }

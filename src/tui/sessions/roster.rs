@@ -8,6 +8,7 @@ use crate::control::noun::session::LiveSession;
 use crate::control::noun::session::SessionView;
 use crate::domain::id::SessionId;
 use crate::domain::session::SessionEnd;
+use crate::tui::browse::Browse;
 use crate::tui::filter::Filter;
 use crate::tui::shared::Moment;
 
@@ -18,7 +19,7 @@ pub(super) const LINGERS: Duration = Duration::from_secs(10);
 /// After a longer pause between two answers the commands between them are no rate.
 const STALE: Duration = Duration::from_secs(6);
 /// The words that a filter knows.
-pub(super) const KEYS: [&str; 7] = ["who", "conn", "kind", "proto", "client", "from", "verdict"];
+const KEYS: [&str; 7] = ["who", "conn", "kind", "proto", "client", "from", "verdict"];
 
 /// What a list of sessions is sorted by.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -113,26 +114,33 @@ impl Known {
 }
 
 /// All of them.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Roster {
     known: HashMap<SessionId, Known>,
-    shown: Vec<SessionId>,
+    /// What is shown, in its order, and which of it is selected.
+    pub(super) list: Browse<SessionId>,
     /// How many run, and how many of these are shown.
     counts: (usize, usize),
     told: Option<Moment>,
     by: By,
-    filter: Filter,
+}
+
+impl Default for Roster {
+    fn default() -> Self {
+        Self {
+            known: HashMap::new(),
+            list: Browse::new(&KEYS),
+            counts: (0, 0),
+            told: None,
+            by: By::default(),
+        }
+    }
 }
 
 impl Roster {
     /// Whether there was an answer yet.
     pub(super) const fn is_loaded(&self) -> bool {
         self.told.is_some()
-    }
-
-    /// The ids of what is shown, in its order.
-    pub(super) fn shown(&self) -> &[SessionId] {
-        &self.shown
     }
 
     /// How many run, and how many of these are shown.
@@ -153,17 +161,6 @@ impl Roster {
     /// Sorts by something else.
     pub(super) fn sort(&mut self, by: By) {
         self.by = by;
-        self.arrange();
-    }
-
-    /// What passes.
-    pub(super) const fn filter(&self) -> &Filter {
-        &self.filter
-    }
-
-    /// Shows only what passes this.
-    pub(super) fn show_only(&mut self, filter: Filter) {
-        self.filter = filter;
         self.arrange();
     }
 
@@ -204,7 +201,7 @@ impl Roster {
 
     fn count(&mut self) {
         let runs = |known: &&Known| known.over.is_none();
-        let shown = self.shown.iter().filter_map(|id| self.known.get(id)).filter(runs).count();
+        let shown = self.list.keys.iter().filter_map(|id| self.known.get(id)).filter(runs).count();
         self.counts = (self.known.values().filter(runs).count(), shown);
     }
 
@@ -220,8 +217,10 @@ impl Roster {
         changed
     }
 
-    fn arrange(&mut self) {
-        let mut shown: Vec<&Known> = self.known.values().filter(|known| known.passes(&self.filter)).collect();
+    /// Filters and sorts all anew.
+    pub(super) fn arrange(&mut self) {
+        let filter = &self.list.filter;
+        let mut shown: Vec<&Known> = self.known.values().filter(|known| known.passes(filter)).collect();
         // The newest first, and so among equals.
         shown.sort_unstable_by_key(|known| std::cmp::Reverse((known.view.started_ms, known.view.id)));
         let most = |count: u64| std::cmp::Reverse(count);
@@ -236,7 +235,7 @@ impl Roster {
                 shown.sort_by_key(|known| std::cmp::Reverse(known.live().map_or(0, |live| live.active_ms)));
             }
         }
-        self.shown = shown.into_iter().map(|known| known.view.id).collect();
+        self.list.keys = shown.into_iter().map(|known| known.view.id).collect();
         self.count();
     }
 }

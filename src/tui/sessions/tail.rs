@@ -4,15 +4,14 @@ use std::collections::BTreeSet;
 use std::collections::VecDeque;
 
 use crate::control::noun::session::EventPage;
-use crate::domain::event::EventKind;
 use crate::domain::id::SessionId;
 use crate::recording::StoredEvent;
-use crate::recording::replay::transcript;
+use crate::recording::replay::Told;
+use crate::recording::replay::transcript_told;
 use crate::tui::look::Look;
 use crate::tui::look::Role;
 use crate::tui::text::Piece;
-use crate::tui::text::own_cells;
-use crate::tui::text::own_signs;
+use crate::tui::text::own_signs_at;
 
 /// The most events that are kept.
 pub(super) const MOST: usize = 500;
@@ -28,11 +27,9 @@ struct TailLine {
     seq: u64,
     /// Whether it is the first of its event, which has the time and a sign.
     first: bool,
-    /// Whether it is one of a table of rows.
-    cells: bool,
     /// Where the note on masked values begins, in bytes.
     masked: Option<usize>,
-    text: String,
+    told: Told,
 }
 
 /// The events of one session.
@@ -101,7 +98,7 @@ impl Tail {
                 Ok(event) => self.take(&event, still),
                 Err(error) => {
                     let words = format!("! event {} cannot be read: {error}", event.seq);
-                    self.put(event.seq, (false, false), vec![words], still);
+                    self.put(event.seq, false, vec![Told { text: words, own: Vec::new() }], still);
                 }
             }
         }
@@ -115,15 +112,14 @@ impl Tail {
     /// Takes an event. `still`: what is seen stays where it is.
     pub(super) fn take(&mut self, event: &StoredEvent, still: bool) {
         let newest = self.seqs.last().copied();
-        let about = (!event.event.mask.is_empty(), event.event.kind == EventKind::SqlRows);
-        self.put(event.seq, about, transcript(event), still);
+        self.put(event.seq, !event.event.mask.is_empty(), transcript_told(event), still);
         if let Some(next) = newest.map(|newest| newest + 1).filter(|next| event.seq > *next) {
             self.hole.get_or_insert(next);
         }
     }
 
-    /// `noted`: values in it are masked, and it says so; `cells`: it is a table of rows.
-    fn put(&mut self, seq: u64, (noted, cells): (bool, bool), mut lines: Vec<String>, still: bool) {
+    /// `noted`: values in it are masked, and it says so.
+    fn put(&mut self, seq: u64, noted: bool, mut lines: Vec<Told>, still: bool) {
         // What was let go of before does not come back.
         let too_old = self.seqs.len() >= MOST && self.seqs.first().is_some_and(|first| seq < *first);
         if too_old || !self.seqs.insert(seq) {
@@ -132,17 +128,18 @@ impl Tail {
         if lines.len() > MOST_OF_ONE {
             let more = lines.len() - (MOST_OF_ONE - 1);
             lines.truncate(MOST_OF_ONE - 1);
-            lines.push(format!("             ({more} more lines: r plays them)"));
+            let text = format!("             ({more} more lines: r plays them)");
+            lines.push(Told { text, own: Vec::new() });
         }
         let place = self.lines.partition_point(|line| line.seq < seq);
         if (still || !self.follows) && place + self.below >= self.lines.len() {
             self.below += lines.len();
         }
-        for (offset, text) in lines.into_iter().enumerate() {
+        for (offset, told) in lines.into_iter().enumerate() {
             let first = offset == 0;
             // The note is the last thing on the first line: what a client wrote stands before it.
-            let masked = if first && noted { text.rfind("  [masked ") } else { None };
-            self.lines.insert(place + offset, TailLine { seq, first, cells, masked, text });
+            let masked = if first && noted { told.text.rfind("  [masked ") } else { None };
+            self.lines.insert(place + offset, TailLine { seq, first, masked, told });
         }
         while self.seqs.len() > MOST || (self.lines.len() > MOST_LINES && self.seqs.len() > 1) {
             let Some(oldest) = self.seqs.pop_first() else { break };
@@ -203,15 +200,17 @@ impl Tail {
 
 /// A line in its colours. Each piece is still to be fitted.
 fn pieces(line: &TailLine, look: &Look) -> Vec<Piece> {
-    if !line.first {
-        let text = if line.cells { own_cells(&line.text, look) } else { line.text.clone() };
-        return vec![(Role::Text, text)];
-    }
-    let (head, masked) = match line.masked.and_then(|place| line.text.split_at_checked(place)) {
-        Some((head, masked)) => (head, own_signs(masked, look)),
-        None => (line.text.as_str(), String::new()),
-    };
-    let (time, rest) = head.split_once(' ').unwrap_or(("", head));
+    let mut out = if line.first { first_line(line) } else { vec![(Role::Text, line.told.text.clone())] };
+    own_signs_at(&mut out, &line.told.own, look);
+    out
+}
+
+/// The first line of an event: its time, its sign, its words, the note on masked values.
+fn first_line(line: &TailLine) -> Vec<Piece> {
+    let text = line.told.text.as_str();
+    let (head, masked) = line.masked.and_then(|place| text.split_at_checked(place)).unwrap_or((text, ""));
+    let time = head.find(' ').map_or(0, |blank| blank + 1);
+    let (time, rest) = head.split_at_checked(time).unwrap_or(("", head));
     let sign = rest.chars().next().unwrap_or(' ');
     let role = match sign {
         '✗' | '!' => Role::Bad,
@@ -224,15 +223,9 @@ fn pieces(line: &TailLine, look: &Look) -> Vec<Piece> {
     let (first, rest) = rest.split_at_checked(sign.len_utf8()).unwrap_or((rest, ""));
     // A denial is red in all of its line; a request only has its arrow in colour.
     let rest_role = if matches!(sign, '✗' | '!' | '◷' | '✓') { role } else { Role::Text };
-    let mut out = vec![
-        (Role::Dim, format!("{time} ")),
-        (role, own_signs(first, look)),
-        (rest_role, own_signs(rest, look)),
-    ];
-    if !masked.is_empty() {
-        out.push((Role::Masked, masked));
-    }
-    out
+    [(Role::Dim, time), (role, first), (rest_role, rest), (Role::Masked, masked)]
+        .map(|(role, piece)| (role, piece.to_owned()))
+        .into()
 }
 
 #[cfg(test)]
@@ -242,11 +235,12 @@ mod tests {
     #[test]
     fn one_event_has_no_more_lines_than_it_may() {
         let mut tail = Tail::new("ses_01kah3y2x7m5q8r4s6t9v0w1x2".parse().unwrap());
-        tail.put(1, (false, false), vec!["x".to_owned(); 100_000], false);
+        let lines = |text: &str, count| vec![Told { text: text.to_owned(), own: Vec::new() }; count];
+        tail.put(1, false, lines("x", 100_000), false);
         assert_eq!(tail.len(), MOST_OF_ONE);
-        let last = tail.lines.back().map(|line| line.text.trim().to_owned());
+        let last = tail.lines.back().map(|line| line.told.text.trim().to_owned());
         assert_eq!(last.as_deref(), Some("(99501 more lines: r plays them)"));
-        tail.put(2, (false, false), vec!["y".to_owned(); MOST_OF_ONE], false);
+        tail.put(2, false, lines("y", MOST_OF_ONE), false);
         assert_eq!(tail.len(), 2 * MOST_OF_ONE, "what fits is whole");
     }
 }

@@ -35,10 +35,9 @@ const PATIENCE_MS: u128 = 150;
 impl Sessions {
     /// Draws all of it.
     pub(super) fn draw(&self, shared: &Shared, frame: &mut Frame<'_>, area: Rect) {
-        let state = (self.cursor.selected().is_some(), self.open, self.prompt.is_some());
-        let places = super::Places::new(shared, area, state);
+        let places = super::Places::new(shared, area, self.state());
         if let Some(list) = places.list {
-            self.list(shared, frame, list, places.rows());
+            self.list(shared, frame, list);
         }
         if let (Some(area), Some(known)) = (places.facts, self.selected()) {
             let title = format!("{} {} {}", known.view.id, shared.look.signs.dot, known.view.connection);
@@ -55,21 +54,23 @@ impl Sessions {
         }
         if let (Some(area), Some(prompt)) = (places.prompt, &self.prompt) {
             frame.render_widget(view::typed(shared, &prompt.question(shared), prompt.parts()), area);
+        } else if let Some(area) = places.prompt {
+            self.roster.list.draw_input(shared, frame, area);
         }
     }
 
-    fn list(&self, shared: &Shared, frame: &mut Frame<'_>, area: Rect, rows: usize) {
+    fn list(&self, shared: &Shared, frame: &mut Frame<'_>, area: Rect) {
         let (roster, look) = (&self.roster, &shared.look);
-        let (shown, (running, passing), dot) = (roster.shown(), roster.counts(), look.signs.dot);
-        let count = match (roster.is_loaded(), roster.filter().is_empty()) {
+        let ((running, passing), dot, filter) = (roster.counts(), look.signs.dot, &roster.list.filter);
+        let count = match (roster.is_loaded(), filter.is_empty()) {
             (false, _) => String::new(),
             (true, true) => format!(" {dot} {running}"),
             (true, false) => format!(" {dot} {passing} of {running}"),
         };
-        let filter = if roster.filter().is_empty() { "none" } else { roster.filter().text() };
+        let filter = if filter.is_empty() { "none" } else { filter.text() };
         let title = format!("Sessions{count} {dot} sort: {} {dot} filter: {filter}", roster.by().word());
         let inner = framed(shared, frame, &title, area);
-        if shown.is_empty() {
+        if roster.list.keys.is_empty() {
             let words = text::fitted(&self.nothing(shared), 400, look);
             let words = Paragraph::new(Line::styled(words, look.style(Role::Dim))).wrap(Wrap { trim: true });
             let room = Rect {
@@ -83,9 +84,8 @@ impl Sessions {
         }
         let columns = Columns::new(inner.width);
         let mut lines = vec![columns.head(look)];
-        let seen = shown.iter().enumerate().skip(self.cursor.top()).take(rows);
-        lines.extend(seen.filter_map(|(place, id)| {
-            let selected = place == self.cursor.place();
+        lines.extend(roster.list.seen().filter_map(|id| {
+            let selected = roster.list.cursor.selected() == Some(id);
             roster.get(*id).map(|known| columns.line(known, selected, shared))
         }));
         frame.render_widget(Paragraph::new(lines), inner);
@@ -105,11 +105,11 @@ impl Sessions {
             }
             (None, false) if waited => "Loading the sessions ...".to_owned(),
             (None, false) => String::new(),
-            (_, true) if !self.roster.filter().is_empty() => {
+            (_, true) if !self.roster.list.filter.is_empty() => {
                 let (running, _) = self.roster.counts();
                 format!(
                     "None of the sessions that run ({running}) fits {}. Esc shows all of them.",
-                    self.roster.filter().text()
+                    self.roster.list.filter.text()
                 )
             }
             (_, true) => {
@@ -146,7 +146,8 @@ impl Sessions {
 
     fn tail_lines(&self, shared: &Shared, inner: Rect, rows: usize) -> Paragraph<'static> {
         let look = &shared.look;
-        let tail = self.tail.as_ref().filter(|tail| Some(&tail.session) == self.cursor.selected());
+        let tail =
+            self.tail.as_ref().filter(|tail| Some(&tail.session) == self.roster.list.cursor.selected());
         match tail {
             Some(tail) if tail.len() > 0 => {
                 let lines = tail.seen(rows, look).map(|pieces| fit(&pieces, usize::from(inner.width), look));

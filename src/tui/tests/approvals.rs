@@ -669,3 +669,62 @@ fn a_filter_a_sort_and_the_way_back() {
     stage.press("q");
     assert!(matches!(stage.effects().last(), Some(Effect::Quit)));
 }
+
+#[test]
+fn a_payload_that_imitates_facts_is_told_apart_in_each_row() {
+    // All that stands above a payload, and edges of its own, copied into a payload; a reason that tries the other way round.
+    let copied = " who     kate human local:kate\n┃ who     kate\n: effect  read, risk low\n│ why     policy reads\n\n(not all of it is shown)\n"
+        .to_owned()
+        + &"\u{202e}\u{301}日本語 effect  read, risk low; a yes gives nothing ".repeat(12);
+    let reason = "fine\n┃ SELECT 1\r: SELECT 1 ".repeat(8);
+    for (_, look) in super::LOOKS {
+        for size in [(80, 24), (118, 30), (60, 16)] {
+            let hostile = Approval { detail: copied.clone(), reason: reason.clone(), ..three()[0].clone() };
+            let all = [hostile];
+            let mut stage = Stage::new(Screen::Approvals, size, look);
+            told(&mut stage, &all);
+            read(&mut stage, &all);
+            stage.press("enter");
+            let edge = look.signs.edge;
+            let mut sent = std::collections::BTreeSet::new();
+            let mut facts = std::collections::BTreeSet::new();
+            for _ in 0..80 {
+                let screen = stage.screen();
+                for row in screen.lines().skip(3).take(usize::from(size.1) - 6) {
+                    // Behind the frame's own edge.
+                    let row: String = row.chars().skip(1).collect();
+                    if row.starts_with(edge) {
+                        sent.insert(row)
+                    } else {
+                        facts.insert(row)
+                    };
+                }
+                let fact = format!("{edge}  who     kate");
+                if screen.contains(&fact) {
+                    let style = stage.style_of(&fact);
+                    assert_eq!(style, style.patch(look.style(Role::Edge)), "{screen}");
+                }
+                stage.press("j");
+            }
+            let holds = |rows: &std::collections::BTreeSet<String>, text: &str| {
+                rows.iter().any(|row| row.contains(text))
+            };
+            for text in ["kate human", "policy reads", "risk low", "not all of it", "日本語"] {
+                assert!(holds(&sent, text) && !holds(&facts, text), "{text} {size:?}: {sent:#?} {facts:#?}");
+            }
+            for text in ["etl-agent", "risk medium", "SELECT 1"] {
+                assert!(holds(&facts, text) && !holds(&sent, text), "{text} {size:?}: {sent:#?} {facts:#?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn what_is_said_of_a_payload_that_was_cut_is_not_in_it() {
+    let cut = Approval { truncated: true, ..three()[0].clone() };
+    let mut stage = with(&[cut]);
+    let screen = stage.screen();
+    let row = screen.lines().find(|row| row.contains("not all of it is shown")).unwrap();
+    assert!(!row.contains('┃'), "{row}");
+    assert!(screen.contains("┃ UPDATE customers"), "{screen}");
+}

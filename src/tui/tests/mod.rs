@@ -33,6 +33,7 @@ use crate::tui::turns::Turns;
 use crate::tui::view;
 
 mod approvals;
+mod browse;
 mod entities;
 mod frame;
 mod log;

@@ -57,24 +57,30 @@ pub fn own_signs(text: &str, look: &Look) -> String {
     if !look.signs.cut.is_ascii() || text.is_ascii() {
         return text.to_owned();
     }
-    let plain = |c: char| OWN_SIGNS.iter().find(|(sign, _)| *sign == c).map_or(c, |(_, plain)| *plain);
     text.chars().map(plain).collect()
 }
 
-/// What stands for no value in a table of rows, and between its cells.
-const TABLE: (&str, &str) = ("∅", " | ");
+fn plain(c: char) -> char {
+    OWN_SIGNS.iter().find(|(sign, _)| *sign == c).map_or(c, |(_, plain)| *plain)
+}
 
-/// The first line of an event of a transcript is hoopctl's own, for [`own_signs`]. Lines below it are of a client or a target and stay
-/// as they are, but for the cells of a table of rows that have no value.
-pub fn own_cells(line: &str, look: &Look) -> String {
-    let (none, between) = TABLE;
-    if !look.signs.cut.is_ascii() || !line.contains(none) {
-        return line.to_owned();
+/// The signs at these places of a line, in bytes and in their order, with signs of ASCII where no others are to be shown. The pieces
+/// are the line. The same signs elsewhere were written by a client or a target, and stay.
+pub fn own_signs_at(pieces: &mut [Piece], own: &[usize], look: &Look) {
+    if !look.signs.cut.is_ascii() {
+        return;
     }
-    let plain = |cell: &str| {
-        if cell.trim_matches(' ') == none { own_signs(cell, look) } else { cell.to_owned() }
-    };
-    line.split(between).map(plain).collect::<Vec<_>>().join(between)
+    let (mut begin, mut own) = (0, own.iter().peekable());
+    for (_, text) in pieces {
+        let end = begin + text.len();
+        if own.peek().is_some_and(|at| **at < end) {
+            let sign = |(at, c)| {
+                if own.next_if(|own| **own == begin + at).is_some() { plain(c) } else { c }
+            };
+            *text = text.char_indices().map(sign).collect();
+        }
+        begin = end;
+    }
 }
 
 /// A text on one line, escaped, cut at `width` columns with a sign that says so.
@@ -153,6 +159,13 @@ pub fn line(row: &Row, look: &Look, base: Style) -> Line<'static> {
     Line::from(spans)
 }
 
+/// [`line`], of a text that others wrote: with an edge that nothing in the text can have, since it begins beside it.
+pub fn line_of_others(row: &Row, look: &Look) -> Line<'static> {
+    let mut line = line(row, look, Style::new());
+    line.spans.insert(0, Span::styled(look.signs.edge, look.style(Role::Edge)));
+    line
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -171,11 +184,20 @@ mod tests {
     }
 
     #[test]
-    fn only_empty_cells_of_a_table_are_ours() {
+    fn only_signs_of_our_own_are_plain_whatever_others_write() {
         let [ascii, usual] = [true, false].map(|ascii| Look::new(Depth::Mono, Ground::Dark, ascii));
-        let row = "   ∅ | a → b | ∅  | x∅ | \"∅\" | ✓ | ∅";
-        assert_eq!(own_cells(row, &ascii), "   _ | a → b | _  | x∅ | \"∅\" | ✓ | _");
-        assert_eq!(own_cells(row, &usual), row);
+        let line = [(Role::Dim, "→ é→ ✓".to_owned()), (Role::Text, "✓ ∅ ∅".to_owned())];
+        let at = |found: char| -> Vec<usize> {
+            let all: String = line.iter().map(|(_, text)| text.as_str()).collect();
+            all.char_indices().filter(|(_, c)| *c == found).map(|(at, _)| at).collect()
+        };
+        let own = [at('→')[0], at('✓')[1], at('∅')[1]];
+        let mut shown = line.clone();
+        own_signs_at(&mut shown, &own, &ascii);
+        assert_eq!(shown, [(Role::Dim, "> é→ ✓".to_owned()), (Role::Text, "+ ∅ _".to_owned())]);
+        let mut shown = line.clone();
+        own_signs_at(&mut shown, &own, &usual);
+        assert_eq!(shown, line);
     }
 
     #[test]

@@ -80,6 +80,12 @@ impl Screen {
         self.ask(&["send-keys", "-l", text]);
     }
 
+    /// Another program writes this on the terminal.
+    pub fn write_over(&self, text: &str) {
+        let terminal = self.ask(&["list-panes", "-F", "#{pane_tty}"]);
+        std::fs::write(terminal.trim(), text).unwrap();
+    }
+
     /// What is on the screen now.
     pub fn shown(&self) -> String {
         self.ask(&["capture-pane", "-p"])

@@ -1,0 +1,123 @@
+//! Configuration files: written, checked, tried.
+
+use super::code;
+use super::run;
+use super::run_with;
+use super::text;
+
+#[test]
+fn init_writes_a_private_file_that_holds_and_does_not_write_over_one() {
+    use std::os::unix::fs::PermissionsExt;
+    for options in [&["--oidc", "entra"][..], &["--oidc", "generic"], &["--demo"]] {
+        let folder = tempfile::tempdir().unwrap();
+        let arguments = [&["init"], options].concat();
+        let output = run(folder.path(), &arguments);
+        assert_eq!(code(&output), 0, "{}", text(&output.stderr));
+        let file = folder.path().join("hoopctl.toml");
+        assert_eq!(std::fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
+        let check = run(folder.path(), &["config", "check"]);
+        assert_eq!(code(&check), 0, "{options:?}: {}", text(&check.stderr));
+        assert_eq!(code(&run(folder.path(), &["serve", "--check"])), 0);
+        std::fs::write(&file, "mine").unwrap();
+        assert_eq!(code(&run(folder.path(), &arguments)), 6);
+        assert_eq!(std::fs::read_to_string(&file).unwrap(), "mine");
+        assert_eq!(code(&run(folder.path(), &[&arguments[..], &["--force"]].concat())), 0);
+        assert_ne!(std::fs::read_to_string(&file).unwrap(), "mine");
+    }
+}
+
+#[test]
+fn all_problems_of_a_configuration_are_told_at_once() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(
+        folder.path().join("hoopctl.toml"),
+        "version = 1\n[gateway]\nlisten = \"nowhere\"\nlisen = 1\n",
+    )
+    .unwrap();
+    let output = run(folder.path(), &["config", "check"]);
+    let stderr = text(&output.stderr);
+    assert_eq!(code(&output), 3);
+    assert!(stderr.contains("hoopctl.toml:3:") && stderr.contains("hoopctl.toml:4:"), "{stderr}");
+    let output = run(folder.path(), &["config", "check", "-o", "json"]);
+    let error: serde_json::Value = serde_json::from_slice(&output.stderr).unwrap();
+    assert_eq!(error["error"]["problems"].as_array().unwrap().len(), 2);
+}
+
+#[test]
+fn masks_are_tried_on_standard_input_and_values_are_not_printed() {
+    let folder = tempfile::tempdir().unwrap();
+    let input = "card 4111111111111111\nssn 512-34-4391 and nothing else\n";
+    let output = run_with(folder.path(), &["mask", "test"], input);
+    let stdout = text(&output.stdout);
+    assert_eq!(code(&output), 0);
+    assert!(stdout.contains("CREDIT_CARD") && stdout.contains("US_SSN"), "{stdout}");
+    assert!(!stdout.contains("4111111111111111") && !stdout.contains("512-34-4391"), "{stdout}");
+    let output = run_with(folder.path(), &["mask", "test", "--entity", "us_ssn", "-o", "json"], input);
+    let found: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!((found["items"][0]["line"].as_u64(), found["items"].as_array().unwrap().len()), (Some(2), 1));
+    assert_eq!(code(&run_with(folder.path(), &["mask", "test", "--entity", "nope"], input)), 2);
+    let empty = run_with(folder.path(), &["mask", "test"], "nothing here");
+    assert_eq!((code(&empty), text(&empty.stdout).as_str()), (0, ""));
+}
+
+#[test]
+fn a_token_is_inspected_without_being_believed() {
+    let folder = tempfile::tempdir().unwrap();
+    // {"alg":"none"} . {"iss":"https://x","exp":1}
+    let token = "eyJhbGciOiJub25lIn0.eyJpc3MiOiJodHRwczovL3giLCJleHAiOjF9.";
+    let output = run_with(folder.path(), &["token", "inspect"], token);
+    let stdout = text(&output.stdout);
+    assert_eq!(code(&output), 0, "{}", text(&output.stderr));
+    assert!(stdout.contains("https://x") && stdout.contains("refused"), "{stdout}");
+    assert_eq!(code(&run_with(folder.path(), &["token", "inspect", "-"], "not a token")), 4);
+    assert_eq!(code(&run_with(folder.path(), &["token", "inspect"], "")), 4);
+    assert_eq!(code(&run_with(folder.path(), &["token", "verify"], token)), 3);
+}
+
+#[test]
+fn doctor_says_what_to_do_and_ends_with_1_when_something_is_wrong() {
+    let folder = tempfile::tempdir().unwrap();
+    let output = run(folder.path(), &["doctor"]);
+    assert_eq!(code(&output), 1);
+    assert!(text(&output.stdout).contains("hoopctl init"), "{}", text(&output.stdout));
+    let output = run(folder.path(), &["doctor", "-o", "jsonl"]);
+    let first: serde_json::Value =
+        serde_json::from_str(text(&output.stdout).lines().next().unwrap()).unwrap();
+    assert_eq!(first["state"], "wrong");
+}
+
+#[test]
+fn config_check_holds_the_file_against_the_store() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("hoopctl.toml");
+    let config = "version = 1\n[storage]\ndata_dir = \"data\"\n[[policy]]\nid = \"crm-reads\"\neffect = \"allow\"\n\
+                  match = { groups = [\"support\"], connections = [\"crm\"] }\n";
+    std::fs::write(&file, config).unwrap();
+    let check = || {
+        let output = run(folder.path(), &["config", "check"]);
+        (code(&output), text(&output.stderr))
+    };
+    let (exit, said) = check();
+    assert!(exit == 0 && said.contains("match.connections"), "{exit} {said}");
+    assert!(!folder.path().join("data").exists(), "a check makes nothing");
+    let add = ["connect", "add", "crm", "--upstream", "https://127.0.0.1:9", "--ca-file", "ca.pem"];
+    let output = run(folder.path(), &[&add[..], &["--inject", "bearer:file:./crm.key"]].concat());
+    assert_eq!(code(&output), 0, "{}", text(&output.stderr));
+    let (exit, said) = check();
+    assert!(exit == 0 && !said.contains("match.connections"), "{exit} {said}");
+    let shown = text(&run(folder.path(), &["connect", "show", "crm"]).stdout);
+    let here = folder.path().canonicalize().unwrap();
+    for path in ["ca_file = \"HERE/ca.pem\"", "bearer:file:HERE/crm.key\""] {
+        assert!(shown.contains(&path.replace("HERE", here.to_str().unwrap())), "{shown}");
+    }
+    std::fs::write(
+        &file,
+        config.to_owned() + "[[connection]]\nname = \"crm\"\nupstream = \"http://127.0.0.1:9\"\n",
+    )
+    .unwrap();
+    for arguments in [&["config", "check"][..], &["serve", "--check"]] {
+        let output = run(folder.path(), arguments);
+        assert_eq!(code(&output), 3, "{}", text(&output.stderr));
+        assert!(text(&output.stderr).contains("there twice"), "{}", text(&output.stderr));
+    }
+}
