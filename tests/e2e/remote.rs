@@ -8,9 +8,11 @@ use serde_json::Value;
 
 use crate::support::World;
 use crate::support::caller::wait_until;
+use crate::support::mcp::peer;
 use crate::support::process::Process;
 use crate::support::process::free_port;
 use crate::support::process::run;
+use crate::support::screen::Screen;
 
 const RULES: &str = r#"
 [[policy]]
@@ -29,9 +31,25 @@ roles = { operator = ["etl"], viewer = ["support"] }
 clients = ["writer", "reader", "stranger"]
 "#;
 
+const PEOPLE: &str = r#"
+roles = { operator = ["etl"], approver = ["dba"], viewer = ["support"] }
+login = { client_id = "hoopctl-cli", scopes = ["openid", "offline_access", "use"] }
+"#;
+
 /// A world that is managed over the network, and where.
 fn world(admin: &str) -> (World, String) {
+    managed(World::without_gateway(RULES), admin)
+}
+
+/// One where people sign in, whose tokens live for so many seconds.
+fn world_of_people(lifetime: u32) -> (World, String) {
     let mut world = World::without_gateway(RULES);
+    world.sign_in_issuer(lifetime);
+    world.write_config(&RULES.replace("from = [\"support\"]", "from = [\"dba\"], reason = false"));
+    managed(world, PEOPLE)
+}
+
+fn managed(mut world: World, admin: &str) -> (World, String) {
     let port = free_port();
     let file = world.path("hoopctl.toml");
     let text = std::fs::read_to_string(&file).unwrap();
@@ -60,6 +78,31 @@ impl Elsewhere {
             command.env("HOOPCTL_TOKEN", token);
         }
         command
+    }
+
+    /// Signs this person in, who looks at the pages of the issuer.
+    fn sign_in(&self, who: &str) -> (i32, String) {
+        let mut login = self.command(&["login", "--no-browser", "--yes"], None);
+        let mut login = Process::start("login", &mut login, self.home.path());
+        let address = |login: &Process| {
+            login.log().lines().find(|line| line.contains("code_challenge=")).map(str::to_owned)
+        };
+        wait_until("the address is printed", Duration::from_secs(10), || address(&login).is_some());
+        let address = address(&login).unwrap();
+        let (code, out, err) = peer("node", &["sign_in.mjs", "browser", &address, who], &[]);
+        assert_eq!(code, 0, "{out}{err}{}", login.log());
+        let code = login.wait(Duration::from_secs(10)).unwrap();
+        (code, login.log())
+    }
+
+    /// The command line as who signed in.
+    fn own(&self, args: &[&str]) -> (i32, String, String) {
+        run(&mut self.command(args, None))
+    }
+
+    fn kept(&self) -> Value {
+        let file = self.home.path().join(".config/hoopctl/tokens.json");
+        serde_json::from_str(&std::fs::read_to_string(file).unwrap()).unwrap()
     }
 
     fn cli(&self, args: &[&str], token: &str) -> (i32, String, String) {
@@ -235,4 +278,137 @@ fn a_certificate_that_nobody_vouches_for_is_not_spoken_to() {
     }
     world.gateway = Some(gateway);
     assert_eq!(world.stop(), Some(0));
+}
+
+#[test]
+fn a_person_signs_in_elsewhere_and_approves_on_the_screen() {
+    let (world, url) = world_of_people(300);
+    let ada = Elsewhere::new(&url);
+    let (code, log) = ada.sign_in("ada");
+    assert!(code == 0 && log.contains("idp/ada") && log.contains("dba"), "{log}");
+    let file = ada.home.path().join(".config/hoopctl/tokens.json");
+    let mode = std::fs::metadata(&file).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+    for secret in ["access", "refresh"] {
+        let kept = ada.kept();
+        let tokens = &kept["gateways"][&url]["tokens"];
+        let secret = tokens[secret].as_str().unwrap_or_else(|| panic!("{secret} of {kept}")).to_owned();
+        assert!(secret.len() > 20 && !log.contains(&secret) && !world.log().contains(&secret));
+    }
+
+    // What is held is read and approved on her own screen.
+    let screen = Screen::of(&ada.command(&["tui"], None), ada.home.path(), (100, 32));
+    let shown = screen.wait("Nothing waits.");
+    assert!(shown.contains("live") && shown.contains("ada"), "{shown}");
+    let token = world.token("writer");
+    let reply = std::thread::scope(|scope| {
+        let body = r#"{"tier":"gold","note":"from afar"}"#;
+        let held = scope.spawn(|| world.send_json("PATCH", "/c/crm/customers/7", &token, body));
+        screen.wait("PATCH /customers/7");
+        screen.wait(r#""note":"#);
+        screen.press(&["a"]);
+        screen.wait("[enter/esc]");
+        screen.press(&["Enter"]);
+        screen.wait("approved apr_");
+        held.join().unwrap()
+    });
+    assert_eq!(reply.status, 200, "{}", reply.text());
+    let approvals = world.list(&["approval", "list", "--state", "used"]);
+    assert_eq!(approvals[0]["decisions"][0]["by"], "idp/ada", "{approvals:?}");
+
+    // Who is in none of the groups that a policy names, or in no role, decides nothing.
+    let mallory = Elsewhere::new(&url);
+    assert_eq!(mallory.sign_in("mallory").0, 0);
+    let eve = Elsewhere::new(&url);
+    let (code, log) = eve.sign_in("eve");
+    assert!(code == 9 && log.contains("does not let you in"), "{code} {log}");
+    let reply = std::thread::scope(|scope| {
+        let held =
+            scope.spawn(|| world.send_json("PATCH", "/c/crm/customers/8", &token, r#"{"tier":"gold"}"#));
+        let pending = world.wait_pending();
+        let id = pending["id"].as_str().unwrap();
+        for other in [&mallory, &eve] {
+            let (code, _, err) = other.own(&["approval", "approve", id]);
+            assert_eq!(code, 9, "{err}");
+        }
+        let (code, _, err) = ada.own(&["approval", "deny", id, "-r", "not from here"]);
+        assert_eq!(code, 0, "{err}");
+        held.join().unwrap()
+    });
+    assert!(reply.status == 403 && reply.text().contains("not from here"), "{}", reply.text());
+
+    // A lock on her ends the screen's stream and her word; signing out forgets her login everywhere.
+    assert_eq!(world.cli(&["lock", "add", "principal:idp/ada", "--yes"]).0, 0);
+    assert_eq!(ada.own(&["approval", "list"]).0, 9);
+    let lock = world.list(&["lock", "list"])[0]["id"].as_str().unwrap().to_owned();
+    assert_eq!(world.cli(&["lock", "remove", &lock, "--yes"]).0, 0);
+    let refresh = ada.kept()["gateways"][&url]["tokens"]["refresh"].as_str().unwrap().to_owned();
+    let (code, _, err) = ada.own(&["logout"]);
+    assert!(code == 0 && err.contains("revoked at the issuer"), "{code} {err}");
+    assert_eq!(ada.own(&["approval", "list"]).0, 4);
+    let issuer = format!("http://127.0.0.1:{}/token", world.issuer_port);
+    let form = format!("grant_type=refresh_token&client_id=hoopctl-cli&refresh_token={refresh}");
+    let (_, out, _) = run(Command::new("curl").args(["-sS", "-d", &form, &issuer]));
+    assert!(out.contains("invalid_grant"), "{out}");
+    assert!(!std::fs::read_to_string(&file).unwrap().contains(&refresh));
+}
+
+#[test]
+fn a_login_is_renewed_while_it_is_used_and_by_two_at_once_only_once() {
+    // Every token is within the minute before its end, so that each command renews it.
+    let (world, url) = world_of_people(50);
+    let ada = Elsewhere::new(&url);
+    assert_eq!(ada.sign_in("ada").0, 0);
+    let refresh =
+        |ada: &Elsewhere| ada.kept()["gateways"][&url]["tokens"]["refresh"].as_str().unwrap().to_owned();
+    let first = refresh(&ada);
+    assert_eq!(ada.own(&["approval", "list"]).0, 0);
+    let second = refresh(&ada);
+    assert_ne!(first, second, "the issuer gives a new one each time");
+    // A refresh token that is used twice ends the login at this issuer: none of these may do that.
+    std::thread::scope(|scope| {
+        let running: Vec<_> = (0..6).map(|_| scope.spawn(|| ada.own(&["approval", "list"]))).collect();
+        for one in running {
+            let (code, _, err) = one.join().unwrap();
+            assert_eq!(code, 0, "{err}");
+        }
+    });
+    assert_eq!(ada.own(&["approval", "list"]).0, 0);
+
+    // The gateway names other terms: nothing is renewed until she has said yes again.
+    let file = world.path("hoopctl.toml");
+    let text = std::fs::read_to_string(&file).unwrap();
+    std::fs::write(&file, text.replace("\"offline_access\", \"use\"", "\"use\"")).unwrap();
+    assert_eq!(world.cli(&["config", "reload"]).0, 0);
+    let (code, _, err) = ada.own(&["approval", "list"]);
+    assert!(code == 4 && err.contains("hoopctl login"), "{code} {err}");
+
+    // Somebody steals the file and uses its token first: the issuer ends the login, and that is said.
+    std::fs::write(&file, text).unwrap();
+    assert_eq!(world.cli(&["config", "reload"]).0, 0);
+    let issuer = format!("http://127.0.0.1:{}/token", world.issuer_port);
+    let form = format!("grant_type=refresh_token&client_id=hoopctl-cli&refresh_token={}", refresh(&ada));
+    let (_, out, _) = run(Command::new("curl").args(["-sS", "-d", &form, &issuer]));
+    assert!(out.contains("access_token"), "{out}");
+    let (code, _, err) = ada.own(&["approval", "list"]);
+    assert!(code == 4 && err.contains("hoopctl login"), "{code} {err}");
+}
+
+#[test]
+fn a_person_without_a_browser_signs_in_by_a_code() {
+    let (_world, url) = world_of_people(300);
+    let ada = Elsewhere::new(&url);
+    let mut login = ada.command(&["login", "--device", "--yes"], None);
+    let mut login = Process::start("login", &mut login, ada.home.path());
+    let code = |login: &Process| {
+        login.log().lines().find_map(|line| line.strip_prefix("and enter the code ").map(str::to_owned))
+    };
+    wait_until("the code is printed", Duration::from_secs(10), || code(&login).is_some());
+    let (code, log) = (code(&login).unwrap(), login.log());
+    let address = log.lines().find(|line| line.starts_with("http")).unwrap().to_owned();
+    let (done, out, err) = peer("node", &["sign_in.mjs", "device", &address, &code, "ada"], &[]);
+    assert_eq!(done, 0, "{out}{err}");
+    assert_eq!(login.wait(Duration::from_secs(20)), Some(0), "{}", login.log());
+    assert!(login.log().contains("idp/ada"), "{}", login.log());
+    assert_eq!(ada.own(&["approval", "list"]).0, 0);
 }

@@ -169,7 +169,7 @@ fn may_decide(approval: &Approval, shared: &Shared) -> Result<(), String> {
     if !approval.spec.from.iter().any(|group| you.groups.contains(group)) {
         let from = approval.spec.from.join(", ");
         return Err(format!(
-            "only members of {from} may decide it; admin.local_groups says who is in which group"
+            "only members of {from} may decide it; admin.local_groups, or your token, says who is in which group"
         ));
     }
     Ok(())

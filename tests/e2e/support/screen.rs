@@ -1,5 +1,6 @@
 //! A real terminal: tmux, on a server of the test's own.
 
+use std::path::Path;
 use std::process::Command;
 use std::sync::atomic::AtomicU32;
 use std::sync::atomic::Ordering;
@@ -19,11 +20,15 @@ pub struct Screen {
 
 impl Screen {
     /// Runs `hoopctl` with these arguments in a terminal of this size. What it ends with is shown when it has ended.
-    pub fn new(world: &World, (width, height): (u16, u16), args: &[&str]) -> Self {
+    pub fn new(world: &World, size: (u16, u16), args: &[&str]) -> Self {
+        Self::of(&world.hoopctl(args), world.folder.path(), size)
+    }
+
+    /// Runs a command in this folder, in a terminal of this size.
+    pub fn of(command: &Command, folder: &Path, (width, height): (u16, u16)) -> Self {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let count = COUNT.fetch_add(1, Ordering::Relaxed);
         let screen = Self { server: format!("hoopctl-{}-{count}", std::process::id()) };
-        let command = world.hoopctl(args);
         let mut words = vec![command.get_program().to_string_lossy().into_owned()];
         words.extend(command.get_args().map(|word| word.to_string_lossy().into_owned()));
         let quoted: Vec<String> = words.iter().map(|word| format!("'{word}'")).collect();
@@ -40,7 +45,7 @@ impl Screen {
             "-y",
             &height.to_string(),
         ]);
-        tmux.arg("-c").arg(world.folder.path()).arg(line);
+        tmux.arg("-c").arg(folder).arg(line);
         for (name, value) in command.get_envs() {
             if let Some(value) = value {
                 tmux.env(name, value);

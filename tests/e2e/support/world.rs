@@ -183,6 +183,13 @@ impl World {
         self.start_issuer_with(&[("PEOPLE", "1")]);
     }
 
+    /// Gives this world a provider of its own at which people sign in with `hoopctl login`; access tokens live for so many seconds. The
+    /// configuration is to be written, and the gateway to be started, after this.
+    pub fn sign_in_issuer(&mut self, lifetime: u32) {
+        self.issuer_port = free_port();
+        self.start_issuer_with(&[("SIGN_IN", "1"), ("TOKEN_TTL", &lifetime.to_string())]);
+    }
+
     fn start_issuer_with(&mut self, env: &[(&str, &str)]) {
         let mut issuer = self.node("issuer.mjs", &[&self.issuer_port.to_string(), "keys.json"]);
         issuer.envs(env.iter().copied());
