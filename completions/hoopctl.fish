@@ -28,7 +28,7 @@ complete -c hoopctl -n "__fish_hoopctl_needs_command" -s c -l config -d 'Configu
 complete -c hoopctl -n "__fish_hoopctl_needs_command" -l data-dir -d 'Data directory, in place of the configuration\'s [env: HOOPCTL_DATA_DIR]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_needs_command" -l socket -d 'Admin socket, in place of the configuration\'s [env: HOOPCTL_SOCKET]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_needs_command" -l url -d 'A gateway elsewhere, by its admin listener: https://HOST[:PORT] [env: HOOPCTL_URL]' -r
-complete -c hoopctl -n "__fish_hoopctl_needs_command" -l ca-file -d 'With --url: trust the authorities in this PEM file, not this machine\'s [env: HOOPCTL_CA_FILE]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_needs_command" -l ca-file -d 'With --url: trust the authorities in this PEM file, not this machine\'s [env: HOOPCTL_CA_FILE]' -r
 complete -c hoopctl -n "__fish_hoopctl_needs_command" -s o -l output -d 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]' -r -f -a "table\t'Columns for people'
 json\t'One JSON document'
 jsonl\t'One JSON object a line'
@@ -65,7 +65,7 @@ complete -c hoopctl -n "__fish_hoopctl_using_subcommand serve" -s c -l config -d
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand serve" -l data-dir -d 'Data directory, in place of the configuration\'s [env: HOOPCTL_DATA_DIR]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand serve" -l socket -d 'Admin socket, in place of the configuration\'s [env: HOOPCTL_SOCKET]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand serve" -l url -d 'A gateway elsewhere, by its admin listener: https://HOST[:PORT] [env: HOOPCTL_URL]' -r
-complete -c hoopctl -n "__fish_hoopctl_using_subcommand serve" -l ca-file -d 'With --url: trust the authorities in this PEM file, not this machine\'s [env: HOOPCTL_CA_FILE]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand serve" -l ca-file -d 'With --url: trust the authorities in this PEM file, not this machine\'s [env: HOOPCTL_CA_FILE]' -r
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand serve" -s o -l output -d 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]' -r -f -a "table\t'Columns for people'
 json\t'One JSON document'
 jsonl\t'One JSON object a line'
@@ -80,7 +80,7 @@ complete -c hoopctl -n "__fish_hoopctl_using_subcommand demo" -s c -l config -d 
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand demo" -l data-dir -d 'Data directory, in place of the configuration\'s [env: HOOPCTL_DATA_DIR]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand demo" -l socket -d 'Admin socket, in place of the configuration\'s [env: HOOPCTL_SOCKET]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand demo" -l url -d 'A gateway elsewhere, by its admin listener: https://HOST[:PORT] [env: HOOPCTL_URL]' -r
-complete -c hoopctl -n "__fish_hoopctl_using_subcommand demo" -l ca-file -d 'With --url: trust the authorities in this PEM file, not this machine\'s [env: HOOPCTL_CA_FILE]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand demo" -l ca-file -d 'With --url: trust the authorities in this PEM file, not this machine\'s [env: HOOPCTL_CA_FILE]' -r
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand demo" -s o -l output -d 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]' -r -f -a "table\t'Columns for people'
 json\t'One JSON document'
 jsonl\t'One JSON object a line'
@@ -94,7 +94,7 @@ complete -c hoopctl -n "__fish_hoopctl_using_subcommand init" -s c -l config -d 
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand init" -l data-dir -d 'Data directory, in place of the configuration\'s [env: HOOPCTL_DATA_DIR]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand init" -l socket -d 'Admin socket, in place of the configuration\'s [env: HOOPCTL_SOCKET]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand init" -l url -d 'A gateway elsewhere, by its admin listener: https://HOST[:PORT] [env: HOOPCTL_URL]' -r
-complete -c hoopctl -n "__fish_hoopctl_using_subcommand init" -l ca-file -d 'With --url: trust the authorities in this PEM file, not this machine\'s [env: HOOPCTL_CA_FILE]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand init" -l ca-file -d 'With --url: trust the authorities in this PEM file, not this machine\'s [env: HOOPCTL_CA_FILE]' -r
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand init" -s o -l output -d 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]' -r -f -a "table\t'Columns for people'
 json\t'One JSON document'
 jsonl\t'One JSON object a line'
@@ -107,7 +107,7 @@ complete -c hoopctl -n "__fish_hoopctl_using_subcommand doctor" -s c -l config -
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand doctor" -l data-dir -d 'Data directory, in place of the configuration\'s [env: HOOPCTL_DATA_DIR]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand doctor" -l socket -d 'Admin socket, in place of the configuration\'s [env: HOOPCTL_SOCKET]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand doctor" -l url -d 'A gateway elsewhere, by its admin listener: https://HOST[:PORT] [env: HOOPCTL_URL]' -r
-complete -c hoopctl -n "__fish_hoopctl_using_subcommand doctor" -l ca-file -d 'With --url: trust the authorities in this PEM file, not this machine\'s [env: HOOPCTL_CA_FILE]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand doctor" -l ca-file -d 'With --url: trust the authorities in this PEM file, not this machine\'s [env: HOOPCTL_CA_FILE]' -r
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand doctor" -s o -l output -d 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]' -r -f -a "table\t'Columns for people'
 json\t'One JSON document'
 jsonl\t'One JSON object a line'
@@ -119,7 +119,7 @@ complete -c hoopctl -n "__fish_hoopctl_using_subcommand status" -s c -l config -
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand status" -l data-dir -d 'Data directory, in place of the configuration\'s [env: HOOPCTL_DATA_DIR]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand status" -l socket -d 'Admin socket, in place of the configuration\'s [env: HOOPCTL_SOCKET]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand status" -l url -d 'A gateway elsewhere, by its admin listener: https://HOST[:PORT] [env: HOOPCTL_URL]' -r
-complete -c hoopctl -n "__fish_hoopctl_using_subcommand status" -l ca-file -d 'With --url: trust the authorities in this PEM file, not this machine\'s [env: HOOPCTL_CA_FILE]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand status" -l ca-file -d 'With --url: trust the authorities in this PEM file, not this machine\'s [env: HOOPCTL_CA_FILE]' -r
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand status" -s o -l output -d 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]' -r -f -a "table\t'Columns for people'
 json\t'One JSON document'
 jsonl\t'One JSON object a line'
@@ -131,7 +131,7 @@ complete -c hoopctl -n "__fish_hoopctl_using_subcommand login" -s c -l config -d
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand login" -l data-dir -d 'Data directory, in place of the configuration\'s [env: HOOPCTL_DATA_DIR]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand login" -l socket -d 'Admin socket, in place of the configuration\'s [env: HOOPCTL_SOCKET]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand login" -l url -d 'A gateway elsewhere, by its admin listener: https://HOST[:PORT] [env: HOOPCTL_URL]' -r
-complete -c hoopctl -n "__fish_hoopctl_using_subcommand login" -l ca-file -d 'With --url: trust the authorities in this PEM file, not this machine\'s [env: HOOPCTL_CA_FILE]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand login" -l ca-file -d 'With --url: trust the authorities in this PEM file, not this machine\'s [env: HOOPCTL_CA_FILE]' -r
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand login" -s o -l output -d 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]' -r -f -a "table\t'Columns for people'
 json\t'One JSON document'
 jsonl\t'One JSON object a line'
@@ -145,7 +145,7 @@ complete -c hoopctl -n "__fish_hoopctl_using_subcommand logout" -s c -l config -
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand logout" -l data-dir -d 'Data directory, in place of the configuration\'s [env: HOOPCTL_DATA_DIR]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand logout" -l socket -d 'Admin socket, in place of the configuration\'s [env: HOOPCTL_SOCKET]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand logout" -l url -d 'A gateway elsewhere, by its admin listener: https://HOST[:PORT] [env: HOOPCTL_URL]' -r
-complete -c hoopctl -n "__fish_hoopctl_using_subcommand logout" -l ca-file -d 'With --url: trust the authorities in this PEM file, not this machine\'s [env: HOOPCTL_CA_FILE]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand logout" -l ca-file -d 'With --url: trust the authorities in this PEM file, not this machine\'s [env: HOOPCTL_CA_FILE]' -r
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand logout" -s o -l output -d 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]' -r -f -a "table\t'Columns for people'
 json\t'One JSON document'
 jsonl\t'One JSON object a line'
@@ -157,7 +157,7 @@ complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and not __fish_
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and not __fish_seen_subcommand_from add list show edit remove test env pin open" -l data-dir -d 'Data directory, in place of the configuration\'s [env: HOOPCTL_DATA_DIR]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and not __fish_seen_subcommand_from add list show edit remove test env pin open" -l socket -d 'Admin socket, in place of the configuration\'s [env: HOOPCTL_SOCKET]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and not __fish_seen_subcommand_from add list show edit remove test env pin open" -l url -d 'A gateway elsewhere, by its admin listener: https://HOST[:PORT] [env: HOOPCTL_URL]' -r
-complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and not __fish_seen_subcommand_from add list show edit remove test env pin open" -l ca-file -d 'With --url: trust the authorities in this PEM file, not this machine\'s [env: HOOPCTL_CA_FILE]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and not __fish_seen_subcommand_from add list show edit remove test env pin open" -l ca-file -d 'With --url: trust the authorities in this PEM file, not this machine\'s [env: HOOPCTL_CA_FILE]' -r
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and not __fish_seen_subcommand_from add list show edit remove test env pin open" -s o -l output -d 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]' -r -f -a "table\t'Columns for people'
 json\t'One JSON document'
 jsonl\t'One JSON object a line'
@@ -219,7 +219,7 @@ complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen_subcommand_from list" -l data-dir -d 'Data directory, in place of the configuration\'s [env: HOOPCTL_DATA_DIR]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen_subcommand_from list" -l socket -d 'Admin socket, in place of the configuration\'s [env: HOOPCTL_SOCKET]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen_subcommand_from list" -l url -d 'A gateway elsewhere, by its admin listener: https://HOST[:PORT] [env: HOOPCTL_URL]' -r
-complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen_subcommand_from list" -l ca-file -d 'With --url: trust the authorities in this PEM file, not this machine\'s [env: HOOPCTL_CA_FILE]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen_subcommand_from list" -l ca-file -d 'With --url: trust the authorities in this PEM file, not this machine\'s [env: HOOPCTL_CA_FILE]' -r
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen_subcommand_from list" -s o -l output -d 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]' -r -f -a "table\t'Columns for people'
 json\t'One JSON document'
 jsonl\t'One JSON object a line'
@@ -230,7 +230,7 @@ complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen_subcommand_from show" -l data-dir -d 'Data directory, in place of the configuration\'s [env: HOOPCTL_DATA_DIR]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen_subcommand_from show" -l socket -d 'Admin socket, in place of the configuration\'s [env: HOOPCTL_SOCKET]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen_subcommand_from show" -l url -d 'A gateway elsewhere, by its admin listener: https://HOST[:PORT] [env: HOOPCTL_URL]' -r
-complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen_subcommand_from show" -l ca-file -d 'With --url: trust the authorities in this PEM file, not this machine\'s [env: HOOPCTL_CA_FILE]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen_subcommand_from show" -l ca-file -d 'With --url: trust the authorities in this PEM file, not this machine\'s [env: HOOPCTL_CA_FILE]' -r
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen_subcommand_from show" -s o -l output -d 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]' -r -f -a "table\t'Columns for people'
 json\t'One JSON document'
 jsonl\t'One JSON object a line'
@@ -281,7 +281,7 @@ complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen_subcommand_from remove" -l data-dir -d 'Data directory, in place of the configuration\'s [env: HOOPCTL_DATA_DIR]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen_subcommand_from remove" -l socket -d 'Admin socket, in place of the configuration\'s [env: HOOPCTL_SOCKET]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen_subcommand_from remove" -l url -d 'A gateway elsewhere, by its admin listener: https://HOST[:PORT] [env: HOOPCTL_URL]' -r
-complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen_subcommand_from remove" -l ca-file -d 'With --url: trust the authorities in this PEM file, not this machine\'s [env: HOOPCTL_CA_FILE]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen_subcommand_from remove" -l ca-file -d 'With --url: trust the authorities in this PEM file, not this machine\'s [env: HOOPCTL_CA_FILE]' -r
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen_subcommand_from remove" -s o -l output -d 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]' -r -f -a "table\t'Columns for people'
 json\t'One JSON document'
 jsonl\t'One JSON object a line'
@@ -294,7 +294,7 @@ complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen_subcommand_from test" -l data-dir -d 'Data directory, in place of the configuration\'s [env: HOOPCTL_DATA_DIR]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen_subcommand_from test" -l socket -d 'Admin socket, in place of the configuration\'s [env: HOOPCTL_SOCKET]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen_subcommand_from test" -l url -d 'A gateway elsewhere, by its admin listener: https://HOST[:PORT] [env: HOOPCTL_URL]' -r
-complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen_subcommand_from test" -l ca-file -d 'With --url: trust the authorities in this PEM file, not this machine\'s [env: HOOPCTL_CA_FILE]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen_subcommand_from test" -l ca-file -d 'With --url: trust the authorities in this PEM file, not this machine\'s [env: HOOPCTL_CA_FILE]' -r
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen_subcommand_from test" -s o -l output -d 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]' -r -f -a "table\t'Columns for people'
 json\t'One JSON document'
 jsonl\t'One JSON object a line'
@@ -313,7 +313,7 @@ complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen_subcommand_from env" -l data-dir -d 'Data directory, in place of the configuration\'s [env: HOOPCTL_DATA_DIR]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen_subcommand_from env" -l socket -d 'Admin socket, in place of the configuration\'s [env: HOOPCTL_SOCKET]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen_subcommand_from env" -l url -d 'A gateway elsewhere, by its admin listener: https://HOST[:PORT] [env: HOOPCTL_URL]' -r
-complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen_subcommand_from env" -l ca-file -d 'With --url: trust the authorities in this PEM file, not this machine\'s [env: HOOPCTL_CA_FILE]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen_subcommand_from env" -l ca-file -d 'With --url: trust the authorities in this PEM file, not this machine\'s [env: HOOPCTL_CA_FILE]' -r
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen_subcommand_from env" -s o -l output -d 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]' -r -f -a "table\t'Columns for people'
 json\t'One JSON document'
 jsonl\t'One JSON object a line'
@@ -326,7 +326,7 @@ complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen_subcommand_from pin" -l data-dir -d 'Data directory, in place of the configuration\'s [env: HOOPCTL_DATA_DIR]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen_subcommand_from pin" -l socket -d 'Admin socket, in place of the configuration\'s [env: HOOPCTL_SOCKET]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen_subcommand_from pin" -l url -d 'A gateway elsewhere, by its admin listener: https://HOST[:PORT] [env: HOOPCTL_URL]' -r
-complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen_subcommand_from pin" -l ca-file -d 'With --url: trust the authorities in this PEM file, not this machine\'s [env: HOOPCTL_CA_FILE]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen_subcommand_from pin" -l ca-file -d 'With --url: trust the authorities in this PEM file, not this machine\'s [env: HOOPCTL_CA_FILE]' -r
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen_subcommand_from pin" -s o -l output -d 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]' -r -f -a "table\t'Columns for people'
 json\t'One JSON document'
 jsonl\t'One JSON object a line'
@@ -340,7 +340,7 @@ complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen_subcommand_from open" -l unix -d 'Open a Unix socket in this directory, for your user only, in place of a port' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen_subcommand_from open" -l gateway -d 'The gateway\'s listener for PostgreSQL [default: gateway.postgres_listen of the configuration]' -r
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen_subcommand_from open" -l token -d 'Where your token is: env:NAME, file:PATH or exec:COMMAND; read anew for each connection' -r
-complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen_subcommand_from open" -l ca-file -d 'Trust the authorities in this file for the gateway\'s certificate, not this machine\'s; plain is refused then' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen_subcommand_from open" -l ca-file -d 'Trust the authorities in this file for the gateway\'s certificate, not this machine\'s; plain is refused then' -r
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen_subcommand_from open" -s c -l config -d 'Configuration file [env: HOOPCTL_CONFIG] [default: ./hoopctl.toml, ~/.config/hoopctl/, /etc/hoopctl/]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen_subcommand_from open" -l data-dir -d 'Data directory, in place of the configuration\'s [env: HOOPCTL_DATA_DIR]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen_subcommand_from open" -l socket -d 'Admin socket, in place of the configuration\'s [env: HOOPCTL_SOCKET]' -r -F
@@ -356,7 +356,7 @@ complete -c hoopctl -n "__fish_hoopctl_using_subcommand policy; and not __fish_s
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand policy; and not __fish_seen_subcommand_from add list show edit remove test explain" -l data-dir -d 'Data directory, in place of the configuration\'s [env: HOOPCTL_DATA_DIR]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand policy; and not __fish_seen_subcommand_from add list show edit remove test explain" -l socket -d 'Admin socket, in place of the configuration\'s [env: HOOPCTL_SOCKET]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand policy; and not __fish_seen_subcommand_from add list show edit remove test explain" -l url -d 'A gateway elsewhere, by its admin listener: https://HOST[:PORT] [env: HOOPCTL_URL]' -r
-complete -c hoopctl -n "__fish_hoopctl_using_subcommand policy; and not __fish_seen_subcommand_from add list show edit remove test explain" -l ca-file -d 'With --url: trust the authorities in this PEM file, not this machine\'s [env: HOOPCTL_CA_FILE]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand policy; and not __fish_seen_subcommand_from add list show edit remove test explain" -l ca-file -d 'With --url: trust the authorities in this PEM file, not this machine\'s [env: HOOPCTL_CA_FILE]' -r
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand policy; and not __fish_seen_subcommand_from add list show edit remove test explain" -s o -l output -d 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]' -r -f -a "table\t'Columns for people'
 json\t'One JSON document'
 jsonl\t'One JSON object a line'
@@ -403,7 +403,7 @@ complete -c hoopctl -n "__fish_hoopctl_using_subcommand policy; and __fish_seen_
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand policy; and __fish_seen_subcommand_from add" -l data-dir -d 'Data directory, in place of the configuration\'s [env: HOOPCTL_DATA_DIR]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand policy; and __fish_seen_subcommand_from add" -l socket -d 'Admin socket, in place of the configuration\'s [env: HOOPCTL_SOCKET]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand policy; and __fish_seen_subcommand_from add" -l url -d 'A gateway elsewhere, by its admin listener: https://HOST[:PORT] [env: HOOPCTL_URL]' -r
-complete -c hoopctl -n "__fish_hoopctl_using_subcommand policy; and __fish_seen_subcommand_from add" -l ca-file -d 'With --url: trust the authorities in this PEM file, not this machine\'s [env: HOOPCTL_CA_FILE]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand policy; and __fish_seen_subcommand_from add" -l ca-file -d 'With --url: trust the authorities in this PEM file, not this machine\'s [env: HOOPCTL_CA_FILE]' -r
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand policy; and __fish_seen_subcommand_from add" -s o -l output -d 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]' -r -f -a "table\t'Columns for people'
 json\t'One JSON document'
 jsonl\t'One JSON object a line'
@@ -419,7 +419,7 @@ complete -c hoopctl -n "__fish_hoopctl_using_subcommand policy; and __fish_seen_
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand policy; and __fish_seen_subcommand_from list" -l data-dir -d 'Data directory, in place of the configuration\'s [env: HOOPCTL_DATA_DIR]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand policy; and __fish_seen_subcommand_from list" -l socket -d 'Admin socket, in place of the configuration\'s [env: HOOPCTL_SOCKET]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand policy; and __fish_seen_subcommand_from list" -l url -d 'A gateway elsewhere, by its admin listener: https://HOST[:PORT] [env: HOOPCTL_URL]' -r
-complete -c hoopctl -n "__fish_hoopctl_using_subcommand policy; and __fish_seen_subcommand_from list" -l ca-file -d 'With --url: trust the authorities in this PEM file, not this machine\'s [env: HOOPCTL_CA_FILE]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand policy; and __fish_seen_subcommand_from list" -l ca-file -d 'With --url: trust the authorities in this PEM file, not this machine\'s [env: HOOPCTL_CA_FILE]' -r
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand policy; and __fish_seen_subcommand_from list" -s o -l output -d 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]' -r -f -a "table\t'Columns for people'
 json\t'One JSON document'
 jsonl\t'One JSON object a line'
@@ -430,7 +430,7 @@ complete -c hoopctl -n "__fish_hoopctl_using_subcommand policy; and __fish_seen_
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand policy; and __fish_seen_subcommand_from show" -l data-dir -d 'Data directory, in place of the configuration\'s [env: HOOPCTL_DATA_DIR]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand policy; and __fish_seen_subcommand_from show" -l socket -d 'Admin socket, in place of the configuration\'s [env: HOOPCTL_SOCKET]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand policy; and __fish_seen_subcommand_from show" -l url -d 'A gateway elsewhere, by its admin listener: https://HOST[:PORT] [env: HOOPCTL_URL]' -r
-complete -c hoopctl -n "__fish_hoopctl_using_subcommand policy; and __fish_seen_subcommand_from show" -l ca-file -d 'With --url: trust the authorities in this PEM file, not this machine\'s [env: HOOPCTL_CA_FILE]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand policy; and __fish_seen_subcommand_from show" -l ca-file -d 'With --url: trust the authorities in this PEM file, not this machine\'s [env: HOOPCTL_CA_FILE]' -r
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand policy; and __fish_seen_subcommand_from show" -s o -l output -d 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]' -r -f -a "table\t'Columns for people'
 json\t'One JSON document'
 jsonl\t'One JSON object a line'
@@ -470,7 +470,7 @@ complete -c hoopctl -n "__fish_hoopctl_using_subcommand policy; and __fish_seen_
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand policy; and __fish_seen_subcommand_from edit" -l data-dir -d 'Data directory, in place of the configuration\'s [env: HOOPCTL_DATA_DIR]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand policy; and __fish_seen_subcommand_from edit" -l socket -d 'Admin socket, in place of the configuration\'s [env: HOOPCTL_SOCKET]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand policy; and __fish_seen_subcommand_from edit" -l url -d 'A gateway elsewhere, by its admin listener: https://HOST[:PORT] [env: HOOPCTL_URL]' -r
-complete -c hoopctl -n "__fish_hoopctl_using_subcommand policy; and __fish_seen_subcommand_from edit" -l ca-file -d 'With --url: trust the authorities in this PEM file, not this machine\'s [env: HOOPCTL_CA_FILE]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand policy; and __fish_seen_subcommand_from edit" -l ca-file -d 'With --url: trust the authorities in this PEM file, not this machine\'s [env: HOOPCTL_CA_FILE]' -r
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand policy; and __fish_seen_subcommand_from edit" -s o -l output -d 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]' -r -f -a "table\t'Columns for people'
 json\t'One JSON document'
 jsonl\t'One JSON object a line'
@@ -485,7 +485,7 @@ complete -c hoopctl -n "__fish_hoopctl_using_subcommand policy; and __fish_seen_
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand policy; and __fish_seen_subcommand_from remove" -l data-dir -d 'Data directory, in place of the configuration\'s [env: HOOPCTL_DATA_DIR]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand policy; and __fish_seen_subcommand_from remove" -l socket -d 'Admin socket, in place of the configuration\'s [env: HOOPCTL_SOCKET]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand policy; and __fish_seen_subcommand_from remove" -l url -d 'A gateway elsewhere, by its admin listener: https://HOST[:PORT] [env: HOOPCTL_URL]' -r
-complete -c hoopctl -n "__fish_hoopctl_using_subcommand policy; and __fish_seen_subcommand_from remove" -l ca-file -d 'With --url: trust the authorities in this PEM file, not this machine\'s [env: HOOPCTL_CA_FILE]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand policy; and __fish_seen_subcommand_from remove" -l ca-file -d 'With --url: trust the authorities in this PEM file, not this machine\'s [env: HOOPCTL_CA_FILE]' -r
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand policy; and __fish_seen_subcommand_from remove" -s o -l output -d 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]' -r -f -a "table\t'Columns for people'
 json\t'One JSON document'
 jsonl\t'One JSON object a line'
@@ -498,7 +498,7 @@ complete -c hoopctl -n "__fish_hoopctl_using_subcommand policy; and __fish_seen_
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand policy; and __fish_seen_subcommand_from test" -l data-dir -d 'Data directory, in place of the configuration\'s [env: HOOPCTL_DATA_DIR]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand policy; and __fish_seen_subcommand_from test" -l socket -d 'Admin socket, in place of the configuration\'s [env: HOOPCTL_SOCKET]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand policy; and __fish_seen_subcommand_from test" -l url -d 'A gateway elsewhere, by its admin listener: https://HOST[:PORT] [env: HOOPCTL_URL]' -r
-complete -c hoopctl -n "__fish_hoopctl_using_subcommand policy; and __fish_seen_subcommand_from test" -l ca-file -d 'With --url: trust the authorities in this PEM file, not this machine\'s [env: HOOPCTL_CA_FILE]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand policy; and __fish_seen_subcommand_from test" -l ca-file -d 'With --url: trust the authorities in this PEM file, not this machine\'s [env: HOOPCTL_CA_FILE]' -r
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand policy; and __fish_seen_subcommand_from test" -s o -l output -d 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]' -r -f -a "table\t'Columns for people'
 json\t'One JSON document'
 jsonl\t'One JSON object a line'
@@ -526,7 +526,7 @@ complete -c hoopctl -n "__fish_hoopctl_using_subcommand policy; and __fish_seen_
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand policy; and __fish_seen_subcommand_from explain" -l data-dir -d 'Data directory, in place of the configuration\'s [env: HOOPCTL_DATA_DIR]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand policy; and __fish_seen_subcommand_from explain" -l socket -d 'Admin socket, in place of the configuration\'s [env: HOOPCTL_SOCKET]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand policy; and __fish_seen_subcommand_from explain" -l url -d 'A gateway elsewhere, by its admin listener: https://HOST[:PORT] [env: HOOPCTL_URL]' -r
-complete -c hoopctl -n "__fish_hoopctl_using_subcommand policy; and __fish_seen_subcommand_from explain" -l ca-file -d 'With --url: trust the authorities in this PEM file, not this machine\'s [env: HOOPCTL_CA_FILE]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand policy; and __fish_seen_subcommand_from explain" -l ca-file -d 'With --url: trust the authorities in this PEM file, not this machine\'s [env: HOOPCTL_CA_FILE]' -r
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand policy; and __fish_seen_subcommand_from explain" -s o -l output -d 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]' -r -f -a "table\t'Columns for people'
 json\t'One JSON document'
 jsonl\t'One JSON object a line'
@@ -539,7 +539,7 @@ complete -c hoopctl -n "__fish_hoopctl_using_subcommand approval; and not __fish
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand approval; and not __fish_seen_subcommand_from list show approve deny watch wait" -l data-dir -d 'Data directory, in place of the configuration\'s [env: HOOPCTL_DATA_DIR]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand approval; and not __fish_seen_subcommand_from list show approve deny watch wait" -l socket -d 'Admin socket, in place of the configuration\'s [env: HOOPCTL_SOCKET]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand approval; and not __fish_seen_subcommand_from list show approve deny watch wait" -l url -d 'A gateway elsewhere, by its admin listener: https://HOST[:PORT] [env: HOOPCTL_URL]' -r
-complete -c hoopctl -n "__fish_hoopctl_using_subcommand approval; and not __fish_seen_subcommand_from list show approve deny watch wait" -l ca-file -d 'With --url: trust the authorities in this PEM file, not this machine\'s [env: HOOPCTL_CA_FILE]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand approval; and not __fish_seen_subcommand_from list show approve deny watch wait" -l ca-file -d 'With --url: trust the authorities in this PEM file, not this machine\'s [env: HOOPCTL_CA_FILE]' -r
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand approval; and not __fish_seen_subcommand_from list show approve deny watch wait" -s o -l output -d 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]' -r -f -a "table\t'Columns for people'
 json\t'One JSON document'
 jsonl\t'One JSON object a line'
@@ -561,7 +561,7 @@ complete -c hoopctl -n "__fish_hoopctl_using_subcommand approval; and __fish_see
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand approval; and __fish_seen_subcommand_from list" -l data-dir -d 'Data directory, in place of the configuration\'s [env: HOOPCTL_DATA_DIR]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand approval; and __fish_seen_subcommand_from list" -l socket -d 'Admin socket, in place of the configuration\'s [env: HOOPCTL_SOCKET]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand approval; and __fish_seen_subcommand_from list" -l url -d 'A gateway elsewhere, by its admin listener: https://HOST[:PORT] [env: HOOPCTL_URL]' -r
-complete -c hoopctl -n "__fish_hoopctl_using_subcommand approval; and __fish_seen_subcommand_from list" -l ca-file -d 'With --url: trust the authorities in this PEM file, not this machine\'s [env: HOOPCTL_CA_FILE]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand approval; and __fish_seen_subcommand_from list" -l ca-file -d 'With --url: trust the authorities in this PEM file, not this machine\'s [env: HOOPCTL_CA_FILE]' -r
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand approval; and __fish_seen_subcommand_from list" -s o -l output -d 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]' -r -f -a "table\t'Columns for people'
 json\t'One JSON document'
 jsonl\t'One JSON object a line'
@@ -573,7 +573,7 @@ complete -c hoopctl -n "__fish_hoopctl_using_subcommand approval; and __fish_see
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand approval; and __fish_seen_subcommand_from show" -l data-dir -d 'Data directory, in place of the configuration\'s [env: HOOPCTL_DATA_DIR]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand approval; and __fish_seen_subcommand_from show" -l socket -d 'Admin socket, in place of the configuration\'s [env: HOOPCTL_SOCKET]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand approval; and __fish_seen_subcommand_from show" -l url -d 'A gateway elsewhere, by its admin listener: https://HOST[:PORT] [env: HOOPCTL_URL]' -r
-complete -c hoopctl -n "__fish_hoopctl_using_subcommand approval; and __fish_seen_subcommand_from show" -l ca-file -d 'With --url: trust the authorities in this PEM file, not this machine\'s [env: HOOPCTL_CA_FILE]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand approval; and __fish_seen_subcommand_from show" -l ca-file -d 'With --url: trust the authorities in this PEM file, not this machine\'s [env: HOOPCTL_CA_FILE]' -r
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand approval; and __fish_seen_subcommand_from show" -s o -l output -d 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]' -r -f -a "table\t'Columns for people'
 json\t'One JSON document'
 jsonl\t'One JSON object a line'
@@ -586,7 +586,7 @@ complete -c hoopctl -n "__fish_hoopctl_using_subcommand approval; and __fish_see
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand approval; and __fish_seen_subcommand_from approve" -l data-dir -d 'Data directory, in place of the configuration\'s [env: HOOPCTL_DATA_DIR]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand approval; and __fish_seen_subcommand_from approve" -l socket -d 'Admin socket, in place of the configuration\'s [env: HOOPCTL_SOCKET]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand approval; and __fish_seen_subcommand_from approve" -l url -d 'A gateway elsewhere, by its admin listener: https://HOST[:PORT] [env: HOOPCTL_URL]' -r
-complete -c hoopctl -n "__fish_hoopctl_using_subcommand approval; and __fish_seen_subcommand_from approve" -l ca-file -d 'With --url: trust the authorities in this PEM file, not this machine\'s [env: HOOPCTL_CA_FILE]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand approval; and __fish_seen_subcommand_from approve" -l ca-file -d 'With --url: trust the authorities in this PEM file, not this machine\'s [env: HOOPCTL_CA_FILE]' -r
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand approval; and __fish_seen_subcommand_from approve" -s o -l output -d 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]' -r -f -a "table\t'Columns for people'
 json\t'One JSON document'
 jsonl\t'One JSON object a line'
@@ -598,7 +598,7 @@ complete -c hoopctl -n "__fish_hoopctl_using_subcommand approval; and __fish_see
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand approval; and __fish_seen_subcommand_from deny" -l data-dir -d 'Data directory, in place of the configuration\'s [env: HOOPCTL_DATA_DIR]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand approval; and __fish_seen_subcommand_from deny" -l socket -d 'Admin socket, in place of the configuration\'s [env: HOOPCTL_SOCKET]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand approval; and __fish_seen_subcommand_from deny" -l url -d 'A gateway elsewhere, by its admin listener: https://HOST[:PORT] [env: HOOPCTL_URL]' -r
-complete -c hoopctl -n "__fish_hoopctl_using_subcommand approval; and __fish_seen_subcommand_from deny" -l ca-file -d 'With --url: trust the authorities in this PEM file, not this machine\'s [env: HOOPCTL_CA_FILE]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand approval; and __fish_seen_subcommand_from deny" -l ca-file -d 'With --url: trust the authorities in this PEM file, not this machine\'s [env: HOOPCTL_CA_FILE]' -r
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand approval; and __fish_seen_subcommand_from deny" -s o -l output -d 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]' -r -f -a "table\t'Columns for people'
 json\t'One JSON document'
 jsonl\t'One JSON object a line'
@@ -609,7 +609,7 @@ complete -c hoopctl -n "__fish_hoopctl_using_subcommand approval; and __fish_see
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand approval; and __fish_seen_subcommand_from watch" -l data-dir -d 'Data directory, in place of the configuration\'s [env: HOOPCTL_DATA_DIR]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand approval; and __fish_seen_subcommand_from watch" -l socket -d 'Admin socket, in place of the configuration\'s [env: HOOPCTL_SOCKET]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand approval; and __fish_seen_subcommand_from watch" -l url -d 'A gateway elsewhere, by its admin listener: https://HOST[:PORT] [env: HOOPCTL_URL]' -r
-complete -c hoopctl -n "__fish_hoopctl_using_subcommand approval; and __fish_seen_subcommand_from watch" -l ca-file -d 'With --url: trust the authorities in this PEM file, not this machine\'s [env: HOOPCTL_CA_FILE]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand approval; and __fish_seen_subcommand_from watch" -l ca-file -d 'With --url: trust the authorities in this PEM file, not this machine\'s [env: HOOPCTL_CA_FILE]' -r
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand approval; and __fish_seen_subcommand_from watch" -s o -l output -d 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]' -r -f -a "table\t'Columns for people'
 json\t'One JSON document'
 jsonl\t'One JSON object a line'
@@ -621,7 +621,7 @@ complete -c hoopctl -n "__fish_hoopctl_using_subcommand approval; and __fish_see
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand approval; and __fish_seen_subcommand_from wait" -l data-dir -d 'Data directory, in place of the configuration\'s [env: HOOPCTL_DATA_DIR]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand approval; and __fish_seen_subcommand_from wait" -l socket -d 'Admin socket, in place of the configuration\'s [env: HOOPCTL_SOCKET]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand approval; and __fish_seen_subcommand_from wait" -l url -d 'A gateway elsewhere, by its admin listener: https://HOST[:PORT] [env: HOOPCTL_URL]' -r
-complete -c hoopctl -n "__fish_hoopctl_using_subcommand approval; and __fish_seen_subcommand_from wait" -l ca-file -d 'With --url: trust the authorities in this PEM file, not this machine\'s [env: HOOPCTL_CA_FILE]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand approval; and __fish_seen_subcommand_from wait" -l ca-file -d 'With --url: trust the authorities in this PEM file, not this machine\'s [env: HOOPCTL_CA_FILE]' -r
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand approval; and __fish_seen_subcommand_from wait" -s o -l output -d 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]' -r -f -a "table\t'Columns for people'
 json\t'One JSON document'
 jsonl\t'One JSON object a line'
@@ -632,7 +632,7 @@ complete -c hoopctl -n "__fish_hoopctl_using_subcommand grant; and not __fish_se
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand grant; and not __fish_seen_subcommand_from list revoke" -l data-dir -d 'Data directory, in place of the configuration\'s [env: HOOPCTL_DATA_DIR]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand grant; and not __fish_seen_subcommand_from list revoke" -l socket -d 'Admin socket, in place of the configuration\'s [env: HOOPCTL_SOCKET]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand grant; and not __fish_seen_subcommand_from list revoke" -l url -d 'A gateway elsewhere, by its admin listener: https://HOST[:PORT] [env: HOOPCTL_URL]' -r
-complete -c hoopctl -n "__fish_hoopctl_using_subcommand grant; and not __fish_seen_subcommand_from list revoke" -l ca-file -d 'With --url: trust the authorities in this PEM file, not this machine\'s [env: HOOPCTL_CA_FILE]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand grant; and not __fish_seen_subcommand_from list revoke" -l ca-file -d 'With --url: trust the authorities in this PEM file, not this machine\'s [env: HOOPCTL_CA_FILE]' -r
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand grant; and not __fish_seen_subcommand_from list revoke" -s o -l output -d 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]' -r -f -a "table\t'Columns for people'
 json\t'One JSON document'
 jsonl\t'One JSON object a line'
@@ -648,7 +648,7 @@ complete -c hoopctl -n "__fish_hoopctl_using_subcommand grant; and __fish_seen_s
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand grant; and __fish_seen_subcommand_from list" -l data-dir -d 'Data directory, in place of the configuration\'s [env: HOOPCTL_DATA_DIR]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand grant; and __fish_seen_subcommand_from list" -l socket -d 'Admin socket, in place of the configuration\'s [env: HOOPCTL_SOCKET]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand grant; and __fish_seen_subcommand_from list" -l url -d 'A gateway elsewhere, by its admin listener: https://HOST[:PORT] [env: HOOPCTL_URL]' -r
-complete -c hoopctl -n "__fish_hoopctl_using_subcommand grant; and __fish_seen_subcommand_from list" -l ca-file -d 'With --url: trust the authorities in this PEM file, not this machine\'s [env: HOOPCTL_CA_FILE]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand grant; and __fish_seen_subcommand_from list" -l ca-file -d 'With --url: trust the authorities in this PEM file, not this machine\'s [env: HOOPCTL_CA_FILE]' -r
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand grant; and __fish_seen_subcommand_from list" -s o -l output -d 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]' -r -f -a "table\t'Columns for people'
 json\t'One JSON document'
 jsonl\t'One JSON object a line'
@@ -660,7 +660,7 @@ complete -c hoopctl -n "__fish_hoopctl_using_subcommand grant; and __fish_seen_s
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand grant; and __fish_seen_subcommand_from revoke" -l data-dir -d 'Data directory, in place of the configuration\'s [env: HOOPCTL_DATA_DIR]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand grant; and __fish_seen_subcommand_from revoke" -l socket -d 'Admin socket, in place of the configuration\'s [env: HOOPCTL_SOCKET]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand grant; and __fish_seen_subcommand_from revoke" -l url -d 'A gateway elsewhere, by its admin listener: https://HOST[:PORT] [env: HOOPCTL_URL]' -r
-complete -c hoopctl -n "__fish_hoopctl_using_subcommand grant; and __fish_seen_subcommand_from revoke" -l ca-file -d 'With --url: trust the authorities in this PEM file, not this machine\'s [env: HOOPCTL_CA_FILE]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand grant; and __fish_seen_subcommand_from revoke" -l ca-file -d 'With --url: trust the authorities in this PEM file, not this machine\'s [env: HOOPCTL_CA_FILE]' -r
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand grant; and __fish_seen_subcommand_from revoke" -s o -l output -d 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]' -r -f -a "table\t'Columns for people'
 json\t'One JSON document'
 jsonl\t'One JSON object a line'
@@ -672,7 +672,7 @@ complete -c hoopctl -n "__fish_hoopctl_using_subcommand lock; and not __fish_see
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand lock; and not __fish_seen_subcommand_from add list remove" -l data-dir -d 'Data directory, in place of the configuration\'s [env: HOOPCTL_DATA_DIR]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand lock; and not __fish_seen_subcommand_from add list remove" -l socket -d 'Admin socket, in place of the configuration\'s [env: HOOPCTL_SOCKET]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand lock; and not __fish_seen_subcommand_from add list remove" -l url -d 'A gateway elsewhere, by its admin listener: https://HOST[:PORT] [env: HOOPCTL_URL]' -r
-complete -c hoopctl -n "__fish_hoopctl_using_subcommand lock; and not __fish_seen_subcommand_from add list remove" -l ca-file -d 'With --url: trust the authorities in this PEM file, not this machine\'s [env: HOOPCTL_CA_FILE]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand lock; and not __fish_seen_subcommand_from add list remove" -l ca-file -d 'With --url: trust the authorities in this PEM file, not this machine\'s [env: HOOPCTL_CA_FILE]' -r
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand lock; and not __fish_seen_subcommand_from add list remove" -s o -l output -d 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]' -r -f -a "table\t'Columns for people'
 json\t'One JSON document'
 jsonl\t'One JSON object a line'
@@ -688,7 +688,7 @@ complete -c hoopctl -n "__fish_hoopctl_using_subcommand lock; and __fish_seen_su
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand lock; and __fish_seen_subcommand_from add" -l data-dir -d 'Data directory, in place of the configuration\'s [env: HOOPCTL_DATA_DIR]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand lock; and __fish_seen_subcommand_from add" -l socket -d 'Admin socket, in place of the configuration\'s [env: HOOPCTL_SOCKET]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand lock; and __fish_seen_subcommand_from add" -l url -d 'A gateway elsewhere, by its admin listener: https://HOST[:PORT] [env: HOOPCTL_URL]' -r
-complete -c hoopctl -n "__fish_hoopctl_using_subcommand lock; and __fish_seen_subcommand_from add" -l ca-file -d 'With --url: trust the authorities in this PEM file, not this machine\'s [env: HOOPCTL_CA_FILE]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand lock; and __fish_seen_subcommand_from add" -l ca-file -d 'With --url: trust the authorities in this PEM file, not this machine\'s [env: HOOPCTL_CA_FILE]' -r
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand lock; and __fish_seen_subcommand_from add" -s o -l output -d 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]' -r -f -a "table\t'Columns for people'
 json\t'One JSON document'
 jsonl\t'One JSON object a line'
@@ -700,7 +700,7 @@ complete -c hoopctl -n "__fish_hoopctl_using_subcommand lock; and __fish_seen_su
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand lock; and __fish_seen_subcommand_from list" -l data-dir -d 'Data directory, in place of the configuration\'s [env: HOOPCTL_DATA_DIR]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand lock; and __fish_seen_subcommand_from list" -l socket -d 'Admin socket, in place of the configuration\'s [env: HOOPCTL_SOCKET]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand lock; and __fish_seen_subcommand_from list" -l url -d 'A gateway elsewhere, by its admin listener: https://HOST[:PORT] [env: HOOPCTL_URL]' -r
-complete -c hoopctl -n "__fish_hoopctl_using_subcommand lock; and __fish_seen_subcommand_from list" -l ca-file -d 'With --url: trust the authorities in this PEM file, not this machine\'s [env: HOOPCTL_CA_FILE]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand lock; and __fish_seen_subcommand_from list" -l ca-file -d 'With --url: trust the authorities in this PEM file, not this machine\'s [env: HOOPCTL_CA_FILE]' -r
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand lock; and __fish_seen_subcommand_from list" -s o -l output -d 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]' -r -f -a "table\t'Columns for people'
 json\t'One JSON document'
 jsonl\t'One JSON object a line'
@@ -711,7 +711,7 @@ complete -c hoopctl -n "__fish_hoopctl_using_subcommand lock; and __fish_seen_su
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand lock; and __fish_seen_subcommand_from remove" -l data-dir -d 'Data directory, in place of the configuration\'s [env: HOOPCTL_DATA_DIR]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand lock; and __fish_seen_subcommand_from remove" -l socket -d 'Admin socket, in place of the configuration\'s [env: HOOPCTL_SOCKET]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand lock; and __fish_seen_subcommand_from remove" -l url -d 'A gateway elsewhere, by its admin listener: https://HOST[:PORT] [env: HOOPCTL_URL]' -r
-complete -c hoopctl -n "__fish_hoopctl_using_subcommand lock; and __fish_seen_subcommand_from remove" -l ca-file -d 'With --url: trust the authorities in this PEM file, not this machine\'s [env: HOOPCTL_CA_FILE]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand lock; and __fish_seen_subcommand_from remove" -l ca-file -d 'With --url: trust the authorities in this PEM file, not this machine\'s [env: HOOPCTL_CA_FILE]' -r
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand lock; and __fish_seen_subcommand_from remove" -s o -l output -d 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]' -r -f -a "table\t'Columns for people'
 json\t'One JSON document'
 jsonl\t'One JSON object a line'
@@ -723,7 +723,7 @@ complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and not __fish_
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and not __fish_seen_subcommand_from list show tail watch grep kill export verify prune" -l data-dir -d 'Data directory, in place of the configuration\'s [env: HOOPCTL_DATA_DIR]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and not __fish_seen_subcommand_from list show tail watch grep kill export verify prune" -l socket -d 'Admin socket, in place of the configuration\'s [env: HOOPCTL_SOCKET]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and not __fish_seen_subcommand_from list show tail watch grep kill export verify prune" -l url -d 'A gateway elsewhere, by its admin listener: https://HOST[:PORT] [env: HOOPCTL_URL]' -r
-complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and not __fish_seen_subcommand_from list show tail watch grep kill export verify prune" -l ca-file -d 'With --url: trust the authorities in this PEM file, not this machine\'s [env: HOOPCTL_CA_FILE]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and not __fish_seen_subcommand_from list show tail watch grep kill export verify prune" -l ca-file -d 'With --url: trust the authorities in this PEM file, not this machine\'s [env: HOOPCTL_CA_FILE]' -r
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and not __fish_seen_subcommand_from list show tail watch grep kill export verify prune" -s o -l output -d 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]' -r -f -a "table\t'Columns for people'
 json\t'One JSON document'
 jsonl\t'One JSON object a line'
@@ -748,7 +748,7 @@ complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and __fish_seen
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and __fish_seen_subcommand_from list" -l data-dir -d 'Data directory, in place of the configuration\'s [env: HOOPCTL_DATA_DIR]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and __fish_seen_subcommand_from list" -l socket -d 'Admin socket, in place of the configuration\'s [env: HOOPCTL_SOCKET]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and __fish_seen_subcommand_from list" -l url -d 'A gateway elsewhere, by its admin listener: https://HOST[:PORT] [env: HOOPCTL_URL]' -r
-complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and __fish_seen_subcommand_from list" -l ca-file -d 'With --url: trust the authorities in this PEM file, not this machine\'s [env: HOOPCTL_CA_FILE]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and __fish_seen_subcommand_from list" -l ca-file -d 'With --url: trust the authorities in this PEM file, not this machine\'s [env: HOOPCTL_CA_FILE]' -r
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and __fish_seen_subcommand_from list" -s o -l output -d 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]' -r -f -a "table\t'Columns for people'
 json\t'One JSON document'
 jsonl\t'One JSON object a line'
@@ -760,7 +760,7 @@ complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and __fish_seen
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and __fish_seen_subcommand_from show" -l data-dir -d 'Data directory, in place of the configuration\'s [env: HOOPCTL_DATA_DIR]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and __fish_seen_subcommand_from show" -l socket -d 'Admin socket, in place of the configuration\'s [env: HOOPCTL_SOCKET]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and __fish_seen_subcommand_from show" -l url -d 'A gateway elsewhere, by its admin listener: https://HOST[:PORT] [env: HOOPCTL_URL]' -r
-complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and __fish_seen_subcommand_from show" -l ca-file -d 'With --url: trust the authorities in this PEM file, not this machine\'s [env: HOOPCTL_CA_FILE]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and __fish_seen_subcommand_from show" -l ca-file -d 'With --url: trust the authorities in this PEM file, not this machine\'s [env: HOOPCTL_CA_FILE]' -r
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and __fish_seen_subcommand_from show" -s o -l output -d 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]' -r -f -a "table\t'Columns for people'
 json\t'One JSON document'
 jsonl\t'One JSON object a line'
@@ -771,7 +771,7 @@ complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and __fish_seen
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and __fish_seen_subcommand_from tail" -l data-dir -d 'Data directory, in place of the configuration\'s [env: HOOPCTL_DATA_DIR]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and __fish_seen_subcommand_from tail" -l socket -d 'Admin socket, in place of the configuration\'s [env: HOOPCTL_SOCKET]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and __fish_seen_subcommand_from tail" -l url -d 'A gateway elsewhere, by its admin listener: https://HOST[:PORT] [env: HOOPCTL_URL]' -r
-complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and __fish_seen_subcommand_from tail" -l ca-file -d 'With --url: trust the authorities in this PEM file, not this machine\'s [env: HOOPCTL_CA_FILE]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and __fish_seen_subcommand_from tail" -l ca-file -d 'With --url: trust the authorities in this PEM file, not this machine\'s [env: HOOPCTL_CA_FILE]' -r
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and __fish_seen_subcommand_from tail" -s o -l output -d 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]' -r -f -a "table\t'Columns for people'
 json\t'One JSON document'
 jsonl\t'One JSON object a line'
@@ -782,7 +782,7 @@ complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and __fish_seen
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and __fish_seen_subcommand_from watch" -l data-dir -d 'Data directory, in place of the configuration\'s [env: HOOPCTL_DATA_DIR]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and __fish_seen_subcommand_from watch" -l socket -d 'Admin socket, in place of the configuration\'s [env: HOOPCTL_SOCKET]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and __fish_seen_subcommand_from watch" -l url -d 'A gateway elsewhere, by its admin listener: https://HOST[:PORT] [env: HOOPCTL_URL]' -r
-complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and __fish_seen_subcommand_from watch" -l ca-file -d 'With --url: trust the authorities in this PEM file, not this machine\'s [env: HOOPCTL_CA_FILE]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and __fish_seen_subcommand_from watch" -l ca-file -d 'With --url: trust the authorities in this PEM file, not this machine\'s [env: HOOPCTL_CA_FILE]' -r
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and __fish_seen_subcommand_from watch" -s o -l output -d 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]' -r -f -a "table\t'Columns for people'
 json\t'One JSON document'
 jsonl\t'One JSON object a line'
@@ -798,7 +798,7 @@ complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and __fish_seen
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and __fish_seen_subcommand_from grep" -l data-dir -d 'Data directory, in place of the configuration\'s [env: HOOPCTL_DATA_DIR]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and __fish_seen_subcommand_from grep" -l socket -d 'Admin socket, in place of the configuration\'s [env: HOOPCTL_SOCKET]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and __fish_seen_subcommand_from grep" -l url -d 'A gateway elsewhere, by its admin listener: https://HOST[:PORT] [env: HOOPCTL_URL]' -r
-complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and __fish_seen_subcommand_from grep" -l ca-file -d 'With --url: trust the authorities in this PEM file, not this machine\'s [env: HOOPCTL_CA_FILE]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and __fish_seen_subcommand_from grep" -l ca-file -d 'With --url: trust the authorities in this PEM file, not this machine\'s [env: HOOPCTL_CA_FILE]' -r
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and __fish_seen_subcommand_from grep" -s o -l output -d 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]' -r -f -a "table\t'Columns for people'
 json\t'One JSON document'
 jsonl\t'One JSON object a line'
@@ -811,7 +811,7 @@ complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and __fish_seen
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and __fish_seen_subcommand_from kill" -l data-dir -d 'Data directory, in place of the configuration\'s [env: HOOPCTL_DATA_DIR]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and __fish_seen_subcommand_from kill" -l socket -d 'Admin socket, in place of the configuration\'s [env: HOOPCTL_SOCKET]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and __fish_seen_subcommand_from kill" -l url -d 'A gateway elsewhere, by its admin listener: https://HOST[:PORT] [env: HOOPCTL_URL]' -r
-complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and __fish_seen_subcommand_from kill" -l ca-file -d 'With --url: trust the authorities in this PEM file, not this machine\'s [env: HOOPCTL_CA_FILE]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and __fish_seen_subcommand_from kill" -l ca-file -d 'With --url: trust the authorities in this PEM file, not this machine\'s [env: HOOPCTL_CA_FILE]' -r
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and __fish_seen_subcommand_from kill" -s o -l output -d 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]' -r -f -a "table\t'Columns for people'
 json\t'One JSON document'
 jsonl\t'One JSON object a line'
@@ -829,7 +829,7 @@ complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and __fish_seen
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and __fish_seen_subcommand_from export" -l data-dir -d 'Data directory, in place of the configuration\'s [env: HOOPCTL_DATA_DIR]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and __fish_seen_subcommand_from export" -l socket -d 'Admin socket, in place of the configuration\'s [env: HOOPCTL_SOCKET]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and __fish_seen_subcommand_from export" -l url -d 'A gateway elsewhere, by its admin listener: https://HOST[:PORT] [env: HOOPCTL_URL]' -r
-complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and __fish_seen_subcommand_from export" -l ca-file -d 'With --url: trust the authorities in this PEM file, not this machine\'s [env: HOOPCTL_CA_FILE]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and __fish_seen_subcommand_from export" -l ca-file -d 'With --url: trust the authorities in this PEM file, not this machine\'s [env: HOOPCTL_CA_FILE]' -r
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and __fish_seen_subcommand_from export" -s o -l output -d 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]' -r -f -a "table\t'Columns for people'
 json\t'One JSON document'
 jsonl\t'One JSON object a line'
@@ -840,7 +840,7 @@ complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and __fish_seen
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and __fish_seen_subcommand_from verify" -l data-dir -d 'Data directory, in place of the configuration\'s [env: HOOPCTL_DATA_DIR]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and __fish_seen_subcommand_from verify" -l socket -d 'Admin socket, in place of the configuration\'s [env: HOOPCTL_SOCKET]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and __fish_seen_subcommand_from verify" -l url -d 'A gateway elsewhere, by its admin listener: https://HOST[:PORT] [env: HOOPCTL_URL]' -r
-complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and __fish_seen_subcommand_from verify" -l ca-file -d 'With --url: trust the authorities in this PEM file, not this machine\'s [env: HOOPCTL_CA_FILE]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and __fish_seen_subcommand_from verify" -l ca-file -d 'With --url: trust the authorities in this PEM file, not this machine\'s [env: HOOPCTL_CA_FILE]' -r
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and __fish_seen_subcommand_from verify" -s o -l output -d 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]' -r -f -a "table\t'Columns for people'
 json\t'One JSON document'
 jsonl\t'One JSON object a line'
@@ -852,7 +852,7 @@ complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and __fish_seen
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and __fish_seen_subcommand_from prune" -l data-dir -d 'Data directory, in place of the configuration\'s [env: HOOPCTL_DATA_DIR]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and __fish_seen_subcommand_from prune" -l socket -d 'Admin socket, in place of the configuration\'s [env: HOOPCTL_SOCKET]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and __fish_seen_subcommand_from prune" -l url -d 'A gateway elsewhere, by its admin listener: https://HOST[:PORT] [env: HOOPCTL_URL]' -r
-complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and __fish_seen_subcommand_from prune" -l ca-file -d 'With --url: trust the authorities in this PEM file, not this machine\'s [env: HOOPCTL_CA_FILE]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and __fish_seen_subcommand_from prune" -l ca-file -d 'With --url: trust the authorities in this PEM file, not this machine\'s [env: HOOPCTL_CA_FILE]' -r
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and __fish_seen_subcommand_from prune" -s o -l output -d 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]' -r -f -a "table\t'Columns for people'
 json\t'One JSON document'
 jsonl\t'One JSON object a line'
@@ -872,7 +872,7 @@ complete -c hoopctl -n "__fish_hoopctl_using_subcommand replay" -s c -l config -
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand replay" -l data-dir -d 'Data directory, in place of the configuration\'s [env: HOOPCTL_DATA_DIR]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand replay" -l socket -d 'Admin socket, in place of the configuration\'s [env: HOOPCTL_SOCKET]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand replay" -l url -d 'A gateway elsewhere, by its admin listener: https://HOST[:PORT] [env: HOOPCTL_URL]' -r
-complete -c hoopctl -n "__fish_hoopctl_using_subcommand replay" -l ca-file -d 'With --url: trust the authorities in this PEM file, not this machine\'s [env: HOOPCTL_CA_FILE]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand replay" -l ca-file -d 'With --url: trust the authorities in this PEM file, not this machine\'s [env: HOOPCTL_CA_FILE]' -r
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand replay" -s o -l output -d 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]' -r -f -a "table\t'Columns for people'
 json\t'One JSON document'
 jsonl\t'One JSON object a line'
@@ -894,7 +894,7 @@ complete -c hoopctl -n "__fish_hoopctl_using_subcommand tui" -s c -l config -d '
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand tui" -l data-dir -d 'Data directory, in place of the configuration\'s [env: HOOPCTL_DATA_DIR]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand tui" -l socket -d 'Admin socket, in place of the configuration\'s [env: HOOPCTL_SOCKET]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand tui" -l url -d 'A gateway elsewhere, by its admin listener: https://HOST[:PORT] [env: HOOPCTL_URL]' -r
-complete -c hoopctl -n "__fish_hoopctl_using_subcommand tui" -l ca-file -d 'With --url: trust the authorities in this PEM file, not this machine\'s [env: HOOPCTL_CA_FILE]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand tui" -l ca-file -d 'With --url: trust the authorities in this PEM file, not this machine\'s [env: HOOPCTL_CA_FILE]' -r
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand tui" -s o -l output -d 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]' -r -f -a "table\t'Columns for people'
 json\t'One JSON document'
 jsonl\t'One JSON object a line'
@@ -907,7 +907,7 @@ complete -c hoopctl -n "__fish_hoopctl_using_subcommand mask; and not __fish_see
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand mask; and not __fish_seen_subcommand_from test" -l data-dir -d 'Data directory, in place of the configuration\'s [env: HOOPCTL_DATA_DIR]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand mask; and not __fish_seen_subcommand_from test" -l socket -d 'Admin socket, in place of the configuration\'s [env: HOOPCTL_SOCKET]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand mask; and not __fish_seen_subcommand_from test" -l url -d 'A gateway elsewhere, by its admin listener: https://HOST[:PORT] [env: HOOPCTL_URL]' -r
-complete -c hoopctl -n "__fish_hoopctl_using_subcommand mask; and not __fish_seen_subcommand_from test" -l ca-file -d 'With --url: trust the authorities in this PEM file, not this machine\'s [env: HOOPCTL_CA_FILE]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand mask; and not __fish_seen_subcommand_from test" -l ca-file -d 'With --url: trust the authorities in this PEM file, not this machine\'s [env: HOOPCTL_CA_FILE]' -r
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand mask; and not __fish_seen_subcommand_from test" -s o -l output -d 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]' -r -f -a "table\t'Columns for people'
 json\t'One JSON document'
 jsonl\t'One JSON object a line'
@@ -922,7 +922,7 @@ complete -c hoopctl -n "__fish_hoopctl_using_subcommand mask; and __fish_seen_su
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand mask; and __fish_seen_subcommand_from test" -l data-dir -d 'Data directory, in place of the configuration\'s [env: HOOPCTL_DATA_DIR]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand mask; and __fish_seen_subcommand_from test" -l socket -d 'Admin socket, in place of the configuration\'s [env: HOOPCTL_SOCKET]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand mask; and __fish_seen_subcommand_from test" -l url -d 'A gateway elsewhere, by its admin listener: https://HOST[:PORT] [env: HOOPCTL_URL]' -r
-complete -c hoopctl -n "__fish_hoopctl_using_subcommand mask; and __fish_seen_subcommand_from test" -l ca-file -d 'With --url: trust the authorities in this PEM file, not this machine\'s [env: HOOPCTL_CA_FILE]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand mask; and __fish_seen_subcommand_from test" -l ca-file -d 'With --url: trust the authorities in this PEM file, not this machine\'s [env: HOOPCTL_CA_FILE]' -r
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand mask; and __fish_seen_subcommand_from test" -s o -l output -d 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]' -r -f -a "table\t'Columns for people'
 json\t'One JSON document'
 jsonl\t'One JSON object a line'
@@ -933,7 +933,7 @@ complete -c hoopctl -n "__fish_hoopctl_using_subcommand token; and not __fish_se
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand token; and not __fish_seen_subcommand_from mint inspect verify" -l data-dir -d 'Data directory, in place of the configuration\'s [env: HOOPCTL_DATA_DIR]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand token; and not __fish_seen_subcommand_from mint inspect verify" -l socket -d 'Admin socket, in place of the configuration\'s [env: HOOPCTL_SOCKET]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand token; and not __fish_seen_subcommand_from mint inspect verify" -l url -d 'A gateway elsewhere, by its admin listener: https://HOST[:PORT] [env: HOOPCTL_URL]' -r
-complete -c hoopctl -n "__fish_hoopctl_using_subcommand token; and not __fish_seen_subcommand_from mint inspect verify" -l ca-file -d 'With --url: trust the authorities in this PEM file, not this machine\'s [env: HOOPCTL_CA_FILE]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand token; and not __fish_seen_subcommand_from mint inspect verify" -l ca-file -d 'With --url: trust the authorities in this PEM file, not this machine\'s [env: HOOPCTL_CA_FILE]' -r
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand token; and not __fish_seen_subcommand_from mint inspect verify" -s o -l output -d 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]' -r -f -a "table\t'Columns for people'
 json\t'One JSON document'
 jsonl\t'One JSON object a line'
@@ -953,7 +953,7 @@ complete -c hoopctl -n "__fish_hoopctl_using_subcommand token; and __fish_seen_s
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand token; and __fish_seen_subcommand_from mint" -l data-dir -d 'Data directory, in place of the configuration\'s [env: HOOPCTL_DATA_DIR]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand token; and __fish_seen_subcommand_from mint" -l socket -d 'Admin socket, in place of the configuration\'s [env: HOOPCTL_SOCKET]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand token; and __fish_seen_subcommand_from mint" -l url -d 'A gateway elsewhere, by its admin listener: https://HOST[:PORT] [env: HOOPCTL_URL]' -r
-complete -c hoopctl -n "__fish_hoopctl_using_subcommand token; and __fish_seen_subcommand_from mint" -l ca-file -d 'With --url: trust the authorities in this PEM file, not this machine\'s [env: HOOPCTL_CA_FILE]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand token; and __fish_seen_subcommand_from mint" -l ca-file -d 'With --url: trust the authorities in this PEM file, not this machine\'s [env: HOOPCTL_CA_FILE]' -r
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand token; and __fish_seen_subcommand_from mint" -s o -l output -d 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]' -r -f -a "table\t'Columns for people'
 json\t'One JSON document'
 jsonl\t'One JSON object a line'
@@ -971,7 +971,7 @@ complete -c hoopctl -n "__fish_hoopctl_using_subcommand token; and __fish_seen_s
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand token; and __fish_seen_subcommand_from inspect" -l data-dir -d 'Data directory, in place of the configuration\'s [env: HOOPCTL_DATA_DIR]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand token; and __fish_seen_subcommand_from inspect" -l socket -d 'Admin socket, in place of the configuration\'s [env: HOOPCTL_SOCKET]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand token; and __fish_seen_subcommand_from inspect" -l url -d 'A gateway elsewhere, by its admin listener: https://HOST[:PORT] [env: HOOPCTL_URL]' -r
-complete -c hoopctl -n "__fish_hoopctl_using_subcommand token; and __fish_seen_subcommand_from inspect" -l ca-file -d 'With --url: trust the authorities in this PEM file, not this machine\'s [env: HOOPCTL_CA_FILE]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand token; and __fish_seen_subcommand_from inspect" -l ca-file -d 'With --url: trust the authorities in this PEM file, not this machine\'s [env: HOOPCTL_CA_FILE]' -r
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand token; and __fish_seen_subcommand_from inspect" -s o -l output -d 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]' -r -f -a "table\t'Columns for people'
 json\t'One JSON document'
 jsonl\t'One JSON object a line'
@@ -984,7 +984,7 @@ complete -c hoopctl -n "__fish_hoopctl_using_subcommand token; and __fish_seen_s
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand token; and __fish_seen_subcommand_from verify" -l data-dir -d 'Data directory, in place of the configuration\'s [env: HOOPCTL_DATA_DIR]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand token; and __fish_seen_subcommand_from verify" -l socket -d 'Admin socket, in place of the configuration\'s [env: HOOPCTL_SOCKET]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand token; and __fish_seen_subcommand_from verify" -l url -d 'A gateway elsewhere, by its admin listener: https://HOST[:PORT] [env: HOOPCTL_URL]' -r
-complete -c hoopctl -n "__fish_hoopctl_using_subcommand token; and __fish_seen_subcommand_from verify" -l ca-file -d 'With --url: trust the authorities in this PEM file, not this machine\'s [env: HOOPCTL_CA_FILE]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand token; and __fish_seen_subcommand_from verify" -l ca-file -d 'With --url: trust the authorities in this PEM file, not this machine\'s [env: HOOPCTL_CA_FILE]' -r
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand token; and __fish_seen_subcommand_from verify" -s o -l output -d 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]' -r -f -a "table\t'Columns for people'
 json\t'One JSON document'
 jsonl\t'One JSON object a line'
@@ -995,7 +995,7 @@ complete -c hoopctl -n "__fish_hoopctl_using_subcommand secret; and not __fish_s
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand secret; and not __fish_seen_subcommand_from set list remove" -l data-dir -d 'Data directory, in place of the configuration\'s [env: HOOPCTL_DATA_DIR]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand secret; and not __fish_seen_subcommand_from set list remove" -l socket -d 'Admin socket, in place of the configuration\'s [env: HOOPCTL_SOCKET]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand secret; and not __fish_seen_subcommand_from set list remove" -l url -d 'A gateway elsewhere, by its admin listener: https://HOST[:PORT] [env: HOOPCTL_URL]' -r
-complete -c hoopctl -n "__fish_hoopctl_using_subcommand secret; and not __fish_seen_subcommand_from set list remove" -l ca-file -d 'With --url: trust the authorities in this PEM file, not this machine\'s [env: HOOPCTL_CA_FILE]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand secret; and not __fish_seen_subcommand_from set list remove" -l ca-file -d 'With --url: trust the authorities in this PEM file, not this machine\'s [env: HOOPCTL_CA_FILE]' -r
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand secret; and not __fish_seen_subcommand_from set list remove" -s o -l output -d 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]' -r -f -a "table\t'Columns for people'
 json\t'One JSON document'
 jsonl\t'One JSON object a line'
@@ -1009,7 +1009,7 @@ complete -c hoopctl -n "__fish_hoopctl_using_subcommand secret; and __fish_seen_
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand secret; and __fish_seen_subcommand_from set" -l data-dir -d 'Data directory, in place of the configuration\'s [env: HOOPCTL_DATA_DIR]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand secret; and __fish_seen_subcommand_from set" -l socket -d 'Admin socket, in place of the configuration\'s [env: HOOPCTL_SOCKET]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand secret; and __fish_seen_subcommand_from set" -l url -d 'A gateway elsewhere, by its admin listener: https://HOST[:PORT] [env: HOOPCTL_URL]' -r
-complete -c hoopctl -n "__fish_hoopctl_using_subcommand secret; and __fish_seen_subcommand_from set" -l ca-file -d 'With --url: trust the authorities in this PEM file, not this machine\'s [env: HOOPCTL_CA_FILE]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand secret; and __fish_seen_subcommand_from set" -l ca-file -d 'With --url: trust the authorities in this PEM file, not this machine\'s [env: HOOPCTL_CA_FILE]' -r
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand secret; and __fish_seen_subcommand_from set" -s o -l output -d 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]' -r -f -a "table\t'Columns for people'
 json\t'One JSON document'
 jsonl\t'One JSON object a line'
@@ -1020,7 +1020,7 @@ complete -c hoopctl -n "__fish_hoopctl_using_subcommand secret; and __fish_seen_
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand secret; and __fish_seen_subcommand_from list" -l data-dir -d 'Data directory, in place of the configuration\'s [env: HOOPCTL_DATA_DIR]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand secret; and __fish_seen_subcommand_from list" -l socket -d 'Admin socket, in place of the configuration\'s [env: HOOPCTL_SOCKET]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand secret; and __fish_seen_subcommand_from list" -l url -d 'A gateway elsewhere, by its admin listener: https://HOST[:PORT] [env: HOOPCTL_URL]' -r
-complete -c hoopctl -n "__fish_hoopctl_using_subcommand secret; and __fish_seen_subcommand_from list" -l ca-file -d 'With --url: trust the authorities in this PEM file, not this machine\'s [env: HOOPCTL_CA_FILE]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand secret; and __fish_seen_subcommand_from list" -l ca-file -d 'With --url: trust the authorities in this PEM file, not this machine\'s [env: HOOPCTL_CA_FILE]' -r
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand secret; and __fish_seen_subcommand_from list" -s o -l output -d 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]' -r -f -a "table\t'Columns for people'
 json\t'One JSON document'
 jsonl\t'One JSON object a line'
@@ -1031,7 +1031,7 @@ complete -c hoopctl -n "__fish_hoopctl_using_subcommand secret; and __fish_seen_
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand secret; and __fish_seen_subcommand_from remove" -l data-dir -d 'Data directory, in place of the configuration\'s [env: HOOPCTL_DATA_DIR]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand secret; and __fish_seen_subcommand_from remove" -l socket -d 'Admin socket, in place of the configuration\'s [env: HOOPCTL_SOCKET]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand secret; and __fish_seen_subcommand_from remove" -l url -d 'A gateway elsewhere, by its admin listener: https://HOST[:PORT] [env: HOOPCTL_URL]' -r
-complete -c hoopctl -n "__fish_hoopctl_using_subcommand secret; and __fish_seen_subcommand_from remove" -l ca-file -d 'With --url: trust the authorities in this PEM file, not this machine\'s [env: HOOPCTL_CA_FILE]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand secret; and __fish_seen_subcommand_from remove" -l ca-file -d 'With --url: trust the authorities in this PEM file, not this machine\'s [env: HOOPCTL_CA_FILE]' -r
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand secret; and __fish_seen_subcommand_from remove" -s o -l output -d 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]' -r -f -a "table\t'Columns for people'
 json\t'One JSON document'
 jsonl\t'One JSON object a line'
@@ -1043,7 +1043,7 @@ complete -c hoopctl -n "__fish_hoopctl_using_subcommand config; and not __fish_s
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand config; and not __fish_seen_subcommand_from check show reload" -l data-dir -d 'Data directory, in place of the configuration\'s [env: HOOPCTL_DATA_DIR]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand config; and not __fish_seen_subcommand_from check show reload" -l socket -d 'Admin socket, in place of the configuration\'s [env: HOOPCTL_SOCKET]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand config; and not __fish_seen_subcommand_from check show reload" -l url -d 'A gateway elsewhere, by its admin listener: https://HOST[:PORT] [env: HOOPCTL_URL]' -r
-complete -c hoopctl -n "__fish_hoopctl_using_subcommand config; and not __fish_seen_subcommand_from check show reload" -l ca-file -d 'With --url: trust the authorities in this PEM file, not this machine\'s [env: HOOPCTL_CA_FILE]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand config; and not __fish_seen_subcommand_from check show reload" -l ca-file -d 'With --url: trust the authorities in this PEM file, not this machine\'s [env: HOOPCTL_CA_FILE]' -r
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand config; and not __fish_seen_subcommand_from check show reload" -s o -l output -d 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]' -r -f -a "table\t'Columns for people'
 json\t'One JSON document'
 jsonl\t'One JSON object a line'
@@ -1057,7 +1057,7 @@ complete -c hoopctl -n "__fish_hoopctl_using_subcommand config; and __fish_seen_
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand config; and __fish_seen_subcommand_from check" -l data-dir -d 'Data directory, in place of the configuration\'s [env: HOOPCTL_DATA_DIR]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand config; and __fish_seen_subcommand_from check" -l socket -d 'Admin socket, in place of the configuration\'s [env: HOOPCTL_SOCKET]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand config; and __fish_seen_subcommand_from check" -l url -d 'A gateway elsewhere, by its admin listener: https://HOST[:PORT] [env: HOOPCTL_URL]' -r
-complete -c hoopctl -n "__fish_hoopctl_using_subcommand config; and __fish_seen_subcommand_from check" -l ca-file -d 'With --url: trust the authorities in this PEM file, not this machine\'s [env: HOOPCTL_CA_FILE]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand config; and __fish_seen_subcommand_from check" -l ca-file -d 'With --url: trust the authorities in this PEM file, not this machine\'s [env: HOOPCTL_CA_FILE]' -r
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand config; and __fish_seen_subcommand_from check" -s o -l output -d 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]' -r -f -a "table\t'Columns for people'
 json\t'One JSON document'
 jsonl\t'One JSON object a line'
@@ -1068,7 +1068,7 @@ complete -c hoopctl -n "__fish_hoopctl_using_subcommand config; and __fish_seen_
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand config; and __fish_seen_subcommand_from show" -l data-dir -d 'Data directory, in place of the configuration\'s [env: HOOPCTL_DATA_DIR]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand config; and __fish_seen_subcommand_from show" -l socket -d 'Admin socket, in place of the configuration\'s [env: HOOPCTL_SOCKET]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand config; and __fish_seen_subcommand_from show" -l url -d 'A gateway elsewhere, by its admin listener: https://HOST[:PORT] [env: HOOPCTL_URL]' -r
-complete -c hoopctl -n "__fish_hoopctl_using_subcommand config; and __fish_seen_subcommand_from show" -l ca-file -d 'With --url: trust the authorities in this PEM file, not this machine\'s [env: HOOPCTL_CA_FILE]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand config; and __fish_seen_subcommand_from show" -l ca-file -d 'With --url: trust the authorities in this PEM file, not this machine\'s [env: HOOPCTL_CA_FILE]' -r
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand config; and __fish_seen_subcommand_from show" -s o -l output -d 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]' -r -f -a "table\t'Columns for people'
 json\t'One JSON document'
 jsonl\t'One JSON object a line'
@@ -1079,7 +1079,7 @@ complete -c hoopctl -n "__fish_hoopctl_using_subcommand config; and __fish_seen_
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand config; and __fish_seen_subcommand_from reload" -l data-dir -d 'Data directory, in place of the configuration\'s [env: HOOPCTL_DATA_DIR]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand config; and __fish_seen_subcommand_from reload" -l socket -d 'Admin socket, in place of the configuration\'s [env: HOOPCTL_SOCKET]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand config; and __fish_seen_subcommand_from reload" -l url -d 'A gateway elsewhere, by its admin listener: https://HOST[:PORT] [env: HOOPCTL_URL]' -r
-complete -c hoopctl -n "__fish_hoopctl_using_subcommand config; and __fish_seen_subcommand_from reload" -l ca-file -d 'With --url: trust the authorities in this PEM file, not this machine\'s [env: HOOPCTL_CA_FILE]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand config; and __fish_seen_subcommand_from reload" -l ca-file -d 'With --url: trust the authorities in this PEM file, not this machine\'s [env: HOOPCTL_CA_FILE]' -r
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand config; and __fish_seen_subcommand_from reload" -s o -l output -d 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]' -r -f -a "table\t'Columns for people'
 json\t'One JSON document'
 jsonl\t'One JSON object a line'
@@ -1090,7 +1090,7 @@ complete -c hoopctl -n "__fish_hoopctl_using_subcommand completions" -s c -l con
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand completions" -l data-dir -d 'Data directory, in place of the configuration\'s [env: HOOPCTL_DATA_DIR]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand completions" -l socket -d 'Admin socket, in place of the configuration\'s [env: HOOPCTL_SOCKET]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand completions" -l url -d 'A gateway elsewhere, by its admin listener: https://HOST[:PORT] [env: HOOPCTL_URL]' -r
-complete -c hoopctl -n "__fish_hoopctl_using_subcommand completions" -l ca-file -d 'With --url: trust the authorities in this PEM file, not this machine\'s [env: HOOPCTL_CA_FILE]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand completions" -l ca-file -d 'With --url: trust the authorities in this PEM file, not this machine\'s [env: HOOPCTL_CA_FILE]' -r
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand completions" -s o -l output -d 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]' -r -f -a "table\t'Columns for people'
 json\t'One JSON document'
 jsonl\t'One JSON object a line'
@@ -1102,7 +1102,7 @@ complete -c hoopctl -n "__fish_hoopctl_using_subcommand man" -s c -l config -d '
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand man" -l data-dir -d 'Data directory, in place of the configuration\'s [env: HOOPCTL_DATA_DIR]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand man" -l socket -d 'Admin socket, in place of the configuration\'s [env: HOOPCTL_SOCKET]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand man" -l url -d 'A gateway elsewhere, by its admin listener: https://HOST[:PORT] [env: HOOPCTL_URL]' -r
-complete -c hoopctl -n "__fish_hoopctl_using_subcommand man" -l ca-file -d 'With --url: trust the authorities in this PEM file, not this machine\'s [env: HOOPCTL_CA_FILE]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand man" -l ca-file -d 'With --url: trust the authorities in this PEM file, not this machine\'s [env: HOOPCTL_CA_FILE]' -r
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand man" -s o -l output -d 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]' -r -f -a "table\t'Columns for people'
 json\t'One JSON document'
 jsonl\t'One JSON object a line'
@@ -1113,7 +1113,7 @@ complete -c hoopctl -n "__fish_hoopctl_using_subcommand version" -s c -l config 
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand version" -l data-dir -d 'Data directory, in place of the configuration\'s [env: HOOPCTL_DATA_DIR]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand version" -l socket -d 'Admin socket, in place of the configuration\'s [env: HOOPCTL_SOCKET]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand version" -l url -d 'A gateway elsewhere, by its admin listener: https://HOST[:PORT] [env: HOOPCTL_URL]' -r
-complete -c hoopctl -n "__fish_hoopctl_using_subcommand version" -l ca-file -d 'With --url: trust the authorities in this PEM file, not this machine\'s [env: HOOPCTL_CA_FILE]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand version" -l ca-file -d 'With --url: trust the authorities in this PEM file, not this machine\'s [env: HOOPCTL_CA_FILE]' -r
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand version" -s o -l output -d 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]' -r -f -a "table\t'Columns for people'
 json\t'One JSON document'
 jsonl\t'One JSON object a line'
