@@ -76,7 +76,7 @@ fn an_approver_approves_denies_and_misses_held_requests_and_watches_a_replay() {
         // The selection stays at what was decided until it is gone, or a key moves it.
         screen.wait("PATCH /customers/8");
         screen.press(&["n"]);
-        screen.wait("│ PATCH /customers/8 ");
+        screen.wait("┃ PATCH /customers/8 ");
         screen.press(&["d"]);
         screen.wait("reason:");
         screen.write("not on a Friday");
@@ -98,7 +98,7 @@ fn an_approver_approves_denies_and_misses_held_requests_and_watches_a_replay() {
     ));
     screen.wait("PATCH /customers/9");
     screen.press(&["n"]);
-    screen.wait("│ PATCH /customers/9 ");
+    screen.wait("┃ PATCH /customers/9 ");
     screen.press(&["a"]);
     screen.wait("[enter/esc]");
     drop(client);
