@@ -226,7 +226,7 @@ async fn open(options: RunOptions) -> Result<(Running, Listeners, DataDirLock), 
     let approvals = Approvals::new(store.clone(), Arc::<Electors>::clone(&electors));
     approvals.recover().await.map_err(|source| GatewayError::Approvals { source })?;
     let gate = Gate::new(snapshot, LockSet::new(locks), journal, approvals.clone(), Arc::clone(&vault));
-    electors.heed(gate.clone());
+    electors.heed(gate.lock_watch());
     let config = shared_config.load_full();
     let opened = |address| listen(address).map_err(|source| GatewayError::Listen { source });
     let listeners = Listeners {

@@ -74,7 +74,7 @@ pub struct Gate(Arc<Inner>);
 
 struct Inner {
     snapshot: ArcSwap<Snapshot>,
-    locks: ArcSwap<LockSet>,
+    locks: Arc<ArcSwap<LockSet>>,
     /// Rises with each change of the locks: who stands on a token asks again.
     locks_changed: watch::Sender<u64>,
     /// The revision of the policies that stand.
@@ -102,7 +102,7 @@ impl Gate {
         Self(Arc::new(Inner {
             policies_changed: watch::Sender::new(snapshot.revision()),
             snapshot: ArcSwap::from_pointee(snapshot),
-            locks: ArcSwap::from_pointee(locks),
+            locks: Arc::new(ArcSwap::from_pointee(locks)),
             locks_changed: watch::Sender::new(0),
             sessions: Sessions::default(),
             callers: Callers::default(),
@@ -133,6 +133,11 @@ impl Gate {
         self.0.locks.store(Arc::new(locks));
         self.0.locks_changed.send_modify(|version| *version += 1);
         self.0.sessions.end_locked(&self.0.locks.load(), &self.0.journal);
+    }
+
+    /// The locks as they stand at each time, for who must not keep the gate itself.
+    pub fn lock_watch(&self) -> Arc<ArcSwap<LockSet>> {
+        Arc::clone(&self.0.locks)
     }
 
     /// The locks that stand now.

@@ -13,7 +13,7 @@ use crate::config::Config;
 use crate::control::Caller;
 use crate::domain::Principal;
 use crate::gateway::admin::remote::takes_client;
-use crate::pipeline::Gate;
+use crate::pipeline::locks::LockSet;
 
 /// How many approvers are kept in mind. Beyond that all are forgotten, and count again when they come again.
 const MOST: usize = 10_000;
@@ -26,19 +26,20 @@ const MOST: usize = 10_000;
 pub struct Electors {
     config: Arc<ArcSwap<Config>>,
     seen: Mutex<HashMap<Box<str>, Arc<Principal>>>,
-    gate: OnceLock<Gate>,
+    /// Not the gate, which has the approvals, which have this: none of them would ever be closed.
+    locks: OnceLock<Arc<ArcSwap<LockSet>>>,
 }
 
 impl Electors {
     /// Nobody was seen yet.
     pub fn new(config: Arc<ArcSwap<Config>>) -> Arc<Self> {
-        Arc::new(Self { config, seen: Mutex::default(), gate: OnceLock::new() })
+        Arc::new(Self { config, seen: Mutex::default(), locks: OnceLock::new() })
     }
 
-    /// From now on, whom a lock of this gateway names does not count.
-    pub fn heed(&self, gate: Gate) {
-        // There is one gate, set once at the start.
-        let _already = self.gate.set(gate);
+    /// From now on, whom one of these locks names does not count.
+    pub fn heed(&self, locks: Arc<ArcSwap<LockSet>>) {
+        // There is one set, given once at the start.
+        let _already = self.locks.set(locks);
     }
 
     /// Keeps in mind what a token said of somebody.
@@ -66,7 +67,7 @@ impl Electorate for Electors {
         let (Some(remote), Some(principal)) = (&config.admin.remote, self.seen(approver)) else {
             return false;
         };
-        let locked = self.gate.get().is_some_and(|gate| gate.locks().names(&principal, &[]));
+        let locked = self.locks.get().is_some_and(|locks| locks.load().names(&principal, &[]));
         !locked
             && from.iter().any(|group| principal.groups.contains(group))
             && takes_client(remote, &principal)
