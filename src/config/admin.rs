@@ -12,6 +12,8 @@ use crate::config::settings::collide;
 use crate::config::settings::public_url;
 use crate::control::Roles;
 use crate::control::SignInClient;
+use crate::control::page::site::Site;
+use crate::domain::secret::SecretRef;
 
 /// `[admin]`, checked.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,6 +40,21 @@ pub struct RemoteSettings {
     pub clients: Vec<String>,
     /// How `hoopctl login` signs in. Default none: tokens come from elsewhere.
     pub login: Option<LoginSettings>,
+    /// The approval page for browsers. Default none.
+    pub page: Option<PageSettings>,
+}
+
+/// `admin.page`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PageSettings {
+    /// The name of the `[[oidc]]` entry where people sign in.
+    pub issuer: String,
+    /// As which client, asking for what.
+    pub client: SignInClient,
+    /// The secret of that client, if it has one.
+    pub secret: Option<SecretRef>,
+    /// Where the page is: `admin.public_url`.
+    pub site: Site,
 }
 
 /// `admin.login`.
@@ -49,7 +66,7 @@ pub struct LoginSettings {
     pub client: SignInClient,
 }
 
-const CLIENTS: &str = "clients = [\"ID\"] names the apps whose tokens are taken, login = { client_id = \"ID\", scopes = [..] } the one of hoopctl login";
+const CLIENTS: &str = "clients = [\"ID\"] names the apps whose tokens are taken, login = { client_id = \"ID\", scopes = [..] } the one of hoopctl login, page = { .. } that of browsers";
 
 /// Reads `[admin]`; `issuers` are the names of all `[[oidc]]` entries.
 pub(super) fn read(
@@ -78,23 +95,32 @@ pub(super) fn read(
 
 fn remote(table: &mut Table<'_>, gateway: &GatewaySettings, issuers: &[&str]) -> Option<RemoteSettings> {
     let listen = table.take("listen");
-    let keys = ["public_url", "roles", "clients", "login"];
+    let keys = ["public_url", "roles", "clients", "login", "page"];
     let alone = listen.is_none().then(|| keys.iter().find_map(|key| table.peek(key))).flatten();
     if let Some(value) = alone {
         let hint = "open one: listen = \"127.0.0.1:8441\", or leave this out".to_owned();
         value.problem("without admin.listen there is no admin API over the network", hint);
     }
-    let public_url = table.take("public_url").and_then(|value| public_url(&value));
+    let url_value = table.take("public_url");
+    let public_url = url_value.as_ref().and_then(public_url);
     let roles_value = table.take("roles");
     let roles = roles_value.as_ref().and_then(|value| value.table(roles)).unwrap_or_default();
     let clients_value = table.take("clients");
     let login_value = table.take("login");
     let login = login_value.as_ref().and_then(|value| value.table(|table| login(table, issuers))).flatten();
     let mut clients = clients_value.as_ref().map(Value::texts).unwrap_or_default();
-    if let Some(login) = &login
-        && !clients.contains(&login.client.client_id)
-    {
-        clients.push(login.client.client_id.clone());
+    let page_value = table.take("page");
+    let page = page_value.as_ref().and_then(|value| {
+        // Without the listener that is the one problem.
+        let site = listen.as_ref().and_then(|_| site(value, url_value.as_ref(), public_url.as_deref()));
+        let page = value.table(|table| page(table, issuers)).flatten();
+        page.zip(site).map(|((issuer, client, secret), site)| PageSettings { issuer, client, secret, site })
+    });
+    let own = login.iter().map(|login| &login.client).chain(page.iter().map(|page| &page.client));
+    for client in own {
+        if !clients.contains(&client.client_id) {
+            clients.push(client.client_id.clone());
+        }
     }
     let value = listen?;
     let listen = value.listener();
@@ -112,10 +138,10 @@ fn remote(table: &mut Table<'_>, gateway: &GatewaySettings, issuers: &[&str]) ->
             "say who: roles = { operator = [\"GROUP\"], approver = [\"GROUP\"], viewer = [\"GROUP\"] }";
         value.problem("nobody may use it: admin.roles names no group", hint.to_owned());
     }
-    if clients.is_empty() && clients_value.is_none() && login_value.is_none() {
+    if clients.is_empty() && clients_value.is_none() && login_value.is_none() && page_value.is_none() {
         value.problem("a token that was given to any app would open it", CLIENTS.to_owned());
     }
-    Some(RemoteSettings { listen: listen?, public_url, roles, clients, login })
+    Some(RemoteSettings { listen: listen?, public_url, roles, clients, login, page })
 }
 
 fn check_listener(value: &Value<'_>, listen: SocketAddr, gateway: &GatewaySettings) {
@@ -137,9 +163,43 @@ fn roles(table: &mut Table<'_>) -> Roles {
 }
 
 fn login(table: &mut Table<'_>, issuers: &[&str]) -> Option<LoginSettings> {
-    let client_id = table
-        .required("client_id", "accepted: the id of a public client at the issuer, for hoopctl login alone")
-        .and_then(|value| value.text().map(str::to_owned));
+    let wanted = "accepted: the id of a public client at the issuer, for hoopctl login alone";
+    let (issuer, client) = client(table, issuers, wanted)?;
+    Some(LoginSettings { issuer, client })
+}
+
+/// The client of the page, and its secret.
+fn page(table: &mut Table<'_>, issuers: &[&str]) -> Option<(String, SignInClient, Option<SecretRef>)> {
+    let secret = table.take("secret").and_then(|value| value.secret());
+    let wanted = "accepted: the id of a client at the issuer, for the approval page alone";
+    let (issuer, client) = client(table, issuers, wanted)?;
+    Some((issuer, client, secret))
+}
+
+/// Where the page is. An address that cannot be read at all is reported already.
+fn site(page: &Value<'_>, value: Option<&Value<'_>>, url: Option<&str>) -> Option<Site> {
+    let Some(value) = value else {
+        let hint =
+            "say where: public_url = \"https://HOST:8441\"; the issuer sends browsers back to its /signed-in";
+        page.problem(
+            "browsers must know where the page is, and admin.public_url does not say",
+            hint.to_owned(),
+        );
+        return None;
+    };
+    match Site::parse(url?) {
+        Ok(site) => Some(site),
+        Err(problem) => {
+            let hint = "admin.page needs https://HOST[:PORT], or http:// to 127.0.0.1, [::1] or localhost";
+            value.problem(problem, hint.to_owned());
+            None
+        }
+    }
+}
+
+/// A client at an issuer: which issuer, its id, what it asks for.
+fn client(table: &mut Table<'_>, issuers: &[&str], wanted: &str) -> Option<(String, SignInClient)> {
+    let client_id = table.required("client_id", wanted).and_then(|value| value.text().map(str::to_owned));
     let scopes = table
         .required(
             "scopes",
@@ -165,7 +225,7 @@ fn login(table: &mut Table<'_>, issuers: &[&str]) -> Option<LoginSettings> {
         },
     };
     let scopes = scopes.filter(|scopes| !scopes.is_empty())?;
-    Some(LoginSettings { issuer, client: SignInClient { client_id: client_id?, scopes } })
+    Some((issuer, SignInClient { client_id: client_id?, scopes }))
 }
 
 #[cfg(test)]
@@ -198,6 +258,51 @@ mod tests {
         let login = remote.login.unwrap();
         assert_eq!((login.issuer.as_str(), login.client.client_id.as_str()), ("idp", "cli"));
         assert_eq!(read("", "", OIDC).unwrap().admin.remote, None);
+    }
+
+    const PAGE: &str = "page = { client_id = \"web\", scopes = [\"openid\", \"use\"], secret = \"file:/s\" }";
+
+    #[test]
+    fn a_page_has_an_origin_of_its_own_and_a_client_whose_tokens_are_taken() {
+        let listen = format!("listen = \"127.0.0.1:8441\"\n{ROLES}");
+        let page_at = |url: &str| read("", &format!("{listen}\npublic_url = \"{url}\"\n{PAGE}"), OIDC);
+        for (url, origin) in [
+            ("https://GW.example:443/", "https://gw.example"),
+            ("https://gw.example:8441", "https://gw.example:8441"),
+            ("http://127.0.0.1:8441", "http://127.0.0.1:8441"),
+            ("http://localhost:8441", "http://localhost:8441"),
+        ] {
+            let remote = page_at(url).unwrap().admin.remote.unwrap();
+            assert_eq!(remote.clients, ["web"]);
+            let page = remote.page.unwrap();
+            assert_eq!((page.site.origin(), page.issuer.as_str()), (origin, "idp"));
+            assert!(page.secret.is_some());
+        }
+        let told = |read: Result<Config, Problems>| -> Vec<String> {
+            read.unwrap_err().iter().map(ToString::to_string).collect()
+        };
+        for (read, wanted) in [
+            (page_at("http://gw.example"), "http:// to this machine alone"),
+            (page_at("https://gw.example/admin"), "a path or a query"),
+            (read("", &format!("{listen}\n{PAGE}"), OIDC), "admin.public_url does not say"),
+            (read("", PAGE, OIDC), "without admin.listen"),
+            (page_at("nowhere"), "not an http"),
+        ] {
+            let told = told(read);
+            assert!(told.len() == 1 && told[0].contains(wanted), "{wanted}: {told:?}");
+        }
+        let url = "public_url = \"https://gw.example\"";
+        for (from, to, wanted) in [
+            ("client_id = \"web\", ", "", "client_id"),
+            ("scopes = [\"openid\", \"use\"], ", "", "scopes"),
+            ("secret = \"file:/s\"", "secret = \"hunter2\"", "secret"),
+            ("secret = \"file:/s\"", "issuer = \"none\"", "no [[oidc]] has that name"),
+            ("secret = \"file:/s\"", "redirect_uri = \"x\"", "redirect_uri"),
+        ] {
+            let told = told(read("", &format!("{listen}\n{url}\n{}", PAGE.replace(from, to)), OIDC));
+            assert!(told.len() == 1 && told[0].contains(wanted), "{wanted}: {told:?}");
+            assert!(!told[0].contains("hunter2"));
+        }
     }
 
     #[test]

@@ -32,6 +32,7 @@ use std::sync::Arc;
 
 pub use admin::AdminSettings;
 pub use admin::LoginSettings;
+pub use admin::PageSettings;
 pub use admin::RemoteSettings;
 pub use combine::Entities;
 pub use combine::combine;

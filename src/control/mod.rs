@@ -13,6 +13,7 @@ pub mod client;
 pub mod error;
 pub mod feed;
 pub mod noun;
+pub mod page;
 pub mod pages;
 pub mod remote;
 pub mod server;
@@ -27,6 +28,8 @@ use std::future::Future;
 use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::Arc;
+
+use zeroize::Zeroizing;
 
 pub use caller::Caller;
 pub use caller::Peer;
@@ -86,4 +89,14 @@ pub trait Service: Send + Sync + 'static {
 
     /// Where people sign in who call over the network. `called` is the address they called: scheme and `Host`.
     fn sign_in(&self, called: &str) -> SignIn;
+
+    /// Where the approval page is; `None`: there is none.
+    fn page(&self) -> Option<page::site::Site>;
+
+    /// Where a browser signs in for the page. `unavailable`: the issuer does not say where.
+    fn begin_sign_in<'a>(&'a self, begin: &'a page::issuer::Begin) -> Answer<'a, page::issuer::Onward>;
+
+    /// The token for the code that a browser brought back, asked for once. `unauthenticated`: the issuer gives none, or one that is not for
+    /// this sign-in.
+    fn finish_sign_in(&self, returned: page::issuer::Returned) -> Answer<'_, Zeroizing<String>>;
 }

@@ -12,10 +12,12 @@ use arc_swap::ArcSwapOption;
 use bytes::Bytes;
 use http::HeaderMap;
 use http::Method;
+use http::Request;
 use http::Response;
 use http::StatusCode;
 use http::header;
 use http::header::HeaderValue;
+use hyper::body::Incoming;
 use tokio::net::TcpListener;
 use tokio::net::TcpStream;
 use tokio::sync::watch;
@@ -25,6 +27,9 @@ use crate::control::Backend;
 use crate::control::Service;
 use crate::control::error::ApiError;
 use crate::control::error::ErrorCode;
+use crate::control::page;
+use crate::control::page::Page;
+use crate::control::page::Standing;
 use crate::control::server::Accept;
 use crate::control::server::READ_TIMEOUT;
 use crate::control::server::Way;
@@ -65,14 +70,16 @@ impl Accept for Remote {
 
 /// Serves the admin API over the network until `stop` turns true (or its sender is dropped), then lets running calls end.
 pub async fn serve(remote: Remote, service: Arc<dyn Service>, stop: watch::Receiver<bool>) {
+    let page = Arc::new(Page::default());
     let converse = |(stream, address): (TcpStream, SocketAddr)| {
         let stranger = remote.strangers.enter(address.ip());
         let (tls, service, stop) = (remote.tls.load_full(), Arc::clone(&service), stop.clone());
+        let page = Arc::clone(&page);
         async move {
             // Too many of its address: not even told so.
             let Some(stranger) = stranger else { return };
             let Some(stream) = secured(stream, tls).await else { return };
-            let network = Network::new(address.ip().to_canonical(), &stream, stranger);
+            let network = Network::new(address.ip().to_canonical(), &stream, stranger, page);
             converse(stream, Way::Network(network), service, stop).await;
         }
     };
@@ -109,15 +116,38 @@ pub(super) struct Network {
     secure: bool,
     /// Until its first call with a token that holds.
     stranger: Mutex<Option<Stranger>>,
+    /// The approval page, one for all streams.
+    page: Arc<Page>,
 }
 
 /// The answer to who does not get in.
 type Refusal = Response<Bytes>;
 
 impl Network {
-    fn new(from: IpAddr, stream: &Stream, stranger: Stranger) -> Self {
+    fn new(from: IpAddr, stream: &Stream, stranger: Stranger, page: Arc<Page>) -> Self {
         let secure = matches!(stream, Stream::TlsServer(_));
-        Self { from, secure, stranger: Mutex::new(Some(stranger)) }
+        Self { from, secure, stranger: Mutex::new(Some(stranger)), page }
+    }
+
+    /// The answer of the approval page, where the request is for that. Nothing else asks for a browser's session, and this for no token.
+    pub(super) async fn browse(
+        &self,
+        request: Request<Incoming>,
+        service: &dyn Service,
+    ) -> Result<Response<Bytes>, Request<Incoming>> {
+        let site = Some(request.uri().path()).filter(|path| page::is_here(path)).and_then(|_| service.page());
+        let Some(site) = site else { return Err(request) };
+        if let Some(shut) = self.shut() {
+            return Ok(too_many(shut));
+        }
+        let (answer, standing) = self.page.answer(request, &site, service, self.from).await;
+        let mut stranger = self.stranger.lock().unwrap_or_else(PoisonError::into_inner);
+        match standing {
+            Standing::Known => *stranger = None,
+            Standing::Failed => stranger.iter().for_each(Stranger::failed),
+            Standing::Nobody => {}
+        }
+        Ok(answer)
     }
 
     /// Where it came from.

@@ -227,6 +227,16 @@ pub(super) async fn converse<S>(
 /// Answers one call, whatever it is.
 async fn answer(request: Request<Incoming>, service: &dyn Service, way: &Way) -> Response<AnswerBody> {
     let method = request.method().clone();
+    let mut request = request;
+    if let Way::Network(network) = way {
+        match network.browse(request, service).await {
+            Ok(answer) => {
+                tracing::debug!(%method, %way, status = answer.status().as_u16(), "a browser asked");
+                return answer.map(|body| Either::Left(Full::new(body)));
+            }
+            Err(of_the_api) => request = of_the_api,
+        }
+    }
     let backend = match way {
         Way::Socket(peer) => service.acting_as(peer),
         // Before its body is read: a stranger sends none.

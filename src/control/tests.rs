@@ -25,6 +25,10 @@ use crate::control::Service;
 use crate::control::SignIn;
 use crate::control::api::*;
 use crate::control::feed::Feed;
+use crate::control::page::issuer::Begin;
+use crate::control::page::issuer::Onward;
+use crate::control::page::issuer::Returned;
+use crate::control::page::site::Site;
 use crate::control::server;
 use crate::control::socket::AdminSocket;
 use crate::domain::approval::Approval;
@@ -45,6 +49,8 @@ struct Memory {
     applied: Mutex<Vec<Apply>>,
     locking: tokio::sync::Notify,
     feed: Arc<Feed>,
+    /// Where the approval page is.
+    page: Mutex<Option<Site>>,
 }
 
 struct Acting {
@@ -80,6 +86,19 @@ impl Service for Served {
             bearer_methods_supported: vec!["header".to_owned()],
             hoopctl_login: None,
         }
+    }
+
+    fn page(&self) -> Option<Site> {
+        self.0.page.lock().unwrap().clone()
+    }
+
+    fn begin_sign_in<'a>(&'a self, begin: &'a Begin) -> Answer<'a, Onward> {
+        let url = format!("https://idp.example/?state={}", begin.state);
+        Box::pin(async { Ok(Onward { url, iss: "https://idp.example".to_owned(), names_itself: false }) })
+    }
+
+    fn finish_sign_in(&self, _returned: Returned) -> Answer<'_, Zeroizing<String>> {
+        Box::pin(async { Ok(Zeroizing::new("ada".to_owned())) })
     }
 }
 

@@ -5,6 +5,7 @@ use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering;
 use std::time::UNIX_EPOCH;
 
+use crate::config::PageSettings;
 use crate::control::Answer;
 use crate::control::ApiError;
 use crate::control::ErrorCode;
@@ -15,8 +16,10 @@ use crate::control::noun::gateway::ReloadReport;
 use crate::control::noun::gateway::StatusReport;
 use crate::control::noun::gateway::TargetReport;
 use crate::control::noun::session::LiveSession;
+use crate::control::page::issuer::Onward;
 use crate::domain::Connection;
 use crate::domain::ConnectionName;
+use crate::domain::Denied;
 use crate::domain::Lock;
 use crate::domain::Pin;
 use crate::domain::SessionId;
@@ -27,7 +30,11 @@ use crate::gateway::admin::Parts;
 use crate::gateway::error::GatewayError;
 use crate::gateway::running::Reloaded;
 use crate::gateway::running::Running;
+use crate::identity::Grant;
+use crate::identity::Portal;
+use crate::identity::Redeemed;
 use crate::identity::Verified;
+use crate::pipeline;
 use crate::pipeline::locks::LockSet;
 use crate::pipeline::now_ms;
 use crate::policy::PolicySet;
@@ -53,6 +60,11 @@ struct Gateway {
 
 fn count(length: usize) -> u64 {
     u64::try_from(length).unwrap_or(u64::MAX)
+}
+
+/// The issuer cannot be asked.
+fn not_asked(denied: &Denied) -> ApiError {
+    ApiError::new(ErrorCode::Unavailable, denied.detail.clone())
 }
 
 fn not_applied(error: GatewayError) -> ApiError {
@@ -81,6 +93,11 @@ fn not_applied(error: GatewayError) -> ApiError {
 }
 
 impl Gateway {
+    fn portal(&self, issuer: &str) -> Result<Arc<Portal>, ApiError> {
+        let none = || ApiError::new(ErrorCode::Unavailable, "the issuer of the page is not there any more");
+        self.running.gate.portal(issuer).ok_or_else(none)
+    }
+
     fn counts(&self) -> Counts {
         let snapshot = self.running.gate.snapshot();
         Counts {
@@ -226,6 +243,28 @@ impl Live for Gateway {
         Box::pin(async move {
             self.running.gate.issuers().refresh(Some(issuer)).await;
             Ok(())
+        })
+    }
+
+    fn onward<'a>(&'a self, issuer: &'a str, parameters: &'a [(String, String)]) -> Answer<'a, Onward> {
+        Box::pin(async move {
+            let portal = self.portal(issuer)?;
+            let url = pipeline::login_url(&portal, parameters).await.map_err(|denied| not_asked(&denied))?;
+            let names_itself = pipeline::names_itself(&portal).await.map_err(|denied| not_asked(&denied))?;
+            Ok(Onward { url, iss: portal.iss().to_owned(), names_itself })
+        })
+    }
+
+    fn redeem<'a>(&'a self, page: &'a PageSettings, iss: &'a str, grant: &'a Grant) -> Answer<'a, Redeemed> {
+        Box::pin(async move {
+            let portal = self.portal(&page.issuer)?;
+            if portal.iss() != iss {
+                let text = "the gateway's issuer is another one since the sign-in began";
+                return Err(ApiError::new(ErrorCode::Unauthenticated, text));
+            }
+            let (client_id, secret) = (&page.client.client_id, page.secret.as_ref());
+            let redeemed = self.running.gate.redeem_as(&portal, grant, client_id, secret).await;
+            redeemed.map_err(|denied| not_asked(&denied))
         })
     }
 }

@@ -28,6 +28,7 @@ use crate::pipeline::snapshot::CallerLimits;
 use crate::pipeline::snapshot::Snapshot;
 use crate::pipeline::snapshot::SnapshotParts;
 use crate::policy::PolicySet;
+use crate::protocol::mcp::PageAddress;
 use crate::protocol::mcp::Pins;
 use crate::secret::Sealer;
 use crate::secret::Vault;
@@ -56,6 +57,8 @@ pub struct Running {
     pub mask_key: MaskKey,
     /// What MCP servers offer, held against what was accepted of it.
     pub pins: Pins,
+    /// Where the approval page is, as MCP clients are told.
+    pub page: PageAddress,
     /// The listener's certificate.
     pub tls: Arc<ArcSwapOption<rustls::ServerConfig>>,
     /// Where clients connect, with the port that was taken.
@@ -200,9 +203,15 @@ impl Running {
         issuers.start(&self.runtime);
         self.gate.replace(snapshot);
         let restart_needed = restart_needed(&old, config);
+        self.page.set(page_origin(config));
         self.config.store(Arc::clone(config));
         Ok(Some(Reloaded { entities, revision, restart_needed }))
     }
+}
+
+/// The origin of the approval page, if there is one.
+pub fn page_origin(config: &Config) -> Option<String> {
+    config.admin.remote.as_ref()?.page.as_ref().map(|page| page.site.origin().to_owned())
 }
 
 fn restart_needed(old: &Config, new: &Config) -> Vec<String> {

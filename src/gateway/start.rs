@@ -35,6 +35,7 @@ use crate::gateway::revision::file_digest;
 use crate::gateway::running::Running;
 use crate::gateway::running::compile;
 use crate::gateway::running::issuers;
+use crate::gateway::running::page_origin;
 use crate::gateway::running::server_tls;
 use crate::gateway::running::stored_entities;
 use crate::gateway::workers::Entrance;
@@ -44,6 +45,7 @@ use crate::pipeline::Gate;
 use crate::pipeline::locks::LockSet;
 use crate::pipeline::now_ms;
 use crate::protocol::mcp::McpShared;
+use crate::protocol::mcp::PageAddress;
 use crate::protocol::mcp::Pins;
 use crate::protocol::postgres::cancel::Cancels;
 use crate::protocol::postgres::judge::Judge;
@@ -93,7 +95,7 @@ pub async fn run(options: RunOptions) -> Result<(), GatewayError> {
                 .map_err(|source| GatewayError::Runtime { source })?,
         ),
         cancels: Cancels::default(),
-        mcp: McpShared { pins: running.pins.clone(), ..McpShared::default() },
+        mcp: McpShared { pins: running.pins.clone(), page: running.page.clone(), ..McpShared::default() },
         public_url: config.gateway.public_url.clone(),
         targets: Targets::default(),
         strangers: strangers(),
@@ -235,6 +237,8 @@ async fn open(options: RunOptions) -> Result<(Running, Listeners, DataDirLock), 
         admin: config.admin.remote.as_ref().map(|remote| opened(remote.listen)).transpose()?,
     };
     let address = listeners.http.local_addr().unwrap_or(config.gateway.listen);
+    let page = PageAddress::default();
+    page.set(page_origin(&config));
     let running = Running {
         gate,
         store,
@@ -245,6 +249,7 @@ async fn open(options: RunOptions) -> Result<(Running, Listeners, DataDirLock), 
         config_path,
         mask_key,
         pins,
+        page,
         tls: Arc::new(ArcSwapOption::new(certificate)),
         listener: address,
         databases: listeners.databases(),

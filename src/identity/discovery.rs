@@ -90,6 +90,8 @@ pub(crate) fn jwks_uri(document: &[u8], iss: &str) -> Result<String, &'static st
 pub(crate) struct Endpoints {
     pub(crate) authorization: String,
     pub(crate) token: String,
+    /// Whether it promises to say who it is when it sends a browser back.
+    pub(crate) names_itself: bool,
 }
 
 /// The endpoints in a discovery document, which must be about exactly this issuer.
@@ -98,7 +100,9 @@ pub(crate) fn endpoints(document: &[u8], iss: &str) -> Result<Endpoints, &'stati
     let uri = |name| document.member(name).and_then(Json::as_str).filter(|uri| may_lead_to(uri, iss));
     let authorization = uri("authorization_endpoint").ok_or("has no authorization_endpoint that is https")?;
     let token = uri("token_endpoint").ok_or("has no token_endpoint that is https")?;
-    Ok(Endpoints { authorization: authorization.to_owned(), token: token.to_owned() })
+    let promised = document.member("authorization_response_iss_parameter_supported");
+    let names_itself = matches!(promised, Some(Json::Bool(true)));
+    Ok(Endpoints { authorization: authorization.to_owned(), token: token.to_owned(), names_itself })
 }
 
 fn about(document: &[u8], iss: &str) -> Result<Json, &'static str> {

@@ -24,6 +24,7 @@ use crate::identity::inspect::Inspection;
 use crate::identity::issuer::Issuer;
 use crate::identity::keeper::KeyKeeper;
 use crate::identity::login::Login;
+use crate::identity::login::Portal;
 use crate::identity::settings::IssuerSettings;
 use crate::identity::source::IssuerStatus;
 use crate::identity::source::Lookup;
@@ -58,6 +59,7 @@ pub struct Issuers {
     by_iss: HashMap<String, usize>,
     generation: Arc<Generation>,
     keeper: Arc<dyn KeyKeeper>,
+    portals: Vec<Arc<Portal>>,
     login: Option<Arc<Login>>,
     tasks: Mutex<Vec<AbortHandle>>,
 }
@@ -97,6 +99,7 @@ impl Issuers {
             by_iss: HashMap::new(),
             generation,
             keeper,
+            portals: Vec::new(),
             login: None,
             tasks: Mutex::default(),
         };
@@ -130,10 +133,14 @@ impl Issuers {
         }
         let source = Source::new(issuer, fetch, Arc::clone(&self.keeper), Arc::clone(&self.generation));
         let source = Arc::new(source);
-        if let Some(login) = Login::of(&source)
+        let portal = Arc::new(Portal::new(&source));
+        if let Some(login) = Login::of(&portal)
             && self.login.replace(Arc::new(login)).is_some()
         {
             return Err(IdentityError::LoginTwice(source.issuer.name.to_string()));
+        }
+        if !source.issuer.is_sibling() {
+            self.portals.push(portal);
         }
         self.sources.push(source);
         Ok(())
@@ -233,6 +240,11 @@ impl Issuers {
     /// A number that rises whenever a key is added, replaced or dropped, or an issuer's keys become too old.
     pub fn generation(&self) -> u64 {
         self.generation.now()
+    }
+
+    /// Where people log in at the entry of that name; `None`: there is none of it.
+    pub fn portal(&self, name: &str) -> Option<&Arc<Portal>> {
+        self.portals.iter().find(|portal| *portal.source().issuer.name == *name)
     }
 
     /// The login of people's MCP clients; `None` where no entry has one.

@@ -34,6 +34,7 @@ pub use login::Grant;
 pub use login::Login;
 pub use login::LoginError;
 pub use login::McpLogin;
+pub use login::Portal;
 pub use login::Redeemed;
 pub use settings::Algorithm;
 pub use settings::ClaimNames;

@@ -1,13 +1,15 @@
-//! The login of people's MCP clients: what a client hands in is traded for tokens at the issuer. No token lets anybody in here; what
-//! comes out is one, for the client alone.
+//! Logins of people at an issuer: what came of one there is traded for tokens. No token lets anybody in here; what comes out is one, for
+//! the MCP client or the browser that logged in alone.
 
 use std::sync::Arc;
 
 use crate::domain::Denied;
 use crate::domain::DenyCode;
+use crate::domain::secret::SecretRef;
 use crate::identity::Grant;
 use crate::identity::Login;
 use crate::identity::LoginError;
+use crate::identity::Portal;
 use crate::identity::Redeemed;
 use crate::mask::Needles;
 use crate::pipeline::Gate;
@@ -23,16 +25,36 @@ impl Gate {
     /// # Errors
     /// That it could not be asked, or that its answer cannot be passed on. What the issuer refuses is none.
     pub async fn redeem(&self, login: &Login, grant: &Grant) -> Result<Redeemed, Denied> {
-        let source = login.settings().secret.as_ref();
+        let settings = login.settings();
+        self.redeem_as(login.portal(), grant, &settings.client_id, settings.secret.as_ref()).await
+    }
+
+    /// Where people log in at the issuer of that name; `None`: there is none of it.
+    pub fn portal(&self, issuer: &str) -> Option<Arc<Portal>> {
+        self.issuers().portal(issuer).map(Arc::clone)
+    }
+
+    /// Has an issuer redeem a grant of a client, once. `source`: where the client's secret is, if it has one.
+    ///
+    /// # Errors
+    /// Those of [`Gate::redeem`].
+    pub async fn redeem_as(
+        &self,
+        portal: &Portal,
+        grant: &Grant,
+        client_id: &str,
+        source: Option<&SecretRef>,
+    ) -> Result<Redeemed, Denied> {
         let secret = match source {
             None => None,
             Some(source) => Some(self.0.vault.resolve(source).await.map_err(|error| {
-                tracing::error!(%error, "the secret of mcp_login is not to be had");
+                tracing::error!(%error, client_id, "the secret of a client at the issuer is not to be had");
                 let detail = "the gateway cannot log in at the issuer; tell its operator";
                 Denied::new(DenyCode::UpstreamCredential, detail).because("login_secret")
             })?),
         };
-        let redeemed = login.redeem(grant, secret.as_deref()).await.map_err(|error| unavailable(&error))?;
+        let redeemed =
+            portal.redeem(grant, client_id, secret.as_deref()).await.map_err(|error| unavailable(&error))?;
         if let (Some(source), Some(secret)) = (source, &secret) {
             if Needles::new(&Needles::shapes(secret.expose())).replace(&redeemed.body).is_some() {
                 tracing::error!(
@@ -47,7 +69,8 @@ impl Gate {
             }
         }
         if redeemed.unknown_client {
-            tracing::error!("the issuer does not know the client of mcp_login, or its secret");
+            let issuer = portal.iss();
+            tracing::error!(issuer, client_id, "the issuer does not know the client, or its secret");
         }
         Ok(redeemed)
     }
@@ -57,8 +80,16 @@ impl Gate {
 ///
 /// # Errors
 /// That it is not known where people log in.
-pub async fn login_url(login: &Login, parameters: &[(String, String)]) -> Result<String, Denied> {
-    login.authorize_url(parameters).await.map_err(|error| unavailable(&error))
+pub async fn login_url(portal: &Portal, parameters: &[(String, String)]) -> Result<String, Denied> {
+    portal.authorize_url(parameters).await.map_err(|error| unavailable(&error))
+}
+
+/// Whether an issuer promises to say who it is when it sends a browser back.
+///
+/// # Errors
+/// That it is not known where people log in.
+pub async fn names_itself(portal: &Portal) -> Result<bool, Denied> {
+    portal.names_itself().await.map_err(|error| unavailable(&error))
 }
 
 /// The refusal where the issuer cannot be asked.

@@ -49,6 +49,7 @@ pub use enter::Arrival;
 pub use enter::Exchange;
 pub use enter::session_ended;
 pub use login::login_url;
+pub use login::names_itself;
 pub use permit::Permit;
 pub use permit::Preparation;
 pub use reply::ReplyGuard;

@@ -54,14 +54,18 @@ struct Table {
     swept: Option<Instant>,
 }
 
+/// Whom an address stands for: itself, or the network of 64 bits that it is of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-enum Place {
+pub enum Place {
+    /// An IPv4 address.
     V4(Ipv4Addr),
+    /// The first 64 bits of an IPv6 address.
     V6(u64),
 }
 
 impl Place {
-    fn of(address: IpAddr) -> Self {
+    /// That of an address; an IPv4 address in IPv6 form is the IPv4 address.
+    pub fn of(address: IpAddr) -> Self {
         match address.to_canonical() {
             IpAddr::V4(address) => Self::V4(address),
             IpAddr::V6(address) => {

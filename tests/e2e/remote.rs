@@ -320,7 +320,7 @@ fn a_person_signs_in_elsewhere_and_approves_on_the_screen() {
     let mallory = Elsewhere::new(&url);
     assert_eq!(mallory.sign_in("mallory").0, 0);
     let eve = Elsewhere::new(&url);
-    let (code, log) = eve.sign_in("eve");
+    let (code, log) = eve.sign_in("nobody");
     assert!(code == 9 && log.contains("does not let you in"), "{code} {log}");
     let reply = std::thread::scope(|scope| {
         let held =

@@ -6,6 +6,8 @@
 // With SIGN_IN set it is the one of `hoopctl login`: a public client `hoopctl-cli` (PKCE, any loopback port, devices, rotating refresh
 // tokens, revocation) and its own pages for logging in and consenting, which mcp/sign_in.mjs fills in. Each name is a person, with the groups of
 // `persons`. GRANT_TTL is how long a refresh token holds, in seconds.
+// With PAGE set to an address, people log in as the client `page` (secret page-s3cret), whose codes go to PAGE/signed-in; as whom, the
+// header `x-person` of their browser says.
 import { readFileSync, writeFileSync, existsSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { exportJWK, generateKeyPair } from 'jose';
@@ -38,7 +40,7 @@ const forPeople = {
   extraTokenClaims: (_ctx, token) => ({ groups: groups[token.clientId] ?? ['support'] }),
 };
 
-const persons = { ada: ['dba'], grace: ['dba'], mallory: ['support'] };
+const persons = { ada: ['dba'], grace: ['dba'], mallory: ['support'], kate: ['dba'], vic: ['audit'], sue: ['support', 'etl'], eve: ['support'] };
 const forSignIn = {
   clients: [...Object.keys(groups).map(client), {
     client_id: 'hoopctl-cli', token_endpoint_auth_method: 'none', application_type: 'native', response_types: ['code'],
@@ -52,6 +54,30 @@ const forSignIn = {
   findAccount: (_ctx, accountId) => ({ accountId, claims: () => ({ sub: accountId }) }),
   extraTokenClaims: (_ctx, token) => ({ groups: groups[token.clientId] ?? persons[token.accountId] ?? [] }),
 };
+
+const forPage = {
+  clients: [...Object.keys(groups).map(client), {
+    client_id: 'page', client_secret: 'page-s3cret', token_endpoint_auth_method: 'client_secret_post', grant_types: ['authorization_code'],
+    redirect_uris: [`${process.env.PAGE}/signed-in`],
+  }],
+  interactions: { url: (_ctx, interaction) => `/interaction/${interaction.uid}` },
+  findAccount: (_ctx, accountId) => ({ accountId, claims: () => ({ sub: accountId }) }),
+  extraTokenClaims: (_ctx, token) => ({ groups: persons[token.accountId] ?? groups[token.clientId] }),
+};
+
+/** What the people of the page do at the provider: they are who they say they are, and consent. */
+const asPeople = (provider) => provider.use(async (ctx, next) => {
+  if (!ctx.path.startsWith('/interaction/')) return next();
+  const { prompt, params, session } = await provider.interactionDetails(ctx.req, ctx.res);
+  let result = { login: { accountId: ctx.get('x-person') } };
+  if (prompt.name !== 'login') {
+    const grant = new provider.Grant({ accountId: session.accountId, clientId: params.client_id });
+    grant.addOIDCScope('openid');
+    grant.addResourceScope(audience, 'use');
+    result = { consent: { grantId: await grant.save() } };
+  }
+  ctx.redirect(await provider.interactionResult(ctx.req, ctx.res, result, { mergeWithLastSubmission: true }));
+});
 
 /** What a person does in a browser, and what Entra does otherwise. */
 const asEntra = (provider) => provider.use(async (ctx, next) => {
@@ -94,6 +120,7 @@ const asEntra = (provider) => provider.use(async (ctx, next) => {
 const make = (keys) => {
   const provider = new Provider(issuer, settings(keys));
   if (process.env.PEOPLE) asEntra(provider);
+  if (process.env.PAGE) asPeople(provider);
   return provider;
 };
 
@@ -119,6 +146,7 @@ const settings = (keys) => ({
   extraTokenClaims: (_ctx, token) => ({ groups: groups[token.clientId] }),
   ...(process.env.PEOPLE ? forPeople : {}),
   ...(signIn ? forSignIn : {}),
+  ...(process.env.PAGE ? forPage : {}),
 });
 
 let keys = existsSync(keysFile) ? JSON.parse(readFileSync(keysFile)) : [await newKey()];

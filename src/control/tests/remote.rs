@@ -20,12 +20,16 @@ struct Rig {
 }
 
 fn rig(bounds: Bounds, tls: Option<Arc<rustls::ServerConfig>>) -> Rig {
+    rig_of(bounds, tls, Arc::default())
+}
+
+fn rig_of(bounds: Bounds, tls: Option<Arc<rustls::ServerConfig>>, memory: Arc<Memory>) -> Rig {
     let listener = listen(SocketAddr::from(([127, 0, 0, 1], 0))).unwrap();
     let address = listener.local_addr().unwrap();
     let stop = watch::Sender::new(false);
     let remote =
         Remote { listener, tls: Arc::new(ArcSwapOption::new(tls)), strangers: Strangers::new(bounds) };
-    let service = Arc::new(Served(Arc::default()));
+    let service = Arc::new(Served(memory));
     let server = tokio::spawn(remote::serve(remote, service, stop.subscribe()));
     Rig { address, stop, server }
 }
@@ -199,4 +203,36 @@ async fn with_a_certificate_nothing_is_said_in_the_clear() {
     rig.stop.send_replace(true);
     tokio::time::timeout(Duration::from_secs(10), rig.server).await.unwrap().unwrap();
     assert!(TcpStream::connect(rig.address).await.is_err());
+}
+
+#[tokio::test]
+async fn the_page_is_there_where_it_is_configured_and_its_session_opens_nothing_else() {
+    let path = "/approval/apr_01jx0000000000000000000000";
+    let none = rig(WIDE, None);
+    assert!(get(none.address, path, "").await.starts_with("HTTP/1.1 401 "), "as any other path");
+
+    let memory = Arc::new(Memory::default());
+    *memory.page.lock().unwrap() = Some(Site::parse("http://localhost").unwrap());
+    let rig = rig_of(WIDE, None, memory);
+    let page = |path: &str, headers: &str| {
+        let call = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n{headers}\r\n");
+        async move { send(rig.address, &call).await }
+    };
+    let onward = page(path, "").await;
+    assert!(onward.starts_with("HTTP/1.1 302 "), "{onward}");
+    let cookie = |answer: &str, name: &str| {
+        let line =
+            answer.lines().find(|line| line.to_ascii_lowercase().starts_with(&format!("set-cookie: {name}")));
+        line.unwrap()[12..].split(';').next().unwrap().to_owned()
+    };
+    let begun = cookie(&onward, "hoopctl-begun-");
+    for headers in [format!("Cookie: {begun}\r\n"), "Cookie: hoopctl-page=ada\r\n".to_owned()] {
+        assert!(page("/v1/locks", &headers).await.starts_with("HTTP/1.1 401 "));
+    }
+    // A token opens no page.
+    let bearer = page(path, "Authorization: Bearer ada\r\n").await;
+    assert!(bearer.starts_with("HTTP/1.1 302 "), "{bearer}");
+    // A form is not of the API.
+    let posted = "POST /v1/locks HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer ada\r\nConnection: close\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: 3\r\n\r\na=b";
+    assert!(send(rig.address, posted).await.starts_with("HTTP/1.1 400 "));
 }

@@ -12,6 +12,7 @@ mod explain;
 mod fault;
 mod grant;
 mod lock;
+mod page;
 mod pin;
 mod remote;
 mod secret;
@@ -29,6 +30,7 @@ use serde_json::json;
 
 use crate::approval::Approvals;
 use crate::config::Config;
+use crate::config::PageSettings;
 use crate::control::Answer;
 use crate::control::ApiError;
 use crate::control::Backend;
@@ -39,6 +41,7 @@ use crate::control::feed::Feed;
 use crate::control::noun::gateway::ReloadReport;
 use crate::control::noun::gateway::StatusReport;
 use crate::control::noun::session::LiveSession;
+use crate::control::page::issuer::Onward;
 use crate::domain::Denied;
 use crate::domain::connection::Connection;
 use crate::domain::id::SessionId;
@@ -46,6 +49,8 @@ use crate::domain::lock::Lock;
 use crate::domain::pin::Pin;
 use crate::gateway::admin::fault::fault_of_store;
 use crate::gateway::revision::file_digest;
+use crate::identity::Grant;
+use crate::identity::Redeemed;
 use crate::identity::Verified;
 use crate::policy::PolicySet;
 use crate::recording::Journal;
@@ -87,6 +92,10 @@ pub trait Live: Send + Sync + 'static {
     fn still_holds(&self, verified: &Verified) -> bool;
     /// Fetches the keys of an issuer, by its name, and waits for them.
     fn refresh_keys<'a>(&'a self, issuer: &'a str) -> Answer<'a, ()>;
+    /// Where a browser goes on to at an issuer, by its name, with these parameters.
+    fn onward<'a>(&'a self, issuer: &'a str, parameters: &'a [(String, String)]) -> Answer<'a, Onward>;
+    /// What the issuer of the page makes of a grant, if it is still the one of that `iss`.
+    fn redeem<'a>(&'a self, page: &'a PageSettings, iss: &'a str, grant: &'a Grant) -> Answer<'a, Redeemed>;
 }
 
 /// The parts of a running gateway that the service layer works with.

@@ -19,6 +19,10 @@ use crate::control::Service;
 use crate::control::SignIn;
 use crate::control::noun::event::EventSource;
 use crate::control::noun::event::NextEvent;
+use crate::control::page::issuer::Begin;
+use crate::control::page::issuer::Onward;
+use crate::control::page::issuer::Returned;
+use crate::control::page::site::Site;
 use crate::domain::Denied;
 use crate::domain::DenyCode;
 use crate::domain::Principal;
@@ -103,6 +107,18 @@ impl Service for Arc<Admin> {
 
     fn admit<'a>(&'a self, token: &'a str, from: IpAddr) -> Answer<'a, Arc<dyn Backend>> {
         Box::pin(self.admitted(token, from))
+    }
+
+    fn page(&self) -> Option<Site> {
+        Some(self.page_settings()?.site)
+    }
+
+    fn begin_sign_in<'a>(&'a self, begin: &'a Begin) -> Answer<'a, Onward> {
+        Box::pin(Admin::begin_sign_in(self, begin))
+    }
+
+    fn finish_sign_in(&self, returned: Returned) -> Answer<'_, Zeroizing<String>> {
+        Box::pin(Admin::finish_sign_in(self, returned))
     }
 
     fn sign_in(&self, called: &str) -> SignIn {

@@ -3,6 +3,7 @@
 
 mod approvals;
 mod entities;
+mod page;
 mod pins;
 mod recordings;
 mod remote;
@@ -15,16 +16,19 @@ use std::sync::Arc;
 use std::sync::Mutex;
 
 use arc_swap::ArcSwap;
+use http::StatusCode;
 use zeroize::Zeroizing;
 
 use crate::approval::Approvals;
 use crate::config;
+use crate::config::PageSettings;
 use crate::control::Answer;
 use crate::control::ApiError;
 use crate::control::Backend;
 use crate::control::ErrorCode;
 use crate::control::Peer;
 use crate::control::api::*;
+use crate::control::page::issuer::Onward;
 use crate::domain::Denied;
 use crate::domain::DenyCode;
 use crate::domain::Kind;
@@ -39,6 +43,8 @@ use crate::gateway::admin::Electors;
 use crate::gateway::admin::Identified;
 use crate::gateway::admin::Live;
 use crate::gateway::admin::Parts;
+use crate::identity::Grant;
+use crate::identity::Redeemed;
 use crate::identity::Verified;
 use crate::policy::PolicySet;
 use crate::recording;
@@ -80,7 +86,11 @@ op = { kind = "redact" }
 "#;
 
 fn config(dir: &Path) -> config::Config {
-    let text = format!("{FILE}\n[storage]\ndata_dir = {:?}\n", dir.join("data"));
+    config_with(FILE, dir)
+}
+
+fn config_with(file: &str, dir: &Path) -> config::Config {
+    let text = format!("{file}\n[storage]\ndata_dir = {:?}\n", dir.join("data"));
     config::parse(&text, Path::new("gw.toml")).unwrap()
 }
 
@@ -97,6 +107,8 @@ struct Told {
     shut_out: Mutex<Vec<String>>,
     /// Called before a session is ended; false: it has ended meanwhile.
     kills: Mutex<Option<Box<dyn Fn() -> bool + Send>>>,
+    /// What the issuer makes of a code.
+    redeemed: Mutex<(u16, String)>,
 }
 
 impl Live for Told {
@@ -191,6 +203,23 @@ impl Live for Told {
 
     fn refresh_keys<'a>(&'a self, _issuer: &'a str) -> Answer<'a, ()> {
         Box::pin(async { Ok(()) })
+    }
+
+    fn onward<'a>(&'a self, issuer: &'a str, parameters: &'a [(String, String)]) -> Answer<'a, Onward> {
+        let query: Vec<String> = parameters.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        let url = format!("https://{issuer}.example/?{}", query.join("&"));
+        Box::pin(async { Ok(Onward { url, iss: "https://idp.example".to_owned(), names_itself: true }) })
+    }
+
+    fn redeem<'a>(
+        &'a self,
+        _page: &'a PageSettings,
+        _iss: &'a str,
+        _grant: &'a Grant,
+    ) -> Answer<'a, Redeemed> {
+        let (status, body) = self.redeemed.lock().unwrap().clone();
+        let status = StatusCode::from_u16(status).unwrap();
+        Box::pin(async move { Ok(Redeemed { status, body: body.into(), unknown_client: false }) })
     }
 }
 

@@ -1,53 +1,30 @@
-//! The login of people's MCP clients at an issuer that does not speak their dialect of OAuth: what an operator says about it, and the
-//! two calls to the issuer that it needs.
+//! Where people log in: an issuer's authorization and token endpoints ([`Portal`]), and the login of people's MCP clients at an issuer
+//! that does not speak their dialect of OAuth ([`Login`]).
 
 mod grant;
+mod portal;
 mod redirect;
 mod settings;
 #[cfg(test)]
 mod tests;
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use http::StatusCode;
-use tokio::sync::Mutex;
-use tokio::sync::Semaphore;
-use tokio::time::Instant;
 
 use crate::domain::Secret;
-use crate::domain::json::Json;
-use crate::identity::discovery::Endpoints;
-use crate::identity::discovery::endpoints;
-use crate::identity::error::RenewError;
-use crate::identity::source::Source;
-use crate::identity::source::describe;
 use crate::transport::fetch::FetchError;
 
 pub use grant::Grant;
+pub use portal::Portal;
 pub use settings::McpLogin;
 
-use grant::encode;
-
-/// How many codes and refresh tokens may be on their way to the issuer at once.
-const SLOTS: usize = 32;
-/// How long nobody asks again where the endpoints are, after that could not be found out.
-const PAUSE: Duration = Duration::from_secs(10);
-/// The longest answer of the token endpoint that is passed on, in bytes.
-const MAX_ANSWER: usize = 256 << 10;
+use portal::SLOTS;
 
 /// The issuer at which people's MCP clients log in.
 pub struct Login {
-    source: Arc<Source>,
+    portal: Arc<Portal>,
     settings: McpLogin,
-    known: Mutex<Known>,
-    slots: Semaphore,
-}
-
-#[derive(Default)]
-struct Known {
-    endpoints: Option<(Arc<Endpoints>, Instant)>,
-    failed: Option<Instant>,
 }
 
 /// What the issuer made of a grant: one JSON object with tokens, or with the error of RFC 6749, section 5.2, that says why there are none.
@@ -79,11 +56,10 @@ pub enum LoginError {
 
 impl Login {
     /// The login of an entry; `None` where it has none, and for the v1 sibling of one.
-    pub(crate) fn of(source: &Arc<Source>) -> Option<Self> {
-        let issuer = &source.issuer;
+    pub(crate) fn of(portal: &Arc<Portal>) -> Option<Self> {
+        let issuer = &portal.source().issuer;
         let settings = issuer.settings.mcp_login.clone().filter(|_| !issuer.is_sibling())?;
-        let source = Arc::clone(source);
-        Some(Self { source, settings, known: Mutex::default(), slots: Semaphore::new(SLOTS) })
+        Some(Self { portal: Arc::clone(portal), settings })
     }
 
     /// What the operator says about it.
@@ -91,87 +67,34 @@ impl Login {
         &self.settings
     }
 
+    /// The issuer.
+    pub fn portal(&self) -> &Portal {
+        &self.portal
+    }
+
     /// The `iss` of the tokens that it gives.
     pub fn iss(&self) -> &str {
-        &self.source.issuer.iss
+        self.portal.iss()
     }
 
     /// Where the keys of its tokens are, as far as that is known yet.
     pub fn keys_uri(&self) -> Option<String> {
-        self.source.keys_uri()
+        self.portal.source().keys_uri()
     }
 
-    /// Where a browser goes on to: the issuer's authorization endpoint, with these parameters.
+    /// Where a browser goes on to: [`Portal::authorize_url`].
     ///
     /// # Errors
     /// [`LoginError::Endpoints`].
     pub async fn authorize_url(&self, parameters: &[(String, String)]) -> Result<String, LoginError> {
-        let endpoints = self.endpoints().await?;
-        let mut url = endpoints.authorization.clone();
-        url.push(if url.contains('?') { '&' } else { '?' });
-        encode(parameters.iter().map(|(name, value)| (name.as_str(), value.as_bytes())), &mut url);
-        Ok(url)
+        self.portal.authorize_url(parameters).await
     }
 
-    /// Sends a grant to the token endpoint, once, in the name of the configured client. No grant can ask for a token of that client's
-    /// own: whoever comes here is not known, and the secret is the client's.
+    /// Sends a grant to the token endpoint, once, in the name of the configured client: [`Portal::redeem`].
     ///
     /// # Errors
     /// Every [`LoginError`]; what the issuer refuses is none.
     pub async fn redeem(&self, grant: &Grant, secret: Option<&Secret>) -> Result<Redeemed, LoginError> {
-        let _slot = self.slots.try_acquire().map_err(|_full| LoginError::Busy)?;
-        let endpoints = self.endpoints().await?;
-        let form = grant.form(&self.settings.client_id, secret);
-        let answer = self.source.fetch().post(&endpoints.token, form).await.map_err(LoginError::Token)?;
-        let granted = answer.status == StatusCode::OK;
-        if !granted && !answer.status.is_client_error() {
-            return Err(LoginError::Answer("has a status that is neither 200 nor an error of the client"));
-        }
-        if answer.media_type != "application/json" || answer.body.len() > MAX_ANSWER {
-            return Err(LoginError::Answer("is not JSON, or longer than 256 KiB"));
-        }
-        let wanted = if granted { "access_token" } else { "error" };
-        let object =
-            Json::parse(&answer.body, 16).map_err(|_invalid| LoginError::Answer("is not strict JSON"))?;
-        let Some(said) = object.member(wanted).and_then(Json::as_str) else {
-            return Err(LoginError::Answer("has neither a token nor an error"));
-        };
-        let unknown_client = !granted && said == "invalid_client";
-        Ok(Redeemed { status: answer.status, body: answer.body, unknown_client })
-    }
-
-    /// The endpoints, by discovery: asked once for all who wait, and again when they are older than keys may be.
-    async fn endpoints(&self) -> Result<Arc<Endpoints>, LoginError> {
-        let mut known = self.known.lock().await;
-        let settings = &self.source.issuer.settings;
-        let younger = |limit| {
-            let young = known.endpoints.as_ref().filter(|(_, at)| at.elapsed() < limit);
-            young.map(|(endpoints, _)| Arc::clone(endpoints))
-        };
-        if let Some(endpoints) = younger(settings.soft_ttl) {
-            return Ok(endpoints);
-        }
-        let old = younger(settings.hard_ttl);
-        if known.failed.is_none_or(|at| at.elapsed() >= PAUSE) {
-            match self.discover().await {
-                Ok(found) => {
-                    let found = Arc::new(found);
-                    *known = Known { endpoints: Some((Arc::clone(&found), Instant::now())), failed: None };
-                    return Ok(found);
-                }
-                Err(error) => {
-                    known.failed = Some(Instant::now());
-                    let error = describe(&error);
-                    tracing::warn!(issuer = %self.source.issuer.name, error, "people's MCP clients may not be able to log in");
-                }
-            }
-        }
-        old.ok_or(LoginError::Endpoints)
-    }
-
-    async fn discover(&self) -> Result<Endpoints, RenewError> {
-        let url = self.source.issuer.discovery_url();
-        let bytes = self.source.fetch().get(&url).await.map_err(RenewError::Discovery)?;
-        endpoints(&bytes, self.iss()).map_err(RenewError::Document)
+        self.portal.redeem(grant, &self.settings.client_id, secret).await
     }
 }

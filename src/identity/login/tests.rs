@@ -1,6 +1,10 @@
+use std::time::Duration;
+
 use serde_json::json;
 use tokio::time::advance;
 
+use super::portal::MAX_ANSWER;
+use super::portal::PAUSE;
 use super::*;
 use crate::identity::error::IdentityError;
 use crate::identity::forge::*;

@@ -24,6 +24,8 @@ use crate::protocol::mcp::command::Wanted;
 use crate::protocol::mcp::door::Door;
 use crate::protocol::mcp::era::Era;
 use crate::protocol::mcp::hold;
+use crate::protocol::mcp::invite;
+use crate::protocol::mcp::invite::Invite;
 use crate::protocol::mcp::lists::Lists;
 use crate::protocol::mcp::notice;
 use crate::protocol::mcp::outcome::Key;
@@ -117,6 +119,11 @@ async fn send(
         Err(fault) => return Err(door.fault(era, fault, Some(message), "mcp_params").await),
     };
     let line: Box<str> = command.summary().into();
+    let (round, bare) = match invite::goes_on(door.shared, era, &owner, &line, message) {
+        Ok(goes_on) => goes_on.unzip(),
+        Err(fault) => return Err(door.fault(era, fault, Some(message), "mcp_message").await),
+    };
+    let message = bare.as_ref().unwrap_or(message);
     let judged = judge(&door.exchange, command, also, message);
     let settled = match judged.holds().then(|| way::settled(message)).transpose() {
         Ok(settled) => settled,
@@ -151,11 +158,13 @@ async fn send(
         agreed: Lists::default(),
     };
     let request_id = exchange.request_id();
+    let refused = |denied: &Denied| {
+        let (status, body) = reply::refusal(denied, era, &asked, &id, request_id);
+        json(status, body)
+    };
     if judged.holds() && &*turn.about.method == "initialize" {
         let denied = Denied::new(DenyCode::Denied, "a session cannot wait for approval").because("not_held");
-        let denied = exchange.refuse(record, denied).await;
-        let (status, body) = reply::refusal(&denied, era, &asked, &id, request_id);
-        return Ok(json(status, body));
+        return Ok(refused(&exchange.refuse(record, denied).await));
     }
     if judged.holds() {
         let held = hold::Held {
@@ -167,17 +176,14 @@ async fn send(
             asked,
             shared: shared.clone(),
             headers: head.headers.clone(),
+            invite: Invite::of(shared, era, message, round.clone()),
         };
         if task::serve::becomes_task(&exchange, &held, sent) {
             return Ok(task::serve::begin(exchange, held, sent).await);
         }
-        return Ok(hold::answer(exchange, held, sent));
+        return Ok(hold::answer(exchange, held, sent, round.as_ref()).await);
     }
     let mut end = Box::pin(exchange.end_watch().wait());
-    let refused = |denied: &Denied| {
-        let (status, body) = reply::refusal(denied, era, &asked, &id, request_id);
-        json(status, body)
-    };
     let kept = kept(&turn, shared, &judged, message, head);
     let permit = match upstream::admit(exchange, judged, record, request, None).await {
         Ok(permit) => permit,

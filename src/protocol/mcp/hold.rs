@@ -11,6 +11,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::HeaderMap;
 use http::Response;
+use http::StatusCode;
 use tokio::sync::oneshot;
 
 use crate::domain::Command;
@@ -28,6 +29,11 @@ use crate::pipeline::snapshot::Governed;
 use crate::protocol::mcp::codec::envelope::Message;
 use crate::protocol::mcp::codec::envelope::names::Meta;
 use crate::protocol::mcp::era::Era;
+use crate::protocol::mcp::era::INVALID_PARAMS;
+use crate::protocol::mcp::invite::Call;
+use crate::protocol::mcp::invite::Invite;
+use crate::protocol::mcp::invite::PageAddress;
+use crate::protocol::mcp::invite::Round;
 use crate::protocol::mcp::outcome::Again;
 use crate::protocol::mcp::outcome::Key;
 use crate::protocol::mcp::pin::check;
@@ -35,6 +41,7 @@ use crate::protocol::mcp::relay::Last;
 use crate::protocol::mcp::relay::Relay;
 use crate::protocol::mcp::reply;
 use crate::protocol::mcp::reply::Asked;
+use crate::protocol::mcp::reply::Fault;
 use crate::protocol::mcp::shared::HeldKey;
 use crate::protocol::mcp::shared::HeldRequest;
 use crate::protocol::mcp::shared::McpShared;
@@ -49,6 +56,7 @@ use crate::protocol::mcp::upstream::Answer;
 use crate::protocol::mcp::upstream::Answered;
 use crate::protocol::mcp::upstream::Outbound;
 use crate::protocol::mcp::upstream::Permitted;
+use crate::protocol::mcp::way;
 use crate::protocol::web::body::ReplyBody;
 
 /// How long a client waits for people in one call, where the connection's `approval_wait` is not shorter: less than the minute after
@@ -74,18 +82,35 @@ pub struct Held {
     pub shared: McpShared,
     /// The headers it came with.
     pub headers: HeaderMap,
+    /// Whether its client can be led to the approval page.
+    pub invite: Option<Invite>,
 }
 
-/// Opens the client's stream, and waits on it. `message` is what is sent, settled ([`crate::protocol::mcp::way::settled`]).
-pub fn answer(exchange: Exchange, mut held: Held, message: &Message) -> Response<ReplyBody> {
+/// Opens the client's stream, and waits on it. `message` is what is sent, settled ([`crate::protocol::mcp::way::settled`]); `round`: what
+/// it goes on with.
+pub async fn answer(
+    exchange: Exchange,
+    mut held: Held,
+    message: &Message,
+    round: Option<&Round>,
+) -> Response<ReplyBody> {
     let token = message.meta(Meta::ProgressToken).map(|token| Bytes::copy_from_slice(token.raw));
     let (told, hears) = oneshot::channel();
     upstream::settle(&mut held.request);
     let (response, out) = stream::open();
     let out = Sink::Stream(out);
     let wait = out.patience(exchange.governed().connection.limits.approval_wait);
+    let wait = held.invite.as_ref().map_or(wait, |invite| invite.patience(wait));
     let bound = bound(&held.judged, message, &held.headers, exchange.governed(), wait, told);
-    let ticks = Ticks { token, hears, approval: String::new(), told: 0 };
+    if round.is_some_and(|round| !round.is_of(&bound.bytes_digest)) {
+        // The state is of another request: to its client as one that there is not.
+        let fault = Fault::new(StatusCode::OK, INVALID_PARAMS, way::NO_STATE);
+        let denied = Denied::new(DenyCode::BadRequest, way::NO_STATE).because("mcp_state");
+        exchange.refuse(held.record, denied).await;
+        return reply::json(fault.status, fault.body(held.turn.era, Some(&held.id)));
+    }
+    let page = held.shared.page.clone();
+    let ticks = Ticks { token, hears, page, approval: String::new(), told: 0 };
     tokio::task::spawn_local(self::wait(exchange, held, bound, Some(ticks), out));
     response
 }
@@ -98,7 +123,7 @@ pub async fn wait(
     mut ticks: Option<Ticks>,
     out: Sink,
 ) {
-    let Held { judged, record, request, mut turn, id, asked, shared, headers } = held;
+    let Held { judged, record, request, mut turn, id, asked, shared, headers, invite } = held;
     let request_id = exchange.request_id();
     let era = turn.era;
     let refused = |denied: &Denied| reply::refusal(denied, era, &asked, &id, request_id).1;
@@ -115,6 +140,7 @@ pub async fn wait(
     let cancel = cancel.flatten();
     let governed = Arc::clone(exchange.governed());
     let called = called(&judged, &turn, &bound);
+    let digest = bound.bytes_digest.clone();
     if let Some(coming) = called.as_ref().and_then(|called| shared.outcomes.of(called, &governed)) {
         let again = Again { judged, record, id: id.clone(), coming };
         if let Err(denied) = again.answer(exchange, &out, cancelled(cancel.as_ref())).await {
@@ -150,7 +176,10 @@ pub async fn wait(
     let permit = match admitted {
         Ok(permit) => permit,
         Err(denied) => {
-            out.last(refused(&denied)).await;
+            let (owner, line) = (&turn.owner, &*turn.about.line);
+            let call = Call { owner, line, digest: &digest, id: &id };
+            let invited = invite.and_then(|invite| invite.answer(&denied, call, &shared));
+            out.last(invited.unwrap_or_else(|| refused(&denied))).await;
             return;
         }
     };
@@ -261,6 +290,7 @@ pub struct Ticks {
     /// Where it wants to hear of progress, as JSON.
     token: Option<Bytes>,
     hears: oneshot::Receiver<pipeline::Waiting>,
+    page: PageAddress,
     approval: String,
     told: u32,
 }
@@ -268,7 +298,8 @@ pub struct Ticks {
 impl Ticks {
     async fn tick(&mut self, turn: &mut Turn, out: &Sink) -> Result<(), stream::Left> {
         if let Ok(waiting) = self.hears.try_recv() {
-            self.approval = format!(" {} by {}", waiting.approval, waiting.from.join(", "));
+            let address = self.page.of(waiting.approval).map(|url| format!(": {url}")).unwrap_or_default();
+            self.approval = format!(" {} by {}{address}", waiting.approval, waiting.from.join(", "));
         }
         let Some(token) = &self.token else { return out.keep_alive().await };
         self.told += 1;

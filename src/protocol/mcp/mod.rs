@@ -14,6 +14,7 @@ mod elicitation;
 mod era;
 mod exchange;
 mod hold;
+mod invite;
 mod lists;
 mod login;
 mod metadata;
@@ -38,6 +39,7 @@ mod turn;
 mod upstream;
 mod way;
 
+pub use invite::PageAddress;
 pub use pin::PinBatch;
 pub use pin::PinKeeper;
 pub use pin::PinReceipt;

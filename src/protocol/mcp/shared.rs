@@ -9,6 +9,7 @@ use tokio::sync::Notify;
 
 use crate::protocol::mcp::bound::Bound;
 use crate::protocol::mcp::codec::envelope::id::Id;
+use crate::protocol::mcp::invite::PageAddress;
 use crate::protocol::mcp::outcome::Outcomes;
 use crate::protocol::mcp::pin::Pins;
 use crate::protocol::mcp::sessions::Owner;
@@ -36,6 +37,8 @@ pub struct McpShared {
     pub tasks: Tasks,
     /// Targets that are programs.
     pub programs: Programs,
+    /// Where the approval page is.
+    pub page: PageAddress,
 }
 
 /// Which requests wait for people, so that `notifications/cancelled` finds them: the target has not seen them.

@@ -17,6 +17,7 @@ use crate::protocol::mcp::codec::envelope::Value;
 use crate::protocol::mcp::codec::envelope::names::Meta;
 use crate::protocol::mcp::codec::envelope::names::Param;
 use crate::protocol::mcp::codec::rewrite::Rewrite;
+use crate::protocol::mcp::codec::splice::Edit;
 use crate::protocol::mcp::era::INVALID_PARAMS;
 use crate::protocol::mcp::reply::Fault;
 use crate::protocol::mcp::sessions::Owner;
@@ -27,6 +28,8 @@ const DEPTH: usize = 64;
 
 /// Who the gateway says that it is, in place of its client.
 const OWN_INFO: &str = concat!(r#"{"name":"hoopctl","version":""#, env!("CARGO_PKG_VERSION"), r#""}"#);
+/// What is said of a state that is not this client's for this request: as if there were none.
+pub const NO_STATE: &str = "requestState was not given for this request, or is too old";
 
 /// Members of `_meta` that name one attempt, not the request.
 const OF_THE_ATTEMPT: [&str; 6] = [
@@ -52,13 +55,10 @@ pub fn to_target(
     let mut rewrite = Rewrite::new(message);
     if let Some(state) = message.param(Param::RequestState) {
         let own = state.text().unwrap_or_default();
-        let theirs = shared.bound.state_of(owner, line, &own).ok_or_else(|| {
-            Fault::new(
-                StatusCode::OK,
-                INVALID_PARAMS,
-                "requestState was not given for this request, or is too old",
-            )
-        })?;
+        let theirs = shared
+            .bound
+            .state_of(owner, line, &own)
+            .ok_or_else(|| Fault::new(StatusCode::OK, INVALID_PARAMS, NO_STATE))?;
         rewrite.param(Param::RequestState, theirs.into_vec());
     }
     if message.method().as_deref() == Some("initialize")
@@ -98,15 +98,33 @@ pub fn speaks_as_the_gateway(options: &McpOptions) -> bool {
 /// # Errors
 /// It could not be taken apart.
 pub fn settled(message: &Message) -> Result<Message, Fault> {
-    let fault =
-        || Fault::new(StatusCode::BAD_REQUEST, INVALID_PARAMS, "the message could not be taken apart");
     let Some(meta) = message.param(Param::Meta) else { return Ok(message.clone()) };
-    let kept = without(message.body(), meta.span, |name| OF_THE_ATTEMPT.contains(&name)).ok_or_else(fault)?;
+    let kept = without(message.body(), meta.span, |name| OF_THE_ATTEMPT.contains(&name)).ok_or_else(apart)?;
     let mut rewrite = Rewrite::new(message);
     rewrite.param(Param::Meta, kept);
-    let body = rewrite.finish().map_err(|_overlap| fault())?;
+    rewritten(rewrite)
+}
+
+/// The message without some of its parameters; the values of the others stay byte for byte.
+///
+/// # Errors
+/// It could not be taken apart.
+pub fn without_params(message: &Message, goes: impl Fn(&str) -> bool) -> Result<Message, Fault> {
+    let Some(params) = message.params() else { return Ok(message.clone()) };
+    let kept = without(message.body(), params.span, goes).ok_or_else(apart)?;
+    let mut rewrite = Rewrite::new(message);
+    rewrite.edits([Edit::replace(params.span, kept)]);
+    rewritten(rewrite)
+}
+
+fn apart() -> Fault {
+    Fault::new(StatusCode::BAD_REQUEST, INVALID_PARAMS, "the message could not be taken apart")
+}
+
+fn rewritten(rewrite: Rewrite<'_>) -> Result<Message, Fault> {
+    let body = rewrite.finish().map_err(|_overlap| apart())?;
     let limits = Limits { once_in_results: true, ..Limits::new(body.len()) };
-    Message::scan(body, limits).map_err(|_refusal| fault())
+    Message::scan(body, limits).map_err(|_refusal| apart())
 }
 
 /// Capabilities without those that the target may not use; `None`: nothing is to go.

@@ -190,6 +190,17 @@ impl World {
         self.start_issuer_with(&[("SIGN_IN", "1"), ("TOKEN_TTL", &lifetime.to_string())]);
     }
 
+    /// Gives this world a provider of its own at which people log in for the approval page at that address.
+    pub fn page_issuer(&mut self, page: &str) {
+        self.issuer_port = free_port();
+        self.start_issuer_with(&[("PAGE", page)]);
+    }
+
+    /// Runs a peer in JavaScript to its end; gives exit code, standard output, standard error.
+    pub fn peer(&self, script: &str, args: &[&str], env: &[(&str, &str)]) -> (i32, String, String) {
+        run(self.node(script, args).envs(env.iter().copied()))
+    }
+
     fn start_issuer_with(&mut self, env: &[(&str, &str)]) {
         let mut issuer = self.node("issuer.mjs", &[&self.issuer_port.to_string(), "keys.json"]);
         issuer.envs(env.iter().copied());

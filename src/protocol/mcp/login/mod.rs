@@ -166,7 +166,7 @@ pub async fn answer(
 async fn onward(login: &Login, head: &Parts) -> Result<Response<ReplyBody>, Stop> {
     let query = head.uri.query().unwrap_or_default();
     let parameters = authorize::parameters(login.settings(), query.as_bytes())?;
-    let url = pipeline::login_url(login, &parameters).await?;
+    let url = pipeline::login_url(login.portal(), &parameters).await?;
     let fault = |_invalid| Fault::request("the login is too long");
     let location = HeaderValue::try_from(url).map_err(fault)?;
     let mut response = json(StatusCode::FOUND, "");

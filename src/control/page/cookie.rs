@@ -1,0 +1,106 @@
+//! The page's two kinds of cookies: who is signed in, and what sign-in a browser began. No script reads them, no other host sets them.
+
+use http::HeaderMap;
+use http::header;
+use http::header::HeaderValue;
+
+use crate::control::page::site::Site;
+
+/// A cookie by its name behind the prefix.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Cookie(String);
+
+impl Cookie {
+    /// Who is signed in.
+    pub(super) fn session(site: &Site) -> Self {
+        Self::named(site, "hoopctl-page")
+    }
+
+    /// What this browser began: one for each sign-in, so that two tabs do not hinder each other. `state` is that of the sign-in.
+    pub(super) fn begun(site: &Site, state: &str) -> Self {
+        let part: String = state.chars().filter(char::is_ascii_alphanumeric).take(12).collect();
+        Self::named(site, &format!("hoopctl-begun-{part}"))
+    }
+
+    /// `__Host-`: only a host itself can set it, for all of it, over TLS (RFC 6265bis, section 4.1.3.2). This machine has none.
+    fn named(site: &Site, name: &str) -> Self {
+        Self(if site.is_secure() { format!("__Host-{name}") } else { name.to_owned() })
+    }
+
+    /// Its value in a request. Two of one name are none: which of them is whose cannot be told.
+    pub(super) fn read<'a>(&self, headers: &'a HeaderMap) -> Option<&'a str> {
+        let lines = headers.get_all(header::COOKIE).iter().filter_map(|line| line.to_str().ok());
+        let pairs = lines.flat_map(|line| line.split(';')).filter_map(|pair| pair.trim().split_once('='));
+        let mut values = pairs.filter(|(name, _)| *name == self.0).map(|(_, value)| value);
+        let value = values.next().filter(|value| is_id(value))?;
+        values.next().is_none().then_some(value)
+    }
+
+    /// Sets it, for so many seconds.
+    pub(super) fn set(&self, site: &Site, value: &str, seconds: u64) -> Option<HeaderValue> {
+        let secure = if site.is_secure() { "; Secure" } else { "" };
+        let line = format!("{}={value}; Path=/; Max-Age={seconds}; HttpOnly; SameSite=Lax{secure}", self.0);
+        HeaderValue::try_from(line).ok()
+    }
+
+    /// Takes it away.
+    pub(super) fn clear(&self, site: &Site) -> Option<HeaderValue> {
+        self.set(site, "", 0)
+    }
+}
+
+fn is_id(value: &str) -> bool {
+    value.len() == 43 && value.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn headers(lines: &[&str]) -> HeaderMap {
+        lines.iter().map(|line| (header::COOKIE, HeaderValue::try_from(*line).unwrap())).collect()
+    }
+
+    #[test]
+    fn one_cookie_of_its_name_counts() {
+        let site = Site::parse("https://gw.example").unwrap();
+        let cookie = Cookie::session(&site);
+        let id = "a".repeat(43);
+        let other = "b".repeat(43);
+        let own = format!("__Host-hoopctl-page={id}");
+        assert_eq!(cookie.read(&headers(&[&own])), Some(id.as_str()));
+        assert_eq!(cookie.read(&headers(&[&format!("x=y; {own}; z=1")])), Some(id.as_str()));
+        assert_eq!(cookie.read(&headers(&["x=y", &own])), Some(id.as_str()));
+        for lines in [
+            vec![],
+            vec![format!("hoopctl-page={id}")],
+            vec![format!("__host-hoopctl-page={id}")],
+            vec![format!("{own}; __Host-hoopctl-page={other}")],
+            vec![own.clone(), own.clone()],
+            vec![format!("{own}x")],
+            vec!["__Host-hoopctl-page=".to_owned()],
+            vec![format!("x=\"{own}\"")],
+        ] {
+            let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
+            assert_eq!(cookie.read(&headers(&lines)), None, "{lines:?}");
+        }
+    }
+
+    #[test]
+    fn no_script_reads_it_and_no_other_host_sets_it() {
+        let site = Site::parse("https://gw.example").unwrap();
+        assert_eq!(
+            Cookie::session(&site).set(&site, "v", 60).unwrap(),
+            "__Host-hoopctl-page=v; Path=/; Max-Age=60; HttpOnly; SameSite=Lax; Secure"
+        );
+        assert_eq!(
+            Cookie::begun(&site, "ab_c\r\nd-EF=ghijklmnop").clear(&site).unwrap(),
+            "__Host-hoopctl-begun-abcdEFghijkl=; Path=/; Max-Age=0; HttpOnly; SameSite=Lax; Secure"
+        );
+        let plain = Site::parse("http://127.0.0.1:1").unwrap();
+        assert_eq!(
+            Cookie::session(&plain).set(&plain, "v", 60).unwrap(),
+            "hoopctl-page=v; Path=/; Max-Age=60; HttpOnly; SameSite=Lax"
+        );
+    }
+}

@@ -1,0 +1,111 @@
+//! What a form of the page sends, and what the issuer sends a browser back with: read once and strictly.
+
+use std::collections::HashMap;
+
+use crate::control::noun::approval::Decide;
+use crate::domain::approval::Approval;
+use crate::domain::approval::GrantScope;
+use crate::domain::approval::Risk;
+
+/// The longest form, in bytes.
+pub(super) const LONGEST: usize = 8 << 10;
+/// The longest reason, in characters.
+pub(super) const LONGEST_REASON: usize = 2000;
+
+/// Fields by their names; a name that comes twice makes all of it unreadable, so that there is one reading.
+pub(super) struct Fields(HashMap<String, String>);
+
+impl Fields {
+    /// Reads `application/x-www-form-urlencoded`.
+    pub(super) fn read(text: &[u8]) -> Option<Self> {
+        let mut fields = HashMap::new();
+        for pair in text.split(|byte| *byte == b'&').filter(|pair| !pair.is_empty()) {
+            let at = pair.iter().position(|byte| *byte == b'=').unwrap_or(pair.len());
+            let (name, value) = pair.split_at(at);
+            let value = value.strip_prefix(b"=").unwrap_or_default();
+            if fields.insert(decoded(name)?, decoded(value)?).is_some() {
+                return None;
+            }
+        }
+        Some(Self(fields))
+    }
+
+    /// A field; empty where there is none.
+    pub(super) fn get(&self, name: &str) -> &str {
+        self.0.get(name).map_or("", String::as_str)
+    }
+
+    /// Whether there are no others than these.
+    pub(super) fn are_among(&self, names: &[&str]) -> bool {
+        self.0.keys().all(|name| names.contains(&name.as_str()))
+    }
+}
+
+/// `+` and `%XX` undone; `None`: half an escape, or no UTF-8.
+fn decoded(text: &[u8]) -> Option<String> {
+    let digit = |byte: Option<u8>| byte.and_then(|byte| char::from(byte).to_digit(16));
+    let mut out = Vec::with_capacity(text.len());
+    let mut rest = text.iter().copied();
+    while let Some(byte) = rest.next() {
+        out.push(match byte {
+            b'+' => b' ',
+            b'%' => u8::try_from(digit(rest.next())? * 16 + digit(rest.next())?).ok()?,
+            byte => byte,
+        });
+    }
+    String::from_utf8(out).ok()
+}
+
+/// The decision in a form about this approval.
+///
+/// # Errors
+/// What is wrong with it, for the person.
+pub(super) fn decision(fields: &Fields, approval: &Approval) -> Result<Decide, &'static str> {
+    if !fields.are_among(&["key", "digest", "decision", "reason", "connection"]) {
+        return Err("the form is not one of this page");
+    }
+    let more = approval.spec.grant != GrantScope::Once;
+    let (approve, grant) = match fields.get("decision") {
+        "deny" => (false, None),
+        "once" if more && approval.spec.min > 1 => {
+            return Err("several people give together what the policy says, not less");
+        }
+        "once" => (true, more.then_some(GrantScope::Once)),
+        "all" if more => (true, None),
+        _ => return Err("the form says neither yes nor no"),
+    };
+    let digest = fields.get("digest");
+    if digest.len() != 64 {
+        return Err("the form does not say what was read");
+    }
+    if approve && approval.truncated {
+        return Err("it is too long to be shown whole: it can be denied, not approved");
+    }
+    if approve && approval.risk() == Risk::High && fields.get("connection") != approval.connection.as_str() {
+        return Err("its risk is high: type the name of the connection to approve it");
+    }
+    let reason = fields.get("reason").trim();
+    if reason.chars().count() > LONGEST_REASON {
+        return Err("the reason is longer than 2000 characters");
+    }
+    if approval.spec.reason && reason.is_empty() {
+        return Err("its policy wants a reason");
+    }
+    Ok(Decide { approve, reason: reason.to_owned(), digest: Some(digest.to_owned()), grant })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_form_has_one_reading() {
+        let fields = Fields::read(b"a=1+2%2B%C3%A9&b=&c&").unwrap();
+        assert_eq!((fields.get("a"), fields.get("b"), fields.get("c")), ("1 2+\u{e9}", "", ""));
+        assert_eq!(fields.get("d"), "");
+        assert!(fields.are_among(&["a", "b", "c"]) && !fields.are_among(&["a", "b"]));
+        for text in ["a=1&a=2", "a=1&%61=2", "a=%", "a=%4", "a=%zz", "a=%ff", "a=%-1", "a=%+1"] {
+            assert!(Fields::read(text.as_bytes()).is_none(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,462 @@
+//! The approval page for browsers: one address for each held command, read by people who sign in at the issuer.
+//!
+//! An agent writes most of what is on it, so: no script, nothing that is loaded, every text of outside escaped by the one builder that
+//! there is ([`html`]). A browser's session counts on the paths of the page only; what it may do, its token says at each request
+//! ([`Service::admit`]), and the decision is made by the same [`Backend`] that decides for everybody else.
+
+mod begun;
+mod cookie;
+mod form;
+mod frame;
+pub mod html;
+pub mod issuer;
+mod random;
+mod sessions;
+pub mod site;
+#[cfg(test)]
+mod tests;
+mod view;
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+use std::time::SystemTime;
+use std::time::UNIX_EPOCH;
+
+use bytes::Bytes;
+use http::HeaderMap;
+use http::Method;
+use http::Request;
+use http::Response;
+use http::StatusCode;
+use http::header;
+use http::header::HeaderValue;
+use http::request;
+use http_body_util::BodyExt as _;
+use http_body_util::Limited;
+use hyper::body::Body;
+use zeroize::Zeroizing;
+
+use crate::control::Backend;
+use crate::control::Service;
+use crate::control::error::ApiError;
+use crate::control::error::ErrorCode;
+use crate::control::noun::gateway::CallerReport;
+use crate::control::page::begun::Beginning;
+use crate::control::page::begun::SignIns;
+use crate::control::page::cookie::Cookie;
+use crate::control::page::form::Fields;
+use crate::control::page::issuer::Begin;
+use crate::control::page::issuer::Returned;
+use crate::control::page::sessions::Session;
+use crate::control::page::sessions::Sessions;
+use crate::control::page::site::Site;
+use crate::control::page::view::View;
+use crate::domain::id::ApprovalId;
+
+/// How long a browser may take to send a form.
+const READ_TIMEOUT: Duration = Duration::from_secs(10);
+/// The longest code or error that an issuer sends back, in bytes.
+const LONGEST_QUERY: usize = 16 << 10;
+
+/// The page of one gateway: who is signed in, and who is about to be.
+#[derive(Debug, Default)]
+pub struct Page {
+    begun: SignIns,
+    sessions: Sessions,
+}
+
+/// What a request was, for the bounds on strangers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Standing {
+    /// Of somebody whose token holds.
+    Known,
+    /// Of nobody in particular.
+    Nobody,
+    /// Of somebody who tried to get in and did not.
+    Failed,
+}
+
+/// Why a page is not what was asked for.
+struct Stop {
+    status: StatusCode,
+    title: &'static str,
+    words: String,
+    /// Where it may go on.
+    next: Option<ApprovalId>,
+    standing: Standing,
+    /// Whether the browser is signed out with this.
+    ends: bool,
+}
+
+impl Stop {
+    fn new(status: StatusCode, title: &'static str, words: impl Into<String>) -> Self {
+        Self { status, title, words: words.into(), next: None, standing: Standing::Nobody, ends: false }
+    }
+
+    fn refused(words: impl Into<String>) -> Self {
+        Self::new(StatusCode::FORBIDDEN, "Refused", words)
+    }
+
+    fn then(self, next: ApprovalId) -> Self {
+        Self { next: Some(next), ..self }
+    }
+
+    fn failed(self) -> Self {
+        Self { standing: Standing::Failed, ..self }
+    }
+}
+
+/// What the service layer did not do.
+impl From<ApiError> for Stop {
+    fn from(error: ApiError) -> Self {
+        let title = match error.code {
+            ErrorCode::Conflict => "It changed: read it again",
+            ErrorCode::Forbidden => "You may not do this",
+            ErrorCode::NotFound => "There is no such approval",
+            ErrorCode::Unauthenticated => "Your sign-in has ended",
+            _ => "It did not work",
+        };
+        Self::new(error.code.status(), title, error.message)
+    }
+}
+
+/// What is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Route {
+    Approval(ApprovalId),
+    SignedIn,
+    SignOut,
+    /// Below the page's paths, and nothing.
+    Nothing,
+}
+
+impl Route {
+    /// `None`: not a path of the page.
+    fn of(path: &str) -> Option<Self> {
+        match path {
+            "/signed-in" => Some(Self::SignedIn),
+            "/sign-out" => Some(Self::SignOut),
+            _ => {
+                let id = path.strip_prefix("/approval/")?;
+                Some(id.parse().map_or(Self::Nothing, Self::Approval))
+            }
+        }
+    }
+}
+
+/// Whether a path is one of the page, on which a browser's session counts and a token does not.
+pub(super) fn is_here(path: &str) -> bool {
+    Route::of(path).is_some()
+}
+
+/// A browser that is signed in, and may go on being so.
+struct Guest {
+    session: Session,
+    backend: Arc<dyn Backend>,
+    you: CallerReport,
+}
+
+/// One request.
+struct Asked<'a> {
+    page: &'a Page,
+    site: &'a Site,
+    service: &'a dyn Service,
+    head: &'a request::Parts,
+    from: IpAddr,
+}
+
+impl Page {
+    /// Answers one request of a browser.
+    pub async fn answer<B>(
+        &self,
+        request: Request<B>,
+        site: &Site,
+        service: &dyn Service,
+        from: IpAddr,
+    ) -> (Response<Bytes>, Standing)
+    where
+        B: Body<Data = Bytes> + Send,
+        B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    {
+        let (head, body) = request.into_parts();
+        let asked = Asked { page: self, site, service, head: &head, from };
+        match asked.answer(body).await {
+            Ok(answered) => answered,
+            Err(stop) => {
+                let page = frame::notice(stop.title, &stop.words, stop.next);
+                let mut response = frame::answer(stop.status, page);
+                if stop.ends {
+                    asked.sign_out();
+                    set(&mut response, Cookie::session(site).clear(site));
+                }
+                (response, stop.standing)
+            }
+        }
+    }
+}
+
+fn set(response: &mut Response<Bytes>, cookie: Option<HeaderValue>) {
+    if let Some(cookie) = cookie {
+        response.headers_mut().append(header::SET_COOKIE, cookie);
+    }
+}
+
+/// The one header of that name, if it can be read.
+fn one<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+    let mut values = headers.get_all(name).iter();
+    let value = values.next()?.to_str().ok()?;
+    values.next().is_none().then_some(value)
+}
+
+impl Asked<'_> {
+    async fn answer<B>(&self, body: B) -> Result<(Response<Bytes>, Standing), Stop>
+    where
+        B: Body<Data = Bytes> + Send,
+        B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    {
+        let headers = &self.head.headers;
+        if !one(headers, "host").is_some_and(|host| self.site.is_called(host)) {
+            let words = format!("This page is at {} and nowhere else.", self.site.origin());
+            return Err(Stop::new(StatusCode::MISDIRECTED_REQUEST, "Not here", words));
+        }
+        let route = Route::of(self.head.uri.path()).unwrap_or(Route::Nothing);
+        let post = match (route, &self.head.method) {
+            (Route::Nothing, _) => {
+                return Err(Stop::new(
+                    StatusCode::NOT_FOUND,
+                    "There is nothing here",
+                    "Approvals are at /approval/ID.",
+                ));
+            }
+            (Route::Approval(_) | Route::SignedIn, &Method::GET) => false,
+            (Route::Approval(_) | Route::SignOut, &Method::POST) => true,
+            _ => {
+                return Err(Stop::new(
+                    StatusCode::METHOD_NOT_ALLOWED,
+                    "Not so",
+                    "This address takes another method.",
+                ));
+            }
+        };
+        if !post {
+            // A page of its own in a tab of its own: no frame, no picture, nothing that a script fetches.
+            if headers.contains_key("sec-fetch-dest") && one(headers, "sec-fetch-dest") != Some("document") {
+                return Err(Stop::refused("This page is opened in a tab of its own."));
+            }
+        }
+        match route {
+            Route::Approval(id) if post => self.decide(id, body).await,
+            Route::Approval(id) => self.show(id).await,
+            Route::SignOut => {
+                self.must_be_own()?;
+                let session = self.session().ok_or_else(ended)?;
+                form_of(&session, &self.read(body).await?, &["key"])?;
+                let words = "You are signed out here. At the issuer you may still be signed in.";
+                Err(Stop { ends: true, ..Stop::new(StatusCode::OK, "Signed out", words) })
+            }
+            _ => self.signed_in().await,
+        }
+    }
+
+    fn session(&self) -> Option<Session> {
+        self.page.sessions.get(Cookie::session(self.site).read(&self.head.headers)?)
+    }
+
+    fn sign_out(&self) {
+        if let Some(id) = Cookie::session(self.site).read(&self.head.headers) {
+            self.page.sessions.end(id);
+        }
+    }
+
+    /// What the token of a session may do now.
+    async fn admit(&self, session: Session) -> Result<Guest, Stop> {
+        let entered = async {
+            let backend = self.service.admit(&session.token, self.from).await?;
+            let you = backend.status().await?.you;
+            let you = you.ok_or_else(|| ApiError::new(ErrorCode::Internal, "nobody asks"))?;
+            Ok::<_, ApiError>((backend, you))
+        };
+        match entered.await {
+            Ok((backend, you)) => Ok(Guest { session, backend, you }),
+            Err(error) => {
+                // Who is locked out, or has lost the role, is not signed in any more, whatever comes later.
+                let ends = matches!(error.code, ErrorCode::Unauthenticated | ErrorCode::Forbidden);
+                Err(Stop { ends, ..Stop::from(error) })
+            }
+        }
+    }
+
+    /// The page of an approval, or the way to sign in.
+    async fn show(&self, id: ApprovalId) -> Result<(Response<Bytes>, Standing), Stop> {
+        let Some(session) = self.session() else {
+            if Cookie::session(self.site).read(&self.head.headers).is_some() {
+                // Not on to the issuer at once: behind a form that would be a way on that the page's policy forbids.
+                return Err(Stop { ends: true, ..ended().then(id) });
+            }
+            return self.begin(id).await;
+        };
+        let guest = self.admit(session).await.map_err(|stop| stop.then(id))?;
+        let approval = guest.backend.approval(id).await.map_err(|error| known(error.into()))?;
+        let view = View {
+            approval: &approval,
+            you: &guest.you,
+            form_key: &guest.session.form_key,
+            now_ms: now_ms(),
+        };
+        Ok((frame::answer(StatusCode::OK, view.page()), Standing::Known))
+    }
+
+    async fn begin(&self, next: ApprovalId) -> Result<(Response<Bytes>, Standing), Stop> {
+        let (state, nonce, verifier) = (random::secret(), random::secret(), Zeroizing::new(random::secret()));
+        let begin =
+            Begin { state: state.clone(), nonce: nonce.clone(), challenge: random::challenge(&verifier) };
+        let onward = self.service.begin_sign_in(&begin).await?;
+        let beginning =
+            Beginning { verifier, nonce, iss: onward.iss, names_itself: onward.names_itself, next };
+        let Some(browser) = self.page.begun.begin(&state, beginning, self.from) else {
+            let words = "Too many people are signing in. Try again in some minutes.";
+            return Err(Stop::new(StatusCode::SERVICE_UNAVAILABLE, "Not now", words).then(next));
+        };
+        let mut response = frame::onward(StatusCode::FOUND, &onward.url);
+        let cookie = Cookie::begun(self.site, &state);
+        set(&mut response, cookie.set(self.site, &browser, begun::WITHIN.as_secs()));
+        Ok((response, Standing::Nobody))
+    }
+
+    /// The way back from the issuer.
+    async fn signed_in(&self) -> Result<(Response<Bytes>, Standing), Stop> {
+        let bad = |words: &str| Stop::new(StatusCode::BAD_REQUEST, "You are not signed in", words);
+        let query = self.head.uri.query().unwrap_or_default();
+        let fields = Some(query).filter(|query| query.len() <= LONGEST_QUERY);
+        let fields = fields.and_then(|query| Fields::read(query.as_bytes()));
+        let fields = fields.ok_or_else(|| bad("The issuer's answer cannot be read.").failed())?;
+        let state = fields.get("state");
+        let cookie = Cookie::begun(self.site, state);
+        let begun = cookie.read(&self.head.headers).and_then(|browser| self.page.begun.take(state, browser));
+        let begun = begun.ok_or_else(|| {
+            let words = "This browser did not begin that sign-in, or too long ago, or it was used. Open the approval's address again.";
+            bad(words).failed()
+        })?;
+        let next = begun.next;
+        let iss = fields.get("iss");
+        if (iss.is_empty() && begun.names_itself) || (!iss.is_empty() && iss != begun.iss) {
+            return Err(bad("The answer is not of the issuer that was asked.").then(next).failed());
+        }
+        if !fields.get("error").is_empty() {
+            let words =
+                format!("The issuer says: {}", fields.get("error").chars().take(200).collect::<String>());
+            return Err(bad(&words).then(next));
+        }
+        if fields.get("code").is_empty() {
+            return Err(bad("The issuer's answer has no code.").then(next).failed());
+        }
+        let returned = Returned {
+            code: Zeroizing::new(fields.get("code").to_owned()),
+            verifier: begun.verifier,
+            nonce: begun.nonce,
+            iss: begun.iss,
+        };
+        let token =
+            self.service.finish_sign_in(returned).await.map_err(|error| Stop::from(error).then(next))?;
+        // Whoever has no role gets no session at all.
+        let session = Session::of(token);
+        let guest = self.admit(session).await.map_err(|stop| stop.then(next).failed())?;
+        // An id that this browser had before, whoever gave it to it, is nobody's from here on.
+        self.sign_out();
+        let id = self.page.sessions.open(guest.session, &guest.you.principal);
+        tracing::info!(principal = %guest.you.principal, from = %self.from, "somebody signed in on the approval page");
+        let mut response = frame::onward(StatusCode::SEE_OTHER, &format!("/approval/{next}"));
+        set(&mut response, Cookie::session(self.site).set(self.site, &id, sessions::LASTS.as_secs()));
+        set(&mut response, cookie.clear(self.site));
+        Ok((response, Standing::Known))
+    }
+
+    /// One decision about one approval.
+    async fn decide<B>(&self, id: ApprovalId, body: B) -> Result<(Response<Bytes>, Standing), Stop>
+    where
+        B: Body<Data = Bytes> + Send,
+        B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    {
+        self.must_be_own()?;
+        let session = self.session().ok_or_else(|| Stop { ends: true, ..ended().then(id) })?;
+        let fields = self.read(body).await?;
+        form_of(&session, &fields, &["key", "digest", "decision", "reason", "connection"])?;
+        let Guest { backend, .. } = self.admit(session).await.map_err(|stop| stop.then(id))?;
+        let shown = backend.approval(id).await.map_err(|error| known(error.into()))?;
+        let decide = form::decision(&fields, &shown).map_err(|why| {
+            known(Stop::new(StatusCode::BAD_REQUEST, "Nothing was decided", format!("{why}.")).then(id))
+        })?;
+        // It runs to its end even when the browser leaves: a decision is never half made.
+        let decided = tokio::spawn(async move { backend.decide_approval(id, decide).await.map(drop) }).await;
+        let decided = decided.unwrap_or_else(|_panicked| {
+            Err(ApiError::new(ErrorCode::Internal, "the gateway failed: see its log"))
+        });
+        decided.map_err(|error| known(Stop::from(error).then(id)))?;
+        Ok((frame::onward(StatusCode::SEE_OTHER, &format!("/approval/{id}")), Standing::Known))
+    }
+
+    /// Passes what a form of this very page sends, as the browser says.
+    fn must_be_own(&self) -> Result<(), Stop> {
+        let headers = &self.head.headers;
+        let own = one(headers, "origin") == Some(self.site.origin());
+        let site = headers.contains_key("sec-fetch-site").then(|| one(headers, "sec-fetch-site"));
+        if !own || site.is_some_and(|site| site != Some("same-origin")) {
+            return Err(Stop::refused("The form was sent by another page."));
+        }
+        let media = one(headers, "content-type").and_then(|value| value.split(';').next());
+        if !media.is_some_and(|media| media.trim().eq_ignore_ascii_case("application/x-www-form-urlencoded"))
+        {
+            return Err(Stop::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "Refused", "It is not a form."));
+        }
+        Ok(())
+    }
+
+    async fn read<B>(&self, body: B) -> Result<Fields, Stop>
+    where
+        B: Body<Data = Bytes> + Send,
+        B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    {
+        let body = std::pin::pin!(Limited::new(body, form::LONGEST));
+        let whole = body.collect();
+        let bytes = match tokio::time::timeout(READ_TIMEOUT, whole).await {
+            Ok(Ok(bytes)) => bytes.to_bytes(),
+            Ok(Err(_long_or_cut)) => {
+                let words = "The form is longer than 8 KiB, or it was cut off.";
+                return Err(Stop::new(StatusCode::PAYLOAD_TOO_LARGE, "Nothing was decided", words));
+            }
+            Err(_elapsed) => {
+                let words = "The form did not come in time.";
+                return Err(Stop::new(StatusCode::REQUEST_TIMEOUT, "Nothing was decided", words));
+            }
+        };
+        let read = Fields::read(&bytes);
+        read.ok_or_else(|| {
+            Stop::new(StatusCode::BAD_REQUEST, "Nothing was decided", "The form cannot be read.")
+        })
+    }
+}
+
+/// Passes a form of this session, with no other fields than these.
+fn form_of(session: &Session, fields: &Fields, names: &[&str]) -> Result<(), Stop> {
+    if !random::same(fields.get("key"), &session.form_key) || !fields.are_among(names) {
+        return Err(Stop::refused("The form is not one of this sign-in: open the approval again."));
+    }
+    Ok(())
+}
+
+fn ended() -> Stop {
+    let words =
+        "You are signed out: an hour has passed, the token has run out, or the gateway was started anew.";
+    Stop::new(StatusCode::UNAUTHORIZED, "Your sign-in has ended", words)
+}
+
+/// Somebody whose token holds asked for what there is not, or may not be.
+fn known(stop: Stop) -> Stop {
+    Stop { standing: Standing::Known, ..stop }
+}
+
+fn now_ms() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
+}

@@ -1,0 +1,53 @@
+//! What nobody can guess, and how it is kept: ids of browsers, states, verifiers.
+
+use aws_lc_rs::digest;
+use base64::Engine as _;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+use rand::RngCore as _;
+
+/// The SHA-256 of an id: what is kept in its place, so that no comparison tells how much of it was right.
+pub(super) type Kept = [u8; 32];
+
+/// 256 random bits, as 43 characters of the URL-safe alphabet.
+pub(super) fn secret() -> String {
+    let mut random = [0_u8; 32];
+    rand::rng().fill_bytes(&mut random);
+    BASE64_URL_SAFE_NO_PAD.encode(random)
+}
+
+/// The SHA-256 of a text.
+pub(super) fn kept(text: &str) -> Kept {
+    let mut out = [0; 32];
+    // Both are 32 bytes.
+    for (to, from) in out.iter_mut().zip(digest::digest(&digest::SHA256, text.as_bytes()).as_ref()) {
+        *to = *from;
+    }
+    out
+}
+
+/// The SHA-256 of a text, in the URL-safe alphabet: the challenge of RFC 7636, section 4.2.
+pub(super) fn challenge(text: &str) -> String {
+    BASE64_URL_SAFE_NO_PAD.encode(kept(text))
+}
+
+/// Whether two texts are one, in a time that says nothing of where they differ.
+pub(super) fn same(one: &str, other: &str) -> bool {
+    kept(one) == kept(other)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn secrets_are_long_and_never_twice() {
+        let (one, other) = (secret(), secret());
+        assert_eq!((one.len(), other.len()), (43, 43));
+        assert!(!same(&one, &other) && same(&one, &one.clone()));
+        // RFC 7636, appendix B.
+        assert_eq!(
+            challenge("dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk"),
+            "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"
+        );
+    }
+}
