@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde_json::Value;
 use serde_json::json;
 
+use crate::support::Reply;
 use crate::support::World;
 use crate::support::caller::Caller;
 use crate::support::caller::messages;
@@ -29,6 +30,9 @@ for line in sys.stdin:
     reply = {"jsonrpc": "2.0", "id": message["id"]}
     if message["method"] in ("server/discover", "initialize"):
         reply["result"] = {"supportedVersions": ["2026-07-28"], "pid": os.getpid()}
+    elif message["method"] == "tools/list":
+        schema = {"type": "object", "properties": {"wait": {"type": "integer", "x-mcp-header": "Wait"}}}
+        reply["result"] = {"resultType": "complete", "tools": [{"name": name, "inputSchema": schema} for name in ("look", "die", "hidden")], "ttlMs": 0, "cacheScope": "private"}
     elif message["method"] == "tools/call" and message["params"]["name"] == "look":
         token = message["params"].get("_meta", {}).get("progressToken")
         if token is not None:
@@ -264,6 +268,31 @@ fn clients_of_the_newer_era_share_a_program_and_hear_only_their_own() {
     );
     let reply = bob.modern(&json!(2), "tools/call", json!({ "name": "look", "arguments": {} })).reply();
     assert_eq!(reply.json()["id"], 2, "{}", reply.text());
+}
+
+#[test]
+fn headers_of_a_program_say_what_its_arguments_say_and_tell_nothing_of_tools_that_are_not_seen() {
+    let world = world();
+    let ann = Caller::new(&world, "reader", "modern");
+    let call = |tool: &str, wait: &str| {
+        let params = json!({ "name": tool, "arguments": { "wait": 0 } });
+        ann.modern_with(&[("Mcp-Param-Wait", wait)], &json!(1), "tools/call", params).reply()
+    };
+    let told = |reply: &Reply| (reply.status, reply.json()["error"]["code"].clone());
+    let mismatch = (400, json!(-32020));
+    let reply = call("look", "0");
+    assert_eq!(told(&reply), mismatch, "before the tools are listed: {}", reply.text());
+    assert!(reply.text().contains("list the tools first"), "{}", reply.text());
+    let listed = ann.modern(&json!(1), "tools/list", json!({})).reply();
+    assert!(listed.text().contains("look") && !listed.text().contains("hidden"), "{}", listed.text());
+    let reply = call("look", "0");
+    assert!(reply.json()["result"].is_object(), "{}", reply.text());
+    assert_eq!(told(&call("look", "9")), mismatch);
+    let bare = json!({ "name": "look", "arguments": { "wait": 0 } });
+    assert_eq!(told(&ann.modern(&json!(1), "tools/call", bare).reply()), mismatch);
+    let hidden = call("hidden", "9");
+    assert_eq!(told(&hidden), told(&call("nothing", "9")));
+    assert!(hidden.text().contains("Unknown tool"), "{}", hidden.text());
 }
 
 #[test]

@@ -84,8 +84,11 @@ fn is_modern(version: &str) -> bool {
     version.len() == FIRST_MODERN.len() && version.starts_with('2') && version >= FIRST_MODERN
 }
 
-/// The one value of a header: `Ok(None)` where there is none, an error where there are several.
-fn one<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Result<Option<&'h str>, Fault> {
+/// The one value of a header: `Ok(None)` where there is none.
+///
+/// # Errors
+/// There are several, or it is not plain ASCII.
+pub fn one<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Result<Option<&'h str>, Fault> {
     let mut values = headers.get_all(name).iter();
     let (first, more) = (values.next(), values.next());
     let text = first.map(|value| value.to_str().map(|text| text.trim_matches([' ', '\t'])));
@@ -150,15 +153,16 @@ fn named<'m>(method: &str, message: &'m Message) -> Option<std::borrow::Cow<'m, 
     message.param(param)?.text()
 }
 
-/// A header's value, which may be written as `=?base64?…?=`.
-fn decoded(value: &str) -> Option<String> {
+/// A header's value, which may be written as `=?base64?…?=`. `None`: what stands there is not base64 of UTF-8.
+pub fn decoded(value: &str) -> Option<String> {
     match value.strip_prefix("=?base64?").and_then(|rest| rest.strip_suffix("?=")) {
         Some(packed) => String::from_utf8(BASE64_STANDARD.decode(packed).ok()?).ok(),
         None => Some(value.to_owned()),
     }
 }
 
-fn mismatch(detail: &str) -> Fault {
+/// The fault of headers that do not say what the body says.
+pub fn mismatch(detail: &str) -> Fault {
     Fault::new(StatusCode::BAD_REQUEST, HEADER_MISMATCH, detail)
 }
 

@@ -11,6 +11,7 @@ use hyper::body::Incoming;
 use crate::domain::Command;
 use crate::domain::Denied;
 use crate::domain::DenyCode;
+use crate::domain::RequestId;
 use crate::domain::command::mcp::CALL;
 use crate::pipeline::Exchange;
 use crate::pipeline::Judged;
@@ -27,6 +28,7 @@ use crate::protocol::mcp::hold;
 use crate::protocol::mcp::invite;
 use crate::protocol::mcp::invite::Invite;
 use crate::protocol::mcp::lists::Lists;
+use crate::protocol::mcp::mirror;
 use crate::protocol::mcp::notice;
 use crate::protocol::mcp::outcome::Key;
 use crate::protocol::mcp::pin::check;
@@ -134,21 +136,26 @@ async fn send(
         Ok(body) => body,
         Err(fault) => return Err(door.fault(era, fault, Some(message), "mcp_state").await),
     };
-    let Door { shared, head, exchange } = door;
-    let asked = asked(&exchange, &judged);
+    let asked = asked(&door.exchange, &judged);
     let session_id = session.as_ref().map(|session| &*session.id).unwrap_or_default();
-    let record = record(&judged.command, session_id, message).record(&exchange);
-    let request = outbound(shared, head, &governed.connection, session.as_deref(), None, Some(body));
+    let record = record(&judged.command, session_id, message).record(&door.exchange);
     let id = Bytes::copy_from_slice(message.id_value().map(|id| id.raw).unwrap_or_default());
     if !judged.is_denied()
         && let Some((denied, otherwise)) =
-            check::refused(&shared.pins, &governed, &judged.command, |command| exchange.shows(command))
+            check::refused(&door.shared.pins, &governed, &judged.command, |command| {
+                door.exchange.shows(command)
+            })
     {
-        let denied = exchange.refuse(record, denied).await;
+        let denied = door.exchange.refuse(record, denied).await;
         let asked = otherwise.unwrap_or(asked);
-        let (status, body) = reply::refusal(&denied, era, &asked, &id, exchange.request_id());
-        return Ok(json(status, body));
+        return Ok(refusal(&denied, era, &asked, &id, door.exchange.request_id()));
     }
+    // Only now, so that nobody learns from it of a tool that they do not see.
+    if let Err(fault) = mirrors(&door, era, &owner, &judged, message) {
+        return Err(door.fault(era, fault, Some(message), "mcp_headers").await);
+    }
+    let Door { shared, head, exchange } = door;
+    let request = outbound(shared, head, &governed.connection, session.as_deref(), None, Some(body));
     let turn = Turn {
         era,
         about: Arc::new(About { task, line, ..about(message, &judged.command) }),
@@ -158,10 +165,7 @@ async fn send(
         agreed: Lists::default(),
     };
     let request_id = exchange.request_id();
-    let refused = |denied: &Denied| {
-        let (status, body) = reply::refusal(denied, era, &asked, &id, request_id);
-        json(status, body)
-    };
+    let refused = |denied: &Denied| refusal(denied, era, &asked, &id, request_id);
     if judged.holds() && &*turn.about.method == "initialize" {
         let denied = Denied::new(DenyCode::Denied, "a session cannot wait for approval").because("not_held");
         return Ok(refused(&exchange.refuse(record, denied).await));
@@ -205,6 +209,12 @@ async fn send(
     }
 }
 
+/// What answers a request that does not pass.
+fn refusal(denied: &Denied, era: Era, asked: &Asked, id: &[u8], request: RequestId) -> Response<ReplyBody> {
+    let (status, body) = reply::refusal(denied, era, asked, id, request);
+    json(status, body)
+}
+
 /// Where what came of the same call may be kept; `None`: nothing is. It costs reading the call once more, so only who has something is asked.
 fn kept(turn: &Turn, shared: &McpShared, judged: &Judged, message: &Message, head: &Parts) -> Option<Key> {
     if &*turn.about.method != CALL || !shared.outcomes.keeps_for(&turn.owner) {
@@ -239,6 +249,26 @@ pub fn wanted(door: &Door<'_>, owner: &Owner, message: &Message) -> Result<Wante
     let connection = &door.exchange.governed().connection;
     let read_only = |tool: &str| door.shared.tools.get(&owner.connection, tool).map(|tool| tool.read_only);
     command::wanted(message, &connection.mcp, read_only, |task| door.shared.bound.task_of(owner, task))
+}
+
+/// That the headers of a call that may be sent repeat what its tool wants repeated, where the target does not see them.
+///
+/// # Errors
+/// They do not.
+fn mirrors(
+    door: &Door<'_>,
+    era: Era,
+    owner: &Owner,
+    judged: &Judged,
+    message: &Message,
+) -> Result<(), Fault> {
+    let blind = era == Era::Modern && door.exchange.governed().connection.is_duplex();
+    let Some(mcp) = judged.command.mcp().filter(|mcp| blind && !judged.is_denied() && &*mcp.method == CALL)
+    else {
+        return Ok(());
+    };
+    let said = mcp.tool.as_deref().and_then(|tool| door.shared.tools.get(&owner.connection, tool));
+    mirror::check(&door.head.headers, message, said.as_ref())
 }
 
 /// What the policies say of it.

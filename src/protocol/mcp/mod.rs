@@ -18,6 +18,7 @@ mod invite;
 mod lists;
 mod login;
 mod metadata;
+mod mirror;
 mod notice;
 mod origin;
 mod outcome;

@@ -6,6 +6,7 @@ use std::sync::Mutex;
 use std::sync::PoisonError;
 
 use crate::domain::json::Json;
+use crate::protocol::mcp::mirror::Mirrored;
 
 /// How many tools of one connection are remembered.
 const MOST: usize = 10_000;
@@ -24,6 +25,8 @@ pub struct Tool {
     pub read_only: bool,
     /// The `outputSchema` that clients have seen; `None`: it has none.
     pub schema: Option<Arc<Json>>,
+    /// The arguments that headers must repeat, as far as the gateway is the one to check it.
+    pub mirrored: Arc<[Mirrored]>,
 }
 
 impl Tools {

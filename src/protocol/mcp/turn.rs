@@ -38,6 +38,7 @@ use crate::protocol::mcp::door::place;
 use crate::protocol::mcp::elicitation;
 use crate::protocol::mcp::era::Era;
 use crate::protocol::mcp::lists::Lists;
+use crate::protocol::mcp::mirror;
 use crate::protocol::mcp::pin::check;
 use crate::protocol::mcp::record::from_target;
 use crate::protocol::mcp::sessions::About;
@@ -387,7 +388,10 @@ fn remember(shared: &McpShared, guard: &ReplyGuard, listing: &Listing<'_>) -> Re
             let seen = loosened.as_deref().unwrap_or(written.raw);
             schema = Some(Arc::new(Json::parse(seen, DEPTH).map_err(|_unreadable| unread())?));
         }
-        let tool = Tool { read_only: element.hints.read_only == Some(true), schema };
+        // A target behind HTTP sees the headers itself.
+        let input = element.field(ElementField::InputSchema).filter(|_| governed.connection.is_duplex());
+        let mirrored = input.map(|input| mirror::wanted(input.raw)).unwrap_or_default().into();
+        let tool = Tool { read_only: element.hints.read_only == Some(true), schema, mirrored };
         shared.tools.listed(&place(governed), &element.key, tool);
     }
     Ok(())

@@ -70,7 +70,12 @@ impl<'w> Caller<'w> {
     }
 
     /// A request of the newer era.
-    pub fn modern(&self, id: &Value, method: &str, mut params: Value) -> Client {
+    pub fn modern(&self, id: &Value, method: &str, params: Value) -> Client {
+        self.modern_with(&[], id, method, params)
+    }
+
+    /// A request of the newer era with headers beside those that all have.
+    pub fn modern_with(&self, more: &[(&str, &str)], id: &Value, method: &str, mut params: Value) -> Client {
         params["_meta"]["io.modelcontextprotocol/protocolVersion"] = "2026-07-28".into();
         params["_meta"]["io.modelcontextprotocol/clientCapabilities"] = json!({});
         let name = params["name"].as_str().unwrap_or_default().to_owned();
@@ -79,6 +84,7 @@ impl<'w> Caller<'w> {
         if !name.is_empty() {
             headers.push(("Mcp-Name", &name));
         }
+        headers.extend_from_slice(more);
         self.open("POST", &headers, Some(&body))
     }
 }
