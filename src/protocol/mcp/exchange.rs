@@ -15,6 +15,7 @@ use crate::domain::RequestId;
 use crate::domain::command::mcp::CALL;
 use crate::pipeline::Exchange;
 use crate::pipeline::Judged;
+use crate::pipeline::snapshot::Governed;
 use crate::protocol::mcp::back::back;
 use crate::protocol::mcp::codec::envelope::Kind;
 use crate::protocol::mcp::codec::envelope::Limits;
@@ -140,12 +141,7 @@ async fn send(
     let session_id = session.as_ref().map(|session| &*session.id).unwrap_or_default();
     let record = record(&judged.command, session_id, message).record(&door.exchange);
     let id = Bytes::copy_from_slice(message.id_value().map(|id| id.raw).unwrap_or_default());
-    if !judged.is_denied()
-        && let Some((denied, otherwise)) =
-            check::refused(&door.shared.pins, &governed, &judged.command, |command| {
-                door.exchange.shows(command)
-            })
-    {
+    if let Some((denied, otherwise)) = held_back(&door, &governed, &judged) {
         let denied = door.exchange.refuse(record, denied).await;
         let asked = otherwise.unwrap_or(asked);
         return Ok(refusal(&denied, era, &asked, &id, door.exchange.request_id()));
@@ -207,6 +203,14 @@ async fn send(
             Ok(refused(&denied))
         }
     }
+}
+
+/// Why a command is held back by what its target has said of it, if so, and how the refusal then differs.
+fn held_back(door: &Door<'_>, governed: &Governed, judged: &Judged) -> Option<(Denied, Option<Asked>)> {
+    if judged.is_denied() {
+        return None;
+    }
+    check::refused(&door.shared.pins, governed, &judged.command, |command| door.exchange.shows(command))
 }
 
 /// What answers a request that does not pass.
