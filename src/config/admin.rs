@@ -35,8 +35,8 @@ pub struct RemoteSettings {
     pub public_url: Option<String>,
     /// Which groups may do what. Nobody else gets in.
     pub roles: Roles,
-    /// The clients at the issuers whose tokens are taken, by the id in the token: at least one. A token that a person gave to
-    /// another app, an agent say, is none that the person manages the gateway with.
+    /// The clients whose tokens are taken, as `ISSUER/ID` by the name of the issuer's entry and the id in the token: at least one. A token
+    /// that a person gave to another app, an agent say, is none that the person manages the gateway with.
     pub clients: Vec<String>,
     /// How `hoopctl login` signs in. Default none: tokens come from elsewhere.
     pub login: Option<LoginSettings>,
@@ -108,7 +108,8 @@ fn remote(table: &mut Table<'_>, gateway: &GatewaySettings, issuers: &[&str]) ->
     let clients_value = table.take("clients");
     let login_value = table.take("login");
     let login = login_value.as_ref().and_then(|value| value.table(|table| login(table, issuers))).flatten();
-    let mut clients = clients_value.as_ref().map(Value::texts).unwrap_or_default();
+    let mut clients =
+        clients_value.as_ref().map(|value| value.list(|id| of_issuer(id, issuers))).unwrap_or_default();
     let page_value = table.take("page");
     let page = page_value.as_ref().and_then(|value| {
         // Without the listener that is the one problem.
@@ -116,10 +117,11 @@ fn remote(table: &mut Table<'_>, gateway: &GatewaySettings, issuers: &[&str]) ->
         let page = value.table(|table| page(table, issuers)).flatten();
         page.zip(site).map(|((issuer, client, secret), site)| PageSettings { issuer, client, secret, site })
     });
-    let own = login.iter().map(|login| &login.client).chain(page.iter().map(|page| &page.client));
-    for client in own {
-        if !clients.contains(&client.client_id) {
-            clients.push(client.client_id.clone());
+    let own = login.iter().map(|login| (&login.issuer, &login.client));
+    for (issuer, client) in own.chain(page.iter().map(|page| (&page.issuer, &page.client))) {
+        let client = format!("{issuer}/{}", client.client_id);
+        if !clients.contains(&client) {
+            clients.push(client);
         }
     }
     let value = listen?;
@@ -142,6 +144,24 @@ fn remote(table: &mut Table<'_>, gateway: &GatewaySettings, issuers: &[&str]) ->
         value.problem("a token that was given to any app would open it", CLIENTS.to_owned());
     }
     Some(RemoteSettings { listen: listen?, public_url, roles, clients, login, page })
+}
+
+/// A client with the name of its issuer's entry: ids and groups mean something within one issuer only.
+fn of_issuer(value: &Value<'_>, issuers: &[&str]) -> Option<String> {
+    let text = value.text()?;
+    let names = |issuer: &&str| {
+        text.strip_prefix(*issuer).is_some_and(|rest| rest.len() > 1 && rest.starts_with('/'))
+    };
+    match issuers {
+        _ if issuers.iter().any(names) => Some(text.to_owned()),
+        [] => None,
+        [one] => Some(format!("{one}/{text}")),
+        _ => {
+            let hint = format!("write ISSUER/ID, where ISSUER is one of {}", issuers.join(", "));
+            value.problem("there are several issuers, each with clients of its own", hint);
+            None
+        }
+    }
 }
 
 fn check_listener(value: &Value<'_>, listen: SocketAddr, gateway: &GatewaySettings) {
@@ -253,7 +273,7 @@ mod tests {
         let admin = format!("listen = \"127.0.0.1:8441\"\n{ROLES}\n{LOGIN}\nclients = [\"ci\"]");
         let config = read("", &admin, OIDC).unwrap();
         let remote = config.admin.remote.unwrap();
-        assert_eq!(remote.clients, ["ci", "cli"]);
+        assert_eq!(remote.clients, ["idp/ci", "idp/cli"]);
         assert_eq!((remote.roles.operator, remote.roles.approver), (vec!["ops".into()], vec!["dba".into()]));
         let login = remote.login.unwrap();
         assert_eq!((login.issuer.as_str(), login.client.client_id.as_str()), ("idp", "cli"));
@@ -273,7 +293,7 @@ mod tests {
             ("http://localhost:8441", "http://localhost:8441"),
         ] {
             let remote = page_at(url).unwrap().admin.remote.unwrap();
-            assert_eq!(remote.clients, ["web"]);
+            assert_eq!(remote.clients, ["idp/web"]);
             let page = remote.page.unwrap();
             assert_eq!((page.site.origin(), page.issuer.as_str()), (origin, "idp"));
             assert!(page.secret.is_some());
@@ -310,6 +330,7 @@ mod tests {
         let tls = "tls = { cert = \"c\", key = \"env:K\" }";
         let two = format!("{OIDC}{}", OIDC.replace("\"idp\"", "\"other\"").replace("idp.", "other."));
         let dev = format!("{OIDC}[dev_issuer]\n");
+        let agents = format!("{OIDC}mcp_login = {{ client_id = \"cli\", scopes = [\"use\"] }}\n");
         let whole = |listen: &str| format!("listen = \"{listen}\"\n{ROLES}\n{LOGIN}");
         let no_role = format!("listen = \"127.0.0.1:8441\"\nroles = {{ viewer = [] }}\n{LOGIN}");
         let wrong_issuer = LOGIN.replace("client_id", "issuer = \"none\", client_id");
@@ -322,6 +343,16 @@ mod tests {
             ("", whole("nowhere"), OIDC, "nowhere"),
             ("", no_role.replace("viewer = []", ""), OIDC, "names no group"),
             ("", no_role, OIDC, "an empty list"),
+            (
+                "",
+                format!(
+                    "{}\nclients = [\"ci\", \"idp/ci\"]",
+                    whole("127.0.0.1:8441").replace("client_id", "issuer = \"idp\", client_id")
+                ),
+                &two,
+                "several issuers",
+            ),
+            ("", whole("127.0.0.1:8441"), &agents, "MCP clients"),
             ("", format!("listen = \"127.0.0.1:8441\"\n{LOGIN}"), OIDC, "names no group"),
             ("", format!("listen = \"127.0.0.1:8441\"\n{ROLES}"), OIDC, "any app"),
             ("", format!("listen = \"127.0.0.1:8441\"\n{ROLES}\nclients = []"), OIDC, "an empty list"),

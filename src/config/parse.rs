@@ -121,6 +121,18 @@ fn read(root: &mut Table<'_>, path: &Path, text: &str) -> Option<Config> {
     let oidc = issuers.iter().filter_map(oidc::read).collect();
     let names: Vec<&str> = issuers.iter().filter_map(|entry| entry.at("name")?.node.as_str()).collect();
     let admin = root.child("admin", |table| admin::read(table, &folder, &gateway, &names));
+    for entry in &issuers {
+        let name = entry.at("name").and_then(|name| name.node.as_str()).unwrap_or_default();
+        let Some(client) = entry.at("mcp_login").and_then(|login| login.at("client_id")) else { continue };
+        let own = client.node.as_str().map(|client| format!("{name}/{client}")).unwrap_or_default();
+        let remote = admin.as_ref().and_then(|admin| admin.remote.as_ref());
+        if remote.is_some_and(|remote| remote.clients.contains(&own)) {
+            client.problem(
+                "MCP clients log in as it, and its tokens open the admin API: an agent would manage the gateway as its person",
+                "give hoopctl login, the approval page and admin.clients others".to_owned(),
+            );
+        }
+    }
     if let (Some(value), true) = (&dev_value, admin.as_ref().is_some_and(|admin| admin.remote.is_some())) {
         value.problem(
             "a gateway that is managed over the network trusts no development issuer: it gives a token to anybody who asks",

@@ -20,6 +20,8 @@ use http::header::HeaderValue;
 use hyper::body::Incoming;
 use tokio::net::TcpListener;
 use tokio::net::TcpStream;
+use tokio::sync::OwnedSemaphorePermit;
+use tokio::sync::Semaphore;
 use tokio::sync::watch;
 use tokio_rustls::TlsAcceptor;
 
@@ -47,6 +49,10 @@ use crate::transport::stream::Stream;
 
 /// How many callers are served at once; the next one waits. The socket has places of its own.
 const MAX_STREAMS: usize = 256;
+/// How many of them may be strangers, so that who has a token finds a place.
+const MAX_STRANGERS: usize = 128;
+/// How many strangers one address may have, whatever the limits say.
+pub const MOST_OF_ONE: usize = 16;
 /// The longest token, in bytes.
 const MAX_TOKEN: usize = 16 << 10;
 
@@ -71,12 +77,14 @@ impl Accept for Remote {
 /// Serves the admin API over the network until `stop` turns true (or its sender is dropped), then lets running calls end.
 pub async fn serve(remote: Remote, service: Arc<dyn Service>, stop: watch::Receiver<bool>) {
     let page = Arc::new(Page::default());
+    let room = Arc::new(Semaphore::new(MAX_STRANGERS));
     let converse = |(stream, address): (TcpStream, SocketAddr)| {
-        let stranger = remote.strangers.enter(address.ip());
+        let place = Arc::clone(&room).try_acquire_owned().ok();
+        let stranger = place.and_then(|place| Some((remote.strangers.enter(address.ip())?, place)));
         let (tls, service, stop) = (remote.tls.load_full(), Arc::clone(&service), stop.clone());
         let page = Arc::clone(&page);
         async move {
-            // Too many of its address: not even told so.
+            // Too many of its address, or of all that are not known: not even told so.
             let Some(stranger) = stranger else { return };
             let Some(stream) = secured(stream, tls).await else { return };
             let network = Network::new(address.ip().to_canonical(), &stream, stranger, page);
@@ -114,8 +122,8 @@ async fn secured(stream: TcpStream, tls: Option<Arc<rustls::ServerConfig>>) -> O
 pub(super) struct Network {
     from: IpAddr,
     secure: bool,
-    /// Until its first call with a token that holds.
-    stranger: Mutex<Option<Stranger>>,
+    /// Until its first call with a token that holds, with its place among those that are not known.
+    stranger: Mutex<Option<(Stranger, OwnedSemaphorePermit)>>,
     /// The approval page, one for all streams.
     page: Arc<Page>,
 }
@@ -124,7 +132,12 @@ pub(super) struct Network {
 type Refusal = Response<Bytes>;
 
 impl Network {
-    fn new(from: IpAddr, stream: &Stream, stranger: Stranger, page: Arc<Page>) -> Self {
+    fn new(
+        from: IpAddr,
+        stream: &Stream,
+        stranger: (Stranger, OwnedSemaphorePermit),
+        page: Arc<Page>,
+    ) -> Self {
         let secure = matches!(stream, Stream::TlsServer(_));
         Self { from, secure, stranger: Mutex::new(Some(stranger)), page }
     }
@@ -141,10 +154,12 @@ impl Network {
             return Ok(too_many(shut));
         }
         let (answer, standing) = self.page.answer(request, &site, service, self.from).await;
-        let mut stranger = self.stranger.lock().unwrap_or_else(PoisonError::into_inner);
         match standing {
-            Standing::Known => *stranger = None,
-            Standing::Failed => stranger.iter().for_each(Stranger::failed),
+            Standing::Known => self.is_known(),
+            Standing::Failed => {
+                self.failed();
+                return Ok(last(answer));
+            }
             Standing::Nobody => {}
         }
         Ok(answer)
@@ -165,39 +180,48 @@ impl Network {
     ) -> Result<Arc<dyn Backend>, Refusal> {
         let called = self.called(headers);
         if path == sign_in::PATH {
-            return Err(told(method, service, &called));
-        }
-        if let Some(shut) = self.shut() {
-            return Err(too_many(shut));
+            return Err(last(told(method, service, &called)));
         }
         let admitted = match token(headers) {
             Ok(token) => service.admit(token, self.from).await,
             Err(error) => Err(error),
         };
-        match admitted {
+        let error = match admitted {
             Ok(backend) => {
-                *self.stranger.lock().unwrap_or_else(PoisonError::into_inner) = None;
-                Ok(backend)
+                self.is_known();
+                return Ok(backend);
             }
-            Err(error) => {
-                let unknown = error.code == ErrorCode::Unauthenticated;
-                if unknown
-                    && let Some(stranger) = &*self.stranger.lock().unwrap_or_else(PoisonError::into_inner)
-                {
-                    stranger.failed();
-                }
-                let with_token = headers.contains_key(header::AUTHORIZATION);
-                let mut answer = failed(error);
-                if unknown && let Some(challenge) = challenge(&called, with_token) {
-                    answer.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
-                }
-                Err(answer)
-            }
+            Err(error) => error,
+        };
+        // Whose token holds gets in from the worst of addresses; a call without one is no guess.
+        if let Some(shut) = self.shut() {
+            return Err(last(too_many(shut)));
+        }
+        let with_token = headers.contains_key(header::AUTHORIZATION);
+        let unknown = error.code == ErrorCode::Unauthenticated;
+        if with_token && (unknown || error.code == ErrorCode::Forbidden) {
+            self.failed();
+        }
+        let mut answer = failed(error);
+        if unknown && let Some(challenge) = challenge(&called, with_token) {
+            answer.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
+        }
+        Err(last(answer))
+    }
+
+    /// It is no stranger any more.
+    fn is_known(&self) {
+        *self.stranger.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+
+    fn failed(&self) {
+        if let Some((stranger, _place)) = &*self.stranger.lock().unwrap_or_else(PoisonError::into_inner) {
+            stranger.failed();
         }
     }
 
     fn shut(&self) -> Option<Shut> {
-        self.stranger.lock().unwrap_or_else(PoisonError::into_inner).as_ref()?.shut
+        self.stranger.lock().unwrap_or_else(PoisonError::into_inner).as_ref()?.0.shut
     }
 
     /// The address that was called.
@@ -205,6 +229,12 @@ impl Network {
         let host = headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
         format!("{}://{host}", if self.secure { "https" } else { "http" })
     }
+}
+
+/// The same, and the stream ends with it: who tries again is counted again.
+fn last(mut answer: Refusal) -> Refusal {
+    answer.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+    answer
 }
 
 /// The one bearer token of a call (RFC 6750, section 2.1).

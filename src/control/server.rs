@@ -237,20 +237,25 @@ async fn answer(request: Request<Incoming>, service: &dyn Service, way: &Way) ->
             Err(of_the_api) => request = of_the_api,
         }
     }
-    let backend = match way {
-        Way::Socket(peer) => service.acting_as(peer),
-        // Before its body is read: a stranger sends none.
-        Way::Network(network) => {
-            match network.let_in(request.uri().path(), &method, request.headers(), service).await {
-                Ok(backend) => backend,
-                Err(answer) => {
-                    tracing::info!(%method, %way, status = answer.status().as_u16(), "admin call turned away");
-                    return answer.map(|body| Either::Left(Full::new(body)));
-                }
-            }
-        }
+    let (path, headers) = (request.uri().path().to_owned(), request.headers().clone());
+    let let_in = async || match way {
+        Way::Socket(peer) => Ok(service.acting_as(peer)),
+        Way::Network(network) => network.let_in(&path, &method, &headers, service).await.map_err(|answer| {
+            tracing::info!(%method, %way, status = answer.status().as_u16(), "admin call turned away");
+            answer.map(|body| Either::Left(Full::new(body)))
+        }),
+    };
+    // Before its body is read: a stranger sends none.
+    let backend = match let_in().await {
+        Ok(backend) => backend,
+        Err(answer) => return answer,
     };
     let reply = match read(request).await {
+        // And after it: a body may take its time, and a lock may have come meanwhile.
+        Ok(call) if !call.body.is_empty() => match let_in().await {
+            Ok(backend) => perform(call, backend).await,
+            Err(answer) => return answer,
+        },
         Ok(call) => perform(call, backend).await,
         Err(error) => Err(error),
     };

@@ -110,8 +110,9 @@ pub async fn run(options: RunOptions) -> Result<(), GatewayError> {
     let served: Arc<dyn control::Service> = Arc::new(Arc::clone(&service));
     admin.spawn(control::server::serve(socket, Arc::clone(&served), stop_admin.subscribe()));
     if let Some(listener) = listeners.admin.take() {
-        let remote =
-            control::remote::Remote { listener, tls: Arc::clone(&running.tls), strangers: strangers() };
+        let open = limits.logins.min(control::remote::MOST_OF_ONE);
+        let strangers = Strangers::new(Bounds { open, failed: limits.failed_logins });
+        let remote = control::remote::Remote { listener, tls: Arc::clone(&running.tls), strangers };
         admin.spawn(control::remote::serve(remote, served, stop_admin.subscribe()));
     }
     let tasks = [

@@ -140,3 +140,29 @@ fn a_client_of_the_sdk_gets_the_address_and_its_call_runs_after_a_browser_said_y
     assert!(out.contains("waits for 1 of dba") && out.lines().any(|line| line.starts_with("ok ")), "{out}");
     assert_eq!(mcp.tally("add_note"), 1);
 }
+
+#[test]
+fn what_its_own_person_declines_is_withdrawn_and_does_not_run() {
+    let (mcp, _page) = world();
+    let reader = mcp.world.token("reader");
+    let answered = |state: &Value, action: &str| {
+        let answers = json!({ "approval": { "action": action } });
+        call(&mcp, &reader, "x", &json!({ "requestState": state, "inputResponses": answers }))
+    };
+    for action in ["decline", "cancel"] {
+        let first = call(&mcp, &reader, "x", &json!({}));
+        let pending = mcp.world.wait_pending();
+        let id = pending["id"].as_str().unwrap();
+        let done = answered(&first["result"]["requestState"], action);
+        assert_eq!(done["result"]["_meta"]["dev.hoopctl/decision"]["code"], "denied", "{done}");
+        assert_eq!(mcp.world.json(&["approval", "show", id])["state"], "cancelled", "{action}");
+        assert_ne!(mcp.world.cli(&["approval", "approve", id]).0, 0);
+    }
+    // Approved a moment before it is declined: it does not run for that, either.
+    let first = call(&mcp, &reader, "x", &json!({}));
+    let pending = mcp.world.wait_pending();
+    assert_eq!(mcp.world.cli(&["approval", "approve", pending["id"].as_str().unwrap()]).0, 0);
+    let done = answered(&first["result"]["requestState"], "decline");
+    assert!(done["result"]["isError"] == json!(true), "{done}");
+    assert_eq!(mcp.tally("add_note"), 0);
+}

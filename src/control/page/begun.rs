@@ -60,31 +60,35 @@ impl SignIns {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Keeps one in mind, by its state. Gives what its browser is to hold; `None`: there are too many.
-    pub(super) fn begin(&self, state: &str, beginning: Beginning, from: IpAddr) -> Option<String> {
+    /// Keeps one in mind, by its state. Gives what its browser is to hold. Where there are too many, the address that has most loses its
+    /// oldest.
+    pub(super) fn begin(&self, state: &str, beginning: Beginning, from: IpAddr) -> String {
         let (now, place, browser) = (Instant::now(), Place::of(from), random::secret());
         let mut all = self.all();
         all.retain(|_, begun| now.duration_since(begun.at) < WITHIN);
-        let of_it = |all: &HashMap<Kept, Begun>| {
-            all.iter()
-                .filter(|(_, begun)| begun.place == place)
-                .map(|(key, begun)| (begun.at, *key))
-                .collect::<Vec<_>>()
+        let of_it =
+            |all: &HashMap<Kept, Begun>, place| all.values().filter(|begun| begun.place == place).count();
+        let crowded = if of_it(&all, place) >= MOST_OF_ONE {
+            Some(place)
+        } else if all.len() >= MOST {
+            let mut counts: HashMap<Place, usize> = HashMap::new();
+            for begun in all.values() {
+                *counts.entry(begun.place).or_default() += 1;
+            }
+            counts.into_iter().max_by_key(|(_, count)| *count).map(|(place, _)| place)
+        } else {
+            None
         };
-        let own = of_it(&all);
-        if own.len() >= MOST_OF_ONE
-            && let Some((_, oldest)) = own.into_iter().min_by_key(|(at, _)| *at)
-        {
-            all.remove(&oldest);
-        }
-        if all.len() >= MOST {
-            return None;
+        if let Some(crowded) = crowded {
+            let own = all.iter().filter(|(_, begun)| begun.place == crowded);
+            let oldest = own.min_by_key(|(_, begun)| begun.at).map(|(key, _)| *key);
+            oldest.and_then(|oldest| all.remove(&oldest));
         }
         let Beginning { verifier, nonce, iss, names_itself, next } = beginning;
         let kept = random::kept(&browser);
         let begun = Begun { browser: kept, verifier, nonce, iss, names_itself, next, place, at: now };
         all.insert(random::kept(state), begun);
-        Some(browser)
+        browser
     }
 
     /// The sign-in of that state, which is over with this; `None`: it is not this browser's, too old, or there is none. What another
@@ -116,8 +120,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn it_is_its_browsers_once_and_for_ten_minutes() {
         let all = SignIns::default();
-        let (mine, theirs) =
-            (all.begin("s1", beginning(), HERE).unwrap(), all.begin("s2", beginning(), HERE).unwrap());
+        let (mine, theirs) = (all.begin("s1", beginning(), HERE), all.begin("s2", beginning(), HERE));
         assert_ne!(mine, theirs);
         assert!(all.take("s1", &theirs).is_none() && all.take("s3", &mine).is_none());
         assert!(all.take("s1", "").is_none());
@@ -131,13 +134,13 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn an_address_that_begins_many_loses_its_own_only() {
         let all = SignIns::default();
-        let other = all.begin("other", beginning(), "10.0.0.1".parse().unwrap()).unwrap();
+        let other = all.begin("other", beginning(), "10.0.0.1".parse().unwrap());
         let mut first = None;
         for number in 0..=MOST_OF_ONE {
             tokio::time::advance(Duration::from_millis(1)).await;
             // One network, whatever its addresses.
             let from = format!("2001:db8::{number:x}").parse().unwrap();
-            let browser = all.begin(&format!("s{number}"), beginning(), from).unwrap();
+            let browser = all.begin(&format!("s{number}"), beginning(), from);
             first.get_or_insert(browser);
         }
         assert_eq!(all.all().len(), MOST_OF_ONE + 1);
@@ -146,13 +149,21 @@ mod tests {
     }
 
     #[test]
-    fn there_are_never_more_than_there_may_be() {
+    fn where_there_are_too_many_those_lose_one_who_have_most() {
         let all = SignIns::default();
-        for number in 0..MOST {
+        let mine = all.begin("mine", beginning(), HERE);
+        for number in 1..MOST {
             let from = std::net::Ipv4Addr::from_bits(u32::try_from(number / 16).unwrap());
-            assert!(all.begin(&number.to_string(), beginning(), from.into()).is_some());
+            all.begin(&number.to_string(), beginning(), from.into());
         }
-        assert!(all.begin("more", beginning(), HERE).is_none());
         assert_eq!(all.all().len(), MOST);
+        // However many come: who has one keeps it, and who comes next gets one.
+        for number in 0..100 {
+            let from = std::net::Ipv4Addr::from_bits(0x0a00_0000 + number);
+            all.begin(&format!("more{number}"), beginning(), from.into());
+        }
+        let next = all.begin("next", beginning(), "192.0.2.1".parse().unwrap());
+        assert_eq!(all.all().len(), MOST);
+        assert!(all.take("mine", &mine).is_some() && all.take("next", &next).is_some());
     }
 }

@@ -7,8 +7,8 @@ use crate::domain::approval::Approval;
 use crate::domain::approval::GrantScope;
 use crate::domain::approval::Risk;
 
-/// The longest form, in bytes.
-pub(super) const LONGEST: usize = 8 << 10;
+/// The longest form, in bytes: a reason of the longest, each character four bytes of which each is written as three.
+pub(super) const LONGEST: usize = 32 << 10;
 /// The longest reason, in characters.
 pub(super) const LONGEST_REASON: usize = 2000;
 

@@ -314,10 +314,7 @@ impl Asked<'_> {
         let onward = self.service.begin_sign_in(&begin).await?;
         let beginning =
             Beginning { verifier, nonce, iss: onward.iss, names_itself: onward.names_itself, next };
-        let Some(browser) = self.page.begun.begin(&state, beginning, self.from) else {
-            let words = "Too many people are signing in. Try again in some minutes.";
-            return Err(Stop::new(StatusCode::SERVICE_UNAVAILABLE, "Not now", words).then(next));
-        };
+        let browser = self.page.begun.begin(&state, beginning, self.from);
         let mut response = frame::onward(StatusCode::FOUND, &onward.url);
         let cookie = Cookie::begun(self.site, &state);
         set(&mut response, cookie.set(self.site, &browser, begun::WITHIN.as_secs()));
@@ -333,10 +330,12 @@ impl Asked<'_> {
         let fields = fields.ok_or_else(|| bad("The issuer's answer cannot be read.").failed())?;
         let state = fields.get("state");
         let cookie = Cookie::begun(self.site, state);
-        let begun = cookie.read(&self.head.headers).and_then(|browser| self.page.begun.take(state, browser));
+        let browser = cookie.read(&self.head.headers);
+        let begun = browser.and_then(|browser| self.page.begun.take(state, browser));
         let begun = begun.ok_or_else(|| {
             let words = "This browser did not begin that sign-in, or too long ago, or it was used. Open the approval's address again.";
-            bad(words).failed()
+            // Who did begin one may have lost it to others of the same address, and is no guesser for that.
+            if browser.is_some() { bad(words) } else { bad(words).failed() }
         })?;
         let next = begun.next;
         let iss = fields.get("iss");
@@ -357,8 +356,11 @@ impl Asked<'_> {
             nonce: begun.nonce,
             iss: begun.iss,
         };
-        let token =
-            self.service.finish_sign_in(returned).await.map_err(|error| Stop::from(error).then(next))?;
+        let token = self.service.finish_sign_in(returned).await.map_err(|error| {
+            let guessed = error.code == ErrorCode::Unauthenticated;
+            let stop = Stop::from(error).then(next);
+            if guessed { stop.failed() } else { stop }
+        })?;
         // Whoever has no role gets no session at all.
         let session = Session::of(token);
         let guest = self.admit(session).await.map_err(|stop| stop.then(next).failed())?;
@@ -422,7 +424,7 @@ impl Asked<'_> {
         let bytes = match tokio::time::timeout(READ_TIMEOUT, whole).await {
             Ok(Ok(bytes)) => bytes.to_bytes(),
             Ok(Err(_long_or_cut)) => {
-                let words = "The form is longer than 8 KiB, or it was cut off.";
+                let words = "The form is longer than 32 KiB, or it was cut off.";
                 return Err(Stop::new(StatusCode::PAYLOAD_TOO_LARGE, "Nothing was decided", words));
             }
             Err(_elapsed) => {

@@ -75,10 +75,16 @@ impl View<'_> {
             html.element("dd", &[Own("class", "text")], |html| html.text(text));
             html.line();
         };
-        fact("Who asks", &format!("\"{}\", {}", approval.label, approval.kind.as_str()));
+        // What the requester chose is in a row of its own, beside nothing of ours.
+        fact("Who asks, by name", &approval.label);
+        fact("Kind", approval.kind.as_str());
         fact("Principal", &approval.principal);
-        let groups = if approval.groups.is_empty() { "none".to_owned() } else { approval.groups.join(", ") };
-        fact("Groups", &groups);
+        if approval.groups.is_empty() {
+            fact("Groups", "none");
+        }
+        for group in &approval.groups {
+            fact("Group", group);
+        }
         fact("From", &approval.source);
         fact("Connection", approval.connection.as_str());
         fact("Held by", &format!("policy {}", approval.rule));

@@ -144,12 +144,23 @@ async fn an_address_that_guesses_is_shut_out_and_one_that_only_waits_holds_nothi
             get(rig.address, "/v1/locks", "Authorization: Bearer bob\r\n").await.starts_with("HTTP/1.1 401 ")
         );
     }
-    let shut = get(rig.address, "/v1/locks", "Authorization: Bearer ada\r\n").await;
+    let shut = get(rig.address, "/v1/locks", "Authorization: Bearer bob\r\n").await;
     assert!(
         shut.starts_with("HTTP/1.1 429 ") && shut.to_ascii_lowercase().contains("retry-after: "),
         "{shut}"
     );
     assert!(get(rig.address, "/.well-known/oauth-protected-resource", "").await.starts_with("HTTP/1.1 200 "));
+    // Whoever else is behind that address: a token that holds gets in.
+    let good = "Authorization: Bearer ada\r\n";
+    assert!(get(rig.address, "/v1/locks", good).await.starts_with("HTTP/1.1 200 "));
+    // Calls without a token guess nothing; and one stream is one guess.
+    let rig = self::rig(Bounds { open: 2, failed: 1 }, None);
+    for _ in 0..4 {
+        assert!(get(rig.address, "/v1/locks", "").await.starts_with("HTTP/1.1 401 "));
+    }
+    let twice = "GET /v1/locks HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer bob\r\n\r\n".repeat(2);
+    let answer = send(rig.address, &twice).await;
+    assert_eq!(answer.matches("HTTP/1.1 ").count(), 1, "{answer}");
 
     let rig = self::rig(Bounds { open: 2, failed: 100 }, None);
     let mut silent = Vec::new();
@@ -157,8 +168,9 @@ async fn an_address_that_guesses_is_shut_out_and_one_that_only_waits_holds_nothi
         silent.push(TcpStream::connect(rig.address).await.unwrap());
     }
     tokio::time::sleep(Duration::from_millis(200)).await;
-    let shut = get(rig.address, "/v1/locks", "Authorization: Bearer ada\r\n").await;
+    let shut = get(rig.address, "/v1/locks", "Authorization: Bearer bob\r\n").await;
     assert!(shut.starts_with("HTTP/1.1 429 "), "{shut}");
+    assert!(get(rig.address, "/v1/locks", good).await.starts_with("HTTP/1.1 200 "));
     drop(silent);
     tokio::time::sleep(Duration::from_millis(200)).await;
     assert!(

@@ -42,10 +42,15 @@ impl Electors {
         let _already = self.locks.set(locks);
     }
 
-    /// Keeps in mind what a token said of somebody.
-    pub fn saw(&self, principal: &Arc<Principal>) {
+    /// Keeps in mind what a token said of somebody who may decide now, or might so far: what a newer token does not say any more, does
+    /// not count any more.
+    pub fn saw(&self, principal: &Arc<Principal>, decides: bool) {
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        if seen.len() >= MOST && !seen.contains_key(&*principal.id) {
+        let known = seen.contains_key(&*principal.id);
+        if !known && !decides {
+            return;
+        }
+        if !known && seen.len() >= MOST {
             seen.clear();
         }
         seen.insert((&*principal.id).into(), Arc::clone(principal));

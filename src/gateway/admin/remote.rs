@@ -47,7 +47,8 @@ pub(super) struct Seat {
 
 /// Whether a token that was given to this principal's client opens the admin API.
 pub(super) fn takes_client(remote: &RemoteSettings, principal: &Principal) -> bool {
-    principal.client.as_deref().is_some_and(|client| remote.clients.iter().any(|own| own == client))
+    let given_to = principal.client.as_deref().map(|client| format!("{}/{client}", principal.issuer));
+    given_to.is_some_and(|client| remote.clients.contains(&client))
 }
 
 /// Why a token does not get in.
@@ -89,12 +90,20 @@ impl Admin {
             tracing::info!(%from, code = %denied.code, reason = denied.audit.unwrap_or_default(), "a token does not open the admin API");
             turned_away(&denied)
         })?;
-        let caller = self.signed_in(&verified).inspect_err(|error| {
+        let caller = self.signed_in(&verified);
+        let of_ours = self
+            .config
+            .load()
+            .admin
+            .remote
+            .as_ref()
+            .is_some_and(|own| takes_client(own, &verified.principal));
+        if of_ours {
+            running.electors.saw(&verified.principal, caller.as_ref().is_ok_and(Caller::decides));
+        }
+        let caller = caller.inspect_err(|error| {
             tracing::warn!(%from, principal = %verified.principal.id, why = %error.message, "somebody without a role called the admin API");
         })?;
-        if caller.decides() {
-            running.electors.saw(&verified.principal);
-        }
         let seat = Seat { token: Arc::new(Zeroizing::new(token.to_owned())), verified };
         Ok(Arc::new(Acting { admin: Arc::clone(self), caller, seat: Some(seat) }))
     }

@@ -179,7 +179,7 @@ async fn send(
             invite: Invite::of(shared, era, message, round.clone()),
         };
         if task::serve::becomes_task(&exchange, &held, sent) {
-            return Ok(task::serve::begin(exchange, held, sent).await);
+            return Ok(task::serve::begin(exchange, hold::Held { invite: None, ..held }, sent).await);
         }
         return Ok(hold::answer(exchange, held, sent, round.as_ref()).await);
     }

@@ -109,10 +109,47 @@ pub async fn answer(
         exchange.refuse(held.record, denied).await;
         return reply::json(fault.status, fault.body(held.turn.era, Some(&held.id)));
     }
+    if round.is_some_and(Round::is_declined) {
+        tokio::task::spawn_local(take_back(exchange, held, bound, hears, out));
+        return response;
+    }
     let page = held.shared.page.clone();
     let ticks = Ticks { token, hears, page, approval: String::new(), told: 0 };
     tokio::task::spawn_local(self::wait(exchange, held, bound, Some(ticks), out));
     response
+}
+
+/// Withdraws a call that its own person does not want any more: it joins what waits, and leaves it. Whatever people have said of it
+/// meanwhile, it does not run.
+async fn take_back(
+    exchange: Exchange,
+    held: Held,
+    bound: pipeline::Held,
+    hears: oneshot::Receiver<pipeline::Waiting>,
+    out: Sink,
+) {
+    let Held { judged, record, request, turn, id, asked, .. } = held;
+    let request_id = exchange.request_id();
+    let denied =
+        Denied::new(DenyCode::Denied, "its own person declined it; it was not run").because("declined");
+    let said = {
+        let mut admitted = std::pin::pin!(upstream::admit(exchange, judged, record, request, Some(bound)));
+        tokio::select! {
+            biased;
+            admitted = admitted.as_mut() => Some(admitted),
+            // Dropping what waits withdraws its approval.
+            Ok(_waits) = hears => None,
+        }
+    };
+    let denied = match said {
+        Some(Err(other)) => other,
+        Some(Ok(permit)) => {
+            upstream::withhold(permit).record_failure(&denied);
+            denied
+        }
+        None => denied,
+    };
+    out.last(reply::refusal(&denied, turn.era, &asked, &id, request_id).1).await;
 }
 
 /// Waits for people, then sends what they approved and passes on what comes of it. `ticks`: what the client is told while it waits.

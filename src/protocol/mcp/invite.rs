@@ -58,6 +58,8 @@ pub struct Round {
     number: u8,
     /// Of all that would be sent, as the approvers' word is bound to it.
     digest: Box<str>,
+    /// Whether the client's own person does not want it any more.
+    declined: bool,
 }
 
 /// What the gateway's own states are for: no state of a target is given for such a request.
@@ -70,7 +72,15 @@ fn round(shared: &McpShared, owner: &Owner, line: &str, message: &Message) -> Op
     let own = message.param(Param::RequestState)?.text()?;
     let kept = shared.bound.state_of(owner, &place(line), &own)?;
     let (number, digest) = std::str::from_utf8(&kept).ok()?.split_once(' ')?;
-    Some(Round { number: number.parse().ok()?, digest: digest.into() })
+    Some(Round { number: number.parse().ok()?, digest: digest.into(), declined: declined(message) })
+}
+
+/// Whether the person who was led to the page said no there and then, or closed the question. An answer that cannot be read is a no.
+fn declined(message: &Message) -> bool {
+    let Some(responses) = message.param(Param::InputResponses) else { return false };
+    let responses = Json::parse(responses.raw, DEPTH).ok();
+    let action = responses.as_ref().and_then(|all| all.member("approval")?.member("action")?.as_str());
+    action != Some("accept")
 }
 
 /// The message as it was first: without the state, and without what its person answered.
@@ -152,7 +162,7 @@ impl Invite {
             let waits = denied.detail.split(';').next().unwrap_or_default();
             let connection = &owner.connection;
             let words = format!(
-                "{line} on {connection}: {waits}. The page shows all of it; who may decide approves or denies it there. Going on without waits for them as well."
+                "{line} on {connection}: {waits}. The page shows all of it; who may decide approves or denies it there. To decline takes the call back."
             );
             push_string(&words, &mut out);
             out.push_str("}}},");
@@ -166,6 +176,11 @@ impl Round {
     /// Whether it is the round of a request with this digest.
     pub fn is_of(&self, digest: &str) -> bool {
         *self.digest == *digest
+    }
+
+    /// Whether the client's own person took the call back.
+    pub fn is_declined(&self) -> bool {
+        self.declined
     }
 }
 
@@ -243,7 +258,22 @@ mod tests {
         ));
         let round_of = |owner: &Owner, line: &str| round(&shared, owner, line, &again);
         let found = round_of(&ann, "tools/call a").unwrap();
-        assert!(found.is_of("D1") && !found.is_of("D2"));
+        assert!(found.is_of("D1") && !found.is_of("D2") && !found.is_declined());
+        for (responses, declined) in [
+            (r#","inputResponses":{"approval":{"action":"decline"}}"#, true),
+            (r#","inputResponses":{"approval":{"action":"cancel"}}"#, true),
+            (r#","inputResponses":{"other":{"action":"accept"}}"#, true),
+            (r#","inputResponses":{"approval":{"action":"accept"}}"#, false),
+            // Later rounds ask nothing, so there is nothing to answer.
+            ("", false),
+        ] {
+            let said = message(&format!(r#","requestState":"{state}"{responses}"#));
+            assert_eq!(
+                round(&shared, &ann, "tools/call a", &said).unwrap().is_declined(),
+                declined,
+                "{responses}"
+            );
+        }
         for (owner, line) in [
             (owner("bob", "crm"), "tools/call a"),
             (owner("ann", "shop"), "tools/call a"),
@@ -263,7 +293,7 @@ mod tests {
     #[test]
     fn later_rounds_do_not_ask_again_and_end_in_time() {
         let (shared, ann) = (shared(), owner("ann", "crm"));
-        let at = |number| Invite { round: Some(Round { number, digest: "d".into() }) };
+        let at = |number| Invite { round: Some(Round { number, digest: "d".into(), declined: false }) };
         let answer = |invite: &Invite, denied: &Denied| invite.answer(denied, call(&ann, "d"), &shared);
         let second = answer(&at(1), &pending(ApprovalId::new())).unwrap();
         let second = Json::parse(&second, 16).unwrap();

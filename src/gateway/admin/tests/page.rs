@@ -292,7 +292,7 @@ async fn a_form_of_another_page_or_another_sign_in_decides_nothing() {
         ("no digest", vec![HOST, origin, kind], good.replace(&held.digest, ""), 400),
         ("another digest", vec![HOST, origin, kind], good.replace(&held.digest, &"b".repeat(64)), 409),
         ("no reason", vec![HOST, origin, kind], good.replace("reason=ok", "reason=+%09"), 400),
-        ("too long", vec![HOST, origin, kind], format!("{good}&x={}", "a".repeat(8 << 10)), 413),
+        ("too long", vec![HOST, origin, kind], format!("{good}&x={}", "a".repeat(32 << 10)), 413),
     ] {
         let request = ada.request("POST", &path, &headers, form);
         let shown = ada.send(&world, request).await;

@@ -112,6 +112,13 @@ async fn an_approval_over_the_network_counts_while_its_approver_may_decide() {
     assert!(!electors.may_decide("idp/ada", &from));
     assert!(admit(&rig, "agent-host human ada dba").await.is_err());
     assert!(!electors.may_decide("idp/ada", &from));
+    // Nor where she has no role that decides any more, or none at all.
+    for lost in ["cli human ada audit", "cli human ada"] {
+        admit(&rig, "cli human ada dba").await.unwrap();
+        assert!(electors.may_decide("idp/ada", &from));
+        drop(admit(&rig, lost).await);
+        assert!(!electors.may_decide("idp/ada", &from), "{lost}");
+    }
     // Nor does a name that looks like hers on this machine.
     assert!(!electors.may_decide("local:idp/ada", &from));
 }
