@@ -159,7 +159,7 @@ pub fn line(row: &Row, look: &Look, base: Style) -> Line<'static> {
     Line::from(spans)
 }
 
-/// [`line`], of a text that others wrote: with an edge that nothing in the text can have, since it begins beside it.
+/// [`line()`], of a text that others wrote: with an edge that nothing in the text can have, since it begins beside it.
 pub fn line_of_others(row: &Row, look: &Look) -> Line<'static> {
     let mut line = line(row, look, Style::new());
     line.spans.insert(0, Span::styled(look.signs.edge, look.style(Role::Edge)));
