@@ -46,6 +46,8 @@ struct Memory {
     groups: Mutex<BTreeMap<String, Vec<String>>>,
     locks: Mutex<Vec<Lock>>,
     secrets: Mutex<Vec<(String, Vec<u8>)>>,
+    /// Whether the one token is locked out.
+    shut: Mutex<bool>,
     applied: Mutex<Vec<Apply>>,
     locking: tokio::sync::Notify,
     feed: Arc<Feed>,
@@ -70,7 +72,7 @@ impl Service for Served {
     /// The one token is `ada`.
     fn admit<'a>(&'a self, token: &'a str, _from: IpAddr) -> Answer<'a, Arc<dyn Backend>> {
         Box::pin(async move {
-            if token != "ada" {
+            if token != "ada" || *self.0.shut.lock().unwrap() {
                 return Err(ApiError::new(ErrorCode::Unauthenticated, "no"));
             }
             let peer = Peer { uid: u32::MAX - 7, user: Some("ada".to_owned()) };

@@ -165,9 +165,13 @@ fn roles_of_a_token_say_what_its_holder_may_do() {
     assert!(code == 9 && err.contains("reaches into the gateway's own machine"), "{code} {err}");
     assert!(world.list(&["connect", "list"]).iter().all(|connection| connection["name"] != "sh"));
     assert!(world.list(&["connect", "list"]).iter().any(|connection| connection["name"] == "shop"));
-    let audit = world.path("data/hoopctl.db");
-    let (_, names, _) = run(Command::new("sqlite3").arg(&audit).arg("SELECT DISTINCT actor FROM audit"));
-    assert!(names.is_empty() || names.contains("idp/writer"), "{names}");
+    let audit = rusqlite::Connection::open(world.path("data/hoopctl.db")).unwrap();
+    let mut actors = audit.prepare("SELECT actor, action FROM audit").unwrap();
+    let actors = actors.query_map([], |row| Ok((row.get(0)?, row.get(1)?))).unwrap();
+    let actors: Vec<(String, String)> = actors.map(Result::unwrap).collect();
+    for (who, action) in [("idp/writer", "connection.put.refused"), ("idp/reader", "lock.add.refused")] {
+        assert!(actors.contains(&(who.to_owned(), action.to_owned())), "{actors:?}");
+    }
 
     // No role, no token, a token that does not hold: nothing at all.
     let (code, out, err) = away.cli(&["session", "list"], &nobody);

@@ -248,3 +248,26 @@ async fn the_page_is_there_where_it_is_configured_and_its_session_opens_nothing_
     let posted = "POST /v1/locks HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer ada\r\nConnection: close\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: 3\r\n\r\na=b";
     assert!(send(rig.address, posted).await.starts_with("HTTP/1.1 400 "));
 }
+
+#[tokio::test]
+async fn a_lock_that_comes_while_a_body_is_on_its_way_holds_for_its_call() {
+    for locked in [false, true] {
+        let memory: Arc<Memory> = Arc::default();
+        let rig = rig_of(WIDE, None, Arc::clone(&memory));
+        let mut stream = TcpStream::connect(rig.address).await.unwrap();
+        let body = r#"{"value":"s3cret"}"#;
+        let head = format!(
+            "PUT /v1/secrets/K HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer ada\r\nConnection: close\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n",
+            body.len()
+        );
+        let (most, last) = body.split_at(body.len() - 1);
+        stream.write_all((head + most).as_bytes()).await.unwrap();
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        *memory.shut.lock().unwrap() = locked;
+        stream.write_all(last.as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.unwrap();
+        assert_eq!(answer.starts_with("HTTP/1.1 200 "), !locked, "{answer}");
+        assert_eq!(memory.secrets.lock().unwrap().is_empty(), locked);
+    }
+}
