@@ -17,6 +17,7 @@ use crate::domain::approval::Approval;
 use crate::domain::approval::ApprovalSpec;
 use crate::domain::approval::ApprovalState;
 use crate::domain::approval::GrantScope;
+use crate::domain::approval::MAX_DETAIL;
 use crate::domain::command::Class;
 use crate::domain::connection::ConnectionName;
 use crate::domain::id::ApprovalId;
@@ -31,8 +32,6 @@ use crate::store::StoreError;
 pub const MAX_PENDING_OF_ONE: u64 = 100;
 /// How many commands may wait for a decision.
 pub const MAX_PENDING: u64 = 10_000;
-/// The longest `detail` that is kept, in bytes. What is longer is cut, and can then only be denied.
-pub const MAX_DETAIL: usize = 1 << 20;
 /// The longest of the other texts that come from a client, in bytes; what is longer is cut.
 const MAX_TEXT: usize = 4096;
 /// The longest time a command may wait, in seconds: 30 days.

@@ -26,7 +26,6 @@ mod ticket;
 pub use approvals::Approvals;
 pub use approvals::Electorate;
 pub use ask::Ask;
-pub use ask::MAX_DETAIL;
 pub use ask::MAX_PENDING;
 pub use ask::MAX_PENDING_OF_ONE;
 pub use decide::MAX_REASON;

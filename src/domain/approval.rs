@@ -11,6 +11,9 @@ use crate::domain::id::{ApprovalId, GrantId, RequestId, SessionId};
 use crate::domain::principal::Kind;
 use crate::domain::units;
 
+/// The longest [`Approval::detail`], in bytes. What is longer is cut, and can then only be denied.
+pub const MAX_DETAIL: usize = 1 << 20;
+
 /// How far one approval reaches.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum GrantScope {
@@ -192,7 +195,8 @@ pub struct Approval {
     pub class: Class,
     /// One line: method and path.
     pub summary: String,
-    /// All that will be sent, with masked values masked: the head without credentials, an empty line, the body.
+    /// All that will be sent, with masked values masked: the head without credentials, an empty line, the body. At most
+    /// [`MAX_DETAIL`] bytes.
     pub detail: String,
     /// Whether `detail` had to leave something out; then it cannot be approved by showing it.
     pub truncated: bool,

@@ -88,6 +88,21 @@ pub struct Held {
     pub told: Option<oneshot::Sender<Waiting>>,
 }
 
+impl Held {
+    /// How much of a command approvers are shown, in bytes. A longer one can be denied, but not approved.
+    pub const MAX_SHOWN: usize = 256 << 10;
+
+    /// Leaves out what is more than is shown; whether that was anything.
+    #[must_use]
+    pub fn cut(detail: &mut String) -> bool {
+        let cut = detail.len() > Self::MAX_SHOWN;
+        if cut {
+            detail.truncate(detail.floor_char_boundary(Self::MAX_SHOWN));
+        }
+        cut
+    }
+}
+
 /// What a client may know of a command of its that waits.
 #[derive(Debug)]
 pub struct Waiting {

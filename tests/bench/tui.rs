@@ -30,11 +30,13 @@ use hoopctl::domain::approval::Approval;
 use hoopctl::domain::approval::ApprovalSpec;
 use hoopctl::domain::approval::ApprovalState;
 use hoopctl::domain::approval::GrantScope;
+use hoopctl::domain::approval::MAX_DETAIL;
 use hoopctl::domain::command::Class;
 use hoopctl::domain::id::ApprovalId;
 use hoopctl::domain::id::RequestId;
 use hoopctl::domain::id::SessionId;
 use hoopctl::domain::principal::Kind;
+use hoopctl::pipeline::Held;
 use hoopctl::tui::Effect;
 use hoopctl::tui::Look;
 use hoopctl::tui::Model;
@@ -67,7 +69,8 @@ const START_MS: i64 = 1_795_166_043_000;
 const APPROVALS: u128 = 10_000;
 const SESSIONS: u128 = 5_000;
 const EVENTS: u64 = 20_000;
-const PAYLOAD: usize = 10 << 20;
+/// The most of a command that approvers are shown; what the screen cuts at.
+const PAYLOADS: [(&str, usize); 2] = [("256 KiB", Held::MAX_SHOWN), ("1 MiB", MAX_DETAIL)];
 const LINE: usize = 1 << 20;
 
 fn main() {
@@ -272,8 +275,12 @@ fn opened(detail: &str) -> (Rig, Duration) {
 
 fn sheet() {
     let row = "UPDATE customers SET tier = 'gold', note = 'it''s \u{202e}so' WHERE id = 7; -- each of them\n";
-    let payloads =
-        [("10 MB", row.repeat(PAYLOAD / row.len())), ("a line of 1 MB", "x = 'é日', ".repeat(LINE / 13))];
+    let of_rows = PAYLOADS.map(|(name, size)| (name, row.repeat(size / row.len())));
+    let in_one = PAYLOADS.map(|(name, size)| (name, "x = 'é日', ".repeat(size / 13)));
+    let endless = ("10 MiB", row.repeat((10 << 20) / row.len()));
+    let named = |(name, text), of: &str| (format!("{name} of {of}"), text);
+    let payloads = of_rows.map(|one| named(one, "SQL")).into_iter();
+    let payloads = payloads.chain(in_one.map(|one| named(one, "one line"))).chain([named(endless, "SQL")]);
     for (name, payload) in payloads {
         let (mut rig, took) = opened(&payload);
         let what = format!("sheet of {name}");

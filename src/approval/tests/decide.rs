@@ -13,6 +13,7 @@ use super::principal;
 use super::wanted;
 use crate::domain::approval::ApprovalState;
 use crate::domain::approval::GrantScope;
+use crate::domain::approval::MAX_DETAIL;
 use crate::domain::id::ApprovalId;
 use crate::domain::principal::Groups;
 use crate::domain::principal::Kind;

@@ -14,8 +14,6 @@ use crate::pipeline::Held;
 use crate::pipeline::body::hex;
 use crate::pipeline::snapshot::Governed;
 
-/// How much approvers are shown, in bytes. A longer command can be denied, but not approved.
-const MAX_DETAIL: usize = 256 << 10;
 /// Headers that name one attempt, not the command: a held command is sent without them, so that the same request sent again is the same.
 const OF_THE_ATTEMPT: [&str; 11] = [
     "b3",
@@ -82,10 +80,7 @@ pub fn held(command: &Command, headers: &HeaderMap, body: &[u8], governed: &Gove
             let _infallible = write!(detail, "(a body of {} bytes that cannot be shown)", body.len());
         }
     }
-    if detail.len() > MAX_DETAIL {
-        truncated = true;
-        detail.truncate(detail.floor_char_boundary(MAX_DETAIL));
-    }
+    truncated |= Held::cut(&mut detail);
     let reason: String = reason.chars().take(500).collect();
     let reason = governed.plan.text(&reason, "reason", &mut notes).unwrap_or(reason);
     let bytes = body.len() + detail.len();

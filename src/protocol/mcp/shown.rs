@@ -23,8 +23,6 @@ use crate::pipeline::snapshot::Governed;
 use crate::protocol::mcp::codec::envelope::Message;
 use crate::protocol::mcp::era::says_what_the_body_says;
 
-/// How much approvers are shown, in bytes. A longer request can be denied, but not approved.
-const MAX_DETAIL: usize = 256 << 10;
 /// How deep a request may be nested.
 const DEPTH: usize = 64;
 
@@ -59,10 +57,7 @@ pub fn bound(
     });
     let mut truncated = shown.is_none();
     detail.push_str(shown.as_deref().unwrap_or("(a request that cannot be shown)"));
-    if detail.len() > MAX_DETAIL {
-        truncated = true;
-        detail.truncate(detail.floor_char_boundary(MAX_DETAIL));
-    }
+    truncated |= pipeline::Held::cut(&mut detail);
     let bytes = message.body().len() + detail.len();
     pipeline::Held {
         bytes_digest,

@@ -3,6 +3,7 @@
 use crate::domain::approval::Approval;
 use crate::domain::approval::ApprovalState;
 use crate::domain::approval::GrantScope;
+use crate::domain::approval::MAX_DETAIL;
 use crate::domain::approval::Risk;
 use crate::domain::id::ApprovalId;
 use crate::domain::principal::Kind;
@@ -73,8 +74,12 @@ impl Part {
 impl Sheet {
     pub(super) fn new(approval: &Approval, width: u16, shared: &Shared) -> Self {
         let scheme = shared.schemes.get(approval.connection.as_str()).map_or("", String::as_str);
+        // No gateway shows more. What one did all the same would be laid out in one go: it is cut, and can then only be denied.
+        let shown =
+            approval.detail.get(..approval.detail.floor_char_boundary(MAX_DETAIL)).unwrap_or_default();
+        let truncated = approval.truncated || shown.len() < approval.detail.len();
         let mut sheet = Self {
-            approval: approval.clone(),
+            approval: Approval { detail: shown.to_owned(), truncated, ..without_detail(approval) },
             facts: Vec::new(),
             history: None,
             origin: origin(approval, shared),
@@ -265,6 +270,11 @@ impl Sheet {
         }
         facts
     }
+}
+
+/// An approval without the one text that may be long.
+fn without_detail(approval: &Approval) -> Approval {
+    Approval { detail: String::new(), ..approval.clone() }
 }
 
 fn origin(approval: &Approval, shared: &Shared) -> Option<String> {

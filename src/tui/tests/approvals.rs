@@ -20,6 +20,7 @@ use crate::domain::approval::ApprovalDecision;
 use crate::domain::approval::ApprovalSpec;
 use crate::domain::approval::ApprovalState;
 use crate::domain::approval::GrantScope;
+use crate::domain::approval::MAX_DETAIL;
 use crate::domain::command::Class;
 use crate::domain::id::ApprovalId;
 use crate::domain::principal::Kind;
@@ -278,6 +279,31 @@ fn a_payload_that_was_cut_can_only_be_denied() {
     let mut stage = with(&cut);
     stage.press("a");
     assert!(stage.screen().contains("it can only be denied"));
+    stage.press("d");
+    assert!(stage.screen().contains("deny \"etl-agent\""));
+}
+
+#[test]
+fn a_payload_longer_than_any_gateway_shows_is_cut_and_can_only_be_denied() {
+    let row = "UPDATE t SET a = 1;\n";
+    let mut endless = three();
+    endless[0].detail = row.repeat((10 << 20) / row.len());
+    let mut stage = Stage::new(Screen::Approvals, (80, 4000), super::LOOKS[1].1);
+    told(&mut stage, &endless);
+    read(&mut stage, &endless);
+    stage.press("enter");
+    let mut pages = 1;
+    while stage.screen().contains("rows to read") {
+        assert!((pages - 1) * 3900 < MAX_DETAIL / row.len(), "more is laid out than a gateway shows");
+        stage.press("space");
+        pages += 1;
+    }
+    assert!(stage.screen().contains("not all of it is shown"));
+    // All that is here was read. It is still not all that will be sent.
+    stage.press("a");
+    assert!(stage.screen().contains("it can only be denied"));
+    stage.press("enter");
+    assert!(decision(&mut stage).is_none());
     stage.press("d");
     assert!(stage.screen().contains("deny \"etl-agent\""));
 }

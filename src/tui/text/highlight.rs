@@ -2,7 +2,9 @@
 //! found out by real parsers.
 
 use crate::tui::look::Role;
-use crate::tui::text::Piece;
+
+/// A part of a line, and what it is.
+pub(super) type Span<'a> = (Role, &'a str);
 
 /// The language of a text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -143,7 +145,7 @@ enum Open {
 }
 
 /// The lines of a text in pieces. Every character but the line ends is in one of them.
-pub(super) fn lines(text: &str, syntax: Syntax) -> impl Iterator<Item = Vec<Piece>> {
+pub(super) fn lines(text: &str, syntax: Syntax) -> impl Iterator<Item = Vec<Span<'_>>> {
     let mut open = Open::Nothing;
     let mut at = Http::Line;
     text.split('\n').map(move |line| match syntax {
@@ -155,8 +157,8 @@ pub(super) fn lines(text: &str, syntax: Syntax) -> impl Iterator<Item = Vec<Piec
     })
 }
 
-fn whole(role: Role, line: &str) -> Vec<Piece> {
-    if line.is_empty() { Vec::new() } else { vec![(role, line.to_owned())] }
+fn whole(role: Role, line: &str) -> Vec<Span<'_>> {
+    if line.is_empty() { Vec::new() } else { vec![(role, line)] }
 }
 
 /// Where in a request a line is.
@@ -167,12 +169,12 @@ enum Http {
     Body { json: Option<bool> },
 }
 
-fn http(line: &str, at: &mut Http) -> Vec<Piece> {
+fn http<'a>(line: &'a str, at: &mut Http) -> Vec<Span<'a>> {
     match at {
         Http::Line => {
             *at = Http::Headers;
             let (method, rest) = line.split_at(line.find(' ').unwrap_or(line.len()));
-            vec![(Role::Keyword, method.to_owned()), (Role::Text, rest.to_owned())]
+            vec![(Role::Keyword, method), (Role::Text, rest)]
         }
         Http::Headers if line.trim_end_matches('\r').is_empty() => {
             *at = Http::Body { json: None };
@@ -181,7 +183,7 @@ fn http(line: &str, at: &mut Http) -> Vec<Piece> {
         Http::Headers => match line.find(':') {
             Some(colon) => {
                 let (name, value) = line.split_at(colon);
-                vec![(Role::Name, name.to_owned()), (Role::Text, value.to_owned())]
+                vec![(Role::Name, name), (Role::Text, value)]
             }
             None => whole(Role::Text, line),
         },
@@ -192,22 +194,35 @@ fn http(line: &str, at: &mut Http) -> Vec<Piece> {
     }
 }
 
-/// The pieces of one line, gathered as they are read.
+/// The parts of one line, gathered as they are read.
 struct Pieces<'a> {
+    line: &'a str,
     rest: &'a str,
-    out: Vec<Piece>,
+    /// Where the last of `out` begins.
+    begin: usize,
+    out: Vec<Span<'a>>,
 }
 
 impl<'a> Pieces<'a> {
-    fn take(&mut self, role: Role, bytes: usize) -> &'a str {
+    const fn new(line: &'a str) -> Self {
+        Self { line, rest: line, begin: 0, out: Vec::new() }
+    }
+
+    /// The next so many bytes, or all there are, have this role.
+    fn take(&mut self, role: Role, bytes: usize) {
+        let begin = self.line.len() - self.rest.len();
         let (piece, rest) = self.rest.split_at_checked(bytes).unwrap_or((self.rest, ""));
         self.rest = rest;
         match self.out.last_mut() {
-            Some((last, text)) if *last == role => text.push_str(piece),
+            Some((last, text)) if *last == role => {
+                *text = self.line.get(self.begin..begin + piece.len()).unwrap_or_default();
+            }
             _ if piece.is_empty() => {}
-            _ => self.out.push((role, piece.to_owned())),
+            _ => {
+                self.begin = begin;
+                self.out.push((role, piece));
+            }
         }
-        piece
     }
 
     fn one(&mut self, role: Role) {
@@ -228,8 +243,8 @@ impl<'a> Pieces<'a> {
     }
 }
 
-fn json(line: &str) -> Vec<Piece> {
-    let mut pieces = Pieces { rest: line, out: Vec::new() };
+fn json(line: &str) -> Vec<Span<'_>> {
+    let mut pieces = Pieces::new(line);
     while let Some(c) = pieces.rest.chars().next() {
         match c {
             '"' => {
@@ -252,13 +267,13 @@ fn json(line: &str) -> Vec<Piece> {
     pieces.out
 }
 
-fn toml(line: &str) -> Vec<Piece> {
-    let mut pieces = Pieces { rest: line, out: Vec::new() };
+fn toml(line: &str) -> Vec<Span<'_>> {
+    let mut pieces = Pieces::new(line);
     while let Some(c) = pieces.rest.chars().next() {
         let is_name =
             |length: usize| pieces.rest.get(length..).unwrap_or_default().trim_start().starts_with('=');
         match c {
-            '#' => drop(pieces.take(Role::Comment, usize::MAX)),
+            '#' => pieces.take(Role::Comment, usize::MAX),
             '"' | '\'' => {
                 let length = if c == '"' {
                     text_length(pieces.rest)
@@ -301,8 +316,8 @@ fn text_length(rest: &str) -> usize {
     rest.len()
 }
 
-fn sql(line: &str, open: &mut Open) -> Vec<Piece> {
-    let mut pieces = Pieces { rest: line, out: Vec::new() };
+fn sql<'a>(line: &'a str, open: &mut Open) -> Vec<Span<'a>> {
+    let mut pieces = Pieces::new(line);
     while let Some(c) = pieces.rest.chars().next() {
         match std::mem::take(open) {
             Open::Nothing => sql_token(&mut pieces, c, open),
@@ -352,7 +367,7 @@ fn comment_sign(rest: &str) -> Option<(usize, bool)> {
 
 fn sql_token(pieces: &mut Pieces<'_>, c: char, open: &mut Open) {
     match c {
-        '-' if pieces.rest.starts_with("--") => drop(pieces.take(Role::Comment, usize::MAX)),
+        '-' if pieces.rest.starts_with("--") => pieces.take(Role::Comment, usize::MAX),
         '/' if pieces.rest.starts_with("/*") => {
             pieces.take(Role::Comment, 2);
             *open = Open::Comment(1);
@@ -374,12 +389,17 @@ fn sql_token(pieces: &mut Pieces<'_>, c: char, open: &mut Open) {
         }
         c if c.is_alphabetic() || c == '_' => {
             let length = pieces.word();
-            let word = pieces.rest.get(..length).unwrap_or_default().to_ascii_uppercase();
-            let known = SQL_WORDS.binary_search(&word.as_str()).is_ok();
+            let known = is_sql_word(pieces.rest.get(..length).unwrap_or_default());
             pieces.take(if known { Role::Keyword } else { Role::Text }, length);
         }
         _ => pieces.one(Role::Text),
     }
+}
+
+/// Whether a word is one of [`SQL_WORDS`], whatever its case.
+fn is_sql_word(word: &str) -> bool {
+    let upper = || word.bytes().map(|byte| byte.to_ascii_uppercase());
+    SQL_WORDS.binary_search_by(|known| known.bytes().cmp(upper())).is_ok()
 }
 
 /// `$tag$` at the beginning of a text.
@@ -405,7 +425,7 @@ mod tests {
             Role::Comment => 'c',
             _ => '.',
         };
-        let line = |pieces: Vec<Piece>| -> String {
+        let line = |pieces: Vec<Span<'_>>| -> String {
             pieces.iter().flat_map(|(role, text)| text.chars().map(|_| letter(*role))).collect()
         };
         lines(text, syntax).map(line).collect::<Vec<_>>().join("|")

@@ -28,7 +28,7 @@ pub type Piece = (Role, String);
 
 /// One line in the colours of a language. Not escaped: [`wrapped`] does that.
 pub fn pieces(line: &str, syntax: Syntax) -> Vec<Piece> {
-    highlight::lines(line, syntax).flatten().collect()
+    highlight::lines(line, syntax).flatten().map(|(role, text)| (role, text.to_owned())).collect()
 }
 
 /// The signs that hoopctl itself writes into transcripts, each with the one of ASCII that is as wide.

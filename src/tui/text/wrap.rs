@@ -28,6 +28,29 @@ fn graphemes(text: &str) -> impl Iterator<Item = &str> {
     text.graphemes(true)
 }
 
+/// Splits the next stretch off a text, and says whether it is of printable ASCII only, each character of which is one for a person,
+/// too, and one column wide. What may belong together with anything else (`e` before an accent) is in no such stretch.
+fn stretch(text: &str) -> (bool, &str, &str) {
+    let is_plain = |byte: &u8| matches!(byte, b' '..=b'~');
+    let bytes = text.as_bytes();
+    let plain = bytes.iter().take_while(|byte| is_plain(byte)).count();
+    let split = |plain, at| {
+        let (stretch, rest) = text.split_at_checked(at).unwrap_or((text, ""));
+        (plain, stretch, rest)
+    };
+    if plain == bytes.len() {
+        return split(true, plain);
+    }
+    // The last one may be what the next character changes.
+    if plain > 1 {
+        return split(true, plain - 1);
+    }
+    // Up to two plain ones beside each other: the first may belong to what is before it, nothing joins the two.
+    let pair = |pair: &[u8]| pair.iter().all(is_plain);
+    let other = bytes.windows(2).skip(plain).position(pair);
+    split(false, other.map_or(bytes.len(), |at| plain + at + 1))
+}
+
 /// Something of a text, in the way it may be on a screen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Part<'a> {
@@ -67,7 +90,15 @@ fn parts(cluster: &str) -> impl Iterator<Item = Part<'_>> {
 /// A text as rows of at most `width` columns, beside one for the sign of a row that goes on. Every character is in it, none that
 /// could deceive is in it as itself.
 pub fn rows(text: &str, syntax: Syntax, width: u16) -> Vec<Row> {
-    highlight::lines(text, syntax).flat_map(|pieces| wrapped(&pieces, width, 0)).collect()
+    let mut out = Vec::new();
+    for line in highlight::lines(text, syntax) {
+        let mut row = Filling::new(width, 0);
+        for (role, text) in line {
+            row.add(role, text, &mut out);
+        }
+        out.push(row.row);
+    }
+    out
 }
 
 /// The pieces of one line as rows, as in [`rows`]. Rows that go on begin at column `hang`, as far as half of the width.
@@ -75,9 +106,7 @@ pub fn wrapped(pieces: &[Piece], width: u16, hang: u16) -> Vec<Row> {
     let mut out = Vec::new();
     let mut row = Filling::new(width, hang);
     for (role, text) in pieces {
-        for cluster in graphemes(text) {
-            row.add(*role, cluster, &mut out);
-        }
+        row.add(*role, text, &mut out);
     }
     out.push(row.row);
     out
@@ -97,9 +126,7 @@ pub fn wrapped_words(pieces: &[Piece], width: u16, hang: u16) -> Vec<Row> {
                     continue;
                 }
             }
-            for cluster in graphemes(word) {
-                row.add(*role, cluster, &mut out);
-            }
+            row.add(*role, word, &mut out);
         }
     }
     out.push(row.row);
@@ -121,7 +148,21 @@ impl Filling {
         Self { width, hang, used: 0, row: Row { goes_on: false, pieces: Vec::new() } }
     }
 
-    fn add(&mut self, role: Role, cluster: &str, out: &mut Vec<Row>) {
+    fn add(&mut self, role: Role, text: &str, out: &mut Vec<Row>) {
+        let mut rest = text;
+        while !rest.is_empty() {
+            let (plain, text, behind) = stretch(rest);
+            rest = behind;
+            if plain {
+                self.put_plain(role, text, out);
+            } else {
+                graphemes(text).for_each(|cluster| self.add_one(role, cluster, out));
+            }
+        }
+    }
+
+    /// What a person takes for one character.
+    fn add_one(&mut self, role: Role, cluster: &str, out: &mut Vec<Row>) {
         if cluster == "\t" {
             self.put(role, TAB, out);
             return;
@@ -132,7 +173,7 @@ impl Filling {
                 Part::Number(c) => {
                     // One character of it after the other, so that it can be broken anywhere.
                     for digit in c.escape_unicode() {
-                        self.put(Role::Escape, digit.encode_utf8(&mut [0; 4]), out);
+                        self.put_plain(Role::Escape, digit.encode_utf8(&mut [0; 4]), out);
                     }
                 }
             }
@@ -160,6 +201,24 @@ impl Filling {
             self.turn(out);
         }
         self.used += wide;
+        self.push(role, text);
+    }
+
+    /// Printable ASCII, broken wherever a row is full.
+    fn put_plain(&mut self, role: Role, text: &str, out: &mut Vec<Row>) {
+        let mut rest = text;
+        while !rest.is_empty() {
+            if self.used >= self.width {
+                self.turn(out);
+            }
+            let (fits, behind) = rest.split_at_checked(self.width - self.used).unwrap_or((rest, ""));
+            self.used += fits.len();
+            self.push(role, fits);
+            rest = behind;
+        }
+    }
+
+    fn push(&mut self, role: Role, text: &str) {
         match self.row.pieces.last_mut() {
             Some((last, piece)) if *last == role => piece.push_str(text),
             _ => self.row.pieces.push((role, text.to_owned())),
@@ -245,7 +304,26 @@ mod tests {
         }
     }
 
+    /// Each character of a person alone.
+    fn one_by_one(text: &str, width: u16) -> Vec<Row> {
+        let mut out = Vec::new();
+        for line in text.split('\n') {
+            let mut row = Filling::new(width, 0);
+            graphemes(line).for_each(|cluster| row.add_one(Role::Text, cluster, &mut out));
+            out.push(row.row);
+        }
+        out
+    }
+
     proptest! {
+        #[test]
+        fn what_is_taken_in_stretches_looks_as_if_taken_one_by_one(
+            text in "([a-c #1]{0,6}[\u{301}\u{600}\u{200d}\u{fe0f}\u{20e3}\u{1f1e6}\u{915}\u{94d}\u{e33}日é\t\r\n\u{1b}]{0,3}){0,20}",
+            width in 2..40_u16,
+        ) {
+            prop_assert_eq!(rows(&text, Syntax::Plain, width), one_by_one(&text, width));
+        }
+
         #[test]
         fn every_row_fits_and_nothing_is_lost(text in "[a-c日é\u{202e}\u{301}'\"\\-/*$ \n]{0,200}", width in 2..30_u16) {
             for syntax in [Syntax::Plain, Syntax::Sql, Syntax::Json, Syntax::Http] {

@@ -19,8 +19,6 @@ use crate::protocol::postgres::wire::back::Transaction;
 use crate::protocol::postgres::wire::front::Bind;
 use crate::protocol::postgres::wire::values::Format;
 
-/// How much an approver is shown, in bytes. A statement that is longer with its values cannot be approved.
-const MAX_DETAIL: usize = 256 << 10;
 /// Longer than any approval lasts: the client waits for its end.
 const PATIENT: Duration = Duration::from_hours(24 * 8);
 /// How often a client hears that its statement waits.
@@ -118,7 +116,7 @@ impl Subject<'_> {
             bind.values.each().enumerate().map(|(place, value)| (place, value, bind.formats.of(place)))
         });
         for (place, value, format) in values {
-            if detail.len() > MAX_DETAIL {
+            if detail.len() > Held::MAX_SHOWN {
                 break;
             }
             let _infallible = write!(detail, "${} = ", place.saturating_add(1));
@@ -144,10 +142,7 @@ impl Subject<'_> {
             detail.push_str(plan.text(&text, "sql", notes).as_deref().unwrap_or(&text));
             detail.push('\n');
         }
-        if detail.len() > MAX_DETAIL {
-            truncated = true;
-            detail.truncate(detail.floor_char_boundary(MAX_DETAIL));
-        }
+        truncated |= Held::cut(&mut detail);
         // Whatever it says, it is not counted: it must not make a statement too long.
         detail.insert_str(own, self.preview);
         (detail, truncated)
