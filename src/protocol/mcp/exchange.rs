@@ -9,6 +9,7 @@ use http::request::Parts;
 use hyper::body::Incoming;
 
 use crate::domain::Command;
+use crate::domain::Connection;
 use crate::domain::Denied;
 use crate::domain::DenyCode;
 use crate::domain::RequestId;
@@ -184,7 +185,7 @@ async fn send(
         return Ok(hold::answer(exchange, held, sent, round.as_ref()).await);
     }
     let mut end = Box::pin(exchange.end_watch().wait());
-    let kept = kept(&turn, shared, &judged, message, head);
+    let kept = kept(&turn, shared, &judged, message, head, &governed.connection);
     let permit = match upstream::admit(exchange, judged, record, request, None).await {
         Ok(permit) => permit,
         Err(denied) => return Ok(refused(&denied)),
@@ -220,7 +221,14 @@ fn refusal(denied: &Denied, era: Era, asked: &Asked, id: &[u8], request: Request
 }
 
 /// Where what came of the same call may be kept; `None`: nothing is. It costs reading the call once more, so only who has something is asked.
-fn kept(turn: &Turn, shared: &McpShared, judged: &Judged, message: &Message, head: &Parts) -> Option<Key> {
+fn kept(
+    turn: &Turn,
+    shared: &McpShared,
+    judged: &Judged,
+    message: &Message,
+    head: &Parts,
+    connection: &Connection,
+) -> Option<Key> {
     if &*turn.about.method != CALL || !shared.outcomes.keeps_for(&turn.owner) {
         return None;
     }
@@ -229,7 +237,7 @@ fn kept(turn: &Turn, shared: &McpShared, judged: &Judged, message: &Message, hea
         owner: turn.owner.clone(),
         session: turn.session.as_ref().map(|session| session.id.clone()).unwrap_or_default(),
         rules: Box::default(),
-        digest: shown::digest(&judged.command, &sent, &head.headers).into(),
+        digest: shown::digest(&judged.command, &sent, &head.headers, connection).into(),
     })
 }
 

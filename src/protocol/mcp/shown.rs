@@ -10,6 +10,7 @@ use http::HeaderMap;
 use tokio::sync::oneshot;
 
 use crate::domain::Command;
+use crate::domain::Connection;
 use crate::domain::json::Json;
 use crate::domain::json::push_string;
 use crate::mask::Notes;
@@ -37,8 +38,8 @@ pub fn bound(
     told: oneshot::Sender<pipeline::Waiting>,
 ) -> pipeline::Held {
     let command = &judged.command;
-    let extra = extra(headers);
-    let bytes_digest = digest(command, message, headers);
+    let extra = extra(headers, governed.connection.is_duplex());
+    let bytes_digest = digest(command, message, headers, &governed.connection);
     let mut notes = Notes::default();
     let summary = command.summary();
     let mut detail = governed.plan.text(&summary, "path", &mut notes).unwrap_or(summary);
@@ -72,7 +73,7 @@ pub fn bound(
 
 /// SHA-256 of all that is sent, in hexadecimal digits: what people's word is bound to, and what the same call again is known by.
 /// `message` is settled ([`crate::protocol::mcp::way::settled`]).
-pub fn digest(command: &Command, message: &Message, headers: &HeaderMap) -> String {
+pub fn digest(command: &Command, message: &Message, headers: &HeaderMap, connection: &Connection) -> String {
     let params = message.params().and_then(|params| Json::parse(params.raw, DEPTH).ok());
     let params = params.map(without_token);
     let mut context = Context::new(&SHA256);
@@ -83,15 +84,19 @@ pub fn digest(command: &Command, message: &Message, headers: &HeaderMap) -> Stri
     absorb(command.class.as_str().as_bytes());
     absorb(command.method().as_bytes());
     absorb(params.as_ref().map(ToString::to_string).unwrap_or_default().as_bytes());
-    for (name, value) in extra(headers) {
+    for (name, value) in extra(headers, connection.is_duplex()) {
         absorb(name.as_bytes());
         absorb(value);
     }
     hex(context.finish().as_ref())
 }
 
-/// The headers with parameters, in one order: they go to the target as well.
-fn extra(headers: &HeaderMap) -> Vec<(&str, &[u8])> {
+/// The headers with parameters, in one order, where they go to the target as well. Into a channel (`duplex`) goes the body alone: what
+/// does not reach the target must not look to approvers as if it did.
+fn extra(headers: &HeaderMap, duplex: bool) -> Vec<(&str, &[u8])> {
+    if duplex {
+        return Vec::new();
+    }
     let mut extra: Vec<(&str, &[u8])> = headers
         .iter()
         .map(|(name, value)| (name.as_str(), value.as_bytes()))
@@ -171,6 +176,18 @@ mod tests {
             read(r#"{"name":"a","_meta":{"x":2}}"#)
         );
         assert_ne!(read(r#"{"name":"a","_meta":{"x":1}}"#), read(r#"{"name":"a","_meta":{"x":2}}"#));
+    }
+
+    #[test]
+    fn only_headers_that_reach_the_target_are_shown_and_bound() {
+        let mut headers = HeaderMap::new();
+        headers.insert("mcp-protocol-version", "2026-07-28".parse().unwrap());
+        headers.insert("mcp-param-region", "eu".parse().unwrap());
+        headers.insert("x-region", "us".parse().unwrap());
+        assert_eq!(extra(&headers, false), [("mcp-param-region", &b"eu"[..])]);
+        assert!(extra(&headers, true).is_empty(), "a program gets no headers");
+        headers.insert("mcp-protocol-version", "2025-06-18".parse().unwrap());
+        assert!(extra(&headers, false).is_empty(), "nothing held them against the body");
     }
 
     #[test]
