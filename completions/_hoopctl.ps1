@@ -1045,7 +1045,7 @@ Register-ArgumentCompleter -Native -CommandName 'hoopctl' -ScriptBlock {
             [CompletionResult]::new('--from', '--from', [CompletionResultType]::ParameterName, 'Begin here: a time such as 90s, an event such as @17, or #approval, #denied, #error, #mask, #marker')
             [CompletionResult]::new('--to', '--to', [CompletionResultType]::ParameterName, 'End here')
             [CompletionResult]::new('--idle-limit', '--idle-limit', [CompletionResultType]::ParameterName, 'Shorten every longer pause to this')
-            [CompletionResult]::new('--theme', '--theme', [CompletionResultType]::ParameterName, 'The colours: for a dark or a light ground, or none')
+            [CompletionResult]::new('--theme', '--theme', [CompletionResultType]::ParameterName, 'The colours: for the terminal''s ground, for a dark or a light one, or none')
             [CompletionResult]::new('--keys', '--keys', [CompletionResultType]::ParameterName, 'A file that changes keys [default: hoopctl/keys.toml in $XDG_CONFIG_HOME or ~/.config, if it is there]')
             [CompletionResult]::new('-c', '-c', [CompletionResultType]::ParameterName, 'Configuration file [env: HOOPCTL_CONFIG] [default: ./hoopctl.toml, ~/.config/hoopctl/, /etc/hoopctl/]')
             [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'Configuration file [env: HOOPCTL_CONFIG] [default: ./hoopctl.toml, ~/.config/hoopctl/, /etc/hoopctl/]')
@@ -1066,7 +1066,7 @@ Register-ArgumentCompleter -Native -CommandName 'hoopctl' -ScriptBlock {
             break
         }
         'hoopctl;tui' {
-            [CompletionResult]::new('--theme', '--theme', [CompletionResultType]::ParameterName, 'The colours: for a dark or a light ground, or none')
+            [CompletionResult]::new('--theme', '--theme', [CompletionResultType]::ParameterName, 'The colours: for the terminal''s ground, for a dark or a light one, or none')
             [CompletionResult]::new('--keys', '--keys', [CompletionResultType]::ParameterName, 'A file that changes keys [default: hoopctl/keys.toml in $XDG_CONFIG_HOME or ~/.config, if it is there]')
             [CompletionResult]::new('--notify', '--notify', [CompletionResultType]::ParameterName, 'How new approvals are told: by the terminal''s bell, by a notification of the desktop (OSC 9), or not')
             [CompletionResult]::new('-c', '-c', [CompletionResultType]::ParameterName, 'Configuration file [env: HOOPCTL_CONFIG] [default: ./hoopctl.toml, ~/.config/hoopctl/, /etc/hoopctl/]')

@@ -2966,7 +2966,7 @@ _hoopctl() {
                     return 0
                     ;;
                 --theme)
-                    COMPREPLY=($(compgen -W "dark light mono" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "auto dark light mono" -- "${cur}"))
                     return 0
                     ;;
                 --keys)
@@ -4044,7 +4044,7 @@ _hoopctl() {
             fi
             case "${prev}" in
                 --theme)
-                    COMPREPLY=($(compgen -W "dark light mono" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "auto dark light mono" -- "${cur}"))
                     return 0
                     ;;
                 --keys)

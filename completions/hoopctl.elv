@@ -992,7 +992,7 @@ set edit:completion:arg-completer[hoopctl] = {|@words|
             cand --from 'Begin here: a time such as 90s, an event such as @17, or #approval, #denied, #error, #mask, #marker'
             cand --to 'End here'
             cand --idle-limit 'Shorten every longer pause to this'
-            cand --theme 'The colours: for a dark or a light ground, or none'
+            cand --theme 'The colours: for the terminal''s ground, for a dark or a light one, or none'
             cand --keys 'A file that changes keys [default: hoopctl/keys.toml in $XDG_CONFIG_HOME or ~/.config, if it is there]'
             cand -c 'Configuration file [env: HOOPCTL_CONFIG] [default: ./hoopctl.toml, ~/.config/hoopctl/, /etc/hoopctl/]'
             cand --config 'Configuration file [env: HOOPCTL_CONFIG] [default: ./hoopctl.toml, ~/.config/hoopctl/, /etc/hoopctl/]'
@@ -1012,7 +1012,7 @@ set edit:completion:arg-completer[hoopctl] = {|@words|
             cand --help 'Print help (see more with ''--help'')'
         }
         &'hoopctl;tui'= {
-            cand --theme 'The colours: for a dark or a light ground, or none'
+            cand --theme 'The colours: for the terminal''s ground, for a dark or a light one, or none'
             cand --keys 'A file that changes keys [default: hoopctl/keys.toml in $XDG_CONFIG_HOME or ~/.config, if it is there]'
             cand --notify 'How new approvals are told: by the terminal''s bell, by a notification of the desktop (OSC 9), or not'
             cand -c 'Configuration file [env: HOOPCTL_CONFIG] [default: ./hoopctl.toml, ~/.config/hoopctl/, /etc/hoopctl/]'

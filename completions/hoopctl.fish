@@ -864,7 +864,8 @@ complete -c hoopctl -n "__fish_hoopctl_using_subcommand replay" -l speed -d 'How
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand replay" -l from -d 'Begin here: a time such as 90s, an event such as @17, or #approval, #denied, #error, #mask, #marker' -r
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand replay" -l to -d 'End here' -r
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand replay" -l idle-limit -d 'Shorten every longer pause to this' -r
-complete -c hoopctl -n "__fish_hoopctl_using_subcommand replay" -l theme -d 'The colours: for a dark or a light ground, or none' -r -f -a "dark\t'For a dark ground'
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand replay" -l theme -d 'The colours: for the terminal\'s ground, for a dark or a light one, or none' -r -f -a "auto\t'For the ground that the terminal says it has; for a dark one where it does not say'
+dark\t'For a dark ground'
 light\t'For a light ground'
 mono\t'No colours'"
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand replay" -l keys -d 'A file that changes keys [default: hoopctl/keys.toml in $XDG_CONFIG_HOME or ~/.config, if it is there]' -r -F
@@ -883,7 +884,8 @@ complete -c hoopctl -n "__fish_hoopctl_using_subcommand replay" -l ascii -d 'Sig
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand replay" -l mouse -d 'Scroll with the wheel; the terminal\'s own selection then needs shift'
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand replay" -s q -l quiet -d 'Data and errors only, no words in between'
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand replay" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c hoopctl -n "__fish_hoopctl_using_subcommand tui" -l theme -d 'The colours: for a dark or a light ground, or none' -r -f -a "dark\t'For a dark ground'
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand tui" -l theme -d 'The colours: for the terminal\'s ground, for a dark or a light one, or none' -r -f -a "auto\t'For the ground that the terminal says it has; for a dark one where it does not say'
+dark\t'For a dark ground'
 light\t'For a light ground'
 mono\t'No colours'"
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand tui" -l keys -d 'A file that changes keys [default: hoopctl/keys.toml in $XDG_CONFIG_HOME or ~/.config, if it is there]' -r -F

@@ -2,10 +2,12 @@
 
 use std::io;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::Args;
 use clap::ValueEnum;
 use clap::builder::PossibleValue;
+use terminal_colorsaurus::QueryOptions;
 
 use crate::cli::access::Access;
 use crate::cli::output::Terminal;
@@ -43,8 +45,8 @@ pub struct LookArgs {
     /// Signs of ASCII only; so it is anyway where the locale has no UTF-8
     #[arg(long)]
     pub ascii: bool,
-    /// The colours: for a dark or a light ground, or none
-    #[arg(long, value_name = "THEME", default_value = "dark")]
+    /// The colours: for the terminal's ground, for a dark or a light one, or none
+    #[arg(long, value_name = "THEME", default_value = "auto")]
     pub theme: ThemeWord,
     /// Scroll with the wheel; the terminal's own selection then needs shift
     #[arg(long)]
@@ -68,9 +70,14 @@ impl ValueEnum for Screen {
     }
 }
 
+/// How long the terminal may take to say what its ground is: it may be far away.
+const ASKED_FOR: Duration = Duration::from_secs(1);
+
 /// A theme.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum ThemeWord {
+    /// For the ground that the terminal says it has; for a dark one where it does not say
+    Auto,
     /// For a dark ground
     Dark,
     /// For a light ground
@@ -128,17 +135,23 @@ pub fn must_be_terminal(terminal: Terminal, hint: &str) -> Result<(), Failure> {
     Err(Failure::usage("the screen needs a terminal, for input and output").hint(hint))
 }
 
-/// How it looks.
+/// How it looks. The terminal may be asked, so nothing else reads what it says meanwhile.
 pub fn look(args: &LookArgs) -> Look {
-    let ground = match args.theme {
-        ThemeWord::Dark => Ground::Dark,
-        ThemeWord::Light => Ground::Light,
-        ThemeWord::Mono => {
-            let found = Look::detect(|name| std::env::var(name).ok(), None, args.ascii);
-            return found.with_depth(Depth::Mono);
-        }
-    };
-    Look::detect(|name| std::env::var(name).ok(), Some(ground), args.ascii)
+    let found = Look::detect(|name| std::env::var(name).ok(), args.ascii);
+    match args.theme {
+        ThemeWord::Auto if found.is_coloured() => found.on(ground_of_the_terminal()),
+        ThemeWord::Auto | ThemeWord::Dark => found.on(Ground::Dark),
+        ThemeWord::Light => found.on(Ground::Light),
+        ThemeWord::Mono => found.with_depth(Depth::Mono),
+    }
+}
+
+/// What the terminal says its ground is (OSC 11). One that does not know the question says so at once.
+fn ground_of_the_terminal() -> Ground {
+    let mut asked = QueryOptions::default();
+    asked.timeout = ASKED_FOR;
+    let ground = terminal_colorsaurus::background_color(asked);
+    if ground.is_ok_and(|ground| ground.perceived_lightness() > 0.5) { Ground::Light } else { Ground::Dark }
 }
 
 /// What keys mean: the table, with what a file changes in it.

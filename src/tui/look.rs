@@ -189,9 +189,9 @@ const ASCII: Signs = Signs {
     },
 };
 
-/// A colour at each depth: of the 16, of the 256, and all bits. The true ones on dark ground are those of Okabe and Ito, which
-/// people with any colour vision tell apart; on light ground they are darker.
-struct Shade(Color, u8, (u8, u8, u8));
+/// A colour at each depth: of the 16; of the 256, on dark and on light ground; all bits. The true ones on dark ground are those of
+/// Okabe and Ito, which people with any colour vision tell apart; on light ground they are darker.
+struct Shade(Color, [u8; 2], (u8, u8, u8));
 
 impl Look {
     /// A look.
@@ -204,9 +204,19 @@ impl Look {
         Self { depth, ..self }
     }
 
+    /// The same on another ground.
+    pub const fn on(self, ground: Ground) -> Self {
+        Self { ground, ..self }
+    }
+
+    /// Whether there are colours.
+    pub fn is_coloured(&self) -> bool {
+        self.depth != Depth::Mono
+    }
+
     /// What the environment asks for: `NO_COLOR` and `TERM=dumb` mean no colour, `COLORTERM=truecolor` all of them; a locale
-    /// without UTF-8 means ASCII. `variable` looks up one variable.
-    pub fn detect(variable: impl Fn(&str) -> Option<String>, ground: Option<Ground>, ascii: bool) -> Self {
+    /// without UTF-8 means ASCII. `variable` looks up one variable. For a dark ground.
+    pub fn detect(variable: impl Fn(&str) -> Option<String>, ascii: bool) -> Self {
         let set = |name: &str| variable(name).filter(|value| !value.is_empty());
         let term = set("TERM").unwrap_or_default();
         let colours = set("COLORTERM").unwrap_or_default();
@@ -222,7 +232,7 @@ impl Look {
         let locale = ["LC_ALL", "LC_CTYPE", "LANG"].into_iter().find_map(set).unwrap_or_default();
         let locale = locale.to_lowercase();
         let ascii = ascii || !(locale.contains("utf-8") || locale.contains("utf8"));
-        Self::new(depth, ground.unwrap_or(Ground::Dark), ascii)
+        Self::new(depth, Ground::Dark, ascii)
     }
 
     /// The style of a role.
@@ -246,7 +256,10 @@ impl Look {
         match self.depth {
             Depth::Mono => Color::Reset,
             Depth::Sixteen => shade.0,
-            Depth::Indexed => Color::Indexed(shade.1),
+            Depth::Indexed => {
+                let [on_dark, on_light] = shade.1;
+                Color::Indexed(if self.ground == Ground::Light { on_light } else { on_dark })
+            }
             Depth::True => {
                 let (red, green, blue) = shade.2;
                 let dim = |part: u8| u8::try_from(u16::from(part) * 2 / 3).unwrap_or(part);
@@ -264,14 +277,14 @@ impl Look {
             Role::Text | Role::Title | Role::Selected | Role::Over | Role::Input => return None,
             Role::Dim | Role::Border | Role::Comment => {
                 let grey = if on_light { Color::DarkGray } else { Color::Gray };
-                Shade(grey, 245, (150, 150, 150))
+                Shade(grey, [245, 242], (150, 150, 150))
             }
-            Role::Accent | Role::Keyword | Role::Edge => Shade(Color::Cyan, 74, (86, 180, 233)),
-            Role::Good | Role::Quoted => Shade(Color::Green, 36, (0, 158, 115)),
-            Role::Warn | Role::Found => Shade(Color::Yellow, 214, (230, 159, 0)),
-            Role::Bad | Role::Escape => Shade(Color::Red, 202, (213, 94, 0)),
-            Role::Masked | Role::Number => Shade(Color::Magenta, 175, (204, 121, 167)),
-            Role::Name => Shade(Color::Blue, 32, (0, 114, 178)),
+            Role::Accent | Role::Keyword | Role::Edge => Shade(Color::Cyan, [74, 31], (86, 180, 233)),
+            Role::Good | Role::Quoted => Shade(Color::Green, [36, 29], (0, 158, 115)),
+            Role::Warn | Role::Found => Shade(Color::Yellow, [214, 130], (230, 159, 0)),
+            Role::Bad | Role::Escape => Shade(Color::Red, [202, 160], (213, 94, 0)),
+            Role::Masked | Role::Number => Shade(Color::Magenta, [175, 132], (204, 121, 167)),
+            Role::Name => Shade(Color::Blue, [32, 25], (0, 114, 178)),
         })
     }
 }
@@ -307,7 +320,7 @@ mod tests {
         let find = |name: &str| {
             variables.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned())
         };
-        Look::detect(find, None, false)
+        Look::detect(find, false)
     }
 
     #[test]

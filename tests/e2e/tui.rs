@@ -243,6 +243,26 @@ fn the_terminal_is_as_before_after_a_signal_and_sizes_are_followed() {
 }
 
 #[test]
+fn colours_are_for_the_ground_that_the_terminal_says_it_has() {
+    let world = World::with(&rules("30s"));
+    let tui = world.hoopctl(&["tui"]);
+    for (ground, grey) in [("#fdf6e3", "38;2;100;100;100m"), ("#002b36", "38;2;150;150;150m")] {
+        // The terminal's ground is set as a program in it would set it.
+        let line = format!("printf '\\033]11;{ground}\\033\\\\'; exec {} tui", tui.get_program().display());
+        let mut command = Command::new("sh");
+        command.args(["-c", &line.replace('\'', "\"")]).env("COLORTERM", "truecolor");
+        command.envs(tui.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        let screen = Screen::of(&command, world.folder.path(), (80, 24));
+        screen.wait("Nothing waits.");
+        let coloured = screen.coloured();
+        assert!(coloured.contains(grey), "{ground}: {coloured:?}");
+        // What the terminal answered was not taken for keys.
+        screen.press(&["q"]);
+        screen.wait("ended with 0");
+    }
+}
+
+#[test]
 fn a_screen_that_is_stopped_leaves_the_terminal_and_comes_back_as_it_is_by_then() {
     let world = World::with(&rules("30s"));
     let screen = Screen::new(&world, (100, 32), &["tui"]);

@@ -205,13 +205,17 @@ impl Queue {
             }
         }
         for approval in pending {
-            // One that ended or changed since is known better already.
-            let known = self.entries.get(&approval.id);
-            if known.is_some_and(|entry| entry.told > asked) {
-                continue;
-            }
-            if known.is_none() && !first {
-                new.push(approval.id);
+            match self.entries.get_mut(&approval.id) {
+                // One that ended or changed since is known better already.
+                Some(entry) if entry.told > asked => continue,
+                // Most are as they were: copying ten thousand would hold the screen up.
+                Some(entry) if entry.ended_ms.is_none() && entry.approval == *approval => {
+                    (entry.told, entry.hidden) = (asked, false);
+                    continue;
+                }
+                Some(_) => {}
+                None if first => {}
+                None => new.push(approval.id),
             }
             let approval = Approval { detail: String::new(), ..approval.clone() };
             let entry = Entry { approval, ended_ms: None, told: asked, hidden: false };

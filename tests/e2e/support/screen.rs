@@ -96,6 +96,11 @@ impl Screen {
         self.ask(&["capture-pane", "-p"])
     }
 
+    /// What is on the screen now, with the sequences that colour it.
+    pub fn coloured(&self) -> String {
+        self.ask(&["capture-pane", "-p", "-e"])
+    }
+
     /// Waits until this is on the screen; gives all of it.
     pub fn wait(&self, wanted: &str) -> String {
         let begin = Instant::now();
