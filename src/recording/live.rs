@@ -11,12 +11,13 @@ use crate::domain::id::SessionId;
 use crate::recording::chain;
 use crate::recording::error::RecordError;
 use crate::recording::line;
+use crate::recording::pack::Packer;
 use crate::recording::session;
 use crate::recording::session::Reached;
 use crate::recording::session::SessionRow;
 
 /// Bytes after which a block is closed and another one begun.
-const MAX_BLOCK: usize = 1 << 20;
+pub(crate) const MAX_BLOCK: usize = 1 << 20;
 /// How long late events of an ended session are still taken: replies that were on their way.
 const LATE: Duration = Duration::from_mins(1);
 /// A session's row is brought up to date after so many events,
@@ -54,6 +55,7 @@ pub(crate) struct Block {
     pub(crate) no: i64,
     pub(crate) first: u64,
     pub(crate) last: u64,
+    /// Its frames, until the group is complete; then what is stored of them.
     pub(crate) bytes: Vec<u8>,
 }
 
@@ -76,6 +78,7 @@ pub(crate) struct Sessions {
     /// Sessions whose rows are behind.
     pub(crate) dirty: Vec<SessionId>,
     buffers: Vec<Vec<u8>>,
+    packer: Packer,
 }
 
 impl Live {
@@ -270,6 +273,13 @@ impl Sessions {
             }
         }
         self.clear_group();
+    }
+
+    /// The group at hand is complete: its blocks become what is stored of them.
+    pub(crate) fn pack(&mut self) {
+        for block in &mut self.blocks {
+            self.packer.pack(&mut block.bytes);
+        }
     }
 
     fn clear_group(&mut self) {

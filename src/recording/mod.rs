@@ -20,6 +20,7 @@ mod journal;
 mod level;
 mod line;
 mod live;
+mod pack;
 mod progress;
 mod prove;
 mod prune;

@@ -15,6 +15,7 @@ use crate::recording::chain::Frames;
 use crate::recording::error::RecordError;
 use crate::recording::line::LineError;
 use crate::recording::line::StoredEvent;
+use crate::recording::pack;
 use crate::recording::schema;
 use crate::recording::session;
 use crate::recording::session::GATEWAY;
@@ -284,7 +285,7 @@ impl<'a> Blocks<'a> {
             .optional()?;
         Ok(found.map(|(id, bytes)| {
             self.next = id + 1;
-            Block { first: (id & i64::from(u32::MAX)).unsigned_abs(), bytes }
+            Block { first: (id & i64::from(u32::MAX)).unsigned_abs(), bytes: pack::unpack(bytes) }
         }))
     }
 }

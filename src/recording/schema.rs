@@ -18,7 +18,7 @@ pub const FILE: &str = "events.db";
 /// Bytes of a page. Measured: 8 KiB costs a fifth less per event than 4 KiB in groups of 64, and the same in groups of 8.
 pub(crate) const PAGE_SIZE: u32 = 8192;
 /// The newest schema this version knows.
-pub(crate) const VERSION: i64 = 2;
+pub(crate) const VERSION: i64 = 3;
 /// "hoop" in the header of the file: what tells it from any other SQLite database.
 const APPLICATION: i64 = 0x686f_6f70;
 /// The first bytes of every SQLite database.
@@ -50,7 +50,7 @@ CREATE TABLE dropped (first_no INTEGER PRIMARY KEY, last_no INTEGER NOT NULL) ST
 CREATE TABLE probe (id INTEGER PRIMARY KEY, n INTEGER NOT NULL) STRICT;
 INSERT INTO probe VALUES (1, 0);
 ";
-/// Since version 2: up to where the file written ahead is in the database, and how many groups of it came.
+/// Since version 3 blocks may be packed ([`pack`](crate::recording::pack)), which no table says. Since version 2: up to where the file written ahead is in the database, and how many groups of it came.
 const AHEAD: &str = "
 CREATE TABLE ahead (id INTEGER PRIMARY KEY, segment INTEGER NOT NULL, at INTEGER NOT NULL, groups INTEGER NOT NULL) STRICT;
 INSERT INTO ahead VALUES (1, 0, 0, 0);
@@ -165,10 +165,12 @@ fn make(connection: &Connection, path: &Path) -> Result<(), RecordError> {
 /// Brings a journal of an older version up to this one.
 fn upgrade(connection: &Connection) -> rusqlite::Result<()> {
     let found: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
-    if found == 1 {
-        connection.execute_batch(&format!("BEGIN IMMEDIATE; {AHEAD} PRAGMA user_version = 2; COMMIT;"))?;
-    }
-    Ok(())
+    let tables = match found {
+        1 => AHEAD,
+        2 => "",
+        _ => return Ok(()),
+    };
+    connection.execute_batch(&format!("BEGIN IMMEDIATE; {tables} PRAGMA user_version = {VERSION}; COMMIT;"))
 }
 
 /// Refuses what is not a journal of a version that is known here.

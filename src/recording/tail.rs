@@ -7,6 +7,7 @@ use rusqlite::params;
 use crate::recording::chain;
 use crate::recording::chain::Frames;
 use crate::recording::line::StoredEvent;
+use crate::recording::pack;
 use crate::recording::session;
 use crate::recording::session::Reached;
 use crate::recording::writer::block_id;
@@ -36,7 +37,7 @@ pub(crate) fn follow(connection: &Connection, no: i64, from: Reached) -> rusqlit
     let mut followed = Followed { reached: from, intact: from.seq == 0 };
     while let Some(row) = rows.next()? {
         let first = row.get::<_, i64>(0)? & i64::from(u32::MAX);
-        if !follow_block(row.get_ref(1)?.as_blob()?, first.unsigned_abs(), from, &mut followed) {
+        if !follow_block(&pack::unpack(row.get(1)?), first.unsigned_abs(), from, &mut followed) {
             followed.intact = false;
             break;
         }

@@ -212,6 +212,7 @@ impl Writer {
         self.groups += 1;
         self.in_doubt = true;
         let place = Place { upto: self.group.upto, groups: self.groups };
+        self.sessions.pack();
         let written = commit(&database.connection, &self.sessions, &mut self.saved, now, place, mark)
             .map_err(|error| RecordError::broken(&error))?;
         self.in_doubt = false;
@@ -384,6 +385,7 @@ pub(crate) fn commit_all(
     place: Place,
 ) -> rusqlite::Result<()> {
     let (mut saved, now) = (Vec::new(), Instant::now());
+    sessions.pack();
     commit(connection, sessions, &mut saved, now, place, true)?;
     sessions.committed(&saved, now);
     Ok(())

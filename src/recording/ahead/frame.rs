@@ -13,7 +13,7 @@ use crate::domain::id::SessionId;
 /// Bytes before a frame's content: its length and its checksum (CRC-32), both little-endian.
 const HEAD: usize = 8;
 /// No event is longer: a larger length is no length.
-const MAX_LENGTH: usize = 256 << 20;
+pub(crate) const MAX_LENGTH: usize = 256 << 20;
 
 /// Appends all of a frame but its last part, the event's `data`, to `out`.
 ///

@@ -57,25 +57,30 @@ async fn garbage_and_cut_files_are_refused_and_kept() {
 async fn another_database_and_a_newer_schema_are_refused() {
     let whole = recorded().await;
     let dir = put(&whole);
-    database(dir.path()).execute_batch("PRAGMA user_version = 3").unwrap();
+    database(dir.path()).execute_batch("PRAGMA user_version = 4").unwrap();
     database(dir.path()).query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_row| Ok(())).unwrap();
-    assert!(matches!(refused(dir.path()), RecordError::NewerSchema { found: 3, known: 2, .. }));
+    assert!(matches!(refused(dir.path()), RecordError::NewerSchema { found: 4, known: 3, .. }));
     let dir = put(b"");
     database(dir.path()).execute_batch("CREATE TABLE other (a)").unwrap();
     assert!(matches!(refused(dir.path()), RecordError::NotAJournal { .. }));
 }
 
 #[tokio::test]
-async fn a_journal_of_the_first_version_is_taken_over() {
-    let dir = put(&recorded().await);
-    database(dir.path()).execute_batch("DROP TABLE ahead; PRAGMA user_version = 1").unwrap();
-    let sessions = Reader::open(dir.path()).unwrap().sessions(&SessionFilter::default()).unwrap();
-    let (journal, session) = (open(dir.path()), SessionId::new());
-    record(&journal, session, 2).await;
-    journal.close();
-    assert_whole(dir.path());
-    let now = Reader::open(dir.path()).unwrap().sessions(&SessionFilter::default()).unwrap();
-    assert_eq!((now[0].id, &now[1..]), (session, &*sessions));
+async fn a_journal_of_an_older_version_is_taken_over() {
+    for as_it_was in ["DROP TABLE ahead; PRAGMA user_version = 1", "PRAGMA user_version = 2"] {
+        let dir = put(&recorded().await);
+        database(dir.path()).execute_batch(as_it_was).unwrap();
+        let sessions = Reader::open(dir.path()).unwrap().sessions(&SessionFilter::default()).unwrap();
+        let (journal, session) = (open(dir.path()), SessionId::new());
+        record(&journal, session, 2).await;
+        journal.close();
+        assert_whole(dir.path());
+        let now = Reader::open(dir.path()).unwrap().sessions(&SessionFilter::default()).unwrap();
+        assert_eq!((now[0].id, &now[1..]), (session, &*sessions));
+        let version =
+            database(dir.path()).pragma_query_value(None, "user_version", |row| row.get::<_, i64>(0));
+        assert_eq!(version, Ok(3), "one that cannot read what is packed must not try to");
+    }
 }
 
 #[tokio::test]

@@ -71,7 +71,11 @@ async fn beyond_the_size_the_oldest_go_first_and_a_live_one_never() {
     let dir = tempfile::tempdir().unwrap();
     let journal = Journal::open(dir.path(), Settings { max_size: 600 << 10, ..settings() }).unwrap();
     let live = SessionId::new();
-    let large = format!(r#"{{"body":{{"text":"{}"}}}}"#, "x".repeat(90 << 10));
+    // Of random digits half can be packed away.
+    let mut random = vec![0; 90 << 10];
+    aws_lc_rs::rand::fill(&mut random).unwrap();
+    let text: String = random.iter().map(|byte| format!("{byte:02x}")).collect();
+    let large = format!(r#"{{"body":{{"text":"{text}"}}}}"#);
     journal.append([start(live)], Durability::Written).await.unwrap();
     journal.append([event(live, EventKind::HttpResponse, 1, &large)], Durability::Written).await.unwrap();
     let mut sessions = Vec::new();

@@ -9,9 +9,16 @@ use crate::recording::RecordingFile;
 use crate::recording::Verification;
 use crate::recording::chain::Frames;
 use crate::recording::export::write_jsonl;
+use crate::recording::pack::unpack;
 
-/// Records one session of `requests` requests in one block, and gives the block.
+/// Records one session of `requests` requests in one block, and gives the block, unpacked.
 async fn one_block(dir: &Path, requests: u64) -> (SessionId, i64, Vec<u8>) {
+    let (session, id, stored) = one_stored(dir, requests).await;
+    (session, id, unpack(stored))
+}
+
+/// [`one_block`] as it is stored.
+async fn one_stored(dir: &Path, requests: u64) -> (SessionId, i64, Vec<u8>) {
     let (journal, session) = (open(dir), SessionId::new());
     let events = std::iter::once(start(session))
         .chain((1..=requests).map(|n| request(session, n)))
@@ -73,6 +80,31 @@ async fn every_flipped_byte_is_found_and_located() {
         }
         at += frame.len();
     }
+}
+
+#[tokio::test]
+async fn every_flipped_byte_of_a_packed_block_is_found_or_changes_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let (session, id, stored) = one_stored(dir.path(), 30).await;
+    let block = unpack(stored.clone());
+    assert!(stored.len() < block.len() / 3, "{} of {} bytes", stored.len(), block.len());
+    let (reader, database) = (Reader::open(dir.path()).unwrap(), database(dir.path()));
+    let mut harmless = 0;
+    for at in 0..stored.len() {
+        let mut changed = stored.clone();
+        changed[at] ^= 1 << (at % 8);
+        database.execute("UPDATE block SET bytes = ? WHERE id = ?", params![changed, id]).unwrap();
+        let found = reader.verify(session).unwrap();
+        let same = unpack(changed) == block;
+        assert_eq!(found.broken.is_none(), same, "byte {at}: {found:?}");
+        harmless += usize::from(same);
+    }
+    assert!(harmless < stored.len() / 20, "{harmless} of {} bytes say nothing", stored.len());
+    for length in 1..stored.len() {
+        let found = verify_with(dir.path(), session, id, &stored[..length]).broken.unwrap();
+        assert_eq!(found, broken(1, Damage::Cut), "cut to {length} bytes");
+    }
+    assert_eq!(verify_with(dir.path(), session, id, &stored).broken, None);
 }
 
 #[tokio::test]

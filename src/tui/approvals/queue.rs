@@ -65,6 +65,8 @@ struct Entry {
     told: u64,
     /// Whether its end is all that was ever told of it: then it is never shown.
     hidden: bool,
+    /// Whether the list that is being taken has it.
+    listed: bool,
 }
 
 /// What filters may ask for.
@@ -165,11 +167,12 @@ impl Queue {
             // It was never shown, so that its end is none to show; but an older list may still call it pending.
             None if !waits => {
                 let ended_ms = Some(shared.now.wall_ms);
-                self.entries.insert(approval.id, Entry { approval, ended_ms, told, hidden: true });
+                self.entries
+                    .insert(approval.id, Entry { approval, ended_ms, told, hidden: true, listed: false });
                 false
             }
             None => {
-                self.insert(Entry { approval, ended_ms: None, told, hidden: false });
+                self.insert(Entry { approval, ended_ms: None, told, hidden: false, listed: false });
                 true
             }
         }
@@ -195,22 +198,14 @@ impl Queue {
         let first = !std::mem::replace(&mut self.known, true);
         let now = shared.now.wall_ms;
         let mut new = Vec::new();
-        let listed: std::collections::HashSet<ApprovalId> =
-            pending.iter().map(|approval| approval.id).collect();
-        for (id, entry) in &mut self.entries {
-            if entry.ended_ms.is_none() && entry.told <= asked && !listed.contains(id) {
-                // It ended while nobody listened; how, nobody said.
-                entry.ended_ms = Some(now);
-                entry.approval.state = ApprovalState::Stopped;
-            }
-        }
+        let mut changed = first;
         for approval in pending {
             match self.entries.get_mut(&approval.id) {
                 // One that ended or changed since is known better already.
                 Some(entry) if entry.told > asked => continue,
                 // Most are as they were: copying ten thousand would hold the screen up.
-                Some(entry) if entry.ended_ms.is_none() && entry.approval == *approval => {
-                    (entry.told, entry.hidden) = (asked, false);
+                Some(entry) if entry.ended_ms.is_none() && !entry.hidden && entry.approval == *approval => {
+                    (entry.told, entry.listed) = (asked, true);
                     continue;
                 }
                 Some(_) => {}
@@ -218,10 +213,22 @@ impl Queue {
                 None => new.push(approval.id),
             }
             let approval = Approval { detail: String::new(), ..approval.clone() };
-            let entry = Entry { approval, ended_ms: None, told: asked, hidden: false };
+            let entry = Entry { approval, ended_ms: None, told: asked, hidden: false, listed: true };
             self.entries.insert(entry.approval.id, entry);
+            changed = true;
         }
-        self.arrange(shared);
+        for entry in self.entries.values_mut() {
+            let listed = std::mem::take(&mut entry.listed);
+            if entry.ended_ms.is_none() && entry.told <= asked && !listed {
+                // It ended while nobody listened; how, nobody said.
+                entry.ended_ms = Some(now);
+                entry.approval.state = ApprovalState::Stopped;
+                changed = true;
+            }
+        }
+        if changed {
+            self.arrange(shared);
+        }
         new
     }
 
