@@ -1,5 +1,5 @@
-//! Sign-ins that browsers have begun: each of one browser, for one way back, for ten minutes. How many there are is bounded, for each
-//! address too, because anybody can begin one.
+//! Sign-ins that browsers have begun: each for one way back, for ten minutes. How many there are is bounded, for each address too, because
+//! anybody can begin one. A browser holds one id for all of its own, so that tabs do not hinder each other and nothing piles up in it.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -56,16 +56,27 @@ pub(super) struct Beginning {
 pub(super) struct SignIns(Mutex<HashMap<Kept, Begun>>);
 
 impl SignIns {
+    /// Those that still may go on: no verifier stays in memory for longer, as long as anybody looks.
     fn all(&self) -> MutexGuard<'_, HashMap<Kept, Begun>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = Instant::now();
+        all.retain(|_, begun| now.duration_since(begun.at) < WITHIN);
+        all
     }
 
-    /// Keeps one in mind, by its state. Gives what its browser is to hold. Where there are too many, the address that has most loses its
-    /// oldest.
-    pub(super) fn begin(&self, state: &str, beginning: Beginning, from: IpAddr) -> String {
-        let (now, place, browser) = (Instant::now(), Place::of(from), random::secret());
+    /// Keeps one in mind, by its state. Gives what its browser is to hold: `held`, where that was given to it for another one that still may
+    /// go on, and else what nobody held before. Where there are too many, the address that has most loses its oldest.
+    pub(super) fn begin(
+        &self,
+        state: &str,
+        beginning: Beginning,
+        from: IpAddr,
+        held: Option<&str>,
+    ) -> String {
+        let (now, place) = (Instant::now(), Place::of(from));
+        let held = held.filter(|held| self.has(held));
+        let browser = held.map_or_else(random::secret, str::to_owned);
         let mut all = self.all();
-        all.retain(|_, begun| now.duration_since(begun.at) < WITHIN);
         let of_it =
             |all: &HashMap<Kept, Begun>, place| all.values().filter(|begun| begun.place == place).count();
         let crowded = if of_it(&all, place) >= MOST_OF_ONE {
@@ -97,7 +108,13 @@ impl SignIns {
         let key = random::kept(state);
         let mut all = self.all();
         all.get(&key).filter(|begun| begun.browser == random::kept(browser))?;
-        all.remove(&key).filter(|begun| begun.at.elapsed() < WITHIN)
+        all.remove(&key)
+    }
+
+    /// Whether this browser has any that still may go on.
+    pub(super) fn has(&self, browser: &str) -> bool {
+        let browser = random::kept(browser);
+        self.all().values().any(|begun| begun.browser == browser)
     }
 }
 
@@ -120,27 +137,63 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn it_is_its_browsers_once_and_for_ten_minutes() {
         let all = SignIns::default();
-        let (mine, theirs) = (all.begin("s1", beginning(), HERE), all.begin("s2", beginning(), HERE));
+        let (mine, theirs) =
+            (all.begin("s1", beginning(), HERE, None), all.begin("s2", beginning(), HERE, None));
         assert_ne!(mine, theirs);
         assert!(all.take("s1", &theirs).is_none() && all.take("s3", &mine).is_none());
         assert!(all.take("s1", "").is_none());
         assert!(all.take("s1", &mine).is_some(), "another browser has not taken it away");
         assert!(all.take("s1", &mine).is_none(), "once");
         tokio::time::advance(WITHIN).await;
-        assert!(all.take("s2", &theirs).is_none());
-        assert!(all.all().is_empty());
+        assert!(!all.has(&theirs) && all.take("s2", &theirs).is_none());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn whoever_looks_sweeps_what_is_too_old() {
+        let kept = |all: &SignIns| all.0.lock().unwrap().len();
+        type Look = fn(&SignIns);
+        let looks: [Look; 3] = [
+            |all| assert!(all.take("other", "b").is_none()),
+            |all| assert!(!all.has("b")),
+            |all| drop(all.begin("next", beginning(), HERE, None)),
+        ];
+        for (look, left) in looks.into_iter().zip([0, 0, 1]) {
+            let all = SignIns::default();
+            let browser = all.begin("old", beginning(), HERE, None);
+            tokio::time::advance(WITHIN).await;
+            assert_eq!(kept(&all), 1);
+            look(&all);
+            assert_eq!(kept(&all), left, "no verifier is left of it");
+            assert!(all.take("old", &browser).is_none());
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_browser_holds_one_id_for_all_of_its_own_and_none_that_it_brought() {
+        let all = SignIns::default();
+        let id = all.begin("s1", beginning(), HERE, None);
+        assert_eq!(all.begin("s2", beginning(), HERE, Some(&id)), id);
+        let planted = random::secret();
+        assert_ne!(all.begin("s3", beginning(), HERE, Some(&planted)), planted);
+        // Two tabs go on, in any order.
+        assert!(all.take("s2", &id).is_some() && all.has(&id));
+        assert!(all.take("s1", &id).is_some() && !all.has(&id));
+        assert_ne!(all.begin("s4", beginning(), HERE, Some(&id)), id, "it is over with the last of them");
+        let old = all.begin("s5", beginning(), HERE, None);
+        tokio::time::advance(WITHIN).await;
+        assert_ne!(all.begin("s6", beginning(), HERE, Some(&old)), old);
     }
 
     #[tokio::test(start_paused = true)]
     async fn an_address_that_begins_many_loses_its_own_only() {
         let all = SignIns::default();
-        let other = all.begin("other", beginning(), "10.0.0.1".parse().unwrap());
+        let other = all.begin("other", beginning(), "10.0.0.1".parse().unwrap(), None);
         let mut first = None;
         for number in 0..=MOST_OF_ONE {
             tokio::time::advance(Duration::from_millis(1)).await;
             // One network, whatever its addresses.
             let from = format!("2001:db8::{number:x}").parse().unwrap();
-            let browser = all.begin(&format!("s{number}"), beginning(), from);
+            let browser = all.begin(&format!("s{number}"), beginning(), from, None);
             first.get_or_insert(browser);
         }
         assert_eq!(all.all().len(), MOST_OF_ONE + 1);
@@ -151,18 +204,18 @@ mod tests {
     #[test]
     fn where_there_are_too_many_those_lose_one_who_have_most() {
         let all = SignIns::default();
-        let mine = all.begin("mine", beginning(), HERE);
+        let mine = all.begin("mine", beginning(), HERE, None);
         for number in 1..MOST {
             let from = std::net::Ipv4Addr::from_bits(u32::try_from(number / 16).unwrap());
-            all.begin(&number.to_string(), beginning(), from.into());
+            all.begin(&number.to_string(), beginning(), from.into(), None);
         }
         assert_eq!(all.all().len(), MOST);
         // However many come: who has one keeps it, and who comes next gets one.
         for number in 0..100 {
             let from = std::net::Ipv4Addr::from_bits(0x0a00_0000 + number);
-            all.begin(&format!("more{number}"), beginning(), from.into());
+            all.begin(&format!("more{number}"), beginning(), from.into(), None);
         }
-        let next = all.begin("next", beginning(), "192.0.2.1".parse().unwrap());
+        let next = all.begin("next", beginning(), "192.0.2.1".parse().unwrap(), None);
         assert_eq!(all.all().len(), MOST);
         assert!(all.take("mine", &mine).is_some() && all.take("next", &next).is_some());
     }

@@ -1,4 +1,4 @@
-//! The page's two kinds of cookies: who is signed in, and what sign-in a browser began. No script reads them, no other host sets them.
+//! The page's two cookies: who is signed in, and whose sign-ins have begun. No script reads them, no other host sets them.
 
 use http::HeaderMap;
 use http::header;
@@ -16,10 +16,10 @@ impl Cookie {
         Self::named(site, "hoopctl-page")
     }
 
-    /// What this browser began: one for each sign-in, so that two tabs do not hinder each other. `state` is that of the sign-in.
-    pub(super) fn begun(site: &Site, state: &str) -> Self {
-        let part: String = state.chars().filter(char::is_ascii_alphanumeric).take(12).collect();
-        Self::named(site, &format!("hoopctl-begun-{part}"))
+    /// Which browser it is that began sign-ins: one for all of them, so that a browser that begins many is not filled with cookies until
+    /// it sends more than the gateway reads.
+    pub(super) fn begun(site: &Site) -> Self {
+        Self::named(site, "hoopctl-begun")
     }
 
     /// `__Host-`: only a host itself can set it, for all of it, over TLS (RFC 6265bis, section 4.1.3.2). This machine has none.
@@ -94,8 +94,8 @@ mod tests {
             "__Host-hoopctl-page=v; Path=/; Max-Age=60; HttpOnly; SameSite=Lax; Secure"
         );
         assert_eq!(
-            Cookie::begun(&site, "ab_c\r\nd-EF=ghijklmnop").clear(&site).unwrap(),
-            "__Host-hoopctl-begun-abcdEFghijkl=; Path=/; Max-Age=0; HttpOnly; SameSite=Lax; Secure"
+            Cookie::begun(&site).clear(&site).unwrap(),
+            "__Host-hoopctl-begun=; Path=/; Max-Age=0; HttpOnly; SameSite=Lax; Secure"
         );
         let plain = Site::parse("http://127.0.0.1:1").unwrap();
         assert_eq!(

@@ -13,6 +13,7 @@ pub mod issuer;
 mod random;
 mod sessions;
 pub mod site;
+mod stop;
 #[cfg(test)]
 mod tests;
 mod view;
@@ -51,6 +52,7 @@ use crate::control::page::issuer::Returned;
 use crate::control::page::sessions::Session;
 use crate::control::page::sessions::Sessions;
 use crate::control::page::site::Site;
+use crate::control::page::stop::Stop;
 use crate::control::page::view::View;
 use crate::domain::id::ApprovalId;
 
@@ -58,6 +60,9 @@ use crate::domain::id::ApprovalId;
 const READ_TIMEOUT: Duration = Duration::from_secs(10);
 /// The longest code or error that an issuer sends back, in bytes.
 const LONGEST_QUERY: usize = 16 << 10;
+
+/// Where the issuer sends browsers back to.
+const SIGNED_IN: &str = "/signed-in";
 
 /// The page of one gateway: who is signed in, and who is about to be.
 #[derive(Debug, Default)]
@@ -77,50 +82,6 @@ pub enum Standing {
     Failed,
 }
 
-/// Why a page is not what was asked for.
-struct Stop {
-    status: StatusCode,
-    title: &'static str,
-    words: String,
-    /// Where it may go on.
-    next: Option<ApprovalId>,
-    standing: Standing,
-    /// Whether the browser is signed out with this.
-    ends: bool,
-}
-
-impl Stop {
-    fn new(status: StatusCode, title: &'static str, words: impl Into<String>) -> Self {
-        Self { status, title, words: words.into(), next: None, standing: Standing::Nobody, ends: false }
-    }
-
-    fn refused(words: impl Into<String>) -> Self {
-        Self::new(StatusCode::FORBIDDEN, "Refused", words)
-    }
-
-    fn then(self, next: ApprovalId) -> Self {
-        Self { next: Some(next), ..self }
-    }
-
-    fn failed(self) -> Self {
-        Self { standing: Standing::Failed, ..self }
-    }
-}
-
-/// What the service layer did not do.
-impl From<ApiError> for Stop {
-    fn from(error: ApiError) -> Self {
-        let title = match error.code {
-            ErrorCode::Conflict => "It changed: read it again",
-            ErrorCode::Forbidden => "You may not do this",
-            ErrorCode::NotFound => "There is no such approval",
-            ErrorCode::Unauthenticated => "Your sign-in has ended",
-            _ => "It did not work",
-        };
-        Self::new(error.code.status(), title, error.message)
-    }
-}
-
 /// What is asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Route {
@@ -135,7 +96,7 @@ impl Route {
     /// `None`: not a path of the page.
     fn of(path: &str) -> Option<Self> {
         match path {
-            "/signed-in" => Some(Self::SignedIn),
+            SIGNED_IN => Some(Self::SignedIn),
             "/sign-out" => Some(Self::SignOut),
             _ => {
                 let id = path.strip_prefix("/approval/")?;
@@ -181,18 +142,11 @@ impl Page {
     {
         let (head, body) = request.into_parts();
         let asked = Asked { page: self, site, service, head: &head, from };
-        match asked.answer(body).await {
-            Ok(answered) => answered,
-            Err(stop) => {
-                let page = frame::notice(stop.title, &stop.words, stop.next);
-                let mut response = frame::answer(stop.status, page);
-                if stop.ends {
-                    asked.sign_out();
-                    set(&mut response, Cookie::session(site).clear(site));
-                }
-                (response, stop.standing)
-            }
+        let (mut response, standing) = asked.answer(body).await.unwrap_or_else(|stop| asked.stopped(&stop));
+        if asked.head.uri.path() == SIGNED_IN {
+            asked.forget_begun(&mut response);
         }
+        (response, standing)
     }
 }
 
@@ -231,13 +185,9 @@ impl Asked<'_> {
             }
             (Route::Approval(_) | Route::SignedIn, &Method::GET) => false,
             (Route::Approval(_) | Route::SignOut, &Method::POST) => true,
-            _ => {
-                return Err(Stop::new(
-                    StatusCode::METHOD_NOT_ALLOWED,
-                    "Not so",
-                    "This address takes another method.",
-                ));
-            }
+            (Route::Approval(_), _) => return Err(Stop::takes("GET, POST")),
+            (Route::SignedIn, _) => return Err(Stop::takes("GET")),
+            (Route::SignOut, _) => return Err(Stop::takes("POST")),
         };
         if !post {
             // A page of its own in a tab of its own: no frame, no picture, nothing that a script fetches.
@@ -256,6 +206,27 @@ impl Asked<'_> {
                 Err(Stop { ends: true, ..Stop::new(StatusCode::OK, "Signed out", words) })
             }
             _ => self.signed_in().await,
+        }
+    }
+
+    fn stopped(&self, stop: &Stop) -> (Response<Bytes>, Standing) {
+        let page = frame::notice(stop.title, &stop.words, stop.next);
+        let mut response = frame::answer(stop.status, page);
+        if stop.ends {
+            self.sign_out();
+            set(&mut response, Cookie::session(self.site).clear(self.site));
+        }
+        if let Some(methods) = stop.takes {
+            response.headers_mut().insert(header::ALLOW, HeaderValue::from_static(methods));
+        }
+        (response, stop.standing)
+    }
+
+    /// Takes from a browser what it held for the sign-ins that it began, once none of them may go on.
+    fn forget_begun(&self, response: &mut Response<Bytes>) {
+        let cookie = Cookie::begun(self.site);
+        if cookie.read(&self.head.headers).is_some_and(|browser| !self.page.begun.has(browser)) {
+            set(response, cookie.clear(self.site));
         }
     }
 
@@ -314,9 +285,10 @@ impl Asked<'_> {
         let onward = self.service.begin_sign_in(&begin).await?;
         let beginning =
             Beginning { verifier, nonce, iss: onward.iss, names_itself: onward.names_itself, next };
-        let browser = self.page.begun.begin(&state, beginning, self.from);
+        let cookie = Cookie::begun(self.site);
+        let held = cookie.read(&self.head.headers);
+        let browser = self.page.begun.begin(&state, beginning, self.from, held);
         let mut response = frame::onward(StatusCode::FOUND, &onward.url);
-        let cookie = Cookie::begun(self.site, &state);
         set(&mut response, cookie.set(self.site, &browser, begun::WITHIN.as_secs()));
         Ok((response, Standing::Nobody))
     }
@@ -329,7 +301,7 @@ impl Asked<'_> {
         let fields = fields.and_then(|query| Fields::read(query.as_bytes()));
         let fields = fields.ok_or_else(|| bad("The issuer's answer cannot be read.").failed())?;
         let state = fields.get("state");
-        let cookie = Cookie::begun(self.site, state);
+        let cookie = Cookie::begun(self.site);
         let browser = cookie.read(&self.head.headers);
         let begun = browser.and_then(|browser| self.page.begun.take(state, browser));
         let begun = begun.ok_or_else(|| {
@@ -370,7 +342,6 @@ impl Asked<'_> {
         tracing::info!(principal = %guest.you.principal, from = %self.from, "somebody signed in on the approval page");
         let mut response = frame::onward(StatusCode::SEE_OTHER, &format!("/approval/{next}"));
         set(&mut response, Cookie::session(self.site).set(self.site, &id, sessions::LASTS.as_secs()));
-        set(&mut response, cookie.clear(self.site));
         Ok((response, Standing::Known))
     }
 

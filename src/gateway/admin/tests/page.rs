@@ -549,11 +549,15 @@ async fn it_opens_in_a_tab_of_its_own_and_nowhere_else() {
         let request = ada.request("GET", &path, &[HOST, ("sec-fetch-dest", dest)], String::new());
         assert_eq!(ada.send(&world, request).await.status(), 403, "{dest}");
     }
-    for (method, path) in
-        [("POST", "/signed-in"), ("GET", "/sign-out"), ("PUT", path.as_str()), ("HEAD", &path)]
-    {
+    for (method, path, takes) in [
+        ("POST", "/signed-in", "GET"),
+        ("GET", "/sign-out", "POST"),
+        ("PUT", path.as_str(), "GET, POST"),
+        ("HEAD", &path, "GET, POST"),
+    ] {
         let request = ada.request(method, path, &[HOST, ("origin", ORIGIN)], String::new());
-        assert_eq!(ada.send(&world, request).await.status(), 405, "{method} {path}");
+        let refused = ada.send(&world, request).await;
+        assert_eq!((refused.status(), refused.header("allow")), (405, takes), "{method} {path}");
     }
     for path in [
         "/approval/",
