@@ -31,6 +31,7 @@ pub use issuers::Verified;
 pub use keeper::KeyKeeper;
 pub use keeper::NoKeeper;
 pub use login::Grant;
+pub use login::Guest;
 pub use login::Login;
 pub use login::LoginError;
 pub use login::McpLogin;

@@ -7,6 +7,7 @@ use crate::domain::Denied;
 use crate::domain::DenyCode;
 use crate::domain::secret::SecretRef;
 use crate::identity::Grant;
+use crate::identity::Guest;
 use crate::identity::Login;
 use crate::identity::LoginError;
 use crate::identity::Portal;
@@ -26,7 +27,8 @@ impl Gate {
     /// That it could not be asked, or that its answer cannot be passed on. What the issuer refuses is none.
     pub async fn redeem(&self, login: &Login, grant: &Grant) -> Result<Redeemed, Denied> {
         let settings = login.settings();
-        self.redeem_as(login.portal(), grant, &settings.client_id, settings.secret.as_ref()).await
+        let (client_id, secret) = (&settings.client_id, settings.secret.as_ref());
+        self.redeem_as(login.portal(), Guest::McpClient, grant, client_id, secret).await
     }
 
     /// Where people log in at the issuer of that name; `None`: there is none of it.
@@ -41,6 +43,7 @@ impl Gate {
     pub async fn redeem_as(
         &self,
         portal: &Portal,
+        guest: Guest,
         grant: &Grant,
         client_id: &str,
         source: Option<&SecretRef>,
@@ -53,8 +56,8 @@ impl Gate {
                 Denied::new(DenyCode::UpstreamCredential, detail).because("login_secret")
             })?),
         };
-        let redeemed =
-            portal.redeem(grant, client_id, secret.as_deref()).await.map_err(|error| unavailable(&error))?;
+        let redeemed = portal.redeem(guest, grant, client_id, secret.as_deref()).await;
+        let redeemed = redeemed.map_err(|error| unavailable(&error))?;
         if let (Some(source), Some(secret)) = (source, &secret) {
             if Needles::new(&Needles::shapes(secret.expose())).replace(&redeemed.body).is_some() {
                 tracing::error!(

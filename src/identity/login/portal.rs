@@ -20,18 +20,28 @@ use crate::identity::login::grant::encode;
 use crate::identity::source::Source;
 use crate::identity::source::describe;
 
-/// How many codes and refresh tokens may be on their way to the issuer at once.
+/// How many codes and refresh tokens may be on their way to the issuer at once, for each kind of those who come with one.
 pub(super) const SLOTS: usize = 32;
 /// How long nobody asks again where the endpoints are, after that could not be found out.
 pub(super) const PAUSE: Duration = Duration::from_secs(10);
 /// The longest answer of the token endpoint that is passed on, in bytes.
 pub(super) const MAX_ANSWER: usize = 256 << 10;
 
+/// Who comes with a code. Each kind has places of its own: anybody may begin a login, and a flood of one kind must leave the other its way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Guest {
+    /// A person's MCP client.
+    McpClient,
+    /// A browser on its way to the approval page.
+    Browser,
+}
+
 /// One issuer as a place where people log in.
 pub struct Portal {
     source: Arc<Source>,
     known: Mutex<Known>,
-    slots: Semaphore,
+    of_mcp_clients: Semaphore,
+    of_browsers: Semaphore,
 }
 
 #[derive(Default)]
@@ -43,7 +53,9 @@ struct Known {
 impl Portal {
     /// The portal of an entry. Nothing is asked yet.
     pub(crate) fn new(source: &Arc<Source>) -> Self {
-        Self { source: Arc::clone(source), known: Mutex::default(), slots: Semaphore::new(SLOTS) }
+        let slots = || Semaphore::new(SLOTS);
+        let (source, known) = (Arc::clone(source), Mutex::default());
+        Self { source, known, of_mcp_clients: slots(), of_browsers: slots() }
     }
 
     pub(crate) fn source(&self) -> &Arc<Source> {
@@ -82,11 +94,16 @@ impl Portal {
     /// Every [`LoginError`]; what the issuer refuses is none.
     pub async fn redeem(
         &self,
+        guest: Guest,
         grant: &Grant,
         client_id: &str,
         secret: Option<&Secret>,
     ) -> Result<Redeemed, LoginError> {
-        let _slot = self.slots.try_acquire().map_err(|_full| LoginError::Busy)?;
+        let slots = match guest {
+            Guest::McpClient => &self.of_mcp_clients,
+            Guest::Browser => &self.of_browsers,
+        };
+        let _slot = slots.try_acquire().map_err(|_full| LoginError::Busy)?;
         let endpoints = self.endpoints().await?;
         let form = grant.form(client_id, secret);
         let answer = self.source.fetch().post(&endpoints.token, form).await.map_err(LoginError::Token)?;

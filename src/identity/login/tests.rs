@@ -299,10 +299,14 @@ async fn so_many_grants_are_on_their_way_at_once_and_no_more() {
         let login = Arc::clone(&login);
         flood.spawn(async move { login.redeem(&code(), None).await.err().map(|error| error.to_string()) });
     }
+    // A browser comes while all places of MCP clients are taken, and gets one of its own.
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    let browser = login.portal().redeem(Guest::Browser, &code(), "page", None).await;
+    assert!(browser.is_ok(), "{:?}", browser.err());
     let ended = flood.join_all().await;
     assert_eq!(ended.iter().filter(|error| error.is_none()).count(), SLOTS);
     assert!(ended.into_iter().flatten().all(|error| error == LoginError::Busy.to_string()));
-    assert_eq!(provider.forms().len(), SLOTS);
+    assert_eq!(provider.forms().len(), SLOTS + 1);
     assert!(login.redeem(&code(), None).await.is_ok(), "there is room again");
 }
 
