@@ -37,6 +37,8 @@ pub enum ErrorCode {
     TooLarge,
     /// It took too long.
     Timeout,
+    /// The caller has too many at once, or has tried too often: over the network only.
+    TooMany,
     /// No token came, or one that does not hold (any more): over the network only.
     Unauthenticated,
     /// The store, the journal or the gateway's socket cannot be used now.
@@ -47,7 +49,7 @@ pub enum ErrorCode {
 
 impl ErrorCode {
     /// All of them.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::BadRequest,
         Self::Conflict,
         Self::Failed,
@@ -59,6 +61,7 @@ impl ErrorCode {
         Self::NotRunning,
         Self::TooLarge,
         Self::Timeout,
+        Self::TooMany,
         Self::Unauthenticated,
         Self::Unavailable,
         Self::Unknown,
@@ -78,6 +81,7 @@ impl ErrorCode {
             Self::NotRunning => "not_running",
             Self::TooLarge => "too_large",
             Self::Timeout => "timeout",
+            Self::TooMany => "too_many",
             Self::Unauthenticated => "unauthenticated",
             Self::Unavailable => "unavailable",
             Self::Unknown => "unknown",
@@ -93,6 +97,7 @@ impl ErrorCode {
             Self::Invalid => StatusCode::UNPROCESSABLE_ENTITY,
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::TooMany => StatusCode::TOO_MANY_REQUESTS,
             Self::Unauthenticated => StatusCode::UNAUTHORIZED,
             Self::NotRunning | Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
             Self::Timeout => StatusCode::GATEWAY_TIMEOUT,
@@ -111,7 +116,7 @@ impl ErrorCode {
             Self::Unauthenticated => 4,
             Self::NotFound => 5,
             Self::Conflict => 6,
-            Self::NotRunning | Self::Unavailable => 7,
+            Self::NotRunning | Self::TooMany | Self::Unavailable => 7,
             Self::Forbidden => 9,
             Self::Integrity => 10,
         }

@@ -50,7 +50,7 @@ use crate::transport::stream::Stream;
 /// How many callers are served at once; the next one waits. The socket has places of its own.
 const MAX_STREAMS: usize = 256;
 /// How many of them may be strangers, so that who has a token finds a place.
-const MAX_STRANGERS: usize = 128;
+pub(super) const MAX_STRANGERS: usize = 128;
 /// How many strangers one address may have, whatever the limits say.
 pub const MOST_OF_ONE: usize = 16;
 /// The longest token, in bytes.
@@ -287,8 +287,7 @@ fn too_many(shut: Shut) -> Refusal {
         Shut::Open => ("too many streams of this address have not shown a token", Duration::from_secs(1)),
         Shut::Failed { wait } => ("too many tokens of this address did not hold", wait),
     };
-    let mut answer = failed(ApiError::new(ErrorCode::Unavailable, what).hint("try again later"));
-    *answer.status_mut() = StatusCode::TOO_MANY_REQUESTS;
+    let mut answer = failed(ApiError::new(ErrorCode::TooMany, what).hint("try again later"));
     answer.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(wait.as_secs().max(1)));
     answer
 }

@@ -1,4 +1,4 @@
-//! Who may decide approvals at this moment: OS users by the file, people over the network by the last token that was seen of them.
+//! Who may decide approvals at this moment: OS users by the file, people over the network by the newest token that was seen of them.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -12,17 +12,23 @@ use crate::approval::Electorate;
 use crate::config::Config;
 use crate::control::Caller;
 use crate::domain::Principal;
+use crate::domain::json::Json;
 use crate::gateway::admin::remote::takes_client;
 use crate::pipeline::locks::LockSet;
 
-/// How many approvers are kept in mind. Beyond that all are forgotten, and count again when they come again.
+/// How many people are kept in mind. Beyond that all are forgotten, and count again when they come again.
 const MOST: usize = 10_000;
 
 /// Who may decide, by the configuration in force.
 ///
-/// What the issuer says of a person is known from tokens only, so that an approval over the network counts as long as the last
-/// token of its approver that came since the start had the group, and no lock names the person. After a restart it counts
-/// again once that person is back.
+/// What the issuer says of a person is known from tokens only, so that an approval over the network counts as long as the newest
+/// token of its approver that came since the start has the group, and no lock names the person.
+///
+/// Groups are not kept over a restart, and need not be. A process that has seen no token of a person knows no role of that person's, and
+/// what that person approved counts for nothing, not for one of several either: what waits is asked for anew. Once the person is back, what
+/// the issuer says then is what counts. A token from before a role was lost still says that it is there, as it does to whom it is shown
+/// for a new decision, until it runs out; it takes back nothing that a newer one has said (`iat`), in whatever order they come.
+/// Nor does an approval end with the token that it was given by: who approves something for a day goes home before it is over.
 pub struct Electors {
     config: Arc<ArcSwap<Config>>,
     seen: Mutex<HashMap<Box<str>, Arc<Principal>>>,
@@ -42,16 +48,14 @@ impl Electors {
         let _already = self.locks.set(locks);
     }
 
-    /// Keeps in mind what a token said of somebody who may decide now, or might so far: what a newer token does not say any more, does
-    /// not count any more.
-    pub fn saw(&self, principal: &Arc<Principal>, decides: bool) {
+    /// Keeps in mind what a token said of somebody: what a newer token does not say any more, does not count any more. Of those, too, who
+    /// may decide nothing: an older token of theirs may say otherwise.
+    pub fn saw(&self, principal: &Arc<Principal>) {
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        let known = seen.contains_key(&*principal.id);
-        if !known && !decides {
-            return;
-        }
-        if !known && seen.len() >= MOST {
-            seen.clear();
+        match seen.get(&*principal.id) {
+            Some(known) if issued_s(known) > issued_s(principal) => return,
+            None if seen.len() >= MOST => seen.clear(),
+            _ => {}
         }
         seen.insert((&*principal.id).into(), Arc::clone(principal));
     }
@@ -59,6 +63,11 @@ impl Electors {
     fn seen(&self, id: &str) -> Option<Arc<Principal>> {
         self.seen.lock().unwrap_or_else(PoisonError::into_inner).get(id).map(Arc::clone)
     }
+}
+
+/// When the token was given out, in seconds since 1970; before all others, where it does not say so.
+fn issued_s(principal: &Principal) -> Option<i64> {
+    principal.claims.member("iat").and_then(Json::as_i64)
 }
 
 impl Electorate for Electors {

@@ -116,7 +116,7 @@ impl Events for Acting {
     fn events(&self, filter: EventFilter, after: Option<String>) -> Answer<'_, Box<dyn EventSource>> {
         Box::pin(async move {
             let running = self.admin.running()?;
-            Ok(self.guarded(self.admin.follow(running, filter, after.as_deref())))
+            self.guarded(|| self.admin.follow(running, filter, after.as_deref()))
         })
     }
 }

@@ -18,6 +18,7 @@ mod remote;
 mod secret;
 mod session;
 mod state;
+mod streams;
 #[cfg(test)]
 mod tests;
 
@@ -48,6 +49,7 @@ use crate::domain::id::SessionId;
 use crate::domain::lock::Lock;
 use crate::domain::pin::Pin;
 use crate::gateway::admin::fault::fault_of_store;
+use crate::gateway::admin::streams::Streams;
 use crate::gateway::revision::file_digest;
 use crate::identity::Grant;
 use crate::identity::Redeemed;
@@ -135,6 +137,7 @@ pub struct Admin {
     running: Option<Running>,
     feed: Arc<Feed>,
     pump: std::sync::Mutex<event::Pump>,
+    streams: Arc<Streams>,
     /// One change of entities at a time: what was checked is what is written.
     changing: tokio::sync::Mutex<()>,
     /// Dropped last, after the store is closed.
@@ -179,6 +182,7 @@ impl Admin {
             running,
             feed: Arc::new(Feed::new()),
             pump: std::sync::Mutex::default(),
+            streams: Arc::default(),
             changing: tokio::sync::Mutex::new(()),
             _held: held,
         })

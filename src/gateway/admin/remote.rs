@@ -31,6 +31,7 @@ use crate::domain::secret::SecretRef;
 use crate::gateway::admin::Acting;
 use crate::gateway::admin::Admin;
 use crate::gateway::admin::Live;
+use crate::gateway::admin::streams::Place;
 use crate::identity::Verified;
 
 /// How often it is looked whether a stream's caller may still see it.
@@ -99,7 +100,7 @@ impl Admin {
             .as_ref()
             .is_some_and(|own| takes_client(own, &verified.principal));
         if of_ours {
-            running.electors.saw(&verified.principal, caller.as_ref().is_ok_and(Caller::decides));
+            running.electors.saw(&verified.principal);
         }
         let caller = caller.inspect_err(|error| {
             tracing::warn!(%from, principal = %verified.principal.id, why = %error.message, "somebody without a role called the admin API");
@@ -167,15 +168,22 @@ impl Acting {
     }
 
     /// The stream as this caller may have it: over the network until its token runs out, a lock names it, or its role goes.
-    pub(super) fn guarded(&self, source: Box<dyn EventSource>) -> Box<dyn EventSource> {
+    ///
+    /// # Errors
+    /// `too_many` over the network, for who has enough of them.
+    pub(super) fn guarded(
+        &self,
+        open: impl FnOnce() -> Box<dyn EventSource>,
+    ) -> Result<Box<dyn EventSource>, ApiError> {
         match (&self.seat, &self.admin.running) {
             (Some(seat), Some(running)) => {
+                let place = self.admin.streams.enter(self.caller.actor())?;
                 let mut look = tokio::time::interval(LOOK);
                 look.set_missed_tick_behavior(MissedTickBehavior::Delay);
                 let (admin, live) = (Arc::clone(&self.admin), Arc::clone(&running.live));
-                Box::new(Guarded { source, admin, live, seat: seat.clone(), look })
+                Ok(Box::new(Guarded { source: open(), admin, live, seat: seat.clone(), look, _place: place }))
             }
-            _ => source,
+            _ => Ok(open()),
         }
     }
 }
@@ -187,6 +195,7 @@ struct Guarded {
     live: Arc<dyn Live>,
     seat: Seat,
     look: Interval,
+    _place: Place,
 }
 
 impl Guarded {

@@ -298,7 +298,7 @@ impl Rig {
 }
 
 impl Told {
-    /// The tokens of these tests: `client kind name group group …`.
+    /// The tokens of these tests: `client kind name group group …`; a word `@7` among the groups is when it was given out.
     fn holder(&self, token: &str) -> Result<Arc<Verified>, Denied> {
         let mut words = token.split(' ');
         let (Some(client), Some(kind), Some(name)) = (words.next(), words.next(), words.next()) else {
@@ -308,14 +308,17 @@ impl Told {
         if self.shut_out.lock().unwrap().contains(&id) {
             return Err(Denied::new(DenyCode::Locked, "locked"));
         }
+        let (times, groups): (Vec<&str>, Vec<&str>) = words.partition(|word| word.starts_with('@'));
+        let issued = times.first().map(|time| format!("{{\"iat\":{}}}", &time[1..]));
+        let claims = Json::parse(issued.as_deref().unwrap_or("{}").as_bytes(), 4).unwrap();
         let principal = Principal {
             id: id.into(),
             kind: if kind == "human" { Kind::Human } else { Kind::App },
             issuer: "idp".into(),
             client: Some(client.into()),
             display: None,
-            groups: words.collect(),
-            claims: Json::Object(Vec::new()),
+            groups: groups.into_iter().collect(),
+            claims,
         };
         let expires_ms = crate::pipeline::now_ms() + 60_000;
         Ok(Arc::new(Verified {

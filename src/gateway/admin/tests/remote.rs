@@ -10,6 +10,7 @@ use crate::approval::Electorate as _;
 use crate::control::Service as _;
 use crate::domain::approval::ApprovalState;
 use crate::domain::approval::GrantScope;
+use crate::gateway::admin::streams;
 
 const FROM: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 
@@ -121,6 +122,94 @@ async fn an_approval_over_the_network_counts_while_its_approver_may_decide() {
     }
     // Nor does a name that looks like hers on this machine.
     assert!(!electors.may_decide("local:idp/ada", &from));
+}
+
+#[tokio::test]
+async fn an_older_token_gives_no_role_back_that_a_newer_one_has_not_any_more() {
+    let from = ["dba".to_owned()];
+    // Whether the gateway has seen her role before, or was started anew since.
+    for before in [Some("cli human ada dba @100"), None] {
+        let rig = Rig::online().await;
+        if let Some(token) = before {
+            admit(&rig, token).await.unwrap();
+            assert!(rig.electors.may_decide("idp/ada", &from));
+        }
+        // With no role left, or another one.
+        for newer in ["cli human ada @200", "cli human ada audit @201"] {
+            drop(admit(&rig, newer).await);
+            // The older one still opens the door until it runs out. What she approved before does not count again by it.
+            for older in ["cli human ada dba @100", "cli human ada dba"] {
+                admit(&rig, older).await.unwrap();
+                assert!(!rig.electors.may_decide("idp/ada", &from), "{before:?} {newer} {older}");
+            }
+        }
+        // What the issuer says now counts, also where it gives the role again.
+        admit(&rig, "cli human ada dba @300").await.unwrap();
+        assert!(rig.electors.may_decide("idp/ada", &from));
+    }
+}
+
+#[tokio::test]
+async fn a_grant_of_several_counts_after_a_restart_for_those_who_are_back_with_their_role() {
+    let rig = Rig::online().await;
+    let (ada, bob) = (
+        admit(&rig, "cli human ada dba @100").await.unwrap(),
+        admit(&rig, "cli human bob dba @100").await.unwrap(),
+    );
+    let window = GrantScope::Window(std::time::Duration::from_hours(1));
+    let mut both = ask("idp/etl", "a", window);
+    both.spec.min = 2;
+    let held = rig.approvals.ask(both.clone()).await.unwrap();
+    ada.decide_approval(held.id(), yes("x")).await.unwrap();
+    bob.decide_approval(held.id(), yes("x")).await.unwrap();
+    let wanted = crate::approval::Wanted {
+        principal: "idp/etl",
+        connection: &both.connection,
+        rule: &both.rule,
+        spec: &both.spec,
+        session: both.session,
+    };
+    assert!(rig.approvals.standing_grant(&wanted).is_some());
+
+    // Another process takes the store over. It knows nobody's role.
+    let electors = Electors::new(Arc::clone(&rig.admin.config));
+    let approvals = Approvals::new(rig.store.clone(), Arc::<Electors>::clone(&electors));
+    approvals.recover().await.unwrap();
+    let stands = || approvals.standing_grant(&wanted).is_some();
+    let saw = |token: &str| electors.saw(&rig.told.holder(token).unwrap().principal);
+    assert!(!stands());
+    saw("cli human ada dba @200");
+    assert!(!stands(), "one of two is back");
+    // The other has lost the role meanwhile, and shows an older token as well.
+    saw("cli human bob audit @200");
+    saw("cli human bob dba @100");
+    assert!(!stands());
+    saw("cli human bob dba @300");
+    assert!(stands());
+}
+
+#[tokio::test]
+async fn one_caller_has_so_many_streams_of_events_and_others_have_theirs() {
+    let rig = Rig::online().await;
+    let ada = admit(&rig, "cli human ada ops").await.unwrap();
+    let mut open = Vec::new();
+    for _ in 0..streams::MOST_OF_ONE {
+        open.push(ada.events(EventFilter::default(), None).await.unwrap());
+    }
+    // Whichever of her tokens it is.
+    let again = admit(&rig, "cli human ada ops audit").await.unwrap();
+    let refused = again.events(EventFilter::default(), None).await.err().unwrap();
+    assert_eq!((refused.code, refused.code.status().as_u16()), (ErrorCode::TooMany, 429));
+    assert!(refused.message.contains("idp/ada has 32 streams"), "{}", refused.message);
+    // Others, and the machine's own, are not held up; and one that ends leaves its place.
+    let bob = admit(&rig, "cli human bob audit").await.unwrap();
+    let _bobs = bob.events(EventFilter::default(), None).await.unwrap();
+    for _ in 0..=streams::MOST_OF_ONE {
+        rig.owner().events(EventFilter::default(), None).await.unwrap();
+    }
+    drop(open.pop());
+    open.push(again.events(EventFilter::default(), None).await.unwrap());
+    assert!(ada.events(EventFilter::default(), None).await.is_err());
 }
 
 #[tokio::test]

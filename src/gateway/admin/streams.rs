@@ -1,0 +1,61 @@
+//! How many streams of events each caller over the network has open. Places for streams are few, and an operator's script that opens one
+//! after the other must leave some to others. The socket, which is for those who own the machine, has places of its own.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::MutexGuard;
+use std::sync::PoisonError;
+
+use crate::control::ApiError;
+use crate::control::ErrorCode;
+
+/// How many one principal may have.
+pub(super) const MOST_OF_ONE: usize = 32;
+
+/// The streams of all, by principal id; who has none is not in it.
+#[derive(Debug, Default)]
+pub(super) struct Streams(Mutex<HashMap<Box<str>, usize>>);
+
+/// One stream, in the count for as long as this is kept.
+#[derive(Debug)]
+pub(super) struct Place {
+    streams: Arc<Streams>,
+    principal: Box<str>,
+}
+
+impl Streams {
+    fn open(&self) -> MutexGuard<'_, HashMap<Box<str>, usize>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A place for one more of that principal.
+    ///
+    /// # Errors
+    /// `too_many` when it has [`MOST_OF_ONE`].
+    pub(super) fn enter(self: &Arc<Self>, principal: &str) -> Result<Place, ApiError> {
+        let mut open = self.open();
+        let own = open.entry(principal.into()).or_default();
+        if *own >= MOST_OF_ONE {
+            let text = format!(
+                "{principal} has {MOST_OF_ONE} streams of events open, and there are no more for one"
+            );
+            return Err(ApiError::new(ErrorCode::TooMany, text)
+                .hint("end one: each session watch, session tail, tui and script that follows has its own"));
+        }
+        *own += 1;
+        Ok(Place { streams: Arc::clone(self), principal: principal.into() })
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let mut open = self.streams.open();
+        if let Some(own) = open.get_mut(&self.principal) {
+            *own = own.saturating_sub(1);
+            if *own == 0 {
+                open.remove(&self.principal);
+            }
+        }
+    }
+}
