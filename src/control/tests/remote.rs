@@ -126,7 +126,8 @@ async fn a_stranger_is_told_where_to_sign_in_and_nothing_else() {
         assert!(get(rig.address, path, "").await.starts_with("HTTP/1.1 401 "), "{path}");
     }
     let posted = "POST /.well-known/oauth-protected-resource HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: 0\r\n\r\n";
-    assert!(send(rig.address, posted).await.starts_with("HTTP/1.1 405 "));
+    let answer = send(rig.address, posted).await.to_ascii_lowercase();
+    assert!(answer.starts_with("http/1.1 405 ") && answer.contains("\r\nallow: get\r\n"), "{answer}");
     // A host that would break out of the header is not repeated.
     let odd = "GET /v1/status HTTP/1.1\r\nHost: a\"b\r\nConnection: close\r\n\r\n";
     let answer = send(rig.address, odd).await;
@@ -237,7 +238,7 @@ async fn the_page_is_there_where_it_is_configured_and_its_session_opens_nothing_
             answer.lines().find(|line| line.to_ascii_lowercase().starts_with(&format!("set-cookie: {name}")));
         line.unwrap()[12..].split(';').next().unwrap().to_owned()
     };
-    let begun = cookie(&onward, "hoopctl-begun-");
+    let begun = cookie(&onward, "hoopctl-begun");
     for headers in [format!("Cookie: {begun}\r\n"), "Cookie: hoopctl-page=ada\r\n".to_owned()] {
         assert!(page("/v1/locks", &headers).await.starts_with("HTTP/1.1 401 "));
     }
@@ -247,6 +248,52 @@ async fn the_page_is_there_where_it_is_configured_and_its_session_opens_nothing_
     // A form is not of the API.
     let posted = "POST /v1/locks HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer ada\r\nConnection: close\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: 3\r\n\r\na=b";
     assert!(send(rig.address, posted).await.starts_with("HTTP/1.1 400 "));
+}
+
+/// The head of the next answer on a stream; empty where it was closed without one.
+async fn head(stream: &mut TcpStream, call: &str) -> String {
+    // Who is not served may find the stream closed before this is written.
+    drop(stream.write_all(call.as_bytes()).await);
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        match tokio::time::timeout(Duration::from_secs(10), stream.read_u8()).await.unwrap() {
+            Ok(byte) => head.push(byte),
+            Err(_closed) => break,
+        }
+    }
+    String::from_utf8(head).unwrap()
+}
+
+#[tokio::test]
+async fn strangers_from_everywhere_take_so_many_places_and_leave_the_others() {
+    let memory = Arc::new(Memory::default());
+    *memory.page.lock().unwrap() = Some(Site::parse("http://localhost").unwrap());
+    // No bound of one address is met: it is as if each came from another one.
+    let rig = rig_of(Bounds { open: 10_000, failed: 10_000 }, None, memory);
+    let connect = || TcpStream::connect(rig.address);
+    // On the way to the issuer, and still nobody: each of these streams stays open.
+    let stranger = "GET /approval/apr_01jx0000000000000000000000 HTTP/1.1\r\nHost: localhost\r\n\r\n";
+    let known = "GET /v1/locks HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer ada\r\n\r\n";
+    let mut ada = connect().await.unwrap();
+    assert!(head(&mut ada, known).await.starts_with("HTTP/1.1 200 "));
+    let mut strangers = Vec::new();
+    for number in 0..remote::MAX_STRANGERS {
+        let mut stream = connect().await.unwrap();
+        assert!(head(&mut stream, stranger).await.starts_with("HTTP/1.1 302 "), "{number}");
+        strangers.push(stream);
+    }
+    // One more is not even told so, whatever it brings; who was known before is served as ever.
+    for call in [stranger, known] {
+        assert_eq!(head(&mut connect().await.unwrap(), call).await, "");
+    }
+    let mut rest = vec![0; 256];
+    assert!(ada.read(&mut rest).await.unwrap() > 0, "the body of her list");
+    assert!(head(&mut ada, known).await.starts_with("HTTP/1.1 200 "));
+    // One of them shows a token: there is room for one again, and not for two.
+    assert!(head(&mut strangers[0], known).await.starts_with("HTTP/1.1 200 "));
+    let mut next = connect().await.unwrap();
+    assert!(head(&mut next, stranger).await.starts_with("HTTP/1.1 302 "));
+    assert_eq!(head(&mut connect().await.unwrap(), stranger).await, "");
 }
 
 #[tokio::test]
