@@ -3,10 +3,14 @@
 //! A killed gateway can do nothing any more, and a program that does not mind that its input closes would stay for ever. The reaper is the
 //! gateway's own program, started once more; it reads from a pipe which groups there are. The pipe closes when the gateway is gone, however
 //! that came, and then the reaper kills the groups that do not end by themselves.
+//!
+//! Nobody waits for it: the gateway's end of the pipe does not block, and a reaper that does not read what it is told is killed, and another
+//! one is told all of it.
 
 use std::collections::BTreeSet;
 use std::io::BufRead;
 use std::io::Write;
+use std::os::fd::AsFd;
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::Child;
@@ -19,6 +23,9 @@ use std::time::Duration;
 use std::time::Instant;
 
 use nix::errno::Errno;
+use nix::fcntl::FcntlArg;
+use nix::fcntl::OFlag;
+use nix::fcntl::fcntl;
 use nix::sys::signal::SigSet;
 use nix::sys::signal::Signal;
 use nix::sys::signal::killpg;
@@ -73,16 +80,15 @@ impl Drop for Watched {
 }
 
 impl State {
-    /// Writes one line. Where nobody reads it, because none was started yet or somebody killed it, a new one is told of all groups.
+    /// Writes one line. Where nobody reads it, because none was started yet, or somebody killed or stopped it, a new one is told of all
+    /// groups.
     fn tell(&mut self, line: &str) {
         let pipe = self.process.as_mut().and_then(|process| process.stdin.as_mut());
         if pipe.is_some_and(|pipe| pipe.write_all(line.as_bytes()).is_ok()) {
             return;
         }
-        if let Some(mut dead) = self.process.take() {
-            // It reads to its end, so this does not last.
-            drop(dead.kill());
-            drop(dead.wait());
+        if let Some(dead) = self.process.take() {
+            put_down(dead);
         }
         if !self.groups.is_empty()
             && let Err(error) = self.start()
@@ -96,24 +102,50 @@ impl State {
         if cfg!(test) {
             return Ok(());
         }
-        let mut process = Command::new(own_program()?)
-            .arg0("hoopctl")
-            .arg(WORD)
-            .env_clear()
-            .current_dir("/")
-            .stdin(Stdio::piped())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            // What ends the gateway from a terminal does not end it.
-            .process_group(0)
-            .spawn()?;
-        let all: Vec<String> = self.groups.iter().map(|group| format!("+{group}\n")).collect();
-        if let Some(pipe) = &mut process.stdin {
-            pipe.write_all(all.concat().as_bytes())?;
-        }
-        self.process = Some(process);
+        let mut command = Command::new(own_program()?);
+        command.arg0("hoopctl").arg(WORD);
+        self.process = Some(started(&mut command, &self.groups)?);
         Ok(())
     }
+}
+
+/// Starts a reaper that knows these groups. More of them than a pipe holds, some 7000, it must read as fast as they are written.
+fn started(command: &mut Command, groups: &BTreeSet<i32>) -> std::io::Result<Child> {
+    let mut process = command
+        .env_clear()
+        .current_dir("/")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        // What ends the gateway from a terminal does not end it.
+        .process_group(0)
+        .spawn()?;
+    let all: Vec<String> = groups.iter().map(|group| format!("+{group}\n")).collect();
+    let told = match &mut process.stdin {
+        Some(pipe) => not_blocking(pipe).and_then(|()| pipe.write_all(all.concat().as_bytes())),
+        None => Err(std::io::Error::other("no standard input")),
+    };
+    match told {
+        Ok(()) => Ok(process),
+        Err(error) => {
+            put_down(process);
+            Err(error)
+        }
+    }
+}
+
+/// From now on a write that finds no room fails at once. This end only: the reaper's own waits for what it reads.
+fn not_blocking(pipe: &impl AsFd) -> std::io::Result<()> {
+    let flags = OFlag::from_bits_retain(fcntl(pipe, FcntlArg::F_GETFL)?);
+    fcntl(pipe, FcntlArg::F_SETFL(flags | OFlag::O_NONBLOCK))?;
+    Ok(())
+}
+
+/// Kills a reaper. Before its pipe closes, or it would take the gateway for gone and kill programs that live.
+fn put_down(mut dead: Child) {
+    drop(dead.kill());
+    // It ends in a moment; whoever told it something has no moment.
+    std::thread::spawn(move || dead.wait());
 }
 
 /// The program that runs here, though its file may have been replaced meanwhile.
@@ -151,6 +183,39 @@ mod tests {
 
     fn sleeper() -> Child {
         Command::new("sleep").arg("60").process_group(0).spawn().unwrap()
+    }
+
+    #[test]
+    fn nobody_waits_for_a_reaper_that_does_not_read() {
+        // It stands still, as one that was stopped does.
+        let hung = started(Command::new("sleep").arg("60"), &BTreeSet::new()).unwrap();
+        let id = Pid::from_raw(hung.id().try_into().unwrap());
+        let reaper = Arc::new(Reaper(Mutex::new(State { process: Some(hung), groups: BTreeSet::new() })));
+        let (done, ended) = std::sync::mpsc::channel();
+        let telling = Arc::clone(&reaper);
+        std::thread::spawn(move || {
+            // More than any pipe holds.
+            for number in 1..=20_000 {
+                telling.change(|state| state.tell(&format!("+{number}\n")));
+            }
+            done.send(()).unwrap();
+        });
+        let told = ended.recv_timeout(Duration::from_secs(20));
+        if told.is_err() {
+            // Whoever waits for it goes on now, and so ends with the test.
+            killpg(id, Signal::SIGKILL).unwrap();
+        }
+        told.unwrap();
+        assert!(reaper.0.lock().unwrap().process.is_none(), "it is not told any more");
+        let begin = Instant::now();
+        while killpg(id, None) != Err(Errno::ESRCH) {
+            assert!(begin.elapsed() < Duration::from_secs(10), "it was not killed");
+            std::thread::sleep(LOOK);
+        }
+        // The same where it is told of all groups at once.
+        let many = (1..=20_000).collect();
+        let error = started(Command::new("sleep").arg("60"), &many).unwrap_err();
+        assert_eq!(error.kind(), std::io::ErrorKind::WouldBlock);
     }
 
     #[test]
