@@ -246,6 +246,46 @@ fn a_lock_and_a_lost_role_end_what_is_open() {
 }
 
 #[test]
+fn a_client_of_one_issuer_is_not_that_of_another_with_the_same_id() {
+    let mut world = World::without_gateway(RULES);
+    let other = world.issuer_port;
+    world.own_issuer(300);
+    let both = format!(
+        "{RULES}\n[[oidc]]\nname = \"other\"\nissuer = \"http://127.0.0.1:{other}\"\naudiences = [\"api://hoopctl\"]\n"
+    );
+    world.write_config(&both);
+    let (mut world, url) = managed(
+        world,
+        "roles = { operator = [\"etl\"], viewer = [\"support\"] }\nclients = [\"idp/writer\"]\n",
+    );
+    let away = Elsewhere::new(&url);
+    let ours = world.token("writer");
+    let own = std::mem::replace(&mut world.issuer_port, other);
+    let theirs = world.token("writer");
+    world.issuer_port = own;
+    // Both are good tokens with the same groups, from clients of the same id.
+    for token in [&ours, &theirs] {
+        assert_eq!(world.get("/c/crm/customers/7", Some(token)).status, 200);
+    }
+    assert_eq!(away.json(&["status"], &ours)["you"]["principal"], "idp/writer");
+    for args in [&["status"][..], &["session", "list"], &["lock", "add", "everybody", "--yes"]] {
+        let (code, out, err) = away.cli(args, &theirs);
+        assert!(code == 9 && out.is_empty() && err.contains("none of admin.clients"), "{code} {out} {err}");
+    }
+    // Turned round by a reload, so is who gets in.
+    let file = world.path("hoopctl.toml");
+    let text = std::fs::read_to_string(&file).unwrap();
+    std::fs::write(&file, text.replace("\"idp/writer\"", "\"other/writer\"")).unwrap();
+    assert_eq!(world.cli(&["config", "reload"]).0, 0);
+    assert_eq!(away.cli(&["status"], &ours).0, 9);
+    assert_eq!(away.json(&["status"], &theirs)["you"]["principal"], "other/writer");
+    // An id without its issuer would be of either: no configuration says so.
+    std::fs::write(&file, text.replace("\"idp/writer\"", "\"writer\"")).unwrap();
+    let (code, _, err) = world.cli(&["config", "check"]);
+    assert!(code == 3 && err.contains("several issuers"), "{code} {err}");
+}
+
+#[test]
 fn a_certificate_that_nobody_vouches_for_is_not_spoken_to() {
     let mut world = World::without_gateway(RULES);
     let (port, key) =
