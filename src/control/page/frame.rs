@@ -23,7 +23,7 @@ const STYLE: &str = "
 :root { color-scheme: light dark; }
 body { font: 16px/1.5 system-ui, sans-serif; margin: 0 auto; max-width: 76rem; padding: 1rem; }
 header { display: flex; flex-wrap: wrap; gap: 1rem; align-items: baseline; border-bottom: 1px solid; }
-h1 { font-size: 1.3rem; } h2 { font-size: 1.1rem; }
+h1 { font-size: 1.3rem; overflow-wrap: anywhere; } h2 { font-size: 1.1rem; }
 dl { display: grid; grid-template-columns: max-content 1fr; gap: .2rem 1rem; }
 dt { opacity: .75; }
 dd { margin: 0; }
@@ -36,6 +36,11 @@ label { display: block; margin: .5rem 0; }
 textarea, input { font: inherit; display: block; width: 100%; box-sizing: border-box; }
 button { font: inherit; padding: .3rem 1rem; margin-right: .5rem; }
 header form { margin: 0 0 0 auto; }
+bdo { overflow-wrap: anywhere; }
+@media (max-width: 40rem) {
+  dl { display: block; } dd { margin-bottom: .5rem; }
+  .payload { padding-left: 4.5rem; }
+}
 ";
 
 /// Nothing is loaded or run; forms go to the page itself; no other page frames it.

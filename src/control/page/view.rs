@@ -170,7 +170,7 @@ impl View<'_> {
                         html.empty("input", &field);
                     });
                 }
-                self.reason(html);
+                self.reason(html, "Reason to approve");
                 let more = approval.spec.grant != GrantScope::Once;
                 if !more || approval.spec.min <= 1 {
                     yes(html, "Approve this one command", "once");
@@ -183,7 +183,7 @@ impl View<'_> {
             });
         }
         self.form(html, |html| {
-            self.reason(html);
+            self.reason(html, "Reason to deny");
             yes(html, "Deny", "deny");
         });
     }
@@ -204,11 +204,13 @@ impl View<'_> {
         html.line();
     }
 
-    fn reason(&self, html: &mut Html) {
+    /// `what`: the two forms are two to who hears them, too.
+    fn reason(&self, html: &mut Html, what: &'static str) {
         const _: () = assert!(LONGEST_REASON == 2000, "maxlength below says the same");
         html.element("label", &[], |html| {
             let must = self.approval.spec.reason;
-            html.text(if must { "Why (its policy wants a reason):" } else { "Why (may be left out):" });
+            html.text(what);
+            html.text(if must { " (its policy wants one):" } else { " (may be left out):" });
             let field = [Own("name", "reason"), Own("rows", "2"), Own("maxlength", "2000")];
             let must: &[Attribute<'_>] = if must { &[Own("required", "")] } else { &[] };
             html.element("textarea", &[&field, must].concat(), |_html| {});
