@@ -210,6 +210,7 @@ fn a_real_browser_shows_what_agents_write_as_it_is_and_needs_no_script_to_decide
     assert_eq!((&seen["complaints"], &seen["others"]), (&json!([]), &json!([])));
 
     // It is read on a telephone without scrolling sideways, in the dark too, and by who hears it; nothing is reached unseen.
+    assert!(seen["column"].as_u64().unwrap() > 300, "a fact has the whole width: {}", seen["column"]);
     for (name, most) in [("wide", 1200), ("narrow", 400), ("dark", 400)] {
         assert!(seen[name].as_u64().unwrap() <= most, "{name}: {}", seen[name]);
     }

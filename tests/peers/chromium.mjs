@@ -164,6 +164,7 @@ report.tree = (await kate.ask('Accessibility.getFullAXTree')).nodes
 report.reached = await kate.reached();
 report.wide = await kate.resize(1200, 900, 'light', 'wide');
 report.narrow = await kate.resize(400, 800, 'light', 'narrow');
+report.column = await kate.see('document.querySelector("dd").offsetWidth');
 report.ground = await kate.see('[getComputedStyle(document.body).color, matchMedia("(prefers-color-scheme: dark)").matches]');
 report.dark = await kate.resize(400, 800, 'dark', 'narrow-dark');
 report.darkGround = await kate.see('[getComputedStyle(document.body).color, matchMedia("(prefers-color-scheme: dark)").matches]');

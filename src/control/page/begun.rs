@@ -148,10 +148,11 @@ mod tests {
         assert!(!all.has(&theirs) && all.take("s2", &theirs).is_none());
     }
 
+    type Look = fn(&SignIns);
+
     #[tokio::test(start_paused = true)]
     async fn whoever_looks_sweeps_what_is_too_old() {
         let kept = |all: &SignIns| all.0.lock().unwrap().len();
-        type Look = fn(&SignIns);
         let looks: [Look; 3] = [
             |all| assert!(all.take("other", "b").is_none()),
             |all| assert!(!all.has("b")),

@@ -109,7 +109,7 @@ impl State {
     }
 }
 
-/// Starts a reaper that knows these groups. More of them than a pipe holds, some 7000, it must read as fast as they are written.
+/// Starts a reaper that knows these groups: all of them fit into a pipe that nobody has read from yet, as there are 512 programs at most.
 fn started(command: &mut Command, groups: &BTreeSet<i32>) -> std::io::Result<Child> {
     let mut process = command
         .env_clear()
