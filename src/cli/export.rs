@@ -1,7 +1,6 @@
 //! `session export`: a recording as a file.
 
 use std::io;
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 use crate::cli::access::Access;
@@ -16,6 +15,7 @@ use crate::cli::session::ExportArgs;
 use crate::cli::session::ExportFormat;
 use crate::recording::export::ExportError;
 use crate::recording::export::Form;
+use crate::recording::export::NewFile;
 
 /// Writes a recording to a new file, or to standard output.
 pub fn export(terminal: Terminal, access: &Access, args: &ExportArgs) -> Outcome {
@@ -37,15 +37,7 @@ pub fn export(terminal: Terminal, access: &Access, args: &ExportArgs) -> Outcome
     });
     let written = match &args.to {
         None => form.write(&row, events, &mut io::BufWriter::new(io::stdout().lock())),
-        Some(path) => {
-            let file = new_file(path)?;
-            let written = form.write(&row, events, &mut io::BufWriter::new(file));
-            if written.is_err() {
-                // A part of a recording is none.
-                std::fs::remove_file(path).ok();
-            }
-            written
-        }
+        Some(path) => to_file(path, |file| form.write(&row, events, file))?,
     };
     if let Some(failure) = stopped {
         return Err(failure);
@@ -87,14 +79,23 @@ fn failure(error: ExportError) -> Failure {
     }
 }
 
-fn new_file(path: &Path) -> Result<std::fs::File, Failure> {
-    let opened = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
-    opened.map_err(|error| match error.kind() {
+/// Writes a new file, which has its name when all of it is on the disk, and not before: a part of a recording is none.
+fn to_file<T>(
+    path: &Path,
+    write: impl FnOnce(&mut NewFile) -> Result<T, ExportError>,
+) -> Result<Result<T, ExportError>, Failure> {
+    let failed = |error: io::Error| match error.kind() {
         io::ErrorKind::AlreadyExists => {
             Failure::new(Exit::Conflict, format!("{} is there already", path.display()))
         }
         _ => Failure::failed(format!("cannot write {}: {error}", path.display())),
-    })
+    };
+    let mut file = NewFile::create(path).map_err(failed)?;
+    let written = write(&mut file);
+    if written.is_ok() {
+        file.finish().map_err(failed)?;
+    }
+    Ok(written)
 }
 
 #[cfg(test)]
@@ -116,5 +117,38 @@ mod tests {
         assert!(failure(error("HTTP", "mcp")).hint.unwrap().starts_with("--format mcp-fixture;"));
         let full = failure(ExportError::Write { source: io::ErrorKind::StorageFull.into() });
         assert_eq!(full.exit, Exit::Failed);
+    }
+
+    #[test]
+    fn a_file_is_whole_or_not_there_and_nothing_is_written_over() {
+        use std::io::Write as _;
+        let folder = tempfile::tempdir().unwrap();
+        let to = folder.path().join("a.jsonl");
+        let count = || std::fs::read_dir(folder.path()).unwrap().count();
+        let half = to_file(&to, |file| -> Result<(), ExportError> {
+            file.write_all(&[b'x'; 100_000]).unwrap();
+            file.flush().unwrap();
+            // As it would be if the process were killed here.
+            assert!(!to.exists());
+            Err(ExportError::Write { source: io::Error::other("half") })
+        });
+        assert!(half.unwrap().is_err());
+        assert_eq!(count(), 0);
+        to_file(&to, |file| {
+            file.write_all(b"whole").unwrap();
+            Ok(())
+        })
+        .unwrap()
+        .unwrap();
+        let again = to_file(&to, |_| Ok(())).unwrap_err();
+        assert_eq!((again.exit, again.exit.code()), (Exit::Conflict, 6));
+        let late = folder.path().join("late.jsonl");
+        let failure = to_file(&late, |_| {
+            std::fs::write(&late, "theirs").unwrap();
+            Ok(())
+        });
+        assert_eq!(failure.unwrap_err().exit, Exit::Conflict);
+        assert_eq!(std::fs::read(&late).unwrap(), b"theirs");
+        assert_eq!((std::fs::read(&to).unwrap(), count()), (b"whole".to_vec(), 2));
     }
 }

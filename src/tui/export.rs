@@ -1,14 +1,7 @@
 //! A recording written to a new file: read from the gateway page by page, written by a thread that may wait for a disk.
-//!
-//! The file has another name until it is whole, and takes its own only if there is none of that name: whatever happens, a part of a
-//! recording is not taken for one, and nothing is written over.
 
-use std::ffi::OsString;
-use std::fs::File;
 use std::future::Future;
 use std::io;
-use std::io::Write as _;
-use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 use std::path::PathBuf;
 
@@ -23,6 +16,7 @@ use crate::recording::SessionRow;
 use crate::recording::StoredEvent;
 use crate::recording::export::ExportError;
 use crate::recording::export::Form;
+use crate::recording::export::NewFile;
 use crate::tui::perform::PAGE;
 
 /// How many pages wait to be written, at most. With those that are read and written that is all there is in memory.
@@ -92,20 +86,15 @@ async fn read<F: Future<Output = Result<EventPage, ApiError>>>(
 
 /// Writes what comes, on a thread of its own.
 fn write(row: &SessionRow, form: Form, to: &Path, inbox: mpsc::Receiver<Part>) -> Result<u64, String> {
-    if to.symlink_metadata().is_ok() {
-        return Err(is_there(to));
-    }
-    let failed = |error: &io::Error| format!("cannot write {}: {error}", to.display());
-    let (unfinished, file) = Unfinished::new(to).map_err(|error| failed(&error))?;
+    let failed = |error: io::Error| match error.kind() {
+        io::ErrorKind::AlreadyExists => is_there(to),
+        _ => format!("cannot write {}: {error}", to.display()),
+    };
+    let mut file = NewFile::create(to).map_err(failed)?;
     let mut count = 0;
     let events = Events { inbox, page: Vec::new().into_iter(), count: &mut count, over: false };
-    let mut out = io::BufWriter::new(file);
-    form.write(row, events, &mut out).map_err(|error| told(&error))?;
-    out.flush().and_then(|()| out.get_ref().sync_all()).map_err(|error| failed(&error))?;
-    unfinished.finish(to).map_err(|error| match error.kind() {
-        io::ErrorKind::AlreadyExists => is_there(to),
-        _ => failed(&error),
-    })?;
+    form.write(row, events, &mut file).map_err(|error| told(&error))?;
+    file.finish().map_err(failed)?;
     Ok(count)
 }
 
@@ -151,39 +140,6 @@ impl Iterator for Events<'_> {
                 }
             }
         }
-    }
-}
-
-/// A file that has not its own name yet; it is removed when this goes.
-struct Unfinished(PathBuf);
-
-impl Unfinished {
-    /// A new file beside the one that it is to be.
-    fn new(to: &Path) -> io::Result<(Self, File)> {
-        let name = to.file_name().ok_or_else(|| io::Error::other("that names no file"))?;
-        let mut hidden = OsString::from(".");
-        hidden.push(name);
-        hidden.push(format!(".{}.unfinished", std::process::id()));
-        let path = to.with_file_name(hidden);
-        let file = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path)?;
-        Ok((Self(path), file))
-    }
-
-    /// Gives it its name, unless there is one of that name.
-    fn finish(self, to: &Path) -> io::Result<()> {
-        match std::fs::hard_link(&self.0, to) {
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Err(error),
-            // Some file systems know one name for a file only.
-            Err(_no_links) if to.symlink_metadata().is_err() => std::fs::rename(&self.0, to),
-            linked => linked,
-        }
-    }
-}
-
-impl Drop for Unfinished {
-    fn drop(&mut self) {
-        // Where it took its name by another way it is not there any more.
-        drop(std::fs::remove_file(&self.0));
     }
 }
 

@@ -4,6 +4,7 @@ mod form;
 mod har;
 mod jsonl;
 mod mcp;
+mod new_file;
 mod script;
 mod sql;
 #[cfg(test)]
@@ -23,6 +24,7 @@ pub use har::write_har;
 pub use jsonl::write_jsonl;
 pub use mcp::McpFixture;
 pub use mcp::write_mcp_fixture;
+pub use new_file::NewFile;
 pub use sql::write_sql;
 
 /// Why a recording could not be exported.
