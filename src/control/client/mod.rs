@@ -31,6 +31,7 @@ use serde::de::DeserializeOwned;
 use tokio::io::AsyncRead;
 use tokio::io::AsyncWrite;
 use tokio::net::UnixStream;
+use tokio::time::Instant;
 use zeroize::Zeroizing;
 
 use crate::control::Answer;
@@ -49,7 +50,7 @@ pub use network::Bearer;
 use network::Network;
 use stream::Stream;
 
-/// How long a call may take, beyond what its route says.
+/// How long a call may take, beyond what its route says. What is waited for a token does not count: see [`Allowance`].
 const TIMEOUT: Duration = Duration::from_secs(30);
 /// The longest answer that is read, in bytes.
 const MAX_ANSWER: usize = 64 << 20;
@@ -69,6 +70,33 @@ enum Way {
 #[derive(Debug, Clone)]
 pub struct Client {
     way: Way,
+}
+
+/// The time that a call has.
+///
+/// It stands still while a token is got: another process may be renewing that, which is waited for (`cli::login`: 40 s for the file, then two
+/// exchanges of 10 s), and a call that gave up before would only say that the gateway is slow. A token has bounds of its own, which say more.
+struct Allowance {
+    limit: Duration,
+    end: Instant,
+}
+
+impl Allowance {
+    fn new(limit: Duration) -> Self {
+        Self { limit, end: Instant::now() + limit }
+    }
+
+    async fn call<T>(&self, part: impl Future<Output = Result<T, ClientError>>) -> Result<T, ApiError> {
+        let done = tokio::time::timeout_at(self.end, part).await;
+        Ok(done.unwrap_or(Err(ClientError::Slow { seconds: self.limit.as_secs() }))?)
+    }
+
+    async fn token<T>(&mut self, token: Answer<'_, T>) -> Result<T, ApiError> {
+        let begin = Instant::now();
+        let token = token.await;
+        self.end += begin.elapsed();
+        token
+    }
 }
 
 /// One call before it is written: it may have to be sent twice, with another token.
@@ -113,33 +141,43 @@ impl Client {
 
     /// Sends a call and waits for the head of its answer. Over the network it takes a token along; where that is refused and there is
     /// another one, the call is sent once more: a refused call did nothing.
-    async fn ask(&self, draft: &Draft) -> Result<(Response<Incoming>, Driver), ApiError> {
+    async fn ask(
+        &self,
+        draft: &Draft,
+        time: &mut Allowance,
+    ) -> Result<(Response<Incoming>, Driver), ApiError> {
         let network = match &self.way {
             Way::Socket(socket) => {
-                return Ok(send(open(socket).await?, draft.request("hoopctl", None)?).await?);
+                let whole = async { send(open(socket).await?, draft.request("hoopctl", None)?).await };
+                return time.call(whole).await;
             }
             Way::Network(network) => network,
         };
-        let host = network.location.authority();
-        let token = network.bearer.token().await?;
-        let first = send(network.open().await?, draft.request(host, Some(&token))?).await?;
+        let with = async |token: &Secret| {
+            send(network.open().await?, draft.request(network.location.authority(), Some(token))?).await
+        };
+        let token = time.token(network.bearer.token()).await?;
+        let first = time.call(with(&token)).await?;
         if first.0.status() != StatusCode::UNAUTHORIZED {
             return Ok(first);
         }
-        match network.bearer.another(Arc::clone(&token)).await? {
-            Some(other) if other.expose() != token.expose() => {
-                Ok(send(network.open().await?, draft.request(host, Some(&other))?).await?)
-            }
+        match time.token(network.bearer.another(Arc::clone(&token))).await? {
+            Some(other) if other.expose() != token.expose() => time.call(with(&other)).await,
             _ => Ok(first),
         }
     }
 
     /// Reads an answer that is an error.
-    async fn refused(&self, draft: &Draft, response: Response<Incoming>, driver: Driver) -> ApiError {
+    async fn refused(
+        &self,
+        draft: &Draft,
+        time: &Allowance,
+        (response, driver): (Response<Incoming>, Driver),
+    ) -> ApiError {
         let status = response.status();
-        let bytes = match read_all(response.into_body(), driver).await {
+        let bytes = match time.call(read_all(response.into_body(), driver)).await {
             Ok(bytes) => bytes,
-            Err(error) => return error.into(),
+            Err(error) => return error,
         };
         match (serde_json::from_slice(&bytes), &self.way) {
             (Ok(ErrorBody { error }), Way::Network(network)) if error.code == ErrorCode::Unauthenticated => {
@@ -153,12 +191,12 @@ impl Client {
         }
     }
 
-    async fn exchange<T: DeserializeOwned>(&self, draft: &Draft) -> Result<T, ApiError> {
-        let (response, driver) = self.ask(draft).await?;
+    async fn exchange<T: DeserializeOwned>(&self, draft: &Draft, mut time: Allowance) -> Result<T, ApiError> {
+        let (response, driver) = self.ask(draft, &mut time).await?;
         if !response.status().is_success() {
-            return Err(self.refused(draft, response, driver).await);
+            return Err(self.refused(draft, &time, (response, driver)).await);
         }
-        let bytes = read_all(response.into_body(), driver).await?;
+        let bytes = time.call(read_all(response.into_body(), driver)).await?;
         Ok(serde_json::from_slice(&bytes)
             .map_err(|source| ClientError::Unreadable { what: draft.what(), source })?)
     }
@@ -171,12 +209,8 @@ impl Client {
         longer: Duration,
     ) -> Answer<'_, T> {
         Box::pin(async move {
-            let limit = TIMEOUT + longer;
             let draft = Draft { method, path, body, after: None };
-            match tokio::time::timeout(limit, self.exchange(&draft)).await {
-                Ok(answer) => answer,
-                Err(_elapsed) => Err(ClientError::Slow { seconds: limit.as_secs() }.into()),
-            }
+            self.exchange(&draft, Allowance::new(TIMEOUT + longer)).await
         })
     }
 

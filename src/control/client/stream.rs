@@ -6,6 +6,7 @@ use std::time::Instant;
 use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
 
+use crate::control::client::Allowance;
 use crate::control::client::Client;
 use crate::control::client::Draft;
 use crate::control::client::Driver;
@@ -80,13 +81,12 @@ impl EventSource for Stream {
 
 impl Exchange {
     async fn open(client: &Client, draft: &Draft) -> Result<Self, ApiError> {
-        let (response, driver) = tokio::time::timeout(TIMEOUT, client.ask(draft))
-            .await
-            .map_err(|_elapsed| ClientError::Slow { seconds: TIMEOUT.as_secs() })??;
+        let mut time = Allowance::new(TIMEOUT);
+        let (response, driver) = client.ask(draft, &mut time).await?;
         if response.status().is_success() {
             return Ok(Self { body: response.into_body(), driver, reader: sse::Reader::default() });
         }
-        Err(client.refused(draft, response, driver).await)
+        Err(client.refused(draft, &time, (response, driver)).await)
     }
 
     async fn message(&mut self) -> Result<Option<LiveEvent>, ApiError> {

@@ -258,3 +258,39 @@ async fn a_stream_that_ends_at_once_for_want_of_a_token_is_not_opened_for_ever()
     assert_eq!((error.exit_code, error.hint.as_deref()), (4, Some("sign in again")));
     assert_eq!(sent(&mut asks).len(), 1);
 }
+
+/// Somebody whose token takes longer than a call may.
+#[derive(Debug)]
+struct Late(Arc<Row>);
+
+impl Bearer for Late {
+    fn token(&self) -> Answer<'_, Arc<Secret>> {
+        Box::pin(async {
+            tokio::time::pause();
+            tokio::time::advance(TIMEOUT * 2).await;
+            tokio::time::resume();
+            self.0.token().await
+        })
+    }
+
+    fn another(&self, refused: Arc<Secret>) -> Answer<'_, Option<Arc<Secret>>> {
+        self.0.another(refused)
+    }
+
+    fn advice(&self) -> String {
+        self.0.advice()
+    }
+}
+
+#[tokio::test]
+async fn a_wait_for_a_token_takes_nothing_of_the_time_of_a_call() {
+    let (location, _asks) = gateway(vec![reply("200 OK", "", "{}")]).await;
+    let client = Client::network(location, None, Arc::new(Late(Row::of(&["a"])))).unwrap();
+    let answer: Result<serde_json::Value, ApiError> = client.call(Method::GET, "status".to_owned()).await;
+    assert_eq!(answer.unwrap(), serde_json::json!({}));
+    // One that does not answer is still given up.
+    let mut time = Allowance::new(Duration::from_millis(20));
+    time.token(Box::pin(async { Ok(()) })).await.unwrap();
+    let error = time.call(std::future::pending::<Result<(), ClientError>>()).await.unwrap_err();
+    assert_eq!(error.message, ApiError::from(ClientError::Slow { seconds: 0 }).message);
+}
