@@ -41,6 +41,7 @@ use crate::control::server::failed;
 use crate::control::server::finish;
 use crate::control::server::json;
 use crate::control::sign_in;
+use crate::domain::principal::MAX_TOKEN;
 use crate::transport::listen::keep_alive;
 use crate::transport::strangers::Shut;
 use crate::transport::strangers::Stranger;
@@ -53,8 +54,6 @@ const MAX_STREAMS: usize = 256;
 pub(super) const MAX_STRANGERS: usize = 128;
 /// How many strangers one address may have, whatever the limits say.
 pub const MOST_OF_ONE: usize = 16;
-/// The longest token, in bytes.
-const MAX_TOKEN: usize = 16 << 10;
 
 /// What is served, and to whom.
 pub struct Remote {

@@ -8,6 +8,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::json::Json;
 
+/// The longest token that is looked at, in bytes. Nobody who shows a longer one gets in, whatever the token says, so nobody need send one.
+pub const MAX_TOKEN: usize = 16 << 10;
+
 /// What kind of caller a principal is. An app or agent never approves anything.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]

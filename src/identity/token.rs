@@ -4,11 +4,10 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use crate::domain::json::Json;
+use crate::domain::principal::MAX_TOKEN;
 use crate::identity::error::TokenError;
 use crate::identity::settings::Algorithm;
 
-/// The longest token, in bytes.
-pub(crate) const MAX_TOKEN: usize = 16 << 10;
 /// The longest decoded header, in bytes.
 const MAX_HEADER: usize = 2 << 10;
 /// How deep header and payload may nest.
