@@ -12,11 +12,13 @@ use std::time::Instant;
 use crossterm::event;
 use crossterm::event::Event;
 use crossterm::event::MouseEventKind;
+use nix::errno::Errno;
 use ratatui::Terminal;
 use ratatui::backend::CrosstermBackend;
 use ratatui::layout::Size;
 use tokio::sync::Notify;
 use tokio::sync::mpsc;
+use tokio::sync::oneshot;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
@@ -47,6 +49,8 @@ use crate::tui::view;
 const FRAME: Duration = Duration::from_millis(33);
 /// How long what changes something may take after the screen is gone.
 const LAST_WORDS: Duration = Duration::from_secs(5);
+/// How long after an error of the terminal a signal may come that says why.
+const SIGNAL_AFTER: Duration = Duration::from_secs(1);
 /// How many messages may wait to be taken.
 const QUEUE: usize = 1024;
 /// How many messages are taken before the next picture.
@@ -121,13 +125,24 @@ pub async fn run(backend: Arc<dyn Backend>, settings: Settings) -> Result<Ended,
 async fn screen(backend: Arc<dyn Backend>, settings: Settings, faults: &Notify) -> Result<Ended, TuiError> {
     // Before the terminal is taken: from then on nothing ends the program that does not give it back.
     let mut signals = Signals::new()?;
+    match shown(backend, settings, faults, &mut signals).await {
+        Err(TuiError::Terminal { source }) => Ok(closed(source, async || signals.next().await).await?),
+        done => done,
+    }
+}
+
+async fn shown(
+    backend: Arc<dyn Backend>,
+    settings: Settings,
+    faults: &Notify,
+    signals: &mut Signals,
+) -> Result<Ended, TuiError> {
     let raw = Raw::new(settings.mouse)?;
     let mut terminal = Terminal::new(CrosstermBackend::new(io::BufWriter::new(io::stdout())))?;
     terminal.clear()?;
     let (out, mut inbox) = mpsc::channel(QUEUE);
     let (watched, watching) = watch::channel(None);
-    let gone = Arc::new(Notify::new());
-    let keys = Keys::start(out.clone(), Arc::clone(&gone));
+    let (keys, gone) = Keys::start(out.clone());
     let follow = [
         tokio::spawn(link::follow_changes(Arc::clone(&backend), out.clone())),
         tokio::spawn(link::follow_watched(Arc::clone(&backend), watching, out.clone())),
@@ -138,8 +153,8 @@ async fn screen(backend: Arc<dyn Backend>, settings: Settings, faults: &Notify) 
     let done = tokio::select! {
         biased;
         () = faults.notified() => Err(TuiError::Fault),
-        () = gone.notified() => Err(io::Error::other("it gives no keys any more").into()),
-        done = turn(&mut model, &mut terminal, &mut inbox, &mut outside, (&mut signals, &raw)) => done,
+        Ok(error) = gone => Err(error.into()),
+        done = turn(&mut model, &mut terminal, &mut inbox, &mut outside, (signals, &raw)) => done,
     };
     for task in follow {
         task.abort();
@@ -151,6 +166,25 @@ async fn screen(backend: Arc<dyn Backend>, settings: Settings, faults: &Notify) 
     let sent = async { while outside.changes.join_next().await.is_some() {} };
     drop(tokio::time::timeout(LAST_WORDS, sent).await);
     done
+}
+
+/// What an error of the terminal means. One that is closed shows in several ways, and which of them comes first is chance: no keys, nothing
+/// that can be drawn, SIGHUP. So the signal is waited for, a moment; and where it comes to somebody else only, the system's word for a
+/// terminal that hung up says as much.
+async fn closed(error: io::Error, mut next: impl AsyncFnMut() -> Heard) -> io::Result<Ended> {
+    let ended = async {
+        loop {
+            // What would hold or change a screen means nothing to one that is gone.
+            if let Heard::End(ended) = next().await {
+                return ended;
+            }
+        }
+    };
+    match tokio::time::timeout(SIGNAL_AFTER, ended).await {
+        Ok(ended) => Ok(ended),
+        Err(_none) if error.raw_os_error() == Some(Errno::EIO as i32) => Ok(Ended::Hangup),
+        Err(_none) => Err(error),
+    }
 }
 
 fn begin(settings: Settings, size: Size) -> (Model, Vec<Effect>) {
@@ -303,8 +337,9 @@ struct Keys {
 }
 
 impl Keys {
-    /// `gone` is told when the terminal gives no keys any more.
-    fn start(out: mpsc::Sender<Msg>, gone: Arc<Notify>) -> Self {
+    /// With what comes when the terminal gives no keys any more: why.
+    fn start(out: mpsc::Sender<Msg>) -> (Self, oneshot::Receiver<io::Error>) {
+        let (gone, told) = oneshot::channel();
         let wanted = Arc::new(AtomicBool::new(true));
         let still = Arc::clone(&wanted);
         let thread = std::thread::spawn(move || {
@@ -312,8 +347,8 @@ impl Keys {
                 let msg = match event::poll(KEY_POLL).and_then(|some| some.then(event::read).transpose()) {
                     Ok(Some(event)) => msg_of(event),
                     Ok(None) => None,
-                    Err(_no_terminal) => {
-                        gone.notify_one();
+                    Err(no_terminal) => {
+                        drop(gone.send(no_terminal));
                         return;
                     }
                 };
@@ -322,7 +357,7 @@ impl Keys {
                 }
             }
         });
-        Self { wanted, thread }
+        (Self { wanted, thread }, told)
     }
 }
 
@@ -348,5 +383,40 @@ fn msg_of(event: Event) -> Option<Msg> {
             _ => None,
         },
         Event::FocusGained | Event::FocusLost => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Signals that come one after another, each after so many milliseconds; then none.
+    async fn end(error: io::Error, signals: &[(u64, Heard)]) -> Result<Ended, io::ErrorKind> {
+        let mut left = signals.iter().copied();
+        let next = async || {
+            let Some((after, heard)) = left.next() else { return std::future::pending().await };
+            tokio::time::sleep(Duration::from_millis(after)).await;
+            heard
+        };
+        closed(error, next).await.map_err(|error| error.kind())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_closed_terminal_is_told_as_one_however_it_shows_first() {
+        let no_keys = || io::Error::other("no keys");
+        let hung_up = || io::Error::from(Errno::EIO);
+        let hangup = Heard::End(Ended::Hangup);
+        for error in [no_keys, hung_up] {
+            assert_eq!(end(error(), &[(0, hangup)]).await, Ok(Ended::Hangup));
+            assert_eq!(end(error(), &[(500, hangup)]).await, Ok(Ended::Hangup), "the signal is late");
+            assert_eq!(end(error(), &[(1, Heard::GoesOn), (1, hangup)]).await, Ok(Ended::Hangup));
+            assert_eq!(end(error(), &[(1, Heard::End(Ended::Terminate))]).await, Ok(Ended::Terminate));
+        }
+        // The signal went to another process: the system's word does.
+        assert_eq!(end(hung_up(), &[]).await, Ok(Ended::Hangup));
+        // What is no end of a terminal is not told as one, and nobody waits for ever.
+        let begin = tokio::time::Instant::now();
+        assert_eq!(end(no_keys(), &[]).await, Err(io::ErrorKind::Other));
+        assert_eq!(begin.elapsed(), SIGNAL_AFTER);
     }
 }

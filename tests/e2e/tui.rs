@@ -7,6 +7,7 @@ use std::time::Instant;
 use serde_json::json;
 
 use crate::support::World;
+use crate::support::caller::wait_until;
 use crate::support::client::Reply;
 use crate::support::database::Database;
 use crate::support::mcp::Mcp;
@@ -259,6 +260,33 @@ fn colours_are_for_the_ground_that_the_terminal_says_it_has() {
         // What the terminal answered was not taken for keys.
         screen.press(&["q"]);
         screen.wait("ended with 0");
+    }
+}
+
+#[test]
+fn a_terminal_that_is_closed_ends_with_the_code_for_it_every_time() {
+    let world = World::with(&rules("30s"));
+    let code = world.folder.path().join("code");
+    for round in 0..8 {
+        let command = world.hoopctl(&["tui", "--theme", "mono"]);
+        let words = [command.get_program()].into_iter().chain(command.get_args());
+        let words: Vec<_> = words.map(|word| format!("\"{}\"", word.to_string_lossy())).collect();
+        // The shell outlives the terminal to write down what the screen ended with.
+        let line = format!("trap \"\" HUP; {}; echo $? >\"{}\"", words.join(" "), code.display());
+        let mut shell = Command::new("sh");
+        shell.args(["-c", &line]);
+        for (name, value) in command.get_envs() {
+            if let Some(value) = value {
+                shell.env(name, value);
+            }
+        }
+        let screen = Screen::of(&shell, world.folder.path(), (80, 24));
+        screen.wait("Nothing waits.");
+        drop(screen);
+        let told = || std::fs::read_to_string(&code).unwrap_or_default();
+        wait_until("the screen has ended", Duration::from_secs(10), || told().ends_with('\n'));
+        assert_eq!(told(), "129\n", "round {round}");
+        std::fs::remove_file(&code).unwrap();
     }
 }
 
