@@ -2,6 +2,7 @@
 
 use std::io;
 use std::io::Write as _;
+use std::mem::ManuallyDrop;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering;
@@ -138,7 +139,9 @@ async fn shown(
     signals: &mut Signals,
 ) -> Result<Ended, TuiError> {
     let raw = Raw::new(settings.mouse)?;
-    let mut terminal = Terminal::new(CrosstermBackend::new(io::BufWriter::new(io::stdout())))?;
+    // Never dropped: that shows the cursor, which `Raw` does, and prints where it cannot. On a terminal that is gone that is a panic.
+    let terminal = Terminal::new(CrosstermBackend::new(io::BufWriter::new(io::stdout())))?;
+    let mut terminal = ManuallyDrop::new(terminal);
     terminal.clear()?;
     let (out, mut inbox) = mpsc::channel(QUEUE);
     let (watched, watching) = watch::channel(None);
