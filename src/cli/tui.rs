@@ -10,6 +10,7 @@ use clap::builder::PossibleValue;
 use terminal_colorsaurus::QueryOptions;
 
 use crate::cli::access::Access;
+use crate::cli::login::interrupts;
 use crate::cli::output::Terminal;
 use crate::cli::place::Place;
 use crate::cli::report::Exit;
@@ -118,6 +119,8 @@ pub fn run(terminal: Terminal, place: &Place, args: &TuiArgs) -> Outcome {
 
 /// Shows it until the person or a signal ends it.
 pub fn show(access: &Access, settings: tui::Settings) -> Outcome {
+    // The screen gives the terminal back before it ends, and the end of its access waits for what is renewed.
+    interrupts::heard_elsewhere();
     let ended = access.block_on(tui::run(access.shared(), settings));
     Ok(match ended.map_err(|error| Failure::failed(error.to_string()))? {
         Ended::Left => Exit::Done,

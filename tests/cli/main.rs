@@ -13,6 +13,7 @@ use std::process::Stdio;
 mod contract;
 mod files;
 mod help;
+mod renewing;
 mod store;
 
 /// The program in an empty folder of its own, with nothing of the caller's environment that it would look at.

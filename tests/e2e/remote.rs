@@ -439,6 +439,33 @@ fn a_login_is_renewed_while_it_is_used_and_by_two_at_once_only_once() {
 }
 
 #[test]
+fn the_browser_is_started_with_an_address_that_says_nothing() {
+    let (_world, url) = world_of_people(300);
+    let ada = Elsewhere::new(&url);
+    // In place of a browser: what it was started with, and where that leads.
+    let script = "#!/bin/sh\necho \"$@\" >\"$HOME/given\"\ncurl -sS -o \"$HOME/page\" -w '%{redirect_url}\\n' \"$1\" >\"$HOME/led\"\n";
+    let program = ada.home.path().join("xdg-open");
+    std::fs::write(&program, script).unwrap();
+    std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o700)).unwrap();
+    let mut login = ada.command(&["login", "--yes"], None);
+    let path = std::env::var("PATH").unwrap_or_default();
+    login.env("PATH", format!("{}:{path}", ada.home.path().display())).env("TERM", "screen");
+    let screen = Screen::of(&login, ada.home.path(), (300, 40));
+    let read = |name: &str| std::fs::read_to_string(ada.home.path().join(name)).unwrap_or_default();
+    wait_until("the browser is led on", Duration::from_secs(10), || read("led").ends_with('\n'));
+    let (given, led) = (read("given"), read("led"));
+    assert!(given.starts_with("http://127.0.0.1:") && given.contains("/open/"), "{given}");
+    for word in ["state", "nonce", "challenge", "?"] {
+        assert!(!given.contains(word), "{given}");
+    }
+    assert!(led.contains("code_challenge=") && led.contains("state="), "{led}");
+    let (code, out, err) = peer("node", &["sign_in.mjs", "browser", led.trim(), "ada"], &[]);
+    assert_eq!(code, 0, "{out}{err}{}", screen.shown());
+    screen.wait("ended with 0");
+    assert_eq!(ada.own(&["approval", "list"]).0, 0);
+}
+
+#[test]
 fn a_person_without_a_browser_signs_in_by_a_code() {
     let (_world, url) = world_of_people(300);
     let ada = Elsewhere::new(&url);

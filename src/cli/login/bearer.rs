@@ -2,11 +2,21 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::PoisonError;
+use std::thread;
+use std::thread::JoinHandle;
 
+use tokio::sync::oneshot;
+
+use crate::cli::access;
+use crate::cli::login::interrupts;
 use crate::cli::login::issuer;
 use crate::cli::login::issuer::Given;
 use crate::cli::login::issuer::Said;
 use crate::cli::login::tokens::Entry;
+use crate::cli::login::tokens::Held;
+use crate::cli::login::tokens::Hidden;
 use crate::cli::login::tokens::TokenFile;
 use crate::cli::login::tokens::Tokens;
 use crate::cli::output;
@@ -18,8 +28,9 @@ use crate::control::ApiError;
 use crate::control::Bearer;
 use crate::control::ErrorCode;
 use crate::domain::Secret;
+use crate::domain::principal::MAX_TOKEN;
 
-/// How long before it runs out a token is renewed, in milliseconds.
+/// How long before it runs out a token is renewed, in milliseconds. One that cannot be renewed is used to its end.
 const EARLY_MS: i64 = 60_000;
 /// The environment variable with a token, for programs that nobody sits at.
 const VARIABLE: &str = "HOOPCTL_TOKEN";
@@ -35,7 +46,7 @@ pub fn of(remote: &Remote) -> Result<(Arc<dyn Bearer>, Option<PathBuf>), Failure
     let file = TokenFile::usual()?;
     let kept = KeptTokens::new(remote.clone(), file)?;
     let ca_file = kept.remote.ca_file.clone();
-    Ok((Arc::new(Person(Arc::new(kept))), ca_file))
+    Ok((Arc::new(Person::new(kept)), ca_file))
 }
 
 /// Whether `HOOPCTL_TOKEN` is used in place of what is kept.
@@ -48,7 +59,7 @@ pub fn is_overridden() -> bool {
 /// # Errors
 /// Tokens that are not kept safely.
 pub fn person(remote: Remote, file: TokenFile) -> Result<Arc<dyn Bearer>, Failure> {
-    Ok(Arc::new(Person(Arc::new(KeptTokens::new(remote, file)?))))
+    Ok(Arc::new(Person::new(KeptTokens::new(remote, file)?)))
 }
 
 /// A token of the environment. Never kept, never renewed.
@@ -62,6 +73,13 @@ impl Fixed {
             Failure::new(Exit::Refused, format!("{VARIABLE} holds no token"))
                 .hint("an access token as the issuer gives it, and nothing else")
         })?;
+        if token.len() > MAX_TOKEN {
+            let length = token.len();
+            let message = format!(
+                "{VARIABLE} holds a token of {length} bytes, and no gateway takes one above {MAX_TOKEN}"
+            );
+            return Err(Failure::new(Exit::Refused, message).code("token_too_long").hint(issuer::SHORTER));
+        }
         Ok(Self(Arc::new(Secret::new(token.as_bytes().to_vec()))))
     }
 }
@@ -82,9 +100,16 @@ impl Bearer for Fixed {
     }
 }
 
+/// What a renewal gives.
+type Outcome = Result<Arc<Secret>, Failure>;
+
 /// A person whose tokens are kept.
 #[derive(Debug)]
-struct Person(Arc<KeptTokens>);
+struct Person {
+    kept: Arc<KeptTokens>,
+    /// Renewals that may still be on their way.
+    renewals: Mutex<Vec<JoinHandle<()>>>,
+}
 
 /// Where they are kept, for which gateway.
 #[derive(Debug)]
@@ -96,16 +121,13 @@ struct KeptTokens {
 impl Bearer for Person {
     fn token(&self) -> Answer<'_, Arc<Secret>> {
         Box::pin(async {
-            let tokens = self.0.tokens().map_err(told)?;
-            let now = output::now_ms();
-            if !runs_out(&tokens, now) {
+            let tokens = self.kept.tokens().map_err(told)?;
+            if !runs_out(&tokens, output::now_ms()) {
                 return Ok(tokens.access.secret());
             }
-            match renewed(&self.0, None).await {
-                // The last minute of the old one is still good.
-                Err(failure)
-                    if failure.exit == Exit::Unreachable && tokens.expires_ms.is_none_or(|end| end > now) =>
-                {
+            match self.renewed(None).await {
+                // The last minute of the old one is still good. The clock is read anew: the renewal may have taken longer than that.
+                Err(failure) if failure.exit == Exit::Unreachable && !is_over(&tokens, output::now_ms()) => {
                     Ok(tokens.access.secret())
                 }
                 other => other.map_err(told),
@@ -115,26 +137,83 @@ impl Bearer for Person {
 
     fn another(&self, refused: Arc<Secret>) -> Answer<'_, Option<Arc<Secret>>> {
         Box::pin(async move {
-            if self.0.tokens().map_err(told)?.refresh.is_none() {
+            let tokens = self.kept.tokens().map_err(told)?;
+            if tokens.refresh.is_none() {
                 // Another process may have signed in anew.
-                let now = self.0.tokens().map_err(told)?.access.secret();
+                let now = tokens.access.secret();
                 return Ok((now.expose() != refused.expose()).then_some(now));
             }
-            renewed(&self.0, Some(refused)).await.map(Some).map_err(told)
+            self.renewed(Some(refused)).await.map(Some).map_err(told)
         })
     }
 
     fn advice(&self) -> String {
-        login(&self.0.remote.location.origin())
+        login(&self.kept.remote.location.origin())
     }
 }
 
-/// Renews in a task of its own: whoever stops waiting must not lose a refresh token that is used up by then.
-async fn renewed(kept: &Arc<KeptTokens>, refused: Option<Arc<Secret>>) -> Result<Arc<Secret>, Failure> {
-    let kept = Arc::clone(kept);
-    let task = tokio::spawn(async move { kept.renew(refused.as_deref()).await });
-    task.await
-        .unwrap_or_else(|error| Err(Failure::failed(format!("the token could not be renewed: {error}"))))
+impl Person {
+    fn new(kept: KeptTokens) -> Self {
+        Self { kept: Arc::new(kept), renewals: Mutex::default() }
+    }
+
+    /// Renews on a thread of its own: whoever stops waiting, or has this program's other thread wait for a pipe or a terminal, must not
+    /// lose a refresh token that is used up by then.
+    async fn renewed(&self, refused: Option<Arc<Secret>>) -> Outcome {
+        let failed = |problem: &dyn std::fmt::Display| {
+            Failure::failed(format!("the token could not be renewed: {problem}"))
+        };
+        let (told, answer) = oneshot::channel();
+        let kept = Arc::clone(&self.kept);
+        let renewal = thread::Builder::new()
+            .name("renewal".to_owned())
+            .spawn(move || renewal(&kept, refused.as_deref(), told))
+            .map_err(|error| failed(&error))?;
+        {
+            let mut renewals = self.renewals.lock().unwrap_or_else(PoisonError::into_inner);
+            renewals.retain(|one| !one.is_finished());
+            renewals.push(renewal);
+        }
+        answer.await.unwrap_or_else(|_gone| Err(failed(&"its thread has ended")))
+    }
+}
+
+/// The end of a command waits for renewals whose refresh token is sent: for one exchange with the issuer at most, as one that has not come
+/// so far is given up.
+impl Drop for Person {
+    fn drop(&mut self) {
+        let renewals = std::mem::take(&mut *self.renewals.lock().unwrap_or_else(PoisonError::into_inner));
+        for renewal in renewals {
+            // A panic of it has said what there is to say.
+            drop(renewal.join());
+        }
+    }
+}
+
+fn renewal(kept: &KeptTokens, refused: Option<&Secret>, mut told: oneshot::Sender<Outcome>) {
+    let outcome = access::runtime().and_then(|runtime| {
+        let outcome = runtime.block_on(kept.renew(refused, &mut told));
+        // A name that is still looked up for what was given up is nobody's business.
+        runtime.shutdown_background();
+        outcome
+    });
+    told.send(outcome).ok();
+}
+
+/// What comes of looking at the tokens while no other process changes them.
+enum Ready<'a> {
+    /// There is a good one.
+    Have(Arc<Secret>),
+    /// One is to be asked for.
+    Ask(Due<'a>),
+}
+
+/// A renewal that is to be asked for.
+struct Due<'a> {
+    origin: String,
+    held: Held<'a>,
+    entry: Entry,
+    refresh: Hidden,
 }
 
 impl KeptTokens {
@@ -156,8 +235,21 @@ impl KeptTokens {
         self.entry()?.tokens.ok_or_else(|| out(&origin, format!("signed out at {origin}")))
     }
 
-    /// The newest token, another one than `refused`. One process at a time: a refresh token that is used twice is taken for stolen.
-    async fn renew(&self, refused: Option<&Secret>) -> Result<Arc<Secret>, Failure> {
+    /// The newest token, another one than `refused`. Given up when nobody waits for it any more, as long as nothing is lost by that.
+    async fn renew(&self, refused: Option<&Secret>, told: &mut oneshot::Sender<Outcome>) -> Outcome {
+        let ready = tokio::select! {
+            biased;
+            () = told.closed() => return Err(Failure::failed("nobody waits for the token any more")),
+            ready = self.ready(refused) => ready?,
+        };
+        match ready {
+            Ready::Have(token) => Ok(token),
+            Ready::Ask(due) => due.ask().await,
+        }
+    }
+
+    /// One process at a time: a refresh token that is used twice is taken for stolen.
+    async fn ready(&self, refused: Option<&Secret>) -> Result<Ready<'_>, Failure> {
         let origin = self.remote.location.origin();
         let held = self.file.hold().await?;
         // Read again: another process may have renewed it meanwhile.
@@ -165,7 +257,7 @@ impl KeptTokens {
         let tokens = self.tokens()?;
         let is_refused = refused.is_some_and(|refused| refused.expose() == tokens.access.expose().as_bytes());
         if !is_refused && !runs_out(&tokens, output::now_ms()) {
-            return Ok(tokens.access.secret());
+            return Ok(Ready::Have(tokens.access.secret()));
         }
         let refresh = tokens.refresh.ok_or_else(|| {
             out(
@@ -182,45 +274,67 @@ impl KeptTokens {
                 ),
             ));
         }
+        Ok(Ready::Ask(Due { origin, held, entry, refresh }))
+    }
+}
+
+impl Due<'_> {
+    /// From here on the refresh token may be used up: nothing ends this but the bounds of the exchange.
+    async fn ask(self) -> Outcome {
+        let Self { origin, held, entry, refresh } = self;
+        let waits = interrupts::hold_off()
+            .map_err(|error| Failure::failed(format!("cannot let signals wait: {error}")))?;
         let asked_ms = output::now_ms();
-        let form = [
+        let mut form = vec![
             ("grant_type", "refresh_token"),
             ("refresh_token", refresh.expose()),
             ("client_id", &*entry.terms.client_id),
         ];
-        match issuer::post(&entry.token_endpoint, &form, entry.issuer_ca_file.as_deref()).await? {
-            Said::Yes(body) => {
-                let given = Given::read(&body)?;
-                if let Some(token) = given.id_token() {
-                    issuer::check_id_token(token, &entry.terms, None)?;
+        form.extend(entry.resource.as_deref().map(|resource| ("resource", resource)));
+        let outcome =
+            match issuer::post(&entry.token_endpoint, &form, entry.issuer_ca_file.as_deref()).await? {
+                Said::Yes(body) => {
+                    let given = Given::read(&body)?;
+                    if let Some(token) = given.id_token() {
+                        issuer::check_id_token(token, &entry.terms, None)?;
+                    }
+                    let tokens = given.tokens(asked_ms, Some(refresh));
+                    let access = tokens.access.secret();
+                    held.change(|all| {
+                        if let Some(entry) = all.get_mut(&origin) {
+                            entry.tokens = Some(tokens);
+                        }
+                    })?;
+                    Ok(access)
                 }
-                let tokens = given.tokens(asked_ms, Some(refresh));
-                let access = tokens.access.secret();
-                held.change(|all| {
-                    if let Some(entry) = all.get_mut(&origin) {
-                        entry.tokens = Some(tokens);
-                    }
-                })?;
-                Ok(access)
-            }
-            Said::No(word, _) if word == "invalid_grant" => {
-                held.change(|all| {
-                    if let Some(entry) = all.get_mut(&origin) {
-                        entry.tokens = None;
-                    }
-                })?;
-                Err(out(&origin, format!("the issuer has ended your login at {origin}")))
-            }
-            Said::No(word, description) => Err(out(
-                &origin,
-                format!("the issuer does not renew the token for {origin}: {word}: {description}"),
-            )),
-        }
+                Said::No(word, _) if word == "invalid_grant" => {
+                    held.change(|all| {
+                        if let Some(entry) = all.get_mut(&origin) {
+                            entry.tokens = None;
+                        }
+                    })?;
+                    Err(out(&origin, format!("the issuer has ended your login at {origin}")))
+                }
+                Said::No(word, description) => Err(out(
+                    &origin,
+                    format!("the issuer does not renew the token for {origin}: {word}: {description}"),
+                )),
+            };
+        // The file is free for others before this process may end.
+        drop(held);
+        drop(waits);
+        outcome
     }
 }
 
+/// Whether a token is to be renewed by now; for one that cannot be, whether it is over.
 fn runs_out(tokens: &Tokens, now_ms: i64) -> bool {
-    tokens.expires_ms.is_some_and(|end| end.saturating_sub(EARLY_MS) <= now_ms)
+    let early = if tokens.refresh.is_some() { EARLY_MS } else { 0 };
+    is_over(tokens, now_ms.saturating_add(early))
+}
+
+fn is_over(tokens: &Tokens, now_ms: i64) -> bool {
+    tokens.expires_ms.is_some_and(|end| end <= now_ms)
 }
 
 /// The command that helps.

@@ -1,7 +1,20 @@
 //! Signing in with a browser on this machine: authorization code and PKCE (RFC 8252, RFC 7636), answered on a loopback address.
+//!
+//! Other users of the machine reach that address too (RFC 8252, section 8.3: it is open from the request to the answer, and no longer), and
+//! they see with which arguments programs are started. What they could do:
+//!
+//! - *Bring a code of their own*, so that this person acts as them: a code counts only with the state, which is random and goes to the issuer
+//!   only (section 8.9). Were it in the arguments of the browser's opener, with the challenge that any code would be bound to, everybody
+//!   could read it there. So the opener gets the *door*: an address here with a random path, which leads on to the issuer once.
+//! - *Open the door before the browser does*, and have the state by that: the door is shut to other users where the system says whose a stream
+//!   is (Linux). Elsewhere the person's browser finds it shut and says so, and the end of the login says who is signed in.
+//! - *Take the code*: they would have to be asked by the browser, and the port is ours. Without the verifier, which never leaves this process,
+//!   a code is worth nothing (section 8.1).
+//! - *Keep the port busy*: streams are few, slow ones end, and a login that does not come about can be begun anew, or with `--device`.
 
 use std::convert::Infallible;
 use std::net::Ipv4Addr;
+use std::net::SocketAddr;
 use std::process::Command;
 use std::process::Stdio;
 use std::sync::Arc;
@@ -34,6 +47,7 @@ use crate::cli::login::Issuer;
 use crate::cli::login::issuer;
 use crate::cli::login::issuer::Given;
 use crate::cli::login::issuer::Said;
+use crate::cli::login::neighbour;
 use crate::cli::login::tokens::Tokens;
 use crate::cli::output;
 use crate::cli::report::Exit;
@@ -49,20 +63,34 @@ const SLOW: Duration = Duration::from_secs(10);
 const STREAMS: usize = 64;
 /// Where the answer comes, on a port of its own.
 const PATH: &str = "/callback";
+/// Before the random part of the path that leads on to the issuer.
+const DOOR: &str = "/open/";
 
 /// Names and values of a query, as they came.
 type Parameters = Vec<(String, String)>;
 
 /// What a browser brought: the parameters, and where to say what came of them.
-struct Callback {
+pub(super) struct Callback {
     parameters: Parameters,
     page: oneshot::Sender<Result<(), String>>,
 }
 
+/// Where a browser may begin.
+pub(super) struct Addresses<'a> {
+    /// At the issuer, with all that it is told.
+    pub issuer: &'a str,
+    /// Here. It says nothing, and leads on once.
+    pub door: &'a str,
+}
+
 /// What is waited for.
-struct Wait {
+pub(super) struct Wait {
     state: String,
     host: String,
+    /// The path of the door.
+    door: String,
+    /// Where it leads, taken by the first who opens it.
+    onward: Mutex<Option<String>>,
     /// Taken by the first answer: there is no second one.
     taker: Mutex<Option<oneshot::Sender<Callback>>>,
 }
@@ -75,8 +103,8 @@ pub(super) fn random() -> Result<String, Failure> {
     Ok(URL_SAFE_NO_PAD.encode(bytes))
 }
 
-/// Signs in. `show` gets the address that a browser is to open.
-pub async fn sign_in(issuer: &Issuer, show: impl FnOnce(&str)) -> Result<Tokens, Failure> {
+/// Signs in. `show` gets the addresses of which a browser is to open one.
+pub async fn sign_in(issuer: &Issuer, show: impl FnOnce(&Addresses<'_>)) -> Result<Tokens, Failure> {
     let endpoint = issuer.endpoints.authorization.as_deref().ok_or_else(|| {
         Failure::failed(format!("the issuer {} has no login for browsers", issuer.terms.issuer))
             .hint("hoopctl login --device")
@@ -88,21 +116,27 @@ pub async fn sign_in(issuer: &Issuer, show: impl FnOnce(&str)) -> Result<Tokens,
     let redirect = format!("http://{host}{PATH}");
     let (state, nonce, verifier) = (random()?, random()?, random()?);
     let challenge = URL_SAFE_NO_PAD.encode(digest::digest(&digest::SHA256, verifier.as_bytes()));
-    let query = issuer::form(&[
+    let scope = issuer.terms.scopes.join(" ");
+    let mut asked = vec![
         ("response_type", "code"),
         ("client_id", &issuer.terms.client_id),
         ("redirect_uri", &redirect),
-        ("scope", &issuer.terms.scopes.join(" ")),
+        ("scope", &scope),
         ("state", &state),
         ("nonce", &nonce),
         ("code_challenge", &challenge),
         ("code_challenge_method", "S256"),
-    ]);
+    ];
+    asked.extend(issuer.resource.as_deref().map(|resource| ("resource", resource)));
+    let query = issuer::form(&asked);
     let join = if endpoint.contains('?') { '&' } else { '?' };
     let (taker, taken) = oneshot::channel();
-    let wait = Arc::new(Wait { state, host, taker: Mutex::new(Some(taker)) });
+    let onward = format!("{endpoint}{join}{}", String::from_utf8_lossy(&query));
+    let door = format!("{DOOR}{}", random()?);
+    let address = format!("http://{host}{door}");
+    let wait = Arc::new(Wait::new(&state, &host, &door, &onward, taker));
     let mut streams = JoinSet::new();
-    show(&format!("{endpoint}{join}{}", String::from_utf8_lossy(&query)));
+    show(&Addresses { issuer: &onward, door: &address });
     let callback = tokio::select! {
         () = serve(&listener, &wait, &mut streams) => None,
         callback = tokio::time::timeout(PATIENCE, taken) => callback.ok().and_then(Result::ok),
@@ -126,7 +160,7 @@ async fn serve(listener: &TcpListener, wait: &Arc<Wait>, streams: &mut JoinSet<(
             streams.join_next().await;
         }
         match listener.accept().await {
-            Ok((stream, _)) => {
+            Ok((stream, _peer)) => {
                 let wait = Arc::clone(wait);
                 streams.spawn(async move { one(stream, wait).await });
                 while streams.try_join_next().is_some() {}
@@ -137,14 +171,24 @@ async fn serve(listener: &TcpListener, wait: &Arc<Wait>, streams: &mut JoinSet<(
 }
 
 async fn one(stream: TcpStream, wait: Arc<Wait>) {
-    let service = service_fn(|request| answer(request, Arc::clone(&wait)));
+    let ends = stream.peer_addr().and_then(|peer| Ok((peer, stream.local_addr()?))).ok();
+    let service = service_fn(|request| answer(request, Arc::clone(&wait), ends));
     let mut server = http1::Builder::new();
     server.timer(TokioTimer::new()).header_read_timeout(SLOW).max_buf_size(32 << 10).keep_alive(false);
     // What a browser sees, it shows itself.
     tokio::time::timeout(6 * SLOW, server.serve_connection(TokioIo::new(stream), service)).await.ok();
 }
 
-async fn answer(request: Request<Incoming>, wait: Arc<Wait>) -> Result<Response<Full<Bytes>>, Infallible> {
+/// `ends`: the addresses of the stream, the other one first.
+async fn answer(
+    request: Request<Incoming>,
+    wait: Arc<Wait>,
+    ends: Option<(SocketAddr, SocketAddr)>,
+) -> Result<Response<Full<Bytes>>, Infallible> {
+    if wait.is_door(&request) {
+        let user = ends.and_then(|(peer, own)| neighbour::user(peer, own));
+        return Ok(wait.onward(user));
+    }
     let Some((parameters, taker)) = wait.take(&request) else {
         return Ok(page(StatusCode::NOT_FOUND, "There is nothing here", ""));
     };
@@ -161,11 +205,52 @@ async fn answer(request: Request<Incoming>, wait: Arc<Wait>) -> Result<Response<
 }
 
 impl Wait {
+    pub(super) fn new(
+        state: &str,
+        host: &str,
+        door: &str,
+        onward: &str,
+        taker: oneshot::Sender<Callback>,
+    ) -> Self {
+        Self {
+            state: state.to_owned(),
+            host: host.to_owned(),
+            door: door.to_owned(),
+            onward: Mutex::new(Some(onward.to_owned())),
+            taker: Mutex::new(Some(taker)),
+        }
+    }
+
+    fn is_here(&self, request: &Request<Incoming>) -> bool {
+        let host = request.headers().get(header::HOST).map(header::HeaderValue::as_bytes);
+        request.method() == Method::GET && host == Some(self.host.as_bytes())
+    }
+
+    fn is_door(&self, request: &Request<Incoming>) -> bool {
+        let path = request.uri().path().as_bytes();
+        self.is_here(request) && verify_slices_are_equal(path, self.door.as_bytes()).is_ok()
+    }
+
+    /// Leads on to the issuer, the first time that one of this user's programs asks.
+    pub(super) fn onward(&self, user: Option<u32>) -> Response<Full<Bytes>> {
+        let shut = |text| page(StatusCode::NOT_FOUND, "There is nothing here", text);
+        if !neighbour::is_ours(user) {
+            return shut("This is for another user of the machine.");
+        }
+        let onward = self.onward.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let Some(onward) = onward.and_then(|onward| header::HeaderValue::try_from(onward).ok()) else {
+            return shut(
+                "It leads on once only. If it was not you who opened it before, end hoopctl and sign in again.",
+            );
+        };
+        let mut response = page(StatusCode::FOUND, "Sign in", "Your browser goes on to the issuer.");
+        response.headers_mut().insert(header::LOCATION, onward);
+        response
+    }
+
     /// The parameters of the one request that is waited for. Any other one changes nothing: only the issuer knows the state.
     fn take(&self, request: &Request<Incoming>) -> Option<(Parameters, oneshot::Sender<Callback>)> {
-        let host = request.headers().get(header::HOST).map(header::HeaderValue::as_bytes);
-        let fits = request.method() == Method::GET && request.uri().path() == PATH;
-        if !fits || host != Some(self.host.as_bytes()) {
+        if !self.is_here(request) || request.uri().path() != PATH {
             return None;
         }
         let parameters = parameters(request.uri().query()?)?;
@@ -205,13 +290,14 @@ async fn redeem(
     let code = parameter("code")?
         .filter(|code| !code.is_empty())
         .ok_or_else(|| refused("the answer of the issuer has neither a code nor an error".to_owned()))?;
-    let form = [
+    let mut form = vec![
         ("grant_type", "authorization_code"),
         ("code", code),
         ("redirect_uri", redirect),
         ("code_verifier", verifier),
         ("client_id", &*issuer.terms.client_id),
     ];
+    form.extend(issuer.resource.as_deref().map(|resource| ("resource", resource)));
     let asked_ms = output::now_ms();
     match issuer::post(&issuer.endpoints.token, &form, issuer.ca_file.as_deref()).await? {
         Said::Yes(body) => {

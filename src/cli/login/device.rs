@@ -87,7 +87,10 @@ pub async fn sign_in(issuer: &Issuer, show: impl FnOnce(&Prompt<'_>)) -> Result<
     let client_id = &*issuer.terms.client_id;
     let scope = issuer.terms.scopes.join(" ");
     let ca_file = issuer.ca_file.as_deref();
-    let offer = match issuer::post(endpoint, &[("client_id", client_id), ("scope", &scope)], ca_file).await? {
+    let resource = issuer.resource.as_deref().map(|resource| ("resource", resource));
+    let mut form = vec![("client_id", client_id), ("scope", &*scope)];
+    form.extend(resource);
+    let offer = match issuer::post(endpoint, &form, ca_file).await? {
         Said::Yes(body) => offer(&body)?,
         Said::No(error, description) => {
             return Err(refused(format!("the issuer gives no code for a device: {error} {description}")));
@@ -101,7 +104,9 @@ pub async fn sign_in(issuer: &Issuer, show: impl FnOnce(&Prompt<'_>)) -> Result<
     let end = Instant::now() + Duration::from_secs(offer.expires_in.min(PATIENCE_S));
     let pause = offer.interval.map(|seconds| Duration::from_secs(seconds.clamp(PAUSES.0, PAUSES.1)));
     let mut pause = pause.unwrap_or(INTERVAL);
-    let form = [("grant_type", GRANT), ("device_code", offer.device_code.expose()), ("client_id", client_id)];
+    let mut form =
+        vec![("grant_type", GRANT), ("device_code", offer.device_code.expose()), ("client_id", client_id)];
+    form.extend(resource);
     loop {
         tokio::time::sleep(pause).await;
         if Instant::now() >= end {

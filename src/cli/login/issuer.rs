@@ -23,6 +23,7 @@ use crate::control::call::percent_encode;
 use crate::control::client::network::refined;
 use crate::control::sign_in;
 use crate::domain::json::Json;
+use crate::domain::principal::MAX_TOKEN;
 use crate::transport::fetch;
 use crate::transport::fetch::FetchError;
 use crate::transport::fetch::Limits;
@@ -30,9 +31,11 @@ use crate::transport::fetch::Location;
 use crate::transport::tls;
 
 /// The bounds of each exchange with a gateway or issuer before or beside the admin API.
-const LIMITS: Limits = Limits { timeout: Duration::from_secs(10), max_bytes: 256 << 10 };
-/// The longest token that is taken, in bytes.
-const LONGEST_TOKEN: usize = 64 << 10;
+pub(super) const LIMITS: Limits = Limits { timeout: Duration::from_secs(10), max_bytes: 256 << 10 };
+/// The longest text that is sent to an issuer as a token of its own, in bytes. Gateways take less: [`MAX_TOKEN`].
+const LONGEST: usize = 64 << 10;
+/// What helps against an access token that no gateway takes.
+pub const SHORTER: &str = "have the issuer put less into the token, such as fewer groups";
 
 /// Where an issuer does what.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -47,6 +50,30 @@ pub struct Endpoints {
     pub revocation: Option<String>,
     /// Whether it says in its answers who it is (RFC 9207).
     pub tells_iss: bool,
+    /// What its tokens are for (RFC 9728, section 4); `None`: it does not say.
+    pub resources: Option<Vec<String>>,
+}
+
+impl Endpoints {
+    /// The gateway as the issuer calls it, to ask for a token that is good there only (RFC 8707). `None` where the issuer does not list
+    /// what its tokens are for: it may not know the parameter, and some refuse it (Microsoft Entra).
+    ///
+    /// # Errors
+    /// A gateway that is not in the list: it sends people to somebody else's issuer.
+    pub fn resource(&self, issuer: &str, origin: &str) -> Result<Option<String>, Failure> {
+        let Some(resources) = &self.resources else { return Ok(None) };
+        let is_it = |one: &&String| {
+            Location::parse(one).is_ok_and(|location| location.is_bare() && location.origin() == origin)
+        };
+        resources.iter().find(is_it).cloned().map(Some).ok_or_else(|| {
+            Failure::new(
+                Exit::Refused,
+                format!("the issuer {issuer} lists what its tokens are for, and {origin} is not in the list"),
+            )
+            .code("another_resource")
+            .hint("use the gateway's own address; if it is, its administrator has the issuer list it")
+        })
+    }
 }
 
 /// The TLS settings for a URL; none for one without TLS.
@@ -155,7 +182,14 @@ pub(super) fn endpoints(document: &[u8], issuer: &str) -> Result<Endpoints, &'st
         revocation: endpoint("revocation_endpoint", "has a revocation_endpoint that is not https")?,
         tells_iss: document.member("authorization_response_iss_parameter_supported")
             == Some(&Json::Bool(true)),
+        resources: document.member("protected_resources").map(texts).transpose()?,
     })
+}
+
+fn texts(list: &Json) -> Result<Vec<String>, &'static str> {
+    let Json::Array(all) = list else { return Err("has protected_resources that are no list") };
+    let text = |one: &Json| one.as_str().map(str::to_owned);
+    all.iter().map(text).collect::<Option<_>>().ok_or("has protected_resources that are no texts")
 }
 
 /// Writes pairs as a form or a query.
@@ -266,6 +300,13 @@ impl Given {
         if !fits(&given.access_token) || !given.refresh_token.as_ref().is_none_or(fits) {
             return Err(wrong("has a token that cannot be sent"));
         }
+        let length = given.access_token.expose().len();
+        if length > MAX_TOKEN {
+            let message = format!(
+                "the issuer gave an access token of {length} bytes, and no gateway takes one above {MAX_TOKEN}"
+            );
+            return Err(Failure::new(Exit::Refused, message).code("token_too_long").hint(SHORTER));
+        }
         Ok(given)
     }
 
@@ -282,9 +323,9 @@ impl Given {
     }
 }
 
-/// Whether a text can be sent as a token: printable ASCII, not too long.
+/// Whether a text can be sent as a token: printable ASCII, not too long for an issuer.
 pub fn is_token(text: &str) -> bool {
-    !text.is_empty() && text.len() <= LONGEST_TOKEN && text.bytes().all(|byte| byte.is_ascii_graphic())
+    !text.is_empty() && text.len() <= LONGEST && text.bytes().all(|byte| byte.is_ascii_graphic())
 }
 
 /// Checks what an ID token says, which came straight from the token endpoint over TLS, so that its signature proves no more

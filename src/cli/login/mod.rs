@@ -3,7 +3,9 @@
 pub mod bearer;
 mod browser;
 mod device;
+pub mod interrupts;
 mod issuer;
+mod neighbour;
 #[cfg(test)]
 mod tests;
 mod tokens;
@@ -28,6 +30,7 @@ use crate::cli::report::Outcome;
 use crate::cli::status;
 use crate::domain::text::Shown;
 
+use browser::Addresses;
 use issuer::Endpoints;
 use issuer::Said;
 use tokens::Entry;
@@ -65,6 +68,8 @@ pub struct LogoutArgs {
 pub(crate) struct Issuer {
     terms: Terms,
     endpoints: Endpoints,
+    /// The gateway, where the issuer lists it.
+    resource: Option<String>,
     ca_file: Option<PathBuf>,
 }
 
@@ -83,16 +88,18 @@ pub fn login(terminal: Terminal, place: &Place, args: &LoginArgs) -> Outcome {
     confirm(terminal, args.yes, &origin, &terms, old.as_ref().map(|entry| &entry.terms))?;
     let tokens = runtime.block_on(async {
         let endpoints = issuer::discover(&terms.issuer, issuer_ca_file.as_deref()).await?;
-        let issuer = Issuer { terms: terms.clone(), endpoints, ca_file: issuer_ca_file.clone() };
+        let resource = endpoints.resource(&terms.issuer, &origin)?;
+        let issuer = Issuer { terms: terms.clone(), endpoints, resource, ca_file: issuer_ca_file.clone() };
         let tokens = if args.device {
             device::sign_in(&issuer, |prompt| told(&code_lines(prompt))).await?
         } else {
-            browser::sign_in(&issuer, |url| open(terminal, args, url)).await?
+            browser::sign_in(&issuer, |addresses| open(terminal, args, addresses)).await?
         };
         let entry = Entry {
             terms,
             token_endpoint: issuer.endpoints.token,
             revocation_endpoint: issuer.endpoints.revocation,
+            resource: issuer.resource,
             ca_file: ca_file.clone(),
             issuer_ca_file,
             tokens: Some(tokens),
@@ -165,13 +172,15 @@ fn told(lines: &[String]) {
     }
 }
 
-fn open(terminal: Terminal, args: &LoginArgs, url: &str) {
+/// Everybody on the machine sees what programs are started with, so that the browser gets the door; what the issuer is told stands on the
+/// terminal only, for those who open it by hand.
+fn open(terminal: Terminal, args: &LoginArgs, addresses: &Addresses<'_>) {
     let opened = terminal.dialog && !args.no_browser;
     let words =
         if opened { "A browser opens. If it does not, open:" } else { "Open in a browser on this machine:" };
-    told(&[words.to_owned(), url.to_owned()]);
+    told(&[words.to_owned(), addresses.issuer.to_owned()]);
     if opened {
-        browser::open(url);
+        browser::open(addresses.door);
     }
 }
 

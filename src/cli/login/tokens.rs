@@ -24,6 +24,8 @@ use serde::Deserialize;
 use serde::Serialize;
 use zeroize::Zeroizing;
 
+use crate::cli::login::issuer::LIMITS;
+use crate::cli::report::Exit;
 use crate::cli::report::Failure;
 use crate::domain::Secret;
 
@@ -31,8 +33,13 @@ use crate::domain::Secret;
 const LONGEST: u64 = 4 << 20;
 /// The form of the file.
 const VERSION: u32 = 1;
-/// How long another process may keep the file to itself: as long as a renewal can take, and more.
+/// How long another process may keep the file to itself. One that renews makes two exchanges meanwhile, one with the gateway and one with
+/// the issuer, each bounded by [`LIMITS`]; one that signs out makes one. So whoever waits sees the end of the slowest holder, and that of a
+/// second one that was quicker to take it. Calls do not count this in their own time (`control::client`), so that a wait for the file
+/// ends here and is told as what it is.
 const PATIENCE: Duration = Duration::from_secs(40);
+const _: () =
+    assert!(PATIENCE.as_secs() > 2 * LIMITS.timeout.as_secs(), "who waits sees the slowest holder end");
 /// The pause between two tries to have the file.
 const PAUSE: Duration = Duration::from_millis(50);
 
@@ -96,6 +103,9 @@ pub struct Entry {
     /// Where they are revoked; `None`: the issuer has no such place.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub revocation_endpoint: Option<String>,
+    /// The gateway as the issuer calls it (RFC 8707), where that lists its resources: what tokens are asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resource: Option<String>,
     /// The authorities of the gateway's certificate; `None`: this machine's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ca_file: Option<PathBuf>,
@@ -159,7 +169,7 @@ pub enum KeepError {
         path: PathBuf,
     },
     /// Another process keeps it.
-    #[error("another hoopctl keeps {} for more than {} s", path.display(), PATIENCE.as_secs())]
+    #[error("another hoopctl keeps {} for more than {} s; try again when it has ended", path.display(), PATIENCE.as_secs())]
     Kept {
         /// The lock file.
         path: PathBuf,
@@ -175,7 +185,9 @@ impl From<KeepError> for Failure {
             KeepError::Unsafe { path, .. } => Some(format!("chmod 700 {}", path.display())),
             _ => None,
         };
-        let failure = Self::failed(crate::cli::report::with_causes(&error)).code("tokens");
+        // What another process does ends: that is worth another try, as with a store that is kept by one.
+        let exit = if matches!(error, KeepError::Kept { .. }) { Exit::Unreachable } else { Exit::Failed };
+        let failure = Self::new(exit, crate::cli::report::with_causes(&error)).code("tokens");
         match hint {
             Some(hint) => failure.hint(hint),
             None => failure,

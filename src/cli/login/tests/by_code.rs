@@ -1,0 +1,62 @@
+//! Signing in by a code.
+
+use super::super::device::Next;
+use super::*;
+
+#[tokio::test]
+async fn a_device_waits_for_its_person() {
+    for (error, wanted) in [
+        ("authorization_pending", Next::Again),
+        ("slow_down", Next::Slower),
+        ("access_denied", Next::Over("it was declined there")),
+        ("authorization_declined", Next::Over("it was declined there")),
+        ("expired_token", Next::Over("the code has run out")),
+        ("bad_verification_code", Next::Over("the issuer does not know the code any more")),
+        ("invalid_client", Next::Other),
+    ] {
+        assert_eq!(device::next(error), wanted, "{error}");
+    }
+    let served = Served::start().await;
+    let issuer = served.issuer().await;
+    // As Entra has it: no verification_uri_complete.
+    let offer = json!({"device_code": "dc", "user_code": "AB-12", "verification_uri": "https://idp.example/device",
+        "expires_in": 60, "interval": 0});
+    served.set("/device", 200, &offer);
+    let pending = (400, json!({"error": "authorization_pending"}).to_string());
+    served.queue(
+        "/token",
+        vec![
+            pending.clone(),
+            (503, String::new()),
+            (200, tokens(None, &served.origin, &json!("cli")).to_string()),
+        ],
+    );
+    let mut told = Vec::new();
+    let found = device::sign_in(&issuer, |prompt| told = code_lines(prompt)).await.unwrap();
+    assert_eq!(found.access.expose(), "new-access");
+    assert_eq!(told.len(), 3);
+    assert!(told[1] == "https://idp.example/device" && told[2].ends_with("AB-12"), "{told:?}");
+    assert_eq!(served.asked("/token").len(), 3);
+    assert!(served.asked("/token")[0].contains("device_code=dc"));
+
+    served.queue("/token", vec![(400, json!({"error": "authorization_declined"}).to_string())]);
+    let failure = device::sign_in(&issuer, |_| {}).await.unwrap_err();
+    assert_eq!(failure.exit, Exit::Refused);
+    let short = json!({"device_code": "dc", "user_code": "AB-12", "verification_uri": "https://idp.example/device",
+        "expires_in": 1, "interval": 1});
+    served.set("/device", 200, &short);
+    served.queue("/token", vec![pending]);
+    let failure = device::sign_in(&issuer, |_| {}).await.unwrap_err();
+    assert!(failure.message.contains("ran out"), "{}", failure.message);
+    for (name, value) in [
+        ("verification_uri", json!("http://evil.example")),
+        ("user_code", json!("")),
+        ("device_code", json!(1)),
+    ] {
+        let mut wrong = offer.clone();
+        wrong[name] = value;
+        served.set("/device", 200, &wrong);
+        let shown = device::sign_in(&issuer, |_| panic!("nothing is shown")).await;
+        assert!(shown.is_err(), "{name}");
+    }
+}
