@@ -126,7 +126,7 @@ mod tests {
         let to = folder.path().join("a.jsonl");
         let count = || std::fs::read_dir(folder.path()).unwrap().count();
         let half = to_file(&to, |file| -> Result<(), ExportError> {
-            file.write_all(&[b'x'; 100_000]).unwrap();
+            file.write_all(&vec![b'x'; 100_000]).unwrap();
             file.flush().unwrap();
             // As it would be if the process were killed here.
             assert!(!to.exists());

@@ -83,7 +83,8 @@ impl Issuer {
     fn kept(&self, home: &Path) -> String {
         let text = std::fs::read_to_string(home.join(".config/hoopctl/tokens.json")).unwrap();
         let kept: Value = serde_json::from_str(&text).unwrap();
-        kept["gateways"][&self.origin]["tokens"]["refresh"].as_str().unwrap().to_owned()
+        let entry = kept.get("gateways").and_then(|all| all.get(&self.origin)).unwrap();
+        entry.pointer("/tokens/refresh").and_then(Value::as_str).unwrap().to_owned()
     }
 
     /// Runs a command that renews, and sends it a signal when the issuer has the refresh token, but has not answered yet.
@@ -101,7 +102,7 @@ fn request(stream: &mut TcpStream) -> String {
     loop {
         let mut some = [0; 4096];
         let length = stream.read(&mut some).unwrap_or(0);
-        bytes.extend_from_slice(&some[..length]);
+        bytes.extend(some.iter().take(length));
         let text = String::from_utf8_lossy(&bytes).to_lowercase();
         let whole = text.split_once("\r\n\r\n").is_some_and(|(head, body)| {
             let wanted = head.lines().find_map(|line| line.strip_prefix("content-length: "));

@@ -205,7 +205,7 @@ enum Ready<'a> {
     /// There is a good one.
     Have(Arc<Secret>),
     /// One is to be asked for.
-    Ask(Due<'a>),
+    Ask(Box<Due<'a>>),
 }
 
 /// A renewal that is to be asked for.
@@ -274,7 +274,7 @@ impl KeptTokens {
                 ),
             ));
         }
-        Ok(Ready::Ask(Due { origin, held, entry, refresh }))
+        Ok(Ready::Ask(Box::new(Due { origin, held, entry, refresh })))
     }
 }
 
