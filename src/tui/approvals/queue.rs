@@ -199,6 +199,7 @@ impl Queue {
         let now = shared.now.wall_ms;
         let mut new = Vec::new();
         let mut changed = first;
+        self.entries.reserve(pending.len().saturating_sub(self.entries.len()));
         for approval in pending {
             match self.entries.get_mut(&approval.id) {
                 // One that ended or changed since is known better already.
