@@ -2,12 +2,10 @@
 
 use std::io;
 use std::path::PathBuf;
-use std::time::Duration;
 
 use clap::Args;
 use clap::ValueEnum;
 use clap::builder::PossibleValue;
-use terminal_colorsaurus::QueryOptions;
 
 use crate::cli::access::Access;
 use crate::cli::login::interrupts;
@@ -71,9 +69,6 @@ impl ValueEnum for Screen {
     }
 }
 
-/// How long the terminal may take to say what its ground is: it may be far away.
-const ASKED_FOR: Duration = Duration::from_secs(1);
-
 /// A theme.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum ThemeWord {
@@ -106,14 +101,14 @@ pub fn run(terminal: Terminal, place: &Place, args: &TuiArgs) -> Outcome {
         NotifyWord::Osc9 => Notify::Osc9,
         NotifyWord::Off => Notify::Off,
     };
-    let (look, keys) = (look(&args.look), keys(&args.look)?);
+    let ((look, asks), keys) = (look(&args.look), keys(&args.look)?);
     let access = Access::online(place)?;
     if access.is_remote() {
         // What keeps one out is said on the command line, and not on a screen.
         access.wait(access.backend().status())?;
     }
-    let settings =
-        tui::Settings { start: Start::Screen(args.screen), look, keys, notify, mouse: args.look.mouse };
+    let start = Start::Screen(args.screen);
+    let settings = tui::Settings { start, look, asks, keys, notify, mouse: args.look.mouse };
     show(&access, settings)
 }
 
@@ -138,23 +133,15 @@ pub fn must_be_terminal(terminal: Terminal, hint: &str) -> Result<(), Failure> {
     Err(Failure::usage("the screen needs a terminal, for input and output").hint(hint))
 }
 
-/// How it looks. The terminal may be asked, so nothing else reads what it says meanwhile.
-pub fn look(args: &LookArgs) -> Look {
+/// How it looks, and whether the terminal is to be asked for its ground.
+pub fn look(args: &LookArgs) -> (Look, bool) {
     let found = Look::detect(|name| std::env::var(name).ok(), args.ascii);
-    match args.theme {
-        ThemeWord::Auto if found.is_coloured() => found.on(ground_of_the_terminal()),
+    let look = match args.theme {
         ThemeWord::Auto | ThemeWord::Dark => found.on(Ground::Dark),
         ThemeWord::Light => found.on(Ground::Light),
         ThemeWord::Mono => found.with_depth(Depth::Mono),
-    }
-}
-
-/// What the terminal says its ground is (OSC 11). One that does not know the question says so at once.
-fn ground_of_the_terminal() -> Ground {
-    let mut asked = QueryOptions::default();
-    asked.timeout = ASKED_FOR;
-    let ground = terminal_colorsaurus::background_color(asked);
-    if ground.is_ok_and(|ground| ground.perceived_lightness() > 0.5) { Ground::Light } else { Ground::Dark }
+    };
+    (look, args.theme == ThemeWord::Auto && look.is_coloured())
 }
 
 /// What keys mean: the table, with what a file changes in it.

@@ -95,7 +95,7 @@ const STORAGE: &str = r#"# The data directory belongs to `hoopctl serve`. Defaul
 [recording]
 #level = "full"                         # full (after masking) | metadata | off
 #sync = "writes"                        # writes | all: which commands are on disk before they are forwarded
-#retention = { recordings = "30d", metadata = "400d", max_size = "20GiB" }
+#retention = { recordings = "30d", metadata = "400d", max_size = "20GiB" } # max_size: on the disk, packed
 #max_body = "1MiB"                      # longer bodies are cut in the recording
 
 "#;

@@ -14,7 +14,9 @@ const MAGIC: [u8; 4] = zstd_safe::MAGICNUMBER.to_le_bytes();
 const LEVEL: i32 = 1;
 /// Smaller blocks stay as they are: they fill a part of a page either way.
 const LEAST: usize = 2048;
-/// The largest block there can be: one that is just not full, and the longest event.
+/// More room than this is not kept for the next block.
+const KEPT: usize = 2 * MAX_BLOCK;
+/// Longer blocks stay as they are: no more is ever unpacked. One that is just not full has the longest event behind it.
 const MOST: usize = MAX_BLOCK + MAX_LENGTH;
 
 /// Packs blocks.
@@ -28,8 +30,13 @@ pub(crate) struct Packer {
 impl Packer {
     /// Packs a block, where that makes it smaller.
     pub(crate) fn pack(&mut self, block: &mut Vec<u8>) {
-        if block.len() >= LEAST && self.try_to_pack(block) && self.packed.len() < block.len() {
+        let is_packed = (LEAST..=MOST).contains(&block.len()) && self.try_to_pack(block);
+        if is_packed && self.packed.len() < block.len() {
             std::mem::swap(block, &mut self.packed);
+        }
+        // What one large block took is not kept for the next small ones.
+        if self.packed.capacity() > KEPT {
+            self.packed = Vec::new();
         }
     }
 
@@ -127,6 +134,18 @@ mod tests {
         let mut other = packed(&frame(&"x".repeat(9000)));
         other.extend(packed(&frame(&"y".repeat(9000))));
         assert_eq!(unpack(other.clone()), other);
+    }
+
+    #[test]
+    fn what_would_not_be_unpacked_is_not_packed_and_its_room_is_not_kept() {
+        let mut packer = Packer::default();
+        for (length, is_packed) in [(MOST + 1, false), (MOST, true)] {
+            let mut block = vec![b'x'; length];
+            packer.pack(&mut block);
+            assert_eq!(block.starts_with(&MAGIC), is_packed, "{length}");
+            assert_eq!(unpack(block).len(), length);
+            assert!(packer.packed.capacity() <= KEPT);
+        }
     }
 
     proptest! {

@@ -17,7 +17,7 @@ use crate::recording::error::RecordError;
 pub const FILE: &str = "events.db";
 /// Bytes of a page. Measured: 8 KiB costs a fifth less per event than 4 KiB in groups of 64, and the same in groups of 8.
 pub(crate) const PAGE_SIZE: u32 = 8192;
-/// The newest schema this version knows.
+/// The newest schema this version knows. Since version 3 blocks may be packed ([`pack`](crate::recording::pack)), which no table says.
 pub(crate) const VERSION: i64 = 3;
 /// "hoop" in the header of the file: what tells it from any other SQLite database.
 const APPLICATION: i64 = 0x686f_6f70;
@@ -50,7 +50,7 @@ CREATE TABLE dropped (first_no INTEGER PRIMARY KEY, last_no INTEGER NOT NULL) ST
 CREATE TABLE probe (id INTEGER PRIMARY KEY, n INTEGER NOT NULL) STRICT;
 INSERT INTO probe VALUES (1, 0);
 ";
-/// Since version 3 blocks may be packed ([`pack`](crate::recording::pack)), which no table says. Since version 2: up to where the file written ahead is in the database, and how many groups of it came.
+/// Since version 2: up to where the file written ahead is in the database, and how many groups of it came.
 const AHEAD: &str = "
 CREATE TABLE ahead (id INTEGER PRIMARY KEY, segment INTEGER NOT NULL, at INTEGER NOT NULL, groups INTEGER NOT NULL) STRICT;
 INSERT INTO ahead VALUES (1, 0, 0, 0);

@@ -94,7 +94,7 @@ pub struct Settings {
     pub recordings: Duration,
     /// How long it is kept that there was a session, with its final hash. Default 400 days; never shorter than `recordings`.
     pub metadata: Duration,
-    /// Bytes of all recordings together; beyond it the events of the oldest ended sessions go. Default 20 GiB.
+    /// Bytes of all recordings together as they lie on the disk, packed; beyond it the events of the oldest ended sessions go. Default 20 GiB.
     pub max_size: u64,
     /// Bytes of one body that are recorded; the rest is cut, its length and digest stay. Default 1 MiB.
     pub max_body: u64,

@@ -16,6 +16,7 @@ pub mod browse;
 pub mod entities;
 pub mod export;
 pub mod filter;
+pub mod ground;
 pub mod input;
 pub mod keys;
 pub mod link;

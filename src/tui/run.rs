@@ -30,6 +30,8 @@ use crate::tui::Look;
 use crate::tui::Model;
 use crate::tui::Msg;
 use crate::tui::Screen;
+use crate::tui::ground;
+use crate::tui::ground::Late;
 use crate::tui::keys::KeyMap;
 use crate::tui::link;
 use crate::tui::model::Jump;
@@ -77,6 +79,8 @@ pub struct Settings {
     pub start: Start,
     /// Colours and signs.
     pub look: Look,
+    /// Whether the terminal is asked on which ground it shows them; else they are for the ground that `look` says.
+    pub asks: bool,
     /// What keys mean.
     pub keys: KeyMap,
     /// How a person is told of new approvals.
@@ -139,6 +143,8 @@ async fn shown(
     signals: &mut Signals,
 ) -> Result<Ended, TuiError> {
     let raw = Raw::new(settings.mouse)?;
+    let look = if settings.asks { settings.look.on(ground::of_the_terminal()) } else { settings.look };
+    let settings = Settings { look, ..settings };
     // Never dropped: that shows the cursor, which `Raw` does, and prints where it cannot. On a terminal that is gone that is a panic.
     let terminal = Terminal::new(CrosstermBackend::new(io::BufWriter::new(io::stdout())))?;
     let mut terminal = ManuallyDrop::new(terminal);
@@ -346,8 +352,10 @@ impl Keys {
         let wanted = Arc::new(AtomicBool::new(true));
         let still = Arc::clone(&wanted);
         let thread = std::thread::spawn(move || {
+            let mut late = Late::default();
             while still.load(Ordering::Relaxed) {
                 let msg = match event::poll(KEY_POLL).and_then(|some| some.then(event::read).transpose()) {
+                    Ok(Some(Event::Key(key))) if late.has(&key, Instant::now()) => None,
                     Ok(Some(event)) => msg_of(event),
                     Ok(None) => None,
                     Err(no_terminal) => {

@@ -3,7 +3,7 @@
 //! Each waiter is a task that appends the request and the decision of one command, waits until they are recorded, then
 //! pushes the reply without waiting: the pipeline's way. The CPU is that of the whole process, so the waiters' side is in it.
 //!
-//! `recording [WAITERS written|synced]`; `BENCH_DIR` is where the journal goes, `/var/tmp` by default.
+//! `recording [WAITERS written|synced [BYTES]]`, with bodies of so many bytes of JSON; `BENCH_DIR` is where the journal goes, `/var/tmp` by default.
 
 #![expect(
     clippy::unwrap_used,
@@ -14,6 +14,7 @@
 )]
 
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 use std::time::Instant;
 
@@ -25,6 +26,7 @@ use hoopctl::domain::id::SessionId;
 use hoopctl::recording::Durability;
 use hoopctl::recording::Journal;
 use hoopctl::recording::Settings;
+use serde_json::json;
 
 /// How long each figure is measured.
 const RUN: Duration = Duration::from_secs(2);
@@ -32,36 +34,42 @@ const RUN: Duration = Duration::from_secs(2);
 const WORKERS: usize = 2;
 
 fn main() {
-    println!("waiters durability  commands/s  events/s  us CPU/event  bytes on disk/event");
+    println!("waiters durability   body  commands/s  events/s  us CPU/event  bytes on disk/event");
     let mut args = std::env::args().skip(1).filter(|arg| !arg.starts_with("--"));
     if let (Some(waiters), Some(durability)) = (args.next(), args.next()) {
         let durability = if durability == "synced" { Durability::Synced } else { Durability::Written };
-        return measure(waiters.parse().unwrap(), durability);
+        let body = args.next().map_or(0, |bytes| bytes.parse().unwrap());
+        return measure(waiters.parse().unwrap(), durability, body);
     }
-    for (waiters, durability) in [
-        (1, Durability::Written),
-        (8, Durability::Written),
-        (64, Durability::Written),
-        (1, Durability::Synced),
-        (8, Durability::Synced),
-        (64, Durability::Synced),
+    for (waiters, durability, body) in [
+        (1, Durability::Written, 0),
+        (8, Durability::Written, 0),
+        (64, Durability::Written, 0),
+        (1, Durability::Synced, 0),
+        (8, Durability::Synced, 0),
+        (64, Durability::Synced, 0),
+        (8, Durability::Written, 1 << 10),
+        (8, Durability::Written, 64 << 10),
     ] {
-        measure(waiters, durability);
+        measure(waiters, durability, body);
     }
 }
 
-fn measure(waiters: usize, durability: Durability) {
+fn measure(waiters: usize, durability: Durability, body: usize) {
     let dir =
         tempfile::tempdir_in(std::env::var("BENCH_DIR").unwrap_or_else(|_| "/var/tmp".to_owned())).unwrap();
     let journal = Journal::open(dir.path(), Settings::default()).unwrap();
     let session = SessionId::new();
     runtime().block_on(journal.append([start(session)], Durability::Synced)).unwrap();
+    let response: Arc<str> = if body == 0 { RESPONSE.into() } else { response(body).into() };
     let (cpu, began) = (cpu_time(), Instant::now());
     let workers: Vec<_> = (0..WORKERS.min(waiters))
         .map(|worker| {
-            let journal = journal.clone();
+            let (journal, response) = (journal.clone(), Arc::clone(&response));
             let mine = (worker..waiters).step_by(WORKERS).count();
-            std::thread::spawn(move || runtime().block_on(work(journal, session, mine, durability, began)))
+            std::thread::spawn(move || {
+                runtime().block_on(work(journal, session, &response, mine, durability, began))
+            })
         })
         .collect();
     let commands: u64 = workers.into_iter().map(|worker| worker.join().unwrap()).sum();
@@ -71,7 +79,7 @@ fn measure(waiters: usize, durability: Durability) {
     let events = (commands * 3) as f64;
     let size = size_of(&dir.path().join("events.db"));
     println!(
-        "{waiters:>7} {:>10} {:>11.0} {:>9.0} {:>13.2} {:>20.0}",
+        "{waiters:>7} {:>10} {body:>6} {:>11.0} {:>9.0} {:>13.2} {:>20.0}",
         format!("{durability:?}").to_lowercase(),
         commands as f64 / took.as_secs_f64(),
         events / took.as_secs_f64(),
@@ -88,13 +96,14 @@ fn runtime() -> tokio::runtime::Runtime {
 async fn work(
     journal: Journal,
     session: SessionId,
+    response: &Arc<str>,
     waiters: usize,
     durability: Durability,
     began: Instant,
 ) -> u64 {
     let tasks: Vec<_> = (0..waiters)
         .map(|_| {
-            let journal = journal.clone();
+            let (journal, response) = (journal.clone(), Arc::clone(response));
             tokio::spawn(async move {
                 let mut commands = 0_u64;
                 while began.elapsed() < RUN {
@@ -104,7 +113,7 @@ async fn work(
                         event(session, EventKind::Decision, request, DECISION),
                     ];
                     journal.append(asked, durability).await.unwrap();
-                    journal.push(event(session, EventKind::HttpResponse, request, RESPONSE)).unwrap();
+                    journal.push(event(session, EventKind::HttpResponse, request, &response)).unwrap();
                     commands += 1;
                 }
                 commands
@@ -121,6 +130,36 @@ async fn work(
 const REQUEST: &str = r#"{"method":"GET","path":"/customers/7","query":"","headers":[["host","127.0.0.1:8440"],["user-agent","wrk/4.2"],["accept","*/*"]],"body":null,"class":"read","http":"1.1"}"#;
 const DECISION: &str = r#"{"effect":"allow","rule":"read-crm","rules":["read-crm"],"policy_rev":41}"#;
 const RESPONSE: &str = r#"{"status":200,"headers":[["content-type","application/json"],["content-length","312"]],"body":{"text":"{\"id\":7,\"name\":\"Ada L\",\"ssn\":\"***-**-4399\",\"email\":\"[REDACTED]\",\"tier\":\"gold\",\"address\":{\"street\":\"12 Example Road\",\"city\":\"Springfield\",\"zip\":\"01103\"}}","length":312,"sha256":"9c1e77ab9c1e77ab9c1e77ab9c1e77ab9c1e77ab9c1e77ab9c1e77ab9c1e77ab"},"ttfb_us":812,"total_us":901,"end":"complete"}"#;
+
+/// A reply with a body of so many bytes: customers, no two alike.
+fn response(bytes: usize) -> String {
+    let mut seed = 7_u32;
+    let mut number = |below: u32| {
+        seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        (seed >> 8) % below
+    };
+    let names = ["Ada", "Bela", "Chen", "Dana", "Emre", "Fatou", "Goran", "Hana"];
+    let mut body = String::from("[");
+    while body.len() < bytes {
+        let name = names.get(number(8) as usize).unwrap();
+        let (id, tail) = (number(1 << 20), number(10_000));
+        let card = (number(1 << 24), number(1 << 24));
+        let row = json!({
+            "id": id, "name": name, "email": format!("{name}.{id}@example.com"), "ssn": format!("***-**-{tail:04}"),
+            "card": format!("{:08}{:08}", card.0, card.1), "balance": f64::from(number(1_000_000)) / 100.0, "active": tail % 2 == 0,
+        });
+        body += &row.to_string();
+        body.push(',');
+    }
+    body.truncate(bytes - 1);
+    body.push(']');
+    let body = json!({ "text": body, "length": bytes });
+    json!({
+        "status": 200, "headers": [["content-type", "application/json"]], "body": body, "ttfb_us": 812, "total_us": 901,
+        "end": "complete",
+    })
+    .to_string()
+}
 
 fn start(session: SessionId) -> Event {
     let data = r#"{"principal":"local:bench","label":"bench","kind":"app","issuer":"local","client":null,"groups":[],"connection":"crm","protocol":"http","upstream":"http://127.0.0.1:1","source":"127.0.0.1","policy_rev":41}"#;

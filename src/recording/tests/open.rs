@@ -83,6 +83,47 @@ async fn a_journal_of_an_older_version_is_taken_over() {
     }
 }
 
+/// What a gateway of schema version 2 left when it was killed: a session that is over, and one with events that are only written ahead.
+fn of_version_2() -> tempfile::TempDir {
+    let dir = tempfile::tempdir().unwrap();
+    let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/recording-v2");
+    for entry in std::fs::read_dir(golden).unwrap() {
+        let packed = entry.unwrap().path();
+        let bytes = zstd::decode_all(std::fs::File::open(&packed).unwrap()).unwrap();
+        let path = dir.path().join(packed.file_stem().unwrap());
+        std::fs::write(&path, bytes).unwrap();
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).unwrap();
+    }
+    dir
+}
+
+#[tokio::test]
+async fn what_version_2_left_is_read_as_it_is_and_goes_on_in_this_version() {
+    let dir = of_version_2();
+    let [over, session] =
+        ["ses_362msbftpkajyz99ky17hnsq17", "ses_362msbftppdrnw1pwhwafvddxr"].map(|id| id.parse().unwrap());
+    // Before anything is written: large blocks, none of them packed.
+    let reader = Reader::open(dir.path()).unwrap();
+    assert_eq!((events_of(dir.path(), over).len(), events_of(dir.path(), session).len()), (8, 7));
+    assert_eq!(reader.verify(over).unwrap().broken, None);
+    let plain = reader.events(over, 1).unwrap().map(|event| event.unwrap().event.data).collect::<Vec<_>>();
+    // The writer takes it over, and with it what was only written ahead; one that reads meanwhile goes on.
+    let (journal, new) = (open(dir.path()), SessionId::new());
+    assert_eq!(journal.report().interrupted, [session]);
+    record(&journal, new, 3).await;
+    assert_eq!(reader.verify(over).unwrap().broken, None);
+    journal.close();
+    assert_whole(dir.path());
+    let after = events_of(dir.path(), session);
+    assert_eq!(after.len(), 7 + 8 + 1, "what was written ahead, and the end");
+    assert!(after[8].event.data.contains("row 4 of many; row 4 of many"));
+    let same: Vec<_> = events_of(dir.path(), over).into_iter().map(|event| event.event.data).collect();
+    assert_eq!(same, plain);
+    let packed = "SELECT count(*) FROM block WHERE substr(bytes, 1, 4) = x'28b52ffd'";
+    let packed = database(dir.path()).query_row(packed, [], |row| row.get::<_, i64>(0)).unwrap();
+    assert!(packed > 0, "what came of the file written ahead is packed");
+}
+
 #[tokio::test]
 async fn a_file_that_others_can_read_is_refused_and_a_new_one_is_not() {
     let dir = put(&recorded().await);

@@ -74,7 +74,8 @@ async fn beyond_the_size_the_oldest_go_first_and_a_live_one_never() {
     // Of random digits half can be packed away.
     let mut random = vec![0; 90 << 10];
     aws_lc_rs::rand::fill(&mut random).unwrap();
-    let text: String = random.iter().map(|byte| format!("{byte:02x}")).collect();
+    let digit = |half: u8| char::from(b'a' + half);
+    let text: String = random.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect();
     let large = format!(r#"{{"body":{{"text":"{text}"}}}}"#);
     journal.append([start(live)], Durability::Written).await.unwrap();
     journal.append([event(live, EventKind::HttpResponse, 1, &large)], Durability::Written).await.unwrap();
