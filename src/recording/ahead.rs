@@ -2,6 +2,9 @@
 //! by the thread that has it. That is all a read waits for, and one sync of this file all that anything else waits for. The
 //! database follows in large batches, which cost a fraction of small ones.
 //!
+//! Room in the file is taken in steps before it is needed, so that a sync needs to bring the bytes to the disk and not a new length of the
+//! file, too. What is taken and not written reads as zeros.
+//!
 //! The file comes in segments. One that is full is sealed, and removed once the database has all that is in it, on the disk.
 //! What a dead process left behind is put into the database at the next start ([`replay`]).
 
@@ -24,6 +27,8 @@ use std::sync::atomic::Ordering;
 
 /// Bytes after which a segment is sealed.
 const FULL: u64 = 64 << 20;
+/// Room is taken in steps of so many bytes.
+const STEP: u64 = 1 << 20;
 /// Frames that nobody waits for are written at the latest when there are so many bytes of them.
 const MAX_PENDING: usize = 64 << 10;
 
@@ -75,6 +80,8 @@ struct Sealed {
 pub(crate) struct Ahead {
     current: Segment,
     length: u64,
+    /// For how many bytes the file has room.
+    room: u64,
     /// A write or a sync has failed: what is behind `length`, or before it, is unknown, and nothing more may be written.
     tainted: bool,
     /// Oldest first.
@@ -92,6 +99,7 @@ impl Ahead {
         Self {
             current,
             length: 0,
+            room: 0,
             tainted: false,
             sealed: VecDeque::new(),
             pending: Vec::new(),
@@ -154,11 +162,26 @@ impl Ahead {
             self.tainted = true;
             return Err(io::Error::other("a write that fails on purpose"));
         }
+        self.make_room(bytes.len() as u64);
         let put = self.current.file.write_all_at(bytes, self.length);
         self.tainted |= put.is_err();
         put?;
         self.length += bytes.len() as u64;
         Ok(())
+    }
+
+    /// Takes room for so many more bytes. A file system that cannot do so, or is full, may still take the bytes themselves.
+    fn make_room(&mut self, bytes: u64) {
+        let end = self.length.saturating_add(bytes);
+        if end <= self.room {
+            return;
+        }
+        let room = end.next_multiple_of(STEP);
+        let range = [self.room, room - self.room].map(|number| i64::try_from(number).unwrap_or(i64::MAX));
+        let [from, length] = range;
+        // Whatever comes of it, it is not tried again before the next step.
+        let _no_matter = nix::fcntl::posix_fallocate(&self.current.file, from, length);
+        self.room = room;
     }
 
     /// A sync has failed.
@@ -185,7 +208,7 @@ impl Ahead {
     pub(crate) fn go_on_in(&mut self, next: Segment, last: u64) {
         let segment = std::mem::replace(&mut self.current, next);
         self.sealed.push_back(Sealed { segment, last, synced: false });
-        self.length = 0;
+        (self.length, self.room) = (0, 0);
         self.tainted = false;
         self.pending.clear();
     }

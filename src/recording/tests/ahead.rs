@@ -34,6 +34,29 @@ async fn died() -> (tempfile::TempDir, SessionId) {
     (copy, session)
 }
 
+/// Where what was written ends, and room that was taken for more begins.
+fn end_of(bytes: &[u8]) -> usize {
+    bytes.iter().rposition(|byte| *byte != 0).unwrap() + 1
+}
+
+#[tokio::test]
+async fn room_is_taken_before_it_is_needed_and_never_by_the_event() {
+    let dir = tempfile::tempdir().unwrap();
+    let (journal, session) = (open(dir.path()), SessionId::new());
+    let length = |dir: &Path| fs::metadata(&segments(dir, "log")[0]).unwrap().len();
+    append(&journal, start(session)).await;
+    assert_eq!(length(dir.path()), 1 << 20);
+    for n in 1..50 {
+        append(&journal, request(session, n)).await;
+        assert_eq!(length(dir.path()), 1 << 20, "a sync has no new length to bring to the disk");
+    }
+    let large = format!(r#"{{"body":{{"text":"{}"}}}}"#, "x".repeat(3 << 20));
+    append(&journal, event(session, EventKind::HttpResponse, 60, &large)).await;
+    assert_eq!(length(dir.path()), 4 << 20);
+    journal.close();
+    assert_whole(dir.path());
+}
+
 fn whole(dir: &Path, session: SessionId) -> Verification {
     assert_whole(dir);
     Reader::open(dir).unwrap().verify(session).unwrap()
@@ -71,16 +94,25 @@ async fn a_segment_that_the_database_has_is_not_taken_again() {
 
 #[tokio::test]
 async fn a_frame_that_was_cut_by_death_is_left_out_and_all_before_it_is_kept() {
-    let (dir, session) = died().await;
-    let segment = segments(dir.path(), "log").pop().unwrap();
-    let bytes = fs::read(&segment).unwrap();
-    fs::write(&segment, &bytes[..bytes.len() - 5]).unwrap();
-    let journal = open(dir.path());
-    let kept = segments(dir.path(), "damaged");
-    assert_eq!((&journal.report().unreadable, kept.len()), (&kept, 1), "told, in case it was more than that");
-    journal.close();
-    assert_eq!(events_of(dir.path(), session).len(), 20);
-    whole(dir.path(), session);
+    // With room behind it that was never written, and in a file system that takes none before it is needed.
+    for has_room in [true, false] {
+        let (dir, session) = died().await;
+        let segment = segments(dir.path(), "log").pop().unwrap();
+        let mut bytes = fs::read(&segment).unwrap();
+        let cut = end_of(&bytes) - 5;
+        bytes[cut..].fill(0);
+        fs::write(&segment, &bytes[..if has_room { bytes.len() } else { cut }]).unwrap();
+        let journal = open(dir.path());
+        let kept = segments(dir.path(), "damaged");
+        assert_eq!(
+            (&journal.report().unreadable, kept.len()),
+            (&kept, 1),
+            "told, in case it was more than that"
+        );
+        journal.close();
+        assert_eq!(events_of(dir.path(), session).len(), 20);
+        whole(dir.path(), session);
+    }
 }
 
 #[tokio::test]
@@ -88,7 +120,7 @@ async fn a_damaged_segment_is_reported_and_kept_and_what_stands_before_the_damag
     let (dir, session) = died().await;
     let segment = segments(dir.path(), "log").pop().unwrap();
     let mut bytes = fs::read(&segment).unwrap();
-    let at = bytes.len() - 400;
+    let at = end_of(&bytes) - 400;
     bytes[at] ^= 4;
     fs::write(&segment, &bytes).unwrap();
     let journal = open(dir.path());
