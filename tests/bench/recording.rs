@@ -30,6 +30,8 @@ use serde_json::json;
 
 /// How long each figure is measured.
 const RUN: Duration = Duration::from_secs(2);
+/// Bytes of bodies that differ: more than what a packer looks back at.
+const VARIETY: usize = 8 << 20;
 /// Threads that the waiters are spread over, as in the gateway on two cores.
 const WORKERS: usize = 2;
 
@@ -61,14 +63,18 @@ fn measure(waiters: usize, durability: Durability, body: usize) {
     let journal = Journal::open(dir.path(), Settings::default()).unwrap();
     let session = SessionId::new();
     runtime().block_on(journal.append([start(session)], Durability::Synced)).unwrap();
-    let response: Arc<str> = if body == 0 { RESPONSE.into() } else { response(body).into() };
+    let responses: Arc<[String]> = if body == 0 {
+        [RESPONSE.to_owned()].into()
+    } else {
+        (0..VARIETY / body).map(|seed| response(body, seed)).collect()
+    };
     let (cpu, began) = (cpu_time(), Instant::now());
     let workers: Vec<_> = (0..WORKERS.min(waiters))
         .map(|worker| {
-            let (journal, response) = (journal.clone(), Arc::clone(&response));
+            let (journal, responses) = (journal.clone(), Arc::clone(&responses));
             let mine = (worker..waiters).step_by(WORKERS).count();
             std::thread::spawn(move || {
-                runtime().block_on(work(journal, session, &response, mine, durability, began))
+                runtime().block_on(work(journal, session, &responses, mine, durability, began))
             })
         })
         .collect();
@@ -96,16 +102,17 @@ fn runtime() -> tokio::runtime::Runtime {
 async fn work(
     journal: Journal,
     session: SessionId,
-    response: &Arc<str>,
+    responses: &Arc<[String]>,
     waiters: usize,
     durability: Durability,
     began: Instant,
 ) -> u64 {
     let tasks: Vec<_> = (0..waiters)
-        .map(|_| {
-            let (journal, response) = (journal.clone(), Arc::clone(response));
+        .map(|task| {
+            let (journal, responses) = (journal.clone(), Arc::clone(responses));
             tokio::spawn(async move {
                 let mut commands = 0_u64;
+                let mut responses = responses.iter().cycle().skip(task * 7);
                 while began.elapsed() < RUN {
                     let request = RequestId::new();
                     let asked = [
@@ -113,7 +120,9 @@ async fn work(
                         event(session, EventKind::Decision, request, DECISION),
                     ];
                     journal.append(asked, durability).await.unwrap();
-                    journal.push(event(session, EventKind::HttpResponse, request, &response)).unwrap();
+                    journal
+                        .push(event(session, EventKind::HttpResponse, request, responses.next().unwrap()))
+                        .unwrap();
                     commands += 1;
                 }
                 commands
@@ -131,9 +140,9 @@ const REQUEST: &str = r#"{"method":"GET","path":"/customers/7","query":"","heade
 const DECISION: &str = r#"{"effect":"allow","rule":"read-crm","rules":["read-crm"],"policy_rev":41}"#;
 const RESPONSE: &str = r#"{"status":200,"headers":[["content-type","application/json"],["content-length","312"]],"body":{"text":"{\"id\":7,\"name\":\"Ada L\",\"ssn\":\"***-**-4399\",\"email\":\"[REDACTED]\",\"tier\":\"gold\",\"address\":{\"street\":\"12 Example Road\",\"city\":\"Springfield\",\"zip\":\"01103\"}}","length":312,"sha256":"9c1e77ab9c1e77ab9c1e77ab9c1e77ab9c1e77ab9c1e77ab9c1e77ab9c1e77ab"},"ttfb_us":812,"total_us":901,"end":"complete"}"#;
 
-/// A reply with a body of so many bytes: customers, no two alike.
-fn response(bytes: usize) -> String {
-    let mut seed = 7_u32;
+/// A reply with a body of so many bytes: customers, no two alike, and others for each seed.
+fn response(bytes: usize, seed: usize) -> String {
+    let mut seed = u32::try_from(seed).unwrap().wrapping_mul(0x9e37_79b9).wrapping_add(7);
     let mut number = |below: u32| {
         seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
         (seed >> 8) % below
