@@ -1,6 +1,7 @@
 //! What happens to the model, and what it wants done.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Instant;
 
 use crossterm::event::KeyEvent;
@@ -180,8 +181,8 @@ impl Answer {
 pub enum Answer {
     /// See [`Request::Status`].
     Status(Result<StatusReport, ApiError>),
-    /// See [`Request::Pending`].
-    Pending(u64, Result<List<Approval>, ApiError>),
+    /// See [`Request::Pending`]; without what will be sent. Shared, so that a screen that keeps thousands need not copy them.
+    Pending(u64, Result<Vec<Arc<Approval>>, ApiError>),
     /// See [`Request::Approval`].
     Approval(ApprovalId, Result<Box<Approval>, ApiError>),
     /// See [`Request::History`].

@@ -1,5 +1,7 @@
 //! Asks the gateway what the model wants to know.
 
+use std::sync::Arc;
+
 use crate::control::ApiError;
 use crate::control::Backend;
 use crate::control::noun::List;
@@ -97,9 +99,10 @@ async fn around(backend: &dyn Backend, id: SessionId, seq: u64) -> Result<EventP
 }
 
 /// All pending approvals.
-async fn pending(backend: &dyn Backend) -> Result<List<Approval>, ApiError> {
+async fn pending(backend: &dyn Backend) -> Result<Vec<Arc<Approval>>, ApiError> {
     let filter = ApprovalFilter { state: Some(ApprovalState::Pending), ..ApprovalFilter::default() };
-    pages::approvals(backend, &filter).await.map(List::all)
+    let found = pages::approvals(backend, &filter).await?;
+    Ok(found.into_iter().map(|approval| Arc::new(Approval { detail: String::new(), ..approval })).collect())
 }
 
 /// All sessions that run; or the newest of all.

@@ -13,6 +13,7 @@
 )]
 
 use std::io;
+use std::sync::Arc;
 use std::time::Duration;
 use std::time::Instant;
 
@@ -236,8 +237,8 @@ fn approval(number: u128) -> Approval {
 
 fn approvals() {
     let mut rig = Rig::new(Screen::Approvals);
-    let all: Vec<Approval> = (0..APPROVALS).map(approval).collect();
-    let lists = (0..10).map(|_| rig.answer(Answer::Pending(0, Ok(List::all(all.clone()))))).collect();
+    let listed = || (0..APPROVALS).map(|number| Arc::new(approval(number))).collect();
+    let lists = (0..10).map(|_| rig.answer(Answer::Pending(0, Ok(listed())))).collect();
     told("approvals: the whole list comes", lists);
     rig.keys("approvals: one down", &["j"], 500);
     rig.keys("approvals: half a page down", &["ctrl-d"], 100);
@@ -261,7 +262,7 @@ fn approvals() {
 /// Reads the selected approval whole, with this to be sent.
 fn opened(detail: &str) -> (Rig, Duration) {
     let mut rig = Rig::new(Screen::Approvals);
-    rig.answer(Answer::Pending(0, Ok(List::all(vec![approval(1), approval(2)]))));
+    rig.answer(Answer::Pending(0, Ok([1, 2].map(|number| Arc::new(approval(number))).into())));
     rig.pass(1000);
     let asked = rig.effects.iter().find_map(|effect| match effect {
         Effect::Ask(Request::Approval(id)) => Some(*id),

@@ -355,7 +355,7 @@ impl Pane for Approvals {
     fn answer(&mut self, answer: &Answer, shared: &mut Shared) -> Vec<Effect> {
         match answer {
             Answer::Pending(told, Ok(list)) => {
-                let new = self.queue.replace(*told, &list.items, shared);
+                let new = self.queue.replace(*told, list, shared);
                 self.settle(shared);
                 self.watch_dialog(shared);
                 self.renew(shared);

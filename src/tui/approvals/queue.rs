@@ -2,6 +2,7 @@
 
 use std::cmp::Ordering;
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use crate::domain::approval::Approval;
 use crate::domain::approval::ApprovalState;
@@ -58,7 +59,7 @@ impl Sort {
 
 #[derive(Debug)]
 struct Entry {
-    approval: Approval,
+    approval: Arc<Approval>,
     /// When it ended, as far as it did, in milliseconds since 1970.
     ended_ms: Option<i64>,
     /// When it was last told of, counted.
@@ -107,7 +108,7 @@ impl Queue {
 
     /// One that is known.
     pub(super) fn get(&self, id: ApprovalId) -> Option<&Approval> {
-        self.entries.get(&id).map(|entry| &entry.approval)
+        self.entries.get(&id).map(|entry| &*entry.approval)
     }
 
     /// Whether one has ended, so that it is only shown for a moment.
@@ -156,7 +157,7 @@ impl Queue {
                 entry.ended_ms = if waits { None } else { entry.ended_ms.or(Some(shared.now.wall_ms)) };
                 // Its end does not move it: it is struck through where it stands.
                 let expires_ms = entry.approval.expires_ms;
-                (entry.approval, entry.told) = (Approval { expires_ms, ..approval }, told);
+                (entry.approval, entry.told) = (Arc::new(Approval { expires_ms, ..approval }), told);
                 if waited && !waits {
                     self.pending -= 1;
                 } else if waited != waits {
@@ -167,11 +168,12 @@ impl Queue {
             // It was never shown, so that its end is none to show; but an older list may still call it pending.
             None if !waits => {
                 let ended_ms = Some(shared.now.wall_ms);
-                self.entries
-                    .insert(approval.id, Entry { approval, ended_ms, told, hidden: true, listed: false });
+                let (id, approval) = (approval.id, Arc::new(approval));
+                self.entries.insert(id, Entry { approval, ended_ms, told, hidden: true, listed: false });
                 false
             }
             None => {
+                let approval = Arc::new(approval);
                 self.insert(Entry { approval, ended_ms: None, told, hidden: false, listed: false });
                 true
             }
@@ -194,7 +196,12 @@ impl Queue {
     }
 
     /// The list of all that wait, as it was when so much had been told. Gives those that are new, unless it is the first list.
-    pub(super) fn replace(&mut self, asked: u64, pending: &[Approval], shared: &Shared) -> Vec<ApprovalId> {
+    pub(super) fn replace(
+        &mut self,
+        asked: u64,
+        pending: &[Arc<Approval>],
+        shared: &Shared,
+    ) -> Vec<ApprovalId> {
         let first = !std::mem::replace(&mut self.known, true);
         let now = shared.now.wall_ms;
         let mut new = Vec::new();
@@ -213,7 +220,7 @@ impl Queue {
                 None if first => {}
                 None => new.push(approval.id),
             }
-            let approval = Approval { detail: String::new(), ..approval.clone() };
+            let approval = Arc::clone(approval);
             let entry = Entry { approval, ended_ms: None, told: asked, hidden: false, listed: true };
             self.entries.insert(entry.approval.id, entry);
             changed = true;
@@ -223,7 +230,7 @@ impl Queue {
             if entry.ended_ms.is_none() && entry.told <= asked && !listed {
                 // It ended while nobody listened; how, nobody said.
                 entry.ended_ms = Some(now);
-                entry.approval.state = ApprovalState::Stopped;
+                Arc::make_mut(&mut entry.approval).state = ApprovalState::Stopped;
                 changed = true;
             }
         }
@@ -240,7 +247,7 @@ impl Queue {
             // The gateway tells of it at once; where that was missed, the clock does.
             if now.saturating_sub(entry.approval.expires_ms) > LATE_MS {
                 entry.ended_ms = Some(now);
-                entry.approval.state = ApprovalState::Expired;
+                Arc::make_mut(&mut entry.approval).state = ApprovalState::Expired;
                 self.pending -= 1;
             }
         }

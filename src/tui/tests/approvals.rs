@@ -1,11 +1,11 @@
 //! The approver's screen: what it looks like, and every way past its guards.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::START_MS;
 use super::Stage;
 use super::snapshots;
-use crate::control::noun::List;
 use crate::control::noun::approval::Decide;
 use crate::control::noun::entity::EntityKind;
 use crate::control::noun::entity::EntityView;
@@ -85,6 +85,11 @@ fn entity(kind: EntityKind, name: &str, origin: &str, value: serde_json::Value) 
     EntityView { kind, name: name.to_owned(), origin: origin.to_owned(), read_only: true, value, toml }
 }
 
+/// As the list of what waits has them.
+fn listed(approvals: &[Approval]) -> Vec<Arc<Approval>> {
+    approvals.iter().map(|one| Arc::new(Approval { detail: String::new(), ..one.clone() })).collect()
+}
+
 fn told(stage: &mut Stage, approvals: &[Approval]) {
     stage.answer(Answer::Entities(
         EntityKind::Policy,
@@ -100,7 +105,7 @@ fn told(stage: &mut Stage, approvals: &[Approval]) {
         EntityKind::Connection,
         Ok(vec![entity(EntityKind::Connection, "appdb", "hoopctl.toml:12", upstream)]),
     ));
-    stage.answer(Answer::Pending(0, Ok(List::all(approvals.to_vec()))));
+    stage.answer(Answer::Pending(0, Ok(listed(approvals))));
 }
 
 /// Answers what the screen asks for of the selected approval.

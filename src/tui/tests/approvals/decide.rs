@@ -7,12 +7,12 @@ use ratatui::style::Modifier;
 use super::super::START_MS;
 use super::decision;
 use super::id;
+use super::listed;
 use super::live;
 use super::three;
 use super::with;
 use crate::control::ApiError;
 use crate::control::ErrorCode;
-use crate::control::noun::List;
 use crate::control::noun::approval::Decide;
 use crate::domain::approval::Approval;
 use crate::domain::approval::ApprovalDecision;
@@ -198,7 +198,7 @@ fn without_the_gateway_nothing_is_decided_and_what_was_known_stays() {
     stage.send(Msg::Link(Link::Live));
     assert!(stage.requests().iter().any(|request| matches!(request, Request::Pending(_))));
     let rest: Vec<Approval> = three().into_iter().skip(1).collect();
-    stage.answer(Answer::Pending(0, Ok(List::all(rest))));
+    stage.answer(Answer::Pending(0, Ok(listed(&rest))));
     stage.draw();
     assert!(stage.screen().contains("✗ stopped"), "{}", stage.screen());
 }

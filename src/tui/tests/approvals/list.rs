@@ -7,11 +7,11 @@ use super::super::Stage;
 use super::approval;
 use super::decision;
 use super::id;
+use super::listed;
 use super::live;
 use super::read;
 use super::three;
 use super::with;
-use crate::control::noun::List;
 use crate::control::noun::event::LiveEvent;
 use crate::control::noun::event::Topic;
 use crate::domain::approval::Approval;
@@ -61,14 +61,14 @@ fn lists_that_overlap_neither_hide_nor_raise_anybody() {
     let late = approval(7, "late-agent", "appdb", "DELETE FROM t");
     // Asked; one comes; asked again. The first answer does not have it, the second has.
     live(&mut stage, &late);
-    stage.answer(Answer::Pending(0, Ok(List::all(three()))));
+    stage.answer(Answer::Pending(0, Ok(listed(&three()))));
     assert_eq!(stage.model.pane(Screen::Approvals).badge(), "4");
-    stage.answer(Answer::Pending(1, Ok(List::all([three(), vec![late.clone()]].concat()))));
+    stage.answer(Answer::Pending(1, Ok(listed(&[three(), vec![late.clone()]].concat()))));
     assert_eq!(stage.model.pane(Screen::Approvals).badge(), "4");
     // One that ended before any list had it: an older list does not bring it.
     let over = approval(8, "over-agent", "appdb", "DELETE FROM t");
     live(&mut stage, &Approval { state: ApprovalState::Denied, ..over.clone() });
-    stage.answer(Answer::Pending(1, Ok(List::all([three(), vec![late, over]].concat()))));
+    stage.answer(Answer::Pending(1, Ok(listed(&[three(), vec![late, over]].concat()))));
     assert_eq!(stage.model.pane(Screen::Approvals).badge(), "4");
     assert!(!stage.screen().contains("over-agent"));
     // Nobody says that the first one's time is over: the clock does.
@@ -82,10 +82,8 @@ fn what_came_while_nobody_listened_is_told_and_a_flood_only_now_and_then() {
     let notes = |stage: &mut Stage| {
         stage.effects().iter().filter(|effect| matches!(effect, Effect::Notify(_))).count()
     };
-    stage.answer(Answer::Pending(
-        0,
-        Ok(List::all([three(), vec![approval(7, "late", "appdb", "x")]].concat())),
-    ));
+    stage
+        .answer(Answer::Pending(0, Ok(listed(&[three(), vec![approval(7, "late", "appdb", "x")]].concat()))));
     assert_eq!(notes(&mut stage), 1);
     for number in 10..100 {
         live(&mut stage, &approval(number, "noisy-agent", "appdb", "secret \u{7}"));
@@ -104,7 +102,7 @@ fn an_older_list_brings_nothing_back_and_takes_nothing_away() {
     stage.send(Msg::Live(LiveEvent { id: "1-2".to_owned(), topic: Topic::Gap, data: "{}".to_owned() }));
     live(&mut stage, &Approval { state: ApprovalState::Denied, ..three().remove(1) });
     live(&mut stage, &approval(7, "late-agent", "appdb", "DELETE FROM t"));
-    stage.answer(Answer::Pending(0, Ok(List::all(three()))));
+    stage.answer(Answer::Pending(0, Ok(listed(&three()))));
     let screen = stage.screen();
     assert!(screen.contains("✗ denied") && screen.contains("late-agent"), "{screen}");
     assert_eq!(stage.model.pane(Screen::Approvals).badge(), "3");
