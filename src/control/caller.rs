@@ -56,6 +56,11 @@ impl Roles {
     pub fn groups(&self) -> impl Iterator<Item = &String> {
         self.operator.iter().chain(&self.approver).chain(&self.viewer)
     }
+
+    /// Whether they let this principal decide approvals at all: only a person, and no agent.
+    pub fn let_decide(&self, principal: &Principal) -> bool {
+        principal.kind == Kind::Human && self.approver.iter().any(|group| principal.groups.contains(group))
+    }
 }
 
 /// One caller of the admin API and what it may do.
@@ -111,8 +116,7 @@ impl Caller {
     /// `forbidden` for who has none of the roles.
     pub fn signed_in(principal: Arc<Principal>, roles: &Roles) -> Result<Self, ApiError> {
         let has = |groups: &[String]| groups.iter().any(|group| principal.groups.contains(group));
-        let human = principal.kind == Kind::Human;
-        let (manages, decides) = (has(&roles.operator), human && has(&roles.approver));
+        let (manages, decides) = (has(&roles.operator), roles.let_decide(&principal));
         let why = match principal.kind {
             Kind::Agent => Some("an agent, and no agent may use the admin API"),
             Kind::Human | Kind::App if manages || decides || has(&roles.viewer) => None,

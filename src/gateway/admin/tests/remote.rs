@@ -10,6 +10,7 @@ use crate::approval::Electorate as _;
 use crate::control::Service as _;
 use crate::domain::approval::ApprovalState;
 use crate::domain::approval::GrantScope;
+use crate::gateway::admin::electors;
 use crate::gateway::admin::streams;
 
 const FROM: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
@@ -102,22 +103,22 @@ async fn an_approval_over_the_network_counts_while_its_approver_may_decide() {
     // An approver, but of another group; and one who asked herself.
     let other = admit(&rig, "cli human bob on-call").await.unwrap();
     assert_eq!(other.decide_approval(held.id(), yes("x")).await.unwrap_err().code, ErrorCode::Forbidden);
-    let ada = admit(&rig, "cli human ada dba").await.unwrap();
+    let ada = admit(&rig, "cli human ada dba @100").await.unwrap();
     assert_eq!(ada.decide_approval(own.id(), yes("x")).await.unwrap_err().code, ErrorCode::Forbidden);
     let approved = ada.decide_approval(held.id(), yes("x")).await.unwrap();
     assert_eq!((approved.state, approved.decisions[0].by.as_str()), (ApprovalState::Approved, "idp/ada"));
     assert!(electors.may_decide("idp/ada", &from) && !electors.may_decide("idp/bob", &from));
 
     // Her next token does not have the group any more, and her last one is of another app.
-    admit(&rig, "cli human ada audit on-call").await.unwrap();
+    admit(&rig, "cli human ada audit on-call @110").await.unwrap();
     assert!(!electors.may_decide("idp/ada", &from));
-    assert!(admit(&rig, "agent-host human ada dba").await.is_err());
+    assert!(admit(&rig, "agent-host human ada dba @120").await.is_err());
     assert!(!electors.may_decide("idp/ada", &from));
-    // Nor where she has no role that decides any more, or none at all.
-    for lost in ["cli human ada audit", "cli human ada"] {
-        admit(&rig, "cli human ada dba").await.unwrap();
+    // Nor where she has no role that decides any more, or none at all; nor as a program.
+    for (at, lost) in [(200, "cli human ada audit"), (300, "cli human ada"), (400, "cli app ada ops dba")] {
+        admit(&rig, &format!("cli human ada dba @{at}")).await.unwrap();
         assert!(electors.may_decide("idp/ada", &from));
-        drop(admit(&rig, lost).await);
+        drop(admit(&rig, &format!("{lost} @{}", at + 10)).await);
         assert!(!electors.may_decide("idp/ada", &from), "{lost}");
     }
     // Nor does a name that looks like hers on this machine.
@@ -147,6 +148,79 @@ async fn an_older_token_gives_no_role_back_that_a_newer_one_has_not_any_more() {
         admit(&rig, "cli human ada dba @300").await.unwrap();
         assert!(rig.electors.may_decide("idp/ada", &from));
     }
+}
+
+#[tokio::test]
+async fn where_it_is_not_known_which_token_is_newer_the_role_is_gone() {
+    let from = ["dba".to_owned()];
+    for (first, other, why) in [
+        ("dba @100", "", "an issuer need not say when it gave a token out"),
+        ("dba @100", "audit", "with another role"),
+        ("", "dba", "neither says it"),
+        ("dba", "", "neither, the other way"),
+        ("", "dba @100", "what does not say it may have come a moment ago"),
+        ("dba @100", "@100", "two of one second"),
+        ("@100", "dba @100", "two of one second, the older one last"),
+        // The clock of the machine that gave the first one out goes ahead.
+        ("dba @160", "@130", "two clocks"),
+    ] {
+        let rig = Rig::online().await;
+        for groups in [first, other] {
+            drop(admit(&rig, format!("cli human ada {groups}").trim_end()).await);
+        }
+        assert!(!rig.electors.may_decide("idp/ada", &from), "{why}");
+        // Neither of the two gives it back, nor one that says nothing of its time.
+        for groups in [first, other, "dba"] {
+            drop(admit(&rig, format!("cli human ada {groups}").trim_end()).await);
+            assert!(!rig.electors.may_decide("idp/ada", &from), "{why}: {groups}");
+        }
+        // What was surely given out later does.
+        let later = crate::pipeline::now_ms() / 1000 + 5;
+        admit(&rig, &format!("cli human ada dba @{later}")).await.unwrap();
+        assert!(rig.electors.may_decide("idp/ada", &from), "{why}");
+    }
+    // Of two groups the one goes, and the other stays; a token that is shown again changes nothing.
+    let rig = Rig::online().await;
+    for token in ["cli human ada dba on-call @160", "cli human ada on-call @130", "cli human ada on-call @130"] {
+        admit(&rig, token).await.unwrap();
+    }
+    let may = |group: &str| rig.electors.may_decide("idp/ada", &[group.to_owned()]);
+    assert!(may("on-call") && !may("dba"));
+}
+
+#[tokio::test]
+async fn so_many_people_are_kept_in_mind_and_those_who_decide_for_longest() {
+    let rig = Rig::online().await;
+    let from = ["dba".to_owned()];
+    let saw = |token: &str| rig.electors.saw(&rig.told.holder(token).unwrap().principal);
+    let may = |id: &str| rig.electors.may_decide(id, &from);
+    saw("cli human ada dba @100");
+    saw("cli human bob dba @100");
+    saw("cli human bob @200");
+    saw("cli human eve @200");
+    for number in 3..electors::MOST {
+        saw(&format!("cli human n{number} audit @200"));
+    }
+    // Bob is seen again; so it is Eve who was away for longest of those who decide nothing, then others.
+    saw("cli human bob @200");
+    for number in 0..50 {
+        saw(&format!("cli human m{number} audit @200"));
+    }
+    assert!(may("idp/ada"), "she was away for longer, and decides");
+    saw("cli human bob dba @100");
+    assert!(!may("idp/bob"), "what took the role away is kept in mind");
+    saw("cli human eve dba @100");
+    assert!(may("idp/eve"), "nothing is known of her any more");
+    // Where all decide, the one that was away for longest goes.
+    let rig = Rig::online().await;
+    let saw = |token: &str| rig.electors.saw(&rig.told.holder(token).unwrap().principal);
+    let may = |id: &str| rig.electors.may_decide(id, &from);
+    for number in 0..electors::MOST {
+        saw(&format!("cli human d{number} dba @200"));
+    }
+    assert!(may("idp/d0"));
+    saw("cli human late dba @200");
+    assert!(!may("idp/d0") && may("idp/d1") && may("idp/late"));
 }
 
 #[tokio::test]
