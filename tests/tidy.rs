@@ -189,6 +189,19 @@ fn files_say_what_they_are_and_stay_readable() {
 }
 
 #[test]
+fn a_thread_that_cannot_be_had_is_no_panic() {
+    // `std::thread::spawn` panics where the system gives no more threads; `Builder` says so.
+    let mut wrong = Vec::new();
+    for path in sources(&src()) {
+        let text = std::fs::read_to_string(&path).unwrap();
+        if !is_test_file(&path) && code(&text).contains("thread::spawn(") {
+            wrong.push(path);
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:?}");
+}
+
+#[test]
 fn each_end_to_end_file_is_part_of_the_test() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/e2e");
     let main = std::fs::read_to_string(folder.join("main.rs")).unwrap();

@@ -151,7 +151,7 @@ async fn shown(
     terminal.clear()?;
     let (out, mut inbox) = mpsc::channel(QUEUE);
     let (watched, watching) = watch::channel(None);
-    let (keys, gone) = Keys::start(out.clone());
+    let (keys, gone) = Keys::start(out.clone())?;
     let follow = [
         tokio::spawn(link::follow_changes(Arc::clone(&backend), out.clone())),
         tokio::spawn(link::follow_watched(Arc::clone(&backend), watching, out.clone())),
@@ -347,11 +347,11 @@ struct Keys {
 
 impl Keys {
     /// With what comes when the terminal gives no keys any more: why.
-    fn start(out: mpsc::Sender<Msg>) -> (Self, oneshot::Receiver<io::Error>) {
+    fn start(out: mpsc::Sender<Msg>) -> io::Result<(Self, oneshot::Receiver<io::Error>)> {
         let (gone, told) = oneshot::channel();
         let wanted = Arc::new(AtomicBool::new(true));
         let still = Arc::clone(&wanted);
-        let thread = std::thread::spawn(move || {
+        let thread = std::thread::Builder::new().name("keys".to_owned()).spawn(move || {
             let mut late = Late::default();
             while still.load(Ordering::Relaxed) {
                 let msg = match event::poll(KEY_POLL).and_then(|some| some.then(event::read).transpose()) {
@@ -367,8 +367,8 @@ impl Keys {
                     return;
                 }
             }
-        });
-        (Self { wanted, thread }, told)
+        })?;
+        Ok((Self { wanted, thread }, told))
     }
 }
 

@@ -45,6 +45,8 @@ pub struct Reaper(Mutex<State>);
 #[derive(Debug, Default)]
 struct State {
     process: Option<Child>,
+    /// Reapers that were killed and may not have ended yet.
+    killed: Vec<Child>,
     groups: BTreeSet<i32>,
 }
 
@@ -83,12 +85,13 @@ impl State {
     /// Writes one line. Where nobody reads it, because none was started yet, or somebody killed or stopped it, a new one is told of all
     /// groups.
     fn tell(&mut self, line: &str) {
+        self.killed.retain_mut(|killed| matches!(killed.try_wait(), Ok(None)));
         let pipe = self.process.as_mut().and_then(|process| process.stdin.as_mut());
         if pipe.is_some_and(|pipe| pipe.write_all(line.as_bytes()).is_ok()) {
             return;
         }
         if let Some(dead) = self.process.take() {
-            put_down(dead);
+            self.put_down(dead);
         }
         if !self.groups.is_empty()
             && let Err(error) = self.start()
@@ -103,34 +106,37 @@ impl State {
             return Ok(());
         }
         let mut command = Command::new(own_program()?);
-        command.arg0("hoopctl").arg(WORD);
-        self.process = Some(started(&mut command, &self.groups)?);
-        Ok(())
+        self.start_as(command.arg0("hoopctl").arg(WORD))
     }
-}
 
-/// Starts a reaper that knows these groups: all of them fit into a pipe that nobody has read from yet, as there are 512 programs at most.
-fn started(command: &mut Command, groups: &BTreeSet<i32>) -> std::io::Result<Child> {
-    let mut process = command
-        .env_clear()
-        .current_dir("/")
-        .stdin(Stdio::piped())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        // What ends the gateway from a terminal does not end it.
-        .process_group(0)
-        .spawn()?;
-    let all: Vec<String> = groups.iter().map(|group| format!("+{group}\n")).collect();
-    let told = match &mut process.stdin {
-        Some(pipe) => not_blocking(pipe).and_then(|()| pipe.write_all(all.concat().as_bytes())),
-        None => Err(std::io::Error::other("no standard input")),
-    };
-    match told {
-        Ok(()) => Ok(process),
-        Err(error) => {
-            put_down(process);
-            Err(error)
+    /// Starts a reaper that knows all groups: they fit into a pipe that nobody has read from yet, as there are 512 programs at most.
+    fn start_as(&mut self, command: &mut Command) -> std::io::Result<()> {
+        let mut process = command
+            .env_clear()
+            .current_dir("/")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            // What ends the gateway from a terminal does not end it.
+            .process_group(0)
+            .spawn()?;
+        let all: Vec<String> = self.groups.iter().map(|group| format!("+{group}\n")).collect();
+        let told = match &mut process.stdin {
+            Some(pipe) => not_blocking(pipe).and_then(|()| pipe.write_all(all.concat().as_bytes())),
+            None => Err(std::io::Error::other("no standard input")),
+        };
+        match told {
+            Ok(()) => self.process = Some(process),
+            Err(_) => self.put_down(process),
         }
+        told
+    }
+
+    /// Kills a reaper. Before its pipe closes, or it would take the gateway for gone and kill programs that live.
+    fn put_down(&mut self, mut dead: Child) {
+        drop(dead.kill());
+        // It ends in a moment, and whoever told it something has no moment. Nor is there always a thread to be had that could wait.
+        self.killed.push(dead);
     }
 }
 
@@ -139,13 +145,6 @@ fn not_blocking(pipe: &impl AsFd) -> std::io::Result<()> {
     let flags = OFlag::from_bits_retain(fcntl(pipe, FcntlArg::F_GETFL)?);
     fcntl(pipe, FcntlArg::F_SETFL(flags | OFlag::O_NONBLOCK))?;
     Ok(())
-}
-
-/// Kills a reaper. Before its pipe closes, or it would take the gateway for gone and kill programs that live.
-fn put_down(mut dead: Child) {
-    drop(dead.kill());
-    // It ends in a moment; whoever told it something has no moment.
-    std::thread::spawn(move || dead.wait());
 }
 
 /// The program that runs here, though its file may have been replaced meanwhile.
@@ -188,9 +187,10 @@ mod tests {
     #[test]
     fn nobody_waits_for_a_reaper_that_does_not_read() {
         // It stands still, as one that was stopped does.
-        let hung = started(Command::new("sleep").arg("60"), &BTreeSet::new()).unwrap();
-        let id = Pid::from_raw(hung.id().try_into().unwrap());
-        let reaper = Arc::new(Reaper(Mutex::new(State { process: Some(hung), groups: BTreeSet::new() })));
+        let mut state = State::default();
+        state.start_as(Command::new("sleep").arg("60")).unwrap();
+        let id = Pid::from_raw(state.process.as_ref().unwrap().id().try_into().unwrap());
+        let reaper = Arc::new(Reaper(Mutex::new(state)));
         let (done, ended) = std::sync::mpsc::channel();
         let telling = Arc::clone(&reaper);
         std::thread::spawn(move || {
@@ -207,15 +207,24 @@ mod tests {
         }
         told.unwrap();
         assert!(reaper.0.lock().unwrap().process.is_none(), "it is not told any more");
-        let begin = Instant::now();
-        while killpg(id, None) != Err(Errno::ESRCH) {
-            assert!(begin.elapsed() < Duration::from_secs(10), "it was not killed");
-            std::thread::sleep(LOOK);
-        }
+        let is_taken_leave_of = |state: &mut State, id: Pid| {
+            let begin = Instant::now();
+            while killpg(id, None) != Err(Errno::ESRCH) {
+                assert!(begin.elapsed() < Duration::from_secs(10), "it was not killed, or nobody asked how it ended");
+                std::thread::sleep(LOOK);
+                // As when the next program ends.
+                state.tell("-1\n");
+            }
+            assert!(state.killed.is_empty());
+        };
+        is_taken_leave_of(&mut reaper.0.lock().unwrap(), id);
         // The same where it is told of all groups at once.
-        let many = (1..=20_000).collect();
-        let error = started(Command::new("sleep").arg("60"), &many).unwrap_err();
+        let mut state = State { groups: (1..=20_000).collect(), ..State::default() };
+        let error = state.start_as(Command::new("sleep").arg("60")).unwrap_err();
         assert_eq!(error.kind(), std::io::ErrorKind::WouldBlock);
+        assert!(state.process.is_none());
+        let id = Pid::from_raw(state.killed[0].id().try_into().unwrap());
+        is_taken_leave_of(&mut state, id);
     }
 
     #[test]
