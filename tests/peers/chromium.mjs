@@ -81,7 +81,7 @@ async function person(name) {
     if (method === 'Audits.issueAdded' && params.issue.code !== 'BounceTrackingIssue') tab.complaints.push(JSON.stringify(params.issue));
     if (method === 'Network.requestWillBeSent') (params.type === 'Document' ? tab.documents : tab.others).push(`${params.request.method} ${params.request.url.split('?')[0]}`);
     if (method === 'Network.requestWillBeSentExtraInfo') {
-      const names = params.associatedCookies.filter(({ blockedReasons }) => blockedReasons.length === 0).map(({ cookie }) => cookie.name);
+      const names = params.associatedCookies.filter(({ blockedReasons }) => blockedReasons.length === 0).map(({ cookie }) => cookie.name).sort();
       tab.sent.push({ to: `${params.headers[':authority'] ?? params.headers.Host ?? params.headers.host}`, names });
     }
   });
@@ -117,7 +117,8 @@ async function person(name) {
   };
   tab.cookies = async () => (await call('Storage.getCookies', { browserContextId })).cookies
     .filter(({ name: cookie }) => cookie.includes('hoopctl'))
-    .map(({ name: cookie, secure, httpOnly, sameSite, path, domain }) => ({ name: cookie, secure, httpOnly, sameSite, path, domain }));
+    .map(({ name: cookie, secure, httpOnly, sameSite, path, domain }) => ({ name: cookie, secure, httpOnly, sameSite, path, domain }))
+    .sort((one, other) => (one.name < other.name ? -1 : 1));
   tab.scripts = (on) => ask('Emulation.setScriptExecutionDisabled', { value: !on });
   tab.picture = async (file) => {
     if (!pictures) return;

@@ -51,6 +51,15 @@ pub(super) struct Beginning {
     pub(super) next: ApprovalId,
 }
 
+/// Why a browser's answer is of no sign-in that it began and that may still go on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Missed {
+    /// It has begun others that may: that one may have been lost to others of the same address.
+    HasOthers,
+    /// It has begun none that may, whatever it holds.
+    HasNone,
+}
+
 /// All of them, by the SHA-256 of their state.
 #[derive(Debug, Default)]
 pub(super) struct SignIns(Mutex<HashMap<Kept, Begun>>);
@@ -74,9 +83,9 @@ impl SignIns {
         held: Option<&str>,
     ) -> String {
         let (now, place) = (Instant::now(), Place::of(from));
-        let held = held.filter(|held| self.has(held));
-        let browser = held.map_or_else(random::secret, str::to_owned);
         let mut all = self.all();
+        let held = held.filter(|held| has_any(&all, held));
+        let browser = held.map_or_else(random::secret, str::to_owned);
         let of_it =
             |all: &HashMap<Kept, Begun>, place| all.values().filter(|begun| begun.place == place).count();
         let crowded = if of_it(&all, place) >= MOST_OF_ONE {
@@ -102,20 +111,26 @@ impl SignIns {
         browser
     }
 
-    /// The sign-in of that state, which is over with this; `None`: it is not this browser's, too old, or there is none. What another
-    /// browser began stays as it is.
-    pub(super) fn take(&self, state: &str, browser: &str) -> Option<Begun> {
+    /// The sign-in of that state, which is over with this. What another browser began stays as it is.
+    ///
+    /// # Errors
+    /// It is not this browser's, too old, or there is none.
+    pub(super) fn take(&self, state: &str, browser: &str) -> Result<Begun, Missed> {
         let key = random::kept(state);
         let mut all = self.all();
-        all.get(&key).filter(|begun| begun.browser == random::kept(browser))?;
-        all.remove(&key)
+        if all.get(&key).is_some_and(|begun| begun.browser == random::kept(browser))
+            && let Some(begun) = all.remove(&key)
+        {
+            return Ok(begun);
+        }
+        Err(if has_any(&all, browser) { Missed::HasOthers } else { Missed::HasNone })
     }
+}
 
-    /// Whether this browser has any that still may go on.
-    pub(super) fn has(&self, browser: &str) -> bool {
-        let browser = random::kept(browser);
-        self.all().values().any(|begun| begun.browser == browser)
-    }
+/// Whether this browser has any among these.
+fn has_any(all: &HashMap<Kept, Begun>, browser: &str) -> bool {
+    let browser = random::kept(browser);
+    all.values().any(|begun| begun.browser == browser)
 }
 
 #[cfg(test)]
@@ -140,12 +155,14 @@ mod tests {
         let (mine, theirs) =
             (all.begin("s1", beginning(), HERE, None), all.begin("s2", beginning(), HERE, None));
         assert_ne!(mine, theirs);
-        assert!(all.take("s1", &theirs).is_none() && all.take("s3", &mine).is_none());
-        assert!(all.take("s1", "").is_none());
-        assert!(all.take("s1", &mine).is_some(), "another browser has not taken it away");
-        assert!(all.take("s1", &mine).is_none(), "once");
+        let missed = |state: &str, browser: &str| all.take(state, browser).unwrap_err();
+        assert_eq!((missed("s1", &theirs), missed("s3", &mine)), (Missed::HasOthers, Missed::HasOthers));
+        assert_eq!(missed("s1", ""), Missed::HasNone);
+        assert_eq!(missed("s1", &random::secret()), Missed::HasNone);
+        assert!(all.take("s1", &mine).is_ok(), "another browser has not taken it away");
+        assert_eq!(missed("s1", &mine), Missed::HasNone, "once");
         tokio::time::advance(WITHIN).await;
-        assert!(!all.has(&theirs) && all.take("s2", &theirs).is_none());
+        assert_eq!(missed("s2", &theirs), Missed::HasNone);
     }
 
     type Look = fn(&SignIns);
@@ -153,19 +170,18 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn whoever_looks_sweeps_what_is_too_old() {
         let kept = |all: &SignIns| all.0.lock().unwrap().len();
-        let looks: [Look; 3] = [
-            |all| assert!(all.take("other", "b").is_none()),
-            |all| assert!(!all.has("b")),
+        let looks: [Look; 2] = [
+            |all| assert!(all.take("other", "b").is_err()),
             |all| drop(all.begin("next", beginning(), HERE, None)),
         ];
-        for (look, left) in looks.into_iter().zip([0, 0, 1]) {
+        for (look, left) in looks.into_iter().zip([0, 1]) {
             let all = SignIns::default();
             let browser = all.begin("old", beginning(), HERE, None);
             tokio::time::advance(WITHIN).await;
             assert_eq!(kept(&all), 1);
             look(&all);
             assert_eq!(kept(&all), left, "no verifier is left of it");
-            assert!(all.take("old", &browser).is_none());
+            assert!(all.take("old", &browser).is_err());
         }
     }
 
@@ -177,8 +193,8 @@ mod tests {
         let planted = random::secret();
         assert_ne!(all.begin("s3", beginning(), HERE, Some(&planted)), planted);
         // Two tabs go on, in any order.
-        assert!(all.take("s2", &id).is_some() && all.has(&id));
-        assert!(all.take("s1", &id).is_some() && !all.has(&id));
+        assert!(all.take("s2", &id).is_ok());
+        assert!(all.take("s1", &id).is_ok());
         assert_ne!(all.begin("s4", beginning(), HERE, Some(&id)), id, "it is over with the last of them");
         let old = all.begin("s5", beginning(), HERE, None);
         tokio::time::advance(WITHIN).await;
@@ -198,8 +214,8 @@ mod tests {
             first.get_or_insert(browser);
         }
         assert_eq!(all.all().len(), MOST_OF_ONE + 1);
-        assert!(all.take("s0", &first.unwrap()).is_none());
-        assert!(all.take("other", &other).is_some());
+        assert!(all.take("s0", &first.unwrap()).is_err());
+        assert!(all.take("other", &other).is_ok());
     }
 
     #[test]
@@ -218,6 +234,6 @@ mod tests {
         }
         let next = all.begin("next", beginning(), "192.0.2.1".parse().unwrap(), None);
         assert_eq!(all.all().len(), MOST);
-        assert!(all.take("mine", &mine).is_some() && all.take("next", &next).is_some());
+        assert!(all.take("mine", &mine).is_ok() && all.take("next", &next).is_ok());
     }
 }

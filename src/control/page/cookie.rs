@@ -22,7 +22,9 @@ impl Cookie {
         Self::named(site, "hoopctl-begun")
     }
 
-    /// `__Host-`: only a host itself can set it, for all of it, over TLS (RFC 6265bis, section 4.1.3.2). This machine has none.
+    /// `__Host-`: only a host itself can set it, for all of it, over TLS (RFC 6265bis, section 4.1.3.2). In the clear, which is for this
+    /// machine alone, there is none: cookies know no ports (RFC 6265, section 8.5), so that whoever serves a page on another one reads and
+    /// sets them. No id that is chosen otherwise helps there: who plants one can lead the browser on to the end of that sign-in at once.
     fn named(site: &Site, name: &str) -> Self {
         Self(if site.is_secure() { format!("__Host-{name}") } else { name.to_owned() })
     }

@@ -44,6 +44,7 @@ use crate::control::error::ApiError;
 use crate::control::error::ErrorCode;
 use crate::control::noun::gateway::CallerReport;
 use crate::control::page::begun::Beginning;
+use crate::control::page::begun::Missed;
 use crate::control::page::begun::SignIns;
 use crate::control::page::cookie::Cookie;
 use crate::control::page::form::Fields;
@@ -112,7 +113,7 @@ pub(super) fn is_here(path: &str) -> bool {
 }
 
 /// A browser that is signed in, and may go on being so.
-struct Guest {
+struct Visitor {
     session: Session,
     backend: Arc<dyn Backend>,
     you: CallerReport,
@@ -142,11 +143,7 @@ impl Page {
     {
         let (head, body) = request.into_parts();
         let asked = Asked { page: self, site, service, head: &head, from };
-        let (mut response, standing) = asked.answer(body).await.unwrap_or_else(|stop| asked.stopped(&stop));
-        if asked.head.uri.path() == SIGNED_IN {
-            asked.forget_begun(&mut response);
-        }
-        (response, standing)
+        asked.answer(body).await.unwrap_or_else(|stop| asked.stopped(&stop))
     }
 }
 
@@ -222,14 +219,6 @@ impl Asked<'_> {
         (response, stop.standing)
     }
 
-    /// Takes from a browser what it held for the sign-ins that it began, once none of them may go on.
-    fn forget_begun(&self, response: &mut Response<Bytes>) {
-        let cookie = Cookie::begun(self.site);
-        if cookie.read(&self.head.headers).is_some_and(|browser| !self.page.begun.has(browser)) {
-            set(response, cookie.clear(self.site));
-        }
-    }
-
     fn session(&self) -> Option<Session> {
         self.page.sessions.get(Cookie::session(self.site).read(&self.head.headers)?)
     }
@@ -241,7 +230,7 @@ impl Asked<'_> {
     }
 
     /// What the token of a session may do now.
-    async fn admit(&self, session: Session) -> Result<Guest, Stop> {
+    async fn admit(&self, session: Session) -> Result<Visitor, Stop> {
         let entered = async {
             let backend = self.service.admit(&session.token, self.from).await?;
             let you = backend.status().await?.you;
@@ -249,7 +238,7 @@ impl Asked<'_> {
             Ok::<_, ApiError>((backend, you))
         };
         match entered.await {
-            Ok((backend, you)) => Ok(Guest { session, backend, you }),
+            Ok((backend, you)) => Ok(Visitor { session, backend, you }),
             Err(error) => {
                 // Who is locked out, or has lost the role, is not signed in any more, whatever comes later.
                 let ends = matches!(error.code, ErrorCode::Unauthenticated | ErrorCode::Forbidden);
@@ -267,12 +256,12 @@ impl Asked<'_> {
             }
             return self.begin(id).await;
         };
-        let guest = self.admit(session).await.map_err(|stop| stop.then(id))?;
-        let approval = guest.backend.approval(id).await.map_err(|error| known(error.into()))?;
+        let visitor = self.admit(session).await.map_err(|stop| stop.then(id))?;
+        let approval = visitor.backend.approval(id).await.map_err(|error| known(error.into()))?;
         let view = View {
             approval: &approval,
-            you: &guest.you,
-            form_key: &guest.session.form_key,
+            you: &visitor.you,
+            form_key: &visitor.session.form_key,
             now_ms: now_ms(),
         };
         Ok((frame::answer(StatusCode::OK, view.page()), Standing::Known))
@@ -288,6 +277,7 @@ impl Asked<'_> {
         let cookie = Cookie::begun(self.site);
         let held = cookie.read(&self.head.headers);
         let browser = self.page.begun.begin(&state, beginning, self.from, held);
+        // Nothing takes it away but its time: the answer to one tab would take from the browser what another tab has just been given.
         let mut response = frame::onward(StatusCode::FOUND, &onward.url);
         set(&mut response, cookie.set(self.site, &browser, begun::WITHIN.as_secs()));
         Ok((response, Standing::Nobody))
@@ -301,13 +291,12 @@ impl Asked<'_> {
         let fields = fields.and_then(|query| Fields::read(query.as_bytes()));
         let fields = fields.ok_or_else(|| bad("The issuer's answer cannot be read.").failed())?;
         let state = fields.get("state");
-        let cookie = Cookie::begun(self.site);
-        let browser = cookie.read(&self.head.headers);
-        let begun = browser.and_then(|browser| self.page.begun.take(state, browser));
-        let begun = begun.ok_or_else(|| {
+        let browser = Cookie::begun(self.site).read(&self.head.headers);
+        let begun = browser.map_or(Err(Missed::HasNone), |browser| self.page.begun.take(state, browser));
+        let begun = begun.map_err(|missed| {
             let words = "This browser did not begin that sign-in, or too long ago, or it was used. Open the approval's address again.";
-            // Who did begin one may have lost it to others of the same address, and is no guesser for that.
-            if browser.is_some() { bad(words) } else { bad(words).failed() }
+            // Who has begun some may have lost that one to others of the same address, and is no guesser for that.
+            if missed == Missed::HasOthers { bad(words) } else { bad(words).failed() }
         })?;
         let next = begun.next;
         let iss = fields.get("iss");
@@ -335,11 +324,11 @@ impl Asked<'_> {
         })?;
         // Whoever has no role gets no session at all.
         let session = Session::of(token);
-        let guest = self.admit(session).await.map_err(|stop| stop.then(next).failed())?;
+        let visitor = self.admit(session).await.map_err(|stop| stop.then(next).failed())?;
         // An id that this browser had before, whoever gave it to it, is nobody's from here on.
         self.sign_out();
-        let id = self.page.sessions.open(guest.session, &guest.you.principal);
-        tracing::info!(principal = %guest.you.principal, from = %self.from, "somebody signed in on the approval page");
+        let id = self.page.sessions.open(visitor.session, &visitor.you.principal);
+        tracing::info!(principal = %visitor.you.principal, from = %self.from, "somebody signed in on the approval page");
         let mut response = frame::onward(StatusCode::SEE_OTHER, &format!("/approval/{next}"));
         set(&mut response, Cookie::session(self.site).set(self.site, &id, sessions::LASTS.as_secs()));
         Ok((response, Standing::Known))
@@ -355,7 +344,7 @@ impl Asked<'_> {
         let session = self.session().ok_or_else(|| Stop { ends: true, ..ended().then(id) })?;
         let fields = self.read(body).await?;
         form_of(&session, &fields, &["key", "digest", "decision", "reason", "connection"])?;
-        let Guest { backend, .. } = self.admit(session).await.map_err(|stop| stop.then(id))?;
+        let Visitor { backend, .. } = self.admit(session).await.map_err(|stop| stop.then(id))?;
         let shown = backend.approval(id).await.map_err(|error| known(error.into()))?;
         let decide = form::decision(&fields, &shown).map_err(|why| {
             known(Stop::new(StatusCode::BAD_REQUEST, "Nothing was decided", format!("{why}.")).then(id))

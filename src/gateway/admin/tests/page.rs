@@ -357,6 +357,44 @@ async fn a_sign_in_is_the_browsers_that_began_it_and_of_the_issuer_that_was_aske
 }
 
 #[tokio::test]
+async fn only_who_has_begun_a_sign_in_is_excused_for_an_answer_to_none() {
+    let world = World::new().await;
+    let held = world.held(ask("idp/etl", "a", GrantScope::Once)).await;
+    let mut ada = Browser::default();
+    // A cookie alone says nothing.
+    ada.cookies.insert("__Host-hoopctl-begun".to_owned(), "a".repeat(43));
+    let refused = ada.get(&world, &back("x")).await;
+    assert_eq!((refused.status(), refused.standing), (400, Standing::Failed));
+    // Who is on the way to the issuer with another tab is no guesser.
+    let state = ada.begin(&world, held.id).await;
+    assert_ne!(ada.cookies["__Host-hoopctl-begun"], "a".repeat(43));
+    let refused = ada.get(&world, &back("x")).await;
+    assert_eq!((refused.status(), refused.standing), (400, Standing::Nobody));
+    // What is over excuses nothing any more.
+    world.gives("web human ada dba");
+    assert_eq!(ada.get(&world, &back(&state)).await.status(), 303);
+    assert_eq!(ada.get(&world, &back(&state)).await.standing, Standing::Failed);
+}
+
+#[tokio::test]
+async fn the_end_of_one_sign_in_takes_nothing_from_another_tab() {
+    let world = World::new().await;
+    let held = world.held(ask("idp/etl", "a", GrantScope::Once)).await;
+    let mut ada = Browser::default();
+    let first = ada.begin(&world, held.id).await;
+    // The first tab's answer is on its way while a second tab begins: the browser reads it after that.
+    let mut as_it_was = Browser { cookies: ada.cookies.clone() };
+    world.gives("web human ada dba");
+    let ended = as_it_was.get(&world, &back(&first)).await;
+    assert_eq!(ended.status(), 303);
+    let second = ada.begin(&world, held.id).await;
+    for line in ended.response.headers().get_all(header::SET_COOKIE) {
+        assert!(!line.to_str().unwrap().starts_with("__Host-hoopctl-begun"), "{line:?}");
+    }
+    assert_eq!(ada.get(&world, &back(&second)).await.status(), 303);
+}
+
+#[tokio::test]
 async fn an_id_from_before_a_sign_in_is_nobodys_after_it() {
     let world = World::new().await;
     let held = world.held(ask("idp/etl", "a", GrantScope::Once)).await;
@@ -378,7 +416,8 @@ async fn an_id_from_before_a_sign_in_is_nobodys_after_it() {
     mallory.sign_in(&world, held.id, "web human mallory dba").await;
     let mut ada = Browser::default();
     let state = ada.begin(&world, held.id).await;
-    ada.cookies.extend(mallory.cookies.clone());
+    let session = "__Host-hoopctl-page";
+    ada.cookies.insert(session.to_owned(), mallory.cookies[session].clone());
     world.gives("web human ada dba");
     assert_eq!(ada.get(&world, &back(&state)).await.status(), 303);
     assert!(ada.get(&world, &path).await.text().contains("idp/ada"));
@@ -396,7 +435,7 @@ async fn a_lock_a_lost_role_and_the_end_of_a_token_hold_at_the_next_request() {
     let refused = ada.post(&world, &path, &form(&page, &held, "once")).await;
     assert_eq!(refused.status(), 403, "{}", refused.text());
     world.rig.told.shut_out.lock().unwrap().clear();
-    assert!(ada.cookies.is_empty(), "she is signed out for good");
+    assert!(!ada.cookies.contains_key("__Host-hoopctl-page"), "she is signed out for good");
 
     // The role goes by a reload; then the page itself does.
     let mut bob = Browser::default();
@@ -591,6 +630,6 @@ async fn signing_out_ends_it_here_and_for_every_copy_of_the_cookie() {
     assert_eq!(ada.get(&world, &path).await.status(), 200);
     let out = ada.post(&world, "/sign-out", &format!("key={}", key(&page))).await;
     assert_eq!(out.status(), 200, "{}", out.text());
-    assert!(ada.cookies.is_empty());
+    assert!(!ada.cookies.contains_key("__Host-hoopctl-page"));
     assert_eq!(copy.get(&world, &path).await.status(), 401);
 }
