@@ -31,7 +31,7 @@ use crate::gateway::error::GatewayError;
 use crate::gateway::running::Reloaded;
 use crate::gateway::running::Running;
 use crate::identity::Grant;
-use crate::identity::Guest;
+use crate::identity::Via;
 use crate::identity::Portal;
 use crate::identity::Redeemed;
 use crate::identity::Verified;
@@ -265,7 +265,7 @@ impl Live for Gateway {
             }
             let (client_id, secret) = (&page.client.client_id, page.secret.as_ref());
             let redeemed =
-                self.running.gate.redeem_as(&portal, Guest::Browser, grant, client_id, secret).await;
+                self.running.gate.redeem_as(&portal, Via::Browser, grant, client_id, secret).await;
             redeemed.map_err(|denied| not_asked(&denied))
         })
     }

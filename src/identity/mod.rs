@@ -31,7 +31,7 @@ pub use issuers::Verified;
 pub use keeper::KeyKeeper;
 pub use keeper::NoKeeper;
 pub use login::Grant;
-pub use login::Guest;
+pub use login::Via;
 pub use login::Login;
 pub use login::LoginError;
 pub use login::McpLogin;

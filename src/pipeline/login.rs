@@ -7,7 +7,7 @@ use crate::domain::Denied;
 use crate::domain::DenyCode;
 use crate::domain::secret::SecretRef;
 use crate::identity::Grant;
-use crate::identity::Guest;
+use crate::identity::Via;
 use crate::identity::Login;
 use crate::identity::LoginError;
 use crate::identity::Portal;
@@ -28,7 +28,7 @@ impl Gate {
     pub async fn redeem(&self, login: &Login, grant: &Grant) -> Result<Redeemed, Denied> {
         let settings = login.settings();
         let (client_id, secret) = (&settings.client_id, settings.secret.as_ref());
-        self.redeem_as(login.portal(), Guest::McpClient, grant, client_id, secret).await
+        self.redeem_as(login.portal(), Via::McpClient, grant, client_id, secret).await
     }
 
     /// Where people log in at the issuer of that name; `None`: there is none of it.
@@ -43,7 +43,7 @@ impl Gate {
     pub async fn redeem_as(
         &self,
         portal: &Portal,
-        guest: Guest,
+        via: Via,
         grant: &Grant,
         client_id: &str,
         source: Option<&SecretRef>,
@@ -56,7 +56,7 @@ impl Gate {
                 Denied::new(DenyCode::UpstreamCredential, detail).because("login_secret")
             })?),
         };
-        let redeemed = portal.redeem(guest, grant, client_id, secret.as_deref()).await;
+        let redeemed = portal.redeem(via, grant, client_id, secret.as_deref()).await;
         let redeemed = redeemed.map_err(|error| unavailable(&error))?;
         if let (Some(source), Some(secret)) = (source, &secret) {
             if Needles::new(&Needles::shapes(secret.expose())).replace(&redeemed.body).is_some() {

@@ -31,7 +31,7 @@ use crate::domain::secret::SecretRef;
 use crate::gateway::admin::Acting;
 use crate::gateway::admin::Admin;
 use crate::gateway::admin::Live;
-use crate::gateway::admin::streams::Place;
+use crate::gateway::admin::streams::OpenStream;
 use crate::identity::Verified;
 
 /// How often it is looked whether a stream's caller may still see it.
@@ -177,11 +177,11 @@ impl Acting {
     ) -> Result<Box<dyn EventSource>, ApiError> {
         match (&self.seat, &self.admin.running) {
             (Some(seat), Some(running)) => {
-                let place = self.admin.streams.enter(self.caller.actor())?;
+                let counted = self.admin.streams.enter(self.caller.actor())?;
                 let mut look = tokio::time::interval(LOOK);
                 look.set_missed_tick_behavior(MissedTickBehavior::Delay);
                 let (admin, live) = (Arc::clone(&self.admin), Arc::clone(&running.live));
-                Ok(Box::new(Guarded { source: open(), admin, live, seat: seat.clone(), look, _place: place }))
+                Ok(Box::new(Guarded { source: open(), admin, live, seat: seat.clone(), look, _counted: counted }))
             }
             _ => Ok(open()),
         }
@@ -195,7 +195,7 @@ struct Guarded {
     live: Arc<dyn Live>,
     seat: Seat,
     look: Interval,
-    _place: Place,
+    _counted: OpenStream,
 }
 
 impl Guarded {

@@ -19,7 +19,7 @@ pub(super) struct Streams(Mutex<HashMap<Box<str>, usize>>);
 
 /// One stream, in the count for as long as this is kept.
 #[derive(Debug)]
-pub(super) struct Place {
+pub(super) struct OpenStream {
     streams: Arc<Streams>,
     principal: Box<str>,
 }
@@ -33,7 +33,7 @@ impl Streams {
     ///
     /// # Errors
     /// `too_many` when it has [`MOST_OF_ONE`].
-    pub(super) fn enter(self: &Arc<Self>, principal: &str) -> Result<Place, ApiError> {
+    pub(super) fn enter(self: &Arc<Self>, principal: &str) -> Result<OpenStream, ApiError> {
         let mut open = self.open();
         let own = open.entry(principal.into()).or_default();
         if *own >= MOST_OF_ONE {
@@ -44,11 +44,11 @@ impl Streams {
                 .hint("end one: each session watch, session tail, tui and script that follows has its own"));
         }
         *own += 1;
-        Ok(Place { streams: Arc::clone(self), principal: principal.into() })
+        Ok(OpenStream { streams: Arc::clone(self), principal: principal.into() })
     }
 }
 
-impl Drop for Place {
+impl Drop for OpenStream {
     fn drop(&mut self) {
         let mut open = self.streams.open();
         if let Some(own) = open.get_mut(&self.principal) {

@@ -16,7 +16,7 @@ use crate::domain::Secret;
 use crate::transport::fetch::FetchError;
 
 pub use grant::Grant;
-pub use portal::Guest;
+pub use portal::Via;
 pub use portal::Portal;
 pub use settings::McpLogin;
 
@@ -96,6 +96,6 @@ impl Login {
     /// # Errors
     /// Every [`LoginError`]; what the issuer refuses is none.
     pub async fn redeem(&self, grant: &Grant, secret: Option<&Secret>) -> Result<Redeemed, LoginError> {
-        self.portal.redeem(Guest::McpClient, grant, &self.settings.client_id, secret).await
+        self.portal.redeem(Via::McpClient, grant, &self.settings.client_id, secret).await
     }
 }

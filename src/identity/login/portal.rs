@@ -20,16 +20,16 @@ use crate::identity::login::grant::encode;
 use crate::identity::source::Source;
 use crate::identity::source::describe;
 
-/// How many codes and refresh tokens may be on their way to the issuer at once, for each kind of those who come with one.
+/// How many codes and refresh tokens may be on their way to the issuer at once, for each way that they come.
 pub(super) const SLOTS: usize = 32;
 /// How long nobody asks again where the endpoints are, after that could not be found out.
 pub(super) const PAUSE: Duration = Duration::from_secs(10);
 /// The longest answer of the token endpoint that is passed on, in bytes.
 pub(super) const MAX_ANSWER: usize = 256 << 10;
 
-/// Who comes with a code. Each kind has places of its own: anybody may begin a login, and a flood of one kind must leave the other its way.
+/// By which way a code comes. Each has places of its own: anybody may begin a login, and a flood of one must leave the other free.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Guest {
+pub enum Via {
     /// A person's MCP client.
     McpClient,
     /// A browser on its way to the approval page.
@@ -94,14 +94,14 @@ impl Portal {
     /// Every [`LoginError`]; what the issuer refuses is none.
     pub async fn redeem(
         &self,
-        guest: Guest,
+        via: Via,
         grant: &Grant,
         client_id: &str,
         secret: Option<&Secret>,
     ) -> Result<Redeemed, LoginError> {
-        let slots = match guest {
-            Guest::McpClient => &self.of_mcp_clients,
-            Guest::Browser => &self.of_browsers,
+        let slots = match via {
+            Via::McpClient => &self.of_mcp_clients,
+            Via::Browser => &self.of_browsers,
         };
         let _slot = slots.try_acquire().map_err(|_full| LoginError::Busy)?;
         let endpoints = self.endpoints().await?;

@@ -300,8 +300,10 @@ async fn so_many_grants_are_on_their_way_at_once_and_no_more() {
         flood.spawn(async move { login.redeem(&code(), None).await.err().map(|error| error.to_string()) });
     }
     // A browser comes while all places of MCP clients are taken, and gets one of its own.
-    tokio::time::sleep(Duration::from_millis(500)).await;
-    let browser = login.portal().redeem(Guest::Browser, &code(), "page", None).await;
+    while provider.forms().len() < SLOTS {
+        tokio::task::yield_now().await;
+    }
+    let browser = login.portal().redeem(Via::Browser, &code(), "page", None).await;
     assert!(browser.is_ok(), "{:?}", browser.err());
     let ended = flood.join_all().await;
     assert_eq!(ended.iter().filter(|error| error.is_none()).count(), SLOTS);
