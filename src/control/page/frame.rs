@@ -98,7 +98,8 @@ pub(super) fn button(html: &mut Html, words: &'static str, attributes: &[Attribu
 }
 
 /// A page that says one thing, and perhaps where it goes on.
-pub(super) fn notice(title: &'static str, words: &str, next: Option<ApprovalId>) -> String {
+/// `others`: somebody else may go on there.
+pub(super) fn notice(title: &'static str, words: &str, next: Option<ApprovalId>, others: bool) -> String {
     page(None, |html| {
         html.element("h1", &[], |html| html.text(title));
         html.element("p", &[Own("class", "text")], |html| html.text(words));
@@ -106,6 +107,12 @@ pub(super) fn notice(title: &'static str, words: &str, next: Option<ApprovalId>)
             html.element("p", &[], |html| {
                 html.element("a", &[Attribute::Approval("href", id)], |html| html.text("Open the approval"));
             });
+            if others {
+                html.element("p", &[], |html| {
+                    let words = "Sign in as somebody else";
+                    html.element("a", &[Attribute::Anew("href", id)], |html| html.text(words));
+                });
+            }
         }
     })
 }
@@ -123,7 +130,7 @@ pub(super) fn onward(status: StatusCode, to: &str) -> Response<Bytes> {
     let Ok(to) = HeaderValue::try_from(to) else {
         return answer(
             StatusCode::BAD_GATEWAY,
-            notice("Not possible", "The way on cannot be written.", None),
+            notice("Not possible", "The way on cannot be written.", None, false),
         );
     };
     let mut response = headed(status, Bytes::new());

@@ -3,6 +3,7 @@
 
 use std::fmt::Write;
 
+use crate::control::page::ANEW;
 use crate::domain::id::ApprovalId;
 use crate::domain::text::Shown;
 
@@ -19,6 +20,8 @@ pub enum Attribute<'a> {
     Value(&'a str),
     /// An address on the page, as `href` or `action`: that of an approval.
     Approval(&'static str, ApprovalId),
+    /// The same, by way of a sign-in in which the issuer asks who it is.
+    Anew(&'static str, ApprovalId),
 }
 
 impl Html {
@@ -47,6 +50,7 @@ impl Html {
                 Attribute::Own(name, value) => self.value(name, value),
                 Attribute::Value(value) => self.value("value", value),
                 Attribute::Approval(name, id) => self.value(name, &format!("/approval/{id}")),
+                Attribute::Anew(name, id) => self.value(name, &format!("/approval/{id}?{ANEW}")),
             }
         }
         self.0.push('>');

@@ -11,6 +11,8 @@ pub struct Begin {
     pub nonce: String,
     /// The SHA-256 of what the code is redeemed with (RFC 7636).
     pub challenge: String,
+    /// Whether the issuer is to ask who it is, though it knows somebody (`prompt=login`).
+    pub anew: bool,
 }
 
 /// Where the browser goes on to.

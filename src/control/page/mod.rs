@@ -64,6 +64,8 @@ const LONGEST_QUERY: usize = 16 << 10;
 
 /// Where the issuer sends browsers back to.
 const SIGNED_IN: &str = "/signed-in";
+/// The query of an approval's address with which somebody signs in anew, whoever is signed in.
+const ANEW: &str = "sign-in=anew";
 
 /// The page of one gateway: who is signed in, and who is about to be.
 #[derive(Debug, Default)]
@@ -207,7 +209,7 @@ impl Asked<'_> {
     }
 
     fn stopped(&self, stop: &Stop) -> (Response<Bytes>, Standing) {
-        let page = frame::notice(stop.title, &stop.words, stop.next);
+        let page = frame::notice(stop.title, &stop.words, stop.next, stop.others);
         let mut response = frame::answer(stop.status, page);
         if stop.ends {
             self.sign_out();
@@ -242,19 +244,24 @@ impl Asked<'_> {
             Err(error) => {
                 // Who is locked out, or has lost the role, is not signed in any more, whatever comes later.
                 let ends = matches!(error.code, ErrorCode::Unauthenticated | ErrorCode::Forbidden);
-                Err(Stop { ends, ..Stop::from(error) })
+                let others = error.code == ErrorCode::Forbidden;
+                Err(Stop { ends, others, ..Stop::from(error) })
             }
         }
     }
 
     /// The page of an approval, or the way to sign in.
     async fn show(&self, id: ApprovalId) -> Result<(Response<Bytes>, Standing), Stop> {
+        if self.head.uri.query() == Some(ANEW) {
+            // Who is signed in here stays so until somebody else is.
+            return self.begin(id, true).await;
+        }
         let Some(session) = self.session() else {
             if Cookie::session(self.site).read(&self.head.headers).is_some() {
                 // Not on to the issuer at once: behind a form that would be a way on that the page's policy forbids.
                 return Err(Stop { ends: true, ..ended().then(id) });
             }
-            return self.begin(id).await;
+            return self.begin(id, false).await;
         };
         let visitor = self.admit(session).await.map_err(|stop| stop.then(id))?;
         let approval = visitor.backend.approval(id).await.map_err(|error| known(error.into()))?;
@@ -267,10 +274,10 @@ impl Asked<'_> {
         Ok((frame::answer(StatusCode::OK, view.page()), Standing::Known))
     }
 
-    async fn begin(&self, next: ApprovalId) -> Result<(Response<Bytes>, Standing), Stop> {
+    async fn begin(&self, next: ApprovalId, anew: bool) -> Result<(Response<Bytes>, Standing), Stop> {
         let (state, nonce, verifier) = (random::secret(), random::secret(), Zeroizing::new(random::secret()));
-        let begin =
-            Begin { state: state.clone(), nonce: nonce.clone(), challenge: random::challenge(&verifier) };
+        let challenge = random::challenge(&verifier);
+        let begin = Begin { state: state.clone(), nonce: nonce.clone(), challenge, anew };
         let onward = self.service.begin_sign_in(&begin).await?;
         let beginning =
             Beginning { verifier, nonce, iss: onward.iss, names_itself: onward.names_itself, next };

@@ -15,6 +15,8 @@ pub(super) struct Stop {
     /// Where it may go on.
     pub(super) next: Option<ApprovalId>,
     pub(super) standing: Standing,
+    /// Whether somebody else may have more luck, who signs in at the issuer in place of whom that knows.
+    pub(super) others: bool,
     /// Whether the browser is signed out with this.
     pub(super) ends: bool,
     /// The methods that the address takes, where it was asked by another one.
@@ -24,7 +26,8 @@ pub(super) struct Stop {
 impl Stop {
     pub(super) fn new(status: StatusCode, title: &'static str, words: impl Into<String>) -> Self {
         let words = words.into();
-        Self { status, title, words, next: None, standing: Standing::Nobody, ends: false, takes: None }
+        let (next, standing) = (None, Standing::Nobody);
+        Self { status, title, words, next, others: false, standing, ends: false, takes: None }
     }
 
     pub(super) fn refused(words: impl Into<String>) -> Self {

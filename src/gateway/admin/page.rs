@@ -29,7 +29,7 @@ impl Admin {
     /// Where a browser signs in (RFC 6749, section 4.1.1; RFC 7636, section 4.3).
     pub(super) async fn begin_sign_in(&self, begin: &Begin) -> Result<Onward, ApiError> {
         let page = self.page_in_force()?;
-        let parameters = [
+        let mut parameters = vec![
             ("response_type", "code".to_owned()),
             ("client_id", page.client.client_id.clone()),
             ("redirect_uri", page.site.redirect_uri()),
@@ -39,7 +39,12 @@ impl Admin {
             ("code_challenge", begin.challenge.clone()),
             ("code_challenge_method", "S256".to_owned()),
         ];
-        let parameters = parameters.map(|(name, value)| (name.to_owned(), value));
+        if begin.anew {
+            // OpenID Connect Core 1.0, section 3.1.2.1.
+            parameters.push(("prompt", "login".to_owned()));
+        }
+        let parameters: Vec<_> =
+            parameters.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
         self.running()?.live.onward(&page.issuer, &parameters).await
     }
 

@@ -503,6 +503,40 @@ async fn what_the_issuer_does_not_vouch_for_signs_nobody_in() {
 }
 
 #[tokio::test]
+async fn who_may_not_look_lets_somebody_else_sign_in() {
+    let world = World::new().await;
+    let held = world.held(ask("idp/etl", "a", GrantScope::Once)).await;
+    let (path, anew) = (format!("/approval/{}", held.id), format!("/approval/{}?sign-in=anew", held.id));
+    let mut browser = Browser::default();
+    let state = browser.begin(&world, held.id).await;
+    world.gives("web human eve");
+    let refused = browser.get(&world, &back(&state)).await;
+    let link = format!("<a href=\"{anew}\">Sign in as somebody else</a>");
+    assert!(refused.status() == 403 && refused.text().contains(&link), "{}", refused.text());
+    // By the plain address the issuer would give Eve again.
+    let plain = browser.get(&world, &path).await;
+    assert!(plain.status() == 302 && !plain.header("location").contains("prompt"));
+    let onward = browser.get(&world, &anew).await;
+    assert!(onward.status() == 302 && onward.header("location").contains("prompt=login"));
+    let state = |onward: &Shown| {
+        let url = onward.header("location");
+        url.split(['?', '&']).find_map(|pair| pair.strip_prefix("state=")).unwrap().to_owned()
+    };
+    world.gives("web human vic audit");
+    assert_eq!(browser.get(&world, &back(&state(&onward))).await.header("location"), path);
+    // Who is signed in stays so until another one is.
+    let onward = browser.get(&world, &anew).await;
+    assert!(onward.status() == 302 && onward.header("location").contains("prompt=login"));
+    assert!(browser.get(&world, &path).await.text().contains("idp/vic"));
+    world.gives("web human ada dba");
+    assert_eq!(browser.get(&world, &back(&state(&onward))).await.header("location"), path);
+    assert!(browser.get(&world, &path).await.text().contains("idp/ada"));
+    // What failed otherwise has no such way.
+    let refused = browser.get(&world, &back("x")).await;
+    assert!(refused.status() == 400 && !refused.text().contains("somebody else"));
+}
+
+#[tokio::test]
 async fn who_may_not_decide_sees_no_form_and_gets_nowhere_with_one() {
     let world = World::new().await;
     for (principal, token, why) in [
