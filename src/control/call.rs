@@ -18,6 +18,8 @@ use crate::control::noun::event::EventSource;
 /// The version every path begins with.
 pub const VERSION: &str = "v1";
 
+const VERSIONS: &str = "the gateway and the command line may be of different versions";
+
 /// One call, before a noun has looked at it.
 pub struct Call {
     /// The HTTP method.
@@ -129,11 +131,25 @@ impl Call {
         text.parse().map_err(|error: T::Err| ApiError::new(ErrorCode::BadRequest, error.to_string()))
     }
 
+    /// The answer to a call that none of these routes takes: each a path, with `*` for a segment that is anything, and the methods that it
+    /// takes, as in `Allow`. The first that fits counts.
+    pub fn unknown_among(&self, routes: &[(&str, &'static str)]) -> ApiError {
+        let fits = |route: &str| {
+            let mut words = route.split('/');
+            self.segments.iter().all(|is| words.next().is_some_and(|word| word == "*" || word == is))
+                && words.next().is_none()
+        };
+        let Some((_, takes)) = routes.iter().find(|(route, _)| fits(route)) else { return self.unknown() };
+        let text = format!("this path takes {takes}, not {}", self.method);
+        let error = ApiError::new(ErrorCode::BadRequest, text);
+        ApiError { takes: Some(takes), ..error }.hint(VERSIONS)
+    }
+
     /// The answer to a call that no route takes.
     pub fn unknown(&self) -> ApiError {
         let path: String = self.segments.join("/").chars().take(200).collect();
         ApiError::new(ErrorCode::NotFound, format!("no such route: {} /{VERSION}/{path:?}", self.method))
-            .hint("the gateway and the command line may be of different versions")
+            .hint(VERSIONS)
     }
 }
 

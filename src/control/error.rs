@@ -158,12 +158,16 @@ pub struct ApiError {
     /// Every problem of a refused configuration, one line each; empty for other errors.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub problems: Vec<String>,
+    /// The methods that the path takes, where it was called with another one: then the status is 405, and this is in `Allow`.
+    #[serde(skip)]
+    pub takes: Option<&'static str>,
 }
 
 impl ApiError {
     /// An error with its words and the exit code that goes with its reason.
     pub fn new(code: ErrorCode, message: impl Into<String>) -> Self {
-        Self { code, message: message.into(), hint: None, exit_code: code.exit_code(), problems: Vec::new() }
+        let (message, exit_code) = (message.into(), code.exit_code());
+        Self { code, message, hint: None, exit_code, problems: Vec::new(), takes: None }
     }
 
     /// The same, with what to do about it.

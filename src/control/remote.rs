@@ -270,10 +270,8 @@ fn challenge(called: &str, with_token: bool) -> Option<HeaderValue> {
 /// Where people sign in.
 fn told(method: &Method, service: &dyn Service, called: &str) -> Refusal {
     if *method != Method::GET {
-        let mut answer = failed(ApiError::new(ErrorCode::BadRequest, "this document is read with GET"));
-        *answer.status_mut() = StatusCode::METHOD_NOT_ALLOWED;
-        answer.headers_mut().insert(header::ALLOW, HeaderValue::from_static("GET"));
-        return answer;
+        let error = ApiError::new(ErrorCode::BadRequest, "this document is read with GET");
+        return failed(ApiError { takes: Some("GET"), ..error });
     }
     match serde_json::to_vec(&service.sign_in(called)) {
         Ok(body) => json(StatusCode::OK, body),

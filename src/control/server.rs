@@ -280,8 +280,13 @@ async fn answer(request: Request<Incoming>, service: &dyn Service, way: &Way) ->
 
 /// The answer that says what went wrong.
 pub(super) fn failed(error: ApiError) -> Response<Bytes> {
-    let status = error.code.status();
-    json(status, serde_json::to_vec(&ErrorBody { error }).unwrap_or_default())
+    let takes = error.takes;
+    let status = if takes.is_some() { StatusCode::METHOD_NOT_ALLOWED } else { error.code.status() };
+    let mut response = json(status, serde_json::to_vec(&ErrorBody { error }).unwrap_or_default());
+    if let Some(methods) = takes {
+        response.headers_mut().insert(header::ALLOW, header::HeaderValue::from_static(methods));
+    }
+    response
 }
 
 /// An answer of JSON, which nobody keeps.

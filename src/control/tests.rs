@@ -24,7 +24,9 @@ use crate::control::Peer;
 use crate::control::Service;
 use crate::control::SignIn;
 use crate::control::api::*;
+use crate::control::call::Call;
 use crate::control::feed::Feed;
+use crate::control::noun;
 use crate::control::page::issuer::Begin;
 use crate::control::page::issuer::Onward;
 use crate::control::page::issuer::Returned;
@@ -497,10 +499,67 @@ async fn what_is_not_a_proper_call_is_refused_in_json() {
     {
         assert_eq!(rig.send("POST", "/v1/locks", body).await.0, 400, "{body}");
     }
-    assert_eq!(rig.send("PATCH", "/v1/locks", "{}").await.0, 404);
+    assert_eq!(rig.send("PATCH", "/v1/locks", "{}").await.0, 405);
+    assert_eq!(rig.send("PATCH", "/v1/locks/x/y", "{}").await.0, 404);
     let plain = b"POST /v1/locks HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Type: text/plain\r\nContent-Length: 22\r\n\r\n{\"target\":\"everybody\"}";
     assert_eq!(rig.raw(plain).await.0, 400);
     assert!(rig.memory.locks.lock().unwrap().is_empty(), "nothing of it may have been done");
+}
+
+#[tokio::test]
+async fn a_path_says_which_methods_it_takes() {
+    let acting =
+        Acting { caller: Caller::new(&Peer::this_process(), &BTreeMap::new(), 0), memory: Arc::default() };
+    for (path, takes) in [
+        ("approvals", "GET"),
+        ("approvals/x", "GET"),
+        ("approvals/x/wait", "GET"),
+        ("approvals/x/decide", "POST"),
+        ("audit", "GET"),
+        ("apply", "POST"),
+        ("connections", "GET"),
+        ("masks/x", "DELETE, GET, PUT"),
+        ("policies/apply", "DELETE, GET, PUT"),
+        ("events", "GET"),
+        ("status", "GET"),
+        ("reload", "POST"),
+        ("issuers", "GET"),
+        ("issuers/x/refresh", "POST"),
+        ("explain", "POST"),
+        ("grants", "GET"),
+        ("grants/x", "DELETE"),
+        ("locks", "GET, POST"),
+        ("locks/x", "DELETE"),
+        ("pins/x", "GET"),
+        ("pins/x/accept", "POST"),
+        ("pins/x/forget", "POST"),
+        ("secrets", "GET"),
+        ("secrets/x", "DELETE, PUT"),
+        ("sessions", "GET"),
+        ("sessions/grep", "GET, POST"),
+        ("sessions/x", "GET"),
+        ("sessions/x/events", "GET"),
+        ("sessions/x/verify", "GET"),
+        ("sessions/x/kill", "POST"),
+    ] {
+        for method in ["DELETE", "GET", "HEAD", "PATCH", "POST", "PUT"] {
+            let call = Call::read(method.parse().unwrap(), &format!("/v1/{path}"), "").unwrap();
+            let said = noun::route(&call, &acting).await.err();
+            let not_taken = said.and_then(|error| error.takes);
+            let taken = takes.split(", ").any(|one| one == method);
+            assert_eq!(not_taken, (!taken).then_some(takes), "{method} {path}");
+        }
+    }
+    // It is in the head of the answer, which the command line reads as any other.
+    let rig = rig();
+    let mut stream = UnixStream::connect(&rig.path).await.unwrap();
+    stream.write_all(b"PUT /v1/locks HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").await.unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+    assert!(head.starts_with("HTTP/1.1 405") && head.contains("allow: GET, POST\r\n"), "{head}");
+    let ErrorBody { error } = serde_json::from_str(body).unwrap();
+    assert_eq!((error.code, error.exit_code), (ErrorCode::BadRequest, 2));
 }
 
 #[tokio::test]

@@ -91,10 +91,18 @@ impl Approvals for Client {
     }
 }
 
+/// The paths and what each takes.
+const ROUTES: &[(&str, &str)] = &[
+    ("approvals", "GET"),
+    ("approvals/*", "GET"),
+    ("approvals/*/wait", "GET"),
+    ("approvals/*/decide", "POST"),
+];
+
 /// The routes below `/v1/approvals`.
 ///
 /// # Errors
-/// What the backend says, and `not_found` for other paths.
+/// What the backend says, `not_found` for other paths, and for other methods 405.
 pub async fn route(call: &Call, backend: &dyn Backend) -> Result<Reply, ApiError> {
     match (&call.method, call.path().as_slice()) {
         (&Method::GET, ["approvals"]) => Reply::json(&backend.approvals(call.parameters()?).await?),
@@ -110,6 +118,6 @@ pub async fn route(call: &Call, backend: &dyn Backend) -> Result<Reply, ApiError
             call.no_parameters()?;
             Reply::json(&backend.decide_approval(call.id(id)?, call.json()?).await?)
         }
-        _ => Err(call.unknown()),
+        _ => Err(call.unknown_among(ROUTES)),
     }
 }

@@ -37,13 +37,16 @@ impl Audit for Client {
     }
 }
 
+/// The paths and what each takes.
+const ROUTES: &[(&str, &str)] = &[("audit", "GET")];
+
 /// The route `/v1/audit`.
 ///
 /// # Errors
-/// What the backend says, and `not_found` for other paths.
+/// What the backend says, `not_found` for other paths, and for other methods 405.
 pub async fn route(call: &Call, backend: &dyn Backend) -> Result<Reply, ApiError> {
     match (&call.method, call.path().as_slice()) {
         (&Method::GET, ["audit"]) => Reply::json(&backend.audit(call.parameters()?).await?),
-        _ => Err(call.unknown()),
+        _ => Err(call.unknown_among(ROUTES)),
     }
 }

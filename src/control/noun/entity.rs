@@ -210,10 +210,13 @@ impl Entities for Client {
     }
 }
 
+/// The paths and what each takes.
+const ROUTES: &[(&str, &str)] = &[("apply", "POST"), ("*", "GET"), ("*/*", "DELETE, GET, PUT")];
+
 /// The routes below `/v1/connections`, `/v1/policies`, `/v1/masks`, and `/v1/apply`.
 ///
 /// # Errors
-/// What the backend says, and `not_found` for other paths.
+/// What the backend says, `not_found` for other paths, and for other methods 405.
 pub async fn route(call: &Call, backend: &dyn Backend) -> Result<Reply, ApiError> {
     let path = call.path();
     let noun = path.first().copied().unwrap_or_default();
@@ -243,6 +246,6 @@ pub async fn route(call: &Call, backend: &dyn Backend) -> Result<Reply, ApiError
             let apply = Apply { changes: vec![change], dry_run: dry_run.unwrap_or(false), prune: false };
             Reply::json(&backend.apply(apply).await?)
         }
-        _ => Err(call.unknown()),
+        _ => Err(call.unknown_among(ROUTES)),
     }
 }

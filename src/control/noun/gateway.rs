@@ -326,10 +326,19 @@ impl Gateway for Client {
     }
 }
 
+/// The paths and what each takes.
+const ROUTES: &[(&str, &str)] = &[
+    ("status", "GET"),
+    ("reload", "POST"),
+    ("issuers", "GET"),
+    ("issuers/*/refresh", "POST"),
+    ("explain", "POST"),
+];
+
 /// The routes `/v1/status`, `/v1/reload`, `/v1/explain` and those below `/v1/issuers`.
 ///
 /// # Errors
-/// What the backend says, and `not_found` for other paths.
+/// What the backend says, `not_found` for other paths, and for other methods 405.
 pub async fn route(call: &Call, backend: &dyn Backend) -> Result<Reply, ApiError> {
     call.no_parameters()?;
     match (&call.method, call.path().as_slice()) {
@@ -340,6 +349,6 @@ pub async fn route(call: &Call, backend: &dyn Backend) -> Result<Reply, ApiError
             Reply::json(&backend.refresh_issuer((*name).to_owned()).await?)
         }
         (&Method::POST, ["explain"]) => Reply::json(&backend.explain(call.json()?).await?),
-        _ => Err(call.unknown()),
+        _ => Err(call.unknown_among(ROUTES)),
     }
 }

@@ -47,10 +47,13 @@ impl Grants for Client {
     }
 }
 
+/// The paths and what each takes.
+const ROUTES: &[(&str, &str)] = &[("grants", "GET"), ("grants/*", "DELETE")];
+
 /// The routes below `/v1/grants`.
 ///
 /// # Errors
-/// What the backend says, and `not_found` for other paths.
+/// What the backend says, `not_found` for other paths, and for other methods 405.
 pub async fn route(call: &Call, backend: &dyn Backend) -> Result<Reply, ApiError> {
     match (&call.method, call.path().as_slice()) {
         (&Method::GET, ["grants"]) => Reply::json(&backend.grants(call.parameters()?).await?),
@@ -58,6 +61,6 @@ pub async fn route(call: &Call, backend: &dyn Backend) -> Result<Reply, ApiError
             call.no_parameters()?;
             Reply::json(&backend.revoke_grant(call.id(id)?).await?)
         }
-        _ => Err(call.unknown()),
+        _ => Err(call.unknown_among(ROUTES)),
     }
 }

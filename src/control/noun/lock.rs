@@ -53,16 +53,19 @@ impl Locks for Client {
     }
 }
 
+/// The paths and what each takes.
+const ROUTES: &[(&str, &str)] = &[("locks", "GET, POST"), ("locks/*", "DELETE")];
+
 /// The routes below `/v1/locks`.
 ///
 /// # Errors
-/// What the backend says, and `not_found` for other paths.
+/// What the backend says, `not_found` for other paths, and for other methods 405.
 pub async fn route(call: &Call, backend: &dyn Backend) -> Result<Reply, ApiError> {
     call.no_parameters()?;
     match (&call.method, call.path().as_slice()) {
         (&Method::GET, ["locks"]) => Reply::json(&backend.locks().await?),
         (&Method::POST, ["locks"]) => Reply::json(&backend.add_lock(call.json()?).await?),
         (&Method::DELETE, ["locks", id]) => Reply::json(&backend.remove_lock(call.id(id)?).await?),
-        _ => Err(call.unknown()),
+        _ => Err(call.unknown_among(ROUTES)),
     }
 }

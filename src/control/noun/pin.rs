@@ -191,10 +191,13 @@ impl Pins for Client {
     }
 }
 
+/// The paths and what each takes.
+const ROUTES: &[(&str, &str)] = &[("pins/*", "GET"), ("pins/*/accept", "POST"), ("pins/*/forget", "POST")];
+
 /// The routes below `/v1/pins`.
 ///
 /// # Errors
-/// What the backend says, and `not_found` for other paths.
+/// What the backend says, `not_found` for other paths, and for other methods 405.
 pub async fn route(call: &Call, backend: &dyn Backend) -> Result<Reply, ApiError> {
     match (&call.method, call.path().as_slice()) {
         (&Method::GET, ["pins", connection]) => {
@@ -208,6 +211,6 @@ pub async fn route(call: &Call, backend: &dyn Backend) -> Result<Reply, ApiError
             call.no_parameters()?;
             Reply::json(&backend.forget_pins((*connection).to_owned(), call.json()?).await?)
         }
-        _ => Err(call.unknown()),
+        _ => Err(call.unknown_among(ROUTES)),
     }
 }

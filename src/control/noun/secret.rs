@@ -87,10 +87,13 @@ impl Secrets for Client {
     }
 }
 
+/// The paths and what each takes.
+const ROUTES: &[(&str, &str)] = &[("secrets", "GET"), ("secrets/*", "DELETE, PUT")];
+
 /// The routes below `/v1/secrets`.
 ///
 /// # Errors
-/// What the backend says, and `not_found` for other paths.
+/// What the backend says, `not_found` for other paths, and for other methods 405.
 pub async fn route(call: &Call, backend: &dyn Backend) -> Result<Reply, ApiError> {
     call.no_parameters()?;
     match (&call.method, call.path().as_slice()) {
@@ -101,6 +104,6 @@ pub async fn route(call: &Call, backend: &dyn Backend) -> Result<Reply, ApiError
         (&Method::DELETE, ["secrets", name]) => {
             Reply::json(&backend.remove_secret((*name).to_owned()).await?)
         }
-        _ => Err(call.unknown()),
+        _ => Err(call.unknown_among(ROUTES)),
     }
 }

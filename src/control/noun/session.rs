@@ -284,10 +284,20 @@ impl Sessions for Client {
     }
 }
 
+/// The paths and what each takes.
+const ROUTES: &[(&str, &str)] = &[
+    ("sessions", "GET"),
+    ("sessions/grep", "GET, POST"),
+    ("sessions/*", "GET"),
+    ("sessions/*/events", "GET"),
+    ("sessions/*/verify", "GET"),
+    ("sessions/*/kill", "POST"),
+];
+
 /// The routes below `/v1/sessions`.
 ///
 /// # Errors
-/// What the backend says, and `not_found` for other paths.
+/// What the backend says, `not_found` for other paths, and for other methods 405.
 pub async fn route(call: &Call, backend: &dyn Backend) -> Result<Reply, ApiError> {
     match (&call.method, call.path().as_slice()) {
         (&Method::GET, ["sessions"]) => Reply::json(&backend.sessions(call.parameters()?).await?),
@@ -308,7 +318,7 @@ pub async fn route(call: &Call, backend: &dyn Backend) -> Result<Reply, ApiError
                     let Kill { reason } = if call.body.is_empty() { Kill::default() } else { call.json()? };
                     Reply::json(&backend.kill_session(call.id(id)?, reason).await?)
                 }
-                _ => Err(call.unknown()),
+                _ => Err(call.unknown_among(ROUTES)),
             }
         }
     }
