@@ -31,10 +31,10 @@ use crate::gateway::error::GatewayError;
 use crate::gateway::running::Reloaded;
 use crate::gateway::running::Running;
 use crate::identity::Grant;
-use crate::identity::Via;
 use crate::identity::Portal;
 use crate::identity::Redeemed;
 use crate::identity::Verified;
+use crate::identity::Via;
 use crate::pipeline;
 use crate::pipeline::locks::LockSet;
 use crate::pipeline::now_ms;
@@ -264,8 +264,7 @@ impl Live for Gateway {
                 return Err(ApiError::new(ErrorCode::Unauthenticated, text));
             }
             let (client_id, secret) = (&page.client.client_id, page.secret.as_ref());
-            let redeemed =
-                self.running.gate.redeem_as(&portal, Via::Browser, grant, client_id, secret).await;
+            let redeemed = self.running.gate.redeem_as(&portal, Via::Browser, grant, client_id, secret).await;
             redeemed.map_err(|denied| not_asked(&denied))
         })
     }

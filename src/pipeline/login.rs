@@ -7,11 +7,11 @@ use crate::domain::Denied;
 use crate::domain::DenyCode;
 use crate::domain::secret::SecretRef;
 use crate::identity::Grant;
-use crate::identity::Via;
 use crate::identity::Login;
 use crate::identity::LoginError;
 use crate::identity::Portal;
 use crate::identity::Redeemed;
+use crate::identity::Via;
 use crate::mask::Needles;
 use crate::pipeline::Gate;
 

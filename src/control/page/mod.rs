@@ -245,7 +245,7 @@ impl Asked<'_> {
                 // Who is locked out, or has lost the role, is not signed in any more, whatever comes later.
                 let ends = matches!(error.code, ErrorCode::Unauthenticated | ErrorCode::Forbidden);
                 let others = error.code == ErrorCode::Forbidden;
-                Err(Stop { ends, others, ..Stop::from(error) })
+                Err(Stop { others, ends, ..Stop::from(error) })
             }
         }
     }

@@ -181,7 +181,14 @@ impl Acting {
                 let mut look = tokio::time::interval(LOOK);
                 look.set_missed_tick_behavior(MissedTickBehavior::Delay);
                 let (admin, live) = (Arc::clone(&self.admin), Arc::clone(&running.live));
-                Ok(Box::new(Guarded { source: open(), admin, live, seat: seat.clone(), look, _counted: counted }))
+                Ok(Box::new(Guarded {
+                    source: open(),
+                    admin,
+                    live,
+                    seat: seat.clone(),
+                    look,
+                    _counted: counted,
+                }))
             }
             _ => Ok(open()),
         }

@@ -16,8 +16,8 @@ use crate::domain::Secret;
 use crate::transport::fetch::FetchError;
 
 pub use grant::Grant;
-pub use portal::Via;
 pub use portal::Portal;
+pub use portal::Via;
 pub use settings::McpLogin;
 
 use portal::SLOTS;

@@ -181,7 +181,9 @@ async fn where_it_is_not_known_which_token_is_newer_the_role_is_gone() {
     }
     // Of two groups the one goes, and the other stays; a token that is shown again changes nothing.
     let rig = Rig::online().await;
-    for token in ["cli human ada dba on-call @160", "cli human ada on-call @130", "cli human ada on-call @130"] {
+    for token in
+        ["cli human ada dba on-call @160", "cli human ada on-call @130", "cli human ada on-call @130"]
+    {
         admit(&rig, token).await.unwrap();
     }
     let may = |group: &str| rig.electors.may_decide("idp/ada", &[group.to_owned()]);

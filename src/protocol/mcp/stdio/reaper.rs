@@ -210,7 +210,10 @@ mod tests {
         let is_taken_leave_of = |state: &mut State, id: Pid| {
             let begin = Instant::now();
             while killpg(id, None) != Err(Errno::ESRCH) {
-                assert!(begin.elapsed() < Duration::from_secs(10), "it was not killed, or nobody asked how it ended");
+                assert!(
+                    begin.elapsed() < Duration::from_secs(10),
+                    "it was not killed, or nobody asked how it ended"
+                );
                 std::thread::sleep(LOOK);
                 // As when the next program ends.
                 state.tell("-1\n");
