@@ -7,7 +7,7 @@
 //!   only (section 8.9). Were it in the arguments of the browser's opener, with the challenge that any code would be bound to, everybody
 //!   could read it there. So the opener gets the *door*: an address here with a random path, which leads on to the issuer once.
 //! - *Open the door before the browser does*, and have the state by that: the door is shut to other users where the system says whose a stream
-//!   is (Linux). Elsewhere the person's browser finds it shut and says so, and the end of the login says who is signed in.
+//!   is (Linux); there it is shut to streams that the system says nothing of, too. Elsewhere the person's browser finds it shut and says so, and the end of the login says who is signed in.
 //! - *Take the code*: they would have to be asked by the browser, and the port is ours. Without the verifier, which never leaves this process,
 //!   a code is worth nothing (section 8.1).
 //! - *Keep the port busy*: streams are few, slow ones end, and a login that does not come about can be begun anew, or with `--device`.
@@ -47,7 +47,7 @@ use crate::cli::login::Issuer;
 use crate::cli::login::issuer;
 use crate::cli::login::issuer::Given;
 use crate::cli::login::issuer::Said;
-use crate::cli::login::neighbour;
+use crate::cli::login::neighbour::Whose;
 use crate::cli::login::tokens::Tokens;
 use crate::cli::output;
 use crate::cli::report::Exit;
@@ -186,8 +186,8 @@ async fn answer(
     ends: Option<(SocketAddr, SocketAddr)>,
 ) -> Result<Response<Full<Bytes>>, Infallible> {
     if wait.is_door(&request) {
-        let user = ends.and_then(|(peer, own)| neighbour::user(peer, own));
-        return Ok(wait.onward(user));
+        let whose = ends.map_or(Whose::Nobodys, |(peer, own)| Whose::of(peer, own));
+        return Ok(wait.onward(whose));
     }
     let Some((parameters, taker)) = wait.take(&request) else {
         return Ok(page(StatusCode::NOT_FOUND, "There is nothing here", ""));
@@ -232,10 +232,15 @@ impl Wait {
     }
 
     /// Leads on to the issuer, the first time that one of this user's programs asks.
-    pub(super) fn onward(&self, user: Option<u32>) -> Response<Full<Bytes>> {
+    pub(super) fn onward(&self, whose: Whose) -> Response<Full<Bytes>> {
         let shut = |text| page(StatusCode::NOT_FOUND, "There is nothing here", text);
-        if !neighbour::is_ours(user) {
-            return shut("This is for another user of the machine.");
+        if !whose.is_ours() {
+            return shut(match whose {
+                Whose::User(_) => "This is for another user of the machine.",
+                Whose::Nobodys | Whose::Untold => {
+                    "The system does not say which user asks. Try again, or open the address that hoopctl printed."
+                }
+            });
         }
         let onward = self.onward.lock().unwrap_or_else(PoisonError::into_inner).take();
         let Some(onward) = onward.and_then(|onward| header::HeaderValue::try_from(onward).ok()) else {

@@ -4,6 +4,7 @@ use aws_lc_rs::digest;
 use tokio::sync::oneshot;
 
 use super::*;
+use crate::cli::login::neighbour::Whose;
 
 /// Signs in while a person does something with the address.
 async fn with_person<T, F>(served: &Served, person: impl FnOnce(String) -> F) -> (Result<Tokens, Failure>, T)
@@ -234,27 +235,55 @@ async fn the_address_in_the_arguments_of_a_program_says_nothing_and_leads_on_onc
     assert!(signed_in);
 }
 
+/// A row of Linux's table of streams.
+fn row(local: &str, remote: &str, state: &str, user: u32) -> String {
+    format!(
+        "   1: {local} {remote} {state} 00000000:00000000 00:00000000 00000000 {user:5}        0 42060 1 00 100 0 0 10 0\n"
+    )
+}
+
+fn table(rows: &[String]) -> String {
+    format!("  sl  local_address rem_address   st\n{}", rows.concat())
+}
+
 #[test]
 fn a_stream_of_another_user_is_known_by_its_own_row() {
-    let row = |local: &str, remote: &str, uid: u32| {
-        format!(
-            "   1: {local} {remote} 01 00000000:00000000 00:00000000 00000000 {uid:5}        0 42060 1 00 100 0 0 10 0\n"
-        )
-    };
     let number = |bytes: [u8; 4], port: u16| format!("{:08X}:{port:04X}", u32::from_ne_bytes(bytes));
-    let (peer, own) = (number([127, 0, 0, 1], 40_000), number([127, 0, 0, 1], 8080));
-    // This side's row has the same two addresses, and this user.
-    let table =
-        ["  sl  local_address rem_address   st\n".to_owned(), row(&own, &peer, 1000), row(&peer, &own, 4711)];
-    let user = |peer: &str, own: &str| {
-        neighbour::in_table(&table.concat(), peer.parse().unwrap(), own.parse().unwrap())
+    let mapped = |bytes: [u8; 4], port: u16| {
+        format!("{:016X}{:08X}{}", 0, u32::from_ne_bytes([0, 0, 255, 255]), number(bytes, port))
     };
-    assert_eq!(user("127.0.0.1:40000", "127.0.0.1:8080"), Some(4711));
-    assert_eq!(user("127.0.0.1:40001", "127.0.0.1:8080"), None);
-    assert_eq!(user("127.0.0.2:40000", "127.0.0.1:8080"), None);
+    let (peer, own) = (number([127, 0, 0, 1], 40_000), number([127, 0, 0, 1], 8080));
+    let (ours, six) = (mapped([127, 0, 0, 1], 8080), |port| mapped([127, 0, 0, 1], port));
+    // This side's row has the same two addresses, and this user.
+    let four = table(&[row(&own, &peer, "01", 1000), row(&peer, &own, "01", 4711)]);
+    let mut rows = vec![row(&six(40_002), &ours, "01", 4712)];
+    // Not open any more: older systems say user 0 of those, whoever had them.
+    rows.extend(["04", "05", "06", "07", "08"].map(|state| row(&six(40_003), &ours, state, 0)));
+    let six = table(&rows);
+    let gone = || Err(io::ErrorKind::NotFound.into());
+    let found = |tables, peer: &str, own: &str| Whose::by(tables, peer.parse().unwrap(), own.parse().unwrap());
+    let user = |peer: &str| found([Ok(four.clone()), Ok(six.clone())], peer, "127.0.0.1:8080");
+    assert_eq!(user("127.0.0.1:40000"), Whose::User(4711));
+    assert_eq!(user("127.0.0.1:40001"), Whose::Nobodys);
+    assert_eq!(user("127.0.0.2:40000"), Whose::Nobodys);
+    assert_eq!(user("127.0.0.1:40002"), Whose::User(4712));
+    assert_eq!(user("127.0.0.1:40003"), Whose::Nobodys);
+    let user = |tables, peer: &str| found(tables, peer, "127.0.0.1:8080");
+    assert_eq!(user([Ok(four.clone()), gone()], "127.0.0.1:40000"), Whose::User(4711));
+    assert_eq!(user([Ok(four), gone()], "127.0.0.1:40002"), Whose::Nobodys);
+    assert_eq!(user([gone(), gone()], "127.0.0.1:40000"), Whose::Untold);
+    let unreadable = Err(io::ErrorKind::OutOfMemory.into());
+    assert_eq!(user([unreadable, Ok(six)], "127.0.0.1:40002"), Whose::Nobodys, "and not for all");
     let own = nix::unistd::geteuid().as_raw();
-    assert!(neighbour::is_ours(None) && neighbour::is_ours(Some(own)) && neighbour::is_ours(Some(0)));
-    assert!(!neighbour::is_ours(Some(own + 4711)));
+    for (whose, is_ours) in [
+        (Whose::User(own), true),
+        (Whose::User(0), true),
+        (Whose::User(own + 4711), false),
+        (Whose::Nobodys, false),
+        (Whose::Untold, true),
+    ] {
+        assert_eq!(whose.is_ours(), is_ours, "{whose:?}");
+    }
 }
 
 #[test]
@@ -263,12 +292,23 @@ fn another_user_does_not_get_the_address_and_leaves_it_to_the_person() {
     let wait =
         browser::Wait::new("state", "127.0.0.1:1", "/open/x", "https://idp.example/auth?state=state", taker);
     let own = nix::unistd::geteuid().as_raw();
-    let refused = wait.onward(Some(own + 4711));
-    assert_eq!(refused.status(), 404);
-    assert!(refused.headers().get("location").is_none());
-    let led = wait.onward(Some(own));
+    for whose in [Whose::User(own + 4711), Whose::Nobodys] {
+        let refused = wait.onward(whose);
+        assert_eq!(refused.status(), 404, "{whose:?}");
+        assert!(refused.headers().get("location").is_none());
+    }
+    let led = wait.onward(Whose::User(own));
     assert_eq!(led.status(), 302);
     assert_eq!(led.headers()["location"], "https://idp.example/auth?state=state");
+}
+
+/// A stream to this address by a socket of the other family: the address is the same to who is reached.
+#[cfg(target_os = "linux")]
+fn by_the_other_family(to: std::net::SocketAddr) -> socket2::Socket {
+    let socket = socket2::Socket::new(socket2::Domain::IPV6, socket2::Type::STREAM, None).unwrap();
+    let mapped = std::net::SocketAddr::from((std::net::Ipv4Addr::LOCALHOST.to_ipv6_mapped(), to.port()));
+    socket.connect(&mapped.into()).unwrap();
+    socket
 }
 
 #[cfg(target_os = "linux")]
@@ -276,7 +316,22 @@ fn another_user_does_not_get_the_address_and_leaves_it_to_the_person() {
 async fn the_system_says_whose_a_stream_is() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let own = listener.local_addr().unwrap();
+    let ours = Whose::User(nix::unistd::geteuid().as_raw());
     let _stream = TcpStream::connect(own).await.unwrap();
-    let (_, peer) = listener.accept().await.unwrap();
-    assert_eq!(neighbour::user(peer, own), Some(nix::unistd::geteuid().as_raw()));
+    let (_accepted, peer) = listener.accept().await.unwrap();
+    assert_eq!(Whose::of(peer, own), ours);
+    let _stream = by_the_other_family(own);
+    let (_accepted, peer) = listener.accept().await.unwrap();
+    assert!(peer.is_ipv4(), "{peer}");
+    assert_eq!(Whose::of(peer, own), ours);
+    // A user is root's to choose: then it is another one's stream, and who has no such right is asked about their own.
+    let other = std::thread::spawn(move || {
+        nix::unistd::setfsuid(nix::unistd::Uid::from_raw(4711));
+        by_the_other_family(own)
+    });
+    let _stream = other.join().unwrap();
+    let (_accepted, peer) = listener.accept().await.unwrap();
+    let is_root = nix::unistd::geteuid().is_root();
+    assert_eq!(Whose::of(peer, own), if is_root { Whose::User(4711) } else { ours });
+    assert_eq!(Whose::of(peer, own).is_ours(), !is_root);
 }
