@@ -263,8 +263,7 @@ mod tests {
         };
         let task = tokio::spawn(paged(hangs, row(), Form::Text, to.clone()));
         heard.await.unwrap();
-        assert_eq!(names(dir.path()).len(), 1, "it is written under another name");
-        assert!(!to.exists());
+        assert!(!to.exists(), "it is written under another name, or none");
         task.abort();
         let begun = std::time::Instant::now();
         while !names(dir.path()).is_empty() {

@@ -1,41 +1,60 @@
-//! A new file that has another name until it is whole, and takes its own only if there is none of that name: whatever happens, a part of a
-//! recording is not taken for one, and nothing is written over.
+//! A new file that has its name when it is whole, and takes it only if there is none of that name: whatever happens, a part of a recording is
+//! not taken for one, and nothing is written over.
+//!
+//! Others may change the folder meanwhile. It is looked up once, and where the system can (Linux, on most file systems) the file has no
+//! name at all until it is whole: a process that is killed leaves nothing, and nobody can exchange what gets the name. Elsewhere it has
+//! a hidden name meanwhile, which a killed process leaves behind, and what got the name is held against what was written.
 
+use std::ffi::OsStr;
 use std::ffi::OsString;
 use std::fs::File;
 use std::io;
 use std::io::BufWriter;
+use std::io::Seek as _;
 use std::io::Write;
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::os::fd::AsFd;
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
-use std::path::PathBuf;
+
+use nix::errno::Errno;
+use nix::fcntl::AtFlags;
+use nix::fcntl::OFlag;
+use nix::sys::stat::Mode;
+use nix::unistd::UnlinkatFlags;
 
 /// One way to give a whole file its name. None of them may write over a file that has that name: that is
 /// [`io::ErrorKind::AlreadyExists`].
-type Way = fn(&Path, &Path) -> io::Result<()>;
+type Way = fn(&NewFile) -> io::Result<()>;
 
-/// A hard link comes first, as every system knows it. Some file systems know one name for a file only (FAT, some network folders): they
-/// mostly can rename to a name that is free. Where even that is not known the name is reserved first.
-#[cfg(all(target_os = "linux", target_env = "gnu"))]
-const WAYS: [Way; 3] = [linked, renamed, reserved];
-#[cfg(not(all(target_os = "linux", target_env = "gnu")))]
-const WAYS: [Way; 2] = [linked, reserved];
+/// A hard link to what is open here comes first: no name is looked up for it. Then one by the hidden name, as every system knows it. Some
+/// file systems know one name for a file only (FAT, some network folders): they mostly can rename to a name that is free. Where even that
+/// is not known the name is reserved first.
+const WAYS: &[Way] = &[
+    #[cfg(target_os = "linux")]
+    opened,
+    linked,
+    #[cfg(all(target_os = "linux", target_env = "gnu"))]
+    renamed,
+    reserved,
+];
 
 /// A file that has not its own name yet; only its owner can read it. Dropped before [`NewFile::finish`] it leaves nothing. A process that is
-/// killed leaves a hidden file, `.NAME.RANDOM.unfinished`, and none of the name that was asked for.
+/// killed leaves nothing of the name that was asked for; where a file cannot be without a name, a hidden file `.hoopctl.RANDOM.unfinished`.
 #[derive(Debug)]
 pub struct NewFile {
     out: BufWriter<File>,
-    unfinished: Unfinished,
-    to: PathBuf,
+    folder: Folder,
+    name: OsString,
+    /// The name until then; `None`: it has none. What has it is removed when this goes.
+    hidden: Option<OsString>,
 }
 
-/// The name until then. What has it is removed when this goes.
+/// A folder, looked up once.
 #[derive(Debug)]
-struct Unfinished(PathBuf);
+struct Folder(File);
 
 impl NewFile {
-    /// Begins a file beside the place where it is to be.
+    /// Begins a file in the folder where it is to be.
     ///
     /// # Errors
     /// [`io::ErrorKind::AlreadyExists`] where there is something of that name, a link that leads nowhere too; and what the system says.
@@ -43,24 +62,74 @@ impl NewFile {
         if to.symlink_metadata().is_ok() {
             return Err(io::ErrorKind::AlreadyExists.into());
         }
-        let name = to.file_name().ok_or_else(|| io::Error::other("that names no file"))?;
-        let mut hidden = OsString::from(".");
-        hidden.push(name);
-        // Nobody else has this name: what a killed process left behind, with a number that comes again, must not be in the way.
-        hidden.push(format!(".{:016x}.unfinished", rand::random::<u64>()));
-        let path = to.with_file_name(hidden);
-        let file = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path)?;
-        Ok(Self { out: BufWriter::new(file), unfinished: Unfinished(path), to: to.to_owned() })
+        let is_folder = to.as_os_str().as_bytes().ends_with(b"/");
+        let name = to.file_name().filter(|_| !is_folder);
+        let name = name.ok_or_else(|| io::Error::other("that names no file"))?;
+        let folder = Folder::of(to)?;
+        #[cfg(target_os = "linux")]
+        if let Some(file) = folder.nameless() {
+            let out = BufWriter::new(file);
+            return Ok(Self { out, folder, name: name.to_owned(), hidden: None });
+        }
+        Self::hidden(folder, name)
+    }
+
+    /// Begins one under a hidden name.
+    fn hidden(folder: Folder, name: &OsStr) -> io::Result<Self> {
+        let (hidden, file) = folder.hidden()?;
+        Ok(Self { out: BufWriter::new(file), folder, name: name.to_owned(), hidden: Some(hidden) })
     }
 
     /// Brings it to the disk, and gives it its name.
     ///
     /// # Errors
-    /// [`io::ErrorKind::AlreadyExists`] where something took that name meanwhile; and what the system says. Then nothing is left of it.
+    /// [`io::ErrorKind::AlreadyExists`] where something took that name meanwhile; and what the system says. Then nothing is left of it, but
+    /// where the name is all that could not be brought to the disk, and where somebody exchanged the file while it had a hidden name:
+    /// what has the name by then is theirs.
     pub fn finish(mut self) -> io::Result<()> {
         self.out.flush()?;
         self.out.get_ref().sync_all()?;
-        named(&self.unfinished.0, &self.to, &WAYS)
+        self.take_name(WAYS)?;
+        self.folder.sync()
+    }
+
+    /// Tries one way after another. That there is something of that name ends it.
+    fn take_name(&mut self, ways: &[Way]) -> io::Result<()> {
+        let mut failed = io::Error::from(io::ErrorKind::Unsupported);
+        for (number, way) in ways.iter().enumerate() {
+            if number > 0 && self.hidden.is_none() {
+                self.take_hidden_name()?;
+            }
+            match way(self) {
+                Err(error) if error.kind() != io::ErrorKind::AlreadyExists => failed = error,
+                done => return done,
+            }
+        }
+        Err(failed)
+    }
+
+    /// A file without a name that cannot get one is copied to one that has: all other ways begin with a name.
+    fn take_hidden_name(&mut self) -> io::Result<()> {
+        let (hidden, mut file) = self.folder.hidden()?;
+        self.hidden = Some(hidden);
+        let mut nameless = self.out.get_ref();
+        nameless.rewind()?;
+        io::copy(&mut nameless, &mut file)?;
+        file.sync_all()?;
+        self.out = BufWriter::new(file);
+        Ok(())
+    }
+
+    fn hidden_name(&self) -> io::Result<&OsStr> {
+        self.hidden.as_deref().ok_or_else(|| io::ErrorKind::Unsupported.into())
+    }
+
+    /// What was looked up by its hidden name may be another file: whoever can change the folder may have put one in its place.
+    fn is_what_was_written(&self) -> io::Result<()> {
+        if self.folder.has(&self.name, self.out.get_ref())? {
+            return Ok(());
+        }
+        Err(io::Error::other("somebody exchanged the file while it was written; what has the name now is not from here"))
     }
 }
 
@@ -74,46 +143,111 @@ impl Write for NewFile {
     }
 }
 
-impl Drop for Unfinished {
+impl Drop for NewFile {
     fn drop(&mut self) {
-        // Where it took its name by another way than a link it is not there any more.
-        drop(std::fs::remove_file(&self.0));
-    }
-}
-
-/// Tries one way after another. That there is something of that name ends it.
-fn named(unfinished: &Path, to: &Path, ways: &[Way]) -> io::Result<()> {
-    let mut failed = io::Error::from(io::ErrorKind::Unsupported);
-    for way in ways {
-        match way(unfinished, to) {
-            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => failed = error,
-            done => return done,
+        if let Some(hidden) = &self.hidden {
+            // Where it took its name by another way than a link it is not there any more.
+            self.folder.remove(hidden);
         }
     }
-    Err(failed)
 }
 
-fn linked(unfinished: &Path, to: &Path) -> io::Result<()> {
-    std::fs::hard_link(unfinished, to)
+impl Folder {
+    /// The one that a file is to be in.
+    fn of(file: &Path) -> io::Result<Self> {
+        let path = file.parent().filter(|path| !path.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."));
+        let open = |flags| nix::fcntl::open(path, flags | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC, Mode::empty());
+        let folder = open(OFlag::O_RDONLY);
+        // One that nobody may list, only change.
+        #[cfg(target_os = "linux")]
+        let folder = if matches!(folder, Err(Errno::EACCES)) { open(OFlag::O_PATH) } else { folder };
+        Ok(Self(folder?.into()))
+    }
+
+    /// A new file that others cannot read.
+    fn make(&self, name: &OsStr) -> io::Result<File> {
+        let flags = OFlag::O_WRONLY | OFlag::O_CREAT | OFlag::O_EXCL | OFlag::O_CLOEXEC;
+        let file = nix::fcntl::openat(&self.0, name, flags, Mode::S_IRUSR | Mode::S_IWUSR)?;
+        Ok(file.into())
+    }
+
+    /// Nobody else has this name: what a killed process left behind, with a number that comes again, must not be in the way. It is as
+    /// short for a long name.
+    fn hidden(&self) -> io::Result<(OsString, File)> {
+        let name = OsString::from(format!(".hoopctl.{:016x}.unfinished", rand::random::<u64>()));
+        let file = self.make(&name)?;
+        Ok((name, file))
+    }
+
+    /// A file that can get a name later; `None` where the file system or the system has no such files.
+    #[cfg(target_os = "linux")]
+    fn nameless(&self) -> Option<File> {
+        let flags = OFlag::O_TMPFILE | OFlag::O_RDWR | OFlag::O_CLOEXEC;
+        let file = nix::fcntl::openat(&self.0, ".", flags, Mode::S_IRUSR | Mode::S_IWUSR);
+        let file = File::from(file.ok()?);
+        // Without /proc there would be no way to name it.
+        std::fs::metadata(descriptor(&file)).ok()?;
+        Some(file)
+    }
+
+    fn has(&self, name: &OsStr, file: impl AsFd) -> io::Result<bool> {
+        let there = nix::sys::stat::fstatat(&self.0, name, AtFlags::AT_SYMLINK_NOFOLLOW)?;
+        let own = nix::sys::stat::fstat(file)?;
+        Ok((there.st_dev, there.st_ino) == (own.st_dev, own.st_ino))
+    }
+
+    fn remove(&self, name: &OsStr) {
+        drop(nix::unistd::unlinkat(&self.0, name, UnlinkatFlags::NoRemoveDir));
+    }
+
+    /// Brings its names to the disk, where that is known of folders, and this one may be read.
+    fn sync(&self) -> io::Result<()> {
+        match nix::unistd::fsync(&self.0) {
+            Err(Errno::EBADF | Errno::EINVAL | Errno::EOPNOTSUPP | Errno::ENOSYS) => Ok(()),
+            done => Ok(done?),
+        }
+    }
+}
+
+#[cfg(target_os = "linux")]
+fn descriptor(file: &File) -> String {
+    use std::os::fd::AsRawFd as _;
+    format!("/proc/self/fd/{}", file.as_raw_fd())
+}
+
+#[cfg(target_os = "linux")]
+fn opened(new: &NewFile) -> io::Result<()> {
+    let from = descriptor(new.out.get_ref());
+    let flags = AtFlags::AT_SYMLINK_FOLLOW;
+    Ok(nix::unistd::linkat(nix::fcntl::AT_FDCWD, from.as_str(), &new.folder.0, &*new.name, flags)?)
+}
+
+fn linked(new: &NewFile) -> io::Result<()> {
+    let folder = &new.folder.0;
+    nix::unistd::linkat(folder, new.hidden_name()?, folder, &*new.name, AtFlags::empty())?;
+    new.is_what_was_written()
 }
 
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
-fn renamed(unfinished: &Path, to: &Path) -> io::Result<()> {
-    use nix::fcntl::AT_FDCWD;
-    use nix::fcntl::RenameFlags;
-    let flags = RenameFlags::RENAME_NOREPLACE;
-    nix::fcntl::renameat2(AT_FDCWD, unfinished, AT_FDCWD, to, flags).map_err(io::Error::from)
+fn renamed(new: &NewFile) -> io::Result<()> {
+    let folder = &new.folder.0;
+    let flags = nix::fcntl::RenameFlags::RENAME_NOREPLACE;
+    nix::fcntl::renameat2(folder, new.hidden_name()?, folder, &*new.name, flags)?;
+    new.is_what_was_written()
 }
 
 /// The name is taken by an empty file, which fails where there is one, and the whole file replaces that. Between the two steps others can
-/// only write over what has this name because they want to.
-fn reserved(unfinished: &Path, to: &Path) -> io::Result<()> {
-    drop(std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(to)?);
-    let done = std::fs::rename(unfinished, to);
-    if done.is_err() {
-        drop(std::fs::remove_file(to));
+/// only write over what has this name because they want to. A process that is killed there leaves the empty file.
+fn reserved(new: &NewFile) -> io::Result<()> {
+    let folder = &new.folder;
+    let empty = folder.make(&new.name)?;
+    let done = nix::fcntl::renameat(&folder.0, new.hidden_name()?, &folder.0, &*new.name);
+    // Somebody else may have taken the name by now.
+    if done.is_err() && folder.has(&new.name, &empty).unwrap_or(false) {
+        folder.remove(&new.name);
     }
-    done
+    done?;
+    new.is_what_was_written()
 }
 
 #[cfg(test)]
@@ -127,23 +261,55 @@ mod tests {
         names
     }
 
+    /// As where a file must have a name.
+    fn hidden(to: &Path) -> NewFile {
+        NewFile::hidden(Folder::of(to).unwrap(), to.file_name().unwrap()).unwrap()
+    }
+
+    fn written(mut new: NewFile) -> NewFile {
+        new.write_all(b"whole").unwrap();
+        new.flush().unwrap();
+        new
+    }
+
+    const UNKNOWN: Way = |_| Err(io::ErrorKind::PermissionDenied.into());
+
+    /// Each way, as on a file system where the ways before it are not known.
+    fn each() -> impl Iterator<Item = Vec<Way>> {
+        (0..WAYS.len()).map(|number| [vec![UNKNOWN; number], vec![WAYS[number]]].concat())
+    }
+
     #[test]
     fn a_file_has_its_name_when_it_is_whole_and_only_its_owner_reads_it() {
         use std::os::unix::fs::PermissionsExt as _;
         let folder = tempfile::tempdir().unwrap();
-        let to = folder.path().join("all.txt");
-        let mut file = NewFile::create(&to).unwrap();
-        file.write_all(b"whole").unwrap();
-        assert_eq!(names(folder.path()).len(), 1, "it is written under another name");
-        assert!(!to.exists());
-        file.finish().unwrap();
-        assert_eq!(std::fs::read(&to).unwrap(), b"whole");
-        assert_eq!(to.metadata().unwrap().permissions().mode() & 0o777, 0o600);
-        assert_eq!(names(folder.path()), ["all.txt"]);
-        let mut file = NewFile::create(&folder.path().join("half.txt")).unwrap();
-        file.write_all(b"half").unwrap();
-        drop(file);
-        assert_eq!(names(folder.path()), ["all.txt"]);
+        let begin: [fn(&Path) -> NewFile; 2] = [|to| NewFile::create(to).unwrap(), hidden];
+        // The longest name that there is.
+        let longest = "n".repeat(255);
+        for (begin, name) in begin.into_iter().flat_map(|begin| [(begin, "all.txt"), (begin, &*longest)]) {
+            let to = folder.path().join(name);
+            let file = written(begin(&to));
+            assert!(!to.exists(), "it is written under another name");
+            file.finish().unwrap();
+            assert_eq!(std::fs::read(&to).unwrap(), b"whole");
+            assert_eq!(to.metadata().unwrap().permissions().mode() & 0o777, 0o600);
+            assert_eq!(names(folder.path()), [name]);
+            drop(written(begin(&folder.path().join("half.txt"))));
+            assert_eq!(names(folder.path()), [name]);
+            std::fs::remove_file(to).unwrap();
+        }
+        for name in ["", "..", "new/"] {
+            assert!(NewFile::create(&folder.path().join(name)).is_err(), "{name}");
+        }
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_process_that_is_killed_leaves_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        // Nothing of a process that is killed is dropped.
+        std::mem::forget(written(NewFile::create(&folder.path().join("all.txt")).unwrap()));
+        assert_eq!(names(folder.path()), [""; 0]);
     }
 
     #[test]
@@ -162,25 +328,75 @@ mod tests {
         assert_eq!(std::fs::read(place("late.txt")).unwrap(), b"theirs");
         assert_eq!(names(folder.path()), ["late.txt", "link.txt", "mine.txt"]);
 
-        let no_links: Way = |_, _| Err(io::ErrorKind::PermissionDenied.into());
-        for (number, way) in WAYS.into_iter().enumerate() {
-            // As on a file system where the ways before it are not known.
-            let ways = [vec![no_links; number], vec![way]].concat();
-            std::fs::write(place("new"), "whole").unwrap();
+        for ways in each() {
+            let number = ways.len();
             for name in ["late.txt", "link.txt", "mine.txt"] {
-                let error = named(&place("new"), &place(name), &ways).unwrap_err();
+                let error = written(hidden(&place(name))).take_name(&ways).unwrap_err();
                 assert_eq!(error.kind(), io::ErrorKind::AlreadyExists, "{number} {name}");
             }
-            named(&place("new"), &place("done.txt"), &ways).unwrap();
-            drop(Unfinished(place("new")));
-            assert_eq!(std::fs::read(place("done.txt")).unwrap(), b"whole", "{number}");
-            assert_eq!(names(folder.path()), ["done.txt", "late.txt", "link.txt", "mine.txt"], "{number}");
-            std::fs::remove_file(place("done.txt")).unwrap();
+            // With a hidden name, and without one as far as there is such a file.
+            for begin in [hidden, |to: &Path| NewFile::create(to).unwrap()] {
+                written(begin(&place("done.txt"))).take_name(&ways).unwrap();
+                assert_eq!(std::fs::read(place("done.txt")).unwrap(), b"whole", "{number}");
+                assert_eq!(
+                    names(folder.path()),
+                    ["done.txt", "late.txt", "link.txt", "mine.txt"],
+                    "{number}"
+                );
+                std::fs::remove_file(place("done.txt")).unwrap();
+            }
         }
         assert_eq!(std::fs::read(place("mine.txt")).unwrap(), b"mine");
         assert_eq!(std::fs::read(place("late.txt")).unwrap(), b"theirs");
         assert!(!place("nowhere").exists());
-        let error = named(&place("new"), &place("done.txt"), &[no_links]).unwrap_err();
+        let error = written(hidden(&place("done.txt"))).take_name(&[UNKNOWN]).unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::PermissionDenied);
+    }
+
+    #[test]
+    fn a_file_that_somebody_exchanged_is_not_taken_for_what_was_written() {
+        for ways in each() {
+            let folder = tempfile::tempdir().unwrap();
+            let to = folder.path().join("done.txt");
+            let mut file = written(hidden(&to));
+            let name = folder.path().join(file.hidden.as_ref().unwrap());
+            std::fs::rename(&name, folder.path().join("taken")).unwrap();
+            std::fs::write(&name, "theirs").unwrap();
+            match file.take_name(&ways) {
+                Ok(()) => assert_eq!(std::fs::read(&to).unwrap(), b"whole", "{}", ways.len()),
+                Err(error) => assert!(error.to_string().contains("exchanged"), "{} {error}", ways.len()),
+            }
+        }
+    }
+
+    #[test]
+    fn a_name_that_could_not_be_taken_is_free_again_unless_somebody_else_has_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let to = folder.path().join("done.txt");
+        let file = written(hidden(&to));
+        std::fs::remove_file(folder.path().join(file.hidden.as_ref().unwrap())).unwrap();
+        assert_eq!(reserved(&file).unwrap_err().kind(), io::ErrorKind::NotFound);
+        assert_eq!(names(folder.path()), [""; 0]);
+        let empty = file.folder.make(&file.name).unwrap();
+        std::fs::remove_file(&to).unwrap();
+        std::fs::write(&to, "theirs").unwrap();
+        assert!(!file.folder.has(&file.name, &empty).unwrap());
+    }
+
+    #[test]
+    fn a_folder_that_moves_meanwhile_keeps_its_file() {
+        let outer = tempfile::tempdir().unwrap();
+        let (old, new) = (outer.path().join("old"), outer.path().join("new"));
+        for begin in [hidden, |to: &Path| NewFile::create(to).unwrap()] {
+            std::fs::create_dir(&old).unwrap();
+            let file = written(begin(&old.join("done.txt")));
+            std::fs::rename(&old, &new).unwrap();
+            // Another folder in its place gets nothing.
+            std::fs::create_dir(&old).unwrap();
+            file.finish().unwrap();
+            assert_eq!((names(&old).len(), names(&new)), (0, vec!["done.txt".to_owned()]));
+            std::fs::remove_dir_all(&old).unwrap();
+            std::fs::remove_dir_all(&new).unwrap();
+        }
     }
 }
