@@ -115,8 +115,10 @@ pub fn run(terminal: Terminal, place: &Place, args: &TuiArgs) -> Outcome {
 /// Shows it until the person or a signal ends it.
 pub fn show(access: &Access, settings: tui::Settings) -> Outcome {
     // The screen gives the terminal back before it ends, and the end of its access waits for what is renewed.
-    interrupts::heard_elsewhere();
+    let elsewhere = interrupts::Elsewhere::begin();
     let ended = access.block_on(tui::run(access.shared(), settings));
+    // That wait is for a token only, so that a signal ends it where none is lost.
+    drop(elsewhere);
     Ok(match ended.map_err(|error| Failure::failed(error.to_string()))? {
         Ended::Left => Exit::Done,
         Ended::Hangup => Exit::Hangup,

@@ -1,13 +1,18 @@
 //! The tokens that calls to a gateway elsewhere take along: `HOOPCTL_TOKEN` as it is, or those that are kept, renewed before they run out.
 
+use std::io;
+use std::io::IsTerminal as _;
+use std::io::Write as _;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::PoisonError;
+use std::sync::mpsc;
+use std::sync::mpsc::RecvTimeoutError;
 use std::thread;
-use std::thread::JoinHandle;
+use std::time::Duration;
 
-use tokio::sync::oneshot;
+use tokio::sync::watch;
 
 use crate::cli::access;
 use crate::cli::login::interrupts;
@@ -32,6 +37,10 @@ use crate::domain::principal::MAX_TOKEN;
 
 /// How long before it runs out a token is renewed, in milliseconds. One that cannot be renewed is used to its end.
 const EARLY_MS: i64 = 60_000;
+/// How long the end of a command waits for a renewal before it says so, and how long after that: the exchange with the issuer is over by then
+/// ([`issuer::LIMITS`]), and what it gave is kept unless the disk hangs.
+const LAST_WAIT: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(14)];
+const _: () = assert!(LAST_WAIT[1].as_secs() > issuer::LIMITS.timeout.as_secs(), "no refresh token is lost");
 /// The environment variable with a token, for programs that nobody sits at.
 const VARIABLE: &str = "HOOPCTL_TOKEN";
 
@@ -107,8 +116,27 @@ type Outcome = Result<Arc<Secret>, Failure>;
 #[derive(Debug)]
 struct Person {
     kept: Arc<KeptTokens>,
-    /// Renewals that may still be on their way.
-    renewals: Mutex<Vec<JoinHandle<()>>>,
+    /// The newest renewal. All who want a token wait for one: each for its own would wait for the file in turn.
+    renewal: Mutex<Option<Renewal>>,
+}
+
+/// A renewal, on a thread of its own.
+#[derive(Debug)]
+struct Renewal {
+    stage: Arc<watch::Sender<Stage>>,
+    /// Nothing is ever sent: it is closed when the thread ends.
+    ended: mpsc::Receiver<()>,
+}
+
+/// How far a renewal is.
+#[derive(Debug)]
+enum Stage {
+    /// On its way.
+    Runs,
+    /// Given up before anything was sent, as nobody waited for it any more.
+    GivenUp,
+    /// Over.
+    Done(Outcome),
 }
 
 /// Where they are kept, for which gateway.
@@ -154,50 +182,112 @@ impl Bearer for Person {
 
 impl Person {
     fn new(kept: KeptTokens) -> Self {
-        Self { kept: Arc::new(kept), renewals: Mutex::default() }
+        Self { kept: Arc::new(kept), renewal: Mutex::default() }
     }
 
     /// Renews on a thread of its own: whoever stops waiting, or has this program's other thread wait for a pipe or a terminal, must not
     /// lose a refresh token that is used up by then.
     async fn renewed(&self, refused: Option<Arc<Secret>>) -> Outcome {
-        let failed = |problem: &dyn std::fmt::Display| {
-            Failure::failed(format!("the token could not be renewed: {problem}"))
-        };
-        let (told, answer) = oneshot::channel();
-        let kept = Arc::clone(&self.kept);
-        let renewal = thread::Builder::new()
-            .name("renewal".to_owned())
-            .spawn(move || renewal(&kept, refused.as_deref(), told))
-            .map_err(|error| failed(&error))?;
-        {
-            let mut renewals = self.renewals.lock().unwrap_or_else(PoisonError::into_inner);
-            renewals.retain(|one| !one.is_finished());
-            renewals.push(renewal);
+        loop {
+            let (stage, is_own) = self.joined(refused.as_ref())?;
+            let refused = refused.as_ref().filter(|_| !is_own);
+            match outcome(stage).await {
+                // Somebody else's renewal may have found the very token that was refused here.
+                Some(Ok(token)) if refused.is_some_and(|refused| refused.expose() == token.expose()) => {}
+                Some(outcome) => return outcome,
+                // It was given up just before.
+                None => {}
+            }
         }
-        answer.await.unwrap_or_else(|_gone| Err(failed(&"its thread has ended")))
+    }
+
+    /// The renewal that is on its way, or else a new one, and whether it is new.
+    fn joined(&self, refused: Option<&Arc<Secret>>) -> Result<(watch::Receiver<Stage>, bool), Failure> {
+        let mut renewal = self.renewal.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(renewal) = &*renewal {
+            let stage = renewal.stage.subscribe();
+            let runs = matches!(*stage.borrow(), Stage::Runs);
+            if runs {
+                return Ok((stage, false));
+            }
+        }
+        let (told, stage) = watch::channel(Stage::Runs);
+        let (told, kept, refused) = (Arc::new(told), Arc::clone(&self.kept), refused.cloned());
+        let (ends, ended) = mpsc::channel::<()>();
+        let own = Arc::clone(&told);
+        thread::Builder::new()
+            .name("renewal".to_owned())
+            .spawn(move || {
+                renew(&kept, refused.as_deref(), &own);
+                drop(ends);
+            })
+            .map_err(|error| failed(&error))?;
+        *renewal = Some(Renewal { stage: told, ended });
+        Ok((stage, true))
     }
 }
 
-/// The end of a command waits for renewals whose refresh token is sent: for one exchange with the issuer at most, as one that has not come
-/// so far is given up.
+/// What comes of a renewal; `None` where it was given up.
+async fn outcome(mut stage: watch::Receiver<Stage>) -> Option<Outcome> {
+    match stage.wait_for(|stage| !matches!(stage, Stage::Runs)).await.as_deref() {
+        Ok(Stage::Done(outcome)) => Some(outcome.clone()),
+        Ok(Stage::Runs | Stage::GivenUp) => None,
+        Err(_gone) => Some(Err(failed(&"its thread has ended"))),
+    }
+}
+
+fn failed(problem: &dyn std::fmt::Display) -> Failure {
+    Failure::failed(format!("the token could not be renewed: {problem}"))
+}
+
+/// The end of a command waits for a renewal whose refresh token is sent, as one that has not come so far is given up.
 impl Drop for Person {
     fn drop(&mut self) {
-        let renewals = std::mem::take(&mut *self.renewals.lock().unwrap_or_else(PoisonError::into_inner));
-        for renewal in renewals {
-            // A panic of it has said what there is to say.
-            drop(renewal.join());
+        let renewal = self.renewal.get_mut().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(Renewal { ended, .. }) = renewal {
+            last_wait(&ended, LAST_WAIT, || {
+                // For people only: scripts want no words in between.
+                let mut err = io::stderr().lock();
+                if err.is_terminal() {
+                    writeln!(err, "waiting for a token that is being renewed").ok();
+                }
+            });
         }
     }
 }
 
-fn renewal(kept: &KeptTokens, refused: Option<&Secret>, mut told: oneshot::Sender<Outcome>) {
-    let outcome = access::runtime().and_then(|runtime| {
-        let outcome = runtime.block_on(kept.renew(refused, &mut told));
+/// Waits until a renewal's thread has ended: a while, then says so, then a while longer. One that hangs with its disk is left behind.
+pub(super) fn last_wait(ended: &mpsc::Receiver<()>, [quiet, longer]: [Duration; 2], say: impl FnOnce()) {
+    if ended.recv_timeout(quiet) == Err(RecvTimeoutError::Timeout) {
+        say();
+        ended.recv_timeout(longer).ok();
+    }
+}
+
+/// Says in any case that a renewal is over: a panic has said what there is to say, and nobody may wait for ever.
+struct Over<'a>(&'a watch::Sender<Stage>);
+
+impl Drop for Over<'_> {
+    fn drop(&mut self) {
+        self.0.send_if_modified(|stage| {
+            let runs = matches!(stage, Stage::Runs);
+            if runs {
+                *stage = Stage::Done(Err(failed(&"its thread has ended")));
+            }
+            runs
+        });
+    }
+}
+
+fn renew(kept: &KeptTokens, refused: Option<&Secret>, told: &watch::Sender<Stage>) {
+    let _over = Over(told);
+    let stage = access::runtime().map(|runtime| {
+        let stage = runtime.block_on(kept.renew(refused, told));
         // A name that is still looked up for what was given up is nobody's business.
         runtime.shutdown_background();
-        outcome
+        stage
     });
-    told.send(outcome).ok();
+    told.send_replace(stage.unwrap_or_else(|failure| Stage::Done(Err(failure))));
 }
 
 /// What comes of looking at the tokens while no other process changes them.
@@ -236,16 +326,17 @@ impl KeptTokens {
     }
 
     /// The newest token, another one than `refused`. Given up when nobody waits for it any more, as long as nothing is lost by that.
-    async fn renew(&self, refused: Option<&Secret>, told: &mut oneshot::Sender<Outcome>) -> Outcome {
+    async fn renew(&self, refused: Option<&Secret>, told: &watch::Sender<Stage>) -> Stage {
         let ready = tokio::select! {
             biased;
-            () = told.closed() => return Err(Failure::failed("nobody waits for the token any more")),
-            ready = self.ready(refused) => ready?,
+            () = told.closed() => return Stage::GivenUp,
+            ready = self.ready(refused) => ready,
         };
-        match ready {
-            Ready::Have(token) => Ok(token),
-            Ready::Ask(due) => due.ask().await,
-        }
+        Stage::Done(match ready {
+            Ok(Ready::Have(token)) => Ok(token),
+            Ok(Ready::Ask(due)) => due.ask().await,
+            Err(failure) => Err(failure),
+        })
     }
 
     /// One process at a time: a refresh token that is used twice is taken for stolen.
@@ -282,8 +373,7 @@ impl Due<'_> {
     /// From here on the refresh token may be used up: nothing ends this but the bounds of the exchange.
     async fn ask(self) -> Outcome {
         let Self { origin, held, entry, refresh } = self;
-        let waits = interrupts::hold_off()
-            .map_err(|error| Failure::failed(format!("cannot let signals wait: {error}")))?;
+        let waits = interrupts::hold_off()?;
         let asked_ms = output::now_ms();
         let mut form = vec![
             ("grant_type", "refresh_token"),

@@ -1,4 +1,4 @@
-//! Signals that come while a refresh token is on its way to the issuer: the process ends when the new one is kept, and not before.
+//! Signals that come while tokens are on their way from the issuer: the process ends when they are kept, and not before.
 //!
 //! An issuer that turns refresh tokens has made the old one void when its answer leaves. A process that ends before that answer is in the
 //! file ends the login. So signals wait, for as long as one exchange may take ([`super::issuer::LIMITS`]); afterwards they do what they
@@ -12,11 +12,17 @@ use std::sync::MutexGuard;
 use std::sync::PoisonError;
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use nix::sys::signal::Signal;
 
+use crate::cli::report::Failure;
+
 /// The signals that wait.
 const SIGNALS: [Signal; 3] = [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP];
+
+/// The pause between two looks whether one came.
+const PAUSE: Duration = Duration::from_millis(50);
 
 static INTERRUPTS: LazyLock<Interrupts> = LazyLock::new(Interrupts::default);
 
@@ -31,10 +37,34 @@ struct Interrupts {
 struct State {
     /// How many renewals are on their way.
     running: usize,
-    /// Whether another part of the program listens, and ends in good order: it waits for renewals by itself.
+    /// Whether another part of the program listens: [`Elsewhere`].
     elsewhere: bool,
     /// Which signals are looked after here, and whether one came. Empty until the first renewal: a process without one is as it was.
     came: Vec<(Signal, Arc<AtomicBool>)>,
+    /// The signals that this process was started to ignore: that stays so.
+    ignored: Option<u64>,
+}
+
+impl State {
+    fn ignored(&mut self) -> u64 {
+        *self.ignored.get_or_insert_with(ignored)
+    }
+
+    /// Looks after signals from now on.
+    fn listen(&mut self) -> io::Result<()> {
+        if !self.came.is_empty() {
+            return Ok(());
+        }
+        let ignored = self.ignored();
+        for signal in SIGNALS.into_iter().filter(|signal| ignored & bit(*signal) == 0) {
+            let came = Arc::new(AtomicBool::new(false));
+            // In this order: one that comes just when the last renewal is over is seen by the one or by the other.
+            signal_hook::flag::register(signal as i32, Arc::clone(&came))?;
+            signal_hook::flag::register_conditional_default(signal as i32, Arc::clone(&INTERRUPTS.ends))?;
+            self.came.push((signal, came));
+        }
+        Ok(())
+    }
 }
 
 impl Interrupts {
@@ -44,34 +74,61 @@ impl Interrupts {
 }
 
 /// Signals wait until this is dropped.
+#[derive(Debug)]
 pub(super) struct HeldOff(());
 
-/// Another part of the program listens to signals from now on, to the end of the process.
-pub fn heard_elsewhere() {
-    let mut state = INTERRUPTS.state();
-    state.elsewhere = true;
-    INTERRUPTS.ends.store(false, Ordering::SeqCst);
+/// While this is there another part of the program listens to signals, and ends in good order: it waits for renewals by itself. Afterwards
+/// they end the program again, even if that part has left handlers behind; while a refresh token is on its way they wait, as ever.
+pub struct Elsewhere(());
+
+impl Elsewhere {
+    /// From now on.
+    pub fn begin() -> Self {
+        let mut state = INTERRUPTS.state();
+        state.elsewhere = true;
+        // Before the other part listens: then nothing is ignored any more.
+        state.ignored();
+        INTERRUPTS.ends.store(false, Ordering::SeqCst);
+        Self(())
+    }
+}
+
+impl Drop for Elsewhere {
+    fn drop(&mut self) {
+        let mut state = INTERRUPTS.state();
+        state.elsewhere = false;
+        // What came so far was for the other part.
+        for (_, came) in &state.came {
+            came.store(false, Ordering::SeqCst);
+        }
+        // Where the system refuses, a signal does what the other part left behind: the wait for renewals has a bound of its own.
+        drop(state.listen());
+        INTERRUPTS.ends.store(state.running == 0, Ordering::SeqCst);
+    }
 }
 
 /// Lets signals wait.
 ///
 /// # Errors
 /// What the system says.
-pub(super) fn hold_off() -> io::Result<HeldOff> {
+pub(super) fn hold_off() -> Result<HeldOff, Failure> {
     let mut state = INTERRUPTS.state();
-    if !state.elsewhere && state.came.is_empty() {
-        let ignored = ignored();
-        for signal in SIGNALS.into_iter().filter(|signal| ignored & bit(*signal) == 0) {
-            let came = Arc::new(AtomicBool::new(false));
-            // In this order: one that comes just when the last renewal is over is seen by the one or by the other.
-            signal_hook::flag::register(signal as i32, Arc::clone(&came))?;
-            signal_hook::flag::register_conditional_default(signal as i32, Arc::clone(&INTERRUPTS.ends))?;
-            state.came.push((signal, came));
-        }
+    if !state.elsewhere {
+        state.listen().map_err(|error| Failure::failed(format!("cannot let signals wait: {error}")))?;
     }
     INTERRUPTS.ends.store(false, Ordering::SeqCst);
     state.running += 1;
     Ok(HeldOff(()))
+}
+
+impl HeldOff {
+    /// Waits until one of the signals that wait has come.
+    pub(super) async fn interrupted(&self) {
+        let came = || INTERRUPTS.state().came.iter().any(|(_, came)| came.load(Ordering::SeqCst));
+        while !came() {
+            tokio::time::sleep(PAUSE).await;
+        }
+    }
 }
 
 impl Drop for HeldOff {
@@ -94,9 +151,28 @@ const fn bit(signal: Signal) -> u64 {
     1 << (signal as u32 - 1)
 }
 
-/// The signals that this process was started to ignore, by `nohup` or a shell's `&`: that stays so. Where the system does not tell, none.
+/// The signals that are ignored now: by `nohup` or a shell's `&`, before anything listens. Where the system does not tell, none.
 fn ignored() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
     mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn after_another_part_has_listened_signals_end_the_program_again_unless_a_renewal_is_on_its_way() {
+        let elsewhere = Elsewhere::begin();
+        assert!(!INTERRUPTS.ends.load(Ordering::SeqCst));
+        drop(elsewhere);
+        // Other tests renew at the same time: what they change, they change under this lock.
+        let state = INTERRUPTS.state();
+        let ours = SIGNALS.iter().filter(|signal| ignored() & bit(**signal) == 0).count();
+        assert_eq!((state.elsewhere, state.came.len()), (false, ours));
+        assert!(ours > 0, "a test that ignores all signals says nothing");
+        assert!(state.came.iter().all(|(_, came)| !came.load(Ordering::SeqCst)));
+        assert_eq!(INTERRUPTS.ends.load(Ordering::SeqCst), state.running == 0);
+    }
 }

@@ -244,3 +244,63 @@ async fn a_token_is_renewed_for_the_gateway_that_it_was_asked_for() {
     assert!(!forms[0].contains("resource="), "{}", forms[0]);
     assert!(forms[1].ends_with("&resource=https%3A%2F%2Fgw.example%2F"), "{}", forms[1]);
 }
+
+#[tokio::test]
+async fn many_who_want_a_token_at_once_wait_for_one_renewal() {
+    let served = Served::start().await;
+    let (_folder, file) = kept(&served, Some(over())).await;
+    // Were it one for each of them, each would wait for its turn with the file, and for the gateway.
+    *served.fake.slow.lock().unwrap() = Duration::from_millis(100);
+    served.set("/token", 503, &json!({}));
+    let bearer = person(&served, &file);
+    let all = || async {
+        let [a, b, c] = [bearer.token(), bearer.token(), bearer.token()];
+        let old = || Arc::new(crate::domain::Secret::new(b"old-access".to_vec()));
+        let (a, b, c, d, e) = tokio::join!(a, b, c, bearer.another(old()), bearer.another(old()));
+        [a, b, c, d.map(Option::unwrap), e.map(Option::unwrap)]
+    };
+    for failed in all().await {
+        assert_eq!(failed.unwrap_err().exit_code, 7);
+    }
+    assert_eq!((served.asked(META).len(), served.asked("/token").len()), (1, 1));
+    // The next ones begin anew.
+    served.set("/token", 200, &tokens(None, &served.origin, &json!("cli")));
+    for token in all().await {
+        assert_eq!(token.unwrap().expose(), b"new-access");
+    }
+    assert_eq!((served.asked(META).len(), served.asked("/token").len()), (2, 2));
+}
+
+#[tokio::test]
+async fn who_joins_a_renewal_does_not_get_the_token_that_was_refused() {
+    let served = Served::start().await;
+    let (_folder, file) = kept(&served, Some(over())).await;
+    served.set("/token", 200, &tokens(None, &served.origin, &json!("cli")));
+    let bearer = person(&served, &file);
+    let held = Mutex::new(Some(file.hold().await.unwrap()));
+    let fresh = || {
+        let mut entry = served.entry(None);
+        entry.tokens.as_mut().unwrap().access = Hidden::new("fresh".to_owned());
+        held.lock().unwrap().as_ref().unwrap().change(|all| all.insert(served.origin.clone(), entry)).unwrap();
+        Hidden::new("fresh".to_owned()).secret()
+    };
+    // The first waits for the file; another process renews meanwhile, and the gateway refuses what it got.
+    let (one, two, ()) = tokio::join!(bearer.token(), async { bearer.another(fresh()).await }, async {
+        drop(held.lock().unwrap().take());
+    });
+    assert_eq!(one.unwrap().expose(), b"fresh");
+    assert_eq!(two.unwrap().unwrap().expose(), b"new-access");
+    assert_eq!(served.asked("/token").len(), 1);
+}
+
+#[test]
+fn the_end_of_a_command_waits_for_a_thread_that_hangs_only_so_long_and_says_so() {
+    let (ends, ended) = std::sync::mpsc::channel();
+    let mut said = 0;
+    let short = Duration::from_millis(20);
+    bearer::last_wait(&ended, [short, short], || said += 1);
+    assert_eq!(said, 1, "and it comes back");
+    drop(ends);
+    bearer::last_wait(&ended, [Duration::MAX, Duration::MAX], || said += 1);
+    assert_eq!(said, 1, "one that has ended is not waited for");
+}
