@@ -1,5 +1,6 @@
 //! The admin API over the network, from an empty home: who gets in, what each role may do, and how it ends.
 
+use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
 use std::time::Duration;
@@ -482,4 +483,32 @@ fn a_person_without_a_browser_signs_in_by_a_code() {
     assert_eq!(login.wait(Duration::from_secs(20)), Some(0), "{}", login.log());
     assert!(login.log().contains("idp/ada"), "{}", login.log());
     assert_eq!(ada.own(&["approval", "list"]).0, 0);
+}
+
+#[test]
+fn a_screen_that_is_left_while_a_token_is_renewed_waits_for_it_says_so_and_heeds_signals() {
+    let (_world, url) = world_of_people(300);
+    let ada = Elsewhere::new(&url);
+    assert_eq!(ada.sign_in("ada").0, 0);
+    let screen = Screen::of(&ada.command(&["tui"], None), ada.home.path(), (100, 32));
+    screen.wait("Nothing waits.");
+    // From now on the token has run out, and the issuer is one that takes its time.
+    let issuer = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let mut kept = ada.kept();
+    let entry = &mut kept["gateways"][&url];
+    entry["token_endpoint"] = format!("http://{}/token", issuer.local_addr().unwrap()).into();
+    entry["tokens"]["expires_ms"] = 1.into();
+    std::fs::write(ada.home.path().join(".config/hoopctl/tokens.json"), kept.to_string()).unwrap();
+    screen.press(&["2"]);
+    let (mut asked, _) = issuer.accept().unwrap();
+    let process = screen.process("hoopctl");
+    screen.press(&["q"]);
+    screen.wait("waiting for a token that is being renewed");
+    run(Command::new("kill").args(["-TERM", &process]));
+    // It waits for the answer, as the refresh token is used up, and then does what it does by itself.
+    let body = r#"{"access_token":"new-access","token_type":"Bearer","refresh_token":"new-refresh"}"#;
+    let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\nConnection: close\r\n\r\n", body.len());
+    asked.write_all(format!("{head}{body}").as_bytes()).unwrap();
+    screen.wait("ended with 143");
+    assert_eq!(ada.kept()["gateways"][&url]["tokens"]["refresh"], "new-refresh");
 }

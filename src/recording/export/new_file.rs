@@ -197,7 +197,7 @@ impl Folder {
     }
 
     fn remove(&self, name: &OsStr) {
-        drop(nix::unistd::unlinkat(&self.0, name, UnlinkatFlags::NoRemoveDir));
+        nix::unistd::unlinkat(&self.0, name, UnlinkatFlags::NoRemoveDir).ok();
     }
 
     /// Brings its names to the disk, where that is known of folders, and this one may be read.
