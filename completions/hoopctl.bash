@@ -2009,7 +2009,7 @@ _hoopctl() {
             return 0
             ;;
         hoopctl__subcmd__login)
-            opts="-y -c -o -q -h --issuer-ca-file --device --no-browser --yes --config --data-dir --socket --url --ca-file --output --quiet --help"
+            opts="-y -c -o -q -h --issuer-ca-file --device --no-browser --yes --unlisted --config --data-dir --socket --url --ca-file --output --quiet --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

@@ -148,6 +148,7 @@ set edit:completion:arg-completer[hoopctl] = {|@words|
             cand --no-browser 'Print the address, open no browser'
             cand -y 'Do not ask whether issuer, client and scopes are right'
             cand --yes 'Do not ask whether issuer, client and scopes are right'
+            cand --unlisted 'Do not ask either where the issuer lists what its tokens are for, and this gateway is not in the list'
             cand -q 'Data and errors only, no words in between'
             cand --quiet 'Data and errors only, no words in between'
             cand -h 'Print help'

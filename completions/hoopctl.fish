@@ -139,6 +139,7 @@ csv\t'Comma-separated values with a header line'"
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand login" -l device -d 'Sign in with a browser on another device, by a code'
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand login" -l no-browser -d 'Print the address, open no browser'
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand login" -s y -l yes -d 'Do not ask whether issuer, client and scopes are right'
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand login" -l unlisted -d 'Do not ask either where the issuer lists what its tokens are for, and this gateway is not in the list'
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand login" -s q -l quiet -d 'Data and errors only, no words in between'
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand login" -s h -l help -d 'Print help'
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand logout" -s c -l config -d 'Configuration file [env: HOOPCTL_CONFIG] [default: ./hoopctl.toml, ~/.config/hoopctl/, /etc/hoopctl/]' -r -F

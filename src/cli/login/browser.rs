@@ -43,12 +43,13 @@ use tokio::net::TcpStream;
 use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 
+use crate::cli::login::Fresh;
 use crate::cli::login::Issuer;
+use crate::cli::login::interrupts;
 use crate::cli::login::issuer;
 use crate::cli::login::issuer::Given;
 use crate::cli::login::issuer::Said;
 use crate::cli::login::neighbour::Whose;
-use crate::cli::login::tokens::Tokens;
 use crate::cli::output;
 use crate::cli::report::Exit;
 use crate::cli::report::Failure;
@@ -104,7 +105,7 @@ pub(super) fn random() -> Result<String, Failure> {
 }
 
 /// Signs in. `show` gets the addresses of which a browser is to open one.
-pub async fn sign_in(issuer: &Issuer, show: impl FnOnce(&Addresses<'_>)) -> Result<Tokens, Failure> {
+pub async fn sign_in(issuer: &Issuer, show: impl FnOnce(&Addresses<'_>)) -> Result<Fresh, Failure> {
     let endpoint = issuer.endpoints.authorization.as_deref().ok_or_else(|| {
         Failure::failed(format!("the issuer {} has no login for browsers", issuer.terms.issuer))
             .hint("hoopctl login --device")
@@ -147,7 +148,7 @@ pub async fn sign_in(issuer: &Issuer, show: impl FnOnce(&Addresses<'_>)) -> Resu
     })?;
     drop(listener);
     let outcome = redeem(issuer, &callback.parameters, (&redirect, &verifier, &nonce)).await;
-    callback.page.send(outcome.as_ref().map(|_tokens| ()).map_err(|failure| failure.message.clone())).ok();
+    callback.page.send(outcome.as_ref().map(|_fresh| ()).map_err(|failure| failure.message.clone())).ok();
     // The browser gets its page; what else is open is none of ours.
     tokio::time::timeout(Duration::from_secs(2), streams.join_next()).await.ok();
     outcome
@@ -271,7 +272,7 @@ async fn redeem(
     issuer: &Issuer,
     parameters: &[(String, String)],
     (redirect, verifier, nonce): (&str, &str, &str),
-) -> Result<Tokens, Failure> {
+) -> Result<Fresh, Failure> {
     let refused = |message: String| Failure::new(Exit::Refused, message).code("login_refused");
     let parameter = |name| {
         single(parameters, name).map_err(|()| refused(format!("the answer of the issuer has {name} twice")))
@@ -303,6 +304,7 @@ async fn redeem(
         ("client_id", &*issuer.terms.client_id),
     ];
     form.extend(issuer.resource.as_deref().map(|resource| ("resource", resource)));
+    let waits = interrupts::hold_off()?;
     let asked_ms = output::now_ms();
     match issuer::post(&issuer.endpoints.token, &form, issuer.ca_file.as_deref()).await? {
         Said::Yes(body) => {
@@ -310,7 +312,7 @@ async fn redeem(
             if let Some(token) = given.id_token() {
                 issuer::check_id_token(token, &issuer.terms, Some(nonce))?;
             }
-            Ok(given.tokens(asked_ms, None))
+            Ok(Fresh { tokens: given.tokens(asked_ms, None), waits })
         }
         Said::No(error, description) => {
             Err(refused(format!("the issuer gives no token: {error} {description}").trim_end().to_owned()))

@@ -5,13 +5,14 @@ use std::time::Duration;
 use serde::Deserialize;
 use tokio::time::Instant;
 
+use crate::cli::login::Fresh;
 use crate::cli::login::Issuer;
+use crate::cli::login::interrupts;
 use crate::cli::login::issuer;
 use crate::cli::login::issuer::Given;
 use crate::cli::login::issuer::Said;
 use crate::cli::login::issuer::Unanswered;
 use crate::cli::login::tokens::Hidden;
-use crate::cli::login::tokens::Tokens;
 use crate::cli::output;
 use crate::cli::report::Exit;
 use crate::cli::report::Failure;
@@ -78,7 +79,7 @@ pub(super) fn next(error: &str) -> Next {
 }
 
 /// Signs in. `show` gets what the person is to be told.
-pub async fn sign_in(issuer: &Issuer, show: impl FnOnce(&Prompt<'_>)) -> Result<Tokens, Failure> {
+pub async fn sign_in(issuer: &Issuer, show: impl FnOnce(&Prompt<'_>)) -> Result<Fresh, Failure> {
     let endpoint = issuer.endpoints.device.as_deref().ok_or_else(|| {
         Failure::failed(format!("the issuer {} has no login for devices", issuer.terms.issuer))
             .hint("hoopctl login, without --device")
@@ -112,6 +113,7 @@ pub async fn sign_in(issuer: &Issuer, show: impl FnOnce(&Prompt<'_>)) -> Result<
         if Instant::now() >= end {
             return Err(refused("nobody signed in before the code ran out".to_owned()));
         }
+        let waits = interrupts::hold_off()?;
         let asked_ms = output::now_ms();
         match issuer::post(&issuer.endpoints.token, &form, ca_file).await {
             Ok(Said::Yes(body)) => {
@@ -119,7 +121,7 @@ pub async fn sign_in(issuer: &Issuer, show: impl FnOnce(&Prompt<'_>)) -> Result<
                 if let Some(token) = given.id_token() {
                     issuer::check_id_token(token, &issuer.terms, None)?;
                 }
-                return Ok(given.tokens(asked_ms, None));
+                return Ok(Fresh { tokens: given.tokens(asked_ms, None), waits });
             }
             Ok(Said::No(error, description)) => match next(&error) {
                 Next::Again => {}

@@ -54,25 +54,26 @@ pub struct Endpoints {
     pub resources: Option<Vec<String>>,
 }
 
+/// What an issuer says of a gateway.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Listed {
+    /// It is in the list of what the issuer's tokens are for, under this name: a token can be asked for that is good there only (RFC 8707).
+    As(String),
+    /// It is not in that list. Issuers may leave out some that they know (RFC 9728, section 4); and a gateway that sends people to
+    /// somebody else's issuer is not in it.
+    Not,
+    /// There is no such list. The issuer may not know the parameter, and some refuse it (Microsoft Entra).
+    Unsaid,
+}
+
 impl Endpoints {
-    /// The gateway as the issuer calls it, to ask for a token that is good there only (RFC 8707). `None` where the issuer does not list
-    /// what its tokens are for: it may not know the parameter, and some refuse it (Microsoft Entra).
-    ///
-    /// # Errors
-    /// A gateway that is not in the list: it sends people to somebody else's issuer.
-    pub fn resource(&self, issuer: &str, origin: &str) -> Result<Option<String>, Failure> {
-        let Some(resources) = &self.resources else { return Ok(None) };
+    /// The gateway as the issuer calls it.
+    pub fn listed(&self, origin: &str) -> Listed {
+        let Some(resources) = &self.resources else { return Listed::Unsaid };
         let is_it = |one: &&String| {
             Location::parse(one).is_ok_and(|location| location.is_bare() && location.origin() == origin)
         };
-        resources.iter().find(is_it).cloned().map(Some).ok_or_else(|| {
-            Failure::new(
-                Exit::Refused,
-                format!("the issuer {issuer} lists what its tokens are for, and {origin} is not in the list"),
-            )
-            .code("another_resource")
-            .hint("use the gateway's own address; if it is, its administrator has the issuer list it")
-        })
+        resources.iter().find(is_it).cloned().map_or(Listed::Not, Listed::As)
     }
 }
 

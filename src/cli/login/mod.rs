@@ -31,7 +31,9 @@ use crate::cli::status;
 use crate::domain::text::Shown;
 
 use browser::Addresses;
+use interrupts::HeldOff;
 use issuer::Endpoints;
+use issuer::Listed;
 use issuer::Said;
 use tokens::Entry;
 use tokens::Hidden;
@@ -54,6 +56,9 @@ pub struct LoginArgs {
     /// Do not ask whether issuer, client and scopes are right
     #[arg(short, long)]
     pub yes: bool,
+    /// Do not ask either where the issuer lists what its tokens are for, and this gateway is not in the list
+    #[arg(long)]
+    pub unlisted: bool,
 }
 
 /// `logout`.
@@ -73,47 +78,88 @@ pub(crate) struct Issuer {
     ca_file: Option<PathBuf>,
 }
 
+/// What an issuer gave, and nobody keeps yet: until then signals wait.
+#[derive(Debug)]
+pub(crate) struct Fresh {
+    tokens: Tokens,
+    waits: HeldOff,
+}
+
 /// Signs in.
 pub fn login(terminal: Terminal, place: &Place, args: &LoginArgs) -> Outcome {
     let remote = place.remote()?.ok_or_else(no_url)?;
+    let (origin, file) = (remote.location.origin(), TokenFile::usual()?);
+    let ca_file = sign_in(terminal, &remote, &file, args)?;
+    terminal.say(&format!("signed in at {origin}; kept in {}", file.path().display()));
+    if bearer::is_overridden() {
+        terminal.say("HOOPCTL_TOKEN is set: as long as it is, other commands use it in place of this login");
+    }
+    who(terminal, Remote { ca_file, ..remote }, file)
+}
+
+/// Signs in, and keeps it; gives the authorities of the gateway's certificate.
+fn sign_in(
+    terminal: Terminal,
+    remote: &Remote,
+    file: &TokenFile,
+    args: &LoginArgs,
+) -> Result<Option<PathBuf>, Failure> {
     let origin = remote.location.origin();
-    let file = TokenFile::usual()?;
     let old = file.read()?.gateways.remove(&origin);
     let whole = |path: &PathBuf| std::path::absolute(path).unwrap_or_else(|_error| path.clone());
     let ca_file = remote.ca_file.clone().or_else(|| old.as_ref()?.ca_file.clone());
     let issuer_ca_file =
         args.issuer_ca_file.as_ref().map(whole).or_else(|| old.as_ref()?.issuer_ca_file.clone());
     let runtime = access::runtime()?;
-    let terms = runtime.block_on(issuer::terms(&remote, ca_file.as_deref()))?;
+    let terms = runtime.block_on(issuer::terms(remote, ca_file.as_deref()))?;
     confirm(terminal, args.yes, &origin, &terms, old.as_ref().map(|entry| &entry.terms))?;
-    let tokens = runtime.block_on(async {
-        let endpoints = issuer::discover(&terms.issuer, issuer_ca_file.as_deref()).await?;
-        let resource = endpoints.resource(&terms.issuer, &origin)?;
-        let issuer = Issuer { terms: terms.clone(), endpoints, resource, ca_file: issuer_ca_file.clone() };
-        let tokens = if args.device {
+    let endpoints = runtime.block_on(issuer::discover(&terms.issuer, issuer_ca_file.as_deref()))?;
+    let listed = endpoints.listed(&origin);
+    let resource = resource(terminal, args.unlisted, listed, (&terms.issuer, &origin))?;
+    let issuer = Issuer { terms, endpoints, resource, ca_file: issuer_ca_file };
+    runtime.block_on(async {
+        // Where nothing can be kept, nothing is asked for. Written as it is, and free again: the person may take minutes.
+        file.hold().await?.change(|_| ())?;
+        let Fresh { tokens, waits } = if args.device {
             device::sign_in(&issuer, |prompt| told(&code_lines(prompt))).await?
         } else {
             browser::sign_in(&issuer, |addresses| open(terminal, args, addresses)).await?
         };
         let entry = Entry {
-            terms,
+            terms: issuer.terms,
             token_endpoint: issuer.endpoints.token,
             revocation_endpoint: issuer.endpoints.revocation,
             resource: issuer.resource,
             ca_file: ca_file.clone(),
-            issuer_ca_file,
+            issuer_ca_file: issuer.ca_file,
             tokens: Some(tokens),
         };
+        keep(file, &origin, entry, waits).await
+    })?;
+    Ok(ca_file)
+}
+
+/// Keeps a new login. One that cannot be kept is of use to nobody, and revoked.
+async fn keep(file: &TokenFile, origin: &str, entry: Entry, waits: HeldOff) -> Result<(), Failure> {
+    let kept = async {
         let held = file.hold().await?;
-        held.change(|all| all.insert(origin.clone(), entry))?;
+        held.change(|all| all.insert(origin.to_owned(), entry.clone()))?;
         Ok::<(), Failure>(())
-    });
-    tokens?;
-    terminal.say(&format!("signed in at {origin}; kept in {}", file.path().display()));
-    if bearer::is_overridden() {
-        terminal.say("HOOPCTL_TOKEN is set: as long as it is, other commands use it in place of this login");
-    }
-    who(terminal, Remote { ca_file, ..remote }, file)
+    };
+    let kept = tokio::select! {
+        biased;
+        kept = kept => kept,
+        // Another process may have the file for longer than anybody wants to wait.
+        () = waits.interrupted() => Err(Failure::failed("interrupted")),
+    };
+    let Err(mut failure) = kept else { return Ok(()) };
+    let end = match revoke(&entry).await {
+        Ok(true) => "it is revoked at the issuer".to_owned(),
+        Ok(false) => "the issuer revokes none, so that it lasts there until it runs out".to_owned(),
+        Err(other) => format!("and at the issuer it could not be revoked: {}", other.message),
+    };
+    failure.message = format!("signed in, but the login could not be kept: {}; {end}", failure.message);
+    Err(failure)
 }
 
 /// Says who signed in, and what they may do.
@@ -162,6 +208,35 @@ fn confirm(
         ]);
     }
     ask::confirm(terminal, yes, "Sign in there, as that client and with these scopes?")
+}
+
+/// What to ask a token for. A gateway that the issuer's list leaves out may be somebody else's who wants tokens for another one, and may be
+/// the right one: the person says which, each time. That the terms are right is another question.
+fn resource(
+    terminal: Terminal,
+    unlisted: bool,
+    listed: Listed,
+    (issuer, origin): (&str, &str),
+) -> Result<Option<String>, Failure> {
+    match listed {
+        Listed::As(name) => return Ok(Some(name)),
+        Listed::Unsaid => return Ok(None),
+        Listed::Not => {}
+    }
+    let fact = format!("the issuer {issuer} lists what its tokens are for, and {origin} is not in the list");
+    if !unlisted && !terminal.dialog {
+        return Err(Failure::new(Exit::Refused, fact)
+            .code("another_resource")
+            .hint("use the gateway's own address, or have the issuer list it; if you know that it is the right one, add --unlisted"));
+    }
+    if !terminal.quiet || !unlisted {
+        told(&[
+            format!("Mind: {fact}."),
+            "Issuers may leave some out. But a gateway that is not that issuer's would get a token of yours that is good at others.".to_owned(),
+        ]);
+    }
+    ask::confirm(terminal, unlisted, &format!("Are you sure that {origin} is to have your token?"))?;
+    Ok(None)
 }
 
 /// Writes lines for people, whatever is left out otherwise: nobody can sign in without them.

@@ -14,7 +14,8 @@ where
     let issuer = served.issuer().await;
     let (shown, url) = oneshot::channel();
     let signing = browser::sign_in(&issuer, |addresses| shown.send(addresses.issuer.to_owned()).unwrap());
-    tokio::join!(signing, async { person(url.await.unwrap()).await })
+    let (outcome, found) = tokio::join!(signing, async { person(url.await.unwrap()).await });
+    (outcome.map(|fresh| fresh.tokens), found)
 }
 
 #[tokio::test]

@@ -32,7 +32,7 @@ async fn a_device_waits_for_its_person() {
         ],
     );
     let mut told = Vec::new();
-    let found = device::sign_in(&issuer, |prompt| told = code_lines(prompt)).await.unwrap();
+    let found = device::sign_in(&issuer, |prompt| told = code_lines(prompt)).await.unwrap().tokens;
     assert_eq!(found.access.expose(), "new-access");
     assert_eq!(told.len(), 3);
     assert!(told[1] == "https://idp.example/device" && told[2].ends_with("AB-12"), "{told:?}");

@@ -114,7 +114,10 @@ impl Served {
 
     async fn issuer(&self) -> Issuer {
         let endpoints = issuer::discover(&self.origin, None).await.unwrap();
-        let resource = endpoints.resource(&self.origin, &self.origin).unwrap();
+        let resource = match endpoints.listed(&self.origin) {
+            Listed::As(name) => Some(name),
+            Listed::Not | Listed::Unsaid => None,
+        };
         Issuer { terms: self.terms(), endpoints, resource, ca_file: None }
     }
 
