@@ -1,4 +1,4 @@
-//! A command that renews its token, and signals that come meanwhile.
+//! A command that gets or renews its token, and signals that come meanwhile.
 
 use std::io::Read;
 use std::io::Write;
@@ -48,6 +48,12 @@ impl Issuer {
                     may.recv_timeout(PATIENCE).ok();
                     json!({"access_token": "new-access", "token_type": "Bearer", "expires_in": 300,
                         "refresh_token": "new-refresh"})
+                } else if request.starts_with("POST /device ") {
+                    json!({"device_code": "dc", "user_code": "AB-12", "verification_uri": "https://idp.example/device",
+                        "expires_in": 60, "interval": 1})
+                } else if request.contains("/openid-configuration ") {
+                    json!({"issuer": own, "token_endpoint": format!("{own}/token"),
+                        "device_authorization_endpoint": format!("{own}/device")})
                 } else {
                     json!({"resource": own, "authorization_servers": [own],
                         "hoopctl_login": {"client_id": "cli", "scopes": ["openid"]}})
@@ -121,6 +127,19 @@ fn a_signal_waits_until_the_new_refresh_token_is_kept_and_ends_the_command_then(
         issuer.keep(home.path());
         let mut command = crate::hoopctl(home.path());
         command.args(["approval", "list", "--url", &issuer.origin]);
+        let status = issuer.interrupted(command, signal);
+        assert_eq!(issuer.kept(home.path()), "new-refresh", "{signal}");
+        assert_eq!(status.signal(), Some(signal as i32), "{status}");
+    }
+}
+
+#[test]
+fn a_signal_waits_until_a_new_login_is_kept_and_ends_the_command_then() {
+    let (home, issuer) = (tempfile::tempdir().unwrap(), Issuer::start());
+    for signal in [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP] {
+        std::fs::remove_file(home.path().join(".config/hoopctl/tokens.json")).ok();
+        let mut command = crate::hoopctl(home.path());
+        command.args(["login", "--device", "--yes", "--url", &issuer.origin]);
         let status = issuer.interrupted(command, signal);
         assert_eq!(issuer.kept(home.path()), "new-refresh", "{signal}");
         assert_eq!(status.signal(), Some(signal as i32), "{status}");
