@@ -53,6 +53,14 @@ pub struct LoginArgs {
     /// Print the address, open no browser
     #[arg(long)]
     pub no_browser: bool,
+    /// What is answered before it is asked.
+    #[command(flatten)]
+    pub answers: Answers,
+}
+
+/// Answers to what `login` asks, for scripts.
+#[derive(Debug, Clone, Copy, Args)]
+pub struct Answers {
     /// Do not ask whether issuer, client and scopes are right
     #[arg(short, long)]
     pub yes: bool,
@@ -112,10 +120,10 @@ fn sign_in(
         args.issuer_ca_file.as_ref().map(whole).or_else(|| old.as_ref()?.issuer_ca_file.clone());
     let runtime = access::runtime()?;
     let terms = runtime.block_on(issuer::terms(remote, ca_file.as_deref()))?;
-    confirm(terminal, args.yes, &origin, &terms, old.as_ref().map(|entry| &entry.terms))?;
+    confirm(terminal, args.answers.yes, &origin, &terms, old.as_ref().map(|entry| &entry.terms))?;
     let endpoints = runtime.block_on(issuer::discover(&terms.issuer, issuer_ca_file.as_deref()))?;
     let listed = endpoints.listed(&origin);
-    let resource = resource(terminal, args.unlisted, listed, (&terms.issuer, &origin))?;
+    let resource = resource(terminal, args.answers.unlisted, listed, (&terms.issuer, &origin))?;
     let issuer = Issuer { terms, endpoints, resource, ca_file: issuer_ca_file };
     runtime.block_on(async {
         // Where nothing can be kept, nothing is asked for. Written as it is, and free again: the person may take minutes.

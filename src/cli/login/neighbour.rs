@@ -32,7 +32,11 @@ impl Whose {
 
     /// Looks it up in what reading the two tables gave. Only the first says by its absence that the system tells nothing: a system
     /// without IPv6 has no second one, and no such sockets.
-    pub(super) fn by([first, second]: [io::Result<String>; 2], peer: SocketAddrV4, own: SocketAddrV4) -> Self {
+    pub(super) fn by(
+        [first, second]: [io::Result<String>; 2],
+        peer: SocketAddrV4,
+        own: SocketAddrV4,
+    ) -> Self {
         match first {
             Ok(first) => in_table(&first, peer, own)
                 .or_else(|| in_table(&second.ok()?, peer, own))

@@ -129,7 +129,9 @@ impl NewFile {
         if self.folder.has(&self.name, self.out.get_ref())? {
             return Ok(());
         }
-        Err(io::Error::other("somebody exchanged the file while it was written; what has the name now is not from here"))
+        Err(io::Error::other(
+            "somebody exchanged the file while it was written; what has the name now is not from here",
+        ))
     }
 }
 
@@ -155,8 +157,10 @@ impl Drop for NewFile {
 impl Folder {
     /// The one that a file is to be in.
     fn of(file: &Path) -> io::Result<Self> {
-        let path = file.parent().filter(|path| !path.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."));
-        let open = |flags| nix::fcntl::open(path, flags | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC, Mode::empty());
+        let path =
+            file.parent().filter(|path| !path.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."));
+        let open =
+            |flags| nix::fcntl::open(path, flags | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC, Mode::empty());
         let folder = open(OFlag::O_RDONLY);
         // One that nobody may list, only change.
         #[cfg(target_os = "linux")]

@@ -262,7 +262,8 @@ fn a_stream_of_another_user_is_known_by_its_own_row() {
     rows.extend(["04", "05", "06", "07", "08"].map(|state| row(&six(40_003), &ours, state, 0)));
     let six = table(&rows);
     let gone = || Err(io::ErrorKind::NotFound.into());
-    let found = |tables, peer: &str, own: &str| Whose::by(tables, peer.parse().unwrap(), own.parse().unwrap());
+    let found =
+        |tables, peer: &str, own: &str| Whose::by(tables, peer.parse().unwrap(), own.parse().unwrap());
     let user = |peer: &str| found([Ok(four.clone()), Ok(six.clone())], peer, "127.0.0.1:8080");
     assert_eq!(user("127.0.0.1:40000"), Whose::User(4711));
     assert_eq!(user("127.0.0.1:40001"), Whose::Nobodys);

@@ -45,7 +45,8 @@ async fn signs_in(served: &Served, file: &TokenFile, unlisted: bool) -> Result<(
     served.set("/device", 200, &offer);
     served.set("/token", 200, &tokens(None, &served.origin, &json!("cli")));
     let (remote, file) = (served.remote(), file.clone());
-    let args = LoginArgs { issuer_ca_file: None, device: true, no_browser: false, yes: true, unlisted };
+    let answers = Answers { yes: true, unlisted };
+    let args = LoginArgs { issuer_ca_file: None, device: true, no_browser: false, answers };
     let terminal = Terminal { dialog: false, ..Terminal::new(output::Format::Table, true) };
     let signing = move || sign_in(terminal, &remote, &file, &args).map(drop);
     tokio::task::spawn_blocking(signing).await.unwrap()

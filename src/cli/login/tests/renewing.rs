@@ -254,10 +254,11 @@ async fn many_who_want_a_token_at_once_wait_for_one_renewal() {
     served.set("/token", 503, &json!({}));
     let bearer = person(&served, &file);
     let all = || async {
-        let [a, b, c] = [bearer.token(), bearer.token(), bearer.token()];
-        let old = || Arc::new(crate::domain::Secret::new(b"old-access".to_vec()));
-        let (a, b, c, d, e) = tokio::join!(a, b, c, bearer.another(old()), bearer.another(old()));
-        [a, b, c, d.map(Option::unwrap), e.map(Option::unwrap)]
+        let old = Hidden::new("old-access".to_owned()).secret();
+        let another = || async { bearer.another(Arc::clone(&old)).await.map(Option::unwrap) };
+        let (first, second, third, fourth) =
+            tokio::join!(bearer.token(), another(), bearer.token(), another());
+        [first, second, third, fourth]
     };
     for failed in all().await {
         assert_eq!(failed.unwrap_err().exit_code, 7);
@@ -281,7 +282,12 @@ async fn who_joins_a_renewal_does_not_get_the_token_that_was_refused() {
     let fresh = || {
         let mut entry = served.entry(None);
         entry.tokens.as_mut().unwrap().access = Hidden::new("fresh".to_owned());
-        held.lock().unwrap().as_ref().unwrap().change(|all| all.insert(served.origin.clone(), entry)).unwrap();
+        held.lock()
+            .unwrap()
+            .as_ref()
+            .unwrap()
+            .change(|all| all.insert(served.origin.clone(), entry))
+            .unwrap();
         Hidden::new("fresh".to_owned()).secret()
     };
     // The first waits for the file; another process renews meanwhile, and the gateway refuses what it got.
