@@ -63,10 +63,9 @@ fn measure(waiters: usize, durability: Durability, body: usize) {
     let journal = Journal::open(dir.path(), Settings::default()).unwrap();
     let session = SessionId::new();
     runtime().block_on(journal.append([start(session)], Durability::Synced)).unwrap();
-    let responses: Arc<[String]> = if body == 0 {
-        [RESPONSE.to_owned()].into()
-    } else {
-        (0..VARIETY / body).map(|seed| response(body, seed)).collect()
+    let responses: Arc<[String]> = match VARIETY.checked_div(body) {
+        None => [RESPONSE.to_owned()].into(),
+        Some(count) => (0..count).map(|seed| response(body, seed)).collect(),
     };
     let (cpu, began) = (cpu_time(), Instant::now());
     let workers: Vec<_> = (0..WORKERS.min(waiters))
