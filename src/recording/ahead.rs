@@ -171,18 +171,33 @@ impl Ahead {
     }
 
     /// Takes room for so many more bytes. A file system that cannot do so, or is full, may still take the bytes themselves.
+    #[cfg(target_os = "linux")]
     fn make_room(&mut self, bytes: u64) {
+        use nix::errno::Errno;
+        use nix::fcntl::FallocateFlags;
+        use nix::fcntl::fallocate;
+
         let end = self.length.saturating_add(bytes);
         if end <= self.room {
             return;
         }
         let room = end.next_multiple_of(STEP);
-        let range = [self.room, room - self.room].map(|number| i64::try_from(number).unwrap_or(i64::MAX));
-        let [from, length] = range;
-        // Whatever comes of it, it is not tried again before the next step.
-        let _no_matter = nix::fcntl::posix_fallocate(&self.current.file, from, length);
-        self.room = room;
+        let number = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
+        // Not that of POSIX, which writes zeros where the file system cannot take room.
+        let taken = fallocate(
+            &self.current.file,
+            FallocateFlags::empty(),
+            number(self.room),
+            number(room - self.room),
+        );
+        // Whatever comes of it, it is not tried again before the next step, and where it cannot be, not at all.
+        self.room = if taken == Err(Errno::EOPNOTSUPP) { u64::MAX } else { room };
     }
+
+    /// Takes no room before it is needed.
+    #[cfg(not(target_os = "linux"))]
+    #[expect(clippy::unused_self, clippy::needless_pass_by_ref_mut, reason = "other systems do something")]
+    fn make_room(&mut self, _bytes: u64) {}
 
     /// A sync has failed.
     pub(crate) fn taint(&mut self) {

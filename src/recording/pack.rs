@@ -30,7 +30,7 @@ pub(crate) struct Packer {
 impl Packer {
     /// Packs a block, where that makes it smaller.
     pub(crate) fn pack(&mut self, block: &mut Vec<u8>) {
-        let is_packed = (LEAST..=MOST).contains(&block.len()) && self.try_to_pack(block);
+        let is_packed = may_be_packed(block.len()) && self.try_to_pack(block);
         if is_packed && self.packed.len() < block.len() {
             std::mem::swap(block, &mut self.packed);
         }
@@ -53,6 +53,11 @@ impl Packer {
         self.packed.reserve(zstd_safe::compress_bound(block.len()));
         compressor.compress_to_buffer(block, &mut self.packed).is_ok()
     }
+}
+
+/// Whether a block of so many bytes gains by it, and would be unpacked again.
+fn may_be_packed(length: usize) -> bool {
+    (LEAST..=MOST).contains(&length)
 }
 
 /// A block, of what is stored of it. What was packed and cannot be unpacked comes as it is: it divides into no frames.
@@ -138,13 +143,15 @@ mod tests {
 
     #[test]
     fn what_would_not_be_unpacked_is_not_packed_and_its_room_is_not_kept() {
+        for (length, may_be) in [(LEAST - 1, false), (LEAST, true), (MOST, true), (MOST + 1, false)] {
+            assert_eq!(may_be_packed(length), may_be, "{length}");
+        }
         let mut packer = Packer::default();
-        for (length, is_packed) in [(MOST + 1, false), (MOST, true)] {
+        for length in [MAX_BLOCK, 3 * MAX_BLOCK, LEAST] {
             let mut block = vec![b'x'; length];
             packer.pack(&mut block);
-            assert_eq!(block.starts_with(&MAGIC), is_packed, "{length}");
+            assert!(block.starts_with(&MAGIC) && packer.packed.capacity() <= KEPT, "{length}");
             assert_eq!(unpack(block).len(), length);
-            assert!(packer.packed.capacity() <= KEPT);
         }
     }
 

@@ -14,8 +14,12 @@ use crate::tui::look::Ground;
 
 /// How long the terminal may take to say it: it may be far away.
 const ASKED_FOR: Duration = Duration::from_secs(1);
-/// A terminal says all of its answer at once: what comes later than this after the rest is typed by somebody.
-const PAUSE: Duration = Duration::from_millis(100);
+/// What comes later than this after the rest of an answer is typed by somebody.
+const PAUSE: Duration = Duration::from_secs(1);
+/// So soon after `ESC` a `]` was sent with it.
+const TOGETHER: Duration = Duration::from_millis(30);
+/// What an answer is of, as keys: `11;rgb:fdfd/f6f6/e3e3`.
+const LETTERS: &str = "0123456789abcdefABCDEF;:/rgb";
 /// No answer is longer, in keys.
 const LONGEST: usize = 64;
 
@@ -35,23 +39,44 @@ pub fn of_the_terminal() -> Ground {
 pub struct Late {
     /// When the last key of one came, and how many there were.
     last: Option<(Instant, usize)>,
+    /// When `ESC` came alone.
+    escape: Option<Instant>,
 }
 
 impl Late {
     /// Whether a key is one of an answer.
     pub fn has(&mut self, key: &KeyEvent, now: Instant) -> bool {
-        let Some((at, keys)) = self.last.take() else {
-            let begins = is(key, KeyModifiers::ALT, ']');
-            self.last = begins.then_some((now, 1));
-            return begins;
-        };
-        if now.duration_since(at) > PAUSE || keys >= LONGEST {
-            return self.has(key, now);
+        let escape = self.escape.take().filter(|at| now.duration_since(*at) <= TOGETHER);
+        if let Some((at, keys)) = self.last.take().filter(|(at, _)| now.duration_since(*at) <= PAUSE)
+            && keys < LONGEST
+        {
+            let ends = is(key, KeyModifiers::ALT, '\\') || is(key, KeyModifiers::CONTROL, 'g');
+            // In pieces the two of the end come one after the other.
+            let goes_on =
+                key.code == KeyCode::Esc || matches!(key.code, KeyCode::Char(c) if is_of_one(key, c));
+            let ends_apart = escape.is_some() && is(key, KeyModifiers::NONE, '\\');
+            if key.code == KeyCode::Esc {
+                self.escape = Some(now);
+            }
+            if goes_on {
+                self.last = Some((if key.code == KeyCode::Esc { at } else { now }, keys + 1));
+            }
+            if ends || ends_apart || goes_on {
+                return true;
+            }
         }
-        let ends = is(key, KeyModifiers::ALT, '\\') || is(key, KeyModifiers::CONTROL, 'g');
-        self.last = (!ends).then_some((now, keys + 1));
-        true
+        let begins =
+            is(key, KeyModifiers::ALT, ']') || (escape.is_some() && is(key, KeyModifiers::NONE, ']'));
+        self.last = begins.then_some((now, 1));
+        if key.code == KeyCode::Esc {
+            self.escape = Some(now);
+        }
+        begins
     }
+}
+
+fn is_of_one(key: &KeyEvent, letter: char) -> bool {
+    LETTERS.contains(letter) && (key.modifiers - KeyModifiers::SHIFT).is_empty()
 }
 
 fn is(key: &KeyEvent, held: KeyModifiers, letter: char) -> bool {
@@ -83,27 +108,41 @@ mod tests {
             let keys = [(0, NONE, "j"), (0, ALT, "]"), (1, NONE, answer), end, (0, NONE, "ad")];
             assert_eq!(left(&keys), "jad", "{end:?}");
         }
-        // In pieces, as a slow line has them.
+        // In pieces, as a slow line and a busy machine have them.
         let (first, rest) = answer.split_at(9);
-        assert_eq!(
-            left(&[(0, ALT, "]"), (60, NONE, first), (90, NONE, rest), (5, ALT, "\\"), (0, NONE, "q")]),
-            "q"
-        );
+        let pieces = [(0, ALT, "]"), (600, NONE, first), (900, NONE, rest), (500, ALT, "\\"), (0, NONE, "q")];
+        assert_eq!(left(&pieces), "q");
+    }
+
+    #[test]
+    fn an_answer_whose_escape_comes_alone_is_no_keys_but_for_that() {
+        let (mut late, now) = (Late::default(), Instant::now());
+        let mut left = |code, after: u64| {
+            let key = KeyEvent::new(code, NONE);
+            !late.has(&key, now + Duration::from_millis(after))
+        };
+        assert!(left(KeyCode::Esc, 0), "nobody knows yet what it begins");
+        for (place, c) in "]11;rgb:aaaa/dddd/eeee".chars().enumerate() {
+            assert!(!left(KeyCode::Char(c), 5 + place as u64), "{c}");
+        }
+        assert!(!left(KeyCode::Esc, 40) && !left(KeyCode::Char('\\'), 41));
+        assert!(left(KeyCode::Char('a'), 42));
+        // A person presses one after the other.
+        assert!(left(KeyCode::Esc, 1000) && left(KeyCode::Char(']'), 1200) && left(KeyCode::Char('a'), 1201));
     }
 
     #[test]
     fn a_person_is_not_silenced() {
-        assert_eq!(left(&[(0, ALT, "]"), (300, NONE, "q")]), "q", "who meant the key");
-        assert_eq!(
-            left(&[(0, ALT, "]"), (0, NONE, "11;rgb:fd"), (300, NONE, "q")]),
-            "q",
-            "an answer without an end"
-        );
-        let endless = "x".repeat(LONGEST);
-        assert_eq!(left(&[(0, ALT, "]"), (0, NONE, &endless), (0, NONE, "q")]), "xq", "it has no end at all");
+        assert_eq!(left(&[(0, ALT, "]"), (0, NONE, "q")]), "q", "no answer has it");
+        let meant = [(0, ALT, "]"), (1100, NONE, "a")];
+        assert_eq!(left(&meant), "a", "who meant the key");
+        let unended = [(0, ALT, "]"), (0, NONE, "11;rgb:fd"), (1100, NONE, "a")];
+        assert_eq!(left(&unended), "a", "an answer without an end");
+        let endless = "b".repeat(LONGEST);
+        assert_eq!(left(&[(0, ALT, "]"), (0, NONE, &endless), (0, NONE, "d")]), "bd", "it has no end at all");
         assert_eq!(left(&[(0, NONE, "]\\g"), (0, KeyModifiers::CONTROL, "g")]), "]\\gg");
         assert_eq!(
-            left(&[(0, ALT, "]"), (300, ALT, "]"), (0, NONE, "1"), (0, ALT, "\\")]),
+            left(&[(0, ALT, "]"), (1, ALT, "]"), (0, NONE, "1"), (0, ALT, "\\")]),
             "",
             "two beginnings"
         );

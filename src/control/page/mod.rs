@@ -302,7 +302,7 @@ impl Asked<'_> {
         let begun = browser.map_or(Err(Missed::HasNone), |browser| self.page.begun.take(state, browser));
         let begun = begun.map_err(|missed| {
             let words = "This browser did not begin that sign-in, or too long ago, or it was used. Open the approval's address again.";
-            // Who has begun some may have lost that one to others of the same address, and is no guesser for that.
+            // Who has others open may have lost this one to those of the same address, and is no guesser for that.
             if missed == Missed::HasOthers { bad(words) } else { bad(words).failed() }
         })?;
         let next = begun.next;

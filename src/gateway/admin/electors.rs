@@ -104,6 +104,10 @@ impl Electors {
         match seen.people.get_mut(&*principal.id) {
             Some(known) if issued_s.is_none_or(|issued_s| issued_s <= known.as_of_s) => {
                 known.lose(principal, by_s);
+                if issued_s.is_none() {
+                    // It may be the newest of all: what was given out before it came gives nothing back.
+                    known.as_of_s = known.as_of_s.max(by_s);
+                }
                 known.last = now;
             }
             Some(known) => *known = Known::of(principal, by_s, now),

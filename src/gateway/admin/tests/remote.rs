@@ -179,6 +179,12 @@ async fn where_it_is_not_known_which_token_is_newer_the_role_is_gone() {
         admit(&rig, &format!("cli human ada dba @{later}")).await.unwrap();
         assert!(rig.electors.may_decide("idp/ada", &from), "{why}");
     }
+    // What says nothing of its time confirms that there is no role, too.
+    let rig = Rig::online().await;
+    for token in ["cli human ada @100", "cli human ada", "cli human ada dba @300"] {
+        drop(admit(&rig, token).await);
+        assert!(!rig.electors.may_decide("idp/ada", &from), "{token}");
+    }
     // Of two groups the one goes, and the other stays; a token that is shown again changes nothing.
     let rig = Rig::online().await;
     for token in
