@@ -46,37 +46,29 @@ pub struct Late {
 impl Late {
     /// Whether a key is one of an answer.
     pub fn has(&mut self, key: &KeyEvent, now: Instant) -> bool {
-        let escape = self.escape.take().filter(|at| now.duration_since(*at) <= TOGETHER);
-        if let Some((at, keys)) = self.last.take().filter(|(at, _)| now.duration_since(*at) <= PAUSE)
-            && keys < LONGEST
-        {
-            let ends = is(key, KeyModifiers::ALT, '\\') || is(key, KeyModifiers::CONTROL, 'g');
-            // In pieces the two of the end come one after the other.
-            let goes_on =
-                key.code == KeyCode::Esc || matches!(key.code, KeyCode::Char(c) if is_of_one(key, c));
-            let ends_apart = escape.is_some() && is(key, KeyModifiers::NONE, '\\');
-            if key.code == KeyCode::Esc {
-                self.escape = Some(now);
-            }
-            if goes_on {
-                self.last = Some((if key.code == KeyCode::Esc { at } else { now }, keys + 1));
-            }
-            if ends || ends_apart || goes_on {
-                return true;
-            }
-        }
-        let begins =
-            is(key, KeyModifiers::ALT, ']') || (escape.is_some() && is(key, KeyModifiers::NONE, ']'));
-        self.last = begins.then_some((now, 1));
+        let after_escape = self.escape.take().is_some_and(|at| now.duration_since(at) <= TOGETHER);
+        let inside =
+            self.last.take().filter(|(at, keys)| now.duration_since(*at) <= PAUSE && *keys < LONGEST);
         if key.code == KeyCode::Esc {
+            // Alone it may begin an answer, or the end of one.
             self.escape = Some(now);
+            self.last = inside;
+            return inside.is_some();
         }
-        begins
+        let of_both = |letter| {
+            is(key, KeyModifiers::ALT, letter) || (after_escape && is(key, KeyModifiers::NONE, letter))
+        };
+        let goes_on = of_both(']') || (inside.is_some() && is_of_one(key));
+        let ends = inside.is_some() && (of_both('\\') || is(key, KeyModifiers::CONTROL, 'g'));
+        let keys = inside.map_or(0, |(_, keys)| keys);
+        self.last = goes_on.then_some((now, keys + 1));
+        goes_on || ends
     }
 }
 
-fn is_of_one(key: &KeyEvent, letter: char) -> bool {
-    LETTERS.contains(letter) && (key.modifiers - KeyModifiers::SHIFT).is_empty()
+fn is_of_one(key: &KeyEvent) -> bool {
+    let plain = (key.modifiers - KeyModifiers::SHIFT).is_empty();
+    plain && matches!(key.code, KeyCode::Char(letter) if LETTERS.contains(letter))
 }
 
 fn is(key: &KeyEvent, held: KeyModifiers, letter: char) -> bool {
