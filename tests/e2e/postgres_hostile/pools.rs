@@ -1,5 +1,7 @@
 //! Pools of connections, unchanged, for those who may only read; and what cleaning up must not do.
 
+use std::path::PathBuf;
+
 use super::RULES;
 use crate::support::World;
 use crate::support::database::Database;
@@ -16,6 +18,9 @@ ALTER ROLE gateway SET role = 'limited';
 ALTER ROLE gateway SET app.tenant = '7';
 ";
 
+/// Where Debian puts HikariCP, what it writes its log with, and the driver.
+const JARS: &str = "/usr/share/java/HikariCP.jar:/usr/share/java/slf4j-api.jar:/usr/share/java/slf4j-nop.jar:/usr/share/java/postgresql.jar";
+
 fn point(world: &World, token: &str, command: &mut std::process::Command) {
     command
         .env("PGHOST", "127.0.0.1")
@@ -31,7 +36,9 @@ fn pools_are_clean_after_use_where_only_reading_is_allowed() {
     let world = World::with_database(Database::new(""), RULES);
     let token = world.token("reader");
     let peers = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/peers");
-    for (program, script, wanted) in [
+    let java = ["java", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-cp", JARS].map(PathBuf::from);
+    let hikari = "30 20\n42501\ntrue true 50\ntrue true 50\ntrue true 50\n";
+    let others = [
         (peers.join("venv/bin/python"), "asyncpg_pool.py", "30 20\n 0\n42501\nFalse 50\n42\n"),
         (peers.join("venv/bin/python"), "psycopg_pool_client.py", "30 20\n42501\nIDLE 50\n42\n"),
         (
@@ -40,9 +47,11 @@ fn pools_are_clean_after_use_where_only_reading_is_allowed() {
             "20 Customer 7\nTrue True\n42501\nCustomer 7 True\n",
         ),
         ("node".into(), "pg_pool.mjs", "30 20\n42501\n50\n42\n"),
-    ] {
+    ];
+    let others = others.map(|(program, script, wanted)| (vec![program], script, wanted));
+    for (program, script, wanted) in others.into_iter().chain([(java.to_vec(), "HikariPool.java", hikari)]) {
         let mut command = std::process::Command::new("timeout");
-        command.args(["--kill-after=1", "50"]).arg(program).arg(peers.join(script));
+        command.args(["--kill-after=1", "50"]).args(program).arg(peers.join(script));
         point(&world, &token, &mut command);
         let (code, out, err) = run(&mut command);
         assert_eq!((code, out.as_str()), (0, wanted), "{script}: {err} {}", world.log());
