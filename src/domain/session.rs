@@ -24,13 +24,15 @@ pub enum SessionEnd {
     Locked,
     /// The gateway stopped.
     Stopped,
+    /// The target ended it, or sent what does not fit.
+    TargetClosed,
     /// The token ran out.
     TokenExpired,
 }
 
 impl SessionEnd {
     /// All of them.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::ConnectionChanged,
         Self::Idle,
         Self::Interrupted,
@@ -39,6 +41,7 @@ impl SessionEnd {
         Self::Limit,
         Self::Locked,
         Self::Stopped,
+        Self::TargetClosed,
         Self::TokenExpired,
     ];
 
@@ -53,6 +56,7 @@ impl SessionEnd {
             Self::Limit => "limit",
             Self::Locked => "locked",
             Self::Stopped => "stopped",
+            Self::TargetClosed => "target_closed",
             Self::TokenExpired => "token_expired",
         }
     }

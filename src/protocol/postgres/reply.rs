@@ -207,6 +207,7 @@ pub fn ended(end: SessionEnd) -> Refusal {
         SessionEnd::Locked => {
             (SqlState::ADMIN_SHUTDOWN, "access is locked; ask the operator of this gateway")
         }
+        SessionEnd::TargetClosed => (SqlState::CONNECTION_FAILURE, "the target has closed the connection"),
         SessionEnd::TokenExpired => {
             (SqlState::ADMIN_SHUTDOWN, "the token has run out; connect again with a new one")
         }

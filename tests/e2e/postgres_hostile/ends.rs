@@ -126,7 +126,7 @@ fn a_session_that_the_server_ends_says_so() {
         assert!(replies.ended() && replies.errors() == ["57P01"], "{replies:?}");
         nothing_is_left(&world);
         let (reason, ends) = recorded(&world, &session);
-        assert_eq!((reason.as_str(), ends.len()), ("left", if busy { 3 } else { 2 }));
+        assert_eq!((reason.as_str(), ends.len()), ("target_closed", if busy { 3 } else { 2 }));
         let events = world.events(&session);
         let told =
             events.iter().find(|event| event["kind"] == "error").unwrap_or_else(|| panic!("{events:?}"));

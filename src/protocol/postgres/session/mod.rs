@@ -208,9 +208,13 @@ fn record_end(shared: &Shared, end: &End) {
     match end {
         // What the session stands on may be over a moment before the session is.
         End::Over(why) => shared.seat.ends(*why),
-        End::TargetLeft => shared.seat.record_failure(&target_failed("target_closed")),
+        End::TargetLeft => {
+            shared.seat.record_failure(&target_failed("target_closed"));
+            shared.seat.ends(SessionEnd::TargetClosed);
+        }
         End::Lost(_) | End::Gone(Gone::Target(_)) => {
             shared.seat.record_failure(&target_failed("target_broke"));
+            shared.seat.ends(SessionEnd::TargetClosed);
         }
         End::Gone(Gone::Left | Gone::Wire(_) | Gone::Write(_)) | End::ClientBroke => {}
     }
