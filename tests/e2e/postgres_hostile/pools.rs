@@ -18,7 +18,7 @@ ALTER ROLE gateway SET role = 'limited';
 ALTER ROLE gateway SET app.tenant = '7';
 ";
 
-/// Where Debian puts HikariCP, what it writes its log with, and the driver.
+/// Where Debian puts the pool, what it writes its log with, and the driver.
 const JARS: &str = "/usr/share/java/HikariCP.jar:/usr/share/java/slf4j-api.jar:/usr/share/java/slf4j-nop.jar:/usr/share/java/postgresql.jar";
 
 fn point(world: &World, token: &str, command: &mut std::process::Command) {
