@@ -53,7 +53,8 @@ impl Issuer {
                         "expires_in": 60, "interval": 1})
                 } else if request.contains("/openid-configuration ") {
                     json!({"issuer": own, "token_endpoint": format!("{own}/token"),
-                        "device_authorization_endpoint": format!("{own}/device")})
+                        "device_authorization_endpoint": format!("{own}/device"),
+                        "revocation_endpoint": format!("{own}/revoke")})
                 } else {
                     json!({"resource": own, "authorization_servers": [own],
                         "hoopctl_login": {"client_id": "cli", "scopes": ["openid"]}})
@@ -161,4 +162,27 @@ fn a_signal_that_the_command_was_started_to_ignore_stays_ignored() {
         assert_eq!(issuer.kept(home.path()), "new-refresh", "{signal}");
         assert!(status.code().is_some(), "{signal} {status}");
     }
+}
+
+#[test]
+fn an_interrupted_login_that_cannot_be_kept_says_what_became_of_it() {
+    let (home, issuer) = (tempfile::tempdir().unwrap(), Issuer::start());
+    let mut command = crate::hoopctl(home.path());
+    command.args(["login", "--device", "--yes", "--url", &issuer.origin]);
+    let child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+    issuer.asked.recv_timeout(PATIENCE).unwrap();
+    // Another process has the file, and keeps it.
+    let folder = home.path().join(".config/hoopctl");
+    let lock = std::fs::OpenOptions::new().write(true).open(folder.join("tokens.lock")).unwrap();
+    lock.try_lock().unwrap();
+    let number = Pid::from_raw(i32::try_from(child.id()).unwrap());
+    nix::sys::signal::kill(number, Signal::SIGINT).unwrap();
+    issuer.answer.send(()).unwrap();
+    let output = child.wait_with_output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    let words = "signed in, but the login could not be kept: interrupted; the login is revoked at the issuer";
+    assert_eq!(said.matches(words).count(), 1, "{said}");
+    assert_eq!(output.status.signal(), Some(Signal::SIGINT as i32), "{}", output.status);
+    let kept = std::fs::read_to_string(folder.join("tokens.json")).unwrap();
+    assert!(!kept.contains("new-refresh"), "{kept}");
 }

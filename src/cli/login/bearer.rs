@@ -15,13 +15,16 @@ use std::time::Duration;
 use tokio::sync::watch;
 
 use crate::cli::access;
+use crate::cli::login::fresh::Revocation;
 use crate::cli::login::interrupts;
 use crate::cli::login::issuer;
 use crate::cli::login::issuer::Given;
 use crate::cli::login::issuer::Said;
+use crate::cli::login::issuer::Unanswered;
 use crate::cli::login::tokens::Entry;
 use crate::cli::login::tokens::Held;
 use crate::cli::login::tokens::Hidden;
+use crate::cli::login::tokens::KeepError;
 use crate::cli::login::tokens::TokenFile;
 use crate::cli::login::tokens::Tokens;
 use crate::cli::output;
@@ -372,48 +375,73 @@ impl KeptTokens {
 impl Due<'_> {
     /// From here on the refresh token may be used up: nothing ends this but the bounds of the exchange.
     async fn ask(self) -> Outcome {
-        let Self { origin, held, entry, refresh } = self;
         let waits = interrupts::hold_off()?;
         let asked_ms = output::now_ms();
+        let origin = &*self.origin;
+        let (outcome, lost) = match self.send().await? {
+            Said::Yes(body) => self.keep(Given::read(&body)?, asked_ms),
+            Said::No(word, _) if word == "invalid_grant" => {
+                self.set(None)?;
+                (Err(out(origin, format!("the issuer has ended your login at {origin}"))), None)
+            }
+            Said::No(word, description) => {
+                let message =
+                    format!("the issuer does not renew the token for {origin}: {word}: {description}");
+                (Err(out(origin, message)), None)
+            }
+        };
+        let Self { origin, held, entry, .. } = self;
+        // The file is free for others before this process may end, and while the issuer is asked once more.
+        drop(held);
+        let outcome = match (outcome, lost) {
+            (Err(mut failure), Some(tokens)) => {
+                let end = Revocation::of(&entry).end(Some(&tokens)).await;
+                failure.message =
+                    format!("{}; with that your login at {origin} is over: {end}", failure.message);
+                failure.hint.get_or_insert_with(|| login(&origin));
+                Err(failure)
+            }
+            (outcome, _) => outcome,
+        };
+        drop(waits);
+        outcome
+    }
+
+    async fn send(&self) -> Result<Said, Unanswered> {
+        let entry = &self.entry;
         let mut form = vec![
             ("grant_type", "refresh_token"),
-            ("refresh_token", refresh.expose()),
+            ("refresh_token", self.refresh.expose()),
             ("client_id", &*entry.terms.client_id),
         ];
         form.extend(entry.resource.as_deref().map(|resource| ("resource", resource)));
-        let outcome =
-            match issuer::post(&entry.token_endpoint, &form, entry.issuer_ca_file.as_deref()).await? {
-                Said::Yes(body) => {
-                    let given = Given::read(&body)?;
-                    if let Some(token) = given.id_token() {
-                        issuer::check_id_token(token, &entry.terms, None)?;
-                    }
-                    let tokens = given.tokens(asked_ms, Some(refresh));
-                    let access = tokens.access.secret();
-                    held.change(|all| {
-                        if let Some(entry) = all.get_mut(&origin) {
-                            entry.tokens = Some(tokens);
-                        }
-                    })?;
-                    Ok(access)
-                }
-                Said::No(word, _) if word == "invalid_grant" => {
-                    held.change(|all| {
-                        if let Some(entry) = all.get_mut(&origin) {
-                            entry.tokens = None;
-                        }
-                    })?;
-                    Err(out(&origin, format!("the issuer has ended your login at {origin}")))
-                }
-                Said::No(word, description) => Err(out(
-                    &origin,
-                    format!("the issuer does not renew the token for {origin}: {word}: {description}"),
-                )),
-            };
-        // The file is free for others before this process may end.
-        drop(held);
-        drop(waits);
-        outcome
+        issuer::post(&entry.token_endpoint, &form, entry.issuer_ca_file.as_deref()).await
+    }
+
+    /// Keeps what the issuer gave. Where that cannot be, and the old refresh token is used up by it, nothing is kept: an old one that comes once
+    /// more is taken for stolen. Then there is something to revoke, which is given, too.
+    fn keep(&self, given: Given, asked_ms: i64) -> (Outcome, Option<Tokens>) {
+        let is_used_up = given.replaces(&self.refresh);
+        let checked = given.check(&self.entry.terms, None);
+        let tokens = given.tokens(asked_ms, Some(self.refresh.clone()));
+        let kept = checked.and_then(|()| Ok(self.set(Some(tokens.clone()))?));
+        match kept {
+            Ok(()) => (Ok(tokens.access.secret()), None),
+            Err(failure) if is_used_up => {
+                // Where not even this can be written, the issuer's word ends the login the next time.
+                self.set(None).ok();
+                (Err(failure), Some(tokens))
+            }
+            Err(failure) => (Err(failure), None),
+        }
+    }
+
+    fn set(&self, tokens: Option<Tokens>) -> Result<(), KeepError> {
+        self.held.change(|all| {
+            if let Some(entry) = all.get_mut(&self.origin) {
+                entry.tokens = tokens;
+            }
+        })
     }
 }
 

@@ -7,7 +7,7 @@
 //!   only (section 8.9). Were it in the arguments of the browser's opener, with the challenge that any code would be bound to, everybody
 //!   could read it there. So the opener gets the *door*: an address here with a random path, which leads on to the issuer once.
 //! - *Open the door before the browser does*, and have the state by that: the door is shut to other users where the system says whose a stream
-//!   is (Linux); there it is shut to streams that the system says nothing of, too. Elsewhere the person's browser finds it shut and says so, and the end of the login says who is signed in.
+//!   is (Linux); there it is shut to streams that the system says nothing of, too, and to all where it cannot be asked (no /proc). Elsewhere the person's browser finds it shut and says so, and the end of the login says who is signed in.
 //! - *Take the code*: they would have to be asked by the browser, and the port is ours. Without the verifier, which never leaves this process,
 //!   a code is worth nothing (section 8.1).
 //! - *Keep the port busy*: streams are few, slow ones end, and a login that does not come about can be begun anew, or with `--device`.
@@ -45,9 +45,9 @@ use tokio::task::JoinSet;
 
 use crate::cli::login::Fresh;
 use crate::cli::login::Issuer;
+use crate::cli::login::fresh;
 use crate::cli::login::interrupts;
 use crate::cli::login::issuer;
-use crate::cli::login::issuer::Given;
 use crate::cli::login::issuer::Said;
 use crate::cli::login::neighbour::Whose;
 use crate::cli::output;
@@ -307,13 +307,7 @@ async fn redeem(
     let waits = interrupts::hold_off()?;
     let asked_ms = output::now_ms();
     match issuer::post(&issuer.endpoints.token, &form, issuer.ca_file.as_deref()).await? {
-        Said::Yes(body) => {
-            let given = Given::read(&body)?;
-            if let Some(token) = given.id_token() {
-                issuer::check_id_token(token, &issuer.terms, Some(nonce))?;
-            }
-            Ok(Fresh { tokens: given.tokens(asked_ms, None), waits })
-        }
+        Said::Yes(body) => fresh::checked(issuer, &body, Some(nonce), (asked_ms, waits)).await,
         Said::No(error, description) => {
             Err(refused(format!("the issuer gives no token: {error} {description}").trim_end().to_owned()))
         }

@@ -7,9 +7,9 @@ use tokio::time::Instant;
 
 use crate::cli::login::Fresh;
 use crate::cli::login::Issuer;
+use crate::cli::login::fresh;
 use crate::cli::login::interrupts;
 use crate::cli::login::issuer;
-use crate::cli::login::issuer::Given;
 use crate::cli::login::issuer::Said;
 use crate::cli::login::issuer::Unanswered;
 use crate::cli::login::tokens::Hidden;
@@ -117,11 +117,7 @@ pub async fn sign_in(issuer: &Issuer, show: impl FnOnce(&Prompt<'_>)) -> Result<
         let asked_ms = output::now_ms();
         match issuer::post(&issuer.endpoints.token, &form, ca_file).await {
             Ok(Said::Yes(body)) => {
-                let given = Given::read(&body)?;
-                if let Some(token) = given.id_token() {
-                    issuer::check_id_token(token, &issuer.terms, None)?;
-                }
-                return Ok(Fresh { tokens: given.tokens(asked_ms, None), waits });
+                return fresh::checked(issuer, &body, None, (asked_ms, waits)).await;
             }
             Ok(Said::No(error, description)) => match next(&error) {
                 Next::Again => {}

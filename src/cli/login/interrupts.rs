@@ -124,10 +124,16 @@ pub(super) fn hold_off() -> Result<HeldOff, Failure> {
 impl HeldOff {
     /// Waits until one of the signals that wait has come.
     pub(super) async fn interrupted(&self) {
-        let came = || INTERRUPTS.state().came.iter().any(|(_, came)| came.load(Ordering::SeqCst));
-        while !came() {
+        while !self.has_come() {
             tokio::time::sleep(PAUSE).await;
         }
+    }
+
+    /// Whether one of the signals that wait has come: then the program ends when this is dropped.
+    pub(super) fn has_come(&self) -> bool {
+        // Only who holds them off may ask.
+        let Self(()) = self;
+        INTERRUPTS.state().came.iter().any(|(_, came)| came.load(Ordering::SeqCst))
     }
 }
 

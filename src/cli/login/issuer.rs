@@ -284,36 +284,44 @@ pub struct Given {
 }
 
 impl Given {
-    /// Reads an answer.
+    /// Reads an answer. It is checked apart ([`Self::check`]): the issuer has given what is in it in any case.
     ///
     /// # Errors
-    /// One without a bearer token that can be sent.
+    /// One without tokens.
     pub fn read(body: &[u8]) -> Result<Self, Failure> {
-        let wrong = |problem| {
-            Failure::failed(format!("the answer of the issuer's token endpoint {problem}")).code("issuer")
-        };
         // The cause is left out: it may repeat what is in the answer.
-        let given: Self = serde_json::from_slice(body).map_err(|_other| wrong("cannot be read"))?;
-        if !given.token_type.eq_ignore_ascii_case("bearer") {
-            return Err(wrong("has a token that is no bearer token"));
+        serde_json::from_slice(body).map_err(|_other| Self::wrong("cannot be read"))
+    }
+
+    fn wrong(problem: &str) -> Failure {
+        Failure::failed(format!("the answer of the issuer's token endpoint {problem}")).code("issuer")
+    }
+
+    /// Whether it can be used: a bearer token that can be sent, and an ID token for this login, if one came ([`check_id_token`]).
+    ///
+    /// # Errors
+    /// What is wrong with it. Whoever does not use it revokes it.
+    pub fn check(&self, terms: &Terms, nonce: Option<&str>) -> Result<(), Failure> {
+        if !self.token_type.eq_ignore_ascii_case("bearer") {
+            return Err(Self::wrong("has a token that is no bearer token"));
         }
         let fits = |token: &Hidden| is_token(token.expose());
-        if !fits(&given.access_token) || !given.refresh_token.as_ref().is_none_or(fits) {
-            return Err(wrong("has a token that cannot be sent"));
+        if !fits(&self.access_token) || !self.refresh_token.as_ref().is_none_or(fits) {
+            return Err(Self::wrong("has a token that cannot be sent"));
         }
-        let length = given.access_token.expose().len();
+        let length = self.access_token.expose().len();
         if length > MAX_TOKEN {
             let message = format!(
                 "the issuer gave an access token of {length} bytes, and no gateway takes one above {MAX_TOKEN}"
             );
             return Err(Failure::new(Exit::Refused, message).code("token_too_long").hint(SHORTER));
         }
-        Ok(given)
+        self.id_token.as_ref().map_or(Ok(()), |token| check_id_token(token.expose(), terms, nonce))
     }
 
-    /// The ID token, if one came.
-    pub fn id_token(&self) -> Option<&str> {
-        self.id_token.as_ref().map(Hidden::expose)
+    /// Whether it has a refresh token in place of `old`, which is used up by that.
+    pub fn replaces(&self, old: &Hidden) -> bool {
+        self.refresh_token.as_ref().is_some_and(|new| new != old && !new.expose().is_empty())
     }
 
     /// As they are kept. `asked_ms`: when they were asked for, in milliseconds since 1970; `old`: the refresh token that holds on
@@ -334,7 +342,7 @@ pub fn is_token(text: &str) -> bool {
 ///
 /// # Errors
 /// One of another issuer, for another client, of another login, or one that has run out.
-pub fn check_id_token(token: &str, terms: &Terms, nonce: Option<&str>) -> Result<(), Failure> {
+fn check_id_token(token: &str, terms: &Terms, nonce: Option<&str>) -> Result<(), Failure> {
     use base64::Engine as _;
     use base64::engine::general_purpose::URL_SAFE_NO_PAD;
     let wrong = |problem| {

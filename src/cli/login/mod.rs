@@ -3,6 +3,7 @@
 pub mod bearer;
 mod browser;
 mod device;
+mod fresh;
 pub mod interrupts;
 mod issuer;
 mod neighbour;
@@ -31,12 +32,12 @@ use crate::cli::status;
 use crate::domain::text::Shown;
 
 use browser::Addresses;
+use fresh::Revocation;
+use fresh::keep;
 use interrupts::HeldOff;
 use issuer::Endpoints;
 use issuer::Listed;
-use issuer::Said;
 use tokens::Entry;
-use tokens::Hidden;
 use tokens::Terms;
 use tokens::TokenFile;
 use tokens::Tokens;
@@ -145,29 +146,6 @@ fn sign_in(
         keep(file, &origin, entry, waits).await
     })?;
     Ok(ca_file)
-}
-
-/// Keeps a new login. One that cannot be kept is of use to nobody, and revoked.
-async fn keep(file: &TokenFile, origin: &str, entry: Entry, waits: HeldOff) -> Result<(), Failure> {
-    let kept = async {
-        let held = file.hold().await?;
-        held.change(|all| all.insert(origin.to_owned(), entry.clone()))?;
-        Ok::<(), Failure>(())
-    };
-    let kept = tokio::select! {
-        biased;
-        kept = kept => kept,
-        // Another process may have the file for longer than anybody wants to wait.
-        () = waits.interrupted() => Err(Failure::failed("interrupted")),
-    };
-    let Err(mut failure) = kept else { return Ok(()) };
-    let end = match revoke(&entry).await {
-        Ok(true) => "it is revoked at the issuer".to_owned(),
-        Ok(false) => "the issuer revokes none, so that it lasts there until it runs out".to_owned(),
-        Err(other) => format!("and at the issuer it could not be revoked: {}", other.message),
-    };
-    failure.message = format!("signed in, but the login could not be kept: {}; {end}", failure.message);
-    Err(failure)
 }
 
 /// Says who signed in, and what they may do.
@@ -314,7 +292,7 @@ async fn sign_out(terminal: Terminal, file: &TokenFile, origin: &str) -> Result<
     let held = file.hold().await?;
     let entry = file.read()?.gateways.remove(origin);
     let revoked = match &entry {
-        Some(entry) => revoke(entry).await,
+        Some(entry) => Revocation::of(entry).revoke(entry.tokens.as_ref()).await,
         None => Ok(false),
     };
     held.change(|all| all.remove(origin))?;
@@ -327,19 +305,4 @@ async fn sign_out(terminal: Terminal, file: &TokenFile, origin: &str) -> Result<
         )),
     }
     Ok(())
-}
-
-/// Revokes a login where the issuer has a place for that (RFC 7009); whether it did.
-async fn revoke(entry: &Entry) -> Result<bool, Failure> {
-    let (Some(endpoint), Some(Tokens { access, refresh, .. })) = (&entry.revocation_endpoint, &entry.tokens)
-    else {
-        return Ok(false);
-    };
-    let (token, hint): (&Hidden, _) =
-        refresh.as_ref().map_or((access, "access_token"), |refresh| (refresh, "refresh_token"));
-    let form = [("token", token.expose()), ("token_type_hint", hint), ("client_id", &*entry.terms.client_id)];
-    match issuer::post(endpoint, &form, entry.issuer_ca_file.as_deref()).await? {
-        Said::Yes(_) => Ok(true),
-        Said::No(error, description) => Err(Failure::failed(format!("{error} {description}").trim_end())),
-    }
 }

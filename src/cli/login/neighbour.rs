@@ -18,7 +18,7 @@ pub(super) enum Whose {
     User(u32),
     /// The system tells such things, and says nothing of this one: it is not open any more, or not of this machine.
     Nobodys,
-    /// The system has no such table.
+    /// The system has no such table: it is not Linux.
     Untold,
 }
 
@@ -30,8 +30,8 @@ impl Whose {
         (1..READINGS).fold(read(), |found, _| if found == Self::Nobodys { read() } else { found })
     }
 
-    /// Looks it up in what reading the two tables gave. Only the first says by its absence that the system tells nothing: a system
-    /// without IPv6 has no second one, and no such sockets.
+    /// Looks it up in what reading the two tables gave. A system without IPv6 has no second one, and no such sockets. The first is there on
+    /// every Linux: where it is not to be seen, as without /proc, others of the machine are there all the same.
     pub(super) fn by(
         [first, second]: [io::Result<String>; 2],
         peer: SocketAddrV4,
@@ -41,7 +41,9 @@ impl Whose {
             Ok(first) => in_table(&first, peer, own)
                 .or_else(|| in_table(&second.ok()?, peer, own))
                 .map_or(Self::Nobodys, Self::User),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Self::Untold,
+            Err(error) if error.kind() == io::ErrorKind::NotFound && !cfg!(target_os = "linux") => {
+                Self::Untold
+            }
             Err(_unreadable) => Self::Nobodys,
         }
     }

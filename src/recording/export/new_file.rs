@@ -313,7 +313,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         // Nothing of a process that is killed is dropped.
         std::mem::forget(written(NewFile::create(&folder.path().join("all.txt")).unwrap()));
-        assert_eq!(names(folder.path()), [""; 0]);
+        let place = folder.path().display();
+        assert_eq!(names(folder.path()), [""; 0], "TMPDIR must know O_TMPFILE (ext4, xfs, tmpfs): {place}");
     }
 
     #[test]

@@ -135,8 +135,10 @@ async fn an_answer_that_is_not_of_the_issuer_sends_no_code() {
 }
 
 #[tokio::test]
-async fn an_id_token_of_another_login_client_or_issuer_keeps_nothing() {
+async fn an_id_token_of_another_login_client_or_issuer_keeps_nothing_and_the_login_is_revoked() {
     let served = Served::start().await;
+    served.set("/revoke", 200, &json!({}));
+    let mut refused = 0;
     for (nonce, iss, aud, fits) in [
         (None, &*served.origin, json!("cli"), false),
         (Some("another"), &served.origin, json!("cli"), false),
@@ -165,8 +167,13 @@ async fn an_id_token_of_another_login_client_or_issuer_keeps_nothing() {
         if let Err(failure) = outcome {
             assert_eq!(failure.exit, Exit::Refused);
             assert!(!failure.message.contains("new-access"));
+            assert!(failure.message.ends_with("; the login is revoked at the issuer"), "{}", failure.message);
+            refused += 1;
         }
     }
+    let revoked = served.asked("/revoke");
+    assert_eq!((refused, revoked.len()), (7, 7));
+    assert!(revoked.iter().all(|form| form.starts_with("token=new-refresh&")), "{revoked:?}");
 }
 
 /// Signs in while somebody does something with both addresses: the issuer's and the door.
@@ -273,7 +280,9 @@ fn a_stream_of_another_user_is_known_by_its_own_row() {
     let user = |tables, peer: &str| found(tables, peer, "127.0.0.1:8080");
     assert_eq!(user([Ok(four.clone()), gone()], "127.0.0.1:40000"), Whose::User(4711));
     assert_eq!(user([Ok(four), gone()], "127.0.0.1:40002"), Whose::Nobodys);
-    assert_eq!(user([gone(), gone()], "127.0.0.1:40000"), Whose::Untold);
+    // Without /proc nobody can say whose it is, and other users are there all the same.
+    let told = if cfg!(target_os = "linux") { Whose::Nobodys } else { Whose::Untold };
+    assert_eq!(user([gone(), gone()], "127.0.0.1:40000"), told);
     let unreadable = Err(io::ErrorKind::OutOfMemory.into());
     assert_eq!(user([unreadable, Ok(six)], "127.0.0.1:40002"), Whose::Nobodys, "and not for all");
     let own = nix::unistd::geteuid().as_raw();
@@ -307,9 +316,16 @@ fn another_user_does_not_get_the_address_and_leaves_it_to_the_person() {
 /// A stream to this address by a socket of the other family: the address is the same to who is reached.
 #[cfg(target_os = "linux")]
 fn by_the_other_family(to: std::net::SocketAddr) -> socket2::Socket {
-    let socket = socket2::Socket::new(socket2::Domain::IPV6, socket2::Type::STREAM, None).unwrap();
+    let new = |domain| socket2::Socket::new(domain, socket2::Type::STREAM, None);
     let mapped = std::net::SocketAddr::from((std::net::Ipv4Addr::LOCALHOST.to_ipv6_mapped(), to.port()));
-    socket.connect(&mapped.into()).unwrap();
+    let (socket, to) = match new(socket2::Domain::IPV6) {
+        // A system without IPv6 has no such sockets, and the ordinary ones only are left to ask about.
+        Err(error) if error.raw_os_error() == Some(nix::errno::Errno::EAFNOSUPPORT as i32) => {
+            (new(socket2::Domain::IPV4).unwrap(), to)
+        }
+        socket => (socket.unwrap(), mapped),
+    };
+    socket.connect(&to.into()).unwrap();
     socket
 }
 
@@ -326,14 +342,15 @@ async fn the_system_says_whose_a_stream_is() {
     let (_accepted, peer) = listener.accept().await.unwrap();
     assert!(peer.is_ipv4(), "{peer}");
     assert_eq!(Whose::of(peer, own), ours);
-    // A user is root's to choose: then it is another one's stream, and who has no such right is asked about their own.
+    // Who may choose a user (CAP_SETUID) has another one's stream then, and who may not is asked about their own. A number that is none
+    // changes nothing, and gives the user as it is.
     let other = std::thread::spawn(move || {
-        nix::unistd::setfsuid(nix::unistd::Uid::from_raw(4711));
-        by_the_other_family(own)
+        let user = nix::unistd::Uid::from_raw;
+        nix::unistd::setfsuid(user(4711));
+        (nix::unistd::setfsuid(user(u32::MAX)).as_raw(), by_the_other_family(own))
     });
-    let _stream = other.join().unwrap();
+    let (user, _stream) = other.join().unwrap();
     let (_accepted, peer) = listener.accept().await.unwrap();
-    let is_root = nix::unistd::geteuid().is_root();
-    assert_eq!(Whose::of(peer, own), if is_root { Whose::User(4711) } else { ours });
-    assert_eq!(Whose::of(peer, own).is_ours(), !is_root);
+    assert_eq!(Whose::of(peer, own), Whose::User(user));
+    assert_eq!(Whose::of(peer, own).is_ours(), Whose::User(user) == ours);
 }

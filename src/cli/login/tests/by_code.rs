@@ -60,3 +60,29 @@ async fn a_device_waits_for_its_person() {
         assert!(shown.is_err(), "{name}");
     }
 }
+
+#[tokio::test]
+async fn tokens_that_cannot_be_used_are_revoked() {
+    let served = Served::start().await;
+    let issuer = served.issuer().await;
+    served.set("/revoke", 200, &json!({}));
+    let offer = json!({"device_code": "dc", "user_code": "AB-12", "verification_uri": "https://idp.example/device",
+        "expires_in": 60, "interval": 0});
+    served.set("/device", 200, &offer);
+    for (name, value, code, revoked) in [
+        ("access_token", json!("a".repeat(64 << 10)), "token_too_long", "token=new-refresh&"),
+        ("token_type", json!("DPoP"), "issuer", "token=new-refresh&"),
+        ("id_token", json!("x"), "id_token", "token=new-refresh&"),
+        ("refresh_token", json!(""), "issuer", "token=new-access&token_type_hint=access_token&"),
+    ] {
+        let mut body = tokens(None, &served.origin, &json!("cli"));
+        body[name] = value;
+        served.set("/token", 200, &body);
+        let failure = device::sign_in(&issuer, |_| {}).await.unwrap_err();
+        assert_eq!(failure.code, code, "{name}");
+        assert!(failure.message.ends_with("; the login is revoked at the issuer"), "{}", failure.message);
+        let last = served.asked("/revoke").pop().unwrap();
+        assert!(last.starts_with(revoked), "{name} {last}");
+    }
+    assert_eq!(served.asked("/revoke").len(), 4);
+}

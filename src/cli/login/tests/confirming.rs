@@ -91,7 +91,7 @@ async fn a_login_that_cannot_be_kept_is_revoked() {
     let folder = path.parent().unwrap();
     std::fs::set_permissions(folder, std::fs::Permissions::from_mode(0o777)).unwrap();
     for (status, revocation, told) in [
-        (200, true, "it is revoked at the issuer"),
+        (200, true, "the login is revoked at the issuer"),
         (503, true, "could not be revoked: "),
         (200, false, "the issuer revokes none"),
     ] {
@@ -106,4 +106,77 @@ async fn a_login_that_cannot_be_kept_is_revoked() {
     let asked = served.asked("/revoke");
     assert_eq!(asked.len(), 2);
     assert!(asked[0].starts_with("token=old-refresh&"), "{}", asked[0]);
+}
+
+#[tokio::test]
+async fn a_login_that_is_replaced_is_revoked_unless_that_could_end_the_new_one() {
+    let served = Served::start().await;
+    served.set("/revoke", 200, &json!({}));
+    let new = || {
+        let mut entry = served.entry(None);
+        entry.tokens.as_mut().unwrap().refresh = Some(Hidden::new("new-refresh".to_owned()));
+        entry
+    };
+    let before = |change: fn(&mut Entry)| {
+        let mut entry = served.entry(None);
+        change(&mut entry);
+        entry
+    };
+    for (old, revoked) in [
+        (before(|old| old.terms.client_id = "before".to_owned()), true),
+        (before(|old| old.terms.scopes.clear()), false),
+        (before(|_| ()), false),
+        (before(|old| (old.terms.client_id, old.tokens) = ("before".to_owned(), None)), false),
+    ] {
+        let asked = served.asked("/revoke").len();
+        let (_folder, file) = kept(&served, None).await;
+        file.hold().await.unwrap().change(|all| all.insert(served.origin.clone(), old)).unwrap();
+        keep(&file, &served.origin, new(), interrupts::hold_off().unwrap()).await.unwrap();
+        assert_eq!(file.read().unwrap().gateways.remove(&served.origin), Some(new()));
+        let forms = served.asked("/revoke").split_off(asked);
+        let wanted = "token=old-refresh&token_type_hint=refresh_token&client_id=before";
+        assert_eq!(forms, vec![wanted; usize::from(revoked)]);
+    }
+}
+
+#[tokio::test]
+async fn a_login_whose_write_failed_late_does_not_stay_in_the_file() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let served = Served::start().await;
+    served.set("/revoke", 200, &json!({}));
+    let (old, mut new) = (served.entry(None), served.entry(None));
+    new.tokens.as_mut().unwrap().refresh = Some(Hidden::new("new-refresh".to_owned()));
+    let (_folder, file) = kept(&served, None).await;
+    let now = |file: &TokenFile| file.read().unwrap().gateways.remove(&served.origin);
+    let held = file.hold().await.unwrap();
+    for before in [Some(old.clone()), None] {
+        held.change(|all| all.insert(served.origin.clone(), new.clone())).unwrap();
+        fresh::put_back(&held, &served.origin, &new, before.clone());
+        assert_eq!(now(&file), before);
+    }
+    // What another login has put there stays.
+    held.change(|all| all.insert(served.origin.clone(), old.clone())).unwrap();
+    fresh::put_back(&held, &served.origin, &new, None);
+    assert_eq!(now(&file), Some(old.clone()));
+    drop(held);
+    // A folder that cannot be opened cannot be brought to the disk, when the file is in its place. Who reads everything sees no failure.
+    let path = file.path();
+    let folder = path.parent().unwrap();
+    std::fs::set_permissions(folder, std::fs::Permissions::from_mode(0o300)).unwrap();
+    let fails = std::fs::File::open(folder).is_err();
+    let kept = keep(&file, &served.origin, new.clone(), interrupts::hold_off().unwrap()).await;
+    assert_eq!((kept.is_err(), served.asked("/revoke").len()), (fails, usize::from(fails)));
+    assert_eq!(now(&file), Some(if fails { old } else { new }));
+    std::fs::set_permissions(folder, std::fs::Permissions::from_mode(0o700)).unwrap();
+}
+
+#[tokio::test]
+async fn a_file_that_another_process_has_for_a_moment_costs_no_interrupted_login() {
+    let soon = async {
+        for _ in 0..3 {
+            tokio::task::yield_now().await;
+        }
+    };
+    assert_eq!(fresh::in_time(soon, std::future::ready(())).await, Some(()));
+    assert_eq!(fresh::in_time(std::future::pending::<()>(), std::future::ready(())).await, None);
 }

@@ -30,6 +30,7 @@ use tokio::io::AsyncWriteExt;
 use tokio::net::TcpListener;
 use tokio::net::TcpStream;
 
+use super::tokens::Hidden;
 use super::*;
 
 const META: &str = "/.well-known/oauth-protected-resource";

@@ -310,3 +310,59 @@ fn the_end_of_a_command_waits_for_a_thread_that_hangs_only_so_long_and_says_so()
     bearer::last_wait(&ended, [Duration::MAX, Duration::MAX], || said += 1);
     assert_eq!(said, 1, "one that has ended is not waited for");
 }
+
+#[tokio::test]
+async fn a_refresh_token_that_is_used_up_by_a_refused_answer_is_not_kept() {
+    let served = Served::start().await;
+    served.set("/revoke", 200, &json!({}));
+    let good = tokens(None, &served.origin, &json!("cli"));
+    for (name, value) in [
+        ("id_token", json!("x")),
+        ("access_token", json!("a".repeat(MAX_TOKEN + 1))),
+        ("token_type", json!("DPoP")),
+    ] {
+        for (refresh, is_used_up) in [
+            (json!("new-refresh"), true),
+            // The same again, or none: the old one holds on.
+            (json!("old-refresh"), false),
+            (Value::Null, false),
+        ] {
+            let asked = served.asked("/revoke").len();
+            let (_folder, file) = kept(&served, Some(over())).await;
+            let mut body = good.clone();
+            (body[name], body["refresh_token"]) = (value.clone(), refresh.clone());
+            served.set("/token", 200, &body);
+            let error = person(&served, &file).token().await.unwrap_err();
+            assert_eq!(error.message.contains("is over: the login is revoked"), is_used_up, "{error:?}");
+            let old = (!is_used_up).then(|| Hidden::new("old-refresh".to_owned()));
+            assert_eq!(left(&served, &file).and_then(|tokens| tokens.refresh), old, "{name} {refresh}");
+            let forms = served.asked("/revoke").split_off(asked);
+            let wanted = "token=new-refresh&token_type_hint=refresh_token&client_id=cli";
+            assert_eq!(forms, vec![wanted; usize::from(is_used_up)], "{name} {refresh}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_renewed_token_that_cannot_be_kept_is_revoked() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let served = Served::start().await;
+    let (_folder, file) = kept(&served, Some(over())).await;
+    served.set("/revoke", 200, &json!({}));
+    served.set("/token", 200, &tokens(None, &served.origin, &json!("cli")));
+    *served.fake.slow.lock().unwrap() = Duration::from_millis(300);
+    let bearer = person(&served, &file);
+    // While the issuer makes its answer others get at the folder.
+    let opened = async {
+        while served.asked("/token").is_empty() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        let path = file.path();
+        std::fs::set_permissions(path.parent().unwrap(), std::fs::Permissions::from_mode(0o777)).unwrap();
+    };
+    let (token, ()) = tokio::join!(bearer.token(), opened);
+    let error = token.unwrap_err();
+    assert!(error.message.contains("is not safe for tokens"), "{error:?}");
+    assert!(error.message.ends_with("is over: the login is revoked at the issuer"), "{error:?}");
+    assert!(served.asked("/revoke")[0].starts_with("token=new-refresh&"));
+}

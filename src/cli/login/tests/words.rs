@@ -66,6 +66,8 @@ fn an_issuer_speaks_of_itself_and_leads_nowhere_in_the_clear() {
 
 #[tokio::test]
 async fn what_a_token_endpoint_says_is_read_strictly_and_no_redirect_is_followed() {
+    let served = Served::start().await;
+    let terms = served.terms();
     for body in [
         json!({"access_token": "a", "token_type": "DPoP"}),
         json!({"access_token": "", "token_type": "Bearer"}),
@@ -75,9 +77,9 @@ async fn what_a_token_endpoint_says_is_read_strictly_and_no_redirect_is_followed
         json!({"access_token": "a".repeat(65 << 10), "token_type": "Bearer"}),
         json!({"token_type": "Bearer"}),
     ] {
-        assert!(issuer::Given::read(body.to_string().as_bytes()).is_err(), "{body}");
+        let given = issuer::Given::read(body.to_string().as_bytes());
+        assert!(given.and_then(|given| given.check(&terms, None)).is_err(), "{body}");
     }
-    let served = Served::start().await;
     let url = format!("{}/token", served.origin);
     for (status, body, is_network) in [
         (302, "{}".to_owned(), false),

@@ -1,0 +1,178 @@
+//! What an issuer gave just now: it is checked and kept, or else revoked.
+
+use std::path::Path;
+use std::time::Duration;
+
+use crate::cli::login::Fresh;
+use crate::cli::login::Issuer;
+use crate::cli::login::interrupts::HeldOff;
+use crate::cli::login::issuer;
+use crate::cli::login::issuer::Given;
+use crate::cli::login::issuer::Said;
+use crate::cli::login::tokens::Entry;
+use crate::cli::login::tokens::Held;
+use crate::cli::login::tokens::TokenFile;
+use crate::cli::login::tokens::Tokens;
+use crate::cli::login::told;
+use crate::cli::report::Failure;
+
+/// How long another process may have the file to itself after a signal has come: it mostly renews, and is done in no time.
+const GRACE: Duration = Duration::from_secs(1);
+
+/// Where an issuer revokes the tokens of a client (RFC 7009).
+pub struct Revocation<'a> {
+    /// `None`: the issuer has no such place.
+    endpoint: Option<&'a str>,
+    client_id: &'a str,
+    ca_file: Option<&'a Path>,
+}
+
+impl<'a> Revocation<'a> {
+    /// For what is kept of a gateway.
+    pub fn of(entry: &'a Entry) -> Self {
+        Self {
+            endpoint: entry.revocation_endpoint.as_deref(),
+            client_id: &entry.terms.client_id,
+            ca_file: entry.issuer_ca_file.as_deref(),
+        }
+    }
+
+    /// For what is not kept yet.
+    fn at(issuer: &'a Issuer) -> Self {
+        Self {
+            endpoint: issuer.endpoints.revocation.as_deref(),
+            client_id: &issuer.terms.client_id,
+            ca_file: issuer.ca_file.as_deref(),
+        }
+    }
+
+    /// Revokes tokens where the issuer has a place for that; whether it did.
+    ///
+    /// # Errors
+    /// An issuer that could not be asked, or did not do it.
+    pub async fn revoke(&self, tokens: Option<&Tokens>) -> Result<bool, Failure> {
+        let (Some(endpoint), Some(Tokens { access, refresh, .. })) = (self.endpoint, tokens) else {
+            return Ok(false);
+        };
+        let refresh = refresh.as_ref().filter(|refresh| !refresh.expose().is_empty());
+        let (token, hint) = refresh.map_or((access, "access_token"), |refresh| (refresh, "refresh_token"));
+        let form = [("token", token.expose()), ("token_type_hint", hint), ("client_id", self.client_id)];
+        match issuer::post(endpoint, &form, self.ca_file).await? {
+            Said::Yes(_) => Ok(true),
+            Said::No(error, description) => Err(Failure::failed(format!("{error} {description}").trim_end())),
+        }
+    }
+
+    /// Revokes tokens that nobody keeps, and says what came of it.
+    pub async fn end(&self, tokens: Option<&Tokens>) -> String {
+        match self.revoke(tokens).await {
+            Ok(true) => "the login is revoked at the issuer".to_owned(),
+            Ok(false) => {
+                "the issuer revokes none, so that the login lasts there until it runs out".to_owned()
+            }
+            Err(other) => format!("at the issuer the login could not be revoked: {}", other.message),
+        }
+    }
+}
+
+/// Checks what a token endpoint gave for a login that was asked for at `asked_ms`, in milliseconds since 1970. Nobody keeps what is refused: it
+/// is revoked.
+///
+/// # Errors
+/// An answer without tokens that can be used here.
+pub async fn checked(
+    issuer: &Issuer,
+    body: &[u8],
+    nonce: Option<&str>,
+    (asked_ms, waits): (i64, HeldOff),
+) -> Result<Fresh, Failure> {
+    let given = Given::read(body)?;
+    let checked = given.check(&issuer.terms, nonce);
+    let tokens = given.tokens(asked_ms, None);
+    let Err(mut failure) = checked else { return Ok(Fresh { tokens, waits }) };
+    let end = Revocation::at(issuer).end(Some(&tokens)).await;
+    failure.message = format!("{}; {end}", failure.message);
+    Err(said(failure, waits))
+}
+
+/// Keeps a new login. One that cannot be kept is of use to nobody, and revoked.
+///
+/// # Errors
+/// Why it could not be kept, and what became of it.
+pub async fn keep(file: &TokenFile, origin: &str, entry: Entry, waits: HeldOff) -> Result<(), Failure> {
+    let kept = in_time(put(file, origin, &entry), waits.interrupted()).await;
+    let mut failure = match kept.unwrap_or_else(|| Err(Failure::failed("interrupted"))) {
+        Ok(old) => {
+            if let Some(old) = old.filter(|old| is_another(old, &entry)) {
+                // The new one is good in any case.
+                Revocation::of(&old).revoke(old.tokens.as_ref()).await.ok();
+            }
+            return Ok(());
+        }
+        Err(failure) => failure,
+    };
+    let end = Revocation::of(&entry).end(entry.tokens.as_ref()).await;
+    failure.message = format!("signed in, but the login could not be kept: {}; {end}", failure.message);
+    Err(said(failure, waits))
+}
+
+/// Says why a login came to nothing where a signal has come: it ends the program when `waits` goes, before anybody else could say it.
+fn said(failure: Failure, waits: HeldOff) -> Failure {
+    if waits.has_come() {
+        told(&failure.message.lines().map(str::to_owned).collect::<Vec<_>>());
+    }
+    drop(waits);
+    failure
+}
+
+/// What comes of `kept`; `None`: a signal has come, and it still is not over after a while. A signal that came while the issuer was asked is
+/// there from the beginning: without that while a file that another process has for a moment would cost a good login.
+pub(super) async fn in_time<T>(
+    kept: impl Future<Output = T>,
+    interrupted: impl Future<Output = ()>,
+) -> Option<T> {
+    let given_up = async {
+        interrupted.await;
+        tokio::time::sleep(GRACE).await;
+    };
+    tokio::select! {
+        biased;
+        kept = kept => Some(kept),
+        // Another process may have the file for longer than anybody wants to wait.
+        () = given_up => None,
+    }
+}
+
+/// Writes a login, and gives the one that was there.
+async fn put(file: &TokenFile, origin: &str, entry: &Entry) -> Result<Option<Entry>, Failure> {
+    let held = file.hold().await?;
+    let mut old = None;
+    match held.change(|all| old = all.insert(origin.to_owned(), entry.clone())) {
+        Ok(()) => Ok(old),
+        Err(error) => {
+            put_back(&held, origin, entry, old);
+            Err(error.into())
+        }
+    }
+}
+
+/// Has the file as it was, as far as that can be done: a write can fail when the new file is in its place already, where the folder could not
+/// be brought to the disk. What is revoked must not stay there.
+pub(super) fn put_back(held: &Held<'_>, origin: &str, entry: &Entry, old: Option<Entry>) {
+    let back = held.change(|all| {
+        if all.get(origin) == Some(entry) {
+            match old {
+                Some(old) => all.insert(origin.to_owned(), old),
+                None => all.remove(origin),
+            };
+        }
+    });
+    // There is nothing else to try.
+    back.ok();
+}
+
+/// Whether a login that is replaced can be revoked without harm to the new one. An issuer may end with a token all that it gave the same client
+/// for the same person (RFC 7009, section 2.1), or their session there: where the two are of one client, that could be the new one.
+fn is_another(old: &Entry, new: &Entry) -> bool {
+    (&old.revocation_endpoint, &old.terms.client_id) != (&new.revocation_endpoint, &new.terms.client_id)
+}
