@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use super::alike::Alike;
 use super::{Judgement, Lexing};
 
 /// Longer texts are not kept, in bytes.
@@ -24,7 +25,7 @@ impl Default for Limits {
     }
 }
 
-/// A bounded cache of judgements, by the exact bytes and how they are cut into words.
+/// A bounded cache of judgements, by the exact bytes and how they are cut into words, or for all texts that are [`Alike`].
 ///
 /// Two generations of half the size each: what is asked for moves to the young one; when that is full it becomes the old
 /// one, and what nobody asked for meanwhile is gone. Each step takes the same time.
@@ -44,16 +45,30 @@ struct State {
 struct Generation {
     standard: HashMap<Box<[u8]>, Arc<Judgement>, ahash::RandomState>,
     escaping: HashMap<Box<[u8]>, Arc<Judgement>, ahash::RandomState>,
+    alike: HashMap<Box<[u8]>, Arc<Judgement>, ahash::RandomState>,
     bytes: usize,
 }
 
+/// What the bytes of a key are.
+#[derive(Debug, Clone, Copy)]
+enum Side {
+    /// A text, and how it is read.
+    Exact(Lexing),
+    /// What many texts have in common.
+    Alike,
+}
+
 impl Generation {
-    fn side(&mut self, lexing: Lexing) -> &mut HashMap<Box<[u8]>, Arc<Judgement>, ahash::RandomState> {
-        if lexing.standard_conforming_strings { &mut self.standard } else { &mut self.escaping }
+    fn side(&mut self, side: Side) -> &mut HashMap<Box<[u8]>, Arc<Judgement>, ahash::RandomState> {
+        match side {
+            Side::Exact(Lexing { standard_conforming_strings: true }) => &mut self.standard,
+            Side::Exact(Lexing { standard_conforming_strings: false }) => &mut self.escaping,
+            Side::Alike => &mut self.alike,
+        }
     }
 
     fn entries(&self) -> usize {
-        self.standard.len().saturating_add(self.escaping.len())
+        self.standard.len().saturating_add(self.escaping.len()).saturating_add(self.alike.len())
     }
 }
 
@@ -64,28 +79,46 @@ impl Cache {
 
     /// What is known about a text.
     pub(super) fn find(&self, sql: &[u8], lexing: Lexing) -> Option<Arc<Judgement>> {
-        if sql.len() > MAX_TEXT {
+        self.find_in(Side::Exact(lexing), sql)
+    }
+
+    /// What is known about all texts that are alike.
+    pub(super) fn find_alike(&self, alike: &Alike) -> Option<Arc<Judgement>> {
+        self.find_in(Side::Alike, alike.as_bytes())
+    }
+
+    fn find_in(&self, side: Side, key: &[u8]) -> Option<Arc<Judgement>> {
+        if key.len() > MAX_TEXT {
             return None;
         }
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(found) = state.young.side(lexing).get(sql) {
+        if let Some(found) = state.young.side(side).get(key) {
             return Some(Arc::clone(found));
         }
-        let (text, found) = state.old.side(lexing).remove_entry(sql)?;
+        let (text, found) = state.old.side(side).remove_entry(key)?;
         state.old.bytes = state.old.bytes.saturating_sub(weight(&text, &found));
-        self.insert(&mut state, text, lexing, Arc::clone(&found));
+        self.insert(&mut state, side, text, Arc::clone(&found));
         Some(found)
     }
 
     /// Keeps a judgement, if the text is not too long for it.
     pub(super) fn keep(&self, sql: &[u8], lexing: Lexing, judgement: &Arc<Judgement>) {
-        if sql.len() <= MAX_TEXT && weight(sql, judgement) <= self.limits.bytes / 2 {
+        self.keep_in(Side::Exact(lexing), sql, judgement);
+    }
+
+    /// Keeps a judgement for all texts that are alike: one that [`is_of_all`](super::alike::is_of_all) of them.
+    pub(super) fn keep_alike(&self, alike: &Alike, judgement: &Arc<Judgement>) {
+        self.keep_in(Side::Alike, alike.as_bytes(), judgement);
+    }
+
+    fn keep_in(&self, side: Side, key: &[u8], judgement: &Arc<Judgement>) {
+        if key.len() <= MAX_TEXT && weight(key, judgement) <= self.limits.bytes / 2 {
             let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-            self.insert(&mut state, sql.into(), lexing, Arc::clone(judgement));
+            self.insert(&mut state, side, key.into(), Arc::clone(judgement));
         }
     }
 
-    fn insert(&self, state: &mut State, text: Box<[u8]>, lexing: Lexing, judgement: Arc<Judgement>) {
+    fn insert(&self, state: &mut State, side: Side, text: Box<[u8]>, judgement: Arc<Judgement>) {
         let added = weight(&text, &judgement);
         let full = state.young.bytes.saturating_add(added) > self.limits.bytes / 2
             || state.young.entries() >= self.limits.entries / 2;
@@ -95,7 +128,7 @@ impl Cache {
         if self.limits.entries < 2 {
             return;
         }
-        if state.young.side(lexing).insert(text, judgement).is_none() {
+        if state.young.side(side).insert(text, judgement).is_none() {
             state.young.bytes = state.young.bytes.saturating_add(added);
         }
     }

@@ -20,6 +20,7 @@ use std::sync::Arc;
 use crate::domain::command::Class;
 use crate::domain::sql::Object;
 
+mod alike;
 pub mod cache;
 mod functions;
 pub mod parser;
@@ -28,6 +29,8 @@ mod walk;
 
 #[cfg(test)]
 mod tests;
+
+use alike::Alike;
 
 pub use crate::domain::sql::Effects;
 
@@ -81,6 +84,10 @@ impl Judge {
     /// Never fails: what cannot be judged is a [`Judgement`] of class unknown. It waits while the parser threads are busy,
     /// and does not block the thread it is called from.
     pub async fn judge(&self, sql: &[u8], lexing: Lexing) -> Arc<Judgement> {
+        let alike = Alike::of(sql);
+        if let Some(known) = alike.as_ref().and_then(|alike| self.cache.find_alike(alike)) {
+            return known;
+        }
         if let Some(known) = self.cache.find(sql, lexing) {
             return known;
         }
@@ -97,8 +104,10 @@ impl Judge {
         };
         let judgement = Arc::new(judged.unwrap_or(Judgement::Unread(Unread::Failed)));
         // A failure may be one of the moment: it is not remembered.
-        if *judgement != Judgement::Unread(Unread::Failed) {
-            self.cache.keep(sql, lexing, &judgement);
+        match alike {
+            _ if *judgement == Judgement::Unread(Unread::Failed) => {}
+            Some(alike) if alike::is_of_all(&judgement) => self.cache.keep_alike(&alike, &judgement),
+            _ => self.cache.keep(sql, lexing, &judgement),
         }
         judgement
     }

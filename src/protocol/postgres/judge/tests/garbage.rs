@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use super::*;
 
-fn sentences() -> Vec<&'static str> {
+pub(super) fn sentences() -> Vec<&'static str> {
     let mut all: Vec<&str> = bypasses::CASES.iter().map(|case| case.1).collect();
     all.extend(harmless::CASES);
     all

@@ -8,6 +8,7 @@ use super::{Effects, Judge, Judgement, Lexing, Unread, class_of_setting};
 use crate::domain::command::Class;
 use crate::domain::sql::Access;
 
+mod alike;
 mod bypasses;
 mod depth;
 mod details;
