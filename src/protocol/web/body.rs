@@ -113,6 +113,39 @@ impl ReplyBody {
         let bytes = bytes.into();
         Self::Whole(Some(bytes).filter(|bytes| !bytes.is_empty()))
     }
+
+    /// The same, which keeps `running` until it ends or nobody wants it any more. A whole body is handed over at once and keeps
+    /// nothing.
+    #[must_use]
+    pub fn keeping<T: Unpin + 'static>(self, running: T) -> Self {
+        match self {
+            Self::Whole(_) => self,
+            Self::Through(body) => Self::Through(Box::pin(Keeping { body, _running: running })),
+        }
+    }
+}
+
+/// A body, and what lives as long as it does.
+struct Keeping<T> {
+    body: Pin<Box<dyn Body<Data = Bytes, Error = Cut>>>,
+    _running: T,
+}
+
+impl<T: Unpin> Body for Keeping<T> {
+    type Data = Bytes;
+    type Error = Cut;
+
+    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Cut>>> {
+        self.get_mut().body.as_mut().poll_frame(cx)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
 }
 
 impl Body for ReplyBody {

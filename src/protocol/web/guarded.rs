@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::PoisonError;
 use std::sync::atomic::AtomicBool;
+use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering;
 use std::task::Context;
 use std::task::Poll;
@@ -46,15 +47,17 @@ const REFUSED_HEAD: &[u8] =
 /// What the stream and the service that answers on it tell each other.
 #[derive(Debug, Default)]
 pub struct Shared {
-    busy: AtomicBool,
+    answering: AtomicUsize,
     switched: AtomicBool,
     refusal: Mutex<Option<Refusal>>,
 }
 
 impl Shared {
-    /// Says whether a request is being answered; meanwhile a silent client is no idle one.
-    pub fn set_busy(&self, busy: bool) {
-        self.busy.store(busy, Ordering::Relaxed);
+    /// Says that a request is being answered, until what it gives is dropped: meanwhile a silent client is no idle one. That goes
+    /// on to the end of the reply's body, which may be a stream of hours.
+    pub fn answer(self: &Arc<Self>) -> Answering {
+        self.answering.fetch_add(1, Ordering::Relaxed);
+        Answering(Arc::clone(self))
     }
 
     /// Says that the client's upgrade was answered with yes.
@@ -65,6 +68,16 @@ impl Shared {
     /// The refusal of the head that hyper was not shown, once.
     pub fn take_refusal(&self) -> Option<Refusal> {
         self.refusal.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+}
+
+/// A request that is being answered.
+#[derive(Debug)]
+pub struct Answering(Arc<Shared>);
+
+impl Drop for Answering {
+    fn drop(&mut self) {
+        self.0.answering.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -126,7 +139,7 @@ impl<S> Guarded<S> {
         if !self.held.is_empty() {
             return Some(since + HEAD_TIME);
         }
-        (!self.shared.busy.load(Ordering::Relaxed)).then(|| since + REST_TIME)
+        (self.shared.answering.load(Ordering::Relaxed) == 0).then(|| since + REST_TIME)
     }
 
     fn poll_read_limit(&mut self, cx: &mut Context<'_>) -> Poll<()> {
@@ -256,13 +269,28 @@ impl<S: AsyncWrite + Unpin> Guarded<S> {
             Poll::Pending => Poll::Pending,
         }
     }
+
+    /// The same for bytes: while a reply is on its way to a slow client, its stream does not rest yet.
+    fn limit_bytes(
+        &mut self,
+        cx: &mut Context<'_>,
+        written: Poll<io::Result<usize>>,
+    ) -> Poll<io::Result<usize>> {
+        if matches!(written, Poll::Ready(Ok(1..)))
+            && self.inspector.at_message_start()
+            && self.held.is_empty()
+        {
+            self.read_since = None;
+        }
+        self.limit_write(cx, written)
+    }
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Guarded<S> {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
         let written = Pin::new(&mut this.stream).poll_write(cx, buf);
-        this.limit_write(cx, written)
+        this.limit_bytes(cx, written)
     }
 
     fn poll_write_vectored(
@@ -272,7 +300,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Guarded<S> {
     ) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
         let written = Pin::new(&mut this.stream).poll_write_vectored(cx, bufs);
-        this.limit_write(cx, written)
+        this.limit_bytes(cx, written)
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -357,10 +385,12 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn an_idle_stream_ends_but_not_while_its_request_is_answered() {
         let (_client, mut server, shared) = guarded();
-        shared.set_busy(true);
+        let (first, second) = (shared.answer(), shared.answer());
         let mut byte = [0];
         assert!(tokio::time::timeout(REST_TIME * 3, server.read(&mut byte)).await.is_err());
-        shared.set_busy(false);
+        drop(first);
+        assert!(tokio::time::timeout(REST_TIME * 3, server.read(&mut byte)).await.is_err());
+        drop(second);
         assert_eq!(tokio::time::timeout(REST_TIME * 2, server.read(&mut byte)).await.unwrap().unwrap(), 0);
     }
 

@@ -7,6 +7,7 @@ pub mod body;
 pub mod codec;
 pub mod coding;
 mod guarded;
+mod h1;
 pub mod headers;
 pub mod reply;
 pub mod request;

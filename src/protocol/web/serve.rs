@@ -15,7 +15,6 @@ use http::StatusCode;
 use http::Version;
 use http::header;
 use hyper::body::Incoming;
-use hyper::server::conn::http1;
 use hyper::server::conn::http2;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
@@ -31,11 +30,10 @@ use crate::pipeline::Gate;
 use crate::protocol::web::body::ReplyBody;
 use crate::protocol::web::codec::HeadLimits;
 use crate::protocol::web::codec::Refusal;
-use crate::protocol::web::codec::STAND_IN_FIELD;
-use crate::protocol::web::guarded::Guarded;
 use crate::protocol::web::guarded::HEAD_TIME;
 use crate::protocol::web::guarded::REST_TIME;
-use crate::protocol::web::guarded::Shared;
+use crate::protocol::web::h1;
+use crate::protocol::web::h1::Asked;
 use crate::protocol::web::reply;
 use crate::protocol::web::request::Origin;
 use crate::protocol::web::request::bad;
@@ -129,45 +127,16 @@ impl WebService {
         mut draining: watch::Receiver<bool>,
     ) {
         let limits = self.limits;
-        let shared = Arc::new(Shared::default());
-        let guarded = Guarded::new(stream, limits, Arc::clone(&shared));
-        let service = service_fn(move |request| {
-            let (this, shared) = (std::rc::Rc::clone(&self), Arc::clone(&shared));
+        let ended = h1::serve(stream, limits, drained(&mut draining), |asked| {
+            let this = std::rc::Rc::clone(&self);
             async move {
-                shared.set_busy(true);
-                let stands_in = request.headers().contains_key(STAND_IN_FIELD);
-                let upgrades = request.headers().contains_key(header::UPGRADE);
-                let mut response = match if stands_in { shared.take_refusal() } else { None } {
-                    Some(refusal) => this.refused(refusal, peer.source),
-                    None => this.answer(request, peer).await,
-                };
-                if response.status() == StatusCode::SWITCHING_PROTOCOLS {
-                    shared.set_switched();
-                } else if upgrades {
-                    // What the client sent after its upgrade request was never looked at: the stream ends with this reply.
-                    response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+                match asked {
+                    Asked::Request(request) => this.answer(request, peer).await,
+                    Asked::Refused(refusal) => this.refused(refusal, peer.source),
                 }
-                shared.set_busy(false);
-                Ok::<_, Infallible>(response)
             }
         });
-        let mut builder = http1::Builder::new();
-        // The guard before the stream has its own, stricter limits; hyper's own must not be the narrower ones.
-        builder.half_close(false).keep_alive(true);
-        if limits.fields > HYPER_FIELDS {
-            // hyper keeps its room for fields in one piece per message: only as much as may be used.
-            builder.max_headers(limits.fields.saturating_add(8));
-        }
-        let connection = builder.serve_connection(TokioIo::new(guarded), service).with_upgrades();
-        let mut connection = std::pin::pin!(connection);
-        let ended = tokio::select! {
-            ended = connection.as_mut() => ended,
-            () = drained(&mut draining) => {
-                connection.as_mut().graceful_shutdown();
-                connection.await
-            }
-        };
-        note_end(ended);
+        note_end(ended.await);
     }
 
     async fn serve_h2(
@@ -355,9 +324,6 @@ impl Drop for Running {
         self.0.running.set(self.0.running.get().saturating_sub(1));
     }
 }
-
-/// How many fields hyper allows unless told otherwise.
-const HYPER_FIELDS: usize = 100;
 
 /// Runs HTTP/2's tasks on this thread.
 #[derive(Clone)]
