@@ -216,8 +216,8 @@ impl PostgresService {
 
     /// A search path in the startup packet is a `SET` that comes before any statement: it needs the same policies.
     async fn may_set(&self, seat: &Seat, path: &str) -> Result<(), Denied> {
-        // Only judged, never sent. What is more than a path makes it more than one statement, or none.
-        let text = format!("SET search_path TO {path}");
+        // Only judged, never sent. Each schema is in quotes: SQL reads the list as the server will.
+        let text = format!("SET search_path TO {}", if path.is_empty() { "''" } else { path });
         let judgement = self.judge.judge(text.as_bytes(), Lexing::default()).await;
         let command = command::command(text.as_bytes(), &judgement, |_name| None, |_function| false);
         if seat.prepare(&command, ())?.is_some() {

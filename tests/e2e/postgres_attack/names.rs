@@ -6,6 +6,9 @@ use super::lives;
 use super::orders;
 use super::withheld;
 use super::world;
+use crate::support::World;
+use crate::support::database::Database;
+use crate::support::process::run;
 use crate::support::wire::Raw;
 use crate::support::wire::Replies;
 use crate::support::wire::Script;
@@ -220,4 +223,45 @@ fn cursors_that_sql_makes_in_extended_messages_are_known() {
         Script::new().query("BEGIN").parse("p", DELETE).bind("c", "p").sync().query("FETCH ALL FROM c");
     let replies = raw.ask(&world, &script.execute("c").sync(), 4);
     lives(&world, &mut raw, &replies);
+}
+
+#[test]
+fn a_search_path_of_the_startup_packet_needs_the_policy_of_set() {
+    let more = "CREATE SCHEMA evil;\nGRANT USAGE ON SCHEMA evil TO gateway;\n\
+                CREATE FUNCTION evil.lower(text) RETURNS text LANGUAGE sql AS $$ DELETE FROM public.orders; SELECT 'stolen' $$;\n";
+    let rules = r#"
+[[policy]]
+id = "reads"
+effect = "allow"
+match = { groups = ["support"], connections = ["db"], operations = ["read"] }
+"#;
+    let world = World::with_database(Database::new(more), rules);
+    let token = world.token("reader");
+    let login = |path: &str| {
+        let mut psql = world.psql_command(&token);
+        // `options` of libpq: a backslash keeps a space.
+        psql.env("PGOPTIONS", format!("-c search_path={}", path.replace('\\', "\\\\").replace(' ', "\\ ")));
+        psql.args(["-c", "SHOW search_path", "-c", "SELECT lower('X')"]);
+        run(&mut psql)
+    };
+    for usual in ["public", "\"$user\", public", "pg_catalog,public", ""] {
+        let (code, out, err) = login(usual);
+        assert_eq!((code, out.lines().last()), (0, Some("x")), "{usual:?}: {out} {err}");
+    }
+    for path in [
+        "evil,pg_catalog",
+        "public--,evil,pg_catalog",
+        "public -- ,evil,pg_catalog",
+        "public/*,evil,pg_catalog,*/",
+        "public,evil,pg_catalog",
+        "default,evil,pg_catalog",
+        "public; SELECT 1",
+        "public,EVIL,\"pg_catalog\"",
+        "''",
+    ] {
+        let (code, out, err) = login(path);
+        assert_eq!((code, out.as_str()), (2, ""), "{path:?}: {err}");
+        assert!(err.contains("search_path") || err.contains("schemas"), "{path:?}: {err}");
+    }
+    assert_eq!(world.direct("SELECT count(*) FROM orders").trim(), "50");
 }

@@ -68,11 +68,65 @@ impl Setting {
                 Ok(-15..=3) => Ok(value.to_owned()),
                 _ => Err(bad("a number from -15 to 3")),
             },
-            Self::ApplicationName
-            | Self::DateStyle
-            | Self::IntervalStyle
-            | Self::SearchPath
-            | Self::TimeZone => Ok(value.to_owned()),
+            Self::SearchPath => {
+                quoted_schemas(value).ok_or_else(|| bad("a list of schemas, with commas between them"))
+            }
+            Self::ApplicationName | Self::DateStyle | Self::IntervalStyle | Self::TimeZone => {
+                Ok(value.to_owned())
+            }
+        }
+    }
+}
+
+/// The schemas of a search path, each in quotes, as the server reads the list; `None` if it would not take it, or one has no name.
+///
+/// The server reads this value by rules of its own, not by those of SQL: `public--,evil` are two schemas. In quotes each name is the
+/// same in both, so that what is judged as SQL is what the server takes.
+fn quoted_schemas(value: &str) -> Option<String> {
+    let space = |letter: char| matches!(letter, ' ' | '\t' | '\n' | '\r' | '\x0b' | '\x0c');
+    let mut rest = value.trim_start_matches(space);
+    let mut list = String::new();
+    if rest.is_empty() {
+        return Some(list);
+    }
+    loop {
+        let name = if let Some(quoted) = rest.strip_prefix('"') {
+            let (name, behind) = unquoted(quoted)?;
+            rest = behind;
+            name
+        } else {
+            let end = rest.find(|letter| letter == ',' || space(letter)).unwrap_or(rest.len());
+            let (name, behind) = rest.split_at_checked(end)?;
+            rest = behind;
+            name.to_ascii_lowercase()
+        };
+        if name.is_empty() {
+            return None;
+        }
+        list.push('"');
+        list.push_str(&name.replace('"', "\"\""));
+        list.push('"');
+        rest = rest.trim_start_matches(space);
+        if rest.is_empty() {
+            return Some(list);
+        }
+        rest = rest.strip_prefix(',')?.trim_start_matches(space);
+        list.push_str(", ");
+    }
+}
+
+/// A name up to the quote that ends it, and what stands behind; two quotes are one of its letters.
+fn unquoted(quoted: &str) -> Option<(String, &str)> {
+    let (mut name, mut rest) = (String::new(), quoted);
+    loop {
+        let (part, behind) = rest.split_once('"')?;
+        name.push_str(part);
+        match behind.strip_prefix('"') {
+            Some(more) => {
+                name.push('"');
+                rest = more;
+            }
+            None => return Some((name, behind)),
         }
     }
 }

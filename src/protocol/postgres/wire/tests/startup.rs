@@ -58,7 +58,7 @@ fn what_drivers_send_is_taken() {
             ("DateStyle", "ISO"),
             ("TimeZone", "Europe/Berlin"),
             ("extra_float_digits", "2"),
-            ("search_path", "app,public"),
+            ("search_path", r#""app", "public""#),
         ]
     );
     let pg_regress = with("options", "-c intervalstyle=postgres_verbose").unwrap();
@@ -127,6 +127,31 @@ fn a_parameter_that_is_not_allowed_is_named() {
 }
 
 #[test]
+fn a_search_path_is_read_as_the_server_reads_it() {
+    for (path, wanted) in [
+        ("", ""),
+        (" \t", ""),
+        (r#""$user", public"#, r#""$user", "public""#),
+        ("Public ,\n\"Public\"", r#""public", "Public""#),
+        (r#""a""b,c""#, r#""a""b,c""#),
+        // Comments, strings and words of SQL are names here.
+        ("public--,evil,pg_catalog", r#""public--", "evil", "pg_catalog""#),
+        ("public/*,evil,pg_catalog,*/", r#""public/*", "evil", "pg_catalog", "*/""#),
+        ("'evil'", r#""'evil'""#),
+        ("default", r#""default""#),
+        ("U&\"evil\"", r#""u&""evil""""#),
+        ("a;b", r#""a;b""#),
+        ("PG_CATALOG,É", "\"pg_catalog\", \"É\""),
+    ] {
+        assert_eq!(with("search_path", path).unwrap().setting(Setting::SearchPath), Some(wanted), "{path:?}");
+    }
+    for bad in [",", "a,", ",a", "a,,b", "a b", "\"a", "\"a\"b", "\"\"", "public /* */", "public -- ,evil"] {
+        let error = with("search_path", bad).unwrap_err();
+        assert!(matches!(error, StartupError::Value { .. }), "{bad:?}: {error}");
+    }
+}
+
+#[test]
 fn options_are_read_as_the_server_reads_them() {
     for (options, wanted) in [
         ("", &[][..]),
@@ -134,8 +159,8 @@ fn options_are_read_as_the_server_reads_them() {
         ("-c TimeZone=UTC", &[("TimeZone", "UTC")]),
         ("-cTimeZone=UTC", &[("TimeZone", "UTC")]),
         ("--TimeZone=UTC", &[("TimeZone", "UTC")]),
-        (" --timezone=UTC\t-c  search-path=a,b ", &[("TimeZone", "UTC"), ("search_path", "a,b")]),
-        (r"--search_path=a,\ b", &[("search_path", "a, b")]),
+        (" --timezone=UTC\t-c  search-path=a,b ", &[("TimeZone", "UTC"), ("search_path", r#""a", "b""#)]),
+        (r"--search_path=a,\ b", &[("search_path", r#""a", "b""#)]),
         (r"-c application_name=back\\slash=x", &[("application_name", r"back\slash=x")]),
         (r"\-\c DateStyle=ISO", &[("DateStyle", "ISO")]),
         ("--application_name=", &[("application_name", "")]),
