@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fs::File;
 use std::io;
 use std::io::Read;
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -31,6 +32,9 @@ use crate::domain::connection::Origin;
 /// The largest file that is read.
 const MAX_BYTES: u64 = 16 << 20;
 
+/// The permission bit that lets everybody write.
+const OTHERS_WRITE: u32 = 0o002;
+
 /// Reads and checks a configuration file.
 ///
 /// # Errors
@@ -38,14 +42,23 @@ const MAX_BYTES: u64 = 16 << 20;
 pub fn load(path: &Path) -> Result<Config, Problems> {
     let mut bytes = Vec::new();
     // One byte more than is taken tells that there is too much; a device may have no end.
-    let read = File::open(path).and_then(|file| file.take(MAX_BYTES + 1).read_to_end(&mut bytes));
-    read.map_err(|error| {
+    let read = File::open(path).and_then(|file| {
+        let open_to_all = file.metadata().is_ok_and(|data| data.is_file() && data.mode() & OTHERS_WRITE != 0);
+        file.take(MAX_BYTES + 1).read_to_end(&mut bytes)?;
+        Ok(open_to_all)
+    });
+    let open_to_all = read.map_err(|error| {
         let hint = match error.kind() {
             io::ErrorKind::NotFound => Some("write one with: hoopctl init".to_owned()),
             _ => None,
         };
         Problem::of_file(path, format!("cannot be read: {error}"), hint)
     })?;
+    if open_to_all {
+        // It names programs that are run and says what is allowed.
+        let hint = format!("make it yours alone to write: chmod o-w {}", path.display());
+        return Err(Problem::of_file(path, "anybody on this machine can write to it", Some(hint)).into());
+    }
     if bytes.len() as u64 > MAX_BYTES {
         return Err(Problem::of_file(path, "larger than 16MiB", None).into());
     }

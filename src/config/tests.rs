@@ -6,6 +6,7 @@ mod hostile;
 mod roundtrip;
 mod servers;
 
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use crate::config::Config;
@@ -64,6 +65,9 @@ fn a_file_that_cannot_be_read_is_one_problem() {
     assert_eq!(latin.iter().map(|problem| problem.line).collect::<Vec<_>>(), [2]);
     std::fs::write(&path, format!("\u{feff}{MINIMAL}")).unwrap();
     assert!(crate::config::load(&path).is_ok());
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o646)).unwrap();
+    let open = crate::config::load(&path).unwrap_err().to_string();
+    assert!(open.contains("anybody on this machine can write to it") && open.contains("chmod o-w"), "{open}");
     let endless = crate::config::load(Path::new("/dev/zero")).unwrap_err();
     assert_eq!(endless.to_string(), "/dev/zero: larger than 16MiB");
     assert_eq!(crate::config::load(dir.path()).unwrap_err().len(), 1);

@@ -8,6 +8,7 @@ mod logging;
 mod masks;
 mod notices;
 mod probe;
+mod process;
 mod revision;
 mod running;
 mod start;

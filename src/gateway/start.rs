@@ -31,6 +31,7 @@ use crate::gateway::live;
 use crate::gateway::masks::MaskKey;
 use crate::gateway::notices;
 use crate::gateway::probe::GateProbe;
+use crate::gateway::process;
 use crate::gateway::revision::file_digest;
 use crate::gateway::running::Running;
 use crate::gateway::running::compile;
@@ -75,6 +76,7 @@ const APPROVALS_KEPT: Duration = Duration::from_hours(24 * 400);
 pub async fn run(options: RunOptions) -> Result<(), GatewayError> {
     // Signals are caught before anything is opened, so that one that comes early still ends in a clean stop.
     let mut signals = Signals::new()?;
+    let streams = process::prepare(options.config.gateway.limits.streams);
     let (running, mut listeners, lock) = open(options).await?;
     let running = Arc::new(running);
     let config = running.config.load_full();
@@ -122,7 +124,7 @@ pub async fn run(options: RunOptions) -> Result<(), GatewayError> {
     ];
     tracing::info!(listen = %running.listener, postgres_listen = running.databases.map(tracing::field::display), admin_listen = running.remote.map(tracing::field::display), tls = running.tls.load().is_some(), data_dir = %config.storage.data_dir.display(), "ready");
 
-    serve(&workers, &listeners, &running, &service, &mut signals).await;
+    serve(&workers, (&listeners, streams), &running, &service, &mut signals).await;
 
     stopping.store(true, Ordering::Relaxed);
     drop(listeners);
@@ -278,15 +280,14 @@ impl Listeners {
     }
 }
 
-/// Accepts clients until a signal to stop; reloads at SIGHUP.
+/// Accepts clients, at most so many streams at once, until a signal to stop; reloads at SIGHUP.
 async fn serve(
     workers: &Workers,
-    listeners: &Listeners,
+    (listeners, limit): (&Listeners, usize),
     running: &Running,
     service: &Admin,
     signals: &mut Signals,
 ) {
-    let limit = running.config.load().gateway.limits.streams;
     let mut accepting = std::pin::pin!(workers.accept(Entrance::Http, &listeners.http, limit));
     let mut databases = std::pin::pin!(async {
         match &listeners.postgres {

@@ -18,14 +18,20 @@ use crate::pipeline::snapshot::Snapshot;
 
 /// How long a verified token is remembered at most.
 const REMEMBER: Duration = Duration::from_mins(5);
-/// How many verified tokens one thread remembers.
-const CAPACITY: usize = 10_000;
+/// How much one thread remembers, in bytes: some 5,000 usual tokens.
+const CAPACITY: usize = 16 << 20;
 
 #[derive(Default)]
 struct Cache {
     issuers: usize,
     generation: u64,
     entries: HashMap<Box<str>, (Arc<Verified>, Instant), ahash::RandomState>,
+    bytes: usize,
+}
+
+/// About how much room an entry takes. What is known of a caller, groups above all, stands in the token.
+fn weight(token: &str) -> usize {
+    token.len().saturating_mul(2).saturating_add(1024)
 }
 
 thread_local! {
@@ -37,13 +43,14 @@ impl Cache {
     fn find(&mut self, issuers: &Arc<Issuers>, token: &str) -> Option<Arc<Verified>> {
         let (identity, generation) = (Arc::as_ptr(issuers).addr(), issuers.generation());
         if (self.issuers, self.generation) != (identity, generation) {
-            self.entries.clear();
+            self.clear();
             (self.issuers, self.generation) = (identity, generation);
             return None;
         }
         let (verified, since) = self.entries.get(token)?;
         if verified.expires_ms <= now_ms() || since.elapsed() > REMEMBER {
             self.entries.remove(token);
+            self.bytes = self.bytes.saturating_sub(weight(token));
             return None;
         }
         Some(Arc::clone(verified))
@@ -53,11 +60,19 @@ impl Cache {
         if verified.generation != self.generation {
             return;
         }
-        if self.entries.len() >= CAPACITY {
-            // Rare: a caller with ever new tokens. What is still in use comes back with one verification each.
-            self.entries.clear();
+        let added = weight(token);
+        if self.bytes.saturating_add(added) > CAPACITY {
+            // Rare: many callers, or one with ever new tokens. What is still in use comes back with one verification each.
+            self.clear();
         }
-        self.entries.insert(token.into(), (Arc::clone(verified), Instant::now()));
+        if self.entries.insert(token.into(), (Arc::clone(verified), Instant::now())).is_none() {
+            self.bytes = self.bytes.saturating_add(added);
+        }
+    }
+
+    fn clear(&mut self) {
+        self.entries.clear();
+        self.bytes = 0;
     }
 }
 
@@ -104,4 +119,40 @@ pub(super) fn unauthenticated(reason: &'static str) -> Denied {
         "the bearer token is missing, wrong or no longer valid; get a new one",
     )
     .because(reason)
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::runtime::Handle;
+
+    use super::*;
+    use crate::identity::forge;
+
+    #[tokio::test]
+    async fn what_is_remembered_has_a_bound_in_bytes() {
+        let (provider, pair) = (forge::Provider::default(), forge::Pair::rsa(0));
+        provider.issue(forge::ISS, &[pair.jwk("k")]);
+        let issuers = Arc::new(provider.issuers(vec![forge::generic()]));
+        issuers.start(&Handle::current());
+        let verified = Arc::new(issuers.verify(&pair.token("k", &forge::claims())).await.unwrap());
+        let mut cache = Cache::default();
+        assert!(cache.find(&issuers, "").is_none());
+        let long = "t".repeat(60_000);
+        for number in 0..1_000 {
+            cache.keep(&format!("{long}{number}"), &verified);
+            let kept: usize = cache.entries.keys().map(|token| token.len()).sum();
+            assert!(kept <= CAPACITY && cache.bytes <= CAPACITY, "{number}: {kept}");
+        }
+        assert!(cache.entries.len() > 20, "{}", cache.entries.len());
+        let expired = Arc::new(Verified {
+            expires_ms: 1,
+            principal: Arc::clone(&verified.principal),
+            token_ids: Vec::new(),
+            ..*verified
+        });
+        cache.clear();
+        cache.keep("expired", &expired);
+        assert!(cache.find(&issuers, "expired").is_none());
+        assert_eq!((cache.entries.len(), cache.bytes), (0, 0));
+    }
 }

@@ -143,7 +143,7 @@ impl Gate {
         };
         let snapshot = self.0.snapshot.load();
         let governed = snapshot.connection(arrival.connection).map(|governed| &**governed);
-        self.0.refusals.record(&self.0.journal, stranger, denied, governed);
+        self.0.refusals.record(&self.0.journal, snapshot.revision(), stranger, denied, governed);
     }
 
     /// Ends every session, and the recording of this run's refusals.

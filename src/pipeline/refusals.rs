@@ -1,9 +1,11 @@
-//! What is refused before there is a session is recorded too: in the gateway's own recording, one per run.
+//! What is refused before there is a session is recorded too: in the gateway's own recordings, one after the other. Only what has
+//! ended can be pruned, so none of them goes on for ever.
 
 use std::fmt::Write;
 use std::net::IpAddr;
 use std::sync::Mutex;
 use std::sync::PoisonError;
+use std::time::Duration;
 use std::time::Instant;
 
 use crate::domain::Denied;
@@ -25,12 +27,29 @@ const PER_SECOND: u32 = 200;
 /// How much of a path is kept, in bytes.
 const MAX_PATH: usize = 512;
 
-/// The gateway's own recording.
+/// How many refusals one recording holds: some megabytes at most.
+const PER_RECORDING: u32 = 10_000;
+/// How long one recording goes on.
+const LONGEST: Duration = Duration::from_hours(24);
+
+/// The gateway's own recordings.
 #[derive(Debug)]
 pub(super) struct Refusals {
+    state: Mutex<State>,
+}
+
+#[derive(Debug)]
+struct State {
+    recording: Recording,
+    flood: Flood,
+}
+
+/// The one that goes on.
+#[derive(Debug, Clone, Copy)]
+struct Recording {
     session: SessionId,
     started: Instant,
-    flood: Mutex<Flood>,
+    events: u32,
 }
 
 /// Bounds how many refusals a second are recorded one by one.
@@ -73,49 +92,22 @@ pub struct Stranger<'a> {
 }
 
 impl Refusals {
-    /// Begins the recording of this run.
+    /// Begins the first recording of this run.
     pub fn open(journal: &Journal, revision: u64) -> Self {
-        let refusals = Self { session: SessionId::new(), started: Instant::now(), flood: Mutex::default() };
-        let data = format!(
-            "{{\"principal\":\"{GATEWAY}\",\"label\":\"gateway\",\"kind\":\"app\",\"issuer\":\"local\",\"client\":\"\",\"connection\":\"gateway\",\"protocol\":\"http\",\"upstream\":\"\",\"source\":\"\",\"groups\":[],\"policy_rev\":{revision}}}"
-        );
-        refusals.push(journal, EventKind::SessionStart, None, data, Vec::new());
-        refusals
-    }
-
-    fn push(
-        &self,
-        journal: &Journal,
-        kind: EventKind,
-        corr: Option<RequestId>,
-        data: String,
-        mask: Vec<MaskNote>,
-    ) {
-        let event = Event {
-            session: self.session,
-            t_us: u64::try_from(self.started.elapsed().as_micros()).unwrap_or(u64::MAX),
-            ts_ms: now_ms(),
-            kind,
-            dir: None,
-            corr,
-            data,
-            mask,
-        };
-        // The request is refused either way; nothing was forwarded that would have to be in the recording first.
-        if let Err(error) = journal.push(event) {
-            tracing::error!(%error, "a refusal could not be recorded");
-        }
+        let recording = Recording::begin(journal, revision);
+        Self { state: Mutex::new(State { recording, flood: Flood::default() }) }
     }
 
     /// Records one refusal. The path is masked as on the connection it names, if there is such a one.
     pub fn record(
         &self,
         journal: &Journal,
+        revision: u64,
         stranger: Stranger<'_>,
         denied: &Denied,
         governed: Option<&Governed>,
     ) {
-        let Some(suppressed) = self.admit() else { return };
+        let Some((recording, suppressed)) = self.admit(journal, revision) else { return };
         let mut notes = Notes::default();
         let path = without_values(stranger.path);
         // Before it is cut: half a value is not known for what it is.
@@ -143,24 +135,71 @@ impl Refusals {
             let _infallible = write!(data, ",\"not_recorded_before\":{suppressed}");
         }
         data.push('}');
-        self.push(journal, EventKind::Error, Some(stranger.request), data, notes.take());
+        recording.push(journal, EventKind::Error, Some(stranger.request), data, notes.take());
     }
 
-    /// Whether this one is recorded, and how many before it were only counted.
-    fn admit(&self) -> Option<u64> {
-        let second = self.started.elapsed().as_secs();
-        self.flood.lock().unwrap_or_else(PoisonError::into_inner).admit(second)
+    /// Where this one is recorded, if it is, and how many before it were only counted.
+    fn admit(&self, journal: &Journal, revision: u64) -> Option<(Recording, u64)> {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let second = state.recording.started.elapsed().as_secs();
+        let suppressed = state.flood.admit(second)?;
+        if state.recording.events >= PER_RECORDING || state.recording.started.elapsed() > LONGEST {
+            state.recording.end(journal, SessionEnd::Limit);
+            state.recording = Recording::begin(journal, revision);
+        }
+        state.recording.events += 1;
+        Some((state.recording, suppressed))
+    }
+
+    /// As if so many had been recorded.
+    #[cfg(test)]
+    pub fn grow_by(&self, events: u32) {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner).recording.events += events;
     }
 
     /// Ends the recording of this run.
     pub fn close(&self, journal: &Journal) {
-        self.push(
-            journal,
-            EventKind::SessionEnd,
-            None,
-            format!("{{\"reason\":\"{}\"}}", SessionEnd::Stopped),
-            Vec::new(),
+        let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        state.recording.end(journal, SessionEnd::Stopped);
+    }
+}
+
+impl Recording {
+    fn begin(journal: &Journal, revision: u64) -> Self {
+        let recording = Self { session: SessionId::new(), started: Instant::now(), events: 0 };
+        let data = format!(
+            "{{\"principal\":\"{GATEWAY}\",\"label\":\"gateway\",\"kind\":\"app\",\"issuer\":\"local\",\"client\":\"\",\"connection\":\"gateway\",\"protocol\":\"http\",\"upstream\":\"\",\"source\":\"\",\"groups\":[],\"policy_rev\":{revision}}}"
         );
+        recording.push(journal, EventKind::SessionStart, None, data, Vec::new());
+        recording
+    }
+
+    fn end(self, journal: &Journal, reason: SessionEnd) {
+        self.push(journal, EventKind::SessionEnd, None, format!("{{\"reason\":\"{reason}\"}}"), Vec::new());
+    }
+
+    fn push(
+        self,
+        journal: &Journal,
+        kind: EventKind,
+        corr: Option<RequestId>,
+        data: String,
+        mask: Vec<MaskNote>,
+    ) {
+        let event = Event {
+            session: self.session,
+            t_us: u64::try_from(self.started.elapsed().as_micros()).unwrap_or(u64::MAX),
+            ts_ms: now_ms(),
+            kind,
+            dir: None,
+            corr,
+            data,
+            mask,
+        };
+        // The request is refused either way; nothing was forwarded that would have to be in the recording first.
+        if let Err(error) = journal.push(event) {
+            tracing::error!(%error, "a refusal could not be recorded");
+        }
     }
 }
 

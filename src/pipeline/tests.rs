@@ -17,6 +17,7 @@ use crate::domain::MaskRule;
 use crate::domain::Origin;
 use crate::domain::Protocol;
 use crate::domain::RequestId;
+use crate::domain::SessionEnd;
 use crate::domain::Upstream;
 use crate::identity::NoKeeper;
 use crate::identity::forge;
@@ -130,12 +131,56 @@ async fn a_caller_is_judged_by_the_policies_that_belong_to_its_issuers() {
     assert!(gate.sessions().list().is_empty());
 }
 
+#[tokio::test]
+async fn a_token_that_was_verified_does_not_outlive_its_key() {
+    let provider = forge::Provider::default();
+    let (pair, other) = (forge::Pair::rsa(0), forge::Pair::rsa(1));
+    provider.issue(forge::ISS, &[pair.jwk("k")]);
+    let issuers = Arc::new(provider.issuers(vec![forge::generic()]));
+    issuers.start(&Handle::current());
+    let (gate, _dir) =
+        gate(snapshot(Arc::clone(&issuers), vec![connection("crm", "crm.internal")], &[], "dba"));
+    let token = pair.token("k", &forge::claims());
+    for _ in 0..2 {
+        assert!(gate.enter(arrival(&token, "/c/crm/x")).await.is_ok());
+    }
+    provider.issue(forge::ISS, &[other.jwk("new")]);
+    issuers.refresh(None).await;
+    let refused = gate.enter(arrival(&token, "/c/crm/x")).await.err();
+    assert_eq!(refused.map(|denied| denied.code), Some(DenyCode::Unauthenticated));
+}
+
 /// The events of the gateway's own recording, as one text.
 fn refusals(dir: &tempfile::TempDir) -> String {
     let reader = recording::Reader::open(&dir.path().join("data")).unwrap();
     let sessions = reader.sessions(&recording::SessionFilter::default()).unwrap();
     let own = sessions.iter().find(|session| session.principal == recording::GATEWAY).unwrap();
     reader.events(own.id, 1).unwrap().map(|event| event.unwrap().line.to_string()).collect()
+}
+
+#[tokio::test]
+async fn recordings_of_refusals_end_and_others_begin() {
+    let dir = tempfile::tempdir().unwrap();
+    let journal = Journal::open(dir.path(), recording::Settings::default()).unwrap();
+    let refusals = Refusals::open(&journal, 1);
+    let denied = crate::domain::Denied::new(DenyCode::Unauthenticated, "no token");
+    let stranger = refusals::Stranger {
+        request: RequestId::new(),
+        source: Ipv4Addr::LOCALHOST.into(),
+        method: "GET",
+        path: "/c/crm/",
+        principal: None,
+    };
+    refusals.grow_by(9_999);
+    for _ in 0..2 {
+        refusals.record(&journal, 1, stranger, &denied, None);
+    }
+    refusals.close(&journal);
+    journal.settle().await.unwrap();
+    let reader = recording::Reader::open(dir.path()).unwrap();
+    let sessions = reader.sessions(&recording::SessionFilter::default()).unwrap();
+    let ends: Vec<_> = sessions.iter().map(|session| (session.end, session.events)).collect();
+    assert_eq!(ends, [(Some(SessionEnd::Stopped), 3), (Some(SessionEnd::Limit), 3)]);
 }
 
 #[tokio::test]

@@ -1,5 +1,5 @@
-//! Retention: events go after `recordings`, or oldest first beyond `max_size`; that there was a session goes after
-//! `metadata`. A session that is open is never touched, and what was removed is told from what was tampered with.
+//! Retention: events go after `recordings`, or oldest first beyond `max_size`, where strangers that are refused push out no more than an
+//! eighth of it; that there was a session goes after `metadata`. A session that is open is never touched, and what was removed is told from what was tampered with.
 
 use rusqlite::Connection;
 use rusqlite::OptionalExtension;
@@ -7,6 +7,7 @@ use rusqlite::params;
 use tokio::sync::oneshot;
 
 use crate::recording::schema::PAGE_SIZE;
+use crate::recording::session::GATEWAY;
 use crate::recording::settings::Settings;
 use crate::recording::writer::block_id;
 
@@ -14,6 +15,8 @@ use crate::recording::writer::block_id;
 const BLOCKS: i64 = 64;
 /// Rows of sessions that are removed in one transaction.
 const ROWS: i64 = 256;
+/// The part of all recordings that those of refusals may be before the oldest of them goes first.
+const REFUSALS: u64 = 8;
 /// Pages that are given back in one transaction.
 const PAGES: u32 = 512;
 
@@ -96,8 +99,25 @@ fn expired(connection: &Connection, now_ms: i64, settings: &Settings) -> rusqlit
         .query_row([], |row| Ok((row.get(0)?, row.get(1)?)))
         .optional()?;
     let Some((no, ended_ms)) = oldest else { return Ok(None) };
-    let goes = ended_ms < before(now_ms, settings.recordings) || size(connection)? > settings.max_size;
-    Ok(goes.then_some(no))
+    if ended_ms < before(now_ms, settings.recordings) {
+        return Ok(Some(no));
+    }
+    if size(connection)? <= settings.max_size {
+        return Ok(None);
+    }
+    Ok(Some(refusals(connection, settings.max_size / REFUSALS)?.unwrap_or(no)))
+}
+
+/// The oldest recording of refusals, if those have more than so many bytes: anybody can cause them, and must not be able to push out
+/// what others did.
+fn refusals(connection: &Connection, most: u64) -> rusqlite::Result<Option<i64>> {
+    let (bytes, oldest): (i64, Option<i64>) = connection
+        .prepare_cached(
+            "SELECT coalesce(sum(bytes), 0), min(no) FROM session
+             WHERE ended_ms IS NOT NULL AND pruned_ms IS NULL AND principal = ?",
+        )?
+        .query_row([GATEWAY], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    Ok(oldest.filter(|_| bytes.unsigned_abs() > most))
 }
 
 /// Bytes in use: pages of the file but for the free ones.

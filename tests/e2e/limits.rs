@@ -326,3 +326,18 @@ fn what_waits_for_people_has_its_share_of_room_and_no_more_and_gives_it_back() {
     world.wait_pending();
     assert_eq!(world.hits(), ["GET /customers/1"]);
 }
+
+#[cfg(target_os = "linux")]
+#[test]
+fn the_process_takes_the_files_it_needs_and_leaves_no_core() {
+    let world = World::new();
+    let pid = world.gateway.as_ref().unwrap().pid();
+    let limits = std::fs::read_to_string(format!("/proc/{pid}/limits")).unwrap();
+    let limit = |name: &str| -> Vec<u64> {
+        let line = limits.lines().find_map(|line| line.strip_prefix(name)).unwrap();
+        line.split_whitespace().take(2).map(|number| number.parse().unwrap_or(u64::MAX)).collect()
+    };
+    assert_eq!(limit("Max core file size"), [0, 0]);
+    let files = limit("Max open files");
+    assert!(files[0] >= files[1].min(2 * 10_000), "{limits}");
+}

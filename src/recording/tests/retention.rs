@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::*;
+use crate::recording::GATEWAY;
 use crate::recording::PruneReport;
 use crate::recording::SessionFilter;
 
@@ -103,6 +104,41 @@ async fn beyond_the_size_the_oldest_go_first_and_a_live_one_never() {
     assert_eq!(reader.events(live, 1).unwrap().count(), 2);
     assert_whole(dir.path());
     assert!(std::fs::metadata(dir.path().join("events.db")).unwrap().len() < 900 << 10);
+}
+
+#[tokio::test]
+async fn strangers_push_nobody_out() {
+    let dir = tempfile::tempdir().unwrap();
+    let journal = Journal::open(dir.path(), settings()).unwrap();
+    let mut random = vec![0; 40 << 10];
+    aws_lc_rs::rand::fill(&mut random).unwrap();
+    let text: String = random.iter().map(|byte| char::from(b'a' + (byte & 15))).collect();
+    let large = format!(r#"{{"body":{{"text":"{text}"}}}}"#);
+    let (mut of_people, mut of_strangers) = (Vec::new(), Vec::new());
+    for age in 0..30 {
+        let session = SessionId::new();
+        let begin = if age < 5 { start(session) } else { start_of(session, GATEWAY, "gateway") };
+        if age < 5 {
+            of_people.push(session)
+        } else {
+            of_strangers.push(session)
+        }
+        let over = Event { ts_ms: START_MS + age, ..end(session, 1) };
+        let events = [begin, event(session, EventKind::Error, 1, &large), over];
+        journal.append(events, Durability::Written).await.unwrap();
+    }
+    journal.close();
+    let journal = Journal::open(dir.path(), Settings { max_size: 400 << 10, ..settings() }).unwrap();
+    let report = journal.prune(START_MS).await.unwrap();
+    assert!(report.recordings > 5, "{report:?}");
+    let reader = Reader::open(dir.path()).unwrap();
+    let pruned = |id: &SessionId| reader.verify(*id).unwrap().pruned_ms.is_some();
+    assert!(!of_people.iter().any(pruned), "{report:?}");
+    let strangers: Vec<bool> = of_strangers.iter().map(pruned).collect();
+    assert!(
+        strangers.is_sorted_by(|one, two| one >= two) && !strangers[24],
+        "the newest stay: {strangers:?}"
+    );
 }
 
 #[tokio::test]
