@@ -6,6 +6,7 @@ use std::thread;
 use std::time::Duration;
 use std::time::Instant;
 
+use super::LEAK;
 use super::MASKS;
 use super::lives;
 use super::orders;
@@ -158,6 +159,52 @@ fn a_client_that_leaves_with_much_sent_ahead_is_missed() {
         }
         assert_eq!(orders(&world), "50");
     }
+}
+
+/// A statement of a client waits for a lock; behind it stands so much that the gateway reads no more before it is answered.
+#[test]
+fn a_client_that_leaves_while_it_has_to_wait_ends_what_it_runs() {
+    let world = World::with_database(Database::new(""), WRITE_RULES);
+    let token = world.token("reader");
+    let mut keeper = Raw::login(&world, &token);
+    let lock = Script::new().query("BEGIN").query("LOCK TABLE orders");
+    let replies = keeper.ask(&world, &lock, 2);
+    assert!(replies.errors().is_empty(), "{replies:?}");
+    let waits = || {
+        let waiting = "wait_event_type = 'Lock' AND query LIKE 'SELECT note FROM orders%'";
+        world.direct(&format!("SELECT count(*) FROM pg_stat_activity WHERE {waiting}"))
+    };
+    let syncs = (0..17_000).fold(Script::new(), |script, _| script.sync());
+    let row = Script::new().query(COPY).message(b'd', b"1001\tcopied\n");
+    for (what, behind) in [
+        ("nothing", Script::new()),
+        ("three queries", (0..3).fold(Script::new(), |script, _| script.query("SELECT 1"))),
+        ("more answers than are kept in mind", syncs),
+        ("data to copy in", row),
+        (
+            "a name that hangs on what is not answered",
+            Script::new().query("SET search_path = public").run(LEAK),
+        ),
+    ] {
+        let mut raw = Raw::login(&world, &token);
+        raw.send(&Script::new().query("SELECT note FROM orders"));
+        raw.send(&behind);
+        let until = |count: &str| {
+            let begin = Instant::now();
+            while waits() != count {
+                assert!(begin.elapsed() < Duration::from_secs(3), "{what} {count} {}", world.log());
+                thread::sleep(Duration::from_millis(20));
+            }
+        };
+        until("1");
+        // All of it is on its way, and the gateway has come to where it waits.
+        thread::sleep(Duration::from_millis(500));
+        assert_eq!(waits(), "1", "{what}");
+        drop(raw);
+        until("0");
+    }
+    drop(keeper);
+    assert_eq!(copied(&world), "0");
 }
 
 #[test]

@@ -11,10 +11,11 @@ use crate::pipeline::Waiting;
 use crate::pipeline::admit_together;
 use crate::protocol::postgres::reply;
 use crate::protocol::postgres::reply::Refusal;
-use crate::protocol::postgres::session::front::AHEAD;
+use crate::protocol::postgres::session::ahead::AHEAD;
+use crate::protocol::postgres::session::ahead::read_ahead;
+use crate::protocol::postgres::session::ahead::unless_it_leaves;
 use crate::protocol::postgres::session::front::Front;
 use crate::protocol::postgres::session::front::Gone;
-use crate::protocol::postgres::session::front::read_ahead;
 use crate::protocol::postgres::session::hold;
 use crate::protocol::postgres::session::hold::Subject;
 use crate::protocol::postgres::session::names::Number;
@@ -102,7 +103,7 @@ impl Front {
     /// One command that waits for people, or passes on a grant of theirs.
     async fn hold(&mut self, wanted: Wanted, asked: Asked<Bytes>) -> Result<Verdict, Gone> {
         // What was admitted before must not wait for people.
-        self.target.flush().await.map_err(Gone::Target)?;
+        self.flush().await?;
         // A wish to cancel that came too late for what waited before is not meant for this.
         tokio::select! {
             biased;
@@ -111,14 +112,17 @@ impl Front {
         }
         self.shared.held.set(true);
         let preview = if asked.exchange.waits(&asked.judged) {
-            tokio::select! {
-                preview = Box::pin(self.shared.preview(&wanted, &asked)) => preview,
-                () = self.shared.withdrawn.notified() => {
-                    // It is withdrawn as soon as it waits.
-                    self.shared.withdrawn.notify_one();
-                    String::new()
+            let preview = async {
+                tokio::select! {
+                    preview = Box::pin(self.shared.preview(&wanted, &asked)) => preview,
+                    () = self.shared.withdrawn.notified() => {
+                        // It is withdrawn as soon as it waits.
+                        self.shared.withdrawn.notify_one();
+                        String::new()
+                    }
                 }
-            }
+            };
+            unless_it_leaves(&mut self.from, &mut self.input, preview).await?
         } else {
             String::new()
         };

@@ -1,7 +1,6 @@
 //! From the client to the target: messages are gathered up to the end of a series, judged, admitted together, and sent with one write.
 
 use std::io;
-use std::time::Duration;
 
 use bytes::Bytes;
 use bytes::BytesMut;
@@ -10,6 +9,7 @@ use tokio::io::AsyncReadExt;
 use crate::domain::Denied;
 use crate::domain::DenyCode;
 use crate::protocol::postgres::session::admit::Verdict;
+use crate::protocol::postgres::session::ahead::unless_it_leaves;
 use crate::protocol::postgres::session::known::keep_fresh;
 use crate::protocol::postgres::session::names::Number;
 use crate::protocol::postgres::session::shared::Common;
@@ -33,10 +33,6 @@ use crate::transport::stream::ReadSide;
 const GATHERED: usize = 256 << 10;
 /// How much is read at a time.
 const READ: usize = 8 << 10;
-/// How much a client may send on while a statement of its waits for people.
-pub(super) const AHEAD: usize = 256 << 10;
-/// How often it is looked whether a client that has sent so much is still there.
-const LOOK: Duration = Duration::from_secs(1);
 /// How many answers may be owed before no more is sent.
 const OWED: usize = 16_384;
 /// How much may wait for the target before it is sent.
@@ -112,6 +108,12 @@ impl Front {
         &self.shared
     }
 
+    /// Sends what waits for the target. If that takes none of it the client waits, and its end is seen.
+    pub(super) async fn flush(&mut self) -> Result<(), Gone> {
+        let flushed = self.target.flush();
+        unless_it_leaves(&mut self.from, &mut self.input, flushed).await?.map_err(Gone::Target)
+    }
+
     /// The way to the target.
     pub(super) fn target(&mut self) -> &mut Target {
         &mut self.target
@@ -132,7 +134,11 @@ impl Front {
             Some(Part::Long(header, bytes)) => self.begin_long(header, &bytes).await,
             Some(Part::Piece(bytes, left)) => self.piece(&bytes, left).await,
             None => {
-                self.target.flush().await.map_err(Gone::Target)?;
+                let before = self.input.len();
+                self.flush().await?;
+                if self.input.len() > before {
+                    return Ok(());
+                }
                 if self.input.is_empty() && self.input.capacity() > 4 * READ {
                     self.input = BytesMut::new();
                 }
@@ -191,16 +197,16 @@ impl Front {
     }
 
     /// Waits until data may be copied in, or it is known that none may.
-    async fn may_copy(&self) -> bool {
+    async fn may_copy(&mut self) -> Result<bool, Gone> {
         loop {
             let news = self.shared.progress.notified();
             if self.shared.copying.borrow().is_some() {
-                return true;
+                return Ok(true);
             }
             if !self.shared.queue.borrow().may_copy_in() {
-                return false;
+                return Ok(false);
             }
-            news.await;
+            unless_it_leaves(&mut self.from, &mut self.input, news).await?;
         }
     }
 
@@ -221,8 +227,8 @@ impl Front {
     async fn copy(&mut self, tag: FrontTag, frame: &[u8]) -> Result<(), Gone> {
         self.overdue = 0;
         if self.shared.copying.borrow().is_none() {
-            self.target.flush().await.map_err(Gone::Target)?;
-            if !self.may_copy().await {
+            self.flush().await?;
+            if !self.may_copy().await? {
                 return Ok(());
             }
         }
@@ -230,7 +236,7 @@ impl Front {
         if tag != FrontTag::CopyData {
             *self.shared.copying.borrow_mut() = None;
         }
-        if self.target.waiting() > SENT { self.target.flush().await.map_err(Gone::Target) } else { Ok(()) }
+        if self.target.waiting() > SENT { self.flush().await } else { Ok(()) }
     }
 
     /// Passes bytes of a copy on, if one is going on.
@@ -260,7 +266,7 @@ impl Front {
             Some(Long::Copy) => {
                 self.copy_on(bytes, bytes.len());
                 if self.target.waiting() > SENT {
-                    return self.target.flush().await.map_err(Gone::Target);
+                    return self.flush().await;
                 }
                 Ok(())
             }
@@ -287,13 +293,13 @@ impl Front {
         if self.shared.queue.borrow().len() < OWED {
             return Ok(());
         }
-        self.target.flush().await.map_err(Gone::Target)?;
+        self.flush().await?;
         loop {
             let news = self.shared.progress.notified();
             if self.shared.queue.borrow().len() < OWED {
                 return Ok(());
             }
-            news.await;
+            unless_it_leaves(&mut self.from, &mut self.input, news).await?;
         }
     }
 
@@ -359,16 +365,13 @@ impl Front {
             // The target holds its answers back up to the end of a series, or this.
             self.target.control(Control::Flush)?;
         }
-        self.target.flush().await.map_err(Gone::Target)?;
+        self.flush().await?;
         loop {
             let news = self.shared.progress.notified();
             if self.shared.queue.borrow().is_empty() || self.shared.copying.borrow().is_some() {
                 return Ok(());
             }
-            tokio::select! {
-                () = news => {}
-                read = read_ahead(&mut self.from, &mut self.input) => read?,
-            }
+            unless_it_leaves(&mut self.from, &mut self.input, news).await?;
         }
     }
 
@@ -430,19 +433,4 @@ async fn fails_before_sync(shared: &Shared) {
         }
         news.await;
     }
-}
-
-/// Reads what a client sends on while it has to wait. Once that is as much as is kept, nothing more is read, and only its leaving ends
-/// this: about once a second it is looked whether it has closed the stream.
-pub(super) async fn read_ahead(from: &mut ReadSide, input: &mut BytesMut) -> Result<(), Gone> {
-    if input.len() < AHEAD {
-        return match from.read_buf(input).await {
-            Ok(0) | Err(_) => Err(Gone::Left),
-            Ok(_) => Ok(()),
-        };
-    }
-    while !from.is_closed() {
-        tokio::time::sleep(LOOK).await;
-    }
-    Err(Gone::Left)
 }

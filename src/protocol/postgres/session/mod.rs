@@ -3,9 +3,10 @@
 //! [`front`] reads what the client sends, in batches; [`plan`] judges each message by what it means in this session ([`meaning`]); [`send`] puts it to the target and notes in
 //! [`owed`] what answer is due; [`back`] reads the answers, each held against what is owed. [`names`] keeps what prepared statements
 //! and portals stand for, [`mod@run`] what a command that runs has given so far, [`record`] words it for the recording, [`hold`] for people, with what [`preview`] finds out.
-//! [`refuse`] records what never became a command, [`moved`] keeps where names are looked up.
+//! [`refuse`] records what never became a command, [`moved`] keeps where names are looked up, [`ahead`] sees a client's end while it waits.
 
 mod admit;
+mod ahead;
 mod back;
 mod front;
 mod hold;

@@ -1,0 +1,104 @@
+//! While a client has to wait: what it sends on is read, up to a bound, so that its end is seen at once.
+
+use std::pin::pin;
+use std::time::Duration;
+
+use bytes::BytesMut;
+use tokio::io::AsyncReadExt;
+
+use crate::protocol::postgres::session::front::Gone;
+use crate::transport::stream::ReadSide;
+
+/// How much a client may send on while it has to wait.
+pub(super) const AHEAD: usize = 256 << 10;
+/// How much room there is at least for what is read.
+const READ: usize = 8 << 10;
+/// How often it is looked whether a client that has sent so much is still there.
+const LOOK: Duration = Duration::from_secs(1);
+
+/// Reads what a client sends on while it has to wait. Once that is as much as is kept, nothing more is read, and only its leaving ends
+/// this: about once a second it is looked whether it has closed the stream.
+pub(super) async fn read_ahead(from: &mut ReadSide, input: &mut BytesMut) -> Result<(), Gone> {
+    if input.len() < AHEAD {
+        input.reserve(READ);
+        return match from.read_buf(input).await {
+            Ok(0) | Err(_) => Err(Gone::Left),
+            Ok(_) => Ok(()),
+        };
+    }
+    while !from.is_closed() {
+        tokio::time::sleep(LOOK).await;
+    }
+    Err(Gone::Left)
+}
+
+/// What comes of `waited`, unless the client leaves before.
+pub(super) async fn unless_it_leaves<T>(
+    from: &mut ReadSide,
+    input: &mut BytesMut,
+    waited: impl Future<Output = T>,
+) -> Result<T, Gone> {
+    let mut waited = pin!(waited);
+    loop {
+        tokio::select! {
+            // What is there already takes nothing from the stream.
+            biased;
+            done = &mut waited => return Ok(done),
+            read = read_ahead(from, input) => read?,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use socket2::SockRef;
+    use tokio::io::AsyncWriteExt;
+    use tokio::net::TcpListener;
+    use tokio::net::TcpStream;
+
+    use super::*;
+    use crate::transport::stream::Stream;
+
+    const SOON: Duration = Duration::from_secs(3);
+
+    /// A peer and this side of its stream, which takes little at a time.
+    async fn pair() -> (TcpStream, Stream) {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+        let peer = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        SockRef::from(&peer).set_recv_buffer_size(8 << 10).unwrap();
+        let stream = listener.accept().await.unwrap().0;
+        SockRef::from(&stream).set_send_buffer_size(8 << 10).unwrap();
+        (peer, Stream::Plain(stream))
+    }
+
+    #[tokio::test]
+    async fn an_end_is_seen_while_a_target_takes_nothing() {
+        // Less than is read ahead, and more.
+        for sent in [0, AHEAD / 2, AHEAD + (64 << 10)] {
+            let (_busy, mut target) = pair().await;
+            let (mut client, stream) = pair().await;
+            let (mut from, _to) = stream.sides();
+            let mut input = BytesMut::new();
+            let sends = async {
+                client.write_all(&vec![b'x'; sent]).await.unwrap();
+                client.shutdown().await.unwrap();
+            };
+            let much = vec![b'y'; 32 << 20];
+            let waits = unless_it_leaves(&mut from, &mut input, target.write_all(&much));
+            let (seen, ()) = tokio::join!(tokio::time::timeout(SOON, waits), sends);
+            assert!(matches!(seen, Ok(Err(Gone::Left))), "{sent} {seen:?}");
+            assert!(input.len() >= sent.min(AHEAD) && input.capacity() <= 4 * AHEAD, "{sent}");
+        }
+    }
+
+    #[tokio::test]
+    async fn what_need_not_be_waited_for_takes_nothing_from_the_stream() {
+        let (mut client, stream) = pair().await;
+        let (mut from, _to) = stream.sides();
+        client.write_all(b"more").await.unwrap();
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        let mut input = BytesMut::new();
+        let done = unless_it_leaves(&mut from, &mut input, std::future::ready(7)).await;
+        assert!(matches!(done, Ok(7)) && input.is_empty());
+    }
+}
