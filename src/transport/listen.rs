@@ -47,6 +47,9 @@ const KEEPALIVE_AGAIN: (Duration, u32) = (Duration::from_secs(10), 3);
 
 /// Sends small messages at once, and notices within a minute that a peer without a word is gone. For streams that live long and are
 /// often quiet.
+///
+/// While something that was sent is not acknowledged, the system asks nothing, and sends it again for a quarter of an hour: see
+/// [`Impatience`](crate::transport::stream::Impatience) for where that is too long.
 pub fn keep_alive(stream: &TcpStream) -> io::Result<()> {
     stream.set_nodelay(true)?;
     let (interval, retries) = KEEPALIVE_AGAIN;
@@ -78,5 +81,25 @@ pub struct OpenStream(Arc<AtomicUsize>);
 impl Drop for OpenStream {
     fn drop(&mut self) {
         self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_quiet_stream_is_asked_whether_its_peer_is_there() {
+        let listener = listen(([127, 0, 0, 1], 0).into()).unwrap();
+        let stream = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        keep_alive(&stream).unwrap();
+        let socket = SockRef::from(&stream);
+        assert!(stream.nodelay().unwrap() && socket.keepalive().unwrap());
+        assert_eq!(socket.tcp_keepalive_time().unwrap(), Duration::from_secs(30));
+        assert_eq!(socket.tcp_keepalive_interval().unwrap(), Duration::from_secs(10));
+        assert_eq!(socket.tcp_keepalive_retries().unwrap(), 3);
+        // A peer that reads nothing for a while is one that is gone, to the system: not on every stream.
+        #[cfg(target_os = "linux")]
+        assert_eq!(socket.tcp_user_timeout().unwrap(), None);
     }
 }

@@ -8,7 +8,10 @@ use std::rc::Rc;
 use std::task::Context;
 use std::task::Poll;
 use std::task::Waker;
+use std::time::Duration;
 
+#[cfg(target_os = "linux")]
+use socket2::SockRef;
 use tokio::io::AsyncRead;
 use tokio::io::AsyncWrite;
 use tokio::io::Interest;
@@ -64,6 +67,18 @@ impl Stream {
         }
     }
 
+    /// How long what was sent may stay unacknowledged (RFC 5482); `None`: as long as the system says.
+    #[cfg(target_os = "linux")]
+    fn give_up_after(&self, limit: Option<Duration>) {
+        if let Err(error) = SockRef::from(self.tcp()).set_tcp_user_timeout(limit) {
+            tracing::debug!(%error, "a stream waits for its peer as long as the system does");
+        }
+    }
+
+    /// Other systems know no such limit.
+    #[cfg(not(target_os = "linux"))]
+    fn give_up_after(&self, _limit: Option<Duration>) {}
+
     /// Its two sides, for one task.
     pub fn sides(self) -> (ReadSide, WriteSide) {
         let shared = Rc::new(RefCell::new(self));
@@ -79,6 +94,28 @@ impl ReadSide {
     /// As [`Stream::is_closed`].
     pub fn is_closed(&self) -> bool {
         self.0.borrow().is_closed()
+    }
+}
+
+impl ReadSide {
+    /// For as long as what it gives is kept, the stream breaks once something that was sent to the peer was not acknowledged for `limit`.
+    ///
+    /// A peer that reads nothing for so long while more waits than it takes is the same to the system: not for streams whose peer may take
+    /// its time.
+    pub fn impatient(&self, limit: Duration) -> Impatience {
+        let stream = Rc::clone(&self.0);
+        stream.borrow().give_up_after(Some(limit));
+        Impatience(stream)
+    }
+}
+
+/// A stream does not wait long for a peer that is gone without a word; dropped, it waits as long as the system does.
+#[derive(Debug)]
+pub struct Impatience(Rc<RefCell<Stream>>);
+
+impl Drop for Impatience {
+    fn drop(&mut self) {
+        self.0.borrow().give_up_after(None);
     }
 }
 
@@ -176,8 +213,6 @@ impl AsyncWrite for Stream {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use tokio::io::AsyncReadExt;
     use tokio::io::AsyncWriteExt;
     use tokio::net::TcpListener;
@@ -213,6 +248,19 @@ mod tests {
         let mut rest = Vec::new();
         read.read_to_end(&mut rest).await.unwrap();
         assert_eq!(rest, b"early");
+    }
+
+    #[cfg(target_os = "linux")]
+    #[tokio::test]
+    async fn a_stream_is_impatient_for_a_while() {
+        let (_peer, stream) = pair().await;
+        let (read, _write) = stream.sides();
+        let limit = |read: &ReadSide| SockRef::from(read.0.borrow().tcp()).tcp_user_timeout().unwrap();
+        assert_eq!(limit(&read), None);
+        let impatience = read.impatient(Duration::from_secs(60));
+        assert_eq!(limit(&read), Some(Duration::from_secs(60)));
+        drop(impatience);
+        assert_eq!(limit(&read), None);
     }
 
     #[tokio::test]

@@ -111,6 +111,8 @@ impl Front {
             () = std::future::ready(()) => {}
         }
         self.shared.held.set(true);
+        // A client that is gone without a word must not get what people approve meanwhile.
+        let _impatience = self.from.impatient(hold::GONE);
         let preview = if asked.exchange.waits(&asked.judged) {
             let preview = async {
                 tokio::select! {

@@ -26,6 +26,8 @@ pub(super) const REMIND: Duration = Duration::from_secs(20);
 /// How often it does when it has sent so much ahead that no more of it is read: that it has left is then seen only by what it does not
 /// take any more.
 pub(super) const REMIND_OFTEN: Duration = Duration::from_secs(3);
+/// How long the client of a statement that waits may acknowledge nothing of what it is told before it counts as gone.
+pub(super) const GONE: Duration = Duration::from_mins(1);
 /// The longest reason, in characters.
 const MAX_REASON: usize = 500;
 
