@@ -7,6 +7,7 @@ mod ends;
 mod flood;
 mod large;
 mod pools;
+mod said;
 mod target;
 
 use std::time::Duration;

@@ -250,11 +250,18 @@ impl PostgresService {
             },
             transaction: transaction(ready.status),
             moved: startup.setting(Setting::SearchPath).is_some_and(|path| !sql::is_usual(path)),
+            path: parameter(&ready, "search_path"),
             cancel_key: ready.cancel,
             asked,
         };
         Box::pin(session::run(start, draining)).await;
     }
+}
+
+/// What the target has told of a setting at the login.
+fn parameter(ready: &Ready, wanted: &str) -> Option<Box<[u8]>> {
+    let found = ready.parameters.iter().find(|(name, _)| name.as_str() == wanted)?;
+    Some(found.1.as_bytes().into())
 }
 
 /// A caller with its session at the target.

@@ -405,6 +405,7 @@ impl Back {
             (b"standard_conforming_strings", value) => {
                 self.shared.lexing.set(Lexing { standard_conforming_strings: value != b"off" });
             }
+            (b"search_path", path) => self.shared.moved.reported(path),
             _ => {}
         }
         let governed = self.shared.seat.governed();

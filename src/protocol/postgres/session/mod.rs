@@ -100,6 +100,8 @@ pub struct Start {
     pub transaction: Transaction,
     /// Whether the client has chosen another search path than the usual one.
     pub moved: bool,
+    /// The search path that the target has told of.
+    pub path: Option<Box<[u8]>>,
 }
 
 /// Why a session ends.
@@ -140,7 +142,7 @@ pub async fn run(start: Start, mut draining: watch::Receiver<bool>) {
         reached: Cell::new(Reach::NOTHING),
         batch: Cell::new(1),
         ddl: Cell::new(false),
-        moved: Moved::new(start.moved),
+        moved: Moved::new(start.moved, start.path),
         aborted: Cell::new(start.transaction == Transaction::Failed),
         outbox: RefCell::default(),
         wake: Notify::new(),

@@ -51,13 +51,20 @@ pub(super) struct Moved {
     /// The last message that may have done anything, and was not undone.
     unseen: Cell<Option<Number>>,
     series: Cell<Series>,
+    /// The path that the server told of at the login, if it tells of it at all: that of its role or database there, to which a `RESET`
+    /// leads.
+    home: Option<Box<[u8]>>,
+    /// The server has told of another one since, whatever has set it.
+    reported: Cell<bool>,
 }
 
 impl Moved {
     /// A session that begins.
-    pub(super) fn new(from_start: bool) -> Self {
+    pub(super) fn new(from_start: bool, home: Option<Box<[u8]>>) -> Self {
         Self {
             from_start,
+            home,
+            reported: Cell::new(false),
             path: Cell::new(None),
             unseen: Cell::new(None),
             series: Cell::new(Series::Nothing),
@@ -66,7 +73,13 @@ impl Moved {
 
     /// Whether names may be looked up elsewhere than usual.
     pub(super) fn is_moved(&self) -> bool {
-        self.from_start || self.path.get().is_some() || self.unseen.get().is_some()
+        self.from_start || self.reported.get() || self.path.get().is_some() || self.unseen.get().is_some()
+    }
+
+    /// The server tells of its path, as those from PostgreSQL 18 on do before they are ready.
+    pub(super) fn reported(&self, path: &[u8]) {
+        let usual = std::str::from_utf8(path).is_ok_and(is_usual);
+        self.reported.set(!usual && self.home.as_deref() != Some(path));
     }
 
     /// A command was sent.
@@ -184,6 +197,26 @@ mod tests {
         }
     }
 
+    #[test]
+    fn what_the_server_tells_of_its_path_counts_whatever_has_set_it() {
+        let moved = Moved::new(false, Some((*b"app, public").into()));
+        for (path, is_moved) in [
+            (&b"evil, public"[..], true),
+            (b"\"$user\", public", false),
+            (b"public, evil", true),
+            // Where a reset leads.
+            (b"app, public", false),
+            (b"\xff", true),
+        ] {
+            moved.reported(path);
+            assert_eq!(moved.is_moved(), is_moved, "{}", path.escape_ascii());
+        }
+        // It says nothing of what else was done.
+        moved.sent(Moves::Unseen, 1);
+        moved.reported(b"public");
+        assert!(moved.is_moved());
+    }
+
     #[tokio::test]
     async fn names_are_put_back_by_one_text_outside_a_transaction_and_no_later_one() {
         let judge = Judge::start(1, Limits::default()).unwrap();
@@ -201,7 +234,7 @@ mod tests {
         );
         let (idle, open) = (Transaction::Idle, Transaction::Open);
         let moved = |moves| {
-            let moved = Moved::new(false);
+            let moved = Moved::new(false, None);
             moved.sent(moves, 1);
             moved
         };
@@ -248,7 +281,7 @@ mod tests {
         unseen.ready(idle, idle);
         assert!(!unseen.is_moved());
 
-        let from_start = Moved::new(true);
+        let from_start = Moved::new(true, None);
         from_start.done(&discard, 2);
         from_start.ready(idle, idle);
         assert!(from_start.is_moved());
