@@ -10,6 +10,7 @@ use crate::domain::RequestId;
 use crate::domain::SessionEnd;
 use crate::protocol::postgres::judge::Judgement;
 use crate::protocol::postgres::judge::SyntaxError;
+use crate::protocol::postgres::judge::Unread;
 use crate::protocol::postgres::wire::back::Severity;
 use crate::protocol::postgres::wire::back::Words;
 use crate::protocol::postgres::wire::back::write_error;
@@ -108,6 +109,17 @@ impl Refusal {
             }
             Judgement::Effects(_) => self,
         }
+    }
+
+    /// The same where no policy allows a text that was not read: with the SQLSTATE that a server has for such a text, if there is one.
+    pub fn of_unread(self, judgement: &Judgement) -> Self {
+        let state = match judgement {
+            Judgement::Unread(Unread::TooLong | Unread::TooLarge) => SqlState::PROGRAM_LIMIT_EXCEEDED,
+            Judgement::Unread(Unread::TooDeep) => SqlState::STATEMENT_TOO_COMPLEX,
+            Judgement::Unread(Unread::NotUtf8 | Unread::Nul) => SqlState::CHARACTER_NOT_IN_REPERTOIRE,
+            Judgement::Unread(Unread::Failed) | Judgement::Syntax(_) | Judgement::Effects(_) => self.state,
+        };
+        Self { state, ..self }
     }
 
     /// A statement was withdrawn while it waited.
@@ -227,7 +239,6 @@ pub fn notice(out: &mut BytesMut, state: SqlState, message: &str, hint: &str) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::protocol::postgres::judge::Unread;
 
     #[test]
     fn a_syntax_error_is_told_with_its_place_in_characters() {
@@ -247,6 +258,23 @@ mod tests {
         let refusal = refusal.or_syntax(&Judgement::Unread(Unread::TooLong), b"SELECT 1");
         assert_eq!(refusal.state, SqlState::INSUFFICIENT_PRIVILEGE);
         assert_eq!(refusal.message, "no policy allows this (the SQL text is longer than 1048576 bytes)");
+    }
+
+    #[test]
+    fn a_text_that_was_not_read_has_the_state_that_a_server_has_for_it() {
+        for (unread, state) in [
+            (Unread::TooLong, "54000"),
+            (Unread::TooLarge, "54000"),
+            (Unread::TooDeep, "54001"),
+            (Unread::NotUtf8, "22021"),
+            (Unread::Nul, "22021"),
+            (Unread::Failed, "42501"),
+        ] {
+            let refusal = Refusal::new(SqlState::INSUFFICIENT_PRIVILEGE, "no policy allows this");
+            let refusal = refusal.of_unread(&Judgement::Unread(unread));
+            assert_eq!(refusal.state.to_string(), state, "{unread:?}");
+            assert_eq!(refusal.message, "no policy allows this");
+        }
     }
 
     #[test]

@@ -173,6 +173,7 @@ fn statements_of_ten_megabytes_are_judged_or_refused() {
             Err(words) => {
                 let said = replies.of('E').join(" ");
                 assert!(replies.rows().is_empty() && said.contains(words), "{what}: {replies:?}");
+                assert_eq!(replies.errors(), ["54000"], "{what}: {replies:?}");
             }
         }
         assert!(memory.growth() < 600, "{what}: {} MiB", memory.growth());

@@ -5,6 +5,7 @@ use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 use crate::domain::Denied;
+use crate::domain::DenyCode;
 use crate::pipeline::Asked;
 use crate::pipeline::Permit;
 use crate::pipeline::Waiting;
@@ -209,10 +210,11 @@ impl Wanted {
         let refusal = Refusal::of(denied, self.request);
         let later = !self.definition.ends_transaction();
         let refusal = if later { refusal.after_transaction() } else { refusal };
-        if denied.audit.is_none() {
-            refusal.or_syntax(&self.definition.judgement, &self.definition.sql)
-        } else {
-            refusal
+        if denied.audit.is_some() {
+            return refusal;
         }
+        let refusal = refusal.or_syntax(&self.definition.judgement, &self.definition.sql);
+        // People who said no, or did not answer, have seen it all the same.
+        if denied.code == DenyCode::Denied { refusal.of_unread(&self.definition.judgement) } else { refusal }
     }
 }

@@ -56,6 +56,9 @@ impl SqlState {
     /// `program_limit_exceeded`: larger than this gateway takes.
     pub const PROGRAM_LIMIT_EXCEEDED: Self = Self(*b"54000");
 
+    /// `statement_too_complex`: nested more deeply than this gateway reads.
+    pub const STATEMENT_TOO_COMPLEX: Self = Self(*b"54001");
+
     /// The state of these characters; `None` for anything but five digits or upper case ASCII letters.
     pub fn new(code: &[u8]) -> Option<Self> {
         let code = <[u8; 5]>::try_from(code).ok()?;
