@@ -88,7 +88,7 @@ pub(crate) fn nobody() -> Arc<Issuers> {
 }
 
 /// A gate, and the directory that it keeps its files in.
-fn gate(snapshot: Snapshot) -> (Gate, tempfile::TempDir) {
+pub(crate) fn gate(snapshot: Snapshot) -> (Gate, tempfile::TempDir) {
     let dir = tempfile::tempdir().unwrap();
     let data = dir.path().join("data");
     let store = Store::open(&data).unwrap();

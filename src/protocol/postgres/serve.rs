@@ -386,3 +386,6 @@ async fn greet(
     stream.write_all(&out).await?;
     stream.flush().await
 }
+
+#[cfg(test)]
+mod tests;
