@@ -53,6 +53,9 @@ pub enum EventKind {
     /// A SQL statement is done: its tag, rows and bytes, or how it failed.
     #[serde(rename = "sql.done")]
     SqlDone,
+    /// What the target of SQL says besides its answers: a notice, a notification, a setting; masked, up to a limit.
+    #[serde(rename = "sql.notice")]
+    SqlNotice,
     /// A SQL statement, with its parameters.
     #[serde(rename = "sql.query")]
     SqlQuery,
@@ -63,7 +66,7 @@ pub enum EventKind {
 
 impl EventKind {
     /// All kinds.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::ApprovalDecided,
         Self::ApprovalExpired,
         Self::ApprovalRequested,
@@ -78,6 +81,7 @@ impl EventKind {
         Self::SessionEnd,
         Self::SessionStart,
         Self::SqlDone,
+        Self::SqlNotice,
         Self::SqlQuery,
         Self::SqlRows,
     ];
@@ -99,6 +103,7 @@ impl EventKind {
             Self::SessionEnd => "session.end",
             Self::SessionStart => "session.start",
             Self::SqlDone => "sql.done",
+            Self::SqlNotice => "sql.notice",
             Self::SqlQuery => "sql.query",
             Self::SqlRows => "sql.rows",
         }

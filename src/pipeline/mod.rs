@@ -16,6 +16,7 @@ mod identify;
 pub mod locks;
 mod login;
 pub mod metrics;
+mod notice;
 mod permit;
 mod refusals;
 mod reply;

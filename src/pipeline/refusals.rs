@@ -52,27 +52,44 @@ struct Recording {
     events: u32,
 }
 
-/// Bounds how many refusals a second are recorded one by one.
-#[derive(Debug, Default)]
+/// Bounds how many of a kind are recorded one by one in a second.
+#[derive(Debug)]
 pub(super) struct Flood {
+    per_second: u32,
     second: u64,
     recorded: u32,
     suppressed: u64,
 }
 
+impl Default for Flood {
+    fn default() -> Self {
+        Self::new(PER_SECOND)
+    }
+}
+
 impl Flood {
+    /// Nothing was seen yet.
+    pub(super) const fn new(per_second: u32) -> Self {
+        Self { per_second, second: 0, recorded: 0, suppressed: 0 }
+    }
+
     /// Whether one of this second is recorded, and how many before it were only counted.
     pub(super) fn admit(&mut self, second: u64) -> Option<u64> {
         if self.second != second {
             self.second = second;
             self.recorded = 0;
         }
-        if self.recorded >= PER_SECOND {
+        if self.recorded >= self.per_second {
             self.suppressed += 1;
             return None;
         }
         self.recorded += 1;
-        Some(std::mem::take(&mut self.suppressed))
+        Some(self.take_suppressed())
+    }
+
+    /// How many were only counted since one was recorded; they count as told.
+    pub(super) fn take_suppressed(&mut self) -> u64 {
+        std::mem::take(&mut self.suppressed)
     }
 }
 

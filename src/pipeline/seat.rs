@@ -32,6 +32,7 @@ use crate::pipeline::enter::no_such_connection;
 use crate::pipeline::enter::session_ended;
 use crate::pipeline::enter::subject;
 use crate::pipeline::metrics::Counters;
+use crate::pipeline::notice::Said;
 use crate::pipeline::permit::Preparation;
 use crate::pipeline::refusals::Flood;
 use crate::pipeline::sessions::Session;
@@ -40,15 +41,17 @@ use crate::pipeline::snapshot::Snapshot;
 
 /// One caller on one connection, logged in. Dropped, its session ends.
 pub struct Seat {
-    gate: Gate,
+    pub(super) gate: Gate,
     verified: Arc<Verified>,
     source: IpAddr,
-    session: Arc<Session>,
-    counters: Arc<Counters>,
+    pub(super) session: Arc<Session>,
+    pub(super) counters: Arc<Counters>,
     /// The snapshot that was last found to open the connection, and the connection in it.
     standing: RefCell<(Arc<Snapshot>, Arc<Governed>)>,
     /// How many refusals of what is no command were recorded lately.
     flood: RefCell<Flood>,
+    /// What the target said besides its answers and is not recorded yet.
+    pub(super) said: RefCell<Said>,
 }
 
 impl Gate {
@@ -72,6 +75,7 @@ impl Gate {
                 counters,
                 standing,
                 flood: RefCell::default(),
+                said: RefCell::default(),
             })
         });
         seated.inspect_err(|denied| self.refuse_stranger(arrival, principal.as_ref(), denied))

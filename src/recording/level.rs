@@ -9,6 +9,9 @@ const CONTENT: [&str; 2] = ["text", "base64"];
 /// What a SQL statement holds besides what it does to which tables.
 const STATEMENT: [&str; 2] = ["sql", "params"];
 
+/// What of a notice is none: what it is, how bad, and how many were not recorded.
+const NOTICE: [&str; 7] = ["what", "severity", "sqlstate", "process", "name", "cut", "not_recorded_before"];
+
 /// Whether there may be content in `data`: a cheap look that spares the data of a caller who left it out.
 pub(crate) fn may_hold_content(kind: EventKind, data: &str) -> bool {
     let data = data.as_bytes();
@@ -16,6 +19,9 @@ pub(crate) fn may_hold_content(kind: EventKind, data: &str) -> bool {
     match kind {
         EventKind::SqlQuery => has(b"\"sql\"") || has(b"\"params\""),
         EventKind::SqlRows => true,
+        EventKind::SqlNotice => {
+            ["message", "payload", "value", "channel"].iter().any(|name| has(name.as_bytes()))
+        }
         EventKind::SqlDone => has(b"\"error\""),
         _ => memchr::memmem::find_iter(data, b"\"body\"")
             .any(|at| data.get(at + 6..).is_none_or(|rest| !rest.starts_with(b":null"))),
@@ -23,13 +29,14 @@ pub(crate) fn may_hold_content(kind: EventKind, data: &str) -> bool {
 }
 
 /// `data` without content: `text` and `base64` of a body, `sql` and `params` of a statement, its rows, the message of its error,
-/// which may quote a value. A text or rows that were there are said to be cut. Data that cannot be read are left out whole.
+/// which may quote a value, the texts of a notice. A text or rows that were there are said to be cut. Data that cannot be read are left out whole.
 pub(crate) fn without_content(kind: EventKind, data: &str) -> String {
     let stripped = serde_json::from_str(data).map(|mut data: Value| {
         match kind {
             EventKind::SqlQuery => strip_statement(&mut data),
             EventKind::SqlRows => strip_rows(&mut data),
             EventKind::SqlDone => strip_error(&mut data),
+            EventKind::SqlNotice => strip_notice(&mut data),
             _ => strip_body(&mut data),
         }
         data.to_string()
@@ -52,6 +59,15 @@ fn strip_rows(data: &mut Value) {
         *rows = Value::Array(Vec::new());
     }
     if let Value::Object(members) = data {
+        members.insert("cut".to_owned(), true.into());
+    }
+}
+
+fn strip_notice(data: &mut Value) {
+    let Value::Object(members) = data else { return };
+    let before = members.len();
+    members.retain(|name, _| NOTICE.contains(&name.as_str()));
+    if members.len() < before {
         members.insert("cut".to_owned(), true.into());
     }
 }
@@ -146,11 +162,27 @@ mod tests {
                 r#"{"end":"error","error":{"sqlstate":"22P02"}}"#,
             ),
             (EventKind::SqlDone, r#"{"error":"secret"}"#, r#"{"error":null}"#),
+            (
+                EventKind::SqlNotice,
+                r#"{"what":"notice","severity":"NOTICE","sqlstate":"00000","message":"secret","detail":"secret"}"#,
+                r#"{"what":"notice","severity":"NOTICE","sqlstate":"00000","cut":true}"#,
+            ),
+            (
+                EventKind::SqlNotice,
+                r#"{"what":"notification","process":7,"channel":"secret","payload":"secret","not_recorded_before":2}"#,
+                r#"{"what":"notification","process":7,"not_recorded_before":2,"cut":true}"#,
+            ),
+            (
+                EventKind::SqlNotice,
+                r#"{"what":"setting","name":"application_name","value":"secret"}"#,
+                r#"{"what":"setting","name":"application_name","cut":true}"#,
+            ),
         ] {
             assert!(may_hold_content(kind, data), "{data}");
             assert_eq!(without_content(kind, data), left);
         }
         assert!(!may_hold_content(EventKind::SqlQuery, r#"{"class":"read","verbs":["select"]}"#));
+        assert!(!may_hold_content(EventKind::SqlNotice, r#"{"what":"left_out","not_recorded_before":7}"#));
         assert!(!may_hold_content(EventKind::SqlDone, r#"{"tag":"SELECT 1","end":"complete"}"#));
     }
 }

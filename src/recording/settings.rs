@@ -48,6 +48,7 @@ impl Level {
                     | EventKind::Mask
                     | EventKind::McpMessage
                     | EventKind::SqlDone
+                    | EventKind::SqlNotice
                     | EventKind::SqlQuery
                     | EventKind::SqlRows
             ),
@@ -154,6 +155,7 @@ mod tests {
             (EventKind::McpMessage, true),
             (EventKind::SqlQuery, true),
             (EventKind::SqlDone, true),
+            (EventKind::SqlNotice, true),
             (EventKind::SqlRows, false),
         ] {
             assert_eq!(

@@ -3,6 +3,7 @@
 mod body;
 mod clock;
 mod mcp;
+mod notice;
 mod pacing;
 mod player;
 mod position;

@@ -12,6 +12,7 @@ use crate::recording::line::StoredEvent;
 use crate::recording::replay::body;
 use crate::recording::replay::body::Bounds;
 use crate::recording::replay::mcp;
+use crate::recording::replay::notice;
 use crate::recording::replay::sign;
 use crate::recording::replay::sign::BEGIN;
 use crate::recording::replay::sign::DOT;
@@ -86,6 +87,7 @@ fn below(event: &Event, data: &Data<'_>) -> Vec<String> {
         EventKind::McpMessage => mcp::lines(event.dir, data),
         EventKind::SqlQuery => sql::query_lines(data),
         EventKind::SqlRows => sql::rows_lines(data),
+        EventKind::SqlNotice => notice::lines(data),
         _ => data.json.member("body").map(|body| body::lines(body, data.bounds)).unwrap_or_default(),
     }
 }
@@ -196,6 +198,7 @@ fn head(event: &Event, data: &Data<'_>) -> String {
         EventKind::SqlQuery => sql::query(data),
         EventKind::SqlRows => sql::rows(data),
         EventKind::SqlDone => sql::done(data),
+        EventKind::SqlNotice => notice::head(data),
     }
 }
 

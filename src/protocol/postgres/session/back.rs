@@ -3,17 +3,15 @@
 mod copy;
 mod fail;
 mod long;
+mod said;
 
 use bytes::Buf;
 use bytes::BytesMut;
 
 use crate::domain::Denied;
-use crate::mask::Notes;
-use crate::protocol::postgres::judge::Lexing;
 use crate::protocol::postgres::reply;
 use crate::protocol::postgres::reply::Refusal;
 use crate::protocol::postgres::rows::Reach;
-use crate::protocol::postgres::rows::clear_status;
 use crate::protocol::postgres::session::back::fail::refused;
 use crate::protocol::postgres::session::back::long::Long;
 use crate::protocol::postgres::session::owed::What;
@@ -22,7 +20,6 @@ use crate::protocol::postgres::session::run::Run;
 use crate::protocol::postgres::session::run::Running;
 use crate::protocol::postgres::session::shared::Common;
 use crate::protocol::postgres::wire::back::CommandTag;
-use crate::protocol::postgres::wire::back::ParameterStatus;
 use crate::protocol::postgres::wire::back::RowDescription;
 use crate::protocol::postgres::wire::back::Transaction;
 use crate::protocol::postgres::wire::error::WireError;
@@ -393,24 +390,8 @@ impl Back {
             }
         }
         drop(names);
+        self.shared.seat.tell_left_out()?;
         out.extend_from_slice(frame);
-        Ok(())
-    }
-
-    fn parameter(&mut self, frame: &[u8], out: &mut BytesMut) -> Result<(), Lost> {
-        let status = ParameterStatus::read(body(frame))?;
-        match (status.name, status.value) {
-            (b"client_encoding", b"UTF8") => {}
-            (b"client_encoding", _) => return Err(Lost::Encoding),
-            (b"standard_conforming_strings", value) => {
-                self.shared.lexing.set(Lexing { standard_conforming_strings: value != b"off" });
-            }
-            (b"search_path", path) => self.shared.moved.reported(path),
-            _ => {}
-        }
-        let governed = self.shared.seat.governed();
-        let cleared = clear_status(&status, &governed.plan, self.reach(), &mut Notes::default());
-        out.extend_from_slice(cleared.as_deref().unwrap_or(frame));
         Ok(())
     }
 }

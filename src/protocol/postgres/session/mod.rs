@@ -180,6 +180,9 @@ pub async fn run(start: Start, mut draining: watch::Receiver<bool>) {
         why = shared.seat.end_watch().wait() => End::Over(why),
         end = work => end,
     };
+    if let Err(denied) = shared.seat.tell_left_out() {
+        tracing::error!(code = %denied.code, "how much of a flood was left out could not be recorded");
+    }
     record_end(&shared, &end);
     let word = last_word(&end);
     let busy = !shared.queue.borrow().is_empty();

@@ -1,4 +1,5 @@
-//! What the recording says of statements: `sql.query` before one is sent, `sql.rows` and `sql.done` when it is done.
+//! What the recording says of statements: `sql.query` before one is sent, `sql.rows` and `sql.done` when it is done; and `sql.notice` of
+//! what the target says besides.
 
 use std::fmt::Write;
 use std::rc::Rc;
@@ -14,6 +15,9 @@ use crate::mask::Plan;
 use crate::pipeline::CommandRecord;
 use crate::pipeline::body::hex;
 use crate::protocol::postgres::session::names::Definition;
+use crate::protocol::postgres::wire::back::BackMessage;
+use crate::protocol::postgres::wire::back::Field;
+use crate::protocol::postgres::wire::back::Severity;
 use crate::protocol::postgres::wire::back::Transaction;
 use crate::protocol::postgres::wire::front::Bind;
 use crate::protocol::postgres::wire::values::Format;
@@ -166,6 +170,74 @@ pub(super) fn refused(
     let _infallible =
         write!(data, "\"how\":\"{}\",\"class\":\"unknown\",\"tx\":\"{}\"}}", how.as_str(), word(transaction));
     CommandRecord { kind: EventKind::SqlQuery, data, mask: notes.take() }
+}
+
+/// The fields of a notice that hold texts, as the recording names them. The others are places in the server's source.
+const TEXTS: [(Field, &str); 10] = [
+    (Field::MESSAGE, "message"),
+    (Field::DETAIL, "detail"),
+    (Field::HINT, "hint"),
+    (Field::WHERE, "context"),
+    (Field::INTERNAL_QUERY, "internal_query"),
+    (Field::SCHEMA, "schema"),
+    (Field::TABLE, "table"),
+    (Field::COLUMN, "column"),
+    (Field::DATA_TYPE, "data_type"),
+    (Field::CONSTRAINT, "constraint"),
+];
+
+/// What the target says besides its answers, as the client gets it: the members of the event's data. `keep` is how many bytes of its
+/// texts are kept, together; `None`: none of them.
+pub(super) fn said(message: &BackMessage<'_>, keep: Option<usize>, data: &mut String) {
+    let mut texts = Texts { left: keep, cut: false, data };
+    match message {
+        BackMessage::NoticeResponse(report) => {
+            let severity = report.severity().map_or("", Severity::word);
+            let _infallible = write!(texts.data, "\"what\":\"notice\",\"severity\":\"{severity}\"");
+            if let Some(code) = report.code() {
+                let _infallible = write!(texts.data, ",\"sqlstate\":\"{code}\"");
+            }
+            for (field, name) in TEXTS {
+                if let Some(text) = report.field(field) {
+                    texts.write(name, text);
+                }
+            }
+        }
+        BackMessage::NotificationResponse(notification) => {
+            let process = notification.process;
+            let _infallible = write!(texts.data, "\"what\":\"notification\",\"process\":{process}");
+            texts.write("channel", notification.channel);
+            texts.write("payload", notification.payload);
+        }
+        BackMessage::ParameterStatus(status) => {
+            texts.data.push_str("\"what\":\"setting\",\"name\":");
+            push_string(&String::from_utf8_lossy(status.name), texts.data);
+            texts.write("value", status.value);
+        }
+        _ => texts.data.push_str("\"what\":\"other\""),
+    }
+    if texts.cut {
+        texts.data.push_str(",\"cut\":true");
+    }
+}
+
+/// Members that are texts, as far as there is room for them.
+struct Texts<'a> {
+    left: Option<usize>,
+    cut: bool,
+    data: &'a mut String,
+}
+
+impl Texts<'_> {
+    fn write(&mut self, name: &str, text: &[u8]) {
+        let Some(left) = self.left else { return };
+        let text = String::from_utf8_lossy(text);
+        let kept = text.get(..text.floor_char_boundary(left)).unwrap_or_default();
+        self.cut |= kept.len() < text.len();
+        self.left = Some(left.saturating_sub(kept.len()));
+        let _infallible = write!(self.data, ",\"{name}\":");
+        push_string(kept, self.data);
+    }
 }
 
 const fn comma(place: usize) -> &'static str {

@@ -1,4 +1,4 @@
-//! Errors and notices: whose they are, what the client is told, and what they undo.
+//! Errors: whose they are, what the client is told, and what they undo.
 
 use crate::protocol::postgres::session::back::Back;
 use crate::protocol::postgres::session::back::Lost;
@@ -6,7 +6,6 @@ use bytes::BytesMut;
 
 use crate::mask::Notes;
 use crate::protocol::postgres::reply::Refusal;
-use crate::protocol::postgres::rows::clear_notification;
 use crate::protocol::postgres::rows::clear_report;
 use crate::protocol::postgres::session::owed::What;
 use crate::protocol::postgres::session::run::End;
@@ -20,23 +19,6 @@ use crate::protocol::postgres::wire::sqlstate::SqlState;
 use crate::protocol::postgres::wire::tag::BackTag;
 
 impl Back {
-    /// A notice or notification, as the client may see it.
-    pub(super) fn noticed(&mut self, tag: BackTag, frame: &[u8], out: &mut BytesMut) -> Result<(), Lost> {
-        let governed = self.shared.seat.governed();
-        let mut notes = Notes::default();
-        let cleared = match BackMessage::read(tag, body(frame))? {
-            BackMessage::NoticeResponse(report) => {
-                clear_report(tag, &report, &governed.plan, self.reach(), &mut notes)
-            }
-            BackMessage::NotificationResponse(notification) => {
-                clear_notification(&notification, &governed.plan, &mut notes)
-            }
-            _ => None,
-        };
-        out.extend_from_slice(cleared.as_deref().unwrap_or(frame));
-        Ok(())
-    }
-
     pub(super) fn failed(&mut self, frame: &[u8], out: &mut BytesMut) -> Result<(), Lost> {
         let BackMessage::ErrorResponse(report) = BackMessage::read(BackTag::ErrorResponse, body(frame))?
         else {

@@ -1,0 +1,78 @@
+//! What the target says besides its answers: notices, notifications, settings. Each is cleared, recorded and sent on, in this order.
+
+use bytes::BytesMut;
+
+use crate::domain::RequestId;
+use crate::mask::Notes;
+use crate::pipeline::ReplyGuard;
+use crate::protocol::postgres::judge::Lexing;
+use crate::protocol::postgres::rows::clear_notification;
+use crate::protocol::postgres::rows::clear_report;
+use crate::protocol::postgres::rows::clear_status;
+use crate::protocol::postgres::session::back::Back;
+use crate::protocol::postgres::session::back::Lost;
+use crate::protocol::postgres::session::owed::What;
+use crate::protocol::postgres::session::record;
+use crate::protocol::postgres::wire::back::BackMessage;
+use crate::protocol::postgres::wire::back::ParameterStatus;
+use crate::protocol::postgres::wire::frame::body;
+use crate::protocol::postgres::wire::tag::BackTag;
+
+impl Back {
+    /// A notice or notification, as the client may see it.
+    pub(super) fn noticed(&mut self, tag: BackTag, frame: &[u8], out: &mut BytesMut) -> Result<(), Lost> {
+        let governed = self.shared.seat.governed();
+        let mut notes = Notes::default();
+        let cleared = match BackMessage::read(tag, body(frame))? {
+            BackMessage::NoticeResponse(report) => {
+                clear_report(tag, &report, &governed.plan, self.reach(), &mut notes)
+            }
+            BackMessage::NotificationResponse(notification) => {
+                clear_notification(&notification, &governed.plan, &mut notes)
+            }
+            _ => None,
+        };
+        self.say_on(tag, cleared.as_deref().unwrap_or(frame), &notes, out)
+    }
+
+    /// A setting and its value now: the gateway goes by what the target says, the client gets what it may see.
+    pub(super) fn parameter(&mut self, frame: &[u8], out: &mut BytesMut) -> Result<(), Lost> {
+        let status = ParameterStatus::read(body(frame))?;
+        match (status.name, status.value) {
+            (b"client_encoding", b"UTF8") => {}
+            (b"client_encoding", _) => return Err(Lost::Encoding),
+            (b"standard_conforming_strings", value) => {
+                self.shared.lexing.set(Lexing { standard_conforming_strings: value != b"off" });
+            }
+            (b"search_path", path) => self.shared.moved.reported(path),
+            _ => {}
+        }
+        let governed = self.shared.seat.governed();
+        let mut notes = Notes::default();
+        let cleared = clear_status(&status, &governed.plan, self.reach(), &mut notes);
+        self.say_on(BackTag::ParameterStatus, cleared.as_deref().unwrap_or(frame), &notes, out)
+    }
+
+    /// Records what the client gets, then gives it that. The frame is empty where it became too long to be sent.
+    fn say_on(&self, tag: BackTag, frame: &[u8], notes: &Notes, out: &mut BytesMut) -> Result<(), Lost> {
+        if frame.is_empty() {
+            return Ok(());
+        }
+        let message = BackMessage::read(tag, body(frame))?;
+        // What others notify has nothing to do with what runs.
+        let request = if tag == BackTag::NotificationResponse { None } else { self.request() };
+        self.shared.seat.record_notice(request, notes, |keep, data| record::said(&message, keep, data))?;
+        out.extend_from_slice(frame);
+        Ok(())
+    }
+
+    /// The request of what runs at the front.
+    fn request(&self) -> Option<RequestId> {
+        match self.shared.queue.borrow_mut().front().map(|owed| &owed.what) {
+            Some(
+                What::Query { run: Some(run), .. } | What::Execute(run) | What::Bind { run: Some(run), .. },
+            ) => run.get().guard.as_ref().map(ReplyGuard::request),
+            _ => None,
+        }
+    }
+}
