@@ -257,8 +257,8 @@ mod tests {
         let (read, _write) = stream.sides();
         let limit = |read: &ReadSide| SockRef::from(read.0.borrow().tcp()).tcp_user_timeout().unwrap();
         assert_eq!(limit(&read), None);
-        let impatience = read.impatient(Duration::from_secs(60));
-        assert_eq!(limit(&read), Some(Duration::from_secs(60)));
+        let impatience = read.impatient(Duration::from_mins(1));
+        assert_eq!(limit(&read), Some(Duration::from_mins(1)));
         drop(impatience);
         assert_eq!(limit(&read), None);
     }

@@ -41,7 +41,7 @@ fn service(open: usize) -> (Rc<PostgresService>, tempfile::TempDir) {
 
 fn startup() -> BytesMut {
     let mut out = BytesMut::new();
-    write_startup(&mut out, Version::V3_0, [("user", "kim"), ("database", "db")].into_iter()).unwrap();
+    write_startup(&mut out, Version::V3_0, [("user", "kim"), ("database", "db")]).unwrap();
     out
 }
 
