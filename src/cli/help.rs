@@ -315,6 +315,7 @@ Examples:
   hoopctl token mint --as agent-7 --group support
   hoopctl token inspect < token.txt
   hoopctl token verify --env MY_TOKEN
+  hoopctl token jwks entra --refresh
 
 Tokens are read from standard input, --file or --env: an argument would be seen by every process on this machine.";
 

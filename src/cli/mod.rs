@@ -19,6 +19,7 @@ pub mod export;
 pub mod grant;
 pub mod help;
 pub mod init;
+mod jwks;
 pub mod lock;
 pub mod login;
 pub mod mask;

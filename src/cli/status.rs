@@ -6,6 +6,7 @@ use std::time::Instant;
 use clap::Args;
 
 use crate::cli::access::Access;
+use crate::cli::jwks;
 use crate::cli::output;
 use crate::cli::output::Format;
 use crate::cli::output::Terminal;
@@ -91,12 +92,7 @@ fn fields(report: &StatusReport) -> Vec<(&'static str, String)> {
         fields.push(("listens", format!("{}://{}", listener.scheme, listener.address)));
     }
     for issuer in &report.issuers {
-        let state = match (&issuer.error, issuer.usable) {
-            (Some(error), true) => format!("usable, but the last fetch failed: {error}"),
-            (Some(error), false) => format!("not usable: {error}"),
-            (None, true) => "usable".to_owned(),
-            (None, false) => "not usable yet".to_owned(),
-        };
+        let state = jwks::state(issuer);
         let keys = output::count(issuer.keys, "key", "keys");
         fields.push(("issuer", format!("{} {} ({keys}, {state})", issuer.name, issuer.issuer)));
     }

@@ -12,6 +12,8 @@ use serde_json::json;
 use tokio::runtime::Handle;
 
 use crate::cli::access;
+use crate::cli::jwks;
+use crate::cli::jwks::JwksArgs;
 use crate::cli::output::Format;
 use crate::cli::output::Terminal;
 use crate::cli::place::Place;
@@ -46,6 +48,8 @@ pub enum TokenVerb {
     Inspect(TokenSource),
     /// Verify a token against the configured issuers
     Verify(TokenSource),
+    /// The keys that the running gateway verifies tokens with
+    Jwks(JwksArgs),
 }
 
 /// `token mint`.
@@ -168,6 +172,7 @@ pub fn run(terminal: Terminal, place: &Place, verb: &TokenVerb) -> Outcome {
         TokenVerb::Mint(args) => mint(terminal, place, args),
         TokenVerb::Inspect(source) => inspect(terminal, place, source),
         TokenVerb::Verify(source) => verify(terminal, place, source),
+        TokenVerb::Jwks(args) => jwks::run(terminal, place, args),
     }
 }
 

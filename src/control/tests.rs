@@ -210,6 +210,7 @@ impl Gateway for Acting {
             keys: 2,
             fetched_ms: None,
             usable: true,
+            stale: false,
             error: Some(error),
         };
         Box::pin(async move { Ok(List::all(vec![issuer; 8])) })

@@ -201,6 +201,7 @@ impl Live for Gateway {
             keys: count(issuer.kids.len()),
             fetched_ms: issuer.fetched_ms,
             usable: issuer.available,
+            stale: issuer.stale,
             error: issuer.last_error,
         });
         StatusReport {

@@ -47,6 +47,11 @@ impl Probe for GateProbe {
                 "Issuers whose keys are available.",
                 gauge(issuers.iter().filter(|issuer| issuer.available).count()),
             ),
+            (
+                "hoopctl_issuers_stale",
+                "Issuers whose keys are older than they should be, and still used.",
+                gauge(issuers.iter().filter(|issuer| issuer.stale).count()),
+            ),
         ])
     }
 }

@@ -127,7 +127,11 @@ impl Gate {
 
     /// The counters of a connection.
     pub(super) fn counters(&self, governed: &Governed) -> Arc<Counters> {
-        Arc::clone(governed.counters.get_or_init(|| self.0.metrics.of(&governed.connection.name)))
+        Arc::clone(
+            governed
+                .counters
+                .get_or_init(|| self.0.metrics.of(&governed.connection.name, governed.connection.protocol)),
+        )
     }
 
     /// Records a refusal that has no session.

@@ -12,10 +12,12 @@ use std::sync::atomic::Ordering;
 use crate::domain::ConnectionName;
 use crate::domain::Denied;
 use crate::domain::DenyCode;
+use crate::domain::Protocol;
 
 /// The counters of one connection.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Counters {
+    protocol: Protocol,
     allowed: AtomicU64,
     approved: AtomicU64,
     denied: AtomicU64,
@@ -40,6 +42,22 @@ pub struct TargetHealth {
 }
 
 impl Counters {
+    fn new(protocol: Protocol) -> Self {
+        Self {
+            protocol,
+            allowed: AtomicU64::default(),
+            approved: AtomicU64::default(),
+            denied: AtomicU64::default(),
+            held: AtomicU64::default(),
+            masked: AtomicU64::default(),
+            pins_changed: AtomicU64::default(),
+            pins_flagged: AtomicU64::default(),
+            reply_bytes: AtomicU64::default(),
+            answered_ms: AtomicI64::default(),
+            failed: Mutex::default(),
+        }
+    }
+
     pub(super) fn allowed(&self) {
         self.allowed.fetch_add(1, Ordering::Relaxed);
     }
@@ -97,12 +115,15 @@ pub struct Metrics {
 }
 
 impl Metrics {
-    pub(super) fn of(&self, connection: &ConnectionName) -> Arc<Counters> {
+    /// Those of a connection. One that speaks another protocol than before begins at zero.
+    pub(super) fn of(&self, connection: &ConnectionName, protocol: Protocol) -> Arc<Counters> {
         let mut connections = self.connections.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(counters) = connections.get(connection) {
+        if let Some(counters) = connections.get(connection).filter(|counters| counters.protocol == protocol) {
             return Arc::clone(counters);
         }
-        Arc::clone(connections.entry(connection.clone()).or_default())
+        let counters = Arc::new(Counters::new(protocol));
+        connections.insert(connection.clone(), Arc::clone(&counters));
+        counters
     }
 
     pub(super) fn refused(&self, code: DenyCode) {
@@ -134,6 +155,7 @@ impl Metrics {
         out.push_str("# HELP hoopctl_requests_total Commands by connection and verdict.\n# TYPE hoopctl_requests_total counter\n");
         let connections = self.connections.lock().unwrap_or_else(PoisonError::into_inner);
         for (name, counters) in connections.iter() {
+            let protocol = counters.protocol;
             for (verdict, count) in [
                 ("allowed", &counters.allowed),
                 ("approved", &counters.approved),
@@ -143,7 +165,7 @@ impl Metrics {
                 let count = count.load(Ordering::Relaxed);
                 let _infallible = writeln!(
                     out,
-                    "hoopctl_requests_total{{connection=\"{name}\",protocol=\"http\",verdict=\"{verdict}\"}} {count}"
+                    "hoopctl_requests_total{{connection=\"{name}\",protocol=\"{protocol}\",verdict=\"{verdict}\"}} {count}"
                 );
             }
         }
@@ -190,7 +212,7 @@ mod tests {
         let metrics = Metrics::default();
         let name: ConnectionName = "crm".parse().unwrap();
         assert_eq!(metrics.target(&name), TargetHealth::default());
-        let counters = metrics.of(&name);
+        let counters = metrics.of(&name, Protocol::Http);
         for (code, reason) in [
             (DenyCode::Denied, None),
             (DenyCode::UnmaskableReply, None),
@@ -207,5 +229,15 @@ mod tests {
         let health = metrics.target(&name);
         assert_eq!(health.failed, Some((6, DenyCode::UpstreamCredential)));
         assert_eq!(health.answered_ms, Some(9));
+    }
+
+    #[test]
+    fn commands_are_counted_under_their_protocol() {
+        let metrics = Metrics::default();
+        let name: ConnectionName = "db".parse().unwrap();
+        metrics.of(&name, Protocol::Postgres).allowed();
+        metrics.of(&name, Protocol::Postgres).allowed();
+        let line = "hoopctl_requests_total{connection=\"db\",protocol=\"postgres\",verdict=\"allowed\"} 2\n";
+        assert!(metrics.text(&[]).contains(line), "{}", metrics.text(&[]));
     }
 }

@@ -80,6 +80,16 @@ fn keys_roll_over_without_a_restart_and_outlive_the_providers_absence() {
         std::thread::sleep(Duration::from_millis(500));
     }
     assert_eq!(world.get("/c/crm/customers/7", Some(&old)).status, 200);
+    let keys = world.list(&["token", "jwks"]);
+    let name = keys[0]["name"].as_str().unwrap();
+    let fetched = |report: &serde_json::Value| report["fetched_ms"].as_i64().unwrap();
+    let anew = world.list(&["token", "jwks", name, "--refresh"]);
+    assert!(fetched(&anew[0]) > fetched(&keys[0]), "{keys:?} {anew:?}");
+    assert_eq!(
+        (anew[0]["keys"].as_u64(), anew[0]["usable"].as_bool()),
+        (keys[0]["keys"].as_u64(), Some(true))
+    );
+    assert_eq!(world.cli(&["token", "jwks", "nobody"]).0, 5);
 
     // The provider goes away; a gateway that starts now lives on the keys it kept.
     world.issuer = None;

@@ -79,6 +79,9 @@ pub struct IssuerReport {
     pub fetched_ms: Option<i64>,
     /// Whether tokens can be verified with them now.
     pub usable: bool,
+    /// Whether they are older than they should be, and still used.
+    #[serde(default)]
+    pub stale: bool,
     /// Why the last fetch failed; `None`: it did not.
     pub error: Option<String>,
 }

@@ -79,6 +79,7 @@ impl Admin {
                 keys: 0,
                 fetched_ms: kept.map(|(_, fetched_ms)| fetched_ms),
                 usable: false,
+                stale: false,
                 error: Some("the gateway does not run".to_owned()),
             });
         }

@@ -92,6 +92,7 @@ fn healthy() -> StatusReport {
         keys: 4,
         fetched_ms: Some(START_MS - 720_000),
         usable,
+        stale: false,
         error: error.map(str::to_owned),
     };
     StatusReport {
