@@ -82,6 +82,11 @@ pub async fn back(
             relay.guard.record_failure(&denied);
             refused(&denied)
         }
+        Answer::Strange => {
+            let denied = upstream::strange(relay.guard.governed());
+            relay.guard.record_failure(&denied);
+            refused(&denied)
+        }
     };
     if let Some(value) = opened.and_then(|session| HeaderValue::from_str(&session.id).ok()) {
         response.headers_mut().insert(SESSION, value);

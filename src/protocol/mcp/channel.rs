@@ -60,6 +60,11 @@ pub async fn stream(door: Door<'_>) -> Result<Response<ReplyBody>, Refused> {
             });
             Ok(response)
         }
+        Answer::Strange => {
+            let denied = upstream::strange(relay.guard.governed());
+            relay.guard.record_failure(&denied);
+            Err(denied.into())
+        }
         Answer::One(..) | Answer::Said { .. } | Answer::Nothing => {
             relay.guard.settle();
             if status == StatusCode::NOT_FOUND
@@ -84,10 +89,15 @@ pub async fn delete(door: Door<'_>) -> Result<Response<ReplyBody>, Refused> {
     let (relay, answered) = open(door, END_SESSION, Some(Arc::clone(&session)), None, owner).await?;
     let Relay { shared, mut guard, .. } = relay;
     guard.settle();
-    if answered.status.is_success() || answered.status == StatusCode::NOT_FOUND {
+    // A target that does not let its clients end sessions has one more then; the gateway's own is over all the same.
+    let ended = match answered.status {
+        StatusCode::METHOD_NOT_ALLOWED => StatusCode::OK,
+        status => status,
+    };
+    if ended.is_success() || ended == StatusCode::NOT_FOUND {
         shared.sessions.end(&session);
     }
-    Ok(json(answered.status, Bytes::new()))
+    Ok(json(ended, Bytes::new()))
 }
 
 /// Admits and sends a request without a message.

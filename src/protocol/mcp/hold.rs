@@ -291,6 +291,7 @@ async fn passed_on(
         Ok(Answer::One(body, decoder)) => upstream::one(body, decoder, end.as_mut()).await,
         Ok(Answer::Said { body, .. }) => Ok(body),
         Ok(Answer::Nothing) => Err(garbage("it answered without a message")),
+        Ok(Answer::Strange) => Err(upstream::strange(relay.guard.governed())),
         Err(denied) => Err(denied),
     };
     let taken = read.and_then(|data| relay.turn.take(&relay.shared, &mut relay.guard, data, 200));

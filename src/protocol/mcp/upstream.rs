@@ -200,7 +200,7 @@ pub async fn send(
         Permitted::Duplex(permit) => return duplex::upstream::send(permit, end).await,
     };
     let (answered, guard) = upstream::send(permit, None, end).await;
-    let answered = answered.and_then(|response| answered_with(response, guard.governed()));
+    let answered = answered.and_then(answered_with);
     (answered, guard)
 }
 
@@ -244,6 +244,8 @@ pub struct Answered {
 pub enum Answer {
     /// Nothing that is a message.
     Nothing,
+    /// Something that is no message: where one is waited for, the answer is none of this protocol.
+    Strange,
     /// One message.
     One(Incoming, Option<Decoder>),
     /// One message that is there already.
@@ -304,11 +306,17 @@ pub fn lets_in(status: StatusCode) -> Result<(), Denied> {
     Ok(())
 }
 
+/// The refusal of an answer that is [`Answer::Strange`].
+pub fn strange(governed: &Governed) -> Denied {
+    tracing::warn!(connection = %governed.connection.name, "the target answered in a type that is not MCP's");
+    garbage("its answer is neither JSON nor a stream of events")
+}
+
 /// What a response is.
 ///
 /// # Errors
-/// It is none of this protocol.
-pub fn answered_with(response: Response<Incoming>, governed: &Governed) -> Result<Answered, Denied> {
+/// It turns the gateway away, or its head is none of this protocol.
+pub fn answered_with(response: Response<Incoming>) -> Result<Answered, Denied> {
     let (head, body) = response.into_parts();
     lets_in(head.status)?;
     let session = match head.headers.get(SESSION) {
@@ -322,15 +330,14 @@ pub fn answered_with(response: Response<Incoming>, governed: &Governed) -> Resul
     let kind =
         head.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let essence = kind.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
-    let decoder = decoder(&head.headers)?;
     let body = match &*essence {
         "text/event-stream" if head.status == StatusCode::OK => {
-            Answer::Stream(Source::Events(Box::new(Events::new(body, decoder))))
+            Answer::Stream(Source::Events(Box::new(Events::new(body, decoder(&head.headers)?))))
         }
-        "application/json" => Answer::One(body, decoder),
+        "application/json" => Answer::One(body, decoder(&head.headers)?),
         _ if head.status == StatusCode::OK && !hyper::body::Body::is_end_stream(&body) => {
-            tracing::warn!(connection = %governed.connection.name, "the target answered in a type that is not MCP's");
-            return Err(garbage("its answer is neither JSON nor a stream of events"));
+            // A body without a type may turn out to be empty; who waits for no message need not know.
+            Answer::Strange
         }
         _ => Answer::Nothing,
     };

@@ -43,6 +43,7 @@ use crate::protocol::mcp::upstream::Events;
 use crate::protocol::mcp::upstream::Source;
 use crate::protocol::mcp::upstream::answered_with;
 use crate::protocol::mcp::upstream::lets_in;
+use crate::protocol::mcp::upstream::strange;
 use crate::protocol::web::body::RequestBody;
 use crate::protocol::web::headers;
 use crate::protocol::web::upstream::Reach;
@@ -105,7 +106,10 @@ async fn open(reach: &Reach) -> Result<Opened, Denied> {
     let mut request = request(connection, Method::GET, uri, RequestBody::Empty);
     request.headers_mut().insert(header::ACCEPT, HeaderValue::from_static("text/event-stream"));
     request.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    let answered = answered_with(reach.send(request, None).await?, reach.governed())?;
+    let answered = answered_with(reach.send(request, None).await?)?;
+    if matches!(answered.body, Answer::Strange) {
+        return Err(strange(reach.governed()));
+    }
     let Answer::Stream(Source::Events(mut events)) = answered.body else {
         let status = answered.status.as_u16();
         let detail = format!("the target answered with the status {status} and no stream of events");
