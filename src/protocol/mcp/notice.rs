@@ -94,12 +94,27 @@ async fn pass_on(
     if judged.holds() {
         let denied = Denied::new(DenyCode::Denied, "a message that is not answered cannot wait for approval")
             .because("not_held");
-        return Err(exchange.refuse(record, denied).await.into());
+        return unheard(exchange.refuse(record, denied).await);
     }
     let mut end = std::pin::pin!(exchange.end_watch().wait());
-    let permit = upstream::admit(exchange, judged, record, request, None).await?;
+    let permit = match upstream::admit(exchange, judged, record, request, None).await {
+        Ok(permit) => permit,
+        Err(denied) => return unheard(denied),
+    };
     let (answered, guard) = upstream::send(permit, end.as_mut()).await;
-    finish(guard, answered, shared, session.as_deref(), StatusCode::ACCEPTED)
+    finish(guard, answered, shared, session.as_deref())
+}
+
+/// What answers a message that did not arrive. Nothing but a status could say so, and clients end their session at one: that it was refused,
+/// or failed, is in the recording. Who must show a new token first is told.
+///
+/// # Errors
+/// The token holds no more.
+pub fn unheard(denied: Denied) -> Result<Response<ReplyBody>, Refused> {
+    match denied.code {
+        DenyCode::Unauthenticated => Err(denied.into()),
+        _ => Ok(json(StatusCode::ACCEPTED, Bytes::new())),
+    }
 }
 
 fn finish(
@@ -107,13 +122,12 @@ fn finish(
     answered: Result<Answered, Denied>,
     shared: &McpShared,
     session: Option<&Session>,
-    done: StatusCode,
 ) -> Result<Response<ReplyBody>, Refused> {
     let status = match answered {
         Ok(answered) => answered.status,
         Err(denied) => {
             guard.record_failure(&denied);
-            return Err(denied.into());
+            return unheard(denied);
         }
     };
     guard.settle();
@@ -122,6 +136,6 @@ fn finish(
     {
         shared.sessions.end(session);
     }
-    let status = if status.is_success() { done } else { status };
+    let status = if status.is_success() { StatusCode::ACCEPTED } else { status };
     Ok(json(status, Bytes::new()))
 }
