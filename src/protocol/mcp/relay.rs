@@ -140,11 +140,11 @@ impl Relay {
                     self.lists_changed(out, end.as_mut()).await?;
                     continue;
                 }
-                item = source.next() => item?,
-                () = tokio::time::sleep(SILENCE) => {
+                () = out.silent(SILENCE) => {
                     unless(end.as_mut(), out.keep_alive(), stays).await?;
                     continue;
                 }
+                item = source.next() => item?,
             };
             match item {
                 None if self.turn.about.id.is_some() && !resumable => {

@@ -1,5 +1,6 @@
 //! The body of a response that the gateway writes piece by piece: a stream of events to the client.
 
+use std::cell::Cell;
 use std::pin::Pin;
 use std::task::Context;
 use std::task::Poll;
@@ -13,6 +14,7 @@ use http::header;
 use http_body::Frame;
 use hyper::body::Body;
 use tokio::sync::mpsc;
+use tokio::time::Instant;
 
 use crate::protocol::mcp::codec::sse;
 use crate::protocol::mcp::codec::sse::Event;
@@ -26,7 +28,11 @@ const ROOM: usize = 4;
 const LAST_WORD: Duration = Duration::from_secs(5);
 
 /// Where pieces are written.
-pub struct Writer(mpsc::Sender<Bytes>);
+pub struct Writer {
+    pieces: mpsc::Sender<Bytes>,
+    /// When the last one was.
+    written: Cell<Instant>,
+}
 
 /// The client has left.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,7 +46,7 @@ pub fn open() -> (Response<ReplyBody>, Writer) {
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
     headers.insert("x-accel-buffering", HeaderValue::from_static("no"));
-    (response, Writer(sender))
+    (response, Writer { pieces: sender, written: Cell::new(Instant::now()) })
 }
 
 impl Writer {
@@ -82,14 +88,21 @@ impl Writer {
 
     /// Resolves when the client has left.
     pub async fn left(&self) {
-        self.0.closed().await;
+        self.pieces.closed().await;
+    }
+
+    /// When something was written last.
+    pub fn written(&self) -> Instant {
+        self.written.get()
     }
 
     async fn piece(&self, bytes: Bytes) -> Result<(), Left> {
         if bytes.is_empty() {
             return Ok(());
         }
-        self.0.send(bytes).await.map_err(|_closed| Left)
+        self.pieces.send(bytes).await.map_err(|_closed| Left)?;
+        self.written.set(Instant::now());
+        Ok(())
     }
 }
 
