@@ -22,6 +22,7 @@ use crate::protocol::mcp::sessions::Session;
 use crate::protocol::mcp::sessions::Theirs;
 use crate::protocol::mcp::sink::Sink;
 use crate::protocol::mcp::stream;
+use crate::protocol::mcp::turn::Came;
 use crate::protocol::mcp::turn::Taken;
 use crate::protocol::mcp::turn::garbage;
 use crate::protocol::mcp::upstream;
@@ -116,7 +117,9 @@ fn one(
     status: StatusCode,
     read: Result<Bytes, Denied>,
 ) -> Result<Response<ReplyBody>, Denied> {
-    let taken = read.and_then(|data| relay.turn.take(&relay.shared, &mut relay.guard, data, status.as_u16()));
+    let taken = read.and_then(|data| {
+        relay.turn.take(&relay.shared, &mut relay.guard, data, Came::Alone(status.as_u16()))
+    });
     let denied = match taken {
         Ok(Taken::Pass { body, last: true }) => {
             // The gateway's own refusals are told apart from the target's by their form; the status is the target's where it is MCP's.

@@ -48,6 +48,7 @@ use crate::protocol::mcp::shared::McpShared;
 use crate::protocol::mcp::shown::bound;
 use crate::protocol::mcp::sink::Sink;
 use crate::protocol::mcp::stream;
+use crate::protocol::mcp::turn::Came;
 use crate::protocol::mcp::turn::Taken;
 use crate::protocol::mcp::turn::Turn;
 use crate::protocol::mcp::turn::garbage;
@@ -294,7 +295,8 @@ async fn passed_on(
         Ok(Answer::Strange) => Err(upstream::strange(relay.guard.governed())),
         Err(denied) => Err(denied),
     };
-    let taken = read.and_then(|data| relay.turn.take(&relay.shared, &mut relay.guard, data, 200));
+    let taken =
+        read.and_then(|data| relay.turn.take(&relay.shared, &mut relay.guard, data, Came::Alone(200)));
     let denied = match taken {
         Ok(Taken::Pass { body, .. }) => {
             let heard = out.last(body.clone()).await;

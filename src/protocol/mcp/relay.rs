@@ -21,13 +21,14 @@ use crate::protocol::mcp::reply::Asked;
 use crate::protocol::mcp::shared::McpShared;
 use crate::protocol::mcp::sink::Sink;
 use crate::protocol::mcp::stream::Left;
+use crate::protocol::mcp::turn::Came;
 use crate::protocol::mcp::turn::Taken;
 use crate::protocol::mcp::turn::Turn;
 use crate::protocol::mcp::turn::garbage;
 use crate::protocol::mcp::upstream;
 use crate::protocol::mcp::upstream::Source;
 
-/// How long a stream is silent before a comment is written.
+/// How long a client reads nothing before a comment is written to it, whatever its target says meanwhile.
 pub const SILENCE: Duration = Duration::from_secs(12);
 
 /// One stream, with all that it takes to read its messages.
@@ -198,7 +199,7 @@ impl Relay {
     ) -> Result<Option<Last>, Broken> {
         let id = self.own_id(event.id.as_deref());
         let retry = event.retry;
-        match self.turn.take(&self.shared, &mut self.guard, event.data, 200)? {
+        match self.turn.take(&self.shared, &mut self.guard, event.data, Came::Streamed)? {
             Taken::Pass { body, last } => {
                 let write = async {
                     let body = body.clone();

@@ -71,6 +71,24 @@ pub struct Turn {
     pub agreed: Lists,
 }
 
+/// How a message of the target came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Came {
+    /// As the whole answer, with this status.
+    Alone(u16),
+    /// On a stream, which was answered with 200.
+    Streamed,
+}
+
+impl Came {
+    const fn status(self) -> u16 {
+        match self {
+            Self::Alone(status) => status,
+            Self::Streamed => 200,
+        }
+    }
+}
+
 /// What becomes of a message of the target.
 #[derive(Debug)]
 pub enum Taken {
@@ -118,7 +136,7 @@ impl Turn {
         }
     }
 
-    /// Takes the next message of the target, which came with this status.
+    /// Takes the next message of the target.
     ///
     /// # Errors
     /// It is no message, could not be masked or recorded, or breaks the protocol: the exchange fails.
@@ -127,8 +145,9 @@ impl Turn {
         shared: &McpShared,
         guard: &mut ReplyGuard,
         data: Bytes,
-        status: u16,
+        came: Came,
     ) -> Result<Taken, Denied> {
+        let status = came.status();
         let data = guard.clear(&data).map_or(data, Bytes::from);
         let message = Message::scan(data, Limits::new(MOST)).map_err(|refusal| {
             tracing::warn!(connection = %guard.governed().connection.name, problem = %refusal.problem, at = refusal.at, "the target sent what is no MCP message");
@@ -136,11 +155,14 @@ impl Turn {
         })?;
         match message.kind() {
             Kind::Response | Kind::Error => {
-                if self.about.id.is_none() || message.id().as_ref() != self.about.id.as_ref() {
+                // A server that could not read a request, or did not want to, answers with an error that has no id: nothing else can be meant.
+                let nameless =
+                    matches!(came, Came::Alone(_)) && message.kind() == Kind::Error && message.id().is_none();
+                if self.about.id.is_none() || (!nameless && message.id().as_ref() != self.about.id.as_ref()) {
                     tracing::warn!(connection = %guard.governed().connection.name, "the target answered what was not asked here");
                     return Ok(Taken::Drop);
                 }
-                let body = self.answer(shared, guard, &message)?;
+                let body = self.answer(shared, guard, &message, nameless)?;
                 let body = self.masked(shared, guard, body)?;
                 let end = Some(("complete", guard.elapsed_us()));
                 let data = from_target(guard.fresh_capture(), &body, status, end);
@@ -189,9 +211,18 @@ impl Turn {
         }
     }
 
-    /// A response, with its lists filtered and what is bound to the client bound.
-    fn answer(&self, shared: &McpShared, guard: &mut ReplyGuard, message: &Message) -> Result<Bytes, Denied> {
+    /// A response, with its lists filtered and what is bound to the client bound. One that is `nameless` gets the id of the request.
+    fn answer(
+        &self,
+        shared: &McpShared,
+        guard: &mut ReplyGuard,
+        message: &Message,
+        nameless: bool,
+    ) -> Result<Bytes, Denied> {
         let mut rewrite = Rewrite::new(message);
+        if let Some(id) = self.about.id.as_ref().filter(|_| nameless) {
+            rewrite.id(id.to_json());
+        }
         if message.kind() == Kind::Response {
             if let Some(session) = self.session.as_ref().filter(|_| &*self.about.method == "initialize")
                 && let Some(result) = message.result().and_then(|result| Json::parse(result.raw, DEPTH).ok())
