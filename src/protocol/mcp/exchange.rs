@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use bytes::BytesMut;
 use http::Response;
 use http::StatusCode;
 use http::request::Parts;
@@ -22,6 +23,7 @@ use crate::protocol::mcp::codec::envelope::Kind;
 use crate::protocol::mcp::codec::envelope::Limits;
 use crate::protocol::mcp::codec::envelope::Message;
 use crate::protocol::mcp::codec::envelope::id::Id;
+use crate::protocol::mcp::codec::glimpse::Glimpse;
 use crate::protocol::mcp::command;
 use crate::protocol::mcp::command::Wanted;
 use crate::protocol::mcp::door::Door;
@@ -29,6 +31,7 @@ use crate::protocol::mcp::era::Era;
 use crate::protocol::mcp::hold;
 use crate::protocol::mcp::invite;
 use crate::protocol::mcp::invite::Invite;
+use crate::protocol::mcp::limit;
 use crate::protocol::mcp::lists::Lists;
 use crate::protocol::mcp::mirror;
 use crate::protocol::mcp::notice;
@@ -52,20 +55,28 @@ use crate::protocol::mcp::upstream;
 use crate::protocol::mcp::upstream::outbound;
 use crate::protocol::mcp::way;
 use crate::protocol::web::body::ReplyBody;
-use crate::protocol::web::request::read_whole;
+use crate::protocol::web::request::read_into;
 
 /// A message of the client.
 pub async fn post(door: Door<'_>, mut body: Incoming) -> Result<Response<ReplyBody>, Refused> {
     let limit = door.exchange.governed().connection.limits.body;
-    let bytes = match read_whole(&mut body, limit, &door.exchange).await {
-        Ok(bytes) => bytes,
-        Err(denied) => return Err(door.refuse(denied).await.into()),
-    };
+    let mut bytes = BytesMut::new();
+    if let Err(denied) = read_into(&mut bytes, &mut body, limit, &door.exchange).await {
+        let denied = door.refuse(denied).await;
+        if denied.code != DenyCode::LimitExceeded {
+            return Err(denied.into());
+        }
+        let mut glimpse = Glimpse::default();
+        glimpse.push(&bytes);
+        drop(bytes);
+        let request = door.exchange.request_id();
+        return limit::answer(denied, door.head, &mut body, glimpse, limit::LONG, request).await;
+    }
     let claimed = Era::claimed(&door.head.headers);
     // What the client answers is judged and masked by its fields, too.
     let limits =
         Limits { once_in_results: true, ..Limits::new(usize::try_from(limit).unwrap_or(usize::MAX)) };
-    let message = match Message::scan(bytes, limits) {
+    let message = match Message::scan(bytes.freeze(), limits) {
         Ok(message) => message,
         Err(refusal) => {
             let detail = format!("{} at byte {}", refusal.problem, refusal.at);

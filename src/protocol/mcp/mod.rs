@@ -15,6 +15,7 @@ mod era;
 mod exchange;
 mod hold;
 mod invite;
+mod limit;
 mod lists;
 mod login;
 mod metadata;

@@ -94,8 +94,10 @@ const fn code(code: DenyCode) -> i32 {
 }
 
 /// Whether the same call again may do better.
-const fn retryable(code: DenyCode) -> bool {
-    match code {
+fn retryable(denied: &Denied) -> bool {
+    match denied.code {
+        // It is as long another time.
+        DenyCode::LimitExceeded if denied.audit == Some("body_too_large") => false,
         DenyCode::ApprovalPending
         | DenyCode::IssuerUnavailable
         | DenyCode::LimitExceeded
@@ -179,7 +181,7 @@ fn words(denied: &Denied) -> String {
         ),
         // What to do stands in it: the same call may be asked for anew.
         (DenyCode::ApprovalExpired, _) => format!("This was not done: {detail}."),
-        (code, _) if retryable(code) => format!("This was not done: {detail}. It may be tried again later."),
+        _ if retryable(denied) => format!("This was not done: {detail}. It may be tried again later."),
         _ => format!("This was not done: {detail}. Do not try it again as it is."),
     }
 }
@@ -193,7 +195,7 @@ fn decision(denied: &Denied, request: RequestId, out: &mut String) {
     if let Some(approval) = denied.approval {
         let _infallible = write!(out, ",\"approval_id\":\"{approval}\"");
     }
-    let _infallible = write!(out, ",\"request_id\":\"{request}\",\"retryable\":{}}}", retryable(denied.code));
+    let _infallible = write!(out, ",\"request_id\":\"{request}\",\"retryable\":{}}}", retryable(denied));
 }
 
 fn begin(era: Era, id: Option<&[u8]>) -> String {

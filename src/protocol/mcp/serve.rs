@@ -21,9 +21,11 @@ use crate::domain::SessionId;
 use crate::pipeline::Arrival;
 use crate::pipeline::Gate;
 use crate::protocol::mcp::channel;
+use crate::protocol::mcp::codec::glimpse::Glimpse;
 use crate::protocol::mcp::door::Door;
 use crate::protocol::mcp::era::Era;
 use crate::protocol::mcp::exchange;
+use crate::protocol::mcp::limit;
 use crate::protocol::mcp::login;
 use crate::protocol::mcp::metadata;
 use crate::protocol::mcp::origin;
@@ -99,11 +101,18 @@ impl McpApp {
         &self,
         origin: Origin,
         head: &Parts,
-        body: Incoming,
+        mut body: Incoming,
         session: &mut Option<SessionId>,
     ) -> Result<Response<ReplyBody>, Refused> {
         self.check_origin(origin, head)?;
-        let (exchange, rest) = request::enter(&self.gate, Protocol::Mcp, origin, head).await?;
+        let (exchange, rest) = match request::enter(&self.gate, Protocol::Mcp, origin, head).await {
+            Ok(entered) => entered,
+            Err(denied) if denied.code == DenyCode::LimitExceeded && head.method == Method::POST => {
+                let glimpse = Glimpse::default();
+                return limit::answer(denied, head, &mut body, glimpse, limit::BRIEF, origin.request).await;
+            }
+            Err(denied) => return Err(denied.into()),
+        };
         *session = Some(exchange.session_id());
         let door = Door { shared: &self.shared, head, exchange };
         if !matches!(rest, "" | "/" | "/mcp") || head.uri.query().is_some() {

@@ -105,6 +105,18 @@ pub fn bearer(headers: &HeaderMap) -> Result<Option<&str>, Denied> {
 
 /// Reads a body that must be judged or held, up to its limit; not beyond the end of what the command stands on.
 pub async fn read_whole(body: &mut Incoming, limit: u64, exchange: &Exchange) -> Result<Bytes, Denied> {
+    let mut whole = BytesMut::new();
+    read_into(&mut whole, body, limit, exchange).await?;
+    Ok(whole.freeze())
+}
+
+/// The same; of a body that is refused there is as much as was read.
+pub async fn read_into(
+    whole: &mut BytesMut,
+    body: &mut Incoming,
+    limit: u64,
+    exchange: &Exchange,
+) -> Result<(), Denied> {
     let too_large = || {
         let detail =
             format!("a body that is judged or held may have at most {limit} bytes on this connection");
@@ -115,19 +127,18 @@ pub async fn read_whole(body: &mut Incoming, limit: u64, exchange: &Exchange) ->
         return Err(too_large());
     }
     let mut end = std::pin::pin!(exchange.end_watch().wait());
-    let mut whole = BytesMut::new();
     loop {
         let frame = tokio::select! {
             biased;
             end = end.as_mut() => return Err(crate::pipeline::session_ended(end)),
             frame = tokio::time::timeout(STALL, body.frame()) => frame.map_err(|_stalled| broken())?,
         };
-        let Some(frame) = frame else { return Ok(whole.freeze()) };
+        let Some(frame) = frame else { return Ok(()) };
         if let Ok(data) = frame.map_err(|_broken| broken())?.into_data() {
-            if (whole.len() as u64).saturating_add(data.len() as u64) > limit {
+            whole.extend_from_slice(&data);
+            if whole.len() as u64 > limit {
                 return Err(too_large());
             }
-            whole.extend_from_slice(&data);
         }
     }
 }

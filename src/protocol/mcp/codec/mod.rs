@@ -6,6 +6,7 @@
 //! what the target reads.
 
 pub mod envelope;
+pub mod glimpse;
 pub mod line;
 pub mod listing;
 mod piece;

@@ -1,0 +1,159 @@
+//! A look at a message that is not read: which request it is, so that its refusal can name it. It holds next to nothing of it, however long
+//! it is.
+
+use bytes::Bytes;
+
+use crate::protocol::mcp::codec::envelope::Limits;
+use crate::protocol::mcp::codec::envelope::Message;
+
+/// The longest id or method that is kept, in bytes.
+const LONGEST: usize = 512;
+
+/// What has been seen so far of one message, which comes in pieces.
+#[derive(Debug, Default)]
+pub struct Glimpse {
+    depth: usize,
+    begun: bool,
+    /// It is no object of JSON, or has more than one reading.
+    broken: bool,
+    string: bool,
+    escaped: bool,
+    /// The name of the member of the message whose value comes.
+    name: Option<Vec<u8>>,
+    /// What is being read of the message itself: a name, or a value that is neither object nor array.
+    text: Vec<u8>,
+    id: Option<Vec<u8>>,
+    method: Option<Vec<u8>>,
+}
+
+impl Glimpse {
+    /// Takes the next piece.
+    pub fn push(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.take(*byte);
+        }
+    }
+
+    fn take(&mut self, byte: u8) {
+        if self.string {
+            self.keep(byte);
+            match byte {
+                _ if self.escaped => self.escaped = false,
+                b'\\' => self.escaped = true,
+                b'"' => self.string = false,
+                _ => {}
+            }
+            return;
+        }
+        match byte {
+            b' ' | b'\t' | b'\r' | b'\n' => {}
+            b'{' | b'[' => {
+                self.broken |= self.depth == 0 && (self.begun || byte == b'[');
+                self.begun = true;
+                self.depth += 1;
+            }
+            b'}' | b']' => {
+                if self.depth == 1 {
+                    self.member_ends();
+                }
+                self.broken |= self.depth == 0;
+                self.depth = self.depth.saturating_sub(1);
+            }
+            b':' if self.depth == 1 && self.name.is_none() => {
+                self.name = Some(std::mem::take(&mut self.text))
+            }
+            b',' if self.depth == 1 => self.member_ends(),
+            _ => {
+                self.broken |= self.depth == 0;
+                self.string = byte == b'"';
+                self.keep(byte);
+            }
+        }
+    }
+
+    fn keep(&mut self, byte: u8) {
+        if self.depth == 1 && self.text.len() < LONGEST {
+            self.text.push(byte);
+        }
+    }
+
+    fn member_ends(&mut self) {
+        let (name, value) = (self.name.take(), std::mem::take(&mut self.text));
+        let field = match name.as_deref() {
+            Some(b"\"id\"") => &mut self.id,
+            Some(b"\"method\"") => &mut self.method,
+            _ => return,
+        };
+        self.broken |= field.replace(value).is_some();
+    }
+
+    /// The message as it would be without everything else: a request with this id and method, or a notification. `None`: it is neither, as
+    /// far as was seen.
+    pub fn message(&self) -> Option<Message> {
+        let method = self.method.as_deref().filter(|_| !self.broken)?;
+        let mut bare = b"{\"jsonrpc\":\"2.0\",\"method\":".to_vec();
+        bare.extend_from_slice(method);
+        if let Some(id) = &self.id {
+            bare.extend_from_slice(b",\"id\":");
+            bare.extend_from_slice(id);
+        }
+        bare.push(b'}');
+        let limits = Limits::new(bare.len());
+        Message::scan(Bytes::from(bare), limits).ok()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::protocol::mcp::codec::envelope::Kind;
+
+    fn seen(text: &str) -> Option<(Kind, String, String)> {
+        let mut glimpse = Glimpse::default();
+        for piece in text.as_bytes().chunks(3) {
+            glimpse.push(piece);
+        }
+        let message = glimpse.message()?;
+        let id = message.id_value().map(|id| String::from_utf8(id.raw.to_vec()).unwrap());
+        Some((message.kind(), message.method().unwrap().into_owned(), id.unwrap_or_default()))
+    }
+
+    #[test]
+    fn a_request_is_known_by_its_own_members_wherever_they_stand() {
+        let of = |method: &str, id: &str| Some((Kind::Request, method.to_owned(), id.to_owned()));
+        let params = r#""params":{"id":9,"method":"x","a":["id",{"id":1}],"t":"\"id\":7,\\"}"#;
+        for (text, told) in [
+            (format!(r#"{{"method":"tools/call",{params},"jsonrpc":"2.0","id":7}}"#), of("tools/call", "7")),
+            (format!(r#" {{ "id" : "a\"b" , {params}, "method" : "ping" }} "#), of("ping", r#""a\"b""#)),
+            (format!(r#"{{"method":"a","id":1,{}"#, &params[..40]), of("a", "1")),
+            (
+                r#"{"jsonrpc":"2.0","method":"a"}"#.to_owned(),
+                Some((Kind::Notification, "a".to_owned(), String::new())),
+            ),
+        ] {
+            assert_eq!(seen(&text), told, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_request_or_two_is_not_known() {
+        for text in [
+            "",
+            "[]",
+            r#"[{"id":1,"method":"a"}]"#,
+            r#"{"id":1,"method":"a"}{}"#,
+            r#"{"id":1,"id":2,"method":"a"}"#,
+            r#"{"id":{"id":1},"method":"a"}"#,
+            r#"{"id":[1],"method":"a"}"#,
+            r#"{"id":1.5,"method":"a"}"#,
+            r#"{"id":1,"method":7}"#,
+            r#"{"id":1,"result":{}}"#,
+            r#"{"id":1,"method":"a" "b"}"#,
+            r#"x{"id":1,"method":"a"}"#,
+            r#"{"id":1,"params":{},"method":"a"#,
+        ] {
+            assert_eq!(seen(text), None, "{text}");
+        }
+        assert_eq!(seen(&format!(r#"{{"method":"a","id":"{}"}}"#, "x".repeat(LONGEST))), None);
+    }
+}

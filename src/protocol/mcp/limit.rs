@@ -1,0 +1,75 @@
+//! Requests that come too fast, or are too long, to be read: the refusal is still the answer to the request, so that a client takes it for
+//! one. No more is looked for than which request it is.
+
+use std::time::Duration;
+
+use http::Response;
+use http::header;
+use http::request::Parts;
+use http_body_util::BodyExt;
+use hyper::body::Body;
+use hyper::body::Incoming;
+
+use crate::domain::Denied;
+use crate::domain::RequestId;
+use crate::domain::command::mcp::CALL;
+use crate::protocol::mcp::codec::envelope::Kind;
+use crate::protocol::mcp::codec::glimpse::Glimpse;
+use crate::protocol::mcp::era::Era;
+use crate::protocol::mcp::notice;
+use crate::protocol::mcp::reply;
+use crate::protocol::mcp::reply::Asked;
+use crate::protocol::mcp::reply::json;
+use crate::protocol::mcp::serve::Refused;
+use crate::protocol::web::body::ReplyBody;
+
+/// How much is looked through of a message that came too fast, in bytes.
+pub const BRIEF: u64 = 1 << 20;
+/// How much is looked through of a message that is too long, in bytes.
+pub const LONG: u64 = 64 << 20;
+/// How long a message is looked through.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// What answers a message that is refused unread. `glimpse` has seen what was read of it; at most so many bytes more are looked at.
+///
+/// # Errors
+/// It is not known which request it is.
+pub async fn answer(
+    denied: Denied,
+    head: &Parts,
+    body: &mut Incoming,
+    mut glimpse: Glimpse,
+    most: u64,
+    request: RequestId,
+) -> Result<Response<ReplyBody>, Refused> {
+    if body.size_hint().lower() <= most {
+        // What did not come in time was not seen.
+        drop(tokio::time::timeout(PATIENCE, look(body, &mut glimpse, most)).await);
+    }
+    let Some(message) = glimpse.message() else { return Err(denied.into()) };
+    let Some(id) = message.id_value().filter(|_| message.kind() == Kind::Request) else {
+        return notice::unheard(denied);
+    };
+    let asked = if message.method().as_deref() == Some(CALL) { Asked::Tool } else { Asked::Other };
+    let (status, text) = reply::refusal(&denied, Era::claimed(&head.headers), &asked, id.raw, request);
+    let mut response = json(status, text);
+    if let Some(wait) = denied.retry_after {
+        let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
+        response.headers_mut().insert(header::RETRY_AFTER, seconds.max(1).into());
+    }
+    Ok(response)
+}
+
+/// Looks through the rest of a body, as far as it may.
+async fn look(body: &mut Incoming, glimpse: &mut Glimpse, most: u64) {
+    let mut seen: u64 = 0;
+    while let Some(Ok(frame)) = body.frame().await {
+        if let Ok(data) = frame.into_data() {
+            glimpse.push(&data);
+            seen = seen.saturating_add(data.len() as u64);
+        }
+        if seen > most {
+            return;
+        }
+    }
+}
