@@ -7,8 +7,8 @@ use http::Method;
 use http::Request;
 use http::Response;
 use http::StatusCode;
+use http::Uri;
 use http::header;
-use http::request::Parts;
 use hyper::body::Incoming;
 
 use crate::domain::ConnectionName;
@@ -17,16 +17,16 @@ use crate::pipeline::Gate;
 use crate::protocol::mcp::login;
 use crate::protocol::mcp::reply::json;
 use crate::protocol::web::body::ReplyBody;
+use crate::protocol::web::request::route;
 
 /// Where metadata stands, before the path of what it is about.
 const WELL_KNOWN: &str = "/.well-known/oauth-protected-resource";
 
-/// Where the metadata of a connection stands; `None` where the gateway's own address is not known.
-pub fn url(head: &Parts, connection: &str, tls: bool, public_url: Option<&str>) -> Option<String> {
-    let host = head.uri.authority().map(http::uri::Authority::as_str);
-    let host = host.or_else(|| head.headers.get(header::HOST)?.to_str().ok());
-    let base = base(host, tls, public_url)?;
-    let name: ConnectionName = connection.parse().ok()?;
+/// Where the metadata of what is at this address stands; `None` where the gateway's own address is not known.
+pub fn url(uri: &Uri, host: Option<&HeaderValue>, tls: bool, public_url: Option<&str>) -> Option<String> {
+    let authority = uri.authority().map(http::uri::Authority::as_str);
+    let base = base(authority.or_else(|| host?.to_str().ok()), tls, public_url)?;
+    let name: ConnectionName = route(uri.path())?.connection.parse().ok()?;
     Some(format!("{base}{WELL_KNOWN}/c/{name}"))
 }
 
@@ -105,8 +105,7 @@ mod tests {
     #[test]
     fn the_address_of_the_metadata_is_what_the_client_reached_or_the_operator_says() {
         let at = |host: &str, tls, public_url| {
-            let request = Request::get("/c/tools").header(header::HOST, host).body(()).unwrap();
-            url(&request.into_parts().0, "tools", tls, public_url)
+            url(&Uri::from_static("/c/tools"), Some(&HeaderValue::from_str(host).unwrap()), tls, public_url)
         };
         let path = "/.well-known/oauth-protected-resource/c/tools";
         assert_eq!(at("gw:8443", false, None), Some(format!("http://gw:8443{path}")));

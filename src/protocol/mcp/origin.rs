@@ -14,11 +14,7 @@ use crate::domain::McpOptions;
 ///
 /// # Errors
 /// Why it may not, for the person behind the client.
-pub fn check(
-    head: &Parts,
-    options: Option<&McpOptions>,
-    public_url: Option<&str>,
-) -> Result<(), &'static str> {
+pub fn check(head: &Parts, options: &McpOptions, public_url: Option<&str>) -> Result<(), &'static str> {
     let host = host(head);
     let own = public_url.and_then(|url| url.parse::<Uri>().ok());
     let own_host = own.as_ref().and_then(Uri::host);
@@ -28,7 +24,7 @@ pub fn check(
         return Err("the Host header names another host than this gateway");
     }
     let Some(origin) = origin(&head.headers)? else { return Ok(()) };
-    if options.is_some_and(|options| options.lists_origin(origin)) {
+    if options.lists_origin(origin) {
         return Ok(());
     }
     let page = origin.parse::<Uri>().ok();
@@ -83,7 +79,7 @@ mod tests {
         }
         let (head, ()) = request.body(()).unwrap().into_parts();
         let options = McpOptions { origins: vec!["https://app.example".into()], ..McpOptions::default() };
-        check(&head, Some(&options), public_url).is_ok()
+        check(&head, &options, public_url).is_ok()
     }
 
     #[test]

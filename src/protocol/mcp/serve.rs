@@ -10,6 +10,7 @@ use http::Method;
 use http::Request;
 use http::Response;
 use http::StatusCode;
+use http::Uri;
 use http::header;
 use http::request::Parts;
 use hyper::body::Incoming;
@@ -18,7 +19,6 @@ use crate::domain::Denied;
 use crate::domain::DenyCode;
 use crate::domain::Protocol;
 use crate::domain::SessionId;
-use crate::pipeline::Arrival;
 use crate::pipeline::Gate;
 use crate::protocol::mcp::channel;
 use crate::protocol::mcp::codec::glimpse::Glimpse;
@@ -38,7 +38,6 @@ use crate::protocol::web::reply;
 use crate::protocol::web::request;
 use crate::protocol::web::request::Origin;
 use crate::protocol::web::request::bad;
-use crate::protocol::web::request::route;
 use crate::transport::strangers::Strangers;
 
 /// Answers requests on connections to MCP servers.
@@ -85,13 +84,7 @@ impl McpApp {
         let mut response = match self.run(origin, &head, body, &mut session).await {
             Ok(response) => response,
             Err(Refused::Fault { era, fault, id }) => json(fault.status, fault.body(era, id.as_deref())),
-            Err(Refused::Problem(denied)) => {
-                let mut response = reply::problem(&denied, origin.request, session);
-                if denied.code == DenyCode::Unauthenticated {
-                    self.challenge(&head, origin.tls, &denied, response.headers_mut());
-                }
-                return response;
-            }
+            Err(Refused::Problem(denied)) => return reply::problem(&denied, origin.request, session),
         };
         reply::name(&mut response, origin.request, session);
         response
@@ -104,7 +97,6 @@ impl McpApp {
         mut body: Incoming,
         session: &mut Option<SessionId>,
     ) -> Result<Response<ReplyBody>, Refused> {
-        self.check_origin(origin, head)?;
         let (exchange, rest) = match request::enter(&self.gate, Protocol::Mcp, origin, head).await {
             Ok(entered) => entered,
             Err(denied) if denied.code == DenyCode::LimitExceeded && head.method == Method::POST => {
@@ -115,6 +107,13 @@ impl McpApp {
         };
         *session = Some(exchange.session_id());
         let door = Door { shared: &self.shared, head, exchange };
+        // A page in a browser that was led here by its name server sends an `Origin` or a `Host` of its own. Only who has shown a token that
+        // opens this connection learns that it has rules for them.
+        let options = &door.exchange.governed().connection.mcp;
+        if let Err(why) = origin::check(head, options, self.public_url.as_deref()) {
+            let denied = Denied::new(DenyCode::Denied, why).because("origin");
+            return Err(door.refuse(denied).await.into());
+        }
         if !matches!(rest, "" | "/" | "/mcp") || head.uri.query().is_some() {
             let denied = bad("an MCP server is at /c/<connection>, without a query").because("path");
             return Err(door.refuse(denied).await.into());
@@ -145,49 +144,6 @@ impl McpApp {
             }
         }
     }
-
-    /// A page in a browser that was led here by its name server sends an `Origin` or a `Host` of its own.
-    fn check_origin(&self, origin: Origin, head: &Parts) -> Result<(), Denied> {
-        let path = head.uri.path();
-        let connection = route(path).map_or("", |route| route.connection);
-        let snapshot = self.gate.snapshot();
-        let options = snapshot.connection(connection).map(|governed| &governed.connection.mcp);
-        let Err(why) = origin::check(head, options, self.public_url.as_deref()) else { return Ok(()) };
-        let denied = Denied::new(DenyCode::Denied, why).because("origin");
-        let arrival = Arrival {
-            request: origin.request,
-            protocol: Protocol::Mcp,
-            source: origin.source,
-            token: None,
-            connection,
-            method: head.method.as_str(),
-            path,
-        };
-        self.gate.refuse_stranger(arrival, None, &denied);
-        Err(denied)
-    }
-
-    fn challenge(&self, head: &Parts, tls: bool, denied: &Denied, headers: &mut HeaderMap) {
-        let connection = route(head.uri.path()).map_or("", |route| route.connection);
-        let Some(url) = metadata::url(head, connection, tls, self.public_url.as_deref()) else { return };
-        let error = match denied.audit {
-            Some("no_token") => String::new(),
-            Some("scope") => {
-                let scope = self.gate.issuers().scope_to_ask_for();
-                // What may stand in a scope: RFC 6749, section 3.3.
-                let scope = scope.filter(|scope| {
-                    scope.bytes().all(|byte| byte.is_ascii_graphic() && !matches!(byte, b'"' | b'\\'))
-                });
-                let scope = scope.map(|scope| format!("scope=\"{scope}\", ")).unwrap_or_default();
-                format!("error=\"insufficient_scope\", {scope}")
-            }
-            _ => "error=\"invalid_token\", ".to_owned(),
-        };
-        let challenge = format!("Bearer {error}resource_metadata=\"{url}\"");
-        if let Ok(value) = HeaderValue::try_from(challenge) {
-            headers.insert(header::WWW_AUTHENTICATE, value);
-        }
-    }
 }
 
 impl App for McpApp {
@@ -212,6 +168,10 @@ impl App for McpApp {
 
     fn takes(&self, path: &str) -> bool {
         login::is_here(path) && self.gate.login().is_some()
+    }
+
+    fn metadata(&self, uri: &Uri, host: Option<&HeaderValue>, tls: bool) -> Option<String> {
+        metadata::url(uri, host, tls, self.public_url.as_deref())
     }
 
     fn well_known(&self, request: &Request<Incoming>, tls: bool) -> Option<Response<ReplyBody>> {

@@ -16,6 +16,46 @@ use crate::domain::SessionId;
 use crate::domain::json::write_string;
 use crate::protocol::web::body::ReplyBody;
 
+/// What a response of the gateway's own asks of its client: a token, or another one. (RFC 6750, section 3.)
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Challenge {
+    /// There was no token.
+    Nothing,
+    /// The token is not good.
+    Invalid,
+    /// The token is good, only not for this.
+    Scope,
+}
+
+impl Challenge {
+    fn of(denied: &Denied) -> Self {
+        match denied.audit {
+            Some("no_token") => Self::Nothing,
+            Some("scope") => Self::Scope,
+            _ => Self::Invalid,
+        }
+    }
+
+    const fn bare(self) -> &'static str {
+        match self {
+            Self::Nothing => "Bearer",
+            Self::Invalid => "Bearer error=\"invalid_token\"",
+            Self::Scope => "Bearer error=\"insufficient_scope\"",
+        }
+    }
+
+    /// The challenge, with a scope to ask for and where it is told who gives tokens. (RFC 9728, section 5.1.)
+    pub fn with(self, scope: Option<&str>, metadata: &str) -> String {
+        // What may stand in a scope: RFC 6749, section 3.3.
+        let plain =
+            |scope: &&str| scope.bytes().all(|byte| byte.is_ascii_graphic() && !matches!(byte, b'"' | b'\\'));
+        let scope = scope.filter(|_| self == Self::Scope).filter(plain);
+        let scope = scope.map(|scope| format!("scope=\"{scope}\", ")).unwrap_or_default();
+        let comma = if self == Self::Nothing { "" } else { "," };
+        format!("{}{comma} {scope}resource_metadata=\"{metadata}\"", self.bare())
+    }
+}
+
 /// The status of each code, and its title.
 pub const fn status(code: DenyCode) -> (StatusCode, &'static str) {
     match code {
@@ -79,13 +119,11 @@ pub fn problem(denied: &Denied, request: RequestId, session: Option<SessionId>) 
     headers.insert(header::CONTENT_LENGTH, length.into());
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     if denied.code == DenyCode::Unauthenticated {
-        let challenge = match denied.audit {
-            Some("no_token") => "Bearer",
-            Some("scope") => "Bearer error=\"insufficient_scope\"",
-            _ => "Bearer error=\"invalid_token\"",
-        };
-        headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
+        let challenge = Challenge::of(denied);
+        headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static(challenge.bare()));
+        response.extensions_mut().insert(challenge);
     }
+    let headers = response.headers_mut();
     if let Some(wait) = denied.retry_after {
         let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
         headers.insert(header::RETRY_AFTER, seconds.max(1).into());

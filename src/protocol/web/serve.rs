@@ -12,6 +12,7 @@ use http::HeaderValue;
 use http::Request;
 use http::Response;
 use http::StatusCode;
+use http::Uri;
 use http::Version;
 use http::header;
 use hyper::body::Incoming;
@@ -35,6 +36,7 @@ use crate::protocol::web::guarded::REST_TIME;
 use crate::protocol::web::h1;
 use crate::protocol::web::h1::Asked;
 use crate::protocol::web::reply;
+use crate::protocol::web::reply::Challenge;
 use crate::protocol::web::request::Origin;
 use crate::protocol::web::request::bad;
 use crate::protocol::web::request::route;
@@ -61,6 +63,11 @@ pub trait App {
     /// Whether a path outside of `/c/` is this protocol's own. Default: none is.
     fn takes(&self, _path: &str) -> bool {
         false
+    }
+    /// Where it is told who gives tokens for what is at this address below `/c/`, whatever that is, for a client that came to this `Host`.
+    /// Default: nowhere.
+    fn metadata(&self, _uri: &Uri, _host: Option<&HeaderValue>, _tls: bool) -> Option<String> {
+        None
     }
     /// The answer to a request below `/.well-known/` that is this protocol's; it needs no token. Default: none is.
     fn well_known(&self, _request: &Request<Incoming>, _tls: bool) -> Option<Response<ReplyBody>> {
@@ -262,9 +269,29 @@ impl WebService {
             let app = self.apps.iter().find(|app| Some(app.protocol()) == protocol).or(self.apps.first());
             app.map(|app| &**app)
         };
-        match self.taker(request.uri().path()).or_else(of_connection) {
-            Some(app) => app.answer(origin, request).await,
-            None => plain(StatusCode::NOT_FOUND, String::new()),
+        let Some(app) = self.taker(request.uri().path()).or_else(of_connection) else {
+            return plain(StatusCode::NOT_FOUND, String::new());
+        };
+        let (uri, host) = (request.uri().clone(), request.headers().get(header::HOST).cloned());
+        let mut response = app.answer(origin, request).await;
+        self.challenge(&uri, host.as_ref(), tls, &mut response);
+        response
+    }
+
+    /// Tells who shows no token that is good here where tokens are had: whatever stands behind the name, so that nobody learns from it what
+    /// does.
+    fn challenge(
+        &self,
+        uri: &Uri,
+        host: Option<&HeaderValue>,
+        tls: bool,
+        response: &mut Response<ReplyBody>,
+    ) {
+        let Some(challenge) = response.extensions().get::<Challenge>().copied() else { return };
+        let Some(metadata) = self.apps.iter().find_map(|app| app.metadata(uri, host, tls)) else { return };
+        let scope = if challenge == Challenge::Scope { self.gate.issuers().scope_to_ask_for() } else { None };
+        if let Ok(value) = HeaderValue::try_from(challenge.with(scope.as_deref(), &metadata)) {
+            response.headers_mut().insert(header::WWW_AUTHENTICATE, value);
         }
     }
 
