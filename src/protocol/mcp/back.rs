@@ -107,6 +107,7 @@ fn open_session(
     let Some(opened) = opened.filter(|_| initializes) else { return Ok(None) };
     let governed = Arc::clone(relay.guard.governed());
     let session = relay.shared.sessions.open(relay.turn.owner.clone(), &governed, opened)?;
+    session.declares(relay.turn.declared);
     relay.turn.session = Some(Arc::clone(&session));
     Ok(Some(session))
 }

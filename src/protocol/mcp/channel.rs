@@ -136,6 +136,7 @@ async fn open(
     };
     let turn = Turn {
         era: Era::Legacy,
+        declared: session.as_ref().map(|session| session.declared()).unwrap_or_default(),
         about: event.map(|event| event.about).unwrap_or_default(),
         session,
         owner,

@@ -26,6 +26,7 @@ use crate::protocol::mcp::codec::envelope::id::Id;
 use crate::protocol::mcp::codec::glimpse::Glimpse;
 use crate::protocol::mcp::command;
 use crate::protocol::mcp::command::Wanted;
+use crate::protocol::mcp::declared::Declared;
 use crate::protocol::mcp::door::Door;
 use crate::protocol::mcp::era::Era;
 use crate::protocol::mcp::hold;
@@ -164,8 +165,10 @@ async fn send(
     }
     let Door { shared, head, exchange } = door;
     let request = outbound(shared, head, &governed.connection, session.as_deref(), None, Some(body));
+    let declared = session.as_ref().map_or_else(|| Declared::of(message), |session| session.declared());
     let turn = Turn {
         era,
+        declared,
         about: Arc::new(About { task, line, ..about(message, &judged.command) }),
         session,
         owner,

@@ -8,6 +8,7 @@ mod bound;
 mod channel;
 pub mod codec;
 pub mod command;
+mod declared;
 mod door;
 mod duplex;
 mod elicitation;

@@ -19,6 +19,7 @@ use crate::domain::DenyCode;
 use crate::domain::ServerRequest;
 use crate::pipeline::snapshot::Governed;
 use crate::protocol::mcp::codec::envelope::id::Id;
+use crate::protocol::mcp::declared::Declared;
 use crate::protocol::mcp::duplex::Solo;
 use crate::protocol::mcp::lists::Lists;
 
@@ -85,6 +86,8 @@ struct State {
     next_event: u64,
     /// The lists whose changes the target tells of.
     lists: Lists,
+    /// What the client can be asked.
+    declared: Declared,
 }
 
 /// An event of a stream that can be gone on with.
@@ -139,6 +142,7 @@ impl Sessions {
             events: VecDeque::new(),
             next_event: 0,
             lists: Lists::default(),
+            declared: Declared::default(),
         };
         let session = Arc::new(Session {
             id: id.clone(),
@@ -185,6 +189,16 @@ impl Session {
     /// Notes which lists the target has said to tell of when they change.
     pub fn tells(&self, lists: Lists) {
         locked(&self.state).lists = lists;
+    }
+
+    /// Notes what the client can be asked, as it said at the beginning.
+    pub fn declares(&self, declared: Declared) {
+        locked(&self.state).declared = declared;
+    }
+
+    /// What the client can be asked.
+    pub fn declared(&self) -> Declared {
+        locked(&self.state).declared
     }
 
     /// The lists whose changes are told in this session.

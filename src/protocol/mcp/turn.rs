@@ -34,6 +34,7 @@ use crate::protocol::mcp::codec::listing::Element;
 use crate::protocol::mcp::codec::listing::Listed;
 use crate::protocol::mcp::codec::listing::Listing;
 use crate::protocol::mcp::codec::rewrite::Rewrite;
+use crate::protocol::mcp::declared::Declared;
 use crate::protocol::mcp::door::place;
 use crate::protocol::mcp::elicitation;
 use crate::protocol::mcp::era::Era;
@@ -59,6 +60,8 @@ const DEPTH: usize = 64;
 pub struct Turn {
     /// The era it is in.
     pub era: Era,
+    /// What the client can be asked.
+    pub declared: Declared,
     /// What it answers.
     pub about: Arc<About>,
     /// The session, in the legacy era.
@@ -269,7 +272,7 @@ impl Turn {
                 );
             }
             if let Some(requests) = message.outcome(ResultField::InputRequests) {
-                check_requests(requests.raw, &guard.governed().connection.mcp)?;
+                self.check_requests(requests.raw, &guard.governed().connection.mcp)?;
             }
             self.remember_task(shared, message);
             if let Some(own) = &self.about.task
@@ -312,10 +315,8 @@ impl Turn {
         }
         let options = &guard.governed().connection.mcp;
         let what = ServerRequest::of_method(&method).filter(|what| options.allows(*what));
-        let harmless = what != Some(ServerRequest::Elicitation) || {
-            let params = message.params().and_then(|params| Json::parse(params.raw, DEPTH).ok());
-            elicitation::is_harmless(params.as_ref(), options)
-        };
+        let params = what.and_then(|_| Json::parse(message.params()?.raw, DEPTH).ok());
+        let harmless = what.is_some_and(|what| self.may_ask(what, params.as_ref(), options));
         let open = |what| self.session.as_ref().is_some_and(|session| session.ask(id.clone(), what));
         match what {
             Some(what) if harmless && open(what) => self.pass(shared, guard, message.body().clone(), status),
@@ -326,6 +327,27 @@ impl Turn {
                 Ok(Taken::Answer(Own::Refused(id)))
             }
         }
+    }
+
+    /// Whether the client may be asked something that the target may ask: it has declared that it can be, and the person takes no harm.
+    fn may_ask(&self, what: ServerRequest, params: Option<&Json>, options: &McpOptions) -> bool {
+        let harmless = what != ServerRequest::Elicitation || elicitation::is_harmless(params, options);
+        harmless && self.declared.answers(what, params)
+    }
+
+    /// That a target of the modern era asks the client only for what it may ask.
+    fn check_requests(&self, raw: &[u8], options: &McpOptions) -> Result<(), Denied> {
+        let refused = || garbage("it asks the client what it may not ask").because("mcp_asked");
+        let Ok(Json::Object(requests)) = Json::parse(raw, DEPTH) else { return Err(refused()) };
+        for (_, request) in &requests {
+            let method = request.member("method").and_then(Json::as_str).unwrap_or_default();
+            let what =
+                ServerRequest::of_method(method).filter(|what| options.allows(*what)).ok_or_else(refused)?;
+            if !self.may_ask(what, request.member("params"), options) {
+                return Err(refused());
+            }
+        }
+        Ok(())
     }
 
     fn told(
@@ -424,22 +446,6 @@ fn remember(shared: &McpShared, guard: &ReplyGuard, listing: &Listing<'_>) -> Re
         let mirrored = input.map(|input| mirror::wanted(input.raw)).unwrap_or_default().into();
         let tool = Tool { read_only: element.hints.read_only == Some(true), schema, mirrored };
         shared.tools.listed(&place(governed), &element.key, tool);
-    }
-    Ok(())
-}
-
-/// That a target of the modern era asks the client only for what it may ask.
-fn check_requests(raw: &[u8], options: &McpOptions) -> Result<(), Denied> {
-    let refused = || garbage("it asks the client what it may not ask").because("mcp_asked");
-    let Ok(Json::Object(requests)) = Json::parse(raw, DEPTH) else { return Err(refused()) };
-    for (_, request) in &requests {
-        let method = request.member("method").and_then(Json::as_str).unwrap_or_default();
-        let what =
-            ServerRequest::of_method(method).filter(|what| options.allows(*what)).ok_or_else(refused)?;
-        if what == ServerRequest::Elicitation && !elicitation::is_harmless(request.member("params"), options)
-        {
-            return Err(refused());
-        }
     }
     Ok(())
 }
