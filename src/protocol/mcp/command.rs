@@ -195,7 +195,9 @@ pub fn check_tasks(message: &Message) -> Result<(), Fault> {
     }
     let fault = Fault::new(StatusCode::BAD_REQUEST, NO_CAPABILITY, "tasks are for clients that declare them");
     Err(Fault {
-        data: Some(r#"{"requiredCapabilities":{"extensions":{"io.modelcontextprotocol/tasks":{}}}}"#),
+        data: Some(
+            r#"{"requiredCapabilities":{"extensions":{"io.modelcontextprotocol/tasks":{}}}}"#.to_owned(),
+        ),
         ..fault
     })
 }

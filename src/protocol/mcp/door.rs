@@ -13,6 +13,7 @@ use crate::pipeline::snapshot::Governed;
 use crate::protocol::mcp::codec::envelope::Message;
 use crate::protocol::mcp::codec::envelope::refusal::INVALID_REQUEST;
 use crate::protocol::mcp::era::Era;
+use crate::protocol::mcp::era::keeps_to;
 use crate::protocol::mcp::record::FromClient;
 use crate::protocol::mcp::reply::Fault;
 use crate::protocol::mcp::serve::Refused;
@@ -104,10 +105,15 @@ impl Door<'_> {
         let id = first.to_str().ok().filter(|_| second.is_none());
         let session =
             id.and_then(|id| self.shared.sessions.find(id, &self.owner(), self.exchange.governed()));
-        if session.is_none() {
+        let Some(session) = session else {
             let fault = Fault::new(StatusCode::NOT_FOUND, NO_SESSION, "Session not found");
             return Err(self.fault(Era::Legacy, fault, message, "mcp_session").await);
+        };
+        if let Some(agreed) = session.version()
+            && let Err(fault) = keeps_to(&self.head.headers, agreed)
+        {
+            return Err(self.fault(Era::Legacy, fault, message, "mcp_version").await);
         }
-        Ok(session)
+        Ok(Some(session))
     }
 }

@@ -7,6 +7,7 @@ use http::HeaderMap;
 use http::HeaderName;
 use http::StatusCode;
 
+use crate::domain::json::push_string;
 use crate::protocol::mcp::codec::envelope::Kind;
 use crate::protocol::mcp::codec::envelope::Message;
 use crate::protocol::mcp::codec::envelope::names::Meta;
@@ -16,7 +17,9 @@ use crate::protocol::mcp::reply::Fault;
 
 /// The first version of the modern era. Versions are dates, so they compare as texts.
 const FIRST_MODERN: &str = "2026-07-28";
-/// The versions of the legacy era that name themselves in a header.
+/// The versions of the modern era: what a later one means is not known here, so it is not judged by the rules of these.
+const MODERN: [&str; 1] = [FIRST_MODERN];
+/// The versions of the legacy era.
 const LEGACY: [&str; 4] = ["2024-11-05", "2025-03-26", "2025-06-18", "2025-11-25"];
 /// The header that says the version.
 pub const VERSION: HeaderName = HeaderName::from_static("mcp-protocol-version");
@@ -42,13 +45,15 @@ const REMOVED: [&str; 8] = [
 ];
 /// MCP's code for headers that do not say what the body says.
 const HEADER_MISMATCH: i32 = -32020;
+/// MCP's code for a version that is not known.
+const NO_VERSION: i32 = -32022;
 
 /// An era of the protocol.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Era {
     /// Up to 2025-11-25.
     Legacy,
-    /// 2026-07-28 and later.
+    /// 2026-07-28, and whatever is later.
     Modern,
 }
 
@@ -62,7 +67,8 @@ impl Era {
     /// The era of a message, which must be well-formed in it.
     ///
     /// # Errors
-    /// Modern: no version or capabilities in `_meta`, headers that are missing or do not say what the body says, a response.
+    /// Modern: no version or capabilities in `_meta`, a version that nobody knows, headers that are missing or do not say what the body
+    /// says, a response.
     /// Legacy: a version in the header that nobody knows.
     pub fn of(headers: &HeaderMap, message: &Message) -> Result<Self, Fault> {
         let version = message.meta(Meta::ProtocolVersion).and_then(|value| value.text());
@@ -75,13 +81,32 @@ impl Era {
 }
 
 /// Whether the headers of a message that [`Era::of`] let pass were held against its body: they name a version that the legacy era does not
-/// have, so it was the modern one's rules that they met, be the version known to anybody or not.
+/// have, so it was the modern one's rules that they met.
 pub fn says_what_the_body_says(headers: &HeaderMap) -> bool {
     headers.get(&VERSION).is_some_and(|value| !LEGACY.iter().any(|version| value == version))
 }
 
 fn is_modern(version: &str) -> bool {
     version.len() == FIRST_MODERN.len() && version.starts_with('2') && version >= FIRST_MODERN
+}
+
+/// The version of the legacy era that is written so, if it is one.
+pub fn legacy(version: &str) -> Option<&'static str> {
+    LEGACY.into_iter().find(|known| *known == version)
+}
+
+/// That a request of a session says no other version than the one that the session has agreed on.
+///
+/// # Errors
+/// It does.
+pub fn keeps_to(headers: &HeaderMap, agreed: &str) -> Result<(), Fault> {
+    match one(headers, &VERSION)? {
+        Some(version) if version != agreed => {
+            let detail = format!("MCP-Protocol-Version is not {agreed}, which this session has agreed on");
+            Err(Fault::new(StatusCode::BAD_REQUEST, INVALID_REQUEST, detail))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// The one value of a header: `Ok(None)` where there is none.
@@ -121,6 +146,9 @@ fn check_modern(headers: &HeaderMap, message: &Message, version: Option<&str>) -
             "params._meta must hold io.modelcontextprotocol/protocolVersion and …/clientCapabilities";
         return Err(Fault::new(StatusCode::BAD_REQUEST, INVALID_PARAMS, detail));
     }
+    if let Some(fault) = version.or(one(headers, &VERSION)?).and_then(unknown) {
+        return Err(fault);
+    }
     let method = message.method();
     if message.kind() == Kind::Request && method.as_deref().is_some_and(|method| REMOVED.contains(&method)) {
         return Err(Fault::new(StatusCode::NOT_FOUND, NO_METHOD, "Method not found"));
@@ -140,6 +168,23 @@ fn check_modern(headers: &HeaderMap, message: &Message, version: Option<&str>) -
         return Err(mismatch("Mcp-Name must say what the body names"));
     }
     Ok(())
+}
+
+/// The fault of a version that nobody here knows.
+fn unknown(version: &str) -> Option<Fault> {
+    if MODERN.contains(&version) {
+        return None;
+    }
+    let mut data = String::from("{\"supported\":[");
+    for (place, known) in MODERN.iter().chain(LEGACY.iter().rev()).enumerate() {
+        data.push_str(if place > 0 { "," } else { "" });
+        push_string(known, &mut data);
+    }
+    data.push_str("],\"requested\":");
+    push_string(version, &mut data);
+    data.push('}');
+    let fault = Fault::new(StatusCode::BAD_REQUEST, NO_VERSION, "Unsupported protocol version");
+    Some(Fault { data: Some(data), ..fault })
 }
 
 /// What `Mcp-Name` must repeat; `None` for methods without it, or without the parameter: the target answers that.
@@ -212,6 +257,39 @@ mod tests {
         ] {
             assert_eq!(of(headers, CALL), Err((400, -32020)), "{headers:?}");
         }
+    }
+
+    #[test]
+    fn a_version_that_nobody_knows_is_not_judged_as_one_that_is_known() {
+        for version in ["2026-08-01", "2027-01-01", "2025-11-25"] {
+            let body = CALL.replace("2026-07-28", version);
+            let message = Message::scan(body.into(), Limits::new(4096)).unwrap();
+            let headers = HeaderMap::from_iter(
+                [(VERSION, version), (METHOD, "tools/call"), (NAME, "=?base64?w6k=?=")]
+                    .map(|(name, value)| (name, value.parse().unwrap())),
+            );
+            let fault = Era::of(&headers, &message).unwrap_err();
+            assert_eq!((fault.status.as_u16(), fault.code), (400, -32022), "{version}");
+            let data = fault.data.unwrap();
+            let told = format!(
+                r#""2026-07-28","2025-11-25","2025-06-18","2025-03-26","2024-11-05"],"requested":"{version}"}}"#
+            );
+            assert!(data.ends_with(&told), "{data}");
+        }
+        let told = r#"{"jsonrpc":"2.0","method":"notifications/x"}"#;
+        assert_eq!(of(&[("mcp-protocol-version", "2026-08-01")], told), Err((400, -32022)));
+        assert_eq!(of(&[("mcp-protocol-version", "2026-07-28")], told), Ok(Era::Modern));
+    }
+
+    #[test]
+    fn a_session_keeps_to_its_version() {
+        let says = |version: &'static str| {
+            let headers = HeaderMap::from_iter([(VERSION, version.parse().unwrap())]);
+            keeps_to(&headers, "2025-06-18").map_err(|fault| (fault.status.as_u16(), fault.code))
+        };
+        assert_eq!((says("2025-06-18"), says("2024-11-05")), (Ok(()), Err((400, -32600))));
+        assert_eq!(keeps_to(&HeaderMap::new(), "2025-06-18"), Ok(()));
+        assert_eq!((legacy("2025-06-18"), legacy("2026-07-28")), (Some("2025-06-18"), None));
     }
 
     #[test]

@@ -34,7 +34,7 @@ pub struct Fault {
     /// For the person behind the client.
     pub detail: String,
     /// What the protocol wants beside, as JSON.
-    pub data: Option<&'static str>,
+    pub data: Option<String>,
 }
 
 impl Fault {
@@ -48,7 +48,7 @@ impl Fault {
         let mut out = begin(era, id);
         let _infallible = write!(out, "\"error\":{{\"code\":{},\"message\":", self.code);
         push_string(&self.detail, &mut out);
-        if let Some(data) = self.data {
+        if let Some(data) = &self.data {
             out.push_str(",\"data\":");
             out.push_str(data);
         }

@@ -88,6 +88,8 @@ struct State {
     lists: Lists,
     /// What the client can be asked.
     declared: Declared,
+    /// The version that both sides have agreed on.
+    version: Option<&'static str>,
 }
 
 /// An event of a stream that can be gone on with.
@@ -143,6 +145,7 @@ impl Sessions {
             next_event: 0,
             lists: Lists::default(),
             declared: Declared::default(),
+            version: None,
         };
         let session = Arc::new(Session {
             id: id.clone(),
@@ -199,6 +202,16 @@ impl Session {
     /// What the client can be asked.
     pub fn declared(&self) -> Declared {
         locked(&self.state).declared
+    }
+
+    /// Notes the version that the target has agreed to.
+    pub fn agrees_on(&self, version: &'static str) {
+        locked(&self.state).version = Some(version);
+    }
+
+    /// The version that both sides have agreed on; `None`: none that is known here.
+    pub fn version(&self) -> Option<&'static str> {
+        locked(&self.state).version
     }
 
     /// The lists whose changes are told in this session.

@@ -38,6 +38,7 @@ use crate::protocol::mcp::declared::Declared;
 use crate::protocol::mcp::door::place;
 use crate::protocol::mcp::elicitation;
 use crate::protocol::mcp::era::Era;
+use crate::protocol::mcp::era::legacy;
 use crate::protocol::mcp::lists::Lists;
 use crate::protocol::mcp::mirror;
 use crate::protocol::mcp::pin::check;
@@ -231,6 +232,10 @@ impl Turn {
                 && let Some(result) = message.result().and_then(|result| Json::parse(result.raw, DEPTH).ok())
             {
                 session.tells(Lists::of_capabilities(&result));
+                let agreed = result.member("protocolVersion").and_then(Json::as_str).and_then(legacy);
+                if let Some(agreed) = agreed {
+                    session.agrees_on(agreed);
+                }
             }
             if let Some(listed) = Listed::by_method(&self.about.method) {
                 let listing = Listing::read(message, listed).map_err(|refusal| {

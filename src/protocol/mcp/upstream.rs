@@ -36,6 +36,7 @@ use crate::protocol::mcp::duplex::Mail;
 use crate::protocol::mcp::duplex::Solo;
 use crate::protocol::mcp::duplex::upstream::Letter;
 use crate::protocol::mcp::era::Era;
+use crate::protocol::mcp::era::VERSION;
 use crate::protocol::mcp::era::says_what_the_body_says;
 use crate::protocol::mcp::sessions::Session;
 use crate::protocol::mcp::sessions::Theirs;
@@ -148,6 +149,9 @@ fn outgoing(
         Theirs::Solo(_) => None,
     }) {
         headers.insert(SESSION, value);
+    }
+    if let Some(version) = session.and_then(Session::version) {
+        headers.insert(VERSION, HeaderValue::from_static(version));
     }
     if let Some(value) = event.and_then(|event| HeaderValue::from_bytes(event).ok()) {
         headers.insert(LAST_EVENT, value);
