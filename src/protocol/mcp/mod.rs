@@ -14,6 +14,7 @@ mod duplex;
 mod elicitation;
 mod era;
 mod exchange;
+mod fresh;
 mod hold;
 mod invite;
 mod limit;

@@ -39,6 +39,7 @@ use crate::protocol::mcp::door::place;
 use crate::protocol::mcp::elicitation;
 use crate::protocol::mcp::era::Era;
 use crate::protocol::mcp::era::legacy;
+use crate::protocol::mcp::fresh;
 use crate::protocol::mcp::lists::Lists;
 use crate::protocol::mcp::mirror;
 use crate::protocol::mcp::pin::check;
@@ -263,10 +264,7 @@ impl Turn {
             {
                 rewrite.outcome(ResultField::Capabilities, offered);
             }
-            let scope = message.outcome(ResultField::CacheScope);
-            if scope.is_some_and(|scope| scope.text().as_deref() != Some("private")) {
-                rewrite.outcome(ResultField::CacheScope, "\"private\"");
-            }
+            fresh::bound(message, &mut rewrite, &self.about.method, guard.masks());
             if let Some(state) = message.outcome(ResultField::RequestState) {
                 if state.raw.len() > LONGEST_STATE {
                     return Err(garbage("its requestState is longer than 16 KiB"));
