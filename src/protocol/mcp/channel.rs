@@ -141,6 +141,7 @@ async fn open(
         session,
         owner,
         progress: f64::NEG_INFINITY,
+        subscription: None,
         agreed: Lists::default(),
     };
     let relay = Relay {

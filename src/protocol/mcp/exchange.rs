@@ -50,6 +50,7 @@ use crate::protocol::mcp::sessions::Owner;
 use crate::protocol::mcp::sessions::Session;
 use crate::protocol::mcp::shared::McpShared;
 use crate::protocol::mcp::shown;
+use crate::protocol::mcp::subscription::Subscription;
 use crate::protocol::mcp::task;
 use crate::protocol::mcp::turn::Turn;
 use crate::protocol::mcp::upstream;
@@ -173,6 +174,7 @@ async fn send(
         session,
         owner,
         progress: f64::NEG_INFINITY,
+        subscription: if era == Era::Modern { Subscription::of(message) } else { None },
         agreed: Lists::default(),
     };
     let request_id = exchange.request_id();

@@ -25,7 +25,8 @@ impl Lists {
         Self { tools: tells("tools"), prompts: tells("prompts"), resources: tells("resources") }
     }
 
-    /// Those of a subscription of the modern era: `params` are those of the target's `notifications/subscriptions/acknowledged`.
+    /// Those of a subscription of the modern era: `params` are those of the request, or of the target's
+    /// `notifications/subscriptions/acknowledged`.
     pub fn of_subscription(params: &Json) -> Self {
         let agreed = |to: &str| {
             params.member("notifications").and_then(|all| all.member(to)) == Some(&Json::Bool(true))
@@ -35,6 +36,35 @@ impl Lists {
             prompts: agreed("promptsListChanged"),
             resources: agreed("resourcesListChanged"),
         }
+    }
+
+    /// Those that are in both.
+    pub fn and(self, other: Self) -> Self {
+        Self {
+            tools: self.tools && other.tools,
+            prompts: self.prompts && other.prompts,
+            resources: self.resources && other.resources,
+        }
+    }
+
+    /// Whether this notification tells that one of them has changed.
+    pub fn tell(self, method: &str) -> bool {
+        match method {
+            "notifications/tools/list_changed" => self.tools,
+            "notifications/prompts/list_changed" => self.prompts,
+            "notifications/resources/list_changed" => self.resources,
+            _ => false,
+        }
+    }
+
+    /// What a subscription calls them.
+    pub fn subscribed(self) -> impl Iterator<Item = &'static str> {
+        let all = [
+            (self.tools, "toolsListChanged"),
+            (self.prompts, "promptsListChanged"),
+            (self.resources, "resourcesListChanged"),
+        ];
+        all.into_iter().filter(|(told, _)| *told).map(|(_, name)| name)
     }
 
     /// Whether there is any.

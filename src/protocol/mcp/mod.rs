@@ -37,6 +37,7 @@ mod sink;
 mod sse;
 mod stdio;
 mod stream;
+mod subscription;
 mod task;
 mod tools;
 mod turn;

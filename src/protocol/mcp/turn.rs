@@ -48,6 +48,8 @@ use crate::protocol::mcp::sessions::About;
 use crate::protocol::mcp::sessions::Owner;
 use crate::protocol::mcp::sessions::Session;
 use crate::protocol::mcp::shared::McpShared;
+use crate::protocol::mcp::subscription::Subscription;
+use crate::protocol::mcp::subscription::Told;
 use crate::protocol::mcp::task::offered;
 use crate::protocol::mcp::tools::Tool;
 
@@ -72,6 +74,8 @@ pub struct Turn {
     pub owner: Owner,
     /// The progress that the client was told last.
     pub progress: f64,
+    /// Of a subscription: what it asks for.
+    pub subscription: Option<Subscription>,
     /// Of a subscription: the lists whose changes the target has agreed to tell.
     pub agreed: Lists,
 }
@@ -361,6 +365,20 @@ impl Turn {
         status: u16,
     ) -> Result<Taken, Denied> {
         let method = message.method().unwrap_or_default();
+        let body = match self.subscription.as_ref().zip(self.about.id.as_ref()) {
+            None => message.body().clone(),
+            Some((subscription, id)) => {
+                let told = subscription.told(message, id);
+                match told.map_err(|_overlap| garbage("what it tells could not be taken apart"))? {
+                    Told::Drop => return Ok(Taken::Drop),
+                    Told::Pass(body) => body,
+                    Told::Agreed(body, lists) => {
+                        self.agreed = lists;
+                        body
+                    }
+                }
+            }
+        };
         match &*method {
             "notifications/progress" => {
                 let params = message.params().and_then(|params| Json::parse(params.raw, DEPTH).ok());
@@ -374,12 +392,6 @@ impl Turn {
                     Some(progress) if progress > self.progress => self.progress = progress,
                     _ => return Ok(Taken::Drop),
                 }
-            }
-            "notifications/subscriptions/acknowledged"
-                if self.era == Era::Modern && &*self.about.method == "subscriptions/listen" =>
-            {
-                let params = message.params().and_then(|params| Json::parse(params.raw, DEPTH).ok());
-                self.agreed = params.as_ref().map(Lists::of_subscription).unwrap_or_default();
             }
             "notifications/tools/list_changed" => {
                 // What is in the list now nobody knows until it comes.
@@ -407,7 +419,7 @@ impl Turn {
             }
             _ => {}
         }
-        self.pass(shared, guard, message.body().clone(), status)
+        self.pass(shared, guard, body, status)
     }
 }
 
