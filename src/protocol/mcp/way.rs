@@ -7,6 +7,7 @@ use http::StatusCode;
 use crate::domain::McpOptions;
 use crate::domain::PinMode;
 use crate::domain::ServerRequest;
+use crate::domain::json::Json;
 use crate::domain::json::JsonError;
 use crate::domain::json::cursor::Cursor;
 use crate::domain::json::cursor::Span;
@@ -15,6 +16,7 @@ use crate::protocol::mcp::codec::envelope::Limits;
 use crate::protocol::mcp::codec::envelope::Message;
 use crate::protocol::mcp::codec::envelope::Value;
 use crate::protocol::mcp::codec::envelope::names::Meta;
+use crate::protocol::mcp::codec::envelope::names::Names;
 use crate::protocol::mcp::codec::envelope::names::Param;
 use crate::protocol::mcp::codec::rewrite::Rewrite;
 use crate::protocol::mcp::codec::splice::Edit;
@@ -92,17 +94,44 @@ pub fn speaks_as_the_gateway(options: &McpOptions) -> bool {
     options.pin != PinMode::Observe
 }
 
-/// The message without the members of `_meta` that differ from attempt to attempt, but for the progress token: so that what approvers
-/// read is all that is sent, and the same call again is the same.
+/// The message as it is sent once it is approved: its parameters without the members of `_meta` that differ from attempt to attempt, but for
+/// the progress token, and with the members of all objects in one order. So what approvers read is all that is sent, byte for byte, and the
+/// same call again is the same, in whatever order its client writes it. (RFC 8259, section 4: an object is an unordered collection; names that
+/// come twice were refused. Numbers stay as they are written.)
 ///
 /// # Errors
 /// It could not be taken apart.
 pub fn settled(message: &Message) -> Result<Message, Fault> {
-    let Some(meta) = message.param(Param::Meta) else { return Ok(message.clone()) };
-    let kept = without(message.body(), meta.span, |name| OF_THE_ATTEMPT.contains(&name)).ok_or_else(apart)?;
+    let Some(params) = message.params() else { return Ok(message.clone()) };
+    let mut read = Json::parse(params.raw, DEPTH).map_err(|_unreadable| apart())?;
+    if let Json::Object(members) = &mut read
+        && let Some((_, Json::Object(meta))) =
+            members.iter_mut().find(|(name, _)| &**name == Param::Meta.name())
+    {
+        meta.retain(|(name, _)| !OF_THE_ATTEMPT.contains(&&**name));
+    }
+    in_order(&mut read);
     let mut rewrite = Rewrite::new(message);
-    rewrite.param(Param::Meta, kept);
+    rewrite.edits([Edit::replace(params.span, read.to_string())]);
     rewritten(rewrite)
+}
+
+/// Puts the members of all objects in the order of their names.
+fn in_order(value: &mut Json) {
+    match value {
+        Json::Object(members) => {
+            members.sort_unstable_by(|(one, _), (other, _)| one.cmp(other));
+            for (_, value) in members {
+                in_order(value);
+            }
+        }
+        Json::Array(values) => {
+            for value in values {
+                in_order(value);
+            }
+        }
+        Json::Null | Json::Bool(_) | Json::Number(_) | Json::String(_) => {}
+    }
 }
 
 /// The message without some of its parameters; the values of the others stay byte for byte.
@@ -248,14 +277,35 @@ mod tests {
             let message = Message::scan(body.into(), Limits::new(4096)).unwrap();
             String::from_utf8(settled(&message).unwrap().body().to_vec()).unwrap()
         };
-        let own = r#","_meta":{"progressToken":7,"x":1.0}"#;
-        assert!(
-            settled(
-                r#","_meta":{"progressToken":7,"vscode.requestId":"1","x":1.0,"b\u0061ggage":"pay=all"}"#
-            )
-            .ends_with(&format!("{own}}}}}"))
-        );
-        assert!(settled(own).ends_with(&format!(r#""arguments":{{"n":1.10}}{own}}}}}"#)));
-        assert!(settled("").ends_with(r#"{"n":1.10}}}"#));
+        let sent = r#""params":{"_meta":{"progressToken":7,"x":1.0},"arguments":{"n":1.10},"name":"a"}}"#;
+        for meta in [
+            r#","_meta":{"progressToken":7,"vscode.requestId":"1","x":1.0,"b\u0061ggage":"pay=all"}"#,
+            r#","_meta":{"x":1.0,"progressToken":7}"#,
+        ] {
+            assert!(settled(meta).ends_with(sent), "{}", settled(meta));
+        }
+        assert!(settled("").ends_with(r#""params":{"arguments":{"n":1.10},"name":"a"}}"#));
+    }
+
+    #[test]
+    fn a_held_call_is_the_same_in_whatever_order_it_is_written() {
+        let settled = |params: &str| {
+            let body = format!(r#"{{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{params}}}"#);
+            settled(&Message::scan(body.into(), Limits::new(4096)).unwrap()).unwrap().body().clone()
+        };
+        let one = settled(r#"{"name":"a","arguments":{"to":{"x":1.10,"\u00e9":[{"b":1,"a":"é"}]},"n":2}}"#);
+        let other =
+            settled(r#"{"arguments":{"n":2, "to":{"é":[{"a":"\u00e9","b":1}],"x":1.10}},"name":"a"}"#);
+        assert_eq!(one, other);
+        assert!(one.ends_with(
+            r#"{"arguments":{"n":2,"to":{"x":1.10,"é":[{"a":"é","b":1}]}},"name":"a"}}"#.as_bytes()
+        ));
+        for another in [
+            r#"{"name":"a","arguments":{"to":{"x":1.1,"é":[{"b":1,"a":"é"}]},"n":2}}"#,
+            r#"{"name":"a","arguments":{"to":{"x":1.10,"é":[{"b":1},{"a":"é"}]},"n":2}}"#,
+            r#"{"name":"a","arguments":{"to":{"x":1.10,"é":[{"b":1,"a":"é"}],"n":2}}}"#,
+        ] {
+            assert_ne!(settled(another), one, "{another}");
+        }
     }
 }
