@@ -13,8 +13,14 @@ use rand::RngCore;
 
 use crate::protocol::mcp::sessions::Owner;
 
-/// How many of each kind are remembered; the oldest are forgotten first.
+/// How many of each kind are remembered. Beyond that who has most loses the oldest.
 const MOST: usize = 16_384;
+/// How many of them one principal may have on one connection; the oldest are forgotten first.
+const MOST_OF_ONE: usize = 1024;
+/// How many bytes all of one kind may have.
+const ROOM: usize = 64 << 20;
+/// How many bytes those of one principal may have on one connection.
+const ROOM_OF_ONE: usize = 4 << 20;
 /// How long a state is remembered.
 const STATE: Duration = Duration::from_mins(30);
 /// How long a task is remembered.
@@ -27,23 +33,16 @@ pub struct Bound(Arc<Mutex<Maps>>);
 #[derive(Debug, Default)]
 struct Maps {
     states: Remembered<Box<str>, State>,
-    tasks: Remembered<(Box<str>, Box<str>), TaskOf>,
+    tasks: Remembered<(Box<str>, Box<str>), Task>,
 }
 
 /// A state of a request, as the target gave it, and for which request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct State {
-    owner: Owner,
     /// The method, and what it names.
     request: Box<str>,
     /// The target's own, as JSON.
     json: Box<[u8]>,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct TaskOf {
-    owner: Owner,
-    task: Task,
 }
 
 /// A task of a principal.
@@ -53,38 +52,105 @@ pub struct Task {
     pub tool: Option<Box<str>>,
 }
 
-/// A map that forgets what is old or too much.
+/// A map that forgets what is old, and of each owner what is too much: nobody is forgotten because others have much.
 #[derive(Debug)]
 struct Remembered<K, V> {
-    values: HashMap<K, (V, Instant)>,
+    values: HashMap<K, Kept<V>>,
+    /// What each owner has, oldest first.
+    shares: HashMap<Owner, Share<K>>,
+    bytes: usize,
+}
+
+#[derive(Debug)]
+struct Kept<V> {
+    owner: Owner,
+    value: V,
+    bytes: usize,
+    since: Instant,
+}
+
+#[derive(Debug)]
+struct Share<K> {
     order: VecDeque<K>,
+    bytes: usize,
 }
 
 impl<K, V> Default for Remembered<K, V> {
     fn default() -> Self {
-        Self { values: HashMap::new(), order: VecDeque::new() }
+        Self { values: HashMap::new(), shares: HashMap::new(), bytes: 0 }
     }
 }
 
 impl<K: Clone + Eq + std::hash::Hash, V> Remembered<K, V> {
-    fn put(&mut self, key: K, value: V, within: Duration) {
-        let old = |(_, since): &(V, Instant)| since.elapsed() >= within;
-        while let Some(first) = self.order.front().filter(|key| self.values.get(key).is_none_or(old)) {
-            self.values.remove(first);
-            self.order.pop_front();
+    /// Remembers a value of so many bytes, unless that alone is too much. What was remembered under its key is forgotten.
+    fn put(&mut self, owner: &Owner, key: K, value: V, bytes: usize, within: Duration) {
+        self.forget(&key);
+        if bytes > ROOM_OF_ONE {
+            return;
         }
-        if self.values.insert(key.clone(), (value, Instant::now())).is_none() {
-            self.order.push_back(key);
+        while self.oldest_of(owner).is_some_and(|(kept, share)| {
+            let full = share.order.len() >= MOST_OF_ONE || share.bytes.saturating_add(bytes) > ROOM_OF_ONE;
+            full || kept.since.elapsed() >= within
+        }) {
+            self.forget_oldest_of(&owner.clone());
         }
-        while self.order.len() > MOST {
-            if let Some(oldest) = self.order.pop_front() {
-                self.values.remove(&oldest);
+        if self.values.len() >= MOST || self.bytes.saturating_add(bytes) > ROOM {
+            self.forget_old(within);
+        }
+        while self.values.len() >= MOST || self.bytes.saturating_add(bytes) > ROOM {
+            let count = self.values.len() >= MOST;
+            let has = |share: &Share<K>| if count { share.order.len() } else { share.bytes };
+            let most = self.shares.iter().max_by_key(|(_, share)| has(share)).map(|(owner, _)| owner.clone());
+            match most {
+                Some(owner) => self.forget_oldest_of(&owner),
+                None => break,
             }
+        }
+        let share = self.shares.entry(owner.clone());
+        let share = share.or_insert_with(|| Share { order: VecDeque::new(), bytes: 0 });
+        share.order.push_back(key.clone());
+        share.bytes += bytes;
+        self.bytes += bytes;
+        self.values.insert(key, Kept { owner: owner.clone(), value, bytes, since: Instant::now() });
+    }
+
+    fn oldest_of(&self, owner: &Owner) -> Option<(&Kept<V>, &Share<K>)> {
+        let share = self.shares.get(owner)?;
+        Some((self.values.get(share.order.front()?)?, share))
+    }
+
+    fn forget_oldest_of(&mut self, owner: &Owner) {
+        let oldest = self.shares.get(owner).and_then(|share| share.order.front()).cloned();
+        match oldest {
+            Some(oldest) => self.forget(&oldest),
+            None => drop(self.shares.remove(owner)),
         }
     }
 
-    fn get(&self, key: &K, within: Duration) -> Option<&V> {
-        self.values.get(key).filter(|(_, since)| since.elapsed() < within).map(|(value, _)| value)
+    fn forget_old(&mut self, within: Duration) {
+        let old = self.values.iter().filter(|(_, kept)| kept.since.elapsed() >= within);
+        for key in old.map(|(key, _)| key.clone()).collect::<Vec<_>>() {
+            self.forget(&key);
+        }
+    }
+
+    fn forget(&mut self, key: &K) {
+        let Some(kept) = self.values.remove(key) else { return };
+        self.bytes = self.bytes.saturating_sub(kept.bytes);
+        let Some(share) = self.shares.get_mut(&kept.owner) else { return };
+        share.bytes = share.bytes.saturating_sub(kept.bytes);
+        // It is mostly the oldest.
+        if let Some(place) = share.order.iter().position(|known| known == key) {
+            share.order.remove(place);
+        }
+        if share.order.is_empty() {
+            self.shares.remove(&kept.owner);
+        }
+    }
+
+    fn get(&self, key: &K, within: Duration) -> Option<(&Owner, &V)> {
+        let kept = self.values.get(key).filter(|kept| kept.since.elapsed() < within)?;
+        Some((&kept.owner, &kept.value))
     }
 }
 
@@ -98,17 +164,18 @@ impl Bound {
         let mut random = [0_u8; 24];
         rand::rng().fill_bytes(&mut random);
         let own: Box<str> = crate::pipeline::body::hex(&random).into();
-        let state = State { owner: owner.clone(), request: request.into(), json: json.into() };
+        let state = State { request: request.into(), json: json.into() };
         let quoted = format!("\"{own}\"");
-        self.maps().states.put(own, state, STATE);
+        let bytes = own.len() + request.len() + json.len();
+        self.maps().states.put(owner, own, state, bytes, STATE);
         quoted
     }
 
     /// The target's state for the gateway's, if this principal got it for a request like this one.
     pub fn state_of(&self, owner: &Owner, request: &str, own: &str) -> Option<Box<[u8]>> {
         let maps = self.maps();
-        let state = maps.states.get(&Box::from(own), STATE)?;
-        (state.owner == *owner && *state.request == *request).then(|| state.json.clone())
+        let (whose, state) = maps.states.get(&Box::from(own), STATE)?;
+        (whose == owner && *state.request == *request).then(|| state.json.clone())
     }
 
     /// The target has begun a task for this principal, by a call of this tool.
@@ -116,20 +183,17 @@ impl Bound {
         let key = (owner.connection.clone(), task.into());
         let mut maps = self.maps();
         // An id that the target gives out twice stays with whom it was given to first.
-        if maps.tasks.get(&key, TASK).is_none_or(|known| known.owner == *owner) {
-            maps.tasks.put(
-                key,
-                TaskOf { owner: owner.clone(), task: Task { tool: tool.map(Into::into) } },
-                TASK,
-            );
+        if maps.tasks.get(&key, TASK).is_none_or(|(whose, _)| whose == owner) {
+            let bytes = owner.connection.len() + task.len() + tool.map_or(0, str::len);
+            maps.tasks.put(owner, key, Task { tool: tool.map(Into::into) }, bytes, TASK);
         }
     }
 
     /// The task of that id; `None`: it is not this principal's, or there is none.
     pub fn task_of(&self, owner: &Owner, task: &str) -> Option<Task> {
         let maps = self.maps();
-        let found = maps.tasks.get(&(owner.connection.clone(), task.into()), TASK)?;
-        (found.owner == *owner).then(|| found.task.clone())
+        let (whose, found) = maps.tasks.get(&(owner.connection.clone(), task.into()), TASK)?;
+        (whose == owner).then(|| found.clone())
     }
 }
 
@@ -158,13 +222,40 @@ mod tests {
         let bound = Bound::default();
         let first = bound.state(&owner("ann"), "tools/call a", b"1");
         let second = bound.state(&owner("ann"), "tools/call a", b"2");
-        for _more in 0..MOST - 1 {
-            bound.state(&owner("bob"), "tools/call a", b"3");
+        for _more in 0..MOST_OF_ONE - 1 {
+            bound.state(&owner("ann"), "tools/call a", b"3");
         }
         let of = |own: &str| bound.state_of(&owner("ann"), "tools/call a", own.trim_matches('"'));
         assert_eq!((of(&first), of(&second).as_deref()), (None, Some(&b"2"[..])));
+        assert_eq!(bound.maps().states.values.len(), MOST_OF_ONE);
+    }
+
+    #[test]
+    fn one_principal_takes_nothing_from_another() {
+        let bound = Bound::default();
+        let own = bound.state(&owner("ann"), "tools/call a", b"1");
+        bound.task(&owner("ann"), "t", None);
+        let of = || bound.state_of(&owner("ann"), "tools/call a", own.trim_matches('"'));
+        for more in 0..MOST {
+            bound.state(&owner("bob"), "tools/call a", b"2");
+            bound.task(&owner("bob"), &more.to_string(), None);
+        }
+        assert!(of().is_some() && bound.task_of(&owner("ann"), "t").is_some());
+        let long = vec![b'x'; 16 << 10];
+        for _more in 0..2 * ROOM / long.len() {
+            bound.state(&owner("bob"), "tools/call a", &long);
+        }
+        assert!(of().is_some());
+        assert!(bound.maps().states.bytes <= ROOM_OF_ONE + 1024);
+        // Nor do many together, as long as each has more than it.
+        for more in 0..2 * MOST {
+            bound.state(&owner(&(more % 40).to_string()), "tools/call a", b"3");
+        }
+        assert!(of().is_some());
         let maps = bound.maps();
-        assert_eq!((maps.states.values.len(), maps.states.order.len()), (MOST, MOST));
+        let shares: usize = maps.states.shares.values().map(|share| share.order.len()).sum();
+        let bytes: usize = maps.states.shares.values().map(|share| share.bytes).sum();
+        assert_eq!((maps.states.values.len(), shares, bytes), (MOST, MOST, maps.states.bytes));
     }
 
     #[test]
