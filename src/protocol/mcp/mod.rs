@@ -23,6 +23,7 @@ mod login;
 mod metadata;
 mod mirror;
 mod notice;
+mod offer;
 mod origin;
 mod outcome;
 mod pin;

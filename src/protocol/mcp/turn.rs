@@ -10,7 +10,6 @@ use bytes::Bytes;
 use crate::domain::Denied;
 use crate::domain::DenyCode;
 use crate::domain::EventKind;
-use crate::domain::McpCommand;
 use crate::domain::McpOptions;
 use crate::domain::ServerRequest;
 use crate::domain::event::Direction;
@@ -20,14 +19,12 @@ use crate::mask::mcp::Answer;
 use crate::mask::mcp::McpError;
 use crate::mask::mcp::Side;
 use crate::mask::mcp::mask_message;
-use crate::mask::mcp::rewrite_schema;
 use crate::pipeline::ReplyGuard;
 use crate::pipeline::unmaskable;
 use crate::protocol::mcp::codec::envelope::Kind;
 use crate::protocol::mcp::codec::envelope::Limits;
 use crate::protocol::mcp::codec::envelope::Message;
 use crate::protocol::mcp::codec::envelope::id::Id;
-use crate::protocol::mcp::codec::envelope::names::ElementField;
 use crate::protocol::mcp::codec::envelope::names::Param;
 use crate::protocol::mcp::codec::envelope::names::ResultField;
 use crate::protocol::mcp::codec::listing::Element;
@@ -41,7 +38,9 @@ use crate::protocol::mcp::era::Era;
 use crate::protocol::mcp::era::legacy;
 use crate::protocol::mcp::fresh;
 use crate::protocol::mcp::lists::Lists;
-use crate::protocol::mcp::mirror;
+use crate::protocol::mcp::offer::reading;
+use crate::protocol::mcp::offer::remember;
+use crate::protocol::mcp::offer::shows;
 use crate::protocol::mcp::pin::check;
 use crate::protocol::mcp::record::from_target;
 use crate::protocol::mcp::sessions::About;
@@ -51,7 +50,6 @@ use crate::protocol::mcp::shared::McpShared;
 use crate::protocol::mcp::subscription::Subscription;
 use crate::protocol::mcp::subscription::Told;
 use crate::protocol::mcp::task::offered;
-use crate::protocol::mcp::tools::Tool;
 
 /// The most bytes that one message of a target may have.
 pub const MOST: usize = 16 << 20;
@@ -421,48 +419,6 @@ impl Turn {
         }
         self.pass(shared, guard, body, status)
     }
-}
-
-fn reading(uri: &str) -> crate::domain::Command {
-    McpCommand::read_resource(uri).into_command(McpCommand::class_of("resources/read"))
-}
-
-/// Whether the caller is shown an element of a list: by the same policies that judge its use.
-fn shows(guard: &ReplyGuard, listed: Listed, element: &Element<'_>) -> bool {
-    let key: &str = &element.key;
-    match listed {
-        Listed::Tools => {
-            let read_only = Some(element.hints.read_only == Some(true));
-            let class = guard.governed().connection.mcp.class_of("tools/call", read_only);
-            guard.shows(&McpCommand::call(key).into_command(class))
-        }
-        Listed::Prompts => {
-            guard.shows(&McpCommand::get_prompt(key).into_command(McpCommand::class_of("prompts/get")))
-        }
-        Listed::Resources => guard.shows(&reading(key)),
-        Listed::ResourceTemplates => guard.shows_template(key),
-    }
-}
-
-/// Remembers the tools of a list: their schemas as clients see them, with what masks write let in.
-fn remember(shared: &McpShared, guard: &ReplyGuard, listing: &Listing<'_>) -> Result<(), Denied> {
-    let governed = guard.governed();
-    let unread = || unmaskable("the schema of a tool cannot be read");
-    for element in &listing.elements {
-        let written = element.field(ElementField::OutputSchema).filter(|_| guard.masks());
-        let mut schema = None;
-        if let Some(written) = written {
-            let loosened = rewrite_schema(&governed.plan, written.raw).map_err(|_unreadable| unread())?;
-            let seen = loosened.as_deref().unwrap_or(written.raw);
-            schema = Some(Arc::new(Json::parse(seen, DEPTH).map_err(|_unreadable| unread())?));
-        }
-        // A target behind HTTP sees the headers itself.
-        let input = element.field(ElementField::InputSchema).filter(|_| governed.connection.is_duplex());
-        let mirrored = input.map(|input| mirror::wanted(input.raw)).unwrap_or_default().into();
-        let tool = Tool { read_only: element.hints.read_only == Some(true), schema, mirrored };
-        shared.tools.listed(&place(governed), &element.key, tool);
-    }
-    Ok(())
 }
 
 /// The refusal of what a target sends against the protocol.
