@@ -17,7 +17,9 @@ fn only_tokens_that_hold_get_in() {
 
     let none = world.get("/c/crm/customers/7", None);
     assert_eq!((none.status, none.code().as_str()), (401, "unauthenticated"));
-    assert_eq!(none.header("www-authenticate"), Some("Bearer"));
+    let metadata = "http://gateway/.well-known/oauth-protected-resource/c/crm";
+    let challenge = |error: &str| format!("Bearer {error}resource_metadata=\"{metadata}\"");
+    assert_eq!(none.header("www-authenticate"), Some(&*challenge("")));
 
     let parts: Vec<&str> = good.split('.').collect();
     let payload = B64.decode(parts[1]).unwrap();
@@ -40,7 +42,11 @@ fn only_tokens_that_hold_get_in() {
     ] {
         let reply = world.get("/c/crm/customers/7", Some(&token));
         assert_eq!((reply.status, reply.code().as_str()), (401, "unauthenticated"), "{name}");
-        assert_eq!(reply.header("www-authenticate"), Some("Bearer error=\"invalid_token\""), "{name}");
+        assert_eq!(
+            reply.header("www-authenticate"),
+            Some(&*challenge("error=\"invalid_token\", ")),
+            "{name}"
+        );
     }
     assert_eq!(world.hits().len(), 1, "only the good one reached the target");
 }

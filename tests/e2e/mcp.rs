@@ -17,10 +17,10 @@ use crate::support::mcp::answer;
 use crate::support::mcp::peer;
 
 /// The server may ask the client whatever there is to ask.
-const OPEN: &str = "allow_server_requests = [\"elicitation\", \"roots\", \"sampling\"]";
+pub const OPEN: &str = "allow_server_requests = [\"elicitation\", \"roots\", \"sampling\"]";
 
 /// Each client, and how it is started.
-const CLIENTS: [(&str, &str, [&str; 2]); 8] = [
+pub const CLIENTS: [(&str, &str, [&str; 2]); 8] = [
     ("py2 auto", "py2", ["client.py", "auto"]),
     ("py2 legacy", "py2", ["client.py", "legacy"]),
     ("py2 2026-07-28", "py2", ["client.py", "2026-07-28"]),
@@ -410,10 +410,38 @@ fn what_is_not_one_message_with_one_reading_is_refused() {
 #[test]
 fn strangers_are_told_where_tokens_are_had_and_pages_of_others_nothing() {
     let mcp = Mcp::new("", ALL);
-    let token = mcp.world.token("reader");
+    let (token, stranger) = (mcp.world.token("reader"), mcp.world.token("stranger"));
     let mut client = Client::connect(mcp.world.port);
     let headers = [ACCEPT, ("Content-Type", "application/json")];
     let list = r#"{"jsonrpc":"2.0","id":2,"method":"tools/list"}"#;
+    // Whoever may not use a connection does not learn what stands behind its name: an MCP server, an API, or nothing.
+    let page = ("Origin", "https://evil.example");
+    for (token, headers, status) in [
+        (None, &headers[..], 401),
+        (None, &[ACCEPT, page], 401),
+        (Some("garbage"), &[page], 401),
+        (Some(&*stranger), &headers, 404),
+        (Some(&*stranger), &[ACCEPT, page], 404),
+    ] {
+        let told = ["tools", "crm", "nothing"].map(|name| {
+            client.send(request("POST", &format!("/c/{name}"), token, headers, Some(list)));
+            let mut reply = client.reply();
+            let mut body = reply.json();
+            assert_eq!(reply.status, status, "{name}: {body}");
+            body["request_id"] = Value::Null;
+            reply.headers.retain(|(name, _)| !name.eq_ignore_ascii_case("hoopctl-request-id"));
+            for (field, value) in &mut reply.headers {
+                if field.eq_ignore_ascii_case("date") || field.eq_ignore_ascii_case("content-length") {
+                    value.clear();
+                }
+                *value = value.replace(&format!("/c/{name}\""), "/c/NAME\"");
+            }
+            assert_eq!(reply.header("www-authenticate").is_some(), status == 401, "{name}");
+            (body.to_string(), reply.headers)
+        });
+        assert_eq!(told[0], told[1], "{headers:?}");
+        assert_eq!(told[0], told[2], "{headers:?}");
+    }
     client.send(request("POST", "/c/tools", None, &headers, Some(list)));
     let reply = client.reply();
     let challenge = reply.header("www-authenticate").unwrap().to_owned();

@@ -41,16 +41,16 @@ approval = { from = ["dba"], timeout = "1m" }
 "#;
 
 /// What a target has read of each request: its head, in lower case, and its body.
-type Seen = Arc<Mutex<Vec<(String, String)>>>;
+pub type Seen = Arc<Mutex<Vec<(String, String)>>>;
 
-struct Attack {
-    world: World,
-    seen: Seen,
+pub struct Attack {
+    pub world: World,
+    pub seen: Seen,
 }
 
 impl Attack {
     /// A gateway before a target that answers each request, one to a stream, with what `serve` gives.
-    fn new(options: &str, serve: impl Fn(&str, &Value, &mut TcpStream) + Send + Sync + 'static) -> Self {
+    pub fn new(options: &str, serve: impl Fn(&str, &Value, &mut TcpStream) + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
         let (seen, serve) = (Seen::default(), Arc::new(serve));
@@ -72,7 +72,7 @@ impl Attack {
         Self { world, seen }
     }
 
-    fn send(&self, method: &str, headers: &[(&str, &str)], body: Option<&str>) -> Reply {
+    pub fn send(&self, method: &str, headers: &[(&str, &str)], body: Option<&str>) -> Reply {
         self.send_as("reader", method, headers, body)
     }
 
@@ -83,13 +83,13 @@ impl Attack {
         client.reply()
     }
 
-    fn call(&self, headers: &[(&str, &str)], params: &Value) -> Value {
+    pub fn call(&self, headers: &[(&str, &str)], params: &Value) -> Value {
         let body = json!({ "jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params }).to_string();
         answer(&self.send("POST", headers, Some(&body)))
     }
 
     /// A session, which the target calls `theirs`.
-    fn session(&self) -> String {
+    pub fn session(&self) -> String {
         self.session_of("reader")
     }
 
@@ -99,21 +99,21 @@ impl Attack {
         self.send_as(principal, "POST", &[], Some(hello)).header("mcp-session-id").unwrap().to_owned()
     }
 
-    fn approve(&self) {
+    pub fn approve(&self) {
         let pending = self.world.wait_pending();
         let (code, _, err) = self.world.cli(&["approval", "approve", pending["id"].as_str().unwrap()]);
         assert_eq!(code, 0, "{err}");
     }
 
     /// The requests of a method that have arrived.
-    fn arrived(&self, method: &str) -> Vec<(String, String)> {
+    pub fn arrived(&self, method: &str) -> Vec<(String, String)> {
         let seen = self.seen.lock().unwrap();
         seen.iter().filter(|(_, body)| body.contains(&format!("\"{method}\""))).cloned().collect()
     }
 }
 
 /// The next data on a stream of events.
-fn data(client: &mut Client) -> String {
+pub fn data(client: &mut Client) -> String {
     loop {
         let line = client.line().expect("the stream has ended, or nothing comes on it");
         if let Some(data) = line.strip_prefix("data:").filter(|data| !data.trim().is_empty()) {
@@ -123,7 +123,7 @@ fn data(client: &mut Client) -> String {
 }
 
 /// Answers with a body of this type.
-fn say(stream: &mut TcpStream, status: &str, headers: &str, kind: &str, body: &str) {
+pub fn say(stream: &mut TcpStream, status: &str, headers: &str, kind: &str, body: &str) {
     let text = format!(
         "HTTP/1.1 {status}\r\n{headers}content-type: {kind}\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}",
         body.len()
@@ -131,14 +131,14 @@ fn say(stream: &mut TcpStream, status: &str, headers: &str, kind: &str, body: &s
     drop(stream.write_all(text.as_bytes()));
 }
 
-fn result(stream: &mut TcpStream, message: &Value, result: &Value) {
+pub fn result(stream: &mut TcpStream, message: &Value, result: &Value) {
     let body = json!({ "jsonrpc": "2.0", "id": message["id"], "result": result }).to_string();
     let session = if message["method"] == "initialize" { "mcp-session-id: theirs\r\n" } else { "" };
     say(stream, "200 OK", session, "application/json", &body);
 }
 
 /// Greets, and says that a call went well.
-fn polite(_head: &str, message: &Value, stream: &mut TcpStream) {
+pub fn polite(_head: &str, message: &Value, stream: &mut TcpStream) {
     result(stream, message, &json!({ "content": [{ "type": "text", "text": "done" }] }));
 }
 
@@ -188,9 +188,12 @@ fn a_modern_target_asks_the_client_only_for_what_it_may() {
     let sampling = json!({ "method": "sampling/createMessage", "params": {} });
     let options = "allow_server_requests = [\"elicitation\"]\nelicitation_hosts = [\"login.example\"]";
     let headers = [("Mcp-Protocol-Version", "2026-07-28"), ("Mcp-Method", "tools/call"), ("Mcp-Name", "ask")];
-    let ask = |attack: &Attack, asks: &Value| {
-        let meta = json!({ "io.modelcontextprotocol/protocolVersion": "2026-07-28", "io.modelcontextprotocol/clientCapabilities": {} });
+    let ask_as = |attack: &Attack, asks: &Value, capabilities: &Value| {
+        let meta = json!({ "io.modelcontextprotocol/protocolVersion": "2026-07-28", "io.modelcontextprotocol/clientCapabilities": capabilities });
         attack.call(&headers, &json!({ "name": "ask", "arguments": { "asks": asks }, "_meta": meta }))
+    };
+    let ask = |attack: &Attack, asks: &Value| {
+        ask_as(attack, asks, &json!({ "elicitation": { "form": {}, "url": {} } }))
     };
     let (open, shut) = (Attack::new(options, serve), Attack::new("", serve));
     for asks in [form("city"), page("https://login.example/x")] {
@@ -201,6 +204,15 @@ fn a_modern_target_asks_the_client_only_for_what_it_may() {
         let told = ask(&open, &asks);
         assert_eq!(told["result"]["isError"], true, "{asks}: {told}");
         assert!(!told.to_string().contains("evil"), "{told}");
+    }
+    // A client is asked only what it has said that it can be asked.
+    for (asks, capabilities) in [
+        (form("city"), json!({})),
+        (form("city"), json!({ "elicitation": { "url": {} } })),
+        (page("https://login.example/x"), json!({ "elicitation": {} })),
+    ] {
+        let told = ask_as(&open, &asks, &capabilities);
+        assert_eq!(told["result"]["isError"], true, "{asks} {capabilities}: {told}");
     }
 }
 
