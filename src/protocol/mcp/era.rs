@@ -146,16 +146,16 @@ fn check_modern(headers: &HeaderMap, message: &Message, version: Option<&str>) -
             "params._meta must hold io.modelcontextprotocol/protocolVersion and …/clientCapabilities";
         return Err(Fault::new(StatusCode::BAD_REQUEST, INVALID_PARAMS, detail));
     }
-    if let Some(fault) = version.or(one(headers, &VERSION)?).and_then(unknown) {
+    let told = one(headers, &VERSION)?;
+    let agree = version.is_none() || version == told;
+    if let Some(fault) = told.filter(|_| agree).and_then(unknown) {
         return Err(fault);
     }
     let method = message.method();
     if message.kind() == Kind::Request && method.as_deref().is_some_and(|method| REMOVED.contains(&method)) {
         return Err(Fault::new(StatusCode::NOT_FOUND, NO_METHOD, "Method not found"));
     }
-    if let Some(version) = version
-        && one(headers, &VERSION)? != Some(version)
-    {
+    if !agree {
         return Err(mismatch("MCP-Protocol-Version must say the version of params._meta"));
     }
     let told = one(headers, &METHOD)?;
@@ -279,6 +279,11 @@ mod tests {
         let told = r#"{"jsonrpc":"2.0","method":"notifications/x"}"#;
         assert_eq!(of(&[("mcp-protocol-version", "2026-08-01")], told), Err((400, -32022)));
         assert_eq!(of(&[("mcp-protocol-version", "2026-07-28")], told), Ok(Era::Modern));
+        // Where head and body differ, that comes first.
+        let message =
+            Message::scan(CALL.replace("2026-07-28", "2027-01-01").into(), Limits::new(4096)).unwrap();
+        let headers = HeaderMap::from_iter([(VERSION, "2026-07-28".parse().unwrap())]);
+        assert_eq!(Era::of(&headers, &message).map_err(|fault| fault.code), Err(-32020));
     }
 
     #[test]
