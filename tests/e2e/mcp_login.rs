@@ -7,6 +7,7 @@ use serde_json::Value;
 use serde_json::json;
 
 use crate::support::Reply;
+use crate::support::mcp::ACCEPT;
 use crate::support::mcp::ALL;
 use crate::support::mcp::Mcp;
 use crate::support::mcp::peer;
@@ -106,6 +107,31 @@ fn real_clients_log_a_person_in_and_list_tools_with_her_token() {
     let sessions = mcp.world.list(&["session", "list"]);
     assert!(sessions.iter().any(|session| session["principal"] == "idp/ada"), "{sessions:?}");
     assert!(refused(&mcp).iter().all(|refusal| refusal["code"] == "unauthenticated"), "{:?}", refused(&mcp));
+}
+
+#[test]
+fn a_person_without_the_scope_is_told_which_one_whatever_stands_behind_the_name() {
+    let mcp = world(LOGIN);
+    let (code, out, err) = peer("py1", &["login.py", ""], &[("MCP_URL", &mcp.url())]);
+    assert_eq!(code, 0, "{out}\n{err}");
+    let token = out.lines().find_map(|line| line.strip_prefix("token ")).unwrap();
+    let list = r#"{"jsonrpc":"2.0","id":1,"method":"tools/list"}"#;
+    let ask = |name: &str| {
+        let headers = [ACCEPT, ("Content-Type", "application/json")];
+        mcp.world.send("POST", &format!("/c/{name}"), Some(token), &headers, Some(list))
+    };
+    assert_eq!(ask("tools").status, 200);
+    let file = mcp.world.path("hoopctl.toml");
+    let text = std::fs::read_to_string(&file).unwrap();
+    std::fs::write(&file, text.replace("scopes = [\"use\"]\n", "scopes = [\"more\"]\n")).unwrap();
+    assert_eq!(mcp.world.cli(&["config", "reload"]).0, 0);
+    for name in ["tools", "crm", "nothing"] {
+        let reply = ask(name);
+        let metadata = format!("http://gateway/.well-known/oauth-protected-resource/c/{name}");
+        let challenge =
+            format!("Bearer error=\"insufficient_scope\", scope=\"use\", resource_metadata=\"{metadata}\"");
+        assert_eq!((reply.status, reply.header("www-authenticate")), (403, Some(&*challenge)), "{name}");
+    }
 }
 
 #[test]

@@ -183,4 +183,18 @@ mod tests {
         assert_eq!(challenge("scope"), "Bearer error=\"insufficient_scope\"");
         assert_eq!(challenge("expired"), "Bearer error=\"invalid_token\"");
     }
+
+    #[test]
+    fn a_challenge_says_where_tokens_are_had_and_which_scope_is_needed() {
+        let told = |challenge: Challenge, scope| challenge.with(scope, "https://gw/m");
+        assert_eq!(told(Challenge::Nothing, None), "Bearer resource_metadata=\"https://gw/m\"");
+        let invalid = "Bearer error=\"invalid_token\", resource_metadata=\"https://gw/m\"";
+        assert_eq!(told(Challenge::Invalid, Some("use")), invalid);
+        let scope = |scope| told(Challenge::Scope, scope);
+        let bare = "Bearer error=\"insufficient_scope\", resource_metadata=\"https://gw/m\"";
+        assert_eq!(scope(Some("use")), bare.replace("resource", "scope=\"use\", resource"));
+        for quoted in [None, Some("a\"b"), Some("a\\b"), Some("a b")] {
+            assert_eq!(scope(quoted), bare, "{quoted:?}");
+        }
+    }
 }
