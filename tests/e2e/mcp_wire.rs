@@ -399,7 +399,7 @@ fn a_subscription_is_told_what_it_asked_for() {
             told("tools/list_changed", json!({}), json!({})),
             json!({ "jsonrpc": "2.0", "id": id, "result": { "resultType": "complete" } }),
         ];
-        let body: String = all.iter().map(|message| format!("data: {message}\n\n")).collect();
+        let body = all.map(|message| format!("data: {message}\n\n")).concat();
         say(stream, "200 OK", "", "text/event-stream", &body);
     });
     let params = json!({ "notifications": { "toolsListChanged": true }, "_meta": meta(&json!({})) });

@@ -13,10 +13,19 @@ const DEPTH: usize = 64;
 /// What a client can be asked.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Declared {
-    forms: bool,
-    pages: bool,
+    elicitation: Modes,
     roots: bool,
     sampling: bool,
+}
+
+/// How a person can be asked something.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+enum Modes {
+    #[default]
+    None,
+    Forms,
+    Pages,
+    Both,
 }
 
 impl Declared {
@@ -33,13 +42,15 @@ impl Declared {
                 .and_then(|all| all.member(what.as_str()))
                 .filter(|one| matches!(one, Json::Object(_)))
         };
-        let elicitation = of(ServerRequest::Elicitation);
-        let pages = elicitation.is_some_and(|modes| modes.member("url").is_some());
         // Without a mode it means forms, as before there were modes.
-        let forms = elicitation.is_some_and(|modes| !pages || modes.member("form").is_some());
+        let elicitation = match of(ServerRequest::Elicitation) {
+            None => Modes::None,
+            Some(modes) if modes.member("url").is_none() => Modes::Forms,
+            Some(modes) if modes.member("form").is_none() => Modes::Pages,
+            Some(_) => Modes::Both,
+        };
         Self {
-            forms,
-            pages,
+            elicitation,
             roots: of(ServerRequest::Roots).is_some(),
             sampling: of(ServerRequest::Sampling).is_some(),
         }
@@ -50,7 +61,8 @@ impl Declared {
         match what {
             ServerRequest::Elicitation => {
                 let mode = params.and_then(|params| params.member("mode")).and_then(Json::as_str);
-                if mode == Some("url") { self.pages } else { self.forms }
+                let asked = if mode == Some("url") { Modes::Pages } else { Modes::Forms };
+                self.elicitation == Modes::Both || self.elicitation == asked
             }
             ServerRequest::Roots => self.roots,
             ServerRequest::Sampling => self.sampling,

@@ -166,17 +166,8 @@ async fn send(
     }
     let Door { shared, head, exchange } = door;
     let request = outbound(shared, head, &governed.connection, session.as_deref(), None, Some(body));
-    let declared = session.as_ref().map_or_else(|| Declared::of(message), |session| session.declared());
-    let turn = Turn {
-        era,
-        declared,
-        about: Arc::new(About { task, line, ..about(message, &judged.command) }),
-        session,
-        owner,
-        progress: f64::NEG_INFINITY,
-        subscription: if era == Era::Modern { Subscription::of(message) } else { None },
-        agreed: Lists::default(),
-    };
+    let about = About { task, line, ..about(message, &judged.command) };
+    let turn = turn(era, about, session, owner, message);
     let request_id = exchange.request_id();
     let refused = |denied: &Denied| refusal(denied, era, &asked, &id, request_id);
     if judged.holds() && &*turn.about.method == "initialize" {
@@ -219,6 +210,20 @@ async fn send(
             guard.record_failure(&denied);
             Ok(refused(&denied))
         }
+    }
+}
+
+/// What the way back of a request is about.
+fn turn(era: Era, about: About, session: Option<Arc<Session>>, owner: Owner, message: &Message) -> Turn {
+    Turn {
+        era,
+        declared: session.as_ref().map_or_else(|| Declared::of(message), |session| session.declared()),
+        about: Arc::new(about),
+        session,
+        owner,
+        progress: f64::NEG_INFINITY,
+        subscription: if era == Era::Modern { Subscription::of(message) } else { None },
+        agreed: Lists::default(),
     }
 }
 

@@ -16,14 +16,25 @@ pub struct Glimpse {
     begun: bool,
     /// It is no object of JSON, or has more than one reading.
     broken: bool,
-    string: bool,
-    escaped: bool,
+    within: Within,
     /// The name of the member of the message whose value comes.
     name: Option<Vec<u8>>,
     /// What is being read of the message itself: a name, or a value that is neither object nor array.
     text: Vec<u8>,
     id: Option<Vec<u8>>,
     method: Option<Vec<u8>>,
+}
+
+/// Where the next byte stands.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+enum Within {
+    /// In no string.
+    #[default]
+    None,
+    /// In a string.
+    String,
+    /// In a string, behind a backslash.
+    Escape,
 }
 
 impl Glimpse {
@@ -35,14 +46,13 @@ impl Glimpse {
     }
 
     fn take(&mut self, byte: u8) {
-        if self.string {
+        if self.within != Within::None {
             self.keep(byte);
-            match byte {
-                _ if self.escaped => self.escaped = false,
-                b'\\' => self.escaped = true,
-                b'"' => self.string = false,
-                _ => {}
-            }
+            self.within = match (self.within, byte) {
+                (Within::String, b'\\') => Within::Escape,
+                (Within::String, b'"') => Within::None,
+                _ => Within::String,
+            };
             return;
         }
         match byte {
@@ -60,12 +70,14 @@ impl Glimpse {
                 self.depth = self.depth.saturating_sub(1);
             }
             b':' if self.depth == 1 && self.name.is_none() => {
-                self.name = Some(std::mem::take(&mut self.text))
+                self.name = Some(std::mem::take(&mut self.text));
             }
             b',' if self.depth == 1 => self.member_ends(),
             _ => {
                 self.broken |= self.depth == 0;
-                self.string = byte == b'"';
+                if byte == b'"' {
+                    self.within = Within::String;
+                }
                 self.keep(byte);
             }
         }
