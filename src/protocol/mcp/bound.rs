@@ -92,7 +92,7 @@ impl<K: Clone + Eq + std::hash::Hash, V> Remembered<K, V> {
             let full = share.order.len() >= MOST_OF_ONE || share.bytes.saturating_add(bytes) > ROOM_OF_ONE;
             full || kept.since.elapsed() >= within
         }) {
-            self.forget_oldest_of(&owner.clone());
+            self.forget_oldest_of(owner);
         }
         if self.values.len() >= MOST || self.bytes.saturating_add(bytes) > ROOM {
             self.forget_old(within);
@@ -127,10 +127,15 @@ impl<K: Clone + Eq + std::hash::Hash, V> Remembered<K, V> {
         }
     }
 
+    /// Forgets what is old, of which each owner's oldest comes first.
     fn forget_old(&mut self, within: Duration) {
-        let old = self.values.iter().filter(|(_, kept)| kept.since.elapsed() >= within);
-        for key in old.map(|(key, _)| key.clone()).collect::<Vec<_>>() {
-            self.forget(&key);
+        let now = Instant::now();
+        let is_old = |kept: &Kept<V>| now.saturating_duration_since(kept.since) >= within;
+        let owners: Vec<Owner> = self.shares.keys().cloned().collect();
+        for owner in owners {
+            while self.oldest_of(&owner).is_some_and(|(kept, _)| is_old(kept)) {
+                self.forget_oldest_of(&owner);
+            }
         }
     }
 
