@@ -1136,6 +1136,7 @@ Register-ArgumentCompleter -Native -CommandName 'hoopctl' -ScriptBlock {
             [CompletionResult]::new('mint', 'mint', [CompletionResultType]::ParameterValue, 'Get a token of the development issuer (demo only); prints nothing else')
             [CompletionResult]::new('inspect', 'inspect', [CompletionResultType]::ParameterValue, 'Decode a token and say what is wrong with it; verifies nothing')
             [CompletionResult]::new('verify', 'verify', [CompletionResultType]::ParameterValue, 'Verify a token against the configured issuers')
+            [CompletionResult]::new('jwks', 'jwks', [CompletionResultType]::ParameterValue, 'The keys that the running gateway verifies tokens with')
             break
         }
         'hoopctl;token;mint' {
@@ -1192,6 +1193,22 @@ Register-ArgumentCompleter -Native -CommandName 'hoopctl' -ScriptBlock {
             [CompletionResult]::new('--ca-file', '--ca-file', [CompletionResultType]::ParameterName, 'With --url: trust the authorities in this PEM file, not this machine''s [env: HOOPCTL_CA_FILE]')
             [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]')
             [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Data and errors only, no words in between')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Data and errors only, no words in between')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
+            break
+        }
+        'hoopctl;token;jwks' {
+            [CompletionResult]::new('-c', '-c', [CompletionResultType]::ParameterName, 'Configuration file [env: HOOPCTL_CONFIG] [default: ./hoopctl.toml, ~/.config/hoopctl/, /etc/hoopctl/]')
+            [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'Configuration file [env: HOOPCTL_CONFIG] [default: ./hoopctl.toml, ~/.config/hoopctl/, /etc/hoopctl/]')
+            [CompletionResult]::new('--data-dir', '--data-dir', [CompletionResultType]::ParameterName, 'Data directory, in place of the configuration''s [env: HOOPCTL_DATA_DIR]')
+            [CompletionResult]::new('--socket', '--socket', [CompletionResultType]::ParameterName, 'Admin socket, in place of the configuration''s [env: HOOPCTL_SOCKET]')
+            [CompletionResult]::new('--url', '--url', [CompletionResultType]::ParameterName, 'A gateway elsewhere, by its admin listener: https://HOST[:PORT] [env: HOOPCTL_URL]')
+            [CompletionResult]::new('--ca-file', '--ca-file', [CompletionResultType]::ParameterName, 'With --url: trust the authorities in this PEM file, not this machine''s [env: HOOPCTL_CA_FILE]')
+            [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]')
+            [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]')
+            [CompletionResult]::new('--refresh', '--refresh', [CompletionResultType]::ParameterName, 'Fetch its keys now: what the issuer no longer lists is refused at once')
             [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Data and errors only, no words in between')
             [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Data and errors only, no words in between')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')

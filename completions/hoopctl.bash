@@ -214,6 +214,9 @@ _hoopctl() {
             hoopctl__subcmd__token,inspect)
                 cmd="hoopctl__subcmd__token__subcmd__inspect"
                 ;;
+            hoopctl__subcmd__token,jwks)
+                cmd="hoopctl__subcmd__token__subcmd__jwks"
+                ;;
             hoopctl__subcmd__token,mint)
                 cmd="hoopctl__subcmd__token__subcmd__mint"
                 ;;
@@ -3813,7 +3816,7 @@ _hoopctl() {
             return 0
             ;;
         hoopctl__subcmd__token)
-            opts="-c -o -q -h --config --data-dir --socket --url --ca-file --output --quiet --help mint inspect verify"
+            opts="-c -o -q -h --config --data-dir --socket --url --ca-file --output --quiet --help mint inspect verify jwks"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -3873,6 +3876,52 @@ _hoopctl() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -c)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --data-dir)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --socket)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --url)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --ca-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --output)
+                    COMPREPLY=($(compgen -W "table json jsonl csv" -- "${cur}"))
+                    return 0
+                    ;;
+                -o)
+                    COMPREPLY=($(compgen -W "table json jsonl csv" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        hoopctl__subcmd__token__subcmd__jwks)
+            opts="-c -o -q -h --refresh --config --data-dir --socket --url --ca-file --output --quiet --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
                 --config)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0

@@ -1079,6 +1079,7 @@ set edit:completion:arg-completer[hoopctl] = {|@words|
             cand mint 'Get a token of the development issuer (demo only); prints nothing else'
             cand inspect 'Decode a token and say what is wrong with it; verifies nothing'
             cand verify 'Verify a token against the configured issuers'
+            cand jwks 'The keys that the running gateway verifies tokens with'
         }
         &'hoopctl;token;mint'= {
             cand --as 'Whom the token speaks for'
@@ -1132,6 +1133,21 @@ set edit:completion:arg-completer[hoopctl] = {|@words|
             cand --ca-file 'With --url: trust the authorities in this PEM file, not this machine''s [env: HOOPCTL_CA_FILE]'
             cand -o 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]'
             cand --output 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]'
+            cand -q 'Data and errors only, no words in between'
+            cand --quiet 'Data and errors only, no words in between'
+            cand -h 'Print help'
+            cand --help 'Print help'
+        }
+        &'hoopctl;token;jwks'= {
+            cand -c 'Configuration file [env: HOOPCTL_CONFIG] [default: ./hoopctl.toml, ~/.config/hoopctl/, /etc/hoopctl/]'
+            cand --config 'Configuration file [env: HOOPCTL_CONFIG] [default: ./hoopctl.toml, ~/.config/hoopctl/, /etc/hoopctl/]'
+            cand --data-dir 'Data directory, in place of the configuration''s [env: HOOPCTL_DATA_DIR]'
+            cand --socket 'Admin socket, in place of the configuration''s [env: HOOPCTL_SOCKET]'
+            cand --url 'A gateway elsewhere, by its admin listener: https://HOST[:PORT] [env: HOOPCTL_URL]'
+            cand --ca-file 'With --url: trust the authorities in this PEM file, not this machine''s [env: HOOPCTL_CA_FILE]'
+            cand -o 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]'
+            cand --output 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]'
+            cand --refresh 'Fetch its keys now: what the issuer no longer lists is refused at once'
             cand -q 'Data and errors only, no words in between'
             cand --quiet 'Data and errors only, no words in between'
             cand -h 'Print help'

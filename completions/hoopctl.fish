@@ -932,20 +932,21 @@ jsonl\t'One JSON object a line'
 csv\t'Comma-separated values with a header line'"
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand mask; and __fish_seen_subcommand_from test" -s q -l quiet -d 'Data and errors only, no words in between'
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand mask; and __fish_seen_subcommand_from test" -s h -l help -d 'Print help'
-complete -c hoopctl -n "__fish_hoopctl_using_subcommand token; and not __fish_seen_subcommand_from mint inspect verify" -s c -l config -d 'Configuration file [env: HOOPCTL_CONFIG] [default: ./hoopctl.toml, ~/.config/hoopctl/, /etc/hoopctl/]' -r -F
-complete -c hoopctl -n "__fish_hoopctl_using_subcommand token; and not __fish_seen_subcommand_from mint inspect verify" -l data-dir -d 'Data directory, in place of the configuration\'s [env: HOOPCTL_DATA_DIR]' -r -F
-complete -c hoopctl -n "__fish_hoopctl_using_subcommand token; and not __fish_seen_subcommand_from mint inspect verify" -l socket -d 'Admin socket, in place of the configuration\'s [env: HOOPCTL_SOCKET]' -r -F
-complete -c hoopctl -n "__fish_hoopctl_using_subcommand token; and not __fish_seen_subcommand_from mint inspect verify" -l url -d 'A gateway elsewhere, by its admin listener: https://HOST[:PORT] [env: HOOPCTL_URL]' -r
-complete -c hoopctl -n "__fish_hoopctl_using_subcommand token; and not __fish_seen_subcommand_from mint inspect verify" -l ca-file -d 'With --url: trust the authorities in this PEM file, not this machine\'s [env: HOOPCTL_CA_FILE]' -r
-complete -c hoopctl -n "__fish_hoopctl_using_subcommand token; and not __fish_seen_subcommand_from mint inspect verify" -s o -l output -d 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]' -r -f -a "table\t'Columns for people'
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand token; and not __fish_seen_subcommand_from mint inspect verify jwks" -s c -l config -d 'Configuration file [env: HOOPCTL_CONFIG] [default: ./hoopctl.toml, ~/.config/hoopctl/, /etc/hoopctl/]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand token; and not __fish_seen_subcommand_from mint inspect verify jwks" -l data-dir -d 'Data directory, in place of the configuration\'s [env: HOOPCTL_DATA_DIR]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand token; and not __fish_seen_subcommand_from mint inspect verify jwks" -l socket -d 'Admin socket, in place of the configuration\'s [env: HOOPCTL_SOCKET]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand token; and not __fish_seen_subcommand_from mint inspect verify jwks" -l url -d 'A gateway elsewhere, by its admin listener: https://HOST[:PORT] [env: HOOPCTL_URL]' -r
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand token; and not __fish_seen_subcommand_from mint inspect verify jwks" -l ca-file -d 'With --url: trust the authorities in this PEM file, not this machine\'s [env: HOOPCTL_CA_FILE]' -r
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand token; and not __fish_seen_subcommand_from mint inspect verify jwks" -s o -l output -d 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]' -r -f -a "table\t'Columns for people'
 json\t'One JSON document'
 jsonl\t'One JSON object a line'
 csv\t'Comma-separated values with a header line'"
-complete -c hoopctl -n "__fish_hoopctl_using_subcommand token; and not __fish_seen_subcommand_from mint inspect verify" -s q -l quiet -d 'Data and errors only, no words in between'
-complete -c hoopctl -n "__fish_hoopctl_using_subcommand token; and not __fish_seen_subcommand_from mint inspect verify" -s h -l help -d 'Print help'
-complete -c hoopctl -n "__fish_hoopctl_using_subcommand token; and not __fish_seen_subcommand_from mint inspect verify" -f -a "mint" -d 'Get a token of the development issuer (demo only); prints nothing else'
-complete -c hoopctl -n "__fish_hoopctl_using_subcommand token; and not __fish_seen_subcommand_from mint inspect verify" -f -a "inspect" -d 'Decode a token and say what is wrong with it; verifies nothing'
-complete -c hoopctl -n "__fish_hoopctl_using_subcommand token; and not __fish_seen_subcommand_from mint inspect verify" -f -a "verify" -d 'Verify a token against the configured issuers'
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand token; and not __fish_seen_subcommand_from mint inspect verify jwks" -s q -l quiet -d 'Data and errors only, no words in between'
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand token; and not __fish_seen_subcommand_from mint inspect verify jwks" -s h -l help -d 'Print help'
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand token; and not __fish_seen_subcommand_from mint inspect verify jwks" -f -a "mint" -d 'Get a token of the development issuer (demo only); prints nothing else'
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand token; and not __fish_seen_subcommand_from mint inspect verify jwks" -f -a "inspect" -d 'Decode a token and say what is wrong with it; verifies nothing'
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand token; and not __fish_seen_subcommand_from mint inspect verify jwks" -f -a "verify" -d 'Verify a token against the configured issuers'
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand token; and not __fish_seen_subcommand_from mint inspect verify jwks" -f -a "jwks" -d 'The keys that the running gateway verifies tokens with'
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand token; and __fish_seen_subcommand_from mint" -l as -d 'Whom the token speaks for' -r
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand token; and __fish_seen_subcommand_from mint" -l group -d 'A group; may be repeated' -r
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand token; and __fish_seen_subcommand_from mint" -l role -d 'A role; may be repeated' -r
@@ -994,6 +995,18 @@ jsonl\t'One JSON object a line'
 csv\t'Comma-separated values with a header line'"
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand token; and __fish_seen_subcommand_from verify" -s q -l quiet -d 'Data and errors only, no words in between'
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand token; and __fish_seen_subcommand_from verify" -s h -l help -d 'Print help'
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand token; and __fish_seen_subcommand_from jwks" -s c -l config -d 'Configuration file [env: HOOPCTL_CONFIG] [default: ./hoopctl.toml, ~/.config/hoopctl/, /etc/hoopctl/]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand token; and __fish_seen_subcommand_from jwks" -l data-dir -d 'Data directory, in place of the configuration\'s [env: HOOPCTL_DATA_DIR]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand token; and __fish_seen_subcommand_from jwks" -l socket -d 'Admin socket, in place of the configuration\'s [env: HOOPCTL_SOCKET]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand token; and __fish_seen_subcommand_from jwks" -l url -d 'A gateway elsewhere, by its admin listener: https://HOST[:PORT] [env: HOOPCTL_URL]' -r
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand token; and __fish_seen_subcommand_from jwks" -l ca-file -d 'With --url: trust the authorities in this PEM file, not this machine\'s [env: HOOPCTL_CA_FILE]' -r
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand token; and __fish_seen_subcommand_from jwks" -s o -l output -d 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]' -r -f -a "table\t'Columns for people'
+json\t'One JSON document'
+jsonl\t'One JSON object a line'
+csv\t'Comma-separated values with a header line'"
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand token; and __fish_seen_subcommand_from jwks" -l refresh -d 'Fetch its keys now: what the issuer no longer lists is refused at once'
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand token; and __fish_seen_subcommand_from jwks" -s q -l quiet -d 'Data and errors only, no words in between'
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand token; and __fish_seen_subcommand_from jwks" -s h -l help -d 'Print help'
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand secret; and not __fish_seen_subcommand_from set list remove" -s c -l config -d 'Configuration file [env: HOOPCTL_CONFIG] [default: ./hoopctl.toml, ~/.config/hoopctl/, /etc/hoopctl/]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand secret; and not __fish_seen_subcommand_from set list remove" -l data-dir -d 'Data directory, in place of the configuration\'s [env: HOOPCTL_DATA_DIR]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand secret; and not __fish_seen_subcommand_from set list remove" -l socket -d 'Admin socket, in place of the configuration\'s [env: HOOPCTL_SOCKET]' -r -F
