@@ -52,7 +52,12 @@ pub fn test(terminal: Terminal, access: &Access, file: &Path) -> Outcome {
         (Protocol::Postgres, Some(sql), None) => {
             let judge = judge.as_ref().ok_or("there is no SQL parser")?;
             let judgement = access.block_on(judge.judge(sql.as_bytes(), Lexing::default()));
-            Ok(postgres::command::command(sql.as_bytes(), &judgement, |_name| None, |_function| false))
+            Ok(postgres::command::command(
+                sql.as_bytes(),
+                &judgement,
+                |_name| None,
+                postgres::command::by_its_words,
+            ))
         }
         (Protocol::Http, ..) => {
             Err(format!("{} is an HTTP connection: write method and path", case.connection))

@@ -114,8 +114,8 @@ pub struct SqlCommand {
     pub effects: Option<Arc<Effects>>,
     /// The worst class of all it does, without what its `opaque` functions may do.
     pub base: Class,
-    /// The functions it calls that neither the grammar's lists nor the target's catalogue know as harmless. While there are any,
-    /// the command's class is [`Class::Unknown`], except to a policy that names all of them.
+    /// The functions it calls, or may call, and the operators that neither the grammar's lists nor the target's catalogue know as harmless.
+    /// While there are any, the command's class is [`Class::Unknown`], except to a policy that names all of them.
     pub opaque: Vec<Function>,
 }
 

@@ -9,8 +9,8 @@ use crate::domain::command::Class;
 /// Everything a text does, of all its statements together.
 ///
 /// Sets hold each thing once. Names are as the server reads them: folded to lower case unless quoted, unescaped, cut to
-/// 63 bytes. What a text does through the catalogue (views, triggers, rules, defaults, casts, overloaded operators, a
-/// column name that is a function) cannot be seen in it.
+/// 63 bytes. What a text does through the catalogue (views, triggers, rules, defaults, casts) cannot be seen in it, and only
+/// the catalogue tells which of several functions or operators of one name is meant, and which name of a column is a function.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Effects {
     /// How many statements the text has; 0 for an empty one.
@@ -29,6 +29,11 @@ pub struct Effects {
     pub functions: BTreeSet<Function>,
     /// Those of them that nothing is known about: they may do anything. Procedures that are called are among them.
     pub opaque: BTreeSet<Function>,
+    /// The operators that are looked up by name, those among them that no sign stands for: the `=` of `IN`, `CASE x WHEN` and `USING`.
+    pub operators: BTreeSet<Object>,
+    /// The names behind a dot where the text does not tell what stands before it: `(x).f`, or `s.f` of a subquery `s`. Where there is no
+    /// such column it is a call of the function `f`.
+    pub fields: BTreeSet<Box<str>>,
     /// The settings that are changed.
     pub settings: BTreeSet<Setting>,
     /// An `UPDATE` or `DELETE` has no `WHERE`: it is for all rows.
@@ -123,6 +128,8 @@ impl Effects {
             all.columns.extend(effects.columns.iter().cloned());
             all.functions.extend(effects.functions.iter().cloned());
             all.opaque.extend(effects.opaque.iter().cloned());
+            all.operators.extend(effects.operators.iter().cloned());
+            all.fields.extend(effects.fields.iter().cloned());
             all.settings.extend(effects.settings.iter().cloned());
             all.channels.extend(effects.channels.iter().cloned());
             all.all_rows |= effects.all_rows;
@@ -148,6 +155,15 @@ impl Effects {
         })
     }
 
+    /// Whether it names anything that may be a function or operator of somebody's own.
+    pub fn names_code(&self) -> bool {
+        let behind_a_dot = |column: &Column| column.relation.is_some() && column.name.is_some();
+        !self.operators.is_empty()
+            || !self.functions.is_empty()
+            || !self.fields.is_empty()
+            || self.columns.iter().any(behind_a_dot)
+    }
+
     /// About how many bytes of memory this holds.
     pub fn weight(&self) -> usize {
         /// A node of a tree or a list, with the small strings in it.
@@ -157,6 +173,8 @@ impl Effects {
             + self.columns.len()
             + self.functions.len()
             + self.opaque.len()
+            + self.operators.len()
+            + self.fields.len()
             + self.settings.len()
             + self.transaction.len()
             + self.names.len()

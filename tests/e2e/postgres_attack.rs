@@ -5,6 +5,7 @@
 mod flow;
 mod names;
 mod noise;
+mod overloads;
 mod refused;
 mod rows;
 

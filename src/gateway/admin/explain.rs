@@ -114,7 +114,7 @@ async fn sql_command(sql: &str) -> Result<Command, ApiError> {
         ApiError::new(ErrorCode::Internal, format!("the SQL parser cannot be started: {error}"))
     })?;
     let judgement = judge.judge(sql.as_bytes(), Lexing::default()).await;
-    Ok(postgres::command::command(sql.as_bytes(), &judgement, |_name| None, |_function| false))
+    Ok(postgres::command::command(sql.as_bytes(), &judgement, |_name| None, postgres::command::by_its_words))
 }
 
 fn http_command(explain: &Explain) -> Result<Command, ApiError> {

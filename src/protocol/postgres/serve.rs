@@ -219,7 +219,7 @@ impl PostgresService {
         // Only judged, never sent. Each schema is in quotes: SQL reads the list as the server will.
         let text = format!("SET search_path TO {}", if path.is_empty() { "''" } else { path });
         let judgement = self.judge.judge(text.as_bytes(), Lexing::default()).await;
-        let command = command::command(text.as_bytes(), &judgement, |_name| None, |_function| false);
+        let command = command::command(text.as_bytes(), &judgement, |_name| None, command::by_its_words);
         if seat.prepare(&command, ())?.is_some() {
             return Ok(());
         }

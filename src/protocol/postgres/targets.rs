@@ -24,6 +24,7 @@ use crate::protocol::postgres::catalog::Masked;
 use crate::protocol::postgres::catalog::Question;
 use crate::protocol::postgres::catalog::Source;
 use crate::protocol::postgres::catalog::definition_of;
+use crate::protocol::postgres::catalog::relations_with;
 use crate::protocol::postgres::inquiry::Inquiry;
 use crate::protocol::postgres::inquiry::InquiryError;
 use crate::protocol::postgres::judge::Judge;
@@ -32,6 +33,8 @@ use crate::protocol::postgres::rows::Reach;
 
 /// What was read is read again after this long, for changes that do not come through the gateway.
 const AGE: Duration = Duration::from_secs(30);
+/// After a failure it is not tried again for this long where something else will do.
+const PAUSE: Duration = Duration::from_secs(10);
 /// How many databases are kept in mind.
 const MOST: usize = 256;
 
@@ -46,7 +49,31 @@ pub enum Unknown {
     Catalog(#[from] CatalogError),
 }
 
-/// A catalogue, and what is masked by it.
+impl Unknown {
+    /// Whether the target may well be read another time: it cannot be reached, it is full, or slow. Otherwise it is one that does not
+    /// answer such questions.
+    fn is_of_the_moment(&self) -> bool {
+        match self {
+            Self::Inquiry(InquiryError::Unreachable(error)) => error.is_of_the_moment(),
+            Self::Inquiry(InquiryError::Broken(_) | InquiryError::TimedOut) => true,
+            Self::Inquiry(_) | Self::Catalog(_) => false,
+        }
+    }
+}
+
+/// What may have become of a catalogue. A greater one is more.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Change {
+    /// It is as it was.
+    #[default]
+    Nothing,
+    /// Relations and their columns may be others.
+    Relations,
+    /// Anything may be, functions and operators too.
+    Anything,
+}
+
+/// A catalogue, and what is masked by it. Where no field is masked it has relations only with the columns that may be calls.
 #[derive(Debug)]
 pub struct Known {
     /// Which columns are masked.
@@ -56,6 +83,8 @@ pub struct Known {
     at: Instant,
     /// Which change of the catalogue it has surely seen.
     generation: u64,
+    /// Which change of functions and operators.
+    code: u64,
 }
 
 /// One database under one plan of masks.
@@ -64,6 +93,10 @@ pub struct Entry {
     known: ArcSwapOption<Known>,
     /// Counts what may have changed the catalogue.
     generation: AtomicU64,
+    /// Counts what may have changed its functions and operators.
+    code: AtomicU64,
+    /// When it could not be read, and whether that was for the moment.
+    failed: Mutex<Option<(Instant, bool)>>,
     /// Somebody reads it.
     reading: tokio::sync::Mutex<()>,
     refreshing: AtomicBool,
@@ -97,15 +130,45 @@ impl Entry {
         self.known.load_full().filter(|known| known.generation == generation)
     }
 
+    /// The same as far as functions and operators go: relations may have changed since.
+    pub fn current_code(&self) -> Option<Arc<Known>> {
+        let code = self.code.load(Ordering::Acquire);
+        self.known.load_full().filter(|known| known.code == code)
+    }
+
+    /// What was known last, however old.
+    pub fn last(&self) -> Option<Arc<Known>> {
+        self.known.load_full()
+    }
+
+    /// Whether it could not be read a moment ago.
+    pub fn has_just_failed(&self) -> bool {
+        self.failure().is_some_and(|(at, _)| at.elapsed() < PAUSE)
+    }
+
+    /// Whether it cannot be read, and that will hardly change.
+    pub fn is_unreadable(&self) -> bool {
+        self.failure().is_some_and(|(_, of_the_moment)| !of_the_moment)
+    }
+
+    fn failure(&self) -> Option<(Instant, bool)> {
+        *self.failed.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Whether what is known should be read again in the background; says so to one only.
     pub fn wants_refresh(&self) -> bool {
         let old = self.known.load().as_ref().is_some_and(|known| known.at.elapsed() > AGE);
-        old && !self.refreshing.swap(true, Ordering::AcqRel)
+        old && !self.has_just_failed() && !self.refreshing.swap(true, Ordering::AcqRel)
     }
 
     /// Something may have changed the catalogue: what is known is not relied on any more.
-    pub fn changed(&self) {
-        self.generation.fetch_add(1, Ordering::AcqRel);
+    pub fn changed(&self, change: Change) {
+        if change >= Change::Anything {
+            self.code.fetch_add(1, Ordering::AcqRel);
+        }
+        if change >= Change::Relations {
+            self.generation.fetch_add(1, Ordering::AcqRel);
+        }
     }
 
     /// What is known, read anew where it may not be relied on.
@@ -138,7 +201,7 @@ impl Entry {
         if let Err(error) = self.read(judge, governed, password, database).await {
             tracing::warn!(connection = %governed.connection.name, error = &error as &dyn std::error::Error, "the catalogue of a target could not be read again");
             // Old knowledge would become older with every failure: it ends here.
-            self.changed();
+            self.changed(Change::Relations);
         }
         self.refreshing.store(false, Ordering::Release);
     }
@@ -152,7 +215,11 @@ impl Entry {
     ) -> Result<Arc<Known>, Unknown> {
         // What changes from here on makes it old before it is there.
         let generation = self.generation.load(Ordering::Acquire);
-        let known = Arc::new(Known { generation, ..read(judge, governed, password, database).await? });
+        let code = self.code.load(Ordering::Acquire);
+        let read = read(judge, governed, password, database).await;
+        let failure = read.as_ref().err().map(|error| (Instant::now(), error.is_of_the_moment()));
+        *self.failed.lock().unwrap_or_else(PoisonError::into_inner) = failure;
+        let known = Arc::new(Known { generation, code, ..read? });
         self.known.store(Some(Arc::clone(&known)));
         Ok(known)
     }
@@ -168,29 +235,44 @@ async fn read(
     let mut inquiry = Inquiry::open(governed, password, database).await?;
     inquiry.ask("BEGIN TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY").await?;
     inquiry.ask(FIRST).await?;
-    let mut answers = Answers::default();
-    for question in Question::ALL {
-        let rows = inquiry.ask(question.sql()).await?;
-        match question {
-            Question::Relations => answers.relations = rows,
-            Question::Inheritance => answers.inheritance = rows,
-            Question::Dependencies => answers.dependencies = rows,
-            Question::Functions => answers.functions = rows,
-        }
-    }
+    let catalog = Arc::new(catalog(&mut inquiry, governed.plan.has_fields()).await?);
     inquiry.ask("COMMIT").await?;
-    let catalog = Arc::new(Catalog::read(&answers)?);
     let mut masked = catalog.masked(&governed.plan);
     loop {
         let views = masked.asks();
         if views.is_empty() {
-            return Ok(Known { masked, mask_tag: governed.mask_tag.clone(), at, generation: 0 });
+            return Ok(Known { masked, mask_tag: governed.mask_tag.clone(), at, generation: 0, code: 0 });
         }
         for view in views {
             let lineage = lineage(judge, &mut inquiry, &masked, view).await?;
             masked.settle(view, lineage.as_ref());
         }
     }
+}
+
+/// Reads a catalogue, all of it or only what tells what texts call. Databases of many customers have a hundred thousand tables.
+async fn catalog(inquiry: &mut Inquiry, all: bool) -> Result<Catalog, Unknown> {
+    let mut answers = Answers::default();
+    for question in Question::ALL {
+        let calls = matches!(question, Question::Functions | Question::Operators);
+        if !all && !calls {
+            continue;
+        }
+        let rows = inquiry.ask(question.sql()).await?;
+        match question {
+            Question::Relations => answers.relations = rows,
+            Question::Inheritance => answers.inheritance = rows,
+            Question::Dependencies => answers.dependencies = rows,
+            Question::Functions => answers.functions = rows,
+            Question::Operators => answers.operators = rows,
+        }
+    }
+    let catalog = Catalog::read(&answers)?;
+    if all || catalog.fields().next().is_none() {
+        return Ok(catalog);
+    }
+    answers.relations = inquiry.ask(&relations_with(catalog.fields())).await?;
+    Ok(Catalog::read(&answers)?)
 }
 
 /// Where the columns of a view come from; `None` where the server does not tell.

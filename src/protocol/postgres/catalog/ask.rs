@@ -19,6 +19,8 @@ pub enum Question {
     Dependencies,
     /// Functions, procedures and aggregates.
     Functions,
+    /// Operators that PostgreSQL does not bring along.
+    Operators,
 }
 
 /// The answers to all questions.
@@ -32,11 +34,14 @@ pub struct Answers {
     pub dependencies: Rows,
     /// To [`Question::Functions`].
     pub functions: Rows,
+    /// To [`Question::Operators`].
+    pub operators: Rows,
 }
 
 impl Question {
     /// All questions.
-    pub const ALL: [Self; 4] = [Self::Relations, Self::Inheritance, Self::Dependencies, Self::Functions];
+    pub const ALL: [Self; 5] =
+        [Self::Relations, Self::Inheritance, Self::Dependencies, Self::Functions, Self::Operators];
 
     /// The text of it.
     pub const fn sql(self) -> &'static str {
@@ -45,13 +50,16 @@ impl Question {
             Self::Inheritance => "SELECT inhrelid, inhparent FROM pg_catalog.pg_inherits",
             Self::Dependencies => DEPENDENCIES,
             Self::Functions => FUNCTIONS,
+            Self::Operators => OPERATORS,
         }
     }
 
     /// How many cells a row of the answer has.
     pub const fn cells(self) -> usize {
         match self {
-            Self::Relations | Self::Functions => 7,
+            Self::Relations => 7,
+            Self::Functions => 9,
+            Self::Operators => 6,
             Self::Inheritance => 2,
             Self::Dependencies => 3,
         }
@@ -62,6 +70,15 @@ impl Question {
 /// nothing of it runs.
 pub fn definition_of(view: u32) -> String {
     format!("SELECT pg_catalog.pg_get_viewdef({view}::pg_catalog.oid)")
+}
+
+/// [`Question::Relations`] with columns of these names alone: which relations have one. A name that would have to be escaped is left out.
+pub fn relations_with<'a>(columns: impl Iterator<Item = &'a str>) -> String {
+    let quoted =
+        columns.filter(|name| !name.contains('\\')).map(|name| format!("'{}'", name.replace('\'', "''")));
+    let list: Vec<String> = std::iter::once("''".to_owned()).chain(quoted).collect();
+    let only = format!("NOT a.attisdropped AND a.attname IN ({})", list.join(", "));
+    RELATIONS.replace("NOT a.attisdropped", &only)
 }
 
 /// One row for each column, or one for a relation without columns.
@@ -95,9 +112,14 @@ LEFT JOIN pg_catalog.pg_operator o ON d.refclassid = 'pg_catalog.pg_operator'::p
 WHERE r.ev_type = '1' AND d.refobjid <> r.ev_class";
 
 /// One row for each function, or for each function that an aggregate is made of. Volatile ones of `pg_catalog` are there so that
-/// a function of the same name elsewhere is not taken for them.
+/// a function of the same name elsewhere is not taken for them. The last two cells: whether only a superuser can have made it what it
+/// is, which is so if it is his and an extension's, and whether it can be called with one argument.
 const FUNCTIONS: &str = "\
-SELECT p.oid, n.nspname, p.proname, p.prokind, b.provolatile, p.prosecdef OR b.prosecdef, l.lanname \
+SELECT p.oid, n.nspname, p.proname, p.prokind, b.provolatile, p.prosecdef OR b.prosecdef, l.lanname, \
+  p.proowner IN (SELECT r.oid FROM pg_catalog.pg_roles r WHERE r.rolsuper) AND EXISTS (\
+    SELECT 1 FROM pg_catalog.pg_depend d WHERE d.classid = 'pg_catalog.pg_proc'::pg_catalog.regclass \
+    AND d.objid = p.oid AND d.deptype = 'e'), \
+  p.pronargs > 0 AND p.pronargs - p.pronargdefaults <= 1 \
 FROM pg_catalog.pg_proc p \
 JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace \
 LEFT JOIN pg_catalog.pg_aggregate g ON g.aggfnoid = p.oid \
@@ -107,3 +129,16 @@ JOIN pg_catalog.pg_proc b ON b.oid = ANY (CASE WHEN g.aggfnoid IS NULL THEN ARRA
     g.aggminvtransfn::pg_catalog.oid, g.aggmfinalfn::pg_catalog.oid] END) \
 JOIN pg_catalog.pg_language l ON l.oid = b.prolang \
 WHERE n.nspname <> 'pg_catalog' OR p.provolatile = 'v'";
+
+/// One row for the function of each operator, and for those of its commutator and its negator, which the planner may put in its place.
+const OPERATORS: &str = "\
+SELECT o.oprname, p.proname, p.provolatile, p.prosecdef, l.lanname, \
+  p.proowner IN (SELECT r.oid FROM pg_catalog.pg_roles r WHERE r.rolsuper) AND EXISTS (\
+    SELECT 1 FROM pg_catalog.pg_depend d WHERE d.classid = 'pg_catalog.pg_proc'::pg_catalog.regclass \
+    AND d.objid = p.oid AND d.deptype = 'e') \
+FROM pg_catalog.pg_operator o \
+JOIN pg_catalog.pg_namespace n ON n.oid = o.oprnamespace \
+JOIN pg_catalog.pg_operator c ON c.oid IN (o.oid, o.oprcom, o.oprnegate) \
+JOIN pg_catalog.pg_proc p ON p.oid = c.oprcode::pg_catalog.oid \
+JOIN pg_catalog.pg_language l ON l.oid = p.prolang \
+WHERE n.nspname <> 'pg_catalog'";

@@ -19,6 +19,7 @@ mod shows;
 #[cfg(test)]
 pub(super) mod tests;
 
+use std::collections::BTreeSet;
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -27,6 +28,7 @@ pub use ask::FIRST;
 pub use ask::Question;
 pub use ask::Rows;
 pub use ask::definition_of;
+pub use ask::relations_with;
 pub use lineage::Lineage;
 pub use lineage::Source;
 pub use masked::Mask;
@@ -35,6 +37,10 @@ pub use read::CatalogError;
 pub use shows::gives_data;
 pub use shows::shows_data;
 
+use crate::domain::sql;
+use crate::domain::sql::Access;
+use crate::domain::sql::Effects;
+use crate::domain::sql::Function;
 use crate::domain::sql::Object;
 use crate::mask::Plan;
 use routines::Routines;
@@ -143,13 +149,53 @@ impl Catalog {
     }
 
     /// Whether a function is known to be harmless, by what the catalogue says of it: every function that the name can mean is
-    /// there, none of them is a procedure, volatile, a `SECURITY DEFINER`, or in a language other than `internal`, `c`, `sql` and
-    /// `plpgsql`. Of an aggregate the functions that it is made of count.
+    /// there, none of them is a procedure, volatile, or a `SECURITY DEFINER`, and each is one that only a superuser can have made:
+    /// written in C, or of an extension. Of an aggregate the functions that it is made of count.
     ///
-    /// It is a hint for a policy, not a proof: a function can be declared what it is not, and an immutable one can call a
-    /// volatile one.
+    /// What others say of themselves is no proof: a function in SQL that is declared immutable can call one that writes.
     pub fn harmless(&self, function: &Object) -> bool {
         self.routines.harmless(function)
+    }
+
+    /// The functions and operators that a text calls, or may call, which may do anything: those of which nothing is known, if they are not
+    /// [harmless](Self::harmless); those that have their name from one of PostgreSQL's own, which the text may mean; and `c.f` where
+    /// `c` has no column `f`. An operator stands there as a function of two arguments.
+    pub fn opaque(&self, effects: &Effects) -> Vec<Function> {
+        let unknown = effects.opaque.iter().filter(|function| !self.harmless(&function.object));
+        let hidden = &self.routines.hidden;
+        if hidden.is_empty() {
+            return unknown.cloned().collect();
+        }
+        let mut opaque: BTreeSet<Function> = unknown.cloned().collect();
+        opaque.extend(effects.functions.iter().filter(|function| hidden.calls(&function.object)).cloned());
+        let operators = effects.operators.iter().filter(|operator| hidden.operates(operator));
+        opaque.extend(operators.map(|operator| Function { object: operator.clone(), arguments: 2 }));
+        let columns = effects.columns.iter().filter_map(|column| self.call(column));
+        let fields = effects.fields.iter().map(|name| &**name).filter(|name| hidden.has_field(name));
+        opaque.extend(
+            columns
+                .chain(fields)
+                .map(|name| Function { object: Object { schema: None, name: name.into() }, arguments: 1 }),
+        );
+        opaque.into_iter().collect()
+    }
+
+    /// The function that a name behind that of a relation may be.
+    fn call<'a>(&self, column: &'a sql::Column) -> Option<&'a str> {
+        let name = column.name.as_deref().filter(|name| self.routines.hidden.has_field(name))?;
+        let mut found = self.find(column.relation.as_ref()?).peekable();
+        let call = found.peek().is_none() || found.any(|relation| !relation.has(name));
+        (call && column.access == Access::Read).then_some(name)
+    }
+
+    /// Whether a text may call anything that it does not seem to call. If not, its words tell all that it calls.
+    pub fn hides(&self) -> bool {
+        !self.routines.hidden.is_empty()
+    }
+
+    /// The names that behind a dot may be those of functions.
+    pub fn fields(&self) -> impl Iterator<Item = &str> {
+        self.routines.hidden.fields()
     }
 
     /// Whether a function is known to compute from its arguments alone: immutable, and written in C. Others may read tables.

@@ -3,6 +3,7 @@
 use super::ask::{Answers, Question, Rows};
 use super::routines::Routine;
 use super::{Catalog, Column, Dependency, Kind, Relation};
+use crate::domain::sql::Object;
 
 /// A row that is not as it was asked for. Nothing of the row is in the text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -97,15 +98,34 @@ pub(super) fn catalog(answers: &Answers) -> Result<Catalog, CatalogError> {
         let routine = Routine {
             schema: row.text(1, "schema")?.into(),
             procedure: row.text(3, "kind")? == "p",
-            immutable: row.text(4, "volatility")? == "i",
-            volatile: !matches!(row.text(4, "volatility")?, "i" | "s"),
-            definer: row.text(5, "security")? != "f",
-            native: matches!(row.text(6, "language")?, "internal" | "c"),
-            known: matches!(row.text(6, "language")?, "internal" | "c" | "sql" | "plpgsql"),
+            unary: row.text(8, "arguments")? != "f",
+            ..routine(&row, 4)?
         };
         catalog.routines.put(row.number(0, "oid")?, row.text(2, "name")?, routine);
     }
+    for row in rows(Question::Operators, "operators", &answers.operators) {
+        let row = row?;
+        let function = Object { schema: None, name: row.text(1, "function")?.into() };
+        catalog.routines.hidden.operator(row.text(0, "name")?, &function, &routine(&row, 2)?);
+    }
     Ok(catalog)
+}
+
+/// What four cells say of a function, from `first` on.
+fn routine(row: &Row<'_>, first: usize) -> Result<Routine, CatalogError> {
+    let cell = |place: usize, part| row.text(first.saturating_add(place), part);
+    let (volatility, language) = (cell(0, "volatility")?, cell(2, "language")?);
+    Ok(Routine {
+        schema: Box::default(),
+        procedure: false,
+        immutable: volatility == "i",
+        volatile: !matches!(volatility, "i" | "s"),
+        definer: cell(1, "security")? != "f",
+        native: matches!(language, "internal" | "c"),
+        known: matches!(language, "internal" | "c" | "sql" | "plpgsql"),
+        trusted: cell(3, "extension")? == "t",
+        unary: false,
+    })
 }
 
 fn relation(row: &Row<'_>, oid: u32) -> Result<Relation, CatalogError> {

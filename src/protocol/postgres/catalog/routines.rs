@@ -1,8 +1,9 @@
 //! Functions, by name: a text does not say which of several of one name is called.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use crate::domain::sql::Object;
+use crate::protocol::postgres::judge::{is_dangerous, is_known};
 
 /// What is known about one function, or one of those that an aggregate is made of.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,15 +18,80 @@ pub(super) struct Routine {
     pub(super) native: bool,
     /// Its language is one of the usual ones.
     pub(super) known: bool,
+    /// It is an extension's and a superuser's: nobody else can have made it what it is.
+    pub(super) trusted: bool,
+    /// It can be called with one argument.
+    pub(super) unary: bool,
 }
 
 impl Routine {
-    fn harmless(&self) -> bool {
-        self.known && !self.volatile && !self.definer && !self.procedure
+    /// Whether it does nothing but compute and read. What it says of itself counts only where a superuser has made it: in C, or for an
+    /// extension. The server keeps others that are not volatile from writing, but not from calling what writes.
+    pub(super) fn harmless(&self) -> bool {
+        self.vouched() && !self.volatile && !self.definer && !self.procedure
+    }
+
+    /// Whether it may stand for a function of PostgreSQL's own of the same name, of which it is known that it is harmless: `pgcrypto` has
+    /// a `gen_random_uuid` of its own.
+    fn stands_in(&self) -> bool {
+        self.harmless() || (self.native && self.trusted && !self.definer && !self.procedure)
+    }
+
+    fn vouched(&self) -> bool {
+        self.native || (self.known && self.trusted)
+    }
+
+    /// Whether the server brings it along.
+    fn own(&self) -> bool {
+        matches!(&*self.schema, "pg_catalog" | "information_schema")
     }
 
     fn computes(&self) -> bool {
         self.native && self.immutable && !self.procedure
+    }
+}
+
+/// The names by which a text may call what it does not seem to call. All are empty in most databases.
+#[derive(Debug, Default)]
+pub(super) struct Hidden {
+    /// Names of PostgreSQL's own functions that others have too.
+    functions: HashSet<Box<str>>,
+    /// The same of operators.
+    operators: HashSet<Box<str>>,
+    /// What `x.name` may call.
+    fields: HashSet<Box<str>>,
+}
+
+impl Hidden {
+    pub(super) fn is_empty(&self) -> bool {
+        self.functions.is_empty() && self.operators.is_empty() && self.fields.is_empty()
+    }
+
+    /// Notes an operator, unless its function is harmless.
+    pub(super) fn operator(&mut self, name: &str, function: &Object, routine: &Routine) {
+        if !routine.harmless() || is_dangerous(function) {
+            self.operators.insert(name.into());
+        }
+    }
+
+    /// Whether a call that is taken for one of PostgreSQL's own function may be another's.
+    pub(super) fn calls(&self, function: &Object) -> bool {
+        function.schema.is_none() && self.functions.contains(&function.name)
+    }
+
+    /// The same of an operator.
+    pub(super) fn operates(&self, operator: &Object) -> bool {
+        operator.schema.is_none() && self.operators.contains(&operator.name)
+    }
+
+    /// Whether `x.name` is a call where `x` has no such column.
+    pub(super) fn has_field(&self, name: &str) -> bool {
+        self.fields.contains(name)
+    }
+
+    /// All names of which [`Self::has_field`] holds.
+    pub(super) fn fields(&self) -> impl Iterator<Item = &str> {
+        self.fields.iter().map(|name| &**name)
     }
 }
 
@@ -35,11 +101,18 @@ pub(super) struct Routines {
     by_name: HashMap<Box<str>, Vec<Routine>>,
     /// Whether it computes from its arguments alone, by oid.
     computing: HashMap<u32, bool>,
+    pub(super) hidden: Hidden,
 }
 
 impl Routines {
     pub(super) fn put(&mut self, oid: u32, name: &str, routine: Routine) {
         *self.computing.entry(oid).or_insert(true) &= routine.computes();
+        if !routine.own() && !routine.stands_in() && is_known(name) {
+            self.hidden.functions.insert(name.into());
+        }
+        if !routine.own() && !routine.harmless() && routine.unary && !routine.procedure {
+            self.hidden.fields.insert(name.into());
+        }
         self.by_name.entry(name.into()).or_default().push(routine);
     }
 

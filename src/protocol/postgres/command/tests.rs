@@ -18,10 +18,11 @@ use crate::domain::Origin;
 use crate::domain::Principal;
 use crate::domain::Protocol;
 use crate::domain::json::Json;
-use crate::domain::sql::Function;
+use crate::domain::sql::Effects;
 use crate::domain::sql::NameUse;
 use crate::policy::PolicySet;
 use crate::policy::Subject;
+use crate::protocol::postgres::command::by_its_words;
 use crate::protocol::postgres::judge::Judge;
 use crate::protocol::postgres::judge::Lexing;
 use crate::protocol::postgres::judge::cache::Limits;
@@ -37,8 +38,12 @@ fn judged(sql: &[u8]) -> Command {
         Some("writes") => Some(Class::Write),
         _ => None,
     };
-    let harmless = |function: &Function| &*function.object.name == "harmless";
-    command(sql, &judgement, names, harmless)
+    let opaque = |effects: &Effects| {
+        let mut opaque = by_its_words(effects);
+        opaque.retain(|function| &*function.object.name != "harmless");
+        opaque
+    };
+    command(sql, &judgement, names, opaque)
 }
 
 #[test]

@@ -2,7 +2,8 @@
 //!
 //! A function is known by its name alone: argument types are not in a text. So a name counts as harmless only if all its
 //! forms in `pg_catalog` are. Somebody who may create functions can put one of the same name with better fitting argument
-//! types on the search path; that is a change of structure, and judged where it happens.
+//! types on the search path; that is a change of structure, judged where it happens, and seen in the target's catalogue
+//! ([`Catalog::opaque`](crate::protocol::postgres::catalog::Catalog::opaque)).
 
 use std::collections::HashSet;
 use std::sync::LazyLock;

@@ -3,9 +3,10 @@
 //! A text is parsed by the server's own parser ([`parser`]), its tree is walked node by node ([`walk`]), and what comes out is
 //! flat: [`Effects`]. Nothing here knows a connection or a policy, and nothing is read from a catalogue.
 //!
-//! What a text cannot tell: a view, trigger, rule, default, cast or overloaded operator may run code of its own, and
-//! `SELECT c.purge FROM customers c` may be a call: names of the server's own functions are known there too, others are taken for
-//! columns. "Read" means that nothing in the text itself does more than read; the
+//! What a text cannot tell: a view, trigger, rule, default or cast may run code of its own. Which of several functions or operators of
+//! one name is meant it does not tell either, nor whether `SELECT c.purge FROM customers c` is a call: names of the server's own
+//! functions are known there too, others are taken for columns. That is what the target's catalogue is asked for
+//! ([`Catalog::opaque`](crate::protocol::postgres::catalog::Catalog::opaque)). "Read" means that nothing in the text itself does more than read; the
 //! rights of the role at the server are what guarantees it.
 //!
 //! Everything that is not understood is [`Class::Unknown`]: a text that is too long, too deep, not UTF-8, a node nobody has
@@ -125,6 +126,12 @@ fn read(sql: &str, lexing: Lexing) -> Judgement {
         Err(parser::Failure::Syntax(error)) => Judgement::Syntax(error),
         Err(parser::Failure::Unread(unread)) => Judgement::Unread(unread),
     }
+}
+
+/// Whether a name without a schema is taken for that of a function of PostgreSQL's own of which it is known what it does: whoever
+/// makes another one of that name may have it called in its place.
+pub fn is_known(name: &str) -> bool {
+    !matches!(functions::call(None, name), functions::Call::Opaque | functions::Call::Dangerous)
 }
 
 /// Whether a function of this name runs a SQL text that it is given, reads files, large objects or other sessions, or changes the

@@ -19,6 +19,7 @@ use crate::protocol::postgres::session::run::End;
 use crate::protocol::postgres::session::run::Run;
 use crate::protocol::postgres::session::run::Running;
 use crate::protocol::postgres::session::shared::Common;
+use crate::protocol::postgres::targets::Change;
 use crate::protocol::postgres::wire::back::CommandTag;
 use crate::protocol::postgres::wire::back::RowDescription;
 use crate::protocol::postgres::wire::back::Transaction;
@@ -265,7 +266,7 @@ impl Back {
                 reply::notice(out, SqlState::WITHHELD, &withheld, hint);
             }
             if stale {
-                self.shared.catalog_changed();
+                self.shared.catalog_changed(Change::Relations);
             }
         }
         Ok(())
@@ -385,9 +386,7 @@ impl Back {
         if transaction == Transaction::Idle {
             names.transaction_ended(owed.number);
             self.shared.reached.set(Reach::NOTHING);
-            if self.shared.ddl.replace(false) {
-                self.shared.catalog_changed();
-            }
+            self.shared.catalog_changed(self.shared.ddl.take());
         }
         drop(names);
         self.shared.seat.tell_left_out()?;

@@ -8,6 +8,7 @@ use crate::pipeline::snapshot::Governed;
 use crate::protocol::postgres::session::shared::Common;
 use crate::protocol::postgres::session::shared::Shared;
 use crate::protocol::postgres::session::step::Wanted;
+use crate::protocol::postgres::targets::Change;
 use crate::protocol::postgres::targets::Entry;
 use crate::protocol::postgres::targets::Known;
 use crate::protocol::postgres::targets::Unknown;
@@ -39,7 +40,10 @@ impl Shared {
         let password = credential.as_ref().and_then(|credential| credential.secret());
         entry.known(&self.judge, &governed, password, &self.database).await.map_err(|error| {
             tracing::error!(connection = %governed.connection.name, error = &error as &dyn std::error::Error, "the catalogue of a target could not be read");
-            unread(&error)
+            unread(match error {
+                Unknown::Inquiry(_) => "catalog_unreachable",
+                Unknown::Catalog(_) => "catalog_unreadable",
+            })
         })
     }
 
@@ -51,6 +55,32 @@ impl Shared {
         if self.seat.current().plan.is_empty() { Ok(None) } else { self.known().await.map(Some) }
     }
 
+    /// What is known of the target's functions and operators, where no value is masked: whether a text calls what it does not seem to call.
+    /// Where it cannot be read now, what was read last counts. `None` for a target that does not answer such questions: then the words of
+    /// a text are all that there is.
+    ///
+    /// # Errors
+    /// It was never read, and cannot be for the moment.
+    pub(super) async fn code(&self) -> Result<Option<Arc<Known>>, Denied> {
+        let entry = self.entry(&self.seat.current());
+        if let Some(known) = entry.current_code() {
+            return Ok(Some(known));
+        }
+        let denied = if entry.has_just_failed() {
+            unread("catalog_unreachable")
+        } else {
+            match self.known().await {
+                Ok(known) => return Ok(Some(known)),
+                Err(denied) => denied,
+            }
+        };
+        match entry.last() {
+            Some(known) => Ok(Some(known)),
+            None if entry.is_unreadable() => Ok(None),
+            None => Err(denied),
+        }
+    }
+
     /// While a command waited for people the catalogue may have changed: its rows are masked by what is known now. Where that cannot be
     /// found out, they stay masked as they were.
     pub(super) async fn remask(&self, wanted: &Wanted) {
@@ -60,10 +90,10 @@ impl Shared {
         }
     }
 
-    /// Something may have changed the catalogue.
-    pub(super) fn catalog_changed(&self) {
-        if let Some((_, entry)) = &*self.catalog.borrow() {
-            entry.changed();
+    /// Something may have changed the catalogue, for all sessions.
+    pub(super) fn catalog_changed(&self, change: Change) {
+        if change > Change::Nothing {
+            self.entry(&self.seat.current()).changed(change);
         }
     }
 }
@@ -82,12 +112,7 @@ pub(super) fn keep_fresh(shared: &Common) {
     });
 }
 
-fn unread(error: &Unknown) -> Denied {
-    let audit = match error {
-        Unknown::Inquiry(_) => "catalog_unreachable",
-        Unknown::Catalog(_) => "catalog_unreadable",
-    };
-    let detail =
-        "what is masked at the target could not be found out, so nothing of it is passed; try again later";
+fn unread(audit: &'static str) -> Denied {
+    let detail = "what the target's catalogue says could not be found out, and without it nothing is passed; try again later";
     Denied::new(DenyCode::UpstreamUnavailable, detail).because(audit)
 }

@@ -10,10 +10,10 @@ use crate::domain::DenyCode;
 use crate::domain::command::Words;
 use crate::domain::sql::Access;
 use crate::domain::sql::Effects;
-use crate::domain::sql::Function;
 use crate::domain::sql::NameAction;
 use crate::domain::sql::NameUse;
 use crate::domain::sql::Verb;
+use crate::protocol::postgres::command::by_its_words;
 use crate::protocol::postgres::command::command;
 use crate::protocol::postgres::rows::Reach;
 use crate::protocol::postgres::session::moved::Moves;
@@ -22,6 +22,7 @@ use crate::protocol::postgres::session::names::Number;
 use crate::protocol::postgres::session::shared::Shared;
 use crate::protocol::postgres::session::step::Kind;
 use crate::protocol::postgres::session::step::Wanted;
+use crate::protocol::postgres::targets::Change;
 use crate::protocol::postgres::targets::Known;
 
 /// How deep one text may run another by name, which runs another.
@@ -86,18 +87,36 @@ impl Shared {
         })
     }
 
-    /// What is known of the catalogue, where it is needed: values are masked, or a text calls functions that nothing else is known of.
+    /// What is known of the catalogue, where it is needed: values are masked, a text calls functions that nothing else is known of, or it may
+    /// call what it does not seem to call.
+    ///
+    /// # Errors
+    /// It cannot be read, and nothing will do in its place.
     pub(super) async fn needed(&self, definition: &Definition) -> Result<Option<Arc<Known>>, Denied> {
         if let Some(known) = self.masking().await? {
             return Ok(Some(known));
         }
+        let Some(effects) = definition.judgement.effects() else { return Ok(None) };
         // Of the server's own functions it only holds those that may do anything.
-        let calls = definition.judgement.effects().is_some_and(|effects| {
-            let mut schemas = effects.opaque.iter().map(|function| function.object.schema.as_deref());
-            schemas.any(|schema| schema != Some(OWN_SCHEMA))
-        });
-        // Without it they stay unknown, and only a policy that names them lets them pass.
-        if calls || !definition.uses().is_empty() { Ok(self.known().await.ok()) } else { Ok(None) }
+        let mut schemas = effects.opaque.iter().map(|function| function.object.schema.as_deref());
+        let calls = schemas.any(|schema| schema != Some(OWN_SCHEMA));
+        if (calls || !definition.uses().is_empty())
+            && let Ok(known) = self.known().await
+        {
+            return Ok(Some(known));
+        }
+        if !effects.names_code() {
+            return Ok(None);
+        }
+        // Without it functions that nothing is known of stay unknown, and only a policy that names them lets them pass.
+        let Some(code) = self.code().await?.filter(|known| known.masked.catalog().hides()) else {
+            return Ok(None);
+        };
+        // What may be a call of a function hangs on the columns, too.
+        if code.masked.catalog().fields().next().is_none() {
+            return Ok(Some(code));
+        }
+        Ok(Some(self.known().await.unwrap_or(code)))
     }
 
     /// What a text means now.
@@ -128,10 +147,11 @@ impl Shared {
             let command = deeper(entry)?;
             Some(command.sql().map_or(command.class, |sql| sql.base))
         };
-        let harmless = |function: &Function| {
-            known.is_some_and(|known| known.masked.catalog().harmless(&function.object))
+        let opaque = |effects: &Effects| match known {
+            Some(known) => known.masked.catalog().opaque(effects),
+            None => by_its_words(effects),
         };
-        let mut command = command(&definition.sql, &definition.judgement, class, harmless);
+        let mut command = command(&definition.sql, &definition.judgement, class, opaque);
         Self::see(&mut command, definition, deeper);
         if self.moved.is_moved()
             && let Words::Sql(sql) = &mut command.words
@@ -164,8 +184,7 @@ impl Shared {
     /// Where masked values may turn up when a text runs.
     fn reach(&self, definition: &Definition, known: &Known, depth: usize) -> Reach {
         let effects = definition.judgement.effects().map(|effects| &**effects);
-        let harmless = |function: &Function| known.masked.catalog().harmless(&function.object);
-        let opaque = effects.is_none_or(|effects| effects.opaque.iter().any(|function| !harmless(function)));
+        let opaque = effects.is_none_or(|effects| !known.masked.catalog().opaque(effects).is_empty());
         let named = |entry: &NameUse| {
             let definition = self.names.borrow().definition(entry).filter(|_| depth < DEEPEST)?;
             Some(self.reach(&definition, known, depth.saturating_add(1)))
@@ -241,7 +260,16 @@ pub(super) fn moves_names(command: &Command) -> Moves {
     }
 }
 
-/// Whether what a command does may change the catalogue.
-pub(super) fn may_change_catalog(command: &Command) -> bool {
-    command.class >= Class::Ddl
+/// What a command may do to the catalogue.
+pub(super) fn changes_catalog(command: &Command) -> Change {
+    if command.class < Class::Ddl {
+        return Change::Nothing;
+    }
+    // One statement that makes, changes or drops a relation leaves functions and operators as they are.
+    let one = command.sql().and_then(|sql| sql.effects.as_deref()).is_some_and(|effects| {
+        effects.statements == 1
+            && effects.names.is_empty()
+            && effects.relations.iter().any(|relation| relation.access == Access::Ddl)
+    });
+    if one && command.class == Class::Ddl { Change::Relations } else { Change::Anything }
 }

@@ -141,7 +141,7 @@ pub async fn run(start: Start, mut draining: watch::Receiver<bool>) {
         series: Cell::new(1),
         reached: Cell::new(Reach::NOTHING),
         batch: Cell::new(1),
-        ddl: Cell::new(false),
+        ddl: Cell::default(),
         moved: Moved::new(start.moved, start.path),
         aborted: Cell::new(start.transaction == Transaction::Failed),
         outbox: RefCell::default(),

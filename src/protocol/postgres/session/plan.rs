@@ -14,7 +14,7 @@ use crate::pipeline::Asked;
 use crate::protocol::postgres::judge::Judgement;
 use crate::protocol::postgres::judge::Unread;
 use crate::protocol::postgres::session::meaning::Meaning;
-use crate::protocol::postgres::session::meaning::may_change_catalog;
+use crate::protocol::postgres::session::meaning::changes_catalog;
 use crate::protocol::postgres::session::meaning::may_change_reading;
 use crate::protocol::postgres::session::meaning::moves_names;
 use crate::protocol::postgres::session::moved::Moves;
@@ -356,7 +356,8 @@ impl Shared {
         }
         let all = || std::iter::once(&command).chain(&also);
         let names = all().map(moves_names).fold(Moves::No, Moves::max);
-        let changes = Changes { catalog: all().any(may_change_catalog), names };
+        let catalog = all().map(changes_catalog).max().unwrap_or_default();
+        let changes = Changes { catalog, names };
         let judged = exchange.judge_with(command, also);
         let record = record::Statement {
             how,

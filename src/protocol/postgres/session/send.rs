@@ -28,10 +28,8 @@ impl Front {
         }
         let guard = self.target().send(permit);
         run.get().admitted(guard);
-        if changes.catalog {
-            self.shared().ddl.set(true);
-            self.shared().catalog_changed();
-        }
+        self.shared().ddl.set(self.shared().ddl.get().max(changes.catalog));
+        self.shared().catalog_changed(changes.catalog);
         self.shared().moved.sent(changes.names, number);
         self.shared().reached.set(self.shared().reached.get().join(reach));
         let what = match kind {

@@ -17,6 +17,7 @@ use crate::protocol::postgres::session::names::Names;
 use crate::protocol::postgres::session::names::Number;
 use crate::protocol::postgres::session::owed::Queue;
 use crate::protocol::postgres::session::run::Run;
+use crate::protocol::postgres::targets::Change;
 use crate::protocol::postgres::targets::Entry;
 use crate::protocol::postgres::targets::Targets;
 use crate::protocol::postgres::upstream::CopyIn;
@@ -53,8 +54,8 @@ pub(super) struct Shared {
     pub(super) reached: Cell<Reach>,
     /// The first message that is not sent yet.
     pub(super) batch: Cell<Number>,
-    /// The open transaction may have changed the catalogue, for others from its end on.
-    pub(super) ddl: Cell<bool>,
+    /// What the open transaction may have changed of the catalogue, for others from its end on.
+    pub(super) ddl: Cell<Change>,
     /// Whether names without a schema may be looked up elsewhere than usual.
     pub(super) moved: Moved,
     /// The transaction has failed, and nothing has ended it since.

@@ -15,6 +15,7 @@ use crate::protocol::postgres::session::names::Statement;
 use crate::protocol::postgres::session::record::How;
 use crate::protocol::postgres::session::refuse::Refused;
 use crate::protocol::postgres::session::run::Run;
+use crate::protocol::postgres::targets::Change;
 
 /// What kind of message a command came by; what is sent in its place when it is refused.
 pub(super) enum Kind {
@@ -68,7 +69,7 @@ pub(super) struct Wanted {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Changes {
     /// The catalogue.
-    pub(super) catalog: bool,
+    pub(super) catalog: Change,
     /// Where names are looked up.
     pub(super) names: Moves,
 }

@@ -1,14 +1,18 @@
-//! Which functions are taken for harmless.
+//! Which functions are taken for harmless, and what a text may call that it does not seem to call.
 
 use super::*;
+use crate::protocol::postgres::judge::{Judge, Lexing, cache::Limits};
 
 #[test]
 fn a_function_is_harmless_if_all_that_its_name_can_mean_are() {
     let catalog = catalog();
     for (name, harmless, computes) in [
-        ("getssn", true, false),
-        ("public.getssn", true, false),
+        // In SQL, and nobody's but a user's: what it calls may write, whatever it says of itself.
+        ("getssn", false, false),
+        ("public.getssn", false, false),
         ("other.getssn", false, false),
+        // In SQL, but of an extension that a superuser has made.
+        ("st_area", true, false),
         ("st_astext", true, true),
         // A stable one in C can read tables.
         ("crosses", true, false),
@@ -16,14 +20,14 @@ fn a_function_is_harmless_if_all_that_its_name_can_mean_are() {
         ("mysum", false, false),
         // Without a schema the one of the server is called, whatever the other says of itself.
         ("pg_sleep", false, false),
-        ("public.pg_sleep", true, false),
+        ("public.pg_sleep", true, true),
         ("pg_catalog.pg_sleep", false, false),
         ("pg_catalog.nobody", false, false),
         ("owned", false, false),
         ("purge", false, false),
         ("py", false, false),
         ("two", false, false),
-        ("public.two", true, false),
+        ("public.two", true, true),
         ("private.two", false, false),
         ("nobody", false, false),
     ] {
@@ -31,4 +35,82 @@ fn a_function_is_harmless_if_all_that_its_name_can_mean_are() {
         assert_eq!(catalog.computes(&object(name)), computes, "{name}");
     }
     assert!(catalog.has_function("getssn") && !catalog.has_function("nobody"));
+}
+
+/// What the catalogue says that a text may call, by name.
+fn opaque(catalog: &Catalog, sql: &str) -> Vec<String> {
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let judge = Judge::start(1, Limits::default()).unwrap();
+    let judgement = runtime.block_on(judge.judge(sql.as_bytes(), Lexing::default()));
+    let effects = judgement.effects().unwrap_or_else(|| panic!("{sql}: {judgement:?}"));
+    catalog.opaque(effects).into_iter().map(|function| function.object.to_string()).collect()
+}
+
+#[test]
+fn what_has_its_name_from_one_of_the_server_is_seen() {
+    let catalog = catalog();
+    for (sql, wanted) in [
+        // Functions.
+        ("SELECT lower(name) FROM customers", &["lower"][..]),
+        ("SELECT pg_catalog.lower(name) FROM customers", &[]),
+        // It says that it is immutable, but anybody can have made it.
+        ("SELECT upper(name) FROM customers", &["upper"]),
+        // Those of extensions, in SQL or in C; the latter may be volatile where the server's own is harmless.
+        ("SELECT replace(name, 'a', 'b'), gen_random_uuid() FROM customers", &[]),
+        // In C, volatile, and not an extension's: an aggregate can be like that.
+        ("SELECT random()", &["random"]),
+        ("SELECT information_schema._pg_truetypid(1, 2)", &[]),
+        ("SELECT length(name), public.nobody() FROM customers", &["public.nobody"]),
+        ("SELECT c.lower FROM customers c", &["lower"]),
+        // Operators.
+        ("SELECT 'a' + 'b'", &["+"]),
+        ("SELECT 'a' OPERATOR(pg_catalog.+) 'b'", &[]),
+        ("SELECT 1 FROM orders WHERE id = 1 AND a <-> b < 1 AND a ~~ b", &[]),
+        ("SELECT 1 FROM orders WHERE id % 2 = 1", &["%"]),
+        ("SELECT 1 FROM orders ORDER BY id USING -", &["-"]),
+        ("SELECT a # b FROM orders", &["#"]),
+        // One of its functions is harmless, the other not; its function is harmless by what it says, and dangerous by name.
+        ("SELECT a - b FROM orders", &["-"]),
+        ("SELECT a * b FROM orders", &["*"]),
+        ("PREPARE p AS SELECT 1 + 1; EXPLAIN SELECT 2 % 1", &["%", "+"]),
+        // What is none of them.
+        ("SELECT id, name FROM customers ORDER BY id", &[]),
+    ] {
+        assert_eq!(opaque(&catalog, sql), wanted, "{sql}");
+    }
+    assert!(catalog.hides() && !Catalog::default().hides());
+}
+
+#[test]
+fn a_name_behind_a_dot_is_a_call_where_there_is_no_such_column() {
+    let catalog = catalog();
+    for (sql, wanted) in [
+        ("SELECT c.wipe FROM customers c", &["wipe"][..]),
+        ("SELECT public.customers.wipe FROM public.customers", &["wipe"]),
+        ("SELECT id FROM orders WHERE orders.wipe > 0", &["wipe"]),
+        ("SELECT (c).wipe FROM customers c", &["wipe"]),
+        ("SELECT (c.x).wipe FROM customers c", &["wipe"]),
+        ("SELECT s.wipe FROM (SELECT * FROM customers) s", &["wipe"]),
+        ("WITH s AS (SELECT * FROM customers) SELECT s.wipe FROM s", &["wipe"]),
+        ("WITH w AS (SELECT * FROM customers) SELECT s.wipe FROM w s", &["wipe"]),
+        ("SELECT pg_class.wipe FROM pg_class", &["wipe"]),
+        ("SELECT j.wipe FROM (customers JOIN orders USING (id)) AS j", &["wipe"]),
+        // There is such a column in one place, but not in the other.
+        ("SELECT wiped.wipe FROM wiped", &[]),
+        ("SELECT (SELECT w.wipe FROM (SELECT 1) w) FROM wiped w", &["wipe"]),
+        ("SELECT (SELECT wiped.wipe FROM wiped()) FROM wiped", &["wipe", "wiped"]),
+        ("SELECT w.wipe FROM wiped AS w(a)", &["wipe"]),
+        ("INSERT INTO wiped VALUES (1) RETURNING wiped.wipe", &[]),
+        // No call: a plain name, one that is changed, a function that takes no row, a name that is no function's.
+        ("SELECT wipe FROM customers", &[]),
+        ("UPDATE customers SET wipe = 1", &[]),
+        ("SELECT c.fires FROM customers c", &[]),
+        ("SELECT c.ssn, c.nobody FROM customers c", &[]),
+        // Harmless ones.
+        ("SELECT c.crosses, c.st_astext FROM customers c", &[]),
+    ] {
+        assert_eq!(opaque(&catalog, sql), wanted, "{sql}");
+    }
+    let fields: std::collections::BTreeSet<&str> = catalog.fields().collect();
+    assert_eq!(fields.into_iter().collect::<Vec<_>>(), ["lower", "mysum", "upper", "wipe"]);
 }

@@ -31,17 +31,25 @@ pub(in crate::protocol::postgres) fn answers() -> Answers {
              16421|public|other_part|r|1|tax|
              16430|public|orders|r|1|id| 16430|public|orders|r|2|total| 16430|public|orders|r|3|card|
              16440|private|customers|r|1|id| 16440|private|customers|r|2|ssn|
-             16450|public|nothing|r||| 16460|public|vo|v|1|total|",
+             16450|public|nothing|r||| 16460|public|vo|v|1|total| 16470|public|wiped|r|1|id| 16470|public|wiped|r|2|wipe|",
         ),
         inheritance: rows("16420|16417 16421|16417 99999|16417"),
         dependencies: rows(
             "16390|r|16384 16394|r|16390 16402|r|16384 16407|f|16406 16411|r|16394 16460|r|16430 16460|f|16500 13000|r|16384",
         ),
         functions: rows(
-            "16406|public|getssn|f|s|f|sql 16426|public|mysum|a|i|f|internal 16426|public|mysum|a|v|f|sql
-             16427|public|pg_sleep|f|i|f|sql 2626|pg_catalog|pg_sleep|f|v|f|internal 16500|public|st_astext|f|i|f|c
-             16501|public|owned|f|s|t|sql 16502|public|purge|p|v|f|plpgsql 16503|public|py|f|i|f|plpython3u
-             16504|public|two|f|i|f|sql 16505|private|two|f|v|f|sql 16506|public|crosses|f|s|f|c",
+            "16406|public|getssn|f|s|f|sql|f|f 16426|public|mysum|a|i|f|internal|f|t 16426|public|mysum|a|v|f|sql|f|t
+             16427|public|pg_sleep|f|i|f|c|f|t 2626|pg_catalog|pg_sleep|f|v|f|internal|f|t 16500|public|st_astext|f|i|f|c|t|t
+             16501|public|owned|f|s|t|c|t|f 16502|public|purge|p|v|f|plpgsql|f|t 16503|public|py|f|i|f|plpython3u|t|f
+             16504|public|two|f|i|f|c|f|f 16505|private|two|f|v|f|sql|f|f 16506|public|crosses|f|s|f|c|f|t
+             16507|public|st_area|f|i|f|sql|t|t 16508|public|lower|f|v|f|sql|f|t 16509|public|upper|f|i|f|sql|f|t
+             16510|public|replace|f|i|f|sql|t|f 16511|public|gen_random_uuid|f|v|f|c|t|f 16512|public|random|f|v|f|c|f|f
+             16513|public|wipe|f|v|f|sql|f|t 16514|public|fires|f|v|f|plpgsql|f|f
+             13500|information_schema|_pg_truetypid|f|i|f|sql|f|f",
+        ),
+        operators: rows(
+            "+|plus|v|f|sql|f =|citext_eq|i|f|c|t <->|distance|i|f|c|f %|modulo|i|f|sql|f ~~|like|i|f|sql|t
+             #|join|s|t|c|t -|textcat|i|f|internal|f -|wipe|v|f|sql|f *|table_to_xml|s|f|internal|f",
         ),
     }
 }

@@ -1,7 +1,7 @@
 //! What is read from the answers, and what names alone tell.
 
 use super::*;
-use crate::protocol::postgres::catalog::{Kind, Question, definition_of};
+use crate::protocol::postgres::catalog::{Kind, Question, definition_of, relations_with};
 
 #[test]
 fn relations_are_found_by_oid_and_by_name() {
@@ -30,15 +30,22 @@ fn rows_that_were_not_asked_for_are_refused() {
         (1, "1"),
         (1, "1|-2"),
         (2, "1|x|2"),
-        (3, "1|public|f|f|i|f|"),
-        (3, "4294967296|public|f|f|i|f|c"),
+        (3, "1|public|f|f|i|f||t|t"),
+        (3, "1|public|f|f|i|f|c||t"),
+        (3, "1|public|f|f|i|f|c|t|"),
+        (3, "1|public|f|f|i|f|c"),
+        (3, "4294967296|public|f|f|i|f|c|t|t"),
+        (4, "|f|i|f|c|t"),
+        (4, "+|f|i|f|c|"),
+        (4, "+|f|i|f|c"),
     ] {
         let mut answers = answers();
         let place = match question {
             0 => &mut answers.relations,
             1 => &mut answers.inheritance,
             2 => &mut answers.dependencies,
-            _ => &mut answers.functions,
+            3 => &mut answers.functions,
+            _ => &mut answers.operators,
         };
         let number = place.len();
         place.extend(rows(bad));
@@ -55,6 +62,8 @@ fn questions_are_one_statement_each_and_name_every_thing_with_its_schema() {
             assert!(sql.split(from).skip(1).all(|rest| rest.starts_with("pg_catalog.")), "{sql}");
         }
     }
+    let some = relations_with(["a'b", "c\\d", "e"].into_iter());
+    assert!(some.contains("NOT a.attisdropped AND a.attname IN ('', 'a''b', 'e') LEFT"), "{some}");
     assert_eq!(definition_of(7), "SELECT pg_catalog.pg_get_viewdef(7::pg_catalog.oid)");
 }
 

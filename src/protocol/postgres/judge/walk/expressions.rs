@@ -22,15 +22,14 @@ impl<'t> Walk<'t> {
                     keep: kind name;
                     skip: rexpr_list_start rexpr_list_end location
                 });
-                let between = matches!(
-                    AExprKind::try_from(*kind),
-                    Ok(AExprKind::AexprBetween
+                match AExprKind::try_from(*kind) {
+                    Ok(
+                        AExprKind::AexprBetween
                         | AExprKind::AexprNotBetween
                         | AExprKind::AexprBetweenSym
-                        | AExprKind::AexprNotBetweenSym)
-                );
-                if !between {
-                    self.operator(name);
+                        | AExprKind::AexprNotBetweenSym,
+                    ) => ["<", "<=", ">", ">="].into_iter().for_each(|name| self.known_operator(name)),
+                    _ => self.operator(name),
                 }
             }
             NodeEnum::SubLink(link) => {
@@ -41,6 +40,8 @@ impl<'t> Walk<'t> {
                 });
                 if !oper_name.is_empty() {
                     self.operator(oper_name);
+                } else if link.testexpr.is_some() {
+                    self.known_operator("=");
                 }
             }
             NodeEnum::BoolExpr(expression) => {
@@ -51,6 +52,9 @@ impl<'t> Walk<'t> {
                     walk: arg args defresult;
                     skip: xpr casetype casecollid location
                 });
+                if case.arg.is_some() {
+                    self.known_operator("=");
+                }
             }
             NodeEnum::CaseWhen(when) => {
                 parts!(when.as_ref() => self, place; CaseWhen { walk: expr result; skip: xpr location });
@@ -142,6 +146,7 @@ impl<'t> Walk<'t> {
                 }
                 Some(NodeEnum::String(field)) => {
                     self.attribute(&field.sval);
+                    self.effects.fields.insert(field.sval.as_str().into());
                     self.columns.insert(Written { qualifier: None, name: Some(&field.sval) });
                 }
                 _ => step.walk(self, place),
@@ -150,11 +155,17 @@ impl<'t> Walk<'t> {
     }
 
     pub(super) fn operator(&mut self, name: &[Node]) {
-        let known =
-            names::qualified(name).is_some_and(|(schema, name)| functions::known_operator(schema, name));
-        if !known {
+        let name = names::qualified(name);
+        if !name.is_some_and(|(schema, name)| functions::known_operator(schema, name)) {
             self.class(Class::Unknown, || "uses an operator that is not known".into());
         }
+        let object = name.map(|(schema, name)| names::object(schema.unwrap_or_default(), name));
+        self.effects.operators.extend(object);
+    }
+
+    /// An operator that the server looks up by its name though no sign stands for it.
+    pub(super) fn known_operator(&mut self, name: &str) {
+        self.effects.operators.insert(names::object("", name));
     }
 
     pub(super) fn call(&mut self, call: &'t FuncCall, place: &Place<'t>) {

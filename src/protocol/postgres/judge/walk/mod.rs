@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 use pg_query::NodeEnum;
-use pg_query::protobuf::{Node, ParseResult, RangeVar, SelectStmt};
+use pg_query::protobuf::{Alias, Node, ParseResult, RangeVar, SelectStmt};
 
 use super::functions;
 use crate::domain::command::Class;
@@ -107,6 +107,10 @@ struct Walk<'t> {
     aliases: BTreeMap<&'t str, BTreeSet<Object>>,
     /// What joins are called: a name that stands for several tables, whatever else it stands for.
     joins: BTreeSet<&'t str>,
+    /// What stands for rows whose columns the text makes: subqueries, functions, tables whose columns are renamed.
+    derived: BTreeSet<&'t str>,
+    /// There are such rows under a name that is not written.
+    derived_unnamed: bool,
 }
 
 impl<'t> Walk<'t> {
@@ -187,9 +191,10 @@ impl<'t> Walk<'t> {
             skip: catalogname inh relpersistence location
         });
         let object = names::object(schemaname, relname);
-        if alias.as_ref().is_some_and(|alias| !alias.colnames.is_empty()) {
+        if let Some(alias) = alias.as_ref().filter(|alias| !alias.colnames.is_empty()) {
             // Its columns have other names here: which one is meant cannot be told.
             self.read(Some(object.clone()), None);
+            self.derived.insert(&alias.aliasname);
         }
         let alias = alias.as_ref().map_or(relname.as_str(), |alias| alias.aliasname.as_str());
         self.stands_for(alias, Some(&object));
@@ -224,6 +229,16 @@ impl<'t> Walk<'t> {
         self.aliases.entry(name).or_default().extend(object.cloned());
     }
 
+    /// Notes what stands for rows that the text makes: its alias, or nothing that is written.
+    fn derives(&mut self, alias: Option<&'t Alias>) {
+        match alias {
+            Some(alias) => {
+                self.derived.insert(&alias.aliasname);
+            }
+            None => self.derived_unnamed = true,
+        }
+    }
+
     /// Notes a column that is changed; without a name all of them.
     fn changed(&mut self, relation: Option<&Object>, name: Option<&str>) {
         self.effects.columns.insert(Column {
@@ -242,7 +257,11 @@ impl<'t> Walk<'t> {
                 }
                 (Some((None, alias)), _) => {
                     let objects = self.aliases.get(alias).cloned().unwrap_or_default();
-                    if objects.is_empty() || self.joins.contains(alias) {
+                    let untold = objects.is_empty() || self.joins.contains(alias);
+                    if untold || self.derived.contains(alias) || self.derived_unnamed {
+                        self.effects.fields.extend(name.map(Into::into));
+                    }
+                    if untold {
                         self.read(None, name);
                     }
                     for object in objects {

@@ -71,6 +71,10 @@ impl Part for RangeVar {
         let cte = self.schemaname.is_empty() && self.catalogname.is_empty() && place.has_cte(&self.relname);
         if !cte {
             walk.relation(self, Access::Read, place);
+        } else if self.alias.is_some() {
+            walk.derives(self.alias.as_ref());
+        } else {
+            walk.derived.insert(&self.relname);
         }
     }
 }

@@ -13,19 +13,24 @@ impl<'t> Walk<'t> {
             NodeEnum::RangeVar(range) => range.walk(self, place),
             NodeEnum::JoinExpr(join) => self.join(join, place),
             NodeEnum::RangeSubselect(range) => {
-                parts!(range.as_ref() => self, place; RangeSubselect { walk: subquery; skip: lateral alias });
+                parts!(range.as_ref() => self, place; RangeSubselect { walk: subquery; keep: alias; skip: lateral });
+                self.derives(alias.as_ref());
             }
             NodeEnum::RangeFunction(range) => {
                 parts!(range => self, place; RangeFunction {
                     walk: functions coldeflist;
-                    skip: lateral ordinality is_rowsfrom alias
+                    keep: alias;
+                    skip: lateral ordinality is_rowsfrom
                 });
+                self.derives(alias.as_ref());
             }
             NodeEnum::RangeTableFunc(range) => {
                 parts!(range.as_ref() => self, place; RangeTableFunc {
                     walk: docexpr rowexpr namespaces columns;
-                    skip: lateral alias location
+                    keep: alias;
+                    skip: lateral location
                 });
+                self.derives(alias.as_ref());
             }
             NodeEnum::RangeTableFuncCol(column) => {
                 parts!(column.as_ref() => self, place; RangeTableFuncCol {
@@ -50,8 +55,10 @@ impl<'t> Walk<'t> {
             NodeEnum::JsonTable(table) => {
                 parts!(table.as_ref() => self, place; JsonTable {
                     walk: context_item pathspec passing columns on_error;
-                    skip: alias lateral location
+                    keep: alias;
+                    skip: lateral location
                 });
+                self.derives(alias.as_ref());
             }
             NodeEnum::JsonTableColumn(column) => {
                 parts!(column.as_ref() => self, place; JsonTableColumn {
@@ -75,6 +82,9 @@ impl<'t> Walk<'t> {
             self.columns.insert(Written { qualifier: None, name: Some(name) });
         }
         let renamed = alias.as_ref().is_some_and(|alias| !alias.colnames.is_empty());
+        if *is_natural || !using_clause.is_empty() {
+            self.known_operator("=");
+        }
         if *is_natural || renamed {
             self.columns.insert(Written { qualifier: None, name: None });
         }
