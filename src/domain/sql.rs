@@ -155,11 +155,11 @@ impl Effects {
         })
     }
 
-    /// Whether it names anything that may be a function or operator of somebody's own.
+    /// Whether it names anything that may be a function or operator of somebody's own, and does not say so.
     pub fn names_code(&self) -> bool {
         let behind_a_dot = |column: &Column| column.relation.is_some() && column.name.is_some();
-        !self.operators.is_empty()
-            || !self.functions.is_empty()
+        self.operators.iter().any(|operator| operator.schema.is_none())
+            || self.functions.iter().any(|function| function.object.schema.is_none())
             || !self.fields.is_empty()
             || self.columns.iter().any(behind_a_dot)
     }
