@@ -57,7 +57,7 @@ impl Question {
     /// How many cells a row of the answer has.
     pub const fn cells(self) -> usize {
         match self {
-            Self::Relations => 7,
+            Self::Relations => 8,
             Self::Functions => 9,
             Self::Operators => 6,
             Self::Inheritance => 2,
@@ -81,14 +81,20 @@ pub fn relations_with<'a>(columns: impl Iterator<Item = &'a str>) -> String {
     RELATIONS.replace("NOT a.attisdropped", &only)
 }
 
-/// One row for each column, or one for a relation without columns.
+/// One row for each column, or one for a relation without columns. The last cell: whether it is JSON, an array of it, or a domain over
+/// either.
 const RELATIONS: &str = "\
 SELECT c.oid, n.nspname, c.relname, c.relkind, a.attnum, a.attname, \
-  CASE WHEN a.attgenerated <> '' THEN pg_catalog.pg_get_expr(d.adbin, d.adrelid) END \
+  CASE WHEN a.attgenerated <> '' THEN pg_catalog.pg_get_expr(d.adbin, d.adrelid) END, \
+  COALESCE('pg_catalog.json'::pg_catalog.regtype IN (t.oid, e.oid, b.oid) \
+    OR 'pg_catalog.jsonb'::pg_catalog.regtype IN (t.oid, e.oid, b.oid), false) \
 FROM pg_catalog.pg_class c \
 JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
 LEFT JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped \
 LEFT JOIN pg_catalog.pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum \
+LEFT JOIN pg_catalog.pg_type t ON t.oid = a.atttypid \
+LEFT JOIN pg_catalog.pg_type e ON e.oid = CASE t.typtype WHEN 'd' THEN t.typbasetype ELSE t.typelem END \
+LEFT JOIN pg_catalog.pg_type b ON b.oid = CASE e.typtype WHEN 'd' THEN e.typbasetype ELSE e.typelem END \
 WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S') \
 AND (n.nspname NOT IN ('pg_catalog', 'information_schema', 'pg_toast') \
   OR n.nspname = 'pg_catalog' AND c.relname IN ('pg_stats', 'pg_statistic', 'pg_statistic_ext_data', \

@@ -63,6 +63,18 @@ impl Masked {
         self.columns.contains_key(&table)
     }
 
+    /// Whether a row of a relation, told as one value, may hold masked ones: any of its columns is masked, or is JSON.
+    pub fn tells(&self, table: u32) -> bool {
+        self.touches(table) || self.catalog.relation(table).is_some_and(Relation::has_json)
+    }
+
+    /// Whether a column is JSON in another form than as such: an array of a type that is not PostgreSQL's own.
+    pub fn hides_json(&self, table: u32, attribute: i16) -> bool {
+        let columns =
+            self.catalog.relation(table).map(|relation| relation.columns.as_slice()).unwrap_or_default();
+        columns.iter().any(|column| column.number == attribute && column.json)
+    }
+
     /// Whether a column of this name of a relation is masked.
     pub fn names(&self, relation: &Relation, column: &str) -> bool {
         self.columns.get(&relation.oid).is_some_and(|masks| {
@@ -123,7 +135,7 @@ impl Masked {
         let Source { table, attribute } = source;
         let hidden = match (table, attribute) {
             (0, _) => reaches,
-            (_, 0) => self.touches(table) || !self.knows(table, 0),
+            (_, 0) => self.tells(table) || !self.knows(table, 0),
             _ => !self.knows(table, attribute),
         };
         if hidden { Some(Mask::Withheld) } else { self.mask(table, attribute) }
@@ -160,8 +172,8 @@ impl Masked {
                     added |= self.copy_masks(from, to);
                 }
             }
-            for oid in self.columns.keys().copied().collect::<Vec<_>>() {
-                added |= catalog.relation(oid).is_some_and(|relation| self.generated(relation));
+            for relation in catalog.relations.values() {
+                added |= self.tells(relation.oid) && self.generated(relation);
             }
             if !added {
                 return;
@@ -185,13 +197,14 @@ impl Masked {
         added
     }
 
-    /// Withholds the generated columns in whose expression the name of a masked column stands.
+    /// Withholds the generated columns in whose expression the name of a masked column stands, or of one that is JSON.
     fn generated(&mut self, relation: &Relation) -> bool {
-        let Some(masks) = self.columns.get(&relation.oid) else { return false };
+        let masks = self.columns.get(&relation.oid);
+        let is_masked = |number| masks.is_some_and(|masks| masks.contains_key(&number));
         let masked: Vec<String> = relation
             .columns
             .iter()
-            .filter(|column| masks.contains_key(&column.number))
+            .filter(|column| column.json || is_masked(column.number))
             .map(|column| column.name.replace('"', "\"\""))
             .collect();
         let mut added = false;
@@ -212,7 +225,7 @@ impl Masked {
             let before = open.len();
             for (&view, dependencies) in &catalog.dependencies {
                 let suspect = |on: &Dependency| match *on {
-                    Dependency::Relation(oid) => oid != view && (self.touches(oid) || open.contains(&oid)),
+                    Dependency::Relation(oid) => oid != view && (self.tells(oid) || open.contains(&oid)),
                     Dependency::Function(oid) => !catalog.routines.computes_by_oid(oid),
                 };
                 // By its schema, not its oid: what was made in single-user mode has an oid as PostgreSQL's own views have.

@@ -74,6 +74,8 @@ pub struct Column {
     pub name: Box<str>,
     /// The expression it is computed by, if it is a generated column.
     pub generated: Option<Box<str>>,
+    /// Its values are JSON, or have JSON in them: names of fields count there.
+    pub json: bool,
 }
 
 /// One relation.
@@ -95,6 +97,11 @@ impl Relation {
     /// Whether it has a column of this name.
     pub fn has(&self, column: &str) -> bool {
         self.columns.iter().any(|own| *own.name == *column)
+    }
+
+    /// Whether any of its columns is JSON.
+    pub fn has_json(&self) -> bool {
+        self.columns.iter().any(|column| column.json)
     }
 }
 

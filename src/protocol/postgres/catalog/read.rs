@@ -73,6 +73,7 @@ pub(super) fn catalog(answers: &Answers) -> Result<Catalog, CatalogError> {
                 number: row.number(4, "number of a column")?,
                 name: row.text(5, "name of a column")?.into(),
                 generated: row.option(6).map(Into::into),
+                json: row.text(7, "type of a column")? != "f",
             });
         }
     }

@@ -208,7 +208,7 @@ fn action(masked: &Masked, column: &Column<'_>, sort: Sort, reach: Reach, stale:
         } else if !masked.knows(table, attribute) {
             *stale = true;
             return Action::Withhold;
-        } else if attribute == 0 && masked.touches(table) {
+        } else if attribute == 0 && masked.tells(table) {
             return Action::Withhold;
         }
         match masked.mask(table, attribute) {
@@ -220,7 +220,8 @@ fn action(masked: &Masked, column: &Column<'_>, sort: Sort, reach: Reach, stale:
             return Action::Field(rule);
         }
         // As text their elements are escaped once more: nobody looks for names there.
-        if JSON_ARRAYS.contains(&column.data_type) {
+        if JSON_ARRAYS.contains(&column.data_type) || (masked.hides_json(table, attribute) && !sort.is_json())
+        {
             return Action::Withhold;
         }
     }

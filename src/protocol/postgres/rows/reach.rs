@@ -16,15 +16,17 @@ const SYSTEM: [&str; 7] = ["cmax", "cmin", "ctid", "oid", "tableoid", "xmax", "x
 pub struct Reach {
     values: bool,
     reads: bool,
+    /// It reads columns that are JSON, in which there may be masked fields.
+    json: bool,
     reports: bool,
     code: bool,
 }
 
 impl Reach {
     /// Nowhere.
-    pub const NOTHING: Self = Self { values: false, reads: false, reports: false, code: false };
+    pub const NOTHING: Self = Self { values: false, reads: false, json: false, reports: false, code: false };
     /// Anywhere: of a text of which nothing is known.
-    pub const ALL: Self = Self { values: true, reads: true, reports: true, code: true };
+    pub const ALL: Self = Self { values: true, reads: true, json: true, reports: true, code: true };
 
     /// What the effects of a text say; `None` for a text that was not understood. `opaque_left`: it calls a function that whoever
     /// judged the text could not name harmless. Functions that are harmless but may read tables count here too.
@@ -54,7 +56,9 @@ impl Reach {
         if effects.functions.iter().any(|call| gives_data(&call.object)) {
             (values, reads) = (true, true);
         }
-        Self { values, reads, reports: values || place.changes(effects), code }
+        let json = effects.columns.iter().any(|column| place.reads_json(column));
+        values |= json;
+        Self { values, reads, json, reports: values || place.changes(effects), code }
     }
 
     /// With what the prepared statements and cursors reach that a text uses by name. `known` is asked for each use of a name that
@@ -93,12 +97,13 @@ impl Reach {
         Self {
             values: self.values || other.values,
             reads: self.reads || other.reads,
+            json: self.json || other.json,
             reports: self.reports || other.reports,
             code: self.code || other.code,
         }
     }
 
-    /// Whether values that come from no column may be computed from masked ones.
+    /// Whether values that come from no column may be computed from masked ones, or taken out of JSON.
     pub const fn values(self) -> bool {
         self.values
     }
@@ -120,16 +125,19 @@ impl Reach {
     }
 
     /// Whether the text may put masked values where they are masked no longer: it reads them, and inserts, updates or makes something,
-    /// or calls a function that keeps what it is given, as `set_config` does. An `UPDATE` that only looks for them is among it.
+    /// or calls a function that keeps what it is given, as `set_config` does. An `UPDATE` that only looks for them is among it. What is
+    /// taken out of JSON may be written: clients that do so change their documents.
     pub fn keeps(self, effects: Option<&Effects>) -> bool {
         /// What can lay values down.
         const LAYS: [Verb; 7] =
             [Verb::Insert, Verb::Update, Verb::Merge, Verb::Create, Verb::Refresh, Verb::Alter, Verb::Rename];
-        self.reads
-            && effects.is_none_or(|effects| {
-                LAYS.iter().any(|verb| effects.verbs.contains(verb))
-                    || effects.functions.iter().any(|call| lays_down(&call.object))
-            })
+        let (lays, calls) = effects.map_or((true, true), |effects| {
+            (
+                LAYS.iter().any(|verb| effects.verbs.contains(verb)),
+                effects.functions.iter().any(|call| lays_down(&call.object)),
+            )
+        });
+        (self.reads && lays) || ((self.reads || self.json) && calls)
     }
 }
 
@@ -186,11 +194,24 @@ impl<'a> Place<'a> {
         }
     }
 
+    /// Whether a column that is read may be JSON.
+    fn reads_json(&self, column: &Column) -> bool {
+        let is = |relation: &Relation| match &column.name {
+            Some(name) => relation.columns.iter().any(|own| own.json && own.name == *name),
+            None => relation.has_json(),
+        };
+        column.access == Access::Read
+            && match &column.relation {
+                Some(object) => self.masked.catalog().find(object).any(is),
+                None => self.relations.iter().any(|relation| is(relation)),
+            }
+    }
+
     /// `row.name` is a call of the function `name` with the whole row if the relation has no such column.
     fn column_reaches(&self, relation: &Relation, name: &str) -> bool {
         let calls = !relation.has(name) && !SYSTEM.contains(&name);
         self.masked.names(relation, name)
-            || (calls && (self.masked.touches(relation.oid) || self.masked.catalog().has_function(name)))
+            || (calls && (self.masked.tells(relation.oid) || self.masked.catalog().has_function(name)))
     }
 
     /// Whether a masked relation is changed, its rows or itself.
@@ -199,7 +220,7 @@ impl<'a> Place<'a> {
             let mut found = self.masked.catalog().find(&relation.object).peekable();
             let unknown =
                 found.peek().is_none() && relation.access == Access::Write && !is_system(&relation.object);
-            unknown || found.any(|found| self.masked.touches(found.oid))
+            unknown || found.any(|found| self.masked.tells(found.oid))
         })
     }
 }

@@ -21,21 +21,22 @@ pub(in crate::protocol::postgres) fn rows(text: &str) -> Rows {
 pub(in crate::protocol::postgres) fn answers() -> Answers {
     Answers {
         relations: rows(
-            "12053|pg_catalog|pg_stats|v|3|attname| 12053|pg_catalog|pg_stats|v|8|most_common_vals|
-             16384|public|customers|r|1|id| 16384|public|customers|r|2|name| 16384|public|customers|r|3|ssn|
-             16384|public|customers|r|5|twice|(id*2) 16384|public|customers|r|6|masked|concat(ssn,'!')
-             16390|public|v1|v|1|id| 16390|public|v1|v|2|note| 16390|public|v1|v|3|x| 16390|public|v1|v|4|card|
-             16394|public|v2|v|1|note| 16394|public|v2|v|2|x| 16394|public|v2|v|3|id|
-             16402|public|vc|v|1|count| 16407|public|vf|v|1|note| 16411|public|mv|m|1|m|
-             16417|public|parted|p|1|id| 16417|public|parted|p|2|tax| 16420|public|part|r|1|tax| 16420|public|part|r|2|id|
-             16421|public|other_part|r|1|tax|
-             16430|public|orders|r|1|id| 16430|public|orders|r|2|total| 16430|public|orders|r|3|card|
-             16440|private|customers|r|1|id| 16440|private|customers|r|2|ssn|
-             16450|public|nothing|r||| 16460|public|vo|v|1|total| 16470|public|wiped|r|1|id| 16470|public|wiped|r|2|wipe|",
+            "12053|pg_catalog|pg_stats|v|3|attname||f 12053|pg_catalog|pg_stats|v|8|most_common_vals||f
+             16384|public|customers|r|1|id||f 16384|public|customers|r|2|name||f 16384|public|customers|r|3|ssn||f
+             16384|public|customers|r|5|twice|(id*2)|f 16384|public|customers|r|6|masked|concat(ssn,'!')|f
+             16390|public|v1|v|1|id||f 16390|public|v1|v|2|note||f 16390|public|v1|v|3|x||f 16390|public|v1|v|4|card||f
+             16394|public|v2|v|1|note||f 16394|public|v2|v|2|x||f 16394|public|v2|v|3|id||f
+             16402|public|vc|v|1|count||f 16407|public|vf|v|1|note||f 16411|public|mv|m|1|m||f
+             16417|public|parted|p|1|id||f 16417|public|parted|p|2|tax||f 16420|public|part|r|1|tax||f 16420|public|part|r|2|id||f
+             16421|public|other_part|r|1|tax||f
+             16430|public|orders|r|1|id||f 16430|public|orders|r|2|total||f 16430|public|orders|r|3|card||f
+             16440|private|customers|r|1|id||f 16440|private|customers|r|2|ssn||f
+             16450|public|nothing|r||||f 16460|public|vo|v|1|total||f 16470|public|wiped|r|1|id||f 16470|public|wiped|r|2|wipe||f
+             16480|public|mails|r|1|id||f 16480|public|mails|r|2|doc||t 16480|public|mails|r|3|found|to_tsvector(doc)|f 16481|public|vd|v|1|x||f",
         ),
         inheritance: rows("16420|16417 16421|16417 99999|16417"),
         dependencies: rows(
-            "16390|r|16384 16394|r|16390 16402|r|16384 16407|f|16406 16411|r|16394 16460|r|16430 16460|f|16500 13000|r|16384",
+            "16390|r|16384 16394|r|16390 16402|r|16384 16407|f|16406 16411|r|16394 16460|r|16430 16460|f|16500 13000|r|16384 16481|r|16480",
         ),
         functions: rows(
             "16406|public|getssn|f|s|f|sql|f|f 16426|public|mysum|a|i|f|internal|f|t 16426|public|mysum|a|v|f|sql|f|t

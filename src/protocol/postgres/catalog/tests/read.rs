@@ -21,12 +21,13 @@ fn relations_are_found_by_oid_and_by_name() {
 #[test]
 fn rows_that_were_not_asked_for_are_refused() {
     for (question, bad) in [
-        (0, "16384|public|customers|r|1|id"),
-        (0, "x|public|customers|r|1|id|"),
-        (0, "16384||customers|r|1|id|"),
-        (0, "16384|public|customers|i|1|id|"),
-        (0, "16384|public|customers|r|99999|id|"),
-        (0, "16384|public|customers|r|1||"),
+        (0, "16384|public|customers|r|1|id|"),
+        (0, "x|public|customers|r|1|id||f"),
+        (0, "16384||customers|r|1|id||f"),
+        (0, "16384|public|customers|i|1|id||f"),
+        (0, "16384|public|customers|r|99999|id||f"),
+        (0, "16384|public|customers|r|1|||f"),
+        (0, "16384|public|customers|r|1|id||"),
         (1, "1"),
         (1, "1|-2"),
         (2, "1|x|2"),
@@ -79,6 +80,9 @@ fn columns_are_masked_by_their_names_and_what_hangs_on_them() {
         (16417, "=tax"),
         (16421, "=tax"),
         (12053, "!most_common_vals"),
+        // What is generated from JSON, and a view that may show what is in it.
+        (16480, "!found"),
+        (16481, "!x"),
     ] {
         assert_eq!(shown(&masked, oid), wanted, "{oid}");
     }

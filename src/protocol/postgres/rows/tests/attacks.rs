@@ -39,6 +39,10 @@ fn columns_are_masked_by_where_they_come_from() {
         (Column { data_type: 20, ..of(0, 0, "count") }, nothing, Action::Pass),
         (of(0, 0, "data"), nothing, Action::Search),
         (Column { data_type: 3807, ..of(16384, 1, "id") }, nothing, Action::Withhold),
+        // A whole row with JSON in it, and JSON in a type of somebody's own.
+        (Column { data_type: 16481, ..of(16480, 0, "mails") }, nothing, Action::Withhold),
+        (Column { data_type: 3802, ..of(16480, 2, "doc") }, nothing, Action::Search),
+        (Column { data_type: 20_000, ..of(16480, 2, "doc") }, nothing, Action::Withhold),
         (of(0, 0, "x"), all, Action::Withhold),
         (of(0, 0, "card"), all, Action::Withhold),
     ] {
