@@ -27,7 +27,8 @@ pub struct Effects {
     pub columns: BTreeSet<Column>,
     /// The functions that are called by name.
     pub functions: BTreeSet<Function>,
-    /// Those of them that nothing is known about: they may do anything. Procedures that are called are among them.
+    /// Those of them that nothing is known about: they may do anything. Procedures that are called are among them, and operators, as functions
+    /// of two arguments.
     pub opaque: BTreeSet<Function>,
     /// The operators that are looked up by name, those among them that no sign stands for: the `=` of `IN`, `CASE x WHEN` and `USING`.
     pub operators: BTreeSet<Object>,

@@ -35,6 +35,7 @@ const ATTACKS: &[&str] = &[
     "SELECT name FROM customers WHERE lower(credit_card) = ''",
     "SELECT 'a'::text + 'b'::text",
     "SELECT 'a'::text = 'b'::varchar",
+    "SELECT 'a'::text !%% 'b'::text",
     "SELECT 'a'::text IN ('b'::varchar)",
     "SELECT 'a'::text IN (SELECT 'b'::varchar)",
     "SELECT CASE 'a'::text WHEN 'b'::varchar THEN 1 END",
@@ -141,6 +142,7 @@ fn what_extensions_bring_along_goes_on_being_read() {
             "SELECT replace(name, 'a', 'b'), split_part(name, 'a', 1), max(name), lower(name) FROM tags GROUP BY 1, 2, 4",
             "SELECT name FROM customers WHERE name % 'Customer' ORDER BY name <-> 'Customer 1' LIMIT 1",
             "SELECT similarity('a', 'b'), gen_random_uuid() IS NULL, 7 % 2, '{1}'::int[] & '{2}'::int[]",
+            "SELECT name, 'abc' <<-> name, 'abc' %> name FROM customers",
             "SELECT words -> 'a', words || 'b=>1'::hstore, words ? 'c' FROM tags",
             "SELECT latitude(ll_to_earth(1, 2)), digest('a', 'sha256')",
         ] {

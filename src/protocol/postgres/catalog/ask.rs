@@ -59,7 +59,7 @@ impl Question {
         match self {
             Self::Relations => 8,
             Self::Functions => 9,
-            Self::Operators => 6,
+            Self::Operators => 7,
             Self::Inheritance => 2,
             Self::Dependencies => 3,
         }
@@ -138,7 +138,7 @@ WHERE n.nspname <> 'pg_catalog' OR p.provolatile = 'v'";
 
 /// One row for the function of each operator, and for those of its commutator and its negator, which the planner may put in its place.
 const OPERATORS: &str = "\
-SELECT o.oprname, p.proname, p.provolatile, p.prosecdef, l.lanname, \
+SELECT o.oprname, n.nspname, p.proname, p.provolatile, p.prosecdef, l.lanname, \
   p.proowner IN (SELECT r.oid FROM pg_catalog.pg_roles r WHERE r.rolsuper) AND EXISTS (\
     SELECT 1 FROM pg_catalog.pg_depend d WHERE d.classid = 'pg_catalog.pg_proc'::pg_catalog.regclass \
     AND d.objid = p.oid AND d.deptype = 'e') \

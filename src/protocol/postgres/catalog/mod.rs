@@ -168,7 +168,14 @@ impl Catalog {
     /// [harmless](Self::harmless); those that have their name from one of PostgreSQL's own, which the text may mean; and `c.f` where
     /// `c` has no column `f`. An operator stands there as a function of two arguments.
     pub fn opaque(&self, effects: &Effects) -> Vec<Function> {
-        let unknown = effects.opaque.iter().filter(|function| !self.harmless(&function.object));
+        // A quoted name of a function can look like an operator.
+        let operates = |object: &Object| {
+            effects.operators.contains(object)
+                && self.routines.is_harmless_operator(object)
+                && !self.has_function(&object.name)
+        };
+        let harmless = |function: &Function| self.harmless(&function.object) || operates(&function.object);
+        let unknown = effects.opaque.iter().filter(|function| !harmless(function));
         let hidden = &self.routines.hidden;
         if hidden.is_empty() {
             return unknown.cloned().collect();

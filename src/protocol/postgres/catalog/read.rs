@@ -4,6 +4,7 @@ use super::ask::{Answers, Question, Rows};
 use super::routines::Routine;
 use super::{Catalog, Column, Dependency, Kind, Relation};
 use crate::domain::sql::Object;
+use crate::protocol::postgres::judge::is_dangerous;
 
 /// A row that is not as it was asked for. Nothing of the row is in the text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -106,8 +107,9 @@ pub(super) fn catalog(answers: &Answers) -> Result<Catalog, CatalogError> {
     }
     for row in rows(Question::Operators, "operators", &answers.operators) {
         let row = row?;
-        let function = Object { schema: None, name: row.text(1, "function")?.into() };
-        catalog.routines.hidden.operator(row.text(0, "name")?, &function, &routine(&row, 2)?);
+        let function = Object { schema: None, name: row.text(2, "function")?.into() };
+        let harmless = routine(&row, 3)?.harmless() && !is_dangerous(&function);
+        catalog.routines.operator(row.text(0, "name")?, row.text(1, "schema")?, harmless);
     }
     Ok(catalog)
 }

@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use crate::domain::sql::Object;
-use crate::protocol::postgres::judge::{is_dangerous, is_known};
+use crate::protocol::postgres::judge::is_known;
 
 /// What is known about one function, or one of those that an aggregate is made of.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -67,13 +67,6 @@ impl Hidden {
         self.functions.is_empty() && self.operators.is_empty() && self.fields.is_empty()
     }
 
-    /// Notes an operator, unless its function is harmless.
-    pub(super) fn operator(&mut self, name: &str, function: &Object, routine: &Routine) {
-        if !routine.harmless() || is_dangerous(function) {
-            self.operators.insert(name.into());
-        }
-    }
-
     /// Whether a call that is taken for one of PostgreSQL's own function may be another's.
     pub(super) fn calls(&self, function: &Object) -> bool {
         function.schema.is_none() && self.functions.contains(&function.name)
@@ -101,6 +94,8 @@ pub(super) struct Routines {
     by_name: HashMap<Box<str>, Vec<Routine>>,
     /// Whether it computes from its arguments alone, by oid.
     computing: HashMap<u32, bool>,
+    /// The schemas that have an operator of a name, and whether it is harmless.
+    operators: HashMap<Box<str>, Vec<(Box<str>, bool)>>,
     pub(super) hidden: Hidden,
 }
 
@@ -114,6 +109,23 @@ impl Routines {
             self.hidden.fields.insert(name.into());
         }
         self.by_name.entry(name.into()).or_default().push(routine);
+    }
+
+    pub(super) fn operator(&mut self, name: &str, schema: &str, harmless: bool) {
+        if !harmless {
+            self.hidden.operators.insert(name.into());
+        }
+        self.operators.entry(name.into()).or_default().push((schema.into(), harmless));
+    }
+
+    /// Whether there is at least one operator that the name can mean, and all of them are harmless.
+    pub(super) fn is_harmless_operator(&self, operator: &Object) -> bool {
+        let all = self.operators.get(&operator.name).into_iter().flatten();
+        let mut meant = all
+            .filter(|(schema, _)| operator.schema.as_ref().is_none_or(|own| own == schema))
+            .map(|(_, harmless)| *harmless)
+            .peekable();
+        meant.peek().is_some() && meant.all(|harmless| harmless)
     }
 
     /// Whether there is at least one function that the name can mean, and `is` holds for all of them.

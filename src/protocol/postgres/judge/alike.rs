@@ -48,7 +48,7 @@ impl Alike {
 }
 
 /// Whether a judgement of a text that is [`Alike`] others is one of all of them: it names no setting, channel, statement or cursor,
-/// whose names and values can be numbers. What else is in [`super::Effects`] comes from names alone.
+/// whose names and values can be numbers. What else is in [`super::Effects`] comes from names and operators alone.
 ///
 /// Errors are of one text: they quote it.
 pub(super) fn is_of_all(judgement: &Judgement) -> bool {

@@ -73,6 +73,17 @@ fn what_has_its_name_from_one_of_the_server_is_seen() {
         ("SELECT a - b FROM orders", &["-"]),
         ("SELECT a * b FROM orders", &["*"]),
         ("PREPARE p AS SELECT 1 + 1; EXPLAIN SELECT 2 % 1", &["%", "+"]),
+        // Operators that are not PostgreSQL's: those of extensions are harmless, but not where one of the name is not.
+        ("SELECT a <#> b, a OPERATOR(public.<=>) b FROM orders", &[]),
+        ("SELECT a <=> b FROM orders", &["<=>"]),
+        ("SELECT a OPERATOR(private.<=>) b FROM orders", &["private.<=>"]),
+        (
+            "SELECT a OPERATOR(other.<#>) b, a @#@ b, a OPERATOR(pg_catalog.<#>) b FROM orders",
+            &["@#@", "other.<#>", "pg_catalog.<#>"],
+        ),
+        // A function under a name that looks like an operator.
+        ("SELECT \"<#>\"(1, 2)", &["<#>"]),
+        ("SELECT \"<%>\"(1), a <%> b FROM orders", &["<%>", "<%>"]),
         // What is none of them.
         ("SELECT id, name FROM customers ORDER BY id", &[]),
     ] {
@@ -112,5 +123,5 @@ fn a_name_behind_a_dot_is_a_call_where_there_is_no_such_column() {
         assert_eq!(opaque(&catalog, sql), wanted, "{sql}");
     }
     let fields: std::collections::BTreeSet<&str> = catalog.fields().collect();
-    assert_eq!(fields.into_iter().collect::<Vec<_>>(), ["lower", "mysum", "upper", "wipe"]);
+    assert_eq!(fields.into_iter().collect::<Vec<_>>(), ["<%>", "lower", "mysum", "upper", "wipe"]);
 }

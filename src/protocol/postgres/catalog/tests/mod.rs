@@ -46,11 +46,13 @@ pub(in crate::protocol::postgres) fn answers() -> Answers {
              16507|public|st_area|f|i|f|sql|t|t 16508|public|lower|f|v|f|sql|f|t 16509|public|upper|f|i|f|sql|f|t
              16510|public|replace|f|i|f|sql|t|f 16511|public|gen_random_uuid|f|v|f|c|t|f 16512|public|random|f|v|f|c|f|f
              16513|public|wipe|f|v|f|sql|f|t 16514|public|fires|f|v|f|plpgsql|f|f
-             13500|information_schema|_pg_truetypid|f|i|f|sql|f|f",
+             16515|public|<%>|f|v|f|sql|f|t 13500|information_schema|_pg_truetypid|f|i|f|sql|f|f",
         ),
         operators: rows(
-            "+|plus|v|f|sql|f =|citext_eq|i|f|c|t <->|distance|i|f|c|f %|modulo|i|f|sql|f ~~|like|i|f|sql|t
-             #|join|s|t|c|t -|textcat|i|f|internal|f -|wipe|v|f|sql|f *|table_to_xml|s|f|internal|f",
+            "+|public|plus|v|f|sql|f =|public|citext_eq|i|f|c|t <->|public|distance|i|f|c|f %|public|modulo|i|f|sql|f
+             ~~|public|like|i|f|sql|t #|public|join|s|t|c|t -|public|textcat|i|f|internal|f -|public|wipe|v|f|sql|f
+             *|public|table_to_xml|s|f|internal|f <=>|public|cosine|i|f|c|f <=>|private|wipe|v|f|sql|f <#>|public|inner|i|f|c|f
+             <%>|public|inner|i|f|c|f",
         ),
     }
 }

@@ -36,9 +36,10 @@ fn rows_that_were_not_asked_for_are_refused() {
         (3, "1|public|f|f|i|f|c|t|"),
         (3, "1|public|f|f|i|f|c"),
         (3, "4294967296|public|f|f|i|f|c|t|t"),
-        (4, "|f|i|f|c|t"),
-        (4, "+|f|i|f|c|"),
-        (4, "+|f|i|f|c"),
+        (4, "|public|f|i|f|c|t"),
+        (4, "+||f|i|f|c|t"),
+        (4, "+|public|f|i|f|c|"),
+        (4, "+|public|f|i|f|c"),
     ] {
         let mut answers = answers();
         let place = match question {

@@ -33,7 +33,11 @@ fn views_are_settled_from_the_tables_up() {
     // It calls a function that may read tables, whatever its text was judged to be.
     masked.settle(16407, Some(&lineage(&[(0, 0)], false)));
     masked.settle(16460, Some(&lineage(&[(0, 0)], false)));
-    for (oid, wanted) in [(16390, "=note !x !card"), (16402, ""), (16407, "!note"), (16460, "")] {
+    // It reads JSON, and what it takes out of that may be a masked field.
+    masked.settle(16481, Some(&lineage(&[(0, 0)], true)));
+    for (oid, wanted) in
+        [(16390, "=note !x !card"), (16402, ""), (16407, "!note"), (16460, ""), (16481, "!x")]
+    {
         assert_eq!(shown(&masked, oid), wanted, "{oid}");
     }
     assert_eq!(masked.asks(), [16394]);

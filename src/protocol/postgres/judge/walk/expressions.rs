@@ -155,12 +155,16 @@ impl<'t> Walk<'t> {
     }
 
     pub(super) fn operator(&mut self, name: &[Node]) {
-        let name = names::qualified(name);
-        if !name.is_some_and(|(schema, name)| functions::known_operator(schema, name)) {
-            self.class(Class::Unknown, || "uses an operator that is not known".into());
+        let Some((schema, name)) = names::qualified(name) else {
+            self.class(Class::Unknown, || "uses an operator without a name".into());
+            return;
+        };
+        let object = names::object(schema.unwrap_or_default(), name);
+        if !functions::known_operator(schema, name) {
+            self.reason(Class::Unknown, || format!("uses the operator {object}").into());
+            self.effects.opaque.insert(Function { object: object.clone(), arguments: 2 });
         }
-        let object = name.map(|(schema, name)| names::object(schema.unwrap_or_default(), name));
-        self.effects.operators.extend(object);
+        self.effects.operators.insert(object);
     }
 
     /// An operator that the server looks up by its name though no sign stands for it.
