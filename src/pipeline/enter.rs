@@ -18,6 +18,7 @@ use crate::pipeline::end::EndWatch;
 use crate::pipeline::metrics::Counters;
 use crate::pipeline::now_ms;
 use crate::pipeline::refusals::Stranger;
+use crate::pipeline::room::OfBody;
 use crate::pipeline::sessions::Session;
 use crate::pipeline::side::SideNotes;
 use crate::pipeline::snapshot::Governed;
@@ -57,6 +58,8 @@ pub struct Exchange {
     pub(super) began: Instant,
     /// Whether the command that was admitted may change something.
     pub(super) changes: bool,
+    /// The room that its body has taken.
+    pub(super) of_body: OfBody,
 }
 
 impl Gate {
@@ -89,6 +92,7 @@ impl Gate {
             verified,
             began,
             changes: true,
+            of_body: OfBody::default(),
         })
     }
 

@@ -21,6 +21,7 @@ use crate::pipeline::admit::Judged;
 use crate::pipeline::admit::Waiting;
 use crate::pipeline::enter::Exchange;
 use crate::pipeline::enter::session_ended;
+use crate::pipeline::room;
 use crate::recording::Durability;
 
 /// What the second of two equal requests is told that waited for one word.
@@ -78,8 +79,10 @@ impl Exchange {
             self.counters.approved();
             return Ok(grant.scope);
         }
-        // From here on it waits, and what it keeps meanwhile counts.
-        let room = self.gate.0.held_room.take(&self.verified.principal.id, held.bytes);
+        // From here on it waits, and what it keeps meanwhile counts: its body has taken its room already.
+        let of_body = self.of_body.hand_on();
+        let more = held.bytes.saturating_sub(room::size(of_body.as_ref()));
+        let room = self.gate.0.room.take(&self.verified.principal.id, more);
         let _room = match room {
             Ok(part) => part,
             Err(denied) => {

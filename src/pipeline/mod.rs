@@ -55,6 +55,7 @@ pub use permit::Permit;
 pub use permit::Preparation;
 pub use reply::ReplyGuard;
 pub use reply::unmaskable;
+pub use room::BodyRoom;
 pub use seat::Seat;
 pub use side::SideNotes;
 
@@ -66,7 +67,7 @@ use callers::Callers;
 use locks::LockSet;
 use metrics::Metrics;
 use refusals::Refusals;
-use room::HeldRoom;
+use room::Room;
 use sessions::Sessions;
 use snapshot::Snapshot;
 
@@ -87,7 +88,7 @@ struct Inner {
     journal: Journal,
     approvals: Approvals,
     vault: Arc<Vault>,
-    held_room: Arc<HeldRoom>,
+    room: Arc<Room>,
     metrics: Metrics,
 }
 
@@ -112,7 +113,7 @@ impl Gate {
             journal,
             approvals,
             vault,
-            held_room: Arc::default(),
+            room: Arc::default(),
             metrics: Metrics::default(),
         }))
     }

@@ -44,7 +44,9 @@ pub struct ReplyGuard {
 }
 
 impl ReplyGuard {
-    pub(super) fn new(exchange: Exchange) -> Self {
+    pub(super) fn new(mut exchange: Exchange) -> Self {
+        // From here on the body has its room as long as it is there itself.
+        drop(exchange.of_body.hand_on());
         let capture = exchange.capture();
         Self {
             exchange,

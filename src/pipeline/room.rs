@@ -1,24 +1,28 @@
-//! Memory for what waits for people: so much for all, and so much for each, so that nobody takes it all.
+//! Memory for bodies that are read whole, and for what waits for people: so much for all, and so much for each, so that nobody takes it all.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::MutexGuard;
+use std::sync::OnceLock;
 use std::sync::PoisonError;
+
+use bytes::Bytes;
 
 use crate::domain::Denied;
 use crate::domain::DenyCode;
+use crate::pipeline::enter::Exchange;
 
-/// How much all held commands together may keep in memory, in bytes.
+/// How much all of it together may keep in memory, in bytes.
 const ALL: usize = 256 << 20;
-/// How much of that those of one principal may take.
+/// How much of that one principal may take.
 const SHARE: usize = 64 << 20;
 /// What a held command takes besides its bytes.
 const COMMAND: usize = 4 << 10;
 
 /// The room, and who has how much of it.
 #[derive(Debug, Default)]
-pub(super) struct HeldRoom(Mutex<Taken>);
+pub(super) struct Room(Mutex<Taken>);
 
 #[derive(Debug, Default)]
 struct Taken {
@@ -29,12 +33,12 @@ struct Taken {
 /// A part of the room; it is given back when this is dropped.
 #[derive(Debug)]
 pub(super) struct Part {
-    room: Arc<HeldRoom>,
+    room: Arc<Room>,
     principal: Arc<str>,
     bytes: usize,
 }
 
-impl HeldRoom {
+impl Room {
     fn taken(&self) -> MutexGuard<'_, Taken> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -44,28 +48,41 @@ impl HeldRoom {
     /// # Errors
     /// The principal has its share already, or there is no room.
     pub(super) fn take(self: &Arc<Self>, principal: &Arc<str>, bytes: usize) -> Result<Part, Denied> {
-        let bytes = bytes.saturating_add(COMMAND);
-        let mut taken = self.taken();
-        let own = taken.each.get(principal).copied().unwrap_or(0);
-        if bytes > SHARE.saturating_sub(own) {
+        let mut part = Part { room: Arc::clone(self), principal: Arc::clone(principal), bytes: 0 };
+        part.grow(bytes.saturating_add(COMMAND), 0)?;
+        Ok(part)
+    }
+}
+
+impl Part {
+    /// Takes so much more. `one`: what a single body may have where the operator lets it be larger than a share.
+    fn grow(&mut self, bytes: usize, one: usize) -> Result<(), Denied> {
+        let mut taken = self.room.taken();
+        let own = taken.each.get(&self.principal).copied().unwrap_or(0);
+        if bytes > SHARE.max(one).saturating_sub(own) {
             let detail = format!(
-                "commands of yours that wait for approval may take {} MiB together; wait until one is decided",
+                "bodies of yours that are judged or held, and commands of yours that wait for approval, may take {} MiB together; wait until one is done",
                 SHARE >> 20
             );
             return Err(Denied::new(DenyCode::LimitExceeded, detail).because("held_share"));
         }
-        if bytes > ALL.saturating_sub(taken.all) {
-            let detail = "too much waits for approval already; try again later";
+        if bytes > ALL.max(one).saturating_sub(taken.all) {
+            let detail = "too much is read or waits for approval already; try again later";
             return Err(Denied::new(DenyCode::Overloaded, detail).because("held_room"));
         }
         taken.all += bytes;
-        taken.each.insert(Arc::clone(principal), own + bytes);
-        Ok(Part { room: Arc::clone(self), principal: Arc::clone(principal), bytes })
+        taken.each.insert(Arc::clone(&self.principal), own + bytes);
+        drop(taken);
+        self.bytes += bytes;
+        Ok(())
     }
 }
 
 impl Drop for Part {
     fn drop(&mut self) {
+        if self.bytes == 0 {
+            return;
+        }
         let mut taken = self.room.taken();
         taken.all = taken.all.saturating_sub(self.bytes);
         let own = taken.each.get(&self.principal).map_or(0, |own| own.saturating_sub(self.bytes));
@@ -74,6 +91,85 @@ impl Drop for Part {
         } else {
             taken.each.insert(Arc::clone(&self.principal), own);
         }
+    }
+}
+
+/// The part that an exchange's body has, while the exchange may still be held.
+#[derive(Debug, Default)]
+pub(super) struct OfBody(OnceLock<Arc<Part>>);
+
+impl OfBody {
+    /// Hands it on: whoever gets it sees to what the body takes while it has it. The body keeps its own hold on it.
+    pub(super) fn hand_on(&mut self) -> Option<Arc<Part>> {
+        self.0.take()
+    }
+}
+
+/// How much a part is.
+pub(super) fn size(part: Option<&Arc<Part>>) -> usize {
+    part.map_or(0, |part| part.bytes)
+}
+
+/// The room of one body that is read whole. It is taken as the body grows, not by what a head says.
+#[derive(Debug)]
+pub struct BodyRoom {
+    part: Part,
+    one: usize,
+}
+
+impl BodyRoom {
+    /// Has room for so many bytes in all.
+    ///
+    /// # Errors
+    /// The principal has its share already, or there is no room.
+    pub fn reach(&mut self, bytes: usize) -> Result<(), Denied> {
+        let more = bytes.saturating_sub(self.part.bytes);
+        if more == 0 { Ok(()) } else { self.part.grow(more, self.one) }
+    }
+
+    /// How much it has taken.
+    #[cfg(test)]
+    pub(crate) fn taken(&self) -> usize {
+        self.part.bytes
+    }
+
+    /// A room of its own, for tests.
+    #[cfg(test)]
+    pub(crate) fn alone(limit: u64) -> Self {
+        let part = Part { room: Arc::default(), principal: "somebody".into(), bytes: 0 };
+        Self { part, one: usize::try_from(limit).unwrap() }
+    }
+}
+
+/// A body and its room, which is given back when nothing has the body any more.
+struct Kept {
+    bytes: Vec<u8>,
+    _part: Arc<Part>,
+}
+
+impl AsRef<[u8]> for Kept {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
+impl Exchange {
+    /// The room for this exchange's body, which may have so many bytes; nothing is taken yet.
+    pub fn body_room(&self, limit: u64) -> BodyRoom {
+        let (room, principal) = (Arc::clone(&self.gate.0.room), Arc::clone(&self.verified.principal.id));
+        let one = usize::try_from(limit).unwrap_or(usize::MAX);
+        BodyRoom { part: Part { room, principal, bytes: 0 }, one }
+    }
+
+    /// A body that was read, with the room that it took.
+    pub fn keep(&self, bytes: Vec<u8>, room: BodyRoom) -> Bytes {
+        if room.part.bytes == 0 {
+            return bytes.into();
+        }
+        let part = Arc::new(room.part);
+        // An exchange has one body. A second one would count as long as it is there itself.
+        drop(self.of_body.0.set(Arc::clone(&part)));
+        Bytes::from_owner(Kept { bytes, _part: part })
     }
 }
 
@@ -89,7 +185,7 @@ mod tests {
 
     #[test]
     fn nobody_takes_more_than_a_share_and_all_together_no_more_than_there_is() {
-        let room = Arc::new(HeldRoom::default());
+        let room = Arc::new(Room::default());
         let people: Vec<Arc<str>> = (0..5).map(|n| format!("principal {n}").into()).collect();
         let mut parts = Vec::new();
         for person in &people[..4] {
@@ -106,8 +202,46 @@ mod tests {
 
     #[test]
     fn sizes_beyond_all_bounds_are_refused() {
-        let room = Arc::new(HeldRoom::default());
+        let room = Arc::new(Room::default());
         assert_eq!(refusal(room.take(&"a".into(), usize::MAX)), Some("held_share"));
         assert!(room.taken().each.is_empty());
+    }
+
+    fn body(room: &Arc<Room>, who: &str, one: usize) -> BodyRoom {
+        let part = Part { room: Arc::clone(room), principal: who.into(), bytes: 0 };
+        BodyRoom { part, one }
+    }
+
+    fn refused(reached: Result<(), Denied>) -> Option<(DenyCode, &'static str)> {
+        reached.err().and_then(|denied| Some((denied.code, denied.audit?)))
+    }
+
+    #[test]
+    fn bodies_take_room_as_they_grow_and_share_it_with_what_waits() {
+        let room = Arc::new(Room::default());
+        let mut bodies: Vec<_> = (0..4).map(|_| body(&room, "a", 1 << 20)).collect();
+        for body in &mut bodies {
+            assert_eq!(refused(body.reach(SHARE / 8)), None);
+            assert_eq!(refused(body.reach(SHARE / 4)), None);
+            assert_eq!(refused(body.reach(SHARE / 8)), None, "what it has is not taken again");
+        }
+        let mut last = body(&room, "a", 1 << 20);
+        assert_eq!(refused(last.reach(1)), Some((DenyCode::LimitExceeded, "held_share")));
+        assert_eq!(refusal(room.take(&"a".into(), 0)), Some("held_share"));
+        assert_eq!(refused(body(&room, "b", 1 << 20).reach(SHARE)), None, "and gives it back");
+        let mut others: Vec<_> = ["b", "c", "d"].map(|who| body(&room, who, 1)).into();
+        assert!(others.iter_mut().all(|body| body.reach(SHARE).is_ok()));
+        assert_eq!(refused(body(&room, "e", 1).reach(1)), Some((DenyCode::Overloaded, "held_room")));
+        drop((bodies, last, others));
+        assert!(room.taken().all == 0 && room.taken().each.is_empty());
+    }
+
+    #[test]
+    fn one_body_may_be_as_large_as_its_connection_lets_it() {
+        let room = Arc::new(Room::default());
+        let mut large = body(&room, "a", 2 * ALL);
+        assert_eq!(refused(large.reach(2 * ALL)), None);
+        assert!(refused(large.reach(2 * ALL + 1)).is_some());
+        assert!(refused(body(&room, "a", 2 * ALL).reach(1)).is_some());
     }
 }

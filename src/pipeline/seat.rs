@@ -35,6 +35,7 @@ use crate::pipeline::metrics::Counters;
 use crate::pipeline::notice::Said;
 use crate::pipeline::permit::Preparation;
 use crate::pipeline::refusals::Flood;
+use crate::pipeline::room::OfBody;
 use crate::pipeline::sessions::Session;
 use crate::pipeline::snapshot::Governed;
 use crate::pipeline::snapshot::Snapshot;
@@ -180,6 +181,7 @@ impl Seat {
             counters: Arc::clone(&self.counters),
             began,
             changes: true,
+            of_body: OfBody::default(),
         };
         exchange.still_stands()?;
         Ok(exchange)

@@ -340,4 +340,44 @@ fn the_process_takes_the_files_it_needs_and_leaves_no_core() {
     assert_eq!(limit("Max core file size"), [0, 0]);
     let files = limit("Max open files");
     assert!(files[0] >= files[1].min(2 * 10_000), "{limits}");
+
+#[test]
+fn bodies_that_are_read_whole_take_room_before_anybody_is_asked() {
+    const FITTING: usize = 6;
+    const BODY: usize = 10 << 20;
+    let world = world(HELD, str::to_owned);
+    let (token, other) = (world.token("reader"), world.token("tenant"));
+    let began = |who: &str, length: usize| {
+        let length = length.to_string();
+        let mut client = world.client();
+        client.send(request("POST", "/c/raw/customers", Some(who), &[("Content-Length", &length)], None));
+        client
+    };
+    // Ten MiB less one byte each, which is waited for.
+    let most = vec![b'x'; BODY - 1];
+    let mut stalled: Vec<Client> = (0..FITTING).map(|_| began(&token, BODY)).collect();
+    stalled.iter_mut().for_each(|client| client.send(&most));
+    let mut last = began(&token, BODY);
+    last.try_send(&most[..5 << 20]);
+    let refused = last.reply();
+    assert_eq!((refused.status, refused.code().as_str()), (429, "limit_exceeded"), "{}", refused.text());
+    let session = session_of(&refused);
+    wait_for("it is recorded", || says(&world, &session, "reason", "held_share"));
+    assert_eq!(held(&world), 0, "nobody was asked");
+    assert_eq!(world.get("/c/raw/customers/1", Some(&token)).status, 200, "what has no body goes on");
+    let mut small = began(&other, 2);
+    small.send("{}");
+    wait_for("others have a share of their own", || held(&world) == 1);
+    drop(stalled);
+    // What left gives its room back.
+    let begin = Instant::now();
+    loop {
+        let mut again = began(&token, BODY);
+        again.try_send(&most[..5 << 20]);
+        again.set_patience(Duration::from_millis(300));
+        match again.try_reply() {
+            None => break,
+            Some(_) => assert!(begin.elapsed() < Duration::from_secs(10), "its room is still taken"),
+        }
+    }
 }

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use bytes::BytesMut;
 use http::Response;
 use http::StatusCode;
 use http::request::Parts;
@@ -57,28 +56,30 @@ use crate::protocol::mcp::upstream;
 use crate::protocol::mcp::upstream::outbound;
 use crate::protocol::mcp::way;
 use crate::protocol::web::body::ReplyBody;
-use crate::protocol::web::request::read_into;
+use crate::protocol::web::request::read_or_part;
 
 /// A message of the client.
 pub async fn post(door: Door<'_>, mut body: Incoming) -> Result<Response<ReplyBody>, Refused> {
     let limit = door.exchange.governed().connection.limits.body;
-    let mut bytes = BytesMut::new();
-    if let Err(denied) = read_into(&mut bytes, &mut body, limit, &door.exchange).await {
-        let denied = door.refuse(denied).await;
-        if denied.code != DenyCode::LimitExceeded {
-            return Err(denied.into());
+    let bytes = match read_or_part(&mut body, limit, &door.exchange).await {
+        Ok(bytes) => bytes,
+        Err((denied, part)) => {
+            let denied = door.refuse(denied).await;
+            if denied.code != DenyCode::LimitExceeded {
+                return Err(denied.into());
+            }
+            let mut glimpse = Glimpse::default();
+            glimpse.push(&part);
+            drop(part);
+            let request = door.exchange.request_id();
+            return limit::answer(denied, door.head, &mut body, glimpse, limit::LONG, request).await;
         }
-        let mut glimpse = Glimpse::default();
-        glimpse.push(&bytes);
-        drop(bytes);
-        let request = door.exchange.request_id();
-        return limit::answer(denied, door.head, &mut body, glimpse, limit::LONG, request).await;
-    }
+    };
     let claimed = Era::claimed(&door.head.headers);
     // What the client answers is judged and masked by its fields, too.
     let limits =
         Limits { once_in_results: true, ..Limits::new(usize::try_from(limit).unwrap_or(usize::MAX)) };
-    let message = match Message::scan(bytes.freeze(), limits) {
+    let message = match Message::scan(bytes, limits) {
         Ok(message) => message,
         Err(refusal) => {
             let detail = format!("{} at byte {}", refusal.problem, refusal.at);

@@ -1,27 +1,37 @@
 //! What every request says before its protocol matters: where it came from, which connection it wants, its token; and its body, read whole.
 
+use std::future::poll_fn;
 use std::net::IpAddr;
+use std::pin::Pin;
+use std::task::Poll;
 use std::time::Duration;
 
 use bytes::Bytes;
-use bytes::BytesMut;
 use http::HeaderMap;
 use http::header;
 use http::request::Parts;
 use http_body_util::BodyExt;
 use hyper::body::Body;
 use hyper::body::Incoming;
+use tokio::time::Instant;
 
 use crate::domain::Denied;
 use crate::domain::DenyCode;
 use crate::domain::Protocol;
 use crate::domain::RequestId;
+use crate::domain::SessionEnd;
 use crate::pipeline::Arrival;
+use crate::pipeline::BodyRoom;
 use crate::pipeline::Exchange;
 use crate::pipeline::Gate;
 
 /// How long a body that is read whole may make no progress.
 const STALL: Duration = Duration::from_secs(30);
+/// How long it may take in any case, and how many bytes a second it must have come to by then.
+const PATIENCE: Duration = Duration::from_mins(1);
+const SLOWEST: usize = 16 << 10;
+/// A body of no more than this, all of which is there when it is asked for, takes no room: to count it would cost more than it does.
+const FREE: usize = 64 << 10;
 
 /// Where a request came from, and its id.
 #[derive(Debug, Clone, Copy)]
@@ -103,42 +113,194 @@ pub fn bearer(headers: &HeaderMap) -> Result<Option<&str>, Denied> {
     Ok(Some(token.map_or("", |(_, token)| token.trim_matches(' '))))
 }
 
-/// Reads a body that must be judged or held, up to its limit; not beyond the end of what the command stands on.
+/// Reads a body that must be judged or held, up to its limit; not beyond the end of what the command stands on. What is returned keeps the room
+/// that it took.
 pub async fn read_whole(body: &mut Incoming, limit: u64, exchange: &Exchange) -> Result<Bytes, Denied> {
-    let mut whole = BytesMut::new();
-    read_into(&mut whole, body, limit, exchange).await?;
-    Ok(whole.freeze())
+    read_or_part(body, limit, exchange).await.map_err(|(denied, _part)| denied)
 }
 
-/// The same; of a body that is refused there is as much as was read.
-pub async fn read_into(
-    whole: &mut BytesMut,
+/// The same; with the refusal comes as much as was read.
+pub async fn read_or_part(
     body: &mut Incoming,
     limit: u64,
     exchange: &Exchange,
-) -> Result<(), Denied> {
+) -> Result<Bytes, (Denied, Vec<u8>)> {
+    let (mut whole, mut room) = (Vec::new(), exchange.body_room(limit));
+    match gather(&mut whole, body, limit, &mut room, exchange.end_watch().wait()).await {
+        Ok(()) => Ok(exchange.keep(whole, room)),
+        Err(denied) => Err((denied, whole)),
+    }
+}
+
+/// Reads into `whole`, with room to take and an end to heed.
+async fn gather<B>(
+    whole: &mut Vec<u8>,
+    body: &mut B,
+    limit: u64,
+    room: &mut BodyRoom,
+    end: impl Future<Output = SessionEnd>,
+) -> Result<(), Denied>
+where
+    B: Body<Data = Bytes> + Unpin,
+{
     let too_large = || {
         let detail =
             format!("a body that is judged or held may have at most {limit} bytes on this connection");
         Denied::new(DenyCode::LimitExceeded, detail).because("body_too_large")
     };
-    let broken = || bad("its body broke off, stalled, or is not framed as it should be").because("body");
+    let broken = || {
+        bad("its body broke off, stalled, came too slowly, or is not framed as it should be").because("body")
+    };
     if body.size_hint().lower() > limit {
         return Err(too_large());
     }
-    let mut end = std::pin::pin!(exchange.end_watch().wait());
+    let most = body.size_hint().exact().unwrap_or(limit);
+    let most = usize::try_from(most).unwrap_or(usize::MAX);
+    let mut end = std::pin::pin!(end);
+    let mut began = None;
     loop {
-        let frame = tokio::select! {
-            biased;
-            end = end.as_mut() => return Err(crate::pipeline::session_ended(end)),
-            frame = tokio::time::timeout(STALL, body.frame()) => frame.map_err(|_stalled| broken())?,
+        let frame = match poll_fn(|cx| Poll::Ready(Pin::new(&mut *body).poll_frame(cx))).await {
+            Poll::Ready(frame) => frame,
+            Poll::Pending => {
+                // What waits for its client may do so for long, and with many others.
+                room.reach(whole.capacity())?;
+                let now = Instant::now();
+                let at_latest = *began.get_or_insert(now) + time_for(whole.len());
+                tokio::select! {
+                    biased;
+                    end = end.as_mut() => return Err(crate::pipeline::session_ended(end)),
+                    frame = tokio::time::timeout_at(at_latest.min(now + STALL), body.frame()) => {
+                        frame.map_err(|_stalled| broken())?
+                    }
+                }
+            }
         };
         let Some(frame) = frame else { return Ok(()) };
         if let Ok(data) = frame.map_err(|_broken| broken())?.into_data() {
+            let length = whole.len().saturating_add(data.len());
+            let fits = if length as u64 > limit { Err(too_large()) } else { make_room(whole, length, most, room) };
+            // Of a refused body too, for who looks into what there is of it.
             whole.extend_from_slice(&data);
-            if whole.len() as u64 > limit {
-                return Err(too_large());
-            }
+            fits?;
         }
+        if body.is_end_stream() {
+            return Ok(());
+        }
+    }
+}
+
+/// Makes room for `length` bytes of a body that may become `most` long.
+fn make_room(whole: &mut Vec<u8>, length: usize, most: usize, room: &mut BodyRoom) -> Result<(), Denied> {
+    if length > whole.capacity() {
+        let capacity = grown(whole.capacity(), length, most);
+        if capacity > FREE {
+            room.reach(capacity)?;
+        }
+        whole.reserve_exact(capacity.saturating_sub(whole.len()));
+    }
+    Ok(())
+}
+
+/// How long a body may take of which so many bytes are there.
+fn time_for(length: usize) -> Duration {
+    PATIENCE + Duration::from_secs((length / SLOWEST) as u64)
+}
+
+/// The capacity for `length` bytes of a body that may become `most` long, where there was another: as much as there is, then twice as much.
+fn grown(capacity: usize, length: usize, most: usize) -> usize {
+    let wished = capacity.saturating_mul(2).max(most.min(FREE));
+    wished.min(most).max(length)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use bytes::BytesMut;
+    use http_body::Frame;
+    use std::convert::Infallible;
+    use std::task::Context;
+
+    /// A body whose client sends so many bytes, again and again, so long after each other.
+    struct Slow {
+        each: usize,
+        pause: Duration,
+        left: usize,
+        sleep: Pin<Box<tokio::time::Sleep>>,
+    }
+
+    impl Slow {
+        fn new(each: usize, pause: Duration, times: usize) -> Self {
+            Self { each, pause, left: times, sleep: Box::pin(tokio::time::sleep(pause)) }
+        }
+    }
+
+    impl Body for Slow {
+        type Data = Bytes;
+        type Error = Infallible;
+
+        fn poll_frame(
+            mut self: Pin<&mut Self>,
+            cx: &mut Context<'_>,
+        ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+            if self.left == 0 {
+                return Poll::Ready(None);
+            }
+            if !self.pause.is_zero() {
+                std::task::ready!(self.sleep.as_mut().poll(cx));
+            }
+            self.left -= 1;
+            let next = Instant::now() + self.pause;
+            self.sleep.as_mut().reset(next);
+            Poll::Ready(Some(Ok(Frame::data(BytesMut::zeroed(self.each).freeze()))))
+        }
+    }
+
+    async fn read(mut body: Slow, room: &mut BodyRoom) -> (Result<usize, Option<&'static str>>, Duration) {
+        let began = Instant::now();
+        let read = gather(&mut body, 10 << 20, room, std::future::pending()).await;
+        (read.map(|whole| whole.len()).map_err(|denied| denied.audit), began.elapsed())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_body_that_drips_is_refused_before_long_and_one_that_is_slow_is_read() {
+        let mut room = BodyRoom::alone(10 << 20);
+        let (read_drips, time) = read(Slow::new(1, Duration::from_secs(20), 100_000), &mut room).await;
+        assert_eq!(read_drips, Err(Some("body")));
+        assert!(time <= PATIENCE + Duration::from_secs(1), "{time:?}");
+        let (stalled, time) = read(Slow::new(1, Duration::from_secs(40), 2), &mut room).await;
+        assert_eq!((stalled, time), (Err(Some("body")), STALL));
+        let (slow, time) = read(Slow::new(2 * SLOWEST, Duration::from_secs(2), 200), &mut room).await;
+        assert_eq!((slow, time.as_secs()), (Ok(400 * SLOWEST), 400));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_body_that_is_waited_for_takes_room_and_a_small_one_that_is_there_takes_none() {
+        let mut room = BodyRoom::alone(10 << 20);
+        assert_eq!(read(Slow::new(FREE, Duration::ZERO, 1), &mut room).await.0, Ok(FREE));
+        assert_eq!(room.taken(), 0);
+        assert_eq!(read(Slow::new(100, Duration::from_secs(1), 2), &mut room).await.0, Ok(200));
+        assert!((100..=FREE).contains(&room.taken()), "{}", room.taken());
+        let mut room = BodyRoom::alone(10 << 20);
+        assert_eq!(read(Slow::new(FREE, Duration::ZERO, 10), &mut room).await.0, Ok(10 * FREE));
+        assert!((10 * FREE..=20 * FREE).contains(&room.taken()), "{}", room.taken());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_body_for_which_there_is_no_room_is_not_read_on() {
+        let mut room = BodyRoom::alone(10 << 20);
+        let mut endless = Slow::new(FREE, Duration::ZERO, 1 << 20);
+        let refused = gather(&mut endless, 1 << 40, &mut room, std::future::pending()).await.unwrap_err();
+        assert_eq!((refused.code, refused.audit), (DenyCode::LimitExceeded, Some("held_share")));
+        let read = (1 << 20) - endless.left;
+        assert!(read * FREE <= 65 << 20, "{read}");
+    }
+
+    #[test]
+    fn capacity_is_never_more_than_a_body_may_need() {
+        assert_eq!(grown(0, 10, 20), 20);
+        assert_eq!(grown(0, 10, 10 << 20), FREE);
+        assert_eq!(grown(FREE, FREE + 1, 10 << 20), 2 * FREE);
+        assert_eq!(grown(8 << 20, (8 << 20) + 1, 10 << 20), 10 << 20);
+        assert_eq!(grown(0, 100, 10), 100);
     }
 }
