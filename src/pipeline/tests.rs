@@ -150,6 +150,18 @@ async fn a_token_that_was_verified_does_not_outlive_its_key() {
     assert_eq!(refused.map(|denied| denied.code), Some(DenyCode::Unauthenticated));
 }
 
+/// The exchange of a caller of whom something is to be tested elsewhere, and the directory of its gate.
+pub(crate) async fn exchange() -> (Exchange, tempfile::TempDir) {
+    let provider = forge::Provider::default();
+    let pair = forge::Pair::rsa(0);
+    provider.issue(forge::ISS, &[pair.jwk("k")]);
+    let issuers = Arc::new(provider.issuers(vec![forge::generic()]));
+    issuers.start(&Handle::current());
+    let (gate, dir) = gate(snapshot(issuers, vec![connection("crm", "crm.internal")], &[], "dba"));
+    let token = pair.token("k", &forge::claims());
+    (gate.enter(arrival(&token, "/c/crm/x")).await.unwrap(), dir)
+}
+
 /// The events of the gateway's own recording, as one text.
 fn refusals(dir: &tempfile::TempDir) -> String {
     let reader = recording::Reader::open(&dir.path().join("data")).unwrap();

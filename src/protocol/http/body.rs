@@ -8,6 +8,7 @@ use std::task::Poll;
 
 use bytes::Bytes;
 use http::HeaderMap;
+use http::HeaderValue;
 use http::header;
 use http_body::Frame;
 use http_body::SizeHint;
@@ -32,6 +33,7 @@ use crate::protocol::web::body::UploadError;
 use crate::protocol::web::body::harmless_trailers;
 use crate::protocol::web::body::undecodable;
 use crate::protocol::web::coding::Decoder;
+use crate::protocol::web::progress::Sending;
 
 /// A request's body on its way: recorded when it ends or is dropped, cut when what the command stands on ends.
 pub struct Upload {
@@ -44,6 +46,8 @@ pub struct Upload {
     headers: HeaderMap,
     /// For types of bodies that may ask for another method.
     watch: Option<Watch>,
+    /// `None`: both sides may be silent for long, as in calls of gRPC.
+    sending: Option<Sending>,
     complete: bool,
 }
 
@@ -56,6 +60,8 @@ impl Upload {
                 kept.insert(name, value.clone());
             }
         }
+        let type_of = kept.get(header::CONTENT_TYPE).map_or(&b""[..], HeaderValue::as_bytes);
+        let sending = (!type_of.starts_with(b"application/grpc")).then(Sending::default);
         Self {
             from,
             sent: Arc::clone(sent),
@@ -65,6 +71,7 @@ impl Upload {
             governed: Arc::clone(exchange.governed()),
             watch: Watch::of(headers),
             headers: kept,
+            sending,
             complete: false,
         }
     }
@@ -73,7 +80,18 @@ impl Upload {
         if self.end.as_mut().poll(cx).is_ready() {
             return Poll::Ready(Some(Err(UploadError::Ended)));
         }
-        let frame = match std::task::ready!(Pin::new(&mut self.from).poll_frame(cx)) {
+        let Poll::Ready(frame) = Pin::new(&mut self.from).poll_frame(cx) else {
+            if let Some(sending) = &mut self.sending {
+                std::task::ready!(sending.poll_stalled(cx));
+                self.sent.set_stalled();
+                return Poll::Ready(Some(Err(UploadError::Stalled)));
+            }
+            return Poll::Pending;
+        };
+        if let Some(sending) = &mut self.sending {
+            sending.goes_on();
+        }
+        let frame = match frame {
             None => {
                 self.watch_end()?;
                 self.complete = true;
@@ -244,7 +262,7 @@ impl Through {
         let mut out = harmless_trailers(trailers, rewritten);
         for (name, value) in &mut out {
             if let Some(changed) = self.guard.header(name.as_str(), value.as_bytes())
-                && let Ok(changed) = http::HeaderValue::from_bytes(&changed)
+                && let Ok(changed) = HeaderValue::from_bytes(&changed)
             {
                 *value = changed;
             }
@@ -339,3 +357,6 @@ impl Drop for Through {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,6 +1,7 @@
 //! Bodies as hyper takes them: of a request to the target, of a reply to the client. What a protocol does with them while they pass is its own.
 
 use std::pin::Pin;
+use std::sync::atomic::AtomicBool;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering;
 use std::task::Context;
@@ -15,25 +16,39 @@ use hyper::body::Body;
 use crate::domain::Denied;
 use crate::domain::DenyCode;
 use crate::protocol::web::headers::is_harmless_trailer;
+use crate::protocol::web::progress;
 
 /// A body that ends before its end, on purpose: the peer must see that.
 #[derive(Debug, thiserror::Error)]
 #[error("the body was cut: {0}")]
 pub struct Cut(pub &'static str);
 
-/// How many bytes of a request's body have gone to the target.
+/// How many bytes of a request's body have gone to the target, and whether the client left off before the end.
 #[derive(Debug, Default)]
-pub struct Sent(AtomicU64);
+pub struct Sent {
+    bytes: AtomicU64,
+    stalled: AtomicBool,
+}
 
 impl Sent {
     /// How many bytes.
     pub fn bytes(&self) -> u64 {
-        self.0.load(Ordering::Relaxed)
+        self.bytes.load(Ordering::Relaxed)
     }
 
     /// Some more have gone.
     pub fn add(&self, bytes: u64) {
-        self.0.fetch_add(bytes, Ordering::Relaxed);
+        self.bytes.fetch_add(bytes, Ordering::Relaxed);
+    }
+
+    /// Whether nothing came of it for too long.
+    pub fn has_stalled(&self) -> bool {
+        self.stalled.load(Ordering::Relaxed)
+    }
+
+    /// Nothing came of it for too long.
+    pub fn set_stalled(&self) {
+        self.stalled.store(true, Ordering::Relaxed);
     }
 }
 
@@ -53,6 +68,9 @@ pub enum UploadError {
     /// The client broke off.
     #[error("the client broke off")]
     Client(#[source] hyper::Error),
+    /// The client sends nothing more.
+    #[error("the client sends nothing more")]
+    Stalled,
     /// What the command stands on has ended.
     #[error("the session has ended")]
     Ended,
@@ -153,10 +171,16 @@ impl Body for ReplyBody {
     type Error = Cut;
 
     fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Cut>>> {
-        match self.get_mut() {
+        let frame = match self.get_mut() {
             Self::Whole(bytes) => Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
             Self::Through(through) => through.as_mut().poll_frame(cx),
-        }
+        };
+        progress::piece(match &frame {
+            Poll::Ready(Some(Ok(frame))) => Some(frame.data_ref().map_or(0, Bytes::len)),
+            Poll::Ready(_) => Some(0),
+            Poll::Pending => None,
+        });
+        frame
     }
 
     fn is_end_stream(&self) -> bool {

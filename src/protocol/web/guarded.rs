@@ -31,7 +31,7 @@ pub const HEAD_TIME: Duration = Duration::from_secs(10);
 /// How long a stream may rest between two requests.
 pub const REST_TIME: Duration = Duration::from_mins(2);
 /// How long a peer may leave a body, or the reading of a reply, without any progress.
-const STALL_TIME: Duration = Duration::from_mins(1);
+pub const STALL_TIME: Duration = Duration::from_mins(1);
 /// A refused client may still be sending. Closing at once would reset the stream and throw the refusal away before it is read, so the rest is
 /// read for so long, and no more than so many bytes.
 const LINGER_TIME: Duration = Duration::from_millis(500);

@@ -6,9 +6,10 @@
 pub mod body;
 pub mod codec;
 pub mod coding;
-mod guarded;
+pub mod guarded;
 mod h1;
 pub mod headers;
+pub mod progress;
 pub mod reply;
 pub mod request;
 mod serve;

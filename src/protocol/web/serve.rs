@@ -35,6 +35,7 @@ use crate::protocol::web::guarded::HEAD_TIME;
 use crate::protocol::web::guarded::REST_TIME;
 use crate::protocol::web::h1;
 use crate::protocol::web::h1::Asked;
+use crate::protocol::web::progress::while_read;
 use crate::protocol::web::reply;
 use crate::protocol::web::reply::Challenge;
 use crate::protocol::web::request::Origin;
@@ -179,7 +180,11 @@ impl WebService {
             ended = connection.as_mut() => ended,
             () = activity.rested() => {
                 connection.as_mut().graceful_shutdown();
-                connection.await
+                // What is left are ends of replies that wait to be read.
+                match tokio::time::timeout(LAST_READ, connection).await {
+                    Ok(ended) => ended,
+                    Err(_elapsed) => return,
+                }
             }
             () = drained(&mut draining) => {
                 connection.as_mut().graceful_shutdown();
@@ -352,9 +357,12 @@ impl Drop for Running {
     }
 }
 
-/// Runs HTTP/2's tasks on this thread.
+/// How long a client of HTTP/2 of which no request runs any more may take to read what was sent.
+const LAST_READ: Duration = Duration::from_mins(10);
+
+/// Runs HTTP/2's tasks, one for each request, on this thread.
 #[derive(Clone)]
-struct Here;
+pub(super) struct Here;
 
 impl<F> hyper::rt::Executor<F> for Here
 where
@@ -362,7 +370,7 @@ where
     F::Output: 'static,
 {
     fn execute(&self, future: F) {
-        tokio::task::spawn_local(future);
+        tokio::task::spawn_local(while_read(future));
     }
 }
 

@@ -33,6 +33,7 @@ use crate::pipeline::snapshot::Governed;
 use crate::pipeline::snapshot::Snapshot;
 use crate::protocol::web::body::RequestBody;
 use crate::protocol::web::body::Sent;
+use crate::protocol::web::request::bad;
 use crate::transport::dial::dial;
 use crate::transport::tls;
 
@@ -169,7 +170,14 @@ impl Reach {
             put(credential, &mut request)?;
         }
         let limit = self.governed.connection.limits.response;
-        within(deliver(request, &self.governed), limit, sent).await.inspect_err(|denied| {
+        let answered = within(deliver(request, &self.governed), limit, sent).await.map_err(|denied| {
+            if sent.is_some_and(|sent| sent.has_stalled()) {
+                bad("its body stalled").because("body")
+            } else {
+                denied
+            }
+        });
+        answered.inspect_err(|denied| {
             if denied.audit == Some("upstream_timeout") {
                 // A stream on which nothing comes back is not used again.
                 pool(&self.governed, |pool| pool.h2 = None);

@@ -1,0 +1,226 @@
+//! Peers of HTTP/2 that make no progress. Over HTTP/1 the stream itself is watched ([`super::guarded`]); here many requests share one, so each is
+//! watched for itself: a client that sends nothing more of its body, and one that does not read its reply. Who waits for a target is not meant.
+
+use std::cell::Cell;
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::Context;
+use std::task::Poll;
+use std::time::Duration;
+
+use tokio::time::Instant;
+use tokio::time::Sleep;
+
+use crate::protocol::web::guarded::STALL_TIME;
+
+/// A piece of a reply that is larger than others may take longer: a second for so many bytes.
+const SLOWEST: usize = 4 << 10;
+
+/// A timer that is set anew each time without touching the runtime's: one that is set too early costs a look when it fires.
+#[derive(Default)]
+struct Timer(Option<Pin<Box<Sleep>>>);
+
+impl Timer {
+    /// Whether it is past `deadline`; if not, the task is woken then.
+    fn poll(&mut self, cx: &mut Context<'_>, deadline: Instant) -> Poll<()> {
+        let sleep = self.0.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(deadline)));
+        if sleep.deadline() > deadline {
+            sleep.as_mut().reset(deadline);
+        }
+        while sleep.as_mut().poll(cx).is_ready() {
+            if sleep.deadline() >= deadline {
+                return Poll::Ready(());
+            }
+            sleep.as_mut().reset(deadline);
+        }
+        Poll::Pending
+    }
+}
+
+/// Watches a body that a client sends.
+#[derive(Default)]
+pub struct Sending {
+    since: Option<Instant>,
+    timer: Timer,
+}
+
+impl Sending {
+    /// A piece has come.
+    pub fn goes_on(&mut self) {
+        self.since = None;
+    }
+
+    /// Nothing is there now; `Ready`: and nothing has come for too long.
+    pub fn poll_stalled(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let since = *self.since.get_or_insert_with(Instant::now);
+        self.timer.poll(cx, since + STALL_TIME)
+    }
+}
+
+tokio::task_local! {
+    /// The reply that the task sends.
+    static READING: Rc<Reading>;
+}
+
+/// How far a client reads its reply: by when it must ask for more of it, if there is more than it has taken.
+#[derive(Default)]
+struct Reading(Cell<Option<Instant>>);
+
+/// Says that a reply was asked for its next piece: a piece of so many bytes, or there is none yet.
+pub fn piece(length: Option<usize>) {
+    // Over HTTP/1 there is none.
+    let _absent = READING.try_with(|reading| {
+        let time = |length| STALL_TIME + Duration::from_secs((length / SLOWEST) as u64);
+        reading.0.set(length.map(|length| Instant::now() + time(length)));
+    });
+}
+
+/// Runs the task of one request of HTTP/2, and drops it, which resets the request's stream, where its client does not read the reply.
+pub async fn while_read(task: impl Future) {
+    let reading = Rc::new(Reading::default());
+    let mut timer = Timer::default();
+    let mut task = std::pin::pin!(READING.scope(Rc::clone(&reading), task));
+    // Looked at after each turn of the task, which may have changed it.
+    let stalled = poll_fn(|cx| match reading.0.get() {
+        Some(deadline) => timer.poll(cx, deadline),
+        None => Poll::Pending,
+    });
+    tokio::select! {
+        biased;
+        _done = task.as_mut() => {}
+        () = stalled => tracing::debug!("a client does not read its reply; its stream is reset"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::convert::Infallible;
+
+    use bytes::Bytes;
+    use http::Request;
+    use http::Response;
+    use http_body::Frame;
+    use http_body_util::BodyExt;
+    use http_body_util::Empty;
+    use hyper::body::Body;
+    use hyper::body::Incoming;
+    use hyper::service::service_fn;
+    use hyper_util::rt::TokioIo;
+
+    use super::*;
+    use crate::protocol::web::body::Cut;
+    use crate::protocol::web::body::ReplyBody;
+    use crate::protocol::web::serve::Here;
+
+    /// A reply of pieces, after pauses; its end is told.
+    struct Reply {
+        pieces: usize,
+        pause: Duration,
+        sleep: Pin<Box<Sleep>>,
+        gone: Rc<Cell<Option<Duration>>>,
+        began: Instant,
+    }
+
+    impl Body for Reply {
+        type Data = Bytes;
+        type Error = Cut;
+
+        fn poll_frame(
+            mut self: Pin<&mut Self>,
+            cx: &mut Context<'_>,
+        ) -> Poll<Option<Result<Frame<Bytes>, Cut>>> {
+            if self.pieces == 0 {
+                return Poll::Ready(None);
+            }
+            if !self.pause.is_zero() {
+                std::task::ready!(self.sleep.as_mut().poll(cx));
+                let next = Instant::now() + self.pause;
+                self.sleep.as_mut().reset(next);
+            }
+            self.pieces -= 1;
+            Poll::Ready(Some(Ok(Frame::data(Bytes::from_static(&[b'x'; 8 << 10])))))
+        }
+    }
+
+    impl Drop for Reply {
+        fn drop(&mut self) {
+            self.gone.set(Some(self.began.elapsed()));
+        }
+    }
+
+    /// The reply of a gateway to a client over HTTP/2, and after how long the gateway let go of it.
+    async fn ask(pieces: usize, pause: Duration) -> (Response<Incoming>, Rc<Cell<Option<Duration>>>) {
+        let (near, far) = tokio::io::duplex(64 << 10);
+        let gone = Rc::new(Cell::new(None));
+        let told = Rc::clone(&gone);
+        let service = service_fn(move |_request: Request<Incoming>| {
+            let reply = Reply {
+                pieces,
+                pause,
+                sleep: Box::pin(tokio::time::sleep(pause)),
+                gone: Rc::clone(&told),
+                began: Instant::now(),
+            };
+            async { Ok::<_, Infallible>(Response::new(ReplyBody::Through(Box::pin(reply)))) }
+        });
+        let server =
+            hyper::server::conn::http2::Builder::new(Here).serve_connection(TokioIo::new(far), service);
+        tokio::task::spawn_local(server);
+        let (mut sender, client) =
+            hyper::client::conn::http2::handshake(Here, TokioIo::new(near)).await.unwrap();
+        tokio::task::spawn_local(client);
+        let reply = sender.send_request(Request::new(Empty::<Bytes>::new())).await.unwrap();
+        // The stream stays open as long as somebody may ask for more.
+        std::mem::forget(sender);
+        (reply, gone)
+    }
+
+    async fn local<T>(test: impl Future<Output = T>) -> T {
+        tokio::task::LocalSet::new().run_until(test).await
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_reply_that_its_client_does_not_read_is_let_go_of() {
+        local(async {
+            let (mut reply, gone) = ask(100_000, Duration::ZERO).await;
+            tokio::time::sleep(STALL_TIME * 2).await;
+            let after = gone.get().expect("the reply is kept");
+            assert!(after >= STALL_TIME && after <= STALL_TIME * 3 / 2, "{after:?}");
+            let mut read = 0;
+            let end = loop {
+                match reply.body_mut().frame().await {
+                    Some(Ok(frame)) => read += frame.data_ref().map_or(0, Bytes::len),
+                    end => break end,
+                }
+            };
+            assert!(end.is_some_and(|end| end.is_err()), "after {read} bytes it looks like a proper end");
+        })
+        .await;
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_reply_that_is_read_goes_on_however_long_its_target_is_silent() {
+        local(async {
+            let (reply, gone) = ask(5, STALL_TIME * 10).await;
+            let whole = reply.into_body().collect().await.unwrap().to_bytes();
+            assert_eq!(whole.len(), 5 * (8 << 10));
+            assert!(gone.get().unwrap() >= STALL_TIME * 50);
+        })
+        .await;
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_client_that_reads_slowly_but_reads_is_served_to_the_end() {
+        local(async {
+            let (mut reply, _gone) = ask(1000, Duration::ZERO).await;
+            let mut read = 0;
+            while let Some(frame) = reply.body_mut().frame().await {
+                read += frame.unwrap().data_ref().map_or(0, Bytes::len);
+                tokio::time::sleep(Duration::from_secs(2)).await;
+            }
+            assert_eq!(read, 1000 * (8 << 10));
+        })
+        .await;
+    }
+}
