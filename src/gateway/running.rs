@@ -218,6 +218,7 @@ fn restart_needed(old: &Config, new: &Config) -> Vec<String> {
     let checks = [
         ("gateway.listen", old.gateway.listen != new.gateway.listen),
         ("gateway.postgres_listen", old.gateway.postgres_listen != new.gateway.postgres_listen),
+        ("gateway.public_url", old.gateway.public_url != new.gateway.public_url),
         ("gateway.tls", old.gateway.tls.is_some() != new.gateway.tls.is_some()),
         ("gateway.workers", old.gateway.workers != new.gateway.workers),
         ("gateway.limits", standing(&old.gateway.limits) != standing(&new.gateway.limits)),
@@ -240,28 +241,4 @@ fn standing(limits: &GatewayLimits) -> GatewayLimits {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::path::Path;
-
-    use super::*;
-
-    #[test]
-    fn a_listener_that_moves_comes_or_goes_needs_a_restart() {
-        let of = |gateway: &str| {
-            let text = format!("version = 1\n[storage]\ndata_dir = \"/d\"\n[gateway]\n{gateway}\n");
-            config::parse(&text, Path::new("h.toml")).unwrap()
-        };
-        let (none, one) = (of(""), of("postgres_listen = \"127.0.0.1:15432\""));
-        let other = of("postgres_listen = \"127.0.0.1:15433\"");
-        for (old, new) in [(&none, &one), (&one, &none), (&one, &other)] {
-            assert_eq!(restart_needed(old, new), ["gateway.postgres_listen"]);
-        }
-        assert_eq!(restart_needed(&one, &one), [""; 0]);
-        for limit in ["headers", "streams", "logins", "failed_logins"] {
-            let limited = of(&format!("limits = {{ {limit} = 77 }}"));
-            assert_eq!(restart_needed(&none, &limited), ["gateway.limits"], "{limit}");
-        }
-        assert_eq!(restart_needed(&none, &of("limits = { sessions = 7, rate = 7 }")), [""; 0]);
-        assert_eq!(restart_needed(&none, &of("listen = \"127.0.0.1:1\"")), ["gateway.listen"]);
-    }
-}
+mod tests;
