@@ -75,11 +75,22 @@ impl Approvals {
         Ok(self.shared.desk.take_ended())
     }
 
-    /// Ends the grants that were given for a session, which has ended. Gives nothing to record: the session's own end is.
+    /// Ends the grants that were given for sessions of which none lives any more. To be called each second, and where sessions end at once.
+    /// Gives nothing to record: the session's own end is.
     ///
     /// # Errors
-    /// Those of the store. A grant whose session is gone covers nothing anyway.
-    pub async fn session_ended(&self, session: SessionId) -> Result<(), StoreError> {
+    /// Those of the store. A grant whose session is gone covers nothing anyway; the next call ends it.
+    pub async fn end_without_session(&self, lives: impl Fn(SessionId) -> bool) -> Result<(), StoreError> {
+        for session in self.shared.standing.sessions() {
+            if !lives(session) {
+                self.session_ended(session).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Ends the grants that were given for one session.
+    async fn session_ended(&self, session: SessionId) -> Result<(), StoreError> {
         let shared = Arc::clone(&self.shared);
         let end = move |db: &mut store::Db| {
             let now_ms = shared.clock.now();

@@ -80,6 +80,15 @@ impl StandingGrants {
         self.edit(|grants| grants.entry(principal).or_default().push(standing));
     }
 
+    /// The sessions that grants were given for.
+    pub(super) fn sessions(&self) -> Vec<SessionId> {
+        if self.count.load(Ordering::Acquire) == 0 {
+            return Vec::new();
+        }
+        let grants = self.by_principal.read().unwrap_or_else(PoisonError::into_inner);
+        grants.values().flatten().filter_map(|standing| standing.session).collect()
+    }
+
     /// Takes one away.
     pub(super) fn remove(&self, id: GrantId) {
         self.retain(|grant| grant.id != id);

@@ -147,6 +147,7 @@ pub async fn run(options: RunOptions) -> Result<(), GatewayError> {
         tracing::error!(%error, "the last changes of pins are not kept; they come again with the next list");
     }
     running.gate.close();
+    end_grants(&running).await;
     if let Err(error) = running.gate.journal().settle().await {
         tracing::error!(%error, "the end of some sessions is not recorded; the next start closes them");
     }
@@ -357,6 +358,7 @@ async fn tick(running: Arc<Running>) {
         every.tick().await;
         running.gate.tick();
         running.pins.flush();
+        end_grants(&running).await;
         match running.approvals.tick(now_ms()).await {
             Ok(ended) => notices::record_ended(&running.gate, &ended),
             Err(error) => tracing::warn!(%error, "approvals could not be looked through"),
@@ -364,6 +366,14 @@ async fn tick(running: Arc<Running>) {
         if let Ok(pending) = running.store.read(View::count_pending).await {
             running.pending.store(pending, Ordering::Relaxed);
         }
+    }
+}
+
+/// Ends the grants that were given for a session, where it has ended: killed, too old, left alone, or the gateway stops.
+async fn end_grants(running: &Running) {
+    let sessions = running.gate.sessions();
+    if let Err(error) = running.approvals.end_without_session(|id| sessions.find(id).is_some()).await {
+        tracing::warn!(%error, "grants of sessions that have ended could not be ended; they cover nothing any more");
     }
 }
 

@@ -3,6 +3,7 @@
 use std::thread;
 use std::time::Duration;
 
+use crate::guards::wait_for;
 use crate::support::World;
 use crate::support::client::request;
 
@@ -24,6 +25,26 @@ fn held(world: &World, token: &str, body: &'static str) -> thread::JoinHandle<cr
 
 fn id(approval: &serde_json::Value) -> String {
     approval["id"].as_str().unwrap().to_owned()
+}
+
+/// Waits until a session's recording says how an approval ended by itself.
+fn ends_as(world: &World, session: &str, approval: &str, state: &str) {
+    wait_for(&format!("{approval} is recorded as {state}"), || {
+        world.events(session).iter().any(|event| {
+            event["kind"] == "approval.expired"
+                && event["data"]["approval"] == approval
+                && event["data"]["state"] == state
+        })
+    });
+}
+
+/// Who did what to a grant, as the audit trail says.
+fn audited(world: &World, grant: &str) -> Vec<(String, String)> {
+    let store = rusqlite::Connection::open(world.path("data/hoopctl.db")).unwrap();
+    let mut entries =
+        store.prepare("SELECT actor, action FROM audit WHERE subject = ?1 ORDER BY seq").unwrap();
+    let rows = entries.query_map([grant], |row| Ok((row.get(0)?, row.get(1)?))).unwrap();
+    rows.map(Result::unwrap).collect()
 }
 
 #[test]
@@ -84,6 +105,7 @@ fn nobody_in_time_is_a_no_and_the_approval_is_over() {
     let approval = reply.json()["approval_id"].as_str().unwrap().to_owned();
     let (code, _, err) = world.cli(&["approval", "approve", &approval, "-r", "late"]);
     assert_eq!(code, 6, "{err}");
+    ends_as(&world, reply.header("hoopctl-session").unwrap(), &approval, "expired");
 }
 
 #[test]
@@ -103,6 +125,7 @@ fn a_client_that_leaves_takes_its_request_along() {
     let (code, _, _) = world.cli(&["approval", "approve", &id(&pending), "-r", "ok"]);
     assert_ne!(code, 0);
     assert_eq!(world.json(&["approval", "show", &id(&pending)])["state"], "cancelled");
+    ends_as(&world, pending["session"].as_str().unwrap(), &id(&pending), "cancelled");
     assert!(!world.hits().iter().any(|hit| hit.starts_with("PATCH")));
 }
 
@@ -154,6 +177,74 @@ fn a_window_covers_further_commands_until_it_is_taken_back() {
 }
 
 #[test]
+fn what_was_given_for_a_session_ends_with_it() {
+    let rules =
+        crate::support::world::RULES.replace("reason = true }", "reason = true, grant = \"session\" }");
+    let mut world = World::with(&rules);
+    let token = world.token("writer");
+    let given = |world: &World| {
+        let waiting = held(world, &token, r#"{"tier":"gold"}"#);
+        assert_eq!(world.cli(&["approval", "approve", &id(&world.wait_pending()), "-r", "ok"]).0, 0);
+        let reply = waiting.join().unwrap();
+        assert_eq!(reply.status, 200, "{}", reply.text());
+        let grants = world.list(&["grant", "list"]);
+        assert_eq!(grants.len(), 1, "{grants:?}");
+        (id(&grants[0]), reply.header("hoopctl-session").unwrap().to_owned())
+    };
+    let ended = |world: &World, grant: &str| {
+        wait_for("the grant ends", || world.list(&["grant", "list"]).is_empty());
+        let last = audited(world, grant).pop();
+        assert_eq!(last, Some(("hoopctl".to_owned(), "grant.end".to_owned())));
+    };
+    let (grant, session) = given(&world);
+    thread::sleep(Duration::from_millis(1500));
+    assert_eq!(world.list(&["grant", "list"]).len(), 1, "it stands as long as its session");
+    assert_eq!(world.cli(&["session", "kill", &session, "--yes"]).0, 0);
+    ended(&world, &grant);
+    let waiting = held(&world, &token, r#"{"tier":"silver"}"#);
+    let pending = world.wait_pending();
+    assert_eq!(world.cli(&["approval", "deny", &id(&pending), "-r", "no"]).0, 0);
+    assert_eq!(waiting.join().unwrap().code(), "approval_denied");
+
+    // One that ends with the gateway, and one that is interrupted.
+    for interrupted in [false, true] {
+        let (grant, _session) = given(&world);
+        if interrupted {
+            world.gateway.as_mut().unwrap().kill();
+        } else {
+            assert_eq!(world.stop(), Some(0));
+            assert_eq!(audited(&world, &grant).pop().unwrap().1, "grant.end");
+        }
+        world.start();
+        ended(&world, &grant);
+    }
+}
+
+#[test]
+fn who_waits_for_a_go_ahead_with_its_body_gets_one_where_the_body_is_wanted() {
+    let world = World::new();
+    let token = world.token("writer");
+    let headers =
+        [("Content-Type", "application/json"), ("Content-Length", "15"), ("Expect", "100-continue")];
+    let begun = |method: &str| {
+        let mut client = world.client();
+        client.send(request(method, "/c/crm/customers/7", Some(&token), &headers, None));
+        client
+    };
+    let mut patch = begun("PATCH");
+    assert_eq!(patch.line().unwrap(), "HTTP/1.1 100 Continue");
+    assert_eq!(patch.line().unwrap(), "");
+    patch.send(r#"{"tier":"gold"}"#);
+    assert_eq!(world.cli(&["approval", "approve", &id(&world.wait_pending()), "-r", "ok"]).0, 0);
+    let reply = patch.reply();
+    assert_eq!((reply.status, reply.json()["tier"].as_str()), (200, Some("gold")), "{}", reply.text());
+
+    let mut delete = begun("DELETE");
+    assert!(delete.line().unwrap().starts_with("HTTP/1.1 403 "), "it is refused before its body is sent");
+    assert!(!world.hits().iter().any(|hit| hit.starts_with("DELETE")));
+}
+
+#[test]
 fn a_stop_ends_what_waits_and_a_kill_too() {
     let mut world = World::new();
     let token = world.token("writer");
@@ -164,6 +255,7 @@ fn a_stop_ends_what_waits_and_a_kill_too() {
     assert_eq!((reply.status, reply.code().as_str()), (503, "overloaded"));
     world.start();
     assert_eq!(world.json(&["approval", "show", &id(&pending)])["state"], "stopped");
+    ends_as(&world, pending["session"].as_str().unwrap(), &id(&pending), "stopped");
 
     let port = world.port;
     let waiting = thread::spawn(move || {

@@ -154,7 +154,9 @@ async fn a_session_grant_of_one_session_is_none_of_another() {
     forged.ask.session = other_session.session;
     assert!(matches!(forged.redeem().await, Err(ApprovalError::Different)));
     assert!(house.approvals.ask(other_session).await.unwrap().settled().is_none());
-    house.approvals.session_ended(first.session).await.unwrap();
+    house.approvals.end_without_session(|_lives| true).await.unwrap();
+    assert!(house.approvals.standing_grant(&wanted(&first)).is_some());
+    house.approvals.end_without_session(|session| session != first.session).await.unwrap();
     assert!(house.approvals.standing_grant(&wanted(&first)).is_none());
     assert!(house.approvals.ask(other_command).await.unwrap().settled().is_none());
 }
