@@ -67,6 +67,8 @@ use crate::transport::listen::listen;
 use crate::transport::strangers::Bounds;
 use crate::transport::strangers::Strangers;
 
+/// Who reloads, in the audit trail, where the signal says so: any process that may signal this one.
+const HANG_UP: &str = "signal:SIGHUP";
 /// How often recordings are pruned.
 const PRUNE_EVERY: Duration = Duration::from_hours(1);
 /// How long approvals and ended grants stay in the store after their end.
@@ -302,19 +304,8 @@ async fn serve(
             () = &mut databases => return,
             _ = signals.interrupt.recv() => return,
             _ = signals.terminate.recv() => return,
-            _ = signals.hang_up.recv() => match running.reload().await {
-                Ok(reloaded) => {
-                    tracing::info!(revision = reloaded.revision, restart_needed = ?reloaded.restart_needed, "reloaded");
-                    service.announce_change(reloaded.revision);
-                }
-                Err(GatewayError::Config { problems }) => {
-                    for problem in &problems {
-                        tracing::error!("{problem}");
-                    }
-                    tracing::error!("not reloaded: the configuration is invalid; the old one holds");
-                }
-                Err(error) => tracing::error!(%error, "not reloaded; the old configuration holds"),
-            },
+            // What came of it is in the log and in the audit trail.
+            _ = signals.hang_up.recv() => drop(service.reload_as(HANG_UP).await),
         }
     }
 }

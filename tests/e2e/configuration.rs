@@ -3,6 +3,9 @@
 use std::time::Duration;
 use std::time::Instant;
 
+use serde_json::Value;
+
+use crate::guards::wait_for;
 use crate::support::World;
 use crate::support::client::request;
 use crate::support::world::RULES;
@@ -74,9 +77,95 @@ fn a_reload_takes_all_of_it_or_nothing() {
         assert!(begin.elapsed() < Duration::from_secs(3), "SIGHUP does not reload: {}", world.log());
         std::thread::sleep(Duration::from_millis(20));
     }
+    world.write_config("[[policy]]\nid = 7\n");
+    world.gateway.as_ref().unwrap().signal("HUP");
+    wait_for("a reload that fails is audited", || {
+        reloads(&world).last().is_some_and(|(_, action)| action == "config.reload.failed")
+    });
     world.write_config(RULES);
     assert_eq!(world.cli(&["config", "reload"]).0, 0);
     assert_eq!(world.get("/c/crm/customers/7", Some(&token)).status, 200);
+
+    // Each one is in the audit trail and in the log, with who asked for it.
+    let reloads = reloads(&world);
+    let local = reloads.last().unwrap().0.clone();
+    assert!(local.starts_with("local:"), "{local}");
+    let wanted = [
+        ("signal:SIGHUP", "config.reload"),
+        ("signal:SIGHUP", "config.reload.failed"),
+        (&*local, "config.reload"),
+    ];
+    let told: Vec<(&str, &str)> = reloads.iter().map(|(actor, action)| (&**actor, &**action)).collect();
+    assert_eq!(told, wanted);
+    let log: Vec<Value> = world.log().lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
+    let logged: Vec<(&str, &str)> = log
+        .iter()
+        .filter_map(|line| Some((line["actor"].as_str()?, line["message"].as_str()?)))
+        .map(|(actor, message)| {
+            (actor, if message == "reloaded" { "config.reload" } else { "config.reload.failed" })
+        })
+        .collect();
+    assert_eq!(logged, wanted);
+}
+
+/// Who reloaded, and how it went, as the audit trail says.
+fn reloads(world: &World) -> Vec<(String, String)> {
+    let store = rusqlite::Connection::open(world.path("data/hoopctl.db")).unwrap();
+    let mut entries = store
+        .prepare("SELECT actor, action FROM audit WHERE action LIKE 'config.reload%' ORDER BY seq")
+        .unwrap();
+    let rows = entries.query_map([], |row| Ok((row.get(0)?, row.get(1)?))).unwrap();
+    rows.map(Result::unwrap).collect()
+}
+
+#[test]
+fn a_second_signal_ends_the_drain_and_an_interrupt_is_a_signal_to_stop() {
+    for (first, second) in [("TERM", "TERM"), ("TERM", "INT"), ("INT", "TERM")] {
+        let mut world = World::without_gateway("");
+        let head = world.head().replace("drain_timeout = \"2s\"", "drain_timeout = \"10m\"");
+        std::fs::write(world.path("hoopctl.toml"), head + RULES).unwrap();
+        world.start();
+        let mut live = world.client();
+        live.send(request("GET", "/c/crm/__sse", Some(&world.token("reader")), &[], None));
+        assert_eq!(live.head().status, 200);
+        let gateway = world.gateway.as_ref().unwrap();
+        gateway.signal(first);
+        wait_for("it drains", || world.log().contains("draining"));
+        std::thread::sleep(Duration::from_millis(300));
+        assert!(live.chunk().is_some_and(|chunk| !chunk.is_empty()), "{first}: what runs goes on");
+        let begin = Instant::now();
+        gateway.signal(second);
+        assert_eq!(world.gateway.as_mut().unwrap().wait(Duration::from_secs(5)), Some(0), "{first} {second}");
+        assert!(begin.elapsed() < Duration::from_secs(5));
+    }
+}
+
+#[test]
+fn each_line_of_a_log_that_no_person_reads_is_json() {
+    let mut world = World::new();
+    let token = world.token("writer");
+    world.get("/c/crm/customers/7", Some(&token));
+    world.send("DELETE", "/c/crm/customers/7", Some(&token), &[], None);
+    world.get("/c/none/x", None);
+    world.write_config("[[policy]]\nid = 7\n");
+    world.gateway.as_ref().unwrap().signal("HUP");
+    wait_for("it has not reloaded", || world.log().contains("\"not reloaded\""));
+    world.write_config(RULES);
+    world.gateway.as_ref().unwrap().signal("HUP");
+    wait_for("it has reloaded", || world.log().contains("\"reloaded\""));
+    let gateway = world.gateway.as_mut().unwrap();
+    gateway.signal("TERM");
+    assert_eq!(gateway.wait(Duration::from_secs(10)), Some(0));
+    let log = world.log();
+    for line in log.lines() {
+        let line: Value =
+            serde_json::from_str(line).unwrap_or_else(|error| panic!("no JSON ({error}): {line}"));
+        assert!(line["level"].is_string() && line["timestamp"].is_string(), "{line}");
+        assert!(line["message"].is_string(), "{line}");
+    }
+    for message in ["ready", "command refused", "request refused", "not reloaded", "draining", "stopped"] {
+        assert!(log.contains(&format!("\"message\":\"{message}\"")), "no {message} in {log}");
+    }
 }
 
 #[test]

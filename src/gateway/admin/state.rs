@@ -86,6 +86,39 @@ impl Admin {
         Ok(reports)
     }
 
+    /// Reads file and store again, for whoever asks: what came of it is in the log and in the audit trail, whichever way it was asked.
+    ///
+    /// # Errors
+    /// `invalid` with what is wrong, then the old configuration holds; or that the audit trail could not be written.
+    pub async fn reload_as(&self, actor: &str) -> Result<ReloadReport, ApiError> {
+        let running = self.running()?;
+        let _turn = self.changing.lock().await;
+        let reloaded = running.live.reload().await;
+        let (action, detail) = match &reloaded {
+            Ok(report) => {
+                let ReloadReport { revision, restart_needed, .. } = report;
+                tracing::info!(actor, revision, ?restart_needed, "reloaded");
+                self.announce_change(*revision);
+                ("config.reload", json!({ "revision": revision }))
+            }
+            Err(error) => {
+                for problem in &error.problems {
+                    tracing::error!("{problem}");
+                }
+                tracing::error!(actor, error = %error.message, "not reloaded");
+                ("config.reload.failed", json!({ "code": error.code, "problems": error.problems.len() }))
+            }
+        };
+        let file = self.config.load().path.display().to_string();
+        let by = actor.to_owned();
+        let noted = self.store.change(move |change| change.append_audit(&by, action, &file, &detail)).await;
+        if let Err(error) = &noted {
+            tracing::error!(%error, "a reload is not in the audit trail");
+        }
+        noted.map_err(|error| fault_of_store(&error))?;
+        reloaded
+    }
+
     async fn issuer_reports(&self) -> Result<Vec<IssuerReport>, ApiError> {
         match &self.running {
             Some(running) => Ok(running.live.status().issuers),
@@ -115,22 +148,7 @@ impl Gateway for Acting {
     fn reload(&self) -> Answer<'_, ReloadReport> {
         Box::pin(async {
             self.must_manage("config.reload", "").await?;
-            let running = self.admin.running()?;
-            let _turn = self.admin.changing.lock().await;
-            let reloaded = running.live.reload().await;
-            let detail = match &reloaded {
-                Ok(report) => json!({ "revision": report.revision }),
-                Err(error) => json!({ "code": error.code, "problems": error.problems.len() }),
-            };
-            let action = if reloaded.is_ok() { "config.reload" } else { "config.reload.failed" };
-            let actor = self.actor();
-            let file = self.admin.config.load().path.display().to_string();
-            let noted =
-                self.admin.store.change(move |change| change.append_audit(&actor, action, &file, &detail));
-            noted.await.map_err(|error| fault_of_store(&error))?;
-            let report = reloaded?;
-            self.admin.announce_change(report.revision);
-            Ok(report)
+            self.admin.reload_as(self.caller.actor()).await
         })
     }
 
