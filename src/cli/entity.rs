@@ -40,7 +40,7 @@ pub struct ConnectionOptions {
         long = "limit",
         value_name = "KEY=VALUE",
         value_parser = pair,
-        help = "A limit: session, idle, approval_wait, connect, response (durations), body (size), rate (per second), rows (per statement of a database)"
+        help = "A limit: session, idle, approval_wait, connect, response (durations), body (size of what is held or judged; other bodies only pass through), rate (per second), rows (per statement of a database)"
     )]
     pub limits: Vec<(String, String)>,
     /// Certificate authorities to trust for this target, in place of the platform's

@@ -107,6 +107,7 @@ name = "crm"                            # clients call /c/crm/...
 upstream = "https://crm.example.com/api"
 inject = "bearer:env:CRM_TOKEN"         # bearer:SRC | basic:USER:SRC | header:NAME:SRC | none
 tags = { data = "pii" }
+# limits.body is for bodies that are held or judged; others pass through, of any length.
 #limits = { session = "1h", idle = "10m", body = "10MiB", approval_wait = "60s", rate = 50 }
 #ca_file = "crm-ca.pem"
 

@@ -313,8 +313,8 @@ pub struct ConnectionLimits {
     pub session: Duration,
     /// How long a session may rest between commands. Default 10 m.
     pub idle: Duration,
-    /// The longest body that is held or judged whole, in bytes. Default 10 MiB. Bodies that are only streamed through are not limited
-    /// by it, unless a policy looks into them or an approval holds them.
+    /// The longest body that is held or judged whole, in bytes: forms and messages to MCP servers always are. Default 10 MiB. Bodies that are
+    /// only streamed through are not limited by it, unless a policy looks into them or an approval holds them.
     pub body: u64,
     /// How long a held command keeps its client waiting before it answers `approval_pending`. Default 60 s.
     pub approval_wait: Duration,
