@@ -8,10 +8,13 @@ use std::time::Duration;
 use tokio::runtime::Handle;
 
 use super::*;
+use crate::domain::Class;
+use crate::domain::Command;
 use crate::domain::Connection;
 use crate::domain::ConnectionLimits;
 use crate::domain::DenyCode;
 use crate::domain::Effect;
+use crate::domain::EventKind;
 use crate::domain::Injection;
 use crate::domain::MaskRule;
 use crate::domain::Origin;
@@ -19,6 +22,9 @@ use crate::domain::Protocol;
 use crate::domain::RequestId;
 use crate::domain::SessionEnd;
 use crate::domain::Upstream;
+use crate::domain::command::Args;
+use crate::domain::command::HttpCommand;
+use crate::domain::command::Words;
 use crate::identity::NoKeeper;
 use crate::identity::forge;
 use crate::policy::Matcher;
@@ -89,10 +95,14 @@ pub(crate) fn nobody() -> Arc<Issuers> {
 
 /// A gate, and the directory that it keeps its files in.
 pub(crate) fn gate(snapshot: Snapshot) -> (Gate, tempfile::TempDir) {
+    gate_hooked(snapshot, recording::Hooks::default())
+}
+
+fn gate_hooked(snapshot: Snapshot, hooks: recording::Hooks) -> (Gate, tempfile::TempDir) {
     let dir = tempfile::tempdir().unwrap();
     let data = dir.path().join("data");
     let store = Store::open(&data).unwrap();
-    let journal = Journal::open(&data, recording::Settings::default()).unwrap();
+    let journal = Journal::open_hooked(&data, recording::Settings::default(), hooks).unwrap();
     let approvals = Approvals::new(store, Arc::new(|_: &str, _: &[String]| false));
     let gate = Gate::new(snapshot, LockSet::new(Vec::new()), journal, approvals, Arc::new(Vault::new(None)));
     (gate, dir)
@@ -150,16 +160,42 @@ async fn a_token_that_was_verified_does_not_outlive_its_key() {
     assert_eq!(refused.map(|denied| denied.code), Some(DenyCode::Unauthenticated));
 }
 
-/// The exchange of a caller of whom something is to be tested elsewhere, and the directory of its gate.
-pub(crate) async fn exchange() -> (Exchange, tempfile::TempDir) {
+/// A gate that lets a caller in, its token, and the directory that it keeps its files in.
+fn opened(hooks: recording::Hooks) -> (Gate, String, tempfile::TempDir) {
     let provider = forge::Provider::default();
     let pair = forge::Pair::rsa(0);
     provider.issue(forge::ISS, &[pair.jwk("k")]);
     let issuers = Arc::new(provider.issuers(vec![forge::generic()]));
     issuers.start(&Handle::current());
-    let (gate, dir) = gate(snapshot(issuers, vec![connection("crm", "crm.internal")], &[], "dba"));
-    let token = pair.token("k", &forge::claims());
+    let crm = vec![connection("crm", "crm.internal")];
+    let (gate, dir) = gate_hooked(snapshot(issuers, crm, &[], "dba"), hooks);
+    (gate, pair.token("k", &forge::claims()), dir)
+}
+
+/// The exchange of a caller of whom something is to be tested elsewhere, and the directory of its gate.
+pub(crate) async fn exchange() -> (Exchange, tempfile::TempDir) {
+    let (gate, token, dir) = opened(recording::Hooks::default());
     (gate.enter(arrival(&token, "/c/crm/x")).await.unwrap(), dir)
+}
+
+#[tokio::test]
+async fn what_changes_something_waits_for_the_disk_and_a_read_does_not() {
+    let hooks = recording::Hooks::default();
+    let (gate, token, _dir) = opened(hooks.clone());
+    let admit = async |method: &str, class| {
+        let exchange = gate.enter(arrival(&token, "/c/crm/x")).await.unwrap();
+        let http =
+            HttpCommand { method: method.into(), path: "/x".into(), query: "".into(), args: Args::Absent };
+        let judged = exchange.judge(Command { protocol: Protocol::Http, class, words: Words::Http(http) });
+        let record = CommandRecord { kind: EventKind::HttpRequest, data: "{}".into(), mask: Vec::new() };
+        exchange.admit(judged, record, (), None).await.map(drop).map_err(|denied| denied.code)
+    };
+    for class in [Class::Read, Class::Write, Class::Ddl, Class::Admin] {
+        assert_eq!(admit("GET", class).await, Ok(()), "{class}");
+    }
+    hooks.sync_fails.store(true, std::sync::atomic::Ordering::SeqCst);
+    assert_eq!(admit("GET", Class::Read).await, Ok(()));
+    assert_eq!(admit("PATCH", Class::Write).await, Err(DenyCode::RecordingUnavailable));
 }
 
 /// The events of the gateway's own recording, as one text.

@@ -67,3 +67,5 @@ pub use settings::Sync;
 pub use verify::Broken;
 pub use verify::Damage;
 pub use verify::Verification;
+#[cfg(test)]
+pub(crate) use writer::Hooks;

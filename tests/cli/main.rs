@@ -13,6 +13,7 @@ use std::process::Stdio;
 mod contract;
 mod files;
 mod help;
+mod install;
 mod renewing;
 mod store;
 

@@ -13,6 +13,7 @@ mod support;
 mod admin;
 mod approval;
 mod attack;
+mod commands;
 mod configuration;
 mod crash;
 mod demo;

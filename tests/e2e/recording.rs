@@ -1,6 +1,10 @@
 //! The recording: complete, replayable, and any change of it is found.
 
+use std::time::Duration;
+
+use crate::guards::wait_for;
 use crate::support::World;
+use crate::support::world::RULES;
 
 /// A session with a read, a refused delete and a masked value.
 fn recorded(world: &World) -> String {
@@ -92,4 +96,34 @@ fn text_of_clients_and_targets_reaches_no_terminal_unescaped() {
         let (_, out, _) = world.cli(args);
         assert!(!out.chars().any(|c| c == '\u{1b}' || c == '\u{202e}' || c == '\u{9b}'), "{args:?}: {out:?}");
     }
+}
+
+#[test]
+fn what_is_past_its_retention_goes_by_the_command_and_by_itself() {
+    let kept = "[recording]\nretention = { recordings = \"1s\", metadata = \"1h\" }\n";
+    let mut world = World::with(&(kept.to_owned() + RULES));
+    let pruned = |world: &World, session: &str| {
+        let pruned = !world.json(&["session", "show", session])["pruned_ms"].is_null();
+        let kept = || world.events(session).iter().any(|event| event["kind"] == "http.request");
+        assert!(!pruned || !kept(), "its events are still there");
+        pruned
+    };
+    let first = recorded(&world);
+    assert!(!pruned(&world, &first));
+    assert_eq!(world.stop(), Some(0));
+    std::thread::sleep(Duration::from_millis(1500));
+    assert!(!pruned(&world, &first), "nobody has looked yet");
+    let (code, _, err) = world.cli(&["session", "prune", "--yes"]);
+    assert_eq!(code, 0, "{err}");
+    assert!(pruned(&world, &first), "the command removes it");
+
+    world.start();
+    let second = recorded(&world);
+    assert!(!pruned(&world, &second), "a session that lives is kept");
+    let (code, _, err) = world.cli(&["session", "prune", "--yes"]);
+    assert!(code != 0 && err.contains("a running gateway prunes by itself"), "{err}");
+    assert_eq!(world.stop(), Some(0));
+    std::thread::sleep(Duration::from_millis(1500));
+    world.start();
+    wait_for("the gateway removes it by itself", || pruned(&world, &second));
 }

@@ -432,3 +432,6 @@ fn plain(status: StatusCode, text: String) -> Response<ReplyBody> {
     response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response
 }
+
+#[cfg(test)]
+mod tests;
