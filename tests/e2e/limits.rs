@@ -356,7 +356,9 @@ fn bodies_that_are_read_whole_take_room_before_anybody_is_asked() {
     // Ten MiB less one byte each, which is waited for.
     let most = vec![b'x'; BODY - 1];
     let mut stalled: Vec<Client> = (0..FITTING).map(|_| began(&token, BODY)).collect();
-    stalled.iter_mut().for_each(|client| client.send(&most));
+    for client in &mut stalled {
+        client.send(&most);
+    }
     let mut last = began(&token, BODY);
     last.try_send(&most[..5 << 20]);
     let refused = last.reply();
