@@ -26,7 +26,7 @@ pub(super) fn prepare(streams: usize) -> usize {
     };
     let possible = streams_with(got);
     if possible < streams {
-        tracing::warn!(
+        tracing::info!(
             configured = streams,
             possible,
             files = got,

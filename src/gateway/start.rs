@@ -126,7 +126,7 @@ pub async fn run(options: RunOptions) -> Result<(), GatewayError> {
     ];
     tracing::info!(listen = %running.listener, postgres_listen = running.databases.map(tracing::field::display), admin_listen = running.remote.map(tracing::field::display), tls = running.tls.load().is_some(), data_dir = %config.storage.data_dir.display(), "ready");
 
-    serve(&workers, (&listeners, streams), &running, &service, &mut signals).await;
+    serve(&workers, &listeners, streams, &service, &mut signals).await;
 
     stopping.store(true, Ordering::Relaxed);
     drop(listeners);
@@ -286,9 +286,9 @@ impl Listeners {
 /// Accepts clients, at most so many streams at once, until a signal to stop; reloads at SIGHUP.
 async fn serve(
     workers: &Workers,
-    (listeners, limit): (&Listeners, usize),
-    running: &Running,
-    service: &Admin,
+    listeners: &Listeners,
+    limit: usize,
+    service: &Arc<Admin>,
     signals: &mut Signals,
 ) {
     let mut accepting = std::pin::pin!(workers.accept(Entrance::Http, &listeners.http, limit));
@@ -304,8 +304,12 @@ async fn serve(
             () = &mut databases => return,
             _ = signals.interrupt.recv() => return,
             _ = signals.terminate.recv() => return,
-            // What came of it is in the log and in the audit trail.
-            _ = signals.hang_up.recv() => drop(service.reload_as(HANG_UP).await),
+            _ = signals.hang_up.recv() => {
+                // It may have to wait, for a program that gives a key: clients do not. What came of it is in the log and in the
+                // audit trail.
+                let service = Arc::clone(service);
+                tokio::spawn(async move { service.reload_as(HANG_UP).await });
+            }
         }
     }
 }

@@ -340,6 +340,7 @@ fn the_process_takes_the_files_it_needs_and_leaves_no_core() {
     assert_eq!(limit("Max core file size"), [0, 0]);
     let files = limit("Max open files");
     assert!(files[0] >= files[1].min(2 * 10_000), "{limits}");
+}
 
 #[test]
 fn bodies_that_are_read_whole_take_room_before_anybody_is_asked() {

@@ -241,12 +241,12 @@ match = { groups = ["support"], connections = ["db"], operations = ["read"] }
         let mut psql = world.psql_command(&token);
         // `options` of libpq: a backslash keeps a space.
         psql.env("PGOPTIONS", format!("-c search_path={}", path.replace('\\', "\\\\").replace(' ', "\\ ")));
-        psql.args(["-c", "SHOW search_path", "-c", "SELECT lower('X')"]);
+        psql.args(["-c", "SHOW search_path", "-c", "SELECT 1"]);
         run(&mut psql)
     };
     for usual in ["public", "\"$user\", public", "pg_catalog,public", ""] {
         let (code, out, err) = login(usual);
-        assert_eq!((code, out.lines().last()), (0, Some("x")), "{usual:?}: {out} {err}");
+        assert_eq!((code, out.lines().last()), (0, Some("1")), "{usual:?}: {out} {err}");
     }
     for path in [
         "evil,pg_catalog",

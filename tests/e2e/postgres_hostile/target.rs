@@ -121,10 +121,10 @@ fn catalogue(question: &str) -> Vec<u8> {
     let table = TABLE.to_string();
     let column = |number: &str, name: &str| {
         let cells = [&table, "public", "customers", "r", number, name].map(|cell| Some(cell.as_bytes()));
-        row(&[&cells[..], &[None]].concat())
+        row(&[&cells[..], &[None, Some(b"f")]].concat())
     };
     let rows = if question.contains("c.relkind IN") {
-        [description(&[("x", 0, 0, TEXT); 7]), column("1", "id"), column("2", "ssn")].concat()
+        [description(&[("x", 0, 0, TEXT); 8]), column("1", "id"), column("2", "ssn")].concat()
     } else {
         Vec::new()
     };
