@@ -9,6 +9,7 @@ use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
 use crate::domain::connection::Upstream;
+use crate::transport::listen::keep_alive;
 use crate::transport::stream::Stream;
 
 /// Why a target could not be reached. For the log and the operator; a client learns only that it is not available.
@@ -85,7 +86,7 @@ pub async fn connect(upstream: &Upstream) -> Result<TcpStream, DialError> {
         )));
     }
     let tcp = TcpStream::connect((&**host, port)).await.map_err(connect)?;
-    tcp.set_nodelay(true).map_err(connect)?;
+    keep_alive(&tcp).map_err(connect)?;
     Ok(tcp)
 }
 
@@ -123,7 +124,10 @@ mod tests {
             program: None,
             certificate: None,
         };
-        assert!(connect(&address).await.is_ok());
+        let stream = connect(&address).await.unwrap();
+        // A target that is gone without a word is missed, and what it sends is not waited for.
+        let socket = socket2::SockRef::from(&stream);
+        assert!(stream.nodelay().unwrap() && socket.keepalive().unwrap());
         let program = Some(Program { name: "server".into(), args: Vec::new() });
         let error = connect(&Upstream { program, ..address }).await.unwrap_err();
         assert!(

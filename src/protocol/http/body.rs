@@ -183,6 +183,8 @@ pub struct Through {
     live: bool,
     /// Nothing can lengthen or shorten it.
     length: Option<u64>,
+    /// Of a body whose length the target has told. One without a length may be a stream whose next piece is hours away.
+    sending: Option<Sending>,
     trailers: Option<HeaderMap>,
     drained: bool,
     ended: bool,
@@ -199,6 +201,7 @@ impl Through {
         length: Option<u64>,
     ) -> Self {
         let end = Box::pin(guard.end_watch().wait());
+        let announced = !live && from.size_hint().exact().is_some();
         Self {
             from,
             decoder,
@@ -206,6 +209,7 @@ impl Through {
             end,
             live,
             length,
+            sending: announced.then(Sending::default),
             trailers: None,
             drained: false,
             ended: false,
@@ -230,7 +234,15 @@ impl Through {
                         .map(|trailers| Ok(Frame::trailers(trailers))),
                 );
             }
-            let sent = match std::task::ready!(Pin::new(&mut self.from).poll_frame(cx)) {
+            let Poll::Ready(frame) = Pin::new(&mut self.from).poll_frame(cx) else {
+                let Some(sending) = &mut self.sending else { return Poll::Pending };
+                std::task::ready!(sending.poll_stalled(cx));
+                return Poll::Ready(Some(Err(self.cut("target_stalled", "the target sends nothing more"))));
+            };
+            if let Some(sending) = &mut self.sending {
+                sending.goes_on();
+            }
+            let sent = match frame {
                 Some(Ok(frame)) => match frame.into_data() {
                     Ok(data) => self.pass(data),
                     Err(other) => {

@@ -38,7 +38,6 @@ use crate::protocol::postgres::wire::opening::Version;
 use crate::transport::certificate::OwnCertificate;
 use crate::transport::dial;
 use crate::transport::dial::DialError;
-use crate::transport::listen::keep_alive;
 use crate::transport::stream::Stream;
 use crate::transport::tls;
 use crate::transport::tls::TlsError;
@@ -147,7 +146,6 @@ async fn open(governed: &Governed) -> Result<(Stream, Option<Arc<OwnCertificate>
     let (upstream, limit) = (&connection.upstream, connection.limits.connect);
     let opening = async {
         let tcp = dial::connect(upstream).await?;
-        keep_alive(&tcp).map_err(Unreachable::Broken)?;
         if !upstream.tls {
             return Ok((Stream::Plain(tcp), None));
         }

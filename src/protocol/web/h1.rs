@@ -25,15 +25,7 @@ use crate::protocol::web::guarded::Shared;
 /// How many fields hyper allows unless told otherwise.
 const HYPER_FIELDS: usize = 100;
 
-/// What came in.
-pub(super) enum Asked {
-    /// A request whose head was checked.
-    Request(Request<Incoming>),
-    /// A head that hyper was not shown.
-    Refused(Refusal),
-}
-
-/// Serves one client's stream to its end, each request by `answer`. When `draining` comes to an end it finishes what it has begun and
+/// Serves one client's stream to its end, each request by `answer`, and so each refusal of a head that hyper was not shown. When `draining` comes to an end it finishes what it has begun and
 /// closes.
 pub(super) async fn serve<S, A, F>(
     stream: S,
@@ -43,7 +35,7 @@ pub(super) async fn serve<S, A, F>(
 ) -> Result<(), hyper::Error>
 where
     S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
-    A: Fn(Asked) -> F,
+    A: Fn(Result<Request<Incoming>, Refusal>) -> F,
     F: Future<Output = Response<ReplyBody>>,
 {
     let shared = Arc::new(Shared::default());
@@ -53,7 +45,7 @@ where
         let stands_in = request.headers().contains_key(STAND_IN_FIELD);
         let upgrades = request.headers().contains_key(header::UPGRADE);
         let refusal = if stands_in { shared.take_refusal() } else { None };
-        let answer = answer(refusal.map_or(Asked::Request(request), Asked::Refused));
+        let answer = answer(refusal.map_or(Ok(request), Err));
         let shared = &shared;
         async move {
             let mut response = answer.await;

@@ -38,7 +38,7 @@ impl Timer {
     }
 }
 
-/// Watches a body that a client sends.
+/// Watches a body that somebody sends.
 #[derive(Default)]
 pub struct Sending {
     since: Option<Instant>,

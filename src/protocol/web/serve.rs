@@ -34,7 +34,6 @@ use crate::protocol::web::codec::Refusal;
 use crate::protocol::web::guarded::HEAD_TIME;
 use crate::protocol::web::guarded::REST_TIME;
 use crate::protocol::web::h1;
-use crate::protocol::web::h1::Asked;
 use crate::protocol::web::progress::while_read;
 use crate::protocol::web::reply;
 use crate::protocol::web::reply::Challenge;
@@ -139,8 +138,8 @@ impl WebService {
             let this = std::rc::Rc::clone(&self);
             async move {
                 match asked {
-                    Asked::Request(request) => this.answer(request, peer).await,
-                    Asked::Refused(refusal) => this.refused(refusal, peer.source),
+                    Ok(request) => this.answer(request, peer).await,
+                    Err(refusal) => this.refused(refusal, peer.source),
                 }
             }
         });

@@ -118,11 +118,8 @@ async fn strangers_push_nobody_out() {
     for age in 0..30 {
         let session = SessionId::new();
         let begin = if age < 5 { start(session) } else { start_of(session, GATEWAY, "gateway") };
-        if age < 5 {
-            of_people.push(session)
-        } else {
-            of_strangers.push(session)
-        }
+        let kept = if age < 5 { &mut of_people } else { &mut of_strangers };
+        kept.push(session);
         let over = Event { ts_ms: START_MS + age, ..end(session, 1) };
         let events = [begin, event(session, EventKind::Error, 1, &large), over];
         journal.append(events, Durability::Written).await.unwrap();

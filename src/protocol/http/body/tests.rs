@@ -1,4 +1,4 @@
-//! Uploads whose clients leave off.
+//! Bodies whose senders leave off.
 
 use std::convert::Infallible;
 use std::sync::Mutex;
@@ -15,10 +15,19 @@ use tokio::io::DuplexStream;
 use tokio::sync::oneshot;
 
 use super::*;
+use crate::domain::Class;
+use crate::domain::Command;
+use crate::domain::Protocol;
+use crate::domain::command::Args;
+use crate::domain::command::HttpCommand;
+use crate::domain::command::Words;
+use crate::pipeline::CommandRecord;
 use crate::protocol::web::guarded::STALL_TIME;
 
-/// The body of a request of which three of ten bytes come, and the client's side of the stream.
-async fn begun() -> (Incoming, DuplexStream) {
+const LENGTH: &str = "content-length: 10";
+
+/// The body of a request of which three bytes come, with this framing, and the client's side of the stream.
+async fn begun(framing: &str, first: &str) -> (Incoming, DuplexStream) {
     let (mut client, server) = tokio::io::duplex(1 << 10);
     let (body, arrived) = oneshot::channel();
     let body = Mutex::new(Some(body));
@@ -27,7 +36,8 @@ async fn begun() -> (Incoming, DuplexStream) {
         std::future::pending::<Result<Response<Empty<Bytes>>, Infallible>>()
     });
     tokio::spawn(hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(server), service));
-    client.write_all(b"PUT / HTTP/1.1\r\nhost: x\r\ncontent-length: 10\r\n\r\nabc").await.unwrap();
+    let request = format!("PUT / HTTP/1.1\r\nhost: x\r\n{framing}\r\n\r\n{first}");
+    client.write_all(request.as_bytes()).await.unwrap();
     (arrived.await.unwrap(), client)
 }
 
@@ -36,7 +46,7 @@ async fn an_upload_of_which_nothing_more_comes_is_given_up_but_not_a_call_that_m
     let (exchange, _dir) = crate::pipeline::tests::exchange().await;
     tokio::time::pause();
     for (content_type, ends) in [("text/plain", true), ("application/grpc+proto", false)] {
-        let (body, _client) = begun().await;
+        let (body, _client) = begun(LENGTH, "abc").await;
         let headers = HeaderMap::from_iter([(header::CONTENT_TYPE, HeaderValue::from_static(content_type))]);
         let sent = Arc::new(Sent::default());
         let mut upload = Upload::new(body, &exchange, &headers, &sent);
@@ -45,5 +55,35 @@ async fn an_upload_of_which_nothing_more_comes_is_given_up_but_not_a_call_that_m
         let next = tokio::time::timeout(STALL_TIME * 2, upload.frame()).await;
         let stalled = matches!(next, Ok(Some(Err(UploadError::Stalled))));
         assert_eq!((stalled, next.is_err(), sent.has_stalled()), (ends, !ends, ends), "{content_type}");
+    }
+}
+
+#[tokio::test]
+async fn a_reply_of_a_told_length_of_which_nothing_more_comes_is_cut_but_not_a_stream() {
+    for (framing, first, live, ends) in [
+        (LENGTH, "abc", false, true),
+        (LENGTH, "abc", true, false),
+        ("transfer-encoding: chunked", "3\r\nabc\r\n", false, false),
+    ] {
+        let (exchange, _dir) = crate::pipeline::tests::exchange().await;
+        let http =
+            HttpCommand { method: "GET".into(), path: "/x".into(), query: "".into(), args: Args::Absent };
+        let judged = exchange.judge(Command {
+            protocol: Protocol::Http,
+            class: Class::Read,
+            words: Words::Http(http),
+        });
+        let record = CommandRecord { kind: EventKind::HttpRequest, data: "{}".into(), mask: Vec::new() };
+        let mut guard = exchange.admit(judged, record, (), None).await.unwrap().into_parts().1;
+        guard.begin_body(None).unwrap();
+        tokio::time::pause();
+        // What stands for the target here is a client: its body is framed in the same way.
+        let (body, _target) = begun(framing, first).await;
+        let mut through = Through::new(body, None, guard, live, None);
+        let piece = through.frame().await.unwrap().unwrap().into_data().unwrap();
+        assert_eq!(&piece[..], b"abc");
+        let next = tokio::time::timeout(STALL_TIME * 2, through.frame()).await;
+        assert_eq!((matches!(next, Ok(Some(Err(_)))), next.is_err()), (ends, !ends), "{framing} {live}");
+        tokio::time::resume();
     }
 }
