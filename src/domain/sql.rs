@@ -32,9 +32,11 @@ pub struct Effects {
     pub opaque: BTreeSet<Function>,
     /// The operators that are looked up by name, those among them that no sign stands for: the `=` of `IN`, `CASE x WHEN` and `USING`.
     pub operators: BTreeSet<Object>,
-    /// The names behind a dot where the text does not tell what stands before it: `(x).f`, or `s.f` of a subquery `s`. Where there is no
-    /// such column it is a call of the function `f`.
+    /// The names behind that of a row of which the text does not tell what it is, as `s.f` of a subquery `s`. Where there is no such column
+    /// it is a call of a function `f` that takes a row.
     pub fields: BTreeSet<Box<str>>,
+    /// The names behind an expression, `(x).f`. Where there is no such column it is a call of a function `f` that takes whatever `x` is.
+    pub applied: BTreeSet<Box<str>>,
     /// The settings that are changed.
     pub settings: BTreeSet<Setting>,
     /// An `UPDATE` or `DELETE` has no `WHERE`: it is for all rows.
@@ -131,6 +133,7 @@ impl Effects {
             all.opaque.extend(effects.opaque.iter().cloned());
             all.operators.extend(effects.operators.iter().cloned());
             all.fields.extend(effects.fields.iter().cloned());
+            all.applied.extend(effects.applied.iter().cloned());
             all.settings.extend(effects.settings.iter().cloned());
             all.channels.extend(effects.channels.iter().cloned());
             all.all_rows |= effects.all_rows;
@@ -162,6 +165,7 @@ impl Effects {
         self.operators.iter().any(|operator| operator.schema.is_none())
             || self.functions.iter().any(|function| function.object.schema.is_none())
             || !self.fields.is_empty()
+            || !self.applied.is_empty()
             || self.columns.iter().any(behind_a_dot)
     }
 
@@ -176,6 +180,7 @@ impl Effects {
             + self.opaque.len()
             + self.operators.len()
             + self.fields.len()
+            + self.applied.len()
             + self.settings.len()
             + self.transaction.len()
             + self.names.len()
@@ -187,10 +192,16 @@ impl Effects {
 /// The setting that says where names without a schema are looked up.
 const SEARCH_PATH: &str = "search_path";
 
+/// What the server takes for a space in a list of names.
+pub fn is_space(letter: char) -> bool {
+    matches!(letter, ' ' | '\t' | '\n' | '\r' | '\x0b' | '\x0c')
+}
+
 /// Whether a search path has only the schemas that are assumed.
 pub fn is_usual(path: &str) -> bool {
     path.split(',').enumerate().all(|(place, schema)| {
-        let schema = schema.trim();
+        // Not what other letters are spaces: they are part of a name.
+        let schema = schema.trim_matches(is_space);
         // A comma between quotes is part of a name: then neither part has both quotes.
         let unquoted = schema.strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));
         match unquoted.unwrap_or(schema) {

@@ -58,7 +58,7 @@ impl Question {
     pub const fn cells(self) -> usize {
         match self {
             Self::Relations => 8,
-            Self::Functions => 9,
+            Self::Functions => 10,
             Self::Operators => 7,
             Self::Inheritance => 2,
             Self::Dependencies => 3,
@@ -118,14 +118,18 @@ LEFT JOIN pg_catalog.pg_operator o ON d.refclassid = 'pg_catalog.pg_operator'::p
 WHERE r.ev_type = '1' AND d.refobjid <> r.ev_class";
 
 /// One row for each function, or for each function that an aggregate is made of. Volatile ones of `pg_catalog` are there so that
-/// a function of the same name elsewhere is not taken for them. The last two cells: whether only a superuser can have made it what it
-/// is, which is so if it is his and an extension's, and whether it can be called with one argument.
+/// a function of the same name elsewhere is not taken for them. Temporary ones are found only by their schema. The last three cells:
+/// whether only a superuser can have made it what it is, which is so if it is his and an extension's, whether it can be called with one
+/// argument, and whether that can be a row.
 const FUNCTIONS: &str = "\
 SELECT p.oid, n.nspname, p.proname, p.prokind, b.provolatile, p.prosecdef OR b.prosecdef, l.lanname, \
   p.proowner IN (SELECT r.oid FROM pg_catalog.pg_roles r WHERE r.rolsuper) AND EXISTS (\
     SELECT 1 FROM pg_catalog.pg_depend d WHERE d.classid = 'pg_catalog.pg_proc'::pg_catalog.regclass \
     AND d.objid = p.oid AND d.deptype = 'e'), \
-  p.pronargs > 0 AND p.pronargs - p.pronargdefaults <= 1 \
+  p.pronargs > 0 AND p.pronargs - p.pronargdefaults <= 1, \
+  p.provariadic <> 0 OR COALESCE((SELECT t.typtype IN ('c', 'p') OR t.typtype = 'd' AND e.typtype IN ('c', 'd') \
+    FROM pg_catalog.pg_type t LEFT JOIN pg_catalog.pg_type e ON e.oid = t.typbasetype \
+    WHERE t.oid = p.proargtypes[0]), true) \
 FROM pg_catalog.pg_proc p \
 JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace \
 LEFT JOIN pg_catalog.pg_aggregate g ON g.aggfnoid = p.oid \
@@ -134,7 +138,7 @@ JOIN pg_catalog.pg_proc b ON b.oid = ANY (CASE WHEN g.aggfnoid IS NULL THEN ARRA
     g.aggserialfn::pg_catalog.oid, g.aggdeserialfn::pg_catalog.oid, g.aggmtransfn::pg_catalog.oid, \
     g.aggminvtransfn::pg_catalog.oid, g.aggmfinalfn::pg_catalog.oid] END) \
 JOIN pg_catalog.pg_language l ON l.oid = b.prolang \
-WHERE n.nspname <> 'pg_catalog' OR p.provolatile = 'v'";
+WHERE n.nspname NOT LIKE 'pg\\_temp\\_%' AND (n.nspname <> 'pg_catalog' OR p.provolatile = 'v')";
 
 /// One row for the function of each operator, and for those of its commutator and its negator, which the planner may put in its place.
 const OPERATORS: &str = "\
@@ -147,4 +151,4 @@ JOIN pg_catalog.pg_namespace n ON n.oid = o.oprnamespace \
 JOIN pg_catalog.pg_operator c ON c.oid IN (o.oid, o.oprcom, o.oprnegate) \
 JOIN pg_catalog.pg_proc p ON p.oid = c.oprcode::pg_catalog.oid \
 JOIN pg_catalog.pg_language l ON l.oid = p.prolang \
-WHERE n.nspname <> 'pg_catalog'";
+WHERE n.nspname <> 'pg_catalog' AND n.nspname NOT LIKE 'pg\\_temp\\_%'";

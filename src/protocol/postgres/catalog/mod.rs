@@ -186,9 +186,11 @@ impl Catalog {
         opaque.extend(operators.map(|operator| Function { object: operator.clone(), arguments: 2 }));
         let columns = effects.columns.iter().filter_map(|column| self.call(column));
         let fields = effects.fields.iter().map(|name| &**name).filter(|name| hidden.has_field(name));
+        let applied = effects.applied.iter().map(|name| &**name).filter(|name| hidden.applies(name));
         opaque.extend(
             columns
                 .chain(fields)
+                .chain(applied)
                 .map(|name| Function { object: Object { schema: None, name: name.into() }, arguments: 1 }),
         );
         opaque.into_iter().collect()

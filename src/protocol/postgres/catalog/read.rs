@@ -101,6 +101,7 @@ pub(super) fn catalog(answers: &Answers) -> Result<Catalog, CatalogError> {
             schema: row.text(1, "schema")?.into(),
             procedure: row.text(3, "kind")? == "p",
             unary: row.text(8, "arguments")? != "f",
+            takes_row: row.text(9, "argument")? != "f",
             ..routine(&row, 4)?
         };
         catalog.routines.put(row.number(0, "oid")?, row.text(2, "name")?, routine);
@@ -128,6 +129,7 @@ fn routine(row: &Row<'_>, first: usize) -> Result<Routine, CatalogError> {
         known: matches!(language, "internal" | "c" | "sql" | "plpgsql"),
         trusted: cell(3, "extension")? == "t",
         unary: false,
+        takes_row: false,
     })
 }
 

@@ -22,6 +22,8 @@ pub(super) struct Routine {
     pub(super) trusted: bool,
     /// It can be called with one argument.
     pub(super) unary: bool,
+    /// And that argument can be a row.
+    pub(super) takes_row: bool,
 }
 
 impl Routine {
@@ -58,13 +60,15 @@ pub(super) struct Hidden {
     functions: HashSet<Box<str>>,
     /// The same of operators.
     operators: HashSet<Box<str>>,
-    /// What `x.name` may call.
+    /// What `x.name` may call, where `x` is a row.
     fields: HashSet<Box<str>>,
+    /// What `(x).name` may call, whatever `x` is.
+    applied: HashSet<Box<str>>,
 }
 
 impl Hidden {
     pub(super) fn is_empty(&self) -> bool {
-        self.functions.is_empty() && self.operators.is_empty() && self.fields.is_empty()
+        self.functions.is_empty() && self.operators.is_empty() && self.applied.is_empty()
     }
 
     /// Whether a call that is taken for one of PostgreSQL's own function may be another's.
@@ -77,9 +81,14 @@ impl Hidden {
         operator.schema.is_none() && self.operators.contains(&operator.name)
     }
 
-    /// Whether `x.name` is a call where `x` has no such column.
+    /// Whether `x.name` is a call where the row `x` has no such column.
     pub(super) fn has_field(&self, name: &str) -> bool {
         self.fields.contains(name)
+    }
+
+    /// Whether `(x).name` is a call where `x` has no such column.
+    pub(super) fn applies(&self, name: &str) -> bool {
+        self.applied.contains(name)
     }
 
     /// All names of which [`Self::has_field`] holds.
@@ -106,7 +115,10 @@ impl Routines {
             self.hidden.functions.insert(name.into());
         }
         if !routine.own() && !routine.harmless() && routine.unary && !routine.procedure {
-            self.hidden.fields.insert(name.into());
+            self.hidden.applied.insert(name.into());
+            if routine.takes_row {
+                self.hidden.fields.insert(name.into());
+            }
         }
         self.by_name.entry(name.into()).or_default().push(routine);
     }

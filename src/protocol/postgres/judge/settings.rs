@@ -1,6 +1,7 @@
 //! What a change of a setting means.
 
 use crate::domain::command::Class;
+use crate::domain::sql::is_space;
 
 /// How a setting is changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -101,7 +102,7 @@ pub(super) fn class(name: &str, change: Change<'_>) -> Class {
 fn search_path(path: &str) -> Class {
     let mut worst = Class::Read;
     for (place, schema) in path.split(',').enumerate() {
-        let schema = schema.trim();
+        let schema = schema.trim_matches(is_space);
         let schema = schema.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).unwrap_or(schema);
         // Quoted or not is not known here any more: `"Public"` and `PUBLIC` are not told apart, so neither is the usual one.
         worst = worst.max(match schema {
@@ -156,6 +157,8 @@ mod tests {
             ("search_path", Change::To("public, pg_catalog"), Class::Admin),
             ("search_path", Change::To("public, \"pg_catalog\""), Class::Admin),
             ("search_path", Change::To("PUBLIC"), Class::Write),
+            ("search_path", Change::To("\u{a0}public"), Class::Write),
+            ("search_path", Change::To("\u{2003}public, pg_temp"), Class::Write),
             ("search_path", Change::To("\" public\""), Class::Write),
             ("search_path", Change::To("\"\"public\"\""), Class::Write),
             ("enable_rls.tenant", Change::To("7"), Class::Write),

@@ -39,14 +39,14 @@ pub(in crate::protocol::postgres) fn answers() -> Answers {
             "16390|r|16384 16394|r|16390 16402|r|16384 16407|f|16406 16411|r|16394 16460|r|16430 16460|f|16500 13000|r|16384 16481|r|16480",
         ),
         functions: rows(
-            "16406|public|getssn|f|s|f|sql|f|f 16426|public|mysum|a|i|f|internal|f|t 16426|public|mysum|a|v|f|sql|f|t
-             16427|public|pg_sleep|f|i|f|c|f|t 2626|pg_catalog|pg_sleep|f|v|f|internal|f|t 16500|public|st_astext|f|i|f|c|t|t
-             16501|public|owned|f|s|t|c|t|f 16502|public|purge|p|v|f|plpgsql|f|t 16503|public|py|f|i|f|plpython3u|t|f
-             16504|public|two|f|i|f|c|f|f 16505|private|two|f|v|f|sql|f|f 16506|public|crosses|f|s|f|c|f|t
-             16507|public|st_area|f|i|f|sql|t|t 16508|public|lower|f|v|f|sql|f|t 16509|public|upper|f|i|f|sql|f|t
-             16510|public|replace|f|i|f|sql|t|f 16511|public|gen_random_uuid|f|v|f|c|t|f 16512|public|random|f|v|f|c|f|f
-             16513|public|wipe|f|v|f|sql|f|t 16514|public|fires|f|v|f|plpgsql|f|f
-             16515|public|<%>|f|v|f|sql|f|t 13500|information_schema|_pg_truetypid|f|i|f|sql|f|f",
+            "16406|public|getssn|f|s|f|sql|f|f|t 16426|public|mysum|a|i|f|internal|f|t|t 16426|public|mysum|a|v|f|sql|f|t|t
+             16427|public|pg_sleep|f|i|f|c|f|t|t 2626|pg_catalog|pg_sleep|f|v|f|internal|f|t|t 16500|public|st_astext|f|i|f|c|t|t|t
+             16501|public|owned|f|s|t|c|t|f|t 16502|public|purge|p|v|f|plpgsql|f|t|t 16503|public|py|f|i|f|plpython3u|t|f|t
+             16504|public|two|f|i|f|c|f|f|t 16505|private|two|f|v|f|sql|f|f|t 16506|public|crosses|f|s|f|c|f|t|t
+             16507|public|st_area|f|i|f|sql|t|t|t 16508|public|lower|f|v|f|sql|f|t|t 16509|public|upper|f|i|f|sql|f|t|f
+             16510|public|replace|f|i|f|sql|t|f|t 16511|public|gen_random_uuid|f|v|f|c|t|f|t 16512|public|random|f|v|f|c|f|f|t
+             16513|public|wipe|f|v|f|sql|f|t|t 16514|public|fires|f|v|f|plpgsql|f|f|t
+             16515|public|<%>|f|v|f|sql|f|t|t 13500|information_schema|_pg_truetypid|f|i|f|sql|f|f|t",
         ),
         operators: rows(
             "+|public|plus|v|f|sql|f =|public|citext_eq|i|f|c|t <->|public|distance|i|f|c|f %|public|modulo|i|f|sql|f

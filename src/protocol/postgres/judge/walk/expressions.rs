@@ -146,7 +146,7 @@ impl<'t> Walk<'t> {
                 }
                 Some(NodeEnum::String(field)) => {
                     self.attribute(&field.sval);
-                    self.effects.fields.insert(field.sval.as_str().into());
+                    self.effects.applied.insert(field.sval.as_str().into());
                     self.columns.insert(Written { qualifier: None, name: Some(&field.sval) });
                 }
                 _ => step.walk(self, place),

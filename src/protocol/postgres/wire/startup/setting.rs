@@ -2,6 +2,7 @@
 
 use super::StartupError;
 use super::shown;
+use crate::domain::sql::is_space;
 
 /// The one encoding that is spoken: what is judged is UTF-8.
 pub(super) const UTF8: &str = "UTF8";
@@ -83,8 +84,7 @@ impl Setting {
 /// The server reads this value by rules of its own, not by those of SQL: `public--,evil` are two schemas. In quotes each name is the
 /// same in both, so that what is judged as SQL is what the server takes.
 fn quoted_schemas(value: &str) -> Option<String> {
-    let space = |letter: char| matches!(letter, ' ' | '\t' | '\n' | '\r' | '\x0b' | '\x0c');
-    let mut rest = value.trim_start_matches(space);
+    let mut rest = value.trim_start_matches(is_space);
     let mut list = String::new();
     if rest.is_empty() {
         return Some(list);
@@ -95,7 +95,7 @@ fn quoted_schemas(value: &str) -> Option<String> {
             rest = behind;
             name
         } else {
-            let end = rest.find(|letter| letter == ',' || space(letter)).unwrap_or(rest.len());
+            let end = rest.find(|letter| letter == ',' || is_space(letter)).unwrap_or(rest.len());
             let (name, behind) = rest.split_at_checked(end)?;
             rest = behind;
             name.to_ascii_lowercase()
@@ -106,11 +106,11 @@ fn quoted_schemas(value: &str) -> Option<String> {
         list.push('"');
         list.push_str(&name.replace('"', "\"\""));
         list.push('"');
-        rest = rest.trim_start_matches(space);
+        rest = rest.trim_start_matches(is_space);
         if rest.is_empty() {
             return Some(list);
         }
-        rest = rest.strip_prefix(',')?.trim_start_matches(space);
+        rest = rest.strip_prefix(',')?.trim_start_matches(is_space);
         list.push_str(", ");
     }
 }
