@@ -8,6 +8,7 @@ use crate::cli::output::Row;
 use crate::cli::output::Terminal;
 use crate::cli::place::Place;
 use crate::cli::report::Exit;
+use crate::cli::report::Failure;
 use crate::cli::report::Outcome;
 use crate::control::noun::gateway::IssuerReport;
 
@@ -25,18 +26,26 @@ pub struct JwksArgs {
 /// Runs it.
 pub fn run(terminal: Terminal, place: &Place, args: &JwksArgs) -> Outcome {
     let access = Access::online(place)?;
-    let reports = match &args.issuer {
-        Some(name) if args.refresh => vec![access.wait(access.backend().refresh_issuer(name.clone()))?],
-        wanted => {
-            let mut found = access.wait(access.backend().issuers())?.items;
-            found.retain(|report| wanted.as_ref().is_none_or(|name| report.name == *name));
-            found
-        }
-    };
+    let mut reports = access.wait(access.backend().issuers())?.items;
+    reports.retain(|report| args.issuer.as_ref().is_none_or(|name| report.name == *name));
+    if let Some(name) = args.issuer.as_ref().filter(|_| reports.is_empty()) {
+        return Err(
+            Failure::new(Exit::NotFound, format!("there is no issuer {name:?}")).hint("hoopctl token jwks")
+        );
+    }
+    let before = reports.first().and_then(|report| report.fetched_ms);
+    if let Some(name) = args.issuer.as_ref().filter(|_| args.refresh) {
+        reports = vec![access.wait(access.backend().refresh_issuer(name.clone()))?];
+    }
     let rows: Vec<Row> = reports.iter().map(row).collect();
-    let empty = "no such issuer; hoopctl status shows all";
-    terminal.list(&["name", "issuer", "keys", "fetched", "state"], &rows, empty)?;
-    Ok(if reports.is_empty() && args.issuer.is_some() { Exit::NotFound } else { Exit::Done })
+    terminal.list(&["name", "issuer", "keys", "fetched", "state"], &rows, "no issuer is configured")?;
+    let fetched = reports.first().is_some_and(|report| report.error.is_none() && report.fetched_ms > before);
+    if args.refresh && !fetched {
+        // Whoever wants a key to be gone must not believe that it is.
+        return Err(Failure::failed("the keys were not fetched: those from before still hold")
+            .hint("try again, or hoopctl lock add"));
+    }
+    Ok(Exit::Done)
 }
 
 fn row(report: &IssuerReport) -> Row {

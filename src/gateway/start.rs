@@ -14,6 +14,7 @@ use tokio::net::TcpListener;
 use tokio::signal::unix::Signal;
 use tokio::signal::unix::SignalKind;
 use tokio::signal::unix::signal;
+use tokio::sync::Notify;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
@@ -288,7 +289,7 @@ async fn serve(
     workers: &Workers,
     listeners: &Listeners,
     limit: usize,
-    service: &Arc<Admin>,
+    service: &Admin,
     signals: &mut Signals,
 ) {
     let mut accepting = std::pin::pin!(workers.accept(Entrance::Http, &listeners.http, limit));
@@ -298,18 +299,23 @@ async fn serve(
             None => std::future::pending().await,
         }
     });
+    // A reload may have to wait, for a program that gives a key: clients do not. Signals that come meanwhile are one more reload. What
+    // came of it is in the log and in the audit trail.
+    let asked = Notify::new();
+    let mut reloading = std::pin::pin!(async {
+        loop {
+            asked.notified().await;
+            drop(service.reload_as(HANG_UP).await);
+        }
+    });
     loop {
         tokio::select! {
             () = &mut accepting => return,
             () = &mut databases => return,
             _ = signals.interrupt.recv() => return,
             _ = signals.terminate.recv() => return,
-            _ = signals.hang_up.recv() => {
-                // It may have to wait, for a program that gives a key: clients do not. What came of it is in the log and in the
-                // audit trail.
-                let service = Arc::clone(service);
-                tokio::spawn(async move { service.reload_as(HANG_UP).await });
-            }
+            _ = signals.hang_up.recv() => asked.notify_one(),
+            () = &mut reloading => return,
         }
     }
 }

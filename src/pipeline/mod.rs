@@ -177,6 +177,7 @@ impl Gate {
     pub fn tick(&self) {
         self.0.sessions.end_due(&self.0.journal);
         self.0.callers.forget_quiet();
+        self.0.refusals.tick(&self.0.journal, self.0.snapshot.load().revision());
         let locks = self.0.locks.load();
         if locks.any_fell() {
             self.0.locks.store(Arc::new(locks.standing()));

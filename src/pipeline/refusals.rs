@@ -160,12 +160,14 @@ impl Refusals {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let second = state.recording.started.elapsed().as_secs();
         let suppressed = state.flood.admit(second)?;
-        if state.recording.events >= PER_RECORDING || state.recording.started.elapsed() > LONGEST {
-            state.recording.end(journal, SessionEnd::Limit);
-            state.recording = Recording::begin(journal, revision);
-        }
+        state.turn(journal, revision);
         state.recording.events += 1;
         Some((state.recording, suppressed))
+    }
+
+    /// Ends a recording that has gone on for too long.
+    pub fn tick(&self, journal: &Journal, revision: u64) {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner).turn(journal, revision);
     }
 
     /// As if so many had been recorded.
@@ -178,6 +180,17 @@ impl Refusals {
     pub fn close(&self, journal: &Journal) {
         let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         state.recording.end(journal, SessionEnd::Stopped);
+    }
+}
+
+impl State {
+    /// Begins another recording where this one is full, or holds something and is too old.
+    fn turn(&mut self, journal: &Journal, revision: u64) {
+        let Recording { events, started, .. } = self.recording;
+        if events >= PER_RECORDING || (events > 0 && started.elapsed() > LONGEST) {
+            self.recording.end(journal, SessionEnd::Limit);
+            self.recording = Recording::begin(journal, revision);
+        }
     }
 }
 

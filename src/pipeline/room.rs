@@ -6,6 +6,7 @@ use std::sync::Mutex;
 use std::sync::MutexGuard;
 use std::sync::OnceLock;
 use std::sync::PoisonError;
+use std::time::Duration;
 
 use bytes::Bytes;
 
@@ -54,6 +55,11 @@ impl Room {
     }
 }
 
+/// The refusal, with a time after which there may be room.
+fn later(denied: Denied) -> Denied {
+    Denied { retry_after: Some(Duration::from_secs(5)), ..denied }
+}
+
 impl Part {
     /// Takes so much more. `one`: what a single body may have where the operator lets it be larger than a share.
     fn grow(&mut self, bytes: usize, one: usize) -> Result<(), Denied> {
@@ -64,11 +70,11 @@ impl Part {
                 "bodies of yours that are judged or held, and commands of yours that wait for approval, may take {} MiB together; wait until one is done",
                 SHARE >> 20
             );
-            return Err(Denied::new(DenyCode::LimitExceeded, detail).because("held_share"));
+            return Err(later(Denied::new(DenyCode::LimitExceeded, detail).because("held_share")));
         }
         if bytes > ALL.max(one).saturating_sub(taken.all) {
             let detail = "too much is read or waits for approval already; try again later";
-            return Err(Denied::new(DenyCode::Overloaded, detail).because("held_room"));
+            return Err(later(Denied::new(DenyCode::Overloaded, detail).because("held_room")));
         }
         taken.all += bytes;
         taken.each.insert(Arc::clone(&self.principal), own + bytes);

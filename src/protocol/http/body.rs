@@ -61,7 +61,7 @@ impl Upload {
             }
         }
         let type_of = kept.get(header::CONTENT_TYPE).map_or(&b""[..], HeaderValue::as_bytes);
-        let sending = (!type_of.starts_with(b"application/grpc")).then(Sending::default);
+        let sending = (!is_grpc(type_of)).then(Sending::default);
         Self {
             from,
             sent: Arc::clone(sent),
@@ -81,6 +81,7 @@ impl Upload {
             return Poll::Ready(Some(Err(UploadError::Ended)));
         }
         let Poll::Ready(frame) = Pin::new(&mut self.from).poll_frame(cx) else {
+            self.sent.set_awaited(true);
             if let Some(sending) = &mut self.sending {
                 std::task::ready!(sending.poll_stalled(cx));
                 self.sent.set_stalled();
@@ -90,6 +91,10 @@ impl Upload {
         };
         if let Some(sending) = &mut self.sending {
             sending.goes_on();
+        }
+        self.sent.set_awaited(false);
+        if matches!(frame, Some(Err(_))) {
+            self.sent.set_stalled();
         }
         let frame = match frame {
             None => {
@@ -126,6 +131,14 @@ impl Upload {
     fn watch_end(&mut self) -> Result<(), UploadError> {
         self.watch.take().map_or(Ok(()), Watch::ends).map_err(UploadError::Refused)
     }
+}
+
+/// Whether a type of content is `application/grpc`, or one with a suffix of it (gRPC over HTTP2, "Content-Type").
+fn is_grpc(content_type: &[u8]) -> bool {
+    const GRPC: &[u8] = b"application/grpc";
+    content_type.split_at_checked(GRPC.len()).is_some_and(|(start, rest)| {
+        start.eq_ignore_ascii_case(GRPC) && rest.first().is_none_or(|next| matches!(next, b'+' | b';' | b' '))
+    })
 }
 
 impl Body for Upload {

@@ -28,6 +28,8 @@ pub struct Cut(pub &'static str);
 pub struct Sent {
     bytes: AtomicU64,
     stalled: AtomicBool,
+    /// The next piece is the client's to send, and is waited for.
+    awaited: AtomicBool,
 }
 
 impl Sent {
@@ -41,12 +43,22 @@ impl Sent {
         self.bytes.fetch_add(bytes, Ordering::Relaxed);
     }
 
-    /// Whether nothing came of it for too long.
+    /// Whether it is the client that the target waits for.
+    pub fn is_awaited(&self) -> bool {
+        self.awaited.load(Ordering::Relaxed)
+    }
+
+    /// Says whether the next piece is the client's to send.
+    pub fn set_awaited(&self, awaited: bool) {
+        self.awaited.store(awaited, Ordering::Relaxed);
+    }
+
+    /// Whether nothing came of it for too long, or it broke off.
     pub fn has_stalled(&self) -> bool {
         self.stalled.load(Ordering::Relaxed)
     }
 
-    /// Nothing came of it for too long.
+    /// Nothing came of it for too long, or it broke off.
     pub fn set_stalled(&self) {
         self.stalled.store(true, Ordering::Relaxed);
     }
@@ -132,6 +144,16 @@ impl ReplyBody {
         Self::Whole(Some(bytes).filter(|bytes| !bytes.is_empty()))
     }
 
+    /// The same in pieces of [`PIECE`], for HTTP/2: there hyper hands all that it is given to the stream at once, however little of it its
+    /// client reads.
+    #[must_use]
+    pub fn in_pieces(self) -> Self {
+        match self {
+            Self::Whole(Some(bytes)) if bytes.len() > PIECE => Self::Through(Box::pin(Pieces(bytes))),
+            other => other,
+        }
+    }
+
     /// The same, which keeps `running` until it ends or nobody wants it any more. A whole body is handed over at once and keeps
     /// nothing.
     #[must_use]
@@ -140,6 +162,31 @@ impl ReplyBody {
             Self::Whole(_) => self,
             Self::Through(body) => Self::Through(Box::pin(Keeping { body, _running: running })),
         }
+    }
+}
+
+/// How much of a whole reply is handed over at once, in bytes.
+const PIECE: usize = 16 << 10;
+
+/// A body that is there whole, handed over in pieces.
+struct Pieces(Bytes);
+
+impl Body for Pieces {
+    type Data = Bytes;
+    type Error = Cut;
+
+    fn poll_frame(self: Pin<&mut Self>, _cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Cut>>> {
+        let rest = &mut self.get_mut().0;
+        let piece = rest.split_to(rest.len().min(PIECE));
+        Poll::Ready((!piece.is_empty()).then_some(Ok(Frame::data(piece))))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        SizeHint::with_exact(self.0.len() as u64)
     }
 }
 

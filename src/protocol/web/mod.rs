@@ -8,6 +8,7 @@ pub mod codec;
 pub mod coding;
 pub mod guarded;
 mod h1;
+mod h2;
 pub mod headers;
 pub mod progress;
 pub mod reply;

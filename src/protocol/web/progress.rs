@@ -95,8 +95,6 @@ pub async fn while_read(task: impl Future) {
 
 #[cfg(test)]
 mod tests {
-    use std::convert::Infallible;
-
     use bytes::Bytes;
     use http::Request;
     use http::Response;
@@ -105,13 +103,14 @@ mod tests {
     use http_body_util::Empty;
     use hyper::body::Body;
     use hyper::body::Incoming;
-    use hyper::service::service_fn;
     use hyper_util::rt::TokioIo;
 
     use super::*;
     use crate::protocol::web::body::Cut;
     use crate::protocol::web::body::ReplyBody;
-    use crate::protocol::web::serve::Here;
+    use crate::protocol::web::codec::HeadLimits;
+    use crate::protocol::web::h2;
+    use crate::protocol::web::h2::Here;
 
     /// A reply of pieces, after pauses; its end is told.
     struct Reply {
@@ -154,7 +153,7 @@ mod tests {
         let (near, far) = tokio::io::duplex(64 << 10);
         let gone = Rc::new(Cell::new(None));
         let told = Rc::clone(&gone);
-        let service = service_fn(move |_request: Request<Incoming>| {
+        let server = h2::serve(far, HeadLimits::default(), std::future::pending(), move |_request| {
             let reply = Reply {
                 pieces,
                 pause,
@@ -162,10 +161,8 @@ mod tests {
                 gone: Rc::clone(&told),
                 began: Instant::now(),
             };
-            async { Ok::<_, Infallible>(Response::new(ReplyBody::Through(Box::pin(reply)))) }
+            std::future::ready(Response::new(ReplyBody::Through(Box::pin(reply))))
         });
-        let server =
-            hyper::server::conn::http2::Builder::new(Here).serve_connection(TokioIo::new(far), service);
         tokio::task::spawn_local(server);
         let (mut sender, client) =
             hyper::client::conn::http2::handshake(Here, TokioIo::new(near)).await.unwrap();
@@ -195,6 +192,25 @@ mod tests {
                 }
             };
             assert!(end.is_some_and(|end| end.is_err()), "after {read} bytes it looks like a proper end");
+        })
+        .await;
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_whole_reply_that_its_client_does_not_read_is_let_go_of() {
+        local(async {
+            let (near, far) = tokio::io::duplex(64 << 10);
+            let server = h2::serve(far, HeadLimits::default(), std::future::pending(), |_request| {
+                std::future::ready(Response::new(ReplyBody::whole(vec![b'x'; 200 << 10])))
+            });
+            tokio::task::spawn_local(server);
+            let mut builder = hyper::client::conn::http2::Builder::new(Here);
+            builder.initial_stream_window_size(1);
+            let (mut sender, client) = builder.handshake(TokioIo::new(near)).await.unwrap();
+            tokio::task::spawn_local(client);
+            let reply = sender.send_request(Request::new(Empty::<Bytes>::new())).await.unwrap();
+            tokio::time::sleep(STALL_TIME * 2).await;
+            assert!(reply.into_body().collect().await.is_err(), "it is kept for whoever does not read it");
         })
         .await;
     }

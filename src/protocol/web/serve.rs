@@ -1,7 +1,5 @@
 //! The client's side: streams in, HTTP/1.1 or HTTP/2, one service for both.
 
-use std::cell::Cell;
-use std::convert::Infallible;
 use std::net::IpAddr;
 use std::net::SocketAddr;
 use std::pin::Pin;
@@ -16,10 +14,6 @@ use http::Uri;
 use http::Version;
 use http::header;
 use hyper::body::Incoming;
-use hyper::server::conn::http2;
-use hyper::service::service_fn;
-use hyper_util::rt::TokioIo;
-use hyper_util::rt::TokioTimer;
 use tokio::sync::watch;
 
 use crate::domain::Denied;
@@ -32,9 +26,8 @@ use crate::protocol::web::body::ReplyBody;
 use crate::protocol::web::codec::HeadLimits;
 use crate::protocol::web::codec::Refusal;
 use crate::protocol::web::guarded::HEAD_TIME;
-use crate::protocol::web::guarded::REST_TIME;
 use crate::protocol::web::h1;
-use crate::protocol::web::progress::while_read;
+use crate::protocol::web::h2;
 use crate::protocol::web::reply;
 use crate::protocol::web::reply::Challenge;
 use crate::protocol::web::request::Origin;
@@ -153,44 +146,11 @@ impl WebService {
         mut draining: watch::Receiver<bool>,
     ) {
         let limits = self.limits;
-        let activity = std::rc::Rc::new(Activity::default());
-        let seen = std::rc::Rc::clone(&activity);
-        let service = service_fn(move |request| {
-            let (this, activity) = (std::rc::Rc::clone(&self), std::rc::Rc::clone(&seen));
-            async move {
-                let _running = activity.enter();
-                Ok::<_, Infallible>(this.answer(request, peer).await)
-            }
+        let ended = h2::serve(stream, limits, drained(&mut draining), |request| {
+            let this = std::rc::Rc::clone(&self);
+            async move { this.answer(request, peer).await }
         });
-        let mut builder = http2::Builder::new(Here);
-        // Its own answer to a list that is too large has no words and is in no recording: up to twice the limit we give ours.
-        builder
-            .timer(TokioTimer::new())
-            .max_concurrent_streams(100)
-            .max_header_list_size(u32::try_from(limits.head).unwrap_or(u32::MAX).saturating_mul(2))
-            .initial_stream_window_size(256 << 10)
-            .initial_connection_window_size(1 << 20)
-            .max_send_buf_size(256 << 10)
-            .keep_alive_interval(Duration::from_secs(30))
-            .keep_alive_timeout(Duration::from_secs(20));
-        let connection = builder.serve_connection(TokioIo::new(stream), service);
-        let mut connection = std::pin::pin!(connection);
-        let ended = tokio::select! {
-            ended = connection.as_mut() => ended,
-            () = activity.rested() => {
-                connection.as_mut().graceful_shutdown();
-                // What is left are ends of replies that wait to be read.
-                match tokio::time::timeout(LAST_READ, connection).await {
-                    Ok(ended) => ended,
-                    Err(_elapsed) => return,
-                }
-            }
-            () = drained(&mut draining) => {
-                connection.as_mut().graceful_shutdown();
-                connection.await
-            }
-        };
-        note_end(ended);
+        note_end(ended.await);
     }
 
     /// The answer to a message that hyper was not shown.
@@ -319,57 +279,6 @@ impl WebService {
             return Err(bad("a Host other than the one of the request target").because("host"));
         }
         Ok(())
-    }
-}
-
-/// Whether requests run on an HTTP/2 stream, and since when none has. Answering pings alone keeps no stream open.
-#[derive(Default)]
-struct Activity {
-    running: Cell<usize>,
-    begun: Cell<u64>,
-}
-
-struct Running(std::rc::Rc<Activity>);
-
-impl Activity {
-    fn enter(self: &std::rc::Rc<Self>) -> Running {
-        self.running.set(self.running.get().saturating_add(1));
-        self.begun.set(self.begun.get().wrapping_add(1));
-        Running(std::rc::Rc::clone(self))
-    }
-
-    /// Resolves once no request has run for [`REST_TIME`].
-    async fn rested(&self) {
-        loop {
-            let before = self.begun.get();
-            tokio::time::sleep(REST_TIME).await;
-            if self.running.get() == 0 && self.begun.get() == before {
-                return;
-            }
-        }
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        self.0.running.set(self.0.running.get().saturating_sub(1));
-    }
-}
-
-/// How long a client of HTTP/2 of which no request runs any more may take to read what was sent.
-const LAST_READ: Duration = Duration::from_mins(10);
-
-/// Runs HTTP/2's tasks, one for each request, on this thread.
-#[derive(Clone)]
-pub(super) struct Here;
-
-impl<F> hyper::rt::Executor<F> for Here
-where
-    F: Future + 'static,
-    F::Output: 'static,
-{
-    fn execute(&self, future: F) {
-        tokio::task::spawn_local(while_read(future));
     }
 }
 

@@ -170,13 +170,9 @@ impl Reach {
             put(credential, &mut request)?;
         }
         let limit = self.governed.connection.limits.response;
-        let answered = within(deliver(request, &self.governed), limit, sent).await.map_err(|denied| {
-            if sent.is_some_and(|sent| sent.has_stalled()) {
-                bad("its body stalled").because("body")
-            } else {
-                denied
-            }
-        });
+        let answered = within(deliver(request, &self.governed), limit, sent)
+            .await
+            .map_err(|denied| if sent.is_some_and(|sent| sent.has_stalled()) { left_off() } else { denied });
         answered.inspect_err(|denied| {
             if denied.audit == Some("upstream_timeout") {
                 // A stream on which nothing comes back is not used again.
@@ -222,6 +218,11 @@ async fn exchange(
     }
 }
 
+/// The client did not send all of its body.
+fn left_off() -> Denied {
+    bad("its body stalled or broke off").because("body")
+}
+
 /// Waits for the response head; the limit begins anew as long as the request's body makes progress.
 async fn within(
     answer: impl Future<Output = Result<Response<Incoming>, Denied>>,
@@ -235,6 +236,10 @@ async fn within(
             Ok(answered) => return answered,
             Err(_elapsed) => {
                 let now = sent.map_or(0, |sent| sent.bytes());
+                if now == seen && sent.is_some_and(|sent| sent.is_awaited()) {
+                    // A target that waits for a client is not to blame, and its streams are good.
+                    return Err(left_off());
+                }
                 if now == seen {
                     let detail = format!(
                         "the target did not answer within {}",

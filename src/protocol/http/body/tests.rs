@@ -45,16 +45,23 @@ async fn begun(framing: &str, first: &str) -> (Incoming, DuplexStream) {
 async fn an_upload_of_which_nothing_more_comes_is_given_up_but_not_a_call_that_may_be_silent() {
     let (exchange, _dir) = crate::pipeline::tests::exchange().await;
     tokio::time::pause();
-    for (content_type, ends) in [("text/plain", true), ("application/grpc+proto", false)] {
+    for (content_type, ends) in [
+        ("text/plain", true),
+        ("application/grpcx", true),
+        ("application/grpc+proto", false),
+        ("Application/gRPC; a=b", false),
+    ] {
         let (body, _client) = begun(LENGTH, "abc").await;
         let headers = HeaderMap::from_iter([(header::CONTENT_TYPE, HeaderValue::from_static(content_type))]);
         let sent = Arc::new(Sent::default());
         let mut upload = Upload::new(body, &exchange, &headers, &sent);
         let first = upload.frame().await.unwrap().unwrap().into_data().unwrap();
         assert_eq!(&first[..], b"abc");
+        assert!(!sent.is_awaited());
         let next = tokio::time::timeout(STALL_TIME * 2, upload.frame()).await;
         let stalled = matches!(next, Ok(Some(Err(UploadError::Stalled))));
         assert_eq!((stalled, next.is_err(), sent.has_stalled()), (ends, !ends, ends), "{content_type}");
+        assert!(sent.is_awaited(), "it is the client that is waited for");
     }
 }
 
