@@ -1512,7 +1512,7 @@ _hoopctl() {
             return 0
             ;;
         hoopctl__subcmd__demo)
-            opts="-c -o -q -h --keep --scenario --config --data-dir --socket --url --ca-file --output --quiet --help"
+            opts="-c -o -q -h --keep --scenario --fixture --config --data-dir --socket --url --ca-file --output --quiet --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1524,6 +1524,10 @@ _hoopctl() {
                     ;;
                 --scenario)
                     COMPREPLY=($(compgen -W "http mcp" -- "${cur}"))
+                    return 0
+                    ;;
+                --fixture)
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --config)

@@ -74,6 +74,7 @@ set edit:completion:arg-completer[hoopctl] = {|@words|
         &'hoopctl;demo'= {
             cand --keep 'Keep configuration and recordings in this folder, and use what is there'
             cand --scenario 'What to try; by default http, or what the folder of --keep has'
+            cand --fixture 'The MCP server answers from this file, which session export --format mcp-fixture wrote'
             cand -c 'Configuration file [env: HOOPCTL_CONFIG] [default: ./hoopctl.toml, ~/.config/hoopctl/, /etc/hoopctl/]'
             cand --config 'Configuration file [env: HOOPCTL_CONFIG] [default: ./hoopctl.toml, ~/.config/hoopctl/, /etc/hoopctl/]'
             cand --data-dir 'Data directory, in place of the configuration''s [env: HOOPCTL_DATA_DIR]'

@@ -76,6 +76,7 @@ complete -c hoopctl -n "__fish_hoopctl_using_subcommand serve" -s h -l help -d '
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand demo" -l keep -d 'Keep configuration and recordings in this folder, and use what is there' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand demo" -l scenario -d 'What to try; by default http, or what the folder of --keep has' -r -f -a "http\t'An HTTP API'
 mcp\t'An MCP server: tools of an agent'"
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand demo" -l fixture -d 'The MCP server answers from this file, which session export --format mcp-fixture wrote' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand demo" -s c -l config -d 'Configuration file [env: HOOPCTL_CONFIG] [default: ./hoopctl.toml, ~/.config/hoopctl/, /etc/hoopctl/]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand demo" -l data-dir -d 'Data directory, in place of the configuration\'s [env: HOOPCTL_DATA_DIR]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand demo" -l socket -d 'Admin socket, in place of the configuration\'s [env: HOOPCTL_SOCKET]' -r -F

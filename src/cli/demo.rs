@@ -29,6 +29,7 @@ use crate::demo::config::DemoConfig;
 use crate::demo::config::FILE;
 use crate::demo::config::KEY_FILE;
 use crate::demo::config::Scenario;
+use crate::demo::fixture::Fixture;
 use crate::demo::issuer::DevIssuer;
 use crate::demo::issuer::DevIssuerSettings;
 use crate::demo::target::SampleTarget;
@@ -45,6 +46,9 @@ pub struct DemoArgs {
     /// What to try; by default http, or what the folder of --keep has
     #[arg(long, value_name = "SCENARIO", value_enum)]
     pub scenario: Option<Scenario>,
+    /// The MCP server answers from this file, which session export --format mcp-fixture wrote
+    #[arg(long, value_name = "FILE")]
+    pub fixture: Option<PathBuf>,
 }
 
 /// How long everything may take to be ready.
@@ -53,25 +57,28 @@ const PATIENCE: Duration = Duration::from_secs(15);
 /// Runs the demo until a signal stops it.
 pub fn run(terminal: Terminal, args: &DemoArgs) -> Outcome {
     let begin = Instant::now();
+    let (wanted, fixture) = recorded(args)?;
+    let is_recorded = fixture.is_some();
     let folder = Folder::open(args.keep.as_deref())?;
     let file = folder.path.join(FILE);
     let key = if file.exists() {
         crate::cli::entity::read_text(&folder.path.join(KEY_FILE))?.trim().to_owned()
     } else {
         let [gateway, issuer, target] = free_addresses()?;
-        let scenario = args.scenario.unwrap_or_default();
-        let demo = DemoConfig { gateway, issuer, target, scenario, user: init::os_user() };
+        let (scenario, recorded, user) = (wanted.unwrap_or_default(), is_recorded, init::os_user());
+        let demo = DemoConfig { gateway, issuer, target, scenario, recorded, user };
         init::demo_folder(&folder.path, &demo, false)?
     };
     let place = Place::of(file.clone());
     let config = place.config()?;
-    let (scenario, target) = sample_target(&config, args.scenario, &key)?;
+    let (scenario, target) = sample_target(&config, wanted, fixture, &key)?;
     let issuer = DevThread::start(&config)?;
     let tour = Tour {
         gateway: config.gateway.listen,
         issuer: config.dev_issuer.as_ref().map_or(config.gateway.listen, |issuer| issuer.listen),
         target: target.address(),
         scenario,
+        recorded: is_recorded,
         folder: folder.path.clone(),
         kept: folder.kept,
         policies: config.policies.len(),
@@ -85,6 +92,19 @@ pub fn run(terminal: Terminal, args: &DemoArgs) -> Outcome {
     drop((target, issuer));
     ended?;
     Ok(Exit::Done)
+}
+
+/// What is to be tried, and what a recorded server answers.
+fn recorded(args: &DemoArgs) -> Result<(Option<Scenario>, Option<Fixture>), Failure> {
+    let Some(file) = &args.fixture else { return Ok((args.scenario, None)) };
+    if args.scenario.is_some_and(|scenario| scenario != Scenario::Mcp) {
+        return Err(Failure::new(Exit::Usage, "--fixture is for --scenario mcp only"));
+    }
+    let document = std::fs::read(file)
+        .map_err(|error| Failure::failed(format!("cannot read {}: {error}", file.display())))?;
+    let fixture = Fixture::read(&document)
+        .map_err(|error| Failure::failed(format!("{}: {}", file.display(), with_causes(&error))))?;
+    Ok((Some(Scenario::Mcp), Some(fixture)))
 }
 
 /// Prints what to try once all of it works: the gateway is ready and has the issuer's keys.
@@ -105,6 +125,7 @@ fn guide_when_ready(terminal: Terminal, place: &Place, tour: &Tour, begin: Insta
 fn sample_target(
     config: &Config,
     wanted: Option<Scenario>,
+    fixture: Option<Fixture>,
     key: &str,
 ) -> Result<(Scenario, SampleTarget), Failure> {
     let crm = config.connections.iter().find(|connection| connection.name.as_str() == CONNECTION);
@@ -121,9 +142,9 @@ fn sample_target(
         )
         .hint("hoopctl init --demo --dir DIR writes one that is"));
     };
-    let (named, start): (_, fn(TcpListener, &str) -> _) = match scenario {
-        Scenario::Http => ("http", demo::api::start),
-        Scenario::Mcp => ("mcp", demo::mcp::start),
+    let named = match scenario {
+        Scenario::Http => "http",
+        Scenario::Mcp => "mcp",
     };
     if wanted.is_some_and(|wanted| wanted != scenario) {
         let file = config.path.display();
@@ -138,7 +159,12 @@ fn sample_target(
     if !listener.local_addr().is_ok_and(|address| address.ip().is_loopback()) {
         return Err(Failure::new(Exit::Config, "the sample target listens on loopback only"));
     }
-    let target = start(listener, key).map_err(|error| Failure::failed(with_causes(&error)))?;
+    let started = match (scenario, fixture) {
+        (Scenario::Http, _) => demo::api::start(listener, key),
+        (Scenario::Mcp, None) => demo::mcp::start(listener, key),
+        (Scenario::Mcp, Some(fixture)) => demo::fixture::start(listener, key, fixture),
+    };
+    let target = started.map_err(|error| Failure::failed(with_causes(&error)))?;
     Ok((scenario, target))
 }
 
@@ -259,10 +285,13 @@ mod tests {
         let start = |scenario, wanted, change: (&str, &str)| {
             let target = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
             let (gateway, issuer) = (address(1), address(2));
-            let demo = DemoConfig { gateway, issuer, target, scenario, user: "kim".to_owned() };
+            let demo =
+                DemoConfig { gateway, issuer, target, scenario, recorded: false, user: "kim".to_owned() };
             let text = demo.toml().replace(change.0, change.1);
             let config = crate::config::parse(&text, Path::new("/tmp/demo/hoopctl.toml")).unwrap();
-            sample_target(&config, wanted, "k3y").map(|(found, _)| found).map_err(|failure| failure.exit)
+            sample_target(&config, wanted, None, "k3y")
+                .map(|(found, _)| found)
+                .map_err(|failure| failure.exit)
         };
         let same = ("crm", "crm");
         for (one, other) in [(Scenario::Http, Scenario::Mcp), (Scenario::Mcp, Scenario::Http)] {

@@ -45,6 +45,7 @@ Examples:
   hoopctl demo
   hoopctl demo --keep ./try
   hoopctl demo --scenario mcp
+  hoopctl demo --fixture recorded.json
 
 It listens on this machine only, and anyone on it can mint a token: it is for trying.
 Next: it prints what to paste into a second terminal.";

@@ -57,7 +57,8 @@ pub fn run(terminal: Terminal, args: &InitArgs) -> Outcome {
     if args.demo {
         let address = |port| SocketAddr::from(([127, 0, 0, 1], port));
         let [gateway, issuer, target] = DEMO_PORTS.map(address);
-        let demo = DemoConfig { gateway, issuer, target, scenario: Scenario::Http, user: os_user() };
+        let (scenario, recorded) = (Scenario::Http, false);
+        let demo = DemoConfig { gateway, issuer, target, scenario, recorded, user: os_user() };
         demo_folder(&args.dir, &demo, args.force)?;
     } else {
         make_dir(&args.dir)?;

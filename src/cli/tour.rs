@@ -25,6 +25,8 @@ pub struct Tour {
     pub target: SocketAddr,
     /// What that is.
     pub scenario: Scenario,
+    /// Whether it answers from a recording.
+    pub recorded: bool,
     /// Where configuration and recordings are.
     pub folder: PathBuf,
     /// Whether the folder stays.
@@ -48,10 +50,15 @@ impl Tour {
         };
         let fate =
             if self.kept { "stays" } else { "goes when the demo ends; keep one: hoopctl demo --keep DIR" };
+        let (masked, has) = if self.recorded {
+            ("", "answers from a recording")
+        } else {
+            (", fields and patterns masked", "invented customers")
+        };
         let mut text = format!(
-            "ready in {} ms\n\n  gateway      http://{gateway}  ({policies} policies, fields and patterns masked)\n  \
+            "ready in {} ms\n\n  gateway      http://{gateway}  ({policies} policies{masked})\n  \
              dev issuer   http://{issuer}  ! anybody on this machine gets any token: for trying only\n  \
-             {what}   http://{target}{path}  (invented customers; wants a credential that only the gateway has)\n  \
+             {what}   http://{target}{path}  ({has}; wants a credential that only the gateway has)\n  \
              folder       {}  ({fate})\n\nPaste these into a second terminal, one after the other (bash or zsh):\n",
             took.as_millis(),
             self.folder.display(),
@@ -69,6 +76,7 @@ impl Tour {
     pub fn steps(&self) -> Vec<Step> {
         match self.scenario {
             Scenario::Http => http::steps(self),
+            Scenario::Mcp if self.recorded => mcp::recorded(self),
             Scenario::Mcp => mcp::steps(self),
         }
     }
@@ -93,15 +101,17 @@ impl Tour {
 mod tests {
     use super::*;
 
-    const BOTH: [Scenario; 2] = [Scenario::Http, Scenario::Mcp];
+    const ALL: [(Scenario, bool); 3] =
+        [(Scenario::Http, false), (Scenario::Mcp, false), (Scenario::Mcp, true)];
 
-    fn tour(scenario: Scenario) -> Tour {
+    fn tour((scenario, recorded): (Scenario, bool)) -> Tour {
         let address = |port| SocketAddr::from(([127, 0, 0, 1], port));
         Tour {
             gateway: address(8440),
             issuer: address(8449),
             target: address(8448),
             scenario,
+            recorded,
             folder: PathBuf::from("/tmp/hoopctl-demo-abc"),
             kept: false,
             policies: 3,
@@ -122,7 +132,7 @@ mod tests {
     #[test]
     fn every_line_of_hoopctl_can_be_read() {
         let mut count = 0;
-        let steps = BOTH.into_iter().flat_map(|scenario| tour(scenario).steps());
+        let steps = ALL.into_iter().flat_map(|scenario| tour(scenario).steps());
         for line in steps.flat_map(|(_, lines)| lines) {
             for words in commands(&line) {
                 let all = std::iter::once("hoopctl".to_owned()).chain(words);
@@ -136,7 +146,7 @@ mod tests {
 
     #[test]
     fn what_is_indented_by_four_is_exactly_what_can_be_pasted() {
-        for scenario in BOTH {
+        for scenario in ALL {
             let text = tour(scenario).text(Duration::from_millis(42));
             let pasted: Vec<&str> = text.lines().filter_map(|line| line.strip_prefix("    ")).collect();
             let lines: Vec<String> =
@@ -148,8 +158,7 @@ mod tests {
 
     #[test]
     fn a_shell_can_read_each_line_by_itself() {
-        for line in BOTH.into_iter().flat_map(|scenario| tour(scenario).steps()).flat_map(|(_, lines)| lines)
-        {
+        for line in ALL.into_iter().flat_map(|scenario| tour(scenario).steps()).flat_map(|(_, lines)| lines) {
             let shell = std::process::Command::new("sh").args(["-n", "-c", &line]).status().unwrap();
             assert!(shell.success(), "{line}");
         }

@@ -141,7 +141,7 @@ fn create(state: &State, mut members: Map<String, Value>) -> Response<Body> {
 }
 
 async fn object(request: Request<Incoming>) -> Option<Map<String, Value>> {
-    serde_json::from_slice(&target::read(request).await?).ok()
+    serde_json::from_slice(&target::read(request, target::BODY_MAX).await?).ok()
 }
 
 /// A visit every second, for as long as the client listens.

@@ -25,6 +25,8 @@ pub struct DemoConfig {
     pub target: SocketAddr,
     /// What that is.
     pub scenario: Scenario,
+    /// The MCP server is a recorded one: nobody knows beforehand which tools it has.
+    pub recorded: bool,
     /// The OS user who decides approvals.
     pub user: String,
 }
@@ -39,6 +41,56 @@ pub const CONNECTION: &str = "crm";
 pub const KEY_FILE: &str = "crm.key";
 /// The name of the configuration file.
 pub const FILE: &str = "hoopctl.toml";
+
+/// Who may call what of the sample MCP server.
+const SAMPLE: &str = r#"# Deny beats approve beats allow. What no policy allows is denied, and a tool that a caller may never use is not in the list it gets.
+[[policy]]
+id = "support-reads"
+effect = "allow"
+match = { groups = ["support"], connections = ["CONNECTION"], operations = ["read"] }
+
+[[policy]]
+id = "small-refunds"
+effect = "allow"
+match = { groups = ["support"], connections = ["CONNECTION"], tools = ["refund"], args = { amount = "<= 100" } }
+
+[[policy]]
+id = "large-refunds"
+effect = "approve"
+match = { groups = ["support"], connections = ["CONNECTION"], tools = ["refund"], args = { amount = "> 100" } }
+approval = { from = ["dba"], min = 1, timeout = "10m", reason = true, grant = "once" }
+
+[[policy]]
+id = "no-huge-refunds"
+effect = "deny"
+match = { connections = ["CONNECTION"], tools = ["refund"], args = { amount = "> 1000" } }
+message = "Refunds above 1000 are not made from here. Ask #dba."
+
+[[policy]]
+id = "no-deletes"
+effect = "deny"
+match = { connections = ["CONNECTION"], tools = ["delete_*"] }
+"#;
+/// What is hidden of personal data.
+const MASK: &str = r#"
+[[mask]]
+id = "pii"
+match = { tags = { data = "pii" } }
+fields = ["ssn", "credit_card", "iban", "*_token"]
+entities = ["US_SSN", "CREDIT_CARD", "IBAN", "EMAIL_ADDRESS"]
+op = { kind = "keep_last", n = 4 }
+"#;
+/// Its tags.
+const SAMPLE_TAGS: &str = r#"tags = { env = "demo", data = "pii" }"#;
+/// What a recorded server asked its client, it may ask again.
+const RECORDED_MAY: &str = r#"tags = { env = "demo" }
+allow_server_requests = ["elicitation", "roots", "sampling"]"#;
+/// Whatever was recorded may be asked again.
+const RECORDED: &str = r#"[[policy]]
+id = "recorded"
+effect = "allow"
+match = { groups = ["support"], connections = ["CONNECTION"], operations = ["read", "write", "admin", "unknown"] }
+"#;
 
 impl DemoConfig {
     /// The configuration file as text. Paths in it are relative to its folder.
@@ -70,18 +122,13 @@ audiences = ["{AUDIENCE}"]
 [storage]
 data_dir = "data"
 
-{}
-[[mask]]
-id = "pii"
-match = {{ tags = {{ data = "pii" }} }}
-fields = ["ssn", "credit_card", "iban", "*_token"]
-entities = ["US_SSN", "CREDIT_CARD", "IBAN", "EMAIL_ADDRESS"]
-op = {{ kind = "keep_last", n = 4 }}
-"#,
+{}{}"#,
             match self.scenario {
                 Scenario::Http => self.http(),
                 Scenario::Mcp => self.mcp(),
-            }
+            },
+            // What was recorded is masked already.
+            if self.recorded { "" } else { MASK }
         )
     }
 
@@ -119,47 +166,26 @@ message = "Customers are never deleted from here. Ask #dba."
         )
     }
 
-    /// The sample MCP server, and who may call what there.
+    /// The sample MCP server or a recorded one, and who may call what there.
     fn mcp(&self) -> String {
-        let Self { target, .. } = self;
+        let Self { target, recorded, .. } = self;
+        let (what, more, policies) = if *recorded {
+            ("A recorded MCP server.", RECORDED_MAY, RECORDED)
+        } else {
+            ("The sample MCP server with invented customers.", SAMPLE_TAGS, SAMPLE)
+        };
+        let policies = policies.replace("CONNECTION", CONNECTION);
         format!(
-            r#"# The sample MCP server with invented customers. It wants a credential that only the gateway has.
+            r#"# {what} It wants a credential that only the gateway has.
 [[connection]]
 name = "{CONNECTION}"
 upstream = "mcp+http://{target}{PATH}"
 inject = "bearer:file:{KEY_FILE}"
 trust_annotations = true            # a tool that the server lists as read-only reads, every other one writes
-tags = {{ env = "demo", data = "pii" }}
+{more}
 limits = {{ session = "1h", idle = "10m", approval_wait = "50s" }}
 
-# Deny beats approve beats allow. What no policy allows is denied, and a tool that a caller may never use is not in the list it gets.
-[[policy]]
-id = "support-reads"
-effect = "allow"
-match = {{ groups = ["support"], connections = ["{CONNECTION}"], operations = ["read"] }}
-
-[[policy]]
-id = "small-refunds"
-effect = "allow"
-match = {{ groups = ["support"], connections = ["{CONNECTION}"], tools = ["refund"], args = {{ amount = "<= 100" }} }}
-
-[[policy]]
-id = "large-refunds"
-effect = "approve"
-match = {{ groups = ["support"], connections = ["{CONNECTION}"], tools = ["refund"], args = {{ amount = "> 100" }} }}
-approval = {{ from = ["dba"], min = 1, timeout = "10m", reason = true, grant = "once" }}
-
-[[policy]]
-id = "no-huge-refunds"
-effect = "deny"
-match = {{ connections = ["{CONNECTION}"], tools = ["refund"], args = {{ amount = "> 1000" }} }}
-message = "Refunds above 1000 are not made from here. Ask #dba."
-
-[[policy]]
-id = "no-deletes"
-effect = "deny"
-match = {{ connections = ["{CONNECTION}"], tools = ["delete_*"] }}
-"#
+{policies}"#
         )
     }
 }
@@ -170,7 +196,9 @@ mod tests {
 
     #[test]
     fn the_configuration_holds_whatever_the_user_is_called() {
-        for (scenario, policies) in [(Scenario::Http, 3), (Scenario::Mcp, 5)] {
+        for (scenario, recorded, policies, masks) in
+            [(Scenario::Http, false, 3, 1), (Scenario::Mcp, false, 5, 1), (Scenario::Mcp, true, 1, 0)]
+        {
             for user in ["root", "dev user", "a\"b\\c"] {
                 let address = |port| SocketAddr::from(([127, 0, 0, 1], port));
                 let demo = DemoConfig {
@@ -178,6 +206,7 @@ mod tests {
                     issuer: address(2),
                     target: address(3),
                     scenario,
+                    recorded,
                     user: user.to_owned(),
                 };
                 let text = demo.toml();
@@ -187,7 +216,7 @@ mod tests {
                 let groups = config.admin.local_groups.get(user).map(Vec::as_slice);
                 assert_eq!(groups, Some(&["dba".to_owned()][..]));
                 let counts = (config.connections.len(), config.policies.len(), config.masks.len());
-                assert_eq!(counts, (1, policies, 1));
+                assert_eq!(counts, (1, policies, masks));
                 assert_eq!(config.dev_issuer.map(|issuer| issuer.listen), Some(address(2)));
             }
         }

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::PoisonError;
 
+use bytes::Bytes;
 use http::HeaderValue;
 use http::Method;
 use http::Request;
@@ -22,6 +23,7 @@ use serde_json::json;
 use crate::demo::DemoError;
 use crate::demo::people;
 use crate::demo::target;
+use crate::demo::target::BODY_MAX;
 use crate::demo::target::Body;
 use crate::demo::target::SampleTarget;
 use crate::demo::target::empty;
@@ -53,10 +55,12 @@ type Customers = Mutex<Vec<Map<String, Value>>>;
 
 /// What the requests share.
 struct State {
-    /// The whole `Authorization` header that it accepts.
-    authorization: String,
+    authorization: Authorization,
     customers: Customers,
 }
+
+/// The whole `Authorization` header that a server accepts.
+pub(super) struct Authorization(String);
 
 /// Serves the sample MCP server on `listener`, on a thread of its own. Requests need `Authorization: Bearer {key}`.
 ///
@@ -64,7 +68,7 @@ struct State {
 /// The listener or the thread cannot be used.
 pub fn start(listener: TcpListener, key: &str) -> Result<SampleTarget, DemoError> {
     let state = Arc::new(State {
-        authorization: format!("Bearer {key}"),
+        authorization: Authorization::bearer(key),
         customers: Mutex::new(people::customers()),
     });
     target::start(listener, "sample MCP server", move |request| {
@@ -74,29 +78,57 @@ pub fn start(listener: TcpListener, key: &str) -> Result<SampleTarget, DemoError
 }
 
 async fn answer(request: Request<Incoming>, state: &State) -> Response<Body> {
-    let problem = |status, detail: &str| reply(status, &json!({ "error": detail }));
-    let sent = request.headers().get(header::AUTHORIZATION).map(HeaderValue::as_bytes);
-    if sent != Some(state.authorization.as_bytes()) {
-        return problem(
-            StatusCode::UNAUTHORIZED,
-            "this server wants the credential that only the gateway has",
-        );
-    }
-    if request.uri().path() != PATH {
-        return problem(StatusCode::NOT_FOUND, "there is nothing but /mcp");
-    }
-    if *request.method() != Method::POST {
-        // No stream to listen to, and no session to end.
-        let mut response = empty(StatusCode::METHOD_NOT_ALLOWED);
-        response.headers_mut().insert(header::ALLOW, HeaderValue::from_static("POST"));
-        return response;
-    }
-    let Some(body) = target::read(request).await else {
-        return problem(StatusCode::PAYLOAD_TOO_LARGE, "a message has at most 64 KiB");
+    let body = match state.authorization.posted(request, BODY_MAX).await {
+        Ok(body) => body,
+        Err(refusal) => return refusal,
     };
     match said(&body, &state.customers) {
         Some((status, message)) => typed(status, "application/json", full(message.to_string())),
         None => empty(StatusCode::ACCEPTED),
+    }
+}
+
+impl Authorization {
+    /// With this key.
+    pub(super) fn bearer(key: &str) -> Self {
+        Self(format!("Bearer {key}"))
+    }
+
+    /// How a request is refused that has another, or is for another place than [`PATH`].
+    pub(super) fn refuses(&self, request: &Request<Incoming>) -> Option<Response<Body>> {
+        let problem = |status, detail: &str| Some(reply(status, &json!({ "error": detail })));
+        let sent = request.headers().get(header::AUTHORIZATION).map(HeaderValue::as_bytes);
+        if sent != Some(self.0.as_bytes()) {
+            return problem(
+                StatusCode::UNAUTHORIZED,
+                "this server wants the credential that only the gateway has",
+            );
+        }
+        if request.uri().path() != PATH {
+            return problem(StatusCode::NOT_FOUND, "there is nothing but /mcp");
+        }
+        None
+    }
+
+    /// The message of a request, of at most so many bytes; an error is the response that refuses it.
+    pub(super) async fn posted(
+        &self,
+        request: Request<Incoming>,
+        most: usize,
+    ) -> Result<Bytes, Response<Body>> {
+        if let Some(refusal) = self.refuses(&request) {
+            return Err(refusal);
+        }
+        if *request.method() != Method::POST {
+            // No stream to listen to, and no session to end.
+            let mut response = empty(StatusCode::METHOD_NOT_ALLOWED);
+            response.headers_mut().insert(header::ALLOW, HeaderValue::from_static("POST"));
+            return Err(response);
+        }
+        target::read(request, most).await.ok_or_else(|| {
+            let detail = format!("a message has at most {} KiB", most >> 10);
+            reply(StatusCode::PAYLOAD_TOO_LARGE, &json!({ "error": detail }))
+        })
     }
 }
 

@@ -2,6 +2,7 @@
 
 pub mod api;
 pub mod config;
+pub mod fixture;
 pub mod issuer;
 pub mod mcp;
 mod people;
@@ -28,5 +29,11 @@ pub enum DemoError {
         what: &'static str,
         /// The cause.
         source: io::Error,
+    },
+    /// A recording cannot be served.
+    #[error("the recorded exchanges cannot be served: {why}")]
+    Fixture {
+        /// What is wrong with them.
+        why: String,
     },
 }

@@ -24,8 +24,8 @@ use tokio::sync::oneshot;
 
 use crate::demo::DemoError;
 
-/// The longest body that is read, in bytes.
-const BODY_MAX: usize = 64 << 10;
+/// The longest body that a sample reads, in bytes.
+pub const BODY_MAX: usize = 64 << 10;
 
 /// The body of a reply.
 pub type Body = BoxBody<Bytes, Infallible>;
@@ -102,9 +102,9 @@ where
     }
 }
 
-/// The body of a request; `None` when it is cut or longer than 64 KiB.
-pub async fn read(request: Request<Incoming>) -> Option<Bytes> {
-    Limited::new(request.into_body(), BODY_MAX).collect().await.ok().map(http_body_util::Collected::to_bytes)
+/// The body of a request; `None` when it is cut or longer than `most` bytes.
+pub async fn read(request: Request<Incoming>, most: usize) -> Option<Bytes> {
+    Limited::new(request.into_body(), most).collect().await.ok().map(http_body_util::Collected::to_bytes)
 }
 
 /// A body that is there already.

@@ -10,6 +10,9 @@ use std::time::Instant;
 use serde_json::Value;
 use serde_json::json;
 
+use crate::support::mcp::ALL;
+use crate::support::mcp::Mcp;
+use crate::support::mcp::peer;
 use crate::support::process::Process;
 use crate::support::process::run;
 
@@ -152,4 +155,50 @@ fn a_folder_that_is_kept_has_its_scenario() {
     other.args(["demo", "--keep", "kept", "--scenario", "http"]).current_dir(folder.path());
     let (code, _, err) = run(&mut other);
     assert!(code == 6 && err.contains("is of the scenario mcp"), "{code} {err}");
+}
+
+#[test]
+fn a_recorded_server_says_the_same_to_the_same_clients() {
+    let clients = [
+        ("py1", ["client.py", "legacy"]),
+        ("node", ["client.mjs", "legacy"]),
+        ("node", ["client.mjs", "2026-07-28"]),
+        ("py2", ["client.py", "auto"]),
+    ];
+    let seen = |url: &str, token: &str| {
+        clients.map(|(program, args)| {
+            let env = [("MCP_URL", url), ("MCP_TOKEN", token), ("MCP_LONG", "0.1")];
+            let (code, out, err) = peer(program, &args, &env);
+            assert!(code == 0 && out.contains("closed"), "{args:?}: {out}\n{err}");
+            out
+        })
+    };
+    let open = "allow_server_requests = [\"elicitation\", \"roots\", \"sampling\"]";
+    let mcp = Mcp::new(open, ALL);
+    let first = seen(&mcp.url(), &mcp.world.token("reader"));
+    let session = mcp.world.list(&["session", "list"])[0]["id"].as_str().unwrap().to_owned();
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("recorded.json");
+    let to = ["session", "export", &session, "--format", "mcp-fixture", "--to", file.to_str().unwrap()];
+    let (code, _, err) = mcp.world.cli(&to);
+    assert_eq!(code, 0, "{err}");
+    drop(mcp);
+    let demo = started(folder.path(), &["--fixture", "recorded.json"]);
+    let log = demo.log();
+    let gateway = log.split("  gateway      ").nth(1).unwrap().split_whitespace().next().unwrap();
+    let mut mint = Command::new(env!("CARGO_BIN_EXE_hoopctl"));
+    mint.args(["token", "mint", "--as", "agent-7", "--group", "support", "-c", "kept/hoopctl.toml"]);
+    let (code, token, err) = run(mint.current_dir(folder.path()).env("HOME", folder.path()));
+    assert_eq!(code, 0, "{err}");
+    let url = format!("{gateway}/c/crm");
+    assert_eq!(seen(&url, token.trim()), first, "{}", demo.log());
+    // What nobody asked then has no answer, and says why.
+    let env =
+        [("MCP_URL", &*url), ("MCP_TOKEN", token.trim()), ("MCP_STEPS", "denied"), ("MCP_DENIED", "other")];
+    let (_, out, _) = peer("node", &["client.mjs", "legacy"], &env);
+    assert!(out.contains("the recording has no tools/call other with these parameters"), "{out}");
+    let mut wrong = Command::new(env!("CARGO_BIN_EXE_hoopctl"));
+    wrong.args(["demo", "--fixture", "kept/hoopctl.toml"]).current_dir(folder.path());
+    let (code, _, err) = run(&mut wrong);
+    assert!(code == 1 && err.contains("the recorded exchanges cannot be served"), "{code} {err}");
 }

@@ -58,3 +58,19 @@ pub(super) fn steps(tour: &Tour) -> Vec<Step> {
         ),
     ]
 }
+
+/// The steps at a recorded server: what it has is in the recording only.
+pub(super) fn recorded(tour: &Tour) -> Vec<Step> {
+    let own = "export HOOPCTL_TOKEN=$T".to_owned();
+    vec![
+        ("0  the way to the demo, and a token of an app in the group support", tour.setup()),
+        (
+            "1  a client of your own: Claude Code; for Cursor and VS Code --for cursor and --for vscode",
+            vec![own, format!("hoopctl connect env {CONNECTION} --for claude")],
+        ),
+        (
+            "2  afterwards, what it asked and what the recording answered",
+            vec!["hoopctl replay last --idle-limit 1s".to_owned()],
+        ),
+    ]
+}
