@@ -19,10 +19,10 @@ const BRIEF: Duration = Duration::from_millis(100);
 /// Watches for the end of what a command stands on. Cheap to make; each stream has its own.
 #[derive(Clone)]
 pub struct EndWatch {
-    gate: Gate,
+    pub(super) gate: Gate,
     verified: Arc<Verified>,
     governed: Arc<Governed>,
-    session: Arc<Session>,
+    pub(super) session: Arc<Session>,
 }
 
 impl std::fmt::Debug for EndWatch {

@@ -20,6 +20,7 @@ use crate::pipeline::credential::Credential;
 use crate::pipeline::end::EndWatch;
 use crate::pipeline::end::PolicyWatch;
 use crate::pipeline::enter::Exchange;
+use crate::pipeline::marker::LeftOut;
 use crate::pipeline::now_ms;
 use crate::pipeline::snapshot::Governed;
 use crate::recording::Durability;
@@ -39,6 +40,8 @@ pub struct ReplyGuard {
     settled: bool,
     /// Whether the gateway itself answers, and no target.
     own: bool,
+    /// What of the target's words went nowhere.
+    pub(super) left_out: Option<LeftOut>,
     /// What the client was sent, as the recording keeps it.
     pub capture: Capture,
 }
@@ -59,6 +62,7 @@ impl ReplyGuard {
             hits_told: 0,
             settled: false,
             own: false,
+            left_out: None,
             capture,
         }
     }
@@ -79,6 +83,10 @@ impl ReplyGuard {
     /// The credential that was sent along.
     pub fn sent_credential(&self) -> Option<Arc<Credential>> {
         self.credential.clone()
+    }
+
+    pub(super) const fn exchange(&self) -> &Exchange {
+        &self.exchange
     }
 
     /// The connection.
@@ -336,6 +344,7 @@ impl ReplyGuard {
 
 impl Drop for ReplyGuard {
     fn drop(&mut self) {
+        self.tell_left_out();
         if !self.settled {
             // The client left before there was a reply: what was sent may have been done all the same.
             let gone =

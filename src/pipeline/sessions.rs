@@ -133,6 +133,11 @@ impl Session {
         }
     }
 
+    /// Whether its end is recorded: nothing may be recorded after it.
+    pub(super) fn is_recorded_as_ended(&self) -> bool {
+        self.end_recorded.load(Ordering::Acquire)
+    }
+
     /// Records the end, once. That it cannot be recorded does not keep the session from ending: the next start closes it.
     fn record_end(&self, end: SessionEnd, journal: &Journal) {
         if self.end_recorded.swap(true, Ordering::AcqRel) {

@@ -40,7 +40,8 @@ for line in sys.stdin:
         time.sleep(message["params"]["arguments"].get("wait", 0))
         reply["result"] = {"resultType": "complete", "content": [{"type": "text", "text": json.dumps([message["id"], os.getpid()])}]}
     elif message["method"] == "tools/call" and message["params"]["name"] == "die":
-        os._exit(1)
+        print("cannot go on with " + os.environ.get("API_KEY", "nothing"), file=sys.stderr, flush=True)
+        os._exit(3)
     else:
         reply["error"] = {"code": -32601, "message": "Method not found"}
     print(json.dumps(reply), flush=True)
@@ -340,4 +341,73 @@ fn no_program_outlives_the_gateway() {
     wait_until("it outlives its work", Duration::from_secs(2), || {
         std::fs::read(format!("/proc/{reaper}/cmdline")).unwrap_or_default().is_empty()
     });
+}
+
+#[test]
+fn why_a_program_ended_is_in_the_log_and_in_the_recording_but_not_what_is_masked() {
+    let mut world = World::without_gateway("");
+    let own = world.folder.path().canonicalize().unwrap().join("own.py");
+    std::fs::write(&own, OWN).unwrap();
+    let own = own.display();
+    let broken = "import sys; sys.exit('no such database')";
+    let rules = format!(
+        r#"
+[[connection]]
+name = "plain"
+upstream = "mcp+stdio:python3 {own}"
+inject = "env:API_KEY:env:CRM_TOKEN"
+[[connection]]
+name = "masked"
+upstream = "mcp+stdio:python3 {own}"
+[[connection]]
+name = "broken"
+upstream = "mcp+stdio:python3 -c \"{broken}\""
+[[policy]]
+id = "all"
+effect = "allow"
+match = {{ groups = ["support"], connections = ["plain", "masked", "broken"], operations = ["read", "unknown"] }}
+[[mask]]
+id = "pii"
+match = {{ connections = ["masked"] }}
+entities = ["EMAIL_ADDRESS"]
+"#
+    );
+    world.write_config(&rules);
+    world.start();
+    let die = json!({ "name": "die", "arguments": {} });
+    let marker = |connection: &str| {
+        let sessions = world.list(&["session", "list"]);
+        let session = sessions.iter().find(|session| session["connection"] == connection).unwrap();
+        let events = world.events(session["id"].as_str().unwrap());
+        let mut markers = events.iter().filter(|event| event["kind"] == "marker");
+        let found = markers.next().unwrap_or_else(|| panic!("{connection}: {events:?}"))["data"].clone();
+        assert!(markers.next().is_none(), "{connection}: {events:?}");
+        found
+    };
+    let call = |connection: &'static str| {
+        let caller = Caller::new(&world, "reader", connection);
+        caller.modern(&json!(2), "tools/call", die.clone()).reply()
+    };
+    let said = format!("cannot go on with {}", "*".repeat(API_TOKEN.len()));
+    for (connection, said) in
+        [("plain", Some(&*said)), ("masked", None), ("broken", Some("no such database"))]
+    {
+        assert!(call(connection).text().contains("program has ended"), "{connection}");
+        let told = marker(connection);
+        assert!(
+            told["text"]
+                .as_str()
+                .unwrap()
+                .starts_with("the target's program has ended by itself (exit status: "),
+            "{told}"
+        );
+        assert_eq!(told["body"]["text"].as_str(), said, "{told}");
+        assert_eq!(told["program"]["withheld"], u64::from(said.is_none()), "{told}");
+    }
+    // The older era: the program is the session's own, and the session is the one that used it.
+    let client = Caller::begun(&world, "reader", "plain", &json!({}));
+    assert!(client.call(1, "die", &json!({})).text().contains("program has ended"));
+    let log = world.log();
+    assert!(log.matches(&said).count() >= 2 && log.contains("no such database"), "{log}");
+    assert!(!log.contains("cannot go on with nothing") && !log.contains(API_TOKEN), "{log}");
 }

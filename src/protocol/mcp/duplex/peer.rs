@@ -21,6 +21,9 @@ pub trait Listener: Send + Sync + 'static {
     /// Takes one message. Nothing more is read before this is done.
     fn hear(&self, message: Message) -> impl Future<Output = ()> + Send;
 
+    /// The other end has failed. `marker` says how, for the recordings of those that used it.
+    fn failed(&self, marker: &str);
+
     /// There will be no more messages, for this reason.
     fn over(&self, why: &Denied);
 }

@@ -315,6 +315,13 @@ impl Listener for Solo {
         }
     }
 
+    fn failed(&self, marker: &str) {
+        let watch = self.used.borrow().as_ref().map(|used| used.watch.clone());
+        if let Some(watch) = watch {
+            watch.mark(marker.to_owned());
+        }
+    }
+
     fn over(&self, why: &Denied) {
         let mut state = self.state();
         state.over.get_or_insert_with(|| why.clone());

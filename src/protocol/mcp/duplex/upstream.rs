@@ -129,7 +129,7 @@ async fn deliver(letter: Letter, guard: &mut ReplyGuard) -> Result<Answered, Den
         (Era::Legacy, _) => Ok(nothing(StatusCode::BAD_REQUEST)),
         (Era::Modern, kind) => {
             let Some(spec) = spec else { return Ok(legacy_only(&message)) };
-            let joint = match Joint::of(&programs, &governed, secret, spec).await {
+            let joint = match Joint::of(&programs, &governed, secret, spec, guard.end_watch()).await {
                 Ok(joint) => joint,
                 Err(NoJoint::Legacy) => return Ok(legacy_only(&message)),
                 Err(NoJoint::Denied(denied)) => return Err(denied),

@@ -34,6 +34,8 @@ use crate::protocol::mcp::stdio::environment::Spec;
 use crate::protocol::mcp::stdio::process::Process;
 use crate::protocol::mcp::stdio::process::Streams;
 use crate::protocol::mcp::stdio::programs::Place;
+use crate::protocol::mcp::stdio::words::Failed;
+use crate::protocol::mcp::stdio::words::Words;
 use crate::protocol::mcp::turn::MOST;
 
 /// How much is read at once.
@@ -62,7 +64,8 @@ pub async fn run<L: Listener>(
     let secrets = spec.secrets.clone();
     let mut reading =
         tokio::spawn(read(output, secrets, Weak::clone(&listener), halted, Arc::clone(&counts)));
-    let logging = tokio::spawn(keep_log(log, spec, Arc::clone(&counts)));
+    let words = Words::default();
+    let mut logging = tokio::spawn(keep_log(log, spec, Arc::clone(&counts), words.clone()));
     let told = tokio::select! {
         biased;
         _ = stop.wait_for(|stop| *stop) => true,
@@ -70,18 +73,32 @@ pub async fn run<L: Listener>(
         () = process.ended() => false,
         _ = &mut reading => false,
     };
-    if !told && !reading.is_finished() && tokio::time::timeout(LAST_WORDS, &mut reading).await.is_err() {
-        tracing::debug!(connection = %name, "a program has ended, but its output is held open");
+    let lived = began.elapsed();
+    if !told {
+        let last = async {
+            // One that is finished must not be polled again.
+            if !reading.is_finished() {
+                drop((&mut reading).await);
+            }
+            drop((&mut logging).await);
+            // Its output may be closed a moment before it is gone.
+            process.ended().await;
+        };
+        if tokio::time::timeout(LAST_WORDS, last).await.is_err() {
+            tracing::debug!(connection = %name, "a program has ended, but its output is held open");
+        }
+        let failed = words.failed(process.status(), lived);
+        let Failed { status, said, left_out, withheld, .. } = &failed;
+        tracing::warn!(connection = %name, lived = ?lived, status, said, left_out, withheld, "a program has ended by itself");
+        place.failed(lived);
+        if let Some(listener) = listener.upgrade() {
+            listener.failed(&failed.marker());
+        }
     }
     if let Some(listener) = listener.upgrade() {
         listener.over(&Kind::Program.gone());
     }
     halt.send_replace(true);
-    let lived = began.elapsed();
-    if !told {
-        tracing::warn!(connection = %name, lived = ?lived, "a program has ended by itself");
-        place.failed(lived);
-    }
     process.end().await;
     reading.abort();
     logging.abort();
@@ -152,8 +169,8 @@ async fn read<L: Listener>(
     }
 }
 
-/// Puts what a child says to its operator into the gateway's log, for who asks for it.
-async fn keep_log(log: ChildStderr, spec: Spec, counts: Arc<Counts>) {
+/// Puts what a child says to its operator into the gateway's log, for who asks for it, and keeps the end of it.
+async fn keep_log(log: ChildStderr, spec: Spec, counts: Arc<Counts>, words: Words) {
     let mut log = BufReader::new(log);
     let mut line = Vec::new();
     let mut length = 0;
@@ -172,7 +189,7 @@ async fn keep_log(log: ChildStderr, spec: Spec, counts: Arc<Counts>) {
         if ended {
             if length > 0 {
                 counts.logged.fetch_add(1, Ordering::Relaxed);
-                note(&line, length, &spec);
+                words.add(note(&line, length, &spec).as_deref());
             }
             line.clear();
             length = 0;
@@ -183,12 +200,15 @@ async fn keep_log(log: ChildStderr, spec: Spec, counts: Arc<Counts>) {
     }
 }
 
-fn note(line: &[u8], length: usize, spec: &Spec) {
-    let Some(text) = loggable(line, length, spec) else {
-        tracing::debug!(connection = %spec.name, length, "a program logs something that is withheld");
-        return;
-    };
-    tracing::debug!(connection = %spec.name, text, "a program logs");
+fn note(line: &[u8], length: usize, spec: &Spec) -> Option<String> {
+    let text = loggable(line, length, spec);
+    match &text {
+        Some(text) => tracing::debug!(connection = %spec.name, text, "a program logs"),
+        None => {
+            tracing::debug!(connection = %spec.name, length, "a program logs something that is withheld");
+        }
+    }
+    text
 }
 
 /// What of a line gets into the log, without secrets and without what a terminal would act on. `None`: nothing.

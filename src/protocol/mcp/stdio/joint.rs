@@ -74,6 +74,8 @@ struct State {
     over: bool,
     next: i64,
     open: HashMap<i64, Open>,
+    /// Of each session whose requests are open, and of the one that used it last, what these stand on.
+    users: Vec<EndWatch>,
     /// Who waits for the child's era.
     probe: Option<oneshot::Sender<Era>>,
 }
@@ -160,6 +162,7 @@ impl Joint {
         governed: &Arc<Governed>,
         secret: Option<&Arc<Secret>>,
         spec: Spec,
+        user: EndWatch,
     ) -> Result<Arc<Self>, NoJoint> {
         let berth = programs.joints().berth(governed, secret);
         // Others that want the same child wait here until it has said its era.
@@ -173,7 +176,7 @@ impl Joint {
             Some(Until::Then(then)) if Instant::now() < then => return Err(NoJoint::Legacy),
             Some(Until::Then(_)) | None => now.legacy = None,
         }
-        let (joint, era) = Self::start(programs, spec).await?;
+        let (joint, era) = Self::start(programs, spec, Some(user)).await?;
         match era {
             Some(Era::Modern) => {
                 now.joint = Some(Arc::clone(&joint));
@@ -192,10 +195,15 @@ impl Joint {
     }
 
     /// Starts a child and asks for its era; `None`: it is silent.
-    pub(super) async fn start(programs: &Programs, spec: Spec) -> Result<(Arc<Self>, Option<Era>), Denied> {
+    pub(super) async fn start(
+        programs: &Programs,
+        spec: Spec,
+        user: Option<EndWatch>,
+    ) -> Result<(Arc<Self>, Option<Era>), Denied> {
         let (peer, ends) = Peer::new(peer::Kind::Program);
         let (told, era) = oneshot::channel();
-        let state = State { over: false, next: 1, open: HashMap::new(), probe: Some(told) };
+        let users = user.into_iter().collect();
+        let state = State { over: false, next: 1, open: HashMap::new(), users, probe: Some(told) };
         let joint = Arc::new(Self { peer, state: Mutex::new(state), used: watch::Sender::new(None) });
         let key = Key::Connection(spec.name.clone());
         programs.start(spec, key, ends, Arc::downgrade(&joint)).await?;
@@ -211,7 +219,24 @@ impl Joint {
 
     /// A client uses it.
     pub fn touch(&self, watch: EndWatch) {
+        {
+            let mut state = self.state();
+            let State { users, open, .. } = &mut *state;
+            let session = watch.session_id();
+            users.retain(|user| {
+                user.session_id() != session && open.values().any(|open| open.of == user.session_id())
+            });
+            users.push(watch.clone());
+        }
         self.used.send_replace(Some(watch));
+    }
+
+    /// What those stand on who wait for it; where nobody does, who used it last.
+    fn users(&self) -> Vec<EndWatch> {
+        let state = self.state();
+        let waits = |user: &&EndWatch| state.open.values().any(|open| open.of == user.session_id());
+        let waiting: Vec<EndWatch> = state.users.iter().filter(waits).cloned().collect();
+        if waiting.is_empty() { state.users.last().cloned().into_iter().collect() } else { waiting }
     }
 
     /// Whether it can still be used.
@@ -398,6 +423,12 @@ impl Listener for Joint {
                     self.peer.tell(Own::Refused(id.into_owned()).body());
                 }
             }
+        }
+    }
+
+    fn failed(&self, marker: &str) {
+        for user in self.users() {
+            user.mark(marker.to_owned());
         }
     }
 

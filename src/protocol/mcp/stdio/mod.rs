@@ -13,5 +13,6 @@ mod programs;
 pub mod reaper;
 #[cfg(test)]
 mod tests;
+mod words;
 
 pub use programs::Programs;

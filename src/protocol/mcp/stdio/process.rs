@@ -1,5 +1,6 @@
 //! One process with all that it starts: a group of its own, so that nothing of it stays behind.
 
+use std::process::ExitStatus;
 use std::process::Stdio;
 use std::sync::Arc;
 use std::time::Duration;
@@ -63,6 +64,11 @@ impl Process {
         if let Err(error) = self.child.wait().await {
             tracing::warn!(%error, "a program cannot be waited for");
         }
+    }
+
+    /// How it ended, if it has.
+    pub fn status(&mut self) -> Option<ExitStatus> {
+        self.child.try_wait().ok().flatten()
     }
 
     /// Ends the process and its group, once its input is closed: first it may do so by itself, then it is told to, then it is killed.

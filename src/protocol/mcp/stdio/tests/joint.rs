@@ -13,7 +13,7 @@ use crate::protocol::mcp::stdio::joint::Joint;
 
 async fn started(modes: &str) -> (Arc<Joint>, Programs, tempfile::TempDir) {
     let (programs, folder) = (Programs::default(), tempfile::tempdir().unwrap());
-    let (joint, era) = Joint::start(&programs, spec(&folder, modes)).await.unwrap();
+    let (joint, era) = Joint::start(&programs, spec(&folder, modes), None).await.unwrap();
     assert_eq!(era, Some(Era::Modern));
     (joint, programs, folder)
 }
@@ -28,11 +28,11 @@ async fn a_program_is_of_the_era_that_it_says() {
         ("silent", None),
     ] {
         let began = Instant::now();
-        let (_joint, told) = Joint::start(&programs, spec(&folder, modes)).await.unwrap();
+        let (_joint, told) = Joint::start(&programs, spec(&folder, modes), None).await.unwrap();
         assert_eq!(told, era, "{modes}");
         assert_eq!(began.elapsed() >= Duration::from_secs(3), era.is_none(), "{modes}");
     }
-    let (dead, told) = Joint::start(&programs, spec(&folder, "stillborn")).await.unwrap();
+    let (dead, told) = Joint::start(&programs, spec(&folder, "stillborn"), None).await.unwrap();
     assert_eq!((told, dead.lives()), (None, false), "one that ends says nothing");
 }
 

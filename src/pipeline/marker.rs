@@ -1,0 +1,120 @@
+//! Markers in the recording of a session: what happened beside its commands, and what of a target's words went nowhere.
+
+use std::time::Instant;
+
+use serde_json::Value;
+use serde_json::json;
+
+use crate::domain::EventKind;
+use crate::domain::SessionId;
+use crate::domain::event::Direction;
+use crate::pipeline::ReplyGuard;
+use crate::pipeline::end::EndWatch;
+use crate::pipeline::refusals::Flood;
+
+/// How many a second are recorded one by one of what goes nowhere.
+const PER_SECOND: u32 = 5;
+
+impl EndWatch {
+    /// The session.
+    pub fn session_id(&self) -> SessionId {
+        self.session.id
+    }
+
+    /// Records what happened in the session where no command of it is under way. One that is over gets no more events.
+    pub fn mark(&self, data: String) {
+        let journal = &self.gate.0.journal;
+        self.session.begin_exchange();
+        if !self.session.is_recorded_as_ended() {
+            let event = self.session.event(EventKind::Marker, Some(Direction::S2c), None, data);
+            if let Err(error) = journal.push(event) {
+                tracing::error!(session = %self.session.id, %error, "what happened in a session could not be recorded");
+            }
+        }
+        self.session.end_exchange(journal);
+    }
+}
+
+/// What went nowhere: each is recorded, without what it said, up to so many a second; a flood beyond that is counted.
+#[derive(Debug)]
+pub struct LeftOut {
+    began: Instant,
+    flood: Flood,
+}
+
+impl Default for LeftOut {
+    fn default() -> Self {
+        Self { began: Instant::now(), flood: Flood::new(PER_SECOND) }
+    }
+}
+
+impl LeftOut {
+    /// The data of the marker for something that goes nowhere; `None`: it is only counted. None of the words may be the target's.
+    pub fn note(&mut self, kind: &'static str, method: &'static str, why: &'static str) -> Option<String> {
+        let before = self.flood.admit(self.began.elapsed().as_secs())?;
+        let named = if method.is_empty() { String::new() } else { format!(" {method}") };
+        let mut left_out = json!({ "kind": kind, "method": method, "why": why });
+        if let Some(members) = left_out.as_object_mut().filter(|_| before > 0) {
+            members.insert("not_recorded_before".to_owned(), before.into());
+        }
+        Some(data(&format!("a {kind}{named} of the target went nowhere: {why}"), &left_out))
+    }
+
+    /// The same for those that were only counted.
+    pub fn rest(&mut self) -> Option<String> {
+        let before = self.flood.take_suppressed();
+        let text = || format!("{before} more messages of the target went nowhere");
+        (before > 0).then(|| data(&text(), &json!({ "not_recorded_before": before })))
+    }
+}
+
+fn data(text: &str, left_out: &Value) -> String {
+    json!({ "text": text, "left_out": left_out }).to_string()
+}
+
+impl ReplyGuard {
+    /// Records that something of the target goes nowhere. That it cannot be recorded changes nothing: nobody gets it.
+    pub fn leave_out(&mut self, kind: &'static str, method: &'static str, why: &'static str) {
+        if let Some(data) = self.left_out.get_or_insert_default().note(kind, method, why) {
+            self.mark(data);
+        }
+    }
+
+    /// Records how many of those were only counted.
+    pub(super) fn tell_left_out(&mut self) {
+        if let Some(data) = self.left_out.as_mut().and_then(LeftOut::rest) {
+            self.mark(data);
+        }
+    }
+
+    fn mark(&self, data: String) {
+        let exchange = self.exchange();
+        let event =
+            exchange.session.event(EventKind::Marker, Some(Direction::S2c), Some(exchange.request), data);
+        if let Err(error) = exchange.gate.0.journal.push(event) {
+            tracing::error!(request = %exchange.request, %error, "what went nowhere could not be recorded");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_flood_of_what_goes_nowhere_is_counted() {
+        let mut left_out = LeftOut::default();
+        let said: Vec<_> =
+            (0..100).filter_map(|_| left_out.note("response", "", "nobody asked for it")).collect();
+        assert_eq!(said.len(), 5);
+        let first: Value = serde_json::from_str(&said[0]).unwrap();
+        assert_eq!(first["text"], "a response of the target went nowhere: nobody asked for it");
+        assert_eq!(
+            first["left_out"],
+            json!({ "kind": "response", "method": "", "why": "nobody asked for it" })
+        );
+        let rest: Value = serde_json::from_str(&left_out.rest().unwrap()).unwrap();
+        assert_eq!(rest["left_out"]["not_recorded_before"], 95);
+        assert_eq!(left_out.rest(), None, "once is enough");
+    }
+}

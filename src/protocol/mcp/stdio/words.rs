@@ -1,0 +1,147 @@
+//! The last words of a program that ended badly: the end of what it said to its operator, for the log and the recording.
+
+use std::collections::VecDeque;
+use std::process::ExitStatus;
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::PoisonError;
+use std::time::Duration;
+
+use serde_json::json;
+
+/// How many bytes of them are kept.
+const MOST: usize = 4 << 10;
+
+/// What is kept of a program's log. Cheap to clone.
+#[derive(Debug, Clone, Default)]
+pub struct Words(Arc<Mutex<Kept>>);
+
+#[derive(Debug, Default)]
+struct Kept {
+    lines: VecDeque<String>,
+    bytes: usize,
+    /// Lines that are not among them: older ones, and those that are withheld.
+    left_out: u64,
+    withheld: u64,
+}
+
+/// How a program failed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Failed {
+    /// How it ended, where that is known.
+    pub status: String,
+    /// How long it lived.
+    pub lived: Duration,
+    /// The last lines of its log.
+    pub said: String,
+    /// How many lines before, or between, are left out, without those that are withheld.
+    pub left_out: u64,
+    /// How many lines are withheld: what is masked may be in them.
+    pub withheld: u64,
+}
+
+impl Words {
+    /// Takes a line, cleared of secrets; `None`: it is withheld.
+    pub fn add(&self, line: Option<&str>) {
+        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(line) = line else {
+            kept.withheld += 1;
+            return;
+        };
+        // The end of a line that is longer than all the room may be what tells why.
+        let from = line.ceil_char_boundary(line.len().saturating_sub(MOST));
+        let line = line.get(from..).unwrap_or_default();
+        kept.bytes += line.len() + 1;
+        kept.lines.push_back(line.to_owned());
+        while kept.bytes > MOST && kept.lines.len() > 1 {
+            let Some(oldest) = kept.lines.pop_front() else { return };
+            kept.bytes = kept.bytes.saturating_sub(oldest.len() + 1);
+            kept.left_out += 1;
+        }
+    }
+
+    /// What there is of them.
+    pub fn failed(&self, status: Option<ExitStatus>, lived: Duration) -> Failed {
+        let kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let lines: Vec<&str> = kept.lines.iter().map(String::as_str).collect();
+        Failed {
+            status: status.map(|status| status.to_string()).unwrap_or_default(),
+            lived,
+            said: lines.join("\n"),
+            left_out: kept.left_out,
+            withheld: kept.withheld,
+        }
+    }
+}
+
+impl Failed {
+    /// The data of its marker in a recording.
+    pub fn marker(&self) -> String {
+        let Self { status, lived, said, left_out, withheld } = self;
+        let status = if status.is_empty() { String::new() } else { format!(" ({status})") };
+        let words = match (said.is_empty(), withheld) {
+            (true, 0) => "; it left no words".to_owned(),
+            (_, 0) => String::new(),
+            (_, withheld) => {
+                format!("; lines of its log that are masked here, or too long, are withheld: {withheld}")
+            }
+        };
+        let mut data = json!({
+            "text": format!("the target's program has ended by itself{status}{words}"),
+            "program": {
+                "lived_ms": u64::try_from(lived.as_millis()).unwrap_or(u64::MAX),
+                "left_out": left_out,
+                "withheld": withheld,
+            },
+        });
+        if let Some(members) = data.as_object_mut().filter(|_| !said.is_empty()) {
+            members.insert("body".to_owned(), json!({ "text": said, "length": said.len() }));
+        }
+        data.to_string()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::Value;
+
+    use super::*;
+
+    fn marker(words: &Words) -> Value {
+        serde_json::from_str(&words.failed(None, Duration::from_millis(1500)).marker()).unwrap()
+    }
+
+    #[test]
+    fn the_last_lines_are_kept_and_no_more() {
+        let words = Words::default();
+        assert_eq!(marker(&words)["text"], "the target's program has ended by itself; it left no words");
+        for number in 0..2000 {
+            words.add(Some(&format!("line {number}")));
+        }
+        let failed = words.failed(None, Duration::ZERO);
+        assert!(
+            failed.said.ends_with("line 1998\nline 1999") && failed.said.len() <= MOST,
+            "{}",
+            failed.said.len()
+        );
+        assert_eq!(failed.left_out as usize + failed.said.lines().count(), 2000);
+        words.add(Some(&format!("{}ž why", "ž".repeat(MOST))));
+        let failed = words.failed(None, Duration::ZERO);
+        assert!(failed.said.ends_with("ž why") && failed.said.len() <= MOST, "{}", failed.said.len());
+        let told = marker(&words);
+        assert_eq!(
+            (&told["body"]["length"], &told["program"]["lived_ms"]),
+            (&json!(failed.said.len()), &json!(1500))
+        );
+    }
+
+    #[test]
+    fn what_is_withheld_is_said_to_be() {
+        let words = Words::default();
+        words.add(None);
+        words.add(None);
+        let told = marker(&words);
+        assert!(told["text"].as_str().unwrap().contains("are withheld: 2"), "{told}");
+        assert!(told.get("body").is_none());
+    }
+}
