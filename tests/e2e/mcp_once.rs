@@ -267,3 +267,49 @@ match = {{ connections = ["tools"], resources = ["test://d*"] }}
         });
     }
 }
+
+#[test]
+fn an_id_is_used_once_at_a_time_in_a_session_and_again_as_soon_as_it_is_answered() {
+    let plain = r#"
+[[policy]]
+id = "runs"
+effect = "allow"
+match = { groups = ["support"], connections = ["tools"], tools = ["echo", "add_note"] }
+"#;
+    let held = held("once").replace("\"wait\"", "\"test_tool_with_progress\"");
+    let running = plain.replace("\"echo\"", "\"echo\", \"wait\"");
+    let mcp = Mcp::new("", &format!("{held}{running}"));
+    let (caller, other) = (Caller::new(&mcp), Caller::new(&mcp));
+    let refused = |answer: &Value| {
+        assert_eq!((&answer["error"]["code"], &answer["id"]), (&json!(-32600), &json!(5)), "{answer}");
+    };
+    // One that runs.
+    let mut first = caller.begin(5, 2000);
+    wait_until("it does not run", Duration::from_secs(10), || mcp.tally("wait") == 1);
+    let reply = caller.begin(5, 2000).reply();
+    assert_eq!(reply.status, 400);
+    refused(&answer(&reply));
+    assert!(waited(&told(&mut other.begin(5, 2000)), 5), "another session has ids of its own");
+    assert!(waited(&told(&mut first), 5));
+    assert_eq!(mcp.tally("wait"), 2);
+    // One that is held, and one that was left.
+    let call = |tool: &str, arguments: Value| {
+        let call = json!({ "jsonrpc": "2.0", "id": 5, "method": "tools/call", "params": { "name": tool, "arguments": arguments } });
+        let headers = [ACCEPT, ("Content-Type", "application/json"), ("Mcp-Session-Id", &*caller.session)];
+        let mut client = Client::connect(mcp.world.port);
+        client.send(request("POST", "/c/tools", Some(&caller.token), &headers, Some(&call.to_string())));
+        client
+    };
+    let waits = call("test_tool_with_progress", json!({}));
+    mcp.world.wait_pending();
+    refused(&told(&mut call("echo", json!({ "message": "x" }))));
+    drop(waits);
+    wait_until("the id of a call that was left is not free", Duration::from_secs(5), || {
+        told(&mut call("echo", json!({ "message": "x" })))["result"].is_object()
+    });
+    // Whoever has read an answer may use its id.
+    for round in 0..300 {
+        let said = told(&mut call("echo", json!({ "message": "x" })));
+        assert!(said["result"].is_object(), "{round}: {said}");
+    }
+}

@@ -139,6 +139,7 @@ async fn open(
         declared: session.as_ref().map(|session| session.declared()).unwrap_or_default(),
         about: event.map(|event| event.about).unwrap_or_default(),
         session,
+        open: None,
         owner,
         progress: f64::NEG_INFINITY,
         subscription: None,

@@ -22,6 +22,7 @@ use crate::protocol::mcp::codec::envelope::Kind;
 use crate::protocol::mcp::codec::envelope::Limits;
 use crate::protocol::mcp::codec::envelope::Message;
 use crate::protocol::mcp::codec::envelope::id::Id;
+use crate::protocol::mcp::codec::envelope::refusal::INVALID_REQUEST;
 use crate::protocol::mcp::codec::glimpse::Glimpse;
 use crate::protocol::mcp::command;
 use crate::protocol::mcp::command::Wanted;
@@ -45,6 +46,8 @@ use crate::protocol::mcp::reply::Fault;
 use crate::protocol::mcp::reply::json;
 use crate::protocol::mcp::serve::Refused;
 use crate::protocol::mcp::sessions::About;
+use crate::protocol::mcp::sessions::Busy;
+use crate::protocol::mcp::sessions::OpenId;
 use crate::protocol::mcp::sessions::Owner;
 use crate::protocol::mcp::sessions::Session;
 use crate::protocol::mcp::shared::McpShared;
@@ -109,24 +112,52 @@ async fn ask(
     session: Option<Arc<Session>>,
     message: &Message,
 ) -> Result<Response<ReplyBody>, Refused> {
+    let open = match opened(&door, era, session.as_ref(), message).await {
+        Ok(open) => open,
+        Err(refused) => return refused,
+    };
     let owner = door.owner();
     let task = (era == Era::Modern).then(|| task::serve::named(&door, &owner, message)).flatten();
-    let Some(task) = task else { return send(door, era, session, message, None).await };
+    let Some(task) = task else { return send(door, era, (session, open), message, None).await };
     let Some(theirs) = task.theirs() else { return task::serve::answer(door, message, &task).await };
     match task::serve::passed_on(message, door.head, &theirs) {
         Ok((message, head)) => {
             let door = Door { shared: door.shared, head: &head, exchange: door.exchange };
-            send(door, era, session, &message, Some(task.id.clone())).await
+            send(door, era, (session, open), &message, Some(task.id.clone())).await
         }
         Err(fault) => Err(door.fault(era, fault, Some(message), "mcp_params").await),
     }
 }
 
-/// A request for the target. `task`: the gateway's id of the task that it is about, where that is not the target's.
+/// The id of a request in its session: two that are open at the same time could not be told apart, neither by who cancels one nor by the target.
+async fn opened(
+    door: &Door<'_>,
+    era: Era,
+    session: Option<&Arc<Session>>,
+    message: &Message,
+) -> Result<Option<OpenId>, Result<Response<ReplyBody>, Refused>> {
+    let Some((session, id)) = session.zip(message.id()) else { return Ok(None) };
+    match session.opens(id.into_owned()) {
+        Ok(open) => Ok(Some(open)),
+        Err(Busy::Twice) => {
+            let detail = "a request with this id is open already";
+            let fault = Fault::new(StatusCode::BAD_REQUEST, INVALID_REQUEST, detail);
+            Err(Err(door.fault(era, fault, Some(message), "mcp_id_twice").await))
+        }
+        Err(Busy::Full) => {
+            let denied = Denied::new(DenyCode::LimitExceeded, "too many requests of this session are open");
+            let denied = door.refuse(denied.because("mcp_open")).await;
+            let id = message.id_value().map(|id| id.raw).unwrap_or_default();
+            Err(Ok(refusal(&denied, era, &Asked::Other, id, door.exchange.request_id())))
+        }
+    }
+}
+
+/// A request for the target. `session`: the one it is in, with its id there. `task`: the gateway's id of the task that it is about, where that is not the target's.
 async fn send(
     door: Door<'_>,
     era: Era,
-    session: Option<Arc<Session>>,
+    (session, open): (Option<Arc<Session>>, Option<OpenId>),
     message: &Message,
     task: Option<Box<str>>,
 ) -> Result<Response<ReplyBody>, Refused> {
@@ -168,7 +199,7 @@ async fn send(
     let Door { shared, head, exchange } = door;
     let request = outbound(shared, head, &governed.connection, session.as_deref(), None, Some(body));
     let about = About { task, line, ..about(message, &judged.command) };
-    let turn = turn(era, about, session, owner, message);
+    let turn = Turn { open, ..turn(era, about, session, owner, message) };
     let request_id = exchange.request_id();
     let refused = |denied: &Denied| refusal(denied, era, &asked, &id, request_id);
     if judged.holds() && &*turn.about.method == "initialize" {
@@ -221,6 +252,7 @@ fn turn(era: Era, about: About, session: Option<Arc<Session>>, owner: Owner, mes
         declared: session.as_ref().map_or_else(|| Declared::of(message), |session| session.declared()),
         about: Arc::new(about),
         session,
+        open: None,
         owner,
         progress: f64::NEG_INFINITY,
         subscription: if era == Era::Modern { Subscription::of(message) } else { None },

@@ -129,7 +129,7 @@ async fn take_back(
     hears: oneshot::Receiver<pipeline::Waiting>,
     out: Sink,
 ) {
-    let Held { judged, record, request, turn, id, asked, .. } = held;
+    let Held { judged, record, request, mut turn, id, asked, .. } = held;
     let request_id = exchange.request_id();
     let denied =
         Denied::new(DenyCode::Denied, "its own person declined it; it was not run").because("declined");
@@ -150,6 +150,7 @@ async fn take_back(
         }
         None => denied,
     };
+    turn.is_answered();
     out.last(reply::refusal(&denied, turn.era, &asked, &id, request_id).1).await;
 }
 
@@ -172,6 +173,7 @@ pub async fn wait(
     if matches!(cancel, Some(None)) {
         let denied = Denied::new(DenyCode::BadRequest, "a request with this id already waits");
         let denied = exchange.refuse(record, denied.because("mcp_id_twice")).await;
+        turn.is_answered();
         out.last(refused(&denied)).await;
         return;
     }
@@ -180,7 +182,7 @@ pub async fn wait(
     let called = called(&judged, &turn, &bound);
     let digest = bound.bytes_digest.clone();
     if let Some(coming) = called.as_ref().and_then(|called| shared.outcomes.of(called, &governed)) {
-        let again = Again { judged, record, id: id.clone(), coming };
+        let again = Again { judged, record, id: id.clone(), coming, open: turn.open.take() };
         if let Err(denied) = again.answer(exchange, &out, cancelled(cancel.as_ref())).await {
             out.last(refused(&denied)).await;
         }
@@ -214,6 +216,7 @@ pub async fn wait(
     let permit = match admitted {
         Ok(permit) => permit,
         Err(denied) => {
+            turn.is_answered();
             let (owner, line) = (&turn.owner, &*turn.about.line);
             let call = Call { owner, line, digest: &digest, id: &id };
             let invited = invite.and_then(|invite| invite.answer(&denied, call, &shared));
@@ -247,12 +250,13 @@ struct Approved {
 impl Approved {
     /// Sends it, and passes on what comes of it.
     async fn run(self, permit: Permitted, out: Sink, mut end: Pin<&mut impl Future<Output = SessionEnd>>) {
-        let Self { turn, shared, headers, id, asked, request_id, command, called, governed } = self;
+        let Self { mut turn, shared, headers, id, asked, request_id, command, called, governed } = self;
         let era = turn.era;
         // People think long, and what was asked for may have changed meanwhile. Of what changed only that is named.
         let asked_for = |other: &Command| other.summary() == command.summary();
         if let Some((denied, otherwise)) = check::refused(&shared.pins, &governed, &command, asked_for) {
             upstream::withhold(permit).record_failure(&denied);
+            turn.is_answered();
             let asked = otherwise.as_ref().unwrap_or(&asked);
             out.last(reply::refusal(&denied, era, asked, &id, request_id).1).await;
             return;
@@ -306,6 +310,7 @@ async fn passed_on(
         Err(denied) => denied,
     };
     relay.guard.record_failure(&denied);
+    relay.turn.is_answered();
     let request = relay.guard.request();
     out.last(reply::refusal(&denied, relay.turn.era, &relay.asked, &relay.id, request).1).await;
     None

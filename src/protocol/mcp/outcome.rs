@@ -24,6 +24,7 @@ use crate::protocol::mcp::codec::envelope::Message;
 use crate::protocol::mcp::codec::rewrite::Rewrite;
 use crate::protocol::mcp::hold::TICK;
 use crate::protocol::mcp::record::from_target;
+use crate::protocol::mcp::sessions::OpenId;
 use crate::protocol::mcp::sessions::Owner;
 use crate::protocol::mcp::sink::Sink;
 use crate::protocol::mcp::turn::MOST as MOST_BYTES;
@@ -205,6 +206,8 @@ pub struct Again {
     pub id: Bytes,
     /// What came of the first one.
     pub coming: Coming,
+    /// Its id, in a session of the legacy era.
+    pub open: Option<OpenId>,
 }
 
 impl Again {
@@ -218,7 +221,7 @@ impl Again {
         out: &Sink,
         cancelled: impl Future<Output = ()>,
     ) -> Result<(), Denied> {
-        let Self { judged, record, id, mut coming } = self;
+        let Self { judged, record, id, mut coming, open } = self;
         let patience = out.patience(exchange.governed().connection.limits.approval_wait);
         let mut patience = std::pin::pin!(tokio::time::sleep(patience));
         let mut gone = std::pin::pin!(async {
@@ -260,6 +263,8 @@ impl Again {
         let data = from_target(guard.fresh_capture(), &body, 200, Some(("complete", guard.elapsed_us())));
         guard.count(body.len() as u64, 0);
         guard.record_end(EventKind::McpMessage, data)?;
+        // Who has read the answer may use the id again.
+        drop(open);
         if out.last(body).await {
             coming.heard();
         }

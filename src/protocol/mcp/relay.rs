@@ -106,6 +106,7 @@ impl Relay {
             Err(Broken::Left) => None,
             Err(Broken::Denied(denied)) => {
                 self.guard.record_failure(&denied);
+                self.turn.is_answered();
                 if self.turn.about.id.is_some() {
                     let (_, body) =
                         reply::refusal(&denied, self.turn.era, &self.asked, &self.id, self.guard.request());

@@ -4,6 +4,7 @@
 //! An id that somebody else presents is answered as one that there is not. After a restart there are none: clients initialize anew.
 
 use std::collections::HashMap;
+use std::collections::HashSet;
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::Mutex;
@@ -35,6 +36,8 @@ const EVENTS: usize = 1024;
 const LONGEST_EVENT: usize = 1024;
 /// How many questions of the target may be open in one session.
 const ASKED: usize = 256;
+/// How many requests of the client may be open in one session.
+const OPEN: usize = 256;
 
 /// All sessions, shared by all threads. Cheap to clone.
 #[derive(Debug, Clone, Default)]
@@ -81,6 +84,8 @@ struct State {
     used: Instant,
     /// What the target asked of the client, by the id of its request.
     asked: HashMap<Id<'static>, ServerRequest>,
+    /// The requests of the client that are not answered.
+    open: HashSet<Id<'static>>,
     /// The target's ids of events, behind the gateway's numbers for them.
     events: VecDeque<(u64, Event)>,
     next_event: u64,
@@ -90,6 +95,28 @@ struct State {
     declared: Declared,
     /// The version that both sides have agreed on.
     version: Option<&'static str>,
+}
+
+/// The id of a request that is not answered; free again when this is dropped.
+#[derive(Debug)]
+pub struct OpenId {
+    session: Arc<Session>,
+    id: Id<'static>,
+}
+
+impl Drop for OpenId {
+    fn drop(&mut self) {
+        locked(&self.session.state).open.remove(&self.id);
+    }
+}
+
+/// Why no request may be opened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Busy {
+    /// One with its id is open.
+    Twice,
+    /// Too many are open.
+    Full,
 }
 
 /// An event of a stream that can be gone on with.
@@ -141,6 +168,7 @@ impl Sessions {
         let state = State {
             used: Instant::now(),
             asked: HashMap::new(),
+            open: HashSet::new(),
             events: VecDeque::new(),
             next_event: 0,
             lists: Lists::default(),
@@ -228,6 +256,22 @@ impl Session {
         lives && (waits || locked(&self.state).used.elapsed() < IDLE)
     }
 
+    /// The client asks something with this id, which is its own until what this gives is dropped.
+    ///
+    /// # Errors
+    /// A request with that id is open, or too many are.
+    pub fn opens(self: &Arc<Self>, id: Id<'static>) -> Result<OpenId, Busy> {
+        let mut state = locked(&self.state);
+        if state.open.contains(&id) {
+            return Err(Busy::Twice);
+        }
+        if state.open.len() >= OPEN {
+            return Err(Busy::Full);
+        }
+        state.open.insert(id.clone());
+        Ok(OpenId { session: Arc::clone(self), id })
+    }
+
     /// The target asks something of the client. False: too much is open, or it used the id of another open question.
     pub fn ask(&self, id: Id<'static>, what: ServerRequest) -> bool {
         let mut state = locked(&self.state);
@@ -311,6 +355,24 @@ mod tests {
         }
         assert_eq!(sessions.open(owner("ann"), here, "x").unwrap_err().code, DenyCode::LimitExceeded);
         assert!(sessions.open(owner("bob"), here, "x").is_ok());
+    }
+
+    #[test]
+    fn an_id_is_used_once_at_a_time_and_so_many_are() {
+        let now = snapshot(nobody(), vec![connection("crm", "a.internal")], &[], "dba");
+        let sessions = Sessions::default();
+        let session = sessions.open(owner("ann"), now.connection("crm").unwrap(), "x").unwrap();
+        let other = sessions.open(owner("ann"), now.connection("crm").unwrap(), "y").unwrap();
+        let first = session.opens(Id::Number(1)).unwrap();
+        assert_eq!(session.opens(Id::Number(1)).unwrap_err(), Busy::Twice);
+        let beside = (session.opens(Id::Text("1".into())), other.opens(Id::Number(1)));
+        assert!(beside.0.is_ok() && beside.1.is_ok());
+        drop(first);
+        let again = session.opens(Id::Number(1)).unwrap();
+        let most: Vec<_> = (2..256).map(|number| session.opens(Id::Number(number)).unwrap()).collect();
+        assert_eq!(session.opens(Id::Number(999)).unwrap_err(), Busy::Full);
+        drop((again, most));
+        assert!(session.opens(Id::Number(999)).is_ok());
     }
 
     #[test]

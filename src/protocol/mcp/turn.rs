@@ -44,6 +44,7 @@ use crate::protocol::mcp::offer::shows;
 use crate::protocol::mcp::pin::check;
 use crate::protocol::mcp::record::from_target;
 use crate::protocol::mcp::sessions::About;
+use crate::protocol::mcp::sessions::OpenId;
 use crate::protocol::mcp::sessions::Owner;
 use crate::protocol::mcp::sessions::Session;
 use crate::protocol::mcp::shared::McpShared;
@@ -68,6 +69,8 @@ pub struct Turn {
     pub about: Arc<About>,
     /// The session, in the legacy era.
     pub session: Option<Arc<Session>>,
+    /// The id of the client's request, as long as it is not answered: of a session of the legacy era.
+    pub open: Option<OpenId>,
     /// Whose it is.
     pub owner: Owner,
     /// The progress that the client was told last.
@@ -143,6 +146,11 @@ impl Turn {
         }
     }
 
+    /// The client is answered in a moment, and may use the id again as soon as it has read that.
+    pub fn is_answered(&mut self) {
+        self.open = None;
+    }
+
     /// Takes the next message of the target.
     ///
     /// # Errors
@@ -170,6 +178,7 @@ impl Turn {
                     return Ok(Taken::Drop);
                 }
                 let body = self.answer(shared, guard, &message, nameless)?;
+                self.is_answered();
                 let body = self.masked(shared, guard, body)?;
                 let end = Some(("complete", guard.elapsed_us()));
                 let data = from_target(guard.fresh_capture(), &body, status, end);
