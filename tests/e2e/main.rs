@@ -25,6 +25,7 @@ mod lock;
 mod masking;
 mod mcp;
 mod mcp_conformance;
+mod mcp_dropped;
 mod mcp_everything;
 mod mcp_guards;
 mod mcp_invite;

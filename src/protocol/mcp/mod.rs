@@ -10,6 +10,7 @@ pub mod codec;
 pub mod command;
 mod declared;
 mod door;
+mod dropped;
 mod duplex;
 mod elicitation;
 mod era;

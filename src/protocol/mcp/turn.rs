@@ -33,6 +33,8 @@ use crate::protocol::mcp::codec::listing::Listing;
 use crate::protocol::mcp::codec::rewrite::Rewrite;
 use crate::protocol::mcp::declared::Declared;
 use crate::protocol::mcp::door::place;
+use crate::protocol::mcp::dropped::Why;
+use crate::protocol::mcp::dropped::words;
 use crate::protocol::mcp::elicitation;
 use crate::protocol::mcp::era::Era;
 use crate::protocol::mcp::era::legacy;
@@ -175,7 +177,7 @@ impl Turn {
                     matches!(came, Came::Alone(_)) && message.kind() == Kind::Error && message.id().is_none();
                 if self.about.id.is_none() || (!nameless && message.id().as_ref() != self.about.id.as_ref()) {
                     tracing::warn!(connection = %guard.governed().connection.name, "the target answered what was not asked here");
-                    return Ok(Taken::Drop);
+                    return Ok(dropped(guard, &message, Why::Unasked));
                 }
                 let body = self.answer(shared, guard, &message, nameless)?;
                 self.is_answered();
@@ -377,7 +379,7 @@ impl Turn {
             Some((subscription, id)) => {
                 let told = subscription.told(message, id);
                 match told.map_err(|_overlap| garbage("what it tells could not be taken apart"))? {
-                    Told::Drop => return Ok(Taken::Drop),
+                    Told::Drop => return Ok(dropped(guard, message, Why::NotSubscribed)),
                     Told::Pass(body) => body,
                     Told::Agreed(body, lists) => {
                         self.agreed = lists;
@@ -397,7 +399,7 @@ impl Turn {
                     // A stream of its own tells of several requests.
                     Some(_) if self.about.id.is_none() => {}
                     Some(progress) if progress > self.progress => self.progress = progress,
-                    _ => return Ok(Taken::Drop),
+                    _ => return Ok(dropped(guard, message, Why::NoProgress)),
                 }
             }
             "notifications/tools/list_changed" => {
@@ -408,7 +410,7 @@ impl Turn {
                 let uri = message.param(Param::Uri).and_then(|uri| uri.text());
                 let shown = uri.is_some_and(|uri| guard.shows(&reading(&uri)));
                 if !shown {
-                    return Ok(Taken::Drop);
+                    return Ok(dropped(guard, message, Why::Hidden));
                 }
             }
             "notifications/cancelled" => {
@@ -421,13 +423,20 @@ impl Turn {
             method if method.starts_with("notifications/tasks") => {
                 let task = message.param(Param::TaskId).and_then(|task| task.text());
                 if task.is_none_or(|task| shared.bound.task_of(&self.owner, &task).is_none()) {
-                    return Ok(Taken::Drop);
+                    return Ok(dropped(guard, message, Why::NotItsTask));
                 }
             }
             _ => {}
         }
         self.pass(shared, guard, body, status)
     }
+}
+
+/// Nobody gets this message; that there was one is recorded.
+fn dropped(guard: &mut ReplyGuard, message: &Message, why: Why) -> Taken {
+    let (kind, method, why) = words(message, why);
+    guard.leave_out(kind, method, why);
+    Taken::Drop
 }
 
 /// The refusal of what a target sends against the protocol.

@@ -16,12 +16,15 @@ use crate::domain::Denied;
 use crate::domain::DenyCode;
 use crate::domain::SessionEnd;
 use crate::pipeline::EndWatch;
+use crate::pipeline::LeftOut;
 use crate::pipeline::ReplyGuard;
 use crate::protocol::mcp::codec::envelope::Kind;
 use crate::protocol::mcp::codec::envelope::Message;
 use crate::protocol::mcp::codec::envelope::id::Id;
 use crate::protocol::mcp::codec::envelope::names::Meta;
 use crate::protocol::mcp::codec::envelope::names::Param;
+use crate::protocol::mcp::dropped::Why;
+use crate::protocol::mcp::dropped::words;
 use crate::protocol::mcp::duplex::mail::Answered;
 use crate::protocol::mcp::duplex::mail::Heard;
 use crate::protocol::mcp::duplex::mail::Mail;
@@ -70,6 +73,7 @@ struct State {
     stream: Option<Sender>,
     kept: VecDeque<Message>,
     kept_bytes: usize,
+    left_out: LeftOut,
 }
 
 /// A request that is not answered.
@@ -240,6 +244,24 @@ impl Solo {
         Some(state.open.remove(place))
     }
 
+    /// Nobody gets this message: it is counted, and recorded in the session.
+    fn leave_out(&self, message: &Message, why: Why) {
+        self.peer.drop_one();
+        let (kind, method, why) = words(message, why);
+        let data = self.state().left_out.note(kind, method, why);
+        if let Some(data) = data {
+            self.mark(&data);
+        }
+    }
+
+    /// Records something in the session that used it last.
+    fn mark(&self, data: &str) {
+        let watch = self.used.borrow().as_ref().map(|used| used.watch.clone());
+        if let Some(watch) = watch {
+            watch.mark(data.to_owned());
+        }
+    }
+
     /// Where a notification or a request of the target goes.
     fn way(&self, message: &Message) -> Way {
         let state = self.state();
@@ -257,13 +279,19 @@ impl Solo {
 
     /// Keeps a message for a stream that is not open. What is too much, the oldest first, is dropped, and the target told so where it asks.
     fn keep(&self, message: Message) {
-        let mut state = self.state();
-        state.kept_bytes += message.body().len();
-        state.kept.push_back(message);
-        while state.kept.len() > MOST_KEPT || state.kept_bytes > MOST_KEPT_BYTES {
-            let Some(oldest) = state.kept.pop_front() else { return };
-            state.kept_bytes = state.kept_bytes.saturating_sub(oldest.body().len());
-            self.peer.drop_one();
+        let mut gone = Vec::new();
+        {
+            let mut state = self.state();
+            state.kept_bytes += message.body().len();
+            state.kept.push_back(message);
+            while state.kept.len() > MOST_KEPT || state.kept_bytes > MOST_KEPT_BYTES {
+                let Some(oldest) = state.kept.pop_front() else { break };
+                state.kept_bytes = state.kept_bytes.saturating_sub(oldest.body().len());
+                gone.push(oldest);
+            }
+        }
+        for oldest in gone {
+            self.leave_out(&oldest, Why::Untaken);
             if let (Kind::Request, Some(id)) = (oldest.kind(), oldest.id()) {
                 self.answer(&Own::Refused(id.into_owned()));
             }
@@ -292,7 +320,7 @@ impl Listener for Solo {
         match message.kind() {
             Kind::Response | Kind::Error => {
                 let open = message.id().and_then(|id| self.forget(|open| open.id == id));
-                let Some(open) = open else { return self.peer.drop_one() };
+                let Some(open) = open else { return self.leave_out(&message, Why::Unasked) };
                 let answer = Answered { status: 200, failed: message.kind() == Kind::Error };
                 if open.client.put(Ok(Heard { body, answer: Some(answer) }), bytes).await.is_err() {
                     self.peer.drop_one();
@@ -310,19 +338,20 @@ impl Listener for Solo {
                     }
                 }
                 Way::Kept => self.keep(message),
-                Way::Nowhere => self.peer.drop_one(),
+                Way::Nowhere => self.leave_out(&message, Why::Nobody),
             },
         }
     }
 
     fn failed(&self, marker: &str) {
-        let watch = self.used.borrow().as_ref().map(|used| used.watch.clone());
-        if let Some(watch) = watch {
-            watch.mark(marker.to_owned());
-        }
+        self.mark(marker);
     }
 
     fn over(&self, why: &Denied) {
+        let rest = self.state().left_out.rest();
+        if let Some(rest) = rest {
+            self.mark(&rest);
+        }
         let mut state = self.state();
         state.over.get_or_insert_with(|| why.clone());
         state.stream = None;

@@ -21,6 +21,7 @@ use crate::domain::Secret;
 use crate::domain::SessionEnd;
 use crate::domain::SessionId;
 use crate::pipeline::EndWatch;
+use crate::pipeline::LeftOut;
 use crate::pipeline::snapshot::Governed;
 use crate::protocol::mcp::codec::envelope::Kind;
 use crate::protocol::mcp::codec::envelope::Message;
@@ -29,6 +30,8 @@ use crate::protocol::mcp::codec::envelope::names::ErrorField;
 use crate::protocol::mcp::codec::envelope::names::Meta;
 use crate::protocol::mcp::codec::envelope::names::Param;
 use crate::protocol::mcp::codec::rewrite::Rewrite;
+use crate::protocol::mcp::dropped::Why;
+use crate::protocol::mcp::dropped::words;
 use crate::protocol::mcp::duplex::mail::Answered;
 use crate::protocol::mcp::duplex::mail::Heard;
 use crate::protocol::mcp::duplex::mail::Mail;
@@ -76,6 +79,7 @@ struct State {
     open: HashMap<i64, Open>,
     /// Of each session whose requests are open, and of the one that used it last, what these stand on.
     users: Vec<EndWatch>,
+    left_out: LeftOut,
     /// Who waits for the child's era.
     probe: Option<oneshot::Sender<Era>>,
 }
@@ -203,7 +207,8 @@ impl Joint {
         let (peer, ends) = Peer::new(peer::Kind::Program);
         let (told, era) = oneshot::channel();
         let users = user.into_iter().collect();
-        let state = State { over: false, next: 1, open: HashMap::new(), users, probe: Some(told) };
+        let (open, left_out) = (HashMap::new(), LeftOut::default());
+        let state = State { over: false, next: 1, open, users, left_out, probe: Some(told) };
         let joint = Arc::new(Self { peer, state: Mutex::new(state), used: watch::Sender::new(None) });
         let key = Key::Connection(spec.name.clone());
         programs.start(spec, key, ends, Arc::downgrade(&joint)).await?;
@@ -229,6 +234,13 @@ impl Joint {
             users.push(watch.clone());
         }
         self.used.send_replace(Some(watch));
+    }
+
+    /// Records something in the sessions of all who wait for an answer.
+    fn mark(&self, data: &str) {
+        for user in self.users() {
+            user.mark(data.to_owned());
+        }
     }
 
     /// What those stand on who wait for it; where nobody does, who used it last.
@@ -326,6 +338,16 @@ impl Joint {
         }
     }
 
+    /// Nobody gets this message: it is counted, and recorded in the sessions of all who wait for something.
+    fn leave_out(&self, message: &Message, why: Why) {
+        self.peer.drop_one();
+        let (kind, method, why) = words(message, why);
+        let data = self.state().left_out.note(kind, method, why);
+        if let Some(data) = data {
+            self.mark(&data);
+        }
+    }
+
     /// Gives a client a message; one that does not keep up loses its stream.
     fn give(&self, number: i64, client: &Sender, heard: Heard) {
         let bytes = heard.body.len();
@@ -341,7 +363,7 @@ impl Joint {
     }
 
     fn answered(&self, message: &Message) {
-        let Some(Id::Number(number)) = message.id() else { return self.peer.drop_one() };
+        let Some(Id::Number(number)) = message.id() else { return self.leave_out(message, Why::Unasked) };
         if number == 0 {
             let probe = self.state().probe.take();
             if probe.is_some_and(|probe| probe.send(era_of(message)).is_err()) {
@@ -349,9 +371,8 @@ impl Joint {
             }
             return;
         }
-        let Some(Open { id, client, .. }) = self.state().open.remove(&number) else {
-            return self.peer.drop_one();
-        };
+        let found = self.state().open.remove(&number);
+        let Some(Open { id, client, .. }) = found else { return self.leave_out(message, Why::Unasked) };
         let mut rewrite = Rewrite::new(message);
         rewrite.id(id.clone());
         if message.meta(Meta::SubscriptionId).is_some() {
@@ -403,7 +424,7 @@ impl Joint {
             Some((number, open.client.clone()))
         });
         // What names no request may be about anybody's: nobody gets it.
-        let Some((number, client)) = found else { return self.peer.drop_one() };
+        let Some((number, client)) = found else { return self.leave_out(message, Why::Nobody) };
         match rewrite.finish() {
             Ok(body) => self.give(number, &client, Heard { body, answer: None }),
             Err(_overlap) => self.peer.drop_one(),
@@ -418,7 +439,7 @@ impl Listener for Joint {
             Kind::Notification => self.told(&message),
             Kind::Request => {
                 // This era has none. A child that waits for an answer would stand still for everybody.
-                self.peer.drop_one();
+                self.leave_out(&message, Why::NoRequests);
                 if let Some(id) = message.id() {
                     self.peer.tell(Own::Refused(id.into_owned()).body());
                 }
@@ -427,12 +448,14 @@ impl Listener for Joint {
     }
 
     fn failed(&self, marker: &str) {
-        for user in self.users() {
-            user.mark(marker.to_owned());
-        }
+        self.mark(marker);
     }
 
     fn over(&self, why: &Denied) {
+        let rest = self.state().left_out.rest();
+        if let Some(rest) = rest {
+            self.mark(&rest);
+        }
         let mut state = self.state();
         state.over = true;
         state.probe = None;
