@@ -86,6 +86,9 @@ pub struct Held {
     pub wait: Option<Duration>,
     /// Is told once, when it has to wait.
     pub told: Option<oneshot::Sender<Waiting>>,
+    /// Hears that its client has left and may come back with the same command: until then the approval waits on, and nothing runs by it.
+    /// `None`: who leaves drops what waits, which withdraws the approval.
+    pub leaves: Option<oneshot::Receiver<()>>,
 }
 
 impl Held {

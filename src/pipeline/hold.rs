@@ -27,10 +27,27 @@ use crate::recording::Durability;
 /// What the second of two equal requests is told that waited for one word.
 const USED: &str = "it was approved for one run, which an equal request sent beside it has used; send it again only if it is to be done once more";
 
+/// Longer than any approval may wait: 31 days.
+const FOREVER: Duration = Duration::from_hours(31 * 24);
+
 /// How long a client waits, and how it learns that it does.
 struct Patience {
     wait: Option<Duration>,
     told: Option<oneshot::Sender<Waiting>>,
+    leaves: Option<oneshot::Receiver<()>>,
+}
+
+impl Patience {
+    /// Resolves when the client has left, to come back.
+    async fn left(leaves: Option<oneshot::Receiver<()>>) {
+        let left = match leaves {
+            Some(leaves) => leaves.await.is_ok(),
+            None => false,
+        };
+        if !left {
+            std::future::pending::<()>().await;
+        }
+    }
 }
 
 impl Exchange {
@@ -94,7 +111,7 @@ impl Exchange {
         let mut record_masked = record;
         let shown_summary = self.masked_summary(&summary, &mut record_masked);
         self.append(self.command_events(record_masked, verdict, None, None), Durability::Synced).await?;
-        let patience = Patience { wait: held.wait, told: held.told };
+        let patience = Patience { wait: held.wait, told: held.told, leaves: held.leaves };
         let ask = Ask {
             principal: principal.id.to_string(),
             label: principal.label().to_owned(),
@@ -156,17 +173,31 @@ impl Exchange {
             // Nobody listens any more: then nobody need know.
             drop(told.send(Waiting { approval: id, rule, from: spec.from.clone(), until_ms }));
         }
-        let end = self.end_watch();
-        let outcome = tokio::select! {
-            outcome = ticket.wait(wait) => outcome,
-            end = end.wait() => {
-                return Err(Denied { approval: Some(id), ..session_ended(end) });
-            }
-        };
         let denied = |code, detail: String| Denied {
             rule: verdict.rule.clone(),
             approval: Some(id),
             ..Denied::new(code, detail)
+        };
+        let mut end = std::pin::pin!(self.end_watch().wait());
+        let ended = |end| Err(Denied { approval: Some(id), ..session_ended(end) });
+        let outcome = tokio::select! {
+            outcome = ticket.wait(wait) => Some(outcome),
+            end = end.as_mut() => return ended(end),
+            () = Patience::left(patience.leaves) => None,
+        };
+        let outcome = match outcome {
+            Some(outcome) => outcome,
+            // It keeps its place until the same command comes back, and never runs: there is nobody it would run for.
+            None => tokio::select! {
+                outcome = ticket.wait(FOREVER) => match outcome {
+                    Outcome::Approved { .. } => {
+                        let detail = "it was approved after its client had left; repeat the same request to run it";
+                        return Err(denied(DenyCode::ApprovalPending, detail.into()).because("client_left"));
+                    }
+                    other => other,
+                },
+                end = end.as_mut() => return ended(end),
+            },
         };
         match outcome {
             Outcome::Approved { .. } => {}

@@ -277,7 +277,7 @@ fn a_late_approval_reaches_each_client_at_its_default_settings() {
 }
 
 #[test]
-fn a_client_that_cancels_or_leaves_takes_its_call_along() {
+fn a_client_that_cancels_takes_its_call_along() {
     let mcp = Mcp::new("", HOLD);
     let token = mcp.world.token("reader");
     let hello = r#"{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"protocolVersion":"2025-11-25","capabilities":{},"clientInfo":{"name":"x","version":"1"}}}"#;
@@ -298,12 +298,6 @@ fn a_client_that_cancels_or_leaves_takes_its_call_along() {
     mcp.post(&token, &[], cancel);
     assert_eq!(state(&pending), "pending");
     assert_eq!(mcp.post(&token, &[of_session], cancel).status, 202);
-    thread::sleep(Duration::from_millis(500));
-    assert_eq!(state(&pending), "cancelled");
-    let mut client = Client::connect(mcp.world.port);
-    client.send(request("POST", "/c/tools", Some(&token), &headers, Some(body)));
-    let pending = mcp.world.wait_pending();
-    drop(client);
     thread::sleep(Duration::from_millis(500));
     assert_eq!(state(&pending), "cancelled");
     assert_eq!(mcp.tally("add_note"), 0);

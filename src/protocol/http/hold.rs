@@ -84,7 +84,7 @@ pub fn held(command: &Command, headers: &HeaderMap, body: &[u8], governed: &Gove
     let reason: String = reason.chars().take(500).collect();
     let reason = governed.plan.text(&reason, "reason", &mut notes).unwrap_or(reason);
     let bytes = body.len() + detail.len();
-    Held { bytes_digest, truncated, reason, bytes, detail, wait: None, told: None }
+    Held { bytes_digest, truncated, reason, bytes, detail, wait: None, told: None, leaves: None }
 }
 
 /// The body as approvers may read it; `None` where masked values in it could not be found.

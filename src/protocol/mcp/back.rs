@@ -51,7 +51,7 @@ pub async fn back(
         && let Some(session) = relay.turn.session.take()
     {
         // However it says so: the client begins anew.
-        relay.shared.sessions.end(&session);
+        relay.shared.end_session(&session);
         relay.guard.record_failure(&garbage("its session is gone").because("target_session"));
         let fault = Fault::new(StatusCode::NOT_FOUND, NO_SESSION, "Session not found");
         return Err(Refused::Fault { era, fault, id: Some(id) });

@@ -70,7 +70,7 @@ pub async fn stream(door: Door<'_>) -> Result<Response<ReplyBody>, Refused> {
             if status == StatusCode::NOT_FOUND
                 && let Some(session) = &relay.turn.session
             {
-                relay.shared.sessions.end(session);
+                relay.shared.end_session(session);
             }
             let status = if status.is_success() { StatusCode::METHOD_NOT_ALLOWED } else { status };
             Ok(json(status, Bytes::new()))
@@ -95,7 +95,7 @@ pub async fn delete(door: Door<'_>) -> Result<Response<ReplyBody>, Refused> {
         status => status,
     };
     if ended.is_success() || ended == StatusCode::NOT_FOUND {
-        shared.sessions.end(&session);
+        shared.end_session(&session);
     }
     Ok(json(ended, Bytes::new()))
 }

@@ -1,7 +1,9 @@
 //! A request that people must approve: its client waits on a stream, or asks after it as a task; then it is sent, once.
 //!
 //! Clients give up after a minute, and after five without a word. So the stream opens at once and is kept awake; after
-//! [`PATIENCE`] the call ends as one that waits, and the same call again goes on waiting, or runs once it is approved.
+//! [`PATIENCE`] the call ends as one that waits, and the same call again goes on waiting, or runs once it is approved. So it is where the
+//! stream is lost in a session of the legacy era, in which a client that does not want a call any more says so; elsewhere to leave is to
+//! withdraw. Nothing runs for a client that is not there.
 
 use std::fmt::Write;
 use std::pin::Pin;
@@ -102,7 +104,7 @@ pub async fn answer(
     let out = Sink::Stream(out);
     let wait = out.patience(exchange.governed().connection.limits.approval_wait);
     let wait = held.invite.as_ref().map_or(wait, |invite| invite.patience(wait));
-    let bound = bound(&held.judged, message, &held.headers, exchange.governed(), wait, told);
+    let mut bound = bound(&held.judged, message, &held.headers, exchange.governed(), wait, told);
     if round.is_some_and(|round| !round.is_of(&bound.bytes_digest)) {
         // The state is of another request: to its client as one that there is not.
         let fault = Fault::new(StatusCode::OK, INVALID_PARAMS, way::NO_STATE);
@@ -115,7 +117,11 @@ pub async fn answer(
         return response;
     }
     let page = held.shared.page.clone();
-    let ticks = Ticks { token, hears, page, approval: String::new(), told: 0 };
+    let (leave, leaves) = oneshot::channel();
+    // In a session a stream that is lost is no word of the client's: only there can it say that it does not want the call any more.
+    let leave = held.turn.session.is_some().then_some(leave);
+    bound.leaves = leave.is_some().then_some(leaves);
+    let ticks = Ticks { token, hears: Some(hears), page, approval: String::new(), told: 0, leave };
     tokio::task::spawn_local(self::wait(exchange, held, bound, Some(ticks), out));
     response
 }
@@ -155,13 +161,7 @@ async fn take_back(
 }
 
 /// Waits for people, then sends what they approved and passes on what comes of it. `ticks`: what the client is told while it waits.
-pub async fn wait(
-    exchange: Exchange,
-    held: Held,
-    bound: pipeline::Held,
-    mut ticks: Option<Ticks>,
-    out: Sink,
-) {
+pub async fn wait(exchange: Exchange, held: Held, bound: pipeline::Held, ticks: Option<Ticks>, out: Sink) {
     let Held { judged, record, request, mut turn, id, asked, shared, headers, invite } = held;
     let request_id = exchange.request_id();
     let era = turn.era;
@@ -169,7 +169,7 @@ pub async fn wait(
     // Without a session a client cancels by closing the stream: ids of several clients of one principal are not told apart.
     let key = turn.session.as_ref().zip(turn.about.id.clone());
     let key = key.map(|(session, id)| HeldKey { owner: turn.owner.clone(), session: session.id.clone(), id });
-    let cancel = key.map(|key| shared.held.hold(key));
+    let cancel = key.map(|key| shared.held.hold(key, &bound.bytes_digest));
     if matches!(cancel, Some(None)) {
         let denied = Denied::new(DenyCode::BadRequest, "a request with this id already waits");
         let denied = exchange.refuse(record, denied.because("mcp_id_twice")).await;
@@ -190,29 +190,13 @@ pub async fn wait(
     }
     let mut end = Box::pin(exchange.end_watch().wait());
     let command = judged.command.clone();
-    let admitted = {
-        let mut admitted = std::pin::pin!(upstream::admit(exchange, judged, record, request, Some(bound)));
-        loop {
-            tokio::select! {
-                biased;
-                admitted = admitted.as_mut() => break admitted,
-                // Dropping what waits withdraws its approval.
-                () = out.left() => return,
-                () = cancelled(cancel.as_ref()) => return,
-                () = tokio::time::sleep(TICK) => {
-                    // A client that does not read must not keep the word of people, or the end, from being heard.
-                    tokio::select! {
-                        biased;
-                        admitted = admitted.as_mut() => break admitted,
-                        told = tick(ticks.as_mut(), &mut turn, &out) => if told.is_err() {
-                            return;
-                        },
-                    }
-                }
-            }
-        }
+    let said = {
+        let admitted = std::pin::pin!(upstream::admit(exchange, judged, record, request, Some(bound)));
+        word(admitted, ticks, &mut turn, &out, cancel.as_ref()).await
     };
     drop(cancel);
+    // What waited is dropped, which withdraws its approval.
+    let Some(admitted) = said else { return };
     let permit = match admitted {
         Ok(permit) => permit,
         Err(denied) => {
@@ -231,6 +215,51 @@ pub async fn wait(
     }
     let approved = Approved { turn, shared, headers, id, asked, request_id, command, called, governed };
     approved.run(permit, out, end.as_mut()).await;
+}
+
+/// Waits for the word of people, and keeps the client awake. `None`: the client does not want the call any more.
+async fn word(
+    mut admitted: Pin<&mut impl Future<Output = Result<Permitted, Denied>>>,
+    mut ticks: Option<Ticks>,
+    turn: &mut Turn,
+    out: &Sink,
+    cancel: Option<&HeldRequest>,
+) -> Option<Result<Permitted, Denied>> {
+    let mut away = false;
+    loop {
+        let left = tokio::select! {
+            biased;
+            admitted = admitted.as_mut() => return Some(admitted),
+            () = cancelled(cancel) => return None,
+            sits = sits(ticks.as_mut()) => {
+                if let Some(cancel) = cancel.filter(|_| sits) {
+                    cancel.sits();
+                }
+                false
+            }
+            () = out.left(), if !away => true,
+            () = tokio::time::sleep(TICK), if !away => {
+                // A client that does not read must not keep the word of people, or the end, from being heard.
+                tokio::select! {
+                    biased;
+                    admitted = admitted.as_mut() => return Some(admitted),
+                    told = tick(ticks.as_mut(), turn, out) => told.is_err(),
+                }
+            }
+        };
+        if left {
+            let leave = ticks.as_mut().and_then(|ticks| ticks.leave.take())?;
+            let (session, cancel) = turn.session.as_ref().zip(cancel)?;
+            if !session.is_fresh() {
+                return None;
+            }
+            away = true;
+            cancel.leaves();
+            turn.is_answered();
+            // Where nobody hears it, people have just said yes: then it runs as for a client that leaves a moment later.
+            let _unheard = leave.send(());
+        }
+    }
 }
 
 /// A call that people have approved.
@@ -323,6 +352,14 @@ async fn cancelled(held: Option<&HeldRequest>) {
     }
 }
 
+/// Resolves when the call has its place among those that wait, or needs none (false).
+async fn sits(ticks: Option<&mut Ticks>) -> bool {
+    match ticks {
+        Some(ticks) => ticks.sits().await,
+        None => std::future::pending().await,
+    }
+}
+
 async fn tick(ticks: Option<&mut Ticks>, turn: &mut Turn, out: &Sink) -> Result<(), stream::Left> {
     match ticks {
         Some(ticks) => ticks.tick(turn, out).await,
@@ -334,18 +371,27 @@ async fn tick(ticks: Option<&mut Ticks>, turn: &mut Turn, out: &Sink) -> Result<
 pub struct Ticks {
     /// Where it wants to hear of progress, as JSON.
     token: Option<Bytes>,
-    hears: oneshot::Receiver<pipeline::Waiting>,
+    /// Until it waits.
+    hears: Option<oneshot::Receiver<pipeline::Waiting>>,
     page: PageAddress,
     approval: String,
     told: u32,
+    /// Where it is said that the client has lost its stream; none where that withdraws the call.
+    leave: Option<oneshot::Sender<()>>,
 }
 
 impl Ticks {
+    async fn sits(&mut self) -> bool {
+        let Some(hears) = &mut self.hears else { return std::future::pending().await };
+        let waiting = hears.await;
+        self.hears = None;
+        let Ok(waiting) = waiting else { return false };
+        let address = self.page.of(waiting.approval).map(|url| format!(": {url}")).unwrap_or_default();
+        self.approval = format!(" {} by {}{address}", waiting.approval, waiting.from.join(", "));
+        true
+    }
+
     async fn tick(&mut self, turn: &mut Turn, out: &Sink) -> Result<(), stream::Left> {
-        if let Ok(waiting) = self.hears.try_recv() {
-            let address = self.page.of(waiting.approval).map(|url| format!(": {url}")).unwrap_or_default();
-            self.approval = format!(" {} by {}{address}", waiting.approval, waiting.from.join(", "));
-        }
         let Some(token) = &self.token else { return out.keep_alive().await };
         self.told += 1;
         // So little that hardly any progress of the target's own is less.

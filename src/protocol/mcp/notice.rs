@@ -134,7 +134,7 @@ fn finish(
     if status == StatusCode::NOT_FOUND
         && let Some(session) = session
     {
-        shared.sessions.end(session);
+        shared.end_session(session);
     }
     let status = if status.is_success() { StatusCode::ACCEPTED } else { status };
     Ok(json(status, Bytes::new()))

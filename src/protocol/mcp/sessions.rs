@@ -247,7 +247,8 @@ impl Session {
         locked(&self.state).lists
     }
 
-    fn is_fresh(&self) -> bool {
+    /// Whether it can be gone on with.
+    pub fn is_fresh(&self) -> bool {
         // Under a call that takes so long a channel is not idle.
         let (lives, waits) = match &self.upstream {
             Theirs::Id(_) => (true, false),

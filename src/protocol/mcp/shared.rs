@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::Mutex;
+use std::sync::MutexGuard;
 use std::sync::PoisonError;
 
 use tokio::sync::Notify;
@@ -13,6 +14,7 @@ use crate::protocol::mcp::invite::PageAddress;
 use crate::protocol::mcp::outcome::Outcomes;
 use crate::protocol::mcp::pin::Pins;
 use crate::protocol::mcp::sessions::Owner;
+use crate::protocol::mcp::sessions::Session;
 use crate::protocol::mcp::sessions::Sessions;
 use crate::protocol::mcp::stdio::Programs;
 use crate::protocol::mcp::task::Tasks;
@@ -41,9 +43,26 @@ pub struct McpShared {
     pub page: PageAddress,
 }
 
+impl McpShared {
+    /// Ends a session, with the calls of it that wait for people.
+    pub fn end_session(&self, session: &Session) {
+        self.sessions.end(session);
+        self.held.end(&session.id);
+    }
+}
+
 /// Which requests wait for people, so that `notifications/cancelled` finds them: the target has not seen them.
 #[derive(Debug, Clone, Default)]
-pub struct HeldRequests(Arc<Mutex<HashMap<HeldKey, Arc<Notify>>>>);
+pub struct HeldRequests(Arc<Mutex<HashMap<HeldKey, Vec<Entry>>>>);
+
+#[derive(Debug)]
+struct Entry {
+    /// What its approvers read.
+    digest: Box<str>,
+    cancelled: Arc<Notify>,
+    /// Its client has lost its stream, and may come back with the same call.
+    away: bool,
+}
 
 /// A request that is held: whose, in which session, with which id.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -62,24 +81,45 @@ pub struct HeldRequest {
     all: HeldRequests,
     key: HeldKey,
     cancelled: Arc<Notify>,
+    /// Those that it comes back for, or whose id it uses.
+    before: Vec<Arc<Notify>>,
 }
 
 impl HeldRequests {
-    /// A request is held until what this gives is dropped. `None`: one with the same id already is.
-    pub fn hold(&self, key: HeldKey) -> Option<HeldRequest> {
-        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if all.contains_key(&key) {
-            return None;
-        }
-        let cancelled = Arc::new(Notify::new());
-        all.insert(key.clone(), Arc::clone(&cancelled));
-        Some(HeldRequest { all: self.clone(), key, cancelled })
+    fn locked(&self) -> MutexGuard<'_, HashMap<HeldKey, Vec<Entry>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Cancels a held request; says whether there was one.
+    /// A request is held until what this gives is dropped. `None`: one with the same id already is, and its client is there.
+    pub fn hold(&self, key: HeldKey, digest: &str) -> Option<HeldRequest> {
+        let mut all = self.locked();
+        if all.get(&key).is_some_and(|same| same.iter().any(|entry| !entry.away)) {
+            return None;
+        }
+        let of_session = |other: &HeldKey| other.owner == key.owner && other.session == key.session;
+        let own = all.iter().filter(|(other, _)| of_session(other));
+        let before = own.flat_map(|(other, entries)| {
+            let comes_back = |entry: &&Entry| entry.away && (*other == key || &*entry.digest == digest);
+            entries.iter().filter(comes_back).map(|entry| Arc::clone(&entry.cancelled)).collect::<Vec<_>>()
+        });
+        let before = before.collect();
+        let cancelled = Arc::new(Notify::new());
+        let entry = Entry { digest: digest.into(), cancelled: Arc::clone(&cancelled), away: false };
+        all.entry(key.clone()).or_default().push(entry);
+        Some(HeldRequest { all: self.clone(), key, cancelled, before })
+    }
+
+    /// Cancels what is held with this id; says whether there was anything.
     pub fn cancel(&self, key: &HeldKey) -> bool {
-        let all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        all.get(key).map(|held| held.notify_one()).is_some()
+        let all = self.locked();
+        all.get(key).map(|held| held.iter().for_each(|entry| entry.cancelled.notify_one())).is_some()
+    }
+
+    /// Cancels all that is held in a session.
+    fn end(&self, session: &str) {
+        let all = self.locked();
+        let own = all.iter().filter(|(key, _)| &*key.session == session);
+        own.flat_map(|(_, held)| held).for_each(|entry| entry.cancelled.notify_one());
     }
 }
 
@@ -88,16 +128,36 @@ impl HeldRequest {
     pub async fn cancelled(&self) {
         self.cancelled.notified().await;
     }
+
+    /// It waits in their place: those that it comes back for need not any longer.
+    pub fn sits(&self) {
+        self.before.iter().for_each(|before| before.notify_one());
+    }
+
+    /// Its client has lost its stream.
+    pub fn leaves(&self) {
+        let mut all = self.all.locked();
+        let own = all.get_mut(&self.key).into_iter().flatten();
+        own.filter(|entry| Arc::ptr_eq(&entry.cancelled, &self.cancelled))
+            .for_each(|entry| entry.away = true);
+    }
 }
 
 impl Drop for HeldRequest {
     fn drop(&mut self) {
-        self.all.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.key);
+        let mut all = self.all.locked();
+        let Some(own) = all.get_mut(&self.key) else { return };
+        own.retain(|entry| !Arc::ptr_eq(&entry.cancelled, &self.cancelled));
+        if own.is_empty() {
+            all.remove(&self.key);
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     #[tokio::test]
@@ -108,12 +168,47 @@ mod tests {
             id: Id::Number(1),
         };
         let all = HeldRequests::default();
-        let held = all.hold(key("ann", "s")).unwrap();
-        assert!(all.hold(key("ann", "s")).is_none(), "the same id twice");
+        let held = all.hold(key("ann", "s"), "a").unwrap();
+        assert!(all.hold(key("ann", "s"), "a").is_none(), "the same id twice");
         assert!(!all.cancel(&key("bob", "s")) && !all.cancel(&key("ann", "other")));
         assert!(all.cancel(&key("ann", "s")));
         held.cancelled().await;
         drop(held);
         assert!(!all.cancel(&key("ann", "s")));
+    }
+
+    async fn is_over(held: &HeldRequest) -> bool {
+        tokio::time::timeout(Duration::from_millis(1), held.cancelled()).await.is_ok()
+    }
+
+    #[tokio::test]
+    async fn who_comes_back_with_the_same_call_takes_the_place_of_the_one_that_was_left() {
+        let key = |session: &str, id: i64| HeldKey {
+            owner: Owner { principal: "ann".into(), connection: "crm".into() },
+            session: session.into(),
+            id: Id::Number(id),
+        };
+        let all = HeldRequests::default();
+        let left = all.hold(key("s", 1), "a").unwrap();
+        left.leaves();
+        let others =
+            [(key("t", 1), "a"), (key("s", 2), "b")].map(|(key, digest)| all.hold(key, digest).unwrap());
+        others.iter().for_each(HeldRequest::sits);
+        assert!(!is_over(&left).await, "neither another session nor another call");
+        let back = all.hold(key("s", 3), "a").unwrap();
+        assert!(!is_over(&left).await, "it keeps the place until the other one waits");
+        back.sits();
+        assert!(is_over(&left).await && !is_over(&back).await);
+        assert!(!is_over(&others[0]).await && !is_over(&others[1]).await);
+        drop(left);
+        back.leaves();
+        // The same id again, whatever is called.
+        let same_id = all.hold(key("s", 3), "c").unwrap();
+        assert!(all.cancel(&key("s", 3)) && is_over(&back).await && is_over(&same_id).await);
+        drop((back, same_id));
+        all.end("s");
+        assert!(is_over(&others[1]).await && !is_over(&others[0]).await);
+        drop(others);
+        assert!(all.locked().is_empty());
     }
 }

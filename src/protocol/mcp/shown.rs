@@ -68,6 +68,7 @@ pub fn bound(
         detail,
         wait: Some(wait),
         told: Some(told),
+        leaves: None,
     }
 }
 

@@ -69,6 +69,7 @@ impl Subject<'_> {
             reason,
             wait: Some(wait),
             told: Some(told),
+            leaves: None,
         }
     }
 
