@@ -174,7 +174,9 @@ impl Said {
         let mut response = match &*self.messages {
             [message] => typed(self.status, "application/json", full(message.to_string())),
             messages => {
-                let text: String = messages.iter().map(|message| format!("data: {message}\n\n")).collect();
+                let text = messages
+                    .iter()
+                    .fold(String::new(), |text, message| text + "data: " + &message.to_string() + "\n\n");
                 typed(self.status, "text/event-stream", full(text))
             }
         };

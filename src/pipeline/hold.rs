@@ -8,6 +8,7 @@ use tokio::sync::oneshot;
 use crate::approval::ApprovalError;
 use crate::approval::Ask;
 use crate::approval::Outcome;
+use crate::approval::Ticket;
 use crate::approval::Wanted;
 use crate::domain::Denied;
 use crate::domain::DenyCode;
@@ -37,9 +38,10 @@ struct Patience {
     leaves: Option<oneshot::Receiver<()>>,
 }
 
-impl Patience {
-    /// Resolves when the client has left, to come back.
-    async fn left(leaves: Option<oneshot::Receiver<()>>) {
+/// How it ended, or that it waits still, and whether its client had left before. Then it keeps its place until the same command comes back,
+/// and must not run: there is nobody it would run for.
+async fn word(ticket: &mut Ticket, wait: Duration, leaves: Option<oneshot::Receiver<()>>) -> (Outcome, bool) {
+    let left = async {
         let left = match leaves {
             Some(leaves) => leaves.await.is_ok(),
             None => false,
@@ -47,7 +49,12 @@ impl Patience {
         if !left {
             std::future::pending::<()>().await;
         }
+    };
+    tokio::select! {
+        outcome = ticket.wait(wait) => return (outcome, false),
+        () = left => {}
     }
+    (ticket.wait(FOREVER).await, true)
 }
 
 impl Exchange {
@@ -178,28 +185,18 @@ impl Exchange {
             approval: Some(id),
             ..Denied::new(code, detail)
         };
-        let mut end = std::pin::pin!(self.end_watch().wait());
-        let ended = |end| Err(Denied { approval: Some(id), ..session_ended(end) });
-        let outcome = tokio::select! {
-            outcome = ticket.wait(wait) => Some(outcome),
-            end = end.as_mut() => return ended(end),
-            () = Patience::left(patience.leaves) => None,
-        };
-        let outcome = match outcome {
-            Some(outcome) => outcome,
-            // It keeps its place until the same command comes back, and never runs: there is nobody it would run for.
-            None => tokio::select! {
-                outcome = ticket.wait(FOREVER) => match outcome {
-                    Outcome::Approved { .. } => {
-                        let detail = "it was approved after its client had left; repeat the same request to run it";
-                        return Err(denied(DenyCode::ApprovalPending, detail.into()).because("client_left"));
-                    }
-                    other => other,
-                },
-                end = end.as_mut() => return ended(end),
-            },
+        let end = self.end_watch();
+        let (outcome, is_away) = tokio::select! {
+            word = word(&mut ticket, wait, patience.leaves) => word,
+            end = end.wait() => {
+                return Err(Denied { approval: Some(id), ..session_ended(end) });
+            }
         };
         match outcome {
+            Outcome::Approved { .. } if is_away => {
+                let detail = "it was approved after its client had left; repeat the same request to run it";
+                return Err(denied(DenyCode::ApprovalPending, detail.into()).because("client_left"));
+            }
             Outcome::Approved { .. } => {}
             Outcome::Denied { reason, .. } => {
                 let why = if reason.is_empty() { String::new() } else { format!(": {reason}") };
