@@ -101,7 +101,7 @@ impl Sink {
     /// Resolves when a stream has been silent for so long: only what is written to the client ends its silence.
     pub async fn silent(&self, silence: Duration) {
         match self {
-            Self::Stream(out) => tokio::time::sleep_until(out.written() + silence).await,
+            Self::Stream(out) => out.silent(silence).await,
             Self::Task(_) => std::future::pending().await,
         }
     }

@@ -91,18 +91,22 @@ impl Writer {
         self.pieces.closed().await;
     }
 
-    /// When something was written last.
-    pub fn written(&self) -> Instant {
-        self.written.get()
+    /// Resolves when nothing was written for so long. It does not once the client has left: nobody is there to be kept awake.
+    pub async fn silent(&self, silence: Duration) {
+        tokio::time::sleep_until(self.written.get() + silence).await;
+        if self.pieces.is_closed() {
+            std::future::pending::<()>().await;
+        }
     }
 
     async fn piece(&self, bytes: Bytes) -> Result<(), Left> {
         if bytes.is_empty() {
             return Ok(());
         }
-        self.pieces.send(bytes).await.map_err(|_closed| Left)?;
+        let sent = self.pieces.send(bytes).await;
+        // What could not be written is not due again at once either.
         self.written.set(Instant::now());
-        Ok(())
+        sent.map_err(|_closed| Left)
     }
 }
 
@@ -114,5 +118,28 @@ impl Body for Pieces {
 
     fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Cut>>> {
         self.get_mut().0.poll_recv(cx).map(|piece| piece.map(|bytes| Ok(Frame::data(bytes))))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SILENCE: Duration = Duration::from_secs(12);
+
+    #[tokio::test(start_paused = true)]
+    async fn silence_counts_from_the_last_word_and_only_while_the_client_is_there() {
+        let (response, out) = open();
+        let begin = Instant::now();
+        out.silent(SILENCE).await;
+        out.keep_alive().await.unwrap();
+        out.silent(SILENCE).await;
+        assert_eq!(begin.elapsed(), 2 * SILENCE);
+        drop(response);
+        assert_eq!(out.keep_alive().await, Err(Left));
+        let silent = tokio::time::timeout(SILENCE / 2, out.silent(SILENCE)).await;
+        assert!(silent.is_err(), "a word that failed is not due again at once");
+        let silent = tokio::time::timeout(100 * SILENCE, out.silent(SILENCE)).await;
+        assert!(silent.is_err(), "nobody is kept awake who has left");
     }
 }
