@@ -13,10 +13,10 @@ use rand::RngCore;
 
 use crate::protocol::mcp::sessions::Owner;
 
-/// How many of each kind are remembered. Beyond that who has most loses the oldest.
-const MOST: usize = 16_384;
-/// How many of them one principal may have on one connection; the oldest are forgotten first.
-const MOST_OF_ONE: usize = 1024;
+/// How many states, and tasks that are over, are remembered.
+const FEW: Most = Most { of_all: 16_384, of_one: 1024 };
+/// How many tasks that run are remembered: each may do so for long.
+const MANY: Most = Most { of_all: 65_536, of_one: 8192 };
 /// How many bytes all of one kind may have.
 const ROOM: usize = 64 << 20;
 /// How many bytes those of one principal may have on one connection.
@@ -25,15 +25,50 @@ const ROOM_OF_ONE: usize = 4 << 20;
 const STATE: Duration = Duration::from_mins(30);
 /// How long a task is remembered.
 const TASK: Duration = Duration::from_hours(24);
+/// How long one is remembered that is known to be over: its client may have missed its result, or fetches that by itself.
+const OVER: Duration = Duration::from_mins(10);
+/// How long it takes until what is old is looked for again.
+const SWEEP: Duration = Duration::from_secs(1);
 
 /// What is bound to clients, for all threads. Cheap to clone.
 #[derive(Debug, Clone, Default)]
 pub struct Bound(Arc<Mutex<Maps>>);
 
-#[derive(Debug, Default)]
+/// How many of one kind are remembered.
+#[derive(Debug, Clone, Copy)]
+struct Most {
+    /// Beyond that who has most loses the oldest.
+    of_all: usize,
+    /// How many one principal may have on one connection; the oldest are forgotten first.
+    of_one: usize,
+}
+
+#[derive(Debug)]
 struct Maps {
     states: Remembered<Box<str>, State>,
-    tasks: Remembered<(Box<str>, Box<str>), Task>,
+    tasks: Remembered<TaskKey, Task>,
+    /// Tasks that are known to be over take no place of those that run.
+    over: Remembered<TaskKey, Task>,
+}
+
+/// The connection, and the target's id of a task on it.
+type TaskKey = (Box<str>, Box<str>);
+
+impl Default for Maps {
+    fn default() -> Self {
+        Self {
+            states: Remembered::new(FEW, STATE),
+            tasks: Remembered::new(MANY, TASK),
+            over: Remembered::new(FEW, OVER),
+        }
+    }
+}
+
+impl Maps {
+    /// The task of that key, which may be over, and whose it is.
+    fn task(&self, key: &TaskKey) -> Option<(&Owner, &Task)> {
+        self.tasks.get(key).or_else(|| self.over.get(key))
+    }
 }
 
 /// A state of a request, as the target gave it, and for which request.
@@ -55,10 +90,14 @@ pub struct Task {
 /// A map that forgets what is old, and of each owner what is too much: nobody is forgotten because others have much.
 #[derive(Debug)]
 struct Remembered<K, V> {
+    most: Most,
+    within: Duration,
     values: HashMap<K, Kept<V>>,
     /// What each owner has, oldest first.
     shares: HashMap<Owner, Share<K>>,
     bytes: usize,
+    /// When what is old was looked for.
+    swept: Option<Instant>,
 }
 
 #[derive(Debug)]
@@ -75,30 +114,29 @@ struct Share<K> {
     bytes: usize,
 }
 
-impl<K, V> Default for Remembered<K, V> {
-    fn default() -> Self {
-        Self { values: HashMap::new(), shares: HashMap::new(), bytes: 0 }
-    }
-}
-
 impl<K: Clone + Eq + std::hash::Hash, V> Remembered<K, V> {
+    fn new(most: Most, within: Duration) -> Self {
+        Self { most, within, values: HashMap::new(), shares: HashMap::new(), bytes: 0, swept: None }
+    }
+
     /// Remembers a value of so many bytes, unless that alone is too much. What was remembered under its key is forgotten.
-    fn put(&mut self, owner: &Owner, key: K, value: V, bytes: usize, within: Duration) {
+    fn put(&mut self, owner: &Owner, key: K, value: V, bytes: usize) {
         self.forget(&key);
         if bytes > ROOM_OF_ONE {
             return;
         }
         while self.oldest_of(owner).is_some_and(|(kept, share)| {
-            let full = share.order.len() >= MOST_OF_ONE || share.bytes.saturating_add(bytes) > ROOM_OF_ONE;
-            full || kept.since.elapsed() >= within
+            let full =
+                share.order.len() >= self.most.of_one || share.bytes.saturating_add(bytes) > ROOM_OF_ONE;
+            full || kept.since.elapsed() >= self.within
         }) {
             self.forget_oldest_of(owner);
         }
-        if self.values.len() >= MOST || self.bytes.saturating_add(bytes) > ROOM {
-            self.forget_old(within);
+        if self.is_full(bytes) && self.swept.is_none_or(|swept| swept.elapsed() >= SWEEP) {
+            self.forget_old();
         }
-        while self.values.len() >= MOST || self.bytes.saturating_add(bytes) > ROOM {
-            let count = self.values.len() >= MOST;
+        while self.is_full(bytes) {
+            let count = self.values.len() >= self.most.of_all;
             let has = |share: &Share<K>| if count { share.order.len() } else { share.bytes };
             let most = self.shares.iter().max_by_key(|(_, share)| has(share)).map(|(owner, _)| owner.clone());
             match most {
@@ -114,6 +152,11 @@ impl<K: Clone + Eq + std::hash::Hash, V> Remembered<K, V> {
         self.values.insert(key, Kept { owner: owner.clone(), value, bytes, since: Instant::now() });
     }
 
+    /// Whether there is no place for one of so many bytes more.
+    fn is_full(&self, bytes: usize) -> bool {
+        self.values.len() >= self.most.of_all || self.bytes.saturating_add(bytes) > ROOM
+    }
+
     fn oldest_of(&self, owner: &Owner) -> Option<(&Kept<V>, &Share<K>)> {
         let share = self.shares.get(owner)?;
         Some((self.values.get(share.order.front()?)?, share))
@@ -122,27 +165,27 @@ impl<K: Clone + Eq + std::hash::Hash, V> Remembered<K, V> {
     fn forget_oldest_of(&mut self, owner: &Owner) {
         let oldest = self.shares.get(owner).and_then(|share| share.order.front()).cloned();
         match oldest {
-            Some(oldest) => self.forget(&oldest),
+            Some(oldest) => drop(self.forget(&oldest)),
             None => drop(self.shares.remove(owner)),
         }
     }
 
-    /// Forgets what is old, of which each owner's oldest comes first.
-    fn forget_old(&mut self, within: Duration) {
-        let now = Instant::now();
+    /// Forgets what is old.
+    fn forget_old(&mut self) {
+        let (now, within) = (Instant::now(), self.within);
+        self.swept = Some(now);
         let is_old = |kept: &Kept<V>| now.saturating_duration_since(kept.since) >= within;
-        let owners: Vec<Owner> = self.shares.keys().cloned().collect();
-        for owner in owners {
-            while self.oldest_of(&owner).is_some_and(|(kept, _)| is_old(kept)) {
-                self.forget_oldest_of(&owner);
-            }
+        let old = self.values.iter().filter(|(_, kept)| is_old(kept));
+        let old: Vec<K> = old.map(|(key, _)| key.clone()).collect();
+        for key in old {
+            self.forget(&key);
         }
     }
 
-    fn forget(&mut self, key: &K) {
-        let Some(kept) = self.values.remove(key) else { return };
+    fn forget(&mut self, key: &K) -> Option<Kept<V>> {
+        let kept = self.values.remove(key)?;
         self.bytes = self.bytes.saturating_sub(kept.bytes);
-        let Some(share) = self.shares.get_mut(&kept.owner) else { return };
+        let Some(share) = self.shares.get_mut(&kept.owner) else { return Some(kept) };
         share.bytes = share.bytes.saturating_sub(kept.bytes);
         // It is mostly the oldest.
         if let Some(place) = share.order.iter().position(|known| known == key) {
@@ -151,10 +194,11 @@ impl<K: Clone + Eq + std::hash::Hash, V> Remembered<K, V> {
         if share.order.is_empty() {
             self.shares.remove(&kept.owner);
         }
+        Some(kept)
     }
 
-    fn get(&self, key: &K, within: Duration) -> Option<(&Owner, &V)> {
-        let kept = self.values.get(key).filter(|kept| kept.since.elapsed() < within)?;
+    fn get(&self, key: &K) -> Option<(&Owner, &V)> {
+        let kept = self.values.get(key).filter(|kept| kept.since.elapsed() < self.within)?;
         Some((&kept.owner, &kept.value))
     }
 }
@@ -172,14 +216,14 @@ impl Bound {
         let state = State { request: request.into(), json: json.into() };
         let quoted = format!("\"{own}\"");
         let bytes = own.len() + request.len() + json.len();
-        self.maps().states.put(owner, own, state, bytes, STATE);
+        self.maps().states.put(owner, own, state, bytes);
         quoted
     }
 
     /// The target's state for the gateway's, if this principal got it for a request like this one.
     pub fn state_of(&self, owner: &Owner, request: &str, own: &str) -> Option<Box<[u8]>> {
         let maps = self.maps();
-        let (whose, state) = maps.states.get(&Box::from(own), STATE)?;
+        let (whose, state) = maps.states.get(&Box::from(own))?;
         (whose == owner && *state.request == *request).then(|| state.json.clone())
     }
 
@@ -188,16 +232,28 @@ impl Bound {
         let key = (owner.connection.clone(), task.into());
         let mut maps = self.maps();
         // An id that the target gives out twice stays with whom it was given to first.
-        if maps.tasks.get(&key, TASK).is_none_or(|(whose, _)| whose == owner) {
+        if maps.task(&key).is_none_or(|(whose, _)| whose == owner) {
+            maps.over.forget(&key);
             let bytes = owner.connection.len() + task.len() + tool.map_or(0, str::len);
-            maps.tasks.put(owner, key, Task { tool: tool.map(Into::into) }, bytes, TASK);
+            maps.tasks.put(owner, key, Task { tool: tool.map(Into::into) }, bytes);
+        }
+    }
+
+    /// A task of this principal is over.
+    pub fn task_is_over(&self, owner: &Owner, task: &str) {
+        let key = (owner.connection.clone(), task.into());
+        let mut maps = self.maps();
+        if maps.tasks.get(&key).is_some_and(|(whose, _)| whose == owner)
+            && let Some(kept) = maps.tasks.forget(&key)
+        {
+            maps.over.put(owner, key, kept.value, kept.bytes);
         }
     }
 
     /// The task of that id; `None`: it is not this principal's, or there is none.
     pub fn task_of(&self, owner: &Owner, task: &str) -> Option<Task> {
         let maps = self.maps();
-        let (whose, found) = maps.tasks.get(&(owner.connection.clone(), task.into()), TASK)?;
+        let (whose, found) = maps.task(&(owner.connection.clone(), task.into()))?;
         (whose == owner).then(|| found.clone())
     }
 }
@@ -227,12 +283,12 @@ mod tests {
         let bound = Bound::default();
         let first = bound.state(&owner("ann"), "tools/call a", b"1");
         let second = bound.state(&owner("ann"), "tools/call a", b"2");
-        for _more in 0..MOST_OF_ONE - 1 {
+        for _more in 0..FEW.of_one - 1 {
             bound.state(&owner("ann"), "tools/call a", b"3");
         }
         let of = |own: &str| bound.state_of(&owner("ann"), "tools/call a", own.trim_matches('"'));
         assert_eq!((of(&first), of(&second).as_deref()), (None, Some(&b"2"[..])));
-        assert_eq!(bound.maps().states.values.len(), MOST_OF_ONE);
+        assert_eq!(bound.maps().states.values.len(), FEW.of_one);
     }
 
     #[test]
@@ -241,7 +297,7 @@ mod tests {
         let own = bound.state(&owner("ann"), "tools/call a", b"1");
         bound.task(&owner("ann"), "t", None);
         let of = || bound.state_of(&owner("ann"), "tools/call a", own.trim_matches('"'));
-        for more in 0..MOST {
+        for more in 0..FEW.of_all {
             bound.state(&owner("bob"), "tools/call a", b"2");
             bound.task(&owner("bob"), &more.to_string(), None);
         }
@@ -253,14 +309,14 @@ mod tests {
         assert!(of().is_some());
         assert!(bound.maps().states.bytes <= ROOM_OF_ONE + 1024);
         // Nor do many together, as long as each has more than it.
-        for more in 0..2 * MOST {
+        for more in 0..2 * FEW.of_all {
             bound.state(&owner(&(more % 40).to_string()), "tools/call a", b"3");
         }
         assert!(of().is_some());
         let maps = bound.maps();
         let shares: usize = maps.states.shares.values().map(|share| share.order.len()).sum();
         let bytes: usize = maps.states.shares.values().map(|share| share.bytes).sum();
-        assert_eq!((maps.states.values.len(), shares, bytes), (MOST, MOST, maps.states.bytes));
+        assert_eq!((maps.states.values.len(), shares, bytes), (FEW.of_all, FEW.of_all, maps.states.bytes));
     }
 
     #[test]
@@ -271,5 +327,42 @@ mod tests {
         assert_eq!(bound.task_of(&owner("ann"), "t1"), Some(Task { tool: Some("slow".into()) }));
         assert_eq!(bound.task_of(&owner("bob"), "t1"), None);
         assert_eq!(bound.task_of(&owner("ann"), "t2"), None);
+    }
+
+    #[test]
+    fn a_task_that_is_over_takes_no_place_of_one_that_runs() {
+        let bound = Bound::default();
+        bound.task(&owner("ann"), "runs", Some("slow"));
+        for more in 0..2 * MANY.of_one {
+            let task = more.to_string();
+            bound.task(&owner("ann"), &task, Some("slow"));
+            bound.task_is_over(&owner("bob"), &task);
+            bound.task_is_over(&owner("ann"), &task);
+            // Its result is still to be had, and the id is nobody else's.
+            bound.task(&owner("bob"), &task, None);
+            assert_eq!(bound.task_of(&owner("ann"), &task), Some(Task { tool: Some("slow".into()) }));
+            assert_eq!(bound.task_of(&owner("bob"), &task), None);
+        }
+        assert!(bound.task_of(&owner("ann"), "runs").is_some());
+        let maps = bound.maps();
+        assert_eq!((maps.tasks.values.len(), maps.over.values.len()), (1, FEW.of_one));
+    }
+
+    #[test]
+    fn what_is_old_is_looked_for_once_a_second_at_most() {
+        let mut few = Remembered::new(Most { of_all: 4, of_one: 4 }, Duration::from_millis(50));
+        let put = |few: &mut Remembered<u32, ()>, who: &str, key: u32| few.put(&owner(who), key, (), 1);
+        for key in 0..4 {
+            put(&mut few, "ann", key);
+        }
+        std::thread::sleep(Duration::from_millis(60));
+        put(&mut few, "bob", 4);
+        assert_eq!((few.values.len(), few.shares.len(), few.bytes), (1, 1, 1), "what was old is gone");
+        for key in 5..8 {
+            put(&mut few, "bob", key);
+        }
+        std::thread::sleep(Duration::from_millis(60));
+        put(&mut few, "cid", 8);
+        assert_eq!((few.values.len(), few.get(&7)), (4, None), "only one had to go: nobody looked");
     }
 }

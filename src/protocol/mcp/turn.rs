@@ -24,6 +24,7 @@ use crate::pipeline::unmaskable;
 use crate::protocol::mcp::codec::envelope::Kind;
 use crate::protocol::mcp::codec::envelope::Limits;
 use crate::protocol::mcp::codec::envelope::Message;
+use crate::protocol::mcp::codec::envelope::Value;
 use crate::protocol::mcp::codec::envelope::id::Id;
 use crate::protocol::mcp::codec::envelope::names::Param;
 use crate::protocol::mcp::codec::envelope::names::ResultField;
@@ -277,7 +278,7 @@ impl Turn {
             {
                 rewrite.outcome(ResultField::Capabilities, offered);
             }
-            fresh::bound(message, &mut rewrite, &self.about.method, guard.masks());
+            fresh::bound(message, &mut rewrite, &self.about.method, guard.masks())?;
             if let Some(state) = message.outcome(ResultField::RequestState) {
                 if state.raw.len() > LONGEST_STATE {
                     return Err(garbage("its requestState is longer than 16 KiB"));
@@ -291,6 +292,9 @@ impl Turn {
                 self.check_requests(requests.raw, &guard.governed().connection.mcp)?;
             }
             self.remember_task(shared, message);
+            if self.about.method.starts_with("tasks/") {
+                self.forget_task(shared, message.result());
+            }
             if let Some(own) = &self.about.task
                 && message.outcome(ResultField::TaskId).is_some()
             {
@@ -298,6 +302,15 @@ impl Turn {
             }
         }
         rewrite.finish().map_err(|_overlap| garbage("its answer could not be taken apart"))
+    }
+
+    /// Forgets a task, after a while, that `said` of itself is over: the answer to a request about it, or what a notification says.
+    fn forget_task(&self, shared: &McpShared, said: Option<Value<'_>>) {
+        let said = said.and_then(|said| Json::parse(said.raw, DEPTH).ok());
+        let text = |name| said.as_ref().and_then(|said| said.member(name)).and_then(Json::as_str);
+        if let (Some(task), Some("completed" | "failed" | "cancelled")) = (text("taskId"), text("status")) {
+            shared.bound.task_is_over(&self.owner, task);
+        }
     }
 
     fn remember_task(&self, shared: &McpShared, message: &Message) {
@@ -425,6 +438,7 @@ impl Turn {
                 if task.is_none_or(|task| shared.bound.task_of(&self.owner, &task).is_none()) {
                     return Ok(dropped(guard, message, Why::NotItsTask));
                 }
+                self.forget_task(shared, message.params());
             }
             _ => {}
         }
