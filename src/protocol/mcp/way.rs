@@ -18,6 +18,7 @@ use crate::protocol::mcp::codec::envelope::Value;
 use crate::protocol::mcp::codec::envelope::names::Meta;
 use crate::protocol::mcp::codec::envelope::names::Names;
 use crate::protocol::mcp::codec::envelope::names::Param;
+use crate::protocol::mcp::codec::envelope::refusal::INVALID_REQUEST;
 use crate::protocol::mcp::codec::rewrite::Rewrite;
 use crate::protocol::mcp::codec::splice::Edit;
 use crate::protocol::mcp::era::INVALID_PARAMS;
@@ -27,6 +28,8 @@ use crate::protocol::mcp::shared::McpShared;
 
 /// How deep capabilities may be nested.
 const DEPTH: usize = 64;
+/// The longest id or progress token of a call that is held, in bytes as it is written.
+const LONGEST: usize = 512;
 
 /// Who the gateway says that it is, in place of its client.
 const OWN_INFO: &str = concat!(r#"{"name":"hoopctl","version":""#, env!("CARGO_PKG_VERSION"), r#""}"#);
@@ -94,44 +97,39 @@ pub fn speaks_as_the_gateway(options: &McpOptions) -> bool {
     options.pin != PinMode::Observe
 }
 
-/// The message as it is sent once it is approved: its parameters without the members of `_meta` that differ from attempt to attempt, but for
-/// the progress token, and with the members of all objects in one order. So what approvers read is all that is sent, byte for byte, and the
-/// same call again is the same, in whatever order its client writes it. (RFC 8259, section 4: an object is an unordered collection; names that
-/// come twice were refused. Numbers stay as they are written.)
+/// The message as it is sent once it is approved, made anew of what is judged and shown: its parameters in the order in which their client wrote
+/// them, without the members of `_meta` that differ from attempt to attempt, but for the progress token; and nothing beside them. So what
+/// approvers read is all that is sent, and the same call again is the same.
 ///
 /// # Errors
-/// It could not be taken apart.
+/// Its id or progress token, which nobody is shown, is long. It could not be taken apart.
 pub fn settled(message: &Message) -> Result<Message, Fault> {
-    let Some(params) = message.params() else { return Ok(message.clone()) };
-    let mut read = Json::parse(params.raw, DEPTH).map_err(|_unreadable| apart())?;
-    if let Json::Object(members) = &mut read
-        && let Some((_, Json::Object(meta))) =
-            members.iter_mut().find(|(name, _)| &**name == Param::Meta.name())
-    {
-        meta.retain(|(name, _)| !OF_THE_ATTEMPT.contains(&&**name));
+    let (id, token) = (message.id_value(), message.meta(Meta::ProgressToken));
+    if [&id, &token].into_iter().flatten().any(|value| value.raw.len() > LONGEST) {
+        let detail = format!("the id and progressToken of what is held may have at most {LONGEST} bytes");
+        return Err(Fault::new(StatusCode::BAD_REQUEST, INVALID_REQUEST, detail));
     }
-    in_order(&mut read);
-    let mut rewrite = Rewrite::new(message);
-    rewrite.edits([Edit::replace(params.span, read.to_string())]);
-    rewritten(rewrite)
-}
-
-/// Puts the members of all objects in the order of their names.
-fn in_order(value: &mut Json) {
-    match value {
-        Json::Object(members) => {
-            members.sort_unstable_by(|(one, _), (other, _)| one.cmp(other));
-            for (_, value) in members {
-                in_order(value);
-            }
-        }
-        Json::Array(values) => {
-            for value in values {
-                in_order(value);
-            }
-        }
-        Json::Null | Json::Bool(_) | Json::Number(_) | Json::String(_) => {}
+    let mut body = Vec::with_capacity(message.body().len());
+    body.extend_from_slice(b"{\"jsonrpc\":\"2.0\"");
+    if let Some(id) = id {
+        body.extend_from_slice(b",\"id\":");
+        body.extend_from_slice(id.raw);
     }
+    body.extend_from_slice(b",\"method\":");
+    push_bytes(message.method().ok_or_else(apart)?.as_bytes(), &mut body);
+    if let Some(params) = message.params() {
+        let mut read = Json::parse(params.raw, DEPTH).map_err(|_unreadable| apart())?;
+        if let Json::Object(members) = &mut read
+            && let Some((_, Json::Object(meta))) =
+                members.iter_mut().find(|(name, _)| &**name == Param::Meta.name())
+        {
+            meta.retain(|(name, _)| !OF_THE_ATTEMPT.contains(&&**name));
+        }
+        body.extend_from_slice(b",\"params\":");
+        body.extend_from_slice(read.to_string().as_bytes());
+    }
+    body.push(b'}');
+    scanned(body.into())
 }
 
 /// The message without some of its parameters; the values of the others stay byte for byte.
@@ -151,7 +149,10 @@ fn apart() -> Fault {
 }
 
 fn rewritten(rewrite: Rewrite<'_>) -> Result<Message, Fault> {
-    let body = rewrite.finish().map_err(|_overlap| apart())?;
+    scanned(rewrite.finish().map_err(|_overlap| apart())?)
+}
+
+fn scanned(body: Bytes) -> Result<Message, Fault> {
     let limits = Limits { once_in_results: true, ..Limits::new(body.len()) };
     Message::scan(body, limits).map_err(|_refusal| apart())
 }
@@ -277,35 +278,38 @@ mod tests {
             let message = Message::scan(body.into(), Limits::new(4096)).unwrap();
             String::from_utf8(settled(&message).unwrap().body().to_vec()).unwrap()
         };
-        let sent = r#""params":{"_meta":{"progressToken":7,"x":1.0},"arguments":{"n":1.10},"name":"a"}}"#;
-        for meta in [
-            r#","_meta":{"progressToken":7,"vscode.requestId":"1","x":1.0,"b\u0061ggage":"pay=all"}"#,
-            r#","_meta":{"x":1.0,"progressToken":7}"#,
-        ] {
-            assert!(settled(meta).ends_with(sent), "{}", settled(meta));
+        let own = r#","_meta":{"progressToken":7,"x":1.0}"#;
+        let sent = format!(r#""params":{{"name":"a","arguments":{{"n":1.10}}{own}}}}}"#);
+        for meta in
+            [r#","_meta":{"progressToken":7,"vscode.requestId":"1","x":1.0,"b\u0061ggage":"pay=all"}"#, own]
+        {
+            assert!(settled(meta).ends_with(&sent), "{}", settled(meta));
         }
-        assert!(settled("").ends_with(r#""params":{"arguments":{"n":1.10},"name":"a"}}"#));
+        assert!(settled("").ends_with(r#""params":{"name":"a","arguments":{"n":1.10}}}"#));
     }
 
     #[test]
-    fn a_held_call_is_the_same_in_whatever_order_it_is_written() {
-        let settled = |params: &str| {
-            let body = format!(r#"{{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{params}}}"#);
-            settled(&Message::scan(body.into(), Limits::new(4096)).unwrap()).unwrap().body().clone()
+    fn a_held_call_keeps_its_order_and_has_nothing_beside_its_parameters() {
+        let settled = |body: &str| {
+            let message = Message::scan(body.to_owned().into(), Limits::new(1 << 20)).unwrap();
+            settled(&message).map(|message| String::from_utf8(message.body().to_vec()).unwrap())
         };
-        let one = settled(r#"{"name":"a","arguments":{"to":{"x":1.10,"\u00e9":[{"b":1,"a":"é"}]},"n":2}}"#);
-        let other =
-            settled(r#"{"arguments":{"n":2, "to":{"é":[{"a":"\u00e9","b":1}],"x":1.10}},"name":"a"}"#);
-        assert_eq!(one, other);
-        assert!(one.ends_with(
-            r#"{"arguments":{"n":2,"to":{"x":1.10,"é":[{"a":"é","b":1}]}},"name":"a"}}"#.as_bytes()
-        ));
-        for another in [
-            r#"{"name":"a","arguments":{"to":{"x":1.1,"é":[{"b":1,"a":"é"}]},"n":2}}"#,
-            r#"{"name":"a","arguments":{"to":{"x":1.10,"é":[{"b":1},{"a":"é"}]},"n":2}}"#,
-            r#"{"name":"a","arguments":{"to":{"x":1.10,"é":[{"b":1,"a":"é"}],"n":2}}}"#,
+        let sent = r#"{"jsonrpc":"2.0","id":"a\u0062","method":"tools/call","params":{"name":"a","arguments":{"sort":{"b":1,"a":-1.0}}}}"#;
+        for body in [
+            sent,
+            r#" {"extra":{"amount":9},"params":{"name":"a", "arguments":{"sort":{"b":1,"a":-1.0}}},"method":"tools\/call","id":"a\u0062","jsonrpc":"2.0","trace":1}"#,
         ] {
-            assert_ne!(settled(another), one, "{another}");
+            assert_eq!(settled(body).unwrap(), sent, "{body}");
+        }
+        let other = sent.replace(r#"{"b":1,"a":-1.0}"#, r#"{"a":-1.0,"b":1}"#);
+        assert_eq!(settled(&other).unwrap(), other);
+        for place in [r#""id":"a\u0062""#, r#""progressToken":"b""#] {
+            let long = |length: usize| {
+                let (name, _) = place.split_once(':').unwrap();
+                let body = sent.replace(r#""name":"a","#, r#""name":"a","_meta":{"progressToken":"b"},"#);
+                settled(&body.replace(place, &format!(r#"{name}:"{}""#, "x".repeat(length)))).is_ok()
+            };
+            assert!(long(LONGEST - 2) && !long(LONGEST - 1), "{place}");
         }
     }
 }
