@@ -13,7 +13,7 @@ use crate::pipeline::snapshot::Governed;
 use crate::protocol::mcp::codec::envelope::Message;
 use crate::protocol::mcp::codec::envelope::refusal::INVALID_REQUEST;
 use crate::protocol::mcp::era::Era;
-use crate::protocol::mcp::era::keeps_to;
+use crate::protocol::mcp::era::check_legacy;
 use crate::protocol::mcp::record::FromClient;
 use crate::protocol::mcp::reply::Fault;
 use crate::protocol::mcp::serve::Refused;
@@ -109,9 +109,7 @@ impl Door<'_> {
             let fault = Fault::new(StatusCode::NOT_FOUND, NO_SESSION, "Session not found");
             return Err(self.fault(Era::Legacy, fault, message, "mcp_session").await);
         };
-        if let Some(agreed) = session.version()
-            && let Err(fault) = keeps_to(&self.head.headers, agreed)
-        {
+        if let Err(fault) = check_legacy(&self.head.headers) {
             return Err(self.fault(Era::Legacy, fault, message, "mcp_version").await);
         }
         Ok(Some(session))

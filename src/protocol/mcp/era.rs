@@ -53,7 +53,7 @@ const NO_VERSION: i32 = -32022;
 pub enum Era {
     /// Up to 2025-11-25.
     Legacy,
-    /// 2026-07-28, and whatever is later.
+    /// 2026-07-28. What claims to be later is read as this, to be refused as a version that nobody knows.
     Modern,
 }
 
@@ -67,8 +67,8 @@ impl Era {
     /// The era of a message, which must be well-formed in it.
     ///
     /// # Errors
-    /// Modern: no version or capabilities in `_meta`, a version that nobody knows, headers that are missing or do not say what the body
-    /// says, a response.
+    /// Modern: no version or capabilities in `_meta`, a version that nobody knows or that has sessions, headers that are missing or do not
+    /// say what the body says, a response.
     /// Legacy: a version in the header that nobody knows.
     pub fn of(headers: &HeaderMap, message: &Message) -> Result<Self, Fault> {
         let version = message.meta(Meta::ProtocolVersion).and_then(|value| value.text());
@@ -95,20 +95,6 @@ pub fn legacy(version: &str) -> Option<&'static str> {
     LEGACY.into_iter().find(|known| *known == version)
 }
 
-/// That a request of a session says no other version than the one that the session has agreed on.
-///
-/// # Errors
-/// It does.
-pub fn keeps_to(headers: &HeaderMap, agreed: &str) -> Result<(), Fault> {
-    match one(headers, &VERSION)? {
-        Some(version) if version != agreed => {
-            let detail = format!("MCP-Protocol-Version is not {agreed}, which this session has agreed on");
-            Err(Fault::new(StatusCode::BAD_REQUEST, INVALID_REQUEST, detail))
-        }
-        _ => Ok(()),
-    }
-}
-
 /// The one value of a header: `Ok(None)` where there is none.
 ///
 /// # Errors
@@ -124,7 +110,12 @@ pub fn one<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Result<Option<&'h s
     }
 }
 
-fn check_legacy(headers: &HeaderMap) -> Result<(), Fault> {
+/// That a request of the legacy era says no version that this era does not have. In a session it may say another than was agreed on: some clients
+/// always say the same one, and the target is told the one that was agreed on.
+///
+/// # Errors
+/// It does.
+pub fn check_legacy(headers: &HeaderMap) -> Result<(), Fault> {
     match one(headers, &VERSION)? {
         Some(version) if !LEGACY.contains(&version) => Err(Fault::new(
             StatusCode::BAD_REQUEST,
@@ -170,10 +161,15 @@ fn check_modern(headers: &HeaderMap, message: &Message, version: Option<&str>) -
     Ok(())
 }
 
-/// The fault of a version that nobody here knows.
+/// The fault of a version that nobody here knows, or that is of the other era.
 fn unknown(version: &str) -> Option<Fault> {
     if MODERN.contains(&version) {
         return None;
+    }
+    if legacy(version).is_some() {
+        let detail =
+            format!("{version} has sessions: begin with initialize, and say no version in params._meta");
+        return Some(Fault::new(StatusCode::BAD_REQUEST, INVALID_REQUEST, detail));
     }
     let mut data = String::from("{\"supported\":[");
     for (place, known) in MODERN.iter().chain(LEGACY.iter().rev()).enumerate() {
@@ -261,7 +257,7 @@ mod tests {
 
     #[test]
     fn a_version_that_nobody_knows_is_not_judged_as_one_that_is_known() {
-        for version in ["2026-08-01", "2027-01-01", "2025-11-25"] {
+        for version in ["2026-08-01", "2027-01-01"] {
             let body = CALL.replace("2026-07-28", version);
             let message = Message::scan(body.into(), Limits::new(4096)).unwrap();
             let headers = HeaderMap::from_iter(
@@ -287,13 +283,18 @@ mod tests {
     }
 
     #[test]
-    fn a_session_keeps_to_its_version() {
-        let says = |version: &'static str| {
-            let headers = HeaderMap::from_iter([(VERSION, version.parse().unwrap())]);
-            keeps_to(&headers, "2025-06-18").map_err(|fault| (fault.status.as_u16(), fault.code))
-        };
-        assert_eq!((says("2025-06-18"), says("2024-11-05")), (Ok(()), Err((400, -32600))));
-        assert_eq!(keeps_to(&HeaderMap::new(), "2025-06-18"), Ok(()));
+    fn a_version_with_sessions_is_not_said_in_a_request() {
+        for version in LEGACY {
+            let body = CALL.replace("2026-07-28", version);
+            let message = Message::scan(body.into(), Limits::new(4096)).unwrap();
+            let headers = HeaderMap::from_iter(
+                [(VERSION, version), (METHOD, "tools/call"), (NAME, "=?base64?w6k=?=")]
+                    .map(|(name, value)| (name, value.parse().unwrap())),
+            );
+            let fault = Era::of(&headers, &message).unwrap_err();
+            assert_eq!((fault.status.as_u16(), fault.code, &fault.data), (400, INVALID_REQUEST, &None));
+            assert!(fault.detail.contains("begin with initialize"), "{}", fault.detail);
+        }
         assert_eq!((legacy("2025-06-18"), legacy("2026-07-28")), (Some("2025-06-18"), None));
     }
 
