@@ -6,6 +6,7 @@ use bytes::Bytes;
 use http::Response;
 use http::StatusCode;
 
+use crate::domain::Denied;
 use crate::domain::McpCommand;
 use crate::domain::command::mcp::END_SESSION;
 use crate::domain::command::mcp::OPEN_STREAM;
@@ -49,8 +50,8 @@ pub async fn stream(door: Door<'_>) -> Result<Response<ReplyBody>, Refused> {
         event = known;
     }
     let owner = door.owner();
-    let (relay, answered) = open(door, OPEN_STREAM, session, event, owner).await?;
-    let (mut relay, Answered { status, body, .. }) = (relay, answered);
+    let (mut relay, answered) = open(door, OPEN_STREAM, session, event, owner).await?;
+    let Answered { status, body, .. } = answered?;
     match body {
         Answer::Stream(source) => {
             let (response, out) = stream::open();
@@ -78,7 +79,7 @@ pub async fn stream(door: Door<'_>) -> Result<Response<ReplyBody>, Refused> {
     }
 }
 
-/// The end of a session, as its client wants it.
+/// The end of a session, as its client wants it: whoever may say so, whatever the target says to it.
 pub async fn delete(door: Door<'_>) -> Result<Response<ReplyBody>, Refused> {
     let session = door.session(None).await?;
     let Some(session) = session else {
@@ -88,26 +89,25 @@ pub async fn delete(door: Door<'_>) -> Result<Response<ReplyBody>, Refused> {
     let owner = door.owner();
     let (relay, answered) = open(door, END_SESSION, Some(Arc::clone(&session)), None, owner).await?;
     let Relay { shared, mut guard, .. } = relay;
+    // A target that does not let its clients end sessions, or cannot, has one more then; the gateway's own is over all the same.
+    shared.end_session(&session);
+    let Ok(Answered { status, .. }) = answered else { return Ok(json(StatusCode::OK, Bytes::new())) };
     guard.settle();
-    // A target that does not let its clients end sessions has one more then; the gateway's own is over all the same.
-    let ended = match answered.status {
-        StatusCode::METHOD_NOT_ALLOWED => StatusCode::OK,
-        status => status,
-    };
-    if ended.is_success() || ended == StatusCode::NOT_FOUND {
-        shared.end_session(&session);
-    }
-    Ok(json(ended, Bytes::new()))
+    let known = status.is_success() || status == StatusCode::NOT_FOUND;
+    Ok(json(if known { status } else { StatusCode::OK }, Bytes::new()))
 }
 
-/// Admits and sends a request without a message.
+/// Admits and sends a request without a message; gives what the target answered.
+///
+/// # Errors
+/// It is refused.
 async fn open(
     door: Door<'_>,
     method: &'static str,
     session: Option<Arc<Session>>,
     event: Option<Event>,
     owner: Owner,
-) -> Result<(Relay, Answered), Refused> {
+) -> Result<(Relay, Result<Answered, Denied>), Refused> {
     let Door { shared, head, exchange } = door;
     let governed = Arc::clone(exchange.governed());
     let judged = exchange.judge(McpCommand::new(method).into_command(McpCommand::class_of(method)));
@@ -127,13 +127,7 @@ async fn open(
     let mut end = std::pin::pin!(exchange.end_watch().wait());
     let permit = upstream::admit(exchange, judged, record, request, None).await?;
     let (answered, mut guard) = upstream::send(permit, end.as_mut()).await;
-    let answered = match answered {
-        Ok(answered) => answered,
-        Err(denied) => {
-            guard.record_failure(&denied);
-            return Err(denied.into());
-        }
-    };
+    let answered = answered.inspect_err(|denied| guard.record_failure(denied));
     let turn = Turn {
         era: Era::Legacy,
         declared: session.as_ref().map(|session| session.declared()).unwrap_or_default(),
