@@ -96,8 +96,31 @@ impl Gate {
         })
     }
 
-    /// Who asks, what holds now, and the connection, which is open to the caller.
+    /// Whose request it is, and the connection, which is open to the caller, however fast the caller asks. Nothing can be sent by it: it is for
+    /// a caller who lets go of something.
+    ///
+    /// # Errors
+    /// Nobody's who is let in here.
+    pub async fn whose(&self, arrival: Arrival<'_>) -> Result<(Arc<str>, Arc<Governed>), Denied> {
+        let (verified, _, governed) = self.know(&arrival, &mut None).await?;
+        Ok((Arc::clone(&verified.principal.id), governed))
+    }
+
+    /// Who asks, what holds now, and the connection, which is open to the caller. It counts as a request.
     pub(super) async fn find(
+        &self,
+        arrival: &Arrival<'_>,
+        who: &mut Option<Arc<Verified>>,
+    ) -> Result<(Arc<Verified>, Arc<Snapshot>, Arc<Governed>), Denied> {
+        let (verified, snapshot, governed) = self.know(arrival, who).await?;
+        let id = &verified.principal.id;
+        self.0.callers.admit(id, None, snapshot.limits().rate)?;
+        self.0.callers.admit(id, Some(&governed.connection.name), governed.connection.limits.rate)?;
+        Ok((verified, snapshot, governed))
+    }
+
+    /// [`Self::find`], uncounted.
+    async fn know(
         &self,
         arrival: &Arrival<'_>,
         who: &mut Option<Arc<Verified>>,
@@ -123,9 +146,6 @@ impl Gate {
         if locks.shuts(&governed.connection.name) {
             return Err(locked());
         }
-        let id = &verified.principal.id;
-        self.0.callers.admit(id, None, snapshot.limits().rate)?;
-        self.0.callers.admit(id, Some(&governed.connection.name), governed.connection.limits.rate)?;
         Ok((verified, snapshot, governed))
     }
 

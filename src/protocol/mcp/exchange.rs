@@ -14,6 +14,7 @@ use crate::domain::Denied;
 use crate::domain::DenyCode;
 use crate::domain::RequestId;
 use crate::domain::command::mcp::CALL;
+use crate::pipeline;
 use crate::pipeline::Exchange;
 use crate::pipeline::Judged;
 use crate::pipeline::snapshot::Governed;
@@ -67,15 +68,22 @@ pub async fn post(door: Door<'_>, mut body: Incoming) -> Result<Response<ReplyBo
     let bytes = match read_or_part(&mut body, limit, &door.exchange).await {
         Ok(bytes) => bytes,
         Err((denied, part)) => {
+            let mut glimpse = Glimpse::default();
+            if denied.code == DenyCode::LimitExceeded {
+                glimpse.push(&part);
+            }
+            // Its room is free again before anything else is waited for.
+            drop(part);
             let denied = door.refuse(denied).await;
             if denied.code != DenyCode::LimitExceeded {
                 return Err(denied.into());
             }
-            let mut glimpse = Glimpse::default();
-            glimpse.push(&part);
-            drop(part);
-            let request = door.exchange.request_id();
-            return limit::answer(denied, door.head, &mut body, glimpse, limit::LONG, request).await;
+            tokio::select! {
+                biased;
+                end = door.exchange.end_watch().wait() => return Err(pipeline::session_ended(end).into()),
+                () = limit::look(&mut body, &mut glimpse, limit::LONG) => {}
+            }
+            return limit::answer(denied, door.head, &glimpse, door.exchange.request_id());
         }
     };
     let claimed = Era::claimed(&door.head.headers);
@@ -185,7 +193,9 @@ async fn send(
     };
     let asked = asked(&door.exchange, &judged);
     let session_id = session.as_ref().map(|session| &*session.id).unwrap_or_default();
-    let record = record(&judged.command, session_id, message).record(&door.exchange);
+    // Of a call that people approve what they read is recorded as it is sent.
+    let recorded = if judged.holds() { &body } else { message.body() };
+    let record = record(&judged.command, session_id, recorded).record(&door.exchange);
     let id = Bytes::copy_from_slice(message.id_value().map(|id| id.raw).unwrap_or_default());
     if let Some((denied, otherwise)) = held_back(&door, &governed, &judged) {
         let denied = door.exchange.refuse(record, denied).await;
@@ -363,8 +373,8 @@ fn asked(exchange: &Exchange, judged: &Judged) -> Asked {
     }
 }
 
-/// How it is recorded.
-pub fn record<'a>(command: &'a Command, session: &'a str, message: &'a Message) -> FromClient<'a> {
+/// How a message with this body is recorded.
+pub fn record<'a>(command: &'a Command, session: &'a str, body: &'a [u8]) -> FromClient<'a> {
     let mcp = command.mcp();
     let named = mcp.and_then(|mcp| mcp.tool.as_deref().or(mcp.prompt.as_deref()).or(mcp.resource.as_deref()));
     FromClient {
@@ -373,6 +383,6 @@ pub fn record<'a>(command: &'a Command, session: &'a str, message: &'a Message) 
         name: named.unwrap_or_default(),
         class: command.class.as_str(),
         session,
-        body: message.body(),
+        body,
     }
 }

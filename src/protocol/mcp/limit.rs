@@ -30,25 +30,19 @@ pub const LONG: u64 = 64 << 20;
 /// How long a message is looked through.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// What answers a message that is refused unread. `glimpse` has seen what was read of it; at most so many bytes more are looked at.
+/// What answers a message that is refused unread, of which `glimpse` has seen what there was to see.
 ///
 /// # Errors
-/// It is not known which request it is.
-pub async fn answer(
+/// It is not known which request it is, or a notification must not be lost.
+pub fn answer(
     denied: Denied,
     head: &Parts,
-    body: &mut Incoming,
-    mut glimpse: Glimpse,
-    most: u64,
+    glimpse: &Glimpse,
     request: RequestId,
 ) -> Result<Response<ReplyBody>, Refused> {
-    if body.size_hint().lower() <= most {
-        // What did not come in time was not seen.
-        drop(tokio::time::timeout(PATIENCE, look(body, &mut glimpse, most)).await);
-    }
     let Some(message) = glimpse.message() else { return Err(denied.into()) };
     let Some(id) = message.id_value().filter(|_| message.kind() == Kind::Request) else {
-        return notice::unheard(denied);
+        return notice::unheard(denied, &message.method().unwrap_or_default());
     };
     let asked = if message.method().as_deref() == Some(CALL) { Asked::Tool } else { Asked::Other };
     let (status, text) = reply::refusal(&denied, Era::claimed(&head.headers), &asked, id.raw, request);
@@ -60,8 +54,14 @@ pub async fn answer(
     Ok(response)
 }
 
-/// Looks through the rest of a body, as far as it may.
-async fn look(body: &mut Incoming, glimpse: &mut Glimpse, most: u64) {
+/// Looks through what is left of a body: at most so many bytes, and what comes in time.
+pub async fn look(body: &mut Incoming, glimpse: &mut Glimpse, most: u64) {
+    if body.size_hint().lower() <= most {
+        drop(tokio::time::timeout(PATIENCE, look_on(body, glimpse, most)).await);
+    }
+}
+
+async fn look_on(body: &mut Incoming, glimpse: &mut Glimpse, most: u64) {
     let mut seen: u64 = 0;
     while let Some(Ok(frame)) = body.frame().await {
         if let Ok(data) = frame.into_data() {

@@ -9,10 +9,13 @@ use http::StatusCode;
 use crate::domain::Denied;
 use crate::domain::DenyCode;
 use crate::domain::McpCommand;
+use crate::domain::ServerRequest;
 use crate::domain::command::mcp::ANSWER;
 use crate::pipeline::Judged;
 use crate::pipeline::ReplyGuard;
+use crate::protocol::mcp::codec::envelope::Kind;
 use crate::protocol::mcp::codec::envelope::Message;
+use crate::protocol::mcp::codec::envelope::id::Id;
 use crate::protocol::mcp::codec::envelope::names::Param;
 use crate::protocol::mcp::command::Wanted;
 use crate::protocol::mcp::door::Door;
@@ -24,6 +27,7 @@ use crate::protocol::mcp::exchange::wanted;
 use crate::protocol::mcp::reply::Fault;
 use crate::protocol::mcp::reply::json;
 use crate::protocol::mcp::serve::Refused;
+use crate::protocol::mcp::sessions::Owner;
 use crate::protocol::mcp::sessions::Session;
 use crate::protocol::mcp::shared::HeldKey;
 use crate::protocol::mcp::shared::McpShared;
@@ -31,6 +35,9 @@ use crate::protocol::mcp::upstream;
 use crate::protocol::mcp::upstream::Answered;
 use crate::protocol::mcp::upstream::outbound;
 use crate::protocol::web::body::ReplyBody;
+
+/// The notification with which a session begins at the target.
+const INITIALIZED: &str = "notifications/initialized";
 
 /// A notification: nothing comes back but that it was taken.
 pub async fn tell(
@@ -44,18 +51,55 @@ pub async fn tell(
         Ok(wanted) => wanted,
         Err(fault) => return Err(door.fault(era, fault, Some(message), "mcp_params").await),
     };
-    if command.method() == "notifications/cancelled"
-        && let Some(session) = &session
-        && let Some(id) = message.param(Param::RequestId).and_then(|id| id.id())
-    {
-        let key = HeldKey { owner, session: session.id.clone(), id: id.into_owned() };
-        // The target never saw that request; that the client does not want it any more is in its recording.
-        if door.shared.held.cancel(&key) {
-            return Ok(json(StatusCode::ACCEPTED, Bytes::new()));
-        }
+    // The target never saw that request; that the client does not want it any more is in its recording.
+    if session.as_ref().is_some_and(|session| cancels(door.shared, &owner, session, message)) {
+        return Ok(json(StatusCode::ACCEPTED, Bytes::new()));
     }
     let judged = judge(&door.exchange, command, also, message);
-    pass_on(door, session, judged, message, message.body().clone()).await
+    let method = judged.command.method().to_owned();
+    match pass_on(door, session, judged, message).await {
+        Ok(StatusCode::NOT_FOUND) => Ok(json(StatusCode::NOT_FOUND, Bytes::new())),
+        // Its session has not begun at the target.
+        Ok(status) if method == INITIALIZED && !status.is_success() => Ok(json(status, Bytes::new())),
+        Ok(_) => Ok(json(StatusCode::ACCEPTED, Bytes::new())),
+        Err(denied) => unheard(denied, &method),
+    }
+}
+
+/// Whether a message cancels a request that is held, which then is withdrawn.
+pub fn cancels(shared: &McpShared, owner: &Owner, session: &Session, message: &Message) -> bool {
+    if message.kind() != Kind::Notification || message.method().as_deref() != Some("notifications/cancelled")
+    {
+        return false;
+    }
+    let Some(id) = message.param(Param::RequestId).and_then(|id| id.id()) else { return false };
+    let key = HeldKey { owner: owner.clone(), session: session.id.clone(), id: id.into_owned() };
+    shared.held.cancel(&key)
+}
+
+/// A question of the target that is being answered. It is open again where the answer is not sent: the client may repeat it.
+struct Answering {
+    session: Arc<Session>,
+    id: Id<'static>,
+    what: ServerRequest,
+    sent: bool,
+}
+
+impl Answering {
+    /// The question that a message answers; `None`: there is none.
+    fn of(session: Option<&Arc<Session>>, message: &Message) -> Option<Self> {
+        let (session, id) = (session?, message.id()?.into_owned());
+        let what = session.answered(&id)?;
+        Some(Self { session: Arc::clone(session), id, what, sent: false })
+    }
+}
+
+impl Drop for Answering {
+    fn drop(&mut self) {
+        if !self.sent {
+            self.session.ask(self.id.clone(), self.what);
+        }
+    }
 }
 
 /// The client's answer to a question of the target.
@@ -64,55 +108,58 @@ pub async fn answer(
     session: Option<Arc<Session>>,
     message: &Message,
 ) -> Result<Response<ReplyBody>, Refused> {
-    let question = session.as_ref().zip(message.id()).and_then(|(session, id)| session.answered(&id));
-    let Some(question) = question else {
+    let Some(mut question) = Answering::of(session.as_ref(), message) else {
         let fault = Fault::new(StatusCode::BAD_REQUEST, INVALID_PARAMS, "nothing was asked with this id");
         return Err(door.fault(Era::Legacy, fault, Some(message), "mcp_unasked").await);
     };
-    if !door.exchange.governed().connection.mcp.allows(question) {
+    if !door.exchange.governed().connection.mcp.allows(question.what) {
         let fault =
             Fault::new(StatusCode::BAD_REQUEST, INVALID_PARAMS, "the target may not ask this any more");
         return Err(door.fault(Era::Legacy, fault, Some(message), "mcp_unasked").await);
     }
     let judged = door.exchange.judge(McpCommand::new(ANSWER).into_command(McpCommand::class_of(ANSWER)));
-    pass_on(door, session, judged, message, message.body().clone()).await
+    // The target waits for it: a client whose answer does not arrive is told so.
+    let status = pass_on(door, session, judged, message).await?;
+    question.sent = true;
+    let gone = status == StatusCode::NOT_FOUND;
+    Ok(json(if gone { status } else { StatusCode::ACCEPTED }, Bytes::new()))
 }
 
-/// Sends what is not answered by a message.
+/// Sends what is not answered by a message; gives the target's status.
 async fn pass_on(
     door: Door<'_>,
     session: Option<Arc<Session>>,
     judged: Judged,
     message: &Message,
-    body: Bytes,
-) -> Result<Response<ReplyBody>, Refused> {
+) -> Result<StatusCode, Denied> {
     let Door { shared, head, exchange } = door;
     let governed = Arc::clone(exchange.governed());
     let session_id = session.as_ref().map(|session| &*session.id).unwrap_or_default();
-    let record = record(&judged.command, session_id, message).record(&exchange);
-    let request = outbound(shared, head, &governed.connection, session.as_deref(), None, Some(body));
+    let body = message.body();
+    let record = record(&judged.command, session_id, body).record(&exchange);
+    let request = outbound(shared, head, &governed.connection, session.as_deref(), None, Some(body.clone()));
     if judged.holds() {
         let denied = Denied::new(DenyCode::Denied, "a message that is not answered cannot wait for approval")
             .because("not_held");
-        return unheard(exchange.refuse(record, denied).await);
+        return Err(exchange.refuse(record, denied).await);
     }
     let mut end = std::pin::pin!(exchange.end_watch().wait());
-    let permit = match upstream::admit(exchange, judged, record, request, None).await {
-        Ok(permit) => permit,
-        Err(denied) => return unheard(denied),
-    };
+    let permit = upstream::admit(exchange, judged, record, request, None).await?;
     let (answered, guard) = upstream::send(permit, end.as_mut()).await;
     finish(guard, answered, shared, session.as_deref())
 }
 
-/// What answers a message that did not arrive. Nothing but a status could say so, and clients end their session at one: that it was refused,
-/// or failed, is in the recording. Who must show a new token first is told.
+/// What answers a notification that did not arrive. Nothing but a status could say so, and clients end their session at one: that it was
+/// refused, or failed, is in the recording. Who must show a new token first is told, and whose session cannot begin without it: that client is
+/// to begin again.
 ///
 /// # Errors
-/// The token holds no more.
-pub fn unheard(denied: Denied) -> Result<Response<ReplyBody>, Refused> {
+/// The token holds no more, or a session did not begin.
+pub fn unheard(denied: Denied, method: &str) -> Result<Response<ReplyBody>, Refused> {
     match denied.code {
         DenyCode::Unauthenticated => Err(denied.into()),
+        // One that no policy lets pass would not pass again.
+        code if method == INITIALIZED && code != DenyCode::Denied => Err(denied.into()),
         _ => Ok(json(StatusCode::ACCEPTED, Bytes::new())),
     }
 }
@@ -122,20 +169,14 @@ fn finish(
     answered: Result<Answered, Denied>,
     shared: &McpShared,
     session: Option<&Session>,
-) -> Result<Response<ReplyBody>, Refused> {
-    let status = match answered {
-        Ok(answered) => answered.status,
-        Err(denied) => {
-            guard.record_failure(&denied);
-            return unheard(denied);
-        }
-    };
+) -> Result<StatusCode, Denied> {
+    let status =
+        answered.map(|answered| answered.status).inspect_err(|denied| guard.record_failure(denied))?;
     guard.settle();
     if status == StatusCode::NOT_FOUND
         && let Some(session) = session
     {
         shared.end_session(session);
     }
-    let status = if status.is_success() { StatusCode::ACCEPTED } else { status };
-    Ok(json(status, Bytes::new()))
+    Ok(status)
 }

@@ -23,15 +23,19 @@ use crate::pipeline::Gate;
 use crate::protocol::mcp::channel;
 use crate::protocol::mcp::codec::glimpse::Glimpse;
 use crate::protocol::mcp::door::Door;
+use crate::protocol::mcp::door::place;
 use crate::protocol::mcp::era::Era;
 use crate::protocol::mcp::exchange;
 use crate::protocol::mcp::limit;
 use crate::protocol::mcp::login;
 use crate::protocol::mcp::metadata;
+use crate::protocol::mcp::notice;
 use crate::protocol::mcp::origin;
 use crate::protocol::mcp::reply::Fault;
 use crate::protocol::mcp::reply::json;
+use crate::protocol::mcp::sessions::Owner;
 use crate::protocol::mcp::shared::McpShared;
+use crate::protocol::mcp::upstream::SESSION;
 use crate::protocol::web::App;
 use crate::protocol::web::body::ReplyBody;
 use crate::protocol::web::reply;
@@ -100,8 +104,12 @@ impl McpApp {
         let (exchange, rest) = match request::enter(&self.gate, Protocol::Mcp, origin, head).await {
             Ok(entered) => entered,
             Err(denied) if denied.code == DenyCode::LimitExceeded && head.method == Method::POST => {
-                let glimpse = Glimpse::default();
-                return limit::answer(denied, head, &mut body, glimpse, limit::BRIEF, origin.request).await;
+                let mut glimpse = Glimpse::default();
+                limit::look(&mut body, &mut glimpse, limit::BRIEF).await;
+                if self.is_cancelled(origin, head, &glimpse).await {
+                    return Ok(json(StatusCode::ACCEPTED, Bytes::new()));
+                }
+                return limit::answer(denied, head, &glimpse, origin.request);
             }
             Err(denied) => return Err(denied.into()),
         };
@@ -143,6 +151,23 @@ impl McpApp {
                 Ok(response)
             }
         }
+    }
+
+    /// A message that came too fast cancels a call that is held, which is withdrawn now: a client that wants less is not told to wait.
+    async fn is_cancelled(&self, origin: Origin, head: &Parts, glimpse: &Glimpse) -> bool {
+        let Some(message) = glimpse.whole() else { return false };
+        let Ok((principal, governed)) = request::whose(&self.gate, Protocol::Mcp, origin, head).await else {
+            return false;
+        };
+        if origin::check(head, &governed.connection.mcp, self.public_url.as_deref()).is_err() {
+            return false;
+        }
+        let owner = Owner { principal: (&*principal).into(), connection: place(&governed) };
+        let mut named = head.headers.get_all(&SESSION).iter();
+        let (first, second) = (named.next(), named.next());
+        let id = first.and_then(|id| id.to_str().ok()).filter(|_| second.is_none());
+        let session = id.and_then(|id| self.shared.sessions.find(id, &owner, &governed));
+        session.is_some_and(|session| notice::cancels(&self.shared, &owner, &session, &message))
     }
 }
 

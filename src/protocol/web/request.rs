@@ -3,6 +3,7 @@
 use std::future::poll_fn;
 use std::net::IpAddr;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
@@ -24,6 +25,7 @@ use crate::pipeline::Arrival;
 use crate::pipeline::BodyRoom;
 use crate::pipeline::Exchange;
 use crate::pipeline::Gate;
+use crate::pipeline::snapshot::Governed;
 
 /// How long a body that is read whole may make no progress.
 const STALL: Duration = Duration::from_secs(30);
@@ -78,6 +80,20 @@ pub async fn enter<'a>(
     origin: Origin,
     head: &'a Parts,
 ) -> Result<(Exchange, &'a str), Denied> {
+    let (arrival, rest, token) = arrival(protocol, origin, head);
+    if let Err(denied) = token {
+        gate.refuse_stranger(arrival, None, &denied);
+        return Err(denied);
+    }
+    Ok((gate.enter(arrival).await?, rest))
+}
+
+/// What a request says of itself: the arrival, the path below the connection as it came, and what is wrong with its token.
+fn arrival<'a>(
+    protocol: Protocol,
+    origin: Origin,
+    head: &'a Parts,
+) -> (Arrival<'a>, &'a str, Result<Option<&'a str>, Denied>) {
     let path = head.uri.path();
     let route = route(path).unwrap_or(Route { connection: "", rest: "" });
     let token = bearer(&head.headers);
@@ -90,11 +106,20 @@ pub async fn enter<'a>(
         method: head.method.as_str(),
         path,
     };
-    if let Err(denied) = token {
-        gate.refuse_stranger(arrival, None, &denied);
-        return Err(denied);
-    }
-    Ok((gate.enter(arrival).await?, route.rest))
+    (arrival, route.rest, token)
+}
+
+/// Whose a request is that was refused because its caller asks too fast ([`Gate::whose`]).
+///
+/// # Errors
+/// Nobody's who is let in here.
+pub async fn whose(
+    gate: &Gate,
+    protocol: Protocol,
+    origin: Origin,
+    head: &Parts,
+) -> Result<(Arc<str>, Arc<Governed>), Denied> {
+    gate.whose(arrival(protocol, origin, head).0).await
 }
 
 /// The one bearer token of a request: `Ok(None)` where there is none.

@@ -5,9 +5,14 @@ use bytes::Bytes;
 
 use crate::protocol::mcp::codec::envelope::Limits;
 use crate::protocol::mcp::codec::envelope::Message;
+use crate::protocol::mcp::codec::envelope::names::Known;
+use crate::protocol::mcp::codec::envelope::names::Top;
+use crate::protocol::mcp::codec::envelope::names::look_up;
 
 /// The longest id or method that is kept, in bytes.
 const LONGEST: usize = 512;
+/// The longest message that is kept whole, in bytes.
+const SHORT: usize = 4096;
 
 /// What has been seen so far of one message, which comes in pieces.
 #[derive(Debug, Default)]
@@ -23,6 +28,8 @@ pub struct Glimpse {
     text: Vec<u8>,
     id: Option<Vec<u8>>,
     method: Option<Vec<u8>>,
+    /// All of it, as long as that is short, and one byte more of what is not.
+    start: Vec<u8>,
 }
 
 /// Where the next byte stands.
@@ -40,6 +47,8 @@ enum Within {
 impl Glimpse {
     /// Takes the next piece.
     pub fn push(&mut self, bytes: &[u8]) {
+        let room = (SHORT + 1).saturating_sub(self.start.len()).min(bytes.len());
+        self.start.extend_from_slice(bytes.get(..room).unwrap_or_default());
         for byte in bytes {
             self.take(*byte);
         }
@@ -91,6 +100,11 @@ impl Glimpse {
 
     fn member_ends(&mut self) {
         let (name, value) = (self.name.take(), std::mem::take(&mut self.text));
+        // A name that is written with escapes, or that some readers take for a known one, may be the id.
+        self.broken |= name.as_deref().is_some_and(|name| {
+            let name = String::from_utf8_lossy(name);
+            name.contains('\\') || matches!(look_up::<Top>(name.trim_matches('"')), Known::Lookalike(_))
+        });
         let field = match name.as_deref() {
             Some(b"\"id\"") => &mut self.id,
             Some(b"\"method\"") => &mut self.method,
@@ -99,10 +113,17 @@ impl Glimpse {
         self.broken |= field.replace(value).is_some();
     }
 
-    /// The message as it would be without everything else: a request with this id and method, or a notification. `None`: it is neither, as
-    /// far as was seen.
+    /// A short message that was seen whole.
+    pub fn whole(&self) -> Option<Message> {
+        let short = self.start.len() <= SHORT;
+        short.then(|| Message::scan(Bytes::copy_from_slice(&self.start), Limits::new(SHORT)).ok()).flatten()
+    }
+
+    /// The message as it would be without everything else: a request with this id and method, or a notification, if it was seen to its end:
+    /// an id may come last. `None`: it is neither, as far as was seen.
     pub fn message(&self) -> Option<Message> {
-        let method = self.method.as_deref().filter(|_| !self.broken)?;
+        let ended = self.begun && self.depth == 0;
+        let method = self.method.as_deref().filter(|_| !self.broken && (ended || self.id.is_some()))?;
         let mut bare = b"{\"jsonrpc\":\"2.0\",\"method\":".to_vec();
         bare.extend_from_slice(method);
         if let Some(id) = &self.id {
@@ -163,9 +184,26 @@ mod tests {
             r#"{"id":1,"method":"a" "b"}"#,
             r#"x{"id":1,"method":"a"}"#,
             r#"{"id":1,"params":{},"method":"a"#,
+            // Its id may come last, or be written so that not every reader finds it.
+            r#"{"jsonrpc":"2.0","method":"a","params":{"x":1}"#,
+            r#"{"jsonrpc":"2.0","method":"a","params":{"x":"#,
+            r#"{"jsonrpc":"2.0","method":"a","\u0069d":7}"#,
+            r#"{"jsonrpc":"2.0","method":"a","ID":7}"#,
         ] {
             assert_eq!(seen(text), None, "{text}");
         }
         assert_eq!(seen(&format!(r#"{{"method":"a","id":"{}"}}"#, "x".repeat(LONGEST))), None);
+    }
+
+    #[test]
+    fn a_short_message_is_there_as_a_whole() {
+        let whole = |text: &str| {
+            let mut glimpse = Glimpse::default();
+            text.as_bytes().chunks(1000).for_each(|piece| glimpse.push(piece));
+            glimpse.whole().map(|message| message.body().len())
+        };
+        let of = |length: usize| format!(r#"{{"jsonrpc":"2.0","method":"{}"}}"#, "x".repeat(length - 29));
+        assert_eq!((whole(&of(60)), whole(&of(SHORT))), (Some(60), Some(SHORT)));
+        assert_eq!((whole(&of(SHORT + 1)), whole(&of(60)[..59])), (None, None));
     }
 }

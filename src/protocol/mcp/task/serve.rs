@@ -139,7 +139,7 @@ pub async fn answer(door: Door<'_>, message: &Message, task: &Task) -> Result<Re
         return Err(door.fault(Era::Modern, fault, Some(message), "mcp_params").await);
     }
     let judged = door.exchange.judge(about(&method, task));
-    let record = exchange::record(&judged.command, "", message).record(&door.exchange);
+    let record = exchange::record(&judged.command, "", message.body()).record(&door.exchange);
     let id = Bytes::copy_from_slice(message.id_value().map(|id| id.raw).unwrap_or_default());
     let request = door.exchange.request_id();
     let refused = |denied: &Denied| {
