@@ -64,14 +64,23 @@ fn recorded(attack: &Attack) -> String {
 
 #[test]
 fn an_end_without_a_word_is_the_end_of_a_session() {
-    for (status, told) in [("200 OK", 200), ("405 Method Not Allowed", 200), ("404 Not Found", 404)] {
+    for (status, told) in [
+        ("200 OK", 200),
+        ("405 Method Not Allowed", 200),
+        ("404 Not Found", 404),
+        ("400 Bad Request", 200),
+        ("500 Internal Server Error", 200),
+        ("501 Not Implemented", 200),
+        ("403 Forbidden", 200),
+        ("down", 200),
+    ] {
         let attack = Attack::new("", move |head, message, stream| {
-            if head.starts_with("delete") {
+            if head.starts_with("delete") && status != "down" {
                 let head = CHUNKED.replace("200 OK", status);
                 drop(stream.write_all(head.as_bytes()));
                 thread::sleep(Duration::from_millis(200));
                 drop(stream.write_all(b"0\r\n\r\n"));
-            } else {
+            } else if !head.starts_with("delete") {
                 polite(head, message, stream);
             }
         });
@@ -96,6 +105,9 @@ fn a_notification_is_answered_alike_whatever_became_of_it() {
         // Neither of these is an answer.
         Some("cut") => {}
         Some("401") => say(stream, "401 Unauthorized", "", "text/html", ""),
+        Some("500") => say(stream, "500 Internal Server Error", "", "text/html", ""),
+        Some("429") => say(stream, "429 Too Many Requests", "", "text/html", ""),
+        Some("400") => say(stream, "400 Bad Request", "", "text/html", ""),
         _ => polite(head, message, stream),
     });
     let session = attack.session();
@@ -104,9 +116,13 @@ fn a_notification_is_answered_alike_whatever_became_of_it() {
             json!({ "jsonrpc": "2.0", "method": method, "params": { "requestId": 9, "reason": reason } });
         attack.send("POST", &[("Mcp-Session-Id", session)], Some(&body.to_string()))
     };
-    for reason in ["chunked", "html", "cut", "401"] {
+    for reason in ["chunked", "html", "cut", "401", "500", "429", "400"] {
         let told = tell(&session, "notifications/cancelled", reason);
         assert_eq!((told.status, told.text().as_str()), (202, ""), "{reason}");
+    }
+    // A session that does not begin at the target has not begun.
+    for (reason, status) in [("html", 202), ("cut", 502), ("401", 502), ("500", 500), ("429", 429)] {
+        assert_eq!(tell(&session, "notifications/initialized", reason).status, status, "{reason}");
     }
     // One that no policy allows does not arrive.
     assert_eq!(tell(&session, "notifications/odd", "").status, 202);
@@ -258,10 +274,12 @@ fn what_comes_too_fast_or_is_too_long_is_refused_in_an_answer() {
     assert_eq!((reply.status, &reply.json()["id"]), (200, &json!(7)), "{error}");
     assert_eq!((&error["code"], &error["data"]["retryable"]), (&json!(4290), &json!(true)), "{error}");
     assert!(reply.header("retry-after").is_some() && reply.header("hoopctl-request-id").is_some());
-    let notice = r#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#;
+    let notice = r#"{"jsonrpc":"2.0","method":"notifications/roots/list_changed"}"#;
     for _more in 0..5 {
         assert_eq!(attack.send("POST", &[], Some(notice)).status, 202);
     }
+    let begun = r#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#;
+    refused("POST", Some(begun), &|reply| reply.status == 429);
     refused("POST", Some("garbage"), &|reply| reply.status == 429);
     refused("GET", None, &|reply| reply.status == 429);
 }
@@ -337,7 +355,7 @@ fn what_a_client_is_not_asked_is_answered_for_it() {
 }
 
 #[test]
-fn a_session_speaks_the_version_it_agreed_on_and_no_other() {
+fn a_session_speaks_the_version_it_agreed_on_whatever_its_client_says() {
     let attack = Attack::new("", |head, message, stream| {
         if message["method"] == "initialize" {
             let agreed = json!({ "protocolVersion": "2025-06-18", "capabilities": {}, "serverInfo": { "name": "s", "version": "1" } });
@@ -352,12 +370,13 @@ fn a_session_speaks_the_version_it_agreed_on_and_no_other() {
         let body = call(1, "open");
         attack.send(method, &headers, (method == "POST").then_some(&*body)).status
     };
-    for version in ["2024-11-05", "2025-11-25", "2026-07-28"] {
+    for version in ["2025-13-01", "2026-07-28"] {
         assert_eq!(send("POST", Some(version)), 400, "{version}");
     }
-    assert_eq!((send("GET", Some("2024-11-05")), send("DELETE", Some("2024-11-05"))), (400, 400));
+    assert_eq!((send("GET", Some("2025-13-01")), send("DELETE", Some("2025-13-01"))), (400, 400));
     assert!(attack.arrived("tools/call").is_empty());
-    for version in [None, Some("2025-06-18")] {
+    // Some clients always say the same one.
+    for version in [None, Some("2025-06-18"), Some("2024-11-05"), Some("2025-11-25")] {
         assert_eq!(send("POST", version), 200);
         let (head, _) = attack.arrived("tools/call").pop().unwrap();
         assert!(head.contains("mcp-protocol-version: 2025-06-18\r\n"), "{head}");
@@ -375,7 +394,7 @@ fn a_session_speaks_the_version_it_agreed_on_and_no_other() {
         "{told}"
     );
     assert_eq!(told["error"]["data"]["supported"][0], "2026-07-28");
-    assert_eq!(attack.arrived("tools/call").len(), 2);
+    assert_eq!(attack.arrived("tools/call").len(), 4);
 }
 
 #[test]
