@@ -89,11 +89,11 @@ pub async fn enter<'a>(
 }
 
 /// What a request says of itself: the arrival, the path below the connection as it came, and what is wrong with its token.
-fn arrival<'a>(
+fn arrival(
     protocol: Protocol,
     origin: Origin,
-    head: &'a Parts,
-) -> (Arrival<'a>, &'a str, Result<Option<&'a str>, Denied>) {
+    head: &Parts,
+) -> (Arrival<'_>, &str, Result<Option<&str>, Denied>) {
     let path = head.uri.path();
     let route = route(path).unwrap_or(Route { connection: "", rest: "" });
     let token = bearer(&head.headers);
