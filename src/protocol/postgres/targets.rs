@@ -1,5 +1,6 @@
 //! What is known of the targets' catalogues, for all threads: read when it is first needed, again when something may have changed it, and
-//! every half minute in the background.
+//! every half minute in the background. What is a minute old is read before it is relied on; where that cannot be done, and nothing
+//! that came through the gateway has changed functions, it is relied on for [some minutes](LONGEST) where no value is masked.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -29,10 +30,18 @@ use crate::protocol::postgres::inquiry::Inquiry;
 use crate::protocol::postgres::inquiry::InquiryError;
 use crate::protocol::postgres::judge::Judge;
 use crate::protocol::postgres::judge::Lexing;
+use crate::protocol::postgres::login::LoginError;
 use crate::protocol::postgres::rows::Reach;
+use crate::protocol::postgres::upstream::Unreachable;
 
 /// What was read is read again after this long, for changes that do not come through the gateway.
 const AGE: Duration = Duration::from_secs(30);
+/// What is older is not relied on without a try to read it again.
+const OLD: Duration = Duration::from_secs(2 * AGE.as_secs());
+/// What is older is not relied on at all, whatever the target answers.
+const LONGEST: Duration = Duration::from_secs(5 * 60);
+/// Where a function may have changed something, it is read again once it is older than this.
+const SOON: Duration = Duration::from_secs(5);
 /// After a failure it is not tried again for this long where something else will do.
 const PAUSE: Duration = Duration::from_secs(10);
 /// How many databases are kept in mind.
@@ -50,15 +59,29 @@ pub enum Unknown {
 }
 
 impl Unknown {
-    /// Whether the target may well be read another time: it cannot be reached, it is full, or slow. Otherwise it is one that does not
-    /// answer such questions.
-    fn is_of_the_moment(&self) -> bool {
+    /// Whether the target is one that does not answer such questions, and hardly ever will: the words of a text are then all there is.
+    /// Everything else is of the moment, also what nobody knows: it cannot be reached, it is full, slow or stopping, a lock is held.
+    fn is_for_good(&self) -> bool {
         match self {
-            Self::Inquiry(InquiryError::Unreachable(error)) => error.is_of_the_moment(),
-            Self::Inquiry(InquiryError::Broken(_) | InquiryError::TimedOut) => true,
-            Self::Inquiry(_) | Self::Catalog(_) => false,
+            Self::Inquiry(InquiryError::Refused(state)) => says_never(state),
+            Self::Inquiry(InquiryError::Unreachable(Unreachable::Login(LoginError::Target {
+                state,
+                ..
+            }))) => {
+                let state = state.to_string();
+                says_never(&state) || matches!(&*state, "08P01" | "22023")
+            }
+            Self::Inquiry(_) => false,
+            // What PostgreSQL itself never answers.
+            Self::Catalog(_) => true,
         }
     }
+}
+
+/// Whether an SQLSTATE says that a question is none for this server: unknown names, missing rights, no such feature. At the login there are
+/// two more, by which pools refuse the gateway's settings.
+fn says_never(state: &str) -> bool {
+    state.starts_with("42") || state.starts_with("0A")
 }
 
 /// What may have become of a catalogue. A greater one is more.
@@ -67,6 +90,8 @@ pub enum Change {
     /// It is as it was.
     #[default]
     Nothing,
+    /// A function was called that may have changed something: it is read again soon, and relied on until then.
+    Suspected,
     /// Relations and their columns may be others.
     Relations,
     /// Anything may be, functions and operators too.
@@ -81,22 +106,55 @@ pub struct Known {
     /// The masks it was made for.
     pub mask_tag: Box<str>,
     at: Instant,
-    /// Which change of the catalogue it has surely seen.
-    generation: u64,
-    /// Which change of functions and operators.
-    code: u64,
+    /// Which changes it has surely seen.
+    seen: Seen,
 }
 
-/// One database under one plan of masks.
+/// What may have changed one database, by whatever connection it is reached.
+#[derive(Debug, Default)]
+struct Changes {
+    /// Counts what may have changed the catalogue.
+    catalog: AtomicU64,
+    /// Counts what may have changed its functions and operators.
+    code: AtomicU64,
+    /// Counts functions that may have changed something.
+    suspected: AtomicU64,
+}
+
+/// The changes up to a moment.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+struct Seen {
+    catalog: u64,
+    code: u64,
+    suspected: u64,
+}
+
+impl Changes {
+    fn seen(&self) -> Seen {
+        Seen {
+            catalog: self.catalog.load(Ordering::Acquire),
+            code: self.code.load(Ordering::Acquire),
+            suspected: self.suspected.load(Ordering::Acquire),
+        }
+    }
+}
+
+/// Why and when it could not be read.
+#[derive(Debug, Clone)]
+struct Failure {
+    at: Instant,
+    error: Arc<Unknown>,
+}
+
+/// One database under one plan of masks, as one connection reads it.
 #[derive(Default)]
 pub struct Entry {
     known: ArcSwapOption<Known>,
-    /// Counts what may have changed the catalogue.
-    generation: AtomicU64,
-    /// Counts what may have changed its functions and operators.
-    code: AtomicU64,
-    /// When it could not be read, and whether that was for the moment.
-    failed: Mutex<Option<(Instant, bool)>>,
+    changes: Arc<Changes>,
+    /// There from a failure to the next success.
+    failed: Mutex<Option<Failure>>,
+    /// It could not be read again in the background.
+    lapsed: AtomicBool,
     /// Somebody reads it.
     reading: tokio::sync::Mutex<()>,
     refreshing: AtomicBool,
@@ -104,7 +162,28 @@ pub struct Entry {
 
 /// All databases. Clones are one.
 #[derive(Clone, Default)]
-pub struct Targets(Arc<Mutex<HashMap<Box<str>, Arc<Entry>>>>);
+pub struct Targets(Arc<Mutex<Kept>>);
+
+/// What is kept of them.
+#[derive(Default)]
+struct Kept {
+    entries: HashMap<Box<str>, Arc<Entry>>,
+    /// By host, port and database: two connections may lead to one, and each is told of what came through the other.
+    changes: HashMap<(Arc<str>, u16, Box<str>), Arc<Changes>>,
+}
+
+impl Kept {
+    /// Makes room for one more: what no session holds goes first, and the oldest of it. Sessions that hold one go on with it, and see its
+    /// changes.
+    fn evict(&mut self) {
+        let age = |entry: &Entry| entry.known.load().as_ref().map(|known| known.at);
+        let oldest = self.entries.iter().min_by_key(|(_, entry)| (Arc::strong_count(entry) > 1, age(entry)));
+        if let Some(key) = oldest.map(|(key, _)| key.clone()) {
+            self.entries.remove(&key);
+        }
+        self.changes.retain(|_, changes| Arc::strong_count(changes) > 1);
+    }
+}
 
 impl Targets {
     /// The entry of a database as this connection sees it.
@@ -114,60 +193,88 @@ impl Targets {
             "{}\0{}\0{}\0{}\0{database}",
             connection.name, connection.upstream, connection.inject, governed.mask_tag
         );
-        let mut entries = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if entries.len() >= MOST && !entries.contains_key(key.as_str()) {
-            // Rare: each comes back with one reading.
-            entries.clear();
+        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(entry) = kept.entries.get(key.as_str()) {
+            return Arc::clone(entry);
         }
-        Arc::clone(entries.entry(key.into()).or_default())
+        if kept.entries.len() >= MOST {
+            kept.evict();
+        }
+        let upstream = &connection.upstream;
+        let place = (Arc::clone(&upstream.host), upstream.port, database.into());
+        let changes = Arc::clone(kept.changes.entry(place).or_default());
+        let entry = Arc::new(Entry { changes, ..Entry::default() });
+        kept.entries.insert(key.into(), Arc::clone(&entry));
+        entry
+    }
+}
+
+impl Known {
+    /// Whether relations and their columns can only have changed since in other ways than through the gateway.
+    pub fn has_relations_of(&self, entry: &Entry) -> bool {
+        self.seen.catalog == entry.changes.seen().catalog
+    }
+
+    /// The same of functions and operators.
+    fn has_code_of(&self, entry: &Entry) -> bool {
+        self.seen.code == entry.changes.seen().code
     }
 }
 
 impl Entry {
     /// What is known now, if it may still be relied on.
     pub fn current(&self) -> Option<Arc<Known>> {
-        let generation = self.generation.load(Ordering::Acquire);
-        self.known.load_full().filter(|known| known.generation == generation)
+        let lapsed = self.lapsed.load(Ordering::Acquire);
+        let fits = |known: &Arc<Known>| known.has_relations_of(self) && known.at.elapsed() < OLD;
+        self.known.load_full().filter(|known| !lapsed && fits(known))
     }
 
     /// The same as far as functions and operators go: relations may have changed since.
     pub fn current_code(&self) -> Option<Arc<Known>> {
-        let code = self.code.load(Ordering::Acquire);
-        self.known.load_full().filter(|known| known.code == code)
+        self.known.load_full().filter(|known| known.has_code_of(self) && known.at.elapsed() < OLD)
     }
 
-    /// What was known last, however old.
-    pub fn last(&self) -> Option<Arc<Known>> {
-        self.known.load_full()
+    /// What was known last of functions and operators, where it is nothing but old: for when it cannot be read.
+    pub fn old_code(&self) -> Option<Arc<Known>> {
+        self.known.load_full().filter(|known| known.has_code_of(self) && known.at.elapsed() < LONGEST)
     }
 
     /// Whether it could not be read a moment ago.
     pub fn has_just_failed(&self) -> bool {
-        self.failure().is_some_and(|(at, _)| at.elapsed() < PAUSE)
+        self.failure().is_some_and(|failure| failure.at.elapsed() < PAUSE)
     }
 
-    /// Whether it cannot be read, and that will hardly change.
+    /// Whether it was never read and cannot be, and that will hardly change.
     pub fn is_unreadable(&self) -> bool {
-        self.failure().is_some_and(|(_, of_the_moment)| !of_the_moment)
+        self.known.load().is_none() && self.failure().is_some_and(|failure| failure.error.is_for_good())
     }
 
-    fn failure(&self) -> Option<(Instant, bool)> {
-        *self.failed.lock().unwrap_or_else(PoisonError::into_inner)
+    fn failure(&self) -> Option<Failure> {
+        self.failed.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Whether what is known should be read again.
+    fn is_due(&self) -> bool {
+        self.known.load().as_ref().is_some_and(|known| {
+            let age = known.at.elapsed();
+            age > AGE || (age > SOON && known.seen.suspected != self.changes.seen().suspected)
+        })
     }
 
     /// Whether what is known should be read again in the background; says so to one only.
     pub fn wants_refresh(&self) -> bool {
-        let old = self.known.load().as_ref().is_some_and(|known| known.at.elapsed() > AGE);
-        old && !self.has_just_failed() && !self.refreshing.swap(true, Ordering::AcqRel)
+        self.is_due() && !self.has_just_failed() && !self.refreshing.swap(true, Ordering::AcqRel)
     }
 
-    /// Something may have changed the catalogue: what is known is not relied on any more.
+    /// Something may have changed the catalogue, for all who read this database: what is known is not relied on any more, or not for long.
     pub fn changed(&self, change: Change) {
-        if change >= Change::Anything {
-            self.code.fetch_add(1, Ordering::AcqRel);
-        }
-        if change >= Change::Relations {
-            self.generation.fetch_add(1, Ordering::AcqRel);
+        let counts = [
+            (Change::Suspected, &self.changes.suspected),
+            (Change::Relations, &self.changes.catalog),
+            (Change::Anything, &self.changes.code),
+        ];
+        for (_, count) in counts.iter().filter(|(least, _)| change >= *least) {
+            count.fetch_add(1, Ordering::AcqRel);
         }
     }
 
@@ -181,12 +288,17 @@ impl Entry {
         governed: &Governed,
         password: Option<&Arc<Secret>>,
         database: &str,
-    ) -> Result<Arc<Known>, Unknown> {
+    ) -> Result<Arc<Known>, Arc<Unknown>> {
+        let asked = Instant::now();
         let _one_at_a_time = self.reading.lock().await;
-        match self.current() {
-            Some(known) => Ok(known),
-            None => self.read(judge, governed, password, database).await,
+        if let Some(known) = self.current() {
+            return Ok(known);
         }
+        // Whoever has waited for one that failed does not wait for the next, too.
+        if let Some(failure) = self.failure().filter(|failure| failure.at > asked) {
+            return Err(failure.error);
+        }
+        self.read(judge, governed, password, database).await
     }
 
     /// Reads it again, while the old one is still used.
@@ -198,10 +310,12 @@ impl Entry {
         database: &str,
     ) {
         let _one_at_a_time = self.reading.lock().await;
-        if let Err(error) = self.read(judge, governed, password, database).await {
-            tracing::warn!(connection = %governed.connection.name, error = &error as &dyn std::error::Error, "the catalogue of a target could not be read again");
-            // Old knowledge would become older with every failure: it ends here.
-            self.changed(Change::Relations);
+        if self.is_due()
+            && let Err(error) = self.read(judge, governed, password, database).await
+        {
+            tracing::warn!(connection = %governed.connection.name, error = &*error as &dyn std::error::Error, "the catalogue of a target could not be read again");
+            // Old knowledge would become older with every failure: it ends here for masks, and elsewhere when it is too old.
+            self.lapsed.store(true, Ordering::Release);
         }
         self.refreshing.store(false, Ordering::Release);
     }
@@ -212,15 +326,16 @@ impl Entry {
         governed: &Governed,
         password: Option<&Arc<Secret>>,
         database: &str,
-    ) -> Result<Arc<Known>, Unknown> {
+    ) -> Result<Arc<Known>, Arc<Unknown>> {
         // What changes from here on makes it old before it is there.
-        let generation = self.generation.load(Ordering::Acquire);
-        let code = self.code.load(Ordering::Acquire);
-        let read = read(judge, governed, password, database).await;
-        let failure = read.as_ref().err().map(|error| (Instant::now(), error.is_of_the_moment()));
+        let seen = self.changes.seen();
+        let read = read(judge, governed, password, database).await.map_err(Arc::new);
+        let failure =
+            read.as_ref().err().map(|error| Failure { at: Instant::now(), error: Arc::clone(error) });
         *self.failed.lock().unwrap_or_else(PoisonError::into_inner) = failure;
-        let known = Arc::new(Known { generation, code, ..read? });
+        let known = Arc::new(Known { seen, ..read? });
         self.known.store(Some(Arc::clone(&known)));
+        self.lapsed.store(false, Ordering::Release);
         Ok(known)
     }
 }
@@ -241,7 +356,7 @@ async fn read(
     loop {
         let views = masked.asks();
         if views.is_empty() {
-            return Ok(Known { masked, mask_tag: governed.mask_tag.clone(), at, generation: 0, code: 0 });
+            return Ok(Known { masked, mask_tag: governed.mask_tag.clone(), at, seen: Seen::default() });
         }
         for view in views {
             let lineage = lineage(judge, &mut inquiry, &masked, view).await?;
@@ -300,4 +415,105 @@ async fn lineage(
         sources: origins.into_iter().map(|(table, attribute)| Source { table, attribute }).collect(),
         reaches: reach.values(),
     }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::mask::Plan;
+
+    /// What was read so long ago.
+    fn known(entry: &Entry, age: Duration) {
+        let plan = Arc::new(Plan::compile(&[], [9; 32]).unwrap());
+        let masked = Arc::new(Catalog::read(&Answers::default()).unwrap()).masked(&plan);
+        let at = Instant::now().checked_sub(age).unwrap();
+        let known = Known { masked, mask_tag: Box::default(), at, seen: entry.changes.seen() };
+        entry.known.store(Some(Arc::new(known)));
+    }
+
+    fn fail(entry: &Entry, state: &str) {
+        let error = Arc::new(Unknown::Inquiry(InquiryError::Refused(state.to_owned())));
+        *entry.failed.lock().unwrap() = Some(Failure { at: Instant::now(), error });
+    }
+
+    #[test]
+    fn only_a_target_that_says_so_never_answers() {
+        for state in ["42501", "42P01", "42703", "42883", "0A000"] {
+            let entry = Entry::default();
+            fail(&entry, state);
+            assert!(entry.is_unreadable(), "{state}");
+            // It has answered before.
+            known(&entry, LONGEST);
+            assert!(!entry.is_unreadable(), "{state}");
+        }
+        for state in [
+            "55P03", "57014", "57P01", "57P03", "40001", "53300", "53200", "58030", "XX000", "25006",
+            "08P01", "?????",
+        ] {
+            let entry = Entry::default();
+            fail(&entry, state);
+            assert!(!entry.is_unreadable(), "{state}");
+        }
+        for error in [InquiryError::TooLong, InquiryError::TimedOut] {
+            assert!(!Unknown::Inquiry(error).is_for_good());
+        }
+        let refused = Unreachable::Login(LoginError::CredentialRefused);
+        assert!(!Unknown::Inquiry(refused.into()).is_for_good());
+    }
+
+    #[test]
+    fn age_is_forgiven_for_some_minutes_and_change_never() {
+        let entry = Entry::default();
+        for (age, current, old) in [(Duration::ZERO, true, true), (OLD, false, true), (LONGEST, false, false)]
+        {
+            known(&entry, age);
+            let found =
+                (entry.current().is_some(), entry.current_code().is_some(), entry.old_code().is_some());
+            assert_eq!(found, (current, current, old), "{age:?}");
+        }
+        for (change, current, code) in [
+            (Change::Nothing, true, true),
+            (Change::Suspected, true, true),
+            (Change::Relations, false, true),
+            (Change::Anything, false, false),
+        ] {
+            known(&entry, Duration::ZERO);
+            entry.changed(change);
+            let found =
+                (entry.current().is_some(), entry.current_code().is_some(), entry.old_code().is_some());
+            assert_eq!(found, (current, code, code), "{change:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_suspected_is_read_again_soon_and_not_all_the_time() {
+        let entry = Entry::default();
+        for (age, suspected, wants) in [
+            (Duration::ZERO, true, false),
+            (2 * SOON, false, false),
+            (2 * SOON, true, true),
+            (OLD, false, true),
+        ] {
+            known(&entry, age);
+            entry.changed(if suspected { Change::Suspected } else { Change::Nothing });
+            assert_eq!(entry.wants_refresh(), wants, "{age:?} {suspected}");
+            entry.refreshing.store(false, Ordering::Release);
+        }
+    }
+
+    #[test]
+    fn room_is_made_by_one_that_nobody_holds() {
+        let mut kept = Kept::default();
+        let mut held = None;
+        for (name, age) in [("held", 30), ("older", 20), ("newer", 10)] {
+            let entry = Arc::new(Entry::default());
+            known(&entry, Duration::from_secs(age));
+            kept.entries.insert(name.into(), Arc::clone(&entry));
+            held.get_or_insert(entry);
+        }
+        kept.evict();
+        let mut left: Vec<&str> = kept.entries.keys().map(|name| &**name).collect();
+        left.sort_unstable();
+        assert_eq!(left, ["held", "newer"]);
+    }
 }

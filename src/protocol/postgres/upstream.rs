@@ -99,18 +99,6 @@ impl Unreachable {
     pub fn refuses_credential(&self) -> bool {
         matches!(self, Self::Alert(_) | Self::Login(LoginError::CredentialRefused))
     }
-
-    /// Whether it may well be reached another time: it is away, full, slow, or stopping.
-    pub fn is_of_the_moment(&self) -> bool {
-        match self {
-            Self::Dial(_) | Self::Broken(_) | Self::TimedOut(_) => true,
-            Self::Login(LoginError::Target { state, .. }) => {
-                let state = state.to_string();
-                ["53", "57"].iter().any(|class| state.starts_with(class))
-            }
-            _ => false,
-        }
-    }
 }
 
 /// What to ask for at the target.

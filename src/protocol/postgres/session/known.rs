@@ -1,6 +1,9 @@
 //! What a session knows of its target's catalogue, and when it has to ask.
 
 use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::io::AsyncRead;
 
 use crate::domain::Denied;
 use crate::domain::DenyCode;
@@ -12,6 +15,9 @@ use crate::protocol::postgres::targets::Change;
 use crate::protocol::postgres::targets::Entry;
 use crate::protocol::postgres::targets::Known;
 use crate::protocol::postgres::targets::Unknown;
+
+/// How long a target may take to close the stream of a session that is over.
+const CLOSES: Duration = Duration::from_secs(60);
 
 impl Shared {
     fn entry(&self, governed: &Governed) -> Arc<Entry> {
@@ -36,11 +42,12 @@ impl Shared {
         if let Some(known) = entry.current() {
             return Ok(known);
         }
+        self.asks.notify_one();
         let credential = self.seat.credential().await?;
         let password = credential.as_ref().and_then(|credential| credential.secret());
         entry.known(&self.judge, &governed, password, &self.database).await.map_err(|error| {
-            tracing::error!(connection = %governed.connection.name, error = &error as &dyn std::error::Error, "the catalogue of a target could not be read");
-            unread(match error {
+            tracing::error!(connection = %governed.connection.name, error = &*error as &dyn std::error::Error, "the catalogue of a target could not be read");
+            unread(match *error {
                 Unknown::Inquiry(_) => "catalog_unreachable",
                 Unknown::Catalog(_) => "catalog_unreadable",
             })
@@ -56,11 +63,11 @@ impl Shared {
     }
 
     /// What is known of the target's functions and operators, where no value is masked: whether a text calls what it does not seem to call.
-    /// Where it cannot be read now, what was read last counts. `None` for a target that does not answer such questions: then the words of
-    /// a text are all that there is.
+    /// Where it cannot be read now, what was read last counts for some minutes, if it is nothing but old. `None` for a target that does not
+    /// answer such questions: then the words of a text are all that there is.
     ///
     /// # Errors
-    /// It was never read, and cannot be for the moment.
+    /// It cannot be read for the moment, and was never read, too long ago, or before functions have changed.
     pub(super) async fn code(&self) -> Result<Option<Arc<Known>>, Denied> {
         let entry = self.entry(&self.seat.current());
         if let Some(known) = entry.current_code() {
@@ -74,11 +81,16 @@ impl Shared {
                 Err(denied) => denied,
             }
         };
-        match entry.last() {
+        match entry.old_code() {
             Some(known) => Ok(Some(known)),
             None if entry.is_unreadable() => Ok(None),
             None => Err(denied),
         }
+    }
+
+    /// Whether nothing has changed the relations since that came through the gateway.
+    pub(super) fn has_relations_of(&self, known: &Known) -> bool {
+        known.has_relations_of(&self.entry(&self.seat.current()))
     }
 
     /// While a command waited for people the catalogue may have changed: its rows are masked by what is known now. Where that cannot be
@@ -109,6 +121,22 @@ pub(super) fn keep_fresh(shared: &Common) {
         let credential = credential.await.ok().flatten();
         let password = credential.as_ref().and_then(|credential| credential.secret());
         entry.refresh(&judge, &governed, password, &database).await;
+    });
+}
+
+/// A session may end before the target has done what it was sent, a `COMMIT` too. Then others are told once more when it has closed the
+/// stream, or after some time.
+pub(super) fn tell_when_closed(shared: &Shared, made: Change, mut target: impl AsyncRead + Unpin + 'static) {
+    if made == Change::Nothing {
+        return;
+    }
+    let entry = shared.entry(&shared.seat.current());
+    tokio::task::spawn_local(async move {
+        let closed = async { tokio::io::copy(&mut target, &mut tokio::io::sink()).await };
+        if tokio::time::timeout(CLOSES, closed).await.is_err() {
+            tracing::debug!("a target has not closed the stream of a session that is over");
+        }
+        entry.changed(made);
     });
 }
 

@@ -10,8 +10,10 @@ use crate::domain::DenyCode;
 use crate::domain::command::Words;
 use crate::domain::sql::Access;
 use crate::domain::sql::Effects;
+use crate::domain::sql::Function;
 use crate::domain::sql::NameAction;
 use crate::domain::sql::NameUse;
+use crate::domain::sql::Object;
 use crate::domain::sql::Verb;
 use crate::protocol::postgres::command::by_its_words;
 use crate::protocol::postgres::command::command;
@@ -19,6 +21,7 @@ use crate::protocol::postgres::rows::Reach;
 use crate::protocol::postgres::session::moved::Moves;
 use crate::protocol::postgres::session::names::Definition;
 use crate::protocol::postgres::session::names::Number;
+use crate::protocol::postgres::session::plan::runs_names;
 use crate::protocol::postgres::session::shared::Shared;
 use crate::protocol::postgres::session::step::Kind;
 use crate::protocol::postgres::session::step::Wanted;
@@ -87,6 +90,11 @@ impl Shared {
         })
     }
 
+    /// Whether what a text calls cannot be changed by anything under way.
+    pub(super) fn code_is_sure(&self, definition: &Definition) -> bool {
+        self.has_answered(self.remade.get()) || !names_code(definition)
+    }
+
     /// What is known of the catalogue, where it is needed: values are masked, a text calls functions that nothing else is known of, or it may
     /// call what it does not seem to call.
     ///
@@ -105,7 +113,7 @@ impl Shared {
         {
             return Ok(Some(known));
         }
-        if !effects.names_code() {
+        if !names_code(definition) {
             return Ok(None);
         }
         // Without it functions that nothing is known of stay unknown, and only a policy that names them lets them pass.
@@ -116,7 +124,11 @@ impl Shared {
         if code.masked.catalog().fields().next().is_none() {
             return Ok(Some(code));
         }
-        Ok(Some(self.known().await.unwrap_or(code)))
+        match self.known().await {
+            // Those may have changed since; if not, it is nothing but old.
+            Err(denied) if !self.has_relations_of(&code) => Err(denied),
+            known => Ok(Some(known.unwrap_or(code))),
+        }
     }
 
     /// What a text means now.
@@ -147,10 +159,7 @@ impl Shared {
             let command = deeper(entry)?;
             Some(command.sql().map_or(command.class, |sql| sql.base))
         };
-        let opaque = |effects: &Effects| match known {
-            Some(known) => known.masked.catalog().opaque(effects),
-            None => by_its_words(effects),
-        };
+        let opaque = |effects: &Effects| self.opaque(effects, known);
         let mut command = command(&definition.sql, &definition.judgement, class, opaque);
         Self::see(&mut command, definition, deeper);
         if self.moved.is_moved()
@@ -160,6 +169,40 @@ impl Shared {
             *effects = Arc::new(effects.with_moved_names());
         }
         command
+    }
+
+    /// What a text calls, or may call, that may do anything. What the open transaction has made nobody else sees, and so the catalogue is of
+    /// no help: after a change of functions all that may call one counts, after one of columns all that may be a column or a call.
+    fn opaque(&self, effects: &Effects, known: Option<&Known>) -> Vec<Function> {
+        let mut opaque = match known {
+            Some(known) => known.masked.catalog().opaque(effects),
+            None => by_its_words(effects),
+        };
+        let made = self.ddl.get();
+        if made < Change::Relations {
+            return opaque;
+        }
+        let anything = made == Change::Anything;
+        let field = |name: &str| {
+            anything || known.is_some_and(|known| known.masked.catalog().fields().any(|field| field == name))
+        };
+        let call = |object: &Object, arguments| Function { object: object.clone(), arguments };
+        let named = |name: &str| call(&Object { schema: None, name: name.into() }, 1);
+        let columns = effects.columns.iter().filter(|column| column.relation.is_some());
+        let behind_dots = columns.filter_map(|column| column.name.as_deref());
+        let fields = behind_dots.chain(effects.fields.iter().map(|name| &**name));
+        let mut calls: Vec<Function> = fields.filter(|name| field(name)).map(named).collect();
+        if anything {
+            let functions = effects.functions.iter().filter(|function| function.object.schema.is_none());
+            let operators = effects.operators.iter().filter(|operator| operator.schema.is_none());
+            calls.extend(functions.cloned().chain(operators.map(|operator| call(operator, 2))));
+        }
+        for function in calls {
+            if !opaque.contains(&function) {
+                opaque.push(function);
+            }
+        }
+        opaque
     }
 
     /// Puts into a command what the prepared statements do that it runs, when all of them are known.
@@ -184,7 +227,7 @@ impl Shared {
     /// Where masked values may turn up when a text runs.
     fn reach(&self, definition: &Definition, known: &Known, depth: usize) -> Reach {
         let effects = definition.judgement.effects().map(|effects| &**effects);
-        let opaque = effects.is_none_or(|effects| !known.masked.catalog().opaque(effects).is_empty());
+        let opaque = effects.is_none_or(|effects| !self.opaque(effects, Some(known)).is_empty());
         let named = |entry: &NameUse| {
             let definition = self.names.borrow().definition(entry).filter(|_| depth < DEEPEST)?;
             Some(self.reach(&definition, known, depth.saturating_add(1)))
@@ -216,6 +259,11 @@ impl Shared {
         }
         None
     }
+}
+
+/// Whether a text may call what the catalogue alone tells of, or runs by name what may.
+fn names_code(definition: &Definition) -> bool {
+    definition.judgement.effects().is_some_and(|effects| effects.names_code()) || runs_names(definition)
 }
 
 /// Whether a text does nothing but insert values that stand in it: then what it reads is only what it gives back.
@@ -265,11 +313,38 @@ pub(super) fn changes_catalog(command: &Command) -> Change {
     if command.class < Class::Ddl {
         return Change::Nothing;
     }
+    let Some((base, effects)) = command.sql().and_then(|sql| Some((sql.base, sql.effects.as_deref()?)))
+    else {
+        return Change::Anything;
+    };
+    if base < Class::Ddl {
+        // It only calls functions that nothing is known of, and passes because a policy names them: they may do more than they are there for.
+        return Change::Suspected;
+    }
+    let makes = |verb: &Verb| {
+        matches!(
+            verb,
+            Verb::Create
+                | Verb::Alter
+                | Verb::Drop
+                | Verb::Rename
+                | Verb::Reassign
+                | Verb::Import
+                | Verb::Load
+                | Verb::Do
+                | Verb::Execute
+        )
+    };
+    if base == Class::Unknown || effects.runs_unseen() {
+        return Change::Anything;
+    }
     // One statement that makes, changes or drops a relation leaves functions and operators as they are.
-    let one = command.sql().and_then(|sql| sql.effects.as_deref()).is_some_and(|effects| {
-        effects.statements == 1
-            && effects.names.is_empty()
-            && effects.relations.iter().any(|relation| relation.access == Access::Ddl)
-    });
-    if one && command.class == Class::Ddl { Change::Relations } else { Change::Anything }
+    let one = effects.statements == 1
+        && effects.names.is_empty()
+        && effects.relations.iter().any(|relation| relation.access == Access::Ddl);
+    if one && command.class == Class::Ddl || !effects.verbs.iter().any(makes) {
+        Change::Relations
+    } else {
+        Change::Anything
+    }
 }

@@ -53,6 +53,7 @@ use crate::protocol::postgres::session::back::Back;
 use crate::protocol::postgres::session::back::Lost;
 use crate::protocol::postgres::session::front::Front;
 use crate::protocol::postgres::session::front::Gone;
+use crate::protocol::postgres::session::known::tell_when_closed;
 use crate::protocol::postgres::session::moved::Moved;
 use crate::protocol::postgres::session::shared::Common;
 use crate::protocol::postgres::session::shared::Shared;
@@ -142,11 +143,13 @@ pub async fn run(start: Start, mut draining: watch::Receiver<bool>) {
         reached: Cell::new(Reach::NOTHING),
         batch: Cell::new(1),
         ddl: Cell::default(),
+        remade: Cell::new(0),
         moved: Moved::new(start.moved, start.path),
         aborted: Cell::new(start.transaction == Transaction::Failed),
         outbox: RefCell::default(),
         wake: Notify::new(),
         progress: Notify::new(),
+        asks: Notify::new(),
         held: Cell::new(false),
         withdrawn: Notify::new(),
         cancel: Notify::new(),
@@ -184,6 +187,9 @@ pub async fn run(start: Start, mut draining: watch::Receiver<bool>) {
         tracing::error!(code = %denied.code, "how much of a flood was left out could not be recorded");
     }
     record_end(&shared, &end);
+    // Nobody sees any more how the open transaction ends.
+    let made = shared.ddl.take();
+    shared.catalog_changed(made);
     let word = last_word(&end);
     let busy = !shared.queue.borrow().is_empty();
     if let Some(key) = key.filter(|_| busy && !matches!(end, End::TargetLeft)) {
@@ -208,6 +214,7 @@ pub async fn run(start: Start, mut draining: watch::Receiver<bool>) {
     {
         tracing::debug!(%error, "the target did not take the good-bye");
     }
+    tell_when_closed(&shared, made, target_read);
 }
 
 fn record_end(shared: &Shared, end: &End) {

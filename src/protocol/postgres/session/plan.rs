@@ -33,6 +33,7 @@ use crate::protocol::postgres::session::step::Changes;
 use crate::protocol::postgres::session::step::Kind;
 use crate::protocol::postgres::session::step::Step;
 use crate::protocol::postgres::session::step::Wanted;
+use crate::protocol::postgres::targets::Change;
 use crate::protocol::postgres::targets::Known;
 use crate::protocol::postgres::wire::error::WireError;
 use crate::protocol::postgres::wire::frame::HEADER;
@@ -116,7 +117,7 @@ impl Shared {
         let end = HEADER.saturating_add(parse.name.len()).saturating_add(parse.sql.len()).saturating_add(2);
         let types = frame.get(end..).unwrap_or_default();
         let definition = Definition::new(parse.sql, types, judgement);
-        if !self.names_are_sure(&definition) {
+        if !self.names_are_sure(&definition) || !self.code_is_sure(&definition) {
             return Step::Unsettled;
         }
         let known = match self.needed(&definition).await {
@@ -321,7 +322,7 @@ impl Shared {
         bind: Option<&Bind<'_>>,
         number: Number,
     ) -> Step {
-        if !self.names_are_sure(&definition) {
+        if !self.names_are_sure(&definition) || !self.code_is_sure(&definition) {
             return Step::Unsettled;
         }
         let known = match self.needed(&definition).await {
@@ -385,6 +386,9 @@ impl Shared {
         if may_change_reading(command) {
             self.unsure.set(number);
         }
+        if changes_catalog(command) >= Change::Relations {
+            self.remade.set(number);
+        }
         if !definition.uses().is_empty() {
             self.statement_naming.set(number);
             self.portal_naming.set(number);
@@ -394,7 +398,7 @@ impl Shared {
 }
 
 /// Whether a text runs or reads prepared statements or cursors that were made before.
-fn runs_names(definition: &Definition) -> bool {
+pub(super) fn runs_names(definition: &Definition) -> bool {
     definition.uses().iter().any(|entry| matches!(entry.action, NameAction::Execute | NameAction::Fetch))
 }
 

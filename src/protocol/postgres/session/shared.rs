@@ -56,6 +56,8 @@ pub(super) struct Shared {
     pub(super) batch: Cell<Number>,
     /// What the open transaction may have changed of the catalogue, for others from its end on.
     pub(super) ddl: Cell<Change>,
+    /// The last message that may change the catalogue.
+    pub(super) remade: Cell<Number>,
     /// Whether names without a schema may be looked up elsewhere than usual.
     pub(super) moved: Moved,
     /// The transaction has failed, and nothing has ended it since.
@@ -66,7 +68,9 @@ pub(super) struct Shared {
     pub(super) wake: Notify,
     /// Something that was owed has come.
     pub(super) progress: Notify,
-    /// A statement is held for people.
+    /// The target's catalogue is asked, which may take its time.
+    pub(super) asks: Notify,
+    /// A statement is held for people, or waits for the catalogue.
     pub(super) held: Cell<bool>,
     /// The client has asked to cancel what is held.
     pub(super) withdrawn: Notify,
