@@ -3,6 +3,7 @@
 //! In each of them a `DELETE` must not run that nobody has approved, and no masked value may come back ([`Raw`] looks at every frame).
 
 mod flow;
+mod kept;
 mod names;
 mod noise;
 mod overloads;

@@ -154,7 +154,8 @@ impl Front {
         let Some(admitted) = admitted? else { return Ok((wanted, Err(Refusal::cancelled()))) };
         let admitted = admitted.map_err(|denied| wanted.refusal(&denied));
         if admitted.is_ok() {
-            self.shared.remask(&wanted).await;
+            let remasked = self.shared.remask(&wanted);
+            unless_it_leaves(&mut self.from, &mut self.input, remasked).await?;
         }
         Ok((wanted, admitted))
     }

@@ -1,12 +1,23 @@
 //! While a client has to wait: what it sends on is read, up to a bound, so that its end is seen at once.
 
 use std::pin::pin;
+use std::rc::Rc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use bytes::BytesMut;
 use tokio::io::AsyncReadExt;
+use tokio::sync::Notify;
 
+use crate::domain::Denied;
+use crate::domain::DenyCode;
+use crate::protocol::postgres::session::front::Front;
 use crate::protocol::postgres::session::front::Gone;
+use crate::protocol::postgres::session::names::Number;
+use crate::protocol::postgres::session::step::Kind;
+use crate::protocol::postgres::session::step::Step;
+use crate::protocol::postgres::wire::sqlstate::SqlState;
+use crate::protocol::postgres::wire::tag::FrontTag;
 use crate::transport::stream::ReadSide;
 
 /// How much a client may send on while it has to wait.
@@ -46,6 +57,46 @@ pub(super) async fn unless_it_leaves<T>(
             done = &mut waited => return Ok(done),
             read = read_ahead(from, input) => read?,
         }
+    }
+}
+
+impl Front {
+    /// What becomes of a message. While the target's catalogue is asked for it, the client may leave or cancel.
+    pub(super) async fn plan(&mut self, tag: FrontTag, frame: Bytes, number: Number) -> Result<Step, Gone> {
+        let shared = Rc::clone(&self.shared);
+        forget(&shared.asks).await;
+        let mut plan = pin!(shared.plan(tag, frame, number));
+        tokio::select! {
+            biased;
+            step = &mut plan => return Ok(step?),
+            () = shared.asks.notified() => {}
+        }
+        // A wish to cancel that came too late for what waited before is not meant for this.
+        forget(&shared.withdrawn).await;
+        let settles = async {
+            tokio::select! {
+                biased;
+                step = &mut plan => Some(step),
+                () = shared.withdrawn.notified() => None,
+            }
+        };
+        shared.held.set(true);
+        let step = unless_it_leaves(&mut self.from, &mut self.input, settles).await;
+        shared.held.set(false);
+        if let Some(step) = step? {
+            return Ok(step?);
+        }
+        let denied = Denied::new(DenyCode::BadRequest, "it was cancelled before it was judged");
+        Ok(shared.refused(Kind::unnamed(tag), SqlState::QUERY_CANCELED, denied.because("cancelled")))
+    }
+}
+
+/// Forgets what was told before.
+async fn forget(news: &Notify) {
+    tokio::select! {
+        biased;
+        () = news.notified() => {}
+        () = std::future::ready(()) => {}
     }
 }
 

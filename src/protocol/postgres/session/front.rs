@@ -273,15 +273,10 @@ impl Front {
             Some(Long::Refused(tag)) if left == 0 => {
                 let message = "the message is longer than this gateway judges; raise limits.body of the connection if it must be";
                 let denied = Denied::new(DenyCode::LimitExceeded, message).because("too_long");
-                let kind = match tag {
-                    FrontTag::Bind => Kind::Bind { portal: Box::default(), before: None },
-                    FrontTag::Parse => Kind::Parse { name: Box::default(), before: None },
-                    FrontTag::FunctionCall => Kind::FunctionCall,
-                    _ => Kind::Query,
-                };
                 self.number = self.number.saturating_add(1);
                 self.shared.batch.set(self.number.saturating_add(1));
-                let refused = self.shared.unread(kind, SqlState::PROGRAM_LIMIT_EXCEEDED, denied);
+                let refused =
+                    self.shared.unread(Kind::unnamed(tag), SqlState::PROGRAM_LIMIT_EXCEEDED, denied);
                 self.refuse_message(refused, self.number)
             }
             _ => Ok(()),
@@ -337,7 +332,7 @@ impl Front {
         frame: Bytes,
         steps: &mut Vec<(Number, Step)>,
     ) -> Result<Step, Gone> {
-        let step = self.shared.plan(tag, frame.clone(), self.number).await?;
+        let step = self.plan(tag, frame.clone(), self.number).await?;
         if !matches!(step, Step::Unsettled) {
             return Ok(step);
         }
@@ -347,7 +342,7 @@ impl Front {
         if self.shared.queue.borrow().skips() {
             return Ok(Step::Flush);
         }
-        match self.shared.plan(tag, frame, self.number).await? {
+        match self.plan(tag, frame, self.number).await? {
             // Only a copy in keeps the target from answering, and it takes no other message.
             Step::Unsettled => {
                 let denied =

@@ -16,6 +16,7 @@ use crate::protocol::postgres::session::record::How;
 use crate::protocol::postgres::session::refuse::Refused;
 use crate::protocol::postgres::session::run::Run;
 use crate::protocol::postgres::targets::Change;
+use crate::protocol::postgres::wire::tag::FrontTag;
 
 /// What kind of message a command came by; what is sent in its place when it is refused.
 pub(super) enum Kind {
@@ -38,6 +39,17 @@ pub(super) enum Kind {
 }
 
 impl Kind {
+    /// The kind of a message whose names were not read.
+    pub(super) fn unnamed(tag: FrontTag) -> Self {
+        match tag {
+            FrontTag::Bind => Self::Bind { portal: Box::default(), before: None },
+            FrontTag::Execute => Self::Execute { portal: Box::default() },
+            FrontTag::Parse => Self::Parse { name: Box::default(), before: None },
+            FrontTag::FunctionCall => Self::FunctionCall,
+            _ => Self::Query,
+        }
+    }
+
     /// How the recording calls it.
     pub(super) const fn how(&self) -> How {
         match self {
