@@ -39,7 +39,7 @@ const AGE: Duration = Duration::from_secs(30);
 /// What is older is not relied on without a try to read it again.
 const OLD: Duration = Duration::from_secs(2 * AGE.as_secs());
 /// What is older is not relied on at all, whatever the target answers.
-const LONGEST: Duration = Duration::from_secs(5 * 60);
+const LONGEST: Duration = Duration::from_mins(5);
 /// Where a function may have changed something, it is read again once it is older than this.
 const SOON: Duration = Duration::from_secs(5);
 /// After a failure it is not tried again for this long where something else will do.

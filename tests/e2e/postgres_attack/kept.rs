@@ -131,7 +131,7 @@ CREATE CONSTRAINT TRIGGER sleeps AFTER INSERT ON slow DEFERRABLE INITIALLY DEFER
     std::thread::sleep(Duration::from_millis(500));
     // It is not there yet.
     assert!(errors(&world, &mut reader, ATTACK).is_empty(), "{}", world.log());
-    std::thread::sleep(Duration::from_millis(3000));
+    std::thread::sleep(Duration::from_secs(3));
     assert_eq!(errors(&world, &mut reader, ATTACK), ["42501"], "{}", world.log());
     assert_eq!(orders(&world), "50");
 }

@@ -17,7 +17,7 @@ use crate::protocol::postgres::targets::Known;
 use crate::protocol::postgres::targets::Unknown;
 
 /// How long a target may take to close the stream of a session that is over.
-const CLOSES: Duration = Duration::from_secs(60);
+const CLOSES: Duration = Duration::from_mins(1);
 
 impl Shared {
     fn entry(&self, governed: &Governed) -> Arc<Entry> {

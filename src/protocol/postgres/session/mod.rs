@@ -202,7 +202,12 @@ pub async fn run(start: Start, mut draining: watch::Receiver<bool>) {
         word.write_fatal(&mut pump.out);
         say(&mut client_write, &pump.out).await;
     }
-    let target = front.target();
+    leave(front.target(), &end).await;
+    tell_when_closed(&shared, made, target_read);
+}
+
+/// Says good-bye to the target.
+async fn leave(target: &mut Target, end: &End) {
     if !matches!(end, End::Gone(Gone::Left)) {
         // What was admitted and not sent is not sent any more: what it stood on is over.
         target.forget();
@@ -214,7 +219,6 @@ pub async fn run(start: Start, mut draining: watch::Receiver<bool>) {
     {
         tracing::debug!(%error, "the target did not take the good-bye");
     }
-    tell_when_closed(&shared, made, target_read);
 }
 
 fn record_end(shared: &Shared, end: &End) {
