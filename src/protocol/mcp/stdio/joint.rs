@@ -14,7 +14,6 @@ use bytes::Bytes;
 use tokio::sync::oneshot;
 use tokio::sync::watch;
 
-use crate::domain::ConnectionName;
 use crate::domain::Denied;
 use crate::domain::DenyCode;
 use crate::domain::Secret;
@@ -41,6 +40,7 @@ use crate::protocol::mcp::duplex::peer::Listener;
 use crate::protocol::mcp::duplex::peer::Peer;
 use crate::protocol::mcp::era::Era;
 use crate::protocol::mcp::stdio::Programs;
+use crate::protocol::mcp::stdio::berth::Until;
 use crate::protocol::mcp::stdio::environment::Spec;
 use crate::protocol::mcp::stdio::programs::Key;
 use crate::protocol::mcp::turn::Own;
@@ -108,51 +108,6 @@ pub enum NoJoint {
 impl From<Denied> for NoJoint {
     fn from(denied: Denied) -> Self {
         Self::Denied(denied)
-    }
-}
-
-/// The shared children by connection.
-#[derive(Default)]
-pub struct Joints(Mutex<HashMap<ConnectionName, Arc<Berth>>>);
-
-/// Where the child of one configuration is, or will be.
-struct Berth {
-    governed: Arc<Governed>,
-    secret: Option<Arc<Secret>>,
-    now: tokio::sync::Mutex<Now>,
-}
-
-#[derive(Default)]
-struct Now {
-    joint: Option<Arc<Joint>>,
-    /// Until when it counts as one of the legacy era.
-    legacy: Option<Until>,
-}
-
-enum Until {
-    Changed,
-    Then(Instant),
-}
-
-impl Joints {
-    fn berth(&self, governed: &Arc<Governed>, secret: Option<&Arc<Secret>>) -> Arc<Berth> {
-        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let name = &governed.connection.name;
-        if let Some(berth) = all.get(name)
-            && !berth.governed.leads_elsewhere(governed)
-            && berth.secret.as_ref().map(|secret| secret.expose()) == secret.map(|secret| secret.expose())
-        {
-            return Arc::clone(berth);
-        }
-        let berth = Berth {
-            governed: Arc::clone(governed),
-            secret: secret.cloned(),
-            now: tokio::sync::Mutex::default(),
-        };
-        let berth = Arc::new(berth);
-        // The child of before ends with the last request that it still answers.
-        all.insert(name.clone(), Arc::clone(&berth));
-        berth
     }
 }
 

@@ -5,6 +5,7 @@
 //! share one ([`joint`]), and everything that names a request is renamed on its way in and back on its way out. Children live on a thread
 //! of their own ([`programs`]), so that any worker reaches them.
 
+mod berth;
 mod child;
 pub mod environment;
 pub mod joint;
