@@ -15,7 +15,7 @@ use crate::control::noun::gateway::IssuerReport;
 /// `token jwks`.
 #[derive(Debug, Args)]
 pub struct JwksArgs {
-    /// The name of one [[oidc]] entry; all unless given
+    /// The name of one issuer in the configuration; all unless given
     #[arg(value_name = "ISSUER", required_if_eq("refresh", "true"))]
     pub issuer: Option<String>,
     /// Fetch its keys now: what the issuer no longer lists is refused at once
