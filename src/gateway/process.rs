@@ -25,8 +25,9 @@ pub(super) fn prepare(streams: usize) -> usize {
         Err(_) => wanted,
     };
     let possible = streams_with(got);
-    if possible < streams {
-        tracing::info!(
+    // A few less than were wished for are nothing to speak of.
+    if possible < streams.saturating_sub(streams / 10) {
+        tracing::warn!(
             configured = streams,
             possible,
             files = got,
