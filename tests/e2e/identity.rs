@@ -87,9 +87,9 @@ fn keys_roll_over_without_a_restart_and_outlive_the_providers_absence() {
     }
     assert_eq!(world.get("/c/crm/customers/7", Some(&old)).status, 200);
     let keys = world.list(&["token", "jwks"]);
-    let name = keys[0]["name"].as_str().unwrap();
+    let name = keys[0]["name"].as_str().unwrap().to_owned();
     let fetched = |report: &serde_json::Value| report["fetched_ms"].as_i64().unwrap();
-    let anew = world.list(&["token", "jwks", name, "--refresh"]);
+    let anew = world.list(&["token", "jwks", &name, "--refresh"]);
     assert!(fetched(&anew[0]) > fetched(&keys[0]), "{keys:?} {anew:?}");
     assert_eq!(
         (anew[0]["keys"].as_u64(), anew[0]["usable"].as_bool()),
@@ -102,6 +102,9 @@ fn keys_roll_over_without_a_restart_and_outlive_the_providers_absence() {
     assert_eq!(world.stop(), Some(0));
     world.start();
     assert_eq!(world.get("/c/crm/customers/7", Some(&new)).status, 200);
+    // Whoever wants a key to be gone is not told that it is.
+    let (code, _, err) = world.cli(&["token", "jwks", &name, "--refresh"]);
+    assert!(code == 1 && err.contains("were not fetched"), "{code} {err}");
 }
 
 #[test]

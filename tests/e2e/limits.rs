@@ -384,3 +384,25 @@ fn bodies_that_are_read_whole_take_room_before_anybody_is_asked() {
         }
     }
 }
+
+#[test]
+fn a_client_that_leaves_off_is_not_the_targets_fault() {
+    let rules = r#"
+[[policy]]
+id = "uploads"
+effect = "allow"
+match = { groups = ["support"], connections = ["raw"] }
+"#;
+    let brief = "name = \"raw\"\nlimits = { response = \"1s\" }";
+    let world = world(rules, |head| head.replace("name = \"raw\"", brief));
+    let token = world.token("reader");
+    let head = request("PUT", "/c/raw/customers/7", Some(&token), &[("Content-Length", "10")], None);
+    for sent in ["", "abc"] {
+        let mut client = world.client();
+        client.send(&format!("{head}{sent}"));
+        let reply = client.reply();
+        assert_eq!((reply.status, reply.code().as_str()), (400, "bad_request"), "{}", reply.text());
+    }
+    let status = world.json(&["status"]).to_string();
+    assert!(!status.contains("upstream_unavailable"), "{status}");
+}

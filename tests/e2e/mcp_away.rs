@@ -7,6 +7,7 @@ use serde_json::Value;
 use serde_json::json;
 
 use crate::support::Client;
+use crate::support::caller::Caller;
 use crate::support::caller::wait_until;
 use crate::support::client::request;
 use crate::support::mcp::ACCEPT;
@@ -26,26 +27,18 @@ approval = { from = ["dba"], timeout = "5m", grant = "once" }
 "#;
 
 /// A client of the older era, in a session.
-struct Caller<'m> {
+struct Away<'m> {
     mcp: &'m Mcp,
-    token: String,
-    session: String,
+    client: Caller<'m>,
 }
 
-impl<'m> Caller<'m> {
+impl<'m> Away<'m> {
     fn new(mcp: &'m Mcp) -> Self {
-        let token = mcp.world.token("reader");
-        let hello = r#"{"jsonrpc":"2.0","id":0,"method":"initialize","params":{"protocolVersion":"2025-11-25","capabilities":{},"clientInfo":{"name":"x","version":"1"}}}"#;
-        let session = mcp.post(&token, &[], hello).header("mcp-session-id").unwrap().to_owned();
-        Self { mcp, token, session }
+        Self { mcp, client: Caller::begun(&mcp.world, "reader", "tools", &json!({})) }
     }
 
     fn send(&self, method: &str, body: Option<&str>) -> Client {
-        let mut client = Client::connect(self.mcp.world.port);
-        let headers =
-            [ACCEPT, ("Content-Type", "application/json"), ("Mcp-Session-Id", self.session.as_str())];
-        client.send(request(method, "/c/tools", Some(&self.token), &headers, body));
-        client
+        self.client.open(method, &[], body)
     }
 
     /// Calls the tool that is held; its stream is open when this returns.
@@ -92,7 +85,7 @@ fn is_done(client: &mut Client) -> bool {
 #[test]
 fn what_is_approved_while_nobody_waits_runs_once_when_the_same_call_comes_back() {
     let mcp = Mcp::new("", HOLD);
-    let caller = Caller::new(&mcp);
+    let caller = Away::new(&mcp);
     let approval = caller.call_and_leave(1, "x");
     assert_eq!(caller.state(&approval), "pending");
     caller.approve(&approval);
@@ -116,7 +109,7 @@ fn what_is_approved_while_nobody_waits_runs_once_when_the_same_call_comes_back()
 #[test]
 fn who_comes_back_joins_what_waits_and_has_it_alone() {
     let mcp = Mcp::new("", HOLD);
-    let caller = Caller::new(&mcp);
+    let caller = Away::new(&mcp);
     let approval = caller.call_and_leave(1, "x");
     // A client with a short patience, which calls again and again: with new ids, and with the same.
     for id in [2, 3, 3] {
@@ -146,7 +139,7 @@ fn who_comes_back_joins_what_waits_and_has_it_alone() {
 #[test]
 fn a_call_that_was_left_is_withdrawn_by_a_word_and_by_the_end_of_its_session() {
     let mcp = Mcp::new("", HOLD);
-    let (caller, other) = (Caller::new(&mcp), Caller::new(&mcp));
+    let (caller, other) = (Away::new(&mcp), Away::new(&mcp));
     let approval = caller.call_and_leave(1, "x");
     other.cancel(1);
     thread::sleep(Duration::from_millis(300));
@@ -155,7 +148,7 @@ fn a_call_that_was_left_is_withdrawn_by_a_word_and_by_the_end_of_its_session() {
     caller.becomes(&approval, "cancelled");
     // The client ends its session, whether the stream is lost or not.
     for leaves in [true, false] {
-        let caller = Caller::new(&mcp);
+        let caller = Away::new(&mcp);
         let (approval, kept) = if leaves {
             (caller.call_and_leave(1, "x"), None)
         } else {

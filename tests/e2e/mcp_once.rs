@@ -7,9 +7,8 @@ use serde_json::Value;
 use serde_json::json;
 
 use crate::support::Client;
+use crate::support::caller::Caller;
 use crate::support::caller::wait_until;
-use crate::support::client::request;
-use crate::support::mcp::ACCEPT;
 use crate::support::mcp::Mcp;
 use crate::support::mcp::answer;
 
@@ -35,35 +34,21 @@ approval = {{ from = ["dba"], timeout = "1m", grant = "{grant}" }}
 }
 
 /// One client of the older era, in a session.
-struct Caller<'m> {
+struct Once<'m> {
     mcp: &'m Mcp,
-    token: String,
-    session: String,
+    client: Caller<'m>,
 }
 
-impl<'m> Caller<'m> {
+impl<'m> Once<'m> {
     fn new(mcp: &'m Mcp) -> Self {
-        let token = mcp.world.token("reader");
-        let hello = r#"{"jsonrpc":"2.0","id":0,"method":"initialize","params":{"protocolVersion":"2025-11-25","capabilities":{},"clientInfo":{"name":"x","version":"1"}}}"#;
-        let session = mcp.post(&token, &[], hello).header("mcp-session-id").unwrap().to_owned();
-        let begun = mcp.post(
-            &token,
-            &[("Mcp-Session-Id", &session)],
-            r#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#,
-        );
-        assert_eq!(begun.status, 202);
-        Self { mcp, token, session }
+        Self { mcp, client: Caller::begun(&mcp.world, "reader", "tools", &json!({})) }
     }
 
     /// Calls the tool; its answer is still to be read.
     fn begin(&self, id: u32, milliseconds: u32) -> Client {
         let arguments = json!({ "milliseconds": milliseconds, "steps": 1 });
         let call = json!({ "jsonrpc": "2.0", "id": id, "method": "tools/call", "params": { "name": "wait", "arguments": arguments } });
-        let mut client = Client::connect(self.mcp.world.port);
-        let headers =
-            [ACCEPT, ("Content-Type", "application/json"), ("Mcp-Session-Id", self.session.as_str())];
-        client.send(request("POST", "/c/tools", Some(&self.token), &headers, Some(&call.to_string())));
-        client
+        self.client.open("POST", &[], Some(&call.to_string()))
     }
 
     /// Begins a call and leaves it once it runs, for the `nth` time at the server; it has run when this returns.
@@ -99,7 +84,7 @@ fn waited(answer: &Value, id: u32) -> bool {
 fn a_yes_that_was_narrowed_to_one_run_keeps_its_answer_whatever_the_policy_gives() {
     for grant in ["session", "5m", "once"] {
         let mcp = mcp(grant);
-        let caller = Caller::new(&mcp);
+        let caller = Once::new(&mcp);
         let first = caller.begin(1, 2000);
         caller.approve(&["--grant", "once"]);
         caller.leave(first, 1);
@@ -128,7 +113,7 @@ fn a_yes_that_was_narrowed_to_one_run_keeps_its_answer_whatever_the_policy_gives
 #[test]
 fn of_two_equal_calls_that_wait_for_one_yes_one_runs_and_the_other_is_told_so() {
     let mcp = mcp("once");
-    let caller = Caller::new(&mcp);
+    let caller = Once::new(&mcp);
     for round in 1..=3 {
         let mut both = [caller.begin(1, 2000), caller.begin(2, 2000)];
         wait_until("they do not wait for one approval", Duration::from_secs(10), || {
@@ -156,7 +141,7 @@ fn of_two_equal_calls_that_wait_for_one_yes_one_runs_and_the_other_is_told_so() 
 #[test]
 fn what_a_policy_lets_pass_by_itself_runs_and_the_older_answer_is_forgotten() {
     let mcp = mcp("once");
-    let caller = Caller::new(&mcp);
+    let caller = Once::new(&mcp);
     let config = std::fs::read_to_string(mcp.world.path("hoopctl.toml")).unwrap();
     let reload = |text: &str| {
         std::fs::write(mcp.world.path("hoopctl.toml"), text).unwrap();
@@ -279,7 +264,7 @@ match = { groups = ["support"], connections = ["tools"], tools = ["echo", "add_n
     let held = held("once").replace("\"wait\"", "\"test_tool_with_progress\"");
     let running = plain.replace("\"echo\"", "\"echo\", \"wait\"");
     let mcp = Mcp::new("", &format!("{held}{running}"));
-    let (caller, other) = (Caller::new(&mcp), Caller::new(&mcp));
+    let (caller, other) = (Once::new(&mcp), Once::new(&mcp));
     let refused = |answer: &Value| {
         assert_eq!((&answer["error"]["code"], &answer["id"]), (&json!(-32600), &json!(5)), "{answer}");
     };
@@ -295,10 +280,7 @@ match = { groups = ["support"], connections = ["tools"], tools = ["echo", "add_n
     // One that is held, and one that was left.
     let call = |tool: &str, arguments: Value| {
         let call = json!({ "jsonrpc": "2.0", "id": 5, "method": "tools/call", "params": { "name": tool, "arguments": arguments } });
-        let headers = [ACCEPT, ("Content-Type", "application/json"), ("Mcp-Session-Id", &*caller.session)];
-        let mut client = Client::connect(mcp.world.port);
-        client.send(request("POST", "/c/tools", Some(&caller.token), &headers, Some(&call.to_string())));
-        client
+        caller.client.open("POST", &[], Some(&call.to_string()))
     };
     let waits = call("test_tool_with_progress", json!({}));
     mcp.world.wait_pending();
