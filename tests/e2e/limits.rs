@@ -399,7 +399,7 @@ match = { groups = ["support"], connections = ["raw"] }
     let head = request("PUT", "/c/raw/customers/7", Some(&token), &[("Content-Length", "10")], None);
     for sent in ["", "abc"] {
         let mut client = world.client();
-        client.send(&format!("{head}{sent}"));
+        client.send(format!("{head}{sent}"));
         let reply = client.reply();
         assert_eq!((reply.status, reply.code().as_str()), (400, "bad_request"), "{}", reply.text());
     }
