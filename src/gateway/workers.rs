@@ -9,9 +9,10 @@ use std::time::Duration;
 use arc_swap::ArcSwapOption;
 use tokio::net::TcpListener;
 use tokio::net::TcpStream;
+use tokio::runtime::Builder;
+use tokio::runtime::LocalOptions;
 use tokio::sync::mpsc;
 use tokio::sync::watch;
-use tokio::task::LocalSet;
 use tokio_rustls::TlsAcceptor;
 
 use crate::gateway::error::GatewayError;
@@ -100,25 +101,37 @@ impl Workers {
         let open = OpenStreams::default();
         let mut workers =
             Self { queues: Vec::with_capacity(count), threads: Vec::with_capacity(count), open, draining };
+        // A runtime of tasks that stay on their thread is built there. With a set of such tasks in an ordinary one, each wake of a
+        // task would wake the set: a system call.
+        let (failed, failures) = std::sync::mpsc::channel();
         for number in 0..count {
             let (queue, accepted) = mpsc::channel(QUEUE);
             let (settings, open, draining) =
                 (settings.clone(), workers.open.clone(), workers.draining.subscribe());
-            let runtime = tokio::runtime::Builder::new_current_thread()
-                .enable_all()
-                .build()
-                .map_err(|source| GatewayError::Runtime { source })?;
+            let failed = failed.clone();
             let thread = std::thread::Builder::new()
                 .name(format!("worker-{number}"))
                 // Only what is used of it takes memory.
                 .stack_size(judge::STACK_FOR_BRIEF)
                 .spawn(move || {
                     judge::this_thread_is_deep();
-                    LocalSet::new().block_on(&runtime, work(settings, accepted, open, draining));
+                    let runtime =
+                        match Builder::new_current_thread().enable_all().build_local(LocalOptions::default())
+                        {
+                            Ok(runtime) => runtime,
+                            Err(error) => return drop(failed.send(error)),
+                        };
+                    drop(failed);
+                    runtime.block_on(work(settings, accepted, open, draining));
                 })
                 .map_err(|source| GatewayError::Runtime { source })?;
             workers.queues.push(queue);
             workers.threads.push(thread);
+        }
+        drop(failed);
+        // Nothing comes where all of them have a runtime.
+        if let Ok(source) = failures.recv() {
+            return Err(GatewayError::Runtime { source });
         }
         Ok(workers)
     }
