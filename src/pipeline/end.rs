@@ -8,13 +8,10 @@ use tokio::sync::watch;
 use crate::domain::SessionEnd;
 use crate::identity::Verified;
 use crate::pipeline::Gate;
+use crate::pipeline::brief::brief;
 use crate::pipeline::now_ms;
 use crate::pipeline::sessions::Session;
 use crate::pipeline::snapshot::Governed;
-
-/// How long a command runs before it listens for its end. Most are over by then: what begins with nothing standing against it
-/// need not be woken so soon, only be cut in time, and to listen costs more than to look at the clock.
-const BRIEF: Duration = Duration::from_millis(100);
 
 /// Watches for the end of what a command stands on. Cheap to make; each stream has its own.
 #[derive(Clone)]
@@ -66,7 +63,8 @@ impl EndWatch {
     /// Resolves when the session ends, the token of this very command runs out, or a lock shuts it out: at once, but for its
     /// first tenth of a second, at the end of which it is told.
     pub async fn wait(self) -> SessionEnd {
-        tokio::time::sleep(BRIEF).await;
+        // What begins with nothing standing against it need not be woken so soon, only be cut in time; and most commands are over by then.
+        brief().await;
         let mut session = self.session.subscribe_end();
         let mut locks = self.gate.0.locks_changed.subscribe();
         // Whatever changed before now is asked about at the first turn.

@@ -25,10 +25,12 @@ use crate::domain::ConnectionName;
 use crate::domain::Denied;
 use crate::domain::DenyCode;
 use crate::domain::SessionEnd;
+use crate::pipeline::BRIEF;
 use crate::pipeline::Credential;
 use crate::pipeline::Gate;
 use crate::pipeline::Permit;
 use crate::pipeline::ReplyGuard;
+use crate::pipeline::brief;
 use crate::pipeline::snapshot::Governed;
 use crate::pipeline::snapshot::Snapshot;
 use crate::protocol::web::body::RequestBody;
@@ -231,8 +233,18 @@ async fn within(
 ) -> Result<Response<Incoming>, Denied> {
     let mut answer = std::pin::pin!(answer);
     let mut seen = 0;
+    let mut wait = limit;
+    // Most targets have answered before a timer of one's own is worth its price.
+    if limit > BRIEF {
+        let began = Instant::now();
+        tokio::select! {
+            biased;
+            answered = &mut answer => return answered,
+            () = brief() => wait = limit.saturating_sub(began.elapsed()),
+        }
+    }
     loop {
-        match tokio::time::timeout(limit, &mut answer).await {
+        match tokio::time::timeout(wait, &mut answer).await {
             Ok(answered) => return answered,
             Err(_elapsed) => {
                 let now = sent.map_or(0, |sent| sent.bytes());
@@ -249,7 +261,7 @@ async fn within(
                         Denied::new(DenyCode::UpstreamUnavailable, detail).because("upstream_timeout")
                     );
                 }
-                seen = now;
+                (seen, wait) = (now, limit);
             }
         }
     }

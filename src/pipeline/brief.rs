@@ -1,0 +1,115 @@
+//! The time in which most commands are over. To wait for its end takes a place in a list: a timer for each command would take a system call.
+
+use std::cell::RefCell;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use tokio::sync::Notify;
+
+/// The longest that [`brief`] takes; the mean is half of it.
+pub const BRIEF: Duration = Duration::from_millis(100);
+
+thread_local! {
+    /// What those wait for who wait on this thread.
+    static BEAT: RefCell<Arc<Beat>> = RefCell::new(Arc::new(Beat::ended()));
+}
+
+/// One timer for all who wait. It goes on as long as somebody has waited since it struck.
+struct Beat {
+    struck: Notify,
+    waited: AtomicBool,
+    ended: AtomicBool,
+}
+
+impl Beat {
+    fn new() -> Self {
+        Self { struck: Notify::new(), waited: AtomicBool::new(true), ended: AtomicBool::new(false) }
+    }
+
+    fn ended() -> Self {
+        Self { ended: AtomicBool::new(true), ..Self::new() }
+    }
+
+    fn has_ended(&self) -> bool {
+        self.ended.load(Ordering::Acquire)
+    }
+}
+
+/// The timer's task. Whoever still waits when it goes, be it with its runtime, goes on at once.
+struct Striking(Arc<Beat>);
+
+impl Striking {
+    async fn strike(self) {
+        while self.0.waited.swap(false, Ordering::AcqRel) {
+            tokio::time::sleep(BRIEF).await;
+            self.0.struck.notify_waiters();
+        }
+    }
+}
+
+impl Drop for Striking {
+    fn drop(&mut self) {
+        self.0.ended.store(true, Ordering::Release);
+        self.0.struck.notify_waiters();
+    }
+}
+
+/// Resolves within [`BRIEF`], together with all others that wait for it on the thread.
+pub async fn brief() {
+    let beat = BEAT.with_borrow_mut(|beat| {
+        if beat.has_ended() {
+            *beat = Arc::new(Beat::new());
+            tokio::spawn(Striking(Arc::clone(beat)).strike());
+        }
+        Arc::clone(beat)
+    });
+    let struck = beat.struck.notified();
+    beat.waited.store(true, Ordering::Release);
+    // Whoever ends the beat after this look strikes it, too.
+    if !beat.has_ended() {
+        struck.await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::time::Instant;
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn all_who_wait_go_on_together_and_the_beat_ends_after_them() {
+        let start = Instant::now();
+        tokio::join!(brief(), brief(), async {
+            tokio::time::sleep(BRIEF / 2).await;
+            brief().await;
+        });
+        assert_eq!(start.elapsed(), BRIEF);
+        let beat = BEAT.with_borrow(Arc::clone);
+        tokio::time::sleep(BRIEF * 3).await;
+        assert!(beat.has_ended());
+        brief().await;
+        assert_eq!(start.elapsed(), BRIEF * 5);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn it_goes_on_as_long_as_somebody_comes() {
+        let start = Instant::now();
+        for _ in 0..50 {
+            brief().await;
+        }
+        assert!(start.elapsed() <= BRIEF * 50, "{:?}", start.elapsed());
+    }
+
+    #[test]
+    fn a_runtime_that_goes_leaves_nobody_waiting_for_its_beat() {
+        let runtime = || tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+        let first = runtime();
+        first.block_on(async { assert!(tokio::time::timeout(BRIEF / 4, brief()).await.is_err()) });
+        drop(first);
+        let within = async { tokio::time::timeout(BRIEF * 20, brief()).await };
+        runtime().block_on(within).unwrap();
+    }
+}
