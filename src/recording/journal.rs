@@ -178,7 +178,7 @@ impl Journal {
         })
     }
 
-    /// Records an event without waiting for it: replies, ends. It is written within about 10 ms and on the disk within about 50.
+    /// Records an event without waiting for it: replies, ends. It is written within about 10 ms, on the disk and in the database within about 60.
     ///
     /// # Errors
     /// At once when the journal is broken, closed or overloaded: then the event is not recorded. The end of a session

@@ -49,8 +49,10 @@ const MAX_QUEUED: usize = 64 << 20;
 const THROTTLED: usize = 8 << 20;
 /// What an event takes besides its data.
 const EVENT_SIZE: usize = size_of::<Event>();
-/// How long events gather before the database gets them.
-const GATHER: Duration = Duration::from_millis(10);
+/// How long events gather before the database gets them. The fewer times it does, the less each of them costs.
+const GATHER: Duration = Duration::from_millis(50);
+/// How long frames that nobody waits for are put off.
+const PUT_OFF: Duration = Duration::from_millis(10);
 /// How long one group may take before the journal counts as stalled.
 const STALL: Duration = Duration::from_secs(5);
 /// Events the live stream keeps for a slow reader.
@@ -205,7 +207,7 @@ impl Shared {
 
     /// Takes all that is queued; waits for something until `deadline`. Gives back the room of the group before.
     pub(crate) fn take(&self, group: &mut Group, deadline: Option<Instant>) {
-        let mut gathered = None;
+        let (mut gathered, mut flushed) = (None, None);
         let mut queue = lock(&self.queue);
         queue.bytes = queue.bytes.saturating_sub(std::mem::take(&mut group.bytes));
         queue.since = (!queue.events.is_empty()).then(Instant::now);
@@ -218,8 +220,15 @@ impl Shared {
             if until.is_some_and(|until| until <= now) {
                 break;
             }
+            if flushed.is_some_and(|flushed| flushed <= now) {
+                queue.flush();
+                flushed = None;
+            }
+            if gathered.is_some() {
+                flushed.get_or_insert(now + PUT_OFF);
+            }
             queue.sleep = if gathered.is_some() { Sleep::Dozes } else { Sleep::Deep };
-            queue = match until {
+            queue = match [until, flushed].into_iter().flatten().min() {
                 None => self.wake_writer.wait(queue).unwrap_or_else(PoisonError::into_inner),
                 Some(until) => {
                     let left = until.saturating_duration_since(now);
