@@ -967,7 +967,7 @@ set edit:completion:arg-completer[hoopctl] = {|@words|
             cand --ca-file 'With --url: trust the authorities in this PEM file, not this machine''s [env: HOOPCTL_CA_FILE]'
             cand -o 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]'
             cand --output 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]'
-            cand --all 'Every session'
+            cand --all 'Every session, that none is missing, and the audit trail'
             cand -q 'Data and errors only, no words in between'
             cand --quiet 'Data and errors only, no words in between'
             cand -h 'Print help'

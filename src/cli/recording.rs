@@ -134,6 +134,15 @@ pub fn verdict(report: &VerifyReport) -> Row {
     }
 }
 
+/// What is wrong with the recordings as a whole, as a row without a session.
+pub fn found_besides(problem: &str) -> Row {
+    let mut cells = vec![String::new(); VERDICT_COLUMNS.len()];
+    for (cell, text) in cells.iter_mut().zip(["BROKEN", "", "", "", problem]) {
+        text.clone_into(cell);
+    }
+    Row { cells, json: json!({ "session": null, "intact": false, "problem": problem }) }
+}
+
 /// One verdict as a line for people.
 pub fn verdict_line(terminal: Terminal, row: &Row) -> String {
     let [result, session, events, hash, note] = std::array::from_fn(|place| {
@@ -148,6 +157,9 @@ pub fn verdict_line(terminal: Terminal, row: &Row) -> String {
         "pruned" => {
             let sign = terminal.paint(Colour::Warn, "!");
             format!("{sign} {session}  {events} events were there, last hash {hash}{note}\n")
+        }
+        _ if session.is_empty() => {
+            format!("{} {}\n", terminal.paint(Colour::Bad, "\u{2717} BROKEN"), note.trim_start_matches("; "))
         }
         _ => {
             let sign = terminal.paint(Colour::Bad, "\u{2717} BROKEN");

@@ -25,7 +25,7 @@ use crate::cli::watch;
 use crate::control::noun::session::Grep;
 use crate::control::noun::session::SessionFilter;
 use crate::control::noun::session::SessionView;
-use crate::control::pages;
+use crate::control::noun::session::VerifyFrom;
 use crate::domain::connection::ConnectionName;
 use crate::domain::id::SessionId;
 use crate::domain::units;
@@ -68,7 +68,7 @@ pub enum SessionVerb {
         /// The session's id, last, or an exported .jsonl file
         #[arg(required_unless_present = "all")]
         id: Option<String>,
-        /// Every session
+        /// Every session, that none is missing, and the audit trail
         #[arg(long, conflicts_with = "id")]
         all: bool,
     },
@@ -318,23 +318,34 @@ fn grep(terminal: Terminal, access: &Access, args: &GrepArgs) -> Outcome {
 }
 
 fn verify(terminal: Terminal, access: &Access, id: Option<&str>, all: bool) -> Outcome {
-    let ids = if all { every(access)? } else { vec![find(access, id.unwrap_or("last"))?.id] };
-    let mut rows = Vec::with_capacity(ids.len());
-    let mut broken = 0_usize;
-    for id in ids {
-        let report = access.wait(access.backend().verify_session(id))?;
-        broken += usize::from(!report.intact);
-        rows.push(recording::verdict(&report));
-    }
-    recording::told(terminal, &rows)?;
     if all {
-        terminal.say(&format!("{} sessions, {broken} broken", rows.len()));
+        return verify_all(terminal, access);
     }
-    Ok(if broken == 0 { Exit::Done } else { Exit::Broken })
+    let id = find(access, id.unwrap_or("last"))?.id;
+    let report = access.wait(access.backend().verify_session(id))?;
+    recording::told(terminal, &[recording::verdict(&report)])?;
+    Ok(if report.intact { Exit::Done } else { Exit::Broken })
 }
 
-/// The ids of all sessions, page by page.
-fn every(access: &Access) -> Result<Vec<SessionId>, Failure> {
-    let found = access.block_on(pages::sessions(access.backend(), &SessionFilter::default()))?;
-    Ok(found.into_iter().map(|view| view.id).collect())
+/// Proves everything that is recorded, part by part, the newest session told first.
+fn verify_all(terminal: Terminal, access: &Access) -> Outcome {
+    let (mut rows, mut broken) = (Vec::new(), 0_usize);
+    let mut from = VerifyFrom::default();
+    let whole = loop {
+        let page = access.wait(access.backend().verify_all(from))?;
+        broken += page.sessions.iter().filter(|report| !report.intact).count();
+        rows.extend(page.sessions.iter().map(recording::verdict));
+        match (page.next, page.whole) {
+            (Some(next), _) if from.after.is_none_or(|before| next > before) => from.after = Some(next),
+            (None, Some(whole)) => break whole,
+            _ => return Err(Failure::failed("the gateway does not say where its check goes on")),
+        }
+    };
+    rows.reverse();
+    let sessions = rows.len();
+    let problems = whole.problems();
+    rows.extend(problems.iter().map(|problem| recording::found_besides(problem)));
+    recording::told(terminal, &rows)?;
+    terminal.say(&format!("{sessions} sessions, {broken} broken, {} missing", whole.missing));
+    Ok(if broken == 0 && problems.is_empty() { Exit::Done } else { Exit::Broken })
 }

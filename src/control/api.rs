@@ -61,4 +61,7 @@ pub use crate::control::noun::session::RecordedEvent;
 pub use crate::control::noun::session::SessionFilter;
 pub use crate::control::noun::session::SessionView;
 pub use crate::control::noun::session::Sessions;
+pub use crate::control::noun::session::VerifyFrom;
+pub use crate::control::noun::session::VerifyPage;
 pub use crate::control::noun::session::VerifyReport;
+pub use crate::control::noun::session::WholeReport;

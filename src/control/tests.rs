@@ -290,6 +290,10 @@ impl Sessions for Acting {
         no("verify")
     }
 
+    fn verify_all(&self, from: VerifyFrom) -> Answer<'_, VerifyPage> {
+        no(&format!("{:?}", from.after))
+    }
+
     fn grep_sessions(&self, grep: Grep) -> Answer<'_, List<GrepMatch>> {
         no(&grep.pattern)
     }
@@ -404,6 +408,8 @@ async fn every_route_is_the_one_its_call_means() {
     assert_eq!(said(client.sessions(sessions).await.unwrap_err()), "Some(false) Some(7)");
     assert_eq!(said(client.session("last".to_owned()).await.unwrap_err()), "last");
     assert_eq!(said(client.verify_session(session).await.unwrap_err()), "verify");
+    let from = VerifyFrom { after: Some(7) };
+    assert_eq!(said(client.verify_all(from).await.unwrap_err()), "Some(7)");
     assert_eq!(said(client.grep_sessions(grep).await.unwrap_err()), "a.*b");
     assert_eq!(said(client.kill_session(session, String::new()).await.unwrap_err()), session.to_string());
 }

@@ -22,10 +22,6 @@ use crate::recording::verify::Verifier;
 /// What a verification of everything found out besides each session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct JournalVerification {
-    /// Sessions that were looked at.
-    pub sessions: u64,
-    /// Those that are broken.
-    pub broken: u64,
     /// Sessions that were recorded, and of which not even a trace is left: somebody removed them.
     pub missing: u64,
     /// Blocks of events that belong to no session.
@@ -33,9 +29,9 @@ pub struct JournalVerification {
 }
 
 impl JournalVerification {
-    /// Whether everything is as it was recorded.
+    /// Whether nothing is missing, and nothing too much.
     pub const fn is_whole(&self) -> bool {
-        self.broken == 0 && self.missing == 0 && self.stray_blocks == 0
+        self.missing == 0 && self.stray_blocks == 0
     }
 }
 
@@ -92,14 +88,16 @@ impl Reader {
         Ok(Verification { events, hash, broken: verifier.finish().or(index), ..found })
     }
 
-    /// Proves everything: each session, that none is missing, and that no events are left without one. `each` sees every
-    /// session's finding as it is made, the oldest first.
+    /// Proves each session whose number is above `after`, in the order in which they began. `each` sees a session's finding as it is
+    /// made, and says whether to go on. Gives the number to go on after; `None`: that was the last one.
     ///
     /// # Errors
     /// A database that cannot be read.
-    pub fn verify_all(&self, mut each: impl FnMut(&Verification)) -> Result<JournalVerification, ReadError> {
-        let mut found = self.verify_numbers()?;
-        let mut after = 0;
+    pub fn verify_after(
+        &self,
+        mut after: i64,
+        mut each: impl FnMut(Verification) -> bool,
+    ) -> Result<Option<i64>, ReadError> {
         loop {
             let row = self
                 .connection
@@ -109,17 +107,19 @@ impl Reader {
                 ))?
                 .query_row([after], session::read_row)
                 .optional()?;
-            let Some(row) = row else { return Ok(found) };
+            let Some(row) = row else { return Ok(None) };
             after = row.no;
-            let session = self.verify_row(&row)?;
-            found.sessions += 1;
-            found.broken += u64::from(session.broken.is_some());
-            each(&session);
+            if !each(self.verify_row(&row)?) {
+                return Ok(Some(after));
+            }
         }
     }
 
-    /// Looks for numbers of sessions that are neither there nor noted as dropped, and for blocks without a session.
-    fn verify_numbers(&self) -> Result<JournalVerification, ReadError> {
+    /// Looks for numbers of sessions that are neither there nor noted as dropped by retention, and for blocks without a session.
+    ///
+    /// # Errors
+    /// A database that cannot be read.
+    pub fn verify_numbers(&self) -> Result<JournalVerification, ReadError> {
         let (given, there, dropped, stray): (i64, i64, i64, i64) = self.connection.query_row(
             "SELECT (SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = 'session'),
                     (SELECT count(*) FROM session),
@@ -131,7 +131,6 @@ impl Reader {
         Ok(JournalVerification {
             missing: (given - there - dropped).unsigned_abs(),
             stray_blocks: stray.unsigned_abs(),
-            ..JournalVerification::default()
         })
     }
 }

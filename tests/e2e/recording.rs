@@ -74,6 +74,35 @@ fn a_flipped_byte_is_found() {
 }
 
 #[test]
+fn a_session_that_was_removed_is_missed() {
+    let mut world = World::new();
+    let session = recorded(&world);
+    let (code, _, err) = world.cli(&["session", "verify", "--all"]);
+    assert!(code == 0 && err.contains(", 0 broken, 0 missing"), "{code} {err}");
+    let database = rusqlite::Connection::open(world.path("data/events.db")).unwrap();
+    database.busy_timeout(Duration::from_secs(5)).unwrap();
+    let no: i64 =
+        database.query_row("SELECT no FROM session WHERE id = ?", [&session], |row| row.get(0)).unwrap();
+    database.execute("DELETE FROM session WHERE no = ?", [no]).unwrap();
+    // The gateway says so while it runs, and the files without it.
+    for part in ["its events are left", "nothing is left"] {
+        for runs in [true, false] {
+            if !runs {
+                world.stop();
+            }
+            let (code, out, err) = world.cli(&["session", "verify", "--all"]);
+            assert_eq!(code, 10, "{part}: {out} {err}");
+            assert!(out.contains("BROKEN a session is missing"), "{part}: {out}");
+            assert_eq!(out.contains("no session"), part == "its events are left", "{out}");
+            let (code, out, _) = world.cli(&["session", "verify", "--all", "-o", "jsonl"]);
+            assert!(code == 10 && out.contains(r#""problem":"a session is missing""#), "{out}");
+        }
+        database.execute("DELETE FROM block WHERE id >> 32 = ?", [no]).unwrap();
+        world.start();
+    }
+}
+
+#[test]
 fn text_of_clients_and_targets_reaches_no_terminal_unescaped() {
     let world = World::new();
     let token = world.token("writer");

@@ -203,6 +203,50 @@ pub struct VerifyReport {
     pub problem: Option<String>,
 }
 
+/// Where a check of everything goes on.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct VerifyFrom {
+    /// After this number, which the part before gave. Default: from the first session on.
+    pub after: Option<u64>,
+}
+
+/// A part of a check of everything.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct VerifyPage {
+    /// What was found of each session, the oldest first.
+    pub sessions: Vec<VerifyReport>,
+    /// Where the next part begins.
+    pub next: Option<u64>,
+    /// What no session shows. Only in the last part, which has no `next`.
+    pub whole: Option<WholeReport>,
+}
+
+/// What a check of everything found besides each session.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WholeReport {
+    /// Sessions that were recorded, and of which not even a trace is left: somebody removed them.
+    pub missing: u64,
+    /// Blocks of events that belong to no session.
+    pub stray_blocks: u64,
+}
+
+impl WholeReport {
+    /// What is not as it was written, in words.
+    pub fn problems(&self) -> Vec<String> {
+        let count = |number: u64, one: &str, more: &str| match number {
+            0 => None,
+            1 => Some(one.to_owned()),
+            _ => Some(format!("{number} {more}")),
+        };
+        let found = [
+            count(self.missing, "a session is missing", "sessions are missing"),
+            count(self.stray_blocks, "a block of events has no session", "blocks of events have no session"),
+        ];
+        found.into_iter().flatten().collect()
+    }
+}
+
 /// What to search for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -250,6 +294,8 @@ pub trait Sessions {
     fn session_events(&self, id: SessionId, from: EventsFrom) -> Answer<'_, EventPage>;
     /// Checks its recording.
     fn verify_session(&self, id: SessionId) -> Answer<'_, VerifyReport>;
+    /// Checks everything, part by part: each recording, and that none is missing.
+    fn verify_all(&self, from: VerifyFrom) -> Answer<'_, VerifyPage>;
     /// Searches recordings, the newest session first.
     fn grep_sessions(&self, grep: Grep) -> Answer<'_, List<GrepMatch>>;
     /// Ends it and cuts its live streams. The reason, at most 1000 bytes, is kept in the audit trail. One that has ended is a
@@ -275,6 +321,11 @@ impl Sessions for Client {
         self.call_for(Method::GET, format!("sessions/{id}/verify"), longer)
     }
 
+    fn verify_all(&self, from: VerifyFrom) -> Answer<'_, VerifyPage> {
+        let longer = std::time::Duration::from_secs(GREP_TIMEOUT_S);
+        self.call_for(Method::GET, format!("sessions/verify{}", query_of(&from)), longer)
+    }
+
     fn grep_sessions(&self, grep: Grep) -> Answer<'_, List<GrepMatch>> {
         self.call_with(Method::POST, "sessions/grep".to_owned(), &grep)
     }
@@ -288,6 +339,7 @@ impl Sessions for Client {
 const ROUTES: &[(&str, &str)] = &[
     ("sessions", "GET"),
     ("sessions/grep", "GET, POST"),
+    ("sessions/verify", "GET"),
     ("sessions/*", "GET"),
     ("sessions/*/events", "GET"),
     ("sessions/*/verify", "GET"),
@@ -301,6 +353,7 @@ const ROUTES: &[(&str, &str)] = &[
 pub async fn route(call: &Call, backend: &dyn Backend) -> Result<Reply, ApiError> {
     match (&call.method, call.path().as_slice()) {
         (&Method::GET, ["sessions"]) => Reply::json(&backend.sessions(call.parameters()?).await?),
+        (&Method::GET, ["sessions", "verify"]) => Reply::json(&backend.verify_all(call.parameters()?).await?),
         (&Method::GET, ["sessions", id, "events"]) => {
             Reply::json(&backend.session_events(call.id(id)?, call.parameters()?).await?)
         }

@@ -23,7 +23,10 @@ use crate::control::noun::session::RecordedEvent;
 use crate::control::noun::session::SessionFilter;
 use crate::control::noun::session::SessionView;
 use crate::control::noun::session::Sessions;
+use crate::control::noun::session::VerifyFrom;
+use crate::control::noun::session::VerifyPage;
 use crate::control::noun::session::VerifyReport;
+use crate::control::noun::session::WholeReport;
 use crate::domain::id::SessionId;
 use crate::gateway::admin::Acting;
 use crate::gateway::admin::Admin;
@@ -41,6 +44,9 @@ use crate::recording::replay;
 const MAX_PAGE: usize = 8 << 20;
 /// How long a reader waits until everything that was recorded is in the database.
 const SETTLE: Duration = Duration::from_secs(2);
+/// A part of a check of everything ends after so many sessions, or so long.
+const VERIFY_SESSIONS: usize = 1000;
+const VERIFY_FOR: Duration = Duration::from_secs(5);
 /// The longest pattern, in bytes, and the most memory its program may take.
 const MAX_PATTERN: usize = 1000;
 const MAX_PROGRAM: usize = 1 << 20;
@@ -158,6 +164,27 @@ fn report(found: &Verification) -> VerifyReport {
     }
 }
 
+/// One part of a check of everything, which ends soon: a session more than the time is over, at most.
+fn verify_part(reader: &Reader, from: VerifyFrom) -> Result<VerifyPage, ApiError> {
+    let stop = Instant::now() + VERIFY_FOR;
+    let after = from.after.map_or(0, |after| i64::try_from(after).unwrap_or(i64::MAX));
+    let mut sessions = Vec::new();
+    let each = |found: Verification| {
+        sessions.push(report(&found));
+        sessions.len() < VERIFY_SESSIONS && Instant::now() < stop
+    };
+    let next = reader.verify_after(after, each).map_err(|error| fault_of_reading(&error))?;
+    let next = next.map(i64::unsigned_abs);
+    let whole = match next {
+        Some(_) => None,
+        None => {
+            let found = reader.verify_numbers().map_err(|error| fault_of_reading(&error))?;
+            Some(WholeReport { missing: found.missing, stray_blocks: found.stray_blocks })
+        }
+    };
+    Ok(VerifyPage { sessions, next, whole })
+}
+
 fn search(reader: &Reader, grep: &Grep, pattern: &Regex) -> Result<List<GrepMatch>, ApiError> {
     let fault = |error: ReadError| fault_of_reading(&error);
     let give_up = Instant::now() + Duration::from_secs(GREP_TIMEOUT_S);
@@ -239,6 +266,19 @@ impl Sessions for Acting {
             let verify = move |reader: &Reader| reader.verify(id).map_err(|error| fault_of_reading(&error));
             let found = self.admin.read(verify).await?.ok_or_else(|| no_session(&id.to_string()))?;
             Ok(report(&found))
+        })
+    }
+
+    fn verify_all(&self, from: VerifyFrom) -> Answer<'_, VerifyPage> {
+        Box::pin(async move {
+            let found = self.admin.read(move |reader| verify_part(reader, from)).await?;
+            // Nothing was ever recorded here.
+            let nothing = || VerifyPage {
+                sessions: Vec::new(),
+                next: None,
+                whole: Some(WholeReport { missing: 0, stray_blocks: 0 }),
+            };
+            Ok(found.unwrap_or_else(nothing))
         })
     }
 

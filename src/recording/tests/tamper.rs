@@ -182,15 +182,16 @@ async fn blocks_and_rows_cannot_be_moved_or_removed_unseen() {
         database.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_row| Ok(())).unwrap();
         drop(database);
         let reader = Reader::open(dir.path()).unwrap();
-        let mut found = None;
-        let report = reader
-            .verify_all(|one| {
-                if one.session == session {
-                    found = one.broken;
-                }
-            })
-            .unwrap();
-        (found, report)
+        let (mut found, mut broken) = (None, 0);
+        let each = |one: Verification| {
+            broken += u32::from(one.broken.is_some());
+            if one.session == session {
+                found = one.broken;
+            }
+            true
+        };
+        assert_eq!(reader.verify_after(0, each).unwrap(), None);
+        (found, broken, reader.verify_numbers().unwrap())
     };
     let (first, one) = ((1_i64 << 32) + 1, 1_i64 << 32);
     for (sql, expected) in [
@@ -227,17 +228,30 @@ async fn blocks_and_rows_cannot_be_moved_or_removed_unseen() {
             broken(1, Damage::Foreign),
         ),
     ] {
-        let (found, report) = after(&sql);
-        assert_eq!(found, Some(expected), "{sql}");
-        assert!(!report.is_whole() && report.broken == 1 && report.missing == 0, "{sql} {report:?}");
+        let (found, count, report) = after(&sql);
+        assert_eq!((found, count), (Some(expected), 1), "{sql}");
+        assert!(report.is_whole(), "{sql} {report:?}");
     }
-    let (found, report) = after("DELETE FROM session WHERE no = 3");
-    assert_eq!((found, report.missing, report.stray_blocks), (None, 1, 3));
-    let (_, report) =
+    let (found, count, report) = after("DELETE FROM session WHERE no = 3");
+    assert_eq!((found, count, report.missing, report.stray_blocks), (None, 0, 1, 3));
+    let (_, _, report) =
         after(&format!("DELETE FROM session WHERE no = 3; DELETE FROM block WHERE id > {}", one * 3));
     assert_eq!((report.missing, report.stray_blocks, report.is_whole()), (1, 0, false));
-    let (_, report) = after("SELECT 1");
-    assert!(report.is_whole());
+    let (_, count, report) = after("SELECT 1");
+    assert!(count == 0 && report.is_whole());
+    // Part by part: each goes on where the one before stopped.
+    let reader = Reader::open(dir.path()).unwrap();
+    let mut seen = Vec::new();
+    let mut next = Some(0);
+    while let Some(after) = next {
+        next = reader
+            .verify_after(after, |one| {
+                seen.push(one.session);
+                false
+            })
+            .unwrap();
+    }
+    assert_eq!(seen, [session, kept, gone]);
 }
 
 #[tokio::test]
