@@ -14,10 +14,12 @@ use crate::cli::output::Terminal;
 use crate::cli::place::Place;
 use crate::cli::probe;
 use crate::cli::probe::Target;
+use crate::cli::recording;
 use crate::cli::report::Exit;
 use crate::cli::report::Outcome;
 use crate::cli::token;
 use crate::config::Config;
+use crate::control::noun::audit::AuditVerification;
 use crate::domain::connection::Connection;
 use crate::domain::connection::Protocol;
 use crate::domain::secret::SecretRef;
@@ -38,7 +40,9 @@ pub fn run(terminal: Terminal, place: &Place) -> Outcome {
         let running = socket(&mut checks, place, &config);
         data_dir(&mut checks, &config);
         key(&mut checks, &config);
-        if !running {
+        if running {
+            trail(&mut checks, place);
+        } else {
             schema(&mut checks, &config);
         }
         disk(&mut checks, &config);
@@ -176,16 +180,40 @@ fn key(checks: &mut Checks, config: &Config) {
     }
 }
 
+/// What the running gateway finds of its audit trail.
+fn trail(checks: &mut Checks, place: &Place) {
+    match Access::online(place).and_then(|access| access.wait(access.backend().verify_audit())) {
+        Ok(found) => audit(checks, &found),
+        Err(failure) => checks.wrong("audit trail", failure.message, "run it as the gateway's user"),
+    }
+}
+
+fn audit(checks: &mut Checks, found: &AuditVerification) {
+    let what = "audit trail";
+    match recording::audit_problem(found) {
+        None => checks
+            .good(what, format!("{} in a whole chain", output::count(found.entries, "entry", "entries"))),
+        Some(problem) => checks.wrong(what, problem, "keep the data directory as evidence"),
+    }
+}
+
 /// Opening the store checks its version and whether it is whole. Only while no gateway has it.
 fn schema(checks: &mut Checks, config: &Config) {
     let dir = &config.storage.data_dir;
     if !dir.join("hoopctl.db").exists() {
         return;
     }
-    let opened = store::lock_data_dir(dir).and_then(|lock| store::Store::open(dir).map(|_store| lock));
+    let fix = "see the README, section \"Errors\"";
+    let opened = store::lock_data_dir(dir).and_then(|lock| Ok((lock, store::Store::open(dir)?)));
     match opened {
-        Ok(_lock) => checks.good("store", "is whole, and of this version"),
-        Err(error) => checks.wrong("store", error.to_string(), "see the README, section \"Errors\""),
+        Ok((_lock, store)) => {
+            checks.good("store", "is whole, and of this version");
+            match store.call_blocking(|db| db.read(store::View::verify_audit)) {
+                Ok(found) => audit(checks, &found),
+                Err(error) => checks.wrong("audit trail", error.to_string(), fix),
+            }
+        }
+        Err(error) => checks.wrong("store", error.to_string(), fix),
     }
 }
 

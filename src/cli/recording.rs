@@ -19,6 +19,7 @@ use crate::cli::report::Failure;
 use crate::cli::report::Outcome;
 use crate::cli::session;
 use crate::control::Peer;
+use crate::control::noun::audit::AuditVerification;
 use crate::control::noun::event::EventFilter;
 use crate::control::noun::event::Topic;
 use crate::control::noun::session::EventsFrom;
@@ -132,6 +133,12 @@ pub fn verdict(report: &VerifyReport) -> Row {
         ],
         json: output::json(report),
     }
+}
+
+/// What is wrong with the audit trail.
+pub fn audit_problem(found: &AuditVerification) -> Option<String> {
+    let seq = found.broken?;
+    Some(format!("the audit trail is not as it was written, from entry {seq} on"))
 }
 
 /// What is wrong with the recordings as a whole, as a row without a session.

@@ -343,9 +343,14 @@ fn verify_all(terminal: Terminal, access: &Access) -> Outcome {
     };
     rows.reverse();
     let sessions = rows.len();
-    let problems = whole.problems();
+    let trail = access.wait(access.backend().verify_audit())?;
+    let mut problems = whole.problems();
+    problems.extend(recording::audit_problem(&trail));
     rows.extend(problems.iter().map(|problem| recording::found_besides(problem)));
     recording::told(terminal, &rows)?;
-    terminal.say(&format!("{sessions} sessions, {broken} broken, {} missing", whole.missing));
+    terminal.say(&format!(
+        "{sessions} sessions, {broken} broken, {} missing; audit trail: {} entries hold, last hash {}",
+        whole.missing, trail.entries, trail.head
+    ));
     Ok(if broken == 0 && problems.is_empty() { Exit::Done } else { Exit::Broken })
 }

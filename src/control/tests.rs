@@ -161,6 +161,10 @@ impl Approvals for Acting {
 }
 
 impl Audit for Acting {
+    fn verify_audit(&self) -> Answer<'_, AuditVerification> {
+        no("verify the trail")
+    }
+
     fn audit(&self, _filter: AuditFilter) -> Answer<'_, List<AuditEntry>> {
         no("audit")
     }
@@ -408,6 +412,7 @@ async fn every_route_is_the_one_its_call_means() {
     assert_eq!(said(client.sessions(sessions).await.unwrap_err()), "Some(false) Some(7)");
     assert_eq!(said(client.session("last".to_owned()).await.unwrap_err()), "last");
     assert_eq!(said(client.verify_session(session).await.unwrap_err()), "verify");
+    assert_eq!(said(client.verify_audit().await.unwrap_err()), "verify the trail");
     let from = VerifyFrom { after: Some(7) };
     assert_eq!(said(client.verify_all(from).await.unwrap_err()), "Some(7)");
     assert_eq!(said(client.grep_sessions(grep).await.unwrap_err()), "a.*b");

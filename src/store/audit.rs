@@ -21,6 +21,8 @@ use crate::store::error::StoreError;
 
 /// The length of a hash.
 const HASH: usize = 32;
+/// How many entries are checked at once: nobody else uses the store meanwhile.
+const CHECKED: u32 = 4096;
 /// The fact that holds the last entry's number and hash.
 const HEAD: &str = "audit_head";
 
@@ -52,6 +54,26 @@ pub struct AuditVerification {
     pub broken: Option<u64>,
     /// The hash of the last entry that fits, 64 hex digits.
     pub head: String,
+}
+
+/// How far a check of the trail has come.
+#[derive(Debug, Clone)]
+pub struct AuditCheck {
+    /// The last entry that fits.
+    last: (i64, Vec<u8>),
+}
+
+impl Default for AuditCheck {
+    fn default() -> Self {
+        Self { last: (0, vec![0; HASH]) }
+    }
+}
+
+impl AuditCheck {
+    fn found(&self, whole: bool) -> AuditVerification {
+        let entries = self.last.0.cast_unsigned();
+        AuditVerification { entries, broken: (!whole).then_some(entries + 1), head: hex(&self.last.1) }
+    }
 }
 
 /// A row as it is stored.
@@ -104,29 +126,38 @@ impl View {
 
     /// Goes through the whole trail and says whether it is untouched.
     pub fn verify_audit(&self) -> Result<AuditVerification, StoreError> {
+        let mut check = AuditCheck::default();
+        loop {
+            if let Some(found) = self.verify_audit_on(&mut check)? {
+                return Ok(found);
+            }
+        }
+    }
+
+    /// Goes on with a check of the trail for some entries. `None`: it is good so far, and goes on.
+    pub fn verify_audit_on(&self, check: &mut AuditCheck) -> Result<Option<AuditVerification>, StoreError> {
         let mut select = self
             .connection
-            .prepare_cached("SELECT * FROM audit ORDER BY seq")
+            .prepare_cached("SELECT * FROM audit WHERE seq >= ?1 ORDER BY seq LIMIT ?2")
             .during("read the audit trail")?;
-        let mut rows = select.query([]).during("read the audit trail")?;
-        let mut last = (0_i64, vec![0_u8; HASH]);
-        let broken = |last: &(i64, Vec<u8>)| AuditVerification {
-            entries: last.0.cast_unsigned(),
-            broken: Some(last.0.cast_unsigned() + 1),
-            head: hex(&last.1),
-        };
+        // No entry may stand before the first.
+        let from = if check.last.0 == 0 { i64::MIN } else { check.last.0.saturating_add(1) };
+        let mut rows = select.query(params![from, CHECKED]).during("read the audit trail")?;
+        let mut seen = 0;
         while let Some(row) = rows.next().during("read the audit trail")? {
-            let Ok(kept) = read(row) else { return Ok(broken(&last)) };
-            if kept.seq != last.0 + 1 || kept.hash_after(&last.1).as_ref() != kept.hash {
-                return Ok(broken(&last));
+            let Ok(kept) = read(row) else { return Ok(Some(check.found(false))) };
+            if Some(kept.seq) != check.last.0.checked_add(1)
+                || kept.hash_after(&check.last.1).as_ref() != kept.hash
+            {
+                return Ok(Some(check.found(false)));
             }
-            last = (kept.seq, kept.hash);
+            check.last = (kept.seq, kept.hash);
+            seen += 1;
         }
-        if self.fact(HEAD)? == head(&last) {
-            Ok(AuditVerification { entries: last.0.cast_unsigned(), broken: None, head: hex(&last.1) })
-        } else {
-            Ok(broken(&last))
+        if seen == CHECKED {
+            return Ok(None);
         }
+        Ok(Some(check.found(self.fact(HEAD)? == head(&check.last))))
     }
 
     /// The number and hash of the last entry; zero and zeros when there is none.

@@ -25,6 +25,7 @@ mod thread;
 
 pub use approval::ApprovalFilter;
 pub use approval::Same;
+pub use audit::AuditCheck;
 pub use audit::AuditEntry;
 pub use audit::AuditVerification;
 pub use db::Change;

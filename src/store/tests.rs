@@ -485,6 +485,28 @@ fn every_change_of_the_audit_trail_is_found() {
 }
 
 #[test]
+fn a_long_audit_trail_is_checked_part_by_part() {
+    let place = Place::new();
+    let store = place.open().unwrap();
+    change(&store, |change| {
+        (0..4096).try_for_each(|number| change.append_audit("a", "test.do", "s", &json!({ "n": number })))
+    });
+    let mut check = AuditCheck::default();
+    for wanted in [None, Some(4097)] {
+        let mut on = check.clone();
+        let (so_far, found) = read(&store, move |view| {
+            let found = view.verify_audit_on(&mut on)?;
+            Ok((on, found))
+        });
+        check = so_far;
+        assert_eq!(found.map(|found| (found.entries, found.broken)), wanted.map(|entries| (entries, None)));
+        if wanted.is_none() {
+            change(&store, |change| change.append_audit("a", "test.do", "meanwhile", &json!({})));
+        }
+    }
+}
+
+#[test]
 fn the_audit_trail_is_only_added_to_and_not_after_its_tail_was_cut() {
     let place = audited();
     assert!(place.raw().execute("UPDATE audit SET actor = 'b'", []).is_err());

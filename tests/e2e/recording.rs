@@ -103,6 +103,35 @@ fn a_session_that_was_removed_is_missed() {
 }
 
 #[test]
+fn an_entry_of_the_audit_trail_that_was_changed_is_found() {
+    let mut world = World::new();
+    assert_eq!(world.cli(&["lock", "add", "principal:local:nobody", "--reason", "gone for good"]).0, 0);
+    let (code, _, err) = world.cli(&["session", "verify", "--all"]);
+    assert!(code == 0 && err.contains("audit trail: "), "{code} {err}");
+    let (_, out, _) = world.cli(&["doctor"]);
+    assert!(out.contains("in a whole chain"), "{out}");
+    let database = rusqlite::Connection::open(world.path("data/hoopctl.db")).unwrap();
+    database.busy_timeout(Duration::from_secs(5)).unwrap();
+    database.execute_batch("DROP TRIGGER audit_is_not_changed").unwrap();
+    let changed =
+        "UPDATE audit SET detail = replace(detail, 'for good', 'for gold') WHERE action = 'lock.add'";
+    assert_eq!(database.execute(changed, []).unwrap(), 1);
+    drop(database);
+    for runs in [true, false] {
+        if !runs {
+            world.stop();
+        }
+        let (code, out, err) = world.cli(&["session", "verify", "--all"]);
+        assert!(
+            code == 10 && out.contains("BROKEN the audit trail is not as it was written"),
+            "{code} {out} {err}"
+        );
+        let (code, out, _) = world.cli(&["doctor"]);
+        assert!(code == 1 && out.contains("the audit trail is not as it was written"), "{code} {out}");
+    }
+}
+
+#[test]
 fn text_of_clients_and_targets_reaches_no_terminal_unescaped() {
     let world = World::new();
     let token = world.token("writer");

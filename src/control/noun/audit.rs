@@ -1,5 +1,7 @@
 //! The audit trail: one entry for each change that somebody made.
 
+use std::time::Duration;
+
 use http::Method;
 use serde::Deserialize;
 use serde::Serialize;
@@ -12,8 +14,10 @@ use crate::control::call::Reply;
 use crate::control::call::query_of;
 use crate::control::error::ApiError;
 use crate::control::noun::List;
+use crate::control::noun::session::GREP_TIMEOUT_S;
 
 pub use crate::store::AuditEntry;
+pub use crate::store::AuditVerification;
 
 /// Which entries to list.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -29,24 +33,34 @@ pub struct AuditFilter {
 pub trait Audit {
     /// Those that match, the oldest first.
     fn audit(&self, filter: AuditFilter) -> Answer<'_, List<AuditEntry>>;
+    /// Checks the whole trail.
+    fn verify_audit(&self) -> Answer<'_, AuditVerification>;
 }
 
 impl Audit for Client {
     fn audit(&self, filter: AuditFilter) -> Answer<'_, List<AuditEntry>> {
         self.call(Method::GET, format!("audit{}", query_of(&filter)))
     }
+
+    fn verify_audit(&self) -> Answer<'_, AuditVerification> {
+        self.call_for(Method::GET, "audit/verify".to_owned(), Duration::from_secs(GREP_TIMEOUT_S))
+    }
 }
 
 /// The paths and what each takes.
-const ROUTES: &[(&str, &str)] = &[("audit", "GET")];
+const ROUTES: &[(&str, &str)] = &[("audit", "GET"), ("audit/verify", "GET")];
 
-/// The route `/v1/audit`.
+/// The routes below `/v1/audit`.
 ///
 /// # Errors
 /// What the backend says, `not_found` for other paths, and for other methods 405.
 pub async fn route(call: &Call, backend: &dyn Backend) -> Result<Reply, ApiError> {
     match (&call.method, call.path().as_slice()) {
         (&Method::GET, ["audit"]) => Reply::json(&backend.audit(call.parameters()?).await?),
+        (&Method::GET, ["audit", "verify"]) => {
+            call.no_parameters()?;
+            Reply::json(&backend.verify_audit().await?)
+        }
         _ => Err(call.unknown_among(ROUTES)),
     }
 }

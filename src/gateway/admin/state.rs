@@ -9,6 +9,7 @@ use crate::control::noun::List;
 use crate::control::noun::audit::Audit;
 use crate::control::noun::audit::AuditEntry;
 use crate::control::noun::audit::AuditFilter;
+use crate::control::noun::audit::AuditVerification;
 use crate::control::noun::bounded;
 use crate::control::noun::gateway::CallerReport;
 use crate::control::noun::gateway::Counts;
@@ -23,6 +24,7 @@ use crate::gateway::admin::Acting;
 use crate::gateway::admin::Admin;
 use crate::gateway::admin::fault::fault_of_store;
 use crate::store;
+use crate::store::AuditCheck;
 use crate::store::now_ms;
 
 fn count<T>(items: &[T]) -> u64 {
@@ -180,6 +182,24 @@ impl Audit for Acting {
             let after = filter.after.unwrap_or(0);
             let found = self.admin.store.read(move |view| view.audit(after, limit + 1)).await;
             Ok(List::cut(found.map_err(|error| fault_of_store(&error))?, limit))
+        })
+    }
+
+    fn verify_audit(&self) -> Answer<'_, AuditVerification> {
+        Box::pin(async {
+            let mut check = AuditCheck::default();
+            loop {
+                // Some entries at a time, so that others get at the store in between.
+                let step = self.admin.store.read(move |view| {
+                    let found = view.verify_audit_on(&mut check)?;
+                    Ok((check, found))
+                });
+                let (so_far, found) = step.await.map_err(|error| fault_of_store(&error))?;
+                match found {
+                    Some(found) => return Ok(found),
+                    None => check = so_far,
+                }
+            }
         })
     }
 }
