@@ -378,10 +378,13 @@ async fn end_grants(running: &Running) {
     }
 }
 
-/// Once an hour: recordings and approvals past their retention.
+/// Once an hour: recordings and approvals past their retention, locks that have fallen.
 async fn prune(running: Arc<Running>) {
     loop {
         let now = now_ms();
+        if let Err(error) = running.store.change(move |change| change.sweep_locks(now)).await {
+            tracing::warn!(%error, "locks that have fallen could not be removed; they shut nobody out any more");
+        }
         if let Err(error) = running.gate.journal().prune(now).await {
             tracing::warn!(%error, "recordings could not be pruned");
         }
@@ -398,6 +401,7 @@ mod tests {
     use std::path::Path;
 
     use super::*;
+    use crate::domain::lock::LockTarget;
     use crate::gateway::LogFormat;
 
     /// A file that denies what is named, and nothing else.
@@ -413,6 +417,39 @@ mod tests {
         let config = config::load(file).unwrap();
         let options = RunOptions { config, config_path: file.to_owned(), log_format: LogFormat::Pretty };
         open(options).await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_lock_that_has_fallen_goes_and_is_in_the_audit_trail() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("gw.toml");
+        write(&file, dir.path(), "/a");
+        let (running, _listener, _lock) = opened(&file).await;
+        let fallen = running
+            .store
+            .change(|change| {
+                change.add_lock(&LockTarget::Everybody, "", None, "local:a")?;
+                change.add_lock(&LockTarget::Everybody, "", Some(1), "local:a")
+            })
+            .await
+            .unwrap();
+        let running = Arc::new(running);
+        let task = tokio::spawn(prune(Arc::clone(&running)));
+        let swept = async {
+            loop {
+                let found = running.store.read(move |view| Ok((view.lock(fallen.id)?, view.audit(0, 10)?)));
+                let (lock, trail) = found.await.unwrap();
+                if lock.is_none() {
+                    return trail;
+                }
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        let trail = tokio::time::timeout(Duration::from_secs(10), swept).await.expect("it is swept away");
+        task.abort();
+        let last = trail.last().unwrap();
+        assert_eq!((last.action.as_str(), last.subject.clone()), ("lock.expire", fallen.id.to_string()));
+        assert_eq!(running.store.read(|view| view.locks(now_ms())).await.unwrap().len(), 1);
     }
 
     #[tokio::test]
