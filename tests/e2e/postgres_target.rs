@@ -363,3 +363,22 @@ fn who_only_passes_for_a_server_is_told_neither_user_nor_password() {
     let replies = raw.replies(&world, 1);
     assert_eq!((replies.letters().as_str(), raw.key.0), ("RRZ", 0), "{replies:?} {}", world.log());
 }
+
+#[test]
+fn a_password_kept_with_too_few_iterations_is_warned_of_once() {
+    // What a server with `scram_iterations = 1000` makes of "weak-s3cret"; older servers take it as it is.
+    let roles = "CREATE ROLE weak LOGIN PASSWORD 'SCRAM-SHA-256$1000:MDEyMzQ1Njc4OWFiY2RlZg==$z19fXX1G4ut8b07tul4uf7jnWgJVEcCOOFQLSPWdCbQ=:cVLw6mOcy7cKxoivIkg/VWTbbTA2NET2CDDpn4v9NN4=';\n";
+    let world = World::with_database(Database::new(roles), "");
+    let file = world.folder.path().join("weak.pw");
+    std::fs::write(&file, "weak-s3cret").unwrap();
+    std::fs::set_permissions(&file, PermissionsExt::from_mode(0o600)).unwrap();
+    let port = world.db().server.port;
+    let world = with(world, port, &[("weak", "", "password:weak:file:weak.pw", "")]);
+    for _ in 0..2 {
+        let (out, err) = ask(&world, "weak", "SELECT current_user");
+        assert_eq!(out, "weak", "{err} {}", world.log());
+    }
+    let log = world.log();
+    assert_eq!(log.matches("too few iterations").count(), 1, "{log}");
+    assert!(log.contains("1000") && !log.contains("weak-s3cret"), "{log}");
+}

@@ -1,8 +1,11 @@
 //! The target's side: the way in with the gateway's credential, and the one place from which bytes go there. Each command takes a
 //! [`Permit`]; what needs none is a closed list of messages that hold no SQL ([`Control`], [`Substitute`]).
 
+use std::collections::BTreeSet;
 use std::io;
 use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::PoisonError;
 use std::time::Duration;
 
 use bytes::Buf;
@@ -15,6 +18,7 @@ use tokio::net::TcpStream;
 
 use crate::domain::Injection;
 use crate::domain::Secret;
+use crate::domain::connection::ConnectionName;
 use crate::domain::connection::Upstream;
 use crate::pipeline::Permit;
 use crate::pipeline::Preparation;
@@ -114,6 +118,22 @@ pub struct Wish<'a> {
     pub settings: &'a [(&'a str, &'a str)],
 }
 
+/// The connections whose targets were warned of.
+static WEAK: Mutex<BTreeSet<ConnectionName>> = Mutex::new(BTreeSet::new());
+
+/// Warns, once for each connection, of a target that keeps the password with too few iterations: whoever gets hold of what it keeps, or has
+/// listened to a login, tries passwords the faster.
+fn warn_of_weak(name: &ConnectionName, iterations: u32) {
+    if WEAK.lock().unwrap_or_else(PoisonError::into_inner).insert(name.clone()) {
+        tracing::warn!(
+            connection = %name,
+            iterations,
+            wanted = login::MIN_ITERATIONS,
+            "the target keeps the gateway's password with too few iterations of SCRAM: raise scram_iterations there, and set the password anew"
+        );
+    }
+}
+
 /// Opens a stream to the target and logs in. What the target sent after the login is in the buffer.
 ///
 /// # Errors
@@ -123,9 +143,13 @@ pub async fn log_in(wish: Wish<'_>) -> Result<(Stream, Ready, BytesMut), Unreach
     let (stream, shown) = open(wish.governed).await?;
     let limit = LOGIN;
     let login = tokio::time::timeout(limit, enter(stream, wish, shown.is_some_and(|own| own.was_shown())));
-    login.await.map_err(|_elapsed| Unreachable::TimedOut(limit))?.inspect_err(|error| {
+    let entered = login.await.map_err(|_elapsed| Unreachable::TimedOut(limit))?.inspect_err(|error| {
         tracing::debug!(host = %upstream.host, %error, "no login at a target");
-    })
+    })?;
+    if let Some(iterations) = entered.1.proof.weak_iterations() {
+        warn_of_weak(&wish.governed.connection.name, iterations);
+    }
+    Ok(entered)
 }
 
 /// A stream to the target, with TLS where the connection wants it, and the certificate that it has for it.

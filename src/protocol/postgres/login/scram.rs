@@ -13,8 +13,8 @@ use zeroize::Zeroizing;
 
 use crate::protocol::postgres::login::EndPoint;
 
-/// The fewest iterations that RFC 7677 (section 4) wants. Fewer are used, and told in [`Proof`](crate::protocol::postgres::login::Proof)
-/// for a warning: they weaken what somebody who listened can try out, not the login.
+/// The fewest iterations that RFC 7677 (section 4) wants. Fewer are used, and warned of
+/// ([`Proof::weak_iterations`](crate::protocol::postgres::login::Proof::weak_iterations)): they weaken what somebody who listened can try out, not the login.
 pub const MIN_ITERATIONS: u32 = 4096;
 /// The most iterations that are used: some 100 ms of one core. A server that asks for more is refused.
 pub const MAX_ITERATIONS: u32 = 100_000;
