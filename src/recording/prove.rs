@@ -28,13 +28,6 @@ pub struct JournalVerification {
     pub stray_blocks: u64,
 }
 
-impl JournalVerification {
-    /// Whether nothing is missing, and nothing too much.
-    pub const fn is_whole(&self) -> bool {
-        self.missing == 0 && self.stray_blocks == 0
-    }
-}
-
 impl Reader {
     /// Proves one session, or finds where it is broken.
     ///

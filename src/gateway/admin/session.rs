@@ -38,7 +38,6 @@ use crate::recording::Reader;
 use crate::recording::SessionRow;
 use crate::recording::Verification;
 use crate::recording::chain;
-use crate::recording::replay;
 
 /// A page of events ends before it has so many bytes, but has at least one.
 const MAX_PAGE: usize = 8 << 20;
@@ -198,7 +197,7 @@ fn search(reader: &Reader, grep: &Grep, pattern: &Regex) -> Result<List<GrepMatc
         for event in reader.events(session.id, 1).map_err(fault)? {
             // What cannot be read ends its session only; verifying says why.
             let Ok(event) = event else { break };
-            for line in replay::transcript_whole(&event).into_iter().filter(|line| pattern.is_match(line)) {
+            for line in recording::matching(&event, pattern) {
                 if found.items.len() >= limit {
                     found.more = true;
                     return Ok(found);

@@ -1,6 +1,7 @@
 //! Sessions and their recordings.
 
 use super::*;
+use crate::domain::event::Direction;
 use crate::domain::event::Event;
 use crate::domain::event::EventKind;
 use crate::recording::Durability;
@@ -78,6 +79,16 @@ async fn sessions_are_listed_read_searched_and_proved() {
     let found = owner.grep_sessions(grep("customers/[0-9]", None)).await.unwrap().items;
     assert_eq!(found.iter().map(|hit| (hit.session, hit.seq)).collect::<Vec<_>>(), [(second, 2), (first, 2)]);
     assert_eq!(owner.grep_sessions(grep("customers", Some(first))).await.unwrap().items.len(), 1);
+    // Of a message of MCP the transcript tells in other words what is searched as it was sent.
+    let list =
+        r#"{"jsonrpc":"2.0","id":2,"result":{"tools":[{"name":"find","description":"finds a town"}]}}"#;
+    let message =
+        serde_json::json!({ "status": 200, "body": { "text": list, "length": list.len() } }).to_string();
+    let mut told = event(second, EventKind::McpMessage, 30, &message);
+    told.dir = Some(Direction::S2c);
+    journal.append([told], Durability::Synced).await.unwrap();
+    let found = owner.grep_sessions(grep("finds a town", None)).await.unwrap().items;
+    assert_eq!(found.iter().map(|hit| hit.session).collect::<Vec<_>>(), [second]);
     for pattern in ["(", &"x".repeat(1001), "(a{1000}){1000}"] {
         assert_eq!(owner.grep_sessions(grep(pattern, None)).await.unwrap_err().code, ErrorCode::BadRequest);
     }
