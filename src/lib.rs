@@ -1,19 +1,19 @@
 #![doc = include_str!("ARCHITECTURE.md")]
 
-pub mod approval;
+pub(crate) mod approval;
 pub mod cli;
-pub mod config;
+pub(crate) mod config;
 pub mod control;
-pub mod demo;
+pub(crate) mod demo;
 pub mod domain;
-pub mod gateway;
-pub mod identity;
+pub(crate) mod gateway;
+pub(crate) mod identity;
 pub mod mask;
 pub mod pipeline;
-pub mod policy;
+pub(crate) mod policy;
 pub mod protocol;
 pub mod recording;
-pub mod secret;
-pub mod store;
+pub(crate) mod secret;
+pub(crate) mod store;
 pub mod transport;
 pub mod tui;

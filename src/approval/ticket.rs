@@ -102,6 +102,7 @@ impl Ticket {
     }
 
     /// How it ended, if it has, without waiting.
+    #[cfg(test)]
     pub fn settled(&self) -> Option<&Outcome> {
         self.outcome.as_ref()
     }

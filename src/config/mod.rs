@@ -31,7 +31,6 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 pub use admin::AdminSettings;
-pub use admin::LoginSettings;
 pub use admin::PageSettings;
 pub use admin::RemoteSettings;
 pub use combine::Entities;
@@ -39,12 +38,10 @@ pub use combine::combine;
 pub use entity::Entity;
 pub use entity::EntityKind;
 pub use entity::parse_entity;
-pub use find::NoConfigFile;
 pub use find::default_data_dir;
 pub use find::find;
 pub use parse::load;
 pub use parse::parse;
-pub use problem::Excerpt;
 pub use problem::Problem;
 pub use problem::Problems;
 pub use render::render_entity;
@@ -52,7 +49,6 @@ pub use settings::DevIssuerSettings;
 pub use settings::GatewayLimits;
 pub use settings::GatewaySettings;
 pub use settings::StorageSettings;
-pub use settings::TlsFiles;
 pub use text::Template;
 pub use text::template;
 

@@ -9,24 +9,6 @@ pub enum Template {
     Generic,
 }
 
-impl Template {
-    /// All of them.
-    pub const ALL: [Self; 2] = [Self::Entra, Self::Generic];
-
-    /// The word for it on the command line.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Entra => "entra",
-            Self::Generic => "generic",
-        }
-    }
-
-    /// The template a word names, if any.
-    pub fn parse(word: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|kind| kind.as_str() == word)
-    }
-}
-
 /// The text of the file.
 pub fn template(kind: Template) -> String {
     let issuer = match kind {

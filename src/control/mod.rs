@@ -6,6 +6,7 @@
 //! [`Client`], which carries each call over the socket or the network. So the command line works on a `dyn Backend` and cannot tell
 //! the two apart.
 
+#[cfg(test)]
 pub mod api;
 pub mod call;
 pub mod caller;

@@ -98,11 +98,6 @@ impl AdminSocket {
         let listener = UnixListener::from_std(socket.into()).map_err(io("listen on"))?;
         Ok(Self { listener, path: path.to_owned(), inode: (metadata.dev(), metadata.ino()) })
     }
-
-    /// Where it is.
-    pub fn path(&self) -> &Path {
-        &self.path
-    }
 }
 
 impl Drop for AdminSocket {

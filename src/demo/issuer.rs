@@ -42,9 +42,6 @@ use tokio::task::JoinSet;
 
 use crate::demo::issuer::key::SigningKey;
 use crate::demo::issuer::mint::Minter;
-use crate::identity::Algorithm;
-use crate::identity::IssuerSettings;
-use crate::identity::Profile;
 use crate::transport::fetch::Location;
 
 const KEY_FILE: &str = "dev-issuer.key";
@@ -124,8 +121,9 @@ struct Inner {
 
 /// The running issuer; it stops when this is dropped.
 pub struct DevIssuer {
-    inner: Arc<Inner>,
-    address: SocketAddr,
+    /// Its `iss`, below which everything is.
+    #[cfg(test)]
+    url: String,
     task: AbortHandle,
 }
 
@@ -144,35 +142,11 @@ impl DevIssuer {
         let listener = TcpListener::bind(listen).await.map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
         let inner = Arc::new(Inner { url: format!("http://{address}"), audience, key });
-        let task = tokio::spawn(accept(listener, Arc::clone(&inner))).abort_handle();
-        Ok(Self { inner, address, task })
-    }
-
-    /// Where it listens.
-    pub fn address(&self) -> SocketAddr {
-        self.address
-    }
-
-    /// Its `iss`, below which everything is.
-    pub fn url(&self) -> &str {
-        &self.inner.url
-    }
-
-    /// What a gateway needs to trust it.
-    pub fn issuer_settings(&self) -> IssuerSettings {
-        let audiences = vec![self.inner.audience.clone()];
-        let mut settings = IssuerSettings::new("dev", self.url(), Profile::Generic, audiences);
-        settings.algorithms = vec![Algorithm::Es256];
-        settings.refetch_interval = Duration::from_secs(5);
-        settings
-    }
-
-    /// Makes a token without asking over HTTP.
-    ///
-    /// # Errors
-    /// An empty subject or a lifetime out of bounds.
-    pub fn mint(&self, request: &MintRequest) -> Result<String, DevIssuerError> {
-        self.inner.minter().mint(request)
+        Ok(Self {
+            #[cfg(test)]
+            url: inner.url.clone(),
+            task: tokio::spawn(accept(listener, inner)).abort_handle(),
+        })
     }
 }
 

@@ -142,11 +142,6 @@ impl Effects {
         all
     }
 
-    /// Whether all columns of something are read: `*`, or the name of a row in place of a column.
-    pub fn reads_all_columns(&self) -> bool {
-        self.columns.iter().any(|column| column.name.is_none() && column.access == Access::Read)
-    }
-
     /// Whether the text can change how the next text is cut into words: `standard_conforming_strings`,
     /// `backslash_quote` or `client_encoding` are set or reset. The next text must not be judged before the server has told
     /// the new values.

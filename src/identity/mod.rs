@@ -23,7 +23,6 @@ mod token;
 
 pub use error::IdentityError;
 pub use error::TokenError;
-pub use error::Unverified;
 pub use inspect::Inspection;
 pub use inspect::inspect;
 pub use issuers::Issuers;
@@ -42,8 +41,6 @@ pub use settings::ClaimNames;
 pub use settings::ClientEntry;
 pub use settings::IssuerSettings;
 pub use settings::Profile;
-pub use settings::SettingProblem;
-pub use source::IssuerStatus;
 
 #[cfg(test)]
 pub(crate) mod forge;

@@ -82,18 +82,6 @@ impl Format {
             _ => return None,
         })
     }
-
-    /// The word for it in errors.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Csv => "CSV",
-            Self::Form => "form",
-            Self::Json => "JSON",
-            Self::NdJson => "NDJSON",
-            Self::Sse => "event stream",
-            Self::Text => "text",
-        }
-    }
 }
 
 #[cfg(test)]

@@ -136,19 +136,6 @@ impl Metrics {
         connections.get(connection).map(|counters| counters.health()).unwrap_or_default()
     }
 
-    /// How many commands were let pass, and how many refused, since the start.
-    pub fn totals(&self) -> (u64, u64) {
-        let connections = self.connections.lock().unwrap_or_else(PoisonError::into_inner);
-        let passed = connections
-            .values()
-            .map(|counters| {
-                counters.allowed.load(Ordering::Relaxed) + counters.approved.load(Ordering::Relaxed)
-            })
-            .sum();
-        let refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner).values().sum();
-        (passed, refused)
-    }
-
     /// The text exposition format, version 0.0.4. `gauges` are added as they are: a name, what it means, its value.
     pub fn text(&self, gauges: &[(&str, &str, u64)]) -> String {
         let mut out = String::new();

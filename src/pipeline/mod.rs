@@ -168,11 +168,6 @@ impl Gate {
         &self.0.journal
     }
 
-    /// The approvals.
-    pub fn approvals(&self) -> &Approvals {
-        &self.0.approvals
-    }
-
     /// The counters.
     pub fn metrics(&self) -> &Metrics {
         &self.0.metrics

@@ -15,7 +15,6 @@ use crate::domain::Effect;
 use crate::domain::EventKind;
 use crate::domain::RequestId;
 use crate::domain::SessionEnd;
-use crate::domain::SessionId;
 use crate::domain::event::Direction;
 use crate::identity::Verified;
 use crate::pipeline::Credential;
@@ -84,11 +83,6 @@ impl Gate {
 }
 
 impl Seat {
-    /// The session's id.
-    pub fn session_id(&self) -> SessionId {
-        self.session.id
-    }
-
     /// The connection, as it was when it was last asked for.
     pub fn governed(&self) -> Arc<Governed> {
         Arc::clone(&self.standing.borrow().1)
@@ -97,16 +91,6 @@ impl Seat {
     /// The connection as it is now; as it was, where it is not open to the caller any more.
     pub fn current(&self) -> Arc<Governed> {
         self.standing().map_or_else(|_denied| self.governed(), |(_, governed)| governed)
-    }
-
-    /// Who it is, for people.
-    pub fn label(&self) -> &str {
-        self.verified.principal.label()
-    }
-
-    /// Why the session ended, if it has.
-    pub fn end(&self) -> Option<SessionEnd> {
-        self.session.end()
     }
 
     /// The session ends, and why: before the seat is left, which would say that its client has left. An end that came before stays.

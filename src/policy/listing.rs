@@ -13,22 +13,6 @@ use crate::policy::set::Winners;
 use crate::policy::view::View;
 
 impl PolicySet {
-    /// Whether a call of the tool may pass, at once or when it is approved, with some arguments. If not, the caller is not shown it. `class`
-    /// is what a call of it is ([`crate::domain::McpOptions::class_of`]).
-    pub fn may_call(&self, subject: &Subject<'_>, tool: &str, class: Class) -> bool {
-        self.may_pass(subject, &McpCommand::call(tool).into_command(class))
-    }
-
-    /// Whether the prompt may be got, at once or when that is approved, with some arguments. If not, the caller is not shown it.
-    pub fn may_get_prompt(&self, subject: &Subject<'_>, prompt: &str) -> bool {
-        self.may_pass(subject, &McpCommand::get_prompt(prompt).into_command(Class::Read))
-    }
-
-    /// Whether the resource may be read, at once or when that is approved. If not, the caller is not shown it.
-    pub fn may_read(&self, subject: &Subject<'_>, uri: &str) -> bool {
-        self.may_pass(subject, &McpCommand::read_resource(uri).into_command(Class::Read))
-    }
-
     /// Whether some resource of a URI template (RFC 6570) may be read, at once or when that is approved. If not, the caller is not
     /// shown it.
     pub fn may_read_template(&self, subject: &Subject<'_>, template: &str) -> bool {
@@ -37,7 +21,7 @@ impl PolicySet {
     }
 
     /// Whether a command may pass, at once or when it is approved, whatever its arguments are. What this denies, [`Self::decide`]
-    /// denies with any arguments.
+    /// denies with any arguments. A tool, prompt or resource that no call could pass for is not shown to the caller.
     pub fn may_pass(&self, subject: &Subject<'_>, command: &Command) -> bool {
         self.could_pass(&Facts::command(subject, command, self.names()))
     }

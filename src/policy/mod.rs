@@ -58,7 +58,7 @@
 //! `methods`. One with `operations` must have `unknown` among them.
 //!
 //! Some messages need no policy of their own ([`crate::domain::McpCommand::needs_no_policy`]): the protocol cannot do without them, or
-//! they are lists, of which a caller is shown what it may use ([`PolicySet::may_call`] and the like). They pass for everybody to whom
+//! they are lists, of which a caller is shown what it may use ([`PolicySet::may_pass`], [`PolicySet::may_read_template`]). They pass for everybody to whom
 //! the connection is open. What holds them back is only a deny or approve that asks for `methods`, and a deny that asks nothing about
 //! the command at all.
 //!
@@ -136,7 +136,6 @@ pub mod value;
 mod view;
 mod window;
 
-pub use explain::Explanation;
 pub use explain::FailedCondition;
 pub use explain::NEEDS_NO_POLICY;
 pub use explain::RuleExplanation;

@@ -16,6 +16,7 @@ pub use error::SecretError;
 pub use key::load_key;
 pub use sealer::SEALED_COLUMN;
 pub use sealer::SEALED_TABLE;
+#[cfg(test)]
 pub use sealer::SealKey;
 pub use sealer::Sealer;
 pub use vault::FetchSealed;

@@ -101,11 +101,6 @@ impl Vault {
         }
     }
 
-    /// Forgets everything that was read: the next use of each source looks again.
-    pub fn forget_all(&self) {
-        self.entries.write().unwrap_or_else(PoisonError::into_inner).clear();
-    }
-
     fn known(&self, source: &SecretRef) -> Option<Arc<Entry>> {
         self.entries.read().unwrap_or_else(PoisonError::into_inner).get(source).cloned()
     }

@@ -81,12 +81,8 @@ pub struct NewEntity {
 /// What must be there already when an entity is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Put {
-    /// Nothing or an older one.
-    Any,
     /// Nothing.
     New,
-    /// An older one.
-    Replace,
     /// The one with this [`StoredEntity::revision`]: nobody has changed it since it was looked at.
     ReplaceAt(u64),
 }
@@ -120,13 +116,11 @@ impl Change<'_> {
         let old = self.entity(new.kind, &new.name)?;
         match (put, &old) {
             (Put::New, Some(_)) => return Err(StoreError::Exists { kind, name: name() }),
-            (Put::Replace | Put::ReplaceAt(_), None) => {
-                return Err(StoreError::Missing { kind, name: name() });
-            }
+            (Put::ReplaceAt(_), None) => return Err(StoreError::Missing { kind, name: name() }),
             (Put::ReplaceAt(seen), Some(old)) if old.revision != seen => {
                 return Err(StoreError::Changed { kind, name: name() });
             }
-            _ => {}
+            (Put::New, None) | (Put::ReplaceAt(_), Some(_)) => {}
         }
         let stored = StoredEntity {
             kind: new.kind,

@@ -37,7 +37,6 @@ pub use entity::NewEntity;
 pub use entity::Put;
 pub use entity::StoredEntity;
 pub use error::StoreError;
-pub use folder::check_private_file;
 pub use folder::private_folder;
 pub use lock_file::DataDirLock;
 pub use lock_file::lock_data_dir;

@@ -275,13 +275,13 @@ fn entities_say_what_was_there_already() {
         let new = policy(name, body);
         try_change(&store, move |change| change.put_entity(&new, put, "local:a"))
     };
-    assert!(matches!(put("a", "1", Put::Replace), Err(StoreError::Missing { .. })));
+    assert!(matches!(put("a", "1", Put::ReplaceAt(1)), Err(StoreError::Missing { .. })));
     let first = put("a", "1", Put::New).unwrap();
     assert!(matches!(put("a", "2", Put::New), Err(StoreError::Exists { .. })));
     let second = put("a", "2", Put::ReplaceAt(first.revision)).unwrap();
     assert!(matches!(put("a", "3", Put::ReplaceAt(first.revision)), Err(StoreError::Changed { .. })));
     assert_eq!((second.created_ms, second.revision), (first.created_ms, first.revision + 1));
-    put("b", "", Put::Any).unwrap();
+    put("b", "", Put::New).unwrap();
     let names: Vec<_> = read(&store, |view| view.entities(Some(EntityKind::Policy)))
         .into_iter()
         .map(|entity| (entity.name, entity.body))

@@ -173,9 +173,4 @@ impl Shared {
             self.guard = Guard::Until(self.now.at + GUARD);
         }
     }
-
-    /// Who sits here: the principal id, as the gateway sees it.
-    pub fn me(&self) -> Option<&str> {
-        self.status.as_ref()?.you.as_ref().map(|you| you.principal.as_str())
-    }
 }

@@ -42,7 +42,7 @@ async fn who_may_not_decide_is_told_why_and_changes_nothing() {
             assert!(matches!(refused(&who, reason).await, DecideError::NotInGroup { .. }));
         }
         assert!(matches!(refused(&person("kate"), " \n").await, DecideError::ReasonMissing { .. }));
-        let long = "x".repeat(MAX_REASON + 1);
+        let long = "x".repeat(decide::MAX_REASON + 1);
         assert!(matches!(refused(&person("kate"), &long).await, DecideError::ReasonTooLong { .. }));
         let other = house.approvals.decide(ApprovalId::new(), &person("kate"), approve, reason).await;
         assert!(matches!(other, Err(DecideError::Missing { .. })));

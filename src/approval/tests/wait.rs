@@ -10,6 +10,7 @@ use super::NOW;
 use super::SOON;
 use super::ask;
 use super::person;
+use crate::approval::ask::MAX_PENDING_OF_ONE;
 use crate::domain::approval::ApprovalState;
 use crate::store::ApprovalFilter;
 

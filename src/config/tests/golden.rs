@@ -77,7 +77,7 @@ fn each_valid_sample_and_example_holds_without_a_warning() {
 
 #[test]
 fn each_template_holds_as_it_is_and_with_each_key_uncommented() {
-    for kind in Template::ALL {
+    for kind in [Template::Entra, Template::Generic] {
         let text = template(kind);
         let own = Path::new("hoopctl.toml");
         let config = parse(&text, own).unwrap_or_else(|problems| panic!("{}", problems.report()));

@@ -34,6 +34,10 @@ fn server() -> Connection {
     connection
 }
 
+fn of_class(tool: &str, class: Class) -> Command {
+    McpCommand::call(tool).into_command(class)
+}
+
 fn call(tool: &str) -> Command {
     McpCommand { args: Args::Absent, ..McpCommand::call(tool) }.into_command(Class::Unknown)
 }
@@ -313,12 +317,16 @@ fn a_caller_is_shown_what_some_arguments_would_let_it_use() {
         (vec![echo(Effect::Allow), deny(resources(&["*"]))], true),
     ] {
         let rules_shown = format!("{rules:?}");
-        assert_eq!(set(rules).may_call(&at(&who, &server), "echo", Class::Unknown), shown, "{rules_shown}");
+        assert_eq!(
+            set(rules).may_pass(&at(&who, &server), &of_class("echo", Class::Unknown)),
+            shown,
+            "{rules_shown}"
+        );
     }
     let reads =
         set(vec![rule("reads", Effect::Allow, Matcher { operations: vec![Class::Read], ..everybody() })]);
-    assert!(reads.may_call(&at(&who, &server), "list", Class::Read));
-    assert!(!reads.may_call(&at(&who, &server), "list", Class::Write));
+    assert!(reads.may_pass(&at(&who, &server), &of_class("list", Class::Read)));
+    assert!(!reads.may_pass(&at(&who, &server), &of_class("list", Class::Write)));
 }
 
 #[test]
@@ -339,7 +347,7 @@ fn prompts_resources_and_templates_are_shown_by_the_same_rules() {
         ("file:///data/../other", false),
         ("db://t/1", true),
     ] {
-        assert_eq!(rules.may_read(&subject, uri), shown, "{uri}");
+        assert_eq!(rules.may_pass(&subject, &read(uri)), shown, "{uri}");
     }
     for (template, shown) in [
         ("file:///data/{path}", true),
@@ -353,7 +361,10 @@ fn prompts_resources_and_templates_are_shown_by_the_same_rules() {
     ] {
         assert_eq!(rules.may_read_template(&subject, template), shown, "{template}");
     }
-    assert!(rules.may_get_prompt(&subject, "review") && !rules.may_get_prompt(&subject, "other"));
+    for (name, shown) in [("review", true), ("other", false)] {
+        let get = McpCommand::get_prompt(name).into_command(Class::Read);
+        assert_eq!(rules.may_pass(&subject, &get), shown, "{name}");
+    }
 }
 
 #[test]
@@ -449,7 +460,7 @@ proptest! {
             let mcp = command.mcp().expect("MCP");
             prop_assert!(mcp.needs_no_policy() || rules.may_pass(&subject, &command));
             if let Some(tool) = mcp.tool.as_deref() {
-                prop_assert!(rules.may_call(&subject, tool, command.class));
+                prop_assert!(rules.may_pass(&subject, &of_class(tool, command.class)));
             }
         }
     }

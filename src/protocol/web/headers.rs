@@ -402,8 +402,8 @@ mod tests {
             origin: Origin::Store,
             protocol: Protocol::Http,
             upstream: Upstream {
-                protocol: Protocol::Http,
                 tls: true,
+                protocol: Protocol::Http,
                 host: "crm.internal".into(),
                 port: 443,
                 base_path: "/api".into(),

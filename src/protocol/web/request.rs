@@ -42,8 +42,6 @@ pub struct Origin {
     pub request: RequestId,
     /// The client's address.
     pub source: IpAddr,
-    /// It came by TLS.
-    pub tls: bool,
 }
 
 /// A request path, taken apart.

@@ -210,7 +210,7 @@ impl WebService {
 
     async fn answer_by_app(&self, request: Request<Incoming>, peer: Peer) -> Response<ReplyBody> {
         let Peer { source, tls } = peer;
-        let origin = Origin { request: RequestId::new(), source, tls };
+        let origin = Origin { request: RequestId::new(), source };
         let path = request.uri().path();
         let connection = route(path).map_or("", |route| route.connection);
         if let Err(denied) = self.check(&request) {

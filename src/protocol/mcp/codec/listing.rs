@@ -158,17 +158,6 @@ impl<'m> Listing<'m> {
         self.message.outcome(ResultField::NextCursor)?.text()
     }
 
-    /// Who may keep the list: `public` or `private`.
-    pub fn cache_scope(&self) -> Option<Cow<'m, str>> {
-        self.message.outcome(ResultField::CacheScope)?.text()
-    }
-
-    /// How long the list may be kept, in milliseconds. `None`: it does not say, or not as a whole number of at least 0.
-    pub fn ttl_ms(&self) -> Option<u64> {
-        let value = self.message.outcome(ResultField::TtlMs)?;
-        u64::try_from(value.integer()?).ok()
-    }
-
     /// The edits that leave out the elements for which `keeps` says no. Everything else stays byte by byte.
     pub fn keep(&self, mut keeps: impl FnMut(&Element<'m>) -> bool) -> Vec<Edit> {
         let spans: Vec<Span> = self.elements.iter().map(|element| element.span).collect();

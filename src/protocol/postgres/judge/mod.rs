@@ -114,11 +114,6 @@ impl Judge {
     }
 }
 
-/// What it means that a session begins with a setting, as a startup packet sets it: what `SELECT set_config(name, value, false)` would.
-pub fn class_of_setting(name: &str, value: &str) -> Class {
-    settings::class(&name.to_ascii_lowercase(), settings::Change::To(value))
-}
-
 /// Parses and walks. The tree lives and dies here, on the deep stack.
 fn read(sql: &str, lexing: Lexing) -> Judgement {
     match parser::parse(sql, lexing) {

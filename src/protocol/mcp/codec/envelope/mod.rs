@@ -116,11 +116,6 @@ impl Message {
         self.top(Top::Method)?.text()
     }
 
-    /// The method as it was written.
-    pub fn method_value(&self) -> Option<Value<'_>> {
-        self.top(Top::Method)
-    }
-
     /// `params`, always an object.
     pub fn params(&self) -> Option<Value<'_>> {
         self.top(Top::Params)

@@ -9,7 +9,6 @@ pub use read::Reader;
 pub use write::KEEP_ALIVE;
 pub use write::Unwritable;
 pub use write::write;
-pub use write::write_comment;
 pub use write::write_settings;
 
 /// One event. Texts are as they came; nothing says that they are UTF-8.

@@ -49,12 +49,6 @@ pub fn write_settings(id: Option<&[u8]>, retry: Option<u64>, out: &mut BytesMut)
     Ok(())
 }
 
-/// Appends a comment, one line for each of its lines.
-pub fn write_comment(text: &[u8], out: &mut BytesMut) {
-    lines(b":", text, out);
-    out.put_u8(b'\n');
-}
-
 fn checked<'a>(field: &'static str, value: Option<&'a [u8]>) -> Result<Option<&'a [u8]>, Unwritable> {
     match value {
         Some(value) if memchr::memchr3(b'\n', b'\r', 0, value).is_some() => Err(Unwritable { field }),

@@ -99,6 +99,5 @@ proptest! {
         let told = Message::scan(line.clone(), Limits::new(1 << 20)).unwrap();
         let before = message(&body);
         prop_assert_eq!(told.method(), before.method());
-        prop_assert_eq!(told.method_value().unwrap().raw, before.method_value().unwrap().raw);
     }
 }

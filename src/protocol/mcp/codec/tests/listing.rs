@@ -28,7 +28,6 @@ fn a_list_of_tools_is_read_and_filtered() {
     assert_eq!(list.elements[0].field(ElementField::InputSchema).unwrap().raw, br#"{"n":1.10}"#);
     assert_eq!(list.elements[2].span.of(message.body()), br#"{"name":"third"}"#);
     assert_eq!(list.next_cursor().unwrap(), "p2");
-    assert_eq!((list.cache_scope().unwrap(), list.ttl_ms()), ("public".into(), Some(5000)));
     let mut rewrite = Rewrite::new(&message);
     rewrite.edits(list.keep(|tool| tool.name != "write")).outcome(ResultField::CacheScope, "\"private\"");
     let out = rewrite.finish().unwrap();

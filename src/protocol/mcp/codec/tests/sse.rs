@@ -11,7 +11,6 @@ use crate::protocol::mcp::codec::sse::Reader;
 use crate::protocol::mcp::codec::sse::TooLong;
 use crate::protocol::mcp::codec::sse::Unwritable;
 use crate::protocol::mcp::codec::sse::write;
-use crate::protocol::mcp::codec::sse::write_comment;
 use crate::protocol::mcp::codec::sse::write_settings;
 
 fn read(pieces: &[Bytes], limit: usize) -> (Vec<Item>, Option<TooLong>) {
@@ -163,17 +162,7 @@ fn what_would_forge_a_field_is_not_written() {
     let evil =
         Event { data: Bytes::from_static(b"{}\r\n\r\nid: x\rdata: y\n\nevent: z"), ..Event::default() };
     write(&evil, &mut out).unwrap();
-    write_comment(b"x\n\ndata: y\rdata: z", &mut out);
-    assert_eq!(
-        whole(&out),
-        [
-            event(None, None, None, "{}\n\nid: x\ndata: y\n\nevent: z"),
-            comment("x"),
-            comment(""),
-            comment("data: y"),
-            comment("data: z"),
-        ]
-    );
+    assert_eq!(whole(&out), [event(None, None, None, "{}\n\nid: x\ndata: y\n\nevent: z")]);
     assert_eq!(whole(KEEP_ALIVE), [comment(" ")]);
 }
 

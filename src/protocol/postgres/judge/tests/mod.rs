@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, LazyLock};
 
 use super::cache::Limits;
-use super::{Effects, Judge, Judgement, Lexing, Unread, class_of_setting};
+use super::{Effects, Judge, Judgement, Lexing, Unread};
 use crate::domain::command::Class;
 use crate::domain::sql::Access;
 
