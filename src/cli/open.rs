@@ -31,6 +31,7 @@ use crate::domain::Secret;
 use crate::domain::connection::ConnectionName;
 use crate::domain::connection::Protocol;
 use crate::domain::connection::Upstream;
+use crate::domain::percent;
 use crate::domain::secret::SecretRef;
 use crate::protocol::postgres::relay::Ended;
 use crate::protocol::postgres::relay::Relay;
@@ -249,17 +250,11 @@ fn announce(terminal: Terminal, way: &Way, connection: &ConnectionName) -> Resul
 
 /// A path in a URL: all but letters, digits and a few signs by their number (RFC 3986, 2.1).
 fn encoded(path: &Path) -> String {
-    use std::fmt::Write as _;
     use std::os::unix::ffi::OsStrExt;
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~/".contains(&byte);
-    path.as_os_str().as_bytes().iter().fold(String::new(), |mut text, &byte| {
-        if plain(byte) {
-            text.push(char::from(byte));
-        } else {
-            write!(text, "%{byte:02X}").ok();
-        }
-        text
-    })
+    let mut text = String::new();
+    // Writing to a String cannot fail.
+    percent::encode(path.as_os_str().as_bytes(), b"/", &mut text).unwrap_or_default();
+    text
 }
 
 /// Reads the source again, whatever it gave before.

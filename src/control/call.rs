@@ -1,7 +1,6 @@
 //! One call of the admin API as the server reads it: method, path segments, query and JSON body, taken apart strictly.
 
 use std::fmt;
-use std::fmt::Write as _;
 
 use http::Method;
 use http::StatusCode;
@@ -14,6 +13,7 @@ use zeroize::Zeroizing;
 use crate::control::error::ApiError;
 use crate::control::error::ErrorCode;
 use crate::control::noun::event::EventSource;
+use crate::domain::percent;
 
 /// The version every path begins with.
 pub const VERSION: &str = "v1";
@@ -62,10 +62,10 @@ impl Call {
             || ApiError::new(ErrorCode::NotFound, "no such route: every path begins with /v1/ and a noun");
         let rest = path.strip_prefix('/').and_then(|path| path.split_once('/')).ok_or_else(unknown)?;
         let (VERSION, rest) = rest else { return Err(unknown()) };
-        let segments = rest.split('/').map(percent_decode).collect::<Option<Vec<_>>>();
+        let segments = rest.split('/').map(percent::decode_text).collect::<Option<Vec<_>>>();
         let pairs = query.split('&').filter(|pair| !pair.is_empty()).map(|pair| {
             let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-            Some((percent_decode(name)?, percent_decode(value)?))
+            Some((percent::decode_text(name)?, percent::decode_text(value)?))
         });
         match (segments, pairs.collect::<Option<Vec<_>>>()) {
             (Some(segments), Some(query)) => {
@@ -229,33 +229,6 @@ impl IntoDeserializer<'_> for Parameter<'_> {
     }
 }
 
-/// Writes one path segment or query value: everything but letters, digits and `-._~` is percent-encoded (RFC 3986, 2.3).
-pub fn percent_encode(text: &str) -> String {
-    text.bytes().fold(String::with_capacity(text.len()), |mut out, byte| {
-        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
-            out.push(char::from(byte));
-        } else if write!(out, "%{byte:02X}").is_err() {
-            // Writing into a string does not fail.
-        }
-        out
-    })
-}
-
-fn percent_decode(text: &str) -> Option<String> {
-    let mut bytes = text.bytes();
-    let mut out = Vec::with_capacity(text.len());
-    while let Some(byte) = bytes.next() {
-        if byte == b'%' {
-            let (high, low) =
-                (char::from(bytes.next()?).to_digit(16)?, char::from(bytes.next()?).to_digit(16)?);
-            out.push(u8::try_from(high * 16 + low).ok()?);
-        } else {
-            out.push(byte);
-        }
-    }
-    String::from_utf8(out).ok()
-}
-
 /// Writes the members of `value` as a query with its `?`; members that are `null` are left out.
 pub fn query_of(value: &impl Serialize) -> String {
     let Ok(serde_json::Value::Object(members)) = serde_json::to_value(value) else { return String::new() };
@@ -269,7 +242,7 @@ pub fn query_of(value: &impl Serialize) -> String {
         query.push(if query.is_empty() { '?' } else { '&' });
         query.push_str(&name);
         query.push('=');
-        query.push_str(&percent_encode(&text));
+        query.push_str(&percent::encoded(&text));
     }
     query
 }
@@ -301,7 +274,7 @@ mod tests {
             let query = query_of(&filter);
             prop_assert!(query.bytes().all(|byte| byte.is_ascii_graphic()));
             prop_assert_eq!(read(query.trim_start_matches('?')).unwrap(), filter);
-            let path = format!("/v1/noun/{}", percent_encode(&segment));
+            let path = format!("/v1/noun/{}", percent::encoded(&segment));
             let call = Call::read(Method::GET, &path, "").unwrap();
             prop_assert_eq!(call.path(), ["noun", segment.as_str()]);
         }

@@ -4,7 +4,6 @@ pub mod mcp;
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::fmt::Write;
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::sync::Arc;
@@ -14,6 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::connection::mcp::McpOptions;
 use crate::domain::connection::mcp::Program;
+use crate::domain::percent;
 use crate::domain::secret::SecretRef;
 
 /// The name of a connection: 1 to 63 of `a-z`, `0-9` and `-`.
@@ -226,13 +226,7 @@ struct Encoded<'a> {
 
 impl fmt::Display for Encoded<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.text.bytes().try_for_each(|byte| match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
-                f.write_char(char::from(byte))
-            }
-            own if self.kept.contains(&own) => f.write_char(char::from(own)),
-            other => write!(f, "%{other:02X}"),
-        })
+        percent::encode(self.text.as_bytes(), self.kept, f)
     }
 }
 

@@ -6,6 +6,7 @@ use aws_lc_rs::digest;
 
 use crate::config::Config;
 use crate::domain::Origin;
+use crate::domain::hex;
 
 /// A digest of what the file says of connections, policies and masks, and of whom policies mean by a group, wherever in the file, and in whichever file, it says so.
 pub fn file_digest(config: &Config) -> String {
@@ -23,11 +24,7 @@ pub fn file_digest(config: &Config) -> String {
         let groups = (&issuer.name, &issuer.issuer, &issuer.claims, &issuer.group_names, apps);
         let _infallible = write!(said, "\n{groups:?}");
     }
-    let mut text = String::with_capacity(64);
-    for byte in digest::digest(&digest::SHA256, said.as_bytes()).as_ref() {
-        let _infallible = write!(text, "{byte:02x}");
-    }
-    text
+    hex::encode(digest::digest(&digest::SHA256, said.as_bytes()).as_ref())
 }
 
 #[cfg(test)]

@@ -328,8 +328,7 @@ impl Drop for Issuers {
 
 /// SHA-256 in lower case hexadecimal.
 fn fingerprint(text: &str) -> Box<str> {
-    let digest = digest::digest(&digest::SHA256, text.as_bytes());
-    digest.as_ref().iter().fold(String::with_capacity(64), |hex, byte| hex + &format!("{byte:02x}")).into()
+    crate::domain::hex::encode(digest::digest(&digest::SHA256, text.as_bytes()).as_ref()).into()
 }
 
 #[cfg(test)]

@@ -1,5 +1,7 @@
 //! A text as a reader will see it, with its escapes resolved, and the way back to the bytes as they stand.
 
+use crate::domain::hex;
+
 /// A text with its escapes resolved. Kept and used again, so that its buffers are made once.
 #[derive(Debug, Default)]
 pub(super) struct View {
@@ -67,8 +69,10 @@ impl View {
         while let Some(&byte) = raw.get(at) {
             match byte {
                 b'%' => {
-                    let digits =
-                        (raw.get(at + 1).copied().and_then(hex), raw.get(at + 2).copied().and_then(hex));
+                    let digits = (
+                        raw.get(at + 1).copied().and_then(hex::digit),
+                        raw.get(at + 2).copied().and_then(hex::digit),
+                    );
                     if let (Some(high), Some(low)) = digits {
                         self.escape(&[high << 4 | low], at, 3);
                         at += 3;
@@ -96,16 +100,6 @@ impl View {
                 at += 1;
             }
         }
-    }
-}
-
-/// The value of a hexadecimal digit.
-pub(super) fn hex(digit: u8) -> Option<u8> {
-    match digit {
-        b'0'..=b'9' => Some(digit - b'0'),
-        b'a'..=b'f' => Some(digit - b'a' + 10),
-        b'A'..=b'F' => Some(digit - b'A' + 10),
-        _ => None,
     }
 }
 

@@ -5,6 +5,7 @@ use std::fmt::Write;
 use aws_lc_rs::digest;
 use base64::Engine;
 
+use crate::domain::hex;
 use crate::domain::json::push_string;
 
 /// The beginning of a body that passes by.
@@ -97,7 +98,8 @@ impl Capture {
         }
         let _infallible = write!(out, ",\"length\":{length}");
         if let Some(digest) = digest {
-            let _infallible = write!(out, ",\"sha256\":\"{}\",\"cut\":true", hex(digest.finish().as_ref()));
+            let _infallible =
+                write!(out, ",\"sha256\":\"{}\",\"cut\":true", hex::encode(digest.finish().as_ref()));
         }
         out.push('}');
     }
@@ -107,15 +109,6 @@ impl std::fmt::Debug for Capture {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Capture").field("length", &self.length).finish_non_exhaustive()
     }
-}
-
-/// Bytes as lower-case hexadecimal digits.
-pub fn hex(bytes: &[u8]) -> String {
-    let mut out = String::with_capacity(bytes.len() * 2);
-    for byte in bytes {
-        let _infallible = write!(out, "{byte:02x}");
-    }
-    out
 }
 
 #[cfg(test)]
@@ -142,7 +135,7 @@ mod tests {
     #[test]
     fn a_long_body_is_cut_with_the_digest_of_all_of_it() {
         let whole = "0123456789";
-        let digest = hex(digest::digest(&digest::SHA256, whole.as_bytes()).as_ref());
+        let digest = hex::encode(digest::digest(&digest::SHA256, whole.as_bytes()).as_ref());
         let expected = format!(r#"{{"text":"0123","length":10,"sha256":"{digest}","cut":true}}"#);
         assert_eq!(written(4, &[whole.as_bytes()]), expected);
         assert_eq!(written(4, &[b"01", b"23", b"45", b"6789"]), expected);

@@ -250,7 +250,7 @@ impl Exchange {
             context.update(&(part.len() as u64).to_be_bytes());
             context.update(part.as_bytes());
         }
-        crate::pipeline::body::hex(context.finish().as_ref())
+        crate::domain::hex::encode(context.finish().as_ref())
     }
 }
 

@@ -173,11 +173,6 @@ impl Snapshot {
 }
 
 fn mask_tag(rules: &[&MaskRule]) -> Box<str> {
-    use std::fmt::Write;
     let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, format!("{rules:?}").as_bytes());
-    let mut tag = String::with_capacity(8);
-    for byte in digest.as_ref().iter().take(4) {
-        let _infallible = write!(tag, "{byte:02x}");
-    }
-    tag.into()
+    crate::domain::hex::encode(digest.as_ref().get(..4).unwrap_or_default()).into()
 }

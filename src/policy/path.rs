@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::fmt;
 
+use crate::domain::percent;
 use crate::policy::answer::Answer;
 use crate::policy::glob::Glob;
 use crate::policy::glob::begins_with;
@@ -37,7 +38,7 @@ pub(super) struct PathView<'a> {
 impl<'a> PathView<'a> {
     /// Prepares a canonical path. One that is not canonical makes every condition unsure.
     pub(super) fn new(path: &'a str) -> Self {
-        let decoded = decode(path.as_bytes());
+        let decoded = percent::decode(path.as_bytes());
         let canonical = decoded.as_deref().is_some_and(|decoded| is_canonical(path, decoded));
         let decoded = decoded.unwrap_or(Cow::Borrowed(path.as_bytes()));
         let slash = decoded.len() > 1 && decoded.ends_with(b"/");
@@ -207,7 +208,7 @@ fn parse_segment(segment: &str) -> Result<Glob, Refusal> {
             "write ** as a segment of its own, or one * within a segment",
         ));
     }
-    let Some(decoded) = decode(segment.as_bytes()) else {
+    let Some(decoded) = percent::decode(segment.as_bytes()) else {
         return Err(Refusal::new("a % that starts no escape", "write %25 for a percent sign"));
     };
     if decoded.contains(&b'/') || decoded.contains(&b'\\') || decoded.contains(&0) {
@@ -219,26 +220,7 @@ fn parse_segment(segment: &str) -> Result<Glob, Refusal> {
             "write the path that is meant",
         ));
     }
-    Ok(Glob::of_pieces(segment, |piece| decode(piece.as_bytes()).unwrap_or_default().into()))
-}
-
-/// Decodes each `%XX` once (RFC 3986 section 2.1); nothing when a `%` starts no escape.
-fn decode(text: &[u8]) -> Option<Cow<'_, [u8]>> {
-    if memchr::memchr(b'%', text).is_none() {
-        return Some(Cow::Borrowed(text));
-    }
-    let digit = |byte: Option<&u8>| {
-        byte.and_then(|byte| char::from(*byte).to_digit(16)).and_then(|digit| u8::try_from(digit).ok())
-    };
-    let mut out = Vec::with_capacity(text.len());
-    let mut bytes = text.iter();
-    while let Some(byte) = bytes.next() {
-        out.push(match byte {
-            b'%' => digit(bytes.next())? << 4 | digit(bytes.next())?,
-            _ => *byte,
-        });
-    }
-    Some(Cow::Owned(out))
+    Ok(Glob::of_pieces(segment, |piece| percent::decode(piece.as_bytes()).unwrap_or_default().into()))
 }
 
 /// Whether a path and what it decodes to have only one reading.

@@ -100,9 +100,7 @@ impl<'a> Iterator for Frames<'a> {
 
 /// A hash as 64 hex digits, lower case.
 pub fn hex(hash: &Hash) -> String {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    let digit = |value: u8| char::from(DIGITS.get(usize::from(value & 15)).copied().unwrap_or(b'0'));
-    hash.iter().flat_map(|byte| [digit(byte >> 4), digit(*byte)]).collect()
+    crate::domain::hex::encode(hash)
 }
 
 /// Reads 64 lower-case hex digits.

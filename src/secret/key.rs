@@ -14,6 +14,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use rand::RngCore;
 use zeroize::Zeroizing;
 
+use crate::domain::hex;
 use crate::domain::secret::Secret;
 use crate::domain::secret::SecretRef;
 use crate::secret::error::SealError;
@@ -52,7 +53,8 @@ fn parse(text: &Secret, source: &SecretRef) -> Result<SealKey, SealError> {
     let mut bytes = Zeroizing::new([0; KEY]);
     let mut decoded = Zeroizing::new(Vec::with_capacity(2 * KEY));
     let read = if text.len() == 2 * KEY {
-        unhex(text, &mut decoded)
+        decoded.resize(KEY, 0);
+        hex::decode_into(text, &mut decoded).is_some()
     } else {
         STANDARD.decode_vec(text, &mut decoded).is_ok() || {
             decoded.clear();
@@ -64,16 +66,6 @@ fn parse(text: &Secret, source: &SecretRef) -> Result<SealKey, SealError> {
     }
     bytes.copy_from_slice(&decoded);
     Ok(SealKey::new(bytes))
-}
-
-fn unhex(text: &[u8], out: &mut Vec<u8>) -> bool {
-    text.chunks_exact(2).all(|pair| {
-        let [high, low] = pair else { return false };
-        let digit = |byte: &u8| char::from(*byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
-        let (Some(high), Some(low)) = (digit(high), digit(low)) else { return false };
-        out.push(high << 4 | low);
-        true
-    })
 }
 
 /// Makes the key's file; whole or not at all, and never over another.

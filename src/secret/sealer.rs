@@ -3,8 +3,6 @@
 //! A sealed thing is `version (1) | key id (8) | nonce (12) | ciphertext and tag`. Its place (table, row, column) and the
 //! key's id are authenticated with it, so it cannot be moved.
 
-use std::fmt::Write;
-
 use aws_lc_rs::aead::AES_256_GCM_SIV;
 use aws_lc_rs::aead::Aad;
 use aws_lc_rs::aead::NONCE_LEN;
@@ -13,6 +11,7 @@ use aws_lc_rs::aead::RandomizedNonceKey;
 use aws_lc_rs::digest;
 use zeroize::Zeroizing;
 
+use crate::domain::hex;
 use crate::domain::secret::Secret;
 use crate::secret::error::SealError;
 
@@ -80,7 +79,7 @@ impl Sealer {
 
     /// The key's id, 16 hex digits: safe to show, says nothing about the key.
     pub fn key_id(&self) -> String {
-        hex(&self.id)
+        hex::encode(&self.id)
     }
 
     /// Seals `plain` for one place.
@@ -111,7 +110,7 @@ impl Sealer {
         let Some((&VERSION, rest)) = sealed.split_first() else { return Err(SealError::Form) };
         let (id, rest) = rest.split_first_chunk::<KEY_ID>().ok_or(SealError::Form)?;
         if *id != self.id {
-            return Err(SealError::WrongKey { wanted: hex(id), found: self.key_id() });
+            return Err(SealError::WrongKey { wanted: hex::encode(id), found: self.key_id() });
         }
         let (nonce, body) = rest.split_first_chunk::<NONCE_LEN>().ok_or(SealError::Form)?;
         let mut body = Zeroizing::new(body.to_vec());
@@ -132,12 +131,4 @@ impl Sealer {
         }
         place
     }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::with_capacity(2 * bytes.len()), |mut text, byte| {
-        // Writing to a String cannot fail.
-        write!(text, "{byte:02x}").unwrap_or_default();
-        text
-    })
 }

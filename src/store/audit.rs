@@ -3,8 +3,6 @@
 //! `hash = SHA-256(0x01 || hash before || line)`, 32 zero bytes before the first; the number and hash of the last entry
 //! are also kept in `meta`, so that a cut tail is seen.
 
-use std::fmt::Write;
-
 use aws_lc_rs::digest;
 use rusqlite::OptionalExtension;
 use rusqlite::Row;
@@ -13,6 +11,7 @@ use serde::Deserialize;
 use serde::Serialize;
 use serde_json::Value;
 
+use crate::domain::hex;
 use crate::domain::json::write_string;
 use crate::store::db::Change;
 use crate::store::db::View;
@@ -72,7 +71,11 @@ impl Default for AuditCheck {
 impl AuditCheck {
     fn found(&self, whole: bool) -> AuditVerification {
         let entries = self.last.0.cast_unsigned();
-        AuditVerification { entries, broken: (!whole).then_some(entries + 1), head: hex(&self.last.1) }
+        AuditVerification {
+            entries,
+            broken: (!whole).then_some(entries + 1),
+            head: hex::encode(&self.last.1),
+        }
     }
 }
 
@@ -216,15 +219,7 @@ impl Change<'_> {
 
 /// The last entry's number and hash, as `meta` keeps them; empty before the first.
 fn head(last: &(i64, Vec<u8>)) -> String {
-    if last.0 == 0 { String::new() } else { format!("{}:{}", last.0, hex(&last.1)) }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::with_capacity(2 * bytes.len()), |mut text, byte| {
-        // Writing to a String cannot fail.
-        write!(text, "{byte:02x}").unwrap_or_default();
-        text
-    })
+    if last.0 == 0 { String::new() } else { format!("{}:{}", last.0, hex::encode(&last.1)) }
 }
 
 fn read(row: &Row<'_>) -> rusqlite::Result<Kept> {
@@ -249,6 +244,6 @@ fn entry(kept: &Kept) -> rusqlite::Result<AuditEntry> {
         detail: serde_json::from_str(&kept.detail).map_err(|error| {
             rusqlite::Error::FromSqlConversionFailure(5, rusqlite::types::Type::Text, Box::new(error))
         })?,
-        hash: hex(&kept.hash),
+        hash: hex::encode(&kept.hash),
     })
 }

@@ -54,6 +54,7 @@ use crate::cli::output;
 use crate::cli::report::Exit;
 use crate::cli::report::Failure;
 use crate::cli::report::with_causes;
+use crate::domain::percent;
 use crate::transport::listen::listen;
 
 /// How long a person may take.
@@ -330,26 +331,9 @@ fn parameters(query: &str) -> Option<Parameters> {
     pairs
         .map(|pair| {
             let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-            Some((decoded(name)?, decoded(value)?))
+            Some((percent::decode_form(name.as_bytes())?, percent::decode_form(value.as_bytes())?))
         })
         .collect()
-}
-
-fn decoded(text: &str) -> Option<String> {
-    let mut bytes = text.bytes();
-    let mut out = Vec::with_capacity(text.len());
-    while let Some(byte) = bytes.next() {
-        out.push(match byte {
-            b'+' => b' ',
-            b'%' => {
-                let digit = |byte: Option<u8>| char::from(byte?).to_digit(16);
-                let (high, low) = (digit(bytes.next())?, digit(bytes.next())?);
-                u8::try_from(high * 16 + low).ok()?
-            }
-            plain => plain,
-        });
-    }
-    String::from_utf8(out).ok()
 }
 
 /// A page without anything that runs, loads or leads elsewhere.

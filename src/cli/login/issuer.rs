@@ -19,10 +19,10 @@ use crate::cli::report::with_causes;
 use crate::control::ApiError;
 use crate::control::ClientError;
 use crate::control::SignIn;
-use crate::control::call::percent_encode;
 use crate::control::client::network::refined;
 use crate::control::sign_in;
 use crate::domain::json::Json;
+use crate::domain::percent;
 use crate::domain::principal::MAX_TOKEN;
 use crate::transport::fetch;
 use crate::transport::fetch::FetchError;
@@ -202,9 +202,9 @@ pub fn form(pairs: &[(&str, &str)]) -> Zeroizing<Vec<u8>> {
         if place > 0 {
             out.push(b'&');
         }
-        out.extend_from_slice(percent_encode(name).as_bytes());
+        out.extend_from_slice(percent::encoded(name).as_bytes());
         out.push(b'=');
-        let value = Zeroizing::new(percent_encode(value));
+        let value = Zeroizing::new(percent::encoded(value));
         out.extend_from_slice(value.as_bytes());
     }
     out

@@ -5,6 +5,7 @@ use crate::config::url::Address;
 use crate::config::url::UrlFault;
 use crate::config::url::address;
 use crate::config::url::is_path;
+use crate::domain::percent;
 use crate::domain::secret::SecretRef;
 
 /// The two schemes; they mean the same.
@@ -107,19 +108,10 @@ fn options(query: &str) -> Result<Options, UrlFault> {
 
 /// A text as it is meant: each `%XX` decoded once, nothing left that is no part of a name. `None` for an empty one too.
 fn decoded(text: &str) -> Option<String> {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.bytes();
-    while let Some(byte) = rest.next() {
-        bytes.push(match byte {
-            b'%' => {
-                let mut digit = || char::from(rest.next()?).to_digit(16);
-                u8::try_from(digit()? * 16 + digit()?).ok()?
-            }
-            other if is_path(other) => other,
-            _ => return None,
-        });
+    if !text.bytes().all(|byte| byte == b'%' || is_path(byte)) {
+        return None;
     }
-    let text = String::from_utf8(bytes).ok()?;
+    let text = percent::decode_text(text)?;
     (!text.is_empty() && !text.chars().any(char::is_control)).then_some(text)
 }
 

@@ -9,9 +9,9 @@ use crate::control::Backend;
 use crate::control::Client;
 use crate::control::call::Call;
 use crate::control::call::Reply;
-use crate::control::call::percent_encode;
 use crate::control::error::ApiError;
 use crate::control::noun::List;
+use crate::domain::percent;
 
 pub use crate::store::EntityKind;
 
@@ -202,7 +202,7 @@ impl Entities for Client {
     }
 
     fn entity(&self, kind: EntityKind, name: String) -> Answer<'_, EntityView> {
-        self.call(Method::GET, format!("{}/{}", plural(kind), percent_encode(&name)))
+        self.call(Method::GET, format!("{}/{}", plural(kind), percent::encoded(&name)))
     }
 
     fn apply(&self, apply: Apply) -> Answer<'_, ApplyReport> {

@@ -12,10 +12,10 @@ use crate::control::Backend;
 use crate::control::Client;
 use crate::control::call::Call;
 use crate::control::call::Reply;
-use crate::control::call::percent_encode;
 use crate::control::error::ApiError;
 use crate::control::noun::List;
 use crate::domain::connection::ConnectionName;
+use crate::domain::percent;
 use crate::domain::principal::Kind;
 use crate::domain::verdict::Effect;
 use crate::policy::SqlSummary;
@@ -321,7 +321,7 @@ impl Gateway for Client {
 
     fn refresh_issuer(&self, name: String) -> Answer<'_, IssuerReport> {
         let longer = std::time::Duration::from_secs(REFRESH_TIMEOUT_S);
-        self.call_for(Method::POST, format!("issuers/{}/refresh", percent_encode(&name)), longer)
+        self.call_for(Method::POST, format!("issuers/{}/refresh", percent::encoded(&name)), longer)
     }
 
     fn explain(&self, explain: Explain) -> Answer<'_, ExplainReport> {

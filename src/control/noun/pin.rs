@@ -9,10 +9,10 @@ use crate::control::Backend;
 use crate::control::Client;
 use crate::control::call::Call;
 use crate::control::call::Reply;
-use crate::control::call::percent_encode;
 use crate::control::call::query_of;
 use crate::control::error::ApiError;
 use crate::control::noun::List;
+use crate::domain::percent;
 use crate::domain::pin::Pin;
 use crate::domain::pin::PinChange;
 use crate::domain::pin::PinFlag;
@@ -179,15 +179,15 @@ pub trait Pins {
 
 impl Pins for Client {
     fn pins(&self, connection: String, filter: PinFilter) -> Answer<'_, List<PinView>> {
-        self.call(Method::GET, format!("pins/{}{}", percent_encode(&connection), query_of(&filter)))
+        self.call(Method::GET, format!("pins/{}{}", percent::encoded(&connection), query_of(&filter)))
     }
 
     fn accept_pins(&self, connection: String, accept: AcceptPins) -> Answer<'_, List<PinView>> {
-        self.call_with(Method::POST, format!("pins/{}/accept", percent_encode(&connection)), &accept)
+        self.call_with(Method::POST, format!("pins/{}/accept", percent::encoded(&connection)), &accept)
     }
 
     fn forget_pins(&self, connection: String, forget: ForgetPins) -> Answer<'_, List<PinView>> {
-        self.call_with(Method::POST, format!("pins/{}/forget", percent_encode(&connection)), &forget)
+        self.call_with(Method::POST, format!("pins/{}/forget", percent::encoded(&connection)), &forget)
     }
 }
 

@@ -12,9 +12,9 @@ use crate::control::Backend;
 use crate::control::Client;
 use crate::control::call::Call;
 use crate::control::call::Reply;
-use crate::control::call::percent_encode;
 use crate::control::error::ApiError;
 use crate::control::noun::List;
+use crate::domain::percent;
 
 /// One secret, without its value.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -79,11 +79,11 @@ impl Secrets for Client {
     }
 
     fn set_secret(&self, name: String, value: SecretValue) -> Answer<'_, SecretEntry> {
-        self.call_with(Method::PUT, format!("secrets/{}", percent_encode(&name)), &value)
+        self.call_with(Method::PUT, format!("secrets/{}", percent::encoded(&name)), &value)
     }
 
     fn remove_secret(&self, name: String) -> Answer<'_, SecretEntry> {
-        self.call(Method::DELETE, format!("secrets/{}", percent_encode(&name)))
+        self.call(Method::DELETE, format!("secrets/{}", percent::encoded(&name)))
     }
 }
 

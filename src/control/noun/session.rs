@@ -9,12 +9,12 @@ use crate::control::Backend;
 use crate::control::Client;
 use crate::control::call::Call;
 use crate::control::call::Reply;
-use crate::control::call::percent_encode;
 use crate::control::call::query_of;
 use crate::control::error::ApiError;
 use crate::control::noun::List;
 use crate::domain::connection::ConnectionName;
 use crate::domain::id::SessionId;
+use crate::domain::percent;
 use crate::domain::principal::Kind;
 use crate::domain::session::SessionEnd;
 use crate::recording::SessionRow;
@@ -309,7 +309,7 @@ impl Sessions for Client {
     }
 
     fn session(&self, id: String) -> Answer<'_, SessionView> {
-        self.call(Method::GET, format!("sessions/{}", percent_encode(&id)))
+        self.call(Method::GET, format!("sessions/{}", percent::encoded(&id)))
     }
 
     fn session_events(&self, id: SessionId, from: EventsFrom) -> Answer<'_, EventPage> {

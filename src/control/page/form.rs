@@ -6,6 +6,7 @@ use crate::control::noun::approval::Decide;
 use crate::domain::approval::Approval;
 use crate::domain::approval::GrantScope;
 use crate::domain::approval::Risk;
+use crate::domain::percent;
 
 /// The longest form, in bytes: a reason of the longest, each character four bytes of which each is written as three.
 pub(super) const LONGEST: usize = 32 << 10;
@@ -23,7 +24,7 @@ impl Fields {
             let at = pair.iter().position(|byte| *byte == b'=').unwrap_or(pair.len());
             let (name, value) = pair.split_at(at);
             let value = value.strip_prefix(b"=").unwrap_or_default();
-            if fields.insert(decoded(name)?, decoded(value)?).is_some() {
+            if fields.insert(percent::decode_form(name)?, percent::decode_form(value)?).is_some() {
                 return None;
             }
         }
@@ -39,21 +40,6 @@ impl Fields {
     pub(super) fn are_among(&self, names: &[&str]) -> bool {
         self.0.keys().all(|name| names.contains(&name.as_str()))
     }
-}
-
-/// `+` and `%XX` undone; `None`: half an escape, or no UTF-8.
-fn decoded(text: &[u8]) -> Option<String> {
-    let digit = |byte: Option<u8>| byte.and_then(|byte| char::from(byte).to_digit(16));
-    let mut out = Vec::with_capacity(text.len());
-    let mut rest = text.iter().copied();
-    while let Some(byte) = rest.next() {
-        out.push(match byte {
-            b'+' => b' ',
-            b'%' => u8::try_from(digit(rest.next())? * 16 + digit(rest.next())?).ok()?,
-            byte => byte,
-        });
-    }
-    String::from_utf8(out).ok()
 }
 
 /// The decision in a form about this approval.

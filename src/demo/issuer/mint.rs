@@ -179,7 +179,7 @@ fn claims(minter: &Minter<'_>, request: &MintRequest) -> Value {
 /// A stable GUID for a subject.
 fn guid(subject: &str) -> String {
     let hash = digest::digest(&digest::SHA256, subject.as_bytes());
-    let hex = hash.as_ref().iter().fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"));
+    let hex = crate::domain::hex::encode(hash.as_ref());
     let part = |from, to| hex.get(from..to).unwrap_or_default();
     format!("{}-{}-4{}-8{}-{}", part(0, 8), part(8, 12), part(13, 16), part(17, 20), part(20, 32))
 }

@@ -1,11 +1,10 @@
 //! What may be traded for tokens: the code of a person who logged in, or a refresh token. There is no other kind, so that none can ask
 //! for a token of the client itself.
 
-use std::fmt::Write;
-
 use zeroize::Zeroizing;
 
 use crate::domain::Secret;
+use crate::domain::percent;
 
 /// One grant of a client. It holds what must not be logged, so it cannot be printed.
 pub enum Grant {
@@ -68,18 +67,9 @@ pub(super) fn encode<'a>(pairs: impl Iterator<Item = (&'a str, &'a [u8])>, out: 
         if place > 0 {
             out.push('&');
         }
-        escape(name.as_bytes(), out);
+        // Writing to a String cannot fail.
+        percent::encode(name.as_bytes(), b"", out).unwrap_or_default();
         out.push('=');
-        escape(value, out);
-    }
-}
-
-fn escape(bytes: &[u8], out: &mut String) {
-    for &byte in bytes {
-        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
-            out.push(char::from(byte));
-        } else {
-            let _infallible = write!(out, "%{byte:02X}");
-        }
+        percent::encode(value, b"", out).unwrap_or_default();
     }
 }

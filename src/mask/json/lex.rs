@@ -1,8 +1,8 @@
 //! The small parts of JSON: numbers, words, and the escapes of strings.
 
+use crate::domain::hex;
 use crate::mask::bits;
 use crate::mask::view::View;
-use crate::mask::view::hex;
 
 /// The longest number, in bytes.
 pub(super) const LONGEST_NUMBER: usize = 4096;
@@ -135,7 +135,7 @@ fn escape(rest: &[u8]) -> Option<(Option<char>, usize)> {
 }
 
 fn hex4(digits: &[u8]) -> Option<u32> {
-    digits.iter().try_fold(0, |value, digit| Some(value << 4 | u32::from(hex(*digit)?)))
+    digits.iter().try_fold(0, |value, digit| Some(value << 4 | u32::from(hex::digit(*digit)?)))
 }
 
 /// Appends text as the inside of a JSON string. Bytes that are no UTF-8 become U+FFFD.

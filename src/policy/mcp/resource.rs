@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use crate::domain::hex;
 use crate::domain::text;
 use crate::policy::answer::Answer;
 use crate::policy::glob::Glob;
@@ -287,9 +288,7 @@ fn needs_no_escape(byte: u8) -> bool {
 
 /// Decodes each `%XX` of a byte that is wanted once, and writes the others in capital letters; nothing when a `%` starts no escape.
 fn decode(text: &[u8], which: impl Fn(u8) -> bool) -> Option<Vec<u8>> {
-    let digit = |byte: Option<&u8>| {
-        byte.and_then(|byte| char::from(*byte).to_digit(16)).and_then(|digit| u8::try_from(digit).ok())
-    };
+    let digit = |byte: Option<&u8>| hex::digit(*byte?);
     let mut out = Vec::with_capacity(text.len());
     let mut bytes = text.iter();
     while let Some(byte) = bytes.next() {

@@ -11,7 +11,9 @@ use crate::domain::Protocol;
 use crate::domain::command::Args;
 use crate::domain::command::HttpCommand;
 use crate::domain::command::Words;
+use crate::domain::hex;
 use crate::domain::json::Json;
+use crate::domain::percent;
 use crate::protocol::http::overrides::Watch;
 use crate::protocol::http::overrides::begins;
 use crate::protocol::http::overrides::is_method_field;
@@ -90,8 +92,8 @@ fn classify(method: &Method, upgrade: bool) -> Result<Class, Denied> {
 fn check_query(query: &str) -> Result<(), Denied> {
     for pair in query.split(['&', ';']) {
         let name = pair.split('=').next().unwrap_or_default();
-        let name =
-            percent_decode(name).ok_or_else(|| bad("a percent sign in the query without two hex digits"))?;
+        let name = percent::decode(name.as_bytes())
+            .ok_or_else(|| bad("a percent sign in the query without two hex digits"))?;
         if name.eq_ignore_ascii_case(b"access_token") {
             return Err(
                 bad("a token in the query; send it in the Authorization header").because("token_in_query")
@@ -105,26 +107,9 @@ fn check_query(query: &str) -> Result<(), Denied> {
             );
         }
     }
-    let decoded =
-        percent_decode(query).ok_or_else(|| bad("a percent sign in the query without two hex digits"))?;
+    let decoded = percent::decode(query.as_bytes())
+        .ok_or_else(|| bad("a percent sign in the query without two hex digits"))?;
     if decoded.contains(&0) { Err(bad("a NUL in the query")) } else { Ok(()) }
-}
-
-fn hex_digit(byte: Option<&u8>) -> Option<u8> {
-    char::from(*byte?).to_digit(16).and_then(|digit| u8::try_from(digit).ok())
-}
-
-fn percent_decode(text: &str) -> Option<Vec<u8>> {
-    let mut bytes = text.as_bytes().iter();
-    let mut out = Vec::with_capacity(text.len());
-    while let Some(&byte) = bytes.next() {
-        if byte == b'%' {
-            out.push(hex_digit(bytes.next())? << 4 | hex_digit(bytes.next())?);
-        } else {
-            out.push(byte);
-        }
-    }
-    Some(out)
 }
 
 /// Whether a character stands for itself in a path, encoded or not: the unreserved ones, and those sub-delimiters that no server
@@ -204,7 +189,7 @@ fn is_canonical(rest: &str) -> bool {
 fn canonical_segment(segment: &str) -> Result<String, Denied> {
     use std::fmt::Write;
     let refuse = |what: &str| Err(bad(what).because("path"));
-    let decoded = percent_decode(segment)
+    let decoded = percent::decode(segment.as_bytes())
         .ok_or_else(|| bad("a percent sign in the path without two hex digits").because("path"))?;
     if std::str::from_utf8(&decoded).is_err() {
         return refuse("bytes in the path that are not UTF-8");
@@ -224,7 +209,9 @@ fn canonical_segment(segment: &str) -> Result<String, Denied> {
             b'%' => {
                 let next = decoded.get(at + 1..).unwrap_or_default().iter();
                 let mut next = next.take(2);
-                if hex_digit(next.next()).is_some() && hex_digit(next.next()).is_some() {
+                if next.next().copied().and_then(hex::digit).is_some()
+                    && next.next().copied().and_then(hex::digit).is_some()
+                {
                     return refuse("a path that is percent-encoded twice");
                 }
                 out.push_str("%25");
@@ -295,7 +282,7 @@ fn form(body: &[u8]) -> Option<Json> {
     let mut members: Vec<(Box<str>, Json)> = Vec::new();
     for pair in std::str::from_utf8(body).ok()?.split('&').filter(|pair| !pair.is_empty()) {
         let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-        let decode = |text: &str| String::from_utf8(percent_decode(&text.replace('+', " "))?).ok();
+        let decode = |text: &str| percent::decode_form(text.as_bytes());
         let (name, value) = (decode(name)?, Json::String(decode(value)?.into()));
         match members.iter_mut().find(|(known, _)| **known == *name) {
             None => members.push((name.into(), value)),

@@ -278,7 +278,7 @@ pub(super) fn body_text(
         return (out, notes);
     }
     let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, bytes);
-    let digest = crate::pipeline::body::hex(digest.as_ref());
+    let digest = crate::domain::hex::encode(digest.as_ref());
     let _infallible = write!(out, "{{\"length\":{},\"sha256\":\"{digest}\",\"withheld\":true}}", bytes.len());
     (out, Notes::default())
 }

@@ -6,12 +6,12 @@ use aws_lc_rs::digest;
 use http::HeaderMap;
 
 use crate::domain::Command;
+use crate::domain::hex;
 use crate::domain::text::shown_bytes;
 use crate::mask::Format;
 use crate::mask::Masker;
 use crate::mask::Notes;
 use crate::pipeline::Held;
-use crate::pipeline::body::hex;
 use crate::pipeline::snapshot::Governed;
 
 /// Headers that name one attempt, not the command: a held command is sent without them, so that the same request sent again is the same.
@@ -58,7 +58,7 @@ pub fn held(command: &Command, headers: &HeaderMap, body: &[u8], governed: &Gove
         absorb(if *name == "sec-websocket-key" { b"" } else { value });
     }
     absorb(body);
-    let bytes_digest = hex(context.finish().as_ref());
+    let bytes_digest = hex::encode(context.finish().as_ref());
 
     let mut notes = Notes::default();
     let mut detail = String::new();

@@ -212,7 +212,7 @@ impl Bound {
     pub fn state(&self, owner: &Owner, request: &str, json: &[u8]) -> String {
         let mut random = [0_u8; 24];
         rand::rng().fill_bytes(&mut random);
-        let own: Box<str> = crate::pipeline::body::hex(&random).into();
+        let own: Box<str> = crate::domain::hex::encode(&random).into();
         let state = State { request: request.into(), json: json.into() };
         let quoted = format!("\"{own}\"");
         let bytes = own.len() + request.len() + json.len();

@@ -5,6 +5,7 @@ use std::fmt::Write;
 use aws_lc_rs::digest;
 
 use crate::domain::EventKind;
+use crate::domain::hex;
 use crate::domain::json::push_string;
 use crate::mask::Notes;
 use crate::mask::mcp::Answer;
@@ -13,7 +14,6 @@ use crate::mask::mcp::mask_message;
 use crate::pipeline::CommandRecord;
 use crate::pipeline::Exchange;
 use crate::pipeline::body::Capture;
-use crate::pipeline::body::hex;
 
 /// A message of the client, or a request without one.
 pub struct FromClient<'a> {
@@ -64,7 +64,7 @@ impl FromClient<'_> {
                     data,
                     "{{\"length\":{},\"sha256\":\"{}\",\"withheld\":true}}",
                     self.body.len(),
-                    hex(digest.as_ref())
+                    hex::encode(digest.as_ref())
                 );
             }
         }

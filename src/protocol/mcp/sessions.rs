@@ -164,7 +164,7 @@ impl Sessions {
     ) -> Result<Arc<Session>, Denied> {
         let mut random = [0_u8; 32];
         rand::rng().fill_bytes(&mut random);
-        let id: Box<str> = crate::pipeline::body::hex(&random).into();
+        let id: Box<str> = crate::domain::hex::encode(&random).into();
         let state = State {
             used: Instant::now(),
             asked: HashMap::new(),

@@ -11,6 +11,7 @@ use tokio::sync::oneshot;
 
 use crate::domain::Command;
 use crate::domain::Connection;
+use crate::domain::hex;
 use crate::domain::json::Json;
 use crate::domain::json::push_string;
 use crate::mask::Notes;
@@ -19,7 +20,6 @@ use crate::mask::mcp::Side;
 use crate::mask::mcp::mask_message;
 use crate::pipeline;
 use crate::pipeline::Judged;
-use crate::pipeline::body::hex;
 use crate::pipeline::snapshot::Governed;
 use crate::protocol::mcp::codec::envelope::Message;
 use crate::protocol::mcp::era::says_what_the_body_says;
@@ -89,7 +89,7 @@ pub fn digest(command: &Command, message: &Message, headers: &HeaderMap, connect
         absorb(name.as_bytes());
         absorb(value);
     }
-    hex(context.finish().as_ref())
+    hex::encode(context.finish().as_ref())
 }
 
 /// The headers with parameters, in one order, where they go to the target as well. Into a channel (`duplex`) goes the body alone: what

@@ -188,7 +188,7 @@ fn parameter(url: &str, name: &str) -> String {
 }
 
 fn encoded(text: &str) -> String {
-    crate::control::call::percent_encode(text)
+    crate::domain::percent::encoded(text)
 }
 
 /// A file of tokens with one entry.

@@ -1,5 +1,6 @@
 //! The names of a form's fields, as they pass.
 
+use crate::domain::hex;
 use crate::protocol::http::overrides::ASKS;
 use crate::protocol::http::overrides::Name;
 use crate::protocol::http::overrides::Seen;
@@ -51,7 +52,7 @@ impl FormNames {
     }
 
     fn name(&mut self, byte: u8) {
-        let digit = char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
+        let digit = hex::digit(byte);
         self.code = match (self.code, digit) {
             (Code::None, _) if byte == b'%' => Code::Percent,
             (Code::None, _) => {

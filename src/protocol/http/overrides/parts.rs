@@ -3,6 +3,7 @@
 
 use memchr::memmem;
 
+use crate::domain::hex;
 use crate::protocol::http::overrides::ASKS;
 use crate::protocol::http::overrides::Name;
 use crate::protocol::http::overrides::Seen;
@@ -116,7 +117,7 @@ fn resolved(head: &[u8]) -> Vec<u8> {
     let mut rest = head;
     while let Some((&byte, after)) = rest.split_first() {
         let coded = after.split_first_chunk::<2>().filter(|_| byte == b'%');
-        let coded = coded.and_then(|(digits, after)| Some((hex(*digits)?, after)));
+        let coded = coded.and_then(|(digits, after)| Some((byte_of(*digits)?, after)));
         let (byte, after) = coded.unwrap_or((byte, after));
         // A coded backslash is none to drop.
         if byte != b'\\' || coded.is_some() {
@@ -127,9 +128,8 @@ fn resolved(head: &[u8]) -> Vec<u8> {
     out
 }
 
-fn hex(digits: [u8; 2]) -> Option<u8> {
-    let [high, low] = digits.map(|digit| char::from(digit).to_digit(16));
-    u8::try_from(high? << 4 | low?).ok()
+fn byte_of([high, low]: [u8; 2]) -> Option<u8> {
+    Some(hex::digit(high)? << 4 | hex::digit(low)?)
 }
 
 /// Whether any value in the head is such a name. Rack takes Content-ID for a name, so no parameter and no header is left out.

@@ -1,5 +1,6 @@
 //! Queries and forms, read strictly: each name once, and only what has one reading. (WHATWG URL, section 5.)
 
+use crate::domain::percent;
 use crate::protocol::mcp::login::Fault;
 
 /// The parameters, decoded, in their order. `resource` (RFC 8707) is dropped: issuers that need this login refuse it, and a token is for
@@ -50,24 +51,7 @@ impl Parameters {
 
 fn decoded(text: &[u8]) -> Result<String, Fault> {
     let wrong = || Fault::request("a parameter is not well encoded");
-    let mut out = Vec::with_capacity(text.len());
-    let mut bytes = text.iter().copied();
-    while let Some(byte) = bytes.next() {
-        match byte {
-            b'+' => out.push(b' '),
-            b'%' => {
-                let digits = [bytes.next(), bytes.next()];
-                let [Some(high), Some(low)] =
-                    digits.map(|digit| digit.and_then(|digit| char::from(digit).to_digit(16)))
-                else {
-                    return Err(wrong());
-                };
-                out.push(u8::try_from(high * 16 + low).map_err(|_never| wrong())?);
-            }
-            other => out.push(other),
-        }
-    }
-    let text = String::from_utf8(out).map_err(|_binary| wrong())?;
+    let text = percent::decode_form(text).ok_or_else(wrong)?;
     // What ends or cuts a text for some readers.
     if text.chars().any(char::is_control) { Err(wrong()) } else { Ok(text) }
 }

@@ -12,10 +12,10 @@ use crate::domain::PinFlag;
 use crate::domain::PinKind;
 use crate::domain::PinMember;
 use crate::domain::PinVersion;
+use crate::domain::hex;
 use crate::domain::json::Json;
 use crate::domain::json::push_string;
 use crate::domain::text::hidden_characters;
-use crate::pipeline::body::hex;
 use crate::protocol::mcp::codec::envelope::names::ElementField;
 use crate::protocol::mcp::pin::Raw;
 
@@ -59,7 +59,7 @@ pub fn version<'a>(members: impl IntoIterator<Item = (&'a str, Json, Option<Json
         let mut written = String::new();
         canonical(&value, &mut written);
         flag(name, &value, &mut version.flags);
-        let digest = hex(&raw(written.as_bytes()));
+        let digest = hex::encode(&raw(written.as_bytes()));
         let (text, cut) = text_of(masked.as_ref().unwrap_or(&value));
         version.members.push(PinMember { name: name.to_owned(), digest, text, cut });
         watched.push((name, written));
@@ -73,7 +73,7 @@ pub fn version<'a>(members: impl IntoIterator<Item = (&'a str, Json, Option<Json
         whole.push_str(written);
     }
     whole.push('}');
-    version.digest = hex(&raw(whole.as_bytes()));
+    version.digest = hex::encode(&raw(whole.as_bytes()));
     version
 }
 

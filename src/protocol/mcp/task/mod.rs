@@ -117,7 +117,7 @@ impl Tasks {
         }
         let mut random = [0_u8; 24];
         rand::rng().fill_bytes(&mut random);
-        let id: Box<str> = crate::pipeline::body::hex(&random).into();
+        let id: Box<str> = crate::domain::hex::encode(&random).into();
         let task = Arc::new(Task {
             id: id.clone(),
             call,

@@ -4,6 +4,7 @@ use std::io::Write;
 
 use super::cell::{JSONB_VERSION, Sort};
 use super::numeric;
+use crate::domain::hex;
 use crate::mask::{Notes, Plan};
 use crate::protocol::postgres::catalog::FIRST_USER_OID;
 
@@ -225,7 +226,7 @@ fn address(value: &[u8]) -> Option<std::net::IpAddr> {
 }
 
 fn from_hex(digits: &[u8]) -> Option<Vec<u8>> {
-    let (pairs, []) = digits.as_chunks::<2>() else { return None };
-    let digit = |byte: u8| char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
-    pairs.iter().map(|[high, low]| Some(digit(*high)? << 4 | digit(*low)?)).collect()
+    let mut bytes = vec![0; digits.len() / 2];
+    hex::decode_into(digits, &mut bytes)?;
+    Some(bytes)
 }

@@ -8,10 +8,10 @@ use aws_lc_rs::digest;
 use tokio::sync::oneshot;
 
 use crate::domain::ApprovalMode;
+use crate::domain::hex;
 use crate::mask::Notes;
 use crate::pipeline::Held;
 use crate::pipeline::Waiting;
-use crate::pipeline::body::hex;
 use crate::pipeline::snapshot::Governed;
 use crate::protocol::postgres::session::names::Definition;
 use crate::protocol::postgres::session::record::How;
@@ -100,7 +100,7 @@ impl Subject<'_> {
                 absorb(value.unwrap_or_default());
             }
         }
-        hex(context.finish().as_ref())
+        hex::encode(context.finish().as_ref())
     }
 
     /// All of it for people, masked, and whether something had to be left out.
@@ -132,7 +132,7 @@ impl Subject<'_> {
                 }
                 // In their binary form: shown as the bytes they are, which is all of it.
                 Some(_) => {
-                    let _infallible = write!(detail, "\\x{}", hex(value.unwrap_or_default()));
+                    let _infallible = write!(detail, "\\x{}", hex::encode(value.unwrap_or_default()));
                 }
             }
             detail.push('\n');

@@ -9,11 +9,11 @@ use base64::prelude::BASE64_STANDARD;
 
 use crate::domain::Command;
 use crate::domain::EventKind;
+use crate::domain::hex;
 use crate::domain::json::push_string;
 use crate::mask::Notes;
 use crate::mask::Plan;
 use crate::pipeline::CommandRecord;
-use crate::pipeline::body::hex;
 use crate::protocol::postgres::session::names::Definition;
 use crate::protocol::postgres::wire::back::BackMessage;
 use crate::protocol::postgres::wire::back::Field;
@@ -134,8 +134,12 @@ fn write_sql(sql: &[u8], plan: &Plan, keep: usize, data: &mut String, notes: &mu
     push_string(text.get(..text.floor_char_boundary(keep)).unwrap_or_default(), data);
     if text.len() > keep {
         let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, sql);
-        let _infallible =
-            write!(data, ",\"length\":{},\"sha256\":\"{}\",\"cut\":true", sql.len(), hex(digest.as_ref()));
+        let _infallible = write!(
+            data,
+            ",\"length\":{},\"sha256\":\"{}\",\"cut\":true",
+            sql.len(),
+            hex::encode(digest.as_ref())
+        );
     }
     data.push(',');
 }
