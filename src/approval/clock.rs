@@ -5,7 +5,7 @@ use std::sync::PoisonError;
 use std::time::Duration;
 use std::time::Instant;
 
-use crate::store;
+use crate::domain::now_ms;
 
 /// Milliseconds since 1970, never less than before: the later of the wall clock and of the latest time seen, moved on
 /// by the time that has really passed.
@@ -13,7 +13,7 @@ pub(super) struct Clock(Mutex<(i64, Instant)>);
 
 impl Clock {
     pub(super) fn new() -> Self {
-        Self(Mutex::new((store::now_ms(), Instant::now())))
+        Self(Mutex::new((now_ms(), Instant::now())))
     }
 
     /// The time now, in milliseconds since 1970.
@@ -27,7 +27,7 @@ impl Clock {
         let (base, at) = *latest;
         let passed = i64::try_from(at.elapsed().as_millis()).unwrap_or(i64::MAX);
         let moved_on = base.saturating_add(passed);
-        let jumped_to = store::now_ms().max(seen_ms);
+        let jumped_to = now_ms().max(seen_ms);
         if jumped_to > moved_on {
             *latest = (jumped_to, Instant::now());
         }

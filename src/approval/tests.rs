@@ -126,7 +126,7 @@ fn ask() -> Ask {
         source: "10.2.0.14".into(),
         connection: "crm".parse().unwrap(),
         session: SessionId::new(),
-        session_end_ms: crate::store::now_ms() + 60 * MINUTE,
+        session_end_ms: crate::domain::now_ms() + 60 * MINUTE,
         request: RequestId::new(),
         rule: "etl-writes".into(),
         spec: ApprovalSpec {

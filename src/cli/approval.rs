@@ -24,6 +24,7 @@ use crate::domain::approval::Approval;
 use crate::domain::approval::ApprovalState;
 use crate::domain::approval::GrantScope;
 use crate::domain::id::ApprovalId;
+use crate::domain::now_ms;
 use crate::domain::units;
 
 /// The verbs of `approval`.
@@ -133,7 +134,7 @@ fn list(terminal: Terminal, access: &Access, args: &ListApprovals) -> Outcome {
         }
         std::thread::sleep(Duration::from_millis(100));
     };
-    let now = output::now_ms();
+    let now = now_ms();
     let rows: Vec<Row> = found.items.iter().map(|approval| row(approval, now)).collect();
     let columns = ["id", "state", "expires", "who", "connection", "command", "policy", "from"];
     terminal.list(&columns, &rows, "nothing waits for approval")?;
@@ -223,7 +224,7 @@ fn show(terminal: Terminal, access: &Access, id: &str) -> Outcome {
 }
 
 fn fields(approval: &Approval) -> Vec<(&'static str, String)> {
-    let now = output::now_ms();
+    let now = now_ms();
     let spec = &approval.spec;
     let reason = if spec.reason { ", with a reason" } else { "" };
     let left = if approval.expires_ms > now { "in " } else { "before " };

@@ -9,7 +9,6 @@ use serde_json::json;
 use crate::cli::access::Access;
 use crate::cli::current;
 use crate::cli::entity;
-use crate::cli::output;
 use crate::cli::output::Format;
 use crate::cli::output::Row;
 use crate::cli::output::Terminal;
@@ -21,6 +20,7 @@ use crate::control::noun::entity::EntityKind;
 use crate::domain::Connection;
 use crate::domain::Protocol;
 use crate::domain::command::Command;
+use crate::domain::now_ms;
 use crate::domain::text::Shown;
 use crate::domain::verdict::Effect;
 use crate::policy::PolicyRule;
@@ -65,7 +65,7 @@ pub fn test(terminal: Terminal, access: &Access, file: &Path) -> Outcome {
         (Protocol::Mcp, ..) => Err(format!("{} is an MCP server: write mcp", case.connection)),
         (Protocol::Postgres, ..) => Err(format!("{} is a database: write sql", case.connection)),
     };
-    let report = cases::run(&cases, &policies, &connections, output::now_ms(), &judged);
+    let report = cases::run(&cases, &policies, &connections, now_ms(), &judged);
     let rows: Vec<Row> = report.cases.iter().map(row).collect();
     terminal.list(&["result", "case", "expected", "found"], &rows, "")?;
     for case in report.cases.iter().filter(|case| !case.passed) {

@@ -19,7 +19,6 @@ use crate::cli::place::Place;
 use crate::cli::report::Exit;
 use crate::cli::report::Failure;
 use crate::cli::report::Outcome;
-use crate::cli::report::with_causes;
 use crate::cli::tour::Tour;
 use crate::config::Config;
 use crate::demo;
@@ -34,6 +33,7 @@ use crate::demo::issuer::DevIssuer;
 use crate::demo::issuer::DevIssuerSettings;
 use crate::demo::target::SampleTarget;
 use crate::domain::connection::Protocol;
+use crate::domain::with_causes;
 use crate::gateway;
 use crate::gateway::RunOptions;
 

@@ -22,6 +22,7 @@ use crate::config::Config;
 use crate::control::noun::audit::AuditVerification;
 use crate::domain::connection::Connection;
 use crate::domain::connection::Protocol;
+use crate::domain::now_ms;
 use crate::domain::secret::SecretRef;
 use crate::domain::units;
 use crate::recording::Journal;
@@ -297,7 +298,7 @@ fn clock(checks: &mut Checks, name: &str, url: &str, ca_file: Option<&Path>) {
     };
     // An issuer that does not answer is told already.
     let Ok(Some(theirs)) = target.date("/") else { return };
-    let off = theirs.abs_diff(output::now_ms());
+    let off = theirs.abs_diff(now_ms());
     if off > CLOCK_MAX_MS {
         let found = format!("this machine and issuer {name} are {} s apart", off / 1000);
         checks.wrong("clock", found, "set the clock by NTP");

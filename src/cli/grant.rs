@@ -15,6 +15,7 @@ use crate::cli::report::Outcome;
 use crate::control::noun::grant::GrantFilter;
 use crate::domain::approval::Grant;
 use crate::domain::id::GrantId;
+use crate::domain::now_ms;
 
 /// The verbs of `grant`.
 #[derive(Debug, Subcommand)]
@@ -52,7 +53,7 @@ pub fn run(terminal: Terminal, place: &Place, verb: GrantVerb) -> Outcome {
         GrantVerb::List { all, principal, connection, limit } => {
             let filter = GrantFilter { ended: Some(all), principal, connection, limit };
             let found = access.wait(access.backend().grants(filter))?;
-            let now = output::now_ms();
+            let now = now_ms();
             let rows: Vec<Row> = found.items.iter().map(|grant| row(grant, now)).collect();
             let columns = ["id", "scope", "state", "ends", "principal", "connection", "policy"];
             terminal.list(&columns, &rows, "no grant stands")?;

@@ -27,6 +27,7 @@ use crate::control::noun::session::RecordedEvent;
 use crate::control::noun::session::VerifyReport;
 use crate::domain::event::EventKind;
 use crate::domain::id::SessionId;
+use crate::domain::now_ms;
 use crate::domain::text::Shown;
 use crate::domain::units;
 use crate::recording::FileError;
@@ -259,7 +260,7 @@ pub fn prune(terminal: Terminal, place: &Place, yes: bool) -> Outcome {
         &format!("Remove recordings older than {keep}, and the oldest beyond {size}?"),
     )?;
     let journal = Journal::open(&dir, config.recording).map_err(|error| failed(&error))?;
-    let report = journal.prune_blocking(output::now_ms()).map_err(|error| failed(&error))?;
+    let report = journal.prune_blocking(now_ms()).map_err(|error| failed(&error))?;
     journal.close();
     let detail = json!({"recordings": report.recordings, "sessions": report.sessions, "bytes": report.bytes});
     let audited = detail.clone();

@@ -1,6 +1,5 @@
 //! How a command ends: its exit code, and what is said about a failure on standard error.
 
-use std::error::Error;
 use std::fmt::Write as _;
 use std::io;
 use std::io::Write;
@@ -14,6 +13,7 @@ use crate::cli::output::Format;
 use crate::config::Problems;
 use crate::control::ApiError;
 use crate::domain::text::Shown;
+use crate::domain::with_causes;
 use crate::gateway::GatewayError;
 use crate::store::StoreError;
 
@@ -255,18 +255,6 @@ impl From<GatewayError> for Failure {
             other => Self::failed(with_causes(&other)).hint("hoopctl doctor"),
         }
     }
-}
-
-/// An error and what caused it, on one line.
-pub fn with_causes(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(next) = cause {
-        text.push_str(": ");
-        text.push_str(&next.to_string());
-        cause = next.source();
-    }
-    text
 }
 
 #[cfg(test)]

@@ -28,6 +28,7 @@ use crate::control::noun::session::SessionView;
 use crate::control::noun::session::VerifyFrom;
 use crate::domain::connection::ConnectionName;
 use crate::domain::id::SessionId;
+use crate::domain::now_ms;
 use crate::domain::units;
 
 /// The verbs of `session`.
@@ -107,7 +108,7 @@ impl WhichArgs {
             principal: self.principal.clone(),
             connection: self.connection.clone(),
             live: self.live.then_some(true),
-            since_ms: self.since.map(|since| output::now_ms().saturating_sub(ago(since)).max(0)),
+            since_ms: self.since.map(|since| now_ms().saturating_sub(ago(since)).max(0)),
             before: None,
             limit: self.limit,
         }
@@ -221,7 +222,7 @@ pub fn find(access: &Access, id: &str) -> Result<SessionView, Failure> {
 fn list(terminal: Terminal, access: &Access, args: &ListArgs) -> Outcome {
     let filter = SessionFilter { before: args.before, ..args.which.filter() };
     let found = access.wait(access.backend().sessions(filter))?;
-    let now = output::now_ms();
+    let now = now_ms();
     let rows: Vec<Row> = found.items.iter().map(|view| row(view, now)).collect();
     let columns = ["id", "started", "lasted", "who", "connection", "events", "denied", "masked", "end"];
     terminal.list(&columns, &rows, "no session is recorded")?;

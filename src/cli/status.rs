@@ -17,6 +17,7 @@ use crate::cli::report::Outcome;
 use crate::control::noun::gateway::CallerReport;
 use crate::control::noun::gateway::StatusReport;
 use crate::control::noun::gateway::TargetReport;
+use crate::domain::now_ms;
 use crate::domain::units;
 
 /// `status`.
@@ -77,7 +78,7 @@ pub const fn may(you: &CallerReport) -> &'static str {
 }
 
 fn fields(report: &StatusReport) -> Vec<(&'static str, String)> {
-    let now = output::now_ms();
+    let now = now_ms();
     let counts = report.counts;
     let mut fields = vec![
         ("gateway", if report.ready { "ready" } else { "not ready" }.to_owned()),

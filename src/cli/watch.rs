@@ -25,6 +25,7 @@ use crate::domain::event::Direction;
 use crate::domain::event::EventKind;
 use crate::domain::id::ApprovalId;
 use crate::domain::id::SessionId;
+use crate::domain::now_ms;
 use crate::domain::text::Shown;
 use crate::recording::StoredEvent;
 use crate::recording::chain::Hash;
@@ -308,7 +309,7 @@ pub fn approvals(terminal: Terminal, access: &Access) -> Outcome {
                 }
             };
         for approval in &found {
-            if let Some(row) = known.take(approval, output::now_ms()) {
+            if let Some(row) = known.take(approval, now_ms()) {
                 terminal.data(&line(terminal.format, &APPROVAL, row))?;
             }
         }

@@ -9,6 +9,7 @@ use serde::Deserialize;
 use serde::Deserializer;
 use serde::Serialize;
 
+use crate::domain::with_causes;
 use crate::transport::fetch::FetchError;
 use crate::transport::tls::TlsError;
 
@@ -328,14 +329,7 @@ impl From<ClientError> for ApiError {
             }
             ClientError::Unwritable { .. } => (ErrorCode::BadRequest, None),
         };
-        let mut message = error.to_string();
-        let mut cause = std::error::Error::source(&error);
-        while let Some(next) = cause {
-            message.push_str(": ");
-            message.push_str(&next.to_string());
-            cause = next.source();
-        }
-        let made = Self::new(code, message);
+        let made = Self::new(code, with_causes(&error));
         match hint {
             Some(hint) => made.hint(hint),
             None => made,

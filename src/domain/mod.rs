@@ -1,6 +1,8 @@
 //! The words of the house as plain values: no I/O, no async, no policy. Every other module may use these, these use nothing.
 
 pub mod approval;
+pub mod causes;
+pub mod clock;
 pub mod command;
 pub mod connection;
 pub mod denied;
@@ -21,6 +23,8 @@ pub mod units;
 pub mod verdict;
 
 pub use approval::{Approval, ApprovalDecision, ApprovalSpec, ApprovalState, Grant, GrantScope};
+pub use causes::with_causes;
+pub use clock::now_ms;
 pub use command::mcp::McpCommand;
 pub use command::{Class, Command, HttpCommand, SqlCommand};
 pub use connection::mcp::{McpOptions, PinMode, Program, ServerRequest, Transport};

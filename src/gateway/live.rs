@@ -23,6 +23,8 @@ use crate::domain::Denied;
 use crate::domain::Lock;
 use crate::domain::Pin;
 use crate::domain::SessionId;
+use crate::domain::now_ms;
+use crate::domain::with_causes;
 use crate::gateway::admin::Admin;
 use crate::gateway::admin::Identified;
 use crate::gateway::admin::Live;
@@ -37,7 +39,6 @@ use crate::identity::Verified;
 use crate::identity::Via;
 use crate::pipeline;
 use crate::pipeline::locks::LockSet;
-use crate::pipeline::now_ms;
 use crate::policy::PolicySet;
 
 /// The service layer of a gateway that runs.
@@ -81,13 +82,7 @@ fn not_applied(error: GatewayError) -> ApiError {
                 .problems(problems)
         }
         other => {
-            let mut message = other.to_string();
-            let mut cause = std::error::Error::source(&other);
-            while let Some(error) = cause {
-                message.push_str(": ");
-                message.push_str(&error.to_string());
-                cause = error.source();
-            }
+            let message = with_causes(&other);
             ApiError::new(ErrorCode::Internal, format!("{message}; the old configuration holds"))
         }
     }

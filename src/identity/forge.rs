@@ -20,6 +20,7 @@ use serde_json::Value;
 use serde_json::json;
 use zeroize::Zeroizing;
 
+use crate::domain::now_ms;
 use crate::identity::discovery::Fetch;
 use crate::identity::discovery::Fetching;
 use crate::identity::discovery::Posting;
@@ -28,7 +29,6 @@ use crate::identity::keeper::KeyKeeper;
 use crate::identity::keeper::NoKeeper;
 use crate::identity::settings::IssuerSettings;
 use crate::identity::settings::Profile;
-use crate::identity::source::now_ms;
 use crate::transport::fetch::Answer;
 use crate::transport::fetch::FetchError;
 

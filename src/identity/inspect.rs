@@ -7,12 +7,12 @@ use base64::engine::general_purpose::GeneralPurpose;
 use base64::engine::general_purpose::GeneralPurposeConfig;
 
 use crate::domain::json::Json;
+use crate::domain::now_ms;
 use crate::identity::claims;
 use crate::identity::entra::EntraIssuer;
 use crate::identity::error::TokenError;
 use crate::identity::issuers::Issuers;
 use crate::identity::source::Source;
-use crate::identity::source::now_ms;
 use crate::identity::token;
 use crate::identity::token::Failures;
 use crate::identity::token::Header;

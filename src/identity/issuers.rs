@@ -12,6 +12,7 @@ use tokio::runtime::Handle;
 use tokio::task::AbortHandle;
 
 use crate::domain::Principal;
+use crate::domain::now_ms;
 use crate::identity::claims;
 use crate::identity::discovery::Fetch;
 use crate::identity::discovery::Web;
@@ -30,7 +31,6 @@ use crate::identity::source::IssuerStatus;
 use crate::identity::source::Lookup;
 use crate::identity::source::Source;
 use crate::identity::source::Waiter;
-use crate::identity::source::now_ms;
 use crate::identity::token::Failures;
 use crate::identity::token::Token;
 

@@ -6,14 +6,14 @@ use std::sync::Mutex;
 use std::sync::MutexGuard;
 use std::sync::PoisonError;
 use std::time::Duration;
-use std::time::SystemTime;
-use std::time::UNIX_EPOCH;
 
 use arc_swap::ArcSwapOption;
 use tokio::sync::Notify;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
+use crate::domain::now_ms;
+use crate::domain::with_causes;
 use crate::identity::discovery::Fetch;
 use crate::identity::discovery::jwks_uri;
 use crate::identity::error::RenewError;
@@ -295,7 +295,7 @@ impl Source {
         let mut control = self.control();
         control.running = false;
         control.last_attempt = Some(Instant::now());
-        control.last_error = result.err().map(|error| describe(&error));
+        control.last_error = result.err().map(|error| with_causes(&error));
         if let Some(error) = &control.last_error {
             tracing::warn!(issuer = %self.issuer.name, iss = %self.issuer.iss, error, "keys were not renewed");
         }
@@ -383,24 +383,6 @@ impl Source {
             last_error: self.control().last_error.clone(),
         }
     }
-}
-
-/// The error with its causes.
-pub(crate) fn describe(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        cause = error.source();
-    }
-    text
-}
-
-/// Milliseconds since 1970.
-pub(crate) fn now_ms() -> i64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
 }
 
 #[cfg(test)]

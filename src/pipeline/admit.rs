@@ -275,7 +275,7 @@ impl Exchange {
         if Arc::ptr_eq(&now, &self.snapshot) && self.began.elapsed() < SURELY_AGREED {
             return Ok(());
         }
-        let subject = Subject { now_ms: crate::pipeline::now_ms(), ..self.subject() };
+        let subject = Subject { now_ms: crate::domain::now_ms(), ..self.subject() };
         let again = strictest(now.policies(), &subject, command, also);
         if again.effect > verdict.effect || (again.effect == Effect::Approve && again.rules != verdict.rules)
         {

@@ -9,11 +9,11 @@ use std::time::Instant;
 
 use crate::domain::Denied;
 use crate::domain::DenyCode;
+use crate::domain::now_ms;
 use crate::identity::Issuers;
 use crate::identity::TokenError;
 use crate::identity::Verified;
 use crate::pipeline::Gate;
-use crate::pipeline::now_ms;
 use crate::pipeline::snapshot::Snapshot;
 
 /// How long a verified token is remembered at most.

@@ -6,10 +6,10 @@ use std::time::Duration;
 use tokio::sync::watch;
 
 use crate::domain::SessionEnd;
+use crate::domain::now_ms;
 use crate::identity::Verified;
 use crate::pipeline::Gate;
 use crate::pipeline::brief::brief;
-use crate::pipeline::now_ms;
 use crate::pipeline::sessions::Session;
 use crate::pipeline::snapshot::Governed;
 

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use crate::domain::Denied;
+use crate::domain::now_ms;
 use crate::identity::Verified;
 use crate::pipeline::Gate;
 use crate::pipeline::enter::locked;
-use crate::pipeline::now_ms;
 
 impl Gate {
     /// Verifies a token as each request's, and asks the locks. A lock on everybody does not count: who takes it away must get in.

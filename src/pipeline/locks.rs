@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use crate::domain::Lock;
 use crate::domain::LockTarget;
 use crate::domain::Principal;
-use crate::pipeline::now_ms;
+use crate::domain::now_ms;
 
 /// The locks that stand. Empty costs nothing to ask.
 #[derive(Debug, Default, Clone)]

@@ -184,10 +184,3 @@ impl Gate {
         }
     }
 }
-
-/// Milliseconds since 1970, by the wall clock.
-pub fn now_ms() -> i64 {
-    std::time::SystemTime::now()
-        .duration_since(std::time::UNIX_EPOCH)
-        .map_or(0, |since| i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
-}

@@ -11,6 +11,7 @@ use crate::domain::MaskNote;
 use crate::domain::RequestId;
 use crate::domain::SessionId;
 use crate::domain::event::Direction;
+use crate::domain::now_ms;
 use crate::mask::Format;
 use crate::mask::Masker;
 use crate::mask::Notes;
@@ -21,7 +22,6 @@ use crate::pipeline::end::EndWatch;
 use crate::pipeline::end::PolicyWatch;
 use crate::pipeline::enter::Exchange;
 use crate::pipeline::marker::LeftOut;
-use crate::pipeline::now_ms;
 use crate::pipeline::snapshot::Governed;
 use crate::recording::Durability;
 

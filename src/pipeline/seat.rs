@@ -188,7 +188,7 @@ impl Seat {
 
     /// Records that something of this login failed that is no command, such as the way into the target, or its stream later on.
     pub fn record_failure(&self, denied: &Denied) {
-        self.counters.failed(crate::pipeline::now_ms(), denied);
+        self.counters.failed(crate::domain::now_ms(), denied);
         self.gate.0.metrics.refused(denied.code);
         tracing::warn!(session = %self.session.id, code = %denied.code, reason = denied.audit.unwrap_or_default(), "a login or its session failed");
         let data =

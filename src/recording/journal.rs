@@ -10,12 +10,11 @@ use std::sync::Mutex;
 use std::task::Context;
 use std::task::Poll;
 use std::thread::JoinHandle;
-use std::time::SystemTime;
-use std::time::UNIX_EPOCH;
 
 use tokio::sync::broadcast;
 
 use crate::domain::event::Event;
+use crate::domain::now_ms;
 use crate::recording::ahead;
 use crate::recording::ahead::Ahead;
 use crate::recording::ahead::Segment;
@@ -315,11 +314,6 @@ fn run_syncer(shared: &Shared) {
         Err(_panic) => RecordError::Broken { detail: "the recorder died: restart the gateway".into() },
     };
     shared.fail_all(&error, &mut Vec::new());
-}
-
-fn now_ms() -> i64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
 }
 
 impl Future for Appended {

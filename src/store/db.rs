@@ -6,13 +6,12 @@ use std::ops::Deref;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::path::PathBuf;
-use std::time::SystemTime;
-use std::time::UNIX_EPOCH;
 
 use rusqlite::Connection;
 use rusqlite::Transaction;
 use rusqlite::TransactionBehavior;
 
+use crate::domain::now_ms;
 use crate::store::database;
 use crate::store::database::Schema;
 use crate::store::error::During;
@@ -28,13 +27,6 @@ const SCHEMA: Schema = Schema {
         include_str!("migrations/0004_class.sql"),
     ],
 };
-
-/// Milliseconds since 1970 by the clock on the wall; 0 before that.
-pub fn now_ms() -> i64 {
-    SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .map_or(0, |since| i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
-}
 
 /// The database, on the store's own thread.
 pub struct Db {

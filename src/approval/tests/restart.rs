@@ -173,7 +173,7 @@ async fn a_clock_that_is_set_back_brings_nothing_back() {
     assert!(house.approvals.tick(0).await.is_ok());
     assert!(house.approvals.standing_grant(&wanted(&asked)).is_none());
     let (house, _) = house.restarted().await;
-    assert!(house.approvals.now_ms() >= crate::store::now_ms() + 15 * MINUTE);
+    assert!(house.approvals.now_ms() >= crate::domain::now_ms() + 15 * MINUTE);
     assert!(house.approvals.standing_grant(&wanted(&asked)).is_none());
     assert!(house.approvals.grants(false).await.unwrap().is_empty());
 }

@@ -27,7 +27,6 @@ use crate::cli::login::tokens::Hidden;
 use crate::cli::login::tokens::KeepError;
 use crate::cli::login::tokens::TokenFile;
 use crate::cli::login::tokens::Tokens;
-use crate::cli::output;
 use crate::cli::remote::Remote;
 use crate::cli::report::Exit;
 use crate::cli::report::Failure;
@@ -36,6 +35,7 @@ use crate::control::ApiError;
 use crate::control::Bearer;
 use crate::control::ErrorCode;
 use crate::domain::Secret;
+use crate::domain::now_ms;
 use crate::domain::principal::MAX_TOKEN;
 
 /// How long before it runs out a token is renewed, in milliseconds. One that cannot be renewed is used to its end.
@@ -153,12 +153,12 @@ impl Bearer for Person {
     fn token(&self) -> Answer<'_, Arc<Secret>> {
         Box::pin(async {
             let tokens = self.kept.tokens().map_err(told)?;
-            if !runs_out(&tokens, output::now_ms()) {
+            if !runs_out(&tokens, now_ms()) {
                 return Ok(tokens.access.secret());
             }
             match self.renewed(None).await {
                 // The last minute of the old one is still good. The clock is read anew: the renewal may have taken longer than that.
-                Err(failure) if failure.exit == Exit::Unreachable && !is_over(&tokens, output::now_ms()) => {
+                Err(failure) if failure.exit == Exit::Unreachable && !is_over(&tokens, now_ms()) => {
                     Ok(tokens.access.secret())
                 }
                 other => other.map_err(told),
@@ -350,7 +350,7 @@ impl KeptTokens {
         let entry = self.entry()?;
         let tokens = self.tokens()?;
         let is_refused = refused.is_some_and(|refused| refused.expose() == tokens.access.expose().as_bytes());
-        if !is_refused && !runs_out(&tokens, output::now_ms()) {
+        if !is_refused && !runs_out(&tokens, now_ms()) {
             return Ok(Ready::Have(tokens.access.secret()));
         }
         let refresh = tokens.refresh.ok_or_else(|| {
@@ -376,7 +376,7 @@ impl Due<'_> {
     /// From here on the refresh token may be used up: nothing ends this but the bounds of the exchange.
     async fn ask(self) -> Outcome {
         let waits = interrupts::hold_off()?;
-        let asked_ms = output::now_ms();
+        let asked_ms = now_ms();
         let origin = &*self.origin;
         let (outcome, lost) = match self.send().await? {
             Said::Yes(body) => self.keep(Given::read(&body)?, asked_ms),

@@ -50,11 +50,11 @@ use crate::cli::login::interrupts;
 use crate::cli::login::issuer;
 use crate::cli::login::issuer::Said;
 use crate::cli::login::neighbour::Whose;
-use crate::cli::output;
 use crate::cli::report::Exit;
 use crate::cli::report::Failure;
-use crate::cli::report::with_causes;
+use crate::domain::now_ms;
 use crate::domain::percent;
+use crate::domain::with_causes;
 use crate::transport::listen::listen;
 
 /// How long a person may take.
@@ -306,7 +306,7 @@ async fn redeem(
     ];
     form.extend(issuer.resource.as_deref().map(|resource| ("resource", resource)));
     let waits = interrupts::hold_off()?;
-    let asked_ms = output::now_ms();
+    let asked_ms = now_ms();
     match issuer::post(&issuer.endpoints.token, &form, issuer.ca_file.as_deref()).await? {
         Said::Yes(body) => fresh::checked(issuer, &body, Some(nonce), (asked_ms, waits)).await,
         Said::No(error, description) => {

@@ -13,9 +13,9 @@ use crate::cli::login::issuer;
 use crate::cli::login::issuer::Said;
 use crate::cli::login::issuer::Unanswered;
 use crate::cli::login::tokens::Hidden;
-use crate::cli::output;
 use crate::cli::report::Exit;
 use crate::cli::report::Failure;
+use crate::domain::now_ms;
 use crate::transport::fetch::Location;
 
 /// How often it is asked, where the issuer does not say.
@@ -114,7 +114,7 @@ pub async fn sign_in(issuer: &Issuer, show: impl FnOnce(&Prompt<'_>)) -> Result<
             return Err(refused("nobody signed in before the code ran out".to_owned()));
         }
         let waits = interrupts::hold_off()?;
-        let asked_ms = output::now_ms();
+        let asked_ms = now_ms();
         match issuer::post(&issuer.endpoints.token, &form, ca_file).await {
             Ok(Said::Yes(body)) => {
                 return fresh::checked(issuer, &body, None, (asked_ms, waits)).await;

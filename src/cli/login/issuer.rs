@@ -11,19 +11,19 @@ use zeroize::Zeroizing;
 use crate::cli::login::tokens::Hidden;
 use crate::cli::login::tokens::Terms;
 use crate::cli::login::tokens::Tokens;
-use crate::cli::output;
 use crate::cli::remote::Remote;
 use crate::cli::report::Exit;
 use crate::cli::report::Failure;
-use crate::cli::report::with_causes;
 use crate::control::ApiError;
 use crate::control::ClientError;
 use crate::control::SignIn;
 use crate::control::client::network::refined;
 use crate::control::sign_in;
 use crate::domain::json::Json;
+use crate::domain::now_ms;
 use crate::domain::percent;
 use crate::domain::principal::MAX_TOKEN;
+use crate::domain::with_causes;
 use crate::transport::fetch;
 use crate::transport::fetch::FetchError;
 use crate::transport::fetch::Limits;
@@ -371,7 +371,7 @@ fn check_id_token(token: &str, terms: &Terms, nonce: Option<&str>) -> Result<(),
     if nonce.is_some() && text("nonce") != nonce {
         return Err(wrong("is of another login"));
     }
-    let now_s = output::now_ms().div_euclid(1000);
+    let now_s = now_ms().div_euclid(1000);
     // Clocks differ by minutes.
     if claims.member("exp").and_then(Json::as_i64).is_none_or(|exp| exp.saturating_add(300) < now_s) {
         return Err(wrong("has run out"));

@@ -187,7 +187,7 @@ impl From<KeepError> for Failure {
         };
         // What another process does ends: that is worth another try, as with a store that is kept by one.
         let exit = if matches!(error, KeepError::Kept { .. }) { Exit::Unreachable } else { Exit::Failed };
-        let failure = Self::new(exit, crate::cli::report::with_causes(&error)).code("tokens");
+        let failure = Self::new(exit, crate::domain::with_causes(&error)).code("tokens");
         match hint {
             Some(hint) => failure.hint(hint),
             None => failure,

@@ -21,8 +21,6 @@ mod view;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
-use std::time::SystemTime;
-use std::time::UNIX_EPOCH;
 
 use bytes::Bytes;
 use http::HeaderMap;
@@ -56,6 +54,7 @@ use crate::control::page::site::Site;
 use crate::control::page::stop::Stop;
 use crate::control::page::view::View;
 use crate::domain::id::ApprovalId;
+use crate::domain::now_ms;
 
 /// How long a browser may take to send a form.
 const READ_TIMEOUT: Duration = Duration::from_secs(10);
@@ -423,9 +422,4 @@ fn ended() -> Stop {
 /// Somebody whose token holds asked for what there is not, or may not be.
 fn known(stop: Stop) -> Stop {
     Stop { standing: Standing::Known, ..stop }
-}
-
-fn now_ms() -> i64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
 }

@@ -13,9 +13,9 @@ use crate::config::Config;
 use crate::domain::Kind;
 use crate::domain::Principal;
 use crate::domain::json::Json;
+use crate::domain::now_ms;
 use crate::gateway::admin::remote::takes_client;
 use crate::pipeline::locks::LockSet;
-use crate::pipeline::now_ms;
 
 /// How many people are kept in mind. Beyond that one is forgotten, and counts again when it comes again: of those who may decide nothing,
 /// as long as there are any, the one that was away for longest.

@@ -22,6 +22,7 @@ use crate::domain::command::Command;
 use crate::domain::connection::Connection;
 use crate::domain::connection::Protocol;
 use crate::domain::json::Json;
+use crate::domain::now_ms;
 use crate::domain::principal::Groups;
 use crate::domain::principal::Principal;
 use crate::gateway::admin::Acting;
@@ -36,7 +37,6 @@ use crate::protocol::postgres;
 use crate::protocol::postgres::judge::Judge;
 use crate::protocol::postgres::judge::Lexing;
 use crate::protocol::postgres::judge::cache::Limits;
-use crate::store::now_ms;
 
 /// How deep claims may be nested.
 const MAX_DEPTH: usize = 32;

@@ -1,27 +1,14 @@
 //! From what failed below to what the admin API says: its reason, its words, what to do.
 
-use std::error::Error;
-
 use crate::approval::DecideError;
 use crate::approval::RevokeError;
 use crate::config::Problems;
 use crate::control::ApiError;
 use crate::control::ErrorCode;
+use crate::domain::with_causes;
 use crate::recording::ReadError;
 use crate::secret::SealError;
 use crate::store::StoreError;
-
-/// An error with its causes, as one line.
-fn chain(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(source) = cause {
-        text.push_str(": ");
-        text.push_str(&source.to_string());
-        cause = source.source();
-    }
-    text
-}
 
 /// What the store failed with.
 pub(super) fn fault_of_store(error: &StoreError) -> ApiError {
@@ -43,7 +30,7 @@ pub(super) fn fault_of_store(error: &StoreError) -> ApiError {
         | StoreError::WrongType { .. } => ErrorCode::Unavailable,
         StoreError::Database { .. } | StoreError::Io { .. } => ErrorCode::Internal,
     };
-    let fault = ApiError::new(code, chain(error));
+    let fault = ApiError::new(code, with_causes(error));
     match error {
         StoreError::Locked { .. } => {
             fault.hint("a gateway holds it but does not answer on its admin socket: see its log")
@@ -61,7 +48,7 @@ pub(super) fn fault_of_reading(error: &ReadError) -> ApiError {
         ReadError::Open(_) => (ErrorCode::Unavailable, None),
         ReadError::Query { .. } => (ErrorCode::Internal, None),
     };
-    let fault = ApiError::new(code, chain(error));
+    let fault = ApiError::new(code, with_causes(error));
     match hint {
         Some(hint) => fault.hint(hint),
         None => fault,
@@ -104,7 +91,7 @@ pub(super) fn fault_of_revoking(error: &RevokeError) -> ApiError {
 
 /// Why a secret could not be sealed.
 pub(super) fn fault_of_sealing(error: &SealError) -> ApiError {
-    ApiError::new(ErrorCode::Unavailable, format!("the secret cannot be sealed: {}", chain(error)))
+    ApiError::new(ErrorCode::Unavailable, format!("the secret cannot be sealed: {}", with_causes(error)))
         .hint("see storage.key in the configuration")
 }
 

@@ -10,10 +10,10 @@ use crate::control::noun::lock::Locks;
 use crate::control::noun::lock::NewLock;
 use crate::domain::id::LockId;
 use crate::domain::lock::Lock;
+use crate::domain::now_ms;
 use crate::gateway::admin::Acting;
 use crate::gateway::admin::Admin;
 use crate::gateway::admin::fault::fault_of_store;
-use crate::store::now_ms;
 
 /// The longest reason, in bytes.
 const MAX_REASON: usize = 1000;

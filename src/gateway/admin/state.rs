@@ -20,12 +20,12 @@ use crate::control::noun::gateway::IssuerReport;
 use crate::control::noun::gateway::ReloadReport;
 use crate::control::noun::gateway::StatusReport;
 use crate::domain::approval::ApprovalState;
+use crate::domain::now_ms;
 use crate::gateway::admin::Acting;
 use crate::gateway::admin::Admin;
 use crate::gateway::admin::fault::fault_of_store;
 use crate::store;
 use crate::store::AuditCheck;
-use crate::store::now_ms;
 
 fn count<T>(items: &[T]) -> u64 {
     items.len() as u64

@@ -197,8 +197,7 @@ impl Live for Told {
 
     fn still_holds(&self, verified: &Verified) -> bool {
         let locked = self.shut_out.lock().unwrap();
-        verified.expires_ms > crate::pipeline::now_ms()
-            && !locked.contains(&verified.principal.id.to_string())
+        verified.expires_ms > crate::domain::now_ms() && !locked.contains(&verified.principal.id.to_string())
     }
 
     fn refresh_keys<'a>(&'a self, _issuer: &'a str) -> Answer<'a, ()> {
@@ -320,7 +319,7 @@ impl Told {
             groups: groups.into_iter().collect(),
             claims,
         };
-        let expires_ms = crate::pipeline::now_ms() + 60_000;
+        let expires_ms = crate::domain::now_ms() + 60_000;
         Ok(Arc::new(Verified {
             principal: Arc::new(principal),
             expires_ms,

@@ -10,6 +10,7 @@ use tokio::time::Instant;
 
 use crate::domain::Secret;
 use crate::domain::json::Json;
+use crate::domain::with_causes;
 use crate::identity::discovery::Endpoints;
 use crate::identity::discovery::endpoints;
 use crate::identity::error::RenewError;
@@ -18,7 +19,6 @@ use crate::identity::login::Redeemed;
 use crate::identity::login::grant::Grant;
 use crate::identity::login::grant::encode;
 use crate::identity::source::Source;
-use crate::identity::source::describe;
 
 /// How many codes and refresh tokens may be on their way to the issuer at once, for each way that they come.
 pub(super) const SLOTS: usize = 32;
@@ -145,7 +145,7 @@ impl Portal {
                 }
                 Err(error) => {
                     known.failed = Some(Instant::now());
-                    let error = describe(&error);
+                    let error = with_causes(&error);
                     tracing::warn!(issuer = %self.source.issuer.name, error, "people may not be able to log in");
                 }
             }

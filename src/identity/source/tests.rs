@@ -8,6 +8,7 @@ use tokio::time::advance;
 use tokio::time::sleep;
 
 use super::*;
+use crate::domain::now_ms;
 use crate::identity::error::TokenError;
 use crate::identity::forge::*;
 use crate::identity::issuers::Issuers;

@@ -26,6 +26,7 @@ use crate::domain::Denied;
 use crate::domain::DenyCode;
 use crate::domain::SessionEnd;
 use crate::pipeline::BRIEF;
+use crate::domain::with_causes;
 use crate::pipeline::Credential;
 use crate::pipeline::Gate;
 use crate::pipeline::Permit;
@@ -426,8 +427,7 @@ fn keep(governed: &Arc<Governed>, sender: http1::SendRequest<RequestBody>) {
 async fn connect(governed: &Arc<Governed>, only_h1: bool) -> Result<Sender, Denied> {
     let connection = &governed.connection;
     let failed = |error: &dyn std::error::Error, audit: &'static str| {
-        let cause = error.source().map(ToString::to_string).unwrap_or_default();
-        tracing::warn!(connection = %connection.name, %error, cause, "the target cannot be reached");
+        tracing::warn!(connection = %connection.name, error = with_causes(error), "the target cannot be reached");
         unavailable("the target cannot be reached").because(audit)
     };
     let tls = if connection.upstream.tls {

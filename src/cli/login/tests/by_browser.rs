@@ -5,6 +5,7 @@ use tokio::sync::oneshot;
 
 use super::*;
 use crate::cli::login::neighbour::Whose;
+use crate::domain::now_ms;
 
 /// Signs in while a person does something with the address.
 async fn with_person<T, F>(served: &Served, person: impl FnOnce(String) -> F) -> (Result<Tokens, Failure>, T)
@@ -37,7 +38,7 @@ async fn a_person_signs_in_with_a_browser_and_only_once() {
     let found = outcome.unwrap();
     assert_eq!(found.access.expose(), "new-access");
     assert_eq!(found.refresh.unwrap().expose(), "new-refresh");
-    assert!(found.expires_ms.unwrap() > output::now_ms() + 200_000);
+    assert!(found.expires_ms.unwrap() > now_ms() + 200_000);
     assert_eq!(page.0, 200);
     let lower = page.1.to_lowercase();
     assert!(

@@ -161,7 +161,7 @@ impl Fake {
 }
 
 fn tokens(nonce: Option<&str>, iss: &str, aud: &Value) -> Value {
-    let claims = json!({"iss": iss, "aud": aud, "nonce": nonce, "exp": output::now_ms() / 1000 + 60});
+    let claims = json!({"iss": iss, "aud": aud, "nonce": nonce, "exp": crate::domain::now_ms() / 1000 + 60});
     let id_token = format!("e30.{}.c2ln", URL_SAFE_NO_PAD.encode(claims.to_string()));
     json!({"access_token": "new-access", "token_type": "Bearer", "expires_in": 300, "refresh_token": "new-refresh",
         "id_token": id_token})

@@ -3,6 +3,7 @@
 use super::super::bearer::Fixed;
 use super::*;
 use crate::control::Bearer;
+use crate::domain::now_ms;
 use crate::domain::principal::MAX_TOKEN;
 
 fn person(served: &Served, file: &TokenFile) -> Arc<dyn Bearer> {
@@ -14,11 +15,11 @@ fn left(served: &Served, file: &TokenFile) -> Option<Tokens> {
 }
 
 fn soon() -> i64 {
-    output::now_ms() + 30_000
+    now_ms() + 30_000
 }
 
 fn over() -> i64 {
-    output::now_ms() - 1
+    now_ms() - 1
 }
 
 #[tokio::test]

@@ -145,7 +145,7 @@ async fn an_older_token_gives_no_role_back_that_a_newer_one_has_not_any_more() {
             }
         }
         // What the issuer says now counts, also where it gives the role again.
-        let later = crate::pipeline::now_ms() / 1000 + 5;
+        let later = crate::domain::now_ms() / 1000 + 5;
         admit(&rig, &format!("cli human ada dba @{later}")).await.unwrap();
         assert!(rig.electors.may_decide("idp/ada", &from));
     }
@@ -176,7 +176,7 @@ async fn where_it_is_not_known_which_token_is_newer_the_role_is_gone() {
             assert!(!rig.electors.may_decide("idp/ada", &from), "{why}: {groups}");
         }
         // What was surely given out later does.
-        let later = crate::pipeline::now_ms() / 1000 + 5;
+        let later = crate::domain::now_ms() / 1000 + 5;
         admit(&rig, &format!("cli human ada dba @{later}")).await.unwrap();
         assert!(rig.electors.may_decide("idp/ada", &from), "{why}");
     }

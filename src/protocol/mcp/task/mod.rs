@@ -22,8 +22,8 @@ use tokio::sync::watch;
 
 use crate::domain::Denied;
 use crate::domain::DenyCode;
+use crate::domain::now_ms;
 use crate::pipeline::Waiting;
-use crate::pipeline::now_ms;
 use crate::protocol::mcp::sessions::Owner;
 
 use life::End;

@@ -3,6 +3,7 @@
 use super::*;
 use crate::domain::ApprovalId;
 use crate::domain::json::Json;
+use crate::domain::now_ms;
 
 fn call(principal: &str, digest: &str) -> Call {
     let owner = Owner { principal: principal.into(), connection: "crm".into() };
