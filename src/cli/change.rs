@@ -18,18 +18,10 @@ use crate::cli::report::Outcome;
 use crate::control::noun::entity::Apply;
 use crate::control::noun::entity::ApplyReport;
 use crate::control::noun::entity::EntityChange;
-use crate::control::noun::entity::EntityKind;
 use crate::control::noun::entity::EntityView;
 use crate::control::noun::entity::PutMode;
 use crate::control::noun::entity::plural;
-
-/// The key that names an entity in its own table.
-pub const fn name_key(kind: EntityKind) -> &'static str {
-    match kind {
-        EntityKind::Connection => "name",
-        EntityKind::Mask | EntityKind::Policy => "id",
-    }
-}
+use crate::domain::entity::EntityKind;
 
 /// Puts the options of the command line over a table.
 pub type Overrides<'a> = &'a dyn Fn(&mut Table) -> Result<(), Failure>;
@@ -54,7 +46,7 @@ pub fn list(
             json: output::json(view),
         })
         .collect();
-    let columns: Vec<&str> = [name_key(kind)].iter().chain(columns).chain(&["origin"]).copied().collect();
+    let columns: Vec<&str> = [kind.name_key()].iter().chain(columns).chain(&["origin"]).copied().collect();
     let plural = plural(kind);
     let empty = format!("there are no {plural} yet; add one: hoopctl {} add --help", noun(kind));
     terminal.list(&columns, &rows, &empty)?;
@@ -78,7 +70,7 @@ pub fn show(terminal: Terminal, access: &Access, kind: EntityKind, name: &str) -
             view.toml.lines().map(|line| crate::domain::text::Shown(line).to_string()).collect();
         terminal.data(&format!("[[{}]]\n{}\n", kind.as_str(), lines.join("\n")))?;
     } else {
-        let fields = [(name_key(kind), view.name.clone()), ("origin", view.origin.clone())];
+        let fields = [(kind.name_key(), view.name.clone()), ("origin", view.origin.clone())];
         terminal.item(&fields, &output::json(&view))?;
     }
     Ok(Exit::Done)
@@ -122,7 +114,7 @@ fn settled(access: &Access, kind: EntityKind, table: &mut Table, file: Option<&P
 }
 
 fn named(kind: EntityKind, name: &str, table: &mut Table) -> Result<(), Failure> {
-    let key = name_key(kind);
+    let key = kind.name_key();
     match table.get(key) {
         Some(other) if other.as_str() != Some(name) => {
             Err(Failure::usage(format!("the text has {key} = {other}, the command line says {name}")))

@@ -31,13 +31,12 @@ use crate::cli::report::Exit;
 use crate::cli::report::Failure;
 use crate::cli::report::Outcome;
 use crate::config::Entity;
-use crate::config::EntityKind as ConfigKind;
-use crate::control::noun::entity::EntityKind;
 use crate::control::noun::entity::EntityView;
 use crate::domain::connection::Connection;
 use crate::domain::connection::ConnectionName;
 use crate::domain::connection::Origin;
 use crate::domain::connection::Protocol;
+use crate::domain::entity::EntityKind;
 
 /// The verbs of `connect`.
 #[derive(Debug, Subcommand)]
@@ -232,7 +231,7 @@ fn refuse_test(test: bool) -> Result<(), Failure> {
 
 /// Reads one connection of the store.
 pub fn parsed(toml: &str) -> Result<Connection, Failure> {
-    match crate::config::parse_entity(ConfigKind::Connection, toml, Origin::Store)? {
+    match crate::config::parse_entity(EntityKind::Connection, toml, Origin::Store)? {
         Entity::Connection(connection) => Ok(connection),
         Entity::Mask(_) | Entity::Policy(_) => Err(Failure::failed("this is no connection")),
     }

@@ -5,9 +5,9 @@ use crate::cli::report::Failure;
 use crate::config;
 use crate::config::Entity;
 use crate::config::Problems;
-use crate::control::noun::entity::EntityKind;
 use crate::control::noun::entity::EntityView;
 use crate::domain::connection::Origin;
+use crate::domain::entity::EntityKind;
 
 /// All kinds.
 const KINDS: [EntityKind; 3] = [EntityKind::Connection, EntityKind::Mask, EntityKind::Policy];
@@ -42,16 +42,8 @@ fn read(views: &[EntityView]) -> Result<Vec<Entity>, Failure> {
 /// One of them. Relative paths in it are those of the file it is from.
 pub fn one(view: &EntityView) -> Result<Entity, Problems> {
     let origin = origin(view);
-    let entity = config::parse_entity(written_kind(view.kind), &view.toml, origin.clone())?;
+    let entity = config::parse_entity(view.kind, &view.toml, origin.clone())?;
     Ok(placed(entity, origin))
-}
-
-const fn written_kind(kind: EntityKind) -> config::EntityKind {
-    match kind {
-        EntityKind::Connection => config::EntityKind::Connection,
-        EntityKind::Mask => config::EntityKind::Mask,
-        EntityKind::Policy => config::EntityKind::Policy,
-    }
 }
 
 fn origin(view: &EntityView) -> Origin {

@@ -343,7 +343,7 @@ fn targets(checks: &mut Checks, place: &Place, config: &Config, running: bool) {
 
 /// The connections of the store, as far as they can be read.
 fn stored(place: &Place, running: bool) -> Vec<Connection> {
-    use crate::control::noun::entity::EntityKind;
+    use crate::domain::entity::EntityKind;
     if !running {
         return Vec::new();
     }

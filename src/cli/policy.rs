@@ -17,7 +17,7 @@ use crate::cli::output::Terminal;
 use crate::cli::place::Place;
 use crate::cli::report::Failure;
 use crate::cli::report::Outcome;
-use crate::control::noun::entity::EntityKind;
+use crate::domain::entity::EntityKind;
 
 /// The verbs of `policy`.
 #[derive(Debug, Subcommand)]

@@ -8,7 +8,6 @@ use toml::de::DeValue;
 
 use crate::config::Config;
 use crate::config::entity::Entity;
-use crate::config::entity::EntityKind;
 use crate::config::problem::Problem;
 use crate::config::problem::Problems;
 use crate::config::reader::Value;
@@ -19,6 +18,7 @@ use crate::config::source::Source;
 use crate::config::words::quoted;
 use crate::domain::connection::Connection;
 use crate::domain::connection::Origin;
+use crate::domain::entity::EntityKind;
 use crate::domain::mask::MaskRule;
 use crate::policy::PolicyRule;
 

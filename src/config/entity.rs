@@ -1,6 +1,5 @@
 //! One connection, policy or mask by itself: the store keeps each as the TOML text of its table.
 
-use std::fmt;
 use std::path::PathBuf;
 
 use toml::de::DeTable;
@@ -16,54 +15,11 @@ use crate::config::reader::Value;
 use crate::config::source::Source;
 use crate::domain::connection::Connection;
 use crate::domain::connection::Origin;
+use crate::domain::entity::EntityKind;
 use crate::domain::mask::MaskRule;
 use crate::policy::PolicyRule;
 
-/// What can be in the store as well as in the file.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum EntityKind {
-    /// `[[connection]]`
-    Connection,
-    /// `[[mask]]`
-    Mask,
-    /// `[[policy]]`
-    Policy,
-}
-
-impl EntityKind {
-    /// All kinds.
-    pub const ALL: [Self; 3] = [Self::Connection, Self::Mask, Self::Policy];
-
-    /// The word for it: the header of its table.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Connection => "connection",
-            Self::Mask => "mask",
-            Self::Policy => "policy",
-        }
-    }
-
-    /// The kind a word names, if any.
-    pub fn parse(word: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|kind| kind.as_str() == word)
-    }
-
-    /// The key that holds its name.
-    pub const fn name_key(self) -> &'static str {
-        match self {
-            Self::Connection => "name",
-            Self::Mask | Self::Policy => "id",
-        }
-    }
-}
-
-impl fmt::Display for EntityKind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
-
-/// One of them, checked.
+/// A connection, mask or policy, checked.
 #[expect(clippy::large_enum_variant, reason = "few of them live for long, and each is taken apart at once")]
 #[derive(Debug, Clone, PartialEq)]
 pub enum Entity {

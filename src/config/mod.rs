@@ -36,7 +36,6 @@ pub use admin::RemoteSettings;
 pub use combine::Entities;
 pub use combine::combine;
 pub use entity::Entity;
-pub use entity::EntityKind;
 pub use entity::parse_entity;
 pub use find::default_data_dir;
 pub use find::find;

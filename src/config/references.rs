@@ -3,11 +3,11 @@
 use std::collections::BTreeSet;
 
 use crate::config::Config;
-use crate::config::entity::EntityKind;
 use crate::config::words::nearest;
 use crate::domain::connection::Connection;
 use crate::domain::connection::Origin;
 use crate::domain::connection::Protocol;
+use crate::domain::entity::EntityKind;
 use crate::domain::mask::MaskRule;
 use crate::policy::Matcher;
 use crate::policy::PolicyRule;

@@ -16,7 +16,6 @@ pub use crate::control::noun::entity::ApplyReport;
 pub use crate::control::noun::entity::Changed;
 pub use crate::control::noun::entity::Entities;
 pub use crate::control::noun::entity::EntityChange;
-pub use crate::control::noun::entity::EntityKind;
 pub use crate::control::noun::entity::EntityView;
 pub use crate::control::noun::entity::Outcome;
 pub use crate::control::noun::entity::PutEntity;

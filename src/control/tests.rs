@@ -35,6 +35,7 @@ use crate::control::server;
 use crate::control::socket::AdminSocket;
 use crate::domain::approval::Approval;
 use crate::domain::approval::Grant;
+use crate::domain::entity::EntityKind;
 use crate::domain::id::ApprovalId;
 use crate::domain::id::GrantId;
 use crate::domain::id::LockId;

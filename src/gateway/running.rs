@@ -32,7 +32,6 @@ use crate::protocol::mcp::PageAddress;
 use crate::protocol::mcp::Pins;
 use crate::secret::Sealer;
 use crate::secret::Vault;
-use crate::store::EntityKind;
 use crate::store::Store;
 use crate::store::StoredEntity;
 use crate::transport::tls;
@@ -92,17 +91,7 @@ pub struct Reloaded {
 
 /// The entities of the store, checked.
 pub fn stored_entities(stored: &[StoredEntity]) -> Result<Vec<config::Entity>, Problems> {
-    stored
-        .iter()
-        .map(|entity| {
-            let kind = match entity.kind {
-                EntityKind::Connection => config::EntityKind::Connection,
-                EntityKind::Mask => config::EntityKind::Mask,
-                EntityKind::Policy => config::EntityKind::Policy,
-            };
-            config::parse_entity(kind, &entity.body, Origin::Store)
-        })
-        .collect()
+    stored.iter().map(|entity| config::parse_entity(entity.kind, &entity.body, Origin::Store)).collect()
 }
 
 /// The issuers of the file, with the keys that the store has kept of them. They fetch nothing yet.

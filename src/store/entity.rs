@@ -7,42 +7,12 @@ use serde::Deserialize;
 use serde::Serialize;
 use serde_json::json;
 
+use crate::domain::entity::EntityKind;
 use crate::store::db::Change;
 use crate::store::db::View;
 use crate::store::db::word;
 use crate::store::error::During;
 use crate::store::error::StoreError;
-
-/// What kind of entity the store keeps.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum EntityKind {
-    /// A connection, named by its name.
-    Connection,
-    /// A mask, named by its id.
-    Mask,
-    /// A policy, named by its id.
-    Policy,
-}
-
-impl EntityKind {
-    /// All kinds.
-    pub const ALL: [Self; 3] = [Self::Connection, Self::Mask, Self::Policy];
-
-    /// The word for it in the store and in output.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Connection => "connection",
-            Self::Mask => "mask",
-            Self::Policy => "policy",
-        }
-    }
-
-    /// The kind a word names, if any.
-    pub fn parse(text: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|kind| kind.as_str() == text)
-    }
-}
 
 /// One entity as it is kept.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

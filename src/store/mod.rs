@@ -31,7 +31,6 @@ pub use audit::AuditVerification;
 pub use db::Change;
 pub use db::Db;
 pub use db::View;
-pub use entity::EntityKind;
 pub use entity::NewEntity;
 pub use entity::Put;
 pub use entity::StoredEntity;

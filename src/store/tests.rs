@@ -10,6 +10,7 @@ use serde_json::json;
 use tempfile::TempDir;
 
 use super::*;
+use crate::domain::entity::EntityKind;
 use crate::domain::lock::LockTarget;
 
 /// A data directory below a temporary one.

@@ -7,9 +7,9 @@ use crossterm::event::KeyEvent;
 use crossterm::event::KeyEventKind;
 use ratatui::layout::Size;
 
-use crate::control::noun::entity::EntityKind;
 use crate::control::noun::event::LiveEvent;
 use crate::control::noun::event::Topic;
+use crate::domain::entity::EntityKind;
 use crate::domain::id::SessionId;
 use crate::tui::Look;
 use crate::tui::Msg;

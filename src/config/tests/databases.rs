@@ -4,7 +4,6 @@ use std::path::Path;
 
 use super::with;
 use crate::config::Config;
-use crate::config::EntityKind;
 use crate::config::combine;
 use crate::config::parse;
 use crate::config::parse_entity;
@@ -14,6 +13,7 @@ use crate::domain::connection::Injection;
 use crate::domain::connection::Origin;
 use crate::domain::connection::Protocol;
 use crate::domain::connection::Weaker;
+use crate::domain::entity::EntityKind;
 
 const OPEN: &str = "[gateway]\npostgres_listen = \"127.0.0.1:15432\"\n";
 const LOGIN: &str = "inject = \"password:svc:env:PW\"\n";

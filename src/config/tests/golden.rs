@@ -4,11 +4,11 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::path::PathBuf;
 
-use crate::config::EntityKind;
 use crate::config::Template;
 use crate::config::combine;
 use crate::config::parse;
 use crate::config::template;
+use crate::domain::entity::EntityKind;
 
 fn samples(folder: &str) -> Vec<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);

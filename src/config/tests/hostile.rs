@@ -5,10 +5,10 @@ use std::path::Path;
 use proptest::prelude::*;
 
 use super::with;
-use crate::config::EntityKind;
 use crate::config::parse;
 use crate::config::parse_entity;
 use crate::domain::connection::Origin;
+use crate::domain::entity::EntityKind;
 use crate::domain::text::is_deceptive;
 
 /// Every place where people put a secret, right or wrong.

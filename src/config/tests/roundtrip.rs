@@ -12,7 +12,6 @@ use proptest::sample::subsequence;
 
 use super::with;
 use crate::config::Entity;
-use crate::config::EntityKind;
 use crate::config::combine;
 use crate::config::parse_entity;
 use crate::config::render_entity;
@@ -34,6 +33,7 @@ use crate::domain::connection::mcp::PinMode;
 use crate::domain::connection::mcp::Program;
 use crate::domain::connection::mcp::ServerRequest;
 use crate::domain::connection::mcp::Transport;
+use crate::domain::entity::EntityKind;
 use crate::domain::mask;
 use crate::domain::mask::MaskOp;
 use crate::domain::mask::MaskRule;

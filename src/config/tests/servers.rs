@@ -1,7 +1,6 @@
 //! Connections to MCP servers: what is read, what is refused and why, what is said about it all.
 
 use super::with;
-use crate::config::EntityKind;
 use crate::config::parse_entity;
 use crate::domain::connection::Connection;
 use crate::domain::connection::Injection;
@@ -11,6 +10,7 @@ use crate::domain::connection::mcp::McpOptions;
 use crate::domain::connection::mcp::PinMode;
 use crate::domain::connection::mcp::ServerRequest;
 use crate::domain::connection::mcp::Transport;
+use crate::domain::entity::EntityKind;
 
 const STDIO: &str = "mcp+stdio:npx -y server";
 const HTTP: &str = "mcp+https://tools.corp/mcp";

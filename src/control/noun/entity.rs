@@ -13,7 +13,7 @@ use crate::control::error::ApiError;
 use crate::control::noun::List;
 use crate::domain::percent;
 
-pub use crate::store::EntityKind;
+use crate::domain::entity::EntityKind;
 
 /// The word for many of a kind: the path of the API.
 pub const fn plural(kind: EntityKind) -> &'static str {

@@ -13,15 +13,14 @@ use crate::control::noun::entity::Apply;
 use crate::control::noun::entity::ApplyReport;
 use crate::control::noun::entity::Changed;
 use crate::control::noun::entity::EntityChange;
-use crate::control::noun::entity::EntityKind;
 use crate::control::noun::entity::Outcome;
 use crate::control::noun::entity::PutMode;
 use crate::domain::connection::Connection;
 use crate::domain::connection::Origin;
+use crate::domain::entity::EntityKind;
 use crate::gateway::admin::Acting;
 use crate::gateway::admin::entity::of_file;
 use crate::gateway::admin::entity::of_store;
-use crate::gateway::admin::entity::written_kind;
 use crate::gateway::admin::fault::fault_of_store;
 use crate::gateway::admin::fault::invalid;
 use crate::gateway::revision::file_digest;
@@ -107,7 +106,7 @@ impl Acting {
 /// The connection that a step writes down, if it changes one.
 fn written_connection(step: &Step) -> Option<Connection> {
     let text = step.body.as_ref().filter(|_| step.changed.outcome != Outcome::Unchanged)?;
-    match parse_entity(written_kind(step.changed.kind), text, Origin::Store) {
+    match parse_entity(step.changed.kind, text, Origin::Store) {
         Ok(Entity::Connection(connection)) => Some(connection),
         _ => None,
     }
@@ -230,7 +229,7 @@ impl Text {
     fn put(self, entities: &mut Vec<StoredEntity>) -> Result<Step, ApiError> {
         let Self { kind, name, toml, mode, expected } = self;
         let (word, conflict) = (kind.as_str(), |text| ApiError::new(ErrorCode::Conflict, text));
-        let entity = parse_entity(written_kind(kind), &toml, Origin::Store)
+        let entity = parse_entity(kind, &toml, Origin::Store)
             .map_err(|problems| invalid(&format!("{word} {name:?} is not valid"), &problems))?;
         if entity.name() != name {
             let text = format!("the text is of {word} {:?}, not of {name:?}", entity.name());

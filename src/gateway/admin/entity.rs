@@ -1,6 +1,5 @@
 //! Connections, policies and masks of file and store, as they are listed.
 
-use crate::config;
 use crate::config::Config;
 use crate::config::Entities as Combined;
 use crate::config::Entity;
@@ -15,23 +14,14 @@ use crate::control::noun::List;
 use crate::control::noun::entity::Apply;
 use crate::control::noun::entity::ApplyReport;
 use crate::control::noun::entity::Entities;
-use crate::control::noun::entity::EntityKind;
 use crate::control::noun::entity::EntityView;
 use crate::domain::connection::Origin;
+use crate::domain::entity::EntityKind;
 use crate::gateway::admin::Acting;
 use crate::gateway::admin::Admin;
 use crate::gateway::admin::fault::fault_of_store;
 use crate::gateway::admin::fault::invalid;
 use crate::store::StoredEntity;
-
-/// The kind in the words of the configuration.
-pub(super) const fn written_kind(kind: EntityKind) -> config::EntityKind {
-    match kind {
-        EntityKind::Connection => config::EntityKind::Connection,
-        EntityKind::Mask => config::EntityKind::Mask,
-        EntityKind::Policy => config::EntityKind::Policy,
-    }
-}
 
 /// The entities of the file of one kind.
 pub(super) fn of_file(config: &Config, kind: EntityKind) -> Vec<Entity> {
@@ -47,7 +37,7 @@ pub(super) fn of_store(stored: &[StoredEntity]) -> Result<Vec<Entity>, Problems>
     let mut entities = Vec::with_capacity(stored.len());
     let mut problems = Vec::new();
     for entity in stored {
-        match parse_entity(written_kind(entity.kind), &entity.body, Origin::Store) {
+        match parse_entity(entity.kind, &entity.body, Origin::Store) {
             Ok(entity) => entities.push(entity),
             Err(found) => problems.extend(found),
         }

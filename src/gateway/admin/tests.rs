@@ -34,6 +34,7 @@ use crate::domain::DenyCode;
 use crate::domain::Kind;
 use crate::domain::Principal;
 use crate::domain::connection::Connection;
+use crate::domain::entity::EntityKind;
 use crate::domain::id::SessionId;
 use crate::domain::json::Json;
 use crate::domain::lock::Lock;

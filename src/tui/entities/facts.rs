@@ -2,8 +2,8 @@
 
 use serde_json::Value;
 
-use crate::control::noun::entity::EntityKind;
 use crate::control::noun::entity::EntityView;
+use crate::domain::entity::EntityKind;
 use crate::domain::verdict::Effect;
 
 /// A match longer than this, in characters, is cut: nobody reads it in a list.

@@ -11,10 +11,10 @@ use crossterm::event::KeyEvent;
 use ratatui::Frame;
 use ratatui::layout::Rect;
 
-use crate::control::noun::entity::EntityKind;
 use crate::control::noun::event::LiveEvent;
 use crate::control::noun::event::Topic;
 use crate::control::noun::gateway::TargetReport;
+use crate::domain::entity::EntityKind;
 use crate::tui::Effect;
 use crate::tui::Pane;
 use crate::tui::Shared;

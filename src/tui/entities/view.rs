@@ -6,9 +6,9 @@ use ratatui::text::Line;
 use ratatui::text::Span;
 use ratatui::widgets::Paragraph;
 
-use crate::control::noun::entity::EntityKind;
 use crate::control::noun::gateway::IssuerReport;
 use crate::control::noun::gateway::TargetReport;
+use crate::domain::entity::EntityKind;
 use crate::domain::verdict::Effect;
 use crate::tui::Shared;
 use crate::tui::browse::draw_words;

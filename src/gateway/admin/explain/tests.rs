@@ -2,10 +2,10 @@
 
 use super::*;
 use crate::config::Entity;
-use crate::config::EntityKind;
 use crate::config::parse_entity;
 use crate::domain::Class;
 use crate::domain::Origin;
+use crate::domain::entity::EntityKind;
 
 fn connection(protocol: Protocol) -> Connection {
     let text = "name = \"appdb\"\nupstream = \"https://appdb.example\"\n";

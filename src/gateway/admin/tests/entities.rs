@@ -1,6 +1,7 @@
 //! Connections, policies, masks, locks and explain.
 
 use super::*;
+use crate::domain::entity::EntityKind;
 use crate::store::View;
 
 #[tokio::test]

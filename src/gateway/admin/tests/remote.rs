@@ -10,6 +10,7 @@ use crate::approval::Electorate as _;
 use crate::control::Service as _;
 use crate::domain::approval::ApprovalState;
 use crate::domain::approval::GrantScope;
+use crate::domain::entity::EntityKind;
 use crate::gateway::admin::electors;
 use crate::gateway::admin::streams;
 

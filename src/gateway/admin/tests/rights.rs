@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::approval::Electorate as _;
+use crate::domain::entity::EntityKind;
 use crate::domain::id::ApprovalId;
 use crate::domain::id::GrantId;
 use crate::domain::id::LockId;

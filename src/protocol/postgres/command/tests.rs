@@ -6,7 +6,6 @@ use std::sync::LazyLock;
 
 use super::command;
 use crate::config::Entity;
-use crate::config::EntityKind;
 use crate::config::parse_entity;
 use crate::domain::Class;
 use crate::domain::Command;
@@ -17,6 +16,7 @@ use crate::domain::Kind;
 use crate::domain::Origin;
 use crate::domain::Principal;
 use crate::domain::Protocol;
+use crate::domain::entity::EntityKind;
 use crate::domain::json::Json;
 use crate::domain::sql::Effects;
 use crate::domain::sql::NameUse;
