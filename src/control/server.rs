@@ -50,6 +50,7 @@ use crate::control::remote::Network;
 use crate::control::socket::AdminSocket;
 use crate::control::sse;
 use crate::control::stall::Stall;
+use crate::transport::media::is_media_type;
 
 /// How many callers are served at once; the next one waits.
 const MAX_STREAMS: usize = 64;
@@ -328,11 +329,7 @@ async fn read(request: Request<Incoming>) -> Result<Call, ApiError> {
             return Err(ApiError::new(ErrorCode::Timeout, text));
         }
     };
-    let content_type = head.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
-    let is_json = content_type
-        .and_then(|value| value.split(';').next())
-        .is_some_and(|value| value.trim().eq_ignore_ascii_case("application/json"));
-    if !call.body.is_empty() && !is_json {
+    if !call.body.is_empty() && !is_media_type(&head.headers, "application/json") {
         return Err(ApiError::new(ErrorCode::BadRequest, "a body must be of the type application/json"));
     }
     Ok(call)

@@ -43,6 +43,7 @@ use tokio::task::JoinSet;
 use crate::demo::issuer::key::SigningKey;
 use crate::demo::issuer::mint::Minter;
 use crate::transport::fetch::Location;
+use crate::transport::media::is_media_type;
 
 const KEY_FILE: &str = "dev-issuer.key";
 const MAX_REQUEST: usize = 64 << 10;
@@ -269,10 +270,8 @@ impl Inner {
     }
 
     async fn mint_over_http(&self, request: Request<Incoming>) -> (StatusCode, Value) {
-        let kind = request.headers().get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
         // A form or plain text would be sent by a browser without asking first.
-        if kind.is_none_or(|kind| kind.split(';').next().is_none_or(|kind| kind.trim() != "application/json"))
-        {
+        if !is_media_type(request.headers(), "application/json") {
             return refused(StatusCode::UNSUPPORTED_MEDIA_TYPE, "wanted application/json");
         }
         let body = Limited::new(request.into_body(), MAX_REQUEST).collect().await;

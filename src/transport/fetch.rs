@@ -27,6 +27,7 @@ use tokio_rustls::TlsConnector;
 use zeroize::Zeroizing;
 
 use crate::transport::listen::keep_alive;
+use crate::transport::media::media_type;
 use crate::transport::stream::Stream;
 
 /// The bounds of one fetch.
@@ -287,9 +288,7 @@ async fn send(stream: Stream, request: Request<Full<Bytes>>, max_bytes: usize) -
     if !any_status && status != StatusCode::OK {
         return Err(FetchError::Status(status.as_u16()));
     }
-    let media_type = reply.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
-    let media_type = media_type.and_then(|text| text.split(';').next()).unwrap_or_default();
-    let media_type = media_type.trim().to_ascii_lowercase();
+    let media_type = media_type(reply.headers()).unwrap_or_default().to_ascii_lowercase();
     let body = read(reply.into_body(), max_bytes).await?;
     Ok(Answer { status, media_type, body })
 }

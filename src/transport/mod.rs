@@ -5,6 +5,7 @@ pub mod dial;
 pub mod fetch;
 pub mod listen;
 pub mod local;
+pub mod media;
 pub mod strangers;
 pub mod stream;
 pub mod tls;

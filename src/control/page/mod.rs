@@ -55,6 +55,7 @@ use crate::control::page::stop::Stop;
 use crate::control::page::view::View;
 use crate::domain::id::ApprovalId;
 use crate::domain::now_ms;
+use crate::transport::media::is_media_type;
 
 /// How long a browser may take to send a form.
 const READ_TIMEOUT: Duration = Duration::from_secs(10);
@@ -372,9 +373,7 @@ impl Asked<'_> {
         if !own || site.is_some_and(|site| site != Some("same-origin")) {
             return Err(Stop::refused("The form was sent by another page."));
         }
-        let media = one(headers, "content-type").and_then(|value| value.split(';').next());
-        if !media.is_some_and(|media| media.trim().eq_ignore_ascii_case("application/x-www-form-urlencoded"))
-        {
+        if !is_media_type(headers, "application/x-www-form-urlencoded") {
             return Err(Stop::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "Refused", "It is not a form."));
         }
         Ok(())

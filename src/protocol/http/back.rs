@@ -27,6 +27,7 @@ use crate::protocol::web::body::undecodable;
 use crate::protocol::web::coding::Decoder;
 use crate::protocol::web::headers;
 use crate::protocol::web::reply;
+use crate::transport::media::is_media_type;
 
 /// A reply up to this length is passed in one piece, with its exact length.
 const IN_ONE_PIECE: u64 = 256 << 10;
@@ -114,7 +115,8 @@ async fn pass(
     let mut out = Response::new(ReplyBody::Whole(None));
     *out.status_mut() = head.status;
     *out.headers_mut() = headers::to_client(&head.headers, guard, rewritten);
-    let live = matches!(format, Some(Format::Sse | Format::NdJson)) || is_event_stream(&head.headers);
+    let live = matches!(format, Some(Format::Sse | Format::NdJson))
+        || is_media_type(&head.headers, "text/event-stream");
     let length = body.size_hint().exact();
     let ttfb = guard.elapsed_us();
     if empty {
@@ -188,19 +190,12 @@ fn decoder(headers: &HeaderMap, guard: &ReplyGuard) -> Result<Option<Decoder>, D
     decoder.map(Some).ok_or_else(|| undecodable("its encoding is not known here"))
 }
 
-fn format(headers: &HeaderMap) -> Option<Format> {
+/// The format in which a body can be read for masking.
+pub(super) fn format(headers: &HeaderMap) -> Option<Format> {
     let mut types = headers.get_all(header::CONTENT_TYPE).iter();
     let first = types.next()?;
-    // With two types a client may choose the one that was not read.
+    // With two types the reader may choose the one that was not read.
     if types.next().is_some() { None } else { Format::of(first.to_str().ok()?) }
-}
-
-fn is_event_stream(headers: &HeaderMap) -> bool {
-    let content_type =
-        headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    content_type
-        .get(.."text/event-stream".len())
-        .is_some_and(|start| start.eq_ignore_ascii_case("text/event-stream"))
 }
 
 /// Records the response's head, and with `complete` its body too.

@@ -56,8 +56,8 @@ impl Upload {
     pub fn new(from: Incoming, exchange: &Exchange, headers: &HeaderMap, sent: &Arc<Sent>) -> Self {
         let mut kept = HeaderMap::new();
         for name in [header::CONTENT_TYPE, header::CONTENT_ENCODING] {
-            if let Some(value) = headers.get(&name) {
-                kept.insert(name, value.clone());
+            for value in headers.get_all(&name) {
+                kept.append(name.clone(), value.clone());
             }
         }
         let type_of = kept.get(header::CONTENT_TYPE).map_or(&b""[..], HeaderValue::as_bytes);

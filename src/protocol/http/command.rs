@@ -19,6 +19,7 @@ use crate::protocol::http::overrides::begins;
 use crate::protocol::http::overrides::is_method_field;
 use crate::protocol::web::request::bad;
 use crate::protocol::web::request::folded;
+use crate::transport::media::media_type;
 
 /// How deep a judged JSON body may be nested.
 const MAX_DEPTH: usize = 64;
@@ -235,13 +236,11 @@ pub fn args(headers: &HeaderMap, body: &[u8]) -> Result<Args, Denied> {
         return Ok(Args::Absent);
     }
     check_overrides(headers, body)?;
-    let mut types = headers.get_all(header::CONTENT_TYPE).iter();
-    let content_type = match (types.next(), types.next()) {
-        (_, Some(_)) => return Err(bad("more than one Content-Type").because("content_type")),
-        (first, None) => first.and_then(|value| value.to_str().ok()).unwrap_or_default(),
-    };
+    if headers.get_all(header::CONTENT_TYPE).iter().nth(1).is_some() {
+        return Err(bad("more than one Content-Type").because("content_type"));
+    }
     let encoded = headers.get_all(header::CONTENT_ENCODING).iter().any(|coding| coding != "identity");
-    let essence = content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    let essence = media_type(headers).unwrap_or_default().to_ascii_lowercase();
     if encoded {
         return Ok(Args::Unreadable);
     }

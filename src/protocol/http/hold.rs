@@ -8,11 +8,11 @@ use http::HeaderMap;
 use crate::domain::Command;
 use crate::domain::hex;
 use crate::domain::text::shown_bytes;
-use crate::mask::Format;
 use crate::mask::Masker;
 use crate::mask::Notes;
 use crate::pipeline::Held;
 use crate::pipeline::snapshot::Governed;
+use crate::protocol::http::back;
 
 /// Headers that name one attempt, not the command: a held command is sent without them, so that the same request sent again is the same.
 const OF_THE_ATTEMPT: [&str; 11] = [
@@ -109,8 +109,7 @@ pub fn masked_with_notes(headers: &HeaderMap, body: &[u8], governed: &Governed) 
     if headers.contains_key(http::header::CONTENT_ENCODING) {
         return None;
     }
-    let content_type = headers.get(http::header::CONTENT_TYPE)?.to_str().ok()?;
-    let mut masker = Masker::new(std::sync::Arc::clone(&governed.plan), Format::of(content_type)?);
+    let mut masker = Masker::new(std::sync::Arc::clone(&governed.plan), back::format(headers)?);
     let mut out = Vec::with_capacity(body.len());
     masker.push(body, &mut out).ok()?;
     masker.finish(&mut out).ok()?;

@@ -42,6 +42,7 @@ use crate::protocol::web::reply;
 use crate::protocol::web::request;
 use crate::protocol::web::request::Origin;
 use crate::protocol::web::request::bad;
+use crate::transport::media::is_media_type;
 use crate::transport::strangers::Strangers;
 
 /// Answers requests on connections to MCP servers.
@@ -206,11 +207,8 @@ impl App for McpApp {
 
 /// A message is JSON, and its sender takes an answer of either form.
 fn check_media(headers: &HeaderMap) -> Result<(), Fault> {
-    let mut types = headers.get_all(header::CONTENT_TYPE).iter();
-    let kind = types.next().and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let essence = kind.split(';').next().unwrap_or_default().trim();
     let unsupported = |detail| Fault::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, -32600, detail);
-    if !essence.eq_ignore_ascii_case("application/json") || types.next().is_some() {
+    if !is_media_type(headers, "application/json") {
         return Err(unsupported("a message is sent as Content-Type: application/json"));
     }
     if headers.get(header::CONTENT_ENCODING).is_some_and(|coding| coding != "identity") {

@@ -50,6 +50,7 @@ use crate::protocol::web::coding::Decoder;
 use crate::protocol::web::headers;
 use crate::protocol::web::upstream;
 use crate::protocol::web::upstream::Outgoing;
+use crate::transport::media::media_type;
 
 /// The header with the id of a session.
 pub const SESSION: HeaderName = HeaderName::from_static("mcp-session-id");
@@ -331,9 +332,7 @@ pub fn answered_with(response: Response<Incoming>) -> Result<Answered, Denied> {
             Some(Theirs::from(text.ok_or_else(|| garbage("the id of its session is not visible ASCII"))?))
         }
     };
-    let kind =
-        head.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let essence = kind.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    let essence = media_type(&head.headers).unwrap_or_default().to_ascii_lowercase();
     let body = match &*essence {
         "text/event-stream" if head.status == StatusCode::OK => {
             Answer::Stream(Source::Events(Box::new(Events::new(body, decoder(&head.headers)?))))

@@ -38,6 +38,7 @@ use crate::protocol::mcp::reply::json;
 use crate::protocol::web::body::ReplyBody;
 use crate::protocol::web::reply::status;
 use crate::protocol::web::request::Origin;
+use crate::transport::media::is_media_type;
 use crate::transport::strangers::Bounds;
 use crate::transport::strangers::Shut;
 use crate::transport::strangers::Strangers;
@@ -202,11 +203,8 @@ async fn redeemed(
 
 /// The media type is this one, and the body comes as it is.
 fn must_be(headers: &HeaderMap, wanted: &'static str) -> Result<(), Fault> {
-    let mut types = headers.get_all(header::CONTENT_TYPE).iter();
-    let kind = types.next().and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let essence = kind.split(';').next().unwrap_or_default().trim();
     let coded = headers.get(header::CONTENT_ENCODING).is_some_and(|coding| coding != "identity");
-    if !essence.eq_ignore_ascii_case(wanted) || types.next().is_some() || coded {
+    if !is_media_type(headers, wanted) || coded {
         return Err(Fault::request(&format!(
             "the body is sent as Content-Type: {wanted}, without Content-Encoding"
         )));
