@@ -179,15 +179,10 @@ async fn in_one_piece(
 
 /// What undoes the reply's coding, where its body must be read.
 fn decoder(headers: &HeaderMap, guard: &ReplyGuard) -> Result<Option<Decoder>, Denied> {
-    let identity = |coding: &&http::HeaderValue| coding.as_bytes().eq_ignore_ascii_case(b"identity");
-    let mut codings = headers.get_all(header::CONTENT_ENCODING).iter().filter(|coding| !identity(coding));
-    let (first, second) = (codings.next(), codings.next());
-    let Some(coding) = first else { return Ok(None) };
     if !guard.reads_bodies() {
         return Ok(None);
     }
-    let decoder = coding.to_str().ok().filter(|_| second.is_none()).and_then(Decoder::of);
-    decoder.map(Some).ok_or_else(|| undecodable("its encoding is not known here"))
+    Decoder::of_headers(headers).map_err(|_unknown| undecodable("its encoding is not known here"))
 }
 
 /// The format in which a body can be read for masking.

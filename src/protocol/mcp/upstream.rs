@@ -348,12 +348,8 @@ pub fn answered_with(response: Response<Incoming>) -> Result<Answered, Denied> {
 }
 
 fn decoder(headers: &HeaderMap) -> Result<Option<Decoder>, Denied> {
-    let identity = |coding: &&HeaderValue| coding.as_bytes().eq_ignore_ascii_case(b"identity");
-    let mut codings = headers.get_all(header::CONTENT_ENCODING).iter().filter(|coding| !identity(coding));
-    let (first, second) = (codings.next(), codings.next());
-    let Some(coding) = first else { return Ok(None) };
-    let decoder = coding.to_str().ok().filter(|_| second.is_none()).and_then(Decoder::of);
-    decoder.map(Some).ok_or_else(|| garbage("its answer is packed in a way that is not known here"))
+    Decoder::of_headers(headers)
+        .map_err(|_unknown| garbage("its answer is packed in a way that is not known here"))
 }
 
 /// Reads a response that is one message.

@@ -3,6 +3,9 @@
 use std::io;
 use std::io::Write;
 
+use http::HeaderMap;
+use http::HeaderValue;
+use http::header;
 use zstd::stream::raw::Operation;
 
 /// How much a decoded body may be larger than its encoded form, once it is past [`FREE`]: beyond it is a bomb, not a document.
@@ -13,6 +16,10 @@ const FREE: u64 = 4 << 20;
 /// The body is not what its coding says, or a bomb.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Undecodable(pub &'static str);
+
+/// A body comes in a coding, or several, that cannot be undone here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct UnknownCoding;
 
 /// Takes what comes out, up to a bound.
 #[derive(Debug, Default)]
@@ -68,6 +75,19 @@ impl Decoder {
             _ => return None,
         };
         Some(Self { kind, taken: 0 })
+    }
+
+    /// What undoes the coding that a message names; `None` where it names none.
+    ///
+    /// # Errors
+    /// More than one coding, or one that cannot be undone here.
+    pub fn of_headers(headers: &HeaderMap) -> Result<Option<Self>, UnknownCoding> {
+        let identity = |coding: &&HeaderValue| coding.as_bytes().eq_ignore_ascii_case(b"identity");
+        let mut codings = headers.get_all(header::CONTENT_ENCODING).iter().filter(|coding| !identity(coding));
+        let (first, second) = (codings.next(), codings.next());
+        let Some(coding) = first else { return Ok(None) };
+        let decoder = coding.to_str().ok().filter(|_| second.is_none()).and_then(Self::of);
+        decoder.map(Some).ok_or(UnknownCoding)
     }
 
     fn sink(&mut self) -> &mut Sink {
@@ -150,6 +170,25 @@ mod tests {
         let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
         encoder.write_all(data).unwrap();
         encoder.finish().unwrap()
+    }
+
+    #[test]
+    fn a_message_names_one_coding_that_is_known_or_none() {
+        for (codings, wanted) in [
+            (&[][..], Ok(false)),
+            (&["identity"][..], Ok(false)),
+            (&["GZIP"], Ok(true)),
+            (&["identity", "br"], Ok(true)),
+            (&["gzip", "gzip"], Err(UnknownCoding)),
+            (&["gzip, br"], Err(UnknownCoding)),
+            (&["deflate"], Err(UnknownCoding)),
+        ] {
+            let mut headers = HeaderMap::new();
+            for coding in codings {
+                headers.append(header::CONTENT_ENCODING, HeaderValue::from_static(coding));
+            }
+            assert_eq!(Decoder::of_headers(&headers).map(|found| found.is_some()), wanted, "{codings:?}");
+        }
     }
 
     fn decode(coding: &str, input: &[u8], size: usize) -> Result<Vec<u8>, Undecodable> {
