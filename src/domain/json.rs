@@ -5,10 +5,13 @@
 
 pub mod cursor;
 mod escape;
+mod layout;
 
 use std::fmt;
 
 use cursor::Cursor;
+
+pub use layout::lay_out;
 
 /// One JSON value. Objects keep the order of their members, and hold no name twice.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -13,7 +13,7 @@ use crate::domain::Command;
 use crate::domain::Connection;
 use crate::domain::hex;
 use crate::domain::json::Json;
-use crate::domain::json::push_string;
+use crate::domain::json::lay_out;
 use crate::mask::Notes;
 use crate::mask::mcp::Answer as Answers;
 use crate::mask::mcp::Side;
@@ -54,7 +54,11 @@ pub fn bound(
         let body = masked.as_deref().unwrap_or(message.body());
         let read = Json::parse(body, DEPTH + 1).ok()?;
         let params = read.member("params").cloned().map(without_token);
-        Some(params.map(|params| pretty(&params)).unwrap_or_default())
+        Some(params.map_or_else(String::new, |params| {
+            let mut out = String::new();
+            lay_out(&params, &mut out);
+            out
+        }))
     });
     let mut truncated = shown.is_none();
     detail.push_str(shown.as_deref().unwrap_or("(a request that cannot be shown)"));
@@ -123,47 +127,6 @@ fn without_token(params: Json) -> Json {
     Json::Object(members)
 }
 
-/// JSON on several lines, for people.
-fn pretty(value: &Json) -> String {
-    let mut out = String::new();
-    write_pretty(value, 0, &mut out);
-    out
-}
-
-fn write_pretty(value: &Json, depth: usize, out: &mut String) {
-    let indent = |depth: usize, out: &mut String| {
-        out.push('\n');
-        out.extend(std::iter::repeat_n("  ", depth));
-    };
-    match value {
-        Json::Object(members) if !members.is_empty() => {
-            out.push('{');
-            for (place, (name, value)) in members.iter().enumerate() {
-                out.push_str(if place > 0 { "," } else { "" });
-                indent(depth + 1, out);
-                push_string(name, out);
-                out.push_str(": ");
-                write_pretty(value, depth + 1, out);
-            }
-            indent(depth, out);
-            out.push('}');
-        }
-        Json::Array(values) if !values.is_empty() => {
-            out.push('[');
-            for (place, value) in values.iter().enumerate() {
-                out.push_str(if place > 0 { "," } else { "" });
-                indent(depth + 1, out);
-                write_pretty(value, depth + 1, out);
-            }
-            indent(depth, out);
-            out.push(']');
-        }
-        other => {
-            let _infallible = write!(out, "{other}");
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -189,11 +152,5 @@ mod tests {
         assert!(extra(&headers, true).is_empty(), "a program gets no headers");
         headers.insert("mcp-protocol-version", "2025-06-18".parse().unwrap());
         assert!(extra(&headers, false).is_empty(), "nothing held them against the body");
-    }
-
-    #[test]
-    fn people_read_it_on_lines() {
-        let json = Json::parse(br#"{"a":[1.10,{}],"b":"x\ny"}"#, 8).unwrap();
-        assert_eq!(pretty(&json), "{\n  \"a\": [\n    1.10,\n    {}\n  ],\n  \"b\": \"x\\ny\"\n}");
     }
 }

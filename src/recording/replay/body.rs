@@ -1,9 +1,7 @@
 //! A recorded body as lines for people: JSON laid out, text as it is, the rest by its size; all escaped and bounded.
 
-use std::fmt::Write;
-
 use crate::domain::json::Json;
-use crate::domain::json::write_string;
+use crate::domain::json::lay_out;
 use crate::domain::text::Shown;
 
 /// JSON up to this length stays on one line.
@@ -59,7 +57,7 @@ pub(super) fn text_lines(text: &str, bounds: Bounds) -> Vec<String> {
             .flatten()
             .map(|json| {
                 let mut out = String::new();
-                lay_out(&json, 0, &mut out);
+                lay_out(&json, &mut out);
                 out
             });
     plain_lines(laid_out.as_deref().unwrap_or(text), bounds)
@@ -94,49 +92,4 @@ pub(super) fn bounded(line: &str, width: usize) -> String {
 pub(super) fn split(line: &str, width: usize) -> (&str, &str) {
     let end = line.char_indices().nth(width).map_or(line.len(), |(end, _)| end);
     line.split_at_checked(end).unwrap_or((line, ""))
-}
-
-fn lay_out(json: &Json, depth: usize, out: &mut String) {
-    let indent = |out: &mut String, depth: usize| {
-        out.push('\n');
-        out.extend(std::iter::repeat_n("  ", depth));
-    };
-    match json {
-        Json::Array(values) if !values.is_empty() => {
-            out.push('[');
-            for (place, value) in values.iter().enumerate() {
-                if place > 0 {
-                    out.push(',');
-                }
-                indent(out, depth + 1);
-                lay_out(value, depth + 1, out);
-            }
-            indent(out, depth);
-            out.push(']');
-        }
-        Json::Object(members) if !members.is_empty() => {
-            out.push('{');
-            for (place, (name, value)) in members.iter().enumerate() {
-                if place > 0 {
-                    out.push(',');
-                }
-                indent(out, depth + 1);
-                write_name(name, out);
-                lay_out(value, depth + 1, out);
-            }
-            indent(out, depth);
-            out.push('}');
-        }
-        other => write_value(other, out),
-    }
-}
-
-fn write_name(name: &str, out: &mut String) {
-    // Writing to a string cannot fail.
-    write_string(name, out).unwrap_or_default();
-    out.push_str(": ");
-}
-
-fn write_value(value: &Json, out: &mut String) {
-    write!(out, "{value}").unwrap_or_default();
 }
