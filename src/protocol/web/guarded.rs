@@ -25,6 +25,7 @@ use crate::protocol::web::codec::Found;
 use crate::protocol::web::codec::HeadLimits;
 use crate::protocol::web::codec::Inspector;
 use crate::protocol::web::codec::Refusal;
+use crate::protocol::web::timer::Timer;
 
 /// How long a request head may take from its first byte.
 pub const HEAD_TIME: Duration = Duration::from_secs(10);
@@ -91,7 +92,7 @@ pub struct Guarded<S> {
     /// Once a head is refused: what is left of the stand-in.
     stand_in: Option<&'static [u8]>,
     shared: Arc<Shared>,
-    read_limit: Option<Pin<Box<Sleep>>>,
+    read_limit: Timer,
     read_since: Option<Instant>,
     write_limit: Option<Pin<Box<Sleep>>>,
     write_stalls: bool,
@@ -109,7 +110,7 @@ impl<S> Guarded<S> {
             passed: 0,
             stand_in: None,
             shared,
-            read_limit: None,
+            read_limit: Timer::default(),
             read_since: None,
             write_limit: None,
             write_stalls: false,
@@ -146,19 +147,8 @@ impl<S> Guarded<S> {
         let Some(deadline) = self.read_deadline() else {
             return Poll::Pending;
         };
-        let sleep = self.read_limit.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(deadline)));
-        // With each request the deadline moves on a little. A timer that is set too early costs one look when it fires; to set it
-        // anew each time costs more than that.
-        if sleep.deadline() > deadline {
-            sleep.as_mut().reset(deadline);
-        }
-        while sleep.as_mut().poll(cx).is_ready() {
-            if sleep.deadline() >= deadline {
-                return Poll::Ready(());
-            }
-            sleep.as_mut().reset(deadline);
-        }
-        Poll::Pending
+        // With each request the deadline moves on a little.
+        self.read_limit.poll(cx, deadline)
     }
 }
 

@@ -14,6 +14,7 @@ pub mod progress;
 pub mod reply;
 pub mod request;
 mod serve;
+mod timer;
 pub mod upstream;
 
 pub use codec::HeadLimits;

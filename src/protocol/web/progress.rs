@@ -3,40 +3,18 @@
 
 use std::cell::Cell;
 use std::future::poll_fn;
-use std::pin::Pin;
 use std::rc::Rc;
 use std::task::Context;
 use std::task::Poll;
 use std::time::Duration;
 
 use tokio::time::Instant;
-use tokio::time::Sleep;
 
 use crate::protocol::web::guarded::STALL_TIME;
+use crate::protocol::web::timer::Timer;
 
 /// A piece of a reply that is larger than others may take longer: a second for so many bytes.
 const SLOWEST: usize = 4 << 10;
-
-/// A timer that is set anew each time without touching the runtime's: one that is set too early costs a look when it fires.
-#[derive(Default)]
-struct Timer(Option<Pin<Box<Sleep>>>);
-
-impl Timer {
-    /// Whether it is past `deadline`; if not, the task is woken then.
-    fn poll(&mut self, cx: &mut Context<'_>, deadline: Instant) -> Poll<()> {
-        let sleep = self.0.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(deadline)));
-        if sleep.deadline() > deadline {
-            sleep.as_mut().reset(deadline);
-        }
-        while sleep.as_mut().poll(cx).is_ready() {
-            if sleep.deadline() >= deadline {
-                return Poll::Ready(());
-            }
-            sleep.as_mut().reset(deadline);
-        }
-        Poll::Pending
-    }
-}
 
 /// Watches a body that somebody sends.
 #[derive(Default)]
@@ -95,6 +73,8 @@ pub async fn while_read(task: impl Future) {
 
 #[cfg(test)]
 mod tests {
+    use std::pin::Pin;
+
     use bytes::Bytes;
     use http::Request;
     use http::Response;
@@ -104,6 +84,8 @@ mod tests {
     use hyper::body::Body;
     use hyper::body::Incoming;
     use hyper_util::rt::TokioIo;
+
+    use tokio::time::Sleep;
 
     use super::*;
     use crate::protocol::web::body::Cut;
