@@ -5,6 +5,7 @@ use std::io::BufRead;
 use std::io::IsTerminal;
 use std::io::Read;
 use std::io::Write;
+use std::path::Path;
 use std::process::Command;
 use std::process::Stdio;
 
@@ -35,6 +36,20 @@ pub fn confirm(terminal: Terminal, yes: bool, what: &str) -> Result<(), Failure>
     } else {
         Err(Failure::failed("nothing was changed").code("not_confirmed"))
     }
+}
+
+/// Reads a text file, or standard input for `-`. `None`: it is longer than `most` bytes.
+pub fn read_text(path: &Path, most: u64) -> Result<Option<String>, Failure> {
+    let failed = |error: io::Error| Failure::failed(format!("cannot read {}: {error}", path.display()));
+    let mut text = String::new();
+    let most_and_one = most.saturating_add(1);
+    let read = if path == Path::new("-") {
+        io::stdin().lock().take(most_and_one).read_to_string(&mut text)
+    } else {
+        std::fs::File::open(path).map_err(failed)?.take(most_and_one).read_to_string(&mut text)
+    };
+    let length = read.map_err(failed)? as u64;
+    Ok((length <= most).then_some(text))
 }
 
 /// Lets the person change `text` in `$VISUAL` or `$EDITOR`; `None` when it stays the same.

@@ -2,7 +2,6 @@
 
 mod mcp;
 
-use std::io::Read;
 use std::path::Path;
 use std::path::PathBuf;
 
@@ -10,7 +9,8 @@ use clap::Args;
 use toml::Table;
 use toml::Value;
 
-pub use crate::cli::entity::mcp::McpOptions;
+pub use crate::cli::ask;
+use crate::cli::entity::mcp::McpOptions;
 use crate::cli::report::Exit;
 use crate::cli::report::Failure;
 use crate::domain::secret::SecretRef;
@@ -464,19 +464,10 @@ fn each_path(
 /// The longest text that is read for a definition or policy test, in bytes.
 const TEXT_MAX: u64 = 4 << 20;
 
-/// Reads a text file, or standard input for `-`.
+/// Reads the text of a definition or policy test, from a file or, for `-`, from standard input.
 pub fn read_text(path: &Path) -> Result<String, Failure> {
-    let failed = |error: std::io::Error| Failure::failed(format!("cannot read {}: {error}", path.display()));
-    let mut text = String::new();
-    let read = if path == Path::new("-") {
-        std::io::stdin().lock().take(TEXT_MAX + 1).read_to_string(&mut text)
-    } else {
-        std::fs::File::open(path).map_err(failed)?.take(TEXT_MAX + 1).read_to_string(&mut text)
-    };
-    match read.map_err(failed)? as u64 {
-        0..=TEXT_MAX => Ok(text),
-        _ => Err(Failure::failed(format!("{} is longer than 4 MiB", path.display()))),
-    }
+    let longer = || Failure::failed(format!("{} is longer than 4 MiB", path.display()));
+    ask::read_text(path, TEXT_MAX)?.ok_or_else(longer)
 }
 
 /// Reads the TOML of one table.

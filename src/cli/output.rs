@@ -12,6 +12,7 @@ use serde_json::json;
 use crate::cli::report::Failure;
 use crate::domain::text::Shown;
 use crate::domain::text::is_deceptive;
+use crate::domain::units;
 
 /// The name and version of every JSON document on standard output. Fields are added, never renamed.
 pub const SCHEMA: &str = "hoopctl/v1";
@@ -269,13 +270,7 @@ pub fn time(ms: i64) -> String {
 
 /// How far `ms` is from `now_ms`, short: `42s`, `10m`, `3h`, `5d`.
 pub fn distance(ms: i64, now_ms: i64) -> String {
-    let seconds = ms.abs_diff(now_ms) / 1000;
-    match seconds {
-        0..120 => format!("{seconds}s"),
-        120..7200 => format!("{}m", seconds / 60),
-        7200..172_800 => format!("{}h", seconds / 3600),
-        _ => format!("{}d", seconds / 86_400),
-    }
+    units::rough(ms.abs_diff(now_ms))
 }
 
 /// A number with the word for one or for many.

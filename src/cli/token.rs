@@ -1,6 +1,5 @@
 //! `token`: mint tokens for trying, look into any token, verify one.
 
-use std::io::Read;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,6 +11,7 @@ use serde_json::json;
 use tokio::runtime::Handle;
 
 use crate::cli::access;
+use crate::cli::ask::read_text;
 use crate::cli::jwks;
 use crate::cli::jwks::JwksArgs;
 use crate::cli::output::Format;
@@ -140,7 +140,7 @@ impl TokenSource {
                 .map_err(|_unset| Failure::usage(format!("the environment has no text {name}")))?
         } else {
             let path = self.file.clone().unwrap_or_else(|| "-".into());
-            read_limited(&path)?
+            read_text(&path, TOKEN_MAX)?.ok_or_else(too_long)?
         };
         let text = text.trim();
         let token =
@@ -152,18 +152,8 @@ impl TokenSource {
     }
 }
 
-fn read_limited(path: &std::path::Path) -> Result<String, Failure> {
-    let failed = |error: std::io::Error| Failure::failed(format!("cannot read {}: {error}", path.display()));
-    let mut text = String::new();
-    let read = if path == std::path::Path::new("-") {
-        std::io::stdin().lock().take(TOKEN_MAX + 1).read_to_string(&mut text)
-    } else {
-        std::fs::File::open(path).map_err(failed)?.take(TOKEN_MAX + 1).read_to_string(&mut text)
-    };
-    match read.map_err(failed)? as u64 {
-        0..=TOKEN_MAX => Ok(text),
-        _ => Err(Failure::new(Exit::Refused, "this is longer than any token: 64 KiB")),
-    }
+fn too_long() -> Failure {
+    Failure::new(Exit::Refused, "this is longer than any token: 64 KiB")
 }
 
 /// Runs `token`.

@@ -37,6 +37,16 @@ pub fn parse_duration(text: &str) -> Result<Duration, InvalidUnit> {
     })
 }
 
+/// How long something is, for people: `42s`, `10m`, `3h`, `5d`.
+pub fn rough(ms: u64) -> String {
+    match ms / 1000 {
+        seconds @ 0..120 => format!("{seconds}s"),
+        seconds @ 120..7200 => format!("{}m", seconds / 60),
+        seconds @ 7200..172_800 => format!("{}h", seconds / 3600),
+        seconds => format!("{}d", seconds / 86_400),
+    }
+}
+
 /// Writes a duration so that [`parse_duration`] reads it back: the largest unit that leaves no rest.
 pub fn format_duration(duration: Duration) -> String {
     let seconds = duration.as_secs();

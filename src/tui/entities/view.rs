@@ -9,6 +9,7 @@ use ratatui::widgets::Paragraph;
 use crate::control::noun::gateway::IssuerReport;
 use crate::control::noun::gateway::TargetReport;
 use crate::domain::entity::EntityKind;
+use crate::domain::units;
 use crate::domain::verdict::Effect;
 use crate::tui::Shared;
 use crate::tui::browse::draw_words;
@@ -238,14 +239,8 @@ fn health(target: Option<&TargetReport>, shared: &Shared, whole: bool) -> (Strin
     (format!("{sign} {}{second}", first.unwrap_or_default()), role)
 }
 
-/// `3s`, `12m`, `5h`, `9d`
 fn age(ms: i64) -> String {
-    match ms.max(0) / 1000 {
-        seconds @ 0..120 => format!("{seconds}s"),
-        seconds @ 120..7200 => format!("{}m", seconds / 60),
-        seconds @ 7200..172_800 => format!("{}h", seconds / 3600),
-        seconds => format!("{}d", seconds / 86_400),
-    }
+    units::rough(ms.max(0).unsigned_abs())
 }
 
 fn draw_issuers(shared: &Shared, frame: &mut Frame<'_>, area: Rect) {

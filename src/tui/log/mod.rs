@@ -34,6 +34,7 @@ use crate::tui::log::people::People;
 use crate::tui::log::rows::Page;
 use crate::tui::message::Answer;
 use crate::tui::message::Request;
+use crate::tui::text::long_time;
 
 /// The most commands that are read from recordings at once.
 const AT_ONCE: usize = 4;
@@ -205,7 +206,7 @@ impl Log {
                 rows::denial(denial, self.people.of(denial.key.0), told, shared, area.width)
             }),
             Which::Changes => self.changes.get(seq).map(|entry| {
-                let time = view::long_time(entry.ts_ms);
+                let time = long_time(entry.ts_ms);
                 rows::change(entry, &time, area.width)
             }),
         };

@@ -22,6 +22,7 @@ use crate::tui::panel;
 use crate::tui::table;
 use crate::tui::table::Cell;
 use crate::tui::text;
+use crate::tui::text::long_time;
 
 /// Where everything stands: insides, without frames.
 #[derive(Debug, Clone, Copy)]
@@ -63,13 +64,6 @@ fn short_time(ts_ms: i64, now_ms: i64) -> String {
     }
     let day = jiff::Timestamp::from_millisecond(ts_ms).map(|time| time.strftime("%d %b").to_string());
     day.unwrap_or_else(|_beyond| "-".to_owned())
-}
-
-/// A point in time, in UTC, in full.
-pub(super) fn long_time(ts_ms: i64) -> String {
-    let time =
-        jiff::Timestamp::from_millisecond(ts_ms).map(|time| time.strftime("%Y-%m-%d %H:%M:%SZ").to_string());
-    time.unwrap_or_else(|_beyond| "-".to_owned())
 }
 
 pub(super) fn draw(of: &Log, shared: &Shared, frame: &mut Frame<'_>, area: Rect) {

@@ -9,6 +9,7 @@ use crate::tui::sessions::place::SHORT;
 use crate::tui::sessions::roster::Known;
 use crate::tui::table;
 use crate::tui::text::Piece;
+use crate::tui::text::long_time;
 
 /// How wide the names of facts are.
 const LABEL: usize = 11;
@@ -78,17 +79,17 @@ impl About<'_> {
         out.push(issuer);
         out.push(row("from", Role::Text, &view.source));
         out.push(row("connection", Role::Text, &format!("{} ({})", view.connection, view.protocol)));
-        let started = format!("{}  {} ago", time(view.started_ms), self.ago(view.started_ms));
+        let started = format!("{}  {} ago", long_time(view.started_ms), self.ago(view.started_ms));
         out.push(row("started", Role::Text, &started));
         if let Some(live) = self.known.live() {
             out.push(row(
                 "last used",
                 Role::Text,
-                &format!("{}  {} ago", time(live.active_ms), self.ago(live.active_ms)),
+                &format!("{}  {} ago", long_time(live.active_ms), self.ago(live.active_ms)),
             ));
             if self.known.over.is_none() {
                 let left = self.until(live.expires_ms);
-                out.push(row("ends by", Role::Text, &format!("{}  in {left}", time(live.expires_ms))));
+                out.push(row("ends by", Role::Text, &format!("{}  in {left}", long_time(live.expires_ms))));
             }
         }
         let mut counts = row("commands", Role::Text, "");
@@ -158,11 +159,6 @@ fn row(label: &str, role: Role, value: &str) -> Fact {
 
 fn count(number: u64, one: &str) -> String {
     format!("{number} {one}{}", if number == 1 { "" } else { "s" })
-}
-
-fn time(ms: i64) -> String {
-    jiff::Timestamp::from_millisecond(ms)
-        .map_or_else(|_| "?".to_owned(), |time| time.strftime("%Y-%m-%d %H:%M:%SZ").to_string())
 }
 
 fn size(bytes: u64) -> String {

@@ -166,6 +166,12 @@ pub fn line_of_others(row: &Row, look: &Look) -> Line<'static> {
     line
 }
 
+/// A point in time, in UTC, in full.
+pub fn long_time(ts_ms: i64) -> String {
+    let time = jiff::Timestamp::from_millisecond(ts_ms);
+    time.map_or_else(|_beyond| "-".to_owned(), |time| time.strftime("%Y-%m-%d %H:%M:%SZ").to_string())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
