@@ -22,6 +22,7 @@ use crate::control::noun::gateway::RuleReport;
 use crate::domain::Class;
 use crate::domain::McpCommand;
 use crate::domain::connection::ConnectionName;
+use crate::domain::json::DEPTH;
 use crate::domain::json::Json;
 use crate::domain::principal::Kind;
 use crate::domain::text::Shown;
@@ -104,7 +105,7 @@ pub struct McpMessage {
 impl McpMessage {
     /// The arguments as JSON text, if there are any.
     fn json(&self) -> Option<String> {
-        let value = |text: &str| match Json::parse(text.as_bytes(), ARGUMENTS_DEPTH) {
+        let value = |text: &str| match Json::parse(text.as_bytes(), DEPTH) {
             Ok(value) => value,
             Err(_no_json) => Json::String(text.into()),
         };
@@ -121,9 +122,6 @@ impl McpMessage {
         names.iter().any(|name| name.is_some()) || !self.args.is_empty() || self.read_only.is_some()
     }
 }
-
-/// How deep arguments may be nested, as on the wire.
-const ARGUMENTS_DEPTH: usize = 64;
 
 /// The MCP message that is asked about, if it is one: an option of it is given, or a method that HTTP cannot have or MCP has.
 fn message(args: &ExplainArgs) -> Result<Option<ExplainMcp>, Failure> {

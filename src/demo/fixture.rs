@@ -21,6 +21,10 @@ use hyper::body::Incoming;
 
 use crate::demo::DemoError;
 use crate::demo::mcp::Authorization;
+use crate::demo::rpc::NO_JSON;
+use crate::demo::rpc::NO_MESSAGE;
+use crate::demo::rpc::NO_METHOD;
+use crate::demo::rpc::NO_PARAMS;
 use crate::demo::target;
 use crate::demo::target::Body;
 use crate::demo::target::SampleTarget;
@@ -34,14 +38,6 @@ use crate::domain::json::push_string;
 const BODY_MAX: usize = 10 << 20;
 /// How deep a document may be nested; messages in it may be 64 deep.
 const DEPTH: usize = 72;
-/// JSON-RPC: the body is no JSON.
-const NO_JSON: i32 = -32700;
-/// JSON-RPC: the body is no message.
-const NO_MESSAGE: i32 = -32600;
-/// JSON-RPC: there is no such method.
-const NO_METHOD: i32 = -32601;
-/// JSON-RPC: the parameters are wrong.
-const NO_PARAMS: i32 = -32602;
 
 /// What a recording has of a target.
 #[derive(Debug, Default)]

@@ -22,6 +22,10 @@ use serde_json::json;
 
 use crate::demo::DemoError;
 use crate::demo::people;
+use crate::demo::rpc::NO_JSON;
+use crate::demo::rpc::NO_MESSAGE;
+use crate::demo::rpc::NO_METHOD;
+use crate::demo::rpc::NO_PARAMS;
 use crate::demo::target;
 use crate::demo::target::BODY_MAX;
 use crate::demo::target::Body;
@@ -40,14 +44,6 @@ const MODERN: &str = "2026-07-28";
 const LEGACY: [&str; 3] = ["2025-11-25", "2025-06-18", "2025-03-26"];
 /// What a customer's row has; the rest is not told.
 const COLUMNS: [&str; 6] = ["id", "name", "email", "ssn", "tier", "balance"];
-/// JSON-RPC: the body is no JSON.
-const NO_JSON: i32 = -32700;
-/// JSON-RPC: the body is no message.
-const NO_MESSAGE: i32 = -32600;
-/// JSON-RPC: there is no such method.
-const NO_METHOD: i32 = -32601;
-/// JSON-RPC: the parameters are wrong.
-const NO_PARAMS: i32 = -32602;
 /// MCP: a version that is not spoken here.
 const NO_VERSION: i32 = -32022;
 

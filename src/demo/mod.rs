@@ -6,6 +6,7 @@ pub mod fixture;
 pub mod issuer;
 pub mod mcp;
 mod people;
+mod rpc;
 pub mod target;
 pub mod tick;
 

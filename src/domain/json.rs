@@ -13,6 +13,9 @@ use cursor::Cursor;
 
 pub use layout::lay_out;
 
+/// How deep the JSON of clients and targets may be nested.
+pub const DEPTH: usize = 64;
+
 /// One JSON value. Objects keep the order of their members, and hold no name twice.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Json {

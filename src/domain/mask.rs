@@ -7,6 +7,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::connection::Origin;
 
+/// What `redact` writes, and what stands where a text is withheld.
+pub const REDACTED: &str = "[REDACTED]";
+
 /// What a detector finds by shape.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Entity {

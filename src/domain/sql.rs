@@ -6,6 +6,9 @@ use std::fmt;
 
 use crate::domain::command::Class;
 
+/// The longest name that PostgreSQL keeps, in bytes: a server cuts a longer one, and would mean another thing than the one named.
+pub const NAME_MAX: usize = 63;
+
 /// Everything a text does, of all its statements together.
 ///
 /// Sets hold each thing once. Names are as the server reads them: folded to lower case unless quoted, unescaped, cut to

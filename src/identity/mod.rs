@@ -33,6 +33,7 @@ pub use login::Grant;
 pub use login::Login;
 pub use login::LoginError;
 pub use login::McpLogin;
+pub use login::OPENID;
 pub use login::Portal;
 pub use login::Redeemed;
 pub use login::Via;

@@ -41,6 +41,7 @@ pub use format::Format;
 pub use masker::Masker;
 pub use masker::Unmaskable;
 pub use notes::Notes;
+pub use operator::REDACTED;
 pub use plan::Plan;
 pub use plan::PlanError;
 pub use plan::applies;

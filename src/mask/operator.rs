@@ -5,7 +5,7 @@ use aws_lc_rs::hmac;
 use crate::domain::MaskOp;
 
 /// What `redact` writes, and what an object under a masked name becomes where no text of its own would make sense.
-pub(super) const REDACTED: &[u8] = b"[REDACTED]";
+pub const REDACTED: &[u8] = crate::domain::mask::REDACTED.as_bytes();
 
 /// Appends what the operator makes of the text of a value.
 ///

@@ -7,13 +7,12 @@ use crate::config::url::address;
 use crate::config::url::is_path;
 use crate::domain::percent;
 use crate::domain::secret::SecretRef;
+use crate::domain::sql::NAME_MAX;
 
 /// The two schemes; they mean the same.
 const SCHEMES: [&str; 2] = ["postgres://", "postgresql://"];
 /// The modes of libpq that do not prove who answers: a server in between could be the one that logs in.
 const UNPROVEN: [&str; 4] = ["allow", "prefer", "require", "verify-ca"];
-/// The longest name of a database, in bytes: a server cuts a longer one, and would open another database than the one named.
-const NAME_MAX: usize = 63;
 
 /// The address of a database, taken apart.
 #[derive(Debug, Clone, PartialEq, Eq)]

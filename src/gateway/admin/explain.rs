@@ -21,6 +21,7 @@ use crate::domain::command::Args;
 use crate::domain::command::Command;
 use crate::domain::connection::Connection;
 use crate::domain::connection::Protocol;
+use crate::domain::json::DEPTH;
 use crate::domain::json::Json;
 use crate::domain::now_ms;
 use crate::domain::principal::Groups;
@@ -40,9 +41,6 @@ use crate::protocol::postgres::judge::cache::Limits;
 
 /// How deep claims may be nested.
 const MAX_DEPTH: usize = 32;
-/// How deep the arguments of an MCP message may be nested, as on the wire.
-const ARGUMENTS_DEPTH: usize = 64;
-
 fn bad(text: impl Into<String>) -> ApiError {
     ApiError::new(ErrorCode::BadRequest, text)
 }
@@ -99,7 +97,7 @@ fn mcp_command(mcp: &ExplainMcp, connection: &Connection) -> Result<Command, Api
         .ok_or_else(|| bad("an MCP message names a tool, prompt, resource or method: give one"))?;
     let args = match &mcp.arguments {
         Some(text) => Args::Read(
-            Json::parse(text.as_bytes(), ARGUMENTS_DEPTH)
+            Json::parse(text.as_bytes(), DEPTH)
                 .map_err(|error| bad(format!("the arguments have {error}")))?,
         ),
         None => Args::Absent,

@@ -32,12 +32,11 @@ use crate::gateway::admin::Acting;
 use crate::gateway::admin::Admin;
 use crate::gateway::admin::Live;
 use crate::gateway::admin::streams::OpenStream;
+use crate::identity::OPENID;
 use crate::identity::Verified;
 
 /// How often it is looked whether a stream's caller may still see it.
 const LOOK: Duration = Duration::from_secs(1);
-/// Scopes that are asked for, and that no token is held against.
-const OPENID: [&str; 4] = ["openid", "profile", "email", "offline_access"];
 
 /// By which token a caller is here.
 #[derive(Clone)]

@@ -19,6 +19,7 @@ pub use grant::Grant;
 pub use portal::Portal;
 pub use portal::Via;
 pub use settings::McpLogin;
+pub use settings::OPENID;
 
 use portal::SLOTS;
 

@@ -3,8 +3,8 @@
 use crate::domain::secret::SecretRef;
 use crate::identity::login::redirect::RedirectRule;
 
-/// Scopes of `OpenID` Connect itself: they ask for no token of anything.
-const OPENID: [&str; 4] = ["openid", "profile", "email", "offline_access"];
+/// Scopes of `OpenID` Connect itself: they ask for no token of anything, and no token is held against them.
+pub const OPENID: [&str; 4] = ["openid", "profile", "email", "offline_access"];
 
 /// `mcp_login` of an `[[oidc]]` entry.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -3,14 +3,12 @@
 use std::fmt;
 
 use crate::domain::sql::Column;
+use crate::domain::sql::NAME_MAX;
 use crate::domain::sql::Object;
 use crate::policy::answer::Answer;
 use crate::policy::glob::Glob;
 use crate::policy::glob::check_text;
 use crate::policy::problem::Refusal;
-
-/// The longest name that a server keeps, in bytes.
-const NAME_MAX: usize = 63;
 
 /// A glob over one part of a name.
 #[derive(Debug, Clone)]

@@ -12,6 +12,7 @@ use crate::domain::command::Args;
 use crate::domain::command::HttpCommand;
 use crate::domain::command::Words;
 use crate::domain::hex;
+use crate::domain::json::DEPTH;
 use crate::domain::json::Json;
 use crate::domain::percent;
 use crate::protocol::http::overrides::Watch;
@@ -21,8 +22,6 @@ use crate::protocol::web::request::bad;
 use crate::protocol::web::request::folded;
 use crate::transport::media::media_type;
 
-/// How deep a judged JSON body may be nested.
-const MAX_DEPTH: usize = 64;
 /// Headers that ask a server to take another method than the one that was judged.
 const METHOD_OVERRIDES: [&str; 3] = ["x-http-method-override", "x-http-method", "x-method-override"];
 
@@ -245,7 +244,7 @@ pub fn args(headers: &HeaderMap, body: &[u8]) -> Result<Args, Denied> {
         return Ok(Args::Unreadable);
     }
     if essence == "application/json" || (essence.starts_with("application/") && essence.ends_with("+json")) {
-        let json = Json::parse(body, MAX_DEPTH).map_err(|error| {
+        let json = Json::parse(body, DEPTH).map_err(|error| {
             bad(&format!("a JSON body with {} at byte {}", error.problem, error.at)).because("json")
         })?;
         return Ok(Args::Read(json));

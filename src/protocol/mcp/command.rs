@@ -8,6 +8,7 @@ use crate::domain::Command;
 use crate::domain::McpCommand;
 use crate::domain::McpOptions;
 use crate::domain::command::Args;
+use crate::domain::json::DEPTH;
 use crate::domain::json::Json;
 use crate::protocol::mcp::bound::Task;
 use crate::protocol::mcp::codec::envelope::Message;
@@ -18,8 +19,6 @@ use crate::protocol::mcp::era::INVALID_PARAMS;
 use crate::protocol::mcp::era::NO_METHOD;
 use crate::protocol::mcp::reply::Fault;
 
-/// How deep arguments that are judged may be nested.
-const DEPTH: usize = 64;
 /// What a subscription may name; what a lenient reader takes for one of these is refused with everything else.
 const LISTENED: [&str; 5] =
     ["promptsListChanged", "resourceSubscriptions", "resourcesListChanged", "taskIds", "toolsListChanged"];

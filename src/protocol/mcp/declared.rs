@@ -2,13 +2,11 @@
 //! what it may not ask; what it asks all the same does not reach the client. (MCP 2025-11-25, "Lifecycle", "Capability Negotiation".)
 
 use crate::domain::ServerRequest;
+use crate::domain::json::DEPTH;
 use crate::domain::json::Json;
 use crate::protocol::mcp::codec::envelope::Message;
 use crate::protocol::mcp::codec::envelope::names::Meta;
 use crate::protocol::mcp::codec::envelope::names::Param;
-
-/// How deep capabilities may be nested.
-const DEPTH: usize = 64;
 
 /// What a client can be asked.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

@@ -2,6 +2,7 @@
 //! (MCP 2026-07-28, "Caching".)
 
 use crate::domain::Denied;
+use crate::domain::json::DEPTH;
 use crate::domain::json::JsonError;
 use crate::domain::json::cursor::Cursor;
 use crate::protocol::mcp::codec::envelope::Message;
@@ -11,8 +12,6 @@ use crate::protocol::mcp::codec::envelope::names::look_up;
 use crate::protocol::mcp::codec::rewrite::Rewrite;
 use crate::protocol::mcp::turn::garbage;
 
-/// How deep an answer may be nested.
-const DEPTH: usize = 64;
 /// How long an answer may be kept, in milliseconds.
 const MOST_MS: u64 = 60_000;
 

@@ -11,6 +11,7 @@ use bytes::Bytes;
 use crate::domain::ApprovalId;
 use crate::domain::Denied;
 use crate::domain::DenyCode;
+use crate::domain::json::DEPTH;
 use crate::domain::json::Json;
 use crate::domain::json::push_string;
 use crate::protocol::mcp::codec::envelope::Message;
@@ -26,8 +27,6 @@ use crate::protocol::mcp::way;
 pub const FIRST: Duration = Duration::from_secs(2);
 /// How many rounds there are. Clients give up after ten; the last answer says that the same call again goes on.
 const ROUNDS: u8 = 8;
-/// How deep capabilities may be nested.
-const DEPTH: usize = 64;
 /// Requests that may be answered with a request for input.
 const METHODS: [&str; 3] = ["prompts/get", "resources/read", "tools/call"];
 

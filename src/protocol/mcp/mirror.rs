@@ -7,6 +7,7 @@
 use http::HeaderMap;
 use http::HeaderName;
 
+use crate::domain::json::DEPTH;
 use crate::domain::json::Json;
 use crate::protocol::mcp::codec::envelope::Message;
 use crate::protocol::mcp::codec::envelope::names::Param;
@@ -18,8 +19,6 @@ use crate::protocol::mcp::tools::Tool;
 
 /// What the names of all these headers begin with.
 const PREFIX: &str = "mcp-param-";
-/// How deep arguments and schemas may be nested.
-const DEPTH: usize = 64;
 
 /// An argument that is repeated in a header.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::domain::Denied;
 use crate::domain::McpCommand;
+use crate::domain::json::DEPTH;
 use crate::domain::json::Json;
 use crate::mask::mcp::rewrite_schema;
 use crate::pipeline::ReplyGuard;
@@ -16,9 +17,6 @@ use crate::protocol::mcp::door::place;
 use crate::protocol::mcp::mirror;
 use crate::protocol::mcp::shared::McpShared;
 use crate::protocol::mcp::tools::Tool;
-
-/// How deep a schema may be nested.
-const DEPTH: usize = 64;
 
 /// The reading of a resource, as a command.
 pub fn reading(uri: &str) -> crate::domain::Command {

@@ -12,6 +12,7 @@ use tokio::sync::oneshot;
 use crate::domain::Command;
 use crate::domain::Connection;
 use crate::domain::hex;
+use crate::domain::json::DEPTH;
 use crate::domain::json::Json;
 use crate::domain::json::lay_out;
 use crate::mask::Notes;
@@ -23,9 +24,6 @@ use crate::pipeline::Judged;
 use crate::pipeline::snapshot::Governed;
 use crate::protocol::mcp::codec::envelope::Message;
 use crate::protocol::mcp::era::says_what_the_body_says;
-
-/// How deep a request may be nested.
-const DEPTH: usize = 64;
 
 /// What binds the approvers' word to the request, and what they read of it. `wait`: how long its client waits; `told` hears once that it
 /// has to.

@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 
+use crate::domain::json::DEPTH;
 use crate::domain::json::Json;
 use crate::domain::json::push_string;
 use crate::protocol::mcp::codec::envelope::Message;
@@ -16,8 +17,6 @@ use crate::protocol::mcp::lists::Lists;
 pub const LISTEN: &str = "subscriptions/listen";
 /// What a target says first: what of it it will tell.
 const ACKNOWLEDGED: &str = "notifications/subscriptions/acknowledged";
-/// How deep what is asked for may be nested.
-const DEPTH: usize = 64;
 
 /// What one client has asked to be told of.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

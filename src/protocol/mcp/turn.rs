@@ -13,6 +13,7 @@ use crate::domain::EventKind;
 use crate::domain::McpOptions;
 use crate::domain::ServerRequest;
 use crate::domain::event::Direction;
+use crate::domain::json::DEPTH;
 use crate::domain::json::Json;
 use crate::mask::Notes;
 use crate::mask::mcp::Answer;
@@ -59,8 +60,6 @@ use crate::protocol::mcp::task::offered;
 pub const MOST: usize = 16 << 20;
 /// The longest state of a request that is kept, in bytes.
 const LONGEST_STATE: usize = 16 << 10;
-/// How deep what is read of a message may be nested.
-const DEPTH: usize = 64;
 
 /// What one exchange is about.
 pub struct Turn {

@@ -7,6 +7,7 @@ use http::StatusCode;
 use crate::domain::McpOptions;
 use crate::domain::PinMode;
 use crate::domain::ServerRequest;
+use crate::domain::json::DEPTH;
 use crate::domain::json::Json;
 use crate::domain::json::JsonError;
 use crate::domain::json::cursor::Cursor;
@@ -26,8 +27,6 @@ use crate::protocol::mcp::reply::Fault;
 use crate::protocol::mcp::sessions::Owner;
 use crate::protocol::mcp::shared::McpShared;
 
-/// How deep capabilities may be nested.
-const DEPTH: usize = 64;
 /// The longest id or progress token of a call that is held, in bytes as it is written.
 const LONGEST: usize = 512;
 

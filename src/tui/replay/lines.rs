@@ -6,6 +6,7 @@ use std::time::Duration;
 use regex::Regex;
 
 use crate::domain::event::EventKind;
+use crate::domain::mask::REDACTED;
 use crate::tui::look::Look;
 use crate::tui::look::Role;
 use crate::tui::replay::tape::Kept;
@@ -110,7 +111,7 @@ fn masked_values(line: &str) -> Vec<Range<usize>> {
     let ends = line.match_indices(|c: char| c.is_whitespace() || "\"'|│,;()={}".contains(c));
     for (end, delimiter) in ends.chain(std::iter::once((line.len(), ""))) {
         let word = line.get(start..end).unwrap_or_default();
-        if word.contains("**") || word.contains("[REDACTED]") {
+        if word.contains("**") || word.contains(REDACTED) {
             out.push(start..end);
         }
         start = end + delimiter.len();

@@ -16,6 +16,7 @@ use crate::domain::PinMode;
 use crate::domain::PinVersion;
 use crate::domain::command::mcp::CALL;
 use crate::domain::event::Direction;
+use crate::domain::json::DEPTH;
 use crate::domain::json::Json;
 use crate::domain::now_ms;
 use crate::domain::text::Shown;
@@ -44,8 +45,6 @@ use crate::protocol::mcp::pin::fingerprint::version;
 use crate::protocol::mcp::pin::fingerprint::watched;
 use crate::protocol::mcp::reply::Asked;
 
-/// How deep what is pinned may be nested.
-const DEPTH: usize = 64;
 /// How many pins one event of a recording tells of.
 const MOST_TOLD: usize = 20;
 

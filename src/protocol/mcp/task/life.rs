@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use bytes::Bytes;
 
+use crate::domain::json::DEPTH;
 use crate::domain::json::Json;
 use crate::domain::now_ms;
 use crate::protocol::mcp::codec::envelope::Kind;
@@ -18,8 +19,6 @@ use crate::protocol::mcp::task::Task;
 use crate::protocol::mcp::task::Tasks;
 use crate::protocol::mcp::turn::MOST as MOST_BYTES;
 
-/// How deep a message that tells of progress may be nested.
-const DEPTH: usize = 64;
 /// How much of what a target tells of its progress is kept, in bytes.
 const MOST_TOLD: usize = 1024;
 /// JSON-RPC's code for what went wrong inside.

@@ -1,10 +1,8 @@
 //! That the gateway has tasks, said to clients that ask what there is: also where the target has none.
 
+use crate::domain::json::DEPTH;
 use crate::domain::json::Json;
 use crate::protocol::mcp::command::TASKS;
-
-/// How deep capabilities may be nested.
-const DEPTH: usize = 64;
 
 /// A server's capabilities with tasks among their extensions, as JSON. `None`: they are there already, or it cannot be read.
 pub fn offered(capabilities: &[u8]) -> Option<String> {

@@ -5,12 +5,10 @@ use std::num::NonZeroUsize;
 use super::look::{Seen, Sight};
 use super::plan::Action;
 use crate::domain::MaskOp;
-use crate::mask::{FieldRule, Notes, Plan};
+use crate::mask::{FieldRule, Notes, Plan, REDACTED};
 use crate::protocol::postgres::wire::back::Column;
 use crate::protocol::postgres::wire::values::Format;
 
-/// What stands for a text that is withheld.
-const REDACTED: &[u8] = b"[REDACTED]";
 /// The bytes that a type modifier counts more than the characters of `varchar(n)` (`VARHDRSZ`).
 const MODIFIER_EXTRA: i32 = 4;
 /// The most bytes of a `name`.

@@ -4,6 +4,7 @@ use bytes::BufMut;
 use bytes::BytesMut;
 
 use super::reach::Reach;
+use crate::mask::REDACTED;
 use crate::mask::{Notes, Plan};
 use crate::protocol::postgres::wire::back::{Field, Notification, ParameterStatus, Report};
 use crate::protocol::postgres::wire::tag::{BackTag, Tag};
@@ -116,7 +117,7 @@ pub fn clear_status(
     let name = String::from_utf8_lossy(status.name);
     let value = if reach.values() && FREE_SETTINGS.contains(&status.name) {
         notes.withheld(&name);
-        b"[REDACTED]".to_vec()
+        REDACTED.to_vec()
     } else {
         plan.cell(&name, status.value, notes)?
     };
