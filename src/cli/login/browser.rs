@@ -52,6 +52,7 @@ use crate::cli::login::issuer::Said;
 use crate::cli::login::neighbour::Whose;
 use crate::cli::report::Exit;
 use crate::cli::report::Failure;
+use crate::control::page::html::escaped;
 use crate::domain::now_ms;
 use crate::domain::percent;
 use crate::domain::with_causes;
@@ -356,21 +357,6 @@ fn page(status: StatusCode, title: &str, text: &str) -> Response<Full<Bytes>> {
         headers.insert(name, header::HeaderValue::from_static(value));
     }
     response
-}
-
-fn escaped(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '&' => out.push_str("&amp;"),
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '"' => out.push_str("&quot;"),
-            '\'' => out.push_str("&#39;"),
-            c => out.push(c),
-        }
-    }
-    out
 }
 
 /// Opens an address in the person's browser: no shell reads it. Whether that works is not known; the address was printed.

@@ -96,6 +96,14 @@ impl Html {
     }
 }
 
+/// A text with all characters escaped that mean something in HTML.
+pub fn escaped(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    // Writing to a String cannot fail.
+    Escaping(&mut out).write_str(text).unwrap_or_default();
+    out
+}
+
 /// Writes with all characters escaped that mean something in HTML, in elements and in quoted attributes.
 struct Escaping<'a>(&'a mut String);
 
