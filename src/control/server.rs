@@ -101,7 +101,7 @@ impl Accept for AdminSocket {
     type Stream = UnixStream;
 
     async fn accept(&self) -> io::Result<UnixStream> {
-        Ok(self.listener.accept().await?.0)
+        self.0.accept().await
     }
 }
 

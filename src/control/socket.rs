@@ -1,26 +1,13 @@
 //! The admin socket: mode 0600 in a folder that nobody else may enter, and never one that somebody else serves.
 
-use std::io;
-use std::os::unix::fs::FileTypeExt;
-use std::os::unix::fs::MetadataExt;
-use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
-use std::path::PathBuf;
-
-use socket2::Domain;
-use socket2::SockAddr;
-use socket2::Socket;
-use socket2::Type;
-use tokio::net::UnixListener;
 
 use crate::store::DataDirLock;
 use crate::store::StoreError;
 use crate::store::private_folder;
-
-/// The longest path of a Unix socket that the system takes, in bytes (`sun_path` without its NUL).
-pub const MAX_PATH: usize = 107;
-/// How many callers may wait to be accepted.
-const BACKLOG: i32 = 64;
+use crate::transport::local;
+use crate::transport::local::LocalError;
+use crate::transport::local::LocalSocket;
 
 /// The admin socket could not be opened for listening.
 #[derive(Debug, thiserror::Error)]
@@ -31,43 +18,14 @@ pub enum SocketError {
         /// Why.
         source: StoreError,
     },
-    /// Another gateway, of another data directory, serves it.
-    #[error("another process listens on {}", path.display())]
-    InUse {
-        /// The socket.
-        path: PathBuf,
-    },
-    /// There is something else at its place, which is left alone.
-    #[error("{} is there and not a socket", path.display())]
-    NotASocket {
-        /// What was found.
-        path: PathBuf,
-    },
-    /// The path is longer than the system takes.
-    #[error("{} is longer than the {MAX_PATH} bytes that the path of a socket may have", path.display())]
-    PathTooLong {
-        /// The path.
-        path: PathBuf,
-    },
-    /// The operating system refused.
-    #[error("cannot {operation} {}", path.display())]
-    Io {
-        /// What was being done.
-        operation: &'static str,
-        /// With which path.
-        path: PathBuf,
-        /// Why it failed.
-        source: io::Error,
-    },
+    /// The socket itself: its path, what is there, or the system.
+    #[error(transparent)]
+    Local(#[from] LocalError),
 }
 
 /// A socket that is listened on. Its file is removed when this is dropped.
 #[derive(Debug)]
-pub struct AdminSocket {
-    pub(super) listener: UnixListener,
-    path: PathBuf,
-    inode: (u64, u64),
-}
+pub struct AdminSocket(pub(super) LocalSocket);
 
 impl AdminSocket {
     /// Listens on `path`. The folder is made with mode 0700 where it is missing. A socket that a dead gateway left is
@@ -77,66 +35,19 @@ impl AdminSocket {
     /// # Errors
     /// [`SocketError`]; nothing is removed that is not a dead socket.
     pub fn bind(path: &Path, _held: &DataDirLock) -> Result<Self, SocketError> {
-        use std::os::unix::ffi::OsStrExt;
-        if path.as_os_str().as_bytes().len() > MAX_PATH {
-            return Err(SocketError::PathTooLong { path: path.to_owned() });
-        }
+        local::must_fit(path)?;
         if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
             private_folder(folder).map_err(|source| SocketError::Folder { source })?;
         }
-        remove_dead(path)?;
-        let io = |operation| move |source| SocketError::Io { operation, path: path.to_owned(), source };
-        let socket = Socket::new(Domain::UNIX, Type::STREAM, None).map_err(io("open a socket for"))?;
-        let address = SockAddr::unix(path).map_err(io("bind"))?;
-        socket.bind(&address).map_err(io("bind"))?;
-        // Between binding and listening nobody can connect, so the mode holds before the first caller.
-        std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600))
-            .map_err(io("set the mode of"))?;
-        let metadata = std::fs::symlink_metadata(path).map_err(io("look at"))?;
-        socket.set_nonblocking(true).map_err(io("set up"))?;
-        socket.listen(BACKLOG).map_err(io("listen on"))?;
-        let listener = UnixListener::from_std(socket.into()).map_err(io("listen on"))?;
-        Ok(Self { listener, path: path.to_owned(), inode: (metadata.dev(), metadata.ino()) })
-    }
-}
-
-impl Drop for AdminSocket {
-    fn drop(&mut self) {
-        // Only our own file: another process may have put its socket there after ours was removed.
-        let ours = std::fs::symlink_metadata(&self.path)
-            .is_ok_and(|metadata| (metadata.dev(), metadata.ino()) == self.inode);
-        if ours && let Err(error) = std::fs::remove_file(&self.path) {
-            tracing::warn!(%error, "the admin socket was left behind");
-        }
-    }
-}
-
-fn remove_dead(path: &Path) -> Result<(), SocketError> {
-    let io = |operation| move |source| SocketError::Io { operation, path: path.to_owned(), source };
-    let metadata = match std::fs::symlink_metadata(path) {
-        Ok(metadata) => metadata,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-        Err(error) => return Err(io("look at")(error)),
-    };
-    if !metadata.file_type().is_socket() {
-        return Err(SocketError::NotASocket { path: path.to_owned() });
-    }
-    match std::os::unix::net::UnixStream::connect(path) {
-        Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {
-            std::fs::remove_file(path).map_err(io("remove the dead socket"))
-        }
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-        Ok(_) => Err(SocketError::InUse { path: path.to_owned() }),
-        // A full queue of callers, say: somebody is there.
-        Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-            Err(SocketError::InUse { path: path.to_owned() })
-        }
-        Err(error) => Err(io("probe")(error)),
+        Ok(Self(LocalSocket::at(path)?))
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::MetadataExt;
+    use std::os::unix::fs::PermissionsExt;
+
     use super::*;
     use crate::store::lock_data_dir;
 
@@ -151,7 +62,7 @@ mod tests {
         let path = dir.path().join("data/run/admin.sock");
         let socket = AdminSocket::bind(&path, &lock).unwrap();
         assert_eq!((mode(&path), mode(path.parent().unwrap())), (0o600, 0o700));
-        assert!(matches!(AdminSocket::bind(&path, &lock), Err(SocketError::InUse { .. })));
+        assert!(matches!(AdminSocket::bind(&path, &lock), Err(SocketError::Local(LocalError::InUse { .. }))));
         assert!(path.exists(), "the refused one must leave the file alone");
         drop(socket);
         assert!(!path.exists());
@@ -167,14 +78,20 @@ mod tests {
         drop(AdminSocket::bind(&path, &lock).unwrap());
 
         std::fs::write(&path, "precious").unwrap();
-        assert!(matches!(AdminSocket::bind(&path, &lock), Err(SocketError::NotASocket { .. })));
+        assert!(matches!(
+            AdminSocket::bind(&path, &lock),
+            Err(SocketError::Local(LocalError::NotASocket { .. }))
+        ));
         assert_eq!(std::fs::read_to_string(&path).unwrap(), "precious");
 
         std::fs::remove_file(&path).unwrap();
         let other = dir.path().join("data/other.sock");
         drop(std::os::unix::net::UnixListener::bind(&other).unwrap());
         std::os::unix::fs::symlink(&other, &path).unwrap();
-        assert!(matches!(AdminSocket::bind(&path, &lock), Err(SocketError::NotASocket { .. })));
+        assert!(matches!(
+            AdminSocket::bind(&path, &lock),
+            Err(SocketError::Local(LocalError::NotASocket { .. }))
+        ));
         assert!(other.exists());
     }
 
@@ -187,7 +104,10 @@ mod tests {
         std::fs::set_permissions(&wide, std::fs::Permissions::from_mode(0o755)).unwrap();
         assert!(matches!(AdminSocket::bind(&wide.join("a"), &lock), Err(SocketError::Folder { .. })));
         let long = dir.path().join("x".repeat(120));
-        assert!(matches!(AdminSocket::bind(&long, &lock), Err(SocketError::PathTooLong { .. })));
+        assert!(matches!(
+            AdminSocket::bind(&long, &lock),
+            Err(SocketError::Local(LocalError::PathTooLong { .. }))
+        ));
     }
 
     #[tokio::test]

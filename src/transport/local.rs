@@ -16,7 +16,7 @@ use tokio::net::UnixListener;
 use tokio::net::UnixStream;
 
 /// The longest path of a Unix socket that the system takes, in bytes (`sun_path` without its NUL).
-const MAX_PATH: usize = 107;
+pub const MAX_PATH: usize = 107;
 /// How many streams may wait to be accepted.
 const BACKLOG: i32 = 64;
 /// The modes by which somebody else could write to a folder: group and others.
@@ -82,27 +82,29 @@ impl LocalSocket {
     /// # Errors
     /// [`LocalError`]; nothing is removed that is not a dead socket.
     pub fn bind(folder: &Path, name: &str) -> Result<Self, LocalError> {
-        let path = folder.join(name);
-        if path.as_os_str().as_bytes().len() > MAX_PATH {
-            return Err(LocalError::PathTooLong { path });
-        }
         check(folder)?;
-        remove_dead(&path)?;
-        let io = |operation| {
-            let path = path.clone();
-            move |source| LocalError::Io { operation, path, source }
-        };
+        Self::at(&folder.join(name))
+    }
+
+    /// Listens on `path`, whose folder the caller has looked at. A socket that a dead process left is replaced. Call it inside a tokio runtime.
+    ///
+    /// # Errors
+    /// [`LocalError`]; nothing is removed that is not a dead socket.
+    pub fn at(path: &Path) -> Result<Self, LocalError> {
+        must_fit(path)?;
+        remove_dead(path)?;
+        let io = |operation| move |source| LocalError::Io { operation, path: path.to_owned(), source };
         let socket = Socket::new(Domain::UNIX, Type::STREAM, None).map_err(io("open a socket for"))?;
-        let address = SockAddr::unix(&path).map_err(io("bind"))?;
+        let address = SockAddr::unix(path).map_err(io("bind"))?;
         socket.bind(&address).map_err(io("bind"))?;
         // Between binding and listening nobody can connect, so the mode holds before the first client.
-        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600))
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600))
             .map_err(io("set the mode of"))?;
-        let metadata = std::fs::symlink_metadata(&path).map_err(io("look at"))?;
+        let metadata = std::fs::symlink_metadata(path).map_err(io("look at"))?;
         socket.set_nonblocking(true).map_err(io("set up"))?;
         socket.listen(BACKLOG).map_err(io("listen on"))?;
         let listener = UnixListener::from_std(socket.into()).map_err(io("listen on"))?;
-        Ok(Self { listener, inode: (metadata.dev(), metadata.ino()), path })
+        Ok(Self { listener, inode: (metadata.dev(), metadata.ino()), path: path.to_owned() })
     }
 
     /// The next client's stream.
@@ -128,6 +130,17 @@ impl Drop for LocalSocket {
             tracing::warn!(%error, "a socket was left behind");
         }
     }
+}
+
+/// Whether the system takes so long a path.
+///
+/// # Errors
+/// [`LocalError::PathTooLong`].
+pub fn must_fit(path: &Path) -> Result<(), LocalError> {
+    if path.as_os_str().as_bytes().len() > MAX_PATH {
+        return Err(LocalError::PathTooLong { path: path.to_owned() });
+    }
+    Ok(())
 }
 
 fn check(folder: &Path) -> Result<(), LocalError> {

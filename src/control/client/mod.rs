@@ -41,9 +41,9 @@ use crate::control::error::ClientError;
 use crate::control::error::ErrorBody;
 use crate::control::error::ErrorCode;
 use crate::control::noun::event::EventSource;
-use crate::control::socket::MAX_PATH;
 use crate::domain::Secret;
 use crate::transport::fetch::Location;
+use crate::transport::local::MAX_PATH;
 
 pub use network::Bearer;
 
