@@ -18,7 +18,7 @@ use crate::control::noun::event::EventFilter;
 use crate::control::noun::event::EventSource;
 use crate::control::noun::event::Topic;
 use crate::control::noun::session::EventsFrom;
-use crate::control::pages;
+use crate::control::paging;
 use crate::domain::approval::Approval;
 use crate::domain::approval::ApprovalState;
 use crate::domain::event::Direction;
@@ -320,7 +320,7 @@ pub fn approvals(terminal: Terminal, access: &Access) -> Outcome {
 /// All that wait, the oldest first.
 fn pending(access: &Access) -> Result<Vec<Approval>, Failure> {
     let filter = ApprovalFilter { state: Some(ApprovalState::Pending), ..ApprovalFilter::default() };
-    let mut all = access.block_on(pages::approvals(access.backend(), &filter))?;
+    let mut all = access.block_on(paging::approvals(access.backend(), &filter))?;
     all.reverse();
     Ok(all)
 }

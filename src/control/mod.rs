@@ -15,7 +15,7 @@ pub mod error;
 pub mod feed;
 pub mod noun;
 pub mod page;
-pub mod pages;
+pub mod paging;
 pub mod remote;
 pub mod server;
 pub mod sign_in;

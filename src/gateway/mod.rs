@@ -2,12 +2,12 @@
 
 pub mod admin;
 mod error;
+mod health;
 mod keeper;
 mod live;
 mod logging;
 mod masks;
 mod notices;
-mod probe;
 mod process;
 mod revision;
 mod running;

@@ -12,7 +12,7 @@ use crate::control::noun::session::EventsFrom;
 use crate::control::noun::session::Grep;
 use crate::control::noun::session::SessionFilter;
 use crate::control::noun::session::SessionView;
-use crate::control::pages;
+use crate::control::paging;
 use crate::domain::approval::Approval;
 use crate::domain::approval::ApprovalState;
 use crate::domain::id::SessionId;
@@ -101,7 +101,7 @@ async fn around(backend: &dyn Backend, id: SessionId, seq: u64) -> Result<EventP
 /// All pending approvals.
 async fn pending(backend: &dyn Backend) -> Result<Vec<Arc<Approval>>, ApiError> {
     let filter = ApprovalFilter { state: Some(ApprovalState::Pending), ..ApprovalFilter::default() };
-    let found = pages::approvals(backend, &filter).await?;
+    let found = paging::approvals(backend, &filter).await?;
     Ok(found.into_iter().map(|approval| Arc::new(Approval { detail: String::new(), ..approval })).collect())
 }
 
@@ -111,5 +111,5 @@ async fn sessions(backend: &dyn Backend, live: bool) -> Result<List<SessionView>
         return backend.sessions(SessionFilter { limit: Some(ENDED), ..SessionFilter::default() }).await;
     }
     let filter = SessionFilter { live: Some(true), ..SessionFilter::default() };
-    pages::sessions(backend, &filter).await.map(List::all)
+    paging::sessions(backend, &filter).await.map(List::all)
 }
