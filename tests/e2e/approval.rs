@@ -3,25 +3,11 @@
 use std::thread;
 use std::time::Duration;
 
-use crate::guards::wait_for;
 use crate::support::World;
 use crate::support::client::request;
-
-/// Sends a PATCH that is held, from a thread of its own.
-fn held(world: &World, token: &str, body: &'static str) -> thread::JoinHandle<crate::support::Reply> {
-    let (port, token) = (world.port, token.to_owned());
-    thread::spawn(move || {
-        let mut client = crate::support::Client::connect(port);
-        client.send(request(
-            "PATCH",
-            "/c/crm/customers/7",
-            Some(&token),
-            &[("Content-Type", "application/json")],
-            Some(body),
-        ));
-        client.reply()
-    })
-}
+use crate::support::steps;
+use crate::support::steps::held;
+use crate::support::steps::wait_for;
 
 fn id(approval: &serde_json::Value) -> String {
     approval["id"].as_str().unwrap().to_owned()
@@ -40,11 +26,8 @@ fn ends_as(world: &World, session: &str, approval: &str, state: &str) {
 
 /// Who did what to a grant, as the audit trail says.
 fn audited(world: &World, grant: &str) -> Vec<(String, String)> {
-    let store = rusqlite::Connection::open(world.path("data/hoopctl.db")).unwrap();
-    let mut entries =
-        store.prepare("SELECT actor, action FROM audit WHERE subject = ?1 ORDER BY seq").unwrap();
-    let rows = entries.query_map([grant], |row| Ok((row.get(0)?, row.get(1)?))).unwrap();
-    rows.map(Result::unwrap).collect()
+    let all = steps::audited(world).into_iter();
+    all.filter(|[_, _, subject]| subject == grant).map(|[actor, action, _]| (actor, action)).collect()
 }
 
 #[test]

@@ -5,9 +5,9 @@ use std::time::Duration;
 use serde_json::Value;
 
 use crate::support::World;
-use crate::support::caller::wait_until;
 use crate::support::process::Process;
 use crate::support::process::run;
+use crate::support::steps::wait_until;
 use crate::support::world::RULES;
 
 #[test]

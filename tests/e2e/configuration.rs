@@ -5,9 +5,10 @@ use std::time::Instant;
 
 use serde_json::Value;
 
-use crate::guards::wait_for;
 use crate::support::World;
 use crate::support::client::request;
+use crate::support::steps::audited;
+use crate::support::steps::wait_for;
 use crate::support::world::RULES;
 
 #[test]
@@ -110,12 +111,10 @@ fn a_reload_takes_all_of_it_or_nothing() {
 
 /// Who reloaded, and how it went, as the audit trail says.
 fn reloads(world: &World) -> Vec<(String, String)> {
-    let store = rusqlite::Connection::open(world.path("data/hoopctl.db")).unwrap();
-    let mut entries = store
-        .prepare("SELECT actor, action FROM audit WHERE action LIKE 'config.reload%' ORDER BY seq")
-        .unwrap();
-    let rows = entries.query_map([], |row| Ok((row.get(0)?, row.get(1)?))).unwrap();
-    rows.map(Result::unwrap).collect()
+    let all = audited(world).into_iter();
+    all.filter(|[_, action, _]| action.starts_with("config.reload"))
+        .map(|[actor, action, _]| (actor, action))
+        .collect()
 }
 
 #[test]

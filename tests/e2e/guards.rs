@@ -22,6 +22,10 @@ use serde_json::Value;
 
 use crate::support::World;
 use crate::support::client::request;
+use crate::support::steps::open;
+use crate::support::steps::says;
+use crate::support::steps::session;
+use crate::support::steps::wait_for;
 use crate::support::world::API_TOKEN;
 use crate::support::world::RULES;
 
@@ -63,40 +67,8 @@ pub fn chunked(head: &str, chunks: &str) -> String {
     format!("HTTP/1.1 {head}\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n{chunks}")
 }
 
-/// Opens a connection to an address, with everything allowed for `support`.
-pub fn open(world: &World, name: &str, address: &str, more: &[&str]) {
-    let upstream = format!("http://{address}");
-    let add = ["connect", "add", name, "--upstream", &upstream];
-    let (code, _, err) = world.cli(&[&add[..], more].concat());
-    assert_eq!(code, 0, "{err}");
-    let id = format!("{name}-all");
-    let (code, _, err) =
-        world.cli(&["policy", "add", &id, "--allow", "--group", "support", "--connection", name]);
-    assert_eq!(code, 0, "{err}");
-}
-
 pub fn text(seen: &Mutex<String>) -> String {
     seen.lock().unwrap().clone()
-}
-
-pub fn wait_for(what: &str, done: impl Fn() -> bool) {
-    let begin = Instant::now();
-    while !done() {
-        assert!(begin.elapsed() < Duration::from_secs(5), "{what}");
-        thread::sleep(Duration::from_millis(20));
-    }
-}
-
-/// The newest session on a connection; `gateway` has the refusals without one.
-pub fn session(world: &World, connection: &str) -> String {
-    let sessions = world.list(&["session", "list"]);
-    let found = sessions.iter().find(|session| session["connection"] == connection);
-    found.unwrap_or_else(|| panic!("no session on {connection}"))["id"].as_str().unwrap().to_owned()
-}
-
-/// Whether an event of a session says `value` under `key`.
-pub fn says(world: &World, session: &str, key: &str, value: &str) -> bool {
-    world.events(session).iter().any(|event| event["data"][key] == value)
 }
 
 /// Opens a stream of events on `raw`; gives it after its first event, and its session.

@@ -1,4 +1,4 @@
-//! Targets and clients that behave as badly as they can, each a guard that once could be got past.
+//! Targets and clients that behave as badly as they can: each tries to get past one guard.
 
 use std::io::Read;
 use std::io::Write;
@@ -12,6 +12,8 @@ use std::time::Instant;
 
 use crate::support::World;
 use crate::support::client::request;
+use crate::support::steps::open;
+use crate::support::steps::wait_for;
 use crate::support::world::RULES;
 
 /// A target that runs `serve` for each stream and keeps what it has read.
@@ -42,27 +44,8 @@ fn read_all(mut stream: &TcpStream, seen: &Mutex<Vec<u8>>) {
     }
 }
 
-/// Opens a connection to a port, with everything allowed for `support`.
-fn open(world: &World, name: &str, port: u16) {
-    let upstream = format!("http://127.0.0.1:{port}");
-    let (code, _, err) = world.cli(&["connect", "add", name, "--upstream", &upstream]);
-    assert_eq!(code, 0, "{err}");
-    let id = format!("{name}-all");
-    let (code, _, err) =
-        world.cli(&["policy", "add", &id, "--allow", "--group", "support", "--connection", name]);
-    assert_eq!(code, 0, "{err}");
-}
-
 fn text(seen: &Mutex<Vec<u8>>) -> String {
     String::from_utf8_lossy(&seen.lock().unwrap()).into_owned()
-}
-
-fn wait_for(what: &str, done: impl Fn() -> bool) {
-    let begin = Instant::now();
-    while !done() {
-        assert!(begin.elapsed() < Duration::from_secs(5), "{what}");
-        thread::sleep(Duration::from_millis(20));
-    }
 }
 
 #[test]
@@ -103,7 +86,7 @@ fn a_mask_added_by_a_reload_holds_for_sessions_that_live() {
 fn what_a_client_sent_before_it_left_is_in_the_recording() {
     let world = World::new();
     let (port, seen) = target(|stream, seen| read_all(&stream, &seen));
-    open(&world, "mute", port);
+    open(&world, "mute", &format!("127.0.0.1:{port}"), &[]);
     let token = world.token("reader");
     let mut client = world.client();
     client.send(request("POST", "/c/mute/x", Some(&token), &[("Transfer-Encoding", "chunked")], None));
@@ -136,7 +119,7 @@ fn an_early_reply_hides_nothing_and_a_lock_cuts_the_rest_of_the_upload() {
         drop(stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"));
         read_all(&stream, &seen);
     });
-    open(&world, "early", port);
+    open(&world, "early", &format!("127.0.0.1:{port}"), &[]);
     let token = world.token("reader");
     let mut client = world.client();
     client.send(request("POST", "/c/early/x", Some(&token), &[("Transfer-Encoding", "chunked")], None));
@@ -172,7 +155,7 @@ fn a_lock_cuts_a_short_reply_that_comes_slowly() {
         thread::sleep(Duration::from_secs(4));
         drop(stream.write_all(b"56789"));
     });
-    open(&world, "slow", port);
+    open(&world, "slow", &format!("127.0.0.1:{port}"), &[]);
     let token = world.token("reader");
     let mut client = world.client();
     client.send(request("GET", "/c/slow/x", Some(&token), &[], None));

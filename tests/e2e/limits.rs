@@ -6,17 +6,17 @@ use std::thread;
 use std::time::Duration;
 use std::time::Instant;
 
-use crate::guards::open;
-use crate::guards::says;
-use crate::guards::session;
 use crate::guards::target;
 use crate::guards::text;
-use crate::guards::wait_for;
 use crate::guards::whole;
 use crate::support::Client;
 use crate::support::Reply;
 use crate::support::World;
 use crate::support::client::request;
+use crate::support::steps::open;
+use crate::support::steps::says;
+use crate::support::steps::session;
+use crate::support::steps::wait_for;
 use crate::support::world::RULES;
 
 /// A gateway whose configuration is the usual head, changed, and other rules.

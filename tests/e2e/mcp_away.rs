@@ -8,11 +8,11 @@ use serde_json::json;
 
 use crate::support::Client;
 use crate::support::caller::Caller;
-use crate::support::caller::wait_until;
 use crate::support::client::request;
 use crate::support::mcp::ACCEPT;
 use crate::support::mcp::Mcp;
 use crate::support::mcp::answer;
+use crate::support::steps::wait_until;
 
 const HOLD: &str = r#"
 [[policy]]

@@ -8,9 +8,9 @@ use serde_json::json;
 
 use crate::support::Client;
 use crate::support::caller::Caller;
-use crate::support::caller::wait_until;
 use crate::support::mcp::Mcp;
 use crate::support::mcp::answer;
+use crate::support::steps::wait_until;
 
 /// The gateway with the policy that holds the tool that counts; `grant`: how far its approvals reach.
 fn mcp(grant: &str) -> Mcp {

@@ -16,8 +16,8 @@ use crate::mcp_guards::polite;
 use crate::mcp_guards::say;
 use crate::support::World;
 use crate::support::caller::Caller;
-use crate::support::caller::wait_until;
 use crate::support::mcp::answer;
+use crate::support::steps::wait_until;
 
 fn pay(attack: &Attack, arguments: &str, beside: &str) -> Value {
     let body = format!(

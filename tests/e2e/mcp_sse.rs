@@ -21,7 +21,6 @@ use serde_json::json;
 use crate::support::World;
 use crate::support::caller::Caller;
 use crate::support::caller::messages;
-use crate::support::caller::wait_until;
 use crate::support::mcp::ALL;
 use crate::support::mcp::MCP_TOKEN;
 use crate::support::mcp::peer;
@@ -29,6 +28,7 @@ use crate::support::mcp::peers;
 use crate::support::mcp::read_request;
 use crate::support::process::Process;
 use crate::support::process::free_port;
+use crate::support::steps::wait_until;
 
 const RULES: &str = r#"
 [[policy]]

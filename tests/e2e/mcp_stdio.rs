@@ -9,8 +9,8 @@ use crate::support::Reply;
 use crate::support::World;
 use crate::support::caller::Caller;
 use crate::support::caller::messages;
-use crate::support::caller::wait_until;
 use crate::support::database::DATABASE_PASSWORD;
+use crate::support::steps::wait_until;
 use crate::support::world::API_TOKEN;
 
 const PEERS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/peers/node_modules/@modelcontextprotocol");

@@ -15,11 +15,11 @@ use crate::mcp_guards::polite;
 use crate::mcp_guards::result;
 use crate::mcp_guards::say;
 use crate::support::Reply;
-use crate::support::caller::wait_until;
 use crate::support::client::Client;
 use crate::support::client::request;
 use crate::support::mcp::ACCEPT;
 use crate::support::mcp::answer;
+use crate::support::steps::wait_until;
 
 const JSON: (&str, &str) = ("Content-Type", "application/json");
 const BEGUN: &str = "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\nconnection: close\r\n\r\n";

@@ -5,20 +5,17 @@
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::Command;
-use std::thread;
 use std::time::Duration;
 
 use serde_json::Value;
 use serde_json::json;
 
-use crate::support::Client;
-use crate::support::Reply;
 use crate::support::World;
-use crate::support::caller::wait_until;
-use crate::support::client::request;
 use crate::support::process::Process;
 use crate::support::process::free_port;
 use crate::support::process::run;
+use crate::support::steps::held;
+use crate::support::steps::wait_until;
 use crate::support::world::RULES;
 
 const SECRET: &str = "page-s3cret";
@@ -70,17 +67,6 @@ fn secure_world() -> (World, String) {
     gateway.wait_port(world.port);
     world.gateway = Some(gateway);
     (world, page)
-}
-
-/// Sends a PATCH that is held, from a thread of its own.
-fn held(world: &World, token: &str, body: &'static str) -> thread::JoinHandle<Reply> {
-    let (port, token) = (world.port, token.to_owned());
-    thread::spawn(move || {
-        let mut client = Client::connect(port);
-        let headers = [("Content-Type", "application/json")];
-        client.send(request("PATCH", "/c/crm/customers/7", Some(&token), &headers, Some(body)));
-        client.reply()
-    })
 }
 
 #[test]

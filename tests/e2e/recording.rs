@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use crate::guards::wait_for;
 use crate::support::World;
+use crate::support::steps::wait_for;
 use crate::support::world::RULES;
 
 /// A session with a read, a refused delete and a masked value.

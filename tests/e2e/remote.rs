@@ -8,12 +8,12 @@ use std::time::Duration;
 use serde_json::Value;
 
 use crate::support::World;
-use crate::support::caller::wait_until;
 use crate::support::mcp::peer;
 use crate::support::process::Process;
 use crate::support::process::free_port;
 use crate::support::process::run;
 use crate::support::screen::Screen;
+use crate::support::steps::wait_until;
 
 const RULES: &str = r#"
 [[policy]]

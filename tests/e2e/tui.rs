@@ -7,13 +7,13 @@ use std::time::Instant;
 use serde_json::json;
 
 use crate::support::World;
-use crate::support::caller::wait_until;
 use crate::support::client::Reply;
 use crate::support::database::Database;
 use crate::support::mcp::Mcp;
 use crate::support::mcp::peer;
 use crate::support::process::run;
 use crate::support::screen::Screen;
+use crate::support::steps::wait_until;
 
 const BODY: &str = r#"{"tier":"gold","note":"from the test"}"#;
 

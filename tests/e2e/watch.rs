@@ -5,8 +5,8 @@ use std::time::Duration;
 use serde_json::Value;
 
 use crate::support::World;
-use crate::support::caller::wait_until;
 use crate::support::process::Process;
+use crate::support::steps::wait_until;
 
 /// What a watch has printed.
 fn lines(watch: &Process) -> Vec<Value> {

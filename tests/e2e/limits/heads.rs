@@ -20,15 +20,15 @@ use hyper_util::rt::TokioIo;
 use serde_json::Value;
 
 use crate::guards::chunked;
-use crate::guards::open;
-use crate::guards::session;
 use crate::guards::target;
 use crate::guards::text;
-use crate::guards::wait_for;
 use crate::guards::whole;
 use crate::limits::world;
 use crate::support::World;
 use crate::support::client::request;
+use crate::support::steps::open;
+use crate::support::steps::session;
+use crate::support::steps::wait_for;
 use crate::support::world::API_TOKEN;
 use crate::support::world::RULES;
 

@@ -1,8 +1,5 @@
 //! A client of one MCP connection that sends what it is told by hand, in either era.
 
-use std::time::Duration;
-use std::time::Instant;
-
 use serde_json::Value;
 use serde_json::json;
 
@@ -98,14 +95,5 @@ pub fn messages(reply: &Reply) -> Vec<Value> {
             data.map(|data| serde_json::from_str(data).unwrap()).collect()
         }
         _ => vec![reply.json()],
-    }
-}
-
-/// Waits until something is so.
-pub fn wait_until(what: &str, limit: Duration, is: impl Fn() -> bool) {
-    let begin = Instant::now();
-    while !is() {
-        assert!(begin.elapsed() < limit, "{what}");
-        std::thread::sleep(Duration::from_millis(20));
     }
 }

@@ -7,6 +7,7 @@ pub mod mcp;
 pub mod postgres;
 pub mod process;
 pub mod screen;
+pub mod steps;
 pub mod wire;
 pub mod world;
 

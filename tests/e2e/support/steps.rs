@@ -1,0 +1,67 @@
+//! What many tests do: open a connection, have a request held, wait for something.
+
+use std::thread;
+use std::time::Duration;
+use std::time::Instant;
+
+use crate::support::Client;
+use crate::support::Reply;
+use crate::support::World;
+use crate::support::client::request;
+
+/// Opens a connection to an address, with everything allowed for `support`.
+pub fn open(world: &World, name: &str, address: &str, more: &[&str]) {
+    let upstream = format!("http://{address}");
+    let add = ["connect", "add", name, "--upstream", &upstream];
+    let (code, _, err) = world.cli(&[&add[..], more].concat());
+    assert_eq!(code, 0, "{err}");
+    let id = format!("{name}-all");
+    let (code, _, err) =
+        world.cli(&["policy", "add", &id, "--allow", "--group", "support", "--connection", name]);
+    assert_eq!(code, 0, "{err}");
+}
+
+/// Sends a PATCH of a customer, which is held, from a thread of its own.
+pub fn held(world: &World, token: &str, body: &'static str) -> thread::JoinHandle<Reply> {
+    let (port, token) = (world.port, token.to_owned());
+    thread::spawn(move || {
+        let mut client = Client::connect(port);
+        let headers = [("Content-Type", "application/json")];
+        client.send(request("PATCH", "/c/crm/customers/7", Some(&token), &headers, Some(body)));
+        client.reply()
+    })
+}
+
+/// Waits until something is so.
+pub fn wait_until(what: &str, limit: Duration, is: impl Fn() -> bool) {
+    let begin = Instant::now();
+    while !is() {
+        assert!(begin.elapsed() < limit, "{what}");
+        thread::sleep(Duration::from_millis(20));
+    }
+}
+
+/// [`wait_until`] within five seconds.
+pub fn wait_for(what: &str, is: impl Fn() -> bool) {
+    wait_until(what, Duration::from_secs(5), is);
+}
+
+/// The newest session on a connection; `gateway` has the refusals without one.
+pub fn session(world: &World, connection: &str) -> String {
+    let sessions = world.list(&["session", "list"]);
+    let found = sessions.iter().find(|session| session["connection"] == connection);
+    found.unwrap_or_else(|| panic!("no session on {connection}"))["id"].as_str().unwrap().to_owned()
+}
+
+/// Whether an event of a session says `value` under `key`.
+pub fn says(world: &World, session: &str, key: &str, value: &str) -> bool {
+    world.events(session).iter().any(|event| event["data"][key] == value)
+}
+
+/// The audit trail: who did what, to what.
+pub fn audited(world: &World) -> Vec<[String; 3]> {
+    let store = rusqlite::Connection::open(world.path("data/hoopctl.db")).unwrap();
+    let mut entries = store.prepare("SELECT actor, action, subject FROM audit ORDER BY seq").unwrap();
+    let rows = entries.query_map([], |row| Ok([row.get(0)?, row.get(1)?, row.get(2)?])).unwrap();
+    rows.map(Result::unwrap).collect()
+}
