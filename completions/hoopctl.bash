@@ -3204,7 +3204,7 @@ _hoopctl() {
             return 0
             ;;
         hoopctl__subcmd__serve)
-            opts="-c -o -q -h --check --log-format --config --data-dir --socket --url --ca-file --output --quiet --help"
+            opts="-c -o -q -h --check --watch --log-format --config --data-dir --socket --url --ca-file --output --quiet --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

@@ -35,6 +35,7 @@ Examples:
   hoopctl serve
   hoopctl serve -c /etc/hoopctl/hoopctl.toml
   hoopctl serve --check
+  hoopctl serve --watch
 
 Signals: SIGHUP reloads the configuration, SIGTERM and SIGINT drain and stop.
 Next: hoopctl status --wait 30s";

@@ -20,6 +20,9 @@ pub struct ServeArgs {
     /// Check the configuration and stop
     #[arg(long)]
     pub check: bool,
+    /// Reload when the configuration file changes, as SIGHUP does
+    #[arg(long, conflicts_with = "check")]
+    pub watch: bool,
     /// How the log is written, on standard error
     #[arg(long, value_name = "FORMAT", value_enum, default_value = "auto")]
     pub log_format: LogFormat,
@@ -59,6 +62,6 @@ pub fn run(terminal: Terminal, place: &Place, args: &ServeArgs) -> Outcome {
         store::lock_data_dir(data_dir).map_err(|source| GatewayError::Store { source })?;
     }
     let _issuer = DevThread::start(&config)?;
-    gateway::run(RunOptions { config, config_path, log_format: args.log_format.into() })?;
+    gateway::run(RunOptions { config, config_path, watch: args.watch, log_format: args.log_format.into() })?;
     Ok(Exit::Done)
 }

@@ -12,6 +12,7 @@ mod process;
 mod revision;
 mod running;
 mod start;
+mod watch;
 mod workers;
 
 use std::path::PathBuf;
@@ -28,6 +29,8 @@ pub struct RunOptions {
     pub config: Config,
     /// Where it came from; a reload reads it again.
     pub config_path: PathBuf,
+    /// Whether a changed file is reloaded without being asked for.
+    pub watch: bool,
     /// How the log is written, on standard error.
     pub log_format: LogFormat,
 }

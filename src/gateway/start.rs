@@ -41,6 +41,7 @@ use crate::gateway::running::issuers;
 use crate::gateway::running::page_origin;
 use crate::gateway::running::server_tls;
 use crate::gateway::running::stored_entities;
+use crate::gateway::watch::FileWatch;
 use crate::gateway::workers::Entrance;
 use crate::gateway::workers::WorkerSettings;
 use crate::gateway::workers::Workers;
@@ -70,6 +71,8 @@ use crate::transport::strangers::Strangers;
 
 /// Who reloads, in the audit trail, where the signal says so: any process that may signal this one.
 const HANG_UP: &str = "signal:SIGHUP";
+/// Who reloads where the configuration file is watched: whoever changed it.
+const CHANGED: &str = "file:changed";
 /// How often recordings are pruned.
 const PRUNE_EVERY: Duration = Duration::from_hours(1);
 /// How long approvals and ended grants stay in the store after their end.
@@ -79,6 +82,7 @@ const APPROVALS_KEPT: Duration = Duration::from_hours(24 * 400);
 pub async fn run(options: RunOptions) -> Result<(), GatewayError> {
     // Signals are caught before anything is opened, so that one that comes early still ends in a clean stop.
     let mut signals = Signals::new()?;
+    let watched = options.watch.then(|| FileWatch::new(options.config_path.clone()));
     let streams = process::prepare(options.config.gateway.limits.streams);
     let (running, mut listeners, lock) = open(options).await?;
     let running = Arc::new(running);
@@ -127,7 +131,8 @@ pub async fn run(options: RunOptions) -> Result<(), GatewayError> {
     ];
     tracing::info!(listen = %running.listener, postgres_listen = running.databases.map(tracing::field::display), admin_listen = running.remote.map(tracing::field::display), tls = running.tls.load().is_some(), data_dir = %config.storage.data_dir.display(), "ready");
 
-    serve(&workers, &listeners, streams, &service, &mut signals).await;
+    let causes = Causes { signals: &mut signals, watched };
+    serve(&workers, &listeners, streams, &service, causes).await;
 
     stopping.store(true, Ordering::Relaxed);
     drop(listeners);
@@ -187,7 +192,7 @@ impl Signals {
 
 /// Opens all that is on disk and compiles what it says.
 async fn open(options: RunOptions) -> Result<(Running, Listeners, DataDirLock), GatewayError> {
-    let RunOptions { config, config_path, .. } = options;
+    let RunOptions { config, config_path, watch: _, log_format: _ } = options;
     let data_dir = &config.storage.data_dir;
     let of_store = |source| GatewayError::Store { source };
     let lock = lock_data_dir(data_dir).map_err(of_store)?;
@@ -284,14 +289,21 @@ impl Listeners {
     }
 }
 
-/// Accepts clients, at most so many streams at once, until a signal to stop; reloads at SIGHUP.
+/// What the gateway heeds while it serves.
+struct Causes<'a> {
+    signals: &'a mut Signals,
+    watched: Option<FileWatch>,
+}
+
+/// Accepts clients, at most so many streams at once, until a signal to stop; reloads at SIGHUP, and when a watched file has changed.
 async fn serve(
     workers: &Workers,
     listeners: &Listeners,
     limit: usize,
     service: &Admin,
-    signals: &mut Signals,
+    causes: Causes<'_>,
 ) {
+    let Causes { signals, mut watched } = causes;
     let mut accepting = std::pin::pin!(workers.accept(Entrance::Http, &listeners.http, limit));
     let mut databases = std::pin::pin!(async {
         match &listeners.postgres {
@@ -304,8 +316,17 @@ async fn serve(
     let asked = Notify::new();
     let mut reloading = std::pin::pin!(async {
         loop {
-            asked.notified().await;
-            drop(service.reload_as(HANG_UP).await);
+            let changed = async {
+                match &mut watched {
+                    Some(file) => file.changed().await,
+                    None => std::future::pending().await,
+                }
+            };
+            let who = tokio::select! {
+                () = asked.notified() => HANG_UP,
+                () = changed => CHANGED,
+            };
+            drop(service.reload_as(who).await);
         }
     });
     loop {
@@ -415,7 +436,7 @@ mod tests {
 
     async fn opened(file: &Path) -> (Running, Listeners, DataDirLock) {
         let config = config::load(file).unwrap();
-        let options = RunOptions { config, config_path: file.to_owned(), log_format: LogFormat::Pretty };
+        let options = RunOptions { config, config_path: file.to_owned(), watch: false, log_format: LogFormat::Pretty };
         open(options).await.unwrap()
     }
 

@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use crate::support::World;
 use crate::support::client::request;
+use crate::support::process::Process;
 use crate::support::steps::audited;
 use crate::support::steps::wait_for;
 use crate::support::world::RULES;
@@ -107,6 +108,28 @@ fn a_reload_takes_all_of_it_or_nothing() {
         })
         .collect();
     assert_eq!(logged, wanted);
+}
+
+#[test]
+fn a_watched_file_is_taken_over_when_it_is_changed_or_not_at_all() {
+    let mut world = World::without_gateway(RULES);
+    let args = ["serve", "--watch", "--log-format", "json"];
+    let mut gateway = Process::start("gateway", &mut world.hoopctl(&args), world.folder.path());
+    gateway.wait_port(world.port);
+    world.gateway = Some(gateway);
+    wait_for("it is ready", || world.get("/readyz", None).status == 200);
+    let token = world.token("reader");
+    assert_eq!(world.get("/c/crm/customers/7", Some(&token)).status, 200);
+    let told = |count: usize, action: &str| {
+        wait_for(action, || reloads(&world).len() == count);
+        assert_eq!(reloads(&world).last().unwrap(), &("file:changed".to_owned(), action.to_owned()));
+    };
+    world.write_config("[[policy]]\nid = 7\n");
+    told(1, "config.reload.failed");
+    assert_eq!(world.get("/c/crm/customers/7", Some(&token)).status, 200, "the old one holds");
+    world.write_config("");
+    told(2, "config.reload");
+    assert_eq!(world.get("/c/crm/customers/7", Some(&token)).status, 404, "nothing allows it any more");
 }
 
 /// Who reloaded, and how it went, as the audit trail says.
