@@ -88,7 +88,12 @@ pub fn run(terminal: Terminal, args: &DemoArgs) -> Outcome {
     guide
         .spawn(move || guide_when_ready(terminal, &place, &tour, begin))
         .map_err(|error| Failure::failed(format!("cannot start a thread: {error}")))?;
-    let ended = gateway::run(RunOptions { config, config_path: file, watch: false, log_format: gateway::LogFormat::Auto });
+    let ended = gateway::run(RunOptions {
+        config,
+        config_path: file,
+        watch: false,
+        log_format: gateway::LogFormat::Auto,
+    });
     drop((target, issuer));
     ended?;
     Ok(Exit::Done)

@@ -296,13 +296,7 @@ struct Causes<'a> {
 }
 
 /// Accepts clients, at most so many streams at once, until a signal to stop; reloads at SIGHUP, and when a watched file has changed.
-async fn serve(
-    workers: &Workers,
-    listeners: &Listeners,
-    limit: usize,
-    service: &Admin,
-    causes: Causes<'_>,
-) {
+async fn serve(workers: &Workers, listeners: &Listeners, limit: usize, service: &Admin, causes: Causes<'_>) {
     let Causes { signals, mut watched } = causes;
     let mut accepting = std::pin::pin!(workers.accept(Entrance::Http, &listeners.http, limit));
     let mut databases = std::pin::pin!(async {
@@ -436,7 +430,8 @@ mod tests {
 
     async fn opened(file: &Path) -> (Running, Listeners, DataDirLock) {
         let config = config::load(file).unwrap();
-        let options = RunOptions { config, config_path: file.to_owned(), watch: false, log_format: LogFormat::Pretty };
+        let options =
+            RunOptions { config, config_path: file.to_owned(), watch: false, log_format: LogFormat::Pretty };
         open(options).await.unwrap()
     }
 
