@@ -16,6 +16,7 @@ use std::time::Duration;
 use std::time::Instant;
 
 use crate::recording::error::RecordError;
+use crate::recording::queue::Sleep;
 use crate::recording::queue::Stage;
 use crate::recording::queue::lock;
 use crate::recording::shared::Shared;
@@ -45,7 +46,7 @@ struct State {
     wanted: u64,
     /// Since when something is only written.
     dirty_since: Option<Instant>,
-    asleep: bool,
+    sleep: Sleep,
     stop: bool,
 }
 
@@ -118,17 +119,19 @@ impl SyncRoom {
         self.rouse(&mut state);
     }
 
-    /// Something was written. Costs next to nothing while that is known.
+    /// Something was written. Costs next to nothing while that is known, and no system call while the syncer will look soon.
     pub(crate) fn written(&self) {
         if !self.dirty.swap(true, Ordering::AcqRel) {
             let mut state = lock(&self.state);
             state.dirty_since.get_or_insert_with(Instant::now);
-            self.rouse(&mut state);
+            if state.sleep == Sleep::Deep {
+                self.rouse(&mut state);
+            }
         }
     }
 
     fn rouse(&self, state: &mut State) {
-        if std::mem::take(&mut state.asleep) {
+        if std::mem::take(&mut state.sleep) != Sleep::Awake {
             self.wake.notify_one();
         }
     }
@@ -143,8 +146,11 @@ impl SyncRoom {
     fn next(&self, shared: &Shared) -> Option<Due> {
         let synced = shared.progress(Stage::Synced);
         let mut state = lock(&self.state);
+        // Where something was synced, more is mostly written soon: who writes it then need not wake this thread.
+        let awake_until = Instant::now() + MAX_UNSYNCED;
         loop {
-            let mut wait = None;
+            let doze = awake_until.saturating_duration_since(Instant::now());
+            let mut wait = (!doze.is_zero()).then_some(doze);
             if let Some(since) = state.dirty_since {
                 let left = MAX_UNSYNCED.saturating_sub(since.elapsed());
                 if state.wanted > synced.done() || left.is_zero() || state.stop {
@@ -160,12 +166,12 @@ impl SyncRoom {
             if synced.has_left() {
                 wait = Some(wait.unwrap_or(RELAY).min(RELAY));
             }
-            state.asleep = true;
+            state.sleep = if wait.is_some() { Sleep::Dozes } else { Sleep::Deep };
             state = match wait {
                 Some(wait) => self.wake.wait_timeout(state, wait).unwrap_or_else(PoisonError::into_inner).0,
                 None => self.wake.wait(state).unwrap_or_else(PoisonError::into_inner),
             };
-            state.asleep = false;
+            state.sleep = Sleep::Awake;
             if synced.has_left() {
                 drop(state);
                 synced.wake_all(synced.done(), &mut Vec::new());
