@@ -2,6 +2,7 @@
 //! must see the same.
 
 mod java;
+mod masked;
 pub mod peer;
 mod pgbench;
 mod recorded;

@@ -1,4 +1,4 @@
-// The JDBC driver at the server that the PG* variables name. Usage: java -cp postgresql.jar:CLASSES Jdbc same|denied|held; see
+// The JDBC driver at the server that the PG* variables name. Usage: java -cp postgresql.jar:CLASSES Jdbc same|denied|held|masked; see
 // psycopg_client.py.
 import java.io.StringReader;
 import java.io.StringWriter;
@@ -34,12 +34,17 @@ public class Jdbc {
         return DriverManager.getConnection(url, System.getenv("PGUSER"), System.getenv("PGPASSWORD"));
     }
 
+    /** A value in words: an array by what is in it, whichever format it came in. */
+    static String text(Object value) throws SQLException {
+        return value instanceof Array ? Arrays.toString((Object[]) ((Array) value).getArray()) : String.valueOf(value);
+    }
+
     static List<Object> rows(ResultSet result) throws SQLException {
         List<Object> rows = new ArrayList<>();
         while (result.next()) {
             StringJoiner row = new StringJoiner(",");
-            for (int column = 1; column <= result.getMetaData().getColumnCount(); column++) row.add(String.valueOf(result.getObject(column)));
-            rows.add(row);
+            for (int column = 1; column <= result.getMetaData().getColumnCount(); column++) row.add(text(result.getObject(column)));
+            rows.add(row.toString());
         }
         return rows;
     }
@@ -249,7 +254,42 @@ public class Jdbc {
         attempt("on", () -> query(db, "SELECT ?::text", "x"));
     }
 
+    static final String PEOPLE = "SELECT * FROM people ORDER BY id";
+
+    /** What comes back of masked columns, however it is asked for. */
+    static void masked() throws Exception {
+        for (String options : List.of("", "&prepareThreshold=1", "&prepareThreshold=-1", "&preferQueryMode=simple", "&binaryTransfer=false")) {
+            try (Connection db = connect(options)) {
+                Set<Object> seen = new HashSet<>();
+                try (PreparedStatement statement = db.prepareStatement(PEOPLE)) {
+                    // From the fifth time on the server keeps the statement, and what can be comes in binary.
+                    for (int n = 0; n < 8; n++) seen.add(rows(statement.executeQuery()));
+                }
+                say("people", options, seen);
+                db.setAutoCommit(false);
+                try (PreparedStatement statement = db.prepareStatement(PEOPLE)) {
+                    statement.setFetchSize(1);
+                    say("fetched", seen.contains(rows(statement.executeQuery())));
+                }
+                db.setAutoCommit(true);
+            }
+        }
+        try (Connection db = connect("&prepareThreshold=1"); PreparedStatement statement = db.prepareStatement(PEOPLE)) {
+            for (int n = 0; n < 2; n++) {
+                try (ResultSet row = statement.executeQuery()) {
+                    row.next();
+                    say("typed", row.getString("ssn"), row.getInt("pin"), row.wasNull(), row.getBigDecimal("salary"), row.getArray("phones"), row.getBigDecimal("balance"));
+                }
+            }
+            say("computed", query(db, "SELECT pin + 1, upper(ssn), phones[1], name FROM people ORDER BY id"));
+        }
+    }
+
     public static void main(String[] arguments) throws Exception {
+        if (arguments[0].equals("masked")) {
+            masked();
+            return;
+        }
         try (Connection db = connect("")) {
             switch (arguments[0]) {
                 case "same": same(db); break;

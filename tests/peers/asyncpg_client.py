@@ -1,6 +1,6 @@
 """asyncpg at the server that the PG* variables name; all it sends is in the extended protocol and in binary.
 
-Usage: python asyncpg_client.py same|denied|held; see psycopg_client.py."""
+Usage: python asyncpg_client.py same|denied|held|masked; see psycopg_client.py."""
 import asyncio
 import datetime
 import os
@@ -174,4 +174,27 @@ async def held():
     await db.close()
 
 
-asyncio.run({'same': same, 'denied': denied, 'held': held}[sys.argv[1]]())
+PEOPLE = 'SELECT * FROM people ORDER BY id'
+
+
+async def masked():
+    """What comes back of masked columns, however it is asked for."""
+    db = await asyncpg.connect()
+
+    def tell(what, rows):
+        print(what, [tuple(row) for row in rows])
+
+    tell('plain', await db.fetch(PEOPLE))
+    tell('values', await db.fetch(f'{PEOPLE} LIMIT $1', 1))
+    statement = await db.prepare(f'{PEOPLE} LIMIT $1')
+    for _ in range(2):
+        tell('prepared', await statement.fetch(2))
+    async with db.transaction():
+        tell('cursor', [row async for row in db.cursor(PEOPLE, prefetch=1)])
+        cursor = await db.cursor(PEOPLE)
+        tell('forward', [await cursor.fetchrow(), await cursor.fetchrow()])
+    tell('computed', await db.fetch('SELECT pin + 1, upper(ssn), phones[1], name FROM people ORDER BY id'))
+    await db.close()
+
+
+asyncio.run({'same': same, 'denied': denied, 'held': held, 'masked': masked}[sys.argv[1]]())

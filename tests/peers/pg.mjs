@@ -1,4 +1,4 @@
-// node-postgres at the server that the PG* variables name. Usage: node pg.mjs same|denied|held; see psycopg_client.py.
+// node-postgres at the server that the PG* variables name. Usage: node pg.mjs same|denied|held|masked; see psycopg_client.py.
 import pg from 'pg';
 import Cursor from 'pg-cursor';
 
@@ -113,6 +113,21 @@ const modes = {
     tell(await second);
     new pg.Client().cancel(db, withdrawn);
     await attempt('on', db.query('SELECT $1::text AS t', ['x']));
+  },
+
+  // What comes back of masked columns, however it is asked for.
+  async masked(db) {
+    const people = 'SELECT id, name, ssn, credit_card, pin, salary, phones, marks FROM people ORDER BY id';
+    const tell = (what, { rows }) => say(what, rows.map(Object.values));
+    tell('plain', await db.query(people));
+    for (const binary of [false, true]) {
+      tell(`values ${binary}`, await db.query({ text: `${people} LIMIT $1`, values: [1], binary }));
+      for (let n = 0; n < 2; n++) tell(`named ${binary}`, await db.query({ name: `named ${binary}`, text: `${people} LIMIT $1`, values: [2], binary }));
+    }
+    const cursor = db.query(new Cursor(people));
+    tell('cursor', { rows: [...(await cursor.read(1)), ...(await cursor.read(1))] });
+    await cursor.close();
+    tell('computed', await db.query('SELECT pin + 1 AS a, upper(ssn) AS b, phones[1] AS c, name FROM people ORDER BY id'));
   },
 };
 

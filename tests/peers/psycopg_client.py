@@ -1,4 +1,4 @@
-"""psycopg 3 at the server that the PG* variables name. Usage: python psycopg_client.py same|denied|held
+"""psycopg 3 at the server that the PG* variables name. Usage: python psycopg_client.py same|denied|held|masked
 
 `same` prints what must not depend on whether a gateway stands between; BAD is a statement that fails there."""
 import os
@@ -242,4 +242,25 @@ def held():
         print('on', db.execute('SELECT %s', ['x'], binary=True).fetchone())
 
 
-{'same': same, 'denied': denied, 'held': held}[sys.argv[1]]()
+PEOPLE = 'SELECT * FROM people ORDER BY id'
+
+
+def masked():
+    """What comes back of masked columns, however it is asked for."""
+    with connect() as db:
+        for binary in (False, True):
+            print('plain', binary, db.cursor(binary=binary).execute(PEOPLE).fetchall())
+            print('values', binary, db.cursor(binary=binary).execute(f'{PEOPLE} LIMIT %s', [1]).fetchall())
+            for _ in range(2):
+                print('prepared', binary, db.cursor(binary=binary).execute(f'{PEOPLE} LIMIT %s', [2], prepare=True).fetchall())
+            with db.transaction(), db.cursor('named', binary=binary) as named:
+                named.itersize = 1
+                print('named', binary, list(named.execute(PEOPLE)))
+            with db.pipeline():
+                cursors = [db.cursor(binary=binary).execute(f'{PEOPLE} LIMIT %s', [n]) for n in (1, 2)]
+                print('pipeline', binary, [cursor.fetchall() for cursor in cursors])
+            print('streamed', binary, list(db.cursor(binary=binary).stream(PEOPLE)))
+        print('computed', db.execute('SELECT pin + 1, upper(ssn), phones[1], name FROM people ORDER BY id').fetchall())
+
+
+{'same': same, 'denied': denied, 'held': held, 'masked': masked}[sys.argv[1]]()

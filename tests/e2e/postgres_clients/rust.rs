@@ -25,7 +25,7 @@ use crate::support::World;
 use crate::support::database::Database;
 
 /// What is said on the side.
-type Aside = mpsc::UnboundedReceiver<AsyncMessage>;
+pub type Aside = mpsc::UnboundedReceiver<AsyncMessage>;
 
 /// One connection, and what its program tells.
 struct Talk {
@@ -35,7 +35,7 @@ struct Talk {
     bad: &'static str,
 }
 
-async fn connect(world: &World, at: At<'_>) -> Result<(Client, Aside), Error> {
+pub async fn connect(world: &World, at: At<'_>) -> Result<(Client, Aside), Error> {
     let (port, user, password, database) = at.place(world);
     let mut config = Config::new();
     config.host("127.0.0.1").port(port).user(user).password(password).dbname(database);
