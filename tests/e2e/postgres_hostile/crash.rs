@@ -1,5 +1,6 @@
 //! kill -9 of the gateway while many write through it: what the database has, the recording has.
 
+use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 use std::process::Child;
 use std::process::Command;
@@ -31,7 +32,7 @@ GRANT ALL ON sent TO gateway;
 /// How long a round lasts: some seconds, or as long as it takes to find what is rare.
 fn duration() -> Duration {
     let long = std::env::var("HOOPCTL_LONG_TESTS").is_ok_and(|value| value == "1");
-    Duration::from_secs(if long { 30 } else { 4 })
+    Duration::from_secs(if long { 60 } else { 4 })
 }
 
 fn pgbench(world: &World, token: &str, arguments: &[&str]) -> Child {
@@ -49,6 +50,29 @@ fn committed(world: &World) -> BTreeSet<String> {
     let rows =
         world.direct("SELECT format('INSERT INTO sent VALUES (%s, %s, %s);', round, client, n) FROM sent");
     rows.lines().map(str::to_owned).collect()
+}
+
+/// How many statements of a round each client was told are done, as pgbench has written it.
+fn told(world: &World, round: usize) -> BTreeMap<usize, usize> {
+    let mut clients = BTreeMap::new();
+    for entry in std::fs::read_dir(world.folder.path()).unwrap() {
+        let entry = entry.unwrap();
+        if !entry.file_name().to_string_lossy().starts_with(&format!("told.{round}.")) {
+            continue;
+        }
+        for line in std::fs::read_to_string(entry.path()).unwrap().lines() {
+            let client = line.split(' ').next().unwrap().parse().unwrap();
+            *clients.entry(client).or_default() += 1;
+        }
+    }
+    clients
+}
+
+/// How many of each client the database has.
+fn kept(world: &World, round: usize) -> BTreeMap<usize, usize> {
+    let rows = world.direct(&format!("SELECT client, count(*) FROM sent WHERE round = {round} GROUP BY 1"));
+    let number = |text: &str| text.parse().unwrap();
+    rows.lines().filter_map(|row| row.split_once('|')).map(|(a, b)| (number(a), number(b))).collect()
 }
 
 /// The statements that are recorded as admitted.
@@ -82,7 +106,8 @@ fn after_kill_9_under_load_what_the_database_has_is_recorded() {
         let variable = format!("round={round}");
         let before = committed(&world).len();
         let all = ["-c", &clients, "-j", "4", "-D", &variable, "-D", "n=0", "-f", "sent.sql"];
-        let mut load = vec![pgbench(&world, &token, &[&all[..], &["-M", "simple"]].concat())];
+        let log = format!("--log-prefix=told.{round}");
+        let mut load = vec![pgbench(&world, &token, &[&all[..], &["-M", "simple", "-l", &log]].concat())];
         for builtin in ["tpcb-like", "select-only"] {
             let script = format!("--builtin={builtin}");
             load.push(pgbench(&world, &token, &["-c", "8", "-j", "1", "-M", "extended", &script]));
@@ -103,6 +128,13 @@ fn after_kill_9_under_load_what_the_database_has_is_recorded() {
         let per_client =
             world.direct(&format!("SELECT count(DISTINCT client) FROM sent WHERE round = {round}"));
         assert_eq!(per_client, clients, "all of them write at once");
+
+        let (told, kept) = (told(&world, round), kept(&world, round));
+        assert!(told.values().sum::<usize>() > CLIENTS * 5, "{told:?} {log}");
+        for (client, told) in &told {
+            let kept = kept.get(client).copied().unwrap_or_default();
+            assert!(kept >= *told, "client {client} was told of {told}, and {kept} are there");
+        }
 
         world.start();
         let recorded = recorded(&world);
