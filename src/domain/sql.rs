@@ -28,6 +28,12 @@ pub struct Effects {
     pub relations: BTreeSet<Relation>,
     /// The columns that are named, as far as the text says whose they are.
     pub columns: BTreeSet<Column>,
+    /// Those that are read and whose values the text may write somewhere, in another form than they have there. Empty for a text that
+    /// does not [lay anything down](Effects::lays).
+    pub kept: BTreeSet<Column>,
+    /// The names of columns whose values go as they are, or with parts put in or left out, into a column of the same name or into a
+    /// new one of their type.
+    pub documents: BTreeSet<Box<str>>,
     /// The functions that are called by name.
     pub functions: BTreeSet<Function>,
     /// Those of them that nothing is known about: they may do anything. Procedures that are called are among them, and operators, as functions
@@ -134,6 +140,8 @@ impl Effects {
             all.columns.extend(effects.columns.iter().cloned());
             all.functions.extend(effects.functions.iter().cloned());
             all.opaque.extend(effects.opaque.iter().cloned());
+            all.kept.extend(effects.kept.iter().cloned());
+            all.documents.extend(effects.documents.iter().cloned());
             all.operators.extend(effects.operators.iter().cloned());
             all.fields.extend(effects.fields.iter().cloned());
             all.applied.extend(effects.applied.iter().cloned());
@@ -143,6 +151,14 @@ impl Effects {
             all.locks |= effects.locks;
         }
         all
+    }
+
+    /// Whether it can lay values down: it inserts, updates or makes something.
+    pub fn lays(&self) -> bool {
+        /// What can.
+        const LAYS: [Verb; 7] =
+            [Verb::Insert, Verb::Update, Verb::Merge, Verb::Create, Verb::Refresh, Verb::Alter, Verb::Rename];
+        LAYS.iter().any(|verb| self.verbs.contains(verb))
     }
 
     /// Whether the text can change how the next text is cut into words: `standard_conforming_strings`,
@@ -200,6 +216,8 @@ pub fn is_usual(path: &str) -> bool {
     path.split(',').enumerate().all(|(place, schema)| {
         // Not what other letters are spaces: they are part of a name.
         let schema = schema.trim_matches(is_space);
+            + self.kept.len()
+            + self.documents.len()
         // A comma between quotes is part of a name: then neither part has both quotes.
         let unquoted = schema.strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));
         match unquoted.unwrap_or(schema) {
@@ -273,7 +291,7 @@ pub struct Column {
 pub struct Function {
     /// Which.
     pub object: Object,
-    /// The number of arguments as written.
+    /// The number of arguments as written; what stands in `WITHIN GROUP` are some, too.
     pub arguments: usize,
 }
 

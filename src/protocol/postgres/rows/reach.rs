@@ -18,15 +18,19 @@ pub struct Reach {
     reads: bool,
     /// It reads columns that are JSON, in which there may be masked fields.
     json: bool,
+    /// What it reads of them may be written, in another form than that of the document that it is.
+    parts: bool,
     reports: bool,
     code: bool,
 }
 
 impl Reach {
     /// Nowhere.
-    pub const NOTHING: Self = Self { values: false, reads: false, json: false, reports: false, code: false };
+    pub const NOTHING: Self =
+        Self { values: false, reads: false, json: false, parts: false, reports: false, code: false };
     /// Anywhere: of a text of which nothing is known.
-    pub const ALL: Self = Self { values: true, reads: true, json: true, reports: true, code: true };
+    pub const ALL: Self =
+        Self { values: true, reads: true, json: true, parts: true, reports: true, code: true };
 
     /// What the effects of a text say; `None` for a text that was not understood. `opaque_left`: it calls a function that whoever
     /// judged the text could not name harmless. Functions that are harmless but may read tables count here too.
@@ -58,7 +62,9 @@ impl Reach {
         }
         let json = effects.columns.iter().any(|column| place.reads_json(column));
         values |= json;
-        Self { values, reads, json, reports: values || place.changes(effects), code }
+        // What lays nothing down may be made a table of, by its name.
+        let parts = if effects.lays() { place.writes_parts(effects) } else { json };
+        Self { values, reads, json, parts, reports: values || place.changes(effects), code }
     }
 
     /// With what the prepared statements and cursors reach that a text uses by name. `known` is asked for each use of a name that
@@ -98,6 +104,7 @@ impl Reach {
             values: self.values || other.values,
             reads: self.reads || other.reads,
             json: self.json || other.json,
+            parts: self.parts || other.parts,
             reports: self.reports || other.reports,
             code: self.code || other.code,
         }
@@ -125,19 +132,13 @@ impl Reach {
     }
 
     /// Whether the text may put masked values where they are masked no longer: it reads them, and inserts, updates or makes something,
-    /// or calls a function that keeps what it is given, as `set_config` does. An `UPDATE` that only looks for them is among it. What is
-    /// taken out of JSON may be written: clients that do so change their documents.
+    /// or calls a function that keeps what it is given, as `set_config` does. An `UPDATE` that only looks for them is among it; of JSON
+    /// it is not, and documents may be written as such, where they are searched for names again.
     pub fn keeps(self, effects: Option<&Effects>) -> bool {
-        /// What can lay values down.
-        const LAYS: [Verb; 7] =
-            [Verb::Insert, Verb::Update, Verb::Merge, Verb::Create, Verb::Refresh, Verb::Alter, Verb::Rename];
         let (lays, calls) = effects.map_or((true, true), |effects| {
-            (
-                LAYS.iter().any(|verb| effects.verbs.contains(verb)),
-                effects.functions.iter().any(|call| lays_down(&call.object)),
-            )
+            (effects.lays(), effects.functions.iter().any(|call| lays_down(&call.object)))
         });
-        (self.reads && lays) || ((self.reads || self.json) && calls)
+        ((self.reads || self.parts) && lays) || ((self.reads || self.json) && calls)
     }
 }
 
@@ -205,6 +206,18 @@ impl<'a> Place<'a> {
                 Some(object) => self.masked.catalog().find(object).any(is),
                 None => self.relations.iter().any(|relation| is(relation)),
             }
+    }
+
+    /// Whether what is read of JSON may be written where it is no document any more.
+    fn writes_parts(&self, effects: &Effects) -> bool {
+        let is_text = |name: &str| {
+            let columns = self.relations.iter().flat_map(|relation| &relation.columns);
+            let (json, other) =
+                columns.filter(|own| *own.name == *name).partition::<Vec<_>, _>(|own| own.json);
+            !json.is_empty() && (self.unknown || !other.is_empty())
+        };
+        effects.kept.iter().any(|column| self.reads_json(column))
+            || effects.documents.iter().any(|name| is_text(name))
     }
 
     /// `row.name` is a call of the function `name` with the whole row if the relation has no such column.

@@ -250,7 +250,7 @@ impl Shared {
             return unmaskable(detail, "copy_masked");
         }
         if wanted.reach.keeps(Some(effects)) && !only_inserts(effects) {
-            let detail = "it reads masked columns and changes or makes something: masked values could come to where they are not masked; name only columns that are not";
+            let detail = "it reads masked columns, or takes values out of JSON, and changes or makes something: masked values could come to where they are not masked; name only columns that are not, and write JSON as the documents that it is";
             return unmaskable(detail, "keeps_masked");
         }
         if asked.exchange.governed().connection.database.readonly && frees_from_readonly(effects) {

@@ -24,7 +24,7 @@ impl<'t> Walk<'t> {
                 self.target(relation.as_ref(), Access::Ddl, place);
             }
             NodeEnum::CreatePolicyStmt(policy) => {
-                parts!(policy.as_ref() => self, place; CreatePolicyStmt {
+                parts!(policy.as_ref() => self, &place.deciding(); CreatePolicyStmt {
                     walk: qual with_check;
                     keep: table;
                     skip: policy_name cmd_name permissive roles
@@ -32,7 +32,7 @@ impl<'t> Walk<'t> {
                 self.target(table.as_ref(), Access::Ddl, place);
             }
             NodeEnum::AlterPolicyStmt(policy) => {
-                parts!(policy.as_ref() => self, place; AlterPolicyStmt {
+                parts!(policy.as_ref() => self, &place.deciding(); AlterPolicyStmt {
                     walk: qual with_check;
                     keep: table;
                     skip: policy_name roles

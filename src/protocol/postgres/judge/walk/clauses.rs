@@ -1,10 +1,11 @@
 //! Parts of statements: what holds expressions, names a table, or says how.
 
 use pg_query::NodeEnum;
-use pg_query::protobuf::{AlterTableCmd, AlterTableType, Constraint};
+use pg_query::protobuf::{AlterTableCmd, AlterTableType, ColumnDef, ConstrType, Constraint};
 
+use super::documents::{self, Takes};
 use super::parts::{Part, parts};
-use super::{Place, Walk};
+use super::{Place, Walk, Written};
 use crate::domain::command::Class;
 use crate::domain::sql::Access;
 
@@ -39,13 +40,7 @@ impl<'t> Walk<'t> {
                 });
             }
             NodeEnum::TypeName(name) => name.walk(self, place),
-            NodeEnum::ColumnDef(column) => {
-                parts!(column.as_ref() => self, place; ColumnDef {
-                    walk: type_name raw_default cooked_default coll_clause constraints fdwoptions;
-                    skip: colname compression inhcount is_local is_not_null is_from_type storage storage_name
-                        identity identity_sequence generated coll_oid location
-                });
-            }
+            NodeEnum::ColumnDef(column) => self.column_def(column, place, None),
             NodeEnum::Constraint(constraint) => self.constraint(constraint, place),
             NodeEnum::IndexElem(element) => {
                 parts!(element.as_ref() => self, place; IndexElem {
@@ -114,23 +109,65 @@ impl<'t> Walk<'t> {
         }
     }
 
+    /// The definition of a column; its `DEFAULT`, or what its values are made of, is taken by this.
+    fn column_def(&mut self, column: &'t ColumnDef, place: &Place<'t>, takes: Option<Takes<'t>>) {
+        parts!(column => self, place; ColumnDef {
+            walk: type_name cooked_default coll_clause constraints fdwoptions;
+            keep: raw_default;
+            skip: colname compression inhcount is_local is_not_null is_from_type storage storage_name
+                identity identity_sequence generated coll_oid location
+        });
+        raw_default.walk(self, &place.taken(takes));
+    }
+
+    /// A column gets another type: documents in it stay documents as JSON only.
+    fn retyped(&mut self, name: &'t str, column: &'t ColumnDef, place: &Place<'t>) {
+        let takes =
+            column.type_name.as_ref().filter(|name| documents::is_json(name)).map(|_| Takes::Column(name));
+        if takes.is_none() {
+            self.kept.insert(Written { qualifier: None, name: Some(name) });
+        }
+        self.column_def(column, place, takes);
+    }
+
     fn constraint(&mut self, constraint: &'t Constraint, place: &Place<'t>) {
         parts!(constraint => self, place; Constraint {
-            walk: raw_expr exclusions options where_clause pktable;
-            skip: contype conname deferrable initdeferred is_enforced skip_validation initially_valid is_no_inherit
+            walk: options pktable;
+            keep: contype raw_expr exclusions where_clause;
+            skip: conname deferrable initdeferred is_enforced skip_validation initially_valid is_no_inherit
                 cooked_expr generated_when generated_kind nulls_not_distinct keys without_overlaps including
                 indexname indexspace reset_default_tblspc access_method fk_attrs pk_attrs fk_with_period
                 pk_with_period fk_matchtype fk_upd_action fk_del_action fk_del_set_cols old_conpfeqop
                 old_pktable_oid location
         });
+        let inner = if ConstrType::try_from(*contype) == Ok(ConstrType::ConstrCheck) {
+            place.deciding()
+        } else {
+            place.clone()
+        };
+        raw_expr.walk(self, &inner);
+        exclusions.walk(self, &place.deciding());
+        where_clause.walk(self, &place.deciding());
     }
 
     fn alter_table(&mut self, command: &'t AlterTableCmd, place: &Place<'t>) {
         parts!(command => self, place; AlterTableCmd {
-            walk: def;
-            keep: subtype;
-            skip: name num newowner behavior missing_ok recurse
+            walk: ;
+            keep: def subtype name;
+            skip: num newowner behavior missing_ok recurse
         });
+        match def.as_deref().and_then(|def| def.node.as_ref()) {
+            Some(NodeEnum::ColumnDef(column))
+                if AlterTableType::try_from(*subtype) == Ok(AlterTableType::AtAlterColumnType) =>
+            {
+                self.retyped(name, column, place);
+            }
+            _ => def.walk(self, place),
+        }
+        if AlterTableType::try_from(*subtype) == Ok(AlterTableType::AtDropExpression) {
+            // Its values stay, and nobody knows any more what they are made of.
+            self.reads(Written { qualifier: None, name: Some(name) }, place);
+        }
         match AlterTableType::try_from(*subtype) {
             Ok(AlterTableType::AtChangeOwner) => self.class(Class::Admin, || "changes an owner".into()),
             Ok(

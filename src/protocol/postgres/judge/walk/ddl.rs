@@ -67,24 +67,28 @@ impl<'t> Walk<'t> {
             }
             NodeEnum::ViewStmt(create) => {
                 parts!(create.as_ref() => self, place; ViewStmt {
-                    walk: query options;
-                    keep: view;
+                    walk: options;
+                    keep: query view;
                     skip: aliases replace with_check_option
                 });
+                // What it shows is known by what it reads.
+                query.walk(self, &place.deciding());
                 self.target(view.as_ref(), Access::Ddl, place);
             }
             NodeEnum::RuleStmt(create) => {
                 parts!(create.as_ref() => self, place; RuleStmt {
-                    walk: where_clause actions;
-                    keep: relation;
+                    walk: actions;
+                    keep: where_clause relation;
                     skip: rulename event instead replace
                 });
+                where_clause.walk(self, &place.deciding());
                 let target = self.target(relation.as_ref(), Access::Ddl, place);
                 self.stands_for("old", target.as_ref());
                 self.stands_for("new", target.as_ref());
             }
             NodeEnum::IndexStmt(create) => {
-                parts!(create.as_ref() => self, place; IndexStmt {
+                // Nobody is shown what is in an index.
+                parts!(create.as_ref() => self, &place.deciding(); IndexStmt {
                     walk: index_params index_including_params options where_clause;
                     keep: relation;
                     skip: idxname access_method table_space exclude_op_names idxcomment index_oid old_number
@@ -105,11 +109,12 @@ impl<'t> Walk<'t> {
             NodeEnum::CreateFunctionStmt(create) => self.create_function(create, place),
             NodeEnum::CreateTrigStmt(create) => {
                 parts!(create.as_ref() => self, place; CreateTrigStmt {
-                    walk: when_clause constrrel;
-                    keep: relation;
+                    walk: constrrel;
+                    keep: when_clause relation;
                     skip: replace isconstraint trigname funcname args row timing events columns transition_rels
                         deferrable initdeferred
                 });
+                when_clause.walk(self, &place.deciding());
                 let target = self.target(relation.as_ref(), Access::Ddl, place);
                 self.stands_for("old", target.as_ref());
                 self.stands_for("new", target.as_ref());
@@ -142,7 +147,7 @@ impl<'t> Walk<'t> {
                 });
             }
             NodeEnum::CreateStatsStmt(create) => {
-                parts!(create => self, place; CreateStatsStmt {
+                parts!(create => self, &place.deciding(); CreateStatsStmt {
                     walk: exprs relations;
                     skip: defnames stat_types stxcomment transformed if_not_exists
                 });

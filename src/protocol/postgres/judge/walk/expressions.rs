@@ -6,7 +6,7 @@ use pg_query::protobuf::{AExprKind, ColumnRef, FuncCall, Node};
 use super::super::functions::{self, Call};
 use super::super::settings::{self, Change};
 use super::parts::{Part, parts};
-use super::{Place, Walk, Written, names};
+use super::{Place, Walk, Written, documents, names};
 use crate::domain::command::Class;
 use crate::domain::sql::{Channel, Function, Object, Setting, Verb};
 
@@ -14,14 +14,17 @@ impl<'t> Walk<'t> {
     #[expect(clippy::too_many_lines, reason = "one arm for each kind of node")]
     pub(super) fn expression(&mut self, node: &'t NodeEnum, place: &Place<'t>) {
         match node {
-            NodeEnum::ColumnRef(column) => self.column(column),
+            NodeEnum::ColumnRef(column) => self.column(column, place),
             NodeEnum::FuncCall(call) => self.call(call, place),
             NodeEnum::AExpr(expression) => {
                 parts!(expression.as_ref() => self, place; AExpr {
-                    walk: lexpr rexpr;
-                    keep: kind name;
+                    walk: ;
+                    keep: kind name lexpr rexpr;
                     skip: rexpr_list_start rexpr_list_end location
                 });
+                let (left, right) = documents::operands(expression);
+                rexpr.walk(self, &place.taken(place.takes.filter(|_| right)));
+                lexpr.walk(self, &place.taken(place.takes.filter(|_| left)));
                 match AExprKind::try_from(*kind) {
                     Ok(
                         AExprKind::AexprBetween
@@ -93,7 +96,8 @@ impl<'t> Walk<'t> {
                 parts!(test.as_ref() => self, place; BooleanTest { walk: arg; skip: xpr booltesttype location });
             }
             NodeEnum::TypeCast(cast) => {
-                parts!(cast.as_ref() => self, place; TypeCast { walk: arg type_name; skip: location });
+                parts!(cast.as_ref() => self, place; TypeCast { walk: arg; keep: type_name; skip: location });
+                type_name.walk(self, &place.taken(None));
             }
             NodeEnum::CollateClause(clause) => clause.walk(self, place),
             NodeEnum::NamedArgExpr(argument) => {
@@ -113,7 +117,7 @@ impl<'t> Walk<'t> {
         }
     }
 
-    fn column(&mut self, column: &'t ColumnRef) {
+    fn column(&mut self, column: &'t ColumnRef, place: &Place<'t>) {
         parts!(column; ColumnRef { keep: fields; skip: location });
         let Some((last, before)) = fields.split_last() else { return };
         let name = match &last.node {
@@ -124,10 +128,10 @@ impl<'t> Walk<'t> {
         if let (Some(_), Some(name)) = (qualifier, name) {
             self.attribute(name);
             if functions::tells_row(name) {
-                self.columns.insert(Written { qualifier, name: None });
+                self.reads(Written { qualifier, name: None }, place);
             }
         }
-        self.columns.insert(Written { qualifier, name });
+        self.stands(Written { qualifier, name }, place);
     }
 
     /// `x.f` and `(x).f` are calls of `f` where there is no such column.
@@ -142,12 +146,12 @@ impl<'t> Walk<'t> {
         for step in indirection {
             match &step.node {
                 Some(NodeEnum::AStar(_)) => {
-                    self.columns.insert(Written { qualifier: None, name: None });
+                    self.reads(Written { qualifier: None, name: None }, place);
                 }
                 Some(NodeEnum::String(field)) => {
                     self.attribute(&field.sval);
                     self.effects.applied.insert(field.sval.as_str().into());
-                    self.columns.insert(Written { qualifier: None, name: Some(&field.sval) });
+                    self.reads(Written { qualifier: None, name: Some(&field.sval) }, place);
                 }
                 _ => step.walk(self, place),
             }
@@ -173,24 +177,32 @@ impl<'t> Walk<'t> {
     }
 
     pub(super) fn call(&mut self, call: &'t FuncCall, place: &Place<'t>) {
-        parts!(call => self, place; FuncCall {
-            walk: agg_order agg_filter over;
-            keep: funcname args;
-            skip: agg_within_group agg_star agg_distinct func_variadic funcformat location
+        let rest = place.taken(None);
+        parts!(call => self, &rest; FuncCall {
+            walk: agg_filter over;
+            keep: agg_order funcname args agg_within_group;
+            skip: agg_star agg_distinct func_variadic funcformat location
         });
-        args.walk(self, place);
+        agg_order.walk(self, &rest);
+        if let Some((first, others)) = args.split_first() {
+            others.iter().rev().for_each(|argument| argument.walk(self, &rest));
+            first.walk(self, &place.taken(place.takes.filter(|_| documents::keeps_first(call))));
+        }
         let Some((schema, name)) = names::qualified(funcname) else {
             self.class(Class::Unknown, || "calls something without a name".into());
             return;
         };
         let object = names::object(schema.unwrap_or_default(), name);
         let known = functions::call(schema, name);
+        // What stands in `WITHIN GROUP (ORDER BY …)` are arguments, too.
+        let within = if *agg_within_group { agg_order.len() } else { 0 };
+        let arguments = args.len().saturating_add(within);
         match known {
             Call::SetConfig => {
                 self.set_config(args);
-                self.effects.functions.insert(Function { object, arguments: args.len() });
+                self.effects.functions.insert(Function { object, arguments });
             }
-            _ => self.called(known, object, args.len()),
+            _ => self.called(known, object, arguments),
         }
         if known == Call::Writes && name == "pg_notify" {
             let name = args.first().and_then(names::constant);

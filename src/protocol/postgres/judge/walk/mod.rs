@@ -19,6 +19,7 @@ use crate::domain::sql::{Access, Column, Effects, Object, Reason, Relation, Verb
 mod admin;
 mod clauses;
 mod ddl;
+mod documents;
 mod expressions;
 mod json;
 mod kinds;
@@ -28,6 +29,7 @@ mod query;
 mod session;
 mod tables;
 
+use documents::Takes;
 use kinds::Kind;
 use parts::{Part, parts};
 
@@ -53,6 +55,7 @@ pub(super) fn effects(tree: &ParseResult) -> Effects {
 
 /// Where a node stands.
 #[derive(Debug, Clone, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 struct Place<'t> {
     /// The names of `WITH` that are visible here.
     ctes: Option<Rc<Cte<'t>>>,
@@ -60,6 +63,12 @@ struct Place<'t> {
     explained: bool,
     /// It stands in an `EXPLAIN`, with `ANALYZE` too: a cursor that is declared here is not opened.
     in_explain: bool,
+    /// It stands in a `WITH`: what it gives back may go on to other parts of the statement.
+    in_with: bool,
+    /// What is read here is written nowhere: it only decides about rows, or goes back to the client.
+    decides: bool,
+    /// What takes the value that stands here as it is.
+    takes: Option<Takes<'t>>,
 }
 
 /// One name of a `WITH`, and those around it.
@@ -70,7 +79,22 @@ struct Cte<'t> {
     depth: usize,
 }
 
-impl Place<'_> {
+impl<'t> Place<'t> {
+    /// The same place, for what only decides about rows.
+    fn deciding(&self) -> Self {
+        Self { decides: true, takes: None, ..self.clone() }
+    }
+
+    /// The same place, whose value is taken as it is.
+    fn taken(&self, takes: Option<Takes<'t>>) -> Self {
+        Self { takes, ..self.clone() }
+    }
+
+    /// The same place in a statement, for what it gives back.
+    fn returning(&self) -> Self {
+        Self { decides: !self.in_with, takes: None, ..self.clone() }
+    }
+
     fn has_cte(&self, name: &str) -> bool {
         let mut at = self.ctes.as_deref();
         while let Some(cte) = at {
@@ -91,7 +115,7 @@ enum Step<'t> {
 }
 
 /// A column as written: the qualifier may be an alias that is only seen later.
-#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct Written<'t> {
     qualifier: Option<(Option<&'t str>, &'t str)>,
     name: Option<&'t str>,
@@ -103,6 +127,10 @@ struct Walk<'t> {
     effects: Effects,
     pending: Vec<(Step<'t>, Place<'t>)>,
     columns: BTreeSet<Written<'t>>,
+    /// Those of them whose values may be written somewhere, in another form than they have.
+    kept: BTreeSet<Written<'t>>,
+    /// Those that are taken as they are, by a column of the same name or by a new one.
+    taken: BTreeSet<Written<'t>>,
     /// What the tables of the text are called in it, for its columns.
     aliases: BTreeMap<&'t str, BTreeSet<Object>>,
     /// What joins are called: a name that stands for several tables, whatever else it stands for.
@@ -125,6 +153,9 @@ impl<'t> Walk<'t> {
     }
 
     fn node(&mut self, node: &'t NodeEnum, place: &Place<'t>) {
+        if place.takes.is_some_and(|takes| !documents::passes_on(node, takes)) {
+            return self.node(node, &place.taken(None));
+        }
         match kinds::kind(node) {
             Kind::Data => {}
             Kind::List => self.list(node, place),
@@ -194,6 +225,9 @@ impl<'t> Walk<'t> {
         if let Some(alias) = alias.as_ref().filter(|alias| !alias.colnames.is_empty()) {
             // Its columns have other names here: which one is meant cannot be told.
             self.read(Some(object.clone()), None);
+            if !place.decides {
+                self.keep(Some(object.clone()), None);
+            }
             self.derived.insert(&alias.aliasname);
         }
         let alias = alias.as_ref().map_or(relname.as_str(), |alias| alias.aliasname.as_str());
@@ -248,38 +282,27 @@ impl<'t> Walk<'t> {
         });
     }
 
+    /// Notes a column that is read.
+    fn reads(&mut self, written: Written<'t>, place: &Place<'t>) {
+        if !place.decides {
+            self.kept.insert(written);
+        }
+        self.columns.insert(written);
+    }
+
     /// Gives each column its relation, now that all aliases are known.
     fn finish(mut self) -> Effects {
-        for Written { qualifier, name } in std::mem::take(&mut self.columns) {
-            match (qualifier, name) {
-                (Some((Some(schema), relation)), _) => {
-                    self.read(Some(names::object(schema, relation)), name);
+        self.finish_kept();
+        for written in std::mem::take(&mut self.columns) {
+            let Written { qualifier, name } = written;
+            if let Some((None, alias)) = qualifier {
+                let untold =
+                    self.aliases.get(alias).is_none_or(BTreeSet::is_empty) || self.joins.contains(alias);
+                if untold || self.derived.contains(alias) || self.derived_unnamed {
+                    self.effects.fields.extend(name.map(Into::into));
                 }
-                (Some((None, alias)), _) => {
-                    let objects = self.aliases.get(alias).cloned().unwrap_or_default();
-                    let untold = objects.is_empty() || self.joins.contains(alias);
-                    if untold || self.derived.contains(alias) || self.derived_unnamed {
-                        self.effects.fields.extend(name.map(Into::into));
-                    }
-                    if untold {
-                        self.read(None, name);
-                    }
-                    for object in objects {
-                        self.read(Some(object), name);
-                    }
-                }
-                (None, Some(word)) => {
-                    self.read(None, name);
-                    if self.joins.contains(word) {
-                        self.read(None, None);
-                    }
-                    // `SELECT c FROM customers c` reads whole rows.
-                    for object in self.aliases.get(word).cloned().unwrap_or_default() {
-                        self.read(Some(object), None);
-                    }
-                }
-                (None, None) => self.read(None, None),
             }
+            self.relations_of(written, Self::read);
         }
         self.effects
     }

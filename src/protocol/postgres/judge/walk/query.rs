@@ -3,10 +3,11 @@
 use pg_query::NodeEnum;
 use pg_query::protobuf::{
     CmdType, CommonTableExpr, CopyStmt, DefElem, DeleteStmt, ExplainStmt, InsertStmt, IntoClause, MergeStmt,
-    MergeWhenClause, Node, OnConflictClause, ReturningClause, SelectStmt, UpdateStmt, WithClause,
+    MergeWhenClause, Node, ObjectType, OnConflictClause, ReturningClause, SelectStmt, UpdateStmt, WithClause,
 };
 use std::rc::Rc;
 
+use super::documents::{self, Takes};
 use super::parts::{Part, parts};
 use super::{Cte, MAX_CTES, Place, Walk, Written, names};
 use crate::domain::command::Class;
@@ -41,8 +42,12 @@ impl<'t> Walk<'t> {
             NodeEnum::ExplainStmt(explain) => self.explain(explain, place),
             NodeEnum::CreateTableAsStmt(create) => {
                 parts!(create.as_ref() => self, place; CreateTableAsStmt {
-                    walk: query; keep: into; skip: objtype is_select_into if_not_exists
+                    walk: ; keep: query objtype into; skip: is_select_into if_not_exists
                 });
+                // What a view shows is known by what it reads.
+                let view = ObjectType::try_from(*objtype) == Ok(ObjectType::ObjectMatview);
+                let inner = if view { place.deciding() } else { place.taken(Some(Takes::New)) };
+                query.walk(self, &inner);
                 self.act(Verb::Create, Class::Ddl, place);
                 if let Some(into) = into {
                     self.new_table(into, place);
@@ -53,13 +58,25 @@ impl<'t> Walk<'t> {
     }
 
     pub(super) fn select(&mut self, select: &'t SelectStmt, place: &Place<'t>) {
+        let takes = if select.into_clause.is_some() { Some(Takes::New) } else { place.takes };
+        let place = &place.taken(None);
         let inner = self.with(select.with_clause.as_ref(), place);
         parts!(select => self, &inner; SelectStmt {
-            walk: distinct_clause target_list from_clause where_clause group_clause having_clause window_clause
-                values_lists sort_clause limit_offset limit_count larg rarg;
-            keep: into_clause locking_clause;
+            walk: from_clause values_lists larg rarg;
+            keep: distinct_clause target_list where_clause group_clause having_clause window_clause sort_clause
+                limit_offset limit_count into_clause locking_clause;
             skip: group_distinct limit_option with_clause op all
         });
+        let deciding = inner.deciding();
+        for list in [distinct_clause, group_clause, window_clause, sort_clause] {
+            list.walk(self, &deciding);
+        }
+        for part in [where_clause, having_clause, limit_offset, limit_count] {
+            part.walk(self, &deciding);
+        }
+        if !target_list.is_empty() {
+            self.gives(select, &inner, takes);
+        }
         self.act(Verb::Select, Class::Read, place);
         if !locking_clause.is_empty() {
             self.row_lock(place);
@@ -101,12 +118,12 @@ impl<'t> Walk<'t> {
             };
             // Without RECURSIVE a query sees the names before it, and its own name means a table.
             if !*recursive {
-                self.cte(cte, &inner);
+                self.cte(cte, &within(&inner));
             }
             self.add_name(&mut inner, &cte.ctename);
         }
         if *recursive {
-            ctes.walk(self, &inner);
+            ctes.walk(self, &within(&inner));
         }
         inner
     }
@@ -129,14 +146,16 @@ impl<'t> Walk<'t> {
     }
 
     fn insert(&mut self, insert: &'t InsertStmt, place: &Place<'t>) {
-        let inner = self.with(insert.with_clause.as_ref(), place);
+        let inner = self.with(insert.with_clause.as_ref(), &writing(place));
         parts!(insert => self, &inner; InsertStmt {
-            walk: select_stmt returning_clause;
-            keep: relation cols on_conflict_clause;
+            walk: ;
+            keep: relation cols select_stmt on_conflict_clause returning_clause;
             skip: with_clause r#override
         });
         self.act(Verb::Insert, Class::Write, place);
         let target = self.target(relation.as_ref(), Access::Write, place);
+        returning_clause.walk(self, &inner.returning());
+        select_stmt.walk(self, &inner.taken(Some(Takes::Columns(cols))));
         if cols.is_empty() {
             self.changed(target.as_ref(), None);
         }
@@ -151,10 +170,12 @@ impl<'t> Walk<'t> {
         /// `OnConflictAction::OnconflictUpdate`.
         const UPDATE: i32 = pg_query::protobuf::OnConflictAction::OnconflictUpdate as i32;
         parts!(clause => self, place; OnConflictClause {
-            walk: infer where_clause;
-            keep: action target_list;
+            walk: ;
+            keep: infer where_clause action target_list;
             skip: location
         });
+        where_clause.walk(self, &place.deciding());
+        infer.walk(self, &place.deciding());
         if *action == UPDATE {
             self.act(Verb::Update, Class::Write, place);
         }
@@ -163,12 +184,13 @@ impl<'t> Walk<'t> {
     }
 
     fn update(&mut self, update: &'t UpdateStmt, place: &Place<'t>) {
-        let inner = self.with(update.with_clause.as_ref(), place);
+        let inner = self.with(update.with_clause.as_ref(), &writing(place));
         parts!(update => self, &inner; UpdateStmt {
-            walk: from_clause returning_clause;
-            keep: relation target_list where_clause;
+            walk: from_clause;
+            keep: relation target_list where_clause returning_clause;
             skip: with_clause
         });
+        returning_clause.walk(self, &inner.returning());
         self.act(Verb::Update, Class::Write, place);
         let target = self.target(relation.as_ref(), Access::Write, place);
         self.targets(target_list, target.as_ref(), &inner);
@@ -177,12 +199,13 @@ impl<'t> Walk<'t> {
     }
 
     fn delete(&mut self, delete: &'t DeleteStmt, place: &Place<'t>) {
-        let inner = self.with(delete.with_clause.as_ref(), place);
+        let inner = self.with(delete.with_clause.as_ref(), &writing(place));
         parts!(delete => self, &inner; DeleteStmt {
-            walk: using_clause returning_clause;
-            keep: relation where_clause;
+            walk: using_clause;
+            keep: relation where_clause returning_clause;
             skip: with_clause
         });
+        returning_clause.walk(self, &inner.returning());
         self.act(Verb::Delete, Class::Write, place);
         let target = self.target(relation.as_ref(), Access::Write, place);
         self.old_and_new(delete.returning_clause.as_ref(), target.as_ref());
@@ -191,18 +214,20 @@ impl<'t> Walk<'t> {
 
     fn condition(&mut self, condition: Option<&'t Node>, place: &Place<'t>) {
         match condition {
-            Some(condition) => condition.walk(self, place),
+            Some(condition) => condition.walk(self, &place.deciding()),
             None => self.effects.all_rows |= !place.explained,
         }
     }
 
     fn merge(&mut self, merge: &'t MergeStmt, place: &Place<'t>) {
-        let inner = self.with(merge.with_clause.as_ref(), place);
+        let inner = self.with(merge.with_clause.as_ref(), &writing(place));
         parts!(merge => self, &inner; MergeStmt {
-            walk: source_relation join_condition returning_clause;
-            keep: relation merge_when_clauses;
+            walk: source_relation;
+            keep: relation join_condition merge_when_clauses returning_clause;
             skip: with_clause
         });
+        returning_clause.walk(self, &inner.returning());
+        join_condition.walk(self, &inner.deciding());
         self.act(Verb::Merge, Class::Write, place);
         let target = self.target(relation.as_ref(), Access::Write, place);
         self.old_and_new(merge.returning_clause.as_ref(), target.as_ref());
@@ -216,10 +241,14 @@ impl<'t> Walk<'t> {
 
     fn merge_when(&mut self, clause: &'t MergeWhenClause, target: Option<&Object>, place: &Place<'t>) {
         parts!(clause => self, place; MergeWhenClause {
-            walk: condition values;
-            keep: command_type target_list;
+            walk: ;
+            keep: condition values command_type target_list;
             skip: match_kind r#override
         });
+        condition.walk(self, &place.deciding());
+        for (number, value) in values.iter().enumerate().rev() {
+            value.walk(self, &place.taken(target_list.get(number).and_then(documents::target_of)));
+        }
         match CmdType::try_from(*command_type) {
             Ok(CmdType::CmdInsert) => {
                 self.act(Verb::Insert, Class::Write, place);
@@ -254,16 +283,17 @@ impl<'t> Walk<'t> {
             if let Some(NodeEnum::ResTarget(target)) = &node.node {
                 self.changed(relation, Some(&target.name));
             }
-            node.walk(self, place);
+            self.target_value(node, place, documents::target_of(node));
         }
     }
 
     fn copy(&mut self, copy: &'t CopyStmt, place: &Place<'t>) {
         parts!(copy => self, place; CopyStmt {
-            walk: query options where_clause;
-            keep: relation attlist is_from is_program filename;
+            walk: query options;
+            keep: where_clause relation attlist is_from is_program filename;
             skip:
         });
+        where_clause.walk(self, &place.deciding());
         let (verb, class, access) = if *is_from {
             (Verb::CopyIn, Class::Write, Access::Write)
         } else {
@@ -307,6 +337,16 @@ impl<'t> Walk<'t> {
         let inner = Place { explained: place.explained || !runs, in_explain: true, ..place.clone() };
         query.walk(self, &inner);
     }
+}
+
+/// The place of a query of a `WITH`: only the outermost statement gives rows back to the client.
+fn within<'t>(place: &Place<'t>) -> Place<'t> {
+    Place { in_with: true, takes: None, ..place.clone() }
+}
+
+/// The place of what is in a statement that changes rows.
+fn writing<'t>(place: &Place<'t>) -> Place<'t> {
+    Place { decides: false, takes: None, ..place.clone() }
 }
 
 /// Whether an option is switched off for sure.

@@ -73,10 +73,11 @@ impl<'t> Walk<'t> {
 
     fn join(&mut self, join: &'t JoinExpr, place: &Place<'t>) {
         parts!(join => self, place; JoinExpr {
-            walk: larg rarg quals;
-            keep: is_natural using_clause join_using_alias alias;
+            walk: larg rarg;
+            keep: quals is_natural using_clause join_using_alias alias;
             skip: jointype rtindex
         });
+        quals.walk(self, &place.deciding());
         // Columns are compared here, too.
         for name in using_clause.iter().filter_map(names::string) {
             self.columns.insert(Written { qualifier: None, name: Some(name) });
@@ -86,7 +87,7 @@ impl<'t> Walk<'t> {
             self.known_operator("=");
         }
         if *is_natural || renamed {
-            self.columns.insert(Written { qualifier: None, name: None });
+            self.reads(Written { qualifier: None, name: None }, place);
         }
         self.joins.extend(alias.iter().chain(join_using_alias).map(|alias| alias.aliasname.as_str()));
     }

@@ -2,6 +2,7 @@
 
 mod attacks;
 mod garbage;
+mod json;
 mod reach;
 mod report;
 mod table;

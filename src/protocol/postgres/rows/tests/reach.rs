@@ -17,12 +17,12 @@ fn judge(sql: &str) -> Arc<Judgement> {
     runtime.block_on(JUDGE.judge(sql.as_bytes(), Lexing::default()))
 }
 
-fn effects(sql: &str) -> Effects {
+pub(super) fn effects(sql: &str) -> Effects {
     let judgement = judge(sql);
     judgement.effects().unwrap_or_else(|| panic!("{sql}: {judgement:?}")).as_ref().clone()
 }
 
-fn reach(sql: &str) -> Reach {
+pub(super) fn reach(sql: &str) -> Reach {
     Reach::of(Some(&effects(sql)), &masked(), false)
 }
 
@@ -133,7 +133,6 @@ fn what_is_taken_out_of_json_may_be_a_masked_field() {
         let (effects, reach) = (effects(sql), reach(sql));
         assert!(reach.values() && reach.reports(), "{sql}");
         assert_eq!(reach.copies(Some(&effects)), sql.starts_with("COPY"), "{sql}");
-        // Documents are changed by what is in them, but not laid down where they are no documents any more.
         assert!(!reach.keeps(Some(&effects)), "{sql}");
     }
     let keeps = effects("SELECT set_config('my.x', doc ->> 'ssn', false) FROM mails");

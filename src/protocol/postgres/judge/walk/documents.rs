@@ -1,0 +1,189 @@
+//! Which of the columns that a text reads it may write somewhere, and which of them as the whole documents that they are.
+//!
+//! A JSON document stays one, with its names in it, where a column takes it as it is or with parts put in or left out. Whatever else is
+//! made of it is a value without its name.
+
+use pg_query::NodeEnum;
+use pg_query::protobuf::{
+    AExpr, AExprKind, FuncCall, Node, ResTarget, SelectStmt, SetOperation, TypeCast, TypeName,
+};
+
+use super::parts::{Part, parts};
+use super::{Place, Walk, Written, names};
+use crate::domain::sql::{Access, Column, Object};
+
+/// What takes a value as it is.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Takes<'t> {
+    /// A column that there is.
+    Column(&'t str),
+    /// Columns that there are, in the order of a query's.
+    Columns(&'t [Node]),
+    /// A column that is made for it, of its type.
+    New,
+}
+
+/// Functions that give their first argument back with parts put in or left out.
+const KEEPERS: [&str; 5] =
+    ["json_strip_nulls", "jsonb_insert", "jsonb_set", "jsonb_set_lax", "jsonb_strip_nulls"];
+
+/// Whether a node may give on what stands in it as it is. A new column has the type of what is written: `doc || text` is a text.
+pub(super) fn passes_on(node: &NodeEnum, takes: Takes<'_>) -> bool {
+    let typed = !matches!(takes, Takes::New);
+    match node {
+        NodeEnum::ColumnRef(_) | NodeEnum::SelectStmt(_) => true,
+        NodeEnum::CoalesceExpr(_) => typed,
+        NodeEnum::AExpr(expression) => typed && operands(expression) != (false, false),
+        NodeEnum::FuncCall(call) => typed && keeps_first(call),
+        NodeEnum::TypeCast(cast) => is_json_cast(cast),
+        _ => false,
+    }
+}
+
+/// Whether the value of an operator is its left or its right side with parts put in or left out.
+pub(super) fn operands(expression: &AExpr) -> (bool, bool) {
+    let own = matches!(names::qualified(&expression.name), Some((None | Some("pg_catalog"), _)));
+    if !own || AExprKind::try_from(expression.kind) != Ok(AExprKind::AexprOp) {
+        return (false, false);
+    }
+    match names::qualified(&expression.name) {
+        Some((_, "||")) => (true, true),
+        Some((_, "-" | "#-")) => (true, false),
+        _ => (false, false),
+    }
+}
+
+/// The same of a call and its first argument.
+pub(super) fn keeps_first(call: &FuncCall) -> bool {
+    matches!(names::qualified(&call.funcname), Some((None | Some("pg_catalog"), name)) if KEEPERS.contains(&name))
+}
+
+fn is_json_cast(cast: &TypeCast) -> bool {
+    cast.type_name.as_ref().is_some_and(is_json)
+}
+
+/// Whether a type is `json` or `jsonb`.
+pub(super) fn is_json(name: &TypeName) -> bool {
+    name.array_bounds.is_empty()
+        && !name.setof
+        && !name.pct_type
+        && matches!(names::qualified(&name.names), Some((None | Some("pg_catalog"), "json" | "jsonb")))
+}
+
+impl<'t> Walk<'t> {
+    /// A column that stands in a place of its own.
+    pub(super) fn stands(&mut self, written: Written<'t>, place: &Place<'t>) {
+        let taken = match place.takes {
+            Some(Takes::Column(column)) => written.name == Some(column),
+            Some(Takes::New) => true,
+            Some(Takes::Columns(_)) | None => false,
+        };
+        if taken && !place.decides {
+            self.taken.insert(written);
+            self.columns.insert(written);
+        } else {
+            self.reads(written, place);
+        }
+    }
+
+    /// Visits what a query gives, column by column.
+    pub(super) fn gives(&mut self, select: &'t SelectStmt, place: &Place<'t>, takes: Option<Takes<'t>>) {
+        let one = SetOperation::try_from(select.op) == Ok(SetOperation::SetopNone);
+        let list = &select.target_list;
+        let columns = match takes {
+            Some(Takes::Columns(columns)) if columns.len() == list.len() => columns,
+            _ => &[],
+        };
+        // The last one in is visited first.
+        for (number, node) in list.iter().enumerate().rev() {
+            let takes = match takes {
+                Some(Takes::New) if one => Some(Takes::New),
+                Some(Takes::Columns(_)) if one => columns.get(number).and_then(target_of),
+                _ => None,
+            };
+            self.target_value(node, place, takes);
+        }
+    }
+
+    /// Visits one element of a list of targets.
+    pub(super) fn target_value(&mut self, node: &'t Node, place: &Place<'t>, takes: Option<Takes<'t>>) {
+        let Some(NodeEnum::ResTarget(target)) = &node.node else { return node.walk(self, place) };
+        parts!(target.as_ref() => self, place; ResTarget { walk: indirection; keep: val; skip: name location });
+        val.walk(self, &place.taken(takes));
+    }
+
+    /// Notes a column whose values may be written somewhere in another form.
+    pub(super) fn keep(&mut self, relation: Option<Object>, name: Option<&str>) {
+        self.effects.kept.insert(Column { relation, name: name.map(Into::into), access: Access::Read });
+    }
+
+    /// Gives the columns that are kept their relations, in a text that lays something down.
+    pub(super) fn finish_kept(&mut self) {
+        let (kept, taken) = (std::mem::take(&mut self.kept), std::mem::take(&mut self.taken));
+        if !self.effects.lays() {
+            self.effects.kept.clear();
+            return;
+        }
+        for written in kept {
+            self.relations_of(written, |walk, relation, name| walk.keep(relation, name));
+        }
+        for written in taken {
+            // Whole rows are no documents, whatever the name says.
+            let row = written.qualifier.is_none()
+                && written.name.is_some_and(|word| {
+                    self.joins.contains(word)
+                        || self.derived.contains(word)
+                        || self.aliases.contains_key(word)
+                });
+            if row {
+                self.relations_of(written, |walk, relation, name| walk.keep(relation, name));
+            } else {
+                self.effects.documents.extend(written.name.map(Into::into));
+            }
+        }
+    }
+
+    /// The relations that a column may be of, and its name; `None` where it is not told.
+    pub(super) fn relations_of(
+        &mut self,
+        written: Written<'t>,
+        mut note: impl FnMut(&mut Self, Option<Object>, Option<&'t str>),
+    ) {
+        let Written { qualifier, name } = written;
+        match (qualifier, name) {
+            (Some((Some(schema), relation)), _) => note(self, Some(names::object(schema, relation)), name),
+            (Some((None, alias)), _) => {
+                let objects = self.aliases.get(alias).cloned().unwrap_or_default();
+                if objects.is_empty() || self.joins.contains(alias) {
+                    note(self, None, name);
+                }
+                for object in objects {
+                    note(self, Some(object), name);
+                }
+            }
+            (None, Some(word)) => {
+                note(self, None, name);
+                if self.joins.contains(word) {
+                    note(self, None, None);
+                }
+                // `SELECT c FROM customers c` reads whole rows.
+                for object in self.aliases.get(word).cloned().unwrap_or_default() {
+                    note(self, Some(object), None);
+                }
+            }
+            (None, None) => note(self, None, None),
+        }
+    }
+}
+
+/// The column that an element of an `INSERT`'s list or of a `SET` names, if it is all of it.
+pub(super) fn target_of(node: &Node) -> Option<Takes<'_>> {
+    match &node.node {
+        Some(NodeEnum::ResTarget(target)) => whole(target),
+        _ => None,
+    }
+}
+
+fn whole(target: &ResTarget) -> Option<Takes<'_>> {
+    target.indirection.is_empty().then_some(Takes::Column(&target.name))
+}

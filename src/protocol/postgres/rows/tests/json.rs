@@ -1,0 +1,96 @@
+//! What of JSON may be written, and where to.
+
+use super::reach::{effects, reach};
+use crate::protocol::postgres::catalog::tests::masked;
+use crate::protocol::postgres::rows::Reach;
+
+/// Values without their names, or whose names nobody looks for.
+const LEAVES: &[&str] = &[
+    "UPDATE mails SET id = (doc ->> 'ssn')::int",
+    "UPDATE mails SET doc = jsonb_build_object('q', doc -> 'ssn')",
+    "UPDATE mails SET doc = doc || jsonb_build_object('q', doc -> 'ssn')",
+    "UPDATE mails SET doc = jsonb_set(doc, '{q}', doc -> 'ssn')",
+    "UPDATE mails SET doc = jsonb_set('{}', '{q}', doc -> 'ssn')",
+    "UPDATE mails SET doc = jsonb_set(doc, ARRAY[doc ->> 'ssn'], '1')",
+    "UPDATE mails SET doc['q'] = doc['ssn']",
+    "UPDATE mails SET doc[doc ->> 'ssn'] = '1'",
+    "UPDATE mails SET doc = (SELECT m.doc -> 'ssn' FROM mails m)",
+    "UPDATE mails SET (id, doc) = (SELECT (m.doc ->> 'ssn')::int, '{}' FROM mails m)",
+    "UPDATE orders SET card = doc FROM mails",
+    "UPDATE orders SET card = e.value FROM mails, jsonb_each_text(doc) e",
+    "UPDATE orders SET card = j.a FROM mails AS j(b, a)",
+    "UPDATE orders SET card = m.row_to_json FROM mails m",
+    "UPDATE orders SET card = m::text FROM mails m",
+    "INSERT INTO orders (card) SELECT doc ->> 'ssn' FROM mails",
+    "INSERT INTO orders (card) SELECT s.x FROM (SELECT doc ->> 'ssn' AS x FROM mails) s",
+    "INSERT INTO orders (card) VALUES ((SELECT doc ->> 'ssn' FROM mails))",
+    "INSERT INTO orders (card) SELECT doc FROM mails",
+    "INSERT INTO orders SELECT * FROM mails",
+    "INSERT INTO orders TABLE mails",
+    "INSERT INTO mails (id) VALUES (1) ON CONFLICT (id) DO UPDATE SET id = (excluded.doc ->> 'ssn')::int",
+    "WITH w AS (SELECT doc ->> 'ssn' AS x FROM mails) INSERT INTO orders (card) SELECT x FROM w",
+    "WITH w AS (UPDATE mails SET id = 1 RETURNING doc ->> 'ssn' AS x) INSERT INTO orders (card) SELECT x FROM w",
+    "MERGE INTO orders o USING mails m ON o.id = m.id WHEN MATCHED THEN UPDATE SET card = m.doc ->> 'ssn'",
+    "MERGE INTO orders o USING mails m ON o.id = m.id WHEN NOT MATCHED THEN INSERT (card) VALUES (m.doc)",
+    "CREATE TABLE t AS SELECT doc ->> 'ssn' AS x FROM mails",
+    "CREATE TABLE t AS SELECT doc || 'x'::text AS x FROM mails",
+    "CREATE TABLE t AS SELECT m FROM mails m",
+    "CREATE TABLE t AS SELECT doc FROM mails UNION SELECT 'x'",
+    "SELECT doc ->> 'ssn' AS x INTO t FROM mails",
+    "PREPARE p AS INSERT INTO orders (card) SELECT doc ->> 'ssn' FROM mails",
+    "EXPLAIN ANALYZE UPDATE mails SET id = (doc ->> 'ssn')::int",
+    "ALTER TABLE mails ALTER doc TYPE text",
+    "ALTER TABLE mails ALTER id TYPE text USING doc ->> 'ssn'",
+    "ALTER TABLE mails ADD x text GENERATED ALWAYS AS (doc ->> 'ssn') STORED",
+    "CREATE TABLE t (doc jsonb, x text GENERATED ALWAYS AS (mails.doc ->> 'ssn') STORED, LIKE mails)",
+    "ALTER TABLE mails ALTER found DROP EXPRESSION",
+    "CREATE RULE r AS ON UPDATE TO mails DO ALSO INSERT INTO orders (card) VALUES (new.doc ->> 'ssn')",
+    "CREATE FUNCTION f() RETURNS text LANGUAGE sql BEGIN ATOMIC SELECT doc ->> 'ssn' FROM mails; END",
+    "INSERT INTO made_just_now (doc) SELECT m.doc FROM mails m",
+];
+
+/// Documents that stay documents, and values that only decide about rows or go back to the client.
+const STAYS: &[&str] = &[
+    "UPDATE mails SET doc = doc || '{\"a\": 1}', id = 2 WHERE doc ->> 'a' = '1' RETURNING doc ->> 'ssn', id",
+    "UPDATE mails SET doc = jsonb_set(coalesce(doc, '{}')::jsonb, '{a}', $1) - 'b' #- '{c}'",
+    "UPDATE mails SET doc['a'] = '1', id = 1 FROM orders WHERE mails.id = orders.id",
+    "UPDATE mails SET id = 1 WHERE id IN (SELECT (m.doc ->> 'id')::int FROM mails m ORDER BY m.doc -> 'x')",
+    "UPDATE orders SET card = 'x' FROM mails m JOIN mails n ON m.doc = n.doc WHERE m.id = orders.id",
+    "INSERT INTO mails (id, doc) VALUES (1, $1) ON CONFLICT (id) DO UPDATE SET doc = mails.doc || excluded.doc",
+    "INSERT INTO mails (id, doc) SELECT id + 1, doc FROM mails WHERE doc ? 'a' RETURNING doc -> 'b'",
+    "INSERT INTO orders (id) SELECT id FROM mails",
+    "MERGE INTO mails o USING mails m ON o.doc = m.doc WHEN MATCHED AND m.doc ? 'a' THEN UPDATE SET doc = m.doc",
+    "MERGE INTO mails o USING mails m ON o.id = m.id WHEN NOT MATCHED THEN INSERT (id, doc) VALUES (m.id, m.doc)",
+    "CREATE TABLE t AS SELECT id, doc AS q FROM mails",
+    "CREATE TABLE t AS SELECT m.id, m.doc FROM mails m WHERE doc ? 'a'",
+    "SELECT doc INTO t FROM mails",
+    "CREATE VIEW v AS SELECT doc ->> 'ssn' AS x FROM mails",
+    "CREATE MATERIALIZED VIEW v AS SELECT doc ->> 'ssn' AS x FROM mails",
+    "CREATE INDEX ON mails ((doc ->> 'a')) WHERE doc ? 'b'",
+    "ALTER TABLE mails ADD CHECK (doc ? 'a'), ALTER doc TYPE jsonb USING doc::jsonb",
+    "ALTER TABLE mails ALTER id DROP EXPRESSION",
+    "ALTER TABLE mails RENAME COLUMN doc TO other",
+    "DELETE FROM mails WHERE doc ->> 'a' = '1' RETURNING doc",
+    "EXPLAIN UPDATE mails SET id = (doc ->> 'ssn')::int",
+];
+
+#[test]
+fn what_is_taken_out_of_json_is_not_written_elsewhere() {
+    for (texts, keeps) in [(LEAVES, true), (STAYS, false)] {
+        for sql in texts {
+            assert_eq!(reach(sql).keeps(Some(&effects(sql))), keeps, "{sql}");
+        }
+    }
+}
+
+#[test]
+fn what_lays_nothing_down_may_be_made_a_table_of_by_its_name() {
+    let masked = masked();
+    let execute = effects("CREATE TABLE t AS EXECUTE p");
+    let with = |sql| {
+        let named = Some(reach(sql));
+        let reach = Reach::of(Some(&execute), &masked, false).with_names(Some(&execute), &masked, |_| named);
+        reach.keeps(Some(&execute))
+    };
+    assert!(with("SELECT doc ->> 'ssn' FROM mails") && !with("SELECT id FROM mails"));
+}
