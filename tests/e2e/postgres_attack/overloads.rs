@@ -25,6 +25,11 @@ CREATE FUNCTION purge(customers) RETURNS int LANGUAGE sql AS 'SELECT wipe()';
 CREATE FUNCTION purged(anyelement) RETURNS int LANGUAGE sql AS 'SELECT wipe()';
 CREATE FUNCTION imm(int) RETURNS int LANGUAGE sql IMMUTABLE AS 'SELECT wipe()';
 CREATE FUNCTION stab(int) RETURNS int LANGUAGE plpgsql STABLE AS 'BEGIN RETURN wipe(); END';
+CREATE FUNCTION round(text, text) RETURNS text LANGUAGE sql AS 'SELECT wipe()::text';
+CREATE FUNCTION repeat(text, int, VARIADIC text[]) RETURNS text LANGUAGE sql AS 'SELECT wipe()::text';
+CREATE FUNCTION left(varchar, int, text DEFAULT 'x') RETURNS text LANGUAGE sql AS 'SELECT wipe()::text';
+CREATE FUNCTION ascii(text, int DEFAULT 1, VARIADIC text[] DEFAULT '{}') RETURNS text LANGUAGE sql AS 'SELECT wipe()::text';
+CREATE AGGREGATE percentile_cont(float8 ORDER BY text) (SFUNC = plus, STYPE = text);
 CREATE AGGREGATE max(varchar) (SFUNC = plus, STYPE = text);
 ";
 
@@ -45,6 +50,15 @@ const ATTACKS: &[&str] = &[
     "SELECT 1 FROM (SELECT 'a'::text AS x) a NATURAL JOIN (SELECT 'b'::varchar AS x) b",
     "SELECT NOT ('a'::text % name) FROM customers",
     "SELECT max(credit_card) FROM customers",
+    "SELECT round('a'::text, 'b'::text)",
+    "SELECT repeat('a', 1, 'b')",
+    "SELECT repeat('a', 1, 'b', 'c', 'd')",
+    "SELECT repeat('a', 1, VARIADIC ARRAY['b'])",
+    "SELECT left('a'::varchar, 1)",
+    "SELECT left('a'::varchar, 1, 'b')",
+    "SELECT ascii('a', 2)",
+    "SELECT ascii('a', 2, 'b', 'c')",
+    "SELECT percentile_cont(0.5::float8) WITHIN GROUP (ORDER BY name) FROM customers",
     "SELECT c.purge FROM customers c",
     "SELECT customers.purge FROM customers",
     "SELECT (c).purge FROM customers c",
@@ -68,6 +82,8 @@ const READS: &[&str] = &[
     "SELECT length(name), c.name FROM customers c WHERE c.id < 3 AND c.name LIKE '%1'",
     "SELECT s.name FROM (SELECT name FROM customers) s ORDER BY 1 LIMIT 1",
     "SELECT min(born) FROM customers",
+    // Those of the name take another number of arguments.
+    "SELECT round(1.5), repeat('a', 2)",
 ];
 
 /// Whether a statement gets a transaction id, which is to say that it writes. At the database itself, past the gateway.

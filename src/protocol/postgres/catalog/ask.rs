@@ -58,7 +58,7 @@ impl Question {
     pub const fn cells(self) -> usize {
         match self {
             Self::Relations => 8,
-            Self::Functions => 10,
+            Self::Functions => 11,
             Self::Operators => 7,
             Self::Inheritance => 2,
             Self::Dependencies => 3,
@@ -118,15 +118,15 @@ LEFT JOIN pg_catalog.pg_operator o ON d.refclassid = 'pg_catalog.pg_operator'::p
 WHERE r.ev_type = '1' AND d.refobjid <> r.ev_class";
 
 /// One row for each function, or for each function that an aggregate is made of. Volatile ones of `pg_catalog` are there so that
-/// a function of the same name elsewhere is not taken for them. Temporary ones are found only by their schema. The last three cells:
-/// whether only a superuser can have made it what it is, which is so if it is his and an extension's, whether it can be called with one
-/// argument, and whether that can be a row.
+/// a function of the same name elsewhere is not taken for them. Temporary ones are found only by their schema. The last four cells:
+/// whether only a superuser can have made it what it is, which is so if it is his and an extension's, how many arguments it takes at least
+/// and at most (NULL: any number), and whether the first can be a row.
 const FUNCTIONS: &str = "\
 SELECT p.oid, n.nspname, p.proname, p.prokind, b.provolatile, p.prosecdef OR b.prosecdef, l.lanname, \
   p.proowner IN (SELECT r.oid FROM pg_catalog.pg_roles r WHERE r.rolsuper) AND EXISTS (\
     SELECT 1 FROM pg_catalog.pg_depend d WHERE d.classid = 'pg_catalog.pg_proc'::pg_catalog.regclass \
     AND d.objid = p.oid AND d.deptype = 'e'), \
-  p.pronargs > 0 AND p.pronargs - p.pronargdefaults <= 1, \
+  p.pronargs - p.pronargdefaults, CASE WHEN p.provariadic = 0 THEN p.pronargs END, \
   p.provariadic <> 0 OR COALESCE((SELECT t.typtype IN ('c', 'p') OR t.typtype = 'd' AND e.typtype IN ('c', 'd') \
     FROM pg_catalog.pg_type t LEFT JOIN pg_catalog.pg_type e ON e.oid = t.typbasetype \
     WHERE t.oid = p.proargtypes[0]), true) \

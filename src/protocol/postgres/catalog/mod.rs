@@ -181,7 +181,7 @@ impl Catalog {
             return unknown.cloned().collect();
         }
         let mut opaque: BTreeSet<Function> = unknown.cloned().collect();
-        opaque.extend(effects.functions.iter().filter(|function| hidden.calls(&function.object)).cloned());
+        opaque.extend(effects.functions.iter().filter(|function| hidden.calls(function)).cloned());
         let operators = effects.operators.iter().filter(|operator| hidden.operates(operator));
         opaque.extend(operators.map(|operator| Function { object: operator.clone(), arguments: 2 }));
         let columns = effects.columns.iter().filter_map(|column| self.call(column));

@@ -1,7 +1,7 @@
 //! Reads the rows of the answers.
 
 use super::ask::{Answers, Question, Rows};
-use super::routines::Routine;
+use super::routines::{Arguments, Routine};
 use super::{Catalog, Column, Dependency, Kind, Relation};
 use crate::domain::sql::Object;
 use crate::protocol::postgres::judge::is_dangerous;
@@ -100,8 +100,8 @@ pub(super) fn catalog(answers: &Answers) -> Result<Catalog, CatalogError> {
         let routine = Routine {
             schema: row.text(1, "schema")?.into(),
             procedure: row.text(3, "kind")? == "p",
-            unary: row.text(8, "arguments")? != "f",
-            takes_row: row.text(9, "argument")? != "f",
+            takes: arguments(&row)?,
+            takes_row: row.text(10, "argument")? != "f",
             ..routine(&row, 4)?
         };
         catalog.routines.put(row.number(0, "oid")?, row.text(2, "name")?, routine);
@@ -128,9 +128,17 @@ fn routine(row: &Row<'_>, first: usize) -> Result<Routine, CatalogError> {
         native: matches!(language, "internal" | "c"),
         known: matches!(language, "internal" | "c" | "sql" | "plpgsql"),
         trusted: cell(3, "extension")? == "t",
-        unary: false,
+        takes: Arguments { least: 0, most: None },
         takes_row: false,
     })
+}
+
+/// How many arguments a function takes.
+fn arguments(row: &Row<'_>) -> Result<Arguments, CatalogError> {
+    const PART: &str = "number of arguments";
+    let least = row.number(8, PART)?;
+    let most = row.option(9).map(|_| row.number(9, PART)).transpose()?;
+    Ok(Arguments { least, most })
 }
 
 fn relation(row: &Row<'_>, oid: u32) -> Result<Relation, CatalogError> {

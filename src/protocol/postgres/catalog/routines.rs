@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use crate::domain::sql::Object;
+use crate::domain::sql::{Function, Object};
 use crate::protocol::postgres::judge::is_known;
 
 /// What is known about one function, or one of those that an aggregate is made of.
@@ -20,10 +20,32 @@ pub(super) struct Routine {
     pub(super) known: bool,
     /// It is an extension's and a superuser's: nobody else can have made it what it is.
     pub(super) trusted: bool,
-    /// It can be called with one argument.
-    pub(super) unary: bool,
-    /// And that argument can be a row.
+    /// How many arguments it can be called with.
+    pub(super) takes: Arguments,
+    /// The first of them can be a row.
     pub(super) takes_row: bool,
+}
+
+/// How many arguments a function can be called with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Arguments {
+    /// Without those that have a default.
+    pub(super) least: usize,
+    /// `None`: any number, the last one is `VARIADIC`.
+    pub(super) most: Option<usize>,
+}
+
+impl Arguments {
+    /// Any number.
+    const ANY: Self = Self { least: 0, most: None };
+
+    const fn fits(self, number: usize) -> bool {
+        self.least <= number
+            && match self.most {
+                Some(most) => number <= most,
+                None => true,
+            }
+    }
 }
 
 impl Routine {
@@ -56,8 +78,8 @@ impl Routine {
 /// The names by which a text may call what it does not seem to call. All are empty in most databases.
 #[derive(Debug, Default)]
 pub(super) struct Hidden {
-    /// Names of PostgreSQL's own functions that others have too.
-    functions: HashSet<Box<str>>,
+    /// Names of PostgreSQL's own functions that others have too, and how many arguments these take.
+    functions: HashMap<Box<str>, Vec<Arguments>>,
     /// The same of operators.
     operators: HashSet<Box<str>>,
     /// What `x.name` may call, where `x` is a row.
@@ -72,8 +94,10 @@ impl Hidden {
     }
 
     /// Whether a call that is taken for one of PostgreSQL's own function may be another's.
-    pub(super) fn calls(&self, function: &Object) -> bool {
-        function.schema.is_none() && self.functions.contains(&function.name)
+    pub(super) fn calls(&self, function: &Function) -> bool {
+        let Function { object, arguments } = function;
+        let fits = |takes: &Arguments| takes.fits(*arguments);
+        object.schema.is_none() && self.functions.get(&object.name).is_some_and(|all| all.iter().any(fits))
     }
 
     /// The same of an operator.
@@ -112,9 +136,14 @@ impl Routines {
     pub(super) fn put(&mut self, oid: u32, name: &str, routine: Routine) {
         *self.computing.entry(oid).or_insert(true) &= routine.computes();
         if !routine.own() && !routine.stands_in() && is_known(name) {
-            self.hidden.functions.insert(name.into());
+            // What a procedure counts differs between versions.
+            let takes = if routine.procedure { Arguments::ANY } else { routine.takes };
+            let all = self.hidden.functions.entry(name.into()).or_default();
+            if !all.contains(&takes) {
+                all.push(takes);
+            }
         }
-        if !routine.own() && !routine.harmless() && routine.unary && !routine.procedure {
+        if !routine.own() && !routine.harmless() && routine.takes.fits(1) && !routine.procedure {
             self.hidden.applied.insert(name.into());
             if routine.takes_row {
                 self.hidden.fields.insert(name.into());

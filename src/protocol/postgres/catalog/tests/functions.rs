@@ -67,6 +67,15 @@ fn what_has_its_name_from_one_of_the_server_is_seen() {
         ("SELECT s.upper FROM (SELECT name AS upper FROM customers) s", &[]),
         ("SELECT c.upper FROM customers c", &[]),
         ("SELECT (s.name).upper FROM (SELECT name FROM customers) s", &["upper"]),
+        // With as many arguments as it takes: with its default or without, after VARIADIC any number, those of WITHIN GROUP too.
+        ("SELECT round(1), round(1, 2, 3, 4)", &[]),
+        ("SELECT round(1, 2)", &["round"]),
+        ("SELECT round(1, 2, 3)", &["round"]),
+        ("SELECT repeat('a', 2)", &[]),
+        ("SELECT repeat('a', 2, 'b')", &["repeat"]),
+        ("SELECT repeat('a', 2, 'b', 'c', 'd')", &["repeat"]),
+        ("SELECT percentile_cont(0.5) WITHIN GROUP (ORDER BY id) FROM orders", &["percentile_cont"]),
+        ("SELECT btrim('a')", &["btrim"]),
         // Operators.
         ("SELECT 'a' + 'b'", &["+"]),
         ("SELECT 'a' OPERATOR(pg_catalog.+) 'b'", &[]),

@@ -39,14 +39,16 @@ pub(in crate::protocol::postgres) fn answers() -> Answers {
             "16390|r|16384 16394|r|16390 16402|r|16384 16407|f|16406 16411|r|16394 16460|r|16430 16460|f|16500 13000|r|16384 16481|r|16480",
         ),
         functions: rows(
-            "16406|public|getssn|f|s|f|sql|f|f|t 16426|public|mysum|a|i|f|internal|f|t|t 16426|public|mysum|a|v|f|sql|f|t|t
-             16427|public|pg_sleep|f|i|f|c|f|t|t 2626|pg_catalog|pg_sleep|f|v|f|internal|f|t|t 16500|public|st_astext|f|i|f|c|t|t|t
-             16501|public|owned|f|s|t|c|t|f|t 16502|public|purge|p|v|f|plpgsql|f|t|t 16503|public|py|f|i|f|plpython3u|t|f|t
-             16504|public|two|f|i|f|c|f|f|t 16505|private|two|f|v|f|sql|f|f|t 16506|public|crosses|f|s|f|c|f|t|t
-             16507|public|st_area|f|i|f|sql|t|t|t 16508|public|lower|f|v|f|sql|f|t|t 16509|public|upper|f|i|f|sql|f|t|f
-             16510|public|replace|f|i|f|sql|t|f|t 16511|public|gen_random_uuid|f|v|f|c|t|f|t 16512|public|random|f|v|f|c|f|f|t
-             16513|public|wipe|f|v|f|sql|f|t|t 16514|public|fires|f|v|f|plpgsql|f|f|t
-             16515|public|<%>|f|v|f|sql|f|t|t 13500|information_schema|_pg_truetypid|f|i|f|sql|f|f|t",
+            "16406|public|getssn|f|s|f|sql|f|2|2|t 16426|public|mysum|a|i|f|internal|f|1|1|t 16426|public|mysum|a|v|f|sql|f|1|1|t
+             16427|public|pg_sleep|f|i|f|c|f|1|1|t 2626|pg_catalog|pg_sleep|f|v|f|internal|f|1|1|t 16500|public|st_astext|f|i|f|c|t|1|1|t
+             16501|public|owned|f|s|t|c|t|2|2|t 16502|public|purge|p|v|f|plpgsql|f|1|1|t 16503|public|py|f|i|f|plpython3u|t|2|2|t
+             16504|public|two|f|i|f|c|f|2|2|t 16505|private|two|f|v|f|sql|f|2|2|t 16506|public|crosses|f|s|f|c|f|1|1|t
+             16507|public|st_area|f|i|f|sql|t|1|1|t 16508|public|lower|f|v|f|sql|f|1|1|t 16509|public|upper|f|i|f|sql|f|1|1|f
+             16510|public|replace|f|i|f|sql|t|2|2|t 16511|public|gen_random_uuid|f|v|f|c|t|2|2|t 16512|public|random|f|v|f|c|f|0|0|f
+             16513|public|wipe|f|v|f|sql|f|1|1|t 16514|public|fires|f|v|f|plpgsql|f|2|2|t
+             16515|public|<%>|f|v|f|sql|f|1|1|t 16516|public|round|f|v|f|sql|f|2|3|f
+             16517|public|repeat|f|v|f|sql|f|3||f 16518|public|percentile_cont|a|v|f|sql|f|2|2|f
+             16519|public|btrim|p|v|f|sql|f|7|7|f 13500|information_schema|_pg_truetypid|f|i|f|sql|f|2|2|t",
         ),
         operators: rows(
             "+|public|plus|v|f|sql|f =|public|citext_eq|i|f|c|t <->|public|distance|i|f|c|f %|public|modulo|i|f|sql|f
