@@ -46,6 +46,8 @@ pub struct Effects {
     pub fields: BTreeSet<Box<str>>,
     /// The names behind an expression, `(x).f`. Where there is no such column it is a call of a function `f` that takes whatever `x` is.
     pub applied: BTreeSet<Box<str>>,
+    /// A type is named without its schema, other than by the words that the grammar has for PostgreSQL's own.
+    pub types: bool,
     /// The settings that are changed.
     pub settings: BTreeSet<Setting>,
     /// An `UPDATE` or `DELETE` has no `WHERE`: it is for all rows.
@@ -138,10 +140,10 @@ impl Effects {
             all.verbs.extend(&effects.verbs);
             all.relations.extend(effects.relations.iter().cloned());
             all.columns.extend(effects.columns.iter().cloned());
-            all.functions.extend(effects.functions.iter().cloned());
-            all.opaque.extend(effects.opaque.iter().cloned());
             all.kept.extend(effects.kept.iter().cloned());
             all.documents.extend(effects.documents.iter().cloned());
+            all.functions.extend(effects.functions.iter().cloned());
+            all.opaque.extend(effects.opaque.iter().cloned());
             all.operators.extend(effects.operators.iter().cloned());
             all.fields.extend(effects.fields.iter().cloned());
             all.applied.extend(effects.applied.iter().cloned());
@@ -149,6 +151,7 @@ impl Effects {
             all.channels.extend(effects.channels.iter().cloned());
             all.all_rows |= effects.all_rows;
             all.locks |= effects.locks;
+            all.types |= effects.types;
         }
         all
     }
@@ -175,12 +178,35 @@ impl Effects {
 
     /// Whether it names anything that may be a function or operator of somebody's own, and does not say so.
     pub fn names_code(&self) -> bool {
-        let behind_a_dot = |column: &Column| column.relation.is_some() && column.name.is_some();
+        self.may_call(None)
+    }
+
+    /// The same; where an access is given, a column that is named for another one is no call.
+    fn may_call(&self, access: Option<Access>) -> bool {
+        let behind_a_dot = |column: &Column| {
+            let counts = access.is_none_or(|access| access == column.access);
+            counts && column.relation.is_some() && column.name.is_some()
+        };
         self.operators.iter().any(|operator| operator.schema.is_none())
             || self.functions.iter().any(|function| function.object.schema.is_none())
             || !self.fields.is_empty()
             || !self.applied.is_empty()
             || self.columns.iter().any(behind_a_dot)
+    }
+
+    /// Whether it means the same wherever names without a schema are looked up: it reads or changes rows, and all that it names has its
+    /// schema.
+    pub fn says_where(&self) -> bool {
+        let plain = self.classes.iter().all(|class| matches!(class, Class::Read | Class::Write));
+        let relations = self.relations.iter().all(|relation| relation.object.schema.is_some());
+        let opaque = self.opaque.iter().all(|function| function.object.schema.is_some());
+        plain
+            && relations
+            && opaque
+            && self.names.is_empty()
+            && self.settings.is_empty()
+            && !self.types
+            && !self.may_call(Some(Access::Read))
     }
 
     /// About how many bytes of memory this holds.
@@ -190,6 +216,8 @@ impl Effects {
         let entries = self.reasons.len()
             + self.relations.len()
             + self.columns.len()
+            + self.kept.len()
+            + self.documents.len()
             + self.functions.len()
             + self.opaque.len()
             + self.operators.len()
@@ -216,8 +244,6 @@ pub fn is_usual(path: &str) -> bool {
     path.split(',').enumerate().all(|(place, schema)| {
         // Not what other letters are spaces: they are part of a name.
         let schema = schema.trim_matches(is_space);
-            + self.kept.len()
-            + self.documents.len()
         // A comma between quotes is part of a name: then neither part has both quotes.
         let unquoted = schema.strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));
         match unquoted.unwrap_or(schema) {
