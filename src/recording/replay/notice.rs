@@ -48,7 +48,10 @@ pub(super) fn lines(data: &Data<'_>) -> Vec<String> {
         out.append(&mut lines);
     }
     if data.is_true("cut") {
-        out.push("(the rest was not recorded)".to_owned());
+        out.push(match data.json.member("length").and_then(Json::as_i64) {
+            Some(length) => format!("(the rest of {length} bytes was not recorded)"),
+            None => "(the rest was not recorded)".to_owned(),
+        });
     }
     out
 }
@@ -84,6 +87,8 @@ mod tests {
                 "(the rest was not recorded)",
             ]
         );
+        let long = json!({"what": "setting", "name": "x", "value": "a", "length": 9000, "cut": true});
+        assert_eq!(lines(&long), ["← setting x", "a", "(the rest of 9000 bytes was not recorded)"]);
         let notification = json!({"what": "notification", "process": 7, "channel": "jobs", "payload": "x"});
         assert_eq!(lines(&notification), ["← notification  of process 7  on jobs", "x"]);
         assert_eq!(

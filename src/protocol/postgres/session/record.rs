@@ -191,9 +191,9 @@ const TEXTS: [(Field, &str); 10] = [
 ];
 
 /// What the target says besides its answers, as the client gets it: the members of the event's data. `keep` is how many bytes of its
-/// texts are kept, together; `None`: none of them.
-pub(super) fn said(message: &BackMessage<'_>, keep: Option<usize>, data: &mut String) {
-    let mut texts = Texts { left: keep, cut: false, data };
+/// texts are kept, together; `None`: none of them. Where they are cut, `length` and `sha256` are those of all of them, one after the other.
+pub(super) fn said<'a>(message: &'a BackMessage<'a>, keep: Option<usize>, data: &'a mut String) {
+    let mut texts = Texts { left: keep, cut: false, all: Vec::new(), data };
     match message {
         BackMessage::NoticeResponse(report) => {
             let severity = report.severity().map_or("", Severity::word);
@@ -220,27 +220,40 @@ pub(super) fn said(message: &BackMessage<'_>, keep: Option<usize>, data: &mut St
         }
         _ => texts.data.push_str("\"what\":\"other\""),
     }
-    if texts.cut {
-        texts.data.push_str(",\"cut\":true");
-    }
+    texts.end();
 }
 
 /// Members that are texts, as far as there is room for them.
 struct Texts<'a> {
     left: Option<usize>,
     cut: bool,
+    /// All of them.
+    all: Vec<&'a [u8]>,
     data: &'a mut String,
 }
 
-impl Texts<'_> {
-    fn write(&mut self, name: &str, text: &[u8]) {
+impl<'a> Texts<'a> {
+    fn write(&mut self, name: &str, text: &'a [u8]) {
         let Some(left) = self.left else { return };
+        self.all.push(text);
         let text = String::from_utf8_lossy(text);
         let kept = text.get(..text.floor_char_boundary(left)).unwrap_or_default();
         self.cut |= kept.len() < text.len();
         self.left = Some(left.saturating_sub(kept.len()));
         let _infallible = write!(self.data, ",\"{name}\":");
         push_string(kept, self.data);
+    }
+
+    /// What proves the rest of them.
+    fn end(self) {
+        if !self.cut {
+            return;
+        }
+        let mut digest = aws_lc_rs::digest::Context::new(&aws_lc_rs::digest::SHA256);
+        self.all.iter().for_each(|text| digest.update(text));
+        let length: usize = self.all.iter().map(|text| text.len()).sum();
+        let digest = hex(digest.finish().as_ref());
+        let _infallible = write!(self.data, ",\"length\":{length},\"sha256\":\"{digest}\",\"cut\":true");
     }
 }
 
