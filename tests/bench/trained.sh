@@ -26,7 +26,7 @@ built counting "-Cprofile-generate=$out/counts"
 counting=$out/counting/$target/release/hoopctl
 python3 tests/bench/http_bench.py --hoopctl "$counting" --only hoopctl --sizes 1k,64k --connections 1,16 --rounds 1 --seconds 2
 python3 tests/bench/mcp_bench.py --hoopctl "$counting" --streams 0 --events 0 --rounds 1 --seconds 2
-tests/bench/postgres_bench.sh "$counting" 2 1
+python3 tests/bench/postgres_bench.py --hoopctl "$counting" --only plain,masked,bulk --rounds 1 --seconds 2
 "$profdata" merge -sparse -o "$out/hoopctl.profdata" "$out"/counts/*.profraw
 built by-counts "-Cprofile-use=$out/hoopctl.profdata"
 cp "$out/by-counts/$target/release/hoopctl" "$out/hoopctl"
