@@ -69,7 +69,7 @@ fn a_text_that_has_a_schema_with_each_name_says_where_all_of_it_is() {
         ("EXECUTE p", false),
         ("CREATE TABLE public.x ()", false),
         ("SET search_path = x", false),
-        ("CALL public.purge()", false),
+        ("CALL public.purge(1)", true),
     ] {
         assert_eq!(effects(sql).says_where(), says, "{sql}");
     }
