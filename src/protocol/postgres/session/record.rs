@@ -252,7 +252,7 @@ impl<'a> Texts<'a> {
         let mut digest = aws_lc_rs::digest::Context::new(&aws_lc_rs::digest::SHA256);
         self.all.iter().for_each(|text| digest.update(text));
         let length: usize = self.all.iter().map(|text| text.len()).sum();
-        let digest = hex(digest.finish().as_ref());
+        let digest = hex::encode(digest.finish().as_ref());
         let _infallible = write!(self.data, ",\"length\":{length},\"sha256\":\"{digest}\",\"cut\":true");
     }
 }
