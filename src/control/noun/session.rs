@@ -208,7 +208,7 @@ pub struct VerifyReport {
 #[serde(default, deny_unknown_fields)]
 pub struct VerifyFrom {
     /// After this number, which the part before gave. Default: from the first session on.
-    pub after: Option<u64>,
+    pub after: Option<i64>,
 }
 
 /// A part of a check of everything.
@@ -217,7 +217,7 @@ pub struct VerifyPage {
     /// What was found of each session, the oldest first.
     pub sessions: Vec<VerifyReport>,
     /// Where the next part begins.
-    pub next: Option<u64>,
+    pub next: Option<i64>,
     /// What no session shows. Only in the last part, which has no `next`.
     pub whole: Option<WholeReport>,
 }

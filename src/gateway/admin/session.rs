@@ -166,20 +166,19 @@ fn report(found: &Verification) -> VerifyReport {
 /// One part of a check of everything, which ends soon: a session more than the time is over, at most.
 fn verify_part(reader: &Reader, from: VerifyFrom) -> Result<VerifyPage, ApiError> {
     let stop = Instant::now() + VERIFY_FOR;
-    let after = from.after.map_or(0, |after| i64::try_from(after).unwrap_or(i64::MAX));
     let mut sessions = Vec::new();
     let each = |found: Verification| {
         sessions.push(report(&found));
         sessions.len() < VERIFY_SESSIONS && Instant::now() < stop
     };
-    let next = reader.verify_after(after, each).map_err(|error| fault_of_reading(&error))?;
-    let next = next.map(i64::unsigned_abs);
-    let whole = match next {
-        Some(_) => None,
-        None => {
-            let found = reader.verify_numbers().map_err(|error| fault_of_reading(&error))?;
-            Some(WholeReport { missing: found.missing, stray_blocks: found.stray_blocks })
-        }
+    let next = reader
+        .verify_after(from.after.unwrap_or(i64::MIN), each)
+        .map_err(|error| fault_of_reading(&error))?;
+    let whole = if next.is_none() {
+        let found = reader.verify_numbers().map_err(|error| fault_of_reading(&error))?;
+        Some(WholeReport { missing: found.missing, stray_blocks: found.stray_blocks })
+    } else {
+        None
     };
     Ok(VerifyPage { sessions, next, whole })
 }
