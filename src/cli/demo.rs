@@ -91,7 +91,7 @@ pub fn run(terminal: Terminal, args: &DemoArgs) -> Outcome {
     let ended = gateway::run(RunOptions {
         config,
         config_path: file,
-        watch: false,
+        watch: None,
         log_format: gateway::LogFormat::Auto,
     });
     drop((target, issuer));

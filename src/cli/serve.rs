@@ -12,6 +12,7 @@ use crate::cli::report::Outcome;
 use crate::gateway;
 use crate::gateway::GatewayError;
 use crate::gateway::RunOptions;
+use crate::gateway::watch::FileWatch;
 use crate::store;
 
 /// `serve`.
@@ -20,7 +21,7 @@ pub struct ServeArgs {
     /// Check the configuration and stop
     #[arg(long)]
     pub check: bool,
-    /// Reload when the configuration file changes, as SIGHUP does
+    /// Reload when the configuration file changes, as SIGHUP does; files that it names are not watched
     #[arg(long, conflicts_with = "check")]
     pub watch: bool,
     /// How the log is written, on standard error
@@ -54,6 +55,7 @@ pub fn run(terminal: Terminal, place: &Place, args: &ServeArgs) -> Outcome {
     if args.check {
         return config::check(terminal, place);
     }
+    let watch = if args.watch { Some(FileWatch::new(place.config_file()?)) } else { None };
     let config = place.config()?;
     let config_path = config.path.clone();
     if config.dev_issuer.is_some() {
@@ -62,6 +64,6 @@ pub fn run(terminal: Terminal, place: &Place, args: &ServeArgs) -> Outcome {
         store::lock_data_dir(data_dir).map_err(|source| GatewayError::Store { source })?;
     }
     let _issuer = DevThread::start(&config)?;
-    gateway::run(RunOptions { config, config_path, watch: args.watch, log_format: args.log_format.into() })?;
+    gateway::run(RunOptions { config, config_path, watch, log_format: args.log_format.into() })?;
     Ok(Exit::Done)
 }

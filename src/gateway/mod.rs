@@ -12,7 +12,7 @@ mod process;
 mod revision;
 mod running;
 mod start;
-mod watch;
+pub mod watch;
 mod workers;
 
 use std::path::PathBuf;
@@ -21,6 +21,7 @@ pub use error::GatewayError;
 pub use logging::LogFormat;
 
 use crate::config::Config;
+use crate::gateway::watch::FileWatch;
 
 /// How to run the gateway.
 #[derive(Debug, Clone)]
@@ -29,8 +30,8 @@ pub struct RunOptions {
     pub config: Config,
     /// Where it came from; a reload reads it again.
     pub config_path: PathBuf,
-    /// Whether a changed file is reloaded without being asked for.
-    pub watch: bool,
+    /// Watches the file, where a changed one is to be reloaded without being asked for; made before it was read.
+    pub watch: Option<FileWatch>,
     /// How the log is written, on standard error.
     pub log_format: LogFormat,
 }

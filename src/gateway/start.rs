@@ -82,7 +82,7 @@ const APPROVALS_KEPT: Duration = Duration::from_hours(24 * 400);
 pub async fn run(options: RunOptions) -> Result<(), GatewayError> {
     // Signals are caught before anything is opened, so that one that comes early still ends in a clean stop.
     let mut signals = Signals::new()?;
-    let watched = options.watch.then(|| FileWatch::new(options.config_path.clone()));
+    let watched = options.watch.clone();
     let streams = process::prepare(options.config.gateway.limits.streams);
     let (running, mut listeners, lock) = open(options).await?;
     let running = Arc::new(running);
@@ -320,7 +320,9 @@ async fn serve(workers: &Workers, listeners: &Listeners, limit: usize, service: 
                 () = asked.notified() => HANG_UP,
                 () = changed => CHANGED,
             };
-            drop(service.reload_as(who).await);
+            watched.iter_mut().for_each(FileWatch::reads);
+            let reloaded = service.reload_as(who).await;
+            watched.iter_mut().for_each(|file| file.took(reloaded.is_ok()));
         }
     });
     loop {
@@ -431,7 +433,7 @@ mod tests {
     async fn opened(file: &Path) -> (Running, Listeners, DataDirLock) {
         let config = config::load(file).unwrap();
         let options =
-            RunOptions { config, config_path: file.to_owned(), watch: false, log_format: LogFormat::Pretty };
+            RunOptions { config, config_path: file.to_owned(), watch: None, log_format: LogFormat::Pretty };
         open(options).await.unwrap()
     }
 

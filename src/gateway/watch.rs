@@ -1,87 +1,162 @@
 //! `serve --watch`: sees that the configuration file is another one.
 //!
 //! It looks once a second, since a file may be written in place, put there by renaming, or be a link to another one (as a `ConfigMap` of Kubernetes
-//! is), on any file system.
+//! is), on any file system. Files that the configuration names, such as certificates, are not watched.
 
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use tokio::time::Instant;
+
 /// How often it looks. What was changed twice within one look is changed once.
 const LOOK: Duration = Duration::from_secs(1);
+/// How long after a file could not be taken over it is tried again: what it names may come later than itself.
+const FIRST_PAUSE: Duration = Duration::from_secs(10);
+/// The pause doubles up to this one.
+const LONGEST_PAUSE: Duration = Duration::from_mins(5);
 
 /// What tells one state of a file from another. `None`: it is not there, or cannot be looked at.
-type State = Option<[i64; 5]>;
+type State = Option<[i64; 7]>;
 
 /// A file that is watched.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct FileWatch {
     path: PathBuf,
-    known: State,
+    /// What is in force, as far as is known here.
+    taken: State,
+    /// What was told last.
+    told: State,
+    /// When what was told and could not be taken is told once more.
+    again: Option<Instant>,
+    pause: Duration,
 }
 
 impl FileWatch {
-    /// Watches a file for changes from now on.
+    /// Watches a file for changes from now on. To be made before the file is read.
     pub fn new(path: PathBuf) -> Self {
-        Self { known: state(&path), path }
+        let now = state(&path);
+        Self { path, taken: now, told: now, again: None, pause: FIRST_PAUSE }
     }
 
-    /// Resolves when the file is another one than it was, and has not changed for a whole second: whoever writes it is done, most
-    /// likely. A file that is gone is no change, one that comes back may be one.
+    /// Resolves when the file is another one than the one that is in force, and has not changed for a whole second: whoever writes it is done,
+    /// most likely. A file that is gone is no change, one that comes back may be one. What could not be taken over is told again.
     pub async fn changed(&mut self) {
-        let mut last = self.known;
+        let mut last = self.told;
         loop {
             tokio::time::sleep(LOOK).await;
             let now = state(&self.path);
-            if now.is_some() && now == last && now != self.known {
-                self.known = now;
+            let is_due = now != self.told || self.again.is_some_and(|again| again <= Instant::now());
+            if now.is_some() && now == last && now != self.taken && is_due {
+                if now != self.told {
+                    self.pause = FIRST_PAUSE;
+                }
+                self.told = now;
                 return;
             }
             last = now;
+        }
+    }
+
+    /// Says that the file is about to be read, whoever asked for that.
+    pub fn reads(&mut self) {
+        self.told = state(&self.path);
+    }
+
+    /// Says whether what was read is in force now.
+    pub fn took(&mut self, is_taken: bool) {
+        if is_taken {
+            self.taken = self.told;
+            (self.again, self.pause) = (None, FIRST_PAUSE);
+        } else {
+            self.again = Some(Instant::now() + self.pause);
+            self.pause = (self.pause * 2).min(LONGEST_PAUSE);
         }
     }
 }
 
 fn state(path: &Path) -> State {
     let of = std::fs::metadata(path).ok()?;
-    let [inode, size] = [of.ino(), of.size()].map(u64::cast_signed);
-    Some([inode, size, of.mtime(), of.mtime_nsec(), of.ctime_nsec()])
+    let [device, inode, size] = [of.dev(), of.ino(), of.size()].map(u64::cast_signed);
+    Some([device, inode, size, of.mtime(), of.mtime_nsec(), of.ctime(), of.ctime_nsec()])
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    async fn is_told(watch: &mut FileWatch) -> bool {
-        tokio::time::timeout(LOOK * 4, watch.changed()).await.is_ok()
+    /// Whether a change is told within so long; it is read then.
+    async fn is_told(watch: &mut FileWatch, within: Duration) -> bool {
+        let told = tokio::time::timeout(within, watch.changed()).await.is_ok();
+        if told {
+            watch.reads();
+        }
+        told
+    }
+
+    fn file(text: &str) -> (tempfile::TempDir, PathBuf) {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("hoopctl.toml");
+        std::fs::write(&path, text).unwrap();
+        (folder, path)
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_file_that_is_written_or_replaced_is_told_once_and_only_then() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("hoopctl.toml");
-        std::fs::write(&path, "version = 1\n").unwrap();
+        let (folder, path) = file("version = 1\n");
         let mut watch = FileWatch::new(path.clone());
-        assert!(!is_told(&mut watch).await);
+        assert!(!is_told(&mut watch, LOOK * 4).await);
         std::fs::write(&path, "version = 1\n\n").unwrap();
-        assert!(is_told(&mut watch).await);
-        assert!(!is_told(&mut watch).await);
+        assert!(is_told(&mut watch, LOOK * 4).await);
+        watch.took(true);
+        assert!(!is_told(&mut watch, LOOK * 400).await);
         let other = folder.path().join("other");
         std::fs::write(&other, "version = 1\n\n").unwrap();
         std::fs::rename(&other, &path).unwrap();
-        assert!(is_told(&mut watch).await);
+        assert!(is_told(&mut watch, LOOK * 4).await);
+        watch.took(true);
         std::fs::remove_file(&path).unwrap();
-        assert!(!is_told(&mut watch).await);
+        assert!(!is_told(&mut watch, LOOK * 4).await);
         std::fs::write(&path, "version = 1\n\n\n").unwrap();
-        assert!(is_told(&mut watch).await);
+        assert!(is_told(&mut watch, LOOK * 4).await);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_could_not_be_taken_is_told_again_ever_more_seldom_and_a_new_change_at_once() {
+        let (_folder, path) = file("version = 1\n");
+        let mut watch = FileWatch::new(path.clone());
+        std::fs::write(&path, "version = 2\n\n").unwrap();
+        assert!(is_told(&mut watch, LOOK * 4).await);
+        let mut pause = FIRST_PAUSE;
+        for _ in 0..8 {
+            watch.took(false);
+            assert!(!is_told(&mut watch, pause - LOOK).await, "{pause:?}");
+            assert!(is_told(&mut watch, LOOK * 4).await, "{pause:?}");
+            pause = (pause * 2).min(LONGEST_PAUSE);
+        }
+        watch.took(false);
+        std::fs::write(&path, "version = 1\n\n\n").unwrap();
+        assert!(is_told(&mut watch, LOOK * 4).await);
+        watch.took(false);
+        assert!(is_told(&mut watch, FIRST_PAUSE + LOOK * 4).await, "the pause is the first one again");
+        watch.took(true);
+        assert!(!is_told(&mut watch, LONGEST_PAUSE * 4).await);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_somebody_else_has_reloaded_is_not_told() {
+        let (_folder, path) = file("version = 1\n");
+        let mut watch = FileWatch::new(path.clone());
+        std::fs::write(&path, "version = 1\n\n").unwrap();
+        watch.reads();
+        watch.took(true);
+        assert!(!is_told(&mut watch, LOOK * 40).await);
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_file_that_is_still_being_written_is_not_told_yet() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("hoopctl.toml");
-        std::fs::write(&path, "").unwrap();
+        let (_folder, path) = file("");
         let mut watch = FileWatch::new(path.clone());
         let mut text = String::new();
         let writing = async {
@@ -95,6 +170,6 @@ mod tests {
             () = watch.changed() => panic!("it is not whole"),
             () = writing => {}
         }
-        assert!(is_told(&mut watch).await);
+        assert!(is_told(&mut watch, LOOK * 4).await);
     }
 }

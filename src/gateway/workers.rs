@@ -101,14 +101,13 @@ impl Workers {
         let open = OpenStreams::default();
         let mut workers =
             Self { queues: Vec::with_capacity(count), threads: Vec::with_capacity(count), open, draining };
-        // A runtime of tasks that stay on their thread is built there. With a set of such tasks in an ordinary one, each wake of a
-        // task would wake the set: a system call.
-        let (failed, failures) = std::sync::mpsc::channel();
+        // A runtime whose tasks stay on their thread is built there.
+        let (starting, started) = std::sync::mpsc::channel();
         for number in 0..count {
             let (queue, accepted) = mpsc::channel(QUEUE);
             let (settings, open, draining) =
                 (settings.clone(), workers.open.clone(), workers.draining.subscribe());
-            let failed = failed.clone();
+            let starting = starting.clone();
             let thread = std::thread::Builder::new()
                 .name(format!("worker-{number}"))
                 // Only what is used of it takes memory.
@@ -119,19 +118,22 @@ impl Workers {
                         match Builder::new_current_thread().enable_all().build_local(LocalOptions::default())
                         {
                             Ok(runtime) => runtime,
-                            Err(error) => return drop(failed.send(error)),
+                            Err(error) => return drop(starting.send(Err(error))),
                         };
-                    drop(failed);
+                    drop(starting.send(Ok(())));
                     runtime.block_on(work(settings, accepted, open, draining));
                 })
                 .map_err(|source| GatewayError::Runtime { source })?;
             workers.queues.push(queue);
             workers.threads.push(thread);
         }
-        drop(failed);
-        // Nothing comes where all of them have a runtime.
-        if let Ok(source) = failures.recv() {
-            return Err(GatewayError::Runtime { source });
+        drop(starting);
+        for _ in 0..count {
+            let died = || std::io::Error::other("a worker thread died at its start");
+            started
+                .recv()
+                .unwrap_or_else(|_nobody| Err(died()))
+                .map_err(|source| GatewayError::Runtime { source })?;
         }
         Ok(workers)
     }

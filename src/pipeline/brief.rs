@@ -6,6 +6,8 @@ use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use tokio::runtime::Handle;
+use tokio::runtime::Id;
 use tokio::sync::Notify;
 
 /// The longest that [`brief`] takes; the mean is half of it.
@@ -13,23 +15,21 @@ pub const BRIEF: Duration = Duration::from_millis(100);
 
 thread_local! {
     /// What those wait for who wait on this thread.
-    static BEAT: RefCell<Arc<Beat>> = RefCell::new(Arc::new(Beat::ended()));
+    static BEAT: RefCell<Option<Arc<Beat>>> = const { RefCell::new(None) };
 }
 
 /// One timer for all who wait. It goes on as long as somebody has waited since it struck.
 struct Beat {
+    /// Whose task the timer is.
+    runtime: Id,
     struck: Notify,
     waited: AtomicBool,
     ended: AtomicBool,
 }
 
 impl Beat {
-    fn new() -> Self {
-        Self { struck: Notify::new(), waited: AtomicBool::new(true), ended: AtomicBool::new(false) }
-    }
-
-    fn ended() -> Self {
-        Self { ended: AtomicBool::new(true), ..Self::new() }
+    fn new(runtime: Id) -> Self {
+        Self { runtime, struck: Notify::new(), waited: AtomicBool::new(true), ended: AtomicBool::new(false) }
     }
 
     fn has_ended(&self) -> bool {
@@ -58,12 +58,14 @@ impl Drop for Striking {
 
 /// Resolves within [`BRIEF`], together with all others that wait for it on the thread.
 pub async fn brief() {
-    let beat = BEAT.with_borrow_mut(|beat| {
-        if beat.has_ended() {
-            *beat = Arc::new(Beat::new());
-            tokio::spawn(Striking(Arc::clone(beat)).strike());
+    let runtime = Handle::current();
+    let beat = BEAT.with_borrow_mut(|beat| match beat {
+        Some(beat) if beat.runtime == runtime.id() && !beat.has_ended() => Arc::clone(beat),
+        none => {
+            let new = Arc::new(Beat::new(runtime.id()));
+            runtime.spawn(Striking(Arc::clone(&new)).strike());
+            Arc::clone(none.insert(new))
         }
-        Arc::clone(beat)
     });
     let struck = beat.struck.notified();
     beat.waited.store(true, Ordering::Release);
@@ -87,7 +89,7 @@ mod tests {
             brief().await;
         });
         assert_eq!(start.elapsed(), BRIEF);
-        let beat = BEAT.with_borrow(Arc::clone);
+        let beat = BEAT.with_borrow(Option::clone).unwrap();
         tokio::time::sleep(BRIEF * 3).await;
         assert!(beat.has_ended());
         brief().await;
@@ -104,12 +106,15 @@ mod tests {
     }
 
     #[test]
-    fn a_runtime_that_goes_leaves_nobody_waiting_for_its_beat() {
+    fn a_runtime_that_goes_or_does_not_run_leaves_nobody_waiting_for_its_beat() {
         let runtime = || tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+        let begin = async { assert!(tokio::time::timeout(BRIEF / 4, brief()).await.is_err()) };
+        let whole = || async { tokio::time::timeout(BRIEF * 20, brief()).await.unwrap() };
         let first = runtime();
-        first.block_on(async { assert!(tokio::time::timeout(BRIEF / 4, brief()).await.is_err()) });
+        first.block_on(begin);
+        runtime().block_on(whole());
+        first.block_on(whole());
         drop(first);
-        let within = async { tokio::time::timeout(BRIEF * 20, brief()).await };
-        runtime().block_on(within).unwrap();
+        runtime().block_on(whole());
     }
 }

@@ -65,6 +65,11 @@ impl EndWatch {
     pub async fn wait(self) -> SessionEnd {
         // What begins with nothing standing against it need not be woken so soon, only be cut in time; and most commands are over by then.
         brief().await;
+        self.listen().await
+    }
+
+    /// The same, at once from the beginning.
+    pub async fn listen(self) -> SessionEnd {
         let mut session = self.session.subscribe_end();
         let mut locks = self.gate.0.locks_changed.subscribe();
         // Whatever changed before now is asked about at the first turn.

@@ -177,7 +177,8 @@ impl Journal {
         })
     }
 
-    /// Records an event without waiting for it: replies, ends. It is written within about 10 ms, on the disk and in the database within about 60.
+    /// Records an event without waiting for it: replies, ends. It is written within about 10 ms, or 50 while the
+    /// writer has much to do, and in the database, for whoever reads there, mostly within 60.
     ///
     /// # Errors
     /// At once when the journal is broken, closed or overloaded: then the event is not recorded. The end of a session

@@ -223,6 +223,7 @@ impl Shared {
             if flushed.is_some_and(|flushed| flushed <= now) {
                 queue.flush();
                 flushed = None;
+                continue;
             }
             if gathered.is_some() {
                 flushed.get_or_insert(now + PUT_OFF);

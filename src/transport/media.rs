@@ -3,12 +3,17 @@
 use http::HeaderMap;
 use http::header;
 
-/// The media type, without its parameters, as it was written. `None`: there is none, or it is no text, or there are two: who reads the
-/// body may take the other one.
-pub fn media_type(headers: &HeaderMap) -> Option<&str> {
+/// What the one `Content-Type` says, parameters included. `None`: there is none, or it is no text, or there are two: who reads the body may
+/// take the other one.
+pub fn content_type(headers: &HeaderMap) -> Option<&str> {
     let mut types = headers.get_all(header::CONTENT_TYPE).iter();
     let (first, second) = (types.next()?, types.next());
-    second.is_none().then(|| first.to_str().ok()?.split(';').next().map(str::trim)).flatten()
+    if second.is_none() { first.to_str().ok() } else { None }
+}
+
+/// The media type, without its parameters, as it was written; `None` as of [`content_type`].
+pub fn media_type(headers: &HeaderMap) -> Option<&str> {
+    content_type(headers)?.split(';').next().map(str::trim)
 }
 
 /// Whether the media type is this one.

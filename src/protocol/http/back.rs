@@ -27,6 +27,7 @@ use crate::protocol::web::body::undecodable;
 use crate::protocol::web::coding::Decoder;
 use crate::protocol::web::headers;
 use crate::protocol::web::reply;
+use crate::transport::media::content_type;
 use crate::transport::media::is_media_type;
 
 /// A reply up to this length is passed in one piece, with its exact length.
@@ -187,10 +188,7 @@ fn decoder(headers: &HeaderMap, guard: &ReplyGuard) -> Result<Option<Decoder>, D
 
 /// The format in which a body can be read for masking.
 pub(super) fn format(headers: &HeaderMap) -> Option<Format> {
-    let mut types = headers.get_all(header::CONTENT_TYPE).iter();
-    let first = types.next()?;
-    // With two types the reader may choose the one that was not read.
-    if types.next().is_some() { None } else { Format::of(first.to_str().ok()?) }
+    content_type(headers).and_then(Format::of)
 }
 
 /// Records the response's head, and with `complete` its body too.

@@ -34,6 +34,7 @@ use crate::protocol::web::body::harmless_trailers;
 use crate::protocol::web::body::undecodable;
 use crate::protocol::web::coding::Decoder;
 use crate::protocol::web::progress::Sending;
+use crate::transport::media::media_type;
 
 /// A request's body on its way: recorded when it ends or is dropped, cut when what the command stands on ends.
 pub struct Upload {
@@ -60,8 +61,7 @@ impl Upload {
                 kept.append(name.clone(), value.clone());
             }
         }
-        let type_of = kept.get(header::CONTENT_TYPE).map_or(&b""[..], HeaderValue::as_bytes);
-        let sending = (!is_grpc(type_of)).then(Sending::default);
+        let sending = (!is_grpc(&kept)).then(Sending::default);
         Self {
             from,
             sent: Arc::clone(sent),
@@ -134,10 +134,10 @@ impl Upload {
 }
 
 /// Whether a type of content is `application/grpc`, or one with a suffix of it (gRPC over HTTP2, "Content-Type").
-fn is_grpc(content_type: &[u8]) -> bool {
-    const GRPC: &[u8] = b"application/grpc";
-    content_type.split_at_checked(GRPC.len()).is_some_and(|(start, rest)| {
-        start.eq_ignore_ascii_case(GRPC) && rest.first().is_none_or(|next| matches!(next, b'+' | b';' | b' '))
+fn is_grpc(headers: &HeaderMap) -> bool {
+    media_type(headers).is_some_and(|found| {
+        let found = found.to_ascii_lowercase();
+        found == "application/grpc" || found.starts_with("application/grpc+")
     })
 }
 

@@ -118,13 +118,15 @@ pub struct Wish<'a> {
     pub settings: &'a [(&'a str, &'a str)],
 }
 
-/// The connections whose targets were warned of.
-static WEAK: Mutex<BTreeSet<ConnectionName>> = Mutex::new(BTreeSet::new());
+/// The targets that were warned of, each once for each connection to it.
+static WEAK: Mutex<BTreeSet<(ConnectionName, String)>> = Mutex::new(BTreeSet::new());
 
 /// Warns, once for each connection, of a target that keeps the password with too few iterations: whoever gets hold of what it keeps, or has
 /// listened to a login, tries passwords the faster.
-fn warn_of_weak(name: &ConnectionName, iterations: u32) {
-    if WEAK.lock().unwrap_or_else(PoisonError::into_inner).insert(name.clone()) {
+fn warn_of_weak(governed: &Governed, iterations: u32) {
+    let name = &governed.connection.name;
+    let Upstream { host, port, .. } = &governed.connection.upstream;
+    if WEAK.lock().unwrap_or_else(PoisonError::into_inner).insert((name.clone(), format!("{host}:{port}"))) {
         tracing::warn!(
             connection = %name,
             iterations,
@@ -147,7 +149,7 @@ pub async fn log_in(wish: Wish<'_>) -> Result<(Stream, Ready, BytesMut), Unreach
         tracing::debug!(host = %upstream.host, %error, "no login at a target");
     })?;
     if let Some(iterations) = entered.1.proof.weak_iterations() {
-        warn_of_weak(&wish.governed.connection.name, iterations);
+        warn_of_weak(wish.governed, iterations);
     }
     Ok(entered)
 }

@@ -452,7 +452,7 @@ async fn watch_over(mut used: watch::Receiver<Option<EndWatch>>, joint: std::syn
         let watch = used.borrow_and_update().clone();
         let ended = async {
             let Some(watch) = watch else { return std::future::pending().await };
-            if !matches!(watch.wait().await, SessionEnd::ConnectionChanged | SessionEnd::Stopped) {
+            if !matches!(watch.listen().await, SessionEnd::ConnectionChanged | SessionEnd::Stopped) {
                 // The end of one client is not the end of all.
                 std::future::pending::<()>().await;
             }
