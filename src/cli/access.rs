@@ -15,6 +15,23 @@ use crate::control::Bearer;
 use crate::control::Client;
 use crate::control::Peer;
 use crate::gateway::admin::Admin;
+use crate::store;
+
+/// What a way is for, where no gateway runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Use {
+    /// Changing what the store has: it is made where there is none.
+    Change,
+    /// Looking only: nothing is made.
+    Look,
+}
+
+impl Use {
+    /// Looking if `looks`, else changing.
+    pub const fn looking(looks: bool) -> Self {
+        if looks { Self::Look } else { Self::Change }
+    }
+}
 
 /// An open way.
 pub struct Access {
@@ -26,6 +43,16 @@ pub struct Access {
 impl Access {
     /// The gateway that was named by its URL; else the one of this machine: running, or the store itself when none runs, which is said.
     pub fn open(terminal: Terminal, place: &Place) -> Result<Self, Failure> {
+        Self::for_use(terminal, place, Use::Change)
+    }
+
+    /// The same to look at things only: makes no store where there is none.
+    pub fn to_look(terminal: Terminal, place: &Place) -> Result<Self, Failure> {
+        Self::for_use(terminal, place, Use::Look)
+    }
+
+    /// The same for either.
+    pub fn for_use(terminal: Terminal, place: &Place, how: Use) -> Result<Self, Failure> {
         if let Some(remote) = place.remote()? {
             return Self::elsewhere(remote);
         }
@@ -35,11 +62,24 @@ impl Access {
             Ok(client) => Ok(Self { backend: Arc::new(client), runtime, remote: false }),
             Err(error) if error.is_not_running() => {
                 let config = place.config_or_default()?;
+                let data_dir = config.storage.data_dir.clone();
+                // A folder that cannot be looked into may have one: opening it says what is wrong.
+                let has_store = !matches!(data_dir.join(store::DB_FILE).try_exists(), Ok(false));
                 let backend = {
                     let _entered = runtime.enter();
-                    Admin::offline(config)?.backend(&Peer::this_process())
+                    let admin = match how {
+                        Use::Look if !has_store => Admin::without_store(config)?,
+                        Use::Change | Use::Look => Admin::offline(config)?,
+                    };
+                    admin.backend(&Peer::this_process())
                 };
-                terminal.say("gateway not running: editing the store directly");
+                terminal.say(&match how {
+                    Use::Change => "gateway not running: editing the store directly".to_owned(),
+                    Use::Look if has_store => "gateway not running: reading the store directly".to_owned(),
+                    Use::Look => {
+                        format!("gateway not running, and there is no store in {} yet", data_dir.display())
+                    }
+                });
                 Ok(Self { backend, runtime, remote: false })
             }
             Err(error) => Err(ApiError::from(error).into()),

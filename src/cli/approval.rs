@@ -106,7 +106,7 @@ fn state(word: &str) -> Result<ApprovalState, String> {
 
 /// Runs `approval`.
 pub fn run(terminal: Terminal, place: &Place, verb: ApprovalVerb) -> Outcome {
-    let access = Access::open(terminal, place)?;
+    let access = Access::to_look(terminal, place)?;
     match verb {
         ApprovalVerb::List(args) => list(terminal, &access, &args),
         ApprovalVerb::Show { id } => show(terminal, &access, &id),
@@ -227,7 +227,9 @@ fn fields(approval: &Approval) -> Vec<(&'static str, String)> {
     let now = now_ms();
     let spec = &approval.spec;
     let reason = if spec.reason { ", with a reason" } else { "" };
-    let left = if approval.expires_ms > now { "in " } else { "before " };
+    let left = output::distance(approval.expires_ms, now);
+    let left = if approval.expires_ms > now { format!("in {left}") } else { format!("{left} ago") };
+    let why = if approval.reason.is_empty() { "(none given)" } else { &approval.reason };
     let mut fields = vec![
         ("id", approval.id.to_string()),
         ("state", approval.state.to_string()),
@@ -240,16 +242,9 @@ fn fields(approval: &Approval) -> Vec<(&'static str, String)> {
         ("does", format!("{} (risk {})", approval.class, approval.risk().as_str())),
         ("needs", format!("{} of {}{reason}", spec.min, spec.from.join(", "))),
         ("gives", spec.grant.to_string()),
-        (
-            "expires",
-            format!(
-                "{} ({left}{})",
-                output::time(approval.expires_ms),
-                output::distance(approval.expires_ms, now)
-            ),
-        ),
+        ("expires", format!("{} ({left})", output::time(approval.expires_ms))),
         ("digest", approval.digest.clone()),
-        ("reason", approval.reason.clone()),
+        ("reason", why.to_owned()),
     ];
     for decision in &approval.decisions {
         let word = if decision.approve { "approved" } else { "denied" };

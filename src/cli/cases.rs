@@ -65,6 +65,16 @@ pub fn test(terminal: Terminal, access: &Access, file: &Path) -> Outcome {
         (Protocol::Mcp, ..) => Err(format!("{} is an MCP server: write mcp", case.connection)),
         (Protocol::Postgres, ..) => Err(format!("{} is a database: write sql", case.connection)),
     };
+    for case in &cases {
+        let unseen = |on: &Connection| on.name.as_str() == case.connection && on.mcp.trust_annotations;
+        let calls = case.mcp.as_ref().is_some_and(|mcp| mcp.tool.is_some() && mcp.read_only.is_none());
+        if calls && connections.iter().any(unseen) {
+            terminal.say(&format!(
+                "{}: what the server says of the tool is not known here: add read_only = true, or false, to mcp",
+                case.name
+            ));
+        }
+    }
     let report = cases::run(&cases, &policies, &connections, now_ms(), &judged);
     let rows: Vec<Row> = report.cases.iter().map(row).collect();
     terminal.list(&["result", "case", "expected", "found"], &rows, "")?;

@@ -8,6 +8,7 @@ use toml::Table;
 use crate::cli::access::Access;
 use crate::cli::ask;
 use crate::cli::entity;
+use crate::cli::flags;
 use crate::cli::output;
 use crate::cli::output::Format;
 use crate::cli::output::Row;
@@ -205,8 +206,9 @@ fn put(terminal: Terminal, access: &Access, put: Put<'_>) -> Outcome {
         Failure::failed(format!("{} {name} cannot be written as TOML: {error}", kind.as_str()))
     })?;
     let change = EntityChange::Put { kind, name: name.to_owned(), toml: toml.clone(), mode, expected };
-    let report =
-        access.wait(access.backend().apply(Apply { changes: vec![change], dry_run, prune: false }))?;
+    let report = access
+        .wait(access.backend().apply(Apply { changes: vec![change], dry_run, prune: false }))
+        .map_err(|failure| flags::told(failure, kind))?;
     if dry_run && terminal.format == Format::Table {
         terminal.data(&format!("[[{}]]\n{toml}", kind.as_str()))?;
     }

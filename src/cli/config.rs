@@ -5,6 +5,7 @@ use serde_json::json;
 
 use crate::cli::access::Access;
 use crate::cli::current;
+use crate::cli::named;
 use crate::cli::output;
 use crate::cli::output::Format;
 use crate::cli::output::Terminal;
@@ -15,6 +16,7 @@ use crate::cli::report::Outcome;
 use crate::config;
 use crate::config::Config;
 use crate::config::Entity;
+use crate::domain::connection::Origin;
 use crate::domain::text::Shown;
 use crate::domain::units;
 use crate::store;
@@ -43,18 +45,24 @@ pub fn run(terminal: Terminal, place: &Place, verb: &ConfigVerb) -> Outcome {
 pub fn check(terminal: Terminal, place: &Place) -> Outcome {
     let config = place.config()?;
     let mut warnings = config.warnings.clone();
-    let store_read = match stored(terminal, place, &config) {
+    let (store_read, mut missing) = match stored(terminal, place, &config) {
         Ok(stored) => {
-            warnings.extend(config::combine(&config, stored)?.warnings);
-            true
+            let entities = config::combine(&config, stored)?;
+            warnings.extend(entities.warnings);
+            let stored = entities.connections.iter().filter(|connection| connection.origin == Origin::Store);
+            (true, named::missing(&config, stored))
         }
         Err(failure) if failure.exit == Exit::Config => return Err(failure),
         Err(failure) => {
             terminal.say(&format!("the store was not looked at: {}", failure.message));
-            false
+            (false, named::missing(&config, &[]))
         }
     };
-    for warning in &warnings {
+    if config.oidc.is_empty() {
+        missing.insert(0, "there is no [[oidc]], so that no token is accepted".to_owned());
+    }
+    let all: Vec<String> = warnings.iter().map(ToString::to_string).chain(missing.iter().cloned()).collect();
+    for warning in &all {
         terminal.say(&format!("warning: {warning}"));
     }
     let counts = [
@@ -68,7 +76,7 @@ pub fn check(terminal: Terminal, place: &Place) -> Outcome {
         terminal.data(&format!("{} is valid: {counts}\n", Shown(&config.path.display().to_string())))?;
     } else {
         let value = json!({"file": config.path.display().to_string(), "valid": true, "warnings": warnings,
-                "store_read": store_read});
+                "missing": missing, "store_read": store_read});
         terminal
             .item(&[("file", config.path.display().to_string()), ("valid", "true".to_owned())], &value)?;
     }
@@ -80,7 +88,7 @@ fn stored(terminal: Terminal, place: &Place, config: &Config) -> Result<Vec<Enti
     let file = config.storage.data_dir.join(store::DB_FILE);
     let access = match file.try_exists() {
         Ok(false) => return Ok(Vec::new()),
-        Ok(true) => Access::open(Terminal { quiet: true, ..terminal }, place)?,
+        Ok(true) => Access::to_look(Terminal { quiet: true, ..terminal }, place)?,
         // The data directory is another user's: only its gateway can tell.
         Err(_closed) => Access::online(place)?,
     };

@@ -12,6 +12,7 @@ use clap::ValueEnum;
 use serde_json::json;
 
 use crate::cli::access::Access;
+use crate::cli::access::Use;
 use crate::cli::change;
 use crate::cli::change::joined;
 use crate::cli::connect::mcp::Setup;
@@ -148,6 +149,17 @@ impl ClientKind {
     }
 }
 
+impl ConnectVerb {
+    /// Whether it changes nothing.
+    fn looks(&self) -> bool {
+        match self {
+            Self::List | Self::Show { .. } | Self::Test { .. } | Self::Env { .. } => true,
+            Self::Pin(args) => args.looks(),
+            Self::Add(_) | Self::Edit(_) | Self::Remove { .. } | Self::Open(_) => false,
+        }
+    }
+}
+
 /// Runs `connect`.
 pub fn run(terminal: Terminal, place: &Place, verb: ConnectVerb) -> Outcome {
     let kind = EntityKind::Connection;
@@ -155,7 +167,7 @@ pub fn run(terminal: Terminal, place: &Place, verb: ConnectVerb) -> Outcome {
         // On the machine of its user, where there is neither a gateway nor a store.
         return open::run(terminal, place, args);
     }
-    let access = Access::open(terminal, place)?;
+    let access = Access::for_use(terminal, place, Use::looking(verb.looks()))?;
     match verb {
         ConnectVerb::Open(args) => open::run(terminal, place, &args),
         ConnectVerb::Add(args) => {

@@ -92,7 +92,7 @@ pub fn run(terminal: Terminal, args: &DemoArgs) -> Outcome {
         config,
         config_path: file,
         watch: None,
-        log_format: gateway::LogFormat::Auto,
+        log_format: gateway::LogFormat::Pretty,
     });
     drop((target, issuer));
     ended?;
@@ -262,7 +262,8 @@ impl DevThread {
             .map_err(|error| Failure::failed(format!("cannot start a thread: {error}")))?;
         match started.recv() {
             Ok(Ok(())) => Ok(Some(Self { _stop: stop })),
-            Ok(Err(why)) => Err(Failure::failed(format!("the development issuer does not run: {why}"))),
+            Ok(Err(why)) => Err(Failure::failed(format!("the development issuer does not run: {why}"))
+                .hint(format!("stop what listens on {}, or change dev_issuer.listen", issuer.listen))),
             Err(_gone) => Err(Failure::failed("the development issuer does not run")),
         }
     }

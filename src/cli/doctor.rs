@@ -1,5 +1,10 @@
 //! `doctor`: finds what is wrong with an installation, and says how to mend it.
 
+mod configuration;
+mod ports;
+mod secrets;
+
+use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::time::Duration;
@@ -9,6 +14,8 @@ use tokio::runtime::Handle;
 use crate::cli::access;
 use crate::cli::access::Access;
 use crate::cli::check::Checks;
+use crate::cli::doctor::configuration::Found;
+use crate::cli::doctor::secrets::Kept;
 use crate::cli::output;
 use crate::cli::output::Terminal;
 use crate::cli::place::Place;
@@ -23,7 +30,6 @@ use crate::control::noun::audit::AuditVerification;
 use crate::domain::connection::Connection;
 use crate::domain::connection::Protocol;
 use crate::domain::now_ms;
-use crate::domain::secret::SecretRef;
 use crate::domain::units;
 use crate::recording::Journal;
 use crate::store;
@@ -37,58 +43,37 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// Looks at everything. Ends with 1 when anything is wrong.
 pub fn run(terminal: Terminal, place: &Place) -> Outcome {
     let mut checks = Checks::default();
-    if let Some(config) = configuration(&mut checks, place) {
-        let running = socket(&mut checks, place, &config);
-        data_dir(&mut checks, &config);
-        key(&mut checks, &config);
-        if running {
-            trail(&mut checks, place);
-        } else {
-            schema(&mut checks, &config);
+    if let Some(Found { config, left_out }) = configuration::look(&mut checks, place) {
+        let has = |part: &str| !left_out.iter().any(|left| left == part);
+        // With a file that has problems elsewhere, the socket is known all the same.
+        let here = place.at(config.admin.socket.clone());
+        let placed = has("storage") && has("admin");
+        let running = placed && socket(&mut checks, (place, &here), &config);
+        let rests = placed && !running;
+        if rests {
+            ports::look(&mut checks, &config, &has);
         }
-        disk(&mut checks, &config);
-        issuers(&mut checks, &config);
-        targets(&mut checks, place, &config, running);
+        let kept = if has("storage") {
+            data_dir(&mut checks, &config);
+            let kept = Kept::of(&here, &config, running);
+            secrets::store_key(&mut checks, &config, &kept);
+            if rests {
+                schema(&mut checks, &config);
+            } else if running {
+                trail(&mut checks, &here);
+            }
+            disk(&mut checks, &config);
+            kept
+        } else {
+            Kept::Unknown("[storage] has a problem".to_owned())
+        };
+        if has("oidc") {
+            issuers(&mut checks, &config, &kept);
+        }
+        targets(&mut checks, &here, (&config, &kept), running);
     }
     checks.print(terminal)?;
     Ok(if checks.any_wrong() { Exit::Failed } else { Exit::Done })
-}
-
-fn configuration(checks: &mut Checks, place: &Place) -> Option<Config> {
-    let what = "configuration";
-    let file = match place.config_file() {
-        Ok(file) => file,
-        Err(failure) => {
-            checks.wrong(what, failure.message, "hoopctl init");
-            return None;
-        }
-    };
-    let config = match place.config() {
-        Ok(config) => config,
-        Err(failure) => {
-            let first = failure.message.lines().next().unwrap_or_default().to_owned();
-            checks.wrong(what, format!("{}: {first}", file.display()), "hoopctl config check");
-            return None;
-        }
-    };
-    checks.good(what, format!("{} is valid", file.display()));
-    for warning in &config.warnings {
-        checks.doubtful(what, warning.to_string(), "hoopctl config check");
-    }
-    mode(checks, "configuration file", &file, 0o022, "chmod go-w");
-    if let Some(issuer) = &config.dev_issuer {
-        let found =
-            format!("the development issuer on {} gives anybody on this machine any token", issuer.listen);
-        checks.doubtful("development issuer", found, "remove [dev_issuer] before real use");
-    }
-    if config.oidc.is_empty() {
-        checks.wrong(
-            "issuers",
-            "there is no [[oidc]], so that no token is accepted",
-            "hoopctl init --force shows one",
-        );
-    }
-    Some(config)
 }
 
 /// Looks at the permission bits of a file; `forbidden` are those that must not be set.
@@ -106,15 +91,19 @@ fn mode(checks: &mut Checks, what: &str, path: &Path, forbidden: u32, fix: &str)
                 );
             }
         }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            let found = format!("{} is not there", path.display());
+            checks.wrong(what, found, format!("create {}, mode 0600", path.display()));
+        }
         Err(error) => {
             checks.wrong(what, format!("{}: {error}", path.display()), "run it as the gateway's user");
         }
     }
 }
 
-fn socket(checks: &mut Checks, place: &Place, config: &Config) -> bool {
+fn socket(checks: &mut Checks, (place, here): (&Place, &Place), config: &Config) -> bool {
     let path = &config.admin.socket;
-    match Access::online(place).and_then(|access| access.wait(access.backend().status())) {
+    match Access::online(here).and_then(|access| access.wait(access.backend().status())) {
         Ok(status) => {
             let version = env!("CARGO_PKG_VERSION");
             if status.version != version {
@@ -129,7 +118,8 @@ fn socket(checks: &mut Checks, place: &Place, config: &Config) -> bool {
             true
         }
         Err(failure) if failure.exit == Exit::Unreachable => {
-            checks.doubtful("gateway", format!("does not run: {}", failure.message), "hoopctl serve");
+            let fix = format!("hoopctl serve{}", place.option());
+            checks.doubtful("gateway", format!("does not run: {}", failure.message), fix);
             false
         }
         Err(failure) => {
@@ -160,24 +150,6 @@ fn data_dir(checks: &mut Checks, config: &Config) {
     for file in Journal::unreadable(dir) {
         let found = format!("{} holds what could not be taken over after a crash", file.display());
         checks.doubtful("recordings", found, "keep it as evidence, or remove it");
-    }
-}
-
-fn key(checks: &mut Checks, config: &Config) {
-    match config.storage.key_source() {
-        SecretRef::File(path) if path.exists() => mode(checks, "store key", &path, 0o077, "chmod 600"),
-        SecretRef::File(path) if config.storage.data_dir.join("hoopctl.db").exists() => {
-            let found = format!("{} is missing: sealed secrets cannot be opened", path.display());
-            checks.wrong("store key", found, "put it back from your backup");
-        }
-        SecretRef::File(path) => {
-            checks.doubtful(
-                "store key",
-                format!("{} is not there yet", path.display()),
-                "the first start makes it",
-            );
-        }
-        other => checks.good("store key", format!("comes from {other}")),
     }
 }
 
@@ -245,7 +217,7 @@ fn disk(checks: &mut Checks, config: &Config) {
     }
 }
 
-fn issuers(checks: &mut Checks, config: &Config) {
+fn issuers(checks: &mut Checks, config: &Config, kept: &Kept) {
     let statuses = token::issuers(config.oidc.clone()).and_then(|issuers| {
         Ok(access::runtime()?.block_on(async {
             issuers.start(&Handle::current());
@@ -275,12 +247,14 @@ fn issuers(checks: &mut Checks, config: &Config) {
                 }
             }
         }
-        Err(failure) => checks.wrong("issuers", failure.message, "hoopctl config check"),
+        Err(failure) => {
+            checks.wrong("issuers", failure.message, "mend what it names: a file of authorities is ca_file");
+        }
     }
     for issuer in &config.oidc {
         clock(checks, &issuer.name, &issuer.issuer, issuer.ca_file.as_deref());
         if let Some(secret) = issuer.mcp_login.as_ref().and_then(|login| login.secret.as_ref()) {
-            credential(checks, &format!("issuer {}, mcp_login", issuer.name), secret);
+            secrets::credential(checks, &format!("issuer {}, mcp_login", issuer.name), secret, kept);
         }
     }
 }
@@ -307,7 +281,7 @@ fn clock(checks: &mut Checks, name: &str, url: &str, ca_file: Option<&Path>) {
     }
 }
 
-fn targets(checks: &mut Checks, place: &Place, config: &Config, running: bool) {
+fn targets(checks: &mut Checks, place: &Place, (config, kept): (&Config, &Kept), running: bool) {
     for connection in stored(place, running).iter().chain(&config.connections) {
         let what = format!("connection {}", connection.name);
         let upstream = &connection.upstream;
@@ -321,7 +295,7 @@ fn targets(checks: &mut Checks, place: &Place, config: &Config, running: bool) {
                 ),
             }
             if let Some(source) = connection.inject.source() {
-                credential(checks, &what, source);
+                secrets::credential(checks, &what, source, kept);
             }
             continue;
         }
@@ -336,7 +310,7 @@ fn targets(checks: &mut Checks, place: &Place, config: &Config, running: bool) {
             }
         }
         for source in connection.secrets() {
-            credential(checks, &what, source);
+            secrets::credential(checks, &what, source, kept);
         }
     }
 }
@@ -352,21 +326,6 @@ fn stored(place: &Place, running: bool) -> Vec<Connection> {
     let views = found.map(|list| list.items).unwrap_or_default();
     let of_store = views.into_iter().filter(|view| !view.read_only);
     of_store.filter_map(|view| crate::cli::connect::parsed(&view.toml).ok()).collect()
-}
-
-fn credential(checks: &mut Checks, what: &str, source: &SecretRef) {
-    let what = format!("{what}, credential");
-    match source {
-        SecretRef::File(path) => mode(checks, &what, path, 0o077, "chmod 600"),
-        SecretRef::Env(name) if std::env::var_os(name).is_none() => {
-            checks.doubtful(
-                what,
-                format!("{name} is not set here"),
-                "set it in the environment of the gateway",
-            );
-        }
-        other => checks.good(what, format!("comes from {other}")),
-    }
 }
 
 #[cfg(test)]
@@ -393,7 +352,7 @@ mod tests {
     #[test]
     fn a_missing_configuration_is_one_wrong_line_and_nothing_else() {
         let mut checks = Checks::default();
-        assert!(configuration(&mut checks, &Place::of("/nonexistent/hoopctl.toml".into())).is_none());
+        assert!(configuration::look(&mut checks, &Place::of("/nonexistent/hoopctl.toml".into())).is_none());
         assert_eq!(checks.0.iter().filter(|check| check.state == State::Wrong).count(), 1);
     }
 }

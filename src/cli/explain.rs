@@ -237,6 +237,9 @@ fn render(terminal: Terminal, asked: &str, report: &ExplainReport) -> String {
         if report.path.is_empty() { String::new() } else { format!("judged path {}, ", Shown(&report.path)) },
         report.revision
     );
+    if let Some(note) = &report.note {
+        writeln!(text, "  {}", Shown(note)).ok();
+    }
     if report.needs_no_policy {
         writeln!(text, "  {NEEDS_NO_POLICY}").ok();
     }

@@ -87,6 +87,7 @@ fn to_file<T>(
     let failed = |error: io::Error| match error.kind() {
         io::ErrorKind::AlreadyExists => {
             Failure::new(Exit::Conflict, format!("{} is there already", path.display()))
+                .hint("no file is written over: name another one, or remove it first")
         }
         _ => Failure::failed(format!("cannot write {}: {error}", path.display())),
     };
@@ -142,6 +143,7 @@ mod tests {
         .unwrap();
         let again = to_file(&to, |_| Ok(())).unwrap_err();
         assert_eq!((again.exit, again.exit.code()), (Exit::Conflict, 6));
+        assert!(again.hint.is_some());
         let late = folder.path().join("late.jsonl");
         let failure = to_file(&late, |_| {
             std::fs::write(&late, "theirs").unwrap();

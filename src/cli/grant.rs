@@ -3,6 +3,7 @@
 use clap::Subcommand;
 
 use crate::cli::access::Access;
+use crate::cli::access::Use;
 use crate::cli::approval::note_more;
 use crate::cli::ask;
 use crate::cli::output;
@@ -48,7 +49,7 @@ pub enum GrantVerb {
 
 /// Runs `grant`.
 pub fn run(terminal: Terminal, place: &Place, verb: GrantVerb) -> Outcome {
-    let access = Access::open(terminal, place)?;
+    let access = Access::for_use(terminal, place, Use::looking(matches!(verb, GrantVerb::List { .. })))?;
     match verb {
         GrantVerb::List { all, principal, connection, limit } => {
             let filter = GrantFilter { ended: Some(all), principal, connection, limit };

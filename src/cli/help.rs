@@ -258,6 +258,21 @@ Examples:
 
 It is in force within a second and cuts live streams.";
 
+/// After the help of `lock add`.
+pub const LOCK_ADD: &str = "\
+Examples:
+  hoopctl lock add principal:corp/agent-7 -r 'leaked token' --for 1h
+  hoopctl lock add principal:entra:TENANT/OBJECT -r 'left the company'
+  hoopctl lock add client:billing-mcp -r 'under attack'
+  hoopctl lock add connection:crm -r 'moving it'
+  hoopctl lock add issuer:corp -r 'key lost'
+  hoopctl lock add token:JTI -r leaked
+  hoopctl lock add everybody -r 'incident 4411' --yes
+
+A principal is named whole, ISSUER/SUBJECT, as it stands in hoopctl session list -o json, and not by the name alone that
+policy explain --as and token mint --as take. What neither the configuration nor a session knows is refused: it would
+lock nobody. With --yes it is locked all the same, for when it comes.";
+
 /// After the help of `session`.
 pub const SESSION: &str = "\
 Examples:

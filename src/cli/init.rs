@@ -66,7 +66,7 @@ pub fn run(terminal: Terminal, args: &InitArgs) -> Outcome {
             Provider::Entra => Template::Entra,
             Provider::Generic => Template::Generic,
         };
-        write(&file, &config::template(template), args.force)?;
+        write(&file, &own(&config::template(template), &os_user()), args.force)?;
     }
     terminal.say(&format!("wrote {}", file.display()));
     let shown = file.display();
@@ -76,6 +76,18 @@ pub fn run(terminal: Terminal, args: &InitArgs) -> Outcome {
         format!("next: fill in the issuer and a connection, then hoopctl serve --check -c {shown}")
     });
     Ok(Exit::Done)
+}
+
+/// The template with the approver being who runs this.
+fn own(template: &str, user: &str) -> String {
+    // A user without a name, or of a strange one, writes it there.
+    let plain =
+        !user.is_empty() && user.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-".contains(&byte));
+    if !plain {
+        return template.to_owned();
+    }
+    let line = format!("local_groups = {{ {user} = [\"approvers\"] }} # OS users and their groups");
+    template.replace("local_groups = { root = [\"approvers\"] } # put your own user name here", &line)
 }
 
 /// The name of the OS user, as `admin.local_groups` knows it.

@@ -5,7 +5,9 @@ use std::time::Duration;
 use clap::Subcommand;
 
 use crate::cli::access::Access;
+use crate::cli::access::Use;
 use crate::cli::ask;
+use crate::cli::help;
 use crate::cli::output;
 use crate::cli::output::Row;
 use crate::cli::output::Terminal;
@@ -14,7 +16,9 @@ use crate::cli::report::Exit;
 use crate::cli::report::Failure;
 use crate::cli::report::Outcome;
 use crate::control::noun::lock::NewLock;
+use crate::control::noun::session::SessionFilter;
 use crate::domain::id::LockId;
+use crate::domain::lock::Lock;
 use crate::domain::lock::LockTarget;
 use crate::domain::units;
 
@@ -22,8 +26,9 @@ use crate::domain::units;
 #[derive(Debug, Subcommand)]
 pub enum LockVerb {
     /// Shut somebody or something out
+    #[command(after_help = help::LOCK_ADD)]
     Add {
-        /// token:ID, principal:ID, client:ID, issuer:NAME, connection:NAME or everybody
+        /// token:ID, principal:ISSUER/SUBJECT, client:ID, issuer:NAME, connection:NAME or everybody
         target: LockTarget,
         /// Why; operators see it, clients do not
         #[arg(short, long, value_name = "TEXT", default_value = "")]
@@ -31,7 +36,7 @@ pub enum LockVerb {
         /// How long it stands; without it, until it is removed
         #[arg(long = "for", value_name = "DURATION", value_parser = units::parse_duration)]
         duration: Option<Duration>,
-        /// Do not ask (a lock of everybody asks)
+        /// Do not ask (a lock of everybody asks), and lock what is not known here yet
         #[arg(short, long)]
         yes: bool,
     },
@@ -41,7 +46,7 @@ pub enum LockVerb {
     /// Remove a lock
     #[command(alias = "rm")]
     Remove {
-        /// Its id
+        /// Its id, or last for the newest one
         id: String,
         /// Do not ask
         #[arg(short, long)]
@@ -49,9 +54,32 @@ pub enum LockVerb {
     },
 }
 
+/// A principal that was never here may be one to come, or a slip of the pen.
+fn warn_of_unseen(terminal: Terminal, access: &Access, id: &str) {
+    let filter = SessionFilter { principal: Some(id.to_owned()), limit: Some(1), ..SessionFilter::default() };
+    if access.wait(access.backend().sessions(filter)).is_ok_and(|found| found.items.is_empty()) {
+        terminal
+            .say(&format!("warning: no session of {id} was ever here: is that its id? hoopctl session list"));
+    }
+}
+
+/// The lock of this id, or the newest one for `last`.
+fn find(access: &Access, id: &str) -> Result<Lock, Failure> {
+    let wanted: Option<LockId> = match id {
+        "last" => None,
+        id => Some(id.parse().map_err(|error| Failure::usage(format!("{error}")).hint("hoopctl lock list"))?),
+    };
+    let found = access.wait(access.backend().locks())?.items;
+    let found = found.into_iter().find(|lock| wanted.is_none_or(|wanted| lock.id == wanted));
+    found.ok_or_else(|| match wanted {
+        Some(id) => Failure::not_found(format!("there is no lock {id}")).hint("hoopctl lock list"),
+        None => Failure::not_found("no lock stands"),
+    })
+}
+
 /// Runs `lock`.
 pub fn run(terminal: Terminal, place: &Place, verb: LockVerb) -> Outcome {
-    let access = Access::open(terminal, place)?;
+    let access = Access::for_use(terminal, place, Use::looking(matches!(verb, LockVerb::List)))?;
     match verb {
         LockVerb::Add { target, reason, duration, yes } => {
             if target == LockTarget::Everybody {
@@ -60,8 +88,12 @@ pub fn run(terminal: Terminal, place: &Place, verb: LockVerb) -> Outcome {
             if duration.is_some_and(|duration| duration < Duration::from_secs(1)) {
                 return Err(Failure::usage("--for must be at least 1s"));
             }
-            let lock = NewLock { target, reason, for_s: duration.map(|duration| duration.as_secs()) };
+            let for_s = duration.map(|duration| duration.as_secs());
+            let lock = NewLock { target, reason, for_s, unseen: yes };
             let lock = access.wait(access.backend().add_lock(lock))?;
+            if let LockTarget::Principal(id) = &lock.target {
+                warn_of_unseen(terminal, &access, id);
+            }
             terminal
                 .say(&format!("locked {}; lift it with: hoopctl lock remove {} --yes", lock.target, lock.id));
             terminal.item(
@@ -90,8 +122,9 @@ pub fn run(terminal: Terminal, place: &Place, verb: LockVerb) -> Outcome {
             Ok(Exit::Done)
         }
         LockVerb::Remove { id, yes } => {
-            let id: LockId = id.parse().map_err(|error| Failure::usage(format!("{error}")))?;
-            ask::confirm(terminal, yes, &format!("Remove {id}, so that what it shuts out may come back?"))?;
+            let lock = find(&access, &id)?;
+            let id = lock.id;
+            ask::confirm(terminal, yes, &format!("Remove {id}, so that {} may come back?", lock.target))?;
             let lock = access.wait(access.backend().remove_lock(id))?;
             terminal.say(&format!("removed {id}: {} is no longer locked by it", lock.target));
             if terminal.format.is_json() {

@@ -16,13 +16,16 @@ pub mod doctor;
 pub mod entity;
 pub mod explain;
 pub mod export;
+mod flags;
 pub mod grant;
+mod guess;
 pub mod help;
 pub mod init;
 mod jwks;
 pub mod lock;
 pub mod login;
 pub mod mask;
+pub mod named;
 pub mod open;
 pub mod output;
 pub mod pin;
@@ -70,11 +73,12 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         reaper::run(std::io::stdin().lock());
         return ExitCode::SUCCESS;
     }
+    let arguments = guess::settled(arguments);
     let parsed =
         command().try_get_matches_from(&arguments).and_then(|matches| Cli::from_arg_matches(&matches));
     match parsed {
         Ok(cli) => run(cli),
-        Err(error) => told(&error, wanted_format(&arguments)),
+        Err(error) => told(&error, &arguments),
     }
     .into()
 }
@@ -149,7 +153,8 @@ fn wanted_format(arguments: &[OsString]) -> Format {
 }
 
 /// Prints what clap has to say: help and version are data, the rest is an error.
-fn told(error: &clap::Error, format: Format) -> Exit {
+fn told(error: &clap::Error, arguments: &[OsString]) -> Exit {
+    let format = wanted_format(arguments);
     if !error.use_stderr() {
         let text = error.render().to_string();
         return match std::io::stdout().lock().write_all(text.as_bytes()) {
@@ -166,7 +171,9 @@ fn told(error: &clap::Error, format: Format) -> Exit {
     let (message, hint) = text.split_once("\n\n").unwrap_or((text, ""));
     let message = message.strip_prefix("error: ").unwrap_or(message);
     let mut failure = Failure::usage(message);
-    if !hint.trim().is_empty() {
+    if let Some(meant) = guess::hint(arguments, error) {
+        failure = failure.hint(meant);
+    } else if !hint.trim().is_empty() {
         failure = failure.hint(hint.split("\n\n").collect::<Vec<_>>().join("\n").trim());
     }
     failure.tell(format)

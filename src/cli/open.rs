@@ -19,6 +19,8 @@ use tokio::task::JoinSet;
 use tokio::task::LocalSet;
 
 use crate::cli::access;
+use crate::cli::access::Access;
+use crate::cli::connect;
 use crate::cli::output::Format;
 use crate::cli::output::Terminal;
 use crate::cli::place::DatabaseDoor;
@@ -30,6 +32,7 @@ use crate::domain::Secret;
 use crate::domain::connection::ConnectionName;
 use crate::domain::connection::Protocol;
 use crate::domain::connection::Upstream;
+use crate::domain::entity::EntityKind;
 use crate::domain::percent;
 use crate::domain::secret::SecretRef;
 use crate::domain::with_causes;
@@ -93,6 +96,9 @@ type Serving = Pin<Box<dyn Future<Output = Ended>>>;
 /// Runs `connect open` until a signal ends it.
 pub fn run(terminal: Terminal, place: &Place, args: &OpenArgs) -> Outcome {
     let connection: ConnectionName = args.name.parse().map_err(|error| Failure::usage(format!("{error}")))?;
+    if args.gateway.is_none() {
+        refuse_other_protocols(place, &connection)?;
+    }
     let source = token_source(&args.token)?;
     let (gateway, known) = match &args.gateway {
         Some(text) => (host_and_port(text)?, String::new()),
@@ -132,6 +138,28 @@ pub fn run(terminal: Terminal, place: &Place, args: &OpenArgs) -> Outcome {
             Rc::new(Relay { gateway, ca_file: args.ca_file.clone().map(PathBuf::from), connection, tokens });
         serve(terminal, &way, &relay, args.once, &mut signals).await
     }))
+}
+
+/// Refuses a connection of which this machine's gateway or configuration knows that no client of a database has a use for it.
+fn refuse_other_protocols(place: &Place, name: &ConnectionName) -> Result<(), Failure> {
+    let of_file = place.config_if_any().ok().flatten();
+    let of_file = of_file.iter().flat_map(|config| &config.connections).find(|known| known.name == *name);
+    let protocol = match of_file {
+        Some(known) => Some(known.protocol),
+        None => Access::online(&place.clone().here()).ok().and_then(|access| {
+            let kind = EntityKind::Connection;
+            let view = access.wait(access.backend().entity(kind, name.to_string())).ok()?;
+            connect::parsed(&view.toml).ok().map(|known| known.protocol)
+        }),
+    };
+    match protocol {
+        Some(Protocol::Http | Protocol::Mcp) => {
+            let word = protocol.map(Protocol::as_str).unwrap_or_default();
+            Err(Failure::usage(format!("{name} is {word}; connect open is for PostgreSQL"))
+                .hint(format!("see hoopctl connect env {name}")))
+        }
+        Some(Protocol::Postgres) | None => Ok(()),
+    }
 }
 
 /// Accepts clients until a signal comes; with `once` until the first one is done.

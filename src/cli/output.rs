@@ -86,7 +86,9 @@ impl Terminal {
     /// Writes one line for people to standard error, escaped, unless they want quiet.
     pub fn say(self, line: &str) {
         if !self.quiet {
-            writeln!(io::stderr().lock(), "{}", Shown(line)).ok();
+            // One write: another process may write to the same terminal.
+            let whole = format!("{}\n", Shown(line));
+            io::stderr().lock().write_all(whole.as_bytes()).ok();
         }
     }
 

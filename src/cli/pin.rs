@@ -50,6 +50,13 @@ pub struct PinArgs {
     pub forget: Vec<String>,
 }
 
+impl PinArgs {
+    /// Whether it changes nothing.
+    pub const fn looks(&self) -> bool {
+        self.accept.is_none() && self.forget.is_empty()
+    }
+}
+
 /// Runs `connect pin`.
 pub fn run(terminal: Terminal, access: &Access, args: &PinArgs) -> Outcome {
     if !args.forget.is_empty() {

@@ -4,6 +4,7 @@ use std::path::Path;
 use std::path::PathBuf;
 
 use crate::cli::args::Global;
+use crate::cli::output;
 use crate::cli::remote::Remote;
 use crate::cli::report::Exit;
 use crate::cli::report::Failure;
@@ -49,6 +50,11 @@ impl Place {
         Self { url: None, ..self }
     }
 
+    /// The same with this admin socket.
+    pub fn at(&self, socket: PathBuf) -> Self {
+        Self { socket: Some(socket), ..self.clone() }
+    }
+
     /// The gateway elsewhere that was named, if any. It wins over the socket and the store.
     pub fn remote(&self) -> Result<Option<Remote>, Failure> {
         self.url.as_deref().map(|url| Remote::new(url, self.ca_file.clone())).transpose()
@@ -85,8 +91,14 @@ impl Place {
         Ok(self.over(config::parse(&table.to_string(), Path::new("(no file)"))?))
     }
 
+    /// What a suggested command needs to be about the same file: ` -c FILE` where one was named, else nothing.
+    pub fn option(&self) -> String {
+        let shown = |file: &PathBuf| format!(" -c {}", output::shell_word(&file.display().to_string()));
+        self.config.as_ref().map(shown).unwrap_or_default()
+    }
+
     /// Moves what lies in the data directory by default along with it.
-    fn over(&self, mut config: Config) -> Config {
+    pub fn over(&self, mut config: Config) -> Config {
         if let Some(dir) = &self.data_dir {
             let old = std::mem::replace(&mut config.storage.data_dir, dir.clone());
             let moved = |path: &Path| path.strip_prefix(&old).ok().map(|rest| dir.join(rest));

@@ -6,6 +6,7 @@ use clap::Args;
 use clap::Subcommand;
 
 use crate::cli::access::Access;
+use crate::cli::access::Use;
 use crate::cli::cases;
 use crate::cli::change;
 use crate::cli::change::joined;
@@ -87,10 +88,17 @@ pub struct EditPolicy {
     pub file: Option<PathBuf>,
 }
 
+impl PolicyVerb {
+    /// Whether it changes nothing.
+    const fn looks(&self) -> bool {
+        matches!(self, Self::List | Self::Show { .. } | Self::Test { .. } | Self::Explain(_))
+    }
+}
+
 /// Runs `policy`.
 pub fn run(terminal: Terminal, place: &Place, verb: PolicyVerb) -> Outcome {
     let kind = EntityKind::Policy;
-    let access = Access::open(terminal, place)?;
+    let access = Access::for_use(terminal, place, Use::looking(verb.looks()))?;
     match verb {
         PolicyVerb::Add(args) => {
             let mut table = change::new_table(&access, kind, &args.id, args.file.as_deref())?;

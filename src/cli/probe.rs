@@ -51,11 +51,19 @@ const HEAD_MAX: usize = 32 << 10;
 /// # Errors
 /// It is not there, or cannot be run.
 pub fn find(program: &Program) -> Result<PathBuf, String> {
+    find_named(&program.name)
+}
+
+/// The same by the name alone.
+///
+/// # Errors
+/// As [`find`].
+pub fn find_named(name: &str) -> Result<PathBuf, String> {
     let can_run = |path: &Path| {
         let found = std::fs::metadata(path);
         found.is_ok_and(|found| found.is_file() && found.permissions().mode() & 0o111 != 0)
     };
-    let name = Path::new(&*program.name);
+    let name = Path::new(name);
     if name.is_absolute() {
         return if can_run(name) {
             Ok(name.to_owned())

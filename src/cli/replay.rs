@@ -84,7 +84,7 @@ pub fn run(terminal: Terminal, place: &Place, args: &ReplayArgs) -> Outcome {
         let events = events.map(|event| event.map_err(|error| recording::file_failure(&error)));
         return play(terminal, events, options, speed);
     }
-    let access = Access::open(terminal, place)?;
+    let access = Access::to_look(terminal, place)?;
     let view = session::find(&access, &args.target)?;
     terminal.say(&format!("{}: {} on {}", view.id, view.label, view.connection));
     play(terminal, Events::of(&access, view.id), options, speed)
@@ -118,7 +118,7 @@ fn show(terminal: Terminal, place: &Place, args: &ReplayArgs) -> Outcome {
         let left = screens::show(&access, settings(Start::File(Box::new(recorded))))?;
         return broken.map_or(Ok(left), |why| Err(is_broken(&args.target, &why)));
     }
-    let access = Access::open(terminal, place)?;
+    let access = Access::to_look(terminal, place)?;
     // What is not there is said on the command line, and not on a screen of its own.
     let view = session::find(&access, &args.target)?;
     screens::show(&access, settings(Start::Session(view.id.to_string(), Box::new(begin))))

@@ -10,12 +10,18 @@ use serde_json::json;
 
 use crate::cli::output;
 use crate::cli::output::Format;
+use crate::config::Problem;
 use crate::config::Problems;
 use crate::control::ApiError;
 use crate::domain::text::Shown;
 use crate::domain::with_causes;
 use crate::gateway::GatewayError;
+use crate::secret::SealError;
 use crate::store::StoreError;
+use crate::transport::listen::ListenError;
+
+/// With more lines than these that are no TOML, it is not the file that was meant: the rest is not told to people.
+const MOST_BROKEN: usize = 10;
 
 /// The exit codes of the contract.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -153,6 +159,11 @@ impl Failure {
         self
     }
 
+    /// The same with other words.
+    pub fn message(self, message: impl Into<String>) -> Self {
+        Self { message: message.into(), ..self }
+    }
+
     /// Names it more finely than the exit code does.
     pub fn code(mut self, code: impl Into<String>) -> Self {
         self.code = code.into();
@@ -219,19 +230,33 @@ impl From<Problems> for Failure {
             1 => "the configuration has a problem".to_owned(),
             count => format!("the configuration has {count} problems"),
         };
-        let list = output::json(&problems);
-        Self {
-            problems: Some(Box::new(list)),
-            ..Self::new(Exit::Config, format!("{message}\n{}", problems.report()))
+        let list = Some(Box::new(output::json(&problems)));
+        // A line that is no TOML has no key.
+        let broken = problems.iter().filter(|problem| problem.line > 0 && problem.key.is_empty()).count();
+        if broken <= MOST_BROKEN {
+            return Self {
+                problems: list,
+                ..Self::new(Exit::Config, format!("{message}\n{}", problems.report()))
+            };
         }
+        let first: Vec<Problem> = problems.iter().take(MOST_BROKEN).cloned().collect();
+        let more = problems.len() - first.len();
+        let report = Problems::from(first).report();
+        Self { problems: list, ..Self::new(Exit::Config, format!("{message}\n{report}and {more} more")) }
+            .hint("is this a hoopctl.toml? -c FILE names another one; hoopctl init writes one")
     }
 }
 
 impl From<ApiError> for Failure {
     fn from(error: ApiError) -> Self {
         let exit = Exit::ALL.into_iter().find(|exit| exit.code() == error.exit_code).unwrap_or(Exit::Failed);
-        let message =
-            std::iter::once(error.message).chain(error.problems.iter().cloned()).collect::<Vec<_>>();
+        // One problem stands in the message already.
+        let problems = match error.problems.as_slice() {
+            [only] if error.message.ends_with(only.as_str()) => &[],
+            more => more,
+        };
+        let message: Vec<&str> =
+            std::iter::once(&error.message).chain(problems).map(String::as_str).collect();
         Self {
             hint: error.hint,
             problems: (!error.problems.is_empty()).then(|| Box::new(json!(error.problems))),
@@ -249,11 +274,36 @@ impl From<GatewayError> for Failure {
                     .code("store_locked")
                     .hint("another gateway runs on this data directory: hoopctl status")
             }
+            GatewayError::Listen { source } => taken(&source),
+            GatewayError::Seal { source } => {
+                let hint = match &source {
+                    SealError::KeyMissing { .. } => "put the key back from your backup".to_owned(),
+                    SealError::KeyMake { path, source } if source.kind() == io::ErrorKind::NotFound => {
+                        let folder = path.parent().unwrap_or(path);
+                        let make = format!("mkdir -m 700 -p {}", folder.display());
+                        format!("there is no folder {}: {make}, or change storage.key", folder.display())
+                    }
+                    _ => "see storage.key in the configuration".to_owned(),
+                };
+                Self::failed(with_causes(&GatewayError::Seal { source })).hint(hint)
+            }
             GatewayError::Identity { .. } | GatewayError::Policies { .. } => {
                 Self::new(Exit::Config, with_causes(&error)).hint("hoopctl config check")
             }
             other => Self::failed(with_causes(&other)).hint("hoopctl doctor"),
         }
+    }
+}
+
+/// An address that cannot be listened on.
+fn taken(error: &ListenError) -> Failure {
+    let failure = Failure::failed(with_causes(error));
+    match error.source.kind() {
+        io::ErrorKind::AddrInUse => failure.hint(format!(
+            "stop what listens on {}, or change the address in the configuration; hoopctl doctor names its key",
+            error.address
+        )),
+        _ => failure.hint("change the address in the configuration; hoopctl doctor names its key"),
     }
 }
 

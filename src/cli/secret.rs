@@ -4,6 +4,7 @@ use clap::Subcommand;
 use zeroize::Zeroizing;
 
 use crate::cli::access::Access;
+use crate::cli::access::Use;
 use crate::cli::ask;
 use crate::cli::output;
 use crate::cli::output::Row;
@@ -48,7 +49,7 @@ pub fn run(terminal: Terminal, place: &Place, verb: SecretVerb) -> Outcome {
         .code("literal_secret")
         .hint(format!("hoopctl secret set {name} < FILE, or without a file to type it unseen")));
     }
-    let access = Access::open(terminal, place)?;
+    let access = Access::for_use(terminal, place, Use::looking(matches!(verb, SecretVerb::List)))?;
     match verb {
         SecretVerb::Set { name, .. } => {
             let value = ask::secret(terminal, "the secret")?;

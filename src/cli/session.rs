@@ -30,6 +30,7 @@ use crate::domain::connection::ConnectionName;
 use crate::domain::id::SessionId;
 use crate::domain::now_ms;
 use crate::domain::units;
+use crate::recording::GATEWAY;
 
 /// The verbs of `session`.
 #[derive(Debug, Subcommand)]
@@ -177,7 +178,7 @@ pub fn run(terminal: Terminal, place: &Place, verb: SessionVerb) -> Outcome {
     if let SessionVerb::Prune { yes } = verb {
         return recording::prune(terminal, place, yes);
     }
-    let access = Access::open(terminal, place)?;
+    let access = Access::to_look(terminal, place)?;
     match verb {
         SessionVerb::List(args) => list(terminal, &access, &args),
         SessionVerb::Show { id } => {
@@ -216,7 +217,11 @@ pub fn find(access: &Access, id: &str) -> Result<SessionView, Failure> {
             Failure::usage(format!("{error}")).hint("the ids are in: hoopctl session list")
         })?;
     }
-    access.wait(access.backend().session(id.to_owned()))
+    let found = access.wait(access.backend().session(id.to_owned()));
+    found.map_err(|failure| match failure.exit {
+        Exit::NotFound if id == "last" => failure.message("nothing is recorded yet"),
+        _ => failure,
+    })
 }
 
 fn list(terminal: Terminal, access: &Access, args: &ListArgs) -> Outcome {
@@ -241,7 +246,8 @@ fn row(view: &SessionView, now: i64) -> Row {
             view.id.to_string(),
             output::time(view.started_ms),
             output::distance(view.ended_ms.unwrap_or(now), view.started_ms),
-            view.label.clone(),
+            // The gateway's own is named as the documentation and --principal do.
+            if view.principal == GATEWAY { view.principal.clone() } else { view.label.clone() },
             view.connection.clone(),
             view.events.to_string(),
             view.denied.to_string(),

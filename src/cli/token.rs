@@ -27,6 +27,7 @@ use crate::domain::json::Json;
 use crate::domain::principal::Groups;
 use crate::domain::principal::Kind;
 use crate::domain::units;
+use crate::domain::with_causes;
 use crate::identity;
 use crate::identity::Inspection;
 use crate::identity::Issuers;
@@ -127,13 +128,14 @@ pub struct TokenSource {
 }
 
 impl TokenSource {
-    fn read(&self) -> Result<String, Failure> {
+    fn read(&self, verb: &str) -> Result<String, Failure> {
+        let ways = format!("hoopctl token {verb} < FILE, or --file FILE, or --env NAME");
         if self.stdin.as_deref().is_some_and(|text| text != "-") {
             return Err(Failure::usage(
                 "a token is never written into the command line: every process could read it",
             )
             .code("literal_secret")
-            .hint("hoopctl token inspect < FILE, or --file FILE, or --env NAME"));
+            .hint(ways));
         }
         let text = if let Some(name) = &self.env {
             std::env::var(name)
@@ -146,7 +148,7 @@ impl TokenSource {
         let token =
             text.strip_prefix("Bearer ").or_else(|| text.strip_prefix("bearer ")).unwrap_or(text).trim();
         if token.is_empty() {
-            return Err(Failure::new(Exit::Refused, "there is no token to read"));
+            return Err(Failure::new(Exit::Refused, "there is no token to read").hint(ways));
         }
         Ok(token.to_owned())
     }
@@ -167,7 +169,7 @@ pub fn run(terminal: Terminal, place: &Place, verb: &TokenVerb) -> Outcome {
 }
 
 fn inspect(terminal: Terminal, place: &Place, source: &TokenSource) -> Outcome {
-    let token = source.read()?;
+    let token = source.read("inspect")?;
     let found = match place.config_if_any()? {
         Some(config) if !config.oidc.is_empty() => {
             let issuers = issuers(config.oidc)?;
@@ -180,6 +182,10 @@ fn inspect(terminal: Terminal, place: &Place, source: &TokenSource) -> Outcome {
         }
         _ => identity::inspect(&token),
     };
+    if found.header.is_none() && found.claims.is_none() && terminal.format == Format::Table {
+        let why = found.failures.last().map(ToString::to_string).unwrap_or_default();
+        return Err(Failure::new(Exit::Refused, format!("this is no token: {why}")));
+    }
     let value = inspection_json(&found);
     if terminal.format == Format::Table {
         terminal.item(&inspection_fields(&found), &value)?;
@@ -243,7 +249,8 @@ fn inspection_json(found: &Inspection) -> Value {
 
 /// The issuers of a configuration, without keys so far.
 pub fn issuers(settings: Vec<identity::IssuerSettings>) -> Result<Issuers, Failure> {
-    Issuers::new(settings, Arc::new(NoKeeper)).map_err(|error| Failure::new(Exit::Config, error.to_string()))
+    Issuers::new(settings, Arc::new(NoKeeper))
+        .map_err(|error| Failure::new(Exit::Config, with_causes(&error)))
 }
 
 fn verify(terminal: Terminal, place: &Place, source: &TokenSource) -> Outcome {
@@ -254,7 +261,7 @@ fn verify(terminal: Terminal, place: &Place, source: &TokenSource) -> Outcome {
             "the configuration has no [[oidc]]: no token would be accepted",
         ));
     }
-    let token = source.read()?;
+    let token = source.read("verify")?;
     let issuers = issuers(config.oidc)?;
     let verified = access::runtime()?.block_on(async {
         issuers.start(&Handle::current());
@@ -286,13 +293,21 @@ fn verify(terminal: Terminal, place: &Place, source: &TokenSource) -> Outcome {
             groups.as_ref().map_or_else(|| "not told by the provider".to_owned(), |groups| groups.join(", ")),
         ),
         ("until", crate::cli::output::time(verified.expires_ms)),
-        ("lock as", verified.token_ids.iter().map(|id| format!("token:{id}")).collect::<Vec<_>>().join("\n")),
+        ("lock as", lock_as(&verified.token_ids)),
     ];
     let value = json!({"principal": &*principal.id, "label": principal.label(), "kind": principal.kind,
         "issuer": &*principal.issuer, "client": principal.client.as_deref(), "groups": groups,
         "expires_ms": verified.expires_ms, "token_ids": verified.token_ids});
     terminal.item(&fields, &value)?;
     Ok(Exit::Done)
+}
+
+/// What locks this one token. It has a name by its provider and one by its bytes: either does.
+fn lock_as(ids: &[Box<str>]) -> String {
+    match ids {
+        [first, _another, ..] => format!("token:{first} (each of its names locks it: {} in JSON)", ids.len()),
+        _ => ids.iter().map(|id| format!("token:{id}")).collect::<Vec<_>>().join("\n"),
+    }
 }
 
 fn mint(terminal: Terminal, place: &Place, args: &MintArgs) -> Outcome {
@@ -312,4 +327,17 @@ fn mint(terminal: Terminal, place: &Place, args: &MintArgs) -> Outcome {
         terminal.data(&format!("{token}\n"))?;
     }
     Ok(Exit::Done)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_name_of_a_token_is_enough_to_lock_it() {
+        assert_eq!(lock_as(&["jti-1".into()]), "token:jti-1");
+        let two = lock_as(&["jti-1".into(), "44136f".into()]);
+        assert!(two.starts_with("token:jti-1 (") && two.lines().count() == 1, "{two}");
+        assert_eq!(lock_as(&[]), "");
+    }
 }

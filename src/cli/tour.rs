@@ -9,6 +9,7 @@ use std::path::Path;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::cli::output;
 use crate::cli::output::shell_word;
 use crate::demo::config::CONNECTION;
 use crate::demo::config::FILE;
@@ -43,7 +44,8 @@ type Step = (&'static str, Vec<String>);
 impl Tour {
     /// All of it. Lines to paste are indented by four blanks, and only those.
     pub fn text(&self, took: Duration) -> String {
-        let Self { gateway, issuer, target, policies, .. } = self;
+        let Self { gateway, issuer, target, .. } = self;
+        let policies = output::count(self.policies as u64, "policy", "policies");
         let (what, path) = match self.scenario {
             Scenario::Http => ("sample API", ""),
             Scenario::Mcp => ("MCP server", crate::demo::mcp::PATH),
@@ -56,7 +58,7 @@ impl Tour {
             (", fields and patterns masked", "invented customers")
         };
         let mut text = format!(
-            "ready in {} ms\n\n  gateway      http://{gateway}  ({policies} policies{masked})\n  \
+            "ready in {} ms\n\n  gateway      http://{gateway}  ({policies}{masked})\n  \
              dev issuer   http://{issuer}  ! anybody on this machine gets any token: for trying only\n  \
              {what}   http://{target}{path}  ({has}; wants a credential that only the gateway has)\n  \
              folder       {}  ({fate})\n\nPaste these into a second terminal, one after the other (bash or zsh):\n",
@@ -154,6 +156,13 @@ mod tests {
             assert_eq!(pasted, lines);
             assert!(text.starts_with("ready in 42 ms\n"));
         }
+    }
+
+    #[test]
+    fn one_policy_is_one() {
+        let text = |policies| Tour { policies, ..tour(ALL[0]) }.text(Duration::from_millis(42));
+        assert!(text(1).contains("(1 policy,") && text(3).contains("(3 policies,"), "{}", text(1));
+        assert!(text(3).contains("q leaves"));
     }
 
     #[test]

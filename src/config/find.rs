@@ -73,6 +73,16 @@ fn absolute(env: &dyn Fn(&str) -> Option<OsString>, name: &str) -> Option<PathBu
     variable(env, name).filter(|path| path.is_absolute())
 }
 
+/// The same path from the root on, without `.` and `..`, as far as its folder is there.
+pub fn whole(path: &Path) -> PathBuf {
+    let absolute = std::path::absolute(path).unwrap_or_else(|_error| path.to_owned());
+    let folder = absolute.parent().and_then(|folder| folder.canonicalize().ok());
+    match (folder, absolute.file_name()) {
+        (Some(folder), Some(name)) => folder.join(name),
+        _ => absolute,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -84,6 +94,16 @@ mod tests {
     fn found(given: Option<&str>, pairs: &[(&str, &str)], files: &[&str]) -> Result<PathBuf, NoConfigFile> {
         let exists = |path: &Path| files.iter().any(|file| Path::new(file) == path);
         find_with(given.map(Path::new), &env(pairs), &exists)
+    }
+
+    #[test]
+    fn a_whole_path_begins_at_the_root_and_goes_no_way_back() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::create_dir(folder.path().join("a")).unwrap();
+        let here = folder.path().canonicalize().unwrap();
+        assert_eq!(whole(&folder.path().join("a/.././a/x.toml")), here.join("a/x.toml"));
+        assert!(whole(Path::new("x.toml")).is_absolute());
+        assert_eq!(whole(Path::new("/nonexistent/x.toml")), Path::new("/nonexistent/x.toml"));
     }
 
     #[test]

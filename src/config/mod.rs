@@ -39,6 +39,7 @@ pub use entity::Entity;
 pub use entity::parse_entity;
 pub use find::default_data_dir;
 pub use find::find;
+pub use find::whole;
 pub use parse::load;
 pub use parse::parse;
 pub use problem::Problem;

@@ -309,9 +309,12 @@ impl<'d> Table<'d> {
             if self.known.contains(&text) || self.refused.contains(&text) {
                 continue;
             }
-            // A misspelt key may hold anything, a secret too.
-            hide(self.source, value.get_ref(), &value.span());
-            if let Some(meant) = nearest(text, self.known.iter().copied()) {
+            let meant = nearest(text, self.known.iter().copied());
+            // A misspelt key may hold anything, a secret too; but not one that can only be meant for a word.
+            if !meant.is_some_and(|meant| WORDS.contains(&meant)) {
+                hide(self.source, value.get_ref(), &value.span());
+            }
+            if let Some(meant) = meant {
                 // One mistake, one problem: the key is there, only misspelt.
                 self.source.forget_missing(&joined(&self.key, meant));
             }
@@ -328,6 +331,20 @@ impl<'d> Table<'d> {
         }
     }
 }
+
+/// Keys whose values are words of this file, so that no secret is ever written there.
+const WORDS: &[&str] = &[
+    "approval_mode",
+    "effect",
+    "grant",
+    "kinds",
+    "level",
+    "min",
+    "operations",
+    "profile",
+    "sync",
+    "version",
+];
 
 /// Keeps every URL that may hold a secret out of every report, wherever it stands.
 fn hide_leaky_urls(source: &Source<'_>, node: &DeValue<'_>, span: &Span) {

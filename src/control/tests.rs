@@ -368,7 +368,7 @@ fn me() -> String {
 async fn calls_go_there_and_answers_come_back() {
     let rig = rig();
     let target = "principal:entra:a/b ?&%/é".parse().unwrap();
-    let new = NewLock { target, reason: "left\n".to_owned(), for_s: Some(5) };
+    let new = NewLock { target, reason: "left\n".to_owned(), for_s: Some(5), unseen: false };
     let lock = rig.client.add_lock(new).await.unwrap();
     assert_eq!(lock.actor, me(), "the kernel says who calls");
     assert_eq!(rig.client.locks().await.unwrap(), List::all(vec![lock.clone()]));

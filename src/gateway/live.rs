@@ -5,6 +5,7 @@ use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering;
 use std::time::UNIX_EPOCH;
 
+use crate::config;
 use crate::config::PageSettings;
 use crate::control::Answer;
 use crate::control::ApiError;
@@ -148,6 +149,10 @@ impl Live for Gateway {
         self.running.gate.replace_locks(LockSet::new(locks));
     }
 
+    fn only_reads(&self, connection: &Connection, tool: &str) -> Option<bool> {
+        self.running.tools.only_reads(connection, tool)
+    }
+
     fn pins_accepted(&self, pins: Vec<Pin>) {
         self.running.pins.accepted(pins, now_ms());
     }
@@ -205,8 +210,8 @@ impl Live for Gateway {
             ready: recording.is_ok() && !self.stopping.load(Ordering::Relaxed),
             pid: Some(std::process::id()),
             started_ms: started.and_then(|since| i64::try_from(since.as_millis()).ok()),
-            config: config.path.display().to_string(),
-            data_dir: config.storage.data_dir.display().to_string(),
+            config: config::whole(&config.path).display().to_string(),
+            data_dir: config::whole(&config.storage.data_dir).display().to_string(),
             revision: running.gate.snapshot().revision(),
             listeners: std::iter::once((running.listener, scheme))
                 .chain(running.databases.map(|address| (address, "postgres")))

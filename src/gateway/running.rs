@@ -30,6 +30,7 @@ use crate::pipeline::snapshot::SnapshotParts;
 use crate::policy::PolicySet;
 use crate::protocol::mcp::PageAddress;
 use crate::protocol::mcp::Pins;
+use crate::protocol::mcp::Tools;
 use crate::secret::Sealer;
 use crate::secret::Vault;
 use crate::store::Store;
@@ -56,6 +57,8 @@ pub struct Running {
     pub mask_key: MaskKey,
     /// What MCP servers offer, held against what was accepted of it.
     pub pins: Pins,
+    /// What MCP servers last said of their tools.
+    pub tools: Tools,
     /// Where the approval page is, as MCP clients are told.
     pub page: PageAddress,
     /// The listener's certificate.

@@ -50,6 +50,7 @@ use crate::pipeline::locks::LockSet;
 use crate::protocol::mcp::McpShared;
 use crate::protocol::mcp::PageAddress;
 use crate::protocol::mcp::Pins;
+use crate::protocol::mcp::Tools;
 use crate::protocol::postgres::cancel::Cancels;
 use crate::protocol::postgres::judge::Judge;
 use crate::protocol::postgres::judge::cache;
@@ -60,6 +61,7 @@ use crate::secret::SEALED_COLUMN;
 use crate::secret::SEALED_TABLE;
 use crate::secret::Sealer;
 use crate::secret::Vault;
+use crate::secret::absent;
 use crate::secret::load_key;
 use crate::store::DataDirLock;
 use crate::store::Store;
@@ -104,7 +106,12 @@ pub async fn run(options: RunOptions) -> Result<(), GatewayError> {
                 .map_err(|source| GatewayError::Runtime { source })?,
         ),
         cancels: Cancels::default(),
-        mcp: McpShared { pins: running.pins.clone(), page: running.page.clone(), ..McpShared::default() },
+        mcp: McpShared {
+            pins: running.pins.clone(),
+            page: running.page.clone(),
+            tools: running.tools.clone(),
+            ..McpShared::default()
+        },
         public_url: config.gateway.public_url.clone(),
         targets: Targets::default(),
         strangers: strangers(),
@@ -225,6 +232,11 @@ async fn open(options: RunOptions) -> Result<(Running, Listeners, DataDirLock), 
     for warning in config.warnings.iter().chain(&entities.warnings) {
         tracing::warn!("{warning}");
     }
+    for connection in &entities.connections {
+        for why in connection.secrets().filter_map(absent) {
+            tracing::warn!(connection = %connection.name, "{why}: commands to it are refused until its credential is there");
+        }
+    }
     let issuers = issuers(&config, &store)?;
     let snapshot = compile(&config, &entities, revision, Arc::clone(&issuers), &mask_key, None)?;
 
@@ -261,6 +273,7 @@ async fn open(options: RunOptions) -> Result<(Running, Listeners, DataDirLock), 
         config_path,
         mask_key,
         pins,
+        tools: Tools::default(),
         page,
         tls: Arc::new(ArcSwapOption::new(certificate)),
         listener: address,

@@ -112,7 +112,7 @@ impl Gate {
         }
         if secret.as_ref().is_some_and(|secret| secret.expose().len() < SHORTEST) {
             tracing::error!(connection = %connection.name, "the target's credential is too short to be kept out of replies");
-            return Err(no_login());
+            return Err(no_login("the credential is too short"));
         }
         let known = governed.credential.load_full();
         if let Some(ready) = known.filter(|ready| ready.is_made_of(secret.as_ref(), key.as_ref())) {
@@ -144,13 +144,14 @@ impl Gate {
         }
         self.0.vault.resolve(source).await.map_err(|error| {
             tracing::error!(connection = %governed.connection.name, %error, "the target's credential is not to be had");
-            no_login()
+            no_login("the credential is not to be had")
         })
     }
 }
 
-fn no_login() -> Denied {
-    Denied::new(DenyCode::UpstreamCredential, "the gateway cannot log in at the target; tell its operator")
+fn no_login(why: &'static str) -> Denied {
+    let told = "the gateway cannot log in at the target; tell its operator";
+    Denied::new(DenyCode::UpstreamCredential, told).because(why)
 }
 
 #[cfg(test)]

@@ -72,7 +72,7 @@ pub enum CasesError {
 
 /// One command and the verdict it should get.
 #[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "a table [[case]]")]
 pub struct Case {
     /// What it is about.
     pub name: String,
@@ -114,7 +114,7 @@ pub struct Case {
 
 /// Who asks in a case.
 #[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "as = { subject = \"…\", groups = [\"…\"] }")]
 pub struct Who {
     /// The principal's id.
     pub subject: String,
@@ -137,7 +137,7 @@ pub struct Who {
 
 /// The verdict a case should get.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "expect = { effect = \"allow\" }, or approve or deny")]
 pub struct Expected {
     /// The effect.
     pub effect: Effect,
@@ -176,7 +176,7 @@ pub struct CaseReport {
 /// Text that is not TOML, has other keys or other types, or no case at all.
 pub fn parse(text: &str) -> Result<Vec<Case>, CasesError> {
     #[derive(Deserialize)]
-    #[serde(deny_unknown_fields)]
+    #[serde(deny_unknown_fields, expecting = "tables [[case]]")]
     struct File {
         #[serde(default)]
         case: Vec<toml::Spanned<Case>>,

@@ -1,6 +1,7 @@
 //! Where protected values come from (environment, file, program, the gateway's own store), and how the store's are
 //! sealed.
 
+mod absent;
 mod command;
 mod entry;
 mod error;
@@ -11,6 +12,7 @@ mod sealer;
 mod tests;
 mod vault;
 
+pub use absent::absent;
 pub use error::SealError;
 pub use error::SecretError;
 pub use key::load_key;

@@ -94,6 +94,17 @@ pub fn open(path: &Path, schema: &Schema) -> Result<Connection, StoreError> {
     Ok(connection)
 }
 
+/// A new database that no file holds, and that goes with its connection.
+///
+/// # Errors
+/// SQLite has no memory for it.
+pub fn in_memory(schema: &Schema) -> Result<Connection, StoreError> {
+    let path = Path::new(":memory:");
+    let mut connection = connect(path)?;
+    migrate(&mut connection, path, schema)?;
+    Ok(connection)
+}
+
 /// `path` with `suffix` added to its name.
 fn beside(path: &Path, suffix: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();

@@ -33,15 +33,21 @@ pub struct Db {
     path: PathBuf,
     /// `None` after a fault of the disk, until it could be opened and checked again.
     view: Option<View>,
-    /// Device and inode of the file that is open.
-    file: (u64, u64),
+    /// Device and inode of the file that is open; `None`: there is no file.
+    file: Option<(u64, u64)>,
 }
 
 impl Db {
     pub(super) fn open(path: &Path) -> Result<Self, StoreError> {
         let view = View { connection: database::open_or_create(path, &SCHEMA)? };
-        let file = identity(path)?;
+        let file = Some(identity(path)?);
         Ok(Self { path: path.to_owned(), view: Some(view), file })
+    }
+
+    /// One with nothing in it, in memory only.
+    pub(super) fn empty() -> Result<Self, StoreError> {
+        let view = View { connection: database::in_memory(&SCHEMA)? };
+        Ok(Self { path: PathBuf::new(), view: Some(view), file: None })
     }
 
     /// Reads, in one transaction: everything seen belongs together.
@@ -73,7 +79,7 @@ impl Db {
     }
 
     fn view(&mut self) -> Result<&View, StoreError> {
-        if !identity(&self.path).is_ok_and(|file| file == self.file) {
+        if self.file.is_some_and(|open| !identity(&self.path).is_ok_and(|file| file == open)) {
             return Err(StoreError::Replaced { path: self.path.clone() });
         }
         match &mut self.view {

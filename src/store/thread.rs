@@ -47,7 +47,18 @@ impl Store {
     /// of a newer schema; none of these is changed.
     pub fn open(data_dir: &Path) -> Result<Self, StoreError> {
         folder::private_folder(data_dir)?;
-        let db = Db::open(&data_dir.join(DB_FILE))?;
+        Self::of(Db::open(&data_dir.join(DB_FILE))?, data_dir)
+    }
+
+    /// One with nothing in it, in memory only: for looking where there is none.
+    ///
+    /// # Errors
+    /// The system gives no memory, or no thread.
+    pub fn empty() -> Result<Self, StoreError> {
+        Self::of(Db::empty()?, Path::new(""))
+    }
+
+    fn of(db: Db, data_dir: &Path) -> Result<Self, StoreError> {
         let (jobs, queue) = mpsc::channel::<Job>();
         let thread = thread::Builder::new().name("store".into()).spawn(move || work(db, &queue)).map_err(
             |source| StoreError::Io { operation: "start a thread for", path: data_dir.into(), source },

@@ -69,7 +69,10 @@ fn a_token_is_inspected_without_being_believed() {
     let stdout = text(&output.stdout);
     assert_eq!(code(&output), 0, "{}", text(&output.stderr));
     assert!(stdout.contains("https://x") && stdout.contains("refused"), "{stdout}");
-    assert_eq!(code(&run_with(folder.path(), &["token", "inspect", "-"], "not a token")), 4);
+    let junk = run_with(folder.path(), &["token", "inspect", "-"], "not a token");
+    assert_eq!((code(&junk), text(&junk.stdout).as_str()), (4, ""));
+    let said = text(&junk.stderr);
+    assert!(said.starts_with("error: this is no token: ") && said.lines().count() == 1, "{said}");
     assert_eq!(code(&run_with(folder.path(), &["token", "inspect"], "")), 4);
     assert_eq!(code(&run_with(folder.path(), &["token", "verify"], token)), 3);
 }

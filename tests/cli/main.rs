@@ -14,6 +14,7 @@ mod contract;
 mod files;
 mod help;
 mod install;
+mod newcomer;
 mod renewing;
 mod store;
 

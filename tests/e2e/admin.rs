@@ -176,6 +176,9 @@ fn metrics_status_and_doctor_speak() {
     let status = world.json(&["status"]);
     assert_eq!(status["running"], true);
     assert_eq!(status["ready"], true);
+    world.get("/c/crm/customers/7", None);
+    let (_, sessions, _) = world.cli(&["session", "list"]);
+    assert!(sessions.contains("  local:gateway  "), "{sessions}");
     let (code, out, err) = world.cli(&["doctor"]);
     assert!(code == 0 || code == 1, "{err}");
     assert!(out.contains('✓'), "{out}");

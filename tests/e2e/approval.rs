@@ -84,6 +84,8 @@ fn nobody_in_time_is_a_no_and_the_approval_is_over() {
     let world = World::new();
     let reply = held(&world, &world.token("writer"), r#"{"tier":"gold"}"#).join().unwrap();
     assert_eq!((reply.status, reply.code().as_str()), (403, "approval_expired"));
+    let (_, shown, _) = world.cli(&["approval", "show", "last"]);
+    assert!(shown.contains("s ago)") && shown.contains("(none given)"), "{shown}");
     assert!(!world.hits().iter().any(|hit| hit.starts_with("PATCH")));
     let approval = reply.json()["approval_id"].as_str().unwrap().to_owned();
     let (code, _, err) = world.cli(&["approval", "approve", &approval, "-r", "late"]);

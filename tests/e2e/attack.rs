@@ -258,6 +258,13 @@ fn duplicate_members_in_a_judged_body_are_refused() {
         Some(r#"{"tier":"silver"}"#),
     );
     assert_eq!(reply.code(), "denied");
+    // What is labelled a form and looks like JSON: the target may read the argument, the policy would not.
+    let plain = [("Content-Type", "application/x-www-form-urlencoded")];
+    for body in [r#"{"tier":"gold"}"#, " [1]", "\u{feff}{}"] {
+        let reply = world.send("PATCH", "/c/crm/customers/7", Some(&token), &plain, Some(body));
+        assert_eq!((reply.status, reply.code().as_str()), (400, "bad_request"), "{body}");
+        assert!(reply.text().contains("Content-Type: application/json"), "{}", reply.text());
+    }
     assert!(world.hits().is_empty());
 }
 

@@ -56,6 +56,8 @@ fn pasted(folder: &Path, demo: &Process, more: &str) -> (String, String) {
 fn each_line_of_the_demo_works_when_pasted() {
     let folder = tempfile::tempdir().unwrap();
     let demo = started(folder.path(), &[]);
+    // For people: the log, too.
+    assert!(demo.log().contains("policies") && !demo.log().lines().any(|line| line.starts_with('{')));
     let (out, err) = pasted(folder.path(), &demo, "");
     for wanted in [
         "\"ssn\":\"***-**-",            // 1: masked

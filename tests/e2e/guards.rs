@@ -132,7 +132,9 @@ fn a_target_that_refuses_the_credential_is_not_quoted() {
     let first = text(&seen);
     assert!(first.contains(&format!("x-api-key: {API_TOKEN}\r\n")) && !first.contains("guess"), "{first}");
     // One that is too short to be found in a reply is not used at all.
-    assert_eq!(world.get("/c/short/x", Some(&token)).code(), "upstream_credential");
+    let short = world.get("/c/short/x", Some(&token));
+    assert_eq!(short.code(), "upstream_credential");
+    assert!(says(&world, short.header("hoopctl-session").unwrap(), "reason", "the credential is too short"));
     assert_eq!(text(&seen), first);
 }
 

@@ -410,7 +410,27 @@ fn what_one_target_said_is_not_believed_of_another_that_took_its_name() {
     let ask = |message: &Value| answer(&one.send("POST", &[], Some(&message.to_string())));
     let call = json!({ "jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": { "name": "look", "arguments": {} } });
     let task = json!({ "jsonrpc": "2.0", "id": 2, "method": "tasks/get", "params": { "taskId": "t" } });
+    // Why a call is judged so hangs on what was seen of the tool.
+    let explained = |attack: &Attack| {
+        attack.world.json(&[
+            "policy",
+            "explain",
+            "--as",
+            "idp/reader",
+            "--connection",
+            "tools",
+            "--tool",
+            "look",
+        ])
+    };
+    let before = explained(&one);
+    assert!(
+        before["class"] == "unknown" && before["note"].as_str().unwrap().contains("--read-only"),
+        "{before}"
+    );
     ask(&json!({ "jsonrpc": "2.0", "id": 3, "method": "tools/list" }));
+    let seen = explained(&one);
+    assert!(seen["class"] == "read" && seen["note"].is_null(), "{seen}");
     assert!(ask(&call)["result"]["content"].is_array());
     assert!(ask(&task)["result"].is_object(), "{}", ask(&task));
     // The other target takes the name of the first.
@@ -421,6 +441,7 @@ fn what_one_target_said_is_not_believed_of_another_that_took_its_name() {
     };
     std::fs::write(one.world.path("hoopctl.toml"), moved.replace(&place(&one), &place(&other))).unwrap();
     assert_eq!(one.world.cli(&["config", "reload"]).0, 0);
+    assert_eq!(explained(&one)["class"], "unknown");
     let refused = ask(&call);
     assert!(refused["result"]["isError"] == true || refused["error"].is_object(), "{refused}");
     assert!(ask(&task)["error"].is_object(), "{}", ask(&task));

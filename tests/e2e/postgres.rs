@@ -69,6 +69,9 @@ fn psql_reads_what_it_may_and_is_told_what_it_may_not() {
     assert!(err.contains("42501: no policy allows this"), "{err}");
     assert!(err.contains("42501: Payroll is not for this gateway."), "{err}");
     assert!(err.contains("42601: syntax error at or near \"x\""), "{err}");
+    // What cannot be parsed is blamed on no policy.
+    let syntax = err.rsplit("42601").next().unwrap();
+    assert!(syntax.contains("code denied") && !syntax.contains("policy no-payroll"), "{syntax}");
     assert_eq!(world.direct("SELECT count(*) FROM customers"), "20");
 
     // Inside a transaction a refusal aborts it, as any error does.

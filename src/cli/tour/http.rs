@@ -32,7 +32,7 @@ pub(super) fn steps(tour: &Tour) -> Vec<Step> {
             ],
         ),
         (
-            "4  what happened: at its own pace, and proof that the recording is as it was written",
+            "4  what happened: at its own pace (q leaves), and proof that the recording is as it was written",
             vec!["hoopctl replay last --idle-limit 1s".to_owned(), "hoopctl session verify last".to_owned()],
         ),
         (

@@ -46,7 +46,7 @@ pub(super) fn steps(tour: &Tour) -> Vec<Step> {
             ]),
         ),
         (
-            "6  what happened: at its own pace, and proof that the recording is as it was written",
+            "6  what happened: at its own pace (q leaves), and proof that the recording is as it was written",
             owned(&["hoopctl replay last --idle-limit 1s", "hoopctl session verify last"]),
         ),
         (

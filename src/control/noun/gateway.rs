@@ -14,6 +14,8 @@ use crate::control::call::Call;
 use crate::control::call::Reply;
 use crate::control::error::ApiError;
 use crate::control::noun::List;
+use crate::domain::command::mcp::CALL;
+use crate::domain::connection::Connection;
 use crate::domain::connection::ConnectionName;
 use crate::domain::percent;
 use crate::domain::principal::Kind;
@@ -225,6 +227,14 @@ pub struct ExplainMcp {
     pub read_only: Option<bool>,
 }
 
+impl ExplainMcp {
+    /// Whether its class is what the server says of the tool.
+    pub fn hangs_on_annotations(&self, connection: &Connection) -> bool {
+        let calls = self.method.as_deref().is_none_or(|method| method == CALL);
+        connection.mcp.trust_annotations && calls
+    }
+}
+
 fn human() -> Kind {
     Kind::Human
 }
@@ -247,6 +257,9 @@ pub struct ExplainReport {
     /// Whether it is an MCP message that passes for everybody to whom the connection is open.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub needs_no_policy: bool,
+    /// Of a call whose class hangs on what the server says of the tool: that this is not known here, and what to do.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
     /// What a SQL text does.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sql: Option<SqlSummary>,

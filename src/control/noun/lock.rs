@@ -27,6 +27,9 @@ pub struct NewLock {
     /// How long it stands, in seconds, at least 1; without it, until it is removed.
     #[serde(default)]
     pub for_s: Option<u64>,
+    /// Set it although no issuer, connection or client of that name is known: it is to come. Default: refused.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub unseen: bool,
 }
 
 /// What can be done with locks.

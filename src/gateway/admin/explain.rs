@@ -41,6 +41,10 @@ use crate::protocol::postgres::judge::cache::Limits;
 
 /// How deep claims may be nested.
 const MAX_DEPTH: usize = 32;
+/// Said where the class hangs on an annotation that was not seen.
+const NOT_LISTED: &str =
+    "what the server says of the tool is not known here: add --read-only or --read-only=false";
+
 fn bad(text: impl Into<String>) -> ApiError {
     ApiError::new(ErrorCode::BadRequest, text)
 }
@@ -177,6 +181,20 @@ impl Admin {
 }
 
 impl Acting {
+    /// A call of a tool with what the running gateway knows of the tool, where the caller does not say; or a note that nothing is known.
+    fn annotated(&self, mut explain: Explain, connection: &Connection) -> (Explain, Option<String>) {
+        let Some(mcp) = explain.mcp.as_mut().filter(|mcp| mcp.read_only.is_none()) else {
+            return (explain, None);
+        };
+        let Some(tool) = mcp.tool.as_deref().filter(|_| mcp.hangs_on_annotations(connection)) else {
+            return (explain, None);
+        };
+        let running = self.admin.running.as_ref();
+        mcp.read_only = running.and_then(|running| running.live.only_reads(connection, tool));
+        let note = mcp.read_only.is_none().then(|| NOT_LISTED.to_owned());
+        (explain, note)
+    }
+
     pub(super) async fn explained(&self, explain: Explain) -> Result<ExplainReport, ApiError> {
         let (connections, policies) = self.admin.judging().await?;
         let connection = connections.iter().find(|connection| connection.name == explain.connection);
@@ -187,6 +205,7 @@ impl Acting {
             )
         })?;
         let principal = principal(&explain)?;
+        let (explain, note) = self.annotated(explain, connection);
         let command = command_of(&explain, connection).await?;
         let subject = Subject {
             principal: &principal,
@@ -201,6 +220,7 @@ impl Acting {
             rule: verdict.rule.as_deref().map(str::to_owned),
             class: command.class.to_string(),
             path: command.path().to_owned(),
+            note,
             needs_no_policy: explanation.needs_no_policy,
             sql: explanation.sql.clone(),
             message: verdict.message.as_deref().map(str::to_owned),

@@ -54,6 +54,7 @@ impl Locks for Acting {
                 return Err(ApiError::new(ErrorCode::BadRequest, text));
             }
             let expires_ms = lock.for_s.map(end_of).transpose()?;
+            self.admin.check_target(&lock.target, lock.unseen).await?;
             let actor = self.actor();
             let NewLock { target, reason, .. } = lock;
             let _turn = self.admin.changing.lock().await;

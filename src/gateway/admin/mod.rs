@@ -12,6 +12,7 @@ mod explain;
 mod fault;
 mod grant;
 mod lock;
+mod lockable;
 mod page;
 mod pin;
 mod remote;
@@ -86,6 +87,8 @@ pub trait Live: Send + Sync + 'static {
     fn kill(&self, id: SessionId) -> bool;
     /// The connections and policies that judge now: the store may hold others that were not taken over.
     fn in_force(&self) -> (Vec<Connection>, PolicySet);
+    /// Whether a server last said of its tool that it only reads; `None`: the tool was not listed here.
+    fn only_reads(&self, connection: &Connection, tool: &str) -> Option<bool>;
     /// The state; `you` is filled in by the caller of this.
     fn status(&self) -> StatusReport;
     /// Who holds a token that opens the admin API over the network, as far as the token goes.
@@ -166,6 +169,18 @@ impl Admin {
         let config = Arc::new(ArcSwap::from_pointee(config));
         let approvals = Approvals::new(store.clone(), Electors::new(Arc::clone(&config)));
         Ok(Self::new(store, config, approvals, None, Some(held)))
+    }
+
+    /// The service layer where there is neither a gateway nor a store: it shows what the configuration has. What is changed in it is
+    /// lost, so it is for looking only.
+    ///
+    /// # Errors
+    /// The system gives no memory, or no thread.
+    pub fn without_store(config: Config) -> Result<Arc<Self>, ApiError> {
+        let store = Store::empty().map_err(|error| fault_of_store(&error))?;
+        let config = Arc::new(ArcSwap::from_pointee(config));
+        let approvals = Approvals::new(store.clone(), Electors::new(Arc::clone(&config)));
+        Ok(Self::new(store, config, approvals, None, None))
     }
 
     fn new(

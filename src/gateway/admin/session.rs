@@ -54,7 +54,7 @@ const MAX_KILL_REASON: usize = 1000;
 
 impl Admin {
     /// Reads recordings on a thread that may block, with all that was recorded up to now. `Ok(None)`: nothing was ever recorded here.
-    async fn read<T: Send + 'static>(
+    pub(super) async fn read<T: Send + 'static>(
         &self,
         job: impl FnOnce(&Reader) -> Result<T, ApiError> + Send + 'static,
     ) -> Result<Option<T>, ApiError> {

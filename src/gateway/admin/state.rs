@@ -2,6 +2,7 @@
 
 use serde_json::json;
 
+use crate::config;
 use crate::control::Answer;
 use crate::control::ApiError;
 use crate::control::ErrorCode;
@@ -55,8 +56,8 @@ impl Admin {
             ready: false,
             pid: None,
             started_ms: None,
-            config: config.path.display().to_string(),
-            data_dir: config.storage.data_dir.display().to_string(),
+            config: config::whole(&config.path).display().to_string(),
+            data_dir: config::whole(&config.storage.data_dir).display().to_string(),
             revision: self.revision().await?,
             listeners: Vec::new(),
             issuers: self.stored_issuers().await?,

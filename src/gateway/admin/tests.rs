@@ -34,6 +34,7 @@ use crate::domain::DenyCode;
 use crate::domain::Kind;
 use crate::domain::Principal;
 use crate::domain::connection::Connection;
+use crate::domain::connection::Origin;
 use crate::domain::entity::EntityKind;
 use crate::domain::id::SessionId;
 use crate::domain::json::Json;
@@ -103,6 +104,8 @@ struct Told {
     pins: Mutex<Vec<Pin>>,
     flushed: Mutex<u32>,
     live: Mutex<Vec<LiveSession>>,
+    /// Connections in force besides those of the file.
+    served: Mutex<Vec<String>>,
     fails: Mutex<bool>,
     /// Principals that a lock names.
     shut_out: Mutex<Vec<String>>,
@@ -170,7 +173,18 @@ impl Live for Told {
 
     fn in_force(&self) -> (Vec<Connection>, PolicySet) {
         let file = config(Path::new("/nowhere"));
-        (file.connections, PolicySet::compile(file.policies, 7).unwrap())
+        let parse = |toml: &String| config::parse_entity(EntityKind::Connection, toml, Origin::Store);
+        let served = self.served.lock().unwrap();
+        let served = served.iter().filter_map(|toml| match parse(toml).unwrap() {
+            config::Entity::Connection(connection) => Some(connection),
+            _ => None,
+        });
+        let connections = file.connections.into_iter().chain(served).collect();
+        (connections, PolicySet::compile(file.policies, 7).unwrap())
+    }
+
+    fn only_reads(&self, _connection: &Connection, tool: &str) -> Option<bool> {
+        tool.starts_with("list_").then_some(true)
     }
 
     fn status(&self) -> StatusReport {

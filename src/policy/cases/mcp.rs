@@ -11,7 +11,7 @@ use crate::policy::cases::read_arguments;
 
 /// The MCP message of a case.
 #[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "mcp = { tool = \"…\", arguments = { } }")]
 pub struct McpCase {
     /// The JSON-RPC method. Default: what is done with what is named, `tools/call`, `prompts/get` or `resources/read`.
     #[serde(default)]

@@ -15,6 +15,7 @@ use crate::domain::hex;
 use crate::domain::json::DEPTH;
 use crate::domain::json::Json;
 use crate::domain::percent;
+use crate::protocol::http::overrides::ASKS;
 use crate::protocol::http::overrides::Watch;
 use crate::protocol::http::overrides::begins;
 use crate::protocol::http::overrides::is_method_field;
@@ -250,6 +251,10 @@ pub fn args(headers: &HeaderMap, body: &[u8]) -> Result<Args, Denied> {
         return Ok(Args::Read(json));
     }
     if essence == "application/x-www-form-urlencoded" {
+        if looks_like_none(body) {
+            // The target may go by its looks: an argument in there would be seen by it, and by no policy.
+            return Err(bad(NO_FORM).because("form"));
+        }
         return Ok(form(body).map_or(Args::Unreadable, Args::Read));
     }
     Ok(Args::Unreadable)
@@ -266,7 +271,22 @@ pub fn check_overrides(headers: &HeaderMap, body: &[u8]) -> Result<(), Denied> {
     if is_form(headers) && form(body).is_none() {
         return Err(bad("a form that cannot be read").because("form"));
     }
+    // Some frameworks take any body for JSON that looks like it.
+    if is_form(headers) && looks_like_none(body) && Watch::of_json().sees_whole(body) == Err(ASKS) {
+        return Err(bad(ASKS).because("method_override"));
+    }
     Ok(())
+}
+
+/// What is told of a form that looks like something else, where a policy looks into it.
+const NO_FORM: &str = "a body that is labelled a form and looks like none, and a policy looks into it: say what it is, \
+                       with curl -H 'Content-Type: application/json'";
+
+/// Whether a form looks like JSON or XML: a name that begins so is written with percent signs.
+fn looks_like_none(form: &[u8]) -> bool {
+    let text = form.strip_prefix(b"\xef\xbb\xbf").unwrap_or(form);
+    let first = text.iter().find(|byte| !byte.is_ascii_whitespace() && **byte != 0);
+    matches!(first, Some(b'{' | b'[' | b'"' | b'<'))
 }
 
 /// Whether the body is a form: it is read whole before it goes on, since one field of it may change what the request is.
@@ -420,6 +440,16 @@ mod tests {
         let form = headers(&[("content-type", "application/x-www-form-urlencoded")]);
         let Ok(Args::Read(read)) = args(&form, b"a=1&b=x%20y&a=2") else { panic!() };
         assert_eq!(read.to_string(), r#"{"a":["1","2"],"b":"x y"}"#);
+        for disguised in ["{\"a\":1}", " \n[1]", "\u{feff}{}", "<a>1</a>", "\"a\""] {
+            let denied = args(&form, disguised.as_bytes()).unwrap_err();
+            assert!(denied.detail.contains("Content-Type: application/json"), "{disguised:?}: {denied:?}");
+        }
+        assert!(args(&form, b"\0{\"a\":1}").is_err());
+        for harmless in ["[a]=1&b=c", "<a>1</a>", "{a}=b"] {
+            assert!(check_overrides(&form, harmless.as_bytes()).is_ok(), "{harmless}");
+        }
+        assert!(check_overrides(&form, br#"{"tier":"gold"}"#).is_ok());
+        assert!(check_overrides(&form, br#"{"_method":"DELETE"}"#).is_err());
         assert_eq!(args(&headers(&[("content-type", "text/plain")]), b"{}"), Ok(Args::Unreadable));
         let gzip = headers(&[("content-type", "application/json"), ("content-encoding", "gzip")]);
         let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());

@@ -15,7 +15,7 @@ use json::TopNames;
 use parts::Parts;
 
 /// What is told of a body that is refused.
-const ASKS: &str = "the body asks for another method than the request's own";
+pub const ASKS: &str = "the body asks for another method than the request's own";
 const UNSEEN: &str = "a body whose Content-Encoding hides whether it asks for another method";
 const UNREADABLE: &str = "a body that is not what its Content-Encoding says";
 /// The name of a header that some frameworks take for a field's too.
@@ -109,6 +109,11 @@ impl Watch {
         }
         watch.add_codings(headers);
         Some(watch)
+    }
+
+    /// What to look for in JSON, whatever its headers say.
+    pub fn of_json() -> Self {
+        Self { json: Some(TopNames::default()), ..Self::default() }
     }
 
     fn add_type(&mut self, value: &[u8]) {

@@ -8,6 +8,7 @@ use http::request::Parts;
 
 use crate::domain::Denied;
 use crate::domain::DenyCode;
+use crate::domain::connection::Connection;
 use crate::pipeline::Exchange;
 use crate::pipeline::snapshot::Governed;
 use crate::protocol::mcp::codec::envelope::Message;
@@ -27,7 +28,12 @@ pub const NO_SESSION: i32 = -32001;
 
 /// A connection and where it leads: what one target said is not believed of another that took its place.
 pub fn place(governed: &Governed) -> Box<str> {
-    format!("{} {}", governed.connection.name, governed.connection.upstream).into()
+    place_of(&governed.connection)
+}
+
+/// The same of a connection by itself.
+pub fn place_of(connection: &Connection) -> Box<str> {
+    format!("{} {}", connection.name, connection.upstream).into()
 }
 
 /// A request that was let in.

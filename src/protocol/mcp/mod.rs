@@ -56,3 +56,4 @@ pub use serve::McpApp;
 pub use shared::McpShared;
 pub use stdio::Programs;
 pub use stdio::reaper;
+pub use tools::Tools;

@@ -5,7 +5,9 @@ use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::PoisonError;
 
+use crate::domain::connection::Connection;
 use crate::domain::json::Json;
+use crate::protocol::mcp::door::place_of;
 use crate::protocol::mcp::mirror::Mirrored;
 
 /// How many tools of one connection are remembered.
@@ -37,6 +39,11 @@ impl Tools {
         if tools.len() < MOST || tools.contains_key(name) {
             tools.insert(name.into(), tool);
         }
+    }
+
+    /// Whether a tool of a connection is annotated as one that only reads; `None`: it was never listed.
+    pub fn only_reads(&self, connection: &Connection, name: &str) -> Option<bool> {
+        self.get(&place_of(connection), name).map(|tool| tool.read_only)
     }
 
     /// What is known of a tool; `None`: it was never listed.

@@ -143,7 +143,8 @@ impl Prompt {
             }
             Self::Lock { principal, reason } if is_reached(shared) => {
                 let target = LockTarget::Principal(principal.clone());
-                let lock = NewLock { target, reason: reason.text().trim().to_owned(), for_s: None };
+                let reason = reason.text().trim().to_owned();
+                let lock = NewLock { target, reason, for_s: None, unseen: false };
                 Outcome::Closed(vec![Effect::Ask(Request::Lock(lock))])
             }
             Self::Kill(_) | Self::Lock { .. } => Outcome::Open,

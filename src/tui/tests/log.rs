@@ -170,6 +170,7 @@ fn report() -> ExplainReport {
         rule: Some("no-deletes".to_owned()),
         class: "write".to_owned(),
         path: "/customers/7".to_owned(),
+        note: None,
         needs_no_policy: false,
         sql: None,
         message: Some("Ask #dba.".to_owned()),

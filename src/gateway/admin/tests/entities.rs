@@ -177,9 +177,8 @@ async fn a_gateway_that_cannot_take_a_change_over_is_told_of() {
 async fn locks_are_in_force_before_the_answer() {
     let rig = Rig::online().await;
     let owner = rig.owner();
-    let new =
-        |target: &str, for_s| NewLock { target: target.parse().unwrap(), reason: "left".to_owned(), for_s };
-    let first = owner.add_lock(new("principal:entra:t/o", None)).await.unwrap();
+    let new = |target: &str, for_s| new_lock(target, for_s, false);
+    let first = owner.add_lock(new("principal:idp/o", None)).await.unwrap();
     let second = owner.add_lock(new("everybody", Some(60))).await.unwrap();
     assert_eq!(*rig.told.locks.lock().unwrap(), [first.clone(), second.clone()]);
     assert_eq!(owner.locks().await.unwrap().items, [second.clone(), first.clone()]);
@@ -192,6 +191,64 @@ async fn locks_are_in_force_before_the_answer() {
             owner.add_lock(new("everybody", Some(for_s))).await.unwrap_err().code,
             ErrorCode::BadRequest
         );
+    }
+}
+
+fn new_lock(target: &str, for_s: Option<u64>, unseen: bool) -> NewLock {
+    NewLock { target: target.parse().unwrap(), reason: "left".to_owned(), for_s, unseen }
+}
+
+#[tokio::test]
+async fn a_lock_that_would_lock_nobody_is_refused() {
+    use ErrorCode::BadRequest;
+    use ErrorCode::NotFound;
+    let rig = Rig::online().await;
+    let owner = rig.owner();
+    recordings::begin(rig.journal.as_ref().unwrap(), SessionId::new()).await;
+    // What names nobody in any case.
+    for (target, hint) in [
+        ("principal:agent-7", "principal:idp/agent-7"),
+        ("principal:etl", "principal:entra/etl"),
+        ("principal:idp/", "ISSUER is one of: idp"),
+        ("principal:/agent-7", "ISSUER is one of: idp"),
+        ("principal:local:alice", "admin.local_groups"),
+    ] {
+        for unseen in [false, true] {
+            let error = owner.add_lock(new_lock(target, None, unseen)).await.unwrap_err();
+            assert_eq!(error.code, BadRequest, "{target}");
+            assert!(error.hint.as_ref().unwrap().contains(hint), "{target}: {:?}", error.hint);
+        }
+    }
+    // What names nobody now.
+    for target in [
+        "principal:dev/agent-7",
+        "principal:entra:t/o",
+        "issuer:nosuch",
+        "connection:nosuch",
+        "client:nosuch",
+    ] {
+        let error = owner.add_lock(new_lock(target, None, false)).await.unwrap_err();
+        assert_eq!((error.code, error.exit_code), (NotFound, 5), "{target}");
+        assert!(error.hint.as_ref().unwrap().contains("--yes"), "{target}: {:?}", error.hint);
+    }
+    assert!(owner.locks().await.unwrap().items.is_empty() && rig.told.locks.lock().unwrap().is_empty());
+    for target in ["issuer:nosuch", "connection:nosuch", "client:nosuch", "principal:entra:t/o"] {
+        owner.add_lock(new_lock(target, None, true)).await.unwrap();
+    }
+    // What is known: of the file, of the store, of a session.
+    owner.apply(shop()).await.unwrap();
+    for target in [
+        "principal:idp/nobody-yet",
+        "principal:entra/etl",
+        "issuer:idp",
+        "connection:crm",
+        "connection:shop",
+        "client:cli",
+        "client:ci",
+        "client:c",
+        "token:anything",
+    ] {
+        owner.add_lock(new_lock(target, None, false)).await.unwrap();
     }
 }
 
@@ -249,4 +306,32 @@ async fn what_only_looks_uses_up_no_revision() {
     assert_eq!(rig.store.read(View::revision).await.unwrap(), kept);
     let made = owner.apply(shop()).await.unwrap().revision;
     assert_eq!(rig.store.read(View::revision).await.unwrap(), made);
+}
+
+#[tokio::test]
+async fn a_call_is_explained_by_what_the_server_was_seen_to_say_of_its_tool() {
+    const SERVER: &str =
+        "name = \"shop\"\nupstream = \"mcp+http://127.0.0.1:9000/mcp\"\ntrust_annotations = true\n";
+    let ask = |tool: &str, read_only: Option<bool>| -> Explain {
+        let mcp = serde_json::json!({ "tool": tool, "read_only": read_only });
+        serde_json::from_value(serde_json::json!({ "principal": "idp/a", "connection": "shop", "mcp": mcp }))
+            .unwrap()
+    };
+    let rig = Rig::online().await;
+    rig.told.served.lock().unwrap().push(SERVER.to_owned());
+    let owner = rig.owner();
+    for (tool, said, class, noted) in [
+        ("list_orders", None, "read", false),
+        ("refund", None, "unknown", true),
+        ("refund", Some(false), "write", false),
+        ("list_orders", Some(false), "write", false),
+    ] {
+        let report = owner.explain(ask(tool, said)).await.unwrap();
+        assert_eq!((report.class.as_str(), report.note.is_some()), (class, noted), "{tool} {said:?}");
+    }
+    let offline = Rig::offline();
+    let apply = put(EntityKind::Connection, "shop", SERVER, PutMode::Create);
+    offline.owner().apply(apply).await.unwrap();
+    let report = offline.owner().explain(ask("list_orders", None)).await.unwrap();
+    assert!(report.note.unwrap().contains("--read-only"));
 }

@@ -17,7 +17,8 @@ fn refused<T>(answer: Result<T, ApiError>) {
 async fn who_is_not_listed_looks_but_changes_nothing() {
     let rig = Rig::online().await;
     let mallory = rig.user("mallory");
-    let lock = NewLock { target: "everybody".parse().unwrap(), reason: String::new(), for_s: None };
+    let everybody = "everybody".parse().unwrap();
+    let lock = NewLock { target: everybody, reason: String::new(), for_s: None, unseen: false };
     let value = SecretValue::new(Zeroizing::new("hunter2".to_owned()));
     refused(mallory.apply(shop()).await);
     refused(mallory.apply(Apply { dry_run: true, ..shop() }).await);

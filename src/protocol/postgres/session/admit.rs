@@ -10,6 +10,7 @@ use crate::pipeline::Asked;
 use crate::pipeline::Permit;
 use crate::pipeline::Waiting;
 use crate::pipeline::admit_together;
+use crate::protocol::postgres::judge::Judgement;
 use crate::protocol::postgres::reply;
 use crate::protocol::postgres::reply::Refusal;
 use crate::protocol::postgres::session::ahead::AHEAD;
@@ -208,7 +209,13 @@ impl Front {
 impl Wanted {
     /// What its client is told of a refusal.
     fn refusal(&self, denied: &Denied) -> Refusal {
-        let refusal = Refusal::of(denied, self.request);
+        let refusal = match &*self.definition.judgement {
+            // Nobody knows what it would touch, so that no policy is to blame, though one holds it back to be safe.
+            Judgement::Syntax(_) if denied.audit.is_none() => {
+                Refusal::of(&Denied { rule: None, ..denied.clone() }, self.request)
+            }
+            _ => Refusal::of(denied, self.request),
+        };
         let later = !self.definition.ends_transaction();
         let refusal = if later { refusal.after_transaction() } else { refusal };
         if denied.audit.is_some() {

@@ -1,0 +1,185 @@
+//! The key of the store, and where credentials come from.
+
+use std::path::Path;
+
+use crate::cli::access::Access;
+use crate::cli::check::Checks;
+use crate::cli::doctor::mode;
+use crate::cli::place::Place;
+use crate::cli::probe;
+use crate::config::Config;
+use crate::domain::secret::SecretRef;
+use crate::store;
+use crate::store::Store;
+use crate::store::View;
+
+/// The names of the secrets that the store has, as far as they are to be had.
+pub enum Kept {
+    /// These.
+    Names(Vec<String>),
+    /// There is no store yet.
+    NoStore,
+    /// Why they are not known.
+    Unknown(String),
+}
+
+impl Kept {
+    /// Asks the gateway, or looks into the store.
+    pub fn of(place: &Place, config: &Config, running: bool) -> Self {
+        if running {
+            let found = Access::online(place).and_then(|access| access.wait(access.backend().secrets()));
+            return found.map_or_else(
+                |failure| Self::Unknown(failure.message),
+                |found| Self::Names(found.items.into_iter().map(|entry| entry.name).collect()),
+            );
+        }
+        let dir = &config.storage.data_dir;
+        if matches!(dir.join(store::DB_FILE).try_exists(), Ok(false)) {
+            return Self::NoStore;
+        }
+        let read = store::lock_data_dir(dir).and_then(|_held| {
+            let store = Store::open(dir)?;
+            store.call_blocking(|db| db.read(View::secrets))
+        });
+        read.map_or_else(
+            |error| Self::Unknown(error.to_string()),
+            |secrets| Self::Names(secrets.into_iter().map(|secret| secret.key).collect()),
+        )
+    }
+
+    /// Whether something may be sealed there.
+    const fn may_be_sealed(&self) -> bool {
+        match self {
+            Self::Names(names) => !names.is_empty(),
+            Self::NoStore => false,
+            Self::Unknown(_) => true,
+        }
+    }
+}
+
+/// Looks at the key that seals the secrets of the store.
+pub fn store_key(checks: &mut Checks, config: &Config, kept: &Kept) {
+    let what = "store key";
+    match config.storage.key_source() {
+        SecretRef::File(path) if path.exists() => mode(checks, what, &path, 0o077, "chmod 600"),
+        SecretRef::File(path) if kept.may_be_sealed() => {
+            let found = format!("{} is missing: sealed secrets cannot be opened", path.display());
+            checks.wrong(what, found, "put it back from your backup");
+        }
+        SecretRef::File(path) => {
+            let shown = path.display();
+            if let Some(folder) = missing_folder(&path, &config.storage.data_dir) {
+                let found = format!("{shown} cannot be made: there is no folder {}", folder.display());
+                checks.wrong(what, found, format!("mkdir -m 700 -p {}", folder.display()));
+            } else {
+                checks.doubtful(what, format!("{shown} is not there yet"), "the first start makes it");
+            }
+        }
+        other => source(checks, what, &other, kept),
+    }
+}
+
+/// The folder of a file, if neither it is there nor the first start makes it.
+fn missing_folder<'a>(file: &'a Path, data_dir: &Path) -> Option<&'a Path> {
+    let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty())?;
+    (folder != data_dir && !folder.exists()).then_some(folder)
+}
+
+/// Looks whether a credential can come from where it should.
+pub fn credential(checks: &mut Checks, what: &str, from: &SecretRef, kept: &Kept) {
+    source(checks, &format!("{what}, credential"), from, kept);
+}
+
+fn source(checks: &mut Checks, what: &str, from: &SecretRef, kept: &Kept) {
+    match from {
+        SecretRef::File(path) => mode(checks, what, path, 0o077, "chmod 600"),
+        SecretRef::Env(name) if std::env::var_os(name).is_none() => {
+            let found = format!("{name} is not set here");
+            checks.doubtful(what, found, "set it in the environment of the gateway");
+        }
+        SecretRef::Env(name) => checks.good(what, format!("env:{name} is set here")),
+        SecretRef::Exec(command) => {
+            let program = command.split_whitespace().next().unwrap_or_default();
+            match probe::find_named(program) {
+                Ok(path) => checks.good(what, format!("{} is there; it was not started", path.display())),
+                Err(error) => {
+                    checks.wrong(what, format!("exec:{program}: {error}"), "install it, or correct its path");
+                }
+            }
+        }
+        SecretRef::Store(name) => match kept {
+            Kept::Names(names) if names.contains(name) => {
+                checks.good(what, format!("the store has {name}"));
+            }
+            Kept::Names(_) | Kept::NoStore => {
+                let found = format!("the store has no secret {name}");
+                checks.wrong(what, found, format!("hoopctl secret set {name}"));
+            }
+            Kept::Unknown(why) => {
+                checks.doubtful(
+                    what,
+                    format!("store:{name} was not looked for: {why}"),
+                    "run it as the gateway's user",
+                );
+            }
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::check::Check;
+    use crate::cli::check::State;
+
+    fn looked_at(from: &str, kept: &Kept) -> Check {
+        let mut checks = Checks::default();
+        credential(&mut checks, "connection wiki", &from.parse().unwrap(), kept);
+        checks.0.remove(0)
+    }
+
+    #[test]
+    fn a_credential_is_ticked_only_where_it_is() {
+        let names = Kept::Names(vec!["crm".to_owned()]);
+        for (from, kept, state, word) in [
+            ("store:crm", &names, State::Good, "has crm"),
+            ("store:wiki", &names, State::Wrong, "no secret wiki"),
+            ("store:crm", &Kept::NoStore, State::Wrong, "no secret crm"),
+            ("store:crm", &Kept::Unknown("closed".to_owned()), State::Doubtful, "closed"),
+            ("exec:/nonexistent/fetch-key --now", &names, State::Wrong, "exec:/nonexistent/fetch-key:"),
+            ("exec:sh -c true", &names, State::Good, "was not started"),
+            ("env:PATH", &names, State::Good, "is set here"),
+            ("env:HOOPCTL_NO_SUCH_VARIABLE", &names, State::Doubtful, "not set"),
+            ("file:/nonexistent/key", &names, State::Wrong, "is not there"),
+        ] {
+            let check = looked_at(from, kept);
+            assert_eq!(check.state, state, "{check:?}");
+            assert!(check.found.contains(word), "{check:?}");
+        }
+        let missing = looked_at("file:/nonexistent/key", &names);
+        assert_eq!(missing.fix.as_deref(), Some("create /nonexistent/key, mode 0600"));
+    }
+
+    #[test]
+    fn a_key_that_is_missing_is_wrong_only_where_something_is_sealed_or_it_cannot_be_made() {
+        let dir = tempfile::tempdir().unwrap();
+        let key = |key: &str, kept: &Kept| {
+            let data = dir.path().join("data");
+            let text = format!("version = 1\n[storage]\ndata_dir = {data:?}\nkey = \"file:{key}\"\n");
+            let config = crate::config::parse(&text, Path::new("/x.toml")).unwrap();
+            let mut checks = Checks::default();
+            store_key(&mut checks, &config, kept);
+            checks.0.remove(0)
+        };
+        let own = dir.path().join("data/store.key").display().to_string();
+        let names = |names: &[&str]| Kept::Names(names.iter().map(|&name| name.to_owned()).collect());
+        assert_eq!(key(&own, &Kept::NoStore).state, State::Doubtful);
+        assert_eq!(key(&own, &names(&[])).state, State::Doubtful);
+        assert_eq!(key(&own, &names(&["crm"])).state, State::Wrong);
+        assert_eq!(key(&own, &Kept::Unknown(String::new())).state, State::Wrong);
+        let elsewhere = dir.path().join("keys/store.key").display().to_string();
+        let check = key(&elsewhere, &Kept::NoStore);
+        let folder = dir.path().join("keys").display().to_string();
+        assert!(check.state == State::Wrong && check.fix.as_ref().unwrap().contains(&folder), "{check:?}");
+    }
+}

@@ -1,0 +1,53 @@
+//! The files and variables that a configuration names: whether they are there, from where `config check` is run.
+
+use std::path::Path;
+
+use crate::config::Config;
+use crate::domain::connection::Connection;
+use crate::domain::secret::SecretRef;
+use crate::secret;
+
+/// What is not to be had here, one sentence each. The gateway may run as another user, so that it is no mistake for certain.
+pub fn missing<'a>(config: &'a Config, stored: impl IntoIterator<Item = &'a Connection>) -> Vec<String> {
+    let mut found = Vec::new();
+    if let Some(tls) = &config.gateway.tls {
+        file(&mut found, "gateway.tls.cert", &tls.cert);
+        source(&mut found, "gateway.tls.key", &tls.key);
+    }
+    for issuer in &config.oidc {
+        let name = format!("oidc.{}", issuer.name);
+        if let Some(path) = &issuer.ca_file {
+            file(&mut found, &format!("{name}.ca_file"), path);
+        }
+        for from in issuer.mcp_login.iter().filter_map(|login| login.secret.as_ref()) {
+            source(&mut found, &format!("{name}.mcp_login.secret"), from);
+        }
+    }
+    let page = config.admin.remote.as_ref().and_then(|remote| remote.page.as_ref());
+    for from in page.iter().filter_map(|page| page.secret.as_ref()) {
+        source(&mut found, "admin.page.secret", from);
+    }
+    for connection in config.connections.iter().chain(stored) {
+        let name = format!("connection.{}", connection.name);
+        if let Some(path) = &connection.ca_file {
+            file(&mut found, &format!("{name}.ca_file"), path);
+        }
+        if let Some(certificate) = &connection.upstream.certificate {
+            file(&mut found, &format!("{name}, sslcert"), &certificate.file);
+        }
+        for from in connection.secrets() {
+            source(&mut found, &name, from);
+        }
+    }
+    found
+}
+
+fn file(found: &mut Vec<String>, what: &str, path: &Path) {
+    if let Err(error) = std::fs::File::open(path) {
+        found.push(format!("{what}: {} cannot be read: {error}", path.display()));
+    }
+}
+
+fn source(found: &mut Vec<String>, what: &str, from: &SecretRef) {
+    found.extend(secret::absent(from).map(|why| format!("{what}: {why}")));
+}

@@ -1,0 +1,155 @@
+//! Whether a lock would lock anybody: a name that nobody has is refused, and not locked in vain.
+
+use std::collections::BTreeSet;
+
+use crate::config::Config;
+use crate::control::ApiError;
+use crate::control::ErrorCode;
+use crate::domain::connection::Connection;
+use crate::domain::lock::LockTarget;
+use crate::gateway::admin::Admin;
+use crate::gateway::admin::fault::fault_of_reading;
+use crate::identity::Profile;
+use crate::recording::SessionFilter;
+use crate::recording::SessionRow;
+
+/// How many sessions are looked through for a name, the newest first.
+const LOOKED_AT: u32 = 1000;
+/// How many ids are suggested.
+const SUGGESTED: usize = 3;
+/// What to do about a name that nobody has now.
+const TO_COME: &str = "for one that is to come: --yes";
+
+impl Admin {
+    /// Passes a target that a lock can meet; `unseen`: one that is not known passes, too, if it could be. So does what cannot be looked up:
+    /// a lock in vain does no harm, one that is missing may.
+    pub(super) async fn check_target(&self, target: &LockTarget, unseen: bool) -> Result<(), ApiError> {
+        let config = self.config.load_full();
+        let known = match target {
+            LockTarget::Everybody | LockTarget::Token(_) => true,
+            LockTarget::Principal(id) => self.names_a_principal(&config, id, unseen).await?,
+            _ if unseen => true,
+            LockTarget::Client(id) => {
+                names_client(&config, id) || {
+                    let id = id.clone();
+                    !self
+                        .seen(move |row| row.client.as_deref() == Some(&id))
+                        .await
+                        .is_ok_and(|rows| rows.is_empty())
+                }
+            }
+            LockTarget::Connection(name) => {
+                let absent = |all: &[Connection]| all.iter().all(|connection| connection.name != *name);
+                !self.combined().await.is_ok_and(|combined| absent(&combined.connections))
+            }
+            LockTarget::Issuer(name) => config.oidc.iter().any(|issuer| issuer.name == *name),
+        };
+        if known || unseen {
+            return Ok(());
+        }
+        let hint = match target {
+            LockTarget::Connection(_) => format!("see hoopctl connect list; {TO_COME}"),
+            LockTarget::Client(_) => {
+                format!("session list -o json shows the clients that were here; {TO_COME}")
+            }
+            _ => format!("{}; {TO_COME}", issuers(&config)),
+        };
+        let text = format!("nothing known here is {target}: the lock would lock nobody");
+        Err(ApiError::new(ErrorCode::NotFound, text).hint(hint))
+    }
+
+    /// Whether a token that is accepted here could name this principal. What no token can name is an error.
+    async fn names_a_principal(&self, config: &Config, id: &str, unseen: bool) -> Result<bool, ApiError> {
+        let never = |why: &str, hint: String| {
+            let text = format!("principal {id:?} {why}: the lock would lock nobody");
+            Err(ApiError::new(ErrorCode::BadRequest, text).hint(hint))
+        };
+        if id.starts_with("local:") {
+            let hint = "an OS user of the admin socket has no token: take it out of admin.local_groups";
+            return never("is an OS user", hint.to_owned());
+        }
+        let parts = id.split_once('/').filter(|(issuer, subject)| !issuer.is_empty() && !subject.is_empty());
+        let Some((issuer, _subject)) = parts else {
+            return never("is not the whole id", self.whole_id(config, id).await);
+        };
+        let by_profile = |profile, name: &str| {
+            config
+                .oidc
+                .iter()
+                .any(|entry| entry.profile == profile && (name.is_empty() || entry.name == name))
+        };
+        let named = if issuer.starts_with("entra:") {
+            by_profile(Profile::Entra, "")
+        } else {
+            by_profile(Profile::Generic, issuer)
+        };
+        if named || unseen {
+            return Ok(true);
+        }
+        let id = id.to_owned();
+        Ok(!self.seen(move |row| row.principal == id).await.is_ok_and(|rows| rows.is_empty()))
+    }
+
+    /// What to write in place of a name without its issuer.
+    async fn whole_id(&self, config: &Config, name: &str) -> String {
+        let (end, label) = (format!("/{name}"), name.to_owned());
+        let rows = self
+            .seen(move |row| row.principal.ends_with(&end) || row.label == label)
+            .await
+            .unwrap_or_default();
+        let ids: BTreeSet<&str> = rows.iter().map(|row| row.principal.as_str()).collect();
+        let ids: Vec<String> = ids.into_iter().take(SUGGESTED).map(|id| format!("principal:{id}")).collect();
+        if !ids.is_empty() {
+            return format!("was here: {}", ids.join(", "));
+        }
+        match config.oidc.as_slice() {
+            [only] if only.profile == Profile::Generic && !name.contains('/') => {
+                format!("principal:{}/{name}", only.name)
+            }
+            _ => format!("a principal is ISSUER/SUBJECT; {}", issuers(config)),
+        }
+    }
+
+    /// Those of the last sessions that are wanted. The gateway's own are of nobody.
+    async fn seen(
+        &self,
+        wanted: impl Fn(&SessionRow) -> bool + Send + 'static,
+    ) -> Result<Vec<SessionRow>, ApiError> {
+        let filter = SessionFilter { limit: Some(LOOKED_AT), ..SessionFilter::default() };
+        let rows = self.read(move |reader| {
+            let mut rows = reader.sessions(&filter).map_err(|error| fault_of_reading(&error))?;
+            rows.retain(|row| !row.principal.starts_with("local:") && wanted(row));
+            Ok(rows)
+        });
+        Ok(rows.await?.unwrap_or_default())
+    }
+}
+
+/// Whether the configuration speaks of a client of this id.
+fn names_client(config: &Config, id: &str) -> bool {
+    let remote = config.admin.remote.as_ref();
+    let of_admin = remote.into_iter().flat_map(|remote| {
+        let listed = remote.clients.iter().filter_map(|client| client.split_once('/').map(|(_, id)| id));
+        let login = remote.login.iter().map(|login| login.client.client_id.as_str());
+        let page = remote.page.iter().map(|page| page.client.client_id.as_str());
+        listed.chain(login).chain(page)
+    });
+    config.oidc.iter().any(|issuer| issuer.clients.contains_key(id))
+        || of_admin.into_iter().any(|known| known == id)
+}
+
+/// The issuers, as a principal begins with them.
+fn issuers(config: &Config) -> String {
+    let names: Vec<&str> = config
+        .oidc
+        .iter()
+        .map(|issuer| match issuer.profile {
+            Profile::Entra => "entra:TENANT",
+            Profile::Generic => issuer.name.as_str(),
+        })
+        .collect();
+    match names.as_slice() {
+        [] => "there is no [[oidc]]".to_owned(),
+        names => format!("ISSUER is one of: {}", names.join(", ")),
+    }
+}
