@@ -66,7 +66,7 @@ set edit:completion:arg-completer[hoopctl] = {|@words|
             cand -o 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]'
             cand --output 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]'
             cand --check 'Check the configuration and stop'
-            cand --watch 'Reload when the configuration file changes, as SIGHUP does'
+            cand --watch 'Reload when the configuration file changes, as SIGHUP does; files that it names are not watched'
             cand -q 'Data and errors only, no words in between'
             cand --quiet 'Data and errors only, no words in between'
             cand -h 'Print help (see more with ''--help'')'
