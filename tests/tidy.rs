@@ -126,6 +126,47 @@ fn the_architecture_page_has_the_same_table() {
     }
 }
 
+/// The folders whose rooms the architecture page tells, each under a heading of its own.
+const ROOMS: &[&str] =
+    &["protocol/mcp", "protocol/postgres", "tui", "recording", "cli/login", "control/page", "gateway/admin"];
+
+#[test]
+fn the_architecture_page_knows_each_room_and_no_other() {
+    let page = std::fs::read_to_string(src().join("ARCHITECTURE.md")).unwrap();
+    for folder in ROOMS {
+        let heading = page
+            .lines()
+            .find(|line| line.starts_with("### The rooms of") && line.contains(&format!("`{folder}`")));
+        let heading = heading.unwrap_or_else(|| panic!("no heading for {folder}"));
+        let section = page.split(heading).nth(1).unwrap().split("\n#").next().unwrap();
+        let rows = section
+            .lines()
+            .filter(|line| !line.starts_with("| room"))
+            .filter_map(|line| line.strip_prefix("| ")?.split(" | ").next());
+        let told: Vec<&str> = rows.flat_map(|row| row.split('`').skip(1).step_by(2)).collect();
+        let there: Vec<String> = std::fs::read_dir(src().join(folder))
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .filter(|name| !matches!(name.as_str(), "mod.rs" | "tests.rs" | "tests" | "attacks.rs"))
+            .collect();
+        for name in &there {
+            // A folder beside a file of its name is one room with it.
+            let stem = name.trim_end_matches(".rs");
+            assert!(
+                told.contains(&name.as_str())
+                    || told.contains(&stem)
+                    || told.contains(&format!("{stem}.rs").as_str()),
+                "{folder}/{name} is in no table of ARCHITECTURE.md"
+            );
+        }
+        for name in told.iter().filter(|name| !name.contains(['/', ' ']) && **name != "mod.rs") {
+            let is_there =
+                there.iter().any(|file| file.trim_end_matches(".rs") == name.trim_end_matches(".rs"));
+            assert!(is_there, "ARCHITECTURE.md tells of {folder}/{name}, which is not there");
+        }
+    }
+}
+
 #[test]
 fn only_upstream_takes_a_permit_apart_and_protocols_do_not_know_each_other() {
     for path in sources(&src()) {

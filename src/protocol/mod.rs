@@ -1,4 +1,4 @@
-//! What clients and targets speak: one folder per protocol, each with the same rooms. None names another. Those over HTTP stand on [`web`].
+//! What clients and targets speak: one folder per protocol. None names another. Those over HTTP stand on [`web`].
 
 pub mod http;
 pub mod mcp;
