@@ -270,8 +270,8 @@ Examples:
   hoopctl lock add everybody -r 'incident 4411' --yes
 
 A principal is named whole, ISSUER/SUBJECT, as it stands in hoopctl session list -o json, and not by the name alone that
-policy explain --as and token mint --as take. What neither the configuration nor a session knows is refused: it would
-lock nobody. With --yes it is locked all the same, for when it comes.";
+policy explain --as and token mint --as take. A name that neither the configuration nor a session knows is asked about,
+or warned of where nobody can be asked: it is locked for when it comes.";
 
 /// After the help of `session`.
 pub const SESSION: &str = "\

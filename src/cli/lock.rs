@@ -36,7 +36,7 @@ pub enum LockVerb {
         /// How long it stands; without it, until it is removed
         #[arg(long = "for", value_name = "DURATION", value_parser = units::parse_duration)]
         duration: Option<Duration>,
-        /// Do not ask (a lock of everybody asks), and lock what is not known here yet
+        /// Do not ask, about a lock of everybody or of a name that is not known here
         #[arg(short, long)]
         yes: bool,
     },
@@ -61,6 +61,21 @@ fn warn_of_unseen(terminal: Terminal, access: &Access, id: &str) {
         terminal
             .say(&format!("warning: no session of {id} was ever here: is that its id? hoopctl session list"));
     }
+}
+
+/// Sets a lock. Where nobody of that name is known, people are asked whether it is meant; a program is told, and has its lock: one in vain
+/// does no harm, one that is missing may.
+fn add(terminal: Terminal, access: &Access, lock: NewLock) -> Result<Lock, Failure> {
+    let unknown = match access.wait(access.backend().add_lock(lock.clone())) {
+        Err(failure) if failure.exit == Exit::NotFound && !lock.unseen => failure,
+        done => return done,
+    };
+    if terminal.dialog {
+        ask::confirm(terminal, false, &format!("{}. Lock it all the same?", unknown.message))?;
+    } else {
+        terminal.say(&format!("warning: {}, until there is one", unknown.message));
+    }
+    access.wait(access.backend().add_lock(NewLock { unseen: true, ..lock }))
 }
 
 /// The lock of this id, or the newest one for `last`.
@@ -89,8 +104,7 @@ pub fn run(terminal: Terminal, place: &Place, verb: LockVerb) -> Outcome {
                 return Err(Failure::usage("--for must be at least 1s"));
             }
             let for_s = duration.map(|duration| duration.as_secs());
-            let lock = NewLock { target, reason, for_s, unseen: yes };
-            let lock = access.wait(access.backend().add_lock(lock))?;
+            let lock = add(terminal, &access, NewLock { target, reason, for_s, unseen: yes })?;
             if let LockTarget::Principal(id) = &lock.target {
                 warn_of_unseen(terminal, &access, id);
             }

@@ -7,8 +7,13 @@ pub fn absent(source: &SecretRef) -> Option<String> {
     match source {
         SecretRef::Env(name) if std::env::var_os(name).is_none() => Some(format!("{source} is not set here")),
         SecretRef::File(path) => {
-            let error = std::fs::File::open(path).err()?;
-            Some(format!("{source} cannot be read: {error}"))
+            let cannot = |error: std::io::Error| format!("{source} cannot be read: {error}");
+            match std::fs::metadata(path) {
+                // What is no plain file is not opened: a pipe would wait, and lose what it holds.
+                Ok(found) if found.is_file() => std::fs::File::open(path).err().map(cannot),
+                Ok(_) => None,
+                Err(error) => Some(cannot(error)),
+            }
         }
         SecretRef::Env(_) | SecretRef::Exec(_) | SecretRef::Store(_) => None,
     }

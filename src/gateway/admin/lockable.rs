@@ -21,8 +21,7 @@ const SUGGESTED: usize = 3;
 const TO_COME: &str = "for one that is to come: --yes";
 
 impl Admin {
-    /// Passes a target that a lock can meet; `unseen`: one that is not known passes, too, if it could be. So does what cannot be looked up:
-    /// a lock in vain does no harm, one that is missing may.
+    /// Passes a target that a lock can meet; `unseen`: one that is not known passes, too, if it could be. So does what cannot be looked up.
     pub(super) async fn check_target(&self, target: &LockTarget, unseen: bool) -> Result<(), ApiError> {
         let config = self.config.load_full();
         let known = match target {
@@ -32,10 +31,7 @@ impl Admin {
             LockTarget::Client(id) => {
                 names_client(&config, id) || {
                     let id = id.clone();
-                    !self
-                        .seen(move |row| row.client.as_deref() == Some(&id))
-                        .await
-                        .is_ok_and(|rows| rows.is_empty())
+                    !self.is_new(move |row| row.client.as_deref() == Some(&id)).await
                 }
             }
             LockTarget::Connection(name) => {
@@ -87,7 +83,7 @@ impl Admin {
             return Ok(true);
         }
         let id = id.to_owned();
-        Ok(!self.seen(move |row| row.principal == id).await.is_ok_and(|rows| rows.is_empty()))
+        Ok(!self.is_new(move |row| row.principal == id).await)
     }
 
     /// What to write in place of a name without its issuer.
@@ -96,6 +92,8 @@ impl Admin {
         let rows = self
             .seen(move |row| row.principal.ends_with(&end) || row.label == label)
             .await
+            .ok()
+            .flatten()
             .unwrap_or_default();
         let ids: BTreeSet<&str> = rows.iter().map(|row| row.principal.as_str()).collect();
         let ids: Vec<String> = ids.into_iter().take(SUGGESTED).map(|id| format!("principal:{id}")).collect();
@@ -110,18 +108,23 @@ impl Admin {
         }
     }
 
-    /// Those of the last sessions that are wanted. The gateway's own are of nobody.
+    /// Whether none of the last sessions is wanted, as far as can be told.
+    async fn is_new(&self, wanted: impl Fn(&SessionRow) -> bool + Send + 'static) -> bool {
+        matches!(self.seen(wanted).await, Ok(Some(rows)) if rows.is_empty())
+    }
+
+    /// Those of the last sessions that are wanted. The gateway's own are of nobody. `None`: there is no journal to look into.
     async fn seen(
         &self,
         wanted: impl Fn(&SessionRow) -> bool + Send + 'static,
-    ) -> Result<Vec<SessionRow>, ApiError> {
+    ) -> Result<Option<Vec<SessionRow>>, ApiError> {
         let filter = SessionFilter { limit: Some(LOOKED_AT), ..SessionFilter::default() };
         let rows = self.read(move |reader| {
             let mut rows = reader.sessions(&filter).map_err(|error| fault_of_reading(&error))?;
             rows.retain(|row| !row.principal.starts_with("local:") && wanted(row));
             Ok(rows)
         });
-        Ok(rows.await?.unwrap_or_default())
+        rows.await
     }
 }
 

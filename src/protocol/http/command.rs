@@ -15,7 +15,6 @@ use crate::domain::hex;
 use crate::domain::json::DEPTH;
 use crate::domain::json::Json;
 use crate::domain::percent;
-use crate::protocol::http::overrides::ASKS;
 use crate::protocol::http::overrides::Watch;
 use crate::protocol::http::overrides::begins;
 use crate::protocol::http::overrides::is_method_field;
@@ -271,9 +270,10 @@ pub fn check_overrides(headers: &HeaderMap, body: &[u8]) -> Result<(), Denied> {
     if is_form(headers) && form(body).is_none() {
         return Err(bad("a form that cannot be read").because("form"));
     }
-    // Some frameworks take any body for JSON that looks like it.
-    if is_form(headers) && looks_like_none(body) && Watch::of_json().sees_whole(body) == Err(ASKS) {
-        return Err(bad(ASKS).because("method_override"));
+    // Some frameworks take any body for JSON that looks like it, and are lenient with it: what cannot be looked through may ask, too.
+    if is_form(headers) && looks_like_object(body) {
+        let seen = if body.contains(&0) { Err(UTF_16) } else { Watch::of_json().sees_whole(body) };
+        seen.map_err(|why| bad(why).because("method_override"))?;
     }
     Ok(())
 }
@@ -282,11 +282,26 @@ pub fn check_overrides(headers: &HeaderMap, body: &[u8]) -> Result<(), Denied> {
 const NO_FORM: &str = "a body that is labelled a form and looks like none, and a policy looks into it: say what it is, \
                        with curl -H 'Content-Type: application/json'";
 
+/// What is told of one that looks like JSON in another coding than UTF-8.
+const UTF_16: &str = "a body that is labelled a form and holds NUL bytes";
+
 /// Whether a form looks like JSON or XML: a name that begins so is written with percent signs.
 fn looks_like_none(form: &[u8]) -> bool {
-    let text = form.strip_prefix(b"\xef\xbb\xbf").unwrap_or(form);
-    let first = text.iter().find(|byte| !byte.is_ascii_whitespace() && **byte != 0);
-    matches!(first, Some(b'{' | b'[' | b'"' | b'<'))
+    matches!(first_sign(form), Some(b'{' | b'[' | b'"' | b'<'))
+}
+
+/// Whether a form looks like an object of JSON, the only thing in which a name could ask for something: no name of a form ends before a quote or
+/// colon of it does.
+fn looks_like_object(form: &[u8]) -> bool {
+    let sign = form.iter().find(|byte| matches!(byte, b'=' | b'"' | b'\'' | b':'));
+    first_sign(form) == Some(b'{') && sign != Some(&b'=')
+}
+
+/// The first byte that is no space; byte order marks and the NUL bytes of UTF-16 do not count.
+fn first_sign(form: &[u8]) -> Option<u8> {
+    let marks: [&[u8]; 3] = [b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff"];
+    let text = marks.iter().find_map(|mark| form.strip_prefix(*mark)).unwrap_or(form);
+    text.iter().find(|byte| !byte.is_ascii_whitespace() && **byte != 0).copied()
 }
 
 /// Whether the body is a form: it is read whole before it goes on, since one field of it may change what the request is.
@@ -449,6 +464,20 @@ mod tests {
             assert!(check_overrides(&form, harmless.as_bytes()).is_ok(), "{harmless}");
         }
         assert!(check_overrides(&form, br#"{"tier":"gold"}"#).is_ok());
+        assert!(check_overrides(&form, b"<order/>").is_ok() && check_overrides(&form, b"[a]=1").is_ok());
+        let wide = |text: &str, bytes: fn(u16) -> [u8; 2]| -> Vec<u8> {
+            text.encode_utf16().flat_map(bytes).collect()
+        };
+        for lenient in [
+            br#"{'a':1,"_method":"DELETE"}"#.to_vec(),
+            br#"{/**/"_method":"DELETE"}"#.to_vec(),
+            b" \xef\xbb\xbf{_method:'DELETE'}".to_vec(),
+            wide(r#"{"_method":"DELETE"}"#, u16::to_be_bytes),
+            wide(r#"{"_method":"DELETE"}"#, u16::to_le_bytes),
+        ] {
+            let refused = check_overrides(&form, &lenient);
+            assert!(refused.is_err(), "{}", String::from_utf8_lossy(&lenient));
+        }
         assert!(check_overrides(&form, br#"{"_method":"DELETE"}"#).is_err());
         assert_eq!(args(&headers(&[("content-type", "text/plain")]), b"{}"), Ok(Args::Unreadable));
         let gzip = headers(&[("content-type", "application/json"), ("content-encoding", "gzip")]);

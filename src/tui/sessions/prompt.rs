@@ -144,7 +144,7 @@ impl Prompt {
             Self::Lock { principal, reason } if is_reached(shared) => {
                 let target = LockTarget::Principal(principal.clone());
                 let reason = reason.text().trim().to_owned();
-                let lock = NewLock { target, reason, for_s: None, unseen: false };
+                let lock = NewLock { target, reason, for_s: None, unseen: true };
                 Outcome::Closed(vec![Effect::Ask(Request::Lock(lock))])
             }
             Self::Kill(_) | Self::Lock { .. } => Outcome::Open,
