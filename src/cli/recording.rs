@@ -260,6 +260,7 @@ pub fn prune(terminal: Terminal, place: &Place, yes: bool) -> Outcome {
         &format!("Remove recordings older than {keep}, and the oldest beyond {size}?"),
     )?;
     let journal = Journal::open(&dir, config.recording).map_err(|error| failed(&error))?;
+    let made = journal.report().made;
     let report = journal.prune_blocking(now_ms()).map_err(|error| failed(&error))?;
     journal.close();
     let detail = json!({"recordings": report.recordings, "sessions": report.sessions, "bytes": report.bytes});
@@ -268,7 +269,10 @@ pub fn prune(terminal: Terminal, place: &Place, yes: bool) -> Outcome {
     store::Store::open(&dir)
         .and_then(|store| {
             store.call_blocking(move |db| {
-                db.change(|change| change.append_audit(&actor, "session.prune", "*", &audited))
+                db.change(|change| {
+                    change.note_journal(made)?;
+                    change.append_audit(&actor, "session.prune", "*", &audited)
+                })
             })
         })
         .map_err(|error| failed(&error))?;

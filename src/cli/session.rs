@@ -355,6 +355,10 @@ fn verify_all(terminal: Terminal, access: &Access) -> Outcome {
     problems.extend(recording::audit_problem(&trail));
     rows.extend(problems.iter().map(|problem| recording::found_besides(problem)));
     recording::told(terminal, &rows)?;
+    if let Some(ms) = whole.remade_ms {
+        let when = output::time(ms);
+        terminal.say(&format!("the recordings were begun anew at {when}: nothing from before is among them"));
+    }
     terminal.say(&format!(
         "{sessions} sessions, {broken} broken, {} missing; audit trail: {} entries hold, last hash {}",
         whole.missing, trail.entries, trail.head

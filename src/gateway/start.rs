@@ -65,6 +65,7 @@ use crate::secret::absent;
 use crate::secret::load_key;
 use crate::store::DataDirLock;
 use crate::store::Store;
+use crate::store::StoreError;
 use crate::store::View;
 use crate::store::lock_data_dir;
 use crate::transport::listen::listen;
@@ -218,6 +219,7 @@ async fn open(options: RunOptions) -> Result<(Running, Listeners, DataDirLock), 
     let mask_key = MaskKey::open(data_dir)?;
     let journal = Journal::open(data_dir, config.recording.clone())
         .map_err(|source| GatewayError::Journal { source })?;
+    note_journal(&store, journal.report().made).await.map_err(of_store)?;
 
     let now = now_ms();
     let file = file_digest(&config);
@@ -286,6 +288,17 @@ async fn open(options: RunOptions) -> Result<(Running, Listeners, DataDirLock), 
         reloading: tokio::sync::Mutex::new(()),
     };
     Ok((running, listeners, lock))
+}
+
+/// Notes in the audit trail that there are recordings, so that they cannot vanish unseen. A trail that is broken stops no start.
+async fn note_journal(store: &Store, made: bool) -> Result<(), StoreError> {
+    match store.change(move |change| change.note_journal(made)).await {
+        Err(error @ StoreError::AuditBroken { .. }) => {
+            tracing::error!(%error, "that the recordings were begun is not in the audit trail");
+            Ok(())
+        }
+        noted => noted,
+    }
 }
 
 /// Where clients connect.

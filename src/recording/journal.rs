@@ -82,7 +82,7 @@ impl Journal {
         settings: Settings,
         #[cfg(test)] hooks: Hooks,
     ) -> Result<Self, RecordError> {
-        let (connection, path) = schema::open_writer(data_dir)?;
+        let (connection, path, made) = schema::open_writer(data_dir)?;
         let cannot = |error: rusqlite::Error| RecordError::Open {
             path: path.clone(),
             detail: error.to_string().into(),
@@ -90,6 +90,7 @@ impl Journal {
         let replayed = replay::replay(&connection, data_dir)?;
         let mut report = recover::close_interrupted(&connection, now_ms()).map_err(cannot)?;
         report.unreadable = replayed.damaged;
+        report.made = made;
         let last_no = recover::last_no(&connection).map_err(cannot)?;
         let segment = Segment::make(data_dir, replayed.next).map_err(|error| RecordError::Open {
             path: data_dir.to_owned(),
@@ -130,15 +131,17 @@ impl Journal {
     }
 
     /// Puts into the database what a gateway that died had only written ahead, if there is anything. The caller holds the lock of
-    /// the data directory.
+    /// the data directory. Says whether there was no database, so that one was made.
     ///
     /// # Errors
     /// As [`Journal::open`].
-    pub fn finish(data_dir: &Path, settings: Settings) -> Result<(), RecordError> {
+    pub fn finish(data_dir: &Path, settings: Settings) -> Result<bool, RecordError> {
         if ahead::segments(data_dir).is_ok_and(|segments| segments.is_empty()) {
-            return Ok(());
+            return Ok(false);
         }
-        Self::open(data_dir, settings).map(|journal| journal.close())
+        let journal = Self::open(data_dir, settings)?;
+        journal.close();
+        Ok(journal.report().made)
     }
 
     /// Files in the data directory that hold something which could not be taken over after a crash.

@@ -28,6 +28,8 @@ use crate::recording::writer::Writer;
 /// What was found when the journal was opened.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct OpenReport {
+    /// There was no database: an empty one was made.
+    pub made: bool,
     /// Sessions that a dead process had left open; they are closed as interrupted.
     pub interrupted: Vec<SessionId>,
     /// Those among them whose last events do not hold together. They are left as they are: `verify` shows where.

@@ -57,8 +57,8 @@ INSERT INTO ahead VALUES (1, 0, 0, 0);
 ";
 
 /// Opens the database in `data_dir` for the writer; makes it if there is none. Nothing in an existing file is changed
-/// before it is known to be a journal of a known version.
-pub(crate) fn open_writer(data_dir: &Path) -> Result<(Connection, PathBuf), RecordError> {
+/// before it is known to be a journal of a known version. Says also whether it was made.
+pub(crate) fn open_writer(data_dir: &Path) -> Result<(Connection, PathBuf, bool), RecordError> {
     let path = data_dir.join(FILE);
     let fresh =
         create_file(&path)? || fs::metadata(&path).is_ok_and(|meta| meta.len() == 0 && !has_log(&path));
@@ -75,7 +75,7 @@ pub(crate) fn open_writer(data_dir: &Path) -> Result<(Connection, PathBuf), Reco
         Ok(connection)
     })?;
     sync_directory(data_dir, &path)?;
-    Ok((opened, path))
+    Ok((opened, path, fresh))
 }
 
 /// Makes the file, readable by its owner only. `false`: it is there.

@@ -10,6 +10,7 @@ use rusqlite::params;
 use serde::Deserialize;
 use serde::Serialize;
 use serde_json::Value;
+use serde_json::json;
 
 use crate::domain::hex;
 use crate::domain::json::write_string;
@@ -24,6 +25,11 @@ const HASH: usize = 32;
 const CHECKED: u32 = 4096;
 /// The fact that holds the last entry's number and hash.
 const HEAD: &str = "audit_head";
+
+/// The fact that something was noted once.
+const AUDITED: &str = "audited";
+/// What the trail calls it that the recordings' database was made, or was there already when that was first noted.
+const JOURNAL: &str = "journal.make";
 
 /// One entry of the audit trail.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -160,7 +166,33 @@ impl View {
         if seen == CHECKED {
             return Ok(None);
         }
-        Ok(Some(check.found(self.fact(HEAD)? == head(&check.last))))
+        let emptied = check.last.0 == 0 && (self.was_audited()? || self.has_changes()?);
+        Ok(Some(check.found(!emptied && self.fact_left(HEAD)? == Some(head(&check.last)))))
+    }
+
+    /// When the recordings' database was made, each time, in milliseconds since 1970, as the audit trail says.
+    pub fn journals_made(&self) -> Result<Vec<i64>, StoreError> {
+        self.connection
+            .prepare_cached("SELECT ts_ms FROM audit WHERE action = ?1 ORDER BY seq")
+            .and_then(|mut select| select.query_map([JOURNAL], |row| row.get(0))?.collect())
+            .during("read the audit trail")
+    }
+
+    /// Whether there was ever an entry. Who takes this fact away says so, too.
+    fn was_audited(&self) -> Result<bool, StoreError> {
+        Ok(self.fact_left(AUDITED)?.is_none_or(|fact| !fact.is_empty()))
+    }
+
+    /// Whether the store holds what never comes without an entry.
+    fn has_changes(&self) -> Result<bool, StoreError> {
+        self.connection
+            .prepare_cached(
+                "SELECT EXISTS (SELECT 1 FROM entity) OR EXISTS (SELECT 1 FROM lock) OR EXISTS (SELECT 1 FROM secret)
+                     OR EXISTS (SELECT 1 FROM approval) OR EXISTS (SELECT 1 FROM approval_grant)
+                     OR EXISTS (SELECT 1 FROM pin WHERE accepted_by IS NOT NULL)",
+            )
+            .and_then(|mut select| select.query_row([], |row| row.get(0)))
+            .during("look for what the audit trail should tell of")
     }
 
     /// The number and hash of the last entry; zero and zeros when there is none.
@@ -186,7 +218,8 @@ impl Change<'_> {
         detail: &Value,
     ) -> Result<(), StoreError> {
         let last = self.last_audit()?;
-        if self.fact(HEAD)? != head(&last) {
+        let first = last.0 == 0;
+        if self.fact_left(HEAD)? != Some(head(&last)) || (first && self.was_audited()?) {
             return Err(StoreError::AuditBroken { seq: last.0.cast_unsigned() + 1 });
         }
         let mut kept = Kept {
@@ -213,7 +246,21 @@ impl Change<'_> {
                 ])
             })
             .during("write to the audit trail")?;
+        if first {
+            self.set_fact(AUDITED, "1")?;
+        }
         self.set_fact(HEAD, &head(&(kept.seq, kept.hash)))
+    }
+
+    /// Notes that the recordings' database was made, or is there, if no entry says that yet.
+    ///
+    /// # Errors
+    /// As [`Change::append_audit`].
+    pub fn note_journal(&self, made: bool) -> Result<(), StoreError> {
+        if !made && !self.journals_made()?.is_empty() {
+            return Ok(());
+        }
+        self.append_audit("hoopctl", JOURNAL, "events.db", &json!({ "made": made }))
     }
 }
 

@@ -25,6 +25,7 @@ const SCHEMA: Schema = Schema {
         include_str!("migrations/0002_file.sql"),
         include_str!("migrations/0003_pin.sql"),
         include_str!("migrations/0004_class.sql"),
+        include_str!("migrations/0005_audited.sql"),
     ],
 };
 

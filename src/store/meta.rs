@@ -2,6 +2,7 @@
 
 use std::str::FromStr;
 
+use rusqlite::OptionalExtension;
 use rusqlite::params;
 
 use crate::store::db::Change;
@@ -43,6 +44,14 @@ impl View {
         self.connection
             .prepare_cached("SELECT value FROM meta WHERE key = ?1")
             .and_then(|mut select| select.query_row([key], |row| row.get(0)))
+            .during("read a fact of the store")
+    }
+
+    /// [`View::fact`], where somebody may have taken the whole row away: `None`.
+    pub(super) fn fact_left(&self, key: &str) -> Result<Option<String>, StoreError> {
+        self.connection
+            .prepare_cached("SELECT value FROM meta WHERE key = ?1")
+            .and_then(|mut select| select.query_row([key], |row| row.get(0)).optional())
             .during("read a fact of the store")
     }
 }

@@ -218,7 +218,7 @@ fn a_newer_schema_is_refused_and_left_alone() {
     place.raw().pragma_update(None, "user_version", 99).unwrap();
     let before = fs::read(place.db()).unwrap();
     let error = place.open().err().unwrap();
-    assert!(matches!(error, StoreError::Newer { found: 99, known: 4, .. }), "{error:?}");
+    assert!(matches!(error, StoreError::Newer { found: 99, known: 5, .. }), "{error:?}");
     assert!(error.to_string().contains("newer hoopctl"));
     assert_eq!(fs::read(place.db()).unwrap(), before);
 }
@@ -341,7 +341,7 @@ fn a_store_from_before_pins_gets_them_and_keeps_what_it_has() {
     assert_eq!(read(&store, |view| view.entities(None)).len(), 40);
     drop(store);
     let version: i64 = place.raw().pragma_query_value(None, "user_version", |row| row.get(0)).unwrap();
-    assert_eq!(version, 4);
+    assert_eq!(version, 5);
 }
 
 #[test]
@@ -465,6 +465,11 @@ fn every_change_of_the_audit_trail_is_found() {
             ("UPDATE audit SET seq = 100 WHERE seq = 3; UPDATE audit SET seq = 3 WHERE seq = 4; UPDATE audit SET seq = 4 WHERE seq = 100".to_owned(), 3),
             ("INSERT INTO audit SELECT 10, ts_ms, actor, action, subject, detail, hash FROM audit WHERE seq = 9".to_owned(), 10),
             ("UPDATE meta SET value = '' WHERE key = 'audit_head'".to_owned(), 10),
+            ("DELETE FROM meta WHERE key = 'audit_head'".to_owned(), 10),
+            ("DELETE FROM audit; UPDATE meta SET value = '' WHERE key = 'audit_head'".to_owned(), 1),
+            ("DELETE FROM audit; DELETE FROM meta WHERE key LIKE 'audit%'".to_owned(), 1),
+            ("DELETE FROM audit; DELETE FROM meta WHERE key = 'audited'; UPDATE meta SET value = '' WHERE key = 'audit_head'".to_owned(), 1),
+            ("DELETE FROM audit; UPDATE meta SET value = '' WHERE key LIKE 'audit%'; INSERT INTO lock VALUES ('l', 't', '', 'a', 1, NULL)".to_owned(), 1),
         ]);
     let place = audited();
     let whole = fs::read(place.db()).unwrap();
@@ -517,6 +522,14 @@ fn the_audit_trail_is_only_added_to_and_not_after_its_tail_was_cut() {
     let refused = try_change(&store, |change| change.put_entity(&policy("a", ""), Put::New, "a"));
     assert!(matches!(refused, Err(StoreError::AuditBroken { seq: 9 })), "{refused:?}");
     assert!(read(&store, |view| view.entities(None)).is_empty());
+    drop(store);
+    // An emptied one does not begin anew, either.
+    place
+        .raw()
+        .execute_batch("DELETE FROM audit; UPDATE meta SET value = '' WHERE key = 'audit_head'")
+        .unwrap();
+    let refused = try_change(&place.open().unwrap(), |change| change.note_journal(true));
+    assert!(matches!(refused, Err(StoreError::AuditBroken { seq: 1 })), "{refused:?}");
 }
 
 #[test]

@@ -103,6 +103,41 @@ fn a_session_that_was_removed_is_missed() {
 }
 
 #[test]
+fn recordings_that_were_removed_altogether_are_missed() {
+    let mut world = World::new();
+    recorded(&world);
+    world.stop();
+    let verify = |world: &World| world.cli(&["session", "verify", "--all"]);
+    for file in ["events.db", "events.db-wal", "events.db-shm"] {
+        let _may_be_absent = std::fs::remove_file(world.path("data").join(file));
+    }
+    let (code, out, err) = verify(&world);
+    assert!(code == 10 && out.contains("BROKEN all recordings are gone"), "{code} {out} {err}");
+    // A new start makes new ones, which is noted and said.
+    world.start();
+    let (code, out, err) = verify(&world);
+    assert!(code == 0 && err.contains("the recordings were begun anew at"), "{code} {out} {err}");
+    world.stop();
+    // Who empties the trail as well is seen by that.
+    let database = rusqlite::Connection::open(world.path("data/hoopctl.db")).unwrap();
+    database
+        .execute_batch(
+            "DROP TRIGGER audit_is_not_cut; DELETE FROM audit; UPDATE meta SET value = '' WHERE key = 'audit_head'",
+        )
+        .unwrap();
+    drop(database);
+    std::fs::remove_file(world.path("data/events.db")).unwrap();
+    let (code, out, err) = verify(&world);
+    assert!(
+        code == 10 && out.contains("BROKEN the audit trail is not as it was written"),
+        "{code} {out} {err}"
+    );
+    world.start();
+    let (code, out, err) = verify(&world);
+    assert!(code == 10 && out.contains("BROKEN the audit trail"), "{code} {out} {err}");
+}
+
+#[test]
 fn an_entry_of_the_audit_trail_that_was_changed_is_found() {
     let mut world = World::new();
     assert_eq!(world.cli(&["lock", "add", "principal:local:nobody", "--reason", "gone for good"]).0, 0);

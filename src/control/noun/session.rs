@@ -212,7 +212,7 @@ pub struct VerifyFrom {
 }
 
 /// A part of a check of everything.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct VerifyPage {
     /// What was found of each session, the oldest first.
     pub sessions: Vec<VerifyReport>,
@@ -223,12 +223,18 @@ pub struct VerifyPage {
 }
 
 /// What a check of everything found besides each session.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WholeReport {
     /// Sessions that were recorded, and of which not even a trace is left: somebody removed them.
     pub missing: u64,
     /// Blocks of events that belong to no session.
     pub stray_blocks: u64,
+    /// The whole database of recordings is gone: the audit trail says that there was one.
+    #[serde(default)]
+    pub gone: bool,
+    /// When the database was last made anew, in milliseconds since 1970, as the audit trail says: what was recorded before is not in it.
+    #[serde(default)]
+    pub remade_ms: Option<i64>,
 }
 
 impl WholeReport {
@@ -241,6 +247,8 @@ impl WholeReport {
         };
         let found = [
             count(self.missing, "a session is missing", "sessions are missing"),
+            self.gone
+                .then(|| "all recordings are gone: the audit trail says that there were some".to_owned()),
             count(self.stray_blocks, "a block of events has no session", "blocks of events have no session"),
         ];
         found.into_iter().flatten().collect()

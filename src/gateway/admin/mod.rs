@@ -163,8 +163,15 @@ impl Admin {
         let data_dir = config.storage.data_dir.clone();
         let held = lock_data_dir(&data_dir).map_err(|error| fault_of_store(&error))?;
         let store = Store::open(&data_dir).map_err(|error| fault_of_store(&error))?;
-        if let Err(error) = Journal::finish(&data_dir, config.recording.clone()) {
-            tracing::warn!(%error, "what a gateway had recorded before it died is not all to be seen");
+        match Journal::finish(&data_dir, config.recording.clone()) {
+            Ok(false) => {}
+            Ok(true) => {
+                let noted = store.call_blocking(|db| db.change(|change| change.note_journal(true)));
+                noted.map_err(|error| fault_of_store(&error))?;
+            }
+            Err(error) => {
+                tracing::warn!(%error, "what a gateway had recorded before it died is not all to be seen");
+            }
         }
         let config = Arc::new(ArcSwap::from_pointee(config));
         let approvals = Approvals::new(store.clone(), Electors::new(Arc::clone(&config)));

@@ -38,6 +38,7 @@ use crate::recording::Reader;
 use crate::recording::SessionRow;
 use crate::recording::Verification;
 use crate::recording::chain;
+use crate::store;
 
 /// A page of events ends before it has so many bytes, but has at least one.
 const MAX_PAGE: usize = 8 << 20;
@@ -176,7 +177,11 @@ fn verify_part(reader: &Reader, from: VerifyFrom) -> Result<VerifyPage, ApiError
         .map_err(|error| fault_of_reading(&error))?;
     let whole = if next.is_none() {
         let found = reader.verify_numbers().map_err(|error| fault_of_reading(&error))?;
-        Some(WholeReport { missing: found.missing, stray_blocks: found.stray_blocks })
+        Some(WholeReport {
+            missing: found.missing,
+            stray_blocks: found.stray_blocks,
+            ..WholeReport::default()
+        })
     } else {
         None
     };
@@ -270,13 +275,17 @@ impl Sessions for Acting {
     fn verify_all(&self, from: VerifyFrom) -> Answer<'_, VerifyPage> {
         Box::pin(async move {
             let found = self.admin.read(move |reader| verify_part(reader, from)).await?;
-            // Nothing was ever recorded here.
-            let nothing = || VerifyPage {
-                sessions: Vec::new(),
-                next: None,
-                whole: Some(WholeReport { missing: 0, stray_blocks: 0 }),
-            };
-            Ok(found.unwrap_or_else(nothing))
+            let absent = found.is_none();
+            let nothing = || VerifyPage { whole: Some(WholeReport::default()), ..VerifyPage::default() };
+            let mut page = found.unwrap_or_else(nothing);
+            if let Some(whole) = &mut page.whole {
+                let made = self.admin.store.read(store::View::journals_made).await;
+                let made = made.map_err(|error| fault_of_store(&error))?;
+                // A gateway that runs has made one.
+                whole.gone = absent && (!made.is_empty() || self.admin.running.is_some());
+                whole.remade_ms = made.get(1..).and_then(<[i64]>::last).copied();
+            }
+            Ok(page)
         })
     }
 
