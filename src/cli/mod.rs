@@ -43,6 +43,7 @@ pub mod status;
 pub mod token;
 pub mod tour;
 pub mod tui;
+pub mod verify;
 pub mod watch;
 
 use std::ffi::OsString;

@@ -21,11 +21,11 @@ use crate::cli::recording;
 use crate::cli::report::Exit;
 use crate::cli::report::Failure;
 use crate::cli::report::Outcome;
+use crate::cli::verify;
 use crate::cli::watch;
 use crate::control::noun::session::Grep;
 use crate::control::noun::session::SessionFilter;
 use crate::control::noun::session::SessionView;
-use crate::control::noun::session::VerifyFrom;
 use crate::domain::connection::ConnectionName;
 use crate::domain::id::SessionId;
 use crate::domain::now_ms;
@@ -204,7 +204,7 @@ pub fn run(terminal: Terminal, place: &Place, verb: SessionVerb) -> Outcome {
             Ok(Exit::Done)
         }
         SessionVerb::Export(args) => export::export(terminal, &access, &args),
-        SessionVerb::Verify { id, all } => verify(terminal, &access, id.as_deref(), all),
+        SessionVerb::Verify { id, all } => verify::verify(terminal, &access, id.as_deref(), all),
         SessionVerb::Prune { .. } => Ok(Exit::Done),
     }
 }
@@ -322,46 +322,4 @@ fn grep(terminal: Terminal, access: &Access, args: &GrepArgs) -> Outcome {
     }
     note_more(terminal, &found);
     Ok(Exit::Done)
-}
-
-fn verify(terminal: Terminal, access: &Access, id: Option<&str>, all: bool) -> Outcome {
-    if all {
-        return verify_all(terminal, access);
-    }
-    let id = find(access, id.unwrap_or("last"))?.id;
-    let report = access.wait(access.backend().verify_session(id))?;
-    recording::told(terminal, &[recording::verdict(&report)])?;
-    Ok(if report.intact { Exit::Done } else { Exit::Broken })
-}
-
-/// Proves everything that is recorded, part by part, the newest session told first.
-fn verify_all(terminal: Terminal, access: &Access) -> Outcome {
-    let (mut rows, mut broken) = (Vec::new(), 0_usize);
-    let mut from = VerifyFrom::default();
-    let whole = loop {
-        let page = access.wait(access.backend().verify_all(from))?;
-        broken += page.sessions.iter().filter(|report| !report.intact).count();
-        rows.extend(page.sessions.iter().map(recording::verdict));
-        match (page.next, page.whole) {
-            (Some(next), _) if from.after.is_none_or(|before| next > before) => from.after = Some(next),
-            (None, Some(whole)) => break whole,
-            _ => return Err(Failure::failed("the gateway does not say where its check goes on")),
-        }
-    };
-    rows.reverse();
-    let sessions = rows.len();
-    let trail = access.wait(access.backend().verify_audit())?;
-    let mut problems = whole.problems();
-    problems.extend(recording::audit_problem(&trail));
-    rows.extend(problems.iter().map(|problem| recording::found_besides(problem)));
-    recording::told(terminal, &rows)?;
-    if let Some(ms) = whole.remade_ms {
-        let when = output::time(ms);
-        terminal.say(&format!("the recordings were begun anew at {when}: nothing from before is among them"));
-    }
-    terminal.say(&format!(
-        "{sessions} sessions, {broken} broken, {} missing; audit trail: {} entries hold, last hash {}",
-        whole.missing, trail.entries, trail.head
-    ));
-    Ok(if broken == 0 && problems.is_empty() { Exit::Done } else { Exit::Broken })
 }

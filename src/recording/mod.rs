@@ -49,6 +49,7 @@ pub use journal::Appended;
 pub use journal::Journal;
 pub use line::LineError;
 pub use line::StoredEvent;
+pub use prove::Finding;
 pub use prove::JournalVerification;
 pub use prune::PruneReport;
 pub use queue::Durability;

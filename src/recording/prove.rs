@@ -1,6 +1,10 @@
-//! Proves what is in the database: one session, or everything.
+//! Proves what is in the database: one session, or everything. Each session is read in one transaction, so that retention beside it is no damage;
+//! what cannot be read is a finding, and the rest is proved nevertheless.
 
+use rusqlite::ErrorCode;
 use rusqlite::OptionalExtension;
+use rusqlite::Transaction;
+use rusqlite::TransactionBehavior;
 
 use crate::domain::event::EventKind;
 use crate::domain::id::SessionId;
@@ -19,6 +23,20 @@ use crate::recording::verify::End;
 use crate::recording::verify::Verification;
 use crate::recording::verify::Verifier;
 
+/// Rows in a row that cannot be read before the rest is given up.
+const UNREADABLE_ROWS: u32 = 1000;
+
+/// What a verification of everything found of one row.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Finding {
+    /// A session, whole or broken.
+    Session(Verification),
+    /// The row of this number cannot be read, and so does not say which session it is.
+    Nameless(i64),
+    /// No row after this number can be read.
+    Rest(i64),
+}
+
 /// What a verification of everything found out besides each session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct JournalVerification {
@@ -26,6 +44,8 @@ pub struct JournalVerification {
     pub missing: u64,
     /// Blocks of events that belong to no session.
     pub stray_blocks: u64,
+    /// The tables that say so cannot be read.
+    pub unreadable: bool,
 }
 
 impl Reader {
@@ -34,11 +54,50 @@ impl Reader {
     /// # Errors
     /// No such session, or a database that cannot be read.
     pub fn verify(&self, id: SessionId) -> Result<Verification, ReadError> {
-        let row = self.existing(id)?;
-        self.verify_row(&row)
+        let _snapshot = self.snapshot()?;
+        let no: Option<i64> = self
+            .connection
+            .prepare_cached("SELECT no FROM session WHERE id = ?")?
+            .query_row([id.to_string()], |row| row.get(0))
+            .optional()?;
+        let found = no.map(|no| self.verify_no(no)).transpose()?.flatten();
+        match found {
+            Some(Finding::Session(found)) => Ok(found),
+            Some(_) => Ok(unreadable(id)),
+            None => Err(ReadError::NoSession { found: id.to_string() }),
+        }
+    }
+
+    /// Everything that is read until it is dropped is of one moment.
+    fn snapshot(&self) -> rusqlite::Result<Transaction<'_>> {
+        Transaction::new_unchecked(&self.connection, TransactionBehavior::Deferred)
+    }
+
+    /// Proves the session of one row. `None`: there is no such row.
+    fn verify_no(&self, no: i64) -> Result<Option<Finding>, ReadError> {
+        let row = self
+            .connection
+            .prepare_cached(&format!("SELECT {} FROM session WHERE no = ?", session::COLUMNS))?
+            .query_row([no], session::read_row)
+            .optional();
+        match row {
+            Ok(Some(row)) => Ok(Some(Finding::Session(self.verify_row(&row)?))),
+            Ok(None) => Ok(None),
+            Err(error) if is_damage(&error) => {
+                let id: rusqlite::Result<String> = self
+                    .connection
+                    .prepare_cached("SELECT id FROM session WHERE no = ?")
+                    .and_then(|mut select| select.query_row([no], |row| row.get(0)));
+                let id = id.ok().and_then(|id| id.parse().ok());
+                Ok(Some(id.map_or(Finding::Nameless(no), |id| Finding::Session(unreadable(id)))))
+            }
+            Err(error) => Err(error.into()),
+        }
     }
 
     fn verify_row(&self, row: &NumberedRow) -> Result<Verification, ReadError> {
+        #[cfg(test)]
+        tests::between();
         let found = Verification {
             session: row.row.id,
             events: row.tail_seq,
@@ -55,7 +114,17 @@ impl Reader {
         let mut blocks = Blocks::of(&self.connection, row.no);
         let mut torn = false;
         let mut agrees = true;
-        while let Some(block) = blocks.next()? {
+        let mut lost = None;
+        loop {
+            let block = match blocks.next() {
+                Ok(Some(block)) => block,
+                Ok(None) => break,
+                Err(error) if is_damage(&error) => {
+                    lost = Some(Broken { seq: verifier.events() + 1, class: Damage::Unreadable });
+                    break;
+                }
+                Err(error) => return Err(error.into()),
+            };
             if torn {
                 verifier.torn(false);
             }
@@ -78,31 +147,45 @@ impl Reader {
         }
         let (events, hash) = (verifier.events(), chain::hex(verifier.hash()));
         let index = (!agrees).then_some(Broken { seq: 1, class: Damage::Index });
-        Ok(Verification { events, hash, broken: verifier.finish().or(index), ..found })
+        Ok(Verification { events, hash, broken: lost.or(verifier.finish()).or(index), ..found })
     }
 
     /// Proves each session whose number is above `after`, in the order in which they began. `each` sees a session's finding as it is
     /// made, and says whether to go on. Gives the number to go on after; `None`: that was the last one.
     ///
     /// # Errors
-    /// A database that cannot be read.
+    /// A database that cannot be read for now, as when it is busy.
     pub fn verify_after(
         &self,
         mut after: i64,
-        mut each: impl FnMut(Verification) -> bool,
+        mut each: impl FnMut(Finding) -> bool,
     ) -> Result<Option<i64>, ReadError> {
+        let mut unreadable = 0;
         loop {
-            let row = self
+            let snapshot = self.snapshot()?;
+            let no = self
                 .connection
-                .prepare_cached(&format!(
-                    "SELECT {} FROM session WHERE no > ? ORDER BY no LIMIT 1",
-                    session::COLUMNS
-                ))?
-                .query_row([after], session::read_row)
-                .optional()?;
-            let Some(row) = row else { return Ok(None) };
-            after = row.no;
-            if !each(self.verify_row(&row)?) {
+                .prepare_cached("SELECT no FROM session WHERE no > ? ORDER BY no LIMIT 1")
+                .and_then(|mut select| select.query_row([after], |row| row.get(0)).optional());
+            let found = match no {
+                Ok(Some(no)) => {
+                    (after, unreadable) = (no, 0);
+                    self.verify_no(no)?
+                }
+                Ok(None) => return Ok(None),
+                // A page of rows is damaged: those behind it may not be.
+                Err(error) if is_damage(&error) && unreadable < UNREADABLE_ROWS => {
+                    (after, unreadable) = (after.max(0).saturating_add(1), unreadable + 1);
+                    Some(Finding::Nameless(after))
+                }
+                Err(error) if is_damage(&error) => {
+                    each(Finding::Rest(after));
+                    return Ok(None);
+                }
+                Err(error) => return Err(error.into()),
+            };
+            drop(snapshot);
+            if found.is_some_and(|found| !each(found)) {
                 return Ok(Some(after));
             }
         }
@@ -111,8 +194,17 @@ impl Reader {
     /// Looks for numbers of sessions that are neither there nor noted as dropped by retention, and for blocks without a session.
     ///
     /// # Errors
-    /// A database that cannot be read.
+    /// A database that cannot be read for now, as when it is busy.
     pub fn verify_numbers(&self) -> Result<JournalVerification, ReadError> {
+        match self.numbers() {
+            Err(error) if is_damage(&error) => {
+                Ok(JournalVerification { unreadable: true, ..JournalVerification::default() })
+            }
+            found => Ok(found?),
+        }
+    }
+
+    fn numbers(&self) -> rusqlite::Result<JournalVerification> {
         let (given, there, dropped, stray): (i64, i64, i64, i64) = self.connection.query_row(
             "SELECT (SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = 'session'),
                     (SELECT count(*) FROM session),
@@ -124,8 +216,34 @@ impl Reader {
         Ok(JournalVerification {
             missing: (given - there - dropped).unsigned_abs(),
             stray_blocks: stray.unsigned_abs(),
+            unreadable: false,
         })
     }
+}
+
+/// A session of which the row cannot be read.
+fn unreadable(session: SessionId) -> Verification {
+    Verification {
+        session,
+        events: 0,
+        hash: chain::hex(&chain::GENESIS),
+        live: false,
+        pruned_ms: None,
+        broken: Some(Broken { seq: 1, class: Damage::Unreadable }),
+    }
+}
+
+/// Whether the file holds what nobody has written there, or gives nothing at all. Everything else may be read another time.
+fn is_damage(error: &rusqlite::Error) -> bool {
+    let code = error.sqlite_error_code();
+    matches!(code, Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase | ErrorCode::SystemIoFailure))
+        || matches!(
+            error,
+            rusqlite::Error::FromSqlConversionFailure(..)
+                | rusqlite::Error::IntegralValueOutOfRange(..)
+                | rusqlite::Error::InvalidColumnType(..)
+                | rusqlite::Error::Utf8Error(..)
+        )
 }
 
 /// Whether the row of a session says what its first event says.
@@ -147,4 +265,25 @@ fn agrees_with(row: &SessionRow, hash: chain::Hash, line: &[u8]) -> bool {
         };
         who(&start) == who(row) && start.source == row.source && start.client == row.client
     })
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use std::cell::RefCell;
+
+    thread_local! {
+        /// What happens once between the read of a row and that of its blocks.
+        static BETWEEN: RefCell<Option<Box<dyn FnOnce()>>> = const { RefCell::new(None) };
+    }
+
+    /// Has something happen while the next session is proved on this thread.
+    pub(crate) fn meanwhile(job: impl FnOnce() + 'static) {
+        BETWEEN.with(|between| *between.borrow_mut() = Some(Box::new(job)));
+    }
+
+    pub(super) fn between() {
+        if let Some(job) = BETWEEN.with(RefCell::take) {
+            job();
+        }
+    }
 }

@@ -26,6 +26,8 @@ pub enum Damage {
     Missing,
     /// It is there, but in another place, or twice.
     Reordered,
+    /// The database gives nothing readable there.
+    Unreadable,
 }
 
 impl Damage {
@@ -38,6 +40,7 @@ impl Damage {
             Self::Index => "index",
             Self::Missing => "missing",
             Self::Reordered => "reordered",
+            Self::Unreadable => "unreadable",
         }
     }
 }

@@ -56,18 +56,18 @@ fn a_flipped_byte_is_found() {
     let session = recorded(&world);
     world.stop();
     assert_eq!(world.cli(&["session", "verify", &session]).0, 0);
-    let path = world.path("data/events.db");
-    let connection = rusqlite::Connection::open(&path).unwrap();
-    connection.pragma_update(None, "wal_checkpoint", "TRUNCATE").unwrap_or(());
-    drop(connection);
-    let mut bytes = std::fs::read(&path).unwrap();
-    let needle = b"***-**-1120";
-    let at = bytes
-        .windows(needle.len())
-        .position(|window| window == needle)
-        .expect("the recording is in the file");
-    bytes[at + 10] ^= 1;
-    std::fs::write(&path, bytes).unwrap();
+    let database = rusqlite::Connection::open(world.path("data/events.db")).unwrap();
+    let (id, mut bytes): (i64, Vec<u8>) = database
+        .query_row(
+            "SELECT block.id, block.bytes FROM block JOIN session ON no = block.id >> 32 WHERE session.id = ? LIMIT 1",
+            [&session],
+            |row| Ok((row.get(0)?, row.get(1)?)),
+        )
+        .unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    database.execute("UPDATE block SET bytes = ? WHERE id = ?", rusqlite::params![bytes, id]).unwrap();
+    drop(database);
     let (code, out, err) = world.cli(&["session", "verify", &session]);
     assert_eq!(code, 10, "{out} {err}");
     assert_eq!(world.cli(&["session", "verify", "--all"]).0, 10);
@@ -100,6 +100,47 @@ fn a_session_that_was_removed_is_missed() {
         database.execute("DELETE FROM block WHERE id >> 32 = ?", [no]).unwrap();
         world.start();
     }
+}
+
+#[test]
+fn what_cannot_be_read_is_broken_and_the_rest_is_still_told() {
+    let mut world = World::new();
+    let session = recorded(&world);
+    assert_eq!(world.cli(&["session", "verify", "--all"]).0, 0);
+    let database = rusqlite::Connection::open(world.path("data/events.db")).unwrap();
+    database.busy_timeout(Duration::from_secs(5)).unwrap();
+    let others: i64 = database.query_row("SELECT count(*) - 1 FROM session", [], |row| row.get(0)).unwrap();
+    database.execute("UPDATE session SET kind = 'x' WHERE id = ?", [&session]).unwrap();
+    for form in ["jsonl", "json", "csv"] {
+        let (code, out, err) = world.cli(&["session", "verify", "--all", "-o", form]);
+        assert!(
+            code == 10 && out.contains("unreadable") && out.contains(&session),
+            "{form} {code} {out} {err}"
+        );
+    }
+    let (code, out, err) = world.cli(&["session", "verify", "--all"]);
+    assert!(code == 10 && out.contains("event 1: unreadable"), "{code} {out} {err}");
+    assert!(err.contains(&format!("{} sessions, 1 broken", others + 1)), "{err}");
+    drop(database);
+    world.stop();
+    // What is known to be broken weighs more than what cannot be looked at: here the head of the trail.
+    let database = rusqlite::Connection::open(world.path("data/hoopctl.db")).unwrap();
+    database.execute_batch("ALTER TABLE meta RENAME COLUMN value TO other").unwrap();
+    drop(database);
+    let (code, out, err) = world.cli(&["session", "verify", "--all"]);
+    assert!(
+        code == 10 && out.contains("event 1: unreadable") && err.contains("cannot read"),
+        "{code} {out} {err}"
+    );
+    // No database at all any more.
+    let database = rusqlite::Connection::open(world.path("data/hoopctl.db")).unwrap();
+    database.execute_batch("ALTER TABLE meta RENAME COLUMN other TO value").unwrap();
+    drop(database);
+    let file = world.path("data/events.db");
+    let length = std::fs::metadata(&file).unwrap().len();
+    std::fs::write(&file, vec![7; usize::try_from(length).unwrap()]).unwrap();
+    let (code, out, err) = world.cli(&["session", "verify", "--all"]);
+    assert!(code == 10 && out.contains("the database of recordings is damaged"), "{code} {out} {err}");
 }
 
 #[test]

@@ -216,6 +216,9 @@ pub struct VerifyFrom {
 pub struct VerifyPage {
     /// What was found of each session, the oldest first.
     pub sessions: Vec<VerifyReport>,
+    /// Rows that cannot be read and so name no session, in words.
+    #[serde(default)]
+    pub problems: Vec<String>,
     /// Where the next part begins.
     pub next: Option<i64>,
     /// What no session shows. Only in the last part, which has no `next`.
@@ -229,6 +232,9 @@ pub struct WholeReport {
     pub missing: u64,
     /// Blocks of events that belong to no session.
     pub stray_blocks: u64,
+    /// The tables that say so, or the whole database, cannot be read: they are damaged.
+    #[serde(default)]
+    pub unreadable: bool,
     /// The whole database of recordings is gone: the audit trail says that there was one.
     #[serde(default)]
     pub gone: bool,
@@ -246,6 +252,7 @@ impl WholeReport {
             _ => Some(format!("{number} {more}")),
         };
         let found = [
+            self.unreadable.then(|| "the database of recordings is damaged".to_owned()),
             count(self.missing, "a session is missing", "sessions are missing"),
             self.gone
                 .then(|| "all recordings are gone: the audit trail says that there were some".to_owned()),

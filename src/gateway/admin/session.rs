@@ -33,8 +33,10 @@ use crate::gateway::admin::Admin;
 use crate::gateway::admin::fault::fault_of_reading;
 use crate::gateway::admin::fault::fault_of_store;
 use crate::recording;
+use crate::recording::Finding;
 use crate::recording::ReadError;
 use crate::recording::Reader;
+use crate::recording::RecordError;
 use crate::recording::SessionRow;
 use crate::recording::Verification;
 use crate::recording::chain;
@@ -75,6 +77,14 @@ impl Admin {
             Err(error) => Err(fault_of_reading(&error)),
         });
         read.await.map_err(|_panicked| ApiError::new(ErrorCode::Internal, "reading the recordings failed"))?
+    }
+
+    /// A part of a check of everything, when the database is no database any more: that is a finding.
+    fn damaged(&self) -> Option<VerifyPage> {
+        let opened = Reader::open(&self.config.load().storage.data_dir);
+        let whole = WholeReport { unreadable: true, ..WholeReport::default() };
+        matches!(opened, Err(ReadError::Open(RecordError::NotAJournal { .. })))
+            .then(|| VerifyPage { whole: Some(whole), ..VerifyPage::default() })
     }
 
     fn live_sessions(&self) -> Vec<LiveSession> {
@@ -167,10 +177,14 @@ fn report(found: &Verification) -> VerifyReport {
 /// One part of a check of everything, which ends soon: a session more than the time is over, at most.
 fn verify_part(reader: &Reader, from: VerifyFrom) -> Result<VerifyPage, ApiError> {
     let stop = Instant::now() + VERIFY_FOR;
-    let mut sessions = Vec::new();
-    let each = |found: Verification| {
-        sessions.push(report(&found));
-        sessions.len() < VERIFY_SESSIONS && Instant::now() < stop
+    let (mut sessions, mut problems) = (Vec::new(), Vec::new());
+    let each = |found: Finding| {
+        match found {
+            Finding::Session(found) => sessions.push(report(&found)),
+            Finding::Nameless(no) => problems.push(format!("row {no} of the sessions cannot be read")),
+            Finding::Rest(no) => problems.push(format!("no row of the sessions after {no} can be read")),
+        }
+        sessions.len() + problems.len() < VERIFY_SESSIONS && Instant::now() < stop
     };
     let next = reader
         .verify_after(from.after.unwrap_or(i64::MIN), each)
@@ -180,12 +194,13 @@ fn verify_part(reader: &Reader, from: VerifyFrom) -> Result<VerifyPage, ApiError
         Some(WholeReport {
             missing: found.missing,
             stray_blocks: found.stray_blocks,
+            unreadable: found.unreadable,
             ..WholeReport::default()
         })
     } else {
         None
     };
-    Ok(VerifyPage { sessions, next, whole })
+    Ok(VerifyPage { sessions, problems, next, whole })
 }
 
 fn search(reader: &Reader, grep: &Grep, pattern: &Regex) -> Result<List<GrepMatch>, ApiError> {
@@ -274,7 +289,8 @@ impl Sessions for Acting {
 
     fn verify_all(&self, from: VerifyFrom) -> Answer<'_, VerifyPage> {
         Box::pin(async move {
-            let found = self.admin.read(move |reader| verify_part(reader, from)).await?;
+            let found = self.admin.read(move |reader| verify_part(reader, from)).await;
+            let found = found.or_else(|error| self.admin.damaged().map(Some).ok_or(error))?;
             let absent = found.is_none();
             let nothing = || VerifyPage { whole: Some(WholeReport::default()), ..VerifyPage::default() };
             let mut page = found.unwrap_or_else(nothing);

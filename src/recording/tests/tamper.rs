@@ -5,6 +5,7 @@ use rusqlite::params;
 use super::*;
 use crate::recording::Broken;
 use crate::recording::Damage;
+use crate::recording::Finding;
 use crate::recording::JournalVerification;
 use crate::recording::RecordingFile;
 use crate::recording::Verification;
@@ -184,7 +185,8 @@ async fn blocks_and_rows_cannot_be_moved_or_removed_unseen() {
         drop(database);
         let reader = Reader::open(dir.path()).unwrap();
         let (mut found, mut broken) = (None, 0);
-        let each = |one: Verification| {
+        let each = |one: Finding| {
+            let Finding::Session(one) = one else { panic!("{one:?}") };
             broken += u32::from(one.broken.is_some());
             if one.session == session {
                 found = one.broken;
@@ -251,6 +253,7 @@ async fn blocks_and_rows_cannot_be_moved_or_removed_unseen() {
     while let Some(after) = next {
         next = reader
             .verify_after(after, |one| {
+                let Finding::Session(one) = one else { panic!("{one:?}") };
                 seen.push(one.session);
                 false
             })

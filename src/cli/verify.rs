@@ -1,0 +1,107 @@
+//! `session verify`: proves recordings, and tells each finding as it is made.
+
+use crate::cli::access::Access;
+use crate::cli::output;
+use crate::cli::output::Format;
+use crate::cli::output::Row;
+use crate::cli::output::Terminal;
+use crate::cli::recording;
+use crate::cli::report::Exit;
+use crate::cli::report::Failure;
+use crate::cli::report::Outcome;
+use crate::cli::session::find;
+use crate::control::noun::session::VerifyFrom;
+use crate::control::noun::session::WholeReport;
+
+/// Proves one session, the newest if none is named, or all.
+pub fn verify(terminal: Terminal, access: &Access, id: Option<&str>, all: bool) -> Outcome {
+    if all {
+        return verify_all(terminal, access);
+    }
+    let id = find(access, id.unwrap_or("last"))?.id;
+    let report = access.wait(access.backend().verify_session(id))?;
+    recording::told(terminal, &[recording::verdict(&report)])?;
+    Ok(if report.intact { Exit::Done } else { Exit::Broken })
+}
+
+/// What was found so far.
+struct Findings {
+    terminal: Terminal,
+    /// What is told at the end, in forms that are one document.
+    kept: Vec<Row>,
+    sessions: usize,
+    broken: usize,
+    problems: usize,
+}
+
+impl Findings {
+    /// Tells what was found: at once where the form lets it.
+    fn tell(&mut self, rows: Vec<Row>) -> Result<(), Failure> {
+        match self.terminal.format {
+            Format::Table | Format::Jsonl => recording::told(self.terminal, &rows),
+            Format::Json | Format::Csv => {
+                self.kept.extend(rows);
+                Ok(())
+            }
+        }
+    }
+
+    fn tell_besides(&mut self, problems: &[String]) -> Result<(), Failure> {
+        self.problems += problems.len();
+        self.tell(problems.iter().map(|problem| recording::found_besides(problem)).collect())
+    }
+
+    /// Proves each recording, part by part, the oldest first.
+    fn recordings(&mut self, access: &Access) -> Result<WholeReport, Failure> {
+        let mut from = VerifyFrom::default();
+        loop {
+            let page = access.wait(access.backend().verify_all(from))?;
+            self.sessions += page.sessions.len();
+            self.broken += page.sessions.iter().filter(|report| !report.intact).count();
+            self.tell(page.sessions.iter().map(recording::verdict).collect())?;
+            self.tell_besides(&page.problems)?;
+            match (page.next, page.whole) {
+                (Some(next), _) if from.after.is_none_or(|before| next > before) => from.after = Some(next),
+                (None, Some(whole)) => {
+                    self.tell_besides(&whole.problems())?;
+                    return Ok(whole);
+                }
+                _ => return Err(Failure::failed("the gateway does not say where its check goes on")),
+            }
+        }
+    }
+}
+
+/// Proves everything that is recorded. What is known to be broken weighs more than what could not be looked at.
+fn verify_all(terminal: Terminal, access: &Access) -> Outcome {
+    let mut found = Findings { terminal, kept: Vec::new(), sessions: 0, broken: 0, problems: 0 };
+    let recordings = found.recordings(access);
+    let trail = access.wait(access.backend().verify_audit());
+    if let Ok(trail) = &trail {
+        found.tell_besides(recording::audit_problem(trail).as_slice())?;
+    }
+    if matches!(terminal.format, Format::Json | Format::Csv) {
+        recording::told(terminal, &found.kept)?;
+    }
+    let Findings { sessions, broken, problems, .. } = found;
+    let exit = if broken == 0 && problems == 0 { Exit::Done } else { Exit::Broken };
+    let (whole, trail) = match (recordings, trail) {
+        (Ok(whole), Ok(trail)) => (whole, trail),
+        (Err(mut failure), _) | (_, Err(mut failure)) => {
+            terminal.say(&format!("{sessions} sessions, {broken} broken, before the check failed"));
+            if exit != Exit::Done {
+                failure.exit = exit;
+            }
+            return Err(failure);
+        }
+    };
+    if let Some(ms) = whole.remade_ms {
+        let when = output::time(ms);
+        terminal.say(&format!("the recordings were begun anew at {when}: nothing from before is among them"));
+    }
+    terminal.say(&format!(
+        "{sessions} sessions, {broken} broken, {} missing; audit trail: {} entries hold, last hash {}",
+        whole.missing, trail.entries, trail.head
+    ));
+    Ok(exit)
+}

@@ -1,0 +1,102 @@
+//! Proving everything: what cannot be read, and what changes meanwhile.
+
+use std::os::unix::fs::FileExt;
+
+use super::*;
+use crate::recording::Damage;
+use crate::recording::prove::tests::meanwhile;
+
+/// What is found of each row, with the database as it is.
+fn findings(dir: &Path) -> (Vec<Finding>, JournalVerification) {
+    let reader = Reader::open(dir).unwrap();
+    let mut found = Vec::new();
+    let next = reader.verify_after(i64::MIN, |one| {
+        found.push(one);
+        true
+    });
+    assert_eq!(next.unwrap(), None);
+    (found, reader.verify_numbers().unwrap())
+}
+
+fn damage(found: &Finding) -> Option<Damage> {
+    match found {
+        Finding::Session(found) => found.broken.map(|broken| broken.class),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn what_cannot_be_read_is_broken_and_the_rest_is_proved() {
+    let dir = tempfile::tempdir().unwrap();
+    let journal = open(dir.path());
+    let sessions: Vec<SessionId> = (0..3).map(|_| SessionId::new()).collect();
+    for session in &sessions {
+        record(&journal, *session, 2).await;
+    }
+    journal.close();
+    for column in ["kind", "end"] {
+        database(dir.path()).execute(&format!("UPDATE session SET {column} = 'x' WHERE no = 2"), []).unwrap();
+        let (found, _) = findings(dir.path());
+        assert_eq!(found.iter().map(damage).collect::<Vec<_>>(), [None, Some(Damage::Unreadable), None]);
+        let one = Reader::open(dir.path()).unwrap().verify(sessions[1]).unwrap();
+        assert_eq!(Finding::Session(one), found[1]);
+    }
+    database(dir.path()).execute("UPDATE session SET id = 'x' WHERE no = 2", []).unwrap();
+    assert_eq!(findings(dir.path()).0[1], Finding::Nameless(2));
+}
+
+#[tokio::test]
+async fn a_damaged_page_is_the_damage_of_its_session_alone() {
+    let dir = tempfile::tempdir().unwrap();
+    let journal = open(dir.path());
+    for _ in 0..3 {
+        // Blocks that fill more than a page each, so that sessions share none.
+        let session = SessionId::new();
+        append(&journal, start(session)).await;
+        for n in 1..20 {
+            let noise: String = (0..400).map(|_| RequestId::new().to_string()).collect();
+            append(&journal, event(session, EventKind::HttpRequest, n, &format!("{{\"x\":\"{noise}\"}}")))
+                .await;
+        }
+        append(&journal, end(session, 20)).await;
+    }
+    journal.close();
+    assert_whole(dir.path());
+    let database = database(dir.path());
+    database.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_row| Ok(())).unwrap();
+    let leaves: Vec<u64> = database
+        .prepare("SELECT pageno FROM dbstat WHERE name = 'block' AND pagetype = 'leaf' ORDER BY path")
+        .unwrap()
+        .query_map([], |row| row.get::<_, i64>(0))
+        .unwrap()
+        .map(|page| page.unwrap().unsigned_abs())
+        .collect();
+    drop(database);
+    let file = std::fs::OpenOptions::new().write(true).open(dir.path().join("events.db")).unwrap();
+    file.write_all_at(&[0xff; 64], (leaves[0] - 1) * 8192).unwrap();
+    let (found, report) = findings(dir.path());
+    assert_eq!(found.iter().map(damage).collect::<Vec<_>>(), [Some(Damage::Unreadable), None, None]);
+    assert!(report.unreadable);
+}
+
+#[tokio::test]
+async fn a_session_that_retention_takes_meanwhile_is_no_damage() {
+    let dir = tempfile::tempdir().unwrap();
+    let journal = open(dir.path());
+    let (first, second) = (SessionId::new(), SessionId::new());
+    record(&journal, first, 2).await;
+    record(&journal, second, 2).await;
+    journal.close();
+    let place = dir.path().to_owned();
+    meanwhile(move || {
+        let database = database(&place);
+        database
+            .execute_batch(
+                "BEGIN; DELETE FROM block WHERE id >> 32 = 1; DELETE FROM session WHERE no = 1; INSERT INTO dropped VALUES (1, 1); COMMIT",
+            )
+            .unwrap();
+    });
+    let (found, report) = findings(dir.path());
+    assert_eq!((found.len(), report), (2, JournalVerification::default()));
+    assert!(found.iter().all(is_whole), "{found:?}");
+}
