@@ -32,6 +32,8 @@ struct Findings {
     sessions: usize,
     broken: usize,
     problems: usize,
+    /// Why not all that was recorded was looked at.
+    unsettled: Option<String>,
 }
 
 impl Findings {
@@ -60,6 +62,7 @@ impl Findings {
             self.broken += page.sessions.iter().filter(|report| !report.intact).count();
             self.tell(page.sessions.iter().map(recording::verdict).collect())?;
             self.tell_besides(&page.problems)?;
+            self.unsettled = page.unsettled.or(self.unsettled.take());
             match (page.next, page.whole) {
                 (Some(next), _) if from.after.is_none_or(|before| next > before) => from.after = Some(next),
                 (None, Some(whole)) => {
@@ -74,7 +77,8 @@ impl Findings {
 
 /// Proves everything that is recorded. What is known to be broken weighs more than what could not be looked at.
 fn verify_all(terminal: Terminal, access: &Access) -> Outcome {
-    let mut found = Findings { terminal, kept: Vec::new(), sessions: 0, broken: 0, problems: 0 };
+    let mut found =
+        Findings { terminal, kept: Vec::new(), sessions: 0, broken: 0, problems: 0, unsettled: None };
     let recordings = found.recordings(access);
     let trail = access.wait(access.backend().verify_audit());
     if let Ok(trail) = &trail {
@@ -83,13 +87,21 @@ fn verify_all(terminal: Terminal, access: &Access) -> Outcome {
     if matches!(terminal.format, Format::Json | Format::Csv) {
         recording::told(terminal, &found.kept)?;
     }
-    let Findings { sessions, broken, problems, .. } = found;
-    let exit = if broken == 0 && problems == 0 { Exit::Done } else { Exit::Broken };
+    let Findings { sessions, broken, problems, unsettled, .. } = found;
+    let exit = match (broken + problems, &unsettled) {
+        (0, None) => Exit::Done,
+        // What was not looked at is not proved.
+        (0, Some(_)) => Exit::Failed,
+        _ => Exit::Broken,
+    };
+    if let Some(why) = unsettled {
+        terminal.say(&format!("not all is proved: {why}"));
+    }
     let (whole, trail) = match (recordings, trail) {
         (Ok(whole), Ok(trail)) => (whole, trail),
         (Err(mut failure), _) | (_, Err(mut failure)) => {
             terminal.say(&format!("{sessions} sessions, {broken} broken, before the check failed"));
-            if exit != Exit::Done {
+            if exit == Exit::Broken {
                 failure.exit = exit;
             }
             return Err(failure);

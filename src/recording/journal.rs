@@ -144,6 +144,11 @@ impl Journal {
         Ok(journal.report().made)
     }
 
+    /// How many files written ahead are in the data directory: without a journal that is open, what is in them is not in the database.
+    pub fn unsettled(data_dir: &Path) -> usize {
+        ahead::segments(data_dir).map_or(0, |segments| segments.len())
+    }
+
     /// Files in the data directory that hold something which could not be taken over after a crash.
     pub fn unreadable(data_dir: &Path) -> Vec<PathBuf> {
         let paths = std::fs::read_dir(data_dir).into_iter().flatten().flatten().map(|entry| entry.path());

@@ -144,6 +144,21 @@ fn what_cannot_be_read_is_broken_and_the_rest_is_still_told() {
 }
 
 #[test]
+fn what_is_not_in_the_database_yet_is_not_proved_and_that_is_said() {
+    let mut world = World::new();
+    recorded(&world);
+    world.stop();
+    // Left by a crash, and nothing can take it over.
+    let ahead = world.path("data/ahead-7000.log");
+    std::fs::create_dir(&ahead).unwrap();
+    let (code, out, err) = world.cli(&["session", "verify", "--all"]);
+    assert!(code == 1 && err.contains("not all is proved"), "{code} {out} {err}");
+    std::fs::remove_dir(&ahead).unwrap();
+    let (code, out, err) = world.cli(&["session", "verify", "--all"]);
+    assert!(code == 0 && !err.contains("not all is proved"), "{code} {out} {err}");
+}
+
+#[test]
 fn recordings_that_were_removed_altogether_are_missed() {
     let mut world = World::new();
     recorded(&world);

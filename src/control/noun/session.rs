@@ -219,6 +219,9 @@ pub struct VerifyPage {
     /// Rows that cannot be read and so name no session, in words.
     #[serde(default)]
     pub problems: Vec<String>,
+    /// Why not all that was recorded could be looked at. `None`: it was.
+    #[serde(default)]
+    pub unsettled: Option<String>,
     /// Where the next part begins.
     pub next: Option<i64>,
     /// What no session shows. Only in the last part, which has no `next`.

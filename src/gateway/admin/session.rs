@@ -34,6 +34,7 @@ use crate::gateway::admin::fault::fault_of_reading;
 use crate::gateway::admin::fault::fault_of_store;
 use crate::recording;
 use crate::recording::Finding;
+use crate::recording::Journal;
 use crate::recording::ReadError;
 use crate::recording::Reader;
 use crate::recording::RecordError;
@@ -61,16 +62,35 @@ impl Admin {
         &self,
         job: impl FnOnce(&Reader) -> Result<T, ApiError> + Send + 'static,
     ) -> Result<Option<T>, ApiError> {
-        let data_dir = self.config.load().storage.data_dir.clone();
-        if let Some(running) = &self.running {
-            match tokio::time::timeout(SETTLE, running.journal.settle()).await {
-                Ok(Ok(())) => {}
-                Ok(Err(error)) => tracing::warn!(%error, "the last recorded events may not be seen"),
-                Err(_elapsed) => {
-                    tracing::warn!("the database is behind: the last recorded events may not be seen");
-                }
+        if let Some(why) = self.settle().await {
+            tracing::warn!("{why}");
+        }
+        self.read_now(job).await
+    }
+
+    /// Waits until all that was recorded is in the database. Gives why it is not.
+    async fn settle(&self) -> Option<String> {
+        let Some(running) = &self.running else {
+            let left = Journal::unsettled(&self.config.load().storage.data_dir);
+            return (left > 0).then(|| {
+                format!("what was written ahead ({left} files) is not in the database yet: start the gateway, and see its log")
+            });
+        };
+        match tokio::time::timeout(SETTLE, running.journal.settle()).await {
+            Ok(Ok(())) => None,
+            Ok(Err(error)) => Some(format!("the last recorded events are not in the database yet: {error}")),
+            Err(_elapsed) => {
+                Some("the database is behind: the last recorded events are not in it yet".to_owned())
             }
         }
+    }
+
+    /// [`Admin::read`] without the wait.
+    async fn read_now<T: Send + 'static>(
+        &self,
+        job: impl FnOnce(&Reader) -> Result<T, ApiError> + Send + 'static,
+    ) -> Result<Option<T>, ApiError> {
+        let data_dir = self.config.load().storage.data_dir.clone();
         let read = tokio::task::spawn_blocking(move || match Reader::open(&data_dir) {
             Ok(reader) => job(&reader).map(Some),
             Err(ReadError::NoJournal { .. }) => Ok(None),
@@ -200,7 +220,7 @@ fn verify_part(reader: &Reader, from: VerifyFrom) -> Result<VerifyPage, ApiError
     } else {
         None
     };
-    Ok(VerifyPage { sessions, problems, next, whole })
+    Ok(VerifyPage { sessions, problems, unsettled: None, next, whole })
 }
 
 fn search(reader: &Reader, grep: &Grep, pattern: &Regex) -> Result<List<GrepMatch>, ApiError> {
@@ -289,11 +309,12 @@ impl Sessions for Acting {
 
     fn verify_all(&self, from: VerifyFrom) -> Answer<'_, VerifyPage> {
         Box::pin(async move {
-            let found = self.admin.read(move |reader| verify_part(reader, from)).await;
+            let unsettled = self.admin.settle().await;
+            let found = self.admin.read_now(move |reader| verify_part(reader, from)).await;
             let found = found.or_else(|error| self.admin.damaged().map(Some).ok_or(error))?;
             let absent = found.is_none();
             let nothing = || VerifyPage { whole: Some(WholeReport::default()), ..VerifyPage::default() };
-            let mut page = found.unwrap_or_else(nothing);
+            let mut page = VerifyPage { unsettled, ..found.unwrap_or_else(nothing) };
             if let Some(whole) = &mut page.whole {
                 let made = self.admin.store.read(store::View::journals_made).await;
                 let made = made.map_err(|error| fault_of_store(&error))?;
