@@ -14,6 +14,9 @@ use crate::store::db::parsed;
 use crate::store::error::During;
 use crate::store::error::StoreError;
 
+/// How long a lock that has fallen is kept: longer than a clock is likely to be wrong for.
+const SWEPT_AFTER_MS: i64 = 24 * 60 * 60 * 1000;
+
 impl View {
     /// The locks that have not fallen by `now_ms`, oldest first.
     pub fn locks(&self, now_ms: i64) -> Result<Vec<Lock>, StoreError> {
@@ -82,16 +85,19 @@ impl Change<'_> {
         Ok(lock)
     }
 
-    /// Sweeps the locks away that have fallen by `now_ms`, with `lock.expire` in the audit trail for each.
+    /// Sweeps the locks away that have fallen a day before `now_ms`, with `lock.expire` in the audit trail for each: what a clock
+    /// that is wrong takes for fallen stands again when the clock is right.
     pub fn sweep_locks(&self, now_ms: i64) -> Result<Vec<Lock>, StoreError> {
+        let before = now_ms.saturating_sub(SWEPT_AFTER_MS);
         let fallen: Vec<Lock> = self
             .connection
             .prepare_cached("SELECT * FROM lock WHERE expires_ms <= ?1 ORDER BY id")
-            .and_then(|mut select| select.query_map([now_ms], read)?.collect())
+            .and_then(|mut select| select.query_map([before], read)?.collect())
             .during("list the locks that have fallen")?;
         for lock in &fallen {
             self.delete_lock(lock.id)?;
-            let detail = json!({ "target": lock.target });
+            let detail =
+                json!({ "target": lock.target, "reason": lock.reason, "expires_ms": lock.expires_ms });
             self.append_audit("hoopctl", "lock.expire", &lock.id.to_string(), &detail)?;
         }
         Ok(fallen)

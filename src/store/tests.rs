@@ -392,7 +392,9 @@ fn locks_fall_by_themselves_and_by_hand() {
     assert_eq!(at(4_999), [timed.clone(), lasting.clone()]);
     assert_eq!(at(4_999)[0].target, target);
     assert_eq!(at(5_000), std::slice::from_ref(&lasting));
-    assert_eq!(change(&store, |change| change.sweep_locks(5_000)), [timed]);
+    let day = 24 * 60 * 60 * 1000;
+    assert_eq!(change(&store, move |change| change.sweep_locks(4_999 + day)), []);
+    assert_eq!(change(&store, move |change| change.sweep_locks(5_000 + day)), [timed]);
     let id = lasting.id;
     change(&store, move |change| change.remove_lock(id, "local:a"));
     assert!(matches!(
