@@ -6,8 +6,10 @@ use rusqlite::OptionalExtension;
 use rusqlite::Transaction;
 use rusqlite::TransactionBehavior;
 
+use crate::domain::event::Event;
 use crate::domain::event::EventKind;
 use crate::domain::id::SessionId;
+use crate::domain::session::SessionEnd;
 use crate::recording::chain;
 use crate::recording::chain::Frames;
 use crate::recording::line::StoredEvent;
@@ -15,6 +17,7 @@ use crate::recording::reader::Blocks;
 use crate::recording::reader::ReadError;
 use crate::recording::reader::Reader;
 use crate::recording::session;
+use crate::recording::session::Counts;
 use crate::recording::session::NumberedRow;
 use crate::recording::session::SessionRow;
 use crate::recording::verify::Broken;
@@ -113,7 +116,7 @@ impl Reader {
         let mut verifier = Verifier::new(row.row.id, end);
         let mut blocks = Blocks::of(&self.connection, row.no);
         let mut torn = false;
-        let mut agrees = true;
+        let mut told = Told::default();
         let mut lost = None;
         loop {
             let block = match blocks.next() {
@@ -133,9 +136,10 @@ impl Reader {
                     torn = true;
                     break;
                 };
+                let before = verifier.events();
                 verifier.push(&hash, line);
-                if verifier.events() == 1 && block.first == 1 {
-                    agrees &= agrees_with(&row.row, hash, line);
+                if verifier.events() > before {
+                    told.add(row, hash, line);
                 }
             }
             if verifier.is_decided() {
@@ -146,8 +150,10 @@ impl Reader {
             verifier.torn(true);
         }
         let (events, hash) = (verifier.events(), chain::hex(verifier.hash()));
-        let index = (!agrees).then_some(Broken { seq: 1, class: Damage::Index });
-        Ok(Verification { events, hash, broken: lost.or(verifier.finish()).or(index), ..found })
+        let broken = lost
+            .or(verifier.finish())
+            .or_else(|| told.contradicts(row).map(|seq| Broken { seq, class: Damage::Index }));
+        Ok(Verification { events, hash, broken, ..found })
     }
 
     /// Proves each session whose number is above `after`, in the order in which they began. `each` sees a session's finding as it is
@@ -246,13 +252,72 @@ fn is_damage(error: &rusqlite::Error) -> bool {
         )
 }
 
-/// Whether the row of a session says what its first event says.
-fn agrees_with(row: &SessionRow, hash: chain::Hash, line: &[u8]) -> bool {
-    let Ok(first) = StoredEvent::read(hash, line) else { return true };
-    if first.event.kind != EventKind::SessionStart {
-        return true;
+/// What the events of a session tell, to be held against its row.
+#[derive(Default)]
+struct Told {
+    counts: Counts,
+    /// What was counted up to the last event of which the row knows.
+    kept: Counts,
+    /// The first event says something else than the row.
+    other_start: bool,
+    /// The end: its number, why, its time, and that of the event before it.
+    end: Option<(u64, SessionEnd, [i64; 2])>,
+    /// The time of the last event.
+    ts_ms: i64,
+    /// There was an event whose line is not known here, though it is as it was written: nothing is held against the row.
+    unknown: bool,
+}
+
+impl Told {
+    /// The next event, which holds.
+    fn add(&mut self, row: &NumberedRow, hash: chain::Hash, line: &[u8]) {
+        let Ok(stored) = StoredEvent::read(hash, line) else {
+            self.unknown = true;
+            return;
+        };
+        let event = &stored.event;
+        self.counts.add(event, line.len());
+        if stored.seq == row.tail_seq {
+            self.kept = self.counts;
+        }
+        if event.kind == EventKind::SessionStart && stored.seq == 1 {
+            self.other_start = !agrees_with(&row.row, event);
+        }
+        if event.kind == EventKind::SessionEnd
+            && let Ok(end) = session::from_end(event)
+        {
+            self.end = Some((stored.seq, end, [event.ts_ms, self.ts_ms]));
+        }
+        self.ts_ms = event.ts_ms;
     }
-    session::from_start(&first.event).is_ok_and(|start| {
+
+    /// The event that the row of its session contradicts.
+    fn contradicts(&self, row: &NumberedRow) -> Option<u64> {
+        let SessionRow { events, denied, masked, bytes, started_ms, ended_ms, end, .. } = row.row;
+        if self.other_start {
+            return Some(1);
+        }
+        if self.unknown {
+            return None;
+        }
+        if self.kept != (Counts { events, denied, masked, bytes }) {
+            return Some(row.tail_seq.max(1));
+        }
+        match self.end {
+            None => end.map(|_| row.tail_seq.max(1)),
+            Some((seq, why, [at, before])) => {
+                // One that was interrupted ended when its last event came.
+                let times = [at, before.max(started_ms), self.ts_ms.max(started_ms)];
+                let same = end == Some(why) && ended_ms.is_some_and(|ms| times.contains(&ms));
+                (!same).then_some(seq)
+            }
+        }
+    }
+}
+
+/// Whether the row of a session says what its first event says.
+fn agrees_with(row: &SessionRow, first: &Event) -> bool {
+    session::from_start(first).is_ok_and(|start| {
         let who = |row: &SessionRow| {
             (
                 row.id,

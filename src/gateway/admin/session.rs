@@ -50,6 +50,9 @@ const SETTLE: Duration = Duration::from_secs(2);
 /// A part of a check of everything ends after so many sessions, or so long.
 const VERIFY_SESSIONS: usize = 1000;
 const VERIFY_FOR: Duration = Duration::from_secs(5);
+/// How often, and how far apart, it is looked whether a live session that the gateway does not know has ended.
+const UNKNOWN_LOOKS: u32 = 5;
+const UNKNOWN_FOR: Duration = Duration::from_millis(200);
 /// The longest pattern, in bytes, and the most memory its program may take.
 const MAX_PATTERN: usize = 1000;
 const MAX_PROGRAM: usize = 1 << 20;
@@ -105,6 +108,46 @@ impl Admin {
         let whole = WholeReport { unreadable: true, ..WholeReport::default() };
         matches!(opened, Err(ReadError::Open(RecordError::NotAJournal { .. })))
             .then(|| VerifyPage { whole: Some(whole), ..VerifyPage::default() })
+    }
+
+    /// Sessions that their rows say are live, and that no gateway knows: somebody wrote so.
+    async fn find_unknown(&self, page: &mut VerifyPage) -> Result<(), ApiError> {
+        if self.running.is_none() || page.unsettled.is_some() {
+            return Ok(());
+        }
+        let live = page.sessions.iter().filter(|report| report.live && report.intact);
+        let mut unknown: Vec<SessionId> = live.map(|report| report.session).collect();
+        for _ in 0..UNKNOWN_LOOKS {
+            let known = self.live_sessions();
+            unknown.retain(|id| known.iter().all(|session| session.id != *id));
+            if unknown.is_empty() {
+                return Ok(());
+            }
+            // One that ends just now is not among the live ones any more, and its end is on its way.
+            tokio::time::sleep(UNKNOWN_FOR).await;
+            if self.settle().await.is_some() {
+                return Ok(());
+            }
+            let asked = std::mem::take(&mut unknown);
+            let left = self.read_now(move |reader| {
+                let mut left = Vec::new();
+                for id in asked {
+                    let row = reader.session(id).map_err(|error| fault_of_reading(&error))?;
+                    // The gateway's own recording of refusals is nobody's session.
+                    let open =
+                        |row: SessionRow| row.ended_ms.is_none() && row.principal != recording::GATEWAY;
+                    left.extend(row.is_some_and(open).then_some(id));
+                }
+                Ok(left)
+            });
+            unknown = left.await?.unwrap_or_default();
+        }
+        for report in page.sessions.iter_mut().filter(|report| unknown.contains(&report.session)) {
+            report.intact = false;
+            report.problem =
+                Some("its row says that it goes on, and the gateway does not know it".to_owned());
+        }
+        Ok(())
     }
 
     fn live_sessions(&self) -> Vec<LiveSession> {
@@ -315,6 +358,7 @@ impl Sessions for Acting {
             let absent = found.is_none();
             let nothing = || VerifyPage { whole: Some(WholeReport::default()), ..VerifyPage::default() };
             let mut page = VerifyPage { unsettled, ..found.unwrap_or_else(nothing) };
+            self.admin.find_unknown(&mut page).await?;
             if let Some(whole) = &mut page.whole {
                 let made = self.admin.store.read(store::View::journals_made).await;
                 let made = made.map_err(|error| fault_of_store(&error))?;

@@ -100,3 +100,43 @@ async fn a_session_that_retention_takes_meanwhile_is_no_damage() {
     assert_eq!((found.len(), report), (2, JournalVerification::default()));
     assert!(found.iter().all(is_whole), "{found:?}");
 }
+
+#[tokio::test]
+async fn a_row_that_says_something_else_than_its_events_is_broken() {
+    let dir = tempfile::tempdir().unwrap();
+    let journal = open(dir.path());
+    let (ended, live) = (SessionId::new(), SessionId::new());
+    record(&journal, ended, 2).await;
+    append(&journal, start(live)).await;
+    append(&journal, request(live, 1)).await;
+    let whole = findings(dir.path()).0;
+    assert!(whole.iter().all(is_whole), "{whole:?}");
+    let database = database(dir.path());
+    let mut sets: Vec<String> =
+        ["denied", "masked", "events", "bytes"].iter().map(|name| format!("{name} = {name} + 1")).collect();
+    sets.extend(
+        ["end = 'killed'", "end = NULL", "ended_ms = ended_ms - 7", "ended_ms = NULL, end = NULL"]
+            .map(str::to_owned),
+    );
+    for set in sets {
+        database.execute_batch("BEGIN").unwrap();
+        let kept: String = ["denied", "masked", "events", "bytes", "end", "ended_ms"].join(", ");
+        let old: Vec<rusqlite::types::Value> = database
+            .query_row(&format!("SELECT {kept} FROM session WHERE no = 1"), [], |row| {
+                (0..6).map(|n| row.get(n)).collect()
+            })
+            .unwrap();
+        database.execute(&format!("UPDATE session SET {set} WHERE no = 1"), []).unwrap();
+        database.execute_batch("COMMIT").unwrap();
+        let found = findings(dir.path()).0;
+        assert_eq!(found.iter().map(damage).collect::<Vec<_>>(), [Some(Damage::Index), None], "{set}");
+        database
+            .execute(
+                &format!("UPDATE session SET ({kept}) = (?, ?, ?, ?, ?, ?) WHERE no = 1"),
+                rusqlite::params_from_iter(old),
+            )
+            .unwrap();
+    }
+    journal.close();
+    assert_whole(dir.path());
+}

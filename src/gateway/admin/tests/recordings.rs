@@ -162,3 +162,17 @@ async fn who_wants_a_session_ended_is_on_the_disk_before_it_is() {
     let of_session = |action| entry("local:gateway", action, &session.to_string());
     assert_eq!(rig.audit().await, [of_session("session.kill"), of_session("session.kill.failed")]);
 }
+
+#[tokio::test]
+async fn a_session_that_goes_on_and_that_the_gateway_does_not_know_is_broken() {
+    let rig = Rig::online().await;
+    let session = SessionId::new();
+    begin(&rig.journal.clone().unwrap(), session).await;
+    let owner = rig.owner();
+    let page = owner.verify_all(VerifyFrom::default()).await.unwrap();
+    assert_eq!(page.sessions.iter().map(|report| report.intact).collect::<Vec<_>>(), [false]);
+    let live = LiveSession { id: session, streams: 1, commands: 1, active_ms: 5, expires_ms: 9 };
+    rig.told.live.lock().unwrap().push(live);
+    let page = owner.verify_all(VerifyFrom::default()).await.unwrap();
+    assert_eq!(page.sessions.iter().map(|report| report.intact).collect::<Vec<_>>(), [true]);
+}
