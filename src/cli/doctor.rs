@@ -40,9 +40,10 @@ const CLOCK_MAX_MS: u64 = 30_000;
 /// How long one server may take.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// Looks at everything. Ends with 1 when anything is wrong.
+/// Looks at everything. Ends with 10 when the audit trail is broken, with 1 when anything else is wrong.
 pub fn run(terminal: Terminal, place: &Place) -> Outcome {
     let mut checks = Checks::default();
+    let mut broken = false;
     if let Some(Found { config, left_out }) = configuration::look(&mut checks, place) {
         let has = |part: &str| !left_out.iter().any(|left| left == part);
         // With a file that has problems elsewhere, the socket is known all the same.
@@ -57,11 +58,7 @@ pub fn run(terminal: Terminal, place: &Place) -> Outcome {
             data_dir(&mut checks, &config);
             let kept = Kept::of(&here, &config, running);
             secrets::store_key(&mut checks, &config, &kept);
-            if rests {
-                schema(&mut checks, &config);
-            } else if running {
-                trail(&mut checks, &here);
-            }
+            broken = rests && schema(&mut checks, &config) || running && trail(&mut checks, &here);
             disk(&mut checks, &config);
             kept
         } else {
@@ -73,7 +70,11 @@ pub fn run(terminal: Terminal, place: &Place) -> Outcome {
         targets(&mut checks, &here, (&config, &kept), running);
     }
     checks.print(terminal)?;
-    Ok(if checks.any_wrong() { Exit::Failed } else { Exit::Done })
+    Ok(match (broken, checks.any_wrong()) {
+        (true, _) => Exit::Broken,
+        (false, true) => Exit::Failed,
+        (false, false) => Exit::Done,
+    })
 }
 
 /// Looks at the permission bits of a file; `forbidden` are those that must not be set.
@@ -153,28 +154,34 @@ fn data_dir(checks: &mut Checks, config: &Config) {
     }
 }
 
-/// What the running gateway finds of its audit trail.
-fn trail(checks: &mut Checks, place: &Place) {
+/// What the running gateway finds of its audit trail. Says whether it is broken.
+fn trail(checks: &mut Checks, place: &Place) -> bool {
     match Access::online(place).and_then(|access| access.wait(access.backend().verify_audit())) {
         Ok(found) => audit(checks, &found),
-        Err(failure) => checks.wrong("audit trail", failure.message, "run it as the gateway's user"),
+        Err(failure) => {
+            checks.wrong("audit trail", failure.message, "run it as the gateway's user");
+            false
+        }
     }
 }
 
-fn audit(checks: &mut Checks, found: &AuditVerification) {
+fn audit(checks: &mut Checks, found: &AuditVerification) -> bool {
     let what = "audit trail";
-    match recording::audit_problem(found) {
+    let problem = recording::audit_problem(found);
+    let broken = problem.is_some();
+    match problem {
         None => checks
             .good(what, format!("{} in a whole chain", output::count(found.entries, "entry", "entries"))),
         Some(problem) => checks.wrong(what, problem, "keep the data directory as evidence"),
     }
+    broken
 }
 
-/// Opening the store checks its version and whether it is whole. Only while no gateway has it.
-fn schema(checks: &mut Checks, config: &Config) {
+/// Opening the store checks its version and whether it is whole. Only while no gateway has it. Says whether its audit trail is broken.
+fn schema(checks: &mut Checks, config: &Config) -> bool {
     let dir = &config.storage.data_dir;
     if !dir.join("hoopctl.db").exists() {
-        return;
+        return false;
     }
     let fix = "see the README, section \"Errors\"";
     let opened = store::lock_data_dir(dir).and_then(|lock| Ok((lock, store::Store::open(dir)?)));
@@ -182,12 +189,13 @@ fn schema(checks: &mut Checks, config: &Config) {
         Ok((_lock, store)) => {
             checks.good("store", "is whole, and of this version");
             match store.call_blocking(|db| db.read(store::View::verify_audit)) {
-                Ok(found) => audit(checks, &found),
+                Ok(found) => return audit(checks, &found),
                 Err(error) => checks.wrong("audit trail", error.to_string(), fix),
             }
         }
         Err(error) => checks.wrong("store", error.to_string(), fix),
     }
+    false
 }
 
 fn disk(checks: &mut Checks, config: &Config) {

@@ -218,7 +218,7 @@ fn an_entry_of_the_audit_trail_that_was_changed_is_found() {
             "{code} {out} {err}"
         );
         let (code, out, _) = world.cli(&["doctor"]);
-        assert!(code == 1 && out.contains("the audit trail is not as it was written"), "{code} {out}");
+        assert!(code == 10 && out.contains("the audit trail is not as it was written"), "{code} {out}");
     }
 }
 
