@@ -47,6 +47,10 @@ pub struct JournalVerification {
     pub missing: u64,
     /// Blocks of events that belong to no session.
     pub stray_blocks: u64,
+    /// Sessions that are said to be pruned, though they go on or their events are there: so nobody proves those.
+    pub unpruned: u64,
+    /// Rows, and ranges of removed ones, with numbers that were never given or that stand twice: they make up for what is missing.
+    pub wrong_numbers: u64,
     /// The tables that say so cannot be read.
     pub unreadable: bool,
 }
@@ -211,17 +215,38 @@ impl Reader {
     }
 
     fn numbers(&self) -> rusqlite::Result<JournalVerification> {
-        let (given, there, dropped, stray): (i64, i64, i64, i64) = self.connection.query_row(
-            "SELECT (SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = 'session'),
-                    (SELECT count(*) FROM session),
-                    (SELECT coalesce(sum(last_no - first_no + 1), 0) FROM dropped),
-                    (SELECT count(*) FROM block WHERE NOT EXISTS (SELECT 1 FROM session WHERE no = block.id >> 32))",
-            [],
-            |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)),
+        let _snapshot = self.snapshot()?;
+        let count = |sql: &str| self.connection.query_row(sql, [], |row| row.get::<_, i64>(0));
+        let given = count("SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = 'session'")?;
+        let there = count("SELECT count(*) FROM session")?;
+        // A range that is none, or far too long, must not make up for what is missing.
+        let dropped = count(
+            "SELECT coalesce(sum(last_no - first_no + 1), 0) FROM dropped
+             WHERE first_no >= 1 AND last_no >= first_no AND last_no <= 2147483647",
+        )?;
+        let stray = count(
+            "SELECT count(*) FROM block WHERE NOT EXISTS (SELECT 1 FROM session WHERE no = block.id >> 32)",
+        )?;
+        let unpruned = count(
+            "SELECT count(*) FROM session WHERE pruned_ms IS NOT NULL AND (ended_ms IS NULL
+                 OR (no NOT IN (SELECT no FROM emptying)
+                     AND EXISTS (SELECT 1 FROM block WHERE block.id BETWEEN no << 32 AND (no << 32) + 4294967295)))",
+        )?;
+        let rows = count(
+            "SELECT count(*) FROM session WHERE no < 1
+                 OR no > (SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = 'session')
+                 OR EXISTS (SELECT 1 FROM dropped WHERE no BETWEEN first_no AND last_no)",
+        )?;
+        let ranges = count(
+            "SELECT count(*) FROM (SELECT first_no, last_no, lag(last_no) OVER (ORDER BY first_no) AS before FROM dropped)
+             WHERE first_no < 1 OR last_no < first_no OR first_no <= before
+                 OR last_no > (SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = 'session')",
         )?;
         Ok(JournalVerification {
-            missing: (given - there - dropped).unsigned_abs(),
+            missing: given.saturating_sub(there).saturating_sub(dropped).max(0).unsigned_abs(),
             stray_blocks: stray.unsigned_abs(),
+            unpruned: unpruned.unsigned_abs(),
+            wrong_numbers: rows.saturating_add(ranges).unsigned_abs(),
             unreadable: false,
         })
     }

@@ -235,6 +235,12 @@ pub struct WholeReport {
     pub missing: u64,
     /// Blocks of events that belong to no session.
     pub stray_blocks: u64,
+    /// Sessions that are said to be pruned, though they go on or their events are there: so nobody proves those.
+    #[serde(default)]
+    pub unpruned: u64,
+    /// Sessions, or ranges of removed ones, with numbers that were never given or that stand twice.
+    #[serde(default)]
+    pub wrong_numbers: u64,
     /// The tables that say so, or the whole database, cannot be read: they are damaged.
     #[serde(default)]
     pub unreadable: bool,
@@ -255,6 +261,16 @@ impl WholeReport {
             _ => Some(format!("{number} {more}")),
         };
         let found = [
+            count(
+                self.unpruned,
+                "a session is said to be pruned and is not",
+                "sessions are said to be pruned and are not",
+            ),
+            count(
+                self.wrong_numbers,
+                "a number of a session was never given, or stands twice",
+                "numbers of sessions were never given, or stand twice",
+            ),
             self.unreadable.then(|| "the database of recordings is damaged".to_owned()),
             count(self.missing, "a session is missing", "sessions are missing"),
             self.gone

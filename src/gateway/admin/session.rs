@@ -257,6 +257,8 @@ fn verify_part(reader: &Reader, from: VerifyFrom) -> Result<VerifyPage, ApiError
         Some(WholeReport {
             missing: found.missing,
             stray_blocks: found.stray_blocks,
+            unpruned: found.unpruned,
+            wrong_numbers: found.wrong_numbers,
             unreadable: found.unreadable,
             ..WholeReport::default()
         })

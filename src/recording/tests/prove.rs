@@ -140,3 +140,33 @@ async fn a_row_that_says_something_else_than_its_events_is_broken() {
     journal.close();
     assert_whole(dir.path());
 }
+
+#[tokio::test]
+async fn numbers_that_make_up_for_a_removed_session_are_found() {
+    let dir = tempfile::tempdir().unwrap();
+    let journal = open(dir.path());
+    for _ in 0..4 {
+        record(&journal, SessionId::new(), 1).await;
+    }
+    journal.close();
+    let original = std::fs::read(dir.path().join("events.db")).unwrap();
+    let gone = "DELETE FROM session WHERE no = 3; DELETE FROM block WHERE id >> 32 = 3";
+    for (sql, expected) in [
+        ("UPDATE session SET pruned_ms = 1 WHERE no = 2".to_owned(), (0, 1, 0)),
+        ("UPDATE session SET pruned_ms = 1, ended_ms = NULL WHERE no = 2; DELETE FROM block WHERE id >> 32 = 2".to_owned(), (0, 1, 0)),
+        (format!("{gone}; INSERT INTO dropped VALUES (1, 1)"), (0, 0, 1)),
+        (format!("{gone}; INSERT INTO dropped VALUES (9, 9)"), (0, 0, 1)),
+        (format!("{gone}; INSERT INTO dropped VALUES (3, 3), (2, 3)"), (0, 0, 2)),
+        (format!("{gone}; INSERT INTO dropped VALUES (3, 1)"), (1, 0, 1)),
+        (format!("{gone}; UPDATE session SET no = 9 WHERE no = 4"), (1, 0, 1)),
+        ("UPDATE sqlite_sequence SET seq = 3 WHERE name = 'session'".to_owned(), (0, 0, 1)),
+    ] {
+        std::fs::write(dir.path().join("events.db"), &original).unwrap();
+        let database = database(dir.path());
+        database.execute_batch(&sql).unwrap();
+        database.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_row| Ok(())).unwrap();
+        drop(database);
+        let report = findings(dir.path()).1;
+        assert_eq!((report.missing, report.unpruned, report.wrong_numbers), expected, "{sql}");
+    }
+}
