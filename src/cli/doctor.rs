@@ -25,6 +25,7 @@ use crate::cli::recording;
 use crate::cli::report::Exit;
 use crate::cli::report::Outcome;
 use crate::cli::token;
+use crate::cli::verify;
 use crate::config::Config;
 use crate::control::noun::audit::AuditVerification;
 use crate::domain::connection::Connection;
@@ -156,7 +157,7 @@ fn data_dir(checks: &mut Checks, config: &Config) {
 
 /// What the running gateway finds of its audit trail. Says whether it is broken.
 fn trail(checks: &mut Checks, place: &Place) -> bool {
-    match Access::online(place).and_then(|access| access.wait(access.backend().verify_audit())) {
+    match Access::online(place).and_then(|access| verify::audit_trail(&access)) {
         Ok(found) => audit(checks, &found),
         Err(failure) => {
             checks.wrong("audit trail", failure.message, "run it as the gateway's user");

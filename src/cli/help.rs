@@ -66,7 +66,8 @@ Examples:
   hoopctl doctor
   hoopctl doctor -o json
 
-Each line is in order (\u{2713}), worth a look (!) or wrong (\u{2717}), with one fix. Ends with 1 when anything is wrong.";
+Each line is in order (\u{2713}), worth a look (!) or wrong (\u{2717}), with one fix. Ends with 1 when anything is wrong,
+with 10 when the audit trail is broken.";
 
 /// After the help of `status`.
 pub const STATUS: &str = "\

@@ -10,6 +10,8 @@ use crate::cli::report::Exit;
 use crate::cli::report::Failure;
 use crate::cli::report::Outcome;
 use crate::cli::session::find;
+use crate::control::noun::audit::AuditFrom;
+use crate::control::noun::audit::AuditVerification;
 use crate::control::noun::session::VerifyFrom;
 use crate::control::noun::session::WholeReport;
 
@@ -22,6 +24,21 @@ pub fn verify(terminal: Terminal, access: &Access, id: Option<&str>, all: bool) 
     let report = access.wait(access.backend().verify_session(id))?;
     recording::told(terminal, &[recording::verdict(&report)])?;
     Ok(if report.intact { Exit::Done } else { Exit::Broken })
+}
+
+/// Proves the audit trail, part by part.
+pub fn audit_trail(access: &Access) -> Result<AuditVerification, Failure> {
+    let mut from = AuditFrom::default();
+    loop {
+        let found = access.wait(access.backend().verify_audit(from.clone()))?;
+        if !found.more {
+            return Ok(found);
+        }
+        if from.after.is_some_and(|before| found.entries <= before) {
+            return Err(Failure::failed("the gateway does not say where its check goes on"));
+        }
+        from = AuditFrom { after: Some(found.entries), head: Some(found.head) };
+    }
 }
 
 /// What was found so far.
@@ -80,7 +97,7 @@ fn verify_all(terminal: Terminal, access: &Access) -> Outcome {
     let mut found =
         Findings { terminal, kept: Vec::new(), sessions: 0, broken: 0, problems: 0, unsettled: None };
     let recordings = found.recordings(access);
-    let trail = access.wait(access.backend().verify_audit());
+    let trail = audit_trail(access);
     if let Ok(trail) = &trail {
         found.tell_besides(recording::audit_problem(trail).as_slice())?;
     }

@@ -10,6 +10,7 @@ pub use crate::control::noun::approval::Decide;
 pub use crate::control::noun::audit::Audit;
 pub use crate::control::noun::audit::AuditEntry;
 pub use crate::control::noun::audit::AuditFilter;
+pub use crate::control::noun::audit::AuditFrom;
 pub use crate::control::noun::audit::AuditVerification;
 pub use crate::control::noun::entity::Apply;
 pub use crate::control::noun::entity::ApplyReport;

@@ -162,8 +162,8 @@ impl Approvals for Acting {
 }
 
 impl Audit for Acting {
-    fn verify_audit(&self) -> Answer<'_, AuditVerification> {
-        no("verify the trail")
+    fn verify_audit(&self, from: AuditFrom) -> Answer<'_, AuditVerification> {
+        no(&format!("verify the trail after {:?} {:?}", from.after, from.head))
     }
 
     fn audit(&self, _filter: AuditFilter) -> Answer<'_, List<AuditEntry>> {
@@ -413,7 +413,9 @@ async fn every_route_is_the_one_its_call_means() {
     assert_eq!(said(client.sessions(sessions).await.unwrap_err()), "Some(false) Some(7)");
     assert_eq!(said(client.session("last".to_owned()).await.unwrap_err()), "last");
     assert_eq!(said(client.verify_session(session).await.unwrap_err()), "verify");
-    assert_eq!(said(client.verify_audit().await.unwrap_err()), "verify the trail");
+    let from = AuditFrom { after: Some(7), head: Some("ab".to_owned()) };
+    let error = client.verify_audit(from).await.unwrap_err();
+    assert_eq!(said(error), "verify the trail after Some(7) Some(\"ab\")");
     let from = VerifyFrom { after: Some(7) };
     assert_eq!(said(client.verify_all(from).await.unwrap_err()), "Some(7)");
     assert_eq!(said(client.grep_sessions(grep).await.unwrap_err()), "a.*b");

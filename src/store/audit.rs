@@ -59,6 +59,9 @@ pub struct AuditVerification {
     pub broken: Option<u64>,
     /// The hash of the last entry that fits, 64 hex digits.
     pub head: String,
+    /// It goes on after these entries: this is a part of a check, not the whole of it.
+    #[serde(default)]
+    pub more: bool,
 }
 
 /// How far a check of the trail has come.
@@ -75,12 +78,25 @@ impl Default for AuditCheck {
 }
 
 impl AuditCheck {
+    /// A check that goes on after so many entries, of which the last has this hash, 64 hex digits. `None`: that is no hash.
+    pub fn after(entries: u64, head: &str) -> Option<Self> {
+        let mut hash = vec![0; HASH];
+        hex::decode_into(head.as_bytes(), &mut hash)?;
+        Some(Self { last: (i64::try_from(entries).ok()?, hash) })
+    }
+
+    /// What is found so far: the part up to here holds.
+    pub fn part(&self) -> AuditVerification {
+        AuditVerification { more: true, ..self.found(true) }
+    }
+
     fn found(&self, whole: bool) -> AuditVerification {
         let entries = self.last.0.cast_unsigned();
         AuditVerification {
             entries,
             broken: (!whole).then_some(entries + 1),
             head: hex::encode(&self.last.1),
+            more: false,
         }
     }
 }

@@ -29,12 +29,22 @@ pub struct AuditFilter {
     pub limit: Option<u32>,
 }
 
+/// Where a check of the trail goes on.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct AuditFrom {
+    /// After so many entries, as the part before found. Default: from the first one on.
+    pub after: Option<u64>,
+    /// The hash of the last of these.
+    pub head: Option<String>,
+}
+
 /// What can be done with the audit trail.
 pub trait Audit {
     /// Those that match, the oldest first.
     fn audit(&self, filter: AuditFilter) -> Answer<'_, List<AuditEntry>>;
-    /// Checks the whole trail.
-    fn verify_audit(&self) -> Answer<'_, AuditVerification>;
+    /// Checks the trail, part by part.
+    fn verify_audit(&self, from: AuditFrom) -> Answer<'_, AuditVerification>;
 }
 
 impl Audit for Client {
@@ -42,8 +52,12 @@ impl Audit for Client {
         self.call(Method::GET, format!("audit{}", query_of(&filter)))
     }
 
-    fn verify_audit(&self) -> Answer<'_, AuditVerification> {
-        self.call_for(Method::GET, "audit/verify".to_owned(), Duration::from_secs(GREP_TIMEOUT_S))
+    fn verify_audit(&self, from: AuditFrom) -> Answer<'_, AuditVerification> {
+        self.call_for(
+            Method::GET,
+            format!("audit/verify{}", query_of(&from)),
+            Duration::from_secs(GREP_TIMEOUT_S),
+        )
     }
 }
 
@@ -57,10 +71,7 @@ const ROUTES: &[(&str, &str)] = &[("audit", "GET"), ("audit/verify", "GET")];
 pub async fn route(call: &Call, backend: &dyn Backend) -> Result<Reply, ApiError> {
     match (&call.method, call.path().as_slice()) {
         (&Method::GET, ["audit"]) => Reply::json(&backend.audit(call.parameters()?).await?),
-        (&Method::GET, ["audit", "verify"]) => {
-            call.no_parameters()?;
-            Reply::json(&backend.verify_audit().await?)
-        }
+        (&Method::GET, ["audit", "verify"]) => Reply::json(&backend.verify_audit(call.parameters()?).await?),
         _ => Err(call.unknown_among(ROUTES)),
     }
 }

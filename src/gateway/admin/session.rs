@@ -49,7 +49,7 @@ const MAX_PAGE: usize = 8 << 20;
 const SETTLE: Duration = Duration::from_secs(2);
 /// A part of a check of everything ends after so many sessions, or so long.
 const VERIFY_SESSIONS: usize = 1000;
-const VERIFY_FOR: Duration = Duration::from_secs(5);
+pub(super) const VERIFY_FOR: Duration = Duration::from_secs(5);
 /// How often, and how far apart, it is looked whether a live session that the gateway does not know has ended.
 const UNKNOWN_LOOKS: u32 = 5;
 const UNKNOWN_FOR: Duration = Duration::from_millis(200);

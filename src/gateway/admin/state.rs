@@ -1,5 +1,7 @@
 //! The gateway as a whole: its state, reload, issuers, and the audit trail.
 
+use std::time::Instant;
+
 use serde_json::json;
 
 use crate::config;
@@ -10,6 +12,7 @@ use crate::control::noun::List;
 use crate::control::noun::audit::Audit;
 use crate::control::noun::audit::AuditEntry;
 use crate::control::noun::audit::AuditFilter;
+use crate::control::noun::audit::AuditFrom;
 use crate::control::noun::audit::AuditVerification;
 use crate::control::noun::bounded;
 use crate::control::noun::gateway::CallerReport;
@@ -25,6 +28,7 @@ use crate::domain::now_ms;
 use crate::gateway::admin::Acting;
 use crate::gateway::admin::Admin;
 use crate::gateway::admin::fault::fault_of_store;
+use crate::gateway::admin::session::VERIFY_FOR;
 use crate::store;
 use crate::store::AuditCheck;
 
@@ -186,9 +190,15 @@ impl Audit for Acting {
         })
     }
 
-    fn verify_audit(&self) -> Answer<'_, AuditVerification> {
-        Box::pin(async {
-            let mut check = AuditCheck::default();
+    fn verify_audit(&self, from: AuditFrom) -> Answer<'_, AuditVerification> {
+        Box::pin(async move {
+            let bad = || ApiError::new(ErrorCode::BadRequest, "after and head are those of the part before");
+            let mut check = match (from.after, &from.head) {
+                (None, None) => AuditCheck::default(),
+                (Some(after), Some(head)) => AuditCheck::after(after, head).ok_or_else(bad)?,
+                _ => return Err(bad()),
+            };
+            let stop = Instant::now() + VERIFY_FOR;
             loop {
                 // Some entries at a time, so that others get at the store in between.
                 let step = self.admin.store.read(move |view| {
@@ -198,6 +208,7 @@ impl Audit for Acting {
                 let (so_far, found) = step.await.map_err(|error| fault_of_store(&error))?;
                 match found {
                     Some(found) => return Ok(found),
+                    None if Instant::now() >= stop => return Ok(so_far.part()),
                     None => check = so_far,
                 }
             }
