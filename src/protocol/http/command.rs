@@ -471,7 +471,7 @@ mod tests {
         for lenient in [
             br#"{'a':1,"_method":"DELETE"}"#.to_vec(),
             br#"{/**/"_method":"DELETE"}"#.to_vec(),
-            b" \xef\xbb\xbf{_method:'DELETE'}".to_vec(),
+            b"\xef\xbb\xbf {_method:'DELETE'}".to_vec(),
             wide(r#"{"_method":"DELETE"}"#, u16::to_be_bytes),
             wide(r#"{"_method":"DELETE"}"#, u16::to_le_bytes),
         ] {
