@@ -24,6 +24,7 @@ mod limits;
 mod lock;
 mod masking;
 mod mcp;
+mod mcp_answers;
 mod mcp_away;
 mod mcp_conformance;
 mod mcp_dropped;

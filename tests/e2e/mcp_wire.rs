@@ -36,7 +36,7 @@ fn meta(capabilities: &Value) -> Value {
 }
 
 /// Opens a request whose response is still to be read.
-fn open(attack: &Attack, method: &str, headers: &[(&str, &str)], body: Option<&str>) -> Client {
+pub fn open(attack: &Attack, method: &str, headers: &[(&str, &str)], body: Option<&str>) -> Client {
     let mut client = Client::connect(attack.world.port);
     let token = attack.world.token("reader");
     client.send(request(method, "/c/tools", Some(&token), &[&[ACCEPT, JSON], headers].concat(), body));
@@ -44,14 +44,14 @@ fn open(attack: &Attack, method: &str, headers: &[(&str, &str)], body: Option<&s
 }
 
 /// Opens a session of a client that can be asked this.
-fn session_with(attack: &Attack, capabilities: &Value) -> String {
+pub fn session_with(attack: &Attack, capabilities: &Value) -> String {
     let params = json!({ "protocolVersion": "2025-11-25", "capabilities": capabilities, "clientInfo": { "name": "x", "version": "1" } });
     let hello = json!({ "jsonrpc": "2.0", "id": 0, "method": "initialize", "params": params });
     let reply = attack.send("POST", &[], Some(&hello.to_string()));
     reply.header("mcp-session-id").unwrap().to_owned()
 }
 
-fn call(id: i64, tool: &str) -> String {
+pub fn call(id: i64, tool: &str) -> String {
     json!({ "jsonrpc": "2.0", "id": id, "method": "tools/call", "params": { "name": tool, "arguments": {} } })
         .to_string()
 }
@@ -285,7 +285,7 @@ fn what_comes_too_fast_or_is_too_long_is_refused_in_an_answer() {
 }
 
 /// A target that asks its client something in the middle of a call, and answers when that is answered.
-fn asks(options: &str) -> Attack {
+pub fn asks(options: &str) -> Attack {
     let told = std::sync::Mutex::new(std::collections::HashMap::<i64, Value>::new());
     let told = std::sync::Arc::new(told);
     Attack::new(options, move |head, message, stream: &mut TcpStream| {

@@ -138,6 +138,7 @@ async fn open(
         progress: f64::NEG_INFINITY,
         subscription: None,
         agreed: Lists::default(),
+        back: None,
     };
     let relay = Relay {
         turn,

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use http::HeaderMap;
 use http::StatusCode;
 use http::request::Parts;
 
@@ -20,6 +21,7 @@ use crate::protocol::mcp::reply::Fault;
 use crate::protocol::mcp::serve::Refused;
 use crate::protocol::mcp::sessions::Owner;
 use crate::protocol::mcp::sessions::Session;
+use crate::protocol::mcp::sessions::Sessions;
 use crate::protocol::mcp::shared::McpShared;
 use crate::protocol::mcp::upstream::SESSION;
 
@@ -34,6 +36,19 @@ pub fn place(governed: &Governed) -> Box<str> {
 /// The same of a connection by itself.
 pub fn place_of(connection: &Connection) -> Box<str> {
     format!("{} {}", connection.name, connection.upstream).into()
+}
+
+/// The session that a request with these headers names, if it is this caller's.
+pub fn named(
+    sessions: &Sessions,
+    headers: &HeaderMap,
+    owner: &Owner,
+    governed: &Governed,
+) -> Option<Arc<Session>> {
+    let mut named = headers.get_all(&SESSION).iter();
+    let (first, second) = (named.next(), named.next());
+    let id = first.and_then(|id| id.to_str().ok()).filter(|_| second.is_none())?;
+    sessions.find(id, owner, governed)
 }
 
 /// A request that was let in.
@@ -93,25 +108,25 @@ impl Door<'_> {
         Refused::Fault { era, fault, id }
     }
 
+    /// The session that the request names, if it is the caller's.
+    pub fn named(&self) -> Option<Arc<Session>> {
+        named(&self.shared.sessions, &self.head.headers, &self.owner(), self.exchange.governed())
+    }
+
     /// The session that the request names. `Ok(None)`: it names none.
     ///
     /// # Errors
     /// There is none of that name, or it is not the caller's.
     pub async fn session(&self, message: Option<&Message>) -> Result<Option<Arc<Session>>, Refused> {
-        let mut named = self.head.headers.get_all(&SESSION).iter();
-        let (first, second) = (named.next(), named.next());
-        let Some(first) = first else {
+        if !self.head.headers.contains_key(&SESSION) {
             if !self.exchange.governed().connection.is_duplex() {
                 return Ok(None);
             }
             // A server behind HTTP may do without sessions; a channel has one client, whom it belongs to.
             let fault = Fault::new(StatusCode::BAD_REQUEST, INVALID_REQUEST, "Mcp-Session-Id is missing");
             return Err(self.fault(Era::Legacy, fault, message, "mcp_session").await);
-        };
-        let id = first.to_str().ok().filter(|_| second.is_none());
-        let session =
-            id.and_then(|id| self.shared.sessions.find(id, &self.owner(), self.exchange.governed()));
-        let Some(session) = session else {
+        }
+        let Some(session) = self.named() else {
             let fault = Fault::new(StatusCode::NOT_FOUND, NO_SESSION, "Session not found");
             return Err(self.fault(Era::Legacy, fault, message, "mcp_session").await);
         };

@@ -83,6 +83,7 @@ pub async fn post(door: Door<'_>, mut body: Incoming) -> Result<Response<ReplyBo
                 end = door.exchange.end_watch().wait() => return Err(pipeline::session_ended(end).into()),
                 () = limit::look(&mut body, &mut glimpse, limit::LONG) => {}
             }
+            notice::unread(&door, glimpse.answers());
             return limit::answer(denied, door.head, &glimpse, door.exchange.request_id());
         }
     };
@@ -90,9 +91,12 @@ pub async fn post(door: Door<'_>, mut body: Incoming) -> Result<Response<ReplyBo
     // What the client answers is judged and masked by its fields, too.
     let limits =
         Limits { once_in_results: true, ..Limits::new(usize::try_from(limit).unwrap_or(usize::MAX)) };
-    let message = match Message::scan(bytes, limits) {
+    let message = match Message::scan(bytes.clone(), limits) {
         Ok(message) => message,
         Err(refusal) => {
+            let mut glimpse = Glimpse::default();
+            glimpse.push(&bytes);
+            notice::unread(&door, glimpse.answers());
             let detail = format!("{} at byte {}", refusal.problem, refusal.at);
             let fault = Fault::new(StatusCode::BAD_REQUEST, refusal.code(), detail);
             return Err(door.fault(claimed, fault, None, "mcp_message").await);
@@ -100,11 +104,20 @@ pub async fn post(door: Door<'_>, mut body: Incoming) -> Result<Response<ReplyBo
     };
     let era = match Era::of(&door.head.headers, &message) {
         Ok(era) => era,
-        Err(fault) => return Err(door.fault(claimed, fault, Some(&message), "mcp_headers").await),
+        Err(fault) => {
+            notice::unread(&door, notice::answers(&message));
+            return Err(door.fault(claimed, fault, Some(&message), "mcp_headers").await);
+        }
     };
     let session = match (era, message.method().as_deref()) {
         (Era::Modern, _) | (Era::Legacy, Some("initialize")) => None,
-        (Era::Legacy, _) => door.session(Some(&message)).await?,
+        (Era::Legacy, _) => match door.session(Some(&message)).await {
+            Ok(session) => session,
+            Err(refused) => {
+                notice::unread(&door, notice::answers(&message));
+                return Err(refused);
+            }
+        },
     };
     match message.kind() {
         Kind::Request => ask(door, era, session, &message).await,
@@ -267,6 +280,7 @@ fn turn(era: Era, about: About, session: Option<Arc<Session>>, owner: Owner, mes
         progress: f64::NEG_INFINITY,
         subscription: if era == Era::Modern { Subscription::of(message) } else { None },
         agreed: Lists::default(),
+        back: None,
     }
 }
 

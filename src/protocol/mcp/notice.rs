@@ -9,7 +9,6 @@ use http::StatusCode;
 use crate::domain::Denied;
 use crate::domain::DenyCode;
 use crate::domain::McpCommand;
-use crate::domain::ServerRequest;
 use crate::domain::command::mcp::ANSWER;
 use crate::pipeline::Judged;
 use crate::pipeline::ReplyGuard;
@@ -28,6 +27,7 @@ use crate::protocol::mcp::reply::Fault;
 use crate::protocol::mcp::reply::json;
 use crate::protocol::mcp::serve::Refused;
 use crate::protocol::mcp::sessions::Owner;
+use crate::protocol::mcp::sessions::Question;
 use crate::protocol::mcp::sessions::Session;
 use crate::protocol::mcp::shared::HeldKey;
 use crate::protocol::mcp::shared::McpShared;
@@ -81,23 +81,29 @@ pub fn cancels(shared: &McpShared, owner: &Owner, session: &Session, message: &M
 struct Answering {
     session: Arc<Session>,
     id: Id<'static>,
-    what: ServerRequest,
-    sent: bool,
+    question: Question,
+    over: bool,
 }
 
 impl Answering {
     /// The question that a message answers; `None`: there is none.
     fn of(session: Option<&Arc<Session>>, message: &Message) -> Option<Self> {
         let (session, id) = (session?, message.id()?.into_owned());
-        let what = session.answered(&id)?;
-        Some(Self { session: Arc::clone(session), id, what, sent: false })
+        let question = session.answered(&id)?;
+        Some(Self { session: Arc::clone(session), id, question, over: false })
+    }
+
+    /// The answer will not pass, however often it comes: the target waits no more.
+    fn is_refused(mut self) {
+        self.over = true;
+        self.session.unanswered(self.id.clone(), &self.question);
     }
 }
 
 impl Drop for Answering {
     fn drop(&mut self) {
-        if !self.sent {
-            self.session.ask(self.id.clone(), self.what);
+        if !self.over {
+            self.session.ask(self.id.clone(), self.question.clone());
         }
     }
 }
@@ -108,21 +114,46 @@ pub async fn answer(
     session: Option<Arc<Session>>,
     message: &Message,
 ) -> Result<Response<ReplyBody>, Refused> {
-    let Some(mut question) = Answering::of(session.as_ref(), message) else {
+    let Some(mut answering) = Answering::of(session.as_ref(), message) else {
         let fault = Fault::new(StatusCode::BAD_REQUEST, INVALID_PARAMS, "nothing was asked with this id");
         return Err(door.fault(Era::Legacy, fault, Some(message), "mcp_unasked").await);
     };
-    if !door.exchange.governed().connection.mcp.allows(question.what) {
+    if !door.exchange.governed().connection.mcp.allows(answering.question.what) {
         let fault =
             Fault::new(StatusCode::BAD_REQUEST, INVALID_PARAMS, "the target may not ask this any more");
+        answering.is_refused();
         return Err(door.fault(Era::Legacy, fault, Some(message), "mcp_unasked").await);
     }
     let judged = door.exchange.judge(McpCommand::new(ANSWER).into_command(McpCommand::class_of(ANSWER)));
     // The target waits for it: a client whose answer does not arrive is told so.
-    let status = pass_on(door, session, judged, message).await?;
-    question.sent = true;
+    let status = match pass_on(door, session, judged, message).await {
+        Ok(status) => status,
+        Err(denied) => {
+            if denied.code == DenyCode::Denied {
+                answering.is_refused();
+            }
+            return Err(denied.into());
+        }
+    };
+    answering.over = true;
     let gone = status == StatusCode::NOT_FOUND;
     Ok(json(if gone { status } else { StatusCode::ACCEPTED }, Bytes::new()))
+}
+
+/// The id of a question that a message answers.
+pub fn answers(message: &Message) -> Option<Id<'static>> {
+    let answers = matches!(message.kind(), Kind::Response | Kind::Error);
+    message.id().filter(|_| answers).map(Id::into_owned)
+}
+
+/// An answer with this id is refused before it could be judged: whoever wrote it so would write it so again.
+pub fn unread(door: &Door<'_>, id: Option<Id<'static>>) {
+    let session = door.named();
+    if let Some((session, id)) = session.zip(id)
+        && let Some(question) = session.answered(&id)
+    {
+        session.unanswered(id, &question);
+    }
 }
 
 /// Sends what is not answered by a message; gives the target's status.

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::HeaderMap;
+use tokio::sync::mpsc;
 
 use crate::domain::Denied;
 use crate::domain::EventKind;
@@ -18,10 +19,12 @@ use crate::protocol::mcp::era::Era;
 use crate::protocol::mcp::record::from_target;
 use crate::protocol::mcp::reply;
 use crate::protocol::mcp::reply::Asked;
+use crate::protocol::mcp::sessions::ASKED;
 use crate::protocol::mcp::shared::McpShared;
 use crate::protocol::mcp::sink::Sink;
 use crate::protocol::mcp::stream::Left;
 use crate::protocol::mcp::turn::Came;
+use crate::protocol::mcp::turn::Own;
 use crate::protocol::mcp::turn::Taken;
 use crate::protocol::mcp::turn::Turn;
 use crate::protocol::mcp::turn::garbage;
@@ -92,6 +95,13 @@ async fn unless(
     }
 }
 
+async fn next(refused: &mut Option<mpsc::Receiver<Own>>) -> Option<Own> {
+    match refused {
+        Some(refused) => refused.recv().await,
+        None => None,
+    }
+}
+
 impl Relay {
     /// Passes a stream on until it ends, the response has come, the client has left, or what the exchange stands on has ended. Gives the
     /// target's answer, if one came.
@@ -125,6 +135,7 @@ impl Relay {
     ) -> Result<Option<Last>, Broken> {
         let stays = self.stays;
         let mut resumable = false;
+        let mut refused = self.takes_back();
         let mut policies = self.guard.policy_watch();
         let connection = &self.guard.governed().connection;
         let mut pins = self.shared.pins.watch(&connection.name);
@@ -140,6 +151,10 @@ impl Relay {
                 }
                 () = pins.changed(), if hides && self.turn.lists().any() => {
                     self.lists_changed(out, end.as_mut()).await?;
+                    continue;
+                }
+                Some(own) = next(&mut refused) => {
+                    self.answer(&own, &source);
                     continue;
                 }
                 () = out.silent(SILENCE) => {
@@ -211,10 +226,24 @@ impl Relay {
             }
             Taken::Drop => Ok(None),
             Taken::Answer(own) => {
-                upstream::answer(&own, source, &self.headers, self.turn.session.as_deref(), &self.guard);
+                self.answer(&own, source);
                 Ok(None)
             }
         }
+    }
+
+    /// Answers the target in the gateway's own words.
+    fn answer(&self, own: &Own, source: &Source) {
+        upstream::answer(own, source, &self.headers, self.turn.session.as_deref(), &self.guard);
+    }
+
+    /// What the gateway answers on this stream, where the client's answer to a question that came on it is refused. None without a session,
+    /// in which nothing is asked.
+    fn takes_back(&mut self) -> Option<mpsc::Receiver<Own>> {
+        self.turn.session.as_ref()?;
+        let (back, refused) = mpsc::channel(ASKED);
+        self.turn.back = Some(back);
+        Some(refused)
     }
 
     /// The gateway's id for the target's id of an event; none where there is no session to go on with.

@@ -23,6 +23,7 @@ use crate::pipeline::Gate;
 use crate::protocol::mcp::channel;
 use crate::protocol::mcp::codec::glimpse::Glimpse;
 use crate::protocol::mcp::door::Door;
+use crate::protocol::mcp::door::named;
 use crate::protocol::mcp::door::place;
 use crate::protocol::mcp::era::Era;
 use crate::protocol::mcp::exchange;
@@ -35,7 +36,6 @@ use crate::protocol::mcp::reply::Fault;
 use crate::protocol::mcp::reply::json;
 use crate::protocol::mcp::sessions::Owner;
 use crate::protocol::mcp::shared::McpShared;
-use crate::protocol::mcp::upstream::SESSION;
 use crate::protocol::web::App;
 use crate::protocol::web::body::ReplyBody;
 use crate::protocol::web::reply;
@@ -164,10 +164,7 @@ impl McpApp {
             return false;
         }
         let owner = Owner { principal: (&*principal).into(), connection: place(&governed) };
-        let mut named = head.headers.get_all(&SESSION).iter();
-        let (first, second) = (named.next(), named.next());
-        let id = first.and_then(|id| id.to_str().ok()).filter(|_| second.is_none());
-        let session = id.and_then(|id| self.shared.sessions.find(id, &owner, &governed));
+        let session = named(&self.shared.sessions, &head.headers, &owner, &governed);
         session.is_some_and(|session| notice::cancels(&self.shared, &owner, &session, &message))
     }
 }

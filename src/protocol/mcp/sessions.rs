@@ -14,6 +14,7 @@ use std::time::Duration;
 use std::time::Instant;
 
 use rand::RngCore;
+use tokio::sync::mpsc;
 
 use crate::domain::Denied;
 use crate::domain::DenyCode;
@@ -23,6 +24,7 @@ use crate::protocol::mcp::codec::envelope::id::Id;
 use crate::protocol::mcp::declared::Declared;
 use crate::protocol::mcp::duplex::Solo;
 use crate::protocol::mcp::lists::Lists;
+use crate::protocol::mcp::turn::Own;
 
 /// How long a session lives that nothing is sent on.
 const IDLE: Duration = Duration::from_mins(30);
@@ -35,7 +37,7 @@ const EVENTS: usize = 1024;
 /// The longest id of an event that is kept, in bytes.
 const LONGEST_EVENT: usize = 1024;
 /// How many questions of the target may be open in one session.
-const ASKED: usize = 256;
+pub const ASKED: usize = 256;
 /// How many requests of the client may be open in one session.
 const OPEN: usize = 256;
 
@@ -83,7 +85,7 @@ pub struct Owner {
 struct State {
     used: Instant,
     /// What the target asked of the client, by the id of its request.
-    asked: HashMap<Id<'static>, ServerRequest>,
+    asked: HashMap<Id<'static>, Question>,
     /// The requests of the client that are not answered.
     open: HashSet<Id<'static>>,
     /// The target's ids of events, behind the gateway's numbers for them.
@@ -95,6 +97,15 @@ struct State {
     declared: Declared,
     /// The version that both sides have agreed on.
     version: Option<&'static str>,
+}
+
+/// What a target asked of a client.
+#[derive(Debug, Clone)]
+pub struct Question {
+    /// What it is.
+    pub what: ServerRequest,
+    /// Where the gateway answers it itself, if the client's answer is refused: with the stream on which it was asked.
+    pub back: Option<mpsc::Sender<Own>>,
 }
 
 /// The id of a request that is not answered; free again when this is dropped.
@@ -274,22 +285,32 @@ impl Session {
     }
 
     /// The target asks something of the client. False: too much is open, or it used the id of another open question.
-    pub fn ask(&self, id: Id<'static>, what: ServerRequest) -> bool {
+    pub fn ask(&self, id: Id<'static>, question: Question) -> bool {
         let mut state = locked(&self.state);
-        if let Some(known) = state.asked.get(&id) {
-            // On a stream that is gone on with it comes again.
-            return *known == what;
-        }
-        if state.asked.len() >= ASKED {
+        let again = state.asked.get(&id).map(|known| known.what == question.what);
+        // On a stream that is gone on with it comes again.
+        if again == Some(false) || (again.is_none() && state.asked.len() >= ASKED) {
             return false;
         }
-        state.asked.insert(id, what);
+        state.asked.insert(id, question);
         true
     }
 
     /// The client answers: what was asked with that id. Each question is answered once.
-    pub fn answered(&self, id: &Id<'_>) -> Option<ServerRequest> {
+    pub fn answered(&self, id: &Id<'_>) -> Option<Question> {
         locked(&self.state).asked.remove(&id.clone().into_owned())
+    }
+
+    /// The client's answer to a question does not reach the target, which is told so, where the channel on which it asked still stands.
+    pub fn unanswered(&self, id: Id<'static>, question: &Question) {
+        let own = Own::Unanswered(id);
+        match (&self.upstream, &question.back) {
+            (Theirs::Solo(solo), _) => solo.answer(&own),
+            (Theirs::Id(_), Some(back)) if back.try_send(own).is_ok() => {}
+            (Theirs::Id(_), _) => {
+                tracing::debug!("a target is not told that its question stays without answer")
+            }
+        }
     }
 
     /// The gateway's id for an event that the target gave this id; none for one that is too long to be kept.
@@ -376,16 +397,36 @@ mod tests {
         assert!(session.opens(Id::Number(999)).is_ok());
     }
 
+    #[tokio::test]
+    async fn a_target_is_told_where_it_stands_that_a_question_stays_without_answer() {
+        let now = snapshot(nobody(), vec![connection("crm", "a.internal")], &[], "dba");
+        let here = now.connection("crm").unwrap();
+        let (solo, mut ends) = Solo::new(crate::protocol::mcp::duplex::peer::Kind::Program);
+        let program = Sessions::default().open(owner("ann"), here, Theirs::Solo(solo)).unwrap();
+        let (back, mut told) = mpsc::channel(1);
+        let question = Question { what: ServerRequest::Roots, back: Some(back) };
+        program.unanswered(Id::Number(7), &question);
+        let body = ends.input.next().await.unwrap().body;
+        assert!(body.starts_with(br#"{"jsonrpc":"2.0","id":7,"error":{"#), "{body:?}");
+        let server = Sessions::default().open(owner("ann"), here, "x").unwrap();
+        server.unanswered(Id::Number(8), &question);
+        assert_eq!(told.recv().await, Some(Own::Unanswered(Id::Number(8))));
+        // Its stream is over: nothing stands on which it could be told.
+        drop(told);
+        server.unanswered(Id::Number(9), &question);
+    }
+
     #[test]
     fn a_question_is_answered_once_and_an_event_is_known_for_a_while() {
         let now = snapshot(nobody(), vec![connection("crm", "a.internal")], &[], "dba");
         let session = Sessions::default().open(owner("ann"), now.connection("crm").unwrap(), "x").unwrap();
-        assert!(session.ask(Id::Number(1), ServerRequest::Roots));
-        assert!(!session.ask(Id::Number(1), ServerRequest::Sampling));
-        assert!(session.ask(Id::Number(1), ServerRequest::Roots), "the same again");
-        assert_eq!(session.answered(&Id::Text("1".into())), None);
+        let asks = |what| session.ask(Id::Number(1), Question { what, back: None });
+        assert!(asks(ServerRequest::Roots) && !asks(ServerRequest::Sampling));
+        assert!(asks(ServerRequest::Roots), "the same again");
+        assert!(session.answered(&Id::Text("1".into())).is_none());
         assert!(session.answered(&Id::Number(1)).is_some());
-        assert_eq!(session.answered(&Id::Number(1)), None);
+        assert!(session.answered(&Id::Number(1)).is_none());
+        assert!(asks(ServerRequest::Roots), "another with the same id");
         let about = Arc::new(About { method: "tools/list".into(), ..About::default() });
         let first = session.event(b"u-1", &about).unwrap();
         assert_eq!(

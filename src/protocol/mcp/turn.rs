@@ -6,6 +6,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use tokio::sync::mpsc;
 
 use crate::domain::Denied;
 use crate::domain::DenyCode;
@@ -50,6 +51,7 @@ use crate::protocol::mcp::record::from_target;
 use crate::protocol::mcp::sessions::About;
 use crate::protocol::mcp::sessions::OpenId;
 use crate::protocol::mcp::sessions::Owner;
+use crate::protocol::mcp::sessions::Question;
 use crate::protocol::mcp::sessions::Session;
 use crate::protocol::mcp::shared::McpShared;
 use crate::protocol::mcp::subscription::Subscription;
@@ -81,6 +83,8 @@ pub struct Turn {
     pub subscription: Option<Subscription>,
     /// Of a subscription: the lists whose changes the target has agreed to tell.
     pub agreed: Lists,
+    /// Of a stream in a session: where its questions are answered whose answers are refused.
+    pub back: Option<mpsc::Sender<Own>>,
 }
 
 /// How a message of the target came.
@@ -124,18 +128,22 @@ pub enum Own {
     Pong(Id<'static>),
     /// To a request with this id that the client is not asked.
     Refused(Id<'static>),
+    /// To a request with this id that the client was asked, and whose answer goes no further.
+    Unanswered(Id<'static>),
 }
 
 impl Own {
     /// The message.
     pub fn body(&self) -> String {
-        match self {
-            Self::Pong(id) => format!("{{\"jsonrpc\":\"2.0\",\"id\":{},\"result\":{{}}}}", id.to_json()),
-            Self::Refused(id) => format!(
-                "{{\"jsonrpc\":\"2.0\",\"id\":{},\"error\":{{\"code\":-1,\"message\":\"the client may not be asked this\"}}}}",
-                id.to_json()
-            ),
-        }
+        let (id, why) = match self {
+            Self::Pong(id) => {
+                return format!("{{\"jsonrpc\":\"2.0\",\"id\":{},\"result\":{{}}}}", id.to_json());
+            }
+            Self::Refused(id) => (id, "the client may not be asked this"),
+            Self::Unanswered(id) => (id, "what the client answered was refused"),
+        };
+        let id = id.to_json();
+        format!("{{\"jsonrpc\":\"2.0\",\"id\":{id},\"error\":{{\"code\":-1,\"message\":\"{why}\"}}}}")
     }
 }
 
@@ -345,7 +353,11 @@ impl Turn {
         let what = ServerRequest::of_method(&method).filter(|what| options.allows(*what));
         let params = what.and_then(|_| Json::parse(message.params()?.raw, DEPTH).ok());
         let harmless = what.is_some_and(|what| self.may_ask(what, params.as_ref(), options));
-        let open = |what| self.session.as_ref().is_some_and(|session| session.ask(id.clone(), what));
+        let open = |what| {
+            self.session
+                .as_ref()
+                .is_some_and(|session| session.ask(id.clone(), Question { what, back: self.back.clone() }))
+        };
         match what {
             Some(what) if harmless && open(what) => self.pass(shared, guard, message.body().clone(), status),
             _ => {

@@ -5,6 +5,7 @@ use bytes::Bytes;
 
 use crate::protocol::mcp::codec::envelope::Limits;
 use crate::protocol::mcp::codec::envelope::Message;
+use crate::protocol::mcp::codec::envelope::id::Id;
 use crate::protocol::mcp::codec::envelope::names::Known;
 use crate::protocol::mcp::codec::envelope::names::Top;
 use crate::protocol::mcp::codec::envelope::names::look_up;
@@ -134,6 +135,15 @@ impl Glimpse {
         let limits = Limits::new(bare.len());
         Message::scan(Bytes::from(bare), limits).ok()
     }
+
+    /// The id of an answer, which was seen to its end; `None`: it may be something else.
+    pub fn answers(&self) -> Option<Id<'static>> {
+        let ended = self.begun && self.depth == 0 && !self.broken;
+        let id = self.id.as_deref().filter(|_| ended && self.method.is_none())?;
+        let bare = [b"{\"jsonrpc\":\"2.0\",\"result\":{},\"id\":", id, b"}"].concat();
+        let limits = Limits::new(bare.len());
+        Message::scan(Bytes::from(bare), limits).ok()?.id().map(Id::into_owned)
+    }
 }
 
 #[cfg(test)]
@@ -193,6 +203,34 @@ mod tests {
             assert_eq!(seen(text), None, "{text}");
         }
         assert_eq!(seen(&format!(r#"{{"method":"a","id":"{}"}}"#, "x".repeat(LONGEST))), None);
+    }
+
+    #[test]
+    fn an_answer_that_cannot_be_read_has_an_id_all_the_same() {
+        let answers = |text: &str| {
+            let mut glimpse = Glimpse::default();
+            glimpse.push(text.as_bytes());
+            glimpse.answers()
+        };
+        for text in [
+            r#"{"jsonrpc":"2.0","id":7,"result":{},"error":{}}"#,
+            r#"{"id":7}"#,
+            r#"{"result":{"a":1,"a":2,"id":9,"method":"x"},"id":7}"#,
+        ] {
+            assert_eq!(answers(text), Some(Id::Number(7)), "{text}");
+        }
+        for text in [
+            "",
+            r#"{"result":{}}"#,
+            r#"{"id":7,"result":{}"#,
+            r#"{"id":7,"method":"a","result":{}}"#,
+            r#"{"id":7,"id":8,"result":{}}"#,
+            r#"{"id":7,"ID":8,"result":{}}"#,
+            r#"{"id":null,"result":{}}"#,
+            r#"[{"id":7,"result":{}}]"#,
+        ] {
+            assert_eq!(answers(text), None, "{text}");
+        }
     }
 
     #[test]
