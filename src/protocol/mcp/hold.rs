@@ -44,6 +44,7 @@ use crate::protocol::mcp::relay::Relay;
 use crate::protocol::mcp::reply;
 use crate::protocol::mcp::reply::Asked;
 use crate::protocol::mcp::reply::Fault;
+use crate::protocol::mcp::sessions::Session;
 use crate::protocol::mcp::shared::HeldKey;
 use crate::protocol::mcp::shared::HeldRequest;
 use crate::protocol::mcp::shared::McpShared;
@@ -237,6 +238,8 @@ async fn word(
                 }
                 false
             }
+            // Nobody can come back for it any more.
+            () = runs_out(turn.session.as_deref()), if away => return None,
             () = out.left(), if !away => true,
             () = tokio::time::sleep(TICK), if !away => {
                 // A client that does not read must not keep the word of people, or the end, from being heard.
@@ -352,6 +355,13 @@ async fn cancelled(held: Option<&HeldRequest>) {
     }
 }
 
+async fn runs_out(session: Option<&Session>) {
+    match session {
+        Some(session) => session.runs_out().await,
+        None => std::future::pending().await,
+    }
+}
+
 /// Resolves when the call has its place among those that wait, or needs none (false).
 async fn sits(ticks: Option<&mut Ticks>) -> bool {
     match ticks {
@@ -405,5 +415,66 @@ impl Ticks {
         push_string(&format!("waiting for approval{}", self.approval), &mut body);
         body.push_str("}}");
         out.message(body.into(), None, None).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::pipeline::tests::connection;
+    use crate::pipeline::tests::nobody;
+    use crate::pipeline::tests::snapshot;
+    use crate::protocol::mcp::codec::envelope::id::Id;
+    use crate::protocol::mcp::declared::Declared;
+    use crate::protocol::mcp::lists::Lists;
+    use crate::protocol::mcp::sessions::About;
+    use crate::protocol::mcp::sessions::Owner;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_call_that_was_left_is_withdrawn_when_its_session_has_run_out() {
+        let now = snapshot(nobody(), vec![connection("crm", "a.internal")], &[], "dba");
+        let governed = now.connection("crm").unwrap();
+        let owner = Owner { principal: "ann".into(), connection: "crm".into() };
+        let shared = McpShared::default();
+        let session = shared.sessions.open(owner.clone(), governed, "theirs").unwrap();
+        let key = HeldKey { owner: owner.clone(), session: session.id.clone(), id: Id::Number(1) };
+        let cancel = shared.held.hold(key, "a").unwrap();
+        let (response, out) = stream::open();
+        drop(response);
+        let (leave, leaves) = oneshot::channel();
+        let ticks = Ticks {
+            token: None,
+            hears: None,
+            page: PageAddress::default(),
+            approval: String::new(),
+            told: 0,
+            leave: Some(leave),
+        };
+        let mut turn = Turn {
+            era: Era::Legacy,
+            declared: Declared::default(),
+            about: Arc::new(About::default()),
+            session: Some(Arc::clone(&session)),
+            open: None,
+            owner: owner.clone(),
+            progress: 0.0,
+            subscription: None,
+            agreed: Lists::default(),
+            back: None,
+        };
+        let admitted = std::pin::pin!(std::future::pending());
+        let out = Sink::Stream(out);
+        let begin = tokio::time::Instant::now();
+        // Its client is seen once more, and may come back for it as long after that.
+        let seen = async {
+            tokio::time::sleep(Duration::from_mins(20)).await;
+            assert!(shared.sessions.find(&session.id, &owner, governed).is_some());
+        };
+        let waits = word(admitted, Some(ticks), &mut turn, &out, Some(&cancel));
+        let both = async { tokio::join!(waits, seen).0 };
+        let said = tokio::time::timeout(Duration::from_hours(2), both).await;
+        assert!(matches!(said, Ok(None)), "it waits for ever");
+        assert_eq!(begin.elapsed().as_secs() / 60, 50);
+        assert!(leaves.await.is_ok());
     }
 }

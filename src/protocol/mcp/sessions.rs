@@ -11,10 +11,10 @@ use std::sync::Mutex;
 use std::sync::MutexGuard;
 use std::sync::PoisonError;
 use std::time::Duration;
-use std::time::Instant;
 
 use rand::RngCore;
 use tokio::sync::mpsc;
+use tokio::time::Instant;
 
 use crate::domain::Denied;
 use crate::domain::DenyCode;
@@ -28,6 +28,8 @@ use crate::protocol::mcp::turn::Own;
 
 /// How long a session lives that nothing is sent on.
 const IDLE: Duration = Duration::from_mins(30);
+/// How often it is looked whether a session has run out under what waits in it.
+const LOOK: Duration = Duration::from_secs(5);
 /// How many sessions one principal may have on one connection.
 const MOST_OF_ONE: usize = 256;
 /// How many sessions there may be.
@@ -266,6 +268,13 @@ impl Session {
             Theirs::Solo(solo) => (solo.lives(), solo.waits()),
         };
         lives && (waits || locked(&self.state).used.elapsed() < IDLE)
+    }
+
+    /// Resolves when it cannot be gone on with any more.
+    pub async fn runs_out(&self) {
+        while self.is_fresh() {
+            tokio::time::sleep(LOOK).await;
+        }
     }
 
     /// The client asks something with this id, which is its own until what this gives is dropped.
