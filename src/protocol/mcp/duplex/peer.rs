@@ -18,6 +18,9 @@ use crate::protocol::mcp::duplex::mail::queue;
 
 /// Who is told what comes from the other end.
 pub trait Listener: Send + Sync + 'static {
+    /// It listens for several principals: what the other end says to nobody may be about any of them.
+    const SHARED: bool;
+
     /// Takes one message. Nothing more is read before this is done.
     fn hear(&self, message: Message) -> impl Future<Output = ()> + Send;
 

@@ -314,6 +314,8 @@ impl Drop for Unsent<'_> {
 }
 
 impl Listener for Solo {
+    const SHARED: bool = false;
+
     async fn hear(&self, message: Message) {
         let body: Bytes = message.body().clone();
         let bytes = body.len();

@@ -92,7 +92,7 @@ pub async fn run<L: Listener>(
         tracing::warn!(connection = %name, lived = ?lived, status, said, left_out, withheld, "a program has ended by itself");
         place.failed(lived);
         if let Some(listener) = listener.upgrade() {
-            listener.failed(&failed.marker());
+            listener.failed(&failed.marker(L::SHARED));
         }
     }
     if let Some(listener) = listener.upgrade() {

@@ -388,6 +388,8 @@ impl Joint {
 }
 
 impl Listener for Joint {
+    const SHARED: bool = true;
+
     async fn hear(&self, message: Message) {
         match message.kind() {
             Kind::Response | Kind::Error => self.answered(&message),

@@ -75,12 +75,14 @@ impl Words {
 }
 
 impl Failed {
-    /// The data of its marker in a recording.
-    pub fn marker(&self) -> String {
+    /// The data of its marker in a recording. What a program that is `shared` said may be about anybody who uses it, so that no recording of
+    /// one of them has it.
+    pub fn marker(&self, shared: bool) -> String {
         let Self { status, lived, said, left_out, withheld } = self;
         let status = if status.is_empty() { String::new() } else { format!(" ({status})") };
         let words = match (said.is_empty(), withheld) {
             (true, 0) => "; it left no words".to_owned(),
+            (false, 0) if shared => "; its last words are in the gateway's log alone".to_owned(),
             (_, 0) => String::new(),
             (_, withheld) => {
                 format!("; lines of its log that are masked here, or too long, are withheld: {withheld}")
@@ -94,7 +96,7 @@ impl Failed {
                 "withheld": withheld,
             },
         });
-        if let Some(members) = data.as_object_mut().filter(|_| !said.is_empty()) {
+        if let Some(members) = data.as_object_mut().filter(|_| !said.is_empty() && !shared) {
             members.insert("body".to_owned(), json!({ "text": said, "length": said.len() }));
         }
         data.to_string()
@@ -108,7 +110,7 @@ mod tests {
     use super::*;
 
     fn marker(words: &Words) -> Value {
-        serde_json::from_str(&words.failed(None, Duration::from_millis(1500)).marker()).unwrap()
+        serde_json::from_str(&words.failed(None, Duration::from_millis(1500)).marker(false)).unwrap()
     }
 
     #[test]
@@ -133,6 +135,17 @@ mod tests {
             (&told["body"]["length"], &told["program"]["lived_ms"]),
             (&json!(failed.said.len()), &json!(1500))
         );
+    }
+
+    #[test]
+    fn what_a_shared_program_said_is_in_no_recording() {
+        let words = Words::default();
+        let failed = || words.failed(None, Duration::ZERO);
+        assert_eq!(failed().marker(true), failed().marker(false), "it said nothing");
+        words.add(Some("bob's account 4711 is broken"));
+        let told = failed().marker(true);
+        assert!(!told.contains("4711") && told.contains("in the gateway's log alone"), "{told}");
+        assert!(failed().marker(false).contains("4711"));
     }
 
     #[test]
