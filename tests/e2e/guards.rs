@@ -299,6 +299,9 @@ fn a_websocket_is_cleared_ended_by_a_lock_and_refused_where_it_would_be_masked()
     client.set_patience(Duration::from_secs(5));
     let begin = Instant::now();
     assert_eq!(world.cli(&["lock", "add", "principal:idp/reader", "--yes"]).0, 0);
+    // It is told why, by a close frame with the code 1008.
+    let told: Vec<u8> = (0..10).map_while(|_| client.byte()).collect();
+    assert_eq!(told, [&[0x88, 8, 3, 240][..], b"locked"].concat());
     assert!(client.is_closed() && begin.elapsed() < Duration::from_secs(2), "{:?}", begin.elapsed());
     wait_for("its end is recorded", || says(&world, session, "end", "locked"));
     let told = |event: &Value| event["dir"] == "s2c" && event.to_string().contains(API_TOKEN);

@@ -56,5 +56,6 @@ mod postgres_target;
 mod proxy;
 mod recording;
 mod remote;
+mod sockets;
 mod tui;
 mod watch;

@@ -42,7 +42,7 @@ server.on('upgrade', (req, socket, head) => {
   hits.push(`UPGRADE ${req.url}`);
   if (req.headers.authorization !== `Bearer ${token}`) return socket.end('HTTP/1.1 401 Unauthorized\r\n\r\n');
   if (!req.url.startsWith('/__ws')) return socket.end('HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\n\r\n');
-  sockets.handleUpgrade(req, socket, head, (ws) => ws.on('message', (data, binary) => {
+  sockets.handleUpgrade(req, socket, head, (ws) => ws.on('close', (code) => hits.push(`CLOSED ${code}`)).on('message', (data, binary) => {
     if (req.url !== '/__ws/parts') return ws.send(data, { binary });
     const cut = data.length >> 1;
     ws.send(data.subarray(0, cut), { binary, fin: false });

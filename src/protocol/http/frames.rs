@@ -3,6 +3,7 @@
 #![cfg_attr(not(test), deny(clippy::arithmetic_side_effects))]
 
 mod clear;
+pub mod close;
 
 pub use clear::Clear;
 pub use clear::FrameClearer;
@@ -37,6 +38,11 @@ impl FrameReader {
     /// A reader at the start of one side. A client's frames are masked, a server's are not.
     pub fn new(from_client: bool) -> Self {
         Self { from_client, head: Vec::new(), frame: None }
+    }
+
+    /// Whether the next byte begins a frame.
+    pub fn is_between(&self) -> bool {
+        self.head.is_empty() && self.frame.is_none()
     }
 
     /// Reads on; gives the frames that are complete now.

@@ -1,9 +1,9 @@
 //! WebSocket (RFC 6455): the upgrade is a command of its own; afterwards the frames of both sides are recorded as they pass, and the end of the
-//! session closes them.
+//! session closes them, with a word to both sides.
 
-use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::PoisonError;
+use std::time::Duration;
 
 use http::HeaderMap;
 use http::HeaderValue;
@@ -14,6 +14,7 @@ use hyper::body::Incoming;
 use hyper::upgrade::OnUpgrade;
 use hyper::upgrade::Upgraded;
 use hyper_util::rt::TokioIo;
+use rand::RngCore;
 use tokio::io::AsyncReadExt;
 use tokio::io::AsyncWriteExt;
 use tokio::io::ReadHalf;
@@ -27,10 +28,14 @@ use crate::pipeline::ReplyGuard;
 use crate::protocol::http::frames::Clear;
 use crate::protocol::http::frames::FrameClearer;
 use crate::protocol::http::frames::FrameReader;
+use crate::protocol::http::frames::close;
 use crate::protocol::web::body::ReplyBody;
 use crate::protocol::web::headers;
 use crate::protocol::web::reply;
 use crate::transport::listen::OpenStreams;
+
+/// How long one side may take to read that it is over, and to close.
+const GOODBYE: Duration = Duration::from_millis(300);
 
 /// Whether a request asks for a WebSocket.
 pub fn requested(headers: &HeaderMap) -> bool {
@@ -102,38 +107,79 @@ pub async fn switch(
 /// Moves bytes both ways until one side ends, or the session does.
 async fn join(client: Upgraded, target: Upgraded, guard: ReplyGuard) {
     let end = guard.end_watch();
-    let (client_in, client_out) = tokio::io::split(TokioIo::new(client));
-    let (target_in, target_out) = tokio::io::split(TokioIo::new(target));
-    let guard = Arc::new(Mutex::new(guard));
-    let why = tokio::select! {
-        () = pump(client_in, target_out, Direction::C2s, &guard) => "client",
-        () = pump(target_in, client_out, Direction::S2c, &guard) => "target",
-        end = end.wait() => end.as_str(),
+    let (mut client_in, mut client_out) = tokio::io::split(TokioIo::new(client));
+    let (mut target_in, mut target_out) = tokio::io::split(TokioIo::new(target));
+    let (mut up, mut down) = (Side::new(Direction::C2s), Side::new(Direction::S2c));
+    let guard = Mutex::new(guard);
+    let (why, ended) = tokio::select! {
+        () = pump(&mut client_in, &mut target_out, &mut up, &guard) => ("client", None),
+        () = pump(&mut target_in, &mut client_out, &mut down, &guard) => ("target", None),
+        end = end.wait() => (end.as_str(), Some(end)),
     };
+    let told = ended.filter(|_| down.may_close());
+    record_end(&guard, why, told.map(close::code));
+    if ended.is_none() {
+        return;
+    }
+    let to_target = up.may_close().then(|| {
+        let mut key = [0; 4];
+        rand::rng().fill_bytes(&mut key);
+        close::to_target(key)
+    });
+    tokio::join!(
+        say_goodbye(&mut client_in, &mut client_out, told.map(close::to_client)),
+        say_goodbye(&mut target_in, &mut target_out, to_target),
+    );
+}
+
+/// Records the end, and with which code the client is told of it, if it is.
+fn record_end(guard: &Mutex<ReplyGuard>, why: &str, code: Option<u16>) {
     let mut guard = guard.lock().unwrap_or_else(PoisonError::into_inner);
-    let data =
-        format!("{{\"frame\":\"end\",\"body\":null,\"end\":\"{why}\",\"total_us\":{}}}", guard.elapsed_us());
+    let code = code.map(|code| format!(",\"close\":{code}")).unwrap_or_default();
+    let us = guard.elapsed_us();
+    let data = format!("{{\"frame\":\"end\",\"body\":null,\"end\":\"{why}\",\"total_us\":{us}{code}}}");
     if let Err(denied) = guard.record(EventKind::HttpChunk, Direction::S2c, data) {
         tracing::error!(code = %denied.code, "the end of a WebSocket could not be recorded");
     }
 }
 
+/// Tells one side that it is over, and waits a moment for it to close. What it still writes is read and goes nowhere: a stream that is closed
+/// with something unread in it takes along what was written last.
+async fn say_goodbye(
+    from: &mut ReadHalf<TokioIo<Upgraded>>,
+    to: &mut WriteHalf<TokioIo<Upgraded>>,
+    frame: Option<Vec<u8>>,
+) {
+    let Some(frame) = frame else { return };
+    let goodbye = async {
+        to.write_all(&frame).await?;
+        to.flush().await?;
+        let mut unread = vec![0; 4 << 10];
+        while from.read(&mut unread).await? > 0 {}
+        Ok::<(), std::io::Error>(())
+    };
+    if !matches!(tokio::time::timeout(GOODBYE, goodbye).await, Ok(Ok(()))) {
+        tracing::debug!("one side of a WebSocket did not close when it was told to");
+    }
+}
+
 async fn pump(
-    mut from: ReadHalf<TokioIo<Upgraded>>,
-    mut to: WriteHalf<TokioIo<Upgraded>>,
-    dir: Direction,
+    from: &mut ReadHalf<TokioIo<Upgraded>>,
+    to: &mut WriteHalf<TokioIo<Upgraded>>,
+    side: &mut Side,
     guard: &Mutex<ReplyGuard>,
 ) {
-    let mut side =
-        Side { dir, passed: FrameReader::new(dir == Direction::C2s), came: FrameClearer::default() };
     let mut buffer = vec![0; 16 << 10];
     loop {
         let Ok(count) = from.read(&mut buffer).await else { return };
         let Some(bytes) = buffer.get(..count).filter(|bytes| !bytes.is_empty()) else { return };
         let mut out = Vec::with_capacity(bytes.len());
-        if step(bytes, &mut side, guard, &mut out).is_err() || to.write_all(&out).await.is_err() {
+        // Whatever is left half-way from here on, a frame may be.
+        side.is_whole = false;
+        if step(bytes, side, guard, &mut out).is_err() || to.write_all(&out).await.is_err() {
             return;
         }
+        side.is_whole = true;
     }
 }
 
@@ -156,6 +202,27 @@ struct Side {
     dir: Direction,
     came: FrameClearer,
     passed: FrameReader,
+    /// All that was let go on is written.
+    is_whole: bool,
+    /// A close frame was among it, behind which there are no others.
+    is_closed: bool,
+}
+
+impl Side {
+    fn new(dir: Direction) -> Self {
+        Self {
+            dir,
+            came: FrameClearer::default(),
+            passed: FrameReader::new(dir == Direction::C2s),
+            is_whole: true,
+            is_closed: false,
+        }
+    }
+
+    /// Whether who reads this side would take a close frame for one.
+    fn may_close(&self) -> bool {
+        self.is_whole && !self.is_closed && self.passed.is_between()
+    }
 }
 
 /// Records the frames that `bytes` complete, then lets the bytes go on: what is not recorded is not sent.
@@ -167,6 +234,7 @@ fn step(bytes: &[u8], side: &mut Side, guard: &Mutex<ReplyGuard>, out: &mut Vec<
         out.extend_from_slice(bytes);
     }
     for frame in side.passed.push(out).map_err(|_malformed| ())? {
+        side.is_closed |= frame.kind == "close";
         let mut capture = guard.fresh_capture();
         capture.add(&frame.payload);
         capture.skip(frame.length.saturating_sub(frame.payload.len() as u64));

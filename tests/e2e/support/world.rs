@@ -119,7 +119,7 @@ impl World {
         let (port, api_port) = (free_port(), free_port());
         let mut world = Self::bare(folder, port, api_port);
         world.write_db();
-        let mut api = world.node("api.mjs", &[&world.api_port.to_string(), "db.json", API_TOKEN]);
+        let mut api = world.script("api.mjs", &[&world.api_port.to_string(), "db.json", API_TOKEN]);
         let mut api = Process::start("api", &mut api, world.folder.path());
         api.wait_port(world.api_port);
         world.api = Some(api);
@@ -159,7 +159,8 @@ impl World {
         world
     }
 
-    fn node(&self, script: &str, args: &[&str]) -> Command {
+    /// A peer in JavaScript, which is still to be started.
+    pub fn script(&self, script: &str, args: &[&str]) -> Command {
         let mut command = node(script);
         command.args(args).current_dir(self.folder.path());
         command
@@ -198,11 +199,11 @@ impl World {
 
     /// Runs a peer in JavaScript to its end; gives exit code, standard output, standard error.
     pub fn peer(&self, script: &str, args: &[&str], env: &[(&str, &str)]) -> (i32, String, String) {
-        run(self.node(script, args).envs(env.iter().copied()))
+        run(self.script(script, args).envs(env.iter().copied()))
     }
 
     fn start_issuer_with(&mut self, env: &[(&str, &str)]) {
-        let mut issuer = self.node("issuer.mjs", &[&self.issuer_port.to_string(), "keys.json"]);
+        let mut issuer = self.script("issuer.mjs", &[&self.issuer_port.to_string(), "keys.json"]);
         issuer.envs(env.iter().copied());
         let mut issuer = Process::start("issuer", &mut issuer, self.folder.path());
         issuer.wait_port(self.issuer_port);

@@ -1,0 +1,78 @@
+//! How WebSockets end that the gateway ends: what client and target are told.
+
+use std::thread;
+use std::time::Duration;
+
+use crate::support::Client;
+use crate::support::World;
+use crate::support::client::request;
+use crate::support::steps::wait_until;
+
+const KEY: (&str, &str) = ("Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ==");
+
+/// Runs the client of a library until `end` has ended what it stands on; gives what it and the target were told.
+fn ended(mut world: World, end: impl FnOnce(&mut World)) -> (String, Vec<String>) {
+    let (url, token) = (format!("ws://127.0.0.1:{}/c/raw/__ws", world.port), world.token("reader"));
+    let mut command = world.script("socket.mjs", &[&url, &token]);
+    let client = thread::spawn(move || command.output().unwrap());
+    let opened = |world: &World| world.hits().iter().any(|hit| hit.starts_with("UPGRADE"));
+    wait_until("no socket is open", Duration::from_secs(10), || opened(&world));
+    thread::sleep(Duration::from_millis(300));
+    end(&mut world);
+    let out = client.join().unwrap();
+    wait_until("the target still has it", Duration::from_secs(5), || {
+        world.hits().iter().any(|hit| hit.starts_with("CLOSED"))
+    });
+    (String::from_utf8(out.stdout).unwrap().trim().to_owned(), world.hits())
+}
+
+#[test]
+fn both_sides_are_told_why_a_websocket_ends() {
+    let lock = |world: &mut World| {
+        assert_eq!(world.cli(&["lock", "add", "principal:idp/reader", "--yes"]).0, 0);
+    };
+    let kill = |world: &mut World| {
+        let session = world.list(&["session", "list"])[0]["id"].as_str().unwrap().to_owned();
+        assert_eq!(world.cli(&["session", "kill", &session, "--yes"]).0, 0);
+    };
+    let stop = |world: &mut World| {
+        world.stop();
+    };
+    let ends: [(&dyn Fn(&mut World), &str); 3] =
+        [(&lock, "hello 1008 locked"), (&kill, "hello 1008 killed"), (&stop, "hello 1001 stopped")];
+    for (end, told) in ends {
+        let (client, target) = ended(World::new(), end);
+        assert_eq!(client, told);
+        assert!(target.iter().any(|hit| hit == "CLOSED 1001"), "{target:?}");
+    }
+}
+
+/// Opens a socket byte by byte.
+fn opened(world: &World, path: &str) -> Client {
+    let mut client = world.client();
+    let upgrade = [("Upgrade", "websocket"), ("Connection", "Upgrade"), ("Sec-WebSocket-Version", "13"), KEY];
+    client.send(request("GET", path, Some(&world.token("reader")), &upgrade, None));
+    assert_eq!(client.head().status, 101, "{}", world.log());
+    client.set_patience(Duration::from_secs(5));
+    client
+}
+
+#[test]
+fn nothing_is_put_into_the_middle_of_a_frame_or_behind_a_close() {
+    let world = World::new();
+    let (mut half, mut closed) = (opened(&world, "/c/raw/__ws"), opened(&world, "/c/raw/__ws"));
+    // Half of a frame: the target is told nothing, for it would take that for the rest of it.
+    half.send([0x81, 0x85, 0, 0, 0, 0, b'h']);
+    closed.send([0x88, 0x82, 0, 0, 0, 0, 3, 232]);
+    let answer: Vec<u8> = (0..4).map_while(|_| closed.byte()).collect();
+    assert_eq!(answer, [0x88, 2, 3, 232]);
+    thread::sleep(Duration::from_millis(300));
+    assert_eq!(world.cli(&["lock", "add", "principal:idp/reader", "--yes"]).0, 0);
+    let told: Vec<u8> = (0..10).map_while(|_| half.byte()).collect();
+    assert_eq!(told, [&[0x88, 8, 3, 240][..], b"locked"].concat());
+    assert!(half.is_closed() && closed.is_closed());
+    let of_targets = || world.hits().into_iter().filter(|hit| hit.starts_with("CLOSED")).collect::<Vec<_>>();
+    wait_until("the target still has them", Duration::from_secs(5), || of_targets().len() == 2);
+    // The code of a stream that ends without a word is 1006.
+    assert_eq!(of_targets(), ["CLOSED 1000", "CLOSED 1006"]);
+}
