@@ -1,4 +1,4 @@
-//! How WebSockets end that the gateway ends: what client and target are told.
+//! How web sockets end that the gateway ends: what client and target are told.
 
 use std::thread;
 use std::time::Duration;
@@ -38,10 +38,11 @@ fn both_sides_are_told_why_a_websocket_ends() {
     let stop = |world: &mut World| {
         world.stop();
     };
-    let ends: [(&dyn Fn(&mut World), &str); 3] =
-        [(&lock, "hello 1008 locked"), (&kill, "hello 1008 killed"), (&stop, "hello 1001 stopped")];
-    for (end, told) in ends {
-        let (client, target) = ended(World::new(), end);
+    for ((client, target), told) in [
+        (ended(World::new(), lock), "hello 1008 locked"),
+        (ended(World::new(), kill), "hello 1008 killed"),
+        (ended(World::new(), stop), "hello 1001 stopped"),
+    ] {
         assert_eq!(client, told);
         assert!(target.iter().any(|hit| hit == "CLOSED 1001"), "{target:?}");
     }

@@ -94,7 +94,7 @@ impl Answering {
     }
 
     /// The answer will not pass, however often it comes: the target waits no more.
-    fn is_refused(mut self) {
+    fn refuse(mut self) {
         self.over = true;
         self.session.unanswered(self.id.clone(), &self.question);
     }
@@ -121,7 +121,7 @@ pub async fn answer(
     if !door.exchange.governed().connection.mcp.allows(answering.question.what) {
         let fault =
             Fault::new(StatusCode::BAD_REQUEST, INVALID_PARAMS, "the target may not ask this any more");
-        answering.is_refused();
+        answering.refuse();
         return Err(door.fault(Era::Legacy, fault, Some(message), "mcp_unasked").await);
     }
     let judged = door.exchange.judge(McpCommand::new(ANSWER).into_command(McpCommand::class_of(ANSWER)));
@@ -130,7 +130,7 @@ pub async fn answer(
         Ok(status) => status,
         Err(denied) => {
             if denied.code == DenyCode::Denied {
-                answering.is_refused();
+                answering.refuse();
             }
             return Err(denied.into());
         }
