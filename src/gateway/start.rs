@@ -346,9 +346,13 @@ async fn serve(workers: &Workers, listeners: &Listeners, limit: usize, service: 
                 () = asked.notified() => HANG_UP,
                 () = changed => CHANGED,
             };
-            watched.iter_mut().for_each(FileWatch::reads);
+            if let Some(file) = &mut watched {
+                file.reads();
+            }
             let reloaded = service.reload_as(who).await;
-            watched.iter_mut().for_each(|file| file.took(reloaded.is_ok()));
+            if let Some(file) = &mut watched {
+                file.took(reloaded.is_ok());
+            }
         }
     });
     loop {

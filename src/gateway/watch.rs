@@ -131,7 +131,7 @@ mod tests {
         let mut pause = FIRST_PAUSE;
         for _ in 0..8 {
             watch.took(false);
-            assert!(!is_told(&mut watch, pause - LOOK).await, "{pause:?}");
+            assert!(!is_told(&mut watch, pause.saturating_sub(LOOK)).await, "{pause:?}");
             assert!(is_told(&mut watch, LOOK * 4).await, "{pause:?}");
             pause = (pause * 2).min(LONGEST_PAUSE);
         }

@@ -196,7 +196,7 @@ fn recordings_that_were_removed_altogether_are_missed() {
 #[test]
 fn an_entry_of_the_audit_trail_that_was_changed_is_found() {
     let mut world = World::new();
-    assert_eq!(world.cli(&["lock", "add", "principal:local:nobody", "--reason", "gone for good"]).0, 0);
+    assert_eq!(world.cli(&["lock", "add", "principal:idp/nobody", "--reason", "gone for good"]).0, 0);
     let (code, _, err) = world.cli(&["session", "verify", "--all"]);
     assert!(code == 0 && err.contains("audit trail: "), "{code} {err}");
     let (_, out, _) = world.cli(&["doctor"]);
