@@ -202,12 +202,19 @@ const TAKEN_OUT: &[&str] = &[
     "ALTER TABLE mails ALTER body TYPE text USING doc ->> 'ssn'",
     "ALTER TABLE mails ADD x text GENERATED ALWAYS AS (doc ->> 'ssn') STORED",
     "ALTER TABLE sums ALTER found DROP EXPRESSION",
+    // Nothing of it is written but what is found to be equal to it.
+    "INSERT INTO notes (body) SELECT string_agg(chr(c), '' ORDER BY p) FROM mails m, generate_series(1, 11) p, generate_series(32, 126) c WHERE substr(m.doc ->> 'ssn', p, 1) = chr(c) GROUP BY m.id",
+    "INSERT INTO notes (body) SELECT chr(c) FROM generate_series(32, 126) c JOIN mails m ON left(m.doc ->> 'ssn', 1) = chr(c)",
+    "CREATE TABLE stolen AS SELECT 1 AS x FROM generate_series(1, 999) LIMIT (SELECT left(doc ->> 'ssn', 3)::int FROM mails LIMIT 1)",
+    "MERGE INTO notes n USING mails m ON n.body = m.doc ->> 'ssn' WHEN NOT MATCHED THEN INSERT (body) VALUES ('x')",
+    "UPDATE customers SET name = 'x' FROM mails m WHERE customers.ssn = m.doc ->> 'ssn'",
+    "UPDATE mails SET body = c.name FROM customers c WHERE c.name LIKE left(mails.doc ->> 'ssn', 1)",
 ];
 
 /// What clients do with documents.
 const STAY: &[&str] = &[
     "UPDATE mails SET doc = doc || '{\"a\": 1}' WHERE doc ->> 'x' = '1' RETURNING id",
-    "UPDATE mails SET doc = jsonb_set(doc, '{a}', '2') - 'b' WHERE id IN (SELECT id FROM mails m WHERE m.doc ? 'x')",
+    "UPDATE mails SET doc = jsonb_set(doc, '{a}', '2') - 'b' WHERE doc ? 'x' AND id IN (SELECT id FROM mails)",
     "UPDATE mails SET doc['a'] = '3'",
     "INSERT INTO mails (id, doc) VALUES (2, '{\"ssn\": \"078-05-7777\"}') ON CONFLICT (id) DO UPDATE SET doc = mails.doc || excluded.doc",
     "INSERT INTO mails (id, doc) SELECT id + 10, doc FROM mails",

@@ -3,14 +3,16 @@
 //! A JSON document stays one, with its names in it, where a column takes it as it is or with parts put in or left out. Whatever else is
 //! made of it is a value without its name.
 
+use std::collections::BTreeSet;
+
 use pg_query::NodeEnum;
 use pg_query::protobuf::{
-    AExpr, AExprKind, FuncCall, Node, ResTarget, SelectStmt, SetOperation, TypeCast, TypeName,
+    AExpr, AExprKind, FuncCall, Node, RangeVar, ResTarget, SelectStmt, SetOperation, TypeCast, TypeName,
 };
 
 use super::parts::{Part, parts};
 use super::{Place, Walk, Written, names};
-use crate::domain::sql::{Access, Column, Object};
+use crate::domain::sql::{Access, Column, Object, Verb};
 
 /// What takes a value as it is.
 #[derive(Debug, Clone, Copy)]
@@ -21,6 +23,46 @@ pub(super) enum Takes<'t> {
     Columns(&'t [Node]),
     /// A column that is made for it, of its type.
     New,
+}
+
+/// The target of an `UPDATE` or a `DELETE`, in its condition.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Own<'t> {
+    /// What it is called there.
+    name: &'t str,
+    /// There is no other relation whose columns could be meant.
+    alone: bool,
+}
+
+impl<'t> Own<'t> {
+    /// That of a statement with `others` in its `FROM` or `USING`, which lays down what stands in `values`. A row that one of the others
+    /// is chosen for must not take anything from that one: which it was would tell what was looked at.
+    pub(super) fn of(target: &'t RangeVar, others: &[Node], values: &[Node]) -> Option<Self> {
+        let name = target.alias.as_ref().map_or(&target.relname, |alias| &alias.aliasname);
+        let own = Self { name, alone: others.is_empty() };
+        (own.alone || values.iter().all(|value| own.is_fixed(value))).then_some(own)
+    }
+
+    /// Whether a column as written is one of the target's.
+    pub(super) fn has(self, written: Written<'_>) -> bool {
+        self.alone || matches!(written.qualifier, Some((None, name)) if name == self.name)
+    }
+
+    /// Whether a value is a constant, a parameter or a column of the target.
+    fn is_fixed(self, value: &Node) -> bool {
+        match &value.node {
+            Some(NodeEnum::AConst(_) | NodeEnum::ParamRef(_) | NodeEnum::SetToDefault(_)) => true,
+            Some(NodeEnum::ResTarget(target)) => {
+                target.indirection.is_empty() && target.val.as_deref().is_some_and(|val| self.is_fixed(val))
+            }
+            Some(NodeEnum::TypeCast(cast)) => cast.arg.as_deref().is_some_and(|arg| self.is_fixed(arg)),
+            Some(NodeEnum::ColumnRef(column)) => match column.fields.as_slice() {
+                [table, _] => names::string(table) == Some(self.name),
+                _ => false,
+            },
+            _ => false,
+        }
+    }
 }
 
 /// Functions that give their first argument back with parts put in or left out.
@@ -124,6 +166,9 @@ impl<'t> Walk<'t> {
             self.effects.kept.clear();
             return;
         }
+        for written in self.copied() {
+            self.relations_of(written, |walk, relation, name| walk.keep(relation, name));
+        }
         for written in kept {
             self.relations_of(written, |walk, relation, name| walk.keep(relation, name));
         }
@@ -141,6 +186,14 @@ impl<'t> Walk<'t> {
                 self.effects.documents.extend(written.name.map(Into::into));
             }
         }
+    }
+
+    /// The columns of conditions, in a text that puts rows where there were none: how many and which may tell what was looked at.
+    fn copied(&mut self) -> BTreeSet<Written<'t>> {
+        let verbs = &self.effects.verbs;
+        let copies = self.makes_table
+            || [Verb::Insert, Verb::Merge, Verb::Refresh].iter().any(|verb| verbs.contains(verb));
+        if copies { std::mem::take(&mut self.decided) } else { BTreeSet::new() }
     }
 
     /// The relations that a column may be of, and its name; `None` where it is not told.

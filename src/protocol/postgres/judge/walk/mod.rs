@@ -29,7 +29,7 @@ mod query;
 mod session;
 mod tables;
 
-use documents::Takes;
+use documents::{Own, Takes};
 use kinds::Kind;
 use parts::{Part, parts};
 
@@ -63,10 +63,12 @@ struct Place<'t> {
     explained: bool,
     /// It stands in an `EXPLAIN`, with `ANALYZE` too: a cursor that is declared here is not opened.
     in_explain: bool,
-    /// It stands in a `WITH`: what it gives back may go on to other parts of the statement.
-    in_with: bool,
-    /// What is read here is written nowhere: it only decides about rows, or goes back to the client.
+    /// It stands in a `WITH`, a rule or the body of a function: what it gives back may go on to other statements.
+    within: bool,
+    /// What is read here is written nowhere: it defines what is known by what it reads, or goes back to the client.
     decides: bool,
+    /// It is the condition of an `UPDATE` or a `DELETE`, for the rows of its target.
+    own: Option<Own<'t>>,
     /// What takes the value that stands here as it is.
     takes: Option<Takes<'t>>,
 }
@@ -80,7 +82,7 @@ struct Cte<'t> {
 }
 
 impl<'t> Place<'t> {
-    /// The same place, for what only decides about rows.
+    /// The same place, for what is written nowhere.
     fn deciding(&self) -> Self {
         Self { decides: true, takes: None, ..self.clone() }
     }
@@ -92,7 +94,12 @@ impl<'t> Place<'t> {
 
     /// The same place in a statement, for what it gives back.
     fn returning(&self) -> Self {
-        Self { decides: !self.in_with, takes: None, ..self.clone() }
+        Self { decides: !self.within, takes: None, ..self.clone() }
+    }
+
+    /// The place of a query whose rows may go on to another part of the text, or to another text.
+    fn inside(&self) -> Self {
+        Self { within: true, takes: None, own: None, ..self.clone() }
     }
 
     fn has_cte(&self, name: &str) -> bool {
@@ -129,6 +136,10 @@ struct Walk<'t> {
     columns: BTreeSet<Written<'t>>,
     /// Those of them whose values may be written somewhere, in another form than they have.
     kept: BTreeSet<Written<'t>>,
+    /// Those that only decide which rows of their own relation are changed.
+    decided: BTreeSet<Written<'t>>,
+    /// It makes a table of what it reads.
+    makes_table: bool,
     /// Those that are taken as they are, by a column of the same name or by a new one.
     taken: BTreeSet<Written<'t>>,
     /// What the tables of the text are called in it, for its columns.
@@ -284,7 +295,9 @@ impl<'t> Walk<'t> {
 
     /// Notes a column that is read.
     fn reads(&mut self, written: Written<'t>, place: &Place<'t>) {
-        if !place.decides {
+        if place.own.is_some_and(|own| own.has(written)) {
+            self.decided.insert(written);
+        } else if !place.decides {
             self.kept.insert(written);
         }
         self.columns.insert(written);

@@ -7,7 +7,7 @@ use pg_query::protobuf::{
 };
 use std::rc::Rc;
 
-use super::documents::{self, Takes};
+use super::documents::{self, Own, Takes};
 use super::parts::{Part, parts};
 use super::{Cte, MAX_CTES, Place, Walk, Written, names};
 use crate::domain::command::Class;
@@ -49,6 +49,7 @@ impl<'t> Walk<'t> {
                 let inner = if view { place.deciding() } else { place.taken(Some(Takes::New)) };
                 query.walk(self, &inner);
                 self.act(Verb::Create, Class::Ddl, place);
+                self.makes_table |= !view;
                 if let Some(into) = into {
                     self.new_table(into, place);
                 }
@@ -59,7 +60,8 @@ impl<'t> Walk<'t> {
 
     pub(super) fn select(&mut self, select: &'t SelectStmt, place: &Place<'t>) {
         let takes = if select.into_clause.is_some() { Some(Takes::New) } else { place.takes };
-        let place = &place.taken(None);
+        // Another relation's columns can be meant here, under any name.
+        let place = &Place { own: None, takes: None, ..place.clone() };
         let inner = self.with(select.with_clause.as_ref(), place);
         parts!(select => self, &inner; SelectStmt {
             walk: from_clause values_lists larg rarg;
@@ -67,12 +69,12 @@ impl<'t> Walk<'t> {
                 limit_offset limit_count into_clause locking_clause;
             skip: group_distinct limit_option with_clause op all
         });
-        let deciding = inner.deciding();
+        // Which rows there are, how many and in what order tells what a condition looks at.
         for list in [distinct_clause, group_clause, window_clause, sort_clause] {
-            list.walk(self, &deciding);
+            list.walk(self, &inner);
         }
         for part in [where_clause, having_clause, limit_offset, limit_count] {
-            part.walk(self, &deciding);
+            part.walk(self, &inner);
         }
         if !target_list.is_empty() {
             self.gives(select, &inner, takes);
@@ -83,6 +85,7 @@ impl<'t> Walk<'t> {
         }
         if let Some(into) = into_clause {
             self.act_because(Verb::Create, Class::Ddl, "makes a table of what it reads", place);
+            self.makes_table = true;
             self.new_table(into, place);
         }
     }
@@ -118,12 +121,12 @@ impl<'t> Walk<'t> {
             };
             // Without RECURSIVE a query sees the names before it, and its own name means a table.
             if !*recursive {
-                self.cte(cte, &within(&inner));
+                self.cte(cte, &inner.inside());
             }
             self.add_name(&mut inner, &cte.ctename);
         }
         if *recursive {
-            ctes.walk(self, &within(&inner));
+            ctes.walk(self, &inner.inside());
         }
         inner
     }
@@ -174,7 +177,7 @@ impl<'t> Walk<'t> {
             keep: infer where_clause action target_list;
             skip: location
         });
-        where_clause.walk(self, &place.deciding());
+        where_clause.walk(self, place);
         infer.walk(self, &place.deciding());
         if *action == UPDATE {
             self.act(Verb::Update, Class::Write, place);
@@ -186,35 +189,41 @@ impl<'t> Walk<'t> {
     fn update(&mut self, update: &'t UpdateStmt, place: &Place<'t>) {
         let inner = self.with(update.with_clause.as_ref(), &writing(place));
         parts!(update => self, &inner; UpdateStmt {
-            walk: from_clause;
-            keep: relation target_list where_clause returning_clause;
+            walk: ;
+            keep: from_clause relation target_list where_clause returning_clause;
             skip: with_clause
         });
+        from_clause.walk(self, &inner);
         returning_clause.walk(self, &inner.returning());
         self.act(Verb::Update, Class::Write, place);
         let target = self.target(relation.as_ref(), Access::Write, place);
         self.targets(target_list, target.as_ref(), &inner);
         self.old_and_new(update.returning_clause.as_ref(), target.as_ref());
-        self.condition(where_clause.as_deref(), &inner);
+        let own = relation.as_ref().and_then(|range| Own::of(range, from_clause, target_list));
+        self.condition(where_clause.as_deref(), own, &inner);
     }
 
     fn delete(&mut self, delete: &'t DeleteStmt, place: &Place<'t>) {
         let inner = self.with(delete.with_clause.as_ref(), &writing(place));
         parts!(delete => self, &inner; DeleteStmt {
-            walk: using_clause;
-            keep: relation where_clause returning_clause;
+            walk: ;
+            keep: using_clause relation where_clause returning_clause;
             skip: with_clause
         });
+        using_clause.walk(self, &inner);
         returning_clause.walk(self, &inner.returning());
         self.act(Verb::Delete, Class::Write, place);
         let target = self.target(relation.as_ref(), Access::Write, place);
         self.old_and_new(delete.returning_clause.as_ref(), target.as_ref());
-        self.condition(where_clause.as_deref(), &inner);
+        let own = relation.as_ref().and_then(|range| Own::of(range, using_clause, &[]));
+        self.condition(where_clause.as_deref(), own, &inner);
     }
 
-    fn condition(&mut self, condition: Option<&'t Node>, place: &Place<'t>) {
+    /// The condition of an `UPDATE` or a `DELETE`. What a `WITH` gives back goes on: there it is one as that of a query.
+    fn condition(&mut self, condition: Option<&'t Node>, own: Option<Own<'t>>, place: &Place<'t>) {
+        let own = own.filter(|_| !place.within);
         match condition {
-            Some(condition) => condition.walk(self, &place.deciding()),
+            Some(condition) => condition.walk(self, &Place { own, ..place.clone() }),
             None => self.effects.all_rows |= !place.explained,
         }
     }
@@ -227,7 +236,7 @@ impl<'t> Walk<'t> {
             skip: with_clause
         });
         returning_clause.walk(self, &inner.returning());
-        join_condition.walk(self, &inner.deciding());
+        join_condition.walk(self, &inner);
         self.act(Verb::Merge, Class::Write, place);
         let target = self.target(relation.as_ref(), Access::Write, place);
         self.old_and_new(merge.returning_clause.as_ref(), target.as_ref());
@@ -245,7 +254,7 @@ impl<'t> Walk<'t> {
             keep: condition values command_type target_list;
             skip: match_kind r#override
         });
-        condition.walk(self, &place.deciding());
+        condition.walk(self, place);
         for (number, value) in values.iter().enumerate().rev() {
             value.walk(self, &place.taken(target_list.get(number).and_then(documents::target_of)));
         }
@@ -339,14 +348,9 @@ impl<'t> Walk<'t> {
     }
 }
 
-/// The place of a query of a `WITH`: only the outermost statement gives rows back to the client.
-fn within<'t>(place: &Place<'t>) -> Place<'t> {
-    Place { in_with: true, takes: None, ..place.clone() }
-}
-
 /// The place of what is in a statement that changes rows.
 fn writing<'t>(place: &Place<'t>) -> Place<'t> {
-    Place { decides: false, takes: None, ..place.clone() }
+    Place { decides: false, takes: None, own: None, ..place.clone() }
 }
 
 /// Whether an option is switched off for sure.

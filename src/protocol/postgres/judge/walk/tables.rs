@@ -77,10 +77,10 @@ impl<'t> Walk<'t> {
             keep: quals is_natural using_clause join_using_alias alias;
             skip: jointype rtindex
         });
-        quals.walk(self, &place.deciding());
+        quals.walk(self, place);
         // Columns are compared here, too.
         for name in using_clause.iter().filter_map(names::string) {
-            self.columns.insert(Written { qualifier: None, name: Some(name) });
+            self.reads(Written { qualifier: None, name: Some(name) }, place);
         }
         let renamed = alias.as_ref().is_some_and(|alias| !alias.colnames.is_empty());
         if *is_natural || !using_clause.is_empty() {
