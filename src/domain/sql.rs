@@ -31,9 +31,9 @@ pub struct Effects {
     /// Those that are read and whose values the text may write somewhere, in another form than they have there. Empty for a text that
     /// does not [lay anything down](Effects::lays).
     pub kept: BTreeSet<Column>,
-    /// The names of columns whose values go as they are, or with parts put in or left out, into a column of the same name or into a
-    /// new one of their type.
-    pub documents: BTreeSet<Box<str>>,
+    /// The columns whose values go as they are, or with parts put in or left out, into a column of the same name: of this relation, or, where
+    /// there is none, a new one of their type.
+    pub documents: BTreeSet<Column>,
     /// The functions that are called by name.
     pub functions: BTreeSet<Function>,
     /// Those of them that nothing is known about: they may do anything. Procedures that are called are among them, and operators, as functions
@@ -154,6 +154,13 @@ impl Effects {
             all.types |= effects.types;
         }
         all
+    }
+
+    /// Whether one of its statements may make or change a relation that another one names.
+    pub fn remakes(&self) -> bool {
+        /// What may.
+        const MAKES: [Verb; 5] = [Verb::Create, Verb::Alter, Verb::Drop, Verb::Rename, Verb::Import];
+        self.statements > 1 && MAKES.iter().any(|verb| self.verbs.contains(verb))
     }
 
     /// Whether it can lay values down: it inserts, updates or makes something.

@@ -208,6 +208,8 @@ const TAKEN_OUT: &[&str] = &[
     "CREATE TABLE stolen AS SELECT 1 AS x FROM generate_series(1, 999) LIMIT (SELECT left(doc ->> 'ssn', 3)::int FROM mails LIMIT 1)",
     "MERGE INTO notes n USING mails m ON n.body = m.doc ->> 'ssn' WHEN NOT MATCHED THEN INSERT (body) VALUES ('x')",
     "UPDATE customers SET name = 'x' FROM mails m WHERE customers.ssn = m.doc ->> 'ssn'",
+    "ALTER TABLE notes ADD more text; ALTER TABLE notes RENAME doc TO old; ALTER TABLE notes RENAME more TO doc; UPDATE notes SET doc = m.doc FROM mails m",
+    "CREATE TEMP TABLE mails (id int, doc text); INSERT INTO mails (id, doc) SELECT id, doc FROM public.mails",
     "UPDATE mails SET body = c.name FROM customers c WHERE c.name LIKE left(mails.doc ->> 'ssn', 1)",
 ];
 

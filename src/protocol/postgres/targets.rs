@@ -405,7 +405,7 @@ async fn lineage(
     let Some(definition) = definition else { return Ok(None) };
     let judgement = judge.judge(definition.as_bytes(), Lexing::default()).await;
     let effects = judgement.effects().map(|effects| &**effects);
-    let reach = Reach::of(effects, masked, false);
+    let reach = Reach::of(effects, masked, false, false);
     let origins = match inquiry.origins(&definition).await {
         Ok(origins) => origins,
         Err(InquiryError::Refused(_)) => None,

@@ -33,11 +33,12 @@ impl Reach {
         Self { values: true, reads: true, json: true, parts: true, reports: true, code: true };
 
     /// What the effects of a text say; `None` for a text that was not understood. `opaque_left`: it calls a function that whoever
-    /// judged the text could not name harmless. Functions that are harmless but may read tables count here too.
+    /// judged the text could not name harmless. Functions that are harmless but may read tables count here too. `remade`: relations may have
+    /// been made or changed since the catalogue was read.
     ///
     /// What the names of prepared statements and cursors stand for is not in it: see [`Reach::with_names`]. Under a plan without
     /// fields nothing is reached.
-    pub fn of(effects: Option<&Effects>, masked: &Masked, opaque_left: bool) -> Self {
+    pub fn of(effects: Option<&Effects>, masked: &Masked, opaque_left: bool, remade: bool) -> Self {
         if !masked.plan().has_fields() {
             return Self::NOTHING;
         }
@@ -51,7 +52,7 @@ impl Reach {
         if !code && effects.verbs.len() == 1 && effects.verbs.contains(&Verb::Explain) {
             return Self::NOTHING;
         }
-        let place = Place::of(effects, masked);
+        let place = Place::of(effects, masked, remade || effects.remakes());
         let (mut values, mut reads) = (code, code);
         for column in effects.columns.iter().filter(|column| place.reaches(column)) {
             values = true;
@@ -148,10 +149,12 @@ struct Place<'a> {
     relations: Vec<&'a Relation>,
     /// One is read or changed that the catalogue does not know: any column may be its.
     unknown: bool,
+    /// They may not be what the catalogue says any more.
+    remade: bool,
 }
 
 impl<'a> Place<'a> {
-    fn of(effects: &'a Effects, masked: &'a Masked) -> Self {
+    fn of(effects: &'a Effects, masked: &'a Masked, remade: bool) -> Self {
         let (mut relations, mut unknown) = (Vec::new(), false);
         for relation in &effects.relations {
             let before = relations.len();
@@ -160,7 +163,7 @@ impl<'a> Place<'a> {
             unknown |=
                 relations.len() == before && relation.access != Access::Ddl && !is_system(&relation.object);
         }
-        Self { masked, relations, unknown }
+        Self { masked, relations, unknown, remade }
     }
 
     /// Whether a column that is named may be masked, or be no column at all but a call.
@@ -210,14 +213,25 @@ impl<'a> Place<'a> {
 
     /// Whether what is read of JSON may be written where it is no document any more.
     fn writes_parts(&self, effects: &Effects) -> bool {
-        let is_text = |name: &str| {
-            let columns = self.relations.iter().flat_map(|relation| &relation.columns);
-            let (json, other) =
-                columns.filter(|own| *own.name == *name).partition::<Vec<_>, _>(|own| own.json);
-            !json.is_empty() && (self.unknown || !other.is_empty())
-        };
         effects.kept.iter().any(|column| self.reads_json(column))
-            || effects.documents.iter().any(|name| is_text(name))
+            || effects.documents.iter().any(|column| self.loses_names(column))
+    }
+
+    /// Whether a document may be written into a column that is none, as far as it is known: its names are looked for in JSON only.
+    fn loses_names(&self, column: &Column) -> bool {
+        let read = Column { relation: None, name: column.name.clone(), access: Access::Read };
+        if !self.reads_json(&read) {
+            return false;
+        }
+        let relations: Vec<&Relation> = match &column.relation {
+            Some(_) if self.remade => return true,
+            Some(target) => self.masked.catalog().find(target).collect(),
+            None if self.unknown => return true,
+            None => self.relations.clone(),
+        };
+        let columns = relations.iter().flat_map(|relation| &relation.columns);
+        let mut named = columns.filter(|own| Some(&own.name) == column.name.as_ref()).peekable();
+        named.peek().is_none() || named.any(|own| !own.json)
     }
 
     /// `row.name` is a call of the function `name` with the whole row if the relation has no such column.

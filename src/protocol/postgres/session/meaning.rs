@@ -136,10 +136,13 @@ impl Shared {
         let command = self.command(definition, known, 0);
         let runs = self.runs(definition);
         let also: Vec<Command> = runs.iter().map(|definition| self.command(definition, known, 1)).collect();
+        // What a text changes counts for what it runs, too.
+        let effects = definition.judgement.effects();
+        let remade = self.ddl.get() >= Change::Relations || effects.is_some_and(|effects| effects.remakes());
         let reach = known.map_or(Reach::NOTHING, |known| {
-            std::iter::once(definition)
-                .chain(&runs)
-                .fold(Reach::NOTHING, |reach, definition| reach.join(self.reach(definition, known, 0)))
+            std::iter::once(definition).chain(&runs).fold(Reach::NOTHING, |reach, definition| {
+                reach.join(self.reach(definition, known, remade, 0))
+            })
         });
         Meaning { command, also, runs, reach }
     }
@@ -227,14 +230,14 @@ impl Shared {
     }
 
     /// Where masked values may turn up when a text runs.
-    fn reach(&self, definition: &Definition, known: &Known, depth: usize) -> Reach {
+    fn reach(&self, definition: &Definition, known: &Known, remade: bool, depth: usize) -> Reach {
         let effects = definition.judgement.effects().map(|effects| &**effects);
         let opaque = effects.is_none_or(|effects| !self.opaque(effects, Some(known)).is_empty());
         let named = |entry: &NameUse| {
             let definition = self.names.borrow().definition(entry).filter(|_| depth < DEEPEST)?;
-            Some(self.reach(&definition, known, depth.saturating_add(1)))
+            Some(self.reach(&definition, known, remade, depth.saturating_add(1)))
         };
-        Reach::of(effects, &known.masked, opaque).with_names(effects, &known.masked, named)
+        Reach::of(effects, &known.masked, opaque, remade).with_names(effects, &known.masked, named)
     }
 
     /// What the connection itself forbids, whatever the policies say; `None` for most.

@@ -115,17 +115,13 @@ pub(super) fn is_json(name: &TypeName) -> bool {
 impl<'t> Walk<'t> {
     /// A column that stands in a place of its own.
     pub(super) fn stands(&mut self, written: Written<'t>, place: &Place<'t>) {
-        let taken = match place.takes {
-            Some(Takes::Column(column)) => written.name == Some(column),
-            Some(Takes::New) => true,
-            Some(Takes::Columns(_)) | None => false,
+        let target = match place.takes.filter(|_| !place.decides) {
+            Some(Takes::Column(column)) if written.name == Some(column) => place.target.clone(),
+            Some(Takes::New) => None,
+            _ => return self.reads(written, place),
         };
-        if taken && !place.decides {
-            self.taken.insert(written);
-            self.columns.insert(written);
-        } else {
-            self.reads(written, place);
-        }
+        self.taken.insert((target, written));
+        self.columns.insert(written);
     }
 
     /// Visits what a query gives, column by column.
@@ -172,7 +168,7 @@ impl<'t> Walk<'t> {
         for written in kept {
             self.relations_of(written, |walk, relation, name| walk.keep(relation, name));
         }
-        for written in taken {
+        for (target, written) in taken {
             // Whole rows are no documents, whatever the name says.
             let row = written.qualifier.is_none()
                 && written.name.is_some_and(|word| {
@@ -183,7 +179,9 @@ impl<'t> Walk<'t> {
             if row {
                 self.relations_of(written, |walk, relation, name| walk.keep(relation, name));
             } else {
-                self.effects.documents.extend(written.name.map(Into::into));
+                let relation = target.map(|target| (*target).clone());
+                let name = written.name.map(Into::into);
+                self.effects.documents.insert(Column { relation, name, access: Access::Write });
             }
         }
     }

@@ -71,6 +71,8 @@ struct Place<'t> {
     own: Option<Own<'t>>,
     /// What takes the value that stands here as it is.
     takes: Option<Takes<'t>>,
+    /// The relation that the statement changes.
+    target: Option<Rc<Object>>,
 }
 
 /// One name of a `WITH`, and those around it.
@@ -90,6 +92,11 @@ impl<'t> Place<'t> {
     /// The same place, whose value is taken as it is.
     fn taken(&self, takes: Option<Takes<'t>>) -> Self {
         Self { takes, ..self.clone() }
+    }
+
+    /// The same place in a statement that changes this relation.
+    fn changing(&self, target: Option<&Object>) -> Self {
+        Self { target: target.cloned().map(Rc::new), ..self.clone() }
     }
 
     /// The same place in a statement, for what it gives back.
@@ -140,8 +147,8 @@ struct Walk<'t> {
     decided: BTreeSet<Written<'t>>,
     /// It makes a table of what it reads.
     makes_table: bool,
-    /// Those that are taken as they are, by a column of the same name or by a new one.
-    taken: BTreeSet<Written<'t>>,
+    /// Those that are taken as they are, by a column of the same name or by a new one; and the relation that there is already.
+    taken: BTreeSet<(Option<Rc<Object>>, Written<'t>)>,
     /// What the tables of the text are called in it, for its columns.
     aliases: BTreeMap<&'t str, BTreeSet<Object>>,
     /// What joins are called: a name that stands for several tables, whatever else it stands for.

@@ -157,6 +157,7 @@ impl<'t> Walk<'t> {
         });
         self.act(Verb::Insert, Class::Write, place);
         let target = self.target(relation.as_ref(), Access::Write, place);
+        let inner = inner.changing(target.as_ref());
         returning_clause.walk(self, &inner.returning());
         select_stmt.walk(self, &inner.taken(Some(Takes::Columns(cols))));
         if cols.is_empty() {
@@ -197,6 +198,7 @@ impl<'t> Walk<'t> {
         returning_clause.walk(self, &inner.returning());
         self.act(Verb::Update, Class::Write, place);
         let target = self.target(relation.as_ref(), Access::Write, place);
+        let inner = inner.changing(target.as_ref());
         self.targets(target_list, target.as_ref(), &inner);
         self.old_and_new(update.returning_clause.as_ref(), target.as_ref());
         let own = relation.as_ref().and_then(|range| Own::of(range, from_clause, target_list));
@@ -239,6 +241,7 @@ impl<'t> Walk<'t> {
         join_condition.walk(self, &inner);
         self.act(Verb::Merge, Class::Write, place);
         let target = self.target(relation.as_ref(), Access::Write, place);
+        let inner = inner.changing(target.as_ref());
         self.old_and_new(merge.returning_clause.as_ref(), target.as_ref());
         for clause in merge_when_clauses {
             match &clause.node {

@@ -114,12 +114,43 @@ fn what_is_taken_out_of_json_is_not_written_elsewhere() {
 }
 
 #[test]
+fn a_document_is_written_only_where_a_document_is_known_to_be() {
+    let masked = masked();
+    let keeps = |sql: &str, remade| {
+        let effects = effects(sql);
+        Reach::of(Some(&effects), &masked, false, remade).keeps(Some(&effects))
+    };
+    for sql in [
+        // The catalogue does not show such a column.
+        "UPDATE orders SET doc = m.doc FROM mails m",
+        "INSERT INTO orders (id, doc) SELECT id, doc FROM mails",
+        "MERGE INTO orders o USING mails m ON false WHEN NOT MATCHED THEN INSERT (doc) VALUES (m.doc)",
+        "ALTER TABLE orders ADD doc text; UPDATE orders SET doc = m.doc FROM mails m",
+        "CREATE TEMP TABLE mails (id int, doc text); INSERT INTO mails (id, doc) SELECT id, doc FROM public.mails",
+        "DROP TABLE orders; INSERT INTO mails (id, doc) SELECT id, doc FROM mails",
+    ] {
+        assert!(keeps(sql, false), "{sql}");
+    }
+    for (sql, remade) in [
+        ("UPDATE mails SET doc = doc || $1", true),
+        ("INSERT INTO mails (id, doc) SELECT id, doc FROM mails", true),
+        ("CREATE TABLE t AS SELECT doc FROM mails", false),
+        ("INSERT INTO mails (id, doc) VALUES (1, $1)", false),
+        ("UPDATE orders SET total = 1", false),
+    ] {
+        assert!(!keeps(sql, false), "{sql}");
+        assert_eq!(keeps(sql, true), remade, "{sql}");
+    }
+}
+
+#[test]
 fn what_lays_nothing_down_may_be_made_a_table_of_by_its_name() {
     let masked = masked();
     let execute = effects("CREATE TABLE t AS EXECUTE p");
     let with = |sql| {
         let named = Some(reach(sql));
-        let reach = Reach::of(Some(&execute), &masked, false).with_names(Some(&execute), &masked, |_| named);
+        let reach =
+            Reach::of(Some(&execute), &masked, false, false).with_names(Some(&execute), &masked, |_| named);
         reach.keeps(Some(&execute))
     };
     assert!(with("SELECT doc ->> 'ssn' FROM mails") && !with("SELECT id FROM mails"));

@@ -23,7 +23,7 @@ pub(super) fn effects(sql: &str) -> Effects {
 }
 
 pub(super) fn reach(sql: &str) -> Reach {
-    Reach::of(Some(&effects(sql)), &masked(), false)
+    Reach::of(Some(&effects(sql)), &masked(), false, false)
 }
 
 #[test]
@@ -108,9 +108,9 @@ fn texts_that_may_read_something_masked_reach_it() {
     ] {
         assert!(reach(sql).values() && reach(sql).reports(), "{sql}");
     }
-    assert_eq!(Reach::of(None, &masked(), false), Reach::ALL);
+    assert_eq!(Reach::of(None, &masked(), false, false), Reach::ALL);
     assert!(
-        Reach::of(Some(&effects("SELECT 1")), &masked(), true).values(),
+        Reach::of(Some(&effects("SELECT 1")), &masked(), true, false).values(),
         "a function is left that nobody knows"
     );
 }
@@ -136,7 +136,7 @@ fn what_is_taken_out_of_json_may_be_a_masked_field() {
         assert!(!reach.keeps(Some(&effects)), "{sql}");
     }
     let keeps = effects("SELECT set_config('my.x', doc ->> 'ssn', false) FROM mails");
-    assert!(Reach::of(Some(&keeps), &masked(), false).keeps(Some(&keeps)));
+    assert!(Reach::of(Some(&keeps), &masked(), false, false).keeps(Some(&keeps)));
     // A row that fails is quoted.
     let write = reach("INSERT INTO mails (id, doc) VALUES (1, '{}') RETURNING id + 1");
     assert!(!write.values() && write.reports());
@@ -146,7 +146,7 @@ fn what_is_taken_out_of_json_may_be_a_masked_field() {
 fn a_settled_view_is_known() {
     let mut masked = masked();
     masked.asks();
-    let of = |masked: &Masked, sql| Reach::of(Some(&effects(sql)), masked, false).values();
+    let of = |masked: &Masked, sql| Reach::of(Some(&effects(sql)), masked, false, false).values();
     assert!(of(&masked, "SELECT total + 1 FROM vo"), "it is withheld as long as nobody has asked");
     let sources = vec![Source { table: 16430, attribute: 2 }];
     masked.settle(16460, Some(&Lineage { sources, reaches: false }));
@@ -208,7 +208,7 @@ fn copies_and_what_keeps_values_are_told() {
         ("SELECT upper(ssn), current_setting('app.tenant') FROM customers", false, false),
     ] {
         let effects = effects(sql);
-        let reach = Reach::of(Some(&effects), &masked(), false);
+        let reach = Reach::of(Some(&effects), &masked(), false, false);
         assert_eq!(reach.copies(Some(&effects)), copies, "{sql}");
         assert_eq!(reach.keeps(Some(&effects)), keeps, "{sql}");
     }
@@ -221,7 +221,7 @@ fn names_stand_for_what_was_prepared() {
     let masked = masked();
     let of = |sql: &str, known: Option<Reach>| {
         let effects = effects(sql);
-        Reach::of(Some(&effects), &masked, false).with_names(Some(&effects), &masked, |_| known)
+        Reach::of(Some(&effects), &masked, false, false).with_names(Some(&effects), &masked, |_| known)
     };
     for sql in ["EXECUTE p", "FETCH c", "EXPLAIN ANALYZE EXECUTE p"] {
         assert_eq!(of(sql, None), Reach::ALL, "{sql}");
@@ -238,7 +238,7 @@ fn names_stand_for_what_was_prepared() {
 #[test]
 fn nothing_is_reached_under_a_plan_without_fields() {
     let masked = catalog().masked(&plan(&[(&[], &[Entity::UsSsn], MaskOp::Redact)]));
-    assert_eq!(Reach::of(None, &masked, true), Reach::NOTHING);
+    assert_eq!(Reach::of(None, &masked, true, false), Reach::NOTHING);
     let effects = effects("EXECUTE p");
     assert_eq!(Reach::NOTHING.with_names(Some(&effects), &masked, |_| None), Reach::NOTHING);
 }

@@ -21,7 +21,7 @@ fn changes() -> Reach {
         access: crate::domain::sql::Access::Write,
     };
     let effects = crate::domain::sql::Effects { relations: [relation].into(), ..Default::default() };
-    Reach::of(Some(&effects), &masked, false)
+    Reach::of(Some(&effects), &masked, false, false)
 }
 
 /// The fields of an error, `letter:text`, once it is cleared; `None` if it stays as it is.
