@@ -209,6 +209,8 @@ const TAKEN_OUT: &[&str] = &[
     "MERGE INTO notes n USING mails m ON n.body = m.doc ->> 'ssn' WHEN NOT MATCHED THEN INSERT (body) VALUES ('x')",
     "UPDATE customers SET name = 'x' FROM mails m WHERE customers.ssn = m.doc ->> 'ssn'",
     "ALTER TABLE notes ADD more text; ALTER TABLE notes RENAME doc TO old; ALTER TABLE notes RENAME more TO doc; UPDATE notes SET doc = m.doc FROM mails m",
+    "ALTER TABLE mails RENAME doc TO other; INSERT INTO notes (body) SELECT other ->> 'ssn' FROM mails",
+    "BEGIN; ALTER TABLE mails RENAME TO other",
     "CREATE TEMP TABLE mails (id int, doc text); INSERT INTO mails (id, doc) SELECT id, doc FROM public.mails",
     "UPDATE mails SET body = c.name FROM customers c WHERE c.name LIKE left(mails.doc ->> 'ssn', 1)",
 ];

@@ -201,13 +201,20 @@ impl<'a> Place<'a> {
     /// Whether a column that is read may be JSON.
     fn reads_json(&self, column: &Column) -> bool {
         let is = |relation: &Relation| match &column.name {
-            Some(name) => relation.columns.iter().any(|own| own.json && own.name == *name),
+            Some(name) => {
+                // It may have got this name since.
+                let renamed = self.remade && !relation.has(name) && !SYSTEM.contains(&&**name);
+                relation.columns.iter().any(|own| own.json && own.name == *name)
+                    || (renamed && relation.has_json())
+            }
             None => relation.has_json(),
         };
+        let unknown = |object: &Object| self.masked.catalog().find(object).next().is_none();
         column.access == Access::Read
             && match &column.relation {
+                Some(object) if self.remade && unknown(object) => !is_system(object),
                 Some(object) => self.masked.catalog().find(object).any(is),
-                None => self.relations.iter().any(|relation| is(relation)),
+                None => (self.remade && self.unknown) || self.relations.iter().any(|relation| is(relation)),
             }
     }
 

@@ -6,7 +6,7 @@ use pg_query::protobuf::{CreateFunctionStmt, CreateStmt, DefElem, DropStmt, Node
 use super::parts::{Part, parts};
 use super::{Place, Walk, names};
 use crate::domain::command::Class;
-use crate::domain::sql::{Access, Verb};
+use crate::domain::sql::{Access, Object, Verb};
 
 impl<'t> Walk<'t> {
     pub(super) fn structure(&mut self, node: &'t NodeEnum, place: &Place<'t>) {
@@ -247,13 +247,13 @@ impl<'t> Walk<'t> {
                 let target = self.target(relation.as_ref(), Access::Ddl, place);
                 // Under another name it can be read where its own name is looked for: that counts as reading it.
                 match ObjectType::try_from(*rename_type) {
-                    Ok(ObjectType::ObjectColumn) => self.read(target, Some(subname)),
+                    Ok(ObjectType::ObjectColumn) => self.renamed(target, Some(subname)),
                     Ok(
                         ObjectType::ObjectTable
                         | ObjectType::ObjectView
                         | ObjectType::ObjectMatview
                         | ObjectType::ObjectForeignTable,
-                    ) => self.read(target, None),
+                    ) => self.renamed(target, None),
                     _ => {}
                 }
             }
@@ -263,7 +263,7 @@ impl<'t> Walk<'t> {
                     skip: object_type object newschema missing_ok
                 });
                 if let Some(target) = self.target(relation.as_ref(), Access::Ddl, place) {
-                    self.read(Some(target), None);
+                    self.renamed(Some(target), None);
                 }
             }
             NodeEnum::AlterObjectDependsStmt(alter) => {
@@ -282,6 +282,12 @@ impl<'t> Walk<'t> {
             | NodeEnum::AlterTsconfigurationStmt(_) => {}
             _ => self.misplaced(node),
         }
+    }
+
+    /// Something is found under another name, and not under its own any more.
+    fn renamed(&mut self, relation: Option<Object>, name: Option<&str>) {
+        self.keep(relation.clone(), name);
+        self.read(relation, name);
     }
 
     fn drop_objects(&mut self, drop: &'t DropStmt, place: &Place<'t>) {

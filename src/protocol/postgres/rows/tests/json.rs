@@ -47,6 +47,10 @@ const LEAVES: &[&str] = &[
     "CREATE RULE r AS ON UPDATE TO mails DO ALSO INSERT INTO orders (card) VALUES (new.doc ->> 'ssn')",
     "CREATE FUNCTION f() RETURNS text LANGUAGE sql BEGIN ATOMIC SELECT doc ->> 'ssn' FROM mails; END",
     "INSERT INTO made_just_now (doc) SELECT m.doc FROM mails m",
+    "ALTER TABLE mails RENAME COLUMN doc TO other",
+    "ALTER TABLE mails RENAME TO other",
+    "ALTER TABLE mails SET SCHEMA private",
+    "ALTER TABLE orders ADD x int; INSERT INTO orders (card) SELECT other ->> 'ssn' FROM mails",
     // Which rows there are tells what a condition looks at.
     "INSERT INTO orders (id, card) SELECT m.id, string_agg(chr(c), '' ORDER BY p) FROM mails m, generate_series(1, 11) p, generate_series(32, 126) c WHERE substr(m.doc ->> 'ssn', p, 1) = chr(c) GROUP BY m.id",
     "INSERT INTO orders (card) SELECT chr(c) FROM generate_series(32, 126) c JOIN mails m ON substr(m.doc ->> 'ssn', 1, 1) = chr(c)",
@@ -99,7 +103,8 @@ const STAYS: &[&str] = &[
     "CREATE INDEX ON mails ((doc ->> 'a')) WHERE doc ? 'b'",
     "ALTER TABLE mails ADD CHECK (doc ? 'a'), ALTER doc TYPE jsonb USING doc::jsonb",
     "ALTER TABLE mails ALTER id DROP EXPRESSION",
-    "ALTER TABLE mails RENAME COLUMN doc TO other",
+    "ALTER TABLE mails RENAME COLUMN id TO number",
+    "ALTER TABLE orders RENAME TO bills",
     "DELETE FROM mails WHERE doc ->> 'a' = '1' RETURNING doc",
     "EXPLAIN UPDATE mails SET id = (doc ->> 'ssn')::int",
 ];
@@ -140,6 +145,31 @@ fn a_document_is_written_only_where_a_document_is_known_to_be() {
     ] {
         assert!(!keeps(sql, false), "{sql}");
         assert_eq!(keeps(sql, true), remade, "{sql}");
+    }
+}
+
+#[test]
+fn a_column_may_have_been_renamed_since_the_catalogue_was_read() {
+    let masked = masked();
+    let of = |sql: &str, remade| {
+        let effects = effects(sql);
+        let reach = Reach::of(Some(&effects), &masked, false, remade);
+        (reach.values(), reach.keeps(Some(&effects)))
+    };
+    for sql in [
+        "INSERT INTO orders (card) SELECT other ->> 'ssn' FROM mails",
+        "INSERT INTO orders (card) SELECT m.other ->> 'ssn' FROM mails m",
+        "CREATE TABLE t AS SELECT other AS x FROM mails",
+        "UPDATE mails SET id = (other ->> 'ssn')::int",
+    ] {
+        assert_eq!(of(sql, true), (true, true), "{sql}");
+        assert!(!of(sql, false).1, "{sql}");
+    }
+    assert_eq!(of("SELECT other ->> 'ssn' FROM mails", true), (true, false));
+    for sql in
+        ["INSERT INTO orders (id) SELECT m.id FROM mails m WHERE m.ctid = '(0,1)'", "SELECT x FROM orders"]
+    {
+        assert_eq!(of(sql, true), (false, false), "{sql}");
     }
 }
 
