@@ -29,7 +29,7 @@ pub struct Effects {
     /// The columns that are named, as far as the text says whose they are.
     pub columns: BTreeSet<Column>,
     /// Those that are read and whose values the text may write somewhere, in another form than they have there. Empty for a text that
-    /// does not [lay anything down](Effects::lays).
+    /// neither [lays anything down](Effects::lays) nor deletes rows: those that are left tell what was looked at.
     pub kept: BTreeSet<Column>,
     /// The columns whose values go as they are, or with parts put in or left out, into a column of the same name: of this relation, or, where
     /// there is none, a new one of their type.
@@ -169,6 +169,11 @@ impl Effects {
         const LAYS: [Verb; 7] =
             [Verb::Insert, Verb::Update, Verb::Merge, Verb::Create, Verb::Refresh, Verb::Alter, Verb::Rename];
         LAYS.iter().any(|verb| self.verbs.contains(verb))
+    }
+
+    /// Whether it deletes rows.
+    pub fn deletes(&self) -> bool {
+        self.verbs.contains(&Verb::Delete)
     }
 
     /// Whether the text can change how the next text is cut into words: `standard_conforming_strings`,

@@ -18,7 +18,8 @@ pub struct Reach {
     reads: bool,
     /// It reads columns that are JSON, in which there may be masked fields.
     json: bool,
-    /// What it reads of them may be written, in another form than that of the document that it is.
+    /// What it reads of them may be written, in another form than that of the document that it is. Of a text that deletes: it may choose
+    /// rows by masked values of others.
     parts: bool,
     reports: bool,
     code: bool,
@@ -64,7 +65,13 @@ impl Reach {
         let json = effects.columns.iter().any(|column| place.reads_json(column));
         values |= json;
         // What lays nothing down may be made a table of, by its name.
-        let parts = if effects.lays() { place.writes_parts(effects) } else { json };
+        let parts = if effects.lays() {
+            place.writes_parts(effects)
+        } else if effects.deletes() {
+            place.chooses(effects)
+        } else {
+            json
+        };
         Self { values, reads, json, parts, reports: values || place.changes(effects), code }
     }
 
@@ -134,12 +141,14 @@ impl Reach {
 
     /// Whether the text may put masked values where they are masked no longer: it reads them, and inserts, updates or makes something,
     /// or calls a function that keeps what it is given, as `set_config` does. An `UPDATE` that only looks for them is among it; of JSON
-    /// it is not, and documents may be written as such, where they are searched for names again.
+    /// it is not, and documents may be written as such, where they are searched for names again. A `DELETE` that looks at other rows than
+    /// those it deletes is among it: a list of guesses without the wrong ones is a copy.
     pub fn keeps(self, effects: Option<&Effects>) -> bool {
-        let (lays, calls) = effects.map_or((true, true), |effects| {
-            (effects.lays(), effects.functions.iter().any(|call| lays_down(&call.object)))
+        let (lays, deletes, calls) = effects.map_or((true, true, true), |effects| {
+            let calls = effects.functions.iter().any(|call| lays_down(&call.object));
+            (effects.lays(), effects.deletes(), calls)
         });
-        ((self.reads || self.parts) && lays) || ((self.reads || self.json) && calls)
+        (self.reads && lays) || (self.parts && (lays || deletes)) || ((self.reads || self.json) && calls)
     }
 }
 
@@ -222,6 +231,11 @@ impl<'a> Place<'a> {
     fn writes_parts(&self, effects: &Effects) -> bool {
         effects.kept.iter().any(|column| self.reads_json(column))
             || effects.documents.iter().any(|column| self.loses_names(column))
+    }
+
+    /// Whether what decides which rows are deleted may be masked values of other rows, or fields of their JSON.
+    fn chooses(&self, effects: &Effects) -> bool {
+        effects.kept.iter().any(|column| self.reaches(column) || self.reads_json(column))
     }
 
     /// Whether a document may be written into a column that is none, as far as it is known: its names are looked for in JSON only.

@@ -155,10 +155,10 @@ impl<'t> Walk<'t> {
         self.effects.kept.insert(Column { relation, name: name.map(Into::into), access: Access::Read });
     }
 
-    /// Gives the columns that are kept their relations, in a text that lays something down.
+    /// Gives the columns that are kept their relations, in a text that lays something down or deletes rows.
     pub(super) fn finish_kept(&mut self) {
         let (kept, taken) = (std::mem::take(&mut self.kept), std::mem::take(&mut self.taken));
-        if !self.effects.lays() {
+        if !self.effects.lays() && !self.effects.deletes() {
             self.effects.kept.clear();
             return;
         }
