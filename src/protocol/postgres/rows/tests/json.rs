@@ -104,7 +104,7 @@ const STAYS: &[&str] = &[
     "ALTER TABLE mails ADD CHECK (doc ? 'a'), ALTER doc TYPE jsonb USING doc::jsonb",
     "ALTER TABLE mails ALTER id DROP EXPRESSION",
     "ALTER TABLE mails RENAME COLUMN id TO number",
-    "ALTER TABLE orders RENAME TO bills",
+    "ALTER TABLE wiped RENAME TO bills",
     "DELETE FROM mails WHERE doc ->> 'a' = '1' RETURNING doc",
     "EXPLAIN UPDATE mails SET id = (doc ->> 'ssn')::int",
 ];
@@ -163,8 +163,8 @@ fn a_column_may_have_been_renamed_since_the_catalogue_was_read() {
         "UPDATE mails SET id = (other ->> 'ssn')::int",
     ] {
         assert_eq!(of(sql, true), (true, true), "{sql}");
-        assert!(!of(sql, false).1, "{sql}");
     }
+    assert!(!of("INSERT INTO orders (card) SELECT other ->> 'ssn' FROM mails", false).1);
     assert_eq!(of("SELECT other ->> 'ssn' FROM mails", true), (true, false));
     for sql in
         ["INSERT INTO orders (id) SELECT m.id FROM mails m WHERE m.ctid = '(0,1)'", "SELECT x FROM orders"]
