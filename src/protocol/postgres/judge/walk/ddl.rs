@@ -76,12 +76,13 @@ impl<'t> Walk<'t> {
                 self.target(view.as_ref(), Access::Ddl, place);
             }
             NodeEnum::RuleStmt(create) => {
-                parts!(create.as_ref() => self, place; RuleStmt {
+                // Its actions run within the statements of others.
+                parts!(create.as_ref() => self, &place.inside(); RuleStmt {
                     walk: actions;
                     keep: where_clause relation;
                     skip: rulename event instead replace
                 });
-                where_clause.walk(self, &place.deciding());
+                where_clause.walk(self, place);
                 let target = self.target(relation.as_ref(), Access::Ddl, place);
                 self.stands_for("old", target.as_ref());
                 self.stands_for("new", target.as_ref());
@@ -170,10 +171,11 @@ impl<'t> Walk<'t> {
 
     fn create_function(&mut self, create: &'t CreateFunctionStmt, place: &Place<'t>) {
         parts!(create => self, place; CreateFunctionStmt {
-            walk: parameters return_type sql_body;
-            keep: options;
+            walk: parameters return_type;
+            keep: options sql_body;
             skip: is_procedure replace funcname
         });
+        sql_body.walk(self, &place.inside());
         for option in options {
             match &option.node {
                 Some(NodeEnum::DefElem(option)) => self.function_option(option),

@@ -51,6 +51,11 @@ const LEAVES: &[&str] = &[
     "ALTER TABLE mails RENAME TO other",
     "ALTER TABLE mails SET SCHEMA private",
     "ALTER TABLE orders ADD x int; INSERT INTO orders (card) SELECT other ->> 'ssn' FROM mails",
+    "CREATE FUNCTION f() RETURNS text LANGUAGE sql BEGIN ATOMIC UPDATE mails SET id = 1 RETURNING doc ->> 'ssn'; END",
+    "CREATE FUNCTION f() RETURNS int LANGUAGE sql BEGIN ATOMIC DELETE FROM mails WHERE doc ? 'a' RETURNING id; END",
+    "CREATE RULE r AS ON DELETE TO orders DO INSTEAD UPDATE mails SET id = 1 RETURNING mails.id, 1, mails.doc ->> 'ssn'",
+    "CREATE RULE r AS ON DELETE TO mails DO ALSO DELETE FROM orders WHERE total <> old.doc ->> 'ssn'",
+    "CREATE RULE r AS ON UPDATE TO mails WHERE old.doc ? 'a' DO ALSO UPDATE orders SET id = 1",
     // Which rows there are tells what a condition looks at.
     "INSERT INTO orders (id, card) SELECT m.id, string_agg(chr(c), '' ORDER BY p) FROM mails m, generate_series(1, 11) p, generate_series(32, 126) c WHERE substr(m.doc ->> 'ssn', p, 1) = chr(c) GROUP BY m.id",
     "INSERT INTO orders (card) SELECT chr(c) FROM generate_series(32, 126) c JOIN mails m ON substr(m.doc ->> 'ssn', 1, 1) = chr(c)",
