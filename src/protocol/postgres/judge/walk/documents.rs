@@ -129,7 +129,10 @@ impl<'t> Walk<'t> {
         let one = SetOperation::try_from(select.op) == Ok(SetOperation::SetopNone);
         let list = &select.target_list;
         let columns = match takes {
-            Some(Takes::Columns(columns)) if columns.len() == list.len() => columns,
+            // How many columns a star stands for is not known, or that it is one at least.
+            Some(Takes::Columns(columns)) if columns.len() == list.len() && !list.iter().any(is_star) => {
+                columns
+            }
             _ => &[],
         };
         // The last one in is visited first.
@@ -225,6 +228,17 @@ impl<'t> Walk<'t> {
             (None, None) => note(self, None, None),
         }
     }
+}
+
+/// Whether an element of a list of targets is `*`, `t.*` or `(row).*`.
+fn is_star(node: &Node) -> bool {
+    let Some(NodeEnum::ResTarget(target)) = &node.node else { return false };
+    let last = match target.val.as_deref().and_then(|val| val.node.as_ref()) {
+        Some(NodeEnum::ColumnRef(column)) => column.fields.last(),
+        Some(NodeEnum::AIndirection(indirection)) => indirection.indirection.last(),
+        _ => None,
+    };
+    last.is_some_and(|last| matches!(last.node, Some(NodeEnum::AStar(_))))
 }
 
 /// The column that an element of an `INSERT`'s list or of a `SET` names, if it is all of it.
