@@ -46,8 +46,6 @@ pub struct Effects {
     pub fields: BTreeSet<Box<str>>,
     /// The names behind an expression, `(x).f`. Where there is no such column it is a call of a function `f` that takes whatever `x` is.
     pub applied: BTreeSet<Box<str>>,
-    /// A type is named without its schema, other than by the words that the grammar has for PostgreSQL's own.
-    pub types: bool,
     /// The settings that are changed.
     pub settings: BTreeSet<Setting>,
     /// An `UPDATE` or `DELETE` has no `WHERE`: it is for all rows.
@@ -151,7 +149,6 @@ impl Effects {
             all.channels.extend(effects.channels.iter().cloned());
             all.all_rows |= effects.all_rows;
             all.locks |= effects.locks;
-            all.types |= effects.types;
         }
         all
     }
@@ -190,35 +187,12 @@ impl Effects {
 
     /// Whether it names anything that may be a function or operator of somebody's own, and does not say so.
     pub fn names_code(&self) -> bool {
-        self.may_call(None)
-    }
-
-    /// The same; where an access is given, a column that is named for another one is no call.
-    fn may_call(&self, access: Option<Access>) -> bool {
-        let behind_a_dot = |column: &Column| {
-            let counts = access.is_none_or(|access| access == column.access);
-            counts && column.relation.is_some() && column.name.is_some()
-        };
+        let behind_a_dot = |column: &Column| column.relation.is_some() && column.name.is_some();
         self.operators.iter().any(|operator| operator.schema.is_none())
             || self.functions.iter().any(|function| function.object.schema.is_none())
             || !self.fields.is_empty()
             || !self.applied.is_empty()
             || self.columns.iter().any(behind_a_dot)
-    }
-
-    /// Whether it means the same wherever names without a schema are looked up: it reads or changes rows, and all that it names has its
-    /// schema.
-    pub fn says_where(&self) -> bool {
-        let plain = self.classes.iter().all(|class| matches!(class, Class::Read | Class::Write));
-        let relations = self.relations.iter().all(|relation| relation.object.schema.is_some());
-        let opaque = self.opaque.iter().all(|function| function.object.schema.is_some());
-        plain
-            && relations
-            && opaque
-            && self.names.is_empty()
-            && self.settings.is_empty()
-            && !self.types
-            && !self.may_call(Some(Access::Read))
     }
 
     /// About how many bytes of memory this holds.

@@ -203,40 +203,27 @@ match = { groups = ["support"], connections = ["db"], operations = ["read"], fun
 }
 
 #[test]
-fn a_function_that_a_policy_names_is_called_again_where_its_text_says_where_it_is() {
-    let rules = r#"
+fn a_function_that_a_policy_names_is_denied_the_second_time() {
+    let named = r#"
 [[policy]]
 id = "own"
 effect = "allow"
 match = { groups = ["support"], connections = ["db"], operations = ["read"], functions = ["public.appfn", "public.moves"] }
-
-[[policy]]
-id = "paths"
-effect = "allow"
-match = { groups = ["support"], connections = ["db"], operations = ["write"], verbs = ["set", "reset"] }
 "#;
-    let own = "CREATE FUNCTION appfn(int) RETURNS int LANGUAGE sql AS 'SELECT $1';\n\
-               CREATE FUNCTION moves() RETURNS text LANGUAGE sql AS 'SELECT set_config(''search_path'', ''evil'', false)';\n\
-               CREATE SCHEMA evil;\nCREATE DOMAIN evil.text AS pg_catalog.text;\nGRANT USAGE ON SCHEMA evil TO PUBLIC;\n\
-               CREATE FUNCTION evil.appfn(int) RETURNS int LANGUAGE sql AS 'DELETE FROM public.orders RETURNING 1';\n";
-    let world = World::with_database(Database::new(own), &format!("{RULES}{rules}"));
+    // What the body of a function names is looked up where another one has moved that to.
+    let own = "CREATE FUNCTION moves() RETURNS text LANGUAGE sql AS 'SELECT set_config(''search_path'', ''evil'', false)';\n\
+               CREATE FUNCTION inner_of(int) RETURNS int LANGUAGE sql AS 'SELECT $1';\n\
+               CREATE FUNCTION appfn(int) RETURNS int LANGUAGE plpgsql AS 'BEGIN RETURN inner_of($1); END';\n\
+               CREATE SCHEMA evil;\nGRANT USAGE ON SCHEMA evil TO PUBLIC;\n\
+               CREATE FUNCTION evil.inner_of(int) RETURNS int LANGUAGE sql AS 'DELETE FROM public.orders RETURNING 1';\n";
+    let world = World::with_database(Database::new(own), &format!("{RULES}{named}"));
     let mut raw = Raw::login(&world, &world.token("reader"));
     for (statement, wanted) in [
         ("SELECT public.moves()", &[][..]),
-        ("SELECT public.appfn(1)", &[]),
-        ("SELECT public.appfn('2'::int)", &[]),
-        // Each of them has a name that may be anybody's now.
-        ("SELECT appfn(1)", &["42501"]),
-        ("SELECT public.appfn(1 + 1)", &["42501"]),
-        ("SELECT public.appfn(length('x'::text))", &["42501"]),
-        ("SELECT public.appfn(customer) FROM orders", &["42501"]),
-        ("SELECT public.appfn(o.customer) FROM public.orders o", &["42501"]),
-        ("SELECT public.appfn(1)", &[]),
-        // What the client itself has set counts for what functions look up, too.
-        ("SET search_path = evil", &[]),
         ("SELECT public.appfn(1)", &["42501"]),
-        ("RESET search_path", &[]),
-        ("SELECT public.appfn(1)", &[]),
+        ("SELECT public.moves()", &["42501"]),
+        ("DISCARD ALL", &["42501"]),
+        ("SELECT 1", &[]),
     ] {
         assert_eq!(errors(&world, &mut raw, statement), wanted, "{statement}: {}", world.log());
     }

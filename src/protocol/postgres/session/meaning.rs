@@ -168,8 +168,6 @@ impl Shared {
         if self.moved.is_moved()
             && let Words::Sql(sql) = &mut command.words
             && let Some(effects) = &mut sql.effects
-            // What a function may have done changes nothing for a text that has a schema with each name.
-            && (self.moved.path_is_moved() || !effects.says_where())
         {
             *effects = Arc::new(effects.with_moved_names());
         }

@@ -73,12 +73,7 @@ impl Moved {
 
     /// Whether names may be looked up elsewhere than usual.
     pub(super) fn is_moved(&self) -> bool {
-        self.path_is_moved() || self.unseen.get().is_some()
-    }
-
-    /// Whether the client, or whoever made the role, is known to have moved them; not only a function that may have.
-    pub(super) fn path_is_moved(&self) -> bool {
-        self.from_start || self.reported.get() || self.path.get().is_some()
+        self.from_start || self.reported.get() || self.path.get().is_some() || self.unseen.get().is_some()
     }
 
     /// The server tells of its path, as those from PostgreSQL 18 on do before they are ready.
@@ -285,14 +280,6 @@ mod tests {
         unseen.done(&discard, 3);
         unseen.ready(idle, idle);
         assert!(!unseen.is_moved());
-
-        // Who names all schemas is only told no where the path itself was set.
-        for (moves, path, all) in
-            [(Moves::No, false, false), (Moves::Unseen, false, true), (Moves::Path, true, true)]
-        {
-            let moved = moved(moves);
-            assert_eq!((moved.path_is_moved(), moved.is_moved()), (path, all), "{moves:?}");
-        }
 
         let from_start = Moved::new(true, None);
         from_start.done(&discard, 2);

@@ -48,34 +48,6 @@ fn functions_have_schema_name_and_number_of_arguments() {
 }
 
 #[test]
-fn a_text_that_has_a_schema_with_each_name_says_where_all_of_it_is() {
-    for (sql, says) in [
-        ("SELECT 1", true),
-        ("SELECT public.refund(7, -7, $1, '7'::int, NULL)", true),
-        ("SELECT id FROM public.orders", true),
-        ("UPDATE public.orders SET note = 'x'::pg_catalog.text", true),
-        ("INSERT INTO public.orders VALUES (1)", true),
-        ("SELECT refund(7)", false),
-        ("SELECT public.refund(1 + 1)", false),
-        ("SELECT public.refund(lower('x'))", false),
-        ("SELECT id FROM orders", false),
-        ("SELECT o.refund FROM public.orders o", false),
-        ("SELECT ('x').refund", false),
-        ("SELECT public.refund('x'::text)", false),
-        ("SELECT CAST('x' AS amount[])", false),
-        ("SELECT * FROM pg_catalog.json_to_record('{}') AS x(a amount)", false),
-        ("SELECT id FROM public.a JOIN public.b USING (id)", false),
-        ("SELECT id FROM public.a NATURAL JOIN public.b", false),
-        ("EXECUTE p", false),
-        ("CREATE TABLE public.x ()", false),
-        ("SET search_path = x", false),
-        ("CALL public.purge(1)", true),
-    ] {
-        assert_eq!(effects(sql).says_where(), says, "{sql}");
-    }
-}
-
-#[test]
 fn settings_are_told_with_their_values() {
     let settings = |sql: &str| -> Vec<(Option<String>, Option<String>)> {
         let text = |text: &Option<Box<str>>| text.as_deref().map(str::to_owned);

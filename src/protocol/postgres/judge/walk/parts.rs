@@ -66,17 +66,6 @@ impl<T: Part> Part for Box<T> {
     }
 }
 
-impl Part for TypeName {
-    fn walk<'t>(&'t self, walk: &mut Walk<'t>, place: &Place<'t>) {
-        parts!(self => walk, place; TypeName {
-            walk: typmods array_bounds;
-            keep: names;
-            skip: type_oid setof pct_type typemod location
-        });
-        walk.effects.types |= names.len() < 2;
-    }
-}
-
 impl Part for RangeVar {
     fn walk<'t>(&'t self, walk: &mut Walk<'t>, place: &Place<'t>) {
         let cte = self.schemaname.is_empty() && self.catalogname.is_empty() && place.has_cte(&self.relname);
@@ -102,6 +91,7 @@ macro_rules! plain {
 }
 
 plain! {
+    TypeName { walk: typmods array_bounds; skip: names type_oid setof pct_type typemod location }
     WindowDef {
         walk: partition_clause order_clause start_offset end_offset;
         skip: name refname frame_options location
