@@ -191,9 +191,10 @@ const TEXTS: [(Field, &str); 10] = [
 ];
 
 /// What the target says besides its answers, as the client gets it: the members of the event's data. `keep` is how many bytes of its
-/// texts are kept, together; `None`: none of them. Where they are cut, `length` and `sha256` are those of all of them, one after the other.
+/// texts are kept, together; `None`: none of them. Where they are cut, `length` is that of all of them, and `sha256` of each name, a space,
+/// the length in bytes, a line feed and the text, one after the other; without it where nothing is kept.
 pub(super) fn said<'a>(message: &'a BackMessage<'a>, keep: Option<usize>, data: &'a mut String) {
-    let mut texts = Texts { left: keep, cut: false, all: Vec::new(), data };
+    let mut texts = Texts { left: keep, cut: false, kept: false, all: Vec::new(), data };
     match message {
         BackMessage::NoticeResponse(report) => {
             let severity = report.severity().map_or("", Severity::word);
@@ -227,33 +228,42 @@ pub(super) fn said<'a>(message: &'a BackMessage<'a>, keep: Option<usize>, data: 
 struct Texts<'a> {
     left: Option<usize>,
     cut: bool,
-    /// All of them.
-    all: Vec<&'a [u8]>,
+    /// Something of them is kept.
+    kept: bool,
+    /// All of them, with their names.
+    all: Vec<(&'a str, &'a [u8])>,
     data: &'a mut String,
 }
 
 impl<'a> Texts<'a> {
-    fn write(&mut self, name: &str, text: &'a [u8]) {
+    fn write(&mut self, name: &'a str, text: &'a [u8]) {
         let Some(left) = self.left else { return };
-        self.all.push(text);
+        self.all.push((name, text));
         let text = String::from_utf8_lossy(text);
         let kept = text.get(..text.floor_char_boundary(left)).unwrap_or_default();
         self.cut |= kept.len() < text.len();
+        self.kept |= !kept.is_empty();
         self.left = Some(left.saturating_sub(kept.len()));
         let _infallible = write!(self.data, ",\"{name}\":");
         push_string(kept, self.data);
     }
 
-    /// What proves the rest of them.
+    /// What proves the rest of them. Where nothing is kept it would only be something to try guesses on.
     fn end(self) {
         if !self.cut {
             return;
         }
-        let mut digest = aws_lc_rs::digest::Context::new(&aws_lc_rs::digest::SHA256);
-        self.all.iter().for_each(|text| digest.update(text));
-        let length: usize = self.all.iter().map(|text| text.len()).sum();
-        let digest = hex::encode(digest.finish().as_ref());
-        let _infallible = write!(self.data, ",\"length\":{length},\"sha256\":\"{digest}\",\"cut\":true");
+        let length: usize = self.all.iter().map(|(_, text)| text.len()).sum();
+        let _infallible = write!(self.data, ",\"length\":{length}");
+        if self.kept {
+            let mut digest = aws_lc_rs::digest::Context::new(&aws_lc_rs::digest::SHA256);
+            for (name, text) in self.all {
+                digest.update(format!("{name} {}\n", text.len()).as_bytes());
+                digest.update(text);
+            }
+            let _infallible = write!(self.data, ",\"sha256\":\"{}\"", hex::encode(digest.finish().as_ref()));
+        }
+        self.data.push_str(",\"cut\":true");
     }
 }
 
@@ -308,4 +318,37 @@ pub(super) fn write_binary(value: &[u8], keep: usize, data: &mut String) {
     data.push_str("{\"base64\":\"");
     BASE64_STANDARD.encode_string(value.get(..keep.min(value.len())).unwrap_or_default(), data);
     let _infallible = write!(data, "\",\"length\":{}}}", value.len());
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn digest(texts: [(&'static str, &'static str); 2], keep: usize) -> (bool, Option<String>) {
+        let mut data = String::new();
+        let mut all = Texts { left: Some(keep), cut: false, kept: false, all: Vec::new(), data: &mut data };
+        texts.into_iter().for_each(|(name, text)| all.write(name, text.as_bytes()));
+        all.end();
+        let digest = data.split("\"sha256\":\"").nth(1).map(|rest| rest.chars().take(64).collect());
+        (data.contains("\"length\":8,") && data.ends_with("\"cut\":true"), digest)
+    }
+
+    #[test]
+    fn the_digest_of_what_is_cut_tells_where_each_text_ends_and_what_it_is() {
+        let texts = [
+            [("message", "abcd"), ("detail", "efgh")],
+            [("message", "abcde"), ("detail", "fgh")],
+            [("message", "abcd"), ("hint", "efgh")],
+        ];
+        let digests: std::collections::BTreeSet<String> = texts
+            .into_iter()
+            .map(|texts| {
+                assert_eq!(digest(texts, 0), (true, None), "nothing is kept");
+                let (told, digest) = digest(texts, 3);
+                assert!(told);
+                digest.unwrap()
+            })
+            .collect();
+        assert_eq!(digests.len(), texts.len());
+    }
 }
