@@ -76,6 +76,19 @@ fn what_has_its_name_from_one_of_the_server_is_seen() {
         ("SELECT repeat('a', 2, 'b', 'c', 'd')", &["repeat"]),
         ("SELECT percentile_cont(0.5) WITHIN GROUP (ORDER BY id) FROM orders", &["percentile_cont"]),
         ("SELECT btrim('a')", &["btrim"]),
+        // An array counts as one, an argument by name as any other; what an aggregate is sorted by is none.
+        ("SELECT repeat('a', 2, VARIADIC ARRAY['b'])", &["repeat"]),
+        ("SELECT repeat('a', VARIADIC ARRAY['b'])", &[]),
+        ("SELECT round(b => 1, a => 2)", &["round"]),
+        ("SELECT round(b => 1)", &[]),
+        ("SELECT lower(name ORDER BY id) FROM customers", &["lower"]),
+        ("SELECT percentile_cont(id ORDER BY name) FROM customers", &[]),
+        // One without arguments; one that takes any number, and as many in WITHIN GROUP.
+        ("SELECT sum(*) FROM orders", &["sum"]),
+        ("SELECT sum(total) FROM orders", &[]),
+        ("SELECT rank(1) WITHIN GROUP (ORDER BY id) FROM orders", &["rank"]),
+        ("SELECT rank(1, 2) WITHIN GROUP (ORDER BY id, total) FROM orders", &["rank"]),
+        ("SELECT rank() OVER (ORDER BY id) FROM orders", &[]),
         // Operators.
         ("SELECT 'a' + 'b'", &["+"]),
         ("SELECT 'a' OPERATOR(pg_catalog.+) 'b'", &[]),
@@ -137,5 +150,5 @@ fn a_name_behind_a_dot_is_a_call_where_there_is_no_such_column() {
         assert_eq!(opaque(&catalog, sql), wanted, "{sql}");
     }
     let fields: std::collections::BTreeSet<&str> = catalog.fields().collect();
-    assert_eq!(fields.into_iter().collect::<Vec<_>>(), ["<%>", "lower", "mysum", "wipe"]);
+    assert_eq!(fields.into_iter().collect::<Vec<_>>(), ["<%>", "lower", "mysum", "rank", "wipe"]);
 }

@@ -48,7 +48,8 @@ pub(in crate::protocol::postgres) fn answers() -> Answers {
              16513|public|wipe|f|v|f|sql|f|1|1|t 16514|public|fires|f|v|f|plpgsql|f|2|2|t
              16515|public|<%>|f|v|f|sql|f|1|1|t 16516|public|round|f|v|f|sql|f|2|3|f
              16517|public|repeat|f|v|f|sql|f|3||f 16518|public|percentile_cont|a|v|f|sql|f|2|2|f
-             16519|public|btrim|p|v|f|sql|f|7|7|f 13500|information_schema|_pg_truetypid|f|i|f|sql|f|2|2|t",
+             16519|public|btrim|p|v|f|sql|f|7|7|f 16520|public|sum|a|v|f|sql|f|0|0|f 16521|public|rank|a|v|f|sql|f|1||t
+             13500|information_schema|_pg_truetypid|f|i|f|sql|f|2|2|t",
         ),
         operators: rows(
             "+|public|plus|v|f|sql|f =|public|citext_eq|i|f|c|t <->|public|distance|i|f|c|f %|public|modulo|i|f|sql|f
