@@ -327,7 +327,9 @@ mod tests {
     fn digest(texts: [(&'static str, &'static str); 2], keep: usize) -> (bool, Option<String>) {
         let mut data = String::new();
         let mut all = Texts { left: Some(keep), cut: false, kept: false, all: Vec::new(), data: &mut data };
-        texts.into_iter().for_each(|(name, text)| all.write(name, text.as_bytes()));
+        for (name, text) in texts {
+            all.write(name, text.as_bytes());
+        }
         all.end();
         let digest = data.split("\"sha256\":\"").nth(1).map(|rest| rest.chars().take(64).collect());
         (data.contains("\"length\":8,") && data.ends_with("\"cut\":true"), digest)
