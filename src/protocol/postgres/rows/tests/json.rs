@@ -58,7 +58,7 @@ const LEAVES: &[&str] = &[
     "CREATE RULE r AS ON UPDATE TO mails WHERE old.doc ? 'a' DO ALSO UPDATE orders SET id = 1",
     // A star may stand for no column at all.
     "INSERT INTO mails (found, doc) SELECT s.*, doc FROM (SELECT) s, mails",
-    "INSERT INTO mails (found, doc) SELECT (s.r).*, doc FROM (SELECT NULL::nothing AS r) s, mails",
+    "INSERT INTO mails (found, doc) SELECT n.*, m.doc FROM nothing n, mails m",
     // Which rows there are tells what a condition looks at.
     "INSERT INTO orders (id, card) SELECT m.id, string_agg(chr(c), '' ORDER BY p) FROM mails m, generate_series(1, 11) p, generate_series(32, 126) c WHERE substr(m.doc ->> 'ssn', p, 1) = chr(c) GROUP BY m.id",
     "INSERT INTO orders (card) SELECT chr(c) FROM generate_series(32, 126) c JOIN mails m ON substr(m.doc ->> 'ssn', 1, 1) = chr(c)",
