@@ -177,11 +177,20 @@ pub fn write_string(text: &str, out: &mut impl fmt::Write) -> fmt::Result {
 
 /// Appends `text` as a JSON string with its quotes: [`write_string`] for texts that may be long.
 pub fn push_string(text: &str, out: &mut String) {
+    // The fast way reads all of `out` once more: never for a short text behind a long one, of which there may be many.
+    if text.len().saturating_mul(READ_AGAIN) < out.len() {
+        // A string takes everything.
+        let _infallible = write_string(text, out);
+        return;
+    }
     let mut bytes = std::mem::take(out).into_bytes();
     escape::push(text.as_bytes(), &mut bytes);
     // What is escaped is ASCII and stands between whole characters, so this never fails.
     *out = String::from_utf8(bytes).unwrap_or_default();
 }
+
+/// How many times the length of a text may be read again to append it the fast way.
+const READ_AGAIN: usize = 8;
 
 /// [`push_string`] into bytes. What is valid UTF-8 stays so.
 pub fn push_bytes(text: &[u8], out: &mut Vec<u8>) {

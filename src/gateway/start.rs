@@ -42,6 +42,7 @@ use crate::gateway::running::page_origin;
 use crate::gateway::running::server_tls;
 use crate::gateway::running::stored_entities;
 use crate::gateway::watch::FileWatch;
+use crate::gateway::watch::changed;
 use crate::gateway::workers::Entrance;
 use crate::gateway::workers::WorkerSettings;
 use crate::gateway::workers::Workers;
@@ -336,15 +337,9 @@ async fn serve(workers: &Workers, listeners: &Listeners, limit: usize, service: 
     let asked = Notify::new();
     let mut reloading = std::pin::pin!(async {
         loop {
-            let changed = async {
-                match &mut watched {
-                    Some(file) => file.changed().await,
-                    None => std::future::pending().await,
-                }
-            };
             let who = tokio::select! {
                 () = asked.notified() => HANG_UP,
-                () = changed => CHANGED,
+                () = changed(&mut watched) => CHANGED,
             };
             if let Some(file) = &mut watched {
                 file.reads();

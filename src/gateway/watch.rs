@@ -76,6 +76,14 @@ impl FileWatch {
     }
 }
 
+/// [`FileWatch::changed`] of a file that may not be watched: then never.
+pub async fn changed(watched: &mut Option<FileWatch>) {
+    match watched {
+        Some(file) => file.changed().await,
+        None => std::future::pending().await,
+    }
+}
+
 fn state(path: &Path) -> State {
     let of = std::fs::metadata(path).ok()?;
     let [device, inode, size] = [of.dev(), of.ino(), of.size()].map(u64::cast_signed);

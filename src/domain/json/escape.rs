@@ -132,6 +132,17 @@ mod tests {
         }
     }
 
+    proptest! {
+        #[test]
+        fn behind_a_long_text_a_short_one_is_written_alike(text in any::<String>(), before in "[a-zé\"]{0,3000}") {
+            let mut out = before.clone();
+            crate::domain::json::push_string(&text, &mut out);
+            let mut plain = before;
+            write_string(&text, &mut plain).unwrap();
+            prop_assert_eq!(out, plain);
+        }
+    }
+
     #[test]
     fn the_first_special_is_found_at_each_place_of_each_length() {
         for length in 0..40 {
