@@ -94,6 +94,13 @@ fn far_stop(input: &[u8], from: usize) -> Option<usize> {
             at += 64;
         }
     }
+    if let Some(word) = input.get(at..)?.first_chunk() {
+        let found = stops(u64::from_le_bytes(*word));
+        if found != 0 {
+            return Some(at + (found.trailing_zeros() / 8) as usize);
+        }
+        at += 8;
+    }
     input.get(at..)?.iter().position(|&byte| is_stop(byte) != 0).map(|found| at + found)
 }
 

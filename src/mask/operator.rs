@@ -56,17 +56,46 @@ fn write_kept_chars(value: &[u8], first: usize, last: usize, out: &mut Vec<u8>) 
     }
 }
 
-/// The same for ASCII text.
+/// The same for ASCII text: all are hidden, eight at a time, and then the ones that are kept come back.
 fn write_kept_bytes(value: &[u8], first: usize, last: usize, out: &mut Vec<u8>) {
-    let all = value.iter().filter(|byte| byte.is_ascii_alphanumeric()).count();
-    let (first, last) = if all < 2 * (first + last) { (0, 0) } else { (first, last) };
-    let mut seen = 0;
-    out.extend(value.iter().map(|&byte| {
-        let counted = byte.is_ascii_alphanumeric();
-        let hidden = counted && seen >= first && seen < all - last;
-        seen += usize::from(counted);
-        if hidden { b'*' } else { byte }
-    }));
+    let start = out.len();
+    out.extend_from_slice(value);
+    let written = out.get_mut(start..).unwrap_or_default();
+    let mut all = 0;
+    let (words, rest) = written.as_chunks_mut();
+    for bytes in words {
+        let word = u64::from_le_bytes(*bytes);
+        let marks = marks(word);
+        all += (marks.wrapping_mul(each(1)) >> 56) as usize;
+        let stars = marks * 0xff;
+        *bytes = (word & !stars | each(b'*') & stars).to_le_bytes();
+    }
+    for byte in rest.iter_mut().filter(|byte| byte.is_ascii_alphanumeric()) {
+        all += 1;
+        *byte = b'*';
+    }
+    if all < 2 * (first + last) {
+        return;
+    }
+    let counted = |(_, byte): &(&mut u8, &u8)| byte.is_ascii_alphanumeric();
+    written.iter_mut().zip(value).filter(counted).take(first).for_each(|(to, byte)| *to = *byte);
+    written.iter_mut().zip(value).rev().filter(counted).take(last).for_each(|(to, byte)| *to = *byte);
+}
+
+/// A byte in each byte of a word.
+const fn each(byte: u8) -> u64 {
+    u64::from_ne_bytes([byte; 8])
+}
+
+/// The lowest bit of each byte of ASCII that is a letter or digit.
+#[inline]
+fn marks(word: u64) -> u64 {
+    // The highest bit of each byte that is `byte` or above. None is above 0x7f, so that no sum reaches the next one.
+    let from = |word: u64, byte: u8| word + each(0x80 - byte);
+    let folded = word | each(0x20);
+    let digits = from(word, b'0') & !from(word, b'9' + 1);
+    let letters = from(folded, b'a') & !from(folded, b'z' + 1);
+    (digits | letters) >> 7 & each(1)
 }
 
 #[cfg(test)]
