@@ -440,9 +440,11 @@ impl Target {
             return Err(io::ErrorKind::BrokenPipe.into());
         }
         while !self.out.is_empty() {
-            if self.stream.write_buf(&mut self.out).await? == 0 {
+            let sent = self.stream.write(&self.out).await?;
+            if sent == 0 {
                 return Err(io::ErrorKind::WriteZero.into());
             }
+            self.out.advance(sent);
         }
         self.stream.flush().await?;
         if self.out.capacity() > KEPT {

@@ -31,6 +31,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Buf;
 use bytes::BytesMut;
 use tokio::io::AsyncReadExt;
 use tokio::io::AsyncWrite;
@@ -356,9 +357,11 @@ impl Pump {
             return Ok(());
         }
         while !self.out.is_empty() {
-            if to.write_buf(&mut self.out).await? == 0 {
+            let sent = to.write(&self.out).await?;
+            if sent == 0 {
                 return Err(io::ErrorKind::WriteZero.into());
             }
+            self.out.advance(sent);
         }
         to.flush().await?;
         if self.out.capacity() > 2 * READ.1 {
