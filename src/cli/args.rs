@@ -6,6 +6,7 @@ use clap::Args;
 use clap::Parser;
 use clap::Subcommand;
 
+use crate::cli::apply::ApplyArgs;
 use crate::cli::approval::ApprovalVerb;
 use crate::cli::completions::CompletionsArgs;
 use crate::cli::completions::ManArgs;
@@ -146,6 +147,12 @@ pub enum Noun {
     /// Policies: what passes, waits or is blocked
     #[command(subcommand, aliases = ["policies"], after_help = help::POLICY)]
     Policy(Box<PolicyVerb>),
+    /// Make the store what files say: connections, policies, masks, all or nothing
+    #[command(after_help = help::APPLY)]
+    Apply(ApplyArgs),
+    /// Print what the store holds, as the TOML that apply takes
+    #[command(after_help = help::EXPORT)]
+    Export,
     /// Held commands: look, approve, deny, wait
     #[command(subcommand, aliases = ["approvals"], after_help = help::APPROVAL)]
     Approval(ApprovalVerb),

@@ -81,7 +81,7 @@ pub fn test(terminal: Terminal, access: &Access, file: &Path) -> Outcome {
     for case in report.cases.iter().filter(|case| !case.passed) {
         let why = why(case);
         match terminal.format {
-            Format::Table => terminal.data(&format!("\n{}\n", why.join("\n")))?,
+            Format::Table | Format::Toml => terminal.data(&format!("\n{}\n", why.join("\n")))?,
             Format::Csv => why.iter().for_each(|line| terminal.say(line)),
             Format::Json | Format::Jsonl => {}
         }

@@ -66,7 +66,9 @@ const fn noun(kind: EntityKind) -> &'static str {
 pub fn show(terminal: Terminal, access: &Access, kind: EntityKind, name: &str) -> Outcome {
     let view = access.wait(access.backend().entity(kind, name.to_owned()))?;
     if terminal.format == Format::Table {
-        terminal.say(&format!("# {}", view.origin));
+        let label = view.managed_by.as_deref().filter(|label| *label != "cli");
+        let managed = label.map(|label| format!(", managed by {label}")).unwrap_or_default();
+        terminal.say(&format!("# {}{managed}", view.origin));
         let lines: Vec<String> =
             view.toml.lines().map(|line| crate::domain::text::Shown(line).to_string()).collect();
         terminal.data(&format!("[[{}]]\n{}\n", kind.as_str(), lines.join("\n")))?;
@@ -186,8 +188,7 @@ pub fn remove(
         ask::confirm(terminal, yes, &format!("Remove {} {name}{more}?", kind.as_str()))?;
     }
     let change = EntityChange::Remove { kind, name: name.to_owned() };
-    let report =
-        access.wait(access.backend().apply(Apply { changes: vec![change], dry_run, prune: false }))?;
+    let report = access.wait(access.backend().apply(Apply::one(change, dry_run)))?;
     told(terminal, &report)
 }
 
@@ -207,7 +208,7 @@ fn put(terminal: Terminal, access: &Access, put: Put<'_>) -> Outcome {
     })?;
     let change = EntityChange::Put { kind, name: name.to_owned(), toml: toml.clone(), mode, expected };
     let report = access
-        .wait(access.backend().apply(Apply { changes: vec![change], dry_run, prune: false }))
+        .wait(access.backend().apply(Apply::one(change, dry_run)))
         .map_err(|failure| flags::told(failure, kind))?;
     if dry_run && terminal.format == Format::Table {
         terminal.data(&format!("[[{}]]\n{toml}", kind.as_str()))?;

@@ -11,7 +11,7 @@ use crate::cli::args::Cli;
 pub const GROUPS: &[(&str, &[&str])] = &[
     ("Start here", &["demo", "init", "doctor"]),
     ("Run", &["serve", "status", "config"]),
-    ("Manage", &["connect", "policy", "secret", "mask", "token"]),
+    ("Manage", &["connect", "policy", "secret", "mask", "token", "apply", "export"]),
     ("From afar", &["login", "logout"]),
     ("Decide", &["tui", "approval", "grant", "lock"]),
     ("Look back", &["session", "replay"]),
@@ -230,6 +230,28 @@ arguments = { amount = 5 } }; or prompt, resource, method; read_only = true is w
 Ends with 0 when all get their verdict, 1 when one does not, 3 when the file cannot be read. What failed is explained,
 and policies that no case reaches are listed.";
 
+/// After the help of `apply`.
+pub const APPLY: &str = "\
+Examples:
+  hoopctl apply -f entities/ --dry-run
+  hoopctl apply -f entities/ --prune
+  hoopctl apply -f crm.toml --managed-by team-crm
+  hoopctl export | hoopctl apply -f - --dry-run
+
+The files hold [[connection]], [[policy]] and [[mask]] as hoopctl.toml does, and nothing else. All of them are written, or
+none: problems are told at once, each with its file, line and column. What is in no file stays; with --prune goes what an
+earlier apply of the same --managed-by wrote, and never what connect add or policy add did. An entity of hoopctl.toml is changed
+there only: 6. Relative paths start at the folder of their file.
+Next: hoopctl policy test shows that the policies do what they should.";
+
+/// After the help of `export`.
+pub const EXPORT: &str = "\
+Examples:
+  hoopctl export > entities.toml
+  hoopctl export -o json
+
+Secrets are named, and never printed. What hoopctl.toml holds is left out: it is written there already.";
+
 /// After the help of `approval`.
 pub const APPROVAL: &str = "\
 Examples:
@@ -283,6 +305,7 @@ Examples:
   hoopctl session grep 'customers/7' --since 7d
   hoopctl session export last --format har --to last.har
   hoopctl session verify --all
+  hoopctl session hold last -r 'case 4411'
 
 `last` stands for the newest session of a caller.";
 
@@ -296,6 +319,16 @@ Examples:
 Requests that are refused before there is a session (no valid token, no such connection) are recorded too: each run of
 the gateway has one session local:gateway for them, on the connection shown as gateway. It is listed as any other and can
 be replayed and verified by its id, but `last` never stands for it.";
+
+/// After the help of `session hold`.
+pub const SESSION_HOLD: &str = "\
+Examples:
+  hoopctl session hold ses_01kah3y2x7m5q8r4s6t9v0w1z2 -r 'case 4411'
+  hoopctl session hold --list
+  hoopctl session hold ses_01kah3y2x7m5q8r4s6t9v0w1z2 --release -r 'case 4411 is closed'
+
+Neither recording.retention nor session prune removes what is held, and it does not count against max_size. Who held and who
+released it, and why, is in the audit trail.";
 
 /// After the help of `replay`.
 pub const REPLAY: &str = "\

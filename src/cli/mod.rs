@@ -1,6 +1,7 @@
 //! The command line: one file for each noun. All printing and all exit codes are here.
 
 pub mod access;
+pub mod apply;
 pub mod approval;
 pub mod args;
 pub mod ask;
@@ -20,6 +21,7 @@ mod flags;
 pub mod grant;
 mod guess;
 pub mod help;
+pub mod hold;
 pub mod init;
 mod jwks;
 pub mod lock;
@@ -92,6 +94,11 @@ fn run(mut cli: Cli) -> Exit {
         Ok(format) => format,
         Err(failure) => return failure.tell(Format::Table),
     };
+    if format == Format::Toml && !matches!(cli.noun, Noun::Export) {
+        let failure =
+            Failure::usage("-o toml is for `hoopctl export`").hint("one of table, json, jsonl, csv");
+        return failure.tell(Format::Table);
+    }
     let terminal = Terminal::new(format, cli.global.quiet);
     let place = match remote::checked(&cli.global, &cli.noun) {
         Ok(true) => Place::new(&cli.global).here(),
@@ -103,12 +110,14 @@ fn run(mut cli: Cli) -> Exit {
 
 fn dispatch(terminal: Terminal, place: &Place, noun: Noun) -> Outcome {
     match noun {
+        Noun::Apply(args) => apply::run(terminal, place, &args),
         Noun::Approval(verb) => approval::run(terminal, place, verb),
         Noun::Completions(args) => completions::completions(terminal, &args),
         Noun::Config(verb) => config::run(terminal, place, &verb),
         Noun::Connect(verb) => connect::run(terminal, place, *verb),
         Noun::Demo(args) => demo::run(terminal, &args),
         Noun::Doctor => doctor::run(terminal, place),
+        Noun::Export => apply::export(terminal, place),
         Noun::Grant(verb) => grant::run(terminal, place, verb),
         Noun::Init(args) => init::run(terminal, &args),
         Noun::Lock(verb) => lock::run(terminal, place, verb),

@@ -28,6 +28,8 @@ pub enum Format {
     Jsonl,
     /// Comma-separated values with a header line
     Csv,
+    /// What `apply` takes back: of `export` only
+    Toml,
 }
 
 impl Format {
@@ -134,7 +136,7 @@ pub enum Colour {
 /// A list as text.
 pub fn list(format: Format, columns: &[&str], rows: &[Row]) -> String {
     match format {
-        Format::Table => table(columns, rows),
+        Format::Table | Format::Toml => table(columns, rows),
         Format::Json => {
             let items: Vec<&Value> = rows.iter().map(|row| &row.json).collect();
             json_document(&json!({"schema": SCHEMA, "items": items}))
@@ -151,7 +153,7 @@ pub fn list(format: Format, columns: &[&str], rows: &[Row]) -> String {
 /// One thing as text.
 pub fn item(format: Format, fields: &[(&str, String)], value: &Value) -> String {
     match format {
-        Format::Table => {
+        Format::Table | Format::Toml => {
             let width = fields.iter().map(|(name, _)| name.chars().count()).max().unwrap_or(0);
             fields.iter().fold(String::new(), |mut text, (name, value)| {
                 let mut lines = value.lines();

@@ -259,20 +259,21 @@ pub fn prune(terminal: Terminal, place: &Place, yes: bool) -> Outcome {
         yes,
         &format!("Remove recordings older than {keep}, and the oldest beyond {size}?"),
     )?;
+    let store = store::Store::open(&dir).map_err(|error| failed(&error))?;
+    let holds = store.call_blocking(|db| db.read(store::View::holds)).map_err(|error| failed(&error))?;
     let journal = Journal::open(&dir, config.recording).map_err(|error| failed(&error))?;
+    journal.hold(holds.iter().map(|hold| hold.session));
     let made = journal.report().made;
     let report = journal.prune_blocking(now_ms()).map_err(|error| failed(&error))?;
     journal.close();
     let detail = json!({"recordings": report.recordings, "sessions": report.sessions, "bytes": report.bytes});
     let audited = detail.clone();
     let actor = Peer::this_process().principal_id();
-    store::Store::open(&dir)
-        .and_then(|store| {
-            store.call_blocking(move |db| {
-                db.change(|change| {
-                    change.note_journal(made)?;
-                    change.append_audit(&actor, "session.prune", "*", &audited)
-                })
+    store
+        .call_blocking(move |db| {
+            db.change(|change| {
+                change.note_journal(made)?;
+                change.append_audit(&actor, "session.prune", "*", &audited)
             })
         })
         .map_err(|error| failed(&error))?;
@@ -282,6 +283,11 @@ pub fn prune(terminal: Terminal, place: &Place, yes: bool) -> Outcome {
         output::count(report.sessions, "session", "sessions"),
         report.bytes
     ));
+    if !holds.is_empty() {
+        let count =
+            output::count(holds.len() as u64, "session is held and stays", "sessions are held and stay");
+        terminal.say(&format!("{count}: hoopctl session list --held"));
+    }
     if terminal.format.is_json() {
         terminal.item(&[], &detail)?;
     }

@@ -12,6 +12,8 @@ use crate::cli::approval::note_more;
 use crate::cli::ask;
 use crate::cli::export;
 use crate::cli::help;
+use crate::cli::hold;
+use crate::cli::hold::HoldArgs;
 use crate::cli::output;
 use crate::cli::output::Format;
 use crate::cli::output::Row;
@@ -74,6 +76,9 @@ pub enum SessionVerb {
         #[arg(long, conflicts_with = "id")]
         all: bool,
     },
+    /// Keep a recording although its time is over, until it is released
+    #[command(after_help = help::SESSION_HOLD)]
+    Hold(HoldArgs),
     /// Remove what is older than recording.retention says; a running gateway does so by itself
     Prune {
         /// Do not ask
@@ -97,6 +102,9 @@ pub struct WhichArgs {
     /// Only those that run
     #[arg(long)]
     pub live: bool,
+    /// Only those that are held
+    #[arg(long)]
+    pub held: bool,
     /// At most so many
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub limit: Option<u32>,
@@ -110,6 +118,7 @@ impl WhichArgs {
             connection: self.connection.clone(),
             live: self.live.then_some(true),
             since_ms: self.since.map(|since| now_ms().saturating_sub(ago(since)).max(0)),
+            held: self.held.then_some(true),
             before: None,
             limit: self.limit,
         }
@@ -178,6 +187,9 @@ pub fn run(terminal: Terminal, place: &Place, verb: SessionVerb) -> Outcome {
     if let SessionVerb::Prune { yes } = verb {
         return recording::prune(terminal, place, yes);
     }
+    if let SessionVerb::Hold(args) = &verb {
+        return hold::run(terminal, place, args);
+    }
     let access = Access::to_look(terminal, place)?;
     match verb {
         SessionVerb::List(args) => list(terminal, &access, &args),
@@ -205,7 +217,7 @@ pub fn run(terminal: Terminal, place: &Place, verb: SessionVerb) -> Outcome {
         }
         SessionVerb::Export(args) => export::export(terminal, &access, &args),
         SessionVerb::Verify { id, all } => verify::verify(terminal, &access, id.as_deref(), all),
-        SessionVerb::Prune { .. } => Ok(Exit::Done),
+        SessionVerb::Hold(_) | SessionVerb::Prune { .. } => Ok(Exit::Done),
     }
 }
 
@@ -225,6 +237,9 @@ pub fn find(access: &Access, id: &str) -> Result<SessionView, Failure> {
 }
 
 fn list(terminal: Terminal, access: &Access, args: &ListArgs) -> Outcome {
+    if args.which.held {
+        return hold::list(terminal, access, SessionFilter { before: args.before, ..args.which.filter() });
+    }
     let filter = SessionFilter { before: args.before, ..args.which.filter() };
     let found = access.wait(access.backend().sessions(filter))?;
     let now = now_ms();
@@ -276,6 +291,9 @@ fn fields(view: &SessionView) -> Vec<(&'static str, String)> {
     ];
     if let Some(ms) = view.pruned_ms {
         fields.push(("pruned", output::time(ms)));
+    }
+    if let Some(hold) = &view.hold {
+        fields.push(("held", format!("{} by {}: {}", output::time(hold.since_ms), hold.actor, hold.reason)));
     }
     if let Some(live) = &view.live {
         fields.push(("streams", live.streams.to_string()));

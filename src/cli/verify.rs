@@ -57,7 +57,7 @@ impl Findings {
     /// Tells what was found: at once where the form lets it.
     fn tell(&mut self, rows: Vec<Row>) -> Result<(), Failure> {
         match self.terminal.format {
-            Format::Table | Format::Jsonl => recording::told(self.terminal, &rows),
+            Format::Table | Format::Toml | Format::Jsonl => recording::told(self.terminal, &rows),
             Format::Json | Format::Csv => {
                 self.kept.extend(rows);
                 Ok(())

@@ -100,7 +100,7 @@ impl<'a> Stream<'a> {
 /// The names of the columns, where the format has them.
 fn head(terminal: Terminal, columns: &[Column]) -> Result<(), Failure> {
     match terminal.format {
-        Format::Table => {
+        Format::Table | Format::Toml => {
             let names: Vec<String> = columns.iter().map(|(name, _)| name.to_uppercase()).collect();
             terminal.data(&table_line(columns, &names))
         }
@@ -115,7 +115,7 @@ fn head(terminal: Terminal, columns: &[Column]) -> Result<(), Failure> {
 /// One row: a line in every format.
 fn line(format: Format, columns: &[Column], row: Row) -> String {
     match format {
-        Format::Table => table_line(columns, &row.cells),
+        Format::Table | Format::Toml => table_line(columns, &row.cells),
         Format::Csv => {
             let names: Vec<&str> = columns.iter().map(|(name, _)| *name).collect();
             let text = output::list(Format::Csv, &names, &[row]);

@@ -22,6 +22,7 @@ mod text;
 mod url;
 mod value;
 mod words;
+mod written;
 
 #[cfg(test)]
 mod tests;
@@ -42,6 +43,7 @@ pub use find::find;
 pub use find::whole;
 pub use parse::load;
 pub use parse::parse;
+pub use parse::read_file;
 pub use problem::Problem;
 pub use problem::Problems;
 pub use render::render_entity;
@@ -51,6 +53,9 @@ pub use settings::GatewaySettings;
 pub use settings::StorageSettings;
 pub use text::Template;
 pub use text::template;
+pub use written::Written;
+pub use written::parse_bundle;
+pub use written::place_in;
 
 use crate::domain::connection::Connection;
 use crate::domain::mask::MaskRule;

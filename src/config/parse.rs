@@ -40,6 +40,14 @@ const OTHERS_WRITE: u32 = 0o002;
 /// # Errors
 /// The file cannot be read, or every problem that is in it.
 pub fn load(path: &Path) -> Result<Config, Problems> {
+    parse(&read_file(path, Some("write one with: hoopctl init"))?, path)
+}
+
+/// The text of a file that says what a gateway does; `missing` is the hint when it is not there.
+///
+/// # Errors
+/// It cannot be read, is too long or not UTF-8, or anybody can write to it.
+pub fn read_file(path: &Path, missing: Option<&str>) -> Result<String, Problem> {
     let mut bytes = Vec::new();
     // One byte more than is taken tells that there is too much; a device may have no end.
     let read = File::open(path).and_then(|file| {
@@ -49,7 +57,7 @@ pub fn load(path: &Path) -> Result<Config, Problems> {
     });
     let open_to_all = read.map_err(|error| {
         let hint = match error.kind() {
-            io::ErrorKind::NotFound => Some("write one with: hoopctl init".to_owned()),
+            io::ErrorKind::NotFound => missing.map(str::to_owned),
             _ => None,
         };
         Problem::of_file(path, format!("cannot be read: {error}"), hint)
@@ -57,17 +65,16 @@ pub fn load(path: &Path) -> Result<Config, Problems> {
     if open_to_all {
         // It names programs that are run and says what is allowed.
         let hint = format!("make it yours alone to write: chmod o-w {}", path.display());
-        return Err(Problem::of_file(path, "anybody on this machine can write to it", Some(hint)).into());
+        return Err(Problem::of_file(path, "anybody on this machine can write to it", Some(hint)));
     }
     if bytes.len() as u64 > MAX_BYTES {
-        return Err(Problem::of_file(path, "larger than 16MiB", None).into());
+        return Err(Problem::of_file(path, "larger than 16MiB", None));
     }
-    let text = String::from_utf8(bytes).map_err(|error| {
+    String::from_utf8(bytes).map_err(|error| {
         let good = error.utf8_error().valid_up_to();
         let line = error.as_bytes().iter().take(good).filter(|byte| **byte == b'\n').count() + 1;
         Problem { line, column: 1, ..Problem::of_file(path, "a byte that is not UTF-8 in this line", None) }
-    })?;
-    parse(&text, path)
+    })
 }
 
 /// Checks the text of a configuration file. `path` is its name in problems, and the folder that relative paths in it
@@ -175,7 +182,7 @@ fn read(root: &mut Table<'_>, path: &Path, text: &str) -> Option<Config> {
 }
 
 /// `version = 1`.
-fn version(root: &mut Table<'_>) {
+pub(super) fn version(root: &mut Table<'_>) {
     let Some(value) = root.required("version", "write version = 1 at the top of the file") else { return };
     if value.node.as_integer().map(ToString::to_string).as_deref() != Some("1") {
         value.problem("not a version of this file that is understood", "accepted: 1".to_owned());
@@ -183,7 +190,7 @@ fn version(root: &mut Table<'_>) {
 }
 
 /// The tables of `[[name]]`, none of which has the name or id of another.
-fn tables<'d>(root: &mut Table<'d>, name: &'static str, label: &'static str) -> Vec<Value<'d>> {
+pub(super) fn tables<'d>(root: &mut Table<'d>, name: &'static str, label: &'static str) -> Vec<Value<'d>> {
     let values = root.tables(name, label);
     refuse_twice(&values, label);
     values

@@ -257,10 +257,15 @@ impl<'d> Table<'d> {
 
     /// Keys of the contract that this version does not serve: refused with what is served.
     pub(super) fn later(&mut self, names: &[&'static str], instead: &str) {
+        self.refuse(names, "not supported by this version of hoopctl", instead);
+    }
+
+    /// Keys that are known and refused: `why`, and what to write instead.
+    pub(super) fn refuse(&mut self, names: &[&'static str], why: &str, instead: &str) {
         for name in names {
             // It stays out of the list of accepted keys.
             if let Some(value) = self.peek(name) {
-                value.secret_problem("not supported by this version of hoopctl", instead.to_owned());
+                value.secret_problem(why, instead.to_owned());
                 self.refused.push(name);
             }
         }

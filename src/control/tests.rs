@@ -306,6 +306,14 @@ impl Sessions for Acting {
     fn kill_session(&self, id: SessionId, _reason: String) -> Answer<'_, SessionView> {
         no(&id.to_string())
     }
+
+    fn hold_session(&self, id: SessionId, reason: String) -> Answer<'_, SessionView> {
+        no(&format!("hold {id} {reason}"))
+    }
+
+    fn release_session(&self, id: SessionId, reason: String) -> Answer<'_, SessionView> {
+        no(&format!("release {id} {reason}"))
+    }
 }
 
 struct Rig {
@@ -420,6 +428,10 @@ async fn every_route_is_the_one_its_call_means() {
     assert_eq!(said(client.verify_all(from).await.unwrap_err()), "Some(7)");
     assert_eq!(said(client.grep_sessions(grep).await.unwrap_err()), "a.*b");
     assert_eq!(said(client.kill_session(session, String::new()).await.unwrap_err()), session.to_string());
+    let held = client.hold_session(session, "case 7".to_owned()).await.unwrap_err();
+    assert_eq!(said(held), format!("hold {session} case 7"));
+    let released = client.release_session(session, "over".to_owned()).await.unwrap_err();
+    assert_eq!(said(released), format!("release {session} over"));
 }
 
 #[tokio::test]
@@ -437,10 +449,7 @@ async fn one_entity_can_be_put_and_removed_by_its_path() {
         expected: None,
     };
     let remove = EntityChange::Remove { kind: EntityKind::Connection, name: "crm".to_owned() };
-    let wanted = [
-        Apply { changes: vec![change], dry_run: true, prune: false },
-        Apply { changes: vec![remove], dry_run: false, prune: false },
-    ];
+    let wanted = [Apply::one(change, true), Apply::one(remove, false)];
     assert_eq!(*rig.memory.applied.lock().unwrap(), wanted);
     let report = rig.client.apply(wanted[0].clone()).await.unwrap();
     assert_eq!((report.revision, report.dry_run), (7, true));

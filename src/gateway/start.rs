@@ -221,6 +221,9 @@ async fn open(options: RunOptions) -> Result<(Running, Listeners, DataDirLock), 
     let journal = Journal::open(data_dir, config.recording.clone())
         .map_err(|source| GatewayError::Journal { source })?;
     note_journal(&store, journal.report().made).await.map_err(of_store)?;
+    // Before anything is pruned.
+    let holds = store.read(View::holds).await.map_err(of_store)?;
+    journal.hold(holds.into_iter().map(|hold| hold.session));
 
     let now = now_ms();
     let file = file_digest(&config);

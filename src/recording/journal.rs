@@ -14,6 +14,7 @@ use std::thread::JoinHandle;
 use tokio::sync::broadcast;
 
 use crate::domain::event::Event;
+use crate::domain::id::SessionId;
 use crate::domain::now_ms;
 use crate::recording::ahead;
 use crate::recording::ahead::Ahead;
@@ -229,6 +230,22 @@ impl Journal {
     /// more than 64 KiB of data comes without the content of its body, under its true number and hash.
     pub fn subscribe(&self) -> broadcast::Receiver<Arc<StoredEvent>> {
         self.owner.shared.live.subscribe()
+    }
+
+    /// Keeps sessions from retention: nothing of them goes once this has returned. What had gone before is not brought back.
+    pub fn hold(&self, sessions: impl IntoIterator<Item = SessionId>) {
+        lock(&self.owner.shared.held).extend(sessions);
+    }
+
+    /// Lets retention have a session again.
+    pub fn release(&self, session: SessionId) {
+        lock(&self.owner.shared.held).remove(&session);
+    }
+
+    /// Whether a session is held.
+    #[cfg(test)]
+    pub(crate) fn holds(&self, session: SessionId) -> bool {
+        lock(&self.owner.shared.held).contains(&session)
     }
 
     /// Applies the retention of the settings as of `now_ms`, a little at a time, while events go on being recorded.

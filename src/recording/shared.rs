@@ -5,6 +5,7 @@
 //! allocation of its own: it compares its ticket with the counter.
 
 use std::cell::RefCell;
+use std::collections::HashSet;
 use std::fs::File;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -68,6 +69,8 @@ pub(crate) struct Shared {
     pub(crate) settings: ArcSwap<Settings>,
     pub(crate) live: broadcast::Sender<Arc<StoredEvent>>,
     pub(crate) sync: SyncRoom,
+    /// Sessions that retention leaves alone.
+    pub(crate) held: Mutex<HashSet<SessionId>>,
 }
 
 thread_local! {
@@ -86,6 +89,7 @@ impl Shared {
             settings: ArcSwap::from_pointee(settings),
             live: broadcast::Sender::new(LIVE_EVENTS),
             sync: SyncRoom::default(),
+            held: Mutex::default(),
         }
     }
 

@@ -31,8 +31,10 @@ use crate::recording::live::SAVE_AFTER;
 use crate::recording::live::Sessions;
 use crate::recording::prune;
 use crate::recording::prune::Pruning;
+use crate::recording::prune::Spared;
 use crate::recording::queue::Fault;
 use crate::recording::queue::Group;
+use crate::recording::queue::lock;
 use crate::recording::recover;
 use crate::recording::schema;
 use crate::recording::session;
@@ -267,8 +269,12 @@ impl Writer {
         let Some(pruning) = self.prunings.first_mut() else { return Ok(()) };
         let settings = self.shared.settings.load();
         let sessions = &self.sessions;
-        let done = prune::step(&database.connection, pruning, &settings, |no| sessions.is_open(no))
+        // Kept until the step is over: who holds a session after that finds out whether it had gone.
+        let held = lock(&self.shared.held);
+        let spared = Spared { is_open: &|no| sessions.is_open(no), held: &held };
+        let done = prune::step(&database.connection, pruning, &settings, &spared)
             .map_err(|error| RecordError::broken(&error))?;
+        drop(held);
         if done {
             // The file itself becomes shorter when the log is moved into it.
             schema::checkpoint(&database.connection, "PASSIVE")?;

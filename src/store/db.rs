@@ -26,6 +26,7 @@ const SCHEMA: Schema = Schema {
         include_str!("migrations/0003_pin.sql"),
         include_str!("migrations/0004_class.sql"),
         include_str!("migrations/0005_audited.sql"),
+        include_str!("migrations/0006_hold.sql"),
     ],
 };
 

@@ -314,6 +314,7 @@ fn session(number: u128) -> SessionView {
         masked: u64::try_from(number % 7).unwrap(),
         bytes: 49_400,
         pruned_ms: None,
+        hold: None,
         live: Some(LiveSession {
             id,
             streams: 1,

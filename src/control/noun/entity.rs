@@ -35,6 +35,9 @@ pub struct EntityView {
     pub origin: String,
     /// Whether it belongs to the configuration file, so that it is changed only there.
     pub read_only: bool,
+    /// What looks after one of the store: `cli`, or the label of the `apply` that wrote it; `None` for one of the file.
+    #[serde(default)]
+    pub managed_by: Option<String>,
     /// Its members, named as in the configuration file.
     pub value: serde_json::Value,
     /// The same as TOML, without the header of its table.
@@ -99,7 +102,7 @@ impl EntityChange {
 }
 
 /// Several changes, all made or none.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Apply {
     /// The changes, at most 1000, each about another entity.
@@ -107,9 +110,20 @@ pub struct Apply {
     /// Only say what would happen. Default false.
     #[serde(default)]
     pub dry_run: bool,
-    /// Also remove every entity of the store that no change names. Default false.
+    /// Also remove every entity of the store that has the same `managed_by` and that no change names. Default false.
     #[serde(default)]
     pub prune: bool,
+    /// The label of what looks after the entities that are written: 1 to 63 of letters, digits and `- _ .`. Default: new ones get
+    /// `cli`, and others keep what they have.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub managed_by: Option<String>,
+}
+
+impl Apply {
+    /// One change, by the command line.
+    pub fn one(change: EntityChange, dry_run: bool) -> Self {
+        Self { changes: vec![change], dry_run, ..Self::default() }
+    }
 }
 
 /// What one change came to.
@@ -147,6 +161,20 @@ pub struct Changed {
     pub name: String,
     /// What happened.
     pub outcome: Outcome,
+    /// What is another one now, of one that was updated: by key.
+    #[serde(default)]
+    pub fields: Vec<FieldChange>,
+}
+
+/// One key of an entity that was changed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FieldChange {
+    /// The key below the entity's table, such as `match.operations`.
+    pub key: String,
+    /// What it was; `None`: it was not there. The variables of a program are not shown.
+    pub was: Option<serde_json::Value>,
+    /// What it is; `None`: it is gone.
+    pub now: Option<serde_json::Value>,
 }
 
 /// The answer to changes.
@@ -238,13 +266,12 @@ pub async fn route(call: &Call, backend: &dyn Backend) -> Result<Reply, ApiError
             call.no_parameters()?;
             let PutEntity { toml, mode, expected, dry_run } = call.json()?;
             let change = EntityChange::Put { kind, name: (*name).to_owned(), toml, mode, expected };
-            Reply::json(&backend.apply(Apply { changes: vec![change], dry_run, prune: false }).await?)
+            Reply::json(&backend.apply(Apply::one(change, dry_run)).await?)
         }
         (&Method::DELETE, Some(kind), [_, name]) => {
             let Remove { dry_run } = call.parameters()?;
             let change = EntityChange::Remove { kind, name: (*name).to_owned() };
-            let apply = Apply { changes: vec![change], dry_run: dry_run.unwrap_or(false), prune: false };
-            Reply::json(&backend.apply(apply).await?)
+            Reply::json(&backend.apply(Apply::one(change, dry_run.unwrap_or(false))).await?)
         }
         _ => Err(call.unknown_among(ROUTES)),
     }

@@ -34,6 +34,8 @@ pub struct SessionFilter {
     pub live: Option<bool>,
     /// Only those that were not over before this time, in milliseconds since 1970.
     pub since_ms: Option<i64>,
+    /// Only those that are held (`true`) or are not (`false`).
+    pub held: Option<bool>,
     /// Only those older than this one: the next page.
     pub before: Option<SessionId>,
     /// At most so many, 1 to 1000. Default 100.
@@ -78,6 +80,9 @@ pub struct SessionView {
     /// When its events were removed by retention, in milliseconds since 1970; `None`: they are there.
     #[serde(default)]
     pub pruned_ms: Option<i64>,
+    /// Why its recording stays although its time is over; `None`: it does not.
+    #[serde(default)]
+    pub hold: Option<HoldView>,
     /// What only the running gateway knows; `None` for a session that has ended, and without a running gateway.
     pub live: Option<LiveSession>,
 }
@@ -103,6 +108,7 @@ impl SessionView {
             masked: row.masked,
             bytes: row.bytes,
             pruned_ms: row.pruned_ms,
+            hold: None,
             live: None,
         }
     }
@@ -129,6 +135,17 @@ impl SessionView {
             pruned_ms: self.pruned_ms,
         }
     }
+}
+
+/// Why a session's recording stays.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HoldView {
+    /// Why.
+    pub reason: String,
+    /// Who said so.
+    pub actor: String,
+    /// Since when, in milliseconds since 1970.
+    pub since_ms: i64,
 }
 
 /// What the running gateway knows about one session.
@@ -295,10 +312,10 @@ pub struct Grep {
     pub session: Option<SessionId>,
 }
 
-/// Why a session is ended.
+/// Why a session is ended, held or released.
 #[derive(Debug, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Kill {
+struct Why {
     #[serde(default)]
     reason: String,
 }
@@ -335,6 +352,11 @@ pub trait Sessions {
     /// Ends it and cuts its live streams. The reason, at most 1000 bytes, is kept in the audit trail. One that has ended is a
     /// `conflict`.
     fn kill_session(&self, id: SessionId, reason: String) -> Answer<'_, SessionView>;
+    /// Keeps its recording from retention until it is released. The reason, at most 1000 bytes, is kept in the audit trail. One
+    /// that is held is a `conflict`.
+    fn hold_session(&self, id: SessionId, reason: String) -> Answer<'_, SessionView>;
+    /// Lets retention have it again, with a reason. One that is not held is `not_found`.
+    fn release_session(&self, id: SessionId, reason: String) -> Answer<'_, SessionView>;
 }
 
 impl Sessions for Client {
@@ -365,7 +387,15 @@ impl Sessions for Client {
     }
 
     fn kill_session(&self, id: SessionId, reason: String) -> Answer<'_, SessionView> {
-        self.call_with(Method::POST, format!("sessions/{id}/kill"), &Kill { reason })
+        self.call_with(Method::POST, format!("sessions/{id}/kill"), &Why { reason })
+    }
+
+    fn hold_session(&self, id: SessionId, reason: String) -> Answer<'_, SessionView> {
+        self.call_with(Method::POST, format!("sessions/{id}/hold"), &Why { reason })
+    }
+
+    fn release_session(&self, id: SessionId, reason: String) -> Answer<'_, SessionView> {
+        self.call_with(Method::POST, format!("sessions/{id}/release"), &Why { reason })
     }
 }
 
@@ -377,7 +407,9 @@ const ROUTES: &[(&str, &str)] = &[
     ("sessions/*", "GET"),
     ("sessions/*/events", "GET"),
     ("sessions/*/verify", "GET"),
+    ("sessions/*/hold", "POST"),
     ("sessions/*/kill", "POST"),
+    ("sessions/*/release", "POST"),
 ];
 
 /// The routes below `/v1/sessions`.
@@ -402,8 +434,16 @@ pub async fn route(call: &Call, backend: &dyn Backend) -> Result<Reply, ApiError
                     Reply::json(&backend.verify_session(call.id(id)?).await?)
                 }
                 (&Method::POST, ["sessions", id, "kill"]) => {
-                    let Kill { reason } = if call.body.is_empty() { Kill::default() } else { call.json()? };
+                    let Why { reason } = if call.body.is_empty() { Why::default() } else { call.json()? };
                     Reply::json(&backend.kill_session(call.id(id)?, reason).await?)
+                }
+                (&Method::POST, ["sessions", id, "hold"]) => {
+                    let Why { reason } = call.json()?;
+                    Reply::json(&backend.hold_session(call.id(id)?, reason).await?)
+                }
+                (&Method::POST, ["sessions", id, "release"]) => {
+                    let Why { reason } = call.json()?;
+                    Reply::json(&backend.release_session(call.id(id)?, reason).await?)
                 }
                 _ => Err(call.unknown_among(ROUTES)),
             }

@@ -19,6 +19,7 @@ use crate::domain::connection::Connection;
 use crate::domain::connection::Origin;
 use crate::domain::entity::EntityKind;
 use crate::gateway::admin::Acting;
+use crate::gateway::admin::diff;
 use crate::gateway::admin::entity::of_file;
 use crate::gateway::admin::entity::of_store;
 use crate::gateway::admin::fault::fault_of_store;
@@ -34,8 +35,10 @@ use crate::store::StoredEntity;
 const MAX_CHANGES: usize = 1000;
 /// The longest text of one entity, in bytes.
 const MAX_TEXT: usize = 256 << 10;
-/// What looks after the entities that are written here.
+/// What looks after the entities that no `apply` has labelled.
 const MANAGED_BY: &str = "cli";
+/// The longest label of what looks after entities, in bytes.
+const MAX_LABEL: usize = 63;
 
 /// One change that will be made, with what it was made from.
 struct Step {
@@ -44,6 +47,10 @@ struct Step {
     body: Option<String>,
     /// The store's revision of the text that is replaced.
     seen: Option<u64>,
+    /// What looks after it from then on.
+    managed_by: String,
+    /// What whoever makes the change should know about who looks after it.
+    note: Option<String>,
 }
 
 /// All of them, checked.
@@ -113,12 +120,12 @@ fn written_connection(step: &Step) -> Option<Connection> {
 }
 
 fn make(change: &store::Change<'_>, step: Step, actor: &str) -> Result<(), store::StoreError> {
-    let Step { changed: Changed { kind, name, .. }, body, seen } = step;
+    let Step { changed: Changed { kind, name, .. }, body, seen, managed_by, .. } = step;
     match body {
         None => change.remove_entity(kind, &name, actor).map(drop),
         Some(body) => {
             let put = seen.map_or(Put::New, Put::ReplaceAt);
-            let new = NewEntity { kind, name, body, managed_by: MANAGED_BY.to_owned() };
+            let new = NewEntity { kind, name, body, managed_by };
             change.put_entity(&new, put, actor).map(drop)
         }
     }
@@ -128,6 +135,11 @@ fn check_bounds(apply: &Apply) -> Result<(), ApiError> {
     let bad = |text: String| Err(ApiError::new(ErrorCode::BadRequest, text));
     if apply.changes.len() > MAX_CHANGES {
         return bad(format!("more than {MAX_CHANGES} changes in one call"));
+    }
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
+    let is_label = |label: &str| (1..=MAX_LABEL).contains(&label.len()) && label.bytes().all(allowed);
+    if apply.managed_by.as_deref().is_some_and(|label| !is_label(label)) {
+        return bad(format!("managed_by is 1 to {MAX_LABEL} of letters, digits and - _ ."));
     }
     let mut names = BTreeSet::new();
     for change in &apply.changes {
@@ -151,19 +163,30 @@ fn plan(config: &Config, before: Vec<StoredEntity>, apply: Apply) -> Result<Plan
     let mut steps = Vec::with_capacity(apply.changes.len());
     let named: BTreeSet<(EntityKind, String)> =
         apply.changes.iter().map(|change| (change.kind(), change.name().to_owned())).collect();
+    let label = apply.managed_by;
+    let mut faults = Vec::new();
     for change in apply.changes {
-        refuse_of_file(config, &change)?;
-        steps.push(match change {
+        let step = refuse_of_file(config, &change).and_then(|()| match change {
             EntityChange::Put { kind, name, toml, mode, expected } => {
                 let text = Text { kind, name, toml, mode, expected };
-                text.put(&mut after)?
+                text.put(&mut after, label.as_deref())
             }
-            EntityChange::Remove { kind, name } => remove(kind, &name, &mut after)?,
+            EntityChange::Remove { kind, name } => remove(kind, &name, &mut after).map(|step| {
+                let note = of_others(kind, &name, &step.managed_by, label.as_deref(), "writes it again");
+                Step { note, ..step }
+            }),
         });
+        match step {
+            Ok(step) => steps.push(step),
+            Err(fault) => faults.push(fault),
+        }
     }
+    together(faults)?;
     if apply.prune {
+        let label = label.as_deref().unwrap_or(MANAGED_BY);
         let pruned: Vec<_> = after
             .iter()
+            .filter(|entity| entity.managed_by == label)
             .map(|entity| (entity.kind, entity.name.clone()))
             .filter(|entity| !named.contains(entity))
             .collect();
@@ -176,7 +199,8 @@ fn plan(config: &Config, before: Vec<StoredEntity>, apply: Apply) -> Result<Plan
         let lines: Vec<String> = problems.iter().map(ToString::to_string).collect();
         ApiError::new(ErrorCode::Invalid, "the policies would not hold together").problems(lines)
     })?;
-    let warnings = doubts(Some(combined)).difference(&doubts_before).cloned().collect();
+    let mut warnings: Vec<String> = doubts(Some(combined)).difference(&doubts_before).cloned().collect();
+    warnings.extend(steps.iter().filter_map(|step| step.note.clone()));
     Ok(Plan { steps, warnings })
 }
 
@@ -188,6 +212,37 @@ fn combined(config: &Config, stored: &[StoredEntity]) -> Result<Combined, ApiErr
 
 fn doubts(combined: Option<Combined>) -> BTreeSet<String> {
     combined.map(|combined| combined.warnings.iter().map(ToString::to_string).collect()).unwrap_or_default()
+}
+
+/// What to know when what is changed is looked after by something else than whoever changes it.
+fn of_others(kind: EntityKind, name: &str, kept: &str, label: Option<&str>, then: &str) -> Option<String> {
+    let word = kind.as_str();
+    match label {
+        Some(label) if label != kept => {
+            Some(format!("{word} {name:?} was looked after by {kept:?}, and is by {label:?} from now on"))
+        }
+        None if kept != MANAGED_BY => {
+            Some(format!("{word} {name:?} is looked after by {kept:?}: the next apply of that name {then}"))
+        }
+        _ => None,
+    }
+}
+
+/// All that is wrong with changes, as one error.
+fn together(mut faults: Vec<ApiError>) -> Result<(), ApiError> {
+    if faults.len() < 2 {
+        return faults.pop().map_or(Ok(()), Err);
+    }
+    let code = |fault: &ApiError| fault.code;
+    let first = faults.first().map(code).filter(|first| faults.iter().all(|fault| fault.code == *first));
+    let hint = faults.iter().find_map(|fault| fault.hint.clone());
+    let text = format!("{} of the changes cannot be made", faults.len());
+    let lines = faults.into_iter().flat_map(|fault| match fault.problems.as_slice() {
+        [] | [_] => vec![fault.message],
+        more => more.iter().map(|problem| format!("{}: {problem}", fault.message)).collect(),
+    });
+    let error = ApiError::new(first.unwrap_or(ErrorCode::Invalid), text).problems(lines.collect());
+    Err(ApiError { hint, ..error })
 }
 
 /// Refuses a change of what the configuration file holds.
@@ -211,8 +266,8 @@ fn missing(kind: EntityKind, name: &str) -> ApiError {
 fn remove(kind: EntityKind, name: &str, entities: &mut Vec<StoredEntity>) -> Result<Step, ApiError> {
     let place = place_of(kind, name, entities).ok_or_else(|| missing(kind, name))?;
     let old = entities.remove(place);
-    let changed = Changed { kind, name: name.to_owned(), outcome: Outcome::Removed };
-    Ok(Step { changed, body: None, seen: Some(old.revision) })
+    let changed = Changed { kind, name: name.to_owned(), outcome: Outcome::Removed, fields: Vec::new() };
+    Ok(Step { changed, body: None, seen: Some(old.revision), managed_by: old.managed_by, note: None })
 }
 
 /// A text to be written.
@@ -225,8 +280,8 @@ struct Text {
 }
 
 impl Text {
-    /// Puts it among the entities of the store, if it is one and may be.
-    fn put(self, entities: &mut Vec<StoredEntity>) -> Result<Step, ApiError> {
+    /// Puts it among the entities of the store, if it is one and may be; `label`: what looks after it from then on.
+    fn put(self, entities: &mut Vec<StoredEntity>, label: Option<&str>) -> Result<Step, ApiError> {
         let Self { kind, name, toml, mode, expected } = self;
         let (word, conflict) = (kind.as_str(), |text| ApiError::new(ErrorCode::Conflict, text));
         let entity = parse_entity(kind, &toml, Origin::Store)
@@ -254,9 +309,15 @@ impl Text {
         }
         let outcome = match old {
             None => Outcome::Created,
-            Some(old) if old.body == toml => Outcome::Unchanged,
+            Some(old) if diff::is_same(kind, &old.body, &toml) => Outcome::Unchanged,
             Some(_) => Outcome::Updated,
         };
+        let fields = old.map(|old| diff::changes(kind, &old.body, &toml)).unwrap_or_default();
+        let kept = old.map_or(MANAGED_BY, |old| &old.managed_by);
+        let managed_by = label.unwrap_or(kept).to_owned();
+        let note = (outcome == Outcome::Updated)
+            .then(|| of_others(kind, &name, kept, label, "puts its own text back"))
+            .flatten();
         let seen = old.map(|old| old.revision);
         match place.and_then(|place| entities.get_mut(place)) {
             Some(old) => old.body.clone_from(&toml),
@@ -264,13 +325,19 @@ impl Text {
                 kind,
                 name: name.clone(),
                 body: toml.clone(),
-                managed_by: MANAGED_BY.to_owned(),
+                managed_by: managed_by.clone(),
                 created_ms: 0,
                 updated_ms: 0,
                 revision: 0,
                 actor: String::new(),
             }),
         }
-        Ok(Step { changed: Changed { kind, name, outcome }, body: Some(toml), seen })
+        Ok(Step {
+            changed: Changed { kind, name, outcome, fields },
+            body: Some(toml),
+            seen,
+            managed_by,
+            note,
+        })
     }
 }

@@ -45,12 +45,19 @@ pub(super) fn of_store(stored: &[StoredEntity]) -> Result<Vec<Entity>, Problems>
     if problems.is_empty() { Ok(entities) } else { Err(Problems::from(problems)) }
 }
 
-fn seen(kind: EntityKind, name: &str, origin: &Origin, toml: String) -> EntityView {
+fn seen(
+    kind: EntityKind,
+    name: &str,
+    origin: &Origin,
+    toml: String,
+    managed_by: Option<String>,
+) -> EntityView {
     EntityView {
         kind,
         name: name.to_owned(),
         origin: origin.to_string(),
         read_only: matches!(origin, Origin::File { .. }),
+        managed_by,
         // It was checked when it was written; were it broken since, its text still shows.
         value: toml::from_str(&toml).unwrap_or_default(),
         toml,
@@ -76,12 +83,12 @@ impl Admin {
         let stored = self.stored().await?;
         let file = of_file(&config, kind).into_iter().map(|entity| {
             let toml = render_entity(&entity);
-            seen(kind, entity.name(), entity.origin(), toml)
+            seen(kind, entity.name(), entity.origin(), toml, None)
         });
         let kept = stored
             .into_iter()
             .filter(|entity| entity.kind == kind)
-            .map(|entity| seen(kind, &entity.name, &Origin::Store, entity.body));
+            .map(|entity| seen(kind, &entity.name, &Origin::Store, entity.body, Some(entity.managed_by)));
         let mut views: Vec<EntityView> = file.chain(kept).collect();
         views.sort_by(|left, right| left.name.cmp(&right.name));
         Ok(views)

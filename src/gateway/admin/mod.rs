@@ -5,12 +5,14 @@
 
 mod approval;
 mod change;
+mod diff;
 mod electors;
 mod entity;
 mod event;
 mod explain;
 mod fault;
 mod grant;
+mod hold;
 mod lock;
 mod lockable;
 mod page;

@@ -32,6 +32,7 @@ use crate::gateway::admin::Acting;
 use crate::gateway::admin::Admin;
 use crate::gateway::admin::fault::fault_of_reading;
 use crate::gateway::admin::fault::fault_of_store;
+use crate::gateway::admin::hold::Holds;
 use crate::recording;
 use crate::recording::Finding;
 use crate::recording::Journal;
@@ -154,6 +155,13 @@ impl Admin {
         self.running.as_ref().map(|running| running.live.sessions()).unwrap_or_default()
     }
 
+    /// One session, with what is known besides its recording.
+    pub(super) async fn session_view(&self, name: String) -> Result<SessionView, ApiError> {
+        let row = self.session_row(name).await?;
+        let hold = self.holds().await?.remove(&row.id);
+        Ok(SessionView { hold, ..view(row, &self.live_sessions()) })
+    }
+
     async fn session_row(&self, name: String) -> Result<SessionRow, ApiError> {
         let missing = no_session(&name);
         let found =
@@ -183,16 +191,24 @@ fn wanted(filter: &SessionFilter, limit: Option<u32>) -> recording::SessionFilte
 }
 
 /// The sessions that a filter wants, the newest first, at most `limit`.
-fn rows(reader: &Reader, filter: &SessionFilter, limit: Option<u32>) -> Result<Vec<SessionRow>, ApiError> {
-    // A page further back: which those are, only the order says.
-    let at_most = if filter.before.is_some() { None } else { limit };
+fn rows(
+    reader: &Reader,
+    filter: &SessionFilter,
+    limit: Option<u32>,
+    holds: &Holds,
+) -> Result<Vec<SessionRow>, ApiError> {
+    // A page further back, or those that are held: which those are, the recordings do not say.
+    let at_most = if filter.before.is_some() || filter.held.is_some() { None } else { limit };
     let mut rows = reader.sessions(&wanted(filter, at_most)).map_err(|error| fault_of_reading(&error))?;
     if let Some(before) = filter.before {
         // Ids sort by time.
         rows.retain(|row| row.id < before);
-        if let Some(limit) = limit {
-            rows.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
-        }
+    }
+    if let Some(held) = filter.held {
+        rows.retain(|row| holds.contains_key(&row.id) == held);
+    }
+    if let Some(limit) = limit {
+        rows.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
     }
     Ok(rows)
 }
@@ -268,14 +284,14 @@ fn verify_part(reader: &Reader, from: VerifyFrom) -> Result<VerifyPage, ApiError
     Ok(VerifyPage { sessions, problems, unsettled: None, next, whole })
 }
 
-fn search(reader: &Reader, grep: &Grep, pattern: &Regex) -> Result<List<GrepMatch>, ApiError> {
+fn search(reader: &Reader, grep: &Grep, pattern: &Regex, holds: &Holds) -> Result<List<GrepMatch>, ApiError> {
     let fault = |error: ReadError| fault_of_reading(&error);
     let give_up = Instant::now() + Duration::from_secs(GREP_TIMEOUT_S);
     let limit = usize::try_from(bounded(grep.sessions.limit)).unwrap_or(usize::MAX);
     let mut found = List::all(Vec::new());
     let sessions = match grep.session {
         Some(id) => vec![reader.session(id).map_err(fault)?.ok_or_else(|| no_session(&id.to_string()))?],
-        None => rows(reader, &grep.sessions, None)?,
+        None => rows(reader, &grep.sessions, None, holds)?,
     };
     for session in sessions {
         for event in reader.events(session.id, 1).map_err(fault)? {
@@ -323,18 +339,21 @@ impl Sessions for Acting {
     fn sessions(&self, filter: SessionFilter) -> Answer<'_, List<SessionView>> {
         Box::pin(async move {
             let limit = bounded(filter.limit);
-            let found = self.admin.read(move |reader| rows(reader, &filter, Some(limit + 1))).await?;
+            let mut holds = self.admin.holds().await?;
+            let held = holds.clone();
+            let found = self.admin.read(move |reader| rows(reader, &filter, Some(limit + 1), &held)).await?;
             let live = self.admin.live_sessions();
-            let views = found.unwrap_or_default().into_iter().map(|row| view(row, &live)).collect();
+            let views = found.unwrap_or_default().into_iter().map(|row| {
+                let hold = holds.remove(&row.id);
+                SessionView { hold, ..view(row, &live) }
+            });
+            let views = views.collect();
             Ok(List::cut(views, limit))
         })
     }
 
     fn session(&self, id: String) -> Answer<'_, SessionView> {
-        Box::pin(async move {
-            let row = self.admin.session_row(id).await?;
-            Ok(view(row, &self.admin.live_sessions()))
-        })
+        Box::pin(async move { self.admin.session_view(id).await })
     }
 
     fn session_events(&self, id: SessionId, from: EventsFrom) -> Answer<'_, EventPage> {
@@ -375,7 +394,8 @@ impl Sessions for Acting {
     fn grep_sessions(&self, grep: Grep) -> Answer<'_, List<GrepMatch>> {
         Box::pin(async move {
             let pattern = compile(&grep.pattern)?;
-            let found = self.admin.read(move |reader| search(reader, &grep, &pattern)).await?;
+            let holds = self.admin.holds().await?;
+            let found = self.admin.read(move |reader| search(reader, &grep, &pattern, &holds)).await?;
             Ok(found.unwrap_or_else(|| List::all(Vec::new())))
         })
     }
@@ -400,8 +420,15 @@ impl Sessions for Acting {
                 self.note("session.kill.failed", id, json!({ "reason": "it had ended" })).await?;
                 return Err(ended());
             }
-            let row = self.admin.session_row(id.to_string()).await?;
-            Ok(view(row, &[]))
+            Ok(SessionView { live: None, ..self.admin.session_view(id.to_string()).await? })
         })
+    }
+
+    fn hold_session(&self, id: SessionId, reason: String) -> Answer<'_, SessionView> {
+        Box::pin(self.hold(id, reason))
+    }
+
+    fn release_session(&self, id: SessionId, reason: String) -> Answer<'_, SessionView> {
+        Box::pin(self.release(id, reason))
     }
 }

@@ -3,6 +3,7 @@
 
 mod approvals;
 mod entities;
+mod holds;
 mod page;
 mod pins;
 mod recordings;
@@ -56,6 +57,7 @@ use crate::secret::Sealer;
 use crate::secret::Vault;
 use crate::store::DataDirLock;
 use crate::store::Store;
+use crate::store::View;
 use crate::store::lock_data_dir;
 
 /// The file of every test: one connection, policy and mask of its own.
@@ -351,15 +353,11 @@ fn entry(actor: &str, action: &str, subject: &str) -> (String, String, String) {
 fn put(kind: EntityKind, name: &str, toml: &str, mode: PutMode) -> Apply {
     let change =
         EntityChange::Put { kind, name: name.to_owned(), toml: toml.to_owned(), mode, expected: None };
-    Apply { changes: vec![change], dry_run: false, prune: false }
+    Apply::one(change, false)
 }
 
 fn remove(kind: EntityKind, name: &str) -> Apply {
-    Apply {
-        changes: vec![EntityChange::Remove { kind, name: name.to_owned() }],
-        dry_run: false,
-        prune: false,
-    }
+    Apply::one(EntityChange::Remove { kind, name: name.to_owned() }, false)
 }
 
 fn shop() -> Apply {

@@ -170,3 +170,71 @@ async fn appends_go_on_while_it_prunes_and_a_crash_in_between_leaves_no_broken_s
     journal.close();
     assert!(journal.prune(0).await.is_err());
 }
+
+#[tokio::test]
+async fn what_is_held_stays_whole_until_it_is_released() {
+    let dir = tempfile::tempdir().unwrap();
+    let journal = Journal::open(dir.path(), settings()).unwrap();
+    let (held, other, late) = (SessionId::new(), SessionId::new(), SessionId::new());
+    for session in [held, other, late] {
+        record(&journal, session, 20).await;
+    }
+    journal.close();
+    let journal = Journal::open(dir.path(), settings()).unwrap();
+    journal.hold([held]);
+    let reader = Reader::open(dir.path()).unwrap();
+    let pruned = |id: SessionId| reader.verify(id).unwrap().pruned_ms;
+    let report = journal.prune(START_MS + 31 * DAY_MS).await.unwrap();
+    assert_eq!((report.recordings, pruned(held)), (2, None));
+    assert_eq!(reader.events(held, 1).unwrap().filter(Result::is_ok).count(), 22);
+    // What had gone before it was held: that it was there stays.
+    journal.hold([late]);
+    let report = journal.prune(START_MS + 401 * DAY_MS).await.unwrap();
+    assert_eq!((report.recordings, report.sessions), (0, 1));
+    let left: Vec<SessionId> =
+        reader.sessions(&SessionFilter::default()).unwrap().iter().map(|row| row.id).collect();
+    assert_eq!(left, [late, held]);
+    assert_whole(dir.path());
+    journal.release(held);
+    journal.release(late);
+    let report = journal.prune(START_MS + 401 * DAY_MS).await.unwrap();
+    assert_eq!((report.recordings, report.sessions), (1, 2));
+    assert_whole(dir.path());
+}
+
+#[tokio::test]
+async fn what_is_held_pushes_nothing_else_out() {
+    let dir = tempfile::tempdir().unwrap();
+    let journal = Journal::open(dir.path(), settings()).unwrap();
+    let mut random = vec![0; 160 << 10];
+    aws_lc_rs::rand::fill(&mut random).unwrap();
+    let text: String = random.iter().map(|byte| char::from(b'a' + (byte & 15))).collect();
+    let large = format!(r#"{{"body":{{"text":"{text}"}}}}"#);
+    let mut sessions = Vec::new();
+    for age in 0..10 {
+        let session = SessionId::new();
+        // The last of them are of strangers, who go first otherwise.
+        let begin = if age < 7 { start(session) } else { start_of(session, GATEWAY, "gateway") };
+        let over = Event { ts_ms: START_MS + age, ..end(session, 1) };
+        let events = [begin, event(session, EventKind::Error, 1, &large), over];
+        journal.append(events, Durability::Written).await.unwrap();
+        sessions.push(session);
+    }
+    journal.close();
+    let journal = Journal::open(dir.path(), Settings { max_size: 500 << 10, ..settings() }).unwrap();
+    // All but the newest of people, and the oldest of strangers: what is left is small.
+    let held = [&sessions[..6], &sessions[7..8]].concat();
+    journal.hold(held.iter().copied());
+    assert_eq!(journal.prune(START_MS).await.unwrap().recordings, 0);
+    // Two of the held ones are too much now: the oldest of them goes, and one of the strangers before it.
+    journal.release(sessions[3]);
+    journal.release(sessions[4]);
+    let report = journal.prune(START_MS).await.unwrap();
+    let reader = Reader::open(dir.path()).unwrap();
+    let gone: Vec<usize> =
+        (0..10).filter(|n| reader.verify(sessions[*n]).unwrap().pruned_ms.is_some()).collect();
+    assert!(report.recordings > 0 && !gone.is_empty(), "{report:?}");
+    assert!(gone.iter().all(|n| !held.contains(&sessions[*n]) || [3, 4].contains(n)), "{gone:?}");
+    assert!(gone.contains(&8), "{gone:?}");
+    assert_whole(dir.path());
+}

@@ -82,7 +82,15 @@ fn three() -> Vec<Approval> {
 
 fn entity(kind: EntityKind, name: &str, origin: &str, value: serde_json::Value) -> EntityView {
     let toml = String::new();
-    EntityView { kind, name: name.to_owned(), origin: origin.to_owned(), read_only: true, value, toml }
+    EntityView {
+        kind,
+        name: name.to_owned(),
+        origin: origin.to_owned(),
+        read_only: true,
+        managed_by: None,
+        value,
+        toml,
+    }
 }
 
 /// As the list of what waits has them.

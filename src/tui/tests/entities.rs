@@ -31,6 +31,7 @@ fn view(kind: EntityKind, name: &str, origin: &str, toml: &str) -> EntityView {
         name: name.to_owned(),
         origin: origin.to_owned(),
         read_only: origin != "store",
+        managed_by: None,
         value: toml::from_str(toml).unwrap(),
         toml: toml.to_owned(),
     }

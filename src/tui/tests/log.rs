@@ -81,6 +81,7 @@ fn person(place: usize, label: &str, kind: Kind, connection: &str) -> Answer {
         masked: 0,
         bytes: 99,
         pruned_ms: None,
+        hold: None,
         live: None,
     };
     Answer::Session(SESSIONS[place].to_owned(), Ok(Box::new(view)))
@@ -118,6 +119,7 @@ fn set(stage: &mut Stage) {
         name: "no-deletes".to_owned(),
         origin: "hoopctl.toml:41".to_owned(),
         read_only: true,
+        managed_by: None,
         value: Value::Null,
         toml: String::new(),
     };

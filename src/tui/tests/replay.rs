@@ -58,6 +58,7 @@ fn session() -> SessionView {
         masked: 2,
         bytes: 4096,
         pruned_ms: None,
+        hold: None,
         live: None,
     }
 }
@@ -278,6 +279,7 @@ fn several() -> List<SessionView> {
                 denied: 0,
                 masked: 0,
                 pruned_ms: Some(START_MS),
+                hold: None,
                 ..made("ses_01kah3y2x7m5q8r4s6t9v0w1z0", "deploy-bot", Kind::App, "tickets", "mcp")
             },
         ],

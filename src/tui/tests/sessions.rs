@@ -53,6 +53,7 @@ fn session(number: u128, who: &str, connection: &str) -> SessionView {
         masked: 0,
         bytes: 49_400,
         pruned_ms: None,
+        hold: None,
         live: Some(LiveSession {
             id: id(number),
             streams: 1,

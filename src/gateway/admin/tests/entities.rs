@@ -64,7 +64,7 @@ async fn a_change_that_does_not_hold_is_refused_whole() {
     let good = shop().changes.remove(0);
     let bad = |kind, name: &str, toml: &str| {
         let change = put(kind, name, toml, PutMode::Any).changes.remove(0);
-        Apply { changes: vec![good.clone(), change], dry_run: false, prune: false }
+        Apply { changes: vec![good.clone(), change], ..Apply::default() }
     };
     for (apply, code) in [
         (bad(EntityKind::Connection, "x", "name = \"x\"\nupstream = \"ftp://x\""), ErrorCode::Invalid),
@@ -146,6 +146,118 @@ async fn pruning_removes_what_no_change_names() {
         owner.apply(apply).await.unwrap().changes.into_iter().map(|made| (made.name, made.outcome)).collect();
     assert_eq!(outcomes, [("d".to_owned(), Outcome::Created), ("shop".to_owned(), Outcome::Removed)]);
     assert_eq!(owner.entities(EntityKind::Connection).await.unwrap().items.len(), 1);
+}
+
+#[tokio::test]
+async fn pruning_removes_only_what_the_same_label_wrote() {
+    let rig = Rig::online().await;
+    let owner = rig.owner();
+    let deny = |id: &str, group: &str| {
+        format!("id = \"{id}\"\neffect = \"deny\"\nmatch = {{ groups = [\"{group}\"] }}\n")
+    };
+    let change =
+        |id: &str, group: &str| put(EntityKind::Policy, id, &deny(id, group), PutMode::Any).changes.remove(0);
+    let labelled = |label: &str, changes: Vec<EntityChange>, prune| Apply {
+        changes,
+        prune,
+        managed_by: Some(label.to_owned()),
+        ..Apply::default()
+    };
+    owner.apply(shop()).await.unwrap();
+    owner.apply(labelled("team-b", vec![change("b", "x")], false)).await.unwrap();
+    let report =
+        owner.apply(labelled("team-a", vec![change("a", "x"), change("c", "x")], true)).await.unwrap();
+    assert!(report.changes.iter().all(|made| made.outcome == Outcome::Created), "{report:?}");
+    // One that was there already, with the same text, stays whose it was.
+    let seen = |report: &ApplyReport| -> Vec<(String, Outcome)> {
+        report.changes.iter().map(|made| (made.name.clone(), made.outcome)).collect()
+    };
+    let told = |name: &str, outcome| (name.to_owned(), outcome);
+    let report =
+        owner.apply(labelled("team-a", vec![change("a", "x"), change("b", "x")], true)).await.unwrap();
+    assert_eq!(
+        seen(&report),
+        [told("a", Outcome::Unchanged), told("b", Outcome::Unchanged), told("c", Outcome::Removed)]
+    );
+    assert!(report.warnings.is_empty(), "{:?}", report.warnings);
+    // One that is changed is taken over, which is said.
+    let report =
+        owner.apply(labelled("team-a", vec![change("a", "x"), change("b", "y")], true)).await.unwrap();
+    assert_eq!(seen(&report), [told("a", Outcome::Unchanged), told("b", Outcome::Updated)]);
+    assert_eq!(
+        report.changes[1].fields.iter().map(|field| field.key.as_str()).collect::<Vec<_>>(),
+        ["match.groups"]
+    );
+    assert!(
+        report.warnings[0].contains("team-b") && report.warnings[0].contains("team-a"),
+        "{:?}",
+        report.warnings
+    );
+    let owners = |kind| {
+        let owner = rig.owner();
+        async move {
+            let found = owner.entities(kind).await.unwrap().items;
+            found.into_iter().map(|view| (view.name, view.managed_by)).collect::<Vec<_>>()
+        }
+    };
+    let of = |name: &str, label: &str| (name.to_owned(), Some(label.to_owned()));
+    assert_eq!(
+        owners(EntityKind::Policy).await,
+        [of("a", "team-a"), of("b", "team-a"), ("etl-reads".to_owned(), None)]
+    );
+    assert_eq!(owners(EntityKind::Connection).await, [("crm".to_owned(), None), of("shop", "cli")]);
+    // A single change by hand leaves it whose it is, with a word; so does a removal.
+    let report = owner.apply(Apply { changes: vec![change("b", "z")], ..Apply::default() }).await.unwrap();
+    assert!(
+        report.warnings[0].contains("team-a") && report.warnings[0].contains("puts its own text back"),
+        "{:?}",
+        report.warnings
+    );
+    assert_eq!(owners(EntityKind::Policy).await[1], of("b", "team-a"));
+    let report = owner.apply(remove(EntityKind::Policy, "b")).await.unwrap();
+    assert!(report.warnings[0].contains("writes it again"), "{:?}", report.warnings);
+    for label in ["", "a b", "\u{1b}[2J", &"x".repeat(64)] {
+        let error = owner.apply(labelled(label, vec![change("z", "x")], true)).await.unwrap_err();
+        assert_eq!(error.code, ErrorCode::BadRequest, "{label:?}");
+    }
+}
+
+#[tokio::test]
+async fn all_that_is_wrong_with_changes_is_told_and_none_of_them_is_made() {
+    let rig = Rig::online().await;
+    let crm = SHOP.replace("\"shop\"", "\"crm\"");
+    let one = |kind, name: &str, toml: &str| put(kind, name, toml, PutMode::Any).changes.remove(0);
+    let of_file = [
+        one(EntityKind::Connection, "crm", &crm),
+        one(EntityKind::Mask, "pii", "id = \"pii\"\nfields = [\"a\"]\n"),
+    ];
+    let changes = [vec![shop().changes.remove(0)], of_file.to_vec()].concat();
+    let error = rig.owner().apply(Apply { changes: changes.clone(), ..Apply::default() }).await.unwrap_err();
+    assert_eq!((error.code, error.exit_code, error.problems.len()), (ErrorCode::Conflict, 6, 2));
+    assert!(
+        error.problems[0].starts_with("connection \"crm\" is in the configuration file, gw.toml:13"),
+        "{error:?}"
+    );
+    assert!(
+        error.problems[1].starts_with("mask \"pii\" is in the configuration file, gw.toml:"),
+        "{error:?}"
+    );
+    let broken = one(EntityKind::Policy, "p", "id = \"p\"\neffect = \"maybe\"\nmatch = {}\nnope = 1\n");
+    let changes = [changes, vec![broken]].concat();
+    let error = rig.owner().apply(Apply { changes, ..Apply::default() }).await.unwrap_err();
+    assert_eq!((error.code, error.problems.len()), (ErrorCode::Invalid, 4), "{error:?}");
+    assert!(rig.store.read(|view| view.entities(None)).await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn another_way_to_write_the_same_is_no_change() {
+    let rig = Rig::offline();
+    let owner = rig.owner();
+    owner.apply(shop()).await.unwrap();
+    let again = format!("{SHOP}inject = \"none\"\n");
+    let report = owner.apply(put(EntityKind::Connection, "shop", &again, PutMode::Any)).await.unwrap();
+    assert_eq!((report.changes[0].outcome, report.changes[0].fields.len()), (Outcome::Unchanged, 0));
+    assert_eq!(rig.audit().await.len(), 1);
 }
 
 #[tokio::test]

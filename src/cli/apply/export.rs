@@ -1,0 +1,196 @@
+//! `export`: what the store holds, as the TOML that `apply` takes back.
+
+use std::collections::BTreeSet;
+
+use toml::Table;
+use toml::Value;
+
+use crate::cli::access::Access;
+use crate::cli::output;
+use crate::cli::output::Format;
+use crate::cli::output::Row;
+use crate::cli::output::Terminal;
+use crate::cli::place::Place;
+use crate::cli::report::Exit;
+use crate::cli::report::Failure;
+use crate::cli::report::Outcome;
+use crate::config::Entity;
+use crate::config::parse_entity;
+use crate::config::render_entity;
+use crate::control::noun::entity::EntityView;
+use crate::domain::connection::Origin;
+use crate::domain::entity::EntityKind;
+use crate::domain::secret::SecretRef;
+use crate::domain::text::is_deceptive;
+
+/// Runs `export`.
+pub fn export(terminal: Terminal, place: &Place) -> Outcome {
+    let access = Access::to_look(terminal, place)?;
+    let mut views = Vec::new();
+    for kind in [EntityKind::Connection, EntityKind::Policy, EntityKind::Mask] {
+        views.extend(access.wait(access.backend().entities(kind))?.items);
+    }
+    let all = views.len();
+    views.retain(|view| !view.read_only);
+    if all > views.len() {
+        let left = output::count((all - views.len()) as u64, "entity", "entities");
+        terminal.say(&format!("left out: {left} of the configuration file"));
+    }
+    match terminal.format {
+        Format::Table | Format::Toml => terminal.data(&text(&views)?)?,
+        Format::Json | Format::Jsonl | Format::Csv => {
+            let rows: Vec<Row> = views.iter().map(row).collect();
+            terminal.list(&["kind", "name", "managed by"], &rows, "")?;
+        }
+    }
+    Ok(Exit::Done)
+}
+
+fn row(view: &EntityView) -> Row {
+    let managed_by = view.managed_by.clone().unwrap_or_default();
+    Row {
+        cells: vec![view.kind.as_str().to_owned(), view.name.clone(), managed_by],
+        json: output::json(view),
+    }
+}
+
+/// The file: no value of a secret, only its name.
+fn text(views: &[EntityView]) -> Result<String, Failure> {
+    let mut text = "# What the store of hoopctl holds; put it back with: hoopctl apply -f FILE\n".to_owned();
+    let secrets: BTreeSet<String> = views.iter().flat_map(kept_secrets).collect();
+    if !secrets.is_empty() {
+        let names: Vec<String> = secrets.into_iter().collect();
+        text.push_str(&format!(
+            "# The secrets that it names are not in here, set them with hoopctl secret set: {}\n",
+            names.join(", ")
+        ));
+    }
+    for view in views {
+        // A text that this version cannot read is given as it is kept.
+        let read = parse_entity(view.kind, &view.toml, Origin::Store);
+        let body = read.map_or_else(|_unread| view.toml.clone(), |entity| render_entity(&entity));
+        let table: Table = body.parse().map_err(|error| {
+            Failure::failed(format!("{} {} cannot be read: {error}", view.kind, view.name))
+        })?;
+        text.push_str(&format!("\n[[{}]]\n", view.kind));
+        let first = view.kind.name_key();
+        // The order that it was written in, which a table does not keep.
+        let mut keys: Vec<&String> = table.keys().collect();
+        keys.sort_by_key(|key| (key.as_str() != first, position(&body, key)));
+        for key in keys {
+            if let Some(value) = table.get(key) {
+                text.push_str(&format!("{} = {}\n", written_key(key), written(value)));
+            }
+        }
+    }
+    Ok(text)
+}
+
+/// Where the line of a key is.
+fn position(body: &str, key: &str) -> usize {
+    let own = |line: &str| {
+        line.trim_start_matches('[')
+            .strip_prefix(key)
+            .is_some_and(|rest| rest.starts_with([' ', '=', ']', '.']))
+    };
+    body.lines().position(own).unwrap_or(usize::MAX)
+}
+
+/// The names of the store's secrets that a connection needs.
+fn kept_secrets(view: &EntityView) -> Vec<String> {
+    match parse_entity(view.kind, &view.toml, Origin::Store) {
+        Ok(Entity::Connection(connection)) => connection
+            .secrets()
+            .filter_map(|source| match source {
+                SecretRef::Store(name) => Some(name.clone()),
+                _ => None,
+            })
+            .collect(),
+        _ => Vec::new(),
+    }
+}
+
+/// A value on one line, with nothing in it that could deceive a terminal: TOML has escapes for that.
+fn written(value: &Value) -> String {
+    match value {
+        Value::String(text) if text.chars().any(is_deceptive) => quoted(text),
+        Value::Array(values) => {
+            format!("[{}]", values.iter().map(written).collect::<Vec<_>>().join(", "))
+        }
+        Value::Table(members) if members.is_empty() => "{}".to_owned(),
+        Value::Table(members) => {
+            let member =
+                |(key, value): (&String, &Value)| format!("{} = {}", written_key(key), written(value));
+            format!("{{ {} }}", members.iter().map(member).collect::<Vec<_>>().join(", "))
+        }
+        other => other.to_string(),
+    }
+}
+
+fn written_key(key: &str) -> String {
+    let bare =
+        !key.is_empty() && key.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte));
+    if bare { key.to_owned() } else { quoted(key) }
+}
+
+/// A basic string.
+fn quoted(text: &str) -> String {
+    let mut out = "\"".to_owned();
+    for c in text.chars() {
+        match c {
+            '"' | '\\' => out.extend(['\\', c]),
+            c if is_deceptive(c) || c.is_control() => out.push_str(&format!("\\U{:08X}", u32::from(c))),
+            c => out.push(c),
+        }
+    }
+    out.push('"');
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn view(kind: EntityKind, toml: &str) -> EntityView {
+        let table: Table = toml.parse().unwrap();
+        EntityView {
+            kind,
+            name: table[kind.name_key()].as_str().unwrap().to_owned(),
+            origin: "store".to_owned(),
+            read_only: false,
+            managed_by: Some("cli".to_owned()),
+            value: serde_json::Value::Null,
+            toml: toml.to_owned(),
+        }
+    }
+
+    #[test]
+    fn what_is_written_reads_back_the_same_and_moves_no_cursor() {
+        let connection = "inject = \"bearer:store:crm\"\nname = \"crm\"\nupstream = \"https://crm\"\n[tags]\n\"a.b\" = \"x\\\"y\"\n";
+        let message = "message = \"a\\nb\\u202E\\u001B[2J \\\\ 'q' \\\"q\\\"\"\n";
+        let policy = format!(
+            "effect = \"deny\"\nid = \"p\"\n{message}[match]\nconnections = [\"crm\"]\n[match.args]\n\"order.amount\" = \"> 10\"\n"
+        );
+        let text =
+            text(&[view(EntityKind::Connection, connection), view(EntityKind::Policy, &policy)]).unwrap();
+        assert!(!text.chars().any(|c| is_deceptive(c) && c != '\n'), "{text:?}");
+        assert!(text.contains("secret set: crm\n"), "{text}");
+        let back: Table = text.parse().unwrap();
+        for (kind, one) in [(EntityKind::Connection, connection), (EntityKind::Policy, &policy)] {
+            let found = back[kind.as_str()][0].as_table().unwrap();
+            let [found, one] = [toml::to_string(found).unwrap(), one.to_owned()]
+                .map(|text| parse_entity(kind, &text, Origin::Store).unwrap());
+            assert_eq!(found, one);
+        }
+        let lines: Vec<&str> = text.lines().skip_while(|line| !line.starts_with('[')).take(4).collect();
+        assert_eq!(
+            lines,
+            [
+                "[[connection]]",
+                "name = \"crm\"",
+                "upstream = \"https://crm\"",
+                "inject = \"bearer:store:crm\""
+            ]
+        );
+    }
+}

@@ -1,0 +1,191 @@
+//! The files that `apply` reads, and what is wrong with them by file, line and column.
+
+use std::collections::BTreeMap;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+use std::path::PathBuf;
+
+use crate::cli::entity;
+use crate::cli::report::Exit;
+use crate::cli::report::Failure;
+use crate::config;
+use crate::config::Problem;
+use crate::config::Problems;
+use crate::config::Written;
+use crate::domain::entity::EntityKind;
+
+/// The permission bit that lets everybody write.
+const OTHERS_WRITE: u32 = 0o002;
+
+/// One text that was read.
+struct Source {
+    name: PathBuf,
+    text: String,
+}
+
+/// All that was read: entities of one or more files, each name once.
+pub struct Sources {
+    sources: Vec<Source>,
+    /// The entities, each with the number of its file.
+    entities: Vec<(usize, Written)>,
+    /// What holds, but hardly as it was meant.
+    pub warnings: Vec<Problem>,
+}
+
+impl Sources {
+    /// Reads files, the `.toml` files of folders, and standard input for `-`. Relative paths in them start at the folder of the file, or
+    /// at the working directory; for a gateway elsewhere they are problems.
+    ///
+    /// # Errors
+    /// Everything that is wrong with any of them.
+    pub fn read(paths: &[PathBuf], elsewhere: bool) -> Result<Self, Failure> {
+        let mut read = Self { sources: Vec::new(), entities: Vec::new(), warnings: Vec::new() };
+        let mut problems = Vec::new();
+        for path in paths {
+            for file in files_of(path, &mut problems)? {
+                match text_of(&file)? {
+                    Ok(text) => read.add(Source { name: file, text }, elsewhere, &mut problems),
+                    Err(problem) => problems.push(problem),
+                }
+            }
+        }
+        read.refuse_twice(&mut problems);
+        if problems.is_empty() { Ok(read) } else { Err(failure(problems)) }
+    }
+
+    fn add(&mut self, source: Source, elsewhere: bool, problems: &mut Vec<Problem>) {
+        let folder = if elsewhere { None } else { folder_of(&source.name) };
+        match config::parse_bundle(&source.text, &source.name, folder.as_deref()) {
+            Ok(bundle) => {
+                let place = self.sources.len();
+                self.entities.extend(bundle.entities.into_iter().map(|written| (place, written)));
+                self.warnings.extend(bundle.warnings);
+            }
+            Err(found) => problems.extend(found),
+        }
+        self.sources.push(source);
+    }
+
+    /// A name stands for one thing, in all files together.
+    fn refuse_twice(&self, problems: &mut Vec<Problem>) {
+        let mut first: BTreeMap<(EntityKind, &str), String> = BTreeMap::new();
+        for (place, written) in &self.entities {
+            let (kind, name) = (written.entity.kind(), written.entity.name());
+            let Some(source) = self.sources.get(*place) else { continue };
+            let Some(other) = first.get(&(kind, name)) else {
+                first.insert((kind, name), format!("{}:{}", source.name.display(), written.line));
+                continue;
+            };
+            problems.push(Problem {
+                line: written.line,
+                column: written.column,
+                key: format!("{kind}.{name}.{}", kind.name_key()),
+                ..Problem::of_file(
+                    &source.name,
+                    format!("there twice: {other} has it too"),
+                    Some("give each one its own".to_owned()),
+                )
+            });
+        }
+    }
+
+    /// The entities.
+    pub fn entities(&self) -> impl Iterator<Item = &Written> {
+        self.entities.iter().map(|(_place, written)| written)
+    }
+
+    /// How many texts were read.
+    pub fn count(&self) -> usize {
+        self.sources.len()
+    }
+
+    /// What the gateway says of an entity, with the place in the file in front of it: `KIND "NAME" …`, or `store: KIND.NAME.KEY …`.
+    pub fn placed(&self, line: &str) -> String {
+        let found = self.entities.iter().find_map(|(place, written)| {
+            let (kind, name) = (written.entity.kind(), written.entity.name());
+            let source = self.sources.get(*place)?;
+            if line.starts_with(&format!("{kind} {name:?} ")) {
+                return Some((source, (written.line, written.column), line));
+            }
+            let rest = line.strip_prefix("store: ")?;
+            let key = rest.strip_prefix(&format!("{kind}.{name}."))?;
+            let end = key.find([' ', ':']).unwrap_or(key.len());
+            let (at, more) = key.split_at_checked(end)?;
+            let value = more
+                .strip_prefix(" = \"")
+                .and_then(|more| more.split_once('"'))
+                .map_or("", |(value, _)| value);
+            Some((source, config::place_in(&source.text, (kind, name), at, value)?, rest))
+        });
+        match found {
+            Some((source, (line, column), text)) => {
+                format!("{}:{line}:{column}: {text}", source.name.display())
+            }
+            None => line.to_owned(),
+        }
+    }
+}
+
+/// Problems of files that are not the configuration.
+fn failure(problems: Vec<Problem>) -> Failure {
+    let problems = Problems::from(problems);
+    let words = match problems.len() {
+        1 => "nothing was written: there is a problem".to_owned(),
+        count => format!("nothing was written: there are {count} problems"),
+    };
+    let whole = Failure::from(problems);
+    let report = whole.message.split_once('\n').map_or("", |(_, report)| report).to_owned();
+    let mut failure = whole.message(format!("{words}\n{report}"));
+    // It speaks of the configuration file.
+    failure.hint = None;
+    failure
+}
+
+/// The folder that relative paths in a file start at.
+fn folder_of(file: &Path) -> Option<PathBuf> {
+    if is_stdin(file) {
+        return std::env::current_dir().ok();
+    }
+    std::path::absolute(file).ok()?.parent().map(Path::to_owned)
+}
+
+fn is_stdin(path: &Path) -> bool {
+    path == Path::new("-")
+}
+
+fn text_of(file: &Path) -> Result<Result<String, Problem>, Failure> {
+    if is_stdin(file) {
+        return entity::read_text(file).map(Ok);
+    }
+    Ok(config::read_file(file, None))
+}
+
+/// A file itself, or the `.toml` files of a folder by their names; not those of folders in it, and none that is hidden.
+fn files_of(path: &Path, problems: &mut Vec<Problem>) -> Result<Vec<PathBuf>, Failure> {
+    if is_stdin(path) || !path.is_dir() {
+        return Ok(vec![path.to_owned()]);
+    }
+    let failed = |error: std::io::Error| Failure::failed(format!("cannot read {}: {error}", path.display()));
+    if std::fs::metadata(path).map_err(failed)?.mode() & OTHERS_WRITE != 0 {
+        // Whoever adds a file there says what the gateway does.
+        let hint = format!("make it yours alone to write: chmod o-w {}", path.display());
+        problems.push(Problem::of_file(path, "anybody on this machine can write to it", Some(hint)));
+        return Ok(Vec::new());
+    }
+    let mut files = Vec::new();
+    for entry in std::fs::read_dir(path).map_err(failed)? {
+        let file = entry.map_err(failed)?.path();
+        let hidden = file.file_name().is_none_or(|name| name.as_encoded_bytes().starts_with(b"."));
+        if !hidden && file.extension().is_some_and(|ending| ending == "toml") && !file.is_dir() {
+            files.push(file);
+        }
+    }
+    if files.is_empty() {
+        let text = format!("there is no .toml file in {}", path.display());
+        return Err(
+            Failure::new(Exit::NotFound, text).hint("files of folders in it are not read: name each folder")
+        );
+    }
+    files.sort();
+    Ok(files)
+}

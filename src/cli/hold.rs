@@ -1,0 +1,93 @@
+//! `session hold`: recordings that stay although their time is over.
+
+use clap::Args;
+
+use crate::cli::access::Access;
+use crate::cli::access::Use;
+use crate::cli::approval::note_more;
+use crate::cli::output;
+use crate::cli::output::Row;
+use crate::cli::output::Terminal;
+use crate::cli::place::Place;
+use crate::cli::report::Exit;
+use crate::cli::report::Failure;
+use crate::cli::report::Outcome;
+use crate::cli::session::find;
+use crate::control::noun::session::SessionFilter;
+use crate::control::noun::session::SessionView;
+
+/// The options of `session hold`.
+#[derive(Debug, Args)]
+pub struct HoldArgs {
+    /// The session's id, or last
+    #[arg(required_unless_present = "list")]
+    pub id: Option<String>,
+    /// Why, for the audit trail
+    #[arg(short, long, value_name = "TEXT", required_unless_present = "list")]
+    pub reason: Option<String>,
+    /// Let retention have it again
+    #[arg(long)]
+    pub release: bool,
+    /// List what is held
+    #[arg(long, conflicts_with_all = ["id", "reason", "release"])]
+    pub list: bool,
+}
+
+/// Runs `session hold`.
+pub fn run(terminal: Terminal, place: &Place, args: &HoldArgs) -> Outcome {
+    let access = Access::for_use(terminal, place, Use::looking(args.list))?;
+    let (Some(id), Some(reason)) = (&args.id, &args.reason) else {
+        let held = SessionFilter { held: Some(true), ..SessionFilter::default() };
+        return list(terminal, &access, held);
+    };
+    if reason.trim().is_empty() {
+        return Err(Failure::usage("the reason is empty: it is kept in the audit trail"));
+    }
+    let found = find(&access, id)?;
+    let backend = access.backend();
+    let view = if args.release {
+        access.wait(backend.release_session(found.id, reason.clone()))?
+    } else {
+        access.wait(backend.hold_session(found.id, reason.clone()))?
+    };
+    terminal.say(&format!("{} {}", if args.release { "released" } else { "held" }, view.id));
+    if let (Some(ms), false) = (view.pruned_ms, args.release) {
+        terminal.say(&format!(
+            "warning: its events were removed by retention, {}: what stays is that it was there, and its hash",
+            output::time(ms)
+        ));
+    }
+    if terminal.format.is_json() {
+        terminal.item(&[], &output::json(&view))?;
+    }
+    Ok(Exit::Done)
+}
+
+/// Lists held sessions, with the reasons.
+pub fn list(terminal: Terminal, access: &Access, filter: SessionFilter) -> Outcome {
+    let found = access.wait(access.backend().sessions(filter))?;
+    let rows: Vec<Row> = found.items.iter().map(row).collect();
+    let columns = ["id", "started", "who", "connection", "held", "by", "reason"];
+    terminal.list(&columns, &rows, "no session is held")?;
+    note_more(terminal, &found);
+    Ok(Exit::Done)
+}
+
+fn row(view: &SessionView) -> Row {
+    let (since, by, reason) = match &view.hold {
+        Some(hold) => (output::time(hold.since_ms), hold.actor.clone(), hold.reason.clone()),
+        None => Default::default(),
+    };
+    Row {
+        cells: vec![
+            view.id.to_string(),
+            output::time(view.started_ms),
+            view.label.clone(),
+            view.connection.clone(),
+            since,
+            by,
+            reason,
+        ],
+        json: output::json(view),
+    }
+}

@@ -1,0 +1,73 @@
+//! Sessions whose recordings stay.
+
+use super::recordings::begin;
+use super::*;
+
+/// Long after every retention.
+const LATER_MS: i64 = 1_795_166_043_000 + 500 * 86_400_000;
+
+#[tokio::test]
+async fn a_held_session_outlives_retention_and_who_held_it_is_told() {
+    let rig = Rig::online().await;
+    let journal = rig.journal.clone().unwrap();
+    let (first, second) = (SessionId::new(), SessionId::new());
+    for session in [first, second] {
+        begin(&journal, session).await;
+    }
+    let owner = rig.owner();
+    let bad = |answer: Result<SessionView, ApiError>| answer.unwrap_err().code;
+    for reason in ["", " \n", &"x".repeat(1001)] {
+        assert_eq!(bad(owner.hold_session(first, reason.to_owned()).await), ErrorCode::BadRequest);
+        assert_eq!(bad(owner.release_session(first, reason.to_owned()).await), ErrorCode::BadRequest);
+    }
+    assert_eq!(bad(owner.hold_session(SessionId::new(), "x".to_owned()).await), ErrorCode::NotFound);
+    assert_eq!(bad(owner.release_session(first, "x".to_owned()).await), ErrorCode::NotFound);
+
+    let held = owner.hold_session(first, "case 7".to_owned()).await.unwrap().hold.unwrap();
+    assert_eq!((held.actor.as_str(), held.reason.as_str()), ("local:gateway", "case 7"));
+    let again = owner.hold_session(first, "case 8".to_owned()).await.unwrap_err();
+    assert!(again.code == ErrorCode::Conflict && again.message.contains("case 7"), "{}", again.message);
+    assert_eq!(owner.session(first.to_string()).await.unwrap().hold, Some(held));
+    let listed = |held| {
+        let filter = SessionFilter { held, limit: Some(1), ..SessionFilter::default() };
+        let owner = rig.owner();
+        async move {
+            let found = owner.sessions(filter).await.unwrap();
+            (found.items.iter().map(|view| view.id).collect::<Vec<_>>(), found.more)
+        }
+    };
+    assert_eq!(listed(Some(true)).await, (vec![first], false));
+    assert_eq!(listed(Some(false)).await, (vec![second], false));
+    assert_eq!(listed(None).await, (vec![second], true));
+
+    journal.close();
+    let settings = rig.admin.config.load().recording.clone();
+    // What the start of a gateway does.
+    let journal = Journal::open(&rig.data, settings).unwrap();
+    journal.hold(rig.store.read(View::holds).await.unwrap().iter().map(|hold| hold.session));
+    assert_eq!(journal.prune(LATER_MS).await.unwrap().recordings, 1);
+    let proved = owner.verify_session(first).await.unwrap();
+    assert_eq!((proved.intact, proved.pruned_ms), (true, None));
+    journal.close();
+
+    let released = owner.release_session(first, "over".to_owned()).await.unwrap();
+    assert_eq!(released.hold, None);
+    let of_first = |action| entry("local:gateway", action, &first.to_string());
+    assert_eq!(rig.audit().await, [of_first("session.hold"), of_first("session.release")]);
+    assert!(rig.store.read(|view| view.verify_audit()).await.is_ok());
+}
+
+#[tokio::test]
+async fn the_recorder_knows_at_once_what_is_held_and_nothing_that_is_not() {
+    let rig = Rig::online().await;
+    let journal = rig.journal.clone().unwrap();
+    let (session, missing) = (SessionId::new(), SessionId::new());
+    begin(&journal, session).await;
+    let owner = rig.owner();
+    owner.hold_session(session, "case 7".to_owned()).await.unwrap();
+    assert!(journal.holds(session));
+    owner.hold_session(missing, "case 7".to_owned()).await.unwrap_err();
+    assert!(!journal.holds(missing));
+    owner.release_session(session, "over".to_owned()).await.unwrap();
+    assert!(!journal.holds(session));
+}
