@@ -44,6 +44,8 @@ Register-ArgumentCompleter -Native -CommandName 'hoopctl' -ScriptBlock {
             [CompletionResult]::new('logout', 'logout', [CompletionResultType]::ParameterValue, 'Sign out there, and forget its tokens')
             [CompletionResult]::new('connect', 'connect', [CompletionResultType]::ParameterValue, 'Connections: targets and how the gateway logs in there')
             [CompletionResult]::new('policy', 'policy', [CompletionResultType]::ParameterValue, 'Policies: what passes, waits or is blocked')
+            [CompletionResult]::new('apply', 'apply', [CompletionResultType]::ParameterValue, 'Make the store what files say: connections, policies, masks, all or nothing')
+            [CompletionResult]::new('export', 'export', [CompletionResultType]::ParameterValue, 'Print what the store holds, as the TOML that apply takes')
             [CompletionResult]::new('approval', 'approval', [CompletionResultType]::ParameterValue, 'Held commands: look, approve, deny, wait')
             [CompletionResult]::new('grant', 'grant', [CompletionResultType]::ParameterValue, 'What approvals gave, and taking it back')
             [CompletionResult]::new('lock', 'lock', [CompletionResultType]::ParameterValue, 'Shut out a token, principal, client or connection at once')
@@ -615,6 +617,41 @@ Register-ArgumentCompleter -Native -CommandName 'hoopctl' -ScriptBlock {
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
             break
         }
+        'hoopctl;apply' {
+            [CompletionResult]::new('-f', '-f', [CompletionResultType]::ParameterName, 'A file, a folder whose .toml files are taken, or - for standard input; may be repeated')
+            [CompletionResult]::new('--file', '--file', [CompletionResultType]::ParameterName, 'A file, a folder whose .toml files are taken, or - for standard input; may be repeated')
+            [CompletionResult]::new('--managed-by', '--managed-by', [CompletionResultType]::ParameterName, 'Whose entities these are: files that are applied apart from each other have each a name of their own')
+            [CompletionResult]::new('-c', '-c', [CompletionResultType]::ParameterName, 'Configuration file [env: HOOPCTL_CONFIG] [default: ./hoopctl.toml, ~/.config/hoopctl/, /etc/hoopctl/]')
+            [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'Configuration file [env: HOOPCTL_CONFIG] [default: ./hoopctl.toml, ~/.config/hoopctl/, /etc/hoopctl/]')
+            [CompletionResult]::new('--data-dir', '--data-dir', [CompletionResultType]::ParameterName, 'Data directory, in place of the configuration''s [env: HOOPCTL_DATA_DIR]')
+            [CompletionResult]::new('--socket', '--socket', [CompletionResultType]::ParameterName, 'Admin socket, in place of the configuration''s [env: HOOPCTL_SOCKET]')
+            [CompletionResult]::new('--url', '--url', [CompletionResultType]::ParameterName, 'A gateway elsewhere, by its admin listener: https://HOST[:PORT] [env: HOOPCTL_URL]')
+            [CompletionResult]::new('--ca-file', '--ca-file', [CompletionResultType]::ParameterName, 'With --url: trust the authorities in this PEM file, not this machine''s [env: HOOPCTL_CA_FILE]')
+            [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]')
+            [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]')
+            [CompletionResult]::new('--dry-run', '--dry-run', [CompletionResultType]::ParameterName, 'Only print what would change')
+            [CompletionResult]::new('--prune', '--prune', [CompletionResultType]::ParameterName, 'Also remove what an earlier apply of the same --managed-by wrote and the files do not have any more')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Data and errors only, no words in between')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Data and errors only, no words in between')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
+            break
+        }
+        'hoopctl;export' {
+            [CompletionResult]::new('-c', '-c', [CompletionResultType]::ParameterName, 'Configuration file [env: HOOPCTL_CONFIG] [default: ./hoopctl.toml, ~/.config/hoopctl/, /etc/hoopctl/]')
+            [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'Configuration file [env: HOOPCTL_CONFIG] [default: ./hoopctl.toml, ~/.config/hoopctl/, /etc/hoopctl/]')
+            [CompletionResult]::new('--data-dir', '--data-dir', [CompletionResultType]::ParameterName, 'Data directory, in place of the configuration''s [env: HOOPCTL_DATA_DIR]')
+            [CompletionResult]::new('--socket', '--socket', [CompletionResultType]::ParameterName, 'Admin socket, in place of the configuration''s [env: HOOPCTL_SOCKET]')
+            [CompletionResult]::new('--url', '--url', [CompletionResultType]::ParameterName, 'A gateway elsewhere, by its admin listener: https://HOST[:PORT] [env: HOOPCTL_URL]')
+            [CompletionResult]::new('--ca-file', '--ca-file', [CompletionResultType]::ParameterName, 'With --url: trust the authorities in this PEM file, not this machine''s [env: HOOPCTL_CA_FILE]')
+            [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]')
+            [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Data and errors only, no words in between')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Data and errors only, no words in between')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
+            break
+        }
         'hoopctl;approval' {
             [CompletionResult]::new('-c', '-c', [CompletionResultType]::ParameterName, 'Configuration file [env: HOOPCTL_CONFIG] [default: ./hoopctl.toml, ~/.config/hoopctl/, /etc/hoopctl/]')
             [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'Configuration file [env: HOOPCTL_CONFIG] [default: ./hoopctl.toml, ~/.config/hoopctl/, /etc/hoopctl/]')
@@ -884,6 +921,7 @@ Register-ArgumentCompleter -Native -CommandName 'hoopctl' -ScriptBlock {
             [CompletionResult]::new('kill', 'kill', [CompletionResultType]::ParameterValue, 'End a session and cut its live streams')
             [CompletionResult]::new('export', 'export', [CompletionResultType]::ParameterValue, 'Write a recording to a file, or to standard output')
             [CompletionResult]::new('verify', 'verify', [CompletionResultType]::ParameterValue, 'Prove that a recording is as it was written: ends with 10 when it is not')
+            [CompletionResult]::new('hold', 'hold', [CompletionResultType]::ParameterValue, 'Keep a recording although its time is over, until it is released')
             [CompletionResult]::new('prune', 'prune', [CompletionResultType]::ParameterValue, 'Remove what is older than recording.retention says; a running gateway does so by itself')
             break
         }
@@ -902,6 +940,7 @@ Register-ArgumentCompleter -Native -CommandName 'hoopctl' -ScriptBlock {
             [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]')
             [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]')
             [CompletionResult]::new('--live', '--live', [CompletionResultType]::ParameterName, 'Only those that run')
+            [CompletionResult]::new('--held', '--held', [CompletionResultType]::ParameterName, 'Only those that are held')
             [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Data and errors only, no words in between')
             [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Data and errors only, no words in between')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
@@ -968,6 +1007,7 @@ Register-ArgumentCompleter -Native -CommandName 'hoopctl' -ScriptBlock {
             [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]')
             [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]')
             [CompletionResult]::new('--live', '--live', [CompletionResultType]::ParameterName, 'Only those that run')
+            [CompletionResult]::new('--held', '--held', [CompletionResultType]::ParameterName, 'Only those that are held')
             [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Data and errors only, no words in between')
             [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Data and errors only, no words in between')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
@@ -1020,6 +1060,25 @@ Register-ArgumentCompleter -Native -CommandName 'hoopctl' -ScriptBlock {
             [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]')
             [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]')
             [CompletionResult]::new('--all', '--all', [CompletionResultType]::ParameterName, 'Every session, that none is missing, and the audit trail')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Data and errors only, no words in between')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Data and errors only, no words in between')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
+            break
+        }
+        'hoopctl;session;hold' {
+            [CompletionResult]::new('-r', '-r', [CompletionResultType]::ParameterName, 'Why, for the audit trail')
+            [CompletionResult]::new('--reason', '--reason', [CompletionResultType]::ParameterName, 'Why, for the audit trail')
+            [CompletionResult]::new('-c', '-c', [CompletionResultType]::ParameterName, 'Configuration file [env: HOOPCTL_CONFIG] [default: ./hoopctl.toml, ~/.config/hoopctl/, /etc/hoopctl/]')
+            [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'Configuration file [env: HOOPCTL_CONFIG] [default: ./hoopctl.toml, ~/.config/hoopctl/, /etc/hoopctl/]')
+            [CompletionResult]::new('--data-dir', '--data-dir', [CompletionResultType]::ParameterName, 'Data directory, in place of the configuration''s [env: HOOPCTL_DATA_DIR]')
+            [CompletionResult]::new('--socket', '--socket', [CompletionResultType]::ParameterName, 'Admin socket, in place of the configuration''s [env: HOOPCTL_SOCKET]')
+            [CompletionResult]::new('--url', '--url', [CompletionResultType]::ParameterName, 'A gateway elsewhere, by its admin listener: https://HOST[:PORT] [env: HOOPCTL_URL]')
+            [CompletionResult]::new('--ca-file', '--ca-file', [CompletionResultType]::ParameterName, 'With --url: trust the authorities in this PEM file, not this machine''s [env: HOOPCTL_CA_FILE]')
+            [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]')
+            [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]')
+            [CompletionResult]::new('--release', '--release', [CompletionResultType]::ParameterName, 'Let retention have it again')
+            [CompletionResult]::new('--list', '--list', [CompletionResultType]::ParameterName, 'List what is held')
             [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Data and errors only, no words in between')
             [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Data and errors only, no words in between')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
@@ -1297,6 +1356,7 @@ Register-ArgumentCompleter -Native -CommandName 'hoopctl' -ScriptBlock {
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
             [CompletionResult]::new('check', 'check', [CompletionResultType]::ParameterValue, 'Check the file: every problem at once, with its line')
             [CompletionResult]::new('show', 'show', [CompletionResultType]::ParameterValue, 'Show the settings as they hold, defaults filled in')
+            [CompletionResult]::new('schema', 'schema', [CompletionResultType]::ParameterValue, 'Print the JSON Schema of the file, for editors')
             [CompletionResult]::new('reload', 'reload', [CompletionResultType]::ParameterValue, 'Let the running gateway read the file again: all of it, or nothing')
             break
         }
@@ -1316,6 +1376,21 @@ Register-ArgumentCompleter -Native -CommandName 'hoopctl' -ScriptBlock {
             break
         }
         'hoopctl;config;show' {
+            [CompletionResult]::new('-c', '-c', [CompletionResultType]::ParameterName, 'Configuration file [env: HOOPCTL_CONFIG] [default: ./hoopctl.toml, ~/.config/hoopctl/, /etc/hoopctl/]')
+            [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'Configuration file [env: HOOPCTL_CONFIG] [default: ./hoopctl.toml, ~/.config/hoopctl/, /etc/hoopctl/]')
+            [CompletionResult]::new('--data-dir', '--data-dir', [CompletionResultType]::ParameterName, 'Data directory, in place of the configuration''s [env: HOOPCTL_DATA_DIR]')
+            [CompletionResult]::new('--socket', '--socket', [CompletionResultType]::ParameterName, 'Admin socket, in place of the configuration''s [env: HOOPCTL_SOCKET]')
+            [CompletionResult]::new('--url', '--url', [CompletionResultType]::ParameterName, 'A gateway elsewhere, by its admin listener: https://HOST[:PORT] [env: HOOPCTL_URL]')
+            [CompletionResult]::new('--ca-file', '--ca-file', [CompletionResultType]::ParameterName, 'With --url: trust the authorities in this PEM file, not this machine''s [env: HOOPCTL_CA_FILE]')
+            [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]')
+            [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Data and errors only, no words in between')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Data and errors only, no words in between')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
+            break
+        }
+        'hoopctl;config;schema' {
             [CompletionResult]::new('-c', '-c', [CompletionResultType]::ParameterName, 'Configuration file [env: HOOPCTL_CONFIG] [default: ./hoopctl.toml, ~/.config/hoopctl/, /etc/hoopctl/]')
             [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'Configuration file [env: HOOPCTL_CONFIG] [default: ./hoopctl.toml, ~/.config/hoopctl/, /etc/hoopctl/]')
             [CompletionResult]::new('--data-dir', '--data-dir', [CompletionResultType]::ParameterName, 'Data directory, in place of the configuration''s [env: HOOPCTL_DATA_DIR]')

@@ -32,7 +32,8 @@ complete -c hoopctl -n "__fish_hoopctl_needs_command" -l ca-file -d 'With --url:
 complete -c hoopctl -n "__fish_hoopctl_needs_command" -s o -l output -d 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]' -r -f -a "table\t'Columns for people'
 json\t'One JSON document'
 jsonl\t'One JSON object a line'
-csv\t'Comma-separated values with a header line'"
+csv\t'Comma-separated values with a header line'
+toml\t'What `apply` takes back: of `export` only'"
 complete -c hoopctl -n "__fish_hoopctl_needs_command" -s q -l quiet -d 'Data and errors only, no words in between'
 complete -c hoopctl -n "__fish_hoopctl_needs_command" -s h -l help -d 'Print help'
 complete -c hoopctl -n "__fish_hoopctl_needs_command" -s V -l version -d 'Print version'
@@ -45,6 +46,8 @@ complete -c hoopctl -n "__fish_hoopctl_needs_command" -f -a "login" -d 'Sign in 
 complete -c hoopctl -n "__fish_hoopctl_needs_command" -f -a "logout" -d 'Sign out there, and forget its tokens'
 complete -c hoopctl -n "__fish_hoopctl_needs_command" -f -a "connect" -d 'Connections: targets and how the gateway logs in there'
 complete -c hoopctl -n "__fish_hoopctl_needs_command" -f -a "policy" -d 'Policies: what passes, waits or is blocked'
+complete -c hoopctl -n "__fish_hoopctl_needs_command" -f -a "apply" -d 'Make the store what files say: connections, policies, masks, all or nothing'
+complete -c hoopctl -n "__fish_hoopctl_needs_command" -f -a "export" -d 'Print what the store holds, as the TOML that apply takes'
 complete -c hoopctl -n "__fish_hoopctl_needs_command" -f -a "approval" -d 'Held commands: look, approve, deny, wait'
 complete -c hoopctl -n "__fish_hoopctl_needs_command" -f -a "grant" -d 'What approvals gave, and taking it back'
 complete -c hoopctl -n "__fish_hoopctl_needs_command" -f -a "lock" -d 'Shut out a token, principal, client or connection at once'
@@ -69,7 +72,8 @@ complete -c hoopctl -n "__fish_hoopctl_using_subcommand serve" -l ca-file -d 'Wi
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand serve" -s o -l output -d 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]' -r -f -a "table\t'Columns for people'
 json\t'One JSON document'
 jsonl\t'One JSON object a line'
-csv\t'Comma-separated values with a header line'"
+csv\t'Comma-separated values with a header line'
+toml\t'What `apply` takes back: of `export` only'"
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand serve" -l check -d 'Check the configuration and stop'
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand serve" -l watch -d 'Reload when the configuration file changes, as SIGHUP does; files that it names are not watched'
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand serve" -s q -l quiet -d 'Data and errors only, no words in between'
@@ -86,7 +90,8 @@ complete -c hoopctl -n "__fish_hoopctl_using_subcommand demo" -l ca-file -d 'Wit
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand demo" -s o -l output -d 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]' -r -f -a "table\t'Columns for people'
 json\t'One JSON document'
 jsonl\t'One JSON object a line'
-csv\t'Comma-separated values with a header line'"
+csv\t'Comma-separated values with a header line'
+toml\t'What `apply` takes back: of `export` only'"
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand demo" -s q -l quiet -d 'Data and errors only, no words in between'
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand demo" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand init" -l oidc -d 'The identity provider' -r -f -a "entra\t'Microsoft Entra ID'
@@ -100,7 +105,8 @@ complete -c hoopctl -n "__fish_hoopctl_using_subcommand init" -l ca-file -d 'Wit
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand init" -s o -l output -d 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]' -r -f -a "table\t'Columns for people'
 json\t'One JSON document'
 jsonl\t'One JSON object a line'
-csv\t'Comma-separated values with a header line'"
+csv\t'Comma-separated values with a header line'
+toml\t'What `apply` takes back: of `export` only'"
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand init" -l demo -d 'The configuration of the demo, to keep and change'
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand init" -l force -d 'Write over a file that is there'
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand init" -s q -l quiet -d 'Data and errors only, no words in between'
@@ -113,7 +119,8 @@ complete -c hoopctl -n "__fish_hoopctl_using_subcommand doctor" -l ca-file -d 'W
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand doctor" -s o -l output -d 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]' -r -f -a "table\t'Columns for people'
 json\t'One JSON document'
 jsonl\t'One JSON object a line'
-csv\t'Comma-separated values with a header line'"
+csv\t'Comma-separated values with a header line'
+toml\t'What `apply` takes back: of `export` only'"
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand doctor" -s q -l quiet -d 'Data and errors only, no words in between'
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand doctor" -s h -l help -d 'Print help'
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand status" -l wait -d 'Wait so long until it is ready' -r
@@ -125,7 +132,8 @@ complete -c hoopctl -n "__fish_hoopctl_using_subcommand status" -l ca-file -d 'W
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand status" -s o -l output -d 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]' -r -f -a "table\t'Columns for people'
 json\t'One JSON document'
 jsonl\t'One JSON object a line'
-csv\t'Comma-separated values with a header line'"
+csv\t'Comma-separated values with a header line'
+toml\t'What `apply` takes back: of `export` only'"
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand status" -s q -l quiet -d 'Data and errors only, no words in between'
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand status" -s h -l help -d 'Print help'
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand login" -l issuer-ca-file -d 'Trust the authorities in this file for the issuer\'s certificate, not this machine\'s' -r -F
@@ -137,7 +145,8 @@ complete -c hoopctl -n "__fish_hoopctl_using_subcommand login" -l ca-file -d 'Wi
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand login" -s o -l output -d 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]' -r -f -a "table\t'Columns for people'
 json\t'One JSON document'
 jsonl\t'One JSON object a line'
-csv\t'Comma-separated values with a header line'"
+csv\t'Comma-separated values with a header line'
+toml\t'What `apply` takes back: of `export` only'"
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand login" -l device -d 'Sign in with a browser on another device, by a code'
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand login" -l no-browser -d 'Print the address, open no browser'
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand login" -s y -l yes -d 'Do not ask whether issuer, client and scopes are right'
@@ -152,7 +161,8 @@ complete -c hoopctl -n "__fish_hoopctl_using_subcommand logout" -l ca-file -d 'W
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand logout" -s o -l output -d 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]' -r -f -a "table\t'Columns for people'
 json\t'One JSON document'
 jsonl\t'One JSON object a line'
-csv\t'Comma-separated values with a header line'"
+csv\t'Comma-separated values with a header line'
+toml\t'What `apply` takes back: of `export` only'"
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand logout" -l all -d 'At every gateway'
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand logout" -s q -l quiet -d 'Data and errors only, no words in between'
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand logout" -s h -l help -d 'Print help'
@@ -164,7 +174,8 @@ complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and not __fish_
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and not __fish_seen_subcommand_from add list show edit remove test env pin open" -s o -l output -d 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]' -r -f -a "table\t'Columns for people'
 json\t'One JSON document'
 jsonl\t'One JSON object a line'
-csv\t'Comma-separated values with a header line'"
+csv\t'Comma-separated values with a header line'
+toml\t'What `apply` takes back: of `export` only'"
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and not __fish_seen_subcommand_from add list show edit remove test env pin open" -s q -l quiet -d 'Data and errors only, no words in between'
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and not __fish_seen_subcommand_from add list show edit remove test env pin open" -s h -l help -d 'Print help'
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and not __fish_seen_subcommand_from add list show edit remove test env pin open" -f -a "add" -d 'Add a connection; the gateway keeps the credential, clients never see it'
@@ -213,7 +224,8 @@ complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen_subcommand_from add" -s o -l output -d 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]' -r -f -a "table\t'Columns for people'
 json\t'One JSON document'
 jsonl\t'One JSON object a line'
-csv\t'Comma-separated values with a header line'"
+csv\t'Comma-separated values with a header line'
+toml\t'What `apply` takes back: of `export` only'"
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen_subcommand_from add" -l test -d 'Dial the target first, and add nothing when that fails'
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen_subcommand_from add" -l dry-run -d 'Print the TOML, change nothing'
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen_subcommand_from add" -s q -l quiet -d 'Data and errors only, no words in between'
@@ -226,7 +238,8 @@ complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen_subcommand_from list" -s o -l output -d 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]' -r -f -a "table\t'Columns for people'
 json\t'One JSON document'
 jsonl\t'One JSON object a line'
-csv\t'Comma-separated values with a header line'"
+csv\t'Comma-separated values with a header line'
+toml\t'What `apply` takes back: of `export` only'"
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen_subcommand_from list" -s q -l quiet -d 'Data and errors only, no words in between'
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help'
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen_subcommand_from show" -s c -l config -d 'Configuration file [env: HOOPCTL_CONFIG] [default: ./hoopctl.toml, ~/.config/hoopctl/, /etc/hoopctl/]' -r -F
@@ -237,7 +250,8 @@ complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen_subcommand_from show" -s o -l output -d 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]' -r -f -a "table\t'Columns for people'
 json\t'One JSON document'
 jsonl\t'One JSON object a line'
-csv\t'Comma-separated values with a header line'"
+csv\t'Comma-separated values with a header line'
+toml\t'What `apply` takes back: of `export` only'"
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen_subcommand_from show" -s q -l quiet -d 'Data and errors only, no words in between'
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help'
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen_subcommand_from edit" -l upstream -d 'Where the target is: an http or https URL, mcp+https://HOST/PATH, \'mcp+stdio:PROGRAM ARGUMENTS\', or postgres://HOST/DATABASE' -r
@@ -277,7 +291,8 @@ complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen_subcommand_from edit" -s o -l output -d 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]' -r -f -a "table\t'Columns for people'
 json\t'One JSON document'
 jsonl\t'One JSON object a line'
-csv\t'Comma-separated values with a header line'"
+csv\t'Comma-separated values with a header line'
+toml\t'What `apply` takes back: of `export` only'"
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen_subcommand_from edit" -s q -l quiet -d 'Data and errors only, no words in between'
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen_subcommand_from edit" -s h -l help -d 'Print help'
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen_subcommand_from remove" -s c -l config -d 'Configuration file [env: HOOPCTL_CONFIG] [default: ./hoopctl.toml, ~/.config/hoopctl/, /etc/hoopctl/]' -r -F
@@ -288,7 +303,8 @@ complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen_subcommand_from remove" -s o -l output -d 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]' -r -f -a "table\t'Columns for people'
 json\t'One JSON document'
 jsonl\t'One JSON object a line'
-csv\t'Comma-separated values with a header line'"
+csv\t'Comma-separated values with a header line'
+toml\t'What `apply` takes back: of `export` only'"
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen_subcommand_from remove" -s y -l yes -d 'Do not ask'
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen_subcommand_from remove" -l dry-run -d 'Only say what would happen'
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen_subcommand_from remove" -s q -l quiet -d 'Data and errors only, no words in between'
@@ -301,7 +317,8 @@ complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen_subcommand_from test" -s o -l output -d 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]' -r -f -a "table\t'Columns for people'
 json\t'One JSON document'
 jsonl\t'One JSON object a line'
-csv\t'Comma-separated values with a header line'"
+csv\t'Comma-separated values with a header line'
+toml\t'What `apply` takes back: of `export` only'"
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen_subcommand_from test" -s q -l quiet -d 'Data and errors only, no words in between'
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen_subcommand_from test" -s h -l help -d 'Print help'
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen_subcommand_from env" -l for -d 'The client; without it curl, or psql for a database' -r -f -a "curl\t'A curl command line'
@@ -320,7 +337,8 @@ complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen_subcommand_from env" -s o -l output -d 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]' -r -f -a "table\t'Columns for people'
 json\t'One JSON document'
 jsonl\t'One JSON object a line'
-csv\t'Comma-separated values with a header line'"
+csv\t'Comma-separated values with a header line'
+toml\t'What `apply` takes back: of `export` only'"
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen_subcommand_from env" -s q -l quiet -d 'Data and errors only, no words in between'
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen_subcommand_from env" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen_subcommand_from pin" -l accept -d 'Accept what the server says of this tool, or KIND:NAME of anything pinned, as it was looked at; may be repeated' -r
@@ -333,7 +351,8 @@ complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen_subcommand_from pin" -s o -l output -d 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]' -r -f -a "table\t'Columns for people'
 json\t'One JSON document'
 jsonl\t'One JSON object a line'
-csv\t'Comma-separated values with a header line'"
+csv\t'Comma-separated values with a header line'
+toml\t'What `apply` takes back: of `export` only'"
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen_subcommand_from pin" -l all -d 'Accept all that is changed, flagged or new'
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen_subcommand_from pin" -l yes -d 'Do not ask'
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen_subcommand_from pin" -l accept-unseen -d 'Accept texts too that are too long to be kept, and so were not shown whole'
@@ -351,7 +370,8 @@ complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen_subcommand_from open" -s o -l output -d 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]' -r -f -a "table\t'Columns for people'
 json\t'One JSON document'
 jsonl\t'One JSON object a line'
-csv\t'Comma-separated values with a header line'"
+csv\t'Comma-separated values with a header line'
+toml\t'What `apply` takes back: of `export` only'"
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen_subcommand_from open" -l once -d 'End when the first connection ends'
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen_subcommand_from open" -s q -l quiet -d 'Data and errors only, no words in between'
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen_subcommand_from open" -s h -l help -d 'Print help'
@@ -363,7 +383,8 @@ complete -c hoopctl -n "__fish_hoopctl_using_subcommand policy; and not __fish_s
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand policy; and not __fish_seen_subcommand_from add list show edit remove test explain" -s o -l output -d 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]' -r -f -a "table\t'Columns for people'
 json\t'One JSON document'
 jsonl\t'One JSON object a line'
-csv\t'Comma-separated values with a header line'"
+csv\t'Comma-separated values with a header line'
+toml\t'What `apply` takes back: of `export` only'"
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand policy; and not __fish_seen_subcommand_from add list show edit remove test explain" -s q -l quiet -d 'Data and errors only, no words in between'
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand policy; and not __fish_seen_subcommand_from add list show edit remove test explain" -s h -l help -d 'Print help'
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand policy; and not __fish_seen_subcommand_from add list show edit remove test explain" -f -a "add" -d 'Add a policy'
@@ -410,7 +431,8 @@ complete -c hoopctl -n "__fish_hoopctl_using_subcommand policy; and __fish_seen_
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand policy; and __fish_seen_subcommand_from add" -s o -l output -d 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]' -r -f -a "table\t'Columns for people'
 json\t'One JSON document'
 jsonl\t'One JSON object a line'
-csv\t'Comma-separated values with a header line'"
+csv\t'Comma-separated values with a header line'
+toml\t'What `apply` takes back: of `export` only'"
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand policy; and __fish_seen_subcommand_from add" -l allow -d 'It may pass'
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand policy; and __fish_seen_subcommand_from add" -l approve -d 'It is held until a person decides'
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand policy; and __fish_seen_subcommand_from add" -l deny -d 'It is blocked'
@@ -426,7 +448,8 @@ complete -c hoopctl -n "__fish_hoopctl_using_subcommand policy; and __fish_seen_
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand policy; and __fish_seen_subcommand_from list" -s o -l output -d 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]' -r -f -a "table\t'Columns for people'
 json\t'One JSON document'
 jsonl\t'One JSON object a line'
-csv\t'Comma-separated values with a header line'"
+csv\t'Comma-separated values with a header line'
+toml\t'What `apply` takes back: of `export` only'"
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand policy; and __fish_seen_subcommand_from list" -s q -l quiet -d 'Data and errors only, no words in between'
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand policy; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help'
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand policy; and __fish_seen_subcommand_from show" -s c -l config -d 'Configuration file [env: HOOPCTL_CONFIG] [default: ./hoopctl.toml, ~/.config/hoopctl/, /etc/hoopctl/]' -r -F
@@ -437,7 +460,8 @@ complete -c hoopctl -n "__fish_hoopctl_using_subcommand policy; and __fish_seen_
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand policy; and __fish_seen_subcommand_from show" -s o -l output -d 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]' -r -f -a "table\t'Columns for people'
 json\t'One JSON document'
 jsonl\t'One JSON object a line'
-csv\t'Comma-separated values with a header line'"
+csv\t'Comma-separated values with a header line'
+toml\t'What `apply` takes back: of `export` only'"
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand policy; and __fish_seen_subcommand_from show" -s q -l quiet -d 'Data and errors only, no words in between'
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand policy; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help'
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand policy; and __fish_seen_subcommand_from edit" -l group -d 'A group of the caller' -r
@@ -477,7 +501,8 @@ complete -c hoopctl -n "__fish_hoopctl_using_subcommand policy; and __fish_seen_
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand policy; and __fish_seen_subcommand_from edit" -s o -l output -d 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]' -r -f -a "table\t'Columns for people'
 json\t'One JSON document'
 jsonl\t'One JSON object a line'
-csv\t'Comma-separated values with a header line'"
+csv\t'Comma-separated values with a header line'
+toml\t'What `apply` takes back: of `export` only'"
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand policy; and __fish_seen_subcommand_from edit" -l allow -d 'It may pass'
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand policy; and __fish_seen_subcommand_from edit" -l approve -d 'It is held until a person decides'
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand policy; and __fish_seen_subcommand_from edit" -l deny -d 'It is blocked'
@@ -492,7 +517,8 @@ complete -c hoopctl -n "__fish_hoopctl_using_subcommand policy; and __fish_seen_
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand policy; and __fish_seen_subcommand_from remove" -s o -l output -d 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]' -r -f -a "table\t'Columns for people'
 json\t'One JSON document'
 jsonl\t'One JSON object a line'
-csv\t'Comma-separated values with a header line'"
+csv\t'Comma-separated values with a header line'
+toml\t'What `apply` takes back: of `export` only'"
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand policy; and __fish_seen_subcommand_from remove" -s y -l yes -d 'Do not ask'
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand policy; and __fish_seen_subcommand_from remove" -l dry-run -d 'Only say what would happen'
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand policy; and __fish_seen_subcommand_from remove" -s q -l quiet -d 'Data and errors only, no words in between'
@@ -505,7 +531,8 @@ complete -c hoopctl -n "__fish_hoopctl_using_subcommand policy; and __fish_seen_
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand policy; and __fish_seen_subcommand_from test" -s o -l output -d 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]' -r -f -a "table\t'Columns for people'
 json\t'One JSON document'
 jsonl\t'One JSON object a line'
-csv\t'Comma-separated values with a header line'"
+csv\t'Comma-separated values with a header line'
+toml\t'What `apply` takes back: of `export` only'"
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand policy; and __fish_seen_subcommand_from test" -s q -l quiet -d 'Data and errors only, no words in between'
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand policy; and __fish_seen_subcommand_from test" -s h -l help -d 'Print help'
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand policy; and __fish_seen_subcommand_from explain" -l as -d 'The principal; without a / the name of the first issuer is put in front' -r
@@ -533,11 +560,40 @@ complete -c hoopctl -n "__fish_hoopctl_using_subcommand policy; and __fish_seen_
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand policy; and __fish_seen_subcommand_from explain" -s o -l output -d 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]' -r -f -a "table\t'Columns for people'
 json\t'One JSON document'
 jsonl\t'One JSON object a line'
-csv\t'Comma-separated values with a header line'"
+csv\t'Comma-separated values with a header line'
+toml\t'What `apply` takes back: of `export` only'"
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand policy; and __fish_seen_subcommand_from explain" -l groups-unknown -d 'The provider did not say which groups (Entra leaves them out above 200)'
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand policy; and __fish_seen_subcommand_from explain" -l exit-code -d 'End with 0 for allow, 8 for approve, 9 for deny'
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand policy; and __fish_seen_subcommand_from explain" -s q -l quiet -d 'Data and errors only, no words in between'
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand policy; and __fish_seen_subcommand_from explain" -s h -l help -d 'Print help'
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand apply" -s f -l file -d 'A file, a folder whose .toml files are taken, or - for standard input; may be repeated' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand apply" -l managed-by -d 'Whose entities these are: files that are applied apart from each other have each a name of their own' -r
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand apply" -s c -l config -d 'Configuration file [env: HOOPCTL_CONFIG] [default: ./hoopctl.toml, ~/.config/hoopctl/, /etc/hoopctl/]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand apply" -l data-dir -d 'Data directory, in place of the configuration\'s [env: HOOPCTL_DATA_DIR]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand apply" -l socket -d 'Admin socket, in place of the configuration\'s [env: HOOPCTL_SOCKET]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand apply" -l url -d 'A gateway elsewhere, by its admin listener: https://HOST[:PORT] [env: HOOPCTL_URL]' -r
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand apply" -l ca-file -d 'With --url: trust the authorities in this PEM file, not this machine\'s [env: HOOPCTL_CA_FILE]' -r
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand apply" -s o -l output -d 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]' -r -f -a "table\t'Columns for people'
+json\t'One JSON document'
+jsonl\t'One JSON object a line'
+csv\t'Comma-separated values with a header line'
+toml\t'What `apply` takes back: of `export` only'"
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand apply" -l dry-run -d 'Only print what would change'
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand apply" -l prune -d 'Also remove what an earlier apply of the same --managed-by wrote and the files do not have any more'
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand apply" -s q -l quiet -d 'Data and errors only, no words in between'
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand apply" -s h -l help -d 'Print help'
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand export" -s c -l config -d 'Configuration file [env: HOOPCTL_CONFIG] [default: ./hoopctl.toml, ~/.config/hoopctl/, /etc/hoopctl/]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand export" -l data-dir -d 'Data directory, in place of the configuration\'s [env: HOOPCTL_DATA_DIR]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand export" -l socket -d 'Admin socket, in place of the configuration\'s [env: HOOPCTL_SOCKET]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand export" -l url -d 'A gateway elsewhere, by its admin listener: https://HOST[:PORT] [env: HOOPCTL_URL]' -r
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand export" -l ca-file -d 'With --url: trust the authorities in this PEM file, not this machine\'s [env: HOOPCTL_CA_FILE]' -r
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand export" -s o -l output -d 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]' -r -f -a "table\t'Columns for people'
+json\t'One JSON document'
+jsonl\t'One JSON object a line'
+csv\t'Comma-separated values with a header line'
+toml\t'What `apply` takes back: of `export` only'"
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand export" -s q -l quiet -d 'Data and errors only, no words in between'
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand export" -s h -l help -d 'Print help'
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand approval; and not __fish_seen_subcommand_from list show approve deny watch wait" -s c -l config -d 'Configuration file [env: HOOPCTL_CONFIG] [default: ./hoopctl.toml, ~/.config/hoopctl/, /etc/hoopctl/]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand approval; and not __fish_seen_subcommand_from list show approve deny watch wait" -l data-dir -d 'Data directory, in place of the configuration\'s [env: HOOPCTL_DATA_DIR]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand approval; and not __fish_seen_subcommand_from list show approve deny watch wait" -l socket -d 'Admin socket, in place of the configuration\'s [env: HOOPCTL_SOCKET]' -r -F
@@ -546,7 +602,8 @@ complete -c hoopctl -n "__fish_hoopctl_using_subcommand approval; and not __fish
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand approval; and not __fish_seen_subcommand_from list show approve deny watch wait" -s o -l output -d 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]' -r -f -a "table\t'Columns for people'
 json\t'One JSON document'
 jsonl\t'One JSON object a line'
-csv\t'Comma-separated values with a header line'"
+csv\t'Comma-separated values with a header line'
+toml\t'What `apply` takes back: of `export` only'"
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand approval; and not __fish_seen_subcommand_from list show approve deny watch wait" -s q -l quiet -d 'Data and errors only, no words in between'
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand approval; and not __fish_seen_subcommand_from list show approve deny watch wait" -s h -l help -d 'Print help'
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand approval; and not __fish_seen_subcommand_from list show approve deny watch wait" -f -a "list" -d 'List held commands'
@@ -568,7 +625,8 @@ complete -c hoopctl -n "__fish_hoopctl_using_subcommand approval; and __fish_see
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand approval; and __fish_seen_subcommand_from list" -s o -l output -d 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]' -r -f -a "table\t'Columns for people'
 json\t'One JSON document'
 jsonl\t'One JSON object a line'
-csv\t'Comma-separated values with a header line'"
+csv\t'Comma-separated values with a header line'
+toml\t'What `apply` takes back: of `export` only'"
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand approval; and __fish_seen_subcommand_from list" -s a -l all -d 'Those that ended, too'
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand approval; and __fish_seen_subcommand_from list" -s q -l quiet -d 'Data and errors only, no words in between'
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand approval; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help'
@@ -580,7 +638,8 @@ complete -c hoopctl -n "__fish_hoopctl_using_subcommand approval; and __fish_see
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand approval; and __fish_seen_subcommand_from show" -s o -l output -d 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]' -r -f -a "table\t'Columns for people'
 json\t'One JSON document'
 jsonl\t'One JSON object a line'
-csv\t'Comma-separated values with a header line'"
+csv\t'Comma-separated values with a header line'
+toml\t'What `apply` takes back: of `export` only'"
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand approval; and __fish_seen_subcommand_from show" -s q -l quiet -d 'Data and errors only, no words in between'
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand approval; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help'
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand approval; and __fish_seen_subcommand_from approve" -s r -l reason -d 'Why; some policies want to know' -r
@@ -593,7 +652,8 @@ complete -c hoopctl -n "__fish_hoopctl_using_subcommand approval; and __fish_see
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand approval; and __fish_seen_subcommand_from approve" -s o -l output -d 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]' -r -f -a "table\t'Columns for people'
 json\t'One JSON document'
 jsonl\t'One JSON object a line'
-csv\t'Comma-separated values with a header line'"
+csv\t'Comma-separated values with a header line'
+toml\t'What `apply` takes back: of `export` only'"
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand approval; and __fish_seen_subcommand_from approve" -s q -l quiet -d 'Data and errors only, no words in between'
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand approval; and __fish_seen_subcommand_from approve" -s h -l help -d 'Print help'
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand approval; and __fish_seen_subcommand_from deny" -s r -l reason -d 'Why; some policies want to know' -r
@@ -605,7 +665,8 @@ complete -c hoopctl -n "__fish_hoopctl_using_subcommand approval; and __fish_see
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand approval; and __fish_seen_subcommand_from deny" -s o -l output -d 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]' -r -f -a "table\t'Columns for people'
 json\t'One JSON document'
 jsonl\t'One JSON object a line'
-csv\t'Comma-separated values with a header line'"
+csv\t'Comma-separated values with a header line'
+toml\t'What `apply` takes back: of `export` only'"
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand approval; and __fish_seen_subcommand_from deny" -s q -l quiet -d 'Data and errors only, no words in between'
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand approval; and __fish_seen_subcommand_from deny" -s h -l help -d 'Print help'
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand approval; and __fish_seen_subcommand_from watch" -s c -l config -d 'Configuration file [env: HOOPCTL_CONFIG] [default: ./hoopctl.toml, ~/.config/hoopctl/, /etc/hoopctl/]' -r -F
@@ -616,7 +677,8 @@ complete -c hoopctl -n "__fish_hoopctl_using_subcommand approval; and __fish_see
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand approval; and __fish_seen_subcommand_from watch" -s o -l output -d 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]' -r -f -a "table\t'Columns for people'
 json\t'One JSON document'
 jsonl\t'One JSON object a line'
-csv\t'Comma-separated values with a header line'"
+csv\t'Comma-separated values with a header line'
+toml\t'What `apply` takes back: of `export` only'"
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand approval; and __fish_seen_subcommand_from watch" -s q -l quiet -d 'Data and errors only, no words in between'
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand approval; and __fish_seen_subcommand_from watch" -s h -l help -d 'Print help'
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand approval; and __fish_seen_subcommand_from wait" -l timeout -d 'How long to wait' -r
@@ -628,7 +690,8 @@ complete -c hoopctl -n "__fish_hoopctl_using_subcommand approval; and __fish_see
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand approval; and __fish_seen_subcommand_from wait" -s o -l output -d 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]' -r -f -a "table\t'Columns for people'
 json\t'One JSON document'
 jsonl\t'One JSON object a line'
-csv\t'Comma-separated values with a header line'"
+csv\t'Comma-separated values with a header line'
+toml\t'What `apply` takes back: of `export` only'"
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand approval; and __fish_seen_subcommand_from wait" -s q -l quiet -d 'Data and errors only, no words in between'
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand approval; and __fish_seen_subcommand_from wait" -s h -l help -d 'Print help'
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand grant; and not __fish_seen_subcommand_from list revoke" -s c -l config -d 'Configuration file [env: HOOPCTL_CONFIG] [default: ./hoopctl.toml, ~/.config/hoopctl/, /etc/hoopctl/]' -r -F
@@ -639,7 +702,8 @@ complete -c hoopctl -n "__fish_hoopctl_using_subcommand grant; and not __fish_se
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand grant; and not __fish_seen_subcommand_from list revoke" -s o -l output -d 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]' -r -f -a "table\t'Columns for people'
 json\t'One JSON document'
 jsonl\t'One JSON object a line'
-csv\t'Comma-separated values with a header line'"
+csv\t'Comma-separated values with a header line'
+toml\t'What `apply` takes back: of `export` only'"
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand grant; and not __fish_seen_subcommand_from list revoke" -s q -l quiet -d 'Data and errors only, no words in between'
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand grant; and not __fish_seen_subcommand_from list revoke" -s h -l help -d 'Print help'
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand grant; and not __fish_seen_subcommand_from list revoke" -f -a "list" -d 'List grants'
@@ -655,7 +719,8 @@ complete -c hoopctl -n "__fish_hoopctl_using_subcommand grant; and __fish_seen_s
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand grant; and __fish_seen_subcommand_from list" -s o -l output -d 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]' -r -f -a "table\t'Columns for people'
 json\t'One JSON document'
 jsonl\t'One JSON object a line'
-csv\t'Comma-separated values with a header line'"
+csv\t'Comma-separated values with a header line'
+toml\t'What `apply` takes back: of `export` only'"
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand grant; and __fish_seen_subcommand_from list" -s a -l all -d 'Those that ended, too'
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand grant; and __fish_seen_subcommand_from list" -s q -l quiet -d 'Data and errors only, no words in between'
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand grant; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help'
@@ -667,7 +732,8 @@ complete -c hoopctl -n "__fish_hoopctl_using_subcommand grant; and __fish_seen_s
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand grant; and __fish_seen_subcommand_from revoke" -s o -l output -d 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]' -r -f -a "table\t'Columns for people'
 json\t'One JSON document'
 jsonl\t'One JSON object a line'
-csv\t'Comma-separated values with a header line'"
+csv\t'Comma-separated values with a header line'
+toml\t'What `apply` takes back: of `export` only'"
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand grant; and __fish_seen_subcommand_from revoke" -s y -l yes -d 'Do not ask'
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand grant; and __fish_seen_subcommand_from revoke" -s q -l quiet -d 'Data and errors only, no words in between'
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand grant; and __fish_seen_subcommand_from revoke" -s h -l help -d 'Print help'
@@ -679,7 +745,8 @@ complete -c hoopctl -n "__fish_hoopctl_using_subcommand lock; and not __fish_see
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand lock; and not __fish_seen_subcommand_from add list remove" -s o -l output -d 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]' -r -f -a "table\t'Columns for people'
 json\t'One JSON document'
 jsonl\t'One JSON object a line'
-csv\t'Comma-separated values with a header line'"
+csv\t'Comma-separated values with a header line'
+toml\t'What `apply` takes back: of `export` only'"
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand lock; and not __fish_seen_subcommand_from add list remove" -s q -l quiet -d 'Data and errors only, no words in between'
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand lock; and not __fish_seen_subcommand_from add list remove" -s h -l help -d 'Print help'
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand lock; and not __fish_seen_subcommand_from add list remove" -f -a "add" -d 'Shut somebody or something out'
@@ -695,7 +762,8 @@ complete -c hoopctl -n "__fish_hoopctl_using_subcommand lock; and __fish_seen_su
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand lock; and __fish_seen_subcommand_from add" -s o -l output -d 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]' -r -f -a "table\t'Columns for people'
 json\t'One JSON document'
 jsonl\t'One JSON object a line'
-csv\t'Comma-separated values with a header line'"
+csv\t'Comma-separated values with a header line'
+toml\t'What `apply` takes back: of `export` only'"
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand lock; and __fish_seen_subcommand_from add" -s y -l yes -d 'Do not ask, about a lock of everybody or of a name that is not known here'
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand lock; and __fish_seen_subcommand_from add" -s q -l quiet -d 'Data and errors only, no words in between'
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand lock; and __fish_seen_subcommand_from add" -s h -l help -d 'Print help'
@@ -707,7 +775,8 @@ complete -c hoopctl -n "__fish_hoopctl_using_subcommand lock; and __fish_seen_su
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand lock; and __fish_seen_subcommand_from list" -s o -l output -d 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]' -r -f -a "table\t'Columns for people'
 json\t'One JSON document'
 jsonl\t'One JSON object a line'
-csv\t'Comma-separated values with a header line'"
+csv\t'Comma-separated values with a header line'
+toml\t'What `apply` takes back: of `export` only'"
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand lock; and __fish_seen_subcommand_from list" -s q -l quiet -d 'Data and errors only, no words in between'
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand lock; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help'
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand lock; and __fish_seen_subcommand_from remove" -s c -l config -d 'Configuration file [env: HOOPCTL_CONFIG] [default: ./hoopctl.toml, ~/.config/hoopctl/, /etc/hoopctl/]' -r -F
@@ -718,30 +787,33 @@ complete -c hoopctl -n "__fish_hoopctl_using_subcommand lock; and __fish_seen_su
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand lock; and __fish_seen_subcommand_from remove" -s o -l output -d 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]' -r -f -a "table\t'Columns for people'
 json\t'One JSON document'
 jsonl\t'One JSON object a line'
-csv\t'Comma-separated values with a header line'"
+csv\t'Comma-separated values with a header line'
+toml\t'What `apply` takes back: of `export` only'"
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand lock; and __fish_seen_subcommand_from remove" -s y -l yes -d 'Do not ask'
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand lock; and __fish_seen_subcommand_from remove" -s q -l quiet -d 'Data and errors only, no words in between'
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand lock; and __fish_seen_subcommand_from remove" -s h -l help -d 'Print help'
-complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and not __fish_seen_subcommand_from list show tail watch grep kill export verify prune" -s c -l config -d 'Configuration file [env: HOOPCTL_CONFIG] [default: ./hoopctl.toml, ~/.config/hoopctl/, /etc/hoopctl/]' -r -F
-complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and not __fish_seen_subcommand_from list show tail watch grep kill export verify prune" -l data-dir -d 'Data directory, in place of the configuration\'s [env: HOOPCTL_DATA_DIR]' -r -F
-complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and not __fish_seen_subcommand_from list show tail watch grep kill export verify prune" -l socket -d 'Admin socket, in place of the configuration\'s [env: HOOPCTL_SOCKET]' -r -F
-complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and not __fish_seen_subcommand_from list show tail watch grep kill export verify prune" -l url -d 'A gateway elsewhere, by its admin listener: https://HOST[:PORT] [env: HOOPCTL_URL]' -r
-complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and not __fish_seen_subcommand_from list show tail watch grep kill export verify prune" -l ca-file -d 'With --url: trust the authorities in this PEM file, not this machine\'s [env: HOOPCTL_CA_FILE]' -r
-complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and not __fish_seen_subcommand_from list show tail watch grep kill export verify prune" -s o -l output -d 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]' -r -f -a "table\t'Columns for people'
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and not __fish_seen_subcommand_from list show tail watch grep kill export verify hold prune" -s c -l config -d 'Configuration file [env: HOOPCTL_CONFIG] [default: ./hoopctl.toml, ~/.config/hoopctl/, /etc/hoopctl/]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and not __fish_seen_subcommand_from list show tail watch grep kill export verify hold prune" -l data-dir -d 'Data directory, in place of the configuration\'s [env: HOOPCTL_DATA_DIR]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and not __fish_seen_subcommand_from list show tail watch grep kill export verify hold prune" -l socket -d 'Admin socket, in place of the configuration\'s [env: HOOPCTL_SOCKET]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and not __fish_seen_subcommand_from list show tail watch grep kill export verify hold prune" -l url -d 'A gateway elsewhere, by its admin listener: https://HOST[:PORT] [env: HOOPCTL_URL]' -r
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and not __fish_seen_subcommand_from list show tail watch grep kill export verify hold prune" -l ca-file -d 'With --url: trust the authorities in this PEM file, not this machine\'s [env: HOOPCTL_CA_FILE]' -r
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and not __fish_seen_subcommand_from list show tail watch grep kill export verify hold prune" -s o -l output -d 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]' -r -f -a "table\t'Columns for people'
 json\t'One JSON document'
 jsonl\t'One JSON object a line'
-csv\t'Comma-separated values with a header line'"
-complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and not __fish_seen_subcommand_from list show tail watch grep kill export verify prune" -s q -l quiet -d 'Data and errors only, no words in between'
-complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and not __fish_seen_subcommand_from list show tail watch grep kill export verify prune" -s h -l help -d 'Print help'
-complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and not __fish_seen_subcommand_from list show tail watch grep kill export verify prune" -f -a "list" -d 'List sessions, the newest first'
-complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and not __fish_seen_subcommand_from list show tail watch grep kill export verify prune" -f -a "show" -d 'Show one'
-complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and not __fish_seen_subcommand_from list show tail watch grep kill export verify prune" -f -a "tail" -d 'Follow what happens, in one session or in all'
-complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and not __fish_seen_subcommand_from list show tail watch grep kill export verify prune" -f -a "watch" -d 'Follow all sessions, but tell only when one begins, ends or is denied something'
-complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and not __fish_seen_subcommand_from list show tail watch grep kill export verify prune" -f -a "grep" -d 'Search what was recorded'
-complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and not __fish_seen_subcommand_from list show tail watch grep kill export verify prune" -f -a "kill" -d 'End a session and cut its live streams'
-complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and not __fish_seen_subcommand_from list show tail watch grep kill export verify prune" -f -a "export" -d 'Write a recording to a file, or to standard output'
-complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and not __fish_seen_subcommand_from list show tail watch grep kill export verify prune" -f -a "verify" -d 'Prove that a recording is as it was written: ends with 10 when it is not'
-complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and not __fish_seen_subcommand_from list show tail watch grep kill export verify prune" -f -a "prune" -d 'Remove what is older than recording.retention says; a running gateway does so by itself'
+csv\t'Comma-separated values with a header line'
+toml\t'What `apply` takes back: of `export` only'"
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and not __fish_seen_subcommand_from list show tail watch grep kill export verify hold prune" -s q -l quiet -d 'Data and errors only, no words in between'
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and not __fish_seen_subcommand_from list show tail watch grep kill export verify hold prune" -s h -l help -d 'Print help'
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and not __fish_seen_subcommand_from list show tail watch grep kill export verify hold prune" -f -a "list" -d 'List sessions, the newest first'
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and not __fish_seen_subcommand_from list show tail watch grep kill export verify hold prune" -f -a "show" -d 'Show one'
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and not __fish_seen_subcommand_from list show tail watch grep kill export verify hold prune" -f -a "tail" -d 'Follow what happens, in one session or in all'
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and not __fish_seen_subcommand_from list show tail watch grep kill export verify hold prune" -f -a "watch" -d 'Follow all sessions, but tell only when one begins, ends or is denied something'
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and not __fish_seen_subcommand_from list show tail watch grep kill export verify hold prune" -f -a "grep" -d 'Search what was recorded'
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and not __fish_seen_subcommand_from list show tail watch grep kill export verify hold prune" -f -a "kill" -d 'End a session and cut its live streams'
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and not __fish_seen_subcommand_from list show tail watch grep kill export verify hold prune" -f -a "export" -d 'Write a recording to a file, or to standard output'
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and not __fish_seen_subcommand_from list show tail watch grep kill export verify hold prune" -f -a "verify" -d 'Prove that a recording is as it was written: ends with 10 when it is not'
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and not __fish_seen_subcommand_from list show tail watch grep kill export verify hold prune" -f -a "hold" -d 'Keep a recording although its time is over, until it is released'
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and not __fish_seen_subcommand_from list show tail watch grep kill export verify hold prune" -f -a "prune" -d 'Remove what is older than recording.retention says; a running gateway does so by itself'
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and __fish_seen_subcommand_from list" -l principal -d 'Only those of this principal' -r
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and __fish_seen_subcommand_from list" -l connection -d 'Only those on this connection' -r
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and __fish_seen_subcommand_from list" -l since -d 'Only those that started in this time up to now, such as 7d' -r
@@ -755,8 +827,10 @@ complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and __fish_seen
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and __fish_seen_subcommand_from list" -s o -l output -d 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]' -r -f -a "table\t'Columns for people'
 json\t'One JSON document'
 jsonl\t'One JSON object a line'
-csv\t'Comma-separated values with a header line'"
+csv\t'Comma-separated values with a header line'
+toml\t'What `apply` takes back: of `export` only'"
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and __fish_seen_subcommand_from list" -l live -d 'Only those that run'
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and __fish_seen_subcommand_from list" -l held -d 'Only those that are held'
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and __fish_seen_subcommand_from list" -s q -l quiet -d 'Data and errors only, no words in between'
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help'
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and __fish_seen_subcommand_from show" -s c -l config -d 'Configuration file [env: HOOPCTL_CONFIG] [default: ./hoopctl.toml, ~/.config/hoopctl/, /etc/hoopctl/]' -r -F
@@ -767,7 +841,8 @@ complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and __fish_seen
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and __fish_seen_subcommand_from show" -s o -l output -d 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]' -r -f -a "table\t'Columns for people'
 json\t'One JSON document'
 jsonl\t'One JSON object a line'
-csv\t'Comma-separated values with a header line'"
+csv\t'Comma-separated values with a header line'
+toml\t'What `apply` takes back: of `export` only'"
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and __fish_seen_subcommand_from show" -s q -l quiet -d 'Data and errors only, no words in between'
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help'
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and __fish_seen_subcommand_from tail" -s c -l config -d 'Configuration file [env: HOOPCTL_CONFIG] [default: ./hoopctl.toml, ~/.config/hoopctl/, /etc/hoopctl/]' -r -F
@@ -778,7 +853,8 @@ complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and __fish_seen
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and __fish_seen_subcommand_from tail" -s o -l output -d 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]' -r -f -a "table\t'Columns for people'
 json\t'One JSON document'
 jsonl\t'One JSON object a line'
-csv\t'Comma-separated values with a header line'"
+csv\t'Comma-separated values with a header line'
+toml\t'What `apply` takes back: of `export` only'"
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and __fish_seen_subcommand_from tail" -s q -l quiet -d 'Data and errors only, no words in between'
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and __fish_seen_subcommand_from tail" -s h -l help -d 'Print help'
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and __fish_seen_subcommand_from watch" -s c -l config -d 'Configuration file [env: HOOPCTL_CONFIG] [default: ./hoopctl.toml, ~/.config/hoopctl/, /etc/hoopctl/]' -r -F
@@ -789,7 +865,8 @@ complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and __fish_seen
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and __fish_seen_subcommand_from watch" -s o -l output -d 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]' -r -f -a "table\t'Columns for people'
 json\t'One JSON document'
 jsonl\t'One JSON object a line'
-csv\t'Comma-separated values with a header line'"
+csv\t'Comma-separated values with a header line'
+toml\t'What `apply` takes back: of `export` only'"
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and __fish_seen_subcommand_from watch" -s q -l quiet -d 'Data and errors only, no words in between'
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and __fish_seen_subcommand_from watch" -s h -l help -d 'Print help'
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and __fish_seen_subcommand_from grep" -l session -d 'In this session only' -r
@@ -805,8 +882,10 @@ complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and __fish_seen
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and __fish_seen_subcommand_from grep" -s o -l output -d 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]' -r -f -a "table\t'Columns for people'
 json\t'One JSON document'
 jsonl\t'One JSON object a line'
-csv\t'Comma-separated values with a header line'"
+csv\t'Comma-separated values with a header line'
+toml\t'What `apply` takes back: of `export` only'"
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and __fish_seen_subcommand_from grep" -l live -d 'Only those that run'
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and __fish_seen_subcommand_from grep" -l held -d 'Only those that are held'
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and __fish_seen_subcommand_from grep" -s q -l quiet -d 'Data and errors only, no words in between'
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and __fish_seen_subcommand_from grep" -s h -l help -d 'Print help'
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and __fish_seen_subcommand_from kill" -s r -l reason -d 'Why, for the audit trail' -r
@@ -818,7 +897,8 @@ complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and __fish_seen
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and __fish_seen_subcommand_from kill" -s o -l output -d 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]' -r -f -a "table\t'Columns for people'
 json\t'One JSON document'
 jsonl\t'One JSON object a line'
-csv\t'Comma-separated values with a header line'"
+csv\t'Comma-separated values with a header line'
+toml\t'What `apply` takes back: of `export` only'"
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and __fish_seen_subcommand_from kill" -s y -l yes -d 'Do not ask'
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and __fish_seen_subcommand_from kill" -s q -l quiet -d 'Data and errors only, no words in between'
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and __fish_seen_subcommand_from kill" -s h -l help -d 'Print help'
@@ -836,7 +916,8 @@ complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and __fish_seen
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and __fish_seen_subcommand_from export" -s o -l output -d 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]' -r -f -a "table\t'Columns for people'
 json\t'One JSON document'
 jsonl\t'One JSON object a line'
-csv\t'Comma-separated values with a header line'"
+csv\t'Comma-separated values with a header line'
+toml\t'What `apply` takes back: of `export` only'"
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and __fish_seen_subcommand_from export" -s q -l quiet -d 'Data and errors only, no words in between'
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and __fish_seen_subcommand_from export" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and __fish_seen_subcommand_from verify" -s c -l config -d 'Configuration file [env: HOOPCTL_CONFIG] [default: ./hoopctl.toml, ~/.config/hoopctl/, /etc/hoopctl/]' -r -F
@@ -847,10 +928,26 @@ complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and __fish_seen
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and __fish_seen_subcommand_from verify" -s o -l output -d 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]' -r -f -a "table\t'Columns for people'
 json\t'One JSON document'
 jsonl\t'One JSON object a line'
-csv\t'Comma-separated values with a header line'"
+csv\t'Comma-separated values with a header line'
+toml\t'What `apply` takes back: of `export` only'"
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and __fish_seen_subcommand_from verify" -l all -d 'Every session, that none is missing, and the audit trail'
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and __fish_seen_subcommand_from verify" -s q -l quiet -d 'Data and errors only, no words in between'
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and __fish_seen_subcommand_from verify" -s h -l help -d 'Print help'
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and __fish_seen_subcommand_from hold" -s r -l reason -d 'Why, for the audit trail' -r
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and __fish_seen_subcommand_from hold" -s c -l config -d 'Configuration file [env: HOOPCTL_CONFIG] [default: ./hoopctl.toml, ~/.config/hoopctl/, /etc/hoopctl/]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and __fish_seen_subcommand_from hold" -l data-dir -d 'Data directory, in place of the configuration\'s [env: HOOPCTL_DATA_DIR]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and __fish_seen_subcommand_from hold" -l socket -d 'Admin socket, in place of the configuration\'s [env: HOOPCTL_SOCKET]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and __fish_seen_subcommand_from hold" -l url -d 'A gateway elsewhere, by its admin listener: https://HOST[:PORT] [env: HOOPCTL_URL]' -r
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and __fish_seen_subcommand_from hold" -l ca-file -d 'With --url: trust the authorities in this PEM file, not this machine\'s [env: HOOPCTL_CA_FILE]' -r
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and __fish_seen_subcommand_from hold" -s o -l output -d 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]' -r -f -a "table\t'Columns for people'
+json\t'One JSON document'
+jsonl\t'One JSON object a line'
+csv\t'Comma-separated values with a header line'
+toml\t'What `apply` takes back: of `export` only'"
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and __fish_seen_subcommand_from hold" -l release -d 'Let retention have it again'
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and __fish_seen_subcommand_from hold" -l list -d 'List what is held'
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and __fish_seen_subcommand_from hold" -s q -l quiet -d 'Data and errors only, no words in between'
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and __fish_seen_subcommand_from hold" -s h -l help -d 'Print help'
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and __fish_seen_subcommand_from prune" -s c -l config -d 'Configuration file [env: HOOPCTL_CONFIG] [default: ./hoopctl.toml, ~/.config/hoopctl/, /etc/hoopctl/]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and __fish_seen_subcommand_from prune" -l data-dir -d 'Data directory, in place of the configuration\'s [env: HOOPCTL_DATA_DIR]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and __fish_seen_subcommand_from prune" -l socket -d 'Admin socket, in place of the configuration\'s [env: HOOPCTL_SOCKET]' -r -F
@@ -859,7 +956,8 @@ complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and __fish_seen
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and __fish_seen_subcommand_from prune" -s o -l output -d 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]' -r -f -a "table\t'Columns for people'
 json\t'One JSON document'
 jsonl\t'One JSON object a line'
-csv\t'Comma-separated values with a header line'"
+csv\t'Comma-separated values with a header line'
+toml\t'What `apply` takes back: of `export` only'"
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and __fish_seen_subcommand_from prune" -s y -l yes -d 'Do not ask'
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and __fish_seen_subcommand_from prune" -s q -l quiet -d 'Data and errors only, no words in between'
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and __fish_seen_subcommand_from prune" -s h -l help -d 'Print help'
@@ -880,7 +978,8 @@ complete -c hoopctl -n "__fish_hoopctl_using_subcommand replay" -l ca-file -d 'W
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand replay" -s o -l output -d 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]' -r -f -a "table\t'Columns for people'
 json\t'One JSON document'
 jsonl\t'One JSON object a line'
-csv\t'Comma-separated values with a header line'"
+csv\t'Comma-separated values with a header line'
+toml\t'What `apply` takes back: of `export` only'"
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand replay" -l realtime -d 'Print the transcript, with its timing even when standard output is no terminal'
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand replay" -l print -d 'On a terminal: print the transcript with its timing, in place of the player'
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand replay" -l ascii -d 'Signs of ASCII only; so it is anyway where the locale has no UTF-8'
@@ -903,7 +1002,8 @@ complete -c hoopctl -n "__fish_hoopctl_using_subcommand tui" -l ca-file -d 'With
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand tui" -s o -l output -d 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]' -r -f -a "table\t'Columns for people'
 json\t'One JSON document'
 jsonl\t'One JSON object a line'
-csv\t'Comma-separated values with a header line'"
+csv\t'Comma-separated values with a header line'
+toml\t'What `apply` takes back: of `export` only'"
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand tui" -l ascii -d 'Signs of ASCII only; so it is anyway where the locale has no UTF-8'
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand tui" -l mouse -d 'Scroll with the wheel; the terminal\'s own selection then needs shift'
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand tui" -s q -l quiet -d 'Data and errors only, no words in between'
@@ -916,7 +1016,8 @@ complete -c hoopctl -n "__fish_hoopctl_using_subcommand mask; and not __fish_see
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand mask; and not __fish_seen_subcommand_from test" -s o -l output -d 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]' -r -f -a "table\t'Columns for people'
 json\t'One JSON document'
 jsonl\t'One JSON object a line'
-csv\t'Comma-separated values with a header line'"
+csv\t'Comma-separated values with a header line'
+toml\t'What `apply` takes back: of `export` only'"
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand mask; and not __fish_seen_subcommand_from test" -s q -l quiet -d 'Data and errors only, no words in between'
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand mask; and not __fish_seen_subcommand_from test" -s h -l help -d 'Print help'
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand mask; and not __fish_seen_subcommand_from test" -f -a "test" -d 'Find sensitive values in standard input; nothing found is printed whole'
@@ -931,7 +1032,8 @@ complete -c hoopctl -n "__fish_hoopctl_using_subcommand mask; and __fish_seen_su
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand mask; and __fish_seen_subcommand_from test" -s o -l output -d 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]' -r -f -a "table\t'Columns for people'
 json\t'One JSON document'
 jsonl\t'One JSON object a line'
-csv\t'Comma-separated values with a header line'"
+csv\t'Comma-separated values with a header line'
+toml\t'What `apply` takes back: of `export` only'"
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand mask; and __fish_seen_subcommand_from test" -s q -l quiet -d 'Data and errors only, no words in between'
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand mask; and __fish_seen_subcommand_from test" -s h -l help -d 'Print help'
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand token; and not __fish_seen_subcommand_from mint inspect verify jwks" -s c -l config -d 'Configuration file [env: HOOPCTL_CONFIG] [default: ./hoopctl.toml, ~/.config/hoopctl/, /etc/hoopctl/]' -r -F
@@ -942,7 +1044,8 @@ complete -c hoopctl -n "__fish_hoopctl_using_subcommand token; and not __fish_se
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand token; and not __fish_seen_subcommand_from mint inspect verify jwks" -s o -l output -d 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]' -r -f -a "table\t'Columns for people'
 json\t'One JSON document'
 jsonl\t'One JSON object a line'
-csv\t'Comma-separated values with a header line'"
+csv\t'Comma-separated values with a header line'
+toml\t'What `apply` takes back: of `export` only'"
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand token; and not __fish_seen_subcommand_from mint inspect verify jwks" -s q -l quiet -d 'Data and errors only, no words in between'
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand token; and not __fish_seen_subcommand_from mint inspect verify jwks" -s h -l help -d 'Print help'
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand token; and not __fish_seen_subcommand_from mint inspect verify jwks" -f -a "mint" -d 'Get a token of the development issuer (demo only); prints nothing else'
@@ -963,7 +1066,8 @@ complete -c hoopctl -n "__fish_hoopctl_using_subcommand token; and __fish_seen_s
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand token; and __fish_seen_subcommand_from mint" -s o -l output -d 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]' -r -f -a "table\t'Columns for people'
 json\t'One JSON document'
 jsonl\t'One JSON object a line'
-csv\t'Comma-separated values with a header line'"
+csv\t'Comma-separated values with a header line'
+toml\t'What `apply` takes back: of `export` only'"
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand token; and __fish_seen_subcommand_from mint" -l expired -d 'One that has expired'
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand token; and __fish_seen_subcommand_from mint" -l wrong-audience -d 'One for another audience'
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand token; and __fish_seen_subcommand_from mint" -l unsigned -d 'One without a signature (alg none)'
@@ -981,7 +1085,8 @@ complete -c hoopctl -n "__fish_hoopctl_using_subcommand token; and __fish_seen_s
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand token; and __fish_seen_subcommand_from inspect" -s o -l output -d 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]' -r -f -a "table\t'Columns for people'
 json\t'One JSON document'
 jsonl\t'One JSON object a line'
-csv\t'Comma-separated values with a header line'"
+csv\t'Comma-separated values with a header line'
+toml\t'What `apply` takes back: of `export` only'"
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand token; and __fish_seen_subcommand_from inspect" -s q -l quiet -d 'Data and errors only, no words in between'
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand token; and __fish_seen_subcommand_from inspect" -s h -l help -d 'Print help'
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand token; and __fish_seen_subcommand_from verify" -l file -d 'A file' -r -F
@@ -994,7 +1099,8 @@ complete -c hoopctl -n "__fish_hoopctl_using_subcommand token; and __fish_seen_s
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand token; and __fish_seen_subcommand_from verify" -s o -l output -d 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]' -r -f -a "table\t'Columns for people'
 json\t'One JSON document'
 jsonl\t'One JSON object a line'
-csv\t'Comma-separated values with a header line'"
+csv\t'Comma-separated values with a header line'
+toml\t'What `apply` takes back: of `export` only'"
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand token; and __fish_seen_subcommand_from verify" -s q -l quiet -d 'Data and errors only, no words in between'
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand token; and __fish_seen_subcommand_from verify" -s h -l help -d 'Print help'
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand token; and __fish_seen_subcommand_from jwks" -s c -l config -d 'Configuration file [env: HOOPCTL_CONFIG] [default: ./hoopctl.toml, ~/.config/hoopctl/, /etc/hoopctl/]' -r -F
@@ -1005,7 +1111,8 @@ complete -c hoopctl -n "__fish_hoopctl_using_subcommand token; and __fish_seen_s
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand token; and __fish_seen_subcommand_from jwks" -s o -l output -d 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]' -r -f -a "table\t'Columns for people'
 json\t'One JSON document'
 jsonl\t'One JSON object a line'
-csv\t'Comma-separated values with a header line'"
+csv\t'Comma-separated values with a header line'
+toml\t'What `apply` takes back: of `export` only'"
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand token; and __fish_seen_subcommand_from jwks" -l refresh -d 'Fetch its keys now: what the issuer no longer lists is refused at once'
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand token; and __fish_seen_subcommand_from jwks" -s q -l quiet -d 'Data and errors only, no words in between'
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand token; and __fish_seen_subcommand_from jwks" -s h -l help -d 'Print help'
@@ -1017,7 +1124,8 @@ complete -c hoopctl -n "__fish_hoopctl_using_subcommand secret; and not __fish_s
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand secret; and not __fish_seen_subcommand_from set list remove" -s o -l output -d 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]' -r -f -a "table\t'Columns for people'
 json\t'One JSON document'
 jsonl\t'One JSON object a line'
-csv\t'Comma-separated values with a header line'"
+csv\t'Comma-separated values with a header line'
+toml\t'What `apply` takes back: of `export` only'"
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand secret; and not __fish_seen_subcommand_from set list remove" -s q -l quiet -d 'Data and errors only, no words in between'
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand secret; and not __fish_seen_subcommand_from set list remove" -s h -l help -d 'Print help'
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand secret; and not __fish_seen_subcommand_from set list remove" -f -a "set" -d 'Set a secret; its value is read from standard input'
@@ -1031,7 +1139,8 @@ complete -c hoopctl -n "__fish_hoopctl_using_subcommand secret; and __fish_seen_
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand secret; and __fish_seen_subcommand_from set" -s o -l output -d 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]' -r -f -a "table\t'Columns for people'
 json\t'One JSON document'
 jsonl\t'One JSON object a line'
-csv\t'Comma-separated values with a header line'"
+csv\t'Comma-separated values with a header line'
+toml\t'What `apply` takes back: of `export` only'"
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand secret; and __fish_seen_subcommand_from set" -s q -l quiet -d 'Data and errors only, no words in between'
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand secret; and __fish_seen_subcommand_from set" -s h -l help -d 'Print help'
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand secret; and __fish_seen_subcommand_from list" -s c -l config -d 'Configuration file [env: HOOPCTL_CONFIG] [default: ./hoopctl.toml, ~/.config/hoopctl/, /etc/hoopctl/]' -r -F
@@ -1042,7 +1151,8 @@ complete -c hoopctl -n "__fish_hoopctl_using_subcommand secret; and __fish_seen_
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand secret; and __fish_seen_subcommand_from list" -s o -l output -d 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]' -r -f -a "table\t'Columns for people'
 json\t'One JSON document'
 jsonl\t'One JSON object a line'
-csv\t'Comma-separated values with a header line'"
+csv\t'Comma-separated values with a header line'
+toml\t'What `apply` takes back: of `export` only'"
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand secret; and __fish_seen_subcommand_from list" -s q -l quiet -d 'Data and errors only, no words in between'
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand secret; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help'
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand secret; and __fish_seen_subcommand_from remove" -s c -l config -d 'Configuration file [env: HOOPCTL_CONFIG] [default: ./hoopctl.toml, ~/.config/hoopctl/, /etc/hoopctl/]' -r -F
@@ -1053,24 +1163,27 @@ complete -c hoopctl -n "__fish_hoopctl_using_subcommand secret; and __fish_seen_
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand secret; and __fish_seen_subcommand_from remove" -s o -l output -d 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]' -r -f -a "table\t'Columns for people'
 json\t'One JSON document'
 jsonl\t'One JSON object a line'
-csv\t'Comma-separated values with a header line'"
+csv\t'Comma-separated values with a header line'
+toml\t'What `apply` takes back: of `export` only'"
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand secret; and __fish_seen_subcommand_from remove" -s y -l yes -d 'Do not ask'
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand secret; and __fish_seen_subcommand_from remove" -s q -l quiet -d 'Data and errors only, no words in between'
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand secret; and __fish_seen_subcommand_from remove" -s h -l help -d 'Print help'
-complete -c hoopctl -n "__fish_hoopctl_using_subcommand config; and not __fish_seen_subcommand_from check show reload" -s c -l config -d 'Configuration file [env: HOOPCTL_CONFIG] [default: ./hoopctl.toml, ~/.config/hoopctl/, /etc/hoopctl/]' -r -F
-complete -c hoopctl -n "__fish_hoopctl_using_subcommand config; and not __fish_seen_subcommand_from check show reload" -l data-dir -d 'Data directory, in place of the configuration\'s [env: HOOPCTL_DATA_DIR]' -r -F
-complete -c hoopctl -n "__fish_hoopctl_using_subcommand config; and not __fish_seen_subcommand_from check show reload" -l socket -d 'Admin socket, in place of the configuration\'s [env: HOOPCTL_SOCKET]' -r -F
-complete -c hoopctl -n "__fish_hoopctl_using_subcommand config; and not __fish_seen_subcommand_from check show reload" -l url -d 'A gateway elsewhere, by its admin listener: https://HOST[:PORT] [env: HOOPCTL_URL]' -r
-complete -c hoopctl -n "__fish_hoopctl_using_subcommand config; and not __fish_seen_subcommand_from check show reload" -l ca-file -d 'With --url: trust the authorities in this PEM file, not this machine\'s [env: HOOPCTL_CA_FILE]' -r
-complete -c hoopctl -n "__fish_hoopctl_using_subcommand config; and not __fish_seen_subcommand_from check show reload" -s o -l output -d 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]' -r -f -a "table\t'Columns for people'
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand config; and not __fish_seen_subcommand_from check show schema reload" -s c -l config -d 'Configuration file [env: HOOPCTL_CONFIG] [default: ./hoopctl.toml, ~/.config/hoopctl/, /etc/hoopctl/]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand config; and not __fish_seen_subcommand_from check show schema reload" -l data-dir -d 'Data directory, in place of the configuration\'s [env: HOOPCTL_DATA_DIR]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand config; and not __fish_seen_subcommand_from check show schema reload" -l socket -d 'Admin socket, in place of the configuration\'s [env: HOOPCTL_SOCKET]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand config; and not __fish_seen_subcommand_from check show schema reload" -l url -d 'A gateway elsewhere, by its admin listener: https://HOST[:PORT] [env: HOOPCTL_URL]' -r
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand config; and not __fish_seen_subcommand_from check show schema reload" -l ca-file -d 'With --url: trust the authorities in this PEM file, not this machine\'s [env: HOOPCTL_CA_FILE]' -r
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand config; and not __fish_seen_subcommand_from check show schema reload" -s o -l output -d 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]' -r -f -a "table\t'Columns for people'
 json\t'One JSON document'
 jsonl\t'One JSON object a line'
-csv\t'Comma-separated values with a header line'"
-complete -c hoopctl -n "__fish_hoopctl_using_subcommand config; and not __fish_seen_subcommand_from check show reload" -s q -l quiet -d 'Data and errors only, no words in between'
-complete -c hoopctl -n "__fish_hoopctl_using_subcommand config; and not __fish_seen_subcommand_from check show reload" -s h -l help -d 'Print help'
-complete -c hoopctl -n "__fish_hoopctl_using_subcommand config; and not __fish_seen_subcommand_from check show reload" -f -a "check" -d 'Check the file: every problem at once, with its line'
-complete -c hoopctl -n "__fish_hoopctl_using_subcommand config; and not __fish_seen_subcommand_from check show reload" -f -a "show" -d 'Show the settings as they hold, defaults filled in'
-complete -c hoopctl -n "__fish_hoopctl_using_subcommand config; and not __fish_seen_subcommand_from check show reload" -f -a "reload" -d 'Let the running gateway read the file again: all of it, or nothing'
+csv\t'Comma-separated values with a header line'
+toml\t'What `apply` takes back: of `export` only'"
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand config; and not __fish_seen_subcommand_from check show schema reload" -s q -l quiet -d 'Data and errors only, no words in between'
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand config; and not __fish_seen_subcommand_from check show schema reload" -s h -l help -d 'Print help'
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand config; and not __fish_seen_subcommand_from check show schema reload" -f -a "check" -d 'Check the file: every problem at once, with its line'
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand config; and not __fish_seen_subcommand_from check show schema reload" -f -a "show" -d 'Show the settings as they hold, defaults filled in'
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand config; and not __fish_seen_subcommand_from check show schema reload" -f -a "schema" -d 'Print the JSON Schema of the file, for editors'
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand config; and not __fish_seen_subcommand_from check show schema reload" -f -a "reload" -d 'Let the running gateway read the file again: all of it, or nothing'
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand config; and __fish_seen_subcommand_from check" -s c -l config -d 'Configuration file [env: HOOPCTL_CONFIG] [default: ./hoopctl.toml, ~/.config/hoopctl/, /etc/hoopctl/]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand config; and __fish_seen_subcommand_from check" -l data-dir -d 'Data directory, in place of the configuration\'s [env: HOOPCTL_DATA_DIR]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand config; and __fish_seen_subcommand_from check" -l socket -d 'Admin socket, in place of the configuration\'s [env: HOOPCTL_SOCKET]' -r -F
@@ -1079,7 +1192,8 @@ complete -c hoopctl -n "__fish_hoopctl_using_subcommand config; and __fish_seen_
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand config; and __fish_seen_subcommand_from check" -s o -l output -d 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]' -r -f -a "table\t'Columns for people'
 json\t'One JSON document'
 jsonl\t'One JSON object a line'
-csv\t'Comma-separated values with a header line'"
+csv\t'Comma-separated values with a header line'
+toml\t'What `apply` takes back: of `export` only'"
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand config; and __fish_seen_subcommand_from check" -s q -l quiet -d 'Data and errors only, no words in between'
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand config; and __fish_seen_subcommand_from check" -s h -l help -d 'Print help'
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand config; and __fish_seen_subcommand_from show" -s c -l config -d 'Configuration file [env: HOOPCTL_CONFIG] [default: ./hoopctl.toml, ~/.config/hoopctl/, /etc/hoopctl/]' -r -F
@@ -1090,9 +1204,22 @@ complete -c hoopctl -n "__fish_hoopctl_using_subcommand config; and __fish_seen_
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand config; and __fish_seen_subcommand_from show" -s o -l output -d 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]' -r -f -a "table\t'Columns for people'
 json\t'One JSON document'
 jsonl\t'One JSON object a line'
-csv\t'Comma-separated values with a header line'"
+csv\t'Comma-separated values with a header line'
+toml\t'What `apply` takes back: of `export` only'"
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand config; and __fish_seen_subcommand_from show" -s q -l quiet -d 'Data and errors only, no words in between'
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand config; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help'
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand config; and __fish_seen_subcommand_from schema" -s c -l config -d 'Configuration file [env: HOOPCTL_CONFIG] [default: ./hoopctl.toml, ~/.config/hoopctl/, /etc/hoopctl/]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand config; and __fish_seen_subcommand_from schema" -l data-dir -d 'Data directory, in place of the configuration\'s [env: HOOPCTL_DATA_DIR]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand config; and __fish_seen_subcommand_from schema" -l socket -d 'Admin socket, in place of the configuration\'s [env: HOOPCTL_SOCKET]' -r -F
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand config; and __fish_seen_subcommand_from schema" -l url -d 'A gateway elsewhere, by its admin listener: https://HOST[:PORT] [env: HOOPCTL_URL]' -r
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand config; and __fish_seen_subcommand_from schema" -l ca-file -d 'With --url: trust the authorities in this PEM file, not this machine\'s [env: HOOPCTL_CA_FILE]' -r
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand config; and __fish_seen_subcommand_from schema" -s o -l output -d 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]' -r -f -a "table\t'Columns for people'
+json\t'One JSON document'
+jsonl\t'One JSON object a line'
+csv\t'Comma-separated values with a header line'
+toml\t'What `apply` takes back: of `export` only'"
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand config; and __fish_seen_subcommand_from schema" -s q -l quiet -d 'Data and errors only, no words in between'
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand config; and __fish_seen_subcommand_from schema" -s h -l help -d 'Print help'
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand config; and __fish_seen_subcommand_from reload" -s c -l config -d 'Configuration file [env: HOOPCTL_CONFIG] [default: ./hoopctl.toml, ~/.config/hoopctl/, /etc/hoopctl/]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand config; and __fish_seen_subcommand_from reload" -l data-dir -d 'Data directory, in place of the configuration\'s [env: HOOPCTL_DATA_DIR]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand config; and __fish_seen_subcommand_from reload" -l socket -d 'Admin socket, in place of the configuration\'s [env: HOOPCTL_SOCKET]' -r -F
@@ -1101,7 +1228,8 @@ complete -c hoopctl -n "__fish_hoopctl_using_subcommand config; and __fish_seen_
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand config; and __fish_seen_subcommand_from reload" -s o -l output -d 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]' -r -f -a "table\t'Columns for people'
 json\t'One JSON document'
 jsonl\t'One JSON object a line'
-csv\t'Comma-separated values with a header line'"
+csv\t'Comma-separated values with a header line'
+toml\t'What `apply` takes back: of `export` only'"
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand config; and __fish_seen_subcommand_from reload" -s q -l quiet -d 'Data and errors only, no words in between'
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand config; and __fish_seen_subcommand_from reload" -s h -l help -d 'Print help'
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand completions" -s c -l config -d 'Configuration file [env: HOOPCTL_CONFIG] [default: ./hoopctl.toml, ~/.config/hoopctl/, /etc/hoopctl/]' -r -F
@@ -1112,7 +1240,8 @@ complete -c hoopctl -n "__fish_hoopctl_using_subcommand completions" -l ca-file 
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand completions" -s o -l output -d 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]' -r -f -a "table\t'Columns for people'
 json\t'One JSON document'
 jsonl\t'One JSON object a line'
-csv\t'Comma-separated values with a header line'"
+csv\t'Comma-separated values with a header line'
+toml\t'What `apply` takes back: of `export` only'"
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand completions" -s q -l quiet -d 'Data and errors only, no words in between'
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand completions" -s h -l help -d 'Print help'
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand man" -l dir -d 'Write one page for each command into this directory' -r -F
@@ -1124,7 +1253,8 @@ complete -c hoopctl -n "__fish_hoopctl_using_subcommand man" -l ca-file -d 'With
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand man" -s o -l output -d 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]' -r -f -a "table\t'Columns for people'
 json\t'One JSON document'
 jsonl\t'One JSON object a line'
-csv\t'Comma-separated values with a header line'"
+csv\t'Comma-separated values with a header line'
+toml\t'What `apply` takes back: of `export` only'"
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand man" -s q -l quiet -d 'Data and errors only, no words in between'
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand man" -s h -l help -d 'Print help'
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand version" -s c -l config -d 'Configuration file [env: HOOPCTL_CONFIG] [default: ./hoopctl.toml, ~/.config/hoopctl/, /etc/hoopctl/]' -r -F
@@ -1135,6 +1265,7 @@ complete -c hoopctl -n "__fish_hoopctl_using_subcommand version" -l ca-file -d '
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand version" -s o -l output -d 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]' -r -f -a "table\t'Columns for people'
 json\t'One JSON document'
 jsonl\t'One JSON object a line'
-csv\t'Comma-separated values with a header line'"
+csv\t'Comma-separated values with a header line'
+toml\t'What `apply` takes back: of `export` only'"
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand version" -s q -l quiet -d 'Data and errors only, no words in between'
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand version" -s h -l help -d 'Print help'

@@ -5,6 +5,7 @@ use serde_json::json;
 
 use crate::cli::access::Access;
 use crate::cli::current;
+use crate::cli::help;
 use crate::cli::named;
 use crate::cli::output;
 use crate::cli::output::Format;
@@ -28,6 +29,9 @@ pub enum ConfigVerb {
     Check,
     /// Show the settings as they hold, defaults filled in
     Show,
+    /// Print the JSON Schema of the file, for editors
+    #[command(after_help = help::CONFIG_SCHEMA)]
+    Schema,
     /// Let the running gateway read the file again: all of it, or nothing
     Reload,
 }
@@ -37,6 +41,7 @@ pub fn run(terminal: Terminal, place: &Place, verb: &ConfigVerb) -> Outcome {
     match verb {
         ConfigVerb::Check => check(terminal, place),
         ConfigVerb::Show => show(terminal, place),
+        ConfigVerb::Schema => schema(terminal),
         ConfigVerb::Reload => reload(terminal, place),
     }
 }
@@ -157,6 +162,12 @@ fn settings(config: &Config) -> Vec<(&'static str, String)> {
         fields.push(("dev_issuer.listen", format!("{} (for trying only)", issuer.listen)));
     }
     fields
+}
+
+/// The same in every format: it is a file.
+fn schema(terminal: Terminal) -> Outcome {
+    terminal.data(&output::json_document(&config::schema()))?;
+    Ok(Exit::Done)
 }
 
 fn reload(terminal: Terminal, place: &Place) -> Outcome {

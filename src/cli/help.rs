@@ -384,7 +384,17 @@ pub const CONFIG: &str = "\
 Examples:
   hoopctl config check
   hoopctl config show -o json
-  hoopctl config reload";
+  hoopctl config reload
+  hoopctl config schema > hoopctl.schema.json";
+
+/// After the help of `config schema`.
+pub const CONFIG_SCHEMA: &str = "\
+Examples:
+  hoopctl config schema > hoopctl.schema.json
+
+An editor that knows TOML (taplo, Even Better TOML of VS Code) completes and checks hoopctl.toml with it, after a first line
+  #:schema ./hoopctl.schema.json
+It knows keys, types and words; what they say together, hoopctl config check knows.";
 
 /// After the help of `completions`.
 pub const COMPLETIONS: &str = "\

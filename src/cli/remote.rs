@@ -78,7 +78,9 @@ const fn local(noun: &Noun) -> Option<&'static str> {
         Noun::Demo(_) => "`demo` runs a gateway here",
         Noun::Init(_) => "`init` writes a configuration here",
         Noun::Doctor => "`doctor` looks at this machine",
-        Noun::Config(ConfigVerb::Check | ConfigVerb::Show) => "this reads a configuration here",
+        Noun::Config(ConfigVerb::Check | ConfigVerb::Schema | ConfigVerb::Show) => {
+            "this reads a configuration here"
+        }
         Noun::Token(_) => "`token` works with the configuration here",
         Noun::Mask(_) => "`mask` works here, without a gateway",
         Noun::Session(SessionVerb::Prune { .. }) => "`session prune` works on a data directory here",

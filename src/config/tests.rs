@@ -4,6 +4,7 @@ mod databases;
 mod golden;
 mod hostile;
 mod roundtrip;
+mod schema;
 mod servers;
 
 use std::os::unix::fs::PermissionsExt;

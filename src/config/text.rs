@@ -20,6 +20,7 @@ pub fn template(kind: Template) -> String {
 
 const HEAD: &str = r#"# hoopctl.toml: check it with `hoopctl config check`, run it with `hoopctl serve`.
 # Lines that start with # and a key show a default or a choice: take the # away to set it. Unknown keys are errors.
+# Editors check it: hoopctl config schema > hoopctl.schema.json, and at the very top the line #:schema ./hoopctl.schema.json
 version = 1
 
 [gateway]

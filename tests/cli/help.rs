@@ -106,6 +106,14 @@ fn completions_are_those_of_the_repository() {
 }
 
 #[test]
+fn the_schema_is_that_of_the_repository() {
+    let folder = tempfile::tempdir().unwrap();
+    let output = run(folder.path(), &["config", "schema"]);
+    assert_eq!(code(&output), 0);
+    compare(&root().join("examples/hoopctl.schema.json"), &text(&output.stdout)).unwrap();
+}
+
+#[test]
 fn each_visible_command_stands_in_exactly_one_group() {
     let mut count: BTreeMap<String, usize> = BTreeMap::new();
     for name in hoopctl::cli::help::GROUPS.iter().flat_map(|(_, names)| *names) {

@@ -11,6 +11,7 @@
 mod support;
 
 mod admin;
+mod apply;
 mod approval;
 mod attack;
 mod commands;
@@ -18,6 +19,7 @@ mod configuration;
 mod crash;
 mod demo;
 mod guards;
+mod hold;
 mod hostile;
 mod identity;
 mod limits;
@@ -56,6 +58,7 @@ mod postgres_target;
 mod proxy;
 mod recording;
 mod remote;
+mod schema;
 mod sockets;
 mod tui;
 mod watch;

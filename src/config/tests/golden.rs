@@ -10,7 +10,7 @@ use crate::config::parse;
 use crate::config::template;
 use crate::domain::entity::EntityKind;
 
-fn samples(folder: &str) -> Vec<PathBuf> {
+pub(super) fn samples(folder: &str) -> Vec<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
     let entries = std::fs::read_dir(&folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
     let mut paths: Vec<PathBuf> = entries.map(|entry| entry.unwrap().path()).collect();

@@ -1,0 +1,273 @@
+//! The schema for editors and the reader say the same of each key, of its type and of its words.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use serde_json::Value;
+use serde_json::json;
+
+use crate::config::parse;
+use crate::config::problem::Problem;
+use crate::config::schema;
+
+/// A key that is near no other.
+const UNKNOWN: &str = "qqqqqqqqqqqqqqqq";
+
+/// What is wrong with a value, by the keywords that the schema uses. Another keyword ends the test.
+fn faults(schema: &Value, value: &Value, at: &str, found: &mut Vec<String>) {
+    for (keyword, wanted) in schema.as_object().unwrap() {
+        let number = || wanted.as_i64().unwrap();
+        let holds = match keyword.as_str() {
+            "$schema" | "title" | "description" | "default" => true,
+            "type" => match wanted.as_str().unwrap() {
+                "string" => value.is_string(),
+                "boolean" => value.is_boolean(),
+                "integer" => value.is_i64() || value.is_u64(),
+                "array" => value.is_array(),
+                "object" => value.is_object(),
+                other => panic!("type {other}"),
+            },
+            "enum" => wanted.as_array().unwrap().contains(value),
+            "pattern" => {
+                let pattern = regex::Regex::new(wanted.as_str().unwrap()).unwrap();
+                value.as_str().is_none_or(|text| pattern.is_match(text))
+            }
+            "minLength" => value.as_str().is_none_or(|text| text.chars().count() as i64 >= number()),
+            "minimum" => value.as_i64().is_none_or(|own| own >= number()),
+            "maximum" => value.as_i64().is_none_or(|own| own <= number()),
+            "minItems" => value.as_array().is_none_or(|own| own.len() as i64 >= number()),
+            "minProperties" => value.as_object().is_none_or(|own| own.len() as i64 >= number()),
+            "items" => {
+                let elements = value.as_array().into_iter().flatten();
+                elements.for_each(|element| faults(wanted, element, at, found));
+                true
+            }
+            "properties" => {
+                for (key, own) in value.as_object().into_iter().flatten() {
+                    if let Some(shape) = wanted.get(key) {
+                        faults(shape, own, &format!("{at}.{key}"), found);
+                    }
+                }
+                true
+            }
+            "additionalProperties" => {
+                for (key, own) in value.as_object().into_iter().flatten() {
+                    match wanted {
+                        _ if schema.get("properties").is_some_and(|known| known.get(key).is_some()) => {}
+                        Value::Bool(false) => found.push(format!("{at}.{key}: unknown")),
+                        shape => faults(shape, own, &format!("{at}.{key}"), found),
+                    }
+                }
+                true
+            }
+            "required" => {
+                let has = |key: &Value| value.get(key.as_str().unwrap()).is_some();
+                !value.is_object() || wanted.as_array().unwrap().iter().all(has)
+            }
+            "anyOf" => wanted.as_array().unwrap().iter().any(|one| {
+                let mut inner = Vec::new();
+                faults(one, value, at, &mut inner);
+                inner.is_empty()
+            }),
+            other => panic!("draft 4 or this test does not know {other}"),
+        };
+        if !holds {
+            found.push(format!("{at}: {keyword} of {value}"));
+        }
+    }
+}
+
+fn is_good(schema: &Value, value: &Value) -> bool {
+    let mut found = Vec::new();
+    faults(schema, value, "", &mut found);
+    found.is_empty()
+}
+
+/// One step from a table to what is in it.
+#[derive(Clone)]
+enum Step {
+    Key(String),
+    /// An element of a list.
+    Element,
+    /// A member with a free key.
+    Member,
+}
+
+/// Every shape of the schema, with the way that leads there.
+fn shapes(schema: &Value, way: &[Step], found: &mut Vec<(Vec<Step>, Value)>) {
+    found.push((way.to_vec(), schema.clone()));
+    let next = |step| [way, &[step]].concat();
+    for (key, inner) in schema.get("properties").and_then(Value::as_object).into_iter().flatten() {
+        shapes(inner, &next(Step::Key(key.clone())), found);
+    }
+    if let Some(items) = schema.get("items") {
+        shapes(items, &next(Step::Element), found);
+    }
+    if let Some(member) = schema.get("additionalProperties").filter(|own| own.is_object()) {
+        shapes(member, &next(Step::Member), found);
+    }
+}
+
+/// A file with a value at the end of a way.
+fn file(way: &[Step], value: Value) -> String {
+    let whole = way.iter().rev().fold(value, |inner, step| match step {
+        Step::Key(key) => json!({ key: inner }),
+        Step::Element => json!([inner]),
+        Step::Member => json!({ "FREE": inner }),
+    });
+    toml::to_string(&toml::Value::try_from(whole).unwrap()).unwrap()
+}
+
+/// What the reader says of the value at the end of a way.
+fn problems(way: &[Step], value: &Value) -> Vec<Problem> {
+    let last = way.iter().rev().find_map(|step| match step {
+        Step::Key(key) => Some(key.as_str()),
+        Step::Member => Some("FREE"),
+        Step::Element => None,
+    });
+    let last = last.unwrap_or_default();
+    // Whether these two fit is not looked at before it is known what is done.
+    let text = match (last, way.split_last()) {
+        ("n", Some((_, op))) => file(op, json!({ "kind": "keep_first", "n": value })),
+        ("with", Some((_, op))) => file(op, json!({ "kind": "replace", "with": value })),
+        _ => file(way, value.clone()),
+    };
+    let found = parse(&text, Path::new("h.toml")).err().unwrap_or_default();
+    found.into_iter().filter(|own| own.key == last || own.key.ends_with(&format!(".{last}"))).collect()
+}
+
+fn accepted(hint: Option<&str>) -> BTreeSet<String> {
+    let hint = hint.and_then(|hint| hint.strip_prefix("accepted: ")).unwrap_or_default();
+    hint.split(", ").map(str::to_owned).collect()
+}
+
+fn all() -> Vec<(Vec<Step>, Value)> {
+    let mut found = Vec::new();
+    shapes(&schema(), &[], &mut found);
+    assert!(found.len() > 200, "{}", found.len());
+    found
+}
+
+fn told(way: &[Step]) -> String {
+    file(way, json!(UNKNOWN))
+}
+
+#[test]
+fn the_schema_has_the_keys_that_the_reader_accepts_and_no_others() {
+    for (way, shape) in all() {
+        let Some(members) = shape.get("properties").and_then(Value::as_object) else { continue };
+        let text = file(&way, json!({ UNKNOWN: 1 }));
+        let found = parse(&text, Path::new("h.toml")).unwrap_err();
+        let unknown = found.iter().find(|problem| problem.key.ends_with(UNKNOWN));
+        let unknown = unknown.unwrap_or_else(|| panic!("{text}: {found}"));
+        let known: BTreeSet<String> = members.keys().cloned().collect();
+        assert_eq!(known, accepted(unknown.hint.as_deref()), "{text}");
+    }
+}
+
+#[test]
+fn the_schema_has_the_words_that_the_reader_accepts_and_no_others() {
+    let mut count = 0;
+    for (way, shape) in all() {
+        let Some(words) = shape.get("enum").and_then(Value::as_array) else { continue };
+        if shape["type"] != "string" {
+            continue;
+        }
+        let found = problems(&way, &json!(UNKNOWN));
+        let [problem] = found.as_slice() else { panic!("{}: {found:?}", told(&way)) };
+        let words: BTreeSet<String> = words.iter().map(|word| word.as_str().unwrap().to_owned()).collect();
+        let hint = problem.hint.as_deref().map(|hint| hint.split(';').next().unwrap_or_default());
+        assert_eq!(words, accepted(hint), "{}", told(&way));
+        count += 1;
+    }
+    assert!(count > 15, "{count}");
+}
+
+/// Values of every type, some of which are good somewhere.
+fn candidates() -> Vec<Value> {
+    vec![
+        json!(true),
+        json!(false),
+        json!(-1),
+        json!(0),
+        json!(3),
+        json!(2_000_000_000_i64),
+        json!(1.5),
+        json!(""),
+        json!("a b"),
+        json!("name"),
+        json!("UPPER.x"),
+        json!("10m"),
+        json!("500ms"),
+        json!("10"),
+        json!("3MiB"),
+        json!("127.0.0.1:9"),
+        json!("[::1]:9"),
+        json!("env:NAME"),
+        json!("store:"),
+        json!("hunter2"),
+        json!("bearer:env:NAME"),
+        json!("bearer:hunter2"),
+        json!("none"),
+        json!("https://a.example/x"),
+        json!("postgres://h/d"),
+        json!("mcp+stdio:prog a"),
+        json!("once"),
+        json!("EMAIL_ADDRESS"),
+        json!([]),
+        json!(["name"]),
+        json!([3]),
+        json!({}),
+        json!({"name": "x"}),
+        json!({"name": 3}),
+        json!({"name": ["x"]}),
+        json!({"kind": "redact"}),
+    ]
+}
+
+#[test]
+fn the_schema_is_no_stricter_than_the_reader_and_knows_the_type_of_each_key() {
+    let mut wrong = Vec::new();
+    // What the reader says of a value of another type.
+    let of_type = [
+        "not a text",
+        "not a yes or no",
+        "not a whole number",
+        "not a list",
+        "not a table",
+        "an empty list",
+        "an empty table",
+        "empty",
+    ];
+    for (way, shape) in all() {
+        if !matches!(way.last(), Some(Step::Key(_))) {
+            continue;
+        }
+        for value in candidates() {
+            let found = problems(&way, &value);
+            let good = is_good(&shape, &value);
+            let simple = !value.is_object() && !value.is_array();
+            if simple && found.is_empty() && !good {
+                wrong.push(format!("stricter than the reader: {}: {value}", told(&way)));
+            }
+            let refused = found.iter().find(|problem| of_type.iter().any(|start| problem.problem == *start));
+            if let Some(problem) = refused.filter(|_| good) {
+                wrong.push(format!("accepts what is {}: {}: {value}", problem.problem, told(&way)));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn what_the_reader_accepts_the_schema_accepts() {
+    for folder in ["tests/golden/config/valid", "examples"] {
+        for path in super::golden::samples(folder) {
+            let text = std::fs::read_to_string(&path).unwrap();
+            let value = serde_json::to_value(text.parse::<toml::Table>().unwrap()).unwrap();
+            let mut found = Vec::new();
+            faults(&schema(), &value, "", &mut found);
+            assert!(found.is_empty(), "{}: {found:#?}", path.display());
+        }
+    }
+}

@@ -1,0 +1,74 @@
+//! Recordings that stay although their time is over.
+
+use std::time::Duration;
+
+use crate::support::World;
+use crate::support::steps::audited;
+use crate::support::steps::session;
+use crate::support::world::RULES;
+
+#[test]
+fn a_held_recording_outlives_retention_until_it_is_released() {
+    let short = "[recording]\nretention = { recordings = \"1s\", metadata = \"2s\" }\n";
+    let mut world = World::with(&format!("{short}{RULES}"));
+    let token = world.token("reader");
+    for connection in ["crm", "raw"] {
+        assert_eq!(world.get(&format!("/c/{connection}/customers/7"), Some(&token)).status, 200);
+    }
+    let (held, other) = (session(&world, "crm"), session(&world, "raw"));
+    for (arguments, exit) in [
+        (&["session", "hold", &held][..], 2),
+        (&["session", "hold", &held, "-r", " "], 2),
+        (&["session", "hold", "ses_nonsense", "-r", "x"], 2),
+        (&["session", "hold", &held, "--release", "-r", "x"], 5),
+    ] {
+        let (code, _, err) = world.cli(arguments);
+        assert_eq!(code, exit, "{arguments:?}: {err}");
+    }
+    let (code, _, err) = world.cli(&["session", "hold", &held, "-r", "case 4411"]);
+    assert_eq!(code, 0, "{err}");
+    let (code, _, err) = world.cli(&["session", "hold", &held, "-r", "again"]);
+    assert!(code == 6 && err.contains("case 4411"), "{err}");
+    let shown = world.cli(&["session", "show", &held]).1;
+    assert!(shown.contains("held") && shown.contains("case 4411"), "{shown}");
+    for list in [&["session", "list", "--held"][..], &["session", "hold", "--list"]] {
+        let found = world.list(list);
+        assert_eq!(
+            found.iter().map(|view| view["id"].as_str().unwrap()).collect::<Vec<_>>(),
+            [held.as_str()]
+        );
+    }
+
+    // A gateway prunes when it starts; a session that ended while it runs waits for a minute.
+    world.stop();
+    std::thread::sleep(Duration::from_millis(2100));
+    world.start();
+    let there = |world: &World, id: &str| {
+        let (code, out, _) = world.cli(&["session", "export", id, "--format", "jsonl"]);
+        code == 0 && out.lines().count() > 2
+    };
+    let begin = std::time::Instant::now();
+    while there(&world, &other) {
+        assert!(begin.elapsed() < Duration::from_secs(10), "retention does not hold");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    assert!(there(&world, &held));
+    assert_eq!(world.cli(&["session", "verify", &held]).0, 0);
+    assert_eq!(world.cli(&["session", "verify", "--all"]).0, 0);
+    world.stop();
+    let (code, _, err) = world.cli(&["session", "prune", "--yes"]);
+    assert!(code == 0 && err.contains("1 session is held and stays"), "{err}");
+    assert!(there(&world, &held));
+
+    // Released without a gateway.
+    let (code, _, err) = world.cli(&["session", "hold", &held, "--release", "-r", "the case is closed"]);
+    assert_eq!(code, 0, "{err}");
+    assert_eq!(world.cli(&["session", "prune", "--yes"]).0, 0);
+    assert!(!there(&world, &held));
+    assert_eq!(world.cli(&["session", "verify", "--all"]).0, 0);
+    let trail: Vec<[String; 3]> = audited(&world).into_iter().filter(|entry| entry[2] == held).collect();
+    assert_eq!(
+        trail.iter().map(|entry| entry[1].as_str()).collect::<Vec<_>>(),
+        ["session.hold", "session.release"]
+    );
+}
