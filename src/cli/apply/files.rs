@@ -50,6 +50,7 @@ impl Sources {
             }
         }
         read.refuse_twice(&mut problems);
+        read.entities.sort_by_key(|(_place, written)| written.entity.kind());
         if problems.is_empty() { Ok(read) } else { Err(failure(problems)) }
     }
 
