@@ -47,7 +47,7 @@ pub fn load(path: &Path) -> Result<Config, Problems> {
 ///
 /// # Errors
 /// It cannot be read, is too long or not UTF-8, or anybody can write to it.
-pub fn read_file(path: &Path, missing: Option<&str>) -> Result<String, Problem> {
+pub fn read_file(path: &Path, missing: Option<&str>) -> Result<String, Problems> {
     let mut bytes = Vec::new();
     // One byte more than is taken tells that there is too much; a device may have no end.
     let read = File::open(path).and_then(|file| {
@@ -65,15 +65,16 @@ pub fn read_file(path: &Path, missing: Option<&str>) -> Result<String, Problem> 
     if open_to_all {
         // It names programs that are run and says what is allowed.
         let hint = format!("make it yours alone to write: chmod o-w {}", path.display());
-        return Err(Problem::of_file(path, "anybody on this machine can write to it", Some(hint)));
+        return Err(Problem::of_file(path, "anybody on this machine can write to it", Some(hint)).into());
     }
     if bytes.len() as u64 > MAX_BYTES {
-        return Err(Problem::of_file(path, "larger than 16MiB", None));
+        return Err(Problem::of_file(path, "larger than 16MiB", None).into());
     }
     String::from_utf8(bytes).map_err(|error| {
         let good = error.utf8_error().valid_up_to();
         let line = error.as_bytes().iter().take(good).filter(|byte| **byte == b'\n').count() + 1;
         Problem { line, column: 1, ..Problem::of_file(path, "a byte that is not UTF-8 in this line", None) }
+            .into()
     })
 }
 

@@ -1,6 +1,7 @@
 //! `export`: what the store holds, as the TOML that `apply` takes back.
 
 use std::collections::BTreeSet;
+use std::fmt::Write as _;
 
 use toml::Table;
 use toml::Value;
@@ -60,10 +61,12 @@ fn text(views: &[EntityView]) -> Result<String, Failure> {
     let secrets: BTreeSet<String> = views.iter().flat_map(kept_secrets).collect();
     if !secrets.is_empty() {
         let names: Vec<String> = secrets.into_iter().collect();
-        text.push_str(&format!(
-            "# The secrets that it names are not in here, set them with hoopctl secret set: {}\n",
+        writeln!(
+            text,
+            "# The secrets that it names are not in here, set them with hoopctl secret set: {}",
             names.join(", ")
-        ));
+        )
+        .ok();
     }
     for view in views {
         // A text that this version cannot read is given as it is kept.
@@ -72,14 +75,14 @@ fn text(views: &[EntityView]) -> Result<String, Failure> {
         let table: Table = body.parse().map_err(|error| {
             Failure::failed(format!("{} {} cannot be read: {error}", view.kind, view.name))
         })?;
-        text.push_str(&format!("\n[[{}]]\n", view.kind));
+        writeln!(text, "\n[[{}]]", view.kind).ok();
         let first = view.kind.name_key();
         // The order that it was written in, which a table does not keep.
         let mut keys: Vec<&String> = table.keys().collect();
         keys.sort_by_key(|key| (key.as_str() != first, position(&body, key)));
         for key in keys {
             if let Some(value) = table.get(key) {
-                text.push_str(&format!("{} = {}\n", written_key(key), written(value)));
+                writeln!(text, "{} = {}", written_key(key), written(value)).ok();
             }
         }
     }
@@ -139,7 +142,9 @@ fn quoted(text: &str) -> String {
     for c in text.chars() {
         match c {
             '"' | '\\' => out.extend(['\\', c]),
-            c if is_deceptive(c) || c.is_control() => out.push_str(&format!("\\U{:08X}", u32::from(c))),
+            c if is_deceptive(c) || c.is_control() => {
+                write!(out, "\\U{:08X}", u32::from(c)).ok();
+            }
             c => out.push(c),
         }
     }

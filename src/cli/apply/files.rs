@@ -45,7 +45,7 @@ impl Sources {
             for file in files_of(path, &mut problems)? {
                 match text_of(&file)? {
                     Ok(text) => read.add(Source { name: file, text }, elsewhere, &mut problems),
-                    Err(problem) => problems.push(problem),
+                    Err(found) => problems.extend(found),
                 }
             }
         }
@@ -154,7 +154,7 @@ fn is_stdin(path: &Path) -> bool {
     path == Path::new("-")
 }
 
-fn text_of(file: &Path) -> Result<Result<String, Problem>, Failure> {
+fn text_of(file: &Path) -> Result<Result<String, Problems>, Failure> {
     if is_stdin(file) {
         return entity::read_text(file).map(Ok);
     }

@@ -137,7 +137,7 @@ pub(super) fn policy() -> Value {
                 "effect",
                 words(
                     "What happens to what it matches",
-                    [Effect::Allow, Effect::Approve, Effect::Deny].map(|effect| effect.as_str()),
+                    [Effect::Allow, Effect::Approve, Effect::Deny].map(Effect::as_str),
                 ),
             ),
             (

@@ -59,7 +59,7 @@ fn table(about: &str, required: &[&str], members: Vec<(&str, Value)>) -> Value {
 
 /// Tables of one kind, each under a header of its own.
 fn tables(one: Value) -> Value {
-    json!({"type": "array", "items": one})
+    with(json!({"type": "array"}), "items", one)
 }
 
 fn described(about: &str, shape: Value) -> Value {
@@ -72,9 +72,13 @@ fn described(about: &str, shape: Value) -> Value {
 
 /// The same, with its default.
 fn default(shape: Value, value: Value) -> Value {
-    let mut shape = shape;
+    with(shape, "default", value)
+}
+
+/// The same, with one more keyword.
+fn with(mut shape: Value, keyword: &str, value: Value) -> Value {
     if let Some(members) = shape.as_object_mut() {
-        members.insert("default".to_owned(), value);
+        members.insert(keyword.to_owned(), value);
     }
     shape
 }
@@ -119,7 +123,7 @@ fn words<'a>(about: &str, words: impl IntoIterator<Item = &'a str>) -> Value {
 
 /// A list of one or more.
 fn list(about: &str, one: Value) -> Value {
-    described(about, json!({"type": "array", "items": one, "minItems": 1}))
+    with(described(about, json!({"type": "array", "minItems": 1})), "items", one)
 }
 
 fn texts(about: &str) -> Value {
@@ -128,7 +132,7 @@ fn texts(about: &str) -> Value {
 
 /// Values under free keys, one or more.
 fn map(about: &str, one: Value) -> Value {
-    described(about, json!({"type": "object", "additionalProperties": one, "minProperties": 1}))
+    with(described(about, json!({"type": "object", "minProperties": 1})), "additionalProperties", one)
 }
 
 fn secret(about: &str) -> Value {

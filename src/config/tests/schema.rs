@@ -17,6 +17,7 @@ const UNKNOWN: &str = "qqqqqqqqqqqqqqqq";
 fn faults(schema: &Value, value: &Value, at: &str, found: &mut Vec<String>) {
     for (keyword, wanted) in schema.as_object().unwrap() {
         let number = || wanted.as_i64().unwrap();
+        let least = |count: usize| count >= usize::try_from(number()).unwrap();
         let holds = match keyword.as_str() {
             "$schema" | "title" | "description" | "default" => true,
             "type" => match wanted.as_str().unwrap() {
@@ -32,11 +33,11 @@ fn faults(schema: &Value, value: &Value, at: &str, found: &mut Vec<String>) {
                 let pattern = regex::Regex::new(wanted.as_str().unwrap()).unwrap();
                 value.as_str().is_none_or(|text| pattern.is_match(text))
             }
-            "minLength" => value.as_str().is_none_or(|text| text.chars().count() as i64 >= number()),
+            "minLength" => value.as_str().is_none_or(|text| least(text.chars().count())),
             "minimum" => value.as_i64().is_none_or(|own| own >= number()),
             "maximum" => value.as_i64().is_none_or(|own| own <= number()),
-            "minItems" => value.as_array().is_none_or(|own| own.len() as i64 >= number()),
-            "minProperties" => value.as_object().is_none_or(|own| own.len() as i64 >= number()),
+            "minItems" => value.as_array().is_none_or(|own| least(own.len())),
+            "minProperties" => value.as_object().is_none_or(|own| least(own.len())),
             "items" => {
                 let elements = value.as_array().into_iter().flatten();
                 elements.for_each(|element| faults(wanted, element, at, found));
