@@ -124,8 +124,17 @@ impl Effects {
     /// The same in a session in which names have been moved before: nobody knows where to.
     pub fn with_moved_names(&self) -> Self {
         let mut moved = self.clone();
-        moved.settings.insert(Setting { name: Some(SEARCH_PATH.into()), value: Some("?".into()) });
+        moved.settings.insert(Self::moved_before());
         moved
+    }
+
+    /// Whether it is in such a session.
+    pub fn has_moved_names(&self) -> bool {
+        self.settings.contains(&Self::moved_before())
+    }
+
+    fn moved_before() -> Setting {
+        Setting { name: Some(SEARCH_PATH.into()), value: Some("?".into()) }
     }
 
     /// What a text does together with the prepared statements that it runs, all of which are known: then nothing of it is unseen.

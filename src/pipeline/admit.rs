@@ -331,10 +331,13 @@ impl Exchange {
         write_decision(&mut decision, verdict, denied, grant);
         let plain =
             verdict.effect == Effect::Allow && denied.is_none() && self.snapshot.recording().keeps(kind);
-        if plain && data.ends_with('}') {
+        if data.ends_with('}') {
             data.pop();
-            data.push_str(",\"decision\":");
-            data.push_str(&decision);
+            self.session.write_caller(&self.verified.principal, self.source, &mut data);
+            if plain {
+                data.push_str(",\"decision\":");
+                data.push_str(&decision);
+            }
             data.push('}');
         }
         let mut event = self.session.event(kind, Some(Direction::C2s), Some(self.request), data);

@@ -1,6 +1,8 @@
 //! The sessions that live: opened by a first command, ended by the earliest of token, limit, idleness, lock, kill and stop.
 
 use std::collections::HashMap;
+use std::fmt::Write;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::MutexGuard;
@@ -20,6 +22,7 @@ use crate::domain::Denied;
 use crate::domain::DenyCode;
 use crate::domain::Event;
 use crate::domain::EventKind;
+use crate::domain::Groups;
 use crate::domain::Principal;
 use crate::domain::RequestId;
 use crate::domain::SessionEnd;
@@ -43,7 +46,7 @@ pub struct Session {
     /// Where.
     pub governed: Arc<Governed>,
     /// The address it was opened from.
-    pub source: std::net::IpAddr,
+    pub source: IpAddr,
     /// When it began, in milliseconds since 1970.
     pub started_ms: i64,
     started: Instant,
@@ -59,7 +62,7 @@ pub struct Session {
 }
 
 impl Session {
-    fn new(verified: &Verified, governed: &Arc<Governed>, source: std::net::IpAddr) -> Self {
+    fn new(verified: &Verified, governed: &Arc<Governed>, source: IpAddr) -> Self {
         let limit = micros(governed.connection.limits.session);
         Self {
             id: SessionId::new(),
@@ -147,6 +150,30 @@ impl Session {
         if let Err(error) = journal.push(event) {
             tracing::error!(session = %self.id, %error, "the end of a session could not be recorded");
         }
+    }
+
+    /// Appends who asks and from where, as far as a command differs in that from what the session began with: another token may have brought
+    /// other groups, or another client.
+    pub(super) fn write_caller(&self, principal: &Arc<Principal>, source: IpAddr, data: &mut String) {
+        let began = &self.principal;
+        let same = Arc::ptr_eq(began, principal)
+            || (began.groups == principal.groups
+                && began.client == principal.client
+                && began.kind == principal.kind
+                && began.issuer == principal.issuer);
+        if same && self.source == source {
+            return;
+        }
+        let _infallible = write!(data, ",\"as\":{{\"kind\":\"{}\"", principal.kind);
+        let client = principal.client.as_deref().unwrap_or_default();
+        for (name, value) in
+            [("issuer", &*principal.issuer), ("client", client), ("source", &source.to_string())]
+        {
+            let _infallible = write!(data, ",\"{name}\":");
+            let _infallible = write_string(value, data);
+        }
+        write_groups(data, &principal.groups);
+        data.push('}');
     }
 
     /// When it last had a command or a part of a reply, in milliseconds since 1970.
@@ -237,7 +264,7 @@ impl Sessions {
         &self,
         verified: &Verified,
         governed: &Arc<Governed>,
-        source: std::net::IpAddr,
+        source: IpAddr,
         snapshot: &Snapshot,
         journal: &Journal,
     ) -> Result<Arc<Session>, Denied> {
@@ -267,7 +294,7 @@ impl Sessions {
         &self,
         verified: &Verified,
         governed: &Arc<Governed>,
-        source: std::net::IpAddr,
+        source: IpAddr,
         snapshot: &Snapshot,
         journal: &Journal,
     ) -> Result<Arc<Session>, Denied> {
@@ -396,7 +423,6 @@ impl Sessions {
 }
 
 fn start_data(session: &Session, revision: u64) -> String {
-    use std::fmt::Write;
     let principal = &session.principal;
     let connection = &session.governed.connection;
     let mut data = String::with_capacity(256);
@@ -414,13 +440,20 @@ fn start_data(session: &Session, revision: u64) -> String {
     text("protocol", connection.protocol.as_str());
     text("upstream", &connection.upstream.shown());
     text("source", &session.source.to_string());
+    write_groups(&mut data, &principal.groups);
+    let _infallible = write!(data, ",\"policy_rev\":{revision}}}");
+    data
+}
+
+/// The groups, and whether they are all: where the provider left them out none are told.
+fn write_groups(data: &mut String, groups: &Groups) {
     data.push_str(",\"groups\":[");
-    for (place, group) in principal.groups.iter().enumerate() {
+    for (place, group) in groups.iter().enumerate() {
         if place > 0 {
             data.push(',');
         }
-        let _infallible = write_string(group, &mut data);
+        let _infallible = write_string(group, data);
     }
-    let _infallible = write!(data, "],\"policy_rev\":{revision}}}");
-    data
+    let known = matches!(groups, Groups::Known(_));
+    data.push_str(if known { "],\"groups_known\":true" } else { "],\"groups_known\":false" });
 }

@@ -11,6 +11,7 @@ use crate::domain::Command;
 use crate::domain::EventKind;
 use crate::domain::hex;
 use crate::domain::json::push_string;
+use crate::domain::sql::Object;
 use crate::mask::Notes;
 use crate::mask::Plan;
 use crate::pipeline::CommandRecord;
@@ -105,6 +106,24 @@ impl Statement<'_> {
         CommandRecord { kind: EventKind::SqlQuery, data, mask: notes.take() }
     }
 
+    /// What the text alone does not tell: what it calls of which nothing was known, with the class of the rest, and that names without a
+    /// schema were looked up elsewhere than they usually are.
+    fn write_calls(&self, data: &mut String) {
+        let Some(sql) = self.command.sql() else { return };
+        if !sql.opaque.is_empty() {
+            let _infallible = write!(data, ",\"base\":\"{}\",\"opaque\":[", sql.base);
+            for (place, function) in sql.opaque.iter().enumerate() {
+                let _infallible = write!(data, "{}[", comma(place));
+                write_object(&function.object, data);
+                let _infallible = write!(data, ",{}]", function.arguments);
+            }
+            data.push(']');
+        }
+        if sql.effects.as_ref().is_some_and(|effects| effects.has_moved_names()) {
+            data.push_str(",\"names_moved\":true");
+        }
+    }
+
     fn write_effects(&self, tables: bool, data: &mut String) {
         let Some(effects) = self.command.sql().and_then(|sql| sql.effects.as_deref()) else { return };
         if !effects.verbs.is_empty() {
@@ -113,6 +132,9 @@ impl Statement<'_> {
                 let _infallible = write!(data, "{}\"{}\"", comma(place), verb.as_str());
             }
             data.push(']');
+        }
+        if !tables {
+            self.write_calls(data);
         }
         if tables && !effects.relations.is_empty() {
             data.push_str(",\"tables\":[");
@@ -123,6 +145,16 @@ impl Statement<'_> {
             data.push(']');
         }
     }
+}
+
+/// A name in a schema.
+fn write_object(object: &Object, data: &mut String) {
+    match &object.schema {
+        Some(schema) => push_string(schema, data),
+        None => data.push_str("null"),
+    }
+    data.push(',');
+    push_string(&object.name, data);
 }
 
 fn write_sql(sql: &[u8], plan: &Plan, keep: usize, data: &mut String, notes: &mut Notes) {
