@@ -127,8 +127,16 @@ fn the_architecture_page_has_the_same_table() {
 }
 
 /// The folders whose rooms the architecture page tells, each under a heading of its own.
-const ROOMS: &[&str] =
-    &["protocol/mcp", "protocol/postgres", "tui", "recording", "cli/login", "control/page", "gateway/admin"];
+const ROOMS: &[&str] = &[
+    "protocol/mcp",
+    "protocol/postgres",
+    "tui",
+    "recording",
+    "cli/login",
+    "cli/traffic",
+    "control/page",
+    "gateway/admin",
+];
 
 #[test]
 fn the_architecture_page_knows_each_room_and_no_other() {

@@ -14,10 +14,15 @@ use crate::cli::entity::PolicyOptions;
 use crate::cli::explain;
 use crate::cli::explain::ExplainArgs;
 use crate::cli::help;
+use crate::cli::lint;
 use crate::cli::output::Terminal;
 use crate::cli::place::Place;
 use crate::cli::report::Failure;
 use crate::cli::report::Outcome;
+use crate::cli::traffic::simulate;
+use crate::cli::traffic::simulate::SimulateArgs;
+use crate::cli::traffic::suggest;
+use crate::cli::traffic::suggest::SuggestArgs;
 use crate::domain::entity::EntityKind;
 
 /// The verbs of `policy`.
@@ -57,6 +62,15 @@ pub enum PolicyVerb {
     /// Say what the policies do with one request or SQL text, and why
     #[command(after_help = help::POLICY_EXPLAIN)]
     Explain(ExplainArgs),
+    /// Judge recorded commands by other policies, and show what would change
+    #[command(after_help = simulate::HELP)]
+    Simulate(SimulateArgs),
+    /// Suggest policies that allow what was really used, and little else
+    #[command(after_help = suggest::HELP)]
+    Suggest(SuggestArgs),
+    /// Find what is allowed but looks like a mistake: ends with 1 when there is any
+    #[command(after_help = lint::HELP)]
+    Lint,
 }
 
 /// `policy add`.
@@ -91,7 +105,7 @@ pub struct EditPolicy {
 impl PolicyVerb {
     /// Whether it changes nothing.
     const fn looks(&self) -> bool {
-        matches!(self, Self::List | Self::Show { .. } | Self::Test { .. } | Self::Explain(_))
+        !matches!(self, Self::Add(_) | Self::Edit(_) | Self::Remove { .. })
     }
 }
 
@@ -148,5 +162,8 @@ pub fn run(terminal: Terminal, place: &Place, verb: PolicyVerb) -> Outcome {
         }
         PolicyVerb::Test { file } => cases::test(terminal, &access, &file),
         PolicyVerb::Explain(args) => explain::explain(terminal, &access, &args),
+        PolicyVerb::Simulate(args) => simulate::simulate(terminal, &access, &args),
+        PolicyVerb::Suggest(args) => suggest::suggest(terminal, &access, &args),
+        PolicyVerb::Lint => lint::lint(terminal, &access, place),
     }
 }

@@ -109,6 +109,17 @@ fn matcher(side: &Side<'_>, at: &str, matcher: &Matcher, groups: &BTreeSet<&str>
             say(&format!("{at}.issuers"), issuer, "no [[oidc]] has that name", hint);
         }
     }
+    let clients = || side.config.oidc.iter().flat_map(|entry| entry.clients.keys().map(String::as_str));
+    for client in &matcher.clients {
+        // A provider may send others, so again only a near miss.
+        if clients().any(|known| known == client) || !is_literal(client) {
+            continue;
+        }
+        let hint = meant(client, clients());
+        if !hint.is_empty() {
+            say(&format!("{at}.clients"), client, "no client of that id is configured", hint);
+        }
+    }
     for group in &matcher.groups {
         // A provider may send any name as a group, so only a near miss of a known one is worth a word.
         if groups.contains(group.as_str()) || !is_literal(group) {

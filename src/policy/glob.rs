@@ -26,6 +26,11 @@ enum Shape {
     Pieces { prefix: Box<[u8]>, middle: Box<[Box<[u8]>]>, suffix: Box<[u8]> },
 }
 
+/// Whether a pattern with `*` in it describes a name.
+pub fn fits(pattern: &str, name: &str) -> bool {
+    Glob::parse(pattern).is_ok_and(|glob| glob.matches(name.as_bytes()))
+}
+
 impl Glob {
     /// Reads a pattern as it was written.
     pub(super) fn parse(text: &str) -> Result<Self, Refusal> {

@@ -60,5 +60,6 @@ mod recording;
 mod remote;
 mod schema;
 mod sockets;
+mod traffic;
 mod tui;
 mod watch;

@@ -16,6 +16,7 @@ use crate::support::Reply;
 use crate::support::World;
 use crate::support::client::Client;
 use crate::support::client::request;
+use crate::support::database::Database;
 use crate::support::process::free_port;
 use crate::support::process::run;
 
@@ -61,6 +62,22 @@ impl Mcp {
 
     /// The same with arguments of the server.
     pub fn with_server(args: &[&str], options: &str, rules: &str) -> Self {
+        let (server, direct) = Self::serve(args);
+        let connection = Self::connection(&direct, options);
+        let world = World::with_server(&format!("{connection}{rules}"), ("MCP_TOKEN", MCP_TOKEN));
+        Self { world, direct, _server: server }
+    }
+
+    /// A gateway before the server, the API and a database.
+    pub fn with_all(database: Database, rules: &str) -> Self {
+        let (server, direct) = Self::serve(&[]);
+        let connection = Self::connection(&direct, "");
+        let world = World::with_all(database, &format!("{connection}{rules}"), ("MCP_TOKEN", MCP_TOKEN));
+        Self { world, direct, _server: server }
+    }
+
+    /// Starts the server; gives its address.
+    fn serve(args: &[&str]) -> (Server, String) {
         let server = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/mcp-fixture/debug/mcp-fixture");
         assert!(server.is_file(), "the MCP server is not built; run tests/setup");
         let port = free_port();
@@ -69,12 +86,13 @@ impl Mcp {
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
         let mut direct = String::new();
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut direct).unwrap();
-        let connection = format!(
-            "[[connection]]\nname = \"tools\"\nupstream = \"mcp+{}\"\ninject = \"bearer:env:MCP_TOKEN\"\n{options}\n",
-            direct.trim()
-        );
-        let world = World::with_server(&format!("{connection}{rules}"), ("MCP_TOKEN", MCP_TOKEN));
-        Self { world, direct: direct.trim().to_owned(), _server: Server(child) }
+        (Server(child), direct.trim().to_owned())
+    }
+
+    fn connection(direct: &str, options: &str) -> String {
+        format!(
+            "[[connection]]\nname = \"tools\"\nupstream = \"mcp+{direct}\"\ninject = \"bearer:env:MCP_TOKEN\"\n{options}\n"
+        )
     }
 
     /// The address of the connection.

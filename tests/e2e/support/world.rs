@@ -150,6 +150,16 @@ impl World {
         world
     }
 
+    /// Provider, API, a database and the gateway before them and a target that the rules name, with a variable of its own.
+    pub fn with_all(database: Database, rules: &str, variable: (&'static str, &'static str)) -> Self {
+        let mut world = Self::without_gateway("");
+        world.database = Some(database);
+        world.variable = Some(variable);
+        world.write_config(rules);
+        world.start();
+        world
+    }
+
     /// Provider and gateway before a target that the rules name, with a variable of its own; no API.
     pub fn with_server(rules: &str, variable: (&'static str, &'static str)) -> Self {
         let mut world = Self::bare(tempfile::tempdir().unwrap(), free_port(), free_port());

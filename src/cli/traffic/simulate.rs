@@ -1,0 +1,365 @@
+//! `policy simulate`: what other policies would have said of the commands that came.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::Args;
+use serde_json::Value;
+use serde_json::json;
+
+use crate::cli::access::Access;
+use crate::cli::entity;
+use crate::cli::output::Colour;
+use crate::cli::output::Format;
+use crate::cli::output::Row;
+use crate::cli::output::Terminal;
+use crate::cli::report::Exit;
+use crate::cli::report::Failure;
+use crate::cli::report::Outcome;
+use crate::cli::traffic;
+use crate::cli::traffic::Doubt;
+use crate::cli::traffic::Tally;
+use crate::cli::traffic::Which;
+use crate::cli::traffic::recorded::Decided;
+use crate::cli::traffic::recorded::Recorded;
+use crate::cli::traffic::side::Parser;
+use crate::cli::traffic::side::Ruled;
+use crate::cli::traffic::side::Side;
+use crate::domain::Effect;
+use crate::domain::connection::ConnectionName;
+use crate::domain::text::Shown;
+use crate::domain::units;
+
+/// After the help of `policy simulate`.
+pub const HELP: &str = "\
+Examples:
+  hoopctl policy simulate -f new.toml
+  hoopctl policy simulate -f new.toml --since 30d --connection crm -o json
+  hoopctl policy simulate -f policies.toml --fail-on-change
+
+The file is a whole configuration, to which the policies of the store are added; or it holds nothing but [[policy]] tables, which
+then stand in place of all policies of file and store. Each recorded command is judged by the policies as they are now and by
+those of the file, as of the time it came, with the groups, client and address it came with; with --recorded what was decided then
+is compared in place of the policies as they are now.
+
+What is not recorded is not guessed: commands that are masked or cut where a policy looks, or came with claims that a policy
+asks for, are counted as \"cannot tell\".
+
+Ends with 0; with --fail-on-change with 1 when any command would be decided otherwise, or cannot be told.";
+
+/// `policy simulate`.
+#[derive(Debug, Args)]
+pub struct SimulateArgs {
+    /// The file with the other policies, or - for standard input
+    #[arg(short, long, value_name = "FILE")]
+    pub file: PathBuf,
+    /// What came in this time up to now, such as 24h
+    #[arg(long, value_name = "DURATION", default_value = "7d", value_parser = units::parse_duration)]
+    pub since: Duration,
+    /// Only what came on this connection
+    #[arg(long, value_name = "NAME")]
+    pub connection: Option<ConnectionName>,
+    /// Only what came in this session: its id, or last
+    #[arg(long, value_name = "ID", conflicts_with = "connection")]
+    pub session: Option<String>,
+    /// Compare with what was decided then, not with the policies as they are now
+    #[arg(long)]
+    pub recorded: bool,
+    /// End with 1 when anything changes, or cannot be told
+    #[arg(long)]
+    pub fail_on_change: bool,
+}
+
+/// Commands of which the same is to be said.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+struct Change {
+    /// Whether more passes than before.
+    widens: bool,
+    from: Effect,
+    to: Effect,
+    principal: String,
+    connection: String,
+    shape: String,
+    /// The policies that decide then, or decided before where none does then.
+    rule: String,
+}
+
+/// What was found.
+#[derive(Debug, Default)]
+struct Found {
+    tally: Tally,
+    changes: BTreeMap<Change, u64>,
+}
+
+impl Change {
+    fn with(principal: &str, connection: &str, shape: String, before: &Ruled, after: &Ruled) -> Option<Self> {
+        let approvers = before.approval != after.approval;
+        if before.effect == after.effect && !approvers {
+            return None;
+        }
+        let by = if after.rules.is_empty() { &before.rules } else { &after.rules };
+        Some(Self {
+            // Other approvers may be more, too.
+            widens: after.effect < before.effect || (after.effect == before.effect && approvers),
+            from: before.effect,
+            to: after.effect,
+            principal: principal.to_owned(),
+            connection: connection.to_owned(),
+            shape,
+            rule: by.join(", "),
+        })
+    }
+
+    fn words(&self) -> String {
+        let others = if self.from == self.to { " (other approvers or terms)" } else { "" };
+        format!("{} -> {}{others}", self.from, self.to)
+    }
+
+    fn row(&self, count: u64) -> Row {
+        let sign = if self.widens { "\u{26a0}" } else { "" };
+        Row {
+            cells: vec![
+                sign.to_owned(),
+                self.words(),
+                count.to_string(),
+                self.principal.clone(),
+                self.connection.clone(),
+                self.shape.clone(),
+                self.rule.clone(),
+            ],
+            json: json!({
+                "from": self.from, "to": self.to, "widens": self.widens, "count": count,
+                "principal": self.principal, "connection": self.connection, "command": self.shape,
+                "rule": self.rule,
+            }),
+        }
+    }
+}
+
+impl Found {
+    /// One recorded command.
+    fn add(&mut self, recorded: &Recorded, sides: (&Side, &Side), then: bool, parser: &Parser<'_>) {
+        match judge(recorded, sides, then, parser) {
+            Err(doubt) => self.tally.doubt(doubt),
+            Ok(change) => {
+                self.tally.judged += 1;
+                if let Some(change) = change {
+                    *self.changes.entry(change).or_default() += 1;
+                }
+            }
+        }
+    }
+
+    fn changed(&self) -> u64 {
+        self.changes.values().sum()
+    }
+
+    /// How many change in which way: those that widen first.
+    fn ways(&self) -> Vec<(String, u64)> {
+        let mut ways: BTreeMap<(bool, String), u64> = BTreeMap::new();
+        for (change, count) in &self.changes {
+            *ways.entry((!change.widens, change.words())).or_default() += count;
+        }
+        ways.into_iter().map(|((_, words), count)| (words, count)).collect()
+    }
+
+    fn summary(&self) -> String {
+        let total = traffic::commands(self.tally.judged);
+        if self.changes.is_empty() {
+            return format!("nothing of {total} changes");
+        }
+        let ways: Vec<String> = self.ways().iter().map(|(words, count)| format!("{count} {words}")).collect();
+        let verb = if self.changed() == 1 { "changes" } else { "change" };
+        format!("{} of {total} {verb}: {}", traffic::grouped(self.changed()), ways.join(", "))
+    }
+
+    fn json(&self, rows: &[Row]) -> Value {
+        let ways: Vec<Value> =
+            self.ways().iter().map(|(words, count)| json!({"change": words, "count": count})).collect();
+        let items: Vec<&Value> = rows.iter().map(|row| &row.json).collect();
+        json!({
+            "commands": self.tally.judged, "changed": self.changed(), "changes": ways, "items": items,
+            "cannot_tell": self.tally.unknown(), "doubts": self.tally.json(), "not_judged": self.tally.beside,
+        })
+    }
+}
+
+fn judge(
+    recorded: &Recorded,
+    (now, then): (&Side, &Side),
+    as_recorded: bool,
+    parser: &Parser<'_>,
+) -> Result<Option<Change>, Doubt> {
+    if traffic::connection(&now.connections, &recorded.connection).is_none() {
+        return Err(Doubt::new("its connection is not there any more"));
+    }
+    let trusted = now.trusts(recorded);
+    let (before, rebuilt) = now.rule(recorded, trusted, parser)?;
+    let decided = &recorded.decided;
+    leads_to(decided, now.policies.revision(), before.effect)?;
+    let (after, _) = then.rule(recorded, trusted, parser)?;
+    let approval =
+        if decided.effect == before.effect { before.approval.clone() } else { after.approval.clone() };
+    let before = if as_recorded {
+        Ruled { effect: decided.effect, rules: decided.rules.clone(), approval }
+    } else {
+        before
+    };
+    let shape = rebuilt.and_then(|rebuilt| rebuilt.commands.first().map(traffic::shape)).unwrap_or_default();
+    Ok(Change::with(&recorded.principal.id, &recorded.connection, shape, &before, &after))
+}
+
+/// Where the same policies decided that hold now: what they say now proves that nothing is missing in what is recorded.
+fn leads_to(decided: &Decided, revision: u64, effect: Effect) -> Result<(), Doubt> {
+    if decided.revision == revision && decided.effect != effect {
+        return Err(Doubt::new("what is recorded of it does not lead to what was decided"));
+    }
+    Ok(())
+}
+
+/// Says what the policies of a file would have changed.
+pub fn simulate(terminal: Terminal, access: &Access, args: &SimulateArgs) -> Outcome {
+    let text = entity::read_text(&args.file)?;
+    let now = Side::current(access)?;
+    let then = Side::of_file(access, &text, &args.file, &now)?;
+    let parser = Parser::new(access);
+    let which = Which {
+        since: args.session.is_none().then_some(args.since),
+        connection: args.connection.clone(),
+        session: args.session.clone(),
+    };
+    let mut found = Found::default();
+    let mut tally = Tally::default();
+    traffic::read(access, &which, &mut tally, &mut |_tally, recorded| {
+        found.add(&recorded, (&now, &then), args.recorded, &parser);
+    })?;
+    found.tally.beside += tally.beside;
+    for (doubt, count) in tally.doubts {
+        *found.tally.doubts.entry(doubt).or_default() += count;
+    }
+    print(terminal, &found)?;
+    let unsettled = found.changed() > 0 || found.tally.unknown() > 0;
+    Ok(if args.fail_on_change && unsettled { Exit::Failed } else { Exit::Done })
+}
+
+fn print(terminal: Terminal, found: &Found) -> Result<(), Failure> {
+    let mut sorted: Vec<(&Change, u64)> =
+        found.changes.iter().map(|(change, count)| (change, *count)).collect();
+    sorted.sort_by(|(left, _), (right, _)| (!left.widens, left).cmp(&(!right.widens, right)));
+    let rows: Vec<Row> = sorted.into_iter().map(|(change, count)| change.row(count)).collect();
+    if terminal.format == Format::Json {
+        return terminal.item(&[], &found.json(&rows));
+    }
+    let columns = ["", "change", "count", "who", "connection", "command", "rule"];
+    let named = ["widens", "change", "count", "who", "connection", "command", "rule"];
+    if terminal.format != Format::Table {
+        terminal.list(&named, &rows, "")?;
+        terminal.say(&found.summary());
+        found.tally.lines().iter().for_each(|line| terminal.say(line));
+        return Ok(());
+    }
+    let colour = match (found.changes.is_empty(), rows.iter().any(|row| row.json["widens"] == true)) {
+        (true, _) => Colour::Good,
+        (false, true) => Colour::Warn,
+        (false, false) => Colour::Faint,
+    };
+    let summary = Shown(&found.summary()).to_string();
+    terminal.data(&(terminal.paint(colour, &summary) + "\n"))?;
+    if !rows.is_empty() {
+        terminal.list(&columns, &rows, "")?;
+    }
+    let lines: Vec<String> = found.tally.lines().iter().map(|line| format!("{}\n", Shown(line))).collect();
+    terminal.data(&lines.concat())?;
+    if rows.iter().any(|row| row.json["widens"] == true) {
+        terminal.say("\u{26a0} passes more easily than before");
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::domain::ApprovalSpec;
+    use crate::domain::GrantScope;
+
+    fn change(from: Effect, to: Effect, widens: bool, shape: &str) -> Change {
+        let (principal, connection, rule) = ("idp/a".to_owned(), "crm".to_owned(), "r".to_owned());
+        Change { widens, from, to, principal, connection, shape: shape.to_owned(), rule }
+    }
+
+    #[test]
+    fn the_summary_counts_each_way_and_those_that_widen_first() {
+        use Effect::{Allow, Approve, Deny};
+        let found = |judged, changes: &[(Change, u64)]| Found {
+            tally: Tally { judged, ..Tally::default() },
+            changes: changes.iter().cloned().collect(),
+        };
+        assert_eq!(found(1204, &[]).summary(), "nothing of 1,204 commands changes");
+        assert_eq!(
+            found(
+                1204,
+                &[
+                    (change(Allow, Approve, false, "a"), 1),
+                    (change(Allow, Approve, false, "b"), 1),
+                    (change(Deny, Allow, true, "a"), 1),
+                ]
+            )
+            .summary(),
+            "3 of 1,204 commands change: 1 deny -> allow, 2 allow -> approve"
+        );
+        assert_eq!(
+            found(1, &[(change(Allow, Deny, false, "a"), 1)]).summary(),
+            "1 of 1 command changes: 1 allow -> deny"
+        );
+    }
+
+    #[test]
+    fn facts_that_do_not_lead_to_what_was_decided_are_not_trusted() {
+        let decided = Decided { effect: Effect::Allow, rules: vec!["a".to_owned()], revision: 7 };
+        for (revision, effect, trusted) in
+            [(7, Effect::Allow, true), (7, Effect::Deny, false), (8, Effect::Deny, true)]
+        {
+            assert_eq!(leads_to(&decided, revision, effect).is_ok(), trusted, "{revision} {effect}");
+        }
+    }
+
+    #[test]
+    fn what_passes_more_easily_is_marked_and_so_are_other_approvers() {
+        use Effect::{Allow, Approve, Deny};
+        let spec = |from: &str| ApprovalSpec {
+            from: vec![from.to_owned()],
+            min: 1,
+            timeout_s: 60,
+            reason: false,
+            grant: GrantScope::Once,
+        };
+        let ruled = |effect, rules: &[&str], from: Option<&str>| Ruled {
+            effect,
+            rules: rules.iter().map(ToString::to_string).collect(),
+            approval: from.map(|from| Arc::new(spec(from))),
+        };
+        for (before, after, expected) in [
+            (ruled(Allow, &["a"], None), ruled(Allow, &["b"], None), None),
+            (ruled(Allow, &["a"], None), ruled(Deny, &[], None), Some(("allow -> deny", false, "a"))),
+            (
+                ruled(Deny, &["a"], None),
+                ruled(Allow, &["b", "c"], None),
+                Some(("deny -> allow", true, "b, c")),
+            ),
+            (ruled(Approve, &["a"], Some("x")), ruled(Approve, &["b"], Some("x")), None),
+            (
+                ruled(Approve, &["a"], Some("x")),
+                ruled(Approve, &["b"], Some("y")),
+                Some(("approve -> approve (other approvers or terms)", true, "b")),
+            ),
+        ] {
+            let found = Change::with("idp/a", "crm", String::new(), &before, &after);
+            let told = found.map(|change| (change.words(), change.widens, change.rule));
+            let expected = expected.map(|(words, widens, rule)| (words.to_owned(), widens, rule.to_owned()));
+            assert_eq!(told, expected, "{before:?} {after:?}");
+        }
+    }
+}

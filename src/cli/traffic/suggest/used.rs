@@ -1,0 +1,223 @@
+//! What was used by one group, client or principal on one connection, and the policies that allow just that.
+
+use std::collections::BTreeMap;
+use std::collections::BTreeSet;
+
+use crate::cli::traffic::suggest::fold;
+use crate::domain::Class;
+use crate::domain::Command;
+use crate::domain::Effect;
+use crate::domain::McpCommand;
+use crate::domain::Origin;
+use crate::domain::command::HttpCommand;
+use crate::domain::command::SqlCommand;
+use crate::domain::command::Words;
+use crate::domain::sql::Object;
+use crate::domain::sql::Verb;
+use crate::policy::Matcher;
+use crate::policy::PolicyRule;
+
+/// A relation that nobody can make: in place of the tables of texts that name none, so that they may not name any.
+const NO_TABLE: &str = "pg_catalog.pg_no_table";
+/// The longest id of a policy.
+const ID_MAX: usize = 63;
+
+/// Who a policy is for.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Who {
+    /// A client application.
+    Client(String),
+    /// A group.
+    Group(String),
+    /// One principal.
+    Subject(String),
+}
+
+/// What one kind of SQL text does, whatever it names.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+struct Doing {
+    classes: BTreeSet<Class>,
+    verbs: BTreeSet<Verb>,
+    /// Whether it calls what nothing is known of.
+    calls: bool,
+}
+
+/// What texts of one kind name.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+struct Named {
+    tables: BTreeSet<String>,
+    functions: BTreeSet<String>,
+}
+
+/// What was used.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Used {
+    paths: BTreeMap<(String, Class), BTreeSet<String>>,
+    sql: BTreeMap<Doing, Named>,
+    tools: BTreeSet<String>,
+    prompts: BTreeSet<String>,
+    resources: BTreeMap<String, BTreeSet<String>>,
+    methods: BTreeSet<String>,
+    handshakes: BTreeSet<String>,
+}
+
+impl Used {
+    /// Takes note of a command; whether a policy can be written that allows it and little else.
+    pub fn add(&mut self, command: &Command) -> bool {
+        match &command.words {
+            Words::Http(http) => self.add_http(http, command.class),
+            Words::Mcp(mcp) => self.add_mcp(mcp),
+            Words::Sql(sql) => self.add_sql(sql),
+        }
+    }
+
+    fn add_http(&mut self, http: &HttpCommand, class: Class) -> bool {
+        self.paths.entry((http.method.to_string(), class)).or_default().insert(http.path.to_string());
+        true
+    }
+
+    fn add_mcp(&mut self, command: &McpCommand) -> bool {
+        let method = command.method.to_string();
+        if command.needs_no_policy() {
+            self.handshakes.insert(method);
+        } else if let Some(tool) = &command.tool {
+            self.tools.insert(tool.to_string());
+        } else if let Some(prompt) = &command.prompt {
+            self.prompts.insert(prompt.to_string());
+        } else if let Some(resource) = &command.resource {
+            self.resources.entry(method).or_default().insert(resource.to_string());
+        } else {
+            self.methods.insert(method);
+        }
+        true
+    }
+
+    fn add_sql(&mut self, sql: &SqlCommand) -> bool {
+        let Some(effects) = sql.effects.as_deref().filter(|_| sql.base != Class::Unknown) else {
+            return false;
+        };
+        if effects.runs_unseen() {
+            return false;
+        }
+        let mut classes: BTreeSet<Class> = effects.classes.iter().copied().chain([sql.base]).collect();
+        classes.retain(|class| *class != Class::Read);
+        if classes.is_empty() {
+            classes.insert(Class::Read);
+        }
+        let doing = Doing { classes, verbs: effects.verbs.clone(), calls: !sql.opaque.is_empty() };
+        let named = self.sql.entry(doing).or_default();
+        named.tables.extend(effects.relations.iter().map(|relation| qualified(&relation.object)));
+        named.functions.extend(sql.opaque.iter().map(|function| qualified(&function.object)));
+        true
+    }
+
+    /// The policies that allow it, their ids beginning with `prefix`.
+    pub fn policies(&self, who: &Who, connection: &str) -> Vec<PolicyRule> {
+        let base = || {
+            let mut matcher = Matcher { connections: vec![connection.to_owned()], ..Matcher::default() };
+            match who {
+                Who::Client(client) => matcher.clients = vec![client.clone()],
+                Who::Group(group) => matcher.groups = vec![group.clone()],
+                Who::Subject(subject) => matcher.subjects = vec![subject.clone()],
+            }
+            matcher
+        };
+        let mut matchers = self.of_http(&base);
+        matchers.extend(self.of_sql(&base));
+        matchers.extend(self.of_mcp(&base));
+        let alone = matchers.len() == 1;
+        let rule = |(place, matches): (usize, Matcher)| PolicyRule {
+            id: id(who, connection, (!alone).then_some(place + 1)),
+            origin: Origin::Store,
+            effect: Effect::Allow,
+            matches,
+            unless: None,
+            when: None,
+            approval: None,
+            session_limit: None,
+            message: None,
+        };
+        matchers.into_iter().enumerate().map(rule).collect()
+    }
+
+    /// One for all methods that were used on the same paths.
+    fn of_http(&self, base: &dyn Fn() -> Matcher) -> Vec<Matcher> {
+        let mut alike: BTreeMap<(Vec<String>, bool), Vec<String>> = BTreeMap::new();
+        for ((method, class), paths) in &self.paths {
+            let patterns = fold::paths(paths.iter().map(String::as_str));
+            alike.entry((patterns, *class == Class::Unknown)).or_default().push(method.clone());
+        }
+        let matcher = |((paths, unknown), mut methods): ((Vec<String>, bool), Vec<String>)| {
+            methods.dedup();
+            let operations = if unknown { vec![Class::Unknown] } else { Vec::new() };
+            Matcher { methods, paths, operations, ..base() }
+        };
+        alike.into_iter().map(matcher).collect()
+    }
+
+    fn of_sql(&self, base: &dyn Fn() -> Matcher) -> Vec<Matcher> {
+        let matcher = |(doing, named): (&Doing, &Named)| Matcher {
+            operations: doing.classes.iter().copied().collect(),
+            verbs: doing.verbs.iter().copied().collect(),
+            tables: if named.tables.is_empty() {
+                vec![NO_TABLE.to_owned()]
+            } else {
+                named.tables.iter().cloned().collect()
+            },
+            functions: named.functions.iter().cloned().collect(),
+            ..base()
+        };
+        self.sql.iter().map(matcher).collect()
+    }
+
+    fn of_mcp(&self, base: &dyn Fn() -> Matcher) -> Vec<Matcher> {
+        let list = |set: &BTreeSet<String>| set.iter().cloned().collect::<Vec<_>>();
+        let mut matchers = Vec::new();
+        if !self.tools.is_empty() {
+            matchers.push(Matcher { tools: list(&self.tools), ..base() });
+        }
+        if !self.prompts.is_empty() {
+            matchers.push(Matcher { prompts: list(&self.prompts), ..base() });
+        }
+        let mut alike: BTreeMap<Vec<String>, Vec<String>> = BTreeMap::new();
+        for (method, uris) in &self.resources {
+            alike.entry(fold::uris(uris.iter().map(String::as_str))).or_default().push(method.clone());
+        }
+        matchers.extend(alike.into_iter().map(|(resources, methods)| Matcher {
+            methods,
+            resources,
+            ..base()
+        }));
+        // What needs no policy passes where the connection is open, which any of the others does.
+        let mut methods = list(&self.methods);
+        if matchers.is_empty() && methods.is_empty() {
+            methods = list(&self.handshakes);
+        }
+        if !methods.is_empty() {
+            matchers.push(Matcher { methods, ..base() });
+        }
+        matchers
+    }
+}
+
+/// A name as a pattern has it. One without a schema is looked up where it usually is.
+fn qualified(object: &Object) -> String {
+    let schema = match &object.schema {
+        Some(schema) => schema,
+        None if object.name.starts_with("pg_") => "pg_catalog",
+        None => "public",
+    };
+    format!("{schema}.{}", object.name)
+}
+
+fn id(who: &Who, connection: &str, number: Option<usize>) -> String {
+    let (Who::Client(name) | Who::Group(name) | Who::Subject(name)) = who;
+    let end = number.map(|number| format!("-{number}")).unwrap_or_default();
+    let plain = |letter: char| if letter.is_ascii_alphanumeric() { letter.to_ascii_lowercase() } else { '-' };
+    let mut id: String = format!("{connection}-{name}").chars().map(plain).collect();
+    id.truncate(ID_MAX.saturating_sub(end.len()));
+    id + &end
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,114 @@
+//! What was used, and the policies that are written for it.
+
+use std::sync::Arc;
+
+use super::*;
+use crate::config;
+use crate::config::Entity;
+use crate::domain::Protocol;
+use crate::domain::command::Args;
+use crate::domain::entity::EntityKind;
+use crate::domain::sql::Effects;
+use crate::domain::sql::Relation;
+
+fn http(method: &str, path: &str) -> Command {
+    let class = if method == "GET" { Class::Read } else { Class::Write };
+    let http = HttpCommand { method: method.into(), path: path.into(), query: "".into(), args: Args::Absent };
+    Command { protocol: Protocol::Http, class, words: Words::Http(http) }
+}
+
+fn sql(class: Class, verb: Verb, tables: &[&str]) -> Command {
+    let relation = |name: &&str| Relation {
+        object: Object { schema: None, name: (*name).into() },
+        access: crate::domain::sql::Access::Read,
+    };
+    let effects = Effects {
+        classes: [class].into(),
+        verbs: [verb].into(),
+        relations: tables.iter().map(relation).collect(),
+        ..Effects::default()
+    };
+    let words = SqlCommand { text: "".into(), effects: Some(Arc::new(effects)), base: class, opaque: vec![] };
+    Command { protocol: Protocol::Postgres, class, words: Words::Sql(words) }
+}
+
+/// The `match` of each policy, as people see it.
+fn matches(commands: &[Command]) -> Vec<String> {
+    let mut used = Used::default();
+    for command in commands {
+        assert!(used.add(command), "{command:?}");
+    }
+    let rules = used.policies(&Who::Group("ops".to_owned()), "x");
+    for rule in &rules {
+        // The configuration reads what is written.
+        let text = config::render_entity(&Entity::Policy(rule.clone()));
+        let read = config::parse_entity(EntityKind::Policy, &text, Origin::Store).unwrap();
+        assert_eq!(read, Entity::Policy(rule.clone()));
+    }
+    rules.iter().map(|rule| rule.matches.to_string().replace("groups = ops; connections = x; ", "")).collect()
+}
+
+#[test]
+fn methods_share_a_policy_only_where_they_share_their_paths() {
+    assert_eq!(
+        matches(&[http("GET", "/a/1"), http("GET", "/a/2"), http("DELETE", "/a/1"), http("HEAD", "/a/1")]),
+        ["methods = GET; paths = /a/*", "methods = DELETE, HEAD; paths = /a/1"]
+    );
+    let upgrade = Command { class: Class::Unknown, ..http("GET", "/ws") };
+    assert_eq!(matches(&[upgrade]), ["operations = unknown; methods = GET; paths = /ws"]);
+}
+
+#[test]
+fn sql_is_told_apart_by_what_it_does() {
+    assert_eq!(
+        matches(&[
+            sql(Class::Read, Verb::Select, &["b"]),
+            sql(Class::Read, Verb::Select, &["a"]),
+            sql(Class::Read, Verb::Show, &[]),
+            sql(Class::Write, Verb::Update, &["b"]),
+        ]),
+        [
+            "operations = read; tables = public.a, public.b; verbs = select",
+            "operations = read; tables = pg_catalog.pg_no_table; verbs = show",
+            "operations = write; tables = public.b; verbs = update",
+        ]
+    );
+    assert!(!Used::default().add(&sql(Class::Unknown, Verb::Do, &[])), "what may do anything");
+}
+
+#[test]
+fn mcp_is_named_and_handshakes_need_no_policy_of_their_own() {
+    let of = |command: McpCommand| command.into_command(Class::Unknown);
+    let list = || of(McpCommand::new("tools/list"));
+    assert_eq!(matches(&[list()]), ["methods = tools/list"]);
+    assert_eq!(
+        matches(&[
+            list(),
+            of(McpCommand::call("echo")),
+            of(McpCommand::get_prompt("p")),
+            of(McpCommand::read_resource("a://t/1")),
+            of(McpCommand::read_resource("a://t/2")),
+            of(McpCommand::new("logging/setLevel")),
+        ]),
+        [
+            "tools = echo",
+            "prompts = p",
+            "methods = resources/read; resources = a://t/*",
+            "methods = logging/setLevel"
+        ]
+    );
+}
+
+#[test]
+fn an_id_is_one_that_policies_may_have() {
+    let long = "x".repeat(80);
+    for (who, number, expected) in [
+        (Who::Group("Ops Team".to_owned()), None, "crm-ops-team".to_owned()),
+        (Who::Subject("idp/ö".to_owned()), Some(2), "crm-idp---2".to_owned()),
+        (Who::Client(long), Some(12), format!("crm-{}-12", "x".repeat(56))),
+    ] {
+        let found = id(&who, "crm", number);
+        assert!(found.len() <= ID_MAX, "{found}");
+        assert_eq!(found, expected);
+    }
+}
