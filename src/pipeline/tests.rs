@@ -198,6 +198,66 @@ async fn what_changes_something_waits_for_the_disk_and_a_read_does_not() {
     assert_eq!(admit("PATCH", Class::Write).await, Err(DenyCode::RecordingUnavailable));
 }
 
+#[tokio::test]
+async fn a_command_tells_who_sent_it_where_that_is_not_who_the_session_began_with() {
+    let provider = forge::Provider::default();
+    let pair = forge::Pair::rsa(0);
+    provider.issue(forge::ISS, &[pair.jwk("k")]);
+    let issuers = Arc::new(provider.issuers(vec![forge::generic()]));
+    issuers.start(&Handle::current());
+    let (gate, dir) = gate(snapshot(issuers, vec![connection("crm", "crm.internal")], &[], "dba"));
+    let of = |changes| pair.token("k", &forge::with(forge::claims(), changes));
+    let first = of(serde_json::json!({}));
+    let groups = of(serde_json::json!({ "groups": ["dba", "etl"], "jti": "j2" }));
+    let client = of(serde_json::json!({ "azp": "other", "jti": "j3" }));
+    let elsewhere = IpAddr::V4(Ipv4Addr::new(10, 0, 0, 7));
+    let here = IpAddr::V4(Ipv4Addr::LOCALHOST);
+    for (token, source) in
+        [(&first, here), (&groups, here), (&client, here), (&first, elsewhere), (&first, here)]
+    {
+        let exchange = gate.enter(Arrival { source, ..arrival(token, "/c/crm/x") }).await.unwrap();
+        let http =
+            HttpCommand { method: "GET".into(), path: "/x".into(), query: "".into(), args: Args::Absent };
+        let command = Command { protocol: Protocol::Http, class: Class::Read, words: Words::Http(http) };
+        let judged = exchange.judge(command);
+        let record =
+            CommandRecord { kind: EventKind::HttpRequest, data: "{\"n\":1}".into(), mask: Vec::new() };
+        assert!(exchange.admit(judged, record, (), None).await.is_ok());
+    }
+    gate.close();
+    gate.journal().settle().await.unwrap();
+    gate.journal().close();
+    let reader = recording::Reader::open(&dir.path().join("data")).unwrap();
+    let sessions = reader.sessions(&recording::SessionFilter::default()).unwrap();
+    let [session] = &sessions[..] else { panic!("{sessions:?}") };
+    let events = reader.events(session.id, 1).unwrap().map(|event| event.unwrap().event);
+    let (mut told, mut began) = (Vec::new(), String::new());
+    for event in events {
+        match event.kind {
+            EventKind::SessionStart => began = event.data,
+            EventKind::HttpRequest => {
+                let data: serde_json::Value = serde_json::from_str(&event.data).unwrap();
+                assert_eq!(data["decision"]["rule"], "open", "{data}");
+                let text = |name: &str| data["as"][name].as_str().unwrap_or_default().to_owned();
+                let groups = data["as"]["groups"].as_array().map_or(0, Vec::len);
+                told.push((groups, text("client"), text("source")));
+            }
+            _ => {}
+        }
+    }
+    assert!(began.contains(r#""groups":["dba"],"groups_known":true"#), "{began}");
+    let (cli, here) = ("cli".to_owned(), "127.0.0.1".to_owned());
+    let same = || (0, String::new(), String::new());
+    let expected = [
+        same(),
+        (2, cli.clone(), here.clone()),
+        (1, "other".to_owned(), here),
+        (1, cli, "10.0.0.7".to_owned()),
+        same(),
+    ];
+    assert_eq!(told, expected);
+}
+
 /// The events of the gateway's own recording, as one text.
 fn refusals(dir: &tempfile::TempDir) -> String {
     let reader = recording::Reader::open(&dir.path().join("data")).unwrap();

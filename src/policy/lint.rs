@@ -82,7 +82,9 @@ fn for_everybody(rule: &PolicyRule) -> Option<Finding> {
     let mut who = said.iter().filter(|(key, _)| WHO.contains(&key.as_str()) || key.starts_with("claims."));
     // Every kind of caller there is, is everybody.
     let any = |(key, values): &(String, Vec<String>)| {
-        values.iter().any(|value| value == "*") || (key == "kinds" && values.len() >= 3)
+        // A claim of any value must still be there.
+        (WHO.contains(&key.as_str()) && values.iter().any(|value| value == "*"))
+            || (key == "kinds" && values.len() >= 3)
     };
     who.all(any).then(|| {
         let fix = "name groups, clients or subjects; if everybody with a valid token is meant, say what they may do: operations, paths, tools or tables";
@@ -253,6 +255,14 @@ mod tests {
             (vec![rule("a", Allow, everybody.clone())], &[("a", "allow-everybody")]),
             (vec![rule("a", Allow, crm(&["*"]))], &[("a", "allow-everybody")]),
             (vec![rule("a", Deny, everybody)], &[]),
+            (
+                vec![rule(
+                    "a",
+                    Allow,
+                    Matcher { claims: [("dept".to_owned(), "*".to_owned())].into(), ..crm(&["*"]) },
+                )],
+                &[],
+            ),
             (
                 vec![rule("a", Allow, Matcher { connections: vec![], ..crm(&["ops"]) })],
                 &[("a", "allow-every-connection")],

@@ -110,7 +110,7 @@ impl Tape {
         let event = &stored.event;
         if self.strangers {
             let data: Value = read(&event.data);
-            return (data["reason"] == "not_open").then(|| {
+            return (data.get("reason").and_then(Value::as_str) == Some("not_open")).then(|| {
                 Seen::Doubt(Doubt::new(
                     "refused where the connection was not open: only who asked is recorded",
                 ))
@@ -178,10 +178,10 @@ fn read(data: &str) -> Value {
 
 /// The groups, where it is recorded whether they are all.
 fn groups(data: &Value) -> Option<Groups> {
-    match data.get("groups_known")?.as_bool()? {
-        true => Some(data.get("groups")?.as_array()?.iter().filter_map(Value::as_str).collect()),
-        false => Some(Groups::Unknown),
+    if !data.get("groups_known")?.as_bool()? {
+        return Some(Groups::Unknown);
     }
+    Some(data.get("groups")?.as_array()?.iter().filter_map(Value::as_str).collect())
 }
 
 /// What policies said; `None` where none was asked.

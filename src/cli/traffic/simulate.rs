@@ -259,7 +259,8 @@ fn print(terminal: Terminal, found: &Found) -> Result<(), Failure> {
         found.tally.lines().iter().for_each(|line| terminal.say(line));
         return Ok(());
     }
-    let colour = match (found.changes.is_empty(), rows.iter().any(|row| row.json["widens"] == true)) {
+    let widens = found.changes.keys().any(|change| change.widens);
+    let colour = match (found.changes.is_empty(), widens) {
         (true, _) => Colour::Good,
         (false, true) => Colour::Warn,
         (false, false) => Colour::Faint,
@@ -271,7 +272,7 @@ fn print(terminal: Terminal, found: &Found) -> Result<(), Failure> {
     }
     let lines: Vec<String> = found.tally.lines().iter().map(|line| format!("{}\n", Shown(line))).collect();
     terminal.data(&lines.concat())?;
-    if rows.iter().any(|row| row.json["widens"] == true) {
+    if widens {
         terminal.say("\u{26a0} passes more easily than before");
     }
     Ok(())

@@ -104,7 +104,10 @@ fn what_needs_no_policy_hangs_on_who_the_connection_is_open_to() {
     );
 }
 
-fn a_rule() -> impl Strategy<Value = (u8, u8, bool, Option<bool>, Option<bool>)> {
+/// Effect, who, whether what it asks for excuses from it, and what it asks of arguments and claims.
+type Parts = (u8, u8, bool, Option<bool>, Option<bool>);
+
+fn a_rule() -> impl Strategy<Value = Parts> {
     (0..3u8, 0..3u8, any::<bool>(), any::<Option<bool>>(), any::<Option<bool>>())
 }
 
@@ -116,7 +119,7 @@ proptest! {
         gold in any::<bool>(),
         there in any::<bool>(),
     ) {
-        let written = |(place, (effect, who, excuses, args, claims)): (usize, &(u8, u8, bool, Option<bool>, Option<bool>))| {
+        let written = |(place, (effect, who, excuses, args, claims)): (usize, &Parts)| {
             let effect = [Effect::Allow, Effect::Approve, Effect::Deny][usize::from(*effect)];
             let mut matches = groups(&[["ops", "dev", "*"][usize::from(*who)]]);
             let mut asked = Matcher::default();

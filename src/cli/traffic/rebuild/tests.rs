@@ -91,7 +91,7 @@ fn arguments_of_http_are_known_when_the_body_is_recorded_whole_and_as_it_came() 
     assert!(elsewhere.unwrap_err().0.contains("another protocol"));
 }
 
-fn call(body: Value, class: &str) -> Value {
+fn call(body: &Value, class: &str) -> Value {
     json!({ "http": "POST", "method": "tools/call", "name": "look", "class": class, "body": body })
 }
 
@@ -101,22 +101,22 @@ fn a_message_of_mcp_is_read_again_or_known_by_what_it_names() {
     let body =
         r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"look","arguments":{"a":1}}}"#;
     let whole = json!({ "text": body, "length": body.len() });
-    let rebuilt = of(&recorded(EventKind::McpMessage, call(whole.clone(), "unknown"), &[]), &tools).unwrap();
+    let rebuilt = of(&recorded(EventKind::McpMessage, call(&whole, "unknown"), &[]), &tools).unwrap();
     assert!(matches!(rebuilt.commands[0].args(), Args::Read(_)) && !rebuilt.unknown.args);
     for (data, masked) in [
-        (call(whole.clone(), "unknown"), &["a"][..]),
-        (call(json!({ "length": 90 }), "unknown"), &[]),
-        (call(json!({ "text": "{", "length": 90, "cut": true }), "unknown"), &[]),
+        (call(&whole, "unknown"), &["a"][..]),
+        (call(&json!({ "length": 90 }), "unknown"), &[]),
+        (call(&json!({ "text": "{", "length": 90, "cut": true }), "unknown"), &[]),
     ] {
         let rebuilt = of(&recorded(EventKind::McpMessage, data, masked), &tools).unwrap();
         assert_eq!(rebuilt.commands[0].summary(), "tools/call look");
         assert!(rebuilt.unknown.args);
     }
-    let hidden = of(&recorded(EventKind::McpMessage, call(whole.clone(), "unknown"), &["name"]), &tools);
+    let hidden = of(&recorded(EventKind::McpMessage, call(&whole, "unknown"), &["name"]), &tools);
     assert!(hidden.is_err(), "{hidden:?}");
     // What the server said of the tool is its class, where that counts.
     let trusting = connection("mcp+http://127.0.0.1:1", "trust_annotations = true");
-    let looks = recorded(EventKind::McpMessage, call(whole, "read"), &[]);
+    let looks = recorded(EventKind::McpMessage, call(&whole, "read"), &[]);
     assert_eq!(of(&looks, &trusting).unwrap().commands[0].class, Class::Read);
     assert_eq!(of(&looks, &tools).unwrap().commands[0].class, Class::Unknown);
     let other = rebuild(&looks, &trusting, false, &|_, _| unreachable!());

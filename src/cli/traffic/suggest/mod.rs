@@ -135,19 +135,28 @@ impl Gathered {
         if recorded.decided.effect == Effect::Allow {
             self.allowed += 1;
             let who = match group {
-                Some(group) => Who::Group(group.to_owned()),
+                Some(group) => Some(Who::Group(group.to_owned())),
                 None => who(&recorded.principal, &recorded.decided.rules, &now.policies),
             };
-            let used = self.used.entry((recorded.connection.clone(), who)).or_default();
-            let covered = rebuilt.commands.iter().fold(true, |all, command| used.add(command) && all);
+            let covered = who.is_some_and(|who| {
+                let used = self.used.entry((recorded.connection.clone(), who)).or_default();
+                let beyond = rebuilt.commands.iter().filter(|command| !used.add(command)).count();
+                beyond == 0
+            });
             self.beyond += u64::from(!covered);
         }
         Ok(())
     }
 }
 
-/// Who a policy should be for: the group or client that the deciding one names, else the principal.
-fn who(principal: &Principal, rules: &[String], policies: &PolicySet) -> Who {
+/// Who a policy should be for: the group or client that the deciding one names, else the principal. `None`: its name would be a pattern for others.
+fn who(principal: &Principal, rules: &[String], policies: &PolicySet) -> Option<Who> {
+    let who = named(principal, rules, policies);
+    let (Who::Client(name) | Who::Group(name) | Who::Subject(name)) = &who;
+    used::is_plain(name).then_some(who)
+}
+
+fn named(principal: &Principal, rules: &[String], policies: &PolicySet) -> Who {
     for rule in rules.iter().filter_map(|id| policies.rule(id)) {
         let mut groups = rule.matches.groups.iter();
         if let Some(group) = groups.find(|group| principal.groups.contains(group)) {
@@ -263,7 +272,7 @@ impl Suggestion {
         if self.uncovered > 0 {
             let beyond = match gathered.beyond {
                 0 => String::new(),
-                count => format!("; {count} do what nobody can tell from their SQL"),
+                count => format!("; of {count} no policy can be written that allows little else"),
             };
             lines.push(format!("Not covered: {} that passed{beyond}.", traffic::commands(self.uncovered)));
         }
@@ -308,5 +317,89 @@ impl Suggestion {
             "doubts": self.tally.json(),
             "unused": self.unused.iter().map(unused).collect::<Vec<_>>(),
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::Groups;
+    use crate::domain::Kind;
+    use crate::domain::Origin;
+    use crate::domain::json::Json;
+    use crate::policy::Matcher;
+
+    fn texts(values: &[&str]) -> Vec<String> {
+        values.iter().map(ToString::to_string).collect()
+    }
+
+    fn allow(id: &str, matches: Matcher) -> PolicyRule {
+        PolicyRule {
+            id: id.to_owned(),
+            origin: Origin::Store,
+            effect: Effect::Allow,
+            matches,
+            unless: None,
+            when: None,
+            approval: None,
+            session_limit: None,
+            message: None,
+        }
+    }
+
+    fn groups(names: &[&str]) -> Matcher {
+        Matcher { groups: texts(names), ..Matcher::default() }
+    }
+
+    #[test]
+    fn a_policy_is_for_whom_the_deciding_one_names() {
+        let principal = |id: &str| Principal {
+            id: id.into(),
+            kind: Kind::App,
+            issuer: "idp".into(),
+            client: Some("billing".into()),
+            display: None,
+            groups: ["ops-eu", "support"].into_iter().collect::<Groups>(),
+            claims: Json::Object(Vec::new()),
+        };
+        let client = Matcher { clients: texts(&["bill*"]), ..Matcher::default() };
+        let subject = Matcher { subjects: texts(&["idp/*"]), ..Matcher::default() };
+        for (id, matches, expected) in [
+            ("idp/a", groups(&["dev", "support"]), Some(Who::Group("support".to_owned()))),
+            ("idp/a", groups(&["ops-*"]), Some(Who::Group("ops-eu".to_owned()))),
+            ("idp/a", client, Some(Who::Client("billing".to_owned()))),
+            ("idp/a", subject.clone(), Some(Who::Subject("idp/a".to_owned()))),
+            ("idp/*", subject, None),
+        ] {
+            let policies = PolicySet::compile(vec![allow("r", matches)], 1).unwrap();
+            assert_eq!(who(&principal(id), &["r".to_owned()], &policies), expected);
+            assert_eq!(
+                who(&principal("idp/a"), &["gone".to_owned()], &policies),
+                Some(Who::Subject("idp/a".to_owned()))
+            );
+        }
+    }
+
+    #[test]
+    fn what_nothing_used_is_told() {
+        let tools = Matcher { tools: texts(&["get_*", "put"]), ..groups(&["ops"]) };
+        let reads = Matcher {
+            operations: vec![Class::Read, Class::Ddl],
+            methods: texts(&["get", "HEAD"]),
+            ..groups(&["ops"])
+        };
+        let rules = vec![allow("a", groups(&["ops"])), allow("b", tools), allow("c", reads)];
+        let policies = PolicySet::compile(rules, 1).unwrap();
+        let set = |values: &[&str]| values.iter().map(ToString::to_string).collect::<BTreeSet<String>>();
+        let used = BTreeMap::from([
+            ("b".to_owned(), Usage { tools: set(&["get_x"]), ..Usage::default() }),
+            (
+                "c".to_owned(),
+                Usage { classes: [Class::Read].into(), methods: set(&["GET"]), ..Usage::default() },
+            ),
+        ]);
+        let told: Vec<String> =
+            unused(&policies, &used).into_iter().map(|(rule, what)| format!("{rule} {what}")).collect();
+        assert_eq!(told, ["a all of it (store)", "b tool put", "c operation ddl", "c method HEAD"]);
     }
 }

@@ -72,12 +72,19 @@ impl Used {
     }
 
     fn add_http(&mut self, http: &HttpCommand, class: Class) -> bool {
+        if !is_plain(&http.method) {
+            return false;
+        }
         self.paths.entry((http.method.to_string(), class)).or_default().insert(http.path.to_string());
         true
     }
 
     fn add_mcp(&mut self, command: &McpCommand) -> bool {
         let method = command.method.to_string();
+        let names = [&command.tool, &command.prompt, &command.resource].into_iter().flatten();
+        if !names.chain([&command.method]).all(|name| is_plain(name)) {
+            return false;
+        }
         if command.needs_no_policy() {
             self.handshakes.insert(method);
         } else if let Some(tool) = &command.tool {
@@ -96,7 +103,13 @@ impl Used {
         let Some(effects) = sql.effects.as_deref().filter(|_| sql.base != Class::Unknown) else {
             return false;
         };
-        if effects.runs_unseen() {
+        let relations = effects.relations.iter().map(|relation| &relation.object);
+        let mut objects = relations.chain(sql.opaque.iter().map(|function| &function.object));
+        let has_dot = |object: &Object| {
+            object.name.contains('.') || object.schema.as_ref().is_some_and(|schema| schema.contains('.'))
+        };
+        let odd = objects.any(|object| !is_plain(&object.to_string()) || has_dot(object));
+        if odd || effects.runs_unseen() {
             return false;
         }
         let mut classes: BTreeSet<Class> = effects.classes.iter().copied().chain([sql.base]).collect();
@@ -150,7 +163,7 @@ impl Used {
         let matcher = |((paths, unknown), mut methods): ((Vec<String>, bool), Vec<String>)| {
             methods.dedup();
             let operations = if unknown { vec![Class::Unknown] } else { Vec::new() };
-            Matcher { methods, paths, operations, ..base() }
+            Matcher { operations, methods, paths, ..base() }
         };
         alike.into_iter().map(matcher).collect()
     }
@@ -198,6 +211,11 @@ impl Used {
         }
         matchers
     }
+}
+
+/// Whether a name is a pattern for nothing but itself. No other may come into a policy: it would allow more than was used.
+pub fn is_plain(name: &str) -> bool {
+    !name.contains('*')
 }
 
 /// A name as a pattern has it. One without a schema is looked up where it usually is.

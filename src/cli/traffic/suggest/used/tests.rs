@@ -100,6 +100,25 @@ fn mcp_is_named_and_handshakes_need_no_policy_of_their_own() {
 }
 
 #[test]
+fn a_name_that_would_be_a_pattern_comes_into_no_policy() {
+    let of = |command: McpCommand| command.into_command(Class::Unknown);
+    for command in [
+        http("G*T", "/a"),
+        of(McpCommand::call("*")),
+        of(McpCommand::get_prompt("p*")),
+        of(McpCommand::read_resource("a://**")),
+        of(McpCommand::new("x/*")),
+        sql(Class::Read, Verb::Select, &["a", "b*"]),
+        sql(Class::Read, Verb::Select, &["a.b"]),
+    ] {
+        let mut used = Used::default();
+        assert!(!used.add(&command), "{command:?}");
+        assert_eq!(used, Used::default());
+    }
+    assert_eq!(matches(&[http("GET", "/a*")]), ["methods = GET; paths = /a%2A"]);
+}
+
+#[test]
 fn an_id_is_one_that_policies_may_have() {
     let long = "x".repeat(80);
     for (who, number, expected) in [
