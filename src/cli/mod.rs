@@ -62,6 +62,7 @@ use crate::cli::args::Noun;
 use crate::cli::output::Format;
 use crate::cli::output::Terminal;
 use crate::cli::place::Place;
+use crate::cli::policy::PolicyVerb;
 use crate::cli::report::Exit;
 use crate::cli::report::Failure;
 use crate::cli::report::Outcome;
@@ -88,6 +89,15 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     .into()
 }
 
+/// Whether what it prints can be TOML.
+fn writes_toml(noun: &Noun) -> bool {
+    match noun {
+        Noun::Export => true,
+        Noun::Policy(verb) => matches!(**verb, PolicyVerb::Suggest(_)),
+        _ => false,
+    }
+}
+
 fn run(mut cli: Cli) -> Exit {
     if remote::has_own_ca_file(&cli.noun) {
         cli.global.ca_file = None;
@@ -96,9 +106,9 @@ fn run(mut cli: Cli) -> Exit {
         Ok(format) => format,
         Err(failure) => return failure.tell(Format::Table),
     };
-    if format == Format::Toml && !matches!(cli.noun, Noun::Export) {
-        let failure =
-            Failure::usage("-o toml is for `hoopctl export`").hint("one of table, json, jsonl, csv");
+    if format == Format::Toml && !writes_toml(&cli.noun) {
+        let failure = Failure::usage("-o toml is for `hoopctl export` and `hoopctl policy suggest`")
+            .hint("one of table, json, jsonl, csv");
         return failure.tell(Format::Table);
     }
     let terminal = Terminal::new(format, cli.global.quiet);

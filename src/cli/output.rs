@@ -28,7 +28,7 @@ pub enum Format {
     Jsonl,
     /// Comma-separated values with a header line
     Csv,
-    /// What `apply` takes back: of `export` only
+    /// What `apply` takes back: of `export` and `policy suggest`
     Toml,
 }
 

@@ -209,7 +209,7 @@ pub fn suggest(terminal: Terminal, access: &Access, args: &SuggestArgs) -> Outco
     let unused = if whole { unused(&now.policies, &gathered.rules) } else { Vec::new() };
     let suggestion = Suggestion { rules, gathered, tally, uncovered, unused };
     match terminal.format {
-        Format::Table => terminal.data(&suggestion.toml(args))?,
+        Format::Table | Format::Toml => terminal.data(&suggestion.toml(args))?,
         Format::Json | Format::Jsonl => terminal.item(&[], &suggestion.json(args))?,
         Format::Csv => return Err(Failure::usage("policies are no table: leave -o out, or use -o json")),
     }
