@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::command::mcp::McpCommand;
 use crate::domain::connection::Protocol;
+use crate::domain::form::Form;
 use crate::domain::json::Json;
 use crate::domain::sql::Effects;
 use crate::domain::sql::Function;
@@ -68,6 +69,8 @@ pub enum Args {
     Unreadable,
     /// What they say.
     Read(Json),
+    /// What they say, as a form.
+    Form(Form),
 }
 
 /// One command, as the policies see it. The protocol keeps the bytes that belong to it.

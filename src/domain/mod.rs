@@ -8,6 +8,7 @@ pub mod connection;
 pub mod denied;
 pub mod entity;
 pub mod event;
+pub mod form;
 pub mod hex;
 pub mod id;
 pub mod json;

@@ -153,7 +153,9 @@ impl Condition {
             // What has no path is below none, not below all of them.
             Self::Paths(_) if command.http().is_none() => Answer::No,
             Self::Paths(globs) => Answer::any(globs.iter().map(|glob| glob.answer(&facts.path))),
-            Self::Args(tests) => Answer::all(tests.iter().map(|test| of_args(test, command.args()))),
+            Self::Args(tests) => {
+                Answer::all(tests.iter().map(|test| test.of_args(command.args(), facts.query())))
+            }
             _ => Answer::Unsure,
         }
     }
@@ -213,23 +215,19 @@ impl Condition {
                 None => of_command(|http| http.method.to_string()),
             },
             Self::Paths(_) => of_command(|http| http.path.to_string()),
-            Self::Tags(_) | Self::Claims(_) | Self::Args(_) => match (self.weakest(facts), self, command) {
-                (Some(Weakest::Tag(tag)), _, _) => {
-                    let tags = &facts.connection.tags;
-                    tags.get(&*tag.name).cloned().unwrap_or_else(|| format!("no tag {}", tag.name))
+            Self::Tags(_) | Self::Claims(_) | Self::Args(_) => {
+                match (self.weakest(facts), self, &facts.command) {
+                    (Some(Weakest::Tag(tag)), _, _) => {
+                        let tags = &facts.connection.tags;
+                        tags.get(&*tag.name).cloned().unwrap_or_else(|| format!("no tag {}", tag.name))
+                    }
+                    (Some(Weakest::Value(test)), Self::Claims(_), _) => {
+                        test.found_in_claims(&principal.claims)
+                    }
+                    (Some(Weakest::Value(test)), _, Some(facts)) => found_in_args(test, facts),
+                    _ => String::new(),
                 }
-                (Some(Weakest::Value(test)), Self::Claims(_), _) => test.found(&principal.claims, false),
-                (Some(Weakest::Value(test)), _, Some(command)) => match command.args() {
-                    Args::Absent if command.mcp().is_some() => "no arguments".to_owned(),
-                    Args::NotRead if command.mcp().is_some() => "the arguments were not read".to_owned(),
-                    Args::Unreadable if command.mcp().is_some() => "the arguments cannot be read".to_owned(),
-                    Args::Absent => "no body".to_owned(),
-                    Args::NotRead => "the body was not read".to_owned(),
-                    Args::Unreadable => "the body cannot be read".to_owned(),
-                    Args::Read(args) => test.found(args, true),
-                },
-                _ => String::new(),
-            },
+            }
         }
     }
 
@@ -237,7 +235,7 @@ impl Condition {
     fn weakest(&self, facts: &Facts<'_>) -> Option<Weakest<'_>> {
         let claims = |test: &&ValueTest| test.of_claims(&facts.principal.claims);
         let args = |test: &&ValueTest| match &facts.command {
-            Some(command) => of_args(test, command.command.args()),
+            Some(facts) => test.of_args(facts.command.args(), facts.query()),
             None => Answer::Unsure,
         };
         match self {
@@ -267,12 +265,22 @@ fn one_of(globs: &[Glob], name: &str) -> Answer {
     Answer::of(globs.iter().any(|glob| glob.matches(name.as_bytes())))
 }
 
-fn of_args(test: &ValueTest, args: &Args) -> Answer {
-    match args {
-        Args::Absent => test.of_no_args(),
-        Args::NotRead | Args::Unreadable => Answer::Unsure,
-        Args::Read(args) => test.of_args(args),
-    }
+/// What a command is called with, for people.
+fn found_in_args(test: &ValueTest, facts: &CommandFacts<'_>) -> String {
+    let command = facts.command;
+    let of_mcp = command.mcp().is_some();
+    let text = match command.args() {
+        Args::Absent if of_mcp => "no arguments",
+        Args::NotRead if of_mcp => "the arguments were not read",
+        Args::Unreadable if of_mcp => "the arguments cannot be read",
+        Args::Absent if facts.query().pairs().is_empty() => "no body",
+        Args::NotRead => "the body was not read",
+        Args::Unreadable => "the body cannot be read",
+        args @ (Args::Absent | Args::Read(_) | Args::Form(_)) => {
+            return test.found_in_args(args, facts.query());
+        }
+    };
+    text.to_owned()
 }
 
 fn join<T: ToString>(values: impl IntoIterator<Item = T>) -> String {

@@ -6,6 +6,7 @@ use std::net::IpAddr;
 use crate::domain::Command;
 use crate::domain::Connection;
 use crate::domain::Principal;
+use crate::domain::form::Form;
 use crate::policy::answer::Answer;
 use crate::policy::groups;
 use crate::policy::groups::GroupNames;
@@ -31,6 +32,15 @@ pub(super) struct CommandFacts<'a> {
     pub(super) command: &'a Command,
     pub(super) path: PathView<'a>,
     pub(super) resource: Option<ResourceView>,
+    query: OnceCell<Form>,
+}
+
+impl CommandFacts<'_> {
+    /// The parameters of its query.
+    pub(super) fn query(&self) -> &Form {
+        self.query
+            .get_or_init(|| self.command.http().map(|http| Form::of_query(&http.query)).unwrap_or_default())
+    }
 }
 
 impl<'a> Facts<'a> {
@@ -65,7 +75,11 @@ impl<'a> Facts<'a> {
     ) -> Self {
         let path = PathView::new(command.path());
         let resource = command.mcp().and_then(|mcp| mcp.resource.as_deref()).map(view);
-        Self { command: Some(CommandFacts { command, path, resource }), ..Self::opening(subject, names) }
+        let query = OnceCell::new();
+        Self {
+            command: Some(CommandFacts { command, path, resource, query }),
+            ..Self::opening(subject, names)
+        }
     }
 
     /// Whether the command's resource is a URI template.

@@ -13,17 +13,22 @@
 //! `1000`), texts by their characters, case included; `true`, `false` and `null` as these words. A number in a text is not
 //! surely a number: targets differ. Where it would match, and for every other text, boolean, `null` or object under a comparison, the answer is unsure.
 
+mod form;
 mod pattern;
 mod walk;
 
 use std::fmt;
 
+use crate::domain::command::Args;
+use crate::domain::form::Form;
 use crate::domain::json::Json;
 use crate::policy::answer::Answer;
 use crate::policy::problem::Refusal;
+use crate::policy::value::form::Wanted;
 use crate::policy::value::pattern::Choices;
 use crate::policy::value::pattern::Pattern;
 use crate::policy::value::walk::Leaf;
+use crate::policy::value::walk::Reading;
 use crate::policy::value::walk::leaves;
 use crate::policy::value::walk::read_names;
 use crate::policy::value::walk::walk;
@@ -58,16 +63,15 @@ impl ValueTest {
         })
     }
 
-    /// What it says about a body. A client chose the body: what two targets could read differently is unsure.
-    pub(super) fn of_args(&self, args: &Json) -> Answer {
+    /// What it says about what a command is called with. A client chose it: what two targets could read differently is unsure. Many targets read a
+    /// parameter of the query as they do one of the body.
+    pub(super) fn of_args(&self, args: &Args, query: &Form) -> Answer {
+        if matches!(args, Args::NotRead | Args::Unreadable) {
+            return Answer::Unsure;
+        }
         let mut tally = Tally::default();
-        self.walk(args, true, &mut |leaf| tally.add(self.pattern.leaf(leaf)));
+        self.walk_args(args, query, &mut |leaf| tally.add(self.pattern.leaf(leaf)));
         self.of_body(&tally)
-    }
-
-    /// What it says when there is no body at all.
-    pub(super) fn of_no_args(&self) -> Answer {
-        self.of_body(&Tally { missing: true, ..Tally::default() })
     }
 
     fn of_body(&self, tally: &Tally) -> Answer {
@@ -83,8 +87,10 @@ impl ValueTest {
     pub(super) fn of_claims(&self, claims: &Json) -> Answer {
         let mut tally = Tally::default();
         match claims.member(&self.path) {
-            Some(value) => leaves(value, &mut |leaf| tally.add(self.pattern.leaf(leaf))),
-            None => self.walk(claims, false, &mut |leaf| tally.add(self.pattern.leaf(leaf))),
+            Some(value) => leaves(value, Reading::Exact, &mut |leaf| tally.add(self.pattern.leaf(leaf))),
+            None => {
+                walk(claims, &self.names, Reading::Exact, &mut |leaf| tally.add(self.pattern.leaf(leaf)));
+            }
         }
         let choices = match &self.pattern {
             Pattern::Is(choices) | Pattern::IsNot(choices) => Some(choices),
@@ -101,30 +107,48 @@ impl ValueTest {
         if matches!(self.pattern, Pattern::IsNot(_)) { is.not() } else { is }
     }
 
-    /// What stands at the path, for people, cut at 80 characters.
-    pub(super) fn found(&self, root: &Json, folded: bool) -> String {
-        let mut found = Vec::new();
-        let mut note = |leaf: Leaf<'_>| {
-            found.push(match leaf {
-                Leaf::Value(value) => value.to_string(),
-                Leaf::Empty => "[]".to_owned(),
-                Leaf::Missing => "nothing".to_owned(),
-            });
-        };
-        match root.member(&self.path) {
-            Some(value) if !folded => leaves(value, &mut note),
-            _ => self.walk(root, folded, &mut note),
-        }
-        let text = found.join(", ");
-        match text.char_indices().nth(80) {
-            Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),
-            None => text,
-        }
+    /// What stands at the path in the claims, for people, cut at 80 characters.
+    pub(super) fn found_in_claims(&self, claims: &Json) -> String {
+        found(|note| match claims.member(&self.path) {
+            Some(value) => leaves(value, Reading::Exact, note),
+            None => walk(claims, &self.names, Reading::Exact, note),
+        })
     }
 
-    /// Visits all that the path leads to. With `folded`, members whose names only look alike are visited too.
-    fn walk(&self, root: &Json, folded: bool, visit: &mut dyn FnMut(Leaf<'_>)) {
-        walk(root, &self.names, folded, visit);
+    /// What stands at the path in the arguments, for people, cut at 80 characters.
+    pub(super) fn found_in_args(&self, args: &Args, query: &Form) -> String {
+        found(|note| self.walk_args(args, query, note))
+    }
+
+    /// Visits all that the path leads to.
+    fn walk_args(&self, args: &Args, query: &Form, visit: &mut dyn FnMut(Leaf<'_>)) {
+        match args {
+            Args::Read(args) => walk(args, &self.names, Reading::ARGS, visit),
+            Args::Form(form) if Wanted::new(&self.names).walk(form, visit) => {}
+            Args::Form(_) | Args::Absent => visit(Leaf::Missing),
+            Args::NotRead | Args::Unreadable => visit(Leaf::Doubtful),
+        }
+        if !query.pairs().is_empty() {
+            Wanted::new(&self.names).walk(query, visit);
+        }
+    }
+}
+
+/// What is visited, for people, cut at 80 characters.
+fn found(visit: impl FnOnce(&mut dyn FnMut(Leaf<'_>))) -> String {
+    let mut found = Vec::new();
+    visit(&mut |leaf| {
+        found.push(match leaf {
+            Leaf::Value(value) => value.to_string(),
+            Leaf::Empty => "[]".to_owned(),
+            Leaf::Missing => "nothing".to_owned(),
+            Leaf::Doubtful => "what cannot be read".to_owned(),
+        });
+    });
+    let text = found.join(", ");
+    match text.char_indices().nth(80) {
+        Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),
+        None => text,
     }
 }
 

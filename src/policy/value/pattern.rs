@@ -73,6 +73,7 @@ impl Pattern {
     pub(super) fn leaf(&self, leaf: Leaf<'_>) -> Option<Answer> {
         match (self, leaf) {
             (_, Leaf::Missing) => None,
+            (_, Leaf::Doubtful) => Some(Answer::Unsure),
             (Self::Is(choices) | Self::IsNot(choices), leaf) => {
                 Some(Answer::any(choices.0.iter().map(|choice| choice.answer(leaf))))
             }
@@ -133,6 +134,7 @@ impl Choice {
         let value = match (self, leaf) {
             (Self::Anything, Leaf::Empty) => return Answer::Unsure,
             (_, Leaf::Missing | Leaf::Empty) => return Answer::No,
+            (_, Leaf::Doubtful) => return Answer::Unsure,
             (Self::Anything, Leaf::Value(_)) => return Answer::Yes,
             (_, Leaf::Value(value)) => value,
         };

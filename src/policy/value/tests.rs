@@ -11,7 +11,11 @@ fn json(text: &str) -> Json {
 }
 
 fn args(path: &str, pattern: &str, body: &str) -> Answer {
-    ValueTest::parse(path, pattern).expect(pattern).of_args(&json(body))
+    of_json(&ValueTest::parse(path, pattern).expect(pattern), json(body))
+}
+
+fn of_json(test: &ValueTest, body: Json) -> Answer {
+    test.of_args(&Args::Read(body), &Form::default())
 }
 
 fn claims(path: &str, pattern: &str, claims: &str) -> Answer {
@@ -164,12 +168,137 @@ fn paths_go_through_objects_and_all_elements_of_arrays() {
     }
 }
 
+fn form(path: &str, pattern: &str, body: &str, query: &str) -> Answer {
+    let args =
+        if body.is_empty() { Args::Absent } else { Args::Form(Form::read(body.as_bytes()).expect(body)) };
+    ValueTest::parse(path, pattern).expect(pattern).of_args(&args, &Form::of_query(query))
+}
+
+#[test]
+fn a_form_is_read_as_any_target_may_read_it() {
+    for (path, pattern, body, answer) in [
+        ("tier", "gold|silver", "tier=gold", Yes),
+        ("tier", "gold|silver", "tier=gold&tier=silver", Yes),
+        ("tier", "gold|silver", "tier=gold&x=root&tiers=root", Yes),
+        ("tier", "gold|silver", "tier=root", No),
+        ("tier", "gold|silver", "tier=gold&tier=root", Unsure),
+        ("tier", "gold|silver", "tier=gold&tier[]=root", Unsure),
+        ("tier", "gold|silver", "tier=gold&tier[0]=root", Unsure),
+        ("tier", "gold|silver", "tier=gold&tier[x]=root", Unsure),
+        ("tier", "gold|silver", "tier=gold&%5Btier%5D=root", Unsure),
+        ("tier", "gold|silver", "tier=gold&[tier=root", Unsure),
+        ("tier", "gold|silver", "tier=gold&+tier=root", Unsure),
+        ("tier", "gold|silver", "tier=gold&tier%00=root", Unsure),
+        ("tier", "gold|silver", "tier=gold&tier%00x=root", Unsure),
+        ("tier", "gold|silver", "tier=gold&Tier=root", Unsure),
+        ("tier", "gold|silver", "tier=gold&_tier=root", Unsure),
+        ("tier", "gold|silver", "tier=gold&!tier=root", Unsure),
+        ("tier", "gold|silver", "tier=gold&.tier=root", Unsure),
+        ("tier", "gold|silver", "tier=gold&x=1;tier=root", Unsure),
+        ("tier", "gold|silver", "tier=gold;x=1", Unsure),
+        ("role", "root", "role[]=root", Unsure),
+        ("role", "root", "role[0]=root", Unsure),
+        ("role", "root", "role[$eq]=root", Unsure),
+        ("role", "root", "+role=root", Unsure),
+        ("role", "root", "role%00=root", Unsure),
+        ("role", "root", "x=1;role=root", Unsure),
+        ("role", "root", "role=[\"root\"]", Unsure),
+        ("role", "root", "roles=root&x[role]=root", No),
+        ("role", "root", "role[]=user", No),
+        ("order.kind", "wire", "order[kind]=wire", Unsure),
+        ("order.kind", "wire", "order[Kind]=wire", Unsure),
+        ("order.kind", "wire", "order[][kind]=wire", Unsure),
+        ("order.kind", "wire", "order[0].kind=wire", Unsure),
+        ("order.kind", "wire", "order.kind=wire", Unsure),
+        ("order.kind", "wire", "order.kind[]=wire", Unsure),
+        ("order.kind", "wire", "order={\"kind\":\"wire\"}", Unsure),
+        ("order.kind", "wire", "order[]={\"kind\":\"wire\"}", Unsure),
+        ("order.kind", "wire", "order[kind]=card&kind=wire", No),
+        ("my_order.kind", "wire", "my.order[kind]=wire", Unsure),
+        ("my_order", "wire", "my[order=wire", Unsure),
+        ("my_order", "wire", "my+order=wire", Unsure),
+        ("order[kind]", "wire", "order[kind]=wire", Yes),
+        ("order[kind]", "wire", "order[kind]=wire&order.kind=card", Unsure),
+        (r"order\.kind", "wire", "order.kind=wire", Yes),
+        ("role", "*", "role=x", Yes),
+        ("role", "*", "x=1", No),
+        ("role", "!= root", "role=user", Yes),
+        ("role", "!= root", "x=1", Unsure),
+        ("amount", "<= 100", "amount=5", Unsure),
+        ("amount", "<= 100", "amount=5000", No),
+    ] {
+        assert_eq!(form(path, pattern, body, ""), answer, "{path} {pattern} {body}");
+    }
+    let deep = format!("role{}=x", "[a]".repeat(1 << 16));
+    assert_eq!(form("role", "root", &deep, ""), Unsure);
+    assert_eq!(form("role", "root", &"a=b&".repeat(20_000), ""), Unsure);
+}
+
+#[test]
+fn a_parameter_of_the_query_is_one_more_value() {
+    for (path, pattern, body, query, answer) in [
+        ("tier", "gold", "tier=gold", "tier=root", Unsure),
+        ("tier", "gold", "tier=gold", "Tier[]=root", Unsure),
+        ("tier", "gold", "tier=gold", "tier=gold&x=1", Yes),
+        ("role", "root", "x=1", "role=root", Unsure),
+        ("role", "root", "x=1", "role=%72oot", Unsure),
+        ("role", "root", "", "role=root", Unsure),
+        ("role", "root", "", "role=user&page=root", No),
+        ("role", "root", "role=root", "role=%ff", Unsure),
+        ("order.kind", "wire", "x=1", "order[kind]=wire", Unsure),
+    ] {
+        assert_eq!(form(path, pattern, body, query), answer, "{path} {pattern} {body} {query}");
+    }
+    let small = ValueTest::parse("amount", "<= 100").expect("test");
+    let body = Args::Read(json(r#"{"amount":5}"#));
+    assert_eq!(small.of_args(&body, &Form::of_query("page=5000")), Yes);
+    assert_eq!(small.of_args(&body, &Form::of_query("amount=5000")), Unsure);
+    assert_eq!(small.found_in_args(&body, &Form::of_query("amount=5000")), r#"5, "5000""#);
+}
+
+#[test]
+fn json_in_a_text_is_read_too() {
+    for (path, pattern, body, answer) in [
+        ("order.amount", "> 1000", r#"{"order":"{\"amount\":5000}"}"#, Unsure),
+        ("order.amount", "> 1000", r#"{"order":" [{\"Amount\": 5000}] "}"#, Unsure),
+        ("order.amount", "> 1000", r#"{"order":"{\"amount\":5}"}"#, No),
+        ("order.amount", "> 1000", r#"{"order":"{\"amount\":5,\"amount\":5000}"}"#, Unsure),
+        ("order.amount", "> 1000", r#"{"order":"{\"x\":NaN,\"amount\":5000}"}"#, Unsure),
+        ("order.amount", "> 1000", r#"{"order":"{\"x\":\"\\ud800\",\"amount\":5000}"}"#, Unsure),
+        ("order.amount", "> 1000", r#""{\"order\":{\"amount\":5000}}""#, Unsure),
+        ("order.amount", "> 1000", r#"{"order":"{\"amount\":\"[5000]\"}"}"#, Unsure),
+        ("order.amount", "> 1000", r#"{"order":"amount 5000"}"#, No),
+        ("ids", "7", r#"{"ids":"[7]"}"#, Unsure),
+        ("ids", "7", r#"{"ids":["[8, 7]"]}"#, Unsure),
+        ("ids", "7", r#"{"ids":"[8]"}"#, No),
+        ("ids", "7", r#"{"ids":"{\"$eq\":7}"}"#, Unsure),
+        ("mode", "true", r#"{"mode":" true\n"}"#, Unsure),
+        ("mode", "root", r#"{"mode":"root"}"#, Yes),
+        // Texts that only look like JSON are texts.
+        ("mode", "root*", r#"{"mode":"[WIP] root"}"#, No),
+        ("mode", "[a-z]*", r#"{"mode":"[a-z]+"}"#, Yes),
+        ("mode", "*", r#"{"mode":"{\"a\":1}"}"#, Yes),
+        ("mode", "{x}", r#"{"mode":"{x}"}"#, Yes),
+    ] {
+        assert_eq!(args(path, pattern, body), answer, "{path} {pattern} {body}");
+    }
+    let mut nested = r#"["root"]"#.to_owned();
+    for _ in 0..6 {
+        nested = Json::Array(vec![Json::String(nested.into())]).to_string();
+    }
+    assert_eq!(
+        args("mode", "root", &Json::Object(vec![("mode".into(), Json::String(nested.into()))]).to_string()),
+        Unsure
+    );
+    assert_eq!(claims("roles", "admin", r#"{"roles":"[\"admin\"]"}"#), No, "an issuer means what it writes");
+}
+
 #[test]
 fn no_body_at_all_is_a_body_without_members() {
     for (pattern, answer) in [("8", No), ("*", No), ("> 1", No), ("!= 8", Unsure), ("!= *", Yes)] {
         let test = ValueTest::parse("a.b", pattern).expect(pattern);
-        assert_eq!(test.of_no_args(), answer, "{pattern}");
-        assert_eq!(test.of_args(&json("{}")), answer, "{pattern}");
+        assert_eq!(test.of_args(&Args::Absent, &Form::default()), answer, "{pattern}");
+        assert_eq!(of_json(&test, json("{}")), answer, "{pattern}");
     }
 }
 
@@ -238,8 +367,14 @@ fn patterns_that_could_be_misread_are_refused() {
 #[test]
 fn what_was_found_is_cut() {
     let test = ValueTest::parse("a.b", "1").expect("test");
-    assert_eq!(test.found(&json(r#"{"a":[{"b":2},{"b":"x"},{}]}"#), true), "2, \"x\", nothing");
-    let long = test.found(&json(&format!(r#"{{"a":{{"b":"{}"}}}}"#, "é".repeat(200))), true);
+    assert_eq!(
+        test.found_in_args(&Args::Read(json(r#"{"a":[{"b":2},{"b":"x"},{}]}"#)), &Form::default()),
+        "2, \"x\", nothing"
+    );
+    let long = test.found_in_args(
+        &Args::Read(json(&format!(r#"{{"a":{{"b":"{}"}}}}"#, "é".repeat(200)))),
+        &Form::default(),
+    );
     assert_eq!(long.chars().count(), 81);
 }
 
@@ -266,8 +401,8 @@ proptest! {
     #[test]
     fn a_comparison_and_its_opposite_are_never_both_sure(body in any_json(), path in prop::sample::select(vec!["a", "a.b", "b.a.b"])) {
         for (one, other) in [("> 8", "<= 8"), ("< 8", ">= 8"), ("8", "!= 8"), ("*", "!= *")] {
-            let both = (ValueTest::parse(path, one).expect(one).of_args(&body), ValueTest::parse(path, other).expect(other).of_args(&body));
-            prop_assert_ne!(both, (Yes, Yes), "{} {} {}", path, one, &body);
+            let both = [one, other].map(|pattern| of_json(&ValueTest::parse(path, pattern).expect(pattern), body.clone()));
+            prop_assert_ne!(both, [Yes, Yes], "{} {} {}", path, one, &body);
         }
     }
 
@@ -275,7 +410,7 @@ proptest! {
     fn wrapping_a_value_in_an_array_changes_nothing(body in any_json()) {
         for pattern in ["8", "!= 8", "> 8", "x*", "!= *"] {
             let test = ValueTest::parse("a.b", pattern).expect(pattern);
-            prop_assert_eq!(test.of_args(&body), test.of_args(&Json::Array(vec![body.clone()])), "{} {}", pattern, &body);
+            prop_assert_eq!(of_json(&test, body.clone()), of_json(&test, Json::Array(vec![body.clone()])), "{} {}", pattern, &body);
         }
     }
 }

@@ -1,5 +1,7 @@
 //! Paths into JSON.
 
+use crate::domain::json::DEPTH;
+use crate::domain::json::Fault;
 use crate::domain::json::Json;
 use crate::policy::glob::check_text;
 use crate::policy::problem::Refusal;
@@ -13,14 +15,38 @@ pub(super) enum Leaf<'a> {
     Empty,
     /// Nothing.
     Missing,
+    /// What some reader may make something of, and this one cannot.
+    Doubtful,
 }
 
-/// Visits all that the names lead to from `value`. With `folded`, members whose names only look alike are visited too; where the
-/// exact one is missing, that is a leaf as well, so that such a name alone never decides.
-// It goes as deep as the JSON does, which its reader bounds.
-pub(super) fn walk(value: &Json, names: &[Box<str>], folded: bool, visit: &mut dyn FnMut(Leaf<'_>)) {
+/// How a value is read.
+#[derive(Clone, Copy)]
+pub(super) enum Reading {
+    /// As it is written: whoever wrote it means it so.
+    Exact,
+    /// As any target may. Members whose names only look alike are visited too; where the exact one is missing, that is a leaf as well, so that
+    /// such a name alone never decides. Texts that are JSON are read as such too, within each other as often as this says: MCP's own SDK
+    /// for Python does so with arguments.
+    Lenient(u8),
+}
+
+impl Reading {
+    /// How arguments of a client are read.
+    pub(super) const ARGS: Self = Self::Lenient(4);
+}
+
+/// What a text is to a target that reads JSON in it.
+enum Inside {
+    Nothing,
+    Value(Json, Reading),
+    Doubt,
+}
+
+/// Visits all that the names lead to from `value`.
+// It goes as deep as the JSON does, which its reader bounds, and as the JSON in its texts.
+pub(super) fn walk(value: &Json, names: &[Box<str>], reading: Reading, visit: &mut dyn FnMut(Leaf<'_>)) {
     let Some((name, rest)) = names.split_first() else {
-        leaves(value, visit);
+        leaves(value, reading, visit);
         return;
     };
     match value {
@@ -29,7 +55,7 @@ pub(super) fn walk(value: &Json, names: &[Box<str>], folded: bool, visit: &mut d
                 visit(Leaf::Missing);
             }
             for element in elements {
-                walk(element, names, folded, visit);
+                walk(element, names, reading, visit);
             }
         }
         Json::Object(members) => {
@@ -37,24 +63,60 @@ pub(super) fn walk(value: &Json, names: &[Box<str>], folded: bool, visit: &mut d
             for (key, member) in members {
                 let exact = **key == **name;
                 there |= exact;
-                if exact || (folded && looks_like(key, name)) {
-                    walk(member, rest, folded, visit);
+                if exact || (matches!(reading, Reading::Lenient(_)) && looks_like(key, name)) {
+                    walk(member, rest, reading, visit);
                 }
             }
             if !there {
                 visit(Leaf::Missing);
             }
         }
-        _ => visit(Leaf::Missing),
+        _ => {
+            visit(Leaf::Missing);
+            match inside(value, reading) {
+                Inside::Nothing => {}
+                Inside::Value(value, reading) => walk(&value, names, reading, visit),
+                Inside::Doubt => visit(Leaf::Doubtful),
+            }
+        }
     }
 }
 
 /// Visits a value, or all that an array holds at any depth.
-pub(super) fn leaves(value: &Json, visit: &mut dyn FnMut(Leaf<'_>)) {
+pub(super) fn leaves(value: &Json, reading: Reading, visit: &mut dyn FnMut(Leaf<'_>)) {
     match value {
         Json::Array(elements) if elements.is_empty() => visit(Leaf::Empty),
-        Json::Array(elements) => elements.iter().for_each(|element| leaves(element, visit)),
-        _ => visit(Leaf::Value(value)),
+        Json::Array(elements) => elements.iter().for_each(|element| leaves(element, reading, visit)),
+        _ => {
+            visit(Leaf::Value(value));
+            match inside(value, reading) {
+                Inside::Nothing => {}
+                Inside::Value(value, reading) => leaves(&value, reading, visit),
+                Inside::Doubt => visit(Leaf::Doubtful),
+            }
+        }
+    }
+}
+
+/// The array, object, boolean or `null` that a text is, if it is one to some reader. What only a reader would take that is less strict than this one is in
+/// doubt: names that come twice, `NaN`, half a surrogate pair.
+fn inside(value: &Json, reading: Reading) -> Inside {
+    let (Json::String(text), Reading::Lenient(left)) = (value, reading) else { return Inside::Nothing };
+    let text = text.trim_matches(|c: char| c.is_whitespace() || c == '\u{feff}');
+    let nested = text.starts_with(['{', '[']);
+    if !nested && !matches!(text, "true" | "false" | "null") {
+        return Inside::Nothing;
+    }
+    let Some(left) = left.checked_sub(1) else { return Inside::Doubt };
+    match Json::parse(text.as_bytes(), DEPTH) {
+        Ok(value) => Inside::Value(value, Reading::Lenient(left)),
+        Err(error) => match error.fault {
+            Fault::Twice | Fault::Depth => Inside::Doubt,
+            Fault::Syntax if ["NaN", "Infinity", "\\ud", "\\uD"].iter().any(|odd| text.contains(odd)) => {
+                Inside::Doubt
+            }
+            Fault::Encoding | Fault::Syntax | Fault::Trailing => Inside::Nothing,
+        },
     }
 }
 

@@ -11,6 +11,7 @@ use crate::domain::Protocol;
 use crate::domain::command::Args;
 use crate::domain::command::HttpCommand;
 use crate::domain::command::Words;
+use crate::domain::form::Form;
 use crate::domain::hex;
 use crate::domain::json::DEPTH;
 use crate::domain::json::Json;
@@ -254,7 +255,7 @@ pub fn args(headers: &HeaderMap, body: &[u8]) -> Result<Args, Denied> {
             // The target may go by its looks: an argument in there would be seen by it, and by no policy.
             return Err(bad(NO_FORM).because("form"));
         }
-        return Ok(form(body).map_or(Args::Unreadable, Args::Read));
+        return Ok(Form::read(body).map_or(Args::Unreadable, Args::Form));
     }
     Ok(Args::Unreadable)
 }
@@ -267,7 +268,7 @@ pub fn check_overrides(headers: &HeaderMap, body: &[u8]) -> Result<(), Denied> {
     if let Some(watch) = Watch::of(headers) {
         watch.sees_whole(body).map_err(|why| bad(why).because("method_override"))?;
     }
-    if is_form(headers) && form(body).is_none() {
+    if is_form(headers) && Form::read(body).is_none() {
         return Err(bad("a form that cannot be read").because("form"));
     }
     // Some frameworks take any body for JSON that looks like it, and are lenient with it: what cannot be looked through may ask, too.
@@ -308,22 +309,6 @@ fn first_sign(form: &[u8]) -> Option<u8> {
 pub fn is_form(headers: &HeaderMap) -> bool {
     let types = headers.get_all(header::CONTENT_TYPE).iter();
     types.map(http::HeaderValue::as_bytes).any(|value| begins(value, b"application/x-www-form-urlencoded"))
-}
-
-/// A form as an object of strings; a name that comes twice becomes an array.
-fn form(body: &[u8]) -> Option<Json> {
-    let mut members: Vec<(Box<str>, Json)> = Vec::new();
-    for pair in std::str::from_utf8(body).ok()?.split('&').filter(|pair| !pair.is_empty()) {
-        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-        let decode = |text: &str| percent::decode_form(text.as_bytes());
-        let (name, value) = (decode(name)?, Json::String(decode(value)?.into()));
-        match members.iter_mut().find(|(known, _)| **known == *name) {
-            None => members.push((name.into(), value)),
-            Some((_, Json::Array(values))) => values.push(value),
-            Some((_, first)) => *first = Json::Array(vec![first.clone(), value]),
-        }
-    }
-    Some(Json::Object(members))
 }
 
 #[cfg(test)]
@@ -453,8 +438,8 @@ mod tests {
         assert!(args(&json, br#"{"a":1,"a":2}"#).is_err());
         assert!(args(&json, br#"{"a":1}{"a":2}"#).is_err());
         let form = headers(&[("content-type", "application/x-www-form-urlencoded")]);
-        let Ok(Args::Read(read)) = args(&form, b"a=1&b=x%20y&a=2") else { panic!() };
-        assert_eq!(read.to_string(), r#"{"a":["1","2"],"b":"x y"}"#);
+        let body = b"a=1&b=x%20y&a=2";
+        assert_eq!(args(&form, body), Ok(Args::Form(Form::read(body).unwrap())));
         for disguised in ["{\"a\":1}", " \n[1]", "\u{feff}{}", "<a>1</a>", "\"a\""] {
             let denied = args(&form, disguised.as_bytes()).unwrap_err();
             assert!(denied.detail.contains("Content-Type: application/json"), "{disguised:?}: {denied:?}");
