@@ -113,6 +113,7 @@
 //!
 //! A text shows only what it names: views, triggers and the like reach other tables with no word of it.
 
+mod alike;
 mod answer;
 pub mod cases;
 mod combine;

@@ -1,9 +1,12 @@
-//! Path globs: `*` within one segment, `**` for any number of segments, compared percent-decoded and segment by segment.
+//! Path globs: `*` within one segment, `**` for any number of segments, compared percent-decoded and segment by segment. A path that differs from
+//! what the pattern covers only as `alike` says is unsure: who knows how the target compares.
 
 use std::borrow::Cow;
+use std::cell::OnceCell;
 use std::fmt;
 
 use crate::domain::percent;
+use crate::policy::alike;
 use crate::policy::answer::Answer;
 use crate::policy::glob::Glob;
 use crate::policy::glob::begins_with;
@@ -14,12 +17,18 @@ use crate::policy::problem::Refusal;
 #[derive(Debug, Clone)]
 pub(super) struct PathGlob {
     text: Box<str>,
-    /// The runs of segments between the `**`: the first starts the path, the last ends it.
-    runs: Box<[Box<[Glob]>]>,
-    /// What every path that it covers begins with, behind the first slash.
-    prefix: Box<[u8]>,
+    exact: Runs,
+    folded: Runs,
     /// Whether it is written with a slash at its end.
     slash: bool,
+}
+
+/// The runs of segments between the `**`: the first starts the path, the last ends it.
+#[derive(Debug, Clone)]
+struct Runs {
+    runs: Box<[Box<[Glob]>]>,
+    /// What every path that they cover begins with, behind the first slash.
+    prefix: Box<[u8]>,
 }
 
 /// The path of a command, taken apart once for all rules.
@@ -29,6 +38,8 @@ pub(super) struct PathView<'a> {
     core: Cow<'a, [u8]>,
     /// The same without `;parameters`, when it has any.
     bare: Option<Vec<u8>>,
+    /// What the least strict servers make of that; `None`: the same. Most paths never need it.
+    folded: OnceCell<Option<Vec<u8>>>,
     /// Whether it ends with a slash.
     slash: bool,
     /// Whether there is only one way to read it.
@@ -47,7 +58,16 @@ impl<'a> PathView<'a> {
             Cow::Owned(decoded) => Cow::Owned(trim(&decoded).to_vec()),
         };
         let bare = core.contains(&b';').then(|| without_parameters(&core));
-        Self { core, bare, slash, canonical }
+        Self { core, bare, folded: OnceCell::new(), slash, canonical }
+    }
+
+    fn folded(&self) -> &[u8] {
+        let own = self.bare.as_deref().unwrap_or(&self.core);
+        let folded = self.folded.get_or_init(|| match alike::fold_path(own) {
+            Cow::Borrowed(_) => None,
+            Cow::Owned(folded) => Some(folded),
+        });
+        folded.as_deref().unwrap_or(own)
     }
 }
 
@@ -75,24 +95,20 @@ impl PathGlob {
                 "write / for the root",
             ));
         }
-        let mut runs = vec![Vec::new()];
-        // The root has no segment.
-        let segments = (!core.is_empty()).then(|| core.split('/')).into_iter().flatten();
-        for segment in segments {
-            if segment == "**" {
-                runs.push(Vec::new());
-            } else if let Some(run) = runs.last_mut() {
-                run.push(parse_segment(segment)?);
-            }
-        }
-        let prefix = runs.first().map_or_else(Vec::new, |first| common_prefix(first)).into();
-        let runs = runs.into_iter().map(Vec::into_boxed_slice).collect();
-        Ok(Self { text: text.into(), runs, prefix, slash })
+        Ok(Self {
+            text: text.into(),
+            exact: Runs::parse(core, |segment| segment, |piece| piece.into())?,
+            folded: Runs::parse(core, without_end, |piece| match std::str::from_utf8(piece) {
+                Ok(piece) => alike::fold_case(piece).into(),
+                Err(_) => piece.to_ascii_lowercase().into(),
+            })?,
+            slash,
+        })
     }
 
     /// Whether it covers every path.
     pub(super) fn is_any(&self) -> bool {
-        self.runs.len() > 1 && self.runs.iter().all(|run| run.is_empty())
+        self.exact.has_open_end() && self.exact.runs.iter().all(|run| run.is_empty())
     }
 
     /// Whether the pattern covers the path.
@@ -103,17 +119,42 @@ impl PathGlob {
         if !path.canonical {
             return Answer::Unsure;
         }
-        let whole = self.covers(&path.core);
-        if path.bare.as_deref().is_some_and(|bare| self.covers(bare) != whole) {
+        let whole = self.exact.covers(&path.core);
+        if path.bare.as_deref().is_some_and(|bare| self.exact.covers(bare) != whole) {
             // Some targets cut `;parameters` off before they look, others do not.
             return Answer::Unsure;
         }
-        let open_end = self.runs.len() > 1 && self.runs.last().is_some_and(|run| run.is_empty());
         match whole {
+            false if self.folded.covers(path.folded()) => Answer::Unsure,
             false => Answer::No,
-            true if open_end || self.slash == path.slash => Answer::Yes,
+            true if self.exact.has_open_end() || self.slash == path.slash => Answer::Yes,
             true => Answer::Unsure,
         }
+    }
+}
+
+impl Runs {
+    /// Reads the segments of a pattern, each cut by `cut` as it is written, what is between its stars decoded and then read by `read`.
+    fn parse(core: &str, cut: fn(&str) -> &str, read: fn(&[u8]) -> Box<[u8]>) -> Result<Self, Refusal> {
+        let mut runs = vec![Vec::new()];
+        // The root has no segment.
+        let segments = (!core.is_empty()).then(|| core.split('/')).into_iter().flatten();
+        for segment in segments {
+            if segment == "**" {
+                runs.push(Vec::new());
+            } else if let Some(run) = runs.last_mut() {
+                check_segment(segment)?;
+                let decoded = |piece: &str| read(&percent::decode(piece.as_bytes()).unwrap_or_default());
+                run.push(Glob::of_pieces(cut(segment), decoded));
+            }
+        }
+        let prefix = runs.first().map_or_else(Vec::new, |first| common_prefix(first)).into();
+        Ok(Self { runs: runs.into_iter().map(Vec::into_boxed_slice).collect(), prefix })
+    }
+
+    /// Whether they end with `**`.
+    fn has_open_end(&self) -> bool {
+        self.runs.len() > 1 && self.runs.last().is_some_and(|run| run.is_empty())
     }
 
     fn covers(&self, core: &[u8]) -> bool {
@@ -195,7 +236,7 @@ fn common_prefix(run: &[Glob]) -> Vec<u8> {
     prefix
 }
 
-fn parse_segment(segment: &str) -> Result<Glob, Refusal> {
+fn check_segment(segment: &str) -> Result<(), Refusal> {
     if segment.is_empty() {
         return Err(Refusal::new(
             "an empty segment, which no canonical path holds",
@@ -220,7 +261,16 @@ fn parse_segment(segment: &str) -> Result<Glob, Refusal> {
             "write the path that is meant",
         ));
     }
-    Ok(Glob::of_pieces(segment, |piece| percent::decode(piece.as_bytes()).unwrap_or_default().into()))
+    Ok(())
+}
+
+/// A segment as it is written, without the dots and blanks at its end that `alike` drops, too.
+fn without_end(segment: &str) -> &str {
+    let mut left = segment;
+    while let Some(rest) = [".", " ", "%20", "%2e", "%2E"].iter().find_map(|end| left.strip_suffix(end)) {
+        left = rest;
+    }
+    if left.is_empty() { segment } else { left }
 }
 
 /// Whether a path and what it decodes to have only one reading.
@@ -275,7 +325,11 @@ mod tests {
         for (pattern, yes, no) in [
             ("/", &["/"][..], &["/a", "/a/"][..]),
             ("/**", &["/", "/a", "/a/", "/a/b"], &[]),
-            ("/admin", &["/admin"], &["/", "/admins", "/admin/x", "/Admin", "/x/admin"]),
+            (
+                "/admin",
+                &["/admin"],
+                &["/", "/admins", "/admin/x", "/x/admin", "/admin.json", "/admin,x", "/admin~1"],
+            ),
             (
                 "/admin/**",
                 &["/admin", "/admin/", "/admin/x", "/admin/x/y/"],
@@ -335,6 +389,21 @@ mod tests {
             ("/admin/**", "admin"),
             ("/admin/**", ""),
             ("/admin/**", "*"),
+            // Without regard to case, and as Windows names files.
+            ("/admin", "/Admin"),
+            ("/Admin", "/admin"),
+            ("/admin/**", "/ADMIN/x"),
+            ("/admin/**", "/admin./x"),
+            ("/admin/**", "/admin%20/x"),
+            ("/admin/**", "/admin.%20."),
+            ("/admin/**", "/.../admin/x"),
+            ("/admin", "/admin::$DATA"),
+            ("/admin", "/ADMIN:$i30:$INDEX_ALLOCATION"),
+            ("/admin./x", "/admin/x"),
+            ("/caf%C3%A9/**", "/CAF%C3%89/x"),
+            ("/users/*/keys", "/users/8/Keys"),
+            ("/v*/items-*/**", "/V1/Items-7/x"),
+            ("/**/secret", "/a/b/SECRET"),
         ] {
             assert_eq!(answer(pattern, path), Answer::Unsure, "{pattern} {path}");
         }

@@ -1,0 +1,83 @@
+//! Paths that some servers take for the same: they compare without regard to case (Express, ASP.NET, IIS), and Windows drops dots and blanks at the
+//! end of a name and what names a stream of it (`a::$DATA`).
+
+use std::borrow::Cow;
+
+/// A path as the least strict of them take it.
+pub(super) fn fold_path(path: &[u8]) -> Cow<'_, [u8]> {
+    if is_folded(path) {
+        return Cow::Borrowed(path);
+    }
+    let mut out = Vec::with_capacity(path.len());
+    let mut first = true;
+    for segment in path.split(|byte| *byte == b'/') {
+        let folded = fold_segment(segment);
+        // A name of nothing but dots is none.
+        if folded.is_empty() && !segment.is_empty() {
+            continue;
+        }
+        if !first {
+            out.push(b'/');
+        }
+        first = false;
+        out.extend_from_slice(&folded);
+    }
+    Cow::Owned(out)
+}
+
+/// The same of one segment.
+pub(super) fn fold_segment(segment: &[u8]) -> Vec<u8> {
+    let stream = memchr::memmem::find(segment, b":$").is_some();
+    let end = stream.then(|| memchr::memchr(b':', segment)).flatten().unwrap_or(segment.len());
+    let name = segment.get(..end).unwrap_or(segment);
+    match std::str::from_utf8(name) {
+        Ok(name) => fold_case(name.trim_end_matches(|c: char| c == '.' || c.is_whitespace())),
+        Err(_) => name.to_ascii_lowercase(),
+    }
+}
+
+/// Without regard to case.
+pub(super) fn fold_case(text: &str) -> Vec<u8> {
+    if text.is_ascii() {
+        return text.to_ascii_lowercase().into_bytes();
+    }
+    // Upwards first: only so does `ſ` meet `s`.
+    text.chars().flat_map(char::to_uppercase).flat_map(char::to_lowercase).collect::<String>().into_bytes()
+}
+
+/// Whether it surely is so already, as most are.
+fn is_folded(path: &[u8]) -> bool {
+    let mut before = b'/';
+    path.iter().all(|&byte| {
+        let ends = byte == b'/' && matches!(before, b'.' | b' ');
+        before = byte;
+        !ends && byte.is_ascii() && !byte.is_ascii_uppercase() && !byte.is_ascii_control() && byte != b':'
+    }) && !matches!(before, b'.' | b' ')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_servers_take_for_the_same_has_one_form() {
+        for (path, folded) in [
+            ("", ""),
+            ("admin/x", "admin/x"),
+            ("Admin/X", "admin/x"),
+            ("admin./x", "admin/x"),
+            ("admin. ./x.", "admin/x"),
+            ("admin /x", "admin/x"),
+            ("admin::$DATA", "admin"),
+            ("admin:$i30:$INDEX_ALLOCATION/x", "admin/x"),
+            ("a/.../admin", "a/admin"),
+            ("file:///Secret./x", "file:///secret/x"),
+            ("\u{c9}\u{17f}", "\u{e9}s"),
+            (".well-known/a.b", ".well-known/a.b"),
+            ("users:batch", "users:batch"),
+        ] {
+            assert_eq!(String::from_utf8_lossy(&fold_path(path.as_bytes())), folded, "{path}");
+        }
+        assert!(matches!(fold_path(b"v1/users/8.json"), Cow::Borrowed(_)));
+    }
+}
