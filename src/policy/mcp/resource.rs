@@ -4,6 +4,7 @@ use std::fmt;
 
 use crate::domain::hex;
 use crate::domain::text;
+use crate::policy::alike;
 use crate::policy::answer::Answer;
 use crate::policy::glob::Glob;
 use crate::policy::glob::check_text;
@@ -40,12 +41,13 @@ struct Runs(Box<[Box<[Glob]>]>);
 
 /// Which parts of a URI a pattern writes out.
 #[derive(Debug, Clone, Copy)]
-#[expect(clippy::struct_excessive_bools, reason = "four parts that are there or not, in any mixture")]
+#[expect(clippy::struct_excessive_bools, reason = "five parts that are there or not, in any mixture")]
 struct Keeps {
     query: bool,
     parameters: bool,
     port: bool,
     root: bool,
+    host: bool,
 }
 
 /// The resource that a message names, taken apart once for all rules.
@@ -170,7 +172,7 @@ impl fmt::Display for ResourceGlob {
 impl Form {
     fn new(text: &str, which: fn(u8) -> bool) -> Self {
         let read = |piece: &str| decode(piece.as_bytes(), which).unwrap_or_default();
-        let fold = |piece: &str| read(piece).to_ascii_lowercase().into();
+        let fold = |piece: &str| fold_case(&read(piece)).into();
         Self {
             strict: Runs::new(text, |piece| read(piece).into()),
             folded: Runs::new(text, fold),
@@ -178,17 +180,25 @@ impl Form {
         }
     }
 
-    /// Yes for what it surely describes, unsure for what differs by case, by a slash at the end, or by where a star may end.
+    /// Yes for what it surely describes, unsure for what differs as `alike` says, by a slash at the end, or by where a star may end.
     fn answer(&self, uri: &[u8]) -> Answer {
         if self.strict.covers(uri) {
             return Answer::Yes;
         }
-        let folded = uri.to_ascii_lowercase();
+        let answer = self.near(fold_case(uri));
+        if answer == Answer::No { self.near(alike::fold_path(uri).into_owned()) } else { answer }
+    }
+
+    fn near(&self, folded: Vec<u8>) -> Answer {
         let trimmed = folded.strip_suffix(b"/").unwrap_or(&folded);
         let longer = [&*folded, b"/"].concat();
         let near = self.loose.matches(&folded) || self.loose.matches(trimmed) || self.loose.matches(&longer);
         if near || self.folded.covers(&folded) { Answer::Unsure } else { Answer::No }
     }
+}
+
+fn fold_case(text: &[u8]) -> Vec<u8> {
+    std::str::from_utf8(text).map_or_else(|_| text.to_ascii_lowercase(), alike::fold_case)
 }
 
 impl Runs {
@@ -243,11 +253,12 @@ impl Keeps {
             parameters: text.contains(';'),
             port: authority.is_some_and(|own| own.contains(':') || own.ends_with('.') || own == "localhost"),
             root: text.contains(":/") && !text.contains("://"),
+            host: authority.is_some_and(|own| !own.is_empty()),
         }
     }
 
     /// A URI as a server may read it that passes over what the pattern does not write out: query, parameters, port, the names of this
-    /// machine; `file:/x` is `file:///x`. Nothing when that is the same.
+    /// machine, of a file any machine; `file:/x` is `file:///x`. Nothing when that is the same.
     fn bare(self, uri: &[u8]) -> Option<Vec<u8>> {
         let mut bare = uri.to_vec();
         if !self.query {
@@ -260,11 +271,13 @@ impl Keeps {
         }
         let colon = bare.iter().position(|byte| *byte == b':').map_or(0, |at| at + 1);
         let (scheme, rest) = bare.split_at_checked(colon)?;
+        let is_file = scheme.eq_ignore_ascii_case(b"file:");
         let rest = match rest.strip_prefix(b"//") {
             Some(rest) if !self.port => {
                 let (host, path) =
                     rest.split_at(rest.iter().position(|byte| *byte == b'/').unwrap_or(rest.len()));
-                [&b"//"[..], without_port(host), path].concat()
+                let host = if is_file && !self.host { b"" } else { without_port(host) };
+                [&b"//"[..], host, path].concat()
             }
             None if !self.root && rest.starts_with(b"/") => [&b"//"[..], rest].concat(),
             _ => rest.to_vec(),
