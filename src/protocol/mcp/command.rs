@@ -10,6 +10,7 @@ use crate::domain::McpOptions;
 use crate::domain::command::Args;
 use crate::domain::json::DEPTH;
 use crate::domain::json::Json;
+use crate::domain::json::cursor::Shape;
 use crate::protocol::mcp::bound::Task;
 use crate::protocol::mcp::codec::envelope::Message;
 use crate::protocol::mcp::codec::envelope::names::Meta;
@@ -58,10 +59,14 @@ pub fn wanted(
     let command = match &*method {
         "tools/call" => {
             let tool = named(Param::Name)?;
+            check_arguments(message, &method)?;
             let class = options.class_of(&method, read_only(&tool));
             return Ok(Wanted { command: McpCommand::call(tool).into_command(class), also });
         }
-        "prompts/get" => McpCommand::get_prompt(named(Param::Name)?),
+        "prompts/get" => {
+            check_arguments(message, &method)?;
+            McpCommand::get_prompt(named(Param::Name)?)
+        }
         "resources/read" => McpCommand::read_resource(named(Param::Uri)?),
         "resources/subscribe" | "resources/unsubscribe" => {
             McpCommand { resource: Some(named(Param::Uri)?.into()), ..McpCommand::new(&*method) }
@@ -91,6 +96,17 @@ pub fn wanted(
 
 fn class(method: &str) -> crate::domain::Class {
     McpCommand::class_of(method)
+}
+
+/// That arguments are an object, as MCP has it: in a text or an array nothing has a name that all servers find. Some clients write `null` for none.
+fn check_arguments(message: &Message, method: &str) -> Result<(), Fault> {
+    match message.param(Param::Arguments).map(|value| value.shape) {
+        None | Some(Shape::Object | Shape::Null) => Ok(()),
+        Some(_) => {
+            let text = format!("{method} takes an object as params.arguments");
+            Err(Fault::new(StatusCode::OK, INVALID_PARAMS, text))
+        }
+    }
 }
 
 /// The arguments of a command that a policy looks into.
@@ -225,6 +241,7 @@ mod tests {
         for (method, params, line, class) in [
             ("tools/call", r#"{"name":"look"}"#, "tools/call look", Class::Read),
             ("tools/call", r#"{"name":"other"}"#, "tools/call other", Class::Unknown),
+            ("tools/call", r#"{"name":"look","arguments":null}"#, "tools/call look", Class::Read),
             ("prompts/get", r#"{"name":"p"}"#, "prompts/get p", Class::Read),
             ("resources/read", r#"{"uri":"file:///x"}"#, "resources/read file:///x", Class::Read),
             ("resources/subscribe", r#"{"uri":"a:b"}"#, "resources/subscribe a:b", Class::Read),
@@ -248,6 +265,9 @@ mod tests {
         for (method, params) in [
             ("tools/call", "{}"),
             ("tools/call", r#"{"name":""}"#),
+            ("tools/call", r#"{"name":"look","arguments":"{\"mode\":\"root\"}"}"#),
+            ("tools/call", r#"{"name":"look","arguments":[{"mode":"root"}]}"#),
+            ("prompts/get", r#"{"name":"p","arguments":"{}"}"#),
             ("resources/read", "{}"),
             ("completion/complete", r#"{"ref":{"type":"ref/tool","name":"p"}}"#),
             ("completion/complete", r#"{"ref":{"type":"ref/prompt"}}"#),
