@@ -24,7 +24,16 @@ use crate::protocol::web::request::folded;
 use crate::transport::media::media_type;
 
 /// Headers that ask a server to take another method than the one that was judged.
-const METHOD_OVERRIDES: [&str; 3] = ["x-http-method-override", "x-http-method", "x-method-override"];
+const METHOD_OVERRIDES: [&str; 8] = [
+    "http-method-override",
+    "method-override",
+    "x-http-method",
+    "x-http-method-override",
+    "x-http-verb-override",
+    "x-method",
+    "x-method-override",
+    "x-override-method",
+];
 
 /// The command of a request with this method, path below the connection, query and headers; its arguments are not read yet.
 pub fn command(
@@ -55,7 +64,7 @@ pub fn command(
 
 /// Whether a header is one of [`METHOD_OVERRIDES`], also with `_` in place of `-`, which many servers take for the same.
 fn overrides_method(name: &str) -> bool {
-    name.starts_with('x') && METHOD_OVERRIDES.contains(&&*folded(name))
+    name.starts_with(['x', 'h', 'm']) && METHOD_OVERRIDES.contains(&&*folded(name))
 }
 
 /// `Connection` may name what goes no further than one hop, but not what the body is or whom it is for: that was judged, and must arrive.
@@ -404,8 +413,14 @@ mod tests {
         assert_eq!(class("GET", &[("upgrade", "websocket")]), Ok(Class::Unknown));
         assert_eq!(class("TRACE", &[]), Err(DenyCode::BadRequest));
         assert_eq!(class("CONNECT", &[]), Err(DenyCode::BadRequest));
-        for name in ["x-http-method-override", "X-HTTP-Method", "x-method-override", "x_http_method_override"]
-        {
+        for name in [
+            "x-http-method-override",
+            "X-HTTP-Method",
+            "x-method-override",
+            "x_http_method_override",
+            "X-Method",
+            "Method-Override",
+        ] {
             let map: HeaderMap = [(name.parse::<header::HeaderName>().unwrap(), "DELETE".parse().unwrap())]
                 .into_iter()
                 .collect();

@@ -4,6 +4,7 @@
 //! Requests come as `/c/<connection>/<path>`. Which protocol's [`App`] answers one hangs on the connection.
 
 pub mod body;
+mod claims;
 pub mod codec;
 pub mod coding;
 pub mod guarded;
