@@ -268,6 +268,89 @@ fn duplicate_members_in_a_judged_body_are_refused() {
     assert!(world.hits().is_empty());
 }
 
+/// Allows and denies that look into bodies and paths.
+const JUDGED: &str = r#"
+[[policy]]
+id = "forms"
+effect = "allow"
+match = { groups = ["support"], connections = ["raw"], methods = ["POST"], paths = ["/form"] }
+[[policy]]
+id = "tiers"
+effect = "allow"
+match = { groups = ["support"], connections = ["raw"], methods = ["POST"], paths = ["/tier"], args = { tier = "gold|silver" } }
+[[policy]]
+id = "refunds"
+effect = "allow"
+match = { groups = ["support"], connections = ["raw"], methods = ["POST"], paths = ["/refund"], args = { amount = "<= 100" } }
+[[policy]]
+id = "no-root"
+effect = "deny"
+match = { connections = ["raw"], args = { role = "root" } }
+[[policy]]
+id = "no-wire"
+effect = "deny"
+match = { connections = ["raw"], args = { "order.kind" = "wire" } }
+[[policy]]
+id = "no-admin"
+effect = "deny"
+match = { connections = ["raw"], paths = ["/admin", "/admin/**"] }
+"#;
+
+#[test]
+fn what_a_target_may_read_otherwise_gets_past_no_policy() {
+    let world = World::with(&(crate::support::world::RULES.to_owned() + JUDGED));
+    let token = world.token("reader");
+    let post = |path: &str, kind: &str, body: &str| {
+        world.send("POST", &format!("/c/raw{path}"), Some(&token), &[("Content-Type", kind)], Some(body))
+    };
+    let (form, json) = ("application/x-www-form-urlencoded", "application/json");
+    for (path, kind, body) in [
+        ("/tier", form, "tier=gold&tier[]=root"),
+        ("/tier", form, "tier=gold&+tier=root"),
+        ("/tier", form, "tier=gold&tier%00=root"),
+        ("/tier", form, "tier=gold&[tier]=root"),
+        ("/tier", form, "tier=gold&x=1;tier=root"),
+        ("/tier?tier=root", form, "tier=gold"),
+        ("/tier?Tier[]=root", json, r#"{"tier":"gold"}"#),
+        ("/refund?amount=5000", json, r#"{"amount":5}"#),
+        ("/form", form, "role[]=root"),
+        ("/form", form, "role[0]=root"),
+        ("/form", form, "+role=root"),
+        ("/form", form, "role%00=root"),
+        ("/form", form, "x=1;role=root"),
+        ("/form?role=root", form, "x=1"),
+        ("/form", form, "order[kind]=wire"),
+        ("/form", form, "order.kind=wire"),
+        ("/form", json, r#"{"order":"{\"kind\":\"wire\"}"}"#),
+    ] {
+        let reply = post(path, kind, body);
+        assert_eq!((reply.status, reply.code().as_str()), (403, "denied"), "{path} {body}");
+    }
+    for path in [
+        "/admin",
+        "/Admin",
+        "/ADMIN/x",
+        "/admin./x",
+        "/admin%20/x",
+        "/admin::$DATA",
+        "/.../admin",
+        "/x?role=root",
+    ] {
+        let reply = world.get(&format!("/c/raw{path}"), Some(&token));
+        assert_eq!((reply.status, reply.code().as_str()), (403, "denied"), "{path}");
+    }
+    assert!(world.hits().is_empty(), "{:?}", world.hits());
+    for (path, kind, body) in [
+        ("/tier?page=2", form, "tier=gold&name[]=x&order[kind]=card"),
+        ("/form", form, "role[]=user&text=a;b"),
+        ("/refund", json, r#"{"amount":5,"note":"[x] {y}"}"#),
+    ] {
+        post(path, kind, body);
+    }
+    world.get("/c/raw/admin.json", Some(&token));
+    assert_eq!(world.hits().len(), 4, "{:?}", world.hits());
+}
+
 #[test]
 fn bombs_and_broken_packing_are_withheld() {
     let world = World::new();

@@ -230,6 +230,47 @@ fn headers_that_nobody_judged_do_not_arrive() {
 }
 
 #[test]
+fn what_a_server_may_read_otherwise_gets_past_no_deny() {
+    let denies = r#"
+[[policy]]
+id = "no-large"
+effect = "deny"
+match = { connections = ["tools"], tools = ["open"], args = { "order.amount" = "> 1000" } }
+[[policy]]
+id = "no-seven"
+effect = "deny"
+match = { connections = ["tools"], tools = ["open"], args = { "ids" = "7" } }
+[[policy]]
+id = "private"
+effect = "deny"
+match = { connections = ["tools"], resources = ["file:///priv/**"] }
+"#;
+    let attack = Attack::new(denies, polite);
+    for arguments in [
+        json!({ "order": "{\"amount\":5000}" }),
+        json!({ "order": "[{\"amount\":5,\"amount\":5000}]" }),
+        json!({ "ids": "[7]" }),
+        json!({ "ids": ["[8, 7]"] }),
+    ] {
+        let told = attack.call(&[], &json!({ "name": "open", "arguments": arguments }));
+        assert_eq!(told["result"]["_meta"]["dev.hoopctl/decision"]["code"], "denied", "{arguments}: {told}");
+    }
+    for arguments in [json!("{\"ids\":7}"), json!([{ "ids": 7 }]), json!(7)] {
+        let told = attack.call(&[], &json!({ "name": "open", "arguments": arguments }));
+        assert_eq!(told["error"]["code"], -32602, "{arguments}: {told}");
+    }
+    for uri in ["file:///priv/a", "file://x/priv/a", "file://127.0.0.1/priv/a", "file:///priv./a"] {
+        let body = json!({ "jsonrpc": "2.0", "id": 1, "method": "resources/read", "params": { "uri": uri } });
+        let told = answer(&attack.send("POST", &[], Some(&body.to_string())));
+        assert_eq!(told["error"]["message"], format!("Resource not found: {uri}"), "{told}");
+    }
+    assert!(attack.arrived("tools/call").is_empty() && attack.arrived("resources/read").is_empty());
+    let told = attack
+        .call(&[], &json!({ "name": "open", "arguments": { "order": "{\"amount\":5}", "ids": "[8]" } }));
+    assert_eq!(told["result"]["content"][0]["text"], "done", "{told}");
+}
+
+#[test]
 fn nothing_goes_along_with_an_approved_call_that_its_approver_did_not_read() {
     let attack = Attack::new("limits = { approval_wait = \"1s\" }", polite);
     let pay = |mark: &str| {
