@@ -2,9 +2,15 @@
 
 use crate::domain::percent;
 
+/// The most pairs that are kept: more than targets read.
+pub const MOST_PAIRS: usize = 10_000;
+
 /// What a form says, in its order. Where readers split it at different places, all that one of them sees is there.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Form(Vec<Pair>);
+pub struct Form {
+    pairs: Vec<Pair>,
+    cut: bool,
+}
 
 /// One name with its value, both decoded.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,10 +36,14 @@ impl Form {
     }
 
     fn of(text: &str, decode: impl Fn(&str) -> Option<String>) -> Option<Self> {
-        let mut pairs = Vec::new();
+        let mut form = Self::default();
         let mut add = |pair: &str, sure: bool| {
             let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-            pairs.push(Pair { name: decode(name)?.into(), value: decode(value)?.into(), sure });
+            let pair = Pair { name: decode(name)?.into(), value: decode(value)?.into(), sure };
+            form.cut |= form.pairs.len() >= MOST_PAIRS;
+            if !form.cut {
+                form.pairs.push(pair);
+            }
             Some(())
         };
         for pair in text.split('&').filter(|pair| !pair.is_empty()) {
@@ -43,12 +53,17 @@ impl Form {
                 add(part, false)?;
             }
         }
-        Some(Self(pairs))
+        Some(form)
     }
 
-    /// The names with their values.
+    /// The names with their values, at most [`MOST_PAIRS`].
     pub fn pairs(&self) -> &[Pair] {
-        &self.0
+        &self.pairs
+    }
+
+    /// Whether there were more of them.
+    pub fn is_cut(&self) -> bool {
+        self.cut
     }
 }
 
@@ -77,5 +92,10 @@ mod tests {
             assert_eq!(Form::read(unreadable), None);
         }
         assert_eq!(Form::of_query("a=%ff&b=1").pairs().len(), 2);
+        for (pairs, cut) in [(MOST_PAIRS, false), (MOST_PAIRS + 1, true)] {
+            let form = Form::read("a&".repeat(pairs).as_bytes()).expect("form");
+            assert_eq!((form.pairs().len(), form.is_cut()), (MOST_PAIRS, cut));
+        }
+        assert_eq!(Form::read(("a&".repeat(MOST_PAIRS) + "%").as_bytes()), None);
     }
 }

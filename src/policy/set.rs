@@ -165,8 +165,8 @@ impl PolicySet {
         })
     }
 
-    /// The verdict about one command. An MCP message that needs no policy of its own passes by the rules that open the connection. Allocates nothing but the verdict, unless the path holds escapes or
-    /// parameters, a name in a SQL text has capital letters, or the command is one of MCP.
+    /// The verdict about one command. An MCP message that needs no policy of its own passes by the rules that open the connection. Allocates nothing but the verdict, unless the path holds escapes,
+    /// parameters or capital letters, a rule looks into a query, a name in a SQL text has capital letters, or the command is one of MCP.
     ///
     /// On deny, [`Verdict::rules`] names the denies that hold for sure, or when there are none those that might; or the approve
     /// rules that nobody could satisfy together. On deny there is no session limit.

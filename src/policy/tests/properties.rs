@@ -8,6 +8,8 @@ use crate::domain::Effect;
 use crate::domain::Groups;
 use crate::domain::Principal;
 use crate::domain::command::Args;
+use crate::domain::command::Words;
+use crate::domain::form::Form;
 use crate::domain::json::Json;
 use crate::policy::Matcher;
 use crate::policy::PolicyRule;
@@ -82,7 +84,8 @@ fn asks() -> impl Strategy<Value = (Principal, Command)> {
     ];
     let claims = prop::sample::select(vec!["{}", r#"{"level":8}"#, r#"{"level":"x"}"#]);
     let method = prop::sample::select(vec!["GET", "POST", "DDL", "ADMIN", "BREW"]);
-    let path = prop::sample::select(vec!["/", "/a", "/a/", "/a/b", "/c/b", "/a;x", "/x%2fa"]);
+    let path =
+        prop::sample::select(vec!["/", "/a", "/a/", "/a/b", "/c/b", "/a;x", "/x%2fa", "/A/b.", "/C/B"]);
     let args = prop_oneof![
         Just(Args::Absent),
         Just(Args::NotRead),
@@ -97,6 +100,8 @@ fn asks() -> impl Strategy<Value = (Principal, Command)> {
             "[]"
         ])
         .prop_map(|text| Args::Read(Json::parse(text.as_bytes(), 8).expect(text))),
+        prop::sample::select(vec!["n=8", "n=8&n[]=1", "x=1;n=8", "m=1", "n={}"])
+            .prop_map(|text| Args::Form(Form::read(text.as_bytes()).expect(text))),
     ];
     (groups, claims, method, path, args).prop_map(|(groups, claims, method, path, args)| {
         let claims = Json::parse(claims.as_bytes(), 8).expect(claims);
@@ -159,6 +164,17 @@ proptest! {
         for less in [effect(rules.clone(), &who, &unread), effect(rules.clone(), &overage, &what), effect(rules, &overage, &unread)] {
             prop_assert!(less != Effect::Allow || knowing == Effect::Allow);
         }
+    }
+
+    #[test]
+    fn a_parameter_of_the_query_never_widens(rules in policies(), ask in asks(), query in prop::sample::select(vec!["n=8", "n=1", "N[]=8", "m=8"])) {
+        let (who, what) = ask;
+        let mut asked = what.clone();
+        if let Words::Http(http) = &mut asked.words {
+            http.query = query.into();
+        }
+        let without = effect(rules.clone(), &who, &what);
+        prop_assert!(effect(rules, &who, &asked) != Effect::Allow || without == Effect::Allow);
     }
 
     #[test]

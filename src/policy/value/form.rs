@@ -12,9 +12,6 @@ use crate::policy::value::walk::Reading;
 use crate::policy::value::walk::leaves;
 use crate::policy::value::walk::walk;
 
-/// The most pairs that are looked at: more than targets read.
-const MOST: usize = 10_000;
-
 /// The path in the ways in which its names may be written.
 pub(super) struct Wanted<'a> {
     names: &'a [Box<str>],
@@ -30,7 +27,7 @@ impl<'a> Wanted<'a> {
 
     /// Visits all that the form may hold at the path. Whether what is surely meant was there.
     pub(super) fn walk(&self, form: &Form, visit: &mut dyn FnMut(Leaf<'_>)) -> bool {
-        if form.pairs().len() > MOST {
+        if form.is_cut() {
             visit(Leaf::Doubtful);
             return false;
         }
