@@ -7,10 +7,7 @@ pub const MOST_PAIRS: usize = 10_000;
 
 /// What a form says, in its order. Where readers split it at different places, all that one of them sees is there.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Form {
-    pairs: Vec<Pair>,
-    cut: bool,
-}
+pub struct Form(Box<[Pair]>);
 
 /// One name with its value, both decoded.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,13 +33,13 @@ impl Form {
     }
 
     fn of(text: &str, decode: impl Fn(&str) -> Option<String>) -> Option<Self> {
-        let mut form = Self::default();
+        let mut pairs = Vec::new();
         let mut add = |pair: &str, sure: bool| {
             let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
             let pair = Pair { name: decode(name)?.into(), value: decode(value)?.into(), sure };
-            form.cut |= form.pairs.len() >= MOST_PAIRS;
-            if !form.cut {
-                form.pairs.push(pair);
+            // One more tells that there are more.
+            if pairs.len() <= MOST_PAIRS {
+                pairs.push(pair);
             }
             Some(())
         };
@@ -53,17 +50,17 @@ impl Form {
                 add(part, false)?;
             }
         }
-        Some(form)
+        Some(Self(pairs.into()))
     }
 
     /// The names with their values, at most [`MOST_PAIRS`].
     pub fn pairs(&self) -> &[Pair] {
-        &self.pairs
+        self.0.get(..MOST_PAIRS).unwrap_or(&self.0)
     }
 
     /// Whether there were more of them.
     pub fn is_cut(&self) -> bool {
-        self.cut
+        self.0.len() > MOST_PAIRS
     }
 }
 

@@ -185,15 +185,20 @@ impl Form {
         if self.strict.covers(uri) {
             return Answer::Yes;
         }
-        let answer = self.near(fold_case(uri));
-        if answer == Answer::No { self.near(alike::fold_path(uri).into_owned()) } else { answer }
+        if self.is_near(&fold_case(uri)) || self.is_near(&alike::fold_path(uri)) {
+            Answer::Unsure
+        } else {
+            Answer::No
+        }
     }
 
-    fn near(&self, folded: Vec<u8>) -> Answer {
-        let trimmed = folded.strip_suffix(b"/").unwrap_or(&folded);
-        let longer = [&*folded, b"/"].concat();
-        let near = self.loose.matches(&folded) || self.loose.matches(trimmed) || self.loose.matches(&longer);
-        if near || self.folded.covers(&folded) { Answer::Unsure } else { Answer::No }
+    fn is_near(&self, folded: &[u8]) -> bool {
+        let trimmed = folded.strip_suffix(b"/").unwrap_or(folded);
+        let longer = [folded, b"/"].concat();
+        self.loose.matches(folded)
+            || self.loose.matches(trimmed)
+            || self.loose.matches(&longer)
+            || self.folded.covers(folded)
     }
 }
 

@@ -60,9 +60,12 @@ impl<'a> Wanted<'a> {
             if segments.len() > DEPTH {
                 return visit(Leaf::Doubtful);
             }
-            let whole = left.iter().rev().fold(value(pair), |inner, segment| match is_place(segment) {
-                true => Json::Array(vec![inner]),
-                false => Json::Object(vec![((*segment).into(), inner)]),
+            let whole = left.iter().rev().fold(value(pair), |inner, segment| {
+                if is_place(segment) {
+                    Json::Array(vec![inner])
+                } else {
+                    Json::Object(vec![((*segment).into(), inner)])
+                }
             });
             return walk(&whole, names, Reading::ARGS, visit);
         }

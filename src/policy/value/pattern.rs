@@ -132,9 +132,8 @@ impl Choices {
 impl Choice {
     fn answer(&self, leaf: Leaf<'_>) -> Answer {
         let value = match (self, leaf) {
-            (Self::Anything, Leaf::Empty) => return Answer::Unsure,
+            (Self::Anything, Leaf::Empty) | (_, Leaf::Doubtful) => return Answer::Unsure,
             (_, Leaf::Missing | Leaf::Empty) => return Answer::No,
-            (_, Leaf::Doubtful) => return Answer::Unsure,
             (Self::Anything, Leaf::Value(_)) => return Answer::Yes,
             (_, Leaf::Value(value)) => value,
         };
