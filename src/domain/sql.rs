@@ -31,6 +31,8 @@ pub struct Effects {
     /// Those that are read and whose values the text may write somewhere, in another form than they have there. Empty for a text that
     /// neither [lays anything down](Effects::lays) nor deletes rows: those that are left tell what was looked at.
     pub kept: BTreeSet<Column>,
+    /// Those that are read nowhere but in what a statement that changes rows gives back to the client, its `RETURNING`.
+    pub returned: BTreeSet<Column>,
     /// The columns whose values go as they are, or with parts put in or left out, into a column of the same name: of this relation, or, where
     /// there is none, a new one of their type.
     pub documents: BTreeSet<Column>,
@@ -141,6 +143,8 @@ impl Effects {
     pub fn with_statements<'a>(&self, run: impl IntoIterator<Item = &'a Self>) -> Self {
         let mut all = self.clone();
         all.names.retain(|entry| entry.action != NameAction::Execute);
+        // One may look at what another gives back.
+        all.returned.clear();
         for effects in run {
             all.classes.extend(&effects.classes);
             all.reasons.extend(effects.reasons.iter().cloned());
@@ -212,6 +216,7 @@ impl Effects {
             + self.relations.len()
             + self.columns.len()
             + self.kept.len()
+            + self.returned.len()
             + self.documents.len()
             + self.functions.len()
             + self.opaque.len()

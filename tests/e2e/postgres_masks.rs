@@ -265,6 +265,49 @@ fn what_is_taken_out_of_json_is_written_nowhere_else() {
     assert_ne!(world.direct("SELECT count(*) FROM stored WHERE x LIKE '078-05-%'"), "0", "it is there");
 }
 
+/// Rows are taken from a queue, and given back.
+#[test]
+fn a_queue_of_jobs_works_and_gives_masked_rows_back() {
+    let jobs = "CREATE TABLE jobs (id int, state text, ssn text, payload jsonb);\n\
+        INSERT INTO jobs SELECT n, 'new', '078-05-1' || (100 + n), '{\"ssn\": \"078-05-2222\", \"to\": \"x\"}' FROM generate_series(1, 9) n;\n\
+        CREATE TABLE notes (x text);\nGRANT ALL ON jobs, notes TO gateway;\n";
+    let world = World::with_database(Database::new(jobs), &format!("{WRITE_RULES}{MASKS}"));
+    let token = world.token("reader");
+    let next = "SELECT id FROM jobs WHERE state = 'new' ORDER BY id FOR UPDATE SKIP LOCKED LIMIT 1";
+    let masked = |id: u8| format!("{id}|***-**-110{id}|{{\"to\": \"x\", \"ssn\": \"***-**-2222\"}}");
+    for (number, statement) in [
+        (1, format!("UPDATE jobs SET state = 'run' WHERE id = ({next}) RETURNING id, ssn, payload")),
+        (
+            2,
+            format!(
+                "WITH n AS ({next}) UPDATE jobs j SET state = 'run' FROM n WHERE j.id = n.id RETURNING j.id, j.ssn, j.payload"
+            ),
+        ),
+        (3, format!("DELETE FROM jobs WHERE id = ({next}) RETURNING id, ssn, payload")),
+    ] {
+        let (_, out, err) = world.psql(&token, &[&statement]);
+        assert_eq!(out.lines().next(), Some(&*masked(number)), "{statement}: {err}");
+    }
+    let (_, out, err) = world.psql(&token, &["UPDATE jobs SET state = 'done' WHERE id = 1 RETURNING *"]);
+    assert!(out.starts_with("1|done|***-**-1101|{"), "{out} {err}");
+    for statement in [
+        "UPDATE jobs SET state = ssn RETURNING ssn",
+        "WITH a AS (UPDATE jobs SET state = 'x' RETURNING ssn) INSERT INTO notes SELECT ssn FROM a",
+        "COPY (UPDATE jobs SET state = 'x' RETURNING ssn) TO STDOUT",
+        "PREPARE p AS UPDATE jobs SET state = 'x' WHERE id = 1 RETURNING ssn; CREATE TABLE stolen AS EXECUTE p",
+    ] {
+        let (_, out, err) = world.psql(&token, &[statement]);
+        assert!(err.contains("ERROR:  42") && !out.contains("078-05"), "{statement}: {out} {err}");
+    }
+    assert_eq!(world.direct("SELECT count(*) FROM pg_class WHERE relname = 'stolen'"), "0");
+    assert_eq!(
+        world.direct(
+            "SELECT (SELECT count(*) FROM notes) + (SELECT count(*) FROM jobs WHERE state LIKE '0%')"
+        ),
+        "0"
+    );
+}
+
 #[test]
 fn what_is_new_in_the_catalogue_is_withheld_until_it_is_known() {
     let world = world();

@@ -16,6 +16,8 @@ const SYSTEM: [&str; 7] = ["cmax", "cmin", "ctid", "oid", "tableoid", "xmax", "x
 pub struct Reach {
     values: bool,
     reads: bool,
+    /// It reads them elsewhere than in what it gives back of rows that it changes.
+    looks: bool,
     /// It reads columns that are JSON, in which there may be masked fields.
     json: bool,
     /// What it reads of them may be written, in another form than that of the document that it is. Of a text that deletes: it may choose
@@ -27,11 +29,18 @@ pub struct Reach {
 
 impl Reach {
     /// Nowhere.
-    pub const NOTHING: Self =
-        Self { values: false, reads: false, json: false, parts: false, reports: false, code: false };
+    pub const NOTHING: Self = Self {
+        values: false,
+        reads: false,
+        looks: false,
+        json: false,
+        parts: false,
+        reports: false,
+        code: false,
+    };
     /// Anywhere: of a text of which nothing is known.
     pub const ALL: Self =
-        Self { values: true, reads: true, json: true, parts: true, reports: true, code: true };
+        Self { values: true, reads: true, looks: true, json: true, parts: true, reports: true, code: true };
 
     /// What the effects of a text say; `None` for a text that was not understood. `opaque_left`: it calls a function that whoever
     /// judged the text could not name harmless. Functions that are harmless but may read tables count here too. `remade`: relations may have
@@ -54,13 +63,14 @@ impl Reach {
             return Self::NOTHING;
         }
         let place = Place::of(effects, masked, remade || effects.remakes());
-        let (mut values, mut reads) = (code, code);
+        let (mut values, mut reads, mut looks) = (code, code, code);
         for column in effects.columns.iter().filter(|column| place.reaches(column)) {
             values = true;
             reads |= column.access == Access::Read;
+            looks |= column.access == Access::Read && !effects.returned.contains(column);
         }
         if effects.functions.iter().any(|call| gives_data(&call.object)) {
-            (values, reads) = (true, true);
+            (values, reads, looks) = (true, true, true);
         }
         let json = effects.columns.iter().any(|column| place.reads_json(column));
         values |= json;
@@ -72,7 +82,7 @@ impl Reach {
         } else {
             json
         };
-        Self { values, reads, json, parts, reports: values || place.changes(effects), code }
+        Self { values, reads, looks, json, parts, reports: values || place.changes(effects), code }
     }
 
     /// With what the prepared statements and cursors reach that a text uses by name. `known` is asked for each use of a name that
@@ -111,6 +121,7 @@ impl Reach {
         Self {
             values: self.values || other.values,
             reads: self.reads || other.reads,
+            looks: self.looks || other.looks,
             json: self.json || other.json,
             parts: self.parts || other.parts,
             reports: self.reports || other.reports,
@@ -140,7 +151,8 @@ impl Reach {
     }
 
     /// Whether the text may put masked values where they are masked no longer: it reads them, and inserts, updates or makes something,
-    /// or calls a function that keeps what it is given, as `set_config` does. An `UPDATE` that only looks for them is among it; of JSON
+    /// or calls a function that keeps what it is given, as `set_config` does. What a `RETURNING` gives back goes to the client alone, where it is
+    /// masked. An `UPDATE` that only looks for them is among it; of JSON
     /// it is not, and documents may be written as such, where they are searched for names again. A `DELETE` that looks at other rows than
     /// those it deletes is among it: a list of guesses without the wrong ones is a copy.
     pub fn keeps(self, effects: Option<&Effects>) -> bool {
@@ -148,7 +160,7 @@ impl Reach {
             let calls = effects.functions.iter().any(|call| lays_down(&call.object));
             (effects.lays(), effects.deletes(), calls)
         });
-        (self.reads && lays) || (self.parts && (lays || deletes)) || ((self.reads || self.json) && calls)
+        (self.looks && lays) || (self.parts && (lays || deletes)) || ((self.reads || self.json) && calls)
     }
 }
 

@@ -121,7 +121,7 @@ impl<'t> Walk<'t> {
             _ => return self.reads(written, place),
         };
         self.taken.insert((target, written));
-        self.columns.insert(written);
+        self.looks(written, place);
     }
 
     /// Visits what a query gives, column by column.

@@ -67,6 +67,8 @@ struct Place<'t> {
     within: bool,
     /// What is read here is written nowhere: it defines what is known by what it reads, or goes back to the client.
     decides: bool,
+    /// It is what a statement gives back to the client, and to nothing else.
+    returns: bool,
     /// It is the condition of an `UPDATE` or a `DELETE`, for the rows of its target.
     own: Option<Own<'t>>,
     /// What takes the value that stands here as it is.
@@ -101,12 +103,12 @@ impl<'t> Place<'t> {
 
     /// The same place in a statement, for what it gives back.
     fn returning(&self) -> Self {
-        Self { decides: !self.within, takes: None, ..self.clone() }
+        Self { decides: !self.within, returns: !self.within, takes: None, ..self.clone() }
     }
 
     /// The place of a query whose rows may go on to another part of the text, or to another text.
     fn inside(&self) -> Self {
-        Self { within: true, takes: None, own: None, ..self.clone() }
+        Self { within: true, returns: false, takes: None, own: None, ..self.clone() }
     }
 
     fn has_cte(&self, name: &str) -> bool {
@@ -140,7 +142,8 @@ struct Written<'t> {
 struct Walk<'t> {
     effects: Effects,
     pending: Vec<(Step<'t>, Place<'t>)>,
-    columns: BTreeSet<Written<'t>>,
+    /// With whether they are read anywhere but in what goes back to the client as a `RETURNING`.
+    columns: BTreeMap<Written<'t>, bool>,
     /// Those of them whose values may be written somewhere, in another form than they have.
     kept: BTreeSet<Written<'t>>,
     /// Those that only decide which rows of their own relation are changed.
@@ -307,13 +310,19 @@ impl<'t> Walk<'t> {
         } else if !place.decides {
             self.kept.insert(written);
         }
-        self.columns.insert(written);
+        self.looks(written, place);
+    }
+
+    /// Notes a column of which the values are looked at.
+    fn looks(&mut self, written: Written<'t>, place: &Place<'t>) {
+        *self.columns.entry(written).or_default() |= !place.returns;
     }
 
     /// Gives each column its relation, now that all aliases are known.
     fn finish(mut self) -> Effects {
         self.finish_kept();
-        for written in std::mem::take(&mut self.columns) {
+        let mut elsewhere = self.effects.columns.clone();
+        for (written, looked) in std::mem::take(&mut self.columns) {
             let Written { qualifier, name } = written;
             if let Some((None, alias)) = qualifier {
                 let untold =
@@ -322,8 +331,17 @@ impl<'t> Walk<'t> {
                     self.effects.fields.extend(name.map(Into::into));
                 }
             }
-            self.relations_of(written, Self::read);
+            self.relations_of(written, |walk, relation, name| {
+                let column = Column { relation, name: name.map(Into::into), access: Access::Read };
+                if looked {
+                    elsewhere.insert(column.clone());
+                } else {
+                    walk.effects.returned.insert(column.clone());
+                }
+                walk.effects.columns.insert(column);
+            });
         }
+        self.effects.returned.retain(|column| !elsewhere.contains(column));
         self.effects
     }
 

@@ -329,10 +329,10 @@ impl<'t> Walk<'t> {
             ((!range.schemaname.is_empty()).then_some(range.schemaname.as_str()), range.relname.as_str())
         });
         if attlist.is_empty() {
-            self.columns.insert(Written { qualifier, name: None });
+            self.looks(Written { qualifier, name: None }, place);
         }
         for name in attlist.iter().filter_map(names::string) {
-            self.columns.insert(Written { qualifier, name: Some(name) });
+            self.looks(Written { qualifier, name: Some(name) }, place);
         }
     }
 
@@ -353,7 +353,7 @@ impl<'t> Walk<'t> {
 
 /// The place of what is in a statement that changes rows.
 fn writing<'t>(place: &Place<'t>) -> Place<'t> {
-    Place { decides: false, takes: None, own: None, ..place.clone() }
+    Place { decides: false, returns: false, takes: None, own: None, ..place.clone() }
 }
 
 /// Whether an option is switched off for sure.

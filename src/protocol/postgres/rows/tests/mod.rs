@@ -3,6 +3,7 @@
 mod attacks;
 mod garbage;
 mod json;
+mod queue;
 mod reach;
 mod report;
 mod table;
