@@ -1,6 +1,7 @@
 //! PostgreSQL through the gateway, with the drivers that people use: each does the same at the gateway and at the database itself, and
 //! must see the same.
 
+mod dump;
 mod java;
 mod masked;
 pub mod peer;

@@ -244,7 +244,7 @@ match = { groups = ["support"], connections = ["db"], operations = ["read"] }
         psql.args(["-c", "SHOW search_path", "-c", "SELECT 1"]);
         run(&mut psql)
     };
-    for usual in ["public", "\"$user\", public", "pg_catalog,public", ""] {
+    for usual in ["public", "\"$user\", public", "pg_catalog,public", "", "\"\"", "\"\",public"] {
         let (code, out, err) = login(usual);
         assert_eq!((code, out.lines().last()), (0, Some("1")), "{usual:?}: {out} {err}");
     }
@@ -257,6 +257,7 @@ match = { groups = ["support"], connections = ["db"], operations = ["read"] }
         "default,evil,pg_catalog",
         "public; SELECT 1",
         "public,EVIL,\"pg_catalog\"",
+        "\"\",evil,\"\",pg_catalog",
         "''",
     ] {
         let (code, out, err) = login(path);

@@ -65,6 +65,10 @@ const HARMLESS: &[&str] = &[
     "xmloption",
 ];
 
+/// The setting that keeps a session away from what is no table of the system, and the value that does so for all.
+pub(super) const RESTRICTS: &str = "restrict_nonsystem_relation_kind";
+pub(super) const RESTRICTED: &str = "view, foreign-table";
+
 /// The class of a change of the setting `name`, in lower case.
 ///
 /// A setting nobody has thought of is admin: there are some that switch triggers off, load libraries or change the role.
@@ -89,6 +93,11 @@ pub(super) fn class(name: &str, change: Change<'_>) -> Class {
             Change::To(path) => search_path(path),
             Change::Reset => Class::Read,
             Change::Computed => Class::Admin,
+        },
+        // What pg_dump begins with: it shuts itself out of views and foreign tables that somebody may have made.
+        RESTRICTS => match change {
+            Change::To(RESTRICTED) => Class::Read,
+            Change::To(_) | Change::Reset | Change::Computed => Class::Admin,
         },
         // Applications keep in them who asks, and policies of the tables read that.
         name if name.contains('.') => Class::Write,
@@ -151,6 +160,9 @@ mod tests {
             ("standard_conforming_strings", Change::Reset, Class::Admin),
             ("default_transaction_read_only", Change::To("on"), Class::Read),
             ("default_transaction_read_only", Change::To("off"), Class::Write),
+            (RESTRICTS, Change::To("view, foreign-table"), Class::Read),
+            (RESTRICTS, Change::To("view"), Class::Admin),
+            (RESTRICTS, Change::Reset, Class::Admin),
             ("search_path", Change::To(""), Class::Read),
             ("search_path", Change::To("\"$user\", public"), Class::Read),
             ("search_path", Change::To("pg_catalog, public"), Class::Read),

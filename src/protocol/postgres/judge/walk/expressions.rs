@@ -199,7 +199,7 @@ impl<'t> Walk<'t> {
         let arguments = args.len().saturating_add(within);
         match known {
             Call::SetConfig => {
-                self.set_config(args);
+                self.set_config(args, place);
                 self.effects.functions.insert(Function { object, arguments });
             }
             _ => self.called(known, object, arguments),
@@ -230,11 +230,16 @@ impl<'t> Walk<'t> {
     }
 
     /// `set_config(name, value, local)` is a `SET`; `NULL` as value resets.
-    fn set_config(&mut self, args: &[Node]) {
+    fn set_config(&mut self, args: &[Node], place: &Place<'t>) {
         self.effects.verbs.insert(Verb::Set);
         // Arguments by name may stand in any order: they are not read.
-        let name = args.first().and_then(names::constant).map(|name| name.to_ascii_lowercase());
         let value = args.get(1).and_then(names::constant);
+        // Whatever `pg_settings` and its `=` are: this value is no role, and switches nothing.
+        let restricts = place.restricts && value.as_deref() == Some(settings::RESTRICTED);
+        let name = match args.first() {
+            Some(name) if restricts && names::is_name(name) => Some(settings::RESTRICTS.to_owned()),
+            name => name.and_then(names::constant).map(|name| name.to_ascii_lowercase()),
+        };
         match &name {
             Some(name) => {
                 let change = value.as_deref().map_or(Change::Computed, Change::To);

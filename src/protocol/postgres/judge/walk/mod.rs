@@ -71,6 +71,8 @@ struct Place<'t> {
     returns: bool,
     /// It is the condition of an `UPDATE` or a `DELETE`, for the rows of its target.
     own: Option<Own<'t>>,
+    /// It is what a query gives of the one row of `pg_settings` about [`settings::RESTRICTS`].
+    restricts: bool,
     /// What takes the value that stands here as it is.
     takes: Option<Takes<'t>>,
     /// The relation that the statement changes.

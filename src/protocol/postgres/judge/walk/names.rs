@@ -1,8 +1,9 @@
 //! Names and constants, as the parser writes them into its tree.
 
 use pg_query::NodeEnum;
-use pg_query::protobuf::{AConst, Node, TypeName, a_const};
+use pg_query::protobuf::{AConst, AExprKind, Node, SelectStmt, TypeName, a_const};
 
+use super::super::settings::RESTRICTS;
 use crate::domain::sql::Object;
 
 /// A name with its schema; an empty schema is one that was not written.
@@ -69,4 +70,34 @@ fn literal(constant: &AConst) -> Option<String> {
 pub(super) fn constants(nodes: &[Node]) -> Option<String> {
     let words: Option<Vec<String>> = nodes.iter().map(constant).collect();
     words.map(|words| words.join(", "))
+}
+
+/// Whether all that a query reads is the row of `pg_settings` about [`RESTRICTS`], as in the text that pg_dump begins with:
+/// `SELECT set_config(name, …) FROM pg_settings WHERE name = '…'`.
+pub(super) fn restricts(select: &SelectStmt) -> bool {
+    let [Node { node: Some(NodeEnum::RangeVar(table)) }] = select.from_clause.as_slice() else {
+        return false;
+    };
+    let Some(NodeEnum::AExpr(condition)) = select.where_clause.as_ref().and_then(|node| node.node.as_ref())
+    else {
+        return false;
+    };
+    let own = matches!(table.schemaname.as_str(), "" | "pg_catalog")
+        && table.relname == "pg_settings"
+        && table.alias.is_none()
+        && select.with_clause.is_none();
+    own && AExprKind::try_from(condition.kind) == Ok(AExprKind::AexprOp)
+        && matches!(qualified(&condition.name), Some((None | Some("pg_catalog"), "=")))
+        && condition.lexpr.as_deref().is_some_and(is_name)
+        && condition.rexpr.as_deref().and_then(constant).as_deref() == Some(RESTRICTS)
+}
+
+/// Whether a node is the column `name`.
+pub(super) fn is_name(node: &Node) -> bool {
+    match &node.node {
+        Some(NodeEnum::ColumnRef(column)) => {
+            matches!(column.fields.as_slice(), [field] if string(field) == Some("name"))
+        }
+        _ => false,
+    }
 }

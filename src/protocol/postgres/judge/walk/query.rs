@@ -61,7 +61,7 @@ impl<'t> Walk<'t> {
     pub(super) fn select(&mut self, select: &'t SelectStmt, place: &Place<'t>) {
         let takes = if select.into_clause.is_some() { Some(Takes::New) } else { place.takes };
         // Another relation's columns can be meant here, under any name.
-        let place = &Place { own: None, takes: None, ..place.clone() };
+        let place = &Place { own: None, takes: None, restricts: false, ..place.clone() };
         let inner = self.with(select.with_clause.as_ref(), place);
         parts!(select => self, &inner; SelectStmt {
             walk: from_clause values_lists larg rarg;
@@ -77,7 +77,7 @@ impl<'t> Walk<'t> {
             part.walk(self, &inner);
         }
         if !target_list.is_empty() {
-            self.gives(select, &inner, takes);
+            self.gives(select, &Place { restricts: names::restricts(select), ..inner.clone() }, takes);
         }
         self.act(Verb::Select, Class::Read, place);
         if !locking_clause.is_empty() {

@@ -82,36 +82,34 @@ impl Setting {
 /// The schemas of a search path, each in quotes, as the server reads the list; `None` if it would not take it, or one has no name.
 ///
 /// The server reads this value by rules of its own, not by those of SQL: `public--,evil` are two schemas. In quotes each name is the
-/// same in both, so that what is judged as SQL is what the server takes.
+/// same in both, so that what is judged as SQL is what the server takes. `""` is a schema that nobody can make, and how PostgreSQL writes
+/// a path without any: it is left out, since SQL has no such name.
 fn quoted_schemas(value: &str) -> Option<String> {
     let mut rest = value.trim_start_matches(is_space);
-    let mut list = String::new();
+    let mut list = Vec::new();
     if rest.is_empty() {
-        return Some(list);
+        return Some(String::new());
     }
     loop {
         let name = if let Some(quoted) = rest.strip_prefix('"') {
             let (name, behind) = unquoted(quoted)?;
             rest = behind;
-            name
+            Some(name).filter(|name| !name.is_empty())
         } else {
             let end = rest.find(|letter| letter == ',' || is_space(letter)).unwrap_or(rest.len());
             let (name, behind) = rest.split_at_checked(end)?;
             rest = behind;
-            name.to_ascii_lowercase()
+            if name.is_empty() {
+                return None;
+            }
+            Some(name.to_ascii_lowercase())
         };
-        if name.is_empty() {
-            return None;
-        }
-        list.push('"');
-        list.push_str(&name.replace('"', "\"\""));
-        list.push('"');
+        list.extend(name.map(|name| format!("\"{}\"", name.replace('"', "\"\""))));
         rest = rest.trim_start_matches(is_space);
         if rest.is_empty() {
-            return Some(list);
+            return Some(list.join(", "));
         }
         rest = rest.strip_prefix(',')?.trim_start_matches(is_space);
-        list.push_str(", ");
     }
 }
 

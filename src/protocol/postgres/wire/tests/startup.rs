@@ -131,6 +131,9 @@ fn a_search_path_is_read_as_the_server_reads_it() {
     for (path, wanted) in [
         ("", ""),
         (" \t", ""),
+        ("\"\"", ""),
+        (" \"\" , public,\"\",evil", "\"public\", \"evil\""),
+        ("\"\"\"\"", "\"\"\"\""),
         (r#""$user", public"#, r#""$user", "public""#),
         ("Public ,\n\"Public\"", r#""public", "Public""#),
         (r#""a""b,c""#, r#""a""b,c""#),
@@ -145,7 +148,9 @@ fn a_search_path_is_read_as_the_server_reads_it() {
     ] {
         assert_eq!(with("search_path", path).unwrap().setting(Setting::SearchPath), Some(wanted), "{path:?}");
     }
-    for bad in [",", "a,", ",a", "a,,b", "a b", "\"a", "\"a\"b", "\"\"", "public /* */", "public -- ,evil"] {
+    for bad in
+        [",", "a,", ",a", "a,,b", "a b", "\"a", "\"a\"b", "\"\"b", "\"\",", "public /* */", "public -- ,evil"]
+    {
         let error = with("search_path", bad).unwrap_err();
         assert!(matches!(error, StartupError::Value { .. }), "{bad:?}: {error}");
     }
