@@ -1,5 +1,6 @@
 //! `policy test`: the cases of a file against the policies as they are.
 
+use std::cell::RefCell;
 use std::path::Path;
 
 use http::HeaderMap;
@@ -30,6 +31,7 @@ use crate::policy::cases::Case;
 use crate::policy::cases::CaseReport;
 use crate::protocol::http::command;
 use crate::protocol::postgres;
+use crate::protocol::postgres::command::Assumed;
 use crate::protocol::postgres::judge::Judge;
 use crate::protocol::postgres::judge::Lexing;
 use crate::protocol::postgres::judge::cache::Limits;
@@ -46,18 +48,17 @@ pub fn test(terminal: Terminal, access: &Access, file: &Path) -> Outcome {
     let judge = judge
         .transpose()
         .map_err(|error| Failure::failed(format!("cannot start the SQL parser: {error}")))?;
+    let assumed = RefCell::new(Assumed::default());
     let judged = |case: &Case, connection: &Connection| match (connection.protocol, &case.sql, &case.mcp) {
         (Protocol::Http, None, None) => judged(case),
         (Protocol::Mcp, None, Some(mcp)) => mcp.command(connection),
         (Protocol::Postgres, Some(sql), None) => {
             let judge = judge.as_ref().ok_or("there is no SQL parser")?;
             let judgement = access.block_on(judge.judge(sql.as_bytes(), Lexing::default()));
-            Ok(postgres::command::command(
-                sql.as_bytes(),
-                &judgement,
-                |_name| None,
-                postgres::command::by_its_words,
-            ))
+            let by_words = postgres::command::by_its_words;
+            let command = postgres::command::command(sql.as_bytes(), &judgement, |_name| None, by_words);
+            assumed.borrow_mut().add(&command);
+            Ok(command)
         }
         (Protocol::Http, ..) => {
             Err(format!("{} is an HTTP connection: write method and path", case.connection))
@@ -88,6 +89,9 @@ pub fn test(terminal: Terminal, access: &Access, file: &Path) -> Outcome {
     }
     let failed = report.cases.iter().filter(|case| !case.passed).count();
     terminal.say(&format!("{} of {} as expected", rows.len() - failed, rows.len()));
+    if let Some(words) = assumed.borrow().words() {
+        terminal.say(&words);
+    }
     if !report.unreached.is_empty() {
         terminal.say(&format!("no case reaches: {}", report.unreached.join(", ")));
     }

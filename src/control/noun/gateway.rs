@@ -257,7 +257,8 @@ pub struct ExplainReport {
     /// Whether it is an MCP message that passes for everybody to whom the connection is open.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub needs_no_policy: bool,
-    /// Of a call whose class hangs on what the server says of the tool: that this is not known here, and what to do.
+    /// Of a call whose class hangs on what the server says of the tool: that this is not known here, and what to do. Of SQL: the functions
+    /// of which something was assumed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
     /// What a SQL text does.

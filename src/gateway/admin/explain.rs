@@ -35,6 +35,7 @@ use crate::policy::RuleOutcome;
 use crate::policy::Subject;
 use crate::protocol::http::command;
 use crate::protocol::postgres;
+use crate::protocol::postgres::command::Assumed;
 use crate::protocol::postgres::judge::Judge;
 use crate::protocol::postgres::judge::Lexing;
 use crate::protocol::postgres::judge::cache::Limits;
@@ -207,6 +208,8 @@ impl Acting {
         let principal = principal(&explain)?;
         let (explain, note) = self.annotated(explain, connection);
         let command = command_of(&explain, connection).await?;
+        let mut assumed = Assumed::default();
+        assumed.add(&command);
         let subject = Subject {
             principal: &principal,
             connection,
@@ -220,7 +223,7 @@ impl Acting {
             rule: verdict.rule.as_deref().map(str::to_owned),
             class: command.class.to_string(),
             path: command.path().to_owned(),
-            note,
+            note: note.or_else(|| assumed.words()),
             needs_no_policy: explanation.needs_no_policy,
             sql: explanation.sql.clone(),
             message: verdict.message.as_deref().map(str::to_owned),

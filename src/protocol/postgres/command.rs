@@ -1,5 +1,6 @@
 //! From a SQL text that was judged to the command that the policies see.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::domain::Class;
@@ -10,6 +11,7 @@ use crate::domain::command::Words;
 use crate::domain::sql::Effects;
 use crate::domain::sql::Function;
 use crate::domain::sql::NameUse;
+use crate::domain::sql::Object;
 use crate::protocol::postgres::judge::Judgement;
 
 /// The command of a text and what was judged about exactly these bytes.
@@ -44,6 +46,47 @@ pub fn command(
 /// What a text calls that may do anything, as far as its words tell.
 pub fn by_its_words(effects: &Effects) -> Vec<Function> {
     effects.opaque.iter().cloned().collect()
+}
+
+/// What was assumed of the functions of texts that were judged by their words alone. A session asks the target's catalogue, which may know
+/// better.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Assumed {
+    /// Functions and operators of which nothing is known, so that they may do anything.
+    unknown: BTreeSet<Box<str>>,
+    /// Functions without a schema that have the names of PostgreSQL's own.
+    own: BTreeSet<Box<str>>,
+}
+
+impl Assumed {
+    /// Adds what was assumed of a command's text.
+    pub fn add(&mut self, command: &Command) {
+        let Some(sql) = command.sql() else { return };
+        let name = |object: &Object| object.to_string().into_boxed_str();
+        self.unknown.extend(sql.opaque.iter().map(|function| name(&function.object)));
+        let own = sql.effects.iter().flat_map(|effects| &effects.functions);
+        let own = own.filter(|function| function.object.schema.is_none() && !sql.opaque.contains(function));
+        self.own.extend(own.map(|function| name(&function.object)));
+    }
+
+    /// It in words, not escaped; `None` where nothing was assumed.
+    pub fn words(&self) -> Option<String> {
+        /// So many names of each kind.
+        const SHOWN: usize = 8;
+        let list = |names: &BTreeSet<Box<str>>, kind: &str| {
+            let shown: Vec<&str> = names.iter().take(SHOWN).map(|name| &**name).collect();
+            let more = if names.len() > SHOWN { " and others" } else { "" };
+            (!names.is_empty()).then(|| format!("{}{more} for {kind}", shown.join(", ")))
+        };
+        let parts: Vec<String> =
+            list(&self.unknown, "unknown").into_iter().chain(list(&self.own, "PostgreSQL's own")).collect();
+        (!parts.is_empty()).then(|| {
+            format!(
+                "judged by words alone, which take {}; a session asks the target's catalogue what they are",
+                parts.join(", and ")
+            )
+        })
+    }
 }
 
 #[cfg(test)]

@@ -295,3 +295,25 @@ fn verbs_are_those_of_the_statements() {
         assert_eq!(verdict(&[allow], sql), expected, "{sql}");
     }
 }
+
+#[test]
+fn what_is_assumed_by_words_alone_is_told() {
+    let words = |texts: &[&str]| {
+        let mut assumed = super::Assumed::default();
+        texts.iter().for_each(|sql| assumed.add(&judged(sql.as_bytes())));
+        assumed.words()
+    };
+    assert_eq!(
+        words(&["SELECT id FROM customers WHERE id = 1", "SELECT 1 +", "SELECT pg_catalog.lower('a')"]),
+        None
+    );
+    let told =
+        words(&["SELECT refund(1), lower(name) FROM customers", "SELECT app.refund(1), now()"]).unwrap();
+    assert_eq!(
+        told,
+        "judged by words alone, which take app.refund, refund for unknown, and lower, now for PostgreSQL's own; a session asks the \
+         target's catalogue what they are"
+    );
+    let many: String = (0..20).map(|n| format!("f{n}(), ")).collect();
+    assert!(words(&[&format!("SELECT {many} 1")]).unwrap().contains("f15 and others for unknown"));
+}
