@@ -139,6 +139,9 @@ pub fn verdict(report: &VerifyReport) -> Row {
 /// What is wrong with the audit trail.
 pub fn audit_problem(found: &AuditVerification) -> Option<String> {
     let seq = found.broken?;
+    if found.unreadable {
+        return Some(format!("the audit trail cannot be read from entry {seq} on: hoopctl.db is damaged"));
+    }
     Some(format!("the audit trail is not as it was written, from entry {seq} on"))
 }
 
@@ -325,6 +328,7 @@ pub fn verify_file(terminal: Terminal, path: &Path) -> Outcome {
         pruned_ms: found.pruned_ms,
         broken_at: found.broken.as_ref().map(|broken| broken.seq),
         problem: found.broken.as_ref().map(|broken| broken.class.as_str().to_owned()),
+        unsettled: None,
     };
     told(terminal, &[verdict(&report)])?;
     Ok(if report.intact { Exit::Done } else { Exit::Broken })
@@ -369,6 +373,7 @@ mod tests {
             pruned_ms: None,
             broken_at: Some(5),
             problem: Some("edited\u{1b}[2J".to_owned()),
+            unsettled: None,
         };
         let terminal =
             Terminal { format: Format::Table, quiet: false, stdout: false, dialog: false, colour: false };

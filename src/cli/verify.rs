@@ -23,7 +23,15 @@ pub fn verify(terminal: Terminal, access: &Access, id: Option<&str>, all: bool) 
     let id = find(access, id.unwrap_or("last"))?.id;
     let report = access.wait(access.backend().verify_session(id))?;
     recording::told(terminal, &[recording::verdict(&report)])?;
-    Ok(if report.intact { Exit::Done } else { Exit::Broken })
+    if let Some(why) = &report.unsettled {
+        terminal.say(&format!("not all is proved: {why}"));
+    }
+    Ok(match (report.intact, &report.unsettled) {
+        (false, _) => Exit::Broken,
+        // What was not looked at is not proved.
+        (true, Some(_)) => Exit::Failed,
+        (true, None) => Exit::Done,
+    })
 }
 
 /// Proves the audit trail, part by part.

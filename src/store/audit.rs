@@ -59,9 +59,19 @@ pub struct AuditVerification {
     pub broken: Option<u64>,
     /// The hash of the last entry that fits, 64 hex digits.
     pub head: String,
+    /// That one cannot be read: the database is damaged there.
+    #[serde(default)]
+    pub unreadable: bool,
     /// It goes on after these entries: this is a part of a check, not the whole of it.
     #[serde(default)]
     pub more: bool,
+}
+
+/// What the trail says of the recordings' database.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct JournalNotes {
+    /// When it was made, each time, in milliseconds since 1970.
+    pub made_ms: Vec<i64>,
 }
 
 /// How far a check of the trail has come.
@@ -96,8 +106,14 @@ impl AuditCheck {
             entries,
             broken: (!whole).then_some(entries + 1),
             head: hex::encode(&self.last.1),
+            unreadable: false,
             more: false,
         }
+    }
+
+    /// The part up to here holds, and what comes next cannot be read.
+    fn unreadable(&self) -> AuditVerification {
+        AuditVerification { unreadable: true, ..self.found(false) }
     }
 }
 
@@ -159,8 +175,15 @@ impl View {
         }
     }
 
-    /// Goes on with a check of the trail for some entries. `None`: it is good so far, and goes on.
+    /// Goes on with a check of the trail for some entries. `None`: it is good so far, and goes on. What is damaged is a finding, no failure.
     pub fn verify_audit_on(&self, check: &mut AuditCheck) -> Result<Option<AuditVerification>, StoreError> {
+        match self.verify_some(check) {
+            Err(error) if error.is_fault_of_disk() => Ok(Some(check.unreadable())),
+            found => found,
+        }
+    }
+
+    fn verify_some(&self, check: &mut AuditCheck) -> Result<Option<AuditVerification>, StoreError> {
         let mut select = self
             .connection
             .prepare_cached("SELECT * FROM audit WHERE seq >= ?1 ORDER BY seq LIMIT ?2")
@@ -184,6 +207,15 @@ impl View {
         }
         let emptied = check.last.0 == 0 && (self.was_audited()? || self.has_changes()?);
         Ok(Some(check.found(!emptied && self.fact_left(HEAD)? == Some(head(&check.last)))))
+    }
+
+    /// What the trail says of the recordings' database. What cannot be read says nothing: [`View::verify_audit`] finds that.
+    pub fn journal_notes(&self) -> Result<JournalNotes, StoreError> {
+        match self.journals_made() {
+            Ok(made_ms) => Ok(JournalNotes { made_ms }),
+            Err(error) if error.is_fault_of_disk() => Ok(JournalNotes::default()),
+            Err(error) => Err(error),
+        }
     }
 
     /// When the recordings' database was made, each time, in milliseconds since 1970, as the audit trail says.

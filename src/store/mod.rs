@@ -29,6 +29,7 @@ pub use approval::Same;
 pub use audit::AuditCheck;
 pub use audit::AuditEntry;
 pub use audit::AuditVerification;
+pub use audit::JournalNotes;
 pub use db::Change;
 pub use db::Db;
 pub use db::View;

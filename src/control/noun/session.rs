@@ -218,6 +218,9 @@ pub struct VerifyReport {
     pub broken_at: Option<u64>,
     /// What is wrong with it.
     pub problem: Option<String>,
+    /// Why not all of it was looked at: some of what was recorded is not in the database yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unsettled: Option<String>,
 }
 
 /// Where a check of everything goes on.

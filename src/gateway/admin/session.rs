@@ -250,6 +250,7 @@ fn report(found: &Verification) -> VerifyReport {
         pruned_ms: found.pruned_ms,
         broken_at: found.broken.map(|broken| broken.seq),
         problem: found.broken.map(|broken| broken.class.to_string()),
+        unsettled: None,
     }
 }
 
@@ -365,9 +366,13 @@ impl Sessions for Acting {
 
     fn verify_session(&self, id: SessionId) -> Answer<'_, VerifyReport> {
         Box::pin(async move {
+            let unsettled = self.admin.settle().await;
             let verify = move |reader: &Reader| reader.verify(id).map_err(|error| fault_of_reading(&error));
-            let found = self.admin.read(verify).await?.ok_or_else(|| no_session(&id.to_string()))?;
-            Ok(report(&found))
+            let found = self.admin.read_now(verify).await?.ok_or_else(|| no_session(&id.to_string()))?;
+            let mut page = VerifyPage { sessions: vec![report(&found)], unsettled, ..VerifyPage::default() };
+            self.admin.find_unknown(&mut page).await?;
+            let report = page.sessions.pop().ok_or_else(|| no_session(&id.to_string()))?;
+            Ok(VerifyReport { unsettled: page.unsettled, ..report })
         })
     }
 
@@ -381,8 +386,9 @@ impl Sessions for Acting {
             let mut page = VerifyPage { unsettled, ..found.unwrap_or_else(nothing) };
             self.admin.find_unknown(&mut page).await?;
             if let Some(whole) = &mut page.whole {
-                let made = self.admin.store.read(store::View::journals_made).await;
-                let made = made.map_err(|error| fault_of_store(&error))?;
+                let told = self.admin.store.read(store::View::journal_notes).await;
+                let told = told.map_err(|error| fault_of_store(&error))?;
+                let made = told.made_ms;
                 // A gateway that runs has made one.
                 whole.gone = absent && (!made.is_empty() || self.admin.running.is_some());
                 whole.remade_ms = made.get(1..).and_then(<[i64]>::last).copied();

@@ -141,6 +141,7 @@ fn report(live: bool) -> VerifyReport {
         pruned_ms: None,
         broken_at: None,
         problem: None,
+        unsettled: None,
     }
 }
 
