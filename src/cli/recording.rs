@@ -30,6 +30,7 @@ use crate::domain::id::SessionId;
 use crate::domain::now_ms;
 use crate::domain::text::Shown;
 use crate::domain::units;
+use crate::gateway::retention;
 use crate::recording::FileError;
 use crate::recording::Journal;
 use crate::recording::RecordingFile;
@@ -267,17 +268,18 @@ pub fn prune(terminal: Terminal, place: &Place, yes: bool) -> Outcome {
     let journal = Journal::open(&dir, config.recording).map_err(|error| failed(&error))?;
     journal.hold(holds.iter().map(|hold| hold.session));
     let made = journal.report().made;
-    let report = journal.prune_blocking(now_ms()).map_err(|error| failed(&error))?;
+    let actor = Peer::this_process().principal_id();
+    store
+        .call_blocking(move |db| db.change(|change| change.note_journal(made)))
+        .map_err(|error| failed(&error))?;
+    let report =
+        retention::prune(&store, &journal, &dir, &actor, now_ms()).map_err(|error| failed(&error))?;
     journal.close();
     let detail = json!({"recordings": report.recordings, "sessions": report.sessions, "bytes": report.bytes});
     let audited = detail.clone();
-    let actor = Peer::this_process().principal_id();
     store
         .call_blocking(move |db| {
-            db.change(|change| {
-                change.note_journal(made)?;
-                change.append_audit(&actor, "session.prune", "*", &audited)
-            })
+            db.change(|change| change.append_audit(&actor, "session.prune", "*", &audited))
         })
         .map_err(|error| failed(&error))?;
     terminal.say(&format!(

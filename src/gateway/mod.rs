@@ -9,6 +9,7 @@ mod logging;
 mod masks;
 mod notices;
 mod process;
+pub mod retention;
 mod revision;
 mod running;
 mod start;

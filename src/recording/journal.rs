@@ -29,8 +29,12 @@ use crate::recording::prune::Pruning;
 use crate::recording::queue::Durability;
 use crate::recording::queue::Stage;
 use crate::recording::queue::lock;
+use crate::recording::reader::ReadError;
+use crate::recording::reader::Reader;
 use crate::recording::recover;
 use crate::recording::recover::OpenReport;
+use crate::recording::removed;
+use crate::recording::removed::Removal;
 use crate::recording::schema;
 use crate::recording::settings::Settings;
 use crate::recording::settings::Sync;
@@ -248,12 +252,25 @@ impl Journal {
         lock(&self.owner.shared.held).contains(&session)
     }
 
-    /// Applies the retention of the settings as of `now_ms`, a little at a time, while events go on being recorded.
+    /// What retention removes next, as of `now_ms`: to be noted where it is not lost with the recordings, and then given to
+    /// [`Journal::prune`]. Blocks.
+    ///
+    /// # Errors
+    /// The database cannot be read.
+    pub fn next_removal(&self, now_ms: i64) -> Result<Removal, ReadError> {
+        let folder = self.owner.path.parent().unwrap_or(Path::new(""));
+        let reader = Reader::open(folder)?;
+        let held = lock(&self.owner.shared.held).clone();
+        Ok(removed::next(&reader.connection, now_ms, &self.settings(), &held)?)
+    }
+
+    /// Removes the events of these sessions, as far as they are over, all rows past their retention, and gives room back. Appends go on
+    /// meanwhile.
     ///
     /// # Errors
     /// When the journal is broken or closed, or becomes so meanwhile.
-    pub async fn prune(&self, now_ms: i64) -> Result<PruneReport, RecordError> {
-        let (pruning, report) = Pruning::new(now_ms);
+    pub async fn prune(&self, now_ms: i64, numbers: Vec<i64>) -> Result<PruneReport, RecordError> {
+        let (pruning, report) = Pruning::new(now_ms, numbers);
         self.owner.shared.enqueue_pruning(pruning)?;
         report.await.map_err(|_dropped| self.why_stopped())
     }
@@ -262,8 +279,8 @@ impl Journal {
     ///
     /// # Errors
     /// As there.
-    pub fn prune_blocking(&self, now_ms: i64) -> Result<PruneReport, RecordError> {
-        let (pruning, report) = Pruning::new(now_ms);
+    pub fn prune_blocking(&self, now_ms: i64, numbers: Vec<i64>) -> Result<PruneReport, RecordError> {
+        let (pruning, report) = Pruning::new(now_ms, numbers);
         self.owner.shared.enqueue_pruning(pruning)?;
         report.blocking_recv().map_err(|_dropped| self.why_stopped())
     }

@@ -265,7 +265,7 @@ fn unreadable(session: SessionId) -> Verification {
 }
 
 /// Whether the file holds what nobody has written there, or gives nothing at all. Everything else may be read another time.
-fn is_damage(error: &rusqlite::Error) -> bool {
+pub(crate) fn is_damage(error: &rusqlite::Error) -> bool {
     let code = error.sqlite_error_code();
     matches!(code, Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase | ErrorCode::SystemIoFailure))
         || matches!(

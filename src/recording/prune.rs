@@ -12,7 +12,6 @@ use tokio::sync::oneshot;
 
 use crate::domain::id::SessionId;
 use crate::recording::schema::PAGE_SIZE;
-use crate::recording::session::GATEWAY;
 use crate::recording::settings::Settings;
 use crate::recording::writer::block_id;
 
@@ -20,8 +19,6 @@ use crate::recording::writer::block_id;
 const BLOCKS: i64 = 64;
 /// Rows of sessions that are removed in one transaction.
 const ROWS: usize = 256;
-/// The part of all recordings that those of refusals may be before the oldest of them goes first.
-const REFUSALS: u64 = 8;
 /// Pages that are given back in one transaction.
 const PAGES: u32 = 512;
 
@@ -39,17 +36,18 @@ pub struct PruneReport {
 /// A pruning in work.
 pub(crate) struct Pruning {
     now_ms: i64,
+    /// The sessions whose events go, the first one last: noted before.
+    numbers: Vec<i64>,
     report: PruneReport,
-    /// Bytes of the held recordings, once they were asked for.
-    held: Option<u64>,
     reply: oneshot::Sender<PruneReport>,
 }
 
 impl Pruning {
-    /// Retention as of `now_ms`, and who wants to know.
-    pub(crate) fn new(now_ms: i64) -> (Self, oneshot::Receiver<PruneReport>) {
+    /// Retention as of `now_ms`, of the events of these sessions, and who wants to know.
+    pub(crate) fn new(now_ms: i64, mut numbers: Vec<i64>) -> (Self, oneshot::Receiver<PruneReport>) {
         let (reply, receiver) = oneshot::channel();
-        (Self { now_ms, report: PruneReport::default(), held: None, reply }, receiver)
+        numbers.reverse();
+        (Self { now_ms, numbers, report: PruneReport::default(), reply }, receiver)
     }
 
     /// Says what was done.
@@ -69,11 +67,16 @@ pub(crate) struct Spared<'a> {
 }
 
 impl Spared<'_> {
-    /// Whether the session of a row is held, by the column `id` of it.
+    /// Whether the session of a row is held.
     fn holds(&self, row: &Row<'_>) -> rusqlite::Result<bool> {
-        let id = row.get_ref("id")?.as_str()?;
-        Ok(!self.held.is_empty() && id.parse().is_ok_and(|id: SessionId| self.held.contains(&id)))
+        is_held(row, self.held)
     }
+}
+
+/// Whether the session of a row is one of these, by the column `id` of it.
+pub(crate) fn is_held(row: &Row<'_>, held: &HashSet<SessionId>) -> rusqlite::Result<bool> {
+    let id = row.get_ref("id")?.as_str()?;
+    Ok(!held.is_empty() && id.parse().is_ok_and(|id: SessionId| held.contains(&id)))
 }
 
 /// Does a little. `true`: nothing is left to do.
@@ -87,9 +90,10 @@ pub(crate) fn step(
         empty(connection, no)?;
         return Ok(false);
     }
-    if let Some(no) = expired(connection, pruning, settings, spared)?
-        && !(spared.is_open)(no)
-    {
+    if let Some(no) = pruning.numbers.pop() {
+        if (spared.is_open)(no) || !may_go(connection, no, spared)? {
+            return Ok(false);
+        }
         mark(connection, no, pruning.now_ms)?;
         pruning.report.recordings += 1;
         return Ok(false);
@@ -104,7 +108,7 @@ pub(crate) fn step(
     Ok(freed == 0)
 }
 
-fn before(now_ms: i64, age: std::time::Duration) -> i64 {
+pub(crate) fn before(now_ms: i64, age: std::time::Duration) -> i64 {
     now_ms.saturating_sub(i64::try_from(age.as_millis()).unwrap_or(i64::MAX))
 }
 
@@ -112,82 +116,17 @@ fn emptying(connection: &Connection) -> rusqlite::Result<Option<i64>> {
     connection.prepare_cached("SELECT no FROM emptying LIMIT 1")?.query_row([], |row| row.get(0)).optional()
 }
 
-/// The session that goes next: the one that ended first, if that is too long ago or all together are too large. What is held counts
-/// for neither: else one large recording that has to stay would push out all others.
-fn expired(
-    connection: &Connection,
-    pruning: &mut Pruning,
-    settings: &Settings,
-    spared: &Spared<'_>,
-) -> rusqlite::Result<Option<i64>> {
-    let Some((no, ended_ms)) = oldest(connection, spared)? else { return Ok(None) };
-    if ended_ms < before(pruning.now_ms, settings.recordings) {
-        return Ok(Some(no));
-    }
-    let all = size(connection)?;
-    if all <= settings.max_size {
-        return Ok(None);
-    }
-    let held = match pruning.held {
-        Some(held) => held,
-        None => *pruning.held.insert(held_size(connection, spared)?),
-    };
-    if all.saturating_sub(held) <= settings.max_size {
-        return Ok(None);
-    }
-    Ok(Some(refusals(connection, settings.max_size / REFUSALS, spared)?.unwrap_or(no)))
-}
-
-/// The session that ended first of those whose events are there, and when.
-fn oldest(connection: &Connection, spared: &Spared<'_>) -> rusqlite::Result<Option<(i64, i64)>> {
-    let mut select = connection.prepare_cached(
-        "SELECT no, ended_ms, id FROM session WHERE ended_ms IS NOT NULL AND pruned_ms IS NULL
-         ORDER BY ended_ms",
-    )?;
-    let mut rows = select.query([])?;
-    while let Some(row) = rows.next()? {
-        if !spared.holds(row)? {
-            return Ok(Some((row.get("no")?, row.get("ended_ms")?)));
-        }
-    }
-    Ok(None)
-}
-
-/// Bytes of the blocks of the sessions that are held.
-fn held_size(connection: &Connection, spared: &Spared<'_>) -> rusqlite::Result<u64> {
-    let mut find = connection.prepare_cached("SELECT no FROM session WHERE id = ?")?;
-    let mut sum = connection
-        .prepare_cached("SELECT coalesce(sum(length(bytes)), 0) FROM block WHERE id BETWEEN ? AND ?")?;
-    let mut bytes = 0_u64;
-    for id in spared.held {
-        let no: Option<i64> = find.query_row([id.to_string()], |row| row.get(0)).optional()?;
-        let Some(no) = no else { continue };
-        let range = params![block_id(no, 0), block_id(no, u64::from(u32::MAX))];
-        bytes += sum.query_row(range, |row| row.get::<_, i64>(0))?.unsigned_abs();
-    }
-    Ok(bytes)
-}
-
-/// The oldest recording of refusals, if those have more than so many bytes: anybody can cause them, and must not be able to push out
-/// what others did.
-fn refusals(connection: &Connection, most: u64, spared: &Spared<'_>) -> rusqlite::Result<Option<i64>> {
-    let mut select = connection.prepare_cached(
-        "SELECT no, id, bytes FROM session
-         WHERE ended_ms IS NOT NULL AND pruned_ms IS NULL AND principal = ? ORDER BY no",
-    )?;
-    let mut rows = select.query([GATEWAY])?;
-    let (mut bytes, mut oldest) = (0_u64, None);
-    while let Some(row) = rows.next()? {
-        if !spared.holds(row)? {
-            bytes += row.get::<_, i64>("bytes")?.unsigned_abs();
-            oldest = oldest.or(Some(row.get("no")?));
-        }
-    }
-    Ok(oldest.filter(|_| bytes > most))
+/// Whether it is over, its events are there, and nobody holds it, as somebody may since it was chosen.
+fn may_go(connection: &Connection, no: i64, spared: &Spared<'_>) -> rusqlite::Result<bool> {
+    let held = connection
+        .prepare_cached("SELECT id FROM session WHERE no = ? AND ended_ms IS NOT NULL AND pruned_ms IS NULL")?
+        .query_row([no], |row| spared.holds(row))
+        .optional()?;
+    Ok(held == Some(false))
 }
 
 /// Bytes in use: pages of the file but for the free ones.
-fn size(connection: &Connection) -> rusqlite::Result<u64> {
+pub(crate) fn size(connection: &Connection) -> rusqlite::Result<u64> {
     let pages = pragma(connection, "page_count")?.saturating_sub(pragma(connection, "freelist_count")?);
     Ok(pages * u64::from(PAGE_SIZE))
 }

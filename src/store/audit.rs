@@ -10,7 +10,6 @@ use rusqlite::params;
 use serde::Deserialize;
 use serde::Serialize;
 use serde_json::Value;
-use serde_json::json;
 
 use crate::domain::hex;
 use crate::domain::json::write_string;
@@ -28,9 +27,6 @@ const HEAD: &str = "audit_head";
 
 /// The fact that something was noted once.
 const AUDITED: &str = "audited";
-/// What the trail calls it that the recordings' database was made, or was there already when that was first noted.
-const JOURNAL: &str = "journal.make";
-
 /// One entry of the audit trail.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct AuditEntry {
@@ -65,13 +61,6 @@ pub struct AuditVerification {
     /// It goes on after these entries: this is a part of a check, not the whole of it.
     #[serde(default)]
     pub more: bool,
-}
-
-/// What the trail says of the recordings' database.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct JournalNotes {
-    /// When it was made, each time, in milliseconds since 1970.
-    pub made_ms: Vec<i64>,
 }
 
 /// How far a check of the trail has come.
@@ -209,23 +198,6 @@ impl View {
         Ok(Some(check.found(!emptied && self.fact_left(HEAD)? == Some(head(&check.last)))))
     }
 
-    /// What the trail says of the recordings' database. What cannot be read says nothing: [`View::verify_audit`] finds that.
-    pub fn journal_notes(&self) -> Result<JournalNotes, StoreError> {
-        match self.journals_made() {
-            Ok(made_ms) => Ok(JournalNotes { made_ms }),
-            Err(error) if error.is_fault_of_disk() => Ok(JournalNotes::default()),
-            Err(error) => Err(error),
-        }
-    }
-
-    /// When the recordings' database was made, each time, in milliseconds since 1970, as the audit trail says.
-    pub fn journals_made(&self) -> Result<Vec<i64>, StoreError> {
-        self.connection
-            .prepare_cached("SELECT ts_ms FROM audit WHERE action = ?1 ORDER BY seq")
-            .and_then(|mut select| select.query_map([JOURNAL], |row| row.get(0))?.collect())
-            .during("read the audit trail")
-    }
-
     /// Whether there was ever an entry. Who takes this fact away says so, too.
     fn was_audited(&self) -> Result<bool, StoreError> {
         Ok(self.fact_left(AUDITED)?.is_none_or(|fact| !fact.is_empty()))
@@ -298,17 +270,6 @@ impl Change<'_> {
             self.set_fact(AUDITED, "1")?;
         }
         self.set_fact(HEAD, &head(&(kept.seq, kept.hash)))
-    }
-
-    /// Notes that the recordings' database was made, or is there, if no entry says that yet.
-    ///
-    /// # Errors
-    /// As [`Change::append_audit`].
-    pub fn note_journal(&self, made: bool) -> Result<(), StoreError> {
-        if !made && !self.journals_made()?.is_empty() {
-            return Ok(());
-        }
-        self.append_audit("hoopctl", JOURNAL, "events.db", &json!({ "made": made }))
     }
 }
 

@@ -224,6 +224,56 @@ fn an_entry_of_the_audit_trail_that_was_changed_is_found() {
     }
 }
 
+/// Who can write the database of recordings, and not the audit trail, makes it say what they like of itself.
+#[test]
+fn recordings_that_were_replaced_by_forged_ones_are_missed() {
+    let mut world = World::new();
+    for user in ["writer", "reader"] {
+        world.get("/c/crm/customers/7", Some(&world.token(user)));
+    }
+    world.stop();
+    let (code, out, err) = world.cli(&["session", "verify", "--all"]);
+    assert_eq!(code, 0, "{out} {err}");
+    let kept = std::fs::read(world.path("data/events.db")).unwrap();
+    let forged = |world: &World, statements: &str, said: &str| {
+        std::fs::write(world.path("data/events.db"), &kept).unwrap();
+        let database = rusqlite::Connection::open(world.path("data/events.db")).unwrap();
+        database.execute_batch(statements).unwrap();
+        database.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)").unwrap();
+        drop(database);
+        let (code, out, err) = world.cli(&["session", "verify", "--all"]);
+        assert!(code == 10 && out.contains(said), "{statements}: {code} {out} {err}");
+    };
+    let empty = "DELETE FROM session; DELETE FROM block; DELETE FROM dropped;";
+    let unlike = "is not the one that the audit trail tells of";
+    let unexplained = "the audit trail says nothing of that";
+    // Empty, with the numbers begun anew, set to where they were, or all explained.
+    forged(&world, &format!("{empty} UPDATE sqlite_sequence SET seq = 0 WHERE name = 'session'"), unlike);
+    forged(&world, empty, "sessions are missing");
+    forged(
+        &world,
+        &format!("{empty} INSERT INTO dropped SELECT 1, seq FROM sqlite_sequence WHERE name = 'session'"),
+        unexplained,
+    );
+    forged(
+        &world,
+        "UPDATE session SET id = 'ses_' || substr(id, 5, length(id) - 5) || 'z' WHERE no = (SELECT max(no) FROM session)",
+        unlike,
+    );
+    // One whose events were removed, and that says that it was retention.
+    let pruned = "UPDATE session SET pruned_ms = 1; DELETE FROM block";
+    forged(&world, pruned, unexplained);
+    // It stays known when a gateway goes on with it.
+    forged(&world, &format!("{empty} UPDATE sqlite_sequence SET seq = 0 WHERE name = 'session'"), unlike);
+    world.start();
+    for user in ["writer", "reader"] {
+        world.get("/c/crm/customers/7", Some(&world.token(user)));
+    }
+    world.stop();
+    let (code, out, err) = world.cli(&["session", "verify", "--all"]);
+    assert!(code == 10 && out.contains(unlike), "{code} {out} {err}");
+}
+
 #[test]
 fn a_page_of_the_audit_trail_that_cannot_be_read_is_broken_and_no_failure() {
     let world = World::new();
@@ -300,6 +350,11 @@ fn what_is_past_its_retention_goes_by_the_command_and_by_itself() {
     let (code, _, err) = world.cli(&["session", "prune", "--yes"]);
     assert_eq!(code, 0, "{err}");
     assert!(pruned(&world, &first), "the command removes it");
+    let whole = |world: &World| {
+        let (code, out, err) = world.cli(&["session", "verify", "--all"]);
+        assert!(code == 0 && out.contains(" events were there"), "{code} {out} {err}");
+    };
+    whole(&world);
 
     world.start();
     let second = recorded(&world);
@@ -310,4 +365,9 @@ fn what_is_past_its_retention_goes_by_the_command_and_by_itself() {
     std::thread::sleep(Duration::from_millis(1500));
     world.start();
     wait_for("the gateway removes it by itself", || pruned(&world, &second));
+    whole(&world);
+    let database = rusqlite::Connection::open(world.path("data/hoopctl.db")).unwrap();
+    let noted = "SELECT count(*) FROM audit WHERE action = 'journal.prune'";
+    let noted: i64 = database.query_row(noted, [], |row| row.get(0)).unwrap();
+    assert!(noted >= 3, "before anything was noted, by the command, by the gateway: {noted}");
 }

@@ -261,6 +261,12 @@ pub struct WholeReport {
     /// Sessions, or ranges of removed ones, with numbers that were never given or that stand twice.
     #[serde(default)]
     pub wrong_numbers: u64,
+    /// Sessions that are said to be removed, which the audit trail does not say.
+    #[serde(default)]
+    pub unexplained: u64,
+    /// The number of a session that the audit trail tells of, and that is not there or is another one.
+    #[serde(default)]
+    pub unlike: Option<i64>,
     /// The tables that say so, or the whole database, cannot be read: they are damaged.
     #[serde(default)]
     pub unreadable: bool,
@@ -291,6 +297,12 @@ impl WholeReport {
                 "a number of a session was never given, or stands twice",
                 "numbers of sessions were never given, or stand twice",
             ),
+            count(
+                self.unexplained,
+                "a session is said to be removed by retention, and the audit trail says nothing of that",
+                "sessions are said to be removed by retention, and the audit trail says nothing of that",
+            ),
+            self.unlike.map(|no| format!("session number {no} is not the one that the audit trail tells of")),
             self.unreadable.then(|| "the database of recordings is damaged".to_owned()),
             count(self.missing, "a session is missing", "sessions are missing"),
             self.gone

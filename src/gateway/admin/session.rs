@@ -151,6 +151,25 @@ impl Admin {
         Ok(())
     }
 
+    /// Holds what the recordings say of themselves against the audit trail. What is removed is noted before: so the notes are read last.
+    async fn hold_against_trail(&self, whole: &mut WholeReport) -> Result<store::JournalNotes, ApiError> {
+        let fault = |error: ReadError| fault_of_reading(&error);
+        let readable = !whole.unreadable;
+        let removed =
+            if readable { self.read_now(move |reader| reader.removed().map_err(fault)).await? } else { None };
+        let told = self.store.read(store::View::journal_notes).await;
+        let told = told.map_err(|error| fault_of_store(&error))?;
+        if let (Some(Some(removed)), Some(noted)) = (&removed, &told.removed) {
+            whole.unexplained = recording::unexplained(removed, noted);
+        }
+        if removed.is_some() {
+            let seen = told.seen.clone();
+            let unlike = self.read_now(move |reader| reader.unlike(&seen).map_err(fault)).await?;
+            whole.unlike = unlike.flatten();
+        }
+        Ok(told)
+    }
+
     fn live_sessions(&self) -> Vec<LiveSession> {
         self.running.as_ref().map(|running| running.live.sessions()).unwrap_or_default()
     }
@@ -386,8 +405,7 @@ impl Sessions for Acting {
             let mut page = VerifyPage { unsettled, ..found.unwrap_or_else(nothing) };
             self.admin.find_unknown(&mut page).await?;
             if let Some(whole) = &mut page.whole {
-                let told = self.admin.store.read(store::View::journal_notes).await;
-                let told = told.map_err(|error| fault_of_store(&error))?;
+                let told = self.admin.hold_against_trail(whole).await?;
                 let made = told.made_ms;
                 // A gateway that runs has made one.
                 whole.gone = absent && (!made.is_empty() || self.admin.running.is_some());
