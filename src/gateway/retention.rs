@@ -3,6 +3,7 @@
 
 use std::path::Path;
 
+use crate::gateway::running::Running;
 use crate::recording::Journal;
 use crate::recording::PruneReport;
 use crate::recording::ReadError;
@@ -75,5 +76,29 @@ pub fn prune(
         if done.recordings == 0 {
             return Ok(all);
         }
+    }
+}
+
+/// [`prune`] for a gateway that runs.
+pub(super) async fn prune_running(running: &Running, now_ms: i64) {
+    let (store, journal) = (running.store.clone(), running.gate.journal().clone());
+    let config = running.config.load_full();
+    let pruned = tokio::task::spawn_blocking(move || {
+        prune(&store, &journal, &config.storage.data_dir, "hoopctl", now_ms)
+            .map_err(|error| error.to_string())
+    });
+    if let Err(error) = pruned.await.unwrap_or_else(|error| Err(error.to_string())) {
+        tracing::warn!(%error, "recordings could not be pruned");
+    }
+}
+
+/// [`look`] at the end, when all sessions are over and on the disk.
+pub(super) async fn note_sessions(running: &Running) {
+    let (store, config) = (running.store.clone(), running.config.load_full());
+    let noted = tokio::task::spawn_blocking(move || {
+        look(&store, &config.storage.data_dir, i64::MAX).map_err(|error| error.to_string())
+    });
+    if let Err(error) = noted.await.unwrap_or_else(|error| Err(error.to_string())) {
+        tracing::warn!(%error, "the audit trail does not tell which sessions there are");
     }
 }

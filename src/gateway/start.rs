@@ -170,7 +170,7 @@ pub async fn run(options: RunOptions) -> Result<(), GatewayError> {
         tracing::error!(%error, "the end of some sessions is not recorded; the next start closes them");
     }
     running.gate.journal().close();
-    note_sessions(&running).await;
+    retention::note_sessions(&running).await;
     tracing::info!("stopped");
     drop(lock);
     Ok(())
@@ -434,34 +434,12 @@ async fn prune(running: Arc<Running>) {
         if !std::mem::take(&mut first) {
             sweep_locks(&running, now).await;
         }
-        prune_recordings(&running, now).await;
+        retention::prune_running(&running, now).await;
         let before = now.saturating_sub(i64::try_from(APPROVALS_KEPT.as_millis()).unwrap_or(i64::MAX));
         if let Err(error) = running.approvals.prune(before).await {
             tracing::warn!(%error, "approvals could not be pruned");
         }
         tokio::time::sleep(PRUNE_EVERY).await;
-    }
-}
-
-/// Notes in the audit trail which sessions there are, all of which are on the disk.
-async fn note_sessions(running: &Running) {
-    let (store, config) = (running.store.clone(), running.config.load_full());
-    let noted = tokio::task::spawn_blocking(move || {
-        retention::look(&store, &config.storage.data_dir, i64::MAX).map_err(|error| error.to_string())
-    });
-    if let Err(error) = noted.await.unwrap_or_else(|error| Err(error.to_string())) {
-        tracing::warn!(%error, "the audit trail does not tell which sessions there are");
-    }
-}
-
-async fn prune_recordings(running: &Running, now_ms: i64) {
-    let (store, journal) = (running.store.clone(), running.gate.journal().clone());
-    let data_dir = running.config.load().storage.data_dir.clone();
-    let pruned = tokio::task::spawn_blocking(move || {
-        retention::prune(&store, &journal, &data_dir, "hoopctl", now_ms).map_err(|error| error.to_string())
-    });
-    if let Err(error) = pruned.await.unwrap_or_else(|error| Err(error.to_string())) {
-        tracing::warn!(%error, "recordings could not be pruned");
     }
 }
 

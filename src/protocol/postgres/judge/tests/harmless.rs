@@ -157,7 +157,7 @@ fn what_psql_and_pg_dump_send_is_read() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
-/// The one name of a setting that pg_dump computes, and what only looks like it.
+/// The one name of a setting that `pg_dump` computes, and what only looks like it.
 #[test]
 fn a_computed_name_of_a_setting_is_known_in_the_text_of_pg_dump_only() {
     let dump = "SELECT set_config(name, 'view, foreign-table', false) FROM pg_settings WHERE name = 'restrict_nonsystem_relation_kind'";

@@ -72,7 +72,7 @@ pub(super) fn constants(nodes: &[Node]) -> Option<String> {
     words.map(|words| words.join(", "))
 }
 
-/// Whether all that a query reads is the row of `pg_settings` about [`RESTRICTS`], as in the text that pg_dump begins with:
+/// Whether all that a query reads is the row of `pg_settings` about [`RESTRICTS`], as in the text that `pg_dump` begins with:
 /// `SELECT set_config(name, …) FROM pg_settings WHERE name = '…'`.
 pub(super) fn restricts(select: &SelectStmt) -> bool {
     let [Node { node: Some(NodeEnum::RangeVar(table)) }] = select.from_clause.as_slice() else {
