@@ -32,6 +32,7 @@ mod pairs;
 mod plan;
 mod redactor;
 mod sse;
+mod tag;
 mod text;
 mod value;
 mod view;

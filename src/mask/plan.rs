@@ -5,6 +5,7 @@ use aws_lc_rs::hmac;
 use crate::domain::Connection;
 use crate::domain::MaskOp;
 use crate::domain::MaskRule;
+use crate::domain::hex;
 use crate::mask::detect::By;
 use crate::mask::detect::Hit;
 use crate::mask::detect::PatternProblem;
@@ -19,6 +20,7 @@ use crate::mask::notes::Notes;
 use crate::mask::operator;
 use crate::mask::operator::REDACTED;
 use crate::mask::pairs;
+use crate::mask::tag::TagSeal;
 use crate::mask::value::Finder;
 use crate::mask::value::Found;
 
@@ -80,6 +82,7 @@ pub struct Plan {
     /// What the operators write that look at no value, as JSON.
     constants: Vec<Option<Box<[u8]>>>,
     key: hmac::Key,
+    tags: TagSeal,
     pub(super) spare: SpareMaskers,
 }
 
@@ -90,12 +93,14 @@ impl Plan {
     /// # Errors
     /// The first rule that cannot hold as it is written.
     pub fn compile(rules: &[&MaskRule], hash_key: [u8; 32]) -> Result<Self, PlanError> {
+        let key = hmac::Key::new(hmac::HMAC_SHA256, &hash_key);
         let mut plan = Self {
             fields: FieldNames::default(),
             scanner: Scanner::default(),
             ops: Vec::new(),
             constants: Vec::new(),
-            key: hmac::Key::new(hmac::HMAC_SHA256, &hash_key),
+            tags: TagSeal::new(&key, &format!("{rules:?}")),
+            key,
             spare: SpareMaskers::default(),
         };
         for (place, rule) in rules.iter().enumerate() {
@@ -234,6 +239,29 @@ impl Plan {
     /// The operator of a rule.
     pub(super) fn op(&self, rule: u16) -> &MaskOp {
         self.ops.get(usize::from(rule)).unwrap_or(&MaskOp::Redact)
+    }
+
+    /// The entity tag of a masked body, for the target's own, both without quotes; `None`: there is none to show.
+    pub fn seal_tag(&self, tag: &[u8]) -> Option<String> {
+        self.tags.seal(tag)
+    }
+
+    /// The target's own entity tag behind one that [`Plan::seal_tag`] gave under this connection's key and these rules.
+    pub fn open_tag(&self, sealed: &str) -> Option<Vec<u8>> {
+        self.tags.open(sealed)
+    }
+
+    /// A digest (HMAC) of bytes that are not shown, under a key of the connection's: who has only the digest cannot try on it what
+    /// the bytes may be.
+    pub fn keyed_digest(&self, bytes: &[u8]) -> String {
+        let key = hmac::Key::new(hmac::HMAC_SHA256, hmac::sign(&self.key, b"withheld bytes\0").as_ref());
+        hex::encode(hmac::sign(&key, bytes).as_ref())
+    }
+
+    /// How a recording tells of a body that is not shown, as JSON: its length and keyed digest.
+    pub fn withheld(&self, body: &[u8]) -> String {
+        let digest = self.keyed_digest(body);
+        format!("{{\"length\":{},\"hmac\":\"{digest}\",\"withheld\":true}}", body.len())
     }
 
     /// Appends what a rule makes of the text of a value.

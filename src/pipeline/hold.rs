@@ -234,18 +234,21 @@ impl Exchange {
         Ok(scope)
     }
 
-    /// SHA-256 over principal, connection, rule and the digest of the bytes, each with its length before it.
+    /// SHA-256 over principal, connection, rule and the digest of the bytes, each with its length before it. Where values are masked that
+    /// of the bytes is keyed: approvers and recordings show what is made of it.
     fn digest(&self, rule: &str, bytes_digest: &str) -> String {
         let mut context = aws_lc_rs::digest::Context::new(&aws_lc_rs::digest::SHA256);
         let governed = &self.governed.connection;
         let upstream = governed.upstream.to_string();
+        let plan = &self.governed.plan;
+        let keyed = (!plan.is_empty()).then(|| plan.keyed_digest(bytes_digest.as_bytes()));
         for part in [
             "hoopctl approval v1",
             &self.verified.principal.id,
             governed.name.as_str(),
             &upstream,
             rule,
-            bytes_digest,
+            keyed.as_deref().unwrap_or(bytes_digest),
         ] {
             context.update(&(part.len() as u64).to_be_bytes());
             context.update(part.as_bytes());

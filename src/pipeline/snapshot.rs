@@ -32,7 +32,7 @@ pub struct Governed {
     pub connection: Connection,
     /// What is masked on it.
     pub plan: Arc<Plan>,
-    /// Tells one way of masking from another, 8 hexadecimal digits: part of the entity tags that clients see.
+    /// Tells one way of masking from another, 8 hexadecimal digits.
     pub mask_tag: Box<str>,
     pub(super) credential: ArcSwapOption<Credential>,
     /// Its counters, once it was used.

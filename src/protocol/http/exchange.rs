@@ -103,7 +103,7 @@ async fn run(
     };
     let (judged, whole) = judge(&exchange, &head, rest, &mut body, &mut recorded).await?;
 
-    let masks = (!governed.plan.is_empty()).then_some(&*governed.mask_tag);
+    let masks = (!governed.plan.is_empty()).then_some(&*governed.plan);
     let mut headers = headers::to_target(&head.headers, &governed.connection, masks, exchange.reads_bodies());
     if upgrade.is_some() {
         if masks.is_some() && !judged.is_denied() {
@@ -277,9 +277,7 @@ pub(super) fn body_text(
         capture.write(&mut out);
         return (out, notes);
     }
-    let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, bytes);
-    let digest = crate::domain::hex::encode(digest.as_ref());
-    let _infallible = write!(out, "{{\"length\":{},\"sha256\":\"{digest}\",\"withheld\":true}}", bytes.len());
+    out.push_str(&governed.plan.withheld(bytes));
     (out, Notes::default())
 }
 

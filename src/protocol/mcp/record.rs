@@ -2,10 +2,7 @@
 
 use std::fmt::Write;
 
-use aws_lc_rs::digest;
-
 use crate::domain::EventKind;
-use crate::domain::hex;
 use crate::domain::json::push_string;
 use crate::mask::Notes;
 use crate::mask::mcp::Answer;
@@ -58,15 +55,7 @@ impl FromClient<'_> {
                 capture.add(masked.as_deref().unwrap_or(self.body));
                 capture.write(&mut data);
             }
-            Err(_unmaskable) => {
-                let digest = digest::digest(&digest::SHA256, self.body);
-                let _infallible = write!(
-                    data,
-                    "{{\"length\":{},\"sha256\":\"{}\",\"withheld\":true}}",
-                    self.body.len(),
-                    hex::encode(digest.as_ref())
-                );
-            }
+            Err(_unmaskable) => data.push_str(&plan.withheld(self.body)),
         }
         data.push('}');
         CommandRecord { kind: EventKind::McpMessage, data, mask: notes.take() }

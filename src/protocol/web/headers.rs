@@ -8,46 +8,50 @@ use http::header;
 
 use crate::domain::Connection;
 use crate::domain::Injection;
+use crate::mask::Plan;
 use crate::pipeline::ReplyGuard;
 use crate::protocol::web::claims::is_claim;
 use crate::protocol::web::request::folded;
+use crate::protocol::web::tags::masked_tag;
+use crate::protocol::web::tags::may_tell_the_body;
+use crate::protocol::web::tags::speaks_of_the_bytes;
+use crate::protocol::web::tags::translate_condition;
 
-/// Reply headers that never reach a client.
-const NEVER_RETURNED: [&str; 21] = [
+/// Reply headers that never reach a client: what is between the target and the gateway, and what would hold for all that a browser knows
+/// under the gateway's own origin, which all connections share.
+const NEVER_RETURNED: [&str; 29] = [
     "alt-svc",
     "authentication-info",
     "clear-site-data",
     "connection",
+    "expect-ct",
     "keep-alive",
+    "nel",
     "proxy-authenticate",
     "proxy-authentication-info",
     "proxy-connection",
     "public-key-pins",
+    "report-to",
+    "reporting-endpoints",
+    "secure-session-registration",
     "server",
+    "service-worker-allowed",
     "set-cookie",
     "set-cookie2",
+    "set-login",
     "strict-transport-security",
     "te",
     "trailer",
     "transfer-encoding",
     "upgrade",
+    "use-as-dictionary",
     "via",
     "x-accel-redirect",
     "x-powered-by",
     "x-sendfile",
 ];
-/// Reply headers that speak of the bytes before masking.
-const OF_THE_BYTES: [&str; 7] = [
-    "accept-ranges",
-    "content-digest",
-    "content-length",
-    "content-md5",
-    "digest",
-    "repr-digest",
-    "x-goog-hash",
-];
-/// The same, by family: a digest of the target's own bytes would let masked values be guessed.
-const OF_THE_BYTES_FAMILIES: [&str; 2] = ["x-amz-checksum-", "x-checksum-"];
+/// Reply headers that are an address each.
+const LOCATIONS: [&str; 5] = ["content-location", "location", "sourcemap", "x-http-location", "x-sourcemap"];
 
 fn is_sent(name: &HeaderName, by_connection: &[String]) -> bool {
     let folded_name;
@@ -77,7 +81,7 @@ fn listed(headers: &HeaderMap) -> Vec<String> {
 pub fn to_target(
     headers: &HeaderMap,
     connection: &Connection,
-    masks: Option<&str>,
+    masks: Option<&Plan>,
     reads_bodies: bool,
 ) -> HeaderMap {
     let by_connection = listed(headers);
@@ -107,9 +111,9 @@ pub fn to_target(
             out.remove(key);
         }
     }
-    if let Some(tag) = masks {
+    if let Some(plan) = masks {
         for name in [header::IF_MATCH, header::IF_NONE_MATCH] {
-            translate_condition(&mut out, &name, tag);
+            translate_condition(&mut out, &name, plan);
         }
     }
     if let Ok(host) = HeaderValue::from_str(&connection.upstream.authority()) {
@@ -123,7 +127,7 @@ pub fn to_target(
 pub fn is_harmless_trailer(name: &str, rewritten: bool) -> bool {
     let harmless = ["grpc-", "x-checksum-", "x-trailer-"].iter().any(|family| name.starts_with(family))
         || name == "server-timing";
-    harmless && !(rewritten && speaks_of_the_bytes(name))
+    harmless && !(rewritten && may_tell_the_body(name))
 }
 
 /// Announces those trailers of a message that may pass.
@@ -145,37 +149,6 @@ fn announce_trailers(from: &HeaderMap, to: &mut HeaderMap, rewritten: bool) {
     }
 }
 
-/// What a masked body's entity tag ends with, so that it differs from the target's own and from those of other masks.
-fn tag_ending(mask_tag: &str) -> String {
-    format!("-hm{mask_tag}\"")
-}
-
-/// Turns entity tags that clients know back into the target's own; those of another way of masking match nothing any more.
-fn translate_condition(headers: &mut HeaderMap, name: &HeaderName, mask_tag: &str) {
-    let Some(value) = headers.remove(name) else { return };
-    let ending = tag_ending(mask_tag);
-    let Ok(text) = value.to_str() else { return };
-    let tags: Vec<String> = text
-        .split(',')
-        .map(str::trim)
-        .map(|tag| tag.strip_suffix(&ending).map_or_else(|| stale(tag), |own| format!("{own}\"")))
-        .collect();
-    if let Ok(value) = HeaderValue::from_str(&tags.join(", ")) {
-        headers.insert(name, value);
-    }
-}
-
-/// A tag that this way of masking did not give out: it must not be taken for one of the target's.
-fn stale(tag: &str) -> String {
-    if tag == "*" { tag.to_owned() } else { "\"hoopctl-stale\"".to_owned() }
-}
-
-/// The entity tag of a masked body.
-fn masked_tag(value: &HeaderValue, mask_tag: &str) -> Option<HeaderValue> {
-    let own = value.to_str().ok()?.strip_suffix('"')?;
-    HeaderValue::from_bytes(&[own, "-hm", mask_tag, "\""].concat().into_bytes()).ok()
-}
-
 /// The headers that go to the client, cleared, masked, and leading nowhere but through the gateway. With `rewritten` the body is not the target's own bytes.
 pub fn to_client(headers: &HeaderMap, guard: &mut ReplyGuard, rewritten: bool) -> HeaderMap {
     let by_connection = listed(headers);
@@ -188,7 +161,8 @@ pub fn to_client(headers: &HeaderMap, guard: &mut ReplyGuard, rewritten: bool) -
         let dropped = NEVER_RETURNED.binary_search(&text).is_ok()
             || text.starts_with("hoopctl-")
             || by_connection.iter().any(|listed| listed == text)
-            || (rewritten && speaks_of_the_bytes(text));
+            || (rewritten && speaks_of_the_bytes(text))
+            || (masks && may_tell_the_body(text));
         if dropped {
             continue;
         }
@@ -201,11 +175,11 @@ pub fn to_client(headers: &HeaderMap, guard: &mut ReplyGuard, rewritten: bool) -
                 Some(value) => value,
                 None => continue,
             },
-            header::LOCATION | header::CONTENT_LOCATION => match inside(value, &governed.connection) {
+            _ if LOCATIONS.contains(&text) => match inside(value, &governed.connection) {
                 Some(value) => value,
                 None => continue,
             },
-            header::ETAG if masks => match masked_tag(value, &governed.mask_tag) {
+            header::ETAG if masks => match masked_tag(value, &governed.plan) {
                 Some(value) => value,
                 None => continue,
             },
@@ -223,12 +197,6 @@ pub fn to_client(headers: &HeaderMap, guard: &mut ReplyGuard, rewritten: bool) -
         }
     }
     out
-}
-
-fn speaks_of_the_bytes(name: &str) -> bool {
-    name == "content-encoding"
-        || OF_THE_BYTES.contains(&name)
-        || OF_THE_BYTES_FAMILIES.iter().any(|family| name.starts_with(family))
 }
 
 /// A redirect as the client can follow it: own-origin ones lead back through the gateway, those to a part of the target that the connection does not
@@ -405,22 +373,10 @@ mod tests {
             ["accept", "accept-encoding", "authorization_", "content-type", "host", "range", "te"]
         );
         assert_eq!(out.get("host").unwrap(), "crm.internal");
-        let out = to_target(&sent, &connection(), Some("0badcafe"), true);
+        let plan = Plan::compile(&[], [0; 32]).unwrap();
+        let out = to_target(&sent, &connection(), Some(&plan), true);
         assert!(!out.contains_key("range"));
         assert_eq!(out.get("accept-encoding").unwrap(), "identity");
-    }
-
-    #[test]
-    fn entity_tags_of_masked_bodies_are_translated_and_stale_ones_match_nothing() {
-        let tag = masked_tag(&HeaderValue::from_static("W/\"abc\""), "0badcafe").unwrap();
-        assert_eq!(tag, "W/\"abc-hm0badcafe\"");
-        let sent = headers(&[
-            ("If-None-Match", "W/\"abc-hm0badcafe\", \"old-hm00000000\""),
-            ("If-Match", "\"abc\""),
-        ]);
-        let out = to_target(&sent, &connection(), Some("0badcafe"), true);
-        assert_eq!(out.get("if-none-match").unwrap(), "W/\"abc\", \"hoopctl-stale\"");
-        assert_eq!(out.get("if-match").unwrap(), "\"hoopctl-stale\"");
     }
 
     #[test]

@@ -15,6 +15,7 @@ pub mod progress;
 pub mod reply;
 pub mod request;
 mod serve;
+mod tags;
 mod timer;
 pub mod upstream;
 

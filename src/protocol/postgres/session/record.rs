@@ -165,11 +165,13 @@ fn write_sql(sql: &[u8], plan: &Plan, keep: usize, data: &mut String, notes: &mu
     data.push_str("\"sql\":");
     push_string(text.get(..text.floor_char_boundary(keep)).unwrap_or_default(), data);
     if text.len() > keep {
-        let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, sql);
+        // Of the masked text, if it is: on a digest of the other one masked values could be tried.
+        let all = masked.as_ref().map_or(sql, String::as_bytes);
+        let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, all);
         let _infallible = write!(
             data,
             ",\"length\":{},\"sha256\":\"{}\",\"cut\":true",
-            sql.len(),
+            all.len(),
             hex::encode(digest.as_ref())
         );
     }

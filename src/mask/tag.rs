@@ -1,0 +1,74 @@
+//! Entity tags of masked bodies, sealed: a tag is often a digest of the body, from which a masked value could be guessed.
+//!
+//! AES-256-GCM-SIV with a nonce that is always the same (RFC 8452 allows it: all that shows is which tags are alike): the same tag is
+//! sealed the same way each time, so that a client can ask whether a body has changed. The key comes from the connection's own
+//! and from the rules, so that no tag opens under other masks.
+
+use aws_lc_rs::aead::AES_256_GCM_SIV;
+use aws_lc_rs::aead::Aad;
+use aws_lc_rs::aead::LessSafeKey;
+use aws_lc_rs::aead::NONCE_LEN;
+use aws_lc_rs::aead::Nonce;
+use aws_lc_rs::aead::UnboundKey;
+use aws_lc_rs::hmac;
+use base64::Engine;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+
+/// The longest tag that is sealed, in bytes.
+const LONGEST: usize = 1 << 10;
+
+/// Seals and opens the tags of one connection.
+#[derive(Debug)]
+pub(super) struct TagSeal(Option<LessSafeKey>);
+
+impl TagSeal {
+    /// The seal under a connection's key for tags of bodies masked by `rules`, told in any way that tells them apart.
+    pub(super) fn new(key: &hmac::Key, rules: &str) -> Self {
+        let key = hmac::sign(key, &[b"entity tags\0", rules.as_bytes()].concat());
+        // An HMAC with SHA-256 has as many bytes as the key must have.
+        Self(UnboundKey::new(&AES_256_GCM_SIV, key.as_ref()).ok().map(LessSafeKey::new))
+    }
+
+    /// A tag as a client sees it; `None`: it must not see it.
+    pub(super) fn seal(&self, tag: &[u8]) -> Option<String> {
+        let key = self.0.as_ref().filter(|_| tag.len() <= LONGEST)?;
+        let mut sealed = tag.to_vec();
+        key.seal_in_place_append_tag(nonce(), Aad::empty(), &mut sealed).ok()?;
+        Some(BASE64_URL_SAFE_NO_PAD.encode(sealed))
+    }
+
+    /// The target's own tag; `None` if this is none that was sealed here.
+    pub(super) fn open(&self, sealed: &str) -> Option<Vec<u8>> {
+        let mut tag = BASE64_URL_SAFE_NO_PAD.decode(sealed).ok()?;
+        let length = self.0.as_ref()?.open_in_place(nonce(), Aad::empty(), &mut tag).ok()?.len();
+        tag.truncate(length);
+        Some(tag)
+    }
+}
+
+fn nonce() -> Nonce {
+    Nonce::assume_unique_for_key([0; NONCE_LEN])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tag_opens_under_its_own_key_and_rules_only() {
+        let key = |byte: u8| hmac::Key::new(hmac::HMAC_SHA256, &[byte; 32]);
+        let seal = TagSeal::new(&key(1), "rules");
+        let sealed = seal.seal(b"29-7q3q").unwrap();
+        assert_eq!(Some(&sealed), seal.seal(b"29-7q3q").as_ref(), "the same each time");
+        assert_eq!(seal.open(&sealed).as_deref(), Some(&b"29-7q3q"[..]));
+        assert!(!sealed.contains("7q3q"));
+        for other in [TagSeal::new(&key(2), "rules"), TagSeal::new(&key(1), "other rules")] {
+            assert_ne!(other.seal(b"29-7q3q").unwrap(), sealed);
+            assert_eq!(other.open(&sealed), None);
+        }
+        for wrong in ["", "29-7q3q", "*", &sealed[1..]] {
+            assert_eq!(seal.open(wrong), None, "{wrong}");
+        }
+        assert_eq!(seal.seal(&[b'x'; LONGEST + 1]), None);
+    }
+}

@@ -1,0 +1,184 @@
+//! What a reply's headers say of the bytes before masking: entity tags are sealed, and digests go no further.
+
+use http::HeaderMap;
+use http::HeaderName;
+use http::HeaderValue;
+
+use crate::mask::Plan;
+
+/// Reply headers that speak of the bytes before masking.
+const OF_THE_BYTES: [&str; 9] = [
+    "accept-ranges",
+    "content-digest",
+    "content-encoding",
+    "content-length",
+    "content-md5",
+    "digest",
+    "repr-digest",
+    "x-amz-meta-s3cmd-attrs",
+    "x-goog-hash",
+];
+/// The same, by family.
+const OF_THE_BYTES_FAMILIES: [&str; 3] = ["signature", "x-amz-checksum-", "x-checksum-"];
+/// Words of names that say what the value is: a digest of the target's own bytes would let masked values be guessed.
+const DIGESTS: [&str; 12] = [
+    "checksum",
+    "checksums",
+    "crc",
+    "digest",
+    "etag",
+    "fingerprint",
+    "hash",
+    "hashes",
+    "hmac",
+    "integrity",
+    "sha",
+    "signature",
+];
+/// Beginnings of such words; what follows tells the kind: `sha256`, `crc64ecma`, `xxh3`.
+const DIGEST_KINDS: [&str; 8] = ["blake", "crc32", "crc64", "md4", "md5", "sha1", "sha2", "xxh"];
+
+/// Whether a header speaks of the body as it was before it was masked or unpacked.
+pub(super) fn speaks_of_the_bytes(name: &str) -> bool {
+    OF_THE_BYTES.contains(&name) || OF_THE_BYTES_FAMILIES.iter().any(|family| name.starts_with(family))
+}
+
+/// Whether a header's name says that it may be a digest of the body, or its length. The entity tag itself is none: it is sealed.
+pub(super) fn may_tell_the_body(name: &str) -> bool {
+    let word = |word: &str| {
+        DIGESTS.contains(&word)
+            || DIGEST_KINDS.iter().any(|kind| word.starts_with(kind))
+            || ["sha3", "sha5"].iter().any(|kind| word.starts_with(kind))
+            || ["md5", "checksum", "digest", "hash"].iter().any(|kind| word.ends_with(kind))
+    };
+    name != "etag"
+        && (speaks_of_the_bytes(name)
+            || name.ends_with("content-length")
+            || name.split(|sign: char| !sign.is_ascii_alphanumeric()).any(word))
+}
+
+/// The entity tag of a masked body: the target's own, sealed.
+pub(super) fn masked_tag(value: &HeaderValue, plan: &Plan) -> Option<HeaderValue> {
+    let (weak, own) = parts(value.as_bytes())?;
+    let sealed = plan.seal_tag(own)?;
+    HeaderValue::from_str(&format!("{weak}\"{sealed}\"")).ok()
+}
+
+/// Turns entity tags that clients know back into the target's own; what this way of masking did not give out matches nothing.
+pub(super) fn translate_condition(headers: &mut HeaderMap, name: &HeaderName, plan: &Plan) {
+    let Some(value) = headers.remove(name) else { return };
+    let mut tags = Vec::new();
+    for tag in value.as_bytes().split(|byte| *byte == b',').map(<[u8]>::trim_ascii) {
+        if !tags.is_empty() {
+            tags.extend_from_slice(b", ");
+        }
+        tags.extend_from_slice(&own_tag(tag, plan).unwrap_or_else(|| STALE.to_vec()));
+    }
+    // A condition that cannot be told must not be left out: the command would be carried out without it.
+    let value = HeaderValue::from_bytes(&tags).unwrap_or(HeaderValue::from_static("\"hoopctl-stale\""));
+    headers.insert(name, value);
+}
+
+/// Matches nothing: it must not be taken for one of the target's.
+const STALE: &[u8] = b"\"hoopctl-stale\"";
+
+fn own_tag(tag: &[u8], plan: &Plan) -> Option<Vec<u8>> {
+    if tag == b"*" {
+        return Some(tag.to_vec());
+    }
+    let (weak, sealed) = parts(tag)?;
+    let own = plan.open_tag(std::str::from_utf8(sealed).ok()?)?;
+    Some([weak.as_bytes(), b"\"", &own, b"\""].concat())
+}
+
+/// A tag's `W/`, if it has one, and what stands between its quotes.
+fn parts(tag: &[u8]) -> Option<(&'static str, &[u8])> {
+    let (weak, quoted) = tag.strip_prefix(b"W/").map_or(("", tag), |quoted| ("W/", quoted));
+    Some((weak, quoted.strip_prefix(b"\"")?.strip_suffix(b"\"")?))
+}
+
+#[cfg(test)]
+mod tests {
+    use http::header;
+
+    use super::*;
+    use crate::domain::MaskOp;
+    use crate::domain::MaskRule;
+    use crate::domain::Origin;
+
+    fn plan(id: &str) -> Plan {
+        let rule = MaskRule {
+            id: id.into(),
+            origin: Origin::Store,
+            connections: Vec::new(),
+            tags: std::collections::BTreeMap::new(),
+            fields: vec!["ssn".into()],
+            entities: Vec::new(),
+            patterns: std::collections::BTreeMap::new(),
+            op: MaskOp::Redact,
+        };
+        Plan::compile(&[&rule], [7; 32]).unwrap()
+    }
+
+    #[test]
+    fn entity_tags_of_masked_bodies_are_sealed_and_those_of_others_match_nothing() {
+        let (plan, other) = (plan("pii"), plan("other"));
+        let sealed = |plan: &Plan, tag: &str| masked_tag(&HeaderValue::from_str(tag).unwrap(), plan);
+        let weak = sealed(&plan, "W/\"29-7q3q,x\"").unwrap();
+        let strong = sealed(&plan, "\"29-7q3q,x\"").unwrap();
+        let foreign = sealed(&other, "\"29-7q3q,x\"").unwrap();
+        let text = |value: &HeaderValue| value.to_str().unwrap().to_owned();
+        assert_eq!(text(&weak), format!("W/{}", text(&strong)));
+        assert!(!text(&weak).contains("7q3q") && foreign != strong);
+        for wrong in ["29", "W/29", "\"", "w/\"29\""] {
+            assert_eq!(sealed(&plan, wrong), None, "{wrong}");
+        }
+        for (condition, wanted) in [
+            (text(&weak), "W/\"29-7q3q,x\""),
+            (text(&strong), "\"29-7q3q,x\""),
+            (format!("{},{}", text(&strong), text(&weak)), "\"29-7q3q,x\", W/\"29-7q3q,x\""),
+            (text(&foreign), "\"hoopctl-stale\""),
+            ("\"29-7q3q,x\"".to_owned(), "\"hoopctl-stale\", \"hoopctl-stale\""),
+            ("*".to_owned(), "*"),
+            (String::new(), "\"hoopctl-stale\""),
+        ] {
+            let mut headers = HeaderMap::new();
+            headers.insert(header::IF_MATCH, condition.parse().unwrap());
+            translate_condition(&mut headers, &header::IF_MATCH, &plan);
+            assert_eq!(headers[header::IF_MATCH], wanted, "{condition}");
+        }
+        let mut headers = HeaderMap::new();
+        headers.insert(header::IF_MATCH, HeaderValue::from_bytes(b"\"\xff\"").unwrap());
+        translate_condition(&mut headers, &header::IF_MATCH, &plan);
+        assert_eq!(headers[header::IF_MATCH], "\"hoopctl-stale\"", "it is not left out");
+    }
+
+    #[test]
+    fn a_header_that_may_tell_the_body_is_known_by_its_name() {
+        for told in [
+            "content-length",
+            "content-md5",
+            "etag2-etag",
+            "signature",
+            "signature-input",
+            "x-amz-checksum-crc32c",
+            "x-amz-meta-md5chksum",
+            "x-amz-meta-s3cmd-attrs",
+            "x-amz-meta-sha",
+            "x-amz-meta-sha512",
+            "x-bz-content-sha1",
+            "x-content-sha256",
+            "x-file-hash",
+            "x-hub-signature-256",
+            "x-ms-blob-content-md5",
+            "x-oss-hash-crc64ecma",
+            "x-raw-content-length",
+            "x_body_digest",
+        ] {
+            assert!(may_tell_the_body(told), "{told}");
+        }
+        for silent in ["etag", "content-type", "last-modified", "x-request-id", "x-shard", "cache-control"] {
+            assert!(!may_tell_the_body(silent), "{silent}");
+        }
+    }
+}
