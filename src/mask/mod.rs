@@ -19,6 +19,8 @@ mod bits;
 mod column;
 mod csv;
 pub mod detect;
+mod echo;
+mod escape;
 mod field;
 mod form;
 mod format;

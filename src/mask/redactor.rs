@@ -8,18 +8,24 @@ use base64::engine::general_purpose::STANDARD_NO_PAD;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use memchr::memmem;
 
-use crate::mask::json::write_escaped;
+use crate::domain::hex;
+use crate::mask::echo::Echoes;
 
 /// A needle shorter than this is not looked for: it would be everywhere.
 const SHORTEST: usize = 4;
 
-/// Secret byte strings to look for, compiled.
+/// How many are looked for in one pass.
+const AT_ONCE: usize = 32;
+
+/// Secret byte strings to look for, compiled. Each is found where characters of it are escaped, too, in the ways of JSON, HTML,
+/// addresses and mail, up to three times over.
 pub struct Needles {
     finders: Vec<memmem::Finder<'static>>,
-    /// Finds any of them in one pass: most bodies hold none.
-    any: Option<packed::Searcher>,
+    /// Finds any of them in few passes: most bodies hold none.
+    any: Option<Vec<packed::Searcher>>,
+    /// Finds them where characters of them are escaped.
+    echoes: Echoes,
     shortest: usize,
-    longest: usize,
 }
 
 impl std::fmt::Debug for Needles {
@@ -34,70 +40,25 @@ impl Needles {
         let mut kept: Vec<&Vec<u8>> = needles.iter().filter(|needle| needle.len() >= SHORTEST).collect();
         kept.sort();
         kept.dedup();
-        let longest = kept.iter().map(|needle| needle.len()).max().unwrap_or(0);
         let shortest = kept.iter().map(|needle| needle.len()).min().unwrap_or(usize::MAX);
-        let any = packed::Searcher::new(&kept);
+        let any = kept.chunks(AT_ONCE).map(packed::Searcher::new).collect();
+        let echoes = Echoes::new(&kept);
         let finders = kept.into_iter().map(|needle| memmem::Finder::new(needle).into_owned()).collect();
-        Arc::new(Self { finders, any, shortest, longest })
+        Arc::new(Self { finders, any, echoes, shortest })
     }
 
-    /// The shapes in which a target may echo a secret: as it is, in JSON and HTML, percent-encoded, in hexadecimal, and in base64 of both
-    /// alphabets at each of the three places it can have in a longer text.
+    /// The shapes in which a target may echo a secret, escapes apart: as it is, in hexadecimal, and in base64 of both alphabets at each
+    /// of the three places it can have in a longer text, and that in base64 once more.
     pub fn shapes(secret: &[u8]) -> Vec<Vec<u8>> {
-        let mut json = Vec::new();
-        write_escaped(secret, &mut json);
-        let slashes = String::from_utf8_lossy(&json).replace('/', "\\/").into_bytes();
-        // `spared`: what the one who encodes it takes for harmless; libraries differ in that.
-        let percent = |upper: bool, spared: &[u8]| {
-            let mut out = Vec::new();
-            for &byte in secret {
-                if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) || spared.contains(&byte) {
-                    out.push(byte);
-                } else {
-                    let code = if upper { format!("%{byte:02X}") } else { format!("%{byte:02x}") };
-                    out.extend_from_slice(code.as_bytes());
-                }
-            }
-            out
-        };
-        // As serializers write it that escape all but letters and digits, and as it stands in HTML.
-        let replaced = |special: &[u8], write: &dyn Fn(u8) -> String| {
-            let mut out = Vec::new();
-            for &byte in secret {
-                if special.contains(&byte) {
-                    out.extend_from_slice(write(byte).as_bytes());
-                } else {
-                    out.push(byte);
-                }
-            }
-            out
-        };
-        let mut hex = Vec::new();
-        for byte in secret {
-            hex.extend_from_slice(format!("{byte:02x}").as_bytes());
+        let hex = hex::encode(secret).into_bytes();
+        let mut shapes = vec![secret.to_vec(), hex.to_ascii_uppercase(), hex];
+        if secret.contains(&b' ') {
+            // As forms have it.
+            shapes.push(secret.iter().map(|byte| if *byte == b' ' { b'+' } else { *byte }).collect());
         }
-        let upper = hex.to_ascii_uppercase();
-        let mut shapes = vec![secret.to_vec(), json, slashes, hex, upper];
-        for spared in [b"".as_slice(), b"/", b"+=:@&$,", b"+=:@&$,/", b"!'()*"] {
-            shapes.extend([percent(true, spared), percent(false, spared)]);
-        }
-        for special in [b"+<>&'\"`".as_slice(), b"+<>&'\"`/="] {
-            shapes.push(replaced(special, &|byte| format!("\\u{byte:04X}")));
-            shapes.push(replaced(special, &|byte| format!("\\u{byte:04x}")));
-        }
-        for special in [b"<>&\"'".as_slice(), b"<>&\"'+=/`"] {
-            shapes.push(replaced(special, &|byte| format!("&#{byte};")));
-            shapes.push(replaced(special, &|byte| format!("&#x{byte:X};")));
-        }
-        for skipped in 0..3 {
-            let mut shifted = vec![0; skipped];
-            shifted.extend_from_slice(secret);
-            for encoded in [STANDARD_NO_PAD.encode(&shifted), URL_SAFE_NO_PAD.encode(&shifted)] {
-                // The characters at the edges also hold bits of the neighbours.
-                let first = [0, 2, 3].get(skipped).copied().unwrap_or(0);
-                let last = if shifted.len() % 3 == 0 { encoded.len() } else { encoded.len() - 1 };
-                shapes.extend(encoded.as_bytes().get(first..last).map(<[u8]>::to_vec));
-            }
+        for once in base64_shapes(secret) {
+            shapes.extend(base64_shapes(&once));
+            shapes.push(once);
         }
         shapes.retain(|shape| shape.len() >= SHORTEST);
         shapes.sort();
@@ -112,6 +73,7 @@ impl Needles {
 
     /// One whole text, such as the value of a header: what it becomes if a needle is in it.
     pub fn replace(&self, text: &[u8]) -> Option<Vec<u8>> {
+        // No escape is shorter than what it stands for.
         if text.len() < self.shortest {
             return None;
         }
@@ -128,15 +90,17 @@ impl Needles {
     /// Whether a needle is in a text.
     fn is_in(&self, text: &[u8]) -> bool {
         match &self.any {
-            Some(any) => any.find(text).is_some(),
+            Some(any) => any.iter().any(|some| some.find(text).is_some()),
             None => self.finders.iter().any(|finder| finder.find(text).is_some()),
         }
     }
 
-    /// Every place of every needle, those that overlap too.
-    fn occurrences(&self, text: &[u8], stars: &mut Vec<(usize, usize)>) {
+    /// Every place of every needle, those that overlap too; gives where the first one begins that the end of the text may cut within
+    /// or behind an escape.
+    fn occurrences(&self, text: &[u8], stars: &mut Vec<(usize, usize)>) -> usize {
+        let open = self.echoes.find(text, stars);
         if !self.is_in(text) {
-            return;
+            return open;
         }
         for finder in &self.finders {
             let len = finder.needle().len();
@@ -146,22 +110,26 @@ impl Needles {
                 from += found + 1;
             }
         }
+        open
     }
+}
 
-    /// Where the longest end of the text begins that may be the beginning of a needle.
-    fn hold_from(&self, text: &[u8]) -> usize {
-        let mut hold = text.len();
-        for finder in &self.finders {
-            let needle = finder.needle();
-            let from = (text.len() + 1).saturating_sub(needle.len());
-            let Some((&first, tail)) = needle.first().zip(text.get(from..hold)) else { continue };
-            let begins = |at: &usize| text.get(from + at..).is_some_and(|end| needle.starts_with(end));
-            if let Some(at) = memchr::memchr_iter(first, tail).find(begins) {
-                hold = from + at;
-            }
+/// What stands of a secret in base64 that holds it, whatever is around it.
+fn base64_shapes(secret: &[u8]) -> Vec<Vec<u8>> {
+    let mut shapes = Vec::new();
+    for skipped in 0..3 {
+        let mut shifted = vec![0; skipped];
+        shifted.extend_from_slice(secret);
+        for encoded in [STANDARD_NO_PAD.encode(&shifted), URL_SAFE_NO_PAD.encode(&shifted)] {
+            // The characters at the edges also hold bits of the neighbours.
+            let first = [0, 2, 3].get(skipped).copied().unwrap_or(0);
+            let last = if shifted.len() % 3 == 0 { encoded.len() } else { encoded.len() - 1 };
+            shapes.extend(encoded.as_bytes().get(first..last).map(<[u8]>::to_vec));
         }
-        hold
     }
+    shapes.sort();
+    shapes.dedup();
+    shapes
 }
 
 fn star(text: &mut [u8], stars: &[(usize, usize)]) {
@@ -197,7 +165,12 @@ impl Redactor {
     /// Whether a piece can be sent as it is: nothing is held, no needle is in it, and none may begin in it. If so it counts as
     /// taken, otherwise it must be given to [`Redactor::push`].
     pub fn passes(&mut self, input: &[u8]) -> bool {
-        self.held.is_empty() && !self.needles.is_in(input) && self.needles.hold_from(input) == input.len()
+        self.stars.clear();
+        self.held.is_empty()
+            && !self.needles.is_in(input)
+            && self.needles.echoes.hold_from(input) == input.len()
+            && self.needles.echoes.find(input, &mut self.stars) == input.len()
+            && self.stars.is_empty()
     }
 
     /// Takes the next piece, and appends to `out` what is safe to send.
@@ -208,23 +181,27 @@ impl Redactor {
         }
         let mut text = std::mem::take(&mut self.held);
         text.extend_from_slice(input);
-        let hold = self.needles.hold_from(&text);
+        self.stars.clear();
+        let open = self.needles.occurrences(&text, &mut self.stars);
+        let hold = open.min(self.needles.echoes.hold_from(&text));
         self.send(&text, hold, out);
         text.drain(..hold);
         self.held = text;
-        debug_assert!(self.held.len() < self.needles.longest);
     }
 
     /// Ends the body, and appends what was held.
     pub fn finish(&mut self, out: &mut Vec<u8>) {
         let text = std::mem::take(&mut self.held);
+        self.stars.clear();
+        self.needles.occurrences(&text, &mut self.stars);
         self.send(&text, text.len(), out);
     }
 
+    /// Sends what is before `hold`, with what was found in it replaced.
     fn send(&mut self, text: &[u8], hold: usize, out: &mut Vec<u8>) {
-        self.stars.clear();
-        self.needles.occurrences(text, &mut self.stars);
         self.stars.retain(|(start, _)| *start < hold);
+        self.stars.sort_unstable();
+        self.stars.dedup();
         self.hits += self.stars.len() as u64;
         self.stars.push((0, self.starred));
         let end = self.stars.iter().map(|(_, end)| *end).max().unwrap_or(0);
@@ -242,24 +219,104 @@ impl Redactor {
 mod tests {
     use super::*;
 
-    #[test]
-    fn a_secret_is_known_in_the_shapes_that_serializers_give_it() {
-        let shapes = Needles::shapes(b"api-s3cret/+tok<en");
-        for known in [
-            // Python's quote and quote_plus, Go's PathEscape, JavaScript's encodeURI and encodeURIComponent.
-            "api-s3cret/%2Btok%3Cen",
-            "api-s3cret%2F%2Btok%3Cen",
-            "api-s3cret%2F+tok%3Cen",
-            "api-s3cret/+tok%3Cen",
-            "api-s3cret%2f%2btok%3cen",
-            // JSON of .NET and Go, and with escaped slashes; HTML.
-            "api-s3cret/\\u002Btok\\u003Cen",
-            "api-s3cret\\/+tok<en",
-            "api-s3cret/+tok&#60;en",
-            "api-s3cret/+tok&#x3C;en",
-        ] {
-            assert!(shapes.iter().any(|shape| shape == known.as_bytes()), "{known}");
+    fn masked(secret: &str, text: &str) -> Option<String> {
+        let needles = Needles::new(&Needles::shapes(secret.as_bytes()));
+        let whole = needles.replace(text.as_bytes());
+        // However it is cut, the same is found.
+        for cut in 0..=text.len() {
+            let (mut redactor, mut out) = (Redactor::new(Arc::clone(&needles)), Vec::new());
+            let (one, other) = text.as_bytes().split_at(cut);
+            for piece in [one, other] {
+                if redactor.passes(piece) {
+                    out.extend_from_slice(piece)
+                } else {
+                    redactor.push(piece, &mut out)
+                }
+            }
+            redactor.finish(&mut out);
+            assert_eq!(&out, whole.as_deref().unwrap_or(text.as_bytes()), "{text} cut at {cut}");
         }
-        assert_eq!(Needles::shapes(b"plainsecret").len(), 1 + 2 + 3, "a plain one has few");
+        whole.map(|whole| String::from_utf8(whole).unwrap())
+    }
+
+    /// MIME, quoted-printable and twice over.
+    const WRAPPED: usize = 76;
+
+    #[test]
+    fn a_secret_is_found_in_every_escaping() {
+        const SLASHED: &str = "s3cret/+tok<en";
+        let all = |write: &dyn Fn(u8) -> String| SLASHED.bytes().map(write).collect::<String>();
+        for (secret, echo) in [
+            // PHP's urlencode, Java's URLEncoder; Python's quote and quote_plus, Go's PathEscape, JavaScript's encodeURI.
+            ("Xk8Q~abcDEF.123_x-y", "Xk8Q%7EabcDEF.123_x-y"),
+            ("two words+more", "two+words%2Bmore"),
+            ("two words+more", "two+words+more"),
+            (SLASHED, "s3cret/%2Btok%3Cen"),
+            (SLASHED, "s3cret%2F%2Btok%3Cen"),
+            (SLASHED, "s3cret%2f+tok%3cen"),
+            (SLASHED, "s3cret%252F%252Btok%253Cen"),
+            (SLASHED, "s3cret%u002F%u002btok%u003cen"),
+            // JSON of .NET and Go, with escaped slashes, within JSON; scripts.
+            (SLASHED, "s3cret/\\u002Btok\\u003Cen"),
+            ("s3cret+and&more9", "s3cret+and\\u0026more9"),
+            (SLASHED, "s3cret\\/+tok<en"),
+            (SLASHED, "s3cret\\\\/+tok\\\\u003cen"),
+            (SLASHED, "s3cret\\x2f\\x2btok\\x3cen"),
+            ("pass\"word\\x", "pass\\\"word\\\\x"),
+            ("line\nother\ttab", "line\\nother\\ttab"),
+            // HTML of many makers.
+            ("pa&ss<word>x1", "pa&amp;ss&lt;word&gt;x1"),
+            ("pa&ss<word>x1", "pa&amp;amp;ss&amp;lt;word&amp;gt;x1"),
+            (SLASHED, "s3cret/&#43;tok&lt;en"),
+            (SLASHED, "s3cret/&#x2b;tok&#x3C;en"),
+            (SLASHED, "s3cret&sol;&plus;tok&lt;en"),
+            (SLASHED, "s3cret/+tok=3Cen"),
+            (SLASHED, "s3cret/=2Bto=\r\nk=3Cen"),
+            (SLASHED, &all(&|byte| format!("%{byte:02X}"))),
+            (SLASHED, &all(&|byte| format!("\\u{byte:04x}"))),
+            (SLASHED, &all(&|byte| format!("&#{byte};"))),
+            (SLASHED, &all(&|byte| format!("&amp;#x{byte:x};"))),
+        ] {
+            let text = format!("a {echo} b");
+            assert_eq!(masked(secret, &text), Some(format!("a {} b", "*".repeat(echo.len()))), "{echo}");
+        }
+        for other in
+            ["s3cret/%2Ctok%3Cen", "s3cret/&plus;tok&gt;en", "%zz &x; \\q = == s3cret/", "s3cret/\n+tok<en"]
+        {
+            assert_eq!(masked(SLASHED, other), None, "{other}");
+        }
+    }
+
+    #[test]
+    fn a_secret_is_found_in_base64_that_is_wrapped_escaped_or_twice_over() {
+        const SECRET: &str = "s3cretAPIkey+/xyz42?>";
+        for before in
+            ["Authorization: Bearer ", "", "x", "a longer text before it, so that the line ends within"]
+        {
+            let around = format!("{before}{SECRET}, and what comes behind it, some more of it");
+            let once = STANDARD_NO_PAD.encode(&around);
+            let lines = |end: &str| {
+                let lines: Vec<&str> =
+                    once.as_bytes().chunks(WRAPPED).map(|line| std::str::from_utf8(line).unwrap()).collect();
+                lines.join(end)
+            };
+            for text in [
+                lines("\r\n"),
+                lines("\n"),
+                lines("\\n"),
+                lines("\\r\\n"),
+                lines("=\r\n"),
+                once.replace('+', "\\u002b").replace('/', "\\/"),
+                once.replace('+', "%2B").replace('/', "%2F"),
+                STANDARD_NO_PAD.encode(&once),
+                URL_SAFE_NO_PAD.encode(&once),
+            ] {
+                let masked = masked(SECRET, &text).unwrap_or_else(|| panic!("{text}"));
+                assert!(
+                    memchr::memchr_iter(b'*', masked.as_bytes()).count() >= SECRET.len() * 4 / 3 - 2,
+                    "{masked}"
+                );
+            }
+        }
     }
 }
