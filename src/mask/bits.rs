@@ -160,6 +160,27 @@ fn dull_word(word: u64) -> bool {
     (word | (above_blank & !above_at)) & HIGHS == 0
 }
 
+/// Whether a byte of a text is one of `%&:;<=>`: without one, no name in it has a value, if it has no backslash either.
+#[inline]
+pub(super) fn may_pair(text: &[u8]) -> bool {
+    let Some(last) = text.last_chunk::<8>() else {
+        return text.iter().any(|byte| matches!(byte, b'%' | b'&' | b':'..=b'>'));
+    };
+    let (words, _) = text.as_chunks::<8>();
+    let found = words.iter().fold(pair_signs(u64::from_le_bytes(*last)), |found, word| {
+        found | pair_signs(u64::from_le_bytes(*word))
+    });
+    found != 0
+}
+
+#[inline]
+fn pair_signs(word: u64) -> u64 {
+    // As in `dull_word`: no sum reaches the next byte.
+    let low = word & !HIGHS;
+    let within = |first: u64, last: u64| (low + ONES * (0x80 - first)) & !(low + ONES * (0x7f - last));
+    (within(0x25, 0x26) | within(0x3a, 0x3e)) & !word & HIGHS
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -186,6 +207,11 @@ mod tests {
         fn a_dull_text_has_nothing_that_tells(bytes in prop::collection::vec(prop_oneof![any::<u8>(), 0x41u8..0x7f], 0..17)) {
             let dull = bytes.iter().all(|byte| (0x41..0x80).contains(byte) || *byte <= 0x20);
             prop_assert_eq!(is_dull(&bytes), dull);
+        }
+
+        #[test]
+        fn a_text_may_pair_if_it_has_a_sign_for_it(bytes in prop::collection::vec(prop_oneof![9 => 0x41u8..=0xff, 1 => any::<u8>()], 0..40)) {
+            prop_assert_eq!(may_pair(&bytes), bytes.iter().any(|byte| b"%&:;<=>".contains(byte)));
         }
 
         #[test]

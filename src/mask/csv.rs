@@ -30,6 +30,8 @@ struct Table {
     columns: Vec<(String, Option<u16>)>,
     /// Whether a column is masked by its name.
     named: bool,
+    /// The columns that the row at hand names.
+    added: Vec<usize>,
     finder: Finder,
     view: View,
     text: Vec<u8>,
@@ -112,6 +114,9 @@ impl Table {
         let is_header = self.read_header(plan, row)?;
         let separator = self.separator.unwrap_or(b',');
         let fields = split(row, separator)?;
+        if !is_header {
+            self.add_names(plan, &fields);
+        }
         if self.named && fields.len() != self.columns.len() {
             return Err(Unmaskable::malformed("a row with more or fewer fields than the header"));
         }
@@ -120,9 +125,11 @@ impl Table {
                 out.push(separator);
             }
             // The names themselves are only looked at by shape: a table without a header may hold a value there.
-            let column = if is_header { None } else { self.columns.get(place).cloned() };
+            let named_here = is_header || self.added.contains(&place);
+            let column = if named_here { None } else { self.columns.get(place).cloned() };
             self.field(plan, field, &column.unwrap_or_default(), notes, out)?;
         }
+        self.added.clear();
         out.extend_from_slice(end);
         Ok(())
     }
@@ -155,6 +162,24 @@ impl Table {
         // A title may stand before the table.
         self.separator = Some(usual);
         Ok(first)
+    }
+
+    /// A row further down may be the header of another table: what it names is masked from here on, too. It may as well be data, so
+    /// that what is masked already stays so.
+    fn add_names(&mut self, plan: &Plan, fields: &[&[u8]]) {
+        if !self.named {
+            return;
+        }
+        for (place, field) in fields.iter().enumerate() {
+            let bare = inside(field).unwrap_or(field).trim_ascii();
+            if let Some(rule) = plan.fields.find(bare)
+                && let Some((name, known @ None)) = self.columns.get_mut(place)
+            {
+                *name = String::from_utf8_lossy(bare).into_owned();
+                *known = Some(rule);
+                self.added.push(place);
+            }
+        }
     }
 
     fn columns_of(
@@ -218,7 +243,7 @@ impl Table {
 /// Writes a masked field, in quotes if it had them or needs them.
 fn write_field(text: &[u8], was: &[u8], op: &MaskOp, out: &mut Vec<u8>) {
     let null = matches!(op, MaskOp::Null) && text.is_empty();
-    let special = |byte: &u8| matches!(byte, b'"' | b',' | b';' | b'\t' | b'|' | b'\r' | b'\n');
+    let special = |byte: &u8| matches!(byte, b'"' | b'\r' | b'\n') || SEPARATORS.contains(byte);
     if null || !(was.starts_with(b"\"") || text.iter().any(special)) {
         out.extend_from_slice(text);
         return;
@@ -238,12 +263,12 @@ fn inside(field: &[u8]) -> Option<&[u8]> {
     field.strip_prefix(b"\"").and_then(|rest| rest.strip_suffix(b"\""))
 }
 
-/// What separates fields.
-const SEPARATORS: [u8; 3] = [b',', b';', b'\t'];
+/// What may separate fields.
+const SEPARATORS: [u8; 5] = [b',', b';', b'\t', b'|', b':'];
 
-/// The separator that a row uses most.
+/// The separator that a row uses most; of those that it uses as much the first. Not the colon, which is in times and addresses, too.
 fn separator_of(row: &[u8]) -> u8 {
-    let (mut counts, mut quoted) = ([0usize; 3], false);
+    let (mut counts, mut quoted) = ([0usize; SEPARATORS.len()], false);
     for byte in row {
         quoted ^= *byte == b'"';
         for (count, _) in
@@ -252,11 +277,13 @@ fn separator_of(row: &[u8]) -> u8 {
             *count += 1;
         }
     }
-    match counts {
-        [commas, semicolons, tabs] if semicolons > commas && semicolons >= tabs => b';',
-        [commas, _, tabs] if tabs > commas => b'\t',
-        _ => b',',
+    let mut most = (0, b',');
+    for (count, separator) in counts.into_iter().zip(SEPARATORS) {
+        if count > most.0 && separator != b':' {
+            most = (count, separator);
+        }
     }
+    most.1
 }
 
 fn split(row: &[u8], separator: u8) -> Result<Vec<&[u8]>, Unmaskable> {

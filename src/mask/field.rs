@@ -87,6 +87,12 @@ impl FieldNames {
         exact.into_iter().chain(glob).min()
     }
 
+    /// Whether a name that ends with the byte may fit a pattern.
+    #[inline]
+    pub(super) fn may_end(&self, last: u8) -> bool {
+        self.last.has(last)
+    }
+
     /// Whether the first and last byte of a name leave room for a pattern.
     #[inline]
     pub(super) fn may_name(&self, name: &[u8]) -> bool {

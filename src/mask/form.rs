@@ -145,13 +145,10 @@ impl FormMasker {
     }
 }
 
-/// The rule of a name: of the whole, or of the last part of `a[b]` and `a.b`.
+/// The rule of a name: of the whole, or of any part of `a[b]` and `a.b`, since all that is in a masked field is masked.
 fn named(plan: &Plan, name: &[u8]) -> Option<u16> {
-    let last = name.strip_suffix(b"]").unwrap_or(name);
-    let last = last.strip_suffix(b"[").unwrap_or(last);
-    let last = last.strip_suffix(b"]").unwrap_or(last);
-    let last = last.rsplit(|byte| matches!(byte, b'[' | b'.')).next().unwrap_or(last);
-    plan.fields.find(name).or_else(|| plan.fields.find(last))
+    let mut parts = name.split(|byte| matches!(byte, b'[' | b']' | b'.'));
+    plan.fields.find(name).or_else(|| parts.find_map(|part| plan.fields.find(part)))
 }
 
 fn write_encoded(text: &[u8], out: &mut Vec<u8>) {

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::mask::charset::Charset;
 use crate::mask::csv::CsvMasker;
 use crate::mask::form::FormMasker;
 use crate::mask::format::Format;
@@ -52,6 +53,7 @@ pub struct Masker {
     plan: Arc<Plan>,
     notes: Notes,
     state: State,
+    charset: Charset,
 }
 
 #[derive(Debug)]
@@ -83,7 +85,7 @@ impl Masker {
                 Format::Text => State::Text(Box::default()),
             }
         };
-        Self { plan, notes: Notes::new(), state }
+        Self { plan, notes: Notes::new(), state, charset: Charset::default() }
     }
 
     /// Takes the next piece of the body, and appends to `out` what is safe to send.
@@ -92,6 +94,11 @@ impl Masker {
     /// The body cannot be masked: `out` is as it was, and every later call fails too.
     pub fn push(&mut self, input: &[u8], out: &mut Vec<u8>) -> Result<(), Unmaskable> {
         let mark = out.len();
+        // The readers of JSON and events see to it themselves.
+        let checked = matches!(self.state, State::Csv(_) | State::Form(_) | State::Text(_));
+        if let Err(error) = if checked { self.charset.push(input) } else { Ok(()) } {
+            return self.settle(Err(error), mark, out);
+        }
         let (plan, notes) = (&*self.plan, &mut self.notes);
         let done = match &mut self.state {
             State::Csv(masker) => masker.push(plan, input, notes, out),
@@ -115,6 +122,9 @@ impl Masker {
     /// As for [`Masker::push`]; a body that was cut is one that cannot be masked.
     pub fn finish(&mut self, out: &mut Vec<u8>) -> Result<(), Unmaskable> {
         let mark = out.len();
+        if let Err(error) = self.charset.finish() {
+            return self.settle(Err(error), mark, out);
+        }
         let (plan, notes) = (&*self.plan, &mut self.notes);
         let done = match &mut self.state {
             State::Csv(masker) => masker.finish(plan, notes, out),

@@ -16,6 +16,7 @@
 //! | array | each element as above | as before | as before | as before |
 
 mod bits;
+mod charset;
 mod column;
 mod csv;
 pub mod detect;
@@ -51,5 +52,7 @@ pub use plan::applies;
 pub use redactor::Needles;
 pub use redactor::Redactor;
 
+#[cfg(test)]
+mod attacks;
 #[cfg(test)]
 mod tests;

@@ -1,7 +1,7 @@
 //! Names of fields in free text: `name=value`, `name: value`, `"name": "value"`, `<name>value</name>`.
 //!
 //! Text has no grammar, so this is a net with a wide mesh: a value ends at the end of its line at the latest, an element's
-//! where it is closed.
+//! where it is closed, one of YAML that begins in the next line where the lines are indented no more.
 
 use memchr::memmem;
 
@@ -29,7 +29,7 @@ pub(super) fn find(fields: &FieldNames, text: &[u8], whole: bool, hits: &mut Vec
         let found = if text.get(at) == Some(&b'>') {
             element(fields, text, at, whole)
         } else {
-            named(fields, text, at).map(|(rule, start, end)| (rule, start, end, "the name of the field"))
+            named(fields, text, at, whole)
         };
         if let Some((rule, start, end, reason)) = found
             && start < end
@@ -40,12 +40,29 @@ pub(super) fn find(fields: &FieldNames, text: &[u8], whole: bool, hits: &mut Vec
     }
 }
 
+/// Whether [`find`] may find anything in a text: a look at what stands before each sign.
+pub(super) fn may_find(fields: &FieldNames, text: &[u8]) -> bool {
+    let before = |at: usize| at.checked_sub(1).and_then(|before| text.get(before)).copied();
+    let loose = |byte: u8| matches!(byte, b' ' | b'\t' | b'\n' | b'\r' | b'"' | b'\'' | b'`' | b'\\' | b']');
+    memchr::memchr2(b'%', b'&', text).is_some()
+        || memchr::memchr3_iter(b'=', b':', b'>', text).any(|at| match text.get(at) {
+            Some(b'>') => memchr::memchr(b'<', text).is_some(),
+            _ => before(at).is_some_and(|byte| loose(byte) || fields.may_end(byte)),
+        })
+}
+
 fn is_name(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-') || byte >= 0x80
 }
 
 /// The value behind a `=` or `:`, if a masked name stands before it.
-fn named(fields: &FieldNames, text: &[u8], at: usize) -> Option<(u16, usize, usize)> {
+fn named(
+    fields: &FieldNames,
+    text: &[u8],
+    at: usize,
+    whole: bool,
+) -> Option<(u16, usize, usize, &'static str)> {
+    const REASON: &str = "the name of the field";
     let before = text.get(at.saturating_sub(NAME + 8)..at)?;
     let before = before.trim_ascii_end();
     let before = before.strip_suffix(b"]").unwrap_or(before);
@@ -56,8 +73,55 @@ fn named(fields: &FieldNames, text: &[u8], at: usize) -> Option<(u16, usize, usi
     let rule = fields.find(name)?;
     let name_start = text.get(..at)?.trim_ascii_end().len().saturating_sub(size + quotes);
     let starts_line = line_start(text, name_start);
+    if starts_line
+        && let Some((start, end, ended)) = block(text, name_start, at)
+        && !(whole && text.get(start..end)?.trim_ascii().is_empty())
+    {
+        return Some((rule, start, end, if ended || whole { REASON } else { OPEN }));
+    }
     let (start, end) = value(text, at, starts_line)?;
-    Some((rule, start, end))
+    Some((rule, start, end, REASON))
+}
+
+/// A value of YAML that begins in the line after its name: where it begins and ends, and whether more text can add to it.
+fn block(text: &[u8], name: usize, at: usize) -> Option<(usize, usize, bool)> {
+    if text.get(at) != Some(&b':') {
+        return None;
+    }
+    let line_end = at + 1 + memchr::memchr(b'\n', text.get(at + 1..)?)?;
+    let rest = text.get(at + 1..line_end)?.trim_ascii();
+    let rest = rest.split(|byte| *byte == b'#').next()?.trim_ascii();
+    let marks = |rest: &[u8]| rest.iter().all(|byte| matches!(byte, b'+' | b'-' | b'0'..=b'9'));
+    let header = match rest.split_first() {
+        None => true,
+        Some((b'|' | b'>', marked)) => marks(marked),
+        // An anchor or a tag may stand before the value.
+        Some((b'&' | b'!', name)) => !name.contains(&b' '),
+        _ => false,
+    };
+    if !header {
+        return None;
+    }
+    let column = name - text.get(..name)?.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
+    let (mut start, mut end, mut at) = (None, line_end, line_end + 1);
+    while let Some(line) = text.get(at..).filter(|line| !line.is_empty()) {
+        let size = memchr::memchr(b'\n', line);
+        let bare = line.get(..size.unwrap_or(line.len()))?;
+        let indent = bare.iter().take_while(|byte| **byte == b' ').count();
+        let item = rest.is_empty() && indent == column && bare.get(indent..)?.starts_with(b"- ");
+        let blank = bare.trim_ascii().is_empty();
+        if !blank && indent <= column && !item {
+            return start.map(|start| (start, end, true));
+        }
+        if !blank {
+            start.get_or_insert(at + indent);
+            end = at + bare.trim_ascii_end().len();
+        }
+        let Some(size) = size else { break };
+        at += size + 1;
+    }
+    // As long as nothing of it is there, the end of the line is held back.
+    Some(start.map_or((line_end, line_end + 1, false), |start| (start, end, false)))
 }
 
 /// Whether nothing but white space and list marks stands before a name in its line.
@@ -154,12 +218,40 @@ fn element(
     let rule = fields.find(local)?;
     let start = at + 1;
     let rest = text.get(start..)?;
-    for close in memmem::find_iter(rest, b"</") {
-        let name = rest.get(close + 2..close + 2 + full.len());
-        if name.is_some_and(|name| name.eq_ignore_ascii_case(full)) {
-            return Some((rule, start, start + close, "the name of the element"));
-        }
+    if let Some(close) = element_end(rest, full) {
+        return Some((rule, start, start + close, "the name of the element"));
     }
     let reason = if whole { "the name of the element" } else { OPEN };
     Some((rule, start, text.len(), reason))
+}
+
+/// What holds no tags: what it begins and ends with.
+const SKIPPED: [(&str, &str); 2] = [("<![CDATA[", "]]>"), ("<!--", "-->")];
+
+/// Where the end tag of an element stands: not within another one of its name, a comment or a section of characters.
+fn element_end(rest: &[u8], full: &[u8]) -> Option<usize> {
+    let (mut at, mut depth) = (0, 0usize);
+    let is_named = |tag: &[u8]| {
+        tag.get(..full.len()).is_some_and(|name| name.eq_ignore_ascii_case(full))
+            && tag.get(full.len()).is_none_or(|next| !is_name(*next) && !matches!(next, b':' | b'.'))
+    };
+    loop {
+        at += memchr::memchr(b'<', rest.get(at..)?)?;
+        let tag = rest.get(at..)?;
+        let skipped = SKIPPED.iter().find(|(open, _)| tag.starts_with(open.as_bytes()));
+        if let Some((open, close)) = skipped {
+            at += open.len() + memmem::find(tag.get(open.len()..)?, close.as_bytes())? + close.len();
+            continue;
+        }
+        if tag.get(2..).is_some_and(|name| tag.starts_with(b"</") && is_named(name)) {
+            if depth == 0 {
+                return Some(at);
+            }
+            depth -= 1;
+        } else if tag.get(1..).is_some_and(is_named) {
+            let end = memchr::memchr(b'>', tag)?;
+            depth += usize::from(tag.get(end - 1) != Some(&b'/'));
+        }
+        at += 1;
+    }
 }

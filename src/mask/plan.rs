@@ -6,6 +6,7 @@ use crate::domain::Connection;
 use crate::domain::MaskOp;
 use crate::domain::MaskRule;
 use crate::domain::hex;
+use crate::mask::bits;
 use crate::mask::detect::By;
 use crate::mask::detect::Hit;
 use crate::mask::detect::PatternProblem;
@@ -168,7 +169,7 @@ impl Plan {
         if self.is_empty() || self.is_inert(text) {
             return None;
         }
-        let mut finder = Finder::with_pairs();
+        let mut finder = Finder::default();
         match finder.look(self, text, field, 0, notes) {
             Ok(Found::Nothing) => None,
             Ok(Found::Rewritten(text, _)) => Some(text),
@@ -267,6 +268,13 @@ impl Plan {
     /// Appends what a rule makes of the text of a value.
     pub(super) fn write(&self, rule: u16, value: &[u8], out: &mut Vec<u8>) {
         operator::write_masked(self.op(rule), &self.key, value, out);
+    }
+
+    /// Whether a closer look at a text may find the value of a named field in it: a name may end before a sign that stands between
+    /// names and values, or signs of it are escaped.
+    #[inline]
+    pub(super) fn may_pair(&self, text: &[u8]) -> bool {
+        bits::may_pair(text) && pairs::may_find(&self.fields, text)
     }
 
     /// Adds the values of named fields in free text.

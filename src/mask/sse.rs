@@ -21,7 +21,7 @@ pub(super) struct SseMasker {
 
 impl Default for SseMasker {
     fn default() -> Self {
-        Self { held: Vec::new(), lines: 0, searched: 0, finder: Finder::with_pairs() }
+        Self { held: Vec::new(), lines: 0, searched: 0, finder: Finder::default() }
     }
 }
 

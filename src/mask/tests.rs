@@ -25,13 +25,13 @@ pub(super) fn plan(rules: &[MaskRule]) -> Plan {
     Plan::compile(&rules.iter().collect::<Vec<_>>(), [9; 32]).unwrap()
 }
 
-fn everything() -> Arc<Plan> {
+pub(super) fn everything() -> Arc<Plan> {
     let mut own = rule(&["ssn", "*token", "password"], &Entity::BUILT_IN, MaskOp::Redact);
     own.patterns.insert("TICKET".into(), "TCK-[0-9]{4}".into());
     Arc::new(plan(&[own]))
 }
 
-fn run(plan: &Arc<Plan>, format: Format, pieces: &[&[u8]]) -> Result<String, Unmaskable> {
+pub(super) fn run(plan: &Arc<Plan>, format: Format, pieces: &[&[u8]]) -> Result<String, Unmaskable> {
     let (mut masker, mut out) = (Masker::new(Arc::clone(plan), format), Vec::new());
     for piece in pieces {
         masker.push(piece, &mut out)?;
@@ -193,6 +193,16 @@ fn a_table_is_read_with_its_own_separator_and_header() {
         ("a,b\n1,2,3\n", "a,b\n1,2,3\n"),
         ("\"ssn\",b\n\"x\"\"y\",\"2\"\n", "\"ssn\",b\n\"[REDACTED]\",\"2\"\n"),
         ("a@b.com,c\n", "[REDACTED],c\n"),
+        ("id|name|ssn\n1|kim|secret\n", "id|name|ssn\n1|kim|[REDACTED]\n"),
+        ("id:ssn\n1:secret\n", "id:ssn\n1:[REDACTED]\n"),
+        ("t,a\n10:00,fe80::1\n", "t,a\n10:00,[REDACTED]\n"),
+        ("10:00\nfe80::1\n", "10:00\n[REDACTED]\n"),
+        ("a,b\n1,/cb?access_token=secret\n", "a,b\n1,/cb?access_token=[REDACTED]\n"),
+        // A second table, of as many columns.
+        (
+            "ssn,name\nsecret,kim\n\nname,ssn\nkim,secret\n",
+            "ssn,name\n[REDACTED],kim\n\n[REDACTED],ssn\n[REDACTED],[REDACTED]\n",
+        ),
     ] {
         assert_eq!(run(&plan, Format::Csv, &[body.as_bytes()]).as_deref(), Ok(wanted));
     }

@@ -11,6 +11,7 @@ use crate::mask::masker::LONGEST_VALUE;
 use crate::mask::masker::Unmaskable;
 use crate::mask::notes::Notes;
 use crate::mask::plan::Plan;
+use crate::mask::view::View;
 
 /// A line longer than this is cut into windows of this size, in bytes.
 const WINDOW: usize = 256 << 10;
@@ -31,6 +32,7 @@ pub(super) struct TextMasker {
     searched: usize,
     begun: bool,
     hits: Vec<Hit>,
+    view: LineView,
     /// Whether the text turned out to be JSON under another name: names in it count as everywhere in JSON.
     json: Option<Box<JsonMasker>>,
 }
@@ -64,7 +66,12 @@ impl TextMasker {
         if !self.begun && !plan.fields.is_empty() {
             match is_json(&self.held) {
                 Some(true) => {
-                    let held = std::mem::take(&mut self.held);
+                    let mut held = std::mem::take(&mut self.held);
+                    let blanks = held.len() - held.trim_ascii_start().len();
+                    let guard = behind_guard(held.get(blanks..).unwrap_or_default());
+                    if guard > 0 {
+                        out.extend(held.drain(..blanks + guard));
+                    }
                     return self.json.insert(Box::new(JsonMasker::new(true))).push(plan, &held, notes, out);
                 }
                 Some(false) => {}
@@ -157,6 +164,7 @@ impl TextMasker {
         self.hits.clear();
         plan.scanner.shapes(text, "", whole, &mut self.hits);
         plan.pairs(text, whole, &mut self.hits);
+        self.view.find(plan, text, self.sent, &mut self.hits);
         if plan.scanner.has_patterns() {
             own_patterns(plan, text, self.sent, &mut self.hits);
         }
@@ -199,6 +207,49 @@ impl TextMasker {
     }
 }
 
+/// Lines as their reader will see them, with escapes resolved.
+#[derive(Debug, Default)]
+struct LineView {
+    view: View,
+    hits: Vec<Hit>,
+}
+
+impl LineView {
+    /// Appends what is found only there, from `from` on.
+    fn find(&mut self, plan: &Plan, text: &[u8], from: usize, hits: &mut Vec<Hit>) {
+        let mut at = from;
+        while let Some(rest) = text.get(at..).filter(|rest| !rest.is_empty()) {
+            // Lines without any escape are passed over.
+            let sign = memchr::memchr3(b'%', b'\\', b'&', rest).unwrap_or(rest.len());
+            let sign = memchr::memchr(b'=', rest.get(..sign).unwrap_or_default()).unwrap_or(sign);
+            let before = rest.get(..sign).unwrap_or_default();
+            let start = memchr::memrchr(b'\n', before).map_or(0, |end| end + 1);
+            let size = memchr::memchr(b'\n', rest.get(sign..).unwrap_or_default());
+            let end = size.map_or(rest.len(), |size| sign + size);
+            let line = rest.get(start..end).unwrap_or_default();
+            let bare = line.strip_suffix(b"\r").unwrap_or(line);
+            if self.view.of_escapes(bare) {
+                self.hits.clear();
+                plan.scanner.candidates(self.view.text(), "", true, &mut self.hits);
+                plan.pairs(self.view.text(), true, &mut self.hits);
+                for hit in self.hits.iter().filter(|hit| hit.counts()) {
+                    let (first, last) = self.view.raw_range(hit.start, hit.end);
+                    hits.push(Hit { start: at + start + first, end: at + start + last, ..*hit });
+                }
+            }
+            at += end + 1;
+        }
+    }
+}
+
+/// What stands before JSON so that no script can read it.
+const GUARDS: [&[u8]; 4] = [b")]}',", b")]}'", b"while(1);", b"for(;;);"];
+
+/// Where the JSON begins behind a guard against scripts, if there is one.
+fn behind_guard(text: &[u8]) -> usize {
+    GUARDS.iter().find(|guard| text.starts_with(guard)).map_or(0, |guard| guard.len())
+}
+
 /// Whether a text begins as an object with a name in it, or a list of objects, does. `None`: too little is there to tell.
 fn is_json(text: &[u8]) -> Option<bool> {
     const MARK: &[u8] = b"\xef\xbb\xbf";
@@ -206,10 +257,19 @@ fn is_json(text: &[u8]) -> Option<bool> {
         return None;
     }
     let text = text.strip_prefix(MARK).unwrap_or(text).trim_ascii_start();
+    if GUARDS.iter().any(|guard| guard.starts_with(text)) {
+        return None;
+    }
+    let text = text.get(behind_guard(text)..).unwrap_or_default().trim_ascii_start();
     let (first, rest) = text.split_first()?;
     match first {
         b'{' => rest.trim_ascii_start().first().map(|next| *next == b'"'),
-        b'[' => rest.trim_ascii_start().first().map(|next| *next == b'{'),
+        // However deep the lists are; only directly within one need the object not be told from other text.
+        b'[' => match rest.trim_ascii_start().first()? {
+            b'{' => Some(true),
+            b'[' => is_json(rest.trim_ascii_start()),
+            _ => Some(false),
+        },
         _ => Some(false),
     }
 }

@@ -50,20 +50,14 @@ pub(super) struct Finder {
     hits: Vec<Hit>,
     found_in_view: Vec<Hit>,
     view: View,
-    pairs: bool,
     no_json: bool,
     was_json: bool,
 }
 
 impl Finder {
-    /// One that honours names of fields in `name=value` too.
-    pub(super) fn with_pairs() -> Self {
-        Self { pairs: true, ..Self::default() }
-    }
-
     /// One for text of which the JSON in it is masked by somebody else.
     pub(super) fn of_text() -> Self {
-        Self { pairs: true, no_json: true, ..Self::default() }
+        Self { no_json: true, ..Self::default() }
     }
 
     /// What was found last: sorted and disjoint.
@@ -87,8 +81,7 @@ impl Finder {
     ) -> Result<Found, Unmaskable> {
         self.hits.clear();
         self.was_json = false;
-        if text.len() < SHORTEST_SECRET && bits::is_dull(text) && !self.pairs && !plan.scanner.has_patterns()
-        {
+        if text.len() < SHORTEST_SECRET && bits::is_dull(text) && !plan.scanner.has_patterns() {
             return Ok(Found::Nothing);
         }
         if !self.no_json
@@ -104,12 +97,8 @@ impl Finder {
                 self.hits.retain(Hit::counts);
             }
         }
-        if self.pairs {
-            plan.pairs(text, true, &mut self.hits);
-        }
-        if memchr::memchr(b'%', text).is_some() {
-            self.look_through_percent(plan, text, field);
-        }
+        plan.pairs(text, true, &mut self.hits);
+        self.look_through_escapes(plan, text, field);
         if self.hits.is_empty() {
             return in_base64(plan, text, field, depth);
         }
@@ -117,16 +106,13 @@ impl Finder {
         Ok(Found::Hits)
     }
 
-    fn look_through_percent(&mut self, plan: &Plan, text: &[u8], field: &str) {
-        self.view.of_percent(text, false);
-        if self.view.is_plain() {
+    fn look_through_escapes(&mut self, plan: &Plan, text: &[u8], field: &str) {
+        if !self.view.of_escapes(text) {
             return;
         }
         self.found_in_view.clear();
         plan.scanner.candidates(self.view.text(), field, true, &mut self.found_in_view);
-        if self.pairs {
-            plan.pairs(self.view.text(), true, &mut self.found_in_view);
-        }
+        plan.pairs(self.view.text(), true, &mut self.found_in_view);
         for hit in self.found_in_view.iter().filter(|hit| hit.counts()) {
             let (start, end) = self.view.raw_range(hit.start, hit.end);
             self.hits.push(Hit { start, end, ..*hit });
@@ -137,11 +123,16 @@ impl Finder {
 /// Whether a text may be a JSON value with something in it.
 #[inline]
 pub(super) fn looks_like_json(text: &[u8]) -> bool {
-    let text = text.trim_ascii();
+    let text = without_mark(text).trim_ascii();
     matches!(
         (text.first(), text.last()),
         (Some(b'{'), Some(b'}')) | (Some(b'['), Some(b']')) | (Some(b'"'), Some(b'"'))
     )
+}
+
+/// A text without the mark of UTF-8 before it.
+fn without_mark(text: &[u8]) -> &[u8] {
+    text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text)
 }
 
 /// Masks a text that is one JSON value; `None` if it is not JSON after all, but text.
@@ -150,8 +141,10 @@ fn embedded(plan: &Plan, text: &[u8], depth: usize, notes: &mut Notes) -> Result
         return Err(Unmaskable::TooDeep);
     }
     let (mut masker, mut out, mut own) = (JsonMasker::nested(depth + 1), Vec::new(), Notes::new());
+    let inside = without_mark(text);
+    out.extend_from_slice(text.get(..text.len() - inside.len()).unwrap_or_default());
     let read =
-        masker.push(plan, text, &mut own, &mut out).and_then(|()| masker.finish(plan, &mut own, &mut out));
+        masker.push(plan, inside, &mut own, &mut out).and_then(|()| masker.finish(plan, &mut own, &mut out));
     match read {
         Ok(()) if own.is_empty() => Ok(Some(Found::Nothing)),
         Ok(()) => {
@@ -175,7 +168,7 @@ fn in_base64(plan: &Plan, text: &[u8], field: &str, depth: usize) -> Result<Foun
     if !readable {
         return Ok(Found::Nothing);
     }
-    let (mut finder, mut notes) = (Finder::with_pairs(), Notes::new());
+    let (mut finder, mut notes) = (Finder::default(), Notes::new());
     Ok(match finder.look(plan, &decoded, field, depth + 1, &mut notes)? {
         Found::Nothing => Found::Nothing,
         Found::Hits => finder.hits().first().map_or(Found::Nothing, |hit| Found::Whole(hit.by)),

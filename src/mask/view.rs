@@ -1,6 +1,8 @@
 //! A text as a reader will see it, with its escapes resolved, and the way back to the bytes as they stand.
 
 use crate::domain::hex;
+use crate::mask::escape;
+use crate::mask::escape::Read;
 
 /// A text with its escapes resolved. Kept and used again, so that its buffers are made once.
 #[derive(Debug, Default)]
@@ -87,6 +89,33 @@ impl View {
         }
     }
 
+    /// Resolves what stands for a sign of ASCII in addresses, HTML, scripts and mail, as many times over as it is escaped; `false` if
+    /// there is nothing to resolve, and so no view.
+    pub(super) fn of_escapes(&mut self, raw: &[u8]) -> bool {
+        self.clear();
+        let mut done = 0;
+        let mut at = next_escape(raw, 0);
+        while at < raw.len() {
+            let means = (1..=escape::DEEPEST).map_while(|level| match escape::read(raw, at, level) {
+                Read::Byte(byte, next) if next > at + 1 => Some((byte, next)),
+                _ => None,
+            });
+            match means.last().filter(|(byte, _)| matches!(byte, b'\t' | b'\n' | b'\r' | 0x20..=0x7e)) {
+                Some((byte, next)) => {
+                    self.text.extend_from_slice(raw.get(done..at).unwrap_or_default());
+                    self.escape(&[byte], at, next - at);
+                    (done, at) = (next, next_escape(raw, next));
+                }
+                None => at = next_escape(raw, at + 1),
+            }
+        }
+        if self.is_plain() {
+            return false;
+        }
+        self.text.extend_from_slice(raw.get(done..).unwrap_or_default());
+        true
+    }
+
     /// Resolves the doubled quotes of a quoted CSV field, given without its outer quotes.
     pub(super) fn of_quotes(&mut self, raw: &[u8]) {
         self.clear();
@@ -101,6 +130,14 @@ impl View {
             }
         }
     }
+}
+
+/// Where the next escape may begin; the end of the text if nowhere.
+fn next_escape(raw: &[u8], from: usize) -> usize {
+    let rest = raw.get(from..).unwrap_or_default();
+    let sign = memchr::memchr3(b'%', b'\\', b'&', rest).unwrap_or(rest.len());
+    let sign = memchr::memchr(b'=', rest.get(..sign).unwrap_or_default()).unwrap_or(sign);
+    from + sign
 }
 
 #[cfg(test)]
@@ -126,6 +163,11 @@ mod tests {
             let (from, to) = view.raw_range(start, end);
             assert_eq!(&raw[from..to], wanted.as_bytes());
         }
+        let raw = b"a%40b&#64;c\\u0040d=40e%2540f&nbsp;\\q=zz";
+        assert!(view.of_escapes(raw));
+        assert_eq!(view.text(), b"a@b@c@d@e@f&nbsp;\\q=zz");
+        assert_eq!(view.raw_range(9, 10), (22, 27));
+        assert!(!view.of_escapes(b"a=b &nbsp; \\q 100% & more"));
         view.of_quotes(br#"a""b"#);
         assert_eq!((view.text(), view.raw_range(1, 2)), (&br#"a"b"#[..], (1, 3)));
     }

@@ -237,7 +237,7 @@ fn a_masked_connection_shows_nothing_that_it_cannot_read() {
     assert_eq!(world.get("/c/sealed/0", Some(&token)).code(), "unmaskable_reply");
     let reply = world.get(&format!("/c/masked/{readable}"), Some(&token));
     assert_eq!(reply.text(), BODY.replace("078-05", "***-**"));
-    assert!(reply.header("etag").is_some_and(|tag| tag.starts_with("\"own-hm")), "{:?}", reply.headers);
+    assert!(reply.header("etag").is_some_and(|tag| !tag.contains("own")), "{:?}", reply.headers);
     let own = ["digest", "content-md5", "x-amz-checksum-sha256"];
     assert!(own.iter().all(|name| reply.header(name).is_none()), "{:?}", reply.headers);
 }

@@ -58,6 +58,7 @@ mod postgres_target;
 mod proxy;
 mod recording;
 mod remote;
+mod replies;
 mod schema;
 mod sockets;
 mod traffic;

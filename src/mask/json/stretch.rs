@@ -42,7 +42,7 @@ impl Stretch<'_> {
                     Edit { input: self.input, start: self.at, end: self.at + size, sent: &mut self.sent };
                 edit.put(Some(written), out);
                 (self.at, self.next, self.rule) = (self.at + size, Next::More, None);
-            } else if !self.value() {
+            } else if !self.value(plan) {
                 break;
             }
             if !self.after_value() {
@@ -80,7 +80,7 @@ impl Stretch<'_> {
 
     /// Takes a value, or the beginning of an object or array.
     #[inline]
-    fn value(&mut self) -> bool {
+    fn value(&mut self, plan: &Plan) -> bool {
         loop {
             if self.next == Next::More {
                 return true;
@@ -88,7 +88,11 @@ impl Stretch<'_> {
             let rest = self.rest();
             // Strings first: a jump that is foreseen costs nothing.
             let size = match rest.first() {
-                Some(b'"') => plain_string(rest),
+                Some(b'"') => match plain_string(rest) {
+                    // A name may stand in the text of a string, too.
+                    Some(size) if plan.may_pair(rest.get(1..size - 1).unwrap_or_default()) => return false,
+                    size => size,
+                },
                 Some(open @ (b'{' | b'[')) => {
                     let is_object = *open == b'{';
                     if !self.nest.open(is_object, false) {

@@ -163,8 +163,12 @@ impl Strings {
             return Ok(Some(self.mask_named(plan, raw, rule, notes)));
         }
         let text = if self.escaped { self.view.text() } else { raw };
-        // Without detectors only JSON in the string can hold a name, and that needs escaped quotes.
-        if plan.scanner.is_empty() && !(self.escaped && value::looks_like_json(text)) {
+        // Without detectors only JSON in the string, which needs escaped quotes, and pairs can hold a name.
+        if plan.scanner.is_empty()
+            && !(self.escaped && value::looks_like_json(text))
+            && !plan.may_pair(text)
+            && !(self.escaped && memchr::memchr(b'\\', text).is_some())
+        {
             return Ok(None);
         }
         let field = std::str::from_utf8(&self.place).unwrap_or_default();

@@ -65,8 +65,12 @@ pub async fn reply(
         }
         Ok(Passed::Through(mut response, from, decoder, shape)) => {
             reply::name(&mut response, guard.request(), Some(guard.session_id()));
-            *response.body_mut() =
-                ReplyBody::Through(Box::pin(Through::new(from, decoder, guard, shape.live, shape.length)));
+            let waits = guard.masks() && !shape.live;
+            let mut through = Through::new(from, decoder, guard, shape.live, shape.length);
+            if waits {
+                through.begin().await?;
+            }
+            *response.body_mut() = ReplyBody::Through(Box::pin(through));
             Ok(response)
         }
         Err(denied) => {

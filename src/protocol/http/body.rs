@@ -5,6 +5,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::Context;
 use std::task::Poll;
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::HeaderMap;
@@ -35,6 +36,9 @@ use crate::protocol::web::body::undecodable;
 use crate::protocol::web::coding::Decoder;
 use crate::protocol::web::progress::Sending;
 use crate::transport::media::media_type;
+
+/// How long the head of a masked reply waits for the first piece of its body.
+const FIRST_PIECE: Duration = Duration::from_millis(50);
 
 /// A request's body on its way: recorded when it ends or is dropped, cut when what the command stands on ends.
 pub struct Upload {
@@ -202,6 +206,10 @@ pub struct Through {
     drained: bool,
     ended: bool,
     decoded: Vec<u8>,
+    /// What came out first, as long as the client has not asked for it.
+    first: Option<Result<Frame<Bytes>, Cut>>,
+    /// Why the rest of it is withheld.
+    withheld: Option<Denied>,
 }
 
 impl Through {
@@ -227,10 +235,31 @@ impl Through {
             drained: false,
             ended: false,
             decoded: Vec::new(),
+            first: None,
+            withheld: None,
         }
     }
 
+    /// Waits a moment for the first piece, so that a body that cannot be passed on from its beginning is refused with a status, not
+    /// cut.
+    ///
+    /// # Errors
+    /// It is withheld, and that is recorded.
+    pub async fn begin(&mut self) -> Result<(), Denied> {
+        let first = std::future::poll_fn(|cx| self.poll(cx));
+        if let Ok(first) = tokio::time::timeout(FIRST_PIECE, first).await {
+            if let Some(denied) = self.withheld.take() {
+                return Err(denied);
+            }
+            self.first = first;
+        }
+        Ok(())
+    }
+
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Cut>>> {
+        if let Some(first) = self.first.take() {
+            return Poll::Ready(Some(first));
+        }
         if self.ended {
             return Poll::Ready(None);
         }
@@ -276,6 +305,7 @@ impl Through {
                 Ok(bytes) => return Poll::Ready(Some(Ok(Frame::data(bytes)))),
                 Err(denied) => {
                     self.guard.record_failure(&denied);
+                    self.withheld = Some(denied);
                     return Poll::Ready(Some(Err(self.cut("withheld", "the rest of the reply is withheld"))));
                 }
             }
@@ -367,7 +397,7 @@ impl Body for Through {
     }
 
     fn is_end_stream(&self) -> bool {
-        self.ended
+        self.ended && self.first.is_none()
     }
 
     fn size_hint(&self) -> SizeHint {

@@ -1,0 +1,152 @@
+//! In which encoding a text is: it must be UTF-8, and must not say otherwise itself.
+
+use crate::mask::masker::Unmaskable;
+
+/// How much of a body's beginning may say in which encoding it is, in bytes.
+const SAYS: usize = 4 << 10;
+
+/// How much of what was seen before is looked at again: a declaration may be cut.
+const CONTEXT: usize = 64;
+
+/// Words that say it, in HTML, XML and style sheets.
+const WORDS: [&[u8]; 2] = [b"charset", b"encoding"];
+
+/// Encodings in which bytes of ASCII mean what they mean in UTF-8.
+const PLAIN: [&str; 11] = [
+    "ascii",
+    "iso-8859-1",
+    "iso-8859-15",
+    "iso8859-1",
+    "latin-1",
+    "latin1",
+    "us-ascii",
+    "utf-8",
+    "utf8",
+    "windows-1252",
+    "x-user-defined",
+];
+
+/// Looks at one body in pieces.
+#[derive(Debug, Default)]
+pub(super) struct Charset {
+    /// A character that is cut.
+    cut: Vec<u8>,
+    /// The end of what was seen, as long as that may say something.
+    seen: Vec<u8>,
+    length: usize,
+}
+
+impl Charset {
+    /// Looks at the next piece.
+    pub(super) fn push(&mut self, input: &[u8]) -> Result<(), Unmaskable> {
+        if self.length < SAYS && !input.is_empty() {
+            let fresh = input.get(..input.len().min(SAYS)).unwrap_or_default();
+            self.seen.extend_from_slice(fresh);
+            self.length += fresh.len();
+            if says_otherwise(&self.seen) {
+                return Err(Unmaskable::malformed("text that says to be in another encoding"));
+            }
+            let keep = self.seen.len().saturating_sub(CONTEXT);
+            self.seen.drain(..keep);
+        }
+        if self.cut.is_empty() && input.is_ascii() {
+            return Ok(());
+        }
+        let joined;
+        let text = if self.cut.is_empty() {
+            input
+        } else {
+            joined = [&std::mem::take(&mut self.cut), input].concat();
+            &joined
+        };
+        match std::str::from_utf8(text) {
+            Ok(_) => Ok(()),
+            Err(error) if error.error_len().is_none() => {
+                self.cut = text.get(error.valid_up_to()..).unwrap_or_default().to_vec();
+                Ok(())
+            }
+            Err(_) => Err(Unmaskable::malformed("text that is not UTF-8")),
+        }
+    }
+
+    /// Ends the body.
+    pub(super) fn finish(&self) -> Result<(), Unmaskable> {
+        if self.cut.is_empty() { Ok(()) } else { Err(Unmaskable::malformed("text that is not UTF-8")) }
+    }
+}
+
+/// Whether a text says that it is in an encoding that gives bytes of ASCII another meaning. A name that may be cut is waited for.
+fn says_otherwise(text: &[u8]) -> bool {
+    let lower = text.to_ascii_lowercase();
+    let says = |word: &[u8], at: usize| {
+        let rest = lower.get(at + word.len()..).unwrap_or_default().trim_ascii_start();
+        let named = match rest.strip_prefix(b"=") {
+            Some(named) => named.trim_ascii_start(),
+            // `@charset "utf-7"` has no sign between.
+            None if lower.get(..at).is_some_and(|before| before.ends_with(b"@")) => rest,
+            None => return false,
+        };
+        let (named, ends): (_, &dyn Fn(&u8) -> bool) = match named.split_first() {
+            Some((quote @ (b'"' | b'\''), quoted)) => (quoted, &move |byte| byte == quote),
+            _ => (named, &|byte| !is_name(*byte)),
+        };
+        let size = named.iter().position(ends).unwrap_or(0);
+        is_other(named.get(..size).unwrap_or_default().trim_ascii())
+    };
+    WORDS.iter().any(|word| memchr::memmem::find_iter(&lower, word).any(|at| says(word, at)))
+}
+
+fn is_name(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b':' | b'.' | b'+')
+}
+
+fn is_other(name: &[u8]) -> bool {
+    !name.is_empty()
+        && name.len() <= 40
+        && name.iter().all(|byte| is_name(*byte))
+        && !PLAIN.iter().any(|plain| plain.as_bytes() == name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn passes(text: &[u8]) -> bool {
+        let whole = {
+            let mut charset = Charset::default();
+            charset.push(text).and_then(|()| charset.finish()).is_ok()
+        };
+        let mut charset = Charset::default();
+        let cut = text.iter().try_for_each(|byte| charset.push(&[*byte])).and_then(|()| charset.finish());
+        assert_eq!(whole, cut.is_ok(), "{}", String::from_utf8_lossy(text));
+        whole
+    }
+
+    #[test]
+    fn text_is_utf_8_and_does_not_say_otherwise() {
+        for text in [
+            "plain",
+            "é and € and 😀",
+            "<?xml version=\"1.0\" encoding=\"UTF-8\"?><a/>",
+            "<?xml version='1.0' encoding = 'iso-8859-1' ?><a/>",
+            "<meta charset=utf-8><meta http-equiv=x content=\"text/html; charset=UTF-8\">",
+            "{\"encoding\": \"of something\", \"charset\": \"\"}",
+            "the charset of it, and its encoding",
+        ] {
+            assert!(passes(text.as_bytes()), "{text}");
+        }
+        for text in [
+            "<?xml version=\"1.0\" encoding=\"utf-7\"?><a/>",
+            "<?xml version=\"1.0\" encoding=\"IBM037\"?><a/>",
+            "<html><META Charset=UTF-7>",
+            "<meta http-equiv=x content=\"text/html; charset=iso-2022-jp\">",
+            "@charset \"utf-16\";",
+        ] {
+            assert!(!passes(text.as_bytes()), "{text}");
+        }
+        // EBCDIC: `<?xml`, and Latin-1: `é.`
+        for bytes in [&b"\x4c\x6f\xa7\x94\x93\x40"[..], b"caf\xe9.", b"\xff\xfea", b"cut \xe2\x82"] {
+            assert!(!passes(bytes));
+        }
+    }
+}

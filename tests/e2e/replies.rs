@@ -1,0 +1,179 @@
+//! What a reply gives away beside the values that are masked in it, and the places where they hide: a target that tries.
+
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt;
+use std::sync::Arc;
+use std::sync::Mutex;
+
+use crate::guards::chunked;
+use crate::guards::target;
+use crate::guards::text;
+use crate::guards::whole;
+use crate::support::World;
+use crate::support::steps::open;
+use crate::support::steps::session;
+
+/// A target that gives each of the answers at the path that is its number.
+fn rows(answers: Vec<String>) -> (String, Arc<Mutex<String>>) {
+    target(move |head| answers[head.split(['/', ' ']).nth(2).unwrap().parse::<usize>().unwrap()].clone())
+}
+
+#[test]
+fn nothing_around_a_masked_body_tells_what_it_was() {
+    const BODY: &str = "{\"id\":7,\"name\":\"Kim\",\"ssn\":\"078-05-1120\"}";
+    const OWN: &str = "W/\"29-7q3qVnVYZ4cyjtFSTDHq9PCIbW0\"";
+    let dropped = [
+        "Content-MD5",
+        "X-Content-SHA256",
+        "x-ms-blob-content-md5",
+        "X-Bz-Content-Sha1",
+        "x-oss-hash-crc64ecma",
+        "x-amz-meta-sha",
+        "x-raw-content-length",
+        "Signature",
+        "Signature-Input",
+        "Service-Worker-Allowed",
+        "NEL",
+        "Report-To",
+        "Reporting-Endpoints",
+    ];
+    let world = World::new();
+    let token = world.token("reader");
+    let lines: String = dropped.iter().map(|name| format!("\r\n{name}: 1")).collect();
+    let head = format!(
+        "200 OK\r\nContent-Type: application/json\r\nETag: {OWN}\r\nSourceMap: /a.map\r\nX-Http-Location: http://10.0.0.9/{lines}"
+    );
+    let (address, seen) = rows(vec![whole(&head, BODY)]);
+    open(&world, "masked", &address, &["--tag", "data=pii"]);
+    let mut tags = Vec::new();
+    for method in ["GET", "HEAD", "GET"] {
+        let reply = world.send(method, "/c/masked/0", Some(&token), &[], None);
+        assert_eq!(reply.status, 200, "{method}");
+        let left: Vec<&&str> = dropped.iter().filter(|name| reply.header(name).is_some()).collect();
+        assert!(left.is_empty(), "{method}: {left:?}");
+        assert_eq!(reply.header("sourcemap"), Some("/c/masked/a.map"));
+        tags.push(reply.header("etag").unwrap().to_owned());
+    }
+    assert!(tags.iter().all(|tag| *tag == tags[0] && tag.starts_with("W/\"")), "{tags:?}");
+    assert!(!tags[0].contains("29-") && !tags[0].contains("7q3q"), "{tags:?}");
+    for (condition, wanted) in [(&*tags[0], OWN), (OWN, "\"hoopctl-stale\"")] {
+        for name in ["If-None-Match", "If-Match"] {
+            world.send("GET", "/c/masked/0", Some(&token), &[(name, condition)], None);
+            let wanted = format!("\r\n{}: {wanted}\r\n", name.to_ascii_lowercase());
+            let last = text(&seen).rsplit("GET ").next().unwrap().to_ascii_lowercase();
+            assert!(last.contains(&wanted.to_ascii_lowercase()), "{wanted}: {last}");
+        }
+    }
+}
+
+#[test]
+fn the_credential_does_not_come_back_in_any_escaping() {
+    const SECRET: &str = "Xk8Q~ab+cd&ef<gh/ij_x-y";
+    let echoes = [
+        ("text/plain", "Xk8Q%7Eab%2Bcd%26ef%3Cgh%2Fij_x-y"),
+        ("text/plain", "Xk8Q%257Eab%252Bcd%2526ef%253Cgh%252Fij_x-y"),
+        ("text/html", "Xk8Q~ab+cd&amp;ef&lt;gh/ij_x-y"),
+        ("text/html", "Xk8Q~ab&#43;cd&amp;ef&lt;gh/ij_x-y"),
+        ("text/html", "Xk8Q~ab&#x2b;cd&amp;ef&lt;gh/ij_x-y"),
+        ("application/json", "{\"a\":\"Xk8Q~ab+cd\\u0026ef\\u003cgh/ij_x-y\"}"),
+        ("text/javascript", "'Xk8Q~ab\\x2bcd\\x26ef\\x3cgh\\/ij_x-y'"),
+        ("message/rfc822", "Xk8Q=7Eab=2Bcd&ef<gh/=\r\nij_x-y"),
+        ("text/plain", "WGs4UX5hYitjZCZl\r\nZjxnaC9pal94LXk="),
+        ("text/plain", "V0dzNFVYNWhZaXRqWkNabFpqeG5hQzlwYWw5NExYaz0="),
+    ];
+    let world = World::new();
+    std::fs::write(world.path("secret"), SECRET).unwrap();
+    std::fs::set_permissions(world.path("secret"), Permissions::from_mode(0o600)).unwrap();
+    let token = world.token("reader");
+    let answer = |(kind, body): &(&str, &str)| whole(&format!("200 OK\r\nContent-Type: {kind}"), body);
+    let (address, _) = rows(echoes.iter().map(answer).collect());
+    let secret = format!("bearer:file:{}", world.path("secret").display());
+    open(&world, "echo", &address, &["--inject", &secret]);
+    for (at, (_, echo)) in echoes.iter().enumerate() {
+        let reply = world.get(&format!("/c/echo/{at}"), Some(&token));
+        assert_eq!((reply.status, reply.body.len()), (200, echo.len()), "{echo}");
+        let stars = reply.body.iter().filter(|byte| **byte == b'*').count();
+        assert!(stars >= SECRET.len(), "{echo}: {}", reply.text());
+    }
+}
+
+#[test]
+fn values_do_not_hide_from_masks() {
+    const MASKED: &str = "******ghij";
+    let bodies = [
+        ("application/json", "{\"b\":\"ssn=abcdefghij\",\"c\":\"x {\\\"ssn\\\":\\\"abcdefghij\\\"}\"}"),
+        ("application/json", "{\"u\":\"https://h/cb?access_token=abcdefghij\"}"),
+        ("application/json", "{\"a\":\"\u{feff} {\\\"ssn\\\":\\\"abcdefghij\\\"}\"}"),
+        ("text/csv", "a,b\n1,https://h/cb?access_token=abcdefghij\n"),
+        ("text/csv", "id|name|ssn\n1|kim|abcdefghij\n"),
+        ("text/csv", "id:ssn\n1:abcdefghij\n"),
+        ("text/csv", "ssn,b\n,kim\n\nb,ssn\nkim,abcdefghij\n"),
+        ("application/x-www-form-urlencoded", "ssn%5B0%5D=abcdefghij&ssn[num]=abcdefghij&ssn.num=abcdefghij"),
+        ("text/plain", "[[{\"\\u0073sn\":\"abcdefghij\"}]]"),
+        ("text/plain", ")]}'\n{\"\\u0073sn\":\"abcdefghij\"}"),
+        ("application/yaml", "a: 1\nssn: |\n  abcdefghij\nb: 2\n"),
+        ("application/xml", "<ssn><![CDATA[</ssn>]]>abcdefghij</ssn>"),
+    ];
+    let shapes = [
+        "<a href=\"mailto:kim&#64;example.com\">",
+        "kim&commat;example.com",
+        "078&#45;05&#45;1120",
+        "var a=\"kim\\u0040example.com\"",
+        "var a=\"kim\\x40example.com\"",
+        "EMAIL:kim=40example.com",
+    ];
+    let withheld: [&[u8]; 2] =
+        [b"<?xml version=\"1.0\" encoding=\"IBM037\"?>", b"<meta charset=utf-7>+AHM-sn"];
+    let answer = |kind: &str, body: &str| whole(&format!("200 OK\r\nContent-Type: {kind}"), body);
+    let mut answers: Vec<String> = bodies.iter().map(|(kind, body)| answer(kind, body)).collect();
+    answers.extend(shapes.iter().map(|body| answer("text/html", body)));
+    let others = withheld.iter().map(|body| answer("text/html", std::str::from_utf8(body).unwrap()));
+    answers.extend(others);
+    // In chunks: the client's head waits for the first of them.
+    answers.push(chunked("200 OK\r\nContent-Type: text/csv", "9\r\na,ssn\r1,2\r\n0\r\n\r\n"));
+    let count = answers.len();
+    let world = World::new();
+    let token = world.token("reader");
+    let (address, _) = rows(answers);
+    open(&world, "masked", &address, &["--tag", "data=pii"]);
+    let get = |at: usize| world.get(&format!("/c/masked/{at}"), Some(&token));
+    for (at, (kind, body)) in bodies.iter().enumerate() {
+        let reply = get(at);
+        assert_eq!(reply.status, 200, "{kind} {body}");
+        let seen = reply.text();
+        assert!(!seen.contains("abcdef"), "{kind} {body}: {seen}");
+        assert!(seen.contains(MASKED) || seen.contains("ghij"), "{kind} {body}: {seen}");
+    }
+    for (at, body) in shapes.iter().enumerate() {
+        let seen = get(bodies.len() + at).text();
+        assert!(!seen.contains("kim") && !seen.contains("078"), "{body}: {seen}");
+    }
+    for at in bodies.len() + shapes.len()..count {
+        let reply = get(at);
+        assert_eq!((reply.status, reply.code().as_str()), (502, "unmaskable_reply"), "{at}");
+    }
+}
+
+#[test]
+fn a_withheld_body_is_told_by_a_keyed_digest() {
+    let world = World::new();
+    let token = world.token("reader");
+    let (address, _) = rows(vec![whole("200 OK\r\nContent-Type: text/plain", "ok")]);
+    open(&world, "masked", &address, &["--tag", "data=pii"]);
+    let headers = [("Content-Type", "application/octet-stream")];
+    for body in ["ssn=078-05-1120", "ssn=078-05-1120", "ssn=078-05-1121"] {
+        assert_eq!(world.send("POST", "/c/masked/0", Some(&token), &headers, Some(body)).status, 200);
+    }
+    let events = world.events(&session(&world, "masked"));
+    let bodies: Vec<_> = events
+        .iter()
+        .filter(|event| event["data"]["method"] == "POST")
+        .map(|event| &event["data"]["body"])
+        .collect();
+    let digest = |at: usize| bodies[at]["hmac"].as_str().unwrap();
+    // printf ssn=078-05-1120 | sha256sum
+    let plain = "13de7fd5de5a6797230797a6b2cd7b1642b9082eded5a6433d6549d5ffede737";
+    assert!(bodies.len() == 3 && bodies[0]["withheld"] == true, "{bodies:?}");
+    assert!(digest(0) == digest(1) && digest(0) != digest(2) && digest(0).len() == 64, "{bodies:?}");
+    assert!(!format!("{events:?}").contains(plain), "{events:?}");
+}
