@@ -52,7 +52,7 @@ impl Echoes {
                 }
             }
             for pair in needle.array_windows() {
-                let (word, bit) = neighbour_bit(pair);
+                let (word, bit) = neighbour_bit(*pair);
                 if let Some(word) = neighbours.get_mut(word) {
                     *word |= bit;
                 }
@@ -79,7 +79,7 @@ impl Echoes {
                 // The line feed of a line end counts as one with what is before it.
                 Some(b'\n') if at > 0 && text.get(at - 1) == Some(&b'\r') => {}
                 Some(b'\r') if text.get(at + 1) == Some(&b'\n') => {
-                    self.at_line_end(at, at + 2, false, &mut found)
+                    self.at_line_end(at, at + 2, false, &mut found);
                 }
                 _ => self.at_line_end(at, at + 1, false, &mut found),
             }
@@ -128,7 +128,7 @@ impl Echoes {
             }
             return;
         };
-        let (word, bit) = neighbour_bit(&[before, after]);
+        let (word, bit) = neighbour_bit([before, after]);
         if !escape::begins(after) && self.neighbours.get(word).is_none_or(|word| word & bit == 0) {
             return;
         }
@@ -222,7 +222,7 @@ impl Needle {
 }
 
 /// Where two neighbours are in the set of them.
-fn neighbour_bit([one, other]: &[u8; 2]) -> (usize, u64) {
-    let hash = usize::from(*one) * 67 + usize::from(*other);
+fn neighbour_bit([one, other]: [u8; 2]) -> (usize, u64) {
+    let hash = usize::from(one) * 67 + usize::from(other);
     (hash / 64 % 64, 1 << (hash % 64))
 }

@@ -228,9 +228,9 @@ mod tests {
             let (one, other) = text.as_bytes().split_at(cut);
             for piece in [one, other] {
                 if redactor.passes(piece) {
-                    out.extend_from_slice(piece)
+                    out.extend_from_slice(piece);
                 } else {
-                    redactor.push(piece, &mut out)
+                    redactor.push(piece, &mut out);
                 }
             }
             redactor.finish(&mut out);

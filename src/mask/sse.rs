@@ -8,7 +8,7 @@ use crate::mask::value::Finder;
 use crate::mask::value::Found;
 
 /// Masks one stream of events.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct SseMasker {
     /// The event that has not ended.
     held: Vec<u8>,
@@ -17,12 +17,6 @@ pub(super) struct SseMasker {
     /// How much of it is known to hold no other line end.
     searched: usize,
     finder: Finder,
-}
-
-impl Default for SseMasker {
-    fn default() -> Self {
-        Self { held: Vec::new(), lines: 0, searched: 0, finder: Finder::default() }
-    }
 }
 
 /// One line of an event, and its end.

@@ -11,6 +11,7 @@ use crate::mask::masker::LONGEST_VALUE;
 use crate::mask::masker::Unmaskable;
 use crate::mask::notes::Notes;
 use crate::mask::plan::Plan;
+use crate::mask::view::Signs;
 use crate::mask::view::View;
 
 /// A line longer than this is cut into windows of this size, in bytes.
@@ -217,16 +218,19 @@ struct LineView {
 impl LineView {
     /// Appends what is found only there, from `from` on.
     fn find(&mut self, plan: &Plan, text: &[u8], from: usize, hits: &mut Vec<Hit>) {
-        let mut at = from;
-        while let Some(rest) = text.get(at..).filter(|rest| !rest.is_empty()) {
-            // Lines without any escape are passed over.
-            let sign = memchr::memchr3(b'%', b'\\', b'&', rest).unwrap_or(rest.len());
-            let sign = memchr::memchr(b'=', rest.get(..sign).unwrap_or_default()).unwrap_or(sign);
-            let before = rest.get(..sign).unwrap_or_default();
-            let start = memchr::memrchr(b'\n', before).map_or(0, |end| end + 1);
-            let size = memchr::memchr(b'\n', rest.get(sign..).unwrap_or_default());
-            let end = size.map_or(rest.len(), |size| sign + size);
-            let line = rest.get(start..end).unwrap_or_default();
+        // Lines without any escape are passed over.
+        let fresh = text.get(from..).unwrap_or_default();
+        let (mut signs, mut at) = (Signs::new(fresh), 0);
+        loop {
+            let sign = signs.next(at);
+            if sign >= fresh.len() {
+                return;
+            }
+            let before = fresh.get(at..sign).unwrap_or_default();
+            let start = at + memchr::memrchr(b'\n', before).map_or(0, |end| end + 1);
+            let size = memchr::memchr(b'\n', fresh.get(sign..).unwrap_or_default());
+            let end = size.map_or(fresh.len(), |size| sign + size);
+            let line = fresh.get(start..end).unwrap_or_default();
             let bare = line.strip_suffix(b"\r").unwrap_or(line);
             if self.view.of_escapes(bare) {
                 self.hits.clear();
@@ -234,10 +238,10 @@ impl LineView {
                 plan.pairs(self.view.text(), true, &mut self.hits);
                 for hit in self.hits.iter().filter(|hit| hit.counts()) {
                     let (first, last) = self.view.raw_range(hit.start, hit.end);
-                    hits.push(Hit { start: at + start + first, end: at + start + last, ..*hit });
+                    hits.push(Hit { start: from + start + first, end: from + start + last, ..*hit });
                 }
             }
-            at += end + 1;
+            at = end + 1;
         }
     }
 }

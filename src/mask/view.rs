@@ -94,7 +94,8 @@ impl View {
     pub(super) fn of_escapes(&mut self, raw: &[u8]) -> bool {
         self.clear();
         let mut done = 0;
-        let mut at = next_escape(raw, 0);
+        let mut signs = Signs::new(raw);
+        let mut at = signs.next(0);
         while at < raw.len() {
             let means = (1..=escape::DEEPEST).map_while(|level| match escape::read(raw, at, level) {
                 Read::Byte(byte, next) if next > at + 1 => Some((byte, next)),
@@ -104,9 +105,9 @@ impl View {
                 Some((byte, next)) => {
                     self.text.extend_from_slice(raw.get(done..at).unwrap_or_default());
                     self.escape(&[byte], at, next - at);
-                    (done, at) = (next, next_escape(raw, next));
+                    (done, at) = (next, signs.next(next));
                 }
-                None => at = next_escape(raw, at + 1),
+                None => at = signs.next(at + 1),
             }
         }
         if self.is_plain() {
@@ -132,12 +133,47 @@ impl View {
     }
 }
 
-/// Where the next escape may begin; the end of the text if nowhere.
-fn next_escape(raw: &[u8], from: usize) -> usize {
-    let rest = raw.get(from..).unwrap_or_default();
-    let sign = memchr::memchr3(b'%', b'\\', b'&', rest).unwrap_or(rest.len());
-    let sign = memchr::memchr(b'=', rest.get(..sign).unwrap_or_default()).unwrap_or(sign);
-    from + sign
+/// Where escapes may begin in a text, from its beginning on.
+pub(super) struct Signs<'a> {
+    text: &'a [u8],
+    /// The next `%`, backslash or `&`, and the next `=`, as far as they were looked for.
+    sign: usize,
+    equals: usize,
+}
+
+impl<'a> Signs<'a> {
+    pub(super) fn new(text: &'a [u8]) -> Self {
+        let mut signs = Self { text, sign: 0, equals: 0 };
+        (signs.sign, signs.equals) = (signs.sign_from(0), signs.equals_from(0));
+        signs
+    }
+
+    /// The first one from a place on, which is not before the last; the end of the text if there is none.
+    pub(super) fn next(&mut self, from: usize) -> usize {
+        if self.sign < from {
+            self.sign = self.sign_from(from);
+        }
+        if self.equals < from {
+            self.equals = self.equals_from(from);
+        }
+        self.sign.min(self.equals)
+    }
+
+    fn sign_from(&self, from: usize) -> usize {
+        let rest = self.text.get(from..).unwrap_or_default();
+        from + memchr::memchr3(b'%', b'\\', b'&', rest).unwrap_or(rest.len())
+    }
+
+    /// Those of mail that stand for a sign which the shape of a value needs: any other is mostly a number behind its name.
+    fn equals_from(&self, from: usize) -> usize {
+        let rest = self.text.get(from..).unwrap_or_default();
+        let is_escape = |at: &usize| {
+            let digit = |place: usize| rest.get(at + place).copied().and_then(hex::digit);
+            let sign = digit(1).zip(digit(2)).map(|(high, low)| high << 4 | low);
+            sign.is_some_and(|sign| b"@-.:=_".contains(&sign))
+        };
+        from + memchr::memchr_iter(b'=', rest).find(is_escape).unwrap_or(rest.len())
+    }
 }
 
 #[cfg(test)]

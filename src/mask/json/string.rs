@@ -164,12 +164,12 @@ impl Strings {
         }
         let text = if self.escaped { self.view.text() } else { raw };
         // Without detectors only JSON in the string, which needs escaped quotes, and pairs can hold a name.
-        if plan.scanner.is_empty()
-            && !(self.escaped && value::looks_like_json(text))
-            && !plan.may_pair(text)
-            && !(self.escaped && memchr::memchr(b'\\', text).is_some())
-        {
-            return Ok(None);
+        if plan.scanner.is_empty() {
+            let tells = || value::looks_like_json(text) || memchr::memchr(b'\\', text).is_some();
+            let looks = plan.may_pair(text) || (self.escaped && tells());
+            if !looks {
+                return Ok(None);
+            }
         }
         let field = std::str::from_utf8(&self.place).unwrap_or_default();
         let found = self.finder.look(plan, text, field, self.nesting, notes)?;
