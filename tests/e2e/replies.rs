@@ -39,7 +39,7 @@ fn nothing_around_a_masked_body_tells_what_it_was() {
     ];
     let world = World::new();
     let token = world.token("reader");
-    let lines: String = dropped.iter().map(|name| format!("\r\n{name}: 1")).collect();
+    let lines = format!("\r\n{}: 1", dropped.join(": 1\r\n"));
     let head = format!(
         "200 OK\r\nContent-Type: application/json\r\nETag: {OWN}\r\nSourceMap: /a.map\r\nX-Http-Location: http://10.0.0.9/{lines}"
     );
@@ -92,7 +92,7 @@ fn the_credential_does_not_come_back_in_any_escaping() {
     for (at, (_, echo)) in echoes.iter().enumerate() {
         let reply = world.get(&format!("/c/echo/{at}"), Some(&token));
         assert_eq!((reply.status, reply.body.len()), (200, echo.len()), "{echo}");
-        let stars = reply.body.iter().filter(|byte| **byte == b'*').count();
+        let stars = reply.text().matches('*').count();
         assert!(stars >= SECRET.len(), "{echo}: {}", reply.text());
     }
 }
