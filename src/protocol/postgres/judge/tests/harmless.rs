@@ -182,6 +182,11 @@ fn a_computed_name_of_a_setting_is_known_in_the_text_of_pg_dump_only() {
         ("WHERE name = ", "WHERE name OPERATOR(evil.=) "),
         ("SELECT set_config", "WITH pg_settings AS (SELECT 'role' AS name) SELECT set_config"),
         ("FROM", "FROM (SELECT set_config(name, 'view, foreign-table', false) FROM t) s,"),
+        ("SELECT set_config", "SELECT set_config('application_name', 'search_path', false), set_config"),
+        ("SELECT set_config", "SELECT 1; SELECT set_config"),
+        ("SELECT set_config", "EXPLAIN ANALYZE SELECT set_config"),
+        ("SELECT set_config", "PREPARE p AS SELECT set_config"),
+        ("SELECT set_config", "SELECT 1 UNION ALL SELECT set_config"),
         (
             "SELECT set_config(",
             "SELECT (SELECT set_config(name, 'view, foreign-table', false) FROM t), set_config(",
@@ -189,6 +194,18 @@ fn a_computed_name_of_a_setting_is_known_in_the_text_of_pg_dump_only() {
     ] {
         let sql = dump.replacen(from, to, 1);
         assert_ne!(sql, dump);
+        assert!(judge(&sql).class() >= Class::Admin, "{sql}");
+    }
+    // A name of `WITH` around it would be read twice, and changed in between.
+    let around = "WITH pg_settings AS (SELECT current_setting('application_name') AS name) \
+                  SELECT * FROM (SELECT set_config('application_name', 'search_path', false), q) s";
+    for sql in [
+        around.replace(", q", &dump.replacen("SELECT", ",", 1)),
+        around.replace(
+            "(SELECT set_config('application_name', 'search_path', false), q)",
+            &format!("({dump})"),
+        ),
+    ] {
         assert!(judge(&sql).class() >= Class::Admin, "{sql}");
     }
 }

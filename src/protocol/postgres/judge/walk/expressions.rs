@@ -234,7 +234,7 @@ impl<'t> Walk<'t> {
         self.effects.verbs.insert(Verb::Set);
         // Arguments by name may stand in any order: they are not read.
         let value = args.get(1).and_then(names::constant);
-        // Whatever `pg_settings` and its `=` are: this value is no role, and switches nothing.
+        // In the whole text that `pg_dump` begins with, and in no other, a name that is computed is known.
         let restricts = place.restricts && value.as_deref() == Some(settings::RESTRICTED);
         let name = match args.first() {
             Some(name) if restricts && names::is_name(name) => Some(settings::RESTRICTS.to_owned()),

@@ -40,8 +40,10 @@ const MAX_CTES: usize = 500;
 pub(super) fn effects(tree: &ParseResult) -> Effects {
     let mut walk = Walk::default();
     walk.effects.statements = tree.stmts.len();
+    // What `pg_dump` begins with is known as a whole text only: within another, the same words can mean another relation.
+    let restricts = names::is_whole_select(&tree.stmts);
     for statement in &tree.stmts {
-        statement.stmt.walk(&mut walk, &Place::default());
+        statement.stmt.walk(&mut walk, &Place { restricts, ..Place::default() });
         // One statement after the other: names and transaction words have an order.
         while let Some((step, place)) = walk.pending.pop() {
             match step {
@@ -71,7 +73,7 @@ struct Place<'t> {
     returns: bool,
     /// It is the condition of an `UPDATE` or a `DELETE`, for the rows of its target.
     own: Option<Own<'t>>,
-    /// It is what a query gives of the one row of `pg_settings` about [`settings::RESTRICTS`].
+    /// It is the whole text, a query; or what that gives of the one row of `pg_settings` about [`settings::RESTRICTS`].
     restricts: bool,
     /// What takes the value that stands here as it is.
     takes: Option<Takes<'t>>,

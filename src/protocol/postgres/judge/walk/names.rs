@@ -1,7 +1,7 @@
 //! Names and constants, as the parser writes them into its tree.
 
 use pg_query::NodeEnum;
-use pg_query::protobuf::{AConst, AExprKind, Node, SelectStmt, TypeName, a_const};
+use pg_query::protobuf::{AConst, AExprKind, Node, RawStmt, SelectStmt, TypeName, a_const};
 
 use super::super::settings::RESTRICTS;
 use crate::domain::sql::Object;
@@ -72,9 +72,20 @@ pub(super) fn constants(nodes: &[Node]) -> Option<String> {
     words.map(|words| words.join(", "))
 }
 
+/// Whether a text is one query and nothing else.
+pub(super) fn is_whole_select(statements: &[RawStmt]) -> bool {
+    let [RawStmt { stmt: Some(statement), .. }] = statements else { return false };
+    matches!(statement.node, Some(NodeEnum::SelectStmt(_)))
+}
+
 /// Whether all that a query reads is the row of `pg_settings` about [`RESTRICTS`], as in the text that `pg_dump` begins with:
 /// `SELECT set_config(name, …) FROM pg_settings WHERE name = '…'`.
+///
+/// One value alone is asked for: another one could change what `name` is in between.
 pub(super) fn restricts(select: &SelectStmt) -> bool {
+    if select.target_list.len() != 1 {
+        return false;
+    }
     let [Node { node: Some(NodeEnum::RangeVar(table)) }] = select.from_clause.as_slice() else {
         return false;
     };

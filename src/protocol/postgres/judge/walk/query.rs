@@ -60,6 +60,7 @@ impl<'t> Walk<'t> {
 
     pub(super) fn select(&mut self, select: &'t SelectStmt, place: &Place<'t>) {
         let takes = if select.into_clause.is_some() { Some(Takes::New) } else { place.takes };
+        let restricts = place.restricts && names::restricts(select);
         // Another relation's columns can be meant here, under any name.
         let place = &Place { own: None, takes: None, restricts: false, ..place.clone() };
         let inner = self.with(select.with_clause.as_ref(), place);
@@ -77,7 +78,7 @@ impl<'t> Walk<'t> {
             part.walk(self, &inner);
         }
         if !target_list.is_empty() {
-            self.gives(select, &Place { restricts: names::restricts(select), ..inner.clone() }, takes);
+            self.gives(select, &Place { restricts, ..inner.clone() }, takes);
         }
         self.act(Verb::Select, Class::Read, place);
         if !locking_clause.is_empty() {
