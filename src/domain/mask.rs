@@ -120,3 +120,15 @@ pub struct MaskRule {
     /// What takes the place.
     pub op: MaskOp,
 }
+
+impl MaskRule {
+    /// What the rules mask and how, in their order, as a text that tells them from others: not where they were written down, which says
+    /// nothing about it and is another line after an edit of a comment.
+    pub fn told(rules: &[&Self]) -> String {
+        let told = |rule: &&Self| {
+            let Self { id, origin: _, connections: _, tags: _, fields, entities, patterns, op } = rule;
+            format!("{:?}\n", (id, fields, entities, patterns, op))
+        };
+        rules.iter().map(told).collect()
+    }
+}

@@ -85,3 +85,24 @@ fn values_behind_the_escapes_and_structure_of_a_text_are_masked() {
         assert!(run(&plan, format, &[body]).is_err());
     }
 }
+
+#[test]
+fn a_second_table_is_masked_by_its_header_and_data_is_none() {
+    let plan = Arc::new(plan(&[rule(&["ssn", "email"], &[], MaskOp::Redact)]));
+    for (text, wanted) in [
+        ("ssn,a\nx,1\n\na,ssn\n1,secret\n", "ssn,a\n[REDACTED],1\n\n[REDACTED],ssn\n[REDACTED],[REDACTED]\n"),
+        ("ssn,a\nx,1\na,ssn\n1,secret\n", "ssn,a\n[REDACTED],1\n[REDACTED],ssn\n[REDACTED],[REDACTED]\n"),
+        ("id,kind,ssn\n1,email,x\n2,phone,y\n", "id,kind,ssn\n1,email,[REDACTED]\n2,phone,[REDACTED]\n"),
+    ] {
+        assert_eq!(run(&plan, Format::Csv, &[text.as_bytes()]).as_deref(), Ok(wanted), "{text}");
+    }
+}
+
+#[test]
+fn signs_that_close_nothing_are_passed_over_once() {
+    let plan = Arc::new(plan(&[rule(&["ssn"], &[], MaskOp::Redact)]));
+    let body = format!("{{\"x\":\"{}\"}}", ">".repeat(1_000_000));
+    let begun = std::time::Instant::now();
+    assert_eq!(run(&plan, Format::Json, &[body.as_bytes()]).as_deref(), Ok(&*body));
+    assert!(begun.elapsed().as_secs() < 5, "{:?}", begun.elapsed());
+}

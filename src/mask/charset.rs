@@ -5,12 +5,6 @@ use crate::mask::masker::Unmaskable;
 /// How much of a body's beginning may say in which encoding it is, in bytes.
 const SAYS: usize = 4 << 10;
 
-/// How much of what was seen before is looked at again: a declaration may be cut.
-const CONTEXT: usize = 64;
-
-/// Words that say it, in HTML, XML and style sheets.
-const WORDS: [&[u8]; 2] = [b"charset", b"encoding"];
-
 /// Encodings in which bytes of ASCII mean what they mean in UTF-8.
 const PLAIN: [&str; 11] = [
     "ascii",
@@ -31,23 +25,26 @@ const PLAIN: [&str; 11] = [
 pub(super) struct Charset {
     /// A character that is cut.
     cut: Vec<u8>,
-    /// The end of what was seen, as long as that may say something.
+    /// The beginning of the body, which may say something.
     seen: Vec<u8>,
-    length: usize,
+    /// No body of this kind says it: CSV and forms.
+    silent: bool,
 }
 
 impl Charset {
+    /// For bodies that only have to be UTF-8.
+    pub(super) fn silent() -> Self {
+        Self { silent: true, ..Self::default() }
+    }
+
     /// Looks at the next piece.
     pub(super) fn push(&mut self, input: &[u8]) -> Result<(), Unmaskable> {
-        if self.length < SAYS && !input.is_empty() {
-            let fresh = input.get(..input.len().min(SAYS)).unwrap_or_default();
-            self.seen.extend_from_slice(fresh);
-            self.length += fresh.len();
+        if !self.silent && self.seen.len() < SAYS && !input.is_empty() {
+            let fresh = input.len().min(SAYS - self.seen.len());
+            self.seen.extend_from_slice(input.get(..fresh).unwrap_or_default());
             if says_otherwise(&self.seen) {
                 return Err(Unmaskable::malformed("text that says to be in another encoding"));
             }
-            let keep = self.seen.len().saturating_sub(CONTEXT);
-            self.seen.drain(..keep);
         }
         if self.cut.is_empty() && input.is_ascii() {
             return Ok(());
@@ -75,25 +72,42 @@ impl Charset {
     }
 }
 
-/// Whether a text says that it is in an encoding that gives bytes of ASCII another meaning. A name that may be cut is waited for.
+/// Whether a text says that it is in an encoding that gives bytes of ASCII another meaning: in the declaration of XML or a style sheet,
+/// or in a `<meta>` of HTML. The same words elsewhere say nothing about it. A name that may be cut is waited for.
 fn says_otherwise(text: &[u8]) -> bool {
-    let lower = text.to_ascii_lowercase();
-    let says = |word: &[u8], at: usize| {
-        let rest = lower.get(at + word.len()..).unwrap_or_default().trim_ascii_start();
-        let named = match rest.strip_prefix(b"=") {
-            Some(named) => named.trim_ascii_start(),
-            // `@charset "utf-7"` has no sign between.
-            None if lower.get(..at).is_some_and(|before| before.ends_with(b"@")) => rest,
-            None => return false,
-        };
-        let (named, ends): (_, &dyn Fn(&u8) -> bool) = match named.split_first() {
-            Some((quote @ (b'"' | b'\''), quoted)) => (quoted, &move |byte| byte == quote),
-            _ => (named, &|byte| !is_name(*byte)),
-        };
-        let size = named.iter().position(ends).unwrap_or(0);
-        is_other(named.get(..size).unwrap_or_default().trim_ascii())
+    let lower = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text).to_ascii_lowercase();
+    let start = lower.trim_ascii_start();
+    let until = |text: &[u8], end: &[u8]| memchr::memmem::find(text, end).map_or(text.len(), |at| at + 1);
+    if let Some(style) = start.strip_prefix(b"@charset") {
+        return names_another(style);
+    }
+    if let Some(xml) = start.strip_prefix(b"<?xml") {
+        let declared = xml.get(..until(xml, b"?>")).unwrap_or_default();
+        if assigned(declared, b"encoding").any(names_another) {
+            return true;
+        }
+    }
+    memchr::memmem::find_iter(&lower, b"<meta").any(|at| {
+        let tag = lower.get(at..).unwrap_or_default();
+        assigned(tag.get(..until(tag, b">")).unwrap_or_default(), b"charset").any(names_another)
+    })
+}
+
+/// What stands behind each `word =` of a text.
+fn assigned<'a>(text: &'a [u8], word: &'static [u8]) -> impl Iterator<Item = &'a [u8]> {
+    memchr::memmem::find_iter(text, word)
+        .filter_map(move |at| text.get(at + word.len()..)?.trim_ascii_start().strip_prefix(b"="))
+}
+
+/// Whether a text begins with the name of another encoding, in quotes or not.
+fn names_another(text: &[u8]) -> bool {
+    let text = text.trim_ascii_start();
+    let (named, end): (_, &dyn Fn(&u8) -> bool) = match text.split_first() {
+        Some((quote @ (b'"' | b'\''), quoted)) => (quoted, &move |byte| byte == quote),
+        _ => (text, &|byte| !is_name(*byte)),
     };
-    WORDS.iter().any(|word| memchr::memmem::find_iter(&lower, word).any(|at| says(word, at)))
+    let size = named.iter().position(end).unwrap_or(0);
+    is_other(named.get(..size).unwrap_or_default().trim_ascii())
 }
 
 fn is_name(byte: u8) -> bool {
@@ -132,6 +146,10 @@ mod tests {
             "<meta charset=utf-8><meta http-equiv=x content=\"text/html; charset=UTF-8\">",
             "{\"encoding\": \"of something\", \"charset\": \"\"}",
             "the charset of it, and its encoding",
+            "http_requests_total{encoding=\"gzip\"} 5",
+            "accept-encoding=gzip, charset=koi8-r",
+            "<a href=\"/x?encoding=base64\"><script charset=\"windows-1251\">",
+            "<p>encoding=\"IBM037\"</p>",
         ] {
             assert!(passes(text.as_bytes()), "{text}");
         }

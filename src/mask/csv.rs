@@ -32,6 +32,8 @@ struct Table {
     named: bool,
     /// The columns that the row at hand names.
     added: Vec<usize>,
+    /// An empty line stands before the row at hand.
+    apart: bool,
     finder: Finder,
     view: View,
     text: Vec<u8>,
@@ -98,6 +100,7 @@ impl Table {
         let row = row.strip_suffix(b"\r").unwrap_or(row);
         let end = record.get(row.len()..).unwrap_or_default();
         if row.is_empty() {
+            self.apart = true;
             out.extend_from_slice(record);
             return Ok(());
         }
@@ -114,7 +117,8 @@ impl Table {
         let is_header = self.read_header(plan, row)?;
         let separator = self.separator.unwrap_or(b',');
         let fields = split(row, separator)?;
-        if !is_header {
+        let apart = std::mem::take(&mut self.apart);
+        if !is_header && self.named && (apart || self.names_columns(&fields)) {
             self.add_names(plan, &fields);
         }
         if self.named && fields.len() != self.columns.len() {
@@ -164,12 +168,20 @@ impl Table {
         Ok(first)
     }
 
-    /// A row further down may be the header of another table: what it names is masked from here on, too. It may as well be data, so
-    /// that what is masked already stays so.
+    /// Whether a row has the names of two columns at least: the columns once more, in another order.
+    fn names_columns(&self, fields: &[&[u8]]) -> bool {
+        let is_name = |field: &&&[u8]| {
+            let bare = inside(field).unwrap_or(field).trim_ascii();
+            self.columns
+                .iter()
+                .any(|(name, _)| !name.is_empty() && name.as_bytes().eq_ignore_ascii_case(bare))
+        };
+        fields.iter().filter(is_name).nth(1).is_some()
+    }
+
+    /// A row behind an empty line, or one of names, may be the header of another table: what it names is masked from here on, too. It may
+    /// as well be data, so that what is masked already stays so.
     fn add_names(&mut self, plan: &Plan, fields: &[&[u8]]) {
-        if !self.named {
-            return;
-        }
         for (place, field) in fields.iter().enumerate() {
             let bare = inside(field).unwrap_or(field).trim_ascii();
             if let Some(rule) = plan.fields.find(bare)

@@ -85,7 +85,11 @@ impl Masker {
                 Format::Text => State::Text(Box::default()),
             }
         };
-        Self { plan, notes: Notes::new(), state, charset: Charset::default() }
+        let charset = match format {
+            Format::Csv | Format::Form => Charset::silent(),
+            Format::Json | Format::NdJson | Format::Sse | Format::Text => Charset::default(),
+        };
+        Self { plan, notes: Notes::new(), state, charset }
     }
 
     /// Takes the next piece of the body, and appends to `out` what is safe to send.

@@ -44,9 +44,10 @@ pub(super) fn find(fields: &FieldNames, text: &[u8], whole: bool, hits: &mut Vec
 pub(super) fn may_find(fields: &FieldNames, text: &[u8]) -> bool {
     let before = |at: usize| at.checked_sub(1).and_then(|before| text.get(before)).copied();
     let loose = |byte: u8| matches!(byte, b' ' | b'\t' | b'\n' | b'\r' | b'"' | b'\'' | b'`' | b'\\' | b']');
+    let mut opens = None;
     memchr::memchr2(b'%', b'&', text).is_some()
         || memchr::memchr3_iter(b'=', b':', b'>', text).any(|at| match text.get(at) {
-            Some(b'>') => memchr::memchr(b'<', text).is_some(),
+            Some(b'>') => *opens.get_or_insert_with(|| memchr::memchr(b'<', text).is_some()),
             _ => before(at).is_some_and(|byte| loose(byte) || fields.may_end(byte)),
         })
 }

@@ -100,7 +100,7 @@ impl Plan {
             scanner: Scanner::default(),
             ops: Vec::new(),
             constants: Vec::new(),
-            tags: TagSeal::new(&key, &format!("{rules:?}")),
+            tags: TagSeal::new(&key, &MaskRule::told(rules)),
             key,
             spare: SpareMaskers::default(),
         };

@@ -173,6 +173,6 @@ impl Snapshot {
 }
 
 fn mask_tag(rules: &[&MaskRule]) -> Box<str> {
-    let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, format!("{rules:?}").as_bytes());
+    let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, MaskRule::told(rules).as_bytes());
     crate::domain::hex::encode(digest.as_ref().get(..4).unwrap_or_default()).into()
 }

@@ -66,9 +66,13 @@ pub(super) fn masked_tag(value: &HeaderValue, plan: &Plan) -> Option<HeaderValue
 
 /// Turns entity tags that clients know back into the target's own; what this way of masking did not give out matches nothing.
 pub(super) fn translate_condition(headers: &mut HeaderMap, name: &HeaderName, plan: &Plan) {
-    let Some(value) = headers.remove(name) else { return };
+    let lines: Vec<HeaderValue> = headers.get_all(name).iter().cloned().collect();
+    if lines.is_empty() {
+        return;
+    }
     let mut tags = Vec::new();
-    for tag in value.as_bytes().split(|byte| *byte == b',').map(<[u8]>::trim_ascii) {
+    let given = lines.iter().flat_map(|line| line.as_bytes().split(|byte| *byte == b','));
+    for tag in given.map(<[u8]>::trim_ascii) {
         if !tags.is_empty() {
             tags.extend_from_slice(b", ");
         }
@@ -107,9 +111,13 @@ mod tests {
     use crate::domain::Origin;
 
     fn plan(id: &str) -> Plan {
+        plan_of(id, Origin::Store)
+    }
+
+    fn plan_of(id: &str, origin: Origin) -> Plan {
         let rule = MaskRule {
             id: id.into(),
-            origin: Origin::Store,
+            origin,
             connections: Vec::new(),
             tags: std::collections::BTreeMap::new(),
             fields: vec!["ssn".into()],
@@ -129,6 +137,8 @@ mod tests {
         let foreign = sealed(&other, "\"29-7q3q,x\"").unwrap();
         let text = |value: &HeaderValue| value.to_str().unwrap().to_owned();
         assert_eq!(text(&weak), format!("W/{}", text(&strong)));
+        let moved = plan_of("pii", Origin::File { path: "hoopctl.toml".into(), line: 7 });
+        assert_eq!(sealed(&moved, "\"29-7q3q,x\""), Some(strong.clone()), "the same rule in another place");
         assert!(!text(&weak).contains("7q3q") && foreign != strong);
         for wrong in ["29", "W/29", "\"", "w/\"29\""] {
             assert_eq!(sealed(&plan, wrong), None, "{wrong}");
@@ -147,6 +157,11 @@ mod tests {
             translate_condition(&mut headers, &header::IF_MATCH, &plan);
             assert_eq!(headers[header::IF_MATCH], wanted, "{condition}");
         }
+        let mut headers = HeaderMap::new();
+        headers.append(header::IF_NONE_MATCH, foreign);
+        headers.append(header::IF_NONE_MATCH, strong);
+        translate_condition(&mut headers, &header::IF_NONE_MATCH, &plan);
+        assert_eq!(headers[header::IF_NONE_MATCH], "\"hoopctl-stale\", \"29-7q3q,x\"", "both lines");
         let mut headers = HeaderMap::new();
         headers.insert(header::IF_MATCH, HeaderValue::from_bytes(b"\"\xff\"").unwrap());
         translate_condition(&mut headers, &header::IF_MATCH, &plan);
