@@ -7,6 +7,7 @@ use clap::Parser;
 use clap::Subcommand;
 
 use crate::cli::apply::ApplyArgs;
+use crate::cli::apply::ExportArgs;
 use crate::cli::approval::ApprovalVerb;
 use crate::cli::completions::CompletionsArgs;
 use crate::cli::completions::ManArgs;
@@ -152,7 +153,7 @@ pub enum Noun {
     Apply(ApplyArgs),
     /// Print what the store holds, as the TOML that apply takes
     #[command(after_help = help::EXPORT)]
-    Export,
+    Export(ExportArgs),
     /// Held commands: look, approve, deny, wait
     #[command(subcommand, aliases = ["approvals"], after_help = help::APPROVAL)]
     Approval(ApprovalVerb),

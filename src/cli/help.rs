@@ -238,19 +238,22 @@ Examples:
   hoopctl apply -f crm.toml --managed-by team-crm
   hoopctl export | hoopctl apply -f - --dry-run
 
-The files hold [[connection]], [[policy]] and [[mask]] as hoopctl.toml does, and nothing else. All of them are written, or
-none: problems are told at once, each with its file, line and column. What is in no file stays; with --prune goes what an
-earlier apply of the same --managed-by wrote, and never what connect add or policy add did. An entity of hoopctl.toml is changed
-there only: 6. Relative paths start at the folder of their file.
+The files hold [[connection]], [[policy]] and [[mask]] as hoopctl.toml does, and nothing else: at most 1000 at once, and 4 MiB.
+All of them are written, or none: problems are told at once, each with its file, line and column. What the files name belongs to
+them from then on, under --managed-by, also what connect add or policy add wrote (adopted). What belongs to files of another name
+is refused, 6, without --take-over. What is in no file stays; with --prune goes what the same --managed-by had, and no file has any
+more. An entity of hoopctl.toml is changed there only: 6. Relative paths start at the folder of their file.
 Next: hoopctl policy test shows that the policies do what they should.";
 
 /// After the help of `export`.
 pub const EXPORT: &str = "\
 Examples:
   hoopctl export > entities.toml
+  hoopctl export --managed-by team-crm > crm.toml
   hoopctl export -o json
 
-Secrets are named, and never printed. What hoopctl.toml holds is left out: it is written there already.";
+Secrets are named (store:KEY), and not printed. Variables (env) and arguments of programs are printed as they are written: a
+warning names the connections that have any. What hoopctl.toml holds is left out: it is written there already.";
 
 /// After the help of `approval`.
 pub const APPROVAL: &str = "\

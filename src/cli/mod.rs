@@ -92,7 +92,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
 /// Whether what it prints can be TOML.
 fn writes_toml(noun: &Noun) -> bool {
     match noun {
-        Noun::Export => true,
+        Noun::Export(_) => true,
         Noun::Policy(verb) => matches!(**verb, PolicyVerb::Suggest(_)),
         _ => false,
     }
@@ -102,11 +102,15 @@ fn run(mut cli: Cli) -> Exit {
     if remote::has_own_ca_file(&cli.noun) {
         cli.global.ca_file = None;
     }
+    let fits = |format| format != Format::Toml || writes_toml(&cli.noun);
     let format = match cli.global.output.map_or_else(env_format, Ok) {
+        Ok(format) if fits(format) => format,
+        // It is set for all commands, and this one has no TOML.
+        Ok(_) if cli.global.output.is_none() => Format::Table,
         Ok(format) => format,
         Err(failure) => return failure.tell(Format::Table),
     };
-    if format == Format::Toml && !writes_toml(&cli.noun) {
+    if !fits(format) {
         let failure = Failure::usage("-o toml is for `hoopctl export` and `hoopctl policy suggest`")
             .hint("one of table, json, jsonl, csv");
         return failure.tell(Format::Table);
@@ -129,7 +133,7 @@ fn dispatch(terminal: Terminal, place: &Place, noun: Noun) -> Outcome {
         Noun::Connect(verb) => connect::run(terminal, place, *verb),
         Noun::Demo(args) => demo::run(terminal, &args),
         Noun::Doctor => doctor::run(terminal, place),
-        Noun::Export => apply::export(terminal, place),
+        Noun::Export(args) => apply::export(terminal, place, &args),
         Noun::Grant(verb) => grant::run(terminal, place, verb),
         Noun::Init(args) => init::run(terminal, &args),
         Noun::Lock(verb) => lock::run(terminal, place, verb),

@@ -116,6 +116,7 @@ fn fields(report: &StatusReport) -> Vec<(&'static str, String)> {
             output::count(counts.sessions, "session", "sessions"),
             output::count(counts.approvals, "approval waiting", "approvals waiting"),
             output::count(counts.locks, "lock", "locks"),
+            output::count(counts.held, "held recording", "held recordings"),
         ]
         .join(", "),
     ));

@@ -42,6 +42,7 @@ pub use entity::parse_entity;
 pub use find::default_data_dir;
 pub use find::find;
 pub use find::whole;
+pub use parse::OTHERS_WRITE;
 pub use parse::load;
 pub use parse::parse;
 pub use parse::read_file;

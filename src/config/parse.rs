@@ -33,7 +33,7 @@ use crate::domain::connection::Origin;
 const MAX_BYTES: u64 = 16 << 20;
 
 /// The permission bit that lets everybody write.
-const OTHERS_WRITE: u32 = 0o002;
+pub const OTHERS_WRITE: u32 = 0o002;
 
 /// Reads and checks a configuration file.
 ///

@@ -347,8 +347,10 @@ fn refuse_browsers(headers: &HeaderMap) -> Result<(), ApiError> {
 }
 
 async fn read_body(mut body: Incoming) -> Result<Zeroizing<Vec<u8>>, ApiError> {
-    let too_large =
-        || ApiError::new(ErrorCode::TooLarge, format!("the body is longer than {MAX_BODY} bytes"));
+    let too_large = || {
+        let text = format!("the body is longer than {MAX_BODY} bytes");
+        ApiError::new(ErrorCode::TooLarge, text).hint("send it in parts: files to apply one by one")
+    };
     if body.size_hint().lower() > MAX_BODY as u64 {
         return Err(too_large());
     }

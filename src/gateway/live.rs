@@ -104,6 +104,7 @@ impl Gateway {
             sessions: count(self.running.gate.sessions().list().len()),
             approvals: self.running.pending.load(Ordering::Relaxed),
             locks: count(self.running.gate.locks().locks().len()),
+            held: count(self.running.gate.journal().held()),
         }
     }
 

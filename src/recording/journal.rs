@@ -246,6 +246,11 @@ impl Journal {
         lock(&self.owner.shared.held).remove(&session);
     }
 
+    /// How many sessions are held.
+    pub fn held(&self) -> usize {
+        lock(&self.owner.shared.held).len()
+    }
+
     /// Whether a session is held.
     #[cfg(test)]
     pub(crate) fn holds(&self, session: SessionId) -> bool {

@@ -76,7 +76,8 @@ impl View {
 }
 
 impl Change<'_> {
-    /// Writes an entity, raises the revision, and adds `{kind}.add` or `{kind}.edit` to the audit trail.
+    /// Writes an entity, raises the revision, and adds `{kind}.add`, `{kind}.edit` or, where only what looks after it is another,
+    /// `{kind}.adopt` to the audit trail.
     ///
     /// # Errors
     /// [`StoreError::Exists`], [`StoreError::Missing`] and [`StoreError::Changed`], by what `put` wants.
@@ -117,18 +118,24 @@ impl Change<'_> {
                 ])
             })
             .during("write an entity of the store")?;
-        let verb = if old.is_some() { "edit" } else { "add" };
+        let verb = match &old {
+            None => "add",
+            Some(old) if old.body == new.body && old.managed_by != new.managed_by => "adopt",
+            Some(_) => "edit",
+        };
         let detail = json!({
             "revision": stored.revision,
             "managed_by": stored.managed_by,
+            "managed_by_was": old.as_ref().map(|old| &old.managed_by),
             "body": stored.body,
-            "was": old.map(|old| old.body),
+            "was": old.as_ref().map(|old| &old.body),
         });
         self.append_audit(actor, &format!("{kind}.{verb}"), &stored.name, &detail)?;
         Ok(stored)
     }
 
-    /// Removes an entity, raises the revision, and adds `{kind}.remove` to the audit trail. Says what it was.
+    /// Removes an entity, raises the revision, and adds `{kind}.remove` to the audit trail, with `cause` where it was not named
+    /// itself. Says what it was.
     ///
     /// # Errors
     /// [`StoreError::Missing`].
@@ -136,6 +143,7 @@ impl Change<'_> {
         &self,
         kind: EntityKind,
         name: &str,
+        cause: Option<&str>,
         actor: &str,
     ) -> Result<StoredEntity, StoreError> {
         let old = self
@@ -145,7 +153,14 @@ impl Change<'_> {
             .prepare_cached("DELETE FROM entity WHERE kind = ?1 AND name = ?2")
             .and_then(|mut delete| delete.execute([kind.as_str(), name]))
             .during("remove an entity of the store")?;
-        let detail = json!({ "revision": self.raise_revision()?, "was": old.body });
+        let mut detail = json!({
+            "revision": self.raise_revision()?,
+            "managed_by_was": old.managed_by,
+            "was": old.body,
+        });
+        if let (Some(cause), Some(detail)) = (cause, detail.as_object_mut()) {
+            detail.insert("cause".to_owned(), cause.into());
+        }
         self.append_audit(actor, &format!("{}.remove", kind.as_str()), name, &detail)?;
         Ok(old)
     }

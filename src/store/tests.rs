@@ -289,7 +289,7 @@ fn entities_say_what_was_there_already() {
         .collect();
     assert_eq!(names, [("a".into(), "2".into()), ("b".into(), String::new())]);
     assert!(read(&store, |view| view.entities(Some(EntityKind::Mask))).is_empty());
-    let removed = change(&store, |change| change.remove_entity(EntityKind::Policy, "a", "local:b"));
+    let removed = change(&store, |change| change.remove_entity(EntityKind::Policy, "a", None, "local:b"));
     assert_eq!(removed.body, "2");
     assert_eq!(read(&store, View::revision), first.revision + 3);
     let trail = read(&store, |view| view.audit(0, 100));

@@ -3,10 +3,12 @@
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
+use clap::Args;
 use toml::Table;
 use toml::Value;
 
 use crate::cli::access::Access;
+use crate::cli::apply::any_label;
 use crate::cli::output;
 use crate::cli::output::Format;
 use crate::cli::output::Row;
@@ -20,12 +22,24 @@ use crate::config::parse_entity;
 use crate::config::render_entity;
 use crate::control::noun::entity::EntityView;
 use crate::domain::connection::Origin;
+use crate::domain::entity::BY_HAND;
 use crate::domain::entity::EntityKind;
+use crate::domain::entity::VARIABLES;
+use crate::domain::entity::without_arguments;
 use crate::domain::secret::SecretRef;
+use crate::domain::text::Shown;
 use crate::domain::text::is_deceptive;
 
+/// The options of `export`.
+#[derive(Debug, Args)]
+pub struct ExportArgs {
+    /// Only what belongs to the files of this name; cli: what no apply has taken
+    #[arg(long, value_name = "NAME", value_parser = any_label)]
+    pub managed_by: Option<String>,
+}
+
 /// Runs `export`.
-pub fn export(terminal: Terminal, place: &Place) -> Outcome {
+pub fn export(terminal: Terminal, place: &Place, args: &ExportArgs) -> Outcome {
     let access = Access::to_look(terminal, place)?;
     let mut views = Vec::new();
     for kind in [EntityKind::Connection, EntityKind::Policy, EntityKind::Mask] {
@@ -37,8 +51,35 @@ pub fn export(terminal: Terminal, place: &Place) -> Outcome {
         let left = output::count((all - views.len()) as u64, "entity", "entities");
         terminal.say(&format!("left out: {left} of the configuration file"));
     }
+    if let Some(label) = &args.managed_by {
+        views.retain(|view| view.managed_by.as_ref() == Some(label));
+        if views.is_empty() {
+            terminal.say(&format!("nothing in the store is managed by {label}"));
+        }
+    }
+    let names = |views: &[&EntityView]| -> String {
+        let names: Vec<String> = views.iter().map(|view| Shown(&view.name).to_string()).collect();
+        names.join(", ")
+    };
+    let hidden: Vec<&EntityView> = views.iter().filter(|view| view.hidden).collect();
+    if !hidden.is_empty() {
+        let text = format!(
+            "warning: incomplete: only who manages sees variables and arguments of programs, so left out: {}",
+            names(&hidden)
+        );
+        terminal.say(&text);
+        views.retain(|view| !view.hidden);
+    }
+    let told: Vec<&EntityView> = views.iter().filter(|view| tells_values(view)).collect();
+    if !told.is_empty() {
+        let text = format!(
+            "warning: variables and arguments of programs are printed as they are written; look for secrets in: {}",
+            names(&told)
+        );
+        terminal.say(&text);
+    }
     match terminal.format {
-        Format::Table | Format::Toml => terminal.data(&text(&views)?)?,
+        Format::Table | Format::Toml => terminal.data(&text(&views, args.managed_by.as_deref())?)?,
         Format::Json | Format::Jsonl | Format::Csv => {
             let rows: Vec<Row> = views.iter().map(row).collect();
             terminal.list(&["kind", "name", "managed by"], &rows, "")?;
@@ -55,9 +96,32 @@ fn row(view: &EntityView) -> Row {
     }
 }
 
-/// The file: no value of a secret, only its name.
-fn text(views: &[EntityView]) -> Result<String, Failure> {
-    let mut text = "# What the store of hoopctl holds; put it back with: hoopctl apply -f FILE\n".to_owned();
+/// Whether its text has values in it that may be secrets: variables of a program, or arguments.
+fn tells_values(view: &EntityView) -> bool {
+    let table: Table = view.toml.parse().unwrap_or_default();
+    table.iter().any(|(key, value)| match value {
+        Value::Table(variables) => key == VARIABLES && !variables.is_empty(),
+        Value::String(text) => without_arguments(text).is_some(),
+        _ => false,
+    })
+}
+
+/// The file: of a secret its name, and not its value; `label`: all of it is managed by that.
+fn text(views: &[EntityView], label: Option<&str>) -> Result<String, Failure> {
+    let own = label.filter(|label| *label != BY_HAND);
+    let more = own.map(|label| format!(" --managed-by {label}")).unwrap_or_default();
+    let mut text =
+        format!("# What the store of hoopctl holds; put it back with: hoopctl apply -f FILE{more}\n");
+    let labels: BTreeSet<&str> = views.iter().filter_map(|view| view.managed_by.as_deref()).collect();
+    if labels.len() > 1 {
+        let labels: Vec<&str> = labels.into_iter().collect();
+        writeln!(
+            text,
+            "# It has more than one owner; to keep them apart, export and apply each with --managed-by: {}",
+            labels.join(", ")
+        )
+        .ok();
+    }
     let secrets: BTreeSet<String> = views.iter().flat_map(kept_secrets).collect();
     if !secrets.is_empty() {
         let names: Vec<String> = secrets.into_iter().collect();
@@ -75,7 +139,8 @@ fn text(views: &[EntityView]) -> Result<String, Failure> {
         let table: Table = body.parse().map_err(|error| {
             Failure::failed(format!("{} {} cannot be read: {error}", view.kind, view.name))
         })?;
-        writeln!(text, "\n[[{}]]", view.kind).ok();
+        writeln!(text, "\n# managed by {}\n[[{}]]", view.managed_by.as_deref().unwrap_or(BY_HAND), view.kind)
+            .ok();
         let first = view.kind.name_key();
         // The order that it was written in, which a table does not keep.
         let mut keys: Vec<&String> = table.keys().collect();
@@ -164,6 +229,7 @@ mod tests {
             origin: "store".to_owned(),
             read_only: false,
             managed_by: Some("cli".to_owned()),
+            hidden: false,
             value: serde_json::Value::Null,
             toml: toml.to_owned(),
         }
@@ -176,8 +242,8 @@ mod tests {
         let policy = format!(
             "effect = \"deny\"\nid = \"p\"\n{message}[match]\nconnections = [\"crm\"]\n[match.args]\n\"order.amount\" = \"> 10\"\n"
         );
-        let text =
-            text(&[view(EntityKind::Connection, connection), view(EntityKind::Policy, &policy)]).unwrap();
+        let text = text(&[view(EntityKind::Connection, connection), view(EntityKind::Policy, &policy)], None)
+            .unwrap();
         assert!(!text.chars().any(|c| is_deceptive(c) && c != '\n'), "{text:?}");
         assert!(text.contains("secret set: crm\n"), "{text}");
         let back: Table = text.parse().unwrap();

@@ -14,9 +14,6 @@ use crate::config::Problems;
 use crate::config::Written;
 use crate::domain::entity::EntityKind;
 
-/// The permission bit that lets everybody write.
-const OTHERS_WRITE: u32 = 0o002;
-
 /// One text that was read.
 struct Source {
     name: PathBuf,
@@ -30,6 +27,8 @@ pub struct Sources {
     entities: Vec<(usize, Written)>,
     /// What holds, but hardly as it was meant.
     pub warnings: Vec<Problem>,
+    /// What is named like a file to be read, in a folder, and is none.
+    pub passed_over: Vec<PathBuf>,
 }
 
 impl Sources {
@@ -39,10 +38,14 @@ impl Sources {
     /// # Errors
     /// Everything that is wrong with any of them.
     pub fn read(paths: &[PathBuf], elsewhere: bool) -> Result<Self, Failure> {
-        let mut read = Self { sources: Vec::new(), entities: Vec::new(), warnings: Vec::new() };
+        let mut read =
+            Self { sources: Vec::new(), entities: Vec::new(), warnings: Vec::new(), passed_over: Vec::new() };
+        if paths.iter().filter(|path| is_stdin(path)).count() > 1 {
+            return Err(Failure::usage("-f - is there twice: standard input is read once"));
+        }
         let mut problems = Vec::new();
         for path in paths {
-            for file in files_of(path, &mut problems)? {
+            for file in files_of(path, &mut problems, &mut read.passed_over)? {
                 match text_of(&file)? {
                     Ok(text) => read.add(Source { name: file, text }, elsewhere, &mut problems),
                     Err(found) => problems.extend(found),
@@ -162,26 +165,36 @@ fn text_of(file: &Path) -> Result<Result<String, Problems>, Failure> {
 }
 
 /// A file itself, or the `.toml` files of a folder by their names; not those of folders in it, and none that is hidden.
-fn files_of(path: &Path, problems: &mut Vec<Problem>) -> Result<Vec<PathBuf>, Failure> {
+/// `passed_over` gets what would be read and is no file of that folder.
+fn files_of(
+    path: &Path,
+    problems: &mut Vec<Problem>,
+    passed_over: &mut Vec<PathBuf>,
+) -> Result<Vec<PathBuf>, Failure> {
     if is_stdin(path) || !path.is_dir() {
         return Ok(vec![path.to_owned()]);
     }
     let failed = |error: std::io::Error| Failure::failed(format!("cannot read {}: {error}", path.display()));
-    if std::fs::metadata(path).map_err(failed)?.mode() & OTHERS_WRITE != 0 {
+    if std::fs::metadata(path).map_err(failed)?.mode() & config::OTHERS_WRITE != 0 {
         // Whoever adds a file there says what the gateway does.
         let hint = format!("make it yours alone to write: chmod o-w {}", path.display());
         problems.push(Problem::of_file(path, "anybody on this machine can write to it", Some(hint)));
         return Ok(Vec::new());
     }
     let mut files = Vec::new();
+    let before = passed_over.len();
+    let folder = path.canonicalize().map_err(failed)?;
     for entry in std::fs::read_dir(path).map_err(failed)? {
         let file = entry.map_err(failed)?.path();
         let hidden = file.file_name().is_none_or(|name| name.as_encoded_bytes().starts_with(b"."));
-        if !hidden && file.extension().is_some_and(|ending| ending == "toml") && !file.is_dir() {
-            files.push(file);
+        if hidden || file.extension().is_none_or(|ending| ending != "toml") || file.is_dir() {
+            continue;
         }
+        let taken = is_file_within(&file, &folder);
+        if taken { files.push(file) } else { passed_over.push(file) }
     }
-    if files.is_empty() {
+    passed_over.sort();
+    if files.is_empty() && passed_over.len() == before {
         let text = format!("there is no .toml file in {}", path.display());
         return Err(
             Failure::new(Exit::NotFound, text).hint("files of folders in it are not read: name each folder")
@@ -189,4 +202,11 @@ fn files_of(path: &Path, problems: &mut Vec<Problem>) -> Result<Vec<PathBuf>, Fa
     }
     files.sort();
     Ok(files)
+}
+
+/// Whether it is a file, or a link to one in the same folder: a pipe would be waited for, and what a link elsewhere leads to is not
+/// what whoever looks after the folder has looked at.
+fn is_file_within(file: &Path, folder: &Path) -> bool {
+    let real = file.canonicalize().ok().filter(|real| real.starts_with(folder));
+    real.and_then(|real| std::fs::symlink_metadata(real).ok()).is_some_and(|found| found.is_file())
 }

@@ -28,14 +28,13 @@ use crate::control::noun::entity::EntityChange;
 use crate::control::noun::entity::FieldChange;
 use crate::control::noun::entity::Outcome as Made;
 use crate::control::noun::entity::PutMode;
+use crate::domain::entity::BY_HAND;
+use crate::domain::entity::LABEL_RULE;
+use crate::domain::entity::is_label;
 use crate::domain::text::Shown;
 
+pub use export::ExportArgs;
 pub use export::export;
-
-/// The label of what single commands write.
-const BY_HAND: &str = "cli";
-/// The longest label, in bytes.
-const MAX_LABEL: usize = 63;
 
 /// The options of `apply`.
 #[derive(Debug, Args)]
@@ -46,27 +45,43 @@ pub struct ApplyArgs {
     /// Only print what would change
     #[arg(long)]
     pub dry_run: bool,
-    /// Also remove what an earlier apply of the same --managed-by wrote and the files do not have any more
+    /// Also remove what the files of the same --managed-by had and do not have any more
     #[arg(long)]
     pub prune: bool,
     /// Whose entities these are: files that are applied apart from each other have each a name of their own
     #[arg(long, value_name = "NAME", default_value = "apply", value_parser = label)]
     pub managed_by: String,
+    /// Also take what belongs to files of another name
+    #[arg(long)]
+    pub take_over: bool,
 }
 
 /// Reads the name of what looks after entities.
 fn label(text: &str) -> Result<String, String> {
-    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
     match text {
         BY_HAND => Err("that is what `connect add` and the like write; take another name".to_owned()),
-        _ if (1..=MAX_LABEL).contains(&text.len()) && text.bytes().all(allowed) => Ok(text.to_owned()),
-        _ => Err(format!("expected 1 to {MAX_LABEL} of letters, digits and - _ .")),
+        _ => any_label(text),
     }
+}
+
+/// Reads a label, also that of what was added by hand.
+fn any_label(text: &str) -> Result<String, String> {
+    if is_label(text) { Ok(text.to_owned()) } else { Err(format!("expected {LABEL_RULE}")) }
 }
 
 /// Runs `apply`.
 pub fn run(terminal: Terminal, place: &Place, args: &ApplyArgs) -> Outcome {
     let sources = Sources::read(&args.files, place.remote()?.is_some())?;
+    for file in &sources.passed_over {
+        let text = format!("passed over: {} is no file of that folder", Shown(&file.display().to_string()));
+        if args.prune {
+            // What it was to hold would be removed.
+            return Err(
+                Failure::new(Exit::Config, text).hint("--prune wants all of a folder: name the file with -f")
+            );
+        }
+        terminal.say(&format!("warning: {text}"));
+    }
     let changes: Vec<EntityChange> = sources
         .entities()
         .map(|written| {
@@ -103,6 +118,7 @@ pub fn run(terminal: Terminal, place: &Place, args: &ApplyArgs) -> Outcome {
         dry_run: args.dry_run,
         prune: args.prune,
         managed_by: Some(args.managed_by.clone()),
+        take_over: args.take_over,
     };
     let report = access.wait(access.backend().apply(apply)).map_err(|failure| placed(failure, &sources))?;
     told(terminal, &report, &sources)
@@ -138,8 +154,9 @@ fn told(terminal: Terminal, report: &ApplyReport, sources: &Sources) -> Outcome 
         }
     }
     let count = |made: Made| report.changes.iter().filter(|change| change.outcome == made).count();
-    let counts = [Made::Created, Made::Updated, Made::Unchanged, Made::Removed];
-    let counts: Vec<String> = counts.map(|made| format!("{} {}", count(made), made.as_str())).into();
+    let counts = [Made::Created, Made::Updated, Made::Adopted, Made::Unchanged, Made::Removed];
+    let counts = counts.into_iter().filter(|made| *made != Made::Adopted || count(*made) > 0);
+    let counts: Vec<String> = counts.map(|made| format!("{} {}", count(made), made.as_str())).collect();
     let dry = if report.dry_run { "; nothing was written" } else { "" };
     terminal.say(&format!("{}{dry}", counts.join(", ")));
     Ok(Exit::Done)
@@ -149,7 +166,7 @@ fn told(terminal: Terminal, report: &ApplyReport, sources: &Sources) -> Outcome 
 fn shown(terminal: Terminal, change: &Changed) -> String {
     let colour = match change.outcome {
         Made::Created => Colour::Good,
-        Made::Updated => Colour::Warn,
+        Made::Adopted | Made::Updated => Colour::Warn,
         Made::Removed => Colour::Bad,
         Made::Unchanged => Colour::Faint,
     };

@@ -38,6 +38,9 @@ pub struct EntityView {
     /// What looks after one of the store: `cli`, or the label of the `apply` that wrote it; `None` for one of the file.
     #[serde(default)]
     pub managed_by: Option<String>,
+    /// Whether variables and arguments of a program stand as `***` in it: only who manages sees them.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub hidden: bool,
     /// Its members, named as in the configuration file.
     pub value: serde_json::Value,
     /// The same as TOML, without the header of its table.
@@ -110,13 +113,18 @@ pub struct Apply {
     /// Only say what would happen. Default false.
     #[serde(default)]
     pub dry_run: bool,
-    /// Also remove every entity of the store that has the same `managed_by` and that no change names. Default false.
+    /// Also remove every entity of the store that has the same `managed_by` and that no change names. Needs `managed_by` and a
+    /// change. Default false.
     #[serde(default)]
     pub prune: bool,
-    /// The label of what looks after the entities that are written: 1 to 63 of letters, digits and `- _ .`. Default: new ones get
-    /// `cli`, and others keep what they have.
+    /// The label of what looks after the entities that are written: 1 to 63 of letters, digits and `- _ .`, and not `cli`. It
+    /// adopts what is labelled `cli`; what has another label is a `conflict`. Default: new ones get `cli`, and others keep what
+    /// they have.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub managed_by: Option<String>,
+    /// Also adopt what has another label. Default false.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub take_over: bool,
 }
 
 impl Apply {
@@ -130,6 +138,8 @@ impl Apply {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Outcome {
+    /// It was the same already, and another label looks after it now.
+    Adopted,
     /// It was not there before.
     Created,
     /// It is gone.
@@ -144,6 +154,7 @@ impl Outcome {
     /// The word for it.
     pub const fn as_str(self) -> &'static str {
         match self {
+            Self::Adopted => "adopted",
             Self::Created => "created",
             Self::Removed => "removed",
             Self::Unchanged => "unchanged",
@@ -161,7 +172,7 @@ pub struct Changed {
     pub name: String,
     /// What happened.
     pub outcome: Outcome,
-    /// What is another one now, of one that was updated: by key.
+    /// What is another one now, of one that was updated or adopted: by key.
     #[serde(default)]
     pub fields: Vec<FieldChange>,
 }
@@ -169,7 +180,7 @@ pub struct Changed {
 /// One key of an entity that was changed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FieldChange {
-    /// The key below the entity's table, such as `match.operations`.
+    /// The key below the entity's table, such as `match.operations`; `managed_by` is the label of what looks after it.
     pub key: String,
     /// What it was; `None`: it was not there. The variables of a program are not shown.
     pub was: Option<serde_json::Value>,

@@ -125,6 +125,9 @@ pub struct Counts {
     pub approvals: u64,
     /// Locks that stand.
     pub locks: u64,
+    /// Sessions whose recordings are held.
+    #[serde(default)]
+    pub held: u64,
 }
 
 /// Who asks, and what they may do.

@@ -9,9 +9,8 @@ use crate::config::render_entity;
 use crate::control::noun::entity::FieldChange;
 use crate::domain::connection::Origin;
 use crate::domain::entity::EntityKind;
-
-/// The table whose values are not told: people put secrets into the variables of a program, and into its arguments.
-const VARIABLES: &str = "env";
+use crate::domain::entity::VARIABLES;
+use crate::domain::entity::names_program;
 
 /// Whether two texts say the same, however they are written.
 pub(super) fn is_same(kind: EntityKind, old: &str, new: &str) -> bool {
@@ -44,7 +43,7 @@ fn compare(within: &str, old: &Table, new: &Table, found: &mut Vec<FieldChange>)
             }
             (old, new) => {
                 let is_hidden =
-                    |value: &Value| within == VARIABLES || value.as_str().is_some_and(has_arguments);
+                    |value: &Value| within == VARIABLES || value.as_str().is_some_and(names_program);
                 let (was, now) =
                     (old.map(|old| shown(old, is_hidden(old))), new.map(|new| shown(new, is_hidden(new))));
                 found.push(FieldChange { key: whole, was, now });
@@ -56,11 +55,6 @@ fn compare(within: &str, old: &Table, new: &Table, found: &mut Vec<FieldChange>)
 /// Whether it is a table, or not there: then each of its members is.
 fn is_table(value: Option<&Value>) -> bool {
     value.is_none_or(Value::is_table)
-}
-
-/// Whether it names a program with its arguments: as a target, or as the source of a secret.
-fn has_arguments(text: &str) -> bool {
-    text.starts_with("mcp+stdio:") || text.contains(":exec:")
 }
 
 fn shown(value: &Value, hidden: bool) -> Json {

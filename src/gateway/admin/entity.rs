@@ -1,5 +1,8 @@
 //! Connections, policies and masks of file and store, as they are listed.
 
+use toml::Table;
+use toml::Value;
+
 use crate::config::Config;
 use crate::config::Entities as Combined;
 use crate::config::Entity;
@@ -17,6 +20,8 @@ use crate::control::noun::entity::Entities;
 use crate::control::noun::entity::EntityView;
 use crate::domain::connection::Origin;
 use crate::domain::entity::EntityKind;
+use crate::domain::entity::VARIABLES;
+use crate::domain::entity::without_arguments;
 use crate::gateway::admin::Acting;
 use crate::gateway::admin::Admin;
 use crate::gateway::admin::fault::fault_of_store;
@@ -58,6 +63,7 @@ fn seen(
         origin: origin.to_string(),
         read_only: matches!(origin, Origin::File { .. }),
         managed_by,
+        hidden: false,
         // It was checked when it was written; were it broken since, its text still shows.
         value: toml::from_str(&toml).unwrap_or_default(),
         toml,
@@ -95,14 +101,49 @@ impl Admin {
     }
 }
 
+/// The same for who only looks: people put secrets into the variables of a program, and into its arguments.
+fn without_values(mut view: EntityView) -> EntityView {
+    // One that is no table any more is shown to nobody but those who can mend it.
+    let mut table: Table = view.toml.parse().unwrap_or_default();
+    view.hidden = table.is_empty();
+    for (key, value) in &mut table {
+        match value {
+            Value::Table(variables) if key == VARIABLES => {
+                variables.iter_mut().for_each(|(_, value)| *value = "***".into());
+                view.hidden = true;
+            }
+            Value::String(text) => {
+                let Some(program) = without_arguments(text) else { continue };
+                *text = program;
+                view.hidden = true;
+            }
+            _ => {}
+        }
+    }
+    if view.hidden {
+        view.toml = toml::to_string(&table).unwrap_or_default();
+        view.value = serde_json::to_value(&table).unwrap_or_default();
+    }
+    view
+}
+
+impl Acting {
+    /// All of one kind, as this caller may see them.
+    async fn seen_entities(&self, kind: EntityKind) -> Result<Vec<EntityView>, ApiError> {
+        let views = self.admin.entity_views(kind).await?;
+        let manages = self.caller.must_manage().is_ok();
+        Ok(if manages { views } else { views.into_iter().map(without_values).collect() })
+    }
+}
+
 impl Entities for Acting {
     fn entities(&self, kind: EntityKind) -> Answer<'_, List<EntityView>> {
-        Box::pin(async move { Ok(List::all(self.admin.entity_views(kind).await?)) })
+        Box::pin(async move { Ok(List::all(self.seen_entities(kind).await?)) })
     }
 
     fn entity(&self, kind: EntityKind, name: String) -> Answer<'_, EntityView> {
         Box::pin(async move {
-            let found = self.admin.entity_views(kind).await?.into_iter().find(|view| view.name == name);
+            let found = self.seen_entities(kind).await?.into_iter().find(|view| view.name == name);
             found.ok_or_else(|| {
                 ApiError::new(ErrorCode::NotFound, format!("there is no {} {name:?}", kind.as_str()))
             })

@@ -10,6 +10,17 @@ use crate::recording::ReadError;
 use crate::secret::SealError;
 use crate::store::StoreError;
 
+/// The longest reason, in bytes.
+const MAX_REASON: usize = 1000;
+
+/// Passes a reason that is no longer than the audit trail takes.
+pub(super) fn check_length(reason: &str) -> Result<(), ApiError> {
+    if reason.len() <= MAX_REASON {
+        return Ok(());
+    }
+    Err(ApiError::new(ErrorCode::BadRequest, format!("the reason is longer than {MAX_REASON} bytes")))
+}
+
 /// What the store failed with.
 pub(super) fn fault_of_store(error: &StoreError) -> ApiError {
     let code = match error {

@@ -9,12 +9,10 @@ use crate::control::noun::session::SessionView;
 use crate::domain::id::SessionId;
 use crate::gateway::admin::Acting;
 use crate::gateway::admin::Admin;
+use crate::gateway::admin::fault::check_length;
 use crate::gateway::admin::fault::fault_of_store;
 use crate::store::Hold;
 use crate::store::View;
-
-/// The longest reason, in bytes.
-const MAX_REASON: usize = 1000;
 
 /// The sessions that are held, and why.
 pub(super) type Holds = BTreeMap<SessionId, HoldView>;
@@ -24,12 +22,11 @@ fn view(hold: Hold) -> HoldView {
 }
 
 fn check_reason(reason: &str) -> Result<(), ApiError> {
-    let bad = |text: String| Err(ApiError::new(ErrorCode::BadRequest, text));
-    match reason.len() {
-        _ if reason.trim().is_empty() => bad("a reason is needed: it is kept in the audit trail".to_owned()),
-        length if length > MAX_REASON => bad(format!("the reason is longer than {MAX_REASON} bytes")),
-        _ => Ok(()),
+    if reason.trim().is_empty() {
+        let text = "a reason is needed: it is kept in the audit trail";
+        return Err(ApiError::new(ErrorCode::BadRequest, text));
     }
+    check_length(reason)
 }
 
 impl Admin {
@@ -76,10 +73,18 @@ impl Acting {
         self.must_manage("session.release", &id.to_string()).await?;
         check_reason(&reason)?;
         let _turn = self.admin.changing.lock().await;
-        if !self.admin.holds().await?.contains_key(&id) {
+        let holds = self.admin.holds().await?;
+        let Some(held) = holds.get(&id) else {
             return Err(ApiError::new(ErrorCode::NotFound, format!("{id} is not held")));
-        }
+        };
         let actor = self.actor();
+        if held.actor != actor && self.admin.session_view(id.to_string()).await?.principal == actor {
+            // What it is kept for may be about them.
+            let text =
+                format!("{id} is your own session, held by {}; somebody else must release it", held.actor);
+            let error = ApiError::new(ErrorCode::Forbidden, text);
+            return self.refused("session.release", &id.to_string(), error).await;
+        }
         let removed = self.admin.store.change(move |change| change.remove_hold(id, &reason, &actor)).await;
         removed.map_err(|error| fault_of_store(&error))?;
         if let Some(running) = &self.admin.running {

@@ -13,10 +13,9 @@ use crate::domain::lock::Lock;
 use crate::domain::now_ms;
 use crate::gateway::admin::Acting;
 use crate::gateway::admin::Admin;
+use crate::gateway::admin::fault::check_length;
 use crate::gateway::admin::fault::fault_of_store;
 
-/// The longest reason, in bytes.
-const MAX_REASON: usize = 1000;
 /// The longest that a lock with an end stands, in seconds: ten years.
 const MAX_FOR_S: u64 = 10 * 366 * 86_400;
 
@@ -49,10 +48,7 @@ impl Locks for Acting {
     fn add_lock(&self, lock: NewLock) -> Answer<'_, Lock> {
         Box::pin(async move {
             self.must_manage("lock.add", &lock.target.to_string()).await?;
-            if lock.reason.len() > MAX_REASON {
-                let text = format!("the reason is longer than {MAX_REASON} bytes");
-                return Err(ApiError::new(ErrorCode::BadRequest, text));
-            }
+            check_length(&lock.reason)?;
             let expires_ms = lock.for_s.map(end_of).transpose()?;
             self.admin.check_target(&lock.target, lock.unseen).await?;
             let actor = self.actor();

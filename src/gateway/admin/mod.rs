@@ -17,6 +17,7 @@ mod lock;
 mod lockable;
 mod page;
 mod pin;
+mod plan;
 mod remote;
 mod secret;
 mod session;

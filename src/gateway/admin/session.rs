@@ -30,6 +30,7 @@ use crate::control::noun::session::WholeReport;
 use crate::domain::id::SessionId;
 use crate::gateway::admin::Acting;
 use crate::gateway::admin::Admin;
+use crate::gateway::admin::fault::check_length;
 use crate::gateway::admin::fault::fault_of_reading;
 use crate::gateway::admin::fault::fault_of_store;
 use crate::gateway::admin::hold::Holds;
@@ -57,8 +58,6 @@ const UNKNOWN_FOR: Duration = Duration::from_millis(200);
 /// The longest pattern, in bytes, and the most memory its program may take.
 const MAX_PATTERN: usize = 1000;
 const MAX_PROGRAM: usize = 1 << 20;
-/// The longest reason for ending a session, in bytes.
-const MAX_KILL_REASON: usize = 1000;
 
 impl Admin {
     /// Reads recordings on a thread that may block, with all that was recorded up to now. `Ok(None)`: nothing was ever recorded here.
@@ -427,10 +426,7 @@ impl Sessions for Acting {
     fn kill_session(&self, id: SessionId, reason: String) -> Answer<'_, SessionView> {
         Box::pin(async move {
             self.must_manage("session.kill", &id.to_string()).await?;
-            if reason.len() > MAX_KILL_REASON {
-                let text = format!("the reason is longer than {MAX_KILL_REASON} bytes");
-                return Err(ApiError::new(ErrorCode::BadRequest, text));
-            }
+            check_length(&reason)?;
             let running = self.admin.running()?;
             let ended = || ApiError::new(ErrorCode::Conflict, format!("{id} has ended already"));
             if !running.live.sessions().iter().any(|session| session.id == id) {

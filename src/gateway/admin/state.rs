@@ -42,10 +42,11 @@ impl Admin {
         let config = self.config.load_full();
         let combined = self.combined().await?;
         let waiting = store::ApprovalFilter { state: Some(ApprovalState::Pending), ..Default::default() };
-        let counted = self
-            .store
-            .read(move |view| Ok((count(&view.locks(now_ms())?), count(&view.approvals(&waiting)?))));
-        let (locks, approvals) = counted.await.map_err(|error| fault_of_store(&error))?;
+        let counted = self.store.read(move |view| {
+            let approvals = count(&view.approvals(&waiting)?);
+            Ok((count(&view.locks(now_ms())?), approvals, count(&view.holds()?)))
+        });
+        let (locks, approvals, held) = counted.await.map_err(|error| fault_of_store(&error))?;
         let counts = Counts {
             connections: count(&combined.connections),
             policies: count(&combined.policies),
@@ -53,6 +54,7 @@ impl Admin {
             sessions: 0,
             approvals,
             locks,
+            held,
         };
         Ok(StatusReport {
             version: env!("CARGO_PKG_VERSION").to_owned(),

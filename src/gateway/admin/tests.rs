@@ -4,6 +4,7 @@
 mod approvals;
 mod entities;
 mod holds;
+mod labels;
 mod page;
 mod pins;
 mod recordings;
@@ -15,6 +16,7 @@ use std::path::Path;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::Mutex;
+use std::sync::OnceLock;
 
 use arc_swap::ArcSwap;
 use http::StatusCode;
@@ -46,6 +48,7 @@ use crate::gateway::admin::Electors;
 use crate::gateway::admin::Identified;
 use crate::gateway::admin::Live;
 use crate::gateway::admin::Parts;
+use crate::gateway::revision::file_digest;
 use crate::identity::Grant;
 use crate::identity::Redeemed;
 use crate::identity::Verified;
@@ -109,6 +112,10 @@ struct Told {
     /// Connections in force besides those of the file.
     served: Mutex<Vec<String>>,
     fails: Mutex<bool>,
+    /// Of what was taken over last.
+    revision: Mutex<u64>,
+    /// Where it is read.
+    stored: OnceLock<(Store, String)>,
     /// Principals that a lock names.
     shut_out: Mutex<Vec<String>>,
     /// Called before a session is ended; false: it has ended meanwhile.
@@ -139,6 +146,7 @@ impl Live for Told {
                 return Err(ApiError::new(ErrorCode::Failed, "the masks do not compile"));
             }
             *self.changes.lock().unwrap() += 1;
+            self.take_over().await;
             Ok(())
         })
     }
@@ -198,7 +206,7 @@ impl Live for Told {
             started_ms: Some(1),
             config: String::new(),
             data_dir: String::new(),
-            revision: 7,
+            revision: *self.revision.lock().unwrap(),
             listeners: vec![],
             issuers: vec![],
             targets: vec![],
@@ -264,6 +272,8 @@ impl Rig {
         approvals.recover().await.unwrap();
         let journal = Journal::open(&data, recording::Settings::default()).unwrap();
         let told = Arc::new(Told::default());
+        told.stored.set((store.clone(), file_digest(&config.load()))).unwrap_or_default();
+        told.take_over().await;
         let admin = Admin::online(Parts {
             store: store.clone(),
             config,
@@ -314,6 +324,13 @@ impl Rig {
 }
 
 impl Told {
+    /// What a gateway does with the revision.
+    async fn take_over(&self) {
+        let (store, file) = self.stored.get().unwrap().clone();
+        let given = store.change(move |change| change.revision_with(&file)).await.unwrap();
+        *self.revision.lock().unwrap() = given;
+    }
+
     /// The tokens of these tests: `client kind name group group …`; a word `@7` among the groups is when it was given out.
     fn holder(&self, token: &str) -> Result<Arc<Verified>, Denied> {
         let mut words = token.split(' ');

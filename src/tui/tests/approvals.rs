@@ -88,6 +88,7 @@ fn entity(kind: EntityKind, name: &str, origin: &str, value: serde_json::Value) 
         origin: origin.to_owned(),
         read_only: true,
         managed_by: None,
+        hidden: false,
         value,
         toml,
     }

@@ -32,6 +32,7 @@ fn view(kind: EntityKind, name: &str, origin: &str, toml: &str) -> EntityView {
         origin: origin.to_owned(),
         read_only: origin != "store",
         managed_by: None,
+        hidden: false,
         value: toml::from_str(toml).unwrap(),
         toml: toml.to_owned(),
     }

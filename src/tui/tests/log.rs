@@ -120,6 +120,7 @@ fn set(stage: &mut Stage) {
         origin: "hoopctl.toml:41".to_owned(),
         read_only: true,
         managed_by: None,
+        hidden: false,
         value: Value::Null,
         toml: String::new(),
     };

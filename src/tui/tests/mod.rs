@@ -217,7 +217,15 @@ pub(super) fn status() -> StatusReport {
         issuers: Vec::new(),
         targets: Vec::new(),
         recording_problem: None,
-        counts: Counts { connections: 3, policies: 5, masks: 1, sessions: 14, approvals: 3, locks: 0 },
+        counts: Counts {
+            connections: 3,
+            policies: 5,
+            masks: 1,
+            sessions: 14,
+            approvals: 3,
+            locks: 0,
+            held: 0,
+        },
         you: Some(CallerReport {
             principal: "local:kate".to_owned(),
             groups: vec!["dba".to_owned()],

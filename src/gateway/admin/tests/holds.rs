@@ -2,6 +2,8 @@
 
 use super::recordings::begin;
 use super::*;
+use crate::control::Caller;
+use crate::gateway::admin::Acting;
 
 /// Long after every retention.
 const LATER_MS: i64 = 1_795_166_043_000 + 500 * 86_400_000;
@@ -56,6 +58,35 @@ async fn a_held_session_outlives_retention_and_who_held_it_is_told() {
     let of_first = |action| entry("local:gateway", action, &first.to_string());
     assert_eq!(rig.audit().await, [of_first("session.hold"), of_first("session.release")]);
     assert_eq!(rig.store.read(View::verify_audit).await.unwrap().broken, None);
+}
+
+#[tokio::test]
+async fn nobody_releases_a_session_of_their_own_that_somebody_else_holds() {
+    let rig = Rig::online().await;
+    let session = SessionId::new();
+    // It is one of entra/etl.
+    begin(rig.journal.as_ref().unwrap(), session).await;
+    let theirs = |holder: &str| {
+        let caller = Verified::clone(&rig.told.holder("cli human etl ops").unwrap());
+        let principal = Principal { id: holder.into(), ..Principal::clone(&caller.principal) };
+        let config = rig.admin.config.load();
+        let roles = &config.admin.remote.as_ref().unwrap().roles;
+        let caller = Caller::signed_in(Arc::new(principal), roles).unwrap();
+        Acting { admin: Arc::clone(&rig.admin), caller, seat: None }
+    };
+    let (own, other) = (theirs("entra/etl"), theirs("entra/ada"));
+    own.hold(session, "mine".to_owned()).await.unwrap();
+    assert_eq!(rig.journal.as_ref().unwrap().held(), 1);
+    own.release(session, "mine too".to_owned()).await.unwrap();
+    other.hold(session, "case 7".to_owned()).await.unwrap();
+    let error = own.release(session, "nothing to see".to_owned()).await.unwrap_err();
+    assert_eq!((error.code, error.exit_code), (ErrorCode::Forbidden, 9), "{}", error.message);
+    assert!(rig.journal.as_ref().unwrap().holds(session));
+    assert_eq!(
+        rig.audit().await.last().unwrap(),
+        &entry("entra/etl", "session.release.refused", &session.to_string())
+    );
+    rig.owner().release_session(session, "over".to_owned()).await.unwrap();
 }
 
 #[tokio::test]
