@@ -56,6 +56,11 @@ fn json_errors_are_json_on_standard_error() {
     let mut command = hoopctl(folder.path());
     let output = command.env("HOOPCTL_OUTPUT", "json").arg("nope").output().unwrap();
     assert!(text(&output.stderr).starts_with("{\"error\":"), "{}", text(&output.stderr));
+    // TOML is for two commands; a variable is for all.
+    let output = hoopctl(folder.path()).env("HOOPCTL_OUTPUT", "toml").arg("version").output().unwrap();
+    assert_eq!((code(&output), text(&output.stdout).is_empty()), (0, false), "{}", text(&output.stderr));
+    let output = hoopctl(folder.path()).args(["version", "-o", "toml"]).output().unwrap();
+    assert_eq!(code(&output), 2);
     let output = hoopctl(folder.path()).env("HOOPCTL_OUTPUT", "yaml").arg("version").output().unwrap();
     assert_eq!(code(&output), 2);
 }

@@ -97,7 +97,10 @@ fn what_is_applied_judges_at_once_and_a_dry_run_changes_nothing() {
     assert_eq!(status(), 404, "nothing opens it any more");
     std::fs::remove_file(world.path("entities/policies.toml")).unwrap();
     assert_eq!(applied(&world, &[]), told(&[("shop", "unchanged")]));
-    assert_eq!(applied(&world, &["--prune", "--managed-by", "others"]), told(&[("shop", "unchanged")]));
+    let (code, _, err) = world.cli(&["apply", "-f", "entities", "--prune", "--managed-by", "others"]);
+    let refused = "entities/shop.toml:2:8: connection \"shop\" is looked after by \"apply\"";
+    assert!(code == 6 && err.contains("--take-over"), "{err}");
+    assert!(err.contains(refused) || err.contains("connection \"shop\" is looked after by"), "{err}");
     assert_eq!(applied(&world, &["--prune"]), told(&[("shop", "unchanged"), ("shop-reads", "removed")]));
     assert!(world.json(&["policy", "show", "by-hand"])["name"] == "by-hand");
     assert_eq!(world.cli(&["policy", "show", "shop-reads"]).0, 5);
@@ -167,6 +170,7 @@ fn what_is_wrong_is_told_in_one_run_and_nothing_is_written() {
         (&["-f", "nothing.toml", "--prune"], 3, "--prune would remove all that is managed by apply"),
         (&["-f", "entities", "--managed-by", "cli"], 2, "take another name"),
         (&["-f", "entities", "-o", "toml"], 2, "-o toml is for"),
+        (&["-f", "-", "-f", "-"], 2, "standard input is read once"),
         (&[], 2, "--file"),
     ] {
         let (code, out, err) = world.cli(&[&["apply"], arguments].concat());

@@ -29,6 +29,7 @@ fn a_held_recording_outlives_retention_until_it_is_released() {
     assert_eq!(code, 0, "{err}");
     let (code, _, err) = world.cli(&["session", "hold", &held, "-r", "again"]);
     assert!(code == 6 && err.contains("case 4411"), "{err}");
+    assert!(world.cli(&["status"]).1.contains("1 held recording"));
     let shown = world.cli(&["session", "show", &held]).1;
     assert!(shown.contains("held") && shown.contains("case 4411"), "{shown}");
     for list in [&["session", "list", "--held"][..], &["session", "hold", "--list"]] {

@@ -12,6 +12,7 @@ mod support;
 
 mod admin;
 mod apply;
+mod apply_owners;
 mod approval;
 mod attack;
 mod commands;

@@ -272,3 +272,114 @@ fn what_the_reader_accepts_the_schema_accepts() {
         }
     }
 }
+
+#[test]
+fn the_bounds_of_numbers_are_those_of_the_reader() {
+    let mut count = 0;
+    for (way, shape) in all() {
+        let (Some(low), Some(high)) = (shape["minimum"].as_i64(), shape["maximum"].as_i64()) else {
+            continue;
+        };
+        for (value, good) in [(low - 1, false), (low, true), (high, true), (high + 1, false)] {
+            let found = problems(&way, &json!(value));
+            assert_eq!(found.is_empty(), good, "{}: {value}: {found:?}", told(&way));
+        }
+        count += 1;
+    }
+    assert!(count > 8, "{count}");
+}
+
+/// A good value of a key that must be there.
+fn needed(key: &str) -> Value {
+    match key {
+        "version" => json!(1),
+        "upstream" => json!("http://h"),
+        "effect" => json!("deny"),
+        "match" => json!({ "groups": ["g"] }),
+        "kind" => json!("redact"),
+        "issuer" => json!("https://idp.example"),
+        "key" => json!("file:k"),
+        "audiences" | "from" | "scopes" => json!(["a"]),
+        "cert" | "client_id" | "id" | "name" => json!("a"),
+        other => panic!("this test does not know what {other} is"),
+    }
+}
+
+#[test]
+fn the_keys_that_must_be_there_are_those_of_the_reader() {
+    let mut count = 0;
+    for (way, shape) in all() {
+        let Some(members) = shape.get("properties").and_then(Value::as_object) else { continue };
+        let required: Vec<&str> =
+            shape["required"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+        let missing = |without: Option<&str>, key: &str| {
+            let there = required.iter().filter(|key| Some(**key) != without);
+            let table: serde_json::Map<_, _> = there.map(|key| ((*key).to_owned(), needed(key))).collect();
+            let found = parse(&file(&way, table.into()), Path::new("h.toml")).err().unwrap_or_default();
+            let of_key = |own: &&Problem| own.key == key || own.key.ends_with(&format!(".{key}"));
+            found.iter().filter(of_key).filter(|own| own.problem == "missing").count()
+        };
+        for key in members.keys() {
+            if required.contains(&key.as_str()) {
+                assert_eq!(missing(Some(key), key), missing(None, key) + 1, "{}: {key}", told(&way));
+                count += 1;
+            } else {
+                assert_eq!(missing(None, key), 0, "{}: {key}", told(&way));
+            }
+        }
+    }
+    assert!(count > 15, "{count}");
+}
+
+#[test]
+fn a_default_is_what_the_reader_takes_when_the_key_is_not_there() {
+    let lines = regex::Regex::new("(line|column): [0-9]+|text: [0-9]+ bytes").unwrap();
+    let read = |whole: &Value| -> Result<String, String> {
+        let text = toml::to_string(&toml::Value::try_from(whole.clone()).unwrap()).unwrap();
+        let mut config = parse(&text, Path::new("h.toml")).map_err(|found| format!("{text}: {found}"))?;
+        config.warnings = Vec::new();
+        Ok(lines.replace_all(&format!("{config:?}"), "").into_owned())
+    };
+    let base = |noun: &str| match noun {
+        "oidc" => json!({ "name": "a", "issuer": "https://idp.example", "audiences": ["a"] }),
+        "connection" => json!({ "name": "a", "upstream": "postgres://h/d", "inject": "password:u:env:P" }),
+        "policy" => {
+            json!({ "id": "a", "effect": "approve", "match": { "groups": ["g"] }, "approval": { "from": ["g"] } })
+        }
+        "mask" => json!({ "id": "a", "fields": ["f"] }),
+        _ => json!({}),
+    };
+    let mut wrong = Vec::new();
+    let mut count = 0;
+    for (way, shape) in all() {
+        let (Some(preset), Some(Step::Key(noun))) = (shape.get("default"), way.first()) else { continue };
+        let keys: Vec<&str> = way
+            .iter()
+            .filter_map(|step| if let Step::Key(key) = step { Some(key.as_str()) } else { None })
+            .collect();
+        let mut own = base(noun);
+        // What only an MCP server has.
+        if matches!(keys.last(), Some(&"pin" | &"trust_annotations")) {
+            own = json!({ "name": "a", "upstream": "mcp+http://h/mcp" });
+        }
+        let with = |mut own: Value, value: Option<&Value>| {
+            let mut place = &mut own;
+            for key in &keys[1..keys.len() - 1] {
+                place = place.as_object_mut().unwrap().entry(*key).or_insert_with(|| json!({}));
+            }
+            if let (Some(value), Some(last)) = (value, keys.last()) {
+                place[*last] = value.clone();
+            }
+            let own = if matches!(way.get(1), Some(Step::Element)) { json!([own]) } else { own };
+            read(&json!({ "version": 1, noun: own }))
+        };
+        match (with(own.clone(), Some(preset)), with(own, None)) {
+            (Ok(given), Ok(taken)) if given == taken => {}
+            (Ok(_), Ok(_)) => wrong.push(keys.join(".")),
+            (Err(found), _) | (_, Err(found)) => wrong.push(format!("{}: {found}", keys.join("."))),
+        }
+        count += 1;
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    assert!(count > 25, "{count}");
+}
