@@ -297,7 +297,7 @@ _hoopctl() {
             return 0
             ;;
         hoopctl__subcmd__apply)
-            opts="-f -c -o -q -h --file --dry-run --prune --managed-by --config --data-dir --socket --url --ca-file --output --quiet --help"
+            opts="-f -c -o -q -h --file --dry-run --prune --managed-by --take-over --config --data-dir --socket --url --ca-file --output --quiet --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1741,12 +1741,16 @@ _hoopctl() {
             return 0
             ;;
         hoopctl__subcmd__export)
-            opts="-c -o -q -h --config --data-dir --socket --url --ca-file --output --quiet --help"
+            opts="-c -o -q -h --managed-by --config --data-dir --socket --url --ca-file --output --quiet --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --managed-by)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --config)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0

@@ -656,13 +656,15 @@ set edit:completion:arg-completer[hoopctl] = {|@words|
             cand -o 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]'
             cand --output 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]'
             cand --dry-run 'Only print what would change'
-            cand --prune 'Also remove what an earlier apply of the same --managed-by wrote and the files do not have any more'
+            cand --prune 'Also remove what the files of the same --managed-by had and do not have any more'
+            cand --take-over 'Also take what belongs to files of another name'
             cand -q 'Data and errors only, no words in between'
             cand --quiet 'Data and errors only, no words in between'
             cand -h 'Print help'
             cand --help 'Print help'
         }
         &'hoopctl;export'= {
+            cand --managed-by 'Only what belongs to the files of this name; cli: what no apply has taken'
             cand -c 'Configuration file [env: HOOPCTL_CONFIG] [default: ./hoopctl.toml, ~/.config/hoopctl/, /etc/hoopctl/]'
             cand --config 'Configuration file [env: HOOPCTL_CONFIG] [default: ./hoopctl.toml, ~/.config/hoopctl/, /etc/hoopctl/]'
             cand --data-dir 'Data directory, in place of the configuration''s [env: HOOPCTL_DATA_DIR]'

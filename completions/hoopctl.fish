@@ -627,9 +627,11 @@ jsonl\t'One JSON object a line'
 csv\t'Comma-separated values with a header line'
 toml\t'What `apply` takes back: of `export` and `policy suggest`'"
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand apply" -l dry-run -d 'Only print what would change'
-complete -c hoopctl -n "__fish_hoopctl_using_subcommand apply" -l prune -d 'Also remove what an earlier apply of the same --managed-by wrote and the files do not have any more'
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand apply" -l prune -d 'Also remove what the files of the same --managed-by had and do not have any more'
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand apply" -l take-over -d 'Also take what belongs to files of another name'
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand apply" -s q -l quiet -d 'Data and errors only, no words in between'
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand apply" -s h -l help -d 'Print help'
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand export" -l managed-by -d 'Only what belongs to the files of this name; cli: what no apply has taken' -r
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand export" -s c -l config -d 'Configuration file [env: HOOPCTL_CONFIG] [default: ./hoopctl.toml, ~/.config/hoopctl/, /etc/hoopctl/]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand export" -l data-dir -d 'Data directory, in place of the configuration\'s [env: HOOPCTL_DATA_DIR]' -r -F
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand export" -l socket -d 'Admin socket, in place of the configuration\'s [env: HOOPCTL_SOCKET]' -r -F

@@ -331,7 +331,7 @@ Examples:
   hoopctl session hold ses_01kah3y2x7m5q8r4s6t9v0w1z2 --release -r 'case 4411 is closed'
 
 Neither recording.retention nor session prune removes what is held, and it does not count against max_size. Who held and who
-released it, and why, is in the audit trail.";
+released it, and why, is in the audit trail. A session of one's own that somebody else holds is for others to release: 9.";
 
 /// After the help of `replay`.
 pub const REPLAY: &str = "\

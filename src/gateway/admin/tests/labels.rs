@@ -132,6 +132,16 @@ async fn pruning_needs_a_change_and_a_label() {
 }
 
 #[tokio::test]
+async fn too_many_changes_are_refused_with_a_way_on() {
+    let changes = |count: usize| (0..count).map(|n| deny(&format!("p{n}"), "x")).collect();
+    let rig = Rig::offline();
+    let owner = rig.owner();
+    let error = owner.apply(labelled("apply", changes(1001), false)).await.unwrap_err();
+    assert!(error.message.contains("1001") && error.hint.unwrap().contains("in parts"), "{}", error.message);
+    owner.apply(Apply { dry_run: true, ..labelled("apply", changes(1000), false) }).await.unwrap();
+}
+
+#[tokio::test]
 async fn what_could_not_be_taken_over_is_by_the_next_call_that_changes_nothing() {
     let rig = Rig::online().await;
     let owner = rig.owner();
