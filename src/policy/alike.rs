@@ -1,5 +1,5 @@
 //! Paths that some servers take for the same: they compare without regard to case (Express, ASP.NET, IIS), and Windows drops dots and blanks at the
-//! end of a name and what names a stream of it (`a::$DATA`).
+//! end of a name and what names a stream of it (`a::$DATA`). ASP.NET takes out segments that hold a session instead of a cookie (`/(S(x))/a`).
 
 use std::borrow::Cow;
 
@@ -13,7 +13,7 @@ pub(super) fn fold_path(path: &[u8]) -> Cow<'_, [u8]> {
     for segment in path.split(|byte| *byte == b'/') {
         let folded = fold_segment(segment);
         // A name of nothing but dots is none.
-        if folded.is_empty() && !segment.is_empty() {
+        if (folded.is_empty() && !segment.is_empty()) || is_ticket(segment) {
             continue;
         }
         if !first {
@@ -23,6 +23,11 @@ pub(super) fn fold_path(path: &[u8]) -> Cow<'_, [u8]> {
         out.extend_from_slice(&folded);
     }
     Cow::Owned(out)
+}
+
+/// Whether a segment is what ASP.NET writes in place of cookies: `(S(x))`, `(X(1)S(x))`.
+fn is_ticket(segment: &[u8]) -> bool {
+    matches!(segment, [b'(', kind, b'(', .., b')', b')'] if kind.is_ascii_alphabetic())
 }
 
 /// The same of one segment.
@@ -51,7 +56,11 @@ fn is_folded(path: &[u8]) -> bool {
     path.iter().all(|&byte| {
         let ends = byte == b'/' && matches!(before, b'.' | b' ');
         before = byte;
-        !ends && byte.is_ascii() && !byte.is_ascii_uppercase() && !byte.is_ascii_control() && byte != b':'
+        !ends
+            && byte.is_ascii()
+            && !byte.is_ascii_uppercase()
+            && !byte.is_ascii_control()
+            && !matches!(byte, b':' | b'(')
     }) && !matches!(before, b'.' | b' ')
 }
 
@@ -71,6 +80,9 @@ mod tests {
             ("admin::$DATA", "admin"),
             ("admin:$i30:$INDEX_ALLOCATION/x", "admin/x"),
             ("a/.../admin", "a/admin"),
+            ("(S(lit3py55t21z5v55vlm25s55))/Admin", "admin"),
+            ("a/(x(1)F(y))", "a"),
+            ("a/(s)/f(x)/(ab(c))", "a/(s)/f(x)/(ab(c))"),
             ("file:///Secret./x", "file:///secret/x"),
             ("\u{c9}\u{17f}", "\u{e9}s"),
             (".well-known/a.b", ".well-known/a.b"),

@@ -397,6 +397,7 @@ mod tests {
             ("/admin/**", "/admin%20/x"),
             ("/admin/**", "/admin.%20."),
             ("/admin/**", "/.../admin/x"),
+            ("/admin/**", "/(S(x))/admin/x"),
             ("/admin", "/admin::$DATA"),
             ("/admin", "/ADMIN:$i30:$INDEX_ALLOCATION"),
             ("/admin./x", "/admin/x"),
