@@ -7,7 +7,11 @@ pub const MOST_PAIRS: usize = 10_000;
 
 /// What a form says, in its order. Where readers split it at different places, all that one of them sees is there.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Form(Box<[Pair]>);
+pub struct Form {
+    pairs: Box<[Pair]>,
+    /// Whether some pair could not be decoded.
+    faulty: bool,
+}
 
 /// One name with its value, both decoded.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,50 +22,73 @@ pub struct Pair {
     pub value: Box<str>,
     /// Whether all readers see it. Some split at `;` too.
     pub sure: bool,
+    /// Which part of it could not be decoded. Readers differ in what they make of that.
+    pub fault: Option<Part>,
+}
+
+/// A part of a pair.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Part {
+    /// What stands before the `=`.
+    Name,
+    /// What stands behind it.
+    Value,
 }
 
 impl Form {
     /// Reads a body. `None`: a `%` without two hex digits, or no UTF-8.
     pub fn read(body: &[u8]) -> Option<Self> {
-        Self::of(std::str::from_utf8(body).ok()?, |text| percent::decode_form(text.as_bytes()))
+        let form = Self::of(std::str::from_utf8(body).ok()?);
+        (!form.faulty).then_some(form)
     }
 
-    /// Reads a query. What cannot be decoded is taken as it stands.
+    /// Reads a query. What cannot be decoded is there as far as it can, and marked.
     pub fn of_query(query: &str) -> Self {
-        Self::of(query, |text| Some(percent::decode_form(text.as_bytes()).unwrap_or_else(|| text.to_owned())))
-            .unwrap_or_default()
+        Self::of(query)
     }
 
-    fn of(text: &str, decode: impl Fn(&str) -> Option<String>) -> Option<Self> {
-        let mut pairs = Vec::new();
+    fn of(text: &str) -> Self {
+        let (mut pairs, mut faulty) = (Vec::new(), false);
         let mut add = |pair: &str, sure: bool| {
             let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-            let pair = Pair { name: decode(name)?.into(), value: decode(value)?.into(), sure };
+            let [(name, named), (value, valued)] = [name, value].map(decode);
+            let fault = match (named, valued) {
+                (false, _) => Some(Part::Name),
+                (true, false) => Some(Part::Value),
+                (true, true) => None,
+            };
+            faulty |= fault.is_some();
             // One more tells that there are more.
             if pairs.len() <= MOST_PAIRS {
-                pairs.push(pair);
+                pairs.push(Pair { name: name.into(), value: value.into(), sure, fault });
             }
-            Some(())
         };
         for pair in text.split('&').filter(|pair| !pair.is_empty()) {
             let split = pair.contains(';');
-            add(pair, !split)?;
+            add(pair, !split);
             for part in pair.split(';').filter(|part| split && !part.is_empty()) {
-                add(part, false)?;
+                add(part, false);
             }
         }
-        Some(Self(pairs.into()))
+        Self { pairs: pairs.into(), faulty }
     }
 
     /// The names with their values, at most [`MOST_PAIRS`].
     pub fn pairs(&self) -> &[Pair] {
-        self.0.get(..MOST_PAIRS).unwrap_or(&self.0)
+        self.pairs.get(..MOST_PAIRS).unwrap_or(&self.pairs)
     }
 
     /// Whether there were more of them.
     pub fn is_cut(&self) -> bool {
-        self.0.len() > MOST_PAIRS
+        self.pairs.len() > MOST_PAIRS
     }
+}
+
+/// A part as it is meant, and whether that is sure.
+fn decode(text: &str) -> (String, bool) {
+    let decoded = percent::decode_form(text.as_bytes());
+    let sure = decoded.is_some();
+    (decoded.unwrap_or_else(|| percent::decode_form_lossy(text.as_bytes())), sure)
 }
 
 #[cfg(test)]
@@ -88,7 +115,18 @@ mod tests {
         for unreadable in [&b"a=%"[..], b"a%zz=1", b"\xff=1", b"a=%ff"] {
             assert_eq!(Form::read(unreadable), None);
         }
-        assert_eq!(Form::of_query("a=%ff&b=1").pairs().len(), 2);
+        let query = Form::of_query("n=%61b%ff&b=1&%6e%=%ff&c=%");
+        let pairs: Vec<_> =
+            query.pairs().iter().map(|pair| (&*pair.name, &*pair.value, pair.fault)).collect();
+        assert_eq!(
+            pairs,
+            [
+                ("n", "ab\u{fffd}", Some(Part::Value)),
+                ("b", "1", None),
+                ("n%", "\u{fffd}", Some(Part::Name)),
+                ("c", "%", Some(Part::Value))
+            ]
+        );
         for (pairs, cut) in [(MOST_PAIRS, false), (MOST_PAIRS + 1, true)] {
             let form = Form::read("a&".repeat(pairs).as_bytes()).expect("form");
             assert_eq!((form.pairs().len(), form.is_cut()), (MOST_PAIRS, cut));

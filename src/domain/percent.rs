@@ -33,6 +33,25 @@ pub fn decode_form(text: &[u8]) -> Option<String> {
     String::from_utf8(decode(&spaced)?.into_owned()).ok()
 }
 
+/// The same of a text with faults, as those readers take it that mind none: a `%` without two hex digits stands for itself, and what is no
+/// UTF-8 becomes U+FFFD.
+pub fn decode_form_lossy(text: &[u8]) -> String {
+    let mut out = Vec::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((byte, behind)) = rest.split_first() {
+        let escaped = match behind {
+            [high, low, after @ ..] if *byte == b'%' => {
+                hex::digit(*high).zip(hex::digit(*low)).map(|(high, low)| (high << 4 | low, after))
+            }
+            _ => None,
+        };
+        let (byte, after) = escaped.unwrap_or((if *byte == b'+' { b' ' } else { *byte }, behind));
+        out.push(byte);
+        rest = after;
+    }
+    String::from_utf8_lossy(&out).into_owned()
+}
+
 /// Writes bytes as a part of a URL: all but letters, digits, `-._~` and what is `kept` as `%XX`.
 ///
 /// # Errors
@@ -78,6 +97,11 @@ mod tests {
         assert_eq!(decode(b"%ff").as_deref(), Some(&b"\xff"[..]));
         assert_eq!(decode_form(b"a+b%2B%20").as_deref(), Some("a b+ "));
         assert_eq!(decode_form(b"%ff"), None);
+        for (text, wanted) in
+            [("a+b%2B%41", "a b+A"), ("%61%ff%", "a\u{fffd}%"), ("%4g%4%", "%4g%4%"), ("%%41", "%A")]
+        {
+            assert_eq!(decode_form_lossy(text.as_bytes()), wanted, "{text}");
+        }
     }
 
     #[test]

@@ -153,9 +153,7 @@ impl Condition {
             // What has no path is below none, not below all of them.
             Self::Paths(_) if command.http().is_none() => Answer::No,
             Self::Paths(globs) => Answer::any(globs.iter().map(|glob| glob.answer(&facts.path))),
-            Self::Args(tests) => {
-                Answer::all(tests.iter().map(|test| test.of_args(command.args(), facts.query())))
-            }
+            Self::Args(tests) => Answer::all(tests.iter().map(|test| test.of_args(facts.called()))),
             _ => Answer::Unsure,
         }
     }
@@ -235,7 +233,7 @@ impl Condition {
     fn weakest(&self, facts: &Facts<'_>) -> Option<Weakest<'_>> {
         let claims = |test: &&ValueTest| test.of_claims(&facts.principal.claims);
         let args = |test: &&ValueTest| match &facts.command {
-            Some(facts) => test.of_args(facts.command.args(), facts.query()),
+            Some(facts) => test.of_args(facts.called()),
             None => Answer::Unsure,
         };
         match self {
@@ -267,18 +265,16 @@ fn one_of(globs: &[Glob], name: &str) -> Answer {
 
 /// What a command is called with, for people.
 fn found_in_args(test: &ValueTest, facts: &CommandFacts<'_>) -> String {
-    let command = facts.command;
-    let of_mcp = command.mcp().is_some();
-    let text = match command.args() {
+    let of_mcp = facts.command.mcp().is_some();
+    let called = facts.called();
+    let text = match called.args() {
         Args::Absent if of_mcp => "no arguments",
         Args::NotRead if of_mcp => "the arguments were not read",
         Args::Unreadable if of_mcp => "the arguments cannot be read",
-        Args::Absent if facts.query().pairs().is_empty() => "no body",
+        Args::Absent if !called.has_query() => "no body",
         Args::NotRead => "the body was not read",
         Args::Unreadable => "the body cannot be read",
-        args @ (Args::Absent | Args::Read(_) | Args::Form(_)) => {
-            return test.found_in_args(args, facts.query());
-        }
+        Args::Absent | Args::Read(_) | Args::Form(_) => return test.found_in_args(called),
     };
     text.to_owned()
 }

@@ -15,6 +15,7 @@ use crate::policy::groups::Membership;
 use crate::policy::mcp::resource::ResourceView;
 use crate::policy::path::PathView;
 use crate::policy::set::Subject;
+use crate::policy::value::Called;
 
 /// A subject and, when there is one, its command, prepared once for all rules.
 pub(super) struct Facts<'a> {
@@ -32,14 +33,16 @@ pub(super) struct CommandFacts<'a> {
     pub(super) command: &'a Command,
     pub(super) path: PathView<'a>,
     pub(super) resource: Option<ResourceView>,
-    query: OnceCell<Form>,
+    called: OnceCell<Called<'a>>,
 }
 
-impl CommandFacts<'_> {
-    /// The parameters of its query.
-    pub(super) fn query(&self) -> &Form {
-        self.query
-            .get_or_init(|| self.command.http().map(|http| Form::of_query(&http.query)).unwrap_or_default())
+impl<'a> CommandFacts<'a> {
+    /// Its arguments and the parameters of its query.
+    pub(super) fn called(&self) -> &Called<'a> {
+        self.called.get_or_init(|| {
+            let query = self.command.http().map(|http| Form::of_query(&http.query)).unwrap_or_default();
+            Called::new(self.command.args(), &query)
+        })
     }
 }
 
@@ -75,9 +78,9 @@ impl<'a> Facts<'a> {
     ) -> Self {
         let path = PathView::new(command.path());
         let resource = command.mcp().and_then(|mcp| mcp.resource.as_deref()).map(view);
-        let query = OnceCell::new();
+        let called = OnceCell::new();
         Self {
-            command: Some(CommandFacts { command, path, resource, query }),
+            command: Some(CommandFacts { command, path, resource, called }),
             ..Self::opening(subject, names)
         }
     }

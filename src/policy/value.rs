@@ -15,6 +15,7 @@
 
 mod form;
 mod pattern;
+mod texts;
 mod walk;
 
 use std::fmt;
@@ -24,14 +25,15 @@ use crate::domain::form::Form;
 use crate::domain::json::Json;
 use crate::policy::answer::Answer;
 use crate::policy::problem::Refusal;
+use crate::policy::value::form::Parts;
 use crate::policy::value::form::Wanted;
 use crate::policy::value::pattern::Choices;
 use crate::policy::value::pattern::Pattern;
+use crate::policy::value::texts::Texts;
 use crate::policy::value::walk::Leaf;
 use crate::policy::value::walk::Reading;
-use crate::policy::value::walk::leaves;
+use crate::policy::value::walk::Walk;
 use crate::policy::value::walk::read_names;
-use crate::policy::value::walk::walk;
 
 /// One entry of a `claims` or `args` table.
 #[derive(Debug, Clone)]
@@ -40,6 +42,42 @@ pub(super) struct ValueTest {
     names: Box<[Box<str>]>,
     text: Box<str>,
     pattern: Pattern,
+}
+
+/// What a command is called with, and the parameters of its query, prepared once for all rules.
+#[derive(Debug)]
+pub(super) struct Called<'a> {
+    args: &'a Args,
+    form: Parts,
+    query: Parts,
+    texts: Texts,
+}
+
+impl<'a> Called<'a> {
+    /// Takes forms apart, and reads the JSON in texts.
+    pub(super) fn new(args: &'a Args, query: &Form) -> Self {
+        let (mut form, query, mut texts) = (Parts::default(), Parts::new(query), Texts::default());
+        match args {
+            Args::Read(json) => texts.read(json),
+            Args::Form(pairs) => {
+                form = Parts::new(pairs);
+                form.read_into(&mut texts);
+            }
+            Args::Absent | Args::NotRead | Args::Unreadable => {}
+        }
+        query.read_into(&mut texts);
+        Self { args, form, query, texts }
+    }
+
+    /// The arguments.
+    pub(super) fn args(&self) -> &'a Args {
+        self.args
+    }
+
+    /// Whether there is a query with parameters.
+    pub(super) fn has_query(&self) -> bool {
+        !self.query.is_empty()
+    }
 }
 
 /// What the leaves answered, taken together.
@@ -65,13 +103,24 @@ impl ValueTest {
 
     /// What it says about what a command is called with. A client chose it: what two targets could read differently is unsure. Many targets read a
     /// parameter of the query as they do one of the body.
-    pub(super) fn of_args(&self, args: &Args, query: &Form) -> Answer {
-        if matches!(args, Args::NotRead | Args::Unreadable) {
+    pub(super) fn of_args(&self, called: &Called<'_>) -> Answer {
+        if matches!(called.args, Args::NotRead | Args::Unreadable) {
             return Answer::Unsure;
         }
         let mut tally = Tally::default();
-        self.walk_args(args, query, &mut |leaf| tally.add(self.pattern.leaf(leaf)));
+        let mut visit = |leaf: Leaf<'_>| self.count(leaf, &mut tally);
+        let mut walk = Walk::new(Reading::Lenient(&called.texts), &mut visit);
+        self.walk_body(called, &mut walk);
+        self.walk_query(called, &mut walk);
         self.of_body(&tally)
+    }
+
+    /// Adds what the pattern says of a leaf.
+    fn count(&self, leaf: Leaf<'_>, tally: &mut Tally) {
+        // A glob has seen the text.
+        if !matches!(leaf, Leaf::Within) || self.pattern.asks_for_words() {
+            tally.add(self.pattern.leaf(leaf));
+        }
     }
 
     fn of_body(&self, tally: &Tally) -> Answer {
@@ -86,12 +135,7 @@ impl ValueTest {
     /// What it says about the claims of a token. The issuer chose them: one element of a list is enough.
     pub(super) fn of_claims(&self, claims: &Json) -> Answer {
         let mut tally = Tally::default();
-        match claims.member(&self.path) {
-            Some(value) => leaves(value, Reading::Exact, &mut |leaf| tally.add(self.pattern.leaf(leaf))),
-            None => {
-                walk(claims, &self.names, Reading::Exact, &mut |leaf| tally.add(self.pattern.leaf(leaf)));
-            }
-        }
+        self.walk_claims(claims, &mut |leaf| self.count(leaf, &mut tally));
         let choices = match &self.pattern {
             Pattern::Is(choices) | Pattern::IsNot(choices) => Some(choices),
             Pattern::Compares(..) => None,
@@ -109,44 +153,67 @@ impl ValueTest {
 
     /// What stands at the path in the claims, for people, cut at 80 characters.
     pub(super) fn found_in_claims(&self, claims: &Json) -> String {
-        found(|note| match claims.member(&self.path) {
-            Some(value) => leaves(value, Reading::Exact, note),
-            None => walk(claims, &self.names, Reading::Exact, note),
-        })
+        found(|note| self.walk_claims(claims, note))
     }
 
-    /// What stands at the path in the arguments, for people, cut at 80 characters.
-    pub(super) fn found_in_args(&self, args: &Args, query: &Form) -> String {
-        found(|note| self.walk_args(args, query, note))
+    /// What stands at the path in the arguments, for people, cut at 80 characters. So is what stands there in the query, if anything does.
+    pub(super) fn found_in_args(&self, called: &Called<'_>) -> String {
+        let reading = Reading::Lenient(&called.texts);
+        let body = found(|note| self.walk_body(called, &mut Walk::new(reading, note)));
+        let query = found(|note| self.walk_query(called, &mut Walk::new(reading, note)));
+        if query.is_empty() { body } else { format!("in the body: {body}; in the query: {query}") }
     }
 
-    /// Visits all that the path leads to.
-    fn walk_args(&self, args: &Args, query: &Form, visit: &mut dyn FnMut(Leaf<'_>)) {
-        match args {
-            Args::Read(args) => walk(args, &self.names, Reading::ARGS, visit),
-            Args::Form(form) if Wanted::new(&self.names).walk(form, visit) => {}
-            Args::Form(_) | Args::Absent => visit(Leaf::Missing),
-            Args::NotRead | Args::Unreadable => visit(Leaf::Doubtful),
+    fn walk_claims(&self, claims: &Json, visit: &mut dyn FnMut(Leaf<'_>)) {
+        let mut walk = Walk::new(Reading::Exact, visit);
+        match claims.member(&self.path) {
+            Some(value) => walk.leaves(value),
+            None => walk.path(claims, &self.names),
         }
-        if !query.pairs().is_empty() {
-            Wanted::new(&self.names).walk(query, visit);
+    }
+
+    /// Visits all that the path leads to in the arguments.
+    fn walk_body(&self, called: &Called<'_>, walk: &mut Walk<'_>) {
+        match called.args {
+            Args::Read(args) => walk.path(args, &self.names),
+            Args::Form(_) if Wanted::new(&self.names).walk(&called.form, walk) => {}
+            Args::Form(_) | Args::Absent => walk.leaf(Leaf::Missing),
+            Args::NotRead | Args::Unreadable => walk.leaf(Leaf::Doubtful),
+        }
+    }
+
+    /// Visits all that the path may lead to in the query.
+    fn walk_query(&self, called: &Called<'_>, walk: &mut Walk<'_>) {
+        if called.has_query() {
+            Wanted::new(&self.names).walk(&called.query, walk);
         }
     }
 }
 
+/// The most characters of what is found.
+const FOUND: usize = 80;
+
 /// What is visited, for people, cut at 80 characters.
 fn found(visit: impl FnOnce(&mut dyn FnMut(Leaf<'_>))) -> String {
-    let mut found = Vec::new();
+    let mut text = String::new();
     visit(&mut |leaf| {
-        found.push(match leaf {
-            Leaf::Value(value) => value.to_string(),
-            Leaf::Empty => "[]".to_owned(),
-            Leaf::Missing => "nothing".to_owned(),
-            Leaf::Doubtful => "what cannot be read".to_owned(),
-        });
+        // Bytes, so at least as many as characters, of which some more tell that there are more.
+        if text.len() > 4 * FOUND {
+            return;
+        }
+        if !text.is_empty() && !matches!(leaf, Leaf::Within) {
+            text.push_str(", ");
+        }
+        match leaf {
+            Leaf::Value(value) => text.push_str(&value.to_string()),
+            Leaf::Empty => text.push_str("[]"),
+            Leaf::Missing => text.push_str("nothing"),
+            Leaf::Doubtful => text.push_str("what cannot be read"),
+            // Its text stands before it.
+            Leaf::Within => {}
+        }
     });
-    let text = found.join(", ");
-    match text.char_indices().nth(80) {
+    match text.char_indices().nth(FOUND) {
         Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),
         None => text,
     }

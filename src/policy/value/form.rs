@@ -4,80 +4,153 @@
 
 use crate::domain::form::Form;
 use crate::domain::form::Pair;
+use crate::domain::form::Part;
 use crate::domain::json::DEPTH;
 use crate::domain::json::Json;
 use crate::domain::text;
+use crate::policy::value::texts::Texts;
 use crate::policy::value::walk::Leaf;
-use crate::policy::value::walk::Reading;
-use crate::policy::value::walk::leaves;
-use crate::policy::value::walk::walk;
+use crate::policy::value::walk::Walk;
+
+/// How many bytes of a name are one step of a walk.
+const STEP: usize = 4;
+
+/// A form whose names are taken apart, once for all rules.
+#[derive(Debug, Default)]
+pub(super) struct Parts {
+    pairs: Box<[Named]>,
+    is_cut: bool,
+}
+
+/// One pair of it.
+#[derive(Debug)]
+struct Named {
+    name: Box<str>,
+    /// Where what readers take for the name begins and ends.
+    key: Box<str>,
+    /// The key, folded.
+    flat: Box<str>,
+    /// The first part of the key that is no place, folded, for each of the [`CUTS`].
+    first: [Option<Box<str>>; 2],
+    value: Json,
+    sure: bool,
+    fault: Option<Part>,
+}
+
+impl Parts {
+    pub(super) fn new(form: &Form) -> Self {
+        Self { pairs: form.pairs().iter().map(Named::new).collect(), is_cut: form.is_cut() }
+    }
+
+    /// Reads the JSON in its values.
+    pub(super) fn read_into(&self, texts: &mut Texts) {
+        self.pairs.iter().for_each(|pair| texts.read(&pair.value));
+    }
+
+    /// Whether nothing is there.
+    pub(super) fn is_empty(&self) -> bool {
+        self.pairs.is_empty()
+    }
+}
+
+impl Named {
+    fn new(pair: &Pair) -> Self {
+        let key = pair.name.trim_start_matches(|c: char| c.is_whitespace() || c.is_control());
+        let key = key.split('\0').next().unwrap_or_default();
+        let first = |at| key.split(at).find(|part| !is_place(part)).map(fold);
+        Self {
+            name: pair.name.clone(),
+            key: key.into(),
+            flat: fold(key),
+            first: CUTS.map(first),
+            value: Json::String(pair.value.clone()),
+            sure: pair.sure,
+            fault: pair.fault,
+        }
+    }
+}
 
 /// The path in the ways in which its names may be written.
 pub(super) struct Wanted<'a> {
     names: &'a [Box<str>],
+    /// The path, if it is one name, folded.
+    flat: Option<Box<str>>,
     /// Cut as names of a form may be.
     cut: [Vec<Box<str>>; 2],
+    /// What such a name begins with, folded; `None`: anything may be.
+    first: [Option<Box<str>>; 2],
 }
 
 impl<'a> Wanted<'a> {
     pub(super) fn new(names: &'a [Box<str>]) -> Self {
-        let cut = CUTS.map(|at| names.iter().flat_map(|name| name.split(at)).map(Into::into).collect());
-        Self { names, cut }
+        let cut = CUTS.map(|at| {
+            let parts = names.iter().flat_map(|name| name.split(at));
+            parts.filter(|part| !part.is_empty()).map(Into::into).collect()
+        });
+        let first =
+            |names: &Vec<Box<str>>| names.first().filter(|name| !is_place(name)).map(|name| fold(name));
+        let [one, other] = &cut;
+        let flat = match names {
+            [name] => Some(fold(name)),
+            _ => None,
+        };
+        Self { names, flat, first: [first(one), first(other)], cut }
     }
 
     /// Visits all that the form may hold at the path. Whether what is surely meant was there.
-    pub(super) fn walk(&self, form: &Form, visit: &mut dyn FnMut(Leaf<'_>)) -> bool {
-        if form.is_cut() {
-            visit(Leaf::Doubtful);
+    pub(super) fn walk(&self, form: &Parts, walk: &mut Walk<'_>) -> bool {
+        if form.is_cut {
+            walk.leaf(Leaf::Doubtful);
             return false;
         }
         let mut there = false;
-        for pair in form.pairs() {
-            match self.names {
+        for pair in &form.pairs {
+            let is_here = match self.names {
                 [name] if *name == pair.name => {
                     there |= pair.sure;
-                    leaves(&value(pair), Reading::ARGS, visit);
+                    walk.leaves(&pair.value);
+                    true
                 }
-                _ => self.alike(pair, visit),
+                _ => self.alike(pair, walk),
+            };
+            if pair.fault == Some(Part::Name) || (is_here && pair.fault.is_some()) {
+                walk.leaf(Leaf::Doubtful);
             }
         }
         there
     }
 
-    fn alike(&self, pair: &Pair, visit: &mut dyn FnMut(Leaf<'_>)) {
-        let key = pair.name.trim_start_matches(|c: char| c.is_whitespace() || c.is_control());
-        let key = key.split('\0').next().unwrap_or_default();
-        let flat = match self.names {
-            [name] => folded(key).eq(folded(name)),
-            _ => false,
-        };
-        if flat {
-            return leaves(&value(pair), Reading::ARGS, visit);
+    /// Visits the pair if its name may be the path. Whether it may.
+    fn alike(&self, pair: &Named, walk: &mut Walk<'_>) -> bool {
+        if self.flat.as_ref().is_some_and(|flat| *flat == pair.flat) {
+            walk.leaves(&pair.value);
+            return true;
         }
-        for (names, at) in self.cut.iter().zip(CUTS) {
-            let segments: Vec<&str> = key.split(at).take(DEPTH + 1).collect();
+        let firsts = self.first.iter().zip(&pair.first);
+        for ((names, at), (wanted, first)) in self.cut.iter().zip(CUTS).zip(firsts) {
+            if matches!((wanted, first), (Some(wanted), Some(first)) if wanted != first) {
+                continue;
+            }
+            if !walk.goes_on(1 + pair.key.len() / STEP) {
+                return true;
+            }
+            let segments: Vec<&str> = pair.key.split(at).take(DEPTH + 1).collect();
             let Some((left, names)) = below(&segments, names) else { continue };
             if segments.len() > DEPTH {
-                return visit(Leaf::Doubtful);
+                walk.leaf(Leaf::Doubtful);
+            } else if left.iter().all(|part| is_place(part)) {
+                walk.path(&pair.value, names);
+            } else {
+                walk.leaf(Leaf::Value(&Json::Object(Vec::new())));
             }
-            let whole = left.iter().rev().fold(value(pair), |inner, segment| {
-                if is_place(segment) {
-                    Json::Array(vec![inner])
-                } else {
-                    Json::Object(vec![((*segment).into(), inner)])
-                }
-            });
-            return walk(&whole, names, Reading::ARGS, visit);
+            return true;
         }
+        false
     }
 }
 
 /// Where readers cut a name: at brackets and dots, or at brackets only.
 const CUTS: [&[char]; 2] = [&['[', ']', '.'], &['[', ']']];
-
-fn value(pair: &Pair) -> Json {
-    Json::String(pair.value.clone())
-}
 
 /// Whether a part of a name is a place in an array, or what stands between `]` and `[`.
 fn is_place(segment: &str) -> bool {
@@ -87,12 +160,19 @@ fn is_place(segment: &str) -> bool {
 /// What is left of both where one leads to the other: of the name when it goes on below the path, of the path when its rest may be in the value.
 fn below<'a>(segments: &'a [&'a str], names: &'a [Box<str>]) -> Option<(&'a [&'a str], &'a [Box<str>])> {
     let Some((name, names_left)) = names.split_first() else { return Some((segments, names)) };
-    if name.is_empty() {
-        return below(segments, names_left);
-    }
     let Some((first, left)) = segments.split_first() else { return Some((segments, names)) };
     let met = folded(first).eq(folded(name)).then(|| below(left, names_left)).flatten();
     met.or_else(|| is_place(first).then(|| below(left, names)).flatten())
+}
+
+/// [`folded`], kept. The names of a command are folded whole, so ASCII, which most are, goes a shorter way.
+fn fold(name: &str) -> Box<str> {
+    if !name.is_ascii() {
+        return folded(name).collect::<String>().into();
+    }
+    let seen =
+        |byte: &u8| byte.is_ascii_graphic() && !matches!(byte, b'_' | b'-' | b'.' | b'[' | b']' | b'!');
+    name.bytes().filter(seen).map(|byte| char::from(byte.to_ascii_lowercase())).collect::<String>().into()
 }
 
 /// A name as those readers take it that fold case, and drop or rewrite what no variable may be called.

@@ -69,6 +69,16 @@ impl Pattern {
         Ok(Self::Is(Choices::parse(text)?))
     }
 
+    /// Whether it is about more than how a text looks: then an object that a text is to some readers counts too.
+    pub(super) fn asks_for_words(&self) -> bool {
+        match self {
+            Self::Is(choices) | Self::IsNot(choices) => {
+                choices.0.iter().any(|choice| matches!(choice, Choice::Literal(_)))
+            }
+            Self::Compares(..) => true,
+        }
+    }
+
     /// What it says about one value; nothing about one that is not there.
     pub(super) fn leaf(&self, leaf: Leaf<'_>) -> Option<Answer> {
         match (self, leaf) {
@@ -77,6 +87,7 @@ impl Pattern {
             (Self::Is(choices) | Self::IsNot(choices), leaf) => {
                 Some(Answer::any(choices.0.iter().map(|choice| choice.answer(leaf))))
             }
+            (Self::Compares(..), Leaf::Within) => Some(Answer::Unsure),
             (Self::Compares(..), Leaf::Empty) => Some(Answer::No),
             (Self::Compares(holds, operand), Leaf::Value(value)) => Some(compare(value, *holds, operand)),
         }
@@ -133,6 +144,9 @@ impl Choice {
     fn answer(&self, leaf: Leaf<'_>) -> Answer {
         let value = match (self, leaf) {
             (Self::Anything, Leaf::Empty) | (_, Leaf::Doubtful) => return Answer::Unsure,
+            // Targets make something of an object for a plain value: `{"$eq": 8}`. A glob is about the text.
+            (Self::Literal(_), Leaf::Within) => return Answer::Unsure,
+            (_, Leaf::Within) => return Answer::No,
             (_, Leaf::Missing | Leaf::Empty) => return Answer::No,
             (Self::Anything, Leaf::Value(_)) => return Answer::Yes,
             (_, Leaf::Value(value)) => value,
@@ -161,10 +175,8 @@ impl Choice {
 }
 
 fn equal(left: &str, right: &str) -> bool {
-    match (Decimal::parse(left), Decimal::parse(right)) {
-        (Some(left), Some(right)) => left.compare(right).is_eq(),
-        _ => false,
-    }
+    Decimal::parse(left)
+        .is_some_and(|left| Decimal::parse(right).is_some_and(|right| left.compare(right).is_eq()))
 }
 
 /// A text as a lenient target would read it as a number: without space, plus sign and zeros in front.

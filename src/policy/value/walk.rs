@@ -1,16 +1,24 @@
 //! Paths into JSON.
 
-use crate::domain::json::DEPTH;
-use crate::domain::json::Fault;
 use crate::domain::json::Json;
 use crate::policy::glob::check_text;
 use crate::policy::problem::Refusal;
+use crate::policy::value::texts::Inside;
+use crate::policy::value::texts::Texts;
+
+/// How many steps one path goes in the arguments of one command: values, and some names. What stands behind them is not known.
+pub(super) const MOST_STEPS: usize = 1 << 16;
+
+/// How many names of an object are one step.
+const NAMES: usize = 8;
 
 /// What a path leads to.
 #[derive(Clone, Copy)]
 pub(super) enum Leaf<'a> {
     /// A value that is no array.
     Value(&'a Json),
+    /// An object that the text before it is to some readers.
+    Within,
     /// An array without elements.
     Empty,
     /// Nothing.
@@ -21,102 +29,128 @@ pub(super) enum Leaf<'a> {
 
 /// How a value is read.
 #[derive(Clone, Copy)]
-pub(super) enum Reading {
+pub(super) enum Reading<'a> {
     /// As it is written: whoever wrote it means it so.
     Exact,
     /// As any target may. Members whose names only look alike are visited too; where the exact one is missing, that is a leaf as well, so that
-    /// such a name alone never decides. Texts that are JSON are read as such too, within each other as often as this says: MCP's own SDK
-    /// for Python does so with arguments.
-    Lenient(u8),
+    /// such a name alone never decides. Texts that are JSON are read as such too.
+    Lenient(&'a Texts),
 }
 
-impl Reading {
-    /// How arguments of a client are read.
-    pub(super) const ARGS: Self = Self::Lenient(4);
-}
-
-/// What a text is to a target that reads JSON in it.
-enum Inside {
-    Nothing,
-    Value(Json, Reading),
-    Doubt,
-}
-
-/// Visits all that the names lead to from `value`.
+/// One walk over values, which ends in doubt when it takes too long.
 // It goes as deep as the JSON does, which its reader bounds, and as the JSON in its texts.
-pub(super) fn walk(value: &Json, names: &[Box<str>], reading: Reading, visit: &mut dyn FnMut(Leaf<'_>)) {
-    let Some((name, rest)) = names.split_first() else {
-        leaves(value, reading, visit);
-        return;
-    };
-    match value {
-        Json::Array(elements) => {
-            if elements.is_empty() {
-                visit(Leaf::Missing);
-            }
-            for element in elements {
-                walk(element, names, reading, visit);
-            }
+pub(super) struct Walk<'a> {
+    reading: Reading<'a>,
+    left: usize,
+    visit: &'a mut dyn FnMut(Leaf<'_>),
+}
+
+impl<'a> Walk<'a> {
+    pub(super) fn new(reading: Reading<'a>, visit: &'a mut dyn FnMut(Leaf<'_>)) -> Self {
+        let left = match reading {
+            Reading::Exact => usize::MAX,
+            Reading::Lenient(_) => MOST_STEPS,
+        };
+        Self { reading, left, visit }
+    }
+
+    /// Visits one leaf.
+    pub(super) fn leaf(&mut self, leaf: Leaf<'_>) {
+        (self.visit)(leaf);
+    }
+
+    /// Whether there is time for so many more steps. The first time there is not, that is a leaf in doubt.
+    pub(super) fn goes_on(&mut self, steps: usize) -> bool {
+        let before = self.left;
+        self.left = before.saturating_sub(steps);
+        if before > 0 && self.left == 0 {
+            self.leaf(Leaf::Doubtful);
         }
-        Json::Object(members) => {
-            let mut there = false;
-            for (key, member) in members {
-                let exact = **key == **name;
-                there |= exact;
-                if exact || (matches!(reading, Reading::Lenient(_)) && looks_like(key, name)) {
-                    walk(member, rest, reading, visit);
+        self.left > 0
+    }
+
+    fn inside(&self, value: &Json) -> Inside<'a> {
+        match self.reading {
+            Reading::Exact => Inside::Nothing,
+            Reading::Lenient(texts) => texts.inside(value),
+        }
+    }
+
+    /// Visits all that the names lead to from `value`.
+    pub(super) fn path(&mut self, value: &Json, names: &[Box<str>]) {
+        let Some((name, rest)) = names.split_first() else {
+            return self.leaves(value);
+        };
+        if !self.goes_on(1) {
+            return;
+        }
+        match value {
+            Json::Array(elements) => {
+                if elements.is_empty() {
+                    self.leaf(Leaf::Missing);
+                }
+                for element in elements {
+                    if self.left > 0 {
+                        self.path(element, names);
+                    }
                 }
             }
-            if !there {
-                visit(Leaf::Missing);
+            Json::Object(members) => {
+                let mut there = false;
+                if !self.goes_on(members.len() / NAMES) {
+                    return;
+                }
+                for (key, member) in members {
+                    let exact = **key == **name;
+                    there |= exact;
+                    if exact || (matches!(self.reading, Reading::Lenient(_)) && looks_like(key, name)) {
+                        self.path(member, rest);
+                    }
+                }
+                if !there {
+                    self.leaf(Leaf::Missing);
+                }
             }
-        }
-        _ => {
-            visit(Leaf::Missing);
-            match inside(value, reading) {
-                Inside::Nothing => {}
-                Inside::Value(value, reading) => walk(&value, names, reading, visit),
-                Inside::Doubt => visit(Leaf::Doubtful),
+            _ => {
+                self.leaf(Leaf::Missing);
+                match self.inside(value) {
+                    Inside::Nothing => {}
+                    Inside::Value(value) => self.path(value, names),
+                    Inside::Doubt(_) => self.leaf(Leaf::Doubtful),
+                }
             }
         }
     }
-}
 
-/// Visits a value, or all that an array holds at any depth.
-pub(super) fn leaves(value: &Json, reading: Reading, visit: &mut dyn FnMut(Leaf<'_>)) {
-    match value {
-        Json::Array(elements) if elements.is_empty() => visit(Leaf::Empty),
-        Json::Array(elements) => elements.iter().for_each(|element| leaves(element, reading, visit)),
-        _ => {
-            visit(Leaf::Value(value));
-            match inside(value, reading) {
-                Inside::Nothing => {}
-                Inside::Value(value, reading) => leaves(&value, reading, visit),
-                Inside::Doubt => visit(Leaf::Doubtful),
+    /// Visits a value, or all that an array holds at any depth.
+    pub(super) fn leaves(&mut self, value: &Json) {
+        self.below(value, false);
+    }
+
+    fn below(&mut self, value: &Json, in_text: bool) {
+        if !self.goes_on(1) {
+            return;
+        }
+        match value {
+            Json::Array(elements) if elements.is_empty() => self.leaf(Leaf::Empty),
+            Json::Array(elements) => {
+                for element in elements {
+                    if self.left > 0 {
+                        self.below(element, in_text);
+                    }
+                }
+            }
+            Json::Object(_) if in_text => self.leaf(Leaf::Within),
+            _ => {
+                self.leaf(Leaf::Value(value));
+                match self.inside(value) {
+                    Inside::Nothing => {}
+                    Inside::Value(value) => self.below(value, true),
+                    Inside::Doubt(true) => self.leaf(Leaf::Within),
+                    Inside::Doubt(false) => self.leaf(Leaf::Doubtful),
+                }
             }
         }
-    }
-}
-
-/// The array, object, boolean or `null` that a text is, if it is one to some reader. What only a reader would take that is less strict than this one is in
-/// doubt: names that come twice, `NaN`, half a surrogate pair.
-fn inside(value: &Json, reading: Reading) -> Inside {
-    let (Json::String(text), Reading::Lenient(left)) = (value, reading) else { return Inside::Nothing };
-    let text = text.trim_matches(|c: char| c.is_whitespace() || c == '\u{feff}');
-    let nested = text.starts_with(['{', '[']);
-    if !nested && !matches!(text, "true" | "false" | "null") {
-        return Inside::Nothing;
-    }
-    let Some(left) = left.checked_sub(1) else { return Inside::Doubt };
-    match Json::parse(text.as_bytes(), DEPTH) {
-        Ok(value) => Inside::Value(value, Reading::Lenient(left)),
-        Err(error) => match error.fault {
-            Fault::Twice | Fault::Depth => Inside::Doubt,
-            Fault::Syntax if ["NaN", "Infinity", "\\ud", "\\uD"].iter().any(|odd| text.contains(odd)) => {
-                Inside::Doubt
-            }
-            Fault::Encoding | Fault::Syntax | Fault::Trailing => Inside::Nothing,
-        },
     }
 }
 
@@ -129,7 +163,12 @@ fn looks_like(key: &str, name: &str) -> bool {
             .flat_map(char::to_uppercase)
             .flat_map(char::to_lowercase)
     }
-    folded(key).eq(folded(name))
+    // Most differ in their first letters, and soon tell.
+    let begins = |text: &str| text.bytes().next().filter(u8::is_ascii_alphabetic).map(|byte| byte | 0x20);
+    match (begins(key), begins(name)) {
+        (Some(one), Some(other)) if one != other => false,
+        _ => folded(key).eq(folded(name)),
+    }
 }
 
 /// Reads a path as it was written.

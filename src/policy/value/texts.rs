@@ -1,0 +1,153 @@
+//! JSON in the texts of a command: MCP's own SDK for Python reads arguments so. It is read once for all rules, in the order of the texts, up to a
+//! bound, so that what a rule sees does not depend on other rules.
+
+use std::collections::HashMap;
+use std::ptr;
+
+use crate::domain::json::DEPTH;
+use crate::domain::json::Fault;
+use crate::domain::json::Json;
+
+/// How many bytes of texts are read as JSON for one command. What stands in the texts behind them is not known.
+pub(super) const MOST_BYTES: usize = 256 << 10;
+
+/// How often texts are read within each other.
+const LEVELS: u8 = 4;
+
+/// What each text costs, however short it is.
+const EACH: usize = 16;
+
+/// What a cut text may fail for that goes on as JSON: half a word, half an escape.
+const CUT: usize = 16;
+
+/// What the texts of one command are to a target that reads JSON in them.
+#[derive(Debug, Default)]
+pub(super) struct Texts {
+    /// By the place of the text in memory: the command holds it, or `read` itself, so that no two share one.
+    read: HashMap<usize, Read>,
+    spent: usize,
+}
+
+/// One text.
+#[derive(Debug)]
+enum Read {
+    Nothing,
+    Value(Box<Json>),
+    Doubt,
+}
+
+/// The array, object, boolean or `null` that a text is, if it is one to some reader.
+pub(super) enum Inside<'a> {
+    /// It is a text to all.
+    Nothing,
+    /// This one.
+    Value(&'a Json),
+    /// Not known, or only to readers that are less strict than this one. Whether it would be an object.
+    Doubt(bool),
+}
+
+static TRUE: Json = Json::Bool(true);
+static FALSE: Json = Json::Bool(false);
+static NULL: Json = Json::Null;
+
+impl Texts {
+    /// Reads the texts that `value` holds. It must stay where it is for as long as it is asked about.
+    pub(super) fn read(&mut self, value: &Json) {
+        self.within(value, LEVELS);
+    }
+
+    fn within(&mut self, value: &Json, levels: u8) {
+        match value {
+            Json::Array(elements) => elements.iter().for_each(|element| self.within(element, levels)),
+            Json::Object(members) => members.iter().for_each(|(_, member)| self.within(member, levels)),
+            Json::String(text) => {
+                let text = trimmed(text);
+                // What has no entry is in doubt.
+                if !text.starts_with(['{', '[']) || self.spent >= MOST_BYTES {
+                    return;
+                }
+                let read = match levels.checked_sub(1) {
+                    Some(levels) => self.parse(text, levels),
+                    None => Read::Doubt,
+                };
+                self.read.insert(ptr::from_ref(value).addr(), read);
+            }
+            Json::Null | Json::Bool(_) | Json::Number(_) => {}
+        }
+    }
+
+    fn parse(&mut self, text: &str, levels: u8) -> Read {
+        let left = MOST_BYTES - self.spent;
+        let part = text.get(..text.floor_char_boundary(left)).unwrap_or_default();
+        let cut = part.len() < text.len();
+        match Json::parse(part.as_bytes(), DEPTH) {
+            Ok(_) if cut => {
+                self.spent = MOST_BYTES;
+                Read::Doubt
+            }
+            Ok(value) => {
+                self.spent += EACH + part.len();
+                let value = Box::new(value);
+                self.within(&value, levels);
+                Read::Value(value)
+            }
+            Err(error) => {
+                self.spent += EACH + error.at;
+                let open = cut && error.at + CUT > part.len();
+                match error.fault {
+                    Fault::Twice | Fault::Depth | Fault::Trailing => Read::Doubt,
+                    Fault::Encoding | Fault::Syntax if open || is_lenient(text) => Read::Doubt,
+                    Fault::Encoding | Fault::Syntax => Read::Nothing,
+                }
+            }
+        }
+    }
+
+    /// What was made of a text.
+    pub(super) fn inside(&self, value: &Json) -> Inside<'_> {
+        let Json::String(text) = value else { return Inside::Nothing };
+        let text = trimmed(text);
+        match text {
+            "true" => return Inside::Value(&TRUE),
+            "false" => return Inside::Value(&FALSE),
+            "null" => return Inside::Value(&NULL),
+            _ if !text.starts_with(['{', '[']) => return Inside::Nothing,
+            _ => {}
+        }
+        match self.read.get(&ptr::from_ref(value).addr()) {
+            Some(Read::Nothing) => Inside::Nothing,
+            Some(Read::Value(value)) => Inside::Value(value),
+            Some(Read::Doubt) | None => Inside::Doubt(text.starts_with('{')),
+        }
+    }
+}
+
+fn trimmed(text: &str) -> &str {
+    text.trim_matches(|c: char| c.is_whitespace() || c == '\u{feff}')
+}
+
+/// Whether a text that is no JSON may be some to readers that are not strict: Go's decoder, Gson, Newtonsoft, YAML. They take other quotes, names
+/// without any, commas too many, comments, `NaN`, half a surrogate pair.
+fn is_lenient(text: &str) -> bool {
+    ["NaN", "Infinity", "\\ud", "\\uD"].iter().any(|odd| text.contains(odd)) || begins_leniently(text)
+}
+
+fn begins_leniently(text: &str) -> bool {
+    let behind = text.trim_start_matches(|c: char| c == '[' || c.is_whitespace());
+    let is_array = text.starts_with('[');
+    let Some(rest) = behind.strip_prefix('{').map(str::trim_start).or_else(|| is_array.then_some(behind))
+    else {
+        return false;
+    };
+    if rest.starts_with(['"', '\'', '`', ',', '/', '#']) {
+        return true;
+    }
+    // `[a:b]` and `{a:b}` are members, `[7,` and `[7]` elements.
+    let name =
+        rest.trim_start_matches(|c: char| c.is_alphanumeric() || matches!(c, '_' | '$' | '-')).trim_start();
+    let signed = rest.trim_start_matches(['-', '+']);
+    let element = signed.trim_start_matches(|c: char| c.is_ascii_alphanumeric() || c == '.').trim_start();
+    let is_number = signed.starts_with(|c: char| c.is_ascii_digit() || c == '.');
+    let is_word = name.len() < rest.len();
+    is_word && name.starts_with(':') || is_array && is_number && element.starts_with([',', ']'])
+}
