@@ -1,19 +1,43 @@
 //! Byte strings in a text of which some characters are escaped, each in a way of its own, or whose lines are wrapped.
 //!
-//! An escaped one is found from its first escape: what is before that stands there as it is. So a text without escapes costs no
-//! more than to see that it has none, and others a look at each character that an escape means.
+//! One is found by its head, the first four bytes, and is read from there to its end. All heads are looked for at once where they stand
+//! as they are. Otherwise one of their bytes is escaped, or the line ends in it: an escape or line end is looked at for what up to
+//! three bytes before it begin. So what a text costs depends on how many byte strings there are, and not on how long they are.
+
+use std::collections::HashMap;
+
+use aho_corasick::Span;
+use aho_corasick::packed;
+use memchr::memmem;
 
 use crate::mask::escape;
 use crate::mask::escape::Read;
+use crate::mask::escape::Readings;
+
+/// How many bytes a head has. No byte string is shorter.
+pub(super) const HEAD: usize = 4;
+
+/// How many heads are looked for in one pass.
+const AT_ONCE: usize = 32;
 
 /// Byte strings to look for.
 #[derive(Debug)]
 pub(super) struct Echoes {
     needles: Vec<Needle>,
-    /// Where each byte stands in them: which one, and at which place.
+    heads: Vec<Heads>,
+    /// Where each byte stands in their heads: which one, and at which place.
     places: Vec<Vec<(usize, usize)>>,
-    /// Which two bytes follow one another in any of them; others may be in here too.
+    /// Which two bytes follow one another in or behind any head; others may be in here too.
     neighbours: Box<[u64; 64]>,
+}
+
+/// Heads that are looked for in one pass.
+#[derive(Debug)]
+struct Heads {
+    /// `None` where the machine has no instructions for it.
+    packed: Option<packed::Searcher>,
+    /// Each with those that begin with it.
+    heads: Vec<(Box<[u8]>, Vec<usize>)>,
 }
 
 #[derive(Debug)]
@@ -42,16 +66,17 @@ struct Found<'a> {
 }
 
 impl Echoes {
+    /// Of byte strings that have a head each.
     pub(super) fn new(needles: &[&Vec<u8>]) -> Self {
         let mut places = vec![Vec::new(); 256];
         let mut neighbours = Box::new([0; 64]);
         for (number, needle) in needles.iter().enumerate() {
-            for (place, byte) in needle.iter().enumerate() {
+            for (place, byte) in needle.iter().take(HEAD).enumerate() {
                 if let Some(places) = places.get_mut(usize::from(*byte)) {
                     places.push((number, place));
                 }
             }
-            for pair in needle.array_windows() {
+            for pair in needle.array_windows().take(HEAD) {
                 let (word, bit) = neighbour_bit(*pair);
                 if let Some(word) = neighbours.get_mut(word) {
                     *word |= bit;
@@ -60,16 +85,32 @@ impl Echoes {
         }
         let is_base64 =
             |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'-' | b'_' | b'=');
+        let heads = Heads::of(needles);
         let needles = needles
             .iter()
             .map(|needle| Needle { bytes: needle.as_slice().into(), wraps: needle.iter().all(is_base64) })
             .collect();
-        Self { needles, places, neighbours }
+        Self { needles, heads, places, neighbours }
     }
 
-    /// Appends where they stand, escaped or wrapped; gives where the first one begins that may go on behind the end of the text.
+    /// How many there are.
+    pub(super) fn len(&self) -> usize {
+        self.needles.len()
+    }
+
+    /// Appends where they stand, those that overlap too; gives where the first one begins that may go on behind the end of the text.
     pub(super) fn find(&self, text: &[u8], stars: &mut Vec<(usize, usize)>) -> usize {
-        let mut found = Found { text, stars, open: text.len() };
+        if self.needles.is_empty() {
+            return text.len();
+        }
+        let mut found = Found { text, stars, open: self.begun(text, text.len()) };
+        for heads in &self.heads {
+            heads.each(text, |at, numbers| {
+                for needle in numbers.iter().filter_map(|number| self.needles.get(*number)) {
+                    needle.at_head(at, &mut found);
+                }
+            });
+        }
         for at in memchr::memchr3_iter(b'%', b'\\', b'&', text) {
             self.at_escape(at, &mut found);
         }
@@ -88,31 +129,31 @@ impl Echoes {
     }
 
     fn at_escape(&self, at: usize, found: &mut Found<'_>) {
-        let mut last = at + 1;
-        for level in 1..=escape::DEEPEST {
-            match escape::read(found.text, at, level) {
-                Read::Byte(_, next) if next == last => return,
+        for read in Readings::of(found.text, at, true) {
+            match read {
                 Read::Byte(byte, next) => {
-                    last = next;
-                    self.at_byte(at, byte, next, found);
+                    self.at_byte(at, byte, found);
                     if matches!(byte, b'\n' | b'\r') {
                         self.at_line_end(at, next, false, found);
                     }
                 }
-                Read::Joined(next) => return self.at_line_end(at, next, true, found),
-                Read::End => {
-                    found.open = found.open.min(self.hold_from(found.text.get(..at).unwrap_or_default()));
-                    return;
+                Read::Char(sign, _) => {
+                    let first = sign.encode_utf8(&mut [0; 4]).bytes().next();
+                    for byte in u8::try_from(sign).ok().into_iter().chain(first) {
+                        self.at_byte(at, byte, found);
+                    }
                 }
+                Read::Joined(next) => self.at_line_end(at, next, true, found),
+                Read::End => found.open = found.open.min(self.begun(found.text, at)),
             }
         }
     }
 
-    /// An escape that means `byte` stands from `at` to `next`.
-    fn at_byte(&self, at: usize, byte: u8, next: usize, found: &mut Found<'_>) {
+    /// An escape that means `byte`, or begins with it, stands at `at`.
+    fn at_byte(&self, at: usize, byte: u8, found: &mut Found<'_>) {
         for &(number, place) in self.places.get(usize::from(byte)).map(Vec::as_slice).unwrap_or_default() {
             let Some(needle) = self.needles.get(number) else { continue };
-            needle.try_at(at, place, (place + 1, next), found);
+            needle.try_at(at, place, (place, at), found);
         }
     }
 
@@ -121,9 +162,9 @@ impl Echoes {
         let text = found.text;
         let Some(&before) = at.checked_sub(1).and_then(|last| text.get(last)) else { return };
         let Some(&after) = text.get(next) else {
-            // One character alone is too little to keep a line of a stream from its reader.
-            let open = self.hold_from(text.get(..at).unwrap_or_default());
-            if open + 2 <= at {
+            // One character alone is too little to keep a line of a stream from its reader, if nothing says that the line goes on.
+            let open = self.begun(text, at);
+            if open + 2 <= at || joined && open < at {
                 found.open = found.open.min(open);
             }
             return;
@@ -140,23 +181,67 @@ impl Echoes {
         }
     }
 
-    /// Where the longest end of a text begins that one of them begins with.
-    pub(super) fn hold_from(&self, text: &[u8]) -> usize {
-        let mut hold = text.len();
-        for needle in &self.needles {
-            let needle = &needle.bytes;
-            let from = (text.len() + 1).saturating_sub(needle.len());
-            let Some((&first, tail)) = needle.first().zip(text.get(from..hold)) else { continue };
-            let begins = |at: &usize| text.get(from + at..).is_some_and(|end| needle.starts_with(end));
-            if let Some(at) = memchr::memchr_iter(first, tail).find(begins) {
-                hold = from + at;
+    /// Where one begins of whose head a part stands before `at`, and no more of it; `at` if there is none.
+    fn begun(&self, text: &[u8], at: usize) -> usize {
+        let begins = |start: &usize| {
+            let part = text.get(*start..at);
+            part.is_some_and(|part| self.needles.iter().any(|needle| needle.bytes.starts_with(part)))
+        };
+        (at.saturating_sub(HEAD - 1)..at).find(begins).unwrap_or(at)
+    }
+}
+
+impl Heads {
+    fn of(needles: &[&Vec<u8>]) -> Vec<Self> {
+        let mut heads: Vec<(Box<[u8]>, Vec<usize>)> = Vec::new();
+        let mut known = HashMap::new();
+        for (number, needle) in needles.iter().enumerate() {
+            let Some(head) = needle.get(..HEAD) else { continue };
+            let place = *known.entry(head).or_insert(heads.len());
+            match heads.get_mut(place) {
+                Some((_, numbers)) => numbers.push(number),
+                None => heads.push((head.into(), vec![number])),
             }
         }
-        hold
+        let pass = |heads: &[(Box<[u8]>, Vec<usize>)]| Self {
+            packed: packed::Searcher::new(heads.iter().map(|(head, _)| head)),
+            heads: heads.to_vec(),
+        };
+        heads.chunks(AT_ONCE).map(pass).collect()
+    }
+
+    /// Where each head stands, and which begin with it.
+    fn each(&self, text: &[u8], mut at_head: impl FnMut(usize, &[usize])) {
+        let mut from = 0;
+        if let Some(packed) = &self.packed {
+            while let Some(found) = packed.find_in(text, Span::from(from..text.len())) {
+                if let Some((_, numbers)) = self.heads.get(found.pattern().as_usize()) {
+                    at_head(found.start(), numbers);
+                }
+                from = found.start() + 1;
+            }
+            return;
+        }
+        for (head, numbers) in &self.heads {
+            let finder = memmem::Finder::new(head);
+            from = 0;
+            while let Some(found) = text.get(from..).and_then(|rest| finder.find(rest)) {
+                at_head(from + found, numbers);
+                from += found + 1;
+            }
+        }
     }
 }
 
 impl Needle {
+    /// Its head stands at `at`.
+    fn at_head(&self, at: usize, found: &mut Found<'_>) {
+        if found.text.get(at..).is_some_and(|rest| rest.starts_with(&self.bytes)) {
+            found.stars.push((at, at + self.bytes.len()));
+        }
+        self.try_at(at + HEAD, HEAD, (HEAD, at + HEAD), found);
+    }
+
     /// Looks whether the first `before` bytes stand before `at`, and from its byte `rest.0` on it goes on at `rest.1`.
     fn try_at(&self, at: usize, before: usize, rest: (usize, usize), found: &mut Found<'_>) {
         let start = at.checked_sub(before);
@@ -191,29 +276,26 @@ impl Needle {
             } else if self.wraps && matches!(byte, b'\n' | b'\r') {
                 ways.push((place, at + 1));
             }
-            let mut last = at + 1;
-            for level in 1..=escape::DEEPEST {
-                if !escape::begins(byte) {
-                    break;
-                }
-                match escape::read(text, at, level) {
-                    Read::Byte(_, next) if next == last => break,
-                    Read::Byte(byte, next) => {
-                        last = next;
-                        if byte == wanted {
+            if !escape::begins(byte) {
+                continue;
+            }
+            for read in Readings::of(text, at, true) {
+                match read {
+                    Read::Byte(byte, next) if byte == wanted => ways.push((place + 1, next)),
+                    Read::Byte(b'\n' | b'\r', next) if self.wraps => ways.push((place, next)),
+                    Read::Byte(..) => {}
+                    Read::Char(sign, next) => {
+                        if u8::try_from(sign) == Ok(wanted) {
                             ways.push((place + 1, next));
-                        } else if self.wraps && matches!(byte, b'\n' | b'\r') {
-                            ways.push((place, next));
+                        }
+                        let (mut bytes, rest) = ([0; 4], self.bytes.get(place..).unwrap_or_default());
+                        let sign = sign.encode_utf8(&mut bytes);
+                        if rest.starts_with(sign.as_bytes()) {
+                            ways.push((place + sign.len(), next));
                         }
                     }
-                    Read::Joined(next) => {
-                        ways.push((place, next));
-                        break;
-                    }
-                    Read::End => {
-                        cut = true;
-                        break;
-                    }
+                    Read::Joined(next) => ways.push((place, next)),
+                    Read::End => cut = true,
                 }
             }
         }
@@ -225,4 +307,26 @@ impl Needle {
 fn neighbour_bit([one, other]: [u8; 2]) -> (usize, u64) {
     let hash = usize::from(one) * 67 + usize::from(other);
     (hash / 64 % 64, 1 << (hash % 64))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn heads_are_found_that_overlap_and_without_the_instructions_too() {
+        let needles = [b"aaaab".to_vec(), b"aabcd".to_vec(), b"aaaa".to_vec(), b"bcde".to_vec()];
+        let needles: Vec<&Vec<u8>> = needles.iter().collect();
+        for plain in [false, true] {
+            let mut echoes = Echoes::new(&needles);
+            if plain {
+                echoes.heads.iter_mut().for_each(|heads| heads.packed = None);
+            }
+            let mut stars = Vec::new();
+            assert_eq!(echoes.find(b"aaaaaabcde aaa", &mut stars), 11);
+            stars.sort_unstable();
+            stars.dedup();
+            assert_eq!(stars, [(0, 4), (1, 5), (2, 6), (2, 7), (4, 9), (6, 10)]);
+        }
+    }
 }

@@ -21,6 +21,7 @@ mod column;
 mod csv;
 pub mod detect;
 mod echo;
+mod entity;
 mod escape;
 mod field;
 mod form;

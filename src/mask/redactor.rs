@@ -2,35 +2,27 @@
 
 use std::sync::Arc;
 
-use aho_corasick::packed;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use memchr::memmem;
 
 use crate::domain::hex;
 use crate::mask::echo::Echoes;
+use crate::mask::echo::HEAD;
 
 /// A needle shorter than this is not looked for: it would be everywhere.
-const SHORTEST: usize = 4;
+const SHORTEST: usize = HEAD;
 
-/// How many are looked for in one pass.
-const AT_ONCE: usize = 32;
-
-/// Secret byte strings to look for, compiled. Each is found where characters of it are escaped, too, in the ways of JSON, HTML,
-/// addresses and mail, up to three times over.
+/// Secret byte strings to look for, compiled. Each is found where characters of it are escaped, too, in the ways of JSON, scripts, HTML,
+/// CSS, addresses and mail, up to three times over; not in UTF-16 or UTF-32, nor in hexadecimal with anything between its digits.
 pub struct Needles {
-    finders: Vec<memmem::Finder<'static>>,
-    /// Finds any of them in few passes: most bodies hold none.
-    any: Option<Vec<packed::Searcher>>,
-    /// Finds them where characters of them are escaped.
     echoes: Echoes,
     shortest: usize,
 }
 
 impl std::fmt::Debug for Needles {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Needles({})", self.finders.len())
+        write!(f, "Needles({})", self.echoes.len())
     }
 }
 
@@ -41,10 +33,7 @@ impl Needles {
         kept.sort();
         kept.dedup();
         let shortest = kept.iter().map(|needle| needle.len()).min().unwrap_or(usize::MAX);
-        let any = kept.chunks(AT_ONCE).map(packed::Searcher::new).collect();
-        let echoes = Echoes::new(&kept);
-        let finders = kept.into_iter().map(|needle| memmem::Finder::new(needle).into_owned()).collect();
-        Arc::new(Self { finders, any, echoes, shortest })
+        Arc::new(Self { echoes: Echoes::new(&kept), shortest })
     }
 
     /// The shapes in which a target may echo a secret, escapes apart: as it is, in hexadecimal, and in base64 of both alphabets at each
@@ -68,7 +57,7 @@ impl Needles {
 
     /// Whether there is nothing to look for.
     pub fn is_empty(&self) -> bool {
-        self.finders.is_empty()
+        self.echoes.len() == 0
     }
 
     /// One whole text, such as the value of a header: what it becomes if a needle is in it.
@@ -78,39 +67,13 @@ impl Needles {
             return None;
         }
         let mut stars = Vec::new();
-        self.occurrences(text, &mut stars);
+        self.echoes.find(text, &mut stars);
         if stars.is_empty() {
             return None;
         }
         let mut out = text.to_vec();
         star(&mut out, &stars);
         Some(out)
-    }
-
-    /// Whether a needle is in a text.
-    fn is_in(&self, text: &[u8]) -> bool {
-        match &self.any {
-            Some(any) => any.iter().any(|some| some.find(text).is_some()),
-            None => self.finders.iter().any(|finder| finder.find(text).is_some()),
-        }
-    }
-
-    /// Every place of every needle, those that overlap too; gives where the first one begins that the end of the text may cut within
-    /// or behind an escape.
-    fn occurrences(&self, text: &[u8], stars: &mut Vec<(usize, usize)>) -> usize {
-        let open = self.echoes.find(text, stars);
-        if !self.is_in(text) {
-            return open;
-        }
-        for finder in &self.finders {
-            let len = finder.needle().len();
-            let mut from = 0;
-            while let Some(found) = text.get(from..).and_then(|rest| finder.find(rest)) {
-                stars.push((from + found, from + found + len));
-                from += found + 1;
-            }
-        }
-        open
     }
 }
 
@@ -165,12 +128,21 @@ impl Redactor {
     /// Whether a piece can be sent as it is: nothing is held, no needle is in it, and none may begin in it. If so it counts as
     /// taken, otherwise it must be given to [`Redactor::push`].
     pub fn passes(&mut self, input: &[u8]) -> bool {
-        self.stars.clear();
-        self.held.is_empty()
-            && !self.needles.is_in(input)
-            && self.needles.echoes.hold_from(input) == input.len()
-            && self.needles.echoes.find(input, &mut self.stars) == input.len()
-            && self.stars.is_empty()
+        self.held.is_empty() && self.search(input) == input.len() && self.stars.is_empty()
+    }
+
+    /// Takes the next piece unless it can be sent as it is: `true` if so, otherwise appends to `out` what is safe to send.
+    pub fn passes_or_push(&mut self, input: &[u8], out: &mut Vec<u8>) -> bool {
+        if !self.held.is_empty() {
+            self.push(input, out);
+            return false;
+        }
+        let hold = self.search(input);
+        let passes = hold == input.len() && self.stars.is_empty();
+        if !passes {
+            self.keep(input.to_vec(), hold, out);
+        }
+        passes
     }
 
     /// Takes the next piece, and appends to `out` what is safe to send.
@@ -181,9 +153,18 @@ impl Redactor {
         }
         let mut text = std::mem::take(&mut self.held);
         text.extend_from_slice(input);
+        let hold = self.search(&text);
+        self.keep(text, hold, out);
+    }
+
+    /// Finds what is to be replaced, and from where on a text is to be held.
+    fn search(&mut self, text: &[u8]) -> usize {
         self.stars.clear();
-        let open = self.needles.occurrences(&text, &mut self.stars);
-        let hold = open.min(self.needles.echoes.hold_from(&text));
+        self.needles.echoes.find(text, &mut self.stars)
+    }
+
+    /// Sends what is before `hold`, and holds the rest.
+    fn keep(&mut self, mut text: Vec<u8>, hold: usize, out: &mut Vec<u8>) {
         self.send(&text, hold, out);
         text.drain(..hold);
         self.held = text;
@@ -192,8 +173,7 @@ impl Redactor {
     /// Ends the body, and appends what was held.
     pub fn finish(&mut self, out: &mut Vec<u8>) {
         let text = std::mem::take(&mut self.held);
-        self.stars.clear();
-        self.needles.occurrences(&text, &mut self.stars);
+        self.search(&text);
         self.send(&text, text.len(), out);
     }
 
@@ -227,10 +207,8 @@ mod tests {
             let (mut redactor, mut out) = (Redactor::new(Arc::clone(&needles)), Vec::new());
             let (one, other) = text.as_bytes().split_at(cut);
             for piece in [one, other] {
-                if redactor.passes(piece) {
+                if redactor.passes_or_push(piece, &mut out) {
                     out.extend_from_slice(piece);
-                } else {
-                    redactor.push(piece, &mut out);
                 }
             }
             redactor.finish(&mut out);
@@ -284,6 +262,68 @@ mod tests {
             ["s3cret/%2Ctok%3Cen", "s3cret/&plus;tok&gt;en", "%zz &x; \\q = == s3cret/", "s3cret/\n+tok<en"]
         {
             assert_eq!(masked(SLASHED, other), None, "{other}");
+        }
+    }
+
+    #[test]
+    fn a_secret_is_found_where_an_escape_is_escaped_in_part_or_is_of_a_rare_kind() {
+        const PLUS: &str = "s3cret/+tok<en";
+        const WIDE: &str = "pä\u{df}€\u{1f600}x";
+        for (secret, echo) in [
+            (PLUS, r"s3cret/&%2343;tok<en"),
+            (PLUS, r"s3cret/&%2343%3Btok&lt%3Ben"),
+            (PLUS, r"s3cret/&%252343%253Btok<en"),
+            (PLUS, r"&%23115;3cret/+tok<en"),
+            ("pa&ssword", r"pa&a%6Dp;ssword"),
+            ("pa&5word", r"pa&amp5word"),
+            (PLUS, r"s3cret/\U0000002Btok<en"),
+            (PLUS, r"s3cret/\2b tok\3C en"),
+            (PLUS, r"s3cret/\00002btok<en"),
+            (PLUS, r"s3cret/\\2b tok<en"),
+            (PLUS, r"s3cret/%5C2b%20tok<en"),
+            (PLUS, r"s3cret/\53tok\74en"),
+            (PLUS, r"s3cret/&#0000000043;tok&#x000000003C;en"),
+            (WIDE, r"p\u00e4\u00DF\u20ac\ud83d\ude00x"),
+            (WIDE, r"p\\u00e4\\u00DF\\u20ac\\ud83d\\ude00x"),
+            (WIDE, r"p\u{e4}\u{df}\u{20AC}\u{1f600}x"),
+            (WIDE, r"p\xe4\xdf\u20ac\U0001f600x"),
+            (WIDE, r"p\e4 \df \20ac \1f600 x"),
+            (WIDE, r"p%u00E4%u00df%u20AC%uD83D%uDE00x"),
+            (WIDE, r"p%C3%A4%C3%9F%E2%82%AC%F0%9F%98%80x"),
+            (WIDE, r"p\303\244\303\237\342\202\254\360\237\230\200x"),
+            (WIDE, r"p&auml;&szlig;&euro;&#128512;x"),
+            (WIDE, r"p&#228;&#xDF;&#8364;&#x1F600;x"),
+            (WIDE, r"p&amp;auml;&amp;szlig;&amp;euro;&amp;#128512;x"),
+            ("ä€words", r"\u00e4\u20acwords"),
+        ] {
+            let text = format!("a {echo}, b");
+            assert_eq!(masked(secret, &text), Some(format!("a {}, b", "*".repeat(echo.len()))), "{echo}");
+        }
+        assert_eq!(masked(WIDE, r"p\u00e4\u00DF\u20ac\ud83d\ude01x"), None);
+        let latin = Needles::new(&[b"p\xe4ss".to_vec()]);
+        assert_eq!(latin.replace(br"p\u00e4ss").as_deref(), Some(&b"*********"[..]));
+    }
+
+    #[test]
+    fn a_long_secret_costs_no_more_than_a_short_one() {
+        use std::time::Duration;
+        use std::time::Instant;
+        let letters = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._";
+        let secret: String =
+            (0..2000).map(|at: usize| char::from(letters[at * at * 31 % 4099 % letters.len()])).collect();
+        let time = |secret: &str, text: &str| {
+            let needles = Needles::new(&Needles::shapes(secret.as_bytes()));
+            let run = || {
+                let start = Instant::now();
+                assert_eq!(needles.replace(text.as_bytes()), None);
+                start.elapsed()
+            };
+            run().min(run())
+        };
+        for piece in ["12345\n", "%41", "YWJj\r\n"] {
+            let text = piece.repeat((1 << 20) / piece.len());
+            let (short, long) = (time(&secret[..40], &text), time(&secret, &text));
+            assert!(long < 4 * short + Duration::from_millis(300), "{piece:?}: {short:?}, {long:?}");
         }
     }
 

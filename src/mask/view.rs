@@ -1,8 +1,8 @@
 //! A text as a reader will see it, with its escapes resolved, and the way back to the bytes as they stand.
 
 use crate::domain::hex;
-use crate::mask::escape;
 use crate::mask::escape::Read;
+use crate::mask::escape::Readings;
 
 /// A text with its escapes resolved. Kept and used again, so that its buffers are made once.
 #[derive(Debug, Default)]
@@ -97,8 +97,8 @@ impl View {
         let mut signs = Signs::new(raw);
         let mut at = signs.next(0);
         while at < raw.len() {
-            let means = (1..=escape::DEEPEST).map_while(|level| match escape::read(raw, at, level) {
-                Read::Byte(byte, next) if next > at + 1 => Some((byte, next)),
+            let means = Readings::of(raw, at, false).filter_map(|read| match read {
+                Read::Byte(byte, next) => Some((byte, next)),
                 _ => None,
             });
             match means.last().filter(|(byte, _)| matches!(byte, b'\t' | b'\n' | b'\r' | 0x20..=0x7e)) {

@@ -163,21 +163,21 @@ impl ReplyGuard {
     /// Passes a piece of the body on: appends to `out` what may be sent.
     pub fn pass(&mut self, input: &[u8], out: &mut Vec<u8>) -> Result<(), Denied> {
         let from = out.len();
-        // Mostly there is nothing of the credential in it: then the bytes need no copy of their own.
-        let redactor = self
-            .redactor
-            .as_mut()
-            .and_then(|redactor| if redactor.passes(input) { None } else { Some(redactor) });
-        match (redactor, &mut self.masker) {
+        match (&mut self.redactor, &mut self.masker) {
             (None, None) => out.extend_from_slice(input),
-            (Some(redactor), None) => redactor.push(input, out),
-            (None, Some(masker)) => {
-                masker.push(input, out).map_err(|_error| unmaskable("it cannot be read"))?;
+            (Some(redactor), None) => {
+                if redactor.passes_or_push(input, out) {
+                    out.extend_from_slice(input);
+                }
             }
-            (Some(redactor), Some(masker)) => {
+            (redactor, Some(masker)) => {
                 self.between.clear();
-                redactor.push(input, &mut self.between);
-                masker.push(&self.between, out).map_err(|_error| unmaskable("it cannot be read"))?;
+                // Mostly there is nothing of the credential in it: then the bytes need no copy of their own.
+                let passes = redactor
+                    .as_mut()
+                    .is_none_or(|redactor| redactor.passes_or_push(input, &mut self.between));
+                let cleared = if passes { input } else { &self.between };
+                masker.push(cleared, out).map_err(|_error| unmaskable("it cannot be read"))?;
             }
         }
         self.capture.add(out.get(from..).unwrap_or_default());
