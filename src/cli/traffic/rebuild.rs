@@ -138,7 +138,9 @@ fn http(recorded: &Recorded) -> Result<Rebuilt, Doubt> {
         Some(body) => http_command::args(&headers, &body).ok(),
         None => None,
     };
-    let unknown = Unknown { args: args.is_none(), claims: true };
+    // Conditions on arguments look into the query, too.
+    let hidden = args.is_none() || recorded.is_masked(&["query"]);
+    let unknown = Unknown { args: hidden, claims: true };
     let words = Words::Http(HttpCommand {
         method: method.into(),
         path: path.into(),
@@ -164,8 +166,13 @@ fn mcp(recorded: &Recorded, connection: &Connection, trusted: bool) -> Result<Re
     };
     let class = recorded.class()?;
     let options = &connection.mcp;
-    if method == mcp::CALL && options.trust_annotations && !trusted {
+    // Where it was not trusted when the call came, the class of every call is unknown: that of a tool without a listing is, too.
+    if method == mcp::CALL && options.trust_annotations && (!trusted || class == Class::Unknown) {
         return Err(Doubt::new("what the server said of the tool is not recorded"));
+    }
+    // What a task is of says only the name of the tool that began it.
+    if method.starts_with("tasks/") && recorded.is_masked(&["name"]) {
+        return Err(masked());
     }
     let read_only = match class {
         Class::Read => Some(true),

@@ -64,7 +64,9 @@ fn arguments_of_http_are_known_when_the_body_is_recorded_whole_and_as_it_came() 
     let text = |text: &str| json!({ "text": text, "length": text.len() });
     for (headers, http, body, masked, known) in [
         (json_body.clone(), "1.1", text(r#"{"a":1}"#), &[][..], true),
-        (json_body.clone(), "1.1", text(r#"{"a":1}"#), &["header:x", "query"], true),
+        (json_body.clone(), "1.1", text(r#"{"a":1}"#), &["header:x"], true),
+        // Conditions on arguments look into the query as well.
+        (json_body.clone(), "1.1", text(r#"{"a":1}"#), &["query"], false),
         (json_body.clone(), "1.1", text(r#"{"a":1}"#), &["a"], false),
         (json_body.clone(), "1.1", json!({ "text": "{", "length": 9, "cut": true }), &[], false),
         (json_body.clone(), "1.1", json!({ "length": 9 }), &[], false),
@@ -81,7 +83,7 @@ fn arguments_of_http_are_known_when_the_body_is_recorded_whole_and_as_it_came() 
         assert_eq!(!rebuilt.unknown.args, known, "{data} {masked:?}");
         assert!(rebuilt.unknown.claims);
         let args = rebuilt.commands[0].args();
-        assert_eq!(matches!(args, Args::Read(_) | Args::Absent), known, "{data}");
+        assert_eq!(matches!(args, Args::Read(_) | Args::Absent), known || masked == ["query"], "{data}");
     }
     let data =
         json!({ "method": "GET", "path": "/x", "http": "1.1", "class": "read", "headers": [], "body": null });
@@ -119,8 +121,15 @@ fn a_message_of_mcp_is_read_again_or_known_by_what_it_names() {
     let looks = recorded(EventKind::McpMessage, call(&whole, "read"), &[]);
     assert_eq!(of(&looks, &trusting).unwrap().commands[0].class, Class::Read);
     assert_eq!(of(&looks, &tools).unwrap().commands[0].class, Class::Unknown);
+    // A call before it counted, or of a tool without a listing.
+    let unlisted = recorded(EventKind::McpMessage, call(&whole, "unknown"), &[]);
+    assert!(of(&unlisted, &trusting).unwrap_err().0.contains("of the tool"));
     let other = rebuild(&looks, &trusting, false, &|_, _| unreachable!());
     assert!(other.unwrap_err().0.contains("of the tool"));
+    for method in ["tasks/get", "tasks/result", "tasks/cancel", "tasks/new"] {
+        let data = json!({ "http": "POST", "method": method, "name": "***", "class": "read", "body": null });
+        assert_eq!(of(&recorded(EventKind::McpMessage, data, &["name"]), &tools).unwrap_err(), masked());
+    }
     for (method, name, line) in [
         ("tasks/get", "look", Some("tasks/get look")),
         ("resources/read", "a:b", Some("resources/read a:b")),
