@@ -118,6 +118,8 @@ fn never_decides(rule: &PolicyRule, rules: &[&PolicyRule]) -> Option<Finding> {
         other.effect == rule.effect
             && other.approval == rule.approval
             && other.session_limit == rule.session_limit
+            // What is told to those whom it stops is part of what it says.
+            && (rule.effect == Effect::Allow || other.message == rule.message)
             && covers(other, rule)
             // Of two that are the same the later one is told.
             && (!covers(rule, other) || other.id < rule.id)
@@ -242,6 +244,7 @@ mod tests {
         let tool = |names: &[&str]| Matcher { tools: texts(names), ..crm(&["ops"]) };
         let tables = |names: &[&str]| Matcher { tables: texts(names), ..crm(&["ops"]) };
         let narrow = rule("b", Allow, reads(&["ops"]));
+        let told = PolicyRule { message: Some("ask x".to_owned()), ..rule("b", Deny, reads(&["ops"])) };
         let excused = PolicyRule {
             unless: Some(Matcher { kinds: vec![crate::domain::Kind::Human], ..Matcher::default() }),
             ..rule("a", Deny, crm(&["ops"]))
@@ -306,6 +309,8 @@ mod tests {
                 ],
                 &[],
             ),
+            (vec![rule("a", Deny, crm(&["ops"])), rule("b", Deny, reads(&["ops"]))], &[("b", "redundant")]),
+            (vec![rule("a", Deny, crm(&["ops"])), told], &[]),
             // Approvers.
             (vec![rule("a", Approve, crm(&["ops", "dba"]))], &[("a", "approver-asks")]),
             (
