@@ -8,7 +8,6 @@ use http::Method;
 use serde_json::json;
 
 use crate::cli::access::Access;
-use crate::cli::current;
 use crate::cli::entity;
 use crate::cli::output::Format;
 use crate::cli::output::Row;
@@ -16,16 +15,13 @@ use crate::cli::output::Terminal;
 use crate::cli::report::Exit;
 use crate::cli::report::Failure;
 use crate::cli::report::Outcome;
-use crate::config::Entity;
+use crate::cli::traffic::side::Side;
 use crate::domain::Connection;
 use crate::domain::Protocol;
 use crate::domain::command::Command;
-use crate::domain::entity::EntityKind;
 use crate::domain::now_ms;
 use crate::domain::text::Shown;
 use crate::domain::verdict::Effect;
-use crate::policy::PolicyRule;
-use crate::policy::PolicySet;
 use crate::policy::cases;
 use crate::policy::cases::Case;
 use crate::policy::cases::CaseReport;
@@ -43,7 +39,7 @@ pub fn test(terminal: Terminal, access: &Access, file: &Path) -> Outcome {
         Failure::new(Exit::Config, format!("{}: {error}", file.display()))
             .hint("its form is in: hoopctl policy test --help")
     })?;
-    let (connections, policies) = (connections(access)?, policies(access)?);
+    let Side { connections, policies } = Side::current(access)?;
     let judge = cases.iter().any(|case| case.sql.is_some()).then(|| Judge::start(1, Limits::default()));
     let judge = judge
         .transpose()
@@ -96,29 +92,6 @@ pub fn test(terminal: Terminal, access: &Access, file: &Path) -> Outcome {
         terminal.say(&format!("no case reaches: {}", report.unreached.join(", ")));
     }
     Ok(if report.passed() { Exit::Done } else { Exit::Failed })
-}
-
-fn connections(access: &Access) -> Result<Vec<Connection>, Failure> {
-    let found = current::entities(access, EntityKind::Connection)?.into_iter();
-    let connection = |entity| match entity {
-        Entity::Connection(connection) => Some(connection),
-        Entity::Mask(_) | Entity::Policy(_) => None,
-    };
-    Ok(found.filter_map(connection).collect())
-}
-
-fn policies(access: &Access) -> Result<PolicySet, Failure> {
-    let found = current::entities(access, EntityKind::Policy)?.into_iter();
-    let policy = |entity| match entity {
-        Entity::Policy(policy) => Some(policy),
-        Entity::Connection(_) | Entity::Mask(_) => None,
-    };
-    let rules: Vec<PolicyRule> = found.filter_map(policy).collect();
-    let revision = access.wait(access.backend().status())?.revision;
-    PolicySet::compile(rules, revision).map_err(|problems| {
-        let lines: Vec<String> = problems.iter().map(ToString::to_string).collect();
-        Failure::new(Exit::Config, format!("the policies do not hold together\n{}", lines.join("\n")))
-    })
 }
 
 /// The command of a request's case, read as the gateway reads a request.

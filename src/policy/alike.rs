@@ -35,17 +35,16 @@ pub(super) fn fold_segment(segment: &[u8]) -> Vec<u8> {
     let stream = memchr::memmem::find(segment, b":$").is_some();
     let end = stream.then(|| memchr::memchr(b':', segment)).flatten().unwrap_or(segment.len());
     let name = segment.get(..end).unwrap_or(segment);
-    match std::str::from_utf8(name) {
-        Ok(name) => fold_case(name.trim_end_matches(|c: char| c == '.' || c.is_whitespace())),
-        Err(_) => name.to_ascii_lowercase(),
-    }
+    let trimmed = std::str::from_utf8(name)
+        .map_or(name, |name| name.trim_end_matches(|c: char| c == '.' || c.is_whitespace()).as_bytes());
+    fold_case(trimmed)
 }
 
 /// Without regard to case.
-pub(super) fn fold_case(text: &str) -> Vec<u8> {
-    if text.is_ascii() {
-        return text.to_ascii_lowercase().into_bytes();
-    }
+pub(super) fn fold_case(text: &[u8]) -> Vec<u8> {
+    let Some(text) = std::str::from_utf8(text).ok().filter(|text| !text.is_ascii()) else {
+        return text.to_ascii_lowercase();
+    };
     // Upwards first: only so does `ſ` meet `s`.
     text.chars().flat_map(char::to_uppercase).flat_map(char::to_lowercase).collect::<String>().into_bytes()
 }

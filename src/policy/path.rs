@@ -98,10 +98,7 @@ impl PathGlob {
         Ok(Self {
             text: text.into(),
             exact: Runs::parse(core, |segment| segment, |piece| piece.into())?,
-            folded: Runs::parse(core, without_end, |piece| match std::str::from_utf8(piece) {
-                Ok(piece) => alike::fold_case(piece).into(),
-                Err(_) => piece.to_ascii_lowercase().into(),
-            })?,
+            folded: Runs::parse(core, without_end, |piece| alike::fold_case(piece).into())?,
             slash,
         })
     }

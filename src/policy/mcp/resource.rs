@@ -172,7 +172,7 @@ impl fmt::Display for ResourceGlob {
 impl Form {
     fn new(text: &str, which: fn(u8) -> bool) -> Self {
         let read = |piece: &str| decode(piece.as_bytes(), which).unwrap_or_default();
-        let fold = |piece: &str| fold_case(&read(piece)).into();
+        let fold = |piece: &str| alike::fold_case(&read(piece)).into();
         Self {
             strict: Runs::new(text, |piece| read(piece).into()),
             folded: Runs::new(text, fold),
@@ -185,7 +185,7 @@ impl Form {
         if self.strict.covers(uri) {
             return Answer::Yes;
         }
-        if self.is_near(&fold_case(uri)) || self.is_near(&alike::fold_path(uri)) {
+        if self.is_near(&alike::fold_case(uri)) || self.is_near(&alike::fold_path(uri)) {
             Answer::Unsure
         } else {
             Answer::No
@@ -200,10 +200,6 @@ impl Form {
             || self.loose.matches(&longer)
             || self.folded.covers(folded)
     }
-}
-
-fn fold_case(text: &[u8]) -> Vec<u8> {
-    std::str::from_utf8(text).map_or_else(|_| text.to_ascii_lowercase(), alike::fold_case)
 }
 
 impl Runs {
