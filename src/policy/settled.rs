@@ -102,7 +102,7 @@ impl PolicySet {
         if let Some(rule) = asked.find(|rule| flips(false, rule)) {
             return unsettled(rule);
         }
-        // Of those that only let pass one that surely does is enough.
+        // Of those that only let pass one that surely does is enough, but how long sessions may be says each that holds.
         let (opening, letting_pass): (bool, Vec<&Rule>) = if handshake {
             (true, self.approves.iter().chain(&self.allows).collect())
         } else {
@@ -112,7 +112,12 @@ impl PolicySet {
             || (self.approves.iter()).any(|rule| may(false, false, rule) && rule.grants(&facts));
         match letting_pass.iter().find(|rule| flips(opening, rule)) {
             Some(rule) if !passes => unsettled(rule),
-            _ => Ok(verdict),
+            _ => {
+                match letting_pass.iter().find(|rule| rule.session_limit.is_some() && flips(opening, rule)) {
+                    Some(rule) => unsettled(rule),
+                    None => Ok(verdict),
+                }
+            }
         }
     }
 

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::cli::access::Access;
 use crate::cli::current;
@@ -46,6 +47,8 @@ pub struct Ruled {
     pub rules: Vec<String>,
     /// Who must approve.
     pub approval: Option<Arc<ApprovalSpec>>,
+    /// The longest session that it may be sent in.
+    pub session_limit: Option<Duration>,
 }
 
 /// The SQL parser for recorded texts, started when the first one comes.
@@ -105,7 +108,8 @@ impl Side {
         parser: &Parser<'_>,
     ) -> Result<(Ruled, Option<Rebuilt>), Doubt> {
         let Some(connection) = connection(&self.connections, &recorded.connection) else {
-            let ruled = Ruled { effect: Effect::Deny, rules: Vec::new(), approval: None };
+            let ruled =
+                Ruled { effect: Effect::Deny, rules: Vec::new(), approval: None, session_limit: None };
             return Ok((ruled, None));
         };
         let sql = |text: &[u8], lexing| parser.judge(text, lexing);
@@ -151,6 +155,7 @@ fn ruled(verdict: &Verdict) -> Ruled {
         effect: verdict.effect,
         rules: verdict.rules.iter().map(ToString::to_string).collect(),
         approval: verdict.approval.clone(),
+        session_limit: verdict.session_limit,
     }
 }
 
@@ -158,9 +163,13 @@ fn ruled(verdict: &Verdict) -> Ruled {
 fn stricter(one: Ruled, other: Ruled) -> Ruled {
     let both = one.effect == Effect::Approve && other.effect == Effect::Approve;
     if both && one.rules != other.rules {
-        return Ruled { effect: Effect::Deny, approval: None, ..other };
+        return Ruled { effect: Effect::Deny, approval: None, session_limit: None, ..other };
     }
-    if other.effect > one.effect { other } else { one }
+    let limits = [one.session_limit, other.session_limit];
+    let strict = if other.effect > one.effect { other } else { one };
+    let passes = strict.effect != Effect::Deny;
+    let session_limit = limits.into_iter().flatten().min().filter(|_| passes);
+    Ruled { session_limit, ..strict }
 }
 
 fn policies(entities: Vec<Entity>) -> Vec<PolicyRule> {
@@ -215,7 +224,12 @@ mod tests {
     #[test]
     fn of_several_commands_the_strictest_counts() {
         use Effect::{Allow, Approve, Deny};
-        let ruled = |effect, rule: &str| Ruled { effect, rules: vec![rule.to_owned()], approval: None };
+        let ruled = |effect, rule: &str| Ruled {
+            effect,
+            rules: vec![rule.to_owned()],
+            approval: None,
+            session_limit: None,
+        };
         for (one, other, expected) in [
             (ruled(Allow, "a"), ruled(Deny, "b"), (Deny, "b")),
             (ruled(Deny, "a"), ruled(Allow, "b"), (Deny, "a")),

@@ -41,7 +41,8 @@ Examples:
 The file is a whole configuration, to which the policies of the store are added; or it holds nothing but [[policy]] tables, which
 then stand in place of all policies of file and store. Each recorded command is judged by the policies as they are now and by
 those of the file, as of the time it came, with the groups, client and address it came with; with --recorded what was decided then
-is compared in place of the policies as they are now.
+is compared in place of the policies as they are now. Who had to approve and how long sessions could be is not recorded: with
+--recorded the first is \"cannot tell\", and the second not compared, where policies have changed since.
 
 What is not recorded is not guessed: commands that are masked or cut where a policy looks, or came with claims that a policy
 asks for, are counted as \"cannot tell\".
@@ -78,6 +79,8 @@ struct Change {
     widens: bool,
     from: Effect,
     to: Effect,
+    /// Whether all that changes is how long sessions may be.
+    limit_only: bool,
     principal: String,
     connection: String,
     shape: String,
@@ -95,15 +98,20 @@ struct Found {
 impl Change {
     fn with(principal: &str, connection: &str, shape: String, before: &Ruled, after: &Ruled) -> Option<Self> {
         let approvers = before.approval != after.approval;
-        if before.effect == after.effect && !approvers {
+        let limits = before.session_limit != after.session_limit;
+        if before.effect == after.effect && !approvers && !limits {
             return None;
         }
+        // None is the longest.
+        let length = |ruled: &Ruled| ruled.session_limit.unwrap_or(Duration::MAX);
+        let longer = length(after) > length(before);
         let by = if after.rules.is_empty() { &before.rules } else { &after.rules };
         Some(Self {
             // Other approvers may be more, too.
-            widens: after.effect < before.effect || (after.effect == before.effect && approvers),
+            widens: after.effect < before.effect || (after.effect == before.effect && (approvers || longer)),
             from: before.effect,
             to: after.effect,
+            limit_only: before.effect == after.effect && !approvers,
             principal: principal.to_owned(),
             connection: connection.to_owned(),
             shape,
@@ -112,7 +120,11 @@ impl Change {
     }
 
     fn words(&self) -> String {
-        let others = if self.from == self.to { " (other approvers or terms)" } else { "" };
+        let others = match (self.from == self.to, self.limit_only) {
+            (true, true) => " (other limits.session)",
+            (true, false) => " (other approvers or terms)",
+            (false, _) => "",
+        };
         format!("{} -> {}{others}", self.from, self.to)
     }
 
@@ -199,15 +211,20 @@ fn judge(
     let decided = &recorded.decided;
     leads_to(decided, now.policies.revision(), before.effect)?;
     let (after, _) = then.rule(recorded, trusted, parser)?;
-    let approval =
-        if decided.effect == before.effect { before.approval.clone() } else { after.approval.clone() };
-    let before = if as_recorded {
-        Ruled { effect: decided.effect, rules: decided.rules.clone(), approval }
-    } else {
-        before
-    };
+    let before =
+        if as_recorded { as_decided(decided, (now.policies.revision(), &before), &after)? } else { before };
     let shape = rebuilt.and_then(|rebuilt| rebuilt.commands.first().map(traffic::shape)).unwrap_or_default();
     Ok(Change::with(&recorded.principal.id, &recorded.connection, shape, &before, &after))
+}
+
+/// What was decided then. Approvers and limits are not recorded: only the same policies tell them.
+fn as_decided(decided: &Decided, (revision, before): (u64, &Ruled), after: &Ruled) -> Result<Ruled, Doubt> {
+    let same = decided.revision == revision;
+    if !same && decided.effect == Effect::Approve && after.effect == Effect::Approve {
+        return Err(Doubt::new("who had to approve it then is not recorded, and the policies have changed"));
+    }
+    let terms = if same { before } else { after };
+    Ok(Ruled { effect: decided.effect, rules: decided.rules.clone(), ..terms.clone() })
 }
 
 /// Where the same policies decided that hold now: what they say now proves that nothing is missing in what is recorded.
@@ -288,7 +305,7 @@ mod tests {
 
     fn change(from: Effect, to: Effect, widens: bool, shape: &str) -> Change {
         let (principal, connection, rule) = ("idp/a".to_owned(), "crm".to_owned(), "r".to_owned());
-        Change { widens, from, to, principal, connection, shape: shape.to_owned(), rule }
+        Change { widens, from, to, limit_only: false, principal, connection, shape: shape.to_owned(), rule }
     }
 
     #[test]
@@ -328,6 +345,23 @@ mod tests {
     }
 
     #[test]
+    fn who_approved_under_other_policies_is_not_guessed() {
+        use Effect::{Allow, Approve, Deny};
+        let ruled = |effect| Ruled { effect, rules: Vec::new(), approval: None, session_limit: None };
+        for (then, revision, after, told) in [
+            (Approve, 7, Approve, true),
+            (Approve, 8, Approve, false),
+            (Approve, 8, Deny, true),
+            (Deny, 8, Approve, true),
+            (Allow, 8, Allow, true),
+        ] {
+            let decided = Decided { effect: then, rules: vec!["a".to_owned()], revision: 7 };
+            let found = as_decided(&decided, (revision, &ruled(then)), &ruled(after));
+            assert_eq!(found.is_ok(), told, "{then} {revision} {after}");
+        }
+    }
+
+    #[test]
     fn what_passes_more_easily_is_marked_and_so_are_other_approvers() {
         use Effect::{Allow, Approve, Deny};
         let spec = |from: &str| ApprovalSpec {
@@ -341,6 +375,11 @@ mod tests {
             effect,
             rules: rules.iter().map(ToString::to_string).collect(),
             approval: from.map(|from| Arc::new(spec(from))),
+            session_limit: None,
+        };
+        let limited = |minutes: Option<u64>| Ruled {
+            session_limit: minutes.map(|minutes| Duration::from_secs(minutes * 60)),
+            ..ruled(Allow, &["a"], None)
         };
         for (before, after, expected) in [
             (ruled(Allow, &["a"], None), ruled(Allow, &["b"], None), None),
@@ -356,6 +395,10 @@ mod tests {
                 ruled(Approve, &["b"], Some("y")),
                 Some(("approve -> approve (other approvers or terms)", true, "b")),
             ),
+            (limited(Some(5)), limited(Some(5)), None),
+            (limited(Some(5)), limited(None), Some(("allow -> allow (other limits.session)", true, "a"))),
+            (limited(None), limited(Some(5)), Some(("allow -> allow (other limits.session)", false, "a"))),
+            (limited(Some(5)), limited(Some(9)), Some(("allow -> allow (other limits.session)", true, "a"))),
         ] {
             let found = Change::with("idp/a", "crm", String::new(), &before, &after);
             let told = found.map(|change| (change.words(), change.widens, change.rule));

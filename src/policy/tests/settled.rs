@@ -34,6 +34,10 @@ fn only_what_may_change_the_verdict_unsettles_it() {
     use Effect::{Allow, Approve, Deny};
     let post = command("POST", "/x").with_args(Args::NotRead);
     let all = || rule("all", Allow, groups(&["ops"]));
+    let limited = || PolicyRule {
+        session_limit: Some(std::time::Duration::from_secs(60)),
+        ..rule("a", Allow, by_args(&["ops"], "gold"))
+    };
     for (rules, unknown, expected) in [
         (vec![all()], ARGS, Ok(Allow)),
         (vec![rule("a", Allow, by_args(&["ops"], "gold"))], ARGS, Err("a args")),
@@ -42,6 +46,9 @@ fn only_what_may_change_the_verdict_unsettles_it() {
         (vec![rule("a", Allow, by_args(&["ops"], "gold"))], CLAIMS, Ok(Deny)),
         // Another one lets it pass anyway, or it is of others.
         (vec![all(), rule("a", Allow, by_args(&["ops"], "gold"))], ARGS, Ok(Allow)),
+        // But how long the session may be hangs on it.
+        (vec![all(), limited()], ARGS, Err("a args")),
+        (vec![all(), limited()], CLAIMS, Ok(Allow)),
         (vec![all(), rule("a", Deny, by_args(&["dev"], "gold"))], ARGS, Ok(Allow)),
         (vec![all(), rule("a", Deny, by_args(&["ops"], "gold"))], ARGS, Err("a args")),
         (vec![all(), rule("a", Approve, by_args(&["ops"], "gold"))], ARGS, Err("a args")),
