@@ -53,6 +53,8 @@ pub struct Which {
     pub connection: Option<ConnectionName>,
     /// In this session.
     pub session: Option<String>,
+    /// Of what cannot be told only what members of this group may have sent.
+    pub group: Option<String>,
 }
 
 /// What was counted beside the commands that could be judged.
@@ -70,6 +72,15 @@ impl Tally {
     /// Counts one that cannot be judged again.
     pub fn doubt(&mut self, doubt: Doubt) {
         *self.doubts.entry(doubt).or_default() += 1;
+    }
+
+    /// The same of traffic, if it may be that of the group that is looked at.
+    fn doubt_of(&mut self, group: Option<&str>, tape: &Tape, doubt: Doubt) {
+        match concerns(group, tape) {
+            Some(true) => self.doubt(doubt),
+            Some(false) => {}
+            None => self.doubt(Doubt(doubt.0 + ", and not whether a member of the group sent it")),
+        }
     }
 
     /// How many could not be judged again.
@@ -127,7 +138,7 @@ pub fn read(
     let since_ms = which.since.map(|since| now_ms().saturating_sub(ago(since)).max(0));
     if let Some(id) = &which.session {
         let view = session::find(access, id)?;
-        return read_one(access, &view, since_ms, tally, each);
+        return read_one(access, &view, (since_ms, which.group.as_deref()), tally, each);
     }
     let mut before = None;
     loop {
@@ -140,7 +151,7 @@ pub fn read(
         };
         let found = access.wait(access.backend().sessions(filter))?;
         for view in &found.items {
-            read_one(access, view, since_ms, tally, each)?;
+            read_one(access, view, (since_ms, which.group.as_deref()), tally, each)?;
         }
         before = found.items.last().map(|view| view.id);
         if !found.more || before.is_none() {
@@ -152,30 +163,36 @@ pub fn read(
 fn read_one(
     access: &Access,
     view: &SessionView,
-    since_ms: Option<i64>,
+    (since_ms, group): (Option<i64>, Option<&str>),
     tally: &mut Tally,
     each: &mut dyn FnMut(&mut Tally, Recorded),
 ) -> Result<(), Failure> {
+    let mut tape = Tape::new(view);
     if view.pruned_ms.is_some() {
-        tally.doubt(Doubt::new("a session whose events were removed by retention (counted as one)"));
+        let gone = Doubt::new("a session whose events were removed by retention (counted as one)");
+        tally.doubt_of(group, &tape, gone);
         return Ok(());
     }
-    let mut tape = Tape::new(view);
     for event in Events::of(access, view.id) {
         let event = event?;
         let late = since_ms.is_none_or(|since| event.event.ts_ms >= since);
         match tape.see(&event) {
             Some(_early) if !late => {}
             Some(Seen::Command(recorded)) => each(tally, *recorded),
-            Some(Seen::Beside) => tally.beside += 1,
-            Some(Seen::Doubt(doubt)) => tally.doubt(doubt),
+            Some(Seen::Beside) => tally.beside += u64::from(concerns(group, &tape) != Some(false)),
+            Some(Seen::Doubt(doubt)) => tally.doubt_of(group, &tape, doubt),
             None => {}
         }
     }
     for _undecided in 0..tape.undecided() {
-        tally.doubt(Doubt::new("nothing says what was decided"));
+        tally.doubt_of(group, &tape, Doubt::new("nothing says what was decided"));
     }
     Ok(())
+}
+
+/// Whether it is the traffic of a group that is looked at; `None`: nobody knows.
+fn concerns(group: Option<&str>, tape: &Tape) -> Option<bool> {
+    group.map_or(Some(true), |group| tape.is_of(group))
 }
 
 /// A connection by its name.

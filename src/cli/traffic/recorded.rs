@@ -105,6 +105,12 @@ impl Tape {
         self.waiting.len()
     }
 
+    /// Whether whose session it is is in a group; `None`: that is not known.
+    pub fn is_of(&self, group: &str) -> Option<bool> {
+        let known = self.tells_callers && self.principal.groups != Groups::Unknown;
+        known.then(|| self.principal.groups.contains(group))
+    }
+
     /// What the next event tells, if it ends what is to be known of a command.
     pub fn see(&mut self, stored: &StoredEvent) -> Option<Seen> {
         let event = &stored.event;

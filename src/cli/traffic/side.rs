@@ -112,8 +112,7 @@ impl Side {
                 Ruled { effect: Effect::Deny, rules: Vec::new(), approval: None, session_limit: None };
             return Ok((ruled, None));
         };
-        let sql = |text: &[u8], lexing| parser.judge(text, lexing);
-        let rebuilt = rebuild::rebuild(recorded, connection, trusted, &sql)?;
+        let rebuilt = self.rebuilt(recorded, trusted, parser)?;
         let subject = self.subject(recorded, connection);
         let mut strictest: Option<Ruled> = None;
         for command in &rebuilt.commands {
@@ -131,6 +130,17 @@ impl Side {
         }
         let ruled = strictest.ok_or_else(|| Doubt::new("it holds no command"))?;
         Ok((ruled, Some(rebuilt)))
+    }
+
+    /// The command that a recorded one is here.
+    ///
+    /// # Errors
+    /// Too little of it is recorded, or its connection is not there.
+    pub fn rebuilt(&self, recorded: &Recorded, trusted: bool, parser: &Parser<'_>) -> Result<Rebuilt, Doubt> {
+        let connection = connection(&self.connections, &recorded.connection)
+            .ok_or_else(|| Doubt::new("its connection is not there any more"))?;
+        let sql = |text: &[u8], lexing| parser.judge(text, lexing);
+        rebuild::rebuild(recorded, connection, trusted, &sql)
     }
 
     /// Who asked, where and when.

@@ -245,6 +245,7 @@ pub fn simulate(terminal: Terminal, access: &Access, args: &SimulateArgs) -> Out
         since: args.session.is_none().then_some(args.since),
         connection: args.connection.clone(),
         session: args.session.clone(),
+        group: None,
     };
     let mut found = Found::default();
     let mut tally = Tally::default();

@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use super::*;
+use crate::cli::traffic::Tally;
 use crate::domain::Event;
 use crate::domain::id::SessionId;
 use crate::recording::chain;
@@ -131,4 +132,24 @@ fn what_is_not_recorded_is_a_doubt() {
     let refused = |reason: &str| stored(EventKind::Error, None, None, &json!({ "reason": reason }));
     assert!(why(strangers.see(&refused("not_open"))).contains("not open"));
     assert!(strangers.see(&refused("expired")).is_none());
+}
+
+#[test]
+fn of_a_group_only_its_own_doubts_are_told() {
+    let start = |known: bool, group: &str| began(&json!({ "groups": [group], "groups_known": known }));
+    let unknown = "gone, and not whether a member of the group sent it";
+    for (tape, expected) in [
+        (start(true, "support"), Some("gone")),
+        (start(true, "dev"), None),
+        (start(false, "support"), Some(unknown)),
+        (Tape::new(&view("idp/agent")), Some(unknown)),
+    ] {
+        let mut tally = Tally::default();
+        tally.doubt_of(Some("support"), &tape, Doubt::new("gone"));
+        let told: Vec<&str> = tally.doubts.keys().map(|doubt| doubt.0.as_str()).collect();
+        assert_eq!(told, expected.into_iter().collect::<Vec<_>>(), "{tape:?}");
+        let mut all = Tally::default();
+        all.doubt_of(None, &tape, Doubt::new("gone"));
+        assert_eq!(all.lines(), ["cannot tell for 1 command:", "  1: gone"]);
+    }
 }

@@ -1,9 +1,9 @@
-//! Many paths in few patterns: where several ids stood in one place, there is `*`.
+//! Many paths in few patterns: where several ids stood in one place, there is `*`. Words stay what they are, however many: one that did not come
+//! may be of another kind.
 
 use std::collections::BTreeMap;
 
-/// With more different words than these in one place they are names of things, too.
-const MANY: usize = 12;
+use crate::policy;
 
 /// What came after the same beginning.
 #[derive(Debug, Default)]
@@ -12,8 +12,14 @@ struct Node {
     next: BTreeMap<String, Self>,
 }
 
-/// Whether a segment names one of many things: a number, a UUID, a hash, a word with a number behind it.
+/// Whether a segment names one of many things: a number, a UUID, a hash, a word with a number behind it, an e-mail address, long random text.
 pub fn is_id(segment: &str) -> bool {
+    let is_mail = segment
+        .split_once('@')
+        .or_else(|| segment.split_once("%40"))
+        .is_some_and(|(name, host)| !name.is_empty() && host.contains('.'));
+    // A long name of words has its digits between signs.
+    let is_random = |part: &str| part.len() >= 16 && part.bytes().filter(u8::is_ascii_digit).count() >= 2;
     let digits = segment.bytes().filter(u8::is_ascii_digit).count();
     let hex = |text: &str| text.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b'-');
     let numbered = || {
@@ -22,49 +28,69 @@ pub fn is_id(segment: &str) -> bool {
             && behind.bytes().any(|byte| byte.is_ascii_digit())
             && (behind.bytes().all(|byte| byte.is_ascii_digit()) || behind.len() >= 8)
     };
-    digits > 0
-        && (digits == segment.len()
-            || (segment.len() >= 8 && hex(segment))
-            || (segment.len() >= 20 && digits >= 2)
-            || numbered())
+    is_mail
+        || digits > 0
+            && (digits == segment.len()
+                || (segment.len() >= 8 && hex(segment))
+                || segment.split(['-', '_', '.', ':']).any(is_random)
+                || numbered())
 }
 
-/// The patterns of paths, each beginning with `/`.
-pub fn paths<'a>(paths: impl IntoIterator<Item = &'a str>) -> Vec<String> {
-    let below = paths.into_iter().map(|path| path.strip_prefix('/').unwrap_or(path));
+/// The patterns of paths, each beginning with `/`. No wider than `within`, if that holds any.
+pub fn paths<'a>(paths: impl Iterator<Item = &'a str>, within: &[String]) -> Vec<String> {
+    let below = paths.map(|path| path.strip_prefix('/').unwrap_or(path));
     // A star that came is no pattern.
-    let escaped = below.map(|path| path.replace('*', "%2A"));
-    fold(escaped).into_iter().map(|path| format!("/{path}")).collect()
+    let escaped: Vec<String> = below.map(|path| path.replace('*', "%2A")).collect();
+    fold(&escaped, ("/", 1), within)
 }
 
-/// The patterns of URIs.
-pub fn uris<'a>(uris: impl IntoIterator<Item = &'a str>) -> Vec<String> {
-    fold(uris.into_iter().map(str::to_owned))
+/// The patterns of URIs. No wider than `within`, if that holds any.
+pub fn uris<'a>(uris: impl Iterator<Item = &'a str>, within: &[String]) -> Vec<String> {
+    let uris: Vec<String> = uris.map(str::to_owned).collect();
+    // `scheme:`, nothing, and the host.
+    fold(&uris, ("", 3), within)
 }
 
-fn fold(texts: impl Iterator<Item = String>) -> Vec<String> {
-    let mut root = Node::default();
-    for text in texts {
-        let mut node = &mut root;
-        for segment in text.split('/') {
-            node = node.next.entry(segment.to_owned()).or_default();
+fn fold(texts: &[String], (before, first): (&str, usize), within: &[String]) -> Vec<String> {
+    let patterns = |folds: bool| {
+        let mut root = Node::default();
+        for text in texts {
+            let mut node = &mut root;
+            for segment in text.split('/') {
+                node = node.next.entry(segment.to_owned()).or_default();
+            }
+            node.ends = true;
         }
-        node.ends = true;
-    }
-    let mut patterns = Vec::new();
-    root.folded().write("", &mut patterns);
-    patterns
+        let mut patterns = Vec::new();
+        if folds { root.below(first) } else { root }.write(before, &mut patterns);
+        patterns
+    };
+    let folded = patterns(true);
+    if folded.iter().all(|pattern| is_within(pattern, within)) { folded } else { patterns(false) }
+}
+
+/// Whether patterns hold for an id that nobody has as for those that came.
+fn is_within(pattern: &str, within: &[String]) -> bool {
+    let other = pattern.split('/').map(|part| if part == "*" { "0-nobody-0" } else { part });
+    let other = other.collect::<Vec<_>>().join("/");
+    let fits = |glob: &String| policy::fits(&glob.replace("**", "*"), &other);
+    within.is_empty() || !pattern.contains('*') || within.iter().any(fits)
 }
 
 impl Node {
+    /// The first segments stay as they are: `*` there would be everything.
+    fn below(self, first: usize) -> Self {
+        let Some(left) = first.checked_sub(1) else { return self.folded() };
+        let next = self.next.into_iter().map(|(segment, node)| (segment, node.below(left)));
+        Self { ends: self.ends, next: next.collect() }
+    }
+
     fn folded(self) -> Self {
         let (ids, words): (Vec<_>, Vec<_>) = self.next.into_iter().partition(|(segment, _)| is_id(segment));
-        let (few, many) = if words.len() > MANY { (Vec::new(), words) } else { (words, Vec::new()) };
-        let mut next: BTreeMap<String, Self> = few.into_iter().collect();
-        let several = ids.len() > 1 || !many.is_empty();
-        for (segment, node) in ids.into_iter().chain(many) {
-            // An empty one is a slash at the end.
-            let name = if several && !segment.is_empty() { "*".to_owned() } else { segment };
+        let mut next: BTreeMap<String, Self> = words.into_iter().collect();
+        let several = ids.len() > 1;
+        for (segment, node) in ids {
+            let name = if several { "*".to_owned() } else { segment };
             next.entry(name).or_default().join(node);
         }
         let next = next.into_iter().map(|(segment, node)| (segment, node.folded())).collect();
@@ -104,10 +130,24 @@ mod tests {
             "INV-2024-0017",
             "01HF2Z6Q9JX3Y4V5W6R7T8S9AB",
             "cus_9s6XKzkNRiz8i3",
+            "ann@example.org",
         ] {
             assert!(is_id(id), "{id}");
         }
-        for word in ["", "orders", "v1", "v2", "oauth2", "deadbeef", "me", "api-v2x", "s3", "utf8"] {
+        for word in [
+            "export-customers-v2-to-s3",
+            "@x.org",
+            "",
+            "orders",
+            "v1",
+            "v2",
+            "oauth2",
+            "deadbeef",
+            "me",
+            "api-v2x",
+            "s3",
+            "utf8",
+        ] {
             assert!(!is_id(word), "{word}");
         }
     }
@@ -124,16 +164,37 @@ mod tests {
             (&["/", "/a/", "/a"], &["/", "/a", "/a/"]),
             (&["/v1/a/7", "/v2/a/8"], &["/v1/a/7", "/v2/a/8"]),
             (&["/x*/7"], &["/x%2A/7"]),
+            // At the root it would be everything.
+            (&["/7", "/8"], &["/7", "/8"]),
+            (&["/u/a@x.org", "/u/b@x.org"], &["/u/*"]),
         ] {
-            assert_eq!(paths(seen.iter().copied()), patterns, "{seen:?}");
+            assert_eq!(paths(seen.iter().copied(), &[]), patterns, "{seen:?}");
         }
-        assert_eq!(uris(["db://t/1", "db://t/2", "db://u/x"]), ["db://t/*", "db://u/x"]);
+        assert_eq!(uris(["db://t/1", "db://t/2", "db://u/x"].into_iter(), &[]), ["db://t/*", "db://u/x"]);
+        assert_eq!(uris(["db://1/x", "db://2/x"].into_iter(), &[]), ["db://1/x", "db://2/x"]);
     }
 
     #[test]
-    fn many_words_in_one_place_are_names() {
-        let names: Vec<String> = ('a'..='m').map(|name| format!("/users/{name}")).collect();
-        assert_eq!(paths(names.iter().map(String::as_str)), ["/users/*"]);
-        assert_eq!(paths(names.iter().take(MANY).map(String::as_str)).len(), MANY);
+    fn words_are_listed_however_many_they_are() {
+        let names: Vec<String> = ('a'..='z').map(|name| format!("/v1/{name}")).collect();
+        let mut seen: Vec<&str> = names.iter().map(String::as_str).collect();
+        assert_eq!(paths(seen.iter().copied(), &[]), names);
+        seen.push("/v1/b/list");
+        assert!(!paths(seen.into_iter(), &[]).iter().any(|path| path.contains('*')));
+    }
+
+    #[test]
+    fn ids_are_not_folded_where_the_policy_names_them() {
+        let texts = |globs: &[&str]| globs.iter().map(ToString::to_string).collect::<Vec<_>>();
+        let seen = ["/c/7", "/c/8"];
+        for (within, patterns) in [
+            (&["/c/7", "/c/8"][..], &["/c/7", "/c/8"][..]),
+            (&["/c/7", "/c/*"], &["/c/*"]),
+            (&["/**"], &["/c/*"]),
+        ] {
+            assert_eq!(paths(seen.into_iter(), &texts(within)), patterns, "{within:?}");
+        }
+        let uris = uris(["a://t/1", "a://t/2"].into_iter(), &texts(&["a://t/1", "a://t/2"]));
+        assert_eq!(uris, ["a://t/1", "a://t/2"]);
     }
 }

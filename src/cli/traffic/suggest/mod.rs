@@ -1,6 +1,7 @@
 //! `policy suggest`: the least privilege that what was really used needs.
 
 pub mod fold;
+mod gather;
 mod used;
 
 use std::collections::BTreeMap;
@@ -20,23 +21,23 @@ use crate::cli::report::Exit;
 use crate::cli::report::Failure;
 use crate::cli::report::Outcome;
 use crate::cli::traffic;
-use crate::cli::traffic::Doubt;
 use crate::cli::traffic::Tally;
 use crate::cli::traffic::Which;
 use crate::cli::traffic::recorded::Recorded;
 use crate::cli::traffic::side::Parser;
 use crate::cli::traffic::side::Side;
+use crate::cli::traffic::suggest::gather::By;
+use crate::cli::traffic::suggest::gather::Gathered;
+use crate::cli::traffic::suggest::gather::Usage;
 use crate::cli::traffic::suggest::used::Used;
-use crate::cli::traffic::suggest::used::Who;
 use crate::config::Entity;
 use crate::config::render_entity;
-use crate::domain::Class;
 use crate::domain::Effect;
-use crate::domain::Principal;
 use crate::domain::connection::ConnectionName;
 use crate::domain::text::Shown;
 use crate::domain::units;
 use crate::policy;
+use crate::policy::PolicyProblem;
 use crate::policy::PolicyRule;
 use crate::policy::PolicySet;
 
@@ -49,7 +50,9 @@ Examples:
 
 Prints [[policy]] tables that allow what policies allowed in that time and as little else as can be said: for each connection, and
 each group, client or principal that the deciding policy named, the methods and paths of HTTP, the operations, verbs and tables of
-SQL, the tools, prompts and resources of MCP. Where several ids stood in one place of a path, there is * (one stays as it is).
+SQL, the tools, prompts and resources of MCP. What the deciding policy asks for besides (args, columns, source_ips, unless, when,
+limits.session and so on) is asked for again. Where several ids (numbers, UUIDs, hashes, e-mail addresses) stood in one place of a
+path, there is *, but not in its first segment; a single one and all other words stay as they are.
 
 What waited for an approval, or was denied, is not covered: keep those policies. Comments tell how many commands that was, how many
 the suggestion does not cover, and, without --connection and --group, which allow policies, or operations, tools and methods in
@@ -64,31 +67,9 @@ pub struct SuggestArgs {
     /// Only what came on this connection
     #[arg(long, value_name = "NAME")]
     pub connection: Option<ConnectionName>,
-    /// Only what members of this group sent, and policies for that group
+    /// Only what members of this group sent by policies that name it, and policies for that group
     #[arg(long, value_name = "GROUP")]
     pub group: Option<String>,
-}
-
-/// What an existing policy was used for.
-#[derive(Debug, Default)]
-struct Usage {
-    classes: BTreeSet<Class>,
-    tools: BTreeSet<String>,
-    methods: BTreeSet<String>,
-}
-
-/// What was found in recordings.
-#[derive(Debug, Default)]
-struct Gathered {
-    used: BTreeMap<(String, Who), Used>,
-    rules: BTreeMap<String, Usage>,
-    /// Commands that passed.
-    allowed: u64,
-    /// Of which no policy can be written that allows little else.
-    beyond: u64,
-    /// Those that had to wait for an approval, by policy.
-    approved: BTreeMap<String, u64>,
-    denied: u64,
 }
 
 /// What is suggested.
@@ -98,87 +79,21 @@ struct Suggestion {
     tally: Tally,
     /// How many of the commands that passed would not.
     uncovered: u64,
+    /// Of how many of them that cannot be told.
+    unsure: u64,
     unused: Vec<(String, String)>,
-}
-
-impl Gathered {
-    fn add(
-        &mut self,
-        recorded: &Recorded,
-        group: Option<&str>,
-        now: &Side,
-        parser: &Parser<'_>,
-    ) -> Result<(), Doubt> {
-        let Some(connection) = traffic::connection(&now.connections, &recorded.connection) else {
-            return Err(Doubt::new("its connection is not there any more"));
-        };
-        match recorded.decided.effect {
-            Effect::Deny => {
-                self.denied += 1;
-                return Ok(());
-            }
-            Effect::Approve => *self.approved.entry(recorded.decided.rules.join(", ")).or_default() += 1,
-            Effect::Allow => {}
-        }
-        let sql = |text: &[u8], lexing| parser.judge(text, lexing);
-        let rebuilt = traffic::rebuild::rebuild(recorded, connection, now.trusts(recorded), &sql)?;
-        let subject = now.subject(recorded, connection);
-        for command in &rebuilt.commands {
-            for rule in now.policies.holding(&subject, command) {
-                let usage = self.rules.entry(rule).or_default();
-                usage.classes.insert(command.sql().map_or(command.class, |sql| sql.base));
-                usage.classes.insert(command.class);
-                usage.tools.extend(command.mcp().and_then(|mcp| mcp.tool.as_deref()).map(str::to_owned));
-                usage.methods.insert(command.method().to_owned());
-            }
-        }
-        if recorded.decided.effect == Effect::Allow {
-            self.allowed += 1;
-            let who = match group {
-                Some(group) => Some(Who::Group(group.to_owned())),
-                None => who(&recorded.principal, &recorded.decided.rules, &now.policies),
-            };
-            let covered = who.is_some_and(|who| {
-                let used = self.used.entry((recorded.connection.clone(), who)).or_default();
-                let beyond = rebuilt.commands.iter().filter(|command| !used.add(command)).count();
-                beyond == 0
-            });
-            self.beyond += u64::from(!covered);
-        }
-        Ok(())
-    }
-}
-
-/// Who a policy should be for: the group or client that the deciding one names, else the principal. `None`: its name would be a pattern for others.
-fn who(principal: &Principal, rules: &[String], policies: &PolicySet) -> Option<Who> {
-    let who = named(principal, rules, policies);
-    let (Who::Client(name) | Who::Group(name) | Who::Subject(name)) = &who;
-    used::is_plain(name).then_some(who)
-}
-
-fn named(principal: &Principal, rules: &[String], policies: &PolicySet) -> Who {
-    for rule in rules.iter().filter_map(|id| policies.rule(id)) {
-        let mut groups = rule.matches.groups.iter();
-        if let Some(group) = groups.find(|group| principal.groups.contains(group)) {
-            return Who::Group(group.clone());
-        }
-        if let Some(client) = principal.client.as_deref().filter(|_| !rule.matches.clients.is_empty()) {
-            return Who::Client(client.to_owned());
-        }
-        let mut globs = rule.matches.groups.iter();
-        let fits = |group: &&str| globs.any(|glob| policy::fits(glob, group));
-        if let Some(group) = principal.groups.iter().find(fits) {
-            return Who::Group(group.to_owned());
-        }
-    }
-    Who::Subject(principal.id.to_string())
 }
 
 /// Prints what is suggested.
 pub fn suggest(terminal: Terminal, access: &Access, args: &SuggestArgs) -> Outcome {
     let now = Side::current(access)?;
     let parser = Parser::new(access);
-    let which = Which { since: Some(args.since), connection: args.connection.clone(), session: None };
+    let which = Which {
+        since: Some(args.since),
+        connection: args.connection.clone(),
+        session: None,
+        group: args.group.clone(),
+    };
     let group = args.group.as_deref();
     let wanted = |recorded: &Recorded| group.is_none_or(|group| recorded.principal.groups.contains(group));
     let mut gathered = Gathered::default();
@@ -194,20 +109,31 @@ pub fn suggest(terminal: Terminal, access: &Access, args: &SuggestArgs) -> Outco
     })?;
     let rules = distinct(&gathered.used);
     let policies = PolicySet::compile(rules.clone(), 0).map_err(|problems| {
-        let lines: Vec<String> = problems.iter().map(ToString::to_string).collect();
+        // The values are what came: they are not told.
+        let line = |problem: &PolicyProblem| {
+            format!("policy {}: {}: {}", problem.rule, problem.key, problem.problem)
+        };
+        let lines: Vec<String> = problems.iter().map(line).collect();
         Failure::failed(format!("what was used cannot be written as policies\n{}", lines.join("\n")))
     })?;
     let then = Side { connections: now.connections.clone(), policies };
-    let mut uncovered = 0;
+    let (mut uncovered, mut unsure) = (0, 0);
     traffic::read(access, &which, &mut Tally::default(), &mut |_tally, recorded| {
-        if wanted(&recorded) && recorded.decided.effect == Effect::Allow {
-            let ruled = then.rule(&recorded, now.trusts(&recorded), &parser);
-            uncovered += u64::from(ruled.is_ok_and(|(ruled, _)| ruled.effect != Effect::Allow));
+        let passed =
+            recorded.decided.effect == Effect::Allow && gather::counts(&recorded, group, &now.policies);
+        if !wanted(&recorded) || !passed {
+            return;
+        }
+        let trusted = now.trusts(&recorded);
+        match then.rule(&recorded, trusted, &parser) {
+            Ok((ruled, _)) => uncovered += u64::from(ruled.effect != Effect::Allow),
+            // What cannot be read at all is counted already.
+            Err(_doubt) => unsure += u64::from(now.rebuilt(&recorded, trusted, &parser).is_ok()),
         }
     })?;
     let whole = args.connection.is_none() && args.group.is_none();
     let unused = if whole { unused(&now.policies, &gathered.rules) } else { Vec::new() };
-    let suggestion = Suggestion { rules, gathered, tally, uncovered, unused };
+    let suggestion = Suggestion { rules, gathered, tally, uncovered, unsure, unused };
     match terminal.format {
         Format::Table | Format::Toml => terminal.data(&suggestion.toml(args))?,
         Format::Json | Format::Jsonl => terminal.item(&[], &suggestion.json(args))?,
@@ -217,10 +143,10 @@ pub fn suggest(terminal: Terminal, access: &Access, args: &SuggestArgs) -> Outco
 }
 
 /// All policies, with ids that differ.
-fn distinct(used: &BTreeMap<(String, Who), Used>) -> Vec<PolicyRule> {
+fn distinct(used: &BTreeMap<By, Used>) -> Vec<PolicyRule> {
     let mut taken: BTreeSet<String> = BTreeSet::new();
     let mut rules: Vec<PolicyRule> = Vec::new();
-    for ((connection, who), used) in used {
+    for ((connection, who, _rule, _limit), used) in used {
         for mut rule in used.policies(who, connection) {
             let mut again = 2;
             let own = rule.id.clone();
@@ -270,11 +196,26 @@ impl Suggestion {
         let mut lines =
             vec![format!("What {} of the last {since} used.", traffic::commands(gathered.allowed))];
         if self.uncovered > 0 {
-            let beyond = match gathered.beyond {
-                0 => String::new(),
-                count => format!("; of {count} no policy can be written that allows little else"),
-            };
-            lines.push(format!("Not covered: {} that passed{beyond}.", traffic::commands(self.uncovered)));
+            lines.push(format!("Not covered: {} that passed.", traffic::commands(self.uncovered)));
+        }
+        for (count, what) in [
+            (self.unsure, "may be covered or not: a policy asks for what is not recorded"),
+            (gathered.beyond, "left out: no policy can be written that allows little else"),
+            (gathered.orphaned, "left out: the policies that let them pass are not there any more"),
+            (
+                gathered.elsewhere,
+                "left out: members sent them, and policies let them pass that do not name the group",
+            ),
+        ] {
+            if count > 0 {
+                lines.push(format!("{} {what}.", traffic::commands(count)));
+            }
+        }
+        for (what, count) in &gathered.mixed {
+            lines.push(format!(
+                "{} left out: {what} (a policy that allows it would let either table be changed).",
+                traffic::commands(*count)
+            ));
         }
         for (rule, count) in &gathered.approved {
             lines.push(format!("Keep approve {rule}: {} waited for an approval.", traffic::commands(*count)));
@@ -311,6 +252,11 @@ impl Suggestion {
             "toml": self.toml(args),
             "allowed": self.gathered.allowed,
             "uncovered": self.uncovered,
+            "unsure": self.unsure,
+            "beyond": self.gathered.beyond,
+            "mixed": self.gathered.mixed,
+            "orphaned": self.gathered.orphaned,
+            "by_other_policies": self.gathered.elsewhere,
             "approved": self.gathered.approved,
             "denied": self.gathered.denied,
             "cannot_tell": self.tally.unknown(),
@@ -321,85 +267,4 @@ impl Suggestion {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::domain::Groups;
-    use crate::domain::Kind;
-    use crate::domain::Origin;
-    use crate::domain::json::Json;
-    use crate::policy::Matcher;
-
-    fn texts(values: &[&str]) -> Vec<String> {
-        values.iter().map(ToString::to_string).collect()
-    }
-
-    fn allow(id: &str, matches: Matcher) -> PolicyRule {
-        PolicyRule {
-            id: id.to_owned(),
-            origin: Origin::Store,
-            effect: Effect::Allow,
-            matches,
-            unless: None,
-            when: None,
-            approval: None,
-            session_limit: None,
-            message: None,
-        }
-    }
-
-    fn groups(names: &[&str]) -> Matcher {
-        Matcher { groups: texts(names), ..Matcher::default() }
-    }
-
-    #[test]
-    fn a_policy_is_for_whom_the_deciding_one_names() {
-        let principal = |id: &str| Principal {
-            id: id.into(),
-            kind: Kind::App,
-            issuer: "idp".into(),
-            client: Some("billing".into()),
-            display: None,
-            groups: ["ops-eu", "support"].into_iter().collect::<Groups>(),
-            claims: Json::Object(Vec::new()),
-        };
-        let client = Matcher { clients: texts(&["bill*"]), ..Matcher::default() };
-        let subject = Matcher { subjects: texts(&["idp/*"]), ..Matcher::default() };
-        for (id, matches, expected) in [
-            ("idp/a", groups(&["dev", "support"]), Some(Who::Group("support".to_owned()))),
-            ("idp/a", groups(&["ops-*"]), Some(Who::Group("ops-eu".to_owned()))),
-            ("idp/a", client, Some(Who::Client("billing".to_owned()))),
-            ("idp/a", subject.clone(), Some(Who::Subject("idp/a".to_owned()))),
-            ("idp/*", subject, None),
-        ] {
-            let policies = PolicySet::compile(vec![allow("r", matches)], 1).unwrap();
-            assert_eq!(who(&principal(id), &["r".to_owned()], &policies), expected);
-            assert_eq!(
-                who(&principal("idp/a"), &["gone".to_owned()], &policies),
-                Some(Who::Subject("idp/a".to_owned()))
-            );
-        }
-    }
-
-    #[test]
-    fn what_nothing_used_is_told() {
-        let tools = Matcher { tools: texts(&["get_*", "put"]), ..groups(&["ops"]) };
-        let reads = Matcher {
-            operations: vec![Class::Read, Class::Ddl],
-            methods: texts(&["get", "HEAD"]),
-            ..groups(&["ops"])
-        };
-        let rules = vec![allow("a", groups(&["ops"])), allow("b", tools), allow("c", reads)];
-        let policies = PolicySet::compile(rules, 1).unwrap();
-        let set = |values: &[&str]| values.iter().map(ToString::to_string).collect::<BTreeSet<String>>();
-        let used = BTreeMap::from([
-            ("b".to_owned(), Usage { tools: set(&["get_x"]), ..Usage::default() }),
-            (
-                "c".to_owned(),
-                Usage { classes: [Class::Read].into(), methods: set(&["GET"]), ..Usage::default() },
-            ),
-        ]);
-        let told: Vec<String> =
-            unused(&policies, &used).into_iter().map(|(rule, what)| format!("{rule} {what}")).collect();
-        assert_eq!(told, ["a all of it (store)", "b tool put", "c operation ddl", "c method HEAD"]);
-    }
-}
+mod tests;

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use crate::cli::traffic::suggest::fold;
 use crate::domain::Class;
@@ -12,10 +13,13 @@ use crate::domain::Origin;
 use crate::domain::command::HttpCommand;
 use crate::domain::command::SqlCommand;
 use crate::domain::command::Words;
+use crate::domain::sql::Access;
+use crate::domain::sql::Effects;
 use crate::domain::sql::Object;
 use crate::domain::sql::Verb;
 use crate::policy::Matcher;
 use crate::policy::PolicyRule;
+use crate::policy::When;
 
 /// A relation that nobody can make: in place of the tables of texts that name none, so that they may not name any.
 const NO_TABLE: &str = "pg_catalog.pg_no_table";
@@ -31,6 +35,35 @@ pub enum Who {
     Group(String),
     /// One principal.
     Subject(String),
+}
+
+impl Who {
+    /// Its name.
+    pub fn name(&self) -> &str {
+        let (Self::Client(name) | Self::Group(name) | Self::Subject(name)) = self;
+        name
+    }
+}
+
+/// What the policy that let commands pass asks for: what is written in its place asks for it, too.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Guards {
+    matches: Matcher,
+    unless: Option<Matcher>,
+    when: Option<When>,
+    session_limit: Option<Duration>,
+}
+
+impl Guards {
+    /// Those of a policy; the shortest session is that of all that hold beside it.
+    pub fn of(rule: &PolicyRule, session_limit: Option<Duration>) -> Self {
+        Self {
+            matches: rule.matches.clone(),
+            unless: rule.unless.clone(),
+            when: rule.when.clone(),
+            session_limit,
+        }
+    }
 }
 
 /// What one kind of SQL text does, whatever it names.
@@ -52,6 +85,7 @@ struct Named {
 /// What was used.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Used {
+    guards: Guards,
     paths: BTreeMap<(String, Class), BTreeSet<String>>,
     sql: BTreeMap<Doing, Named>,
     tools: BTreeSet<String>,
@@ -62,6 +96,30 @@ pub struct Used {
 }
 
 impl Used {
+    /// Nothing yet, under a policy.
+    pub fn under(guards: Guards) -> Self {
+        Self { guards, ..Self::default() }
+    }
+
+    /// Whether all of another one is in it.
+    pub fn has(&self, other: &Self) -> bool {
+        fn holds<K: Ord>(all: &BTreeMap<K, BTreeSet<String>>, some: &BTreeMap<K, BTreeSet<String>>) -> bool {
+            some.iter().all(|(key, names)| all.get(key).is_some_and(|all| names.is_subset(all)))
+        }
+        let has_sql = |(doing, named): (&Doing, &Named)| {
+            self.sql.get(doing).is_some_and(|all| {
+                named.tables.is_subset(&all.tables) && named.functions.is_subset(&all.functions)
+            })
+        };
+        holds(&self.paths, &other.paths)
+            && holds(&self.resources, &other.resources)
+            && other.sql.iter().all(has_sql)
+            && other.tools.is_subset(&self.tools)
+            && other.prompts.is_subset(&self.prompts)
+            && other.methods.is_subset(&self.methods)
+            && other.handshakes.is_subset(&self.handshakes)
+    }
+
     /// Takes note of a command; whether a policy can be written that allows it and little else.
     pub fn add(&mut self, command: &Command) -> bool {
         match &command.words {
@@ -109,7 +167,9 @@ impl Used {
             object.name.contains('.') || object.schema.as_ref().is_some_and(|schema| schema.contains('.'))
         };
         let odd = objects.any(|object| !is_plain(&object.to_string()) || has_dot(object));
-        if odd || effects.runs_unseen() {
+        // Where names without a schema lead to is not known there.
+        let moved = effects.has_moved_names();
+        if odd || moved || effects.runs_unseen() || in_one(effects).is_some() {
             return false;
         }
         let mut classes: BTreeSet<Class> = effects.classes.iter().copied().chain([sql.base]).collect();
@@ -127,7 +187,19 @@ impl Used {
     /// The policies that allow it, their ids beginning with `prefix`.
     pub fn policies(&self, who: &Who, connection: &str) -> Vec<PolicyRule> {
         let base = || {
-            let mut matcher = Matcher { connections: vec![connection.to_owned()], ..Matcher::default() };
+            let mut matcher = Matcher {
+                connections: vec![connection.to_owned()],
+                operations: Vec::new(),
+                methods: Vec::new(),
+                paths: Vec::new(),
+                tools: Vec::new(),
+                prompts: Vec::new(),
+                resources: Vec::new(),
+                tables: Vec::new(),
+                functions: Vec::new(),
+                verbs: Vec::new(),
+                ..self.guards.matches.clone()
+            };
             match who {
                 Who::Client(client) => matcher.clients = vec![client.clone()],
                 Who::Group(group) => matcher.groups = vec![group.clone()],
@@ -144,10 +216,10 @@ impl Used {
             origin: Origin::Store,
             effect: Effect::Allow,
             matches,
-            unless: None,
-            when: None,
+            unless: self.guards.unless.clone(),
+            when: self.guards.when.clone(),
             approval: None,
-            session_limit: None,
+            session_limit: self.guards.session_limit,
             message: None,
         };
         matchers.into_iter().enumerate().map(rule).collect()
@@ -155,14 +227,18 @@ impl Used {
 
     /// One for all methods that were used on the same paths.
     fn of_http(&self, base: &dyn Fn() -> Matcher) -> Vec<Matcher> {
-        let mut alike: BTreeMap<(Vec<String>, bool), Vec<String>> = BTreeMap::new();
+        type Done = (Vec<String>, BTreeSet<Class>);
+        let mut alike: BTreeMap<(Vec<String>, bool), Done> = BTreeMap::new();
         for ((method, class), paths) in &self.paths {
-            let patterns = fold::paths(paths.iter().map(String::as_str));
-            alike.entry((patterns, *class == Class::Unknown)).or_default().push(method.clone());
+            let patterns = fold::paths(paths.iter().map(String::as_str), &self.guards.matches.paths);
+            let (methods, classes) = alike.entry((patterns, *class == Class::Unknown)).or_default();
+            methods.push(method.clone());
+            classes.insert(*class);
         }
-        let matcher = |((paths, unknown), mut methods): ((Vec<String>, bool), Vec<String>)| {
+        let asked = !self.guards.matches.operations.is_empty();
+        let matcher = |((paths, unknown), (mut methods, classes)): ((Vec<String>, bool), Done)| {
             methods.dedup();
-            let operations = if unknown { vec![Class::Unknown] } else { Vec::new() };
+            let operations = if unknown || asked { classes.into_iter().collect() } else { Vec::new() };
             Matcher { operations, methods, paths, ..base() }
         };
         alike.into_iter().map(matcher).collect()
@@ -177,7 +253,11 @@ impl Used {
             } else {
                 named.tables.iter().cloned().collect()
             },
-            functions: named.functions.iter().cloned().collect(),
+            functions: if named.functions.is_empty() {
+                self.guards.matches.functions.clone()
+            } else {
+                named.functions.iter().cloned().collect()
+            },
             ..base()
         };
         self.sql.iter().map(matcher).collect()
@@ -185,6 +265,9 @@ impl Used {
 
     fn of_mcp(&self, base: &dyn Fn() -> Matcher) -> Vec<Matcher> {
         let list = |set: &BTreeSet<String>| set.iter().cloned().collect::<Vec<_>>();
+        let asked = &self.guards.matches;
+        let base =
+            || Matcher { operations: asked.operations.clone(), methods: asked.methods.clone(), ..base() };
         let mut matchers = Vec::new();
         if !self.tools.is_empty() {
             matchers.push(Matcher { tools: list(&self.tools), ..base() });
@@ -194,7 +277,10 @@ impl Used {
         }
         let mut alike: BTreeMap<Vec<String>, Vec<String>> = BTreeMap::new();
         for (method, uris) in &self.resources {
-            alike.entry(fold::uris(uris.iter().map(String::as_str))).or_default().push(method.clone());
+            alike
+                .entry(fold::uris(uris.iter().map(String::as_str), &asked.resources))
+                .or_default()
+                .push(method.clone());
         }
         matchers.extend(alike.into_iter().map(|(resources, methods)| Matcher {
             methods,
@@ -213,6 +299,46 @@ impl Used {
     }
 }
 
+/// Of a SQL text what no policy can say: that it may change this table and only read that one, or do this to one and that to another.
+pub fn mixed(command: &Command) -> Option<String> {
+    command.sql().and_then(|sql| sql.effects.as_deref()).and_then(in_one)
+}
+
+fn in_one(effects: &Effects) -> Option<String> {
+    let named = |reads: bool| -> BTreeSet<String> {
+        let kept = effects.relations.iter().filter(|relation| (relation.access == Access::Read) == reads);
+        kept.map(|relation| qualified(&relation.object)).collect()
+    };
+    let list = |names: &mut dyn Iterator<Item = &String>| names.cloned().collect::<Vec<_>>().join(", ");
+    let changed = named(false);
+    let verbs: Vec<&str> =
+        effects.verbs.iter().filter(|verb| changes(**verb)).map(|verb| verb.as_str()).collect();
+    let what = format!("{} of {}", verbs.join(", "), list(&mut changed.iter()));
+    let read = named(true);
+    if !changed.is_empty() && !read.is_subset(&changed) {
+        return Some(format!("{what} that reads {}", list(&mut read.difference(&changed))));
+    }
+    (changed.len() > 1 && verbs.len() > 1).then_some(what)
+}
+
+fn changes(verb: Verb) -> bool {
+    matches!(
+        verb,
+        Verb::Insert
+            | Verb::Update
+            | Verb::Delete
+            | Verb::Merge
+            | Verb::Truncate
+            | Verb::CopyIn
+            | Verb::Create
+            | Verb::Alter
+            | Verb::Drop
+            | Verb::Rename
+            | Verb::Comment
+            | Verb::Refresh
+    )
+}
+
 /// Whether a name is a pattern for nothing but itself. No other may come into a policy: it would allow more than was used.
 pub fn is_plain(name: &str) -> bool {
     !name.contains('*')
@@ -229,7 +355,7 @@ fn qualified(object: &Object) -> String {
 }
 
 fn id(who: &Who, connection: &str, number: Option<usize>) -> String {
-    let (Who::Client(name) | Who::Group(name) | Who::Subject(name)) = who;
+    let name = who.name();
     let end = number.map(|number| format!("-{number}")).unwrap_or_default();
     let plain = |letter: char| if letter.is_ascii_alphanumeric() { letter.to_ascii_lowercase() } else { '-' };
     let mut id: String = format!("{connection}-{name}").chars().map(plain).collect();

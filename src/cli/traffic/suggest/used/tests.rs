@@ -20,7 +20,7 @@ fn http(method: &str, path: &str) -> Command {
 fn sql(class: Class, verb: Verb, tables: &[&str]) -> Command {
     let relation = |name: &&str| Relation {
         object: Object { schema: None, name: (*name).into() },
-        access: crate::domain::sql::Access::Read,
+        access: Access::Read,
     };
     let effects = Effects {
         classes: [class].into(),
@@ -74,6 +74,54 @@ fn sql_is_told_apart_by_what_it_does() {
         ]
     );
     assert!(!Used::default().add(&sql(Class::Unknown, Verb::Do, &[])), "what may do anything");
+}
+
+fn changing(verbs: &[Verb], changed: &[&str], read: &[&str]) -> Command {
+    let relation = |access| {
+        move |name: &&str| Relation { object: Object { schema: None, name: (*name).into() }, access }
+    };
+    let changed = changed.iter().map(relation(Access::Write));
+    let effects = Effects {
+        classes: [Class::Write].into(),
+        verbs: verbs.iter().copied().collect(),
+        relations: changed.chain(read.iter().map(relation(Access::Read))).collect(),
+        ..Effects::default()
+    };
+    let effects = Some(Arc::new(effects));
+    let words = SqlCommand { text: "".into(), effects, base: Class::Write, opaque: vec![] };
+    Command { protocol: Protocol::Postgres, class: Class::Write, words: Words::Sql(words) }
+}
+
+#[test]
+fn what_a_text_only_reads_may_not_be_changed() {
+    for (command, left_out) in [
+        (changing(&[Verb::Update], &["orders"], &["orders"]), None),
+        (changing(&[Verb::Truncate], &["a", "b"], &[]), None),
+        (
+            changing(&[Verb::Update], &["orders"], &["customers", "orders"]),
+            Some("update of public.orders that reads public.customers"),
+        ),
+        (
+            changing(&[Verb::Insert, Verb::Delete], &["a", "b"], &[]),
+            Some("insert, delete of public.a, public.b"),
+        ),
+    ] {
+        assert_eq!(mixed(&command).as_deref(), left_out);
+        assert_eq!(Used::default().add(&command), left_out.is_none(), "{command:?}");
+    }
+    let mut moved = sql(Class::Read, Verb::Select, &["a"]);
+    let Words::Sql(words) = &mut moved.words else { panic!() };
+    words.effects = words.effects.as_ref().map(|effects| Arc::new(effects.with_moved_names()));
+    assert!(!Used::default().add(&moved), "names lead elsewhere");
+}
+
+#[test]
+fn functions_stay_those_of_the_deciding_policy() {
+    let matches = Matcher { functions: vec!["pg_catalog.lower".to_owned()], ..Matcher::default() };
+    let mut used = Used::under(Guards { matches, ..Guards::default() });
+    assert!(used.add(&sql(Class::Read, Verb::Select, &["a"])));
+    let rules = used.policies(&Who::Group("ops".to_owned()), "x");
+    assert_eq!(rules[0].matches.functions, ["pg_catalog.lower"]);
 }
 
 #[test]

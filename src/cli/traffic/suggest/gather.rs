@@ -1,0 +1,211 @@
+//! From recorded commands to what was used, each under the policy that let it pass.
+
+use std::collections::BTreeMap;
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use crate::cli::traffic;
+use crate::cli::traffic::Doubt;
+use crate::cli::traffic::recorded::Recorded;
+use crate::cli::traffic::side::Parser;
+use crate::cli::traffic::side::Side;
+use crate::cli::traffic::suggest::used;
+use crate::cli::traffic::suggest::used::Guards;
+use crate::cli::traffic::suggest::used::Used;
+use crate::cli::traffic::suggest::used::Who;
+use crate::domain::Class;
+use crate::domain::Command;
+use crate::domain::Effect;
+use crate::domain::Principal;
+use crate::policy;
+use crate::policy::PolicyRule;
+use crate::policy::PolicySet;
+
+/// What an existing policy was used for.
+#[derive(Debug, Default)]
+pub struct Usage {
+    /// The classes of commands.
+    pub classes: BTreeSet<Class>,
+    /// The tools that were called.
+    pub tools: BTreeSet<String>,
+    /// The methods.
+    pub methods: BTreeSet<String>,
+}
+
+/// Whose commands on which connection, by which policy, and how long sessions may be.
+pub type By = (String, Who, String, Option<Duration>);
+
+/// What was found in recordings.
+#[derive(Debug, Default)]
+pub struct Gathered {
+    /// What was used.
+    pub used: BTreeMap<By, Used>,
+    /// What each policy was used for.
+    pub rules: BTreeMap<String, Usage>,
+    /// Commands that passed.
+    pub allowed: u64,
+    /// Of which no policy can be written that allows little else.
+    pub beyond: u64,
+    /// Of those, the SQL texts that change one table and read another, by what they do.
+    pub mixed: BTreeMap<String, u64>,
+    /// Which no policy allows that is still there.
+    pub orphaned: u64,
+    /// Which members of the wanted group sent, and no policy allowed that names it.
+    pub elsewhere: u64,
+    /// Those that had to wait for an approval, by policy.
+    pub approved: BTreeMap<String, u64>,
+    /// Those that were denied.
+    pub denied: u64,
+}
+
+impl Gathered {
+    /// Takes note of one recorded command; of a group: if the policy that let it pass names it.
+    pub fn add(
+        &mut self,
+        recorded: &Recorded,
+        group: Option<&str>,
+        now: &Side,
+        parser: &Parser<'_>,
+    ) -> Result<(), Doubt> {
+        let Some(connection) = traffic::connection(&now.connections, &recorded.connection) else {
+            return Err(Doubt::new("its connection is not there any more"));
+        };
+        let decided = &recorded.decided;
+        match decided.effect {
+            Effect::Deny => {
+                self.denied += 1;
+                return Ok(());
+            }
+            Effect::Approve => *self.approved.entry(decided.rules.join(", ")).or_default() += 1,
+            Effect::Allow if !counts(recorded, group, &now.policies) => {
+                self.elsewhere += 1;
+                return Ok(());
+            }
+            Effect::Allow => {}
+        }
+        let sql = |text: &[u8], lexing| parser.judge(text, lexing);
+        let rebuilt = traffic::rebuild::rebuild(recorded, connection, now.trusts(recorded), &sql)?;
+        let subject = now.subject(recorded, connection);
+        let holding: Vec<Vec<String>> =
+            rebuilt.commands.iter().map(|command| now.policies.holding(&subject, command)).collect();
+        for (command, rules) in rebuilt.commands.iter().zip(&holding) {
+            self.use_up(command, rules);
+        }
+        if decided.effect == Effect::Allow {
+            self.allowed += 1;
+            // What it asks for besides may have passed by other policies than the command itself.
+            let by = |rules: &[String]| passed(&recorded.principal, rules, &now.policies, group);
+            let each = rebuilt.commands.iter().zip(&holding).enumerate();
+            let parts = each.map(|(place, (command, holding))| {
+                let own = if place == 0 { by(&decided.rules) } else { None };
+                (command, own.or_else(|| by(holding)))
+            });
+            self.pass(&recorded.connection, parts.collect());
+        }
+        Ok(())
+    }
+
+    fn use_up(&mut self, command: &Command, rules: &[String]) {
+        for rule in rules {
+            let usage = self.rules.entry(rule.clone()).or_default();
+            usage.classes.insert(command.sql().map_or(command.class, |sql| sql.base));
+            usage.classes.insert(command.class);
+            usage.tools.extend(command.mcp().and_then(|mcp| mcp.tool.as_deref()).map(str::to_owned));
+            usage.methods.insert(command.method().to_owned());
+        }
+    }
+
+    /// A command that passed, with all that it asked for.
+    fn pass(&mut self, connection: &str, parts: Vec<(&Command, Option<Passed<'_>>)>) {
+        let (mut orphaned, mut beyond) = (false, false);
+        for (command, by) in parts {
+            match by {
+                None => orphaned = true,
+                Some(by) => beyond |= !self.note(connection, command, by),
+            }
+            if let Some(words) = used::mixed(command) {
+                *self.mixed.entry(words).or_default() += 1;
+            }
+        }
+        self.orphaned += u64::from(orphaned);
+        self.beyond += u64::from(beyond && !orphaned);
+    }
+
+    /// Whether a policy can be written for it.
+    fn note(&mut self, connection: &str, command: &Command, by: Passed<'_>) -> bool {
+        let Passed { who, rule, session_limit } = by;
+        let guards = || Guards::of(rule, session_limit);
+        let mut alone = Used::under(guards());
+        if !used::is_plain(who.name()) || !alone.add(command) {
+            return false;
+        }
+        let key = (connection.to_owned(), who.clone(), rule.id.clone(), session_limit);
+        if self.used.get(&key).is_some_and(|used| used.has(&alone)) {
+            return true;
+        }
+        // A name that no policy may have, such as one that is too long, takes the others along.
+        if PolicySet::compile(alone.policies(&who, connection), 0).is_err() {
+            return false;
+        }
+        self.used.entry(key).or_insert_with(|| Used::under(guards())).add(command)
+    }
+}
+
+/// By what a command passed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Passed<'a> {
+    /// Who a policy should be for: the group or client that the deciding one names, else the principal.
+    pub who: Who,
+    /// The deciding one.
+    pub rule: &'a PolicyRule,
+    /// The shortest limit of all that let it pass.
+    pub session_limit: Option<Duration>,
+}
+
+/// Whether a command is one of those that are wanted: for a group, only what a policy let pass that names it.
+pub fn counts(recorded: &Recorded, group: Option<&str>, policies: &PolicySet) -> bool {
+    group.is_none() || passed(&recorded.principal, &recorded.decided.rules, policies, group).is_some()
+}
+
+/// By which of some policies a command passed. `None`: none of them is there any more, or names the wanted group.
+fn passed<'a>(
+    principal: &Principal,
+    rules: &[String],
+    policies: &'a PolicySet,
+    group: Option<&str>,
+) -> Option<Passed<'a>> {
+    let allows: Vec<&PolicyRule> =
+        rules.iter().filter_map(|id| policies.rule(id)).filter(|rule| rule.effect == Effect::Allow).collect();
+    let session_limit = allows.iter().filter_map(|rule| rule.session_limit).min();
+    let (who, rule) = match group {
+        Some(group) => {
+            let names =
+                |rule: &&&PolicyRule| rule.matches.groups.iter().any(|glob| policy::fits(glob, group));
+            (Who::Group(group.to_owned()), *allows.iter().find(names)?)
+        }
+        None => {
+            let named = allows.iter().find_map(|rule| named(principal, rule).map(|who| (who, *rule)));
+            match named {
+                Some(named) => named,
+                None => (Who::Subject(principal.id.to_string()), *allows.first()?),
+            }
+        }
+    };
+    Some(Passed { who, rule, session_limit })
+}
+
+fn named(principal: &Principal, rule: &PolicyRule) -> Option<Who> {
+    let mut groups = rule.matches.groups.iter();
+    if let Some(group) = groups.find(|group| principal.groups.contains(group)) {
+        return Some(Who::Group(group.clone()));
+    }
+    if let Some(client) = principal.client.as_deref().filter(|_| !rule.matches.clients.is_empty()) {
+        return Some(Who::Client(client.to_owned()));
+    }
+    let mut globs = rule.matches.groups.iter();
+    let fits = |group: &&str| globs.any(|glob| policy::fits(glob, group));
+    principal.groups.iter().find(fits).map(|group| Who::Group(group.to_owned()))
+}
+
+#[cfg(test)]
+mod tests;
