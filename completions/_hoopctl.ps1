@@ -645,7 +645,7 @@ Register-ArgumentCompleter -Native -CommandName 'hoopctl' -ScriptBlock {
         'hoopctl;policy;suggest' {
             [CompletionResult]::new('--since', '--since', [CompletionResultType]::ParameterName, 'What came in this time up to now, such as 90d')
             [CompletionResult]::new('--connection', '--connection', [CompletionResultType]::ParameterName, 'Only what came on this connection')
-            [CompletionResult]::new('--group', '--group', [CompletionResultType]::ParameterName, 'Only what members of this group sent, and policies for that group')
+            [CompletionResult]::new('--group', '--group', [CompletionResultType]::ParameterName, 'Only what members of this group sent by policies that name it, and policies for that group')
             [CompletionResult]::new('-c', '-c', [CompletionResultType]::ParameterName, 'Configuration file [env: HOOPCTL_CONFIG] [default: ./hoopctl.toml, ~/.config/hoopctl/, /etc/hoopctl/]')
             [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'Configuration file [env: HOOPCTL_CONFIG] [default: ./hoopctl.toml, ~/.config/hoopctl/, /etc/hoopctl/]')
             [CompletionResult]::new('--data-dir', '--data-dir', [CompletionResultType]::ParameterName, 'Data directory, in place of the configuration''s [env: HOOPCTL_DATA_DIR]')

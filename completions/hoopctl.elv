@@ -615,7 +615,7 @@ set edit:completion:arg-completer[hoopctl] = {|@words|
         &'hoopctl;policy;suggest'= {
             cand --since 'What came in this time up to now, such as 90d'
             cand --connection 'Only what came on this connection'
-            cand --group 'Only what members of this group sent, and policies for that group'
+            cand --group 'Only what members of this group sent by policies that name it, and policies for that group'
             cand -c 'Configuration file [env: HOOPCTL_CONFIG] [default: ./hoopctl.toml, ~/.config/hoopctl/, /etc/hoopctl/]'
             cand --config 'Configuration file [env: HOOPCTL_CONFIG] [default: ./hoopctl.toml, ~/.config/hoopctl/, /etc/hoopctl/]'
             cand --data-dir 'Data directory, in place of the configuration''s [env: HOOPCTL_DATA_DIR]'

@@ -204,3 +204,57 @@ fn suggested(all: &Mcp) -> String {
     assert_eq!(all.world.json(&["policy", "suggest"])["uncovered"], 0);
     text
 }
+
+/// Guards, paths and texts that may not become wider.
+const GUARDED: &str = r#"
+[[policy]]
+id = "silver"
+effect = "allow"
+match = { groups = ["support"], connections = ["raw"], methods = ["PATCH"], args = { tier = "silver" } }
+unless = { paths = ["/customers/9"] }
+limits = { session = "1h" }
+[[policy]]
+id = "agent"
+effect = "allow"
+match = { subjects = ["*"], connections = ["raw"], methods = ["GET"], source_ips = ["127.0.0.1"] }
+[[policy]]
+id = "sql"
+effect = "allow"
+match = { groups = ["support"], connections = ["db"], operations = ["read", "write"] }
+"#;
+
+#[test]
+fn what_is_suggested_is_no_wider_than_what_let_it_pass() {
+    let all = Mcp::with_all(Database::new(""), GUARDED);
+    let (world, token) = (&all.world, all.world.token("reader"));
+    for id in [7, 8] {
+        let path = format!("/c/raw/customers/{id}");
+        assert_eq!(world.send_json("PATCH", &path, &token, r#"{"tier":"silver"}"#).status, 200);
+    }
+    assert_eq!(world.get("/c/raw/customers/7", Some(&token)).status, 200);
+    assert_eq!(world.get(&format!("/c/raw/customers/{}", "x".repeat(1500)), Some(&token)).status, 404);
+    let text = "UPDATE orders SET note = 'x' WHERE id IN (SELECT id FROM customers WHERE id = 1)";
+    let (code, _, err) = world.psql(&token, &[text]);
+    assert_eq!(code, 0, "{err}");
+
+    let found = world.json(&["policy", "suggest"]);
+    let of = |method: &str| {
+        let policies = found["policies"].as_array().unwrap();
+        policies.iter().find(|policy| policy["match"]["methods"] == json!([method])).unwrap()
+    };
+    let patch = of("PATCH");
+    assert_eq!(patch["match"]["paths"], json!(["/customers/*"]), "{found}");
+    assert_eq!(patch["match"]["args"], json!({ "tier": "silver" }), "{found}");
+    assert_eq!(patch["unless"], json!({ "paths": ["/customers/9"] }), "{found}");
+    assert_eq!(patch["limits"], json!({ "session": "1h" }), "{found}");
+    assert_eq!(of("GET")["match"]["source_ips"], json!(["127.0.0.1"]), "{found}");
+    assert_eq!(found["policies"].as_array().unwrap().len(), 2, "{found}");
+    let told = (&found["beyond"], &found["uncovered"], &found["unsure"]);
+    assert_eq!(told, (&json!(2), &json!(2), &json!(0)), "{found}");
+    let mixed = "update of public.orders that reads public.customers";
+    assert_eq!(found["mixed"], json!({ mixed: 1 }), "{found}");
+
+    // A group gets what policies gave the group, not what others gave its members.
+    let only = world.json(&["policy", "suggest", "--group", "support"]);
+    assert_eq!((&only["allowed"], &only["by_other_policies"]), (&json!(3), &json!(2)), "{only}");
+}
