@@ -62,6 +62,10 @@ impl Acting {
     async fn hold_in_store(&self, id: SessionId, reason: String) -> Result<SessionView, ApiError> {
         // One that is not there, or not any more, cannot be held.
         let found = self.admin.session_view(id.to_string()).await?;
+        if found.pruned_ms.is_some() {
+            let text = format!("the events of {id} are gone already: retention has removed them");
+            return Err(ApiError::new(ErrorCode::Conflict, text));
+        }
         let actor = self.actor();
         let added = self.admin.store.change(move |change| change.add_hold(id, &reason, &actor)).await;
         let hold = added.map_err(|error| fault_of_store(&error))?;
