@@ -264,16 +264,17 @@ pub fn prune(terminal: Terminal, place: &Place, yes: bool) -> Outcome {
         &format!("Remove recordings older than {keep}, and the oldest beyond {size}?"),
     )?;
     let store = store::Store::open(&dir).map_err(|error| failed(&error))?;
-    let holds = store.call_blocking(|db| db.read(store::View::holds)).map_err(|error| failed(&error))?;
+    let holds = store.call_blocking(|db| db.read(store::View::held)).map_err(|error| failed(&error))?;
     let journal = Journal::open(&dir, config.recording).map_err(|error| failed(&error))?;
-    journal.hold(holds.iter().map(|hold| hold.session));
+    journal.hold(holds.iter().copied());
     let made = journal.report().made;
     let actor = Peer::this_process().principal_id();
     store
         .call_blocking(move |db| db.change(|change| change.note_journal(made)))
         .map_err(|error| failed(&error))?;
-    let report =
-        retention::prune(&store, &journal, &dir, &actor, now_ms()).map_err(|error| failed(&error))?;
+    let now = now_ms();
+    let times = [now, retention::settled(now)];
+    let report = retention::prune(&store, &journal, &dir, &actor, times).map_err(|error| failed(&error))?;
     journal.close();
     let detail = json!({"recordings": report.recordings, "sessions": report.sessions, "bytes": report.bytes});
     let audited = detail.clone();

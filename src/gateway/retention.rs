@@ -2,17 +2,22 @@
 //! `session verify --all` tells what retention removed from what somebody else did.
 
 use std::path::Path;
+use std::time::Instant;
 
+use crate::domain::ranges::Ranges;
 use crate::gateway::running::Running;
 use crate::recording::Journal;
 use crate::recording::PruneReport;
 use crate::recording::ReadError;
 use crate::recording::Reader;
 use crate::recording::RecordError;
+use crate::recording::Removal;
+use crate::store::JournalRemoval;
 use crate::store::Store;
 use crate::store::StoreError;
+use crate::store::View;
 
-/// A session that ended so long ago is on the disk, whatever happens to the machine.
+/// So long after its end nothing more of a session comes.
 const SETTLED_MS: i64 = 60_000;
 
 /// Why nothing more is removed or noted.
@@ -24,32 +29,60 @@ pub enum RetentionError {
     /// The recordings cannot be written.
     #[error(transparent)]
     Record(#[from] RecordError),
+    /// They are not on the disk.
+    #[error("the recordings are not on the disk: {source}")]
+    Sync {
+        /// What the disk says.
+        source: std::io::Error,
+    },
     /// It cannot be noted.
     #[error(transparent)]
     Store(#[from] StoreError),
 }
 
-/// Notes which sessions there are that were over before `over_ms`, which is when they are on the disk for sure, and which were removed before
-/// anybody noted that. Blocks.
+/// The time up to which sessions are over for good. A clock that jumps forward makes none of them older than it is.
+pub(super) struct Settled {
+    /// What time it was, and when that was.
+    looked: (i64, Instant),
+}
+
+impl Settled {
+    pub(super) fn new(now_ms: i64) -> Self {
+        Self { looked: (now_ms, Instant::now()) }
+    }
+
+    /// Before which time a session must have ended, as of `now_ms`.
+    pub(super) fn over_ms(&mut self, now_ms: i64) -> i64 {
+        self.over_after(now_ms, Instant::now())
+    }
+
+    fn over_after(&mut self, now_ms: i64, now: Instant) -> i64 {
+        let (before_ms, before) = self.looked;
+        let passed = i64::try_from(now.saturating_duration_since(before).as_millis()).unwrap_or(i64::MAX);
+        self.looked = (now_ms, now);
+        settled(now_ms.min(before_ms.saturating_add(passed)))
+    }
+}
+
+/// Before which time a session must have ended, so that nothing more of it comes and it is on the disk.
+pub fn settled(now_ms: i64) -> i64 {
+    now_ms.saturating_sub(SETTLED_MS)
+}
+
+/// Notes which sessions there are that were over before `over_ms`, which is when they do not change any more, once they are on the disk; which
+/// were removed before anybody noted that; and which stayed that were to go. Blocks.
 ///
 /// # Errors
-/// The recordings cannot be read, or the audit trail takes no entry.
+/// The recordings cannot be read or are not on the disk, or the audit trail takes no entry.
 pub fn look(store: &Store, data_dir: &Path, over_ms: i64) -> Result<(), RetentionError> {
-    let reader = Reader::open(data_dir)?;
-    let removed = reader.removed()?;
-    let newest = reader.newest_over(over_ms)?;
-    store.call_blocking(move |db| {
-        db.change(|change| {
-            if let Some(removed) = &removed {
-                change.note_removed_before(removed)?;
-            }
-            newest.as_ref().map_or(Ok(()), |(number, session)| change.note_newest(*number, session))
-        })
-    })?;
+    let told = store.call_blocking(|db| db.read(View::journal_notes))?;
+    let look = Reader::open(data_dir)?.look(over_ms, &told)?;
+    Reader::sync(data_dir).map_err(|source| RetentionError::Sync { source })?;
+    store.call_blocking(move |db| db.change(|change| change.note_look(&told, &look)))?;
     Ok(())
 }
 
-/// Removes what is past its retention, each part of it once it is noted. What cannot be noted stays. Blocks.
+/// Removes what is past its retention, each part of it once it is noted. What cannot be noted stays. `over_ms`: as for [`look`]. Blocks.
 ///
 /// # Errors
 /// The recordings cannot be read or written, or the audit trail takes no entry.
@@ -58,33 +91,53 @@ pub fn prune(
     journal: &Journal,
     data_dir: &Path,
     actor: &str,
-    now_ms: i64,
+    [now_ms, over_ms]: [i64; 2],
 ) -> Result<PruneReport, RetentionError> {
-    look(store, data_dir, now_ms.saturating_sub(SETTLED_MS))?;
+    look(store, data_dir, over_ms)?;
     let mut all = PruneReport::default();
     loop {
         let next = journal.next_removal(now_ms)?;
-        if !next.numbers.is_empty() {
-            let (actor, ranges, reason) = (actor.to_owned(), next.ranges(), next.reason.as_str());
-            store
-                .call_blocking(move |db| db.change(|change| change.note_removal(&actor, &ranges, reason)))?;
+        let nothing = next.is_empty();
+        if !nothing {
+            note(store, data_dir, actor, &next, over_ms)?;
         }
-        let done = journal.prune_blocking(now_ms, next.numbers)?;
+        let done = journal.prune_blocking(now_ms, next)?;
         all.recordings += done.recordings;
         all.sessions += done.sessions;
         all.bytes += done.bytes;
-        if done.recordings == 0 {
+        if done.recordings + done.sessions == 0 {
+            if !nothing || all.recordings + all.sessions > 0 {
+                // What stayed is not to go later without a note.
+                look(store, data_dir, over_ms)?;
+            }
             return Ok(all);
         }
     }
 }
 
+/// Notes what goes, before it does.
+fn note(
+    store: &Store,
+    data_dir: &Path,
+    actor: &str,
+    next: &Removal,
+    over_ms: i64,
+) -> Result<(), RetentionError> {
+    let events: Ranges = next.numbers.iter().copied().collect();
+    let rows = Reader::open(data_dir)?.final_rows(&events, over_ms)?;
+    let forgotten = next.forgotten.iter().copied().collect();
+    let removal = JournalRemoval { events, rows, forgotten, reason: next.reason.as_str() };
+    let actor = actor.to_owned();
+    store.call_blocking(move |db| db.change(|change| change.note_removal(&actor, &removal)))?;
+    Ok(())
+}
+
 /// [`prune`] for a gateway that runs.
-pub(super) async fn prune_running(running: &Running, now_ms: i64) {
+pub(super) async fn prune_running(running: &Running, now_ms: i64, over_ms: i64) {
     let (store, journal) = (running.store.clone(), running.gate.journal().clone());
     let config = running.config.load_full();
     let pruned = tokio::task::spawn_blocking(move || {
-        prune(&store, &journal, &config.storage.data_dir, "hoopctl", now_ms)
+        prune(&store, &journal, &config.storage.data_dir, "hoopctl", [now_ms, over_ms])
             .map_err(|error| error.to_string())
     });
     if let Err(error) = pruned.await.unwrap_or_else(|error| Err(error.to_string())) {
@@ -100,5 +153,24 @@ pub(super) async fn note_sessions(running: &Running) {
     });
     if let Err(error) = noted.await.unwrap_or_else(|error| Err(error.to_string())) {
         tracing::warn!(%error, "the audit trail does not tell which sessions there are");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn a_clock_that_jumps_makes_no_session_older() {
+        let (mut settled, begun) = (Settled::new(1_000_000), Instant::now());
+        let mut over = |now_ms, after| settled.over_after(now_ms, begun + Duration::from_secs(after));
+        let about = |found: i64, wanted: i64| assert!((wanted - 50..=wanted).contains(&found), "{found}");
+        about(over(1_010_000, 10), 950_000);
+        // An hour forward, of which the clock knows nothing; and then it goes on from there.
+        about(over(4_620_000, 20), 960_000);
+        about(over(4_630_000, 30), 4_570_000);
+        about(over(1_000_000, 40), 940_000);
     }
 }

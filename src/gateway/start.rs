@@ -35,6 +35,7 @@ use crate::gateway::masks::MaskKey;
 use crate::gateway::notices;
 use crate::gateway::process;
 use crate::gateway::retention;
+use crate::gateway::retention::Settled;
 use crate::gateway::revision::file_digest;
 use crate::gateway::running::Running;
 use crate::gateway::running::compile;
@@ -224,8 +225,7 @@ async fn open(options: RunOptions) -> Result<(Running, Listeners, DataDirLock), 
         .map_err(|source| GatewayError::Journal { source })?;
     note_journal(&store, journal.report().made).await.map_err(of_store)?;
     // Before anything is pruned.
-    let holds = store.read(View::holds).await.map_err(of_store)?;
-    journal.hold(holds.into_iter().map(|hold| hold.session));
+    journal.hold(store.read(View::held).await.map_err(of_store)?);
 
     let now = now_ms();
     let file = file_digest(&config);
@@ -428,13 +428,13 @@ async fn end_grants(running: &Running) {
 /// Once an hour: recordings and approvals past their retention, locks that have fallen; these not at once, as a clock that is wrong
 /// when the machine starts is most often set right soon.
 async fn prune(running: Arc<Running>) {
-    let mut first = true;
+    let (mut first, mut settled) = (true, Settled::new(now_ms()));
     loop {
         let now = now_ms();
         if !std::mem::take(&mut first) {
             sweep_locks(&running, now).await;
         }
-        retention::prune_running(&running, now).await;
+        retention::prune_running(&running, now, settled.over_ms(now)).await;
         let before = now.saturating_sub(i64::try_from(APPROVALS_KEPT.as_millis()).unwrap_or(i64::MAX));
         if let Err(error) = running.approvals.prune(before).await {
             tracing::warn!(%error, "approvals could not be pruned");

@@ -269,13 +269,13 @@ impl Journal {
         Ok(removed::next(&reader.connection, now_ms, &self.settings(), &held)?)
     }
 
-    /// Removes the events of these sessions, as far as they are over, all rows past their retention, and gives room back. Appends go on
-    /// meanwhile.
+    /// Removes the events of these sessions, as far as they are over, and the rows of those that were pruned, as far as nobody holds them by now,
+    /// and gives room back. Appends go on meanwhile.
     ///
     /// # Errors
     /// When the journal is broken or closed, or becomes so meanwhile.
-    pub async fn prune(&self, now_ms: i64, numbers: Vec<i64>) -> Result<PruneReport, RecordError> {
-        let (pruning, report) = Pruning::new(now_ms, numbers);
+    pub async fn prune(&self, now_ms: i64, removal: Removal) -> Result<PruneReport, RecordError> {
+        let (pruning, report) = Pruning::new(now_ms, removal);
         self.owner.shared.enqueue_pruning(pruning)?;
         report.await.map_err(|_dropped| self.why_stopped())
     }
@@ -284,8 +284,8 @@ impl Journal {
     ///
     /// # Errors
     /// As there.
-    pub fn prune_blocking(&self, now_ms: i64, numbers: Vec<i64>) -> Result<PruneReport, RecordError> {
-        let (pruning, report) = Pruning::new(now_ms, numbers);
+    pub fn prune_blocking(&self, now_ms: i64, removal: Removal) -> Result<PruneReport, RecordError> {
+        let (pruning, report) = Pruning::new(now_ms, removal);
         self.owner.shared.enqueue_pruning(pruning)?;
         report.blocking_recv().map_err(|_dropped| self.why_stopped())
     }

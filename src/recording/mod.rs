@@ -38,6 +38,7 @@ mod syncer;
 mod tail;
 #[cfg(test)]
 mod tests;
+mod trail;
 mod verify;
 mod writer;
 
@@ -61,13 +62,15 @@ pub use reader::SessionFilter;
 pub use recover::OpenReport;
 pub use removed::PruneReason;
 pub use removed::Removal;
-pub use removed::unexplained;
 pub use schema::FILE;
 pub use session::GATEWAY;
 pub use session::SessionRow;
 pub use settings::Level;
 pub use settings::Settings;
 pub use settings::Sync;
+pub use trail::AgainstTrail;
+#[cfg(test)]
+pub(crate) use trail::tests::fail as fail_syncs;
 pub use verify::Broken;
 pub use verify::Damage;
 pub use verify::Verification;

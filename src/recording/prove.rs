@@ -76,7 +76,7 @@ impl Reader {
     }
 
     /// Everything that is read until it is dropped is of one moment.
-    fn snapshot(&self) -> rusqlite::Result<Transaction<'_>> {
+    pub(super) fn snapshot(&self) -> rusqlite::Result<Transaction<'_>> {
         Transaction::new_unchecked(&self.connection, TransactionBehavior::Deferred)
     }
 

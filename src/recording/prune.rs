@@ -11,8 +11,8 @@ use rusqlite::params;
 use tokio::sync::oneshot;
 
 use crate::domain::id::SessionId;
+use crate::recording::removed::Removal;
 use crate::recording::schema::PAGE_SIZE;
-use crate::recording::settings::Settings;
 use crate::recording::writer::block_id;
 
 /// Blocks that are removed in one transaction.
@@ -38,16 +38,20 @@ pub(crate) struct Pruning {
     now_ms: i64,
     /// The sessions whose events go, the first one last: noted before.
     numbers: Vec<i64>,
+    /// The sessions whose rows go: likewise.
+    forgotten: Vec<i64>,
     report: PruneReport,
     reply: oneshot::Sender<PruneReport>,
 }
 
 impl Pruning {
-    /// Retention as of `now_ms`, of the events of these sessions, and who wants to know.
-    pub(crate) fn new(now_ms: i64, mut numbers: Vec<i64>) -> (Self, oneshot::Receiver<PruneReport>) {
+    /// Retention as of `now_ms`, of what is to be removed, and who wants to know.
+    pub(crate) fn new(now_ms: i64, removal: Removal) -> (Self, oneshot::Receiver<PruneReport>) {
         let (reply, receiver) = oneshot::channel();
+        let Removal { mut numbers, mut forgotten, reason: _ } = removal;
         numbers.reverse();
-        (Self { now_ms, numbers, report: PruneReport::default(), reply }, receiver)
+        forgotten.reverse();
+        (Self { now_ms, numbers, forgotten, report: PruneReport::default(), reply }, receiver)
     }
 
     /// Says what was done.
@@ -83,7 +87,6 @@ pub(crate) fn is_held(row: &Row<'_>, held: &HashSet<SessionId>) -> rusqlite::Res
 pub(crate) fn step(
     connection: &Connection,
     pruning: &mut Pruning,
-    settings: &Settings,
     spared: &Spared<'_>,
 ) -> rusqlite::Result<bool> {
     if let Some(no) = emptying(connection)? {
@@ -98,9 +101,9 @@ pub(crate) fn step(
         pruning.report.recordings += 1;
         return Ok(false);
     }
-    let forgotten = forget(connection, before(pruning.now_ms, settings.metadata), spared)?;
-    pruning.report.sessions += forgotten as u64;
-    if forgotten > 0 {
+    if !pruning.forgotten.is_empty() {
+        let rest = pruning.forgotten.split_off(pruning.forgotten.len().saturating_sub(ROWS));
+        pruning.report.sessions += forget(connection, &rest, spared)?;
         return Ok(false);
     }
     let freed = shrink(connection)?;
@@ -155,32 +158,23 @@ fn empty(connection: &Connection, no: i64) -> rusqlite::Result<()> {
     Ok(())
 }
 
-/// Removes rows of pruned sessions that ended before `before_ms`, and notes their numbers.
-fn forget(connection: &Connection, before_ms: i64, spared: &Spared<'_>) -> rusqlite::Result<usize> {
-    let mut numbers: Vec<i64> = Vec::new();
-    {
-        let mut select = connection.prepare_cached(
-            "SELECT no, id FROM session WHERE pruned_ms IS NOT NULL AND ended_ms < ? ORDER BY ended_ms",
-        )?;
-        let mut rows = select.query([before_ms])?;
-        while numbers.len() < ROWS
-            && let Some(row) = rows.next()?
-        {
-            if !spared.holds(row)? {
-                numbers.push(row.get("no")?);
-            }
+/// Removes the rows of those of these sessions that are pruned and not held, and notes their numbers. How many.
+fn forget(connection: &Connection, numbers: &[i64], spared: &Spared<'_>) -> rusqlite::Result<u64> {
+    connection.execute_batch("BEGIN IMMEDIATE")?;
+    let mut forgotten = 0;
+    for no in numbers {
+        let held = connection
+            .prepare_cached("SELECT id FROM session WHERE no = ? AND pruned_ms IS NOT NULL")?
+            .query_row([no], |row| spared.holds(row))
+            .optional()?;
+        if held == Some(false) {
+            connection.prepare_cached("DELETE FROM session WHERE no = ?")?.execute([no])?;
+            note_dropped(connection, *no)?;
+            forgotten += 1;
         }
     }
-    if numbers.is_empty() {
-        return Ok(0);
-    }
-    connection.execute_batch("BEGIN IMMEDIATE")?;
-    for no in &numbers {
-        connection.prepare_cached("DELETE FROM session WHERE no = ?")?.execute([no])?;
-        note_dropped(connection, *no)?;
-    }
     connection.execute_batch("COMMIT")?;
-    Ok(numbers.len())
+    Ok(forgotten)
 }
 
 /// Adds a number to the ranges of removed ones, and joins ranges that touch.

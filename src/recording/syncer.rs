@@ -61,6 +61,11 @@ impl Log {
         log.push("-wal");
         File::open(log).map(Self)
     }
+
+    /// Waits until all of it is on the disk.
+    pub(crate) fn sync(&self) -> std::io::Result<()> {
+        self.0.sync_data()
+    }
 }
 
 /// Something is to be synced.

@@ -267,12 +267,11 @@ impl Writer {
     /// Prunes a little, so that no append waits for long.
     fn prune_step(&mut self, database: &Opened) -> Result<(), RecordError> {
         let Some(pruning) = self.prunings.first_mut() else { return Ok(()) };
-        let settings = self.shared.settings.load();
         let sessions = &self.sessions;
         // Kept until the step is over: who holds a session after that finds out whether it had gone.
         let held = lock(&self.shared.held);
         let spared = Spared { is_open: &|no| sessions.is_open(no), held: &held };
-        let done = prune::step(&database.connection, pruning, &settings, &spared)
+        let done = prune::step(&database.connection, pruning, &spared)
             .map_err(|error| RecordError::broken(&error))?;
         drop(held);
         if done {

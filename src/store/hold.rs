@@ -1,5 +1,7 @@
 //! The table `hold`: sessions whose recordings retention leaves alone.
 
+use std::collections::BTreeSet;
+
 use rusqlite::Row;
 use rusqlite::params;
 use serde_json::json;
@@ -31,6 +33,14 @@ impl View {
             .prepare_cached("SELECT * FROM hold ORDER BY session")
             .and_then(|mut select| select.query_map([], read)?.collect())
             .during("list the held sessions")
+    }
+
+    /// The sessions that retention must leave alone: those that are held, and those of which the audit trail says so. Who takes a hold away besides
+    /// has nothing removed by that.
+    pub fn held(&self) -> Result<BTreeSet<SessionId>, StoreError> {
+        let mut held: BTreeSet<_> = self.held_by_trail()?.into_keys().collect();
+        held.extend(self.holds()?.into_iter().map(|hold| hold.session));
+        Ok(held)
     }
 }
 

@@ -1,9 +1,13 @@
-//! What the audit trail keeps of the recordings: that their database was made, which session was there, and what retention removes. So what
-//! that database says of itself is held against something else.
+//! What the audit trail keeps of the recordings: that their database was made, which sessions were there and what their rows said, and what
+//! retention removes. So what that database says of itself is held against something else.
+
+use std::collections::BTreeMap;
 
 use serde_json::Value;
 use serde_json::json;
 
+use crate::domain::id::SessionId;
+use crate::domain::ranges::Ranges;
 use crate::store::db::Change;
 use crate::store::db::View;
 use crate::store::error::During;
@@ -11,44 +15,123 @@ use crate::store::error::StoreError;
 
 /// What the trail calls it that the database was made, or was there already when that was first noted.
 const MADE: &str = "journal.make";
-/// What it calls it that a session was there.
+/// What it calls it that sessions were there.
 const SEEN: &str = "journal.mark";
 /// What it calls it that the events of sessions go: before they do.
 const REMOVED: &str = "journal.prune";
+/// What it calls it that the rows of sessions go: before they do.
+const FORGOTTEN: &str = "journal.forget";
+/// What it calls it that sessions stayed which were to go.
+const SPARED: &str = "journal.spare";
 /// Whom all of it is about, and who does it where nobody else does.
 const SUBJECT: &str = "events.db";
 const ITSELF: &str = "hoopctl";
+/// Why something is noted as removed for which there is no note from before.
+const BEFORE: &str = "before this was noted";
+
+/// A session that was there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SeenSession {
+    /// Its number.
+    pub number: i64,
+    /// Its id.
+    pub session: String,
+    /// The hash of its last event, in hex digits; `None` in entries of older versions.
+    pub hash: Option<String>,
+}
+
+/// What the rows of sessions said once they were over.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct SeenRows {
+    /// The numbers of the sessions.
+    pub numbers: Ranges,
+    /// The digest over their rows, in hex digits.
+    pub digest: String,
+}
 
 /// What the trail says of the recordings' database.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct JournalNotes {
     /// When it was made, each time, in milliseconds since 1970.
     pub made_ms: Vec<i64>,
-    /// The sessions that were noted since it was made last, the newest of their time each: number and id.
-    pub seen: Vec<(i64, String)>,
-    /// The numbers of the sessions that were to be removed since it was made last, as ranges; `None`: nothing was noted of that yet.
-    pub removed: Option<Vec<[i64; 2]>>,
+    /// When an empty one was made last; `None`: the trail knows of the first one only, which may be older than it.
+    pub begun_ms: Option<i64>,
+    /// The sessions that were noted since it was made last, the newest of their time each.
+    pub seen: Vec<SeenSession>,
+    /// What rows said, noted since it was made last.
+    pub rows: Vec<SeenRows>,
+    /// The numbers of the sessions whose events were to be removed since it was made last; `None`: nothing was noted of that yet.
+    pub removed: Option<Ranges>,
+    /// The numbers of those whose rows were; `None`: likewise.
+    pub forgotten: Option<Ranges>,
 }
 
 impl JournalNotes {
     fn add(&mut self, ts_ms: i64, action: &str, detail: &Value) {
+        let ranges = |name: &str| serde_json::from_value::<Ranges>(detail[name].clone()).unwrap_or_default();
         match action {
             MADE => {
                 self.made_ms.push(ts_ms);
                 if detail["made"] == true {
-                    (self.seen, self.removed) = (Vec::new(), None);
+                    let made_ms = std::mem::take(&mut self.made_ms);
+                    *self = Self { made_ms, begun_ms: Some(ts_ms), ..Self::default() };
                 }
             }
             SEEN => {
-                let id = detail["session"].as_str().map(str::to_owned);
-                self.seen.extend(detail["number"].as_i64().zip(id));
+                let text = |name: &str| detail[name].as_str().map(str::to_owned);
+                let seen = detail["number"].as_i64().zip(text("session"));
+                self.seen.extend(seen.map(|(number, session)| SeenSession {
+                    number,
+                    session,
+                    hash: text("hash"),
+                }));
             }
+            REMOVED => self.removed.get_or_insert_default().add(ranges("numbers")),
+            FORGOTTEN => self.forgotten.get_or_insert_default().add(ranges("numbers")),
             _ => {
-                let ranges = serde_json::from_value::<Vec<[i64; 2]>>(detail["numbers"].clone());
-                self.removed.get_or_insert_default().extend(ranges.unwrap_or_default());
+                for (noted, spared) in [(&mut self.removed, "events"), (&mut self.forgotten, "rows")] {
+                    if let Some(noted) = noted {
+                        *noted = noted.without(&ranges(spared));
+                    }
+                }
+                return;
             }
         }
+        if let Some(digest) = detail["digest"].as_str() {
+            self.rows.push(SeenRows { numbers: ranges("rows"), digest: digest.to_owned() });
+        }
     }
+
+    /// The sessions whose rows are proved by a note all of whose sessions are still there.
+    pub fn proved(&self) -> Ranges {
+        let forgotten = self.forgotten.clone().unwrap_or_default();
+        let kept = self.rows.iter().filter(|rows| !forgotten.meets(&rows.numbers));
+        kept.flat_map(|rows| rows.numbers.as_slice()).copied().collect::<Vec<_>>().into()
+    }
+}
+
+/// What was seen of the recordings, and is not in the trail yet.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct JournalLook {
+    /// The newest session that is over and on the disk.
+    pub newest: Option<SeenSession>,
+    /// What the rows say that are not proved yet.
+    pub rows: SeenRows,
+    /// The numbers of sessions whose events, and of those whose rows, are gone; `None`: that cannot be read.
+    pub gone: Option<[Ranges; 2]>,
+}
+
+/// What retention is to remove next.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct JournalRemoval {
+    /// The numbers of sessions whose events go.
+    pub events: Ranges,
+    /// What the rows of these say, as far as they will say nothing else any more.
+    pub rows: SeenRows,
+    /// The numbers of those whose rows go.
+    pub forgotten: Ranges,
+    /// Why events go.
+    pub reason: &'static str,
 }
 
 impl View {
@@ -61,21 +144,51 @@ impl View {
     }
 
     fn read_notes(&self) -> Result<JournalNotes, StoreError> {
-        let mut select = self
-            .connection
-            .prepare_cached(
-                "SELECT ts_ms, action, detail FROM audit WHERE action IN (?1, ?2, ?3) ORDER BY seq",
-            )
-            .during("read the audit trail")?;
-        let mut rows = select.query([MADE, SEEN, REMOVED]).during("read the audit trail")?;
         let mut notes = JournalNotes::default();
-        while let Some(row) = rows.next().during("read the audit trail")? {
-            let read =
-                || -> rusqlite::Result<(i64, String, String)> { Ok((row.get(0)?, row.get(1)?, row.get(2)?)) };
-            let (ts_ms, action, detail) = read().during("read the audit trail")?;
-            notes.add(ts_ms, &action, &serde_json::from_str(&detail).unwrap_or_default());
-        }
+        self.audit_of([MADE, SEEN, REMOVED, FORGOTTEN, SPARED], |ts_ms, action, _subject, detail| {
+            notes.add(ts_ms, action, &serde_json::from_str(detail).unwrap_or_default());
+        })?;
         Ok(notes)
+    }
+
+    /// The sessions that are held, as the trail tells, each with the time since when. What cannot be read says nothing.
+    pub fn held_by_trail(&self) -> Result<BTreeMap<SessionId, i64>, StoreError> {
+        let mut held = BTreeMap::new();
+        let read = self.audit_of(["session.hold", "session.release"], |ts_ms, action, subject, _detail| {
+            let Ok(session) = subject.parse::<SessionId>() else { return };
+            if action == "session.hold" {
+                held.insert(session, ts_ms);
+            } else {
+                held.remove(&session);
+            }
+        });
+        match read {
+            Err(error) if error.is_fault_of_disk() => Ok(BTreeMap::new()),
+            read => read.map(|()| held),
+        }
+    }
+
+    /// The entries of some actions, the oldest first: when, which action, to what, and the rest as JSON text.
+    fn audit_of<const N: usize>(
+        &self,
+        actions: [&str; N],
+        mut each: impl FnMut(i64, &str, &str, &str),
+    ) -> Result<(), StoreError> {
+        let marks = vec!["?"; N].join(", ");
+        let select = format!(
+            "SELECT ts_ms, action, subject, detail FROM audit WHERE action IN ({marks}) ORDER BY seq"
+        );
+        let mut select = self.connection.prepare_cached(&select).during("read the audit trail")?;
+        let mut rows = select.query(rusqlite::params_from_iter(actions)).during("read the audit trail")?;
+        while let Some(row) = rows.next().during("read the audit trail")? {
+            let mut read = || -> rusqlite::Result<()> {
+                let text = |place: usize| row.get_ref(place).and_then(|value| Ok(value.as_str()?));
+                each(row.get(0)?, text(1)?, text(2)?, text(3)?);
+                Ok(())
+            };
+            read().during("read the audit trail")?;
+        }
+        Ok(())
     }
 }
 
@@ -91,33 +204,62 @@ impl Change<'_> {
         self.append_audit(ITSELF, MADE, SUBJECT, &json!({ "made": made }))
     }
 
-    /// Notes the newest session that is over and on the disk, if it is another than the one that was noted last.
+    /// Notes what was seen, as far as it is not in `told`: which sessions there are and what their rows say; what was removed before anything
+    /// was noted of that, once for each database; and what stayed that was to go, so that nobody else has it go later.
     ///
     /// # Errors
     /// As [`Change::append_audit`].
-    pub fn note_newest(&self, number: i64, session: &str) -> Result<(), StoreError> {
-        if self.read_notes()?.seen.last().is_some_and(|(before, _)| *before >= number) {
+    pub fn note_look(&self, told: &JournalNotes, look: &JournalLook) -> Result<(), StoreError> {
+        if let Some([removed, forgotten]) = &look.gone {
+            let all = {
+                let mut all = removed.clone();
+                all.add(forgotten.clone());
+                all
+            };
+            for (action, noted, found) in
+                [(REMOVED, &told.removed, &all), (FORGOTTEN, &told.forgotten, forgotten)]
+            {
+                if noted.is_none() {
+                    let detail = json!({ "numbers": found, "reason": BEFORE });
+                    self.append_audit(ITSELF, action, SUBJECT, &detail)?;
+                }
+            }
+            let stayed = |noted: &Option<Ranges>, found: &Ranges| {
+                noted.as_ref().map_or_else(Ranges::default, |noted| noted.without(found))
+            };
+            let (events, rows) = (stayed(&told.removed, &all), stayed(&told.forgotten, forgotten));
+            if !events.is_empty() || !rows.is_empty() {
+                let detail = json!({ "events": events, "rows": rows });
+                self.append_audit(ITSELF, SPARED, SUBJECT, &detail)?;
+            }
+        }
+        let Some(newest) = look.newest.as_ref().filter(|_| !look.rows.numbers.is_empty()) else {
             return Ok(());
-        }
-        self.append_audit(ITSELF, SEEN, SUBJECT, &json!({ "number": number, "session": session }))
+        };
+        let detail = json!({
+            "number": newest.number, "session": newest.session, "hash": newest.hash,
+            "rows": look.rows.numbers, "digest": look.rows.digest,
+        });
+        self.append_audit(ITSELF, SEEN, SUBJECT, &detail)
     }
 
-    /// Notes which sessions' events go, before they do: their numbers, as ranges.
+    /// Notes which sessions' events and rows go, before they do.
     ///
     /// # Errors
     /// As [`Change::append_audit`].
-    pub fn note_removal(&self, actor: &str, numbers: &[[i64; 2]], reason: &str) -> Result<(), StoreError> {
-        self.append_audit(actor, REMOVED, SUBJECT, &json!({ "numbers": numbers, "reason": reason }))
-    }
-
-    /// Notes which sessions were removed before anything was noted of that, once for each database of recordings.
-    ///
-    /// # Errors
-    /// As [`Change::append_audit`].
-    pub fn note_removed_before(&self, numbers: &[[i64; 2]]) -> Result<(), StoreError> {
-        match self.read_notes()?.removed {
-            Some(_) => Ok(()),
-            None => self.note_removal(ITSELF, numbers, "before this was noted"),
+    pub fn note_removal(&self, actor: &str, removal: &JournalRemoval) -> Result<(), StoreError> {
+        if !removal.events.is_empty() {
+            let mut detail = json!({ "numbers": removal.events, "reason": removal.reason });
+            if !removal.rows.numbers.is_empty() {
+                detail["rows"] = json!(removal.rows.numbers);
+                detail["digest"] = json!(removal.rows.digest);
+            }
+            self.append_audit(actor, REMOVED, SUBJECT, &detail)?;
         }
+        if !removal.forgotten.is_empty() {
+            let detail = json!({ "numbers": removal.forgotten, "reason": "age" });
+            self.append_audit(actor, FORGOTTEN, SUBJECT, &detail)?;
+        }
+        Ok(())
     }
 }

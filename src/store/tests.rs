@@ -341,7 +341,7 @@ fn a_store_from_before_pins_gets_them_and_keeps_what_it_has() {
     assert_eq!(read(&store, |view| view.entities(None)).len(), 40);
     drop(store);
     let version: i64 = place.raw().pragma_query_value(None, "user_version", |row| row.get(0)).unwrap();
-    assert_eq!(version, 6);
+    assert_eq!(version, 7);
 }
 
 #[test]

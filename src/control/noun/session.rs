@@ -267,6 +267,15 @@ pub struct WholeReport {
     /// The number of a session that the audit trail tells of, and that is not there or is another one.
     #[serde(default)]
     pub unlike: Option<i64>,
+    /// The numbers of the first and the last of sessions that the audit trail tells of together, where what is said of one of them was changed.
+    #[serde(default)]
+    pub altered: Option<[i64; 2]>,
+    /// Sessions that are held, and whose recording went after that.
+    #[serde(default)]
+    pub lost_holds: u64,
+    /// Sessions that are held, or that the audit trail says are held, but not both.
+    #[serde(default)]
+    pub holds_unlike: u64,
     /// The tables that say so, or the whole database, cannot be read: they are damaged.
     #[serde(default)]
     pub unreadable: bool,
@@ -303,6 +312,22 @@ impl WholeReport {
                 "sessions are said to be removed by retention, and the audit trail says nothing of that",
             ),
             self.unlike.map(|no| format!("session number {no} is not the one that the audit trail tells of")),
+            self.altered.map(|[first, last]| match first == last {
+                true => format!("session number {first} is not as the audit trail tells"),
+                false => {
+                    format!("of the sessions number {first} to {last} not all are as the audit trail tells")
+                }
+            }),
+            count(
+                self.lost_holds,
+                "a session is held, and its recording is gone",
+                "sessions are held, and their recordings are gone",
+            ),
+            count(
+                self.holds_unlike,
+                "which session is held is not what the audit trail tells",
+                "sessions are held, or not, other than the audit trail tells",
+            ),
             self.unreadable.then(|| "the database of recordings is damaged".to_owned()),
             count(self.missing, "a session is missing", "sessions are missing"),
             self.gone

@@ -25,6 +25,7 @@ mod state;
 mod streams;
 #[cfg(test)]
 mod tests;
+mod trail;
 
 pub use electors::Electors;
 

@@ -43,7 +43,6 @@ use crate::recording::RecordError;
 use crate::recording::SessionRow;
 use crate::recording::Verification;
 use crate::recording::chain;
-use crate::store;
 
 /// A page of events ends before it has so many bytes, but has at least one.
 const MAX_PAGE: usize = 8 << 20;
@@ -89,7 +88,7 @@ impl Admin {
     }
 
     /// [`Admin::read`] without the wait.
-    async fn read_now<T: Send + 'static>(
+    pub(super) async fn read_now<T: Send + 'static>(
         &self,
         job: impl FnOnce(&Reader) -> Result<T, ApiError> + Send + 'static,
     ) -> Result<Option<T>, ApiError> {
@@ -148,25 +147,6 @@ impl Admin {
                 Some("its row says that it goes on, and the gateway does not know it".to_owned());
         }
         Ok(())
-    }
-
-    /// Holds what the recordings say of themselves against the audit trail. What is removed is noted before: so the notes are read last.
-    async fn hold_against_trail(&self, whole: &mut WholeReport) -> Result<store::JournalNotes, ApiError> {
-        let fault = |error: ReadError| fault_of_reading(&error);
-        let readable = !whole.unreadable;
-        let removed =
-            if readable { self.read_now(move |reader| reader.removed().map_err(fault)).await? } else { None };
-        let told = self.store.read(store::View::journal_notes).await;
-        let told = told.map_err(|error| fault_of_store(&error))?;
-        if let (Some(Some(removed)), Some(noted)) = (&removed, &told.removed) {
-            whole.unexplained = recording::unexplained(removed, noted);
-        }
-        if removed.is_some() {
-            let seen = told.seen.clone();
-            let unlike = self.read_now(move |reader| reader.unlike(&seen).map_err(fault)).await?;
-            whole.unlike = unlike.flatten();
-        }
-        Ok(told)
     }
 
     fn live_sessions(&self) -> Vec<LiveSession> {

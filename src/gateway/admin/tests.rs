@@ -11,6 +11,7 @@ mod recordings;
 mod remote;
 mod rights;
 mod secrets;
+mod trail;
 
 use std::path::Path;
 use std::path::PathBuf;

@@ -22,15 +22,15 @@ fn settings() -> Settings {
 async fn prune(journal: &Journal, now_ms: i64) -> Result<PruneReport, RecordError> {
     let mut all = PruneReport::default();
     loop {
-        let numbers = journal.next_removal(now_ms).unwrap().numbers;
-        let last = numbers.is_empty();
-        let PruneReport { recordings, sessions, bytes } = journal.prune(now_ms, numbers).await?;
+        let removal = journal.next_removal(now_ms).unwrap();
+        let last = removal.is_empty();
+        let PruneReport { recordings, sessions, bytes } = journal.prune(now_ms, removal).await?;
         all = PruneReport {
             recordings: all.recordings + recordings,
             sessions: all.sessions + sessions,
             bytes: all.bytes + bytes,
         };
-        if last || recordings == 0 {
+        if last || recordings + sessions == 0 {
             return Ok(all);
         }
     }

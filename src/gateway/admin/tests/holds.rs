@@ -47,8 +47,8 @@ async fn a_held_session_outlives_retention_and_who_held_it_is_told() {
     // What the start of a gateway does.
     let journal = Journal::open(&rig.data, settings).unwrap();
     journal.hold(rig.store.read(View::holds).await.unwrap().iter().map(|hold| hold.session));
-    let numbers = journal.next_removal(LATER_MS).unwrap().numbers;
-    assert_eq!(journal.prune(LATER_MS, numbers).await.unwrap().recordings, 1);
+    let removal = journal.next_removal(LATER_MS).unwrap();
+    assert_eq!(journal.prune(LATER_MS, removal).await.unwrap().recordings, 1);
     let proved = owner.verify_session(first).await.unwrap();
     assert_eq!((proved.intact, proved.pruned_ms), (true, None));
     journal.close();

@@ -22,13 +22,21 @@ pub(super) async fn begin(journal: &Journal, session: SessionId) {
     journal.append(events, Durability::Synced).await.unwrap();
 }
 
+/// Records a request for a path.
+pub(super) async fn request(journal: &Journal, session: SessionId, path: &str) {
+    let data = format!(
+        r#"{{"method":"GET","path":"{path}","query":"","headers":[],"body":null,"class":"read","http":"1.1"}}"#
+    );
+    journal.append([event(session, EventKind::HttpRequest, 12, &data)], Durability::Synced).await.unwrap();
+}
+
 /// Records that the request was denied.
 pub(super) async fn deny(journal: &Journal, session: SessionId) {
     let data = r#"{"effect":"deny","rule":null,"policy_rev":1,"code":"denied"}"#;
     journal.append([event(session, EventKind::Decision, 15, data)], Durability::Synced).await.unwrap();
 }
 
-async fn end(journal: &Journal, session: SessionId) {
+pub(super) async fn end(journal: &Journal, session: SessionId) {
     let end = event(session, EventKind::SessionEnd, 20, r#"{"reason":"killed"}"#);
     journal.append([end], Durability::Synced).await.unwrap();
 }

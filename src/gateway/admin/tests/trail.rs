@@ -1,0 +1,266 @@
+//! What somebody makes the database of recordings say who can write it, and not the audit trail.
+
+use std::path::Path;
+
+use rusqlite::Connection as Database;
+
+use super::recordings::begin;
+use super::recordings::end;
+use super::recordings::request;
+use super::*;
+use crate::gateway::retention;
+
+/// The time of the events, and times after which events and rows are past their retention.
+const START_MS: i64 = 1_795_166_043_000;
+const DAY_MS: i64 = 86_400_000;
+const EVENTS_MS: i64 = START_MS + 60 * DAY_MS;
+const ROWS_MS: i64 = START_MS + 500 * DAY_MS;
+
+/// A gateway that recorded three sessions and was started again since.
+async fn rig() -> (Rig, Journal, [SessionId; 3]) {
+    let rig = Rig::online().await;
+    let journal = rig.journal.clone().unwrap();
+    let sessions = [SessionId::new(), SessionId::new(), SessionId::new()];
+    recorded(&journal, sessions, "").await;
+    rig.store.change(|change| change.note_journal(true)).await.unwrap();
+    let journal = opened(&rig);
+    (rig, journal, sessions)
+}
+
+async fn recorded(journal: &Journal, sessions: [SessionId; 3], more: &str) {
+    for (place, session) in sessions.into_iter().enumerate() {
+        begin(journal, session).await;
+        if place == 1 {
+            request(journal, session, more).await;
+        }
+        end(journal, session).await;
+    }
+    journal.close();
+}
+
+fn opened(rig: &Rig) -> Journal {
+    Journal::open(&rig.data, rig.admin.config.load().recording.clone()).unwrap()
+}
+
+async fn blocking<T: Send + 'static>(job: impl FnOnce() -> T + Send + 'static) -> T {
+    tokio::task::spawn_blocking(job).await.unwrap()
+}
+
+async fn look(rig: &Rig) -> Result<(), String> {
+    let (store, data) = (rig.store.clone(), rig.data.clone());
+    blocking(move || retention::look(&store, &data, i64::MAX).map_err(|error| error.to_string())).await
+}
+
+async fn prune(rig: &Rig, journal: &Journal, now_ms: i64) -> recording::PruneReport {
+    let (store, data, journal) = (rig.store.clone(), rig.data.clone(), journal.clone());
+    let times = [now_ms, retention::settled(now_ms)];
+    blocking(move || retention::prune(&store, &journal, &data, "hoopctl", times).unwrap()).await
+}
+
+/// What a check of everything finds.
+async fn problems(rig: &Rig) -> Vec<String> {
+    let page = rig.owner().verify_all(VerifyFrom::default()).await.unwrap();
+    let broken = page.sessions.iter().filter(|report| !report.intact).map(|report| format!("{report:?}"));
+    broken.chain(page.whole.unwrap().problems()).collect()
+}
+
+fn write(data: &Path, statements: &str) {
+    Database::open(data.join("events.db")).unwrap().execute_batch(statements).unwrap();
+}
+
+/// Copies the database, to be put back.
+fn copy(data: &Path) -> Vec<u8> {
+    write(data, "PRAGMA wal_checkpoint(TRUNCATE)");
+    std::fs::read(data.join("events.db")).unwrap()
+}
+
+/// What is found once the statements are carried out, which are then undone.
+async fn forged(rig: &Rig, statements: &str) -> String {
+    let kept = copy(&rig.data);
+    write(&rig.data, statements);
+    let found = problems(rig).await.join("; ");
+    std::fs::write(rig.data.join("events.db"), kept).unwrap();
+    found
+}
+
+const ALTERED: &str = "as the audit trail tells";
+const UNEXPLAINED: &str = "the audit trail says nothing of that";
+
+#[tokio::test]
+async fn what_is_left_of_a_pruned_session_cannot_be_changed_or_taken_early() {
+    let (rig, journal, _) = rig().await;
+    assert_eq!(prune(&rig, &journal, EVENTS_MS).await.recordings, 3);
+    journal.close();
+    assert_eq!(problems(&rig).await, Vec::<String>::new());
+    for change in [
+        "principal = 'entra/other'",
+        "label = 'other'",
+        "connection = 'other'",
+        "source = '10.0.0.2'",
+        "started_ms = started_ms - 1",
+        "ended_ms = ended_ms + 1",
+        "tail_hash = zeroblob(32)",
+        "denied = 0, events = 1",
+    ] {
+        let found = forged(&rig, &format!("UPDATE session SET {change} WHERE no = 2")).await;
+        assert!(found.contains(ALTERED), "{change}: {found}");
+    }
+    let found = forged(&rig, "DELETE FROM session; INSERT INTO dropped VALUES (1, 3)").await;
+    assert!(found.contains(UNEXPLAINED) && found.contains("is not the one"), "{found}");
+    let found = forged(&rig, "DELETE FROM session WHERE no = 2; INSERT INTO dropped VALUES (2, 2)").await;
+    assert!(found.contains(UNEXPLAINED), "{found}");
+    assert_eq!(problems(&rig).await, Vec::<String>::new());
+    // What retention drops is no finding, and what stays then is still known.
+    let (rig, journal, [held, ..]) = self::rig().await;
+    journal.hold([held]);
+    assert_eq!(prune(&rig, &journal, EVENTS_MS).await.recordings, 2);
+    assert_eq!(prune(&rig, &journal, ROWS_MS).await.sessions, 2);
+    journal.close();
+    assert_eq!(problems(&rig).await, Vec::<String>::new());
+    let found = forged(&rig, "UPDATE session SET tail_hash = zeroblob(32)").await;
+    assert!(found.contains(ALTERED), "{found}");
+}
+
+#[tokio::test]
+async fn a_session_is_not_exchanged_for_one_that_was_chained_anew() {
+    let (rig, journal, sessions) = rig().await;
+    look(&rig).await.unwrap();
+    journal.close();
+    assert_eq!(problems(&rig).await, Vec::<String>::new());
+    // The same sessions, of which one in the middle says something else, in whole chains.
+    let other = rig.data.join("other");
+    std::fs::create_dir(&other).unwrap();
+    let settings = rig.admin.config.load().recording.clone();
+    let journal = Journal::open(&other, settings).unwrap();
+    recorded(&journal, sessions, "/forged").await;
+    std::fs::write(rig.data.join("events.db"), copy(&other)).unwrap();
+    let found = problems(&rig).await.join("; ");
+    assert!(found.contains(ALTERED), "{found}");
+}
+
+#[tokio::test]
+async fn a_note_is_no_licence_for_what_was_not_removed() {
+    let (rig, journal, [first, ..]) = rig().await;
+    look(&rig).await.unwrap();
+    // Killed between the note and the removal.
+    let removal = crate::store::JournalRemoval {
+        events: [1, 2].into_iter().collect(),
+        forgotten: [1].into_iter().collect(),
+        reason: "age",
+        ..Default::default()
+    };
+    rig.store.change(move |change| change.note_removal("hoopctl", &removal)).await.unwrap();
+    look(&rig).await.unwrap();
+    journal.close();
+    let forgery = "UPDATE session SET pruned_ms = 1 WHERE no = 1; DELETE FROM block WHERE id >> 32 = 1";
+    let found = forged(&rig, forgery).await;
+    assert!(found.contains(UNEXPLAINED), "{found}");
+    // Held when it was to go.
+    let journal = opened(&rig);
+    journal.hold([first]);
+    let removal =
+        recording::Removal { numbers: vec![1], reason: recording::PruneReason::Age, forgotten: Vec::new() };
+    let noted = crate::store::JournalRemoval { events: [1].into_iter().collect(), ..Default::default() };
+    rig.store.change(move |change| change.note_removal("hoopctl", &noted)).await.unwrap();
+    assert_eq!(journal.prune(EVENTS_MS, removal).await.unwrap().recordings, 0);
+    assert_eq!(prune(&rig, &journal, EVENTS_MS).await.recordings, 2);
+    journal.close();
+    assert_eq!(problems(&rig).await, Vec::<String>::new());
+    let found = forged(&rig, forgery).await;
+    assert!(found.contains(UNEXPLAINED), "{found}");
+    // What is noted and stays is noted once.
+    let spared = || async {
+        let audit = rig.store.read(|view| view.audit(0, 1000)).await.unwrap();
+        audit.into_iter().filter(|entry| entry.action == "journal.spare").count()
+    };
+    assert_eq!(spared().await, 2);
+    look(&rig).await.unwrap();
+    assert_eq!(spared().await, 2);
+}
+
+#[tokio::test]
+async fn a_held_session_that_went_and_a_hold_that_was_taken_away_are_found() {
+    let (rig, journal, [first, second, _]) = rig().await;
+    look(&rig).await.unwrap();
+    journal.close();
+    for session in [first, second] {
+        rig.store.change(move |change| change.add_hold(session, "case 7", "local:a")).await.unwrap();
+    }
+    assert_eq!(problems(&rig).await, Vec::<String>::new());
+    // Noted as pruned, by who has the gateway do it: only that it is held tells.
+    let noted = crate::store::JournalRemoval { events: [1].into_iter().collect(), ..Default::default() };
+    rig.store.change(move |change| change.note_removal("hoopctl", &noted)).await.unwrap();
+    let pruned = format!(
+        "UPDATE session SET pruned_ms = {EVENTS_MS} WHERE no = 1; DELETE FROM block WHERE id >> 32 = 1"
+    );
+    let found = forged(&rig, &pruned).await;
+    assert_eq!(found, "a session is held, and its recording is gone");
+    let found = forged(&rig, "DELETE FROM session WHERE no = 1; DELETE FROM block WHERE id >> 32 = 1").await;
+    assert!(found.contains("a session is held, and its recording is gone"), "{found}");
+
+    let store = Database::open(rig.data.join("hoopctl.db")).unwrap();
+    for (statement, count) in [
+        (format!("UPDATE hold SET since_ms = since_ms + 1 WHERE session = '{second}'"), 1),
+        (format!("DELETE FROM hold WHERE session = '{second}'"), 1),
+        (format!("UPDATE hold SET session = '{}'", SessionId::new()), 3),
+    ] {
+        store.execute_batch(&statement).unwrap();
+        let found = problems(&rig).await.join("; ");
+        let said =
+            if count == 1 { "which session is held is not" } else { "3 sessions are held, or not, other" };
+        assert!(found.contains(said), "{statement}: {found}");
+    }
+    // The next start keeps it nevertheless.
+    let held = rig.store.read(View::held).await.unwrap();
+    assert!(held.contains(&first) && held.contains(&second));
+}
+
+#[tokio::test]
+async fn what_is_not_on_the_disk_is_not_in_the_trail() {
+    let (rig, _journal, _) = rig().await;
+    let entries = || async { rig.store.read(|view| view.audit(0, 1000)).await.unwrap().len() };
+    let before = entries().await;
+    let (store, data) = (rig.store.clone(), rig.data.clone());
+    let failed = blocking(move || {
+        recording::fail_syncs(true);
+        let looked = retention::look(&store, &data, i64::MAX).map_err(|error| error.to_string());
+        recording::fail_syncs(false);
+        looked
+    });
+    let failed = failed.await.unwrap_err();
+    assert!(failed.contains("not on the disk"), "{failed}");
+    assert_eq!(entries().await, before);
+    look(&rig).await.unwrap();
+    assert!(entries().await > before);
+}
+
+#[tokio::test]
+async fn a_store_from_before_rows_were_noted_is_whole_and_is_noted_on() {
+    let (rig, journal, [first, _, third]) = rig().await;
+    let removal = journal.next_removal(EVENTS_MS).unwrap();
+    assert_eq!(journal.prune(EVENTS_MS, removal).await.unwrap().recordings, 3);
+    journal.close();
+    write(&rig.data, "DELETE FROM session WHERE no = 2; INSERT INTO dropped VALUES (2, 2)");
+    let noted = rig.store.change(move |change| {
+        let mark = |number, id: SessionId| serde_json::json!({ "number": number, "session": id.to_string() });
+        change.append_audit("hoopctl", "journal.mark", "events.db", &mark(1, first))?;
+        change.append_audit("hoopctl", "journal.mark", "events.db", &mark(3, third))?;
+        let pruned = serde_json::json!({ "numbers": [[1, 3]], "reason": "age" });
+        change.append_audit("hoopctl", "journal.prune", "events.db", &pruned)
+    });
+    noted.await.unwrap();
+    assert_eq!(problems(&rig).await, Vec::<String>::new());
+    look(&rig).await.unwrap();
+    assert_eq!(problems(&rig).await, Vec::<String>::new());
+    let found = forged(&rig, "UPDATE session SET principal = 'entra/other' WHERE no = 1").await;
+    assert!(found.contains(ALTERED), "{found}");
+}
+
+#[tokio::test]
+async fn what_is_gone_is_not_held() {
+    let (rig, journal, [first, ..]) = rig().await;
+    assert_eq!(prune(&rig, &journal, EVENTS_MS).await.recordings, 3);
+    let refused = rig.owner().hold_session(first, "case 7".to_owned()).await.unwrap_err();
+    assert!(refused.code == ErrorCode::Conflict && refused.message.contains("are gone"), "{refused:?}");
+    assert!(rig.store.read(View::holds).await.unwrap().is_empty());
+}
