@@ -22,6 +22,7 @@ mod refuse;
 mod run;
 mod send;
 mod shared;
+mod shown;
 mod step;
 
 use std::cell::Cell;

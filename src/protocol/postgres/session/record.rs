@@ -16,6 +16,7 @@ use crate::mask::Notes;
 use crate::mask::Plan;
 use crate::pipeline::CommandRecord;
 use crate::protocol::postgres::session::names::Definition;
+use crate::protocol::postgres::session::shown::Shown;
 use crate::protocol::postgres::wire::back::BackMessage;
 use crate::protocol::postgres::wire::back::Field;
 use crate::protocol::postgres::wire::back::Severity;
@@ -77,14 +78,16 @@ impl Statement<'_> {
             write_sql(self.sql, plan, keep, &mut data, &mut notes);
         }
         let _infallible = write!(data, "\"how\":\"{}\",\"class\":\"{}\"", self.how.as_str(), self.class);
-        self.write_effects(keep.is_none(), &mut data);
+        let texts = std::iter::once(self.sql).chain(self.runs.iter().map(|definition| &*definition.sql));
+        let shown = Shown::new(plan, texts.filter(|_| self.names_any()));
+        self.write_effects(keep.is_none(), &shown, &mut data, &mut notes);
         if !self.name.is_empty() {
             data.push_str(",\"statement\":");
-            push_string(&String::from_utf8_lossy(self.name), &mut data);
+            push_string(&shown.given(&String::from_utf8_lossy(self.name), &mut notes), &mut data);
         }
         if let Some(portal) = self.portal {
             data.push_str(",\"portal\":");
-            push_string(&String::from_utf8_lossy(portal), &mut data);
+            push_string(&shown.given(&String::from_utf8_lossy(portal), &mut notes), &mut data);
         }
         if let Some(keep) = keep.filter(|_| !self.runs.is_empty()) {
             data.push_str(",\"runs\":[");
@@ -108,13 +111,13 @@ impl Statement<'_> {
 
     /// What the text alone does not tell: what it calls of which nothing was known, with the class of the rest, and that names without a
     /// schema were looked up elsewhere than they usually are.
-    fn write_calls(&self, data: &mut String) {
+    fn write_calls(&self, shown: &Shown<'_>, data: &mut String, notes: &mut Notes) {
         let Some(sql) = self.command.sql() else { return };
         if !sql.opaque.is_empty() {
             let _infallible = write!(data, ",\"base\":\"{}\",\"opaque\":[", sql.base);
             for (place, function) in sql.opaque.iter().enumerate() {
                 let _infallible = write!(data, "{}[", comma(place));
-                write_object(&function.object, data);
+                write_object(&function.object, shown, data, notes);
                 let _infallible = write!(data, ",{}]", function.arguments);
             }
             data.push(']');
@@ -124,7 +127,15 @@ impl Statement<'_> {
         }
     }
 
-    fn write_effects(&self, tables: bool, data: &mut String) {
+    /// Whether names of the text may be written.
+    fn names_any(&self) -> bool {
+        self.command.sql().is_some_and(|sql| {
+            let relations = sql.effects.as_ref().is_some_and(|effects| !effects.relations.is_empty());
+            relations || !sql.opaque.is_empty()
+        })
+    }
+
+    fn write_effects(&self, tables: bool, shown: &Shown<'_>, data: &mut String, notes: &mut Notes) {
         let Some(effects) = self.command.sql().and_then(|sql| sql.effects.as_deref()) else { return };
         if !effects.verbs.is_empty() {
             data.push_str(",\"verbs\":[");
@@ -134,13 +145,19 @@ impl Statement<'_> {
             data.push(']');
         }
         if !tables {
-            self.write_calls(data);
+            self.write_calls(shown, data, notes);
         }
         if tables && !effects.relations.is_empty() {
             data.push_str(",\"tables\":[");
             for (place, relation) in effects.relations.iter().enumerate() {
                 data.push_str(comma(place));
-                push_string(&relation.object.to_string(), data);
+                let Object { schema, name } = &relation.object;
+                let (schema, name) = (
+                    schema.as_deref().map(|schema| shown.written(schema, notes)),
+                    shown.written(name, notes).into(),
+                );
+                let object = Object { schema: schema.map(Into::into), name };
+                push_string(&shown.given(&object.to_string(), notes), data);
             }
             data.push(']');
         }
@@ -148,13 +165,13 @@ impl Statement<'_> {
 }
 
 /// A name in a schema.
-fn write_object(object: &Object, data: &mut String) {
+fn write_object(object: &Object, shown: &Shown<'_>, data: &mut String, notes: &mut Notes) {
     match &object.schema {
-        Some(schema) => push_string(schema, data),
+        Some(schema) => push_string(&shown.written(schema, notes), data),
         None => data.push_str("null"),
     }
     data.push(',');
-    push_string(&object.name, data);
+    push_string(&shown.written(&object.name, notes), data);
 }
 
 fn write_sql(sql: &[u8], plan: &Plan, keep: usize, data: &mut String, notes: &mut Notes) {
