@@ -272,8 +272,8 @@ pub fn prune(terminal: Terminal, place: &Place, yes: bool) -> Outcome {
     store
         .call_blocking(move |db| db.change(|change| change.note_journal(made)))
         .map_err(|error| failed(&error))?;
-    let now = now_ms();
-    let times = [now, retention::settled(now)];
+    // Nothing more comes of any session that is over.
+    let times = [now_ms(), i64::MAX];
     let report = retention::prune(&store, &journal, &dir, &actor, times).map_err(|error| failed(&error))?;
     journal.close();
     let detail = json!({"recordings": report.recordings, "sessions": report.sessions, "bytes": report.bytes});

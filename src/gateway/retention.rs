@@ -4,6 +4,7 @@
 use std::path::Path;
 use std::time::Instant;
 
+use crate::domain::now_ms;
 use crate::domain::ranges::Ranges;
 use crate::gateway::running::Running;
 use crate::recording::Journal;
@@ -17,8 +18,9 @@ use crate::store::Store;
 use crate::store::StoreError;
 use crate::store::View;
 
-/// So long after its end nothing more of a session comes.
-const SETTLED_MS: i64 = 60_000;
+/// So long after its end nothing more of a session comes. The recorder takes late events for a minute, counted from when the end came to the
+/// database, which may be behind.
+const SETTLED_MS: i64 = 600_000;
 
 /// Why nothing more is removed or noted.
 #[derive(Debug, thiserror::Error)]
@@ -65,7 +67,7 @@ impl Settled {
 }
 
 /// Before which time a session must have ended, so that nothing more of it comes and it is on the disk.
-pub fn settled(now_ms: i64) -> i64 {
+fn settled(now_ms: i64) -> i64 {
     now_ms.saturating_sub(SETTLED_MS)
 }
 
@@ -149,7 +151,10 @@ pub(super) async fn prune_running(running: &Running, now_ms: i64, over_ms: i64) 
 pub(super) async fn note_sessions(running: &Running) {
     let (store, config) = (running.store.clone(), running.config.load_full());
     let noted = tokio::task::spawn_blocking(move || {
-        look(&store, &config.storage.data_dir, i64::MAX).map_err(|error| error.to_string())
+        let data_dir = &config.storage.data_dir;
+        // What is not in the database yet may be of a session that is over.
+        let over_ms = if Journal::unsettled(data_dir) == 0 { i64::MAX } else { settled(now_ms()) };
+        look(&store, data_dir, over_ms).map_err(|error| error.to_string())
     });
     if let Err(error) = noted.await.unwrap_or_else(|error| Err(error.to_string())) {
         tracing::warn!(%error, "the audit trail does not tell which sessions there are");
@@ -167,10 +172,10 @@ mod tests {
         let (mut settled, begun) = (Settled::new(1_000_000), Instant::now());
         let mut over = |now_ms, after| settled.over_after(now_ms, begun + Duration::from_secs(after));
         let about = |found: i64, wanted: i64| assert!((wanted - 50..=wanted).contains(&found), "{found}");
-        about(over(1_010_000, 10), 950_000);
+        about(over(1_010_000, 10), 410_000);
         // An hour forward, of which the clock knows nothing; and then it goes on from there.
-        about(over(4_620_000, 20), 960_000);
-        about(over(4_630_000, 30), 4_570_000);
-        about(over(1_000_000, 40), 940_000);
+        about(over(4_620_000, 20), 420_000);
+        about(over(4_630_000, 30), 4_030_000);
+        about(over(1_000_000, 40), 400_000);
     }
 }

@@ -53,7 +53,7 @@ async fn look(rig: &Rig) -> Result<(), String> {
 
 async fn prune(rig: &Rig, journal: &Journal, now_ms: i64) -> recording::PruneReport {
     let (store, data, journal) = (rig.store.clone(), rig.data.clone(), journal.clone());
-    let times = [now_ms, retention::settled(now_ms)];
+    let times = [now_ms, i64::MAX];
     blocking(move || retention::prune(&store, &journal, &data, "hoopctl", times).unwrap()).await
 }
 
