@@ -379,7 +379,7 @@ mod tests {
             session_limit: None,
         };
         let limited = |minutes: Option<u64>| Ruled {
-            session_limit: minutes.map(|minutes| Duration::from_secs(minutes * 60)),
+            session_limit: minutes.map(Duration::from_mins),
             ..ruled(Allow, &["a"], None)
         };
         for (before, after, expected) in [

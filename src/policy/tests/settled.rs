@@ -35,7 +35,7 @@ fn only_what_may_change_the_verdict_unsettles_it() {
     let post = command("POST", "/x").with_args(Args::NotRead);
     let all = || rule("all", Allow, groups(&["ops"]));
     let limited = || PolicyRule {
-        session_limit: Some(std::time::Duration::from_secs(60)),
+        session_limit: Some(std::time::Duration::from_mins(1)),
         ..rule("a", Allow, by_args(&["ops"], "gold"))
     };
     for (rules, unknown, expected) in [

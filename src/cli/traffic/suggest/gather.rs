@@ -177,20 +177,15 @@ fn passed<'a>(
     let allows: Vec<&PolicyRule> =
         rules.iter().filter_map(|id| policies.rule(id)).filter(|rule| rule.effect == Effect::Allow).collect();
     let session_limit = allows.iter().filter_map(|rule| rule.session_limit).min();
-    let (who, rule) = match group {
-        Some(group) => {
-            let names =
-                |rule: &&&PolicyRule| rule.matches.groups.iter().any(|glob| policy::fits(glob, group));
-            (Who::Group(group.to_owned()), *allows.iter().find(names)?)
-        }
-        None => {
-            let named = allows.iter().find_map(|rule| named(principal, rule).map(|who| (who, *rule)));
-            match named {
-                Some(named) => named,
-                None => (Who::Subject(principal.id.to_string()), *allows.first()?),
-            }
-        }
+    let found = if let Some(group) = group {
+        let names = |rule: &PolicyRule| rule.matches.groups.iter().any(|glob| policy::fits(glob, group));
+        let rule = allows.iter().find(|rule| names(rule))?;
+        (Who::Group(group.to_owned()), *rule)
+    } else {
+        let named = allows.iter().find_map(|rule| named(principal, rule).map(|who| (who, *rule)));
+        named.or_else(|| Some((Who::Subject(principal.id.to_string()), *allows.first()?)))?
     };
+    let (who, rule) = found;
     Some(Passed { who, rule, session_limit })
 }
 

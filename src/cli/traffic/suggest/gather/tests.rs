@@ -60,7 +60,7 @@ fn http(method: &str, path: &str) -> Command {
     Command { protocol: Protocol::Http, class: Class::Read, words: Words::Http(http) }
 }
 
-fn of<'a>(rule: &'a PolicyRule) -> Passed<'a> {
+fn of(rule: &PolicyRule) -> Passed<'_> {
     Passed { who: Who::Group("support".to_owned()), rule, session_limit: rule.session_limit }
 }
 
@@ -101,7 +101,7 @@ fn a_policy_is_for_whom_the_deciding_one_names() {
 
 #[test]
 fn what_denies_or_holds_back_now_let_nothing_pass_and_the_shortest_session_counts() {
-    let minutes = |minutes: u64| Some(Duration::from_secs(minutes * 60));
+    let minutes = |minutes: u64| Some(Duration::from_mins(minutes));
     let rules = vec![
         rule("a", Effect::Deny, groups(&["support"])),
         PolicyRule { session_limit: minutes(9), ..allow("b", groups(&["support"])) },
@@ -130,7 +130,7 @@ fn what_the_deciding_policy_asks_for_is_asked_for_again() {
         },
         unless: Some(Matcher { paths: texts(&["/c/9"]), ..Matcher::default() }),
         when: Some(When { days: texts(&["mon-fri"]), ..When::default() }),
-        session_limit: Some(Duration::from_secs(600)),
+        session_limit: Some(Duration::from_mins(10)),
         ..allow("r", Matcher::default())
     };
     let rules = written(&guarded, &[http("GET", "/c/7"), http("GET", "/c/8")]);
