@@ -249,11 +249,12 @@ impl Change<'_> {
     /// As [`Change::append_audit`].
     pub fn note_removal(&self, actor: &str, removal: &JournalRemoval) -> Result<(), StoreError> {
         if !removal.events.is_empty() {
-            let mut detail = json!({ "numbers": removal.events, "reason": removal.reason });
-            if !removal.rows.numbers.is_empty() {
-                detail["rows"] = json!(removal.rows.numbers);
-                detail["digest"] = json!(removal.rows.digest);
-            }
+            let JournalRemoval { events, rows, reason, .. } = removal;
+            let detail = if rows.numbers.is_empty() {
+                json!({ "numbers": events, "reason": reason })
+            } else {
+                json!({ "numbers": events, "reason": reason, "rows": rows.numbers, "digest": rows.digest })
+            };
             self.append_audit(actor, REMOVED, SUBJECT, &detail)?;
         }
         if !removal.forgotten.is_empty() {

@@ -312,11 +312,8 @@ impl WholeReport {
                 "sessions are said to be removed by retention, and the audit trail says nothing of that",
             ),
             self.unlike.map(|no| format!("session number {no} is not the one that the audit trail tells of")),
-            self.altered.map(|[first, last]| match first == last {
-                true => format!("session number {first} is not as the audit trail tells"),
-                false => {
-                    format!("of the sessions number {first} to {last} not all are as the audit trail tells")
-                }
+            self.altered.map(|[first, last]| {
+                format!("of the sessions number {first} to {last} not all are as the audit trail tells")
             }),
             count(
                 self.lost_holds,

@@ -54,6 +54,8 @@ mod tests {
 
     use super::*;
 
+    const CARD: &str = "4111 1111 1111 1111";
+
     #[test]
     fn a_name_that_is_a_masked_value_is_not_shown() {
         let plan =
@@ -62,7 +64,6 @@ mod tests {
             let shown = Shown::new(&plan, std::iter::once(text.as_bytes()));
             shown.written(name, &mut Notes::default()).into_owned()
         };
-        const CARD: &str = "4111 1111 1111 1111";
         assert!(!shown(&format!("SELECT \"{CARD}\"()"), CARD).contains("4111"));
         // Its parts, and a form in which nothing is found.
         assert_eq!(shown(&format!("SELECT \"{CARD}\""), "4111"), MASKED);
