@@ -83,11 +83,10 @@ impl Pattern {
     pub(super) fn leaf(&self, leaf: Leaf<'_>) -> Option<Answer> {
         match (self, leaf) {
             (_, Leaf::Missing) => None,
-            (_, Leaf::Doubtful) => Some(Answer::Unsure),
+            (_, Leaf::Doubtful) | (Self::Compares(..), Leaf::Within) => Some(Answer::Unsure),
             (Self::Is(choices) | Self::IsNot(choices), leaf) => {
                 Some(Answer::any(choices.0.iter().map(|choice| choice.answer(leaf))))
             }
-            (Self::Compares(..), Leaf::Within) => Some(Answer::Unsure),
             (Self::Compares(..), Leaf::Empty) => Some(Answer::No),
             (Self::Compares(holds, operand), Leaf::Value(value)) => Some(compare(value, *holds, operand)),
         }
@@ -143,11 +142,11 @@ impl Choices {
 impl Choice {
     fn answer(&self, leaf: Leaf<'_>) -> Answer {
         let value = match (self, leaf) {
-            (Self::Anything, Leaf::Empty) | (_, Leaf::Doubtful) => return Answer::Unsure,
-            // Targets make something of an object for a plain value: `{"$eq": 8}`. A glob is about the text.
-            (Self::Literal(_), Leaf::Within) => return Answer::Unsure,
-            (_, Leaf::Within) => return Answer::No,
-            (_, Leaf::Missing | Leaf::Empty) => return Answer::No,
+            // Targets make something of an object for a plain value: `{"$eq": 8}`. A glob is about the text before it.
+            (Self::Anything, Leaf::Empty) | (_, Leaf::Doubtful) | (Self::Literal(_), Leaf::Within) => {
+                return Answer::Unsure;
+            }
+            (_, Leaf::Missing | Leaf::Empty | Leaf::Within) => return Answer::No,
             (Self::Anything, Leaf::Value(_)) => return Answer::Yes,
             (_, Leaf::Value(value)) => value,
         };
