@@ -270,6 +270,7 @@ mod tests {
         const PLUS: &str = "s3cret/+tok<en";
         const WIDE: &str = "pä\u{df}€\u{1f600}x";
         for (secret, echo) in [
+            (PLUS, "s=\r\n3cret/+tok<en"),
             (PLUS, r"s3cret/&%2343;tok<en"),
             (PLUS, r"s3cret/&%2343%3Btok&lt%3Ben"),
             (PLUS, r"s3cret/&%252343%253Btok<en"),
@@ -282,6 +283,7 @@ mod tests {
             (PLUS, r"s3cret/\\2b tok<en"),
             (PLUS, r"s3cret/%5C2b%20tok<en"),
             (PLUS, r"s3cret/\53tok\74en"),
+            ("s3cret/+1tok", r"s3cret/\531tok"),
             (PLUS, r"s3cret/&#0000000043;tok&#x000000003C;en"),
             (WIDE, r"p\u00e4\u00DF\u20ac\ud83d\ude00x"),
             (WIDE, r"p\\u00e4\\u00DF\\u20ac\\ud83d\\ude00x"),
@@ -302,6 +304,12 @@ mod tests {
         assert_eq!(masked(WIDE, r"p\u00e4\u00DF\u20ac\ud83d\ude01x"), None);
         let latin = Needles::new(&[b"p\xe4ss".to_vec()]);
         assert_eq!(latin.replace(br"p\u00e4ss").as_deref(), Some(&b"*********"[..]));
+    }
+
+    #[test]
+    fn with_nothing_to_look_for_nothing_is_held() {
+        let (mut redactor, mut out) = (Redactor::new(Needles::new(&[])), Vec::new());
+        assert!(redactor.passes(b"a %4") && redactor.passes_or_push(b"a %4", &mut out) && out.is_empty());
     }
 
     #[test]
