@@ -218,7 +218,7 @@ fn a_newer_schema_is_refused_and_left_alone() {
     place.raw().pragma_update(None, "user_version", 99).unwrap();
     let before = fs::read(place.db()).unwrap();
     let error = place.open().err().unwrap();
-    assert!(matches!(error, StoreError::Newer { found: 99, known: 6, .. }), "{error:?}");
+    assert!(matches!(error, StoreError::Newer { found: 99, known: 7, .. }), "{error:?}");
     assert!(error.to_string().contains("newer hoopctl"));
     assert_eq!(fs::read(place.db()).unwrap(), before);
 }
