@@ -208,7 +208,7 @@ impl Journal {
         self.owner.shared.enqueue([event], Some(Durability::Written)).map(|_ticket| ())
     }
 
-    /// Resolves when all that was recorded before is in the database, where a [`Reader`](crate::recording::Reader) finds it.
+    /// Resolves when all that was recorded before is in the database, where a [`Reader`] finds it.
     pub fn settle(&self) -> Appended {
         let shared = &self.owner.shared;
         Appended(match shared.press() {
