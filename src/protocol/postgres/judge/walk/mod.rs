@@ -73,7 +73,7 @@ struct Place<'t> {
     returns: bool,
     /// It is the condition of an `UPDATE` or a `DELETE`, for the rows of its target.
     own: Option<Own<'t>>,
-    /// It is the whole text, a query; or what that gives of the one row of `pg_settings` about [`settings::RESTRICTS`].
+    /// It is the whole text, a query; or what that gives of the one row of `pg_settings` about [`super::settings::RESTRICTS`].
     restricts: bool,
     /// What takes the value that stands here as it is.
     takes: Option<Takes<'t>>,
