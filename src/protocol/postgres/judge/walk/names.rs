@@ -81,11 +81,8 @@ pub(super) fn is_whole_select(statements: &[RawStmt]) -> bool {
 /// Whether all that a query reads is the row of `pg_settings` about [`RESTRICTS`], as in the text that `pg_dump` begins with:
 /// `SELECT set_config(name, …) FROM pg_settings WHERE name = '…'`.
 ///
-/// One value alone is asked for: another one could change what `name` is in between.
+/// One value alone is asked for, and there is no other clause: what else is computed could change what `name` is in between.
 pub(super) fn restricts(select: &SelectStmt) -> bool {
-    if select.target_list.len() != 1 {
-        return false;
-    }
     let [Node { node: Some(NodeEnum::RangeVar(table)) }] = select.from_clause.as_slice() else {
         return false;
     };
@@ -95,12 +92,26 @@ pub(super) fn restricts(select: &SelectStmt) -> bool {
     };
     let own = matches!(table.schemaname.as_str(), "" | "pg_catalog")
         && table.relname == "pg_settings"
-        && table.alias.is_none()
-        && select.with_clause.is_none();
+        && table.alias.is_none();
     own && AExprKind::try_from(condition.kind) == Ok(AExprKind::AexprOp)
         && matches!(qualified(&condition.name), Some((None | Some("pg_catalog"), "=")))
         && condition.lexpr.as_deref().is_some_and(is_name)
         && condition.rexpr.as_deref().and_then(constant).as_deref() == Some(RESTRICTS)
+        && select.target_list.len() == 1
+        && has_no_other_clause(select)
+}
+
+/// Whether a query is nothing but what it gives, of what, under which condition.
+fn has_no_other_clause(select: &SelectStmt) -> bool {
+    let parts = SelectStmt {
+        target_list: select.target_list.clone(),
+        from_clause: select.from_clause.clone(),
+        where_clause: select.where_clause.clone(),
+        limit_option: select.limit_option,
+        op: select.op,
+        ..SelectStmt::default()
+    };
+    *select == parts
 }
 
 /// Whether a node is the column `name`.
