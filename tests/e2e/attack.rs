@@ -322,6 +322,8 @@ fn what_a_target_may_read_otherwise_gets_past_no_policy() {
         ("/form", form, "order[kind]=wire"),
         ("/form", form, "order.kind=wire"),
         ("/form", json, r#"{"order":"{\"kind\":\"wire\"}"}"#),
+        ("/form", json, r#"{"order":"{\"kind\":\"wire\"} x"}"#),
+        ("/form", json, r#"{"order":"{'kind':'wire'}"}"#),
     ] {
         let reply = post(path, kind, body);
         assert_eq!((reply.status, reply.code().as_str()), (403, "denied"), "{path} {body}");
@@ -335,6 +337,8 @@ fn what_a_target_may_read_otherwise_gets_past_no_policy() {
         "/admin::$DATA",
         "/.../admin",
         "/x?role=root",
+        "/x?role=%72oot%ff",
+        "/x?r%ffole=x",
     ] {
         let reply = world.get(&format!("/c/raw{path}"), Some(&token));
         assert_eq!((reply.status, reply.code().as_str()), (403, "denied"), "{path}");
