@@ -204,21 +204,13 @@ mod tests {
     use super::*;
     use crate::domain::ApprovalSpec;
     use crate::domain::GrantScope;
-    use crate::domain::Origin;
 
     fn rule(id: &str, effect: Effect, matches: Matcher) -> PolicyRule {
         let from = vec!["dba".to_owned(), "sre".to_owned()];
         let spec = ApprovalSpec { from, min: 1, timeout_s: 60, reason: false, grant: GrantScope::Once };
         PolicyRule {
-            id: id.to_owned(),
-            origin: Origin::Store,
-            effect,
-            matches,
-            unless: None,
-            when: None,
             approval: (effect == Effect::Approve).then_some(spec),
-            session_limit: None,
-            message: None,
+            ..PolicyRule::bare(id, effect, matches)
         }
     }
 

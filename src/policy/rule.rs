@@ -35,6 +35,24 @@ pub struct PolicyRule {
     pub message: Option<String>,
 }
 
+#[cfg(test)]
+impl PolicyRule {
+    /// One of the store that says this and no more.
+    pub(crate) fn bare(id: &str, effect: Effect, matches: Matcher) -> Self {
+        Self {
+            id: id.to_owned(),
+            origin: Origin::Store,
+            effect,
+            matches,
+            unless: None,
+            when: None,
+            approval: None,
+            session_limit: None,
+            message: None,
+        }
+    }
+}
+
 /// Conditions that must all hold. An empty list or table is no condition.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Matcher {

@@ -102,15 +102,8 @@ fn table(entries: &[(&str, &str)]) -> BTreeMap<String, String> {
 
 fn rule(id: &str, effect: Effect, matches: Matcher) -> PolicyRule {
     PolicyRule {
-        id: id.to_owned(),
-        origin: Origin::Store,
-        effect,
-        matches,
-        unless: None,
-        when: None,
         approval: (effect == Effect::Approve).then(|| spec(&["dba"], 1)),
-        session_limit: None,
-        message: None,
+        ..PolicyRule::bare(id, effect, matches)
     }
 }
 

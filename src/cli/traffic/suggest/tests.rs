@@ -2,7 +2,6 @@
 
 use super::*;
 use crate::domain::Class;
-use crate::domain::Origin;
 use crate::policy::Matcher;
 
 fn texts(values: &[&str]) -> Vec<String> {
@@ -10,17 +9,7 @@ fn texts(values: &[&str]) -> Vec<String> {
 }
 
 fn allow(id: &str, matches: Matcher) -> PolicyRule {
-    PolicyRule {
-        id: id.to_owned(),
-        origin: Origin::Store,
-        effect: Effect::Allow,
-        matches,
-        unless: None,
-        when: None,
-        approval: None,
-        session_limit: None,
-        message: None,
-    }
+    PolicyRule::bare(id, Effect::Allow, matches)
 }
 
 fn groups(names: &[&str]) -> Matcher {

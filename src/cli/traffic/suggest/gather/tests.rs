@@ -4,7 +4,6 @@ use super::*;
 use crate::domain::Groups;
 use crate::domain::Kind;
 use crate::domain::McpCommand;
-use crate::domain::Origin;
 use crate::domain::Protocol;
 use crate::domain::command::Args;
 use crate::domain::command::HttpCommand;
@@ -21,22 +20,8 @@ fn table(key: &str, value: &str) -> BTreeMap<String, String> {
     BTreeMap::from([(key.to_owned(), value.to_owned())])
 }
 
-fn rule(id: &str, effect: Effect, matches: Matcher) -> PolicyRule {
-    PolicyRule {
-        id: id.to_owned(),
-        origin: Origin::Store,
-        effect,
-        matches,
-        unless: None,
-        when: None,
-        approval: None,
-        session_limit: None,
-        message: None,
-    }
-}
-
 fn allow(id: &str, matches: Matcher) -> PolicyRule {
-    rule(id, Effect::Allow, matches)
+    PolicyRule::bare(id, Effect::Allow, matches)
 }
 
 fn groups(names: &[&str]) -> Matcher {
@@ -103,7 +88,7 @@ fn a_policy_is_for_whom_the_deciding_one_names() {
 fn what_denies_or_holds_back_now_let_nothing_pass_and_the_shortest_session_counts() {
     let minutes = |minutes: u64| Some(Duration::from_mins(minutes));
     let rules = vec![
-        rule("a", Effect::Deny, groups(&["support"])),
+        PolicyRule::bare("a", Effect::Deny, groups(&["support"])),
         PolicyRule { session_limit: minutes(9), ..allow("b", groups(&["support"])) },
         PolicyRule { session_limit: minutes(5), ..allow("c", groups(&["dev"])) },
     ];
