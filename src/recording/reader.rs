@@ -87,6 +87,8 @@ pub struct SessionFilter {
     pub connection: Option<String>,
     /// Those that are live, or that are not.
     pub live: Option<bool>,
+    /// Those that began before this one: the next page.
+    pub before: Option<SessionId>,
     /// At most so many, the newest. `None`: no limit.
     pub limit: Option<u32>,
 }
@@ -122,9 +124,11 @@ impl Reader {
     /// # Errors
     /// When the database cannot be read.
     pub fn sessions(&self, filter: &SessionFilter) -> Result<Vec<SessionRow>, ReadError> {
+        let before = filter.before.map(|id| self.place_of(id)).transpose()?.unwrap_or(i64::MAX);
         let mut statement = self.connection.prepare_cached(&format!(
             "SELECT {} FROM session
-             WHERE (?1 IS NULL OR ended_ms IS NULL OR ended_ms >= ?1)
+             WHERE no < ?6
+               AND (?1 IS NULL OR ended_ms IS NULL OR ended_ms >= ?1)
                AND (?2 IS NULL OR principal = ?2 OR label = ?2)
                AND (?3 IS NULL OR connection = ?3)
                AND (?4 IS NULL OR (ended_ms IS NULL) = ?4)
@@ -134,12 +138,21 @@ impl Reader {
         let limit = filter.limit.map_or(-1, i64::from);
         let rows = statement
             .query_map(
-                params![filter.since_ms, filter.principal, filter.connection, filter.live, limit],
+                params![filter.since_ms, filter.principal, filter.connection, filter.live, limit, before],
                 session::read_row,
             )?
             .collect::<Result<Vec<_>, _>>()?;
         drop(statement);
         rows.into_iter().map(|row| self.current(row)).collect()
+    }
+
+    /// The number of a session; of one that is gone, where it would stand: ids sort by time.
+    fn place_of(&self, id: SessionId) -> Result<i64, ReadError> {
+        if let Some(found) = self.numbered(id)? {
+            return Ok(found.no);
+        }
+        let older = "SELECT coalesce(max(no), 0) + 1 FROM session WHERE id < ?";
+        Ok(self.connection.prepare_cached(older)?.query_row([id.to_string()], |row| row.get(0))?)
     }
 
     /// Brings the row of a live session up to date: the writer does so once a second only.

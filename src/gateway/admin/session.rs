@@ -184,6 +184,7 @@ fn wanted(filter: &SessionFilter, limit: Option<u32>) -> recording::SessionFilte
         principal: filter.principal.clone(),
         connection: filter.connection.as_ref().map(ToString::to_string),
         live: filter.live,
+        before: filter.before,
         limit,
     }
 }
@@ -195,13 +196,9 @@ fn rows(
     limit: Option<u32>,
     holds: &Holds,
 ) -> Result<Vec<SessionRow>, ApiError> {
-    // A page further back, or those that are held: which those are, the recordings do not say.
-    let at_most = if filter.before.is_some() || filter.held.is_some() { None } else { limit };
+    // Which are held, the recordings do not say.
+    let at_most = if filter.held.is_some() { None } else { limit };
     let mut rows = reader.sessions(&wanted(filter, at_most)).map_err(|error| fault_of_reading(&error))?;
-    if let Some(before) = filter.before {
-        // Ids sort by time.
-        rows.retain(|row| row.id < before);
-    }
     if let Some(held) = filter.held {
         rows.retain(|row| holds.contains_key(&row.id) == held);
     }

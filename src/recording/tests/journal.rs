@@ -379,12 +379,21 @@ async fn sessions_are_found_by_what_is_asked_for() {
         "a live one is never over"
     );
     assert_eq!(ids(SessionFilter { limit: Some(1), ..all() }), [three]);
+    assert_eq!(ids(SessionFilter { before: Some(three), limit: Some(1), ..all() }), [two]);
+    assert_eq!(ids(SessionFilter { before: Some(one), ..all() }), []);
+    assert_eq!(
+        ids(SessionFilter { before: Some(SessionId::new()), ..all() }),
+        [three, two, one],
+        "a session that is gone"
+    );
     // The recording of refused requests is listed, and is never the last one; a connection of that name is like any other.
     let [own, gateway] = [SessionId::new(), SessionId::new()];
     assert_eq!(reader.last().unwrap().unwrap().id, three);
     journal.append([start_of(gateway, "kim", "gateway")], Durability::Written).await.unwrap();
     append(&journal, start_of(own, GATEWAY, "gateway")).await;
     assert_eq!(ids(all()), [own, gateway, three, two, one]);
+    // Its id is older than the one it began after: pages go by the order of the list.
+    assert_eq!(ids(SessionFilter { before: Some(gateway), ..all() }), [three, two, one]);
     assert_eq!(reader.last().unwrap().unwrap().id, gateway);
     assert_eq!(reader.find("last").unwrap().id, gateway);
     assert_eq!(reader.find(&own.to_string()).unwrap().id, own);
