@@ -116,7 +116,7 @@ fn what_is_wrong_is_told_in_one_run_and_nothing_is_written() {
         std::fs::remove_file(world.path("entities").join(name)).unwrap();
         said
     };
-    let before = audited(&world).len();
+    let before = audited(&world);
     let own = "[[policy]]\nid = \"support-reads\"\neffect = \"deny\"\nmatch = { groups = [\"x\"] }\n[[mask]]\nid = \"pii\"\nfields = [\"a\"]\n";
     for (text, exit, wanted) in [
         ("[[policy]\nid = 1\n", 3, &["z.toml:1:"][..]),
@@ -181,7 +181,7 @@ fn what_is_wrong_is_told_in_one_run_and_nothing_is_written() {
     assert_eq!(open.0, 0);
     let (code, _, err) = world.cli(&["apply", "-f", "entities"]);
     assert!(code == 3 && err.contains("anybody on this machine can write to it"), "{err}");
-    assert_eq!(audited(&world).len(), before, "nothing was written");
+    assert_eq!(audited(&world), before, "nothing was written");
     let (_, out, _) = world.cli(&["export"]);
     assert!(!out.contains("[["), "{out}");
 }

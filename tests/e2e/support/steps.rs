@@ -58,10 +58,12 @@ pub fn says(world: &World, session: &str, key: &str, value: &str) -> bool {
     world.events(session).iter().any(|event| event["data"][key] == value)
 }
 
-/// The audit trail: who did what, to what.
+/// The audit trail: who did what, to what. Not what the gateway notes of its journal from time to time.
 pub fn audited(world: &World) -> Vec<[String; 3]> {
     let store = rusqlite::Connection::open(world.path("data/hoopctl.db")).unwrap();
-    let mut entries = store.prepare("SELECT actor, action, subject FROM audit ORDER BY seq").unwrap();
+    let mut entries = store
+        .prepare("SELECT actor, action, subject FROM audit WHERE action NOT GLOB 'journal.*' ORDER BY seq")
+        .unwrap();
     let rows = entries.query_map([], |row| Ok([row.get(0)?, row.get(1)?, row.get(2)?])).unwrap();
     rows.map(Result::unwrap).collect()
 }
