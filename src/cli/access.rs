@@ -1,5 +1,6 @@
 //! The way to the gateway: its admin socket, its store when it does not run, or the network when it is elsewhere.
 
+use std::pin::Pin;
 use std::sync::Arc;
 
 use tokio::runtime::Runtime;
@@ -136,7 +137,14 @@ impl Access {
 
     /// Waits for an answer.
     pub fn wait<T>(&self, answer: Answer<'_, T>) -> Result<T, Failure> {
-        self.runtime.block_on(answer).map_err(Failure::from)
+        let mut told = Err(Failure::failed("the answer was given up"));
+        self.drive(Box::pin(async { told = answer.await.map_err(Failure::from) }));
+        told
+    }
+
+    /// Runs `work` to its end. Of one type, so that the runtime is not compiled anew for each answer that is waited for.
+    fn drive(&self, work: Pin<Box<dyn Future<Output = ()> + '_>>) {
+        self.runtime.block_on(work);
     }
 
     /// Runs a future of another kind on the same runtime.

@@ -191,14 +191,13 @@ impl Client {
         }
     }
 
-    async fn exchange<T: DeserializeOwned>(&self, draft: &Draft, mut time: Allowance) -> Result<T, ApiError> {
+    /// Sends a call and waits for its whole answer. What the answer means is for the caller: this is compiled once, not for each type.
+    async fn exchange(&self, draft: &Draft, mut time: Allowance) -> Result<Vec<u8>, ApiError> {
         let (response, driver) = self.ask(draft, &mut time).await?;
         if !response.status().is_success() {
             return Err(self.refused(draft, &time, (response, driver)).await);
         }
-        let bytes = time.call(read_all(response.into_body(), driver)).await?;
-        Ok(serde_json::from_slice(&bytes)
-            .map_err(|source| ClientError::Unreadable { what: draft.what(), source })?)
+        time.call(read_all(response.into_body(), driver)).await
     }
 
     fn timed<T: DeserializeOwned + Send + 'static>(
@@ -210,7 +209,9 @@ impl Client {
     ) -> Answer<'_, T> {
         Box::pin(async move {
             let draft = Draft { method, path, body, after: None };
-            self.exchange(&draft, Allowance::new(TIMEOUT + longer)).await
+            let bytes = self.exchange(&draft, Allowance::new(TIMEOUT + longer)).await?;
+            Ok(serde_json::from_slice(&bytes)
+                .map_err(|source| ClientError::Unreadable { what: draft.what(), source })?)
         })
     }
 
