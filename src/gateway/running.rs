@@ -119,7 +119,15 @@ pub fn compile(
     let connections: Vec<Connection> = entities.connections.clone();
     let recording = config.recording.clone();
     let key = |name: &_| masks.of(name);
-    let parts = SnapshotParts { issuers, connections, masks: &entities.masks, policies, recording, limits };
+    let parts = SnapshotParts {
+        issuers,
+        connections,
+        fingerprint: tls::fingerprint,
+        masks: &entities.masks,
+        policies,
+        recording,
+        limits,
+    };
     Snapshot::compile(parts, key, before).map_err(|source| GatewayError::Snapshot { source })
 }
 
@@ -173,8 +181,9 @@ impl Running {
             config::combine(config, stored_entities(&stored).map_err(problems)?).map_err(problems)?;
         let old = self.config.load_full();
         let before = self.gate.snapshot();
-        let issuers =
-            if old.oidc == config.oidc { self.gate.issuers() } else { issuers(config, &self.store)? };
+        let known = self.gate.issuers();
+        let same = old.oidc == config.oidc && known.have_authorities_of(&config.oidc);
+        let issuers = if same { known } else { issuers(config, &self.store)? };
         let snapshot =
             compile(config, &entities, revision, Arc::clone(&issuers), &self.mask_key, Some(&before))?;
         let certificate = server_tls(config, &self.vault).await?;

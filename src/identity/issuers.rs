@@ -33,6 +33,7 @@ use crate::identity::source::Source;
 use crate::identity::source::Waiter;
 use crate::identity::token::Failures;
 use crate::identity::token::Token;
+use crate::transport::tls;
 
 /// How long a request waits for keys that are being fetched.
 const KEY_WAIT: Duration = Duration::from_secs(2);
@@ -56,6 +57,8 @@ pub struct Verified {
 /// The configured issuers with their keys.
 pub struct Issuers {
     sources: Vec<Arc<Source>>,
+    /// What the `ca_file` of each of the settings held.
+    authorities: Vec<Option<[u8; 32]>>,
     by_iss: HashMap<String, usize>,
     generation: Arc<Generation>,
     keeper: Arc<dyn KeyKeeper>,
@@ -96,6 +99,7 @@ impl Issuers {
         let generation = Arc::new(Generation::new());
         let mut issuers = Self {
             sources: Vec::new(),
+            authorities: authorities(&settings),
             by_iss: HashMap::new(),
             generation,
             keeper,
@@ -117,6 +121,11 @@ impl Issuers {
             }
         }
         Ok(issuers)
+    }
+
+    /// Whether files of authorities that `settings` name hold what they held when these issuers were made.
+    pub fn have_authorities_of(&self, settings: &[IssuerSettings]) -> bool {
+        self.authorities == authorities(settings)
     }
 
     fn add(&mut self, issuer: Issuer, fetch: Box<dyn Fetch>) -> Result<(), IdentityError> {
@@ -316,6 +325,10 @@ impl Issuers {
     pub fn inspect(&self, token: &str) -> Inspection {
         inspect::against(self, token)
     }
+}
+
+fn authorities(settings: &[IssuerSettings]) -> Vec<Option<[u8; 32]>> {
+    settings.iter().map(|settings| settings.ca_file.as_deref().and_then(tls::fingerprint)).collect()
 }
 
 impl Drop for Issuers {

@@ -1,6 +1,7 @@
 //! What holds at one moment: issuers, connections, policies, masks and limits, compiled and swapped as one.
 
 use std::collections::HashMap;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::OnceLock;
 
@@ -34,20 +35,23 @@ pub struct Governed {
     pub plan: Arc<Plan>,
     /// Tells one way of masking from another, 8 hexadecimal digits.
     pub mask_tag: Box<str>,
+    /// What its `ca_file` held.
+    authorities: Option<[u8; 32]>,
     pub(super) credential: ArcSwapOption<Credential>,
     /// Its counters, once it was used.
     pub(super) counters: OnceLock<Arc<Counters>>,
 }
 
 impl Governed {
-    /// Whether a session on this connection must not go on with `other`: another target, credential, tags, or
-    /// other options of a database or MCP server, such as `readonly` or `pin`.
+    /// Whether a session on this connection must not go on with `other`: another target, credential, tags, other authorities for its
+    /// certificate, even if they are in a file of the same name, or other options of a database or MCP server, such as `readonly` or `pin`.
     pub fn leads_elsewhere(&self, other: &Self) -> bool {
         let (old, new) = (&self.connection, &other.connection);
         old.upstream != new.upstream
             || old.inject != new.inject
             || old.tags != new.tags
             || old.ca_file != new.ca_file
+            || self.authorities != other.authorities
             || old.database != new.database
             || old.mcp != new.mcp
     }
@@ -75,6 +79,8 @@ pub struct SnapshotParts<'a> {
     pub issuers: Arc<Issuers>,
     /// All connections.
     pub connections: Vec<Connection>,
+    /// Tells what a file of authorities holds now from what it held before.
+    pub fingerprint: fn(&Path) -> Option<[u8; 32]>,
     /// All masks.
     pub masks: &'a [MaskRule],
     /// The policies, compiled.
@@ -103,14 +109,17 @@ impl Snapshot {
         hash_key: impl Fn(&ConnectionName) -> [u8; 32],
         before: Option<&Self>,
     ) -> Result<Self, SnapshotError> {
-        let SnapshotParts { issuers, connections, masks, policies, recording, limits } = parts;
+        let SnapshotParts { issuers, connections, fingerprint, masks, policies, recording, limits } = parts;
         let mut governed = HashMap::with_capacity_and_hasher(connections.len(), ahash::RandomState::new());
         for connection in connections {
             let rules: Vec<&MaskRule> =
                 masks.iter().filter(|rule| mask::applies(rule, &connection)).collect();
             let mask_tag = mask_tag(&rules);
-            let old = before.and_then(|before| before.connections.get(&connection.name));
-            if let Some(old) = old.filter(|old| old.connection == connection && old.mask_tag == mask_tag) {
+            let authorities = connection.ca_file.as_deref().and_then(fingerprint);
+            let old = before.and_then(|before| before.connections.get(&connection.name)).filter(|old| {
+                old.connection == connection && old.mask_tag == mask_tag && old.authorities == authorities
+            });
+            if let Some(old) = old {
                 governed.insert(connection.name.clone(), Arc::clone(old));
                 continue;
             }
@@ -122,6 +131,7 @@ impl Snapshot {
                     connection,
                     plan: Arc::new(plan),
                     mask_tag,
+                    authorities,
                     credential: ArcSwapOption::empty(),
                     counters: OnceLock::new(),
                 }),

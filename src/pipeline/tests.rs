@@ -80,6 +80,7 @@ pub(crate) fn snapshot(
     let parts = SnapshotParts {
         issuers,
         connections,
+        fingerprint: |_| None,
         masks,
         policies: PolicySet::compile(vec![rule], 1).unwrap(),
         recording: recording::Settings::default(),
@@ -370,6 +371,30 @@ async fn a_connection_exists_only_for_the_protocol_that_it_speaks() {
     gate.journal().close();
     let told = refusals(&dir);
     assert_eq!(told.matches("wrong_protocol").count(), 2, "{told}");
+}
+
+#[test]
+fn a_connection_leads_elsewhere_once_its_file_of_authorities_holds_others() {
+    let mut connection = database("db");
+    connection.ca_file = Some("ca.pem".into());
+    let compiled = |fingerprint, before: Option<&Snapshot>| {
+        let parts = SnapshotParts {
+            issuers: nobody(),
+            connections: vec![connection.clone()],
+            fingerprint,
+            masks: &[],
+            policies: PolicySet::compile(Vec::new(), 1).unwrap(),
+            recording: recording::Settings::default(),
+            limits: CallerLimits { sessions: 10, rate: None },
+        };
+        Snapshot::compile(parts, |_| [0; 32], before).unwrap()
+    };
+    let before = compiled(|_| Some([1; 32]), None);
+    let [same, other] =
+        [compiled(|_| Some([1; 32]), Some(&before)), compiled(|_| Some([2; 32]), Some(&before))];
+    let of = |snapshot: &Snapshot| Arc::clone(snapshot.connection("db").unwrap());
+    assert!(Arc::ptr_eq(&of(&before), &of(&same)));
+    assert!(of(&before).leads_elsewhere(&of(&other)));
 }
 
 #[test]

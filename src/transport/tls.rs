@@ -93,6 +93,13 @@ pub fn client_config_with(
     Ok(Arc::new(config))
 }
 
+/// Tells what a file of authorities holds now from what it held before: its SHA-256; `None` where it cannot be read. To be taken
+/// before [`client_config`] reads it, so that a change in between counts as one.
+pub fn fingerprint(ca_file: &Path) -> Option<[u8; 32]> {
+    let held = std::fs::read(ca_file).ok()?;
+    aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, &held).as_ref().try_into().ok()
+}
+
 /// Settings of a server that shows the chain in `cert_pem` and asks for no certificate.
 ///
 /// # Errors

@@ -264,3 +264,14 @@ async fn an_inspection_finds_every_reason() {
         assert!(!inspect(junk).failures.is_empty());
     }
 }
+
+#[test]
+fn issuers_know_when_the_file_of_their_authorities_holds_others() {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), "one").unwrap();
+    let settings = [IssuerSettings { ca_file: Some(file.path().to_owned()), ..generic() }];
+    let issuers = Provider::default().issuers(settings.to_vec());
+    assert!(issuers.have_authorities_of(&settings));
+    std::fs::write(file.path(), "another").unwrap();
+    assert!(!issuers.have_authorities_of(&settings));
+}
