@@ -183,6 +183,11 @@ impl Echoes {
 
     /// Where one begins of whose head a part stands before `at`, and no more of it; `at` if there is none.
     fn begun(&self, text: &[u8], at: usize) -> usize {
+        // Mostly the last byte tells that there is none: it would stand in a head, too.
+        let last = at.checked_sub(1).and_then(|last| text.get(last)).map_or(0, |last| usize::from(*last));
+        if self.places.get(last).is_none_or(Vec::is_empty) {
+            return at;
+        }
         let begins = |start: &usize| {
             let part = text.get(*start..at);
             part.is_some_and(|part| self.needles.iter().any(|needle| needle.bytes.starts_with(part)))

@@ -184,7 +184,8 @@ impl Exchange {
                 self.counters.allowed();
                 None
             }
-            Effect::Approve => Some(self.hold(&judged, record, held).await?),
+            // Apart, so that a command that nobody is asked about need not carry what waiting for people takes.
+            Effect::Approve => Some(Box::pin(self.hold(&judged, record, held)).await?),
         };
         // Recording takes its time: what ended meanwhile ends this too.
         if let Err(denied) = self.still_stands() {

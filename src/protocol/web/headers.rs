@@ -149,6 +149,14 @@ fn announce_trailers(from: &HeaderMap, to: &mut HeaderMap, rewritten: bool) {
     }
 }
 
+/// Whether a reply header is one that most replies have, and that no rule of this room is about. It saves to look.
+fn is_everyday(name: &HeaderName) -> bool {
+    matches!(
+        *name,
+        header::CACHE_CONTROL | header::CONTENT_TYPE | header::DATE | header::LAST_MODIFIED | header::VARY
+    )
+}
+
 /// The headers that go to the client, cleared, masked, and leading nowhere but through the gateway. With `rewritten` the body is not the target's own bytes.
 pub fn to_client(headers: &HeaderMap, guard: &mut ReplyGuard, rewritten: bool) -> HeaderMap {
     let by_connection = listed(headers);
@@ -158,12 +166,12 @@ pub fn to_client(headers: &HeaderMap, guard: &mut ReplyGuard, rewritten: bool) -
     announce_trailers(headers, &mut out, rewritten);
     for (name, value) in headers {
         let text = name.as_str();
-        let dropped = NEVER_RETURNED.binary_search(&text).is_ok()
-            || text.starts_with("hoopctl-")
-            || by_connection.iter().any(|listed| listed == text)
-            || (rewritten && speaks_of_the_bytes(text))
-            || (masks && may_tell_the_body(text));
-        if dropped {
+        let dropped = !is_everyday(name)
+            && (NEVER_RETURNED.binary_search(&text).is_ok()
+                || text.starts_with("hoopctl-")
+                || (rewritten && speaks_of_the_bytes(text))
+                || (masks && may_tell_the_body(text)));
+        if dropped || by_connection.iter().any(|listed| listed == text) {
             continue;
         }
         let value = match *name {
