@@ -1,8 +1,9 @@
 //! Entity tags of masked bodies, sealed: a tag is often a digest of the body, from which a masked value could be guessed.
 //!
-//! AES-256-GCM-SIV with a nonce that is always the same (RFC 8452 allows it: all that shows is which tags are alike): the same tag is
-//! sealed the same way each time, so that a client can ask whether a body has changed. The key comes from the connection's own
-//! and from the rules, so that no tag opens under other masks.
+//! AES-256-GCM-SIV with a nonce that is always the same (RFC 8452 allows it: all that shows is which tags are alike): the same tag of one
+//! address is sealed the same way each time, so that a client can ask whether a body has changed. The key comes from the connection's
+//! own and from the rules, so that no tag opens under other masks. The address is associated data: the tags of two addresses are never
+//! alike, so that they do not tell whether the same is behind both, and none opens at another one.
 
 use aws_lc_rs::aead::AES_256_GCM_SIV;
 use aws_lc_rs::aead::Aad;
@@ -29,18 +30,18 @@ impl TagSeal {
         Self(UnboundKey::new(&AES_256_GCM_SIV, key.as_ref()).ok().map(LessSafeKey::new))
     }
 
-    /// A tag as a client sees it; `None`: it must not see it.
-    pub(super) fn seal(&self, tag: &[u8]) -> Option<String> {
+    /// A tag of an address as a client sees it; `None`: it must not see it.
+    pub(super) fn seal(&self, address: &str, tag: &[u8]) -> Option<String> {
         let key = self.0.as_ref().filter(|_| tag.len() <= LONGEST)?;
         let mut sealed = tag.to_vec();
-        key.seal_in_place_append_tag(nonce(), Aad::empty(), &mut sealed).ok()?;
+        key.seal_in_place_append_tag(nonce(), Aad::from(address), &mut sealed).ok()?;
         Some(BASE64_URL_SAFE_NO_PAD.encode(sealed))
     }
 
-    /// The target's own tag; `None` if this is none that was sealed here.
-    pub(super) fn open(&self, sealed: &str) -> Option<Vec<u8>> {
+    /// The target's own tag; `None` if this is none that was sealed here for the address.
+    pub(super) fn open(&self, address: &str, sealed: &str) -> Option<Vec<u8>> {
         let mut tag = BASE64_URL_SAFE_NO_PAD.decode(sealed).ok()?;
-        let length = self.0.as_ref()?.open_in_place(nonce(), Aad::empty(), &mut tag).ok()?.len();
+        let length = self.0.as_ref()?.open_in_place(nonce(), Aad::from(address), &mut tag).ok()?.len();
         tag.truncate(length);
         Some(tag)
     }
@@ -55,20 +56,24 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_tag_opens_under_its_own_key_and_rules_only() {
+    fn a_tag_opens_under_its_own_key_rules_and_address_only() {
         let key = |byte: u8| hmac::Key::new(hmac::HMAC_SHA256, &[byte; 32]);
         let seal = TagSeal::new(&key(1), "rules");
-        let sealed = seal.seal(b"29-7q3q").unwrap();
-        assert_eq!(Some(&sealed), seal.seal(b"29-7q3q").as_ref(), "the same each time");
-        assert_eq!(seal.open(&sealed).as_deref(), Some(&b"29-7q3q"[..]));
+        let sealed = seal.seal("/a?b", b"29-7q3q").unwrap();
+        assert_eq!(Some(&sealed), seal.seal("/a?b", b"29-7q3q").as_ref(), "the same each time");
+        assert_eq!(seal.open("/a?b", &sealed).as_deref(), Some(&b"29-7q3q"[..]));
         assert!(!sealed.contains("7q3q"));
         for other in [TagSeal::new(&key(2), "rules"), TagSeal::new(&key(1), "other rules")] {
-            assert_ne!(other.seal(b"29-7q3q").unwrap(), sealed);
-            assert_eq!(other.open(&sealed), None);
+            assert_ne!(other.seal("/a?b", b"29-7q3q").unwrap(), sealed);
+            assert_eq!(other.open("/a?b", &sealed), None);
+        }
+        for address in ["", "/a?", "/a?c", "/b?b"] {
+            assert_ne!(seal.seal(address, b"29-7q3q").unwrap(), sealed, "{address}");
+            assert_eq!(seal.open(address, &sealed), None, "{address}");
         }
         for wrong in ["", "29-7q3q", "*", &sealed[1..]] {
-            assert_eq!(seal.open(wrong), None, "{wrong}");
+            assert_eq!(seal.open("/a?b", wrong), None, "{wrong}");
         }
-        assert_eq!(seal.seal(&[b'x'; LONGEST + 1]), None);
+        assert_eq!(seal.seal("/a?b", &[b'x'; LONGEST + 1]), None);
     }
 }

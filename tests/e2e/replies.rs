@@ -12,6 +12,7 @@ use crate::guards::whole;
 use crate::support::World;
 use crate::support::steps::open;
 use crate::support::steps::session;
+use crate::support::steps::wait_for;
 
 /// A target that gives each of the answers at the path that is its number.
 fn rows(answers: Vec<String>) -> (String, Arc<Mutex<String>>) {
@@ -62,6 +63,82 @@ fn nothing_around_a_masked_body_tells_what_it_was() {
             let wanted = format!("\r\n{}: {wanted}\r\n", name.to_ascii_lowercase());
             let last = text(&seen).rsplit("GET ").next().unwrap().to_ascii_lowercase();
             assert!(last.contains(&wanted.to_ascii_lowercase()), "{wanted}: {last}");
+        }
+    }
+}
+
+#[test]
+fn tags_of_two_addresses_do_not_tell_that_the_same_is_behind_both() {
+    const OWN: &str = "\"29-7q3qVnVYZ4cyjtFSTDHq9PCIbW0\"";
+    let world = World::new();
+    let token = world.token("reader");
+    let (address, seen) =
+        target(|_| whole(&format!("200 OK\r\nContent-Type: application/json\r\nETag: {OWN}"), "{\"ssn\":1}"));
+    open(&world, "masked", &address, &["--tag", "data=pii"]);
+    let addresses = ["/c/masked/a", "/c/masked/b", "/c/masked/a?x=1", "/c/masked/a?x=2"];
+    let tag = |path: &str| world.get(path, Some(&token)).header("etag").unwrap().to_owned();
+    let tags = addresses.map(tag);
+    for (place, given) in tags.iter().enumerate() {
+        assert!(!tags[..place].contains(given), "{tags:?}");
+        for path in addresses {
+            let own = path == addresses[place];
+            assert_eq!(tag(path) == *given, own, "{path}: {tags:?}");
+            world.send("GET", path, Some(&token), &[("If-None-Match", given)], None);
+            let last = text(&seen).rsplit("GET ").next().unwrap().to_owned();
+            assert_eq!((last.contains(OWN), last.contains("hoopctl-stale")), (own, !own), "{path}: {last}");
+        }
+    }
+    // An address written in another way is the same one.
+    assert_eq!(tag("/c/masked/%61"), tags[0]);
+}
+
+#[test]
+fn the_recording_says_what_the_client_got() {
+    const TEXT: &str = "200 OK\r\nContent-Type: text/plain";
+    let world = World::new();
+    let token = world.token("reader");
+    let (address, _) = rows(vec![
+        chunked("200 OK\r\nContent-Type: text/csv", "9\r\na,ssn\r1,2\r\n0\r\n\r\n"),
+        chunked(TEXT, "5\r\nssn: \r\n"),
+        chunked(TEXT, ""),
+        chunked(TEXT, "2\r\na\n\r\n5\r\nssn: \r\n"),
+        chunked(TEXT, "2\r\na\n\r\n0\r\n\r\n"),
+    ]);
+    open(&world, "masked", &address, &["--tag", "data=pii"]);
+    let cases = [
+        (502, "unmaskable_reply", "it ends early"),
+        (502, "upstream_unavailable", "target_cut"),
+        (502, "upstream_unavailable", "target_cut"),
+        (200, "target", ""),
+        (200, "complete", ""),
+    ];
+    for (at, (status, how, reason)) in cases.into_iter().enumerate() {
+        let reply = world.get(&format!("/c/masked/{at}"), Some(&token));
+        assert_eq!(reply.status, status, "{at}: {}", reply.text());
+        let request = reply.header("hoopctl-request-id").unwrap().to_owned();
+        let told = || -> Vec<_> {
+            let events = world.events(&session(&world, "masked"));
+            events.into_iter().filter(|event| event["corr"] == *request && event["dir"] == "s2c").collect()
+        };
+        wait_for("the end is recorded", || {
+            told().last().is_some_and(|last| last["data"].to_string().contains(how))
+        });
+        let told = told();
+        let kinds: Vec<_> = told.iter().map(|event| event["kind"].as_str().unwrap()).collect();
+        if status == 200 {
+            assert_eq!(kinds, ["http.response", "http.chunk"], "{told:?}");
+            assert_eq!(
+                (&told[0]["data"]["status"], told[1]["data"]["end"].as_str()),
+                (&200.into(), Some(how))
+            );
+            assert_eq!(reply.whole, how == "complete");
+        } else {
+            assert_eq!(reply.code(), how);
+            assert_eq!(kinds, ["error"], "{told:?}");
+            assert_eq!(
+                (told[0]["data"]["code"].as_str(), told[0]["data"]["reason"].as_str()),
+                (Some(how), Some(reason))
+            );
         }
     }
 }

@@ -20,6 +20,7 @@ use crate::domain::SessionEnd;
 use crate::mask::Format;
 use crate::pipeline::ReplyGuard;
 use crate::protocol::http::body::Through;
+use crate::protocol::http::body::broken_off;
 use crate::protocol::http::exchange::write_headers;
 use crate::protocol::http::websocket;
 use crate::protocol::web::body::ReplyBody;
@@ -46,30 +47,38 @@ pub fn failed(mut guard: ReplyGuard, denied: Denied) -> Denied {
     denied
 }
 
+/// What a response is the answer to.
+pub struct Asked {
+    /// Whether it has a head only, whatever that says.
+    pub head_only: bool,
+    /// Path and query as they were sent, where masks need them.
+    pub address: String,
+    /// The request for another protocol on the stream, if it was one.
+    pub upgrade: Option<websocket::Upgrade>,
+}
+
 /// Turns the target's response into the client's. `end` resolves when what the command stands on has ended.
 pub async fn reply(
     response: Response<Incoming>,
     mut guard: ReplyGuard,
-    head_only: bool,
-    upgrade: Option<websocket::Upgrade>,
+    asked: Asked,
     end: Pin<&mut impl Future<Output = SessionEnd>>,
 ) -> Result<Response<ReplyBody>, Denied> {
     if response.status() == StatusCode::SWITCHING_PROTOCOLS {
-        return websocket::switch(response, guard, upgrade).await;
+        return websocket::switch(response, guard, asked.upgrade).await;
     }
-    match pass(response, &mut guard, head_only, end).await {
+    match pass(response, &mut guard, &asked, end).await {
         Ok(Passed::Whole(mut response, bytes)) => {
             *response.body_mut() = ReplyBody::whole(bytes);
             reply::name(&mut response, guard.request(), Some(guard.session_id()));
             Ok(response)
         }
         Ok(Passed::Through(mut response, from, decoder, shape)) => {
-            reply::name(&mut response, guard.request(), Some(guard.session_id()));
             let waits = guard.masks() && !shape.live;
+            let head = told(&response, &format!("null,\"ttfb_us\":{},\"end\":\"streaming\"", shape.ttfb_us));
+            reply::name(&mut response, guard.request(), Some(guard.session_id()));
             let mut through = Through::new(from, decoder, guard, shape.live, shape.length);
-            if waits {
-                through.begin().await?;
-            }
+            through.begin(head, waits).await?;
             *response.body_mut() = ReplyBody::Through(Box::pin(through));
             Ok(response)
         }
@@ -83,6 +92,7 @@ pub async fn reply(
 struct Shape {
     live: bool,
     length: Option<u64>,
+    ttfb_us: u64,
 }
 
 enum Passed {
@@ -93,7 +103,7 @@ enum Passed {
 async fn pass(
     response: Response<Incoming>,
     guard: &mut ReplyGuard,
-    head_only: bool,
+    asked: &Asked,
     end: Pin<&mut impl Future<Output = SessionEnd>>,
 ) -> Result<Passed, Denied> {
     let (head, body) = response.into_parts();
@@ -104,7 +114,7 @@ async fn pass(
         )
         .because("target_401"));
     }
-    let empty = head_only
+    let empty = asked.head_only
         || body.is_end_stream()
         || matches!(head.status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
     let masks = guard.masks();
@@ -119,13 +129,13 @@ async fn pass(
     let rewritten = masks || decoder.is_some();
     let mut out = Response::new(ReplyBody::Whole(None));
     *out.status_mut() = head.status;
-    *out.headers_mut() = headers::to_client(&head.headers, guard, rewritten);
+    *out.headers_mut() = headers::to_client(&head.headers, guard, &asked.address, rewritten);
     let live = matches!(format, Some(Format::Sse | Format::NdJson))
         || is_media_type(&head.headers, "text/event-stream");
     let length = body.size_hint().exact();
-    let ttfb = guard.elapsed_us();
+    let ttfb_us = guard.elapsed_us();
     if empty {
-        record(guard, &out, ttfb, true).await?;
+        record(guard, &out, ttfb_us).await?;
         return Ok(Passed::Whole(out, Bytes::new()));
     }
     let short = if decoder.is_some() { PACKED_IN_ONE_PIECE } else { IN_ONE_PIECE };
@@ -133,13 +143,12 @@ async fn pass(
         let bytes = in_one_piece(body, decoder, guard, end).await?;
         out.headers_mut().insert(header::CONTENT_LENGTH, bytes.len().into());
         guard.count(bytes.len() as u64, 0);
-        record(guard, &out, ttfb, true).await?;
+        record(guard, &out, ttfb_us).await?;
         return Ok(Passed::Whole(out, bytes));
     }
-    record(guard, &out, ttfb, false).await?;
     // The net for credentials never changes a length; masking and decoding do.
     let length = length.filter(|_| !rewritten);
-    Ok(Passed::Through(out, body, decoder, Shape { live, length }))
+    Ok(Passed::Through(out, body, decoder, Shape { live, length, ttfb_us }))
 }
 
 async fn in_one_piece(
@@ -148,8 +157,6 @@ async fn in_one_piece(
     guard: &mut ReplyGuard,
     mut end: Pin<&mut impl Future<Output = SessionEnd>>,
 ) -> Result<Bytes, Denied> {
-    let broken =
-        || Denied::new(DenyCode::UpstreamUnavailable, "the target broke off its reply").because("target_cut");
     let mut out =
         Vec::with_capacity(usize::try_from(body.size_hint().lower()).unwrap_or(0).saturating_add(64));
     let mut decoded = Vec::new();
@@ -157,13 +164,13 @@ async fn in_one_piece(
         let frame = tokio::select! {
             biased;
             end = end.as_mut() => return Err(crate::pipeline::session_ended(end)),
-            frame = tokio::time::timeout(STALL, body.frame()) => frame.map_err(|_stalled| broken())?,
+            frame = tokio::time::timeout(STALL, body.frame()) => frame.map_err(|_stalled| broken_off())?,
         };
         let Some(frame) = frame else { break };
         if decoder.is_some() && out.len() > UNPACKED {
             return Err(undecodable("it grows beyond bounds when it is unpacked"));
         }
-        let Ok(data) = frame.map_err(|_error| broken())?.into_data() else { continue };
+        let Ok(data) = frame.map_err(|_error| broken_off())?.into_data() else { continue };
         match &mut decoder {
             None => guard.pass(&data, &mut out)?,
             Some(decoder) => {
@@ -195,23 +202,20 @@ pub(super) fn format(headers: &HeaderMap) -> Option<Format> {
     content_type(headers).and_then(Format::of)
 }
 
-/// Records the response's head, and with `complete` its body too.
-async fn record(
-    guard: &mut ReplyGuard,
-    response: &Response<ReplyBody>,
-    ttfb_us: u64,
-    complete: bool,
-) -> Result<(), Denied> {
-    let mut data = String::with_capacity(1 << 10);
+/// Records a response with all of its body.
+async fn record(guard: &mut ReplyGuard, response: &Response<ReplyBody>, ttfb_us: u64) -> Result<(), Denied> {
+    let mut rest = String::new();
+    guard.capture.write(&mut rest);
+    let _infallible =
+        write!(rest, ",\"ttfb_us\":{ttfb_us},\"total_us\":{},\"end\":\"complete\"", guard.elapsed_us());
+    guard.record_head(EventKind::HttpResponse, told(response, &rest)).await
+}
+
+/// A response as the recording has it; `rest` is its body, and what is told behind it.
+fn told(response: &Response<ReplyBody>, rest: &str) -> String {
+    let mut data = String::with_capacity((1 << 10) + rest.len());
     let _infallible = write!(data, "{{\"status\":{},\"headers\":", response.status().as_u16());
     write_headers(&mut data, response.headers(), |_, _| None);
-    data.push_str(",\"body\":");
-    if complete {
-        guard.capture.write(&mut data);
-        let _infallible =
-            write!(data, ",\"ttfb_us\":{ttfb_us},\"total_us\":{},\"end\":\"complete\"}}", guard.elapsed_us());
-    } else {
-        let _infallible = write!(data, "null,\"ttfb_us\":{ttfb_us},\"end\":\"streaming\"}}");
-    }
-    guard.record_head(EventKind::HttpResponse, data).await
+    data.extend([",\"body\":", rest, "}"]);
+    data
 }

@@ -17,6 +17,7 @@ use hyper::body::Body;
 use hyper::body::Incoming;
 
 use crate::domain::Denied;
+use crate::domain::DenyCode;
 use crate::domain::EventKind;
 use crate::domain::SessionEnd;
 use crate::domain::event::Direction;
@@ -190,6 +191,11 @@ impl Drop for Upload {
     }
 }
 
+/// The refusal of a reply that did not come whole, where nothing of it was sent.
+pub fn broken_off() -> Denied {
+    Denied::new(DenyCode::UpstreamUnavailable, "the target broke off its reply").because("target_cut")
+}
+
 /// A reply's body between the target and the client.
 pub struct Through {
     from: Incoming,
@@ -208,8 +214,10 @@ pub struct Through {
     decoded: Vec<u8>,
     /// What came out first, as long as the client has not asked for it.
     first: Option<Result<Frame<Bytes>, Cut>>,
-    /// Why the rest of it is withheld.
-    withheld: Option<Denied>,
+    /// Nothing of the reply is recorded yet, nor sent.
+    begins: bool,
+    /// Why nothing of it is sent.
+    refused: Option<Denied>,
 }
 
 impl Through {
@@ -236,24 +244,36 @@ impl Through {
             ended: false,
             decoded: Vec::new(),
             first: None,
-            withheld: None,
+            begins: false,
+            refused: None,
         }
     }
 
-    /// Waits a moment for the first piece, so that a body that cannot be passed on from its beginning is refused with a status, not
-    /// cut.
+    /// Records the reply's head before the client has it. If it `waits`, then a moment for the first piece before that, so that a body
+    /// that cannot be passed on from its beginning is refused with a status, not cut.
     ///
     /// # Errors
-    /// It is withheld, and that is recorded.
-    pub async fn begin(&mut self) -> Result<(), Denied> {
-        let first = std::future::poll_fn(|cx| self.poll(cx));
-        if let Ok(first) = tokio::time::timeout(FIRST_PIECE, first).await {
-            if let Some(denied) = self.withheld.take() {
-                return Err(denied);
-            }
-            self.first = first;
+    /// The client gets nothing of it, and that is what is recorded.
+    pub async fn begin(&mut self, head: String, waits: bool) -> Result<(), Denied> {
+        if waits {
+            self.begins = true;
+            let first = std::future::poll_fn(|cx| self.poll(cx));
+            let first = tokio::time::timeout(FIRST_PIECE, first).await;
+            self.first = first.unwrap_or_default();
         }
-        Ok(())
+        self.record_begin(head).await.inspect_err(|denied| {
+            self.ended = true;
+            self.guard.record_failure(denied);
+        })
+    }
+
+    async fn record_begin(&mut self, head: String) -> Result<(), Denied> {
+        if let Some(denied) = self.refused.take() {
+            return Err(denied);
+        }
+        self.guard.record_head(EventKind::HttpResponse, head).await?;
+        self.begins = false;
+        if self.drained { self.record_rest("complete") } else { Ok(()) }
     }
 
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Cut>>> {
@@ -264,7 +284,8 @@ impl Through {
             return Poll::Ready(None);
         }
         if let Poll::Ready(end) = self.end.as_mut().poll(cx) {
-            return Poll::Ready(Some(Err(self.cut("session_ended", end.as_str()))));
+            let denied = crate::pipeline::session_ended(end);
+            return Poll::Ready(Some(Err(self.cut("session_ended", end.as_str(), denied))));
         }
         loop {
             if self.drained {
@@ -279,7 +300,8 @@ impl Through {
             let Poll::Ready(frame) = Pin::new(&mut self.from).poll_frame(cx) else {
                 let Some(sending) = &mut self.sending else { return Poll::Pending };
                 std::task::ready!(sending.poll_stalled(cx));
-                return Poll::Ready(Some(Err(self.cut("target_stalled", "the target sends nothing more"))));
+                let why = "the target sends nothing more";
+                return Poll::Ready(Some(Err(self.cut("target_stalled", why, broken_off()))));
             };
             if let Some(sending) = &mut self.sending {
                 sending.goes_on();
@@ -293,7 +315,7 @@ impl Through {
                     }
                 },
                 Some(Err(_broken)) => {
-                    return Poll::Ready(Some(Err(self.cut("target", "the target broke off"))));
+                    return Poll::Ready(Some(Err(self.cut("target", "the target broke off", broken_off()))));
                 }
                 None => {
                     self.drained = true;
@@ -304,9 +326,11 @@ impl Through {
                 Ok(bytes) if bytes.is_empty() => {}
                 Ok(bytes) => return Poll::Ready(Some(Ok(Frame::data(bytes)))),
                 Err(denied) => {
-                    self.guard.record_failure(&denied);
-                    self.withheld = Some(denied);
-                    return Poll::Ready(Some(Err(self.cut("withheld", "the rest of the reply is withheld"))));
+                    if !self.begins {
+                        self.guard.record_failure(&denied);
+                    }
+                    let why = "the rest of the reply is withheld";
+                    return Poll::Ready(Some(Err(self.cut("withheld", why, denied))));
                 }
             }
         }
@@ -354,7 +378,9 @@ impl Through {
             self.guard.pass(&self.decoded, &mut out)?;
         }
         self.guard.finish(&mut out)?;
-        self.record_rest("complete")?;
+        if !self.begins {
+            self.record_rest("complete")?;
+        }
         Ok(out.into())
     }
 
@@ -379,9 +405,12 @@ impl Through {
         self.guard.record(EventKind::HttpChunk, Direction::S2c, data)
     }
 
-    fn cut(&mut self, end: &str, why: &'static str) -> Cut {
+    /// Ends the body early: the client's is cut, or, as long as it has nothing, the reply `refused`.
+    fn cut(&mut self, end: &str, why: &'static str, refused: Denied) -> Cut {
         self.ended = true;
-        if let Err(denied) = self.record_rest(end) {
+        if self.begins {
+            self.refused = Some(refused);
+        } else if let Err(denied) = self.record_rest(end) {
             tracing::error!(code = %denied.code, "the end of a reply could not be recorded");
         }
         Cut(why)
@@ -407,8 +436,9 @@ impl Body for Through {
 
 impl Drop for Through {
     fn drop(&mut self) {
-        if !self.ended {
-            self.cut("client_gone", "the client went away");
+        // What has not begun, the guard itself says to have failed.
+        if !self.ended && !self.begins {
+            self.cut("client_gone", "the client went away", broken_off());
         }
     }
 }

@@ -41,6 +41,7 @@ use crate::protocol::web::reply;
 use crate::protocol::web::request;
 use crate::protocol::web::request::Origin;
 use crate::protocol::web::request::read_whole;
+use crate::protocol::web::tags::Tags;
 use crate::protocol::web::upstream;
 use crate::protocol::web::upstream::Outgoing;
 use crate::transport::listen::OpenStreams;
@@ -103,10 +104,14 @@ async fn run(
     };
     let (judged, whole) = judge(&exchange, &head, rest, &mut body, &mut recorded).await?;
 
-    let masks = (!governed.plan.is_empty()).then_some(&*governed.plan);
-    let mut headers = headers::to_target(&head.headers, &governed.connection, masks, exchange.reads_bodies());
+    let (path, query) =
+        judged.command.http().map(|http| (http.path.clone(), http.query.clone())).unwrap_or_default();
+    let masks = !governed.plan.is_empty();
+    let address = if masks { format!("{path}?{query}") } else { String::new() };
+    let tags = masks.then_some(Tags { plan: &governed.plan, address: &address });
+    let mut headers = headers::to_target(&head.headers, &governed.connection, tags, exchange.reads_bodies());
     if upgrade.is_some() {
-        if masks.is_some() && !judged.is_denied() {
+        if masks && !judged.is_denied() {
             let denied = crate::pipeline::unmaskable("frames of a WebSocket are not masked");
             return Err(exchange.refuse(recorded.command(&judged.command, None), denied).await);
         }
@@ -121,8 +126,6 @@ async fn run(
     let text = whole.as_ref().map(|bytes| recorded.body(bytes, exchange.capture()));
     let record = recorded.command(&judged.command, text.as_deref());
     let (body, sent) = outgoing_body(body, whole, &exchange, &head.headers);
-    let (path, query) =
-        judged.command.http().map(|http| (http.path.clone(), http.query.clone())).unwrap_or_default();
     let outgoing = Outgoing { method: head.method.clone(), path, query, headers, body };
     // One watch for the way there and back: to make one is cheap, to wait on one is not.
     let mut end = std::pin::pin!(exchange.end_watch().wait());
@@ -130,8 +133,8 @@ async fn run(
     let (answered, guard) = upstream::send(permit, sent.as_ref(), end.as_mut()).await;
     match answered {
         Ok(response) => {
-            let head_only = head.method == http::Method::HEAD;
-            back::reply(response, guard, head_only, upgrade, end).await
+            let asked = back::Asked { head_only: head.method == http::Method::HEAD, address, upgrade };
+            back::reply(response, guard, asked, end).await
         }
         Err(denied) => Err(back::failed(guard, denied)),
     }

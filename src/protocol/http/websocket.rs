@@ -84,7 +84,7 @@ pub async fn switch(
     guard.begin_body(None)?;
     let mut out = Response::new(ReplyBody::Whole(None));
     *out.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
-    *out.headers_mut() = headers::to_client(response.headers(), &mut guard, false);
+    *out.headers_mut() = headers::to_client(response.headers(), &mut guard, "", false);
     out.headers_mut().insert(header::UPGRADE, HeaderValue::from_static("websocket"));
     out.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("Upgrade"));
     reply::name(&mut out, guard.request(), Some(guard.session_id()));

@@ -8,10 +8,10 @@ use http::header;
 
 use crate::domain::Connection;
 use crate::domain::Injection;
-use crate::mask::Plan;
 use crate::pipeline::ReplyGuard;
 use crate::protocol::web::claims::is_claim;
 use crate::protocol::web::request::folded;
+use crate::protocol::web::tags::Tags;
 use crate::protocol::web::tags::masked_tag;
 use crate::protocol::web::tags::may_tell_the_body;
 use crate::protocol::web::tags::speaks_of_the_bytes;
@@ -77,11 +77,11 @@ fn listed(headers: &HeaderMap) -> Vec<String> {
     names.filter(|name| !usual(name)).map(str::to_ascii_lowercase).collect()
 }
 
-/// The headers that go to the target. With `reads_bodies` the reply must come in a form that can be read: whole and not encoded.
+/// The headers that go to the target; `tags` are those that the client knows of a masked connection. With `reads_bodies` the reply must come in a form that can be read: whole and not encoded.
 pub fn to_target(
     headers: &HeaderMap,
     connection: &Connection,
-    masks: Option<&Plan>,
+    tags: Option<Tags<'_>>,
     reads_bodies: bool,
 ) -> HeaderMap {
     let by_connection = listed(headers);
@@ -111,9 +111,9 @@ pub fn to_target(
             out.remove(key);
         }
     }
-    if let Some(plan) = masks {
+    if let Some(tags) = tags {
         for name in [header::IF_MATCH, header::IF_NONE_MATCH] {
-            translate_condition(&mut out, &name, plan);
+            translate_condition(&mut out, &name, tags);
         }
     }
     if let Ok(host) = HeaderValue::from_str(&connection.upstream.authority()) {
@@ -157,8 +157,9 @@ fn is_everyday(name: &HeaderName) -> bool {
     )
 }
 
-/// The headers that go to the client, cleared, masked, and leading nowhere but through the gateway. With `rewritten` the body is not the target's own bytes.
-pub fn to_client(headers: &HeaderMap, guard: &mut ReplyGuard, rewritten: bool) -> HeaderMap {
+/// The headers of what is at an address that go to the client, cleared, masked, and leading nowhere but through the gateway. With
+/// `rewritten` the body is not the target's own bytes.
+pub fn to_client(headers: &HeaderMap, guard: &mut ReplyGuard, address: &str, rewritten: bool) -> HeaderMap {
     let by_connection = listed(headers);
     let governed = std::sync::Arc::clone(guard.governed());
     let masks = guard.masks();
@@ -187,7 +188,7 @@ pub fn to_client(headers: &HeaderMap, guard: &mut ReplyGuard, rewritten: bool) -
                 Some(value) => value,
                 None => continue,
             },
-            header::ETAG if masks => match masked_tag(value, &governed.plan) {
+            header::ETAG if masks => match masked_tag(value, Tags { plan: &governed.plan, address }) {
                 Some(value) => value,
                 None => continue,
             },
@@ -381,8 +382,8 @@ mod tests {
             ["accept", "accept-encoding", "authorization_", "content-type", "host", "range", "te"]
         );
         assert_eq!(out.get("host").unwrap(), "crm.internal");
-        let plan = Plan::compile(&[], [0; 32]).unwrap();
-        let out = to_target(&sent, &connection(), Some(&plan), true);
+        let plan = crate::mask::Plan::compile(&[], [0; 32]).unwrap();
+        let out = to_target(&sent, &connection(), Some(Tags { plan: &plan, address: "" }), true);
         assert!(!out.contains_key("range"));
         assert_eq!(out.get("accept-encoding").unwrap(), "identity");
     }

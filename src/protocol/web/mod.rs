@@ -15,7 +15,7 @@ pub mod progress;
 pub mod reply;
 pub mod request;
 mod serve;
-mod tags;
+pub mod tags;
 mod timer;
 pub mod upstream;
 

@@ -57,15 +57,25 @@ pub(super) fn may_tell_the_body(name: &str) -> bool {
             || name.split(|sign: char| !sign.is_ascii_alphanumeric()).any(word))
 }
 
+/// The entity tags of one address on a masked connection.
+#[derive(Debug, Clone, Copy)]
+pub struct Tags<'a> {
+    /// What is masked there.
+    pub plan: &'a Plan,
+    /// Path and query, as they are sent.
+    pub address: &'a str,
+}
+
 /// The entity tag of a masked body: the target's own, sealed.
-pub(super) fn masked_tag(value: &HeaderValue, plan: &Plan) -> Option<HeaderValue> {
+pub(super) fn masked_tag(value: &HeaderValue, tags: Tags<'_>) -> Option<HeaderValue> {
     let (weak, own) = parts(value.as_bytes())?;
-    let sealed = plan.seal_tag(own)?;
+    let sealed = tags.plan.seal_tag(tags.address, own)?;
     HeaderValue::from_str(&format!("{weak}\"{sealed}\"")).ok()
 }
 
-/// Turns entity tags that clients know back into the target's own; what this way of masking did not give out matches nothing.
-pub(super) fn translate_condition(headers: &mut HeaderMap, name: &HeaderName, plan: &Plan) {
+/// Turns entity tags that clients know back into the target's own; what this way of masking did not give out for this address matches
+/// nothing.
+pub(super) fn translate_condition(headers: &mut HeaderMap, name: &HeaderName, of: Tags<'_>) {
     let lines: Vec<HeaderValue> = headers.get_all(name).iter().cloned().collect();
     if lines.is_empty() {
         return;
@@ -76,7 +86,7 @@ pub(super) fn translate_condition(headers: &mut HeaderMap, name: &HeaderName, pl
         if !tags.is_empty() {
             tags.extend_from_slice(b", ");
         }
-        tags.extend_from_slice(&own_tag(tag, plan).unwrap_or_else(|| STALE.to_vec()));
+        tags.extend_from_slice(&own_tag(tag, of).unwrap_or_else(|| STALE.to_vec()));
     }
     // A condition that cannot be told must not be left out: the command would be carried out without it.
     let value = HeaderValue::from_bytes(&tags).unwrap_or(HeaderValue::from_static("\"hoopctl-stale\""));
@@ -86,12 +96,12 @@ pub(super) fn translate_condition(headers: &mut HeaderMap, name: &HeaderName, pl
 /// Matches nothing: it must not be taken for one of the target's.
 const STALE: &[u8] = b"\"hoopctl-stale\"";
 
-fn own_tag(tag: &[u8], plan: &Plan) -> Option<Vec<u8>> {
+fn own_tag(tag: &[u8], of: Tags<'_>) -> Option<Vec<u8>> {
     if tag == b"*" {
         return Some(tag.to_vec());
     }
     let (weak, sealed) = parts(tag)?;
-    let own = plan.open_tag(std::str::from_utf8(sealed).ok()?)?;
+    let own = of.plan.open_tag(of.address, std::str::from_utf8(sealed).ok()?)?;
     Some([weak.as_bytes(), b"\"", &own, b"\""].concat())
 }
 
@@ -131,7 +141,12 @@ mod tests {
     #[test]
     fn entity_tags_of_masked_bodies_are_sealed_and_those_of_others_match_nothing() {
         let (plan, other) = (plan("pii"), plan("other"));
-        let sealed = |plan: &Plan, tag: &str| masked_tag(&HeaderValue::from_str(tag).unwrap(), plan);
+        let at = |address: &'static str| Tags { plan: &plan, address };
+        let own = at("/a?");
+        let sealed = |plan: &Plan, tag: &str| {
+            masked_tag(&HeaderValue::from_str(tag).unwrap(), Tags { plan, address: "/a?" })
+        };
+        let elsewhere = masked_tag(&HeaderValue::from_static("\"29-7q3q,x\""), at("/b?")).unwrap();
         let weak = sealed(&plan, "W/\"29-7q3q,x\"").unwrap();
         let strong = sealed(&plan, "\"29-7q3q,x\"").unwrap();
         let foreign = sealed(&other, "\"29-7q3q,x\"").unwrap();
@@ -139,7 +154,7 @@ mod tests {
         assert_eq!(text(&weak), format!("W/{}", text(&strong)));
         let moved = plan_of("pii", Origin::File { path: "hoopctl.toml".into(), line: 7 });
         assert_eq!(sealed(&moved, "\"29-7q3q,x\""), Some(strong.clone()), "the same rule in another place");
-        assert!(!text(&weak).contains("7q3q") && foreign != strong);
+        assert!(!text(&weak).contains("7q3q") && foreign != strong && elsewhere != strong);
         for wrong in ["29", "W/29", "\"", "w/\"29\""] {
             assert_eq!(sealed(&plan, wrong), None, "{wrong}");
         }
@@ -148,23 +163,24 @@ mod tests {
             (text(&strong), "\"29-7q3q,x\""),
             (format!("{},{}", text(&strong), text(&weak)), "\"29-7q3q,x\", W/\"29-7q3q,x\""),
             (text(&foreign), "\"hoopctl-stale\""),
+            (text(&elsewhere), "\"hoopctl-stale\""),
             ("\"29-7q3q,x\"".to_owned(), "\"hoopctl-stale\", \"hoopctl-stale\""),
             ("*".to_owned(), "*"),
             (String::new(), "\"hoopctl-stale\""),
         ] {
             let mut headers = HeaderMap::new();
             headers.insert(header::IF_MATCH, condition.parse().unwrap());
-            translate_condition(&mut headers, &header::IF_MATCH, &plan);
+            translate_condition(&mut headers, &header::IF_MATCH, own);
             assert_eq!(headers[header::IF_MATCH], wanted, "{condition}");
         }
         let mut headers = HeaderMap::new();
         headers.append(header::IF_NONE_MATCH, foreign);
         headers.append(header::IF_NONE_MATCH, strong);
-        translate_condition(&mut headers, &header::IF_NONE_MATCH, &plan);
+        translate_condition(&mut headers, &header::IF_NONE_MATCH, own);
         assert_eq!(headers[header::IF_NONE_MATCH], "\"hoopctl-stale\", \"29-7q3q,x\"", "both lines");
         let mut headers = HeaderMap::new();
         headers.insert(header::IF_MATCH, HeaderValue::from_bytes(b"\"\xff\"").unwrap());
-        translate_condition(&mut headers, &header::IF_MATCH, &plan);
+        translate_condition(&mut headers, &header::IF_MATCH, own);
         assert_eq!(headers[header::IF_MATCH], "\"hoopctl-stale\"", "it is not left out");
     }
 
