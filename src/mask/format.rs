@@ -9,6 +9,10 @@ pub enum Format {
     Form,
     /// One JSON text, RFC 8259.
     Json,
+    /// [`Format::Csv`] in Windows-1252, which is what browsers also take ISO-8859-1 and ASCII for.
+    LatinCsv,
+    /// [`Format::Text`] in it.
+    LatinText,
     /// JSON texts one after another: NDJSON, JSON lines.
     NdJson,
     /// A stream of server-sent events.
@@ -16,6 +20,27 @@ pub enum Format {
     /// Text of any other kind, XML and HTML among it.
     Text,
 }
+
+/// Names of Windows-1252 (WHATWG Encoding, section 4.2).
+const LATIN: [&str; 17] = [
+    "ansi_x3.4-1968",
+    "ascii",
+    "cp1252",
+    "cp819",
+    "csisolatin1",
+    "ibm819",
+    "iso-8859-1",
+    "iso-ir-100",
+    "iso8859-1",
+    "iso88591",
+    "iso_8859-1",
+    "iso_8859-1:1987",
+    "l1",
+    "latin1",
+    "us-ascii",
+    "windows-1252",
+    "x-cp1252",
+];
 
 /// Text that does not say so.
 const TEXTS: [&str; 13] = [
@@ -36,7 +61,8 @@ const TEXTS: [&str; 13] = [
 
 impl Format {
     /// The format of a `Content-Type` value, parameters included. `None`: it cannot be read, and a reply of that type is
-    /// withheld on a connection that masks. The character set must be UTF-8 or, for text, ASCII; absent counts as UTF-8.
+    /// withheld on a connection that masks. The character set must be UTF-8 or, for text and tables, Windows-1252; absent counts as
+    /// UTF-8.
     pub fn of(content_type: &str) -> Option<Self> {
         let mut parts = content_type.split(';');
         let essence = parts.next().unwrap_or_default().trim().to_ascii_lowercase();
@@ -51,11 +77,11 @@ impl Format {
                 }
             }
         }
-        let ascii = !matches!(format, Self::Json | Self::NdJson | Self::Sse);
-        match charset.as_deref() {
-            None | Some("utf-8" | "utf8") => Some(format),
-            Some("us-ascii" | "ascii") if ascii => Some(format),
-            Some(_) => None,
+        match (charset.as_deref(), format) {
+            (None | Some("utf-8" | "utf8"), _) | (Some("us-ascii" | "ascii"), Self::Form) => Some(format),
+            (Some(name), Self::Csv) if LATIN.contains(&name) => Some(Self::LatinCsv),
+            (Some(name), Self::Text) if LATIN.contains(&name) => Some(Self::LatinText),
+            (Some(_), _) => None,
         }
     }
 
@@ -101,8 +127,14 @@ mod tests {
             ("text/event-stream", Some(Format::Sse)),
             ("text/csv; header=present", Some(Format::Csv)),
             ("application/x-www-form-urlencoded", Some(Format::Form)),
-            ("text/html; charset=us-ascii", Some(Format::Text)),
-            ("text/html; charset=iso-8859-1", None),
+            ("text/html; charset=us-ascii", Some(Format::LatinText)),
+            ("text/html; charset=ISO-8859-1", Some(Format::LatinText)),
+            ("application/xml; charset=\"windows-1252\"", Some(Format::LatinText)),
+            ("text/csv; charset=latin1", Some(Format::LatinCsv)),
+            ("text/html; charset=iso-8859-15", None),
+            ("application/json; charset=iso-8859-1", None),
+            ("text/event-stream; charset=iso-8859-1", None),
+            ("application/x-www-form-urlencoded; charset=iso-8859-1", None),
             ("image/svg+xml", Some(Format::Text)),
             ("text/plain", Some(Format::Text)),
             ("multipart/form-data; boundary=x", None),

@@ -7,6 +7,7 @@ use crate::mask::csv::CsvMasker;
 use crate::mask::form::FormMasker;
 use crate::mask::format::Format;
 use crate::mask::json::JsonMasker;
+use crate::mask::latin::Latin;
 use crate::mask::notes::Notes;
 use crate::mask::plan::Plan;
 use crate::mask::sse::SseMasker;
@@ -47,13 +48,15 @@ impl Unmaskable {
 /// Masks one body. Memory is bounded by the longest value that is held (1 MiB) and the piece at hand, however long the body is.
 ///
 /// The output does not depend on how the input is cut. What is complete is put out at once: an event at its blank line, a line at
-/// its end, a JSON token at its end.
+/// its end, unless a masked value in it may go on in the next one, a JSON token at its end.
 #[derive(Debug)]
 pub struct Masker {
     plan: Arc<Plan>,
     notes: Notes,
     state: State,
     charset: Charset,
+    /// What lies between a body in Windows-1252 and the readers of UTF-8.
+    latin: Option<Box<Latin>>,
 }
 
 #[derive(Debug)]
@@ -77,19 +80,22 @@ impl Masker {
             State::Pass
         } else {
             match format {
-                Format::Csv => State::Csv(Box::default()),
+                Format::Csv | Format::LatinCsv => State::Csv(Box::default()),
                 Format::Form => State::Form(Box::default()),
                 Format::Json => State::Json(plan.spare.take(false)),
                 Format::NdJson => State::Json(plan.spare.take(true)),
                 Format::Sse => State::Sse(Box::default()),
-                Format::Text => State::Text(Box::default()),
+                Format::LatinText | Format::Text => State::Text(Box::default()),
             }
         };
         let charset = match format {
-            Format::Csv | Format::Form => Charset::silent(),
-            Format::Json | Format::NdJson | Format::Sse | Format::Text => Charset::default(),
+            Format::Csv | Format::Form | Format::LatinCsv => Charset::silent(),
+            Format::Json | Format::LatinText | Format::NdJson | Format::Sse | Format::Text => {
+                Charset::default()
+            }
         };
-        Self { plan, notes: Notes::new(), state, charset }
+        let is_latin = matches!(format, Format::LatinCsv | Format::LatinText) && !plan.is_empty();
+        Self { plan, notes: Notes::new(), state, charset, latin: is_latin.then(Box::default) }
     }
 
     /// Takes the next piece of the body, and appends to `out` what is safe to send.
@@ -97,6 +103,16 @@ impl Masker {
     /// # Errors
     /// The body cannot be masked: `out` is as it was, and every later call fails too.
     pub fn push(&mut self, input: &[u8], out: &mut Vec<u8>) -> Result<(), Unmaskable> {
+        let Some(mut latin) = self.latin.take() else { return self.push_text(input, out) };
+        let done = latin.between(out, |latin, masked| {
+            let text = latin.decode(input)?;
+            self.push_text(text, masked)
+        });
+        self.latin = Some(latin);
+        self.settle(done, out.len(), out)
+    }
+
+    fn push_text(&mut self, input: &[u8], out: &mut Vec<u8>) -> Result<(), Unmaskable> {
         let mark = out.len();
         // The readers of JSON and events see to it themselves.
         let checked = matches!(self.state, State::Csv(_) | State::Form(_) | State::Text(_));
@@ -125,6 +141,13 @@ impl Masker {
     /// # Errors
     /// As for [`Masker::push`]; a body that was cut is one that cannot be masked.
     pub fn finish(&mut self, out: &mut Vec<u8>) -> Result<(), Unmaskable> {
+        let Some(mut latin) = self.latin.take() else { return self.finish_text(out) };
+        let done = latin.between(out, |_, masked| self.finish_text(masked));
+        self.latin = Some(latin);
+        done
+    }
+
+    fn finish_text(&mut self, out: &mut Vec<u8>) -> Result<(), Unmaskable> {
         let mark = out.len();
         if let Err(error) = self.charset.finish() {
             return self.settle(Err(error), mark, out);

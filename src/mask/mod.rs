@@ -28,6 +28,7 @@ mod form;
 mod format;
 mod inert;
 mod json;
+mod latin;
 mod masker;
 pub mod mcp;
 mod notes;

@@ -66,7 +66,8 @@ impl Walk<'_> {
         }
         let (mut own, mut out) = (Notes::new(), Vec::new());
         match Format::of(media_type) {
-            Some(Format::Csv) => {
+            // The text is in UTF-8 here, whatever it was in.
+            Some(Format::Csv | Format::LatinCsv) => {
                 let mut masker = CsvMasker::default();
                 masker.push(self.plan, text, &mut own, &mut out)?;
                 masker.finish(self.plan, &mut own, &mut out)?;
