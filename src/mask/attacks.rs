@@ -106,3 +106,145 @@ fn signs_that_close_nothing_are_passed_over_once() {
     assert_eq!(run(&plan, Format::Json, &[body.as_bytes()]).as_deref(), Ok(&*body));
     assert!(begun.elapsed().as_secs() < 5, "{:?}", begun.elapsed());
 }
+
+/// Values over several lines, and what becomes of them; `^` is a line end, `~` a value.
+const OVER_LINES: [(&str, &str); 43] = [
+    ("<ssn>^  ~^</ssn>^x", "<ssn>[REDACTED]</ssn>^x"),
+    ("<a:ssn^  b='1'^  c=\"2\"^>^~^</a:ssn>^x", "<a:ssn^  b='1'^  c=\"2\"^>[REDACTED]</a:ssn>^x"),
+    ("<ssn a=\"<b> c\"^>~^</ssn> x", "<ssn a=\"<b>[REDACTED]</ssn> x"),
+    ("<ssn/>^x <ssn^/>^y", "<ssn/>^x <ssn^/>^y"),
+    ("<p^  ssn=\"~\"^  b=\"1\"/>", "<p^  ssn=\"[REDACTED]\"^  b=\"1\"/>"),
+    ("<p ssn=^  \"~\" b=\"1\"/>", "<p ssn=^  \"[REDACTED]\" b=\"1\"/>"),
+    ("<p ssn^=^'~' b=\"1\"/>", "<p ssn^=^'[REDACTED]' b=\"1\"/>"),
+    ("<p ssn=^~ b=\"1\"/>", "<p ssn=^[REDACTED] b=\"1\"/>"),
+    ("<p ssn=\"1^  ~^\" b=\"1\"/>", "<p ssn=\"[REDACTED]\" b=\"1\"/>"),
+    ("a ssn=\"1^b ssn=\"~\"^c", "a ssn=\"[REDACTED]\"[REDACTED]\"^c"),
+    ("A=1^SSN=^B=2^", "A=1^SSN=^B=2^"),
+    ("if a <ssn and <b>^c", "if a <ssn and <b>^c"),
+    ("a <ssn b, c", "a <ssn b, c"),
+    ("ssn: >^  ~^  ~^b: 2^", "ssn: >^  [REDACTED]^b: 2^"),
+    ("ssn: !!str &a |-  # c^  ~^^  ~^b: 2", "ssn: !!str &a |-  # c^  [REDACTED]^b: 2"),
+    ("ssn:^  - 1^  - ~^b: 2", "ssn:^  [REDACTED]^b: 2"),
+    ("- ssn:^  - ~^  b: 2", "- ssn:^  [REDACTED]^  b: 2"),
+    ("u.ssn:^  - ~^b: 2", "u.ssn:^  [REDACTED]^b: 2"),
+    ("ssn: 1^  ~^b: 2", "ssn: [REDACTED]^b: 2"),
+    ("ssn: 1^  a: 2^b: 2", "ssn: [REDACTED]^  a: 2^b: 2"),
+    ("ssn: 1^^  ~^^b: 2", "ssn: [REDACTED]^^b: 2"),
+    ("ssn: \"1^  ~\"^b: 2", "ssn: \"[REDACTED]\"^b: 2"),
+    ("ssn: [^  ~,^  ~^]^b: 2", "ssn: [REDACTED]^b: 2"),
+    ("ssn: [1, [2],^~]^b: 2", "ssn: [REDACTED]^b: 2"),
+    ("var x = {\"ssn\":^\"~\", \"b\": 2}", "var x = {\"ssn\":^\"[REDACTED]\", \"b\": 2}"),
+    ("var x = {\"ssn\": {^\"a\": \"~\"}, \"b\": 2}", "var x = {\"ssn\": [REDACTED], \"b\": 2}"),
+    ("var x = {\"ssn\":^17, \"b\": 2}", "var x = {\"ssn\":^[REDACTED], \"b\": 2}"),
+    ("\"ssn\":^\"b\": 2^", "\"ssn\":^\"b\": 2^"),
+    ("ssn = \"\"\"^~^\"\"\"^b = 2", "ssn = \"\"\"[REDACTED]\"\"\"^b = 2"),
+    ("is 123-45=^-6789 now", "is [REDACTED] now"),
+    ("is 123-4=^5-67=^89 now", "is [REDACTED] now"),
+    ("to kim=40exa=^mple.com, to", "to [REDACTED], to"),
+    ("a ss=^n=3DS b", "a ss=^n=3D[REDACTED] b"),
+    ("ssn: a=^~^b: 2", "ssn: [REDACTED]^b: 2"),
+    ("x=^y 123-45-67=^89^b", "x=^y [REDACTED]^b"),
+    ("x=^y=^z^b", "x=^y=^z^b"),
+    ("&lt;ssn&gt;^  ~^&lt;/ssn&gt;^x", "&lt;ssn&gt;[REDACTED]&lt;/ssn&gt;^x"),
+    ("&lt;a:ssn^b='1'&gt;^~^&lt;/a:ssn&gt;^x", "&lt;a:ssn^b='1'&gt;[REDACTED]&lt;/a:ssn&gt;^x"),
+    ("&lt;p ssn=&quot;1^~&quot;&gt;^x", "&lt;p ssn=&quot;[REDACTED]&quot;&gt;^x"),
+    ("&lt;a&gt;^&lt;b&gt;1&lt;/b&gt;^x", "&lt;a&gt;^&lt;b&gt;1&lt;/b&gt;^x"),
+    ("<!-- <ssn> -->^~^<!-- </ssn> -->", "<!-- <ssn>[REDACTED]"),
+    ("<ssn>^~", "<ssn>[REDACTED]"),
+    ("&lt;ssn&gt;^~", "&lt;ssn&gt;[REDACTED]"),
+];
+
+#[test]
+fn a_named_value_over_several_lines_is_masked_however_it_comes() {
+    let plan = everything();
+    for end in ["\n", "\r\n"] {
+        for (text, wanted) in OVER_LINES {
+            let text = text.replace('^', end).replace('~', "secret");
+            let wanted = wanted.replace('^', end);
+            let masked = run(&plan, Format::Text, &[text.as_bytes()]).unwrap();
+            assert_eq!(masked, wanted, "{text:?}");
+            for cut in 0..=text.len() {
+                let (one, two) = text.as_bytes().split_at(cut);
+                assert_eq!(
+                    run(&plan, Format::Text, &[one, two]).as_ref(),
+                    Ok(&masked),
+                    "{text:?} cut at {cut}"
+                );
+            }
+            let bytes: Vec<&[u8]> = text.as_bytes().chunks(1).collect();
+            assert_eq!(run(&plan, Format::Text, &bytes).as_ref(), Ok(&masked), "{text:?} byte by byte");
+        }
+    }
+}
+
+#[test]
+fn what_begins_a_value_may_be_far_from_it_and_what_never_ends_is_withheld() {
+    let plan = everything();
+    let far = "x".repeat(3000);
+    for (text, wanted) in [
+        (
+            format!("<ssn a=\"{far}\"\n>\nsecret\n</ssn>\nx"),
+            format!("<ssn a=\"{far}\"\n>[REDACTED]</ssn>\nx"),
+        ),
+        (format!("ssn: # {far}\n  secret\nb: 2\n"), format!("ssn: # {far}\n  [REDACTED]\nb: 2\n")),
+        (
+            format!("&lt;ssn a='{far}'&gt;\nsecret\n&lt;/ssn&gt;\n"),
+            format!("&lt;ssn a='{far}'&gt;[REDACTED]&lt;/ssn&gt;\n"),
+        ),
+        (
+            format!("is 123-=\n{}45-6789 {far}=\n{far}\n", "=\n".repeat(90)),
+            format!("is [REDACTED] {far}=\n{far}\n"),
+        ),
+        (
+            format!(
+                "{} <ssn a=\"{far}\">secret</ssn> {}",
+                "y".repeat((192 << 10) - 1000),
+                "z".repeat(200 << 10)
+            ),
+            format!(
+                "{} <ssn a=\"{far}\">[REDACTED]</ssn> {}",
+                "y".repeat((192 << 10) - 1000),
+                "z".repeat(200 << 10)
+            ),
+        ),
+    ] {
+        let plan = Arc::new(plan_of_shapes());
+        for size in [usize::MAX, 7, 1000] {
+            let pieces: Vec<&[u8]> = text.as_bytes().chunks(size).collect();
+            assert!(run(&plan, Format::Text, &pieces).as_deref() == Ok(&*wanted), "{} {size}", &text[..20]);
+        }
+    }
+    let lines = "secret\n".repeat(20_000);
+    for begin in ["<ssn>\n", "<ssn\n", "ssn=\"", "ssn: [\n", "&lt;ssn&gt;\n", "ssn = '''\n"] {
+        let (mut masker, mut out) = (crate::mask::Masker::new(Arc::clone(&plan), Format::Text), Vec::new());
+        let text = format!("{begin}{lines}");
+        let done = text.as_bytes().chunks(1000).try_for_each(|piece| masker.push(piece, &mut out));
+        assert!(done.is_err(), "{begin}");
+        assert!(!String::from_utf8_lossy(&out).contains("secret"), "{begin}");
+    }
+}
+
+/// Everything but the user's own patterns, for which long lines must wait.
+fn plan_of_shapes() -> crate::mask::Plan {
+    plan(&[rule(&["ssn", "*token"], &crate::domain::Entity::BUILT_IN, MaskOp::Redact)])
+}
+
+proptest::proptest! {
+    #![proptest_config(proptest::prelude::ProptestConfig::with_cases(1500))]
+
+    #[test]
+    fn how_lines_are_cut_does_not_matter(
+        parts in proptest::collection::vec(proptest::sample::select(vec![
+            "ssn", "token", "<ssn>", "</ssn>", "<ssn", ">", "/>", "<a ", "=", ":", ": ", "\n", "\n", "\r\n", "=\n", "=\n", "  ", "- ",
+            "\"", "'", "[", "]", "|", "&lt;ssn&gt;", "&lt;/ssn&gt;", "&quot;", "123-45-6789", "123-", "45-6789", "=40", "kim", "@b.com",
+            "%40", "\\", "x", "<!--", "-->", "a.", "#",
+        ]), 0..24),
+        size in 1usize..9,
+    ) {
+        let text = parts.concat();
+        let plan = Arc::new(plan_of_shapes());
+        let whole = run(&plan, Format::Text, &[text.as_bytes()]);
+        let pieces: Vec<&[u8]> = text.as_bytes().chunks(size).collect();
+        proptest::prop_assert_eq!(run(&plan, Format::Text, &pieces), whole);
+    }
+}

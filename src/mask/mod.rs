@@ -29,6 +29,7 @@ mod format;
 mod inert;
 mod json;
 mod latin;
+mod lines;
 mod masker;
 pub mod mcp;
 mod notes;

@@ -279,8 +279,13 @@ impl Plan {
 
     /// Adds the values of named fields in free text.
     pub(super) fn pairs(&self, text: &[u8], whole: bool, hits: &mut Vec<Hit>) {
+        self.pairs_before(text, text.len(), whole, hits);
+    }
+
+    /// [`Self::pairs`], of names that begin before a place.
+    pub(super) fn pairs_before(&self, text: &[u8], end: usize, whole: bool, hits: &mut Vec<Hit>) {
         if !self.fields.is_empty() {
-            pairs::find(&self.fields, text, whole, hits);
+            pairs::find(&self.fields, text, end, whole, hits);
         }
     }
 }

@@ -1,24 +1,26 @@
 //! Free text, line by line: shapes, the user's patterns, and `name=value` of named fields.
 //!
-//! Lines are looked at as they become whole, many at once. A line that does not end is looked at in windows that overlap. Where a
+//! Lines are looked at as they become whole, many at once; those in which a value of a named field has begun wait for its end. A line that does not end is looked at in windows that overlap. Where a
 //! cut is made depends on the text alone, never on the pieces it comes in.
 
 use crate::mask::detect::Hit;
 use crate::mask::detect::LONGEST_PEM;
 use crate::mask::detect::merge;
 use crate::mask::json::JsonMasker;
+use crate::mask::lines::LineView;
 use crate::mask::masker::LONGEST_VALUE;
 use crate::mask::masker::Unmaskable;
 use crate::mask::notes::Notes;
 use crate::mask::plan::Plan;
-use crate::mask::view::Signs;
-use crate::mask::view::View;
 
 /// A line longer than this is cut into windows of this size, in bytes.
 const WINDOW: usize = 256 << 10;
 
 /// How much of a window is looked at again with the next one: no value is longer.
 const OVERLAP: usize = LONGEST_PEM;
+
+/// How long a tag may be that a window is not to cut.
+const LONGEST_TAG: usize = 8 << 10;
 
 /// How much of the text that is already sent stays, for the detectors to look back on.
 const CONTEXT: usize = 256;
@@ -88,6 +90,9 @@ impl TextMasker {
             }
         }
         self.forget();
+        if self.unsent().len() > LONGEST_VALUE {
+            return Err(Unmaskable::TooLong { limit: LONGEST_VALUE });
+        }
         Ok(())
     }
 
@@ -165,18 +170,23 @@ impl TextMasker {
         self.hits.clear();
         plan.scanner.shapes(text, "", whole, &mut self.hits);
         plan.pairs(text, whole, &mut self.hits);
-        self.view.find(plan, text, self.sent, &mut self.hits);
+        self.view.find(plan, text, self.sent, whole, &mut self.hits);
         if plan.scanner.has_patterns() {
             own_patterns(plan, text, self.sent, &mut self.hits);
         }
         let sent = self.sent;
+        // The name of a value that has not ended may be sent already.
+        for hit in self.hits.iter_mut().filter(|hit| hit.is_open() && hit.end > sent) {
+            hit.start = hit.start.max(sent);
+        }
         self.hits.retain(|hit| hit.counts() && hit.start >= sent);
         let open = self.hits.iter().filter(|hit| hit.is_open()).map(|hit| hit.start).min();
         merge(&mut self.hits);
-        let mut cut = if matches!(part, Part::Window) { end - OVERLAP } else { end };
+        let mut cut = if matches!(part, Part::Window) { before_tag(text, sent, end - OVERLAP) } else { end };
         if let Some(open) = open {
             let start = self.hits.iter().find(|hit| hit.end > open).map_or(open, |hit| hit.start);
             cut = cut.min(start);
+            cut = self.view.before_spans(cut).max(sent);
         }
         for hit in &self.hits {
             let too_long = !whole && hit.start < end && hit.end - hit.start > OVERLAP;
@@ -204,46 +214,15 @@ impl TextMasker {
         let keep = self.sent.min(CONTEXT);
         self.held.drain(..self.sent - keep);
         self.sent = keep;
-        debug_assert!(self.unsent().len() <= LONGEST_VALUE);
     }
 }
 
-/// Lines as their reader will see them, with escapes resolved.
-#[derive(Debug, Default)]
-struct LineView {
-    view: View,
-    hits: Vec<Hit>,
-}
-
-impl LineView {
-    /// Appends what is found only there, from `from` on.
-    fn find(&mut self, plan: &Plan, text: &[u8], from: usize, hits: &mut Vec<Hit>) {
-        // Lines without any escape are passed over.
-        let fresh = text.get(from..).unwrap_or_default();
-        let (mut signs, mut at) = (Signs::new(fresh), 0);
-        loop {
-            let sign = signs.next(at);
-            if sign >= fresh.len() {
-                return;
-            }
-            let before = fresh.get(at..sign).unwrap_or_default();
-            let start = at + memchr::memrchr(b'\n', before).map_or(0, |end| end + 1);
-            let size = memchr::memchr(b'\n', fresh.get(sign..).unwrap_or_default());
-            let end = size.map_or(fresh.len(), |size| sign + size);
-            let line = fresh.get(start..end).unwrap_or_default();
-            let bare = line.strip_suffix(b"\r").unwrap_or(line);
-            if self.view.of_escapes(bare) {
-                self.hits.clear();
-                plan.scanner.candidates(self.view.text(), "", true, &mut self.hits);
-                plan.pairs(self.view.text(), true, &mut self.hits);
-                for hit in self.hits.iter().filter(|hit| hit.counts()) {
-                    let (first, last) = self.view.raw_range(hit.start, hit.end);
-                    hits.push(Hit { start: from + start + first, end: from + start + last, ..*hit });
-                }
-            }
-            at = end + 1;
-        }
-    }
+/// A place in a window at which it may be cut, or that of the tag which it is in.
+fn before_tag(text: &[u8], sent: usize, cut: usize) -> usize {
+    let from = sent.max(cut.saturating_sub(LONGEST_TAG));
+    let before = text.get(from..cut).unwrap_or_default();
+    let tag = memchr::memrchr(b'<', before).filter(|at| !before.iter().skip(*at).any(|byte| *byte == b'>'));
+    tag.map_or(cut, |at| from + at)
 }
 
 /// What stands before JSON so that no script can read it.

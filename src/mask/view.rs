@@ -50,6 +50,13 @@ impl View {
         (self.raw_of(start, false), self.raw_of(end, true))
     }
 
+    /// Where in the text what stands at a place of the original bytes is.
+    pub(super) fn place_of(&self, raw: usize) -> usize {
+        let after = self.escapes.partition_point(|escape| escape.raw < raw);
+        let Some(escape) = after.checked_sub(1).and_then(|place| self.escapes.get(place)) else { return raw };
+        escape.at + (raw + escape.len).saturating_sub(escape.raw + escape.raw_len)
+    }
+
     fn raw_of(&self, at: usize, is_end: bool) -> usize {
         let after = self.escapes.partition_point(|escape| escape.at <= at);
         let Some(escape) = after.checked_sub(1).and_then(|place| self.escapes.get(place)) else { return at };
@@ -97,11 +104,23 @@ impl View {
         let mut signs = Signs::new(raw);
         let mut at = signs.next(0);
         while at < raw.len() {
+            let mut joined = None;
             let means = Readings::of(raw, at, false).filter_map(|read| match read {
                 Read::Byte(byte, next) => Some((byte, next)),
+                Read::Joined(next) => {
+                    joined = Some(next);
+                    None
+                }
                 _ => None,
             });
-            match means.last().filter(|(byte, _)| matches!(byte, b'\t' | b'\n' | b'\r' | 0x20..=0x7e)) {
+            let last = means.last();
+            if let Some(next) = joined {
+                self.text.extend_from_slice(raw.get(done..at).unwrap_or_default());
+                self.escape(b"", at, next - at);
+                (done, at) = (next, signs.next(next));
+                continue;
+            }
+            match last.filter(|(byte, _)| matches!(byte, b'\t' | b'\n' | b'\r' | 0x20..=0x7e)) {
                 Some((byte, next)) => {
                     self.text.extend_from_slice(raw.get(done..at).unwrap_or_default());
                     self.escape(&[byte], at, next - at);
@@ -164,13 +183,17 @@ impl<'a> Signs<'a> {
         from + memchr::memchr3(b'%', b'\\', b'&', rest).unwrap_or(rest.len())
     }
 
-    /// Those of mail that stand for a sign which the shape of a value needs: any other is mostly a number behind its name.
+    /// Those of mail that stand for a sign which the shape of a value needs, and those that join two lines: any other is mostly a number
+    /// behind its name.
     fn equals_from(&self, from: usize) -> usize {
         let rest = self.text.get(from..).unwrap_or_default();
         let is_escape = |at: &usize| {
             let digit = |place: usize| rest.get(at + place).copied().and_then(hex::digit);
             let sign = digit(1).zip(digit(2)).map(|(high, low)| high << 4 | low);
-            sign.is_some_and(|sign| b"@-.:=_".contains(&sign))
+            let joins = || {
+                rest.get(at + 1..).is_some_and(|rest| rest.starts_with(b"\n") || rest.starts_with(b"\r\n"))
+            };
+            sign.map_or_else(joins, |sign| b"@-.:=_".contains(&sign))
         };
         from + memchr::memchr_iter(b'=', rest).find(is_escape).unwrap_or(rest.len())
     }

@@ -190,6 +190,15 @@ fn values_do_not_hide_from_masks() {
         ("text/plain", ")]}'\n{\"\\u0073sn\":\"abcdefghij\"}"),
         ("application/yaml", "a: 1\nssn: |\n  abcdefghij\nb: 2\n"),
         ("application/xml", "<ssn><![CDATA[</ssn>]]>abcdefghij</ssn>"),
+        ("text/xml", "<p>\n  <ssn>\n    abcdefghij\n  </ssn>\n</p>\n"),
+        ("application/soap+xml", "<s:p>\n<s:ssn\n  a=\"1\"\n>\nabcdefghij</s:ssn>\n</s:p>\n"),
+        ("text/html", "<p\n  data-x=\"1\" ssn=\n  \"abcdefghij\">\n"),
+        ("text/xml", "<p>&lt;ssn&gt;\nabcdefghij\n&lt;/ssn&gt;</p>\n"),
+        ("text/plain", "ssn: abcdef=\nghij\n"),
+        ("application/yaml", "ssn: !!str >\n  abcdefghij\nb: 2\n"),
+        ("application/yaml", "u.ssn:\n  - abcdefghij\nb: 2\n"),
+        ("text/html; charset=ISO-8859-1", "\u{e9} <ssn>\nabcdefghij</ssn>\n"),
+        ("text/csv; charset=windows-1252", "\u{e9},ssn\n\u{e9},abcdefghij\n"),
     ];
     let shapes = [
         "<a href=\"mailto:kim&#64;example.com\">",

@@ -196,6 +196,15 @@ pub fn broken_off() -> Denied {
     Denied::new(DenyCode::UpstreamUnavailable, "the target broke off its reply").because("target_cut")
 }
 
+/// How far the head of a reply is.
+enum Head {
+    Recorded,
+    /// Nothing of the reply is recorded yet, nor sent.
+    Waits,
+    /// Nothing of it is sent.
+    Refused(Denied),
+}
+
 /// A reply's body between the target and the client.
 pub struct Through {
     from: Incoming,
@@ -214,10 +223,7 @@ pub struct Through {
     decoded: Vec<u8>,
     /// What came out first, as long as the client has not asked for it.
     first: Option<Result<Frame<Bytes>, Cut>>,
-    /// Nothing of the reply is recorded yet, nor sent.
-    begins: bool,
-    /// Why nothing of it is sent.
-    refused: Option<Denied>,
+    head: Head,
 }
 
 impl Through {
@@ -244,8 +250,7 @@ impl Through {
             ended: false,
             decoded: Vec::new(),
             first: None,
-            begins: false,
-            refused: None,
+            head: Head::Recorded,
         }
     }
 
@@ -256,7 +261,7 @@ impl Through {
     /// The client gets nothing of it, and that is what is recorded.
     pub async fn begin(&mut self, head: String, waits: bool) -> Result<(), Denied> {
         if waits {
-            self.begins = true;
+            self.head = Head::Waits;
             let first = std::future::poll_fn(|cx| self.poll(cx));
             let first = tokio::time::timeout(FIRST_PIECE, first).await;
             self.first = first.unwrap_or_default();
@@ -268,11 +273,11 @@ impl Through {
     }
 
     async fn record_begin(&mut self, head: String) -> Result<(), Denied> {
-        if let Some(denied) = self.refused.take() {
+        if let Head::Refused(denied) = std::mem::replace(&mut self.head, Head::Waits) {
             return Err(denied);
         }
         self.guard.record_head(EventKind::HttpResponse, head).await?;
-        self.begins = false;
+        self.head = Head::Recorded;
         if self.drained { self.record_rest("complete") } else { Ok(()) }
     }
 
@@ -326,7 +331,7 @@ impl Through {
                 Ok(bytes) if bytes.is_empty() => {}
                 Ok(bytes) => return Poll::Ready(Some(Ok(Frame::data(bytes)))),
                 Err(denied) => {
-                    if !self.begins {
+                    if matches!(self.head, Head::Recorded) {
                         self.guard.record_failure(&denied);
                     }
                     let why = "the rest of the reply is withheld";
@@ -378,7 +383,7 @@ impl Through {
             self.guard.pass(&self.decoded, &mut out)?;
         }
         self.guard.finish(&mut out)?;
-        if !self.begins {
+        if matches!(self.head, Head::Recorded) {
             self.record_rest("complete")?;
         }
         Ok(out.into())
@@ -408,8 +413,8 @@ impl Through {
     /// Ends the body early: the client's is cut, or, as long as it has nothing, the reply `refused`.
     fn cut(&mut self, end: &str, why: &'static str, refused: Denied) -> Cut {
         self.ended = true;
-        if self.begins {
-            self.refused = Some(refused);
+        if !matches!(self.head, Head::Recorded) {
+            self.head = Head::Refused(refused);
         } else if let Err(denied) = self.record_rest(end) {
             tracing::error!(code = %denied.code, "the end of a reply could not be recorded");
         }
@@ -437,7 +442,7 @@ impl Body for Through {
 impl Drop for Through {
     fn drop(&mut self) {
         // What has not begun, the guard itself says to have failed.
-        if !self.ended && !self.begins {
+        if !self.ended && matches!(self.head, Head::Recorded) {
             self.cut("client_gone", "the client went away", broken_off());
         }
     }
