@@ -50,10 +50,8 @@ enum Ends {
 fn tag_end(inside: &[u8]) -> Option<Ends> {
     let (mut quote, mut last) = (None, 0);
     for (place, byte) in inside.iter().copied().enumerate() {
-        if place > LONGEST_TAG
-            && let Some(first) = memchr::memchr(b'>', inside)
-        {
-            return Some(Ends::At(first));
+        if place == LONGEST_TAG {
+            return Some(memchr::memchr(b'>', inside).map_or(Ends::Later, Ends::At));
         }
         match (quote, byte) {
             (Some(open), _) if open == byte => quote = None,
