@@ -98,6 +98,8 @@ pub struct Signs {
     pub low: &'static str,
     /// An app or agent.
     pub machine: &'static str,
+    /// A recording that is kept.
+    pub kept: &'static str,
     /// The selected row.
     pub cursor: &'static str,
     /// The gateway is there.
@@ -138,6 +140,7 @@ const UNICODE: Signs = Signs {
     medium: "■",
     low: "·",
     machine: "⚙",
+    kept: "◆",
     cursor: "▶",
     live: "●",
     retry: "◌",
@@ -163,6 +166,7 @@ const ASCII: Signs = Signs {
     medium: "=",
     low: ".",
     machine: "@",
+    kept: "&",
     cursor: ">",
     live: "*",
     retry: "~",

@@ -27,6 +27,8 @@ use crate::tui::view::typed;
 
 /// The shortest an id is cut to.
 const SHORTEST_ID: usize = 14;
+/// The least room in which it is said who holds a recording, and why.
+const LEAST_OF_HOLD: usize = 24;
 /// The size of the box of an export.
 const BOX: (u16, u16) = (72, 10);
 
@@ -122,7 +124,8 @@ fn named(open: &Recording, shared: &Shared, room: usize) -> Vec<Span<'static>> {
     );
     let when = moment(view.started_ms, "%Y-%m-%d %H:%M:%SZ");
     let least = name.width().min(SHORTEST_ID);
-    let with_time = least + who.width() + when.width() + 4 <= room;
+    // Why a recording is kept goes before when it began.
+    let with_time = view.hold.is_none() && least + who.width() + when.width() + 4 <= room;
     let rest = who.width() + 2 + if with_time { when.width() + 2 } else { 0 };
     let mut spans = Vec::new();
     if least + rest <= room {
@@ -132,6 +135,11 @@ fn named(open: &Recording, shared: &Shared, room: usize) -> Vec<Span<'static>> {
     spans.push(Span::styled(text::fitted(&who, room, look), look.style(Role::Title)));
     if with_time {
         spans.push(Span::styled(format!("  {when}"), look.style(Role::Dim)));
+    }
+    let used: usize = spans.iter().map(Span::width).sum();
+    if let Some(hold) = view.hold.as_ref().filter(|_| used + LEAST_OF_HOLD <= room) {
+        let why = format!("  {} held by {}: {}", look.signs.kept, hold.actor, hold.reason);
+        spans.push(Span::styled(text::fitted(&why, room - used, look), look.style(Role::Warn)));
     }
     spans
 }
@@ -329,10 +337,12 @@ fn cells_of(view: &SessionView, chosen: bool, widths: [u16; 9], shared: &Shared)
     let signs = shared.look.signs;
     let machine = !matches!(view.kind, crate::domain::principal::Kind::Human);
     let who = if machine { format!("{} {}", view.label, signs.machine) } else { view.label.clone() };
-    let (state, state_role) = match (view.pruned_ms, view.ended_ms) {
-        (Some(_), _) => ("removed".to_owned(), Role::Warn),
-        (None, None) => (format!("{} live", signs.live), Role::Good),
-        (None, Some(_)) => ("ended".to_owned(), Role::Dim),
+    let (state, state_role) = match (view.pruned_ms, view.ended_ms, &view.hold) {
+        (Some(_), _, _) => ("removed".to_owned(), Role::Warn),
+        (None, None, None) => (format!("{} live", signs.live), Role::Good),
+        (None, None, Some(_)) => (format!("{} live {}", signs.live, signs.kept), Role::Good),
+        (None, Some(_), Some(_)) => (format!("{} held", signs.kept), Role::Warn),
+        (None, Some(_), None) => ("ended".to_owned(), Role::Dim),
     };
     let grave = |count: u64, role: Role| if count > 0 { role } else { Role::Dim };
     let [sign, started, name, connection, of_state, events, protocol, denied, masked] = widths;

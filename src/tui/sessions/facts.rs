@@ -1,5 +1,6 @@
 //! All that is known of one session, in rows: each fact in its own where there is room, else the most useful together.
 
+use crate::control::noun::session::SessionView;
 use crate::domain::principal::Kind;
 use crate::domain::session::SessionEnd;
 use crate::tui::Shared;
@@ -22,6 +23,11 @@ pub(super) fn facts(known: &Known, shared: &Shared, rows: u16) -> Vec<Fact> {
     let about = About { known, now_ms: shared.now.wall_ms, look: &shared.look };
     let all = if rows > SHORT { about.apart() } else { about.together() };
     all.into_iter().take(usize::from(rows)).collect()
+}
+
+/// The name of a session, with a sign where its recording is held.
+pub(super) fn name(view: &SessionView, look: &Look) -> String {
+    if view.hold.is_some() { format!("{} {}", look.signs.kept, view.label) } else { view.label.clone() }
 }
 
 /// The sign of a caller that is no person.
@@ -50,6 +56,7 @@ impl About<'_> {
         }
         let mut state = row("state", Role::Text, "");
         state.extend(self.state());
+        state.extend(self.kept());
         state.push((Role::Text, format!("  began {} ago", self.ago(view.started_ms))));
         if let Some(live) = self.known.live().filter(|_| self.known.over.is_none()) {
             state.push((
@@ -76,8 +83,16 @@ impl About<'_> {
         if let Some(client) = &view.client {
             issuer.push((Role::Text, format!("  client {client}")));
         }
-        out.push(issuer);
-        out.push(row("from", Role::Text, &view.source));
+        let mut from = row("from", Role::Text, &view.source);
+        if let Some(kept) = self.kept_apart() {
+            // There is no row more.
+            out.insert(2, kept);
+            from.push((Role::Dim, format!("  issuer {}", view.issuer)));
+            from.extend(view.client.as_ref().map(|client| (Role::Dim, format!("  client {client}"))));
+            out.push(from);
+        } else {
+            out.extend([issuer, from]);
+        }
         out.push(row("connection", Role::Text, &format!("{} ({})", view.connection, view.protocol)));
         let started = format!("{}  {} ago", long_time(view.started_ms), self.ago(view.started_ms));
         out.push(row("started", Role::Text, &started));
@@ -137,6 +152,20 @@ impl About<'_> {
 
     fn recorded(&self) -> String {
         format!("{}, {}", count(self.known.view.events, "event"), size(self.known.view.bytes))
+    }
+
+    /// That its recording is held, by whom and why.
+    fn kept(&self) -> Option<Piece> {
+        let hold = self.known.view.hold.as_ref()?;
+        let sign = self.look.signs.kept;
+        Some((Role::Warn, format!("  {sign} held by {}: {}", hold.actor, hold.reason)))
+    }
+
+    fn kept_apart(&self) -> Option<Fact> {
+        let hold = self.known.view.hold.as_ref()?;
+        let mut out = row("held", Role::Warn, &format!("{} {}", self.look.signs.kept, hold.reason));
+        out.push((Role::Dim, format!("  by {} {} ago", hold.actor, self.ago(hold.since_ms))));
+        Some(out)
     }
 
     fn ago(&self, ms: i64) -> String {

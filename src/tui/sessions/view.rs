@@ -277,7 +277,7 @@ impl Columns {
         let rate = table::sparkline(known.rates.iter().copied(), look);
         let cells = self.cells([
             (mark, Role::Text),
-            (view.label.clone(), Role::Text),
+            (facts::name(view, look), Role::Text),
             (view.connection.clone(), Role::Text),
             (view.protocol.clone(), Role::Dim),
             (right(since(view.started_ms), self.age), Role::Text),
@@ -301,7 +301,7 @@ impl Columns {
     ) -> Line<'static> {
         let look = &shared.look;
         let cells = [
-            Cell::new(known.view.label.clone(), self.who, Role::Text),
+            Cell::new(facts::name(&known.view, look), self.who, Role::Text),
             Cell::new(known.view.connection.clone(), self.connection, Role::Text),
         ];
         let struck = table::row(&cells, Role::Over, look);

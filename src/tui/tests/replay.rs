@@ -13,6 +13,7 @@ use crate::control::noun::List;
 use crate::control::noun::event::LiveEvent;
 use crate::control::noun::event::Topic;
 use crate::control::noun::session::EventPage;
+use crate::control::noun::session::HoldView;
 use crate::control::noun::session::RecordedEvent;
 use crate::control::noun::session::SessionView;
 use crate::control::noun::session::VerifyReport;
@@ -237,6 +238,22 @@ fn the_list_and_empty_states_in_all_sizes() {
     snapshots("replay-list", Screen::Replay, |stage| {
         stage.answer(Answer::Sessions { live: false, found: Ok(several()) });
         key(stage, "j");
+    });
+    let hold = HoldView {
+        reason: "case 4411".to_owned(),
+        actor: "local:kate".to_owned(),
+        since_ms: START_MS + 300_000,
+    };
+    snapshots("replay-list-held", Screen::Replay, |stage| {
+        let mut all = several();
+        for view in all.items.iter_mut().take(2) {
+            view.hold = Some(hold.clone());
+        }
+        stage.answer(Answer::Sessions { live: false, found: Ok(all) });
+        key(stage, "j");
+    });
+    snapshots("replay-held", Screen::Replay, |stage| {
+        open(stage, SessionView { hold: Some(hold.clone()), ..session() }, Vec::new(), None);
     });
     snapshots("replay-list-empty", Screen::Replay, |stage| {
         stage.answer(Answer::Sessions { live: false, found: Ok(List::all(Vec::new())) });

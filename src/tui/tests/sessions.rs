@@ -12,6 +12,7 @@ use crate::control::noun::List;
 use crate::control::noun::event::LiveEvent;
 use crate::control::noun::event::Topic;
 use crate::control::noun::session::EventPage;
+use crate::control::noun::session::HoldView;
 use crate::control::noun::session::LiveSession;
 use crate::control::noun::session::RecordedEvent;
 use crate::control::noun::session::SessionView;
@@ -182,6 +183,23 @@ pub(super) fn picture() -> Stage {
 #[test]
 fn the_sessions_in_all_sizes() {
     snapshots("sessions", Screen::Sessions, filled);
+}
+
+#[test]
+fn a_held_one_in_all_sizes() {
+    let held = |stage: &mut Stage| {
+        let mut all = some();
+        for place in [0, 4] {
+            let (reason, actor) = ("case 4411: \u{1b}[2J claims".to_owned(), "local:kate".to_owned());
+            all[place].hold = Some(HoldView { reason, actor, since_ms: START_MS - 60_000 });
+        }
+        told(stage, &all);
+    };
+    snapshots("sessions-held", Screen::Sessions, held);
+    snapshots("session-held", Screen::Sessions, |stage| {
+        held(stage);
+        stage.press("enter");
+    });
 }
 
 #[test]
