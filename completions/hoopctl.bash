@@ -3765,7 +3765,7 @@ _hoopctl() {
             return 0
             ;;
         hoopctl__subcmd__session__subcmd__hold)
-            opts="-r -c -o -q -h --reason --release --list --config --data-dir --socket --url --ca-file --output --quiet --help"
+            opts="-r -c -o -q -h --reason --release --acknowledge --list --config --data-dir --socket --url --ca-file --output --quiet --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

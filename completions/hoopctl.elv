@@ -1081,6 +1081,7 @@ set edit:completion:arg-completer[hoopctl] = {|@words|
             cand -o 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]'
             cand --output 'How data is written: table, json, jsonl or csv [env: HOOPCTL_OUTPUT] [default: table]'
             cand --release 'Let retention have it again'
+            cand --acknowledge 'Take note of a hold that was tampered with, or whose recording is gone'
             cand --list 'List what is held'
             cand -q 'Data and errors only, no words in between'
             cand --quiet 'Data and errors only, no words in between'

@@ -995,6 +995,7 @@ jsonl\t'One JSON object a line'
 csv\t'Comma-separated values with a header line'
 toml\t'What `apply` takes back: of `export` and `policy suggest`'"
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and __fish_seen_subcommand_from hold" -l release -d 'Let retention have it again'
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and __fish_seen_subcommand_from hold" -l acknowledge -d 'Take note of a hold that was tampered with, or whose recording is gone'
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and __fish_seen_subcommand_from hold" -l list -d 'List what is held'
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and __fish_seen_subcommand_from hold" -s q -l quiet -d 'Data and errors only, no words in between'
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and __fish_seen_subcommand_from hold" -s h -l help -d 'Print help'

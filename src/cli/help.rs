@@ -329,9 +329,13 @@ Examples:
   hoopctl session hold ses_01kah3y2x7m5q8r4s6t9v0w1z2 -r 'case 4411'
   hoopctl session hold --list
   hoopctl session hold ses_01kah3y2x7m5q8r4s6t9v0w1z2 --release -r 'case 4411 is closed'
+  hoopctl session hold ses_01kah3y2x7m5q8r4s6t9v0w1z2 --acknowledge -r 'INC-12: hoopctl.db was edited'
 
 Neither recording.retention nor session prune removes what is held, and it does not count against max_size. Who held and who
-released it, and why, is in the audit trail. A session of one's own that somebody else holds is for others to release: 9.";
+released it, and why, is in the audit trail. A session of one's own that somebody else holds is for others to release: 9.
+
+What was done to a hold besides, or to its recording, session verify --all finds, until --acknowledge takes note of it: then the hold
+is again as the audit trail tells, or over where the recording is gone. Who did that, and why, verify lists ever after.";
 
 /// After the help of `replay`.
 pub const REPLAY: &str = "\

@@ -15,6 +15,7 @@ use crate::cli::report::Outcome;
 use crate::cli::session::find;
 use crate::control::noun::session::SessionFilter;
 use crate::control::noun::session::SessionView;
+use crate::domain::id::SessionId;
 
 /// The options of `session hold`.
 #[derive(Debug, Args)]
@@ -28,8 +29,11 @@ pub struct HoldArgs {
     /// Let retention have it again
     #[arg(long)]
     pub release: bool,
+    /// Take note of a hold that was tampered with, or whose recording is gone
+    #[arg(long, conflicts_with = "release")]
+    pub acknowledge: bool,
     /// List what is held
-    #[arg(long, conflicts_with_all = ["id", "reason", "release"])]
+    #[arg(long, conflicts_with_all = ["id", "reason", "release", "acknowledge"])]
     pub list: bool,
 }
 
@@ -42,6 +46,9 @@ pub fn run(terminal: Terminal, place: &Place, args: &HoldArgs) -> Outcome {
     };
     if reason.trim().is_empty() {
         return Err(Failure::usage("the reason is empty: it is kept in the audit trail"));
+    }
+    if args.acknowledge {
+        return acknowledge(terminal, &access, id, reason.clone());
     }
     let found = find(&access, id)?;
     let backend = access.backend();
@@ -59,6 +66,21 @@ pub fn run(terminal: Terminal, place: &Place, args: &HoldArgs) -> Outcome {
     }
     if terminal.format.is_json() {
         terminal.item(&[], &output::json(&view))?;
+    }
+    Ok(Exit::Done)
+}
+
+/// Takes note of what happened to a hold. Of a session that is gone there is only the id.
+fn acknowledge(terminal: Terminal, access: &Access, id: &str, reason: String) -> Outcome {
+    let session: SessionId = match id.parse() {
+        Ok(session) => session,
+        Err(_) => find(access, id)?.id,
+    };
+    let noted = access.wait(access.backend().acknowledge_hold(session, reason))?;
+    let now = if noted.held { "it is held as before" } else { "it is not held" };
+    terminal.say(&format!("acknowledged: {session}, {}; now {now}", noted.fault.as_str()));
+    if terminal.format.is_json() {
+        terminal.item(&[], &output::json(&noted))?;
     }
     Ok(Exit::Done)
 }

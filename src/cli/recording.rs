@@ -38,6 +38,7 @@ use crate::recording::StoredEvent;
 use crate::recording::chain::Hash;
 use crate::recording::replay::transcript;
 use crate::store;
+use crate::store::AcknowledgedHold;
 
 /// The columns of a verdict about recordings.
 pub const VERDICT_COLUMNS: [&str; 5] = ["result", "session", "events", "hash", "note"];
@@ -155,6 +156,21 @@ pub fn found_besides(problem: &str) -> Row {
     Row { cells, json: json!({ "session": null, "intact": false, "problem": problem }) }
 }
 
+/// A fault of a hold that somebody took note of, as a row.
+pub fn acknowledged(noted: &AcknowledgedHold) -> Row {
+    let now = if noted.held { "it was held again as before" } else { "the hold is over" };
+    let note = format!(
+        "{}; acknowledged by {} {}: {}; {now}",
+        noted.fault.as_str(),
+        noted.actor,
+        output::time(noted.ts_ms),
+        noted.reason
+    );
+    let cells =
+        vec!["acknowledged".to_owned(), noted.session.to_string(), String::new(), String::new(), note];
+    Row { cells, json: json!({ "session": noted.session, "acknowledged": noted }) }
+}
+
 /// One verdict as a line for people.
 pub fn verdict_line(terminal: Terminal, row: &Row) -> String {
     let [result, session, events, hash, note] = std::array::from_fn(|place| {
@@ -170,6 +186,7 @@ pub fn verdict_line(terminal: Terminal, row: &Row) -> String {
             let sign = terminal.paint(Colour::Warn, "!");
             format!("{sign} {session}  {events} events were there, last hash {hash}{note}\n")
         }
+        "acknowledged" => format!("{} {session}{note}\n", terminal.paint(Colour::Warn, "!")),
         _ if session.is_empty() => {
             format!("{} {}\n", terminal.paint(Colour::Bad, "\u{2717} BROKEN"), note.trim_start_matches("; "))
         }

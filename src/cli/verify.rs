@@ -92,6 +92,7 @@ impl Findings {
                 (Some(next), _) if from.after.is_none_or(|before| next > before) => from.after = Some(next),
                 (None, Some(whole)) => {
                     self.tell_besides(&whole.problems())?;
+                    self.tell(whole.acknowledged.iter().map(recording::acknowledged).collect())?;
                     return Ok(whole);
                 }
                 _ => return Err(Failure::failed("the gateway does not say where its check goes on")),
@@ -132,6 +133,10 @@ fn verify_all(terminal: Terminal, access: &Access) -> Outcome {
             return Err(failure);
         }
     };
+    for faulty in &whole.faulty_holds {
+        let (session, fault) = (faulty.session, faulty.fault.as_str());
+        terminal.say(&format!("{session}: {fault}; see hoopctl session hold --acknowledge"));
+    }
     if let Some(ms) = whole.remade_ms {
         let when = output::time(ms);
         terminal.say(&format!("the recordings were begun anew at {when}: nothing from before is among them"));

@@ -164,6 +164,8 @@ async fn every_route_is_the_one_its_call_means() {
     assert_eq!(said(held), format!("hold {session} case 7"));
     let released = client.release_session(session, "over".to_owned()).await.unwrap_err();
     assert_eq!(said(released), format!("release {session} over"));
+    let noted = client.acknowledge_hold(session, "seen".to_owned()).await.unwrap_err();
+    assert_eq!(said(noted), format!("acknowledge {session} seen"));
 }
 
 #[tokio::test]

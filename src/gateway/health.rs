@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering;
 
 use crate::pipeline::Gate;
@@ -11,6 +12,8 @@ use crate::protocol::web::Probe;
 pub struct GateProbe {
     /// The gate.
     pub gate: Gate,
+    /// How many approvals are pending.
+    pub pending: Arc<AtomicU64>,
     /// Set once the gateway stops.
     pub stopping: Arc<AtomicBool>,
 }
@@ -35,6 +38,16 @@ impl Probe for GateProbe {
         let issuers = self.gate.issuers().status();
         self.gate.metrics().text(&[
             ("hoopctl_sessions", "Sessions that live.", gauge(self.gate.sessions().list().len())),
+            (
+                "hoopctl_held_sessions",
+                "Sessions whose recordings are kept from retention.",
+                gauge(self.gate.journal().held()),
+            ),
+            (
+                "hoopctl_held_commands",
+                "Commands that wait for a person.",
+                self.pending.load(Ordering::Relaxed),
+            ),
             ("hoopctl_locks", "Locks that stand.", gauge(self.gate.locks().locks().len())),
             ("hoopctl_policy_revision", "The revision of the policies.", self.gate.snapshot().revision()),
             (

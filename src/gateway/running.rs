@@ -76,7 +76,7 @@ pub struct Running {
     /// Where the issuers fetch their keys.
     pub runtime: Handle,
     /// How many approvals waited when they were last counted, at most a second ago.
-    pub pending: AtomicU64,
+    pub pending: Arc<AtomicU64>,
     /// One reload at a time.
     pub reloading: tokio::sync::Mutex<()>,
 }

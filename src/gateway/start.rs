@@ -3,7 +3,6 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
-use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 use std::time::SystemTime;
@@ -94,7 +93,11 @@ pub async fn run(options: RunOptions) -> Result<(), GatewayError> {
     let running = Arc::new(running);
     let config = running.config.load_full();
     let stopping = Arc::new(AtomicBool::new(false));
-    let probe = GateProbe { gate: running.gate.clone(), stopping: Arc::clone(&stopping) };
+    let probe = GateProbe {
+        gate: running.gate.clone(),
+        pending: Arc::clone(&running.pending),
+        stopping: Arc::clone(&stopping),
+    };
     let limits = &config.gateway.limits;
     let strangers = || Strangers::new(Bounds { open: limits.logins, failed: limits.failed_logins });
     let cores = || std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
@@ -290,7 +293,7 @@ async fn open(options: RunOptions) -> Result<(Running, Listeners, DataDirLock), 
         electors,
         started: SystemTime::now(),
         runtime,
-        pending: AtomicU64::new(0),
+        pending: Arc::default(),
         reloading: tokio::sync::Mutex::new(()),
     };
     Ok((running, listeners, lock))

@@ -74,9 +74,10 @@ impl AgainstTrail {
         Some([*first, *last])
     }
 
-    /// How many sessions are held, and their recording is gone, though it was there when that was begun. `held`: as it is now.
-    pub fn lost(&self, held: &BTreeMap<SessionId, i64>) -> u64 {
-        self.lost.iter().filter(|(session, since)| held.get(session) == Some(since)).count() as u64
+    /// Which sessions are held, and their recording is gone, though it was there when that was begun. `held`: as it is now.
+    pub fn lost(&self, held: &BTreeMap<SessionId, i64>) -> Vec<SessionId> {
+        let still = |(session, since): &(&SessionId, &i64)| held.get(*session) == Some(*since);
+        self.lost.iter().filter(still).map(|(session, _)| *session).collect()
     }
 }
 

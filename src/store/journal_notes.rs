@@ -1,12 +1,9 @@
 //! What the audit trail keeps of the recordings: that their database was made, which sessions were there and what their rows said, and what
 //! retention removes. So what that database says of itself is held against something else.
 
-use std::collections::BTreeMap;
-
 use serde_json::Value;
 use serde_json::json;
 
-use crate::domain::id::SessionId;
 use crate::domain::ranges::Ranges;
 use crate::store::db::Change;
 use crate::store::db::View;
@@ -28,6 +25,20 @@ const SUBJECT: &str = "events.db";
 const ITSELF: &str = "hoopctl";
 /// Why something is noted as removed for which there is no note from before.
 const BEFORE: &str = "before this was noted";
+
+/// An entry of the trail, as it is read.
+pub(super) struct Noted<'a> {
+    /// When.
+    pub(super) ts_ms: i64,
+    /// Who.
+    pub(super) actor: &'a str,
+    /// Did what.
+    pub(super) action: &'a str,
+    /// To what.
+    pub(super) subject: &'a str,
+    /// The rest, as JSON text.
+    pub(super) detail: &'a str,
+}
 
 /// A session that was there.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -145,45 +156,34 @@ impl View {
 
     fn read_notes(&self) -> Result<JournalNotes, StoreError> {
         let mut notes = JournalNotes::default();
-        self.audit_of([MADE, SEEN, REMOVED, FORGOTTEN, SPARED], |ts_ms, action, _subject, detail| {
-            notes.add(ts_ms, action, &serde_json::from_str(detail).unwrap_or_default());
+        self.audit_of([MADE, SEEN, REMOVED, FORGOTTEN, SPARED], |entry| {
+            notes.add(entry.ts_ms, entry.action, &serde_json::from_str(entry.detail).unwrap_or_default());
         })?;
         Ok(notes)
     }
 
-    /// The sessions that are held, as the trail tells, each with the time since when. What cannot be read says nothing.
-    pub fn held_by_trail(&self) -> Result<BTreeMap<SessionId, i64>, StoreError> {
-        let mut held = BTreeMap::new();
-        let read = self.audit_of(["session.hold", "session.release"], |ts_ms, action, subject, _detail| {
-            let Ok(session) = subject.parse::<SessionId>() else { return };
-            if action == "session.hold" {
-                held.insert(session, ts_ms);
-            } else {
-                held.remove(&session);
-            }
-        });
-        match read {
-            Err(error) if error.is_fault_of_disk() => Ok(BTreeMap::new()),
-            read => read.map(|()| held),
-        }
-    }
-
-    /// The entries of some actions, the oldest first: when, which action, to what, and the rest as JSON text.
-    fn audit_of<const N: usize>(
+    /// The entries of some actions, the oldest first.
+    pub(super) fn audit_of<const N: usize>(
         &self,
         actions: [&str; N],
-        mut each: impl FnMut(i64, &str, &str, &str),
+        mut each: impl FnMut(Noted<'_>),
     ) -> Result<(), StoreError> {
         let marks = vec!["?"; N].join(", ");
         let select = format!(
-            "SELECT ts_ms, action, subject, detail FROM audit WHERE action IN ({marks}) ORDER BY seq"
+            "SELECT ts_ms, actor, action, subject, detail FROM audit WHERE action IN ({marks}) ORDER BY seq"
         );
         let mut select = self.connection.prepare_cached(&select).during("read the audit trail")?;
         let mut rows = select.query(rusqlite::params_from_iter(actions)).during("read the audit trail")?;
         while let Some(row) = rows.next().during("read the audit trail")? {
             let mut read = || -> rusqlite::Result<()> {
                 let text = |place: usize| row.get_ref(place).and_then(|value| Ok(value.as_str()?));
-                each(row.get(0)?, text(1)?, text(2)?, text(3)?);
+                each(Noted {
+                    ts_ms: row.get(0)?,
+                    actor: text(1)?,
+                    action: text(2)?,
+                    subject: text(3)?,
+                    detail: text(4)?,
+                });
                 Ok(())
             };
             read().during("read the audit trail")?;

@@ -73,3 +73,39 @@ fn a_held_recording_outlives_retention_until_it_is_released() {
         ["session.hold", "session.release"]
     );
 }
+
+#[test]
+fn a_hold_that_was_taken_away_by_hand_is_found_until_somebody_takes_note_of_it() {
+    let mut world = World::new();
+    let token = world.token("reader");
+    assert_eq!(world.get("/c/crm/customers/7", Some(&token)).status, 200);
+    let held = session(&world, "crm");
+    assert_eq!(world.cli(&["session", "hold", &held, "-r", "case 4411"]).0, 0);
+    let metrics = world.get("/metrics", None).text();
+    assert!(metrics.contains("hoopctl_held_sessions 1\n"), "{metrics}");
+    assert!(metrics.contains("hoopctl_held_commands 0\n"), "{metrics}");
+    world.stop();
+    let store = rusqlite::Connection::open(world.path("data").join("hoopctl.db")).unwrap();
+    store.execute_batch("DELETE FROM hold").unwrap();
+    drop(store);
+    world.start();
+    let (code, out, err) = world.cli(&["session", "verify", "--all"]);
+    assert!(code == 10 && err.contains("taken away") && err.contains("--acknowledge"), "{out}{err}");
+    for change in
+        [&["session", "hold", &held, "-r", "anew"][..], &["session", "hold", &held, "--release", "-r", "x"]]
+    {
+        let (code, _, err) = world.cli(change);
+        assert!(code == 6 && err.contains("--acknowledge"), "{err}");
+    }
+    assert_eq!(world.cli(&["session", "hold", &held, "--acknowledge"]).0, 2);
+    let (code, _, err) = world.cli(&["session", "hold", &held, "--acknowledge", "-r", "INC-12"]);
+    assert!(code == 0 && err.contains("held as before"), "{err}");
+    let (code, out, err) = world.cli(&["session", "verify", "--all"]);
+    assert!(code == 0 && out.contains("acknowledged by") && out.contains("INC-12"), "{out}{err}");
+    assert_eq!(world.list(&["session", "list", "--held"]).len(), 1);
+    let (code, _, err) = world.cli(&["session", "hold", &held, "--acknowledge", "-r", "again"]);
+    assert_eq!(code, 6, "{err}");
+    let noted =
+        audited(&world).into_iter().any(|entry| entry[1] == "session.acknowledge" && entry[2] == held);
+    assert!(noted);
+}

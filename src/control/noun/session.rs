@@ -18,6 +18,8 @@ use crate::domain::percent;
 use crate::domain::principal::Kind;
 use crate::domain::session::SessionEnd;
 use crate::recording::SessionRow;
+use crate::store::AcknowledgedHold;
+use crate::store::HoldFault;
 
 /// How long a search may take, in seconds.
 pub const GREP_TIMEOUT_S: u64 = 60;
@@ -276,6 +278,12 @@ pub struct WholeReport {
     /// Sessions that are held, or that the audit trail says are held, but not both.
     #[serde(default)]
     pub holds_unlike: u64,
+    /// Which of the holds these are, and what is wrong with each.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub faulty_holds: Vec<FaultyHold>,
+    /// What was wrong with holds, and somebody took note of: no problem any more, and never forgotten.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub acknowledged: Vec<AcknowledgedHold>,
     /// The tables that say so, or the whole database, cannot be read: they are damaged.
     #[serde(default)]
     pub unreadable: bool,
@@ -285,6 +293,15 @@ pub struct WholeReport {
     /// When the database was last made anew, in milliseconds since 1970, as the audit trail says: what was recorded before is not in it.
     #[serde(default)]
     pub remade_ms: Option<i64>,
+}
+
+/// A hold that is not as the audit trail tells, or whose recording is gone.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FaultyHold {
+    /// Which session.
+    pub session: SessionId,
+    /// What is wrong.
+    pub fault: HoldFault,
 }
 
 impl WholeReport {
@@ -394,6 +411,8 @@ pub trait Sessions {
     fn hold_session(&self, id: SessionId, reason: String) -> Answer<'_, SessionView>;
     /// Lets retention have it again, with a reason. One that is not held is `not_found`.
     fn release_session(&self, id: SessionId, reason: String) -> Answer<'_, SessionView>;
+    /// Takes note of a hold that was tampered with, or whose recording is gone, with a reason. One with which nothing is wrong is a `conflict`.
+    fn acknowledge_hold(&self, id: SessionId, reason: String) -> Answer<'_, AcknowledgedHold>;
 }
 
 impl Sessions for Client {
@@ -434,6 +453,10 @@ impl Sessions for Client {
     fn release_session(&self, id: SessionId, reason: String) -> Answer<'_, SessionView> {
         self.call_with(Method::POST, format!("sessions/{id}/release"), &Why { reason })
     }
+
+    fn acknowledge_hold(&self, id: SessionId, reason: String) -> Answer<'_, AcknowledgedHold> {
+        self.call_with(Method::POST, format!("sessions/{id}/acknowledge"), &Why { reason })
+    }
 }
 
 /// The paths and what each takes.
@@ -442,6 +465,7 @@ const ROUTES: &[(&str, &str)] = &[
     ("sessions/grep", "GET, POST"),
     ("sessions/verify", "GET"),
     ("sessions/*", "GET"),
+    ("sessions/*/acknowledge", "POST"),
     ("sessions/*/events", "GET"),
     ("sessions/*/verify", "GET"),
     ("sessions/*/hold", "POST"),
@@ -481,6 +505,10 @@ pub async fn route(call: &Call, backend: &dyn Backend) -> Result<Reply, ApiError
                 (&Method::POST, ["sessions", id, "release"]) => {
                     let Why { reason } = call.json()?;
                     Reply::json(&backend.release_session(call.id(id)?, reason).await?)
+                }
+                (&Method::POST, ["sessions", id, "acknowledge"]) => {
+                    let Why { reason } = call.json()?;
+                    Reply::json(&backend.acknowledge_hold(call.id(id)?, reason).await?)
                 }
                 _ => Err(call.unknown_among(ROUTES)),
             }

@@ -1,6 +1,7 @@
 //! A backend that only remembers.
 
 use super::*;
+use crate::store::AcknowledgedHold;
 
 /// What was asked of it, and what it answers with.
 #[derive(Default)]
@@ -274,5 +275,9 @@ impl Sessions for Acting {
 
     fn release_session(&self, id: SessionId, reason: String) -> Answer<'_, SessionView> {
         no(&format!("release {id} {reason}"))
+    }
+
+    fn acknowledge_hold(&self, id: SessionId, reason: String) -> Answer<'_, AcknowledgedHold> {
+        no(&format!("acknowledge {id} {reason}"))
     }
 }

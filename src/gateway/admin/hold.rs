@@ -11,7 +11,9 @@ use crate::gateway::admin::Acting;
 use crate::gateway::admin::Admin;
 use crate::gateway::admin::fault::check_length;
 use crate::gateway::admin::fault::fault_of_store;
+use crate::store::AcknowledgedHold;
 use crate::store::Hold;
+use crate::store::HoldFault;
 use crate::store::View;
 
 /// The sessions that are held, and why.
@@ -47,6 +49,7 @@ impl Acting {
             let text = format!("{id} is held already, by {}: {}", held.actor, held.reason);
             return Err(ApiError::new(ErrorCode::Conflict, text));
         }
+        self.must_be_sound(id).await?;
         // The recorder first: from here on nothing of it goes, so that what is said to be held is there.
         let journal = self.admin.running.as_ref().map(|running| &running.journal);
         if let Some(journal) = journal {
@@ -57,6 +60,69 @@ impl Acting {
             journal.release(id);
         }
         held
+    }
+
+    /// A hold that was tampered with is left as it is until somebody takes note of that: else nobody would know.
+    async fn must_be_sound(&self, id: SessionId) -> Result<(), ApiError> {
+        let Some(fault) = self.admin.held_now(id).await?.fault else { return Ok(()) };
+        let text = format!("{id} was tampered with: {}", fault.as_str());
+        let hint = format!("hoopctl session hold {id} --acknowledge -r WHY takes note of it");
+        Err(ApiError::new(ErrorCode::Conflict, text).hint(hint))
+    }
+
+    /// Takes note of what happened to a hold: it is again as the audit trail tells, or over where its recording is gone.
+    pub(super) async fn acknowledge(
+        &self,
+        id: SessionId,
+        reason: String,
+    ) -> Result<AcknowledgedHold, ApiError> {
+        self.must_manage("session.acknowledge", &id.to_string()).await?;
+        check_reason(&reason)?;
+        let _turn = self.admin.changing.lock().await;
+        let now = self.admin.held_now(id).await?;
+        let Some(fault) = now.fault else {
+            let text = if now.told.iter().any(Option::is_some) {
+                format!("{id} is held as the audit trail tells, and its recording is there")
+            } else {
+                format!("{id} is not held, and nobody took a hold of it away but by a release")
+            };
+            return Err(ApiError::new(ErrorCode::Conflict, text));
+        };
+        let holders = now.told.iter().flatten().map(|hold| hold.actor.as_str());
+        self.must_not_be_own("session.acknowledge", id, holders).await?;
+        let (actor, lost) = (self.actor(), fault == HoldFault::Lost);
+        let noted =
+            self.admin.store.change(move |change| change.acknowledge_hold(id, lost, &reason, &actor)).await;
+        let noted = noted.map_err(|error| fault_of_store(&error))?;
+        if let Some(running) = &self.admin.running {
+            if noted.held {
+                running.journal.hold([id]);
+            } else {
+                running.journal.release(id);
+            }
+        }
+        Ok(noted)
+    }
+
+    /// What a session of one's own is kept for by somebody else may be about oneself. `holders`: who held it.
+    async fn must_not_be_own<'a>(
+        &self,
+        action: &'static str,
+        id: SessionId,
+        mut holders: impl Iterator<Item = &'a str>,
+    ) -> Result<(), ApiError> {
+        let actor = self.actor();
+        let Some(holder) = holders.find(|holder| *holder != actor) else { return Ok(()) };
+        match self.admin.session_view(id.to_string()).await {
+            Ok(view) if view.principal == actor => {
+                let text = format!("{id} is your own session, held by {holder}; somebody else must do this");
+                let error = ApiError::new(ErrorCode::Forbidden, text);
+                self.refused(action, &id.to_string(), error).await
+            }
+            // One that is gone is nobody's.
+            Err(error) if error.code != ErrorCode::NotFound => Err(error),
+            _ => Ok(()),
+        }
     }
 
     async fn hold_in_store(&self, id: SessionId, reason: String) -> Result<SessionView, ApiError> {
@@ -79,16 +145,12 @@ impl Acting {
         let _turn = self.admin.changing.lock().await;
         let holds = self.admin.holds().await?;
         let Some(held) = holds.get(&id) else {
+            self.must_be_sound(id).await?;
             return Err(ApiError::new(ErrorCode::NotFound, format!("{id} is not held")));
         };
+        self.must_be_sound(id).await?;
+        self.must_not_be_own("session.release", id, std::iter::once(held.actor.as_str())).await?;
         let actor = self.actor();
-        if held.actor != actor && self.admin.session_view(id.to_string()).await?.principal == actor {
-            // What it is kept for may be about them.
-            let text =
-                format!("{id} is your own session, held by {}; somebody else must release it", held.actor);
-            let error = ApiError::new(ErrorCode::Forbidden, text);
-            return self.refused("session.release", &id.to_string(), error).await;
-        }
         let removed = self.admin.store.change(move |change| change.remove_hold(id, &reason, &actor)).await;
         removed.map_err(|error| fault_of_store(&error))?;
         if let Some(running) = &self.admin.running {

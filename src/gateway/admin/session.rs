@@ -43,6 +43,7 @@ use crate::recording::RecordError;
 use crate::recording::SessionRow;
 use crate::recording::Verification;
 use crate::recording::chain;
+use crate::store::AcknowledgedHold;
 
 /// A page of events ends before it has so many bytes, but has at least one.
 const MAX_PAGE: usize = 8 << 20;
@@ -427,5 +428,9 @@ impl Sessions for Acting {
 
     fn release_session(&self, id: SessionId, reason: String) -> Answer<'_, SessionView> {
         Box::pin(self.release(id, reason))
+    }
+
+    fn acknowledge_hold(&self, id: SessionId, reason: String) -> Answer<'_, AcknowledgedHold> {
+        Box::pin(self.acknowledge(id, reason))
     }
 }

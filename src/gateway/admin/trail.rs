@@ -3,11 +3,15 @@
 use std::collections::BTreeMap;
 
 use crate::control::ApiError;
+use crate::control::noun::session::FaultyHold;
 use crate::control::noun::session::WholeReport;
 use crate::domain::id::SessionId;
 use crate::gateway::admin::Admin;
 use crate::gateway::admin::fault::fault_of_reading;
 use crate::gateway::admin::fault::fault_of_store;
+use crate::store::Hold;
+use crate::store::HoldFault;
+use crate::store::HoldNotes;
 use crate::store::JournalNotes;
 use crate::store::StoreError;
 use crate::store::View;
@@ -15,38 +19,64 @@ use crate::store::View;
 /// What the store says of the recordings at one moment.
 struct Told {
     notes: JournalNotes,
-    /// The sessions that are held, each with the time since when: by the table of them, and by the trail.
-    holds: BTreeMap<SessionId, i64>,
-    by_trail: BTreeMap<SessionId, i64>,
+    /// The sessions that are held: by the table of them, and by the trail.
+    table: BTreeMap<SessionId, Hold>,
+    trail: HoldNotes,
 }
 
 impl Told {
     fn read(view: &View) -> Result<Self, StoreError> {
-        let holds = view.holds()?.into_iter().map(|hold| (hold.session, hold.since_ms)).collect();
-        Ok(Self { notes: view.journal_notes()?, holds, by_trail: view.held_by_trail()? })
+        let table = view.holds()?.into_iter().map(|hold| (hold.session, hold)).collect();
+        Ok(Self { notes: view.journal_notes()?, table, trail: view.hold_notes()? })
     }
 
-    /// All that either says to be held.
+    /// All that either says to be held, each with the time since when.
     fn held(&self) -> BTreeMap<SessionId, i64> {
-        let mut held = self.holds.clone();
-        held.extend(&self.by_trail);
-        held
+        let both = self.table.iter().chain(&self.trail.held);
+        both.map(|(session, hold)| (*session, hold.since_ms)).collect()
     }
 
-    /// How many sessions the one says to be held, and the other not, or since another time.
-    fn holds_unlike(&self) -> u64 {
-        let only = |one: &BTreeMap<SessionId, i64>, other: &BTreeMap<SessionId, i64>| {
-            one.keys().filter(|session| !other.contains_key(session)).count() as u64
-        };
-        let since =
-            self.holds.iter().filter(|(id, since)| self.by_trail.get(id).is_some_and(|ms| ms != *since));
-        only(&self.holds, &self.by_trail) + only(&self.by_trail, &self.holds) + since.count() as u64
+    /// What is wrong with a hold, apart from its recording.
+    fn fault(&self, session: SessionId) -> Option<HoldFault> {
+        HoldFault::between(self.trail.held.get(&session), self.table.get(&session))
     }
+
+    /// The holds that the one tells of, and the other does not, or not alike.
+    fn unlike(&self) -> impl Iterator<Item = FaultyHold> {
+        let fault = |session| self.fault(session).map(|fault| FaultyHold { session, fault });
+        self.held().into_keys().filter_map(fault)
+    }
+}
+
+/// A hold, as the trail and the table say, and what is wrong with it.
+pub(super) struct HeldNow {
+    /// What the trail and what the table says.
+    pub(super) told: [Option<Hold>; 2],
+    /// What is wrong.
+    pub(super) fault: Option<HoldFault>,
 }
 
 impl Admin {
     async fn told(&self) -> Result<Told, ApiError> {
         self.store.read(Told::read).await.map_err(|error| fault_of_store(&error))
+    }
+
+    /// What is told of one hold, and whether its recording is there.
+    pub(super) async fn held_now(&self, id: SessionId) -> Result<HeldNow, ApiError> {
+        let mut told = self.told().await?;
+        let mut fault = told.fault(id);
+        let held: BTreeMap<_, _> = told.held().into_iter().filter(|(session, _)| *session == id).collect();
+        if !held.is_empty() {
+            let notes = JournalNotes { begun_ms: told.notes.begun_ms, ..JournalNotes::default() };
+            let lost = self.read_now(move |reader| {
+                let found = reader.against(&notes, &held).map_err(|error| fault_of_reading(&error))?;
+                Ok(found.is_some_and(|found| !found.lost(&held).is_empty()))
+            });
+            if lost.await?.unwrap_or_default() {
+                fault = Some(HoldFault::Lost);
+            }
+        }
+        Ok(HeldNow { told: [told.trail.held.remove(&id), told.table.remove(&id)], fault })
     }
 
     /// Holds what the recordings say of themselves against the audit trail. What is removed is noted before, and what is released is removed
@@ -63,13 +93,18 @@ impl Admin {
             against.await?.flatten()
         };
         let after = self.told().await?;
-        whole.holds_unlike = after.holds_unlike();
+        whole.faulty_holds = after.unlike().collect();
+        whole.holds_unlike = whole.faulty_holds.len() as u64;
         if let Some(found) = found {
             whole.unexplained = found.unexplained(&after.notes);
             whole.unlike = found.unlike(&after.notes);
             whole.altered = found.altered(&after.notes);
-            whole.lost_holds = found.lost(&after.held());
+            let lost = found.lost(&after.held());
+            whole.lost_holds = lost.len() as u64;
+            let lost = lost.into_iter().map(|session| FaultyHold { session, fault: HoldFault::Lost });
+            whole.faulty_holds.extend(lost);
         }
+        whole.acknowledged = after.trail.acknowledged;
         Ok(after.notes)
     }
 }

@@ -82,6 +82,16 @@ async fn nobody_releases_a_session_of_their_own_that_somebody_else_holds() {
     let error = own.release(session, "nothing to see".to_owned()).await.unwrap_err();
     assert_eq!((error.code, error.exit_code), (ErrorCode::Forbidden, 9), "{}", error.message);
     assert!(rig.journal.as_ref().unwrap().holds(session));
+    let store = rusqlite::Connection::open(rig.data.join("hoopctl.db")).unwrap();
+    store.execute_batch("UPDATE hold SET actor = 'entra/etl'").unwrap();
+    let error = own.acknowledge(session, "nothing to see".to_owned()).await.unwrap_err();
+    assert_eq!((error.code, error.exit_code), (ErrorCode::Forbidden, 9), "{}", error.message);
+    assert_eq!(
+        rig.audit().await.last().unwrap(),
+        &entry("entra/etl", "session.acknowledge.refused", &session.to_string())
+    );
+    store.execute_batch("UPDATE hold SET actor = 'entra/ada'").unwrap();
+    own.release(session, "nothing to see".to_owned()).await.unwrap_err();
     assert_eq!(
         rig.audit().await.last().unwrap(),
         &entry("entra/etl", "session.release.refused", &session.to_string())

@@ -8,7 +8,9 @@ use super::recordings::begin;
 use super::recordings::end;
 use super::recordings::request;
 use super::*;
+use crate::control::noun::session::FaultyHold;
 use crate::gateway::retention;
+use crate::store::HoldFault;
 
 /// The time of the events, and times after which events and rows are past their retention.
 const START_MS: i64 = 1_795_166_043_000;
@@ -263,4 +265,79 @@ async fn what_is_gone_is_not_held() {
     let refused = rig.owner().hold_session(first, "case 7".to_owned()).await.unwrap_err();
     assert!(refused.code == ErrorCode::Conflict && refused.message.contains("are gone"), "{refused:?}");
     assert!(rig.store.read(View::holds).await.unwrap().is_empty());
+}
+
+/// Writes into the store beside the gateway.
+fn tamper(rig: &Rig, statement: &str) {
+    Database::open(rig.data.join("hoopctl.db")).unwrap().execute_batch(statement).unwrap();
+}
+
+#[tokio::test]
+async fn a_hold_that_was_tampered_with_is_as_it_was_once_somebody_takes_note_of_it() {
+    let (rig, journal, [first, second, _]) = rig().await;
+    look(&rig).await.unwrap();
+    journal.close();
+    let owner = rig.owner();
+    let conflict = |answer: Result<SessionView, ApiError>| {
+        let error = answer.unwrap_err();
+        assert!(error.code == ErrorCode::Conflict && error.message.contains("tampered"), "{error:?}");
+    };
+    let held = rig.store.change(move |change| change.add_hold(first, "case 7", "local:a")).await.unwrap();
+    let sound = owner.acknowledge_hold(first, "seen".to_owned()).await.unwrap_err();
+    assert!(sound.code == ErrorCode::Conflict && sound.message.contains("trail tells"), "{sound:?}");
+    let forged = format!("INSERT INTO hold VALUES ('{second}', 'x', 'local:x', 1)");
+    for (statement, session, fault) in [
+        (format!("DELETE FROM hold WHERE session = '{first}'"), first, HoldFault::Missing),
+        ("UPDATE hold SET since_ms = since_ms + 1".to_owned(), first, HoldFault::Altered),
+        ("UPDATE hold SET actor = 'local:gateway'".to_owned(), first, HoldFault::Altered),
+        ("UPDATE hold SET reason = 'none'".to_owned(), first, HoldFault::Altered),
+        (forged, second, HoldFault::Unknown),
+    ] {
+        tamper(&rig, &statement);
+        assert_eq!(problems(&rig).await.len(), 1, "{statement}");
+        if fault == HoldFault::Missing {
+            conflict(owner.hold_session(session, "anew".to_owned()).await);
+        }
+        conflict(owner.release_session(session, "over".to_owned()).await);
+        let empty = owner.acknowledge_hold(session, " ".to_owned()).await.unwrap_err();
+        assert_eq!(empty.code, ErrorCode::BadRequest);
+        let noted = owner.acknowledge_hold(session, "INC-12".to_owned()).await.unwrap();
+        assert_eq!((noted.fault, noted.held, noted.session), (fault, session == first, session));
+        assert_eq!(problems(&rig).await, Vec::<String>::new(), "{statement}");
+        assert_eq!(rig.store.read(View::holds).await.unwrap(), [held.clone()], "{statement}");
+        assert_eq!(rig.journal.as_ref().unwrap().holds(session), session == first);
+    }
+    owner.release_session(first, "over".to_owned()).await.unwrap();
+    // What was acknowledged is told ever after, and what happens later is a finding again.
+    let whole = owner.verify_all(VerifyFrom::default()).await.unwrap().whole.unwrap();
+    assert_eq!(whole.acknowledged.len(), 5);
+    let last = whole.acknowledged.last().unwrap();
+    assert_eq!((last.actor.as_str(), last.reason.as_str()), ("local:gateway", "INC-12"));
+    tamper(&rig, &format!("INSERT INTO hold VALUES ('{second}', 'x', 'local:x', 1)"));
+    assert_eq!(problems(&rig).await.len(), 1);
+    let found = owner.verify_all(VerifyFrom::default()).await.unwrap().whole.unwrap().faulty_holds;
+    assert_eq!(found, [FaultyHold { session: second, fault: HoldFault::Unknown }]);
+}
+
+#[tokio::test]
+async fn a_held_recording_that_is_gone_is_acknowledged_and_not_held_any_more() {
+    let (rig, journal, [first, ..]) = rig().await;
+    look(&rig).await.unwrap();
+    journal.close();
+    let owner = rig.owner();
+    rig.store.change(move |change| change.add_hold(first, "case 7", "local:a")).await.unwrap();
+    let noted = crate::store::JournalRemoval { events: [1].into_iter().collect(), ..Default::default() };
+    rig.store.change(move |change| change.note_removal("hoopctl", &noted)).await.unwrap();
+    let pruned = "DELETE FROM block WHERE id >> 32 = 1";
+    write(&rig.data, &format!("UPDATE session SET pruned_ms = {EVENTS_MS} WHERE no = 1; {pruned}"));
+    assert_eq!(problems(&rig).await, ["a session is held, and its recording is gone"]);
+    // A release would hide it.
+    let refused = owner.release_session(first, "over".to_owned()).await.unwrap_err();
+    assert_eq!(refused.code, ErrorCode::Conflict);
+    let noted = owner.acknowledge_hold(first, "INC-12".to_owned()).await.unwrap();
+    assert_eq!((noted.fault, noted.held), (HoldFault::Lost, false));
+    assert_eq!(problems(&rig).await, Vec::<String>::new());
+    assert!(rig.store.read(View::held).await.unwrap().is_empty());
+    let whole = owner.verify_all(VerifyFrom::default()).await.unwrap().whole.unwrap();
+    assert_eq!(whole.acknowledged, [noted]);
 }
