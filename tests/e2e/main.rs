@@ -62,6 +62,7 @@ mod remote;
 mod replies;
 mod schema;
 mod sockets;
+mod target_tls;
 mod traffic;
 mod tui;
 mod watch;

@@ -37,6 +37,7 @@ use crate::pipeline::snapshot::Snapshot;
 use crate::protocol::web::body::RequestBody;
 use crate::protocol::web::body::Sent;
 use crate::protocol::web::request::bad;
+use crate::transport::dial::DialError;
 use crate::transport::dial::dial;
 use crate::transport::tls;
 
@@ -437,7 +438,14 @@ async fn connect(governed: &Arc<Governed>, only_h1: bool) -> Result<Sender, Deni
     };
     let stream = dial(&connection.upstream, tls.as_ref(), connection.limits.connect)
         .await
-        .map_err(|error| failed(&error, "connect"))?;
+        .map_err(|error| match error {
+            DialError::Tls { .. } => {
+                let denied = failed(&error, "tls");
+                let text = "no TLS with the target: its certificate is not one that this connection trusts, or it speaks no TLS";
+                Denied { detail: text.into(), ..denied }
+            }
+            error => failed(&error, "connect"),
+        })?;
     if stream.chose_h2() {
         let handshake = http2::Builder::new(Here)
             .timer(TokioTimer::new())
