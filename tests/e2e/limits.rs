@@ -1,5 +1,7 @@
 //! What one caller can use up: time, streams, requests, sessions, and room for what waits for people.
 
+mod download;
+mod frames;
 mod heads;
 
 use std::thread;

@@ -55,6 +55,17 @@ impl Client {
         Self { stream: BufReader::new(stream) }
     }
 
+    /// From another address of this machine.
+    pub fn connect_from(source: std::net::Ipv4Addr, port: u16) -> Self {
+        let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
+        socket.bind(&std::net::SocketAddr::from((source, 0)).into()).unwrap();
+        socket.connect(&std::net::SocketAddr::from(([127, 0, 0, 1], port)).into()).unwrap();
+        let stream = TcpStream::from(socket);
+        stream.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+        stream.set_nodelay(true).unwrap();
+        Self { stream: BufReader::new(stream) }
+    }
+
     pub fn set_patience(&self, patience: Duration) {
         self.stream.get_ref().set_read_timeout(Some(patience)).unwrap();
     }
@@ -149,6 +160,11 @@ impl Client {
     }
 
     /// Reads one byte.
+    /// Fills all of this with what comes.
+    pub fn exact(&mut self, into: &mut [u8]) {
+        self.stream.read_exact(into).unwrap();
+    }
+
     pub fn byte(&mut self) -> Option<u8> {
         let mut byte = [0];
         self.stream.read_exact(&mut byte).ok()?;
