@@ -140,6 +140,20 @@ fn a_full_disk_denies_and_recovers() {
         let reply = world.get("/c/raw/customers/7", Some(&token));
         assert!(reply.status == 200 || reply.code() == "recording_unavailable", "{}", reply.text());
     }
+    // What changes something least of all: it is not even sent.
+    let put = |world: &World| {
+        let mut client = world.client();
+        client.send(request("PUT", "/c/raw/__size", Some(&token), &[], Some("7")));
+        client.reply()
+    };
+    let puts: Vec<_> = (0..30).map(|_| put(&world)).collect();
+    let refused = puts.iter().filter(|reply| reply.status != 200).count();
+    assert!(puts.iter().all(|reply| reply.status == 200 || reply.code() == "recording_unavailable"));
+    let sent = |world: &World| world.hits().iter().filter(|hit| hit.starts_with("PUT")).count();
+    assert!(refused > 0 && sent(&world) < puts.len(), "{refused} of {} were refused", puts.len());
+    let ready = || world.get("/readyz", None).status;
+    assert!((0..50).any(|_| put(&world).status == 503 && ready() == 503), "it says that it is ready");
+    assert_eq!(world.get("/healthz", None).status, 200);
     assert!(world.hits().len() >= before);
     std::fs::remove_file(data.join("filler")).unwrap();
     let begin = std::time::Instant::now();
@@ -160,6 +174,14 @@ fn a_full_disk_denies_and_recovers() {
         })
         .sum();
     assert!(recorded >= world.hits().len(), "{recorded} recorded, {} reached the target", world.hits().len());
+    assert_eq!((put(&world).status, ready()), (200, 200));
+    // It ends in order, and nothing is damaged.
+    world.stop();
+    world.start();
+    assert_eq!(world.cli(&["session", "verify", "--all"]).0, 0);
+    let ends: Vec<_> =
+        world.list(&["session", "list"]).iter().map(|session| session["end"].clone()).collect();
+    assert!(!ends.iter().any(|end| end == "interrupted"), "{ends:?}");
     world.stop();
 }
 

@@ -114,6 +114,8 @@ async fn a_header_that_asks_for_another_reading_is_refused() {
         ("crit exp", json!({"crit": ["exp"]}), "forbidden_header"),
         ("crit empty", json!({"crit": []}), "forbidden_header"),
         ("b64 false", json!({"b64": false}), "forbidden_header"),
+        ("b64 true", json!({"b64": true}), "forbidden_header"),
+        ("b64 false, critical", json!({"b64": false, "crit": ["b64"]}), "forbidden_header"),
         ("zip", json!({"zip": "DEF"}), "forbidden_header"),
         ("enc", json!({"enc": "A128GCM"}), "forbidden_header"),
         ("url", json!({"url": "https://x"}), "forbidden_header"),
@@ -227,6 +229,45 @@ async fn another_shape_of_token_is_refused() {
         let error = house.issuers.verify_now(&token).unwrap_err();
         let Unverified::Refused(error) = error else { panic!("{what}") };
         assert!(reason.is_none_or(|reason| error.reason() == reason), "{what}: {error}");
+    }
+}
+
+/// The same bytes for a decoder that looks over the bits that are left over at the end.
+fn loosened(part: &str) -> String {
+    const ALPHABET: &str = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+    assert_ne!(part.len() % 4, 0, "no bits are left over");
+    let (rest, last) = part.split_at(part.len() - 1);
+    let place = ALPHABET.find(last).unwrap() + 1;
+    format!("{rest}{}", &ALPHABET[place..=place])
+}
+
+#[tokio::test]
+async fn base64_that_is_not_the_one_form_is_refused() {
+    let house = house().await;
+    let signed = |message: &str| {
+        let signature = house.rsa.signature(message.as_bytes());
+        format!("{message}.{}", URL_SAFE_NO_PAD.encode(signature))
+    };
+    // White space behind the JSON until bits are left over.
+    let text = |json: String| format!("{json}{}", if json.len() % 3 == 0 { " " } else { "" });
+    let plain = message(&text(header(json!({}))), &text(claims().to_string()));
+    let good = signed(&plain);
+    assert!(house.issuers.verify_now(&good).is_ok());
+    let (head, body) = plain.split_once('.').unwrap();
+    let sign = good.rsplit_once('.').unwrap().1;
+    for (what, token) in [
+        ("loose header", signed(&format!("{}.{body}", loosened(head)))),
+        ("loose claims", signed(&format!("{head}.{}", loosened(body)))),
+        ("loose signature", format!("{plain}.{}", loosened(sign))),
+        ("padded header", signed(&format!("{head}=.{body}"))),
+        ("padded claims", signed(&format!("{head}.{body}=="))),
+        ("space in the claims", signed(&format!("{head}. {body}"))),
+        ("line feed in the header", signed(&format!("{}\n{}.{body}", &head[..8], &head[8..]))),
+        ("tab in the signature", format!("{plain}.{}\t{}", &sign[..8], &sign[8..])),
+        ("standard alphabet", signed(&format!("{head}.{}/", &body[..body.len() - 1]))),
+        ("escaped", signed(&format!("{head}%2E{body}"))),
+    ] {
+        house.refuses(what, &token, "malformed").await;
     }
 }
 
