@@ -49,7 +49,8 @@ pub struct GatewayLimits {
     pub uri: usize,
     /// Open TCP connections of all clients. Default 10,000.
     pub streams: usize,
-    /// Of one address: open streams to the PostgreSQL listener and to the admin API that have not logged in, and requests below `/oauth/`.
+    /// Of one address: open streams to each listener and to the admin API that have not logged in or brought no token that is good, and requests
+    /// below `/oauth/`.
     /// Default 256.
     pub logins: usize,
     /// Failed logins of one address within a minute, at the PostgreSQL listener, at the admin API and below `/oauth/` each for itself. Default 120.

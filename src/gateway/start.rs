@@ -122,6 +122,7 @@ pub async fn run(options: RunOptions) -> Result<(), GatewayError> {
         public_url: config.gateway.public_url.clone(),
         targets: Targets::default(),
         strangers: strangers(),
+        web_strangers: strangers(),
         mcp_strangers: strangers(),
     };
     let workers = Workers::start(threads, &settings)?;

@@ -65,6 +65,8 @@ pub struct WorkerSettings {
     pub targets: Targets,
     /// Clients of PostgreSQL that have not logged in, for all threads.
     pub strangers: Strangers,
+    /// Clients of HTTP that have brought no token that is good here, for all threads.
+    pub web_strangers: Strangers,
     /// Who logs in for MCP. A web page can make its reader's browser fail here, so these failures count for themselves.
     pub mcp_strangers: Strangers,
 }
@@ -206,6 +208,7 @@ async fn work(
         public_url,
         targets,
         strangers,
+        web_strangers,
         mcp_strangers,
     } = settings;
     // It ends with the thread's other tasks.
@@ -221,11 +224,25 @@ async fn work(
         let draining = draining.clone();
         match entrance {
             Entrance::Http => {
+                // Before the handshake, which takes its time.
+                let Some(stranger) = web_strangers.enter(peer.ip()) else {
+                    tracing::debug!(source = %peer.ip(), "too many streams from here have brought no token; one was closed");
+                    continue;
+                };
                 let (service, tls) = (Rc::clone(&service), tls.load_full());
-                tokio::task::spawn_local(async move {
+                let shut = stranger.shut.is_some();
+                let serve = async move {
                     let _counted = counted;
                     if let Some(stream) = opened(stream, tls).await {
-                        service.serve(stream, peer, draining).await;
+                        service.serve(stream, peer, stranger, draining).await;
+                    }
+                };
+                tokio::task::spawn_local(async move {
+                    if shut {
+                        // What it is told it has read by then, or never will.
+                        tokio::time::timeout(web::TOLD, serve).await.unwrap_or_default();
+                    } else {
+                        serve.await;
                     }
                 });
             }

@@ -3,6 +3,7 @@
 mod download;
 mod frames;
 mod heads;
+mod strangers;
 
 use std::thread;
 use std::time::Duration;

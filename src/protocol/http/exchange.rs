@@ -72,11 +72,11 @@ impl App for HttpApp {
         origin: Origin,
         request: Request<Incoming>,
     ) -> Pin<Box<dyn Future<Output = Response<ReplyBody>> + '_>> {
-        Box::pin(answer(self, origin, request))
+        Box::pin(async move { answer(self, &origin, request).await })
     }
 }
 
-async fn answer(app: &HttpApp, origin: Origin, request: Request<Incoming>) -> Response<ReplyBody> {
+async fn answer(app: &HttpApp, origin: &Origin, request: Request<Incoming>) -> Response<ReplyBody> {
     let mut session = None;
     match run(app, origin, request, &mut session).await {
         Ok(response) => response,
@@ -86,7 +86,7 @@ async fn answer(app: &HttpApp, origin: Origin, request: Request<Incoming>) -> Re
 
 async fn run(
     app: &HttpApp,
-    origin: Origin,
+    origin: &Origin,
     mut request: Request<Incoming>,
     session: &mut Option<SessionId>,
 ) -> Result<Response<ReplyBody>, Denied> {

@@ -83,7 +83,7 @@ impl McpApp {
         Self { gate, shared, public_url, strangers }
     }
 
-    async fn serve(&self, origin: Origin, request: Request<Incoming>) -> Response<ReplyBody> {
+    async fn serve(&self, origin: &Origin, request: Request<Incoming>) -> Response<ReplyBody> {
         let (head, body) = request.into_parts();
         let mut session = None;
         let mut response = match self.run(origin, &head, body, &mut session).await {
@@ -97,7 +97,7 @@ impl McpApp {
 
     async fn run(
         &self,
-        origin: Origin,
+        origin: &Origin,
         head: &Parts,
         mut body: Incoming,
         session: &mut Option<SessionId>,
@@ -155,7 +155,7 @@ impl McpApp {
     }
 
     /// A message that came too fast cancels a call that is held, which is withdrawn now: a client that wants less is not told to wait.
-    async fn is_cancelled(&self, origin: Origin, head: &Parts, glimpse: &Glimpse) -> bool {
+    async fn is_cancelled(&self, origin: &Origin, head: &Parts, glimpse: &Glimpse) -> bool {
         let Some(message) = glimpse.whole() else { return false };
         let Ok((principal, governed)) = request::whose(&self.gate, Protocol::Mcp, origin, head).await else {
             return false;
@@ -185,7 +185,7 @@ impl App for McpApp {
                     async move { login::answer(&self.gate, &login, &self.strangers, origin, request).await },
                 )
             }
-            _ => Box::pin(self.serve(origin, request)),
+            _ => Box::pin(async move { self.serve(&origin, request).await }),
         }
     }
 

@@ -22,5 +22,6 @@ pub mod upstream;
 pub use codec::HeadLimits;
 pub use serve::App;
 pub use serve::Probe;
+pub use serve::TOLD;
 pub use serve::WebService;
 pub use upstream::sweep;

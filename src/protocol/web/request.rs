@@ -1,8 +1,10 @@
 //! What every request says before its protocol matters: where it came from, which connection it wants, its token; and its body, read whole.
 
+use std::cell::RefCell;
 use std::future::poll_fn;
 use std::net::IpAddr;
 use std::pin::Pin;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
@@ -26,6 +28,7 @@ use crate::pipeline::BodyRoom;
 use crate::pipeline::Exchange;
 use crate::pipeline::Gate;
 use crate::pipeline::snapshot::Governed;
+use crate::transport::strangers::Stranger;
 
 /// How long a body that is read whole may make no progress.
 const STALL: Duration = Duration::from_secs(30);
@@ -35,13 +38,31 @@ const SLOWEST: usize = 16 << 10;
 /// A body of no more than this, all of which is there when it is asked for, takes no room: to count it would cost more than it does.
 const FREE: usize = 64 << 10;
 
+/// The client of a stream: a stranger until one of its requests was let in by its token. Clones are one.
+#[derive(Debug, Clone)]
+pub struct Visitor(Rc<RefCell<Option<Stranger>>>);
+
+impl Visitor {
+    /// One that is in the count of those that are not known.
+    pub fn new(stranger: Stranger) -> Self {
+        Self(Rc::new(RefCell::new(Some(stranger))))
+    }
+
+    /// It is known from here on, and in that count no more.
+    fn known(&self) {
+        self.0.take();
+    }
+}
+
 /// Where a request came from, and its id.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Origin {
     /// The request's id.
     pub request: RequestId,
     /// The client's address.
     pub source: IpAddr,
+    /// The client of its stream.
+    pub visitor: Visitor,
 }
 
 /// A request path, taken apart.
@@ -75,7 +96,7 @@ pub fn folded(name: &str) -> String {
 pub async fn enter<'a>(
     gate: &Gate,
     protocol: Protocol,
-    origin: Origin,
+    origin: &Origin,
     head: &'a Parts,
 ) -> Result<(Exchange, &'a str), Denied> {
     let (arrival, rest, token) = arrival(protocol, origin, head);
@@ -83,15 +104,17 @@ pub async fn enter<'a>(
         gate.refuse_stranger(arrival, None, &denied);
         return Err(denied);
     }
-    Ok((gate.enter(arrival).await?, rest))
+    let exchange = gate.enter(arrival).await?;
+    origin.visitor.known();
+    Ok((exchange, rest))
 }
 
 /// What a request says of itself: the arrival, the path below the connection as it came, and what is wrong with its token.
-fn arrival(
+fn arrival<'a>(
     protocol: Protocol,
-    origin: Origin,
-    head: &Parts,
-) -> (Arrival<'_>, &str, Result<Option<&str>, Denied>) {
+    origin: &Origin,
+    head: &'a Parts,
+) -> (Arrival<'a>, &'a str, Result<Option<&'a str>, Denied>) {
     let path = head.uri.path();
     let route = route(path).unwrap_or(Route { connection: "", rest: "" });
     let token = bearer(&head.headers);
@@ -114,7 +137,7 @@ fn arrival(
 pub async fn whose(
     gate: &Gate,
     protocol: Protocol,
-    origin: Origin,
+    origin: &Origin,
     head: &Parts,
 ) -> Result<(Arc<str>, Arc<Governed>), Denied> {
     gate.whose(arrival(protocol, origin, head).0).await

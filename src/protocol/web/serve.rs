@@ -31,8 +31,10 @@ use crate::protocol::web::h2;
 use crate::protocol::web::reply;
 use crate::protocol::web::reply::Challenge;
 use crate::protocol::web::request::Origin;
+use crate::protocol::web::request::Visitor;
 use crate::protocol::web::request::bad;
 use crate::protocol::web::request::route;
+use crate::transport::strangers::Stranger;
 use crate::transport::stream::Stream;
 
 /// What the gateway says of itself on `/healthz`, `/readyz` and `/metrics`.
@@ -68,11 +70,17 @@ pub trait App {
     }
 }
 
+/// How long a stream may last whose client is only told that there are too many of its address.
+pub const TOLD: Duration = Duration::from_secs(5);
+
 /// Whose stream it is.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 struct Peer {
     source: IpAddr,
     tls: bool,
+    visitor: Visitor,
+    /// It is told that too many streams of its address have brought no token.
+    shut: bool,
 }
 
 /// Serves HTTP on the streams of one thread.
@@ -98,11 +106,13 @@ impl WebService {
         Self { gate, limits, probe, apps, dev }
     }
 
-    /// Serves one client's stream to its end. When `draining` turns true it finishes what it has begun and closes.
+    /// Serves one client's stream to its end. It is a stranger's until a request was let in by its token. When `draining` turns true it finishes
+    /// what it has begun and closes.
     pub async fn serve(
         self: std::rc::Rc<Self>,
         stream: Stream,
         peer: SocketAddr,
+        stranger: Stranger,
         draining: watch::Receiver<bool>,
     ) {
         let h2 = match &stream {
@@ -112,7 +122,13 @@ impl WebService {
             },
             _ => stream.chose_h2(),
         };
-        let peer = Peer { source: canonical(peer.ip()), tls: matches!(stream, Stream::TlsServer(_)) };
+        let shut = stranger.shut.is_some();
+        let peer = Peer {
+            source: canonical(peer.ip()),
+            tls: matches!(stream, Stream::TlsServer(_)),
+            visitor: Visitor::new(stranger),
+            shut,
+        };
         if h2 {
             self.serve_h2(stream, peer, draining).await;
         } else {
@@ -128,10 +144,10 @@ impl WebService {
     ) {
         let limits = self.limits;
         let ended = h1::serve(stream, limits, drained(&mut draining), |asked| {
-            let this = std::rc::Rc::clone(&self);
+            let (this, peer) = (std::rc::Rc::clone(&self), peer.clone());
             async move {
                 match asked {
-                    Ok(request) => this.answer(request, peer).await,
+                    Ok(request) => this.answer(request, &peer).await,
                     Err(refusal) => this.refused(refusal, peer.source),
                 }
             }
@@ -147,8 +163,8 @@ impl WebService {
     ) {
         let limits = self.limits;
         let ended = h2::serve(stream, limits, drained(&mut draining), |request| {
-            let this = std::rc::Rc::clone(&self);
-            async move { this.answer(request, peer).await }
+            let (this, peer) = (std::rc::Rc::clone(&self), peer.clone());
+            async move { this.answer(request, &peer).await }
         });
         note_end(ended.await);
     }
@@ -176,8 +192,37 @@ impl WebService {
         response
     }
 
-    async fn answer(&self, request: Request<Incoming>, peer: Peer) -> Response<ReplyBody> {
+    /// The answer to one of whose address too many streams have brought no token.
+    fn crowded(&self, request: &Request<Incoming>, source: IpAddr) -> Response<ReplyBody> {
+        let text = "too many streams from this address have brought no token that is good here; wait until some have";
+        let denied = Denied {
+            retry_after: Some(TOLD),
+            ..Denied::new(DenyCode::LimitExceeded, text).because("logins")
+        };
+        let path = request.uri().path();
+        let arrival = Arrival {
+            request: RequestId::new(),
+            protocol: Protocol::Http,
+            source,
+            token: None,
+            connection: route(path).map_or("", |route| route.connection),
+            method: request.method().as_str(),
+            path,
+        };
+        let id = arrival.request;
+        self.gate.refuse_stranger(arrival, None, &denied);
+        let mut response = reply::problem(&denied, id, None);
+        if request.version() != Version::HTTP_2 {
+            response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+        }
+        response
+    }
+
+    async fn answer(&self, request: Request<Incoming>, peer: &Peer) -> Response<ReplyBody> {
         let mut response = match request.uri().path() {
+            path if peer.shut && !matches!(path, "/healthz" | "/readyz") => {
+                self.crowded(&request, peer.source)
+            }
             path if path.starts_with("/c/") || self.taker(path).is_some() => {
                 self.answer_by_app(request, peer).await
             }
@@ -208,9 +253,9 @@ impl WebService {
         self.apps.iter().find(|app| app.takes(path)).map(|app| &**app)
     }
 
-    async fn answer_by_app(&self, request: Request<Incoming>, peer: Peer) -> Response<ReplyBody> {
-        let Peer { source, tls } = peer;
-        let origin = Origin { request: RequestId::new(), source };
+    async fn answer_by_app(&self, request: Request<Incoming>, peer: &Peer) -> Response<ReplyBody> {
+        let Peer { source, tls, visitor, .. } = peer.clone();
+        let origin = Origin { request: RequestId::new(), source, visitor };
         let path = request.uri().path();
         let connection = route(path).map_or("", |route| route.connection);
         if let Err(denied) = self.check(&request) {

@@ -10,6 +10,8 @@ use tokio::task::LocalSet;
 
 use super::*;
 use crate::pipeline::tests;
+use crate::transport::strangers::Bounds;
+use crate::transport::strangers::Strangers;
 
 struct Ready;
 
@@ -30,7 +32,8 @@ async fn answer(service: &Rc<WebService>, source: &str, path: &str) -> String {
     let (stream, _own) = listener.accept().await.unwrap();
     let peer = SocketAddr::new(source.parse().unwrap(), 40_000);
     let (_draining, drains) = watch::channel(false);
-    tokio::task::spawn_local(Rc::clone(service).serve(Stream::Plain(stream), peer, drains));
+    let stranger = Strangers::new(Bounds { open: 1, failed: 1 }).enter(peer.ip()).unwrap();
+    tokio::task::spawn_local(Rc::clone(service).serve(Stream::Plain(stream), peer, stranger, drains));
     let request = format!("GET {path} HTTP/1.1\r\nhost: gw\r\nconnection: close\r\n\r\n");
     client.write_all(request.as_bytes()).await.unwrap();
     let mut reply = String::new();
