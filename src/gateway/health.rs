@@ -5,17 +5,24 @@ use std::sync::atomic::AtomicBool;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering;
 
+use crate::gateway::running::Running;
 use crate::pipeline::Gate;
 use crate::protocol::web::Probe;
 
 /// Asks the gate.
 pub struct GateProbe {
-    /// The gate.
-    pub gate: Gate,
+    gate: Gate,
     /// How many approvals are pending.
-    pub pending: Arc<AtomicU64>,
-    /// Set once the gateway stops.
-    pub stopping: Arc<AtomicBool>,
+    pending: Arc<AtomicU64>,
+    stopping: Arc<AtomicBool>,
+}
+
+impl GateProbe {
+    /// One of a gateway that runs. `stopping` is set once it stops.
+    pub fn of(running: &Running, stopping: &Arc<AtomicBool>) -> Self {
+        let pending = Arc::clone(&running.pending);
+        Self { gate: running.gate.clone(), pending, stopping: Arc::clone(stopping) }
+    }
 }
 
 impl Probe for GateProbe {

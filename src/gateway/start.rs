@@ -93,11 +93,7 @@ pub async fn run(options: RunOptions) -> Result<(), GatewayError> {
     let running = Arc::new(running);
     let config = running.config.load_full();
     let stopping = Arc::new(AtomicBool::new(false));
-    let probe = GateProbe {
-        gate: running.gate.clone(),
-        pending: Arc::clone(&running.pending),
-        stopping: Arc::clone(&stopping),
-    };
+    let probe = GateProbe::of(&running, &stopping);
     let limits = &config.gateway.limits;
     let strangers = || Strangers::new(Bounds { open: limits.logins, failed: limits.failed_logins });
     let cores = || std::thread::available_parallelism().map_or(1, std::num::NonZero::get);

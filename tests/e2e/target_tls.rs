@@ -81,8 +81,9 @@ fn target(certificate: &str, key: &str, seen: &Arc<Seen>) -> u16 {
 
 fn connection(name: &str, upstream: &str, ca_file: &Path) -> String {
     format!(
-        "[[connection]]\nname = \"{name}\"\nupstream = \"{upstream}\"\ninject = \"bearer:env:CRM_TOKEN\"\nca_file = {ca_file:?}\n\
-         [[policy]]\nid = \"{name}-all\"\neffect = \"allow\"\nmatch = {{ groups = [\"support\"], connections = [\"{name}\"] }}\n"
+        "[[connection]]\nname = \"{name}\"\nupstream = \"{upstream}\"\ninject = \"bearer:env:CRM_TOKEN\"\nca_file = \"{}\"\n\
+         [[policy]]\nid = \"{name}-all\"\neffect = \"allow\"\nmatch = {{ groups = [\"support\"], connections = [\"{name}\"] }}\n",
+        ca_file.display()
     )
 }
 

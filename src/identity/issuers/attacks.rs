@@ -249,7 +249,7 @@ async fn base64_that_is_not_the_one_form_is_refused() {
         format!("{message}.{}", URL_SAFE_NO_PAD.encode(signature))
     };
     // White space behind the JSON until bits are left over.
-    let text = |json: String| format!("{json}{}", if json.len() % 3 == 0 { " " } else { "" });
+    let text = |json: String| format!("{json}{}", if json.len().is_multiple_of(3) { " " } else { "" });
     let plain = message(&text(header(json!({}))), &text(claims().to_string()));
     let good = signed(&plain);
     assert!(house.issuers.verify_now(&good).is_ok());

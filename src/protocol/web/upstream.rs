@@ -429,22 +429,18 @@ async fn connect(governed: &Arc<Governed>, only_h1: bool) -> Result<Sender, Deni
     let connection = &governed.connection;
     let failed = |error: &dyn std::error::Error, audit: &'static str| {
         tracing::warn!(connection = %connection.name, error = with_causes(error), "the target cannot be reached");
-        unavailable("the target cannot be reached").because(audit)
+        let no_tls =
+            "no TLS with the target: its certificate is not trusted on this connection, or it speaks no TLS";
+        unavailable(if audit == "tls" { no_tls } else { "the target cannot be reached" }).because(audit)
     };
     let tls = if connection.upstream.tls {
         Some(tls_config(governed, only_h1).map_err(|error| failed(&error, "tls_config"))?)
     } else {
         None
     };
-    let stream = dial(&connection.upstream, tls.as_ref(), connection.limits.connect)
-        .await
-        .map_err(|error| match error {
-            DialError::Tls { .. } => {
-                let denied = failed(&error, "tls");
-                let text = "no TLS with the target: its certificate is not one that this connection trusts, or it speaks no TLS";
-                Denied { detail: text.into(), ..denied }
-            }
-            error => failed(&error, "connect"),
+    let stream =
+        dial(&connection.upstream, tls.as_ref(), connection.limits.connect).await.map_err(|error| {
+            failed(&error, if matches!(error, DialError::Tls { .. }) { "tls" } else { "connect" })
         })?;
     if stream.chose_h2() {
         let handshake = http2::Builder::new(Here)

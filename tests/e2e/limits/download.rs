@@ -65,7 +65,7 @@ fn a_download_of_any_length_comes_whole_in_little_memory() {
     client.send(request("GET", "/c/big/mb/1", Some(&token), &[], None));
     assert_eq!(client.reply().body.len(), 1 << 20);
     let before = memory_mib(&world);
-    client.set_patience(Duration::from_secs(60));
+    client.set_patience(Duration::from_mins(1));
     client.send(request("GET", &format!("/c/big/mb/{mib}"), Some(&token), &[], None));
     let head = client.head();
     assert_eq!(head.header("content-length"), Some((mib << 20).to_string().as_str()));

@@ -11,7 +11,7 @@ use crate::support::World;
 use crate::support::client::request;
 use crate::support::steps::wait_for;
 
-const HERE: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 1);
+const HERE: Ipv4Addr = Ipv4Addr::LOCALHOST;
 const ELSEWHERE: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 2);
 
 fn from(world: &World, source: Ipv4Addr) -> Client {

@@ -304,7 +304,7 @@ async fn a_hold_that_was_tampered_with_is_as_it_was_once_somebody_takes_note_of_
         let noted = owner.acknowledge_hold(session, "INC-12".to_owned()).await.unwrap();
         assert_eq!((noted.fault, noted.held, noted.session), (fault, session == first, session));
         assert_eq!(problems(&rig).await, Vec::<String>::new(), "{statement}");
-        assert_eq!(rig.store.read(View::holds).await.unwrap(), [held.clone()], "{statement}");
+        assert_eq!(rig.store.read(View::holds).await.unwrap(), std::slice::from_ref(&held), "{statement}");
         assert_eq!(rig.journal.as_ref().unwrap().holds(session), session == first);
     }
     owner.release_session(first, "over".to_owned()).await.unwrap();
