@@ -429,8 +429,7 @@ async fn connect(governed: &Arc<Governed>, only_h1: bool) -> Result<Sender, Deni
     let connection = &governed.connection;
     let failed = |error: &dyn std::error::Error, audit: &'static str| {
         tracing::warn!(connection = %connection.name, error = with_causes(error), "the target cannot be reached");
-        let no_tls =
-            "no TLS with the target: its certificate is not trusted on this connection, or it speaks no TLS";
+        let no_tls = "no TLS with the target: its certificate is not trusted here, or it speaks none";
         unavailable(if audit == "tls" { no_tls } else { "the target cannot be reached" }).because(audit)
     };
     let tls = if connection.upstream.tls {
