@@ -141,3 +141,27 @@ fn a_target_whose_certificate_is_not_to_be_trusted_gets_nothing() {
         assert!(log.contains(why), "the log does not say {why}: {log}");
     }
 }
+
+#[test]
+fn another_authority_in_the_same_file_counts_from_the_reload_on() {
+    let (authority, other) = (Authority::new(), Authority::new());
+    let folder = tempfile::tempdir().unwrap();
+    let ca_file = folder.path().join("ca.pem");
+    std::fs::write(&ca_file, &authority.pem).unwrap();
+    let (certificate, key) = authority.certificate("localhost", [2020, 2090]);
+    let port = target(&certificate, &key, &Arc::default());
+    let rules = format!("{RULES}{}", connection("own", &format!("https://localhost:{port}"), &ca_file));
+    let world = World::with(&rules);
+    let token = world.token("reader");
+    let status = || {
+        let mut client = world.client();
+        client.send(request("GET", "/c/own/customers/7", Some(&token), &[], None));
+        client.reply().status
+    };
+    assert_eq!(status(), 200);
+    for (pem, wanted) in [(&other.pem, 502), (&authority.pem, 200)] {
+        std::fs::write(&ca_file, pem).unwrap();
+        assert_eq!(world.cli(&["config", "reload"]).0, 0);
+        assert_eq!(status(), wanted);
+    }
+}
