@@ -31,7 +31,8 @@ pub struct Effects {
     /// Those that are read and whose values the text may write somewhere, in another form than they have there. Empty for a text that
     /// neither [lays anything down](Effects::lays) nor deletes rows: those that are left tell what was looked at.
     pub kept: BTreeSet<Column>,
-    /// Those that are read nowhere but in what a statement that changes rows gives back to the client, its `RETURNING`.
+    /// Those that are read nowhere but in what a statement that changes rows gives back to the client: its `RETURNING`, and what a query makes
+    /// of that in whose `WITH` the statement stands.
     pub returned: BTreeSet<Column>,
     /// The columns whose values go as they are, or with parts put in or left out, into a column of the same name: of this relation, or, where
     /// there is none, a new one of their type.

@@ -97,6 +97,7 @@ impl Reach {
         if !masked.plan().has_fields() {
             return reach;
         }
+        let lays = effects.is_none_or(Effects::lays);
         let mut made: BTreeSet<(bool, &str)> = BTreeSet::new();
         for entry in effects.map(|effects| effects.names.as_slice()).unwrap_or_default() {
             let Some(name) = entry.name.as_deref() else { continue };
@@ -106,13 +107,20 @@ impl Reach {
                 }
                 NameAction::Execute | NameAction::Fetch => {
                     if !made.contains(&(entry.action == NameAction::Execute, name)) {
-                        reach = reach.join(known(entry).unwrap_or(Self::ALL));
+                        let named = known(entry).unwrap_or(Self::ALL);
+                        reach = reach.join(if lays { named.given_on() } else { named });
                     }
                 }
                 NameAction::Deallocate | NameAction::Close => {}
             }
         }
         reach
+    }
+
+    /// What a text reaches whose rows go to a statement that lays something down, not to the client: `CREATE TABLE … AS EXECUTE`.
+    #[must_use]
+    pub const fn given_on(self) -> Self {
+        Self { looks: self.looks || self.reads, parts: self.parts || self.json, ..self }
     }
 
     /// What either of two reaches.

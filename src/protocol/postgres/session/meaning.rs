@@ -140,8 +140,11 @@ impl Shared {
         let effects = definition.judgement.effects();
         let remade = self.ddl.get() >= Change::Relations || effects.is_some_and(|effects| effects.remakes());
         let reach = known.map_or(Reach::NOTHING, |known| {
-            std::iter::once(definition).chain(&runs).fold(Reach::NOTHING, |reach, definition| {
-                reach.join(self.reach(definition, known, remade, 0))
+            let lays = effects.is_none_or(|effects| effects.lays());
+            let own = self.reach(definition, known, remade, 0);
+            runs.iter().fold(own, |reach, run| {
+                let run = self.reach(run, known, remade, 0);
+                reach.join(if lays { run.given_on() } else { run })
             })
         });
         Meaning { command, also, runs, reach }

@@ -43,7 +43,8 @@ pub(super) fn effects(tree: &ParseResult) -> Effects {
     // What `pg_dump` begins with is known as a whole text only: within another, the same words can mean another relation.
     let restricts = names::is_whole_select(&tree.stmts);
     for statement in &tree.stmts {
-        statement.stmt.walk(&mut walk, &Place { restricts, ..Place::default() });
+        let whole = names::is_select(statement);
+        statement.stmt.walk(&mut walk, &Place { restricts, whole, ..Place::default() });
         // One statement after the other: names and transaction words have an order.
         while let Some((step, place)) = walk.pending.pop() {
             match step {
@@ -71,6 +72,8 @@ struct Place<'t> {
     decides: bool,
     /// It is what a statement gives back to the client, and to nothing else.
     returns: bool,
+    /// It is a query that is a whole statement: what it gives goes to the client.
+    whole: bool,
     /// It is the condition of an `UPDATE` or a `DELETE`, for the rows of its target.
     own: Option<Own<'t>>,
     /// It is the whole text, a query; or what that gives of the one row of `pg_settings` about [`super::settings::RESTRICTS`].
@@ -110,9 +113,14 @@ impl<'t> Place<'t> {
         Self { decides: !self.within, returns: !self.within, takes: None, ..self.clone() }
     }
 
+    /// The same place, for a query that gives what it reads to the client, by way of others that do the same or not.
+    fn answering(&self) -> Self {
+        Self { decides: true, returns: true, takes: None, ..self.clone() }
+    }
+
     /// The place of a query whose rows may go on to another part of the text, or to another text.
     fn inside(&self) -> Self {
-        Self { within: true, returns: false, takes: None, own: None, ..self.clone() }
+        Self { within: true, returns: false, whole: false, takes: None, own: None, ..self.clone() }
     }
 
     fn has_cte(&self, name: &str) -> bool {

@@ -74,8 +74,13 @@ pub(super) fn constants(nodes: &[Node]) -> Option<String> {
 
 /// Whether a text is one query and nothing else.
 pub(super) fn is_whole_select(statements: &[RawStmt]) -> bool {
-    let [RawStmt { stmt: Some(statement), .. }] = statements else { return false };
-    matches!(statement.node, Some(NodeEnum::SelectStmt(_)))
+    matches!(statements, [statement] if is_select(statement))
+}
+
+/// Whether a statement is a query, in no other one.
+pub(super) fn is_select(statement: &RawStmt) -> bool {
+    let node = statement.stmt.as_ref().and_then(|statement| statement.node.as_ref());
+    matches!(node, Some(NodeEnum::SelectStmt(_)))
 }
 
 /// Whether all that a query reads is the row of `pg_settings` about [`RESTRICTS`], as in the text that `pg_dump` begins with:

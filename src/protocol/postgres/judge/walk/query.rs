@@ -5,6 +5,7 @@ use pg_query::protobuf::{
     CmdType, CommonTableExpr, CopyStmt, DefElem, DeleteStmt, ExplainStmt, InsertStmt, IntoClause, MergeStmt,
     MergeWhenClause, Node, ObjectType, OnConflictClause, ReturningClause, SelectStmt, UpdateStmt, WithClause,
 };
+use std::cmp::Ordering;
 use std::rc::Rc;
 
 use super::documents::{self, Own, Takes};
@@ -62,8 +63,12 @@ impl<'t> Walk<'t> {
         let takes = if select.into_clause.is_some() { Some(Takes::New) } else { place.takes };
         let restricts = place.restricts && names::restricts(select);
         // Another relation's columns can be meant here, under any name.
-        let place = &Place { own: None, takes: None, restricts: false, ..place.clone() };
-        let inner = self.with(select.with_clause.as_ref(), place);
+        let whole = place.whole && !is_into(select);
+        let place = &Place { own: None, takes: None, restricts: false, whole: false, ..place.clone() };
+        let inner = match &select.with_clause {
+            Some(with) if whole && last_change(with).is_some() => self.with_changes(with, place),
+            with => self.with(with.as_ref(), place),
+        };
         parts!(select => self, &inner; SelectStmt {
             walk: from_clause values_lists larg rarg;
             keep: distinct_clause target_list where_clause group_clause having_clause window_clause sort_clause
@@ -130,6 +135,36 @@ impl<'t> Walk<'t> {
             ctes.walk(self, &inner.inside());
         }
         inner
+    }
+
+    /// The same of a query that is a whole statement, and changes rows in its `WITH`. What the last one that does gives back goes where the
+    /// query itself gives it, to the client, and so does what is read behind it: nothing that could write it can see it.
+    fn with_changes(&mut self, with: &'t WithClause, place: &Place<'t>) -> Place<'t> {
+        let last = last_change(with);
+        parts!(with; WithClause { keep: ctes recursive; skip: location });
+        let mut inner = place.clone();
+        if *recursive {
+            // Each may see all others; what sees itself by way of others the server does not take.
+            ctes.iter().filter_map(name_of).for_each(|name| self.add_name(&mut inner, name));
+            let only = ctes.iter().filter(|node| changes_rows(node)).count() == 1;
+            for node in ctes.iter().rev() {
+                let within = !(only && changes_rows(node));
+                node.walk(self, &Place { within, ..inner.inside() });
+            }
+            return inner.answering();
+        }
+        for (number, node) in ctes.iter().enumerate() {
+            let place = match last.map_or(Ordering::Less, |last| number.cmp(&last)) {
+                Ordering::Less => inner.inside(),
+                Ordering::Equal => Place { within: false, ..inner.inside() },
+                Ordering::Greater => inner.inside().answering(),
+            };
+            node.walk(self, &place);
+            if let Some(name) = name_of(node) {
+                self.add_name(&mut inner, name);
+            }
+        }
+        inner.answering()
     }
 
     fn add_name(&mut self, place: &mut Place<'t>, name: &'t str) {
@@ -350,6 +385,38 @@ impl<'t> Walk<'t> {
         let inner = Place { explained: place.explained || !runs, in_explain: true, ..place.clone() };
         query.walk(self, &inner);
     }
+}
+
+/// Whether a query makes a table of what it gives. The first of several that a `UNION` joins says so.
+fn is_into(select: &SelectStmt) -> bool {
+    let mut at = Some(select);
+    while let Some(select) = at {
+        if select.into_clause.is_some() {
+            return true;
+        }
+        at = select.larg.as_deref();
+    }
+    false
+}
+
+/// The name of one query of a `WITH`.
+fn name_of(node: &Node) -> Option<&str> {
+    match &node.node {
+        Some(NodeEnum::CommonTableExpr(cte)) => Some(&cte.ctename),
+        _ => None,
+    }
+}
+
+/// Whether one query of a `WITH` changes rows.
+fn changes_rows(node: &Node) -> bool {
+    let Some(NodeEnum::CommonTableExpr(cte)) = &node.node else { return true };
+    let query = cte.ctequery.as_deref().and_then(|query| query.node.as_ref());
+    !matches!(query, Some(NodeEnum::SelectStmt(_)))
+}
+
+/// Which query of a `WITH` is the last one that changes rows.
+fn last_change(with: &WithClause) -> Option<usize> {
+    with.ctes.iter().rposition(changes_rows)
 }
 
 /// The place of what is in a statement that changes rows.

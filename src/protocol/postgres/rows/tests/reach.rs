@@ -281,3 +281,88 @@ fn nothing_is_reached_under_a_plan_without_fields() {
     let effects = effects("EXECUTE p");
     assert_eq!(Reach::NOTHING.with_names(Some(&effects), &masked, |_| None), Reach::NOTHING);
 }
+
+/// What a statement in a `WITH` gives back goes to the client, if nothing that writes can see it.
+#[test]
+fn what_a_with_gives_back_is_kept_only_by_what_writes_behind_it() {
+    const BACK: &str = "UPDATE customers SET name = 'x' WHERE id = 1 RETURNING";
+    for (sql, keeps) in [
+        ("WITH t AS (@ *) SELECT * FROM t", false),
+        ("WITH t AS (@ id, ssn) SELECT ssn || '' FROM t WHERE ssn LIKE '0%' ORDER BY ssn", false),
+        ("WITH t (a, b) AS (@ id, ssn) SELECT b FROM t", false),
+        ("WITH t AS (@ upper(ssn) AS u) SELECT u FROM t", false),
+        ("WITH t AS (@ *) SELECT t.ssn, c.ssn FROM t JOIN customers c USING (id)", false),
+        ("WITH t AS (@ *), u AS (SELECT ssn FROM t) SELECT * FROM u", false),
+        ("WITH customers AS (@ *) SELECT ssn FROM customers", false),
+        ("WITH t AS (DELETE FROM customers WHERE ssn = '1' RETURNING ssn) SELECT * FROM t", false),
+        ("WITH t AS (DELETE FROM mails WHERE doc ->> 'ssn' = '1' RETURNING *) SELECT * FROM t", false),
+        ("WITH t AS (INSERT INTO customers (id) VALUES (1) RETURNING ssn) SELECT * FROM t", false),
+        ("WITH i AS (INSERT INTO orders (id) VALUES (1)), t AS (@ ssn) SELECT ssn FROM t", false),
+        ("WITH RECURSIVE t AS (@ ssn) SELECT ssn FROM t", false),
+        ("WITH RECURSIVE t AS (@ ssn), n AS (SELECT 1) SELECT ssn FROM t, n", false),
+        // Something behind it may write it.
+        ("WITH t AS (@ ssn) INSERT INTO orders (total) SELECT ssn FROM t", true),
+        ("WITH t AS (@ ssn), i AS (INSERT INTO orders (total) SELECT ssn FROM t) SELECT 1", true),
+        ("WITH t AS (@ ssn), i AS (DELETE FROM orders USING t WHERE total <> ssn) SELECT ssn FROM t", true),
+        (
+            "WITH t AS (@ ssn), u AS (SELECT ssn AS x FROM t), i AS (UPDATE orders SET total = x FROM u) SELECT 1",
+            true,
+        ),
+        (
+            "WITH t AS (UPDATE orders SET total = ssn FROM customers RETURNING orders.id) SELECT * FROM t",
+            true,
+        ),
+        (
+            "WITH t AS (UPDATE orders SET total = 1 FROM customers c WHERE c.ssn = '1' RETURNING *) SELECT 1",
+            true,
+        ),
+        (
+            "WITH s AS (SELECT ssn FROM customers), t AS (UPDATE orders SET total = s.ssn FROM s RETURNING 1) SELECT ssn FROM s",
+            true,
+        ),
+        (
+            "WITH RECURSIVE t AS (UPDATE orders SET total = s.x FROM s RETURNING 1), s AS (SELECT ssn AS x FROM customers) SELECT * FROM t",
+            true,
+        ),
+        (
+            "WITH RECURSIVE i AS (INSERT INTO orders (total) SELECT ssn FROM t RETURNING 1), t AS (@ ssn) SELECT ssn FROM t",
+            true,
+        ),
+        (
+            "WITH t AS (WITH s AS (SELECT ssn FROM customers) UPDATE orders SET total = s.ssn FROM s RETURNING 1) SELECT 1",
+            true,
+        ),
+        (
+            "WITH t AS (INSERT INTO orders (total) SELECT ssn FROM customers RETURNING *) SELECT * FROM t",
+            true,
+        ),
+        (
+            "WITH t AS (DELETE FROM orders USING mails m WHERE m.doc ->> 'ssn' <> total RETURNING 1) SELECT 1",
+            true,
+        ),
+        ("WITH t AS (@ ssn) SELECT ssn INTO made FROM t", true),
+        ("WITH t AS (@ ssn) SELECT ssn INTO made FROM t UNION SELECT ''", true),
+        ("CREATE TABLE made AS WITH t AS (@ ssn) SELECT ssn FROM t", true),
+        ("CREATE VIEW made AS WITH t AS (@ ssn) SELECT ssn FROM t", true),
+        ("WITH t AS (@ ssn) SELECT set_config('app.x', ssn, false) FROM t", true),
+        ("WITH t AS (@ set_config('app.x', ssn, false)) SELECT 1 FROM t", true),
+        ("SELECT (WITH t AS (@ ssn) SELECT ssn FROM t)", true),
+        ("(WITH t AS (@ ssn) SELECT ssn FROM t) UNION SELECT 'a'", true),
+        ("EXPLAIN ANALYZE WITH t AS (@ ssn) SELECT ssn FROM t", true),
+    ] {
+        let sql = sql.replace('@', BACK);
+        let effects = effects(&sql);
+        let reach = Reach::of(Some(&effects), &masked(), false, false);
+        assert_eq!(reach.keeps(Some(&effects)), keeps, "{sql}");
+        assert!(reach.reports(), "{sql}");
+    }
+    // By its name, it may be made a table of.
+    let back = reach(&format!("WITH t AS ({BACK} ssn) SELECT ssn FROM t"));
+    for (sql, keeps) in [("CREATE TABLE made AS EXECUTE p", true), ("EXECUTE p", false)] {
+        let effects = effects(sql);
+        let reach =
+            Reach::of(Some(&effects), &masked(), false, false)
+                .with_names(Some(&effects), &masked(), |_| Some(back));
+        assert_eq!(reach.keeps(Some(&effects)), keeps, "{sql}");
+    }
+}
