@@ -2487,7 +2487,7 @@ _hoopctl() {
             return 0
             ;;
         hoopctl__subcmd__policy__subcmd__add)
-            opts="-f -c -o -q -h --allow --approve --deny --group --subject --client --issuer --kind --claim --connect --connection --tag --source-ip --operation --method --path --tool --prompt --resource --arg --table --column --column-not --function --verb --unless-group --from --min --timeout --reason --grant --session --message --file --dry-run --config --data-dir --socket --url --ca-file --output --quiet --help"
+            opts="-f -c -o -q -h --allow --approve --deny --group --subject --client --issuer --kind --claim --connect --connection --tag --source-ip --operation --method --path --tool --prompt --resource --arg --table --column --column-not --function --verb --setting --all-rows --unless-group --from --min --timeout --reason --grant --session --message --file --dry-run --config --data-dir --socket --url --ca-file --output --quiet --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2579,6 +2579,14 @@ _hoopctl() {
                     ;;
                 --verb)
                     COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --setting)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --all-rows)
+                    COMPREPLY=($(compgen -W "true false" -- "${cur}"))
                     return 0
                     ;;
                 --unless-group)
@@ -2657,7 +2665,7 @@ _hoopctl() {
             return 0
             ;;
         hoopctl__subcmd__policy__subcmd__edit)
-            opts="-f -c -o -q -h --allow --approve --deny --group --subject --client --issuer --kind --claim --connect --connection --tag --source-ip --operation --method --path --tool --prompt --resource --arg --table --column --column-not --function --verb --unless-group --from --min --timeout --reason --grant --session --message --file --config --data-dir --socket --url --ca-file --output --quiet --help"
+            opts="-f -c -o -q -h --allow --approve --deny --group --subject --client --issuer --kind --claim --connect --connection --tag --source-ip --operation --method --path --tool --prompt --resource --arg --table --column --column-not --function --verb --setting --all-rows --unless-group --from --min --timeout --reason --grant --session --message --file --config --data-dir --socket --url --ca-file --output --quiet --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2749,6 +2757,14 @@ _hoopctl() {
                     ;;
                 --verb)
                     COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --setting)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --all-rows)
+                    COMPREPLY=($(compgen -W "true false" -- "${cur}"))
                     return 0
                     ;;
                 --unless-group)

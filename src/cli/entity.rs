@@ -153,6 +153,12 @@ pub struct PolicyOptions {
     /// What a SQL text does, such as select or truncate
     #[arg(long = "verb", value_name = "WORD", help_heading = "What")]
     pub verbs: Vec<String>,
+    /// A setting that a SQL text changes, such as statement_timeout or 'app.*'
+    #[arg(long = "setting", value_name = "GLOB", help_heading = "What")]
+    pub settings: Vec<String>,
+    /// A SQL text has an UPDATE or DELETE of all rows
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true", help_heading = "What")]
+    pub all_rows: Option<bool>,
     /// Callers in this group are excepted
     #[arg(long = "unless-group", value_name = "GROUP", help_heading = "Who")]
     pub unless_groups: Vec<String>,
@@ -289,6 +295,7 @@ impl PolicyOptions {
             ("columns_not", &self.columns_not),
             ("functions", &self.functions),
             ("verbs", &self.verbs),
+            ("settings", &self.settings),
         ];
         for (key, values) in lists {
             if !values.is_empty() {
@@ -299,6 +306,9 @@ impl PolicyOptions {
             if !pairs.is_empty() {
                 merge(inner(table, "match")?, key, pairs, |_key, value| Value::String(value.to_owned()))?;
             }
+        }
+        if let Some(all_rows) = self.all_rows {
+            set(inner(table, "match")?, "all_rows", all_rows);
         }
         if !self.unless_groups.is_empty() {
             set(inner(table, "unless")?, "groups", strings(&self.unless_groups));

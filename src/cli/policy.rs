@@ -146,6 +146,8 @@ pub fn run(terminal: Terminal, place: &Place, verb: PolicyVerb) -> Outcome {
                         "columns_not",
                         "functions",
                         "verbs",
+                        "settings",
+                        "all_rows",
                     ]),
                 ]
             })

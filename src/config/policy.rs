@@ -91,7 +91,7 @@ fn matcher(table: &mut Table<'_>) -> Matcher {
     let verbs: Vec<(&str, Verb)> = Verb::ALL.iter().map(|verb| (verb.as_str(), *verb)).collect();
     table.later(
         &LATER,
-        "accepted are operations; for HTTP methods, paths, args; for MCP methods, tools, prompts, resources, args; for SQL tables, columns, columns_not, functions, verbs",
+        "accepted are operations; for HTTP methods, paths, args; for MCP methods, tools, prompts, resources, args; for SQL tables, columns, columns_not, functions, verbs, settings, all_rows",
     );
     let texts = |table: &mut Table<'_>, key| table.take(key).map(|value| value.texts()).unwrap_or_default();
     let map = |table: &mut Table<'_>, key| table.take(key).map(|value| value.text_map()).unwrap_or_default();
@@ -118,6 +118,8 @@ fn matcher(table: &mut Table<'_>) -> Matcher {
         columns_not: texts(table, "columns_not"),
         functions: texts(table, "functions"),
         verbs: table.take("verbs").map(|value| value.words(&verbs)).unwrap_or_default(),
+        settings: texts(table, "settings"),
+        all_rows: table.take("all_rows").and_then(|value| value.flag()),
     }
 }
 

@@ -217,6 +217,8 @@ fn matcher(matcher: &Matcher) -> Body {
     body.texts("columns_not", &matcher.columns_not);
     body.texts("functions", &matcher.functions);
     body.texts("verbs", &matcher.verbs);
+    body.texts("settings", &matcher.settings);
+    body.0.extend(matcher.all_rows.map(|all| ("all_rows", Value::Boolean(all))));
     body
 }
 

@@ -51,8 +51,10 @@ pub struct Effects {
     pub applied: BTreeSet<Box<str>>,
     /// The settings that are changed.
     pub settings: BTreeSet<Setting>,
-    /// An `UPDATE` or `DELETE` has no `WHERE`: it is for all rows.
+    /// An `UPDATE` or `DELETE` is for all rows: it has no `WHERE`, or one that always holds, of constants alone.
     pub all_rows: bool,
+    /// What is said in [`Effects::all_rows`] comes from numbers that stand in the text.
+    pub by_numbers: bool,
     /// The words that begin and end transactions, in the order of the text.
     pub transaction: Vec<Transaction>,
     /// Prepared statements and cursors that are made, used or closed by name, in the order of the text.
@@ -136,6 +138,12 @@ impl Effects {
         self.settings.contains(&Self::moved_before())
     }
 
+    /// The settings that the text itself changes.
+    pub fn changed_settings(&self) -> impl Iterator<Item = &Setting> {
+        let before = Self::moved_before();
+        self.settings.iter().filter(move |setting| **setting != before)
+    }
+
     fn moved_before() -> Setting {
         Setting { name: Some(SEARCH_PATH.into()), value: Some("?".into()) }
     }
@@ -162,6 +170,7 @@ impl Effects {
             all.settings.extend(effects.settings.iter().cloned());
             all.channels.extend(effects.channels.iter().cloned());
             all.all_rows |= effects.all_rows;
+            all.by_numbers |= effects.by_numbers;
             all.locks |= effects.locks;
         }
         all

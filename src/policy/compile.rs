@@ -30,6 +30,7 @@ use crate::policy::sql::SqlTest;
 use crate::policy::sql::Use;
 use crate::policy::sql::pattern::ColumnGlob;
 use crate::policy::sql::pattern::NameGlob;
+use crate::policy::sql::read_setting;
 use crate::policy::value::ValueTest;
 use crate::policy::window::Window;
 
@@ -115,6 +116,8 @@ fn place(condition: &Condition) -> usize {
         "args",
         // They say no at once to what is no SQL.
         "verbs",
+        "all_rows",
+        "settings",
         "tables",
         "functions",
         "columns",
@@ -249,6 +252,8 @@ fn covers(matcher: &Matcher) -> Vec<Condition> {
         columns_not: matcher.columns_not.clone(),
         functions: matcher.functions.clone(),
         verbs: matcher.verbs.clone(),
+        settings: matcher.settings.clone(),
+        all_rows: matcher.all_rows,
         ..Matcher::default()
     };
     let mut covers = conditions(&own, "match", Use::All, &mut findings);
@@ -290,6 +295,8 @@ fn conditions(matcher: &Matcher, table: &str, usage: Use, findings: &mut Finding
     list.texts("columns_not", &matcher.columns_not, ColumnGlob::parse, |globs| sql(Asked::ColumnsNot(globs)));
     list.texts("functions", &matcher.functions, NameGlob::parse, |globs| sql(Asked::Functions(globs.into())));
     list.plain(&matcher.verbs, |verbs| sql(Asked::Verbs(verbs)));
+    list.texts("settings", &matcher.settings, read_setting, |globs| sql(Asked::Settings(globs)));
+    list.conditions.extend(matcher.all_rows.map(|wanted| sql(Asked::AllRows(wanted))));
     let functions = functions_of(&list.conditions);
     list.plain(&matcher.operations, |classes| {
         Condition::Operations(Operations { classes, usage, functions: functions.clone(), named: None })

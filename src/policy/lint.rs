@@ -43,7 +43,7 @@ pub struct Finding {
 /// The conditions whose values say who.
 const WHO: [&str; 5] = ["groups", "subjects", "clients", "issuers", "kinds"];
 /// The conditions on what a SQL text names: an allow asks for all of it, a deny or approve for some.
-const SQL: [&str; 5] = ["tables", "columns", "columns_not", "functions", "verbs"];
+const SQL: [&str; 7] = ["tables", "columns", "columns_not", "functions", "verbs", "settings", "all_rows"];
 
 impl Finding {
     fn of(rule: &PolicyRule, code: &'static str, found: String, fix: impl Into<String>) -> Self {

@@ -37,13 +37,13 @@
 //! `write` when the rest of the text is a write.
 //!
 //! # Lets pass, holds back
-//! What a SQL text names is a list: tables, columns, functions, verbs. A condition that lets pass (`match` of an allow, `unless` of a
+//! What a SQL text names is a list: tables, columns, functions, verbs, settings. A condition that lets pass (`match` of an allow, `unless` of a
 //! deny or approve) holds when *all* of the list is among its values, and when the list is empty; one that holds back or takes away
 //! (`match` of a deny or approve, `unless` of an allow) when *one* is.
 //!
 //! An approve does both: it holds when one is, and lets pass, once somebody agreed, only what an allow of the same `operations`,
-//! `tables`, `columns`, `columns_not`, `functions` and `verbs` would let pass or be unsure about (never so about
-//! `operations`). What it does not cover it only holds back. Else a yes about customers, or a grant for an
+//! `tables`, `columns`, `columns_not`, `functions`, `verbs`, `settings` and `all_rows` would let pass or be unsure about (never so
+//! about `operations`). What it does not cover it only holds back. Else a yes about customers, or a grant for an
 //! hour of them, would open the salaries in the same text. So to hold back some of much, write an allow for all of it beside the approve.
 //!
 //! # Several approvals
@@ -81,13 +81,13 @@
 //!   segment; `%2A` writes a literal `*`. Targets that ignore case need a pattern for each case they accept.
 //! - `claims`, `args`: see [`value`].
 //! - `methods`: `*` stands for any text; those of HTTP in any case.
-//! - `tables`, `columns`, `columns_not`, `functions`, `verbs`: see below.
+//! - `tables`, `columns`, `columns_not`, `functions`, `verbs`, `settings`, `all_rows`: see below.
 //! - `source_ips`: an address or a CIDR block; an IPv4 address inside IPv6 counts as IPv4.
 //! - `when`: see [`When`].
 //!
 //! # SQL
-//! On what is no SQL, `tables`, `columns`, `columns_not`, `functions` and `verbs` say no. On SQL, `methods`, `paths` and the conditions
-//! on MCP do.
+//! On what is no SQL, `tables`, `columns`, `columns_not`, `functions`, `verbs`, `settings` and `all_rows` say no. On SQL, `methods`,
+//! `paths` and the conditions on MCP do.
 //!
 //! Names are compared as the server reads them: in lower case unless quoted, cut to 63 bytes. Case matters, but a name that differs
 //! in nothing else is unsure. A part of a pattern is a glob of its own; quotes are not written.
@@ -103,8 +103,14 @@
 //!   functions that are called by name, so a deny on a whole schema covers every call without a schema. What lets pass asks only about
 //!   those of which nothing is known: those that are known have their classes.
 //! - `verbs`: words of [`crate::domain::sql::Verb`].
+//! - `settings`: globs over the names of settings that the text sets or resets, in whatever form: `SET`, `RESET`, `set_config`, the modes of
+//!   `BEGIN`. `RESET ALL`, and a name that is computed, may be any: unsure, but under `*`. What a client sets at its login is not asked
+//!   about, but for `search_path`.
+//! - `all_rows`: `true` holds when an `UPDATE` or `DELETE` has no `WHERE`, or one of constants that always holds (`WHERE 1 = 1`); `false`
+//!   when none has. It is the same for what lets pass and what holds back. It is no fence against intent: `WHERE id = id` is a
+//!   condition, and a `TRUNCATE` is known by its verb.
 //!
-//! More is unsure about tables, columns and functions:
+//! More is unsure about tables, columns and functions, and the first about settings and `all_rows`, too:
 //! - for an `EXECUTE` of a statement that an earlier text prepared: what that one names is not in this text. A `FETCH` from a
 //!   cursor reads what was asked about when the cursor was declared;
 //! - for a condition that lets pass, a text that sets `search_path` to other than the usual schemas, or a setting that is not

@@ -100,6 +100,10 @@ pub struct Matcher {
     pub functions: Vec<String>,
     /// What: the words of the statements of a SQL text.
     pub verbs: Vec<Verb>,
+    /// What: settings that a SQL text changes. Globs.
+    pub settings: Vec<String>,
+    /// What: whether an `UPDATE` or `DELETE` of a SQL text is for all rows.
+    pub all_rows: Option<bool>,
 }
 
 /// The times at which a rule holds: a window of hours on some days, in one time zone.
@@ -132,8 +136,8 @@ impl Matcher {
 
     /// Whether it asks what only a SQL text has.
     fn asks_sql(&self) -> bool {
-        let lists = [&self.tables, &self.columns, &self.columns_not, &self.functions];
-        lists.iter().any(|list| !list.is_empty()) || !self.verbs.is_empty()
+        let lists = [&self.tables, &self.columns, &self.columns_not, &self.functions, &self.settings];
+        lists.iter().any(|list| !list.is_empty()) || !self.verbs.is_empty() || self.all_rows.is_some()
     }
 
     /// Each key that is given with its values, in the order of the contract.
@@ -168,6 +172,8 @@ impl Matcher {
         all.push(("columns_not".to_owned(), self.columns_not.clone()));
         all.push(("functions".to_owned(), self.functions.clone()));
         all.push(("verbs".to_owned(), texts(&self.verbs)));
+        all.push(("settings".to_owned(), self.settings.clone()));
+        all.push(("all_rows".to_owned(), self.all_rows.iter().map(ToString::to_string).collect()));
         all.retain(|(_, values)| !values.is_empty());
         all
     }

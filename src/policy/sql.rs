@@ -1,4 +1,5 @@
-//! What a SQL text names, asked by the conditions `tables`, `columns`, `columns_not`, `functions` and `verbs`.
+//! What a SQL text names, asked by the conditions `tables`, `columns`, `columns_not`, `functions`, `verbs`, `settings`
+//! and `all_rows`.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -12,8 +13,11 @@ use crate::domain::SqlCommand;
 use crate::domain::sql::Effects;
 use crate::domain::sql::Function;
 use crate::domain::sql::Object;
+use crate::domain::sql::Setting;
 use crate::domain::sql::Verb;
 use crate::policy::answer::Answer;
+use crate::policy::glob::Glob;
+use crate::policy::problem::Refusal;
 use crate::policy::sql::pattern::ColumnGlob;
 use crate::policy::sql::pattern::NameGlob;
 
@@ -46,6 +50,8 @@ pub(super) enum Asked {
     ColumnsNot(Vec<ColumnGlob>),
     Functions(Arc<[NameGlob]>),
     Verbs(Vec<Verb>),
+    Settings(Vec<Glob>),
+    AllRows(bool),
 }
 
 impl Use {
@@ -76,6 +82,8 @@ impl SqlTest {
             Asked::ColumnsNot(_) => "columns_not",
             Asked::Functions(_) => "functions",
             Asked::Verbs(_) => "verbs",
+            Asked::Settings(_) => "settings",
+            Asked::AllRows(_) => "all_rows",
         }
     }
 
@@ -103,6 +111,14 @@ impl SqlTest {
             Asked::Verbs(verbs) => {
                 self.usage.join(effects.verbs.iter().map(|verb| Answer::of(verbs.contains(verb))), false)
             }
+            Asked::Settings(globs) => {
+                let settings = effects.changed_settings().map(|setting| of_setting(globs, setting));
+                self.usage.join(settings, effects.runs_unseen())
+            }
+            Asked::AllRows(wanted) => match (effects.all_rows, effects.runs_unseen()) {
+                (false, true) => Answer::Unsure,
+                (all_rows, _) => Answer::of(all_rows == *wanted),
+            },
         }
     }
 
@@ -114,6 +130,9 @@ impl SqlTest {
             Asked::ColumnsNot(globs) => return format!("none of {}", shown(globs.iter()).join(", ")),
             Asked::Functions(globs) => shown(globs.iter()),
             Asked::Verbs(verbs) => shown(verbs.iter()),
+            Asked::Settings(globs) => shown(globs.iter()),
+            Asked::AllRows(true) => return "an UPDATE or DELETE of all rows".to_owned(),
+            Asked::AllRows(false) => return "no UPDATE or DELETE of all rows".to_owned(),
         };
         let texts = texts.join(", ");
         match self.usage {
@@ -134,11 +153,14 @@ impl SqlTest {
             Asked::Functions(_) if self.usage == Use::All => functions(&sql.opaque),
             Asked::Functions(_) => functions(effects.functions.iter().chain(&sql.opaque)),
             Asked::Verbs(_) => effects.verbs.iter().map(ToString::to_string).collect(),
+            Asked::Settings(_) => settings(effects),
+            Asked::AllRows(_) if effects.all_rows => vec!["one".to_owned()],
+            Asked::AllRows(_) => Vec::new(),
         };
-        let by_name = !matches!(self.asked, Asked::Verbs(_));
-        if by_name && effects.runs_unseen() {
+        if !matches!(self.asked, Asked::Verbs(_)) && effects.runs_unseen() {
             names.push("what an earlier text has prepared".to_owned());
         }
+        let by_name = !matches!(self.asked, Asked::Verbs(_) | Asked::Settings(_) | Asked::AllRows(_));
         if by_name && self.usage == Use::All && effects.moves_names(sql.base) {
             names.push("a search_path that changes what names mean".to_owned());
         }
@@ -153,6 +175,32 @@ pub(super) fn vouches(globs: &[NameGlob], sql: &SqlCommand) -> Answer {
 
 fn of_names(globs: &[NameGlob], object: &Object) -> Answer {
     Answer::any(globs.iter().map(|glob| glob.answer(object)))
+}
+
+/// All settings at once, and one whose name is computed, may be any.
+fn of_setting(globs: &[Glob], setting: &Setting) -> Answer {
+    match setting.name.as_deref().filter(|name| *name != "all") {
+        Some(name) => Answer::of(globs.iter().any(|glob| glob.matches(name.as_bytes()))),
+        None if globs.iter().any(Glob::is_any) => Answer::Yes,
+        None => Answer::Unsure,
+    }
+}
+
+/// Reads a pattern of `settings`.
+pub(super) fn read_setting(text: &str) -> Result<Glob, Refusal> {
+    let glob = Glob::parse(text)?;
+    let plain = |byte: u8| {
+        byte.is_ascii_lowercase()
+            || byte.is_ascii_digit()
+            || matches!(byte, b'_' | b'.' | b'$' | b'*')
+            || !byte.is_ascii()
+    };
+    if text.bytes().all(plain) {
+        Ok(glob)
+    } else {
+        let accepted = "write names in lower case, such as statement_timeout or app.*; * stands for any text";
+        Err(Refusal::new("no setting has such a name", accepted))
+    }
 }
 
 fn of_columns(globs: &[ColumnGlob], effects: &Effects) -> impl Iterator<Item = Answer> {
@@ -172,6 +220,12 @@ pub struct SqlSummary {
     pub functions: Vec<String>,
     /// Those of them that nothing is known about: only a policy that names all of them lets it pass. Not escaped.
     pub opaque: Vec<String>,
+    /// The settings that it changes; `?` where the name is computed. At most 50 and `…`. Not escaped.
+    #[serde(default)]
+    pub settings: Vec<String>,
+    /// It has an `UPDATE` or a `DELETE` of all rows.
+    #[serde(default)]
+    pub all_rows: bool,
     /// Why it is more than a read, each with its class in front. Not escaped.
     pub reasons: Vec<String>,
 }
@@ -188,6 +242,8 @@ impl SqlSummary {
             tables: effects.map(tables).unwrap_or_default(),
             functions: effects.map(|effects| functions(&effects.functions)).unwrap_or_default(),
             opaque: functions(&sql.opaque),
+            settings: effects.map(settings).unwrap_or_default(),
+            all_rows: effects.is_some_and(|effects| effects.all_rows),
             reasons: reasons.map(|reason| format!("{}: {}", reason.class, reason.words)).collect(),
         })
     }
@@ -198,12 +254,18 @@ impl SqlSummary {
             return vec![("why", "unknown: the SQL could not be understood".to_owned())];
         }
         let mut lines = Vec::new();
-        for (word, names) in
-            [("tables", &self.tables), ("functions", &self.functions), ("not known", &self.opaque)]
-        {
+        for (word, names) in [
+            ("tables", &self.tables),
+            ("functions", &self.functions),
+            ("not known", &self.opaque),
+            ("settings", &self.settings),
+        ] {
             if !names.is_empty() {
                 lines.push((word, names.join(", ")));
             }
+        }
+        if self.all_rows {
+            lines.push(("all rows", "an UPDATE or DELETE without a condition".to_owned()));
         }
         lines.extend(self.reasons.iter().map(|reason| ("why", reason.clone())));
         lines
@@ -219,6 +281,11 @@ fn columns(effects: &Effects) -> Vec<String> {
         let name = column.name.as_deref().unwrap_or("*");
         column.relation.as_ref().map_or_else(|| name.to_owned(), |relation| format!("{relation}.{name}"))
     }))
+}
+
+fn settings(effects: &Effects) -> Vec<String> {
+    let name = |setting: &Setting| setting.name.as_deref().unwrap_or("?").to_owned();
+    distinct(effects.changed_settings().map(name))
 }
 
 /// The names of functions, for people. Not escaped.

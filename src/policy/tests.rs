@@ -5,6 +5,7 @@ mod explain;
 mod fast;
 mod mcp;
 mod properties;
+mod settings;
 mod settled;
 mod sql;
 mod verdicts;

@@ -55,6 +55,7 @@ mod postgres_login;
 mod postgres_masks;
 mod postgres_open;
 mod postgres_preview;
+mod postgres_rules;
 mod postgres_target;
 mod proxy;
 mod recording;

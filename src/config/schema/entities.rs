@@ -7,6 +7,7 @@ use crate::config::schema::DURATION;
 use crate::config::schema::SOURCE;
 use crate::config::schema::any_text;
 use crate::config::schema::default;
+use crate::config::schema::described;
 use crate::config::schema::duration;
 use crate::config::schema::flag;
 use crate::config::schema::id;
@@ -238,6 +239,14 @@ fn matcher(about: &str) -> Value {
             (
                 "verbs",
                 list("What a SQL text does", words("A verb", Verb::ALL.iter().map(|verb| verb.as_str()))),
+            ),
+            ("settings", texts("Settings that a SQL text changes, such as statement_timeout or app.*")),
+            (
+                "all_rows",
+                described(
+                    "Whether a SQL text has an UPDATE or DELETE of all rows: without a WHERE, or with one that always holds",
+                    json!({"type": "boolean"}),
+                ),
             ),
         ],
     )

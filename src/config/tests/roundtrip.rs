@@ -311,13 +311,15 @@ fn matcher() -> impl Strategy<Value = Matcher> {
     let verbs = subsequence(Verb::ALL.to_vec(), 0..4);
     let resources =
         subsequence(vec!["file:///data/**".to_owned(), "db://x/*?a=%41".to_owned(), "*".to_owned()], 0..3);
-    let sql = (tables, columns.clone(), columns, functions, verbs);
+    let settings = subsequence(vec!["statement_timeout".to_owned(), "app.*".to_owned()], 0..2);
+    let all_rows = prop::option::of(any::<bool>());
+    let sql = (tables, columns.clone(), columns, functions, verbs, settings, all_rows);
     let mcp = (texts(), texts(), resources);
     let lists = (texts(), texts(), texts(), texts(), vec("[a-z0-9-]{1,8}\\*?", 0..3));
     ((kinds, classes, ips, methods, paths, args, claims, tags), lists, sql, mcp).prop_map(
         |((kinds, operations, source_ips, methods, paths, args, claims, tags), lists, sql, mcp)| {
             let (tools, prompts, resources) = mcp;
-            let (tables, columns, columns_not, functions, verbs) = sql;
+            let (tables, columns, columns_not, functions, verbs, settings, all_rows) = sql;
             let (mut groups, names, clients, issuers, connections) = lists;
             let subjects = names.into_iter().map(|name| format!("idp/{name}")).collect();
             // An allow says who.
@@ -345,6 +347,8 @@ fn matcher() -> impl Strategy<Value = Matcher> {
                 columns_not,
                 functions,
                 verbs,
+                settings,
+                all_rows,
             }
         },
     )

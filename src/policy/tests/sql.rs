@@ -46,8 +46,8 @@ fn object(text: &str) -> Object {
 }
 
 /// A text that does what the words say: `t:` a table, `c:` a column, `f:` a function, `o:` one that nothing is known about,
-/// `v:` a verb, `k:` a class beside the base, `path:` a search path, `run:` and `fetch:` a name of an earlier text.
-fn sql(base: Class, words: &str) -> Command {
+/// `v:` a verb, `k:` a class beside the base, `path:` a search path, `s:` another setting, `all:` all rows, `run:` and `fetch:` a name of an earlier text.
+pub(super) fn sql(base: Class, words: &str) -> Command {
     let mut effects = Effects { statements: 1, ..Effects::default() };
     effects.classes.insert(Class::Read);
     effects.classes.insert(base);
@@ -77,6 +77,11 @@ fn sql(base: Class, words: &str) -> Command {
             "k" => {
                 effects.classes.insert(Class::parse(name).expect(name));
             }
+            "s" => {
+                let name = (name != "?").then(|| name.into());
+                effects.settings.insert(Setting { name, value: Some("x".into()) });
+            }
+            "all" => effects.all_rows = true,
             "path" => {
                 let value = (name != "?").then(|| name.into());
                 effects.settings.insert(Setting { name: Some("search_path".into()), value });
@@ -95,7 +100,7 @@ fn sql(base: Class, words: &str) -> Command {
 }
 
 /// A text that was not understood.
-fn garbage() -> Command {
+pub(super) fn garbage() -> Command {
     let words = Words::Sql(SqlCommand {
         text: Arc::from("SELEC"),
         effects: None,
@@ -136,7 +141,7 @@ fn all() -> PolicyRule {
 
 /// What rules of this `match` do: `A` an allow lets pass, `H` an approve holds back what another rule lets pass, `P` it lets
 /// pass by itself once somebody agreed, `D` a deny holds.
-fn says(matches: &Matcher, command: &Command) -> String {
+pub(super) fn says(matches: &Matcher, command: &Command) -> String {
     let who = principal("dev/a", &[]);
     let known = Matcher { subjects: texts(&["*"]), ..matches.clone() };
     let approve = rule("tested", Effect::Approve, known.clone());
@@ -153,7 +158,7 @@ fn says(matches: &Matcher, command: &Command) -> String {
 }
 
 /// What an `unless` does to rules for everything: `A` the allow is left, `D` the deny is.
-fn left(unless: &Matcher, command: &Command) -> String {
+pub(super) fn left(unless: &Matcher, command: &Command) -> String {
     let who = principal("dev/a", &[]);
     let with = |effect| PolicyRule { id: "tested".to_owned(), unless: Some(unless.clone()), effect, ..all() };
     let allowed = decide(&set(vec![with(Effect::Allow)]), &who, command).effect == Effect::Allow;
@@ -467,6 +472,7 @@ fn patterns_that_are_none_are_told_with_their_value() {
 const TABLES: &[&str] = &["crm.a", "crm.*", "a", "hr.b", "public.a", "*", "pg_catalog.*"];
 const COLUMNS: &[&str] = &["id", "*.ssn", "a.id", "crm.a.*", "hr.b.ssn", "*"];
 const FUNCTIONS: &[&str] = &["public.f", "g", "hr.*", "*"];
+const SETTINGS: &[&str] = &["role", "app.*", "*"];
 const VERBS: &[Verb] = &[Verb::Select, Verb::Insert, Verb::Drop];
 
 fn some(words: &'static [&'static str]) -> impl Strategy<Value = Vec<String>> {
@@ -483,8 +489,13 @@ fn matcher(with_not: bool) -> impl Strategy<Value = Matcher> {
         prop_oneof![3 => Just(Vec::new()), 1 => prop::collection::vec(prop::sample::select(VERBS), 1..3)];
     let not =
         prop_oneof![3 => Just(Vec::new()), 1 => prop::collection::vec(prop::sample::select(COLUMNS), 1..3)];
-    (classes, some(TABLES), some(COLUMNS), not, some(FUNCTIONS), verbs).prop_map(
-        move |(operations, tables, columns, not, functions, verbs)| Matcher {
+    let all_rows = prop::option::weighted(0.2, Just(true));
+    let own = (some(SETTINGS), all_rows);
+    (classes, some(TABLES), some(COLUMNS), not, some(FUNCTIONS), verbs, own).prop_map(
+        move |(operations, tables, columns, not, functions, verbs, (settings, all_rows))| Matcher {
+            settings,
+            // As with `columns_not`, to name more may let more pass that wants all rows.
+            all_rows: all_rows.filter(|_| with_not),
             operations,
             tables,
             columns,
@@ -535,6 +546,10 @@ const NAMES: &[&str] = &[
     "fetch:c",
     "path:hr",
     "path:public",
+    "s:role",
+    "s:app.x",
+    "s:all",
+    "all:rows",
 ];
 
 fn asks() -> impl Strategy<Value = (Class, Vec<&'static str>)> {

@@ -54,6 +54,7 @@ impl Alike {
 pub(super) fn is_of_all(judgement: &Judgement) -> bool {
     judgement.effects().is_some_and(|effects| {
         effects.statements == 1
+            && !effects.by_numbers
             && effects.settings.is_empty()
             && effects.channels.is_empty()
             && effects.names.is_empty()

@@ -73,6 +73,66 @@ fn settings_are_told_with_their_values() {
 }
 
 #[test]
+fn a_condition_of_constants_that_always_holds_is_none() {
+    for condition in [
+        "true",
+        "1 = 1",
+        "'t'",
+        "'a' = 'a'",
+        "2 > 1.5",
+        "0x10 = 16",
+        "NOT false",
+        "'yes'::bool",
+        "a = 1 OR true",
+        "1 = 1 AND (2 <> 3 AND true)",
+        "NOT (1 = 2 AND a = 1)",
+    ] {
+        for sql in ["DELETE FROM t WHERE", "UPDATE t SET a = 1 WHERE", "DELETE FROM t USING u WHERE"] {
+            assert!(effects(&format!("{sql} {condition}")).all_rows, "{sql} {condition}");
+        }
+        assert!(!effects(&format!("EXPLAIN DELETE FROM t WHERE {condition}")).all_rows);
+    }
+    for condition in [
+        "false",
+        "1 = 2",
+        "'n'",
+        "'a' = 'b'",
+        "NULL",
+        "$1",
+        "$1 = $1",
+        "a = a",
+        "1 = 1 AND a = 1",
+        "false OR a = 1",
+        "NOT true",
+        "CURRENT OF c",
+        "'a' < 'b'",
+        "now() = now()",
+        "1 OPERATOR(s.=) 1",
+        "1 IN (1)",
+    ] {
+        assert!(!effects(&format!("DELETE FROM t WHERE {condition}")).all_rows, "{condition}");
+    }
+    // Deeper than anybody writes it: a condition.
+    assert!(!effects(&format!("DELETE FROM t WHERE {}true", "NOT NOT ".repeat(200))).all_rows);
+}
+
+#[test]
+fn rows_of_the_settings_are_settings() {
+    for sql in [
+        "UPDATE pg_settings SET setting = 'x' WHERE name = 'role'",
+        "UPDATE pg_catalog.pg_settings s SET setting = 'x'",
+    ] {
+        let found = effects(sql);
+        assert!(
+            found.settings.iter().any(|setting| setting.name.is_none()) && found.changes_lexing(),
+            "{sql}"
+        );
+    }
+    assert!(effects("SELECT * FROM pg_settings").settings.is_empty());
+    assert!(effects("UPDATE s.pg_settings SET setting = 'x'").settings.is_empty());
+}
+
+#[test]
 fn all_rows_locks_and_channels_are_told() {
     assert!(effects("DELETE FROM t").all_rows && effects("UPDATE t SET a = 1").all_rows);
     assert!(!effects("DELETE FROM t WHERE a").all_rows && !effects("EXPLAIN DELETE FROM t").all_rows);

@@ -14,9 +14,10 @@ use pg_query::protobuf::{Alias, Node, ParseResult, RangeVar, SelectStmt};
 
 use super::functions;
 use crate::domain::command::Class;
-use crate::domain::sql::{Access, Column, Effects, Object, Reason, Relation, Verb};
+use crate::domain::sql::{Access, Column, Effects, Object, Reason, Relation, Setting, Verb};
 
 mod admin;
+mod always;
 mod clauses;
 mod ddl;
 mod documents;
@@ -271,6 +272,10 @@ impl<'t> Walk<'t> {
         let access = if place.explained { Access::Read } else { access };
         if access == Access::Write && is_catalogue(&object) {
             self.class(Class::Admin, || format!("changes the catalogue {object}").into());
+            if &*object.name == "pg_settings" {
+                // It is a `SET`, of whatever the rows are.
+                self.effects.settings.insert(Setting { name: None, value: None });
+            }
         }
         self.effects.relations.insert(Relation { object: object.clone(), access });
         object

@@ -8,6 +8,7 @@ use pg_query::protobuf::{
 use std::cmp::Ordering;
 use std::rc::Rc;
 
+use super::always::{self, Constant};
 use super::documents::{self, Own, Takes};
 use super::parts::{Part, parts};
 use super::{Cte, MAX_CTES, Place, Walk, Written, names};
@@ -262,8 +263,11 @@ impl<'t> Walk<'t> {
         let own = own.filter(|_| !place.within);
         match condition {
             Some(condition) => condition.walk(self, &Place { own, ..place.clone() }),
-            None => self.effects.all_rows |= !place.explained,
+            None => return self.effects.all_rows |= !place.explained,
         }
+        let Constant { value, by_numbers } = always::of(condition);
+        self.effects.by_numbers |= by_numbers;
+        self.effects.all_rows |= value == Some(true) && !place.explained;
     }
 
     fn merge(&mut self, merge: &'t MergeStmt, place: &Place<'t>) {

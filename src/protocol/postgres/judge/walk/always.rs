@@ -1,0 +1,132 @@
+//! Conditions that hold for every row, or for none, whatever is in it: `WHERE true`, `WHERE 1 = 1`.
+
+use std::cmp::Ordering;
+
+use pg_query::NodeEnum;
+use pg_query::protobuf::{AConst, AExpr, AExprKind, BoolExpr, BoolExprType, Node, TypeCast, a_const};
+
+use super::names;
+
+/// How many levels of a condition are looked at. What is deeper is taken for a condition.
+const DEEPEST: usize = 16;
+
+/// What a condition is without any row.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Constant {
+    /// `None` for one that hangs on the row, or that is not looked into.
+    pub(super) value: Option<bool>,
+    /// Numbers were compared for it, be it in vain.
+    pub(super) by_numbers: bool,
+}
+
+/// What a condition is without any row. There is one: nothing at all is no constant.
+pub(super) fn of(condition: Option<&Node>) -> Constant {
+    let mut found = Constant::default();
+    found.value = condition.and_then(|node| found.truth(node, DEEPEST));
+    found
+}
+
+impl Constant {
+    fn truth(&mut self, node: &Node, levels: usize) -> Option<bool> {
+        let levels = levels.checked_sub(1)?;
+        match node.node.as_ref()? {
+            NodeEnum::AConst(constant) => word(constant),
+            NodeEnum::TypeCast(cast) if is_bool(cast) => self.truth(cast.arg.as_deref()?, levels),
+            NodeEnum::BoolExpr(expression) => self.joined(expression, levels),
+            NodeEnum::AExpr(expression) => self.compared(expression),
+            _ => None,
+        }
+    }
+
+    fn joined(&mut self, expression: &BoolExpr, levels: usize) -> Option<bool> {
+        let kind = BoolExprType::try_from(expression.boolop).ok()?;
+        let parts: Vec<Option<bool>> = expression.args.iter().map(|arg| self.truth(arg, levels)).collect();
+        // One of them decides, or all are the other.
+        let decided = |by: bool| {
+            let all = parts.iter().all(|part| *part == Some(!by));
+            if parts.contains(&Some(by)) { Some(by) } else { all.then_some(!by) }
+        };
+        match kind {
+            BoolExprType::AndExpr => decided(false),
+            BoolExprType::OrExpr => decided(true),
+            BoolExprType::NotExpr => parts.first().copied().flatten().map(|value| !value),
+            BoolExprType::Undefined => None,
+        }
+    }
+
+    fn compared(&mut self, expression: &AExpr) -> Option<bool> {
+        let (None | Some("pg_catalog"), operator) = names::qualified(&expression.name)? else { return None };
+        if AExprKind::try_from(expression.kind) != Ok(AExprKind::AexprOp) {
+            return None;
+        }
+        let order = match (constant(expression.lexpr.as_deref())?, constant(expression.rexpr.as_deref())?) {
+            (a_const::Val::Sval(left), a_const::Val::Sval(right)) => {
+                // Which of two texts is the less hangs on the collation.
+                let same = left.sval == right.sval;
+                match operator {
+                    "=" => return Some(same),
+                    "<>" => return Some(!same),
+                    _ if same => Ordering::Equal,
+                    _ => return None,
+                }
+            }
+            (left, right) => {
+                let numbers = (number(left)?, number(right)?);
+                self.by_numbers = true;
+                numbers.0.partial_cmp(&numbers.1)?
+            }
+        };
+        Some(match operator {
+            "=" => order.is_eq(),
+            "<>" => order.is_ne(),
+            "<" => order.is_lt(),
+            ">" => order.is_gt(),
+            "<=" => order.is_le(),
+            ">=" => order.is_ge(),
+            _ => return None,
+        })
+    }
+}
+
+/// A constant that is no NULL, as it stands there.
+fn constant(node: Option<&Node>) -> Option<&a_const::Val> {
+    match node?.node.as_ref()? {
+        NodeEnum::AConst(constant) => constant.val.as_ref(),
+        _ => None,
+    }
+}
+
+fn number(value: &a_const::Val) -> Option<f64> {
+    match value {
+        a_const::Val::Ival(integer) => Some(f64::from(integer.ival)),
+        a_const::Val::Fval(float) => float.fval.parse().ok(),
+        _ => None,
+    }
+}
+
+/// Whether a cast is to `boolean`.
+fn is_bool(cast: &TypeCast) -> bool {
+    cast.type_name.as_ref().is_some_and(|name| {
+        name.array_bounds.is_empty()
+            && matches!(names::qualified(&name.names), Some((None | Some("pg_catalog"), "bool")))
+    })
+}
+
+/// What a constant is as a truth value. A text is read as one.
+fn word(constant: &AConst) -> Option<bool> {
+    match constant.val.as_ref()? {
+        a_const::Val::Boolval(value) => Some(value.boolval),
+        a_const::Val::Sval(text) => {
+            let text = text.sval.trim().to_ascii_lowercase();
+            let begins = |whole: &str| !text.is_empty() && whole.starts_with(&text);
+            match text.as_str() {
+                "on" | "1" => Some(true),
+                "off" | "of" | "0" => Some(false),
+                _ if begins("true") || begins("yes") => Some(true),
+                _ if begins("false") || begins("no") => Some(false),
+                _ => None,
+            }
+        }
+        _ => None,
+    }
+}
