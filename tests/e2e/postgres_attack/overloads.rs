@@ -149,7 +149,9 @@ fn what_extensions_bring_along_goes_on_being_read() {
     let more = "CREATE EXTENSION citext;\nCREATE EXTENSION pg_trgm;\nCREATE EXTENSION pgcrypto;\nCREATE EXTENSION hstore;\n\
                 CREATE EXTENSION intarray;\nCREATE EXTENSION earthdistance CASCADE;\n\
                 CREATE TABLE tags (name citext, words hstore);\nGRANT SELECT ON tags TO gateway;\n\
-                CREATE FUNCTION touch() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END';\n";
+                CREATE FUNCTION touch() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END';\n\
+                CREATE FUNCTION digest(text, text, int) RETURNS text LANGUAGE sql AS 'DELETE FROM orders; SELECT $1';\n\
+                CREATE FUNCTION similarity(text, text, text DEFAULT 'x', VARIADIC text[] DEFAULT '{}') RETURNS text LANGUAGE sql AS 'DELETE FROM orders; SELECT $1';\n";
     for masks in ["", MASKS] {
         let world = World::with_database(Database::new(more), &format!("{RULES}{masks}"));
         let mut raw = Raw::login(&world, &world.token("reader"));
@@ -157,13 +159,22 @@ fn what_extensions_bring_along_goes_on_being_read() {
             "SELECT t.name FROM tags t WHERE t.name = 'X' AND t.name LIKE 'x%' ORDER BY t.name",
             "SELECT replace(name, 'a', 'b'), split_part(name, 'a', 1), max(name), lower(name) FROM tags GROUP BY 1, 2, 4",
             "SELECT name FROM customers WHERE name % 'Customer' ORDER BY name <-> 'Customer 1' LIMIT 1",
-            "SELECT similarity('a', 'b'), gen_random_uuid() IS NULL, 7 % 2, '{1}'::int[] & '{2}'::int[]",
+            "SELECT word_similarity('a', 'b'), gen_random_uuid() IS NULL, 7 % 2, '{1}'::int[] & '{2}'::int[]",
             "SELECT name, 'abc' <<-> name, 'abc' %> name FROM customers",
             "SELECT words -> 'a', words || 'b=>1'::hstore, words ? 'c' FROM tags",
             "SELECT latitude(ll_to_earth(1, 2)), digest('a', 'sha256')",
         ] {
             assert!(errors(&world, &mut raw, read).is_empty(), "{read}: {}", world.log());
         }
+        // Somebody's own of such a name, with as many arguments.
+        for attack in [
+            "SELECT digest('a'::text, 'b', 1)",
+            "SELECT similarity('a', 'b')",
+            "SELECT similarity('a', 'b', 'c', 'd', 'e')",
+        ] {
+            assert_eq!(errors(&world, &mut raw, attack), ["42501"], "{attack}: {}", world.log());
+        }
+        assert_eq!(orders(&world), "50");
     }
 }
 

@@ -155,12 +155,12 @@ impl Catalog {
         Masked::of(Arc::clone(self), Arc::clone(plan))
     }
 
-    /// Whether a function is known to be harmless, by what the catalogue says of it: every function that the name can mean is
-    /// there, none of them is a procedure, volatile, or a `SECURITY DEFINER`, and each is one that only a superuser can have made:
+    /// Whether a function is known to be harmless, by what the catalogue says of it: every function that the name can mean, with
+    /// so many arguments, is there, none of them is a procedure, volatile, or a `SECURITY DEFINER`, and each is one that only a superuser can have made:
     /// written in C, or of an extension. Of an aggregate the functions that it is made of count.
     ///
     /// What others say of themselves is no proof: a function in SQL that is declared immutable can call one that writes.
-    pub fn harmless(&self, function: &Object) -> bool {
+    pub fn harmless(&self, function: &Function) -> bool {
         self.routines.harmless(function)
     }
 
@@ -174,7 +174,7 @@ impl Catalog {
                 && self.routines.is_harmless_operator(object)
                 && !self.has_function(&object.name)
         };
-        let harmless = |function: &Function| self.harmless(&function.object) || operates(&function.object);
+        let harmless = |function: &Function| self.harmless(function) || operates(&function.object);
         let unknown = effects.opaque.iter().filter(|function| !harmless(function));
         let hidden = &self.routines.hidden;
         if hidden.is_empty() {

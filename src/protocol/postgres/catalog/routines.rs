@@ -170,25 +170,25 @@ impl Routines {
     }
 
     /// Whether there is at least one function that the name can mean, and `is` holds for all of them.
-    fn all(&self, function: &Object, is: impl Fn(&Routine) -> bool) -> bool {
-        let mut any = false;
-        for routine in self.by_name.get(&function.name).into_iter().flatten() {
-            if function.schema.as_ref().is_none_or(|schema| *schema == routine.schema) {
-                any = true;
-                if !is(routine) {
-                    return false;
-                }
-            }
-        }
-        any
+    fn all<'a>(meant: impl Iterator<Item = &'a Routine>, is: impl Fn(&Routine) -> bool) -> bool {
+        let mut meant = meant.peekable();
+        meant.peek().is_some() && meant.all(is)
     }
 
-    pub(super) fn harmless(&self, function: &Object) -> bool {
-        self.all(function, Routine::harmless)
+    /// The functions that a name can mean, in any schema if none is written.
+    fn meant(&self, function: &Object) -> impl Iterator<Item = &Routine> {
+        let all = self.by_name.get(&function.name).into_iter().flatten();
+        all.filter(|routine| function.schema.as_ref().is_none_or(|schema| *schema == routine.schema))
+    }
+
+    /// Those with another number of arguments are not called. What a procedure counts differs between versions.
+    pub(super) fn harmless(&self, function: &Function) -> bool {
+        let fits = |routine: &&Routine| routine.procedure || routine.takes.fits(function.arguments);
+        Self::all(self.meant(&function.object).filter(fits), Routine::harmless)
     }
 
     pub(super) fn computes(&self, function: &Object) -> bool {
-        self.all(function, Routine::computes)
+        Self::all(self.meant(function), Routine::computes)
     }
 
     /// The same of one function. Those of `pg_catalog` that are not volatile are not asked for: what they are is known by their names.

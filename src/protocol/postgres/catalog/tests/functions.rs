@@ -1,37 +1,47 @@
 //! Which functions are taken for harmless, and what a text may call that it does not seem to call.
 
 use super::*;
+use crate::domain::sql::Function;
 use crate::protocol::postgres::judge::{Judge, Lexing, cache::Limits};
 
 #[test]
 fn a_function_is_harmless_if_all_that_its_name_can_mean_are() {
     let catalog = catalog();
-    for (name, harmless, computes) in [
+    for (name, arguments, harmless, computes) in [
         // In SQL, and nobody's but a user's: what it calls may write, whatever it says of itself.
-        ("getssn", false, false),
-        ("public.getssn", false, false),
-        ("other.getssn", false, false),
+        ("getssn", 2, false, false),
+        ("public.getssn", 2, false, false),
+        ("other.getssn", 2, false, false),
         // In SQL, but of an extension that a superuser has made.
-        ("st_area", true, false),
-        ("st_astext", true, true),
+        ("st_area", 1, true, false),
+        ("st_astext", 1, true, true),
         // A stable one in C can read tables.
-        ("crosses", true, false),
+        ("crosses", 1, true, false),
         // One of the functions an aggregate is made of is volatile.
-        ("mysum", false, false),
+        ("mysum", 1, false, false),
         // Without a schema the one of the server is called, whatever the other says of itself.
-        ("pg_sleep", false, false),
-        ("public.pg_sleep", true, true),
-        ("pg_catalog.pg_sleep", false, false),
-        ("pg_catalog.nobody", false, false),
-        ("owned", false, false),
-        ("purge", false, false),
-        ("py", false, false),
-        ("two", false, false),
-        ("public.two", true, true),
-        ("private.two", false, false),
-        ("nobody", false, false),
+        ("pg_sleep", 1, false, false),
+        ("public.pg_sleep", 1, true, true),
+        ("pg_catalog.pg_sleep", 1, false, false),
+        ("pg_catalog.nobody", 1, false, false),
+        ("owned", 2, false, false),
+        ("purge", 1, false, false),
+        ("py", 2, false, false),
+        ("two", 2, false, false),
+        ("public.two", 2, true, true),
+        ("private.two", 2, false, false),
+        ("nobody", 1, false, false),
+        // Those of a name with another number of arguments are not meant; a procedure may be.
+        ("area", 1, true, false),
+        ("area", 2, false, false),
+        ("area", 3, false, false),
+        ("area", 4, false, false),
+        ("purge", 5, false, false),
+        ("two", 1, false, false),
+        ("public.two", 3, false, true),
     ] {
-        assert_eq!(catalog.harmless(&object(name)), harmless, "{name}");
+        let call = Function { object: object(name), arguments };
+        assert_eq!(catalog.harmless(&call), harmless, "{name} {arguments}");
         assert_eq!(catalog.computes(&object(name)), computes, "{name}");
     }
     assert!(catalog.has_function("getssn") && !catalog.has_function("nobody"));

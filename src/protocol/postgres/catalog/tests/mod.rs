@@ -43,7 +43,8 @@ pub(in crate::protocol::postgres) fn answers() -> Answers {
              16427|public|pg_sleep|f|i|f|c|f|1|1|t 2626|pg_catalog|pg_sleep|f|v|f|internal|f|1|1|t 16500|public|st_astext|f|i|f|c|t|1|1|t
              16501|public|owned|f|s|t|c|t|2|2|t 16502|public|purge|p|v|f|plpgsql|f|1|1|t 16503|public|py|f|i|f|plpython3u|t|2|2|t
              16504|public|two|f|i|f|c|f|2|2|t 16505|private|two|f|v|f|sql|f|2|2|t 16506|public|crosses|f|s|f|c|f|1|1|t
-             16507|public|st_area|f|i|f|sql|t|1|1|t 16508|public|lower|f|v|f|sql|f|1|1|t 16509|public|upper|f|i|f|sql|f|1|1|f
+             16507|public|st_area|f|i|f|sql|t|1|1|t 16522|public|area|f|i|f|sql|t|1|1|t 16523|public|area|f|v|f|sql|f|2|3|f
+             16508|public|lower|f|v|f|sql|f|1|1|t 16509|public|upper|f|i|f|sql|f|1|1|f
              16510|public|replace|f|i|f|sql|t|2|2|t 16511|public|gen_random_uuid|f|v|f|c|t|2|2|t 16512|public|random|f|v|f|c|f|0|0|f
              16513|public|wipe|f|v|f|sql|f|1|1|t 16514|public|fires|f|v|f|plpgsql|f|2|2|t
              16515|public|<%>|f|v|f|sql|f|1|1|t 16516|public|round|f|v|f|sql|f|2|3|f
