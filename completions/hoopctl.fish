@@ -418,7 +418,7 @@ complete -c hoopctl -n "__fish_hoopctl_using_subcommand policy; and __fish_seen_
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand policy; and __fish_seen_subcommand_from add" -l column-not -d 'A column that a SQL text must not name' -r
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand policy; and __fish_seen_subcommand_from add" -l function -d 'A function that a SQL text calls, such as public.refund' -r
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand policy; and __fish_seen_subcommand_from add" -l verb -d 'What a SQL text does, such as select or truncate' -r
-complete -c hoopctl -n "__fish_hoopctl_using_subcommand policy; and __fish_seen_subcommand_from add" -l setting -d 'A setting that a SQL text changes, such as statement_timeout or \'app.*\'' -r
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand policy; and __fish_seen_subcommand_from add" -l setting -d 'A setting that a SQL text changes, such as role or \'app.*\'' -r
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand policy; and __fish_seen_subcommand_from add" -l all-rows -d 'A SQL text has an UPDATE or DELETE of all rows' -r -f -a "true\t''
 false\t''"
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand policy; and __fish_seen_subcommand_from add" -l unless-group -d 'Callers in this group are excepted' -r
@@ -491,7 +491,7 @@ complete -c hoopctl -n "__fish_hoopctl_using_subcommand policy; and __fish_seen_
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand policy; and __fish_seen_subcommand_from edit" -l column-not -d 'A column that a SQL text must not name' -r
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand policy; and __fish_seen_subcommand_from edit" -l function -d 'A function that a SQL text calls, such as public.refund' -r
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand policy; and __fish_seen_subcommand_from edit" -l verb -d 'What a SQL text does, such as select or truncate' -r
-complete -c hoopctl -n "__fish_hoopctl_using_subcommand policy; and __fish_seen_subcommand_from edit" -l setting -d 'A setting that a SQL text changes, such as statement_timeout or \'app.*\'' -r
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand policy; and __fish_seen_subcommand_from edit" -l setting -d 'A setting that a SQL text changes, such as role or \'app.*\'' -r
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand policy; and __fish_seen_subcommand_from edit" -l all-rows -d 'A SQL text has an UPDATE or DELETE of all rows' -r -f -a "true\t''
 false\t''"
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand policy; and __fish_seen_subcommand_from edit" -l unless-group -d 'Callers in this group are excepted' -r

@@ -153,7 +153,7 @@ pub struct PolicyOptions {
     /// What a SQL text does, such as select or truncate
     #[arg(long = "verb", value_name = "WORD", help_heading = "What")]
     pub verbs: Vec<String>,
-    /// A setting that a SQL text changes, such as statement_timeout or 'app.*'
+    /// A setting that a SQL text changes, such as role or 'app.*'
     #[arg(long = "setting", value_name = "GLOB", help_heading = "What")]
     pub settings: Vec<String>,
     /// A SQL text has an UPDATE or DELETE of all rows

@@ -45,7 +45,7 @@ pub(super) fn effects(tree: &ParseResult) -> Effects {
     let restricts = names::is_whole_select(&tree.stmts);
     for statement in &tree.stmts {
         let whole = names::is_select(statement);
-        statement.stmt.walk(&mut walk, &Place { restricts, whole, ..Place::default() });
+        statement.stmt.walk(&mut walk, &Place { whole, restricts, ..Place::default() });
         // One statement after the other: names and transaction words have an order.
         while let Some((step, place)) = walk.pending.pop() {
             match step {
