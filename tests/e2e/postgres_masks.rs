@@ -350,7 +350,7 @@ fn a_queue_of_jobs_works_and_gives_masked_rows_back() {
     let mut raw = Raw::login(&world, &token);
     raw.ask(&world, &Script::new().parse("q", queue).sync(), 1);
     let replies = raw.ask(&world, &Script::new().query("CREATE TABLE stolen AS EXECUTE q"), 1);
-    assert!(replies.errors().iter().any(|error| *error == "42501"), "{replies:?}");
+    assert!(replies.errors().contains(&"42501"), "{replies:?}");
     let replies = raw.ask(&world, &Script::new().query("EXECUTE q"), 1);
     assert!(replies.errors().is_empty() && !replies.of('D').is_empty(), "{replies:?}");
     assert_eq!(world.direct("SELECT count(*) FROM pg_class WHERE relname = 'stolen'"), "0");
