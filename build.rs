@@ -1,7 +1,5 @@
 //! Tells the linker of the program what this machine's C library can do. Nothing is made here, and nothing fetched.
 
-#![expect(clippy::print_stdout, reason = "this is how cargo is told")]
-
 use std::env;
 use std::process::Command;
 
