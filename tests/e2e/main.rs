@@ -56,6 +56,7 @@ mod postgres_masks;
 mod postgres_open;
 mod postgres_preview;
 mod postgres_rules;
+mod postgres_readonly;
 mod postgres_target;
 mod proxy;
 mod recording;

@@ -61,6 +61,8 @@ use crate::transport::stream::Stream;
 const LOGIN: Duration = Duration::from_mins(1);
 /// How long one that is only told that it gets no further.
 const TOLD: Duration = Duration::from_secs(5);
+/// The setting of a session that only reads.
+const READ_ONLY: &str = "default_transaction_read_only";
 
 /// Serves PostgreSQL on the streams of one thread.
 pub struct PostgresService {
@@ -202,9 +204,18 @@ impl PostgresService {
         let database = database.unwrap_or_else(|| governed.connection.upstream.database().to_owned());
         let mut settings: Vec<(&str, &str)> = startup.forwarded().collect();
         if governed.connection.database.readonly {
-            settings.push(("default_transaction_read_only", "on"));
+            settings.push((READ_ONLY, "on"));
         }
         let entered = log_in(&seat, &governed, &database, &settings).await;
+        // A pool before the server may have left the setting out; one that does not tell of it is believed.
+        let told = |ready: &Ready| parameter(ready, READ_ONLY).is_none_or(|value| *value == *b"on");
+        let entered = entered.and_then(|(stream, ready, input)| {
+            if governed.connection.database.readonly && !told(&ready) {
+                let detail = "the target gives no session that only reads, and this connection has no other";
+                return Err(Denied::new(DenyCode::UpstreamUnavailable, detail).because("readonly"));
+            }
+            Ok((stream, ready, input))
+        });
         match entered {
             Ok((stream, ready, input)) => Ok(Entered { seat, stream, input, ready, database }),
             Err(denied) => {

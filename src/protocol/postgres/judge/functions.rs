@@ -276,6 +276,12 @@ pub(super) fn attribute(name: &str) -> Option<Call> {
     }
 }
 
+/// Whether a function runs a SQL text that it is given, or one with its arguments in it.
+pub(super) fn runs_text(name: &str) -> bool {
+    ["connectby", "ts_rewrite", "ts_stat", "xpath_table"].contains(&name)
+        || ["crosstab", "dblink", "query_to_xml"].iter().any(|start| name.starts_with(start))
+}
+
 /// Whether `x.name` can be a call that tells the whole row `x`.
 pub(super) fn tells_row(name: &str) -> bool {
     ROW_TELLERS.contains(&name)

@@ -135,6 +135,11 @@ pub fn is_dangerous(function: &Object) -> bool {
     functions::call(function.schema.as_deref(), &function.name) == functions::Call::Dangerous
 }
 
+/// Whether a function of this name, in any schema, runs a SQL text that it is given: nobody reads what that changes.
+pub fn runs_text(function: &Object) -> bool {
+    functions::runs_text(&function.name)
+}
+
 /// Whether a function of this name, in any schema, lays down what it is given where another text can look at it: in a setting, a
 /// sequence, a lock, a notification.
 pub fn lays_down(function: &Object) -> bool {

@@ -84,10 +84,15 @@ pub(super) fn class(name: &str, change: Change<'_>) -> Class {
             Change::To(value) if is_on(value) => Class::Read,
             Change::To(_) | Change::Reset | Change::Computed => Class::Admin,
         },
-        "transaction_read_only" | "default_transaction_read_only" => match change {
+        "default_transaction_read_only" => match change {
             Change::To(value) if is_on(value) => Class::Read,
             Change::Reset => Class::Read,
             Change::To(_) | Change::Computed => Class::Write,
+        },
+        // Reset, it is not what the session began with, but off: servers before PostgreSQL 16 do it, and do not look whether they may.
+        "transaction_read_only" => match change {
+            Change::To(value) if is_on(value) => Class::Read,
+            Change::To(_) | Change::Reset | Change::Computed => Class::Write,
         },
         "search_path" => match change {
             Change::To(path) => search_path(path),
@@ -160,6 +165,10 @@ mod tests {
             ("standard_conforming_strings", Change::Reset, Class::Admin),
             ("default_transaction_read_only", Change::To("on"), Class::Read),
             ("default_transaction_read_only", Change::To("off"), Class::Write),
+            ("default_transaction_read_only", Change::Reset, Class::Read),
+            ("transaction_read_only", Change::To("on"), Class::Read),
+            ("transaction_read_only", Change::To("off"), Class::Write),
+            ("transaction_read_only", Change::Reset, Class::Write),
             (RESTRICTS, Change::To("view, foreign-table"), Class::Read),
             (RESTRICTS, Change::To("view"), Class::Admin),
             (RESTRICTS, Change::Reset, Class::Admin),

@@ -48,6 +48,11 @@ pub(super) enum Lost {
     /// Texts would be read in another way than they are judged.
     #[error("the target has changed client_encoding, and this gateway reads UTF8 only")]
     Encoding,
+    /// The session may write, on a connection that only reads.
+    #[error(
+        "the target says that the session may write now, and this connection only reads (readonly = true)"
+    )]
+    Writable,
     /// What came back could not be recorded.
     #[error("what came back could not be recorded")]
     Unrecorded,

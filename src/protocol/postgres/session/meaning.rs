@@ -14,9 +14,11 @@ use crate::domain::sql::Function;
 use crate::domain::sql::NameAction;
 use crate::domain::sql::NameUse;
 use crate::domain::sql::Object;
+use crate::domain::sql::Setting;
 use crate::domain::sql::Verb;
 use crate::protocol::postgres::command::by_its_words;
 use crate::protocol::postgres::command::command;
+use crate::protocol::postgres::judge::runs_text;
 use crate::protocol::postgres::rows::Reach;
 use crate::protocol::postgres::session::moved::Moves;
 use crate::protocol::postgres::session::names::Definition;
@@ -248,7 +250,16 @@ impl Shared {
             return Some(Denied::new(DenyCode::BadRequest, detail).because("function_call"));
         }
         let asked = wanted.asked.as_ref()?;
-        let effects = asked.judged.command.sql().and_then(|sql| sql.effects.as_deref())?;
+        let effects = asked.judged.command.sql().and_then(|sql| sql.effects.as_deref());
+        // What the policies deny anyhow they deny in their own words.
+        if asked.exchange.governed().connection.database.readonly
+            && !asked.judged.is_denied()
+            && effects.is_none_or(frees_from_readonly)
+        {
+            let detail = "this connection only reads (readonly = true), and that cannot be changed: not by a setting, and not in what is not judged, as the code of a DO or a text that a function runs";
+            return Some(Denied::new(DenyCode::Denied, detail).because("readonly"));
+        }
+        let effects = effects?;
         let unmaskable =
             |detail: &str, audit| Some(Denied::new(DenyCode::UnmaskableReply, detail).because(audit));
         if wanted.reach.copies(Some(effects)) {
@@ -258,10 +269,6 @@ impl Shared {
         if wanted.reach.keeps(Some(effects)) && !only_inserts(effects) {
             let detail = "it reads masked columns, or takes values out of JSON, and changes or makes something: masked values could come to where they are not masked; name only columns that are not, and write JSON as the documents that it is";
             return unmaskable(detail, "keeps_masked");
-        }
-        if asked.exchange.governed().connection.database.readonly && frees_from_readonly(effects) {
-            let detail = "this connection only reads (readonly = true), and that cannot be changed";
-            return Some(Denied::new(DenyCode::Denied, detail).because("readonly"));
         }
         None
     }
@@ -278,18 +285,22 @@ fn only_inserts(effects: &Effects) -> bool {
         && effects.relations.iter().all(|relation| relation.access == Access::Write)
 }
 
-/// Whether a text would let a session write that was told only to read.
+/// Whether a text would let a session write that was told only to read, or runs code that may, and that nobody has read. Code of the
+/// database's own, its functions and procedures, is not among it. Nor is `RESET ALL`, which leaves the one of both settings as the session began
+/// and the other as it is.
 fn frees_from_readonly(effects: &Effects) -> bool {
-    effects.settings.iter().any(|setting| {
+    let frees = |setting: &Setting| {
         let named = matches!(
             setting.name.as_deref(),
             None | Some("transaction_read_only" | "default_transaction_read_only")
         );
         let on = matches!(setting.value.as_deref(), Some("on" | "true" | "1" | "yes"));
-        // Reset, it is what it was when the session began: on.
-        let reset = setting.value.is_none() && effects.verbs.contains(&Verb::Reset);
-        named && !on && !reset
-    })
+        // That it is reset is no better: of a computed value nobody could tell it.
+        named && !on
+    };
+    effects.settings.iter().any(frees)
+        || effects.verbs.contains(&Verb::Do)
+        || effects.functions.iter().any(|function| runs_text(&function.object))
 }
 
 /// Whether what a command does may change how the next texts are read: how they are cut into words, or where their names are looked up.

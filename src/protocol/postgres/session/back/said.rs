@@ -44,6 +44,12 @@ impl Back {
             (b"standard_conforming_strings", value) => {
                 self.shared.lexing.set(Lexing { standard_conforming_strings: value != b"off" });
             }
+            // PostgreSQL tells of it since 14. Code of the database has changed it: what comes next could write.
+            (b"default_transaction_read_only", value)
+                if value != b"on" && self.shared.seat.governed().connection.database.readonly =>
+            {
+                return Err(Lost::Writable);
+            }
             (b"search_path", path) => self.shared.moved.reported(path),
             _ => {}
         }
