@@ -93,6 +93,13 @@ impl Seat {
         self.standing().map_or_else(|_denied| self.governed(), |(_, governed)| governed)
     }
 
+    /// Whether some policy that could hold for the caller here goes by columns: see [`PolicySet::asks_columns`](crate::policy::PolicySet::asks_columns).
+    pub fn asks_columns(&self) -> bool {
+        self.standing().map_or(true, |(snapshot, governed)| {
+            snapshot.policies().asks_columns(&subject(&self.verified, &governed, self.source))
+        })
+    }
+
     /// The session ends, and why: before the seat is left, which would say that its client has left. An end that came before stays.
     pub fn ends(&self, why: SessionEnd) {
         self.gate.0.sessions.end_login(self.session.id, why, &self.gate.0.journal);

@@ -17,6 +17,7 @@ use crate::policy::explain::Explanation;
 use crate::policy::facts::Facts;
 use crate::policy::groups::GroupNames;
 use crate::policy::problem::PolicyProblem;
+use crate::policy::rule::Matcher;
 use crate::policy::rule::PolicyRule;
 use crate::policy::view::View;
 
@@ -133,6 +134,18 @@ impl PolicySet {
     pub fn opens(&self, subject: &Subject<'_>) -> bool {
         let facts = Facts::opening(subject, &self.names);
         self.approves.iter().chain(&self.allows).any(|rule| rule.holds(&facts, View::Opening))
+    }
+
+    /// Whether some rule that could hold for the subject here goes by the columns that a SQL text names: then what the server says of whole
+    /// rows shows columns that were not asked about.
+    pub fn asks_columns(&self, subject: &Subject<'_>) -> bool {
+        let facts = Facts::opening(subject, &self.names);
+        let asks = |matcher: &Matcher| !matcher.columns.is_empty() || !matcher.columns_not.is_empty();
+        let by_columns = |rule: &Rule| {
+            self.rule(&rule.id)
+                .is_some_and(|rule| asks(&rule.matches) || rule.unless.as_ref().is_some_and(asks))
+        };
+        self.compiled().any(|rule| by_columns(rule) && rule.holds(&facts, View::Opening))
     }
 
     /// The rules that open the connection to the subject.

@@ -59,6 +59,7 @@ mod postgres_rules;
 mod postgres_readonly;
 mod postgres_target;
 mod proxy;
+mod postgres_reports;
 mod recording;
 mod remote;
 mod replies;

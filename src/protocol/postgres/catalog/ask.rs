@@ -15,7 +15,7 @@ pub enum Question {
     Relations,
     /// Children and parents.
     Inheritance,
-    /// What views read.
+    /// What views read, and what comes along with the use or a change of relations.
     Dependencies,
     /// Functions, procedures and aggregates.
     Functions,
@@ -104,9 +104,13 @@ ORDER BY c.oid, a.attnum";
 
 /// One row for each relation (`r`) or function (`f`) that a view reads or calls. An operator counts as its function. Whole rows
 /// leave no trace of their own, so columns are not asked for.
+///
+/// And what a text does not say of the relations that it names. Of a change: which relations it changes, too, by foreign keys and rules
+/// (`c`), and which functions it calls, by triggers, rules, defaults, checks, domains and indexes (`x`; those of PostgreSQL itself are not there). Of any use:
+/// which relations (`p`) and functions (`q`) its policies look at.
 const DEPENDENCIES: &str = "\
-SELECT DISTINCT r.ev_class, \
-  CASE WHEN d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass THEN 'r' ELSE 'f' END, \
+SELECT r.ev_class, CASE WHEN d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass \
+    THEN CASE r.ev_type WHEN '1' THEN 'r' ELSE 'c' END ELSE CASE r.ev_type WHEN '1' THEN 'f' ELSE 'x' END END, \
   CASE WHEN d.refclassid = 'pg_catalog.pg_operator'::pg_catalog.regclass THEN o.oprcode::pg_catalog.oid \
     ELSE d.refobjid END \
 FROM pg_catalog.pg_rewrite r \
@@ -115,7 +119,32 @@ JOIN pg_catalog.pg_depend d ON d.classid = 'pg_catalog.pg_rewrite'::pg_catalog.r
     'pg_catalog.pg_operator'::pg_catalog.regclass) \
 LEFT JOIN pg_catalog.pg_operator o ON d.refclassid = 'pg_catalog.pg_operator'::pg_catalog.regclass \
   AND o.oid = d.refobjid \
-WHERE r.ev_type = '1' AND d.refobjid <> r.ev_class";
+WHERE d.refobjid <> r.ev_class \
+UNION SELECT f.confrelid, 'c', f.conrelid FROM pg_catalog.pg_constraint f \
+WHERE f.contype = 'f' AND (f.confupdtype IN ('c', 'n', 'd') OR f.confdeltype IN ('c', 'n', 'd')) \
+UNION SELECT g.tgrelid, 'x', g.tgfoid FROM pg_catalog.pg_trigger g WHERE NOT g.tgisinternal \
+UNION SELECT COALESCE(k.conrelid, t.attrelid, a.adrelid, i.indrelid), 'x', \
+  CASE WHEN d.refclassid = 'pg_catalog.pg_operator'::pg_catalog.regclass THEN o.oprcode::pg_catalog.oid \
+    ELSE d.refobjid END \
+FROM pg_catalog.pg_depend d \
+LEFT JOIN pg_catalog.pg_constraint c ON d.classid = 'pg_catalog.pg_constraint'::pg_catalog.regclass AND c.oid = d.objid \
+LEFT JOIN pg_catalog.pg_constraint k ON k.oid = c.oid AND k.conrelid <> 0 \
+LEFT JOIN pg_catalog.pg_attribute t ON c.contypid <> 0 AND t.atttypid = c.contypid \
+LEFT JOIN pg_catalog.pg_attrdef a ON d.classid = 'pg_catalog.pg_attrdef'::pg_catalog.regclass AND a.oid = d.objid \
+LEFT JOIN pg_catalog.pg_index i ON d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND i.indexrelid = d.objid \
+LEFT JOIN pg_catalog.pg_operator o ON d.refclassid = 'pg_catalog.pg_operator'::pg_catalog.regclass \
+  AND o.oid = d.refobjid \
+WHERE d.refclassid IN ('pg_catalog.pg_proc'::pg_catalog.regclass, 'pg_catalog.pg_operator'::pg_catalog.regclass) \
+AND COALESCE(k.conrelid, t.attrelid, a.adrelid, i.indrelid) IS NOT NULL \
+UNION SELECT p.polrelid, CASE WHEN d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass THEN 'p' ELSE 'q' END, \
+  CASE WHEN d.refclassid = 'pg_catalog.pg_operator'::pg_catalog.regclass THEN o.oprcode::pg_catalog.oid \
+    ELSE d.refobjid END \
+FROM pg_catalog.pg_policy p \
+JOIN pg_catalog.pg_depend d ON d.classid = 'pg_catalog.pg_policy'::pg_catalog.regclass AND d.objid = p.oid \
+  AND d.deptype = 'n' AND d.refclassid IN ('pg_catalog.pg_class'::pg_catalog.regclass, \
+    'pg_catalog.pg_proc'::pg_catalog.regclass, 'pg_catalog.pg_operator'::pg_catalog.regclass) \
+LEFT JOIN pg_catalog.pg_operator o ON d.refclassid = 'pg_catalog.pg_operator'::pg_catalog.regclass \
+  AND o.oid = d.refobjid";
 
 /// One row for each function, or for each function that an aggregate is made of. Volatile ones of `pg_catalog` are there so that
 /// a function of the same name elsewhere is not taken for them. Temporary ones are found only by their schema. The last four cells:

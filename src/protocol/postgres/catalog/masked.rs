@@ -29,16 +29,33 @@ pub struct Masked {
     columns: HashMap<u32, HashMap<i16, Mask>>,
     /// The views that are not settled.
     open: BTreeSet<u32>,
+    /// The relations whose use looks at masked values, shown or not: in the condition of a view, in a policy.
+    looks: HashSet<u32>,
+    /// Those whose change may come to rows of others that have masked values.
+    spreads: HashSet<u32>,
     rounds: usize,
 }
 
 impl Masked {
     pub(super) fn of(catalog: Arc<Catalog>, plan: Arc<Plan>) -> Self {
-        let mut masked = Self { catalog, plan, columns: HashMap::new(), open: BTreeSet::new(), rounds: 0 };
+        let mut masked = Self {
+            catalog,
+            plan,
+            columns: HashMap::new(),
+            open: BTreeSet::new(),
+            looks: HashSet::new(),
+            spreads: HashSet::new(),
+            rounds: 0,
+        };
         if masked.plan.has_fields() {
             masked.by_name();
             masked.by_table();
+            let any = masked.catalog.relations.keys().any(|oid| masked.tells(*oid));
             masked.by_view();
+            // Code can come to masked values only where there are some.
+            if any {
+                masked.beside();
+            }
         }
         masked
     }
@@ -66,6 +83,17 @@ impl Masked {
     /// Whether a row of a relation, told as one value, may hold masked ones: any of its columns is masked, or is JSON.
     pub fn tells(&self, table: u32) -> bool {
         self.touches(table) || self.catalog.relation(table).is_some_and(Relation::has_json)
+    }
+
+    /// Whether the use of a relation looks at masked values that it may not show: errors can quote them.
+    pub fn looks(&self, table: u32) -> bool {
+        self.looks.contains(&table)
+    }
+
+    /// Whether a change of a relation may change or look at rows with masked values, its own or others': by way of a view, of foreign keys,
+    /// triggers, rules, children, or code in defaults and checks.
+    pub fn spreads(&self, table: u32) -> bool {
+        self.tells(table) || self.looks(table) || self.spreads.contains(&table)
     }
 
     /// Whether a column is JSON in another form than as such: an array of a type that is not PostgreSQL's own.
@@ -246,6 +274,39 @@ impl Masked {
             }
         }
         self.open.extend(open);
+    }
+
+    /// Finds what comes to masked values besides what it shows. Views that are found to show none look at them all the same.
+    fn beside(&mut self) {
+        let catalog = Arc::clone(&self.catalog);
+        let open: HashSet<u32> = self.open.iter().copied().collect();
+        self.looks = self.leading_to(open, &[&catalog.dependencies, &catalog.policies]);
+        let mut children: HashMap<u32, Vec<Dependency>> = HashMap::new();
+        for &(child, parent) in &catalog.inheritance {
+            children.entry(parent).or_default().push(Dependency::Relation(child));
+        }
+        let ways = [&catalog.dependencies, &catalog.changes, &children];
+        self.spreads = self.leading_to(self.looks.clone(), &ways);
+    }
+
+    /// The relations from which some way leads to one that tells masked values, to one of `found`, or to code of which nothing is known.
+    fn leading_to(&self, mut found: HashSet<u32>, ways: &[&HashMap<u32, Vec<Dependency>>]) -> HashSet<u32> {
+        let own = |oid| self.catalog.relation(oid).is_none_or(|relation| &*relation.schema == "pg_catalog");
+        loop {
+            let before = found.len();
+            for (&from, to) in ways.iter().copied().flatten() {
+                let leads = |to: &Dependency| match *to {
+                    Dependency::Relation(oid) => self.tells(oid) || found.contains(&oid),
+                    Dependency::Function(oid) => !self.catalog.routines.computes_by_oid(oid),
+                };
+                if !found.contains(&from) && !own(from) && to.iter().any(leads) {
+                    found.insert(from);
+                }
+            }
+            if found.len() == before {
+                return found;
+            }
+        }
     }
 
     /// Whether a view calls a function that may read tables.

@@ -105,7 +105,7 @@ impl Relation {
     }
 }
 
-/// What a view reads.
+/// What a view reads, or what comes along with the use or a change of a relation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Dependency {
     Relation(u32),
@@ -124,6 +124,10 @@ pub struct Catalog {
     inheritance: Vec<(u32, u32)>,
     /// What the views read, by their oids.
     dependencies: HashMap<u32, Vec<Dependency>>,
+    /// What a change of a relation changes or calls besides: foreign keys, triggers, rules, defaults, checks.
+    changes: HashMap<u32, Vec<Dependency>>,
+    /// What the policies of a relation look at.
+    policies: HashMap<u32, Vec<Dependency>>,
     routines: Routines,
 }
 

@@ -88,12 +88,16 @@ pub(super) fn catalog(answers: &Answers) -> Result<Catalog, CatalogError> {
     for row in rows(Question::Dependencies, "views", &answers.dependencies) {
         let row = row?;
         let of = row.number(2, "oid")?;
-        let dependency = match row.text(1, "kind")? {
-            "r" => Dependency::Relation(of),
-            "f" => Dependency::Function(of),
+        let (along, dependency) = match row.text(1, "kind")? {
+            "r" => (&mut catalog.dependencies, Dependency::Relation(of)),
+            "f" => (&mut catalog.dependencies, Dependency::Function(of)),
+            "c" => (&mut catalog.changes, Dependency::Relation(of)),
+            "x" => (&mut catalog.changes, Dependency::Function(of)),
+            "p" => (&mut catalog.policies, Dependency::Relation(of)),
+            "q" => (&mut catalog.policies, Dependency::Function(of)),
             _ => return Err(row.bad("kind")),
         };
-        catalog.dependencies.entry(row.number(0, "view")?).or_default().push(dependency);
+        along.entry(row.number(0, "relation")?).or_default().push(dependency);
     }
     for row in rows(Question::Functions, "functions", &answers.functions) {
         let row = row?;

@@ -58,11 +58,11 @@ impl Reach {
             || effects.classes.contains(&Class::Unknown)
             || effects.opaque.iter().any(|call| !catalog.computes(&call.object))
             || effects.functions.iter().any(|call| is_dangerous(&call.object));
-        // A text that is only explained reads no row.
-        if !code && effects.verbs.len() == 1 && effects.verbs.contains(&Verb::Explain) {
-            return Self::NOTHING;
-        }
         let place = Place::of(effects, masked, remade || effects.remakes());
+        // A text that is only explained reads no row. But the planner computes what calls itself stable, in views and policies too.
+        if !code && effects.verbs.len() == 1 && effects.verbs.contains(&Verb::Explain) {
+            return Self { reports: place.strays(effects), ..Self::NOTHING };
+        }
         let (mut values, mut reads, mut looks) = (code, code, code);
         for column in effects.columns.iter().filter(|column| place.reaches(column)) {
             values = true;
@@ -82,7 +82,8 @@ impl Reach {
         } else {
             json
         };
-        Self { values, reads, looks, json, parts, reports: values || place.changes(effects), code }
+        let reports = values || place.strays(effects);
+        Self { values, reads, looks, json, parts, reports, code }
     }
 
     /// With what the prepared statements and cursors reach that a text uses by name. `known` is asked for each use of a name that
@@ -142,8 +143,8 @@ impl Reach {
         self.values
     }
 
-    /// Whether errors and notices may quote masked values. That is so, too, where rows of a masked table are changed: "failing row
-    /// contains …".
+    /// Whether errors and notices may quote masked values. That is so, too, where rows of a masked table are changed, by whatever way
+    /// ("failing row contains …"), and where something on the way looks at them without showing them.
     pub const fn reports(self) -> bool {
         self.reports
     }
@@ -282,14 +283,19 @@ impl<'a> Place<'a> {
             || (calls && (self.masked.tells(relation.oid) || self.masked.catalog().has_function(name)))
     }
 
-    /// Whether a masked relation is changed, its rows or itself.
-    fn changes(&self, effects: &Effects) -> bool {
-        effects.relations.iter().filter(|relation| relation.access != Access::Read).any(|relation| {
-            let mut found = self.masked.catalog().find(&relation.object).peekable();
-            let unknown =
-                found.peek().is_none() && relation.access == Access::Write && !is_system(&relation.object);
-            unknown || found.any(|found| self.masked.tells(found.oid))
-        })
+    /// Whether a masked relation is changed, its rows or itself, or rows are used by a way on which masked values are looked at or changed
+    /// that the text does not name. What the catalogue does not know, or does not know any more, may be such a way.
+    fn strays(&self, effects: &Effects) -> bool {
+        let mut used = effects.relations.iter().filter(|relation| relation.access != Access::Ddl).peekable();
+        let unsure = self.unknown || (self.remade && used.peek().is_some());
+        let changes = |relation: &Relation| self.masked.spreads(relation.oid);
+        let looks = |relation: &Relation| self.masked.looks(relation.oid);
+        unsure
+            || effects.relations.iter().any(|relation| {
+                let mut found = self.masked.catalog().find(&relation.object);
+                // What is changed itself may look at all that it reads: a view that is made anew and kept, a constraint that is checked.
+                if relation.access == Access::Read { found.any(looks) } else { found.any(changes) }
+            })
     }
 }
 

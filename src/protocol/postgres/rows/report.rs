@@ -46,21 +46,25 @@ impl Fate {
 /// [`BackTag::ErrorResponse`] or [`BackTag::NoticeResponse`]; `reach` is that of the text which was running, [`Reach::NOTHING`] if
 /// none was.
 ///
-/// Where the text may reach masked values, only the severity, the code, the position and names of the catalogue are left.
+/// Where the text may reach masked values, only the severity, the code, the position and names of the catalogue are left. Where policies go by
+/// `columns`, the detail of an error that shows a row or a key goes, masks or not: it has columns in it that the text did not name.
 pub fn clear_report(
     tag: BackTag,
     report: &Report<'_>,
     plan: &Plan,
     reach: Reach,
+    columns: bool,
     notes: &mut Notes,
 ) -> Option<BytesMut> {
-    if plan.is_empty() {
+    let shows_rows = columns && shows_rows(report);
+    if plan.is_empty() && !shows_rows {
         return None;
     }
     let (mut out, mut changed) = (begin(tag), false);
     for (field, text) in report.fields() {
         let masked;
-        let text = match Fate::of(field, reach) {
+        let fate = if shows_rows && field == Field::DETAIL { Fate::Dropped } else { Fate::of(field, reach) };
+        let text = match fate {
             Fate::Keeps => text,
             Fate::Searched => match plan.cell("report", text, notes) {
                 Some(found) => {
@@ -85,6 +89,12 @@ pub fn clear_report(
     }
     out.put_u8(0);
     changed.then(|| end(tag, out))
+}
+
+/// Whether a report may show a row: of an integrity constraint (class 23), or of the condition of a view (44). In which words hangs on
+/// `lc_messages`.
+fn shows_rows(report: &Report<'_>) -> bool {
+    report.code().is_none_or(|code| matches!(code.as_bytes(), [b'2', b'3', ..] | [b'4', b'4', ..]))
 }
 
 /// The frame of a notification with what is masked by its shape replaced in its payload; `None` if it can stay as it is.

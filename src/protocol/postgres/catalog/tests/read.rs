@@ -30,7 +30,7 @@ fn rows_that_were_not_asked_for_are_refused() {
         (0, "16384|public|customers|r|1|id||"),
         (1, "1"),
         (1, "1|-2"),
-        (2, "1|x|2"),
+        (2, "1|z|2"),
         (3, "1|public|f|f|i|f||t|1|1|t"),
         (3, "1|public|f|f|i|f|c||1|1|t"),
         (3, "1|public|f|f|i|f|c|t||1|t"),

@@ -130,7 +130,7 @@ proptest! {
         let BackMessage::NoticeResponse(report) = BackMessage::read(BackTag::NoticeResponse, &body).unwrap() else {
             panic!("a notice")
         };
-        let cleared = clear_report(BackTag::NoticeResponse, &report, masked.plan(), reach, &mut Notes::new());
+        let cleared = clear_report(BackTag::NoticeResponse, &report, masked.plan(), reach, false, &mut Notes::new());
         if let Some(frame) = cleared {
             prop_assert_eq!(frame[0], b'N');
             prop_assert!(BackMessage::read(BackTag::NoticeResponse, frame::body(&frame)).is_ok());

@@ -5,8 +5,8 @@ use std::sync::{Arc, LazyLock};
 use super::*;
 use crate::domain::sql::Effects;
 use crate::domain::{Entity, MaskOp};
-use crate::protocol::postgres::catalog::tests::{catalog, masked};
-use crate::protocol::postgres::catalog::{Lineage, Source};
+use crate::protocol::postgres::catalog::tests::{answers, catalog, masked, rows};
+use crate::protocol::postgres::catalog::{Catalog, Lineage, Source};
 use crate::protocol::postgres::judge::cache::Limits;
 use crate::protocol::postgres::judge::{Judge, Judgement, Lexing};
 
@@ -42,7 +42,6 @@ fn texts_that_read_nothing_masked_reach_nothing() {
         "SELECT relname || '' FROM pg_class",
         "SELECT * FROM information_schema.tables",
         "SELECT upper(attname) FROM pg_stats",
-        "SELECT count(*) FROM made_just_now",
         "EXPLAIN SELECT * FROM customers",
         "INSERT INTO private.customers (id) VALUES (1) RETURNING id + 1",
         "CREATE TABLE made AS SELECT id FROM orders",
@@ -162,12 +161,57 @@ fn errors_may_quote_rows_of_masked_tables_that_are_changed() {
         ("CREATE UNIQUE INDEX ON customers (ssn)", true),
         ("ALTER TABLE customers ALTER ssn TYPE int", true),
         ("DELETE FROM made_just_now", true),
+        // It may be a view that looks at what it does not show.
+        ("SELECT count(*) FROM made_just_now", true),
         ("INSERT INTO private.customers (id) VALUES (1)", false),
         ("CREATE TABLE made_just_now (a int)", false),
         ("SELECT id FROM customers", false),
     ] {
         let reach = reach(sql);
         assert_eq!((reach.values(), reach.reports()), (false, reports), "{sql}");
+    }
+}
+
+#[test]
+fn errors_may_quote_masked_rows_that_are_looked_at_or_changed_along_the_way() {
+    let with = |dependencies: &str, inheritance: &str| {
+        let mut answers = answers();
+        answers.dependencies.extend(rows(dependencies));
+        answers.inheritance.extend(rows(inheritance));
+        Arc::new(Catalog::read(&answers).unwrap()).masked(masked().plan())
+    };
+    let (delete, read) = ("DELETE FROM private.customers", "SELECT id FROM private.customers");
+    for (dependencies, inheritance, sql, reports) in [
+        ("", "", delete, false),
+        ("", "", read, false),
+        // Foreign keys and rules, one behind another; triggers, defaults, checks.
+        ("16440|c|16384", "", delete, true),
+        ("16440|c|16384", "", read, false),
+        ("16470|c|16440 16440|c|16384", "", "UPDATE wiped SET id = 1", true),
+        ("16440|x|16513", "", delete, true),
+        ("16440|x|16513", "", read, false),
+        ("16440|x|16500", "", delete, false),
+        ("", "16384|16470", "UPDATE wiped SET id = 1", true),
+        ("", "16384|16470", "SELECT id FROM wiped", false),
+        // Policies of tables.
+        ("16440|p|16384", "", read, true),
+        ("16440|p|16470", "", read, false),
+        ("16440|q|16513", "", read, true),
+        ("16440|c|16470 16470|p|16384", "", delete, true),
+    ] {
+        let masked = with(dependencies, inheritance);
+        let reach = Reach::of(Some(&effects(sql)), &masked, false, false);
+        assert_eq!((reach.values(), reach.reports()), (false, reports), "{dependencies} {inheritance} {sql}");
+    }
+    assert!(Reach::of(Some(&effects(read)), &masked(), false, true).reports(), "it may have been made anew");
+    // A view that shows nothing masked.
+    let mut masked = masked();
+    masked.asks();
+    let sources = vec![Source { table: 16430, attribute: 2 }];
+    masked.settle(16460, Some(&Lineage { sources, reaches: false }));
+    for sql in ["SELECT count(*) FROM vo", "UPDATE vo SET total = 1", "REFRESH MATERIALIZED VIEW vo"] {
+        let reach = Reach::of(Some(&effects(sql)), &masked, false, false);
+        assert_eq!((reach.values(), reach.reports()), (false, true), "{sql}");
     }
 }
 

@@ -26,12 +26,17 @@ fn changes() -> Reach {
 
 /// The fields of an error, `letter:text`, once it is cleared; `None` if it stays as it is.
 fn cleared(fields: &[&str], plan: &Plan, reach: Reach) -> Option<Vec<String>> {
+    cleared_with(fields, plan, reach, false)
+}
+
+/// The same where policies may go by columns.
+fn cleared_with(fields: &[&str], plan: &Plan, reach: Reach, columns: bool) -> Option<Vec<String>> {
     let mut body: Vec<u8> = fields.iter().flat_map(|field| [field.as_bytes(), b"\0"].concat()).collect();
     body.push(0);
     let BackMessage::ErrorResponse(report) = BackMessage::read(BackTag::ErrorResponse, &body).unwrap() else {
         panic!("an error")
     };
-    let frame = clear_report(BackTag::ErrorResponse, &report, plan, reach, &mut Notes::new())?;
+    let frame = clear_report(BackTag::ErrorResponse, &report, plan, reach, columns, &mut Notes::new())?;
     assert_eq!(u32::from_be_bytes(frame[1..5].try_into().unwrap()) as usize, frame.len() - 1);
     let body = frame::body(&frame);
     let BackMessage::ErrorResponse(report) = BackMessage::read(BackTag::ErrorResponse, body).unwrap() else {
@@ -92,6 +97,21 @@ fn other_reports_are_searched() {
     let name = cleared(&["SERROR", "Mno", "calice@example.com"], &plan, Reach::NOTHING).unwrap();
     assert_eq!(name, ["SERROR", "Mno", "c[REDACTED]"]);
     assert_eq!(cleared(&FAILED, &super::plan(&[]), Reach::ALL), None, "nothing is masked");
+}
+
+#[test]
+fn the_detail_of_a_row_goes_where_policies_go_by_columns() {
+    let state = |state: &str, plan: &Plan| {
+        let fields = ["SERROR", state, "Mno", "DFailing row contains (1, x)."];
+        cleared_with(&fields, plan, Reach::NOTHING, true)
+    };
+    for (code, gone) in
+        [("C23502", true), ("C23505", true), ("C44000", true), ("Cx", true), ("C42703", false)]
+    {
+        let wanted = gone.then(|| vec!["SERROR".to_owned(), code.to_owned(), "Mno".to_owned()]);
+        assert_eq!(state(code, &plan(&[])), wanted, "{code}");
+        assert_eq!(state(code, &rules()), wanted, "{code}");
+    }
 }
 
 #[test]

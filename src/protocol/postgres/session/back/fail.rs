@@ -33,7 +33,8 @@ impl Back {
         }
         let governed = self.shared.seat.governed();
         let mut notes = Notes::default();
-        let cleared = clear_report(BackTag::ErrorResponse, &report, &governed.plan, self.reach(), &mut notes);
+        let (plan, columns) = (&governed.plan, self.shared.seat.asks_columns());
+        let cleared = clear_report(BackTag::ErrorResponse, &report, plan, self.reach(), columns, &mut notes);
         let failure = match &cleared {
             None => Failure::of(&report),
             Some(cleared) => match BackMessage::read(BackTag::ErrorResponse, body(cleared))? {

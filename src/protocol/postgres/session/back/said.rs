@@ -25,7 +25,8 @@ impl Back {
         let mut notes = Notes::default();
         let cleared = match BackMessage::read(tag, body(frame))? {
             BackMessage::NoticeResponse(report) => {
-                clear_report(tag, &report, &governed.plan, self.reach(), &mut notes)
+                let columns = self.shared.seat.asks_columns();
+                clear_report(tag, &report, &governed.plan, self.reach(), columns, &mut notes)
             }
             BackMessage::NotificationResponse(notification) => {
                 clear_notification(&notification, &governed.plan, &mut notes)
