@@ -340,6 +340,13 @@ pub struct Setting {
     pub value: Option<Box<str>>,
 }
 
+impl Setting {
+    /// Whether it is not one of a text, but says that names were moved before it.
+    pub fn is_moved_before(&self) -> bool {
+        *self == Effects::moved_before()
+    }
+}
+
 /// A use of the name of a prepared statement or a cursor.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NameUse {

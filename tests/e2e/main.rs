@@ -45,6 +45,7 @@ mod mcp_tasks;
 mod mcp_wire;
 mod page;
 mod postgres;
+mod postgres_approved;
 mod postgres_attack;
 mod postgres_clients;
 mod postgres_entry;

@@ -262,6 +262,8 @@ impl PostgresService {
             transaction: transaction(ready.status),
             moved: startup.setting(Setting::SearchPath).is_some_and(|path| !sql::is_usual(path)),
             path: parameter(&ready, "search_path"),
+            settings: startup.forwarded().map(|(name, value)| (name, value.to_owned())).collect(),
+            told: ready.parameters,
             cancel_key: ready.cancel,
             asked,
         };

@@ -144,6 +144,8 @@ impl Front {
             bind: bind.as_ref(),
             database: &self.shared.database,
             transaction: self.shared.transaction.get(),
+            around: &self.shared.around,
+            moved: self.shared.moved.is_moved(),
             preview: &preview,
             governed: exchange.governed(),
             bytes: payload.len(),

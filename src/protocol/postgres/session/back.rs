@@ -321,6 +321,7 @@ impl Back {
         let end = match tag {
             BackTag::CommandComplete => {
                 let tag = CommandTag::read(body(frame))?;
+                self.shared.around.done(&String::from_utf8_lossy(tag.text));
                 End::Complete(String::from_utf8_lossy(tag.text).into_owned())
             }
             BackTag::PortalSuspended => End::Suspended,
@@ -393,6 +394,7 @@ impl Back {
             self.shared.reached.set(Reach::NOTHING);
             self.shared.catalog_changed(self.shared.ddl.take());
         }
+        self.shared.around.ready(before, transaction, owed.number);
         drop(names);
         self.shared.seat.tell_left_out()?;
         out.extend_from_slice(frame);

@@ -13,6 +13,7 @@ use crate::mask::Notes;
 use crate::pipeline::Held;
 use crate::pipeline::Waiting;
 use crate::pipeline::snapshot::Governed;
+use crate::protocol::postgres::session::around::Around;
 use crate::protocol::postgres::session::names::Definition;
 use crate::protocol::postgres::session::record::How;
 use crate::protocol::postgres::wire::back::Transaction;
@@ -42,6 +43,9 @@ pub(super) struct Subject<'a> {
     pub(super) bind: Option<&'a Bind<'a>>,
     pub(super) database: &'a str,
     pub(super) transaction: Transaction,
+    /// What its session has set, and whether names are looked up elsewhere there.
+    pub(super) around: &'a Around,
+    pub(super) moved: bool,
     /// What else people should know, in whole lines.
     pub(super) preview: &'a str,
     pub(super) governed: &'a Governed,
@@ -83,6 +87,7 @@ impl Subject<'_> {
         absorb(b"postgres");
         absorb(self.database.as_bytes());
         absorb(if self.how == How::Simple { b"simple" } else { b"extended" });
+        absorb(&self.around.digest(self.moved));
         absorb(self.sql);
         absorb(self.types);
         absorb(&u64::try_from(self.runs.len()).unwrap_or(u64::MAX).to_be_bytes());
@@ -114,6 +119,10 @@ impl Subject<'_> {
             Transaction::Open => "inside an open transaction, which keeps its locks while this waits\n",
             Transaction::Failed => "inside a failed transaction\n",
         });
+        for line in self.around.lines(self.moved) {
+            detail.push_str(plan.text(&line, "sql", notes).as_deref().unwrap_or(&line));
+            detail.push('\n');
+        }
         let own = detail.len();
         let values = self.bind.iter().flat_map(|bind| {
             bind.values.each().enumerate().map(|(place, value)| (place, value, bind.formats.of(place)))

@@ -3,10 +3,11 @@
 //! [`front`] reads what the client sends, in batches; [`plan`] judges each message by what it means in this session ([`meaning`]); [`send`] puts it to the target and notes in
 //! [`owed`] what answer is due; [`back`] reads the answers, each held against what is owed. [`names`] keeps what prepared statements
 //! and portals stand for, [`mod@run`] what a command that runs has given so far, [`record`] words it for the recording, [`hold`] for people, with what [`preview`] finds out.
-//! [`refuse`] records what never became a command, [`moved`] keeps where names are looked up, [`ahead`] sees a client's end while it waits.
+//! [`refuse`] records what never became a command, [`moved`] keeps where names are looked up, [`around`] what else a text hangs on, [`ahead`] sees a client's end while it waits.
 
 mod admit;
 mod ahead;
+mod around;
 mod back;
 mod front;
 mod hold;
@@ -27,6 +28,7 @@ mod step;
 
 use std::cell::Cell;
 use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::io;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -51,6 +53,7 @@ use crate::protocol::postgres::login::CancelKey;
 use crate::protocol::postgres::reply;
 use crate::protocol::postgres::reply::Refusal;
 use crate::protocol::postgres::rows::Reach;
+use crate::protocol::postgres::session::around::Around;
 use crate::protocol::postgres::session::back::Back;
 use crate::protocol::postgres::session::back::Lost;
 use crate::protocol::postgres::session::front::Front;
@@ -105,6 +108,10 @@ pub struct Start {
     pub moved: bool,
     /// The search path that the target has told of.
     pub path: Option<Box<[u8]>>,
+    /// The settings that the client has chosen at its login.
+    pub settings: Vec<(&'static str, String)>,
+    /// Those that the target has told of.
+    pub told: BTreeMap<String, String>,
 }
 
 /// Why a session ends.
@@ -147,6 +154,7 @@ pub async fn run(start: Start, mut draining: watch::Receiver<bool>) {
         ddl: Cell::default(),
         remade: Cell::new(0),
         moved: Moved::new(start.moved, start.path),
+        around: Around::new(start.settings.iter().map(|(name, value)| (*name, value.as_str()))),
         aborted: Cell::new(start.transaction == Transaction::Failed),
         outbox: RefCell::default(),
         wake: Notify::new(),
@@ -158,6 +166,9 @@ pub async fn run(start: Start, mut draining: watch::Receiver<bool>) {
         said: Cell::new(false),
         copying: RefCell::new(None),
     });
+    for (name, value) in &start.told {
+        shared.around.told(name.as_bytes(), value.as_bytes());
+    }
     let (client_read, mut client_write) = start.client.sides();
     let (mut target_read, target_write) = tokio::io::split(start.target);
     let judged = usize::try_from(limits.body).unwrap_or(usize::MAX).max(64 << 10);

@@ -13,6 +13,7 @@ use crate::domain::sql::NameAction;
 use crate::pipeline::Asked;
 use crate::protocol::postgres::judge::Judgement;
 use crate::protocol::postgres::judge::Unread;
+use crate::protocol::postgres::session::around::Event;
 use crate::protocol::postgres::session::meaning::Meaning;
 use crate::protocol::postgres::session::meaning::changes_catalog;
 use crate::protocol::postgres::session::meaning::may_change_reading;
@@ -359,6 +360,8 @@ impl Shared {
         let names = all().map(moves_names).fold(Moves::No, Moves::max);
         let catalog = all().map(changes_catalog).max().unwrap_or_default();
         let changes = Changes { catalog, names };
+        let effects = command.sql().and_then(|sql| sql.effects.as_deref());
+        let sets = effects.and_then(|effects| Event::of(&definition, effects, bind));
         let judged = exchange.judge_with(command, also);
         let record = record::Statement {
             how,
@@ -378,7 +381,7 @@ impl Shared {
         let results: Vec<Format> = bind.map(|bind| bind.results.codes().collect()).unwrap_or_default();
         let run = Run::new(Rc::clone(&definition), results, known.map(|known| (known, reach)));
         let asked = Some(Asked { exchange, judged, record, payload: frame });
-        Step::Command(Box::new(Wanted { kind, request, asked, run, definition, runs, reach, changes }))
+        Step::Command(Box::new(Wanted { kind, request, asked, run, definition, runs, reach, changes, sets }))
     }
 
     /// Notes what a command may change that later messages are judged by.

@@ -115,7 +115,9 @@ impl Shared {
             && wanted.runs.is_empty();
         // Not those that only the catalogue calls harmless: that goes by what they say of themselves.
         let harmless = effects.opaque.is_empty() && asked.judged.class() <= Class::Write;
-        let as_usual = !self.moved.is_moved() && self.lexing.get() == Lexing::default();
+        // The gateway's own session reads the text as a new one would.
+        let as_usual =
+            !self.moved.is_moved() && !self.around.has_set() && self.lexing.get() == Lexing::default();
         if !one || !harmless || !as_usual {
             return None;
         }

@@ -20,6 +20,7 @@ use crate::protocol::postgres::reply::Refusal;
 use crate::protocol::postgres::rows::Reach;
 use crate::protocol::postgres::rows::RowError;
 use crate::protocol::postgres::rows::RowPlan;
+use crate::protocol::postgres::session::around::Event;
 use crate::protocol::postgres::session::names::Definition;
 use crate::protocol::postgres::session::names::Described;
 use crate::protocol::postgres::session::record::word;
@@ -83,6 +84,8 @@ pub(super) struct Running {
     pub(super) copied: Option<Copied>,
     /// Why what still comes is not sent on: the error that the client gets in its place.
     pub(super) cut: Option<Refusal>,
+    /// What it sets when it runs, where it was bound.
+    pub(super) sets: Option<Event>,
     /// Rows since the last end, and all of them.
     rows: u64,
     pub(super) all_rows: u64,
@@ -148,6 +151,7 @@ impl Run {
             copied: None,
             cut: None,
             rows: 0,
+            sets: None,
             all_rows: 0,
             bytes: 0,
             began: Instant::now(),

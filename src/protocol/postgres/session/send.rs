@@ -22,7 +22,7 @@ use crate::protocol::postgres::wire::front::Named;
 impl Front {
     /// Sends an admitted command.
     pub(super) fn send_command(&mut self, wanted: Wanted, permit: Permit<Bytes>, number: Number) {
-        let Wanted { kind, run, reach, changes, .. } = wanted;
+        let Wanted { kind, run, reach, changes, sets, .. } = wanted;
         if let Kind::Execute { portal } = &kind {
             self.describe(&run, portal, number);
         }
@@ -31,6 +31,12 @@ impl Front {
         self.shared().ddl.set(self.shared().ddl.get().max(changes.catalog));
         self.shared().catalog_changed(changes.catalog);
         self.shared().moved.sent(changes.names, number);
+        if matches!(kind, Kind::Bind { .. }) {
+            // What is only bound sets nothing.
+            run.get().sets = sets;
+        } else {
+            self.shared().around.sent(sets, number);
+        }
         self.shared().reached.set(self.shared().reached.get().join(reach));
         let what = match kind {
             Kind::Bind { portal, before } => What::Bind { portal, run: Some(run), before },
@@ -105,6 +111,8 @@ impl Front {
                     return self.refuse_message(refused, number);
                 }
                 self.describe(&run, &portal, number);
+                let sets = run.get().sets.clone();
+                self.shared().around.sent(sets, number);
                 run.get().sent();
                 self.target().control(Control::Execute(Execute { portal: &portal, rows }))?;
                 What::Execute(run)

@@ -12,6 +12,7 @@ use crate::pipeline::Seat;
 use crate::protocol::postgres::judge::Judge;
 use crate::protocol::postgres::judge::Lexing;
 use crate::protocol::postgres::rows::Reach;
+use crate::protocol::postgres::session::around::Around;
 use crate::protocol::postgres::session::moved::Moved;
 use crate::protocol::postgres::session::names::Names;
 use crate::protocol::postgres::session::names::Number;
@@ -60,6 +61,7 @@ pub(super) struct Shared {
     pub(super) remade: Cell<Number>,
     /// Whether names without a schema may be looked up elsewhere than usual.
     pub(super) moved: Moved,
+    pub(super) around: Around,
     /// The transaction has failed, and nothing has ended it since.
     pub(super) aborted: Cell<bool>,
     /// What the gateway has to say to the client, whole messages; sent at the next place between two messages of the target.

@@ -8,6 +8,7 @@ use crate::domain::RequestId;
 use crate::pipeline::Asked;
 use crate::pipeline::Preparation;
 use crate::protocol::postgres::rows::Reach;
+use crate::protocol::postgres::session::around::Event;
 use crate::protocol::postgres::session::moved::Moves;
 use crate::protocol::postgres::session::names::Definition;
 use crate::protocol::postgres::session::names::Portal;
@@ -75,6 +76,8 @@ pub(super) struct Wanted {
     pub(super) reach: Reach,
     /// What it changes for the messages after it.
     pub(super) changes: Changes,
+    /// What it sets.
+    pub(super) sets: Option<Event>,
 }
 
 /// What a command may change for the messages after it.

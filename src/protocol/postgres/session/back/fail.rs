@@ -53,6 +53,7 @@ impl Back {
     pub(super) fn fail(&mut self, failure: &Failure) -> Result<Option<Refusal>, Lost> {
         self.stop_copying();
         self.shared.moved.failed();
+        self.shared.around.failed();
         let mut queue = self.shared.queue.borrow_mut();
         let Some(front) = queue.front() else {
             drop(queue);
@@ -136,6 +137,7 @@ impl Back {
         let (end, could) = match tag {
             BackTag::CommandComplete => {
                 let tag = CommandTag::read(body(frame))?;
+                self.shared.around.done(&String::from_utf8_lossy(tag.text));
                 (End::Complete(String::from_utf8_lossy(tag.text).into_owned()), run.get().unheard_done())
             }
             BackTag::ErrorResponse => match BackMessage::read(tag, body(frame))? {

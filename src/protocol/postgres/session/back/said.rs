@@ -39,6 +39,7 @@ impl Back {
     /// A setting and its value now: the gateway goes by what the target says, the client gets what it may see.
     pub(super) fn parameter(&mut self, frame: &[u8], out: &mut BytesMut) -> Result<(), Lost> {
         let status = ParameterStatus::read(body(frame))?;
+        self.shared.around.told(status.name, status.value);
         match (status.name, status.value) {
             (b"client_encoding", b"UTF8") => {}
             (b"client_encoding", _) => return Err(Lost::Encoding),

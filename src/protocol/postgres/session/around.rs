@@ -1,0 +1,359 @@
+//! What a session has set that its texts hang on and do not say: how dates are read, where names are looked up, what applications keep for the
+//! policies of tables. People approve a text together with it, and their word counts for nothing else.
+//!
+//! Two sessions count as alike only where they are: what was set comes in the order in which it was, what a transaction takes back goes,
+//! and where nobody can tell, a session is like no other.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+
+use aws_lc_rs::digest;
+
+use crate::domain::RequestId;
+use crate::domain::sql::Effects;
+use crate::domain::sql::Verb;
+use crate::protocol::postgres::session::names::Definition;
+use crate::protocol::postgres::session::names::Number;
+use crate::protocol::postgres::wire::back::Transaction;
+use crate::protocol::postgres::wire::front::Bind;
+
+/// How much of a text is shown, in characters, and how many texts.
+const SHOWN: (usize, usize) = (200, 8);
+/// How many texts of one transaction are kept apart.
+const APART: usize = 64;
+/// What the server tells of, and texts hang on.
+const TOLD: [&[u8]; 4] = [b"DateStyle", b"IntervalStyle", b"TimeZone", b"search_path"];
+/// Settings that change how long something takes and what is reported, not what a text does. That of a transaction is seen by its end.
+const NO_MATTER: &[&str] = &[
+    "application_name",
+    "check_function_bodies",
+    "client_encoding",
+    "client_min_messages",
+    "cursor_tuple_fraction",
+    "deadlock_timeout",
+    "default_transaction_deferrable",
+    "default_transaction_isolation",
+    "default_transaction_read_only",
+    "effective_cache_size",
+    "from_collapse_limit",
+    "geqo",
+    "hash_mem_multiplier",
+    "idle_in_transaction_session_timeout",
+    "idle_session_timeout",
+    "jit",
+    "join_collapse_limit",
+    "lc_messages",
+    "lock_timeout",
+    "maintenance_work_mem",
+    "max_parallel_workers_per_gather",
+    "parallel_setup_cost",
+    "parallel_tuple_cost",
+    "plan_cache_mode",
+    "random_page_cost",
+    "seq_page_cost",
+    "statement_timeout",
+    "synchronize_seqscans",
+    "temp_buffers",
+    "transaction_deferrable",
+    "transaction_isolation",
+    "transaction_read_only",
+    "transaction_timeout",
+    "work_mem",
+];
+
+/// What makes or changes what a name stands for.
+const MAKES: [Verb; 4] = [Verb::Create, Verb::Alter, Verb::Drop, Verb::Rename];
+
+type Hash = [u8; 32];
+
+/// What a text does to the settings of its session.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Sets {
+    /// One, up to the end of the transaction.
+    Local,
+    /// One, and whether it is put back.
+    One(Box<str>, bool),
+    /// All are put back but the role.
+    Reset,
+    /// Everything is as at the login.
+    Discard,
+    /// It is not plain.
+    Other,
+}
+
+/// A text that sets something.
+#[derive(Debug, Clone)]
+pub(super) struct Event {
+    text: Box<str>,
+    hash: Hash,
+    sets: Sets,
+}
+
+impl Event {
+    /// What a command's text sets that matters, with its values; `None` where it is nothing. A relation that it makes may be a temporary one,
+    /// which stands before all others of its name.
+    pub(super) fn of(definition: &Definition, effects: &Effects, bind: Option<&Bind<'_>>) -> Option<Self> {
+        let matters = |name: &str| !NO_MATTER.contains(&name) && !name.starts_with("enable_");
+        // That names were moved before is told apart, and stands in the effects of all that comes after.
+        let mut settings = effects.settings.iter().filter(|setting| !setting.is_moved_before());
+        let sets = settings.any(|setting| setting.name.as_deref().is_none_or(matters));
+        let makes = MAKES.iter().any(|verb| effects.verbs.contains(verb));
+        (sets || makes).then(|| {
+            let text = String::from_utf8_lossy(&definition.sql);
+            let mut parts: Vec<&[u8]> = vec![&definition.sql];
+            parts.extend(bind.iter().flat_map(|bind| bind.values.each()).map(Option::unwrap_or_default));
+            Self { hash: hash(&parts), sets: self::sets(&text, effects), text: one_line(&text) }
+        })
+    }
+}
+
+/// What a session stands in.
+#[derive(Default)]
+pub(super) struct Around(RefCell<State>);
+
+#[derive(Default)]
+struct State {
+    /// What its startup packet has set.
+    start: BTreeMap<Box<str>, Box<str>>,
+    /// What the server tells of.
+    told: BTreeMap<Box<[u8]>, Box<[u8]>>,
+    /// What one text each has set since, by the setting.
+    plain: BTreeMap<Box<str>, Event>,
+    /// All that was set before that in another way.
+    rest: Option<Hash>,
+    /// The last texts of it.
+    texts: Vec<Box<str>>,
+    /// What the open transaction has set.
+    open: Vec<Event>,
+    /// Something of it was taken back, or failed.
+    mixed: bool,
+    /// What was sent, and not answered.
+    sent: Vec<(Number, Event)>,
+    /// How transactions ended, and whether anything failed, since the last `ReadyForQuery`.
+    ends: Vec<bool>,
+    failed: bool,
+}
+
+impl Around {
+    /// Of a session that begins, with the settings of its startup packet.
+    pub(super) fn new<'a>(start: impl Iterator<Item = (&'a str, &'a str)>) -> Self {
+        let start = start
+            .map(|(name, value)| (name.to_ascii_lowercase(), value))
+            .filter(|(name, _)| !NO_MATTER.contains(&name.as_str()))
+            .map(|(name, value)| (name.into(), value.into()))
+            .collect();
+        Self(RefCell::new(State { start, ..State::default() }))
+    }
+
+    /// The server tells of a setting.
+    pub(super) fn told(&self, name: &[u8], value: &[u8]) {
+        if TOLD.contains(&name) {
+            self.0.borrow_mut().told.insert(name.into(), value.into());
+        }
+    }
+
+    /// A command was sent.
+    pub(super) fn sent(&self, event: Option<Event>, number: Number) {
+        let event = event.map(|event| (number, event));
+        self.0.borrow_mut().sent.extend(event);
+    }
+
+    /// A statement was done, with this tag.
+    pub(super) fn done(&self, tag: &str) {
+        let mut state = self.0.borrow_mut();
+        // What goes back to a savepoint has the tag of what ends a transaction.
+        if matches!(tag, "COMMIT" | "ROLLBACK") && state.ends.len() < 2 {
+            state.ends.push(tag == "COMMIT");
+        }
+    }
+
+    /// Something has failed.
+    pub(super) fn failed(&self) {
+        self.0.borrow_mut().failed = true;
+    }
+
+    /// A series is over, up to this message; where the transaction stood before it, and stands now.
+    pub(super) fn ready(&self, before: Transaction, now: Transaction, number: Number) {
+        self.0.borrow_mut().ready(before, now, number);
+    }
+
+    /// Whether anything was set since the login, and not put back.
+    pub(super) fn has_set(&self) -> bool {
+        let state = self.0.borrow();
+        state.rest.is_some() || !(state.plain.is_empty() && state.open.is_empty() && state.sent.is_empty())
+    }
+
+    /// All of it, with whether names are looked up elsewhere.
+    pub(super) fn digest(&self, moved: bool) -> Hash {
+        let state = self.0.borrow();
+        let mut parts: Vec<&[u8]> = vec![if moved { b"moved" } else { b"usual" }];
+        parts.extend(state.start.iter().flat_map(|(name, value)| [name.as_bytes(), value.as_bytes()]));
+        parts.push(b"told");
+        parts.extend(state.told.iter().flat_map(|(name, value)| [&**name, &**value]));
+        parts.push(b"plain");
+        parts.extend(state.plain.iter().flat_map(|(name, event)| [name.as_bytes(), &event.hash[..]]));
+        parts.push(state.rest.as_ref().map_or(b"".as_slice(), |rest| rest));
+        parts.push(b"open");
+        parts.extend(state.open.iter().map(|event| &event.hash[..]));
+        parts.push(b"sent");
+        parts.extend(state.sent.iter().map(|(_, event)| &event.hash[..]));
+        hash(&parts)
+    }
+
+    /// Lines for people, not masked; each is one line, whatever was set.
+    pub(super) fn lines(&self, moved: bool) -> Vec<String> {
+        let state = self.0.borrow();
+        let mut lines = Vec::new();
+        if moved {
+            let path = state.told.get(TOLD[3]).map(|path| one_line(&String::from_utf8_lossy(path)));
+            let path = path.map_or_else(String::new, |path| format!(", in {path}"));
+            lines.push(format!("names without a schema may be looked up elsewhere than usual{path}"));
+        }
+        let at_login = |(name, value): (&Box<str>, &Box<str>)| {
+            format!("its session began with: {name} = {}", one_line(value))
+        };
+        let plain = state.plain.values().map(|event| &event.text);
+        let late =
+            state.open.iter().chain(state.sent.iter().map(|(_, event)| event)).map(|event| &event.text);
+        let texts: Vec<&Box<str>> = state.texts.iter().chain(plain).chain(late).collect();
+        // The last ones count most.
+        let left_out = texts.len().saturating_sub(SHOWN.1);
+        lines.extend(state.start.iter().map(at_login));
+        if left_out > 0 {
+            lines.push(format!("before it, its session ran: {left_out} texts that are not shown"));
+        }
+        lines.extend(
+            texts.into_iter().skip(left_out).map(|text| format!("before it, its session ran: {text}")),
+        );
+        lines
+    }
+}
+
+impl State {
+    fn ready(&mut self, before: Transaction, now: Transaction, number: Number) {
+        let (failed, ends) = (std::mem::take(&mut self.failed), std::mem::take(&mut self.ends));
+        let later = self.sent.iter().position(|(sent, _)| *sent > number).unwrap_or(self.sent.len());
+        let sent: Vec<Event> = self.sent.drain(..later).map(|(_, event)| event).collect();
+        if now != Transaction::Idle {
+            self.mixed |= failed || !ends.is_empty();
+            sent.into_iter().for_each(|event| self.opened(event));
+            return;
+        }
+        let mut all = std::mem::take(&mut self.open);
+        let mixed = std::mem::take(&mut self.mixed);
+        let was_idle = before == Transaction::Idle;
+        let alone = was_idle || sent.is_empty();
+        all.extend(sent);
+        match (was_idle, ends.as_slice()) {
+            // All of a series that fails is taken back.
+            (true, []) if failed => {}
+            (true, []) => all.into_iter().for_each(|event| self.apply(event)),
+            (false, [false]) if alone => {}
+            (false, [true]) if alone && !mixed && !failed => {
+                all.into_iter().for_each(|event| self.apply(event))
+            }
+            _ => all.into_iter().for_each(|event| {
+                let no_other = RequestId::new().to_string();
+                let hash = hash(&[&event.hash, no_other.as_bytes()]);
+                self.fold(Event { hash, ..event });
+            }),
+        }
+    }
+
+    /// A text of the open transaction. One that has very many is kept as the last one of them.
+    fn opened(&mut self, event: Event) {
+        let full = self.open.len() >= APART;
+        match self.open.last_mut().filter(|_| full) {
+            Some(last) => {
+                *last = Event { hash: hash(&[&last.hash, &event.hash]), sets: Sets::Other, ..event };
+            }
+            None => self.open.push(event),
+        }
+    }
+
+    fn apply(&mut self, event: Event) {
+        match &event.sets {
+            Sets::Local => {}
+            Sets::One(name, true) if self.rest.is_none() => {
+                self.plain.remove(name);
+            }
+            Sets::One(name, _) => {
+                self.plain.insert(name.clone(), event);
+            }
+            Sets::Discard => {
+                self.plain.clear();
+                self.texts.clear();
+                self.rest = None;
+            }
+            Sets::Reset if self.rest.is_none() => {
+                self.plain.retain(|name, _| matches!(&**name, "role" | "session_authorization"));
+            }
+            Sets::Reset | Sets::Other => self.fold(event),
+        }
+    }
+
+    /// Puts a text behind all that was set before it.
+    fn fold(&mut self, event: Event) {
+        let plain = std::mem::take(&mut self.plain);
+        let mut parts: Vec<&[u8]> = vec![self.rest.as_ref().map_or(b"".as_slice(), |rest| rest)];
+        parts.extend(plain.iter().flat_map(|(name, event)| [name.as_bytes(), &event.hash[..]]));
+        parts.push(&event.hash);
+        self.rest = Some(hash(&parts));
+        self.texts.extend(plain.into_values().chain([event]).map(|event| event.text));
+        let old = self.texts.len().saturating_sub(SHOWN.1);
+        self.texts.drain(..old);
+    }
+}
+
+/// SHA-256 over parts, each with its length before it.
+fn hash(parts: &[&[u8]]) -> Hash {
+    let mut context = digest::Context::new(&digest::SHA256);
+    for part in parts {
+        context.update(&u64::try_from(part.len()).unwrap_or(u64::MAX).to_be_bytes());
+        context.update(part);
+    }
+    let mut all = Hash::default();
+    all.copy_from_slice(context.finish().as_ref());
+    all
+}
+
+/// A text as one line, cut: nothing in it can be taken for another line.
+fn one_line(text: &str) -> Box<str> {
+    let words: Vec<&str> = text.split(|letter: char| letter.is_whitespace() || letter.is_control()).collect();
+    let mut line: String = words.into_iter().filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ");
+    if let Some((end, _)) = line.char_indices().nth(SHOWN.0) {
+        line.truncate(end);
+        line.push('…');
+    }
+    line.into()
+}
+
+/// What a text sets, by its letters: what is written in another way is not plain.
+fn sets(text: &str, effects: &Effects) -> Sets {
+    let all = |name: &Option<Box<str>>| name.as_deref() == Some("all");
+    let plain = !text.contains("/*") && !text.contains("--") && effects.opaque.is_empty();
+    let text = text.trim_ascii();
+    let text = text.strip_suffix(';').unwrap_or(text).to_ascii_lowercase();
+    let words: Vec<&str> = text.split_ascii_whitespace().collect();
+    let one = effects.statements == 1 && effects.verbs.len() == 1;
+    let mut settings = effects.settings.iter().filter(|setting| !setting.is_moved_before());
+    let setting = settings.next().filter(|_| settings.next().is_none());
+    match (words.as_slice(), setting) {
+        _ if !plain => Sets::Other,
+        (["discard", "all"], _) if one => Sets::Discard,
+        (_, Some(setting)) if all(&setting.name) => {
+            // A pool puts a session back by one text of several statements.
+            let only = effects.transaction.is_empty() && !effects.verbs.contains(&Verb::Set);
+            if only { Sets::Reset } else { Sets::Other }
+        }
+        (["set", "local", ..], Some(_)) if one => Sets::Local,
+        (["set" | "reset", ..], Some(setting)) if one => match &setting.name {
+            Some(name) => Sets::One(name.clone(), effects.verbs.contains(&Verb::Reset)),
+            None => Sets::Other,
+        },
+        _ => Sets::Other,
+    }
+}
+
+#[cfg(test)]
+mod tests;
