@@ -117,7 +117,8 @@ impl Judge {
 /// Parses and walks. The tree lives and dies here, on the deep stack.
 fn read(sql: &str, lexing: Lexing) -> Judgement {
     match parser::parse(sql, lexing) {
-        Ok(tree) => Judgement::Effects(Arc::new(walk::effects(&tree))),
+        Ok(tree) => walk::effects(&tree)
+            .map_or(Judgement::Unread(Unread::TooLarge), |effects| Judgement::Effects(Arc::new(effects))),
         Err(parser::Failure::Syntax(error)) => Judgement::Syntax(error),
         Err(parser::Failure::Unread(unread)) => Judgement::Unread(unread),
     }

@@ -77,6 +77,35 @@ fn too_many_names_are_unknown_and_quick() {
 }
 
 #[test]
+fn columns_of_one_alias_of_many_tables_are_bounded() {
+    let list =
+        |times: usize, one: &dyn Fn(usize) -> String| (0..times).map(one).collect::<Vec<_>>().join(", ");
+    let text = |columns: usize, tables: usize| {
+        let (columns, tables) = (list(columns, &|n| format!("a.c{n}")), list(tables, &|n| format!("t{n} a")));
+        format!("SELECT {columns} FROM {tables}")
+    };
+    assert_eq!(judge(&text(300, 300)).effects().unwrap().columns.len(), 90_000);
+    for sql in [
+        text(2500, 2500),
+        format!(
+            "DELETE FROM x USING {} WHERE {}",
+            list(1000, &|n| format!("t{n} a")),
+            list(1000, &|n| format!("a.c{n}")).replace(',', " AND")
+        ),
+        format!("SELECT {} FROM {}", list(10_000, &|n| format!("c{n}")), list(10_000, &|n| format!("t{n}"))),
+    ] {
+        let began = std::time::Instant::now();
+        assert_eq!(*judge(&sql), Judgement::Unread(Unread::TooLarge));
+        assert!(began.elapsed() < std::time::Duration::from_secs(20), "{:?}", began.elapsed());
+    }
+    // Many columns of few tables, and few of many, are usual.
+    for sql in [text(5000, 3), text(3, 5000), format!("SELECT {} FROM t", list(20_000, &|n| format!("c{n}")))]
+    {
+        assert_eq!(judge(&sql).class(), Class::Read);
+    }
+}
+
+#[test]
 fn what_is_too_long_or_no_text_is_unknown() {
     let long = format!("SELECT 1{}", " ".repeat(1024 * 1024 - 7));
     assert_eq!(long.len(), 1024 * 1024 + 1);

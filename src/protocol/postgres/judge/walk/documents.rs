@@ -11,7 +11,7 @@ use pg_query::protobuf::{
 };
 
 use super::parts::{Part, parts};
-use super::{Place, Walk, Written, names};
+use super::{MAX_COLUMNS, Place, Walk, Written, names};
 use crate::domain::sql::{Access, Column, Object, Verb};
 
 /// What takes a value as it is.
@@ -204,6 +204,13 @@ impl<'t> Walk<'t> {
         mut note: impl FnMut(&mut Self, Option<Object>, Option<&'t str>),
     ) {
         let Written { qualifier, name } = written;
+        let called = qualifier.map_or(name, |(_, alias)| Some(alias));
+        let most = called.and_then(|name| self.aliases.get(name)).map_or(0, BTreeSet::len);
+        self.noted = self.noted.saturating_add(most.saturating_sub(1));
+        if self.noted > MAX_COLUMNS {
+            // The text is not read.
+            return;
+        }
         match (qualifier, name) {
             (Some((Some(schema), relation)), _) => note(self, Some(names::object(schema, relation)), name),
             (Some((None, alias)), _) => {

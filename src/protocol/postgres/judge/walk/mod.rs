@@ -37,8 +37,14 @@ use parts::{Part, parts};
 /// The most names of `WITH` that are visible in one place. Each name of a table is looked up among them.
 const MAX_CTES: usize = 500;
 
-/// What a parsed text does.
-pub(super) fn effects(tree: &ParseResult) -> Effects {
+/// The most columns with relations that are noted: each column behind an alias may be of all the tables that are called so anywhere in
+/// the text.
+const MAX_COLUMNS: usize = 100_000;
+/// The most pairs of a column without a table and a relation: each may be of each.
+const MAX_PAIRS: usize = 4_000_000;
+
+/// What a parsed text does; `None` for one that names more columns of more relations than can be told.
+pub(super) fn effects(tree: &ParseResult) -> Option<Effects> {
     let mut walk = Walk::default();
     walk.effects.statements = tree.stmts.len();
     // What `pg_dump` begins with is known as a whole text only: within another, the same words can mean another relation.
@@ -173,6 +179,8 @@ struct Walk<'t> {
     derived: BTreeSet<&'t str>,
     /// There are such rows under a name that is not written.
     derived_unnamed: bool,
+    /// How many columns were given more relations than one, each as often.
+    noted: usize,
 }
 
 impl<'t> Walk<'t> {
@@ -336,7 +344,11 @@ impl<'t> Walk<'t> {
     }
 
     /// Gives each column its relation, now that all aliases are known.
-    fn finish(mut self) -> Effects {
+    fn finish(mut self) -> Option<Effects> {
+        let bare = self.columns.keys().filter(|written| written.qualifier.is_none()).count();
+        if bare.saturating_mul(self.effects.relations.len()) > MAX_PAIRS {
+            return None;
+        }
         self.finish_kept();
         let mut elsewhere = self.effects.columns.clone();
         for (written, looked) in std::mem::take(&mut self.columns) {
@@ -359,7 +371,7 @@ impl<'t> Walk<'t> {
             });
         }
         self.effects.returned.retain(|column| !elsewhere.contains(column));
-        self.effects
+        (self.noted <= MAX_COLUMNS).then_some(self.effects)
     }
 
     fn read(&mut self, relation: Option<Object>, name: Option<&str>) {
