@@ -1,5 +1,7 @@
 //! What a text means in this session: the command it is, with what it runs by name; and whether all that this hangs on is known for sure.
 
+use std::collections::BTreeSet;
+use std::collections::HashMap;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -32,6 +34,8 @@ use crate::protocol::postgres::targets::Known;
 
 /// How deep one text may run another by name, which runs another.
 const DEEPEST: usize = 4;
+/// The most that all of them may weigh together, each as often as it is put into another one.
+const MOST_RUN: usize = 16 << 20;
 
 /// Where the functions are that a server brings along: what they do is known by their names, or not at all.
 const OWN_SCHEMA: &str = "pg_catalog";
@@ -101,8 +105,13 @@ impl Shared {
     /// call what it does not seem to call.
     ///
     /// # Errors
-    /// It cannot be read, and nothing will do in its place.
+    /// It cannot be read, and nothing will do in its place. Or the text runs more by name than is looked at.
     pub(super) async fn needed(&self, definition: &Definition) -> Result<Option<Arc<Known>>, Denied> {
+        if self.names.borrow().weight_run(definition, DEEPEST) > MOST_RUN {
+            let detail =
+                "the prepared statements and cursors that it runs are too long together; run them one by one";
+            return Err(Denied::new(DenyCode::LimitExceeded, detail).because("runs_too_much"));
+        }
         if let Some(known) = self.masking().await? {
             return Ok(Some(known));
         }
@@ -136,7 +145,7 @@ impl Shared {
     /// What a text means now.
     pub(super) fn meaning(&self, definition: &Rc<Definition>, known: Option<&Known>) -> Meaning {
         let command = self.command(definition, known, 0);
-        let runs = self.runs(definition);
+        let runs = self.names.borrow().runs(definition);
         let also: Vec<Command> = runs.iter().map(|definition| self.command(definition, known, 1)).collect();
         // What a text changes counts for what it runs, too.
         let effects = definition.judgement.effects();
@@ -152,17 +161,25 @@ impl Shared {
         Meaning { command, also, runs, reach }
     }
 
-    /// The texts that a text runs or reads from by name.
-    fn runs(&self, definition: &Definition) -> Vec<Rc<Definition>> {
-        let names = self.names.borrow();
-        definition.uses().iter().filter_map(|entry| names.definition(entry)).collect()
+    /// What is found out of each text that a text runs or reads from by name, once for each.
+    fn each_run<T>(
+        &self,
+        definition: &Definition,
+        depth: usize,
+        of: impl Fn(&Rc<Definition>) -> T,
+    ) -> HashMap<*const Definition, T> {
+        let mut found = HashMap::new();
+        if depth < DEEPEST {
+            for run in self.names.borrow().runs(definition) {
+                found.entry(Rc::as_ptr(&run)).or_insert_with(|| of(&run));
+            }
+        }
+        found
     }
 
     fn command(&self, definition: &Definition, known: Option<&Known>, depth: usize) -> Command {
-        let deeper = |entry: &NameUse| {
-            let definition = self.names.borrow().definition(entry).filter(|_| depth < DEEPEST)?;
-            Some(self.command(&definition, known, depth.saturating_add(1)))
-        };
+        let runs = self.each_run(definition, depth, |run| self.command(run, known, depth.saturating_add(1)));
+        let deeper = |entry: &NameUse| runs.get(&Rc::as_ptr(&self.names.borrow().definition(entry)?));
         let class = |entry: &NameUse| {
             let command = deeper(entry)?;
             Some(command.sql().map_or(command.class, |sql| sql.base))
@@ -205,30 +222,34 @@ impl Shared {
             let operators = effects.operators.iter().filter(|operator| operator.schema.is_none());
             calls.extend(functions.cloned().chain(operators.map(|operator| call(operator, 2))));
         }
-        for function in calls {
-            if !opaque.contains(&function) {
-                opaque.push(function);
-            }
-        }
+        let own: BTreeSet<Function> = opaque.iter().cloned().collect();
+        let calls: BTreeSet<Function> = calls.into_iter().filter(|call| !own.contains(call)).collect();
+        opaque.extend(calls);
         opaque
     }
 
     /// Puts into a command what the prepared statements do that it runs, when all of them are known.
-    fn see(command: &mut Command, definition: &Definition, deeper: impl Fn(&NameUse) -> Option<Command>) {
+    fn see<'a>(
+        command: &mut Command,
+        definition: &Definition,
+        deeper: impl Fn(&NameUse) -> Option<&'a Command>,
+    ) {
         let Words::Sql(sql) = &mut command.words else { return };
         let Some(effects) = sql.effects.clone().filter(|effects| effects.runs_unseen()) else { return };
-        let mut run: Vec<Arc<Effects>> = Vec::new();
+        let mut run: HashMap<*const Effects, &Arc<Effects>> = HashMap::new();
+        let mut opaque: BTreeSet<&Function> = BTreeSet::new();
         for entry in definition.uses().iter().filter(|entry| entry.action == NameAction::Execute) {
-            let Some(Words::Sql(inner)) = deeper(entry).map(|command| command.words) else { return };
-            let Some(effects) = inner.effects.filter(|effects| !effects.runs_unseen()) else { return };
-            run.push(effects);
-            for function in inner.opaque {
-                if !sql.opaque.contains(&function) {
-                    sql.opaque.push(function);
-                }
+            let Some(inner) = deeper(entry).and_then(Command::sql) else { return };
+            let Some(effects) = inner.effects.as_ref().filter(|effects| !effects.runs_unseen()) else {
+                return;
+            };
+            if run.insert(Arc::as_ptr(effects), effects).is_none() {
+                opaque.extend(&inner.opaque);
             }
         }
-        sql.effects = Some(Arc::new(effects.with_statements(run.iter().map(|effects| &**effects))));
+        let own: BTreeSet<Function> = sql.opaque.iter().cloned().collect();
+        sql.opaque.extend(opaque.into_iter().filter(|function| !own.contains(function)).cloned());
+        sql.effects = Some(Arc::new(effects.with_statements(run.values().map(|effects| &***effects))));
         command.class = if sql.opaque.is_empty() { sql.base } else { Class::Unknown };
     }
 
@@ -236,10 +257,9 @@ impl Shared {
     fn reach(&self, definition: &Definition, known: &Known, remade: bool, depth: usize) -> Reach {
         let effects = definition.judgement.effects().map(|effects| &**effects);
         let opaque = effects.is_none_or(|effects| !self.opaque(effects, Some(known)).is_empty());
-        let named = |entry: &NameUse| {
-            let definition = self.names.borrow().definition(entry).filter(|_| depth < DEEPEST)?;
-            Some(self.reach(&definition, known, remade, depth.saturating_add(1)))
-        };
+        let runs =
+            self.each_run(definition, depth, |run| self.reach(run, known, remade, depth.saturating_add(1)));
+        let named = |entry: &NameUse| runs.get(&Rc::as_ptr(&self.names.borrow().definition(entry)?)).copied();
         Reach::of(effects, &known.masked, opaque, remade).with_names(effects, &known.masked, named)
     }
 

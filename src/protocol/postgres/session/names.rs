@@ -7,6 +7,7 @@
 
 use std::cell::RefCell;
 use std::collections::HashMap;
+use std::collections::HashSet;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -84,6 +85,12 @@ impl Definition {
 
     fn weight(&self) -> usize {
         self.sql.len().saturating_add(self.types.len())
+    }
+
+    /// What it weighs where it is run by name: its text is masked, recorded and shown, its effects are put into those of what runs it.
+    fn run_weight(&self) -> usize {
+        let effects = self.judgement.effects().map_or(0, |effects| effects.weight());
+        self.weight().saturating_mul(4).saturating_add(effects)
     }
 }
 
@@ -277,6 +284,39 @@ impl Names {
         }
     }
 
+    /// The texts that a text runs or reads from by name: one for each name, in the order of their first use.
+    pub(super) fn runs(&self, definition: &Definition) -> Vec<Rc<Definition>> {
+        let mut seen: HashSet<(bool, Option<&str>)> = HashSet::new();
+        let uses = definition.uses().iter();
+        uses.filter(|entry| matches!(entry.action, NameAction::Execute | NameAction::Fetch))
+            .filter(|entry| seen.insert((entry.action == NameAction::Execute, entry.name.as_deref())))
+            .filter_map(|entry| self.definition(entry))
+            .collect()
+    }
+
+    /// What all of them weigh, with those that they run themselves, up to a depth.
+    pub(super) fn weight_run(&self, definition: &Definition, depth: usize) -> usize {
+        self.weigh_runs(definition, depth, &mut HashMap::new())
+    }
+
+    fn weigh_runs(
+        &self,
+        definition: &Definition,
+        depth: usize,
+        weighed: &mut HashMap<(*const Definition, usize), usize>,
+    ) -> usize {
+        let Some(deeper) = depth.checked_sub(1) else { return 0 };
+        let place = (std::ptr::from_ref(definition), depth);
+        if let Some(weight) = weighed.get(&place) {
+            return *weight;
+        }
+        let weight = self.runs(definition).iter().fold(0_usize, |sum, run| {
+            sum.saturating_add(run.run_weight()).saturating_add(self.weigh_runs(run, deeper, weighed))
+        });
+        weighed.insert(place, weight);
+        weight
+    }
+
     /// What a name that is run or fetched from stands for.
     pub(super) fn definition(&self, entry: &NameUse) -> Option<Rc<Definition>> {
         let name = entry.name.as_deref()?.as_bytes();
@@ -357,6 +397,33 @@ mod tests {
         names.transaction_ended(5);
         assert!(names.portal(b"bound").is_none());
         assert!(names.portal(b"cursor").is_some() && names.portal(b"later").is_some());
+    }
+
+    #[test]
+    fn what_a_text_runs_counts_once_for_each_name_and_as_often_as_it_is_put_into_another() {
+        let mut names = Names::default();
+        let run = |names: &[&str]| {
+            let uses: Vec<_> = names.iter().map(|name| (NameAction::Execute, Some(*name))).collect();
+            definition("0123456789", &uses)
+        };
+        let one = run(&[]).run_weight();
+        names.set_statement(b"a", Statement { number: 1, definition: run(&[]) }).unwrap();
+        names.set_statement(b"b", Statement { number: 1, definition: run(&["a", "a"]) }).unwrap();
+        let text = run(&["a", "b", "none"].repeat(1000));
+        assert_eq!(names.runs(&text).len(), 2);
+        let both = names.weight_run(&run(&["b"]), 4);
+        assert!(both > 2 * one && names.weight_run(&text, 4) == both + one);
+        // Two that each run the other: as deep as it is looked at, and a thousand of them are no more work.
+        for name in 0..300 {
+            let all: Vec<String> = (0..300).map(|other| other.to_string()).collect();
+            let all = run(&all.iter().map(String::as_str).collect::<Vec<_>>());
+            names
+                .set_statement(name.to_string().as_bytes(), Statement { number: 1, definition: all })
+                .unwrap();
+        }
+        let began = std::time::Instant::now();
+        assert!(names.weight_run(&run(&["7"]), 4) > 1 << 32);
+        assert!(began.elapsed() < std::time::Duration::from_secs(20));
     }
 
     #[test]
