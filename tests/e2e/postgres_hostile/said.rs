@@ -53,6 +53,21 @@ fn a_path_that_the_server_tells_of_counts_whatever_has_set_it() {
     assert!(ask(names).is_empty());
 }
 
+#[test]
+fn a_target_that_may_write_gives_no_session_that_only_reads() {
+    let target =
+        FakeTarget::start(Box::new(|_, stream| stream.write_all(&[complete("SELECT 0"), ready()].concat())));
+    let lying = target.connection("plain", "accept_trust = true\nreadonly = true");
+    let world = World::with_database(Database::with_options("", &lying), ORDERS);
+    for (name, errors) in [("remembers", vec![]), ("forgets", vec!["57P03"])] {
+        let mut raw = Raw::connect(&world);
+        let startup = [("user", "x"), ("database", "plain"), ("application_name", name)];
+        raw.send(&Script::new().startup(&startup).password(&world.token("reader")));
+        let replies = raw.replies(&world, 1);
+        assert_eq!(replies.errors(), errors, "{name}: {replies:?}");
+    }
+}
+
 /// Who is in support does everything; social security numbers are masked wherever they are.
 const ALL: &str = r#"
 [[policy]]

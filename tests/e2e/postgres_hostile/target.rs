@@ -64,7 +64,14 @@ fn serve(mut stream: TcpStream, play: &Arc<Play>, heard: &Mutex<String>) -> Opti
         return None;
     }
     let own = startup.windows(8).any(|word| word == b"\0hoopctl");
-    stream.write_all(&login()).ok()?;
+    if startup.windows(8).any(|word| word == b"\0forgets") {
+        // A pool that leaves out what its sessions should begin with.
+        stream.write_all(&message(b'R', &[0; 4])).ok()?;
+        stream.write_all(&message(b'S', b"default_transaction_read_only\0off\0")).ok()?;
+        stream.write_all(login().get(9..)?).ok()?;
+    } else {
+        stream.write_all(&login()).ok()?;
+    }
     let mut series = String::new();
     loop {
         let mut tag = [0];
