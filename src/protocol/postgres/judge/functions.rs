@@ -83,8 +83,8 @@ const NEWER: &[&str] = &[
     "xmltext",
 ];
 
-/// They change data or wait for and hold locks.
-const WRITES: &[&str] = &["nextval", "setval", "pg_notify"];
+/// They change data, or use up a number of a transaction, which all others have to be told of.
+const WRITES: &[&str] = &["nextval", "pg_current_xact_id", "pg_notify", "setval", "txid_current"];
 
 /// They run a SQL text, reach files, other servers or other sessions, or change the server.
 const DANGEROUS: &[&str] = &[
@@ -328,6 +328,8 @@ mod tests {
             (Some("pg_catalog"), "pg_advisory_unlock_all", Call::Releases),
             (Some("evil"), "pg_advisory_unlock_all", Call::Opaque),
             (None, "set_config", Call::SetConfig),
+            (None, "txid_current", Call::Writes),
+            (None, "txid_current_if_assigned", Call::Safe),
             (None, "query_to_xml", Call::Dangerous),
             (None, "table_to_xml", Call::Dangerous),
             (None, "database_to_xml_and_xmlschema", Call::Dangerous),
