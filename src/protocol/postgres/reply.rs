@@ -67,6 +67,15 @@ impl Refusal {
         }
     }
 
+    /// The same for a statement that the target had done before it could be stopped, with this tag.
+    pub fn done_all_the_same(self, tag: &str) -> Self {
+        let detail = format!(
+            "The target has done the statement all the same ({}); this error undoes nothing of it.",
+            bounded(plain(tag))
+        );
+        Self { detail: Some(detail), ..self }
+    }
+
     /// The same with another SQLSTATE.
     pub fn with_state(self, state: SqlState) -> Self {
         Self { state, ..self }

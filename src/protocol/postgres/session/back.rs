@@ -332,9 +332,18 @@ impl Back {
             return Err(self.unexpected(tag));
         }
         if let Some(refusal) = run.cut.take() {
-            // The target was done before it could be stopped: the client must not take what it has for all of it.
+            // The target was done before it could be stopped: the client must not take what it has for all of it, and not think either that
+            // nothing was done.
+            let (refusal, end) = match end {
+                End::Complete(tag) if !tag.is_empty() => {
+                    let refusal = refusal.done_all_the_same(&tag);
+                    let (state, message) = (refusal.state().to_string(), refusal.message().to_owned());
+                    (refusal, End::CutDone { tag, state, message })
+                }
+                _ => (refusal.clone(), refused(&refusal)),
+            };
             refusal.write(out);
-            run.end(&refused(&refusal), self.shared.transaction.get())?;
+            run.end(&end, self.shared.transaction.get())?;
             drop(run);
             return self.fails_late();
         }
@@ -385,6 +394,7 @@ impl Back {
             if fits { queue.pop() } else { None }
         };
         let Some(owed) = popped else { return Err(self.unexpected(BackTag::ReadyForQuery)) };
+        self.shared.around.ready(before, transaction, owed.number);
         let mut names = self.shared.names.borrow_mut();
         if let What::Query { run: Some(run), failed: false, .. } = &owed.what {
             names.ran(run.get().definition(), owed.number);
@@ -394,7 +404,6 @@ impl Back {
             self.shared.reached.set(Reach::NOTHING);
             self.shared.catalog_changed(self.shared.ddl.take());
         }
-        self.shared.around.ready(before, transaction, owed.number);
         drop(names);
         self.shared.seat.tell_left_out()?;
         out.extend_from_slice(frame);

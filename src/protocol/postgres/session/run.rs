@@ -53,6 +53,8 @@ pub(super) enum End {
     Complete(String),
     /// With an error of this SQLSTATE and message, as the client sees it.
     Error { state: String, message: String },
+    /// With this tag, and the client was told this error: it was cut at a limit when the target was done with it.
+    CutDone { tag: String, state: String, message: String },
     /// It was sent, and the session ended before it was done.
     Cut,
     /// It was bound and never run.
@@ -82,10 +84,10 @@ pub(super) struct Running {
     described: bool,
     /// What is copied, while it is.
     pub(super) copied: Option<Copied>,
-    /// Why what still comes is not sent on: the error that the client gets in its place.
-    pub(super) cut: Option<Refusal>,
     /// What it sets when it runs, where it was bound.
     pub(super) sets: Option<Event>,
+    /// Why what still comes is not sent on: the error that the client gets in its place.
+    pub(super) cut: Option<Refusal>,
     /// Rows since the last end, and all of them.
     rows: u64,
     pub(super) all_rows: u64,
@@ -149,9 +151,9 @@ impl Run {
             cell: Vec::new(),
             described: false,
             copied: None,
+            sets: None,
             cut: None,
             rows: 0,
-            sets: None,
             all_rows: 0,
             bytes: 0,
             began: Instant::now(),
@@ -443,6 +445,16 @@ impl Running {
                 push_string(message, &mut data);
                 data.push('}');
             }
+            End::CutDone { tag, state, message } => {
+                data.push_str("\"tag\":");
+                push_string(tag, &mut data);
+                let _infallible = write!(
+                    data,
+                    ",\"end\":\"complete\",\"cut\":true,\"error\":{{\"sqlstate\":\"{state}\",\"message\":"
+                );
+                push_string(message, &mut data);
+                data.push('}');
+            }
             End::Cut => data.push_str("\"end\":\"cut\""),
             End::NotRun => data.push_str("\"end\":\"not_run\""),
             End::Suspended => data.push_str("\"end\":\"suspended\""),
@@ -477,7 +489,7 @@ impl Running {
 /// Where the transaction stands after a statement that ended like this; `before` is where it stood.
 fn after(end: &End, before: Transaction) -> Transaction {
     match (end, before) {
-        (End::Complete(tag), _) => match tag.as_str() {
+        (End::Complete(tag) | End::CutDone { tag, .. }, _) => match tag.as_str() {
             "BEGIN" | "START TRANSACTION" => Transaction::Open,
             "COMMIT" | "ROLLBACK" | "PREPARE TRANSACTION" => Transaction::Idle,
             _ => before,

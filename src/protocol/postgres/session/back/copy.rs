@@ -25,7 +25,7 @@ impl Back {
         copied.messages = copied.messages.saturating_add(1);
         let bytes = u64::try_from(body(frame).len()).unwrap_or(u64::MAX);
         copied.bytes = copied.bytes.saturating_add(bytes);
-        if run.cut.is_some() {
+        if run.cut.is_some() || self.copies_too_much(&mut run) {
             return Ok(());
         }
         if run.is_masked() {
@@ -34,6 +34,15 @@ impl Back {
             out.extend_from_slice(frame);
         }
         Ok(())
+    }
+
+    /// Whether a copy has more rows than the connection allows: a server sends each in a message of its own. A heading counts as one.
+    pub(super) fn copies_too_much(&self, run: &mut Running) -> bool {
+        let messages = run.copied.map_or(0, |copied| copied.messages);
+        let Some(limit) = self.shared.rows.filter(|limit| messages > *limit) else { return false };
+        let message = format!("the copy gives more than the {limit} rows that this connection allows");
+        self.cut(run, Refusal::new(SqlState::PROGRAM_LIMIT_EXCEEDED, message));
+        true
     }
 
     /// Data of a copy whose text may not reach masked columns: what is found in it by shape is replaced.

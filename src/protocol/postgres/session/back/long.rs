@@ -65,7 +65,7 @@ impl Back {
                 };
                 copied.messages = copied.messages.saturating_add(1);
                 copied.bytes = copied.bytes.saturating_add(header.body.into());
-                if run.cut.is_none() && run.is_masked() {
+                if run.cut.is_none() && !self.copies_too_much(&mut run) && run.is_masked() {
                     let message = "a part of a copy is too long to be masked";
                     self.cut(&mut run, Refusal::new(SqlState::PROGRAM_LIMIT_EXCEEDED, message));
                 }
