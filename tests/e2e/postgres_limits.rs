@@ -77,8 +77,8 @@ fn what_a_text_runs_by_name_is_looked_at_once_and_is_not_too_much() {
         prepare = prepare.query(&format!("PREPARE long{name} AS SELECT 1 /* {} */", "x".repeat(700_000)));
     }
     raw.ask(&world, &prepare, 7);
-    let all: String = (0..7).map(|name| format!("EXECUTE long{name};")).collect();
-    let replies = raw.ask(&world, &Script::new().query(&all).query("EXECUTE long3"), 2);
+    let all: Vec<String> = (0..7).map(|name| format!("EXECUTE long{name}")).collect();
+    let replies = raw.ask(&world, &Script::new().query(&all.join("; ")).query("EXECUTE long3"), 2);
     assert_eq!((replies.errors(), replies.rows()), (vec!["53300"], vec!["1"]), "{replies:?}");
     drop(raw);
     let runs: Vec<usize> = world

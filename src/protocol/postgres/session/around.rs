@@ -127,6 +127,8 @@ struct State {
     open: Vec<Event>,
     /// Something of it was taken back, or failed.
     mixed: bool,
+    /// Something of it was committed: `COMMIT AND CHAIN`.
+    chained: bool,
     /// What was sent, and not answered.
     sent: Vec<(Number, Event)>,
     /// How transactions ended, and whether anything failed, since the last `ReadyForQuery`.
@@ -209,16 +211,15 @@ impl Around {
             let path = path.map_or_else(String::new, |path| format!(", in {path}"));
             lines.push(format!("names without a schema may be looked up elsewhere than usual{path}"));
         }
-        let at_login = |(name, value): (&Box<str>, &Box<str>)| {
-            format!("its session began with: {name} = {}", one_line(value))
-        };
         let plain = state.plain.values().map(|event| &event.text);
         let late =
             state.open.iter().chain(state.sent.iter().map(|(_, event)| event)).map(|event| &event.text);
         let texts: Vec<&Box<str>> = state.texts.iter().chain(plain).chain(late).collect();
         // The last ones count most.
         let left_out = texts.len().saturating_sub(SHOWN.1);
-        lines.extend(state.start.iter().map(at_login));
+        for (name, value) in &state.start {
+            lines.push(format!("its session began with: {name} = {}", one_line(value)));
+        }
         if left_out > 0 {
             lines.push(format!("before it, its session ran: {left_out} texts that are not shown"));
         }
@@ -236,27 +237,31 @@ impl State {
         let sent: Vec<Event> = self.sent.drain(..later).map(|(_, event)| event).collect();
         if now != Transaction::Idle {
             self.mixed |= failed || !ends.is_empty();
-            sent.into_iter().for_each(|event| self.opened(event));
+            self.chained |= ends.contains(&true);
+            for event in sent {
+                self.opened(event);
+            }
             return;
         }
         let mut all = std::mem::take(&mut self.open);
-        let mixed = std::mem::take(&mut self.mixed);
+        let (mixed, chained) = (std::mem::take(&mut self.mixed), std::mem::take(&mut self.chained));
         let was_idle = before == Transaction::Idle;
         let alone = was_idle || sent.is_empty();
         all.extend(sent);
-        match (was_idle, ends.as_slice()) {
+        let (taken_back, holds) = match ends.as_slice() {
             // All of a series that fails is taken back.
-            (true, []) if failed => {}
-            (true, []) => all.into_iter().for_each(|event| self.apply(event)),
-            (false, [false]) if alone => {}
-            (false, [true]) if alone && !mixed && !failed => {
-                all.into_iter().for_each(|event| self.apply(event))
-            }
-            _ => all.into_iter().for_each(|event| {
+            [] if was_idle => (failed, !failed),
+            [committed] if !was_idle && alone && !chained => (!committed, *committed && !mixed && !failed),
+            _ => (false, false),
+        };
+        for event in all.into_iter().filter(|_| !taken_back) {
+            if holds {
+                self.apply(event);
+            } else {
                 let no_other = RequestId::new().to_string();
                 let hash = hash(&[&event.hash, no_other.as_bytes()]);
                 self.fold(Event { hash, ..event });
-            }),
+            }
         }
     }
 

@@ -120,6 +120,7 @@ fn sessions_differ_where_something_else_may_be_in_force() {
         vec![set("SET /* */ LOCAL search_path = evil")],
         vec![inside("BEGIN"), inside(EVIL), inside("SET LOCAL search_path = public"), COMMIT],
         // What looks as if it were put back.
+        vec![inside("BEGIN"), inside(EVIL), Did("COMMIT AND CHAIN", &["COMMIT"], false, OPEN), ROLLBACK],
         vec![set(EVIL), inside("BEGIN"), inside("RESET search_path"), ROLLBACK],
         vec![set(EVIL), Did("RESET search_path", &[], true, IDLE)],
         vec![set(computed), set("RESET search_path")],
