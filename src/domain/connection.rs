@@ -316,7 +316,7 @@ pub struct ConnectionLimits {
     pub rate: Option<u32>,
     /// How long opening a stream to the target may take. Default 5 s.
     pub connect: Duration,
-    /// How long the target may take to send its response header. Default 60 s.
+    /// How long the target may take to send its response header, or be silent under a call in a channel. Default 60 s.
     pub response: Duration,
     /// How many rows one statement may give back; what comes after them is not sent. Default none. Databases only.
     pub rows: Option<u64>,

@@ -91,17 +91,26 @@ pub struct Denied {
     pub retry_after: Option<Duration>,
     /// A finer reason for the audit trail; never sent to the client.
     pub audit: Option<&'static str>,
+    /// The command may have reached its target: whether it was done is not known.
+    pub sent: bool,
 }
 
 impl Denied {
     /// A refusal with a code and words.
     pub fn new(code: DenyCode, detail: impl Into<String>) -> Self {
-        Self { code, detail: detail.into(), rule: None, approval: None, retry_after: None, audit: None }
+        let detail = detail.into();
+        Self { code, detail, rule: None, approval: None, retry_after: None, audit: None, sent: false }
     }
 
     /// The same, with the finer reason for the audit trail.
     pub fn because(mut self, audit: &'static str) -> Self {
         self.audit = Some(audit);
+        self
+    }
+
+    /// The same, of a command that may have reached its target.
+    pub fn after_sending(mut self) -> Self {
+        self.sent = true;
         self
     }
 }

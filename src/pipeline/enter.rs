@@ -260,7 +260,7 @@ pub(super) fn subject<'a>(verified: &'a Verified, governed: &'a Governed, source
 
 /// The refusal of a command whose session is over.
 pub fn session_ended(end: SessionEnd) -> Denied {
-    let detail = format!("the session has ended ({end}); send the request again to open another");
+    let detail = format!("the session has ended ({end}); the next request opens another");
     Denied::new(DenyCode::SessionEnded, detail).because(end.as_str())
 }
 

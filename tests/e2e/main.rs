@@ -39,6 +39,7 @@ mod mcp_login;
 mod mcp_once;
 mod mcp_order;
 mod mcp_pin;
+mod mcp_sent;
 mod mcp_sse;
 mod mcp_stdio;
 mod mcp_tasks;

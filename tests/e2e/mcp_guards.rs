@@ -175,6 +175,86 @@ fn a_list_that_comes_on_a_stream_gone_on_with_is_filtered_as_well() {
 }
 
 #[test]
+fn codes_of_older_versions_are_not_told_to_clients_of_the_newer_one() {
+    let attack = Attack::new("", |_head, message, stream| {
+        let code = message["params"]["arguments"]["code"].clone();
+        let data = json!({ "elicitations": [{ "mode": "url", "url": "https://evil.example/x" }] });
+        let error = json!({ "code": code, "message": "no", "data": data });
+        let body = json!({ "jsonrpc": "2.0", "id": message["id"], "error": error }).to_string();
+        say(stream, "200 OK", "", "application/json", &body);
+    });
+    let modern = [("Mcp-Protocol-Version", "2026-07-28"), ("Mcp-Method", "tools/call"), ("Mcp-Name", "open")];
+    let meta = json!({ "io.modelcontextprotocol/protocolVersion": "2026-07-28", "io.modelcontextprotocol/clientCapabilities": {} });
+    for (code, now, leads) in [(-32042, -32603, false), (-32002, -32602, true), (-32602, -32602, true)] {
+        let params = json!({ "name": "open", "arguments": { "code": code } });
+        let told = attack.call(&[], &params)["error"].clone();
+        assert_eq!(told["code"], code, "{told}");
+        let params = json!({ "name": "open", "arguments": { "code": code }, "_meta": meta });
+        let told = attack.call(&modern, &params)["error"].clone();
+        assert_eq!(
+            (&told["code"], &told["message"], told.to_string().contains("evil")),
+            (&json!(now), &json!("no"), leads),
+            "{told}"
+        );
+    }
+}
+
+#[test]
+fn where_sessions_have_ids_nothing_but_their_beginning_goes_without_one() {
+    let gives = Arc::new(AtomicBool::new(true));
+    let now = Arc::clone(&gives);
+    let attack = Attack::new("", move |head, message, stream| {
+        if now.load(Ordering::SeqCst) {
+            return polite(head, message, stream);
+        }
+        let body = json!({ "jsonrpc": "2.0", "id": message["id"], "result": { "content": [] } }).to_string();
+        say(stream, "200 OK", "", "application/json", &body);
+    });
+    let list = r#"{"jsonrpc":"2.0","id":2,"method":"tools/call","params":{"name":"open","arguments":{}}}"#;
+    let status = |method: &str, body: Option<&str>| attack.send(method, &[], body).status;
+    assert_eq!(status("POST", Some(list)), 200, "it may do without");
+    let session = attack.session();
+    for (method, body) in [("POST", Some(list)), ("GET", None), ("DELETE", None)] {
+        assert_eq!(status(method, body), 400, "{method}");
+    }
+    assert_eq!(attack.send("POST", &[("Mcp-Session-Id", &session)], Some(list)).status, 200);
+    assert_eq!(attack.arrived("tools/call").len(), 2);
+    // Another build of the server does without them.
+    gives.store(false, Ordering::SeqCst);
+    let hello = r#"{"jsonrpc":"2.0","id":0,"method":"initialize","params":{"protocolVersion":"2025-11-25","capabilities":{},"clientInfo":{"name":"x","version":"1"}}}"#;
+    assert_eq!((status("POST", Some(hello)), status("POST", Some(list))), (200, 200));
+}
+
+#[test]
+fn what_a_target_logs_reaches_in_the_newer_era_who_asked_for_it() {
+    let attack = Attack::new("", |_head, message, stream| {
+        let log = json!({ "jsonrpc": "2.0", "method": "notifications/message", "params": { "level": "error", "data": "logged" } });
+        let done = json!({ "jsonrpc": "2.0", "id": message["id"], "result": { "content": [] } });
+        say(stream, "200 OK", "", "text/event-stream", &format!("data: {log}\n\ndata: {done}\n\n"));
+    });
+    let call = |modern: bool, level: Option<&str>| {
+        let headers =
+            [("Mcp-Protocol-Version", "2026-07-28"), ("Mcp-Method", "tools/call"), ("Mcp-Name", "open")];
+        let mut meta = json!({});
+        if modern {
+            meta = json!({ "io.modelcontextprotocol/protocolVersion": "2026-07-28", "io.modelcontextprotocol/clientCapabilities": {} });
+        }
+        if let Some(level) = level {
+            meta["io.modelcontextprotocol/logLevel"] = level.into();
+        }
+        let params = json!({ "name": "open", "arguments": {}, "_meta": meta });
+        let body = json!({ "jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params }).to_string();
+        let told = attack.send("POST", if modern { &headers } else { &[] }, Some(&body)).text();
+        assert!(told.contains("\"result\""), "{told}");
+        told.contains("logged")
+    };
+    assert_eq!([call(false, None), call(true, None), call(true, Some("info"))], [true, false, true]);
+    let session = attack.world.list(&["session", "list"])[0]["id"].as_str().unwrap().to_owned();
+    let events = format!("{:?}", attack.world.events(&session));
+    assert!(events.contains("did not ask to be told of it"), "{events}");
+}
+
+#[test]
 fn a_modern_target_asks_the_client_only_for_what_it_may() {
     let serve = |_head: &str, message: &Value, stream: &mut TcpStream| {
         let asks = message["params"]["arguments"]["asks"].clone();

@@ -119,7 +119,13 @@ fn limits() -> Value {
                 duration("How long a held command waits before its client is told to come again", "60s"),
             ),
             ("connect", duration("How long dialling may take", "5s")),
-            ("response", duration("How long the target may take to begin its answer", "60s")),
+            (
+                "response",
+                duration(
+                    "How long the target may take to begin its answer, or be silent under a call where it is a program",
+                    "60s",
+                ),
+            ),
             ("body", size("The longest body that is held or judged", "10MiB")),
             ("rate", whole("Commands a second of one principal", 1, 1_000_000)),
             ("rows", whole("Databases: the most rows that one statement gives", 1, 1_000_000_000)),

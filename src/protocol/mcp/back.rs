@@ -14,7 +14,6 @@ use crate::domain::SessionEnd;
 use crate::protocol::mcp::door::NO_SESSION;
 use crate::protocol::mcp::era::Era;
 use crate::protocol::mcp::relay::Relay;
-use crate::protocol::mcp::reply;
 use crate::protocol::mcp::reply::Fault;
 use crate::protocol::mcp::reply::json;
 use crate::protocol::mcp::serve::Refused;
@@ -41,12 +40,6 @@ pub async fn back(
     mut end: Pin<Box<impl Future<Output = SessionEnd> + 'static>>,
 ) -> Result<Response<ReplyBody>, Refused> {
     let Answered { status, session: opened, body } = answered;
-    let (era, id, request) = (relay.turn.era, relay.id.clone(), relay.guard.request());
-    let asked = relay.asked.clone();
-    let refused = |denied: &Denied| {
-        let (status, body) = reply::refusal(denied, era, &asked, &id, request);
-        json(status, body)
-    };
     if status == StatusCode::NOT_FOUND
         && let Some(session) = relay.turn.session.take()
     {
@@ -54,14 +47,11 @@ pub async fn back(
         relay.shared.end_session(&session);
         relay.guard.record_failure(&garbage("its session is gone").because("target_session"));
         let fault = Fault::new(StatusCode::NOT_FOUND, NO_SESSION, "Session not found");
-        return Err(Refused::Fault { era, fault, id: Some(id) });
+        return Err(Refused::Fault { era: relay.turn.era, fault, id: Some(relay.id) });
     }
     let opened = match open_session(&mut relay, opened, status) {
         Ok(opened) => opened,
-        Err(denied) => {
-            relay.guard.record_failure(&denied);
-            return Ok(refused(&denied));
-        }
+        Err(denied) => return Ok(failed(&mut relay, denied)),
     };
     let mut response = match body {
         Answer::Stream(source) => {
@@ -73,20 +63,17 @@ pub async fn back(
         }
         Answer::One(body, decoder) => {
             let read = upstream::one(body, decoder, end.as_mut()).await;
-            one(&mut relay, status, read).unwrap_or_else(|denied| refused(&denied))
+            one(&mut relay, status, read)
         }
-        Answer::Said { body, .. } => {
-            one(&mut relay, status, Ok(body)).unwrap_or_else(|denied| refused(&denied))
+        Answer::Said { body, .. } => one(&mut relay, status, Ok(body)),
+        Answer::Nothing if status.is_client_error() => {
+            let (status, body) = relay.refuses(&nothing(status));
+            json(status, body)
         }
-        Answer::Nothing => {
-            let denied = nothing(status);
-            relay.guard.record_failure(&denied);
-            refused(&denied)
-        }
+        Answer::Nothing => failed(&mut relay, nothing(status)),
         Answer::Strange => {
             let denied = upstream::strange(relay.guard.governed());
-            relay.guard.record_failure(&denied);
-            refused(&denied)
+            failed(&mut relay, denied)
         }
     };
     if let Some(value) = opened.and_then(|session| HeaderValue::from_str(&session.id).ok()) {
@@ -104,6 +91,9 @@ fn open_session(
     let initializes = &*relay.turn.about.method == "initialize"
         && relay.turn.era == Era::Legacy
         && status == StatusCode::OK;
+    if initializes {
+        relay.shared.givers.note(&relay.turn.owner.connection, opened.is_some());
+    }
     let Some(opened) = opened.filter(|_| initializes) else { return Ok(None) };
     let governed = Arc::clone(relay.guard.governed());
     let session = relay.shared.sessions.open(relay.turn.owner.clone(), &governed, opened)?;
@@ -112,12 +102,14 @@ fn open_session(
     Ok(Some(session))
 }
 
+/// What the client gets in place of an answer.
+fn failed(relay: &mut Relay, denied: Denied) -> Response<ReplyBody> {
+    let (status, body) = relay.fails(denied);
+    json(status, body)
+}
+
 /// An answer that is one message.
-fn one(
-    relay: &mut Relay,
-    status: StatusCode,
-    read: Result<Bytes, Denied>,
-) -> Result<Response<ReplyBody>, Denied> {
+fn one(relay: &mut Relay, status: StatusCode, read: Result<Bytes, Denied>) -> Response<ReplyBody> {
     let taken = read.and_then(|data| {
         relay.turn.take(&relay.shared, &mut relay.guard, data, Came::Alone(status.as_u16()))
     });
@@ -125,15 +117,14 @@ fn one(
         Ok(Taken::Pass { body, last: true }) => {
             // The gateway's own refusals are told apart from the target's by their form; the status is the target's where it is MCP's.
             let status = if matches!(status.as_u16(), 200 | 400 | 404) { status } else { StatusCode::OK };
-            return Ok(json(status, body));
+            return json(status, body);
         }
         Ok(Taken::Pass { .. } | Taken::Drop | Taken::Answer(_)) => {
             garbage("its answer is not the one to this request")
         }
         Err(denied) => denied,
     };
-    relay.guard.record_failure(&denied);
-    Err(denied)
+    failed(relay, denied)
 }
 
 fn nothing(status: StatusCode) -> Denied {

@@ -119,10 +119,11 @@ impl Door<'_> {
     /// There is none of that name, or it is not the caller's.
     pub async fn session(&self, message: Option<&Message>) -> Result<Option<Arc<Session>>, Refused> {
         if !self.head.headers.contains_key(&SESSION) {
-            if !self.exchange.governed().connection.is_duplex() {
+            // A server behind HTTP may do without sessions, until it gives an id; a channel has one client, whom it belongs to.
+            let governed = self.exchange.governed();
+            if !governed.connection.is_duplex() && !self.shared.givers.give(&place(governed)) {
                 return Ok(None);
             }
-            // A server behind HTTP may do without sessions; a channel has one client, whom it belongs to.
             let fault = Fault::new(StatusCode::BAD_REQUEST, INVALID_REQUEST, "Mcp-Session-Id is missing");
             return Err(self.fault(Era::Legacy, fault, message, "mcp_session").await);
         }

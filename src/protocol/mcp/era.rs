@@ -10,9 +10,11 @@ use http::StatusCode;
 use crate::domain::json::push_string;
 use crate::protocol::mcp::codec::envelope::Kind;
 use crate::protocol::mcp::codec::envelope::Message;
+use crate::protocol::mcp::codec::envelope::names::ErrorField;
 use crate::protocol::mcp::codec::envelope::names::Meta;
 use crate::protocol::mcp::codec::envelope::names::Param;
 use crate::protocol::mcp::codec::envelope::refusal::INVALID_REQUEST;
+use crate::protocol::mcp::codec::splice::Edit;
 use crate::protocol::mcp::reply::Fault;
 
 /// The first version of the modern era. Versions are dates, so they compare as texts.
@@ -47,6 +49,23 @@ const REMOVED: [&str; 8] = [
 const HEADER_MISMATCH: i32 = -32020;
 /// MCP's code for a version that is not known.
 const NO_VERSION: i32 = -32022;
+
+/// JSON-RPC's code for what went wrong inside.
+const INTERNAL: i32 = -32603;
+
+/// What must change in an error that goes to a client of the modern era: codes that only older versions have. Where one of them sends a
+/// person goes with it: in this era a target asks for that otherwise.
+pub fn codes_of_now(message: &Message) -> Vec<Edit> {
+    let Some(code) = message.failure(ErrorField::Code) else { return Vec::new() };
+    let (now, keeps) = match code.integer() {
+        Some(-32042) => (INTERNAL, false),
+        Some(-32002) => (INVALID_PARAMS, true),
+        _ => return Vec::new(),
+    };
+    let data = message.failure(ErrorField::Data).filter(|_| !keeps);
+    let data = data.map(|data| Edit::replace(data.span, "{}"));
+    std::iter::once(Edit::replace(code.span, now.to_string())).chain(data).collect()
+}
 
 /// An era of the protocol.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

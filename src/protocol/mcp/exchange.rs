@@ -23,6 +23,7 @@ use crate::protocol::mcp::codec::envelope::Kind;
 use crate::protocol::mcp::codec::envelope::Limits;
 use crate::protocol::mcp::codec::envelope::Message;
 use crate::protocol::mcp::codec::envelope::id::Id;
+use crate::protocol::mcp::codec::envelope::names::Meta;
 use crate::protocol::mcp::codec::envelope::refusal::INVALID_REQUEST;
 use crate::protocol::mcp::codec::glimpse::Glimpse;
 use crate::protocol::mcp::command;
@@ -326,6 +327,7 @@ fn about(message: &Message, command: &Command) -> About {
         id: message.id().map(Id::into_owned),
         tool: command.mcp().and_then(|mcp| mcp.tool.clone()),
         asks_for_tasks: command.method() == "server/discover" && command::knows_tasks(message),
+        logs: message.meta(Meta::LogLevel).is_some_and(|level| level.text().is_some()),
         argument: command::completed(message),
         ..About::default()
     }

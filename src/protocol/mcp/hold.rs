@@ -323,13 +323,20 @@ async fn passed_on(
     out: Sink,
     mut end: Pin<&mut impl Future<Output = SessionEnd>>,
 ) -> Option<Last> {
-    let read = match answered.map(|answered| answered.body) {
-        Ok(Answer::Stream(source)) => return relay.run(source, out, end).await,
-        Ok(Answer::One(body, decoder)) => upstream::one(body, decoder, end.as_mut()).await,
-        Ok(Answer::Said { body, .. }) => Ok(body),
-        Ok(Answer::Nothing) => Err(garbage("it answered without a message")),
-        Ok(Answer::Strange) => Err(upstream::strange(relay.guard.governed())),
-        Err(denied) => Err(denied),
+    let answer = match answered {
+        Ok(answered) => answered.body,
+        Err(denied) => {
+            let (_, body) = relay.refuses(&denied);
+            out.last(body).await;
+            return None;
+        }
+    };
+    let read = match answer {
+        Answer::Stream(source) => return relay.run(source, out, end).await,
+        Answer::One(body, decoder) => upstream::one(body, decoder, end.as_mut()).await,
+        Answer::Said { body, .. } => Ok(body),
+        Answer::Nothing => Err(garbage("it answered without a message")),
+        Answer::Strange => Err(upstream::strange(relay.guard.governed())),
     };
     let taken =
         read.and_then(|data| relay.turn.take(&relay.shared, &mut relay.guard, data, Came::Alone(200)));
@@ -341,10 +348,8 @@ async fn passed_on(
         Ok(Taken::Drop | Taken::Answer(_)) => garbage("its answer is not the one to this request"),
         Err(denied) => denied,
     };
-    relay.guard.record_failure(&denied);
-    relay.turn.is_answered();
-    let request = relay.guard.request();
-    out.last(reply::refusal(&denied, relay.turn.era, &relay.asked, &relay.id, request).1).await;
+    let (_, body) = relay.fails(denied);
+    out.last(body).await;
     None
 }
 

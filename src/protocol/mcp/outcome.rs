@@ -239,7 +239,7 @@ impl Again {
                     return Err(exchange.refuse(record, denied.because("client_gone")).await);
                 }
                 () = &mut patience => {
-                    let detail = "it was approved and runs; repeat the same request later";
+                    let detail = "it was approved before and still runs";
                     let denied = Denied::new(DenyCode::ApprovalPending, detail).because("runs");
                     return Err(exchange.refuse(record, denied).await);
                 }
@@ -250,9 +250,10 @@ impl Again {
             }
         };
         let Some(said) = said else {
-            let detail = "it was approved, and ended without an answer; send it again to ask anew";
+            let detail =
+                "it was approved before, and ended without an answer; sent again, it is asked for anew";
             let denied = Denied::new(DenyCode::UpstreamUnavailable, detail).because("no_outcome");
-            return Err(exchange.refuse(record, denied).await);
+            return Err(exchange.refuse(record, denied).await.after_sending());
         };
         let mut guard = exchange.admit_kept(&judged, record, true).await?;
         let unread = || garbage("what was kept of its answer cannot be read");

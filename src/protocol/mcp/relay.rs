@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::HeaderMap;
+use http::StatusCode;
 use tokio::sync::mpsc;
 
 use crate::domain::Denied;
@@ -115,16 +116,25 @@ impl Relay {
             Ok(last) => last,
             Err(Broken::Left) => None,
             Err(Broken::Denied(denied)) => {
-                self.guard.record_failure(&denied);
-                self.turn.is_answered();
+                let (_, body) = self.fails(denied);
                 if self.turn.about.id.is_some() {
-                    let (_, body) =
-                        reply::refusal(&denied, self.turn.era, &self.asked, &self.id, self.guard.request());
                     out.last(body).await;
                 }
                 None
             }
         }
+    }
+
+    /// Records why what was sent has no answer that its client gets; gives what answers it.
+    pub fn fails(&mut self, denied: Denied) -> (StatusCode, Bytes) {
+        self.refuses(&denied.after_sending())
+    }
+
+    /// The same of what the target did not take.
+    pub fn refuses(&mut self, denied: &Denied) -> (StatusCode, Bytes) {
+        self.guard.record_failure(denied);
+        self.turn.is_answered();
+        reply::refusal(denied, self.turn.era, &self.asked, &self.id, self.guard.request())
     }
 
     async fn pass(

@@ -95,6 +95,10 @@ const fn code(code: DenyCode) -> i32 {
 
 /// Whether the same call again may do better.
 fn retryable(denied: &Denied) -> bool {
+    if denied.sent {
+        // It may be done twice then.
+        return false;
+    }
     match denied.code {
         // It is as long another time.
         DenyCode::LimitExceeded if denied.audit == Some("body_too_large") => false,
@@ -175,10 +179,23 @@ pub fn refusal(
 fn words(denied: &Denied) -> String {
     // An operator's words may end their sentence themselves.
     let detail = denied.detail.trim_end_matches('.');
+    if denied.sent && denied.code == DenyCode::UnmaskableReply {
+        return format!(
+            "This was sent and answered, but {detail}. Do not call again to see it: it may be done twice."
+        );
+    }
+    if denied.sent {
+        return format!(
+            "This was sent; whether it was done is not known: {detail}. Find that out before you call again: it may be done twice."
+        );
+    }
     match (denied.code, denied.approval) {
         (DenyCode::ApprovalPending, Some(approval)) => format!(
             "This call waits for a person's approval ({approval}). It has not been done. Call again with the same arguments to continue: {detail}."
         ),
+        (DenyCode::ApprovalPending, None) => {
+            format!("Nothing more was done: {detail}. Call again with the same arguments to have its answer.")
+        }
         // What to do stands in it: the same call may be asked for anew.
         (DenyCode::ApprovalExpired, _) => format!("This was not done: {detail}."),
         _ if retryable(denied) => format!("This was not done: {detail}. It may be tried again later."),
@@ -279,6 +296,28 @@ mod tests {
         for detail in ["Ask #dba", "Ask #dba."] {
             let told = words(&Denied::new(DenyCode::Denied, detail));
             assert_eq!(told, "This was not done: Ask #dba. Do not try it again as it is.");
+        }
+    }
+
+    #[test]
+    fn what_was_sent_is_neither_said_to_be_undone_nor_to_be_tried_again() {
+        for code in [
+            DenyCode::UpstreamUnavailable,
+            DenyCode::SessionEnded,
+            DenyCode::LimitExceeded,
+            DenyCode::UnmaskableReply,
+            DenyCode::RecordingUnavailable,
+        ] {
+            let denied = Denied::new(code, "it broke");
+            let unsent = words(&denied);
+            assert!(unsent.starts_with("This was not done: it broke."), "{unsent}");
+            let sent = denied.after_sending();
+            let told = words(&sent);
+            assert!(told.starts_with("This was sent") && told.contains("it broke. "), "{told}");
+            assert!(
+                !told.contains("not done") && !told.contains("again later") && !retryable(&sent),
+                "{told}"
+            );
         }
     }
 

@@ -154,6 +154,8 @@ pub struct About {
     pub asks_for_tasks: bool,
     /// The gateway's id of the task that is asked after, which the target knows by another.
     pub task: Option<Box<str>>,
+    /// Its client wants to be told what the target logs meanwhile.
+    pub logs: bool,
     /// Of a completion: the name of the argument.
     pub argument: Box<str>,
     /// The method and what it names.

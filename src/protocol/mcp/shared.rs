@@ -1,6 +1,7 @@
 //! What all requests of all threads share, and what one of them is about.
 
 use std::collections::HashMap;
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::MutexGuard;
@@ -25,6 +26,8 @@ use crate::protocol::mcp::tools::Tools;
 pub struct McpShared {
     /// Sessions of the legacy era.
     pub sessions: Sessions,
+    /// Whose targets give ids to sessions.
+    pub givers: Givers,
     /// What targets said of their tools.
     pub tools: Tools,
     /// What servers offer, held against what was accepted of it.
@@ -48,6 +51,30 @@ impl McpShared {
     pub fn end_session(&self, session: &Session) {
         self.sessions.end(session);
         self.held.end(&session.id);
+    }
+}
+
+/// The connections whose targets give ids to sessions: there nothing but `initialize` goes without one. Cheap to clone.
+#[derive(Debug, Clone, Default)]
+pub struct Givers(Arc<Mutex<HashSet<Box<str>>>>);
+
+impl Givers {
+    fn locked(&self) -> MutexGuard<'_, HashSet<Box<str>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Notes whether the target of this connection, where it leads now, has given an id.
+    pub fn note(&self, connection: &str, gives: bool) {
+        if gives {
+            self.locked().insert(connection.into());
+        } else {
+            self.locked().remove(connection);
+        }
+    }
+
+    /// Whether it gave one, the last time.
+    pub fn give(&self, connection: &str) -> bool {
+        self.locked().contains(connection)
     }
 }
 

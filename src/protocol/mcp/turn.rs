@@ -39,6 +39,7 @@ use crate::protocol::mcp::door::place;
 use crate::protocol::mcp::dropped::Why;
 use crate::protocol::mcp::dropped::words;
 use crate::protocol::mcp::elicitation;
+use crate::protocol::mcp::era;
 use crate::protocol::mcp::era::Era;
 use crate::protocol::mcp::era::legacy;
 use crate::protocol::mcp::fresh;
@@ -133,6 +134,12 @@ pub enum Own {
 }
 
 impl Own {
+    /// The id of what it answers.
+    pub const fn id(&self) -> &Id<'static> {
+        let (Self::Pong(id) | Self::Refused(id) | Self::Unanswered(id)) = self;
+        id
+    }
+
     /// The message.
     pub fn body(&self) -> String {
         let (id, why) = match self {
@@ -248,6 +255,9 @@ impl Turn {
         let mut rewrite = Rewrite::new(message);
         if let Some(id) = self.about.id.as_ref().filter(|_| nameless) {
             rewrite.id(id.to_json());
+        }
+        if self.era == Era::Modern {
+            rewrite.edits(era::codes_of_now(message));
         }
         if message.kind() == Kind::Response {
             if let Some(session) = self.session.as_ref().filter(|_| &*self.about.method == "initialize")
@@ -425,6 +435,10 @@ impl Turn {
                     Some(progress) if progress > self.progress => self.progress = progress,
                     _ => return Ok(dropped(guard, message, Why::NoProgress)),
                 }
+            }
+            // Who does not say from which level on is told nothing.
+            "notifications/message" if self.era == Era::Modern && !self.about.logs => {
+                return Ok(dropped(guard, message, Why::NotSubscribed));
             }
             "notifications/tools/list_changed" => {
                 // What is in the list now nobody knows until it comes.

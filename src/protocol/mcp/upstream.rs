@@ -205,8 +205,13 @@ pub async fn send(
         Permitted::Duplex(permit) => return duplex::upstream::send(permit, end).await,
     };
     let (answered, guard) = upstream::send(permit, None, end).await;
-    let answered = answered.and_then(answered_with);
+    let answered = answered.and_then(|response| answered_with(response).map_err(turned_away));
     (answered, guard)
+}
+
+/// What was sent has no answer. It was not done only where the target did not even let the gateway in.
+fn turned_away(denied: Denied) -> Denied {
+    if denied.code == DenyCode::UpstreamCredential { denied } else { denied.after_sending() }
 }
 
 /// Takes a permit back: nothing is sent. Gives the guard, to record why.

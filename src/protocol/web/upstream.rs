@@ -1,5 +1,6 @@
 //! The target's side: streams kept open per thread, the credential put in, and the only place where a permit becomes bytes.
 
+use std::cell::Cell;
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::pin::Pin;
@@ -167,21 +168,32 @@ impl Reach {
     /// The target is not reached, or does not answer within `limits.response`, which begins anew as long as the body makes progress.
     pub async fn send(
         &self,
+        request: Request<RequestBody>,
+        sent: Option<&Arc<Sent>>,
+    ) -> Result<Response<Incoming>, Denied> {
+        self.try_send(request, sent, &Cell::new(false)).await
+    }
+
+    /// The same; `went` is true as long as something of it may have gone out, as is [`Denied::sent`].
+    async fn try_send(
+        &self,
         mut request: Request<RequestBody>,
         sent: Option<&Arc<Sent>>,
+        went: &Cell<bool>,
     ) -> Result<Response<Incoming>, Denied> {
         if let Some(credential) = &self.credential {
             put(credential, &mut request)?;
         }
         let limit = self.governed.connection.limits.response;
-        let answered = within(deliver(request, &self.governed), limit, sent)
+        let answered = within(deliver(request, &self.governed, went), limit, sent)
             .await
             .map_err(|denied| if sent.is_some_and(|sent| sent.has_stalled()) { left_off() } else { denied });
-        answered.inspect_err(|denied| {
+        answered.map_err(|denied| {
             if denied.audit == Some("upstream_timeout") {
                 // A stream on which nothing comes back is not used again.
                 pool(&self.governed, |pool| pool.h2 = None);
             }
+            if went.get() { denied.after_sending() } else { denied }
         })
     }
 }
@@ -215,10 +227,14 @@ async fn exchange(
     };
     let reach = Reach::of(guard);
     let request = request(outgoing, &reach.governed)?;
+    let went = Cell::new(false);
     tokio::select! {
         biased;
-        end = end => Err(crate::pipeline::session_ended(end)),
-        answered = reach.send(request, sent) => answered,
+        end = end => {
+            let ended = crate::pipeline::session_ended(end);
+            Err(if went.get() { ended.after_sending() } else { ended })
+        }
+        answered = reach.try_send(request, sent, &went) => answered,
     }
 }
 
@@ -289,9 +305,11 @@ fn request(outgoing: Outgoing, governed: &Governed) -> Result<Request<RequestBod
 async fn deliver(
     mut request: Request<RequestBody>,
     governed: &Arc<Governed>,
+    went: &Cell<bool>,
 ) -> Result<Response<Incoming>, Denied> {
     let fresh_only = request.headers().contains_key(http::header::UPGRADE);
     while let Some(sender) = if fresh_only { None } else { idle(governed) } {
+        went.set(true);
         match attempt(sender, request, governed).await {
             Ok(response) => return Ok(response),
             Err(Failed::Unsent(back)) => request = *back,
@@ -302,10 +320,13 @@ async fn deliver(
             }
         }
     }
+    went.set(false);
     let sender = connect(governed, fresh_only).await?;
+    went.set(true);
     match attempt(sender, request, governed).await {
         Ok(response) => Ok(response),
-        Err(_failed) => {
+        Err(failed) => {
+            went.set(matches!(failed, Failed::Lost));
             Err(unavailable("the target closed the stream, or did not answer in HTTP")
                 .because("target_garbage"))
         }

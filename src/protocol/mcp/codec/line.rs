@@ -5,6 +5,8 @@ use bytes::BufMut;
 use bytes::Bytes;
 use bytes::BytesMut;
 
+use crate::protocol::mcp::codec::envelope::id::Id;
+use crate::protocol::mcp::codec::glimpse::Glimpse;
 use crate::protocol::mcp::codec::piece::append;
 
 /// One line of a process's output, without its end.
@@ -17,11 +19,13 @@ pub enum Line {
 }
 
 /// A line that is longer than allowed. It is dropped; the reader goes on with the one behind it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("a line that is longer than {limit} bytes; it is dropped")]
 pub struct TooLong {
     /// How many bytes a line may have, without its end.
     pub limit: usize,
+    /// The request that it answers, as far as that is known: nothing else will.
+    pub answers: Option<Id<'static>>,
 }
 
 /// Reads lines from pieces of a stream, split anywhere. A line that arrives with one piece is not copied.
@@ -31,14 +35,14 @@ pub struct Reader {
     input: Bytes,
     /// Up to where there is no line end.
     searched: usize,
-    /// Whether the line is dropped up to its end, because it was too long.
-    dropping: bool,
+    /// The line is dropped up to its end, because it was too long: what is seen of it.
+    dropping: Option<Box<Glimpse>>,
 }
 
 impl Reader {
     /// A reader at the start of a stream whose lines have at most `limit` bytes.
     pub const fn new(limit: usize) -> Self {
-        Self { limit, input: Bytes::new(), searched: 0, dropping: false }
+        Self { limit, input: Bytes::new(), searched: 0, dropping: None }
     }
 
     /// Takes the next piece. Ask [`Reader::take`] for all there is before the next one.
@@ -49,21 +53,21 @@ impl Reader {
     /// The next line that is not blank, if it has come whole.
     ///
     /// # Errors
-    /// [`TooLong`], once for each such line, as soon as it is known.
+    /// [`TooLong`], once for each such line, when it has ended.
     pub fn take(&mut self) -> Result<Option<Line>, TooLong> {
         loop {
             let rest = self.input.get(self.searched..).unwrap_or_default();
             let Some(found) = memchr::memchr(b'\n', rest) else {
-                return self.wait();
+                self.wait();
+                return Ok(None);
             };
             let line = self.input.split_to(self.searched + found);
             self.input.advance(1);
             self.searched = 0;
-            if std::mem::take(&mut self.dropping) {
-                continue;
-            }
-            if line.len() > self.limit {
-                return Err(TooLong { limit: self.limit });
+            let glimpse = self.dropping.take().or_else(|| (line.len() > self.limit).then(Box::default));
+            if let Some(mut glimpse) = glimpse {
+                glimpse.push(&line);
+                return Err(TooLong { limit: self.limit, answers: glimpse.answers() });
             }
             if let Some(line) = told(line) {
                 return Ok(Some(line));
@@ -73,19 +77,15 @@ impl Reader {
 
     /// What stands behind the last line end when the stream has ended: the process may have died in the middle of it.
     pub fn finish(self) -> Option<Line> {
-        if self.dropping { None } else { told(self.input) }
+        if self.dropping.is_some() || self.input.len() > self.limit { None } else { told(self.input) }
     }
 
-    fn wait(&mut self) -> Result<Option<Line>, TooLong> {
-        let long = self.input.len() > self.limit;
-        if long || self.dropping {
+    fn wait(&mut self) {
+        if self.dropping.is_some() || self.input.len() > self.limit {
+            self.dropping.get_or_insert_default().push(&self.input);
             self.input = Bytes::new();
         }
         self.searched = self.input.len();
-        if long && !std::mem::replace(&mut self.dropping, true) {
-            return Err(TooLong { limit: self.limit });
-        }
-        Ok(None)
     }
 }
 

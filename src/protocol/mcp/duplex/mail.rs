@@ -1,13 +1,17 @@
 //! What waits between a target and a client: queues that hold so many bytes and no more.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::sync::Semaphore;
 use tokio::sync::mpsc;
+use tokio::time::Instant;
 
 use crate::domain::Denied;
+use crate::domain::DenyCode;
+use crate::domain::units::format_duration;
 use crate::protocol::mcp::turn::MOST;
 
 /// How many bytes may wait in one queue: one message of the greatest length, and some more.
@@ -122,6 +126,34 @@ pub struct Mail {
     queue: Outlet<Result<Heard, Denied>>,
     first: Option<Heard>,
     left: Option<Box<dyn FnOnce() + Send>>,
+    limit: Option<Limit>,
+}
+
+/// How long the target may say nothing under a request.
+struct Limit {
+    silence: Duration,
+    /// Since when it is to say something.
+    since: Instant,
+    /// When the target last waited for the client: now, if it still does; `None`: never.
+    waited: Box<dyn Fn() -> Option<Instant> + Send>,
+    /// Run when it does not.
+    gives_up: Option<Box<dyn FnOnce() + Send>>,
+}
+
+impl Limit {
+    fn due(&self) -> Option<Instant> {
+        let waited = (self.waited)().unwrap_or(self.since);
+        self.since.max(waited).checked_add(self.silence)
+    }
+
+    fn is_over(&mut self) -> Denied {
+        if let Some(gives_up) = self.gives_up.take() {
+            gives_up();
+        }
+        let silence = format_duration(self.silence);
+        let detail = format!("the target neither answered nor told of progress within {silence}");
+        Denied::new(DenyCode::UpstreamUnavailable, detail).because("upstream_timeout").after_sending()
+    }
 }
 
 impl std::fmt::Debug for Mail {
@@ -134,18 +166,58 @@ impl Mail {
     /// Mail, and where it comes from. `left` is run when it is dropped; what it holds lives as long.
     pub fn open(left: impl FnOnce() + Send + 'static) -> (Sender, Self) {
         let (sender, queue) = queue();
-        (sender, Self { queue, first: None, left: Some(Box::new(left)) })
+        (sender, Self { queue, first: None, left: Some(Box::new(left)), limit: None })
+    }
+
+    /// The same of a request: from now on, and from each message on, the target may be silent for so long. That it waits for its client is
+    /// no silence: `waited` says when it last did. `gives_up` is run when it is silent for longer.
+    pub fn within(
+        mut self,
+        silence: Duration,
+        waited: impl Fn() -> Option<Instant> + Send + 'static,
+        gives_up: impl FnOnce() + Send + 'static,
+    ) -> Self {
+        let gives_up: Box<dyn FnOnce() + Send> = Box::new(gives_up);
+        let (waited, gives_up) = (Box::new(waited), Some(gives_up));
+        self.limit = Some(Limit { silence, since: Instant::now(), waited, gives_up });
+        self
     }
 
     /// The next message; `None`: there will be none. Nothing is lost when the future is dropped.
     ///
     /// # Errors
-    /// The stream was broken off.
+    /// The stream was broken off, or the target is silent for too long.
     pub async fn next(&mut self) -> Result<Option<Heard>, Denied> {
         if let Some(first) = self.first.take() {
             return Ok(Some(first));
         }
-        self.queue.next().await.transpose()
+        loop {
+            let due = self.limit.as_ref().and_then(Limit::due);
+            let silent = async {
+                match due {
+                    Some(due) => tokio::time::sleep_until(due).await,
+                    None => std::future::pending().await,
+                }
+            };
+            let heard = tokio::select! {
+                biased;
+                heard = self.queue.next() => Some(heard),
+                () = silent => None,
+            };
+            match (heard, &mut self.limit) {
+                (Some(heard), limit) => {
+                    if let Some(limit) = limit {
+                        limit.since = Instant::now();
+                    }
+                    return heard.transpose();
+                }
+                (None, Some(limit)) if limit.due().is_none_or(|due| due <= Instant::now()) => {
+                    return Err(limit.is_over());
+                }
+                // The client was waited for meanwhile.
+                (None, _) => {}
+            }
+        }
     }
 
     /// Gives a message back, to be the next.
@@ -177,6 +249,37 @@ mod tests {
         assert_eq!(inlet.try_put((), 1), Ok(()));
         drop(outlet);
         assert_eq!(inlet.put((), usize::MAX).await, Err(Unsent::Closed), "nobody waits for who has left");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn silence_counts_from_the_last_message_and_not_while_the_client_is_waited_for() {
+        let minute = Duration::from_mins(1);
+        let waited = Arc::new(std::sync::Mutex::new(None));
+        let known = Arc::clone(&waited);
+        let (sender, mail) = Mail::open(|| {});
+        let mut mail = mail.within(minute, move || *known.lock().unwrap(), || {});
+        let began = Instant::now();
+        let heard = Heard { body: Bytes::new(), answer: None };
+        let says = async {
+            tokio::time::sleep(minute * 9 / 10).await;
+            sender.try_put(Ok(heard.clone()), 1).unwrap();
+        };
+        assert_eq!(tokio::join!(mail.next(), says).0, Ok(Some(heard.clone())));
+        // It is asked again and again, as by who has other things to look after meanwhile.
+        let later = began + minute * 3 / 2;
+        *waited.lock().unwrap() = Some(later);
+        let denied = loop {
+            if let Ok(next) = tokio::time::timeout(minute / 7, mail.next()).await {
+                break next.unwrap_err();
+            }
+        };
+        assert_eq!(denied.audit, Some("upstream_timeout"));
+        assert!(
+            denied.sent && Instant::now().duration_since(later) < minute * 11 / 10,
+            "{:?}",
+            began.elapsed()
+        );
+        assert!(Instant::now() >= later + minute);
     }
 
     #[tokio::test]

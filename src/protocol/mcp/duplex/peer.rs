@@ -12,9 +12,11 @@ use tokio::sync::watch;
 use crate::domain::Denied;
 use crate::domain::DenyCode;
 use crate::protocol::mcp::codec::envelope::Message;
+use crate::protocol::mcp::codec::envelope::id::Id;
 use crate::protocol::mcp::duplex::mail::Inlet;
 use crate::protocol::mcp::duplex::mail::Outlet;
 use crate::protocol::mcp::duplex::mail::queue;
+use crate::protocol::mcp::turn::garbage;
 
 /// Who is told what comes from the other end.
 pub trait Listener: Send + Sync + 'static {
@@ -24,11 +26,42 @@ pub trait Listener: Send + Sync + 'static {
     /// Takes one message. Nothing more is read before this is done.
     fn hear(&self, message: Message) -> impl Future<Output = ()> + Send;
 
+    /// The answer to the request with this id has come, and cannot be read: no other will.
+    fn unread(&self, id: &Id<'_>, why: Unread);
+
     /// The other end has failed. `marker` says how, for the recordings of those that used it.
     fn failed(&self, marker: &str);
 
     /// There will be no more messages, for this reason.
     fn over(&self, why: &Denied);
+}
+
+/// Why an answer cannot be read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unread {
+    /// It is no message, or has more than one reading.
+    NoMessage,
+    /// It is longer than a message may be.
+    TooLong,
+}
+
+impl Unread {
+    /// The words of the recording for it: what came, and why nobody gets it.
+    pub const fn words(self) -> (&'static str, &'static str, &'static str) {
+        match self {
+            Self::NoMessage => ("response", "", "it is no message of MCP"),
+            Self::TooLong => ("response", "", "it is longer than 16 MiB"),
+        }
+    }
+
+    /// The refusal of what waits for it.
+    pub fn denied(self) -> Denied {
+        let denied = match self {
+            Self::NoMessage => garbage("it sent what is no MCP message"),
+            Self::TooLong => garbage("its answer is longer than 16 MiB"),
+        };
+        denied.after_sending()
+    }
 }
 
 /// What is at the other end.

@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::sync::watch;
+use tokio::time::Instant;
 
 use crate::domain::Denied;
 use crate::domain::DenyCode;
@@ -33,11 +34,14 @@ use crate::protocol::mcp::duplex::peer;
 use crate::protocol::mcp::duplex::peer::Ends;
 use crate::protocol::mcp::duplex::peer::Listener;
 use crate::protocol::mcp::duplex::peer::Peer;
+use crate::protocol::mcp::duplex::peer::Unread;
 use crate::protocol::mcp::turn::Own;
 use crate::protocol::web::upstream::Reach;
 
 /// How many requests may be open at a time.
 const MOST_OPEN: usize = 256;
+/// How many questions of the target are kept in mind.
+const MOST_ASKED: usize = 256;
 /// How many messages are kept for a stream that is not open.
 const MOST_KEPT: usize = 64;
 /// How many bytes they may have together.
@@ -71,6 +75,10 @@ struct State {
     /// Oldest first.
     open: Vec<Open>,
     stream: Option<Sender>,
+    /// What the target asks its client, and on which stream, as long as it is not answered.
+    asked: Vec<(Id<'static>, Sender)>,
+    /// When the last of them was answered.
+    answered: Option<Instant>,
     kept: VecDeque<Message>,
     kept_bytes: usize,
     left_out: LeftOut,
@@ -146,14 +154,21 @@ impl Solo {
         &self.peer
     }
 
-    /// Sends a request; what answers it comes as mail.
+    /// Sends a request; what answers it comes as mail, in which there may be silence for so long.
     ///
     /// # Errors
     /// The other end is gone, its id is in use, or too many are open.
-    pub async fn ask(self: &Arc<Self>, message: &Message) -> Result<Mail, Denied> {
+    pub async fn ask(self: &Arc<Self>, message: &Message, silence: Duration) -> Result<Mail, Denied> {
         let Some(id) = message.id().map(Id::into_owned) else { return Err(self.peer.gone()) };
         let kept_alive = Arc::clone(self);
         let (client, mail) = Mail::open(move || drop(kept_alive));
+        let (waits, gives_up, asked) = (Arc::downgrade(self), Arc::downgrade(self), client.clone());
+        let gives_up = move || {
+            if let Some(solo) = gives_up.upgrade() {
+                solo.gives_up(&asked);
+            }
+        };
+        let mail = mail.within(silence, move || waits.upgrade()?.waited(), gives_up);
         let (solo, whose) = (Arc::downgrade(self), client.clone());
         let told = move |went: Result<(), Denied>| {
             let Err(denied) = went else { return };
@@ -197,13 +212,16 @@ impl Solo {
             return Err(over.clone());
         }
         self.peer.deliver(message.body().clone()).await?;
+        if let (Kind::Response | Kind::Error, Some(id)) = (message.kind(), message.id()) {
+            self.is_answered(&id);
+        }
         if message.method().as_deref() == Some("notifications/cancelled")
             && let Some(id) = message.param(Param::RequestId).and_then(|id| id.id())
             && let Some(open) = self.forget(|open| open.cancels && open.id == id)
         {
             // It is answered no more; the stream must end all the same.
             let denied = Denied::new(DenyCode::BadRequest, "the client has cancelled this request");
-            open.client.fail(denied.because("client_cancelled"));
+            open.client.fail(denied.because("client_cancelled").after_sending());
         }
         Ok(())
     }
@@ -211,6 +229,43 @@ impl Solo {
     /// Answers what the target asked, in the gateway's own words.
     pub fn answer(&self, own: &Own) {
         self.peer.tell(own.body());
+        self.is_answered(own.id());
+    }
+
+    /// The target asks its client something on this stream.
+    fn asks(&self, id: &Id<'_>, stream: &Sender) {
+        let mut state = self.state();
+        state.asked.retain(|(_, stream)| !stream.is_closed());
+        if state.asked.len() < MOST_ASKED {
+            state.asked.push((id.clone().into_owned(), stream.clone()));
+        }
+    }
+
+    /// What the target asked is answered, or it does not want to know it any more.
+    fn is_answered(&self, id: &Id<'_>) {
+        let mut state = self.state();
+        let before = state.asked.len();
+        state.asked.retain(|(asked, _)| asked != id);
+        if state.asked.len() < before {
+            state.answered = Some(Instant::now());
+        }
+    }
+
+    /// When the target last waited for an answer of its client: now, if it still does.
+    fn waited(&self) -> Option<Instant> {
+        let state = self.state();
+        let waits = state.asked.iter().any(|(_, stream)| !stream.is_closed());
+        if waits { Some(Instant::now()) } else { state.answered }
+    }
+
+    /// The target says nothing under this request: it is not waited for any more, and told so.
+    fn gives_up(&self, client: &Sender) {
+        if let Some(Open { cancels: true, id, .. }) = self.forget(|open| open.client.is(client)) {
+            self.peer.tell(format!(
+                "{{\"jsonrpc\":\"2.0\",\"method\":\"notifications/cancelled\",\"params\":{{\"requestId\":{}}}}}",
+                id.to_json()
+            ));
+        }
     }
 
     /// The stream for what belongs to no request. One that is open already ends.
@@ -246,8 +301,11 @@ impl Solo {
 
     /// Nobody gets this message: it is counted, and recorded in the session.
     fn leave_out(&self, message: &Message, why: Why) {
+        self.note(words(message, why));
+    }
+
+    fn note(&self, (kind, method, why): (&'static str, &'static str, &'static str)) {
         self.peer.drop_one();
-        let (kind, method, why) = words(message, why);
         let data = self.state().left_out.note(kind, method, why);
         if let Some(data) = data {
             self.mark(&data);
@@ -335,6 +393,13 @@ impl Listener for Solo {
             }
             Kind::Request | Kind::Notification => match self.way(&message) {
                 Way::To(client) => {
+                    if let (Kind::Request, Some(id)) = (message.kind(), message.id()) {
+                        self.asks(&id, &client);
+                    } else if message.method().as_deref() == Some("notifications/cancelled")
+                        && let Some(id) = message.param(Param::RequestId).and_then(|id| id.id())
+                    {
+                        self.is_answered(&id);
+                    }
                     if client.put(Ok(Heard { body, answer: None }), bytes).await.is_err() {
                         self.keep(message);
                     }
@@ -343,6 +408,13 @@ impl Listener for Solo {
                 Way::Nowhere => self.leave_out(&message, Why::Nobody),
             },
         }
+    }
+
+    fn unread(&self, id: &Id<'_>, why: Unread) {
+        if let Some(open) = self.forget(|open| open.id == *id) {
+            open.client.fail(why.denied());
+        }
+        self.note(why.words());
     }
 
     fn failed(&self, marker: &str) {
@@ -359,7 +431,7 @@ impl Listener for Solo {
         state.stream = None;
         state.kept.clear();
         for open in state.open.drain(..) {
-            open.client.fail(why.clone());
+            open.client.fail(why.clone().after_sending());
         }
     }
 }

@@ -10,11 +10,16 @@ use crate::domain::Denied;
 use crate::domain::DenyCode;
 use crate::protocol::mcp::codec::envelope::Limits;
 use crate::protocol::mcp::codec::envelope::Message;
+use crate::protocol::mcp::codec::envelope::id::Id;
 use crate::protocol::mcp::duplex::Solo;
 use crate::protocol::mcp::duplex::peer::Ends;
 use crate::protocol::mcp::duplex::peer::Kind;
 use crate::protocol::mcp::duplex::peer::Listener;
 use crate::protocol::mcp::duplex::peer::Parcel;
+use crate::protocol::mcp::turn::Own;
+
+/// As long as it takes.
+const SILENCE: Duration = Duration::MAX;
 
 fn message(value: &Value) -> Message {
     Message::scan(value.to_string().into(), Limits::new(1 << 20)).unwrap()
@@ -44,8 +49,8 @@ fn tell(parcel: Parcel, went: Result<(), Denied>) {
 #[tokio::test]
 async fn a_request_that_is_not_taken_fails_and_no_other_does() {
     let (solo, mut ends) = Solo::new(Kind::Server);
-    let mut first = solo.ask(&request(1)).await.unwrap();
-    let mut other = solo.ask(&request(2)).await.unwrap();
+    let mut first = solo.ask(&request(1), SILENCE).await.unwrap();
+    let mut other = solo.ask(&request(2), SILENCE).await.unwrap();
     let (one, two) = (taken(&mut ends).await, taken(&mut ends).await);
     tell(one, Err(untaken()));
     assert_eq!(first.next().await.unwrap_err(), untaken());
@@ -53,11 +58,11 @@ async fn a_request_that_is_not_taken_fails_and_no_other_does() {
     solo.hear(answer(2)).await;
     assert!(other.next().await.unwrap().unwrap().answer.is_some());
     // It was answered before it was known whether it went, and its id is another's by then.
-    let mut early = solo.ask(&request(3)).await.unwrap();
+    let mut early = solo.ask(&request(3), SILENCE).await.unwrap();
     let late = taken(&mut ends).await;
     solo.hear(answer(3)).await;
     assert!(early.next().await.unwrap().unwrap().answer.is_some());
-    let mut again = solo.ask(&request(3)).await.unwrap();
+    let mut again = solo.ask(&request(3), SILENCE).await.unwrap();
     tell(late, Err(untaken()));
     solo.hear(answer(3)).await;
     assert!(again.next().await.unwrap().unwrap().answer.is_some());
@@ -84,20 +89,64 @@ async fn what_is_not_answered_is_told_when_a_server_took_it_and_when_a_program_h
 #[tokio::test]
 async fn all_that_waits_is_told_why_there_will_be_no_answer() {
     let (solo, _ends) = Solo::new(Kind::Server);
-    let mut waits = solo.ask(&request(1)).await.unwrap();
+    let mut waits = solo.ask(&request(1), SILENCE).await.unwrap();
     solo.over(&untaken());
     solo.over(&Kind::Server.gone());
-    assert_eq!(waits.next().await.unwrap_err(), untaken());
-    assert_eq!(solo.ask(&request(2)).await.unwrap_err(), untaken(), "the first reason stays");
+    assert_eq!(waits.next().await.unwrap_err(), untaken().after_sending());
+    assert_eq!(solo.ask(&request(2), SILENCE).await.unwrap_err(), untaken(), "the first reason stays");
     assert_eq!(solo.listen().unwrap_err(), untaken());
     assert!(!solo.lives() && !solo.waits());
+}
+
+/// The next message that the other end is to send, as JSON.
+async fn next(ends: &mut Ends) -> Value {
+    serde_json::from_slice(&taken(ends).await.body).unwrap()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_fails_under_which_the_other_end_is_silent_unless_it_waits_for_the_client() {
+    const MINUTE: Duration = Duration::from_mins(1);
+    let progress = json!({ "jsonrpc": "2.0", "method": "notifications/progress", "params": { "progressToken": "p", "progress": 1 } });
+    let asks = json!({ "jsonrpc": "2.0", "id": 7, "method": "roots/list" });
+    let calls = json!({ "jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": { "_meta": { "progressToken": "p" } } });
+    let (solo, mut ends) = Solo::new(Kind::Program);
+    let mut mail = solo.ask(&message(&calls), MINUTE).await.unwrap();
+    assert_eq!(next(&mut ends).await["id"], 1);
+    for said in [&progress, &progress, &asks] {
+        tokio::time::sleep(MINUTE * 9 / 10).await;
+        solo.hear(message(said)).await;
+        assert!(mail.next().await.unwrap().unwrap().answer.is_none());
+    }
+    // A person takes the time that it takes.
+    assert!(tokio::time::timeout(MINUTE * 20, mail.next()).await.is_err());
+    let began = tokio::time::Instant::now();
+    solo.tell(&message(&json!({ "jsonrpc": "2.0", "id": 7, "result": { "roots": [] } }))).await.unwrap();
+    assert_eq!(next(&mut ends).await["id"], 7);
+    let denied = mail.next().await.unwrap_err();
+    assert_eq!((denied.audit, denied.sent), (Some("upstream_timeout"), true));
+    assert_eq!(began.elapsed().as_secs(), 60);
+    // The other end is told, and may not answer any more.
+    let cancels = next(&mut ends).await;
+    assert_eq!(
+        (&cancels["method"], &cancels["params"]["requestId"]),
+        (&json!("notifications/cancelled"), &json!(1))
+    );
+    assert!(!solo.waits());
+    // A question that is refused for the client is no reason to wait.
+    let mut mail = solo.ask(&request(2), MINUTE).await.unwrap();
+    solo.hear(message(&asks)).await;
+    mail.next().await.unwrap();
+    solo.answer(&Own::Refused(Id::Number(7)));
+    let began = tokio::time::Instant::now();
+    assert_eq!(mail.next().await.unwrap_err().audit, Some("upstream_timeout"));
+    assert_eq!(began.elapsed().as_secs(), 60);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_channel_that_nobody_uses_ends_but_not_under_a_call() {
     let (solo, mut ends) = Solo::new(Kind::Server);
     tokio::spawn(solo.watch());
-    let mut waits = solo.ask(&request(1)).await.unwrap();
+    let mut waits = solo.ask(&request(1), SILENCE).await.unwrap();
     tokio::time::sleep(Duration::from_mins(100)).await;
     assert!(solo.lives() && solo.waits() && !*ends.stop.borrow());
     solo.hear(answer(1)).await;

@@ -1,5 +1,6 @@
 //! The way into a channel: which one a message is for, and the only place where a permit becomes what goes through it.
 
+use std::cell::Cell;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -75,15 +76,20 @@ pub async fn send(
     mut end: Pin<&mut impl Future<Output = SessionEnd>>,
 ) -> (Result<Answered, Denied>, ReplyGuard) {
     let (letter, mut guard) = permit.into_parts();
+    let went = Cell::new(false);
     let answered = tokio::select! {
         biased;
-        end = end.as_mut() => Err(crate::pipeline::session_ended(end)),
-        answered = deliver(letter, &mut guard) => answered,
+        end = end.as_mut() => {
+            let ended = crate::pipeline::session_ended(end);
+            Err(if went.get() { ended.after_sending() } else { ended })
+        }
+        answered = deliver(letter, &mut guard, &went) => answered,
     };
     (answered, guard)
 }
 
-async fn deliver(letter: Letter, guard: &mut ReplyGuard) -> Result<Answered, Denied> {
+/// `went` becomes true when something of it may have been taken.
+async fn deliver(letter: Letter, guard: &mut ReplyGuard, went: &Cell<bool>) -> Result<Answered, Denied> {
     let Letter { programs, session, what } = letter;
     let (body, era) = match (what, session.as_ref()) {
         (What::Message(body, era), _) => (body, era),
@@ -100,10 +106,12 @@ async fn deliver(letter: Letter, guard: &mut ReplyGuard) -> Result<Answered, Den
     let message = Message::scan(body, Limits::new(usize::MAX)).map_err(|_unreadable| unsent())?;
     // Whoever says a version in the message is of the modern era, whichever it says.
     let era = if message.meta(Meta::ProtocolVersion).is_some() { Era::Modern } else { era };
+    let silence = guard.governed().connection.limits.response;
     if let Some(solo) = session.filter(|_| era == Era::Legacy) {
         solo.touch(guard);
+        went.set(true);
         return match message.kind() {
-            Kind::Request => answer(solo.ask(&message).await?, Some(solo)).await,
+            Kind::Request => answer(solo.ask(&message, patience(&message, silence)).await?, Some(solo)).await,
             Kind::Notification | Kind::Response | Kind::Error => {
                 solo.tell(&message).await.map(|()| nothing(StatusCode::ACCEPTED))
             }
@@ -120,7 +128,8 @@ async fn deliver(letter: Letter, guard: &mut ReplyGuard) -> Result<Answered, Den
                 None => sse::begin(Reach::of(guard)).await?,
             };
             solo.touch(guard);
-            let mut answered = answer(solo.ask(&message).await?, Some(Arc::clone(&solo))).await?;
+            went.set(true);
+            let mut answered = answer(solo.ask(&message, silence).await?, Some(Arc::clone(&solo))).await?;
             // One that does not want the client has no session with it.
             let opened = !matches!(answered.body, Answer::Said { failed: true, .. });
             answered.session = opened.then_some(Theirs::Solo(solo));
@@ -135,19 +144,27 @@ async fn deliver(letter: Letter, guard: &mut ReplyGuard) -> Result<Answered, Den
                 Err(NoJoint::Denied(denied)) => return Err(denied),
             };
             joint.touch(guard.end_watch());
+            went.set(true);
             if kind == Kind::Request {
-                return answer(joint.ask(&message, guard.session_id()).await?, None).await;
+                let mail = joint.ask(&message, guard.session_id()).await?;
+                return answer(mail.within(patience(&message, silence), || None, || {}), None).await;
             }
             joint.tell(&message, guard.session_id()).await.map(|()| nothing(StatusCode::ACCEPTED))
         }
     }
 }
 
+/// How long there may be silence under a request. Some are answered when something has happened, whenever that is.
+fn patience(message: &Message, silence: Duration) -> Duration {
+    let waits = matches!(message.method().as_deref(), Some("subscriptions/listen" | "tasks/result"));
+    if waits { Duration::MAX } else { silence }
+}
+
 /// What comes first decides: the response alone is one message, everything else a stream, of which the response is the last.
 async fn answer(mut mail: Mail, solo: Option<Arc<Solo>>) -> Result<Answered, Denied> {
     if let Ok(first) = tokio::time::timeout(PROMPT, mail.next()).await {
         let gone = || solo.as_ref().map_or_else(|| peer::Kind::Program.gone(), |solo| solo.gone());
-        let first = first?.ok_or_else(gone)?;
+        let first = first?.ok_or_else(|| gone().after_sending())?;
         if let Some(answer) = first.answer {
             let status = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::OK);
             let body = Answer::Said { body: first.body, failed: answer.failed };

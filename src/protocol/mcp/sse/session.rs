@@ -25,6 +25,7 @@ use crate::domain::units::format_duration;
 use crate::mask::Needles;
 use crate::protocol::mcp::codec::envelope::Limits;
 use crate::protocol::mcp::codec::envelope::Message;
+use crate::protocol::mcp::codec::glimpse::Glimpse;
 use crate::protocol::mcp::codec::sse::Event;
 use crate::protocol::mcp::codec::sse::Item;
 use crate::protocol::mcp::duplex::Solo;
@@ -34,6 +35,7 @@ use crate::protocol::mcp::duplex::peer::Ends;
 use crate::protocol::mcp::duplex::peer::Kind;
 use crate::protocol::mcp::duplex::peer::Listener;
 use crate::protocol::mcp::duplex::peer::Parcel;
+use crate::protocol::mcp::duplex::peer::Unread;
 use crate::protocol::mcp::duplex::solo::Used;
 use crate::protocol::mcp::sse::endpoint;
 use crate::protocol::mcp::turn::MOST;
@@ -198,13 +200,19 @@ impl Session {
             if !event.is_message() || event.data.is_empty() {
                 continue;
             }
-            let (Ok(message), Some(listener)) =
-                (Message::scan(self.cleared(event.data), Limits::new(MOST)), listener.upgrade())
-            else {
-                self.counts.drop_one();
-                continue;
-            };
-            listener.hear(message).await;
+            let data = self.cleared(event.data);
+            let Some(listener) = listener.upgrade() else { continue };
+            match Message::scan(data.clone(), Limits::new(MOST)) {
+                Ok(message) => listener.hear(message).await,
+                Err(_refusal) => {
+                    let mut glimpse = Glimpse::default();
+                    glimpse.push(&data);
+                    match glimpse.answers() {
+                        Some(id) => listener.unread(&id, Unread::NoMessage),
+                        None => self.counts.drop_one(),
+                    }
+                }
+            }
         }
     }
 
@@ -291,7 +299,8 @@ fn taken(status: StatusCode) -> Result<(), Denied> {
         return Ok(());
     }
     let detail = format!("the target answered a message with the status {}", status.as_u16());
-    Err(Denied::new(DenyCode::UpstreamUnavailable, detail).because("target_status"))
+    let denied = Denied::new(DenyCode::UpstreamUnavailable, detail).because("target_status");
+    Err(if status.is_client_error() { denied } else { denied.after_sending() })
 }
 
 async fn read_out(mut body: Incoming) {

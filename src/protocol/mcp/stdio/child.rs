@@ -18,18 +18,23 @@ use tokio::process::ChildStderr;
 use tokio::process::ChildStdin;
 use tokio::sync::watch;
 
+use crate::domain::ConnectionName;
 use crate::domain::text::shown_bytes;
 use crate::mask::Needles;
 use crate::protocol::mcp::codec::envelope::Limits;
 use crate::protocol::mcp::codec::envelope::Message;
+use crate::protocol::mcp::codec::envelope::id::Id;
+use crate::protocol::mcp::codec::glimpse::Glimpse;
 use crate::protocol::mcp::codec::line;
 use crate::protocol::mcp::codec::line::Line;
+use crate::protocol::mcp::codec::line::TooLong;
 use crate::protocol::mcp::duplex::mail::Outlet;
 use crate::protocol::mcp::duplex::peer::Counts;
 use crate::protocol::mcp::duplex::peer::Ends;
 use crate::protocol::mcp::duplex::peer::Kind;
 use crate::protocol::mcp::duplex::peer::Listener;
 use crate::protocol::mcp::duplex::peer::Parcel;
+use crate::protocol::mcp::duplex::peer::Unread;
 use crate::protocol::mcp::stdio::environment::Spec;
 use crate::protocol::mcp::stdio::process::Process;
 use crate::protocol::mcp::stdio::process::Streams;
@@ -62,8 +67,14 @@ pub async fn run<L: Listener>(
     let (halt, halted) = watch::channel(false);
     tokio::spawn(write(stdin, input, halted.clone()));
     let secrets = spec.secrets.clone();
-    let mut reading =
-        tokio::spawn(read(output, secrets, Weak::clone(&listener), halted, Arc::clone(&counts)));
+    let mut reading = tokio::spawn(read(
+        name.clone(),
+        output,
+        secrets,
+        Weak::clone(&listener),
+        halted,
+        Arc::clone(&counts),
+    ));
     let words = Words::default();
     let mut logging = tokio::spawn(keep_log(log, spec, Arc::clone(&counts), words.clone()));
     let told = tokio::select! {
@@ -126,6 +137,7 @@ async fn write(mut stdin: ChildStdin, mut input: Outlet<Parcel>, mut halted: wat
 }
 
 async fn read<L: Listener>(
+    name: ConnectionName,
     mut output: impl AsyncRead + Unpin,
     secrets: Option<Arc<Needles>>,
     listener: Weak<L>,
@@ -148,24 +160,48 @@ async fn read<L: Listener>(
             let line = match reader.take() {
                 Ok(None) => break,
                 Ok(Some(Line::Message(line))) => line,
-                Ok(Some(Line::Other(_))) | Err(_) => {
+                Ok(Some(Line::Other(_))) => {
                     counts.drop_one();
+                    continue;
+                }
+                Err(TooLong { answers, .. }) => {
+                    tell_unread(&name, &listener, answers, Unread::TooLong, &counts);
                     continue;
                 }
             };
             // Here, not only where it goes to a client: the secret may be another by then than the one this child has.
             let line = secrets.as_ref().and_then(|secrets| secrets.replace(&line)).map_or(line, Bytes::from);
-            let (Ok(message), Some(listener)) = (Message::scan(line, Limits::new(MOST)), listener.upgrade())
-            else {
-                counts.drop_one();
-                continue;
+            let message = match Message::scan(line.clone(), Limits::new(MOST)) {
+                Ok(message) => message,
+                Err(_refusal) => {
+                    let mut glimpse = Glimpse::default();
+                    glimpse.push(&line);
+                    tell_unread(&name, &listener, glimpse.answers(), Unread::NoMessage, &counts);
+                    continue;
+                }
             };
+            let Some(listener) = listener.upgrade() else { continue };
             tokio::select! {
                 biased;
                 _ = halted.wait_for(|halted| *halted) => break,
                 () = listener.hear(message) => {}
             }
         }
+    }
+}
+
+/// What a child has said cannot be read: who waits for it, if it answers anybody, is told so.
+fn tell_unread<L: Listener>(
+    name: &ConnectionName,
+    listener: &Weak<L>,
+    answers: Option<Id<'static>>,
+    why: Unread,
+    counts: &Counts,
+) {
+    let Some(id) = answers else { return counts.drop_one() };
+    tracing::warn!(connection = %name, ?why, "a program sent an answer that cannot be read");
+    if let Some(listener) = listener.upgrade() {
+        listener.unread(&id, why);
     }
 }
 

@@ -38,6 +38,7 @@ use crate::protocol::mcp::duplex::mail::Sender;
 use crate::protocol::mcp::duplex::peer;
 use crate::protocol::mcp::duplex::peer::Listener;
 use crate::protocol::mcp::duplex::peer::Peer;
+use crate::protocol::mcp::duplex::peer::Unread;
 use crate::protocol::mcp::era::Era;
 use crate::protocol::mcp::stdio::Programs;
 use crate::protocol::mcp::stdio::berth::Until;
@@ -277,7 +278,7 @@ impl Joint {
         let open = found.and_then(|number| Some((number, self.state().open.remove(&number)?)));
         let Some((number, open)) = open else { return Ok(()) };
         let denied = Denied::new(DenyCode::BadRequest, "the client has cancelled this request");
-        open.client.fail(denied.because("client_cancelled"));
+        open.client.fail(denied.because("client_cancelled").after_sending());
         let mut rewrite = Rewrite::new(message);
         rewrite.param(Param::RequestId, number.to_string());
         let body = rewrite.finish().map_err(|_overlap| untaken())?;
@@ -295,8 +296,11 @@ impl Joint {
 
     /// Nobody gets this message: it is counted, and recorded in the sessions of all who wait for something.
     fn leave_out(&self, message: &Message, why: Why) {
+        self.note(words(message, why));
+    }
+
+    fn note(&self, (kind, method, why): (&'static str, &'static str, &'static str)) {
         self.peer.drop_one();
-        let (kind, method, why) = words(message, why);
         let data = self.state().left_out.note(kind, method, why);
         if let Some(data) = data {
             self.mark(&data);
@@ -311,7 +315,7 @@ impl Joint {
             if !client.is_closed() {
                 let denied =
                     Denied::new(DenyCode::LimitExceeded, "the client does not read its stream fast enough");
-                client.fail(denied.because("client_slow"));
+                client.fail(denied.because("client_slow").after_sending());
             }
             self.cancel(number);
         }
@@ -339,7 +343,7 @@ impl Joint {
                 let answer = Some(Answered { status: status_of(message), failed });
                 self.give(number, &client, Heard { body, answer });
             }
-            Err(_overlap) => client.fail(untaken()),
+            Err(_overlap) => client.fail(untaken().after_sending()),
         }
     }
 
@@ -404,6 +408,17 @@ impl Listener for Joint {
         }
     }
 
+    fn unread(&self, id: &Id<'_>, why: Unread) {
+        let open = match id {
+            Id::Number(number) => self.state().open.remove(number),
+            Id::Text(_) => None,
+        };
+        if let Some(open) = open {
+            open.client.fail(why.denied());
+        }
+        self.note(why.words());
+    }
+
     fn failed(&self, marker: &str) {
         self.mark(marker);
     }
@@ -417,7 +432,7 @@ impl Listener for Joint {
         state.over = true;
         state.probe = None;
         for open in state.open.drain() {
-            open.1.client.fail(why.clone());
+            open.1.client.fail(why.clone().after_sending());
         }
     }
 }

@@ -4,6 +4,7 @@ use bytes::BytesMut;
 use proptest::prelude::*;
 
 use super::*;
+use crate::protocol::mcp::codec::envelope::id::Id;
 use crate::protocol::mcp::codec::line::Line;
 use crate::protocol::mcp::codec::line::Reader;
 use crate::protocol::mcp::codec::line::TooLong;
@@ -46,18 +47,36 @@ fn messages_are_told_from_what_else_a_process_prints() {
 
 #[test]
 fn a_long_line_is_dropped_and_the_next_one_read() {
-    let long = Err(TooLong { limit: 4 });
+    let long = Err(TooLong { limit: 4, answers: None });
     let fine = Ok(Line::Message(Bytes::from_static(b"{12}")));
     let stream = "{12}\n{123}\n{12}\nxxxxxxxxxxxxxxxxxxxx{12}\n{12}\nxxxxx";
-    let wanted = [fine.clone(), long.clone(), fine.clone(), long.clone(), fine, long];
+    let wanted = [fine.clone(), long.clone(), fine.clone(), long, fine];
     assert_eq!(whole(stream, 4), wanted);
-    // It is known before it ends, and told once.
+    // Nothing of it is kept meanwhile.
     let mut reader = Reader::new(4);
-    for (piece, told) in [("xxxx", Ok(None)), ("x", Err(TooLong { limit: 4 })), ("xxxxxxxxx", Ok(None))] {
+    for piece in ["xxxx", "x", "xxxxxxxxx"] {
         reader.push(Bytes::from_static(piece.as_bytes()));
-        assert_eq!(reader.take(), told);
+        assert_eq!(reader.take(), Ok(None));
     }
     assert_eq!(reader.finish(), None);
+}
+
+#[test]
+fn a_long_line_names_the_request_that_it_answers() {
+    let told = |line: &str| {
+        let stream = format!("{line}\n{{}}\n");
+        let pieces: Vec<Bytes> = stream.as_bytes().chunks(7).map(Bytes::copy_from_slice).collect();
+        let [Err(told), Ok(_)] = &read(&pieces, 16)[..] else { panic!("{line}") };
+        assert_eq!(whole(&stream, 16)[0], Err(told.clone()), "however it comes");
+        told.answers.clone()
+    };
+    let long = "x".repeat(99);
+    for line in [format!(r#"{{"id":7,"result":"{long}"}}"#), format!(r#"{{"result":"{long}","id":7}}"#)] {
+        assert_eq!(told(&line), Some(Id::Number(7)), "{line}");
+    }
+    for line in [format!(r#"{{"id":7,"method":"{long}"}}"#), format!(r#"{{"id":7,"result":"{long}"#)] {
+        assert_eq!(told(&line), None, "{line}");
+    }
 }
 
 #[test]

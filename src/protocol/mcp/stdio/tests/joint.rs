@@ -165,3 +165,22 @@ async fn errors_have_the_status_of_a_server_behind_http() {
         assert_eq!((answer.status, answer.failed), (status, true), "{code}");
     }
 }
+
+#[tokio::test]
+async fn an_answer_that_cannot_be_read_fails_its_call_and_no_others() {
+    let (joint, _programs, _folder) = started("modern").await;
+    let (ann, bob) = (SessionId::new(), SessionId::new());
+    let mut other = joint.ask(&request(&json!(1), "never", json!({})), bob).await.unwrap();
+    for (method, params) in [
+        ("raw", json!({ "line": TWICE })),
+        ("raw", json!({ "line": NEITHER })),
+        ("long", json!({ "length": 17 << 20 })),
+    ] {
+        let mut mail = joint.ask(&request(&json!("a"), method, params.clone()), ann).await.unwrap();
+        let denied = broken(&mut mail).await;
+        assert_eq!((denied.audit, denied.sent), (Some("target_garbage"), true), "{params}");
+    }
+    assert!(is_silent(&mut other).await);
+    let mut again = joint.ask(&request(&json!("a"), "echo", json!({})), ann).await.unwrap();
+    assert_eq!(said(&mut again).await["id"], "a");
+}

@@ -12,6 +12,7 @@ use bytes::Bytes;
 use serde_json::Value;
 use serde_json::json;
 
+use crate::domain::Denied;
 use crate::domain::Program;
 use crate::domain::Secret;
 use crate::mask::Needles;
@@ -24,6 +25,12 @@ use crate::protocol::mcp::stdio::environment::Spec;
 
 /// What the program is given, and nobody else may see.
 const SECRET: &str = "s3cret/+of the target";
+
+/// As long as it takes.
+const SILENCE: Duration = Duration::MAX;
+/// Answers to the request `$id` that nobody may read.
+const TWICE: &str = r#"{"jsonrpc":"2.0","id":$id,"result":{},"result":{}}"#;
+const NEITHER: &str = r#"{"jsonrpc":"2.0","id":$id}"#;
 
 const FAKE: &str = r#"
 import json, os, signal, subprocess, sys, time
@@ -86,6 +93,10 @@ for line in sys.stdin:
             say(text.replace('"$id"', json.dumps(message.get("id"))))
         if "id" in message and not params.get("mute"):
             answer({"_meta": {"io.modelcontextprotocol/subscriptionId": message["id"]}} if params.get("tag") else {})
+    elif method == "raw":
+        say(params["line"].replace("$id", json.dumps(message["id"])))
+    elif method == "long":
+        say('{"jsonrpc":"2.0","id":' + json.dumps(message["id"]) + ',"result":{"text":"' + "x" * params["length"] + '"}}')
     elif method == "heard":
         answer({"heard": heard})
     elif method == "reset":
@@ -140,6 +151,12 @@ async fn next(mail: &mut Mail) -> Heard {
 /// The next message, as JSON.
 async fn said(mail: &mut Mail) -> Value {
     read(&next(mail).await.body)
+}
+
+/// Why the next message does not come.
+async fn broken(mail: &mut Mail) -> Denied {
+    let heard = tokio::time::timeout(Duration::from_secs(10), mail.next()).await;
+    heard.expect("nothing comes").unwrap_err()
 }
 
 /// Nothing comes now.
