@@ -155,7 +155,7 @@ pub struct ExportArgs {
     /// The session's id, or last
     pub id: String,
     /// jsonl keeps every byte and hash, har opens in a browser, mcp-fixture plays the target, sql is a script, text is for people
-    #[arg(long, value_name = "FORMAT", value_enum, default_value = "jsonl")]
+    #[arg(long, visible_alias = "as", value_name = "FORMAT", value_enum, default_value = "jsonl")]
     pub format: ExportFormat,
     /// Write to this file, which must be new
     #[arg(long, value_name = "FILE")]
