@@ -223,6 +223,7 @@ Register-ArgumentCompleter -Native -CommandName 'hoopctl' -ScriptBlock {
             [CompletionResult]::new('--trust-annotations', '--trust-annotations', [CompletionResultType]::ParameterName, 'Believe what the server says of its tools: what it calls read-only reads, everything else writes')
             [CompletionResult]::new('--transport', '--transport', [CompletionResultType]::ParameterName, 'How a server behind an address is spoken to: Streamable HTTP, or HTTP+SSE of 2024-11-05')
             [CompletionResult]::new('--pin', '--pin', [CompletionResultType]::ParameterName, 'What a tool leads to that changed since it was first seen')
+            [CompletionResult]::new('--binary', '--binary', [CompletionResultType]::ParameterName, 'What becomes of pictures, sounds and the like where there are masks: nothing can be masked in them')
             [CompletionResult]::new('--allow-server-request', '--allow-server-request', [CompletionResultType]::ParameterName, 'What the server may ask of its clients; may be repeated')
             [CompletionResult]::new('--elicitation-host', '--elicitation-host', [CompletionResultType]::ParameterName, 'A host that an elicitation may send people to, or *.HOST for all below it; may be repeated')
             [CompletionResult]::new('--origin', '--origin', [CompletionResultType]::ParameterName, 'The origin of web pages that may connect, such as https://app.example; may be repeated')
@@ -289,6 +290,7 @@ Register-ArgumentCompleter -Native -CommandName 'hoopctl' -ScriptBlock {
             [CompletionResult]::new('--trust-annotations', '--trust-annotations', [CompletionResultType]::ParameterName, 'Believe what the server says of its tools: what it calls read-only reads, everything else writes')
             [CompletionResult]::new('--transport', '--transport', [CompletionResultType]::ParameterName, 'How a server behind an address is spoken to: Streamable HTTP, or HTTP+SSE of 2024-11-05')
             [CompletionResult]::new('--pin', '--pin', [CompletionResultType]::ParameterName, 'What a tool leads to that changed since it was first seen')
+            [CompletionResult]::new('--binary', '--binary', [CompletionResultType]::ParameterName, 'What becomes of pictures, sounds and the like where there are masks: nothing can be masked in them')
             [CompletionResult]::new('--allow-server-request', '--allow-server-request', [CompletionResultType]::ParameterName, 'What the server may ask of its clients; may be repeated')
             [CompletionResult]::new('--elicitation-host', '--elicitation-host', [CompletionResultType]::ParameterName, 'A host that an elicitation may send people to, or *.HOST for all below it; may be repeated')
             [CompletionResult]::new('--origin', '--origin', [CompletionResultType]::ParameterName, 'The origin of web pages that may connect, such as https://app.example; may be repeated')
@@ -1099,6 +1101,7 @@ Register-ArgumentCompleter -Native -CommandName 'hoopctl' -ScriptBlock {
         }
         'hoopctl;session;export' {
             [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'jsonl keeps every byte and hash, har opens in a browser, mcp-fixture plays the target, sql is a script, text is for people')
+            [CompletionResult]::new('--as', '--as', [CompletionResultType]::ParameterName, 'jsonl keeps every byte and hash, har opens in a browser, mcp-fixture plays the target, sql is a script, text is for people')
             [CompletionResult]::new('--to', '--to', [CompletionResultType]::ParameterName, 'Write to this file, which must be new')
             [CompletionResult]::new('-c', '-c', [CompletionResultType]::ParameterName, 'Configuration file [env: HOOPCTL_CONFIG] [default: ./hoopctl.toml, ~/.config/hoopctl/, /etc/hoopctl/]')
             [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'Configuration file [env: HOOPCTL_CONFIG] [default: ./hoopctl.toml, ~/.config/hoopctl/, /etc/hoopctl/]')

@@ -1043,7 +1043,7 @@ _hoopctl() {
             return 0
             ;;
         hoopctl__subcmd__connect__subcmd__add)
-            opts="-f -c -o -q -h --upstream --inject --tag --limit --ca-file --readonly --approval-mode --rows --accept-cleartext --accept-md5 --accept-trust --trust-annotations --transport --pin --allow-server-request --elicitation-host --origin --env --file --test --dry-run --config --data-dir --socket --url --output --quiet --help"
+            opts="-f -c -o -q -h --upstream --inject --tag --limit --ca-file --readonly --approval-mode --rows --accept-cleartext --accept-md5 --accept-trust --trust-annotations --transport --pin --binary --allow-server-request --elicitation-host --origin --env --file --test --dry-run --config --data-dir --socket --url --output --quiet --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1103,6 +1103,10 @@ _hoopctl() {
                     ;;
                 --pin)
                     COMPREPLY=($(compgen -W "observe hide block" -- "${cur}"))
+                    return 0
+                    ;;
+                --binary)
+                    COMPREPLY=($(compgen -W "withhold allow" -- "${cur}"))
                     return 0
                     ;;
                 --allow-server-request)
@@ -1165,7 +1169,7 @@ _hoopctl() {
             return 0
             ;;
         hoopctl__subcmd__connect__subcmd__edit)
-            opts="-f -c -o -q -h --upstream --inject --tag --limit --ca-file --readonly --approval-mode --rows --accept-cleartext --accept-md5 --accept-trust --trust-annotations --transport --pin --allow-server-request --elicitation-host --origin --env --file --config --data-dir --socket --url --output --quiet --help"
+            opts="-f -c -o -q -h --upstream --inject --tag --limit --ca-file --readonly --approval-mode --rows --accept-cleartext --accept-md5 --accept-trust --trust-annotations --transport --pin --binary --allow-server-request --elicitation-host --origin --env --file --config --data-dir --socket --url --output --quiet --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1225,6 +1229,10 @@ _hoopctl() {
                     ;;
                 --pin)
                     COMPREPLY=($(compgen -W "observe hide block" -- "${cur}"))
+                    return 0
+                    ;;
+                --binary)
+                    COMPREPLY=($(compgen -W "withhold allow" -- "${cur}"))
                     return 0
                     ;;
                 --allow-server-request)
@@ -3661,13 +3669,17 @@ _hoopctl() {
             return 0
             ;;
         hoopctl__subcmd__session__subcmd__export)
-            opts="-c -o -q -h --format --to --config --data-dir --socket --url --ca-file --output --quiet --help"
+            opts="-c -o -q -h --as --format --to --config --data-dir --socket --url --ca-file --output --quiet --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
                 --format)
+                    COMPREPLY=($(compgen -W "har jsonl mcp-fixture sql text" -- "${cur}"))
+                    return 0
+                    ;;
+                --as)
                     COMPREPLY=($(compgen -W "har jsonl mcp-fixture sql text" -- "${cur}"))
                     return 0
                     ;;

@@ -211,6 +211,7 @@ set edit:completion:arg-completer[hoopctl] = {|@words|
             cand --trust-annotations 'Believe what the server says of its tools: what it calls read-only reads, everything else writes'
             cand --transport 'How a server behind an address is spoken to: Streamable HTTP, or HTTP+SSE of 2024-11-05'
             cand --pin 'What a tool leads to that changed since it was first seen'
+            cand --binary 'What becomes of pictures, sounds and the like where there are masks: nothing can be masked in them'
             cand --allow-server-request 'What the server may ask of its clients; may be repeated'
             cand --elicitation-host 'A host that an elicitation may send people to, or *.HOST for all below it; may be repeated'
             cand --origin 'The origin of web pages that may connect, such as https://app.example; may be repeated'
@@ -274,6 +275,7 @@ set edit:completion:arg-completer[hoopctl] = {|@words|
             cand --trust-annotations 'Believe what the server says of its tools: what it calls read-only reads, everything else writes'
             cand --transport 'How a server behind an address is spoken to: Streamable HTTP, or HTTP+SSE of 2024-11-05'
             cand --pin 'What a tool leads to that changed since it was first seen'
+            cand --binary 'What becomes of pictures, sounds and the like where there are masks: nothing can be masked in them'
             cand --allow-server-request 'What the server may ask of its clients; may be repeated'
             cand --elicitation-host 'A host that an elicitation may send people to, or *.HOST for all below it; may be repeated'
             cand --origin 'The origin of web pages that may connect, such as https://app.example; may be repeated'
@@ -1044,6 +1046,7 @@ set edit:completion:arg-completer[hoopctl] = {|@words|
         }
         &'hoopctl;session;export'= {
             cand --format 'jsonl keeps every byte and hash, har opens in a browser, mcp-fixture plays the target, sql is a script, text is for people'
+            cand --as 'jsonl keeps every byte and hash, har opens in a browser, mcp-fixture plays the target, sql is a script, text is for people'
             cand --to 'Write to this file, which must be new'
             cand -c 'Configuration file [env: HOOPCTL_CONFIG] [default: ./hoopctl.toml, ~/.config/hoopctl/, /etc/hoopctl/]'
             cand --config 'Configuration file [env: HOOPCTL_CONFIG] [default: ./hoopctl.toml, ~/.config/hoopctl/, /etc/hoopctl/]'

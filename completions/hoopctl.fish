@@ -210,6 +210,8 @@ sse\t''"
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen_subcommand_from add" -l pin -d 'What a tool leads to that changed since it was first seen' -r -f -a "observe\t''
 hide\t''
 block\t''"
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen_subcommand_from add" -l binary -d 'What becomes of pictures, sounds and the like where there are masks: nothing can be masked in them' -r -f -a "withhold\t''
+allow\t''"
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen_subcommand_from add" -l allow-server-request -d 'What the server may ask of its clients; may be repeated' -r -f -a "elicitation\t''
 roots\t''
 sampling\t''"
@@ -277,6 +279,8 @@ sse\t''"
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen_subcommand_from edit" -l pin -d 'What a tool leads to that changed since it was first seen' -r -f -a "observe\t''
 hide\t''
 block\t''"
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen_subcommand_from edit" -l binary -d 'What becomes of pictures, sounds and the like where there are masks: nothing can be masked in them' -r -f -a "withhold\t''
+allow\t''"
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand connect; and __fish_seen_subcommand_from edit" -l allow-server-request -d 'What the server may ask of its clients; may be repeated' -r -f -a "elicitation\t''
 roots\t''
 sampling\t''"
@@ -958,7 +962,7 @@ toml\t'What `apply` takes back: of `export` and `policy suggest`'"
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and __fish_seen_subcommand_from kill" -s y -l yes -d 'Do not ask'
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and __fish_seen_subcommand_from kill" -s q -l quiet -d 'Data and errors only, no words in between'
 complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and __fish_seen_subcommand_from kill" -s h -l help -d 'Print help'
-complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and __fish_seen_subcommand_from export" -l format -d 'jsonl keeps every byte and hash, har opens in a browser, mcp-fixture plays the target, sql is a script, text is for people' -r -f -a "har\t'HTTP Archive 1.2, of sessions that speak HTTP'
+complete -c hoopctl -n "__fish_hoopctl_using_subcommand session; and __fish_seen_subcommand_from export" -l format -l as -d 'jsonl keeps every byte and hash, har opens in a browser, mcp-fixture plays the target, sql is a script, text is for people' -r -f -a "har\t'HTTP Archive 1.2, of sessions that speak HTTP'
 jsonl\t'The stored lines with their hashes'
 mcp-fixture\t'The exchanges of MCP as JSON that a fake target can serve'
 sql\t'The SQL statements as a script: what was not done is a comment'

@@ -13,6 +13,7 @@ use crate::domain::connection::ApprovalMode;
 use crate::domain::connection::Connection;
 use crate::domain::connection::ConnectionLimits;
 use crate::domain::connection::Injection;
+use crate::domain::connection::mcp::BinaryMode;
 use crate::domain::connection::mcp::PinMode;
 use crate::domain::connection::mcp::ServerRequest;
 use crate::domain::connection::mcp::Transport;
@@ -135,6 +136,9 @@ fn render_connection(connection: &Connection, body: &mut Body) {
     }
     if mcp.pin != PinMode::default() {
         body.text("pin", mcp.pin.as_str());
+    }
+    if mcp.binary != BinaryMode::default() {
+        body.text("binary", mcp.binary.as_str());
     }
     let requests: Vec<ServerRequest> = mcp.allow_server_requests.iter().copied().collect();
     body.texts("allow_server_requests", &requests);

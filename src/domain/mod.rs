@@ -30,7 +30,7 @@ pub use causes::with_causes;
 pub use clock::now_ms;
 pub use command::mcp::McpCommand;
 pub use command::{Class, Command, HttpCommand, SqlCommand};
-pub use connection::mcp::{McpOptions, PinMode, Program, ServerRequest, Transport};
+pub use connection::mcp::{BinaryMode, McpOptions, PinMode, Program, ServerRequest, Transport};
 pub use connection::{ApprovalMode, Connection, ConnectionLimits, ConnectionName, DatabaseOptions};
 pub use connection::{Injection, Origin, Protocol, Upstream};
 pub use denied::{Denied, DenyCode};

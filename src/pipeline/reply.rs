@@ -289,6 +289,11 @@ impl ReplyGuard {
         }
     }
 
+    /// Whether the command may have changed something.
+    pub const fn changes(&self) -> bool {
+        self.exchange.changes
+    }
+
     /// Adds what was masked in a part of the reply; the next record of it tells.
     pub fn add_notes(&mut self, notes: &Notes) {
         self.notes.merge(notes);

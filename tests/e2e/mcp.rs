@@ -127,6 +127,14 @@ fn the_official_suite_misses_what_cannot_be_masked_and_nothing_else() {
 }
 
 #[test]
+fn the_official_suite_misses_nothing_where_masks_find_nothing_and_what_is_no_text_may_pass() {
+    let mcp = Mcp::new(&format!("{OPEN}\nbinary = \"allow\""), &format!("{ALL}{MASKS}"));
+    for revision in ["2025-11-25", "2026-07-28"] {
+        assert_eq!(differs(&mcp, revision), fail(&[]), "{revision}: {}", mcp.world.log());
+    }
+}
+
+#[test]
 fn a_denied_tool_is_gone_from_lists_and_calls_and_nothing_else_is() {
     let deny = r#"
 [[policy]]

@@ -219,6 +219,8 @@ struct Place {
     world: World,
     server: Server,
     token: String,
+    /// The session that was begun last.
+    begun: Mutex<Option<String>>,
 }
 
 impl Place {
@@ -230,7 +232,7 @@ impl Place {
         let (code, _, err) = world.cli(&["connect", "add", "tools", "--upstream", &upstream, "--pin", pin]);
         assert_eq!(code, 0, "{err}");
         let token = world.token("reader");
-        Self { world, server, token }
+        Self { world, server, token, begun: Mutex::default() }
     }
 
     fn send(&self, method: &str, headers: &[(&str, &str)], body: Option<&str>) -> Reply {
@@ -240,8 +242,18 @@ impl Place {
 
     fn ask(&self, method: &str, params: &Value) -> Reply {
         let body = json!({ "jsonrpc": "2.0", "id": 7, "method": method, "params": params }).to_string();
-        let reply = self.send("POST", &[], Some(&body));
+        let begun = self.begun.lock().unwrap().clone().filter(|_| method != "initialize");
+        let headers: Vec<_> = begun.iter().map(|session| ("Mcp-Session-Id", session.as_str())).collect();
+        let mut reply = self.send("POST", &headers, Some(&body));
+        if begun.is_some() && reply.status == 404 {
+            // The gateway began anew meanwhile.
+            *self.begun.lock().unwrap() = None;
+            reply = self.send("POST", &[], Some(&body));
+        }
         assert_eq!(reply.status, 200, "{method}: {}", reply.text());
+        if method == "initialize" {
+            *self.begun.lock().unwrap() = reply.header("mcp-session-id").map(str::to_owned);
+        }
         reply
     }
 

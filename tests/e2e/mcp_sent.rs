@@ -16,6 +16,7 @@ use crate::mcp_guards::say;
 use crate::support::World;
 use crate::support::caller::Caller;
 use crate::support::caller::messages;
+use crate::support::mcp::answer;
 use crate::support::steps::wait_until;
 
 /// How often so many bytes are written of an answer that nobody has room for.
@@ -77,6 +78,11 @@ fn what_a_target_may_have_done_is_not_said_to_be_undone() {
     // What the target itself turned away may be sent again.
     let refused = call(&attack, "open", "429");
     assert_eq!(refused["result"]["_meta"]["dev.hoopctl/decision"]["retryable"], true, "{refused}");
+
+    // So may what only reads.
+    let list = json!({ "jsonrpc": "2.0", "id": 1, "method": "tools/list", "params": { "arguments": { "as": "cut" } } });
+    let refused = answer(&attack.send("POST", &[], Some(&list.to_string())));
+    assert_eq!(refused["error"]["data"]["retryable"], true, "{refused}");
 
     // People have approved it: it is no other way.
     let attack = Attack::new("limits = { response = \"2s\" }", breaks);

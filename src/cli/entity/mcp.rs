@@ -22,6 +22,9 @@ pub struct McpOptions {
     /// What a tool leads to that changed since it was first seen
     #[arg(long, value_name = "MODE", value_parser = ["observe", "hide", "block"], help_heading = "MCP servers")]
     pub pin: Option<String>,
+    /// What becomes of pictures, sounds and the like where there are masks: nothing can be masked in them
+    #[arg(long, value_name = "MODE", value_parser = ["withhold", "allow"], help_heading = "MCP servers")]
+    pub binary: Option<String>,
     /// What the server may ask of its clients; may be repeated
     #[arg(long = "allow-server-request", value_name = "KIND", value_parser = ["elicitation", "roots", "sampling"], help_heading = "MCP servers")]
     pub allow_server_requests: Vec<String>,
@@ -54,6 +57,7 @@ impl McpOptions {
     pub(super) fn is_empty(&self) -> bool {
         self.trust_annotations.is_none()
             && self.pin.is_none()
+            && self.binary.is_none()
             && self.transport.is_none()
             && self.lists().iter().all(|(_, values)| values.is_empty())
             && self.env.is_empty()
@@ -67,7 +71,7 @@ impl McpOptions {
             Some(false) => drop(table.remove("trust_annotations")),
             None => {}
         }
-        for (key, word) in [("transport", &self.transport), ("pin", &self.pin)] {
+        for (key, word) in [("transport", &self.transport), ("pin", &self.pin), ("binary", &self.binary)] {
             if let Some(word) = word {
                 set(table, key, word.as_str());
             }

@@ -11,6 +11,7 @@ use crate::config::url;
 use crate::config::value::is_variable_name;
 use crate::domain::connection::Injection;
 use crate::domain::connection::Protocol;
+use crate::domain::connection::mcp::BinaryMode;
 use crate::domain::connection::mcp::McpOptions;
 use crate::domain::connection::mcp::PinMode;
 use crate::domain::connection::mcp::ServerRequest;
@@ -30,6 +31,8 @@ pub(super) fn read(table: &mut Table<'_>, spoken: Option<Spoken>, inject: Option
     let transport = take("transport").map(|value| transport(&value, spoken)).unwrap_or_default();
     let modes = PinMode::ALL.map(|mode| (mode.as_str(), mode));
     let pin = take("pin").and_then(|value| value.word(&modes)).unwrap_or_default();
+    let words = BinaryMode::ALL.map(|binary| (binary.as_str(), binary));
+    let binary = take("binary").and_then(|value| value.word(&words)).unwrap_or_default();
     let requests = ServerRequest::ALL.map(|request| (request.as_str(), request));
     let allow_server_requests: std::collections::BTreeSet<_> = take("allow_server_requests")
         .map(|value| value.words(&requests).into_iter().collect())
@@ -44,7 +47,16 @@ pub(super) fn read(table: &mut Table<'_>, spoken: Option<Spoken>, inject: Option
     let elicitation_hosts = hosts.map(|value| value.list(host)).unwrap_or_default();
     let origins = take("origins").map(|value| value.list(origin)).unwrap_or_default();
     let env = take("env").map(|value| variables(&value, spoken, inject)).unwrap_or_default();
-    McpOptions { trust_annotations, transport, pin, allow_server_requests, elicitation_hosts, origins, env }
+    McpOptions {
+        trust_annotations,
+        transport,
+        pin,
+        binary,
+        allow_server_requests,
+        elicitation_hosts,
+        origins,
+        env,
+    }
 }
 
 /// `transport`: a program is spoken to on its standard streams, whatever is written here.

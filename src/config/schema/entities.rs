@@ -24,6 +24,7 @@ use crate::config::schema::words;
 use crate::domain::command::Class;
 use crate::domain::connection::ApprovalMode;
 use crate::domain::connection::Protocol;
+use crate::domain::connection::mcp::BinaryMode;
 use crate::domain::connection::mcp::PinMode;
 use crate::domain::connection::mcp::ServerRequest;
 use crate::domain::connection::mcp::Transport;
@@ -82,6 +83,16 @@ pub(super) fn connection() -> Value {
                         PinMode::ALL.map(PinMode::as_str),
                     ),
                     json!("observe"),
+                ),
+            ),
+            (
+                "binary",
+                default(
+                    words(
+                        "MCP: whether pictures, sounds and the like pass, in which nothing can be masked, where there are masks",
+                        BinaryMode::ALL.map(BinaryMode::as_str),
+                    ),
+                    json!("withhold"),
                 ),
             ),
             (

@@ -28,6 +28,7 @@ use crate::domain::connection::Origin;
 use crate::domain::connection::Protocol;
 use crate::domain::connection::Upstream;
 use crate::domain::connection::Weaker;
+use crate::domain::connection::mcp::BinaryMode;
 use crate::domain::connection::mcp::McpOptions;
 use crate::domain::connection::mcp::PinMode;
 use crate::domain::connection::mcp::Program;
@@ -155,12 +156,14 @@ fn mcp_options() -> impl Strategy<Value = McpOptions> {
     ];
     let origin = select(vec!["https://app.example", "http://[::1]:8080", "https://app.example:8443"]);
     let requests = subsequence(ServerRequest::ALL.to_vec(), 0..4);
-    let words = (select(Transport::ALL.to_vec()), select(PinMode::ALL.to_vec()));
+    let words =
+        (select(Transport::ALL.to_vec()), select(PinMode::ALL.to_vec()), select(BinaryMode::ALL.to_vec()));
     (any::<bool>(), words, requests, vec(host, 0..3), vec(origin, 0..3)).prop_map(
-        |(trust_annotations, (transport, pin), requests, elicitation_hosts, origins)| McpOptions {
+        |(trust_annotations, (transport, pin, binary), requests, elicitation_hosts, origins)| McpOptions {
             trust_annotations,
             transport,
             pin,
+            binary,
             allow_server_requests: requests.into_iter().collect(),
             elicitation_hosts,
             origins: origins.into_iter().map(str::to_owned).collect(),

@@ -359,7 +359,7 @@ fn a_default_is_what_the_reader_takes_when_the_key_is_not_there() {
             .collect();
         let mut own = base(noun);
         // What only an MCP server has.
-        if matches!(keys.last(), Some(&"pin" | &"trust_annotations")) {
+        if matches!(keys.last(), Some(&"binary" | &"pin" | &"trust_annotations")) {
             own = json!({ "name": "a", "upstream": "mcp+http://h/mcp" });
         }
         let with = |mut own: Value, value: Option<&Value>| {

@@ -6,6 +6,7 @@ use crate::domain::connection::Connection;
 use crate::domain::connection::Injection;
 use crate::domain::connection::Origin;
 use crate::domain::connection::Protocol;
+use crate::domain::connection::mcp::BinaryMode;
 use crate::domain::connection::mcp::McpOptions;
 use crate::domain::connection::mcp::PinMode;
 use crate::domain::connection::mcp::ServerRequest;
@@ -66,7 +67,7 @@ fn a_program_is_words_with_a_secret_and_variables_of_its_own() {
 fn all_keys_of_a_server_are_read() {
     let found = one(
         HTTP,
-        "inject = \"bearer:env:T\"\ntransport = \"sse\"\ntrust_annotations = true\npin = \"block\"\n\
+        "inject = \"bearer:env:T\"\ntransport = \"sse\"\ntrust_annotations = true\npin = \"block\"\nbinary = \"allow\"\n\
          allow_server_requests = [\"roots\", \"elicitation\", \"roots\"]\n\
          elicitation_hosts = [\"Login.example.com\", \"*.corp.example\", \"10.0.0.1\"]\n\
          origins = [\"https://App.example:443\", \"http://[::1]:8080\"]\nca_file = \"/ca.pem\"\n",
@@ -74,7 +75,9 @@ fn all_keys_of_a_server_are_read() {
     .unwrap();
     let mcp = &found.mcp;
     assert_eq!((mcp.transport, mcp.trust_annotations, mcp.pin), (Transport::Sse, true, PinMode::Block));
-    assert_eq!(one(HTTP, "").unwrap().mcp.transport, Transport::Streamable);
+    assert_eq!(mcp.binary, BinaryMode::Allow);
+    let plain = one(HTTP, "").unwrap().mcp;
+    assert_eq!((plain.transport, plain.binary), (Transport::Streamable, BinaryMode::Withhold));
     assert!(mcp.allows(ServerRequest::Roots) && mcp.allows(ServerRequest::Elicitation));
     assert!(!mcp.allows(ServerRequest::Sampling));
     assert_eq!(mcp.elicitation_hosts, ["login.example.com", "*.corp.example", "10.0.0.1"]);

@@ -67,6 +67,30 @@ impl PinMode {
     }
 }
 
+/// What becomes of binary content of a connection that is masked: pictures, sounds, documents in which nothing can be found.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum BinaryMode {
+    /// A text says in its place that it was withheld.
+    #[default]
+    Withhold,
+    /// It passes as it is, whatever is in it.
+    Allow,
+}
+
+impl BinaryMode {
+    /// All of them.
+    pub const ALL: [Self; 2] = [Self::Withhold, Self::Allow];
+
+    /// The word for it in configuration.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Withhold => "withhold",
+            Self::Allow => "allow",
+        }
+    }
+}
+
 /// How an MCP server behind an address is spoken to.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -143,6 +167,8 @@ pub struct McpOptions {
     pub transport: Transport,
     /// What a changed tool leads to. Default [`PinMode::Observe`].
     pub pin: PinMode,
+    /// What becomes of binary content where there are masks. Default [`BinaryMode::Withhold`].
+    pub binary: BinaryMode,
     /// What the server may ask of the client. Default nothing.
     pub allow_server_requests: BTreeSet<ServerRequest>,
     /// The hosts that an elicitation may send the person to, in lower case; `*.` in front stands for everything below. Default none.

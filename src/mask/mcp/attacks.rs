@@ -218,7 +218,7 @@ proptest! {
 
         let plan = usual(if hash { MaskOp::Hash } else { MaskOp::Redact });
         let message = json!({ "result": { "structuredContent": content } }).to_string();
-        let answers = Answer { method: "tools/call", schema: Some(&known), argument: "" };
+        let answers = Answer { method: "tools/call", schema: Some(&known), argument: "", passes_binary: false };
         let (new, _) = run(&plan, Side::Target, answers, &message).unwrap();
         let new: Value = serde_json::from_str(&new).unwrap();
         let after = Json::parse(new["result"]["structuredContent"].to_string().as_bytes(), 64).unwrap();
@@ -248,7 +248,7 @@ fn a_schema_that_branches_without_end_costs_a_bounded_time() {
     let schema = Json::parse(schema.as_bytes(), 64).unwrap();
     let content = format!("{}{{\"ssn\":1}}{}", "{\"c\":".repeat(40), "}".repeat(40));
     let message = format!("{{\"result\":{{\"structuredContent\":{content}}}}}");
-    let answers = Answer { method: "tools/call", schema: Some(&schema), argument: "" };
+    let answers = Answer { method: "tools/call", schema: Some(&schema), argument: "", passes_binary: false };
     let started = std::time::Instant::now();
     let done = run(&usual(MaskOp::Redact), Side::Target, answers, &message);
     assert!(done.is_err() || !done.unwrap().0.contains("\"ssn\":1"));

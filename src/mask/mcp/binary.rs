@@ -24,7 +24,7 @@ const BASE64_URL: GeneralPurpose = GeneralPurpose::new(&base64::alphabet::URL_SA
 /// What became of base64.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Binary {
-    /// It is text with nothing in it to mask.
+    /// It is text with nothing in it to mask, or may pass though nobody knows what is in it.
     Same,
     /// Its text was masked.
     New(String),
@@ -46,7 +46,7 @@ impl Walk<'_> {
         };
         let readable = std::str::from_utf8(&decoded).is_ok_and(is_text);
         if !readable {
-            return Ok(Binary::Withheld);
+            return Ok(if self.passes_binary { Binary::Same } else { Binary::Withheld });
         }
         Ok(match self.formatted(&decoded, media_type, counts)? {
             None => Binary::Same,
@@ -80,6 +80,7 @@ impl Walk<'_> {
             _ => {
                 let mut inner = Walk::new(self.plan, b"", &mut own);
                 (inner.level, inner.texts) = (self.level, self.texts + 1);
+                inner.passes_binary = self.passes_binary;
                 "text".clone_into(&mut inner.field);
                 let new = inner.text_of(text, false)?;
                 if counts {

@@ -17,7 +17,8 @@
 //! texts in texts up to 6 deep. All else of it is searched for shapes and for `name=value`.
 //!
 //! **Binary data.** Base64 of a `blob` or `data` that is UTF-8 is masked as text and encoded again. What is not cannot be looked
-//! at, so it is withheld: an image or sound becomes a text item that says so, a resource gets a text in place of its blob.
+//! at, so it is withheld: an image or sound becomes a text item that says so, a resource gets a text in place of its blob. Where
+//! the operator wants it ([`Answer::passes_binary`]) it passes instead; what is no base64 at all does not.
 //!
 //! **Schemas.** Clients throw a result away that does not fit the `outputSchema` of its tool. So the schema that the client knows
 //! is given along ([`Answer::schema`]), and a mask that it refuses becomes the next best value that it takes: `0`, `false`,
@@ -69,6 +70,8 @@ pub struct Answer<'a> {
     pub schema: Option<&'a Json>,
     /// Of `completion/complete`: the name of the argument that is completed. Empty: none.
     pub argument: &'a str,
+    /// Binary data in which nothing can be found passes as it is.
+    pub passes_binary: bool,
 }
 
 /// Why a message cannot be masked. Whoever gets it withholds the message; nothing of it holds a part of the message.
@@ -107,5 +110,6 @@ pub fn mask_message(
     let mut walk = Walk::new(plan, message, notes);
     walk.checker = schema.as_ref();
     walk.argument = answers.argument;
+    walk.passes_binary = answers.passes_binary;
     walk.whole(Place::Message(from, Verb::of(answers.method)))
 }

@@ -266,7 +266,7 @@ fn typed(op: MaskOp, schema: &str, content: &str) -> Result<String, McpError> {
     let message = format!(
         "{{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":{{\"structuredContent\":{content},\"content\":[{{\"type\":\"text\",\"text\":{text}}}]}}}}"
     );
-    let answers = Answer { method: "tools/call", schema: Some(&schema), argument: "" };
+    let answers = Answer { method: "tools/call", schema: Some(&schema), argument: "", passes_binary: false };
     let (new, _) = run(&plan, Side::Target, answers, &message)?;
     let new: Value = serde_json::from_str(&new).unwrap();
     let structured = &new["result"]["structuredContent"];
@@ -383,4 +383,29 @@ fn a_list_of_tools_loosens_the_schemas_of_masked_fields() {
     let new =
         mask_message(&plan, message.as_bytes(), Side::Target, answer("tools/list"), &mut notes).unwrap();
     assert_eq!(String::from_utf8(new.unwrap()).unwrap(), format!("{{\"result\":{wanted}}}"));
+}
+
+#[test]
+fn binary_data_passes_where_the_operator_wants_it_and_text_in_it_is_masked_all_the_same() {
+    let message = |result: &str| format!(r#"{{"jsonrpc":"2.0","id":1,"result":{result}}}"#);
+    let masked = |result: &str, passes_binary| {
+        let answers = Answer { method: "tools/call", passes_binary, ..Answer::default() };
+        let masked = mask_message(
+            &usual(MaskOp::Redact),
+            message(result).as_bytes(),
+            Side::Target,
+            answers,
+            &mut Notes::new(),
+        );
+        masked.unwrap().map(|masked| String::from_utf8(masked).unwrap())
+    };
+    let image = r#"{"content":[{"type":"image","data":"iVBORwA=","mimeType":"image/png"},{"type":"text","text":"![x](data:image/png;base64,iVBORwA=) b"},{"type":"resource","resource":{"uri":"a:b","blob":"iVBORwA="}},{"type":"text","text":"{\"a\":\"![x](data:image/png;base64,iVBORwA=) b\"}"}]}"#;
+    assert_eq!(masked(image, true), None);
+    assert!(masked(image, false).is_some_and(|masked| !masked.contains("iVBORwA=")));
+    // {"ssn":"1"} in base64; and what is none.
+    for data in ["eyJzc24iOiIxIn0=", "iVBOR!wA="] {
+        let hidden = format!(r#"{{"content":[{{"type":"image","data":"{data}","mimeType":"image/png"}}]}}"#);
+        let told = masked(&hidden, true).unwrap();
+        assert!(!told.contains(data), "{told}");
+    }
 }

@@ -28,6 +28,8 @@ pub(super) struct Walk<'w> {
     pub(super) checker: Option<&'w Checker<'w>>,
     /// The argument that is completed.
     pub(super) argument: &'w str,
+    /// What cannot be looked into passes.
+    pub(super) passes_binary: bool,
     /// The name of the member at hand, for the detectors and the notes.
     pub(super) field: String,
     /// How deep objects and arrays are nested here, those around the text among them.
@@ -68,6 +70,7 @@ impl<'w> Walk<'w> {
             notes,
             checker: None,
             argument: "",
+            passes_binary: false,
             field: String::new(),
             level: 0,
             texts: 0,
@@ -102,6 +105,7 @@ impl<'w> Walk<'w> {
         let typed = checker.zip(read.as_ref()).map(|(checker, value)| checker.whole(value, true));
         let mut inner = Walk::new(self.plan, json, self.notes);
         (inner.checker, inner.level, inner.texts) = (checker, self.level + 1, self.texts + 1);
+        inner.passes_binary = self.passes_binary;
         inner.whole_typed(&Spot { place: Place::Data, rule: None, typed })
     }
 
@@ -182,6 +186,7 @@ impl<'w> Walk<'w> {
         let json = self.input.get(at..end).unwrap_or_default();
         let mut inner = Walk::new(self.plan, json, self.notes);
         (inner.checker, inner.level) = (self.checker, self.level);
+        inner.passes_binary = self.passes_binary;
         let Some(checker) = self.checker else {
             if let Some(new) = inner.whole(Place::Data)? {
                 self.put(at, end, &new);

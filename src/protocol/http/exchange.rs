@@ -37,13 +37,13 @@ use crate::protocol::web::body::ReplyBody;
 use crate::protocol::web::body::RequestBody;
 use crate::protocol::web::body::Sent;
 use crate::protocol::web::headers;
+use crate::protocol::web::outgoing::Outgoing;
 use crate::protocol::web::reply;
 use crate::protocol::web::request;
 use crate::protocol::web::request::Origin;
 use crate::protocol::web::request::read_whole;
 use crate::protocol::web::tags::Tags;
 use crate::protocol::web::upstream;
-use crate::protocol::web::upstream::Outgoing;
 use crate::transport::listen::OpenStreams;
 
 /// A request body up to this length is read before the command is recorded, so that the recording has it in one piece.

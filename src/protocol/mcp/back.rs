@@ -51,7 +51,11 @@ pub async fn back(
     }
     let opened = match open_session(&mut relay, opened, status) {
         Ok(opened) => opened,
-        Err(denied) => return Ok(failed(&mut relay, denied)),
+        Err(denied) => {
+            // The client has no session, whatever the target has.
+            let (status, body) = relay.refuses(&denied);
+            return Ok(json(status, body));
+        }
     };
     let mut response = match body {
         Answer::Stream(source) => {

@@ -264,7 +264,7 @@ async fn send(
         }
         Err(denied) => {
             guard.record_failure(&denied);
-            Ok(refused(&denied))
+            Ok(refused(&reply::of_sent(&denied, &guard)))
         }
     }
 }

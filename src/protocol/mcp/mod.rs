@@ -27,6 +27,7 @@ mod notice;
 mod offer;
 mod origin;
 mod outcome;
+mod own;
 mod pin;
 mod record;
 mod relay;

@@ -17,6 +17,7 @@ use crate::pipeline::ReplyGuard;
 use crate::protocol::mcp::codec::sse::Event;
 use crate::protocol::mcp::codec::sse::Item;
 use crate::protocol::mcp::era::Era;
+use crate::protocol::mcp::own::Own;
 use crate::protocol::mcp::record::from_target;
 use crate::protocol::mcp::reply;
 use crate::protocol::mcp::reply::Asked;
@@ -25,7 +26,6 @@ use crate::protocol::mcp::shared::McpShared;
 use crate::protocol::mcp::sink::Sink;
 use crate::protocol::mcp::stream::Left;
 use crate::protocol::mcp::turn::Came;
-use crate::protocol::mcp::turn::Own;
 use crate::protocol::mcp::turn::Taken;
 use crate::protocol::mcp::turn::Turn;
 use crate::protocol::mcp::turn::garbage;
@@ -133,6 +133,7 @@ impl Relay {
     /// The same of what the target did not take.
     pub fn refuses(&mut self, denied: &Denied) -> (StatusCode, Bytes) {
         self.guard.record_failure(denied);
+        let denied = &reply::of_sent(denied, &self.guard);
         self.turn.is_answered();
         reply::refusal(denied, self.turn.era, &self.asked, &self.id, self.guard.request())
     }

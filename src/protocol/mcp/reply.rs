@@ -16,6 +16,7 @@ use crate::domain::Denied;
 use crate::domain::DenyCode;
 use crate::domain::RequestId;
 use crate::domain::json::push_string;
+use crate::pipeline::ReplyGuard;
 use crate::protocol::mcp::era::Era;
 use crate::protocol::mcp::era::INVALID_PARAMS;
 use crate::protocol::mcp::era::NO_METHOD;
@@ -91,6 +92,11 @@ const fn code(code: DenyCode) -> i32 {
         DenyCode::UnmaskableReply | DenyCode::UpstreamCredential | DenyCode::UpstreamUnavailable => 5020,
         DenyCode::IssuerUnavailable | DenyCode::Overloaded | DenyCode::RecordingUnavailable => 5030,
     }
+}
+
+/// What the client is told of a request for which there was a permit: one that only reads may be sent again, whether it was done or not.
+pub fn of_sent(denied: &Denied, guard: &ReplyGuard) -> Denied {
+    Denied { sent: denied.sent && guard.changes(), ..denied.clone() }
 }
 
 /// Whether the same call again may do better.

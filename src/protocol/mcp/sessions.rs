@@ -24,7 +24,7 @@ use crate::protocol::mcp::codec::envelope::id::Id;
 use crate::protocol::mcp::declared::Declared;
 use crate::protocol::mcp::duplex::Solo;
 use crate::protocol::mcp::lists::Lists;
-use crate::protocol::mcp::turn::Own;
+use crate::protocol::mcp::own::Own;
 
 /// How long a session lives that nothing is sent on.
 const IDLE: Duration = Duration::from_mins(30);

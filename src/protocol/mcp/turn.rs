@@ -8,6 +8,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use tokio::sync::mpsc;
 
+use crate::domain::BinaryMode;
 use crate::domain::Denied;
 use crate::domain::DenyCode;
 use crate::domain::EventKind;
@@ -47,6 +48,7 @@ use crate::protocol::mcp::lists::Lists;
 use crate::protocol::mcp::offer::reading;
 use crate::protocol::mcp::offer::remember;
 use crate::protocol::mcp::offer::shows;
+use crate::protocol::mcp::own::Own;
 use crate::protocol::mcp::pin::check;
 use crate::protocol::mcp::record::from_target;
 use crate::protocol::mcp::sessions::About;
@@ -120,38 +122,6 @@ pub enum Taken {
     Drop,
     /// The client gets nothing, and the target an answer of the gateway.
     Answer(Own),
-}
-
-/// What the gateway itself answers a target.
-#[derive(Debug, PartialEq, Eq)]
-pub enum Own {
-    /// To a `ping` with this id.
-    Pong(Id<'static>),
-    /// To a request with this id that the client is not asked.
-    Refused(Id<'static>),
-    /// To a request with this id that the client was asked, and whose answer goes no further.
-    Unanswered(Id<'static>),
-}
-
-impl Own {
-    /// The id of what it answers.
-    pub const fn id(&self) -> &Id<'static> {
-        let (Self::Pong(id) | Self::Refused(id) | Self::Unanswered(id)) = self;
-        id
-    }
-
-    /// The message.
-    pub fn body(&self) -> String {
-        let (id, why) = match self {
-            Self::Pong(id) => {
-                return format!("{{\"jsonrpc\":\"2.0\",\"id\":{},\"result\":{{}}}}", id.to_json());
-            }
-            Self::Refused(id) => (id, "the client may not be asked this"),
-            Self::Unanswered(id) => (id, "what the client answered was refused"),
-        };
-        let id = id.to_json();
-        format!("{{\"jsonrpc\":\"2.0\",\"id\":{id},\"error\":{{\"code\":-1,\"message\":\"{why}\"}}}}")
-    }
 }
 
 impl Turn {
@@ -229,8 +199,12 @@ impl Turn {
         }
         let tool = self.about.tool.as_deref().and_then(|tool| shared.tools.get(&place(&governed), tool));
         let schema = tool.and_then(|tool| tool.schema);
-        let answer =
-            Answer { method: &self.about.method, schema: schema.as_deref(), argument: &self.about.argument };
+        let answer = Answer {
+            method: &self.about.method,
+            schema: schema.as_deref(),
+            argument: &self.about.argument,
+            passes_binary: governed.connection.mcp.binary == BinaryMode::Allow,
+        };
         let mut notes = Notes::default();
         let masked = mask_message(&governed.plan, &body, Side::Target, answer, &mut notes);
         guard.add_notes(&notes);

@@ -38,18 +38,18 @@ use crate::protocol::mcp::duplex::upstream::Letter;
 use crate::protocol::mcp::era::Era;
 use crate::protocol::mcp::era::VERSION;
 use crate::protocol::mcp::era::says_what_the_body_says;
+use crate::protocol::mcp::own::Own;
 use crate::protocol::mcp::sessions::Session;
 use crate::protocol::mcp::sessions::Theirs;
 use crate::protocol::mcp::shared::McpShared;
 use crate::protocol::mcp::turn::MOST;
-use crate::protocol::mcp::turn::Own;
 use crate::protocol::mcp::turn::garbage;
 use crate::protocol::mcp::way;
 use crate::protocol::web::body::RequestBody;
 use crate::protocol::web::coding::Decoder;
 use crate::protocol::web::headers;
+use crate::protocol::web::outgoing::Outgoing;
 use crate::protocol::web::upstream;
-use crate::protocol::web::upstream::Outgoing;
 use crate::transport::media::media_type;
 
 /// The header with the id of a session.

@@ -11,6 +11,7 @@ pub mod guarded;
 mod h1;
 mod h2;
 pub mod headers;
+pub mod outgoing;
 pub mod progress;
 pub mod reply;
 pub mod request;

@@ -8,10 +8,6 @@ use std::sync::Arc;
 use std::time::Duration;
 use std::time::Instant;
 
-use http::HeaderMap;
-use http::HeaderName;
-use http::HeaderValue;
-use http::Method;
 use http::Request;
 use http::Response;
 use http::Uri;
@@ -37,6 +33,9 @@ use crate::pipeline::snapshot::Governed;
 use crate::pipeline::snapshot::Snapshot;
 use crate::protocol::web::body::RequestBody;
 use crate::protocol::web::body::Sent;
+use crate::protocol::web::outgoing::Outgoing;
+use crate::protocol::web::outgoing::put;
+use crate::protocol::web::outgoing::request;
 use crate::protocol::web::request::bad;
 use crate::transport::dial::DialError;
 use crate::transport::dial::dial;
@@ -48,20 +47,6 @@ const IDLE: Duration = Duration::from_secs(30);
 const KEPT: usize = 256;
 /// How often a thread looks for streams that it keeps to no purpose.
 const SWEEP: Duration = Duration::from_secs(5);
-
-/// One request as it will be sent, but for the credential.
-pub struct Outgoing {
-    /// The method.
-    pub method: Method,
-    /// The canonical path below the connection.
-    pub path: Box<str>,
-    /// The query.
-    pub query: Box<str>,
-    /// The headers.
-    pub headers: HeaderMap,
-    /// The body.
-    pub body: RequestBody,
-}
 
 /// The idle streams of one thread to one target.
 struct Pool {
@@ -198,21 +183,6 @@ impl Reach {
     }
 }
 
-/// Puts the credential into a request.
-fn put(credential: &Credential, request: &mut Request<RequestBody>) -> Result<(), Denied> {
-    let (name, value) = credential.header();
-    let header = HeaderName::from_bytes(name.as_bytes()).ok().zip(HeaderValue::from_bytes(value).ok());
-    let Some((name, mut value)) = header else {
-        return Err(Denied::new(
-            DenyCode::UpstreamCredential,
-            "the target's credential does not fit into a header; tell the operator",
-        ));
-    };
-    value.set_sensitive(true);
-    request.headers_mut().insert(name, value);
-    Ok(())
-}
-
 async fn exchange(
     outgoing: Outgoing,
     guard: &mut ReplyGuard,
@@ -283,21 +253,6 @@ async fn within(
             }
         }
     }
-}
-
-fn request(outgoing: Outgoing, governed: &Governed) -> Result<Request<RequestBody>, Denied> {
-    let upstream = &governed.connection.upstream;
-    let mark = if outgoing.query.is_empty() { "" } else { "?" };
-    let target = format!("{}{}{mark}{}", upstream.base_path, outgoing.path, outgoing.query);
-    let uri = Uri::try_from(target).map_err(|_invalid| {
-        Denied::new(DenyCode::BadRequest, "the request is refused: its path or query cannot be sent")
-            .because("uri")
-    })?;
-    let mut request = Request::new(outgoing.body);
-    *request.method_mut() = outgoing.method;
-    *request.uri_mut() = uri;
-    *request.headers_mut() = outgoing.headers;
-    Ok(request)
 }
 
 /// Sends a request on an idle stream, or on a new one. A stream that turns out to be closed before anything of the request was written is

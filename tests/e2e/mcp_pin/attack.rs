@@ -174,7 +174,7 @@ fn what_a_program_says_is_pinned_over_its_restarts() {
     ));
     world.start();
     let token = world.token("reader");
-    let place = Place { world, server: Server::start(), token };
+    let place = Place { world, server: Server::start(), token, begun: std::sync::Mutex::default() };
     let own = |session: &str, method: &str, params: Value| {
         let body = json!({ "jsonrpc": "2.0", "id": 7, "method": method, "params": params }).to_string();
         let reply = place.send("POST", &[("Mcp-Session-Id", session)], Some(&body));

@@ -253,7 +253,7 @@ fn a_client_of_another_name_or_language_takes_no_tool_from_others() {
     for (pin, after) in [("hide", "pinned"), ("block", "pinned"), ("observe", "changed")] {
         let place = Place::new(pin);
         place.server.says().client = Some(String::new());
-        place.session();
+        let begun = place.session();
         let first = place.ask("tools/list", &json!({})).text();
         let asked = |headers: &[(&str, &str)], body: &Value| {
             let reply = place.send("POST", headers, Some(&body.to_string()));
@@ -262,8 +262,8 @@ fn a_client_of_another_name_or_language_takes_no_tool_from_others() {
         };
         let mut told = Vec::new();
         let list = json!({ "jsonrpc": "2.0", "id": 7, "method": "tools/list" });
-        for headers in [[("Accept-Language", "fr")], [("User-Agent", "other/1")]] {
-            told.push(asked(&headers, &list).text());
+        for header in [("Accept-Language", "fr"), ("User-Agent", "other/1")] {
+            told.push(asked(&[header, ("Mcp-Session-Id", &begun)], &list).text());
         }
         let mut other = hello();
         other["clientInfo"] = json!({ "name": "other", "version": "2" });

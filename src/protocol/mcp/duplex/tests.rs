@@ -16,7 +16,7 @@ use crate::protocol::mcp::duplex::peer::Ends;
 use crate::protocol::mcp::duplex::peer::Kind;
 use crate::protocol::mcp::duplex::peer::Listener;
 use crate::protocol::mcp::duplex::peer::Parcel;
-use crate::protocol::mcp::turn::Own;
+use crate::protocol::mcp::own::Own;
 
 /// As long as it takes.
 const SILENCE: Duration = Duration::MAX;

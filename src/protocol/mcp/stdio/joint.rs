@@ -25,7 +25,6 @@ use crate::pipeline::snapshot::Governed;
 use crate::protocol::mcp::codec::envelope::Kind;
 use crate::protocol::mcp::codec::envelope::Message;
 use crate::protocol::mcp::codec::envelope::id::Id;
-use crate::protocol::mcp::codec::envelope::names::ErrorField;
 use crate::protocol::mcp::codec::envelope::names::Meta;
 use crate::protocol::mcp::codec::envelope::names::Param;
 use crate::protocol::mcp::codec::rewrite::Rewrite;
@@ -40,11 +39,13 @@ use crate::protocol::mcp::duplex::peer::Listener;
 use crate::protocol::mcp::duplex::peer::Peer;
 use crate::protocol::mcp::duplex::peer::Unread;
 use crate::protocol::mcp::era::Era;
+use crate::protocol::mcp::own::Own;
 use crate::protocol::mcp::stdio::Programs;
 use crate::protocol::mcp::stdio::berth::Until;
+use crate::protocol::mcp::stdio::codes::era_of;
+use crate::protocol::mcp::stdio::codes::status_of;
 use crate::protocol::mcp::stdio::environment::Spec;
 use crate::protocol::mcp::stdio::programs::Key;
-use crate::protocol::mcp::turn::Own;
 use crate::protocol::mcp::turn::garbage;
 
 /// How many requests may be open at a time.
@@ -439,28 +440,6 @@ impl Listener for Joint {
 
 fn untaken() -> Denied {
     garbage("a message of it could not be taken apart")
-}
-
-fn code_of(message: &Message) -> Option<i64> {
-    message.failure(ErrorField::Code)?.integer()
-}
-
-/// Which era the answer to `server/discover` tells of. Older servers answer with errors of all kinds, newer ones with these.
-fn era_of(message: &Message) -> Era {
-    match (message.kind(), code_of(message)) {
-        (Kind::Response, _) | (_, Some(-32022..=-32020)) => Era::Modern,
-        _ => Era::Legacy,
-    }
-}
-
-/// The status that a server behind HTTP gives this response. That of wrong parameters is 200: what is wrong in a message's own form was
-/// refused before, and what there is not must look like what the client does not see.
-fn status_of(message: &Message) -> u16 {
-    match code_of(message) {
-        Some(-32601) => 404,
-        Some(-32022..=-32020) => 400,
-        _ => 200,
-    }
 }
 
 /// Ends a child whose connection has changed, or that nobody uses.

@@ -7,6 +7,7 @@
 
 mod berth;
 mod child;
+mod codes;
 pub mod environment;
 pub mod joint;
 mod process;

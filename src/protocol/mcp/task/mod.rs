@@ -60,7 +60,7 @@ pub struct Call {
     pub digest: Box<str>,
     /// The tool that is called.
     pub tool: Box<str>,
-    /// How its result is masked ([`crate::pipeline::snapshot::Governed::mask_tag`]).
+    /// How its result is masked: by which masks ([`crate::pipeline::snapshot::Governed::mask_tag`]), and whether binary content passes.
     pub mask_tag: Box<str>,
 }
 

@@ -11,6 +11,7 @@ use http::StatusCode;
 use http::request::Parts;
 use tokio::sync::oneshot;
 
+use crate::domain::BinaryMode;
 use crate::domain::Class;
 use crate::domain::Command;
 use crate::domain::Denied;
@@ -25,6 +26,7 @@ use crate::mask::mcp::Side;
 use crate::mask::mcp::mask_message;
 use crate::pipeline::Exchange;
 use crate::pipeline::ReplyGuard;
+use crate::pipeline::snapshot::Governed;
 use crate::pipeline::unmaskable;
 use crate::protocol::mcp::codec::envelope::Limits;
 use crate::protocol::mcp::codec::envelope::Message;
@@ -74,7 +76,7 @@ pub async fn begin(exchange: Exchange, mut held: Held, message: &Message) -> Res
         rules: held.judged.rules().into(),
         digest: bound.bytes_digest.as_str().into(),
         tool: held.turn.about.tool.clone().unwrap_or_default(),
-        mask_tag: governed.mask_tag.clone(),
+        mask_tag: mask_tag(&governed),
     };
     let (era, id, asked, request) =
         (held.turn.era, held.id.clone(), held.asked.clone(), exchange.request_id());
@@ -185,12 +187,13 @@ fn masked(
     body: Bytes,
 ) -> Result<Bytes, Denied> {
     let governed = Arc::clone(guard.governed());
-    if governed.mask_tag == task.call.mask_tag {
+    if mask_tag(&governed) == task.call.mask_tag {
         return Ok(body);
     }
     let tool = shared.tools.get(&task.call.owner.connection, &task.call.tool);
     let schema = tool.and_then(|tool| tool.schema);
-    let answer = Answer { method: "tasks/get", schema: schema.as_deref(), argument: "" };
+    let passes_binary = governed.connection.mcp.binary == BinaryMode::Allow;
+    let answer = Answer { method: "tasks/get", schema: schema.as_deref(), argument: "", passes_binary };
     let mut notes = Notes::default();
     let masked = mask_message(&governed.plan, &body, Side::Target, answer, &mut notes);
     guard.add_notes(&notes);
@@ -198,6 +201,11 @@ fn masked(
         Ok(masked) => Ok(masked.map_or(body, Bytes::from)),
         Err(_unmaskable) => Err(unmaskable("masks have changed since it came, and it does not fit them")),
     }
+}
+
+/// What a result is masked by.
+fn mask_tag(governed: &Governed) -> Box<str> {
+    format!("{} {}", governed.mask_tag, governed.connection.mcp.binary.as_str()).into()
 }
 
 /// Records what the gateway itself answers, and gives it.
