@@ -120,7 +120,9 @@ fn a_person_without_the_scope_is_told_which_one_whatever_stands_behind_the_name(
         let headers = [ACCEPT, ("Content-Type", "application/json")];
         mcp.world.send("POST", &format!("/c/{name}"), Some(token), &headers, Some(list))
     };
-    assert_eq!(ask("tools").status, 200);
+    // She is let in; only her session is missing.
+    let told = ask("tools");
+    assert_eq!((told.status, told.text().contains("Mcp-Session-Id")), (400, true), "{}", told.text());
     let file = mcp.world.path("hoopctl.toml");
     let text = std::fs::read_to_string(&file).unwrap();
     std::fs::write(&file, text.replace("scopes = [\"use\"]\n", "scopes = [\"more\"]\n")).unwrap();
