@@ -174,18 +174,21 @@ fn covers(wide: &PolicyRule, narrow: &PolicyRule) -> bool {
     conditions && covers_classes(wide, narrow)
 }
 
-/// Whether the classes of `narrow` are among those that `wide` covers without naming any; named ones are compared as all values are.
+/// Whether the classes of `narrow` are among those that `wide` covers, beyond the values that both name: those are compared as all are.
 fn covers_classes(wide: &PolicyRule, narrow: &PolicyRule) -> bool {
     let (wide, narrow, denies) = (&wide.matches, &narrow.matches, wide.effect == Effect::Deny);
-    if denies || !wide.operations.is_empty() {
+    if denies || wide.operations.contains(&Class::Unknown) {
         return true;
     }
-    // What names a tool, a method or a function covers it although its class is not known: then the wide one must name it, too.
-    let names = |matcher: &Matcher| {
-        [&matcher.tools, &matcher.methods, &matcher.functions].map(|values| !values.is_empty())
-    };
-    !narrow.operations.contains(&Class::Unknown)
-        && names(narrow).iter().zip(names(wide)).all(|(narrow, wide)| !narrow || wide)
+    // What names a function covers it although its class is not known: then the wide one must name it, too. Without `operations` it is
+    // the same with a tool and a method.
+    if !narrow.functions.is_empty() && wide.functions.is_empty() {
+        return false;
+    }
+    let names = |matcher: &Matcher| [&matcher.tools, &matcher.methods].map(|values| !values.is_empty());
+    !wide.operations.is_empty()
+        || (!narrow.operations.contains(&Class::Unknown)
+            && names(narrow).iter().zip(names(wide)).all(|(narrow, wide)| !narrow || wide))
 }
 
 /// Whether a value, which may be a glob, is surely covered by one of others.
@@ -316,6 +319,42 @@ mod tests {
             let shown: Vec<String> =
                 rules.iter().map(|rule| format!("{} {}", rule.effect, rule.matches)).collect();
             assert_eq!(codes(&rules), expected, "{shown:?}");
+        }
+    }
+
+    #[test]
+    fn what_lets_a_function_be_called_is_covered_by_what_lets_it_be_called() {
+        use Effect::{Allow, Approve, Deny};
+        let calls = |operations: &[Class]| Matcher {
+            operations: operations.to_vec(),
+            functions: texts(&["public.refund"]),
+            ..crm(&["ops"])
+        };
+        for (rules, expected) in [
+            (vec![rule("a", Allow, reads(&["ops"])), rule("b", Allow, calls(&[Class::Read]))], None),
+            (vec![rule("a", Allow, reads(&["ops"])), rule("b", Approve, calls(&[Class::Read]))], None),
+            (vec![rule("a", Approve, reads(&["ops"])), rule("b", Approve, calls(&[Class::Read]))], None),
+            (
+                vec![rule("a", Deny, reads(&["ops"])), rule("b", Allow, calls(&[Class::Read]))],
+                Some("shadowed"),
+            ),
+            (
+                vec![
+                    rule("a", Allow, Matcher { functions: vec![], ..calls(&[Class::Read, Class::Unknown]) }),
+                    rule("b", Allow, calls(&[Class::Read])),
+                ],
+                Some("redundant"),
+            ),
+            (
+                vec![
+                    rule("a", Allow, Matcher { functions: texts(&["public.*"]), ..calls(&[Class::Read]) }),
+                    rule("b", Allow, calls(&[Class::Read])),
+                ],
+                Some("redundant"),
+            ),
+        ] {
+            let found: Vec<&str> = codes(&rules).iter().map(|(_, code)| *code).collect();
+            assert_eq!(found, Vec::from_iter(expected), "{:?}", rules.iter().map(|rule| rule.effect));
         }
     }
 
