@@ -83,10 +83,12 @@ zsh_completions=$prefix/share/zsh/site-functions
 fish_completions=$prefix/share/fish/vendor_completions.d
 man=$prefix/share/man/man1
 
+# The pages that hoopctl writes say so in their first lines; others may have pages whose names begin as these do.
 remove_pages() {
     for page in "$man"/hoopctl.1 "$man"/hoopctl-*.1; do
-        if [ -f "$page" ]; then
+        if [ -f "$page" ] && head -n 5 -- "$page" | grep -q '^\.TH \(hoopctl[a-z-]*\) 1  "\1 '; then
             rm -f -- "$page"
+            found=yes
         fi
     done
 }
@@ -174,6 +176,11 @@ if [ "$(id -u)" -eq 0 ] && [ -n "${SUDO_USER:-}" ]; then
 fi
 
 target=${CARGO_TARGET_DIR:-$here/target}
+case $target in
+    /*) ;;
+    # As cargo takes it: from where it was called.
+    *) target=$(pwd)/$target ;;
+esac
 printf 'Building hoopctl, which takes a few minutes the first time.\n'
 (cd "$here" && CARGO_TARGET_DIR="$target" cargo build --release --locked --bin hoopctl) || fail 'the build failed'
 built=$target/release/hoopctl

@@ -49,8 +49,13 @@ fn stub(folder: &Path, works: bool) -> PathBuf {
 }
 
 fn install(folder: &Path, stub: &Path, arguments: &[&str]) -> Output {
+    installing(folder, stub, arguments).output().unwrap()
+}
+
+fn installing(folder: &Path, stub: &Path, arguments: &[&str]) -> Command {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("install.sh");
-    Command::new("sh")
+    let mut command = Command::new("sh");
+    command
         .arg(script)
         .args(arguments)
         .current_dir(folder)
@@ -58,9 +63,8 @@ fn install(folder: &Path, stub: &Path, arguments: &[&str]) -> Output {
         .env("HOME", folder.join("home"))
         .env("PATH", format!("{}:/usr/bin:/bin", stub.display()))
         .env("LIBCLANG_PATH", stub)
-        .env("CARGO_TARGET_DIR", folder.join("target"))
-        .output()
-        .unwrap()
+        .env("CARGO_TARGET_DIR", folder.join("target"));
+    command
 }
 
 #[test]
@@ -89,13 +93,34 @@ fn what_is_installed_runs_and_is_taken_away_again() {
 
     // Once more over itself, then away: of it nothing is left, and of others everything.
     std::fs::write(prefix.join("share/man/man1/other.1"), "").unwrap();
+    std::fs::write(prefix.join("share/man/man1/hoopctl-theirs.1"), ".TH hoopctl-theirs 1 \"theirs 1.0\"\n")
+        .unwrap();
     std::fs::write(prefix.join("bin/other"), "").unwrap();
     assert_eq!(code(&install(folder.path(), &stub, &["--prefix", place])), 0);
     let output = install(folder.path(), &stub, &["--prefix", place, "--uninstall"]);
     assert_eq!(code(&output), 0, "{}", text(&output.stderr));
-    assert_eq!(files(&prefix), ["bin/other", "share/man/man1/other.1"]);
+    let others = ["bin/other", "share/man/man1/hoopctl-theirs.1", "share/man/man1/other.1"];
+    assert_eq!(files(&prefix), others);
     let output = install(folder.path(), &stub, &["--prefix", place, "--uninstall"]);
     assert_eq!((code(&output), text(&output.stdout).contains("There is no hoopctl")), (0, true));
+
+    // Pages alone are something, too.
+    assert_eq!(code(&install(folder.path(), &stub, &["--prefix", place])), 0);
+    for file in files(&prefix).iter().filter(|file| !file.contains("/man/") && *file != "bin/other") {
+        std::fs::remove_file(prefix.join(file)).unwrap();
+    }
+    let output = install(folder.path(), &stub, &["--prefix", place, "--uninstall"]);
+    assert!(text(&output.stdout).contains("Removed hoopctl"), "{}", text(&output.stdout));
+    assert_eq!(files(&prefix), others);
+}
+
+#[test]
+fn a_target_folder_that_starts_nowhere_starts_where_it_was_called() {
+    let folder = tempfile::tempdir().unwrap();
+    let stub = stub(folder.path(), true);
+    let output = installing(folder.path(), &stub, &[]).env("CARGO_TARGET_DIR", "out").output().unwrap();
+    assert_eq!(code(&output), 0, "{}", text(&output.stderr));
+    assert!(folder.path().join("out/release/hoopctl").is_file());
 }
 
 #[test]
