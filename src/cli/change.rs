@@ -6,6 +6,7 @@ use serde_json::Value;
 use toml::Table;
 
 use crate::cli::access::Access;
+use crate::cli::apply;
 use crate::cli::ask;
 use crate::cli::entity;
 use crate::cli::flags;
@@ -16,6 +17,7 @@ use crate::cli::output::Terminal;
 use crate::cli::report::Exit;
 use crate::cli::report::Failure;
 use crate::cli::report::Outcome;
+use crate::config;
 use crate::control::noun::entity::Apply;
 use crate::control::noun::entity::ApplyReport;
 use crate::control::noun::entity::EntityChange;
@@ -62,21 +64,47 @@ const fn noun(kind: EntityKind) -> &'static str {
     }
 }
 
+/// One of this name.
+fn found(access: &Access, kind: EntityKind, name: &str) -> Result<EntityView, Failure> {
+    access.wait(access.backend().entity(kind, name.to_owned())).map_err(|failure| match failure.exit {
+        Exit::NotFound if failure.hint.is_none() => {
+            let all = access.wait(access.backend().entities(kind)).map(|all| all.items).unwrap_or_default();
+            let list = format!("hoopctl {} list", noun(kind));
+            let meant = config::nearest(name, all.iter().map(|view| view.name.as_str()));
+            failure.hint(meant.map_or(list, |meant| format!("did you mean {meant}?")))
+        }
+        _ => failure,
+    })
+}
+
 /// Prints one as the TOML it is written in, or as JSON.
 pub fn show(terminal: Terminal, access: &Access, kind: EntityKind, name: &str) -> Outcome {
-    let view = access.wait(access.backend().entity(kind, name.to_owned()))?;
+    let view = found(access, kind, name)?;
     if terminal.format == Format::Table {
         let label = view.managed_by.as_deref().filter(|label| *label != "cli");
         let managed = label.map(|label| format!(", managed by {label}")).unwrap_or_default();
         terminal.say(&format!("# {}{managed}", view.origin));
-        let lines: Vec<String> =
-            view.toml.lines().map(|line| crate::domain::text::Shown(line).to_string()).collect();
-        terminal.data(&format!("[[{}]]\n{}\n", kind.as_str(), lines.join("\n")))?;
+        terminal.data(&apply::whole(kind, &view.toml).unwrap_or_else(|_no_toml| as_kept(&view.toml)))?;
     } else {
-        let fields = [(kind.name_key(), view.name.clone()), ("origin", view.origin.clone())];
+        let mut fields = vec![(kind.name_key(), view.name.clone()), ("origin", view.origin.clone())];
+        fields.extend(keys(kind).iter().map(|key| (*key, joined(&view.value, &[key]))));
         terminal.item(&fields, &output::json(&view))?;
     }
     Ok(Exit::Done)
+}
+
+/// A text that is no TOML any more.
+fn as_kept(toml: &str) -> String {
+    toml.lines().map(|line| format!("{}\n", crate::domain::text::Shown(line))).collect()
+}
+
+/// What is told of one on a line: its keys, but for its name.
+const fn keys(kind: EntityKind) -> &'static [&'static str] {
+    match kind {
+        EntityKind::Connection => &["upstream", "inject", "tags", "limits"],
+        EntityKind::Mask => &["match", "fields", "entities", "patterns", "op"],
+        EntityKind::Policy => &["effect", "match", "unless", "when", "approval", "limits", "message"],
+    }
 }
 
 /// Writes a new one. With `dry_run` it is only checked, and printed.
@@ -99,12 +127,27 @@ pub fn new_table(
     file: Option<&Path>,
 ) -> Result<Table, Failure> {
     let mut table = match file {
-        Some(file) => entity::parse_table(&entity::read_text(file)?, &file.display().to_string())?,
+        Some(file) => {
+            bare(kind, entity::parse_table(&entity::read_text(file)?, &file.display().to_string())?)?
+        }
         None => Table::new(),
     };
     settled(access, kind, &mut table, file)?;
     named(kind, name, &mut table)?;
     Ok(table)
+}
+
+/// The table of one entity: as it is, or below the `[[header]]` that `show` and `export` print over it.
+fn bare(kind: EntityKind, mut table: Table) -> Result<Table, Failure> {
+    let header = kind.as_str();
+    let Some(toml::Value::Array(mut own)) = table.get(header).cloned() else { return Ok(table) };
+    table.remove(header);
+    table.remove("version");
+    match (own.pop(), own.is_empty() && table.is_empty()) {
+        (Some(toml::Value::Table(one)), true) => Ok(one),
+        _ => Err(Failure::usage(format!("the file holds more than one [[{header}]]"))
+            .hint("hoopctl apply -f FILE takes all that is in a file")),
+    }
 }
 
 /// Makes the paths in it absolute; only connections have any.
@@ -138,7 +181,7 @@ pub fn edit(
     file: Option<&Path>,
     options: Option<Overrides<'_>>,
 ) -> Outcome {
-    let view = access.wait(access.backend().entity(kind, name.to_owned()))?;
+    let view = found(access, kind, name)?;
     refuse_read_only(&view)?;
     let text = match (file, options) {
         (Some(file), _) => entity::read_text(file)?,
@@ -151,7 +194,7 @@ pub fn edit(
             text
         }
     };
-    let mut table = entity::parse_table(&text, name)?;
+    let mut table = bare(kind, entity::parse_table(&text, name)?)?;
     settled(access, kind, &mut table, file)?;
     if let Some(options) = options {
         options(&mut table)?;
@@ -181,7 +224,7 @@ pub fn remove(
     yes: bool,
     dry_run: bool,
 ) -> Outcome {
-    let view = access.wait(access.backend().entity(kind, name.to_owned()))?;
+    let view = found(access, kind, name)?;
     refuse_read_only(&view)?;
     if !dry_run {
         let more = if kind == EntityKind::Connection { " and end its sessions" } else { "" };
@@ -211,7 +254,7 @@ fn put(terminal: Terminal, access: &Access, put: Put<'_>) -> Outcome {
         .wait(access.backend().apply(Apply::one(change, dry_run)))
         .map_err(|failure| flags::told(failure, kind))?;
     if dry_run && terminal.format == Format::Table {
-        terminal.data(&format!("[[{}]]\n{toml}", kind.as_str()))?;
+        terminal.data(&apply::whole(kind, &toml).unwrap_or_else(|_no_toml| as_kept(&toml)))?;
     }
     told(terminal, &report)
 }

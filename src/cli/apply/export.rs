@@ -133,22 +133,31 @@ fn text(views: &[EntityView], label: Option<&str>) -> Result<String, Failure> {
         .ok();
     }
     for view in views {
-        // A text that this version cannot read is given as it is kept.
-        let read = parse_entity(view.kind, &view.toml, Origin::Store);
-        let body = read.map_or_else(|_unread| view.toml.clone(), |entity| render_entity(&entity));
-        let table: Table = body.parse().map_err(|error| {
+        let own = whole(view.kind, &view.toml).map_err(|error| {
             Failure::failed(format!("{} {} cannot be read: {error}", view.kind, view.name))
         })?;
-        writeln!(text, "\n# managed by {}\n[[{}]]", view.managed_by.as_deref().unwrap_or(BY_HAND), view.kind)
-            .ok();
-        let first = view.kind.name_key();
-        // The order that it was written in, which a table does not keep.
-        let mut keys: Vec<&String> = table.keys().collect();
-        keys.sort_by_key(|key| (key.as_str() != first, position(&body, key)));
-        for key in keys {
-            if let Some(value) = table.get(key) {
-                writeln!(text, "{} = {}", written_key(key), written(value)).ok();
-            }
+        write!(text, "\n# managed by {}\n{own}", view.managed_by.as_deref().unwrap_or(BY_HAND)).ok();
+    }
+    Ok(text)
+}
+
+/// One entity as it stands in a file, below its `[[header]]`: each key on one line, no table of its own, which would be the file's.
+///
+/// # Errors
+/// The text is no TOML.
+pub fn whole(kind: EntityKind, toml: &str) -> Result<String, toml::de::Error> {
+    // A text that this version cannot read is given as it is kept.
+    let read = parse_entity(kind, toml, Origin::Store);
+    let body = read.map_or_else(|_unread| toml.to_owned(), |entity| render_entity(&entity));
+    let table: Table = body.parse()?;
+    let first = kind.name_key();
+    // The order that it was written in, which a table does not keep.
+    let mut keys: Vec<&String> = table.keys().collect();
+    keys.sort_by_key(|key| (key.as_str() != first, position(&body, key)));
+    let mut text = format!("[[{kind}]]\n");
+    for key in keys {
+        if let Some(value) = table.get(key) {
+            writeln!(text, "{} = {}", written_key(key), written(value)).ok();
         }
     }
     Ok(text)

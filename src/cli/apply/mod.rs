@@ -35,6 +35,7 @@ use crate::domain::text::Shown;
 
 pub use export::ExportArgs;
 pub use export::export;
+pub use export::whole;
 
 /// The options of `apply`.
 #[derive(Debug, Args)]
