@@ -226,6 +226,7 @@ fn render(terminal: Terminal, asked: &str, report: &ExplainReport) -> String {
         Effect::Deny => (Colour::Bad, "\u{2717}"),
     };
     let why = match &report.rule {
+        _ if report.unreadable => "PostgreSQL cannot read it".to_owned(),
         Some(rule) => format!("by {}", Shown(rule)),
         None => "no policy allows it".to_owned(),
     };

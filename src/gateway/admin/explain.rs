@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 use std::net::Ipv4Addr;
+use std::sync::Arc;
 
 use http::HeaderMap;
 use http::HeaderValue;
@@ -26,6 +27,7 @@ use crate::domain::json::Json;
 use crate::domain::now_ms;
 use crate::domain::principal::Groups;
 use crate::domain::principal::Principal;
+use crate::domain::verdict::Effect;
 use crate::gateway::admin::Acting;
 use crate::gateway::admin::Admin;
 use crate::policy;
@@ -37,8 +39,10 @@ use crate::protocol::http::command;
 use crate::protocol::postgres;
 use crate::protocol::postgres::command::Assumed;
 use crate::protocol::postgres::judge::Judge;
+use crate::protocol::postgres::judge::Judgement;
 use crate::protocol::postgres::judge::Lexing;
 use crate::protocol::postgres::judge::cache::Limits;
+use crate::protocol::postgres::reply::Refusal;
 
 /// How deep claims may be nested.
 const MAX_DEPTH: usize = 32;
@@ -113,11 +117,22 @@ fn mcp_command(mcp: &ExplainMcp, connection: &Connection) -> Result<Command, Api
 
 /// What nobody has prepared or learned from the target before is not known.
 async fn sql_command(sql: &str) -> Result<Command, ApiError> {
+    let judgement = judged(sql).await?;
+    Ok(postgres::command::command(sql.as_bytes(), &judgement, |_name| None, postgres::command::by_its_words))
+}
+
+/// What PostgreSQL's parser says of a text that it cannot read.
+async fn syntax(sql: &str) -> Result<Option<String>, ApiError> {
+    let judgement = judged(sql).await?;
+    let refusal = Refusal::of_syntax(&judgement, sql.as_bytes());
+    Ok(refusal.map(|refusal| format!("{} (SQLSTATE {})", refusal.message(), refusal.state())))
+}
+
+async fn judged(sql: &str) -> Result<Arc<Judgement>, ApiError> {
     let judge = Judge::start(1, Limits::default()).map_err(|error| {
         ApiError::new(ErrorCode::Internal, format!("the SQL parser cannot be started: {error}"))
     })?;
-    let judgement = judge.judge(sql.as_bytes(), Lexing::default()).await;
-    Ok(postgres::command::command(sql.as_bytes(), &judgement, |_name| None, postgres::command::by_its_words))
+    Ok(judge.judge(sql.as_bytes(), Lexing::default()).await)
 }
 
 fn http_command(explain: &Explain) -> Result<Command, ApiError> {
@@ -218,6 +233,10 @@ impl Acting {
         };
         let explanation = policies.explain(&subject, &command);
         let verdict = &explanation.verdict;
+        let unreadable = match &explain.sql {
+            Some(sql) if verdict.effect == Effect::Deny => syntax(sql).await?,
+            _ => None,
+        };
         Ok(ExplainReport {
             effect: verdict.effect,
             rule: verdict.rule.as_deref().map(str::to_owned),
@@ -226,7 +245,8 @@ impl Acting {
             note: note.or_else(|| assumed.words()),
             needs_no_policy: explanation.needs_no_policy,
             sql: explanation.sql.clone(),
-            message: verdict.message.as_deref().map(str::to_owned),
+            unreadable: unreadable.is_some(),
+            message: unreadable.or_else(|| verdict.message.as_deref().map(str::to_owned)),
             open: policies.opens(&subject),
             rules: explanation.rules.iter().map(rule).collect(),
             revision: policies.revision(),

@@ -120,6 +120,12 @@ impl Refusal {
         }
     }
 
+    /// What the client of a text that PostgreSQL's parser refuses is told, whatever policies say; `None`: its parser reads it.
+    pub fn of_syntax(judgement: &Judgement, sql: &[u8]) -> Option<Self> {
+        matches!(judgement, Judgement::Syntax(_))
+            .then(|| Self::new(SqlState::SYNTAX_ERROR, "").or_syntax(judgement, sql))
+    }
+
     /// The same where no policy allows a text that was not read: with the SQLSTATE that a server has for such a text, if there is one.
     pub fn of_unread(self, judgement: &Judgement) -> Self {
         let state = match judgement {

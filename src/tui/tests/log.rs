@@ -177,6 +177,7 @@ fn report() -> ExplainReport {
         needs_no_policy: false,
         sql: None,
         message: Some("Ask #dba.".to_owned()),
+        unreadable: false,
         open: true,
         rules: vec![
             rule("etl-reads", Verdict::Allow, "match.operations", "read", "write"),

@@ -69,3 +69,10 @@ async fn a_database_is_asked_in_sql_and_nothing_else_is() {
         assert!(error.message.contains(said), "{what}: {}", error.message);
     }
 }
+
+#[tokio::test]
+async fn what_no_parser_reads_is_told_as_the_client_is_told() {
+    let said = syntax("SELEC 1").await.unwrap().unwrap();
+    assert!(said.contains("syntax error at or near \"SELEC\" (SQLSTATE 42601)"), "{said}");
+    assert_eq!(syntax("SELECT refund(1)").await.unwrap(), None);
+}
