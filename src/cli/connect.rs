@@ -38,6 +38,8 @@ use crate::domain::connection::ConnectionName;
 use crate::domain::connection::Origin;
 use crate::domain::connection::Protocol;
 use crate::domain::entity::EntityKind;
+use crate::domain::secret::SecretRef;
+use crate::secret;
 
 /// The verbs of `connect`.
 #[derive(Debug, Subcommand)]
@@ -160,6 +162,23 @@ impl ConnectVerb {
     }
 }
 
+/// Warns of a credential that is plainly not to be had: for the gateway that runs, else as it is here.
+fn warn_of_unusable(terminal: Terminal, access: &Access, connection: &Connection) {
+    let status = access.wait(access.backend().status());
+    let unset = status.ok().and_then(|status| status.unset);
+    for source in connection.secrets() {
+        let why = match (source, &unset) {
+            (SecretRef::Env(name), Some(unset)) => unset
+                .contains(name)
+                .then(|| format!("the gateway has no {name} in its environment, or one that is too short")),
+            _ => secret::unusable(source),
+        };
+        if let Some(why) = why {
+            terminal.say(&format!("warning: {why}"));
+        }
+    }
+}
+
 /// Runs `connect`.
 pub fn run(terminal: Terminal, place: &Place, verb: ConnectVerb) -> Outcome {
     let kind = EntityKind::Connection;
@@ -187,7 +206,12 @@ pub fn run(terminal: Terminal, place: &Place, verb: ConnectVerb) -> Outcome {
                 let toml = toml::to_string(&table).unwrap_or_default();
                 dial(terminal, &parsed(&toml)?)?;
             }
-            change::add(terminal, &access, kind, &args.name, table, args.dry_run)
+            let toml = toml::to_string(&table).unwrap_or_default();
+            let done = change::add(terminal, &access, kind, &args.name, table, args.dry_run)?;
+            if !access.is_remote() {
+                warn_of_unusable(terminal, &access, &parsed(&toml)?);
+            }
+            Ok(done)
         }
         ConnectVerb::List => {
             change::list(terminal, &access, kind, &["upstream", "inject", "tags"], |value| {

@@ -16,6 +16,8 @@ use crate::cli::access::Access;
 use crate::cli::check::Checks;
 use crate::cli::doctor::configuration::Found;
 use crate::cli::doctor::secrets::Kept;
+use crate::cli::doctor::secrets::Known;
+use crate::cli::named;
 use crate::cli::output;
 use crate::cli::output::Terminal;
 use crate::cli::place::Place;
@@ -50,25 +52,28 @@ pub fn run(terminal: Terminal, place: &Place) -> Outcome {
         // With a file that has problems elsewhere, the socket is known all the same.
         let here = place.at(config.admin.socket.clone());
         let placed = has("storage") && has("admin");
-        let running = placed && socket(&mut checks, (place, &here), &config);
+        let gateway = if placed { socket(&mut checks, (place, &here), &config) } else { None };
+        let running = gateway.is_some();
         let rests = placed && !running;
         if rests {
             ports::look(&mut checks, &config, &has);
         }
-        let kept = if has("storage") {
+        let mut known = Known {
+            kept: Kept::Unknown("[storage] has a problem".to_owned()),
+            unset: gateway.and_then(|gateway| gateway.unset),
+        };
+        if has("storage") {
             data_dir(&mut checks, &config);
-            let kept = Kept::of(&here, &config, running);
-            secrets::store_key(&mut checks, &config, &kept);
+            known.kept = Kept::of(&here, &config, running);
+            secrets::store_key(&mut checks, &config, &known);
             broken = rests && schema(&mut checks, &config) || running && trail(&mut checks, &here);
             disk(&mut checks, &config);
-            kept
-        } else {
-            Kept::Unknown("[storage] has a problem".to_owned())
-        };
-        if has("oidc") {
-            issuers(&mut checks, &config, &kept);
         }
-        targets(&mut checks, &here, (&config, &kept), running);
+        certificate(&mut checks, &config, &known);
+        if has("oidc") {
+            issuers(&mut checks, (&config, &known), running);
+        }
+        targets(&mut checks, &here, (&config, &known), running);
     }
     checks.print(terminal)?;
     Ok(match (broken, checks.any_wrong()) {
@@ -103,7 +108,14 @@ fn mode(checks: &mut Checks, what: &str, path: &Path, forbidden: u32, fix: &str)
     }
 }
 
-fn socket(checks: &mut Checks, (place, here): (&Place, &Place), config: &Config) -> bool {
+/// A gateway that runs.
+struct Running {
+    /// The variables that it lacks, as far as it tells.
+    unset: Option<Vec<String>>,
+}
+
+/// The gateway, if one runs.
+fn socket(checks: &mut Checks, (place, here): (&Place, &Place), config: &Config) -> Option<Running> {
     let path = &config.admin.socket;
     match Access::online(here).and_then(|access| access.wait(access.backend().status())) {
         Ok(status) => {
@@ -111,23 +123,26 @@ fn socket(checks: &mut Checks, (place, here): (&Place, &Place), config: &Config)
             if status.version != version {
                 let found = format!("the gateway is version {}, this is {version}", status.version);
                 checks.doubtful("gateway", found, "restart the gateway");
+            } else if status.ready && !status.restart_needed.is_empty() {
+                let found = format!("still runs with older settings: {}", status.restart_needed.join(", "));
+                checks.doubtful("gateway", found, "restart the gateway");
             } else if status.ready {
                 checks.good("gateway", format!("runs and is ready, socket {}", path.display()));
             } else {
                 let why = status.recording_problem.unwrap_or_else(|| "it starts or stops".to_owned());
                 checks.wrong("gateway", format!("runs but takes no commands: {why}"), "look at its log");
             }
-            true
+            Some(Running { unset: status.unset })
         }
         Err(failure) if failure.exit == Exit::Unreachable => {
             let fix = format!("hoopctl serve{}", place.option());
             checks.doubtful("gateway", format!("does not run: {}", failure.message), fix);
-            false
+            None
         }
         Err(failure) => {
             let fix = failure.hint.unwrap_or_else(|| "run it as the gateway's user".to_owned());
             checks.wrong("gateway", failure.message, fix);
-            true
+            Some(Running { unset: None })
         }
     }
 }
@@ -226,7 +241,28 @@ fn disk(checks: &mut Checks, config: &Config) {
     }
 }
 
-fn issuers(checks: &mut Checks, config: &Config, kept: &Kept) {
+/// The certificate of the listeners, if they have one.
+fn certificate(checks: &mut Checks, config: &Config, known: &Known) {
+    let Some(tls) = &config.gateway.tls else { return };
+    let what = "certificate";
+    let stops = named::stops_the_start(config).into_iter().filter(|found| found.starts_with("gateway.tls"));
+    let stops: Vec<String> = stops.collect();
+    if stops.is_empty() {
+        match std::fs::File::open(&tls.cert) {
+            Ok(_file) => checks.good(what, format!("{} is there", tls.cert.display())),
+            Err(error) => {
+                let found = format!("{}: {error}", tls.cert.display());
+                checks.doubtful(what, found, "run it as the gateway's user");
+            }
+        }
+        secrets::source(checks, "certificate, key", &tls.key, known);
+    }
+    for found in stops {
+        checks.wrong(what, found, "put certificate and key in PEM there, or correct gateway.tls");
+    }
+}
+
+fn issuers(checks: &mut Checks, (config, known): (&Config, &Known), running: bool) {
     let statuses = token::issuers(config.oidc.clone()).and_then(|issuers| {
         Ok(access::runtime()?.block_on(async {
             issuers.start(&Handle::current());
@@ -246,6 +282,9 @@ fn issuers(checks: &mut Checks, config: &Config, kept: &Kept) {
                             output::count(status.kids.len() as u64, "usable key", "usable keys")
                         ),
                     );
+                } else if !running && is_own(&status.issuer, config) {
+                    let found = "is not started: the development issuer runs in the gateway";
+                    checks.doubtful(what, found, "start the gateway");
                 } else {
                     let why = status.last_error.unwrap_or_else(|| "no usable key".to_owned());
                     checks.wrong(
@@ -263,9 +302,15 @@ fn issuers(checks: &mut Checks, config: &Config, kept: &Kept) {
     for issuer in &config.oidc {
         clock(checks, &issuer.name, &issuer.issuer, issuer.ca_file.as_deref());
         if let Some(secret) = issuer.mcp_login.as_ref().and_then(|login| login.secret.as_ref()) {
-            secrets::credential(checks, &format!("issuer {}, mcp_login", issuer.name), secret, kept);
+            secrets::credential(checks, &format!("issuer {}, mcp_login", issuer.name), secret, known);
         }
     }
+}
+
+/// Whether an issuer is the one that the gateway has in itself, for trying.
+fn is_own(issuer: &str, config: &Config) -> bool {
+    let own = config.dev_issuer.as_ref().map(|own| format!("http://{}", own.listen));
+    own.is_some_and(|own| issuer.trim_end_matches('/') == own)
 }
 
 /// Tokens hold from one moment to another: the clock must agree with that of the issuer.
@@ -290,7 +335,7 @@ fn clock(checks: &mut Checks, name: &str, url: &str, ca_file: Option<&Path>) {
     }
 }
 
-fn targets(checks: &mut Checks, place: &Place, (config, kept): (&Config, &Kept), running: bool) {
+fn targets(checks: &mut Checks, place: &Place, (config, known): (&Config, &Known), running: bool) {
     for connection in stored(place, running).iter().chain(&config.connections) {
         let what = format!("connection {}", connection.name);
         let upstream = &connection.upstream;
@@ -304,7 +349,7 @@ fn targets(checks: &mut Checks, place: &Place, (config, kept): (&Config, &Kept),
                 ),
             }
             if let Some(source) = connection.inject.source() {
-                secrets::credential(checks, &what, source, kept);
+                secrets::credential(checks, &what, source, known);
             }
             continue;
         }
@@ -319,7 +364,7 @@ fn targets(checks: &mut Checks, place: &Place, (config, kept): (&Config, &Kept),
             }
         }
         for source in connection.secrets() {
-            secrets::credential(checks, &what, source, kept);
+            secrets::credential(checks, &what, source, known);
         }
     }
 }

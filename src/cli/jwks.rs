@@ -38,7 +38,11 @@ pub fn run(terminal: Terminal, place: &Place, args: &JwksArgs) -> Outcome {
         reports = vec![access.wait(access.backend().refresh_issuer(name.clone()))?];
     }
     let rows: Vec<Row> = reports.iter().map(row).collect();
-    terminal.list(&["name", "issuer", "keys", "fetched", "state"], &rows, "no issuer is configured")?;
+    terminal.list(
+        &["name", "issuer", "keys", "fetched", "state", "kids"],
+        &rows,
+        "no issuer is configured",
+    )?;
     let fetched = reports.first().is_some_and(|report| report.error.is_none() && report.fetched_ms > before);
     if args.refresh && !fetched {
         // Whoever wants a key to be gone must not believe that it is.
@@ -57,6 +61,7 @@ fn row(report: &IssuerReport) -> Row {
             report.keys.to_string(),
             fetched,
             state(report),
+            report.kids.join(" "),
         ],
         json: output::json(report),
     }

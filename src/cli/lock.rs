@@ -68,7 +68,13 @@ fn warn_of_unseen(terminal: Terminal, access: &Access, id: &str) {
 fn add(terminal: Terminal, access: &Access, lock: NewLock) -> Result<Lock, Failure> {
     let unknown = match access.wait(access.backend().add_lock(lock.clone())) {
         Err(failure) if failure.exit == Exit::NotFound && !lock.unseen => failure,
-        done => return done,
+        done => {
+            let done = done?;
+            if let LockTarget::Principal(id) = &done.target {
+                warn_of_unseen(terminal, access, id);
+            }
+            return Ok(done);
+        }
     };
     if terminal.dialog {
         ask::confirm(terminal, false, &format!("{}. Lock it all the same?", unknown.message))?;
@@ -80,14 +86,19 @@ fn add(terminal: Terminal, access: &Access, lock: NewLock) -> Result<Lock, Failu
 
 /// The lock of this id, or the newest one for `last`.
 fn find(access: &Access, id: &str) -> Result<Lock, Failure> {
-    let wanted: Option<LockId> = match id {
-        "last" => None,
-        id => Some(id.parse().map_err(|error| Failure::usage(format!("{error}")).hint("hoopctl lock list"))?),
-    };
+    let wanted: Option<LockId> =
+        match id {
+            "last" => None,
+            id => Some(id.parse().map_err(|error| {
+                Failure::usage(format!("{error}")).hint("the ids are in: hoopctl lock list")
+            })?),
+        };
     let found = access.wait(access.backend().locks())?.items;
     let found = found.into_iter().find(|lock| wanted.is_none_or(|wanted| lock.id == wanted));
     found.ok_or_else(|| match wanted {
-        Some(id) => Failure::not_found(format!("there is no lock {id}")).hint("hoopctl lock list"),
+        Some(id) => {
+            Failure::not_found(format!("there is no lock {id}")).hint("the ids are in: hoopctl lock list")
+        }
         None => Failure::not_found("no lock stands"),
     })
 }
@@ -105,9 +116,6 @@ pub fn run(terminal: Terminal, place: &Place, verb: LockVerb) -> Outcome {
             }
             let for_s = duration.map(|duration| duration.as_secs());
             let lock = add(terminal, &access, NewLock { target, reason, for_s, unseen: yes })?;
-            if let LockTarget::Principal(id) = &lock.target {
-                warn_of_unseen(terminal, &access, id);
-            }
             terminal
                 .say(&format!("locked {}; lift it with: hoopctl lock remove {} --yes", lock.target, lock.id));
             terminal.item(

@@ -1,11 +1,16 @@
 //! The files and variables that a configuration names: whether they are there, from where `config check` is run.
 
+use std::io;
 use std::path::Path;
+
+use zeroize::Zeroizing;
 
 use crate::config::Config;
 use crate::domain::connection::Connection;
 use crate::domain::secret::SecretRef;
+use crate::domain::with_causes;
 use crate::secret;
+use crate::transport::tls;
 
 /// What is not to be had here, one sentence each. The gateway may run as another user, so that it is no mistake for certain.
 pub fn missing<'a>(config: &'a Config, stored: impl IntoIterator<Item = &'a Connection>) -> Vec<String> {
@@ -42,6 +47,37 @@ pub fn missing<'a>(config: &'a Config, stored: impl IntoIterator<Item = &'a Conn
     found
 }
 
+/// Files that are surely not as a start needs them: they are not there, or hold no certificate. What only this user may not read, or what
+/// this environment lacks, the gateway may have.
+pub fn stops_the_start(config: &Config) -> Vec<String> {
+    let mut found = Vec::new();
+    let mut there = |what: &str, path: &Path| match std::fs::read(path) {
+        Ok(bytes) => Some(Zeroizing::new(bytes)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            found.push(format!("{what}: {} is not there", path.display()));
+            None
+        }
+        Err(_closed) => None,
+    };
+    for issuer in &config.oidc {
+        if let Some(path) = &issuer.ca_file {
+            there(&format!("oidc.{}.ca_file", issuer.name), path);
+        }
+    }
+    let Some(tls) = &config.gateway.tls else { return found };
+    let cert = there("gateway.tls.cert", &tls.cert);
+    let key = match &tls.key {
+        SecretRef::File(path) => there("gateway.tls.key", path),
+        _ => None,
+    };
+    if let (Some(cert), Some(key)) = (cert, key)
+        && let Err(error) = tls::server_config(&cert, &key, &[])
+    {
+        found.push(format!("gateway.tls: {}", with_causes(&error)));
+    }
+    found
+}
+
 fn file(found: &mut Vec<String>, what: &str, path: &Path) {
     if let Err(error) = std::fs::File::open(path) {
         found.push(format!("{what}: {} cannot be read: {error}", path.display()));
@@ -49,5 +85,5 @@ fn file(found: &mut Vec<String>, what: &str, path: &Path) {
 }
 
 fn source(found: &mut Vec<String>, what: &str, from: &SecretRef) {
-    found.extend(secret::absent(from).map(|why| format!("{what}: {why}")));
+    found.extend(secret::unusable(from).map(|why| format!("{what}: {why}")));
 }

@@ -5,9 +5,11 @@ use clap::ValueEnum;
 
 use crate::cli::config;
 use crate::cli::demo::DevThread;
+use crate::cli::named;
 use crate::cli::output::Terminal;
 use crate::cli::place::Place;
 use crate::cli::report::Exit;
+use crate::cli::report::Failure;
 use crate::cli::report::Outcome;
 use crate::gateway;
 use crate::gateway::GatewayError;
@@ -18,7 +20,7 @@ use crate::store;
 /// `serve`.
 #[derive(Debug, Args)]
 pub struct ServeArgs {
-    /// Check the configuration and stop
+    /// Check the configuration, and the files that a start needs, and stop
     #[arg(long)]
     pub check: bool,
     /// Reload when the configuration file changes, as SIGHUP does; files that it names are not watched
@@ -53,6 +55,11 @@ impl From<LogFormat> for gateway::LogFormat {
 /// Runs the gateway until a signal stops it.
 pub fn run(terminal: Terminal, place: &Place, args: &ServeArgs) -> Outcome {
     if args.check {
+        let stops = named::stops_the_start(&place.config()?);
+        if !stops.is_empty() {
+            return Err(Failure::new(Exit::Config, stops.join("\n"))
+                .hint("it would not start; hoopctl config check looks at the configuration alone"));
+        }
         return config::check(terminal, place);
     }
     let watch = if args.watch { Some(FileWatch::new(place.config_file()?)) } else { None };

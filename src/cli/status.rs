@@ -92,6 +92,9 @@ fn fields(report: &StatusReport) -> Vec<(&'static str, String)> {
     for listener in &report.listeners {
         fields.push(("listens", format!("{}://{}", listener.scheme, listener.address)));
     }
+    if !report.restart_needed.is_empty() {
+        fields.push(("restart", format!("needed: {} changed in the file", report.restart_needed.join(", "))));
+    }
     for issuer in &report.issuers {
         let state = jwks::state(issuer);
         let keys = output::count(issuer.keys, "key", "keys");

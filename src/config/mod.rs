@@ -56,12 +56,14 @@ pub use settings::GatewaySettings;
 pub use settings::StorageSettings;
 pub use text::Template;
 pub use text::template;
+pub use words::nearest;
 pub use written::Written;
 pub use written::parse_bundle;
 pub use written::place_in;
 
 use crate::domain::connection::Connection;
 use crate::domain::mask::MaskRule;
+use crate::domain::secret::SecretRef;
 use crate::identity::IssuerSettings;
 use crate::policy::PolicyRule;
 use crate::recording;
@@ -92,6 +94,16 @@ pub struct Config {
     /// What holds, but hardly as it was meant. What depends on the store is in [`Entities::warnings`].
     pub warnings: Vec<Problem>,
     text: Text,
+}
+
+impl Config {
+    /// Where its own secrets come from: not those of connections.
+    pub fn secrets(&self) -> impl Iterator<Item = &SecretRef> {
+        let key = self.gateway.tls.as_ref().map(|tls| &tls.key);
+        let page = self.admin.remote.as_ref().and_then(|remote| remote.page.as_ref());
+        let logins = self.oidc.iter().filter_map(|issuer| issuer.mcp_login.as_ref()?.secret.as_ref());
+        key.into_iter().chain(page.and_then(|page| page.secret.as_ref())).chain(logins)
+    }
 }
 
 /// The text of the file, to find the place of a later finding. It holds no secret: those are refused.

@@ -27,6 +27,9 @@ impl fmt::Debug for Secret {
     }
 }
 
+/// How long a credential must be, in bytes: a shorter one could not be told from other text when a target echoes it.
+pub const SHORTEST_CREDENTIAL: usize = 4;
+
 /// Where a secret comes from. Configuration names the place, never the value.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum SecretRef {

@@ -1,5 +1,6 @@
 //! What the admin API can do with a gateway that runs.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering;
@@ -23,6 +24,7 @@ use crate::domain::ConnectionName;
 use crate::domain::Denied;
 use crate::domain::Lock;
 use crate::domain::Pin;
+use crate::domain::SecretRef;
 use crate::domain::SessionId;
 use crate::domain::now_ms;
 use crate::domain::with_causes;
@@ -41,6 +43,7 @@ use crate::identity::Via;
 use crate::pipeline;
 use crate::pipeline::locks::LockSet;
 use crate::policy::PolicySet;
+use crate::secret;
 
 /// The service layer of a gateway that runs.
 pub fn service(running: &Arc<Running>, stopping: &Arc<AtomicBool>) -> Arc<Admin> {
@@ -124,6 +127,17 @@ impl Gateway {
         snapshot.connections().map(|governed| target(&governed.connection.name)).collect()
     }
 
+    /// The variables that nothing usable comes from, though they are named as sources.
+    fn unset(&self) -> Vec<String> {
+        let (config, snapshot) = (self.running.config.load(), self.running.gate.snapshot());
+        let of_connections = snapshot.connections().flat_map(|governed| governed.connection.secrets());
+        let names = config.secrets().chain(of_connections).filter_map(|source| match source {
+            SecretRef::Env(name) => secret::unusable(source).map(|_why| name.clone()),
+            _ => None,
+        });
+        names.collect::<BTreeSet<_>>().into_iter().collect()
+    }
+
     fn report(&self, reloaded: &Reloaded) -> ReloadReport {
         ReloadReport {
             revision: reloaded.revision,
@@ -200,6 +214,7 @@ impl Live for Gateway {
             name: issuer.name,
             issuer: issuer.issuer,
             keys: count(issuer.kids.len()),
+            kids: issuer.kids,
             fetched_ms: issuer.fetched_ms,
             usable: issuer.available,
             stale: issuer.stale,
@@ -229,6 +244,8 @@ impl Live for Gateway {
             issuers: issuers.collect(),
             targets: self.targets(),
             recording_problem: recording.err().map(|error| error.to_string()),
+            restart_needed: running.restart_needed.load().to_vec(),
+            unset: Some(self.unset()),
             counts: self.counts(),
             you: None,
         }

@@ -53,6 +53,10 @@ pub struct Running {
     pub config: Arc<ArcSwap<Config>>,
     /// Where the file is.
     pub config_path: PathBuf,
+    /// The file as it was at the start: what a reload cannot change is as that says.
+    pub at_start: Config,
+    /// Keys that the file as it was last read has otherwise than at the start, and that need a restart.
+    pub restart_needed: ArcSwap<Vec<String>>,
     /// The key of the `hash` mask.
     pub mask_key: MaskKey,
     /// What MCP servers offer, held against what was accepted of it.
@@ -88,7 +92,7 @@ pub struct Reloaded {
     pub entities: Entities,
     /// The revision of the policies now.
     pub revision: u64,
-    /// Keys that changed but need a restart.
+    /// Keys that are other than at the start, and need a restart.
     pub restart_needed: Vec<String>,
 }
 
@@ -150,7 +154,9 @@ impl Running {
     pub async fn reload(&self) -> Result<Reloaded, GatewayError> {
         let _one_at_a_time = self.reloading.lock().await;
         let config = config::load(&self.config_path).map_err(|problems| GatewayError::Config { problems })?;
-        self.apply(config).await
+        let reloaded = self.apply(config).await?;
+        self.restart_needed.store(Arc::new(reloaded.restart_needed.clone()));
+        Ok(reloaded)
     }
 
     /// Takes over entities that changed in the store; the file stays as it was read.
@@ -203,7 +209,7 @@ impl Running {
         // Those that were there before run already.
         issuers.start(&self.runtime);
         self.gate.replace(snapshot);
-        let restart_needed = restart_needed(&old, config);
+        let restart_needed = restart_needed(&self.at_start, config);
         self.page.set(page_origin(config));
         self.config.store(Arc::clone(config));
         Ok(Some(Reloaded { entities, revision, restart_needed }))

@@ -63,8 +63,8 @@ use crate::secret::SEALED_COLUMN;
 use crate::secret::SEALED_TABLE;
 use crate::secret::Sealer;
 use crate::secret::Vault;
-use crate::secret::absent;
 use crate::secret::load_key;
+use crate::secret::unusable;
 use crate::store::DataDirLock;
 use crate::store::Store;
 use crate::store::StoreError;
@@ -241,7 +241,7 @@ async fn open(options: RunOptions) -> Result<(Running, Listeners, DataDirLock), 
         tracing::warn!("{warning}");
     }
     for connection in &entities.connections {
-        for why in connection.secrets().filter_map(absent) {
+        for why in connection.secrets().filter_map(unusable) {
             tracing::warn!(connection = %connection.name, "{why}: commands to it are refused until its credential is there");
         }
     }
@@ -271,6 +271,8 @@ async fn open(options: RunOptions) -> Result<(Running, Listeners, DataDirLock), 
     let address = listeners.http.local_addr().unwrap_or(config.gateway.listen);
     let page = PageAddress::default();
     page.set(page_origin(&config));
+    // Without what the command line says instead, which no reload sees either.
+    let at_start = config::load(&config_path).unwrap_or_else(|_changed| config::Config::clone(&config));
     let running = Running {
         gate,
         store,
@@ -279,6 +281,8 @@ async fn open(options: RunOptions) -> Result<(Running, Listeners, DataDirLock), 
         sealer,
         config: shared_config,
         config_path,
+        at_start,
+        restart_needed: ArcSwap::default(),
         mask_key,
         pins,
         tools: Tools::default(),

@@ -10,12 +10,10 @@ use crate::domain::DenyCode;
 use crate::domain::Injection;
 use crate::domain::Secret;
 use crate::domain::SecretRef;
+use crate::domain::secret::SHORTEST_CREDENTIAL;
 use crate::mask::Needles;
 use crate::pipeline::Gate;
 use crate::pipeline::snapshot::Governed;
-
-/// A credential shorter than this could not be told from other text when a target echoes it, so it is not used.
-const SHORTEST: usize = 4;
 
 /// A credential, ready to use.
 pub struct Credential {
@@ -110,7 +108,7 @@ impl Gate {
         if secret.is_none() && key.is_none() {
             return Ok(None);
         }
-        if secret.as_ref().is_some_and(|secret| secret.expose().len() < SHORTEST) {
+        if secret.as_ref().is_some_and(|secret| secret.expose().len() < SHORTEST_CREDENTIAL) {
             tracing::error!(connection = %connection.name, "the target's credential is too short to be kept out of replies");
             return Err(no_login("the credential is too short"));
         }

@@ -1,7 +1,6 @@
 //! Where protected values come from (environment, file, program, the gateway's own store), and how the store's are
 //! sealed.
 
-mod absent;
 mod command;
 mod entry;
 mod error;
@@ -10,9 +9,9 @@ mod key;
 mod sealer;
 #[cfg(test)]
 mod tests;
+mod unusable;
 mod vault;
 
-pub use absent::absent;
 pub use error::SealError;
 pub use error::SecretError;
 pub use key::load_key;
@@ -21,6 +20,7 @@ pub use sealer::SEALED_TABLE;
 #[cfg(test)]
 pub use sealer::SealKey;
 pub use sealer::Sealer;
+pub use unusable::unusable;
 pub use vault::FetchSealed;
 pub use vault::SealedSource;
 pub use vault::Vault;

@@ -1,22 +1,46 @@
-//! Whether a source is plainly not there, without reading it.
+//! Whether a source plainly gives no secret that could be used, without running anything.
 
+use std::os::unix::ffi::OsStringExt;
+
+use zeroize::Zeroizing;
+
+use crate::domain::secret::SHORTEST_CREDENTIAL;
 use crate::domain::secret::SecretRef;
 
-/// Why nothing would come from this source if it were asked now; `None`: something may.
-pub fn absent(source: &SecretRef) -> Option<String> {
+/// Longer files are not read: they hold no short secret.
+const SHORT_FILE: u64 = 16;
+
+/// Why nothing would come from this source if it were asked now, or nothing that could be used as a credential; `None`: something may.
+pub fn unusable(source: &SecretRef) -> Option<String> {
+    let short = || format!("{source} is shorter than {SHORTEST_CREDENTIAL} bytes, so that it is not used");
     match source {
-        SecretRef::Env(name) if std::env::var_os(name).is_none() => Some(format!("{source} is not set here")),
+        SecretRef::Env(name) => match std::env::var_os(name).map(|value| Zeroizing::new(value.into_vec())) {
+            None => Some(format!("{source} is not set here")),
+            Some(value) => is_short(&value).then(short),
+        },
         SecretRef::File(path) => {
             let cannot = |error: std::io::Error| format!("{source} cannot be read: {error}");
             match std::fs::metadata(path) {
                 // What is no plain file is not opened: a pipe would wait, and lose what it holds.
-                Ok(found) if found.is_file() => std::fs::File::open(path).err().map(cannot),
+                Ok(found) if found.is_file() && found.len() > SHORT_FILE => {
+                    std::fs::File::open(path).err().map(cannot)
+                }
+                Ok(found) if found.is_file() => match std::fs::read(path).map(Zeroizing::new) {
+                    Ok(text) => is_short(&text).then(short),
+                    Err(error) => Some(cannot(error)),
+                },
                 Ok(_) => None,
                 Err(error) => Some(cannot(error)),
             }
         }
-        SecretRef::Env(_) | SecretRef::Exec(_) | SecretRef::Store(_) => None,
+        SecretRef::Exec(_) | SecretRef::Store(_) => None,
     }
+}
+
+/// Whether a value is too short without its line end, which is no part of it.
+fn is_short(value: &[u8]) -> bool {
+    let content = value.strip_suffix(b"\r\n").or_else(|| value.strip_suffix(b"\n")).unwrap_or(value);
+    content.len() < SHORTEST_CREDENTIAL
 }
 
 #[cfg(test)]
@@ -24,16 +48,24 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_plainly_not_there_is_told() {
+    fn what_is_plainly_not_there_or_too_short_is_told() {
+        let dir = tempfile::tempdir().unwrap();
+        let [short, long] = [("short", "abc\n"), ("long", "abcd\n")].map(|(name, text)| {
+            let path = dir.path().join(name);
+            std::fs::write(&path, text).unwrap();
+            format!("file:{}", path.display())
+        });
         for (source, told) in [
             ("env:HOOPCTL_NO_SUCH_VARIABLE", true),
             ("env:PATH", false),
             ("file:/nonexistent/key", true),
             ("file:/dev/null", false),
+            (&short, true),
+            (&long, false),
             ("exec:/nonexistent/program", false),
             ("store:x", false),
         ] {
-            assert_eq!(absent(&source.parse().unwrap()).is_some(), told, "{source}");
+            assert_eq!(unusable(&source.parse().unwrap()).is_some(), told, "{source}");
         }
     }
 }

@@ -57,6 +57,7 @@ fn what_only_looks_makes_no_store() {
         &["approval", "list"],
         &["grant", "list"],
         &["session", "list"],
+        &["audit", "list"],
     ] {
         let output = run(folder.path(), arguments);
         let said = text(&output.stderr);
@@ -140,6 +141,9 @@ fn the_check_opens_the_files_that_are_named() {
          inject = \"bearer:env:NO_SUCH_VARIABLE\"\n",
     );
     let output = run(folder.path(), &["serve", "--check"]);
+    let said = text(&output.stderr);
+    assert!(code(&output) == 3 && said.contains("missing-ca.pem is not there"), "{said}");
+    let output = run(folder.path(), &["config", "check"]);
     let said = text(&output.stderr);
     assert_eq!(code(&output), 0, "{said}");
     for word in ["oidc.dev.ca_file", "missing-ca.pem", "missing.key", "env:NO_SUCH_VARIABLE is not set here"]

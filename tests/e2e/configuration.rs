@@ -8,6 +8,7 @@ use serde_json::Value;
 use crate::support::World;
 use crate::support::client::request;
 use crate::support::process::Process;
+use crate::support::process::run;
 use crate::support::steps::audited;
 use crate::support::steps::wait_for;
 use crate::support::world::RULES;
@@ -108,6 +109,35 @@ fn a_reload_takes_all_of_it_or_nothing() {
         })
         .collect();
     assert_eq!(logged, wanted);
+}
+
+#[test]
+fn what_needs_a_restart_is_told_until_there_was_one() {
+    let world = World::new();
+    let file = world.path("hoopctl.toml");
+    let old = std::fs::read_to_string(&file).unwrap();
+    let other = format!("listen = \"127.0.0.1:{}\"", world.port);
+    std::fs::write(&file, old.replace(&other, "listen = \"127.0.0.1:1\"")).unwrap();
+    for _ in 0..2 {
+        let told = world.json(&["config", "reload"]);
+        assert_eq!(told["restart_needed"], serde_json::json!(["gateway.listen"]), "{told}");
+    }
+    assert_eq!(world.json(&["status"])["restart_needed"], serde_json::json!(["gateway.listen"]));
+    assert!(
+        world.cli(&["status"]).1.contains("restart   needed: gateway.listen"),
+        "{}",
+        world.cli(&["status"]).1
+    );
+    let doctor = world.cli(&["doctor"]).1;
+    assert!(doctor.contains("still runs with older settings: gateway.listen"), "{doctor}");
+    // The environment that counts is the gateway's, which has the token of crm.
+    let mut bare = world.hoopctl(&["doctor"]);
+    let (_, doctor, _) = run(bare.env_remove("CRM_TOKEN"));
+    assert!(doctor.contains("connection crm, credential: env:CRM_TOKEN is set for the gateway"), "{doctor}");
+    // As it was at the start, nothing is left to be done.
+    std::fs::write(&file, &old).unwrap();
+    assert_eq!(world.json(&["config", "reload"])["restart_needed"], serde_json::json!([]));
+    assert_eq!(world.json(&["status"])["restart_needed"], serde_json::json!([]));
 }
 
 #[test]

@@ -9,9 +9,18 @@ use crate::cli::place::Place;
 use crate::cli::probe;
 use crate::config::Config;
 use crate::domain::secret::SecretRef;
+use crate::secret;
 use crate::store;
 use crate::store::Store;
 use crate::store::View;
+
+/// What is known of where secrets come from.
+pub struct Known {
+    /// The names of those that the store has.
+    pub kept: Kept,
+    /// The variables that the running gateway lacks; `None`: none runs, or it does not tell.
+    pub unset: Option<Vec<String>>,
+}
 
 /// The names of the secrets that the store has, as far as they are to be had.
 pub enum Kept {
@@ -51,18 +60,22 @@ impl Kept {
     const fn may_be_sealed(&self) -> bool {
         match self {
             Self::Names(names) => !names.is_empty(),
-            Self::NoStore => false,
-            Self::Unknown(_) => true,
+            Self::NoStore | Self::Unknown(_) => false,
         }
     }
 }
 
 /// Looks at the key that seals the secrets of the store.
-pub fn store_key(checks: &mut Checks, config: &Config, kept: &Kept) {
+pub fn store_key(checks: &mut Checks, config: &Config, known: &Known) {
     let what = "store key";
     match config.storage.key_source() {
         SecretRef::File(path) if path.exists() => mode(checks, what, &path, 0o077, "chmod 600"),
-        SecretRef::File(path) if kept.may_be_sealed() => {
+        SecretRef::File(path) if let Kept::Unknown(why) = &known.kept => {
+            let found =
+                format!("{} is not there; whether the store needs it is not known: {why}", path.display());
+            checks.doubtful(what, found, "mend what else is wrong, then hoopctl doctor again");
+        }
+        SecretRef::File(path) if known.kept.may_be_sealed() => {
             let found = format!("{} is missing: sealed secrets cannot be opened", path.display());
             checks.wrong(what, found, "put it back from your backup");
         }
@@ -75,7 +88,7 @@ pub fn store_key(checks: &mut Checks, config: &Config, kept: &Kept) {
                 checks.doubtful(what, format!("{shown} is not there yet"), "the first start makes it");
             }
         }
-        other => source(checks, what, &other, kept),
+        other => source(checks, what, &other, known),
     }
 }
 
@@ -86,18 +99,18 @@ fn missing_folder<'a>(file: &'a Path, data_dir: &Path) -> Option<&'a Path> {
 }
 
 /// Looks whether a credential can come from where it should.
-pub fn credential(checks: &mut Checks, what: &str, from: &SecretRef, kept: &Kept) {
-    source(checks, &format!("{what}, credential"), from, kept);
+pub fn credential(checks: &mut Checks, what: &str, from: &SecretRef, known: &Known) {
+    source(checks, &format!("{what}, credential"), from, known);
 }
 
-fn source(checks: &mut Checks, what: &str, from: &SecretRef, kept: &Kept) {
+/// The same for any other secret.
+pub fn source(checks: &mut Checks, what: &str, from: &SecretRef, known: &Known) {
     match from {
-        SecretRef::File(path) => mode(checks, what, path, 0o077, "chmod 600"),
-        SecretRef::Env(name) if std::env::var_os(name).is_none() => {
-            let found = format!("{name} is not set here");
-            checks.doubtful(what, found, "set it in the environment of the gateway");
-        }
-        SecretRef::Env(name) => checks.good(what, format!("env:{name} is set here")),
+        SecretRef::File(path) => match secret::unusable(from).filter(|_| path.exists()) {
+            Some(why) => checks.wrong(what, why, "put a longer one there, or correct its mode"),
+            None => mode(checks, what, path, 0o077, "chmod 600"),
+        },
+        SecretRef::Env(name) => variable(checks, what, (name, from), known.unset.as_deref()),
         SecretRef::Exec(command) => {
             let program = command.split_whitespace().next().unwrap_or_default();
             match probe::find_named(program) {
@@ -107,7 +120,7 @@ fn source(checks: &mut Checks, what: &str, from: &SecretRef, kept: &Kept) {
                 }
             }
         }
-        SecretRef::Store(name) => match kept {
+        SecretRef::Store(name) => match &known.kept {
             Kept::Names(names) if names.contains(name) => {
                 checks.good(what, format!("the store has {name}"));
             }
@@ -126,59 +139,84 @@ fn source(checks: &mut Checks, what: &str, from: &SecretRef, kept: &Kept) {
     }
 }
 
+/// A variable: as the running gateway has it, else as it is here.
+fn variable(checks: &mut Checks, what: &str, (name, from): (&String, &SecretRef), unset: Option<&[String]>) {
+    let fix = "set it in the environment of the gateway, and restart that";
+    match (unset, secret::unusable(from)) {
+        (Some(unset), _) if unset.contains(name) => {
+            checks.wrong(what, format!("{name} is not set for the gateway, or too short to be used"), fix);
+        }
+        (Some(_), _) => checks.good(what, format!("env:{name} is set for the gateway")),
+        (None, Some(why)) => checks.doubtful(what, why, fix),
+        (None, None) => checks.good(what, format!("env:{name} is set here")),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::cli::check::Check;
     use crate::cli::check::State;
 
-    fn looked_at(from: &str, kept: &Kept) -> Check {
+    fn looked_at(from: &str, kept: Kept, unset: Option<&[&str]>) -> Check {
         let mut checks = Checks::default();
-        credential(&mut checks, "connection wiki", &from.parse().unwrap(), kept);
+        let unset = unset.map(|unset| unset.iter().map(ToString::to_string).collect());
+        credential(&mut checks, "connection wiki", &from.parse().unwrap(), &Known { kept, unset });
         checks.0.remove(0)
     }
 
     #[test]
     fn a_credential_is_ticked_only_where_it_is() {
-        let names = Kept::Names(vec!["crm".to_owned()]);
-        for (from, kept, state, word) in [
-            ("store:crm", &names, State::Good, "has crm"),
-            ("store:wiki", &names, State::Wrong, "no secret wiki"),
-            ("store:crm", &Kept::NoStore, State::Wrong, "no secret crm"),
-            ("store:crm", &Kept::Unknown("closed".to_owned()), State::Doubtful, "closed"),
-            ("exec:/nonexistent/fetch-key --now", &names, State::Wrong, "exec:/nonexistent/fetch-key:"),
-            ("exec:sh -c true", &names, State::Good, "was not started"),
-            ("env:PATH", &names, State::Good, "is set here"),
-            ("env:HOOPCTL_NO_SUCH_VARIABLE", &names, State::Doubtful, "not set"),
-            ("file:/nonexistent/key", &names, State::Wrong, "is not there"),
+        let names = || Kept::Names(vec!["crm".to_owned()]);
+        let unset = "env:HOOPCTL_NO_SUCH_VARIABLE";
+        for (from, kept, of_gateway, state, word) in [
+            ("store:crm", names(), None, State::Good, "has crm"),
+            ("store:wiki", names(), None, State::Wrong, "no secret wiki"),
+            ("store:crm", Kept::NoStore, None, State::Wrong, "no secret crm"),
+            ("store:crm", Kept::Unknown("closed".to_owned()), None, State::Doubtful, "closed"),
+            (
+                "exec:/nonexistent/fetch-key --now",
+                names(),
+                None,
+                State::Wrong,
+                "exec:/nonexistent/fetch-key:",
+            ),
+            ("exec:sh -c true", names(), None, State::Good, "was not started"),
+            ("env:PATH", names(), None, State::Good, "is set here"),
+            (unset, names(), None, State::Doubtful, "not set"),
+            // The environment that counts is the gateway's.
+            (unset, names(), Some(&[][..]), State::Good, "set for the gateway"),
+            ("env:PATH", names(), Some(&["PATH"][..]), State::Wrong, "not set for the gateway"),
+            ("file:/nonexistent/key", names(), None, State::Wrong, "is not there"),
         ] {
-            let check = looked_at(from, kept);
+            let check = looked_at(from, kept, of_gateway);
             assert_eq!(check.state, state, "{check:?}");
             assert!(check.found.contains(word), "{check:?}");
         }
-        let missing = looked_at("file:/nonexistent/key", &names);
+        let missing = looked_at("file:/nonexistent/key", names(), None);
         assert_eq!(missing.fix.as_deref(), Some("create /nonexistent/key, mode 0600"));
     }
 
     #[test]
     fn a_key_that_is_missing_is_wrong_only_where_something_is_sealed_or_it_cannot_be_made() {
         let dir = tempfile::tempdir().unwrap();
-        let key = |key: &str, kept: &Kept| {
+        let key = |key: &str, kept: Kept| {
             let data = dir.path().join("data");
             let text = format!("version = 1\n[storage]\ndata_dir = {data:?}\nkey = \"file:{key}\"\n");
             let config = crate::config::parse(&text, Path::new("/x.toml")).unwrap();
             let mut checks = Checks::default();
-            store_key(&mut checks, &config, kept);
+            store_key(&mut checks, &config, &Known { kept, unset: None });
             checks.0.remove(0)
         };
         let own = dir.path().join("data/store.key").display().to_string();
         let names = |names: &[&str]| Kept::Names(names.iter().map(|&name| name.to_owned()).collect());
-        assert_eq!(key(&own, &Kept::NoStore).state, State::Doubtful);
-        assert_eq!(key(&own, &names(&[])).state, State::Doubtful);
-        assert_eq!(key(&own, &names(&["crm"])).state, State::Wrong);
-        assert_eq!(key(&own, &Kept::Unknown(String::new())).state, State::Wrong);
+        assert_eq!(key(&own, Kept::NoStore).state, State::Doubtful);
+        assert_eq!(key(&own, names(&[])).state, State::Doubtful);
+        assert_eq!(key(&own, names(&["crm"])).state, State::Wrong);
+        // What is not known is told as such: why it is not, stands elsewhere.
+        assert_eq!(key(&own, Kept::Unknown(String::new())).state, State::Doubtful);
         let elsewhere = dir.path().join("keys/store.key").display().to_string();
-        let check = key(&elsewhere, &Kept::NoStore);
+        let check = key(&elsewhere, Kept::NoStore);
         let folder = dir.path().join("keys").display().to_string();
         assert!(check.state == State::Wrong && check.fix.as_ref().unwrap().contains(&folder), "{check:?}");
     }

@@ -53,6 +53,12 @@ pub struct StatusReport {
     pub targets: Vec<TargetReport>,
     /// Whether it can record; `None`: it can. Otherwise why not.
     pub recording_problem: Option<String>,
+    /// Settings that the file as it was last read has otherwise than at the start, and that hold only after a restart, by key.
+    #[serde(default)]
+    pub restart_needed: Vec<String>,
+    /// Environment variables that are named as sources of secrets and give none that can be used; `None`: no gateway runs.
+    #[serde(default)]
+    pub unset: Option<Vec<String>>,
     /// How much there is of everything.
     pub counts: Counts,
     /// Who asks. Filled in by the service layer.
@@ -77,6 +83,9 @@ pub struct IssuerReport {
     pub issuer: String,
     /// How many keys are at hand.
     pub keys: u64,
+    /// The ids of those that have one (`kid`).
+    #[serde(default)]
+    pub kids: Vec<String>,
     /// When they were last fetched, in milliseconds since 1970; `None`: never.
     pub fetched_ms: Option<i64>,
     /// Whether tokens can be verified with them now.
@@ -150,7 +159,7 @@ pub struct ReloadReport {
     pub revision: u64,
     /// How much there is of everything now.
     pub counts: Counts,
-    /// Settings that changed in the file but hold only after a restart, by key.
+    /// Settings that are other in the file than at the start but hold only after a restart, by key.
     pub restart_needed: Vec<String>,
     /// What is allowed but looks like a mistake: one sentence each.
     pub warnings: Vec<String>,
@@ -267,8 +276,11 @@ pub struct ExplainReport {
     /// What a SQL text does.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sql: Option<SqlSummary>,
-    /// The words of the deciding policy for the client.
+    /// What the client is told: the words of the deciding policy, or those of PostgreSQL's parser on a text that it cannot read.
     pub message: Option<String>,
+    /// Whether it is denied as SQL that PostgreSQL's parser cannot read: its client is told that, and of no policy.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub unreadable: bool,
     /// Whether the connection is open to this principal at all; if not, it looks as if there were none.
     pub open: bool,
     /// Each policy, with what held or did not.

@@ -175,6 +175,7 @@ impl Gateway for Acting {
             name: "entra".to_owned(),
             issuer: "https://issuer".to_owned(),
             keys: 2,
+            kids: Vec::new(),
             fetched_ms: None,
             usable: true,
             stale: false,

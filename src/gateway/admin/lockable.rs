@@ -98,7 +98,7 @@ impl Admin {
         let ids: BTreeSet<&str> = rows.iter().map(|row| row.principal.as_str()).collect();
         let ids: Vec<String> = ids.into_iter().take(SUGGESTED).map(|id| format!("principal:{id}")).collect();
         if !ids.is_empty() {
-            return format!("was here: {}", ids.join(", "));
+            return format!("did you mean {}?", ids.join(" or "));
         }
         match config.oidc.as_slice() {
             [only] if only.profile == Profile::Generic && !name.contains('/') => {

@@ -10,6 +10,7 @@ use crate::control::noun::secret::SecretEntry;
 use crate::control::noun::secret::SecretValue;
 use crate::control::noun::secret::Secrets;
 use crate::domain::connection::Connection;
+use crate::domain::secret::SHORTEST_CREDENTIAL;
 use crate::domain::secret::SecretRef;
 use crate::gateway::admin::Acting;
 use crate::gateway::admin::Admin;
@@ -90,8 +91,10 @@ impl Secrets for Acting {
         Box::pin(async move {
             self.must_manage("secret.set", &name).await?;
             check_name(&name)?;
-            if !(1..=MAX_VALUE).contains(&value.expose().len()) {
-                let text = format!("a secret is 1 to {MAX_VALUE} bytes long");
+            if !(SHORTEST_CREDENTIAL..=MAX_VALUE).contains(&value.expose().len()) {
+                let text = format!(
+                    "a secret is {SHORTEST_CREDENTIAL} to {MAX_VALUE} bytes long: a shorter one could not be kept out of replies"
+                );
                 return Err(ApiError::new(ErrorCode::BadRequest, text));
             }
             let _turn = self.admin.changing.lock().await;

@@ -69,6 +69,8 @@ impl Admin {
             issuers: self.stored_issuers().await?,
             targets: Vec::new(),
             recording_problem: None,
+            restart_needed: Vec::new(),
+            unset: None,
             counts,
             you: None,
         })
@@ -86,6 +88,7 @@ impl Admin {
                 name: issuer.name.clone(),
                 issuer: issuer.issuer.clone(),
                 keys: 0,
+                kids: Vec::new(),
                 fetched_ms: kept.map(|(_, fetched_ms)| fetched_ms),
                 usable: false,
                 stale: false,

@@ -212,6 +212,8 @@ impl Live for Told {
             issuers: vec![],
             targets: vec![],
             recording_problem: None,
+            restart_needed: Vec::new(),
+            unset: None,
             counts: Counts::default(),
             you: None,
         }

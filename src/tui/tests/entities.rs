@@ -92,6 +92,7 @@ fn healthy() -> StatusReport {
         name: name.to_owned(),
         issuer: format!("https://{name}.example/v2.0"),
         keys: 4,
+        kids: Vec::new(),
         fetched_ms: Some(START_MS - 720_000),
         usable,
         stale: false,

@@ -217,6 +217,8 @@ pub(super) fn status() -> StatusReport {
         issuers: Vec::new(),
         targets: Vec::new(),
         recording_problem: None,
+        restart_needed: Vec::new(),
+        unset: None,
         counts: Counts {
             connections: 3,
             policies: 5,

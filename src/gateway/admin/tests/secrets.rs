@@ -35,14 +35,14 @@ async fn a_secret_goes_in_sealed_and_never_comes_out() {
 async fn a_secret_in_use_stays() {
     let rig = Rig::offline();
     let owner = rig.owner();
-    owner.set_secret("CRM_TOKEN".to_owned(), value("a")).await.unwrap();
-    owner.set_secret("OLD".to_owned(), value("b")).await.unwrap();
+    owner.set_secret("CRM_TOKEN".to_owned(), value("aaaa")).await.unwrap();
+    owner.set_secret("OLD".to_owned(), value("bbbb")).await.unwrap();
     let error = owner.remove_secret("CRM_TOKEN".to_owned()).await.unwrap_err();
     assert_eq!(error.code, ErrorCode::Conflict);
     assert!(error.message.contains("crm"));
     owner.remove_secret("OLD".to_owned()).await.unwrap();
     assert_eq!(owner.remove_secret("OLD".to_owned()).await.unwrap_err().code, ErrorCode::NotFound);
-    for (name, text) in [("", "x"), ("a b", "x"), ("a\n", "x"), ("é", "x"), ("K", "")] {
+    for (name, text) in [("", "x"), ("a b", "x"), ("a\n", "x"), ("é", "x"), ("K", ""), ("K", "abc")] {
         let error = owner.set_secret(name.to_owned(), value(text)).await.unwrap_err();
         assert_eq!(error.code, ErrorCode::BadRequest, "{name:?}");
     }
@@ -53,15 +53,15 @@ async fn a_secret_in_use_stays() {
 #[tokio::test]
 async fn another_key_than_the_one_in_use_is_noticed_before_it_seals() {
     let rig = Rig::offline();
-    rig.owner().set_secret("A".to_owned(), value("a")).await.unwrap();
+    rig.owner().set_secret("A".to_owned(), value("aaaa")).await.unwrap();
     let key = rig.data.join("store.key");
     assert!(key.exists());
     std::fs::write(&key, "00".repeat(32)).unwrap();
-    let error = rig.owner().set_secret("B".to_owned(), value("b")).await.unwrap_err();
+    let error = rig.owner().set_secret("B".to_owned(), value("bbbb")).await.unwrap_err();
     assert_eq!(error.code, ErrorCode::Unavailable);
     std::fs::remove_file(&key).unwrap();
     assert_eq!(
-        rig.owner().set_secret("B".to_owned(), value("b")).await.unwrap_err().code,
+        rig.owner().set_secret("B".to_owned(), value("bbbb")).await.unwrap_err().code,
         ErrorCode::Unavailable
     );
     assert!(!key.exists(), "a new key would lose the secrets that are there");
