@@ -9,6 +9,7 @@ use clap::Subcommand;
 use crate::cli::apply::ApplyArgs;
 use crate::cli::apply::ExportArgs;
 use crate::cli::approval::ApprovalVerb;
+use crate::cli::audit::AuditVerb;
 use crate::cli::completions::CompletionsArgs;
 use crate::cli::completions::ManArgs;
 use crate::cli::config::ConfigVerb;
@@ -166,6 +167,9 @@ pub enum Noun {
     /// Recorded sessions: list, follow, search, export, verify
     #[command(subcommand, aliases = ["sessions"], after_help = help::SESSION)]
     Session(SessionVerb),
+    /// The audit trail: who changed what, and when
+    #[command(subcommand, aliases = ["audits"], after_help = help::AUDIT)]
+    Audit(AuditVerb),
     /// Play a session at its own pace
     #[command(after_help = help::REPLAY)]
     Replay(ReplayArgs),

@@ -6,6 +6,7 @@ use clap::Command;
 use clap::CommandFactory;
 
 use crate::cli::args::Cli;
+use crate::cli::examples;
 
 /// The commands of the first page, by what people want to do. Every visible command stands in exactly one group.
 pub const GROUPS: &[(&str, &[&str])] = &[
@@ -14,7 +15,7 @@ pub const GROUPS: &[(&str, &[&str])] = &[
     ("Manage", &["connect", "policy", "secret", "mask", "token", "apply", "export"]),
     ("From afar", &["login", "logout"]),
     ("Decide", &["tui", "approval", "grant", "lock"]),
-    ("Look back", &["session", "replay"]),
+    ("Look back", &["session", "replay", "audit"]),
     ("Shell", &["completions", "man", "version"]),
 ];
 
@@ -227,7 +228,7 @@ for a body that cannot be read. body is a TOML value, or a text that holds JSON.
 has sql = \"SELECT 1\" in place of method and path, one of an MCP server mcp = { tool = \"refund\",
 arguments = { amount = 5 } }; or prompt, resource, method; read_only = true is what the server says of the tool.
 
-Ends with 0 when all get their verdict, 1 when one does not, 3 when the file cannot be read. What failed is explained,
+Ends with 0 when all get their verdict, 1 when one does not, 3 when the file cannot be read, 5 when there is none. What failed is explained,
 and policies that no case reaches are listed.";
 
 /// After the help of `apply`.
@@ -337,6 +338,17 @@ released it, and why, is in the audit trail. A session of one's own that somebod
 What was done to a hold besides, or to its recording, session verify --all finds, until --acknowledge takes note of it: then the hold
 is again as the audit trail tells, or over where the recording is gone. Who did that, and why, verify lists ever after.";
 
+/// After the help of `audit` and its one verb.
+pub const AUDIT: &str = "\
+Examples:
+  hoopctl audit list --since 1d
+  hoopctl audit list --action policy --actor local:kate
+  hoopctl audit list --action approval.approve -o json
+  hoopctl audit list --limit 100000 -o csv > audit.csv
+
+One entry for each change that somebody made, or tried and was refused, and for what the gateway did by itself.
+That none is missing or changed, hoopctl session verify --all proves.";
+
 /// After the help of `replay`.
 pub const REPLAY: &str = "\
 Examples:
@@ -420,7 +432,20 @@ Examples:
 pub fn command() -> Command {
     let command = Cli::command();
     let template = template(&command);
-    command.help_template(template)
+    with_examples(command, "").help_template(template)
+}
+
+/// The same with examples on each verb whose help has none of its own.
+fn with_examples(command: Command, path: &str) -> Command {
+    let below = |name: &str| if path.is_empty() { name.to_owned() } else { format!("{path} {name}") };
+    let names: Vec<String> = command.get_subcommands().map(|sub| sub.get_name().to_owned()).collect();
+    let command = names.into_iter().fold(command, |command, name| {
+        command.mut_subcommand(&name, |sub| with_examples(sub, &below(&name)))
+    });
+    match examples::of(path) {
+        Some(examples) if command.get_after_help().is_none() => command.after_help(examples),
+        _ => command,
+    }
 }
 
 /// clap has no groups of subcommands: the first page is a template with them written out.

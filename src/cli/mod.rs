@@ -5,6 +5,7 @@ pub mod apply;
 pub mod approval;
 pub mod args;
 pub mod ask;
+pub mod audit;
 pub mod cases;
 pub mod change;
 pub mod check;
@@ -15,6 +16,7 @@ pub mod current;
 pub mod demo;
 pub mod doctor;
 pub mod entity;
+pub mod examples;
 pub mod explain;
 pub mod export;
 mod flags;
@@ -59,6 +61,8 @@ use clap::ValueEnum;
 
 use crate::cli::args::Cli;
 use crate::cli::args::Noun;
+use crate::cli::connect::ClientKind;
+use crate::cli::connect::ConnectVerb;
 use crate::cli::output::Format;
 use crate::cli::output::Terminal;
 use crate::cli::place::Place;
@@ -98,6 +102,23 @@ fn writes_toml(noun: &Noun) -> bool {
     }
 }
 
+/// Commands whose output is a text of its own, by their names.
+fn has_own_form(noun: &Noun) -> Option<&'static str> {
+    match noun {
+        Noun::Connect(verb) => match **verb {
+            // Of these it is a file of JSON in every format.
+            ConnectVerb::Env {
+                client: Some(ClientKind::Cursor | ClientKind::McpJson | ClientKind::Vscode),
+                ..
+            } => None,
+            ConnectVerb::Env { .. } => Some("connect env"),
+            _ => None,
+        },
+        Noun::Demo(_) => Some("demo"),
+        _ => None,
+    }
+}
+
 fn run(mut cli: Cli) -> Exit {
     if remote::has_own_ca_file(&cli.noun) {
         cli.global.ca_file = None;
@@ -115,6 +136,14 @@ fn run(mut cli: Cli) -> Exit {
             .hint("one of table, json, jsonl, csv");
         return failure.tell(Format::Table);
     }
+    if let (Some(name), Some(given)) = (has_own_form(&cli.noun), cli.global.output)
+        && given != Format::Table
+    {
+        return Failure::usage(format!(
+            "-o is not for `hoopctl {name}`: what it prints has a form of its own"
+        ))
+        .tell(format);
+    }
     let terminal = Terminal::new(format, cli.global.quiet);
     let place = match remote::checked(&cli.global, &cli.noun) {
         Ok(true) => Place::new(&cli.global).here(),
@@ -128,6 +157,7 @@ fn dispatch(terminal: Terminal, place: &Place, noun: Noun) -> Outcome {
     match noun {
         Noun::Apply(args) => apply::run(terminal, place, &args),
         Noun::Approval(verb) => approval::run(terminal, place, verb),
+        Noun::Audit(verb) => audit::run(terminal, place, &verb),
         Noun::Completions(args) => completions::completions(terminal, &args),
         Noun::Config(verb) => config::run(terminal, place, &verb),
         Noun::Connect(verb) => connect::run(terminal, place, *verb),
@@ -200,7 +230,9 @@ fn told(error: &clap::Error, arguments: &[OsString]) -> Exit {
     if let Some(meant) = guess::hint(arguments, error) {
         failure = failure.hint(meant);
     } else if !hint.trim().is_empty() {
-        failure = failure.hint(hint.split("\n\n").collect::<Vec<_>>().join("\n").trim());
+        let lines =
+            hint.lines().map(|line| line.trim().trim_start_matches("tip: ")).filter(|line| !line.is_empty());
+        failure = failure.hint(lines.collect::<Vec<_>>().join("\n"));
     }
     failure.tell(format)
 }

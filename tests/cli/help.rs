@@ -171,13 +171,16 @@ fn every_example_of_the_help_can_be_read() {
 }
 
 #[test]
-fn every_noun_has_examples_and_its_plural() {
-    let command = hoopctl::cli::command();
-    for sub in command.get_subcommands() {
-        if sub.get_name() != "version" {
-            let after = sub.get_after_help().map(ToString::to_string).unwrap_or_default();
-            assert!(after.contains("Examples:"), "{}", sub.get_name());
-        }
+fn every_command_has_examples_and_every_noun_its_plural() {
+    let root = hoopctl::cli::command();
+    for path in commands().iter().filter(|path| !path.is_empty()) {
+        let leaf = path.iter().try_fold(&root, |command, name| command.find_subcommand(name)).unwrap();
+        let after = leaf.get_after_help().map(ToString::to_string).unwrap_or_default();
+        assert!(after.starts_with("Examples:\n  hoopctl "), "{path:?}: {after}");
+    }
+    let verbs: Vec<String> = commands().iter().map(|path| path.join(" ")).collect();
+    for (verb, _examples) in hoopctl::cli::examples::VERBS {
+        assert!(verbs.iter().any(|known| known == verb), "{verb}");
     }
     for (alias, name) in [
         ("connections", "connect"),
@@ -188,6 +191,7 @@ fn every_noun_has_examples_and_its_plural() {
         ("grants", "grant"),
         ("locks", "lock"),
         ("sessions", "session"),
+        ("audits", "audit"),
         ("secrets", "secret"),
     ] {
         let matches = hoopctl::cli::command().try_get_matches_from(["hoopctl", alias, "ls"]).unwrap();
