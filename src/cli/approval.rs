@@ -126,6 +126,11 @@ fn list(terminal: Terminal, access: &Access, args: &ListApprovals) -> Outcome {
         before: None,
         limit: args.limit,
     };
+    let all = filter.principal.is_none() && filter.connection.is_none();
+    let empty = match state {
+        Some(ApprovalState::Pending) if all => "nothing waits for approval",
+        _ => "no approval matches",
+    };
     let begin = Instant::now();
     let found = loop {
         let found = access.wait(access.backend().approvals(filter.clone()))?;
@@ -135,9 +140,9 @@ fn list(terminal: Terminal, access: &Access, args: &ListApprovals) -> Outcome {
         std::thread::sleep(Duration::from_millis(100));
     };
     let now = now_ms();
-    let rows: Vec<Row> = found.items.iter().map(|approval| row(approval, now)).collect();
+    let rows: Vec<Row> = found.items.iter().map(|approval| row(approval, (terminal.format, now))).collect();
     let columns = ["id", "state", "expires", "who", "connection", "command", "policy", "from"];
-    terminal.list(&columns, &rows, "nothing waits for approval")?;
+    terminal.list(&columns, &rows, empty)?;
     note_more(terminal, &found);
     Ok(if rows.is_empty() && args.wait.is_some() { Exit::Pending } else { Exit::Done })
 }
@@ -145,14 +150,14 @@ fn list(terminal: Terminal, access: &Access, args: &ListApprovals) -> Outcome {
 /// Says that a list was cut.
 pub fn note_more<T>(terminal: Terminal, list: &List<T>) {
     if list.more {
-        terminal.say(&format!("there are more than these {}: see --limit", list.items.len()));
+        terminal.say(&format!("{} shown, and there are more: see --limit", list.items.len()));
     }
 }
 
-fn row(approval: &Approval, now: i64) -> Row {
+fn row(approval: &Approval, (format, now): (Format, i64)) -> Row {
     let expires = match approval.state {
         ApprovalState::Pending | ApprovalState::Approved if approval.expires_ms > now => {
-            output::distance(approval.expires_ms, now)
+            output::until(format, approval.expires_ms, now)
         }
         _ => "-".to_owned(),
     };
@@ -233,7 +238,7 @@ fn fields(approval: &Approval) -> Vec<(&'static str, String)> {
     let mut fields = vec![
         ("id", approval.id.to_string()),
         ("state", approval.state.to_string()),
-        ("who", format!("{} ({} {})", approval.label, approval.kind, approval.principal)),
+        ("who", output::who(&approval.label, approval.kind, &approval.principal)),
         ("groups", approval.groups.join(", ")),
         ("from", approval.source.clone()),
         ("connection", approval.connection.to_string()),

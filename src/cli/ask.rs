@@ -40,7 +40,10 @@ pub fn confirm(terminal: Terminal, yes: bool, what: &str) -> Result<(), Failure>
 
 /// Reads a text file, or standard input for `-`. `None`: it is longer than `most` bytes.
 pub fn read_text(path: &Path, most: u64) -> Result<Option<String>, Failure> {
-    let failed = |error: io::Error| Failure::failed(format!("cannot read {}: {error}", path.display()));
+    let failed = |error: io::Error| match error.kind() {
+        io::ErrorKind::NotFound => no_file(path),
+        _ => Failure::failed(format!("cannot read {}: {error}", path.display())),
+    };
     let mut text = String::new();
     let most_and_one = most.saturating_add(1);
     let read = if path == Path::new("-") {
@@ -50,6 +53,12 @@ pub fn read_text(path: &Path, most: u64) -> Result<Option<String>, Failure> {
     };
     let length = read.map_err(failed)? as u64;
     Ok((length <= most).then_some(text))
+}
+
+/// A file to be read that is not there.
+pub fn no_file(path: &Path) -> Failure {
+    Failure::not_found(format!("there is no file {}", path.display()))
+        .hint("correct its path; - stands for standard input where a text is read")
 }
 
 /// Lets the person change `text` in `$VISUAL` or `$EDITOR`; `None` when it stays the same.

@@ -32,9 +32,12 @@ use crate::protocol::postgres::judge::Judge;
 use crate::protocol::postgres::judge::Lexing;
 use crate::protocol::postgres::judge::cache::Limits;
 
-/// Checks each case of a file: 1 when one fails, 3 when the file cannot be read.
+/// Checks each case of a file: 1 when one fails, 3 when the file cannot be read, 5 when there is none.
 pub fn test(terminal: Terminal, access: &Access, file: &Path) -> Outcome {
-    let text = entity::read_text(file).map_err(|failure| Failure::new(Exit::Config, failure.message))?;
+    let text = entity::read_text(file).map_err(|failure| match failure.exit {
+        Exit::NotFound => failure,
+        _ => Failure::new(Exit::Config, failure.message),
+    })?;
     let cases = cases::parse(&text).map_err(|error| {
         Failure::new(Exit::Config, format!("{}: {error}", file.display()))
             .hint("its form is in: hoopctl policy test --help")
@@ -73,7 +76,7 @@ pub fn test(terminal: Terminal, access: &Access, file: &Path) -> Outcome {
         }
     }
     let report = cases::run(&cases, &policies, &connections, now_ms(), &judged);
-    let rows: Vec<Row> = report.cases.iter().map(row).collect();
+    let rows: Vec<Row> = report.cases.iter().map(|case| row(terminal.format, case)).collect();
     terminal.list(&["result", "case", "expected", "found"], &rows, "")?;
     for case in report.cases.iter().filter(|case| !case.passed) {
         let why = why(case);
@@ -110,7 +113,7 @@ fn verdict(effect: Effect, rule: Option<&str>) -> String {
     rule.map_or_else(|| effect.to_string(), |rule| format!("{effect} by {rule}"))
 }
 
-fn row(case: &CaseReport) -> Row {
+fn row(format: Format, case: &CaseReport) -> Row {
     let expected = verdict(case.expected.effect, case.expected.rule.as_deref());
     let got = case.explanation.as_ref().map(|explanation| &explanation.verdict);
     let found = got.map_or_else(
@@ -123,7 +126,12 @@ fn row(case: &CaseReport) -> Row {
         "problem": case.problem,
         "explanation": case.explanation.as_ref().filter(|_| !case.passed),
     });
-    let sign = if case.passed { "\u{2713}" } else { "\u{2717}" };
+    let sign = match (format, case.passed) {
+        (Format::Csv, true) => "ok",
+        (Format::Csv, false) => "failed",
+        (_, true) => "\u{2713}",
+        (_, false) => "\u{2717}",
+    };
     Row { cells: vec![sign.to_owned(), case.name.clone(), expected, found], json }
 }
 

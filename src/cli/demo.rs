@@ -1,5 +1,6 @@
 //! `demo`: the gateway with everything it needs to be tried, in one process.
 
+use std::io;
 use std::net::SocketAddr;
 use std::net::TcpListener;
 use std::os::unix::fs::DirBuilderExt;
@@ -12,6 +13,7 @@ use clap::Args;
 use tokio::sync::oneshot;
 
 use crate::cli::access::Access;
+use crate::cli::ask;
 use crate::cli::init;
 use crate::cli::init::DEMO_PORTS;
 use crate::cli::output::Terminal;
@@ -105,8 +107,12 @@ fn recorded(args: &DemoArgs) -> Result<(Option<Scenario>, Option<Fixture>), Fail
     if args.scenario.is_some_and(|scenario| scenario != Scenario::Mcp) {
         return Err(Failure::new(Exit::Usage, "--fixture is for --scenario mcp only"));
     }
-    let document = std::fs::read(file)
-        .map_err(|error| Failure::failed(format!("cannot read {}: {error}", file.display())))?;
+    let document = std::fs::read(file).map_err(|error| match error.kind() {
+        io::ErrorKind::NotFound => {
+            ask::no_file(file).hint("hoopctl session export ID --format mcp-fixture > FILE records one")
+        }
+        _ => Failure::failed(format!("cannot read {}: {error}", file.display())),
+    })?;
     let fixture = Fixture::read(&document)
         .map_err(|error| Failure::failed(format!("{}: {}", file.display(), with_causes(&error))))?;
     Ok((Some(Scenario::Mcp), Some(fixture)))

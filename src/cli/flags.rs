@@ -36,13 +36,13 @@ fn by_option(line: &str, kind: EntityKind) -> String {
     }
     let end = rest.find([' ', ':']).unwrap_or(rest.len());
     match rest.split_at_checked(end).and_then(|(key, more)| Some((option(kind, key)?, more))) {
-        Some((option, more)) => format!("{before}--{option}{more}"),
+        Some(((option, member), more)) => format!("{before}--{option}{member}{more}"),
         None => format!("{before}{rest}"),
     }
 }
 
-/// The option that sets a key.
-fn option(kind: EntityKind, key: &str) -> Option<String> {
+/// The option that sets a key, and the member that is meant where one option sets several: ` idle` for `limits.idle`.
+fn option(kind: EntityKind, key: &str) -> Option<(String, String)> {
     let noun = match kind {
         EntityKind::Connection => "connect",
         EntityKind::Policy => "policy",
@@ -54,7 +54,10 @@ fn option(kind: EntityKind, key: &str) -> Option<String> {
     let both = parts.last_chunk::<2>().map(|both| both.join("_"));
     both.iter().map(String::as_str).chain(parts.iter().rev().copied()).find_map(|id| {
         let found = add.get_arguments().find(|argument| argument.get_id() == id && !argument.is_positional());
-        found.and_then(clap::Arg::get_long).map(str::to_owned)
+        let long = found.and_then(clap::Arg::get_long)?.to_owned();
+        let of_several = parts.last().is_some_and(|last| *last != id) && both.as_deref() != Some(id);
+        let member = parts.last().filter(|_| of_several).map(|last| format!(" {last}"));
+        Some((long, member.unwrap_or_default()))
     })
 }
 
@@ -70,7 +73,8 @@ mod tests {
                 "connection \"crm\" is not valid: connection:2:12: upstream = \"x\": no URL",
                 "connection \"crm\" is not valid: --upstream = \"x\": no URL",
             ),
-            (EntityKind::Connection, "connection:2:1: limits.session: what", "--limit: what"),
+            (EntityKind::Connection, "connection:2:1: limits.session: what", "--limit session: what"),
+            (EntityKind::Connection, "connection:2:1: limits.foo: unknown key", "--limit foo: unknown key"),
             (EntityKind::Policy, "policy:2:1: match.groups = \"a\": what", "--group = \"a\": what"),
             (EntityKind::Policy, "policy:2:1: unless.groups: what", "--unless-group: what"),
             (EntityKind::Policy, "policy:2:1: limits.session: what", "--session: what"),

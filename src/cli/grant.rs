@@ -7,6 +7,7 @@ use crate::cli::access::Use;
 use crate::cli::approval::note_more;
 use crate::cli::ask;
 use crate::cli::output;
+use crate::cli::output::Format;
 use crate::cli::output::Row;
 use crate::cli::output::Terminal;
 use crate::cli::place::Place;
@@ -52,19 +53,29 @@ pub fn run(terminal: Terminal, place: &Place, verb: GrantVerb) -> Outcome {
     let access = Access::for_use(terminal, place, Use::looking(matches!(verb, GrantVerb::List { .. })))?;
     match verb {
         GrantVerb::List { all, principal, connection, limit } => {
+            let empty = match (&principal, &connection) {
+                (None, None) if all => "nothing was ever granted",
+                (None, None) => "no grant stands",
+                _ => "no grant matches",
+            };
             let filter = GrantFilter { ended: Some(all), principal, connection, limit };
             let found = access.wait(access.backend().grants(filter))?;
             let now = now_ms();
-            let rows: Vec<Row> = found.items.iter().map(|grant| row(grant, now)).collect();
+            let rows: Vec<Row> = found.items.iter().map(|grant| row(grant, (terminal.format, now))).collect();
             let columns = ["id", "scope", "state", "ends", "principal", "connection", "policy"];
-            terminal.list(&columns, &rows, "no grant stands")?;
+            terminal.list(&columns, &rows, empty)?;
             note_more(terminal, &found);
             Ok(Exit::Done)
         }
         GrantVerb::Revoke { id, yes } => {
-            let id: GrantId = id.parse().map_err(|error| Failure::usage(format!("{error}")))?;
+            let known = "the ids are in: hoopctl grant list";
+            let id: GrantId = id.parse().map_err(|error| Failure::usage(format!("{error}")).hint(known))?;
             ask::confirm(terminal, yes, &format!("Revoke {id}?"))?;
-            let grant = access.wait(access.backend().revoke_grant(id))?;
+            let revoked = access.wait(access.backend().revoke_grant(id));
+            let grant = revoked.map_err(|failure| match failure.exit {
+                Exit::NotFound => failure.hint(known),
+                _ => failure,
+            })?;
             terminal.say(&format!("revoked {id}: {} on {}", grant.principal, grant.connection));
             if terminal.format.is_json() {
                 terminal.item(&[], &output::json(&grant))?;
@@ -74,13 +85,13 @@ pub fn run(terminal: Terminal, place: &Place, verb: GrantVerb) -> Outcome {
     }
 }
 
-fn row(grant: &Grant, now: i64) -> Row {
+fn row(grant: &Grant, (format, now): (Format, i64)) -> Row {
     let state = match grant.ended_ms {
         Some(_) => "ended",
         None if grant.expires_ms <= now => "expired",
         None => "stands",
     };
-    let ends = if state == "stands" { output::distance(grant.expires_ms, now) } else { "-".to_owned() };
+    let ends = if state == "stands" { output::until(format, grant.expires_ms, now) } else { "-".to_owned() };
     Row {
         cells: vec![
             grant.id.to_string(),

@@ -78,8 +78,9 @@ fn row(text: &str, finding: &detect::Finding) -> Row {
     let line = before.matches('\n').count() + 1;
     let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
     let value = hidden(text.get(finding.start..finding.end).unwrap_or_default());
+    let score = (f64::from(finding.score) * 100.0).round() / 100.0;
     let json = json!({"line": line, "column": column, "start": finding.start, "end": finding.end,
-        "entity": finding.entity.as_str(), "score": finding.score, "value": value,
+        "entity": finding.entity.as_str(), "score": score, "value": value,
         "masked": finding.score >= detect::THRESHOLD, "reason": finding.reason});
     Row {
         cells: vec![

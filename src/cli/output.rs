@@ -10,6 +10,7 @@ use serde_json::Value;
 use serde_json::json;
 
 use crate::cli::report::Failure;
+use crate::domain::principal::Kind;
 use crate::domain::text::Shown;
 use crate::domain::text::is_deceptive;
 use crate::domain::units;
@@ -29,6 +30,7 @@ pub enum Format {
     /// Comma-separated values with a header line
     Csv,
     /// What `apply` takes back: of `export` and `policy suggest`
+    #[value(hide = true)]
     Toml,
 }
 
@@ -138,14 +140,14 @@ pub fn list(format: Format, columns: &[&str], rows: &[Row]) -> String {
     match format {
         Format::Table | Format::Toml => table(columns, rows),
         Format::Json => {
-            let items: Vec<&Value> = rows.iter().map(|row| &row.json).collect();
+            let items: Vec<Value> = rows.iter().map(|row| with_times(row.json.clone())).collect();
             json_document(&json!({"schema": SCHEMA, "items": items}))
         }
-        Format::Jsonl => rows.iter().map(|row| json_line(&row.json)).collect(),
+        Format::Jsonl => rows.iter().map(|row| json_line(&with_times(row.json.clone()))).collect(),
         Format::Csv => {
             let names: Vec<String> =
                 columns.iter().map(|column| column.to_lowercase().replace(' ', "_")).collect();
-            std::iter::once(csv_line(&names)).chain(rows.iter().map(|row| csv_line(&row.cells))).collect()
+            std::iter::once(csv_line(&names)).chain(rows.iter().map(|row| csv_row(&row.cells))).collect()
         }
     }
 }
@@ -166,23 +168,21 @@ pub fn item(format: Format, fields: &[(&str, String)], value: &Value) -> String 
         }
         Format::Json => {
             let mut document = json!({"schema": SCHEMA});
-            match (document.as_object_mut(), value) {
-                (Some(document), Value::Object(members)) => {
-                    document.extend(members.iter().map(|(name, value)| (name.clone(), value.clone())));
-                }
+            match (document.as_object_mut(), with_times(value.clone())) {
+                (Some(document), Value::Object(members)) => document.extend(members),
                 (Some(document), other) => {
-                    document.insert("value".to_owned(), other.clone());
+                    document.insert("value".to_owned(), other);
                 }
                 (None, _) => {}
             }
             json_document(&document)
         }
-        Format::Jsonl => json_line(value),
+        Format::Jsonl => json_line(&with_times(value.clone())),
         Format::Csv => {
             let names: Vec<String> =
                 fields.iter().map(|(name, _)| name.to_lowercase().replace(' ', "_")).collect();
             let values: Vec<String> = fields.iter().map(|(_, value)| value.clone()).collect();
-            csv_line(&names) + &csv_line(&values)
+            csv_line(&names) + &csv_row(&values)
         }
     }
 }
@@ -207,6 +207,13 @@ fn table(columns: &[&str], rows: &[Row]) -> String {
     })
 }
 
+/// One CSV line of data: the `-` that says to people that there is nothing is nothing.
+fn csv_row(cells: &[String]) -> String {
+    csv_line(
+        &cells.iter().map(|cell| if cell == "-" { String::new() } else { cell.clone() }).collect::<Vec<_>>(),
+    )
+}
+
 /// One CSV line (RFC 4180). A cell that a spreadsheet would run as a formula gets an apostrophe in front.
 fn csv_line(cells: &[String]) -> String {
     let cells: Vec<String> = cells
@@ -222,6 +229,36 @@ fn csv_line(cells: &[String]) -> String {
         })
         .collect();
     cells.join(",") + "\n"
+}
+
+/// Members that are moments, in milliseconds since 1970, without the `_ms` at their end.
+const MOMENTS: &[&str] = &[
+    "accepted", "active", "answered", "begun", "changed", "created", "decided", "ended", "expires", "failed",
+    "fetched", "pruned", "remade", "since", "started", "ts", "updated",
+];
+/// Members that hold what others have written: nothing is added there.
+const OF_OTHERS: &[&str] = &["arguments", "body", "claims", "data", "detail", "found", "value"];
+
+/// The same with each moment in RFC 3339, too: `created` beside `created_ms`.
+fn with_times(mut value: Value) -> Value {
+    match &mut value {
+        Value::Array(items) => items.iter_mut().for_each(|item| *item = with_times(item.take())),
+        Value::Object(members) => {
+            for (name, member) in members.iter_mut() {
+                if !OF_OTHERS.contains(&name.as_str()) {
+                    *member = with_times(member.take());
+                }
+            }
+            for name in MOMENTS {
+                let moment = members.get(&format!("{name}_ms")).and_then(Value::as_i64);
+                if let Some(ms) = moment.filter(|_| !members.contains_key(*name)) {
+                    members.insert((*name).to_owned(), Value::String(time(ms)));
+                }
+            }
+        }
+        _ => {}
+    }
+    value
 }
 
 /// Compact JSON and a line feed.
@@ -277,6 +314,16 @@ pub fn distance(ms: i64, now_ms: i64) -> String {
     units::rough(ms.abs_diff(now_ms))
 }
 
+/// A moment to come: how far it is for people, and when for programs.
+pub fn until(format: Format, ms: i64, now_ms: i64) -> String {
+    if format == Format::Csv { time(ms) } else { distance(ms, now_ms) }
+}
+
+/// Somebody: the label, the kind, and the id where the label is another text.
+pub fn who(label: &str, kind: Kind, principal: &str) -> String {
+    if label == principal { format!("{label} ({kind})") } else { format!("{label} ({kind} {principal})") }
+}
+
 /// A number with the word for one or for many.
 pub fn count(number: u64, one: &str, many: &str) -> String {
     format!("{number} {}", if number == 1 { one } else { many })
@@ -317,6 +364,8 @@ mod tests {
             "\"'=1+1\",\"a\"\"b\",\"x,y\"\n"
         );
         assert_eq!(csv_line(&["@cmd".to_owned(), "plain".to_owned()]), "\"'@cmd\",plain\n");
+        assert_eq!(csv_row(&["-".to_owned(), "-1".to_owned()]), ",\"'-1\"\n");
+        assert_eq!(until(Format::Csv, 0, 0), "1970-01-01T00:00:00Z");
     }
 
     #[test]
@@ -325,6 +374,17 @@ mod tests {
         assert_eq!(shell_word("http://127.0.0.1:8440/c/crm"), "http://127.0.0.1:8440/c/crm");
         assert_eq!(shell_word("/it's $HOME"), r"'/it'\''s $HOME'");
         assert_eq!(shell_word(""), "''");
+    }
+
+    #[test]
+    fn a_moment_is_there_in_words_that_programs_read_too() {
+        let value = json!({"created_ms": 0, "ended_ms": null, "issuers": [{"fetched_ms": 1000}],
+            "detail": {"created_ms": 0}, "ts_ms": 0, "ts": "kept"});
+        let shown: Value = serde_json::from_str(&item(Format::Jsonl, &[], &value)).unwrap();
+        let wanted = json!({"created_ms": 0, "created": "1970-01-01T00:00:00Z", "ended_ms": null,
+            "issuers": [{"fetched_ms": 1000, "fetched": "1970-01-01T00:00:01Z"}],
+            "detail": {"created_ms": 0}, "ts_ms": 0, "ts": "kept"});
+        assert_eq!(shown, wanted);
     }
 
     #[test]

@@ -273,6 +273,7 @@ pub fn prune(terminal: Terminal, place: &Place, yes: bool) -> Outcome {
             .hint("a running gateway prunes by itself, as recording.retention says"),
         other => failed(&other),
     })?;
+    terminal.say(&format!("editing the store in {} directly", dir.display()));
     let keep = units::format_duration(config.recording.recordings);
     let size = units::format_size(config.recording.max_size);
     ask::confirm(

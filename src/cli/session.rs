@@ -52,7 +52,7 @@ pub enum SessionVerb {
     },
     /// Follow all sessions, but tell only when one begins, ends or is denied something
     Watch,
-    /// Search what was recorded
+    /// Search what was recorded; ends with 0, found or not
     Grep(GrepArgs),
     /// End a session and cut its live streams
     Kill {
@@ -241,11 +241,13 @@ fn list(terminal: Terminal, access: &Access, args: &ListArgs) -> Outcome {
         return hold::list(terminal, access, SessionFilter { before: args.before, ..args.which.filter() });
     }
     let filter = SessionFilter { before: args.before, ..args.which.filter() };
+    let all = filter == SessionFilter { limit: filter.limit, ..SessionFilter::default() };
+    let empty = if all { "no session is recorded" } else { "no session matches" };
     let found = access.wait(access.backend().sessions(filter))?;
     let now = now_ms();
     let rows: Vec<Row> = found.items.iter().map(|view| row(view, now)).collect();
     let columns = ["id", "started", "lasted", "who", "connection", "events", "denied", "masked", "end"];
-    terminal.list(&columns, &rows, "no session is recorded")?;
+    terminal.list(&columns, &rows, empty)?;
     note_more(terminal, &found);
     Ok(Exit::Done)
 }
@@ -276,7 +278,7 @@ fn row(view: &SessionView, now: i64) -> Row {
 fn fields(view: &SessionView) -> Vec<(&'static str, String)> {
     let mut fields = vec![
         ("id", view.id.to_string()),
-        ("who", format!("{} ({} {})", view.label, view.kind, view.principal)),
+        ("who", output::who(&view.label, view.kind, &view.principal)),
         ("issuer", view.issuer.clone()),
         ("client", view.client.clone().unwrap_or_default()),
         ("from", view.source.clone()),

@@ -21,6 +21,7 @@ use crate::cli::report::Exit;
 use crate::cli::report::Failure;
 use crate::cli::report::Outcome;
 use crate::demo::issuer::Fault;
+use crate::demo::issuer::MAX_LIFETIME_S;
 use crate::demo::issuer::MintRequest;
 use crate::demo::issuer::mint_at;
 use crate::domain::json::Json;
@@ -73,7 +74,7 @@ pub struct MintArgs {
     #[arg(long, value_name = "TEXT")]
     pub name: Option<String>,
     /// How long it is valid, at most 1d
-    #[arg(long, value_name = "DURATION", default_value = "1h", value_parser = units::parse_duration)]
+    #[arg(long, value_name = "DURATION", default_value = "1h", value_parser = lifetime)]
     pub lifetime: Duration,
     /// One that has expired
     #[arg(long, group = "fault", help_heading = "Bad on purpose")]
@@ -90,6 +91,18 @@ pub struct MintArgs {
     /// One without its groups, as Entra makes above 200
     #[arg(long, group = "fault", help_heading = "Bad on purpose")]
     pub overage: bool,
+}
+
+/// Reads how long a token is valid.
+fn lifetime(text: &str) -> Result<Duration, String> {
+    let wanted = units::parse_duration(text).map_err(|error| error.to_string())?;
+    let most = Duration::from_secs(MAX_LIFETIME_S);
+    let fits = (Duration::from_secs(1)..=most).contains(&wanted);
+    if fits {
+        Ok(wanted)
+    } else {
+        Err(format!("it is 1s at least, and {} at most", units::format_duration(most)))
+    }
 }
 
 impl MintArgs {
@@ -138,8 +151,9 @@ impl TokenSource {
             .hint(ways));
         }
         let text = if let Some(name) = &self.env {
-            std::env::var(name)
-                .map_err(|_unset| Failure::usage(format!("the environment has no text {name}")))?
+            std::env::var(name).map_err(|_unset| {
+                Failure::usage(format!("the environment variable {name} is not set, or no text"))
+            })?
         } else {
             let path = self.file.clone().unwrap_or_else(|| "-".into());
             read_text(&path, TOKEN_MAX)?.ok_or_else(too_long)?

@@ -1,5 +1,8 @@
 //! `session verify`: proves recordings, and tells each finding as it is made.
 
+use serde_json::Value;
+use serde_json::json;
+
 use crate::cli::access::Access;
 use crate::cli::output;
 use crate::cli::output::Format;
@@ -78,6 +81,20 @@ impl Findings {
         self.tell(problems.iter().map(|problem| recording::found_besides(problem)).collect())
     }
 
+    /// All of it as one document, with what it comes to and the end of the audit trail, as far as the check got.
+    fn document(
+        &self,
+        recordings: &Result<WholeReport, Failure>,
+        trail: &Result<AuditVerification, Failure>,
+    ) -> Value {
+        let items: Vec<&Value> = self.kept.iter().map(|row| &row.json).collect();
+        let missing = recordings.as_ref().ok().map(|whole| whole.missing);
+        let audit = trail.as_ref().ok().map(|trail| json!({"entries": trail.entries, "hash": trail.head}));
+        let summary = json!({"sessions": self.sessions, "broken": self.broken, "problems": self.problems,
+            "missing": missing, "unsettled": self.unsettled});
+        json!({"items": items, "summary": summary, "audit": audit})
+    }
+
     /// Proves each recording, part by part, the oldest first.
     fn recordings(&mut self, access: &Access) -> Result<WholeReport, Failure> {
         let mut from = VerifyFrom::default();
@@ -110,8 +127,10 @@ fn verify_all(terminal: Terminal, access: &Access) -> Outcome {
     if let Ok(trail) = &trail {
         found.tell_besides(recording::audit_problem(trail).as_slice())?;
     }
-    if matches!(terminal.format, Format::Json | Format::Csv) {
-        recording::told(terminal, &found.kept)?;
+    match terminal.format {
+        Format::Json => terminal.item(&[], &found.document(&recordings, &trail))?,
+        Format::Csv => recording::told(terminal, &found.kept)?,
+        Format::Table | Format::Toml | Format::Jsonl => {}
     }
     let Findings { sessions, broken, problems, unsettled, .. } = found;
     let exit = match (broken + problems, &unsettled) {

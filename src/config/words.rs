@@ -39,7 +39,7 @@ pub(super) fn suggestion(found: &str, accepted: &[&str]) -> String {
 }
 
 /// The word that was most likely meant, if one is near enough.
-pub(super) fn nearest<'a>(found: &str, accepted: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+pub fn nearest<'a>(found: &str, accepted: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     let folded = found.to_lowercase().replace('-', "_");
     let allowed = (folded.chars().count() / 3).clamp(1, 3);
     accepted

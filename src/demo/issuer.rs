@@ -8,6 +8,7 @@ mod key;
 mod mint;
 
 pub use mint::Fault;
+pub use mint::MAX_LIFETIME_S;
 pub use mint::MintRequest;
 
 use std::convert::Infallible;

@@ -83,7 +83,10 @@ fn head(model: &Model, width: usize) -> Line<'static> {
         left.insert(1, Span::styled(format!("{} ", text::fitted(address, 24, look)), look.style(Role::Dim)));
         // The list is told of each change; the state is only asked for now and then.
         let pending = model.approvals.pending().unwrap_or(status.counts.approvals);
-        let counts = format!("   {} sessions  {pending} pending", status.counts.sessions);
+        let counts = {
+            let many = if status.counts.sessions == 1 { "session" } else { "sessions" };
+            format!("   {} {many}  {pending} pending", status.counts.sessions)
+        };
         left.push(Span::styled(counts, look.style(Role::Text)));
         if status.counts.locks > 0 {
             left.push(Span::styled(format!("  {} locks", status.counts.locks), look.style(Role::Warn)));

@@ -17,6 +17,7 @@ mod install;
 mod newcomer;
 mod renewing;
 mod store;
+mod written;
 
 /// The program in an empty folder of its own, with nothing of the caller's environment that it would look at.
 fn hoopctl(folder: &Path) -> Command {

@@ -92,7 +92,7 @@ fn without_a_gateway_the_store_is_edited_directly() {
         std::fs::write(folder.path().join("cases.toml"), wrong).unwrap();
         assert_eq!(code(&all(&["policy", "test", "cases.toml"])), 3, "{wrong}");
     }
-    assert_eq!(code(&all(&["policy", "test", "missing.toml"])), 3);
+    assert_eq!(code(&all(&["policy", "test", "missing.toml"])), 5);
 
     assert_eq!(code(&all(&["connect", "remove", "crm"])), 2, "it needs a yes without a terminal");
     assert_eq!(code(&all(&["policy", "rm", "crm-reads", "--yes"])), 0);

@@ -166,7 +166,7 @@ fn what_is_wrong_is_told_in_one_run_and_nothing_is_written() {
     std::fs::write(world.path("nothing.toml"), "# nothing\n").unwrap();
     for (arguments, exit, wanted) in [
         (&["-f", "empty"][..], 5, "there is no .toml file in empty"),
-        (&["-f", "missing.toml"], 3, "missing.toml: cannot be read"),
+        (&["-f", "missing.toml"], 5, "there is no file missing.toml"),
         (&["-f", "nothing.toml", "--prune"], 3, "--prune would remove all that is managed by apply"),
         (&["-f", "entities", "--managed-by", "cli"], 2, "take another name"),
         (&["-f", "entities", "-o", "toml"], 2, "-o toml is for"),

@@ -5,6 +5,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::path::PathBuf;
 
+use crate::cli::ask;
 use crate::cli::entity;
 use crate::cli::report::Exit;
 use crate::cli::report::Failure;
@@ -171,6 +172,9 @@ fn files_of(
     problems: &mut Vec<Problem>,
     passed_over: &mut Vec<PathBuf>,
 ) -> Result<Vec<PathBuf>, Failure> {
+    if !is_stdin(path) && matches!(path.try_exists(), Ok(false)) {
+        return Err(ask::no_file(path));
+    }
     if is_stdin(path) || !path.is_dir() {
         return Ok(vec![path.to_owned()]);
     }

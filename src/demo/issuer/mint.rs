@@ -15,7 +15,7 @@ use crate::demo::issuer::DevIssuerError;
 use crate::demo::issuer::key::SigningKey;
 use crate::domain::Kind;
 
-const MAX_LIFETIME_S: u64 = 86_400;
+pub const MAX_LIFETIME_S: u64 = 86_400;
 /// The tenant that the tokens name; no real one has it.
 const TENANT: &str = "00000000-0000-4000-8000-000000000000";
 
