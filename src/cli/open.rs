@@ -140,17 +140,26 @@ pub fn run(terminal: Terminal, place: &Place, args: &OpenArgs) -> Outcome {
     }))
 }
 
-/// Refuses a connection of which this machine's gateway or configuration knows that no client of a database has a use for it.
+/// Refuses a connection of which this machine's gateway or configuration knows that no client of a database has a use for it, or that there is none.
 fn refuse_other_protocols(place: &Place, name: &ConnectionName) -> Result<(), Failure> {
     let of_file = place.config_if_any().ok().flatten();
     let of_file = of_file.iter().flat_map(|config| &config.connections).find(|known| known.name == *name);
     let protocol = match of_file {
         Some(known) => Some(known.protocol),
-        None => Access::online(&place.clone().here()).ok().and_then(|access| {
-            let kind = EntityKind::Connection;
-            let view = access.wait(access.backend().entity(kind, name.to_string())).ok()?;
-            connect::parsed(&view.toml).ok().map(|known| known.protocol)
-        }),
+        None => {
+            let ask = |access: Access| {
+                access.wait(access.backend().entity(EntityKind::Connection, name.to_string()))
+            };
+            match Access::online(&place.clone().here()).and_then(ask) {
+                Ok(view) => connect::parsed(&view.toml).ok().map(|known| known.protocol),
+                Err(failure) if failure.exit == Exit::NotFound => {
+                    return Err(
+                        failure.hint("hoopctl connect list; of a gateway elsewhere: --gateway HOST:PORT")
+                    );
+                }
+                Err(_not_told) => None,
+            }
+        }
     };
     match protocol {
         Some(Protocol::Http | Protocol::Mcp) => {

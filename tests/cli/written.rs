@@ -1,5 +1,6 @@
 //! What commands print can be read again, and what they are asked for cannot be had in silence.
 
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use super::code;
@@ -188,6 +189,59 @@ fn the_check_of_a_start_fails_where_the_start_would() {
     std::fs::write(folder.join("tls.crt"), "no certificate").unwrap();
     std::fs::write(folder.join("tls.key"), "no key").unwrap();
     refused(&["gateway.tls: "]);
+}
+
+#[test]
+fn what_is_no_sql_is_told_as_its_client_is_told() {
+    let tempdir = tempfile::tempdir().unwrap();
+    let folder = tempdir.path();
+    done(folder, "connect add appdb --upstream postgres://127.0.0.1:9/app --inject password:u:env:PATH");
+    done(folder, "policy add no-payroll --deny --connection appdb --table payroll --message Payroll");
+    let explain = |sql: &str| {
+        let line =
+            ["--data-dir", "data", "policy", "explain", "--as", "idp/kim", "--connection", "appdb", "--sql"];
+        text(&run(folder, &[&line[..], &[sql]].concat()).stdout)
+    };
+    let said = explain("SELEC 1");
+    assert!(said.contains("DENY  PostgreSQL cannot read it\n"), "{said}");
+    assert!(said.contains("syntax error at or near \"SELEC\" (SQLSTATE 42601)"), "{said}");
+    assert!(!said.contains("is told: Payroll"), "{said}");
+    assert!(explain("TABLE payroll").contains("is told: Payroll"));
+}
+
+#[test]
+fn the_proof_of_all_is_in_its_document() {
+    let tempdir = tempfile::tempdir().unwrap();
+    let folder = tempdir.path();
+    done(folder, "connect add crm --upstream http://127.0.0.1:9");
+    let proof: serde_json::Value =
+        serde_json::from_str(&done(folder, "session verify --all -o json")).unwrap();
+    assert_eq!(
+        (&proof["summary"]["broken"], &proof["summary"]["missing"]),
+        (&0.into(), &0.into()),
+        "{proof}"
+    );
+    assert!(proof["audit"]["entries"].as_u64().unwrap() > 0, "{proof}");
+    assert_eq!(proof["audit"]["hash"].as_str().unwrap().len(), 64, "{proof}");
+}
+
+#[test]
+fn the_doctor_does_not_call_broken_what_was_not_started() {
+    let tempdir = tempfile::tempdir().unwrap();
+    let folder = tempdir.path();
+    std::fs::write(
+        folder.join("hoopctl.toml"),
+        "version = 1\n[storage]\ndata_dir = \"data\"\n[dev_issuer]\nlisten = \"127.0.0.1:9\"\n[[oidc]]\nname = \"dev\"\n\
+         issuer = \"http://127.0.0.1:9\"\naudiences = [\"api://hoopctl\"]\n",
+    )
+    .unwrap();
+    let found = text(&run(folder, &["doctor"]).stdout);
+    assert!(found.contains("! issuer dev: is not started"), "{found}");
+    // A store that cannot be looked into because others can.
+    done(folder, "connect add crm --upstream http://127.0.0.1:9");
+    std::fs::set_permissions(folder.join("data"), std::fs::Permissions::from_mode(0o755)).unwrap();
+    let found = text(&run(folder, &["doctor"]).stdout);
+    assert!(found.contains("! store key: ") && !found.contains("backup"), "{found}");
 }
 
 #[test]

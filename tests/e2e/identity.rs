@@ -87,6 +87,7 @@ fn keys_roll_over_without_a_restart_and_outlive_the_providers_absence() {
     }
     assert_eq!(world.get("/c/crm/customers/7", Some(&old)).status, 200);
     let keys = world.list(&["token", "jwks"]);
+    assert!(!keys[0]["kids"].as_array().unwrap().is_empty(), "{keys:?}");
     let name = keys[0]["name"].as_str().unwrap().to_owned();
     let fetched = |report: &serde_json::Value| report["fetched_ms"].as_i64().unwrap();
     let anew = world.list(&["token", "jwks", &name, "--refresh"]);

@@ -304,6 +304,8 @@ impl Statement {
         }
         match self.rows {
             None => {}
+            // The tag says how many it changed.
+            Some(0) if !self.tags.is_empty() => {}
             Some(1) => out.push_str(", 1 row"),
             Some(rows) => write!(out, ", {rows} rows").unwrap_or_default(),
         }
