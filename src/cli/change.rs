@@ -95,7 +95,7 @@ pub fn show(terminal: Terminal, access: &Access, kind: EntityKind, name: &str) -
 
 /// A text that is no TOML any more.
 fn as_kept(toml: &str) -> String {
-    toml.lines().map(|line| format!("{}\n", crate::domain::text::Shown(line))).collect()
+    toml.lines().flat_map(|line| [crate::domain::text::Shown(line).to_string(), "\n".to_owned()]).collect()
 }
 
 /// What is told of one on a line: its keys, but for its name.

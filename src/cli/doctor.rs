@@ -132,7 +132,7 @@ fn socket(checks: &mut Checks, (place, here): (&Place, &Place), config: &Config)
                 let why = status.recording_problem.unwrap_or_else(|| "it starts or stops".to_owned());
                 checks.wrong("gateway", format!("runs but takes no commands: {why}"), "look at its log");
             }
-            Some(Running { unset: status.unset })
+            Some(Running { unset: status.unset.map(Vec::from) })
         }
         Err(failure) if failure.exit == Exit::Unreachable => {
             let fix = format!("hoopctl serve{}", place.option());

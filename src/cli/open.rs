@@ -144,21 +144,17 @@ pub fn run(terminal: Terminal, place: &Place, args: &OpenArgs) -> Outcome {
 fn refuse_other_protocols(place: &Place, name: &ConnectionName) -> Result<(), Failure> {
     let of_file = place.config_if_any().ok().flatten();
     let of_file = of_file.iter().flat_map(|config| &config.connections).find(|known| known.name == *name);
-    let protocol = match of_file {
-        Some(known) => Some(known.protocol),
-        None => {
-            let ask = |access: Access| {
-                access.wait(access.backend().entity(EntityKind::Connection, name.to_string()))
-            };
-            match Access::online(&place.clone().here()).and_then(ask) {
-                Ok(view) => connect::parsed(&view.toml).ok().map(|known| known.protocol),
-                Err(failure) if failure.exit == Exit::NotFound => {
-                    return Err(
-                        failure.hint("hoopctl connect list; of a gateway elsewhere: --gateway HOST:PORT")
-                    );
-                }
-                Err(_not_told) => None,
+    let protocol = if let Some(known) = of_file {
+        Some(known.protocol)
+    } else {
+        let ask =
+            |access: Access| access.wait(access.backend().entity(EntityKind::Connection, name.to_string()));
+        match Access::online(&place.clone().here()).and_then(ask) {
+            Ok(view) => connect::parsed(&view.toml).ok().map(|known| known.protocol),
+            Err(failure) if failure.exit == Exit::NotFound => {
+                return Err(failure.hint("hoopctl connect list; of a gateway elsewhere: --gateway HOST:PORT"));
             }
+            Err(_not_told) => None,
         }
     };
     match protocol {

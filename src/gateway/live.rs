@@ -128,7 +128,7 @@ impl Gateway {
     }
 
     /// The variables that nothing usable comes from, though they are named as sources.
-    fn unset(&self) -> Vec<String> {
+    fn unset(&self) -> Box<[String]> {
         let (config, snapshot) = (self.running.config.load(), self.running.gate.snapshot());
         let of_connections = snapshot.connections().flat_map(|governed| governed.connection.secrets());
         let names = config.secrets().chain(of_connections).filter_map(|source| match source {
@@ -244,7 +244,7 @@ impl Live for Gateway {
             issuers: issuers.collect(),
             targets: self.targets(),
             recording_problem: recording.err().map(|error| error.to_string()),
-            restart_needed: running.restart_needed.load().to_vec(),
+            restart_needed: running.restart_needed.load().as_slice().into(),
             unset: Some(self.unset()),
             counts: self.counts(),
             you: None,

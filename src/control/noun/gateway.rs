@@ -55,10 +55,10 @@ pub struct StatusReport {
     pub recording_problem: Option<String>,
     /// Settings that the file as it was last read has otherwise than at the start, and that hold only after a restart, by key.
     #[serde(default)]
-    pub restart_needed: Vec<String>,
+    pub restart_needed: Box<[String]>,
     /// Environment variables that are named as sources of secrets and give none that can be used; `None`: no gateway runs.
     #[serde(default)]
-    pub unset: Option<Vec<String>>,
+    pub unset: Option<Box<[String]>>,
     /// How much there is of everything.
     pub counts: Counts,
     /// Who asks. Filled in by the service layer.

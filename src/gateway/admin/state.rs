@@ -69,7 +69,7 @@ impl Admin {
             issuers: self.stored_issuers().await?,
             targets: Vec::new(),
             recording_problem: None,
-            restart_needed: Vec::new(),
+            restart_needed: Box::default(),
             unset: None,
             counts,
             you: None,

@@ -212,7 +212,7 @@ impl Live for Told {
             issuers: vec![],
             targets: vec![],
             recording_problem: None,
-            restart_needed: Vec::new(),
+            restart_needed: Box::default(),
             unset: None,
             counts: Counts::default(),
             you: None,

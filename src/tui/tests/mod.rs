@@ -217,7 +217,7 @@ pub(super) fn status() -> StatusReport {
         issuers: Vec::new(),
         targets: Vec::new(),
         recording_problem: None,
-        restart_needed: Vec::new(),
+        restart_needed: Box::default(),
         unset: None,
         counts: Counts {
             connections: 3,
