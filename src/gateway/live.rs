@@ -244,7 +244,7 @@ impl Live for Gateway {
             issuers: issuers.collect(),
             targets: self.targets(),
             recording_problem: recording.err().map(|error| error.to_string()),
-            restart_needed: running.restart_needed.load().as_slice().into(),
+            restart_needed: running.due.keys().as_slice().into(),
             unset: Some(self.unset()),
             counts: self.counts(),
             you: None,

@@ -1,5 +1,6 @@
 //! The state of a gateway that runs, and how a reload replaces it: all of it, or nothing.
 
+use std::path::Path;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
@@ -53,10 +54,8 @@ pub struct Running {
     pub config: Arc<ArcSwap<Config>>,
     /// Where the file is.
     pub config_path: PathBuf,
-    /// The file as it was at the start: what a reload cannot change is as that says.
-    pub at_start: Config,
-    /// Keys that the file as it was last read has otherwise than at the start, and that need a restart.
-    pub restart_needed: ArcSwap<Vec<String>>,
+    /// What of the file a restart would change.
+    pub due: Due,
     /// The key of the `hash` mask.
     pub mask_key: MaskKey,
     /// What MCP servers offer, held against what was accepted of it.
@@ -83,6 +82,27 @@ pub struct Running {
     pub pending: Arc<AtomicU64>,
     /// One reload at a time.
     pub reloading: tokio::sync::Mutex<()>,
+}
+
+/// What of the file holds only after a restart.
+pub struct Due {
+    /// The file as it was at the start: what a reload cannot change is as that says.
+    at_start: Config,
+    /// The keys that the file as it was last read has otherwise.
+    keys: ArcSwap<Vec<String>>,
+}
+
+impl Due {
+    /// Nothing is due at the start. The file is read without what the command line says instead, which no reload sees either.
+    pub fn new(file: &Path, config: &Config) -> Self {
+        let at_start = config::load(file).unwrap_or_else(|_changed| config.clone());
+        Self { at_start, keys: ArcSwap::default() }
+    }
+
+    /// The keys.
+    pub fn keys(&self) -> Arc<Vec<String>> {
+        self.keys.load_full()
+    }
 }
 
 /// What a reload did.
@@ -155,7 +175,7 @@ impl Running {
         let _one_at_a_time = self.reloading.lock().await;
         let config = config::load(&self.config_path).map_err(|problems| GatewayError::Config { problems })?;
         let reloaded = self.apply(config).await?;
-        self.restart_needed.store(Arc::new(reloaded.restart_needed.clone()));
+        self.due.keys.store(Arc::new(reloaded.restart_needed.clone()));
         Ok(reloaded)
     }
 
@@ -209,7 +229,7 @@ impl Running {
         // Those that were there before run already.
         issuers.start(&self.runtime);
         self.gate.replace(snapshot);
-        let restart_needed = restart_needed(&self.at_start, config);
+        let restart_needed = restart_needed(&self.due.at_start, config);
         self.page.set(page_origin(config));
         self.config.store(Arc::clone(config));
         Ok(Some(Reloaded { entities, revision, restart_needed }))

@@ -271,8 +271,6 @@ async fn open(options: RunOptions) -> Result<(Running, Listeners, DataDirLock), 
     let address = listeners.http.local_addr().unwrap_or(config.gateway.listen);
     let page = PageAddress::default();
     page.set(page_origin(&config));
-    // Without what the command line says instead, which no reload sees either.
-    let at_start = config::load(&config_path).unwrap_or_else(|_changed| config::Config::clone(&config));
     let running = Running {
         gate,
         store,
@@ -280,9 +278,8 @@ async fn open(options: RunOptions) -> Result<(Running, Listeners, DataDirLock), 
         vault,
         sealer,
         config: shared_config,
+        due: crate::gateway::running::Due::new(&config_path, &config),
         config_path,
-        at_start,
-        restart_needed: ArcSwap::default(),
         mask_key,
         pins,
         tools: Tools::default(),
