@@ -12,11 +12,17 @@ const HIGH: [char; 32] = [
 /// Beginnings by which readers know a text in Unicode, whatever it is said to be.
 const MARKS: [&[u8]; 3] = [b"\xef\xbb\xbf", b"\xfe\xff", b"\xff\xfe"];
 
+/// How many bytes beyond ASCII in a row tell of the encoding.
+const LONGEST_RUN: usize = 64;
+
 /// One body on its way through the readers of UTF-8.
 #[derive(Debug, Default)]
 pub(super) struct Latin {
     /// The first bytes of the body.
     begun: Vec<u8>,
+    /// Its first bytes beyond ASCII, and whether all of them were seen.
+    high: Vec<u8>,
+    judged: bool,
     text: Vec<u8>,
     /// What was masked of the text, as far as it is not yet encoded: a character may be cut.
     masked: Vec<u8>,
@@ -30,6 +36,9 @@ impl Latin {
         if MARKS.iter().any(|mark| self.begun.starts_with(mark)) {
             return Err(Unmaskable::malformed("text in Unicode that is said to be in Windows-1252"));
         }
+        if !self.judged && self.is_utf8(input) {
+            return Err(Unmaskable::malformed("text in UTF-8 that is said to be in Windows-1252"));
+        }
         self.text.clear();
         for &byte in input {
             if byte.is_ascii() {
@@ -40,6 +49,23 @@ impl Latin {
             }
         }
         Ok(&self.text)
+    }
+
+    /// Whether the first bytes beyond ASCII, up to the next one of it, are characters of UTF-8: hardly ever is that what Windows-1252
+    /// makes of them, and names would be others.
+    fn is_utf8(&mut self, input: &[u8]) -> bool {
+        let skipped =
+            if self.high.is_empty() { input.iter().take_while(|byte| byte.is_ascii()).count() } else { 0 };
+        let rest = input.get(skipped..).unwrap_or_default();
+        let size = rest.iter().take_while(|byte| !byte.is_ascii()).count();
+        let room = LONGEST_RUN - self.high.len();
+        self.high.extend(rest.iter().take(size.min(room)));
+        self.judged = size < rest.len() || size >= room;
+        let is_valid = match std::str::from_utf8(&self.high) {
+            Ok(_) => true,
+            Err(error) => self.high.len() == LONGEST_RUN && error.error_len().is_none(),
+        };
+        self.judged && !self.high.is_empty() && is_valid
     }
 
     /// Has a piece masked, and appends it to `out` as it is to be sent. Nothing is appended if that fails.
@@ -123,9 +149,14 @@ mod tests {
         let table = b"a;pr\xe9nom\n\xfc;J\xf6rg\n".to_vec();
         let masked = run(plan(), Format::LatinCsv, [table]);
         assert_eq!(masked.as_deref(), Some(&b"a;pr\xe9nom\n\xfc;[REDACTED]\n"[..]));
-        for mark in
-            [&b"\xef\xbb\xbfa\n"[..], b"\xfe\xff\xe9\n", b"\xff\xfe\xe9\n", b"<meta charset=utf-7>", b"a\0b"]
-        {
+        for mark in [
+            &b"\xef\xbb\xbfa\n"[..],
+            b"\xfe\xff\xe9\n",
+            b"\xff\xfe\xe9\n",
+            b"<meta charset=utf-7>",
+            b"a\0b",
+            b"pr\xc3\xa9nom: J\n",
+        ] {
             assert_eq!(run(plan(), Format::LatinText, [mark.to_vec()]), None, "{mark:?}");
             assert_eq!(run(plan(), Format::LatinText, mark.iter().map(|byte| vec![*byte])), None, "{mark:?}");
         }
@@ -135,6 +166,9 @@ mod tests {
         #[test]
         fn bytes_of_which_none_are_masked_come_back_as_they_are(bytes in prop::collection::vec(1u8..=0xff, 0..400), size in 1usize..50) {
             prop_assume!(!super::MARKS.iter().any(|mark| bytes.starts_with(mark)));
+            let high: Vec<u8> =
+                bytes.iter().copied().skip_while(u8::is_ascii).take_while(|byte| !byte.is_ascii()).collect();
+            prop_assume!(high.is_empty() || std::str::from_utf8(&high).is_err());
             let plan = plan(&[rule(&["nobody"], &[], MaskOp::Redact)]);
             let pieces: Vec<Vec<u8>> = bytes.chunks(size).map(<[u8]>::to_vec).collect();
             prop_assert_eq!(run(plan, Format::LatinText, pieces), Some(bytes));
