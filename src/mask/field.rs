@@ -140,13 +140,22 @@ fn fold_ascii<'a>(name: &[u8], room: &'a mut [u8; 64]) -> Option<&'a [u8]> {
     room.get(..used)
 }
 
-/// Upper case first: `ſ` and the Kelvin sign are letters to parsers that ignore case.
+/// Upper case first: `ſ` and the Kelvin sign are letters to parsers that ignore case. Characters that are not seen do not count.
 fn fold(name: &str) -> String {
     name.chars()
-        .filter(|c| !matches!(c, '_' | '-' | ' '))
+        .filter(|c| !matches!(c, '_' | '-' | ' ') && !is_ignorable(*c))
         .flat_map(char::to_uppercase)
         .flat_map(char::to_lowercase)
         .collect()
+}
+
+/// `Default_Ignorable_Code_Point` of Unicode.
+fn is_ignorable(sign: char) -> bool {
+    matches!(sign,
+        '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}'..='\u{1160}' | '\u{17b4}'..='\u{17b5}' | '\u{180b}'..='\u{180f}'
+        | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{3164}' | '\u{fe00}'..='\u{fe0f}'
+        | '\u{feff}' | '\u{ffa0}' | '\u{fff0}'..='\u{fff8}' | '\u{1bca0}'..='\u{1bca3}' | '\u{1d173}'..='\u{1d17a}'
+        | '\u{e0000}'..='\u{e0fff}')
 }
 
 /// Glob match of a whole name: `*` any characters, `?` one. Linear steps per star, no backtracking beyond the last one.
@@ -211,6 +220,7 @@ mod tests {
             ("passord", None),
             ("client_secret_key", Some(4)),
             ("to\u{212a}en", Some(1)),
+            ("\u{feff}s\u{ad}sn\u{200d}", Some(2)),
         ] {
             assert_eq!(fields.find(name.as_bytes()), rule, "{name}");
         }
