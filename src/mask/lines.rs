@@ -4,22 +4,23 @@
 use crate::mask::detect::By;
 use crate::mask::detect::Hit;
 use crate::mask::detect::OPEN;
+use crate::mask::pairs::Seen;
 use crate::mask::plan::Plan;
 use crate::mask::view::Signs;
 use crate::mask::view::View;
 
-/// How much of the lines that are joined to a line is looked at with it, in bytes, where nothing in them is to be masked.
-const AHEAD: usize = 512;
+/// How much is looked at at once: lines up to this many bytes, or a part of those that are joined.
+const AT_ONCE: usize = 2 << 10;
 
-/// How much of a line is looked at with the one that is joined to it.
-const BEHIND: usize = 80;
+/// How much before the next part of joined lines is looked at with it again.
+const BEHIND: usize = 512;
 
 /// Looks at lines. Its buffers are used again.
 #[derive(Debug, Default)]
 pub(super) struct LineView {
     view: View,
     hits: Vec<Hit>,
-    /// What is not to be cut apart: from the beginning of a line to the end of what was found in it.
+    /// What is not to be cut apart: lines that were looked at at once, to the end of what was found in them.
     spans: Vec<(usize, usize)>,
 }
 
@@ -30,10 +31,8 @@ impl LineView {
         let mut signs = Signs::new(text.get(from..).unwrap_or_default());
         let mut at = from;
         loop {
-            let joined = goes_on(text, at) || !text.get(..at).unwrap_or_default().ends_with(b"\n");
-            let joined = joined && at > 0;
-            let mut start = at;
-            let mut sign = at;
+            let joined = at > 0 && (goes_on(text, at) || text.get(at - 1) != Some(&b'\n'));
+            let (mut start, mut sign) = (at, at);
             if !joined {
                 // Lines without any escape are passed over.
                 sign = from + signs.next(at - from);
@@ -43,84 +42,70 @@ impl LineView {
             if sign >= text.len() {
                 return;
             }
-            let end = line_end(text, sign);
-            let Some(end) = self.lines(plan, text, (start, end, joined), whole, hits) else { return };
-            at = end + 1;
+            let (end, waits) = part(text, start, sign, whole);
+            let done = end.and_then(|end| self.look(plan, text, (start, end, joined), whole, hits));
+            if let Some(waits) = waits {
+                hits.push(open(waits, text.len()));
+            }
+            let Some(done) = done.filter(|_| waits.is_none()) else { return };
+            at = done + 1;
         }
     }
 
-    /// Looks at a line, with those that belong to it; gives the end of what need not be looked at again, `None` if that is all.
-    fn lines(
+    /// Looks at the lines of a part; gives the end of what need not be looked at again, `None` if that is all.
+    fn look(
         &mut self,
         plan: &Plan,
         text: &[u8],
-        (start, first_end, joined): (usize, usize, bool),
+        (start, part_end, joined): (usize, usize, bool),
         whole: bool,
         hits: &mut Vec<Hit>,
     ) -> Option<usize> {
-        let before = text.get(start.saturating_sub(BEHIND)..start).unwrap_or_default();
-        let behind = before.strip_suffix(b"\n").unwrap_or(before);
-        let behind =
-            if joined { before.len() - memchr::memrchr(b'\n', behind).map_or(0, |end| end + 1) } else { 0 };
-        let (from, mut end, mut size) = (start - behind, first_end, AHEAD);
+        let from = if joined { joined_before(text, start) } else { start };
+        let mut end = part_end;
         loop {
-            while goes_on(text, end + 1) && end < first_end + size && end + 1 < text.len() {
-                end = line_end(text, end + 1);
-            }
             let is_last = end + 1 >= text.len();
             let joins = goes_on(text, end + 1);
-            let open = Hit { start, end: text.len(), score: 100, by: By::Field(0), reason: OPEN };
-            if joins && is_last && !whole {
-                hits.push(open);
-                return None;
-            }
             let lines = text.get(from..end).unwrap_or_default();
             let lines = lines.strip_suffix(b"\r").unwrap_or(lines);
             if !self.view.of_escapes(lines) {
-                return Some(first_end);
+                return Some(part_end);
             }
             self.hits.clear();
             plan.scanner.candidates(self.view.text(), "", true, &mut self.hits);
-            let grown = end > first_end && size > AHEAD;
+            let grown = end > part_end;
             let seen = self.view.text().len();
-            // What begins in a line further down is found there.
-            let named = if grown { self.view.place_of(first_end - from) } else { seen };
-            plan.pairs_before(self.view.text(), named, whole && is_last, &mut self.hits);
+            // What begins further down is found there.
+            let named = if grown { self.view.place_of(part_end - from) } else { seen };
+            let all = Seen { whole: whole && is_last, markup: false };
+            plan.pairs_before(self.view.text(), named, all, &mut self.hits);
             self.hits.retain(Hit::counts);
-            let mut is_open = false;
-            let mut done = first_end;
-            let known = (hits.len(), self.spans.len());
+            let (mut is_open, mut done) = (false, part_end);
+            let known = hits.len();
             for hit in &self.hits {
                 let (first, last) = self.view.raw_range(hit.start, hit.end);
                 let (first, last) = (from + first, from + last);
-                let is_own = if hit.is_open() {
-                    (start..=first_end).contains(&first)
-                } else {
-                    first <= first_end || (grown && matches!(hit.by, By::Field(_)))
-                };
-                if !is_own && (grown || hit.is_open()) {
+                let is_below = first > part_end && !matches!(hit.by, By::Field(_));
+                if is_below || (hit.is_open() && first < start) {
                     continue;
                 }
                 is_open |= hit.is_open() || (joins && hit.end == seen);
                 hits.push(Hit { start: first, end: last, ..*hit });
-                if is_own {
-                    self.spans.push((start, last));
-                    let line = memchr::memrchr(b'\n', text.get(..last).unwrap_or_default()).unwrap_or(0);
-                    done = done.max(line);
-                }
+                let line = memchr::memrchr(b'\n', text.get(..last).unwrap_or_default()).unwrap_or(0);
+                done = done.max(line);
             }
             if !is_open || (is_last && whole) {
-                return Some(if grown { done } else { first_end });
+                // What is joined is looked at in the same parts, however it comes.
+                self.spans.push((start, if grown { done } else { part_end }));
+                return Some(done);
             }
-            hits.truncate(known.0);
-            self.spans.truncate(known.1);
+            hits.truncate(known);
             if is_last {
-                hits.push(open);
+                hits.push(open(start, text.len()));
                 return None;
             }
             // What has begun must end: as many lines more.
-            size = (end - start) * 2 + AHEAD;
-            end = line_end(text, (start + size).min(text.len() - 1));
+            end = line_end(text, (end + (end - from).max(BEHIND)).min(text.len() - 1));
         }
     }
 
@@ -129,6 +114,54 @@ impl LineView {
         let is_in = |cut: usize, (start, end): &(usize, usize)| *start < cut && cut < *end;
         self.spans.iter().rev().fold(cut, |cut, span| if is_in(cut, span) { span.0 } else { cut })
     }
+}
+
+/// What has begun and not ended.
+fn open(start: usize, end: usize) -> Hit {
+    Hit { start, end, score: 100, by: By::Field(0), reason: OPEN }
+}
+
+/// Where the lines with escapes end that are looked at at once, from the one at `start`, whose first sign is at `sign`; and the line from
+/// which on more must come first. Lines that are joined are not parted from each other, unless they alone are too many.
+fn part(text: &[u8], start: usize, sign: usize, whole: bool) -> (Option<usize>, Option<usize>) {
+    let (mut end, mut parted) = (line_end(text, sign), None);
+    loop {
+        let joins = goes_on(text, end + 1);
+        if !joins {
+            parted = Some(end);
+        }
+        if end - start >= AT_ONCE && (!joins || parted.is_none()) {
+            return (Some(end), None);
+        }
+        if end + 1 >= text.len() {
+            let waits = joins && !whole;
+            return if waits {
+                (parted, Some(parted.map_or(start, |end| end + 1)))
+            } else {
+                (Some(end), None)
+            };
+        }
+        if end - start >= AT_ONCE {
+            return (parted, None);
+        }
+        let next = line_end(text, end + 1);
+        let line = text.get(end + 1..next).unwrap_or_default();
+        if !joins && Signs::new(line).next(0) == line.len() && !goes_on(text, next + 1) {
+            return (Some(end), None);
+        }
+        end = next;
+    }
+}
+
+/// From where on lines that are joined to a place are looked at with it.
+fn joined_before(text: &[u8], start: usize) -> usize {
+    let least = start.saturating_sub(BEHIND);
+    let mut from = start;
+    while from > least && (from == start || goes_on(text, from)) {
+        let before = text.get(least..from - 1).unwrap_or_default();
+        from = least + memchr::memrchr(b'\n', before).map_or(0, |end| end + 1);
+    }
+    from
 }
 
 /// Whether the line before a place is joined to what stands there.

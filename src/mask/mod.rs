@@ -58,4 +58,6 @@ pub use redactor::Redactor;
 #[cfg(test)]
 mod attacks;
 #[cfg(test)]
+mod strays;
+#[cfg(test)]
 mod tests;

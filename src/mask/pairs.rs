@@ -1,16 +1,20 @@
 //! Names of fields in free text: `name=value`, `name: value`, `"name": "value"`, `<name>value</name>`.
 //!
 //! Text has no grammar, so this is a net with a wide mesh: a value ends at the end of its line, unless it is one that goes on: in an
-//! element, in quotes, in brackets, or in lines that are indented more than its name. What has begun and not ended is held back, and what
-//! never ends is masked to the end.
+//! element, in quotes, in brackets, or in lines that are indented more than its name. What has begun and not ended is held back. An end is
+//! looked for near by where one stray sign of ordinary text may have begun the value; what has none there ends with its line, too.
 
+mod ends;
 mod markup;
 mod yaml;
+
+pub(super) use markup::is_markup;
 
 use crate::mask::detect::By;
 use crate::mask::detect::Hit;
 use crate::mask::detect::OPEN;
 use crate::mask::field::FieldNames;
+use crate::mask::pairs::ends::enclosed;
 
 /// The longest name that is looked back for.
 const NAME: usize = 64;
@@ -34,18 +38,38 @@ struct Value {
     open: bool,
 }
 
-/// Appends the values of named fields whose names begin before `names`. `whole`: no more text follows.
-pub(super) fn find(fields: &FieldNames, text: &[u8], names: usize, whole: bool, hits: &mut Vec<Hit>) {
+/// What is known of a text besides what is there of it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Seen {
+    /// No more text follows.
+    pub whole: bool,
+    /// It is XML or HTML.
+    pub markup: bool,
+}
+
+impl Seen {
+    /// Of a text that is all there.
+    pub(super) fn whole(text: &[u8]) -> Self {
+        Self { whole: true, markup: is_markup(text) == Some(true) }
+    }
+}
+
+/// Appends the values of named fields whose names begin before `names`.
+pub(super) fn find(fields: &FieldNames, text: &[u8], names: usize, seen: Seen, hits: &mut Vec<Hit>) {
     let (mut done, mut element) = (0, 0..0);
     for at in memchr::memchr3_iter(b'=', b':', b'<', text) {
         let is_tag = text.get(at) == Some(&b'<');
-        if at < done || element.contains(&at) || (is_tag && at < element.end) {
+        // A tag in a value may begin an element that goes on behind it.
+        if if is_tag { at < element.end } else { at < done || element.contains(&at) } {
             continue;
         }
-        let found =
-            if is_tag { markup::element(fields, text, at, whole) } else { named(fields, text, at, whole) };
+        let found = if is_tag {
+            markup::element(fields, text, at, seen)
+        } else {
+            named(fields, text, at, seen.whole)
+        };
         let Some(found) = found.filter(|found| found.from < names) else { continue };
-        let (by, open) = (By::Field(found.rule), found.open && !whole);
+        let (by, open) = (By::Field(found.rule), found.open && !seen.whole);
         if is_tag {
             element = found.start..found.end;
         } else {
@@ -94,44 +118,68 @@ fn named(fields: &FieldNames, text: &[u8], at: usize, whole: bool) -> Option<Val
     {
         return Some(Value { rule, from, start, end, done: end, open });
     }
-    let (start, end, done, open) = value(text, at, key, quotes > 0)?;
+    let flows = key.is_none() && matches!(text.get(..from)?.trim_ascii_end().last(), Some(b'{' | b','));
+    let (start, end, done, open) = value(text, (at, key), (quotes > 0, flows), whole)?;
     Some(Value { rule, from, start, end, done, open })
 }
 
-/// Where the key that a name ends begins, if nothing but white space and list marks stands before it in its line.
+/// Where the key that a name ends begins, an anchor or tag before it included, if nothing but white space and marks of lists and keys
+/// stands before it in its line.
 fn key_start(text: &[u8], name: usize) -> Option<usize> {
-    let before = text.get(name.saturating_sub(NAME)..name)?;
-    let path = if before.ends_with(b".") {
-        before.iter().rev().take_while(|byte| is_name(**byte) || **byte == b'.').count()
+    let line = text.get(name.saturating_sub(NAME)..name)?;
+    let line = line.get(memchr::memrchr(b'\n', line).map_or(0, |end| end + 1)..)?;
+    let path = if line.ends_with(b".") {
+        line.iter().rev().take_while(|byte| is_name(**byte) || **byte == b'.').count()
     } else {
         0
     };
-    let before = before.get(..before.len() - path)?;
-    let is_mark = |byte: &&u8| matches!(byte, b' ' | b'\t' | b'-' | b'"' | b'\'');
-    let indent = before.iter().rev().take_while(is_mark).count();
-    let starts_line = indent == before.len() || before.get(before.len() - indent - 1) == Some(&b'\n');
-    starts_line.then_some(name - path)
+    let mut before = line.get(..line.len() - path)?;
+    loop {
+        let is_mark = |byte: &&u8| matches!(byte, b' ' | b'\t' | b'-' | b'?' | b'"' | b'\'');
+        let marks = before.iter().rev().take_while(is_mark).count();
+        if marks == before.len() {
+            return Some(name - (line.len() - before.len()));
+        }
+        let words = before.get(..before.len() - marks)?;
+        let word = words.iter().rev().take_while(|byte| !byte.is_ascii_whitespace()).count();
+        if marks == 0 || !matches!(words.get(words.len() - word)?, b'&' | b'!') {
+            return None;
+        }
+        before = words.get(..words.len() - word)?;
+    }
 }
 
 /// Where the value behind a sign begins and ends, up to where nothing else is in it, and whether more text may add to it. `key` is where
-/// its key begins if that begins its line.
-fn value(text: &[u8], at: usize, key: Option<usize>, quoted: bool) -> Option<(usize, usize, usize, bool)> {
+/// its key begins if that begins its line; `flows`: it stands in an object within a line.
+fn value(
+    text: &[u8],
+    (at, key): (usize, Option<usize>),
+    (quoted, flows): (bool, bool),
+    whole: bool,
+) -> Option<(usize, usize, usize, bool)> {
     let colon = text.get(at) == Some(&b':');
     let rest = text.get(at + 1..)?;
     let start = at + 1 + rest.iter().take_while(|byte| b" \t=:>".contains(byte)).count();
     let rest = text.get(start..)?;
     let line = rest.get(..memchr::memchr2(b'\n', b'\r', rest).unwrap_or(rest.len()))?;
     if line.is_empty() {
-        return below(text, at, start, colon && !quoted);
+        return below(text, (at, start), colon && !quoted && !flows, whole);
     }
-    if let Some(found) = enclosed(text, start) {
-        return Some(found);
+    let found = enclosed(text, start, whole);
+    if let Some(found) = found.as_ref().filter(|found| !found.stray) {
+        return Some((found.start, found.end, found.done, found.open));
     }
     if colon && let Some(key) = key {
         let (end, open) = yaml::continued(text, key, start, start + line.trim_ascii_end().len());
         return Some((start, end, end, open));
     }
+    if let Some(stray) = found {
+        return Some((stray.start, stray.end, stray.done, false));
+    }
     let mut size = token(line);
+    if colon && flows {
+        size = line.iter().position(|byte| b",}]".contains(byte)).unwrap_or(size).max(size);
+    }
     if let Some(word) = line.get(..size)
         && SCHEMES.iter().any(|scheme| word.eq_ignore_ascii_case(scheme))
     {
@@ -141,45 +189,20 @@ fn value(text: &[u8], at: usize, key: Option<usize>, quoted: bool) -> Option<(us
     Some((start, start + size, start + size, false))
 }
 
-/// A value in quotes or brackets, as for [`value`].
-fn enclosed(text: &[u8], start: usize) -> Option<(usize, usize, usize, bool)> {
-    let rest = text.get(start..)?;
-    let line = rest.get(..memchr::memchr2(b'\n', b'\r', rest).unwrap_or(rest.len()))?;
-    let slashes = line.iter().take_while(|byte| **byte == b'\\').count();
-    if let Some(quote @ (b'"' | b'\'' | b'`')) = line.get(slashes) {
-        let from = slashes + 1;
-        let long = [*quote; 3];
-        if rest.starts_with(&long) {
-            let end = memchr::memmem::find(rest.get(3..)?, &long).map(|end| 3 + end);
-            let (end, open) = (end.unwrap_or(rest.len()), end.is_none());
-            return Some((start + 3, start + end, start + end, open));
-        }
-        if let Some(end) = closing(line, from, *quote, slashes) {
-            return Some((start + from, start + end, start + end, false));
-        }
-        let done = start + line.len();
-        if slashes > 0 {
-            return Some((start + from, done, done, false));
-        }
-        // What closes it may as well open another value, so that those after this line are looked for, too.
-        let end = closing(rest, from, *quote, 0);
-        return Some((start + from, start + end.unwrap_or(rest.len()), done, end.is_none()));
-    }
-    let open = line.first().filter(|first| matches!(first, b'{' | b'['))?;
-    let end = bracket_end(rest, *open);
-    let (end, open) = (start + end.unwrap_or(rest.len()), end.is_none());
-    Some((start, end, end, open))
-}
-
 /// A value in the lines below its sign, as for [`value`]. Under a `bare` name and a colon it is in quotes or brackets.
-fn below(text: &[u8], at: usize, line_end: usize, bare: bool) -> Option<(usize, usize, usize, bool)> {
+fn below(
+    text: &[u8],
+    (at, line_end): (usize, usize),
+    bare: bool,
+    whole: bool,
+) -> Option<(usize, usize, usize, bool)> {
     let start = line_end + text.get(line_end..)?.iter().take_while(|byte| byte.is_ascii_whitespace()).count();
     let rest = text.get(start..)?;
     if rest.is_empty() {
         return Some((at + 1, at + 1, at + 1, true));
     }
-    let found = match enclosed(text, start) {
-        Some(found) => found,
+    let found = match enclosed(text, start, whole) {
+        Some(found) => (found.start, found.end, found.done, found.open),
         None if bare => return None,
         None => (start, start + token(rest), start + token(rest), false),
     };
@@ -193,36 +216,4 @@ fn below(text: &[u8], at: usize, line_end: usize, bare: bool) -> Option<(usize, 
 fn token(line: &[u8]) -> usize {
     let ends = |byte: &u8| byte.is_ascii_whitespace() || b",;&<>\"'`)]}|".contains(byte);
     line.iter().position(ends).unwrap_or(line.len())
-}
-
-/// The closing quote, which has as many backslashes before it as the opening one.
-fn closing(line: &[u8], from: usize, quote: u8, slashes: usize) -> Option<usize> {
-    let mut at = from;
-    while let Some(found) = line.get(at..).and_then(|rest| memchr::memchr(quote, rest)) {
-        let place = at + found;
-        let before =
-            line.get(from..place).unwrap_or_default().iter().rev().take_while(|byte| **byte == b'\\').count();
-        if before == slashes || (slashes == 0 && before % 2 == 0) {
-            return Some(place - slashes.min(before));
-        }
-        at = place + 1;
-    }
-    None
-}
-
-/// The end of an object or array, quotes not looked at: too much is masked rather than too little.
-fn bracket_end(text: &[u8], open: u8) -> Option<usize> {
-    let close = if open == b'{' { b'}' } else { b']' };
-    let mut depth = 0usize;
-    for place in memchr::memchr2_iter(open, close, text) {
-        if text.get(place) == Some(&open) {
-            depth += 1;
-        } else {
-            depth -= 1;
-            if depth == 0 {
-                return Some(place + 1);
-            }
-        }
-    }
-    None
 }

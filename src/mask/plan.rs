@@ -21,6 +21,7 @@ use crate::mask::notes::Notes;
 use crate::mask::operator;
 use crate::mask::operator::REDACTED;
 use crate::mask::pairs;
+use crate::mask::pairs::Seen;
 use crate::mask::tag::TagSeal;
 use crate::mask::value::Finder;
 use crate::mask::value::Found;
@@ -197,7 +198,7 @@ impl Plan {
             Glance::Inert => true,
             Glance::Pairs => {
                 let mut hits = Vec::new();
-                self.pairs(text, true, &mut hits);
+                self.pairs(text, &mut hits);
                 hits.is_empty()
             }
             Glance::Telling => false,
@@ -277,15 +278,17 @@ impl Plan {
         bits::may_pair(text) && pairs::may_find(&self.fields, text)
     }
 
-    /// Adds the values of named fields in free text.
-    pub(super) fn pairs(&self, text: &[u8], whole: bool, hits: &mut Vec<Hit>) {
-        self.pairs_before(text, text.len(), whole, hits);
+    /// Adds the values of named fields in free text that is all there.
+    pub(super) fn pairs(&self, text: &[u8], hits: &mut Vec<Hit>) {
+        if !self.fields.is_empty() {
+            pairs::find(&self.fields, text, text.len(), Seen::whole(text), hits);
+        }
     }
 
-    /// [`Self::pairs`], of names that begin before a place.
-    pub(super) fn pairs_before(&self, text: &[u8], end: usize, whole: bool, hits: &mut Vec<Hit>) {
+    /// [`Self::pairs`] in a part of a text, of names that begin before a place.
+    pub(super) fn pairs_before(&self, text: &[u8], end: usize, seen: Seen, hits: &mut Vec<Hit>) {
         if !self.fields.is_empty() {
-            pairs::find(&self.fields, text, end, whole, hits);
+            pairs::find(&self.fields, text, end, seen, hits);
         }
     }
 }

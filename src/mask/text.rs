@@ -11,6 +11,8 @@ use crate::mask::lines::LineView;
 use crate::mask::masker::LONGEST_VALUE;
 use crate::mask::masker::Unmaskable;
 use crate::mask::notes::Notes;
+use crate::mask::pairs::Seen;
+use crate::mask::pairs::is_markup;
 use crate::mask::plan::Plan;
 
 /// A line longer than this is cut into windows of this size, in bytes.
@@ -23,7 +25,7 @@ const OVERLAP: usize = LONGEST_PEM;
 const LONGEST_TAG: usize = 8 << 10;
 
 /// How much of the text that is already sent stays, for the detectors to look back on.
-const CONTEXT: usize = 256;
+const CONTEXT: usize = 512;
 
 /// Masks one text.
 #[derive(Debug, Default)]
@@ -34,6 +36,8 @@ pub(super) struct TextMasker {
     /// How much of what is not sent need not be searched for a line end.
     searched: usize,
     begun: bool,
+    /// Whether it is XML or HTML, once its beginning tells.
+    markup: Option<bool>,
     hits: Vec<Hit>,
     view: LineView,
     /// Whether the text turned out to be JSON under another name: names in it count as everywhere in JSON.
@@ -169,7 +173,9 @@ impl TextMasker {
         }
         self.hits.clear();
         plan.scanner.shapes(text, "", whole, &mut self.hits);
-        plan.pairs(text, whole, &mut self.hits);
+        self.markup = self.markup.or_else(|| is_markup(fresh));
+        let seen = Seen { whole, markup: self.markup == Some(true) };
+        plan.pairs_before(text, text.len(), seen, &mut self.hits);
         self.view.find(plan, text, self.sent, whole, &mut self.hits);
         if plan.scanner.has_patterns() {
             own_patterns(plan, text, self.sent, &mut self.hits);

@@ -97,7 +97,7 @@ impl Finder {
                 self.hits.retain(Hit::counts);
             }
         }
-        plan.pairs(text, true, &mut self.hits);
+        plan.pairs(text, &mut self.hits);
         self.look_through_escapes(plan, text, field);
         if self.hits.is_empty() {
             return in_base64(plan, text, field, depth);
@@ -112,7 +112,7 @@ impl Finder {
         }
         self.found_in_view.clear();
         plan.scanner.candidates(self.view.text(), field, true, &mut self.found_in_view);
-        plan.pairs(self.view.text(), true, &mut self.found_in_view);
+        plan.pairs(self.view.text(), &mut self.found_in_view);
         for hit in self.found_in_view.iter().filter(|hit| hit.counts()) {
             let (start, end) = self.view.raw_range(hit.start, hit.end);
             self.hits.push(Hit { start, end, ..*hit });

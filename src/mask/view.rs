@@ -183,7 +183,7 @@ impl<'a> Signs<'a> {
         from + memchr::memchr3(b'%', b'\\', b'&', rest).unwrap_or(rest.len())
     }
 
-    /// Those of mail that stand for a sign which the shape of a value needs, and those that join two lines: any other is mostly a number
+    /// Those of mail that stand for a sign which a tag or the shape of a value needs, and those that join two lines: any other is mostly a number
     /// behind its name.
     fn equals_from(&self, from: usize) -> usize {
         let rest = self.text.get(from..).unwrap_or_default();
@@ -193,7 +193,7 @@ impl<'a> Signs<'a> {
             let joins = || {
                 rest.get(at + 1..).is_some_and(|rest| rest.starts_with(b"\n") || rest.starts_with(b"\r\n"))
             };
-            sign.map_or_else(joins, |sign| b"@-.:=_".contains(&sign))
+            sign.map_or_else(joins, |sign| b"@-.:=_<>".contains(&sign))
         };
         from + memchr::memchr_iter(b'=', rest).find(is_escape).unwrap_or(rest.len())
     }

@@ -1,8 +1,13 @@
 //! Elements of XML and HTML that are named like a masked field, over as many lines as they take.
+//!
+//! XML and HTML read a tag differently, and so do readers of each: where two readings end an element in two places, the later one counts.
 
 use memchr::memmem;
 
+use super::Seen;
 use super::Value;
+use super::ends::End;
+use super::ends::reach;
 use super::is_name;
 use crate::mask::field::FieldNames;
 
@@ -10,10 +15,19 @@ use crate::mask::field::FieldNames;
 const LONGEST_TAG: usize = 8 << 10;
 
 /// What holds no tags: what it begins and ends with.
-const SKIPPED: [(&str, &str); 2] = [("<![CDATA[", "]]>"), ("<!--", "-->")];
+const SKIPPED: [(&str, &str); 3] = [("<![CDATA[", "]]>"), ("<!--", "-->"), ("<?", "?>")];
+
+/// Whether a text is markup, by how it begins; `None`: too little is there to tell.
+pub(in crate::mask) fn is_markup(text: &[u8]) -> Option<bool> {
+    let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text).trim_ascii_start();
+    let (first, rest) = text.split_first()?;
+    Some(
+        *first == b'<' && rest.first().is_some_and(|next| next.is_ascii_alphabetic() || b"!?".contains(next)),
+    )
+}
 
 /// The content of an element whose start tag begins at `at`.
-pub(super) fn element(fields: &FieldNames, text: &[u8], at: usize, whole: bool) -> Option<Value> {
+pub(super) fn element(fields: &FieldNames, text: &[u8], at: usize, seen: Seen) -> Option<Value> {
     let tag = text.get(at + 1..)?;
     let size = tag.iter().position(|byte| !is_tag_name(*byte)).unwrap_or(tag.len());
     let full = tag.get(..size)?;
@@ -22,75 +36,128 @@ pub(super) fn element(fields: &FieldNames, text: &[u8], at: usize, whole: bool) 
     if !inside.first().is_none_or(|next| next.is_ascii_whitespace() || matches!(next, b'/' | b'>')) {
         return None;
     }
-    let of = |start: usize, end: usize, open| Value { rule, from: at, start, end, done: end, open };
-    let first = match tag_end(inside)? {
-        Ends::At(end) if inside.get(..end)?.ends_with(b"/") => return None,
-        // The first sign that may be its end: quotes are not read alike everywhere.
-        Ends::At(_) => memchr::memchr(b'>', inside)?,
-        Ends::Later if whole => memchr::memchr(b'>', inside)?,
-        Ends::Later => return Some(of(text.len(), text.len(), true)),
+    let of = |start: usize, end: usize, open| Some(Value { rule, from: at, start, end, done: end, open });
+    let end = match tag_end(inside) {
+        End::At(end) => end,
+        End::Nowhere => return None,
+        End::Later if seen.whole => memchr::memchr(b'>', inside)?,
+        End::Later => return of(text.len(), text.len(), true),
     };
-    let start = at + 1 + size + first + 1;
-    let end = element_end(text.get(start..)?, full).map(|end| start + end);
-    Some(of(start, end.unwrap_or(text.len()), end.is_none()))
+    // The first sign that may be its end: quotes are not read alike everywhere.
+    let start = at + 1 + size + memchr::memchr(b'>', inside)? + 1;
+    // In XML it has no content, in HTML it may.
+    let is_empty = inside.get(..end)?.ends_with(b"/");
+    let before = text.get(..at)?.trim_ascii_end();
+    let stands_alone = before.is_empty()
+        || before.ends_with(b">")
+        || memchr::memchr(b'\n', text.get(before.len()..at)?).is_some();
+    if seen.markup && stands_alone && !is_empty {
+        // It ends, or the text is not what it seems to be.
+        let end = element_end(text.get(start..)?, full, seen.whole, true).map(|end| start + end);
+        return of(start, end.unwrap_or(text.len()), end.is_none());
+    }
+    let (near, complete) = reach(text, start, seen.whole);
+    let strict = element_end(near, full, complete, true);
+    let loose = if is_empty { strict } else { element_end(near, full, complete, false) };
+    match End::of_two(strict, loose, complete) {
+        End::At(end) => of(start, start + end, false),
+        End::Later => of(start, text.len(), true),
+        // It is none: a type, or a place for what a reader fills in. The latter may be filled in behind it.
+        End::Nowhere if is_empty || text.get(..at)?.last().copied().is_some_and(is_name) => None,
+        End::Nowhere => of(start, start + rest_of_line(near), false),
+    }
+}
+
+/// Up to where what stands behind a tag may belong to it: the next tag, or the end of the line, of the next one if nothing is left.
+fn rest_of_line(text: &[u8]) -> usize {
+    let from = text.len() - text.strip_prefix(b"\r").unwrap_or(text).len();
+    let from = from + usize::from(text.get(from) == Some(&b'\n'));
+    let line = text.get(from..).unwrap_or_default();
+    let line = line.get(..memchr::memchr2(b'\r', b'\n', line).unwrap_or(line.len())).unwrap_or_default();
+    let is_tag =
+        |at: &usize| line.get(at + 1).is_some_and(|next| next.is_ascii_alphabetic() || *next == b'/');
+    from + memchr::memchr_iter(b'<', line).find(is_tag).unwrap_or(line.len())
 }
 
 fn is_tag_name(byte: u8) -> bool {
     is_name(byte) || matches!(byte, b':' | b'.')
 }
 
-/// Where a start tag ends.
-enum Ends {
-    At(usize),
-    /// In text that is still to come.
-    Later,
-}
-
-/// The end of a start tag, of which the text behind its name is given; `None` if it is none, since another tag begins first.
-fn tag_end(inside: &[u8]) -> Option<Ends> {
-    let (mut quote, mut last) = (None, 0);
+/// The end of a start tag, of which the text behind its name is given; nowhere if another tag begins first.
+fn tag_end(inside: &[u8]) -> End {
+    // Within a value without quotes every sign but `>` belongs to it.
+    let (mut quote, mut is_value, mut last) = (None, false, 0);
     for (place, byte) in inside.iter().copied().enumerate() {
         if place == LONGEST_TAG {
-            return Some(memchr::memchr(b'>', inside).map_or(Ends::Later, Ends::At));
+            return End::of(memchr::memchr(b'>', inside), false);
         }
+        let is_blank = byte.is_ascii_whitespace();
         match (quote, byte) {
             (Some(open), _) if open == byte => quote = None,
-            (None, b'"' | b'\'') if last == b'=' => quote = Some(byte),
-            (None, b'>') => return Some(Ends::At(place)),
-            (None, b'<') => return None,
-            _ => {}
+            (Some(_), _) => {}
+            (None, b'"' | b'\'') if last == b'=' && !is_value => quote = Some(byte),
+            (None, b'>') => return End::At(place),
+            (None, b'<') if !is_value => return End::Nowhere,
+            _ => is_value = !is_blank && (is_value || last == b'='),
         }
-        if !byte.is_ascii_whitespace() {
+        if !is_blank {
             last = byte;
         }
     }
-    Some(Ends::Later)
+    End::Later
 }
 
-/// Where the end tag of an element stands: not within another one of its name, a comment or a section of characters.
-fn element_end(rest: &[u8], full: &[u8]) -> Option<usize> {
-    let (mut at, mut depth) = (0, 0usize);
+/// Where the end tag of an element stands. `strict`: not within another one of its name, an attribute, a comment or a section of
+/// characters. `complete`: no more text follows.
+fn element_end(rest: &[u8], full: &[u8], complete: bool, strict: bool) -> Option<usize> {
     let is_named = |tag: &[u8]| {
         tag.get(..full.len()).is_some_and(|name| name.eq_ignore_ascii_case(full))
             && tag.get(full.len()).is_none_or(|next| !is_tag_name(*next))
     };
+    // A look for any saves a closer one.
+    let first = memmem::find_iter(rest, b"</").find(|at| rest.get(at + 2..).is_some_and(is_named))?;
+    if !strict {
+        return Some(first);
+    }
+    let (mut at, mut depth) = (0, 0usize);
     loop {
         at += memchr::memchr(b'<', rest.get(at..)?)?;
         let tag = rest.get(at..)?;
         let skipped = SKIPPED.iter().find(|(open, _)| tag.starts_with(open.as_bytes()));
         if let Some((open, close)) = skipped {
-            at += open.len() + memmem::find(tag.get(open.len()..)?, close.as_bytes())? + close.len();
+            match memmem::find(tag.get(open.len()..)?, close.as_bytes()) {
+                Some(end) => at += open.len() + end + close.len(),
+                None if complete => at += 1,
+                None => return None,
+            }
             continue;
         }
-        if tag.get(2..).is_some_and(|name| tag.starts_with(b"</") && is_named(name)) {
-            if depth == 0 {
-                return Some(at);
-            }
-            depth -= 1;
-        } else if tag.get(1..).is_some_and(is_named) {
-            let end = memchr::memchr(b'>', tag)?;
-            depth += usize::from(tag.get(end - 1) != Some(&b'/'));
-        }
         at += 1;
+        if let Some(name) = tag.strip_prefix(b"</") {
+            if is_named(name) {
+                if depth == 0 {
+                    return Some(at - 1);
+                }
+                depth -= 1;
+            }
+            continue;
+        }
+        let inside = tag.get(1..)?;
+        if !inside.first().is_some_and(u8::is_ascii_alphabetic) {
+            continue;
+        }
+        let size = inside.iter().position(|byte| !is_tag_name(*byte)).unwrap_or(inside.len());
+        let end = match tag_end(inside.get(size..)?) {
+            End::At(end) => size + end,
+            End::Later if !complete => return None,
+            _ => continue,
+        };
+        if is_named(inside) {
+            // It has no content if all readers see so.
+            let first = memchr::memchr(b'>', inside)?;
+            let is_empty = |end: usize| inside.get(..end).is_some_and(|tag| tag.ends_with(b"/"));
+            depth += usize::from(!is_empty(first) || !is_empty(end));
+        }
+        at += end;
     }
 }

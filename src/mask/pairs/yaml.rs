@@ -20,14 +20,20 @@ pub(super) fn block(text: &[u8], key: usize, at: usize) -> Option<(usize, usize,
     if !header {
         return None;
     }
-    let column = column(text, key)?;
+    // Behind a key of its own line (`? key`) the sign begins one.
+    let first = text.get(..at)?.iter().rposition(|byte| !byte.is_ascii_whitespace());
+    let is_below = first.is_some_and(|last| text.get(last..at).is_some_and(|gap| gap.contains(&b'\n')));
+    let column = column(text, if is_below { at } else { key })?;
     let (mut start, mut end, mut at) = (None, line_end, line_end + 1);
     while let Some(line) = text.get(at..).filter(|line| !line.is_empty()) {
         let size = memchr::memchr(b'\n', line);
         let bare = line.get(..size.unwrap_or(line.len()))?;
         let indent = indent(bare);
-        let item = plain && indent == column && bare.get(indent..)?.starts_with(b"- ");
-        let blank = bare.trim_ascii().is_empty();
+        let content = bare.trim_ascii();
+        let item = plain
+            && indent == column
+            && (content == b"-" || content.starts_with(b"- ") || content.starts_with(b"-\t"));
+        let blank = content.is_empty() || (content.starts_with(b"#") && indent <= column);
         if !blank && indent <= column && !item {
             return start.map(|start| (start, end, false));
         }
@@ -73,5 +79,5 @@ fn column(text: &[u8], key: usize) -> Option<usize> {
 }
 
 fn indent(line: &[u8]) -> usize {
-    line.iter().take_while(|byte| **byte == b' ').count()
+    line.iter().take_while(|byte| matches!(byte, b' ' | b'\t')).count()
 }
