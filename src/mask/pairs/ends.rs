@@ -156,7 +156,6 @@ fn bracket_end(text: &[u8], open: u8, quoted: bool) -> Option<usize> {
             // A quote that its line does not close was none.
             (Some(_), b'\n') => quote = None,
             (Some(open), _) if open == byte && last != b'\\' => quote = None,
-            (Some(_), _) => {}
             (None, b'"' | b'\'' | b'`') if quoted && !is_name(last) && last != b'\\' => quote = Some(byte),
             (None, _) if byte == open => depth += 1,
             (None, _) if byte == close => {
@@ -165,7 +164,7 @@ fn bracket_end(text: &[u8], open: u8, quoted: bool) -> Option<usize> {
                     return Some(place + 1);
                 }
             }
-            (None, _) => {}
+            _ => {}
         }
         last = if last == b'\\' && byte == b'\\' { 0 } else { byte };
     }
