@@ -37,6 +37,7 @@ Looks at the policies of file and store together:
   shadowed                a policy that a deny of the same leaves nothing to decide
   redundant               a policy that another one covers
   approver-asks           those who ask are among the approvers of their commands
+  deny-some-rows          a deny with all_rows = false: it stops what changes no rows, too
   nobody-approves         an approval that no group can give
   unknown-...             a group, client, issuer, connection or tag that is not there
   pii-unmasked            a connection with the tag data = \"pii\" and no mask

@@ -15,6 +15,7 @@ pub const NAME_MAX: usize = 63;
 /// 63 bytes. What a text does through the catalogue (views, triggers, rules, defaults, casts) cannot be seen in it, and only
 /// the catalogue tells which of several functions or operators of one name is meant, and which name of a column is a function.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 pub struct Effects {
     /// How many statements the text has; 0 for an empty one.
     pub statements: usize,
@@ -51,8 +52,15 @@ pub struct Effects {
     pub applied: BTreeSet<Box<str>>,
     /// The settings that are changed.
     pub settings: BTreeSet<Setting>,
+    /// Those that are changed for others and for later: for roles, databases, the whole server, the calls of a function. In this session they
+    /// are as they were.
+    pub lasting: BTreeSet<Setting>,
+    /// Names without a schema may have been moved before it, and nobody knows where to.
+    pub moved_before: bool,
     /// An `UPDATE` or `DELETE` is for all rows: it has no `WHERE`, or one that always holds, of constants alone.
     pub all_rows: bool,
+    /// An `UPDATE` or `DELETE` is not for all rows.
+    pub some_rows: bool,
     /// What is said in [`Effects::all_rows`] comes from numbers that stand in the text.
     pub by_numbers: bool,
     /// The words that begin and end transactions, in the order of the text.
@@ -117,35 +125,58 @@ impl Effects {
     /// Whether it changes where names without a schema are looked up: then they mean other things than is assumed, here or in the texts
     /// after it. `base` is its class without what opaque functions do.
     pub fn moves_names(&self, base: Class) -> bool {
-        self.settings.iter().any(|setting| match (setting.name.as_deref(), setting.value.as_deref()) {
+        let moves = |setting: &Setting| match (setting.name.as_deref(), setting.value.as_deref()) {
             (None, _) => true,
             (Some(SEARCH_PATH), Some(path)) => !is_usual(path),
             // Reset, which is a read, or computed, which is not.
             (Some(SEARCH_PATH), None) => base >= Class::Admin,
             (Some(_), _) => false,
-        })
+        };
+        self.moved_before || self.settings.iter().any(moves)
     }
 
     /// The same in a session in which names have been moved before: nobody knows where to.
     pub fn with_moved_names(&self) -> Self {
-        let mut moved = self.clone();
-        moved.settings.insert(Self::moved_before());
-        moved
+        Self { moved_before: true, ..self.clone() }
     }
 
-    /// Whether it is in such a session.
-    pub fn has_moved_names(&self) -> bool {
-        self.settings.contains(&Self::moved_before())
-    }
-
-    /// The settings that the text itself changes.
+    /// All settings that it changes, here or for others.
     pub fn changed_settings(&self) -> impl Iterator<Item = &Setting> {
-        let before = Self::moved_before();
-        self.settings.iter().filter(move |setting| **setting != before)
+        self.settings.iter().chain(&self.lasting)
     }
 
-    fn moved_before() -> Setting {
-        Setting { name: Some(SEARCH_PATH.into()), value: Some("?".into()) }
+    /// The same of a text that changes settings by changing rows of a relation: nobody knows which.
+    pub fn with_settings_by(&self, relation: &Object) -> Self {
+        let mut set = self.clone();
+        set.settings.insert(Setting { name: None, value: None });
+        set.classes.insert(Class::Admin);
+        if set.reasons.len() < Self::MAX_REASONS {
+            let words = format!("may change settings by rows of {relation}").into();
+            set.reasons.insert(Reason { class: Class::Admin, words });
+        }
+        set
+    }
+
+    /// Whether it changes relations that it names, their rows or themselves.
+    pub fn changes_relations(&self) -> bool {
+        self.relations.iter().any(|relation| relation.access != Access::Read)
+    }
+
+    /// Whether all that it changes are all rows of tables.
+    pub fn changes_all_rows_only(&self) -> bool {
+        /// What else such a text may do: none of it changes rows.
+        const READS: [Verb; 9] = [
+            Verb::Update,
+            Verb::Delete,
+            Verb::Select,
+            Verb::Explain,
+            Verb::Show,
+            Verb::Prepare,
+            Verb::Execute,
+            Verb::Deallocate,
+            Verb::Transaction,
+        ];
+        self.all_rows && !self.some_rows && self.verbs.iter().all(|verb| READS.contains(verb))
     }
 
     /// What a text does together with the prepared statements that it runs, all of which are known: then nothing of it is unseen.
@@ -168,8 +199,11 @@ impl Effects {
             all.fields.extend(effects.fields.iter().cloned());
             all.applied.extend(effects.applied.iter().cloned());
             all.settings.extend(effects.settings.iter().cloned());
+            all.lasting.extend(effects.lasting.iter().cloned());
+            all.moved_before |= effects.moved_before;
             all.channels.extend(effects.channels.iter().cloned());
             all.all_rows |= effects.all_rows;
+            all.some_rows |= effects.some_rows;
             all.by_numbers |= effects.by_numbers;
             all.locks |= effects.locks;
         }
@@ -234,6 +268,7 @@ impl Effects {
             + self.fields.len()
             + self.applied.len()
             + self.settings.len()
+            + self.lasting.len()
             + self.transaction.len()
             + self.names.len()
             + self.channels.len();
@@ -338,13 +373,6 @@ pub struct Setting {
     pub name: Option<Box<str>>,
     /// The values as written, if all of them are constants; `None` when it is reset or the value is computed.
     pub value: Option<Box<str>>,
-}
-
-impl Setting {
-    /// Whether it is not one of a text, but says that names were moved before it.
-    pub fn is_moved_before(&self) -> bool {
-        *self == Effects::moved_before()
-    }
 }
 
 /// A use of the name of a prepared statement or a cursor.

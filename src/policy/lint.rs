@@ -68,6 +68,7 @@ pub fn lint(rules: &[PolicyRule]) -> Vec<Finding> {
             findings.extend(for_everybody(rule));
             findings.extend(for_every_connection(rule));
         }
+        findings.extend(stops_all_but(rule));
         findings.extend(never_decides(rule, &rules));
         if rule.effect == Effect::Approve {
             findings.extend(own_approvers(rule));
@@ -98,6 +99,14 @@ fn for_every_connection(rule: &PolicyRule) -> Option<Finding> {
     (everywhere && tags.is_empty() && protocols.is_empty()).then(|| {
         let found = "it holds on every connection, those that are added later too".to_owned();
         Finding::of(rule, "allow-every-connection", found, "name connections, or tags that they have")
+    })
+}
+
+fn stops_all_but(rule: &PolicyRule) -> Option<Finding> {
+    let turned = rule.effect == Effect::Deny && rule.matches.all_rows == Some(false);
+    turned.then(|| {
+        let found = "it stops every SQL text but those that change all rows, reads too".to_owned();
+        Finding::of(rule, "deny-some-rows", found, "all_rows = true stops changes of all rows")
     })
 }
 
@@ -163,7 +172,9 @@ fn covers(wide: &PolicyRule, narrow: &PolicyRule) -> bool {
     let own: BTreeMap<String, Vec<String>> = narrow.matches.written().into_iter().collect();
     let conditions = wide.matches.written().into_iter().all(|(key, values)| {
         // One of them asks for all of what a text names, the other for some of it.
-        if SQL.contains(&key.as_str()) && wide.effect != narrow.effect {
+        // But what an allow takes for a change of all rows, all others do, too.
+        let alike = wide.effect == narrow.effect || (key == "all_rows" && wide.effect != Effect::Allow);
+        if SQL.contains(&key.as_str()) && !alike {
             return false;
         }
         if key == "columns_not" {
@@ -355,6 +366,28 @@ mod tests {
         ] {
             let found: Vec<&str> = codes(&rules).iter().map(|(_, code)| *code).collect();
             assert_eq!(found, Vec::from_iter(expected), "{:?}", rules.iter().map(|rule| rule.effect));
+        }
+    }
+
+    #[test]
+    fn what_is_asked_of_all_rows_and_settings_is_compared_as_it_is_meant() {
+        use Effect::{Allow, Approve, Deny};
+        let rows = |wanted| Matcher { all_rows: Some(wanted), ..crm(&["ops"]) };
+        let set = |names: &[&str]| Matcher { settings: texts(names), ..crm(&["ops"]) };
+        for (rules, expected) in [
+            (vec![rule("a", Deny, rows(true)), rule("b", Allow, rows(true))], &[("b", "shadowed")][..]),
+            (vec![rule("a", Deny, rows(true)), rule("b", Approve, rows(true))], &[("b", "shadowed")]),
+            (vec![rule("a", Deny, rows(true)), rule("b", Allow, rows(false))], &[]),
+            // It holds back more than the allow lets pass.
+            (vec![rule("a", Allow, rows(true)), rule("b", Approve, rows(true))], &[]),
+            (vec![rule("a", Deny, set(&["app.*"])), rule("b", Allow, set(&["app.x"]))], &[]),
+            (vec![rule("a", Deny, set(&["app.*"])), rule("b", Deny, set(&["app.x"]))], &[("b", "redundant")]),
+            (vec![rule("a", Deny, rows(false))], &[("a", "deny-some-rows")]),
+            (vec![rule("a", Allow, rows(false)), rule("b", Deny, rows(true))], &[]),
+        ] {
+            let expected: Vec<(String, &str)> =
+                expected.iter().map(|(rule, code)| ((*rule).to_owned(), *code)).collect();
+            assert_eq!(codes(&rules), expected);
         }
     }
 

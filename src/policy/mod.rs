@@ -104,11 +104,11 @@
 //!   those of which nothing is known: those that are known have their classes.
 //! - `verbs`: words of [`crate::domain::sql::Verb`].
 //! - `settings`: globs over the names of settings that the text sets or resets, in whatever form: `SET`, `RESET`, `set_config`, the modes of
-//!   `BEGIN`. `RESET ALL`, and a name that is computed, may be any: unsure, but under `*`. What a client sets at its login is not asked
+//!   `BEGIN`; for roles, databases, the server or the calls of a function, too. A change of rows that lead to `pg_settings`, `RESET ALL`, and a name that is computed, may be any: unsure, but under `*`. What a client sets at its login is not asked
 //!   about, but for `search_path`.
-//! - `all_rows`: `true` holds when an `UPDATE` or `DELETE` has no `WHERE`, or one of constants that always holds (`WHERE 1 = 1`); `false`
-//!   when none has. It is the same for what lets pass and what holds back. It is no fence against intent: `WHERE id = id` is a
-//!   condition, and a `TRUNCATE` is known by its verb.
+//! - `all_rows`: `true` holds when an `UPDATE` or `DELETE` has no `WHERE`, or one of some constants that always holds (`WHERE 1 = 1`), and
+//!   when a `MERGE` does the same; `false` when none has. For what lets pass `true` holds only where the text changes nothing else. It is no
+//!   fence against intent: `WHERE id = id` is a condition, and a `TRUNCATE` is known by its verb.
 //!
 //! More is unsure about tables, columns and functions, and the first about settings and `all_rows`, too:
 //! - for an `EXECUTE` of a statement that an earlier text prepared: what that one names is not in this text. A `FETCH` from a

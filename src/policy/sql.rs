@@ -25,6 +25,8 @@ pub(super) mod pattern;
 
 /// How many names of one kind are shown.
 const SHOWN: usize = 50;
+/// What stands in the place of a name where all settings are reset.
+const ALL: &str = "all";
 
 /// How much of what a command names a condition asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -115,10 +117,15 @@ impl SqlTest {
                 let settings = effects.changed_settings().map(|setting| of_setting(globs, setting));
                 self.usage.join(settings, effects.runs_unseen())
             }
-            Asked::AllRows(wanted) => match (effects.all_rows, effects.runs_unseen()) {
-                (false, true) => Answer::Unsure,
-                (all_rows, _) => Answer::of(all_rows == *wanted),
-            },
+            Asked::AllRows(wanted) => {
+                // What lets pass covers the whole text: of what else it changes nothing is said.
+                let all_rows = match self.usage {
+                    Use::All if *wanted => effects.changes_all_rows_only(),
+                    Use::Any | Use::All => effects.all_rows,
+                };
+                let untold = if self.usage == Use::All && *wanted { all_rows } else { !all_rows };
+                if untold && effects.runs_unseen() { Answer::Unsure } else { Answer::of(all_rows == *wanted) }
+            }
         }
     }
 
@@ -131,6 +138,9 @@ impl SqlTest {
             Asked::Functions(globs) => shown(globs.iter()),
             Asked::Verbs(verbs) => shown(verbs.iter()),
             Asked::Settings(globs) => shown(globs.iter()),
+            Asked::AllRows(true) if self.usage == Use::All => {
+                return "an UPDATE or DELETE of all rows, and no other change".to_owned();
+            }
             Asked::AllRows(true) => return "an UPDATE or DELETE of all rows".to_owned(),
             Asked::AllRows(false) => return "no UPDATE or DELETE of all rows".to_owned(),
         };
@@ -154,6 +164,9 @@ impl SqlTest {
             Asked::Functions(_) => functions(effects.functions.iter().chain(&sql.opaque)),
             Asked::Verbs(_) => effects.verbs.iter().map(ToString::to_string).collect(),
             Asked::Settings(_) => settings(effects),
+            Asked::AllRows(true) if effects.all_rows && !effects.changes_all_rows_only() => {
+                vec!["one and other changes".to_owned()]
+            }
             Asked::AllRows(_) if effects.all_rows => vec!["one".to_owned()],
             Asked::AllRows(_) => Vec::new(),
         };
@@ -179,7 +192,7 @@ fn of_names(globs: &[NameGlob], object: &Object) -> Answer {
 
 /// All settings at once, and one whose name is computed, may be any.
 fn of_setting(globs: &[Glob], setting: &Setting) -> Answer {
-    match setting.name.as_deref().filter(|name| *name != "all") {
+    match setting.name.as_deref().filter(|name| *name != ALL) {
         Some(name) => Answer::of(globs.iter().any(|glob| glob.matches(name.as_bytes()))),
         None if globs.iter().any(Glob::is_any) => Answer::Yes,
         None => Answer::Unsure,
@@ -189,6 +202,10 @@ fn of_setting(globs: &[Glob], setting: &Setting) -> Answer {
 /// Reads a pattern of `settings`.
 pub(super) fn read_setting(text: &str) -> Result<Glob, Refusal> {
     let glob = Glob::parse(text)?;
+    if text == ALL {
+        let accepted = "write * for RESET ALL, which may be about any setting";
+        return Err(Refusal::new("no setting is called all", accepted));
+    }
     let plain = |byte: u8| {
         byte.is_ascii_lowercase()
             || byte.is_ascii_digit()
@@ -265,7 +282,7 @@ impl SqlSummary {
             }
         }
         if self.all_rows {
-            lines.push(("all rows", "an UPDATE or DELETE without a condition".to_owned()));
+            lines.push(("all rows", "an UPDATE or DELETE of all rows".to_owned()));
         }
         lines.extend(self.reasons.iter().map(|reason| ("why", reason.clone())));
         lines

@@ -72,7 +72,7 @@ fn changes_of_all_rows_are_denied_where_those_of_some_pass() {
     assert_eq!(world.direct("SELECT count(*) FROM orders"), "48");
     let explain = ["policy", "explain", "--as", "kim", "--group", "support", "--connection", "db", "--sql"];
     let (_, out, _) = world.cli(&[&explain[..], &["DELETE FROM orders WHERE true"]].concat());
-    assert!(out.contains("all rows: an UPDATE or DELETE without a condition"), "{out}");
+    assert!(out.contains("all rows: an UPDATE or DELETE of all rows"), "{out}");
 }
 
 #[test]

@@ -47,6 +47,8 @@ fn settings_are_any_for_what_holds_back_and_all_for_what_lets_pass() {
         (&["role"], garbage(), "-H-D"),
         (&["*"], command("GET", "/"), "----"),
         (&["search_path"], sql(Class::Write, "path:hr"), "AHPD"),
+        (&["search_path"], sql(Class::Write, "path:?"), "AHPD"),
+        (&["role"], sql(Class::Write, "path:?"), "----"),
     ] {
         assert_eq!(says(&settings(globs), &command), expected, "{globs:?} {command:?}");
     }
@@ -58,7 +60,7 @@ fn settings_are_any_for_what_holds_back_and_all_for_what_lets_pass() {
     assert_eq!(says(&settings(&["search_path"]), &moved), "A---");
     assert_eq!(left(&settings(&["app.*"]), &sql(Class::Write, "s:app.x")), "--");
     assert_eq!(left(&settings(&["app.*"]), &sql(Class::Write, "s:app.x s:role")), "-D");
-    for text in ["Role", "a b", "", "app.\u{200b}x"] {
+    for text in ["Role", "a b", "", "app.\u{200b}x", "all"] {
         let problems =
             PolicySet::compile(vec![rule("r", Effect::Deny, settings(&[text]))], 1).expect_err(text);
         assert_eq!((problems[0].key.as_str(), problems[0].value.as_str()), ("match.settings", text));
@@ -76,7 +78,15 @@ fn all_rows_is_a_yes_or_a_no() {
         // What an earlier text has prepared may have one, beside what this one has.
         (true, write("run:p"), "-HPD"),
         (false, write("run:p"), "-HPD"),
-        (true, write("run:p all:rows"), "AHPD"),
+        (true, write("run:p all:rows"), "-H-D"),
+        // What lets pass covers the whole text.
+        (true, write("all:rows some:rows"), "-H-D"),
+        (true, write("all:rows v:delete v:insert"), "-H-D"),
+        (true, write("all:rows v:delete v:truncate"), "-H-D"),
+        (true, write("all:rows v:delete v:select"), "AHPD"),
+        (false, write("all:rows some:rows"), "----"),
+        (true, write("some:rows"), "----"),
+        (false, write("some:rows"), "AHPD"),
         (false, write("run:p all:rows"), "----"),
         (true, garbage(), "-H-D"),
         (false, garbage(), "-H-D"),
@@ -103,7 +113,7 @@ fn an_explanation_says_what_is_set_and_whether_it_is_for_all_rows() {
     let shown = rules.explain(&at(&who, &appdb), &sql(Class::Write, "all:rows s:app.x s:?")).to_string();
     for line in [
         "  settings: ?, app.x\n",
-        "  all rows: an UPDATE or DELETE without a condition\n",
+        "  all rows: an UPDATE or DELETE of all rows\n",
         "not sure, counts as held: match.settings wants role, found ?, app.x\n",
         "match.all_rows wants no UPDATE or DELETE of all rows, found one\n",
         "deny by whole\n",

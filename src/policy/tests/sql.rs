@@ -46,7 +46,7 @@ fn object(text: &str) -> Object {
 }
 
 /// A text that does what the words say: `t:` a table, `c:` a column, `f:` a function, `o:` one that nothing is known about,
-/// `v:` a verb, `k:` a class beside the base, `path:` a search path, `s:` another setting, `all:` all rows, `run:` and `fetch:` a name of an earlier text.
+/// `v:` a verb, `k:` a class beside the base, `path:` a search path, `s:` another setting, `all:` all rows, `some:` not all, `run:` and `fetch:` a name of an earlier text.
 pub(super) fn sql(base: Class, words: &str) -> Command {
     let mut effects = Effects { statements: 1, ..Effects::default() };
     effects.classes.insert(Class::Read);
@@ -82,6 +82,7 @@ pub(super) fn sql(base: Class, words: &str) -> Command {
                 effects.settings.insert(Setting { name, value: Some("x".into()) });
             }
             "all" => effects.all_rows = true,
+            "some" => effects.some_rows = true,
             "path" => {
                 let value = (name != "?").then(|| name.into());
                 effects.settings.insert(Setting { name: Some("search_path".into()), value });
@@ -209,7 +210,7 @@ fn tables_are_any_for_what_holds_back_and_all_for_what_lets_pass() {
 #[test]
 fn columns_are_any_for_what_holds_back_and_all_for_what_lets_pass() {
     let read = |words| sql(Class::Read, words);
-    for (matches, command, expected) in vec![
+    for (matches, command, expected) in [
         (columns(&["*.ssn"]), read("c:ssn"), "AHPD"),
         (columns(&["ssn"]), read("c:crm.customers.ssn c:id"), "-H-D"),
         (columns(&["ssn"]), read("c:id"), "----"),
@@ -489,7 +490,7 @@ fn matcher(with_not: bool) -> impl Strategy<Value = Matcher> {
         prop_oneof![3 => Just(Vec::new()), 1 => prop::collection::vec(prop::sample::select(VERBS), 1..3)];
     let not =
         prop_oneof![3 => Just(Vec::new()), 1 => prop::collection::vec(prop::sample::select(COLUMNS), 1..3)];
-    let all_rows = prop::option::weighted(0.2, Just(true));
+    let all_rows = prop::option::weighted(0.2, any::<bool>());
     let own = (some(SETTINGS), all_rows);
     (classes, some(TABLES), some(COLUMNS), not, some(FUNCTIONS), verbs, own).prop_map(
         move |(operations, tables, columns, not, functions, verbs, (settings, all_rows))| Matcher {

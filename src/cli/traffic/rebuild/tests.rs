@@ -192,5 +192,5 @@ fn a_statement_is_judged_again_where_it_says_the_same_as_then() {
     }
     let moved = with(&select, "names_moved", true.into());
     let rebuilt = of(&recorded(EventKind::SqlQuery, moved, &[]), &database).unwrap();
-    assert!(rebuilt.commands[0].sql().unwrap().effects.as_ref().unwrap().has_moved_names());
+    assert!(rebuilt.commands[0].sql().unwrap().effects.as_ref().unwrap().moved_before);
 }

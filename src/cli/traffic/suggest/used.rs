@@ -168,7 +168,7 @@ impl Used {
         };
         let odd = objects.any(|object| !is_plain(&object.to_string()) || has_dot(object));
         // Where names without a schema lead to is not known there.
-        let moved = effects.has_moved_names();
+        let moved = effects.moved_before;
         if odd || moved || effects.runs_unseen() || in_one(effects).is_some() {
             return false;
         }

@@ -56,6 +56,7 @@ pub(super) fn is_of_all(judgement: &Judgement) -> bool {
         effects.statements == 1
             && !effects.by_numbers
             && effects.settings.is_empty()
+            && effects.lasting.is_empty()
             && effects.channels.is_empty()
             && effects.names.is_empty()
             && effects.transaction.is_empty()

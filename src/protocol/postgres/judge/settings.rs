@@ -69,6 +69,17 @@ const HARMLESS: &[&str] = &[
 pub(super) const RESTRICTS: &str = "restrict_nonsystem_relation_kind";
 pub(super) const RESTRICTED: &str = "view, foreign-table";
 
+/// The names that settings had before, and the server still takes.
+const OLD: [(&str, &str); 3] =
+    [("sort_mem", "work_mem"), ("ssl_ecdh_curve", "ssl_groups"), ("vacuum_mem", "maintenance_work_mem")];
+
+/// The name of a setting as the server reads it: without case, and by what it is called now.
+pub(super) fn named(name: &str) -> String {
+    let name = name.to_ascii_lowercase();
+    let now = OLD.iter().find(|(old, _)| *old == name).map(|(_, now)| (*now).to_owned());
+    now.unwrap_or(name)
+}
+
 /// The class of a change of the setting `name`, in lower case.
 ///
 /// A setting nobody has thought of is admin: there are some that switch triggers off, load libraries or change the role.

@@ -94,9 +94,7 @@ impl Event {
     /// which stands before all others of its name.
     pub(super) fn of(definition: &Definition, effects: &Effects, bind: Option<&Bind<'_>>) -> Option<Self> {
         let matters = |name: &str| !NO_MATTER.contains(&name) && !name.starts_with("enable_");
-        // That names were moved before is told apart, and stands in the effects of all that comes after.
-        let mut settings = effects.settings.iter().filter(|setting| !setting.is_moved_before());
-        let sets = settings.any(|setting| setting.name.as_deref().is_none_or(matters));
+        let sets = effects.settings.iter().any(|setting| setting.name.as_deref().is_none_or(matters));
         let makes = MAKES.iter().any(|verb| effects.verbs.contains(verb));
         (sets || makes).then(|| {
             let text = String::from_utf8_lossy(&definition.sql);
@@ -341,7 +339,7 @@ fn sets(text: &str, effects: &Effects) -> Sets {
     let text = text.strip_suffix(';').unwrap_or(text).to_ascii_lowercase();
     let words: Vec<&str> = text.split_ascii_whitespace().collect();
     let one = effects.statements == 1 && effects.verbs.len() == 1;
-    let mut settings = effects.settings.iter().filter(|setting| !setting.is_moved_before());
+    let mut settings = effects.settings.iter();
     let setting = settings.next().filter(|_| settings.next().is_none());
     match (words.as_slice(), setting) {
         _ if !plain => Sets::Other,

@@ -122,7 +122,7 @@ impl Statement<'_> {
             }
             data.push(']');
         }
-        if sql.effects.as_ref().is_some_and(|effects| effects.has_moved_names()) {
+        if sql.effects.as_ref().is_some_and(|effects| effects.moved_before) {
             data.push_str(",\"names_moved\":true");
         }
     }

@@ -1,7 +1,7 @@
 //! The parts of the effects, one by one.
 
 use super::*;
-use crate::domain::sql::{NameAction, Transaction};
+use crate::domain::sql::{NameAction, Transaction, Verb};
 
 #[test]
 fn columns_have_their_relations_as_far_as_written() {
@@ -86,6 +86,15 @@ fn a_condition_of_constants_that_always_holds_is_none() {
         "a = 1 OR true",
         "1 = 1 AND (2 <> 3 AND true)",
         "NOT (1 = 2 AND a = 1)",
+        "1::bool",
+        "true = true",
+        "true <> false",
+        "1 IS NOT NULL",
+        "NULL IS NULL",
+        "true IS TRUE",
+        "(1 = 1) IS NOT FALSE",
+        "NULL IS UNKNOWN",
+        "9007199254740993 > 9007199254740992",
     ] {
         for sql in ["DELETE FROM t WHERE", "UPDATE t SET a = 1 WHERE", "DELETE FROM t USING u WHERE"] {
             assert!(effects(&format!("{sql} {condition}")).all_rows, "{sql} {condition}");
@@ -109,11 +118,80 @@ fn a_condition_of_constants_that_always_holds_is_none() {
         "now() = now()",
         "1 OPERATOR(s.=) 1",
         "1 IN (1)",
+        "0::bool",
+        "true = false",
+        "1 IS NULL",
+        "a IS NOT NULL",
+        "true IS FALSE",
+        "a IS NOT TRUE",
+        "9007199254740993 = 9007199254740992",
+        // Nearer than is looked at.
+        "1.00000000000000000001 = 1.0",
     ] {
         assert!(!effects(&format!("DELETE FROM t WHERE {condition}")).all_rows, "{condition}");
     }
     // Deeper than anybody writes it: a condition.
     assert!(!effects(&format!("DELETE FROM t WHERE {}true", "NOT NOT ".repeat(200))).all_rows);
+}
+
+#[test]
+fn a_merge_of_all_rows_is_told() {
+    let merge = |on, when| effects(&format!("MERGE INTO t USING (SELECT 1) s ON {on} WHEN {when}"));
+    for (on, when, all, some) in [
+        ("true", "MATCHED THEN DELETE", true, false),
+        ("1 = 1", "MATCHED AND 1 = 1 THEN UPDATE SET a = 1", true, false),
+        ("false", "NOT MATCHED BY SOURCE THEN DELETE", true, false),
+        ("true", "MATCHED AND t.a = 1 THEN DELETE", false, true),
+        ("true", "MATCHED AND t.a = 1 THEN DELETE WHEN MATCHED THEN DELETE", true, true),
+        ("false", "MATCHED THEN DELETE", false, true),
+        ("t.a = 1", "MATCHED THEN DELETE", false, true),
+        ("t.a = 1", "NOT MATCHED BY SOURCE THEN DELETE", false, true),
+        ("true", "NOT MATCHED THEN INSERT VALUES (1)", false, false),
+        ("true", "MATCHED THEN DO NOTHING", false, false),
+    ] {
+        let found = merge(on, when);
+        assert_eq!((found.all_rows, found.some_rows), (all, some), "{on} {when}");
+    }
+}
+
+#[test]
+fn settings_that_are_changed_for_others_are_told_and_change_nothing_here() {
+    for (sql, name, value) in [
+        ("ALTER ROLE app SET search_path = evil", Some("search_path"), Some("evil")),
+        ("ALTER ROLE ALL IN DATABASE db RESET row_security", Some("row_security"), None),
+        ("ALTER DATABASE db SET Row_Security = off", Some("row_security"), Some("off")),
+        ("ALTER SYSTEM SET sort_mem = '1MB'", Some("work_mem"), Some("1MB")),
+        ("ALTER SYSTEM RESET ALL", Some("all"), None),
+        (
+            "CREATE FUNCTION f() RETURNS int LANGUAGE sql SET search_path = evil AS 'SELECT 1'",
+            Some("search_path"),
+            Some("evil"),
+        ),
+        ("ALTER FUNCTION f() SET search_path FROM CURRENT", Some("search_path"), None),
+        ("ALTER PROCEDURE f() RESET ALL", Some("all"), None),
+    ] {
+        let found = effects(sql);
+        let told: Vec<(Option<&str>, Option<&str>)> =
+            found.changed_settings().map(|set| (set.name.as_deref(), set.value.as_deref())).collect();
+        assert_eq!(told, [(name, value)], "{sql}");
+        assert!(found.settings.is_empty() && !found.verbs.contains(&Verb::Set), "{sql}");
+        assert!(!found.moves_names(Class::Admin) && !found.changes_lexing(), "{sql}");
+    }
+}
+
+#[test]
+fn settings_have_the_names_that_they_have_now() {
+    for sql in ["SET Sort_Mem = '1MB'", "RESET sort_mem", "SELECT set_config('sort_mem', '1MB', false)"] {
+        let found = effects(sql);
+        assert!(found.settings.iter().all(|set| set.name.as_deref() == Some("work_mem")), "{sql}");
+    }
+    let vacuum = effects("SET vacuum_mem = '1MB'");
+    assert_eq!(vacuum.settings.first().unwrap().name.as_deref(), Some("maintenance_work_mem"));
+    // What somebody sets is never taken for what was set before it.
+    let same = effects("SELECT set_config('search_path', '?', false)");
+    assert!(!same.moved_before && same.changed_settings().count() == 1);
+    let moved = effects("SELECT 1").with_moved_names();
+    assert!(moved.moved_before && moved.moves_names(Class::Read) && moved.changed_settings().count() == 0);
 }
 
 #[test]

@@ -91,6 +91,18 @@ impl<'t> Walk<'t> {
                 });
                 self.tables(table_list, Access::Ddl, place);
             }
+            NodeEnum::AlterRoleSetStmt(alter) => {
+                parts!(alter; AlterRoleSetStmt { keep: setstmt; skip: role database });
+                setstmt.iter().for_each(|set| self.lasts(set));
+            }
+            NodeEnum::AlterDatabaseSetStmt(alter) => {
+                parts!(alter; AlterDatabaseSetStmt { keep: setstmt; skip: dbname });
+                setstmt.iter().for_each(|set| self.lasts(set));
+            }
+            NodeEnum::AlterSystemStmt(alter) => {
+                parts!(alter; AlterSystemStmt { keep: setstmt; skip: });
+                setstmt.iter().for_each(|set| self.lasts(set));
+            }
             // The rest holds names and options only; nothing in it could make it worse than admin.
             _ => {}
         }

@@ -3,7 +3,10 @@
 use std::cmp::Ordering;
 
 use pg_query::NodeEnum;
-use pg_query::protobuf::{AConst, AExpr, AExprKind, BoolExpr, BoolExprType, Node, TypeCast, a_const};
+use pg_query::protobuf::{
+    AConst, AExpr, AExprKind, BoolExpr, BoolExprType, BoolTestType, BooleanTest, Node, NullTest,
+    NullTestType, TypeCast, a_const,
+};
 
 use super::names;
 
@@ -31,7 +34,15 @@ impl Constant {
         let levels = levels.checked_sub(1)?;
         match node.node.as_ref()? {
             NodeEnum::AConst(constant) => word(constant),
-            NodeEnum::TypeCast(cast) if is_bool(cast) => self.truth(cast.arg.as_deref()?, levels),
+            NodeEnum::TypeCast(cast) if is_bool(cast) => match constant(cast.arg.as_deref()) {
+                Some(a_const::Val::Ival(integer)) => {
+                    self.by_numbers = true;
+                    Some(integer.ival != 0)
+                }
+                _ => self.truth(cast.arg.as_deref()?, levels),
+            },
+            NodeEnum::NullTest(test) => is_null(test),
+            NodeEnum::BooleanTest(test) => self.tested(test, levels),
             NodeEnum::BoolExpr(expression) => self.joined(expression, levels),
             NodeEnum::AExpr(expression) => self.compared(expression),
             _ => None,
@@ -54,6 +65,21 @@ impl Constant {
         }
     }
 
+    fn tested(&mut self, test: &BooleanTest, levels: usize) -> Option<bool> {
+        let arg = test.arg.as_deref()?;
+        let null = written(Some(arg)).is_some_and(|constant| constant.isnull);
+        let value = if null { None } else { Some(self.truth(arg, levels)?) };
+        match BoolTestType::try_from(test.booltesttype).ok()? {
+            BoolTestType::IsTrue => Some(value == Some(true)),
+            BoolTestType::IsNotTrue => Some(value != Some(true)),
+            BoolTestType::IsFalse => Some(value == Some(false)),
+            BoolTestType::IsNotFalse => Some(value != Some(false)),
+            BoolTestType::IsUnknown => Some(value.is_none()),
+            BoolTestType::IsNotUnknown => Some(value.is_some()),
+            BoolTestType::Undefined => None,
+        }
+    }
+
     fn compared(&mut self, expression: &AExpr) -> Option<bool> {
         let (None | Some("pg_catalog"), operator) = names::qualified(&expression.name)? else { return None };
         if AExprKind::try_from(expression.kind) != Ok(AExprKind::AexprOp) {
@@ -70,10 +96,11 @@ impl Constant {
                     _ => return None,
                 }
             }
+            (a_const::Val::Boolval(left), a_const::Val::Boolval(right)) => left.boolval.cmp(&right.boolval),
             (left, right) => {
                 let numbers = (number(left)?, number(right)?);
                 self.by_numbers = true;
-                numbers.0.partial_cmp(&numbers.1)?
+                of_numbers(&numbers.0, &numbers.1)?
             }
         };
         Some(match operator {
@@ -88,20 +115,47 @@ impl Constant {
     }
 }
 
-/// A constant that is no NULL, as it stands there.
-fn constant(node: Option<&Node>) -> Option<&a_const::Val> {
+/// A constant as it stands there.
+fn written(node: Option<&Node>) -> Option<&AConst> {
     match node?.node.as_ref()? {
-        NodeEnum::AConst(constant) => constant.val.as_ref(),
+        NodeEnum::AConst(constant) => Some(constant),
         _ => None,
     }
 }
 
-fn number(value: &a_const::Val) -> Option<f64> {
+/// The same of one that is no NULL.
+fn constant(node: Option<&Node>) -> Option<&a_const::Val> {
+    written(node)?.val.as_ref()
+}
+
+fn is_null(test: &NullTest) -> Option<bool> {
+    let null = written(test.arg.as_deref())?.isnull;
+    match NullTestType::try_from(test.nulltesttype).ok()? {
+        NullTestType::IsNull => Some(null),
+        NullTestType::IsNotNull => Some(!null),
+        NullTestType::Undefined => None,
+    }
+}
+
+/// The digits of a number.
+fn number(value: &a_const::Val) -> Option<String> {
     match value {
-        a_const::Val::Ival(integer) => Some(f64::from(integer.ival)),
-        a_const::Val::Fval(float) => float.fval.parse().ok(),
+        a_const::Val::Ival(integer) => Some(integer.ival.to_string()),
+        a_const::Val::Fval(float) => Some(float.fval.clone()),
         _ => None,
     }
+}
+
+/// How two numbers compare: integers exactly, others where they are not too near to each other.
+fn of_numbers(left: &str, right: &str) -> Option<Ordering> {
+    if left == right {
+        return Some(Ordering::Equal);
+    }
+    if let (Ok(left), Ok(right)) = (left.parse::<i128>(), right.parse::<i128>()) {
+        return Some(left.cmp(&right));
+    }
+    let order = left.parse::<f64>().ok()?.partial_cmp(&right.parse().ok()?)?;
+    order.is_ne().then_some(order)
 }
 
 /// Whether a cast is to `boolean`.

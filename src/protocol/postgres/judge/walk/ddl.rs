@@ -194,7 +194,13 @@ impl<'t> Walk<'t> {
             "security" if !["0", "false"].contains(&word.as_str()) => {
                 self.class(Class::Admin, || "makes a function with the rights of its owner".into());
             }
-            "set" => self.class(Class::Admin, || "gives a function settings of its own".into()),
+            "set" => {
+                self.class(Class::Admin, || "gives a function settings of its own".into());
+                match option.arg.as_deref().and_then(|arg| arg.node.as_ref()) {
+                    Some(NodeEnum::VariableSetStmt(set)) => self.lasts(set),
+                    _ => self.class(Class::Unknown, || "a SET that is not known".into()),
+                }
+            }
             _ => {}
         }
     }

@@ -238,7 +238,7 @@ impl<'t> Walk<'t> {
         let restricts = place.restricts && value.as_deref() == Some(settings::RESTRICTED);
         let name = match args.first() {
             Some(name) if restricts && names::is_name(name) => Some(settings::RESTRICTS.to_owned()),
-            name => name.and_then(names::constant).map(|name| name.to_ascii_lowercase()),
+            name => name.and_then(names::constant).map(|name| settings::named(&name)),
         };
         match &name {
             Some(name) => {

@@ -24,6 +24,7 @@ mod documents;
 mod expressions;
 mod json;
 mod kinds;
+mod merge;
 mod names;
 mod parts;
 mod query;

@@ -2,8 +2,8 @@
 
 use pg_query::NodeEnum;
 use pg_query::protobuf::{
-    CmdType, CommonTableExpr, CopyStmt, DefElem, DeleteStmt, ExplainStmt, InsertStmt, IntoClause, MergeStmt,
-    MergeWhenClause, Node, ObjectType, OnConflictClause, ReturningClause, SelectStmt, UpdateStmt, WithClause,
+    CommonTableExpr, CopyStmt, DefElem, DeleteStmt, ExplainStmt, InsertStmt, IntoClause, Node, ObjectType,
+    OnConflictClause, ReturningClause, SelectStmt, UpdateStmt, WithClause,
 };
 use std::cmp::Ordering;
 use std::rc::Rc;
@@ -23,7 +23,7 @@ impl<'t> Walk<'t> {
             NodeEnum::UpdateStmt(update) => self.update(update, place),
             NodeEnum::DeleteStmt(delete) => self.delete(delete, place),
             NodeEnum::MergeStmt(merge) => self.merge(merge, place),
-            NodeEnum::MergeWhenClause(clause) => self.merge_when(clause, None, place),
+            NodeEnum::MergeWhenClause(clause) => self.merge_when(clause, None, None, place),
             NodeEnum::CommonTableExpr(cte) => self.cte(cte, place),
             NodeEnum::WithClause(with) => {
                 self.with(Some(with), place);
@@ -66,9 +66,10 @@ impl<'t> Walk<'t> {
         // Another relation's columns can be meant here, under any name.
         let whole = place.whole && !is_into(select);
         let place = &Place { own: None, takes: None, restricts: false, whole: false, ..place.clone() };
-        let inner = match &select.with_clause {
-            Some(with) if whole && last_change(with).is_some() => self.with_changes(with, place),
-            with => self.with(with.as_ref(), place),
+        let last = select.with_clause.as_ref().filter(|_| whole).and_then(last_change);
+        let inner = match (&select.with_clause, last) {
+            (Some(with), Some(last)) => self.with_changes(with, last, place),
+            (with, _) => self.with(with.as_ref(), place),
         };
         parts!(select => self, &inner; SelectStmt {
             walk: from_clause values_lists larg rarg;
@@ -117,7 +118,7 @@ impl<'t> Walk<'t> {
     }
 
     /// Visits the queries of a `WITH`; gives the place of what follows it, where its names are visible.
-    fn with(&mut self, with: Option<&'t WithClause>, place: &Place<'t>) -> Place<'t> {
+    pub(super) fn with(&mut self, with: Option<&'t WithClause>, place: &Place<'t>) -> Place<'t> {
         let Some(with) = with else { return place.clone() };
         parts!(with; WithClause { keep: ctes recursive; skip: location });
         let mut inner = place.clone();
@@ -138,11 +139,13 @@ impl<'t> Walk<'t> {
         inner
     }
 
-    /// The same of a query that is a whole statement, and changes rows in its `WITH`. What the last one that does gives back goes where the
+    /// The same of a query that is a whole statement, and changes rows in its `WITH`. What the `last` one that does gives back goes where the
     /// query itself gives it, to the client, and so does what is read behind it: nothing that could write it can see it.
-    fn with_changes(&mut self, with: &'t WithClause, place: &Place<'t>) -> Place<'t> {
-        let last = last_change(with);
+    fn with_changes(&mut self, with: &'t WithClause, last: usize, place: &Place<'t>) -> Place<'t> {
         parts!(with; WithClause { keep: ctes recursive; skip: location });
+        if ctes.iter().any(|node| name_of(node).is_none()) {
+            self.class(Class::Unknown, || "a WITH in a form that is not known".into());
+        }
         let mut inner = place.clone();
         if *recursive {
             // Each may see all others; what sees itself by way of others the server does not take.
@@ -155,7 +158,7 @@ impl<'t> Walk<'t> {
             return inner.answering();
         }
         for (number, node) in ctes.iter().enumerate() {
-            let place = match last.map_or(Ordering::Less, |last| number.cmp(&last)) {
+            let place = match number.cmp(&last) {
                 Ordering::Less => inner.inside(),
                 Ordering::Equal => Place { within: false, ..inner.inside() },
                 Ordering::Greater => inner.inside().answering(),
@@ -263,61 +266,27 @@ impl<'t> Walk<'t> {
         let own = own.filter(|_| !place.within);
         match condition {
             Some(condition) => condition.walk(self, &Place { own, ..place.clone() }),
-            None => return self.effects.all_rows |= !place.explained,
+            None => return self.changes(true, place),
         }
+        let always = self.constant(condition) == Some(true);
+        self.changes(always, place);
+    }
+
+    /// What a condition is without any row.
+    pub(super) fn constant(&mut self, condition: Option<&Node>) -> Option<bool> {
         let Constant { value, by_numbers } = always::of(condition);
         self.effects.by_numbers |= by_numbers;
-        self.effects.all_rows |= value == Some(true) && !place.explained;
+        value
     }
 
-    fn merge(&mut self, merge: &'t MergeStmt, place: &Place<'t>) {
-        let inner = self.with(merge.with_clause.as_ref(), &writing(place));
-        parts!(merge => self, &inner; MergeStmt {
-            walk: source_relation;
-            keep: relation join_condition merge_when_clauses returning_clause;
-            skip: with_clause
-        });
-        returning_clause.walk(self, &inner.returning());
-        join_condition.walk(self, &inner);
-        self.act(Verb::Merge, Class::Write, place);
-        let target = self.target(relation.as_ref(), Access::Write, place);
-        let inner = inner.changing(target.as_ref());
-        self.old_and_new(merge.returning_clause.as_ref(), target.as_ref());
-        for clause in merge_when_clauses {
-            match &clause.node {
-                Some(NodeEnum::MergeWhenClause(clause)) => self.merge_when(clause, target.as_ref(), &inner),
-                _ => clause.walk(self, &inner),
-            }
-        }
-    }
-
-    fn merge_when(&mut self, clause: &'t MergeWhenClause, target: Option<&Object>, place: &Place<'t>) {
-        parts!(clause => self, place; MergeWhenClause {
-            walk: ;
-            keep: condition values command_type target_list;
-            skip: match_kind r#override
-        });
-        condition.walk(self, place);
-        for (number, value) in values.iter().enumerate().rev() {
-            value.walk(self, &place.taken(target_list.get(number).and_then(documents::target_of)));
-        }
-        match CmdType::try_from(*command_type) {
-            Ok(CmdType::CmdInsert) => {
-                self.act(Verb::Insert, Class::Write, place);
-                if target_list.is_empty() {
-                    self.changed(target, None);
-                }
-            }
-            Ok(CmdType::CmdUpdate) => self.act(Verb::Update, Class::Write, place),
-            Ok(CmdType::CmdDelete) => self.act(Verb::Delete, Class::Write, place),
-            Ok(CmdType::CmdNothing) => {}
-            _ => self.class(Class::Unknown, || "an action of MERGE that is not known".into()),
-        }
-        self.targets(target_list, target, place);
+    /// Rows are changed: all of them, or those of a condition.
+    pub(super) fn changes(&mut self, all: bool, place: &Place<'t>) {
+        self.effects.all_rows |= all && !place.explained;
+        self.effects.some_rows |= !all && !place.explained;
     }
 
     /// What a `RETURNING` calls the rows before and after the change.
-    fn old_and_new(&mut self, returning: Option<&'t ReturningClause>, target: Option<&Object>) {
+    pub(super) fn old_and_new(&mut self, returning: Option<&'t ReturningClause>, target: Option<&Object>) {
         let Some(returning) = returning else { return };
         self.stands_for("old", target);
         self.stands_for("new", target);
@@ -330,7 +299,7 @@ impl<'t> Walk<'t> {
     }
 
     /// Columns that are set.
-    fn targets(&mut self, list: &'t [Node], relation: Option<&Object>, place: &Place<'t>) {
+    pub(super) fn targets(&mut self, list: &'t [Node], relation: Option<&Object>, place: &Place<'t>) {
         for node in list {
             if let Some(NodeEnum::ResTarget(target)) = &node.node {
                 self.changed(relation, Some(&target.name));
@@ -424,7 +393,7 @@ fn last_change(with: &WithClause) -> Option<usize> {
 }
 
 /// The place of what is in a statement that changes rows.
-fn writing<'t>(place: &Place<'t>) -> Place<'t> {
+pub(super) fn writing<'t>(place: &Place<'t>) -> Place<'t> {
     Place { decides: false, returns: false, takes: None, own: None, ..place.clone() }
 }
 

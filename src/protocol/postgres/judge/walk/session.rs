@@ -92,7 +92,7 @@ impl<'t> Walk<'t> {
     fn set(&mut self, set: &'t VariableSetStmt, place: &Place<'t>) {
         parts!(set; VariableSetStmt { keep: kind name args; skip: jumble_args is_local location });
         // The server compares the names of settings without case, quoted or not.
-        let name = name.to_ascii_lowercase();
+        let name = settings::named(name);
         match VariableSetKind::try_from(*kind) {
             Ok(VariableSetKind::VarSetValue) => {
                 self.act(Verb::Set, Class::Read, place);
@@ -136,6 +136,21 @@ impl<'t> Walk<'t> {
                 self.class(Class::Unknown, || "a SET that is not known".into());
             }
         }
+    }
+
+    /// Notes a setting that is changed for others or for later. Here it stays as it is.
+    pub(super) fn lasts(&mut self, set: &VariableSetStmt) {
+        parts!(set; VariableSetStmt { keep: kind name args; skip: jumble_args is_local location });
+        let named = || Some(settings::named(name).into());
+        let (name, value) = match VariableSetKind::try_from(*kind) {
+            Ok(VariableSetKind::VarSetValue) => (named(), names::constants(args).map(Into::into)),
+            Ok(
+                VariableSetKind::VarSetDefault | VariableSetKind::VarReset | VariableSetKind::VarSetCurrent,
+            ) => (named(), None),
+            Ok(VariableSetKind::VarResetAll) => (Some("all".into()), None),
+            Ok(VariableSetKind::VarSetMulti | VariableSetKind::Undefined) | Err(_) => (None, None),
+        };
+        self.effects.lasting.insert(Setting { name, value });
     }
 
     fn setting(&mut self, name: &str, change: Change<'_>) {
