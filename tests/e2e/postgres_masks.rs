@@ -3,13 +3,11 @@
 use crate::support::World;
 use crate::support::database::Database;
 use crate::support::database::WRITE_RULES;
-use crate::support::wire::Raw;
-use crate::support::wire::Script;
 
 /// The beginning of each social security number in the database.
 const SECRET: &str = "078-05-";
 
-const MASKS: &str = r#"
+pub const MASKS: &str = r#"
 [[mask]]
 id = "pii"
 match = { tags = { data = "pii" } }
@@ -265,101 +263,6 @@ fn what_is_taken_out_of_json_is_written_nowhere_else() {
         assert!(!out.is_empty() && !out.contains("078-05") && !err.contains("ERROR"), "{table}: {out} {err}");
     }
     assert_ne!(world.direct("SELECT count(*) FROM stored WHERE x LIKE '078-05-%'"), "0", "it is there");
-}
-
-/// Rows are taken from a queue, and given back.
-#[test]
-fn a_queue_of_jobs_works_and_gives_masked_rows_back() {
-    let jobs = "CREATE TABLE jobs (id int, state text, ssn text, payload jsonb);\n\
-        INSERT INTO jobs SELECT n, 'new', '078-05-1' || (100 + n), '{\"ssn\": \"078-05-2222\", \"to\": \"x\"}' FROM generate_series(1, 9) n;\n\
-        CREATE TABLE notes (x text);\nGRANT ALL ON jobs, notes TO gateway;\n";
-    let world = World::with_database(Database::new(jobs), &format!("{WRITE_RULES}{MASKS}"));
-    let token = world.token("reader");
-    let next = "SELECT id FROM jobs WHERE state = 'new' ORDER BY id FOR UPDATE SKIP LOCKED LIMIT 1";
-    let masked = |id: u8| format!("{id}|***-**-110{id}|{{\"to\": \"x\", \"ssn\": \"***-**-2222\"}}");
-    for (number, statement) in [
-        (1, format!("UPDATE jobs SET state = 'run' WHERE id = ({next}) RETURNING id, ssn, payload")),
-        (
-            2,
-            format!(
-                "WITH n AS ({next}) UPDATE jobs j SET state = 'run' FROM n WHERE j.id = n.id RETURNING j.id, j.ssn, j.payload"
-            ),
-        ),
-        (3, format!("DELETE FROM jobs WHERE id = ({next}) RETURNING id, ssn, payload")),
-        (
-            4,
-            format!(
-                "WITH job AS (UPDATE jobs SET state = 'run' WHERE id = ({next}) RETURNING *) SELECT id, ssn, payload FROM job"
-            ),
-        ),
-        (
-            5,
-            format!(
-                "WITH n AS ({next}), job (a, b, c, d) AS (UPDATE jobs j SET state = 'run' FROM n WHERE j.id = n.id RETURNING j.*), more AS (SELECT * FROM job) SELECT a, c AS harmless, d FROM more"
-            ),
-        ),
-        (
-            6,
-            format!(
-                "WITH jobs AS (DELETE FROM jobs WHERE id = ({next}) RETURNING *) SELECT jobs.id, ssn, payload FROM jobs"
-            ),
-        ),
-    ] {
-        let (_, out, err) = world.psql(&token, &[&statement]);
-        assert_eq!(out.lines().next(), Some(&*masked(number)), "{statement}: {err}");
-    }
-    let (_, out, err) = world.psql(&token, &["UPDATE jobs SET state = 'done' WHERE id = 1 RETURNING *"]);
-    assert!(out.starts_with("1|done|***-**-1101|{"), "{out} {err}");
-    // What is computed is withheld, in the statement that gives it back as well as behind it.
-    let again = "UPDATE jobs SET state = 'run' WHERE id = 1 RETURNING";
-    for (statement, wanted) in [
-        (format!("WITH t AS ({again} upper(ssn) AS id) SELECT id FROM t"), "[REDACTED]"),
-        (format!("WITH t AS ({again} ssn AS id) SELECT lower(id) FROM t"), "[REDACTED]"),
-        (format!("WITH t AS ({again} *) SELECT payload ->> 'ssn' FROM t"), "[REDACTED]"),
-        (format!("WITH t AS ({again} *) SELECT t FROM t"), ""),
-        (format!("WITH t AS ({again} *) SELECT ssn FROM t UNION SELECT 'a'"), "[REDACTED]\n[REDACTED]"),
-        (
-            format!(
-                "WITH t AS ({again} id, ssn), u AS (SELECT * FROM t) SELECT t.ssn, u.ssn, j.ssn FROM t JOIN u USING (id) JOIN jobs j USING (id)"
-            ),
-            "***-**-1101|***-**-1101|***-**-1101",
-        ),
-    ] {
-        let (_, out, err) = world.psql(&token, &[&statement]);
-        assert_eq!(out.trim_end_matches('\n'), wanted, "{statement}: {err}");
-    }
-    let queue = "WITH t AS (UPDATE jobs SET state = 'run' WHERE id = 7 RETURNING ssn) SELECT ssn FROM t";
-    for statement in [
-        "WITH t AS (UPDATE jobs SET state = 'x' RETURNING ssn) SELECT ssn INTO stolen FROM t UNION SELECT ''",
-        "CREATE TABLE stolen AS WITH t AS (UPDATE jobs SET state = 'x' RETURNING ssn) SELECT ssn FROM t",
-        "WITH t AS (UPDATE jobs SET state = 'x' RETURNING ssn), i AS (INSERT INTO notes SELECT ssn FROM t) SELECT ssn FROM t",
-        "WITH t AS (UPDATE jobs SET state = ssn RETURNING id) SELECT id FROM t",
-        "WITH RECURSIVE i AS (INSERT INTO notes SELECT ssn FROM t RETURNING 1), t AS (UPDATE jobs SET state = 'x' RETURNING ssn) SELECT 1",
-        "WITH RECURSIVE t AS (UPDATE jobs j SET state = s.x FROM s RETURNING ssn), s AS (SELECT ssn AS x FROM t) SELECT 1",
-        "COPY (WITH t AS (UPDATE jobs SET state = 'x' RETURNING ssn) SELECT ssn FROM t) TO STDOUT",
-        &format!("PREPARE q AS {queue}; CREATE TABLE stolen AS EXECUTE q"),
-        "UPDATE jobs SET state = ssn RETURNING ssn",
-        "WITH a AS (UPDATE jobs SET state = 'x' RETURNING ssn) INSERT INTO notes SELECT ssn FROM a",
-        "COPY (UPDATE jobs SET state = 'x' RETURNING ssn) TO STDOUT",
-        "PREPARE p AS UPDATE jobs SET state = 'x' WHERE id = 1 RETURNING ssn; CREATE TABLE stolen AS EXECUTE p",
-    ] {
-        let (_, out, err) = world.psql(&token, &[statement]);
-        assert!(err.contains("ERROR:  ") && !out.contains("078-05"), "{statement}: {out} {err}");
-    }
-    // By the name that a message gave it, a table may be made of it.
-    let mut raw = Raw::login(&world, &token);
-    raw.ask(&world, &Script::new().parse("q", queue).sync(), 1);
-    let replies = raw.ask(&world, &Script::new().query("CREATE TABLE stolen AS EXECUTE q"), 1);
-    assert!(replies.errors().contains(&"42501"), "{replies:?}");
-    let replies = raw.ask(&world, &Script::new().query("EXECUTE q"), 1);
-    assert!(replies.errors().is_empty() && !replies.of('D').is_empty(), "{replies:?}");
-    assert_eq!(world.direct("SELECT count(*) FROM pg_class WHERE relname = 'stolen'"), "0");
-    assert_eq!(
-        world.direct(
-            "SELECT (SELECT count(*) FROM notes) + (SELECT count(*) FROM jobs WHERE state LIKE '0%')"
-        ),
-        "0"
-    );
 }
 
 #[test]

@@ -165,6 +165,8 @@ match = { groups = ["support"], connections = ["db"], operations = ["unknown"], 
         (&["SET search_path = \"public, public\""], false),
         // A function may have done anything.
         (&["SELECT paths()"], false),
+        (&["DO 'BEGIN PERFORM set_config(''search_path'', ''app'', false); END'"], false),
+        (&["DO 'BEGIN END'", "DISCARD ALL"], true),
         (&["SELECT paths()", "RESET search_path"], false),
         (&["SELECT paths()", "DISCARD ALL"], true),
         (&["DISCARD ALL", "SET search_path = app, public"], false),

@@ -96,6 +96,8 @@ pub enum Change {
     Relations,
     /// Anything may be, functions and operators too.
     Anything,
+    /// And there may be a new relation by whose rows settings are changed.
+    Settings,
 }
 
 /// A catalogue, and what is masked by it. Where no field is masked it has relations only with the columns that may be calls.
@@ -365,12 +367,12 @@ async fn read(
     }
 }
 
-/// Reads a catalogue, all of it or only what tells what texts call. Databases of many customers have a hundred thousand tables.
+/// Reads a catalogue, all of it or only what tells what texts call and set. Databases of many customers have a hundred thousand tables.
 async fn catalog(inquiry: &mut Inquiry, all: bool) -> Result<Catalog, Unknown> {
     let mut answers = Answers::default();
     for question in Question::ALL {
-        let calls = matches!(question, Question::Functions | Question::Operators);
-        if !all && !calls {
+        let always = matches!(question, Question::Functions | Question::Operators | Question::Setters);
+        if !all && !always {
             continue;
         }
         let rows = inquiry.ask(question.sql()).await?;
@@ -380,6 +382,7 @@ async fn catalog(inquiry: &mut Inquiry, all: bool) -> Result<Catalog, Unknown> {
             Question::Dependencies => answers.dependencies = rows,
             Question::Functions => answers.functions = rows,
             Question::Operators => answers.operators = rows,
+            Question::Setters => answers.setters = rows,
         }
     }
     let catalog = Catalog::read(&answers)?;
@@ -476,6 +479,7 @@ mod tests {
             (Change::Suspected, true, true),
             (Change::Relations, false, true),
             (Change::Anything, false, false),
+            (Change::Settings, false, false),
         ] {
             known(&entry, Duration::ZERO);
             entry.changed(change);

@@ -21,6 +21,8 @@ pub enum Question {
     Functions,
     /// Operators that PostgreSQL does not bring along.
     Operators,
+    /// Relations by whose rows settings are changed.
+    Setters,
 }
 
 /// The answers to all questions.
@@ -36,12 +38,20 @@ pub struct Answers {
     pub functions: Rows,
     /// To [`Question::Operators`].
     pub operators: Rows,
+    /// To [`Question::Setters`].
+    pub setters: Rows,
 }
 
 impl Question {
     /// All questions.
-    pub const ALL: [Self; 5] =
-        [Self::Relations, Self::Inheritance, Self::Dependencies, Self::Functions, Self::Operators];
+    pub const ALL: [Self; 6] = [
+        Self::Relations,
+        Self::Inheritance,
+        Self::Dependencies,
+        Self::Functions,
+        Self::Operators,
+        Self::Setters,
+    ];
 
     /// The text of it.
     pub const fn sql(self) -> &'static str {
@@ -51,6 +61,7 @@ impl Question {
             Self::Dependencies => DEPENDENCIES,
             Self::Functions => FUNCTIONS,
             Self::Operators => OPERATORS,
+            Self::Setters => SETTERS,
         }
     }
 
@@ -62,6 +73,7 @@ impl Question {
             Self::Operators => 7,
             Self::Inheritance => 2,
             Self::Dependencies => 3,
+            Self::Setters => 1,
         }
     }
 }
@@ -107,7 +119,7 @@ ORDER BY c.oid, a.attnum";
 ///
 /// And what a text does not say of the relations that it names. Of a change: which relations it changes, too, by foreign keys and rules
 /// (`c`), and which functions it calls, by triggers, rules, defaults, checks, domains and indexes (`x`; those of PostgreSQL itself are not there). Of any use:
-/// which relations (`p`) and functions (`q`) its policies look at.
+/// which relations (`p`) and functions (`q`) its policies look at. And what stands in for a change (`i`): rules and triggers that are `INSTEAD`.
 const DEPENDENCIES: &str = "\
 SELECT r.ev_class, CASE WHEN d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass \
     THEN CASE r.ev_type WHEN '1' THEN 'r' ELSE 'c' END ELSE CASE r.ev_type WHEN '1' THEN 'f' ELSE 'x' END END, \
@@ -123,6 +135,8 @@ WHERE d.refobjid <> r.ev_class \
 UNION SELECT f.confrelid, 'c', f.conrelid FROM pg_catalog.pg_constraint f \
 WHERE f.contype = 'f' AND (f.confupdtype IN ('c', 'n', 'd') OR f.confdeltype IN ('c', 'n', 'd')) \
 UNION SELECT g.tgrelid, 'x', g.tgfoid FROM pg_catalog.pg_trigger g WHERE NOT g.tgisinternal \
+UNION SELECT g.tgrelid, 'i', g.oid FROM pg_catalog.pg_trigger g WHERE NOT g.tgisinternal AND g.tgtype & 64 <> 0 \
+UNION SELECT r.ev_class, 'i', r.oid FROM pg_catalog.pg_rewrite r WHERE r.ev_type <> '1' AND r.is_instead \
 UNION SELECT COALESCE(k.conrelid, t.attrelid, a.adrelid, i.indrelid), 'x', \
   CASE WHEN d.refclassid = 'pg_catalog.pg_operator'::pg_catalog.regclass THEN o.oprcode::pg_catalog.oid \
     ELSE d.refobjid END \
@@ -168,6 +182,22 @@ JOIN pg_catalog.pg_proc b ON b.oid = ANY (CASE WHEN g.aggfnoid IS NULL THEN ARRA
     g.aggminvtransfn::pg_catalog.oid, g.aggmfinalfn::pg_catalog.oid] END) \
 JOIN pg_catalog.pg_language l ON l.oid = b.prolang \
 WHERE n.nspname NOT LIKE 'pg\\_temp\\_%' AND (n.nspname <> 'pg_catalog' OR p.provolatile = 'v')";
+
+/// One row for each relation whose change may change rows of `pg_settings`, which is a `SET`: views of it, views of those, what has rules
+/// that lead there, and what others refer to that do.
+const SETTERS: &str = "\
+WITH RECURSIVE leads (oid) AS (\
+  SELECT c.oid FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
+  WHERE n.nspname = 'pg_catalog' AND c.relname = 'pg_settings' \
+  UNION SELECT w.up FROM leads l JOIN (\
+    SELECT r.ev_class, d.refobjid FROM pg_catalog.pg_depend d \
+    JOIN pg_catalog.pg_rewrite r ON r.oid = d.objid \
+    WHERE d.classid = 'pg_catalog.pg_rewrite'::pg_catalog.regclass \
+    AND d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass \
+    UNION ALL SELECT f.confrelid, f.conrelid FROM pg_catalog.pg_constraint f WHERE f.contype = 'f'\
+  ) AS w (up, down) ON w.down = l.oid) \
+SELECT c.relname FROM leads l JOIN pg_catalog.pg_class c ON c.oid = l.oid \
+JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname <> 'pg_catalog'";
 
 /// One row for the function of each operator, and for those of its commutator and its negator, which the planner may put in its place.
 const OPERATORS: &str = "\

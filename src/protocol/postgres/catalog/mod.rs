@@ -21,6 +21,7 @@ pub(super) mod tests;
 
 use std::collections::BTreeSet;
 use std::collections::HashMap;
+use std::collections::HashSet;
 use std::sync::Arc;
 
 pub use ask::Answers;
@@ -129,6 +130,10 @@ pub struct Catalog {
     /// What the policies of a relation look at.
     policies: HashMap<u32, Vec<Dependency>>,
     routines: Routines,
+    /// The relations for whose change something else is done, which says what is given back of it.
+    rewritten: HashSet<u32>,
+    /// The names of relations by whose rows settings are changed.
+    setters: HashSet<Box<str>>,
 }
 
 impl Catalog {
@@ -226,6 +231,34 @@ impl Catalog {
     /// Whether there is a function of this name outside `pg_catalog`: `row.name` may be a call of it.
     pub fn has_function(&self, name: &str) -> bool {
         self.routines.has(name)
+    }
+
+    /// Whether what a change of a relation gives back may be what a rule or trigger makes of it, also one of a relation below a view: under the
+    /// names of its columns stands anything.
+    pub fn is_rewritten(&self, relation: u32) -> bool {
+        let (mut left, mut seen) = (vec![relation], HashSet::new());
+        while let Some(oid) = left.pop() {
+            if self.rewritten.contains(&oid) {
+                return true;
+            }
+            if seen.insert(oid) {
+                left.extend(self.dependencies.get(&oid).into_iter().flatten().filter_map(|on| match on {
+                    Dependency::Relation(below) => Some(*below),
+                    Dependency::Function(_) => None,
+                }));
+            }
+        }
+        false
+    }
+
+    /// Whether settings may be changed by changing rows of this relation. Its name alone counts: that of its schema may have changed.
+    pub fn sets(&self, relation: &Object) -> bool {
+        self.setters.contains(&relation.name)
+    }
+
+    /// Whether there is any such relation but `pg_settings` itself.
+    pub fn has_setters(&self) -> bool {
+        !self.setters.is_empty()
     }
 
     fn put(&mut self, relation: Relation) {

@@ -88,6 +88,10 @@ pub(super) fn catalog(answers: &Answers) -> Result<Catalog, CatalogError> {
     for row in rows(Question::Dependencies, "views", &answers.dependencies) {
         let row = row?;
         let of = row.number(2, "oid")?;
+        if row.text(1, "kind")? == "i" {
+            catalog.rewritten.insert(row.number(0, "relation")?);
+            continue;
+        }
         let (along, dependency) = match row.text(1, "kind")? {
             "r" => (&mut catalog.dependencies, Dependency::Relation(of)),
             "f" => (&mut catalog.dependencies, Dependency::Function(of)),
@@ -115,6 +119,9 @@ pub(super) fn catalog(answers: &Answers) -> Result<Catalog, CatalogError> {
         let function = Object { schema: None, name: row.text(2, "function")?.into() };
         let harmless = routine(&row, 3)?.harmless() && !is_dangerous(&function);
         catalog.routines.operator(row.text(0, "name")?, row.text(1, "schema")?, harmless);
+    }
+    for row in rows(Question::Setters, "settings", &answers.setters) {
+        catalog.setters.insert(row?.text(0, "name")?.into());
     }
     Ok(catalog)
 }

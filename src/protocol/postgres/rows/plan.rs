@@ -201,6 +201,9 @@ fn action(masked: &Masked, column: &Column<'_>, sort: Sort, reach: Reach, stale:
     let plan = masked.plan();
     if plan.has_fields() {
         let (table, attribute) = (column.table, column.attribute);
+        if reach.rewritten() {
+            return Action::Withhold;
+        }
         if table == 0 {
             if reach.values() {
                 return Action::Withhold;

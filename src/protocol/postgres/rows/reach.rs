@@ -25,6 +25,8 @@ pub struct Reach {
     parts: bool,
     reports: bool,
     code: bool,
+    /// What it gives back of rows that it changes may be made of others: a rule says what it is.
+    rewritten: bool,
 }
 
 impl Reach {
@@ -37,10 +39,19 @@ impl Reach {
         parts: false,
         reports: false,
         code: false,
+        rewritten: false,
     };
     /// Anywhere: of a text of which nothing is known.
-    pub const ALL: Self =
-        Self { values: true, reads: true, looks: true, json: true, parts: true, reports: true, code: true };
+    pub const ALL: Self = Self {
+        values: true,
+        reads: true,
+        looks: true,
+        json: true,
+        parts: true,
+        reports: true,
+        code: true,
+        rewritten: true,
+    };
 
     /// What the effects of a text say; `None` for a text that was not understood. `opaque_left`: it calls a function that whoever
     /// judged the text could not name harmless. Functions that are harmless but may read tables count here too. `remade`: relations may have
@@ -82,8 +93,12 @@ impl Reach {
         } else {
             json
         };
+        let rewritten = place.is_rewritten(effects);
+        // Another statement of the text may write it.
+        let writes = effects.relations.iter().filter(|relation| relation.access == Access::Write).count();
+        looks |= rewritten && writes > 1;
         let reports = values || place.strays(effects);
-        Self { values, reads, looks, json, parts, reports, code }
+        Self { values: values || rewritten, reads, looks, json, parts, reports, code, rewritten }
     }
 
     /// With what the prepared statements and cursors reach that a text uses by name. `known` is asked for each use of a name that
@@ -121,7 +136,8 @@ impl Reach {
     /// What a text reaches whose rows go to a statement that lays something down, not to the client: `CREATE TABLE … AS EXECUTE`.
     #[must_use]
     pub const fn given_on(self) -> Self {
-        Self { looks: self.looks || self.reads, parts: self.parts || self.json, ..self }
+        let looks = self.looks || self.reads || self.rewritten;
+        Self { looks, parts: self.parts || self.json, ..self }
     }
 
     /// What either of two reaches.
@@ -135,12 +151,18 @@ impl Reach {
             parts: self.parts || other.parts,
             reports: self.reports || other.reports,
             code: self.code || other.code,
+            rewritten: self.rewritten || other.rewritten,
         }
     }
 
     /// Whether values that come from no column may be computed from masked ones, or taken out of JSON.
     pub const fn values(self) -> bool {
         self.values
+    }
+
+    /// Whether columns that come back may hold masked values although they are called after others: nothing of them is shown.
+    pub const fn rewritten(self) -> bool {
+        self.rewritten
     }
 
     /// Whether errors and notices may quote masked values. That is so, too, where rows of a masked table are changed, by whatever way
@@ -226,6 +248,14 @@ impl<'a> Place<'a> {
                 self.unknown || self.relations.iter().any(|relation| self.masked.touches(relation.oid))
             }
         }
+    }
+
+    /// Whether a relation is changed for which a rule or a trigger does something else, on whose way are masked values.
+    fn is_rewritten(&self, effects: &Effects) -> bool {
+        let changed = effects.relations.iter().filter(|relation| relation.access == Access::Write);
+        changed.flat_map(|relation| self.masked.catalog().find(&relation.object)).any(|relation| {
+            self.masked.spreads(relation.oid) && self.masked.catalog().is_rewritten(relation.oid)
+        })
     }
 
     /// Whether a column that is read may be JSON.

@@ -16,6 +16,7 @@ use crate::domain::sql::Function;
 use crate::domain::sql::NameAction;
 use crate::domain::sql::NameUse;
 use crate::domain::sql::Object;
+use crate::domain::sql::Relation;
 use crate::domain::sql::Setting;
 use crate::domain::sql::Verb;
 use crate::protocol::postgres::command::by_its_words;
@@ -39,6 +40,8 @@ const MOST_RUN: usize = 16 << 20;
 
 /// Where the functions are that a server brings along: what they do is known by their names, or not at all.
 const OWN_SCHEMA: &str = "pg_catalog";
+/// The relation whose rows are the settings of the session.
+const SETTINGS: &str = "pg_settings";
 
 /// What a text means.
 pub(super) struct Meaning {
@@ -96,9 +99,9 @@ impl Shared {
         })
     }
 
-    /// Whether what a text calls cannot be changed by anything under way.
+    /// Whether what a text calls, and what it changes, cannot be changed by anything under way.
     pub(super) fn code_is_sure(&self, definition: &Definition) -> bool {
-        self.has_answered(self.remade.get()) || !names_code(definition)
+        self.has_answered(self.remade.get()) || !needs_code(definition)
     }
 
     /// What is known of the catalogue, where it is needed: values are masked, a text calls functions that nothing else is known of, or it may
@@ -124,11 +127,15 @@ impl Shared {
         {
             return Ok(Some(known));
         }
-        if !names_code(definition) {
+        if !needs_code(definition) {
             return Ok(None);
         }
+        let tells = |known: &Arc<Known>| {
+            let catalog = known.masked.catalog();
+            catalog.hides() || catalog.has_setters()
+        };
         // Without it functions that nothing is known of stay unknown, and only a policy that names them lets them pass.
-        let Some(code) = self.code().await?.filter(|known| known.masked.catalog().hides()) else {
+        let Some(code) = self.code().await?.filter(tells) else {
             return Ok(None);
         };
         // What may be a call of a function hangs on the columns, too.
@@ -150,14 +157,7 @@ impl Shared {
         // What a text changes counts for what it runs, too.
         let effects = definition.judgement.effects();
         let remade = self.ddl.get() >= Change::Relations || effects.is_some_and(|effects| effects.remakes());
-        let reach = known.map_or(Reach::NOTHING, |known| {
-            let lays = effects.is_none_or(|effects| effects.lays());
-            let own = self.reach(definition, known, remade, 0);
-            runs.iter().fold(own, |reach, run| {
-                let run = self.reach(run, known, remade, 0);
-                reach.join(if lays { run.given_on() } else { run })
-            })
-        });
+        let reach = known.map_or(Reach::NOTHING, |known| self.reach(definition, known, remade, 0));
         Meaning { command, also, runs, reach }
     }
 
@@ -187,6 +187,7 @@ impl Shared {
         let opaque = |effects: &Effects| self.opaque(effects, known);
         let mut command = command(&definition.sql, &definition.judgement, class, opaque);
         Self::see(&mut command, definition, deeper);
+        self.tell_settings(&mut command, known);
         if self.moved.is_moved()
             && let Words::Sql(sql) = &mut command.words
             && let Some(effects) = &mut sql.effects
@@ -194,6 +195,21 @@ impl Shared {
             *effects = Arc::new(effects.with_moved_names());
         }
         command
+    }
+
+    /// A change of rows that lead to `pg_settings` is a `SET`, of whatever they are. What the open transaction has made nobody else sees: once
+    /// that may be such a relation, any may be one.
+    fn tell_settings(&self, command: &mut Command, known: Option<&Known>) {
+        let Words::Sql(sql) = &mut command.words else { return };
+        let Some(effects) = &mut sql.effects else { return };
+        let unsure = self.ddl.get() >= Change::Settings || makes_setter(effects, known);
+        let sets = |relation: &&Relation| {
+            relation.access == Access::Write && (unsure || is_setter(&relation.object, known))
+        };
+        let Some(relation) = effects.relations.iter().find(sets) else { return };
+        *effects = Arc::new(effects.with_settings_by(&relation.object));
+        sql.base = sql.base.max(Class::Admin);
+        command.class = command.class.max(Class::Admin);
     }
 
     /// What a text calls, or may call, that may do anything. What the open transaction has made nobody else sees, and so the catalogue is of
@@ -207,7 +223,7 @@ impl Shared {
         if made < Change::Relations {
             return opaque;
         }
-        let anything = made == Change::Anything;
+        let anything = made >= Change::Anything;
         let field = |name: &str| {
             anything || known.is_some_and(|known| known.masked.catalog().fields().any(|field| field == name))
         };
@@ -286,7 +302,7 @@ impl Shared {
             let detail = "a COPY of what may hold masked values is not passed: nobody says what its columns are; select them";
             return unmaskable(detail, "copy_masked");
         }
-        if wanted.reach.keeps(Some(effects)) && !only_inserts(effects) {
+        if wanted.reach.keeps(Some(effects)) {
             let detail = "it reads masked columns, or takes values out of JSON, and changes or makes something: masked values could come to where they are not masked; name only columns that are not, and write JSON as the documents that it is";
             return unmaskable(detail, "keeps_masked");
         }
@@ -294,15 +310,24 @@ impl Shared {
     }
 }
 
-/// Whether a text may call what the catalogue alone tells of, or runs by name what may.
-fn names_code(definition: &Definition) -> bool {
-    definition.judgement.effects().is_some_and(|effects| effects.names_code()) || runs_names(definition)
+/// Whether a text may call, or change, what the catalogue alone tells of, or runs by name what may.
+fn needs_code(definition: &Definition) -> bool {
+    let needs = |effects: &Effects| effects.names_code() || effects.changes_relations();
+    definition.judgement.effects().is_some_and(|effects| needs(effects)) || runs_names(definition)
 }
 
-/// Whether a text does nothing but insert values that stand in it: then what it reads is only what it gives back.
-fn only_inserts(effects: &Effects) -> bool {
-    effects.verbs.iter().all(|verb| matches!(verb, Verb::Insert | Verb::Select))
-        && effects.relations.iter().all(|relation| relation.access == Access::Write)
+/// Whether settings are changed by changing rows of a relation, as far as that is known.
+fn is_setter(relation: &Object, known: Option<&Known>) -> bool {
+    known.is_some_and(|known| known.masked.catalog().sets(relation))
+}
+
+/// Whether a text may make such a relation, or give one another name.
+fn makes_setter(effects: &Effects, known: Option<&Known>) -> bool {
+    effects.relations.iter().any(|relation| relation.access == Access::Ddl)
+        && effects
+            .relations
+            .iter()
+            .any(|Relation { object, .. }| &*object.name == SETTINGS || is_setter(object, known))
 }
 
 /// Whether a text would let a session write that was told only to read, or runs code that may, and that nobody has read. Code of the
@@ -334,25 +359,21 @@ pub(super) fn may_change_reading(command: &Command) -> bool {
 pub(super) fn moves_names(command: &Command) -> Moves {
     let Some(sql) = command.sql() else { return Moves::Unseen };
     match &sql.effects {
-        Some(effects) if sql.opaque.is_empty() => {
-            if effects.moves_names(sql.base) {
-                Moves::Path
-            } else {
-                Moves::No
-            }
+        Some(effects) if sql.opaque.is_empty() && sql.base < Class::Unknown => {
+            if effects.moves_names(sql.base) { Moves::Path } else { Moves::No }
         }
         _ => Moves::Unseen,
     }
 }
 
 /// What a command may do to the catalogue.
-pub(super) fn changes_catalog(command: &Command) -> Change {
+pub(super) fn changes_catalog(command: &Command, known: Option<&Known>) -> Change {
     if command.class < Class::Ddl {
         return Change::Nothing;
     }
     let Some((base, effects)) = command.sql().and_then(|sql| Some((sql.base, sql.effects.as_deref()?)))
     else {
-        return Change::Anything;
+        return Change::Settings;
     };
     if base < Class::Ddl {
         // It only calls functions that nothing is known of, and passes because a policy names them: they may do more than they are there for.
@@ -372,8 +393,8 @@ pub(super) fn changes_catalog(command: &Command) -> Change {
                 | Verb::Execute
         )
     };
-    if base == Class::Unknown || effects.runs_unseen() {
-        return Change::Anything;
+    if base == Class::Unknown || effects.runs_unseen() || makes_setter(effects, known) {
+        return Change::Settings;
     }
     // One statement that makes, changes or drops a relation leaves functions and operators as they are.
     let one = effects.statements == 1

@@ -350,15 +350,17 @@ impl Shared {
             let denied = denied.because(MASKS_CHANGED);
             return self.refused_text_as(kind, &definition, SqlState::CANNOT_CONNECT_NOW, denied);
         }
+        let all = || std::iter::once(&command).chain(&also);
+        let change = |command| changes_catalog(command, known.as_deref());
+        let catalog = all().map(change).max().unwrap_or_default();
         let known = known.filter(|_| masks);
         if how != How::Prepare {
-            std::iter::once(&command)
-                .chain(&also)
-                .for_each(|command| self.note_effects(&definition, command, number));
+            all().for_each(|command| self.note_effects(&definition, command, number));
+            if catalog >= Change::Relations {
+                self.remade.set(number);
+            }
         }
-        let all = || std::iter::once(&command).chain(&also);
         let names = all().map(moves_names).fold(Moves::No, Moves::max);
-        let catalog = all().map(changes_catalog).max().unwrap_or_default();
         let changes = Changes { catalog, names };
         let effects = command.sql().and_then(|sql| sql.effects.as_deref());
         let sets = effects.and_then(|effects| Event::of(&definition, effects, bind));
@@ -388,9 +390,6 @@ impl Shared {
     fn note_effects(&self, definition: &Definition, command: &Command, number: Number) {
         if may_change_reading(command) {
             self.unsure.set(number);
-        }
-        if changes_catalog(command) >= Change::Relations {
-            self.remade.set(number);
         }
         if !definition.uses().is_empty() {
             self.statement_naming.set(number);

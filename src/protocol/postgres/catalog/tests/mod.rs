@@ -36,7 +36,7 @@ pub(in crate::protocol::postgres) fn answers() -> Answers {
         ),
         inheritance: rows("16420|16417 16421|16417 99999|16417"),
         dependencies: rows(
-            "16390|r|16384 16394|r|16390 16402|r|16384 16407|f|16406 16411|r|16394 16460|r|16430 16460|f|16500 13000|r|16384 16481|r|16480",
+            "16390|r|16384 16394|r|16390 16402|r|16384 16402|i|7 16407|f|16406 16411|r|16394 16460|r|16430 16460|f|16500 13000|r|16384 16481|r|16480",
         ),
         functions: rows(
             "16406|public|getssn|f|s|f|sql|f|2|2|t 16426|public|mysum|a|i|f|internal|f|1|1|t 16426|public|mysum|a|v|f|sql|f|1|1|t
@@ -58,6 +58,7 @@ pub(in crate::protocol::postgres) fn answers() -> Answers {
              *|public|table_to_xml|s|f|internal|f <=>|public|cosine|i|f|c|f <=>|private|wipe|v|f|sql|f <#>|public|inner|i|f|c|f
              <%>|public|inner|i|f|c|f",
         ),
+        setters: rows("again"),
     }
 }
 

@@ -65,7 +65,10 @@ fn questions_are_one_statement_each_and_name_every_thing_with_its_schema() {
         let sql = question.sql();
         assert!(!sql.contains(';') && sql.is_ascii(), "{sql}");
         for from in ["FROM ", "JOIN "] {
-            assert!(sql.split(from).skip(1).all(|rest| rest.starts_with("pg_catalog.")), "{sql}");
+            // Those of the question's own are found before all others.
+            let own = |rest: &str| rest.starts_with("leads ") || rest.starts_with('(');
+            let named = |rest: &str| rest.starts_with("pg_catalog.") || own(rest);
+            assert!(sql.split(from).skip(1).all(named), "{sql}");
         }
     }
     let some = relations_with(["a'b", "c\\d", "e"].into_iter());
@@ -100,4 +103,18 @@ fn a_plan_without_fields_masks_no_column() {
     let mut masked = catalog().masked(&plan(&[(&[], &[Entity::EmailAddress], MaskOp::Redact)]));
     assert!(masked.asks().is_empty());
     assert!(!masked.touches(16384) && !masked.touches(12053));
+}
+
+#[test]
+fn what_a_rule_stands_in_for_is_known() {
+    let catalog = catalog();
+    assert!(catalog.is_rewritten(16402));
+    assert!([16384, 16390, 16394, 99999].iter().all(|oid| !catalog.is_rewritten(*oid)));
+}
+
+#[test]
+fn what_leads_to_the_settings_is_known_by_its_name() {
+    let catalog = catalog();
+    assert!(catalog.has_setters() && catalog.sets(&object("again")));
+    assert!(catalog.sets(&object("renamed.again")) && !catalog.sets(&object("customers")));
 }
