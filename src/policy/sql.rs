@@ -119,12 +119,13 @@ impl SqlTest {
             }
             Asked::AllRows(wanted) => {
                 // What lets pass covers the whole text: of what else it changes nothing is said.
-                let all_rows = match self.usage {
-                    Use::All if *wanted => effects.changes_all_rows_only(),
-                    Use::Any | Use::All => effects.all_rows,
-                };
-                let untold = if self.usage == Use::All && *wanted { all_rows } else { !all_rows };
-                if untold && effects.runs_unseen() { Answer::Unsure } else { Answer::of(all_rows == *wanted) }
+                let whole = self.usage == Use::All && *wanted;
+                let all_rows = if whole { effects.changes_all_rows_only() } else { effects.all_rows };
+                if effects.runs_unseen() && (whole || !all_rows) {
+                    Answer::Unsure
+                } else {
+                    Answer::of(all_rows == *wanted)
+                }
             }
         }
     }

@@ -78,7 +78,7 @@ fn all_rows_is_a_yes_or_a_no() {
         // What an earlier text has prepared may have one, beside what this one has.
         (true, write("run:p"), "-HPD"),
         (false, write("run:p"), "-HPD"),
-        (true, write("run:p all:rows"), "-H-D"),
+        (true, write("run:p all:rows"), "-HPD"),
         // What lets pass covers the whole text.
         (true, write("all:rows some:rows"), "-H-D"),
         (true, write("all:rows v:delete v:insert"), "-H-D"),

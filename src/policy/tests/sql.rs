@@ -210,7 +210,7 @@ fn tables_are_any_for_what_holds_back_and_all_for_what_lets_pass() {
 #[test]
 fn columns_are_any_for_what_holds_back_and_all_for_what_lets_pass() {
     let read = |words| sql(Class::Read, words);
-    for (matches, command, expected) in [
+    for (matches, command, expected) in vec![
         (columns(&["*.ssn"]), read("c:ssn"), "AHPD"),
         (columns(&["ssn"]), read("c:crm.customers.ssn c:id"), "-H-D"),
         (columns(&["ssn"]), read("c:id"), "----"),

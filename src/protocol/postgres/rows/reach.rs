@@ -41,7 +41,7 @@ impl Reach {
         code: false,
         rewritten: false,
     };
-    /// Anywhere: of a text of which nothing is known.
+    /// Anywhere: of a text of which nothing is known. That a rule makes what it gives back is not assumed: columns are what they are said to be.
     pub const ALL: Self = Self {
         values: true,
         reads: true,
@@ -50,7 +50,7 @@ impl Reach {
         parts: true,
         reports: true,
         code: true,
-        rewritten: true,
+        rewritten: false,
     };
 
     /// What the effects of a text say; `None` for a text that was not understood. `opaque_left`: it calls a function that whoever

@@ -91,20 +91,30 @@ impl<'t> Walk<'t> {
                 });
                 self.tables(table_list, Access::Ddl, place);
             }
+            // The rest holds names and options only; nothing in it could make it worse than admin.
+            _ => self.for_others(node),
+        }
+    }
+
+    /// Settings that are changed for others, or for later.
+    fn for_others(&mut self, node: &'t NodeEnum) {
+        let set = match node {
             NodeEnum::AlterRoleSetStmt(alter) => {
                 parts!(alter; AlterRoleSetStmt { keep: setstmt; skip: role database });
-                setstmt.iter().for_each(|set| self.lasts(set));
+                setstmt
             }
             NodeEnum::AlterDatabaseSetStmt(alter) => {
                 parts!(alter; AlterDatabaseSetStmt { keep: setstmt; skip: dbname });
-                setstmt.iter().for_each(|set| self.lasts(set));
+                setstmt
             }
             NodeEnum::AlterSystemStmt(alter) => {
                 parts!(alter; AlterSystemStmt { keep: setstmt; skip: });
-                setstmt.iter().for_each(|set| self.lasts(set));
+                setstmt
             }
-            // The rest holds names and options only; nothing in it could make it worse than admin.
-            _ => {}
+            _ => return,
+        };
+        if let Some(set) = set {
+            self.lasts(set);
         }
     }
 }

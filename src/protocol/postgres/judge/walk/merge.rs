@@ -32,7 +32,7 @@ impl<'t> Walk<'t> {
         for clause in merge_when_clauses {
             match &clause.node {
                 Some(NodeEnum::MergeWhenClause(clause)) => {
-                    self.merge_when(clause, target.as_ref(), all, &inner)
+                    self.merge_when(clause, target.as_ref(), all, &inner);
                 }
                 _ => clause.walk(self, &inner),
             }
