@@ -8,6 +8,7 @@ use crate::config::reader::Table;
 use crate::config::reader::Value;
 use crate::config::value::DAY;
 use crate::domain::secret::SecretRef;
+use crate::policy::Network;
 use crate::recording;
 
 /// `[gateway]`, checked.
@@ -55,6 +56,9 @@ pub struct GatewayLimits {
     pub logins: usize,
     /// Failed logins of one address within a minute, at the PostgreSQL listener, at the admin API and below `/oauth/` each for itself. Default 120.
     pub failed_logins: u32,
+    /// Networks whose addresses stand for many clients each, such as those of load balancers: `logins` and `failed_logins` do not hold for them.
+    /// Default none.
+    pub shared_addresses: Vec<Network>,
     /// Open sessions of one principal. Default 64.
     pub sessions: usize,
     /// Requests per second of one principal on all connections together; bursts of as many. Default none.
@@ -91,6 +95,7 @@ impl Default for GatewayLimits {
             streams: 10_000,
             logins: 256,
             failed_logins: 120,
+            shared_addresses: Vec::new(),
             sessions: 64,
             rate: None,
         }
@@ -185,6 +190,16 @@ fn tls_files(table: &mut Table<'_>) -> Option<TlsFiles> {
     Some(TlsFiles { cert: cert?, key: key? })
 }
 
+fn network(value: &Value<'_>) -> Option<Network> {
+    match Network::read(value.text()?) {
+        Ok(network) => Some(network),
+        Err((problem, accepted)) => {
+            value.problem(problem, accepted);
+            None
+        }
+    }
+}
+
 fn gateway_limits(table: &mut Table<'_>) -> GatewayLimits {
     let default = GatewayLimits::default();
     let size = |table: &mut Table<'_>, key, bounds, default| {
@@ -204,6 +219,7 @@ fn gateway_limits(table: &mut Table<'_>) -> GatewayLimits {
             .take("failed_logins")
             .and_then(|value| value.whole(1..=1_000_000))
             .unwrap_or(default.failed_logins),
+        shared_addresses: table.take("shared_addresses").map(|value| value.list(network)).unwrap_or_default(),
         sessions: table
             .take("sessions")
             .and_then(|value| value.whole(1..=100_000))

@@ -95,13 +95,18 @@ pub async fn run(options: RunOptions) -> Result<(), GatewayError> {
     let stopping = Arc::new(AtomicBool::new(false));
     let probe = GateProbe::of(&running, &stopping);
     let limits = &config.gateway.limits;
-    let strangers = || Strangers::new(Bounds { open: limits.logins, failed: limits.failed_logins });
+    let strangers = |open| {
+        let shared = limits.shared_addresses.clone();
+        let spared = move |address| shared.iter().any(|network| network.contains(address));
+        Strangers::sparing(Bounds { open, failed: limits.failed_logins }, spared)
+    };
     let cores = || std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let threads = config.gateway.workers.unwrap_or_else(cores);
     let settings = WorkerSettings {
         gate: running.gate.clone(),
         limits: HeadLimits { head: limits.header_block, fields: limits.headers, target: limits.uri },
         probe: Arc::new(probe),
+        streams,
         tls: Arc::clone(&running.tls),
         dev: config.dev_issuer.is_some(),
         judge: Arc::new(
@@ -117,9 +122,9 @@ pub async fn run(options: RunOptions) -> Result<(), GatewayError> {
         },
         public_url: config.gateway.public_url.clone(),
         targets: Targets::default(),
-        strangers: strangers(),
-        web_strangers: strangers(),
-        mcp_strangers: strangers(),
+        strangers: strangers(limits.logins),
+        web_strangers: strangers(limits.logins),
+        mcp_strangers: strangers(limits.logins),
     };
     let workers = Workers::start(threads, &settings)?;
     let socket =
@@ -131,8 +136,8 @@ pub async fn run(options: RunOptions) -> Result<(), GatewayError> {
     admin.spawn(control::server::serve(socket, Arc::clone(&served), stop_admin.subscribe()));
     if let Some(listener) = listeners.admin.take() {
         let open = limits.logins.min(control::remote::MOST_OF_ONE);
-        let strangers = Strangers::new(Bounds { open, failed: limits.failed_logins });
-        let remote = control::remote::Remote { listener, tls: Arc::clone(&running.tls), strangers };
+        let (tls, strangers) = (Arc::clone(&running.tls), strangers(open));
+        let remote = control::remote::Remote { listener, tls, strangers };
         admin.spawn(control::remote::serve(remote, served, stop_admin.subscribe()));
     }
     let tasks = [
@@ -143,7 +148,7 @@ pub async fn run(options: RunOptions) -> Result<(), GatewayError> {
     tracing::info!(listen = %running.listener, postgres_listen = running.databases.map(tracing::field::display), admin_listen = running.remote.map(tracing::field::display), tls = running.tls.load().is_some(), data_dir = %config.storage.data_dir.display(), "ready");
 
     let causes = Causes { signals: &mut signals, watched };
-    serve(&workers, &listeners, streams, &service, causes).await;
+    serve(&workers, &listeners, &service, causes).await;
 
     stopping.store(true, Ordering::Relaxed);
     drop(listeners);
@@ -328,13 +333,13 @@ struct Causes<'a> {
     watched: Option<FileWatch>,
 }
 
-/// Accepts clients, at most so many streams at once, until a signal to stop; reloads at SIGHUP, and when a watched file has changed.
-async fn serve(workers: &Workers, listeners: &Listeners, limit: usize, service: &Admin, causes: Causes<'_>) {
+/// Accepts clients until a signal to stop; reloads at SIGHUP, and when a watched file has changed.
+async fn serve(workers: &Workers, listeners: &Listeners, service: &Admin, causes: Causes<'_>) {
     let Causes { signals, mut watched } = causes;
-    let mut accepting = std::pin::pin!(workers.accept(Entrance::Http, &listeners.http, limit));
+    let mut accepting = std::pin::pin!(workers.accept(Entrance::Http, &listeners.http));
     let mut databases = std::pin::pin!(async {
         match &listeners.postgres {
-            Some(listener) => workers.accept(Entrance::Postgres, listener, limit).await,
+            Some(listener) => workers.accept(Entrance::Postgres, listener).await,
             None => std::future::pending().await,
         }
     });

@@ -17,6 +17,7 @@ use tokio_rustls::TlsAcceptor;
 
 use crate::gateway::error::GatewayError;
 use crate::pipeline::Gate;
+use crate::pipeline::metrics::StreamClosed;
 use crate::protocol::http::HttpApp;
 use crate::protocol::mcp::McpApp;
 use crate::protocol::mcp::McpShared;
@@ -49,6 +50,8 @@ pub struct WorkerSettings {
     pub limits: HeadLimits,
     /// Health and metrics.
     pub probe: Arc<dyn Probe>,
+    /// The most open client streams.
+    pub streams: usize,
     /// The listener's certificate; swapped by a reload. `None`: plain.
     pub tls: Arc<ArcSwapOption<rustls::ServerConfig>>,
     /// Whether a development issuer is trusted.
@@ -94,6 +97,9 @@ pub struct Workers {
     threads: Vec<JoinHandle<()>>,
     open: OpenStreams,
     draining: watch::Sender<bool>,
+    gate: Gate,
+    /// The most open ones.
+    most: usize,
 }
 
 impl Workers {
@@ -101,8 +107,9 @@ impl Workers {
     pub fn start(count: usize, settings: &WorkerSettings) -> Result<Self, GatewayError> {
         let draining = watch::Sender::new(false);
         let open = OpenStreams::default();
-        let mut workers =
-            Self { queues: Vec::with_capacity(count), threads: Vec::with_capacity(count), open, draining };
+        let (queues, threads) = (Vec::with_capacity(count), Vec::with_capacity(count));
+        let (gate, most) = (settings.gate.clone(), settings.streams);
+        let mut workers = Self { queues, threads, open, draining, gate, most };
         // A runtime whose tasks stay on their thread is built there.
         let (starting, started) = std::sync::mpsc::channel();
         for number in 0..count {
@@ -145,8 +152,8 @@ impl Workers {
         self.open.count()
     }
 
-    /// Accepts streams and deals them out, until dropped. Beyond `limit` open ones, new ones are closed at once.
-    pub async fn accept(&self, entrance: Entrance, listener: &TcpListener, limit: usize) {
+    /// Accepts streams and deals them out, until dropped. Beyond the most open ones, new ones are closed at once.
+    pub async fn accept(&self, entrance: Entrance, listener: &TcpListener) {
         let mut next = 0_usize;
         loop {
             let (stream, peer) = match listener.accept().await {
@@ -160,8 +167,9 @@ impl Workers {
             };
             // Counted here, not where it is served: of many that come at once none slips by.
             let counted = self.open.enter();
-            if self.open() > limit {
-                tracing::warn!(limit, "too many client streams; one was closed");
+            if self.open() > self.most {
+                tracing::warn!(limit = self.most, "too many client streams; one was closed");
+                self.gate.stream_closed(StreamClosed::All);
                 continue;
             }
             next = next.wrapping_add(1) % self.queues.len().max(1);
@@ -169,6 +177,7 @@ impl Workers {
             let Ok(stream) = stream.into_std() else { continue };
             if let Err(error) = queue.try_send(Accepted { entrance, stream, peer, counted }) {
                 tracing::warn!(%error, "a worker is behind; a stream was closed");
+                self.gate.stream_closed(StreamClosed::Behind);
             }
         }
     }
@@ -200,6 +209,7 @@ async fn work(
         gate,
         limits,
         probe,
+        streams,
         tls,
         dev,
         judge,
@@ -216,33 +226,29 @@ async fn work(
     let databases =
         Rc::new(PostgresService::new(gate.clone(), judge, cancels, targets, strangers, Arc::clone(&tls)));
     let apps: Vec<Box<dyn App>> = vec![
-        Box::new(HttpApp::new(gate.clone(), open)),
+        Box::new(HttpApp::new(gate.clone(), open.clone())),
         Box::new(McpApp::new(gate.clone(), mcp, public_url, mcp_strangers)),
     ];
-    let service = Rc::new(WebService::new(gate, limits, probe, apps, dev));
+    let service = Rc::new(WebService::new(gate.clone(), limits, probe, apps, dev));
     while let Some(Accepted { entrance, stream, peer, counted }) = accepted.recv().await {
         let draining = draining.clone();
         match entrance {
             Entrance::Http => {
                 // Before the handshake, which takes its time.
-                let Some(stranger) = web_strangers.enter(peer.ip()) else {
+                // Half of all places is for those whose address has not too many: the other half lets many at once show their tokens.
+                let room = open.count() <= streams / 2;
+                let Some(stranger) = web_strangers.enter_with_room(peer.ip(), room) else {
                     tracing::debug!(source = %peer.ip(), "too many streams from here have brought no token; one was closed");
+                    gate.stream_closed(StreamClosed::Address);
                     continue;
                 };
                 let (service, tls) = (Rc::clone(&service), tls.load_full());
-                let shut = stranger.shut.is_some();
-                let serve = async move {
-                    let _counted = counted;
-                    if let Some(stream) = opened(stream, tls).await {
-                        service.serve(stream, peer, stranger, draining).await;
-                    }
-                };
+                // One that is shut has less time to bring its token, and its handshake is a part of that.
+                let patience = if stranger.shut.is_some() { web::TOLD } else { HANDSHAKE };
                 tokio::task::spawn_local(async move {
-                    if shut {
-                        // What it is told it has read by then, or never will.
-                        tokio::time::timeout(web::TOLD, serve).await.unwrap_or_default();
-                    } else {
-                        serve.await;
+                    let _counted = counted;
+                    if let Some(stream) = opened(stream, tls, patience).await {
+                        service.serve(stream, peer, stranger, draining).await;
                     }
                 });
             }
@@ -259,11 +265,16 @@ async fn work(
     }
 }
 
-async fn opened(stream: std::net::TcpStream, tls: Option<Arc<rustls::ServerConfig>>) -> Option<Stream> {
+/// A stream as it is read from, after its handshake, which may take so long.
+async fn opened(
+    stream: std::net::TcpStream,
+    tls: Option<Arc<rustls::ServerConfig>>,
+    patience: Duration,
+) -> Option<Stream> {
     let stream = TcpStream::from_std(stream).ok()?;
     stream.set_nodelay(true).ok()?;
     let Some(tls) = tls else { return Some(Stream::Plain(stream)) };
-    match tokio::time::timeout(HANDSHAKE, TlsAcceptor::from(tls).accept(stream)).await {
+    match tokio::time::timeout(patience, TlsAcceptor::from(tls).accept(stream)).await {
         Ok(Ok(stream)) => Some(Stream::TlsServer(Box::new(stream))),
         Ok(Err(error)) => {
             tracing::debug!(%error, "a TLS handshake failed");

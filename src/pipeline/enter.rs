@@ -17,6 +17,7 @@ use crate::pipeline::Gate;
 use crate::pipeline::authenticate::unauthenticated;
 use crate::pipeline::end::EndWatch;
 use crate::pipeline::metrics::Counters;
+use crate::pipeline::metrics::StreamClosed;
 use crate::pipeline::refusals::Stranger;
 use crate::pipeline::room::OfBody;
 use crate::pipeline::sessions::Session;
@@ -104,6 +105,17 @@ impl Gate {
     pub async fn whose(&self, arrival: Arrival<'_>) -> Result<(Arc<str>, Arc<Governed>), Denied> {
         let (verified, _, governed) = self.know(&arrival, &mut None).await?;
         Ok((Arc::clone(&verified.principal.id), governed))
+    }
+
+    /// Whether a token is good here: it is verified, and no lock shuts its caller out. What it opens is not asked.
+    pub async fn knows(&self, token: &str) -> bool {
+        let Ok((verified, _)) = self.authenticate(token).await else { return false };
+        !self.0.locks.load().shuts_out(&verified.principal, &verified.token_ids)
+    }
+
+    /// Counts a client's stream that was closed before anything of it was read.
+    pub fn stream_closed(&self, why: StreamClosed) {
+        self.0.metrics.stream_closed(why);
     }
 
     /// Who asks, what holds now, and the connection, which is open to the caller. It counts as a request.

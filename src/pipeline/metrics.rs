@@ -107,9 +107,21 @@ impl Counters {
     }
 }
 
+/// Why a client's stream was closed before anything of it was read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StreamClosed {
+    /// Too many of its address have not logged in.
+    Address,
+    /// Too many of all clients are open.
+    All,
+    /// The thread that was to serve it is behind.
+    Behind,
+}
+
 /// All counters of the gateway.
 #[derive(Debug, Default)]
 pub struct Metrics {
+    closed: [AtomicU64; 3],
     connections: Mutex<BTreeMap<ConnectionName, Arc<Counters>>>,
     refused: Mutex<BTreeMap<DenyCode, u64>>,
 }
@@ -128,6 +140,16 @@ impl Metrics {
 
     pub(super) fn refused(&self, code: DenyCode) {
         *self.refused.lock().unwrap_or_else(PoisonError::into_inner).entry(code).or_default() += 1;
+    }
+
+    pub(super) fn stream_closed(&self, why: StreamClosed) {
+        let [address, all, behind] = &self.closed;
+        let counter = match why {
+            StreamClosed::Address => address,
+            StreamClosed::All => all,
+            StreamClosed::Behind => behind,
+        };
+        counter.fetch_add(1, Ordering::Relaxed);
     }
 
     /// How the target of a connection was met since the start.
@@ -182,6 +204,11 @@ impl Metrics {
         );
         for (code, count) in self.refused.lock().unwrap_or_else(PoisonError::into_inner).iter() {
             let _infallible = writeln!(out, "hoopctl_refused_total{{code=\"{code}\"}} {count}");
+        }
+        out.push_str("# HELP hoopctl_streams_closed_total Client streams that were closed unread, by the limit that they met.\n# TYPE hoopctl_streams_closed_total counter\n");
+        for (limit, count) in ["logins", "streams", "workers"].iter().zip(&self.closed) {
+            let count = count.load(Ordering::Relaxed);
+            let _infallible = writeln!(out, "hoopctl_streams_closed_total{{limit=\"{limit}\"}} {count}");
         }
         for (name, help, value) in gauges {
             let _infallible = writeln!(out, "# HELP {name} {help}\n# TYPE {name} gauge\n{name} {value}");

@@ -150,6 +150,7 @@ pub use explain::NEEDS_NO_POLICY;
 pub use explain::RuleExplanation;
 pub use explain::RuleOutcome;
 pub use glob::fits;
+pub use network::Network;
 pub use problem::PolicyProblem;
 pub use rule::Matcher;
 pub use rule::PolicyRule;

@@ -8,7 +8,7 @@ use crate::policy::problem::Refusal;
 
 /// An address, or all addresses that begin alike.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Network {
+pub struct Network {
     /// The first address.
     first: IpAddr,
     /// How many bits are fixed.
@@ -77,8 +77,16 @@ impl Network {
         Ok(Self { first, bits })
     }
 
+    /// Reads one of the configuration. What is wrong with it comes with what is accepted.
+    ///
+    /// # Errors
+    /// No address, or one inside of a block.
+    pub fn read(text: &str) -> Result<Self, (&'static str, String)> {
+        Self::parse(text).map_err(|refusal| (refusal.problem, refusal.accepted))
+    }
+
     /// Whether `address` is in the block. IPv4 inside IPv6 counts as IPv4.
-    pub(super) fn contains(&self, address: IpAddr) -> bool {
+    pub fn contains(&self, address: IpAddr) -> bool {
         let (own, width) = number(self.first);
         let (other, other_width) = number(address.to_canonical());
         width == other_width && (own ^ other) & !host_mask(width, self.bits) == 0

@@ -3,6 +3,7 @@
 //! An address is an IPv4 address, or the 64 bits that name an IPv6 network: whoever has one of its addresses has all of them.
 
 use std::collections::HashMap;
+use std::fmt;
 use std::net::IpAddr;
 use std::net::Ipv4Addr;
 use std::sync::Arc;
@@ -20,7 +21,8 @@ const MINUTE: f64 = 60.0;
 /// What one address may do before it has logged in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Bounds {
-    /// Open streams that have not logged in. As many again are told that there are too many; what comes then is closed without a word.
+    /// Open streams that have not logged in. As many again are told that there are too many; what comes then is closed without a word, but where
+    /// there is room ([`Strangers::enter_with_room`]).
     pub open: usize,
     /// Failed logins a minute; a burst of as many.
     pub failed: u32,
@@ -45,7 +47,17 @@ pub struct Strangers(Arc<Shared>);
 #[derive(Debug)]
 struct Shared {
     bounds: Bounds,
+    spared: Spared,
     table: Mutex<Table>,
+}
+
+/// Tells the addresses that stand for many clients: no bound holds for them.
+struct Spared(Box<dyn Fn(IpAddr) -> bool + Send + Sync>);
+
+impl fmt::Debug for Spared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Spared")
+    }
 }
 
 #[derive(Debug, Default)]
@@ -104,15 +116,23 @@ impl Seen {
 #[derive(Debug)]
 pub struct Stranger {
     strangers: Strangers,
-    place: Place,
+    /// Where it is counted, if it is.
+    place: Option<Place>,
     /// Why it gets no further, if it does not.
     pub shut: Option<Shut>,
+    /// Since when it is in the count.
+    pub since: Instant,
 }
 
 impl Strangers {
     /// Nobody was seen yet.
     pub fn new(bounds: Bounds) -> Self {
-        Self(Arc::new(Shared { bounds, table: Mutex::default() }))
+        Self::sparing(bounds, |_| false)
+    }
+
+    /// The same, with no bound for some addresses.
+    pub fn sparing(bounds: Bounds, spared: impl Fn(IpAddr) -> bool + Send + Sync + 'static) -> Self {
+        Self(Arc::new(Shared { bounds, spared: Spared(Box::new(spared)), table: Mutex::default() }))
     }
 
     /// The bounds.
@@ -122,17 +142,26 @@ impl Strangers {
 
     /// Counts a stream from this address. `None`: close it, there are too many even of those that are only told so.
     pub fn enter(&self, address: IpAddr) -> Option<Stranger> {
-        self.enter_at(address, Instant::now())
+        self.enter_at(address, false, Instant::now())
     }
 
-    fn enter_at(&self, address: IpAddr, now: Instant) -> Option<Stranger> {
+    /// The same, where a stream that is shut may still log in. With `room` there is place for it: it is not closed, however many there are.
+    pub fn enter_with_room(&self, address: IpAddr, room: bool) -> Option<Stranger> {
+        self.enter_at(address, room, Instant::now())
+    }
+
+    fn enter_at(&self, address: IpAddr, room: bool, now: Instant) -> Option<Stranger> {
         let (place, bounds) = (Place::of(address), self.0.bounds);
+        if (self.0.spared.0)(address) {
+            // Counted nowhere: when it leaves or fails there is nothing to change.
+            return Some(Stranger { strangers: self.clone(), place: None, shut: None, since: now });
+        }
         let mut table = self.table();
         table.sweep(bounds, now);
         let nothing = || Seen { open: 0, left: f64::from(bounds.failed), at: now };
         let seen = table.seen.entry(place).or_insert_with(nothing);
         seen.refill(bounds, now);
-        if seen.open >= bounds.open.saturating_mul(2) {
+        if !room && seen.open >= bounds.open.saturating_mul(2) {
             return None;
         }
         let shut = if seen.open >= bounds.open {
@@ -145,7 +174,7 @@ impl Strangers {
         };
         seen.open += 1;
         drop(table);
-        Some(Stranger { strangers: self.clone(), place, shut })
+        Some(Stranger { strangers: self.clone(), place: Some(place), shut, since: now })
     }
 
     fn table(&self) -> MutexGuard<'_, Table> {
@@ -178,7 +207,8 @@ impl Table {
 impl Stranger {
     /// Its login has failed.
     pub fn failed(&self) {
-        if let Some(seen) = self.strangers.table().seen.get_mut(&self.place) {
+        let Some(place) = self.place else { return };
+        if let Some(seen) = self.strangers.table().seen.get_mut(&place) {
             seen.left = (seen.left - 1.0).max(0.0);
         }
     }
@@ -186,8 +216,9 @@ impl Stranger {
 
 impl Drop for Stranger {
     fn drop(&mut self) {
+        let Some(place) = self.place else { return };
         let bounds = self.strangers.0.bounds;
-        self.strangers.table().leave(self.place, bounds, Instant::now());
+        self.strangers.table().leave(place, bounds, Instant::now());
     }
 }
 
@@ -221,6 +252,28 @@ mod tests {
     }
 
     #[test]
+    fn no_bound_holds_for_addresses_that_stand_for_many() {
+        let balancer = ip("192.0.2.1");
+        let strangers = Strangers::sparing(Bounds { open: 1, failed: 1 }, move |address| address == balancer);
+        let inside: Vec<Stranger> = (0..9).map(|_| strangers.enter(balancer).unwrap()).collect();
+        inside.iter().for_each(Stranger::failed);
+        assert_eq!(strangers.enter(balancer).unwrap().shut, None);
+        drop(inside);
+        assert_eq!(known(&strangers), 0);
+        let _one = strangers.enter(ip("192.0.2.2")).unwrap();
+        assert_eq!(strangers.enter(ip("192.0.2.2")).unwrap().shut, Some(Shut::Open));
+    }
+
+    #[test]
+    fn where_there_is_room_none_is_closed() {
+        let strangers = Strangers::new(Bounds { open: 1, failed: 10 });
+        let one = ip("192.0.2.1");
+        let inside: Vec<Stranger> = (0..9).map(|_| strangers.enter_with_room(one, true).unwrap()).collect();
+        assert_eq!(inside.iter().filter(|stranger| stranger.shut == Some(Shut::Open)).count(), 8);
+        assert!(strangers.enter_with_room(one, false).is_none() && strangers.enter(one).is_none());
+    }
+
+    #[test]
     fn a_network_of_ipv6_is_one_address() {
         let strangers = Strangers::new(Bounds { open: 1, failed: 10 });
         let _inside = strangers.enter(ip("2001:db8:1:2::1")).unwrap();
@@ -232,7 +285,7 @@ mod tests {
     fn failures_shut_one_address_out_until_they_are_old() {
         let strangers = Strangers::new(Bounds { open: 9, failed: 3 });
         let (one, begin) = (ip("192.0.2.1"), Instant::now());
-        let at = |seconds| strangers.enter_at(one, begin + Duration::from_secs(seconds)).unwrap();
+        let at = |seconds| strangers.enter_at(one, false, begin + Duration::from_secs(seconds)).unwrap();
         for _ in 0..3 {
             let stranger = at(0);
             assert_eq!(stranger.shut, None);
@@ -240,7 +293,7 @@ mod tests {
         }
         let Some(Shut::Failed { wait }) = at(0).shut else { panic!("not shut") };
         assert!(wait <= Duration::from_secs(20) && wait > Duration::from_secs(18), "{wait:?}");
-        assert_eq!(strangers.enter_at(ip("192.0.2.2"), begin).unwrap().shut, None);
+        assert_eq!(strangers.enter_at(ip("192.0.2.2"), false, begin).unwrap().shut, None);
         // One more in a third of a minute, and not two.
         let again = at(21);
         assert_eq!(again.shut, None);

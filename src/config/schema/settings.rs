@@ -41,6 +41,12 @@ pub(super) fn gateway() -> Value {
                 "failed_logins",
                 default(whole("Failed logins of one address within a minute", 1, 1_000_000), json!(120)),
             ),
+            (
+                "shared_addresses",
+                texts(
+                    "Addresses or networks that stand for many clients, such as load balancers: logins and failed_logins do not hold for them",
+                ),
+            ),
             ("sessions", default(whole("Open sessions of one principal", 1, 100_000), json!(64))),
             ("rate", whole("Requests a second of one principal on all connections together", 1, 1_000_000)),
         ],

@@ -38,7 +38,7 @@ const SLOWEST: usize = 16 << 10;
 /// A body of no more than this, all of which is there when it is asked for, takes no room: to count it would cost more than it does.
 const FREE: usize = 64 << 10;
 
-/// The client of a stream: a stranger until one of its requests was let in by its token. Clones are one.
+/// The client of a stream: a stranger until one of its requests has brought a token that is good here. Clones are one.
 #[derive(Debug, Clone)]
 pub struct Visitor(Rc<RefCell<Option<Stranger>>>);
 
@@ -49,8 +49,29 @@ impl Visitor {
     }
 
     /// It is known from here on, and in that count no more.
-    fn known(&self) {
+    pub(super) fn known(&self) {
         self.0.take();
+    }
+
+    /// Whether none of its requests has brought a good token yet.
+    pub(super) fn is_stranger(&self) -> bool {
+        self.0.borrow().is_some()
+    }
+
+    /// Whether it is a stranger still of whose address there were too many when it came.
+    pub(super) fn is_shut(&self) -> bool {
+        self.0.borrow().as_ref().is_some_and(|stranger| stranger.shut.is_some())
+    }
+
+    /// Resolves at a time if it is shut then; else never.
+    pub(super) async fn shut_at(&self, at: Instant) {
+        if self.is_shut() {
+            tokio::time::sleep_until(at).await;
+            if self.is_shut() {
+                return;
+            }
+        }
+        std::future::pending().await
     }
 }
 
@@ -61,8 +82,6 @@ pub struct Origin {
     pub request: RequestId,
     /// The client's address.
     pub source: IpAddr,
-    /// The client of its stream.
-    pub visitor: Visitor,
 }
 
 /// A request path, taken apart.
@@ -104,9 +123,7 @@ pub async fn enter<'a>(
         gate.refuse_stranger(arrival, None, &denied);
         return Err(denied);
     }
-    let exchange = gate.enter(arrival).await?;
-    origin.visitor.known();
-    Ok((exchange, rest))
+    Ok((gate.enter(arrival).await?, rest))
 }
 
 /// What a request says of itself: the arrival, the path below the connection as it came, and what is wrong with its token.

@@ -15,6 +15,7 @@ use http::Version;
 use http::header;
 use hyper::body::Incoming;
 use tokio::sync::watch;
+use tokio::time::Instant;
 
 use crate::domain::Denied;
 use crate::domain::DenyCode;
@@ -33,6 +34,7 @@ use crate::protocol::web::reply::Challenge;
 use crate::protocol::web::request::Origin;
 use crate::protocol::web::request::Visitor;
 use crate::protocol::web::request::bad;
+use crate::protocol::web::request::bearer;
 use crate::protocol::web::request::route;
 use crate::transport::strangers::Stranger;
 use crate::transport::stream::Stream;
@@ -70,8 +72,10 @@ pub trait App {
     }
 }
 
-/// How long a stream may last whose client is only told that there are too many of its address.
+/// How long a stream of whose address there are too many may take until it has brought a token that is good here.
 pub const TOLD: Duration = Duration::from_secs(5);
+/// How long it may take to end after that.
+const LAST_WORDS: Duration = Duration::from_secs(1);
 
 /// Whose stream it is.
 #[derive(Debug, Clone)]
@@ -79,8 +83,6 @@ struct Peer {
     source: IpAddr,
     tls: bool,
     visitor: Visitor,
-    /// It is told that too many streams of its address have brought no token.
-    shut: bool,
 }
 
 /// Serves HTTP on the streams of one thread.
@@ -106,14 +108,31 @@ impl WebService {
         Self { gate, limits, probe, apps, dev }
     }
 
-    /// Serves one client's stream to its end. It is a stranger's until a request was let in by its token. When `draining` turns true it finishes
-    /// what it has begun and closes.
+    /// Serves one client's stream to its end. It is a stranger's until a request has brought a token that is good here; one that is shut has
+    /// [`TOLD`] for that. When `draining` turns true it finishes what it has begun and closes.
     pub async fn serve(
         self: std::rc::Rc<Self>,
         stream: Stream,
         peer: SocketAddr,
         stranger: Stranger,
         draining: watch::Receiver<bool>,
+    ) {
+        let told = Instant::from_std(stranger.since) + TOLD;
+        let visitor = Visitor::new(stranger);
+        let served = self.served(stream, peer, visitor.clone(), draining, told);
+        tokio::select! {
+            () = served => {}
+            () = visitor.shut_at(told + LAST_WORDS) => {}
+        }
+    }
+
+    async fn served(
+        self: std::rc::Rc<Self>,
+        stream: Stream,
+        peer: SocketAddr,
+        visitor: Visitor,
+        draining: watch::Receiver<bool>,
+        told: Instant,
     ) {
         let h2 = match &stream {
             Stream::Plain(tcp) => match tokio::time::timeout(HEAD_TIME, speaks_h2(tcp)).await {
@@ -122,28 +141,19 @@ impl WebService {
             },
             _ => stream.chose_h2(),
         };
-        let shut = stranger.shut.is_some();
-        let peer = Peer {
-            source: canonical(peer.ip()),
-            tls: matches!(stream, Stream::TlsServer(_)),
-            visitor: Visitor::new(stranger),
-            shut,
-        };
+        let tls = matches!(stream, Stream::TlsServer(_));
+        let peer = Peer { source: canonical(peer.ip()), tls, visitor: visitor.clone() };
+        let ending = ending(draining, &visitor, told);
         if h2 {
-            self.serve_h2(stream, peer, draining).await;
+            self.serve_h2(stream, peer, ending).await;
         } else {
-            self.serve_h1(stream, peer, draining).await;
+            self.serve_h1(stream, peer, ending).await;
         }
     }
 
-    async fn serve_h1(
-        self: std::rc::Rc<Self>,
-        stream: Stream,
-        peer: Peer,
-        mut draining: watch::Receiver<bool>,
-    ) {
+    async fn serve_h1(self: std::rc::Rc<Self>, stream: Stream, peer: Peer, ending: impl Future<Output = ()>) {
         let limits = self.limits;
-        let ended = h1::serve(stream, limits, drained(&mut draining), |asked| {
+        let ended = h1::serve(stream, limits, ending, |asked| {
             let (this, peer) = (std::rc::Rc::clone(&self), peer.clone());
             async move {
                 match asked {
@@ -155,14 +165,9 @@ impl WebService {
         note_end(ended.await);
     }
 
-    async fn serve_h2(
-        self: std::rc::Rc<Self>,
-        stream: Stream,
-        peer: Peer,
-        mut draining: watch::Receiver<bool>,
-    ) {
+    async fn serve_h2(self: std::rc::Rc<Self>, stream: Stream, peer: Peer, ending: impl Future<Output = ()>) {
         let limits = self.limits;
-        let ended = h2::serve(stream, limits, drained(&mut draining), |request| {
+        let ended = h2::serve(stream, limits, ending, |request| {
             let (this, peer) = (std::rc::Rc::clone(&self), peer.clone());
             async move { this.answer(request, &peer).await }
         });
@@ -218,9 +223,20 @@ impl WebService {
         response
     }
 
+    /// Looks whether a stranger's request brings a token that is good here, whatever it opens. What is wrong with one is said later.
+    async fn look(&self, request: &Request<Incoming>, visitor: &Visitor) {
+        if visitor.is_stranger()
+            && let Ok(Some(token)) = bearer(request.headers())
+            && self.gate.knows(token).await
+        {
+            visitor.known();
+        }
+    }
+
     async fn answer(&self, request: Request<Incoming>, peer: &Peer) -> Response<ReplyBody> {
+        self.look(&request, &peer.visitor).await;
         let mut response = match request.uri().path() {
-            path if peer.shut && !matches!(path, "/healthz" | "/readyz") => {
+            path if peer.visitor.is_shut() && !matches!(path, "/healthz" | "/readyz" | "/metrics") => {
                 self.crowded(&request, peer.source)
             }
             path if path.starts_with("/c/") || self.taker(path).is_some() => {
@@ -254,8 +270,8 @@ impl WebService {
     }
 
     async fn answer_by_app(&self, request: Request<Incoming>, peer: &Peer) -> Response<ReplyBody> {
-        let Peer { source, tls, visitor, .. } = peer.clone();
-        let origin = Origin { request: RequestId::new(), source, visitor };
+        let (source, tls) = (peer.source, peer.tls);
+        let origin = Origin { request: RequestId::new(), source };
         let path = request.uri().path();
         let connection = route(path).map_or("", |route| route.connection);
         if let Err(denied) = self.check(&request) {
@@ -324,6 +340,14 @@ impl WebService {
             return Err(bad("a Host other than the one of the request target").because("host"));
         }
         Ok(())
+    }
+}
+
+/// Resolves when a stream is to finish what it has begun: the gateway drains, or it is shut and has brought no good token by then.
+async fn ending(mut draining: watch::Receiver<bool>, visitor: &Visitor, told: Instant) {
+    tokio::select! {
+        () = drained(&mut draining) => {}
+        () = visitor.shut_at(told) => {}
     }
 }
 

