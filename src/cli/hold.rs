@@ -16,6 +16,7 @@ use crate::cli::session::find;
 use crate::control::noun::session::SessionFilter;
 use crate::control::noun::session::SessionView;
 use crate::domain::id::SessionId;
+use crate::store::HoldFault;
 
 /// The options of `session hold`.
 #[derive(Debug, Args)]
@@ -77,8 +78,8 @@ fn acknowledge(terminal: Terminal, access: &Access, id: &str, reason: String) ->
         Err(_) => find(access, id)?.id,
     };
     let noted = access.wait(access.backend().acknowledge_hold(session, reason))?;
-    let now = if noted.held { "it is held as before" } else { "it is not held" };
-    terminal.say(&format!("acknowledged: {session}, {}; now {now}", noted.fault.as_str()));
+    let now = if noted.held { "it is held until a release" } else { "it is not held" };
+    terminal.say(&format!("acknowledged: {session}, {}; now {now}", HoldFault::all_in_words(&noted.faults)));
     if terminal.format.is_json() {
         terminal.item(&[], &output::json(&noted))?;
     }

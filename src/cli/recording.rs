@@ -39,6 +39,7 @@ use crate::recording::chain::Hash;
 use crate::recording::replay::transcript;
 use crate::store;
 use crate::store::AcknowledgedHold;
+use crate::store::HoldFault;
 
 /// The columns of a verdict about recordings.
 pub const VERDICT_COLUMNS: [&str; 5] = ["result", "session", "events", "hash", "note"];
@@ -158,10 +159,10 @@ pub fn found_besides(problem: &str) -> Row {
 
 /// A fault of a hold that somebody took note of, as a row.
 pub fn acknowledged(noted: &AcknowledgedHold) -> Row {
-    let now = if noted.held { "it was held again as before" } else { "the hold is over" };
+    let now = if noted.held { "it was held on" } else { "the hold was over" };
     let note = format!(
         "{}; acknowledged by {} {}: {}; {now}",
-        noted.fault.as_str(),
+        HoldFault::all_in_words(&noted.faults),
         noted.actor,
         output::time(noted.ts_ms),
         noted.reason

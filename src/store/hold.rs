@@ -63,6 +63,11 @@ impl HoldFault {
         }
     }
 
+    /// All that is wrong with a hold, in words.
+    pub fn all_in_words(faults: &[Self]) -> String {
+        faults.iter().map(|fault| fault.as_str()).collect::<Vec<_>>().join("; ")
+    }
+
     /// In words.
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -74,14 +79,14 @@ impl HoldFault {
     }
 }
 
-/// A fault of a hold that somebody took note of.
+/// The faults of a hold that somebody took note of.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AcknowledgedHold {
     /// Which session.
     pub session: SessionId,
-    /// What was wrong.
-    pub fault: HoldFault,
-    /// Whether it is held since as it was before.
+    /// What was wrong, all of it.
+    pub faults: Vec<HoldFault>,
+    /// Whether it is held since: as it was before, or by who took note of it where the trail told of no hold.
     pub held: bool,
     /// Who took note of it.
     pub actor: String,
@@ -96,6 +101,8 @@ pub struct AcknowledgedHold {
 pub struct HoldNotes {
     /// The sessions that are held.
     pub held: BTreeMap<SessionId, Hold>,
+    /// Whose sessions they were when they were held: the newest hold of each tells.
+    pub owners: BTreeMap<SessionId, String>,
     /// The faults that somebody took note of, the oldest first.
     pub acknowledged: Vec<AcknowledgedHold>,
 }
@@ -104,20 +111,35 @@ impl HoldNotes {
     fn add(&mut self, ts_ms: i64, action: &str, [subject, actor]: [&str; 2], detail: &Value) {
         let Ok(session) = subject.parse::<SessionId>() else { return };
         let (actor, reason) = (actor.to_owned(), detail["reason"].as_str().unwrap_or_default().to_owned());
+        let owner = detail["principal"].as_str().map(|owner| (session, owner.to_owned()));
         match action {
             HOLD => {
+                self.owners.remove(&session);
+                self.owners.extend(owner);
                 self.held.insert(session, Hold { session, reason, actor, since_ms: ts_ms });
             }
             RELEASE => {
                 self.held.remove(&session);
             }
             _ => {
-                let Ok(fault) = serde_json::from_value(detail["fault"].clone()) else { return };
+                // Older entries name one.
+                let faults = serde_json::from_value(detail["faults"].clone())
+                    .or_else(|_| serde_json::from_value(detail["fault"].clone()).map(|fault| vec![fault]));
+                let Ok(faults) = faults else { return };
                 let held = detail["held"] == true;
-                if !held {
+                if held {
+                    // One that the trail did not tell of is the hold of who took note of it.
+                    self.owners.extend(owner);
+                    self.held.entry(session).or_insert_with(|| Hold {
+                        session,
+                        reason: reason.clone(),
+                        actor: actor.clone(),
+                        since_ms: ts_ms,
+                    });
+                } else {
                     self.held.remove(&session);
                 }
-                self.acknowledged.push(AcknowledgedHold { session, fault, held, actor, reason, ts_ms });
+                self.acknowledged.push(AcknowledgedHold { session, faults, held, actor, reason, ts_ms });
             }
         }
     }
@@ -159,18 +181,24 @@ impl View {
 }
 
 impl Change<'_> {
-    /// Holds a session, with `session.hold` in the audit trail.
+    /// Holds a session of this principal, with `session.hold` in the audit trail: whose it was is told there, whatever becomes of the recording.
     ///
     /// # Errors
     /// [`StoreError::Exists`]: it is held already.
-    pub fn add_hold(&self, session: SessionId, reason: &str, actor: &str) -> Result<Hold, StoreError> {
+    pub fn add_hold(
+        &self,
+        session: SessionId,
+        principal: &str,
+        reason: &str,
+        actor: &str,
+    ) -> Result<Hold, StoreError> {
         let name = session.to_string();
         let hold =
             Hold { session, reason: reason.to_owned(), actor: actor.to_owned(), since_ms: self.now_ms };
         if self.insert_hold(&hold)? == 0 {
             return Err(StoreError::Exists { kind: "hold", name });
         }
-        self.append_audit(actor, HOLD, &name, &json!({ "reason": reason }))?;
+        self.append_audit(actor, HOLD, &name, &json!({ "reason": reason, "principal": principal }))?;
         Ok(hold)
     }
 
@@ -190,7 +218,7 @@ impl Change<'_> {
     }
 
     /// Takes note of what happened to a hold, with `session.acknowledge` in the audit trail, and makes the table say what the trail does. `lost`:
-    /// its recording is gone, so that it ends.
+    /// its recording is gone, so that it ends. One that the trail does not tell of stays, as a hold of `actor`: only a release ends it.
     ///
     /// # Errors
     /// [`StoreError::Missing`]: nothing is wrong with it.
@@ -204,22 +232,22 @@ impl Change<'_> {
         let name = session.to_string();
         let trail = self.read_hold_notes()?.held.remove(&session);
         let table = self.holds()?.into_iter().find(|hold| hold.session == session);
-        let fault = if lost && (trail.is_some() || table.is_some()) {
-            HoldFault::Lost
-        } else {
-            HoldFault::between(trail.as_ref(), table.as_ref())
-                .ok_or(StoreError::Missing { kind: "fault of a hold", name: name.clone() })?
-        };
-        self.delete_hold(session)?;
-        let stays = trail.filter(|_| !lost);
-        if let Some(hold) = &stays {
-            self.insert_hold(hold)?;
+        let lost = lost && (trail.is_some() || table.is_some());
+        let mut faults: Vec<_> = HoldFault::between(trail.as_ref(), table.as_ref()).into_iter().collect();
+        faults.extend(lost.then_some(HoldFault::Lost));
+        if faults.is_empty() {
+            return Err(StoreError::Missing { kind: "fault of a hold", name });
         }
-        let held = stays.is_some();
-        let detail = json!({ "reason": reason, "fault": fault, "held": held });
-        self.append_audit(actor, ACKNOWLEDGE, &name, &detail)?;
+        let detail = json!({ "reason": reason, "faults": faults, "held": !lost });
         let (actor, reason) = (actor.to_owned(), reason.to_owned());
-        Ok(AcknowledgedHold { session, fault, held, actor, reason, ts_ms: self.now_ms })
+        self.delete_hold(session)?;
+        if !lost {
+            let taken =
+                || Hold { session, reason: reason.clone(), actor: actor.clone(), since_ms: self.now_ms };
+            self.insert_hold(&trail.unwrap_or_else(taken))?;
+        }
+        self.append_audit(&actor, ACKNOWLEDGE, &name, &detail)?;
+        Ok(AcknowledgedHold { session, faults, held: !lost, actor, reason, ts_ms: self.now_ms })
     }
 
     /// Lets retention have a session again, with `session.release` in the audit trail.

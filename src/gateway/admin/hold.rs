@@ -11,6 +11,7 @@ use crate::gateway::admin::Acting;
 use crate::gateway::admin::Admin;
 use crate::gateway::admin::fault::check_length;
 use crate::gateway::admin::fault::fault_of_store;
+use crate::gateway::admin::trail::HeldNow;
 use crate::store::AcknowledgedHold;
 use crate::store::Hold;
 use crate::store::HoldFault;
@@ -63,14 +64,18 @@ impl Acting {
     }
 
     /// A hold that was tampered with is left as it is until somebody takes note of that: else nobody would know.
-    async fn must_be_sound(&self, id: SessionId) -> Result<(), ApiError> {
-        let Some(fault) = self.admin.held_now(id).await?.fault else { return Ok(()) };
-        let text = format!("{id} was tampered with: {}", fault.as_str());
+    async fn must_be_sound(&self, id: SessionId) -> Result<HeldNow, ApiError> {
+        let now = self.admin.held_now(id).await?;
+        if now.faults.is_empty() {
+            return Ok(now);
+        }
+        let text = format!("{id} was tampered with: {}", HoldFault::all_in_words(&now.faults));
         let hint = format!("hoopctl session hold {id} --acknowledge -r WHY takes note of it");
         Err(ApiError::new(ErrorCode::Conflict, text).hint(hint))
     }
 
-    /// Takes note of what happened to a hold: it is again as the audit trail tells, or over where its recording is gone.
+    /// Takes note of what happened to a hold: it is again as the audit trail tells, or over where its recording is gone. One of which the trail does
+    /// not tell is kept until somebody releases it.
     pub(super) async fn acknowledge(
         &self,
         id: SessionId,
@@ -80,17 +85,16 @@ impl Acting {
         check_reason(&reason)?;
         let _turn = self.admin.changing.lock().await;
         let now = self.admin.held_now(id).await?;
-        let Some(fault) = now.fault else {
+        if now.faults.is_empty() {
             let text = if now.told.iter().any(Option::is_some) {
                 format!("{id} is held as the audit trail tells, and its recording is there")
             } else {
                 format!("{id} is not held, and nobody took a hold of it away but by a release")
             };
             return Err(ApiError::new(ErrorCode::Conflict, text));
-        };
-        let holders = now.told.iter().flatten().map(|hold| hold.actor.as_str());
-        self.must_not_be_own("session.acknowledge", id, holders).await?;
-        let (actor, lost) = (self.actor(), fault == HoldFault::Lost);
+        }
+        self.must_not_be_own("session.acknowledge", id, &now).await?;
+        let (actor, lost) = (self.actor(), now.faults.contains(&HoldFault::Lost));
         let noted =
             self.admin.store.change(move |change| change.acknowledge_hold(id, lost, &reason, &actor)).await;
         let noted = noted.map_err(|error| fault_of_store(&error))?;
@@ -104,25 +108,35 @@ impl Acting {
         Ok(noted)
     }
 
-    /// What a session of one's own is kept for by somebody else may be about oneself. `holders`: who held it.
-    async fn must_not_be_own<'a>(
+    /// What a session of one's own is kept for by somebody else may be about oneself. Whose it is says the hold in the trail, and its own row;
+    /// where neither does, it may be anybody's whose sessions are recorded.
+    async fn must_not_be_own(
         &self,
         action: &'static str,
         id: SessionId,
-        mut holders: impl Iterator<Item = &'a str>,
+        now: &HeldNow,
     ) -> Result<(), ApiError> {
         let actor = self.actor();
+        let mut holders = now.told.iter().flatten().map(|hold| hold.actor.as_str());
         let Some(holder) = holders.find(|holder| *holder != actor) else { return Ok(()) };
-        match self.admin.session_view(id.to_string()).await {
-            Ok(view) if view.principal == actor => {
-                let text = format!("{id} is your own session, held by {holder}; somebody else must do this");
-                let error = ApiError::new(ErrorCode::Forbidden, text);
-                self.refused(action, &id.to_string(), error).await
-            }
-            // One that is gone is nobody's.
-            Err(error) if error.code != ErrorCode::NotFound => Err(error),
-            _ => Ok(()),
-        }
+        let row = match self.admin.session_view(id.to_string()).await {
+            Ok(view) => Some(view.principal),
+            Err(error) if error.code == ErrorCode::NotFound => None,
+            Err(error) => return Err(error),
+        };
+        let owners: Vec<_> = now.owner.iter().chain(&row).collect();
+        // Users of this machine have no sessions of their own.
+        let text = if owners.contains(&&actor) {
+            format!("{id} is your own session, held by {holder}; somebody else must do this")
+        } else if owners.is_empty() && !actor.starts_with("local:") {
+            format!(
+                "whose session {id} was is not known any more; somebody on the gateway's own machine must do this"
+            )
+        } else {
+            return Ok(());
+        };
+        let error = ApiError::new(ErrorCode::Forbidden, text);
+        self.refused(action, &id.to_string(), error).await
     }
 
     async fn hold_in_store(&self, id: SessionId, reason: String) -> Result<SessionView, ApiError> {
@@ -133,7 +147,8 @@ impl Acting {
             return Err(ApiError::new(ErrorCode::Conflict, text));
         }
         let actor = self.actor();
-        let added = self.admin.store.change(move |change| change.add_hold(id, &reason, &actor)).await;
+        let owner = found.principal.clone();
+        let added = self.admin.store.change(move |change| change.add_hold(id, &owner, &reason, &actor)).await;
         let hold = added.map_err(|error| fault_of_store(&error))?;
         Ok(SessionView { hold: Some(view(hold)), ..found })
     }
@@ -143,13 +158,11 @@ impl Acting {
         self.must_manage("session.release", &id.to_string()).await?;
         check_reason(&reason)?;
         let _turn = self.admin.changing.lock().await;
-        let holds = self.admin.holds().await?;
-        let Some(held) = holds.get(&id) else {
-            self.must_be_sound(id).await?;
+        let now = self.must_be_sound(id).await?;
+        if now.told.iter().all(Option::is_none) {
             return Err(ApiError::new(ErrorCode::NotFound, format!("{id} is not held")));
-        };
-        self.must_be_sound(id).await?;
-        self.must_not_be_own("session.release", id, std::iter::once(held.actor.as_str())).await?;
+        }
+        self.must_not_be_own("session.release", id, &now).await?;
         let actor = self.actor();
         let removed = self.admin.store.change(move |change| change.remove_hold(id, &reason, &actor)).await;
         removed.map_err(|error| fault_of_store(&error))?;

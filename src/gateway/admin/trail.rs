@@ -52,8 +52,10 @@ impl Told {
 pub(super) struct HeldNow {
     /// What the trail and what the table says.
     pub(super) told: [Option<Hold>; 2],
-    /// What is wrong.
-    pub(super) fault: Option<HoldFault>,
+    /// Whose session it was when it was held, where the trail tells.
+    pub(super) owner: Option<String>,
+    /// What is wrong, all of it.
+    pub(super) faults: Vec<HoldFault>,
 }
 
 impl Admin {
@@ -64,7 +66,7 @@ impl Admin {
     /// What is told of one hold, and whether its recording is there.
     pub(super) async fn held_now(&self, id: SessionId) -> Result<HeldNow, ApiError> {
         let mut told = self.told().await?;
-        let mut fault = told.fault(id);
+        let mut faults: Vec<_> = told.fault(id).into_iter().collect();
         let held: BTreeMap<_, _> = told.held().into_iter().filter(|(session, _)| *session == id).collect();
         if !held.is_empty() {
             let notes = JournalNotes { begun_ms: told.notes.begun_ms, ..JournalNotes::default() };
@@ -73,10 +75,11 @@ impl Admin {
                 Ok(found.is_some_and(|found| !found.lost(&held).is_empty()))
             });
             if lost.await?.unwrap_or_default() {
-                fault = Some(HoldFault::Lost);
+                faults.push(HoldFault::Lost);
             }
         }
-        Ok(HeldNow { told: [told.trail.held.remove(&id), told.table.remove(&id)], fault })
+        let owner = told.trail.owners.remove(&id);
+        Ok(HeldNow { told: [told.trail.held.remove(&id), told.table.remove(&id)], owner, faults })
     }
 
     /// Holds what the recordings say of themselves against the audit trail. What is removed is noted before, and what is released is removed

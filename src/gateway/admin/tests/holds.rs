@@ -60,21 +60,59 @@ async fn a_held_session_outlives_retention_and_who_held_it_is_told() {
     assert_eq!(rig.store.read(View::verify_audit).await.unwrap().broken, None);
 }
 
+/// A manager who is signed in as this principal.
+fn manager(rig: &Rig, holder: &str) -> Acting {
+    let caller = Verified::clone(&rig.told.holder("cli human etl ops").unwrap());
+    let principal = Principal { id: holder.into(), ..Principal::clone(&caller.principal) };
+    let config = rig.admin.config.load();
+    let roles = &config.admin.remote.as_ref().unwrap().roles;
+    let caller = Caller::signed_in(Arc::new(principal), roles).unwrap();
+    Acting { admin: Arc::clone(&rig.admin), caller, seat: None }
+}
+
+#[tokio::test]
+async fn nobody_takes_note_of_the_loss_of_a_session_of_their_own() {
+    let rig = Rig::online().await;
+    let (session, older) = (SessionId::new(), SessionId::new());
+    let journal = rig.journal.clone().unwrap();
+    for session in [session, older] {
+        begin(&journal, session).await;
+    }
+    let (own, other) = (manager(&rig, "entra/etl"), manager(&rig, "entra/ada"));
+    other.hold(session, "case 7".to_owned()).await.unwrap();
+    // As they were noted before whose session it is was told.
+    rig.store
+        .change(move |change| {
+            change.add_hold(older, "", "case 7", "entra/ada")?;
+            let detail = serde_json::json!({ "reason": "case 7" });
+            change.append_audit("entra/ada", "session.hold", &older.to_string(), &detail)
+        })
+        .await
+        .unwrap();
+    journal.close();
+    let events = rusqlite::Connection::open(rig.data.join("events.db")).unwrap();
+    events
+        .execute_batch("UPDATE session SET principal = 'entra/other', pruned_ms = 9e15; DELETE FROM block")
+        .unwrap();
+    for _ in 0..2 {
+        let error = own.acknowledge(session, "nothing to see".to_owned()).await.unwrap_err();
+        assert_eq!((error.code, error.exit_code), (ErrorCode::Forbidden, 9), "{}", error.message);
+        // With its row, and without.
+        events.execute_batch("DELETE FROM session").unwrap();
+    }
+    other.acknowledge(session, "INC-12".to_owned()).await.unwrap();
+    let error = own.acknowledge(older, "nothing to see".to_owned()).await.unwrap_err();
+    assert!(error.code == ErrorCode::Forbidden && error.message.contains("not known"), "{}", error.message);
+    rig.owner().acknowledge_hold(older, "INC-12".to_owned()).await.unwrap();
+}
+
 #[tokio::test]
 async fn nobody_releases_a_session_of_their_own_that_somebody_else_holds() {
     let rig = Rig::online().await;
     let session = SessionId::new();
     // It is one of entra/etl.
     begin(rig.journal.as_ref().unwrap(), session).await;
-    let theirs = |holder: &str| {
-        let caller = Verified::clone(&rig.told.holder("cli human etl ops").unwrap());
-        let principal = Principal { id: holder.into(), ..Principal::clone(&caller.principal) };
-        let config = rig.admin.config.load();
-        let roles = &config.admin.remote.as_ref().unwrap().roles;
-        let caller = Caller::signed_in(Arc::new(principal), roles).unwrap();
-        Acting { admin: Arc::clone(&rig.admin), caller, seat: None }
-    };
-    let (own, other) = (theirs("entra/etl"), theirs("entra/ada"));
+    let (own, other) = (manager(&rig, "entra/etl"), manager(&rig, "entra/ada"));
     own.hold(session, "mine".to_owned()).await.unwrap();
     assert_eq!(rig.journal.as_ref().unwrap().held(), 1);
     own.release(session, "mine too".to_owned()).await.unwrap();

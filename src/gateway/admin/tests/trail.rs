@@ -186,7 +186,10 @@ async fn a_held_session_that_went_and_a_hold_that_was_taken_away_are_found() {
     look(&rig).await.unwrap();
     journal.close();
     for session in [first, second] {
-        rig.store.change(move |change| change.add_hold(session, "case 7", "local:a")).await.unwrap();
+        rig.store
+            .change(move |change| change.add_hold(session, "entra/etl", "case 7", "local:a"))
+            .await
+            .unwrap();
     }
     assert_eq!(problems(&rig).await, Vec::<String>::new());
     // Noted as pruned, by who has the gateway do it: only that it is held tells.
@@ -282,7 +285,11 @@ async fn a_hold_that_was_tampered_with_is_as_it_was_once_somebody_takes_note_of_
         let error = answer.unwrap_err();
         assert!(error.code == ErrorCode::Conflict && error.message.contains("tampered"), "{error:?}");
     };
-    let held = rig.store.change(move |change| change.add_hold(first, "case 7", "local:a")).await.unwrap();
+    let held = rig
+        .store
+        .change(move |change| change.add_hold(first, "entra/etl", "case 7", "local:a"))
+        .await
+        .unwrap();
     let sound = owner.acknowledge_hold(first, "seen".to_owned()).await.unwrap_err();
     assert!(sound.code == ErrorCode::Conflict && sound.message.contains("trail tells"), "{sound:?}");
     let forged = format!("INSERT INTO hold VALUES ('{second}', 'x', 'local:x', 1)");
@@ -302,12 +309,20 @@ async fn a_hold_that_was_tampered_with_is_as_it_was_once_somebody_takes_note_of_
         let empty = owner.acknowledge_hold(session, " ".to_owned()).await.unwrap_err();
         assert_eq!(empty.code, ErrorCode::BadRequest);
         let noted = owner.acknowledge_hold(session, "INC-12".to_owned()).await.unwrap();
-        assert_eq!((noted.fault, noted.held, noted.session), (fault, session == first, session));
+        assert_eq!((&*noted.faults, noted.held, noted.session), (&[fault][..], true, session));
         assert_eq!(problems(&rig).await, Vec::<String>::new(), "{statement}");
-        assert_eq!(rig.store.read(View::holds).await.unwrap(), std::slice::from_ref(&held), "{statement}");
-        assert_eq!(rig.journal.as_ref().unwrap().holds(session), session == first);
+        let holds = rig.store.read(View::holds).await.unwrap();
+        assert_eq!(holds.iter().find(|hold| hold.session == first), Some(&held), "{statement}");
+        assert!(rig.journal.as_ref().unwrap().holds(session), "only a release lets retention have it");
     }
-    owner.release_session(first, "over".to_owned()).await.unwrap();
+    let taken = rig.store.read(View::holds).await.unwrap().into_iter().find(|hold| hold.session == second);
+    let taken = taken.unwrap();
+    assert_eq!((taken.actor.as_str(), taken.reason.as_str()), ("local:gateway", "INC-12"));
+    for session in [first, second] {
+        owner.release_session(session, "over".to_owned()).await.unwrap();
+        assert!(!rig.journal.as_ref().unwrap().holds(session));
+    }
+    assert_eq!(problems(&rig).await, Vec::<String>::new());
     // What was acknowledged is told ever after, and what happens later is a finding again.
     let whole = owner.verify_all(VerifyFrom::default()).await.unwrap().whole.unwrap();
     assert_eq!(whole.acknowledged.len(), 5);
@@ -325,7 +340,7 @@ async fn a_held_recording_that_is_gone_is_acknowledged_and_not_held_any_more() {
     look(&rig).await.unwrap();
     journal.close();
     let owner = rig.owner();
-    rig.store.change(move |change| change.add_hold(first, "case 7", "local:a")).await.unwrap();
+    rig.store.change(move |change| change.add_hold(first, "entra/etl", "case 7", "local:a")).await.unwrap();
     let noted = crate::store::JournalRemoval { events: [1].into_iter().collect(), ..Default::default() };
     rig.store.change(move |change| change.note_removal("hoopctl", &noted)).await.unwrap();
     let pruned = "DELETE FROM block WHERE id >> 32 = 1";
@@ -335,9 +350,43 @@ async fn a_held_recording_that_is_gone_is_acknowledged_and_not_held_any_more() {
     let refused = owner.release_session(first, "over".to_owned()).await.unwrap_err();
     assert_eq!(refused.code, ErrorCode::Conflict);
     let noted = owner.acknowledge_hold(first, "INC-12".to_owned()).await.unwrap();
-    assert_eq!((noted.fault, noted.held), (HoldFault::Lost, false));
+    assert_eq!((&*noted.faults, noted.held), (&[HoldFault::Lost][..], false));
     assert_eq!(problems(&rig).await, Vec::<String>::new());
     assert!(rig.store.read(View::held).await.unwrap().is_empty());
     let whole = owner.verify_all(VerifyFrom::default()).await.unwrap().whole.unwrap();
     assert_eq!(whole.acknowledged, [noted]);
+}
+
+#[tokio::test]
+async fn all_that_is_wrong_with_a_hold_is_acknowledged_by_name() {
+    let (rig, journal, [first, ..]) = rig().await;
+    look(&rig).await.unwrap();
+    journal.close();
+    rig.store.change(move |change| change.add_hold(first, "entra/etl", "case 7", "local:a")).await.unwrap();
+    write(&rig.data, "DELETE FROM session WHERE no = 1; DELETE FROM block WHERE id >> 32 = 1");
+    tamper(&rig, "UPDATE hold SET reason = 'none'");
+    let refused = rig.owner().release_session(first, "over".to_owned()).await.unwrap_err();
+    for fault in [HoldFault::Altered, HoldFault::Lost] {
+        assert!(refused.message.contains(fault.as_str()), "{}", refused.message);
+    }
+    let noted = rig.owner().acknowledge_hold(first, "INC-12".to_owned()).await.unwrap();
+    assert_eq!((&*noted.faults, noted.held), (&[HoldFault::Altered, HoldFault::Lost][..], false));
+    let whole = rig.owner().verify_all(VerifyFrom::default()).await.unwrap().whole.unwrap();
+    assert_eq!((whole.acknowledged, whole.faulty_holds), (vec![noted], Vec::new()));
+}
+
+#[tokio::test]
+async fn entries_that_name_one_fault_are_still_told() {
+    let (rig, journal, [first, ..]) = rig().await;
+    journal.close();
+    rig.store
+        .change(move |change| {
+            let detail = serde_json::json!({ "reason": "seen", "fault": "unknown", "held": false });
+            change.append_audit("local:a", "session.acknowledge", &first.to_string(), &detail)
+        })
+        .await
+        .unwrap();
+    let notes = rig.store.read(View::hold_notes).await.unwrap();
+    assert_eq!(notes.acknowledged[0].faults, [HoldFault::Unknown]);
+    assert!(notes.held.is_empty());
 }
