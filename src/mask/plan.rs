@@ -244,13 +244,14 @@ impl Plan {
     }
 
     /// The entity tag of the masked body at an address, for the target's own, both without quotes; `None`: there is none to show.
-    pub fn seal_tag(&self, address: &str, tag: &[u8]) -> Option<String> {
-        self.tags.seal(address, tag)
+    pub fn seal_tag(&self, path: &str, query: &str, tag: &[u8]) -> Option<String> {
+        self.tags.seal(path, query, tag)
     }
 
-    /// The target's own entity tag behind one that [`Plan::seal_tag`] gave for this address, under this connection's key and these rules.
-    pub fn open_tag(&self, address: &str, sealed: &str) -> Option<Vec<u8>> {
-        self.tags.open(address, sealed)
+    /// The target's own entity tag behind one that [`Plan::seal_tag`] gave for this path and query, or any, under this connection's key and these
+    /// rules.
+    pub fn open_tag(&self, path: &str, query: Option<&str>, sealed: &str) -> Option<Vec<u8>> {
+        self.tags.open(path, query, sealed)
     }
 
     /// A digest (HMAC) of bytes that are not shown, under a key of the connection's: who has only the digest cannot try on it what

@@ -92,6 +92,39 @@ fn tags_of_two_addresses_do_not_tell_that_the_same_is_behind_both() {
     assert_eq!(tag("/c/masked/%61"), tags[0]);
 }
 
+/// A change may be of what was looked at through a query, or what a 201 has just made; other paths, and reads, learn nothing by that.
+#[test]
+fn a_change_takes_the_tag_of_any_query_of_its_path_and_of_what_was_made() {
+    const OWN: &str = "\"29-7q3qVnVYZ4cyjtFSTDHq9PCIbW0\"";
+    let world = World::new();
+    let token = world.token("reader");
+    let (address, seen) = target(|head| {
+        let status = if head.starts_with("POST") { "201 Created\r\nLocation: 9" } else { "200 OK" };
+        whole(&format!("{status}\r\nContent-Type: application/json\r\nETag: {OWN}"), "{\"ssn\":1}")
+    });
+    open(&world, "masked", &address, &["--tag", "data=pii"]);
+    let tag = |method: &str, path: &str| {
+        let reply = world.send(method, path, Some(&token), &[], None);
+        reply.header("etag").unwrap_or_else(|| panic!("{method}: {reply:?}")).to_owned()
+    };
+    let (selected, made) = (tag("GET", "/c/masked/u/7?$select=a"), tag("POST", "/c/masked/u/new"));
+    assert_eq!(made, tag("GET", "/c/masked/u/9"), "it is the tag of what was made");
+    for (method, path, given, opens) in [
+        ("PATCH", "/c/masked/u/7", &selected, true),
+        ("DELETE", "/c/masked/u/7?force=1", &selected, true),
+        ("PUT", "/c/masked/u/9", &made, true),
+        ("PATCH", "/c/masked/u/8", &selected, false),
+        ("PUT", "/c/masked/u/new", &made, false),
+        ("POST", "/c/masked/u/7", &selected, false),
+        ("GET", "/c/masked/u/7", &selected, false),
+        ("GET", "/c/masked/u/7?$select=a", &selected, true),
+    ] {
+        world.send(method, path, Some(&token), &[("If-Match", given)], None);
+        let last = text(&seen).rsplit(&format!("{method} ")).next().unwrap().to_owned();
+        assert_eq!((last.contains(OWN), last.contains("hoopctl-stale")), (opens, !opens), "{method} {path}");
+    }
+}
+
 #[test]
 fn the_recording_says_what_the_client_got() {
     const TEXT: &str = "200 OK\r\nContent-Type: text/plain";

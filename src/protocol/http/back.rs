@@ -21,6 +21,7 @@ use crate::mask::Format;
 use crate::pipeline::ReplyGuard;
 use crate::protocol::http::body::Through;
 use crate::protocol::http::body::broken_off;
+use crate::protocol::http::command;
 use crate::protocol::http::exchange::write_headers;
 use crate::protocol::http::websocket;
 use crate::protocol::web::body::ReplyBody;
@@ -129,7 +130,10 @@ async fn pass(
     let rewritten = masks || decoder.is_some();
     let mut out = Response::new(ReplyBody::Whole(None));
     *out.status_mut() = head.status;
-    *out.headers_mut() = headers::to_client(&head.headers, guard, &asked.address, rewritten);
+    let created = Some(&asked.address).filter(|_| masks && head.status == StatusCode::CREATED);
+    let created = created.and_then(|asked| created_at(&head.headers, guard, asked));
+    let address = created.as_ref().unwrap_or(&asked.address);
+    *out.headers_mut() = headers::to_client(&head.headers, guard, address, rewritten);
     let live = matches!(format, Some(Format::Sse | Format::NdJson))
         || is_media_type(&head.headers, "text/event-stream");
     let length = body.size_hint().exact();
@@ -149,6 +153,14 @@ async fn pass(
     // The net for credentials never changes a length; masking and decoding do.
     let length = length.filter(|_| !rewritten);
     Ok(Passed::Through(out, body, decoder, Shape { live, length, ttfb_us }))
+}
+
+/// The address of what was made, in the form in which it will be asked for: its is the entity tag of a 201 (RFC 9110, section 15.3.2).
+fn created_at(headers: &HeaderMap, guard: &ReplyGuard, asked: &str) -> Option<String> {
+    let path = asked.split('?').next()?;
+    let location = headers::location(headers, &guard.governed().connection, path)?;
+    let (path, query) = location.split_once('?').unwrap_or((&location, ""));
+    Some(format!("{}?{query}", command::canonical_path(path).ok()?))
 }
 
 async fn in_one_piece(

@@ -255,7 +255,8 @@ impl Through {
     }
 
     /// Records the reply's head before the client has it. If it `waits`, then a moment for the first piece before that, so that a body
-    /// that cannot be passed on from its beginning is refused with a status, not cut.
+    /// that cannot be passed on from its beginning is refused with a status, not cut. One that is there whole by then is recorded as complete: that
+    /// tells of the target's reply, and not what of it the client took.
     ///
     /// # Errors
     /// The client gets nothing of it, and that is what is recorded.

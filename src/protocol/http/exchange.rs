@@ -108,7 +108,8 @@ async fn run(
         judged.command.http().map(|http| (http.path.clone(), http.query.clone())).unwrap_or_default();
     let masks = !governed.plan.is_empty();
     let address = if masks { format!("{path}?{query}") } else { String::new() };
-    let tags = masks.then_some(Tags { plan: &governed.plan, address: &address });
+    let changes = [http::Method::PUT, http::Method::PATCH, http::Method::DELETE].contains(&head.method);
+    let tags = masks.then_some(Tags { plan: &governed.plan, address: &address, changes });
     let mut headers = headers::to_target(&head.headers, &governed.connection, tags, exchange.reads_bodies());
     if upgrade.is_some() {
         if masks && !judged.is_denied() {

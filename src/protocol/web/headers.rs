@@ -188,10 +188,12 @@ pub fn to_client(headers: &HeaderMap, guard: &mut ReplyGuard, address: &str, rew
                 Some(value) => value,
                 None => continue,
             },
-            header::ETAG if masks => match masked_tag(value, Tags { plan: &governed.plan, address }) {
-                Some(value) => value,
-                None => continue,
-            },
+            header::ETAG if masks => {
+                match masked_tag(value, Tags { plan: &governed.plan, address, changes: false }) {
+                    Some(value) => value,
+                    None => continue,
+                }
+            }
             _ => value.clone(),
         };
         match guard.header(text, value.as_bytes()) {
@@ -235,6 +237,20 @@ fn inside(value: &HeaderValue, connection: &Connection) -> Option<HeaderValue> {
     let below = path.strip_prefix(&*upstream.base_path)?;
     let opens = below.is_empty() || below.starts_with(['/', '?', '#']);
     opens.then(|| HeaderValue::from_str(&format!("/c/{}{below}", connection.name)).ok()).flatten()
+}
+
+/// Where below the connection `Location` leads, where what it is of was asked for at this path: a path and a query as they came.
+pub fn location(headers: &HeaderMap, connection: &Connection, asked: &str) -> Option<String> {
+    let value = inside(headers.get(header::LOCATION)?, connection)?;
+    let text = value.to_str().ok()?.split('#').next()?;
+    if let Some(below) = text.strip_prefix("/c/").and_then(|text| text.strip_prefix(connection.name.as_str()))
+    {
+        return Some(below.to_owned()).filter(|below| below.starts_with('/'));
+    }
+    // Relative to the path, unless it names a scheme, a host or nothing.
+    let first = text.split(['/', '?']).next().filter(|first| !first.is_empty() && !first.contains(':'))?;
+    let (folder, _) = asked.rsplit_once('/')?;
+    Some(format!("{folder}/{first}{}", text.get(first.len()..)?))
 }
 
 /// Links to the target's own origin, led back through the gateway as redirects are. Where that cannot be done for all of them, none
@@ -383,7 +399,8 @@ mod tests {
         );
         assert_eq!(out.get("host").unwrap(), "crm.internal");
         let plan = crate::mask::Plan::compile(&[], [0; 32]).unwrap();
-        let out = to_target(&sent, &connection(), Some(Tags { plan: &plan, address: "" }), true);
+        let out =
+            to_target(&sent, &connection(), Some(Tags { plan: &plan, address: "", changes: false }), true);
         assert!(!out.contains_key("range"));
         assert_eq!(out.get("accept-encoding").unwrap(), "identity");
     }

@@ -3,6 +3,7 @@
 use http::HeaderMap;
 use http::HeaderName;
 use http::HeaderValue;
+use http::header;
 
 use crate::mask::Plan;
 
@@ -64,12 +65,22 @@ pub struct Tags<'a> {
     pub plan: &'a Plan,
     /// Path and query, as they are sent.
     pub address: &'a str,
+    /// Whether something is changed there. `If-Match` then takes the tag of any query of the path: what was looked at with `?$select=…` is one
+    /// thing with what is changed. Else that would tell whether the same is behind two queries.
+    pub changes: bool,
+}
+
+impl Tags<'_> {
+    fn parts(&self) -> (&str, &str) {
+        self.address.split_once('?').unwrap_or((self.address, ""))
+    }
 }
 
 /// The entity tag of a masked body: the target's own, sealed.
 pub(super) fn masked_tag(value: &HeaderValue, tags: Tags<'_>) -> Option<HeaderValue> {
     let (weak, own) = parts(value.as_bytes())?;
-    let sealed = tags.plan.seal_tag(tags.address, own)?;
+    let (path, query) = tags.parts();
+    let sealed = tags.plan.seal_tag(path, query, own)?;
     HeaderValue::from_str(&format!("{weak}\"{sealed}\"")).ok()
 }
 
@@ -86,7 +97,7 @@ pub(super) fn translate_condition(headers: &mut HeaderMap, name: &HeaderName, of
         if !tags.is_empty() {
             tags.extend_from_slice(b", ");
         }
-        tags.extend_from_slice(&own_tag(tag, of).unwrap_or_else(|| STALE.to_vec()));
+        tags.extend_from_slice(&own_tag(tag, name, of).unwrap_or_else(|| STALE.to_vec()));
     }
     // A condition that cannot be told must not be left out: the command would be carried out without it.
     let value = HeaderValue::from_bytes(&tags).unwrap_or(HeaderValue::from_static("\"hoopctl-stale\""));
@@ -96,12 +107,14 @@ pub(super) fn translate_condition(headers: &mut HeaderMap, name: &HeaderName, of
 /// Matches nothing: it must not be taken for one of the target's.
 const STALE: &[u8] = b"\"hoopctl-stale\"";
 
-fn own_tag(tag: &[u8], of: Tags<'_>) -> Option<Vec<u8>> {
+fn own_tag(tag: &[u8], name: &HeaderName, of: Tags<'_>) -> Option<Vec<u8>> {
     if tag == b"*" {
         return Some(tag.to_vec());
     }
     let (weak, sealed) = parts(tag)?;
-    let own = of.plan.open_tag(of.address, std::str::from_utf8(sealed).ok()?)?;
+    let (path, query) = of.parts();
+    let query = Some(query).filter(|_| !(of.changes && *name == header::IF_MATCH));
+    let own = of.plan.open_tag(path, query, std::str::from_utf8(sealed).ok()?)?;
     Some([weak.as_bytes(), b"\"", &own, b"\""].concat())
 }
 
@@ -113,8 +126,6 @@ fn parts(tag: &[u8]) -> Option<(&'static str, &[u8])> {
 
 #[cfg(test)]
 mod tests {
-    use http::header;
-
     use super::*;
     use crate::domain::MaskOp;
     use crate::domain::MaskRule;
@@ -141,10 +152,10 @@ mod tests {
     #[test]
     fn entity_tags_of_masked_bodies_are_sealed_and_those_of_others_match_nothing() {
         let (plan, other) = (plan("pii"), plan("other"));
-        let at = |address: &'static str| Tags { plan: &plan, address };
+        let at = |address: &'static str| Tags { plan: &plan, address, changes: false };
         let own = at("/a?");
         let sealed = |plan: &Plan, tag: &str| {
-            masked_tag(&HeaderValue::from_str(tag).unwrap(), Tags { plan, address: "/a?" })
+            masked_tag(&HeaderValue::from_str(tag).unwrap(), Tags { plan, address: "/a?", changes: false })
         };
         let elsewhere = masked_tag(&HeaderValue::from_static("\"29-7q3q,x\""), at("/b?")).unwrap();
         let weak = sealed(&plan, "W/\"29-7q3q,x\"").unwrap();
@@ -172,6 +183,18 @@ mod tests {
             headers.insert(header::IF_MATCH, condition.parse().unwrap());
             translate_condition(&mut headers, &header::IF_MATCH, own);
             assert_eq!(headers[header::IF_MATCH], wanted, "{condition}");
+        }
+        // What changes something may know the tag by another query of the path, and by no other path.
+        for (tags, name, opens) in [
+            (Tags { changes: true, ..at("/a?x") }, header::IF_MATCH, true),
+            (Tags { changes: true, ..at("/a?x") }, header::IF_NONE_MATCH, false),
+            (at("/a?x"), header::IF_MATCH, false),
+            (Tags { changes: true, ..at("/b?") }, header::IF_MATCH, false),
+        ] {
+            let mut headers = HeaderMap::new();
+            headers.insert(&name, strong.clone());
+            translate_condition(&mut headers, &name, tags);
+            assert_eq!(headers[&name] == "\"29-7q3q,x\"", opens, "{name} {}", tags.address);
         }
         let mut headers = HeaderMap::new();
         headers.append(header::IF_NONE_MATCH, foreign);
