@@ -78,7 +78,11 @@ fn acknowledge(terminal: Terminal, access: &Access, id: &str, reason: String) ->
         Err(_) => find(access, id)?.id,
     };
     let noted = access.wait(access.backend().acknowledge_hold(session, reason))?;
-    let now = if noted.held { "it is held until a release" } else { "it is not held" };
+    let now = match (noted.held, noted.faults.contains(&HoldFault::Unknown)) {
+        (false, _) => "it is not held",
+        (true, false) => "it is held as before",
+        (true, true) => "it is held until somebody releases it",
+    };
     terminal.say(&format!("acknowledged: {session}, {}; now {now}", HoldFault::all_in_words(&noted.faults)));
     if terminal.format.is_json() {
         terminal.item(&[], &output::json(&noted))?;

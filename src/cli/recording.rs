@@ -159,7 +159,11 @@ pub fn found_besides(problem: &str) -> Row {
 
 /// A fault of a hold that somebody took note of, as a row.
 pub fn acknowledged(noted: &AcknowledgedHold) -> Row {
-    let now = if noted.held { "it was held on" } else { "the hold was over" };
+    let now = match (noted.held, noted.faults.contains(&HoldFault::Unknown)) {
+        (false, _) => "the hold is over",
+        (true, false) => "it was held again as before",
+        (true, true) => "it was held on by them",
+    };
     let note = format!(
         "{}; acknowledged by {} {}: {}; {now}",
         HoldFault::all_in_words(&noted.faults),

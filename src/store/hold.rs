@@ -105,6 +105,8 @@ pub struct HoldNotes {
     pub owners: BTreeMap<SessionId, String>,
     /// The faults that somebody took note of, the oldest first.
     pub acknowledged: Vec<AcknowledgedHold>,
+    /// The trail cannot be read: that it tells of no hold says nothing.
+    pub unreadable: bool,
 }
 
 impl HoldNotes {
@@ -146,10 +148,12 @@ impl HoldNotes {
 }
 
 impl View {
-    /// What the trail tells of holds. What cannot be read says nothing: [`View::verify_audit`] finds that.
+    /// What the trail tells of holds. One that cannot be read says nothing, and that it does: [`View::verify_audit`] finds where.
     pub fn hold_notes(&self) -> Result<HoldNotes, StoreError> {
         match self.read_hold_notes() {
-            Err(error) if error.is_fault_of_disk() => Ok(HoldNotes::default()),
+            Err(error) if error.is_fault_of_disk() => {
+                Ok(HoldNotes { unreadable: true, ..HoldNotes::default() })
+            }
             found => found,
         }
     }

@@ -154,6 +154,18 @@ impl View {
         }
     }
 
+    /// [`JournalNotes::begun_ms`] alone.
+    pub fn journal_begun_ms(&self) -> Result<Option<i64>, StoreError> {
+        let mut notes = JournalNotes::default();
+        let read = self.audit_of([MADE], |entry| {
+            notes.add(entry.ts_ms, entry.action, &serde_json::from_str(entry.detail).unwrap_or_default());
+        });
+        match read {
+            Err(error) if error.is_fault_of_disk() => Ok(None),
+            read => read.map(|()| notes.begun_ms),
+        }
+    }
+
     fn read_notes(&self) -> Result<JournalNotes, StoreError> {
         let mut notes = JournalNotes::default();
         self.audit_of([MADE, SEEN, REMOVED, FORGOTTEN, SPARED], |entry| {

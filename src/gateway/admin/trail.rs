@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::control::ApiError;
+use crate::control::ErrorCode;
 use crate::control::noun::session::FaultyHold;
 use crate::control::noun::session::WholeReport;
 use crate::domain::id::SessionId;
@@ -26,8 +27,18 @@ struct Told {
 
 impl Told {
     fn read(view: &View) -> Result<Self, StoreError> {
+        Self::with(view.journal_notes()?, view)
+    }
+
+    /// What is said of holds, and of the recordings only since when they are.
+    fn of_holds(view: &View) -> Result<Self, StoreError> {
+        let notes = JournalNotes { begun_ms: view.journal_begun_ms()?, ..JournalNotes::default() };
+        Self::with(notes, view)
+    }
+
+    fn with(notes: JournalNotes, view: &View) -> Result<Self, StoreError> {
         let table = view.holds()?.into_iter().map(|hold| (hold.session, hold)).collect();
-        Ok(Self { notes: view.journal_notes()?, table, trail: view.hold_notes()? })
+        Ok(Self { notes, table, trail: view.hold_notes()? })
     }
 
     /// All that either says to be held, each with the time since when.
@@ -36,8 +47,11 @@ impl Told {
         both.map(|(session, hold)| (*session, hold.since_ms)).collect()
     }
 
-    /// What is wrong with a hold, apart from its recording.
+    /// What is wrong with a hold, apart from its recording. Against a trail that cannot be read nothing is.
     fn fault(&self, session: SessionId) -> Option<HoldFault> {
+        if self.trail.unreadable {
+            return None;
+        }
         HoldFault::between(self.trail.held.get(&session), self.table.get(&session))
     }
 
@@ -65,11 +79,19 @@ impl Admin {
 
     /// What is told of one hold, and whether its recording is there.
     pub(super) async fn held_now(&self, id: SessionId) -> Result<HeldNow, ApiError> {
-        let mut told = self.told().await?;
+        let told = self.store.read(Told::of_holds).await;
+        let mut told = told.map_err(|error| fault_of_store(&error))?;
+        if told.trail.unreadable {
+            let text =
+                format!("the audit trail cannot be read: nothing tells whether {id} is held as it was");
+            return Err(
+                ApiError::new(ErrorCode::Integrity, text).hint("hoopctl session verify --all".to_owned())
+            );
+        }
         let mut faults: Vec<_> = told.fault(id).into_iter().collect();
         let held: BTreeMap<_, _> = told.held().into_iter().filter(|(session, _)| *session == id).collect();
         if !held.is_empty() {
-            let notes = JournalNotes { begun_ms: told.notes.begun_ms, ..JournalNotes::default() };
+            let notes = std::mem::take(&mut told.notes);
             let lost = self.read_now(move |reader| {
                 let found = reader.against(&notes, &held).map_err(|error| fault_of_reading(&error))?;
                 Ok(found.is_some_and(|found| !found.lost(&held).is_empty()))

@@ -390,3 +390,32 @@ async fn entries_that_name_one_fault_are_still_told() {
     assert_eq!(notes.acknowledged[0].faults, [HoldFault::Unknown]);
     assert!(notes.held.is_empty());
 }
+
+#[tokio::test]
+async fn a_hold_is_not_tampered_with_because_the_trail_cannot_be_read() {
+    let (rig, journal, [first, ..]) = rig().await;
+    look(&rig).await.unwrap();
+    journal.close();
+    rig.store.change(move |change| change.add_hold(first, "entra/etl", "case 7", "local:a")).await.unwrap();
+    let path = rig.data.join("hoopctl.db");
+    let database = Database::open(&path).unwrap();
+    let number = |sql: &str| database.query_row(sql, [], |row| row.get::<_, u32>(0)).unwrap();
+    let root = number("SELECT rootpage FROM sqlite_master WHERE name = 'audit'");
+    let size = number("PRAGMA page_size");
+    database.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())).unwrap();
+    let mut bytes = std::fs::read(&path).unwrap();
+    let start = usize::try_from((root - 1) * size).unwrap();
+    bytes[start..start + 64].fill(0xff);
+    std::fs::write(&path, bytes).unwrap();
+    // What other streams to it have read counts no more.
+    database.execute_batch("UPDATE hold SET since_ms = since_ms").unwrap();
+    let owner = rig.owner();
+    for refused in [
+        owner.release_session(first, "over".to_owned()).await.unwrap_err(),
+        owner.acknowledge_hold(first, "seen".to_owned()).await.unwrap_err(),
+    ] {
+        assert!(refused.message.contains("trail cannot be read"), "{}", refused.message);
+    }
+    let whole = owner.verify_all(VerifyFrom::default()).await.unwrap().whole.unwrap();
+    assert_eq!(whole.faulty_holds, []);
+}
