@@ -53,6 +53,25 @@ pub enum DialError {
     },
 }
 
+impl DialError {
+    /// What of a TLS handshake failed, if that did: in words that name nobody.
+    pub fn of_handshake(&self) -> Option<&'static str> {
+        let Self::Tls { source, .. } = self else { return None };
+        let error = source.get_ref().and_then(|error| error.downcast_ref::<rustls::Error>());
+        Some(match error {
+            Some(rustls::Error::InvalidCertificate(_)) => {
+                "no TLS with the target: its certificate is not trusted here"
+            }
+            Some(rustls::Error::AlertReceived(_)) => {
+                "no TLS with the target: it refuses the gateway's handshake or certificate"
+            }
+            Some(rustls::Error::InvalidMessage(_)) => "no TLS with the target: it speaks none",
+            Some(_) => "no TLS with the target: the handshake failed",
+            None => "no TLS with the target: it broke the handshake off",
+        })
+    }
+}
+
 /// Opens a stream to `upstream` within `limit`, with TLS where the upstream asks for it.
 pub async fn dial(
     upstream: &Upstream,
@@ -111,6 +130,25 @@ mod tests {
     use super::*;
     use crate::domain::Program;
     use crate::domain::Protocol;
+
+    #[test]
+    fn what_of_a_handshake_failed_is_told() {
+        let tls = |source| DialError::Tls { host: "crm".into(), port: 443, source };
+        let own = |error: rustls::Error| tls(io::Error::new(io::ErrorKind::InvalidData, error));
+        let unknown = rustls::Error::InvalidCertificate(rustls::CertificateError::UnknownIssuer);
+        let alert = rustls::Error::AlertReceived(rustls::AlertDescription::CertificateRequired);
+        for (error, word) in [
+            (own(unknown), "trusted"),
+            (own(alert), "refuses"),
+            (own(rustls::Error::InvalidMessage(rustls::InvalidMessage::InvalidContentType)), "speaks none"),
+            (tls(io::ErrorKind::ConnectionReset.into()), "broke"),
+            (tls(io::ErrorKind::UnexpectedEof.into()), "broke"),
+        ] {
+            let told = error.of_handshake().unwrap();
+            assert!(told.contains(word), "{told}");
+        }
+        assert_eq!(DialError::Name { host: "crm".into() }.of_handshake(), None);
+    }
 
     #[tokio::test]
     async fn a_program_is_not_dialled_whatever_listens_there() {

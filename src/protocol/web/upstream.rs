@@ -37,7 +37,6 @@ use crate::protocol::web::outgoing::Outgoing;
 use crate::protocol::web::outgoing::put;
 use crate::protocol::web::outgoing::request;
 use crate::protocol::web::request::bad;
-use crate::transport::dial::DialError;
 use crate::transport::dial::dial;
 use crate::transport::tls;
 
@@ -405,8 +404,7 @@ async fn connect(governed: &Arc<Governed>, only_h1: bool) -> Result<Sender, Deni
     let connection = &governed.connection;
     let failed = |error: &dyn std::error::Error, audit: &'static str| {
         tracing::warn!(connection = %connection.name, error = with_causes(error), "the target cannot be reached");
-        let no_tls = "no TLS with the target: its certificate is not trusted here, or it speaks none";
-        unavailable(if audit == "tls" { no_tls } else { "the target cannot be reached" }).because(audit)
+        unavailable("the target cannot be reached").because(audit)
     };
     let tls = if connection.upstream.tls {
         Some(tls_config(governed, only_h1).map_err(|error| failed(&error, "tls_config"))?)
@@ -415,7 +413,8 @@ async fn connect(governed: &Arc<Governed>, only_h1: bool) -> Result<Sender, Deni
     };
     let stream =
         dial(&connection.upstream, tls.as_ref(), connection.limits.connect).await.map_err(|error| {
-            failed(&error, if matches!(error, DialError::Tls { .. }) { "tls" } else { "connect" })
+            let away = failed(&error, "connect");
+            error.of_handshake().map_or(away, |what| unavailable(what).because("tls"))
         })?;
     if stream.chose_h2() {
         let handshake = http2::Builder::new(Here)
