@@ -47,6 +47,7 @@ use crate::gateway::watch::changed;
 use crate::gateway::workers::Entrance;
 use crate::gateway::workers::WorkerSettings;
 use crate::gateway::workers::Workers;
+use crate::gateway::workers::strangers;
 use crate::pipeline::Gate;
 use crate::pipeline::locks::LockSet;
 use crate::protocol::mcp::McpShared;
@@ -71,8 +72,6 @@ use crate::store::StoreError;
 use crate::store::View;
 use crate::store::lock_data_dir;
 use crate::transport::listen::listen;
-use crate::transport::strangers::Bounds;
-use crate::transport::strangers::Strangers;
 
 /// Who reloads, in the audit trail, where the signal says so: any process that may signal this one.
 const HANG_UP: &str = "signal:SIGHUP";
@@ -95,11 +94,6 @@ pub async fn run(options: RunOptions) -> Result<(), GatewayError> {
     let stopping = Arc::new(AtomicBool::new(false));
     let probe = GateProbe::of(&running, &stopping);
     let limits = &config.gateway.limits;
-    let strangers = |open| {
-        let shared = limits.shared_addresses.clone();
-        let spared = move |address| shared.iter().any(|network| network.contains(address));
-        Strangers::sparing(Bounds { open, failed: limits.failed_logins }, spared)
-    };
     let cores = || std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let threads = config.gateway.workers.unwrap_or_else(cores);
     let settings = WorkerSettings {
@@ -122,9 +116,9 @@ pub async fn run(options: RunOptions) -> Result<(), GatewayError> {
         },
         public_url: config.gateway.public_url.clone(),
         targets: Targets::default(),
-        strangers: strangers(limits.logins),
-        web_strangers: strangers(limits.logins),
-        mcp_strangers: strangers(limits.logins),
+        strangers: strangers(limits, limits.logins),
+        web_strangers: strangers(limits, limits.logins),
+        mcp_strangers: strangers(limits, limits.logins),
     };
     let workers = Workers::start(threads, &settings)?;
     let socket =
@@ -136,7 +130,7 @@ pub async fn run(options: RunOptions) -> Result<(), GatewayError> {
     admin.spawn(control::server::serve(socket, Arc::clone(&served), stop_admin.subscribe()));
     if let Some(listener) = listeners.admin.take() {
         let open = limits.logins.min(control::remote::MOST_OF_ONE);
-        let (tls, strangers) = (Arc::clone(&running.tls), strangers(open));
+        let (tls, strangers) = (Arc::clone(&running.tls), strangers(limits, open));
         let remote = control::remote::Remote { listener, tls, strangers };
         admin.spawn(control::remote::serve(remote, served, stop_admin.subscribe()));
     }

@@ -15,6 +15,7 @@ use tokio::sync::mpsc;
 use tokio::sync::watch;
 use tokio_rustls::TlsAcceptor;
 
+use crate::config::GatewayLimits;
 use crate::gateway::error::GatewayError;
 use crate::pipeline::Gate;
 use crate::pipeline::metrics::StreamClosed;
@@ -33,6 +34,7 @@ use crate::protocol::web::Probe;
 use crate::protocol::web::WebService;
 use crate::transport::listen::OpenStream;
 use crate::transport::listen::OpenStreams;
+use crate::transport::strangers::Bounds;
 use crate::transport::strangers::Strangers;
 use crate::transport::stream::Stream;
 
@@ -89,6 +91,13 @@ struct Accepted {
     stream: std::net::TcpStream,
     peer: SocketAddr,
     counted: OpenStream,
+}
+
+/// Clients that are not known yet, with so many open streams of one address: none of them counts that comes from a shared one.
+pub fn strangers(limits: &GatewayLimits, open: usize) -> Strangers {
+    let shared = limits.shared_addresses.clone();
+    let spared = move |address| shared.iter().any(|network| network.contains(address));
+    Strangers::sparing(Bounds { open, failed: limits.failed_logins }, spared)
 }
 
 /// The worker threads.

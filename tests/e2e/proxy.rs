@@ -207,7 +207,7 @@ fn tls_with_alpn_serves_http2_and_http1() {
     }
 }
 
-fn private(path: &std::path::Path, bytes: &[u8]) {
+pub fn private(path: &std::path::Path, bytes: &[u8]) {
     use std::os::unix::fs::OpenOptionsExt;
     let mut file = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).unwrap();
     file.write_all(bytes).unwrap();

@@ -1,6 +1,8 @@
 //! What one address can use up at the HTTP listener before any of its streams has brought a token that is good.
 
 use std::net::Ipv4Addr;
+use std::process::Command;
+use std::thread;
 use std::time::Duration;
 use std::time::Instant;
 
@@ -9,10 +11,15 @@ use super::frames::PING;
 use super::frames::asks;
 use super::frames::frame;
 use super::limited;
+use super::world;
+use crate::proxy::private;
 use crate::support::Client;
 use crate::support::World;
 use crate::support::client::request;
+use crate::support::process::Process;
+use crate::support::process::run;
 use crate::support::steps::wait_for;
+use crate::support::world::RULES;
 
 const HERE: Ipv4Addr = Ipv4Addr::LOCALHOST;
 /// What is asked for.
@@ -204,4 +211,68 @@ fn a_flood_from_one_address_takes_no_place_of_others() {
     }
     drop(flood);
     wait_for("the flood is over", || served(&world, HERE, &token));
+}
+
+#[test]
+fn mcp_clients_are_bound_and_known_alike() {
+    // Nobody is at the target: who may not ask does not come so far.
+    let tools = "[[connection]]\nname = \"tools\"\nupstream = \"mcp+http://127.0.0.1:9\"\n\
+                 [[policy]]\nid = \"tools\"\neffect = \"allow\"\nmatch = { groups = [\"support\"], connections = [\"tools\"] }\n";
+    let limits = |head: &str| head.replace("drain_timeout", "limits = { logins = 2 }\ndrain_timeout");
+    let world = world(&format!("{RULES}\n{tools}"), limits);
+    let token = world.token("reader");
+    let _silent = silent(&world, 2);
+    let list = r#"{"jsonrpc":"2.0","id":1,"method":"ping"}"#;
+    let headers = [("Content-Type", "application/json"), ("Accept", "application/json, text/event-stream")];
+    let mut kept = Vec::new();
+    for (token, shut) in [(None, true), (Some("nonsense"), true), (Some(token.as_str()), false)].repeat(3) {
+        let mut client = from(&world, HERE);
+        client.send(request("POST", "/c/tools", token, &headers, Some(list)));
+        let status = client.reply().status;
+        assert_eq!(status == 429, shut, "{status}");
+        kept.push(client);
+    }
+}
+
+#[test]
+fn a_tls_handshake_that_stalls_is_a_stranger_and_beyond_the_bound_not_waited_for_long() {
+    let mut world = World::without_gateway("");
+    let key = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    std::fs::write(world.path("tls.crt"), key.cert.pem()).unwrap();
+    private(&world.path("tls.key"), key.signing_key.serialize_pem().as_bytes());
+    let changed =
+        "limits = { logins = 2 }\ntls = { cert = \"tls.crt\", key = \"file:tls.key\" }\ndrain_timeout";
+    let head = world.head().replace("drain_timeout", changed);
+    std::fs::write(world.path("hoopctl.toml"), head + RULES).unwrap();
+    let mut gateway = Process::start("gateway", &mut world.hoopctl(&["serve"]), world.folder.path());
+    gateway.wait_port(world.port);
+    world.gateway = Some(gateway);
+    let token = world.token("reader");
+    let curl = |source: &str, token: &str| {
+        let mut curl = Command::new("curl");
+        curl.args(["-sS", "--interface", source, "--cacert"]).arg(world.path("tls.crt"));
+        curl.args(["--resolve", &format!("localhost:{0}:127.0.0.1", world.port), "-w", "%{http_code}"]);
+        curl.args(["-o", "/dev/null", "-H", &format!("Authorization: Bearer {token}")]);
+        run(curl.arg(format!("https://localhost:{}{PATH}", world.port))).1
+    };
+    let begin = Instant::now();
+    let mut stalled: Vec<Client> = (0..4).map(|_| from(&world, HERE)).collect();
+    for client in &mut stalled {
+        client.send("\x16\x03\x01\x02");
+    }
+    wait_for("strangers are told off", || curl("127.0.0.1", "nonsense") == "429");
+    assert_eq!(
+        (curl("127.0.0.1", &token), curl("127.0.0.2", "nonsense")),
+        ("200".to_owned(), "401".to_owned())
+    );
+    let close = |mut client: Client| {
+        thread::spawn(move || {
+            assert!(client.is_closed());
+            begin.elapsed()
+        })
+    };
+    let closing: Vec<_> = stalled.into_iter().map(close).collect();
+    let mut closed: Vec<Duration> = closing.into_iter().map(|closing| closing.join().unwrap()).collect();
+    closed.sort();
+    assert!(closed[1] < Duration::from_secs(8), "two of the four are beyond the bound: {closed:?}");
 }
