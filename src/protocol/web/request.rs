@@ -71,7 +71,7 @@ impl Visitor {
                 return;
             }
         }
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
 }
 
