@@ -23,6 +23,7 @@ uri = "8KiB"
 streams = 100
 logins = 10
 failed_logins = 10
+shared_addresses = ["10.0.8.0/28"]
 sessions = 10
 rate = 10
 [admin]
@@ -92,6 +93,7 @@ const KEYS: &[(&str, &str, &str, &str)] = &[
     ("gateway.limits", "streams", "77", "gateway.limits"),
     ("gateway.limits", "logins", "77", "gateway.limits"),
     ("gateway.limits", "failed_logins", "77", "gateway.limits"),
+    ("gateway.limits", "shared_addresses", "[\"10.0.9.0/28\"]", "gateway.limits"),
     // A part of what each command looks at.
     ("gateway.limits", "sessions", "77", ""),
     ("gateway.limits", "rate", "77", ""),
