@@ -3,11 +3,11 @@
 use serde_json::Value;
 use serde_json::json;
 
-use crate::mcp_guards::data;
 use crate::mcp_wire::asks;
 use crate::mcp_wire::call;
 use crate::mcp_wire::open;
 use crate::mcp_wire::session_with;
+use crate::support::attack::data;
 
 const MAY: &str = "allow_server_requests = [\"roots\"]\nlimits = { body = \"4KiB\" }";
 const NO_ANSWERS: &str = r#"

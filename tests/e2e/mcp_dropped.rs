@@ -5,10 +5,10 @@ use std::net::TcpStream;
 use serde_json::Value;
 use serde_json::json;
 
-use crate::mcp_guards::Attack;
-use crate::mcp_guards::polite;
-use crate::mcp_guards::say;
 use crate::support::World;
+use crate::support::attack::Attack;
+use crate::support::attack::polite;
+use crate::support::attack::say;
 use crate::support::caller::Caller;
 
 /// The markers of the only session of a connection, in their order.

@@ -10,11 +10,11 @@ use std::time::Duration;
 use serde_json::Value;
 use serde_json::json;
 
-use crate::mcp_guards::Attack;
-use crate::mcp_guards::data;
-use crate::mcp_guards::polite;
-use crate::mcp_guards::say;
 use crate::support::World;
+use crate::support::attack::Attack;
+use crate::support::attack::data;
+use crate::support::attack::polite;
+use crate::support::attack::say;
 use crate::support::caller::Caller;
 use crate::support::mcp::answer;
 use crate::support::steps::wait_until;

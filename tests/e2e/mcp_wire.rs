@@ -9,12 +9,12 @@ use std::time::Instant;
 use serde_json::Value;
 use serde_json::json;
 
-use crate::mcp_guards::Attack;
-use crate::mcp_guards::data;
-use crate::mcp_guards::polite;
-use crate::mcp_guards::result;
-use crate::mcp_guards::say;
 use crate::support::Reply;
+use crate::support::attack::Attack;
+use crate::support::attack::data;
+use crate::support::attack::polite;
+use crate::support::attack::result;
+use crate::support::attack::say;
 use crate::support::client::Client;
 use crate::support::client::request;
 use crate::support::mcp::ACCEPT;

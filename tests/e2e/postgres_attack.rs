@@ -12,6 +12,7 @@ mod rows;
 
 use crate::support::World;
 use crate::support::database::Database;
+use crate::support::database::MASKS;
 use crate::support::wire::Raw;
 use crate::support::wire::Replies;
 use crate::support::wire::Script;
@@ -28,14 +29,6 @@ id = "writes"
 effect = "approve"
 match = { groups = ["etl"], connections = ["db"], operations = ["write"] }
 approval = { from = ["dba"], timeout = "20s" }
-"#;
-
-const MASKS: &str = r#"
-[[mask]]
-id = "pii"
-match = { tags = { data = "pii" } }
-fields = ["ssn", "credit_card"]
-op = { kind = "keep_last", n = 4 }
 "#;
 
 /// What leads to masked values in no column of their own.

@@ -15,6 +15,7 @@ use std::time::Instant;
 
 use crate::support::World;
 use crate::support::database::Database;
+use crate::support::database::MASKS;
 use crate::support::wire::Raw;
 use crate::support::wire::Script;
 use target::FakeTarget;
@@ -25,14 +26,6 @@ const RULES: &str = r#"
 id = "reads"
 effect = "allow"
 match = { groups = ["support"], operations = ["read"] }
-"#;
-
-const MASKS: &str = r#"
-[[mask]]
-id = "pii"
-match = { tags = { data = "pii" } }
-fields = ["ssn", "credit_card"]
-op = { kind = "keep_last", n = 4 }
 "#;
 
 /// A gateway before a real database, and before a target that lies: `masked`, `plain`, and `untrusted`, where a proof is wanted.

@@ -2,18 +2,11 @@
 
 use crate::support::World;
 use crate::support::database::Database;
+use crate::support::database::MASKS;
 use crate::support::database::WRITE_RULES;
 
 /// The beginning of each social security number in the database.
 const SECRET: &str = "078-05-";
-
-const MASKS: &str = r#"
-[[mask]]
-id = "pii"
-match = { tags = { data = "pii" } }
-fields = ["ssn", "credit_card"]
-op = { kind = "keep_last", n = 4 }
-"#;
 
 /// Ways to masked rows on which no masked column is named.
 const WAYS: &str = "\

@@ -9,6 +9,8 @@ use super::RULES;
 use super::orders;
 use crate::support::World;
 use crate::support::database::Database;
+use crate::support::steps::wait_for;
+use crate::support::steps::wait_until;
 use crate::support::wire::Raw;
 use crate::support::wire::Script;
 
@@ -21,6 +23,7 @@ match = { groups = ["etl"], operations = ["read", "ddl"] }
 "#;
 const MAKE: &str =
     "CREATE FUNCTION lower(varchar) RETURNS text LANGUAGE sql AS 'DELETE FROM orders; SELECT $1'";
+const MADE: &str = "pg_proc WHERE proname = 'lower' AND prosrc LIKE 'DELETE%'";
 const ATTACK: &str = "SELECT lower('x'::varchar)";
 const PLUS: &str = "\
 CREATE FUNCTION plus(text, text) RETURNS text LANGUAGE sql AS 'DELETE FROM orders; SELECT $1';
@@ -71,13 +74,16 @@ fn whoever_leaves_while_the_catalogue_is_read_is_seen() {
     let world = World::with_database(Database::new(PLUS), RULES);
     let mut raw = Raw::login(&world, &world.token("reader"));
     let session = world.last_session();
-    let mut held = hold_catalogue(&world, 6);
+    let mut held = hold_catalogue(&world, 8);
     raw.send(&Script::new().query("SELECT 'a'::text + 'b'::text"));
     std::thread::sleep(Duration::from_millis(200));
     drop(raw);
-    std::thread::sleep(Duration::from_millis(700));
-    let open = world.list(&["session", "list", "--live"]);
-    assert!(!open.iter().any(|open| open["id"] == session.as_str()), "{open:?} {}", world.log());
+    let gone = || {
+        let open = world.list(&["session", "list", "--live"]);
+        !open.iter().any(|open| open["id"] == session.as_str())
+    };
+    wait_for("whoever left is still in the list", gone);
+    assert!(held.try_wait().unwrap().is_none(), "the catalogue was let go before that was seen");
     held.wait().unwrap();
 }
 
@@ -128,10 +134,16 @@ CREATE CONSTRAINT TRIGGER sleeps AFTER INSERT ON slow DEFERRABLE INITIALLY DEFER
     }
     maker.send(&Script::new().query("COMMIT").terminate());
     drop(maker);
-    std::thread::sleep(Duration::from_millis(500));
-    // It is not there yet.
+    // What is known of the catalogue is fresh, and without it.
     assert!(errors(&world, &mut reader, ATTACK).is_empty(), "{}", world.log());
-    std::thread::sleep(Duration::from_secs(3));
+    let count = |from: &str| world.direct(&format!("SELECT count(*) FROM {from}"));
+    assert_eq!(count(MADE), "0", "it was committed before it was asked for");
+    wait_until("whoever left is still at the server", Duration::from_secs(30), || {
+        count("pg_stat_activity WHERE query = 'COMMIT'") == "0"
+    });
+    assert_eq!(count(MADE), "1", "the server did not commit");
+    // The end of the stream is on its way.
+    std::thread::sleep(Duration::from_millis(500));
     assert_eq!(errors(&world, &mut reader, ATTACK), ["42501"], "{}", world.log());
     assert_eq!(orders(&world), "50");
 }

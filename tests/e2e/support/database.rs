@@ -38,6 +38,15 @@ effect = "allow"
 match = { groups = ["support"], connections = ["db"], operations = ["read", "write", "ddl"] }
 "#;
 
+/// The columns of `customers` that only some may see.
+pub const MASKS: &str = r#"
+[[mask]]
+id = "pii"
+match = { tags = { data = "pii" } }
+fields = ["ssn", "credit_card"]
+op = { kind = "keep_last", n = 4 }
+"#;
+
 /// What is in the database.
 const TABLES: &str = "\
 CREATE ROLE gateway LOGIN PASSWORD 'db-s3cret-of-the-gateway';

@@ -1,5 +1,6 @@
 //! A gateway in a folder of its own, with its peers.
 
+pub mod attack;
 pub mod caller;
 pub mod client;
 pub mod database;
