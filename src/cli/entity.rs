@@ -29,7 +29,7 @@ pub struct ConnectionOptions {
     #[arg(
         long,
         value_name = "RULE",
-        help = "Its credential: bearer:SRC, basic:USER:SRC, header:NAME:SRC or none, password:USER:SRC for a database, env:NAME:SRC for a program; SRC is env:NAME, file:PATH, store:KEY or exec:COMMAND"
+        help = "Its credential: bearer:SRC, basic:USER:SRC, header:NAME:SRC or none, password:USER:SRC or certificate:USER for a database, env:NAME:SRC for a program; SRC is env:NAME, file:PATH, store:KEY or exec:COMMAND"
     )]
     pub inject: Option<String>,
     /// A label that policies and masks match; may be repeated
@@ -377,11 +377,13 @@ fn refuse_literal(inject: &str) -> Result<(), Failure> {
     let (kind, rest) = inject.split_once(':').unwrap_or((inject, ""));
     let source = match kind {
         "none" if rest.is_empty() => return Ok(()),
+        // No secret: the certificate itself is named by the URL of the target.
+        "certificate" if !rest.is_empty() => return Ok(()),
         "bearer" => Some(rest),
         "basic" | "env" | "header" | "password" => rest.split_once(':').map(|(_, source)| source),
         _ => {
             return Err(Failure::usage(
-                "--inject is one of bearer:SRC, basic:USER:SRC, header:NAME:SRC, password:USER:SRC, env:NAME:SRC, none",
+                "--inject is one of bearer:SRC, basic:USER:SRC, header:NAME:SRC, password:USER:SRC, certificate:USER, env:NAME:SRC, none",
             ));
         }
     };
